@@ -11,11 +11,12 @@ from irsa.commands import cli
 from irsa.commands.printable import lines
 from irsa.commands.sources import add_sources, sources
 from irsa.identity.subjects import service_account_ref
-from irsa.move.changes import Stopped
+from irsa.move.asking import ask
+from irsa.move.changes import Stopped, Unknown
 from irsa.move.facts import NAMES
-from irsa.move.plan import Step, steps
+from irsa.move.plan import Step, notes, steps
 from irsa.move.program import owned, program
-from irsa.move.run import Runner, Unknown, check_refusals
+from irsa.move.run import Runner, check_refusals
 from irsa.observe.files import is_file, read_stack
 from irsa.observe.kubernetes import Cluster
 from irsa.observe.stack_chains import Stack, stack_of
@@ -31,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
         prog=f"{PROGRAM} move",
         description="Move a service account's Pods between IRSA and EKS Pod Identity without a "
         "failed call. Exit codes: 0 moved, 1 refused or a step failed, 2 wrong usage or input, 3 "
-        "could not be read, 4 steps are left.",
+        "not read or not proven, 4 steps are left.",
         allow_abbrev=False,
     )
     command.add_argument(
@@ -90,17 +91,20 @@ def _run(runner: Runner, options: argparse.Namespace) -> int:
     move = runner.observe()
     planned = steps(move)
     found = owned(move, runner.question.stack)
-    changes = options.yes and not found and any(not each.done for each in planned)
+    move = move if found else ask(move, runner.sources)
+    changes = options.yes and not found
     print(lines(f"{move.title} to {NAMES[move.to]}, with role {move.role.arn}"))
     for step in planned:
         if step.done or not changes:
             _say(step)
+    if any(not each.done for each in planned):
+        print(lines(*notes(move)))
     check_refusals(move)
     if found:
         print(lines(*program(move, found)))
     if not changes:
         return cli.HOLDS if all(each.done for each in planned) else STEPS_LEFT
-    waiting = runner.carry_out(_say, wait=options.wait)
+    waiting = runner.carry_out(move, _say, wait=options.wait)
     if waiting is None:
         return cli.HOLDS
     _say(waiting)

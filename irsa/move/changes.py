@@ -2,11 +2,13 @@
 # pyright: reportMissingTypeStubs=false
 
 import json
+import re
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from irsa.identity.arns import cluster_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
@@ -14,7 +16,7 @@ from irsa.identity.policy_json import Json
 from irsa.move.facts import Move
 from irsa.observe.aws import Aws
 from irsa.observe.errors import one_line
-from irsa.observe.facts import Owner, Role
+from irsa.observe.facts import Owner, Role, Unread
 from irsa.observe.kubernetes import Cluster
 
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
@@ -22,20 +24,40 @@ RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 PROPAGATES = 60.0
 RETRY = 3.0
 """Seconds that a role's new trust policy may take to reach EKS, and between two tries."""
+FIXES = {
+    r"\(AccessDenied|forbidden": "grant {}",
+    r"\(LimitExceeded": "remove a statement, or have AWS raise the quota",
+    "": "run it again",
+}
+"""Fixes by the error's code, as botocore and Kubernetes write it."""
+T = TypeVar("T")
 
 
 class Stopped(Exception):
     """A step of a move failed; the text has the fix."""
 
 
-def set_trust(aws: Aws, role: Role, document: Json | None) -> None:
-    """Write a role's trust policy, if there is an edited one."""
-    if document is None:
-        return
-    with _permitted(f"trust policy of role {role.arn}", "iam:UpdateAssumeRolePolicy"):
-        aws.client("iam").update_assume_role_policy(
-            RoleName=role.name, PolicyDocument=json.dumps(document)
-        )
+class Unknown(Stopped):
+    """A fact could not be read; the text has the missing permission."""
+
+
+def known(fact: T | Unread | None, missing: str = "") -> T:
+    """Return a fact; raises `Unknown` if it could not be read, `Stopped` if it is missing."""
+    if isinstance(fact, Unread):
+        raise Unknown(f"{fact.text}; {fact.remedy}")
+    if fact is None:
+        raise Stopped(missing)
+    return fact
+
+
+def set_trust(aws: Aws, role: Role, edit: Callable[[Role], Json | None]) -> None:
+    """Edit a role's trust policy as it is now: IAM lets the last writer win."""
+    iam = aws.client("iam")
+    with permitted(f"trust policy of role {role.arn}", "iam:UpdateAssumeRolePolicy"):
+        found = iam.get_role(RoleName=role.name)["Role"]["AssumeRolePolicyDocument"]
+        document = edit(replace(role, trust_policy=found))
+        if document not in (None, found):
+            iam.update_assume_role_policy(RoleName=role.name, PolicyDocument=json.dumps(document))
 
 
 def associate(aws: Aws, move: Move) -> None:
@@ -48,7 +70,7 @@ def associate(aws: Aws, move: Move) -> None:
         "roleArn": move.role.arn,
     }
     needed = "eks:CreatePodIdentityAssociation and iam:PassRole"
-    with _permitted(f"association of {move.title}", needed):
+    with permitted(f"association of {move.title}", needed):
         while True:
             try:
                 eks.create_pod_identity_association(**wanted)
@@ -59,10 +81,14 @@ def associate(aws: Aws, move: Move) -> None:
             time.sleep(RETRY)
 
 
-def dissociate(aws: Aws, move: Move) -> None:
-    """Delete the association."""
+def dissociate(cluster: Cluster, aws: Aws, move: Move) -> None:
+    """Delete the association, if the annotation is still there."""
+    account = known(cluster.service_account(*move.facts.account), f"{move.title}: deleted")
+    if account.role_arn != move.role.arn:
+        fix = f"stop that in its source; {', '.join(account.managers)} have written there"
+        raise Stopped(f"annotation of {move.title}: taken back; {fix}")
     id_ = move.association.id if move.association else ""
-    with _permitted(f"association {id_}", "eks:DeletePodIdentityAssociation"):
+    with permitted(f"association {id_}", "eks:DeletePodIdentityAssociation"):
         aws.client("eks").delete_pod_identity_association(
             clusterName=cluster_arn(move.facts.cluster_arn).name, associationId=id_
         )
@@ -91,12 +117,12 @@ def _patch(cluster: Cluster, kind: Any, namespace: str, name: str, body: Json) -
     from lightkube.types import PatchType
 
     title = kind.__name__
-    with _permitted(f"{title} {namespace}/{name}", f"patch on {title.lower()}s"):
+    with permitted(f"{title} {namespace}/{name}", f"patch on {title.lower()}s"):
         cluster.client.patch(kind, name, body, namespace=namespace, patch_type=PatchType.MERGE)
 
 
 @contextmanager
-def _permitted(what: str, permission: str) -> Generator[None]:
+def permitted(what: str, permission: str) -> Generator[None]:
     """Raise `Stopped` if AWS or the API server refuses a change, or does not answer."""
     import httpx2
     from botocore.exceptions import BotoCoreError, ClientError
@@ -104,4 +130,5 @@ def _permitted(what: str, permission: str) -> Generator[None]:
     try:
         yield
     except (BotoCoreError, ClientError, httpx2.HTTPError) as error:  # lightkube's is an HTTPError
-        raise Stopped(f"{what}: {one_line(error)}; if it is refused, grant {permission}") from error
+        fix = next(fix for pattern, fix in FIXES.items() if re.search(pattern, str(error)))
+        raise Stopped(f"{what}: {one_line(error)}; {fix.format(permission)}") from error

@@ -38,6 +38,10 @@ class Move:
     account: ServiceAccount
     role: Role
     issuer_url: str
+    denied: tuple[str, ...] | None = None
+    """Reasons by which a step that is left would fail, by what was asked; None: not asked yet."""
+    unasked: tuple[str, ...] = ()
+    """Permissions that could not be asked for."""
 
     @property
     def to_pod_identity(self) -> bool:
@@ -119,7 +123,7 @@ class Move:
 
     @property
     def owners(self) -> Sequence[Owner]:
-        """The controllers of the service account's Pods, and its Deployments without Pods."""
+        """The controllers of the service account's Pods, with and without Pods."""
         name = self.account.name
         listed = self.facts.owners
         found = [e for e in listed if e.pod_spec.get("serviceAccountName", "default") == name]

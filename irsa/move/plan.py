@@ -4,13 +4,17 @@ No step is remembered: a move that was interrupted goes on at the first step tha
 the last step, the opposite move leads back.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from irsa import PROGRAM
 from irsa.identity.injection import IN_A_ROW
 from irsa.move.facts import NAMES, Move
 from irsa.move.trust import without_caller
+
+TAKES = ("dissociate", "unannotate", "distrust")
+"""The steps that take access away."""
 
 
 class Step(NamedTuple):
@@ -27,6 +31,29 @@ class Step(NamedTuple):
 def steps(move: Move) -> list[Step]:
     """Return the steps of a move in their order."""
     return [*_before(move), *_restart(move), *_after(move)]
+
+
+def next_step(move: Move, passed: Collection[str]) -> Step | None:
+    """Return the first step that is left, but for checks that have passed."""
+    return next((e for e in steps(move) if not e.done and e.key not in passed), None)
+
+
+def notes(move: Move) -> list[str]:
+    """Return what no fact shows before the first change."""
+    fails = "conditions on session tags fail with IRSA"
+    if move.to_pod_identity:
+        fails = "conditions on the token fail, and roles that they assume must allow sts:TagSession"
+    unread = f"not read: policies of buckets, KMS keys and roles that the Pods use; {fails}"
+    return [unread, *(f"not asked: {each}" for each in move.unasked)]
+
+
+def standing(move: Move) -> str:
+    """Return what is there in the middle of a move, and the commands that go on and back."""
+    named = "" if move.account.role_arn else "not "
+    found = f"association {move.association.id}" if move.association else "no association"
+    command, [back] = f"`{PROGRAM} move {move.title} --yes --to", {*NAMES} - {move.to}
+    ways = f"go on with {command} {move.to}`, or back with {command} {back}`"
+    return f"{move.title} is {named}annotated and has {found}, for role {move.role.arn}; {ways}"
 
 
 def _before(move: Move) -> Iterator[Step]:

@@ -50,7 +50,7 @@ def program(move: Move, found: list[Resource]) -> list[str]:
         provider=move.provider_arn,
         namespace=namespace,
         name=name,
-        restarts="\n".join(f"{restart} {each.target}" for each in move.owners),
+        restarts="\n".join(f"{restart} {each.target}" for each in move.owners if each.rolls),
     )
     owner = f"{', '.join(map(str, found))}: the stack has it; change its program"
     return [owner, *text.splitlines()]

@@ -1,14 +1,22 @@
 """Reasons not to move a workload, found before the first change. Pure."""
 
 import json
+import re
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 
+from irsa.access import allows
+from irsa.decide.association import call_keys
+from irsa.decide.verdict import Verdict
 from irsa.identity.arns import issuer_of_principal
 from irsa.identity.eks import CONTAINER_CREDENTIALS_VARIABLES, WEB_IDENTITY_VARIABLES
 from irsa.identity.names import owning_stack
 from irsa.identity.pod_identity import SESSION_TAGS, check_cluster, check_role
+from irsa.identity.policies import size
+from irsa.identity.policy_json import as_list, statements
+from irsa.identity.quotas import TRUST_POLICY_QUOTA
 from irsa.move.facts import NAMES, Move
-from irsa.move.trust import with_caller
+from irsa.move.trust import SESSION_NAME, with_caller
 from irsa.observe.facts import Owner, Pod, RegisteredProvider, Unread
 from irsa.observe.pod_spec import Container, config_file, containers, environment
 from irsa.verify.facts import file_profiles
@@ -17,6 +25,15 @@ from irsa.verify.links.pod_identity import agent
 
 BY_HAND = (*WEB_IDENTITY_VARIABLES, *CONTAINER_CREDENTIALS_VARIABLES, "AWS_ACCESS_KEY_ID")
 MANAGED_BY = "app.kubernetes.io/managed-by"
+TOOLS = {
+    "Argo CD": r"^argocd",
+    "Flux": r"toolkit\.fluxcd\.io/|^(kustomize|helm)-controller$",
+    "Helm": r"^meta\.helm\.sh/|managed-by=helm|^helm$",
+    "eksctl": r"eksctl\.(io|cluster\.k8s\.io)/|managed-by=eksctl",
+    "Terraform": r"managed-?by=(terraform|opentofu)|^(terraform$|terraform=true|hashicorp)",
+    "CloudFormation": r"^aws:cloudformation:",
+}
+"""Patterns of the annotations, labels, field managers and tags that a tool sets."""
 
 
 def refusals(move: Move) -> Iterator[str]:
@@ -28,16 +45,29 @@ def refusals(move: Move) -> Iterator[str]:
         text = f"it names {found.role_arn}, and the annotation {arn}"
         yield f"association {found.id}: {text}; let both name the role that the Pods should have"
     yield from _pulumi(move)
-    for pod in move.pods:
+    yield from _managed(move)
+    for pod in move.old:
         yield from _pod(pod)
     for owner in move.owners:
         for container in containers(owner.pod_spec):
             yield from _container(move, owner, container)
     yield from _policies(move)
+    yield from move.denied or ()
     yield from _to_pod_identity(move) if move.to_pod_identity else _to_irsa(move)
-    if not move.trusts_wanted and with_caller(move.role, move.wanted) is None:
-        denied = f"{move.title} by {move.wanted.source}"
-        yield f"role {arn}: its trust policy denies {denied}; remove the condition or the Deny"
+    if not move.trusts_wanted:
+        yield from _trust(move, f"role {arn}: its trust policy")
+
+
+def _trust(move: Move, policy: str) -> Iterator[str]:
+    """Say that the role is not for this service account, or that its trust policy cannot be so."""
+    document, by = with_caller(move.role, move.wanted), f"{move.title} by {move.wanted.source}"
+    if not move.trusts_unwanted:
+        yield f"{policy} trusts neither {by} nor by {move.unwanted.source}; name another role"
+    elif document is None:
+        yield f"{policy} denies {by}; remove the condition or the Deny"
+    elif size(document) > TRUST_POLICY_QUOTA >= size(move.role.trust_policy):
+        text = f"would have {size(document)} characters, and AWS accepts {TRUST_POLICY_QUOTA}"
+        yield f"{policy} {text}; remove a statement, or edit it yourself if the quota is raised"
 
 
 def _pulumi(move: Move) -> Iterator[str]:
@@ -49,6 +79,18 @@ def _pulumi(move: Move) -> Iterator[str]:
     elif owner := owning_stack(move.role.tags):
         named = "project {}, stack {}".format(*owner)
         yield f"role {move.role.arn}: it has the tags of a Pulumi stack ({named}); give --stack"
+
+
+def _managed(move: Move) -> Iterator[str]:
+    """Say that another tool has the service account, the role or the association."""
+    account, found = move.account, move.association
+    tags = {**account.labels, **move.role.tags, **(found.tags if found else {})}
+    marks = [*account.annotations, *account.managers, *map("=".join, tags.items())]
+    for tool, pattern in TOOLS.items():
+        if hits := [each for each in marks if re.search(pattern, each, re.IGNORECASE)]:
+            what = f"service account {move.title} or role {move.role.arn}"
+            yield f"{what}: {tool} manages it ({hits[0]}); make these steps in its source"
+            return
 
 
 def _pod(pod: Pod) -> Iterator[str]:
@@ -88,7 +130,26 @@ def _policies(move: Move) -> Iterator[str]:
             yield f"{what}: {NAMES[move.to]} has no such key; name the resources instead"
 
 
+def _chains(move: Move) -> Iterator[str]:
+    """Say that the role may assume another one, but not with the tags that its sessions get."""
+    role, call = move.role, move.wanted
+    policies = () if isinstance(role.policies, Unread) or not call.tagged else role.policies
+    keys = call_keys(call.source, move.facts.account, disable_session_tags=False)
+    for statement in (each for policy in policies for each in statements(policy.document)):
+        actions = as_list(statement.get("Action", [])) if statement.get("Effect") == "Allow" else []
+        assumes = any(fnmatchcase("sts:assumerole", each.lower()) for each in actions)
+        for each in as_list(statement.get("Resource", [])) if assumes else ():
+            target = (f"{role.arn}-x" if each == "*" else each).replace("*", "x")
+            tagging = allows(
+                role, "sts:TagSession", target, session_name=SESSION_NAME, context=keys
+            )
+            if tagging.verdict is Verdict.DENY:
+                what = f"role {role.arn}: it may assume {each} but not pass on its session's tags"
+                yield f"{what}; allow sts:TagSession there, and in the trust policy of that role"
+
+
 def _to_pod_identity(move: Move) -> Iterator[str]:
+    yield from _chains(move)
     try:
         check_role(move.role.arn, check_cluster(move.facts.cluster_arn))
     except ValueError as error:

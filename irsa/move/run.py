@@ -1,19 +1,23 @@
 """Observe a move, and carry it out: each step is seen to be done before the next begins."""
 
+import os
 import time
+from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeVar
 
 from irsa.identity.arns import cluster_arn, parse_session_arn
 from irsa.identity.eks import POD_IDENTITY_SERVICE
 from irsa.identity.injection import IN_A_ROW, PAUSE, TIMEOUT
 from irsa.identity.policy_json import Json
 from irsa.move import changes
-from irsa.move.changes import Stopped
+from irsa.move.asking import ask
+from irsa.move.changes import Stopped, Unknown, known
 from irsa.move.facts import Mechanism, Move
-from irsa.move.plan import Step, steps
+from irsa.move.lock import begun, hold
+from irsa.move.plan import TAKES, Step, next_step, standing, steps
 from irsa.move.refusals import refusals
 from irsa.move.trust import SESSION_NAME, with_caller, without_caller
 from irsa.observe.facts import RUNNING, Unread
@@ -30,11 +34,13 @@ ROLLOUT = 600.0
 """Seconds without any change after which a rollout has failed, as a Deployment's own deadline.
 https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#progress-deadline-seconds"""
 LONGEST_SLEEP = 60.0
-T = TypeVar("T")
-
-
-class Unknown(Stopped):
-    """A fact could not be read; the text has the missing permission."""
+TRUST = ("trust", "distrust")
+"""The steps that a move of another service account may undo."""
+ONCE, TRIES = ("associate", "annotate", "dissociate", "unannotate"), 10
+"""The steps that no other writer may undo, and the tries of all others."""
+SETTLES, AGAIN = 2.0, 5.0
+"""Seconds until an edit of a trust policy is looked at again, and made again if it is not there."""
+PROOF = "session-again"
 
 
 @dataclass(frozen=True)
@@ -49,80 +55,115 @@ class Runner:
 
     def observe(self) -> Move:
         """Read the facts; raises `Stopped` where there is nothing to move."""
-        cluster, name = self.sources.cluster, self.question.name
-        account = _known(
-            cluster.service_account(self.question.namespace, name),
-            f"service account {self.question.namespace}/{name}: it does not exist; create it first",
+        cluster, namespace, name = self.sources.cluster, self.question.namespace, self.question.name
+        account = known(
+            cluster.service_account(namespace, name),
+            f"service account {namespace}/{name}: it does not exist; create it first",
         )
         asked = replace(self.question, role_arn=account.role_arn, expects_association=True)
         facts = gather(asked, self.sources)
-        identity = _known(
+        if not facts.role_arn and begun(account):  # and neither annotation nor association is left
+            facts = gather(replace(asked, role_arn=begun(account)), self.sources)
+        identity = known(
             facts.pod_identity,
             f"region {facts.region}: no EKS cluster has this issuer; give --context or --region",
         )
-        for fact in (identity.association, facts.pods):
-            if isinstance(fact, Unread):
-                raise Unknown(f"{fact.text}; {fact.remedy}")
+        known(identity.association or ())
+        known(facts.pods)
         named = f"role {facts.role_arn}" if facts.role_arn else "annotation and association"
-        role = _known(facts.role, f"{named}: does not exist; create it, there is nothing to move")
-        issuer_url = _known(cluster.issuer_url(), "")
+        role = known(facts.role, f"{named}: does not exist; create it, there is nothing to move")
+        issuer_url = known(cluster.issuer_url())
+        facts = replace(facts, owners=facts.owners + known(cluster.controllers(namespace)))
         move = Move(to=self.to, facts=facts, account=account, role=role, issuer_url=issuer_url)
         taken = [each for owner in move.owners for each in references(owner.pod_spec)]
-        objects = cluster.objects(self.question.namespace, taken)
+        objects = cluster.objects(namespace, taken)
         for fact in objects.values():
-            _known(fact or {}, "")
+            known(fact or {})
         return replace(move, facts=replace(facts, objects=objects))
 
-    def carry_out(self, say: Callable[[Step], None], *, wait: bool) -> Step | None:
-        """Do the steps that are left; return the one that waits, unless it is waited for."""
-        move, passed = self.observe(), set[str]()
-        while True:
-            left = [each for each in steps(move) if not each.done and each.key not in passed]
-            if not left:
-                return None
-            step = left[0]
+    def carry_out(self, move: Move, say: Callable[[Step], None], *, wait: bool) -> Step | None:
+        """Do the steps that are left; return the one that waits, unless it is waited for.
+
+        An error says what is there then. The service account is locked for the time.
+        """
+        hold(self.sources.cluster, move)
+        seconds: float | None = 0
+        try:
+            left = self._carry_out(replace(self.observe(), denied=move.denied), say, wait=wait)
+            seconds = None if left is None else 0
+            return left
+        except Stopped as error:
+            with suppress(Stopped):
+                move = self.observe()
+            raise type(error)(f"{error}; {standing(move)}") from error
+        finally:
+            with suppress(Stopped):
+                hold(self.sources.cluster, move, seconds)
+
+    def _carry_out(self, move: Move, say: Callable[[Step], None], *, wait: bool) -> Step | None:
+        passed, tries = set[str](), Counter[str]()
+        while step := next_step(move, passed):
+            hold(self.sources.cluster, move)
             if step.key == "wait":
                 if not wait:
                     return step
                 time.sleep(max(0.0, min(move.over - move.facts.now, LONGEST_SLEEP)))
                 move = self.observe()
                 continue
+            if step.key in TAKES:
+                move = replace(self.observe(), denied=ask(move, self.sources).denied)
             check_refusals(move)
+            if next_step(move, passed) != step:
+                continue
+            tries[step.key] += 1
+            if tries[step.key] > (1 if step.key in ONCE else TRIES):
+                raise Stopped(f"step {step.key}: another writer has undone it; stop that first")
             self._act(move, step.key)
             passed |= {step.key} if step.checks else set()
             move = self.observe() if step.checks else self._seen(step)
-            say(step._replace(done=True))
+            if step.checks or _is_done(move, step):
+                say(step._replace(done=True))
+        if PROOF not in passed:
+            self._session(move, PROOF)
+        return None
 
     def _act(self, move: Move, key: str) -> None:
         cluster, aws = self.sources.cluster, self.sources.aws
         match key:
             case "trust":
-                changes.set_trust(aws, move.role, with_caller(move.role, move.wanted))
+                changes.set_trust(aws, move.role, lambda role: with_caller(role, move.wanted))
             case "associate":
                 changes.associate(aws, move)
             case "dissociate":
-                changes.dissociate(aws, move)
+                changes.dissociate(cluster, aws, move)
             case "annotate":
                 changes.annotate(cluster, move, move.role.arn)
             case "unannotate":
                 changes.annotate(cluster, move, None)
             case "distrust":
-                changes.set_trust(aws, move.role, without_caller(move.role, move.unwanted))
+                changes.set_trust(aws, move.role, lambda role: without_caller(role, move.unwanted))
             case "gate":
                 self._gate(move)
             case "restart":
                 self._restart(move)
             case _:
-                self._session(move)
+                self._session(move, key)
 
     def _seen(self, step: Step) -> Move:
-        """Wait until a change is seen: IAM and EKS show it some seconds later."""
-        deadline = time.monotonic() + SEEN
+        """Wait until a change is seen: IAM and EKS show it some seconds later.
+
+        One of the trust policy is looked at again, and left undone for another try after a while:
+        of two writers at once IAM keeps the last.
+        """
+        start, again = time.monotonic(), AGAIN * (1 + os.getpid() % 7 / 7)  # not all at once
         while True:
-            move = self.observe()
-            if any(each.key == step.key and each.done for each in steps(move)):
+            move, waited = self.observe(), time.monotonic() - start
+            if step.key in TRUST and _is_done(move, step):
+                time.sleep(SETTLES)
+                return self.observe()
+            if _is_done(move, step) or (step.key in TRUST and waited > again):
                 return move
-            if time.monotonic() > deadline:
+            if waited > SEEN:
                 raise Stopped(f"step {step.key}: not seen within {SEEN:.0f} s; run it again")
             time.sleep(POLL)
 
@@ -140,8 +181,8 @@ class Runner:
                 in_a_row = 0 if problem else in_a_row + 1
                 if problem and time.monotonic() > deadline:
                     raise Stopped(
-                        f"trial Pods of {owner.title}: after {TIMEOUT:.0f} s, {problem}; nothing "
-                        "was restarted, run it again"
+                        f"trial Pods of {owner.title}: after {TIMEOUT:.0f} s, {problem}; no Pod "
+                        "was restarted"
                     )
                 if problem:
                     time.sleep(PAUSE)
@@ -154,6 +195,7 @@ class Runner:
         names, deadline = set[str](), 0.0
         while left.old:
             if {pod.name for pod in left.pods} != names:
+                hold(self.sources.cluster, left)
                 names, deadline = {pod.name for pod in left.pods}, time.monotonic() + ROLLOUT
             if time.monotonic() > deadline:
                 trouble = next((e.trouble for e in left.owners if e.trouble), "no progress")
@@ -164,20 +206,26 @@ class Runner:
                 facts = replace(left.facts, pods=found.pods, owners=found.owners)
                 left = replace(left, facts=facts)
 
-    def _session(self, move: Move) -> None:
-        """Get a session for the token of the newest Pod that runs, if one does."""
+    def _session(self, move: Move, key: str) -> None:
+        """Get a session for a token of the newest Pod that runs; STS takes one without a Pod."""
         facts, aws, call = move.facts, self.sources.aws, move.wanted
-        if facts.pod is None or facts.pod.phase != RUNNING:
+        pod = facts.pod if facts.pod is not None and facts.pod.phase == RUNNING else None
+        if pod is None and not call.audience:
+            if key == PROOF:
+                raise Unknown(
+                    f"role {move.role.arn}: not proven, as EKS gives a session to a running Pod "
+                    f"and none of {move.title} runs; start one, run it again"
+                )
             return
         audience = call.audience or POD_IDENTITY_SERVICE
-        token = _known(self.sources.cluster.token(*facts.account, audience, facts.pod), "")
+        token = known(self.sources.cluster.token(*facts.account, audience, pod))
         answer, _ = retried(
             partial(aws.assume_with_web_identity, move.role.arn, token, SESSION_NAME)
             if call.audience
             else partial(aws.assume_for_pod, cluster_arn(facts.cluster_arn).name, token),
             wait=self.question.wait,
         )
-        answer = _known(answer, "")
+        answer = known(answer)
         session = parse_session_arn(answer.arn)
         if session is None or session.role_name != move.role.name:
             found = answer.arn or answer.text
@@ -191,10 +239,5 @@ def check_refusals(move: Move) -> None:
         raise Stopped("; and ".join(refused))
 
 
-def _known(fact: T | Unread | None, missing: str) -> T:
-    """Return a fact; raises `Unknown` if it could not be read, `Stopped` if it is missing."""
-    if isinstance(fact, Unread):
-        raise Unknown(f"{fact.text}; {fact.remedy}")
-    if fact is None:
-        raise Stopped(missing)
-    return fact
+def _is_done(move: Move, step: Step) -> bool:
+    return any(each.key == step.key and each.done for each in steps(move))

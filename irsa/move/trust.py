@@ -32,7 +32,7 @@ from irsa.identity.policy_json import (
 from irsa.identity.subjects import ServiceAccountRef, parse_subject
 from irsa.identity.token import Token
 from irsa.observe.facts import Role
-from irsa.verify.remedies.policy_edits import on_claim, with_conditions
+from irsa.verify.remedies.policy_edits import on_claim, with_conditions, with_statement
 
 SESSION_NAME = "irsa-move"
 OTHER = "irsa-other"
@@ -80,10 +80,19 @@ def verdict(role: Role, call: Call) -> Verdict:
 
 
 def with_caller(role: Role, call: Call) -> Json | None:
-    """Return the trust policy with a statement for a caller; None if others stand against it."""
-    document = with_statements(role.trust_policy, *call.statements)
-    allowed = verdict(replace(role, trust_policy=document), call) is Verdict.ALLOW
-    return document if allowed and _is_about(role, document, call) else None
+    """Return the trust policy with a caller, as one more value of a statement, or with a statement
+    of its own; None if others stand against it."""
+    policy, (keys, value) = role.trust_policy, _subject(call)
+    documents = [policy] + [
+        with_statement(policy, place, _with_values(each, keys, bool, (value,)))
+        for place, each in enumerate(statements(policy))
+        if each.get("Effect") == "Allow"
+    ]
+    for document in (*documents, with_statements(policy, *call.statements)):
+        allowed = verdict(replace(role, trust_policy=document), call) is Verdict.ALLOW
+        if allowed and _is_about(role, document, call):
+            return document
+    return None
 
 
 def without_caller(role: Role, call: Call) -> Json | None:
@@ -108,12 +117,10 @@ def _without(role: Role, statement: Json, call: Call) -> Sequence[Json]:
     alone = replace(role, trust_policy={**role.trust_policy, "Statement": [statement]})
     if statement.get("Effect") != "Allow" or verdict(alone, call) is Verdict.DENY:
         return [statement]
+    keys, name = _subject(call)
     if call.audience:
-        key = f"{issuer_of_principal(call.source)}:sub".lower()
-        parts = [_less(statement, [key], call.subject) or _less_provider(statement, call.source)]
+        parts = [_less(statement, keys, name) or _less_provider(statement, call.source)]
     else:
-        account = parse_subject(call.subject)
-        keys, name = [f"{_TAG}{SERVICE_ACCOUNT_TAG}"], account.name if account else ""
         elsewhere = _less(statement, _CLUSTERS, call.source)
         # The lists combine freely, so that the rest can take two statements.
         mine = elsewhere and _with_values(elsewhere, keys, lambda each: each == name)
@@ -124,6 +131,14 @@ def _without(role: Role, statement: Json, call: Call) -> Sequence[Json]:
     return [each for each in parts if each]
 
 
+def _subject(call: Call) -> tuple[list[str], str]:
+    """The condition key, in lower case, for a caller's service account, and its value there."""
+    if call.audience:
+        return [f"{issuer_of_principal(call.source)}:sub".lower()], call.subject
+    account = parse_subject(call.subject)
+    return [f"{_TAG}{SERVICE_ACCOUNT_TAG}"], account.name if account else ""
+
+
 def _less(statement: Json, keys: Collection[str], value: str) -> Json | None:
     """The statement without a value of conditions; None if they have no other, or not this one."""
     listing = [e for e in conditions_of(statement) if e.key.lower() in keys and value in e.values]
@@ -132,10 +147,17 @@ def _less(statement: Json, keys: Collection[str], value: str) -> Json | None:
     return _with_values(statement, keys, lambda each: each != value)
 
 
-def _with_values(statement: Json, keys: Collection[str], keep: Callable[[str], bool]) -> Json:
-    """The statement with a part of the values of conditions."""
+def _with_values(
+    statement: Json,
+    keys: Collection[str],
+    keep: Callable[[str], object],
+    more: tuple[str, ...] = (),
+) -> Json:
+    """The statement with a part of the values of conditions, and with more values there."""
     wanted = [
-        each._replace(values=tuple(filter(keep, each.values))) if each.key.lower() in keys else each
+        each._replace(values=(*filter(keep, each.values), *more))
+        if each.key.lower() in keys
+        else each
         for each in conditions_of(statement)
     ]
     return with_conditions(statement, wanted)

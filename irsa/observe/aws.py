@@ -6,6 +6,7 @@ CA are as boto3 finds them: AWS_ENDPOINT_URL, AWS_PROFILE, AWS_REGION, AWS_CA_BU
 # pyright: reportMissingTypeStubs=false
 
 import json
+import re
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import cached_property
@@ -379,6 +380,19 @@ class Aws:
             )
         )
 
+    def simulate(self, caller_arn: str, action: str, resource: str) -> bool | Unread:
+        """IAM's answer whether the policies of a user or role allow a call."""
+
+        def read() -> bool:
+            result: Json = self._client("iam").simulate_principal_policy(
+                PolicySourceArn=caller_arn, ActionNames=[action], ResourceArns=[resource]
+            )["EvaluationResults"][0]
+            if missing := result.get("MissingContextValues"):
+                raise ValueError(f"it depends on {', '.join(missing)}")
+            return result["EvalDecision"] == "allowed"
+
+        return _aws(f"permission {action}", "iam:SimulatePrincipalPolicy", read)
+
     def caller(self) -> Answer:
         """Call GetCallerIdentity."""
         return _answer(lambda: self._client("sts").get_caller_identity()["Arn"])
@@ -399,7 +413,8 @@ def _aws(what: str, permission: str, read: Callable[[], T]) -> T | Unread:
     try:
         return read()
     except (BotoCoreError, ClientError, ValueError) as error:
-        return Unread(what, one_line(error), permission)
+        throttled = re.search(r"\((Throttl|RequestLimitExceeded|TooManyRequests)", str(error))
+        return Unread(what, one_line(error), permission, "run it again" if throttled else "")
 
 
 def _if_there(read: Callable[[], T]) -> Callable[[], T | None]:

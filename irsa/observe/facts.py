@@ -52,6 +52,8 @@ class ServiceAccount:
     annotated_at: str = ""
     """Time of the last change of the role's annotation (ISO 8601); empty when that is not known."""
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    managers: tuple[str, ...] = ()
+    """Programs that have set its fields, as the API server noted them."""
 
     @property
     def role_arn(self) -> str:
@@ -118,6 +120,7 @@ KINDS = {
     "statefulset": "StatefulSet",
     "daemonset": "DaemonSet",
     "job": "Job",
+    "cronjob": "CronJob",
     "replicaset": "ReplicaSet",
 }
 ROLLING = ("deployment", "statefulset", "daemonset")

@@ -19,6 +19,7 @@ from irsa.observe.facts import (
     UNREACHED,
     Answer,
     Objects,
+    Owner,
     Pod,
     ServiceAccount,
     Unread,
@@ -32,6 +33,7 @@ from irsa.observe.pod_spec import Reference
 from irsa.observe.running_pods import (
     annotated_at,
     kept,
+    read_controllers,
     read_daemon_set,
     read_endpoints,
     read_webhook,
@@ -178,6 +180,30 @@ class Cluster:
             f"Pods of namespace {namespace}",
             f"list pods, replicasets and deployments in namespace {namespace}",
             lambda: read_workloads(self._client, namespace),
+        )
+
+    def controllers(self, namespace: str) -> tuple[Owner, ...] | Unread:
+        """The StatefulSets, DaemonSets and CronJobs of a namespace."""
+        return _kubernetes(
+            f"controllers of namespace {namespace}",
+            f"list statefulsets, daemonsets and cronjobs in namespace {namespace}",
+            lambda: read_controllers(self._client, namespace),
+        )
+
+    def may(self, namespace: str, verb: str, resource: str, name: str) -> bool | Unread:
+        """Ask as `kubectl auth can-i` does, about ``deployments.apps`` or ``pods/exec``."""
+        from lightkube.resources.authorization_v1 import SelfSubjectAccessReview
+
+        kind, _, group = resource.partition(".")
+        kind, _, part = kind.partition("/")
+        asked = {"group": group, "resource": kind, "subresource": part, "verb": verb}
+        spec = {"resourceAttributes": {**asked, "namespace": namespace, "name": name}}
+        kind_: Any = SelfSubjectAccessReview
+        review = kind_.from_dict({"spec": spec})
+        return _kubernetes(
+            f"permission {verb} {resource}",
+            "create selfsubjectaccessreviews",
+            lambda: bool(self._client.create(review).to_dict()["status"]["allowed"]),
         )
 
     def objects(self, namespace: str, references: Iterable[Reference]) -> Objects:
@@ -367,4 +393,5 @@ def service_account_of(document: Json) -> ServiceAccount:
         metadata.get("annotations") or {},
         annotated_at(metadata),
         metadata.get("labels") or {},
+        tuple(each.get("manager", "") for each in metadata.get("managedFields") or ()),
     )

@@ -66,6 +66,18 @@ def read_workloads(client: Any, namespace: str) -> Workloads:
     return Workloads(tuple(owned), tuple(owners.values()))
 
 
+def read_controllers(client: Any, namespace: str) -> tuple[Owner, ...]:
+    """The StatefulSets, DaemonSets and CronJobs, with and without Pods."""
+    from lightkube.resources.apps_v1 import DaemonSet, StatefulSet
+    from lightkube.resources.batch_v1 import CronJob
+
+    return tuple(
+        _owner(kind.__name__.lower(), each.to_dict())
+        for kind in (StatefulSet, DaemonSet, CronJob)
+        for each in client.list(kind, namespace=namespace)
+    )
+
+
 class _Others:
     """The owners that are no Deployments, each read once, and only if a Pod names it."""
 
@@ -131,9 +143,8 @@ def _owner(kind: str, document: Json) -> Owner:
     on_delete = _part(spec, "updateStrategy").get("type") == "OnDelete"
     complete = (e for e in conditions if e.get("reason") == ROLLED_OUT)
     rolled_out: str = next((e.get("lastUpdateTime") or "" for e in complete), "")
-    return Owner(
-        kind, name, spec.get("template"), " ".join(trouble.split()), paused, on_delete, rolled_out
-    )
+    template = (_part(_part(spec, "jobTemplate"), "spec") or spec).get("template")
+    return Owner(kind, name, template, " ".join(trouble.split()), paused, on_delete, rolled_out)
 
 
 def _pod(document: Json, owner: Owner | None, *, outdated: bool = False) -> Pod:

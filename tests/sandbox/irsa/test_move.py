@@ -24,14 +24,17 @@ from irsa.identity.eks import (
 )
 from irsa.identity.injection import missing
 from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import EXPIRY_LEEWAY
 from irsa.move.facts import GRACE_SECONDS
+from irsa.move.lock import LOCK
 from irsa.verify.gather import Sources
 from sandbox.engine.stack import ROOT
 from sandbox.json_types import Json
 from sandbox.webhook.identities import held_back
 from tests.sandbox.support.associated import AssociatedWorkload, eks_cluster
 from tests.sandbox.support.cluster import eventually
+from tests.sandbox.support.denied import create_cron_job, fill_quota, limited
 from tests.sandbox.support.in_process import Result, clean_environment
 from tests.sandbox.support.kubectl import NAME
 from tests.sandbox.support.moving import CALLS, Traffic, traffic
@@ -74,8 +77,8 @@ class MovingWorkload(AssociatedWorkload):
     def command(self, to: str) -> list[str]:
         return ["move", f"{self.namespace}/{NAME}", "--to", to]
 
-    def moved(self, to: str, *options: str) -> Result:
-        return self.world.irsa(*self.command(to), *options)
+    def moved(self, to: str, *options: str, **environment: str) -> Result:
+        return self.world.irsa(*self.command(to), *options, **environment)
 
     @property
     def state(self) -> State:
@@ -233,15 +236,68 @@ def test_without_yes_nothing_is_changed(workload):
     assert (planned.code, planned.out.count("·"), workload.state) == (4, 9, before)
 
 
-def test_a_refused_move_changes_nothing(workload):
+def test_a_refused_move_changes_nothing(workload, tmp_path):
     workload.deploy(metadata={"labels": {FARGATE_LABEL: "default"}})
+    fill_quota(workload.session.cluster, workload.namespace)
+    create_cron_job(workload.session, workload.namespace)
     before = workload.state
 
-    refused = workload.moved("pod-identity", "--yes")
+    with limited(workload.session, workload.namespace, tmp_path) as environment:
+        refused = workload.moved("pod-identity", "--yes", **environment)
 
     assert (refused.code, workload.state) == (1, before)
-    assert refused.err.startswith("irsa move: agent: Pod app-")
+    assert refused.err.startswith("irsa move: CronJob nightly: container app: profile b of its AWS")
+    for text in (
+        f"deployments.apps {workload.namespace}/app: the cluster denies patch",
+        "trial Pod of Deployment app: ",
+        f"{workload.role_arn}: the caller may not call iam:UpdateAssumeRolePolicy",
+        f"{workload.role_arn}: the caller may not call iam:PassRole",
+        "the caller may not call eks:CreatePodIdentityAssociation",
+        "the caller may not call eks-auth:AssumeRoleForPodIdentity",
+        "; and agent: Pod app-",
+    ):
+        assert text in refused.err
     assert refused.err.count("\n") == 1
+    assert "exceeded quota: full" in workload.moved("pod-identity").err
+
+
+def test_the_lock_names_the_role_where_nothing_else_is_left(workload):
+    before = workload.state
+    workload.service_account({LOCK: f"{workload.role_arn} elsewhere 1 0"})
+
+    done = workload.moved("irsa", "--yes")
+
+    assert (done.code, workload.state) == (0, before), done.err
+
+
+def test_three_accounts_that_share_a_role_move_at_once(workload):
+    names = [NAME, "second", "third"]
+    accounts = [ServiceAccountRef(workload.namespace, name) for name in names]
+    workload.set_trust(irsa_trust_policy([workload.world.provider_arn], accounts))
+    for name in names[1:]:
+        workload.session.service_account(workload.namespace, name)
+        body = {"metadata": {"annotations": {ROLE_ARN_ANNOTATION: workload.role_arn}}}
+        workload.session.cluster.patch(ServiceAccount, name, body, namespace=workload.namespace)
+        workload.deploy(name, serviceAccountName=name)
+
+    started = [start(workload, name, sys.executable, "-m", "irsa") for name in names]
+    codes = [(process.communicate(), process.returncode)[1] for process in started]
+
+    assert codes == [4, 4, 4]
+    by_token, by_association = workload.state.trust_policy["Statement"]
+    for statement, values in (
+        (by_token, [each.subject for each in accounts]),
+        (by_association, names),
+    ):
+        [found] = [e for e in statement["Condition"]["StringEquals"].values() if len(e) == 3]
+        assert sorted(found) == sorted(values)
+
+
+def start(workload: MovingWorkload, name: str, *program: str) -> subprocess.Popen[str]:
+    """Start a move to EKS Pod Identity in a process of its own."""
+    environment = {**clean_environment(), **workload.session.state.environment()}
+    command = [*program, "move", f"{workload.namespace}/{name}", "--to", "pod-identity", "--yes"]
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
 
 
 def test_what_a_stack_owns_is_left_to_its_program(workload, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 
 from irsa.identity.policy_json import statements
 from irsa.move.facts import Move
-from irsa.move.plan import steps
+from irsa.move.plan import notes, steps
 from tests.unit.irsa.move.moves import (
     ASSOCIATION,
     BY_ASSOCIATION,
@@ -126,6 +126,17 @@ def test_steps_to_pod_identity(state, wanted):
 )  # fmt: skip
 def test_steps_to_irsa(state, wanted):
     assert left(with_pod_identity(**state)) == wanted
+
+
+def test_the_plan_names_what_is_not_read_and_what_was_not_asked():
+    there, back = replace(with_irsa(), unasked=("iam:PassRole",)), with_pod_identity()
+
+    unread, unasked = notes(there)
+
+    assert "buckets, KMS keys and roles" in unread
+    assert unread.endswith("roles that they assume must allow sts:TagSession")
+    assert unasked == "not asked: iam:PassRole"
+    assert notes(back)[0].endswith("conditions on session tags fail with IRSA")
 
 
 def test_an_interrupted_move_leads_back_until_the_old_trust_is_gone():

@@ -6,17 +6,20 @@ import pytest
 
 from irsa.identity.eks import FARGATE_LABEL
 from irsa.identity.pod_identity import NAMESPACE_TAG
+from irsa.identity.policies import TrustedRole, irsa_trust_policy, role_trust_policy
 from irsa.move.refusals import refusals
 from irsa.observe.facts import Owner, PermissionsPolicy, RegisteredProvider, Unread
 from irsa.observe.pod_identity import EksCluster
 from irsa.verify.facts import PodIdentity
 from tests.unit.irsa.move.moves import (
+    ACCOUNT,
     ASSOCIATION,
     BY_TOKEN,
     CLUSTER,
     IRSA,
     ISSUER,
     OWNER,
+    POD_IDENTITY,
     PROVIDER,
     ROLE_ARN,
     TEMPLATE,
@@ -28,6 +31,12 @@ from tests.unit.irsa.move.moves import (
 
 OTHER = ROLE_ARN.replace("1111", "9999", 1)
 BY_HAND = {"spec": {"containers": [{"name": "app", "env": [IRSA]}]}}
+BY_OTHERS = irsa_trust_policy([PROVIDER.replace("1111", "9999", 1)], [ACCOUNT])
+BY_HAND_ACCOUNT = {"spec": {**BY_HAND["spec"], "serviceAccountName": "s3-app"}}
+CHAIN = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": OTHER}
+ADMIN = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+NO_TAGS = {"Effect": "Deny", "Action": "sts:TagSession", "Resource": "*"}
+EXTERNAL = {"StringEquals": {"sts:ExternalId": "x"}}
 DENY = {"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"}
 BY_ROLE_TAG, TAGGED = (
     PermissionsPolicy("data", {"Resource": f"arn:aws:s3:::b/${{aws:PrincipalTag/{tag}}}"})
@@ -41,6 +50,17 @@ PULUMI = {"app.kubernetes.io/managed-by": "pulumi"}
 def labelled():
     found = with_irsa()
     return replace(found, account=replace(found.account, labels=PULUMI))
+
+
+def with_policies(*listed):
+    policies = tuple(PermissionsPolicy("p", {"Statement": [each]}) for each in listed)
+    return with_irsa(role=replace(with_irsa().role, policies=policies))
+
+
+def full():
+    """A role whose trust policy has no room, and no statement that takes one more account."""
+    others = [f"arn:aws:iam::111122223333:role/{number:060}" for number in range(7)]
+    return trusting(BY_TOKEN, role_trust_policy([TrustedRole(each, "A") for each in others]))
 
 
 def without_agent():
@@ -77,7 +97,7 @@ def with_variables_of_a_secret():
     [
         (with_irsa(pods=(pod(IRSA, labels={FARGATE_LABEL: "a"}),)), "on Fargate, where no agent"),
         (without_agent(), "aws eks create-addon --cluster-name dev --addon-name"),
-        (with_irsa(role=replace(trusting(BY_TOKEN), arn=OTHER)), "is not in account 111122223333"),
+        (with_irsa(role=replace(trusting(BY_OTHERS), arn=OTHER)), "is not in account 111122223333"),
         (with_irsa(association=replace(ASSOCIATION, owner_arn="arn:addon")), "change the add-on"),
         (with_irsa(association=replace(ASSOCIATION, role_arn=OTHER)), "let both name the role"),
         (with_irsa(pods=(pod(IRSA, None),)), "no controller replaces it"),
@@ -103,6 +123,20 @@ def with_variables_of_a_secret():
         (with_irsa(role=replace(with_irsa().role, policies=(BY_ISSUER,))), f"asks for {ISSUER}:"),
         (with_irsa(role=replace(with_irsa().role, boundary=BY_ISSUER)), f"asks for {ISSUER}:"),
         (with_irsa(role=replace(with_irsa().role, policies=UNREAD)), "grant iam:GetRolePolicy"),
+        (with_policies(CHAIN), f"it may assume {OTHER} but not pass on its session's tags"),
+        (with_policies(ADMIN, NO_TAGS), "it may assume * but not pass on its session's tags"),
+        (
+            with_policies({**CHAIN, "Action": "sts:*", "Condition": EXTERNAL}),
+            f"it may assume {OTHER} but not",
+        ),
+        (with_policies({**CHAIN, "Resource": "*"}), "it may assume * but not"),
+        (replace(with_irsa(), denied=("PassRole",)), "PassRole"),
+        (with_irsa(role=trusting()), f"trusts neither dev/s3-app by {CLUSTER} nor by {PROVIDER}"),
+        (with_irsa(role=full()), "its trust policy would have 2"),
+        (
+            with_irsa(owners=(OWNER, Owner("cronjob", "nightly", BY_HAND_ACCOUNT))),
+            "CronJob nightly: container app sets AWS_ROLE_ARN by hand",
+        ),
         (labelled(), "Pulumi manages it; give --stack"),
         (
             with_irsa(role=replace(trusting(BY_TOKEN), tags={"project": "irsa", "stack": "dev"})),
@@ -117,13 +151,44 @@ def test_a_move_is_refused_with_the_fix(found, text):
 
 
 @pytest.mark.parametrize(
+    ("tool", "place", "mark"),
+    [
+        ("Argo CD", "annotations", "argocd.argoproj.io/tracking-id"),
+        ("Argo CD", "managers", "argocd-controller"),
+        ("Flux", "labels", "kustomize.toolkit.fluxcd.io/name=apps"),
+        ("Flux", "managers", "helm-controller"),
+        ("Helm", "annotations", "meta.helm.sh/release-name"),
+        ("Helm", "labels", "app.kubernetes.io/managed-by=Helm"),
+        ("eksctl", "tags", "alpha.eksctl.io/iamserviceaccount-name=dev/s3-app"),
+        ("Terraform", "managers", "Terraform"),
+        ("Terraform", "tags", "ManagedBy=terraform"),
+        ("CloudFormation", "tags", "aws:cloudformation:stack-name=s"),
+    ],
+)
+def test_what_another_tool_manages_is_left_to_its_source(tool, place, mark):
+    found, (key, _, value) = with_irsa(), mark.partition("=")
+    marked = (key,) if place == "managers" else {key: value}
+    if place == "tags":
+        found = replace(found, role=replace(found.role, tags=marked))
+    else:
+        found = replace(found, account=replace(found.account, **{place: marked}))
+
+    [reason] = refusals(found)
+
+    assert f"{tool} manages it ({mark}); make these steps in its source" in reason
+
+
+@pytest.mark.parametrize(
     "found",
     [
         with_irsa(),
         with_pod_identity(),
+        with_policies(ADMIN),
+        with_policies({**CHAIN, "Action": ["sts:AssumeRole", "sts:TagSession"]}),
+        with_policies({**CHAIN, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"}),
+        with_irsa(pods=(pod(POD_IDENTITY, Owner("job", "j", TEMPLATE)),)),
         with_pod_identity(role=replace(with_pod_identity().role, policies=(BY_ROLE_TAG,))),
     ],
-    ids=["irsa", "pod-identity", "tag-of-the-role"],
 )
 def test_a_plain_workload_is_not_refused(found):
     assert [*refusals(found)] == []

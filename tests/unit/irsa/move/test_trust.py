@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from irsa.decide.verdict import Verdict
 from irsa.identity.pod_identity import (
@@ -10,7 +12,7 @@ from irsa.identity.pod_identity import (
     SERVICE_ACCOUNT_TAG,
     pod_identity_trust_policy,
 )
-from irsa.identity.policies import irsa_trust_policy, service_trust_policy
+from irsa.identity.policies import irsa_trust_policy, service_trust_policy, size
 from irsa.identity.policy_json import statements
 from irsa.identity.subjects import ServiceAccountRef, service_account_pattern
 from irsa.move.trust import Call, verdict, with_caller, without_caller
@@ -66,9 +68,51 @@ def test_adding_a_caller_keeps_the_statements_and_no_other_gains(call):
     document = with_caller(role, call)
 
     after = answers(replace(role, trust_policy=document))
-    assert statements(document)[:-1] == statements(role.trust_policy)
+    kept = zip(statements(role.trust_policy), statements(document), strict=False)
+    assert all(before["Principal"] == own["Principal"] for before, own in kept)
     assert after[call] is Verdict.ALLOW
     no_gain(answers(role), after, but=lambda each: each == call)
+
+
+NAMES = st.sampled_from([f"app-{letter}" for letter in "abcdef"])
+
+
+@settings(max_examples=20)
+@given(st.lists(NAMES, min_size=1, unique=True), NAMES, st.booleans())
+def test_accounts_that_share_a_role_share_a_statement_and_leave_it_as_it_was(names, gone, by_token):
+    def call(name):
+        subject = ServiceAccountRef("dev", name).subject
+        return Call(PROVIDER, subject, "sts.amazonaws.com") if by_token else Call(CLUSTER, subject)
+
+    first = role = trusting(service_trust_policy("ec2.amazonaws.com"))
+    for name in names:
+        role = replace(role, trust_policy=with_caller(role, call(name)))
+    assert with_caller(role, call(names[0])) == role.trust_policy
+    assert len(statements(role.trust_policy)) == 1 + 1
+    assert size(role.trust_policy) < 1000
+    assert (verdict(role, call(gone)) is Verdict.ALLOW) == (gone in names)
+    for name in sorted(names):
+        role = replace(role, trust_policy=without_caller(role, call(name)))
+    assert statements(role.trust_policy) == statements(first.trust_policy)
+
+
+def test_an_account_of_another_namespace_has_a_statement_of_its_own():
+    role = trusting(BY_ASSOCIATION)
+
+    document = with_caller(role, Call(CLUSTER, ServiceAccountRef("other", "s3-app").subject))
+
+    assert len(statements(document)) == 1 + 1
+
+
+def test_an_exception_of_a_deny_is_not_widened():
+    key = f"{PROVIDER.partition('/')[2]}:sub"
+    deny = {**statements(BY_TOKEN)[0], "Effect": "Deny",
+            "Condition": {"StringNotEquals": {key: OTHER.subject}}}  # fmt: skip
+
+    assert (
+        with_caller(trusting(irsa_trust_policy([PROVIDER], [OTHER]), {"Statement": [deny]}), TOKEN)
+        is None
+    )
 
 
 def test_a_statement_of_several_providers_loses_one():

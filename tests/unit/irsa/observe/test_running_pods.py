@@ -11,6 +11,7 @@ from irsa.observe.pod_spec import Reference
 from irsa.observe.running_pods import (
     annotated_at,
     kept,
+    read_controllers,
     read_endpoints,
     read_webhook,
     read_workloads,
@@ -282,3 +283,23 @@ def test_only_ready_addresses_count():
         }
     ]
     assert read_endpoints(cluster({"EndpointSlice": slices}), "kube-system", "webhook") == 3
+
+
+def test_controllers_without_pods_are_listed_with_their_templates():
+    template = {"spec": {"serviceAccountName": "s3-app", "containers": []}}
+
+    def api(request):
+        kind = request.url.path.rpartition("/")[2]
+        spec = {"template": template, "selector": {}, "serviceName": "x"}
+        if kind == "cronjobs":
+            spec = {"schedule": "@daily", "jobTemplate": {"spec": {"template": template}}}
+        item = {"metadata": {"name": kind}, "spec": spec}
+        return httpx2.Response(200, json={"items": [item], "metadata": {}})
+
+    found = read_controllers(client_of(api), "dev")
+
+    assert [(each.target, each.pod_spec, each.rolls) for each in found] == [
+        ("statefulset/statefulsets", template["spec"], True),
+        ("daemonset/daemonsets", template["spec"], True),
+        ("cronjob/cronjobs", template["spec"], False),
+    ]

@@ -1,0 +1,50 @@
+"""Answers of IAM that are neither yes nor no."""
+
+import pytest
+from botocore.stub import Stubber
+
+from irsa.observe.aws import Aws
+from irsa.observe.facts import Credentials, Unread
+
+ROLE_ARN = "arn:aws:iam::111122223333:role/s3-app"
+CALLER = "arn:aws:iam::111122223333:user/mover"
+
+
+@pytest.fixture
+def aws():
+    with Aws(region="us-east-1", credentials=Credentials("AKIA", "secret", "token", "")) as own:
+        yield own
+
+
+@pytest.mark.parametrize(
+    ("result", "answer"),
+    [
+        ({"EvalDecision": "allowed"}, True),
+        ({"EvalDecision": "implicitDeny"}, False),
+        ({"EvalDecision": "allowed", "MissingContextValues": ["aws:SourceIp"]}, "aws:SourceIp"),
+    ],
+)
+def test_a_simulation_that_depends_on_a_key_is_no_answer(aws, result, answer):
+    with Stubber(aws.client("iam")) as iam:
+        result = {"EvalActionName": "iam:PassRole", **result}
+        iam.add_response("simulate_principal_policy", {"EvaluationResults": [result]})
+        found = aws.simulate(CALLER, "iam:PassRole", ROLE_ARN)
+
+    if isinstance(answer, str):
+        assert isinstance(found, Unread)
+        assert found.reason == f"it depends on {answer}"
+    else:
+        assert found is answer
+
+
+@pytest.mark.parametrize(
+    ("code", "remedy"), [("Throttling", "run it again"), ("AccessDenied", "grant iam:GetRole")]
+)
+def test_a_call_that_is_throttled_needs_no_permission(aws, monkeypatch, code, remedy):
+    monkeypatch.setattr(aws, "account", "111122223333")
+    with Stubber(aws.client("iam")) as iam:
+        iam.add_client_error("get_role", code, "Rate exceeded")
+        found = aws.role(ROLE_ARN)
+
+    assert isinstance(found, Unread)
+    assert found.remedy == remedy
