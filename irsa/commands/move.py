@@ -11,7 +11,7 @@ from irsa.commands import cli
 from irsa.commands.printable import lines
 from irsa.commands.sources import add_sources, sources
 from irsa.identity.subjects import service_account_ref
-from irsa.move.asking import ask
+from irsa.move.asking import ask, unproven
 from irsa.move.changes import Stopped, Unknown
 from irsa.move.facts import NAMES
 from irsa.move.plan import Step, notes, steps
@@ -106,6 +106,9 @@ def _run(runner: Runner, options: argparse.Namespace) -> int:
         return cli.HOLDS if all(each.done for each in planned) else STEPS_LEFT
     waiting = runner.carry_out(move, _say, wait=options.wait)
     if waiting is None:
+        for each in unproven(move):
+            ask_inside = "ask inside a new Pod, by `irsa verify --exec`"
+            raise Unknown(f"role {move.role.arn}: not proven, {each} is not known; {ask_inside}")
         return cli.HOLDS
     _say(waiting)
     print(lines("run the same command again then, or now with --wait"))

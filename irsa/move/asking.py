@@ -14,6 +14,8 @@ from irsa.observe.aws import FOR_POD_IDENTITY, Aws
 from irsa.observe.facts import Role, Unread
 from irsa.observe.kubernetes import Cluster
 from irsa.verify.gather import Sources
+from irsa.verify.link import Status
+from irsa.verify.links.pod_identity import agent
 
 
 def ask(move: Move, sources: Sources) -> Move:
@@ -25,7 +27,14 @@ def ask(move: Move, sources: Sources) -> Move:
             unasked.append(f"{action} on {resource} ({answer.reason})")
         elif not answer:
             denied.append(f"{resource}: the caller may not call {action}; grant it")
-    return replace(move, denied=tuple(denied), unasked=tuple(unasked))
+    return replace(move, denied=tuple(denied), unasked=(*unasked, *unproven(move)))
+
+
+def unproven(move: Move) -> list[str]:
+    """Say what is not known of the agent on the nodes, through which Pods get their sessions."""
+    link = agent(move.facts)
+    unknown = move.to_pod_identity and link.status is Status.UNKNOWN
+    return [f"the agent of the Pods' nodes ({link.found})"] if unknown else []
 
 
 def _by_cluster(move: Move, cluster: Cluster) -> Iterator[str]:

@@ -155,7 +155,7 @@ def _to_pod_identity(move: Move) -> Iterator[str]:
     except ValueError as error:
         yield str(error)
     link = agent(move.facts)
-    if link.status is not Status.PASSED:
+    if link.status is Status.FAILED:
         yield "; ".join(("agent: " + link.found, link.remedy.text, *link.remedy.shell))
 
 
