@@ -27,7 +27,7 @@ from irsa.observe.facts import (
     Workloads,
 )
 from irsa.observe.fleet_pods import FleetPod, fleet_pod
-from irsa.observe.pod_identity import AGENT, DaemonSet
+from irsa.observe.pod_identity import AGENT, DaemonSet, node_group
 from irsa.observe.pod_spec import Reference
 from irsa.observe.running_pods import (
     annotated_at,
@@ -235,8 +235,26 @@ class Cluster:
         """The DaemonSet of the EKS Pod Identity Agent."""
         return _kubernetes(
             f"DaemonSet kube-system/{AGENT}",
-            "get daemonsets in namespace kube-system",
+            "get daemonsets and list pods in namespace kube-system",
             _if_there(lambda: read_daemon_set(self._client, "kube-system", AGENT)),
+        )
+
+    def node_groups(self) -> dict[str, str] | Unread:
+        """The node group of each node, as `irsa.observe.pod_identity.node_group` has it."""
+        from lightkube.resources.core_v1 import Node as Kind
+
+        return _kubernetes(
+            "nodes", "list nodes in the cluster", lambda: dict(self._everywhere(Kind, node_group))
+        )
+
+    def network_policies(self, namespace: str) -> tuple[Json, ...] | Unread:
+        """The NetworkPolicies of a namespace."""
+        from lightkube.resources.networking_v1 import NetworkPolicy as Kind
+
+        return _kubernetes(
+            f"NetworkPolicies of namespace {namespace}",
+            f"list networkpolicies in namespace {namespace}",
+            lambda: tuple(e.to_dict() for e in self._client.list(Kind, namespace=namespace)),
         )
 
     def next_pod(self, namespace: str, template: Json) -> Json | Unread:

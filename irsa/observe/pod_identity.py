@@ -10,6 +10,11 @@ from irsa.identity.policy_json import Json
 
 AGENT: Final = "eks-pod-identity-agent"
 """The EKS add-on, and its DaemonSet in ``kube-system``."""
+FOR_POD_IDENTITY: Final = "eks-auth:AssumeRoleForPodIdentity"
+"""The agent's call, with the role of its node."""
+NODE_GROUP_LABEL: Final = "eks.amazonaws.com/nodegroup"
+AUTO_MODE: Final = "EKS Auto Mode"
+"""Stands for the node group of its nodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,8 @@ class EksCluster:
     """True if EKS runs the agent on nodes of its own: EKS Auto Mode."""
     addon: str | None = None
     """Status of the agent's add-on, such as ``ACTIVE``; None when it is not installed."""
+    node_role: str = ""
+    """ARN of the role of EKS Auto Mode's nodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,8 @@ class DaemonSet:
 
     desired: int
     ready: int
+    nodes: frozenset[str] = frozenset()
+    """The nodes where one is ready."""
 
 
 def read_cluster(client: Any, name: str) -> EksCluster:
@@ -41,4 +50,12 @@ def read_cluster(client: Any, name: str) -> EksCluster:
         ]
     except client.exceptions.ResourceNotFoundException:
         addon = None
-    return EksCluster(found["arn"], bool(compute.get("enabled")), addon)
+    role: str = compute.get("nodeRoleArn") or ""
+    return EksCluster(found["arn"], bool(compute.get("enabled")), addon, role)
+
+
+def node_group(node: Json) -> tuple[str, str]:
+    """Return the name of a node and its node group or `AUTO_MODE`; empty for other nodes."""
+    labels: Json = node["metadata"].get("labels") or {}
+    auto_mode = labels.get("eks.amazonaws.com/compute-type") == "auto"
+    return node["metadata"]["name"], AUTO_MODE if auto_mode else labels.get(NODE_GROUP_LABEL, "")

@@ -242,8 +242,17 @@ def _parts(document: Json, field: str) -> list[Json]:
 
 
 def read_daemon_set(client: Any, namespace: str, name: str) -> DaemonSet:
-    """The number of a DaemonSet's Pods."""
+    """The number of a DaemonSet's Pods, and the nodes where they are ready."""
     from lightkube.resources.apps_v1 import DaemonSet as Kind
+    from lightkube.resources.core_v1 import Pod as PodKind
 
-    status = _part(client.get(Kind, name, namespace=namespace).to_dict(), "status")
-    return DaemonSet(status.get("desiredNumberScheduled", 0), status.get("numberReady", 0))
+    found: Json = client.get(Kind, name, namespace=namespace).to_dict()
+    labels, status = found["spec"]["selector"].get("matchLabels"), _part(found, "status")
+    pods = [e.to_dict() for e in client.list(PodKind, namespace=namespace, labels=labels)]
+    ready = {"type": "Ready", "status": "True"}.items()
+    nodes = frozenset(
+        pod["spec"].get("nodeName", "")
+        for pod in pods
+        if any(ready <= each.items() for each in _parts(_part(pod, "status"), "conditions"))
+    )
+    return DaemonSet(status.get("desiredNumberScheduled", 0), status.get("numberReady", 0), nodes)

@@ -10,18 +10,22 @@ from irsa.identity.arns import Arn, partition_of
 from irsa.identity.policies import VERSION
 from irsa.identity.policy_json import Json, with_statements
 from irsa.observe.facts import Answer, PermissionsPolicy, Role, Unread
-from irsa.verify.facts import SESSION_NAME, Calls, Facts, NotMade
+from irsa.verify.facts import Calls, Facts, NotMade
 from irsa.verify.link import Check, Link, confirmed
 from irsa.verify.remedies import refusals
+from irsa.verify.remedies.association_trust import with_tags
 from irsa.verify.remedies.iam import (
     create_bucket,
+    for_all_users,
     grant,
     remove_policy,
     replace_bucket_policy,
     take_back,
 )
+from irsa.verify.remedies.pod_identity import enable_tags
 from irsa.verify.remedies.policy_edits import NARROW, with_role_exception
 from irsa.verify.remedy import Remedy, ShellCommand
+from irsa.verify.session_names import session_name
 
 LIST_ACTION = "s3:ListBucket"
 INLINE_NAME = "irsa-bucket"
@@ -58,7 +62,8 @@ def permissions(key: str, facts: Facts, role: Role | Unread | None) -> Link:
     if judged.verdict is Verdict.UNKNOWN:
         policies = (role.policies, role.boundary, facts.bucket_policy)
         return check.undecided(judged.text, *policies)
-    return check.failed(judged.text, allow_listing(role, facts, judged))
+    remedy = allow_listing(role, facts, judged)
+    return check.failed(judged.text, for_all_users(role, remedy, facts.subject, facts.role_arn))
 
 
 def judge_listing(
@@ -70,13 +75,16 @@ def judge_listing(
     without_session_policy: bool = False,
 ) -> Judgement:
     """Judge the role's policies on listing the bucket."""
+    target = facts.role_b.target if facts.role_b else None
+    of_role_b = target and role.arn == target.role_arn
+    name = (target.session_name or None) if target and of_role_b else session_name(facts)
     found = None if without_session_policy else facts.association
     limit = found.policy if found and role.arn == facts.session_role else ""
     return allows(
         role,
         LIST_ACTION,
         bucket_arn(role, facts.bucket),
-        session_name=SESSION_NAME,
+        session_name=name,
         resource_account="" if own_policies_only else facts.bucket_account,
         resource_policy=None if own_policies_only else facts.bucket_policy,
         without_boundary=without_boundary,
@@ -93,6 +101,10 @@ def allow_listing(role: Role, facts: Facts, judged: Judgement) -> Remedy:
         return _except_in_bucket(role, facts, facts.bucket_policy, in_bucket)
     if judged.denials:
         return take_back(role, judged.denials)
+    found = facts.association
+    tagged = judge_listing(role, with_tags(facts)).verdict is Verdict.ALLOW
+    if found and tagged and not found.policy:
+        return enable_tags(facts, found)
     if judge_listing(role, facts, without_session_policy=True).verdict is Verdict.ALLOW:
         return Remedy("allow it in the session policy of the association, which limits the role")
     own = judge_listing(role, facts, own_policies_only=True)
@@ -165,5 +177,5 @@ def _too_much(role: Role | Unread | None) -> list[ShellCommand]:
 
 def _allows_listing_users(role: Role, policy: PermissionsPolicy) -> bool:
     alone = replace(role, policies=(policy,), boundary=None)
-    judged = allows(alone, "iam:ListUsers", "*", session_name=SESSION_NAME)
+    judged = allows(alone, "iam:ListUsers", "*", session_name=None)
     return judged.verdict is Verdict.ALLOW

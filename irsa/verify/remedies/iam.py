@@ -6,14 +6,20 @@ several lines, and IAM and S3 do not mind the white space.
 
 import json
 from collections.abc import Sequence
+from itertools import product
 
 from irsa.access import DenyingStatement
+from irsa.decide.document import conditions_of
 from irsa.decide.policies import Source
 from irsa.identity.arns import RoleArn, issuer_of_principal
-from irsa.identity.policy_json import Json, without
+from irsa.identity.pod_identity import NAMESPACE_TAG, SERVICE_ACCOUNT_TAG
+from irsa.identity.policy_json import Json, statements, without
+from irsa.identity.subjects import SUBJECT_PREFIX
 from irsa.observe.facts import PermissionsPolicy, RegisteredProvider, Role, Unread
 from irsa.verify.remedies.policy_edits import NARROW
+from irsa.verify.remedies.role_b import named_roles
 from irsa.verify.remedy import Remedy, Resource, ShellCommand, aws
+from irsa.verify.session_names import documents_of
 
 OWN_PREFIX = "irsa-"
 """Of the inline policies that remedies put on a role."""
@@ -186,3 +192,24 @@ def replace_bucket_policy(bucket: str, document: Json) -> ShellCommand:
 def create_bucket(bucket: str) -> ShellCommand:
     """Create a bucket of this name."""
     return aws("s3", "mb", f"s3://{bucket}", changes=Resource("bucket", bucket))
+
+
+def for_all_users(role: Role, remedy: Remedy, *own: str) -> Remedy:
+    """Say for whom a change to a role's policies is: for all whom its trust policy names.
+
+    Without commands where the policies go by session tags, which tell these users apart.
+    """
+    if not remedy.commands:
+        return remedy
+    if "aws:principaltag/" in json.dumps(documents_of(role)).lower():
+        text = f"with a condition on aws:PrincipalTag, as role {role.name} is for all its users"
+        return Remedy(f"{remedy.text}, {text}")
+    users = named_roles(role.trust_policy)
+    for statement in statements(role.trust_policy):
+        values = {each.key.lower(): each.values for each in conditions_of(statement)}
+        users += [e for key, listed in values.items() if key.endswith(":sub") for e in listed]
+        tags = [values.get(f"aws:requesttag/{e}", ()) for e in (NAMESPACE_TAG, SERVICE_ACCOUNT_TAG)]
+        users += [f"{SUBJECT_PREFIX}{':'.join(each)}" for each in product(*tags)]
+    others = ", ".join(each for each in dict.fromkeys(users) if each not in own)
+    text = f"{remedy.text}; role {role.name} is also that of {others}: they gain what it gains"
+    return remedy._replace(text=text) if others else remedy

@@ -383,6 +383,9 @@ class FakeCluster:
     def webhook(self, namespace):
         return UNREAD
 
+    def network_policies(self, namespace):
+        return ()
+
     def issuer_url(self):
         return UNREAD
 

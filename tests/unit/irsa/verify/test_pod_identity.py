@@ -234,7 +234,7 @@ def test_the_association_s_target_role_may_be_the_role_that_is_asked_for():
     [
         (EksCluster(CLUSTER, auto_mode=True), None, Status.PASSED),
         (EksCluster(CLUSTER), DaemonSet(3, 3), Status.PASSED),
-        (EKS, UNREAD, Status.PASSED),
+        (EKS, UNREAD, Status.UNKNOWN),
         (EksCluster(CLUSTER), UNREAD, Status.UNKNOWN),
         (EKS, DaemonSet(3, 2), Status.FAILED),
         (EksCluster(CLUSTER), DaemonSet(0, 0), Status.FAILED),
@@ -273,13 +273,7 @@ def test_pods_where_no_agent_runs_need_irsa(changes, place):
         Status.FAILED,
         f"Pod s3-app-1 is on {place}, where no agent runs",
     )
-    assert link.remedy.shell == (
-        (
-            "aws eks delete-pod-identity-association --cluster-name dev --association-id a-1 "
-            "--region us-east-1"
-        ),
-        RESTART,
-    )
+    assert link.remedy.shell == ("python -m irsa move dev/s3-app --to irsa --yes",)
 
 
 NOTHING = {"containers": [{"name": "app", "env": REGIONS}]}
@@ -344,7 +338,7 @@ def test_a_web_identity_set_by_hand_wins_and_is_removed():
         ((("AWS_ACCESS_KEY_ID", "AKIA"), ("AWS_SECRET_ACCESS_KEY", "x")), Status.FAILED),
         ((("HTTP_PROXY", "http://proxy:1"),), Status.UNKNOWN),
         ((("HTTP_PROXY", "http://proxy:1"), ("NO_PROXY", "169.254.170.23")), None),
-        ((("HTTPS_PROXY", "http://proxy:1"),), None),
+        ((("HTTPS_PROXY", "http://proxy:1"),), Status.UNKNOWN),
         ((("AWS_ROLE_SESSION_NAME", "!"),), None),
     ],
     ids=["role", "keys", "proxy", "no-proxy", "https-only", "session-name"],

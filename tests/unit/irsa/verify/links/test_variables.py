@@ -14,27 +14,28 @@ def precedence(*variables, **changes):
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "found"),
+    ("name", "value", "found", "change"),
     [
-        ("AWS_ROLE_SESSION_NAME", "reports / prod", "'reports / prod' must be 2 to 64 letters"),
-        ("AWS_ROLE_SESSION_NAME", "x", "which STS refuses"),
-        ("AWS_REGION", "us-east-1a", "us-east-1a is an availability zone of region us-east-1"),
-        ("AWS_DEFAULT_REGION", "eu-west-2c", "an availability zone of region eu-west-2"),
+        ("AWS_ROLE_SESSION_NAME", "reports / prod", "'reports / prod' must be 2 to 64", "-"),
+        ("AWS_ROLE_SESSION_NAME", "x", "which STS refuses", "-"),
+        ("AWS_REGION", "us-east-1a", "an availability zone of region us-east-1", "=us-east-1"),
+        ("AWS_DEFAULT_REGION", "eu-west-2c", "zone of region eu-west-2", "=eu-west-2"),
+        ("AWS_REGION", "us-east-1\n", r"'us-east-1\n' has white space", "=us-east-1"),
+        ("AWS_REGION", " us-east-1", "' us-east-1' has white space", "=us-east-1"),
     ],
 )
-def test_a_variable_that_sts_refuses_is_a_finding_and_removed(name, value, found):
+def test_a_variable_that_sts_refuses_is_a_finding_and_corrected(name, value, found, change):
     link = precedence((name, value), inside=INSIDE)
 
     assert link.status is Status.FAILED
     assert found in link.found
-    assert link.remedy.shell == (f"kubectl set env deployment/app --namespace dev {name}-",)
+    assert link.remedy.shell == (f"kubectl set env deployment/app --namespace dev {name}{change}",)
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
         ("AWS_REGION", "us-esat-1"),
-        ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
         ("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9"),
         ("HTTPS_PROXY", "http://proxy.internal:3128"),
         ("https_proxy", "http://proxy.internal:3128"),
