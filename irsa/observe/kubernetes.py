@@ -243,9 +243,10 @@ class Cluster:
         """The node group of each node, as `irsa.observe.pod_identity.node_group` has it."""
         from lightkube.resources.core_v1 import Node as Kind
 
-        return _kubernetes(
-            "nodes", "list nodes in the cluster", lambda: dict(self._everywhere(Kind, node_group))
-        )
+        def read() -> dict[str, str]:
+            return dict(node_group(e.to_dict()) for e in self._client.list(Kind, chunk_size=CHUNK))
+
+        return _kubernetes("nodes", "list nodes in the cluster", read)
 
     def network_policies(self, namespace: str) -> tuple[Json, ...] | Unread:
         """The NetworkPolicies of a namespace."""

@@ -39,6 +39,7 @@ CONTROLLERS = (
     "serviceaccount-controller",
     "deployment-controller",
     "replicaset-controller",
+    "daemonset-controller",
     "garbage-collector-controller",
     "root-ca-certificate-publisher-controller",
 )

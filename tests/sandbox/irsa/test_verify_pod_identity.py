@@ -36,6 +36,7 @@ from tests.sandbox.support.associated import (
     AssociatedWorkload,
     associated_workload,
     eks_cluster,
+    wait_for_agent,
 )
 from tests.sandbox.support.in_process import Result
 from tests.sandbox.support.kubectl import NAME
@@ -144,7 +145,10 @@ def test_a_whole_chain_passes_and_the_pod_is_the_role(workload):
 def test_the_link_is_named_and_its_remedy_fixes_it(workload, broken):
     broken.do(workload)
 
-    assert troubles(remedied(workload, broken.link, broken.found)) == []
+    remedied(workload, broken.link, broken.found)
+    wait_for_agent(workload.world)
+
+    assert troubles(workload.verify().json[0]) == []
     assert workload.identity().startswith(workload.session_arn())
 
 
