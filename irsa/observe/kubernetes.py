@@ -27,13 +27,13 @@ from irsa.observe.facts import (
     Workloads,
 )
 from irsa.observe.fleet_pods import FleetPod, fleet_pod
-from irsa.observe.pod_identity import AGENT, DaemonSet, node_group
+from irsa.observe.pod_identity import AGENT, node_group
 from irsa.observe.pod_spec import Reference
 from irsa.observe.running_pods import (
     annotated_at,
     kept,
-    read_daemon_set,
     read_endpoints,
+    read_ready_nodes,
     read_webhook,
     read_workloads,
 )
@@ -231,12 +231,12 @@ class Cluster:
         labels = _kubernetes(f"namespace {namespace}", "get namespaces", _if_there(read))
         return replace(webhook, namespace_labels=labels)
 
-    def agent(self) -> DaemonSet | Unread | None:
-        """The DaemonSet of the EKS Pod Identity Agent."""
+    def agent(self) -> frozenset[str] | Unread:
+        """The nodes where the EKS Pod Identity Agent is ready."""
         return _kubernetes(
-            f"DaemonSet kube-system/{AGENT}",
-            "get daemonsets and list pods in namespace kube-system",
-            _if_there(lambda: read_daemon_set(self._client, "kube-system", AGENT)),
+            f"Pods of {AGENT}",
+            "list pods in namespace kube-system",
+            lambda: read_ready_nodes(self._client, AGENT),
         )
 
     def node_groups(self) -> dict[str, str] | Unread:

@@ -9,12 +9,12 @@ from typing import Any, Final
 from irsa.identity.policy_json import Json
 
 AGENT: Final = "eks-pod-identity-agent"
-"""The EKS add-on, and its DaemonSet in ``kube-system``."""
+"""The EKS add-on, its DaemonSet in ``kube-system``, and a label of its Pods."""
 FOR_POD_IDENTITY: Final = "eks-auth:AssumeRoleForPodIdentity"
 """The agent's call, with the role of its node."""
 NODE_GROUP_LABEL: Final = "eks.amazonaws.com/nodegroup"
 AUTO_MODE: Final = "EKS Auto Mode"
-"""Stands for the node group of its nodes."""
+"""In place of a node group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +28,6 @@ class EksCluster:
     """Status of the agent's add-on, such as ``ACTIVE``; None when it is not installed."""
     node_role: str = ""
     """ARN of the role of EKS Auto Mode's nodes."""
-
-
-@dataclass(frozen=True, slots=True)
-class DaemonSet:
-    """The Pods of a DaemonSet."""
-
-    desired: int
-    ready: int
-    nodes: frozenset[str] = frozenset()
-    """The nodes where one is ready."""
 
 
 def read_cluster(client: Any, name: str) -> EksCluster:

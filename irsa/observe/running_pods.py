@@ -15,7 +15,6 @@ from irsa.identity.eks import (
 from irsa.identity.policy_json import Json
 from irsa.observe.aws_config import without_secrets
 from irsa.observe.facts import Owner, Pod, Values, Webhook, Workloads
-from irsa.observe.pod_identity import DaemonSet
 from irsa.observe.pod_spec import Reference
 
 REVISION = "deployment.kubernetes.io/revision"
@@ -241,18 +240,12 @@ def _parts(document: Json, field: str) -> list[Json]:
     return document.get(field) or []
 
 
-def read_daemon_set(client: Any, namespace: str, name: str) -> DaemonSet:
-    """The number of a DaemonSet's Pods, and the nodes where they are ready."""
-    from lightkube.resources.apps_v1 import DaemonSet as Kind
-    from lightkube.resources.core_v1 import Pod as PodKind
+def read_ready_nodes(client: Any, name: str) -> frozenset[str]:
+    """Return the nodes where a Pod of this name in ``kube-system`` is ready."""
+    from lightkube.resources.core_v1 import Pod as Kind
 
-    found: Json = client.get(Kind, name, namespace=namespace).to_dict()
-    labels, status = found["spec"]["selector"].get("matchLabels"), _part(found, "status")
-    pods = [e.to_dict() for e in client.list(PodKind, namespace=namespace, labels=labels)]
-    ready = {"type": "Ready", "status": "True"}.items()
-    nodes = frozenset(
-        pod["spec"].get("nodeName", "")
-        for pod in pods
-        if any(ready <= each.items() for each in _parts(_part(pod, "status"), "conditions"))
-    )
-    return DaemonSet(status.get("desiredNumberScheduled", 0), status.get("numberReady", 0), nodes)
+    labels, ready = {"app.kubernetes.io/name": name}, {"type": "Ready", "status": "True"}.items()
+    pods = [e.to_dict() for e in client.list(Kind, namespace="kube-system", labels=labels)]
+    states = [(pod, _parts(_part(pod, "status"), "conditions")) for pod in pods]
+    is_ready = [pod for pod, state in states if any(ready <= each.items() for each in state)]
+    return frozenset(pod["spec"].get("nodeName", "") for pod in is_ready)

@@ -33,7 +33,7 @@ from irsa.observe.facts import (
     Webhook,
 )
 from irsa.observe.iam_calls import Association
-from irsa.observe.pod_identity import DaemonSet, EksCluster
+from irsa.observe.pod_identity import EksCluster
 from irsa.observe.pod_spec import Container, config_file, containers, is_associated
 from irsa.observe.stack_chains import Stack
 
@@ -114,7 +114,8 @@ class PodIdentity:
 
     cluster: EksCluster
     association: Association | Unread | None
-    agent: DaemonSet | Unread | None = None
+    agent: frozenset[str] | Unread = frozenset()
+    """The nodes where the agent is ready."""
     nodes: Mapping[str, str] | Unread = field(default_factory=dict[str, str], hash=False)
     """The node group of each node; `Unread` or empty if no node was asked for."""
     node_roles: Mapping[str, Role | Unread] = field(default_factory=dict[str, Any], hash=False)

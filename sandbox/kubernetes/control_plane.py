@@ -39,7 +39,6 @@ CONTROLLERS = (
     "serviceaccount-controller",
     "deployment-controller",
     "replicaset-controller",
-    "daemonset-controller",
     "garbage-collector-controller",
     "root-ca-certificate-publisher-controller",
 )

@@ -15,9 +15,8 @@ from http import HTTPStatus
 import lightkube
 import msgspec
 from lightkube.core.exceptions import ApiError
-from lightkube.models.core_v1 import ObjectReference
+from lightkube.models.core_v1 import Container, ObjectReference, PodSpec
 from lightkube.models.meta_v1 import ObjectMeta
-from lightkube.resources.apps_v1 import DaemonSet
 from lightkube.resources.core_v1 import Node, NodeStatus, Pod, PodBinding, PodStatus
 from lightkube.types import PatchType
 
@@ -38,20 +37,13 @@ WATCH_SECONDS = 300
 GROUP_LABEL = "eks.amazonaws.com/nodegroup"
 AUTO_MODE_LABEL = "eks.amazonaws.com/compute-type"
 AGENT = "eks-pod-identity-agent"
-_LABELS = {"app.kubernetes.io/name": AGENT}
-_SPEC = {
-    "hostNetwork": True,
-    "tolerations": [{"operator": "Exists"}],
-    "containers": [{"name": AGENT, "image": AGENT}],
-}
-AGENT_SET: Json = {
-    "metadata": {"name": AGENT, "namespace": "kube-system"},
-    "spec": {
-        "selector": {"matchLabels": _LABELS},
-        "template": {"metadata": {"labels": _LABELS}, "spec": _SPEC},
-    },
-}
-"""Of the add-on; `sandbox.kubernetes.pod_identity_agent` answers in place of its Pods."""
+AGENT_POD = Pod(
+    metadata=ObjectMeta(
+        name=AGENT, namespace="kube-system", labels={"app.kubernetes.io/name": AGENT}
+    ),
+    spec=PodSpec(hostNetwork=True, containers=[Container(name=AGENT, image=AGENT)]),
+)
+"""Of the add-on; `sandbox.kubernetes.pod_identity_agent` answers in its place."""
 
 PodKey = tuple[str, str]
 """Namespace and name."""
@@ -154,18 +146,18 @@ class Kubelet:
                 log.exception("node of EKS")
 
     def _join(self, node: EksNode | None) -> None:
-        """Label the node as EKS does, and run the agent's DaemonSet with its add-on."""
+        """Label the node as EKS does, and run the agent's Pod with its add-on."""
         if node == self._joined:
             return
         kind = "auto" if node and not node.group else None
         labels = {AUTO_MODE_LABEL: kind, GROUP_LABEL: (node.group or None) if node else None}
         change = {"metadata": {"labels": labels}}
         self._client.patch(Node, NODE_NAME, change, patch_type=PatchType.MERGE)
-        with suppress(ApiError):  # it exists, or does not
-            if node and node.group:
-                self._client.create(DaemonSet.from_dict(AGENT_SET))  # pyright: ignore[reportArgumentType, reportCallIssue] - of lightkube's
-            else:
-                self._client.delete(DaemonSet, AGENT, namespace="kube-system")
+        if node and node.group:
+            self._client.apply(AGENT_POD, field_manager=NODE_NAME, force=True)
+        else:
+            with suppress(ApiError):  # there is none
+                self._client.delete(Pod, AGENT, namespace="kube-system")
         self._joined = node
 
     def _try_sync(self, key: PodKey) -> bool:

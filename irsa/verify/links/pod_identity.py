@@ -12,12 +12,11 @@ from irsa.identity.injection import without_agent
 from irsa.identity.pod_identity import external_id
 from irsa.observe.facts import Unread
 from irsa.observe.iam_calls import Association
-from irsa.observe.pod_identity import AGENT, AUTO_MODE, FOR_POD_IDENTITY, DaemonSet
+from irsa.observe.pod_identity import AGENT, AUTO_MODE, FOR_POD_IDENTITY
 from irsa.verify.facts import Facts, PodIdentity
 from irsa.verify.link import Check, Link, Status
 from irsa.verify.links.problems import names, pods_that
 from irsa.verify.remedies.pod_identity import (
-    allow_agent,
     correct,
     create,
     install_agent,
@@ -87,34 +86,33 @@ def agent(facts: Facts) -> Link:
         text = f"{pods_that(unserved, 'is', 'are')} on {place}, where no agent runs"
         return check.failed(text, use_irsa(facts))
     link = _installed(facts, check, known)
-    if link.status is Status.FAILED or not facts.nodes:
-        return link
-    return _on_nodes(facts, check, known) or link
+    return link if link.status is Status.FAILED else _on_nodes(facts, check, known) or link
 
 
 def _installed(facts: Facts, check: Check, known: PodIdentity) -> Link:
     """Check whether the agent runs in the cluster."""
+    addon = known.cluster.addon
     if known.cluster.auto_mode:
         return check.passed("EKS Auto Mode runs it on its nodes")
-    addon, daemon_set = known.cluster.addon, known.agent
     if addon not in (None, ACTIVE, *CHANGING):
         name = cluster_arn(facts.cluster_arn).name
         see = f"aws eks describe-addon --cluster-name {name} --addon-name {AGENT}"
         return check.failed(f"the add-on is {addon}", f"see its health: {see}")
-    if isinstance(daemon_set, DaemonSet):
-        ready = f"{daemon_set.ready} of {daemon_set.desired} are ready"
-        holds = daemon_set.ready and (facts.nodes or daemon_set.desired <= daemon_set.ready)
-        return check.passed(ready) if holds else check.failed(ready, SEE)
-    if addon is None and daemon_set is None:
-        text = "neither add-on nor DaemonSet is installed: nothing answers the Pods"
+    if isinstance(known.agent, Unread):
+        return check.unknown(known.agent)
+    if known.agent:
+        return check.passed(f"ready on {names(sorted(known.agent))}")
+    if addon is None:
+        text = "no add-on and no Pod of it: nothing answers the Pods"
         return check.failed(text, "install the add-on", install_agent(facts))
-    return check.undecided(f"the add-on is {addon}, and it has no DaemonSet yet", daemon_set)
+    text = f"the add-on is {addon}, and no Pod of it is ready"
+    return check.failed(text, SEE) if addon == ACTIVE else check.unknown(text, "ask again")
 
 
 def _on_nodes(facts: Facts, check: Check, known: PodIdentity) -> Link | None:
-    """Return the link of the first node whose agent cannot serve the Pods; None without one."""
+    """Return the link of nodes whose agent cannot serve the Pods, or may not; None without."""
     groups: Mapping[str, str] = {} if isinstance(known.nodes, Unread) else known.nodes
-    served = known.agent.nodes if isinstance(known.agent, DaemonSet) else frozenset[str]()
+    served = frozenset[str]() if isinstance(known.agent, Unread) else known.agent
     missing = [e for e in sorted(facts.nodes - served) if groups.get(e) != AUTO_MODE]
     unread = [e for e in (known.agent if missing else None, known.nodes) if isinstance(e, Unread)]
     if missing and not unread:
@@ -126,7 +124,9 @@ def _on_nodes(facts: Facts, check: Check, known: PodIdentity) -> Link | None:
         judged = allows(role, FOR_POD_IDENTITY, facts.cluster_arn, session_name=None)
         text = f"role {role.name} of the nodes ({group}): {judged.text}"
         if judged.verdict is Verdict.DENY:
-            return check.failed(text, allow_agent(facts, role, judged))
+            return check.failed(
+                text, f"let it call {FOR_POD_IDENTITY}: all nodes of {group} gain it"
+            )
         if judged.verdict is Verdict.UNKNOWN:
             return check.undecided(text, role.policies, role.boundary)
     return check.undecided("", *unread) if unread else None

@@ -62,8 +62,11 @@ def permissions(key: str, facts: Facts, role: Role | Unread | None) -> Link:
     if judged.verdict is Verdict.UNKNOWN:
         policies = (role.policies, role.boundary, facts.bucket_policy)
         return check.undecided(judged.text, *policies)
+    found, tagged = facts.association, judge_listing(role, with_tags(facts)).verdict
+    if found and tagged is Verdict.ALLOW and not found.policy:
+        return check.failed(judged.text, enable_tags(facts, found))
     remedy = allow_listing(role, facts, judged)
-    return check.failed(judged.text, for_all_users(role, remedy, facts.subject, facts.role_arn))
+    return check.failed(judged.text, for_all_users(role, remedy, facts.subject, facts.name))
 
 
 def judge_listing(
@@ -101,10 +104,6 @@ def allow_listing(role: Role, facts: Facts, judged: Judgement) -> Remedy:
         return _except_in_bucket(role, facts, facts.bucket_policy, in_bucket)
     if judged.denials:
         return take_back(role, judged.denials)
-    found = facts.association
-    tagged = judge_listing(role, with_tags(facts)).verdict is Verdict.ALLOW
-    if found and tagged and not found.policy:
-        return enable_tags(facts, found)
     if judge_listing(role, facts, without_session_policy=True).verdict is Verdict.ALLOW:
         return Remedy("allow it in the session policy of the association, which limits the role")
     own = judge_listing(role, facts, own_policies_only=True)

@@ -117,7 +117,7 @@ def permission(facts: Facts, known: RoleBFacts) -> Link:
         wanted = assume_role_permissions_policy(target.role_arn, tag_session=bool(target.tags))
         bounded = unbounded.verdict is Verdict.ALLOW
         remedy = grant(role_a, INLINE_NAME, wanted, bounded=bounded)
-    return check.failed(judged.text, for_all_users(role_a, remedy, facts.subject))
+    return check.failed(judged.text, for_all_users(role_a, remedy, facts.subject, facts.name))
 
 
 def _may_assume(role_a: Role, known: RoleBFacts) -> Judgement:

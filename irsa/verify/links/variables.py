@@ -4,7 +4,6 @@ https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
 """
 
 from collections.abc import Iterator, Mapping
-from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
 from irsa.identity.eks import CREDENTIALS_URI_VARIABLE, RELATIVE_URI_VARIABLE
@@ -23,8 +22,7 @@ REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 HOSTS = ("AWS_ENDPOINT_URL", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT")
 """Variables that change the hosts of all services."""
 AGENT_HOST = "169.254.170.23"
-EVERYWHERE = "0.0.0.0/0"
-DNS = 53
+EVERYWHERE = {"cidr": "0.0.0.0/0"}
 ASK_INSIDE = "ask inside the Pod, with --exec"
 NOT_KNOWN = "a value that cannot be known here"
 
@@ -134,20 +132,17 @@ def _proxies(facts: Facts, values: Mapping[str, str], address: str) -> Iterator[
 
 def _bypassed(values: Mapping[str, str], host: str) -> bool:
     """Return whether every SDK goes past the proxy: they differ in patterns and ranges."""
-    given = [values[name] for name in ("NO_PROXY", "no_proxy") if name in values]
-    listed = [[each.strip() for each in value.split(",")] for value in given]
-    return bool(given) and all(
-        any(each in ("*", host, f"[{host}]") or _is_domain(each, host) for each in entries)
-        for entries in listed
-    )
+    given = [values[name].split(",") for name in ("NO_PROXY", "no_proxy") if name in values]
+    return bool(given) and all(any(_is_for(e.strip(), host) for e in entries) for entries in given)
 
 
-def _is_domain(entry: str, host: str) -> bool:
-    return bool(entry.strip(".")) and host.endswith(f".{entry.removeprefix('.')}")
+def _is_for(entry: str, host: str) -> bool:
+    domain = entry.removeprefix(".")
+    return entry in ("*", host, f"[{host}]") or (bool(domain) and host.endswith(f".{domain}"))
 
 
 def _network_policies(facts: Facts, pod: Pod, address: str) -> Iterator[Doubt]:
-    """The policies that select the Pod, if together they do not let its calls out.
+    """The policies that select the Pod, if together they may not let its calls out.
 
     https://kubernetes.io/docs/concepts/services-networking/network-policies/
     """
@@ -156,13 +151,12 @@ def _network_policies(facts: Facts, pod: Pod, address: str) -> Iterator[Doubt]:
         return
     own = [each for each in facts.network_policies if _limits(each["spec"], pod)]
     rules: list[Json] = [rule for each in own for rule in each["spec"].get("egress") or ()]
-    ways = {"AWS (port 443)": (443, EVERYWHERE), "DNS (port 53)": (DNS, "")}
-    ways |= {f"the agent ({address}:80)": (80, address)} if facts.by_association else {}
-    closed = [to for to, way in ways.items() if not any(_is_open(rule, *way) for rule in rules)]
+    ways = [(53, "DNS"), (443, "AWS"), *([(80, address)] if facts.by_association else [])]
+    closed = [f"{to}:{port}" for port, to in ways if not any(_is_open(e, port, to) for e in rules)]
     if own and closed:
         names = ", ".join(each["metadata"]["name"] for each in own)
-        text = f"NetworkPolicy {names} lets the Pod out, but not to {' and '.join(closed)}"
-        yield f"{text}; whether that is enforced depends on the cluster's network", True
+        text = f"NetworkPolicy {names} may not let the Pod out to {', '.join(closed)}"
+        yield f"{text}, where the cluster's network enforces it", True
 
 
 def _limits(spec: Json, pod: Pod) -> bool:
@@ -170,26 +164,11 @@ def _limits(spec: Json, pod: Pod) -> bool:
     return "Egress" in types and not unmet(spec.get("podSelector") or {}, pod.labels)
 
 
-def _is_open(rule: Json, port: int, address: str) -> bool:
-    """Return whether an egress rule is for a port of an address; of all peers for an empty one."""
-    protocol = "UDP" if port == DNS else "TCP"
-    ports: list[Json] = rule.get("ports") or [{"protocol": protocol}]
-    mine = [each for each in ports if each.get("protocol", "TCP") == protocol]
-    spans = [(each.get("port", port), each.get("endPort", 0)) for each in mine]
-    peers: list[Json] = rule.get("to") or []
-    return any(at == port or (isinstance(at, int) and at <= port <= end) for at, end in spans) and (
-        not (peers and address) or any(_has(each.get("ipBlock") or {}, address) for each in peers)
-    )
-
-
-def _has(block: Json, address: str) -> bool:
-    """Return whether an ipBlock has an address; AWS's are everywhere, but not link-local."""
-    left_out: list[str] = block.get("except") or []
-    if address == EVERYWHERE:
-        return block.get("cidr") == address and all(e.startswith("169.254.") for e in left_out)
-    has = [ip_address(address) in ip_network(e, strict=False) for e in left_out]
-    return (
-        "cidr" in block
-        and ip_address(address) in ip_network(block["cidr"], strict=False)
-        and not any(has)
-    )
+def _is_open(rule: Json, port: int, to: str) -> bool:
+    """Return whether an egress rule is certainly for a port of a host; a DNS may be anywhere."""
+    blocks = [each.get("ipBlock") or {} for each in rule.get("to") or [{"ipBlock": EVERYWHERE}]]
+    everywhere = to == "DNS" or EVERYWHERE in blocks or {"cidr": f"{to}/32"} in blocks
+    protocol = "UDP" if to == "DNS" else "TCP"
+    ports = rule.get("ports") or [{"protocol": protocol}]
+    listed = [e.get("port", port) for e in ports if e.get("protocol", "TCP") == protocol]
+    return everywhere and port in listed

@@ -6,18 +6,15 @@ several lines, and IAM and S3 do not mind the white space.
 
 import json
 from collections.abc import Sequence
-from itertools import product
 
 from irsa.access import DenyingStatement
 from irsa.decide.document import conditions_of
 from irsa.decide.policies import Source
 from irsa.identity.arns import RoleArn, issuer_of_principal
-from irsa.identity.pod_identity import NAMESPACE_TAG, SERVICE_ACCOUNT_TAG
+from irsa.identity.pod_identity import SERVICE_ACCOUNT_TAG
 from irsa.identity.policy_json import Json, statements, without
-from irsa.identity.subjects import SUBJECT_PREFIX
 from irsa.observe.facts import PermissionsPolicy, RegisteredProvider, Role, Unread
 from irsa.verify.remedies.policy_edits import NARROW
-from irsa.verify.remedies.role_b import named_roles
 from irsa.verify.remedy import Remedy, Resource, ShellCommand, aws
 from irsa.verify.session_names import documents_of
 
@@ -195,21 +192,14 @@ def create_bucket(bucket: str) -> ShellCommand:
 
 
 def for_all_users(role: Role, remedy: Remedy, *own: str) -> Remedy:
-    """Say for whom a change to a role's policies is: for all whom its trust policy names.
-
-    Without commands where the policies go by session tags, which tell these users apart.
-    """
-    if not remedy.commands:
-        return remedy
-    if "aws:principaltag/" in json.dumps(documents_of(role)).lower():
-        text = f"with a condition on aws:PrincipalTag, as role {role.name} is for all its users"
-        return Remedy(f"{remedy.text}, {text}")
-    users = named_roles(role.trust_policy)
-    for statement in statements(role.trust_policy):
-        values = {each.key.lower(): each.values for each in conditions_of(statement)}
-        users += [e for key, listed in values.items() if key.endswith(":sub") for e in listed]
-        tags = [values.get(f"aws:requesttag/{e}", ()) for e in (NAMESPACE_TAG, SERVICE_ACCOUNT_TAG)]
-        users += [f"{SUBJECT_PREFIX}{':'.join(each)}" for each in product(*tags)]
-    others = ", ".join(each for each in dict.fromkeys(users) if each not in own)
-    text = f"{remedy.text}; role {role.name} is also that of {others}: they gain what it gains"
-    return remedy._replace(text=text) if others else remedy
+    """Say who else gains by a change to a role: all whom its trust policy names; without commands
+    where the role's policies go by session tags, which tell them apart."""
+    if remedy.commands and "aws:principaltag/" in json.dumps(documents_of(role)).lower():
+        text = f"{remedy.text}, for the service account's aws:PrincipalTag alone"
+        return Remedy(f"{text}: role {role.name} is for all its users, and goes by session tags")
+    conditions = [e for each in statements(role.trust_policy) for e in conditions_of(each)]
+    ends = (":sub", f"/{SERVICE_ACCOUNT_TAG}")
+    users = [value for e in conditions if e.key.lower().endswith(ends) for value in e.values]
+    others = ", ".join(dict.fromkeys(e for e in users if e not in own))
+    text = f"{remedy.text}; {others} may have role {role.name} as well, and gain what it gains"
+    return remedy._replace(text=text) if others and remedy.commands else remedy

@@ -1,18 +1,14 @@
 """The commands that fix an EKS Pod Identity association, and install the agent. Pure."""
 
-from irsa.access import Judgement, allows
-from irsa.decide.verdict import Verdict
 from irsa.identity.arns import ClusterArn, cluster_arn
 from irsa.identity.injection import without_agent
-from irsa.identity.policies import VERSION
-from irsa.identity.policy_json import Json
 from irsa.observe.facts import Role, Unread
 from irsa.observe.iam_calls import Association
-from irsa.observe.pod_identity import AGENT, FOR_POD_IDENTITY
+from irsa.observe.pod_identity import AGENT
 from irsa.verify.facts import Facts
 from irsa.verify.remedies.association_trust import role_of_association, with_tags
-from irsa.verify.remedies.iam import grant, replace_trust, take_back
-from irsa.verify.remedies.pod import annotate, restart
+from irsa.verify.remedies.iam import replace_trust
+from irsa.verify.remedies.pod import restart
 from irsa.verify.remedy import Remedy, Resource, ShellCommand, aws
 
 KEPT = (
@@ -60,37 +56,20 @@ def correct(facts: Facts, association: Association, **changes: str) -> Remedy:
 
 
 def use_irsa(facts: Facts) -> Remedy:
-    """Let `move` give the Pods IRSA before it deletes the association, unless other Pods of the
-    service account use it."""
+    """Let `move` give the Pods IRSA before it deletes the association; no command while other Pods
+    of the service account use it."""
     listed = () if isinstance(facts.pods, Unread) else facts.pods
     own = [pod for pod in listed if pod.lives and pod.service_account == facts.name]
     served = [pod.name for pod in own if not without_agent(pod.spec, pod.labels)]
-    title = f"{facts.namespace}/{facts.name}"
+    title, found = f"{facts.namespace}/{facts.name}", facts.association
     if served:
-        text = f"{title} stays with its association, which {served[0]} uses"
-        return Remedy(f"give these Pods a service account of their own, with IRSA; {text}")
-    found = facts.association
-    if found and found.owner_arn:
-        return owned(found)
-    if facts.expects_association or (found is None and not facts.expected_role):
-        return Remedy("use IRSA for this service account")
-    if found is None:
-        return Remedy("use IRSA", (*annotate(facts, facts.expected_role), *restart(facts)))
+        text = "give these Pods a service account of their own, with IRSA"
+        return Remedy(f"{text}: Pod {served[0]} of {title} needs the association")
+    if found is None or found.owner_arn or facts.expects_association:
+        return owned(found) if found and found.owner_arn else Remedy(f"use IRSA for {title}")
     words = ("python", "-m", "irsa", "move", title, "--to", "irsa", "--yes")
     text = "move it to IRSA: trust and annotation come first, and the association goes last"
     return Remedy(text, (ShellCommand(words, Resource("annotation", title)),))
-
-
-def allow_agent(facts: Facts, role: Role, judged: Judgement) -> Remedy:
-    """Let the agent call EKS with the role of its nodes."""
-    if judged.denials:
-        return take_back(role, judged.denials)
-    action, cluster = FOR_POD_IDENTITY, facts.cluster_arn
-    unbounded = allows(role, action, cluster, session_name=None, without_boundary=True)
-    allow = {"Effect": "Allow", "Action": action, "Resource": cluster}
-    wanted: Json = {"Version": VERSION, "Statement": [allow]}
-    bounded = unbounded.verdict is Verdict.ALLOW
-    return grant(role, "irsa-pod-identity-agent", wanted, bounded=bounded)
 
 
 def enable_tags(facts: Facts, association: Association) -> Remedy:

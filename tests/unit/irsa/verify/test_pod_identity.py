@@ -16,9 +16,9 @@ from irsa.identity.pod_identity import (
 )
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
-from irsa.observe.facts import Answer, Owner, Pod, Role, ServiceAccount, Unread
+from irsa.observe.facts import Answer, Owner, PermissionsPolicy, Pod, Role, ServiceAccount, Unread
 from irsa.observe.iam_calls import Association, association_of
-from irsa.observe.pod_identity import DaemonSet, EksCluster
+from irsa.observe.pod_identity import EksCluster
 from irsa.observe.stack_chains import Resource, Stack
 from irsa.verify.chain import Chain
 from irsa.verify.facts import Calls, PodIdentity, RoleBCalls, RoleBFacts, RoleBTarget
@@ -81,7 +81,7 @@ OF_TARGET = Answer(allowed=True, arn=SESSION_B_ARN)
 TARGET_CALLS = Calls(
     of_role_b=RoleBCalls(assumed=OF_TARGET, caller=OF_TARGET, data=Answer(allowed=True))
 )
-READY = DaemonSet(3, 3)
+READY = frozenset({"n"})
 ALL = ROLE.policies
 UNREAD = Unread("it", "403 Forbidden", "a permission")
 RESTART = "kubectl rollout restart deployment/s3-app --namespace dev"
@@ -232,24 +232,60 @@ def test_the_association_s_target_role_may_be_the_role_that_is_asked_for():
 @pytest.mark.parametrize(
     ("cluster", "agent", "status"),
     [
-        (EksCluster(CLUSTER, auto_mode=True), None, Status.PASSED),
-        (EksCluster(CLUSTER), DaemonSet(3, 3), Status.PASSED),
+        (EksCluster(CLUSTER, auto_mode=True), frozenset(), Status.PASSED),
+        (EksCluster(CLUSTER), READY, Status.PASSED),
         (EKS, UNREAD, Status.UNKNOWN),
-        (EksCluster(CLUSTER), UNREAD, Status.UNKNOWN),
-        (EKS, DaemonSet(3, 2), Status.FAILED),
-        (EksCluster(CLUSTER), DaemonSet(0, 0), Status.FAILED),
-        (EksCluster(CLUSTER, addon="DEGRADED"), DaemonSet(3, 3), Status.FAILED),
-        (EksCluster(CLUSTER, addon="UPDATING"), DaemonSet(3, 3), Status.PASSED),
-        (EksCluster(CLUSTER, addon="CREATING"), None, Status.UNKNOWN),
-        (EksCluster(CLUSTER), None, Status.FAILED),
+        (EKS, frozenset(), Status.FAILED),
+        (EksCluster(CLUSTER, addon="DEGRADED"), READY, Status.FAILED),
+        (EksCluster(CLUSTER, addon="UPDATING"), READY, Status.PASSED),
+        (EksCluster(CLUSTER, addon="CREATING"), frozenset(), Status.UNKNOWN),
+        (EksCluster(CLUSTER), frozenset(), Status.FAILED),
     ],
 )
 def test_the_agent_runs_by_add_on_daemon_set_or_auto_mode(cluster, agent, status):
     assert links(pod_identity=known(cluster=cluster, agent=agent))["agent"].status is status
 
 
+def on_node(**changes):
+    """The link `agent` of a Pod on node ``n``."""
+    identity = {"nodes": {"n": "workers"}, "node_roles": {"workers": NODE_ROLE}}
+    pods = (pod({**INJECTED, "nodeName": "n"}),)
+    return links(pods=pods, pod_identity=replace(known(), **{**identity, **changes}))["agent"]
+
+
+def may_call(effect, action="eks-auth:AssumeRoleForPodIdentity"):
+    document = {"Statement": {"Effect": effect, "Action": action, "Resource": "*"}}
+    return replace(NODE_ROLE, policies=(PermissionsPolicy("own", document),))
+
+
+NODE_ROLE = Role("arn:aws:iam::111122223333:role/nodes", "AROANODES", {}, policies=ALL)
+AUTO = "EKS Auto Mode"
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "found"),
+    [
+        ({}, Status.PASSED, "ready on n"),
+        ({"agent": frozenset({"other"})}, Status.FAILED, "no agent is ready on n"),
+        ({"nodes": {"n": AUTO}, "node_roles": {AUTO: NODE_ROLE}, "agent": frozenset({"x"})},
+         Status.PASSED, "ready on x"),
+        ({"nodes": UNREAD}, Status.UNKNOWN, "needs a permission"),
+        ({"nodes": UNREAD, "agent": frozenset({"x"})}, Status.UNKNOWN, "needs a permission"),
+        ({"node_roles": {"workers": UNREAD}}, Status.UNKNOWN, "needs a permission"),
+        ({"node_roles": {"workers": may_call("Allow")}}, Status.PASSED, "ready on n"),
+        ({"node_roles": {"workers": may_call("Allow", "s3:*")}}, Status.FAILED, "role nodes of the nodes (workers)"),
+        ({"node_roles": {"workers": may_call("Deny")}}, Status.FAILED, "role nodes of the nodes (workers)"),
+        ({"node_roles": {"workers": replace(NODE_ROLE, policies=UNREAD)}}, Status.UNKNOWN, "needs a permission"),
+    ],
+)  # fmt: skip
+def test_the_agent_is_judged_by_the_pods_nodes_and_their_roles(changes, status, found):
+    link = on_node(**changes)
+    assert (link.status, found in link.found) == (status, True), link.found
+    assert link.remedy.commands == ()
+
+
 def test_a_missing_agent_is_installed_by_its_add_on():
-    link = links(pod_identity=known(cluster=EksCluster(CLUSTER), agent=None))["agent"]
+    link = links(pod_identity=known(cluster=EksCluster(CLUSTER), agent=frozenset()))["agent"]
     assert link.remedy.shell == (
         (
             "aws eks create-addon --cluster-name dev --addon-name eks-pod-identity-agent "
@@ -614,5 +650,5 @@ def test_without_an_association_the_token_is_for_sts():
 
     found = gather(Question(namespace="dev", name="s3-app"), Sources(cluster, aws))
 
-    assert found.pod_identity == known(None, agent=None)
+    assert found.pod_identity == known(None, agent=frozenset())
     assert cluster.asked == [("sts.amazonaws.com", None)]
