@@ -24,6 +24,7 @@ HOSTS = ("AWS_ENDPOINT_URL", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOIN
 AGENT_HOST = "169.254.170.23"
 EVERYWHERE = {"cidr": "0.0.0.0/0"}
 ASK_INSIDE = "ask inside the Pod, with --exec"
+NO_PROXY = "no_proxy"
 NOT_KNOWN = "a value that cannot be known here"
 
 Doubt = tuple[str, bool]
@@ -47,7 +48,8 @@ def unusable_variable(
         remedy = " and ".join([f"set {each}" for each in values] + [f"remove {e}" for e in taken])
         return Problem("; ".join(found for found, _ in wrong.values()), remedy, commands)
     known = {name: NOT_KNOWN if e.value is None else e.value for name, e in given.items()}
-    found = _doubts(facts, pod, {name: value for name, value in known.items() if value})
+    known = {name: value for name, value in known.items() if value or name.lower() == NO_PROXY}
+    found = _doubts(facts, pod, known)
     unsure = [each for each in found if not (reached and each[1])]
     settled = all(by_sts for _, by_sts in unsure)
     remedy = ASK_INSIDE if settled else "list the bucket inside the Pod"
@@ -132,7 +134,7 @@ def _proxies(facts: Facts, values: Mapping[str, str], address: str) -> Iterator[
 
 def _bypassed(values: Mapping[str, str], host: str) -> bool:
     """Return whether every SDK goes past the proxy: they differ in patterns and ranges."""
-    given = [values[name].split(",") for name in ("NO_PROXY", "no_proxy") if name in values]
+    given = [value.split(",") for name, value in values.items() if name.lower() == NO_PROXY]
     return bool(given) and all(any(_is_for(e.strip(), host) for e in entries) for entries in given)
 
 

@@ -253,7 +253,7 @@ ROWS = [
         "set AWS_ROLE_SESSION_NAME"),
     Row(128, lambda: named("Deny", "StringLike", "botocore-session-*"), "trust", UNKNOWN,
         "set AWS_ROLE_SESSION_NAME"),
-    Row(129, lambda: irsa.links(pods=(pod(with_config()),), **config("\ufeff[default]\nregion=x\n")),
+    Row(129, lambda: irsa.links(pods=(pod(with_config()),), **config("\ufeff[default]\nregion=x")),
         "precedence", FAILED, ""),
     Row(130, lambda: irsa.links(pods=(pod(with_config()),), **config("[default]\r\nregion=x\r\n"))),
     Row(131, region_by_env_from, "precedence", FAILED, "has white space around the region",

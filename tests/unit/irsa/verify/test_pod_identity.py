@@ -262,6 +262,10 @@ NODE_ROLE = Role("arn:aws:iam::111122223333:role/nodes", "AROANODES", {}, polici
 AUTO = "EKS Auto Mode"
 
 
+def as_role(role):
+    return {"node_roles": {"workers": role}}
+
+
 @pytest.mark.parametrize(
     ("changes", "status", "found"),
     [
@@ -272,10 +276,10 @@ AUTO = "EKS Auto Mode"
         ({"nodes": UNREAD}, Status.UNKNOWN, "needs a permission"),
         ({"nodes": UNREAD, "agent": frozenset({"x"})}, Status.UNKNOWN, "needs a permission"),
         ({"node_roles": {"workers": UNREAD}}, Status.UNKNOWN, "needs a permission"),
-        ({"node_roles": {"workers": may_call("Allow")}}, Status.PASSED, "ready on n"),
-        ({"node_roles": {"workers": may_call("Allow", "s3:*")}}, Status.FAILED, "role nodes of the nodes (workers)"),
-        ({"node_roles": {"workers": may_call("Deny")}}, Status.FAILED, "role nodes of the nodes (workers)"),
-        ({"node_roles": {"workers": replace(NODE_ROLE, policies=UNREAD)}}, Status.UNKNOWN, "needs a permission"),
+        (as_role(may_call("Allow")), Status.PASSED, "ready on n"),
+        (as_role(may_call("Allow", "s3:*")), Status.FAILED, "role nodes of the nodes (workers)"),
+        (as_role(may_call("Deny")), Status.FAILED, "role nodes of the nodes (workers)"),
+        (as_role(replace(NODE_ROLE, policies=UNREAD)), Status.UNKNOWN, "needs a permission"),
     ],
 )  # fmt: skip
 def test_the_agent_is_judged_by_the_pods_nodes_and_their_roles(changes, status, found):
