@@ -111,9 +111,11 @@ def test_a_variable_that_sends_botocore_elsewhere_is_never_passed(
     assert not (wrong and found.status is Status.PASSED), (env, found)
 
 
-OPERATORS = ["StringEquals", "StringLike", "StringNotEquals", "StringNotLike", "StringEqualsIfExists",
-             "StringEqualsIgnoreCase", "ForAllValues:StringLike", "ForAnyValue:StringLike",
-             "ForAllValues:StringNotLike"]  # fmt: skip
+OPERATORS = [
+    *("StringEquals", "StringLike", "StringNotEquals", "StringNotLike", "StringEqualsIfExists"),
+    *("StringEqualsIgnoreCase", "ForAllValues:StringLike", "ForAnyValue:StringLike"),
+    "ForAllValues:StringNotLike",
+]
 NAMES = ["botocore-session-1795561309", "aws-sdk-java-1795561309", "aws-go-sdk-1", "irsa-verify"]
 PATTERNS = [*NAMES, "botocore-*", "*", "irsa-*", "aws-????-*", "reports"]
 
