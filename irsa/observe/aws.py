@@ -37,13 +37,7 @@ from irsa.observe.iam_calls import (
     read_policies,
     read_provider,
 )
-from irsa.observe.pod_identity import (
-    AUTO_MODE,
-    FOR_POD_IDENTITY,
-    NODE_GROUP_LABEL,
-    EksCluster,
-    read_cluster,
-)
+from irsa.observe.pod_identity import AUTO_MODE, FOR_POD_IDENTITY, EksCluster, read_cluster
 
 DEFAULT_REGION = "us-east-1"  # when nothing says another one; IAM has no regions anyway
 
@@ -289,8 +283,8 @@ class Aws:
 
         what, needed = "the node's role", "eks:DescribeNodegroup"
         if not group:
-            reason, way_out = f"no label {NODE_GROUP_LABEL}", "ask inside the Pod, with --exec"
-            return Unread(what, reason, "a managed node group", way_out)
+            why, way_out = "it is in no managed node group", "ask inside the Pod, with --exec"
+            return Unread(what, why, "one that EKS knows", way_out)
         arn = cluster.node_role if group == AUTO_MODE else _aws(what, needed, read)
         role = arn if isinstance(arn, Unread) else self.role(arn)
         return role or Unread(what, f"{arn} does not exist", "a role")

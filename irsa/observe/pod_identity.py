@@ -12,7 +12,6 @@ AGENT: Final = "eks-pod-identity-agent"
 """The EKS add-on, its DaemonSet in ``kube-system``, and a label of its Pods."""
 FOR_POD_IDENTITY: Final = "eks-auth:AssumeRoleForPodIdentity"
 """The agent's call, with the role of its node."""
-NODE_GROUP_LABEL: Final = "eks.amazonaws.com/nodegroup"
 AUTO_MODE: Final = "EKS Auto Mode"
 """In place of a node group."""
 
@@ -47,5 +46,6 @@ def read_cluster(client: Any, name: str) -> EksCluster:
 def node_group(node: Json) -> tuple[str, str]:
     """Return the name of a node and its node group or `AUTO_MODE`; empty for other nodes."""
     labels: Json = node["metadata"].get("labels") or {}
-    auto_mode = labels.get("eks.amazonaws.com/compute-type") == "auto"
-    return node["metadata"]["name"], AUTO_MODE if auto_mode else labels.get(NODE_GROUP_LABEL, "")
+    by_eks = labels.get("eks.amazonaws.com/compute-type") == "auto"
+    group: str = AUTO_MODE if by_eks else labels.get("eks.amazonaws.com/nodegroup", "")
+    return node["metadata"]["name"], group

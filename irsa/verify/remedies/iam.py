@@ -192,8 +192,10 @@ def create_bucket(bucket: str) -> ShellCommand:
 
 
 def for_all_users(role: Role, remedy: Remedy, *own: str) -> Remedy:
-    """Say who else gains by a change to a role: all whom its trust policy names; without commands
-    where the role's policies go by session tags, which tell them apart."""
+    """Say who else gains by a change to a role's policies: the callers that its trust policy names.
+
+    Without commands where the policies go by session tags, which tell these callers apart.
+    """
     if remedy.commands and "aws:principaltag/" in json.dumps(documents_of(role)).lower():
         text = f"{remedy.text}, for the service account's aws:PrincipalTag alone"
         return Remedy(f"{text}: role {role.name} is for all its users, and goes by session tags")

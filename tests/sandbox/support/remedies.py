@@ -80,7 +80,7 @@ def apply(workload: Workload, commands: list[str], root_of: str | None = None) -
 @contextlib.contextmanager
 def nothing_gained(session: Session, namespace: str, *roles: str) -> Iterator[None]:
     """Check that only the workload's own roles, by name, may do more afterwards than before, and
-    that its own service account alone gets sessions that it did not; nobody else loses one."""
+    that its own service account alone gets sessions that it did not; no other caller loses one."""
     own = {namespace, f"{namespace}-b", *roles}
     before, asked = dict(_answers(session, namespace)), dict(_sessions(session, namespace))
     yield

@@ -44,7 +44,7 @@ def in_irsa(*variables: tuple[str, Any], fields: Json | None = None, **changes: 
 
 
 def in_eks(*variables: tuple[str, str], fields: Json | None = None, **changes: Any) -> Links:
-    """The same by EKS Pod Identity."""
+    """Links of a chain by EKS Pod Identity, likewise."""
     given = {**eks.env(*variables), **(fields or {})}
     return eks.links(**{"pods": (eks.pod(given),), **changes})
 

@@ -132,7 +132,7 @@ class World:
                      self.association, self.agent, self.bucket_policy))  # fmt: skip
 
     def answers(self) -> dict[Any, Verdict]:
-        """What all callers may do: sessions of the role, and the bucket's list as the role."""
+        """Answers to all callers: sessions of the role, and the bucket's list as the role."""
         found: dict[Any, Verdict] = dict(session_answers(
             self.role, ACCOUNTS, issuers=[ISSUER, f"{ISSUER}0"], clusters=[CLUSTER, f"{CLUSTER}-2"],
             callers=STRANGERS, now=NOW,
@@ -368,7 +368,7 @@ FIRST = [
 
 
 def own(call: Any) -> bool:
-    """Whether a call is the service account's own, in the cluster, with its session tags."""
+    """The service account's own calls in the cluster, with its session tags."""
     if isinstance(call, str):
         return False
     mine = call.source.split()[0] in (ISSUER, CLUSTER) and call.account == "dev/s3-app"
@@ -376,7 +376,7 @@ def own(call: Any) -> bool:
 
 
 def not_nb(call: Any) -> bool:
-    """Whether nobody but the service account itself can lose: dev/nb alone uses the role, too."""
+    """The calls of accounts that do not use the role: dev/nb does."""
     return not isinstance(call, str) and call.account not in ("dev/nb", "")
 
 
@@ -403,7 +403,7 @@ def run_rounds(world: World) -> None:
 
 
 @pytest.mark.parametrize(("by_association", "first"), FIRST)
-def test_the_remedies_end_and_nobody_else_gains_or_loses(by_association, first):
+def test_the_remedies_end_and_no_other_caller_gains_or_loses(by_association, first):
     breaks = BREAKS[by_association]
     names = list(breaks)
     for second in ("", *names[names.index(first) + 1 :]):

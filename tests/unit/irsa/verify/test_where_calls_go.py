@@ -65,7 +65,7 @@ def endpoint(service: str, env: frozenset[tuple[str, str]]) -> str:
 
 
 def goes_elsewhere(env: dict[str, str], services: list[str], *, agent: bool) -> bool:
-    """Whether botocore sends one of these calls to another host, or through a proxy."""
+    """Return whether botocore sends one of these calls to another host, or through a proxy."""
     known = frozenset((name, value) for name, value in env.items() if name.startswith("AWS_"))
     for service in services:
         if endpoint(service, known) != endpoint(service, frozenset()):
