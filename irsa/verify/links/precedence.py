@@ -52,7 +52,7 @@ def precedence(facts: Facts, *, reached: bool = False) -> Link:
     )
     if not facts.judged:
         return check.unknown(NO_POD)
-    asked = facts.asked(facts.pod)[0].name if reached and facts.pod else ""
+    asked = next((e.name for e in facts.asked(facts.pod)), "") if reached and facts.pod else ""
     cases = [
         CheckedContainer(
             pod, container, problem(facts, pod, container, reached=container.name == asked)

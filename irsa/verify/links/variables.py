@@ -4,7 +4,6 @@ https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
 """
 
 from collections.abc import Iterator, Mapping
-from urllib.parse import urlsplit
 
 from irsa.identity.eks import CREDENTIALS_URI_VARIABLE, RELATIVE_URI_VARIABLE
 from irsa.identity.names import check_session_name
@@ -21,7 +20,7 @@ from irsa.verify.session_names import VARIABLE as SESSION_NAME
 REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 HOSTS = ("AWS_ENDPOINT_URL", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT")
 """Variables that change the hosts of all services."""
-AGENT_HOST = "169.254.170.23"
+AGENT_HOSTS = ("169.254.170.23", "fd00:ec2::23")
 EVERYWHERE = {"cidr": "0.0.0.0/0"}
 ASK_INSIDE = "ask inside the Pod, with --exec"
 NO_PROXY = "no_proxy"
@@ -93,7 +92,7 @@ def _doubts(facts: Facts, pod: Pod, values: Mapping[str, str]) -> Iterator[Doubt
         if name in values and not region_of(values[name]):
             yield f"{name}={values[name]} is no region that irsa knows", True
     yield from _elsewhere(facts, pod, values)
-    address = urlsplit(values.get(CREDENTIALS_URI_VARIABLE, "")).hostname or AGENT_HOST
+    address = next((e for e in AGENT_HOSTS if e in values.get(CREDENTIALS_URI_VARIABLE, "")), "")
     yield from _proxies(facts, values, address)
     if not pod.spec.get("hostNetwork"):
         yield from _network_policies(facts, pod, address)
@@ -151,7 +150,7 @@ def _network_policies(facts: Facts, pod: Pod, address: str) -> Iterator[Doubt]:
     if isinstance(facts.network_policies, Unread):
         yield facts.network_policies.text, True
         return
-    own = [each for each in facts.network_policies if _limits(each["spec"], pod)]
+    own = [each for each in facts.network_policies if _limits(each.get("spec") or {}, pod)]
     rules: list[Json] = [rule for each in own for rule in each["spec"].get("egress") or ()]
     ways = [(53, "DNS"), (443, "AWS"), *([(80, address)] if facts.by_association else [])]
     closed = [f"{to}:{port}" for port, to in ways if not any(_is_open(e, port, to) for e in rules)]
@@ -169,7 +168,11 @@ def _limits(spec: Json, pod: Pod) -> bool:
 def _is_open(rule: Json, port: int, to: str) -> bool:
     """Return whether an egress rule is certainly for a port of a host; a DNS may be anywhere."""
     blocks = [each.get("ipBlock") or {} for each in rule.get("to") or [{"ipBlock": EVERYWHERE}]]
-    everywhere = to == "DNS" or EVERYWHERE in blocks or {"cidr": f"{to}/32"} in blocks
+    everywhere = (
+        to == "DNS"
+        or EVERYWHERE in blocks
+        or {"cidr": f"{to}/{128 if ':' in to else 32}"} in blocks
+    )
     protocol = "UDP" if to == "DNS" else "TCP"
     ports = rule.get("ports") or [{"protocol": protocol}]
     listed = [e.get("port", port) for e in ports if e.get("protocol", "TCP") == protocol]

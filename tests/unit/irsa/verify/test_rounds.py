@@ -395,11 +395,11 @@ def run_rounds(world: World) -> None:
         before = world.answers()
         for command in failing.remedy.shell:
             world.run(command)
-        said = "gain what it gains" in failing.remedy.text
-        if said:
-            before["list as nb"] = Verdict.ALLOW
-        no_gain(before, world.answers(), but=own)
-        no_loss(before, world.answers(), but=not_nb)
+        after = world.answers()
+        no_loss(before, after, but=not_nb)
+        if "gain what it gains" in failing.remedy.text:
+            del after["list as nb"]
+        no_gain(before, after, but=own)
 
 
 @pytest.mark.parametrize(("by_association", "first"), FIRST)
