@@ -75,7 +75,7 @@ def session_answers(
 ) -> Iterator[tuple[Sessions, Verdict]]:
     """The answers of one role's trust policy to tokens, associations and other roles."""
     for issuer, account, audience in product(issuers, accounts, (STS_AUDIENCE, "vault")):
-        asked: Any = {"issuer_url": f"https://{issuer}", "session_name": "x", "now": now}
+        asked: Any = {"issuer_url": f"https://{issuer}", "session_name": "session", "now": now}
         of = ServiceAccount(*account, {AUDIENCE_ANNOTATION: audience})
         call = Sessions("token", f"{issuer} {audience}", "/".join(account), role.arn)
         yield call, trusts_service_account(role, of, **asked).verdict
@@ -86,6 +86,6 @@ def session_answers(
         judged = trusts_association(role, cluster, account, disable_session_tags=untagged)
         yield Sessions(kind, cluster, "/".join(account), role.arn), judged.verdict
     for caller in callers:
-        asked = {"session_name": "x", "external_id": "", "duration": 900}
+        asked = {"session_name": "session", "external_id": "", "duration": 900}
         call = Sessions("role", caller.arn, "", role.arn)
         yield call, trusts_role(role, caller, **asked).verdict

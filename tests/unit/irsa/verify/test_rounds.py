@@ -414,3 +414,33 @@ def test_the_remedies_end_and_no_other_caller_gains_or_loses(by_association, fir
             run_rounds(world)
         except AssertionError as error:
             raise AssertionError(f"{first} and {second}: {error}") from error
+
+
+@pytest.mark.parametrize(
+    ("by_association", "wider", "narrower"),
+    [
+        (
+            True,
+            pod_identity_trust_policy([CLUSTER], [ACCOUNT], disable_session_tags=True),
+            pod_identity_trust_policy([CLUSTER], [ACCOUNT]),
+        ),
+        (
+            False,
+            irsa_trust_policy(
+                [PROVIDER_ARN], [ACCOUNT, NB, ServiceAccountRef("kube-system", "s3-app")]
+            ),
+            irsa_trust_policy([PROVIDER_ARN], [ACCOUNT]),
+        ),
+    ],
+)
+def test_a_gain_and_a_loss_would_be_noticed(by_association, wider, narrower):
+    before, after = World(by_association).answers(), {}
+    for document in (wider, narrower):
+        world = World(by_association)
+        trust(document)(world)
+        after[document is wider] = world.answers()
+
+    with pytest.raises(AssertionError, match="kube-system/s3-app"):
+        no_gain(before, after[True], but=own)
+    with pytest.raises(AssertionError, match="dev/nb"):
+        no_loss(before, after[False], but=not_nb)
