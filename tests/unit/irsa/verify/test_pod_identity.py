@@ -18,7 +18,7 @@ from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
 from irsa.observe.facts import Answer, Owner, PermissionsPolicy, Pod, Role, ServiceAccount, Unread
 from irsa.observe.iam_calls import Association, association_of
-from irsa.observe.pod_identity import EksCluster
+from irsa.observe.pod_identity import EksCluster, node_group
 from irsa.observe.stack_chains import Resource, Stack
 from irsa.verify.chain import Chain
 from irsa.verify.facts import Calls, PodIdentity, RoleBCalls, RoleBFacts, RoleBTarget
@@ -251,6 +251,16 @@ def on_node(**changes):
     identity = {"nodes": {"n": "workers"}, "node_roles": {"workers": NODE_ROLE}}
     pods = (pod({**INJECTED, "nodeName": "n"}),)
     return links(pods=pods, pod_identity=replace(known(), **{**identity, **changes}))["agent"]
+
+
+def test_a_call_inside_the_pod_proves_the_agent_of_its_node():
+    pods = [pod({**INJECTED, "nodeName": node}) for node in ("n", "m")]
+    identity = replace(known(), node_roles={"": UNREAD}, agent=frozenset({"n", "m"}))
+    calls = replace(CALLS, inside=GRANTED)
+
+    found = [links(calls, pods=tuple(each), pod_identity=identity) for each in (pods[:1], pods)]
+
+    assert [each["agent"].status for each in found] == [Status.PASSED, Status.UNKNOWN]
 
 
 def may_call(effect, action="eks-auth:AssumeRoleForPodIdentity"):
@@ -612,6 +622,32 @@ def test_a_token_for_eks_is_bound_to_the_running_pod():
 
     assert (found.pod_identity, found.role_arn) == (known(), ROLE_ARN)
     assert cluster.asked == [("pods.eks.amazonaws.com", "s3-app-1")]
+
+
+def test_the_nodes_of_the_pods_are_read_with_their_roles():
+    cluster, aws = Cluster({**INJECTED, "nodeName": "n"}), Aws()
+    cluster.node_groups = lambda: {"n": "workers", "other": "gpu"}
+    aws.node_role = lambda _, group: replace(NODE_ROLE, unique_id=group)
+
+    found = gather(Question(namespace="dev", name="s3-app"), Sources(cluster, aws)).pod_identity
+
+    assert found.nodes == {"n": "workers"}
+    assert found.node_roles == {"workers": replace(NODE_ROLE, unique_id="workers")}
+    cluster.node_groups = lambda: UNREAD
+    found = gather(Question(namespace="dev", name="s3-app"), Sources(cluster, aws)).pod_identity
+    assert (found.nodes, found.node_roles) == (UNREAD, {})
+
+
+@pytest.mark.parametrize(
+    ("labels", "group"),
+    [
+        ({"eks.amazonaws.com/nodegroup": "workers"}, "workers"),
+        ({"eks.amazonaws.com/compute-type": "auto"}, AUTO),
+        ({"karpenter.sh/nodepool": "default"}, ""),
+    ],
+)
+def test_a_node_is_of_a_node_group_or_of_auto_mode(labels, group):
+    assert node_group({"metadata": {"name": "n", "labels": labels}}) == ("n", group)
 
 
 @pytest.mark.parametrize("partition", ["aws", ""], ids=["arn", "eksctl"])
