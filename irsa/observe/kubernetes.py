@@ -240,7 +240,7 @@ class Cluster:
         )
 
     def node_groups(self) -> dict[str, str] | Unread:
-        """The node group of each node, as `irsa.observe.pod_identity.node_group` has it."""
+        """The node group of each node, by `irsa.observe.pod_identity.node_group`."""
         from lightkube.resources.core_v1 import Node as Kind
 
         def read() -> dict[str, str]:

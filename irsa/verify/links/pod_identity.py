@@ -16,12 +16,7 @@ from irsa.observe.pod_identity import AGENT, AUTO_MODE, FOR_POD_IDENTITY
 from irsa.verify.facts import Facts, PodIdentity
 from irsa.verify.link import Check, Link, Status
 from irsa.verify.links.problems import names, pods_that
-from irsa.verify.remedies.pod_identity import (
-    correct,
-    create,
-    install_agent,
-    use_irsa,
-)
+from irsa.verify.remedies.pod_identity import correct, create, install_agent, use_irsa
 
 ACTIVE = "ACTIVE"
 CHANGING = ("CREATING", "UPDATING")
@@ -124,9 +119,7 @@ def _on_nodes(facts: Facts, check: Check, known: PodIdentity) -> Link | None:
         judged = allows(role, FOR_POD_IDENTITY, facts.cluster_arn, session_name=None)
         text = f"role {role.name} of the nodes ({group}): {judged.text}"
         if judged.verdict is Verdict.DENY:
-            return check.failed(
-                text, f"let it call {FOR_POD_IDENTITY}: all nodes of {group} gain it"
-            )
+            return check.failed(text, f"allow {FOR_POD_IDENTITY} to it: these nodes gain it")
         if judged.verdict is Verdict.UNKNOWN:
             return check.undecided(text, role.policies, role.boundary)
     return check.undecided("", *unread) if unread else None

@@ -21,6 +21,7 @@ REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 HOSTS = ("AWS_ENDPOINT_URL", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT")
 """Variables that change the hosts of all services."""
 AGENT_HOSTS = ("169.254.170.23", "fd00:ec2::23")
+"""By whether the cluster has IPv6."""
 EVERYWHERE = {"cidr": "0.0.0.0/0"}
 ASK_INSIDE = "ask inside the Pod, with --exec"
 NO_PROXY = "no_proxy"
@@ -92,7 +93,7 @@ def _doubts(facts: Facts, pod: Pod, values: Mapping[str, str]) -> Iterator[Doubt
         if name in values and not region_of(values[name]):
             yield f"{name}={values[name]} is no region that irsa knows", True
     yield from _elsewhere(facts, pod, values)
-    address = next((e for e in AGENT_HOSTS if e in values.get(CREDENTIALS_URI_VARIABLE, "")), "")
+    address = AGENT_HOSTS["fd00:" in values.get(CREDENTIALS_URI_VARIABLE, "")]
     yield from _proxies(facts, values, address)
     if not pod.spec.get("hostNetwork"):
         yield from _network_policies(facts, pod, address)
@@ -118,8 +119,9 @@ def _elsewhere(facts: Facts, pod: Pod, values: Mapping[str, str]) -> Iterator[Do
 def _proxies(facts: Facts, values: Mapping[str, str], address: str) -> Iterator[Doubt]:
     """https://docs.aws.amazon.com/eks/latest/userguide/pod-id-how-it-works.html"""
     region = values.get("AWS_REGION", "us-east-1")
-    services = ("sts", "s3") if facts.bucket else ("sts",)
-    hosts = [f"{service}.{region}.amazonaws.com" for service in services]
+    domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    of_s3 = [f"s3.{region}.{domain}", *(["s3.amazonaws.com"] if region == "us-east-1" else [])]
+    hosts = [f"sts.{region}.{domain}", *(of_s3 if facts.bucket else [])]
     past = [host for host in hosts if not _bypassed(values, host)]
     for name, value in values.items():
         kind, through = name.lower(), f"through {value}, which may not"  # Python takes any case
@@ -168,12 +170,8 @@ def _limits(spec: Json, pod: Pod) -> bool:
 def _is_open(rule: Json, port: int, to: str) -> bool:
     """Return whether an egress rule is certainly for a port of a host; a DNS may be anywhere."""
     blocks = [each.get("ipBlock") or {} for each in rule.get("to") or [{"ipBlock": EVERYWHERE}]]
-    everywhere = (
-        to == "DNS"
-        or EVERYWHERE in blocks
-        or {"cidr": f"{to}/{128 if ':' in to else 32}"} in blocks
-    )
+    alone = {"cidr": f"{to}/{128 if ':' in to else 32}"}
     protocol = "UDP" if to == "DNS" else "TCP"
     ports = rule.get("ports") or [{"protocol": protocol}]
     listed = [e.get("port", port) for e in ports if e.get("protocol", "TCP") == protocol]
-    return everywhere and port in listed
+    return port in listed and (to == "DNS" or EVERYWHERE in blocks or alone in blocks)

@@ -43,13 +43,13 @@ VALUES = {
     "ALL_PROXY": [URL],
     "all_proxy": [URL],
     "NO_PROXY": ["*", "", ".amazonaws.com", "169.254.170.23", "*.amazonaws.com,169.254.170.23",
+                 "s3.us-east-1.amazonaws.com,sts.us-east-1.amazonaws.com",
                  "169.254.0.0/16,s3.us-east-1.amazonaws.com", "sts.us-east-1.amazonaws.com"],
     "no_proxy": ["*", "amazonaws.com,169.254.170.23", ""],
 }  # fmt: skip
 variables = st.lists(st.sampled_from(list(VALUES)), max_size=4, unique=True).flatmap(
     lambda names: st.fixed_dictionaries({name: st.sampled_from(VALUES[name]) for name in names})
 )
-ADDRESSES = {"sts": "https://sts.us-east-1.amazonaws.com", "s3": "https://s3.amazonaws.com"}
 _loader = botocore.loaders.create_loader()
 
 
@@ -70,8 +70,8 @@ def goes_elsewhere(env: dict[str, str], services: list[str], *, agent: bool) -> 
     for service in services:
         if endpoint(service, known) != endpoint(service, frozenset()):
             return True
+    urls = [endpoint(service, frozenset()) for service in services]
     with mock.patch.dict(os.environ, env, clear=True):
-        urls = [f"https://{service}.us-east-1.amazonaws.com" for service in services]
         if any("https" in get_environ_proxies(url) for url in urls):
             return True
         provider = botocore.credentials.ContainerProvider(env)
