@@ -493,9 +493,7 @@ BY_NAME = {
 @pytest.mark.parametrize(
     ("setting", "name"), [("", ""), ("role_session_name = irsa-b\n", "irsa-b")]
 )
-def test_the_session_name_of_role_b_is_the_profile_s_where_its_trust_policy_goes_by_it(
-    setting, name
-):
+def test_role_b_s_session_name_is_the_profile_s_where_a_policy_goes_by_it(setting, name):
     sources = with_config(A + to_role_b("B") + setting)
     sources.aws.role = lambda _: replace(ROLE, arn=ROLE_B_ARN, trust_policy=BY_NAME)
 
