@@ -196,12 +196,12 @@ def for_all_users(role: Role, remedy: Remedy, *own: str) -> Remedy:
 
     Without commands where the policies go by session tags, which tell these callers apart.
     """
-    if remedy.commands and "aws:principaltag/" in json.dumps(documents_of(role)).lower():
-        text = f"{remedy.text}, for the service account's aws:PrincipalTag alone"
-        return Remedy(f"{text}: role {role.name} is for all its users, and goes by session tags")
     conditions = [e for each in statements(role.trust_policy) for e in conditions_of(each)]
     ends = (":sub", f"/{SERVICE_ACCOUNT_TAG}")
     users = [value for e in conditions if e.key.lower().endswith(ends) for value in e.values]
     others = ", ".join(dict.fromkeys(e for e in users if e not in own))
+    if remedy.commands and "aws:principaltag/" in json.dumps(documents_of(role)).lower():
+        text = f"{remedy.text}, for the service account's aws:PrincipalTag alone"
+        return Remedy(f"{text}: role {role.name} goes by session tags (others: {others or 'none'})")
     text = f"{remedy.text}; {others} may have role {role.name} as well, and gain what it gains"
     return remedy._replace(text=text) if others and remedy.commands else remedy

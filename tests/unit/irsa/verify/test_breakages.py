@@ -309,3 +309,13 @@ def test_a_breakage_and_its_link(row):
 
 def test_all_52_are_there():
     assert [row.number for row in ROWS] == list(range(91, 143))
+
+
+def test_a_grant_to_a_shared_role_says_who_else_has_it():
+    role = replace(ROLE, trust_policy=SHARED, policies=())
+
+    shared = eks.links(role=role, calls=UNMADE)["permissions"].remedy
+    by_tag = by_tags("reports")["permissions"].remedy
+
+    assert shared.text.endswith("; nb may have role s3-app as well, and gain what it gains")
+    assert by_tag.text.endswith("role s3-app goes by session tags (others: nb)")
