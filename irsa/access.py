@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from irsa.decide.association import call_keys
 from irsa.decide.document import Kind
-from irsa.decide.patterns import UNKNOWN_OUTPUT, Value
+from irsa.decide.patterns import UNKNOWN_OUTPUT, Key, Value
 from irsa.decide.policies import Source
 from irsa.decide.principals import Caller, caller_from_arn, session_of
 from irsa.decide.reasons import Reason, remark
@@ -32,6 +32,11 @@ ASSUME_ROLE = "sts:AssumeRole"
 Tags = Mapping[str, Value]
 """The session tags of EKS Pod Identity, by name in lower case."""
 NO_TAGS: Tags = {}
+WITHOUT_MFA: Tags = dict.fromkeys(
+    ("aws:multifactorauthpresent", "aws:multifactorauthage"), Key.ABSENT
+)
+"""A role's session has no keys of MFA, however its caller signed in.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_mfa_configure-api-require.html"""
 
 
 class DenyingStatement(NamedTuple):
@@ -74,7 +79,7 @@ class Judgement(NamedTuple):
         return str(self.reasons[0])
 
 
-def trusts_token(role: Role, token: Token, *, session_name: str, now: float) -> Judgement:
+def trusts_token(role: Role, token: Token, *, session_name: str | None, now: float) -> Judgement:
     """Decide whether a role's trust policy allows a token, which is taken to be valid."""
     claims = {name: token.claims[name] for name in _CLAIMS if name in token.claims}
 
@@ -158,6 +163,7 @@ def trusts_role(
             duration=duration,
             max_duration=role.max_session_duration,
             external_id=external_id or None,
+            keys=WITHOUT_MFA,
         )
 
     return judge(step)
@@ -168,7 +174,7 @@ def allows(
     action: str,
     resource: str,
     *,
-    session_name: str,
+    session_name: str | None,
     resource_account: str = "",
     resource_policy: Json | Unread | None = None,
     without_boundary: bool = False,
@@ -192,7 +198,7 @@ def allows(
             boundary=None if without_boundary else _boundary(role),
             resource_policy=_resource(resource_policy),
             resource_policy_given=not isinstance(resource_policy, Unread),
-            context={"aws:securetransport": "true", **(context or {})},
+            context={"aws:securetransport": "true", **WITHOUT_MFA, **(context or {})},
         )
 
     return judge(step)
@@ -202,7 +208,7 @@ def may_assume(
     role: Role,
     target_arn: str,
     *,
-    session_name: str,
+    session_name: str | None,
     tags: Tags = NO_TAGS,
 ) -> Judgement:
     """Decide whether a role's own policies allow it to assume another role."""
@@ -217,6 +223,7 @@ def may_assume(
             identity=_identity(role),
             boundary=_boundary(role),
             session_name=session_name,
+            keys=WITHOUT_MFA,
         )
 
     return judge(step)

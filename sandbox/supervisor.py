@@ -231,7 +231,7 @@ def _start(
         extra_env=state.pod_environment(),
         agent=agent_server.url,
     )
-    kubelet = Kubelet(cluster.client(), exec_server)
+    kubelet = Kubelet(cluster.client(), exec_server, emulator.node_with_agent)
     running.callback(kubelet.stop)
     kubelet.start()
     parts.append(kubelet.ended)

@@ -236,7 +236,7 @@ TABLE = (
     _global("aws:username", ABSENT, ABSENT, ABSENT, _USER_NAME, UNKNOWN),
     _global("aws:PrincipalOrgID", ABSENT, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
     _global("aws:PrincipalOrgPaths", ABSENT, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
-    _global("aws:PrincipalTag/", ABSENT, _PRINCIPAL_TAGS, _PRINCIPAL_TAGS, _TAGS, UNKNOWN),
+    _global("aws:PrincipalTag/", ABSENT, _PRINCIPAL_TAGS, _PRINCIPAL_TAGS, _TAGS, ABSENT),
     _global("aws:PrincipalIsAWSService", ABSENT, _FALSE, _FALSE, _FALSE, _TRUE),
     _global("aws:PrincipalServiceName", ABSENT, ABSENT, ABSENT, ABSENT, _NAME),
     _global("aws:PrincipalServiceNamesList", ABSENT, ABSENT, ABSENT, ABSENT, PRESENT),

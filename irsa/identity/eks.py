@@ -32,6 +32,8 @@ WEB_IDENTITY_VARIABLES: Final = (ROLE_ARN_VARIABLE, TOKEN_FILE_VARIABLE)
 POD_IDENTITY_SERVICE: Final = "pods.eks.amazonaws.com"
 """The service principal of EKS Pod Identity, and the audience of its tokens."""
 CREDENTIALS_URI_VARIABLE: Final = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+RELATIVE_URI_VARIABLE: Final = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"
+"""ECS's variable; SDKs take it before the one of the agent's address."""
 AUTHORIZATION_FILE_VARIABLE: Final = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
 CONTAINER_CREDENTIALS_VARIABLES: Final = (CREDENTIALS_URI_VARIABLE, AUTHORIZATION_FILE_VARIABLE)
 """Variables that the webhook sets for EKS Pod Identity, instead of `WEB_IDENTITY_VARIABLES`."""
@@ -53,6 +55,7 @@ _CHANGES_IDENTITY = "a profile changes the pod's identity"
 _RESERVED_ENV = {
     **dict.fromkeys(WEB_IDENTITY_VARIABLES, _BLOCKS_INJECTION),
     **dict.fromkeys(CONTAINER_CREDENTIALS_VARIABLES, _BLOCKS_INJECTION),
+    RELATIVE_URI_VARIABLE: "SDKs ask ECS's address in place of the agent's",
     "AWS_ACCESS_KEY_ID": _BEATS_THE_ROLE,
     "AWS_SECRET_ACCESS_KEY": _BEATS_THE_ROLE,
     "AWS_SESSION_TOKEN": _BEATS_THE_ROLE,

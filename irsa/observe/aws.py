@@ -38,11 +38,9 @@ from irsa.observe.iam_calls import (
     read_policies,
     read_provider,
 )
-from irsa.observe.pod_identity import EksCluster, read_cluster
+from irsa.observe.pod_identity import AUTO_MODE, FOR_POD_IDENTITY, EksCluster, read_cluster
 
 DEFAULT_REGION = "us-east-1"  # when nothing says another one; IAM has no regions anyway
-
-FOR_POD_IDENTITY = "eks-auth:AssumeRoleForPodIdentity"
 
 PAGE_SIZE = 1000
 """The most that IAM lists in one answer."""
@@ -276,6 +274,21 @@ class Aws:
             "eks:DescribeCluster and eks:DescribeAddon",
             _if_there(lambda: read_cluster(self._client("eks"), name)),
         )
+
+    def node_role(self, cluster: EksCluster, group: str) -> Role | Unread:
+        """The role of the nodes of a node group, or of EKS Auto Mode."""
+
+        def read() -> str:
+            asked = {"clusterName": cluster_arn(cluster.arn).name, "nodegroupName": group}
+            return self._client("eks").describe_nodegroup(**asked)["nodegroup"]["nodeRole"]
+
+        what, needed = "the node's role", "eks:DescribeNodegroup"
+        if not group:
+            why, way_out = "it is in no managed node group", "ask inside the Pod, with --exec"
+            return Unread(what, why, "one that EKS knows", way_out)
+        arn = cluster.node_role if group == AUTO_MODE else _aws(what, needed, read)
+        role = arn if isinstance(arn, Unread) else self.role(arn)
+        return role or Unread(what, f"{arn} does not exist", "a role")
 
     def association(
         self, cluster: EksCluster, account: ServiceAccountRef

@@ -28,14 +28,14 @@ from irsa.observe.facts import (
     Workloads,
 )
 from irsa.observe.fleet_pods import FleetPod, fleet_pod
-from irsa.observe.pod_identity import AGENT, DaemonSet
+from irsa.observe.pod_identity import AGENT, node_group
 from irsa.observe.pod_spec import Reference
 from irsa.observe.running_pods import (
     annotated_at,
     kept,
     read_controllers,
-    read_daemon_set,
     read_endpoints,
+    read_ready_nodes,
     read_webhook,
     read_workloads,
 )
@@ -257,12 +257,31 @@ class Cluster:
         labels = _kubernetes(f"namespace {namespace}", "get namespaces", _if_there(read))
         return replace(webhook, namespace_labels=labels)
 
-    def agent(self) -> DaemonSet | Unread | None:
-        """The DaemonSet of the EKS Pod Identity Agent."""
+    def agent(self) -> frozenset[str] | Unread:
+        """The nodes where the EKS Pod Identity Agent is ready."""
         return _kubernetes(
-            f"DaemonSet kube-system/{AGENT}",
-            "get daemonsets in namespace kube-system",
-            _if_there(lambda: read_daemon_set(self._client, "kube-system", AGENT)),
+            f"Pods of {AGENT}",
+            "list pods in namespace kube-system",
+            lambda: read_ready_nodes(self._client, AGENT),
+        )
+
+    def node_groups(self) -> dict[str, str] | Unread:
+        """The node group of each node, by `irsa.observe.pod_identity.node_group`."""
+        from lightkube.resources.core_v1 import Node as Kind
+
+        def read() -> dict[str, str]:
+            return dict(node_group(e.to_dict()) for e in self._client.list(Kind, chunk_size=CHUNK))
+
+        return _kubernetes("nodes", "list nodes in the cluster", read)
+
+    def network_policies(self, namespace: str) -> tuple[Json, ...] | Unread:
+        """The NetworkPolicies of a namespace."""
+        from lightkube.resources.networking_v1 import NetworkPolicy as Kind
+
+        return _kubernetes(
+            f"NetworkPolicies of namespace {namespace}",
+            f"list networkpolicies in namespace {namespace}",
+            lambda: tuple(e.to_dict() for e in self._client.list(Kind, namespace=namespace)),
         )
 
     def next_pod(self, namespace: str, template: Json) -> Json | Unread:

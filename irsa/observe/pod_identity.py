@@ -9,7 +9,11 @@ from typing import Any, Final
 from irsa.identity.policy_json import Json
 
 AGENT: Final = "eks-pod-identity-agent"
-"""The EKS add-on, and its DaemonSet in ``kube-system``."""
+"""The EKS add-on, its DaemonSet in ``kube-system``, and a label of its Pods."""
+FOR_POD_IDENTITY: Final = "eks-auth:AssumeRoleForPodIdentity"
+"""The agent's call, with the role of its node."""
+AUTO_MODE: Final = "EKS Auto Mode"
+"""In place of a node group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +25,8 @@ class EksCluster:
     """True if EKS runs the agent on nodes of its own: EKS Auto Mode."""
     addon: str | None = None
     """Status of the agent's add-on, such as ``ACTIVE``; None when it is not installed."""
-
-
-@dataclass(frozen=True, slots=True)
-class DaemonSet:
-    """The Pods of a DaemonSet."""
-
-    desired: int
-    ready: int
+    node_role: str = ""
+    """ARN of the role of EKS Auto Mode's nodes."""
 
 
 def read_cluster(client: Any, name: str) -> EksCluster:
@@ -41,4 +39,13 @@ def read_cluster(client: Any, name: str) -> EksCluster:
         ]
     except client.exceptions.ResourceNotFoundException:
         addon = None
-    return EksCluster(found["arn"], bool(compute.get("enabled")), addon)
+    role: str = compute.get("nodeRoleArn") or ""
+    return EksCluster(found["arn"], bool(compute.get("enabled")), addon, role)
+
+
+def node_group(node: Json) -> tuple[str, str]:
+    """Return the name of a node and its node group or `AUTO_MODE`; empty for other nodes."""
+    labels: Json = node["metadata"].get("labels") or {}
+    by_eks = labels.get("eks.amazonaws.com/compute-type") == "auto"
+    group: str = AUTO_MODE if by_eks else labels.get("eks.amazonaws.com/nodegroup", "")
+    return node["metadata"]["name"], group

@@ -15,7 +15,6 @@ from irsa.identity.eks import (
 from irsa.identity.policy_json import Json
 from irsa.observe.aws_config import without_secrets
 from irsa.observe.facts import Owner, Pod, Values, Webhook, Workloads
-from irsa.observe.pod_identity import DaemonSet
 from irsa.observe.pod_spec import Reference
 
 REVISION = "deployment.kubernetes.io/revision"
@@ -252,9 +251,12 @@ def _parts(document: Json, field: str) -> list[Json]:
     return document.get(field) or []
 
 
-def read_daemon_set(client: Any, namespace: str, name: str) -> DaemonSet:
-    """The number of a DaemonSet's Pods."""
-    from lightkube.resources.apps_v1 import DaemonSet as Kind
+def read_ready_nodes(client: Any, name: str) -> frozenset[str]:
+    """Return the nodes where a Pod of this name in ``kube-system`` is ready."""
+    from lightkube.resources.core_v1 import Pod as Kind
 
-    status = _part(client.get(Kind, name, namespace=namespace).to_dict(), "status")
-    return DaemonSet(status.get("desiredNumberScheduled", 0), status.get("numberReady", 0))
+    labels, ready = {"app.kubernetes.io/name": name}, {"type": "Ready", "status": "True"}.items()
+    pods = [e.to_dict() for e in client.list(Kind, namespace="kube-system", labels=labels)]
+    states = [(pod, _parts(_part(pod, "status"), "conditions")) for pod in pods]
+    is_ready = [pod for pod, state in states if any(ready <= each.items() for each in state)]
+    return frozenset(pod["spec"].get("nodeName", "") for pod in is_ready)

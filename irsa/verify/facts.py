@@ -33,7 +33,7 @@ from irsa.observe.facts import (
     Webhook,
 )
 from irsa.observe.iam_calls import Association
-from irsa.observe.pod_identity import DaemonSet, EksCluster
+from irsa.observe.pod_identity import EksCluster
 from irsa.observe.pod_spec import Container, config_file, containers, is_associated
 from irsa.observe.stack_chains import Stack
 
@@ -92,6 +92,7 @@ class RoleBTarget:
     """Profile of the Pod's AWS config file; empty when role B was named by ARN."""
     external_id: str = ""
     session_name: str = SESSION_NAME
+    """Empty if a policy goes by it, and it is not known."""
     duration_seconds: int = DEFAULT_SESSION_DURATION
     tags: Mapping[str, Value] = field(default_factory=dict[str, Value], hash=False)
     """The session tags that role A passes on."""
@@ -113,7 +114,12 @@ class PodIdentity:
 
     cluster: EksCluster
     association: Association | Unread | None
-    agent: DaemonSet | Unread | None = None
+    agent: frozenset[str] | Unread = frozenset()
+    """The nodes where the agent is ready."""
+    nodes: Mapping[str, str] | Unread = field(default_factory=dict[str, str], hash=False)
+    """The node group of each node; `Unread` or empty if no node was asked for."""
+    node_roles: Mapping[str, Role | Unread] = field(default_factory=dict[str, Any], hash=False)
+    """By node group."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +149,7 @@ class Facts:
     """The containers that are asked about; none stands for all that may use AWS."""
     objects: Objects = field(default_factory=dict[Any, Any])
     """The ConfigMaps and Secrets that those Pods take variables and AWS files from."""
+    network_policies: tuple[Json, ...] | Unread = ()
     webhook: Webhook | Unread | None = None
     pod_identity: PodIdentity | Unread | None = None
     """None for a cluster that is not EKS's."""
@@ -318,6 +325,11 @@ class Facts:
         judged = self.judged
         running = [pod for pod in judged if pod.phase == RUNNING]
         return next(iter(running or judged), None)
+
+    @property
+    def nodes(self) -> set[str]:
+        """The nodes where they run."""
+        return {pod.spec["nodeName"] for pod in self.judged if pod.spec.get("nodeName")}
 
     @property
     def config_file(self) -> ConfigFile | Unread | None:

@@ -25,6 +25,7 @@ from irsa.verify.facts import (
 from irsa.verify.links.webhook import unmutated
 from irsa.verify.remedies.role_b import named_roles
 from irsa.verify.remedies.trust import named_accounts
+from irsa.verify.session_names import goes_by_name
 
 NAMED_MAX = 10
 """Service accounts or roles of a trust policy that are looked up, to know which are in use."""
@@ -132,6 +133,7 @@ def _cluster_facts(question: Question, sources: Sources) -> Facts:
         service_account=account,
         pods=workloads if isinstance(workloads, Unread) else workloads.pods,
         owners=() if isinstance(workloads, Unread) else workloads.owners,
+        network_policies=cluster.network_policies(namespace),
         webhook=cluster.webhook(namespace),
         token=question.token,
         keys=cluster.keys(),
@@ -164,7 +166,13 @@ def _pod_identity(facts: Facts, sources: Sources) -> PodIdentity | Unread | None
     )
     if not replace(facts, pod_identity=known).by_association:
         return known
-    return replace(known, agent=sources.cluster.agent())
+    known = replace(known, agent=sources.cluster.agent())
+    listed = sources.cluster.node_groups() if facts.nodes else {}
+    if isinstance(listed, Unread):
+        return replace(known, nodes=listed)
+    groups = {node: listed.get(node, "") for node in facts.nodes}
+    roles = {group: sources.aws.node_role(cluster, group) for group in {*groups.values()}}
+    return replace(known, nodes=groups, node_roles=roles)
 
 
 def _is_named(cluster: EksCluster, named: ClusterArn) -> bool:
@@ -274,6 +282,8 @@ def _role_b_facts(facts: Facts, question: Question, sources: Sources) -> RoleBFa
     role_b = reader.role(target.role_arn) if parse_role_arn(target.role_arn) else None
     if isinstance(role_b, Unread) and reader.account != account_of(target.role_arn):
         role_b = replace(role_b, way_out=TRUSTING_PROFILE)
+    if target.session_name == SESSION_NAME and goes_by_name(role_b):
+        target = replace(target, session_name="")
     return RoleBFacts(target=target, role=role_b, gone=_gone(facts, role_b, sources))
 
 
@@ -293,6 +303,7 @@ def role_b_target(facts: Facts, question: Question) -> RoleBTarget | None:
         return RoleBTarget(
             role_arn=association.target_role_arn,
             external_id=association.external_id,
+            session_name="",
             tags=facts.session_tags,
         )
     profile = facts.pod_profiles.get(question.profile)

@@ -10,10 +10,11 @@ from irsa.identity.token import Token
 from irsa.observe.aws import Aws
 from irsa.observe.facts import Answer, Credentials, Unread
 from irsa.verify.chain import Chain
-from irsa.verify.facts import SESSION_NAME, Calls, Facts, NotMade, RoleBCalls, RoleBFacts
+from irsa.verify.facts import Calls, Facts, NotMade, RoleBCalls, RoleBFacts
 from irsa.verify.gather import Question, Sources
 from irsa.verify.link import Link, Status, status_of
 from irsa.verify.links.to_session import lacking
+from irsa.verify.session_names import UNNAMED, session_name
 
 RETRY_SECONDS = 3.0
 """Between two tries of a call that IAM may not have heard of yet."""
@@ -40,15 +41,18 @@ def _calls(chain: Chain, question: Question, sources: Sources) -> Calls:
     facts, token, aws = chain.facts, chain.facts.token, sources.aws
     lacks_cluster = facts.by_association and not facts.cluster_arn
     ready = facts.role_arn and not facts.lacks_association and not lacks_cluster
+    name = session_name(facts)
     if not isinstance(token, Token) or not ready:
         not_made = NotMade(lacking(facts))
         return Calls(assumed=not_made, of_role_b=RoleBCalls(assumed=not_made))
+    if name is None and not facts.by_association:
+        return Calls(assumed=UNNAMED, of_role_b=RoleBCalls(assumed=UNNAMED))
     before = [*chain.before_sts, *(chain.before_role_b if facts.has_target_role else ())]
     if facts.by_association:
         # As the node's agent does, but with the caller's own credentials.
         call = partial(aws.assume_for_pod, cluster_arn(facts.cluster_arn).name, token)
     else:
-        call = partial(aws.assume_with_web_identity, facts.role_arn, token, SESSION_NAME)
+        call = partial(aws.assume_with_web_identity, facts.role_arn, token, name or "")
     answer, credentials = retried(call, wait=_wait(question, before))
     session = aws.as_session(credentials) if credentials else None
     if facts.has_target_role:
@@ -68,6 +72,8 @@ def _calls(chain: Chain, question: Question, sources: Sources) -> Calls:
 
 def _role_b_calls(role_b: RoleBFacts, session: Aws, bucket: str, wait: float) -> RoleBCalls:
     target = role_b.target
+    if not target.session_name:
+        return RoleBCalls(assumed=UNNAMED)
     answer, credentials = retried(
         lambda: session.assume_role(
             target.role_arn,

@@ -39,6 +39,8 @@ class Node(NamedTuple):
 
     cluster: str
     role_arn: str
+    group: str = ""
+    """Its node group; empty in EKS Auto Mode, where EKS runs the agent without a Pod."""
 
 
 class AuthRecords(NamedTuple):

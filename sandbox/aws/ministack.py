@@ -131,7 +131,7 @@ def node_with_agent(account: str) -> Node | None:
             if f"{name}/{AGENT_ADDON}" in eks._addons:
                 for group in eks._nodegroups.values():
                     if group["clusterName"] == name:
-                        return Node(name, group["nodeRole"])
+                        return Node(name, group["nodeRole"], group["nodegroupName"])
     return None
 
 

@@ -8,17 +8,19 @@ import logging
 import queue
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
 
 import lightkube
 import msgspec
 from lightkube.core.exceptions import ApiError
-from lightkube.models.core_v1 import ObjectReference
+from lightkube.models.core_v1 import Container, ObjectReference, PodSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Node, NodeStatus, Pod, PodBinding, PodStatus
 from lightkube.types import PatchType
 
+from ..aws.eks_auth import Node as EksNode
 from ..json_types import Json
 from ..pods.process import object_lookup
 from ..pods.spec import PodNotReady, environment, volume_files
@@ -32,6 +34,17 @@ the API server turns it into SPDY (Kubernetes 1.36, KEP 3396)."""
 RETRY_SECONDS = 0.25
 WATCH_SECONDS = 300
 
+GROUP_LABEL = "eks.amazonaws.com/nodegroup"
+AUTO_MODE_LABEL = "eks.amazonaws.com/compute-type"
+AGENT = "eks-pod-identity-agent"
+AGENT_POD = Pod(
+    metadata=ObjectMeta(
+        name=AGENT, namespace="kube-system", labels={"app.kubernetes.io/name": AGENT}
+    ),
+    spec=PodSpec(hostNetwork=True, containers=[Container(name=AGENT, image=AGENT)]),
+)
+"""Of the add-on; `sandbox.kubernetes.pod_identity_agent` answers in its place."""
+
 PodKey = tuple[str, str]
 """Namespace and name."""
 
@@ -41,8 +54,16 @@ log = logging.getLogger(__name__)
 class Kubelet:
     """Marks every Pod running and ready once its volumes and environment can be had."""
 
-    def __init__(self, client: lightkube.Client, exec_server: ExecServer) -> None:
+    def __init__(
+        self,
+        client: lightkube.Client,
+        exec_server: ExecServer,
+        eks_node: Callable[[], EksNode | None] = lambda: None,
+    ) -> None:
+        """``eks_node`` returns what EKS makes of the node while it has the agent's add-on."""
         self._client = client
+        self._eks_node = eks_node
+        self._joined: EksNode | None = None
         self._exec_server = exec_server
         self._changed: queue.SimpleQueue[PodKey] = queue.SimpleQueue()
         self._stopping = threading.Event()
@@ -119,6 +140,25 @@ class Kubelet:
                 retry_at = time.monotonic() + RETRY_SECONDS
             unfinished -= keys
             unfinished |= {key for key in keys if not self._try_sync(key)}
+            try:
+                self._join(self._eks_node())
+            except Exception:  # a request that failed: with the next key
+                log.exception("node of EKS")
+
+    def _join(self, node: EksNode | None) -> None:
+        """Label the node as EKS does, and run the agent's Pod with its add-on."""
+        if node == self._joined:
+            return
+        kind = "auto" if node and not node.group else None
+        labels = {AUTO_MODE_LABEL: kind, GROUP_LABEL: (node.group or None) if node else None}
+        change = {"metadata": {"labels": labels}}
+        self._client.patch(Node, NODE_NAME, change, patch_type=PatchType.MERGE)
+        if node and node.group:
+            self._client.apply(AGENT_POD, field_manager=NODE_NAME, force=True)
+        else:
+            with suppress(ApiError):  # there is none
+                self._client.delete(Pod, AGENT, namespace="kube-system")
+        self._joined = node
 
     def _try_sync(self, key: PodKey) -> bool:
         try:

@@ -11,7 +11,7 @@ from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.observe.aws_config import Profile
 from irsa.observe.facts import Answer, Role, Unread
 from irsa.verify.facts import Facts, NotMade
-from irsa.verify.link import Check, Link
+from irsa.verify.link import Check, Link, confirmed
 from irsa.verify.links.injection import injection
 from irsa.verify.links.pod_identity import agent, association
 from irsa.verify.links.precedence import precedence
@@ -26,7 +26,10 @@ def in_cluster_links(facts: Facts, inside: Answer | Unread | NotMade) -> list[Li
     naming = (association, agent) if facts.by_association else (annotation,)
     checks = (service_account, *naming, webhook, running_pod, injection)
     reached = isinstance(inside, Answer) and inside.allowed
-    return [*(check(facts) for check in checks), precedence(facts, reached=reached)]
+    links = [*(check(facts) for check in checks), precedence(facts, reached=reached)]
+    proved = facts.pod and facts.nodes == {facts.pod.spec.get("nodeName")}
+    but = "the AWS CLI in the Pod has a session"
+    return [confirmed(e, inside, but) if proved and e.key == "agent" else e for e in links]
 
 
 def service_account(facts: Facts) -> Link:

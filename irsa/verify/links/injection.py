@@ -36,7 +36,7 @@ from irsa.verify.links.containers import is_skipped, sort_containers
 from irsa.verify.links.pod_profiles import aws_files, chosen
 from irsa.verify.links.problems import CheckedContainer, Problem, link_of, names, pods_that
 from irsa.verify.links.running import NO_POD
-from irsa.verify.links.variables import ASK_INSIDE
+from irsa.verify.links.variables import ASK_INSIDE, REGIONS, region_of
 from irsa.verify.links.webhook import webhook
 from irsa.verify.remedies.pod import (
     change_env,
@@ -46,7 +46,6 @@ from irsa.verify.remedies.pod import (
     restart_of,
 )
 
-REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 REMOVE_PRESET = "remove what is set by hand; the webhook sets both"
 CREDENTIALS_URIS = (CREDENTIALS_URI, "http://[fd00:ec2::23]/v1/credentials")
 """The agent's addresses; the second one in IPv6 clusters."""
@@ -292,15 +291,15 @@ def _no_region(facts: Facts, pod: Pod, container: Container) -> Problem | None:
     https://docs.aws.amazon.com/sdkref/latest/guide/feature-region.html
     """
     have = environment(container.spec, facts.objects)
-    values = {name: have[name].value for name in REGION_VARIABLES if name in have}
+    values = {name: have[name].value for name in REGIONS if name in have}
     by_profile = _region_of_profile(facts, pod, container)
-    missing = [e for e in REGION_VARIABLES if e not in values and not by_profile]
-    empty = [name for name in REGION_VARIABLES if values.get(name) == ""]
+    missing = [e for e in REGIONS if e not in values and not by_profile]
+    empty = [name for name in REGIONS if values.get(name) == ""]
     if not missing and not empty:
         return None
-    known = next((value for value in values.values() if value), "")
+    known = next((region_of(value) or value for value in values.values() if value), "")
     lacking = [f"{name} is empty" for name in empty] or [f"no {name}" for name in missing]
-    preset = _preset(pod, container, REGION_VARIABLES)
+    preset = _preset(pod, container, REGIONS)
     if known:
         changes = [f"{name}={known}" for name in (*empty, *missing)]
     elif preset:

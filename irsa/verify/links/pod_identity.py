@@ -3,22 +3,24 @@
 https://docs.aws.amazon.com/eks/latest/userguide/pod-identities.html
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from irsa.access import allows
+from irsa.decide.verdict import Verdict
 from irsa.identity.arns import cluster_arn
 from irsa.identity.injection import without_agent
 from irsa.identity.pod_identity import external_id
 from irsa.observe.facts import Unread
 from irsa.observe.iam_calls import Association
-from irsa.observe.pod_identity import AGENT, DaemonSet
+from irsa.observe.pod_identity import AGENT, AUTO_MODE, FOR_POD_IDENTITY
 from irsa.verify.facts import Facts, PodIdentity
-from irsa.verify.link import Check, Link
-from irsa.verify.links.problems import pods_that
-from irsa.verify.remedies.pod_identity import correct, create, delete, install_agent
-from irsa.verify.remedy import Remedy
+from irsa.verify.link import Check, Link, Status
+from irsa.verify.links.problems import names, pods_that
+from irsa.verify.remedies.pod_identity import correct, create, install_agent, use_irsa
 
 ACTIVE = "ACTIVE"
 CHANGING = ("CREATING", "UPDATING")
+SEE = f"see why: kubectl describe daemonset {AGENT} --namespace kube-system"
 
 
 def association(facts: Facts) -> Link:
@@ -67,37 +69,57 @@ def _described(facts: Facts, found: Association) -> Iterator[str]:
 
 
 def agent(facts: Facts) -> Link:
-    """Check whether the agent answers on the nodes of the Pods."""
-    check = Check("agent", f"{AGENT} ready on every node, or EKS Auto Mode")
-    known, found = facts.pod_identity, facts.association
+    """Check whether the agent answers on the nodes of the Pods, and may call EKS there."""
+    wanted = f"{AGENT} ready on every node of the Pods, whose role may call {FOR_POD_IDENTITY}"
+    check = Check("agent", wanted)
+    known = facts.pod_identity
     if not isinstance(known, PodIdentity):
         return check.undecided("the EKS cluster is not known", known)
     unserved = [pod for pod in facts.judged if without_agent(pod.spec, pod.labels)]
     if unserved:
         place = without_agent(unserved[0].spec, unserved[0].labels)
         text = f"{pods_that(unserved, 'is', 'are')} on {place}, where no agent runs"
-        fix = delete(facts, found) if found else Remedy("use IRSA for this service account")
-        return check.failed(text, fix)
-    if known.cluster.auto_mode:
-        return check.passed("EKS Auto Mode runs it on its nodes")
-    return _installed(facts, check, known)
+        return check.failed(text, use_irsa(facts))
+    link = _installed(facts, check, known)
+    return link if link.status is Status.FAILED else _on_nodes(facts, check, known) or link
 
 
 def _installed(facts: Facts, check: Check, known: PodIdentity) -> Link:
-    addon, daemon_set = known.cluster.addon, known.agent
+    """Check whether the agent runs in the cluster."""
+    addon = known.cluster.addon
+    if known.cluster.auto_mode:
+        return check.passed("EKS Auto Mode runs it on its nodes")
     if addon not in (None, ACTIVE, *CHANGING):
         name = cluster_arn(facts.cluster_arn).name
         see = f"aws eks describe-addon --cluster-name {name} --addon-name {AGENT}"
         return check.failed(f"the add-on is {addon}", f"see its health: {see}")
-    if isinstance(daemon_set, DaemonSet):
-        ready = f"{daemon_set.ready} of {daemon_set.desired} are ready"
-        if 0 < daemon_set.desired <= daemon_set.ready:
-            return check.passed(ready)
-        see = f"kubectl describe daemonset {AGENT} --namespace kube-system"
-        return check.failed(ready, f"see why: {see}")
-    if addon == ACTIVE:
-        return check.passed("the add-on is ACTIVE")
-    if addon is None and daemon_set is None:
-        text = "neither add-on nor DaemonSet is installed: nothing answers the Pods"
+    if isinstance(known.agent, Unread):
+        return check.unknown(known.agent)
+    if known.agent:
+        return check.passed(f"ready on {names(sorted(known.agent))}")
+    if addon is None:
+        text = "no add-on and no Pod of it: nothing answers the Pods"
         return check.failed(text, "install the add-on", install_agent(facts))
-    return check.undecided(f"the add-on is {addon}: ask again when it is ACTIVE", daemon_set)
+    text = f"the add-on is {addon}, and no Pod of it is ready"
+    return check.failed(text, SEE) if addon == ACTIVE else check.unknown(text, "ask again")
+
+
+def _on_nodes(facts: Facts, check: Check, known: PodIdentity) -> Link | None:
+    """Return the link of nodes whose agent cannot serve the Pods, or may not; None without."""
+    groups: Mapping[str, str] = {} if isinstance(known.nodes, Unread) else known.nodes
+    served = frozenset[str]() if isinstance(known.agent, Unread) else known.agent
+    missing = [e for e in sorted(facts.nodes - served) if groups.get(e) != AUTO_MODE]
+    unread = [e for e in (known.agent if missing else None, known.nodes) if isinstance(e, Unread)]
+    if missing and not unread:
+        return check.failed(f"no agent is ready on {names(missing)}, where the Pods run", SEE)
+    for group, role in known.node_roles.items():
+        if isinstance(role, Unread):
+            unread.append(role)
+            continue
+        judged = allows(role, FOR_POD_IDENTITY, facts.cluster_arn, session_name=None)
+        text = f"role {role.name} of the nodes ({group}): {judged.text}"
+        if judged.verdict is Verdict.DENY:
+            return check.failed(text, f"allow {FOR_POD_IDENTITY} to it: these nodes gain it")
+        if judged.verdict is Verdict.UNKNOWN:
+            return check.undecided(text, role.policies, role.boundary)
+    return check.undecided("", *unread) if unread else None

@@ -52,8 +52,11 @@ def precedence(facts: Facts, *, reached: bool = False) -> Link:
     )
     if not facts.judged:
         return check.unknown(NO_POD)
+    asked = next((e.name for e in facts.asked(facts.pod)), "") if reached and facts.pod else ""
     cases = [
-        CheckedContainer(pod, container, problem(facts, pod, container, reached=reached))
+        CheckedContainer(
+            pod, container, problem(facts, pod, container, reached=container.name == asked)
+        )
         for pod in facts.judged
         for container in sort_containers(facts, pod).judged
     ]
@@ -152,7 +155,7 @@ def _profile(
     commands = _without(facts, pod, container, files, choice)
     remedy = f"remove {choice.variable}, or correct the profile"
     if choice.name == DEFAULT and not choice.variable:
-        remedy = f"take the role out of {choice.text}"
+        remedy = f"take {'the role' if leads.roles else _held(leads.start)} out of {choice.text}"
     return Problem(f"{choice.text}: {effect}", remedy, commands)
 
 
@@ -165,7 +168,8 @@ def _leads_elsewhere(facts: Facts, choice: Chosen, leads: ProfileChain) -> tuple
     if not leads.start:
         return None
     if not leads.roles:
-        return f"it holds {_held(leads.start)}; {JAVASCRIPT} before the role", True
+        before = "every SDK takes it" if facts.by_association else JAVASCRIPT
+        return f"it holds {_held(leads.start)}; {before} before the role", True
     target = facts.role_b.target.role_arn if facts.role_b else ""
     own, roles = "token", leads.roles
     if facts.by_association:

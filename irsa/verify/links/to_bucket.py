@@ -10,18 +10,22 @@ from irsa.identity.arns import Arn, partition_of
 from irsa.identity.policies import VERSION
 from irsa.identity.policy_json import Json, with_statements
 from irsa.observe.facts import Answer, PermissionsPolicy, Role, Unread
-from irsa.verify.facts import SESSION_NAME, Calls, Facts, NotMade
+from irsa.verify.facts import Calls, Facts, NotMade
 from irsa.verify.link import Check, Link, confirmed
 from irsa.verify.remedies import refusals
+from irsa.verify.remedies.association_trust import with_tags
 from irsa.verify.remedies.iam import (
     create_bucket,
+    for_all_users,
     grant,
     remove_policy,
     replace_bucket_policy,
     take_back,
 )
+from irsa.verify.remedies.pod_identity import enable_tags
 from irsa.verify.remedies.policy_edits import NARROW, with_role_exception
 from irsa.verify.remedy import Remedy, ShellCommand
+from irsa.verify.session_names import session_name
 
 LIST_ACTION = "s3:ListBucket"
 INLINE_NAME = "irsa-bucket"
@@ -58,7 +62,11 @@ def permissions(key: str, facts: Facts, role: Role | Unread | None) -> Link:
     if judged.verdict is Verdict.UNKNOWN:
         policies = (role.policies, role.boundary, facts.bucket_policy)
         return check.undecided(judged.text, *policies)
-    return check.failed(judged.text, allow_listing(role, facts, judged))
+    found, tagged = facts.association, judge_listing(role, with_tags(facts)).verdict
+    if found and tagged is Verdict.ALLOW and not found.policy:
+        return check.failed(judged.text, enable_tags(facts, found))
+    remedy = allow_listing(role, facts, judged)
+    return check.failed(judged.text, for_all_users(role, remedy, facts.subject, facts.name))
 
 
 def judge_listing(
@@ -70,13 +78,16 @@ def judge_listing(
     without_session_policy: bool = False,
 ) -> Judgement:
     """Judge the role's policies on listing the bucket."""
+    target = facts.role_b.target if facts.role_b else None
+    of_role_b = target and role.arn == target.role_arn
+    name = (target.session_name or None) if target and of_role_b else session_name(facts)
     found = None if without_session_policy else facts.association
     limit = found.policy if found and role.arn == facts.session_role else ""
     return allows(
         role,
         LIST_ACTION,
         bucket_arn(role, facts.bucket),
-        session_name=SESSION_NAME,
+        session_name=name,
         resource_account="" if own_policies_only else facts.bucket_account,
         resource_policy=None if own_policies_only else facts.bucket_policy,
         without_boundary=without_boundary,
@@ -165,5 +176,5 @@ def _too_much(role: Role | Unread | None) -> list[ShellCommand]:
 
 def _allows_listing_users(role: Role, policy: PermissionsPolicy) -> bool:
     alone = replace(role, policies=(policy,), boundary=None)
-    judged = allows(alone, "iam:ListUsers", "*", session_name=SESSION_NAME)
+    judged = allows(alone, "iam:ListUsers", "*", session_name=None)
     return judged.verdict is Verdict.ALLOW

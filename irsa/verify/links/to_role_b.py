@@ -16,7 +16,7 @@ from irsa.verify.links.profile import MORE_ROLES, profile, rewrite
 from irsa.verify.links.to_bucket import listing_links
 from irsa.verify.links.to_session import granting, identity, misnamed
 from irsa.verify.remedies.association_trust import target_role
-from irsa.verify.remedies.iam import grant, replace_trust, take_back
+from irsa.verify.remedies.iam import for_all_users, grant, replace_trust, take_back
 from irsa.verify.remedies.role_b import RoleBFixer, another_call, judge_role_b, orphans
 from irsa.verify.remedy import Remedy, ShellCommand
 
@@ -117,13 +117,15 @@ def permission(facts: Facts, known: RoleBFacts) -> Link:
         wanted = assume_role_permissions_policy(target.role_arn, tag_session=bool(target.tags))
         bounded = unbounded.verdict is Verdict.ALLOW
         remedy = grant(role_a, INLINE_NAME, wanted, bounded=bounded)
-    return check.failed(judged.text, remedy)
+    return check.failed(judged.text, for_all_users(role_a, remedy, facts.subject, facts.name))
 
 
 def _may_assume(role_a: Role, known: RoleBFacts) -> Judgement:
     """Decide on role A's own policies: in its account they count if role B trusts the account."""
     target, role_b = known.target, known.role
-    alone = may_assume(role_a, target.role_arn, session_name=target.session_name, tags=target.tags)
+    alone = may_assume(
+        role_a, target.role_arn, session_name=target.session_name or None, tags=target.tags
+    )
     if alone.verdict is not Verdict.ALLOW or not isinstance(role_b, Role):
         return alone
     if judge_role_b(role_a, role_b, target).verdict is not Verdict.ALLOW:

@@ -21,10 +21,14 @@ from irsa.identity.policy_json import Json
 from irsa.identity.quotas import TRUST_POLICY_QUOTA
 from irsa.identity.token import OidcProvider, Token, verify_token
 from irsa.observe.facts import UNREACHED, Answer, RegisteredProvider, Role, ServiceAccount, Unread
-from irsa.verify.facts import SESSION_NAME, Calls, Facts, NotMade, issuer_of
+from irsa.verify.facts import Calls, Facts, NotMade, issuer_of
 from irsa.verify.link import Check, Link, Status, confirmed
 from irsa.verify.remedies import pod_identity, refusals
-from irsa.verify.remedies.association_trust import AssociationFixer, role_of_association
+from irsa.verify.remedies.association_trust import (
+    AssociationFixer,
+    role_of_association,
+    with_tags,
+)
 from irsa.verify.remedies.iam import (
     create_role,
     register_audience,
@@ -34,6 +38,7 @@ from irsa.verify.remedies.iam import (
 from irsa.verify.remedies.pod import annotate, remove_annotation, restart
 from irsa.verify.remedies.trust import TrustFixer
 from irsa.verify.remedy import Remedy, ShellCommand
+from irsa.verify.session_names import UNNAMED, session_name
 
 NO_TOKEN = "there is no token"  # noqa: S105
 NO_ASSOCIATION = "there is no association"
@@ -135,7 +140,7 @@ def _correct_account(facts: Facts) -> Remedy | None:
     other, token = facts.elsewhere, facts.token
     if other is None or facts.expected_role or not isinstance(token, Token):
         return None
-    judged = trusts_token(other, token, session_name=SESSION_NAME, now=facts.now)
+    judged = trusts_token(other, token, session_name=session_name(facts), now=facts.now)
     if judged.verdict is not Verdict.ALLOW:
         return None
     text = (
@@ -233,7 +238,11 @@ def trust(facts: Facts) -> Link:
     if judged.verdict is Verdict.ALLOW:
         return check.passed(judged.deciding)
     if judged.verdict is Verdict.UNKNOWN:
-        return check.unknown(judged.text)
+        unnamed = not facts.by_association and session_name(facts) is None
+        return check.unknown(f"{judged.text}; {UNNAMED.why}" if unnamed else judged.text)
+    found = facts.association
+    if found and found.disable_session_tags:
+        return check.failed(judged.text, pod_identity.enable_tags(facts, found))
     fix = fixer.fix(judged)
     if fix.document is None:
         return check.failed(judged.text, fix.text)
@@ -256,7 +265,7 @@ def _fixer(facts: Facts, trusting: Role) -> TrustFixer | AssociationFixer | None
         account=facts.account,
         audience=facts.audience,
         issuer=issuer_of(facts.token),
-        session_name=SESSION_NAME,
+        session_name=session_name(facts),
         now=facts.now,
         registered=None if isinstance(known, Unread) else frozenset(p.arn for p in known),
         neighbours=facts.neighbours,
@@ -264,7 +273,7 @@ def _fixer(facts: Facts, trusting: Role) -> TrustFixer | AssociationFixer | None
 
 
 def _wanted_trust(facts: Facts) -> Json | None:
-    fixer = _fixer(facts, Role(facts.role_arn, "", {})) if facts.role_arn else None
+    fixer = _fixer(with_tags(facts), Role(facts.role_arn, "", {})) if facts.role_arn else None
     return fixer.wanted if fixer else None
 
 

@@ -1,94 +1,177 @@
-"""Variables of a container with which no SDK reaches STS or gets a session. Pure.
+"""Settings of a container and its Pod with which no SDK gets a session, or may not. Pure.
 
 https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
 """
 
 from collections.abc import Iterator, Mapping
 
+from irsa.identity.eks import CREDENTIALS_URI_VARIABLE, RELATIVE_URI_VARIABLE
 from irsa.identity.names import check_session_name
+from irsa.identity.policy_json import Json
 from irsa.identity.regions import partition_of_region
-from irsa.observe.facts import Pod
+from irsa.observe.facts import Pod, Unread
 from irsa.observe.pod_spec import Container, Variable
 from irsa.verify.facts import Facts
 from irsa.verify.links.problems import Problem
-from irsa.verify.remedies.pod import remove_variables
+from irsa.verify.links.webhook import unmet
+from irsa.verify.remedies.pod import change_env, remove_variables
+from irsa.verify.session_names import VARIABLE as SESSION_NAME
 
 REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
-ENDPOINTS = ("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL")
-PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
-AGENT_HOST = "169.254.170.23"
-AGENT_PROXIES = ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
+HOSTS = ("AWS_ENDPOINT_URL", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT")
+"""Variables that change the hosts of all services."""
+AGENT_HOSTS = ("169.254.170.23", "fd00:ec2::23")
+"""By whether the cluster has IPv6."""
+EVERYWHERE = {"cidr": "0.0.0.0/0"}
 ASK_INSIDE = "ask inside the Pod, with --exec"
+NO_PROXY = "no_proxy"
+NOT_KNOWN = "a value that cannot be known here"
+
+Doubt = tuple[str, bool]
+"""A reason why calls may not arrive, and whether STS's answer inside the Pod settles it."""
 
 
 def unusable_variable(
     facts: Facts, pod: Pod, container: Container, given: Mapping[str, Variable], *, reached: bool
 ) -> Problem | None:
-    """Return the first variable that keeps SDKs from a session; None without one.
+    """Return what keeps SDKs from a session, or may; None without it.
 
     Whether an endpoint or a proxy answers is known only inside the Pod: ``reached`` says that STS
     answered there.
     """
-    values = {name: each.value for name, each in given.items() if each.value}
-    for name, found in _refused(values, facts):
-        commands = remove_variables(facts, pod, container, {name: given[name]})
-        return Problem(found, f"correct {name}, or remove it", commands)
-    unsure = "" if reached else _elsewhere(values, facts)
-    return Problem(unsure, ASK_INSIDE, certain=False) if unsure else None
+    if wrong := dict(_wrong(facts, given)):
+        fixes = {name: right for name, (_, right) in wrong.items()}
+        values = [f"{name}={right}" for name, right in fixes.items() if right]
+        commands = change_env(facts, pod, container, *values) if values else []
+        taken = {name: given[name] for name, right in fixes.items() if not right}
+        commands += remove_variables(facts, pod, container, taken)
+        remedy = " and ".join([f"set {each}" for each in values] + [f"remove {e}" for e in taken])
+        return Problem("; ".join(found for found, _ in wrong.values()), remedy, commands)
+    known = {name: NOT_KNOWN if e.value is None else e.value for name, e in given.items()}
+    known = {name: value for name, value in known.items() if value or name.lower() == NO_PROXY}
+    found = _doubts(facts, pod, known)
+    unsure = [each for each in found if not (reached and each[1])]
+    settled = all(by_sts for _, by_sts in unsure)
+    remedy = ASK_INSIDE if settled else "list the bucket inside the Pod"
+    text = "; ".join(text for text, _ in unsure)
+    return Problem(text, remedy, certain=False) if unsure else None
 
 
-def _refused(values: Mapping[str, str], facts: Facts) -> Iterator[tuple[str, str]]:
-    session = values.get("AWS_ROLE_SESSION_NAME")
+def _wrong(facts: Facts, given: Mapping[str, Variable]) -> Iterator[tuple[str, tuple[str, str]]]:
+    """The variables that are certainly wrong; each with the finding and the right value, if any."""
+    name = RELATIVE_URI_VARIABLE
+    if facts.by_association and name in given:
+        yield name, (f"{name}: every SDK asks ECS's address in place of the agent", "")
+    session = given[SESSION_NAME].value if SESSION_NAME in given else ""
     if session and not facts.by_association:
         try:
             check_session_name(session)
         except ValueError as error:
-            yield "AWS_ROLE_SESSION_NAME", f"AWS_ROLE_SESSION_NAME, which STS refuses: {error}"
+            yield SESSION_NAME, (f"{SESSION_NAME}, which STS refuses: {error}", "")
     for name in REGIONS:
-        region = values.get(name, "")
-        if _is_region(region[:-1]) and not _is_region(region):
-            yield name, f"{name}={region} is an availability zone of region {region[:-1]}"
+        value = (given[name].value if name in given else "") or ""
+        right = region_of(value)
+        zone = f"{value.strip()} is an availability zone of region {right}"
+        blank = f"{value!r} has white space around the region"
+        if right not in ("", value):
+            yield name, (f"{name}={blank if value.strip() == right else zone}", right)
 
 
-def _elsewhere(values: Mapping[str, str], facts: Facts) -> str:
-    """Name what may lead calls to STS or the agent to where nothing answers."""
+def region_of(value: str) -> str:
+    """Return the region that a value means: one in white space, or a zone's; empty for none."""
+    for name in (value.strip(), value.strip()[:-1]):
+        try:
+            partition_of_region(name)
+        except ValueError:
+            continue
+        return name
+    return ""
+
+
+def _doubts(facts: Facts, pod: Pod, values: Mapping[str, str]) -> Iterator[Doubt]:
     for name in REGIONS:
-        region = values.get(name, "")
-        if region and not _is_region(region):
-            return f"{name}={region} is no region that irsa knows"
-    if facts.by_association:
-        return _past_agent(values)
+        if name in values and not region_of(values[name]):
+            yield f"{name}={values[name]} is no region that irsa knows", True
+    yield from _elsewhere(facts, pod, values)
+    address = AGENT_HOSTS["fd00:" in values.get(CREDENTIALS_URI_VARIABLE, "")]
+    yield from _proxies(facts, values, address)
+    if not pod.spec.get("hostNetwork"):
+        yield from _network_policies(facts, pod, address)
+
+
+def _elsewhere(facts: Facts, pod: Pod, values: Mapping[str, str]) -> Iterator[Doubt]:
+    """Settings that change the addresses of STS or S3."""
     ignored = values.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true"
-    for name in () if ignored else ENDPOINTS:
-        if name in values:
-            return f"{name} sends calls to STS to {values[name]}, which may not answer"
-    host = f"sts.{values.get('AWS_REGION', 'us-east-1')}.amazonaws.com"
-    for name in () if _bypassed(values, host) else PROXIES:
-        if name in values:
-            return f"{name} sends calls through {values[name]}, which may not answer"
-    return ""
+    by_eks = facts.by_association and (facts.has_target_role or not facts.through_role_b)
+    names = [*HOSTS, *([] if by_eks else ["AWS_ENDPOINT_URL_STS"])]
+    for name in [*names, "AWS_ENDPOINT_URL_S3"] if facts.bucket else names:
+        value = values.get(name, "false")
+        if value.lower() != "false" and not (ignored and "_URL" in name):
+            text = f"{name}={value} changes where calls go, and nothing may answer there"
+            yield text, name.endswith("_STS") or not facts.bucket
+    for alias in pod.spec.get("hostAliases") or ():
+        for host in alias.get("hostnames") or ():
+            if "amazonaws.com" in host or host.endswith(".api.aws"):
+                text = f"hostAliases send {host} to {alias['ip']}, which may not answer"
+                yield text, host.startswith("sts.")
 
 
-def _past_agent(values: Mapping[str, str]) -> str:
+def _proxies(facts: Facts, values: Mapping[str, str], address: str) -> Iterator[Doubt]:
     """https://docs.aws.amazon.com/eks/latest/userguide/pod-id-how-it-works.html"""
-    for name in () if _bypassed(values, AGENT_HOST) else AGENT_PROXIES:
-        if name in values:
-            return (
-                f"{name} sends calls to the agent through {values[name]}, which may not reach it: "
-                f"NO_PROXY lacks {AGENT_HOST}"
-            )
-    return ""
+    region = values.get("AWS_REGION", "us-east-1")
+    domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    of_s3 = [f"s3.{region}.{domain}", *(["s3.amazonaws.com"] if region == "us-east-1" else [])]
+    hosts = [f"sts.{region}.{domain}", *(of_s3 if facts.bucket else [])]
+    past = [host for host in hosts if not _bypassed(values, host)]
+    for name, value in values.items():
+        kind, through = name.lower(), f"through {value}, which may not"  # Python takes any case
+        if kind in ("https_proxy", "all_proxy") and past:
+            yield f"{name} sends calls to {past[0]} {through} answer", past[0] == hosts[0]
+        to_agent = facts.by_association and not _bypassed(values, address)
+        if kind in ("http_proxy", "all_proxy") and to_agent:
+            lacks = f"NO_PROXY lacks {address}"
+            yield f"{name} sends calls to the agent {through} reach it: {lacks}", True
 
 
 def _bypassed(values: Mapping[str, str], host: str) -> bool:
-    listed = (values.get("NO_PROXY") or values.get("no_proxy") or "").split(",")
-    domains = [each.strip().removeprefix("*").removeprefix(".") for each in listed if each.strip()]
-    return any(not domain or f".{host}".endswith(f".{domain}") for domain in domains)
+    """Return whether every SDK goes past the proxy: they differ in patterns and ranges."""
+    given = [value.split(",") for name, value in values.items() if name.lower() == NO_PROXY]
+    return bool(given) and all(any(_is_for(e.strip(), host) for e in entries) for entries in given)
 
 
-def _is_region(name: str) -> bool:
-    try:
-        partition_of_region(name)
-    except ValueError:
-        return False
-    return True
+def _is_for(entry: str, host: str) -> bool:
+    domain = entry.removeprefix(".")
+    return entry in ("*", host, f"[{host}]") or (bool(domain) and host.endswith(f".{domain}"))
+
+
+def _network_policies(facts: Facts, pod: Pod, address: str) -> Iterator[Doubt]:
+    """The policies that select the Pod, if together they may not let its calls out.
+
+    https://kubernetes.io/docs/concepts/services-networking/network-policies/
+    """
+    if isinstance(facts.network_policies, Unread):
+        yield facts.network_policies.text, True
+        return
+    own = [each for each in facts.network_policies if _limits(each.get("spec") or {}, pod)]
+    rules: list[Json] = [rule for each in own for rule in each["spec"].get("egress") or ()]
+    ways = [(53, "DNS"), (443, "AWS"), *([(80, address)] if facts.by_association else [])]
+    closed = [f"{to}:{port}" for port, to in ways if not any(_is_open(e, port, to) for e in rules)]
+    if own and closed:
+        names = ", ".join(each["metadata"]["name"] for each in own)
+        text = f"NetworkPolicy {names} may not let the Pod out to {', '.join(closed)}"
+        yield f"{text}, where the cluster's network enforces it", True
+
+
+def _limits(spec: Json, pod: Pod) -> bool:
+    types = spec.get("policyTypes") or ["Egress"] * bool(spec.get("egress"))
+    return "Egress" in types and not unmet(spec.get("podSelector") or {}, pod.labels)
+
+
+def _is_open(rule: Json, port: int, to: str) -> bool:
+    """Return whether an egress rule is certainly for a port of a host; a DNS may be anywhere."""
+    blocks = [each.get("ipBlock") or {} for each in rule.get("to") or [{"ipBlock": EVERYWHERE}]]
+    alone = {"cidr": f"{to}/{128 if ':' in to else 32}"}
+    protocol = "UDP" if to == "DNS" else "TCP"
+    ports = rule.get("ports") or [{"protocol": protocol}]
+    listed = [e.get("port", port) for e in ports if e.get("protocol", "TCP") == protocol]
+    return port in listed and (to == "DNS" or EVERYWHERE in blocks or alone in blocks)

@@ -15,7 +15,7 @@ from irsa.identity.pod_identity import (
 )
 from irsa.identity.policy_json import Json, statements, with_statements
 from irsa.observe.facts import Role
-from irsa.verify.facts import Facts, RoleBTarget
+from irsa.verify.facts import Facts, PodIdentity, RoleBTarget
 from irsa.verify.remedies.policy_edits import with_role_exception
 from irsa.verify.remedies.role_b import judge_role_b
 from irsa.verify.remedies.trust import Fixer, TrustFix, caller_has_to_meet
@@ -68,6 +68,15 @@ def target_role(facts: Facts, role_a: Role, role: Role, target: RoleBTarget) -> 
         judging=lambda each: judge_role_b(role_a, each, target),
         role_a=role_a.arn,
     )
+
+
+def with_tags(facts: Facts) -> Facts:
+    """The facts with the association's session tags enabled."""
+    known, found = facts.pod_identity, facts.association
+    if not isinstance(known, PodIdentity) or found is None:
+        return facts
+    tagged = replace(found, disable_session_tags=False)
+    return replace(facts, pod_identity=replace(known, association=tagged))
 
 
 def _disabled(facts: Facts) -> bool:

@@ -8,12 +8,15 @@ import json
 from collections.abc import Sequence
 
 from irsa.access import DenyingStatement
+from irsa.decide.document import conditions_of
 from irsa.decide.policies import Source
 from irsa.identity.arns import RoleArn, issuer_of_principal
-from irsa.identity.policy_json import Json, without
+from irsa.identity.pod_identity import SERVICE_ACCOUNT_TAG
+from irsa.identity.policy_json import Json, statements, without
 from irsa.observe.facts import PermissionsPolicy, RegisteredProvider, Role, Unread
 from irsa.verify.remedies.policy_edits import NARROW
 from irsa.verify.remedy import Remedy, Resource, ShellCommand, aws
+from irsa.verify.session_names import documents_of
 
 OWN_PREFIX = "irsa-"
 """Of the inline policies that remedies put on a role."""
@@ -186,3 +189,19 @@ def replace_bucket_policy(bucket: str, document: Json) -> ShellCommand:
 def create_bucket(bucket: str) -> ShellCommand:
     """Create a bucket of this name."""
     return aws("s3", "mb", f"s3://{bucket}", changes=Resource("bucket", bucket))
+
+
+def for_all_users(role: Role, remedy: Remedy, *own: str) -> Remedy:
+    """Say who else gains by a change to a role's policies: the callers that its trust policy names.
+
+    Without commands where the policies go by session tags, which tell these callers apart.
+    """
+    conditions = [e for each in statements(role.trust_policy) for e in conditions_of(each)]
+    ends = (":sub", f"/{SERVICE_ACCOUNT_TAG}")
+    users = [value for e in conditions if e.key.lower().endswith(ends) for value in e.values]
+    others = ", ".join(dict.fromkeys(e for e in users if e not in own))
+    if remedy.commands and "aws:principaltag/" in json.dumps(documents_of(role)).lower():
+        text = f"{remedy.text}, for the service account's aws:PrincipalTag alone"
+        return Remedy(f"{text}: role {role.name} goes by session tags (others: {others or 'none'})")
+    text = f"{remedy.text}; {others} may have role {role.name} as well, and gain what it gains"
+    return remedy._replace(text=text) if others and remedy.commands else remedy

@@ -38,7 +38,7 @@ def judge_role_b(
     return trusts_role(
         role_b,
         role_a,
-        session_name=target.session_name,
+        session_name=target.session_name or None,
         external_id=target.external_id,
         duration=target.duration_seconds,
         tags=target.tags,

@@ -99,7 +99,7 @@ class TrustFixer(Fixer):
     audience: str
     issuer: str
     """The token's, as condition keys spell it."""
-    session_name: str
+    session_name: str | None
     now: float
     registered: frozenset[str] | None
     """ARNs of the account's OIDC providers; None when they are not known."""

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from lightkube.resources.core_v1 import Namespace, ServiceAccount
 from lightkube.types import PatchType
 
@@ -64,6 +65,17 @@ def test_a_remedy_that_lets_a_neighbour_in_would_be_noticed(workload):
         nothing_gained(workload.session, workload.namespace),
     ):
         workload.condition(AUD, ("StringLike", "sub", everyone))
+
+
+def test_an_endpoint_of_s3_fails_in_the_pod_and_is_not_passed(irsa_world):
+    endpoint = {"name": "AWS_ENDPOINT_URL_S3", "value": "http://127.0.0.1:9"}
+    with temporary_workload(irsa_world, container={"env": [endpoint]}) as workload:
+        [result] = workload.verify().json
+        with pytest.raises(EndpointConnectionError):
+            workload.sdk()
+
+    wrong = [each["link"] for each in result["links"] if each["status"] != "passed"]
+    assert (result["verdict"], wrong) == ("unknown", ["precedence"])
 
 
 def test_the_namespace_that_is_going_is_named_and_not_a_permission(irsa_world):

@@ -1,8 +1,10 @@
 """`python -m irsa verify` for EKS Pod Identity: the link that fails, and a remedy that works."""
 
+import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,13 +35,15 @@ from tests.sandbox.irsa.test_list import user_with
 from tests.sandbox.support.associated import (
     CLUSTER,
     CLUSTER_ARN,
+    NODES,
     AssociatedWorkload,
     associated_workload,
     eks_cluster,
+    wait_for_agent,
 )
 from tests.sandbox.support.in_process import Result
 from tests.sandbox.support.kubectl import NAME
-from tests.sandbox.support.pod_identity import ADDON
+from tests.sandbox.support.pod_identity import ADDON, NODE_POLICY
 from tests.sandbox.support.programs import in_namespace, stack_of
 from tests.sandbox.support.remedies import apply, remedied
 from tests.sandbox.support.workload import troubles
@@ -105,6 +109,11 @@ def by_hand(workload: AssociatedWorkload) -> None:
     workload.deploy(container={"env": [{"name": name, "value": value} for name, value in pairs]})
 
 
+def env(workload: AssociatedWorkload, **variables: str) -> None:
+    listed = [{"name": name, "value": value} for name, value in variables.items()]
+    workload.deploy(container={"env": listed})
+
+
 def on_fargate(workload: AssociatedWorkload) -> None:
     irsa = irsa_trust_policy([workload.world.provider_arn], [workload.account])
     both = [*workload.trust_policy["Statement"], *irsa["Statement"]]
@@ -113,7 +122,20 @@ def on_fargate(workload: AssociatedWorkload) -> None:
     workload.deploy(metadata={"labels": {FARGATE_LABEL: "default"}})
 
 
+def without_tags(workload: AssociatedWorkload) -> None:
+    """A role that trusts the association by its tags, which are disabled."""
+    workload.associate(disableSessionTags=True)
+    workload.restart()
+
+
 BREAKS = [
+    Broken("tags-disabled", without_tags, "trust", "aws:RequestTag"),
+    Broken(
+        "relative-uri",
+        lambda w: env(w, AWS_CONTAINER_CREDENTIALS_RELATIVE_URI="/v2/credentials"),
+        "precedence",
+        "in place of the agent",
+    ),
     Broken("fargate", on_fargate, "agent", "on Fargate, where no agent runs"),
     Broken("no-association", lambda w: w.dissociate(), "association", "has none"),
     Broken("another-role", another_role, "association", "-other"),
@@ -144,8 +166,53 @@ def test_a_whole_chain_passes_and_the_pod_is_the_role(workload):
 def test_the_link_is_named_and_its_remedy_fixes_it(workload, broken):
     broken.do(workload)
 
-    assert troubles(remedied(workload, broken.link, broken.found)) == []
+    remedied(workload, broken.link, broken.found)
+    wait_for_agent(workload.world)
+
+    assert troubles(workload.verify().json[0]) == []
     assert workload.identity().startswith(workload.session_arn())
+
+
+@contextlib.contextmanager
+def nodes_may_not_ask(workload: AssociatedWorkload) -> Iterator[None]:
+    iam = workload.session.aws("iam")
+    policy = {"RoleName": NODES, "PolicyArn": NODE_POLICY}
+    iam.detach_role_policy(**policy)
+    try:
+        workload.restart()
+        yield
+    finally:
+        iam.attach_role_policy(**policy)
+
+
+@contextlib.contextmanager
+def with_env(workload: AssociatedWorkload, **variables: str) -> Iterator[None]:
+    env(workload, **variables)
+    yield
+
+
+LIST = "import boto3, sys; boto3.client('s3').list_objects_v2(Bucket=sys.argv[1])"
+
+
+@pytest.mark.parametrize(
+    ("broken", "verdict", "link"),
+    [
+        (partial(with_env, AWS_ENDPOINT_URL="http://127.0.0.1:9"), "unknown", "precedence"),
+        (partial(with_env, AWS_ENDPOINT_URL_S3="http://127.0.0.1:9"), "unknown", "precedence"),
+        (nodes_may_not_ask, "failed", "agent"),
+    ],
+    ids=["92-endpoint", "93-s3-endpoint", "139-node-role"],
+)
+def test_what_fails_in_the_pod_is_not_passed(workload, broken, verdict, link):
+    with broken(workload):
+        [result] = workload.verify().json
+        command = ["python3", "-c", LIST, workload.bucket]
+        done = workload.session.in_pod(workload.namespace, NAME, command)
+
+    assert done.code != 0
+    assert result["verdict"] == verdict
+    wrong = [each["link"] for each in result["links"] if each["status"] != "passed"]
+    assert wrong == [link]
 
 
 class Targeting:

@@ -4,9 +4,11 @@ import contextlib
 import itertools
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
+from lightkube.resources.core_v1 import Pod
 
 from irsa.identity.arns import bucket_arn, role_arn
 from irsa.identity.pod_identity import (
@@ -19,6 +21,7 @@ from irsa.identity.subjects import ServiceAccountRef
 from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from sandbox.engine.stack import SandboxStack
 from sandbox.json_types import Json
+from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.kubectl import NAME
 from tests.sandbox.support.pod_identity import (
     ADDON,
@@ -122,6 +125,13 @@ class AssociatedWorkload(Workload):
         super().remove_from_aws()
 
 
+def wait_for_agent(world: RegisteredCluster) -> None:
+    """Wait until the agent's Pod is ready on the node."""
+    labels = {"app.kubernetes.io/name": ADDON}
+    listed = partial(world.session.cluster.list, Pod, namespace="kube-system", labels=labels)
+    eventually(lambda: [pod for pod in listed() if pod.status.phase == "Running"])
+
+
 @contextlib.contextmanager
 def eks_cluster(world: RegisteredCluster) -> Iterator[None]:
     """A cluster in account A with nodes and the agent, which is the sandbox's."""
@@ -135,6 +145,7 @@ def eks_cluster(world: RegisteredCluster) -> Iterator[None]:
     vpc = {"subnetIds": ["subnet-00000001", "subnet-00000002"]}
     eks.create_cluster(name=CLUSTER, roleArn=role, resourcesVpcConfig=vpc)
     nodes_with_agent(eks, CLUSTER, role)
+    wait_for_agent(world)
     try:
         yield
     finally:

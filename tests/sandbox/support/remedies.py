@@ -12,19 +12,18 @@ import awscli
 from awscli.clidriver import create_clidriver
 from botocore.exceptions import ClientError
 
-from irsa.access import allows, trusts_role, trusts_service_account
+from irsa.access import allows
 from irsa.decide.verdict import Verdict
-from irsa.identity.arns import bucket_arn, name_of, role_arn
-from irsa.identity.eks import AUDIENCE_ANNOTATION, STS_AUDIENCE
-from irsa.observe.facts import PermissionsPolicy, Role, ServiceAccount
+from irsa.identity.arns import ClusterArn, bucket_arn, name_of, role_arn
+from irsa.observe.facts import PermissionsPolicy, Role
 from irsa.observe.iam_calls import read_managed, read_policies
-from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
+from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from sandbox.json_types import Json
 from sandbox.session import Session
 from tests.sandbox.support import in_process
 from tests.sandbox.support.kubectl import NAME, Kubectl
 from tests.sandbox.support.workload import Workload
-from tests.support.no_gain import no_gain
+from tests.support.no_gain import Sessions, no_gain, no_loss, session_answers, seven_accounts
 
 # What importing the CLI put into the environment that is not there when it runs.
 _AWS_CLI_DATA = {"AWS_DATA_PATH": str(Path(awscli.__file__).parent / "data")}
@@ -66,6 +65,10 @@ def apply(workload: Workload, commands: list[str], root_of: str | None = None) -
     with nothing_gained(session, workload.namespace):
         for command in commands:
             program, *arguments = shlex.split(command)
+            if program == "python":  # -m irsa move
+                done = workload.world.irsa(*arguments[2:])
+                assert done.code in (0, 4), done.err
+                continue
             if program == "kubectl":
                 Kubectl(session).run(arguments)
                 continue
@@ -76,35 +79,56 @@ def apply(workload: Workload, commands: list[str], root_of: str | None = None) -
 
 @contextlib.contextmanager
 def nothing_gained(session: Session, namespace: str, *roles: str) -> Iterator[None]:
-    """Check that only the workload's own roles, by name, may do more afterwards than before."""
+    """Check that only the workload's own roles, by name, may do more afterwards than before, and
+    that its own service account alone gets sessions that it did not; no other caller loses one."""
     own = {namespace, f"{namespace}-b", *roles}
-    before = dict(_answers(session, namespace))
+    before, asked = dict(_answers(session, namespace)), dict(_sessions(session, namespace))
     yield
-    after = dict(_answers(session, namespace))
+    after, sessions = dict(_answers(session, namespace)), dict(_sessions(session, namespace))
     no_gain(before, after, but=lambda call: name_of(call[0]) in own)
+    no_gain(asked, sessions, but=lambda call: _is_own(call, namespace, own))
+    # Of the workload's own role, subjects that are misspelt lose what they had.
+    others = {each.arn for account in (ACCOUNT_A, ACCOUNT_B) for each in _roles(session, account)}
+    others = {arn for arn in others if name_of(arn) not in own}
+    no_loss(asked, sessions, but=lambda call: call.role not in others)
+    no_loss(before, after, but=lambda call: name_of(call[0]) in own)
+
+
+def _is_own(call: Sessions, namespace: str, own: set[str]) -> bool:
+    by_role = call.kind == "role" and name_of(call.source) in own
+    by_account = call.account == f"{namespace}/{NAME}" and call.kind != "untagged"
+    return by_role or (by_account and name_of(call.role) in own)
+
+
+def _sessions(session: Session, namespace: str) -> Iterator[tuple[Sessions, Verdict]]:
+    """The answers of every role to tokens and associations of seven service accounts in two
+    clusters, to all roles, and to strangers."""
+    known = [role for account in (ACCOUNT_A, ACCOUNT_B) for role in _roles(session, account)]
+    issuer = session.state.issuer_url.removeprefix("https://")
+    clusters = session.aws("eks").list_clusters()["clusters"]
+    names = [*clusters, "elsewhere"]
+    for role in known:
+        yield from session_answers(
+            role,
+            seven_accounts(namespace, NAME),
+            issuers=[issuer, f"{issuer}0"],
+            clusters=[str(ClusterArn("aws", REGION, ACCOUNT_A, name)) for name in names],
+            callers=[*known, *STRANGERS],
+            now=time.time(),
+        )
 
 
 def _answers(session: Session, namespace: str) -> Iterator[tuple[tuple[str, str, str], Verdict]]:
-    """The evaluator's answers to a caller, an action and a resource: of every role, of strangers,
-    and of service accounts with tokens for two audiences."""
+    """The evaluator's answers to a caller, an action and a resource, of roles and strangers."""
     known = [role for account in (ACCOUNT_A, ACCOUNT_B) for role in _roles(session, account)]
-    callers = (*known, *STRANGERS)
-    for (account, bucket, policy), role in product(_buckets(session, namespace), callers):
+    for (account, bucket, policy), role in product(
+        _buckets(session, namespace), (*known, *STRANGERS)
+    ):
         for action, key in (("s3:ListBucket", None), ("s3:GetObject", "x")):
             arn = bucket_arn(bucket, key)
             bound = {"resource_account": account, "resource_policy": policy}
             judged = allows(role, action, arn, session_name=SESSION, **bound)
             yield (role.arn, action, arn), judged.verdict
-    for role, caller in product(known, callers):
-        asked = {"session_name": SESSION, "external_id": "", "duration": 900}
-        yield (caller.arn, "sts:AssumeRole", role.arn), trusts_role(role, caller, **asked).verdict
-    names = [(namespace, "default"), (namespace, "ap"), (namespace, "worker-1"), ("other", NAME)]
-    asked = {"issuer_url": session.state.issuer_url, "session_name": SESSION, "now": time.time()}
-    for role, name, audience in product(known, names, (STS_AUDIENCE, "vault")):
-        judged = trusts_service_account(
-            role, ServiceAccount(*name, {AUDIENCE_ANNOTATION: audience}), **asked
-        )
-        yield (":".join(name), audience, role.arn), judged.verdict
 
 
 def _roles(session: Session, account: str) -> Iterator[Role]:

@@ -65,6 +65,7 @@ ABSENT, PRESENT, UNKNOWN = Key.ABSENT, Key.PRESENT, Key.UNKNOWN
         (WEB, "sts:RoleSessionName", PRESENT),
         (LOGS, "aws:PrincipalIsAWSService", "true"),
         (LOGS, "aws:PrincipalServiceName", "logs.amazonaws.com"),
+        (LOGS, "aws:PrincipalTag/team", ABSENT),
         (LOGS, "aws:PrincipalServiceNamesList", PRESENT),
         (LOGS, "aws:SourceArn", UNKNOWN),
         (LOGS, SUB, ABSENT),

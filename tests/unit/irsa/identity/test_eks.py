@@ -11,6 +11,7 @@ from tests.support.refusal import refusal
     [
         ("AWS_ROLE_ARN", "the pod identity webhook skips a container"),
         ("AWS_WEB_IDENTITY_TOKEN_FILE", "the pod identity webhook skips a container"),
+        ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "SDKs ask ECS's address"),
         ("AWS_ACCESS_KEY_ID", "static credentials win"),
         ("AWS_SECRET_ACCESS_KEY", "static credentials win"),
         ("AWS_SESSION_TOKEN", "static credentials win"),

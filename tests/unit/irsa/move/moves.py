@@ -11,7 +11,7 @@ from irsa.identity.subjects import ServiceAccountRef
 from irsa.move.facts import Mechanism, Move
 from irsa.observe.facts import Owner, Pod, RegisteredProvider, Role, ServiceAccount
 from irsa.observe.iam_calls import Association
-from irsa.observe.pod_identity import DaemonSet, EksCluster
+from irsa.observe.pod_identity import EksCluster
 from irsa.verify.facts import Facts, PodIdentity
 
 ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/EXAMPLE"
@@ -61,7 +61,7 @@ def move(
     annotations = {ROLE_ARN_ANNOTATION: ROLE_ARN} if annotated else {}
     account = ServiceAccount(*ACCOUNT, annotations)
     identity = PodIdentity(
-        cluster=EksCluster(CLUSTER, addon="ACTIVE"), association=association, agent=DaemonSet(1, 1)
+        cluster=EksCluster(CLUSTER, addon="ACTIVE"), association=association, agent=frozenset({"n"})
     )
     providers = (RegisteredProvider(PROVIDER, ("sts.amazonaws.com",)),)
     known = Facts(

@@ -383,6 +383,9 @@ class FakeCluster:
     def webhook(self, namespace):
         return UNREAD
 
+    def network_policies(self, namespace):
+        return ()
+
     def issuer_url(self):
         return UNREAD
 
@@ -475,6 +478,41 @@ def test_a_question_that_names_a_profile_or_role_b_is_one_chain(named):
 
     end = f"profile {named['profile']}" if "profile" in named else ROLE_B_ARN
     assert (asked, facts.title) == (question, f"dev/s3-app ({end})")
+
+
+BY_NAME = {
+    "Statement": {
+        "Effect": "Allow",
+        "Principal": {"AWS": ROLE_ARN},
+        "Action": "sts:AssumeRole",
+        "Condition": {"StringLike": {"sts:RoleSessionName": "irsa-*"}},
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("setting", "name"), [("", ""), ("role_session_name = irsa-b\n", "irsa-b")]
+)
+def test_role_b_s_session_name_is_the_profile_s_where_a_policy_goes_by_it(setting, name):
+    sources = with_config(A + to_role_b("B") + setting)
+    sources.aws.role = lambda _: replace(ROLE, arn=ROLE_B_ARN, trust_policy=BY_NAME)
+
+    facts = gather(Question(namespace="dev", name="s3-app", profile="B", wait=0), sources)
+
+    assert facts.role_b.target.session_name == name
+
+
+def test_sts_is_not_asked_with_a_name_that_is_not_the_pod_s():
+    [own] = ROLE.trust_policy["Statement"]
+    named = {"StringLike": {"sts:RoleSessionName": "reports-*"}}
+    trusting = {"Statement": [{**own, "Condition": {**own["Condition"], **named}}]}
+    facts = replace(GOOD, role=replace(ROLE, trust_policy=trusting))
+
+    found = walk.walk(Question(namespace="dev", name="s3-app"), facts, Sources(None, FakeAws()))
+
+    links_of = {link.key: link for link in found}
+    assert {links_of[key].status for key in ("trust", "assume", "data")} == {Status.UNKNOWN}
+    assert "set AWS_ROLE_SESSION_NAME" in links_of["assume"].found
 
 
 def test_an_invalid_arn_of_role_b_is_not_looked_up():

@@ -16,9 +16,9 @@ from irsa.identity.pod_identity import (
 )
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
-from irsa.observe.facts import Answer, Owner, Pod, Role, ServiceAccount, Unread
+from irsa.observe.facts import Answer, Owner, PermissionsPolicy, Pod, Role, ServiceAccount, Unread
 from irsa.observe.iam_calls import Association, association_of
-from irsa.observe.pod_identity import DaemonSet, EksCluster
+from irsa.observe.pod_identity import EksCluster, node_group
 from irsa.observe.stack_chains import Resource, Stack
 from irsa.verify.chain import Chain
 from irsa.verify.facts import Calls, PodIdentity, RoleBCalls, RoleBFacts, RoleBTarget
@@ -81,7 +81,7 @@ OF_TARGET = Answer(allowed=True, arn=SESSION_B_ARN)
 TARGET_CALLS = Calls(
     of_role_b=RoleBCalls(assumed=OF_TARGET, caller=OF_TARGET, data=Answer(allowed=True))
 )
-READY = DaemonSet(3, 3)
+READY = frozenset({"n"})
 ALL = ROLE.policies
 UNREAD = Unread("it", "403 Forbidden", "a permission")
 RESTART = "kubectl rollout restart deployment/s3-app --namespace dev"
@@ -232,24 +232,74 @@ def test_the_association_s_target_role_may_be_the_role_that_is_asked_for():
 @pytest.mark.parametrize(
     ("cluster", "agent", "status"),
     [
-        (EksCluster(CLUSTER, auto_mode=True), None, Status.PASSED),
-        (EksCluster(CLUSTER), DaemonSet(3, 3), Status.PASSED),
-        (EKS, UNREAD, Status.PASSED),
-        (EksCluster(CLUSTER), UNREAD, Status.UNKNOWN),
-        (EKS, DaemonSet(3, 2), Status.FAILED),
-        (EksCluster(CLUSTER), DaemonSet(0, 0), Status.FAILED),
-        (EksCluster(CLUSTER, addon="DEGRADED"), DaemonSet(3, 3), Status.FAILED),
-        (EksCluster(CLUSTER, addon="UPDATING"), DaemonSet(3, 3), Status.PASSED),
-        (EksCluster(CLUSTER, addon="CREATING"), None, Status.UNKNOWN),
-        (EksCluster(CLUSTER), None, Status.FAILED),
+        (EksCluster(CLUSTER, auto_mode=True), frozenset(), Status.PASSED),
+        (EksCluster(CLUSTER), READY, Status.PASSED),
+        (EKS, UNREAD, Status.UNKNOWN),
+        (EKS, frozenset(), Status.FAILED),
+        (EksCluster(CLUSTER, addon="DEGRADED"), READY, Status.FAILED),
+        (EksCluster(CLUSTER, addon="UPDATING"), READY, Status.PASSED),
+        (EksCluster(CLUSTER, addon="CREATING"), frozenset(), Status.UNKNOWN),
+        (EksCluster(CLUSTER), frozenset(), Status.FAILED),
     ],
 )
 def test_the_agent_runs_by_add_on_daemon_set_or_auto_mode(cluster, agent, status):
     assert links(pod_identity=known(cluster=cluster, agent=agent))["agent"].status is status
 
 
+def on_node(**changes):
+    """The link `agent` of a Pod on node ``n``."""
+    identity = {"nodes": {"n": "workers"}, "node_roles": {"workers": NODE_ROLE}}
+    pods = (pod({**INJECTED, "nodeName": "n"}),)
+    return links(pods=pods, pod_identity=replace(known(), **{**identity, **changes}))["agent"]
+
+
+def test_a_call_inside_the_pod_proves_the_agent_of_its_node():
+    pods = [pod({**INJECTED, "nodeName": node}) for node in ("n", "m")]
+    identity = replace(known(), node_roles={"": UNREAD}, agent=frozenset({"n", "m"}))
+    calls = replace(CALLS, inside=GRANTED)
+
+    found = [links(calls, pods=tuple(each), pod_identity=identity) for each in (pods[:1], pods)]
+
+    assert [each["agent"].status for each in found] == [Status.PASSED, Status.UNKNOWN]
+
+
+def may_call(effect, action="eks-auth:AssumeRoleForPodIdentity"):
+    document = {"Statement": {"Effect": effect, "Action": action, "Resource": "*"}}
+    return replace(NODE_ROLE, policies=(PermissionsPolicy("own", document),))
+
+
+NODE_ROLE = Role("arn:aws:iam::111122223333:role/nodes", "AROANODES", {}, policies=ALL)
+AUTO = "EKS Auto Mode"
+
+
+def as_role(role):
+    return {"node_roles": {"workers": role}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "found"),
+    [
+        ({}, Status.PASSED, "ready on n"),
+        ({"agent": frozenset({"other"})}, Status.FAILED, "no agent is ready on n"),
+        ({"nodes": {"n": AUTO}, "node_roles": {AUTO: NODE_ROLE}, "agent": frozenset({"x"})},
+         Status.PASSED, "ready on x"),
+        ({"nodes": UNREAD}, Status.UNKNOWN, "needs a permission"),
+        ({"nodes": UNREAD, "agent": frozenset({"x"})}, Status.UNKNOWN, "needs a permission"),
+        ({"node_roles": {"workers": UNREAD}}, Status.UNKNOWN, "needs a permission"),
+        (as_role(may_call("Allow")), Status.PASSED, "ready on n"),
+        (as_role(may_call("Allow", "s3:*")), Status.FAILED, "role nodes of the nodes (workers)"),
+        (as_role(may_call("Deny")), Status.FAILED, "role nodes of the nodes (workers)"),
+        (as_role(replace(NODE_ROLE, policies=UNREAD)), Status.UNKNOWN, "needs a permission"),
+    ],
+)  # fmt: skip
+def test_the_agent_is_judged_by_the_pods_nodes_and_their_roles(changes, status, found):
+    link = on_node(**changes)
+    assert (link.status, found in link.found) == (status, True), link.found
+    assert link.remedy.commands == ()
+
+
 def test_a_missing_agent_is_installed_by_its_add_on():
-    link = links(pod_identity=known(cluster=EksCluster(CLUSTER), agent=None))["agent"]
+    link = links(pod_identity=known(cluster=EksCluster(CLUSTER), agent=frozenset()))["agent"]
     assert link.remedy.shell == (
         (
             "aws eks create-addon --cluster-name dev --addon-name eks-pod-identity-agent "
@@ -273,13 +323,7 @@ def test_pods_where_no_agent_runs_need_irsa(changes, place):
         Status.FAILED,
         f"Pod s3-app-1 is on {place}, where no agent runs",
     )
-    assert link.remedy.shell == (
-        (
-            "aws eks delete-pod-identity-association --cluster-name dev --association-id a-1 "
-            "--region us-east-1"
-        ),
-        RESTART,
-    )
+    assert link.remedy.shell == ("python -m irsa move dev/s3-app --to irsa --yes",)
 
 
 NOTHING = {"containers": [{"name": "app", "env": REGIONS}]}
@@ -344,7 +388,7 @@ def test_a_web_identity_set_by_hand_wins_and_is_removed():
         ((("AWS_ACCESS_KEY_ID", "AKIA"), ("AWS_SECRET_ACCESS_KEY", "x")), Status.FAILED),
         ((("HTTP_PROXY", "http://proxy:1"),), Status.UNKNOWN),
         ((("HTTP_PROXY", "http://proxy:1"), ("NO_PROXY", "169.254.170.23")), None),
-        ((("HTTPS_PROXY", "http://proxy:1"),), None),
+        ((("HTTPS_PROXY", "http://proxy:1"),), Status.UNKNOWN),
         ((("AWS_ROLE_SESSION_NAME", "!"),), None),
     ],
     ids=["role", "keys", "proxy", "no-proxy", "https-only", "session-name"],
@@ -580,6 +624,32 @@ def test_a_token_for_eks_is_bound_to_the_running_pod():
     assert cluster.asked == [("pods.eks.amazonaws.com", "s3-app-1")]
 
 
+def test_the_nodes_of_the_pods_are_read_with_their_roles():
+    cluster, aws = Cluster({**INJECTED, "nodeName": "n"}), Aws()
+    cluster.node_groups = lambda: {"n": "workers", "other": "gpu"}
+    aws.node_role = lambda _, group: replace(NODE_ROLE, unique_id=group)
+
+    found = gather(Question(namespace="dev", name="s3-app"), Sources(cluster, aws)).pod_identity
+
+    assert found.nodes == {"n": "workers"}
+    assert found.node_roles == {"workers": replace(NODE_ROLE, unique_id="workers")}
+    cluster.node_groups = lambda: UNREAD
+    found = gather(Question(namespace="dev", name="s3-app"), Sources(cluster, aws)).pod_identity
+    assert (found.nodes, found.node_roles) == (UNREAD, {})
+
+
+@pytest.mark.parametrize(
+    ("labels", "group"),
+    [
+        ({"eks.amazonaws.com/nodegroup": "workers"}, "workers"),
+        ({"eks.amazonaws.com/compute-type": "auto"}, AUTO),
+        ({"karpenter.sh/nodepool": "default"}, ""),
+    ],
+)
+def test_a_node_is_of_a_node_group_or_of_auto_mode(labels, group):
+    assert node_group({"metadata": {"name": "n", "labels": labels}}) == ("n", group)
+
+
 @pytest.mark.parametrize("partition", ["aws", ""], ids=["arn", "eksctl"])
 def test_the_cluster_of_the_same_name_in_another_region_is_not_read(partition):
     """`--region` names it, or another account has it."""
@@ -620,5 +690,5 @@ def test_without_an_association_the_token_is_for_sts():
 
     found = gather(Question(namespace="dev", name="s3-app"), Sources(cluster, aws))
 
-    assert found.pod_identity == known(None, agent=None)
+    assert found.pod_identity == known(None, agent=frozenset())
     assert cluster.asked == [("sts.amazonaws.com", None)]

@@ -13,6 +13,7 @@ from irsa.observe.facts import RegisteredProvider, Role
 from irsa.verify.link import Status
 from irsa.verify.remedies.trust import TrustFixer, named_accounts
 from tests.support.no_gain import no_gain
+from tests.unit.irsa.verify.links.pod_scenarios import container, pod, spec
 from tests.unit.irsa.verify.test_chain import (
     CLAIMS,
     DENIED,
@@ -177,6 +178,11 @@ def fixed(document, **facts):
     return link, [document_in(each, "--policy-document") for each in link.remedy.shell]
 
 
+def named(session):
+    """A Pod whose sessions have a name."""
+    return pod(spec(container("app", ("AWS_ROLE_SESSION_NAME", session))))
+
+
 AUD = {f"{ISSUER}:aud": "sts.amazonaws.com"}
 RIGHT = one({"StringEquals": {**AUD, f"{ISSUER}:sub": OURS}})
 
@@ -277,7 +283,8 @@ def test_a_statement_that_others_may_use_stays(document):
 )
 def test_a_condition_on_more_than_who_calls_is_met_and_not_lifted(operator, key, value):
     link, found = fixed(
-        one({"StringEquals": {**AUD, f"{ISSUER}:sub": OURS}, operator: {key: value}})
+        one({"StringEquals": {**AUD, f"{ISSUER}:sub": OURS}, operator: {key: value}}),
+        pods=(named("reports"),),
     )
 
     assert found == []
