@@ -155,7 +155,7 @@ def test_the_agent_runs_on_nodes_of_the_cluster_with_the_addon(aws: Aws, world: 
     world.eks.delete_addon(clusterName="other", addonName=ADDON)
     found.append(aws.emulator.node_with_agent())
 
-    assert found == [None, Node("other", world.node_role), None]
+    assert found == [None, Node("other", world.node_role, "nodes"), None]
 
 
 def test_eks_auto_mode_has_the_agent_without_an_addon(aws: Aws, world: Associated):
