@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from irsa.move.asking import ask
+from irsa.move.asking import ask, unproven
 from irsa.move.plan import notes
+from irsa.move.refusals import refusals
 from irsa.observe.facts import Answer, PermissionsPolicy, Unread
 from tests.unit.irsa.move.moves import BY_TOKEN, IRSA, ROLE_ARN, pod, trusting, with_irsa
 
@@ -78,3 +79,14 @@ def test_the_simulator_is_asked_about_the_role_of_a_session_by_its_whole_arn():
 
     assert (found.denied, found.unasked) == ((), ())
     assert {*callers} == {"arn:aws:iam::111122223333:role/ci/deploy"}
+
+
+def test_nodes_whose_role_is_not_known_are_said_and_not_refused():
+    """Only a call inside a Pod shows that their agent may ask EKS: the move ends with 3."""
+    unread = Unread("the node's role", "no label", "a managed node group")
+    known = with_irsa().facts.pod_identity
+    found = with_irsa(pod_identity=replace(known, agent=unread))
+
+    assert [each.partition("(")[0] for each in unproven(found)] == ["the agent of the Pods' nodes "]
+    assert [*refusals(found)] == []
+    assert unproven(with_irsa()) == []
