@@ -9,7 +9,11 @@ from irsa.access import allows
 from irsa.decide.association import call_keys
 from irsa.decide.verdict import Verdict
 from irsa.identity.arns import issuer_of_principal
-from irsa.identity.eks import CONTAINER_CREDENTIALS_VARIABLES, WEB_IDENTITY_VARIABLES
+from irsa.identity.eks import (
+    CONTAINER_CREDENTIALS_VARIABLES,
+    RELATIVE_URI_VARIABLE,
+    WEB_IDENTITY_VARIABLES,
+)
 from irsa.identity.names import owning_stack
 from irsa.identity.pod_identity import SESSION_TAGS, check_cluster, check_role
 from irsa.identity.policies import size
@@ -23,7 +27,12 @@ from irsa.verify.facts import file_profiles
 from irsa.verify.link import Status
 from irsa.verify.links.pod_identity import agent
 
-BY_HAND = (*WEB_IDENTITY_VARIABLES, *CONTAINER_CREDENTIALS_VARIABLES, "AWS_ACCESS_KEY_ID")
+BY_HAND = (
+    *WEB_IDENTITY_VARIABLES,
+    *CONTAINER_CREDENTIALS_VARIABLES,
+    RELATIVE_URI_VARIABLE,
+    "AWS_ACCESS_KEY_ID",
+)
 MANAGED_BY = "app.kubernetes.io/managed-by"
 TOOLS = {
     "Argo CD": r"^argocd",

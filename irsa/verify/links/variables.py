@@ -3,14 +3,15 @@
 https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
 """
 
+import re
 from collections.abc import Iterator, Mapping
 
 from irsa.identity.eks import CREDENTIALS_URI_VARIABLE, RELATIVE_URI_VARIABLE
 from irsa.identity.names import check_session_name
 from irsa.identity.policy_json import Json
 from irsa.identity.regions import partition_of_region
-from irsa.observe.facts import Pod, Unread
-from irsa.observe.pod_spec import Container, Variable
+from irsa.observe.facts import ConfigFile, Pod, Unread
+from irsa.observe.pod_spec import Container, Variable, config_file
 from irsa.verify.facts import Facts
 from irsa.verify.links.problems import Problem
 from irsa.verify.links.webhook import unmet
@@ -20,6 +21,9 @@ from irsa.verify.session_names import VARIABLE as SESSION_NAME
 REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 HOSTS = ("AWS_ENDPOINT_URL", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT")
 """Variables that change the hosts of all services."""
+FILE_SETTINGS = re.compile(
+    r"^\s*(endpoint_url|services|use_fips_endpoint|use_dualstack_endpoint)\s*=", re.MULTILINE
+)
 AGENT_HOSTS = ("169.254.170.23", "fd00:ec2::23")
 """By whether the cluster has IPv6."""
 EVERYWHERE = {"cidr": "0.0.0.0/0"}
@@ -49,7 +53,7 @@ def unusable_variable(
         return Problem("; ".join(found for found, _ in wrong.values()), remedy, commands)
     known = {name: NOT_KNOWN if e.value is None else e.value for name, e in given.items()}
     known = {name: value for name, value in known.items() if value or name.lower() == NO_PROXY}
-    found = _doubts(facts, pod, known)
+    found = [*_doubts(facts, pod, known), *_by_file(facts, pod, container)]
     unsure = [each for each in found if not (reached and each[1])]
     settled = all(by_sts for _, by_sts in unsure)
     remedy = ASK_INSIDE if settled else "list the bucket inside the Pod"
@@ -114,6 +118,15 @@ def _elsewhere(facts: Facts, pod: Pod, values: Mapping[str, str]) -> Iterator[Do
             if "amazonaws.com" in host or host.endswith(".api.aws"):
                 text = f"hostAliases send {host} to {alias['ip']}, which may not answer"
                 yield text, host.startswith("sts.")
+
+
+def _by_file(facts: Facts, pod: Pod, container: Container) -> Iterator[Doubt]:
+    """Settings of the container's AWS config file, in any of its sections."""
+    file = config_file(pod.spec, container, facts.objects)
+    text = (file.text if isinstance(file, ConfigFile) else None) or ""
+    if names := sorted({*FILE_SETTINGS.findall(text)}):
+        found = f"its AWS config file has {', '.join(names)}: that changes where calls go"
+        yield f"{found}, and nothing may answer there", not facts.bucket
 
 
 def _proxies(facts: Facts, values: Mapping[str, str], address: str) -> Iterator[Doubt]:

@@ -6,11 +6,13 @@ from irsa.observe.facts import Answer
 from irsa.verify.link import Status
 from tests.unit.irsa.verify.links.pod_scenarios import (
     UNREAD,
+    config,
     container,
     links,
     pod,
     spec,
     statuses,
+    with_config,
 )
 
 INSIDE = Answer(allowed=True, arn="arn:aws:sts::111122223333:assumed-role/s3-app/x")
@@ -69,6 +71,21 @@ def test_what_may_not_answer_is_asked_inside_the_pod(name, value):
 )
 def test_variables_that_change_nothing_pass(variables):
     assert statuses(links(pod(spec(container("app", *variables))))) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("[profile A]\nendpoint_url = http://127.0.0.1:9\n", "endpoint_url"),
+        ("[default]\nservices = dev\n[services dev]\ns3 =\n  endpoint_url = x\n", "services"),
+        ("[default]\nuse_fips_endpoint=true\n", "use_fips_endpoint"),
+    ],
+)
+def test_a_config_file_that_changes_where_calls_go_is_not_passed(text, name):
+    link = links(pod(with_config()), **config(text))["precedence"]
+
+    assert link.status is Status.UNKNOWN
+    assert name in link.found
 
 
 def test_a_call_inside_settles_what_concerns_sts_in_its_container():
