@@ -63,7 +63,8 @@ def test_removing_a_caller_changes_the_answer_to_it_alone(call, shared):
 @pytest.mark.parametrize("call", [TOKEN, ASSOCIATION], ids=["irsa", "pod-identity"])
 def test_adding_a_caller_keeps_the_statements_and_no_other_gains(call):
     others = service_trust_policy("ec2.amazonaws.com")
-    role = trusting(others, irsa_trust_policy(PROVIDERS, [OTHER]))
+    in_two_clusters = pod_identity_trust_policy(CLUSTERS, [OTHER])
+    role = trusting(others, irsa_trust_policy(PROVIDERS, [OTHER]), in_two_clusters)
 
     document = with_caller(role, call)
 
