@@ -53,6 +53,13 @@ def test_a_principal_that_does_not_exist_is_named_in_iam_s_words(principal):
         ("[]", "Syntax errors in policy."),
         (trust(Resource="*"), "Has prohibited field Resource"),
         (
+            trust(Sid="for-ci"),
+            (
+                "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the "
+                "regular expression [0-9A-Za-z]*"
+            ),
+        ),
+        (
             trust({"Federated": "gitlab.com"}, Action="sts:AssumeRoleWithWebIdentity"),
             (
                 "Trust policy with trusted principal gitlab.com must evaluate, using StringEquals, "
@@ -60,7 +67,7 @@ def test_a_principal_that_does_not_exist_is_named_in_iam_s_words(principal):
             ),
         ),
     ],
-    ids=["no JSON", "no object", "resource", "shared issuer"],
+    ids=["no JSON", "no object", "resource", "sid", "shared issuer"],
 )
 def test_a_document_that_is_no_trust_policy_is_refused_in_iam_s_words(text, message):
     """All others: tests/unit/irsa/decide/test_trust_policy.py."""
