@@ -11,7 +11,8 @@ from pulumi import Input, Output, ResourceOptions
 from . import values
 from ._iam import check_policy_arns, iam_name, wait_for
 
-KEY_VERSIONS = range(1, 1_000_000)
+KEY_VERSIONS = range(1, 2**53)
+"""Any number, a date too; Pulumi's are floating-point ones, exact up to this."""
 
 
 @values.arguments

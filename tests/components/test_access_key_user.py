@@ -44,7 +44,7 @@ def test_the_preview_says_why_not_to():
 
 def test_the_next_key_is_another_resource_so_that_both_work_during_the_up():
     """Pulumi deletes resources that left the program last; a replacement could delete first."""
-    first, second = user(), user(key_version=2)
+    first, second = user(), user(key_version=20261129)  # a number, or a date
 
     assert key_urns(first) != key_urns(second)
     assert first.one(USER).inputs == second.one(USER).inputs
