@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import pulumi_aws as aws
 from pulumi import CustomResource, Input, Output, Resource, ResourceOptions, RunError
 
-from irsa.identity.arns import check_policy_arn, partition_of
+from irsa.identity.arns import partition_of
 from irsa.identity.names import check_policy_name
 from irsa.identity.policies import VERSION, Document, size
 from irsa.identity.quotas import POLICY_SIZE_MAX
@@ -35,21 +35,16 @@ def wait_for(value: Output[T], *resources: CustomResource) -> Output[T]:
 def check_policy_arns(
     owner: str, policy_arns: Mapping[str, Input[str]], *, beside: Iterable[Input[str]] = ()
 ) -> None:
-    """Raise ValueError for a plain value in ``policy_arns`` that is no ARN of a managed policy, is
-    of another partition than the rest and the ARNs ``beside``, or stands under two keys: the
-    attachment that goes first would detach it for both."""
+    """Raise ValueError for a plain ARN in ``policy_arns`` that stands under two keys, as the
+    attachment that goes first would detach it for both, or that is of another partition than the
+    rest and the ARNs ``beside``."""
     keys: dict[str, str] = {}
     for key, arn in policy_arns.items():
-        if isinstance(arn, str):
-            try:
-                check_policy_arn(arn)
-            except ValueError as error:
-                raise ValueError(f"{owner}: policy_arns[{key!r}]: {error}") from None
-            if keys.setdefault(arn, key) != key:
-                raise ValueError(
-                    f"{owner}: policy_arns[{key!r}] and policy_arns[{keys[arn]!r}] are both "
-                    f"{arn!r}; remove one"
-                )
+        if isinstance(arn, str) and keys.setdefault(arn, key) != key:
+            raise ValueError(
+                f"{owner}: policy_arns[{key!r}] and policy_arns[{keys[arn]!r}] are both {arn!r}; "
+                "remove one"
+            )
     plain = [arn for arn in (*beside, *policy_arns.values()) if isinstance(arn, str)]
     for arn in plain[1:]:
         if partition_of(arn) != partition_of(plain[0]):

@@ -107,7 +107,7 @@ def _run(runner: Runner, options: argparse.Namespace) -> int:
     waiting = runner.carry_out(move, _say, wait=options.wait)
     if waiting is None:
         for each in unproven(move):
-            ask_inside = "ask inside a new Pod, by `irsa verify --exec`"
+            ask_inside = f"ask inside a new Pod, by `{PROGRAM} verify --exec`"
             raise Unknown(f"role {move.role.arn}: not proven, {each} is not known; {ask_inside}")
         return cli.HOLDS
     _say(waiting)

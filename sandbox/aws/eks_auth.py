@@ -24,6 +24,7 @@ from .query_protocol import Query
 from .role_sessions import RoleSession, RoleSessions, Untrusted
 
 ACTION = "eks-auth:AssumeRoleForPodIdentity"
+AGENT_ADDON = "eks-pod-identity-agent"
 
 _PATH = re.compile(r"/clusters/([0-9A-Za-z][\w-]{0,99})/assume-role-for-pod-identity", re.ASCII)
 _TOKEN = r"[A-Za-z0-9-_=]+\.[A-Za-z0-9-_=]+\.[A-Za-z0-9-_=]+"  # noqa: S105 - of the API's model

@@ -32,7 +32,7 @@ from .accounts import REGION
 from .clients import Credentials
 from .cluster_keys import ClusterKeys, KeySet
 from .ec2 import Ec2
-from .eks_auth import AuthRecords, EksAuth, Node
+from .eks_auth import AGENT_ADDON, AuthRecords, EksAuth, Node
 from .eks_pod_identity import AssociationRecords, Caller, PodIdentity
 from .errors import Response
 from .guard import Application, guarded
@@ -45,7 +45,6 @@ from .sts import TRANSITIVE_KEYS, IamRecords, SessionRecords, Sts, note_use
 
 T = TypeVar("T")
 
-AGENT_ADDON = "eks-pod-identity-agent"
 SERVICES = ("iam", "sts", "s3", "eks", "ec2", "secretsmanager", "cloudtrail")
 
 # AWS's own policies that the roles of clusters and nodes have and MiniStack does not know.

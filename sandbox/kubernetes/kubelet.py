@@ -20,6 +20,7 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Node, NodeStatus, Pod, PodBinding, PodStatus
 from lightkube.types import PatchType
 
+from ..aws.eks_auth import AGENT_ADDON
 from ..aws.eks_auth import Node as EksNode
 from ..json_types import Json
 from ..pods.process import object_lookup
@@ -36,12 +37,13 @@ WATCH_SECONDS = 300
 
 GROUP_LABEL = "eks.amazonaws.com/nodegroup"
 AUTO_MODE_LABEL = "eks.amazonaws.com/compute-type"
-AGENT = "eks-pod-identity-agent"
 AGENT_POD = Pod(
     metadata=ObjectMeta(
-        name=AGENT, namespace="kube-system", labels={"app.kubernetes.io/name": AGENT}
+        name=AGENT_ADDON,
+        namespace="kube-system",
+        labels={"app.kubernetes.io/name": AGENT_ADDON},
     ),
-    spec=PodSpec(hostNetwork=True, containers=[Container(name=AGENT, image=AGENT)]),
+    spec=PodSpec(hostNetwork=True, containers=[Container(name=AGENT_ADDON, image=AGENT_ADDON)]),
 )
 """Of the add-on; `sandbox.kubernetes.pod_identity_agent` answers in its place."""
 
@@ -157,7 +159,7 @@ class Kubelet:
             self._client.apply(AGENT_POD, field_manager=NODE_NAME, force=True)
         else:
             with suppress(ApiError):  # there is none
-                self._client.delete(Pod, AGENT, namespace="kube-system")
+                self._client.delete(Pod, AGENT_ADDON, namespace="kube-system")
         self._joined = node
 
     def _try_sync(self, key: PodKey) -> bool:

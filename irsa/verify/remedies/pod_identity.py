@@ -1,5 +1,6 @@
 """The commands that fix an EKS Pod Identity association, and install the agent. Pure."""
 
+from irsa import PROGRAM
 from irsa.identity.arns import ClusterArn, cluster_arn
 from irsa.identity.injection import without_agent
 from irsa.observe.facts import Role, Unread
@@ -67,7 +68,7 @@ def use_irsa(facts: Facts) -> Remedy:
         return Remedy(f"{text}: Pod {served[0]} of {title} needs the association")
     if found is None or found.owner_arn or facts.expects_association:
         return owned(found) if found and found.owner_arn else Remedy(f"use IRSA for {title}")
-    words = ("python", "-m", "irsa", "move", title, "--to", "irsa", "--yes")
+    words = (*PROGRAM.split(), "move", title, "--to", "irsa", "--yes")
     text = "move it to IRSA: trust and annotation come first, and the association goes last"
     return Remedy(text, (ShellCommand(words, Resource("annotation", title)),))
 
