@@ -28,7 +28,7 @@ from .toolchain import plugins
 
 HIDDEN = frozenset({"secret_access_key", "root_secret"})
 
-OWN_PACKAGES = frozenset({"components", "irsa", __package__})
+OWN_PACKAGES = frozenset({"irsa", "irsa_components", __package__})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

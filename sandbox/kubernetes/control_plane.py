@@ -39,6 +39,11 @@ CONTROLLERS = (
     "serviceaccount-controller",
     "deployment-controller",
     "replicaset-controller",
+    "statefulset-controller",
+    "daemonset-controller",
+    "job-controller",
+    "cronjob-controller",
+    "persistentvolumeclaim-protection-controller",
     "garbage-collector-controller",
     "root-ca-certificate-publisher-controller",
 )

@@ -71,7 +71,8 @@ def _run(command: list[str], env: Mapping[str, str]) -> int:
 
 
 def find_pod(client: lightkube.Client, namespace: str, workload: str) -> Json:
-    """The running Pod of a Deployment's newest revision that has one, or the Pod of that name.
+    """The running Pod of a Deployment's newest revision that has one, of another controller, or
+    the Pod of that name.
 
     Raises `LookupError` with the Pod's own reason when none is running.
     """
@@ -84,7 +85,9 @@ def find_pod(client: lightkube.Client, namespace: str, workload: str) -> Json:
         candidates = [pod for pod in pods if _owner(pod) in revisions]
         candidates.sort(key=lambda pod: revisions[_owner(pod)], reverse=True)
     else:
-        candidates = [pod for pod in pods if pod["metadata"]["name"] == workload]
+        candidates = [
+            pod for pod in pods if workload in (pod["metadata"]["name"], _owner(pod, "name"))
+        ]
         if not candidates:
             names = ", ".join(sorted(deployments)) or "no Deployment at all"
             raise LookupError(f"{where} has no Deployment or Pod {workload!r}; it has {names}")
@@ -109,10 +112,10 @@ def _revisions(deployment: Json, replica_sets: Sequence[Json]) -> dict[str, int]
     }
 
 
-def _owner(obj: Json) -> str:
+def _owner(obj: Json, key: str = "uid") -> str:
     for reference in obj["metadata"].get("ownerReferences", ()):
         if reference.get("controller"):
-            return reference["uid"]
+            return reference[key]
     return ""
 
 

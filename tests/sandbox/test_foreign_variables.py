@@ -80,22 +80,30 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
 PROGRAM = """\
 from pulumi import ResourceOptions
 
-from components.container import ContainerArgs
-from components.eks_cluster import EksCluster, EksClusterArgs
-from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
-from components.workload import Workload, WorkloadArgs
+from irsa_components import (
+    EksCluster,
+    EksClusterArgs,
+    ServiceAccount,
+    ServiceAccountRole,
+    ServiceAccountRoleArgs,
+    Workload,
+    WorkloadArgs,
+)
 
+account = ServiceAccount(namespace="default", name="s3-app")
 cluster = EksCluster("dev", EksClusterArgs(cluster_name="dev"))
 role = ServiceAccountRole(
     "s3-app",
     ServiceAccountRoleArgs(
-        role_name="s3-app", provider_arns=[cluster.provider_arn], subjects=["default/s3-app"]
+        role_name="s3-app", provider_arns=[cluster.provider_arn], service_accounts=[account]
     ),
 )
 Workload(
     "s3-app",
     WorkloadArgs(
-        namespace="default", role_arn=role.role_arn, container=ContainerArgs(image="app")
+        service_account=account,
+        role_arn=role.role_arn,
+        pod_spec={"containers": [{"name": "app", "image": "app"}]},
     ),
     ResourceOptions(providers=[cluster.kubernetes_provider]),
 )

@@ -27,9 +27,7 @@ EXCUSED = {
     ),
     ("README.md", COMPONENTS): PUBLISHED,
     ("docs/components.md", COMPONENTS): PUBLISHED,
-    ("docs/package.md", f"pulumi package add {REPOSITORY}/components/package@v{__version__}"): (
-        PUBLISHED
-    ),
+    ("docs/package.md", f"pulumi package add {REPOSITORY}/components@v{__version__}"): (PUBLISHED),
     ("docs/package.md", COMPONENTS): PUBLISHED,
     ("docs/package.md", f"pulumi new {REPOSITORY}/tree/v{__version__}/template"): PUBLISHED,
     ("docs/sandbox.md", f"pip install pytest {requirement('sandbox')}"): PUBLISHED,

@@ -29,7 +29,7 @@ from tests.support.paths import ROOT
 pytestmark = pytest.mark.sandbox
 
 TAG = f"v{__version__}"
-PACKAGE = f"{REPOSITORY}/components/package"
+PACKAGE = f"{REPOSITORY}/components"
 Pulumi = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -41,7 +41,7 @@ def repository(tmp_path_factory) -> Path:
     for message in (TAG, "later"):
         git(clone, "add", "--all")
         git(clone, "-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-qm", message)
-        shutil.rmtree(clone / "components/package", ignore_errors=True)
+        shutil.rmtree(clone / "components", ignore_errors=True)
     git(clone, "tag", TAG, "HEAD~")
     return clone
 
@@ -81,7 +81,7 @@ def test_the_engine_gets_the_package_from_git(pulumi, repository, form):
     source, version = {
         "tag": (documented("pulumi package add "), __version__),
         "commit": (f"{PACKAGE}@{commit}", f"0.0.0-x{commit}"),
-        "newest tag": (f"{REPOSITORY}.git/components/package", __version__),
+        "newest tag": (f"{REPOSITORY}.git/components", __version__),
     }[form]
 
     done = pulumi("package", "get-schema", source)

@@ -7,7 +7,6 @@ from botocore.exceptions import BotoCoreError
 from lightkube.resources.core_v1 import ConfigMap
 from lightkube.types import PatchType
 
-from components.credentials import RoleChainArgs, TargetRoleArgs, aws_config
 from irsa.identity.policies import (
     TrustedRole,
     assume_role_permissions_policy,
@@ -16,6 +15,7 @@ from irsa.identity.policies import (
     role_trust_policy,
 )
 from irsa.verify.link import LINKS
+from irsa_components.credentials import RoleChainArgs, TargetRoleArgs, aws_config
 from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from tests.sandbox.support.kubectl import NAME
 from tests.sandbox.support.remedies import apply

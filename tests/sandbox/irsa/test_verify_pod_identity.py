@@ -10,15 +10,6 @@ from typing import NamedTuple
 
 import pytest
 
-from components.container import ContainerArgs
-from components.credentials import PodIdentityArgs
-from components.namespace import NamespaceArgs
-from components.pod_identity_association import (
-    PodIdentityAssociation,
-    PodIdentityAssociationArgs,
-)
-from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
-from components.workload import Workload, WorkloadArgs
 from irsa.identity.eks import FARGATE_LABEL, ROLE_ARN_ANNOTATION, WEB_IDENTITY_VARIABLES
 from irsa.identity.pod_identity import (
     TargetedBy,
@@ -27,6 +18,15 @@ from irsa.identity.pod_identity import (
 )
 from irsa.identity.policies import assume_role_permissions_policy, irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
+from irsa_components import ServiceAccount
+from irsa_components.credentials import PodIdentityArgs
+from irsa_components.namespace import NamespaceArgs
+from irsa_components.pod_identity_association import (
+    PodIdentityAssociation,
+    PodIdentityAssociationArgs,
+)
+from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
+from irsa_components.workload import Workload, WorkloadArgs
 from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from sandbox.aws.clients import AwsClients, Credentials
 from sandbox.json_types import Json
@@ -44,7 +44,7 @@ from tests.sandbox.support.associated import (
 from tests.sandbox.support.in_process import Result
 from tests.sandbox.support.kubectl import NAME
 from tests.sandbox.support.pod_identity import ADDON, NODE_POLICY
-from tests.sandbox.support.programs import in_namespace, stack_of
+from tests.sandbox.support.programs import POD_SPEC, in_namespace, stack_of
 from tests.sandbox.support.remedies import apply, remedied
 from tests.sandbox.support.workload import troubles
 
@@ -314,25 +314,22 @@ def stack(world):
 
     def program() -> None:
         opts = in_namespace(session, NamespaceArgs(namespace=STACK, force_destroy=True))
+        account = ServiceAccount(namespace=STACK, name=STACK)
         role = ServiceAccountRole(
             STACK,
             ServiceAccountRoleArgs(
-                role_name=STACK, cluster_arns=[CLUSTER_ARN], subjects=[f"{STACK}/{STACK}"]
+                role_name=STACK, cluster_arns=[CLUSTER_ARN], service_accounts=[account]
             ),
         )
         association = PodIdentityAssociation(
             STACK,
             PodIdentityAssociationArgs(
-                cluster_arn=CLUSTER_ARN,
-                namespace=STACK,
-                service_account_name=STACK,
-                role_arn=role.role_arn,
+                cluster_arn=CLUSTER_ARN, service_account=account, role_arn=role.role_arn
             ),
         )
         kubeconfig = Path(session.state.kubeconfig).read_text()
         pods = PodIdentityArgs(association_id=association.association_id, kubeconfig=kubeconfig)
-        container = ContainerArgs(image="app")
-        args = WorkloadArgs(namespace=STACK, pod_identity=pods, container=container)
+        args = WorkloadArgs(service_account=account, pod_identity=pods, pod_spec=POD_SPEC)
         Workload(STACK, args, opts)
 
     found = stack_of(session, STACK, program)

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from components.credentials import TokenArgs
 from irsa.identity.canonical import canonical
+from irsa_components.credentials import TokenArgs
 from sandbox.engine.stack import SandboxStack
 from sandbox.session import Session
 from tests.sandbox.support.comparison import Resources, Written, differences, settled, state_of

@@ -8,20 +8,24 @@ import pulumi_aws as aws
 from pulumi import ResourceOptions, StackReference
 from pulumi.automation import EngineEvent
 
-from components.container import ContainerArgs
-from components.credentials import RoleChainArgs, TargetRoleArgs
-from components.cross_account_role import CrossAccountRole, CrossAccountRoleArgs, TrustedRoleArgs
-from components.data_bucket import DataBucket, DataBucketArgs
-from components.namespace import NamespaceArgs
-from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
-from components.workload import Workload, WorkloadArgs
 from irsa.identity.arns import role_arn
+from irsa_components import ServiceAccount
+from irsa_components.credentials import RoleChainArgs, TargetRoleArgs
+from irsa_components.cross_account_role import (
+    CrossAccountRole,
+    CrossAccountRoleArgs,
+    TrustedRoleArgs,
+)
+from irsa_components.data_bucket import DataBucket, DataBucketArgs
+from irsa_components.namespace import NamespaceArgs
+from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
+from irsa_components.workload import Workload, WorkloadArgs
 from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from sandbox.aws.clients import AwsClients, Credentials
 from sandbox.aws.server import CROSS_ACCOUNT_ROLE
 from sandbox.engine.stack import SandboxStack
 from sandbox.session import Done
-from tests.sandbox.support.programs import in_namespace, stack_of
+from tests.sandbox.support.programs import POD_SPEC, in_namespace, stack_of
 from tests.sandbox.support.world import RegisteredCluster
 
 NAMESPACE = "chain"
@@ -74,20 +78,23 @@ class Chain:
 
     def _program_a(self) -> None:
         opts = in_namespace(self.session, NamespaceArgs(namespace=NAMESPACE, force_destroy=True))
+        names = (APP, PROFILE_ONLY)
+        accounts = {name: ServiceAccount(namespace=NAMESPACE, name=name) for name in names}
         role = ServiceAccountRole(
             NAME_A,
             ServiceAccountRoleArgs(
                 role_name=NAME_A,
                 provider_arns=[self.world.provider_arn],
-                subjects=[f"{NAMESPACE}/{APP}", f"{NAMESPACE}/{PROFILE_ONLY}"],
+                service_accounts=[*accounts.values()],
                 role_b_arns=[ROLE_B],
             ),
         )
-        pods: dict[str, Any] = {"namespace": NAMESPACE, "container": ContainerArgs(image="app")}
+        pods: dict[str, Any] = {"role_arn": role.role_arn, "pod_spec": POD_SPEC}
         for name, layout in ((APP, "injected"), (PROFILE_ONLY, "profile-only")):
             target = TargetRoleArgs(role_arn=ROLE_B)
             chain = RoleChainArgs(targets=[target], region=REGION, layout=layout)
-            Workload(name, WorkloadArgs(role_arn=role.role_arn, chain=chain, **pods), opts)
+            args = WorkloadArgs(service_account=accounts[name], chain=chain, **pods)
+            Workload(name, args, opts)
         pulumi.export("role_a_arn", role.role_arn)
         pulumi.export("role_a_unique_id", role.role_unique_id)
 
@@ -95,10 +102,10 @@ class Chain:
         opts = ResourceOptions(providers=[account_b()])
         bucket = DataBucket(
             BUCKET,
-            DataBucketArgs(bucket_name=BUCKET, force_destroy=True, policies={BUCKET: "read"}),
+            DataBucketArgs(bucket_name=BUCKET, force_destroy=True, read_policy_name=BUCKET),
             opts,
         )
-        policies = {"data": bucket.policy_arns[BUCKET]}
+        policies = {"data": bucket.read_policy_arn}
         account_a = StackReference("organization/chain-a/dev")
         trusted = TrustedRoleArgs(
             role_arn=account_a.require_output("role_a_arn"),

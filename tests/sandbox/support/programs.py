@@ -8,13 +8,15 @@ import pulumi_kubernetes as k8s
 import pytest
 from pulumi import ResourceOptions
 
-from components.namespace import Namespace, NamespaceArgs
+from irsa_components.namespace import Namespace, NamespaceArgs
 from sandbox.aws.accounts import REGION
 from sandbox.engine.stack import SandboxStack
 from sandbox.session import Session
 from sandbox.state import SandboxError
 
 Program = Callable[[], object]
+
+POD_SPEC: Any = {"containers": [{"name": "app", "image": "app"}]}
 
 
 def stack_of(

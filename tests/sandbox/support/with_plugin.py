@@ -11,16 +11,20 @@ import pulumi_aws as aws
 import pytest
 from pulumi import ResourceOptions
 
-from components.access_key_user import AccessKeyUser, AccessKeyUserArgs
-from components.container import ContainerArgs
-from components.credentials import AccessKeyArgs, RoleChainArgs, TargetRoleArgs, TokenArgs
-from components.cross_account_role import CrossAccountRole, CrossAccountRoleArgs, TrustedRoleArgs
-from components.data_bucket import DataBucket, DataBucketArgs
-from components.eks_cluster import EksCluster, EksClusterArgs
-from components.namespace import Namespace, NamespaceArgs
-from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
-from components.workload import Workload, WorkloadArgs
 from irsa.identity.arns import role_arn
+from irsa_components import ServiceAccount
+from irsa_components.access_key_user import AccessKeyUser, AccessKeyUserArgs
+from irsa_components.credentials import AccessKeyArgs, RoleChainArgs, TargetRoleArgs, TokenArgs
+from irsa_components.cross_account_role import (
+    CrossAccountRole,
+    CrossAccountRoleArgs,
+    TrustedRoleArgs,
+)
+from irsa_components.data_bucket import DataBucket, DataBucketArgs
+from irsa_components.eks_cluster import EksCluster, EksClusterArgs
+from irsa_components.namespace import Namespace, NamespaceArgs
+from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
+from irsa_components.workload import Workload, WorkloadArgs
 from sandbox import lifecycle
 from sandbox.aws.accounts import ACCOUNT_B, REGION
 from sandbox.aws.server import CROSS_ACCOUNT_ROLE
@@ -68,12 +72,14 @@ def program(settings: Settings) -> None:
     namespace_args = NamespaceArgs(namespace=NAMESPACE, force_destroy=True)
     namespace = Namespace(NAMESPACE, namespace_args, in_cluster)
     in_namespace = ResourceOptions.merge(in_cluster, ResourceOptions(depends_on=[namespace]))
-    container = ContainerArgs(image=settings.image, command=settings.command, env=settings.env)
+    env = [{"name": name, "value": value} for name, value in settings.env.items()]
+    container = {"name": "app", "image": settings.image, "command": settings.command, "env": env}
+    pod_spec: Any = {"securityContext": {"runAsUser": 65532}, "containers": [container]}
 
-    policies = {"compared": settings.permissions}
-    bucket_args = DataBucketArgs(bucket_name=settings.bucket, force_destroy=True, policies=policies)
+    named: dict[str, Any] = {f"{settings.permissions}_policy_name": "compared"}
+    bucket_args = DataBucketArgs(bucket_name=settings.bucket, force_destroy=True, **named)
     bucket = DataBucket("bucket", bucket_args, in_a)
-    access = {"bucket": bucket.policy_arns["compared"]}
+    access = {"bucket": getattr(bucket, f"{settings.permissions}_policy_arn")}
     user_args = AccessKeyUserArgs(
         user_name=settings.user, key_version=settings.key_version, policy_arns=access
     )
@@ -81,15 +87,17 @@ def program(settings: Settings) -> None:
     key = AccessKeyArgs(
         access_key_id=user.access_key_id, secret_access_key=user.secret_access_key, region=REGION
     )
-    key_args = WorkloadArgs(namespace=NAMESPACE, access_key=key, container=container)
+    with_key = ServiceAccount(namespace=NAMESPACE, name="s3-app-key")
+    key_args = WorkloadArgs(service_account=with_key, access_key=key, pod_spec=pod_spec)
     Workload("s3-app-key", key_args, in_namespace)
 
+    account = ServiceAccount(namespace=NAMESPACE, name=settings.service_account)
     role = ServiceAccountRole(
         IRSA,
         ServiceAccountRoleArgs(
             role_name=settings.role,
             provider_arns=[cluster.provider_arn],
-            subjects=[f"{NAMESPACE}/{settings.service_account}"],
+            service_accounts=[account],
             policy_arns=access,
             max_session_duration=settings.max_session,
             description=settings.description,
@@ -98,22 +106,22 @@ def program(settings: Settings) -> None:
         in_a,
     )
     irsa_args = WorkloadArgs(
-        namespace=NAMESPACE,
-        service_account_name=settings.service_account,
+        service_account=account,
         role_arn=role.role_arn,
         token=settings.token,
-        container=container,
+        pod_spec=pod_spec,
         replicas=settings.replicas,
     )
     Workload(IRSA, irsa_args, in_namespace)
 
     role_b_arn = role_arn(ACCOUNT_B, settings.role_b)
+    chained = ServiceAccount(namespace=NAMESPACE, name=CHAIN)
     role_a = ServiceAccountRole(
         "role-a",
         ServiceAccountRoleArgs(
             role_name="s3-app-A",
             provider_arns=[cluster.provider_arn],
-            subjects=[f"{NAMESPACE}/{CHAIN}"],
+            service_accounts=[chained],
             role_b_arns=[role_b_arn],
         ),
         in_a,
@@ -121,7 +129,7 @@ def program(settings: Settings) -> None:
     target = TargetRoleArgs(role_arn=role_b_arn, duration_seconds=settings.duration)
     chain = RoleChainArgs(targets=[target], region=REGION)
     chain_args = WorkloadArgs(
-        namespace=NAMESPACE, role_arn=role_a.role_arn, chain=chain, container=container
+        service_account=chained, role_arn=role_a.role_arn, chain=chain, pod_spec=pod_spec
     )
     Workload(CHAIN, chain_args, in_namespace)
     trusted = TrustedRoleArgs(role_arn=role_a.role_arn, unique_id=role_a.role_unique_id)

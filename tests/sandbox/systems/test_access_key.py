@@ -13,17 +13,17 @@ import pytest
 from lightkube.resources.apps_v1 import Deployment, ReplicaSet
 from lightkube.resources.core_v1 import Event, Pod, Secret
 
-from components.access_key_user import AccessKeyUser, AccessKeyUserArgs
-from components.container import ContainerArgs
-from components.credentials import AccessKeyArgs
-from components.data_bucket import DataBucket, DataBucketArgs
-from components.namespace import NamespaceArgs
-from components.workload import Workload, WorkloadArgs
+from irsa_components import ServiceAccount
+from irsa_components.access_key_user import AccessKeyUser, AccessKeyUserArgs
+from irsa_components.credentials import AccessKeyArgs
+from irsa_components.data_bucket import DataBucket, DataBucketArgs
+from irsa_components.namespace import NamespaceArgs
+from irsa_components.workload import Workload, WorkloadArgs
 from sandbox.aws.accounts import REGION
 from sandbox.engine.stack import SandboxStack
 from sandbox.pods.exec import find_pod
 from sandbox.session import Session
-from tests.sandbox.support.programs import in_namespace, refusal, stack_of
+from tests.sandbox.support.programs import POD_SPEC, in_namespace, refusal, stack_of
 
 pytestmark = pytest.mark.sandbox
 
@@ -45,9 +45,9 @@ class Stack(NamedTuple):
     def _program(self, key_version: int) -> None:
         bucket = DataBucket(
             BUCKET,
-            DataBucketArgs(bucket_name=BUCKET, force_destroy=True, policies={BUCKET: "read"}),
+            DataBucketArgs(bucket_name=BUCKET, force_destroy=True, read_policy_name=BUCKET),
         )
-        policies = {"data": bucket.policy_arns[BUCKET]}
+        policies = {"data": bucket.read_policy_arn}
         user_args = AccessKeyUserArgs(user_name=USER, policy_arns=policies, key_version=key_version)
         user = AccessKeyUser(USER, user_args)
         key = AccessKeyArgs(
@@ -57,7 +57,11 @@ class Stack(NamedTuple):
         )
         Workload(
             KEY,
-            WorkloadArgs(namespace=NAMESPACE, access_key=key, container=ContainerArgs(image="app")),
+            WorkloadArgs(
+                service_account=ServiceAccount(namespace=NAMESPACE, name=KEY),
+                access_key=key,
+                pod_spec=POD_SPEC,
+            ),
             in_namespace(self.session, NamespaceArgs(namespace=NAMESPACE, force_destroy=True)),
         )
 

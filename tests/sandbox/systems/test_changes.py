@@ -13,22 +13,29 @@ from lightkube.resources.core_v1 import ConfigMap, Pod, ServiceAccount
 from lightkube.resources.core_v1 import Namespace as K8sNamespace
 from pulumi import export
 
-from components.access_key_user import AccessKeyUser, AccessKeyUserArgs
-from components.container import ContainerArgs
-from components.credentials import AccessKeyArgs
-from components.data_bucket import DataBucket, DataBucketArgs
-from components.namespace import NamespaceArgs
-from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
-from components.workload import Workload, WorkloadArgs
 from irsa.identity.arns import provider_arn_for, role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from irsa_components import ServiceAccount as Account
+from irsa_components.access_key_user import AccessKeyUser, AccessKeyUserArgs
+from irsa_components.credentials import AccessKeyArgs
+from irsa_components.data_bucket import DataBucket, DataBucketArgs
+from irsa_components.namespace import NamespaceArgs
+from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
+from irsa_components.workload import Workload, WorkloadArgs
 from sandbox.aws.accounts import ACCOUNT_A, REGION
 from sandbox.demo import left_overs
 from sandbox.engine.stack import SandboxStack
 from sandbox.state import SandboxError
 from tests.sandbox.support.helm import release
 from tests.sandbox.support.namespaces import delete_namespace, there, uids
-from tests.sandbox.support.programs import in_cluster, in_namespace, refusal, stack_of, unchanged
+from tests.sandbox.support.programs import (
+    POD_SPEC,
+    in_cluster,
+    in_namespace,
+    refusal,
+    stack_of,
+    unchanged,
+)
 from tests.sandbox.support.world import RegisteredCluster, world
 
 pytestmark = pytest.mark.sandbox
@@ -68,16 +75,17 @@ class Acme:
         opts = in_namespace(session, self.namespace) if self.namespace else in_cluster(session)
         policies = {}
         if self.data is not None:
-            bucket = DataBucket(BUCKET, replace(self.data, policies={BUCKET: "full"}))
-            policies = {"data": bucket.policy_arns[BUCKET]}
-        container = ContainerArgs(image="app")
+            bucket = DataBucket(BUCKET, replace(self.data, full_policy_name=BUCKET))
+            policies = {"data": bucket.full_policy_arn}
+        account = Account(namespace=ACME, name=self.account)
         role = ServiceAccountRole(
             "reports",
             ServiceAccountRoleArgs(
                 role_name=self.role,
                 path=self.path,
                 provider_arns=[SECOND_CLUSTER, self.world.provider_arn],
-                subjects=[f"{ACME}/{self.account}", f"{LOGS}/loki"],
+                service_accounts=[account],
+                subjects=[f"{LOGS}/loki"],
                 policy_arns=policies,
                 max_session_duration=self.duration,
                 exclusive=self.exclusive,
@@ -85,12 +93,7 @@ class Acme:
         )
         export("role_arn", role.role_arn)
         if self.pods:
-            args = WorkloadArgs(
-                namespace=ACME,
-                service_account_name=self.account,
-                role_arn=role.role_arn,
-                container=container,
-            )
+            args = WorkloadArgs(service_account=account, role_arn=role.role_arn, pod_spec=POD_SPEC)
             Workload(self.name, args, opts)
         if self.namespace is not None:
             user = AccessKeyUser("writer", AccessKeyUserArgs(user_name="writer"))
@@ -99,7 +102,8 @@ class Acme:
                 secret_access_key=user.secret_access_key,
                 region=REGION,
             )
-            args = WorkloadArgs(namespace=ACME, access_key=key, container=container)
+            neighbour = Account(namespace=ACME, name=self.neighbour)
+            args = WorkloadArgs(service_account=neighbour, access_key=key, pod_spec=POD_SPEC)
             Workload(self.neighbour, args, opts)
 
 

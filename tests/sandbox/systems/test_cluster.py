@@ -13,9 +13,14 @@ import pulumi_eks
 import pytest
 from pulumi import ResourceOptions, export
 
-from components.eks_cluster import AccessEntryArgs, ControlPlaneArgs, EksCluster, EksClusterArgs
-from components.namespace import Namespace, NamespaceArgs
 from irsa.identity.policies import service_trust_policy
+from irsa_components.eks_cluster import (
+    AccessEntryArgs,
+    ControlPlaneArgs,
+    EksCluster,
+    EksClusterArgs,
+)
+from irsa_components.namespace import Namespace, NamespaceArgs
 from sandbox.aws.accounts import ACCOUNT_A, REGION
 from sandbox.demo import left_overs
 from sandbox.engine.stack import SandboxStack

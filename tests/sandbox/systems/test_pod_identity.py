@@ -10,10 +10,6 @@ from pathlib import Path
 import pytest
 from lightkube.resources.core_v1 import Pod as PodResource
 
-from components.pod_identity_association import (
-    PodIdentityAssociation,
-    PodIdentityAssociationArgs,
-)
 from irsa.identity.eks import (
     CREDENTIALS_URI,
     CREDENTIALS_URI_VARIABLE,
@@ -23,6 +19,11 @@ from irsa.identity.eks import (
 from irsa.identity.pod_identity import pod_identity_trust_policy
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
+from irsa_components import ServiceAccount
+from irsa_components.pod_identity_association import (
+    PodIdentityAssociation,
+    PodIdentityAssociationArgs,
+)
 from sandbox.aws.accounts import ACCOUNT_A
 from sandbox.engine.stack import SandboxStack
 from sandbox.session import Session
@@ -187,8 +188,7 @@ def test_only_a_removed_session_policy_replaces_an_association(session: Session,
     def association_of(policy: str | None) -> str:
         args = PodIdentityAssociationArgs(
             cluster_arn=arn_of_cluster(sandbox.cluster_name),
-            namespace=kept.namespace,
-            service_account_name=kept.name,
+            service_account=ServiceAccount(namespace=kept.namespace, name=kept.name),
             role_arn=role,
             session_policy=policy,
             disable_session_tags=True,

@@ -10,31 +10,31 @@ from typing import Any
 import pytest
 from pulumi import ResourceOptions
 
-from components.container import ContainerArgs
-from components.credentials import PodIdentityArgs, RoleChainArgs, TargetRoleArgs
-from components.cross_account_role import (
+from irsa.identity.arns import role_arn, session_arn_prefix
+from irsa.identity.pod_identity import external_id
+from irsa.identity.subjects import ServiceAccountRef
+from irsa_components import ServiceAccount
+from irsa_components.credentials import PodIdentityArgs, RoleChainArgs, TargetRoleArgs
+from irsa_components.cross_account_role import (
     CrossAccountRole,
     CrossAccountRoleArgs,
     TargetingAssociationArgs,
     TrustedRoleArgs,
 )
-from components.namespace import NamespaceArgs
-from components.pod_identity_association import (
+from irsa_components.namespace import NamespaceArgs
+from irsa_components.pod_identity_association import (
     PodIdentityAssociation,
     PodIdentityAssociationArgs,
 )
-from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
-from components.workload import Workload, WorkloadArgs
-from irsa.identity.arns import role_arn, session_arn_prefix
-from irsa.identity.pod_identity import external_id
-from irsa.identity.subjects import ServiceAccountRef
+from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
+from irsa_components.workload import Workload, WorkloadArgs
 from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from sandbox.engine.stack import SandboxStack
 from sandbox.session import Session
 from tests.sandbox.support import sdk_programs
 from tests.sandbox.support.associated import CLUSTER_ARN, eks_cluster
 from tests.sandbox.support.chain import WHO, account_b, changes_of
-from tests.sandbox.support.programs import in_namespace, stack_of, unchanged
+from tests.sandbox.support.programs import POD_SPEC, in_namespace, stack_of, unchanged
 from tests.sandbox.support.world import RegisteredCluster, world
 
 pytestmark = pytest.mark.sandbox
@@ -86,9 +86,10 @@ class Several:
             self._workload(name, opts, cluster_arns=[CLUSTER_ARN])
 
     def _workload(self, name: str, opts: ResourceOptions, **clusters: Any) -> None:
+        account = ServiceAccount(namespace=NAMESPACE, name=name)
         role_args = ServiceAccountRoleArgs(
             role_name=f"several-{name}",
-            subjects=[f"{NAMESPACE}/{name}"],
+            service_accounts=[account],
             role_b_arns=[TARGETS[each] for each in self.targets],
             **clusters,
         )
@@ -101,10 +102,7 @@ class Several:
         identity: dict[str, Any] = {"role_arn": role.role_arn}
         if name != IRSA:
             args = PodIdentityAssociationArgs(
-                cluster_arn=CLUSTER_ARN,
-                namespace=NAMESPACE,
-                service_account_name=name,
-                role_arn=role.role_arn,
+                cluster_arn=CLUSTER_ARN, service_account=account, role_arn=role.role_arn
             )
             association = PodIdentityAssociation(name, args)
             kubeconfig = Path(self.session.state.kubeconfig).read_text()
@@ -114,8 +112,8 @@ class Several:
                 )
             }
         args = WorkloadArgs(
-            namespace=NAMESPACE,
-            container=ContainerArgs(image="app"),
+            service_account=account,
+            pod_spec=POD_SPEC,
             chain=RoleChainArgs(targets=targets, region=REGION, layout=layout),
             **identity,
         )
@@ -126,8 +124,7 @@ class Several:
         associations = [
             TargetingAssociationArgs(
                 cluster_arn=CLUSTER_ARN,
-                namespace=NAMESPACE,
-                service_account_name=name,
+                service_account=ServiceAccount(namespace=NAMESPACE, name=name),
                 role_arn=own_role(name),
             )
             for name in AGENTS

@@ -16,20 +16,20 @@ from lightkube.resources.core_v1 import Namespace as K8sNamespace
 from lightkube.resources.core_v1 import Pod, ResourceQuota, ServiceAccount
 from pulumi import RunError
 
-from components import start_gate
-from components.container import ContainerArgs
-from components.credentials import PodIdentityArgs
-from components.namespace import NamespaceArgs
-from components.workload import Workload, WorkloadArgs
 from irsa.identity.eks import CREDENTIALS_URI_VARIABLE
 from irsa.identity.subjects import ServiceAccountRef
+from irsa_components import ServiceAccount as Account
+from irsa_components import start_gate
+from irsa_components.credentials import PodIdentityArgs
+from irsa_components.namespace import NamespaceArgs
+from irsa_components.workload import Workload, WorkloadArgs
 from sandbox.engine.stack import ROOT, SandboxStack
 from sandbox.session import Session
 from sandbox.testing.running import held
 from sandbox.testing.sandbox import Sandbox
 from tests.sandbox.support.command import SANDBOX
 from tests.sandbox.support.pod_identity import associate, pod_role
-from tests.sandbox.support.programs import in_namespace, refusal, stack_of
+from tests.sandbox.support.programs import POD_SPEC, in_namespace, refusal, stack_of
 
 pytestmark = pytest.mark.sandbox
 
@@ -78,7 +78,8 @@ def test_each_of_fifty_starts_has_credentials_and_without_the_gate_none(sandbox,
         without += has_credentials(sandbox, account)  # the control
         timer = threading.Timer(0.1, held_back.close)
         timer.start()
-        start_gate.wait_for_credentials(kubeconfig, NAMESPACE, template(account))
+        own = Account(namespace=NAMESPACE, name=account)
+        start_gate.wait_for_credentials(kubeconfig, own, template(account))
         with_gate += has_credentials(sandbox, account)
         timer.join()
 
@@ -99,7 +100,9 @@ def workload(session: Session, name: str = "gate", **user: Any) -> SandboxStack:
         kubeconfig = json.dumps(config)
         pod_identity = PodIdentityArgs(association_id="a-none", kubeconfig=kubeconfig)
         args = WorkloadArgs(
-            namespace=name, pod_identity=pod_identity, container=ContainerArgs(image="app")
+            service_account=Account(namespace=name, name="app"),
+            pod_identity=pod_identity,
+            pod_spec=POD_SPEC,
         )
         Workload("app", args, opts)
 
@@ -111,9 +114,10 @@ def test_a_deployment_without_credentials_is_not_created(session, monkeypatch):
     stack = workload(session)
     try:
         assert refusal(stack.up) == (
-            'before hook "pods start with their credentials" failed: Pods of gate/app would start '
-            "without the credentials of EKS Pod Identity: the webhook gives container app no "
-            "credentials, after 1 s; run `irsa verify --namespace gate --service-account app`"
+            'before hook "gate/app: pods start with their credentials" failed: Pods of gate/app '
+            "would start without the credentials of EKS Pod Identity: the webhook gives container "
+            "app no credentials, after 1 s; run "
+            "`irsa verify --namespace gate --service-account app`"
         )
     finally:
         stack.destroy()
@@ -125,9 +129,9 @@ def test_a_preview_names_a_command_that_is_not_installed(session):
 
     for operation in (stack.preview, stack.up):  # which has had no preview here
         assert refusal(operation).removeprefix("Preview failed: ") == (
-            'before hook "pods start with their credentials" failed: Pods of missing/app cannot be '
-            "tried: the kubeconfig runs 'no-such-aws', which is not on PATH; install it, or leave "
-            "out `kubeconfig` for no wait"
+            'before hook "missing/app: pods start with their credentials" failed: Pods of '
+            "missing/app cannot be tried: the kubeconfig runs 'no-such-aws', which is not on PATH; "
+            "install it, or leave out `kubeconfig` for no wait"
         )
     stack.destroy()
 
@@ -145,8 +149,9 @@ def test_the_quota_that_refuses_a_trial_pod_is_named(sandbox):
     sandbox.kubernetes.replace(ResourceQuota.Status.from_dict(status))
     kubeconfig = sandbox.kubeconfig.read_text()
 
+    own = Account(namespace=name, name="app")
     with pytest.raises(RunError) as refused:
-        start_gate.wait_for_credentials(kubeconfig, name, template("app"))
+        start_gate.wait_for_credentials(kubeconfig, own, template("app"))
     assert str(refused.value).startswith("a trial Pod of full/app (a dry run) was refused: pods ")
     assert "exceeded quota: none, requested: pods=1, used: pods=0, limited: pods=0; " in str(
         refused.value
@@ -160,9 +165,7 @@ from pathlib import Path
 import pulumi_kubernetes as k8s
 from pulumi import ResourceOptions
 
-from irsa_components.container import ContainerArgs
-from irsa_components.credentials import PodIdentityArgs
-from irsa_components.workload import Workload, WorkloadArgs
+from irsa_components import PodIdentityArgs, ServiceAccount, Workload, WorkloadArgs
 
 kubeconfig = Path(__file__).with_name("kubeconfig").read_text()
 provider = k8s.Provider("cluster", kubeconfig=kubeconfig)
@@ -170,12 +173,12 @@ for number in range({MANY}):
     Workload(
         f"app-{{number}}",
         WorkloadArgs(
-            namespace="many",
+            service_account=ServiceAccount(namespace="many", name=f"app-{{number}}"),
             # As in EKS, the API server has a name that must be looked up.
             pod_identity=PodIdentityArgs(
                 association_id="a-1", kubeconfig=kubeconfig.replace("127.0.0.1", "localhost")
             ),
-            container=ContainerArgs(image="app"),
+            pod_spec={POD_SPEC},
         ),
         ResourceOptions(providers=[provider]),
     )

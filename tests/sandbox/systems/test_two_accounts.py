@@ -9,8 +9,12 @@ import yaml
 from botocore.exceptions import ClientError
 from pulumi import ResourceOptions
 
-from components.cross_account_role import CrossAccountRole, CrossAccountRoleArgs, TrustedRoleArgs
 from irsa.identity.arns import role_arn
+from irsa_components.cross_account_role import (
+    CrossAccountRole,
+    CrossAccountRoleArgs,
+    TrustedRoleArgs,
+)
 from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from sandbox.aws.clients import AwsClients
 from sandbox.demo import PROJECT_B, left_overs

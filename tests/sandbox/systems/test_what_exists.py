@@ -14,22 +14,22 @@ from lightkube.resources.core_v1 import ConfigMap, Secret, ServiceAccount
 from lightkube.resources.core_v1 import Namespace as K8sNamespace
 from pulumi import ResourceOptions
 
-from components.access_key_user import AccessKeyUser, AccessKeyUserArgs
-from components.container import ContainerArgs
-from components.credentials import AccessKeyArgs, RoleChainArgs, TargetRoleArgs
-from components.data_bucket import DataBucket, DataBucketArgs
-from components.eks_cluster import EksCluster, EksClusterArgs
-from components.namespace import Namespace, NamespaceArgs
-from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
-from components.workload import Workload, WorkloadArgs
 from irsa.identity.arns import provider_arn_for, role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from irsa_components import ServiceAccount as Account
+from irsa_components.access_key_user import AccessKeyUser, AccessKeyUserArgs
+from irsa_components.credentials import AccessKeyArgs, RoleChainArgs, TargetRoleArgs
+from irsa_components.data_bucket import DataBucket, DataBucketArgs
+from irsa_components.eks_cluster import EksCluster, EksClusterArgs
+from irsa_components.namespace import Namespace, NamespaceArgs
+from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
+from irsa_components.workload import Workload, WorkloadArgs
 from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from sandbox.demo import left_overs
 from sandbox.engine.stack import SandboxStack
 from sandbox.session import Session
 from tests.sandbox.support.namespaces import delete_namespace
-from tests.sandbox.support.programs import in_cluster, refusal, stack_of
+from tests.sandbox.support.programs import POD_SPEC, in_cluster, refusal, stack_of
 
 pytestmark = pytest.mark.sandbox
 
@@ -52,7 +52,6 @@ TRUST = json.dumps(
 )
 ALLOW = {"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}
 DOCUMENT = json.dumps({"Version": "2012-10-17", "Statement": [ALLOW]})
-CONTAINER = ContainerArgs(image="app")
 ROLE = role_arn(ACCOUNT_A, "any")
 
 
@@ -163,7 +162,7 @@ def program(session: Session) -> Callable[[], None]:
         AccessKeyUser(NAME, AccessKeyUserArgs(user_name=NAME))
         DataBucket(
             "new",
-            DataBucketArgs(bucket_name="new-data", force_destroy=True, policies={NAME: "read"}),
+            DataBucketArgs(bucket_name="new-data", force_destroy=True, read_policy_name=NAME),
         )
         args = EksClusterArgs(cluster_name=NAME, existing=True, create_provider=True)
         EksCluster(NAME, args)
@@ -174,19 +173,23 @@ def program(session: Session) -> Callable[[], None]:
 
         opts = in_cluster(session)
         Namespace(NAME, NamespaceArgs(namespace=NAME, force_destroy=True), opts)
-        pods = {"namespace": NAME, "container": CONTAINER}
+
+        def pods(account: str) -> dict[str, Any]:
+            own = Account(namespace=NAME, name=account)
+            return {"service_account": own, "pod_spec": POD_SPEC}
+
         key = AccessKeyArgs(access_key_id="AKIA", secret_access_key="key", region="us-east-1")
         target = TargetRoleArgs(role_arn=role_arn(ACCOUNT_B, "b"))
         chain = RoleChainArgs(targets=[target], region="us-east-1")
         account = metadata_of(ServiceAccount).name
-        Workload("new", WorkloadArgs(service_account_name=account, role_arn=ROLE, **pods), opts)
+        Workload("new", WorkloadArgs(role_arn=ROLE, **pods(account)), opts)
         for kind, credentials in (
             (ConfigMap, {"role_arn": ROLE, "chain": chain}),
             (Secret, {"access_key": key}),
             (Deployment, {"role_arn": ROLE}),
         ):
             name = metadata_of(kind).name
-            args = WorkloadArgs(service_account_name=f"{name}-new", **pods, **credentials)
+            args = WorkloadArgs(**pods(f"{name}-new"), **credentials)
             Workload(name, args, opts)
 
     return run
@@ -257,11 +260,10 @@ def test_what_exists_is_used_without_changes(session: Session, theirs):
         opts = in_cluster(session)
         Namespace(NAME, NamespaceArgs(namespace=NAME, existing=True), opts)
         args = WorkloadArgs(
-            namespace=NAME,
-            service_account_name=account.name,
+            service_account=Account(namespace=NAME, name=account.name),
             existing_service_account=True,
             role_arn=role_arn(ACCOUNT_A, NAME),
-            container=CONTAINER,
+            pod_spec=POD_SPEC,
         )
         Workload("user", args, opts)
 
@@ -287,7 +289,10 @@ MISSING: dict[str, Callable[[ResourceOptions], Any]] = {
     "service account": lambda opts: Workload(
         "missing",
         WorkloadArgs(
-            namespace="default", existing_service_account=True, role_arn=ROLE, container=CONTAINER
+            service_account=Account(namespace="default", name="missing"),
+            existing_service_account=True,
+            role_arn=ROLE,
+            pod_spec=POD_SPEC,
         ),
         opts,
     ),

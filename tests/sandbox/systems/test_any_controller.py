@@ -1,0 +1,218 @@
+"""The identity of a service account on whatever runs its pods, under the real engine."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as k8s
+import pytest
+from lightkube.resources.apps_v1 import DaemonSet, Deployment, StatefulSet
+from lightkube.resources.batch_v1 import CronJob
+from pulumi import ComponentResource, ResourceOptions
+
+from irsa_components import (
+    NamespaceArgs,
+    PodIdentityArgs,
+    RoleChainArgs,
+    ServiceAccount,
+    ServiceAccountRole,
+    ServiceAccountRoleArgs,
+    TargetRoleArgs,
+    Workload,
+    WorkloadArgs,
+    WorkloadIdentity,
+    WorkloadIdentityArgs,
+    role_arn,
+)
+from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
+from sandbox.engine.stack import SandboxStack
+from sandbox.session import Session
+from tests.sandbox.support.programs import POD_SPEC, in_namespace, refusal, stack_of, unchanged
+
+pytestmark = pytest.mark.sandbox
+
+NAMESPACE = "anything"
+ACCOUNT = ServiceAccount(namespace=NAMESPACE, name="app")
+LABELS = {"app": "app"}
+TEMPLATE: Any = {"metadata": {"labels": LABELS}, "spec": POD_SPEC}
+FORCED = NamespaceArgs(namespace=NAMESPACE, force_destroy=True)
+
+
+class Foreign(ComponentResource):
+    """A component of others: it knows nothing of an identity."""
+
+    def __init__(self, opts: ResourceOptions) -> None:
+        super().__init__("others:index:Foreign", "foreign", {}, opts)
+        own = ResourceOptions(parent=self)
+        settings = k8s.core.v1.Secret("settings", metadata=named("settings"), opts=own)
+        env = {"name": "NAME", "value": settings.metadata.name}  # known by the `up` only
+        secret = {"name": "SECRET", "value": pulumi.Output.secret("s3cret")}
+        container = {"name": "app", "image": "app", "env": [env, secret]}
+        template: Any = {"metadata": {"labels": LABELS}, "spec": {"containers": [container]}}
+        k8s.apps.v1.Deployment(
+            "foreign",
+            metadata=named("foreign"),
+            spec={"selector": {"match_labels": LABELS}, "template": template},
+            opts=own,
+        )
+        job: Any = {"template": {"spec": {**POD_SPEC, "restart_policy": "Never"}}}
+        k8s.batch.v1.CronJob(
+            "foreign",
+            metadata=named("foreign"),
+            spec={"schedule": "0 6 * * *", "job_template": {"spec": job}},
+            opts=own,
+        )
+
+
+def named(name: str) -> Any:
+    return {"name": name, "namespace": NAMESPACE}
+
+
+def identity(session: Session, opts: ResourceOptions) -> WorkloadIdentity:
+    target = TargetRoleArgs(role_arn=role_arn(ACCOUNT_B, "b"))
+    args = WorkloadIdentityArgs(
+        service_account=ACCOUNT,
+        role_arn=role_arn(ACCOUNT_A, "a"),
+        chain=RoleChainArgs(targets=[target], region=REGION),
+    )
+    return WorkloadIdentity("app", args, opts)
+
+
+def program(session: Session) -> None:
+    opts = in_namespace(session, FORCED)
+    given = identity(session, opts)
+    template = given.pod_template(TEMPLATE)
+    selector: Any = {"match_labels": LABELS}
+    k8s.apps.v1.StatefulSet(
+        "app",
+        metadata=named("app"),
+        spec={"service_name": "app", "selector": selector, "template": template},
+        opts=given.options(opts),
+    )
+    k8s.apps.v1.DaemonSet(
+        "app",
+        metadata=named("app"),
+        spec={"selector": selector, "template": template},
+        opts=given.options(opts),
+    )
+    Foreign(ResourceOptions.merge(opts, ResourceOptions(transforms=[given.transform])))
+
+
+@pytest.fixture(scope="module")
+def stack(session: Session) -> Iterator[SandboxStack]:
+    found = stack_of(session, NAMESPACE, lambda: program(session))
+    assert found.preview().keys() == {"create"}
+    found.up()
+    yield found
+    found.destroy()
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "path"),
+    [
+        (StatefulSet, "app", ("spec", "template")),
+        (DaemonSet, "app", ("spec", "template")),
+        (Deployment, "foreign", ("spec", "template")),
+        (CronJob, "foreign", ("spec", "jobTemplate", "spec", "template")),
+    ],
+)
+def test_every_kind_has_the_identity(session, stack, kind, name, path):
+    template = session.cluster.get(kind, name, namespace=NAMESPACE).to_dict()
+    for key in path:
+        template = template[key]
+
+    [container] = template["spec"]["containers"]
+    assert template["spec"]["serviceAccountName"] == "app"
+    assert template["metadata"]["annotations"]["irsa/identity-hash"]
+    assert {"name": "AWS_CONFIG_FILE", "value": "/etc/aws/config"} in container["env"]
+    assert container["securityContext"]["readOnlyRootFilesystem"]
+
+
+def test_what_others_wrote_stays(session, stack):
+    found = session.cluster.get(Deployment, "foreign", namespace=NAMESPACE).to_dict()
+    [container] = found["spec"]["template"]["spec"]["containers"]
+
+    assert {"name": "NAME", "value": "settings"} in container["env"]
+    assert {"name": "SECRET", "value": "s3cret"} in container["env"]
+    resources = stack.export()["resources"]
+    [inputs] = (each["inputs"] for each in resources if each["urn"].endswith("Deployment::foreign"))
+    assert "plaintext" in inputs["spec"], "a secret stays one"
+
+
+def test_nothing_changes_the_second_time(stack):
+    unchanged(stack)
+
+
+@pytest.mark.parametrize("by", ["options", "transform"])
+def test_any_kind_waits_for_its_association(session, by, monkeypatch):
+    monkeypatch.setattr("irsa_components.start_gate.TIMEOUT", 1.0)
+
+    def waiting() -> None:
+        opts = in_namespace(session, NamespaceArgs(namespace="gated", force_destroy=True))
+        kubeconfig = Path(session.state.kubeconfig).read_text()
+        args = WorkloadIdentityArgs(
+            service_account=ServiceAccount(namespace="gated", name="app"),
+            pod_identity=PodIdentityArgs(association_id="a-none", kubeconfig=kubeconfig),
+        )
+        given = WorkloadIdentity("app", args, opts)
+        transformed = ResourceOptions(transforms=[given.transform])
+        if by == "transform":
+            own = ResourceOptions.merge(opts, transformed)
+            parent = ComponentResource("others:index:Parent", "parent", {}, own)
+            gated, template = ResourceOptions(parent=parent), TEMPLATE
+        else:
+            gated, template = given.options(opts), given.pod_template(TEMPLATE)
+        k8s.apps.v1.StatefulSet(
+            "app",
+            metadata={"name": "app", "namespace": "gated"},
+            spec={
+                "service_name": "app",
+                "selector": {"match_labels": LABELS},
+                "template": template,
+            },
+            opts=gated,
+        )
+
+    found = stack_of(session, "gated", waiting)
+    try:
+        assert refusal(found.up).startswith(
+            'before hook "gated/app: pods start with their credentials" failed: Pods of gated/app '
+        )
+    finally:
+        found.destroy()
+
+
+def test_a_preview_refuses_a_workload_that_its_role_does_not_admit(session):
+    renamed = ServiceAccount(namespace=NAMESPACE, name="renamed")
+
+    def mistaken() -> None:
+        issuer = session.state.issuer_url.removeprefix("https://")
+        provider = f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{issuer}"
+        args = ServiceAccountRoleArgs(
+            role_name="mistaken", provider_arns=[provider], service_accounts=[ACCOUNT]
+        )
+        role = ServiceAccountRole("mistaken", args)
+        pods = WorkloadArgs(service_account=renamed, role_arn=role.role_arn, pod_spec=POD_SPEC)
+        Workload("mistaken", pods, in_namespace(session, FORCED))
+
+    assert refusal(stack_of(session, "mistaken", mistaken).preview) == (
+        "role 'mistaken' does not trust service account anything/renamed: it trusts anything/app; "
+        "give both the same ServiceAccount"
+    )
+
+
+def test_a_transform_for_another_namespace_is_refused(session):
+    def mistaken() -> None:
+        opts = in_namespace(session, FORCED)
+        given = identity(session, opts)
+        k8s.core.v1.Pod(
+            "app",
+            metadata={"name": "app", "namespace": "default"},
+            spec=POD_SPEC,
+            opts=ResourceOptions.merge(opts, ResourceOptions(transforms=[given.transform])),
+        )
+
+    assert (
+        "app is in namespace 'default', and the identity is that of service account anything/app"
+    ) in refusal(stack_of(session, "mistaken", mistaken).preview)
