@@ -5,7 +5,7 @@ import json
 import pulumi
 import pulumi_aws as aws
 
-from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
+from irsa_components import ServiceAccountRole, ServiceAccountRoleArgs
 
 config = pulumi.Config()
 zone = f"arn:aws:route53:::hostedzone/{config.require('zoneId')}"

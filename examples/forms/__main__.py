@@ -10,17 +10,21 @@ import pulumi
 import pulumi_kubernetes as k8s
 from pulumi import ResourceOptions
 
-from irsa.identity.arns import role_arn
-from irsa_components.container import ContainerArgs
-from irsa_components.credentials import PodIdentityArgs
-from irsa_components.data_bucket import DataBucket, DataBucketArgs
-from irsa_components.namespace import Namespace, NamespaceArgs
-from irsa_components.pod_identity_association import (
+from irsa_components import (
+    DataBucket,
+    DataBucketArgs,
+    Namespace,
+    NamespaceArgs,
+    PodIdentityArgs,
     PodIdentityAssociation,
     PodIdentityAssociationArgs,
+    ServiceAccount,
+    ServiceAccountRole,
+    ServiceAccountRoleArgs,
+    Workload,
+    WorkloadArgs,
+    role_arn,
 )
-from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
-from irsa_components.workload import Workload, WorkloadArgs
 
 config = pulumi.Config()
 same_name = f"{pulumi.get_organization()}/irsa/{pulumi.get_stack()}"
@@ -34,32 +38,40 @@ provider = k8s.Provider(
 namespace_args = NamespaceArgs(namespace="forms", force_destroy=True)
 namespace = Namespace("forms", namespace_args, ResourceOptions(providers=[provider]))
 in_namespace = ResourceOptions(providers=[provider], depends_on=[namespace])
-aws_cli = ContainerArgs(
-    image="public.ecr.aws/aws-cli/aws-cli:2.31.0", command=["sleep", "infinity"]
-)
+aws_cli: k8s.core.v1.ContainerArgsDict = {
+    "name": "app",
+    "image": "public.ecr.aws/aws-cli/aws-cli:2.31.0",
+    "command": ["sleep", "infinity"],
+}
+pod_spec: k8s.core.v1.PodSpecArgsDict = {
+    "security_context": {"run_as_user": 65532},
+    "containers": [aws_cli],
+}
 bucket_args = DataBucketArgs(
-    bucket_name="acme-forms", force_destroy=True, policies={"acme-forms-read": "read"}
+    bucket_name="acme-forms", force_destroy=True, read_policy_name="acme-forms-read"
 )
 bucket = DataBucket("acme-forms", bucket_args)
-read = {"bucket": bucket.policy_arns["acme-forms-read"]}
+read = {"bucket": bucket.read_policy_arn}
 
 
-def run(name: str, **identity: Any) -> None:
-    """Create a workload of the service account of that name."""
-    args = WorkloadArgs(namespace="forms", container=aws_cli, **identity)
-    Workload(name, args, in_namespace)
+reports, ledger, archive, both, direct = (
+    ServiceAccount(namespace="forms", name=name)
+    for name in ("reports", "ledger", "archive", "both", "direct")
+)
 
 
-def pod_identity(name: str, role: ServiceAccountRole, **more: Any) -> PodIdentityArgs:
+def run(account: ServiceAccount, **identity: Any) -> None:
+    """Create a workload of a service account."""
+    args = WorkloadArgs(service_account=account, pod_spec=pod_spec, **identity)
+    Workload(account.name, args, in_namespace)
+
+
+def pod_identity(account: ServiceAccount, role: ServiceAccountRole, **more: Any) -> PodIdentityArgs:
     """Create the association of a service account, whose pods wait for its credentials."""
     args = PodIdentityAssociationArgs(
-        cluster_arn=cluster_arn,
-        namespace="forms",
-        service_account_name=name,
-        role_arn=role.role_arn,
-        **more,
+        cluster_arn=cluster_arn, service_account=account, role_arn=role.role_arn, **more
     )
-    association = PodIdentityAssociation(name, args)
+    association = PodIdentityAssociation(account.name, args)
     return PodIdentityArgs(association_id=association.association_id, kubeconfig=kubeconfig)
 
 
@@ -69,11 +81,11 @@ role = ServiceAccountRole(
     ServiceAccountRoleArgs(
         role_name="forms-reports",
         cluster_arns=[cluster_arn],
-        subjects=["forms/reports"],
+        service_accounts=[reports],
         policy_arns=read,
     ),
 )
-run("reports", pod_identity=pod_identity("reports", role))
+run(reports, pod_identity=pod_identity(reports, role))
 
 # With a target role: EKS assumes role B of account B for the pods, which know nothing of it.
 role_b_arn = role_arn(config.require("accountBId"), "forms-ledger-B")
@@ -82,11 +94,11 @@ role_a = ServiceAccountRole(
     ServiceAccountRoleArgs(
         role_name="forms-ledger-A",
         cluster_arns=[cluster_arn],
-        subjects=["forms/ledger"],
+        service_accounts=[ledger],
         role_b_arns=[role_b_arn],
     ),
 )
-run("ledger", pod_identity=pod_identity("ledger", role_a, target_role_arn=role_b_arn))
+run(ledger, pod_identity=pod_identity(ledger, role_a, target_role_arn=role_b_arn))
 
 # With a session policy: a shared role, of which this service account gets a part.
 shared = ServiceAccountRole(
@@ -94,7 +106,7 @@ shared = ServiceAccountRole(
     ServiceAccountRoleArgs(
         role_name="forms-shared",
         cluster_arns=[cluster_arn],
-        subjects=["forms/archive"],
+        service_accounts=[archive],
         disable_session_tags=True,  # EKS applies a session policy only without them
         policy_arns=read,
     ),
@@ -105,21 +117,21 @@ statement = {
     "Resource": "arn:aws:s3:::acme-forms/2026/*",
 }
 only_2026 = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-archive = pod_identity("archive", shared, session_policy=only_2026, disable_session_tags=True)
-run("archive", pod_identity=archive)
+of_archive = pod_identity(archive, shared, session_policy=only_2026, disable_session_tags=True)
+run(archive, pod_identity=of_archive)
 
 # Both on one role, as in a move from one to the other: new pods get the association's credentials.
-both = ServiceAccountRole(
+role_of_both = ServiceAccountRole(
     "both",
     ServiceAccountRoleArgs(
         role_name="forms-both",
         provider_arns=[irsa.require_output("provider_arn")],
         cluster_arns=[cluster_arn],
-        subjects=["forms/both"],
+        service_accounts=[both],
         policy_arns=read,
     ),
 )
-run("both", role_arn=both.role_arn, pod_identity=pod_identity("both", both))
+run(both, role_arn=role_of_both.role_arn, pod_identity=pod_identity(both, role_of_both))
 
 # Federation: account B trusts the cluster's issuer itself, so the pods are its role at once.
-run("direct", role_arn=role_arn(config.require("accountBId"), "forms-direct"))
+run(direct, role_arn=role_arn(config.require("accountBId"), "forms-direct"))

@@ -7,14 +7,18 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import ResourceOptions
 
-from irsa.identity.arns import cluster_arn, role_arn
-from irsa_components.cross_account_role import (
+from irsa_components import (
     CrossAccountRole,
     CrossAccountRoleArgs,
+    DataBucket,
+    DataBucketArgs,
+    ServiceAccount,
+    ServiceAccountRole,
+    ServiceAccountRoleArgs,
     TargetingAssociationArgs,
+    cluster_arn,
+    role_arn,
 )
-from irsa_components.data_bucket import DataBucket, DataBucketArgs
-from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
 
 config = pulumi.Config()
 cluster = cluster_arn(config.require("clusterArn"))
@@ -23,15 +27,14 @@ provider = aws.Provider("account-b", region="us-east-1", assume_roles=[deployer]
 in_account = ResourceOptions(providers=[provider])
 
 bucket_args = DataBucketArgs(
-    bucket_name="acme-forms-b", force_destroy=True, policies={"acme-forms-b-read": "read"}
+    bucket_name="acme-forms-b", force_destroy=True, read_policy_name="acme-forms-b-read"
 )
 bucket = DataBucket("acme-forms-b", bucket_args, in_account)
-read = {"bucket": bucket.policy_arns["acme-forms-b-read"]}
+read = {"bucket": bucket.read_policy_arn}
 
 ledger = TargetingAssociationArgs(
     cluster_arn=config.require("clusterArn"),
-    namespace="forms",
-    service_account_name="ledger",
+    service_account=ServiceAccount(namespace="forms", name="ledger"),
     role_arn=role_arn(cluster.account, "forms-ledger-A", partition=cluster.partition),
 )
 role_b = CrossAccountRole(
@@ -52,7 +55,7 @@ if issuer_url := config.get("issuerUrl"):
         ServiceAccountRoleArgs(
             role_name="forms-direct",
             provider_arns=[issuer.arn],
-            subjects=["forms/direct"],
+            service_accounts=[ServiceAccount(namespace="forms", name="direct")],
             policy_arns=read,
         ),
         in_account,

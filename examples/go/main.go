@@ -4,6 +4,7 @@ package main
 import (
 	"example.com/pulumi-irsa/sdk/go/irsa"
 	"github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes"
+	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi/config"
 )
@@ -37,32 +38,40 @@ func program(ctx *pulumi.Context) error {
 		return err
 	}
 
+	account := irsa.ServiceAccountArgs{Namespace: "reporting", Name: "reports"}
 	bucket, err := irsa.NewDataBucket(ctx, "reports", &irsa.DataBucketArgs{
-		BucketName:   "acme-reports",
-		ForceDestroy: pulumi.BoolRef(true),
-		Policies:     map[string]string{"reports": "read"},
+		BucketName:     "acme-reports",
+		ForceDestroy:   pulumi.BoolRef(true),
+		ReadPolicyName: pulumi.StringRef("reports"),
 	})
 	if err != nil {
 		return err
 	}
 	role, err := irsa.NewServiceAccountRole(ctx, "reports", &irsa.ServiceAccountRoleArgs{
-		RoleName:     "reports",
-		ProviderArns: []pulumi.StringInput{cluster.ProviderArn},
-		Subjects:     []string{"reporting/reports"},
-		PolicyArns: map[string]pulumi.StringInput{
-			"bucket": bucket.PolicyArns.MapIndex(pulumi.String("reports")),
-		},
+		RoleName:        "reports",
+		ProviderArns:    []pulumi.StringInput{cluster.ProviderArn},
+		ServiceAccounts: []irsa.ServiceAccountInput{account},
+		PolicyArns:      map[string]pulumi.StringInput{"bucket": bucket.ReadPolicyArn},
 	})
 	if err != nil {
 		return err
 	}
+	web := corev1.ContainerArgs{
+		Name:  pulumi.String("web"),
+		Image: pulumi.String("registry.example/reports:1.4"),
+		Ports: corev1.ContainerPortArray{corev1.ContainerPortArgs{
+			Name:          pulumi.String("http"),
+			ContainerPort: pulumi.Int(8080),
+		}},
+		ReadinessProbe: corev1.ProbeArgs{HttpGet: corev1.HTTPGetActionArgs{
+			Path: pulumi.String("/ready"),
+			Port: pulumi.String("http"),
+		}},
+	}
 	_, err = irsa.NewWorkload(ctx, "reports", &irsa.WorkloadArgs{
-		Namespace: "reporting",
-		RoleArn:   role.RoleArn,
-		Container: irsa.ContainerArgs{
-			Image:   "public.ecr.aws/aws-cli/aws-cli:2.31.0",
-			Command: []string{"sleep", "infinity"},
-		},
+		ServiceAccount: account,
+		RoleArn:        role.RoleArn,
+		PodSpec:        corev1.PodSpecArgs{Containers: corev1.ContainerArray{web}},
 	}, inCluster, pulumi.DependsOn([]pulumi.Resource{namespace}))
 	return err
 }

@@ -2,11 +2,12 @@
 
 import pulumi
 
-from irsa_components.eks_cluster import EksCluster, EksClusterArgs
+from irsa_components import EksCluster, EksClusterArgs
 
 cluster = EksCluster("platform", EksClusterArgs(cluster_name="platform"))
 
 pulumi.export("cluster_name", cluster.cluster_name)
+pulumi.export("cluster_arn", cluster.cluster_arn)
 pulumi.export("issuer_url", cluster.issuer_url)
 pulumi.export("provider_arn", cluster.provider_arn)
 pulumi.export("kubeconfig", cluster.kubeconfig)

@@ -19,19 +19,28 @@ const namespace = new irsa.Namespace("reporting", { namespace: "reporting", forc
     providers: [inCluster],
 });
 
+const serviceAccount = { namespace: "reporting", name: "reports" };
 const bucket = new irsa.DataBucket("reports", {
     bucketName: "acme-reports",
     forceDestroy: true,
-    policies: { reports: "read" },
+    readPolicyName: "reports",
 });
 const role = new irsa.ServiceAccountRole("reports", {
     roleName: "reports",
     providerArns: [cluster.providerArn],
-    subjects: ["reporting/reports"],
-    policyArns: { bucket: bucket.policyArns["reports"] },
+    serviceAccounts: [serviceAccount],
+    policyArns: { bucket: bucket.readPolicyArn },
 });
+const podSpec: kubernetes.types.input.core.v1.PodSpec = {
+    containers: [{
+        name: "web",
+        image: "registry.example/reports:1.4",
+        ports: [{ containerPort: 8080, name: "http" }],
+        readinessProbe: { httpGet: { path: "/ready", port: "http" } },
+    }],
+};
 new irsa.Workload("reports", {
-    namespace: "reporting",
+    serviceAccount: serviceAccount,
     roleArn: role.roleArn,
-    container: { image: "public.ecr.aws/aws-cli/aws-cli:2.31.0", command: ["sleep", "infinity"] },
+    podSpec: podSpec,
 }, { providers: [inCluster], dependsOn: [namespace] });

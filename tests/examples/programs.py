@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from components.package.provider import IrsaProvider
+from irsa_components.package.provider import IrsaProvider
 from sandbox.environment_variables import go_build_environment
 from sandbox.toolchain.plugins import write_script
 from tests.sandbox.support.cached_builds import cached_build, needed
@@ -29,7 +29,7 @@ Command = list[str]
 def plugin(folder: Path) -> Path:
     """Put the plugin into a folder for PATH: this CLI has no language host to start it."""
     program = folder / "pulumi-resource-irsa"
-    write_script(program, sys.executable, "-u", ROOT / "components/package")
+    write_script(program, sys.executable, "-u", ROOT / "components")
     return program
 
 

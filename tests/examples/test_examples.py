@@ -3,18 +3,20 @@
 import json
 import os
 import re
-import shutil
 import subprocess
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from lightkube.resources.core_v1 import Namespace
+from lightkube.resources.autoscaling_v2 import HorizontalPodAutoscaler
+from lightkube.resources.batch_v1 import CronJob, Job
+from lightkube.resources.core_v1 import Pod
 
 from irsa.__main__ import main
+from irsa.identity.eks import ROLE_ARN_VARIABLE
 from sandbox.demo import left_overs
 from sandbox.engine.stack import SandboxStack
-from sandbox.state import SandboxError
 from tests.examples import programs
 from tests.examples.programs import EXAMPLES
 from tests.sandbox.support import in_process
@@ -54,56 +56,58 @@ def lists(session, namespace, workload, bucket):
     return (listed.code, OBJECT in listed.output) == (0, True)
 
 
-def test_a_team_deploys_to_the_cluster_of_the_platforms_stack(session, platform):
-    with running(session, "team"):
-        put_object(session, "acme-team-1-reports")
-        assert lists(session, "team-1", "reports", "acme-team-1-reports")
+def test_a_web_service_and_not_its_proxy_reaches_the_bucket(session, platform):
+    with running(session, "web_service", certificate="x"):
+        put_object(session, "acme-shop-orders")
+        assert lists(session, "shop", "orders", "acme-shop-orders")
+        with session.pod_process("shop", "orders", "proxy") as proxy:
+            assert ROLE_ARN_VARIABLE not in proxy.env
+            assert (proxy.root / "etc/tls/tls.crt").read_text() == "x"
+        scaler = session.cluster.get(HorizontalPodAutoscaler, "orders", namespace="shop")
+        assert scaler.spec.scaleTargetRef.name == "orders"
 
 
-def test_each_file_becomes_a_workload_with_its_access(session, platform):
-    with running(session, "workloads_from_yaml"):
-        put_object(session, "acme-team-2-reports")
-        write = ["aws", "s3api", "put-object", "--key", OBJECT, "--bucket"]
-        allowed = session.in_pod("team-2", "exporter", [*write, "acme-team-2-exporter"])
-        denied = session.in_pod("team-2", "reports", [*write, "acme-team-2-reports"])
-
-        assert allowed.code == 0, allowed.output
-        assert "AccessDenied" in denied.output
-        assert lists(session, "team-2", "reports", "acme-team-2-reports")
-
-
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        ("image: app\nacess: read\n", "acess: Extra inputs are not permitted"),
-        ("image: app\nimage: app\n", "image is given twice"),
-    ],
-)
-def test_a_mistake_in_a_file_is_one_line(session, tmp_path, text, line):
-    project = tmp_path / "workloads_from_yaml"
-    shutil.copytree(EXAMPLES / project.name, project)
-    (project / "workloads/exporter.yaml").write_text(text)
-
-    with pytest.raises(SandboxError) as refused:
-        SandboxStack(session.state, project, stack="mistake").preview()
-
-    assert str(refused.value) == f"exporter.yaml: {line}"
+def test_the_job_of_a_cron_job_reaches_the_bucket(session, platform):
+    with running(session, "cron_job"):
+        put_object(session, "acme-invoices")
+        found = session.cluster.get(CronJob, "invoices", namespace="billing").to_dict()
+        metadata = {"name": "by-hand", "namespace": "billing"}  # kubectl create job --from
+        job = Job.from_dict({"metadata": metadata, "spec": found["spec"]["jobTemplate"]["spec"]})
+        session.cluster.create(job)
+        until(lambda: lists(session, "billing", "by-hand", "acme-invoices"))
+        session.cluster.delete(Job, "by-hand", namespace="billing")
 
 
-def test_the_service_account_of_a_chart_gets_the_role(session, platform):
-    with running(session, "own_chart", providerArn=platform["provider_arn"]) as stack:
-        arn = stack.outputs()["role_arn"]
-        who = ["aws", "sts", "get-caller-identity", "--query", "Arn", "--output", "text"]
-        session.service_account("monitoring", "exporter")
-        session.service_account("monitoring", "other")
+def test_a_stateful_set_reaches_the_bucket(session, platform):
+    with running(session, "stateful_set"):
+        put_object(session, "acme-ledger")
+        until(lambda: lists(session, "ledger", "ledger-0", "acme-ledger"))
+
+
+def test_a_chart_reaches_the_bucket_by_its_values(session, platform):
+    with running(session, "helm_chart") as stack:
+        put_object(session, "acme-metrics")
+        account = stack.outputs()["values"]["serviceAccount"]
+        assert not account["create"]
+        spec = {"containers": [{"name": "app", "image": "app"}]}
+        spec["serviceAccountName"] = account["name"]  # as the chart's template does
+        metadata = {"name": "exporter", "namespace": "monitoring"}
+        session.cluster.create(Pod.from_dict({"metadata": metadata, "spec": spec}))
+        until(lambda: lists(session, "monitoring", "exporter", "acme-metrics"))
+        session.cluster.delete(Pod, "exporter", namespace="monitoring")
+
+
+def until(holds):
+    """Wait for Pods that a controller, and not the stack, makes."""
+    deadline = time.monotonic() + 60
+    while True:
         try:
-            granted = session.assume(session.token("monitoring", "exporter"), arn, who)
-            refused = session.assume(session.token("monitoring", "other"), arn, who)
-        finally:
-            session.cluster.delete(Namespace, "monitoring")
-
-        assert ":assumed-role/exporter/" in granted.output
-        assert "AccessDenied" in refused.output
+            assert holds()
+            return
+        except LookupError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
 
 
 def test_each_controller_has_a_role_with_its_policy_on_one_zone(session, platform):
