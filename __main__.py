@@ -1,89 +1,96 @@
 """Account A: three ways for pods to reach S3, side by side in one EKS cluster."""
 
 import pulumi
+import pulumi_aws as aws
+import pulumi_kubernetes as k8s
 from pulumi import ResourceOptions
 
-from components.access_key_user import AccessKeyUser, AccessKeyUserArgs
-from components.container import ContainerArgs
-from components.credentials import AccessKeyArgs, RoleChainArgs, TargetRoleArgs
-from components.data_bucket import DataBucket, DataBucketArgs
-from components.eks_cluster import EksCluster
-from components.namespace import Namespace, NamespaceArgs
-from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
-from components.workload import Workload, WorkloadArgs
-from irsa.identity.arns import role_arn
+import irsa_components as irsa
 from stack_config import AccountAConfig, load_config
 
 config = load_config(AccountAConfig)
-in_account = ResourceOptions(providers=[config.provider("account-a")])
-cluster = EksCluster("dev", config.cluster_args, in_account)
+assumed = aws.ProviderAssumeRoleArgs(role_arn=config.assume_role_arn, session_name="irsa")
+account_a = aws.Provider(
+    "account-a",
+    region=config.region,
+    allowed_account_ids=[config.account_id],
+    assume_roles=[assumed] if config.assume_role_arn else None,
+    default_tags=aws.ProviderDefaultTagsArgs(tags=config.all_tags),
+)
+in_account = ResourceOptions(providers=[account_a])
+cluster = irsa.EksCluster("dev", config.cluster_args, in_account)
 in_cluster = ResourceOptions(providers=[cluster.kubernetes_provider])
 
 # A stack for trials: force_destroy deletes the namespace and the bucket with everything in them.
-namespace = Namespace("dev", NamespaceArgs(namespace="dev", force_destroy=True), in_cluster)
+namespace = irsa.Namespace(
+    "dev", irsa.NamespaceArgs(namespace="dev", force_destroy=True), in_cluster
+)
 in_namespace = ResourceOptions.merge(in_cluster, ResourceOptions(depends_on=[namespace]))
-bucket_args = DataBucketArgs(
-    bucket_name="bucket-s3-app", force_destroy=True, policies={"bucket-s3-app-read": "read"}
+bucket_args = irsa.DataBucketArgs(
+    bucket_name="bucket-s3-app", force_destroy=True, read_policy_name="bucket-s3-app-read"
 )
-bucket = DataBucket("bucket-s3-app", bucket_args, in_account)
-read_bucket = {"bucket": bucket.policy_arns["bucket-s3-app-read"]}
-aws_cli = ContainerArgs(
-    image="public.ecr.aws/aws-cli/aws-cli:2.31.0",  # by tag, to be readable; a digest is safer
-    command=["sleep", "infinity"],
-)
+bucket = irsa.DataBucket("bucket-s3-app", bucket_args, in_account)
+read_bucket = {"bucket": bucket.read_policy_arn}
+aws_cli: k8s.core.v1.PodSpecArgsDict = {
+    "security_context": {"run_as_user": 65532},  # the image's user is root
+    # By tag, to be readable; a digest is safer.
+    "containers": [
+        {
+            "name": "app",
+            "image": "public.ecr.aws/aws-cli/aws-cli:2.31.0",
+            "command": ["sleep", "infinity"],
+        }
+    ],
+}
 
 # System 1: the access key of an IAM user, in a Secret. For comparison, and to debug.
-user_args = AccessKeyUserArgs(user_name="s3-manager", policy_arns=read_bucket)
-user = AccessKeyUser("s3-manager", user_args, in_account)
-key = AccessKeyArgs(
+user_args = irsa.AccessKeyUserArgs(user_name="s3-manager", policy_arns=read_bucket)
+user = irsa.AccessKeyUser("s3-manager", user_args, in_account)
+key = irsa.AccessKeyArgs(
     access_key_id=user.access_key_id,
     secret_access_key=user.secret_access_key,
     region=config.region,
 )
-key_args = WorkloadArgs(namespace="dev", access_key=key, container=aws_cli)
-Workload("s3-app-key", key_args, in_namespace)
+with_key = irsa.ServiceAccount(namespace="dev", name="s3-app-key")
+key_args = irsa.WorkloadArgs(service_account=with_key, access_key=key, pod_spec=aws_cli)
+irsa.Workload("s3-app-key", key_args, in_namespace)
 
 # System 2: IRSA. A role that one service account may assume, and its pods.
-role = ServiceAccountRole(
-    "s3-app",
-    ServiceAccountRoleArgs(
-        role_name="s3-app",
-        provider_arns=[cluster.provider_arn],
-        subjects=["dev/s3-app"],
-        policy_arns=read_bucket,
-    ),
-    in_account,
+s3_app = irsa.ServiceAccount(namespace="dev", name="s3-app")
+role_args = irsa.ServiceAccountRoleArgs(
+    role_name="s3-app",
+    provider_arns=[cluster.provider_arn],
+    service_accounts=[s3_app],
+    policy_arns=read_bucket,
 )
-irsa_args = WorkloadArgs(namespace="dev", role_arn=role.role_arn, container=aws_cli)
-Workload("s3-app", irsa_args, in_namespace)
+role = irsa.ServiceAccountRole("s3-app", role_args, in_account)
+irsa_args = irsa.WorkloadArgs(service_account=s3_app, role_arn=role.role_arn, pod_spec=aws_cli)
+irsa.Workload("s3-app", irsa_args, in_namespace)
 
 # A role alone, for service accounts that an operator creates.
-pattern_role = ServiceAccountRole(
-    "crossplane-aws-provider",
-    ServiceAccountRoleArgs(
-        role_name="crossplane-aws-provider",
-        provider_arns=[cluster.provider_arn],
-        subjects=["crossplane-system/aws-provider-*"],
-    ),
-    in_account,
+pattern_args = irsa.ServiceAccountRoleArgs(
+    role_name="crossplane-aws-provider",
+    provider_arns=[cluster.provider_arn],
+    subjects=["crossplane-system/aws-provider-*"],
 )
+pattern_role = irsa.ServiceAccountRole("crossplane-aws-provider", pattern_args, in_account)
 
 # System 3: role chaining. Role A may assume role B of account B, and nothing else.
-role_b_arn = role_arn(config.account_b_id, "s3-app-B", partition=config.partition)
-role_a = ServiceAccountRole(
-    "s3-app-A",
-    ServiceAccountRoleArgs(
-        role_name="s3-app-A",
-        provider_arns=[cluster.provider_arn],
-        subjects=["dev/s3-app-chain"],
-        role_b_arns=[role_b_arn],
-    ),
-    in_account,
+s3_app_chain = irsa.ServiceAccount(namespace="dev", name="s3-app-chain")
+role_b_arn = irsa.role_arn(config.account_b_id, "s3-app-B", partition=config.partition)
+role_a_args = irsa.ServiceAccountRoleArgs(
+    role_name="s3-app-A",
+    provider_arns=[cluster.provider_arn],
+    service_accounts=[s3_app_chain],
+    role_b_arns=[role_b_arn],
 )
-target = TargetRoleArgs(role_arn=role_b_arn, external_id=config.external_id)
-chain = RoleChainArgs(targets=[target], region=config.region)
-chain_args = WorkloadArgs(namespace="dev", role_arn=role_a.role_arn, chain=chain, container=aws_cli)
-Workload("s3-app-chain", chain_args, in_namespace)
+role_a = irsa.ServiceAccountRole("s3-app-A", role_a_args, in_account)
+target = irsa.TargetRoleArgs(role_arn=role_b_arn, external_id=config.external_id)
+chain = irsa.RoleChainArgs(targets=[target], region=config.region)
+chain_args = irsa.WorkloadArgs(
+    service_account=s3_app_chain, role_arn=role_a.role_arn, chain=chain, pod_spec=aws_cli
+)
+irsa.Workload("s3-app-chain", chain_args, in_namespace)
 
 pulumi.export("cluster_name", cluster.cluster_name)
 pulumi.export("cluster_arn", cluster.cluster_arn)

@@ -1,11 +1,15 @@
-"""Install the packages under names of their own: `components` could be any program's.
+"""Install the packages under names of their own: `sandbox` could be any program's.
 
 Everything else is in pyproject.toml, which cannot rename whole folders.
 """
 
 from setuptools import find_packages, setup
 
-NAMES = {"irsa": "irsa", "components": "irsa_components", "sandbox": "irsa_sandbox"}
+NAMES = {
+    "irsa": "irsa",
+    "components/irsa_components": "irsa_components",
+    "sandbox": "irsa_sandbox",
+}
 
 setup(
     package_dir={name: folder for folder, name in NAMES.items()},

@@ -6,37 +6,42 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # components/ is shared
 
 import pulumi
+import pulumi_aws as aws
 from pulumi import ResourceOptions, StackReference
 
-from components.cross_account_role import CrossAccountRole, CrossAccountRoleArgs, TrustedRoleArgs
-from components.data_bucket import DataBucket, DataBucketArgs
-from stack_config import AccountBConfig, load_config, require_output
+import irsa_components as irsa
+from stack_config import AccountBConfig, load_config
 
 config = load_config(AccountBConfig)
-in_account = ResourceOptions(providers=[config.provider("account-b")])
+assumed = aws.ProviderAssumeRoleArgs(role_arn=config.assume_role_arn, session_name="irsa-account-b")
+account_b = aws.Provider(
+    "account-b",
+    region=config.region,
+    allowed_account_ids=[config.account_id],
+    assume_roles=[assumed] if config.assume_role_arn else None,
+    default_tags=aws.ProviderDefaultTagsArgs(tags=config.all_tags),
+)
+in_account = ResourceOptions(providers=[account_b])
 stack_a = f"{pulumi.get_organization()}/irsa/{pulumi.get_stack()}"
 account_a = StackReference(config.account_a_stack or stack_a)
 
 # A stack for trials: force_destroy deletes the bucket with everything in it.
-bucket_args = DataBucketArgs(
-    bucket_name="bucket-s3-app-b", force_destroy=True, policies={"bucket-s3-app-b-read": "read"}
+bucket_args = irsa.DataBucketArgs(
+    bucket_name="bucket-s3-app-b", force_destroy=True, read_policy_name="bucket-s3-app-b-read"
 )
-bucket = DataBucket("bucket-s3-app-b", bucket_args, in_account)
+bucket = irsa.DataBucket("bucket-s3-app-b", bucket_args, in_account)
 
-role_a = TrustedRoleArgs(
-    role_arn=require_output(account_a, "role_a_arn"),
-    unique_id=require_output(account_a, "role_a_unique_id"),  # another one if recreated
+role_a = irsa.TrustedRoleArgs(
+    role_arn=account_a.get_output("role_a_arn"),
+    unique_id=account_a.get_output("role_a_unique_id"),  # another one if recreated
 )
-role_b = CrossAccountRole(
-    "s3-app-B",
-    CrossAccountRoleArgs(
-        role_name="s3-app-B",
-        trusted_roles=[role_a],
-        external_id=account_a.get_output("external_id"),
-        policy_arns={"bucket": bucket.policy_arns["bucket-s3-app-b-read"]},
-    ),
-    in_account,
+role_b_args = irsa.CrossAccountRoleArgs(
+    role_name="s3-app-B",
+    trusted_roles=[role_a],
+    external_id=account_a.get_output("external_id"),
+    policy_arns={"bucket": bucket.read_policy_arn},
 )
+role_b = irsa.CrossAccountRole("s3-app-B", role_b_args, in_account)
 
 pulumi.export("bucket", bucket.bucket_name)
 pulumi.export("role_b_arn", role_b.role_arn)

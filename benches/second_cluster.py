@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from _measure import own_sandbox, report, run, seconds
 
-from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
 from irsa.identity.arns import provider_arn_for
+from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
 from sandbox.aws.accounts import ACCOUNT_A, REGION
 from sandbox.engine.stack import SandboxStack
 from sandbox.state import SandboxState

@@ -1,6 +1,7 @@
 """The tests notice when the code that denies access is broken, one line of it at a time."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -49,7 +50,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, s
         [sys.executable, "-m", "tests.support.mutants"],
         cwd=folder,
         env={
-            "PYTHONPATH": str(folder),
+            "PYTHONPATH": os.pathsep.join([str(folder), str(folder / "components")]),
             "PYTHONDONTWRITEBYTECODE": "1",
             "CI": "true",  # Hypothesis then has no deadlines
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",

@@ -20,7 +20,7 @@ from pathlib import Path
 OLDEST = (3, 11)
 ROOT = Path(__file__).resolve().parents[1]
 REQUIREMENTS = (
-    "requirements.txt",
+    "components/requirements.txt",
     "irsa/requirements.txt",
     "sandbox/requirements.txt",
     "policy_pack/requirements.txt",
@@ -31,7 +31,8 @@ LINK = ROOT / ".venv"
 # The environment is one for several clones, and `.venv/bin/python` tells which it was started from.
 OWN_CLONE = (
     "import os, sys; clone = os.path.dirname(sys.prefix); "
-    "os.path.isdir(os.path.join(clone, 'irsa_components')) and sys.path.append(clone)\n"
+    "parts = os.path.join(clone, 'components'); "
+    "os.path.isdir(os.path.join(parts, 'irsa_components')) and sys.path.extend([clone, parts])\n"
 )
 """Line of a .pth file that has Python import the packages of the clone."""
 

@@ -6,21 +6,28 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import ResourceOptions
 
-from components.container import ContainerArgs
-from components.data_bucket import DataBucket, DataBucketArgs
-from components.eks_cluster import EksCluster, EksClusterArgs
-from components.namespace import Namespace, NamespaceArgs
-from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
-from components.workload import Workload, WorkloadArgs
+from irsa_components import (
+    DataBucket,
+    DataBucketArgs,
+    EksCluster,
+    EksClusterArgs,
+    Namespace,
+    NamespaceArgs,
+    ServiceAccount,
+    ServiceAccountRole,
+    ServiceAccountRoleArgs,
+    Workload,
+    WorkloadArgs,
+)
 
 config = pulumi.Config()
-account = aws.Provider(
+provider = aws.Provider(
     "account-a",
     region="us-east-1",
     allowed_account_ids=[config.require("accountId")],
     default_tags=aws.ProviderDefaultTagsArgs(tags={"project": "irsa", "stack": "dev"}),
 )
-in_account = ResourceOptions(providers=[account])
+in_account = ResourceOptions(providers=[provider])
 cluster = EksCluster("dev", EksClusterArgs(cluster_name="dev"), in_account)
 in_cluster = ResourceOptions(providers=[cluster.kubernetes_provider])
 namespace = Namespace("bench", NamespaceArgs(namespace="bench", force_destroy=True), in_cluster)
@@ -35,18 +42,21 @@ async def main() -> None:
     """
     for name in config.require_object("workloads"):
         bucket_args = DataBucketArgs(
-            bucket_name=f"bucket-{name}", policies={name: "read"}, force_destroy=True
+            bucket_name=f"bucket-{name}", read_policy_name=name, force_destroy=True
         )
         bucket = DataBucket(f"bucket-{name}", bucket_args, in_account)
+        account = ServiceAccount(namespace="bench", name=name)
         role_args = ServiceAccountRoleArgs(
             role_name=name,
             provider_arns=[cluster.provider_arn],
-            subjects=[f"bench/{name}"],
-            policy_arns={"bucket": bucket.policy_arns[name]},
+            service_accounts=[account],
+            policy_arns={"bucket": bucket.read_policy_arn},
         )
         role = ServiceAccountRole(name, role_args, in_account)
         workload_args = WorkloadArgs(
-            namespace="bench", role_arn=role.role_arn, container=ContainerArgs(image="app")
+            service_account=account,
+            role_arn=role.role_arn,
+            pod_spec={"containers": [{"name": "app", "image": "app"}]},
         )
         Workload(name, workload_args, in_namespace)
     await asyncio.sleep(0)

@@ -343,9 +343,6 @@ async def main() -> None:
                         automount_service_account_token=False,
                         security_context=k8s.core.v1.PodSecurityContextArgs(
                             run_as_non_root=True,
-                            run_as_user=65532,
-                            run_as_group=65532,
-                            fs_group=65532,
                             seccomp_profile=k8s.core.v1.SeccompProfileArgs(type="RuntimeDefault"),
                         ),
                         containers=[
@@ -358,17 +355,14 @@ async def main() -> None:
                                     read_only_root_filesystem=True,
                                     capabilities=k8s.core.v1.CapabilitiesArgs(drop=["ALL"]),
                                 ),
-                                resources=k8s.core.v1.ResourceRequirementsArgs(
-                                    requests={"cpu": "50m", "memory": "128Mi"}
-                                ),
                                 volume_mounts=[
-                                    k8s.core.v1.VolumeMountArgs(name="scratch", mount_path="/tmp")  # noqa: S108
+                                    k8s.core.v1.VolumeMountArgs(name="irsa-home", mount_path="/tmp")  # noqa: S108
                                 ],
                             )
                         ],
                         volumes=[
                             k8s.core.v1.VolumeArgs(
-                                name="scratch", empty_dir=k8s.core.v1.EmptyDirVolumeSourceArgs()
+                                name="irsa-home", empty_dir=k8s.core.v1.EmptyDirVolumeSourceArgs()
                             )
                         ],
                     ),

@@ -4,7 +4,6 @@ https://github.com/aws/amazon-eks-pod-identity-webhook and
 https://docs.aws.amazon.com/eks/latest/userguide/pod-configuration.html
 """
 
-import re
 from typing import Final
 
 STS_AUDIENCE: Final = "sts.amazonaws.com"
@@ -52,7 +51,7 @@ FARGATE_LABEL: Final = f"{ANNOTATION_PREFIX}fargate-profile"
 _BLOCKS_INJECTION = "the pod identity webhook skips a container that sets it itself"
 _BEATS_THE_ROLE = "static credentials win over the role in every SDK"
 _CHANGES_IDENTITY = "a profile changes the pod's identity"
-_RESERVED_ENV = {
+RESERVED_VARIABLES: Final = {
     **dict.fromkeys(WEB_IDENTITY_VARIABLES, _BLOCKS_INJECTION),
     **dict.fromkeys(CONTAINER_CREDENTIALS_VARIABLES, _BLOCKS_INJECTION),
     RELATIVE_URI_VARIABLE: "SDKs ask ECS's address in place of the agent's",
@@ -64,18 +63,4 @@ _RESERVED_ENV = {
     "AWS_PROFILE": _CHANGES_IDENTITY,
     "AWS_SHARED_CREDENTIALS_FILE": _CHANGES_IDENTITY,
 }
-_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-
-def check_env_name(name: str) -> str:
-    """Return the name of an environment variable that a workload may set, or raise ValueError."""
-    if name in _RESERVED_ENV:
-        raise ValueError(
-            f"environment variable {name!r} is reserved: {_RESERVED_ENV[name]}; remove it"
-        )
-    if not _ENV_NAME.fullmatch(name):
-        raise ValueError(
-            f"environment variable {name!r} may have letters, digits and '_' only, "
-            "and does not begin with a digit"
-        )
-    return name
+"""Environment variables that hide the identity of a container, and why."""

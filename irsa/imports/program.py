@@ -25,17 +25,15 @@ in_account = ResourceOptions(providers=[account])
 '''
 
 
-_ASSOCIATION = """\
-from irsa_components.pod_identity_association import (
+_ROLES = "from irsa_components import ServiceAccountRole, ServiceAccountRoleArgs"
+_ROLES_AND_ASSOCIATIONS = """\
+from irsa_components import (
     PodIdentityAssociation,
     PodIdentityAssociationArgs,
-)
-"""
-
-
-_ROLE = (
-    "from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs"
-)
+    ServiceAccount,
+    ServiceAccountRole,
+    ServiceAccountRoleArgs,
+)"""
 
 
 class _Name(str):
@@ -60,7 +58,7 @@ def python_program(imported: Imported) -> str:
     }
     provider = _Call("aws.Provider", ["account"], options)
     head = _HEAD.format(
-        components=(_ASSOCIATION if imported.associations else "") + _ROLE,
+        components=_ROLES_AND_ASSOCIATIONS if imported.associations else _ROLES,
         provider_arn=_literal(provider_arn),
         account=_source(provider, used=len("account = ")),
     )
@@ -72,10 +70,10 @@ def python_program(imported: Imported) -> str:
         ]
         named = {**each.arguments, **({"provider_arns": arns} if arns else {})}
         blocks.append(_component("ServiceAccountRole", each.name, named))
-    blocks += [
-        _component("PodIdentityAssociation", each.name, each.arguments)
-        for each in imported.associations
-    ]
+    for each in imported.associations:
+        account = _Call("ServiceAccount", [], each.arguments["service_account"])
+        arguments = {**each.arguments, "service_account": account}
+        blocks.append(_component("PodIdentityAssociation", each.name, arguments))
     return "\n".join(blocks)
 
 

@@ -149,8 +149,7 @@ def _own(tags: Mapping[str, str]) -> list[str]:
 def _arguments(found: Association) -> Json:
     arguments: Json = {
         "cluster_arn": found.cluster_arn,
-        "namespace": found.account.namespace,
-        "service_account_name": found.account.name,
+        "service_account": {"namespace": found.account.namespace, "name": found.account.name},
         "role_arn": found.role_arn,
         "target_role_arn": found.target_role_arn,
         "session_policy": found.policy,

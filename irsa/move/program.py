@@ -8,8 +8,8 @@ _TO_POD_IDENTITY = """\
 1. add, and run `pulumi up`, which updates the Pods once they get the credentials:
    ServiceAccountRoleArgs(…, cluster_arns=["{cluster}"])
    association = PodIdentityAssociation("{name}", PodIdentityAssociationArgs(
-       cluster_arn="{cluster}", namespace="{namespace}",
-       service_account_name="{name}", role_arn=role.role_arn))
+       cluster_arn="{cluster}", role_arn=role.role_arn,
+       service_account=ServiceAccount(namespace="{namespace}", name="{name}")))
    WorkloadArgs(…, pod_identity=PodIdentityArgs(
        association_id=association.association_id, kubeconfig=…))
 2. restart the Pods that it did not replace:

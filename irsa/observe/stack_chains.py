@@ -78,7 +78,7 @@ class StackChains(NamedTuple):
 
 
 STACK_TYPE = "pulumi:pulumi:Stack"
-_WORKLOAD = "irsa:index:Workload"
+_WORKLOADS = ("irsa:index:Workload", "irsa:index:WorkloadIdentity")
 _ROLE = "irsa:index:ServiceAccountRole"
 _ASSOCIATION = "irsa:index:PodIdentityAssociation"
 _BUCKET = "irsa:index:DataBucket"
@@ -103,7 +103,7 @@ def chains_of(document: Json) -> StackChains:
     ValueError for a document that is not a state, and for a state without such components.
     """
     resources = sorted(_resources(document), key=lambda each: str(each.get("urn")))
-    workloads = [each for each in resources if each.get("type") == _WORKLOAD]
+    workloads = [each for each in resources if each.get("type") in _WORKLOADS]
     roles = [each for each in resources if each.get("type") == _ROLE]
     associations = _typed(resources, _ASSOCIATION)
     if not workloads and not roles and not associations:

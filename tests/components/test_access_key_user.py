@@ -3,7 +3,7 @@
 import pulumi_aws as aws
 import pytest
 
-from components.access_key_user import AccessKeyUser, AccessKeyUserArgs
+from irsa_components.access_key_user import AccessKeyUser, AccessKeyUserArgs
 from tests.support.engine import Engine, deploy, secret
 from tests.support.refusal import refusal
 

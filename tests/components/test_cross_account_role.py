@@ -6,15 +6,16 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
-from components.cross_account_role import (
+from irsa.identity.pod_identity import TargetedBy, target_role_trust_policy
+from irsa.identity.policies import TrustedRole, principal_arn_trust_policy, role_trust_policy
+from irsa.identity.subjects import service_account_ref
+from irsa_components import ServiceAccount
+from irsa_components.cross_account_role import (
     CrossAccountRole,
     CrossAccountRoleArgs,
     TargetingAssociationArgs,
     TrustedRoleArgs,
 )
-from irsa.identity.pod_identity import TargetedBy, target_role_trust_policy
-from irsa.identity.policies import TrustedRole, principal_arn_trust_policy, role_trust_policy
-from irsa.identity.subjects import service_account_ref
 from tests.support.engine import Engine, deploy
 from tests.support.refusal import refusal
 
@@ -112,8 +113,7 @@ def test_a_wrong_argument_is_refused_by_name_and_value(changes, message):
 
 ASSOCIATION = {
     "cluster_arn": "arn:aws:eks:us-east-1:111122223333:cluster/dev",
-    "namespace": "dev",
-    "service_account_name": "s3-app",
+    "service_account": ServiceAccount(namespace="dev", name="s3-app"),
     "role_arn": ROLE_A,
 }
 
@@ -132,7 +132,6 @@ def test_a_target_role_trusts_an_association_that_does_not_exist_yet(disabled):
     ("changes", "message"),
     [
         ({"cluster_arn": "dev"}, "is not the ARN of an EKS cluster"),
-        ({"service_account_name": "s3-*"}, "has a wildcard"),
         ({"role_arn": ROLE_A.replace("1111", "9999")}, "is not in account 111122223333"),
     ],
 )
@@ -142,8 +141,10 @@ def test_an_association_that_cannot_exist_is_refused(changes, message):
 
 def test_a_trust_policy_above_the_quota_ends_in_one_line():
     given = [
-        TargetingAssociationArgs(**{**ASSOCIATION, "namespace": f"team-{number}"})
-        for number in range(3)
+        TargetingAssociationArgs(
+            **{**ASSOCIATION, "service_account": ServiceAccount(namespace=f"team-{n}", name="s3")}
+        )
+        for n in range(3)
     ]
     with pytest.raises(pulumi.RunError, match=r"role 's3-app-B': .* characters; IAM accepts 2048"):
         role_b(trusted_roles=[], associations=given)

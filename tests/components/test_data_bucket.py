@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from components.data_bucket import DataBucket, DataBucketArgs
 from irsa.identity.policies import bucket_permissions_policy, tls_only_bucket_policy
+from irsa_components.data_bucket import DataBucket, DataBucketArgs
 from tests.support.engine import Engine, deploy
 from tests.support.refusal import refusal
 
@@ -63,7 +63,7 @@ def test_protection_is_deleted_with_the_bucket_and_not_before_it():
 
 
 def test_an_existing_bucket_is_read_and_only_gets_policies():
-    engine = bucket(existing=True, policies={"reader": "read"})
+    engine = bucket(existing=True, read_policy_name="reader")
 
     assert engine.one(BUCKET).resource_id == "bucket-s3-app"
     assert [r.typ for r in engine.registered if r.typ.startswith("aws:")] == [BUCKET, POLICY]
@@ -71,7 +71,8 @@ def test_an_existing_bucket_is_read_and_only_gets_policies():
 
 @pytest.mark.parametrize("permissions", ["read", "read-write", "full"])
 def test_a_policy_has_its_name_and_the_given_permissions(permissions, registered_outputs):
-    engine = bucket(policies={"s3-app": permissions})
+    argument = f"{permissions.replace('-', '_')}_policy_name"
+    engine = bucket(**{argument: "s3-app"})
 
     assert engine.one(POLICY).inputs == {
         "name": "s3-app",
@@ -81,21 +82,29 @@ def test_a_policy_has_its_name_and_the_given_permissions(permissions, registered
     assert registered_outputs("irsa:index:DataBucket") == {
         "bucket_name": "bucket-s3-app",
         "bucket_arn": ARN,
-        "policy_arns": {"s3-app": "arn:aws:iam::111122223333:policy/s3-app"},
+        argument.replace("name", "arn"): "arn:aws:iam::111122223333:policy/s3-app",
     }
+
+
+@pytest.mark.parametrize("attribute", ["full_policy_arn", "raed_policy_arn"])
+def test_a_policy_that_is_not_there_is_an_error_at_its_line(attribute):
+    def program() -> None:
+        found = DataBucket("data", DataBucketArgs(bucket_name="data", read_policy_name="data"))
+        with pytest.raises(AttributeError, match=attribute):
+            getattr(found, attribute)
+
+    deploy(program)
 
 
 @pytest.mark.parametrize("guard", GUARDS, ids=[t.split(":")[-1] for t in GUARDS])
 def test_a_policy_waits_until_the_bucket_is_protected(guard):
-    assert bucket(policies={"s3-app": "read"}).waits_for(POLICY, guard)
+    assert bucket(read_policy_name="s3-app").waits_for(POLICY, guard)
 
 
 def test_a_preview_shows_every_resource():
-    policies = {"s3-app": "read"}
+    policies = {"read_policy_name": "s3-app-read", "full_policy_name": "s3-app"}
 
-    assert (
-        bucket(Engine(preview=True), policies=policies).tree() == bucket(policies=policies).tree()
-    )
+    assert bucket(Engine(preview=True), **policies).tree() == bucket(**policies).tree()
 
 
 @pytest.mark.parametrize(
@@ -107,12 +116,12 @@ def test_a_preview_shows_every_resource():
             "bucket 'bucket-s3-app': existing=True is never deleted; remove force_destroy",
         ),
         (
-            {"policies": {"p": "write"}},
-            "policies['p']: 'write' is not one of read, read-write, full",
+            {"read_policy_name": "p", "full_policy_name": "p"},
+            "two policies are named 'p'; rename one",
         ),
-        ({"policies": {"a b": "read"}}, "policy name 'a b' may have"),
+        ({"read_policy_name": "a b"}, "policy name 'a b' may have"),
     ],
-    ids=["name", "existing", "permissions", "policy-name"],
+    ids=["name", "existing", "one-name", "policy-name"],
 )
 def test_a_wrong_argument_is_refused_by_name_and_value(changes, message):
     assert message in refusal(bucket, **changes)

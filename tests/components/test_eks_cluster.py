@@ -5,16 +5,16 @@ import json
 import pulumi
 import pytest
 
-from components.eks_cluster import (
+from irsa.identity.pod_identity import pod_identity_trust_policy
+from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.subjects import service_account_ref
+from irsa_components.eks_cluster import (
     AccessEntryArgs,
     ControlPlaneArgs,
     EksCluster,
     EksClusterArgs,
     NodeGroupArgs,
 )
-from irsa.identity.pod_identity import pod_identity_trust_policy
-from irsa.identity.policies import irsa_trust_policy
-from irsa.identity.subjects import service_account_ref
 from tests.support.engine import ISSUER, ISSUER_URL, PROVIDER_ARN, Engine, deploy, secret
 from tests.support.refusal import refusal
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.namespace import Namespace, NamespaceArgs
+from irsa_components.namespace import Namespace, NamespaceArgs
 from tests.support.engine import Engine, deploy
 from tests.support.refusal import refusal
 

@@ -14,21 +14,21 @@ import yaml
 from pulumi import Output
 from pulumi.errors import InputPropertiesError, InputPropertyError
 
-from components.package.provider import COMPONENTS, IrsaProvider
 from irsa import REPOSITORY, __version__
+from irsa_components.package.provider import COMPONENTS, IrsaProvider
 from tests.support.engine import PROVIDER_ARN, deploy, secret
 from tests.support.paths import ROOT
 
 ROLE = {
     "roleName": "reports",
     "providerArns": [PROVIDER_ARN],
-    "subjects": ["reporting/reports"],
+    "serviceAccounts": [{"namespace": "reporting", "name": "reports"}],
 }
-WORKLOAD = {
-    "namespace": "reporting",
-    "roleArn": "arn:aws:iam::111122223333:role/reports",
-    "container": {"image": "app"},
+PODS = {
+    "serviceAccount": {"namespace": "reporting", "name": "reports"},
+    "podSpec": {"containers": [{"name": "app", "image": "app"}]},
 }
+WORKLOAD = {**PODS, "roleArn": "arn:aws:iam::111122223333:role/reports"}
 ROLE_B = "arn:aws:iam::444455556666:role/b"
 CHAIN = {"targets": [{"roleArn": ROLE_B}], "region": "us-east-1"}
 
@@ -74,7 +74,7 @@ def test_every_type_in_the_schema_is_defined_in_it(schema):
     references = set(re.findall(r'"#/types/(.*?)"', json.dumps(schema)))
 
     assert references == schema["types"].keys()
-    assert "irsa:index:Container" in references
+    assert "irsa:index:ServiceAccount" in references
     assert schema["dependencies"] == []
 
 
@@ -109,7 +109,10 @@ def test_the_schema_marks_secrets(schema):
 
 def test_a_component_gives_every_output_of_the_schema(schema):
     for kind, inputs in {
-        "DataBucket": {"bucketName": "acme-reports", "policies": {"reports": "read"}},
+        "DataBucket": {
+            "bucketName": "acme-reports",
+            **{f"{each}PolicyName": each for each in ("read", "readWrite", "full")},
+        },
         "EksCluster": {"clusterName": "platform", "existing": True},
         "ServiceAccountRole": ROLE,
     }.items():
@@ -125,13 +128,13 @@ def test_nested_arguments_and_whole_numbers_arrive():
             **WORKLOAD,
             "replicas": 3.0,
             "chain": {**CHAIN, "targets": [target]},
-            "container": {"image": "app", "command": ["sleep", "1"], "env": {"A": "b"}},
+            "podSpec": {"containers": [{"name": "app", "env": [{"name": "A", "value": "b"}]}]},
         },
     )
 
     deployment = engine.one("kubernetes:apps/v1:Deployment").inputs["spec"]
     [container] = deployment["template"]["spec"]["containers"]
-    assert (deployment["replicas"], container["command"]) == (3, ["sleep", "1"])
+    assert deployment["replicas"] == 3
     assert {"name": "A", "value": "b"} in container["env"]
     config = engine.one("kubernetes:core/v1:ConfigMap").inputs["data"]["config"]
     assert f"role_arn = {ROLE_B}\n" in config
@@ -154,8 +157,7 @@ def test_an_access_key_stays_secret():
         "secretAccessKey": Output.secret("s3cret"),
         "region": "us-east-1",
     }
-    inputs = {"namespace": "reporting", "container": {"image": "app"}, "accessKey": key}
-    engine, _ = create("Workload", inputs)
+    engine, _ = create("Workload", {**PODS, "accessKey": key})
 
     data = engine.one("kubernetes:core/v1:Secret").inputs["data"]
     assert data == secret(
@@ -168,8 +170,8 @@ def test_an_access_key_stays_secret():
     [
         (
             "DataBucket",
-            {"bucketName": "acme", "policies": {"reports": "write"}},
-            "policies['reports']: 'write' is not one of read, read-write, full",
+            {"bucketName": "acme", "readPolicyName": "a b"},
+            "read_policy_name: policy name 'a b' may have letters, digits and any of _+=,.@- only",
         ),
         (
             "ServiceAccountRole",
@@ -198,9 +200,9 @@ def test_a_mistake_is_one_line(kind, inputs, problem):
 
 def test_a_missing_input_is_named():
     with pytest.raises(InputPropertyError) as refused:
-        provider().construct("reports", "irsa:index:Workload", {**WORKLOAD, "container": {}})
+        provider().construct("reports", "irsa:index:Workload", {**WORKLOAD, "serviceAccount": {}})
 
-    assert refused.value.property_path == "container.image"
+    assert refused.value.property_path == "serviceAccount.namespace"
 
 
 def test_a_component_that_refuses_its_name_is_one_line():
@@ -211,7 +213,7 @@ def test_a_component_that_refuses_its_name_is_one_line():
 @pytest.mark.parametrize("arguments", [[], ["--help"]])
 def test_the_plugin_started_by_hand_says_who_starts_it(arguments):
     done = subprocess.run(
-        [sys.executable, str(ROOT / "components/package"), *arguments],
+        [sys.executable, str(ROOT / "components"), *arguments],
         capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
     )  # fmt: skip
 
@@ -223,9 +225,11 @@ def test_the_plugin_started_by_hand_says_who_starts_it(arguments):
 def test_there_is_one_version_and_one_address(schema):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     pack = yaml.safe_load((ROOT / "policy_pack/PulumiPolicy.yaml").read_text())
-    plugin = yaml.safe_load((ROOT / "components/package/PulumiPlugin.yaml").read_text())
+    plugin = yaml.safe_load((ROOT / "components/PulumiPlugin.yaml").read_text())
     pulumi = next(
-        line for line in (ROOT / "requirements.txt").read_text().splitlines() if "pulumi>=" in line
+        line
+        for line in (ROOT / "components/requirements.txt").read_text().splitlines()
+        if "pulumi>=" in line
     )
     tags = subprocess.run(
         ["git", "tag", "--points-at", "HEAD", "v*"], cwd=ROOT, capture_output=True, text=True,

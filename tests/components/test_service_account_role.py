@@ -6,10 +6,10 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
-from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
 from irsa.identity.pod_identity import pod_identity_trust_policy
 from irsa.identity.policies import assume_role_permissions_policy, irsa_trust_policy
 from irsa.identity.subjects import service_account_pattern, service_account_ref
+from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
 from tests.support.engine import PROVIDER_ARN, Engine, deploy
 from tests.support.refusal import refusal
 

@@ -14,9 +14,9 @@ import pytest
 from pulumi import UNKNOWN, Output, RunError
 from pulumi.runtime.proto.resource_pb2 import ResourceHookRequest
 
-from components import start_gate
 from irsa.identity.eks import CREDENTIALS_URI_VARIABLE
 from irsa.identity.injection import IN_A_ROW
+from irsa_components import ServiceAccount, start_gate
 from tests.support.engine import Engine, deploy
 
 TEMPLATE = {
@@ -25,6 +25,7 @@ TEMPLATE = {
 }
 
 
+ACCOUNT = ServiceAccount(namespace="dev", name="s3-app")
 INPUTS = {"metadata": {"namespace": "dev"}, "spec": {"template": TEMPLATE}}
 SIGNATURE, SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
 UNKNOWN_TEXT = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -59,7 +60,7 @@ def command(*words: str) -> str:
 
 
 def wait(config: str) -> None:
-    start_gate.wait_for_credentials(config, "dev", TEMPLATE)
+    start_gate.wait_for_credentials(config, ACCOUNT, TEMPLATE)
 
 
 @pytest.fixture
@@ -114,39 +115,54 @@ def test_a_deployment_that_is_scaled_waits_for_nothing(
         if secret:  # as the engine sends what has one: an external id may be
             for each in (before, after):
                 each["spec"] = {SIGNATURE: SECRET, "value": each["spec"]}
-        (hook,) = start_gate.start_gate("dev", "s3-app", config).before_update or ()
+        (hook,) = start_gate.start_gate(ACCOUNT, config).before_update or ()
         pulumi.export("waited", Output.from_input(call(hook, after, before)))
 
     deploy(program)
     assert len(tried) == pods
 
 
-def hooks(count: int) -> list[pulumi.ResourceHook]:
-    """The hooks of as many Deployments of a program."""
-    found: list[pulumi.ResourceHook] = []
+def test_hooks_of_one_service_account_have_names_of_their_own():
+    """The engine knows a hook by its name."""
+    found: list[str] = []
 
     def program() -> None:
-        for number in range(count):
-            config = Output.from_input(kubeconfig(token="t"))
-            found.extend(start_gate.start_gate("dev", f"app-{number}", config).before_create or ())
+        for _ in range(3):
+            gate = start_gate.start_gate(ACCOUNT, Output.from_input(kubeconfig(token="t")))
+            found.extend(each.name for each in gate.before_create or ())
+
+    for _ in range(2):
+        deploy(program)
+    name = f"dev/s3-app: {start_gate.HOOK}"
+    assert found == [name, f"{name} (2)", f"{name} (3)"] * 2
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        TEMPLATE,
+        {"spec": {"template": TEMPLATE}},
+        {"spec": {"jobTemplate": {"spec": {"template": TEMPLATE}}}},
+    ],
+    ids=["Pod", "StatefulSet", "CronJob"],
+)
+def test_whatever_runs_the_pods_waits_for_them(tried: list[httpx2.Request], inputs: dict[str, Any]):
+    def program() -> None:
+        gate = start_gate.start_gate(ACCOUNT, Output.from_input(kubeconfig(token="t")))
+        (hook,) = gate.before_create or ()
+        pulumi.export("waited", Output.from_input(call(hook, inputs)))
 
     deploy(program)
-    return found
+    assert [json.loads(each.content)["spec"] for each in tried] == [TEMPLATE["spec"]] * IN_A_ROW
 
 
-def test_a_program_has_one_hook_however_many_deployments_it_has():
-    """Pulumi's SDK starts a server for each hook: 200 are more than 256 descriptors allow."""
-    assert len(set(hooks(200))) == 1
-    assert {*hooks(1)}.isdisjoint(hooks(1)), "a hook is of one program"
-
-
-def test_deployments_of_one_name_have_a_hook_each(tried: list[httpx2.Request]):
+def test_each_hook_has_its_own_kubeconfig(tried: list[httpx2.Request]):
     """They have different parents, and may be in different clusters."""
 
     def program() -> None:
         for token in ("a", "b"):
             config = Output.from_input(kubeconfig(token=token))
-            (hook,) = start_gate.start_gate("dev", "s3-app", config).before_create or ()
+            (hook,) = start_gate.start_gate(ACCOUNT, config).before_create or ()
             pulumi.export(token, Output.from_input(call(hook, INPUTS)))
 
     deploy(program)
@@ -158,7 +174,7 @@ def test_deployments_of_one_name_have_a_hook_each(tried: list[httpx2.Request]):
 def test_a_command_that_is_missing_is_named_in_the_preview(preview: bool):
     def program() -> None:
         config = Output.from_input(command("no-such-aws"))
-        (hook,) = start_gate.start_gate("dev", "s3-app", config).before_create or ()
+        (hook,) = start_gate.start_gate(ACCOUNT, config).before_create or ()
         pulumi.export("waited", Output.from_input(call(hook, INPUTS)))
 
     with pytest.raises(RunError) as refused:
@@ -172,7 +188,7 @@ def test_a_command_that_is_missing_is_named_in_the_preview(preview: bool):
 def test_a_preview_tries_no_pods_and_does_not_wait_for_a_kubeconfig(tried: list[httpx2.Request]):
     def program() -> None:
         for name, config in {"new": UNKNOWN, "existing": kubeconfig(token="t")}.items():
-            gate = start_gate.start_gate("dev", name, Output.from_input(config))
+            gate = start_gate.start_gate(ACCOUNT, Output.from_input(config))
             (hook,) = gate.before_create or ()
             inputs = {"metadata": {"namespace": "dev"}, "spec": UNKNOWN_TEXT}
             pulumi.export(name, Output.from_input(call(hook, inputs, name=name)))

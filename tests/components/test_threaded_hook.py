@@ -12,7 +12,7 @@ from pulumi.runtime.proto.callback_pb2 import CallbackInvokeRequest
 from pulumi.runtime.proto.callback_pb2_grpc import CallbacksStub
 from pulumi.runtime.proto.resource_pb2 import ResourceHookRequest, ResourceHookResponse
 
-from components.threaded_hook import HookFunction, ThreadedHook
+from irsa_components.threaded_hook import HookFunction, ThreadedHook
 from tests.support.engine import Engine, deploy
 
 

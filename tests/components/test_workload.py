@@ -5,10 +5,14 @@ import pulumi_kubernetes as k8s
 import pytest
 from pulumi import ResourceOptions
 
-from components.container import ContainerArgs, check_cpu, check_memory
-from components.credentials import TokenArgs
-from components.namespace import Namespace, NamespaceArgs
-from components.workload import Workload, WorkloadArgs
+from irsa_components import (
+    Namespace,
+    NamespaceArgs,
+    ServiceAccount,
+    TokenArgs,
+    Workload,
+    WorkloadArgs,
+)
 from tests.support.engine import Engine, deploy
 from tests.support.refusal import refusal
 
@@ -19,10 +23,9 @@ DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 ROLE_ARN = "arn:aws:iam::111122223333:role/s3-app"
 IMAGE = f"app@sha256:{'0' * 64}"
 ARGS = {
-    "namespace": "dev",
-    "service_account_name": "s3-app",
+    "service_account": ServiceAccount(namespace="dev", name="s3-app"),
     "role_arn": ROLE_ARN,
-    "container": ContainerArgs(image=IMAGE),
+    "pod_spec": {"containers": [{"name": "app", "image": IMAGE}]},
 }
 
 
@@ -33,11 +36,6 @@ def workload(engine: Engine | None = None, **changes) -> Engine:
 
 def pod(engine: Engine) -> dict:
     return engine.one(DEPLOYMENT).inputs["spec"]["template"]
-
-
-def container(engine: Engine) -> dict:
-    (found,) = pod(engine)["spec"]["containers"]
-    return found
 
 
 def identity_hash(engine: Engine) -> str:
@@ -81,58 +79,8 @@ def test_an_existing_service_account_is_patched_and_not_created():
     assert engine.waits_for(DEPLOYMENT, PATCH)
 
 
-def test_the_pod_runs_as_the_service_account_without_privileges():
-    engine = workload()
-    spec = dict(pod(engine)["spec"])
-    del spec["containers"]
-
-    assert spec == {
-        "serviceAccountName": "s3-app",
-        "automountServiceAccountToken": False,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": 65532,
-            "runAsGroup": 65532,
-            "fsGroup": 65532,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "volumes": [{"name": "scratch", "emptyDir": {}}],
-    }
-
-
-def test_the_container_can_write_to_its_home_only():
-    assert container(workload()) == {
-        "name": "app",
-        "image": IMAGE,
-        "env": [{"name": "HOME", "value": "/tmp"}],
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
-        "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}},
-        "volumeMounts": [{"name": "scratch", "mountPath": "/tmp"}],
-    }
-
-
-def test_the_container_runs_what_it_is_told():
-    spec = ContainerArgs(
-        image="app",
-        command=("sleep",),
-        args=("infinity",),
-        env={"HOME": "/data", "LOG": "debug"},
-        user=1000,
-        cpu="1",
-        memory="1Gi",
-    )
-    engine = workload(container=spec)
-
-    found = container(engine)
-    assert found["command"] == ["sleep"]
-    assert found["args"] == ["infinity"]
-    assert found["env"] == [{"name": "HOME", "value": "/data"}, {"name": "LOG", "value": "debug"}]
-    assert found["resources"] == {"requests": {"cpu": "1", "memory": "1Gi"}}
-    assert pod(engine)["spec"]["securityContext"]["runAsUser"] == 1000
+def test_the_pod_runs_as_the_service_account():
+    assert pod(workload())["spec"]["serviceAccountName"] == "s3-app"
 
 
 def test_the_deployment_selects_its_own_pods():
@@ -218,11 +166,8 @@ def test_the_outputs_describe_the_workload(registered_outputs):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"namespace": "Dev"}, "namespace 'Dev' is not a DNS-1123 label"),
-        ({"service_account_name": "s3-*"}, "service account name 's3-*' has a wildcard"),
         ({"replicas": -1}, "replicas: -1 is outside of 0 to 2147483647"),
     ],
-    ids=["namespace", "wildcard", "replicas"],
 )
 def test_a_wrong_argument_is_refused_by_name_and_value(changes, message):
     assert message in refusal(WorkloadArgs, **{**ARGS, **changes})
@@ -240,69 +185,6 @@ def test_a_token_that_the_api_server_refuses_is_refused(settings, message):
     assert message in refusal(TokenArgs, **settings)
 
 
-@pytest.mark.parametrize(
-    ("spec", "message"),
-    [
-        ({"env": {"AWS_ROLE_ARN": "x"}}, "environment variable 'AWS_ROLE_ARN' is reserved"),
-        (
-            {"env": {"AWS_ACCESS_KEY_ID": "x"}},
-            "environment variable 'AWS_ACCESS_KEY_ID' is reserved",
-        ),
-        ({"user": 0}, "user: 0 is outside of 1 to"),
-        ({"image": ""}, "image: '' is not the name of an image"),
-        ({"image": "x/y: 1"}, "image: 'x/y: 1' is not the name of an image"),
-        ({"image": "Nginx"}, "image: 'Nginx' is not the name of an image"),
-        ({"image": "nginx@sha256:0"}, "'nginx@sha256:0' is not the name of an image"),
-    ],
-)
-def test_a_container_that_breaks_the_identity_is_refused(spec, message):
-    assert message in refusal(ContainerArgs, **{"image": "app", **spec})
-
-
 def test_a_name_that_is_no_label_is_refused():
     with pytest.raises(ValueError, match="workload name 'S3_app' is not a DNS-1123 label"):
         deploy(lambda: Workload("S3_app", WorkloadArgs(**ARGS)))
-
-
-@pytest.mark.parametrize("quantity", ["1m", "50m", "1500m", "1", "0.5", "2.125", "16"])
-def test_a_valid_amount_of_cpu_is_accepted(quantity):
-    assert check_cpu(quantity) == quantity
-
-
-@pytest.mark.parametrize(
-    "quantity",
-    ["", "0", "0m", "0.0", "-1", "50 m", "50Mi", "0.0001", "1.5m", "half", "1e3", "100n"],
-)
-def test_an_invalid_amount_of_cpu_is_one_line(quantity):
-    assert refusal(check_cpu, quantity) == (
-        f"cpu {quantity!r} is not an amount of CPU for Kubernetes; "
-        "write thousandths, such as '500m', or cores, such as '0.5' or '2'"
-    )
-
-
-@pytest.mark.parametrize("quantity", ["1Mi", "128Mi", "1.5Gi", "128M", "2000k", "1048576", "1Ei"])
-def test_a_valid_amount_of_memory_is_accepted(quantity):
-    assert check_memory(quantity) == quantity
-
-
-@pytest.mark.parametrize(
-    ("quantity", "meant"),
-    [
-        ("128 MB", "128Mi"),
-        ("128MB", "128Mi"),
-        ("128mi", "128Mi"),
-        ("128m", "128Mi"),
-        ("128", "128Mi"),
-        ("1ki", "1Mi"),
-        ("512Ki", "512Mi"),
-        ("0Mi", "128Mi"),
-        ("-128Mi", "128Mi"),
-        ("", "128Mi"),
-        ("much", "128Mi"),
-    ],
-)
-def test_an_invalid_amount_of_memory_is_one_line(quantity, meant):
-    assert refusal(check_memory, quantity) == (
-        f"memory {quantity!r} is not an amount of memory for Kubernetes; "
-        f"write a number and a unit, such as {meant!r} or '1Gi'"
-    )

@@ -10,16 +10,17 @@ import pytest
 from botocore.configloader import load_config
 from pulumi.output import Unknown
 
-from components.container import ContainerArgs
-from components.credentials import (
+from irsa_components import (
     AccessKeyArgs,
     PodIdentityArgs,
     RoleChainArgs,
+    ServiceAccount,
     TargetRoleArgs,
     TokenArgs,
-    aws_config,
+    Workload,
+    WorkloadArgs,
 )
-from components.workload import Workload, WorkloadArgs
+from irsa_components.credentials import aws_config
 from tests.support.engine import Engine, deploy, secret
 from tests.support.refusal import refusal
 
@@ -43,13 +44,12 @@ KEY = AccessKeyArgs(
 )
 POD_IDENTITY = PodIdentityArgs(association_id="a-1", kubeconfig="{}")
 ARGS = {
-    "namespace": "dev",
-    "service_account_name": "s3-app",
-    "container": ContainerArgs(image="app"),
+    "service_account": ServiceAccount(namespace="dev", name="s3-app"),
+    "pod_spec": {"containers": [{"name": "app", "image": "app"}]},
 }
 HOME = {"name": "HOME", "value": "/tmp"}
-SCRATCH = {"name": "scratch", "emptyDir": {}}
-SCRATCH_MOUNT = {"name": "scratch", "mountPath": "/tmp"}
+SCRATCH = {"name": "irsa-home", "emptyDir": {}}
+SCRATCH_MOUNT = {"name": "irsa-home", "mountPath": "/tmp"}
 
 
 def workload(engine: Engine | None = None, **changes) -> Engine:
@@ -81,11 +81,11 @@ def test_the_chain_is_a_config_file_beside_what_the_webhook_injects():
     }
     assert pod(engine)["volumes"] == [
         SCRATCH,
-        {"name": "aws-config", "configMap": {"name": "s3-app"}},
+        {"name": "irsa-aws-config", "configMap": {"name": "s3-app"}},
     ]
     assert container(engine)["volumeMounts"] == [
         SCRATCH_MOUNT,
-        {"name": "aws-config", "mountPath": "/etc/aws", "readOnly": True},
+        {"name": "irsa-aws-config", "mountPath": "/etc/aws", "readOnly": True},
     ]
     assert container(engine)["env"] == [
         HOME,
@@ -100,16 +100,16 @@ def test_profile_only_injects_nothing_and_mounts_its_own_token():
     token = {"audience": "sts.amazonaws.com", "expirationSeconds": 86_400, "path": "token"}
     assert pod(engine)["volumes"] == [
         SCRATCH,
-        {"name": "aws-config", "configMap": {"name": "s3-app"}},
+        {"name": "irsa-aws-config", "configMap": {"name": "s3-app"}},
         {
-            "name": "web-identity-token",
+            "name": "irsa-token",
             "projected": {"sources": [{"serviceAccountToken": token}]},
         },
     ]
     assert container(engine)["volumeMounts"] == [
         SCRATCH_MOUNT,
-        {"name": "aws-config", "mountPath": "/etc/aws", "readOnly": True},
-        {"name": "web-identity-token", "mountPath": "/var/run/secrets/irsa", "readOnly": True},
+        {"name": "irsa-aws-config", "mountPath": "/etc/aws", "readOnly": True},
+        {"name": "irsa-token", "mountPath": "/var/run/secrets/irsa", "readOnly": True},
     ]
     assert container(engine)["env"] == [
         HOME,
@@ -415,7 +415,7 @@ def test_targets_of_an_association_start_from_the_agent(layout, also):
     chosen = [{"name": "AWS_PROFILE", "value": "B"}] if layout == "profile-only" else []
     file = {"name": "AWS_CONFIG_FILE", "value": "/etc/aws/config"}
     assert container(engine)["env"] == [HOME, file, *chosen]
-    assert [each["name"] for each in pod(engine)["volumes"]] == ["scratch", "aws-config"]
+    assert [each["name"] for each in pod(engine)["volumes"]] == ["irsa-home", "irsa-aws-config"]
 
 
 def test_without_a_kubeconfig_nothing_waits():
@@ -430,28 +430,3 @@ def test_both_mechanisms_can_be_given_to_one_service_account():
 
     annotations = engine.one(SERVICE_ACCOUNT).inputs["metadata"]["annotations"]
     assert annotations == {"eks.amazonaws.com/role-arn": ROLE_A}
-
-
-def test_a_variable_can_hold_a_field_of_the_pod():
-    name = {"AWS_ROLE_SESSION_NAME": "metadata.name"}
-    engine = workload(role_arn=ROLE_A, container=ContainerArgs(image="app", env_from_fields=name))
-
-    assert container(engine)["env"] == [
-        HOME,
-        {
-            "name": "AWS_ROLE_SESSION_NAME",
-            "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}},
-        },
-    ]
-
-
-@pytest.mark.parametrize(
-    ("env", "fields", "message"),
-    [
-        ({}, {"NAME": "metadata.uuid"}, "'metadata.uuid' is not a field"),
-        ({"NAME": "a"}, {"NAME": "metadata.name"}, "env and env_from_fields both have 'NAME'"),
-        ({}, {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "metadata.name"}, "is reserved"),
-    ],
-)
-def test_variables_of_fields_are_checked(env, fields, message):
-    assert message in refusal(ContainerArgs, image="app", env=env, env_from_fields=fields)

@@ -41,8 +41,7 @@ def prefixed(program: str, prefix: str) -> str:
 def prepare(run: Run, vpc: str, subnets: list[str], deployer_b: str) -> None:
     """Write both projects into the run's folder, laid out as in the repository."""
     (run.private / "account_b").mkdir()
-    for name in ("components", "irsa", "stack_config.py"):
-        (run.private / name).symlink_to(ROOT / name)
+    (run.private / "stack_config.py").symlink_to(ROOT / "stack_config.py")
     tags = {TAG: run.id, PLACE_TAG: run.place}
     cluster = {"clusterName": run.prefix, "vpcId": vpc, "subnetIds": subnets}
     a = {"accountId": run.a.id, "accountBId": run.b.id, "cluster": cluster, "tags": tags}

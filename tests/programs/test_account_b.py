@@ -103,9 +103,10 @@ def test_another_stack_of_account_a_can_be_configured():
 def test_an_output_that_account_a_lacks_is_one_line(missing, preview):
     outputs = {key: value for key, value in OUTPUTS_A.items() if key != missing}
 
+    argument = missing.removeprefix("role_a_").replace("arn", "role_arn")
     assert refusal(run, outputs, preview=preview, raised=pulumi.RunError) == (
-        f"stack {STACK_A} exports no {missing!r}; run `pulumi up` there first, or name the right "
-        "stack"
+        f"TrustedRoleArgs.{argument} is an output without a value; if another stack exports it, "
+        "run `pulumi up` there first"
     )
 
 

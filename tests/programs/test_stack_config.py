@@ -29,7 +29,7 @@ def test_every_mistake_has_its_own_line():
     config = {**stack_file(), "irsa:accountId": "1", "irsa:tgas": {}, "isra:tags": {}}
 
     keys = [line.partition(": ")[0] for line in refusal(config, lines=3).splitlines()]
-    assert keys == ["isra:tags", "irsa:accountId", "irsa:tgas"]
+    assert keys == ["isra:tags", "irsa:tgas", "irsa:accountId"]
 
 
 def test_keys_of_the_providers_and_the_engine_are_left_to_them():

@@ -15,17 +15,17 @@ from importlib.metadata import Distribution
 import pytest
 from packaging.requirements import Requirement
 
-from components.package.provider import IrsaProvider
 from irsa import REPOSITORY, __version__, requirement
+from irsa_components.package.provider import IrsaProvider
 from tests.support.paths import ROOT
 
-SOURCES = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "requirements.txt")
+SOURCES = ("pyproject.toml", "setup.py", "README.md", "LICENSE")
 FOLDERS = ("irsa", "components", "sandbox")
 AUTHOR = "-c user.name=a -c user.email=a@b.c"
 EXTRAS = {
     "command": ["irsa/requirements.txt"],
-    "components": ["requirements.txt"],
-    "sandbox": ["requirements.txt", "irsa/requirements.txt", "sandbox/requirements.txt"],
+    "components": ["components/requirements.txt"],
+    "sandbox": [f"{part}/requirements.txt" for part in ("components", "irsa", "sandbox")],
 }
 
 
@@ -137,10 +137,7 @@ def test_a_program_names_the_extra_that_it_needs(installed, run, program, argume
 
 
 def test_the_installed_plugin_has_the_schema_of_the_repository(complete, run):
-    code = (
-        "from irsa_components.package.provider import IrsaProvider; import sys; "
-        "assert 'components' not in sys.modules; print(IrsaProvider().schema)"
-    )
+    code = "from irsa_components.package.provider import IrsaProvider; print(IrsaProvider().schema)"
     done = run(complete, "-c", code)
 
     assert done.stdout.strip() == IrsaProvider().schema, done.stderr

@@ -9,8 +9,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from components import values
-from components.package.provider import COMPONENTS
+from irsa_components import values
+from irsa_components.package.provider import COMPONENTS
 from tools.docs.markdown import anchor, table
 
 EXAMPLES = Path(__file__).parent / "examples"
@@ -31,9 +31,26 @@ names a resource (`role_arn`, `bucket_name`) is known when everything that belon
 exists, so a resource that waits for it finds it complete.
 """
 
+COMPARED = EXAMPLES.parent / "compared"
+_OTHERS = (
+    ("these components", "components.py", "account B trusts the cluster's issuer"),
+    ("AWS CDK in Python", "cdk.txt", "the same; written from CDK's reference, not run"),
+    ("eksctl, CloudFormation, kubectl", "eksctl.txt", "by a role chain; from their pages, not run"),
+)
+_NOTE = """
+Lines without imports, for the same bucket (private, versioned, TLS only) and the same pod. With the
+others the service account's name, the role's ARN and the issuer are text that must agree in two
+places or three; here they are values.
+"""
 _ENCRYPTION = (
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
 )
+_IDENTITY = {
+    "kubernetes:core/v1:ServiceAccount": "an existing one is read",
+    "kubernetes:core/v1:ServiceAccountPatch": "the annotations of an existing service account",
+    "kubernetes:core/v1:ConfigMap": "the AWS config file, with `chain`",
+    "kubernetes:core/v1:Secret": "the key, with `access_key`",
+}
 CHILDREN: dict[str, dict[str, str]] = {
     "AccessKeyUser": {
         "aws:iam/user:User": "",
@@ -51,7 +68,7 @@ CHILDREN: dict[str, dict[str, str]] = {
         _ENCRYPTION: "",
         "aws:s3/bucketVersioning:BucketVersioning": "",
         "aws:s3/bucketPolicy:BucketPolicy": "",
-        "aws:iam/policy:Policy": "one for each entry of `policies`",
+        "aws:iam/policy:Policy": "one for each policy that is named",
     },
     "EksCluster": {
         "eks:index:Cluster": "an adopted cluster is read, as `aws:eks/cluster:Cluster`",
@@ -76,13 +93,8 @@ CHILDREN: dict[str, dict[str, str]] = {
         "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive": "with `exclusive`",
         "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive": "with `exclusive`",
     },
-    "Workload": {
-        "kubernetes:core/v1:ServiceAccount": "an existing one is read",
-        "kubernetes:core/v1:ServiceAccountPatch": "the annotations of an existing service account",
-        "kubernetes:core/v1:ConfigMap": "the AWS config file, with `chain`",
-        "kubernetes:core/v1:Secret": "the key, with `access_key`",
-        "kubernetes:apps/v1:Deployment": "",
-    },
+    "Workload": {**_IDENTITY, "kubernetes:apps/v1:Deployment": ""},
+    "WorkloadIdentity": _IDENTITY,
 }
 """Children of each component; tests/unit/tools/docs/test_components.py compares."""
 
@@ -93,7 +105,24 @@ def pages() -> dict[str, str]:
         f"- [`{name}`]({anchor(name)}): {_purpose(kind)}\n" for name, kind in components().items()
     )
     sections = (_component(name, kind) for name, kind in components().items())
-    return {PAGE: f"{INTRO}\n{contents}{''.join(sections)}"}
+    return {PAGE: f"{INTRO}\n{contents}\n{_compared()}{''.join(sections)}"}
+
+
+def _compared() -> str:
+    """A whole program, and how long it is with other tools."""
+    program = (COMPARED / "components.py").read_text()
+    rows = [
+        (f"[{name}](../tools/docs/compared/{file})", str(_lines(COMPARED / file)), how)
+        for name, file, how in _OTHERS
+    ]
+    heading = "## A web service with a bucket in another account"
+    return f"{heading}\n\n```python\n{program}```\n\n{table(('with', 'lines', 'how'), rows)}{_NOTE}"
+
+
+def _lines(file: Path) -> int:
+    """Lines without imports, comments and empty ones."""
+    lines = (line.strip() for line in file.read_text().splitlines())
+    return sum(not line.startswith(("import ", "from ", "#")) for line in lines if line)
 
 
 def components() -> dict[str, Any]:
@@ -112,7 +141,7 @@ def _module(name: str) -> str:
 
 def _component(name: str, kind: Any) -> str:
     args = get_type_hints(kind.__init__)["args"]
-    file = f"components/{_module(name)}.py"
+    file = f"components/irsa_components/{_module(name)}.py"
     rows = [(f"`{typ}`", when) for typ, when in CHILDREN[name].items()]
     nested = "".join(
         f"`{each.__name__}`: {_purpose(each)}\n\n{_arguments_table(each)}\n"
@@ -161,7 +190,10 @@ def _default(field: "Field[Any]") -> str:
 
 
 def _annotated(kind: Any) -> Iterator[tuple[str, str, str]]:
-    """Name, annotation and docstring of a class's fields, in order."""
+    """Name, annotation and docstring of a class's fields, in order, with those that it inherits."""
+    for base in kind.__bases__:
+        if base.__module__.startswith("irsa_components."):
+            yield from _annotated(base)
     (node,) = ast.parse(inspect.getsource(kind)).body
     unchecked = _Unchecked(kind.__module__)
     for each, after in pairwise([*getattr(node, "body", []), None]):

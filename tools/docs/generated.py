@@ -27,7 +27,7 @@ _TAG = f"v{__version__}"
 _ADDRESSES = {
     "git clone ": REPOSITORY,
     "git+": f"{REPOSITORY}@{_TAG}",
-    "package add ": f"{REPOSITORY}/components/package@{_TAG}",
+    "package add ": f"{REPOSITORY}/components@{_TAG}",
     "pulumi new ": f"{REPOSITORY}/tree/{_TAG}/template",
 }
 """The text behind each of these that users paste, in place of an older address or version."""

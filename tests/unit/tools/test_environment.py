@@ -42,7 +42,7 @@ def test_a_clones_own_python_imports_the_clones_components_anywhere(tmp_path):
     """The environment itself lies in the user's cache, and other clones share it."""
     venv.create(tmp_path / "shared", with_pip=False)
     environment.find_clone(tmp_path / "shared")
-    package = tmp_path / "clone" / "irsa_components/__init__.py"
+    package = tmp_path / "clone" / "components/irsa_components/__init__.py"
     package.parent.mkdir(parents=True)
     package.touch()
     (tmp_path / "clone" / ".venv").symlink_to(tmp_path / "shared")

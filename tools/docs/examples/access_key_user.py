@@ -1,6 +1,6 @@
 import pulumi
 
-from irsa_components.access_key_user import AccessKeyUser, AccessKeyUserArgs
+from irsa_components import AccessKeyUser, AccessKeyUserArgs
 
 user = AccessKeyUser(
     "debug",

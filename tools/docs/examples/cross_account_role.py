@@ -1,10 +1,6 @@
 import pulumi
 
-from irsa_components.cross_account_role import (
-    CrossAccountRole,
-    CrossAccountRoleArgs,
-    TrustedRoleArgs,
-)
+from irsa_components import CrossAccountRole, CrossAccountRoleArgs, TrustedRoleArgs
 
 role_a = TrustedRoleArgs(
     role_arn="arn:aws:iam::111122223333:role/s3-app-A",

@@ -1,6 +1,6 @@
 import pulumi
 
-from irsa_components.eks_cluster import ControlPlaneArgs, EksCluster, EksClusterArgs, NodeGroupArgs
+from irsa_components import ControlPlaneArgs, EksCluster, EksClusterArgs, NodeGroupArgs
 
 cluster = EksCluster(
     "dev",

@@ -1,7 +1,7 @@
 import pulumi_kubernetes as k8s
 from pulumi import ResourceOptions
 
-from irsa_components.namespace import Namespace, NamespaceArgs
+from irsa_components import Namespace, NamespaceArgs
 
 cluster = k8s.Provider("cluster", kubeconfig="~/.kube/config")
 reporting = Namespace(

@@ -1,6 +1,6 @@
 import pulumi
 
-from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
+from irsa_components import ServiceAccount, ServiceAccountRole, ServiceAccountRoleArgs
 
 role = ServiceAccountRole(
     "reports",
@@ -9,7 +9,8 @@ role = ServiceAccountRole(
         provider_arns=[
             "arn:aws:iam::111122223333:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/1"
         ],
-        subjects=["reporting/reports", "reporting/job-*"],  # one, and all that match
+        service_accounts=[ServiceAccount(namespace="reporting", name="reports")],
+        subjects=["reporting/job-*"],  # and all that match
         policy_arns={"read": "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"},
     ),
 )

@@ -50,7 +50,7 @@ PYTHON = f'''\
 
 import pulumi
 import pulumi_aws as aws
-from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
+from irsa_components import ServiceAccountRole, ServiceAccountRoleArgs
 from pulumi import ResourceOptions
 
 PROVIDER_ARN = "{PROVIDER_ARN}"

@@ -5,17 +5,26 @@ from dataclasses import fields
 
 import pytest
 
-from components.credentials import PodIdentityArgs
-from components.pod_identity_association import PodIdentityAssociationArgs
-from components.service_account_role import ServiceAccountRoleArgs
-from components.workload import WorkloadArgs
 from irsa.move.program import owned, program
 from irsa.observe.stack_chains import Resource, Stack
+from irsa_components import (
+    PodIdentityArgs,
+    PodIdentityAssociationArgs,
+    ServiceAccount,
+    ServiceAccountRoleArgs,
+    WorkloadArgs,
+)
 from tests.unit.irsa.move.moves import CLUSTER, PROVIDER, ROLE_ARN, with_irsa, with_pod_identity
 
 ARGUMENTS = {
     each.name
-    for args in (ServiceAccountRoleArgs, PodIdentityAssociationArgs, PodIdentityArgs, WorkloadArgs)
+    for args in (
+        PodIdentityArgs,
+        PodIdentityAssociationArgs,
+        ServiceAccount,
+        ServiceAccountRoleArgs,
+        WorkloadArgs,
+    )
     for each in fields(args)
 }
 

@@ -2,7 +2,6 @@
 
 import pytest
 
-from components.credentials import RoleChainArgs, TargetRoleArgs, aws_config
 from irsa.identity.eks import TOKEN_FILE
 from irsa.observe.aws_config import Profile, profiles
 from irsa.observe.facts import ConfigFile, Unread
@@ -18,6 +17,7 @@ from irsa.observe.pod_spec import (
     token_mounts,
     variables,
 )
+from irsa_components.credentials import RoleChainArgs, TargetRoleArgs, aws_config
 from tests.support.refusal import refusal
 
 ROLE_A = "arn:aws:iam::111122223333:role/s3-app-A"

@@ -93,6 +93,13 @@ def test_a_workload_is_a_chain_and_its_role_is_no_second_one():
     assert chains_of(state(workload(), role())) == StackChains([chain()], [])
 
 
+def test_an_identity_without_a_deployment_of_its_own_is_a_chain():
+    outputs = workload()["outputs"]
+    identity = component("WorkloadIdentity", "s3-app", **{**outputs, "deployment_name": None})
+
+    assert chains_of(state(identity, role())) == StackChains([replace(chain(), deployment="")], [])
+
+
 TARGETS = [
     {"role_arn": ROLE_B, "profile": "B", "external_id": "t-42"},
     {"role_arn": f"{ROLE_B}-2", "profile": "C", "external_id": None},

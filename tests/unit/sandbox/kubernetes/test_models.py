@@ -23,7 +23,7 @@ for each in threads:
 """
 PREPARE = "from sandbox.kubernetes.models import prepare_models; prepare_models()"
 POD = 'Pod.from_dict({"metadata": {"name": "app"}, "spec": {"containers": [{"name": "app"}]}})'
-GATE = "from components import start_gate; READ = start_gate._read"
+GATE = "from irsa_components import start_gate; READ = start_gate._read"
 CONFIG = """READ('{"current-context": "a", "users": [{"name": "a", "user": {"token": "t"}}], \
 "clusters": [{"name": "a", "cluster": {"server": "https://a"}}], \
 "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}]}', "dev/app")"""

@@ -1,12 +1,13 @@
 """docs/components.md is what the components say, and its examples run."""
 
+import re
 import runpy
 
 import pytest
 
 from tests.support.engine import Engine, deploy
 from tests.support.paths import ROOT
-from tools.docs.components import CHILDREN, components, example
+from tools.docs.components import CHILDREN, COMPARED, components, example
 
 
 def made_by(name: str) -> set[str]:
@@ -24,11 +25,20 @@ def test_the_example_runs_and_makes_what_the_page_says(name):
     assert {typ for typ, when in CHILDREN[name].items() if not when} <= made
 
 
+def test_the_program_that_is_compared_runs():
+    engine = deploy(lambda: runpy.run_path(str(COMPARED / "components.py")), Engine())
+
+    assert engine.one("aws:iam/role:Role").inputs["name"] == "orders"
+    assert engine.one("kubernetes:apps/v1:Deployment")
+
+
 def test_every_component_has_its_section():
     classes = {
         file.stem
-        for file in (ROOT / "components").glob("*.py")
-        if "(pulumi.ComponentResource)" in file.read_text()
+        for file in (ROOT / "components/irsa_components").glob("*.py")
+        if re.search(
+            r"^class \w+\((pulumi.ComponentResource|WorkloadIdentity)\)", file.read_text(), re.M
+        )
     }
 
     assert {example(name).stem for name in components()} == classes

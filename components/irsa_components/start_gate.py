@@ -1,4 +1,4 @@
-"""Wait before a Deployment until new Pods get the credentials of an EKS Pod Identity association.
+"""Wait before Pods are created until new ones get the credentials of an association.
 
 EKS tells its webhook of an association some seconds after the call that creates it, and a Pod that
 is created meanwhile never gets the credentials.
@@ -9,6 +9,7 @@ import asyncio
 import shutil
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from functools import partial
@@ -21,14 +22,15 @@ from lightkube import KubeConfig
 from lightkube.config.client_adapter import Client, ConnectionParams, ExecAuth, user_auth
 from lightkube.config.kubeconfig import SingleConfig
 from lightkube.config.models import User
-from lightkube.core.exceptions import ConfigError
 from pulumi import Output, ResourceHookArgs, ResourceHookBinding, RunError
-from pulumi.runtime import get_root_resource, is_dry_run
+from pulumi.runtime import is_dry_run
 from pulumi.runtime.settings import get_monitor
 
 from irsa.identity.eks import CREDENTIALS_URI_VARIABLE
 from irsa.identity.injection import IN_A_ROW, PAUSE, TIMEOUT, missing, without_agent
 
+from .pod_template import map_template
+from .service_account import ServiceAccount
 from .threaded_hook import ThreadedHook
 
 HOOK: Final = "pods start with their credentials"
@@ -37,18 +39,6 @@ REQUEST_TIMEOUT = 10.0  # seconds
 RETRIED = (429, 500, 503, 504)
 """Status codes of an API server that is busy, or whose webhook does not answer."""
 
-_UNUSABLE = (
-    AssertionError,
-    ConfigError,
-    yaml.YAMLError,
-    OSError,
-    AttributeError,
-    LookupError,
-    TypeError,
-    ValueError,
-)
-"""Errors of lightkube for a kubeconfig that is wrong, or whose command fails."""
-
 Json = Mapping[str, Any]
 T = TypeVar("T")
 
@@ -56,47 +46,12 @@ _one_at_a_time = threading.Lock()
 """msgspec, of lightkube's models, crashes the process if two threads first use one of them."""
 
 
-class _Gate:
-    """The hook of a program's Deployments, with their kubeconfigs by the resource's name."""
-
-    def __init__(self, name: str, monitor: object) -> None:
-        self.kubeconfigs: dict[str, Future[str | None]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()  # the event loop keeps none of its own
-        hook = ThreadedHook(name, self._wait, monitor)
-        self.binding = ResourceHookBinding(before_create=[hook], before_update=[hook])
-
-    def expect(self, name: str, kubeconfig: Output[str]) -> None:
-        """Pass a kubeconfig to the hook's threads: None if a preview does not know it."""
-        known = self.kubeconfigs[name] = Future()
-
-        async def resolve() -> None:
-            known.set_result(
-                str(await kubeconfig.future()) if await kubeconfig.is_known() else None
-            )
-
-        task = asyncio.get_running_loop().create_task(resolve())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    def _wait(self, args: ResourceHookArgs, ended: threading.Event) -> None:
-        inputs: Any = args.new_inputs
-        namespace = inputs["metadata"]["namespace"]
-        # Known by now, or not before the `up`: the Deployment's provider has this kubeconfig too.
-        kubeconfig = self.kubeconfigs[args.name].result(TIMEOUT)
-        if is_dry_run():
-            if kubeconfig is not None:
-                account = f"{namespace}/{args.name}"
-                _check_command(_read(kubeconfig, account), account)
-            return
-        old: Any = args.old_inputs
-        template = inputs["spec"]["template"]
-        if old and old["spec"]["template"] == template:
-            return  # scaled: there is nothing new to wait for, and a full quota must not forbid it
-        wait_for_credentials(str(kubeconfig), namespace, _whole(template), ended.wait)
+_tasks: set[asyncio.Task[None]] = set()  # the event loop keeps none of its own
 
 
-def start_gate(namespace: str, name: str, kubeconfig: Output[str]) -> ResourceHookBinding:
-    """Return hooks of the Deployment ``name`` that wait until Pods of its template get credentials.
+def start_gate(account: ServiceAccount, kubeconfig: Output[str]) -> ResourceHookBinding:
+    """Return hooks for what runs pods of a service account: they wait until Pods of its template
+    get credentials.
 
     They create Pods of the template by a server-side dry run, which is admitted as a real one is:
     the deployer needs ``create`` on pods. That the next five are right does not prove that every
@@ -105,20 +60,46 @@ def start_gate(namespace: str, name: str, kubeconfig: Output[str]) -> ResourceHo
     """
     # The engine's connection is the program's own, and each call's of a component of a package.
     monitor: Any = get_monitor()
-    gates: list[_Gate] = vars(monitor).setdefault("_irsa_start_gates", [])
-    gate = next((each for each in gates if name not in each.kubeconfigs), None)
-    if gate is None:
-        of_package = "" if get_root_resource() else f"{namespace}/{name}: "
-        again = f" ({len(gates) + 1})" if gates else ""  # of one name, and of different parents
-        gate = _Gate(f"{of_package}{HOOK}{again}", monitor)
-        gates.append(gate)
-    gate.expect(name, kubeconfig)
-    return gate.binding
+    names: Counter[str] = vars(monitor).setdefault("_irsa_start_gates", Counter())
+    name = f"{account}: {HOOK}"
+    names[name] += 1
+    again = f" ({names[name]})" if names[name] > 1 else ""
+    known = Future[str | None]()
+
+    async def resolve() -> None:
+        known.set_result(str(await kubeconfig.future()) if await kubeconfig.is_known() else None)
+
+    task = asyncio.get_running_loop().create_task(resolve())
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)
+    hook = ThreadedHook(f"{name}{again}", partial(_wait, account, known), monitor)
+    return ResourceHookBinding(before_create=[hook], before_update=[hook])
+
+
+def _wait(
+    account: ServiceAccount,
+    known: Future[str | None],
+    args: ResourceHookArgs,
+    ended: threading.Event,
+) -> None:
+    # Known by now, or not before the `up`: the resource's provider has this kubeconfig too.
+    kubeconfig = known.result(TIMEOUT)
+    if is_dry_run():
+        if kubeconfig is not None:
+            _check_command(_read(kubeconfig, account), account)
+        return
+    templates: list[Any] = []
+    for inputs in (args.new_inputs, args.old_inputs):
+        map_template(inputs, templates.append)
+    if len(templates) > 1 and templates[0] == templates[1]:
+        return  # scaled: there is nothing new to wait for, and a full quota must not forbid it
+    if templates:
+        wait_for_credentials(str(kubeconfig), account, _whole(templates[0]), ended.wait)
 
 
 def wait_for_credentials(
     kubeconfig: str,
-    namespace: str,
+    account: ServiceAccount,
     template: Json,
     pause: Callable[[float], object] = time.sleep,
 ) -> None:
@@ -126,14 +107,14 @@ def wait_for_credentials(
 
     ``pause`` waits for some seconds; a true result ends the wait.
     """
-    name = template["spec"]["serviceAccountName"]
-    account = f"{namespace}/{name}"
     config = _authenticated(_read(kubeconfig, account), account)
     deadline, found, in_a_row = time.monotonic() + TIMEOUT, "", 0
     while in_a_row < IN_A_ROW:
         try:
             # The client's own time-outs begin anew at each byte.
-            pod = _within(2 * REQUEST_TIMEOUT, partial(_trial_pod, config, namespace, template))
+            pod = _within(
+                2 * REQUEST_TIMEOUT, partial(_trial_pod, config, account.namespace, template)
+            )
             found = _problem(pod, account)
         except httpx2.HTTPStatusError as error:
             if error.response.status_code not in RETRIED:
@@ -145,7 +126,7 @@ def wait_for_credentials(
         if found and time.monotonic() > deadline:
             raise RunError(
                 f"Pods of {account} {found}, after {TIMEOUT:.0f} s; run "
-                f"`irsa verify --namespace {namespace} --service-account {name}`"
+                f"`irsa verify --namespace {account.namespace} --service-account {account.name}`"
             )
         if found:
             pulumi.log.info(f"waiting for the credentials of Pods of {account}", ephemeral=True)
@@ -153,16 +134,16 @@ def wait_for_credentials(
                 return
 
 
-def _read(kubeconfig: str, account: str) -> SingleConfig:
+def _read(kubeconfig: str, account: ServiceAccount) -> SingleConfig:
     try:
         with _one_at_a_time:
             config: Any = KubeConfig.from_dict(yaml.safe_load(kubeconfig)).get()
-    except _UNUSABLE as error:
+    except Exception as error:  # noqa: BLE001 - lightkube's are of any kind
         raise _unusable(account, error) from None
     return config
 
 
-def _check_command(config: SingleConfig, account: str) -> None:
+def _check_command(config: SingleConfig, account: ServiceAccount) -> None:
     """Raise `RunError` if the kubeconfig's command, such as `aws`, is not installed."""
     command = config.user and config.user.exec and config.user.exec.command
     if command and shutil.which(command) is None:
@@ -172,7 +153,7 @@ def _check_command(config: SingleConfig, account: str) -> None:
         )
 
 
-def _authenticated(config: SingleConfig, account: str) -> SingleConfig:
+def _authenticated(config: SingleConfig, account: ServiceAccount) -> SingleConfig:
     """Run the kubeconfig's command, once: each trial Pod has a client of its own."""
     _check_command(config, account)
     try:
@@ -183,7 +164,7 @@ def _authenticated(config: SingleConfig, account: str) -> SingleConfig:
             token = request.headers["Authorization"].removeprefix("Bearer ")
             config = config._replace(user=User(token=token))
         _client(config).close()  # reads its certificates
-    except _UNUSABLE as error:
+    except Exception as error:  # noqa: BLE001 - lightkube's are of any kind
         raise _unusable(account, error) from None
     return config
 
@@ -205,7 +186,7 @@ def _within(seconds: float, call: Callable[[], T]) -> T:
         raise TimeoutError(f"no end after {seconds:.0f} s") from None
 
 
-def _unusable(account: str, error: Exception) -> RunError:
+def _unusable(account: ServiceAccount, error: Exception) -> RunError:
     reason = " ".join(str(error).split())
     return RunError(
         f"Pods of {account} cannot be tried: the kubeconfig cannot be used "
@@ -235,7 +216,7 @@ def _message(error: httpx2.HTTPStatusError) -> str:
         return str(error).partition("\n")[0]
 
 
-def _problem(pod: Json, account: str) -> str:
+def _problem(pod: Json, account: ServiceAccount) -> str:
     """Return what keeps a Pod's containers from the credentials; empty if nothing does."""
     if place := without_agent(pod["spec"], pod["metadata"].get("labels") or {}):
         raise RunError(
@@ -255,7 +236,7 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _refused(account: str, message: str) -> str:
+def _refused(account: ServiceAccount, message: str) -> str:
     """Return the API server's refusal: of the deployer, by a quota, or by a policy's webhook."""
     return (
         f"a trial Pod of {account} (a dry run) was refused: {message}; give the "

@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from functools import partial
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeVar, Union, dataclass_transform, get_args, get_origin
@@ -12,7 +13,7 @@ from pulumi import Output, RunError
 
 from irsa.identity import arns, names, regions, subjects
 from irsa.identity.pod_identity import SESSION_POLICY_MAX, check_cluster
-from irsa.identity.policies import PERMISSIONS, size_of_text
+from irsa.identity.policies import size_of_text
 from irsa.identity.quotas import DESCRIPTION_MAX
 
 T = TypeVar("T")
@@ -92,7 +93,6 @@ IamPath = Annotated[str, names.check_path]
 KeyArn = Annotated[str, arns.check_key_arn]
 NamespaceName = Annotated[str, subjects.check_namespace]
 Partition = Annotated[str, one_of(*regions.REGIONS)]
-Permissions = Annotated[str, one_of(*PERMISSIONS)]
 PodIdentityClusterArn = Annotated[str, check_cluster]
 PolicyArn = Annotated[str, arns.check_policy_arn]
 PolicyName = Annotated[str, names.check_policy_name]
@@ -116,6 +116,50 @@ VpcId = Annotated[
 ]
 
 
+_hints: dict[type, dict[str, Any]] = {}
+
+
+def read(
+    kind: type[T],
+    given: Mapping[str, Any],
+    path: Callable[[str], str],
+    only: Sequence[str] = (),
+    **more: Any,
+) -> T:
+    """Build arguments from a mapping with camelCase keys, as configuration has them.
+
+    ``path`` spells a key in messages; ``only`` are the fields that may be given, all by default;
+    ``more`` are fields that are not.
+    Raises ValueError with one line for each mistake.
+    """
+    declared: Any = fields(kind)  # type: ignore[arg-type] - a class of `arguments`
+    required = {e.name: e.default is e.default_factory for e in declared}  # both are MISSING
+    known = {_camel(name): name for name in required if name in only or not only}
+    values = dict(more)
+    mistakes = [f"{path(key)}: unknown key; {_meant(key, known)}" for key in given.keys() - known]
+    for key, name in known.items():
+        try:
+            if key in given:
+                values[name] = _checked(kind, path(key), _hints[kind][name], given[key])
+            elif required[name]:
+                raise ValueError(f"{path(key)} is missing; add it")
+        except ValueError as error:
+            mistakes.append(str(error))
+    if mistakes:
+        raise ValueError("\n".join(mistakes))
+    return kind(**values)
+
+
+def _camel(name: str) -> str:
+    return re.sub("_(.)", lambda match: match[1].upper(), name)
+
+
+def _meant(wrong: str, known: Iterable[str]) -> str:
+    close = get_close_matches(wrong, known, n=1)
+    meant = f"did you mean {close[0]!r}?" if close else "remove it"
+    return f"{meant} (known: {', '.join(known)})"
+
+
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
 def arguments(kind: type[T]) -> type[T]:
     """Make a class a frozen dataclass of keyword arguments, each checked by its annotation.
@@ -124,18 +168,25 @@ def arguments(kind: type[T]) -> type[T]:
     in ``Annotated`` refuses. An output given for an `Input` is checked when its value is known, and
     then ends the program with `pulumi.RunError`. ``__post_init__`` checks fields together.
     """
-    hints = dict(kind.__annotations__)
-    kind.__annotations__ = {name: _stripped(hint) for name, hint in hints.items()}
-    check_together: Callable[[Any], None] = getattr(kind, "__post_init__", lambda _: None)
+    own = dict(kind.__annotations__)
+    inherited = next((_hints[each] for each in kind.__mro__ if each in _hints), {})
+    hints = _hints[kind] = {**inherited, **own}
+    kind.__annotations__ = {name: _stripped(hint) for name, hint in own.items()}
+    given = vars(kind).get("__post_init__")
+    check_together: Callable[[Any], None] = given or getattr(kind, "check_together", _nothing)
 
     def __post_init__(self: Any) -> None:  # noqa: N807 - dataclasses' name
         for name, hint in hints.items():
-            value = _checked(kind, name, hint, getattr(self, name))
+            value = _checked(type(self), name, hint, getattr(self, name))
             object.__setattr__(self, name, value)
         check_together(self)
 
     kind.__post_init__ = __post_init__  # type: ignore[attr-defined]
+    kind.check_together = check_together  # type: ignore[attr-defined]
     return dataclass(frozen=True, kw_only=True)(kind)
+
+
+def _nothing(_: object) -> None: ...
 
 
 def _stripped(hint: Any) -> Any:
@@ -189,6 +240,11 @@ def _one_of(kind: type, path: str, members: Sequence[Any], value: Any) -> Any:
 
 
 def _known(kind: type, path: str, hint: Any, value: Any) -> Any:
+    if value is None and NoneType not in get_args(hint):
+        raise RunError(
+            f"{kind.__name__}.{path} is an output without a value; if another stack exports it, "
+            "run `pulumi up` there first"
+        )
     try:
         return _checked(kind, path, hint, value)
     except ValueError as error:  # in `apply` it ends in pages of Pulumi's own
@@ -215,4 +271,5 @@ def _described(value: object) -> str:
         return repr(value)
     if isinstance(value, int | float):
         return f"the number {value!r}"
-    return f"a value of type {type(value).__name__}"
+    kinds = {list: "a list", dict: "a mapping"}
+    return kinds.get(type(value), f"a value of type {type(value).__name__}")

@@ -1,12 +1,7 @@
-"""Start the plugin: Pulumi runs this folder of a checkout, or `pulumi-resource-irsa` on PATH."""
+"""Start the plugin: `pulumi-resource-irsa`, which Pulumi looks for on PATH."""
 
 import asyncio
 import sys
-from pathlib import Path
-
-if not __package__:
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-    __package__ = "components.package"
 
 
 def main() -> None:
@@ -23,7 +18,3 @@ def main() -> None:
             f"pip install {requirement('components')}"
         )
     asyncio.run(serve(sys.argv[1]))
-
-
-if __name__ == "__main__":
-    main()

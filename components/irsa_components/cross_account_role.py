@@ -26,6 +26,7 @@ from irsa.identity.subjects import service_account_ref
 
 from . import values
 from ._iam import attach_policies, check_policy_arns, iam_name, wait_for
+from .service_account import ServiceAccount
 
 
 @values.arguments
@@ -47,11 +48,8 @@ class TargetingAssociationArgs:
     cluster_arn: Input[values.PodIdentityClusterArn]
     """ARN of its cluster."""
 
-    namespace: values.NamespaceName
-    """Namespace of its service account."""
-
-    service_account_name: values.ServiceAccountName
-    """Exact name of its service account."""
+    service_account: ServiceAccount
+    """Its service account."""
 
     role_arn: Input[values.RoleArn]
     """ARN of its role, which may assume this one: see ``role_b_arns`` of `ServiceAccountRole`."""
@@ -166,7 +164,7 @@ def _trust_policy(
         TargetedBy(
             role_arn,
             cluster_arn,
-            service_account_ref(each.namespace, each.service_account_name),
+            service_account_ref(each.service_account.namespace, each.service_account.name),
             each.disable_session_tags,
         )
         for (role_arn, cluster_arn), each in zip(associations, args.associations, strict=True)

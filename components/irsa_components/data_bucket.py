@@ -1,15 +1,17 @@
 """A private S3 bucket, and the managed policies that give access to it."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import field
 from functools import partial
 
 import pulumi
 import pulumi_aws as aws
 from pulumi import Output, ResourceOptions
 
-from irsa.identity.policies import bucket_permissions_policy, tls_only_bucket_policy
+from irsa.identity.policies import (
+    PERMISSIONS,
+    bucket_permissions_policy,
+    tls_only_bucket_policy,
+)
 
 from . import values
 from ._iam import managed_policy, wait_for
@@ -29,15 +31,24 @@ class DataBucketArgs:
     existing: bool = False
     """Use the existing bucket of that name; it is never changed or deleted."""
 
-    policies: Mapping[values.PolicyName, values.Permissions] = field(default_factory=dict)
-    """Managed policies to create that give access to this bucket alone: name of the policy to
-    ``read``, ``read-write`` or ``full`` (every S3 action on the bucket)."""
+    read_policy_name: values.PolicyName | None = None
+    """Name of a managed policy to create, which lets its holder read this bucket."""
+
+    read_write_policy_name: values.PolicyName | None = None
+    """Name of a managed policy to create, which lets its holder read and write this bucket."""
+
+    full_policy_name: values.PolicyName | None = None
+    """Name of a managed policy to create, which allows every S3 action on this bucket."""
 
     def __post_init__(self) -> None:
         if self.existing and self.force_destroy:
             raise ValueError(
                 f"bucket {self.bucket_name!r}: existing=True is never deleted; remove force_destroy"
             )
+        names = [self.read_policy_name, self.read_write_policy_name, self.full_policy_name]
+        for name in names:
+            if name is not None and names.count(name) > 1:
+                raise ValueError(f"two policies are named {name!r}; rename one")
 
 
 class DataBucket(pulumi.ComponentResource):
@@ -50,8 +61,14 @@ class DataBucket(pulumi.ComponentResource):
     bucket_arn: Output[str]
     """ARN of the bucket, once it is protected."""
 
-    policy_arns: Output[Mapping[str, str]]
-    """ARN of each managed policy of ``policies``, by its name."""
+    read_policy_arn: Output[str]
+    """ARN of the policy `read_policy_name`."""
+
+    read_write_policy_arn: Output[str]
+    """ARN of the policy `read_write_policy_name`."""
+
+    full_policy_arn: Output[str]
+    """ARN of the policy `full_policy_name`."""
 
     def __init__(
         self, name: str, args: DataBucketArgs, opts: ResourceOptions | None = None
@@ -64,24 +81,19 @@ class DataBucket(pulumi.ComponentResource):
             bucket, bucket_policy = self._create(name, args)
             self.bucket_name = bucket_policy.bucket
             self.bucket_arn = wait_for(bucket.arn, bucket_policy)
-        self.policy_arns = Output.all(
-            **{
-                policy_name: managed_policy(
-                    policy_name,
-                    self.bucket_arn.apply(partial(bucket_permissions_policy, permissions=each)),
-                    description="Access to one bucket",
-                    parent=self,
-                ).arn
-                for policy_name, each in args.policies.items()
-            }
+        outputs = {"bucket_name": self.bucket_name, "bucket_arn": self.bucket_arn}
+        for permissions in PERMISSIONS:
+            policy = f"{permissions.replace('-', '_')}_policy"
+            if (policy_name := getattr(args, f"{policy}_name")) is not None:
+                outputs[f"{policy}_arn"] = self._policy(policy_name, permissions)
+                setattr(self, f"{policy}_arn", outputs[f"{policy}_arn"])
+        self.register_outputs(outputs)
+
+    def _policy(self, name: str, permissions: str) -> Output[str]:
+        document = self.bucket_arn.apply(
+            partial(bucket_permissions_policy, permissions=permissions)
         )
-        self.register_outputs(
-            {
-                "bucket_name": self.bucket_name,
-                "bucket_arn": self.bucket_arn,
-                "policy_arns": self.policy_arns,
-            }
-        )
+        return managed_policy(name, document, description="Access to one bucket", parent=self).arn
 
     def _create(self, name: str, args: DataBucketArgs) -> tuple[aws.s3.Bucket, aws.s3.BucketPolicy]:
         """Create the bucket and what protects it, of which its policy comes last."""

@@ -4,7 +4,7 @@ import base64
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
 import pulumi_kubernetes as k8s
 from pulumi import Input, Output, ResourceOptions
@@ -14,7 +14,7 @@ from irsa.identity.eks import CONTAINER_SOURCE
 from irsa.identity.quotas import CHAINED_SESSION_MAX, TOKEN_EXPIRATION
 
 from . import values
-from .container import PodAdditions
+from .pod_template import PodAdditions
 
 CONFIG_FOLDER = "/etc/aws"
 TOKEN_FOLDER = "/var/run/secrets/irsa"  # noqa: S105 - not the webhook's, which would be added to it
@@ -181,7 +181,6 @@ def add_profiles(
     token: TokenArgs,
     *,
     name: str,
-    namespace: str,
     opts: ResourceOptions,
 ) -> None:
     """Mount the AWS config file and, unless the webhook does, a web identity token.
@@ -193,17 +192,12 @@ def add_profiles(
     additions.identity["aws-config"] = text
     config = k8s.core.v1.ConfigMap(
         name,
-        metadata=k8s.meta.v1.ObjectMetaArgs(name=name, namespace=namespace),
+        metadata={"name": name, "namespace": additions.account.namespace},
         data={"config": text},
         opts=opts,
     )
-    additions.mount(
-        k8s.core.v1.VolumeArgs(
-            name="aws-config",
-            config_map=k8s.core.v1.ConfigMapVolumeSourceArgs(name=config.metadata.name),
-        ),
-        CONFIG_FOLDER,
-    )
+    volume = {"name": "irsa-aws-config", "configMap": {"name": config.metadata.name}}
+    additions.mount(volume, CONFIG_FOLDER)
     additions.set("AWS_CONFIG_FILE", f"{CONFIG_FOLDER}/config")
     if chain.profile_only:
         additions.set("AWS_PROFILE", chain.targets[0].profile)
@@ -253,29 +247,20 @@ def _section(profile: str, values: Mapping[str, object]) -> str:
     return f"[profile {profile}]\n{''.join(lines)}"
 
 
-def _token_volume(token: TokenArgs) -> k8s.core.v1.VolumeArgs:
-    projection = k8s.core.v1.ServiceAccountTokenProjectionArgs(
-        audience=token.audience or eks.STS_AUDIENCE,
-        expiration_seconds=token.expiration or eks.DEFAULT_TOKEN_EXPIRATION,
-        path="token",
-    )
-    return k8s.core.v1.VolumeArgs(
-        name="web-identity-token",
-        projected=k8s.core.v1.ProjectedVolumeSourceArgs(
-            sources=[k8s.core.v1.VolumeProjectionArgs(service_account_token=projection)]
-        ),
-    )
+def _token_volume(token: TokenArgs) -> dict[str, Any]:
+    projection = {
+        "audience": token.audience or eks.STS_AUDIENCE,
+        "expirationSeconds": token.expiration or eks.DEFAULT_TOKEN_EXPIRATION,
+        "path": "token",
+    }
+    sources = [{"serviceAccountToken": projection}]
+    return {"name": "irsa-token", "projected": {"sources": sources}}
 
 
 def add_key(
-    additions: PodAdditions,
-    key: AccessKeyArgs,
-    *,
-    name: str,
-    namespace: str,
-    opts: ResourceOptions,
+    additions: PodAdditions, key: AccessKeyArgs, *, name: str, opts: ResourceOptions
 ) -> None:
-    """Give the key to the container by reference, so that only the Secret holds it."""
+    """Give the key to the containers by reference, so that only the Secret holds it."""
     additions.identity["access-key-id"] = key.access_key_id
     values = {
         "aws_access_key_id": Output.from_input(key.access_key_id),
@@ -283,14 +268,13 @@ def add_key(
     }
     secret = k8s.core.v1.Secret(
         name,
-        metadata=k8s.meta.v1.ObjectMetaArgs(name=name, namespace=namespace),
+        metadata={"name": name, "namespace": additions.account.namespace},
         data={entry: value.apply(_base64) for entry, value in values.items()},
         opts=opts,
     )
     for entry in values:
-        selector = k8s.core.v1.SecretKeySelectorArgs(name=secret.metadata.name, key=entry)
-        source = k8s.core.v1.EnvVarSourceArgs(secret_key_ref=selector)
-        additions.env.append(k8s.core.v1.EnvVarArgs(name=entry.upper(), value_from=source))
+        reference = {"secretKeyRef": {"name": secret.metadata.name, "key": entry}}
+        additions.env.append({"name": entry.upper(), "valueFrom": reference})
     # Some SDKs read one of them only.
     additions.set("AWS_DEFAULT_REGION", key.region)
     additions.set("AWS_REGION", key.region)

@@ -26,6 +26,7 @@ from ..namespace import Namespace
 from ..pod_identity_association import PodIdentityAssociation
 from ..service_account_role import ServiceAccountRole
 from ..workload import Workload
+from ..workload_identity import WorkloadIdentity
 
 NAME = "irsa"
 NAMESPACE = "irsa"
@@ -49,6 +50,7 @@ COMPONENTS = (
     PodIdentityAssociation,
     ServiceAccountRole,
     Workload,
+    WorkloadIdentity,
 )
 SECRET = re.compile(r'("(?:kubeconfig|secretAccessKey)": \{)')
 
@@ -65,6 +67,9 @@ class IrsaProvider(ComponentProvider):
                     definition.optional = True
                 if definition.items is not None and definition.items.ref:
                     definition.items.plain = None  # Go's generator makes no type for plain items
+                # The host reads the class itself, and not what it inherits.
+                found = (self.analyzer.get_docstring(base, each.name) for base in kind.__mro__[:-1])
+                definition.description = next(filter(None, found), None)
         schema = generate_schema(
             NAME, __version__, NAMESPACE, self._component_defs, self._type_defs, dependencies=[]
         )

@@ -11,6 +11,7 @@ from irsa.identity.arns import cluster_arn
 from irsa.identity.pod_identity import check_role
 
 from . import values
+from .service_account import ServiceAccount, declare, related
 
 
 @values.arguments
@@ -20,15 +21,12 @@ class PodIdentityAssociationArgs:
     cluster_arn: Input[values.PodIdentityClusterArn]
     """ARN of the cluster, which runs the EKS Pod Identity Agent."""
 
-    namespace: values.NamespaceName
-    """Namespace of the service account."""
-
-    service_account_name: values.ServiceAccountName
-    """Exact name of the service account, which need not exist yet. EKS accepts one association for
-    it."""
+    service_account: ServiceAccount
+    """The service account, which need not exist yet. EKS accepts one association for it."""
 
     role_arn: Input[values.RoleArn]
-    """Role of the cluster's account that the pods get."""
+    """Role of the cluster's account that the pods get. A role of this program must admit the
+    service account."""
 
     target_role_arn: Input[values.RoleArn] | None = None
     """Role of any account that EKS assumes with that role; the pods get this one's session."""
@@ -69,16 +67,18 @@ class PodIdentityAssociation(pulumi.ComponentResource):
 
         cluster = Output.from_input(args.cluster_arn).apply(cluster_arn)
         optional = {"policy": args.session_policy, "targetRoleArn": args.target_role_arn}
-        account = f"{args.namespace}/{args.service_account_name}"
+        account = args.service_account
+        tags = not args.disable_session_tags
+        role_arn = related(args.role_arn, "association", account, tags)
         association = aws.eks.PodIdentityAssociation(
             # With its account in the name, that of another account is another resource: it is
             # created, and its Pods are ready, before the old account's is deleted.
             f"{name}/{account}",
             cluster_name=cluster.apply(lambda found: found.name),
             region=cluster.apply(lambda found: found.region),
-            namespace=args.namespace,
-            service_account=args.service_account_name,
-            role_arn=Output.all(args.role_arn, args.cluster_arn).apply(partial(_passable, account)),
+            namespace=account.namespace,
+            service_account=account.name,
+            role_arn=Output.all(role_arn, args.cluster_arn).apply(partial(_passable, account)),
             target_role_arn=args.target_role_arn,
             policy=args.session_policy,
             disable_session_tags=args.disable_session_tags,
@@ -91,13 +91,14 @@ class PodIdentityAssociation(pulumi.ComponentResource):
                 replace_on_changes=[key for key, value in optional.items() if value is None],
             ),
         )
+        declare(association, pods=partial(_check_pods, account))
         self.association_id = association.association_id
         self.external_id = association.external_id
         self.register_outputs(
             {
                 "cluster_arn": args.cluster_arn,
-                "namespace": args.namespace,
-                "service_account_name": args.service_account_name,
+                "namespace": account.namespace,
+                "service_account_name": account.name,
                 "role_arn": association.role_arn,
                 "target_role_arn": args.target_role_arn,
                 "association_id": self.association_id,
@@ -106,7 +107,15 @@ class PodIdentityAssociation(pulumi.ComponentResource):
         )
 
 
-def _passable(account: str, arns: Sequence[str]) -> str:
+def _check_pods(account: ServiceAccount, pods: ServiceAccount) -> None:
+    if pods != account:
+        raise ValueError(
+            f"the association is that of service account {account}, and the pods run as {pods}; "
+            "give both the same ServiceAccount"
+        )
+
+
+def _passable(account: ServiceAccount, arns: Sequence[str]) -> str:
     """Return the role's ARN, checked before a replaced association is deleted."""
     role_arn, of_cluster = arns
     try:

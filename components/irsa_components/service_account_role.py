@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import field
+from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Annotated, Any
 
@@ -33,6 +34,7 @@ from ._iam import (
     remove_other_policies,
     wait_for,
 )
+from .service_account import ServiceAccount, declare
 
 
 @values.arguments
@@ -49,9 +51,12 @@ class ServiceAccountRoleArgs:
     """EKS Pod Identity: ARNs of the clusters, of the role's own account. Each service account also
     needs a `PodIdentityAssociation`."""
 
-    subjects: Sequence[str]
-    """Service accounts that may assume the role, each as ``namespace/name``. ``*`` and ``?`` in the
-    name make a pattern, such as ``crossplane-system/aws-provider-*``."""
+    service_accounts: Sequence[ServiceAccount] = ()
+    """Service accounts that may assume the role."""
+
+    subjects: Sequence[str] = ()
+    """Service accounts of a chart or of another program, each as ``namespace/name``. ``*`` and
+    ``?`` in the name make a pattern, such as ``crossplane-system/aws-provider-*``."""
 
     disable_session_tags: bool = False
     """Trust associations that disable session tags. No condition can then name the service account:
@@ -107,7 +112,7 @@ class ServiceAccountRoleArgs:
         check_policy_arns(owner, self.policy_arns, beside=[*clusters, *self.role_b_arns])
         if not self.parsed_subjects or not clusters:
             raise ValueError(
-                f"{owner} trusts no principal; give at least one subject, and one of provider_arns "
+                f"{owner} trusts no principal; give service_accounts, and one of provider_arns "
                 "(IRSA) or cluster_arns (EKS Pod Identity)"
             )
         if self.disable_session_tags and not self.cluster_arns:
@@ -125,11 +130,56 @@ class ServiceAccountRoleArgs:
 
     @cached_property
     def parsed_subjects(self) -> list[Subject]:
-        """The subjects, exact and patterns."""
+        """The service accounts, exact and patterns."""
         return [
             parse_service_accounts(each, allow_whole_namespace=self.allow_whole_namespace)
-            for each in self.subjects
+            for each in (*map(str, self.service_accounts), *self.subjects)
         ]
+
+    @property
+    def tagged(self) -> bool:
+        """True if associations need session tags, which name the service account."""
+        return bool(self.cluster_arns) and not self.disable_session_tags
+
+    def check_irsa(self, account: ServiceAccount, audience: str) -> None:
+        """Raise ValueError for a service account whose tokens the trust policy refuses."""
+        role = f"role {self.role_name!r}"
+        if not self.provider_arns and not self.further_statements:
+            raise ValueError(
+                f"{role} trusts no OIDC provider, so {account} cannot assume it by IRSA; give the "
+                "role provider_arns, or the pods pod_identity instead of role_arn"
+            )
+        self._check_subject(account)
+        if audience != self.audience and not self.further_statements:
+            raise ValueError(
+                f"{role} admits tokens for audience {self.audience!r}, and those of {account} are "
+                f"for {audience!r}; give both the same audience"
+            )
+
+    def check_association(self, account: ServiceAccount, session_tags: bool) -> None:
+        """Raise ValueError for a service account whose association the trust policy refuses."""
+        role = f"role {self.role_name!r}"
+        if not self.cluster_arns and not self.further_statements:
+            raise ValueError(
+                f"{role} does not trust EKS Pod Identity, so no association gives it to {account}; "
+                "give the role cluster_arns"
+            )
+        if self.tagged:
+            self._check_subject(account)
+        if self.tagged and not session_tags:
+            raise ValueError(
+                f"{role} admits associations with session tags only, and the one of {account} has "
+                "none; give disable_session_tags to both, or to neither"
+            )
+
+    def _check_subject(self, account: ServiceAccount) -> None:
+        # A name has no brackets, and further statements may admit others.
+        names = [f"{each.namespace}/{each[1]}" for each in self.parsed_subjects]
+        if not self.further_statements and not any(fnmatchcase(str(account), n) for n in names):
+            raise ValueError(
+                f"role {self.role_name!r} does not trust service account {account}: it trusts "
+                f"{', '.join(names)}; give both the same ServiceAccount"
+            )
 
 
 class ServiceAccountRole(pulumi.ComponentResource):
@@ -181,13 +231,13 @@ class ServiceAccountRole(pulumi.ComponentResource):
             tags=dict(args.tags) or None,
             opts=ResourceOptions(parent=self, import_=imported),
         )
+        declare(role, irsa=args.check_irsa, association=args.check_association)
         policy_arns = dict(args.policy_arns)
         if args.role_b_arns:
-            tagged = bool(args.cluster_arns) and not args.disable_session_tags
             policy_arns["assume-role"] = managed_policy(
                 f"{args.role_name}-assume-role",
                 Output.all(*args.role_b_arns).apply(
-                    lambda arns: assume_role_permissions_policy(*arns, tag_session=tagged)
+                    lambda arns: assume_role_permissions_policy(*arns, tag_session=args.tagged)
                 ),
                 description="Assume further roles by role chaining",
                 parent=self,

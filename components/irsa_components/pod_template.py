@@ -1,0 +1,322 @@
+"""A pod's AWS identity, added to a pod template in the form that Kubernetes' API has.
+
+A template is pulumi-kubernetes' `PodTemplateSpecArgs`, a dictionary in Python's or in Kubernetes'
+spelling, or a part of what a resource transform gets: a dictionary with outputs anywhere.
+https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-template-v1/
+"""
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final
+
+from pulumi import Input, Output, RunError
+from pulumi.output import Unknown
+
+from irsa.identity.eks import RESERVED_VARIABLES, SKIP_CONTAINERS_ANNOTATION, SKIP_LABEL
+from irsa.identity.injection import without_agent
+from irsa.identity.names import check_session_name
+from irsa.identity.regions import partition_of_region
+
+from .service_account import ServiceAccount
+
+Fields = dict[str, Any]
+
+HASH_ANNOTATION: Final = "irsa/identity-hash"
+"""Annotation of pods that changes when their identity does, and so restarts them."""
+HOME: Final = "/tmp"  # noqa: S108 - a path in the container, on a volume of the pod's own
+_HOME_VOLUME: Final = {"name": "irsa-home", "emptyDir": {}}
+_HOME_MOUNT: Final = {"name": "irsa-home", "mountPath": HOME}
+# https://kubernetes.io/docs/concepts/security/pod-security-standards/ (restricted)
+_POD_SECURITY: Final = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+_SECURITY: Final = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True}
+_NO_CAPABILITIES: Final = {"drop": ["ALL"]}
+_VALUES: Mapping[str, Callable[[str], str]] = {
+    "AWS_DEFAULT_REGION": partition_of_region,
+    "AWS_REGION": partition_of_region,
+    "AWS_ROLE_SESSION_NAME": check_session_name,
+}
+_SPELLING = {
+    "allow_privilege_escalation": "allowPrivilegeEscalation",
+    "automount_service_account_token": "automountServiceAccountToken",
+    "config_map_ref": "configMapRef",
+    "env_from": "envFrom",
+    "init_containers": "initContainers",
+    "mount_path": "mountPath",
+    "node_selector": "nodeSelector",
+    "read_only_root_filesystem": "readOnlyRootFilesystem",
+    "run_as_non_root": "runAsNonRoot",
+    "run_as_user": "runAsUser",
+    "seccomp_profile": "seccompProfile",
+    "secret_ref": "secretRef",
+    "security_context": "securityContext",
+    "service_account": "serviceAccount",
+    "service_account_name": "serviceAccountName",
+    "volume_mounts": "volumeMounts",
+}
+"""Kubernetes' spelling of the fields that are read here. Pulumi takes both in one dictionary."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PodAdditions:
+    """Additions of the identity of a service account to the pods that run as it."""
+
+    account: ServiceAccount
+    account_name: Input[str]
+    """The account's name, once it has its annotations: the webhook looks at them when a pod is
+    created, and never again."""
+
+    containers: Sequence[str] | None
+    """Names of the containers that get the identity; all of them for None."""
+
+    injected: bool
+    """The webhook gives the containers their credentials."""
+
+    warn: Callable[[str], None]
+    """Logs what may hide the identity."""
+
+    identity: dict[str, Input[str]] = field(default_factory=dict)
+    """Values that make up the identity; the pods restart when one changes."""
+
+    env: list[Fields] = field(default_factory=list)
+    """Environment variables of the containers."""
+
+    volumes: list[Fields] = field(default_factory=list)
+    """Volumes of the pods."""
+
+    mounts: list[Fields] = field(default_factory=list)
+    """Mounts of those volumes."""
+
+    def set(self, name: str, value: str) -> None:
+        """Add an environment variable."""
+        self.env.append({"name": name, "value": value})
+
+    def mount(self, volume: Fields, folder: str) -> None:
+        """Mount a volume read-only in that folder."""
+        self.volumes.append(volume)
+        self.mounts.append({"name": volume["name"], "mountPath": folder, "readOnly": True})
+
+
+def add_identity(template: Any, additions: PodAdditions) -> Any:
+    """Return the template with the identity, and with security settings where it has none.
+
+    Raises ValueError for what hides the identity, by name; `pulumi.RunError` for it in an output.
+    """
+    return _known(template, partial(_template, additions))
+
+
+def map_template(inputs: Any, change: Callable[[Any], Any]) -> Any:
+    """Return the inputs of a Kubernetes object with its pod template changed; None without one.
+
+    A Pod is one itself, a CronJob has one in the Job that it makes, other controllers in ``spec``.
+    """
+    if not isinstance(inputs, Mapping):
+        return None
+    if inputs.get("spec") and "containers" in _plain(inputs["spec"]):
+        return change(inputs)
+    for key in ("template", "jobTemplate", "spec"):
+        changed = map_template(inputs.get(key), change)
+        if changed is not None:
+            return {**inputs, key: changed}
+    return None
+
+
+def _known(value: Any, change: Callable[[Any], Any]) -> Any:
+    """Change a value; that of an output once it is known."""
+    if isinstance(value, Unknown):
+        return value
+    if isinstance(value, Output | Awaitable):
+        return Output.from_input(value).apply(partial(_late, change))
+    return change(value)
+
+
+def _late(change: Callable[[Any], Any], value: Any) -> Any:
+    try:
+        return change(value)
+    except ValueError as error:  # in `apply` it ends in pages of Pulumi's own
+        raise RunError(str(error)) from error
+
+
+def _fields(value: Any) -> Fields:
+    """Return a copy of a dictionary, or of a typed value's fields, without those left out."""
+    if value is not None and not isinstance(value, Mapping) and not hasattr(value, "__dict__"):
+        raise ValueError(f"{value!r} is no part of a pod template; give a dictionary")
+    given: Mapping[str, Any] = (
+        value if isinstance(value, Mapping) else {} if value is None else vars(value)
+    )
+    return {_SPELLING.get(key) or key: each for key, each in given.items() if each is not None}
+
+
+def _plain(value: Any) -> Fields:
+    """Return the fields of a value; none of an output."""
+    return {} if isinstance(value, Output | Awaitable | Unknown) else _fields(value)
+
+
+def _template(additions: PodAdditions, template: Any) -> Fields:
+    fields = _fields(template)
+    annotations: Fields = {HASH_ANNOTATION: _hash(additions.identity)}
+    spec = fields.get("spec")
+    if additions.injected and additions.containers is not None:
+        annotations[SKIP_CONTAINERS_ANNOTATION] = _known(spec, partial(_others, additions))
+    return {
+        **fields,
+        "metadata": _known(
+            fields.get("metadata"), partial(_metadata, annotations, additions.injected)
+        ),
+        "spec": _known(spec, partial(_spec, additions)),
+    }
+
+
+def _hash(identity: Mapping[str, Input[str]]) -> Output[str]:
+    return Output.all(**identity).apply(
+        lambda values: hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+    )
+
+
+def _metadata(annotations: Fields, injected: bool, metadata: Any) -> Fields:
+    fields = _fields(metadata)
+    if injected and SKIP_LABEL in _plain(fields.get("labels")):
+        raise ValueError(f"label {SKIP_LABEL} keeps the webhook from the pods; remove it")
+    if injected and SKIP_CONTAINERS_ANNOTATION in _plain(fields.get("annotations")):
+        raise ValueError(
+            f"annotation {SKIP_CONTAINERS_ANNOTATION} is the identity's; list the containers that "
+            "get it in its `containers`"
+        )
+    given = fields.get("annotations")
+    return {**fields, "annotations": _known(given, lambda own: {**_fields(own), **annotations})}
+
+
+def _others(additions: PodAdditions, spec: Any) -> Output[str]:
+    """Return the containers that the webhook skips, as a line of CSV."""
+    fields, named = _fields(spec), additions.containers or ()
+
+    def others(lists: Sequence[Any]) -> str:
+        names = [_plain(each).get("name") for listed in lists for each in listed or ()]
+        for name in named:
+            if name not in names:
+                raise RunError(f"containers: {name!r} is none of {', '.join(map(str, names))}")
+        return ",".join(str(name) for name in names if name not in named)
+
+    return Output.all(fields.get("initContainers"), fields.get("containers")).apply(others)
+
+
+def _spec(additions: PodAdditions, spec: Any) -> Fields:
+    fields = _fields(spec)
+    system = {key: _plain(fields.get(key)) for key in ("nodeSelector", "os")}
+    linux = without_agent(system, {}) != "Windows"  # where the API server refuses Linux's settings
+    name = fields.get("serviceAccountName") or fields.pop("serviceAccount", None)  # its old field
+    added: Fields = {"serviceAccountName": _known(name, partial(_account_name, additions))}
+    if linux:
+        added["securityContext"] = _known(fields.get("securityContext"), _pod_security)
+    for key in ("initContainers", "containers"):
+        if key in fields:
+            added[key] = _known(fields[key], partial(_containers, additions, linux))
+    volumes = [_HOME_VOLUME, *additions.volumes] if linux else additions.volumes
+    if volumes:
+        added["volumes"] = _known(fields.get("volumes"), partial(_with, volumes, "name"))
+    return {"automountServiceAccountToken": False, **fields, **added}
+
+
+def _account_name(additions: PodAdditions, given: Any) -> Any:
+    account = additions.account
+    if given not in (None, account.name):
+        raise ValueError(
+            f"the pod spec names service account {given!r}, and the identity is that of {account}; "
+            "remove service_account_name, or give the identity that account"
+        )
+    return additions.account_name
+
+
+def _pod_security(given: Any) -> Fields:
+    fields = _fields(given)
+    if fields.get("runAsUser") == 0:  # root on purpose
+        fields.setdefault("runAsNonRoot", False)
+    return {**_POD_SECURITY, **fields}
+
+
+def _containers(additions: PodAdditions, linux: bool, containers: Any) -> list[Any]:
+    return [_known(each, partial(_container, additions, linux)) for each in containers or ()]
+
+
+def _container(additions: PodAdditions, linux: bool, container: Any) -> Fields:
+    fields = _fields(container)
+    security, env, mounts = fields.get("securityContext"), [], []
+    if linux:
+        fields["securityContext"] = _known(security, _security)
+    if linux and "readOnlyRootFilesystem" not in _plain(security):
+        env.append({"name": "HOME", "value": HOME})  # where the AWS CLI caches sessions
+        mounts.append(_HOME_MOUNT)
+    if additions.containers is None or fields.get("name") in additions.containers:
+        container_name = f"container {fields.get('name')!r}"
+        if "env" in fields:
+            check = partial(_checked_env, container_name, additions.env)
+            fields["env"] = _known(fields["env"], check)
+        if "envFrom" in fields:
+            look = partial(_seen, f"{additions.account}: {container_name}", additions.warn)
+            fields["envFrom"] = _known(fields["envFrom"], look)
+        env += additions.env
+        mounts += additions.mounts
+    if env:
+        fields["env"] = _known(fields.get("env"), partial(_with, env, "name"))
+    if mounts:
+        fields["volumeMounts"] = _known(
+            fields.get("volumeMounts"), partial(_with, mounts, "mountPath")
+        )
+    return fields
+
+
+def _security(given: Any) -> Fields:
+    fields = _fields(given)
+    fields["capabilities"] = _known(
+        fields.get("capabilities"), lambda own: {**_NO_CAPABILITIES, **_fields(own)}
+    )
+    if fields.get("privileged"):  # which Kubernetes refuses without escalation
+        fields.setdefault("allowPrivilegeEscalation", True)
+    return {**_SECURITY, **fields}
+
+
+def _with(added: Sequence[Fields], key: str, listed: Any) -> list[Any]:
+    """Return a list with those added that it does not have."""
+    own = list(listed or ())
+    names = [_plain(each).get(key) for each in own]
+    return [*(each for each in added if each[key] not in names), *own]
+
+
+def _checked_env(container: str, ours: Sequence[Fields], env: Any) -> list[Any]:
+    for each in env:
+        variable = _plain(each)
+        name, value = variable.get("name"), variable.get("value")
+        if name in RESERVED_VARIABLES and variable not in ours:
+            raise ValueError(
+                f"{container}: environment variable {name!r} is reserved: "
+                f"{RESERVED_VARIABLES[name]}; remove it"
+            )
+        if (check := _VALUES.get(str(name))) and isinstance(value, str):
+            try:
+                check(value)
+            except ValueError as error:
+                raise ValueError(f"{container}: environment variable {name!r}: {error}") from None
+    return list(env)
+
+
+def _seen(container: str, warn: Callable[[str], None], sources: Any) -> Any:
+    """Warn of the variables of a Secret or ConfigMap, whose names are not seen here."""
+    for each in sources:
+        source = _plain(each)
+        prefix = source.get("prefix") or ""
+        kinds = {"secretRef": "Secret", "configMapRef": "ConfigMap"}
+        for key in kinds.keys() & source.keys():
+            name = _plain(source[key]).get("name")
+            if (
+                not isinstance(prefix, str)
+                or prefix.startswith("AWS_")
+                or "AWS_".startswith(prefix)
+            ):
+                warn(
+                    f"{container} takes every key of {kinds[key]} {name!r} (envFrom): one such as "
+                    "AWS_ACCESS_KEY_ID or AWS_PROFILE would hide the identity; take single keys, "
+                    "or give a prefix"
+                )
+    return sources

@@ -1,1 +1,0 @@
-"""The components of a checkout by the name that `pip install` gives them. Imports nothing."""

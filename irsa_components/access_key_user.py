@@ -1,1 +1,0 @@
-from components.access_key_user import *

@@ -1,1 +1,0 @@
-from components.credentials import *

@@ -1,1 +1,0 @@
-from components.cross_account_role import *

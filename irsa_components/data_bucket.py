@@ -1,1 +1,0 @@
-from components.data_bucket import *

@@ -1,1 +1,0 @@
-from components.eks_cluster import *

@@ -1,1 +1,0 @@
-from components.pod_identity_association import *

@@ -1,1 +1,0 @@
-from components.service_account_role import *

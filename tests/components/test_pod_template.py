@@ -1,0 +1,331 @@
+"""A pod's identity beside what the user's pod says, in every form that a pod spec can have."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as k8s
+import pytest
+from pulumi import Output
+
+from irsa.identity.eks import RESERVED_VARIABLES
+from irsa_components import (
+    RoleChainArgs,
+    ServiceAccount,
+    TargetRoleArgs,
+    Workload,
+    WorkloadArgs,
+)
+from irsa_components.pod_template import HASH_ANNOTATION, PodAdditions, add_identity
+from tests.support.engine import Engine, deploy
+from tests.support.refusal import refusal
+
+DEPLOYMENT = "kubernetes:apps/v1:Deployment"
+ACCOUNT = ServiceAccount(namespace="dev", name="s3-app")
+ROLE = "arn:aws:iam::111122223333:role/s3-app"
+CHAIN = RoleChainArgs(
+    targets=[TargetRoleArgs(role_arn="arn:aws:iam::444455556666:role/B")], region="us-east-1"
+)
+MOUNT = {"name": "irsa-aws-config", "mountPath": "/etc/aws", "readOnly": True}
+VARIABLE = {"name": "AWS_CONFIG_FILE", "value": "/etc/aws/config"}
+HOME = {"name": "HOME", "value": "/tmp"}
+
+WIRE = {
+    "initContainers": [{"name": "migrate", "image": "migrate"}],
+    "containers": [
+        {
+            "name": "web",
+            "image": "web",
+            "ports": [{"containerPort": 8080, "name": "http"}],
+            "env": [{"name": "LOG", "value": "debug"}],
+            "readinessProbe": {"httpGet": {"path": "/", "port": "http"}},
+            "resources": {"limits": {"memory": "256Mi"}, "requests": {"cpu": "100m"}},
+            "securityContext": {"runAsUser": 1000, "capabilities": {"add": ["NET_BIND_SERVICE"]}},
+            "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+        },
+        {
+            "name": "proxy",
+            "image": "proxy",
+            "securityContext": {"privileged": True, "readOnlyRootFilesystem": False},
+        },
+    ],
+    "hostIPC": False,
+    "securityContext": {"fsGroup": 2000, "seccompProfile": {"type": "Unconfined"}},
+    "terminationGracePeriodSeconds": 60,
+    "volumes": [{"name": "data", "emptyDir": {}}],
+}
+core = k8s.core.v1
+TYPED = core.PodSpecArgs(
+    init_containers=[core.ContainerArgs(name="migrate", image="migrate")],
+    containers=[
+        core.ContainerArgs(
+            name="web",
+            image="web",
+            ports=[core.ContainerPortArgs(container_port=8080, name="http")],
+            env=[core.EnvVarArgs(name="LOG", value="debug")],
+            readiness_probe=core.ProbeArgs(
+                http_get=core.HTTPGetActionArgs(path="/", port="http"),
+            ),
+            resources=core.ResourceRequirementsArgs(
+                limits={"memory": "256Mi"}, requests={"cpu": "100m"}
+            ),
+            security_context=core.SecurityContextArgs(
+                run_as_user=1000, capabilities=core.CapabilitiesArgs(add=["NET_BIND_SERVICE"])
+            ),
+            volume_mounts=[core.VolumeMountArgs(name="data", mount_path="/data")],
+        ),
+        core.ContainerArgs(
+            name="proxy",
+            image="proxy",
+            security_context=core.SecurityContextArgs(
+                privileged=True, read_only_root_filesystem=False
+            ),
+        ),
+    ],
+    host_ipc=False,
+    security_context=core.PodSecurityContextArgs(
+        fs_group=2000, seccomp_profile=core.SeccompProfileArgs(type="Unconfined")
+    ),
+    termination_grace_period_seconds=60,
+    volumes=[core.VolumeArgs(name="data", empty_dir=core.EmptyDirVolumeSourceArgs())],
+)
+
+
+def snake(value: Any) -> Any:
+    """A dictionary in Python's spelling, as pulumi-kubernetes' typed dictionaries have it."""
+    names = {"hostIPC": "host_ipc"}
+    if isinstance(value, list):
+        return [snake(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    spelled = {
+        key: names.get(key, "".join(f"_{c.lower()}" if c.isupper() else c for c in key))
+        for key in value
+    }
+    return {spelled[key]: snake(each) for key, each in value.items()}
+
+
+FORMS: Mapping[str, Callable[[], Any]] = {
+    "wire": lambda: WIRE,
+    "typed": lambda: TYPED,
+    "dictionary": lambda: snake(WIRE),
+    "output": lambda: Output.from_input(TYPED),
+    "outputs": lambda: {key: Output.from_input(each) for key, each in WIRE.items()},
+}
+
+
+def pod(spec: Callable[[], Any], engine: Engine | None = None, **changes: Any) -> Any:
+    """The pod template of a workload, as the engine gets it."""
+
+    def program() -> None:
+        args = {"service_account": ACCOUNT, "role_arn": ROLE, "chain": CHAIN, **changes}
+        Workload("s3-app", WorkloadArgs(**args, pod_spec=spec()))
+
+    return deploy(program, engine).one(DEPLOYMENT).inputs["spec"]["template"]
+
+
+def containers(template: Any) -> dict[str, Any]:
+    spec = template["spec"]
+    listed = (*spec.get("initContainers", []), *spec["containers"])
+    return {each["name"]: each for each in listed}
+
+
+def said(given: Any, found: Any, path: str = "") -> None:
+    """Assert that everything given is there, in lists beside what was added."""
+    if isinstance(given, dict):
+        for key, value in given.items():
+            said(value, found[key], f"{path}.{key}")
+    elif isinstance(given, list):
+        named = all(isinstance(each, dict) and "name" in each for each in given)
+        for number, value in enumerate(given):
+            same = [each for each in found if named and each["name"] == value["name"]]
+            said(value, same[0] if named else found[number], f"{path}[{number}]")
+    else:
+        assert found == given, path
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_the_pod_says_stays_in_every_form(form):
+    template = pod(FORMS[form])
+
+    said(WIRE, template["spec"])
+    assert template == pod(FORMS["wire"]), "and the same is added"
+
+
+def test_every_container_gets_the_identity():
+    template = pod(FORMS["wire"])
+
+    assert template["spec"]["serviceAccountName"] == "s3-app"
+    for name, container in containers(template).items():
+        assert VARIABLE in container["env"], name
+        assert MOUNT in container["volumeMounts"], name
+    assert {"name": "irsa-aws-config", "configMap": {"name": "s3-app"}} in (
+        template["spec"]["volumes"]
+    )
+
+
+@pytest.mark.parametrize("form", ["wire", "typed", "output", "outputs"])
+def test_named_containers_alone_get_the_identity(form):
+    template = pod(FORMS[form], containers=["web"])
+
+    for name, container in containers(template).items():
+        assert (VARIABLE in container.get("env", [])) == (name == "web")
+        assert (MOUNT in container.get("volumeMounts", [])) == (name == "web")
+    skipped = template["metadata"]["annotations"]["eks.amazonaws.com/skip-containers"]
+    assert skipped == "migrate,proxy", "the webhook would give them the role, too"
+
+
+def test_a_pod_that_says_nothing_has_no_privileges():
+    template = pod(lambda: {"containers": [{"name": "app", "image": "app"}]}, chain=None)
+
+    assert template["spec"] == {
+        "serviceAccountName": "s3-app",
+        "automountServiceAccountToken": False,
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [
+            {
+                "name": "app",
+                "image": "app",
+                "env": [HOME],
+                "volumeMounts": [{"name": "irsa-home", "mountPath": "/tmp"}],
+                "securityContext": {
+                    "allowPrivilegeEscalation": False,
+                    "readOnlyRootFilesystem": True,
+                    "capabilities": {"drop": ["ALL"]},
+                },
+            }
+        ],
+        "volumes": [{"name": "irsa-home", "emptyDir": {}}],
+    }
+
+
+def test_a_pod_keeps_the_privileges_that_it_asks_for():
+    found = containers(pod(FORMS["wire"]))
+
+    assert found["web"]["securityContext"] == {
+        "runAsUser": 1000,
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]},
+    }
+    # Kubernetes refuses a privileged container without privilege escalation.
+    assert found["proxy"]["securityContext"]["allowPrivilegeEscalation"]
+    assert HOME not in found["proxy"]["env"], "its root file system can be written"
+    root = {"securityContext": {"runAsUser": 0}, "containers": [{"name": "app"}]}
+    assert not pod(lambda: root)["spec"]["securityContext"]["runAsNonRoot"]
+
+
+@pytest.mark.parametrize(
+    "windows", [{"os": {"name": "windows"}}, {"nodeSelector": {"kubernetes.io/os": "windows"}}]
+)
+def test_a_pod_for_windows_gets_none_of_linuxs_settings(windows):
+    """The API server refuses them there. https://kubernetes.io/docs/concepts/windows/intro/"""
+    spec = {**windows, "containers": [{"name": "app", "image": "app"}]}
+
+    assert pod(lambda: spec, chain=None)["spec"] == {
+        **spec,
+        "serviceAccountName": "s3-app",
+        "automountServiceAccountToken": False,
+    }
+
+
+def test_what_is_already_there_is_not_added_again():
+    own = {
+        "name": "app",
+        "env": [{"name": "HOME", "value": "/srv"}],
+        "volumeMounts": [{"name": "data", "mountPath": "/tmp"}],
+    }
+    found = containers(pod(lambda: {"containers": [own]}, chain=None))["app"]
+
+    assert (found["env"], found["volumeMounts"]) == (own["env"], own["volumeMounts"])
+
+
+def additions(warned: list[str] | None = None, **changes: Any) -> PodAdditions:
+    given = {"account": ACCOUNT, "account_name": "s3-app", "containers": None, "injected": True}
+    warn = (warned if warned is not None else []).append
+    return PodAdditions(**{**given, "warn": warn, **changes})
+
+
+def app(**fields: Any) -> dict[str, Any]:
+    return {"spec": {"containers": [{"name": "app", **fields}]}}
+
+
+HIDDEN = [
+    *[
+        (app(env=[{"name": name, "value": "x"}]), f"container 'app': environment variable {name!r}")
+        for name in RESERVED_VARIABLES
+    ],
+    (
+        app(env=[{"name": "AWS_REGION", "value": "us-esat-1"}]),
+        "container 'app': environment variable 'AWS_REGION': region 'us-esat-1' is not one of",
+    ),
+    (
+        app(env=[{"name": "AWS_ROLE_SESSION_NAME", "value": "a/b"}]),
+        "container 'app': environment variable 'AWS_ROLE_SESSION_NAME': session name 'a/b' must",
+    ),
+    *[
+        (
+            {"spec": {field: "other"}},
+            "the pod spec names service account 'other', and the identity is that of dev/s3-app",
+        )
+        for field in ("serviceAccountName", "service_account_name", "service_account")
+    ],
+    (
+        {"metadata": {"labels": {"eks.amazonaws.com/skip-pod-identity-webhook": "true"}}},
+        "label eks.amazonaws.com/skip-pod-identity-webhook keeps the webhook from the pods",
+    ),
+    (
+        {"metadata": {"annotations": {"eks.amazonaws.com/skip-containers": "app"}}},
+        "annotation eks.amazonaws.com/skip-containers is the identity's; list the containers",
+    ),
+    ({"spec": "nginx"}, "'nginx' is no part of a pod template; give a dictionary"),
+]
+
+
+@pytest.mark.parametrize(("template", "message"), HIDDEN)
+def test_what_hides_the_identity_is_refused_by_name(template, message):
+    assert message in refusal(add_identity, template, additions())
+
+    def program() -> None:
+        late = {key: Output.from_input(each) for key, each in template.items()}
+        pulumi.export("template", add_identity(late, additions()))
+
+    with pytest.raises(pulumi.RunError) as refused:
+        deploy(program)
+    assert message in str(refused.value)
+
+
+def test_a_container_that_is_not_there_is_named():
+    def program() -> None:
+        pulumi.export("template", add_identity(app(), additions(containers=["web"])))
+
+    with pytest.raises(pulumi.RunError, match=r"^containers: 'web' is none of app$"):
+        deploy(program)
+
+
+@pytest.mark.parametrize(
+    ("source", "seen"),
+    [
+        ({"secretRef": {"name": "settings"}}, False),
+        ({"secretRef": {"name": "settings"}, "prefix": "AWS_"}, False),
+        ({"secretRef": {"name": "settings"}, "prefix": "A"}, False),
+        ({"secretRef": {"name": "settings"}, "prefix": "APP_"}, True),
+    ],
+)
+def test_variables_that_cannot_be_seen_are_warned_of(source, seen):
+    warned: list[str] = []
+    add_identity(app(envFrom=[source]), additions(warned))
+
+    line = (
+        "dev/s3-app: container 'app' takes every key of Secret 'settings' (envFrom): one such as "
+        "AWS_ACCESS_KEY_ID or AWS_PROFILE would hide the identity; take single keys, or give a "
+        "prefix"
+    )
+    assert warned == ([] if seen else [line])
+
+
+def test_a_preview_that_does_not_know_the_pod_shows_the_rest():
+    template = pod(lambda: {**WIRE, "containers": Output.from_input(pulumi.UNKNOWN)}, Engine(True))
+
+    assert template["spec"]["serviceAccountName"] == "s3-app"
+    assert HASH_ANNOTATION in template["metadata"]["annotations"]

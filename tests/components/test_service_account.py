@@ -1,0 +1,139 @@
+"""Roles, associations and workloads of one program that do not mean the same service account."""
+
+from typing import Any
+
+import pulumi
+import pytest
+from pulumi import Output
+
+from irsa_components import (
+    PodIdentityArgs,
+    PodIdentityAssociation,
+    PodIdentityAssociationArgs,
+    ServiceAccount,
+    ServiceAccountRole,
+    ServiceAccountRoleArgs,
+    TokenArgs,
+    WorkloadIdentity,
+    WorkloadIdentityArgs,
+)
+from tests.support.engine import PROVIDER_ARN, Engine, deploy
+
+CLUSTER = "arn:aws:eks:us-east-1:111122223333:cluster/dev"
+S3_APP = ServiceAccount(namespace="dev", name="s3-app")
+RENAMED = ServiceAccount(namespace="dev", name="s3-app-2")
+ELSEWHERE = ServiceAccount(namespace="prod", name="s3-app")
+STATEMENT = {
+    "Effect": "Allow",
+    "Principal": {"AWS": "arn:aws:iam::111122223333:role/debug"},
+    "Action": "sts:AssumeRole",
+    "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}},
+}
+
+
+def role(**changes: Any) -> ServiceAccountRole:
+    given = {
+        "role_name": "s3-app",
+        "provider_arns": [PROVIDER_ARN],
+        "cluster_arns": [CLUSTER],
+        "service_accounts": [S3_APP],
+    }
+    return ServiceAccountRole("s3-app", ServiceAccountRoleArgs(**{**given, **changes}))
+
+
+def by_irsa(account: ServiceAccount, role_arn: Any, **more: Any) -> None:
+    args = WorkloadIdentityArgs(service_account=account, role_arn=role_arn, **more)
+    WorkloadIdentity("s3-app", args)
+
+
+def by_association(account: ServiceAccount, role_arn: Any, **more: Any) -> PodIdentityAssociation:
+    args = PodIdentityAssociationArgs(
+        cluster_arn=CLUSTER, service_account=account, role_arn=role_arn, **more
+    )
+    return PodIdentityAssociation("s3-app", args)
+
+
+def refused(program: Any, *, preview: bool = True) -> str:
+    with pytest.raises(pulumi.RunError) as caught:
+        deploy(program, Engine(preview=preview))
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("preview", [True, False])
+@pytest.mark.parametrize("mechanism", [by_irsa, by_association])
+@pytest.mark.parametrize("account", [RENAMED, ELSEWHERE], ids=str)
+def test_a_service_account_that_the_role_does_not_trust_is_refused(mechanism, account, preview):
+    assert refused(lambda: mechanism(account, role().role_arn), preview=preview) == (
+        f"role 's3-app' does not trust service account {account}: it trusts dev/s3-app; give both "
+        "the same ServiceAccount"
+    )
+
+
+@pytest.mark.parametrize("preview", [True, False])
+@pytest.mark.parametrize("mechanism", [by_irsa, by_association])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"service_accounts": [ELSEWHERE, S3_APP]},
+        {"service_accounts": [], "subjects": ["dev/s3-*"]},
+        {"service_accounts": [], "subjects": ["dev/s3-ap?"]},
+        # What further statements admit, this program need not know.
+        {"service_accounts": [ELSEWHERE], "further_statements": [STATEMENT]},
+    ],
+)
+def test_a_service_account_that_the_role_trusts_is_accepted(mechanism, changes, preview):
+    deploy(lambda: mechanism(S3_APP, role(**changes).role_arn), Engine(preview=preview))
+
+
+def test_a_role_that_comes_from_elsewhere_is_not_judged():
+    arn = "arn:aws:iam::111122223333:role/s3-app"
+
+    deploy(lambda: by_irsa(RENAMED, arn))
+    deploy(lambda: by_irsa(RENAMED, Output.from_input(arn)))
+
+
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [
+        (
+            lambda: by_irsa(S3_APP, role(provider_arns=[]).role_arn),
+            "role 's3-app' trusts no OIDC provider, so dev/s3-app cannot assume it by IRSA",
+        ),
+        (
+            lambda: by_irsa(S3_APP, role().role_arn, token=TokenArgs(audience="vault")),
+            "role 's3-app' admits tokens for audience 'sts.amazonaws.com', and those of dev/s3-ap",
+        ),
+        (
+            lambda: by_association(S3_APP, role(cluster_arns=[]).role_arn),
+            "role 's3-app' does not trust EKS Pod Identity, so no association gives it to dev/s3-a",
+        ),
+        (
+            lambda: by_association(S3_APP, role().role_arn, disable_session_tags=True),
+            "role 's3-app' admits associations with session tags only, and the one of dev/s3-app",
+        ),
+    ],
+)
+def test_a_role_that_refuses_the_session_is_refused(program, message):
+    assert message in refused(program)
+
+
+def test_a_role_without_session_tags_admits_every_association():
+    by_tags = {"disable_session_tags": True}
+
+    deploy(lambda: by_association(RENAMED, role(**by_tags).role_arn, **by_tags))
+
+
+@pytest.mark.parametrize("preview", [True, False])
+def test_an_association_of_another_service_account_is_refused(preview):
+    def program() -> None:
+        association = by_association(S3_APP, role().role_arn)
+        pods = PodIdentityArgs(association_id=association.association_id)
+        args = WorkloadIdentityArgs(service_account=RENAMED, pod_identity=pods)
+        WorkloadIdentity("s3-app", args)
+
+    assert refused(program, preview=preview) == (
+        "the association is that of service account dev/s3-app, and the pods run as dev/s3-app-2; "
+        "give both the same ServiceAccount"
+    )

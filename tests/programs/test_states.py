@@ -1,0 +1,65 @@
+"""A state of an older program comes up with today's: nothing is replaced or deleted."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.engine import ISSUER_URL, PROVIDER_ARN, Engine, run_program, stack_file
+
+STATES = yaml.safe_load(Path(__file__).with_name("states.yaml").read_text())
+CLUSTER = {
+    "cluster_arn": "arn:aws:eks:us-east-1:111122223333:cluster/dev",
+    "issuer_url": ISSUER_URL,
+    "kubeconfig": "{}",
+    "provider_arn": PROVIDER_ARN,
+    "role_a_arn": "arn:aws:iam::111122223333:role/s3-app-A",
+    "role_a_unique_id": "AROAEXAMPLE",
+}
+FOLDERS = {
+    "irsa": ".",
+    "irsa-account-b": "account_b",
+    "forms": "examples/forms",
+    "forms-account-b": "examples/forms_account_b",
+}
+# A mock account has one id; and what a program leaves out, the providers fill in.
+OTHER_ACCOUNT = ("444455556666", "111122223333")
+
+
+def registered(project: str) -> Mapping[str, Mapping[str, Any]]:
+    """Inputs of what today's program registers, by URN without stack and project, and by alias."""
+    folder = FOLDERS[project]
+    config = {**stack_file(folder), f"{project}:issuerUrl": ISSUER_URL}
+    if not project.startswith("forms"):
+        config = stack_file(folder)
+    engine = Engine(stacks={"organization/irsa/dev": CLUSTER})
+    run_program(config, engine, folder=folder)
+    inputs = {(each.typ, each.name): dict(each.inputs) for each in engine.registered}
+    found: dict[str, Mapping[str, Any]] = {}
+    for urn in engine.monitor.depends_on:
+        path, name = urn.split("::", 2)[2].removeprefix("pulumi:pulumi:Stack$").split("::", 1)
+        kind = path.rpartition("$")[2]
+        request = engine.monitor.requests.get((kind, name))  # none for what is only read
+        aliases = request.aliases if request else ()
+        for each in (name, *(alias.spec.name for alias in aliases if alias.spec.name)):
+            found[f"{path}::{each}"] = inputs.get((kind, name), {})
+    return found
+
+
+@pytest.mark.parametrize("project", STATES)
+def test_no_resource_is_replaced_or_deleted(project):
+    today = registered(project)
+
+    assert STATES[project].keys() <= today.keys(), "a missing one would be deleted"
+    for urn, inputs in STATES[project].items():
+        given = {key: today[urn][key] for key in inputs if key in today[urn]}
+        before = yaml.safe_load(yaml.safe_dump(inputs).replace(*OTHER_ACCOUNT))
+        given = {**given, **({"metadata": names(given)} if "metadata" in given else {})}
+        assert given == {key: before[key] for key in given}, urn
+
+
+def names(inputs: Mapping[str, Any]) -> Mapping[str, str]:
+    metadata = inputs["metadata"]
+    return {key: metadata[key] for key in ("name", "namespace") if key in metadata}
