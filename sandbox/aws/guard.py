@@ -50,7 +50,7 @@ def guarded(application: Application) -> Application:
                 await send({"type": f"lifespan.{phase}.complete"})
         elif scope["type"] == "http":
             if (refusal := _refusal(scope)) is not None:
-                await _answer(send, refusal)
+                await _answer(_bounded(receive), send, refusal)
             else:
                 await application(scope, _bounded(receive), send)
 
@@ -142,7 +142,10 @@ def _names_an_action() -> Response:
     return errors.as_xml(errors.unreadable_request(reason), "sts")
 
 
-async def _answer(send: Send, response: Response) -> None:
+async def _answer(receive: Receive, send: Send, response: Response) -> None:
+    # Hypercorn closes a connection on which a request has not ended, and the next one is lost.
+    while (await receive()).get("more_body"):
+        pass
     status, headers, body = response
     wire = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": status, "headers": wire})

@@ -239,6 +239,26 @@ def test_every_eks_cluster_is_the_sandbox_s_control_plane(aws: Aws):
     }
 
 
+def test_a_refused_request_is_read_to_its_end_and_keeps_its_connection(aws: Aws):
+    """A slow machine sends the body after the headers; a server that has closed by then loses the
+    next request, which an SDK sends on the same connection."""
+    proxy = urlsplit(aws.emulator.proxy)
+    context = ssl.create_default_context(cafile=aws.authority.ca_file)
+    client = http.client.HTTPSConnection(proxy.hostname or "", proxy.port, context=context)
+    client.set_tunnel(HOSTS["sts"], 443)
+    body = b"Action=GetCallerIdentity&Version=2011-06-15"
+    for _ in range(2):
+        client.putrequest("POST", "/")
+        client.putheader("Content-Length", str(len(body)))
+        client.endheaders()
+        time.sleep(0.3)
+        client.send(body)
+        answer = client.getresponse()
+        answer.read()
+        assert answer.status == 403
+    client.close()
+
+
 CLIENTS = 150
 PAUSES = [4.9 + 0.2 * number / CLIENTS for number in range(CLIENTS)]
 """Seconds, around the time after which a server such as Hypercorn closes an idle connection."""
