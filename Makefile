@@ -22,7 +22,7 @@ test-aws: setup ## Both stacks on two AWS accounts, which costs money: docs/cont
 	@$(RUN) -m tests.live --profile-a "$(PROFILE_A)" --profile-b "$(PROFILE_B)" --region "$(REGION)" \
 	  --subnets "$(SUBNETS)" --deployer-b "$(DEPLOYER_B)" --yes "$(YES)" --clean "$(CLEAN)"
 lint: setup ## Format, lint, types, layers and language, without changing anything
-	@PATH="$(CURDIR)/.venv/bin:$$PATH" sh -ec 'ruff format --check -q .; ruff check -q .; basedpyright; lint-imports; python -m tools.prose'
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" sh -ec 'ruff format --check -q .; ruff check -q .; basedpyright; PYTHONPATH=components lint-imports; python -m tools.prose'
 format: setup ## Format the code, and apply the linter's fixes
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" sh -ec 'ruff check -q --fix .; ruff format -q .'
 docs: setup ## Write the parts of the documents that come from the code
