@@ -5,11 +5,10 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
-from functools import partial
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeVar, Union, dataclass_transform, get_args, get_origin
 
-from pulumi import Output, RunError
+from pulumi import Output, RunError, StackReference
 
 from irsa.identity import arns, names, regions, subjects
 from irsa.identity.pod_identity import SESSION_POLICY_MAX, check_cluster
@@ -236,15 +235,21 @@ def _one_of(kind: type, path: str, members: Sequence[Any], value: Any) -> Any:
     [known] = [get_args(each)[0] for each in others if get_origin(each) is Awaitable] or [None]
     if known is None or not isinstance(value, Output | Awaitable):
         return _checked(kind, path, plain, value)
-    return Output.from_input(value).apply(partial(_known, kind, path, known))
+    output = Output.from_input(value)
+    both = Output.all(output, Output.from_input(_stack_of(output)))
+    return both.apply(lambda found: _known(kind, path, known, *found))
 
 
-def _known(kind: type, path: str, hint: Any, value: Any) -> Any:
+async def _stack_of(output: Output[Any]) -> str:
+    """Return the name of the other stack that the output is from; empty for none."""
+    resources = [each for each in await output.resources() if isinstance(each, StackReference)]
+    return resources[0].pulumi_resource_name if resources else ""
+
+
+def _known(kind: type, path: str, hint: Any, value: Any, stack: str) -> Any:
     if value is None and NoneType not in get_args(hint):
-        raise RunError(
-            f"{kind.__name__}.{path} is an output without a value; if another stack exports it, "
-            "run `pulumi up` there first"
-        )
+        of = f" of stack {stack}; run `pulumi up` there first" if stack else "; leave it out"
+        raise RunError(f"{kind.__name__}.{path} is an output without a value{of}")
     try:
         return _checked(kind, path, hint, value)
     except ValueError as error:  # in `apply` it ends in pages of Pulumi's own

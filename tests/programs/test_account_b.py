@@ -105,8 +105,8 @@ def test_an_output_that_account_a_lacks_is_one_line(missing, preview):
 
     argument = missing.removeprefix("role_a_").replace("arn", "role_arn")
     assert refusal(run, outputs, preview=preview, raised=pulumi.RunError) == (
-        f"TrustedRoleArgs.{argument} is an output without a value; if another stack exports it, "
-        "run `pulumi up` there first"
+        f"TrustedRoleArgs.{argument} is an output without a value of stack {STACK_A}; run "
+        "`pulumi up` there first"
     )
 
 

@@ -66,8 +66,11 @@ def test_account_b_before_account_a_names_the_missing_stack(session: Session):
         return refusal(SandboxStack(session.state, PROJECT_B, stack=stack, config=config).preview)
 
     line = preview("fresh")
-    assert line.startswith("stack organization/irsa/fresh exports no 'role_a_")
-    assert "run `pulumi up` there first" in line
+    assert line.startswith("TrustedRoleArgs.")
+    assert line.endswith(
+        " is an output without a value of stack organization/irsa/fresh; run `pulumi up` there "
+        "first"
+    )
     assert 'unknown stack "organization/irsa/alone"; bring that stack up first' in preview("alone")
 
 
