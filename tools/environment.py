@@ -28,11 +28,13 @@ REQUIREMENTS = (
 )
 FILES = (*REQUIREMENTS, "constraints.txt", "policy_pack/locked.txt")
 LINK = ROOT / ".venv"
-# The environment is one for several clones, and `.venv/bin/python` tells which it was started from.
+# The environment is one for several clones: `.venv/bin/python` tells which it was started from, and
+# that of an activated environment where it was started.
 OWN_CLONE = (
-    "import os, sys; clone = os.path.dirname(sys.prefix); "
-    "parts = os.path.join(clone, 'components'); "
-    "os.path.isdir(os.path.join(parts, 'irsa_components')) and sys.path.extend([clone, parts])\n"
+    "import os, sys; part, clone = 'components/irsa_components', os.path.dirname(sys.prefix); "
+    "own = os.path.isdir(os.path.join(clone, part)) and clone; "
+    "found = own or os.path.isdir(part) and os.getcwd(); "
+    "found and sys.path.extend([found, os.path.join(found, 'components')])\n"
 )
 """Line of a .pth file that has Python import the packages of the clone."""
 

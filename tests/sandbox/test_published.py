@@ -105,7 +105,7 @@ def project(pulumi, tmp_path) -> Path:
     [site] = environment.glob("lib/python*/site-packages")
     (site / "others.pth").write_text(sysconfig.get_path("purelib"))
     (site / "irsa").symlink_to(ROOT / "irsa")
-    (site / "irsa_components").symlink_to(ROOT / "components")
+    (site / "irsa_components").symlink_to(ROOT / "components/irsa_components")
     return project
 
 

@@ -50,6 +50,8 @@ def test_a_clones_own_python_imports_the_clones_components_anywhere(tmp_path):
     code = "import irsa_components; print(irsa_components.__file__)"
     command = [tmp_path / "clone" / ".venv/bin/python", "-c", code]
     assert subprocess.check_output(command, cwd=tmp_path, text=True) == f"{package}\n"
+    activated = [tmp_path / "shared" / "bin/python", "-c", code]
+    assert subprocess.check_output(activated, cwd=tmp_path / "clone", text=True) == f"{package}\n"
 
 
 def test_a_python_without_the_packages_is_told_what_to_do_in_one_line():
