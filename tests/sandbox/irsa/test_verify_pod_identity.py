@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from lightkube.resources.core_v1 import Pod
 
 from irsa.identity.eks import FARGATE_LABEL, ROLE_ARN_ANNOTATION, WEB_IDENTITY_VARIABLES
 from irsa.identity.pod_identity import (
@@ -41,6 +42,7 @@ from tests.sandbox.support.associated import (
     eks_cluster,
     wait_for_agent,
 )
+from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.in_process import Result
 from tests.sandbox.support.kubectl import NAME
 from tests.sandbox.support.pod_identity import ADDON, NODE_POLICY
@@ -94,6 +96,8 @@ def trust_another(workload: AssociatedWorkload) -> None:
 
 def without_agent(workload: AssociatedWorkload) -> None:
     workload.eks.delete_addon(clusterName=CLUSTER, addonName=ADDON)
+    pods = workload.session.cluster.list
+    eventually(lambda: ADDON not in [p.metadata.name for p in pods(Pod, namespace="kube-system")])
 
 
 def too_early(workload: AssociatedWorkload) -> None:
