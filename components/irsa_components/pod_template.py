@@ -111,16 +111,29 @@ def map_template(inputs: Any, change: Callable[[Any], Any]) -> Any:
     """Return the inputs of a Kubernetes object with its pod template changed; None without one.
 
     A Pod is one itself, a CronJob has one in the Job that it makes, other controllers in ``spec``.
+    What is an output, such as a secret, is looked into once it is known.
     """
+    if isinstance(inputs, Output):
+        return _known(inputs, lambda known: _or_same(known, map_template(known, change)))
     if not isinstance(inputs, Mapping):
         return None
-    if inputs.get("spec") and "containers" in _plain(inputs["spec"]):
+    spec = inputs.get("spec")
+    if inputs.get("kind") == "Pod" or (isinstance(spec, Mapping) and "containers" in spec):
         return change(inputs)
     for key in ("template", "jobTemplate", "spec"):
         changed = map_template(inputs.get(key), change)
         if changed is not None:
             return {**inputs, key: changed}
     return None
+
+
+def _or_same(value: Any, changed: Any) -> Any:
+    return value if changed is None else changed
+
+
+def namespace_of(inputs: Any) -> Any:
+    """Return the namespace in the inputs of a Kubernetes object; None if there is none to see."""
+    return _plain(_plain(inputs).get("metadata")).get("namespace")
 
 
 def _known(value: Any, change: Callable[[Any], Any]) -> Any:

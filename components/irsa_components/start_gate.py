@@ -90,7 +90,7 @@ def _wait(
         return
     templates: list[Any] = []
     for inputs in (args.new_inputs, args.old_inputs):
-        map_template(inputs, templates.append)
+        map_template(inputs, lambda template: templates.append(template) or template)
     if len(templates) > 1 and templates[0] == templates[1]:
         return  # scaled: there is nothing new to wait for, and a full quota must not forbid it
     if templates:

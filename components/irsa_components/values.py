@@ -248,7 +248,7 @@ async def _stack_of(output: Output[Any]) -> str:
 
 def _known(kind: type, path: str, hint: Any, value: Any, stack: str) -> Any:
     if value is None and NoneType not in get_args(hint):
-        of = f" of stack {stack}; run `pulumi up` there first" if stack else "; leave it out"
+        of = f" of stack {stack}; run `pulumi up` there first" if stack else "; give another one"
         raise RunError(f"{kind.__name__}.{path} is an output without a value{of}")
     try:
         return _checked(kind, path, hint, value)

@@ -28,7 +28,7 @@ from .credentials import (
     add_profiles,
     role_annotations,
 )
-from .pod_template import PodAdditions, add_identity, map_template
+from .pod_template import PodAdditions, add_identity, map_template, namespace_of
 from .service_account import ServiceAccount, related
 from .start_gate import start_gate
 
@@ -167,7 +167,7 @@ class WorkloadIdentity(pulumi.ComponentResource):
         props = map_template(args.props, self.pod_template)
         if props is None:
             return None
-        namespace = (props.get("metadata") or {}).get("namespace")
+        namespace = namespace_of(props)
         if isinstance(namespace, str) and namespace != self._additions.account.namespace:
             raise ValueError(
                 f"{args.name} is in namespace {namespace!r}, and the identity is that of service "

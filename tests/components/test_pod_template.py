@@ -16,7 +16,13 @@ from irsa_components import (
     Workload,
     WorkloadArgs,
 )
-from irsa_components.pod_template import HASH_ANNOTATION, PodAdditions, add_identity
+from irsa_components.pod_template import (
+    HASH_ANNOTATION,
+    PodAdditions,
+    add_identity,
+    map_template,
+    namespace_of,
+)
 from tests.support.engine import Engine, deploy
 from tests.support.refusal import refusal
 
@@ -293,6 +299,52 @@ def test_what_hides_the_identity_is_refused_by_name(template, message):
     with pytest.raises(pulumi.RunError) as refused:
         deploy(program)
     assert message in str(refused.value)
+
+
+TEMPLATE = {"spec": {"containers": [{"name": "app"}]}}
+INPUTS: Mapping[str, Callable[[], Any]] = {
+    "Pod": lambda: {"kind": "Pod", **TEMPLATE},
+    "Pod with an output": lambda: {"kind": "Pod", "spec": Output.secret(TEMPLATE["spec"])},
+    "template": lambda: {"spec": {"template": TEMPLATE}},
+    "output of a template": lambda: {"spec": {"template": Output.secret(TEMPLATE)}},
+    "output of a spec": lambda: {"spec": Output.secret({"template": TEMPLATE})},
+    "CronJob": lambda: {"spec": {"jobTemplate": {"spec": {"template": TEMPLATE}}}},
+    "output of a CronJob's": lambda: {
+        "spec": Output.secret({"jobTemplate": {"spec": {"template": TEMPLATE}}})
+    },
+}
+
+
+@pytest.mark.parametrize("kind", INPUTS)
+def test_every_template_is_found_also_in_outputs(kind):
+    found: list[Any] = []
+
+    def program() -> None:
+        changed = map_template(
+            INPUTS[kind](), lambda template: {**template, "metadata": {"name": "changed"}}
+        )
+        Output.from_input(changed).apply(found.append)
+
+    deploy(program)
+    assert "'changed'" in str(found)
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {"data": {"template": "x"}},
+        {"spec": "text"},
+        {"spec": {"template": {"type": "Opaque"}}},
+        {"spec": ["a"]},
+    ],
+)
+def test_what_has_no_pod_template_is_left_alone(inputs):
+    assert map_template(inputs, lambda _: pytest.fail("no template")) is None
+
+
+@pytest.mark.parametrize("metadata", [lambda: None, lambda: Output.secret({"namespace": "dev"})])
+def test_a_namespace_that_cannot_be_seen_is_none(metadata):
+    deploy(lambda: pulumi.export("namespace", namespace_of({"metadata": metadata()})))
 
 
 def test_a_container_that_is_not_there_is_named():

@@ -56,6 +56,8 @@ class Foreign(ComponentResource):
             spec={"selector": {"match_labels": LABELS}, "template": template},
             opts=own,
         )
+        late = pulumi.Output.secret({"selector": {"matchLabels": LABELS}, "template": TEMPLATE})
+        k8s.apps.v1.Deployment("secret", metadata=named("secret"), spec=late, opts=own)
         job: Any = {"template": {"spec": {**POD_SPEC, "restart_policy": "Never"}}}
         k8s.batch.v1.CronJob(
             "foreign",
@@ -114,6 +116,7 @@ def stack(session: Session) -> Iterator[SandboxStack]:
         (StatefulSet, "app", ("spec", "template")),
         (DaemonSet, "app", ("spec", "template")),
         (Deployment, "foreign", ("spec", "template")),
+        (Deployment, "secret", ("spec", "template")),
         (CronJob, "foreign", ("spec", "jobTemplate", "spec", "template")),
     ],
 )
