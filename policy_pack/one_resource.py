@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from irsa.audit.findings import Finding, check_provider, check_trust_policy
-from irsa.audit.tokens import TrustContext
+from irsa.audit.findings import check_provider
 from irsa.decide.patterns import UNKNOWN_OUTPUT
 from irsa.identity.arns import name_of, role_arn
 from irsa.identity.policies import size
@@ -13,6 +12,9 @@ from irsa.identity.quotas import TRUST_POLICY_QUOTA
 from irsa.observe.facts import RegisteredProvider
 from irsa.observe.pulumi_resources import HIDDEN, LATER, StackRole, roles_of
 from irsa.observe.shapes import mapping
+from irsa.rules.finding import Finding
+from irsa.rules.tokens import TrustContext
+from irsa.rules.trust_policy import check_trust_policy
 
 ROLE = "aws:iam/role:Role"
 PROVIDER = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"

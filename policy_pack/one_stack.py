@@ -6,9 +6,8 @@ from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
 
-from irsa.audit.findings import Finding, check_annotation, check_association
+from irsa.audit.findings import check_annotation, check_association
 from irsa.audit.permissions import check_passing
-from irsa.audit.tokens import is_kubernetes
 from irsa.decide.document import statements_of
 from irsa.decide.patterns import UNKNOWN_OUTPUT
 from irsa.identity.arns import issuer_of_principal, parse_role_arn
@@ -23,6 +22,8 @@ from irsa.observe.pulumi_resources import (
     roles_of,
 )
 from irsa.observe.shapes import mapping
+from irsa.rules.finding import Finding
+from irsa.rules.tokens import is_kubernetes
 from policy_pack import chaining, pods
 from policy_pack.one_resource import PROVIDER, ROLE, names_of, subject_of, unknown_of, with_arn
 

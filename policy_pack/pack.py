@@ -16,9 +16,9 @@ from pulumi_policy import (
     StackValidationPolicy,
 )
 
-from irsa.audit.findings import Finding
-from irsa.audit.table import Rule
 from irsa.commands.printable import lines
+from irsa.rules.finding import Finding
+from irsa.rules.table import Rule
 from policy_pack import config
 from policy_pack.one_resource import PROVIDER, ROLE, findings_of, names_of
 from policy_pack.one_stack import Reported, Stack

@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from irsa.audit.findings import Finding
 from irsa.decide.patterns import UNKNOWN_OUTPUT
 from irsa.identity.policy_json import Json
 from irsa.observe.pod_spec import containers, environment
 from irsa.observe.shapes import mapping
+from irsa.rules.finding import Finding
 
 KINDS = {
     "kubernetes:core/v1:Pod": (),

@@ -5,8 +5,8 @@ A rule's name is its policy's name, and its row says the rest.
 
 from collections.abc import Mapping
 
-from irsa.audit.table import RULES, Rule
 from irsa.identity.quotas import TRUST_POLICY_QUOTA, TRUST_POLICY_QUOTA_MAX
+from irsa.rules.table import RULES, Rule
 
 NEED_MORE: Mapping[str, str] = {
     "role-missing": "whether a role exists that the stack does not have, only IAM knows: "

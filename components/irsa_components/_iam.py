@@ -57,9 +57,9 @@ def check_statements(owner: str, statements: Sequence[Mapping[str, Any]]) -> lis
     if not statements:
         return []
     # Imported here: most programs give none, and the rules take a while to load.
-    from irsa.audit.findings import check_trust_policy
-    from irsa.audit.tokens import TrustContext
     from irsa.decide.trust_policy import check_storable, compile_trust_policy
+    from irsa.rules.tokens import TrustContext
+    from irsa.rules.trust_policy import check_trust_policy
 
     for number, statement in enumerate(statements):
         argument = f"{owner}: further_statements[{number}]"

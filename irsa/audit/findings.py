@@ -1,91 +1,33 @@
 """Audit service accounts, OIDC providers and trust policies of roles. Pure.
 
-Each rule is a row of `irsa.audit.table`; findings come out sorted by severity.
+Each rule is a row of `irsa.rules.table`; findings come out sorted by severity.
 """
 
-import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from irsa import PROGRAM
 from irsa.access import Judgement, trusts_association, trusts_role, trusts_service_account
-from irsa.audit.conditions import guarded, split_key
-from irsa.audit.issuers import is_dual_stack, is_eks, is_misspelt_eks, issuer
 from irsa.audit.permissions import check_forging, check_passing
-from irsa.audit.pod_identity import check_pod_identity
-from irsa.audit.principals import check_principals
-from irsa.audit.table import RULES, SEVERITIES, Severity
-from irsa.audit.tokens import Hits, TrustContext, check_federated, is_kubernetes
 from irsa.decide.association import pod_tags
-from irsa.decide.document import Statement, statements_of
-from irsa.decide.patterns import Pattern
+from irsa.decide.document import statements_of
 from irsa.decide.verdict import Verdict
 from irsa.identity.arns import account_of, issuer_of_principal, parse_role_arn
 from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.pod_identity import external_id
-from irsa.identity.policy_json import Json
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa.observe.facts import RegisteredProvider, Role, ServiceAccount, Unread
 from irsa.observe.fleet_pods import FleetPod
 from irsa.observe.iam_calls import Association
+from irsa.rules.conditions import guarded
+from irsa.rules.finding import Finding
+from irsa.rules.issuers import is_dual_stack, is_eks, is_misspelt_eks, issuer
+from irsa.rules.table import RULES, SEVERITIES
+from irsa.rules.tokens import Hits, TrustContext
+from irsa.rules.trust_policy import check_trust_policy
 
 SERVICE_LINKED = "/aws-service-role/"
 """Path of roles that AWS makes, and whose trust policies only AWS can change."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that a rule found."""
-
-    rule: str
-    subject: str
-    """``service account dev/s3-app``, ``role arn:…`` or ``OIDC provider arn:…``."""
-    found: str
-    advice: str = ""
-    """A remedy for this finding alone; empty when the rule's says it all."""
-    verified: tuple[str, str] | None = None
-    """Namespace and name of the service account for which the remedy is to run `verify`."""
-    cluster: str = ""
-    """The context of its cluster, where several clusters are audited; empty for what is the
-    account's alone."""
-    account: str = ""
-    """The account of the role, the provider or the cluster."""
-
-    @property
-    def title(self) -> str:
-        """The subject with its cluster."""
-        return f"{self.subject} in cluster {self.cluster}" if self.cluster else self.subject
-
-    @property
-    def severity(self) -> Severity:
-        """The rule's."""
-        return RULES[self.rule].severity
-
-    @property
-    def remedy(self) -> str:
-        """The remedy."""
-        if self.verified is None:
-            return self.advice or RULES[self.rule].remedy
-        named = ["--context", self.cluster] if self.cluster else []
-        named += ["--namespace", self.verified[0], "--service-account", self.verified[1]]
-        return f"{shlex.join([*PROGRAM.split(), 'verify', *named])} {self.advice}"
-
-    def as_json(self) -> Json:
-        """The finding for ``--output json``."""
-        rule = RULES[self.rule]
-        return {
-            "rule": self.rule,
-            "severity": rule.severity,
-            "cluster": self.cluster or None,
-            "account": self.account,
-            "subject": self.subject,
-            "text": rule.text,
-            "why": rule.why,
-            "found": self.found,
-            "remedy": self.remedy,
-            "page": rule.page,
-        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -308,58 +250,6 @@ def _check_use(role: Role, clusters: Sequence[ClusterFacts], subject: str) -> It
 def _passing(role: Role) -> Hits:
     policies = () if isinstance(role.policies, Unread) else role.policies
     return check_passing([each.document for each in policies])
-
-
-def check_trust_policy(document: object, context: TrustContext, subject: str) -> Iterator[Finding]:
-    """Check one trust policy, as far as ``context`` is known; ``subject`` is its role,
-    in words."""
-    allowed = guarded(statements_of(document))
-    for statement in allowed:
-        hits = (*check_principals(statement, context), *check_federated(statement, context))
-        for rule, found in hits:
-            yield Finding(rule, subject, f"statement {statement.number}: {found}")
-    yield from (
-        Finding(rule, subject, found) for rule, found in check_pod_identity(allowed, context)
-    )
-    if context.registered is not None:
-        yield from _check_other_clusters(allowed, context.registered, context.clusters, subject)
-
-
-def _check_other_clusters(
-    allowed: Sequence[Statement],
-    registered: frozenset[str],
-    clusters: Mapping[str, Collection[str]],
-    subject: str,
-) -> Iterator[Finding]:
-    """Service accounts that a role trusts in an audited cluster and in another registered one,
-    which has not annotated them with the role, as far as that is known."""
-    named: dict[str, list[str]] = {}
-    for statement in allowed:
-        for arn in statement.named("Federated"):
-            if arn in registered and is_kubernetes(
-                issuer_of_principal(arn), clusters, statement.conditions
-            ):
-                named.setdefault(arn, []).extend(_subjects(statement, issuer_of_principal(arn)))
-    audited = {arn for arn in named if issuer_of_principal(arn) in clusters}
-    for arn, subjects in named.items():
-        elsewhere = {each for other in audited - {arn} for each in named[other]}
-        users = clusters.get(issuer_of_principal(arn), ())
-        shared = sorted(
-            each
-            for each in elsewhere.intersection(subjects)
-            if not any(Pattern.parse(each).matches(user) for user in users)
-        )
-        if shared:
-            yield Finding("other-cluster", subject, f"{arn}: {', '.join(shared)}")
-
-
-def _subjects(statement: Statement, name: str) -> list[str]:
-    return [
-        value
-        for each in statement.conditions
-        if each.positive and split_key(each.key) == (name.lower(), "sub")
-        for value in each.values
-    ]
 
 
 def _check_providers(facts: AuditFacts) -> Iterator[Finding]:

@@ -6,8 +6,6 @@ Policies of an organization that deny a call are not read, and neither are those
 from collections.abc import Collection, Sequence
 
 from irsa.access import assumes
-from irsa.audit.conditions import resource_name
-from irsa.audit.tokens import Hits
 from irsa.decide.document import Statement, statements_of
 from irsa.decide.patterns import Pattern
 from irsa.decide.verdict import Verdict
@@ -15,6 +13,8 @@ from irsa.identity.eks import POD_IDENTITY_SERVICE
 from irsa.identity.pod_identity import SESSION_TAGS
 from irsa.identity.policy_json import Json
 from irsa.observe.facts import Role
+from irsa.rules.conditions import resource_name
+from irsa.rules.tokens import Hits
 
 _PASS, _ASSOCIATE = "iam:PassRole", "eks:CreatePodIdentityAssociation"
 _SERVICE = "iam:passedtoservice"

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from urllib.parse import quote
 
-from irsa.audit.findings import AuditFacts, Finding
-from irsa.audit.table import RULES
+from irsa.audit.findings import AuditFacts
 from irsa.commands import cli
 from irsa.commands.inventory_input import read
 from irsa.commands.inventory_sources import add_sources, sources
@@ -19,6 +18,8 @@ from irsa.identity.policy_json import Json
 from irsa.inventory.collect import audited
 from irsa.inventory.since import FINDINGS, changes
 from irsa.observe.saved import report
+from irsa.rules.finding import Finding
+from irsa.rules.table import RULES
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 OUTPUTS = ("text", "json", "sarif")

@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 from irsa.audit.findings import AuditFacts, ClusterFacts
-from irsa.audit.issuers import issuer as known_issuer
 from irsa.commands import cli
 from irsa.commands.inventory_sources import Clients
 from irsa.commands.printable import line
@@ -43,6 +42,7 @@ from irsa.observe.pulumi_resources import (
     providers_of,
     roles_of,
 )
+from irsa.rules.issuers import issuer as known_issuer
 
 T = TypeVar("T")
 

@@ -6,12 +6,12 @@ The page loads nothing and runs nothing: its content security policy allows only
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from irsa.audit.table import RULES, SEVERITIES
 from irsa.commands.inventory_table import COLUMNS, NO, cells
 from irsa.commands.pictures.picture import reached
 from irsa.commands.printable import line
 from irsa.inventory.rows import Listing, Row
 from irsa.observe.facts import Unread
+from irsa.rules.table import RULES, SEVERITIES
 
 PAGE = """<!doctype html>
 <html lang="en">

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from irsa.audit.findings import AuditFacts, Finding, audit
+from irsa.audit.findings import AuditFacts, audit
+from irsa.rules.finding import Finding
 
 NEED_LIST = ("deleted-provider", "other-cluster")
 """Rules that need to know which OIDC providers the account has."""

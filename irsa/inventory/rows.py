@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple
 
-from irsa.audit.findings import AuditFacts, ClusterFacts, Finding
+from irsa.audit.findings import AuditFacts, ClusterFacts
 from irsa.decide.document import statements_of
 from irsa.identity.arns import issuer_of_principal, parse_role_arn
 from irsa.identity.policies import further_clusters
@@ -20,6 +20,7 @@ from irsa.observe.cloudtrail import HOURS, PodIdentityFailure, Trail, WebIdentit
 from irsa.observe.facts import Role, ServiceAccount, Unread
 from irsa.observe.fleet_pods import FleetPod
 from irsa.observe.iam_calls import Association, Associations
+from irsa.rules.finding import Finding
 
 Account = tuple[str, str]
 """Namespace and name."""

@@ -4,9 +4,9 @@ import json
 from collections.abc import Collection, Sequence
 from typing import NamedTuple, TypeVar
 
-from irsa.audit.findings import Finding
 from irsa.identity.policy_json import Json
 from irsa.inventory.rows import Row
+from irsa.rules.finding import Finding
 
 T = TypeVar("T", Finding, Row)
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from irsa.audit.issuers import issuer as known_issuer
 from irsa.decide.document import Condition, Statement, statements_of
 from irsa.decide.patterns import UNKNOWN_OUTPUT
 from irsa.decide.principals import UNIQUE_ID
@@ -20,6 +19,7 @@ from irsa.identity.arns import (
 from irsa.identity.policy_json import Json
 from irsa.identity.subjects import split_subject
 from irsa.observe.pulumi_resources import LATER
+from irsa.rules.issuers import issuer as known_issuer
 
 AssumerKind = Literal[
     "role", "user", "account", "service", "service account", "service accounts", "principal", ""

@@ -4,11 +4,11 @@ import argparse
 from importlib import import_module
 
 from irsa.__main__ import COMMANDS
-from irsa.audit.table import RULES
 from irsa.commands.known_errors import KNOWN_ERRORS, Cause
 from irsa.decide.condition_keys import GUIDE, OF_ISSUERS, OF_SERVICES, TABLE, Cell
 from irsa.decide.patterns import Key
 from irsa.decide.scenario import FIELDS
+from irsa.rules.table import RULES
 from irsa.verify.link import LINKS
 from policy_pack.rules import NEED_MORE, OWN
 from tools.docs.markdown import table

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from irsa.access import trusts_token
-from irsa.audit.issuers import is_dual_stack
 from irsa.decide.verdict import Verdict
 from irsa.identity.arns import (
     account_of,
@@ -21,6 +20,7 @@ from irsa.identity.policy_json import Json
 from irsa.identity.quotas import TRUST_POLICY_QUOTA
 from irsa.identity.token import OidcProvider, Token, verify_token
 from irsa.observe.facts import UNREACHED, Answer, RegisteredProvider, Role, ServiceAccount, Unread
+from irsa.rules.issuers import is_dual_stack
 from irsa.verify.facts import Calls, Facts, NotMade, issuer_of
 from irsa.verify.link import Check, Link, Status, confirmed
 from irsa.verify.remedies import pod_identity, refusals

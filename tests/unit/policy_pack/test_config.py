@@ -2,7 +2,7 @@
 
 import pytest
 
-from irsa.audit.table import RULES
+from irsa.rules.table import RULES
 from policy_pack.pack import LEVELS, policies
 from policy_pack.rules import NEED_MORE, OWN, PACK
 from tests.support.policy_pack import reports, rules

@@ -7,14 +7,16 @@ from hashlib import sha256
 
 import pytest
 
-from irsa.audit.findings import AuditFacts, ClusterFacts, Finding, audit, check_trust_policy
-from irsa.audit.table import RULES, SEVERITIES
-from irsa.audit.tokens import TrustContext
+from irsa.audit.findings import AuditFacts, ClusterFacts, audit
 from irsa.commands.audit import sarif
 from irsa.commands.audit import text as audit_text
 from irsa.identity.policies import irsa_trust_policy, service_trust_policy
 from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef
 from irsa.observe.facts import RegisteredProvider, Role, ServiceAccount
+from irsa.rules.finding import Finding
+from irsa.rules.table import RULES, SEVERITIES
+from irsa.rules.tokens import TrustContext
+from irsa.rules.trust_policy import check_trust_policy
 
 ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"
 PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from irsa.audit.findings import AuditFacts, ClusterFacts, audit
-from irsa.audit.table import RULES, SEVERITIES
 from irsa.commands.audit import sarif, text
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.facts import PermissionsPolicy, RegisteredProvider, Role, ServiceAccount
 from irsa.observe.iam_calls import Association
+from irsa.rules.table import RULES, SEVERITIES
 from irsa.who.assumers import who_can_assume
 from tests.unit.irsa.audit.test_policies import CASES, ISSUER, OWN, ROLE_ARN, provider
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from irsa.audit.findings import AuditFacts, ClusterFacts, Finding
+from irsa.audit.findings import AuditFacts, ClusterFacts
 from irsa.commands.inventory_table import cells
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.subjects import ServiceAccountRef
@@ -12,6 +12,7 @@ from irsa.observe.cloudtrail import PodIdentityFailure, Trail, WebIdentityCall
 from irsa.observe.facts import Role, ServiceAccount
 from irsa.observe.fleet_pods import FleetPod
 from irsa.observe.iam_calls import Association
+from irsa.rules.finding import Finding
 from tests.support.fleet import ACCOUNT, ISSUER
 
 PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER}"

@@ -6,12 +6,12 @@ https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html
 
 from collections.abc import Sequence
 
-from irsa.audit.conditions import CLUSTERS, NAMESPACES, narrow, wild
-from irsa.audit.principals import actions_text, conditions_text
-from irsa.audit.tokens import Hits, TrustContext
 from irsa.decide.document import Condition, Statement
 from irsa.identity.arns import parse_arn
 from irsa.identity.eks import POD_IDENTITY_SERVICE
+from irsa.rules.conditions import CLUSTERS, NAMESPACES, narrow, wild
+from irsa.rules.principals import actions_text, conditions_text
+from irsa.rules.tokens import Hits, TrustContext
 
 
 def check_pod_identity(allowed: Sequence[Statement], context: TrustContext) -> Hits:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from enum import IntEnum
 from typing import NamedTuple
 
-from irsa.audit.conditions import wild
+from irsa.rules.conditions import wild
 
 _PART = r"[^/:*?]+"
 _OPEN = r"[^:]*"

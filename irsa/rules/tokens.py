@@ -7,13 +7,13 @@ repositories, and an unknown issuer has identities.
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from irsa.audit.conditions import says_something, split_key, wild
-from irsa.audit.issuers import ANY, Issuer, Reach, is_dual_stack, is_eks, issuer
 from irsa.decide.document import Condition, Statement
 from irsa.decide.patterns import Pattern
 from irsa.identity.arns import account_of, is_oidc_provider, issuer_of_principal, kind_of
 from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.subjects import split_subject
+from irsa.rules.conditions import says_something, split_key, wild
+from irsa.rules.issuers import ANY, Issuer, Reach, is_dual_stack, is_eks, issuer
 
 _KUBERNETES_USER = "system:"
 """The beginning of a service account's subject, of which a pattern may have no more."""

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from irsa.audit.conditions import (
+from irsa.decide.document import Condition, Statement
+from irsa.decide.principals import UNIQUE_ID
+from irsa.identity.arns import account_named_by, is_oidc_provider, issuer_of_principal
+from irsa.rules.conditions import (
     CERTIFICATES,
     EVERYONE,
     NETWORKS,
@@ -15,10 +18,7 @@ from irsa.audit.conditions import (
     split_key,
     wild,
 )
-from irsa.audit.tokens import Hits, TrustContext, check_tokens
-from irsa.decide.document import Condition, Statement
-from irsa.decide.principals import UNIQUE_ID
-from irsa.identity.arns import account_named_by, is_oidc_provider, issuer_of_principal
+from irsa.rules.tokens import Hits, TrustContext, check_tokens
 
 ROLES_ANYWHERE = "rolesanywhere.amazonaws.com"
 """IAM Roles Anywhere, whose callers have certificates."""
