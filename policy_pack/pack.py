@@ -16,7 +16,7 @@ from pulumi_policy import (
     StackValidationPolicy,
 )
 
-from irsa.commands.printable import lines
+from irsa.printable import lines
 from irsa.rules.finding import Finding
 from irsa.rules.table import Rule
 from policy_pack import config

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from irsa.decide.patterns import UNKNOWN_OUTPUT
+from irsa.identity.outputs import UNKNOWN_OUTPUT
 from irsa.identity.policy_json import Json
 from irsa.observe.pod_spec import containers, environment
 from irsa.observe.shapes import mapping

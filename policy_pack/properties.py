@@ -11,8 +11,8 @@ from typing import Any, cast
 from pulumi_policy import PolicyProviderResource, PolicyResource, ResourceValidationArgs
 from pulumi_policy.proxy import UnknownValueError
 
-from irsa.decide.patterns import UNKNOWN_OUTPUT
 from irsa.identity.arns import account_of, is_account_id
+from irsa.identity.outputs import UNKNOWN_OUTPUT
 from irsa.identity.policy_json import Json
 from irsa.observe.shapes import mapping
 

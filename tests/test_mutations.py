@@ -12,7 +12,7 @@ import yaml
 
 from tests.support.paths import ROOT
 
-POLICIES = "irsa/identity/policies.py"
+POLICIES = "command/irsa/identity/policies.py"
 COPIED = [
     *("Pulumi.yaml", "Pulumi.dev.yaml"),
     *("components", "irsa", "account_b", "__main__.py", "stack_config.py"),

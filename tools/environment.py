@@ -19,14 +19,7 @@ from pathlib import Path
 
 OLDEST = (3, 11)
 ROOT = Path(__file__).resolve().parents[1]
-REQUIREMENTS = (
-    "components/requirements.txt",
-    "irsa/requirements.txt",
-    "sandbox/requirements.txt",
-    "policy_pack/requirements.txt",
-    "requirements-dev.txt",
-)
-FILES = (*REQUIREMENTS, "constraints.txt", "policy_pack/locked.txt")
+FILES = ("constraints.txt", "policy_pack/locked.txt")
 LINK = ROOT / ".venv"
 # The environment is one for several clones: `.venv/bin/python` tells which it was started from, and
 # that of an activated environment where it was started.
@@ -34,7 +27,8 @@ OWN_CLONE = (
     "import os, sys; part, clone = 'components/irsa_components', os.path.dirname(sys.prefix); "
     "own = os.path.isdir(os.path.join(clone, part)) and clone; "
     "found = own or os.path.isdir(part) and os.getcwd(); "
-    "found and sys.path.extend([found, os.path.join(found, 'components')])\n"
+    "found and sys.path.extend([found, os.path.join(found, 'components'), "
+    "os.path.join(found, 'command'), os.path.join(found, 'sandbox')])\n"
 )
 """Line of a .pth file that has Python import the packages of the clone."""
 
@@ -52,7 +46,7 @@ def main() -> int:
         # Such as the one that the Pulumi CLI makes when it runs the project before set-up.
         print(f"{LINK} was not made by this set-up; remove it and set up again", file=sys.stderr)
         return 2
-    from sandbox.cache import CacheError, lock, private_umask
+    from irsa_sandbox.cache import CacheError, lock, private_umask
 
     try:
         folder = environment_folder()
@@ -75,13 +69,13 @@ def main() -> int:
 def environment_folder() -> Path:
     """Return the folder of the environment for this Python and these requirements.
 
-    Raises `sandbox.cache.CacheError`.
+    Raises `irsa_sandbox.cache.CacheError`.
     """
-    from sandbox.cache import entry
+    from irsa_sandbox.cache import entry
 
     content = b"".join((ROOT / name).read_bytes() for name in FILES)
     # The base prefix: when it is activated, `python3` is its own and must lead to it again.
-    facts = f"{sys.version} {sys.base_prefix} {sys.platform}".encode()
+    facts = f"{sys.version} {sys.base_prefix} {sys.platform} {OWN_CLONE}".encode()
     return entry(f"python-{hashlib.sha256(content + facts).hexdigest()[:16]}")
 
 

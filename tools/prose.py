@@ -20,8 +20,8 @@ BANNED = re.compile(
 ALLOWED = frozenset(
     {
         ("tests/sandbox/support/stranger.py", "nobody"),  # the user of Unix
-        ("tests/sandbox/providers/test_provider_ports.py", "nobody"),
-        ("tests/unit/sandbox/serving/test_peers.py", "nobody"),
+        ("sandbox/tests/parts/providers/test_provider_ports.py", "nobody"),
+        ("sandbox/tests/unit/serving/test_peers.py", "nobody"),
         ("tools/prose.py", ""),
         ("tests/unit/tools/test_prose.py", ""),
     }

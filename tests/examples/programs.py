@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from irsa_components.package.provider import IrsaProvider
-from sandbox.environment_variables import go_build_environment
-from sandbox.toolchain.plugins import write_script
+from irsa_sandbox.environment_variables import go_build_environment
+from irsa_sandbox.toolchain.plugins import write_script
 from tests.sandbox.support.cached_builds import cached_build, needed
 from tests.support.paths import ROOT
 

@@ -15,8 +15,8 @@ from lightkube.resources.core_v1 import Pod
 
 from irsa.__main__ import main
 from irsa.identity.eks import ROLE_ARN_VARIABLE
-from sandbox.demo import left_overs
-from sandbox.engine.stack import SandboxStack
+from irsa_sandbox.demo import left_overs
+from irsa_sandbox.engine.stack import SandboxStack
 from tests.examples import programs
 from tests.examples.programs import EXAMPLES
 from tests.sandbox.support import in_process

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from sandbox import lifecycle
+from irsa_sandbox import lifecycle
 from tests.support.transcripts import normalised
 from tools.docs.generated import TRANSCRIPT, with_transcripts
 
@@ -76,7 +76,7 @@ def demo(tmp_path_factory) -> Demo:
     network = has_network()
     # As on a machine without an AWS CLI, which the kubeconfigs of EKS run.
     kept = [each for each in os.get_exec_path() if not (Path(each) / "aws").exists()]
-    script = f'PATH={shlex.quote(os.pathsep.join(kept))} "$1" -m sandbox demo --output json'
+    script = f'PATH={shlex.quote(os.pathsep.join(kept))} "$1" -m irsa_sandbox demo --output json'
     script += f"; {SENT}" if network else ""
     done = shell(script, network=network, TMPDIR=str(temporary))
     assert list(temporary.glob("irsa-demo-*")) == []

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import pytest
 
-from sandbox import lifecycle
-from sandbox.cache import cache_folder
-from sandbox.state import load
+from irsa_sandbox import lifecycle
+from irsa_sandbox.cache import cache_folder
+from irsa_sandbox.state import load
 from tests.support.foreign_variables import table
 
 pytestmark = pytest.mark.sandbox
@@ -35,7 +35,7 @@ class Shell(NamedTuple):
 
     def sandbox(self, command: str, *arguments: str) -> str:
         """Run a command of the sandbox; return its output."""
-        return self.run(sys.executable, "-m", "sandbox", command, *self.where, *arguments)
+        return self.run(sys.executable, "-m", "irsa_sandbox", command, *self.where, *arguments)
 
     @property
     def where(self) -> list[str]:
@@ -142,7 +142,7 @@ def test_a_command_reaches_the_sandbox_and_never_the_real_aws(shell, mode):
     if mode == "run":
         printed = shell.sandbox("run", "--", "sh", "-ec", script)
     else:
-        env = shlex.join([sys.executable, "-m", "sandbox", "env", *shell.where])
+        env = shlex.join([sys.executable, "-m", "irsa_sandbox", "env", *shell.where])
         printed = shell.run("sh", "-ec", f'eval "$({env})"; {script}')
 
     assert "arn:aws:iam::111122223333:user/sandbox-administrator" in printed

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import lifecycle
-from sandbox.aws.accounts import ADMINISTRATOR
-from sandbox.folder import is_held
-from sandbox.state import LOG_FILE, STATE_FILE, SandboxError, load
+from irsa_sandbox import lifecycle
+from irsa_sandbox.aws.accounts import ADMINISTRATOR
+from irsa_sandbox.folder import is_held
+from irsa_sandbox.state import LOG_FILE, STATE_FILE, SandboxError, load
 from tests.sandbox.support.command import SANDBOX, sandbox, started
 
 pytestmark = pytest.mark.sandbox
@@ -142,7 +142,7 @@ def test_a_sandbox_ends_when_a_part_of_it_dies(tmp_path):
         assert done.returncode == 1
         assert done.stderr == (
             f"sandbox: the sandbox in {tmp_path} ended: kube-apiserver was killed by signal 9 "
-            f"(log: {log}); `python -m sandbox up --folder {tmp_path}` starts a new one\n"
+            f"(log: {log}); `python -m irsa_sandbox up --folder {tmp_path}` starts a new one\n"
         )
     after = lifecycle.up(tmp_path, print)
     try:

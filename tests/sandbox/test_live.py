@@ -17,12 +17,12 @@ import pytest
 from lightkube.resources.core_v1 import Namespace
 
 from irsa.identity.arns import role_arn
-from sandbox import lifecycle
-from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
-from sandbox.aws.clients import AwsClients, Credentials
-from sandbox.aws.server import CROSS_ACCOUNT_ROLE
-from sandbox.demo import left_overs
-from sandbox.session import Session
+from irsa_sandbox import lifecycle
+from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
+from irsa_sandbox.aws.clients import AwsClients, Credentials
+from irsa_sandbox.aws.server import CROSS_ACCOUNT_ROLE
+from irsa_sandbox.demo import left_overs
+from irsa_sandbox.session import Session
 from tests.live.answers import SANDBOX_ANSWERS
 from tests.live.checks import CHECKS
 from tests.live.run import PLACE_TAG

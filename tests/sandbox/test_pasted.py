@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 import pytest
 
-from irsa import REPOSITORY, __version__, requirement
-from sandbox import lifecycle
+from irsa import REPOSITORY, __version__
+from irsa_sandbox import lifecycle
 from tests.sandbox.support.clone import clone_in, newcomer
 from tests.support.code_blocks import COMMANDS, Block, blocks
+from tests.support.requirements import COMMAND, COMPONENTS, SANDBOX
 from tests.support.transcripts import normalised
 
 pytestmark = pytest.mark.sandbox
@@ -19,25 +20,28 @@ pytestmark = pytest.mark.sandbox
 KILLED = "needs a run that was killed, as in tests/sandbox/engine/test_killed.py"
 INSTALLED = "needs an installed Pulumi, with its language host"
 PLAIN = f"{INSTALLED}; tests/sandbox/engine/test_plain_pulumi.py pastes it where there is one"
-PUBLISHED = "reaches the repository; tests/sandbox/test_published.py and test_wheel.py do it"
-COMPONENTS = f"pip install {requirement('components')}"
+PUBLISHED = "reaches the repository; tests/sandbox/test_published.py and test_parts.py do it"
+INSTALL = f"pip install '{COMPONENTS}'"
 EXCUSED = {
     ("README.md", f"git clone {REPOSITORY}"): (
         "takes minutes; test_demo runs the demo, and is part of the tests"
     ),
-    ("README.md", COMPONENTS): PUBLISHED,
-    ("docs/components.md", COMPONENTS): PUBLISHED,
+    ("README.md", INSTALL): PUBLISHED,
+    ("components/README.md", INSTALL): PUBLISHED,
+    ("command/README.md", f"pip install '{COMMAND}'"): PUBLISHED,
+    ("sandbox/README.md", f"pip install pytest '{SANDBOX}'"): PUBLISHED,
+    ("docs/components.md", INSTALL): PUBLISHED,
     ("docs/package.md", f"pulumi package add {REPOSITORY}/components@v{__version__}"): (PUBLISHED),
-    ("docs/package.md", COMPONENTS): PUBLISHED,
+    ("docs/package.md", INSTALL): PUBLISHED,
     ("docs/package.md", f"pulumi new {REPOSITORY}/tree/v{__version__}/template"): PUBLISHED,
-    ("docs/sandbox.md", f"pip install pytest {requirement('sandbox')}"): PUBLISHED,
+    ("docs/sandbox.md", f"pip install pytest '{SANDBOX}'"): PUBLISHED,
     ("README.md", "pulumi up --stack dev"): "is for real accounts",
-    ("docs/sandbox.md", "python -m sandbox up"): PLAIN,
+    ("docs/sandbox.md", "python -m irsa_sandbox up"): PLAIN,
     ("docs/sandbox.md", "pulumi preview --stack dev --expect-no-changes"): PLAIN,
     ("docs/sandbox.md", "pulumi destroy --stack dev --cwd account_b"): PLAIN,
     ("docs/existing.md", "pulumi cancel --stack dev"): KILLED,
     ("docs/existing.md", "pulumi refresh --stack dev --clear-pending-creates"): KILLED,
-    ("docs/fleet.md", "python -m sandbox stack up --project examples/platform"): (
+    ("docs/fleet.md", "python -m irsa_sandbox stack up --project examples/platform"): (
         "wants a sandbox without other stacks; tests/examples runs it"
     ),
     ("docs/contributing.md", "make test-aws PROFILE_A=dev PROFILE_B=data"): "is for real accounts",
@@ -79,10 +83,10 @@ LAST = ("docs/walkthrough.md", "make sandbox-down")
 UPLOAD_B = """
 from contextlib import closing
 from pathlib import Path
-from sandbox.demo import chain
-from sandbox.demo.record import Record
-from sandbox.session import Session
-from sandbox.state import load
+from irsa_sandbox.demo import chain
+from irsa_sandbox.demo.record import Record
+from irsa_sandbox.session import Session
+from irsa_sandbox.state import load
 with closing(Session(load(Path(".sandbox")))) as session:
     chain.upload(session, Record(as_json=True))
 """

@@ -17,14 +17,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from irsa import REPOSITORY, __version__, requirement
-from sandbox.engine.stack import SandboxStack
-from sandbox.session import Session
-from sandbox.state import SandboxError
+from irsa import REPOSITORY, __version__
+from irsa_sandbox.engine.stack import SandboxStack
+from irsa_sandbox.session import Session
+from irsa_sandbox.state import SandboxError
 from tests.sandbox.support.clone import clone_in
 from tests.support import git_server, language_host
 from tests.support.code_blocks import blocks
 from tests.support.paths import ROOT
+from tests.support.requirements import COMPONENTS
 
 pytestmark = pytest.mark.sandbox
 
@@ -98,13 +99,13 @@ def project(pulumi, tmp_path) -> Path:
     options = ["--generate-only", "--yes", "--name", "own", "--dir", str(project)]
     made = pulumi("new", source, *options)
     assert made.returncode == 0, made.stderr
-    assert (project / "requirements.txt").read_text().strip() == requirement("components")[1:-1]
+    assert (project / "requirements.txt").read_text().strip() == COMPONENTS
     runtime = yaml.safe_load((project / "Pulumi.yaml").read_text())["runtime"]
     environment = project / runtime["options"]["virtualenv"]
     venv.create(environment, with_pip=False)
     [site] = environment.glob("lib/python*/site-packages")
     (site / "others.pth").write_text(sysconfig.get_path("purelib"))
-    (site / "irsa").symlink_to(ROOT / "irsa")
+    (site / "irsa").symlink_to(ROOT / "command/irsa")
     (site / "irsa_components").symlink_to(ROOT / "components/irsa_components")
     return project
 

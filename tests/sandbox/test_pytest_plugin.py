@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import lifecycle
-from sandbox.aws.accounts import ACCOUNT_B
-from sandbox.folder import is_held
-from sandbox.session import Session
+from irsa_sandbox import lifecycle
+from irsa_sandbox.aws.accounts import ACCOUNT_B
+from irsa_sandbox.folder import is_held
+from irsa_sandbox.session import Session
 from tests.support.code_blocks import blocks
 from tests.support.foreign_project import ForeignProject
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.paths import ROOT
+from tools.docs.generated import documents
 
 COMMANDS = ("sh", "console")
 OTHERS = ("ini", "json", "go", "mermaid", "python", "text", "typescript", "yaml")
@@ -50,8 +51,7 @@ class Block:
 
 def blocks() -> list[Block]:
     """Every block, README first, in order."""
-    documents = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-    return [block for document in documents for block in _blocks_of(document)]
+    return [block for document in documents() for block in _blocks_of(document)]
 
 
 def _blocks_of(document: Path) -> list[Block]:

@@ -1,6 +1,6 @@
 """The state of a sandbox that does not run."""
 
-from sandbox.state import FORMAT, SandboxState
+from irsa_sandbox.state import FORMAT, SandboxState
 
 STATE = SandboxState(
     format=FORMAT,

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from sandbox.engine.stack import ROOT
+from irsa_sandbox.engine.stack import ROOT
 
 ENTRY_POINT = "[pytest11]\nirsa_sandbox = irsa_sandbox.pytest_plugin\n"
 
@@ -22,8 +22,8 @@ class ForeignProject:
         facts.mkdir(parents=True)
         (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: irsa\nVersion: 0\n")
         (facts / "entry_points.txt").write_text(ENTRY_POINT)
-        (self._installed / "irsa").symlink_to(ROOT / "irsa")
-        (self._installed / "irsa_sandbox").symlink_to(ROOT / "sandbox")
+        (self._installed / "irsa").symlink_to(ROOT / "command/irsa")
+        (self._installed / "irsa_sandbox").symlink_to(ROOT / "sandbox/irsa_sandbox")
 
     def write(self, **files: str) -> None:
         """Python files, each by its name without `.py`."""

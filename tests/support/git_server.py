@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sandbox.serving.certificates import Authority
+from irsa_sandbox.serving.certificates import Authority
 
 
 @contextmanager

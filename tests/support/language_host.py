@@ -15,7 +15,7 @@ from typing import Any
 import grpc
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 
-from sandbox.toolchain.plugins import write_script
+from irsa_sandbox.toolchain.plugins import write_script
 
 
 def put_into(folder: Path) -> None:

@@ -16,7 +16,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from sandbox.environment_variables import go_build_environment
+from irsa_sandbox.environment_variables import go_build_environment
 
 MAIN = Path(__file__).with_name("main.go")
 

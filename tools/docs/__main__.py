@@ -2,7 +2,7 @@
 
 With ``--check`` nothing is written, and the exit code is 1 when a file is outdated. With ``--demo
 FILE`` the demo's transcripts are renewed as well, from the output of
-`python -m sandbox demo --output json`.
+`python -m irsa_sandbox demo --output json`.
 """
 
 import argparse

@@ -2,7 +2,7 @@
 
 A block stands between ``<!-- begin: NAME -->`` and ``<!-- end: NAME -->``; `tools.docs.reference`
 has its text. Some blocks come from runs, and tests in tests/sandbox compare them: ``transcript
-KEY …`` has the demo's checks of those keys, as `python -m sandbox demo --output json` prints them.
+KEY …`` has the demo's checks of those keys, from `python -m irsa_sandbox demo --output json`.
 """
 
 import re
@@ -21,7 +21,8 @@ TRANSCRIPT = re.compile(
     r"(?P<end><!-- end: transcript (?P=keys) -->)",
     re.DOTALL,
 )
-TEMPLATE = ROOT / "template/requirements.txt"
+PASTED = ("template/requirements.txt", "components/setup.py", "sandbox/setup.py")
+"""Files that say where the repository is, besides the documents."""
 _FROM_RUNS = ("transcript ", "sdk matrix")
 _TAG = f"v{__version__}"
 _ADDRESSES = {
@@ -37,7 +38,7 @@ def outdated() -> dict[Path, str]:
     """Return the current text of each file that has another one."""
     wanted = {ROOT / path: text for path, text in components.pages().items()}
     wanted |= {path: with_blocks(path.read_text()) for path in documents() if path not in wanted}
-    wanted |= {TEMPLATE: TEMPLATE.read_text()}
+    wanted |= {ROOT / name: (ROOT / name).read_text() for name in PASTED}
     wanted = {path: with_addresses(text) for path, text in wanted.items()}
     return {
         path: text for path, text in wanted.items() if not path.exists() or path.read_text() != text
@@ -45,14 +46,15 @@ def outdated() -> dict[Path, str]:
 
 
 def documents() -> list[Path]:
-    """Return README.md, and every page in docs/."""
-    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    """Return README.md, the page of each part, and every page in docs/."""
+    parts = [ROOT / part / "README.md" for part in ("components", "command", "sandbox")]
+    return [ROOT / "README.md", *parts, *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def with_addresses(text: str) -> str:
     """Return a document in which users get the repository from its address, at this version."""
     for before, address in _ADDRESSES.items():
-        text = re.sub(rf"({re.escape(before)})https://[^\s'`]+", rf"\g<1>{address}", text)
+        text = re.sub(rf"({re.escape(before)})https://[^\s'\"`#]+", rf"\g<1>{address}", text)
     return text
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pulumi_aws as aws
 import pytest
 
-from sandbox.engine.stack import SandboxStack
-from sandbox.session import Session
+from irsa_sandbox.engine.stack import SandboxStack
+from irsa_sandbox.session import Session
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.provider_harness import Serving
 

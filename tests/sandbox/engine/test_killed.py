@@ -22,10 +22,10 @@ from lightkube.resources.core_v1 import Namespace
 from pulumi import ResourceOptions
 
 from irsa.identity.policies import service_trust_policy
-from sandbox.demo import left_overs
-from sandbox.engine.stack import SandboxStack
-from sandbox.session import Session
-from sandbox.state import SandboxError
+from irsa_sandbox.demo import left_overs
+from irsa_sandbox.engine.stack import SandboxStack
+from irsa_sandbox.session import Session
+from irsa_sandbox.state import SandboxError
 from tests.sandbox.support.cluster import eventually
 
 pytestmark = pytest.mark.sandbox

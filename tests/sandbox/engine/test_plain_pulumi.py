@@ -11,10 +11,10 @@ from typing import NamedTuple
 import pytest
 
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
-from sandbox import lifecycle
-from sandbox.demo import left_overs
-from sandbox.session import Session
-from sandbox.state import load
+from irsa_sandbox import lifecycle
+from irsa_sandbox.demo import left_overs
+from irsa_sandbox.session import Session
+from irsa_sandbox.state import load
 from tests.sandbox.support.clone import clone_in, newcomer
 from tests.support.code_blocks import blocks
 from tests.support.paths import ROOT
@@ -30,7 +30,7 @@ pytestmark = [
 ]
 
 UP, DRIFT, DOWN = [block for block in blocks() if block.document == "docs/sandbox.md"][:3]
-LOOK_A = "python -m sandbox stack preview --output json"
+LOOK_A = "python -m irsa_sandbox stack preview --output json"
 LOOK_B = f"{LOOK_A} --project account_b"
 ANNOTATION = "kubectl get serviceaccount s3-app --namespace dev --output jsonpath={.metadata}"
 

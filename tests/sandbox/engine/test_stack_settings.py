@@ -9,9 +9,9 @@ import pulumi_aws as aws
 import pytest
 import yaml
 
-from sandbox.engine.stack import SandboxStack
-from sandbox.session import Session
-from sandbox.state import SandboxError
+from irsa_sandbox.engine.stack import SandboxStack
+from irsa_sandbox.session import Session
+from irsa_sandbox.state import SandboxError
 from tests.sandbox.support.command import sandbox
 
 pytestmark = pytest.mark.sandbox

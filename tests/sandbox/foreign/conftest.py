@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox.pytest_plugin import _irsa_reset, pod  # noqa: F401 - fixtures
-from sandbox.session import Session
-from sandbox.testing.accounts import Accounts
-from sandbox.testing.running import held
-from sandbox.testing.sandbox import Sandbox
+from irsa_sandbox.pytest_plugin import _irsa_reset, pod  # noqa: F401 - fixtures
+from irsa_sandbox.session import Session
+from irsa_sandbox.testing.accounts import Accounts
+from irsa_sandbox.testing.running import held
+from irsa_sandbox.testing.sandbox import Sandbox
 
 
 @pytest.fixture(scope="module")

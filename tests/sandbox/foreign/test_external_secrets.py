@@ -15,10 +15,10 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Namespace, ServiceAccount
 
 from irsa.identity.eks import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, STS_AUDIENCE
-from sandbox.aws.clients import Credentials, session_of
-from sandbox.session import Session
-from sandbox.testing.accounts import Accounts
-from sandbox.testing.sandbox import Sandbox
+from irsa_sandbox.aws.clients import Credentials, session_of
+from irsa_sandbox.session import Session
+from irsa_sandbox.testing.accounts import Accounts
+from irsa_sandbox.testing.sandbox import Sandbox
 
 pytestmark = pytest.mark.sandbox
 

@@ -8,8 +8,8 @@ import json
 import botocore.exceptions
 import pytest
 
-from sandbox.testing.accounts import Accounts
-from sandbox.testing.sandbox import Sandbox
+from irsa_sandbox.testing.accounts import Accounts
+from irsa_sandbox.testing.sandbox import Sandbox
 
 pytestmark = pytest.mark.sandbox
 

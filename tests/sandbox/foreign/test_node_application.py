@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from sandbox.testing.accounts import Accounts
-from sandbox.testing.sandbox import Sandbox
+from irsa_sandbox.testing.accounts import Accounts
+from irsa_sandbox.testing.sandbox import Sandbox
 from tests.sandbox.support import sdk_programs
 
 pytestmark = pytest.mark.sandbox

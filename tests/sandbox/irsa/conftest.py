@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox.session import Session
+from irsa_sandbox.session import Session
 from tests.sandbox.support.workload import Workload, new_workload
 from tests.sandbox.support.world import RegisteredCluster, world
 

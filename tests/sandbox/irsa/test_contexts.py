@@ -16,12 +16,12 @@ from irsa.identity.arns import provider_arn_for, role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION, STS_AUDIENCE
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
-from sandbox import lifecycle
-from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
-from sandbox.aws.server import CROSS_ACCOUNT_ROLE
-from sandbox.pods.exec import find_pod
-from sandbox.pods.process import pod_process
-from sandbox.session import Session
+from irsa_sandbox import lifecycle
+from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
+from irsa_sandbox.aws.server import CROSS_ACCOUNT_ROLE
+from irsa_sandbox.pods.exec import find_pod
+from irsa_sandbox.pods.process import pod_process
+from irsa_sandbox.session import Session
 from tests.sandbox.support.kubectl import wait_for_pods
 from tests.sandbox.support.world import RegisteredCluster
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from sandbox import lifecycle
+from irsa_sandbox import lifecycle
 from tests.sandbox.support.kubectl import NAME
 
 pytestmark = pytest.mark.sandbox

@@ -10,6 +10,8 @@ from functools import partial
 import botocore.exceptions
 import pytest
 
+from command.tests.decide import scenarios
+from command.tests.decide.scenarios import decision, list_step, provider, web_identity_step
 from tests.sandbox.support.aws_harness import BUCKET, ISSUER, ROLE_ARN, SUBJECT, Aws, trust
 from tests.sandbox.support.differential import (
     DECIDED,
@@ -17,8 +19,6 @@ from tests.sandbox.support.differential import (
     call_answers,
     trust_answers,
 )
-from tests.unit.irsa.decide import scenarios
-from tests.unit.irsa.decide.scenarios import decision, list_step, provider, web_identity_step
 
 pytestmark = pytest.mark.sandbox
 

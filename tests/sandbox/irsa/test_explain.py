@@ -12,9 +12,9 @@ from irsa.identity.policies import (
     principal_arn_trust_policy,
 )
 from irsa.who.callers import UNLISTED
-from sandbox import lifecycle
-from sandbox.aws.accounts import ACCOUNT_B
-from sandbox.toolchain.plugins import write_script
+from irsa_sandbox import lifecycle
+from irsa_sandbox.aws.accounts import ACCOUNT_B
+from irsa_sandbox.toolchain.plugins import write_script
 from tests.sandbox.support.kubectl import NAME
 from tests.sandbox.support.workload import new_workload, troubles
 from tests.support.mermaid import Drawing, drawn_in_a_browser

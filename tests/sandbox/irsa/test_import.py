@@ -14,9 +14,9 @@ from irsa.identity.arns import bucket_arn, policy_arn, role_arn
 from irsa.identity.pod_identity import pod_identity_trust_policy
 from irsa.identity.policies import bucket_permissions_policy, irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
-from sandbox.aws.accounts import ACCOUNT_A, REGION
-from sandbox.engine.stack import SandboxStack
-from sandbox.session import Session
+from irsa_sandbox.aws.accounts import ACCOUNT_A, REGION
+from irsa_sandbox.engine.stack import SandboxStack
+from irsa_sandbox.session import Session
 from tests.sandbox.irsa.test_list import subnets
 from tests.sandbox.support.helm import release
 from tests.sandbox.support.programs import refusal

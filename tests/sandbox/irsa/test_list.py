@@ -10,7 +10,7 @@ import pytest
 from irsa.identity.arns import role_arn
 from irsa.identity.pod_identity import pod_identity_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
-from sandbox.aws.accounts import ACCOUNT_B
+from irsa_sandbox.aws.accounts import ACCOUNT_B
 from tests.sandbox.support.in_process import clean_environment
 from tests.sandbox.support.two_accounts import NAMESPACE, ROLE_A
 from tests.sandbox.support.workload import new_workload

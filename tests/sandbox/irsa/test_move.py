@@ -29,9 +29,9 @@ from irsa.identity.token import EXPIRY_LEEWAY
 from irsa.move.facts import GRACE_SECONDS
 from irsa.move.lock import LOCK
 from irsa.verify.gather import Sources
-from sandbox.engine.stack import ROOT
-from sandbox.json_types import Json
-from sandbox.webhook.identities import held_back
+from irsa_sandbox.engine.stack import ROOT
+from irsa_sandbox.json_types import Json
+from irsa_sandbox.webhook.identities import held_back
 from tests.sandbox.support.associated import AssociatedWorkload, eks_cluster
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.denied import create_cron_job, fill_quota, limited

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from irsa.__main__ import main
-from sandbox.engine.stack import SandboxStack
+from irsa_sandbox.engine.stack import SandboxStack
 from tests.sandbox.support.in_process import Result
 from tests.sandbox.support.previews import preview
 from tests.support.mermaid import Drawing

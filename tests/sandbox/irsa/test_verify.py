@@ -9,7 +9,7 @@ from lightkube.types import PatchType
 
 from irsa.identity.arns import bucket_arn
 from irsa.verify.link import LINKS
-from sandbox.aws.accounts import ACCOUNT_A
+from irsa_sandbox.aws.accounts import ACCOUNT_A
 from tests.sandbox.support.breaks import AUD, BREAKS, OF_OTHERS
 from tests.sandbox.support.kubectl import NAME
 from tests.sandbox.support.remedies import nothing_gained, remedied

@@ -16,7 +16,7 @@ from irsa.identity.policies import (
 )
 from irsa.verify.link import LINKS
 from irsa_components.credentials import RoleChainArgs, TargetRoleArgs, aws_config
-from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
+from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from tests.sandbox.support.kubectl import NAME
 from tests.sandbox.support.remedies import apply
 from tests.sandbox.support.workload import config_map, temporary_workload, troubles

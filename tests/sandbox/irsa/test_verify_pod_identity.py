@@ -28,10 +28,10 @@ from irsa_components.pod_identity_association import (
 )
 from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
 from irsa_components.workload import Workload, WorkloadArgs
-from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
-from sandbox.aws.clients import AwsClients, Credentials
-from sandbox.json_types import Json
-from sandbox.webhook.identities import held_back
+from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
+from irsa_sandbox.aws.clients import AwsClients, Credentials
+from irsa_sandbox.json_types import Json
+from irsa_sandbox.webhook.identities import held_back
 from tests.sandbox.irsa.test_list import user_with
 from tests.sandbox.support.associated import (
     CLUSTER,

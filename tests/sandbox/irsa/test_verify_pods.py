@@ -16,7 +16,7 @@ from lightkube.resources.core_v1 import Namespace
 from lightkube.types import PatchType
 
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
-from sandbox.aws.accounts import ACCOUNT_A
+from irsa_sandbox.aws.accounts import ACCOUNT_A
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.kubectl import NAME
 from tests.sandbox.support.remedies import apply

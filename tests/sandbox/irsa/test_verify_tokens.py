@@ -4,7 +4,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
-from sandbox.session import claims_of, with_claims
+from irsa_sandbox.session import claims_of, with_claims
 from tests.sandbox.support.kubectl import NAME
 
 pytestmark = pytest.mark.sandbox

@@ -7,10 +7,10 @@ import pulumi_aws as aws
 import pytest
 from pulumi import ResourceOptions
 
-from sandbox.aws.accounts import ACCOUNT_A, REGION
-from sandbox.engine.stack import SandboxStack
-from sandbox.errors import SandboxError
-from sandbox.session import Session
+from irsa_sandbox.aws.accounts import ACCOUNT_A, REGION
+from irsa_sandbox.engine.stack import SandboxStack
+from irsa_sandbox.errors import SandboxError
+from irsa_sandbox.session import Session
 from tests.sandbox.support.policy_pack import PACK, previewed
 from tests.sandbox.support.programs import stack_of
 

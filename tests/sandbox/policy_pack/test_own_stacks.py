@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.session import Session
+from irsa_sandbox.session import Session
 from tests.sandbox.support.policy_pack import Analyzed, analyzed, previewed
 from tests.sandbox.support.two_accounts import Pair
 

@@ -18,9 +18,9 @@ from irsa.identity.pod_identity import (
 )
 from irsa.identity.policies import bucket_permissions_policy
 from irsa.identity.subjects import ServiceAccountRef
-from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
-from sandbox.engine.stack import SandboxStack
-from sandbox.json_types import Json
+from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
+from irsa_sandbox.engine.stack import SandboxStack
+from irsa_sandbox.json_types import Json
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.kubectl import NAME
 from tests.sandbox.support.pod_identity import (

@@ -18,11 +18,11 @@ from botocore.config import Config
 from botocore.session import Session
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
-from sandbox.aws.clients import AwsClients, Credentials
-from sandbox.aws.eks import ClusterFacts
-from sandbox.aws.server import Emulator
-from sandbox.serving.certificates import Authority
+from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
+from irsa_sandbox.aws.clients import AwsClients, Credentials
+from irsa_sandbox.aws.eks import ClusterFacts
+from irsa_sandbox.aws.server import Emulator
+from irsa_sandbox.serving.certificates import Authority
 
 ISSUER = f"oidc.eks.{REGION}.amazonaws.com/id/EXAMPLE"
 PROVIDER_ARN = f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{ISSUER}"

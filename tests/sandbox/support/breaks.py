@@ -10,7 +10,7 @@ from lightkube.resources.core_v1 import ServiceAccount
 from irsa.identity.arns import aws_policy_arn, bucket_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION, STS_AUDIENCE
 from irsa.identity.policies import bucket_permissions_policy
-from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
+from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from tests.sandbox.support.kubectl import NAME
 from tests.sandbox.support.workload import Workload, secret
 

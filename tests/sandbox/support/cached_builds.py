@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.cache import cache_folder, finished, lock
+from irsa_sandbox.cache import cache_folder, finished, lock
 
 
 def cached_build(

@@ -20,11 +20,11 @@ from irsa_components.data_bucket import DataBucket, DataBucketArgs
 from irsa_components.namespace import NamespaceArgs
 from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
 from irsa_components.workload import Workload, WorkloadArgs
-from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
-from sandbox.aws.clients import AwsClients, Credentials
-from sandbox.aws.server import CROSS_ACCOUNT_ROLE
-from sandbox.engine.stack import SandboxStack
-from sandbox.session import Done
+from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
+from irsa_sandbox.aws.clients import AwsClients, Credentials
+from irsa_sandbox.aws.server import CROSS_ACCOUNT_ROLE
+from irsa_sandbox.engine.stack import SandboxStack
+from irsa_sandbox.session import Done
 from tests.sandbox.support.programs import POD_SPEC, in_namespace, stack_of
 from tests.sandbox.support.world import RegisteredCluster
 

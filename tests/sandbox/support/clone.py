@@ -5,7 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from sandbox.cache import cache_folder
+from irsa_sandbox.cache import cache_folder
 from tests.support.paths import ROOT
 
 

@@ -22,9 +22,9 @@ from lightkube.resources.core_v1 import (
 from lightkube.types import PatchType
 
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
-from sandbox.json_types import Json
-from sandbox.kubernetes.control_plane import ControlPlane
-from sandbox.serving.certificates import Authority
+from irsa_sandbox.json_types import Json
+from irsa_sandbox.kubernetes.control_plane import ControlPlane
+from irsa_sandbox.serving.certificates import Authority
 
 ISSUER_URL = f"https://oidc.eks.us-east-1.amazonaws.com/id/{'0123456789ABCDEF' * 2}"
 ROLE_ARN = "arn:aws:iam::111122223333:role/s3-app"

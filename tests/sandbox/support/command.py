@@ -1,13 +1,13 @@
-"""`python -m sandbox`, as a user runs it: in a process of its own."""
+"""`python -m irsa_sandbox`, as a user runs it: in a process of its own."""
 
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
 
-from sandbox.engine.stack import ROOT
+from irsa_sandbox.engine.stack import ROOT
 
-SANDBOX = (sys.executable, "-m", "sandbox")
+SANDBOX = (sys.executable, "-m", "irsa_sandbox")
 
 
 def sandbox(

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pulumi.automation as automation
 
-from sandbox.providers.values import DEFAULTS
+from irsa_sandbox.providers.values import DEFAULTS
 
 MISSING = "(missing)"
 

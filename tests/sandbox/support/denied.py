@@ -14,7 +14,7 @@ from lightkube.resources.core_v1 import ResourceQuota, ServiceAccount, ServiceAc
 from lightkube.resources.rbac_authorization_v1 import ClusterRole, ClusterRoleBinding
 from lightkube.types import PatchType
 
-from sandbox.session import Session
+from irsa_sandbox.session import Session
 from tests.sandbox.support.kubectl import NAME
 from tests.sandbox.support.workload import config_map
 

@@ -16,15 +16,7 @@ from typing import Any
 
 from ministack.core import iam_evaluator as ministack
 
-from irsa.decide.document import Kind
-from irsa.decide.evaluate import Inquiry
-from irsa.decide.policies import Policies
-from irsa.decide.principals import Caller, caller_from_arn
-from irsa.decide.request import Request
-from irsa.decide.statements import compile_policy
-from irsa.decide.verdict import Verdict
-from sandbox.json_types import Json
-from tests.unit.irsa.decide.scenarios import (
+from command.tests.decide.scenarios import (
     ACCOUNT_A,
     ACCOUNT_B,
     ISSUER,
@@ -33,6 +25,14 @@ from tests.unit.irsa.decide.scenarios import (
     SESSION_A,
     SUBJECT,
 )
+from irsa.decide.document import Kind
+from irsa.decide.evaluate import Inquiry
+from irsa.decide.policies import Policies
+from irsa.decide.principals import Caller, caller_from_arn
+from irsa.decide.request import Request
+from irsa.decide.statements import compile_policy
+from irsa.decide.verdict import Verdict
+from irsa_sandbox.json_types import Json
 
 USER = f"arn:aws:iam::{ACCOUNT_A}:user/bob"
 ROOT = f"arn:aws:iam::{ACCOUNT_A}:root"

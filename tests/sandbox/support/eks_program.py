@@ -6,8 +6,8 @@ from typing import Any
 
 import yaml
 
-from sandbox.engine.stack import SandboxStack
-from sandbox.state import SandboxState
+from irsa_sandbox.engine.stack import SandboxStack
+from irsa_sandbox.state import SandboxState
 
 OUTPUTS = (
     "cluster_security_group_id",

@@ -6,7 +6,7 @@ from lightkube.resources.core_v1 import Namespace, Pod, ServiceAccount
 from lightkube.types import PatchType
 
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
-from sandbox.session import Session
+from irsa_sandbox.session import Session
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.kubectl import wait_for_pods
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from sandbox.state import SandboxState
+from irsa_sandbox.state import SandboxState
 
 
 @dataclass(frozen=True)

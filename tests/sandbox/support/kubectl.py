@@ -12,8 +12,8 @@ from lightkube.resources.apps_v1 import Deployment, ReplicaSet
 from lightkube.resources.core_v1 import ConfigMap, Namespace, Pod, Secret, ServiceAccount
 from lightkube.types import PatchType
 
-from sandbox.json_types import Json
-from sandbox.session import Session
+from irsa_sandbox.json_types import Json
+from irsa_sandbox.session import Session
 from tests.sandbox.support.cluster import eventually
 
 KINDS = {

@@ -11,8 +11,8 @@ from typing import Any
 from lightkube.core.exceptions import ApiError
 from lightkube.resources.core_v1 import Pod
 
-from sandbox.pods.process import pod_process
-from sandbox.state import cluster_client
+from irsa_sandbox.pods.process import pod_process
+from irsa_sandbox.state import cluster_client
 from tests.sandbox.support.kubectl import NAME
 from tests.sandbox.support.sdk_programs import SOURCES
 from tests.sandbox.support.workload import Workload

@@ -11,8 +11,8 @@ from irsa.identity.pod_identity import (
 )
 from irsa.identity.policies import service_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
-from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
-from sandbox.aws.clients import AwsClients, Credentials
+from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
+from irsa_sandbox.aws.clients import AwsClients, Credentials
 from tests.sandbox.support.aws_harness import KEY, ROLE_ARN, Aws, refusal, token
 
 CLUSTER = "production-blue"

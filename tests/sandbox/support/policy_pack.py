@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import pulumi.automation as automation
 
-from sandbox.engine.stack import ROOT, SandboxStack
-from sandbox.errors import SandboxError
+from irsa_sandbox.engine.stack import ROOT, SandboxStack
+from irsa_sandbox.errors import SandboxError
 
 PACK = ROOT / "policy_pack" / "irsa-policies"
 

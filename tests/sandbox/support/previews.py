@@ -7,7 +7,7 @@ import grpc
 from pulumi.automation._server import LanguageServer
 from pulumi.runtime.proto import language_pb2_grpc
 
-from sandbox.engine.stack import SandboxStack
+from irsa_sandbox.engine.stack import SandboxStack
 
 
 def preview(stack: SandboxStack, *flags: str) -> str:

@@ -9,10 +9,10 @@ import pytest
 from pulumi import ResourceOptions
 
 from irsa_components.namespace import Namespace, NamespaceArgs
-from sandbox.aws.accounts import REGION
-from sandbox.engine.stack import SandboxStack
-from sandbox.session import Session
-from sandbox.state import SandboxError
+from irsa_sandbox.aws.accounts import REGION
+from irsa_sandbox.engine.stack import SandboxStack
+from irsa_sandbox.session import Session
+from irsa_sandbox.state import SandboxError
 
 Program = Callable[[], object]
 

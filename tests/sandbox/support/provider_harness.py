@@ -10,9 +10,9 @@ import pytest
 from pulumi.runtime.proto import provider_pb2 as pb
 from pulumi.runtime.proto import provider_pb2_grpc
 
-from sandbox.providers.resource import Package
-from sandbox.providers.server import ProviderServer
-from sandbox.providers.values import DEFAULTS, decode, encode
+from irsa_sandbox.providers.resource import Package
+from irsa_sandbox.providers.server import ProviderServer
+from irsa_sandbox.providers.values import DEFAULTS, decode, encode
 
 Properties = dict[str, Any]
 

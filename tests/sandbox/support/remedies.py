@@ -17,9 +17,9 @@ from irsa.decide.verdict import Verdict
 from irsa.identity.arns import ClusterArn, bucket_arn, name_of, role_arn
 from irsa.observe.facts import PermissionsPolicy, Role
 from irsa.observe.iam_calls import read_managed, read_policies
-from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
-from sandbox.json_types import Json
-from sandbox.session import Session
+from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
+from irsa_sandbox.json_types import Json
+from irsa_sandbox.session import Session
 from tests.sandbox.support import in_process
 from tests.sandbox.support.kubectl import NAME, Kubectl
 from tests.sandbox.support.workload import Workload

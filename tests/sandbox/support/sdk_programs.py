@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from sandbox.environment_variables import go_build_environment
+from irsa_sandbox.environment_variables import go_build_environment
 from tests.sandbox.support.cached_builds import cached_build, needed
 
 SOURCES = Path(__file__).parent / "sdk"

@@ -13,7 +13,7 @@ import grpc
 import grpc._channel  # imported on first use otherwise, when the files cannot be read any more
 from pulumi.runtime.proto import provider_pb2 as pb
 
-from sandbox.providers.values import encode
+from irsa_sandbox.providers.values import encode
 
 NOBODY = 65534
 TIMEOUT = 20.0

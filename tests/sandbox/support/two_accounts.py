@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
-from sandbox.demo import PROJECT_B
-from sandbox.engine.stack import SandboxStack
-from sandbox.session import Done, Session
+from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
+from irsa_sandbox.demo import PROJECT_B
+from irsa_sandbox.engine.stack import SandboxStack
+from irsa_sandbox.session import Done, Session
 
 NAMESPACE = "dev"
 ROLE_A = f"arn:aws:iam::{ACCOUNT_A}:role/s3-app-A"

@@ -25,13 +25,13 @@ from irsa_components.eks_cluster import EksCluster, EksClusterArgs
 from irsa_components.namespace import Namespace, NamespaceArgs
 from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
 from irsa_components.workload import Workload, WorkloadArgs
-from sandbox import lifecycle
-from sandbox.aws.accounts import ACCOUNT_B, REGION
-from sandbox.aws.server import CROSS_ACCOUNT_ROLE
-from sandbox.demo import left_overs
-from sandbox.engine.stack import SandboxStack
-from sandbox.session import Session
-from sandbox.toolchain.plugins import Choice, find
+from irsa_sandbox import lifecycle
+from irsa_sandbox.aws.accounts import ACCOUNT_B, REGION
+from irsa_sandbox.aws.server import CROSS_ACCOUNT_ROLE
+from irsa_sandbox.demo import left_overs
+from irsa_sandbox.engine.stack import SandboxStack
+from irsa_sandbox.session import Session
+from irsa_sandbox.toolchain.plugins import Choice, find
 
 from .comparison import Difference, Resources, Steps, Written, differences, unwritten
 

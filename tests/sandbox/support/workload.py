@@ -20,9 +20,9 @@ from irsa.identity.arns import bucket_arn, role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.policies import bucket_permissions_policy, irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
-from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
-from sandbox.json_types import Json
-from sandbox.session import Session
+from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
+from irsa_sandbox.json_types import Json
+from irsa_sandbox.session import Session
 from tests.sandbox.support.in_process import Result
 from tests.sandbox.support.kubectl import NAME, Kubectl, wait_for_pods
 from tests.sandbox.support.world import RegisteredCluster

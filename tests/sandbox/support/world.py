@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from irsa.__main__ import main
 from irsa.identity.arns import provider_arn_for
 from irsa.identity.eks import STS_AUDIENCE
-from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
-from sandbox.session import Session
+from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
+from irsa_sandbox.session import Session
 from tests.sandbox.support import in_process
 from tests.sandbox.support.in_process import Result
 

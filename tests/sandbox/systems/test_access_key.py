@@ -19,10 +19,10 @@ from irsa_components.credentials import AccessKeyArgs
 from irsa_components.data_bucket import DataBucket, DataBucketArgs
 from irsa_components.namespace import NamespaceArgs
 from irsa_components.workload import Workload, WorkloadArgs
-from sandbox.aws.accounts import REGION
-from sandbox.engine.stack import SandboxStack
-from sandbox.pods.exec import find_pod
-from sandbox.session import Session
+from irsa_sandbox.aws.accounts import REGION
+from irsa_sandbox.engine.stack import SandboxStack
+from irsa_sandbox.pods.exec import find_pod
+from irsa_sandbox.session import Session
 from tests.sandbox.support.programs import POD_SPEC, in_namespace, refusal, stack_of
 
 pytestmark = pytest.mark.sandbox

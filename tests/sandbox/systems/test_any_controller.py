@@ -25,9 +25,9 @@ from irsa_components import (
     WorkloadIdentityArgs,
     role_arn,
 )
-from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
-from sandbox.engine.stack import SandboxStack
-from sandbox.session import Session
+from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
+from irsa_sandbox.engine.stack import SandboxStack
+from irsa_sandbox.session import Session
 from tests.sandbox.support.programs import POD_SPEC, in_namespace, refusal, stack_of, unchanged
 
 pytestmark = pytest.mark.sandbox

@@ -22,10 +22,10 @@ from irsa_components.data_bucket import DataBucket, DataBucketArgs
 from irsa_components.namespace import NamespaceArgs
 from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
 from irsa_components.workload import Workload, WorkloadArgs
-from sandbox.aws.accounts import ACCOUNT_A, REGION
-from sandbox.demo import left_overs
-from sandbox.engine.stack import SandboxStack
-from sandbox.state import SandboxError
+from irsa_sandbox.aws.accounts import ACCOUNT_A, REGION
+from irsa_sandbox.demo import left_overs
+from irsa_sandbox.engine.stack import SandboxStack
+from irsa_sandbox.state import SandboxError
 from tests.sandbox.support.helm import release
 from tests.sandbox.support.namespaces import delete_namespace, there, uids
 from tests.sandbox.support.programs import (

@@ -21,11 +21,11 @@ from irsa_components.eks_cluster import (
     EksClusterArgs,
 )
 from irsa_components.namespace import Namespace, NamespaceArgs
-from sandbox.aws.accounts import ACCOUNT_A, REGION
-from sandbox.demo import left_overs
-from sandbox.engine.stack import SandboxStack
-from sandbox.session import Session
-from sandbox.snapshots import Snapshots
+from irsa_sandbox.aws.accounts import ACCOUNT_A, REGION
+from irsa_sandbox.demo import left_overs
+from irsa_sandbox.engine.stack import SandboxStack
+from irsa_sandbox.session import Session
+from irsa_sandbox.snapshots import Snapshots
 from tests.sandbox.support.networks import network, remove_default_vpc
 from tests.sandbox.support.programs import refusal, stack_of, unchanged
 

@@ -24,12 +24,12 @@ from irsa_components.pod_identity_association import (
     PodIdentityAssociation,
     PodIdentityAssociationArgs,
 )
-from sandbox.aws.accounts import ACCOUNT_A
-from sandbox.engine.stack import SandboxStack
-from sandbox.session import Session
-from sandbox.testing.pods import Pod
-from sandbox.testing.running import held
-from sandbox.testing.sandbox import Sandbox
+from irsa_sandbox.aws.accounts import ACCOUNT_A
+from irsa_sandbox.engine.stack import SandboxStack
+from irsa_sandbox.session import Session
+from irsa_sandbox.testing.pods import Pod
+from irsa_sandbox.testing.running import held
+from irsa_sandbox.testing.sandbox import Sandbox
 from tests.sandbox.support import sdk_programs
 from tests.sandbox.support.pod_identity import (
     ADDON,
@@ -205,7 +205,7 @@ def test_only_a_removed_session_policy_replaces_an_association(session: Session,
 
 
 def test_a_command_of_sandbox_exec_has_the_role_as_well(session: Session, reader: Pod):
-    command = [sys.executable, "-m", "sandbox", "exec", "--folder", session.state.folder]
+    command = [sys.executable, "-m", "irsa_sandbox", "exec", "--folder", session.state.folder]
     done = subprocess.run(
         [*command, reader.name, "--", *sdk_programs.cli().command],
         capture_output=True,

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import pytest
 
-from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
-from sandbox.engine.stack import ROOT
-from sandbox.session import Done, Session
+from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
+from irsa_sandbox.engine.stack import ROOT
+from irsa_sandbox.session import Done, Session
 from tests.sandbox.support.chain import APP, NAMESPACE, PROFILE_ONLY, SESSION_A, SESSION_B, Chain
 from tests.sandbox.support.sdk_programs import PROGRAMS, Program
 from tests.sandbox.support.world import world

@@ -28,9 +28,9 @@ from irsa_components.pod_identity_association import (
 )
 from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
 from irsa_components.workload import Workload, WorkloadArgs
-from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
-from sandbox.engine.stack import SandboxStack
-from sandbox.session import Session
+from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
+from irsa_sandbox.engine.stack import SandboxStack
+from irsa_sandbox.session import Session
 from tests.sandbox.support import sdk_programs
 from tests.sandbox.support.associated import CLUSTER_ARN, eks_cluster
 from tests.sandbox.support.chain import WHO, account_b, changes_of

@@ -23,10 +23,10 @@ from irsa_components import start_gate
 from irsa_components.credentials import PodIdentityArgs
 from irsa_components.namespace import NamespaceArgs
 from irsa_components.workload import Workload, WorkloadArgs
-from sandbox.engine.stack import ROOT, SandboxStack
-from sandbox.session import Session
-from sandbox.testing.running import held
-from sandbox.testing.sandbox import Sandbox
+from irsa_sandbox.engine.stack import ROOT, SandboxStack
+from irsa_sandbox.session import Session
+from irsa_sandbox.testing.running import held
+from irsa_sandbox.testing.sandbox import Sandbox
 from tests.sandbox.support.command import SANDBOX
 from tests.sandbox.support.pod_identity import associate, pod_role
 from tests.sandbox.support.programs import POD_SPEC, in_namespace, refusal, stack_of

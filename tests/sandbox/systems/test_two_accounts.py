@@ -15,11 +15,11 @@ from irsa_components.cross_account_role import (
     CrossAccountRoleArgs,
     TrustedRoleArgs,
 )
-from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
-from sandbox.aws.clients import AwsClients
-from sandbox.demo import PROJECT_B, left_overs
-from sandbox.engine.stack import ROOT, SandboxStack
-from sandbox.session import Session
+from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
+from irsa_sandbox.aws.clients import AwsClients
+from irsa_sandbox.demo import PROJECT_B, left_overs
+from irsa_sandbox.engine.stack import ROOT, SandboxStack
+from irsa_sandbox.session import Session
 from tests.sandbox.support.chain import (
     BUCKET,
     LISTED,

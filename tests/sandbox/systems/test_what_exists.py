@@ -24,10 +24,10 @@ from irsa_components.eks_cluster import EksCluster, EksClusterArgs
 from irsa_components.namespace import Namespace, NamespaceArgs
 from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
 from irsa_components.workload import Workload, WorkloadArgs
-from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
-from sandbox.demo import left_overs
-from sandbox.engine.stack import SandboxStack
-from sandbox.session import Session
+from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
+from irsa_sandbox.demo import left_overs
+from irsa_sandbox.engine.stack import SandboxStack
+from irsa_sandbox.session import Session
 from tests.sandbox.support.namespaces import delete_namespace
 from tests.sandbox.support.programs import POD_SPEC, in_cluster, refusal, stack_of
 

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from command.tests.audit.test_policies import CASES
+from command.tests.audit.test_policies import rules as audit_rules
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from policy_pack.rules import NEED_MORE
@@ -17,8 +19,6 @@ from tests.support.policy_pack import (
     resource,
     rules,
 )
-from tests.unit.irsa.audit.test_policies import CASES
-from tests.unit.irsa.audit.test_policies import rules as audit_rules
 
 ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"
 PROVIDER_ARN = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER}"

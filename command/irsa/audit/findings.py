@@ -1,0 +1,282 @@
+"""Audit service accounts, OIDC providers and trust policies of roles. Pure.
+
+Each rule is a row of `irsa.rules.table`; findings come out sorted by severity.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from irsa.access import Judgement, trusts_association, trusts_role, trusts_service_account
+from irsa.audit.permissions import check_forging, check_passing
+from irsa.decide.association import pod_tags
+from irsa.decide.document import statements_of
+from irsa.decide.verdict import Verdict
+from irsa.identity.arns import account_of, issuer_of_principal, parse_role_arn
+from irsa.identity.eks import STS_AUDIENCE
+from irsa.identity.pod_identity import external_id
+from irsa.identity.quotas import DEFAULT_SESSION_DURATION
+from irsa.observe.associations import Association
+from irsa.observe.facts import RegisteredProvider, Role, ServiceAccount, Unread
+from irsa.observe.fleet_pods import FleetPod
+from irsa.rules.conditions import guarded
+from irsa.rules.finding import Finding
+from irsa.rules.issuers import is_dual_stack, is_eks, is_misspelt_eks, issuer
+from irsa.rules.table import RULES, SEVERITIES
+from irsa.rules.tokens import Hits, TrustContext
+from irsa.rules.trust_policy import check_trust_policy
+
+SERVICE_LINKED = "/aws-service-role/"
+"""Path of roles that AWS makes, and whose trust policies only AWS can change."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterFacts:
+    """A cluster."""
+
+    issuer_url: str
+    account: str
+    """The AWS account that it is in."""
+    service_accounts: Sequence[ServiceAccount]
+    associations: Sequence[Association] = ()
+    """Those of EKS Pod Identity, as far as they were read."""
+    pods: Sequence[FleetPod] = ()
+    """Its Pods, where they were read."""
+    name: str = ""
+    """Its context in the kubeconfig, where there are several clusters."""
+
+    @property
+    def issuer(self) -> str:
+        """The issuer as condition keys spell it."""
+        return self.issuer_url.removeprefix("https://")
+
+    @cached_property
+    def audiences(self) -> frozenset[str]:
+        """The audiences that the webhook asks for, for annotated service accounts."""
+        return frozenset(each.audience for each in self.service_accounts if each.role_arn)
+
+    @cached_property  # asked for every role
+    def subjects(self) -> Mapping[str, Sequence[str]]:
+        """The subjects of annotated service accounts, by the role's ARN."""
+        found: dict[str, list[str]] = {}
+        for each in self.service_accounts:
+            found.setdefault(each.role_arn, []).append(each.subject)
+        return found
+
+    @cached_property  # likewise
+    def role_arns(self) -> frozenset[str]:
+        """ARNs of the roles that its service accounts have."""
+        return frozenset(each.role_arn for each in (*self.service_accounts, *self.associations))
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditFacts:
+    """Clusters and accounts."""
+
+    clusters: Sequence[ClusterFacts]
+    accounts: Collection[str]
+    """The accounts whose roles and OIDC providers these are."""
+    roles: Sequence[Role]
+    providers: Sequence[RegisteredProvider]
+    now: float
+    foreign_policies: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    """Policies of a stack's roles that the stack did not attach, by the role's ARN."""
+
+    @property
+    def associations(self) -> list[Association]:
+        """The associations of all clusters."""
+        return [each for cluster in self.clusters for each in cluster.associations]
+
+
+def audit(facts: AuditFacts) -> list[Finding]:
+    """All findings, the severest first."""
+    roles = {role.arn: role for role in facts.roles}
+    findings = [*_check_roles(facts), *_check_providers(facts)]
+    for cluster in facts.clusters:
+        own = (
+            *_check_service_accounts(facts, cluster, roles),
+            *_check_associations(facts, cluster, roles),
+        )
+        place = {"cluster": cluster.name, "account": cluster.account}
+        findings += [replace(each, **place) for each in own]
+    order = list(RULES)
+    return sorted(
+        dict.fromkeys(findings),
+        key=lambda f: (SEVERITIES.index(f.severity), order.index(f.rule), f.subject, f.cluster),
+    )
+
+
+def _check_service_accounts(
+    facts: AuditFacts, cluster: ClusterFacts, roles: Mapping[str, Role]
+) -> Iterator[Finding]:
+    for account in cluster.service_accounts:
+        if not account.role_arn:
+            continue
+        subject = f"service account {account.namespace}/{account.name}"
+        arn = parse_role_arn(account.role_arn)
+        if arn is None:
+            yield Finding("annotation", subject, account.role_arn)
+        elif arn.account not in facts.accounts:
+            yield Finding("other-account", subject, account.role_arn)
+        elif account.role_arn not in roles:
+            yield Finding("role-missing", subject, account.role_arn)
+        else:
+            role = roles[account.role_arn]
+            yield from check_annotation(
+                account, role, subject, issuer_url=cluster.issuer_url, now=facts.now
+            )
+
+
+def check_annotation(
+    account: ServiceAccount, role: Role, subject: str, *, issuer_url: str, now: float
+) -> Iterator[Finding]:
+    """Check that the annotated role trusts tokens of the service account; ``subject`` is
+    the service account, in words."""
+    judged = trusts_service_account(
+        role, account, issuer_url=issuer_url, session_name="irsa-audit", now=now
+    )
+    yield from _mistrust((account.namespace, account.name), role, subject, judged)
+
+
+def _mistrust(
+    account: tuple[str, str], role: Role, subject: str, judged: Judgement
+) -> Iterator[Finding]:
+    if judged.verdict is Verdict.ALLOW:
+        return
+    rule, does = "trust-unknown", "makes the call"
+    if judged.verdict is Verdict.DENY:
+        rule, does = "trust-mismatch", "names the condition and prints the remedy"
+    yield Finding(rule, subject, f"{role.arn}: {judged.text}", does, account)
+
+
+def _check_associations(
+    facts: AuditFacts, cluster: ClusterFacts, roles: Mapping[str, Role]
+) -> Iterator[Finding]:
+    places: dict[tuple[str, str], set[str]] = {}
+    for pod in cluster.pods:
+        if pod.without_agent:
+            places.setdefault((pod.namespace, pod.service_account), set()).add(pod.without_agent)
+    for association in cluster.associations:
+        namespace, name = association.account
+        subject = f"service account {namespace}/{name}"
+        arns = association.role_arn, association.target_role_arn
+        role, target = map(roles.get, arns)
+        if role:
+            yield from check_association(association, role, subject)
+        if role and target and association.cluster_arn:
+            yield from _check_target(association, role, target, subject)
+        for arn in arns:
+            if arn not in roles and account_of(arn) in facts.accounts:
+                yield Finding("role-missing", subject, arn)
+        if found := places.get(association.account):
+            yield Finding("no-agent", subject, f"Pods on {' and '.join(sorted(found))}")
+
+
+def check_association(association: Association, role: Role, subject: str) -> Iterator[Finding]:
+    """Check that the role of an association trusts the call that EKS makes for it."""
+    tags_off = association.disable_session_tags
+    judged = _trusts_association(association, role, disable_session_tags=tags_off)
+    needs_tags = (
+        tags_off
+        and judged.verdict is Verdict.DENY
+        and _trusts_association(association, role, disable_session_tags=False).verdict
+        is Verdict.ALLOW
+    )
+    if needs_tags:
+        yield Finding("disabled-tags", subject, role.arn)
+    else:
+        yield from _mistrust(association.account, role, subject, judged)
+
+
+def _check_target(
+    association: Association, role: Role, target: Role, subject: str
+) -> Iterator[Finding]:
+    """Check that the target role of an association trusts its other role."""
+    cluster, account = association.cluster_arn, association.account
+    judged = trusts_role(
+        target,
+        role,
+        session_name=None,
+        external_id=external_id(cluster, account),
+        duration=DEFAULT_SESSION_DURATION,
+        tags={} if association.disable_session_tags else pod_tags(cluster, account),
+    )
+    yield from _mistrust(account, target, subject, judged)
+
+
+def _trusts_association(
+    association: Association, role: Role, *, disable_session_tags: bool
+) -> Judgement:
+    return trusts_association(
+        role,
+        association.cluster_arn,
+        association.account,
+        disable_session_tags=disable_session_tags,
+    )
+
+
+def _check_roles(facts: AuditFacts) -> Iterator[Finding]:
+    audiences = frozenset({STS_AUDIENCE}).union(*(each.audiences for each in facts.clusters))
+    untagged = {each.role_arn for each in facts.associations if each.disable_session_tags}
+    tagged = {each.role_arn for each in facts.associations if not each.disable_session_tags}
+    registered = frozenset(provider.arn for provider in facts.providers)
+    for role in facts.roles:
+        arn = parse_role_arn(role.arn)
+        if arn is not None and arn.path.startswith(SERVICE_LINKED):
+            continue
+        sends_tags = role.arn not in untagged or role.arn in tagged
+        users = {each.issuer: each.subjects.get(role.arn, ()) for each in facts.clusters}
+        context = TrustContext(role.account, users, registered, audiences, sends_tags)
+        subject = f"role {role.arn}"
+        hits = (*_passing(role), *check_forging(role, facts.roles, untagged))
+        found = [
+            *check_trust_policy(role.trust_policy, context, subject),
+            *_check_use(role, facts.clusters, subject),
+            *(Finding(rule, subject, text) for rule, text in hits),
+        ]
+        if foreign := facts.foreign_policies.get(role.arn):
+            found.append(Finding("foreign-policy", subject, ", ".join(foreign)))
+        yield from (replace(each, account=role.account) for each in found)
+
+
+def _check_use(role: Role, clusters: Sequence[ClusterFacts], subject: str) -> Iterator[Finding]:
+    statements = guarded(statements_of(role.trust_policy))
+    trusted = {issuer_of_principal(arn) for each in statements for arn in each.named("Federated")}
+    for cluster in clusters:
+        if cluster.issuer in trusted and role.arn not in cluster.role_arns:
+            yield Finding("unused-role", subject, cluster.issuer, cluster=cluster.name)
+
+
+def _passing(role: Role) -> Hits:
+    policies = () if isinstance(role.policies, Unread) else role.policies
+    return check_passing([each.document for each in policies])
+
+
+def _check_providers(facts: AuditFacts) -> Iterator[Finding]:
+    audiences = {cluster.issuer: cluster.audiences for cluster in facts.clusters}
+    for provider in facts.providers:
+        name = issuer_of_principal(provider.arn)
+        asked = audiences.get(name, frozenset())
+        for each in check_provider(name, provider, asked, f"OIDC provider {provider.arn}"):
+            yield replace(each, account=account_of(provider.arn))
+
+
+def check_provider(
+    name: str, provider: RegisteredProvider, asked: frozenset[str], subject: str
+) -> Iterator[Finding]:
+    """Check one OIDC provider, of the issuer ``name`` (without https://).
+
+    ``asked`` are the audiences that Pods are known to ask for.
+    """
+    if is_dual_stack(name):
+        yield Finding("dual-stack-issuer", subject, name)
+    elif is_misspelt_eks(name):
+        yield Finding("issuer-url", subject, name)
+    if is_eks(name) and not asked:
+        asked = frozenset({STS_AUDIENCE})
+    if missing := sorted(asked.difference(provider.client_ids)):
+        ids = ", ".join(provider.client_ids) or "none"
+        audiences = f"asked for: {', '.join(missing)}; client ids: {ids}"
+        yield Finding("client-ids", subject, audiences)
+    if provider.thumbprints and not is_eks(name) and issuer(name) is None:
+        yield Finding("thumbprint", subject, ", ".join(provider.thumbprints))

@@ -1,0 +1,134 @@
+"""Options of `verify` and `explain` that choose the chains."""
+
+import argparse
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, contextmanager
+
+from irsa import printable
+from irsa.commands import cli
+from irsa.commands.sources import add_sources, sources
+from irsa.identity.policy_json import Json
+from irsa.observe.aws import Aws
+from irsa.observe.files import is_file, read_stack
+from irsa.observe.stack_chains import Stack, StackChain, chains_of, stack_of
+from irsa.verify.gather import Question, Sources
+
+
+def add_chain_options(command: argparse.ArgumentParser) -> None:
+    """The options that `questions` and `places` read."""
+    command.add_argument(
+        "--stack",
+        metavar="STACK|FILE",
+        help="a stack whose program uses the irsa components: its name, or a file that "
+        "`pulumi stack export` wrote; - is standard input",
+    )
+    command.add_argument(
+        "--workload",
+        metavar="NAME",
+        help="with --stack: the Workload, ServiceAccountRole or PodIdentityAssociation of this "
+        "logical name (default: all of them)",
+    )
+    command.add_argument(
+        "--namespace", help="namespace of the service account; with --stack, only its chains"
+    )
+    command.add_argument(
+        "--service-account",
+        metavar="NAME",
+        help="the service account; with --stack, only its chains",
+    )
+    command.add_argument("--deployment", help="Deployment that should run as the service account")
+    command.add_argument(
+        "--container",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="check only this container of the Pods; may be repeated (default: all but those "
+        "that other webhooks added)",
+    )
+    command.add_argument("--role-arn", help="role that annotation or association should name")
+    command.add_argument("--bucket", help="bucket that the role, or role B, should list")
+    command.add_argument(
+        "--profile",
+        help="profile of the Pod's own AWS config file that leads to role B (default: each that "
+        "does)",
+    )
+    cli.add_role_b(command, "role B, when no profile names it")
+    command.add_argument("--external-id", help="external id to send to role B")
+    command.add_argument(
+        "--trusting-profile",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="AWS profile of this machine that can read role B's account; may be repeated",
+    )
+    add_sources(command)
+
+
+@contextmanager
+def places(options: argparse.Namespace) -> Generator[Sources]:
+    """The cluster and the accounts that the options name."""
+    with ExitStack() as opened:
+        cluster, aws = opened.enter_context(sources(options))
+        trusting = [
+            opened.enter_context(Aws(profile=name, region=options.region))
+            for name in options.trusting_profile
+        ]
+        yield Sources(cluster, aws, tuple(trusting))
+
+
+def questions(options: argparse.Namespace) -> list[Question]:
+    """The chains that the options name; raises `cli.Stop` when they name none."""
+    if options.stack:
+        document = read_stack(options.stack)
+        try:
+            stack = stack_of(document, "" if is_file(options.stack) else options.stack)
+            return [_question(options, each, stack) for each in _chosen(options, document)]
+        except ValueError as error:
+            raise cli.Stop(f"--stack {options.stack}: {error}") from None
+    if not options.namespace or not options.service_account:
+        raise cli.Stop("give --namespace and --service-account, or --stack")
+    chain = StackChain("", options.namespace, options.service_account, "")
+    return [_question(options, chain, None)]
+
+
+def _chosen(options: argparse.Namespace, document: Json) -> Sequence[StackChain]:
+    """The chains of a stack that the options choose; components without a chain go to stderr."""
+    chains, skipped = chains_of(document)
+    chosen = [
+        chain
+        for chain in chains
+        if options.workload in (None, chain.component)
+        and options.namespace in (None, chain.namespace)
+        and options.service_account in (None, chain.service_account)
+        and (not chain.profile or options.profile in (None, chain.profile))
+        and (not chain.role_b_arn or options.role_b in (None, chain.role_b_arn))
+    ]
+    if not chosen:
+        there = [chain.label for chain in chains]
+        there += [f"{name} ({reason})" for name, reason in skipped]
+        names = ("workload", "namespace", "service_account", "profile", "role_b")
+        wanted = (getattr(options, name) for name in names)
+        what = "/".join(each for each in wanted if each) or "a service account with a role"
+        raise ValueError(f"no chain of {what}; the stack has {', '.join(there)}")
+    if options.workload is None:
+        for name, reason in skipped:
+            print(printable.line(f"skipped: {name}, {reason}"), file=sys.stderr)
+    return chosen
+
+
+def _question(options: argparse.Namespace, chain: StackChain, stack: Stack | None) -> Question:
+    return Question(
+        namespace=chain.namespace,
+        name=chain.service_account,
+        role_arn=options.role_arn or chain.role_arn,
+        expects_association=bool(chain.association_id),
+        target_role_arn=chain.target_role_arn,
+        deployment=options.deployment or chain.deployment,
+        containers=tuple(options.container),
+        bucket=options.bucket or chain.bucket,
+        profile=options.profile or chain.profile,
+        role_b_arn=options.role_b or chain.role_b_arn,
+        external_id=options.external_id or chain.external_id,
+        stack=stack,
+    )

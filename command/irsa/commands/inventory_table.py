@@ -1,0 +1,135 @@
+"""The service accounts of clusters as a table: texts of its cells, and their widths. Pure."""
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from irsa.identity.arns import account_of, name_of, parse_arn
+from irsa.inventory.rows import Identity, IdentityKind, Listing, Row
+from irsa.printable import line
+
+COLUMNS = (
+    "service account", "Pods", "identity", "role or key", "last used", "failures", "findings",
+)  # fmt: skip
+NARROWEST = {
+    "role or key": 12, "findings": 8, "Pods": 4, "identity": 10, "service account": 14,
+    "last used": 10, "failures": 8,
+}  # fmt: skip
+"""Least widths, in the order in which columns are narrowed: together they fit 80 columns."""
+GAP = 2
+NO, UNKNOWN = "-", "?"
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """Return the texts of a row's cells."""
+    return (
+        row.account.name,
+        _pods(row),
+        _identity(row),
+        _sources(row, row.cluster.account),
+        _last_used(row),
+        _failures(row),
+        ", ".join(row.findings) or NO,
+    )
+
+
+def _pods(row: Row) -> str:
+    if row.pods is None:
+        return UNKNOWN
+    owners = dict.fromkeys(each.owner or f"Pod {each.name}" for each in row.pods)
+    return f"{len(row.pods)} ({', '.join(owners)})" if owners else "0"
+
+
+def _identity(row: Row) -> str:
+    forms = ", ".join(dict.fromkeys(each.kind.value for each in row.identities))
+    if owners := {o for each in row.identities if (o := _owner(each))}:
+        forms += f" ({', '.join(sorted(owners))})"
+    if row.without_role and row.pods is not None:
+        return f"{forms} ({row.without_role} of {len(row.pods)} Pods without)"
+    if not forms and row.unread_secrets:
+        return f"node's or none ({', '.join(row.unread_secrets)} not read)"
+    return forms or (UNKNOWN if row.pods is None else "node's or none")
+
+
+def _sources(row: Row, account: str) -> str:
+    texts = (_source(each, account) for each in row.identities if each.source)
+    return ", ".join(dict.fromkeys(texts)) or NO
+
+
+def _source(identity: Identity, account: str) -> str:
+    text, association = _role(identity.source, account), identity.association
+    if association and association.target_role_arn:
+        text += f", target {_role(association.target_role_arn, account)}"
+    if identity.targets:
+        text += f", may assume {', '.join(_role(each, account) for each in identity.targets)}"
+    return f"{text} (session policy)" if association and association.policy else text
+
+
+def _role(source: str, account: str) -> str:
+    """Return a role of the account by its name, and anything else as it is."""
+    return name_of(source) if account_of(source) == account else source
+
+
+def _owner(identity: Identity) -> str:
+    """Return the add-on that manages an association; empty for none."""
+    arn = parse_arn(identity.association.owner_arn) if identity.association else None
+    return arn.resource.rpartition("/")[0].replace("/", " ", 1) if arn else ""
+
+
+def _last_used(row: Row) -> str:
+    if row.last_session:
+        return _minute(row.last_session)
+    if row.role_used:
+        return f"{_minute(row.role_used)} (role)"
+    if row.role_used == "":
+        return "not in 400 days"
+    used = any(each.kind is not IdentityKind.KEY for each in row.identities)
+    return UNKNOWN if used else NO
+
+
+def _failures(row: Row) -> str:
+    if row.failures is None:
+        return UNKNOWN
+    return f"{row.failures} {row.failure}" if row.failures else NO
+
+
+def _minute(moment: str) -> str:
+    return moment[:16].replace("T", " ")
+
+
+def table(listing: Listing, rows: Sequence[Row], *, width: int | None) -> str:
+    """Return the rows by cluster and namespace, with texts cut so that lines are at most ``width``
+    wide."""
+    texts = [tuple(map(line, cells(row))) for row in rows]
+    widths = _widths([COLUMNS, *texts], width)
+    written: list[str] = [_line(COLUMNS, widths)] if rows else []
+    pairs = zip(rows, texts, strict=True)
+    for place, group in groupby(pairs, lambda pair: _place(pair[0], listing)):
+        written.append(line(place))
+        written += [_line(each, widths) for _, each in group]
+    return "\n".join(written)
+
+
+def _place(row: Row, listing: Listing) -> str:
+    namespace = f"namespace {row.account.namespace}"
+    if len(listing.clusters) == 1:
+        return namespace
+    name = row.cluster.name or row.cluster.issuer_url  # of a stack
+    return f"cluster {name}, account {row.cluster.account}, {namespace}"
+
+
+def _widths(lines: Sequence[tuple[str, ...]], most: int | None) -> list[int]:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for name, least in NARROWEST.items() if most else ():
+        over = GAP + sum(widths) + GAP * (len(widths) - 1) - (most or 0)
+        at = COLUMNS.index(name)
+        widths[at] = max(min(widths[at], least), widths[at] - max(over, 0))
+    return widths
+
+
+def _line(texts: Sequence[str], widths: Sequence[int]) -> str:
+    gap = " " * GAP
+    cut = (
+        (text if len(text) <= width else f"{text[: width - 1]}…").ljust(width)
+        for text, width in zip(texts, widths, strict=True)
+    )
+    return f"{gap}{gap.join(cut)}".rstrip()

@@ -1,0 +1,109 @@
+"""Error texts of AWS and the SDKs, and their causes, from irsa/data/known_errors.yaml. Pure."""
+
+import re
+from dataclasses import dataclass, replace
+from enum import IntEnum
+
+from irsa import PROGRAM, data
+from irsa.identity.access_denied import Denial, PolicyType, Refusal, flatten, read_denial
+
+VERIFY = f"{PROGRAM} verify --namespace NAMESPACE --service-account NAME"
+
+TEXT_MAX = 50_000
+"""Characters that are read, from the end: errors are at the end of a log."""
+
+# Programs print errors as JSON strings: \n, \n\t and \". A \t alone may be a folder on Windows.
+_ESCAPED = re.compile(r"\\n(?:\\t)?|\\(?=[\"'])")
+
+
+class Level(IntEnum):
+    """Distance of an error text to the cause. Of all that fit, only the nearest are an answer.
+
+    An SDK puts the error of a call into the error of the next one ("failed to refresh cached
+    credentials, … STS: AssumeRoleWithWebIdentity, … Rate exceeded"). The outer text says nothing
+    that the inner one does not.
+    """
+
+    POD_IDENTITY = 0
+    """The credentials come from EKS Pod Identity, so nothing below applies."""
+    NAMED = 1
+    """The text names the cause."""
+    REFUSED = 2
+    """A call was refused, for one of several reasons."""
+    FALLBACK = 3
+    """The SDK went on to the node's metadata service: no other credentials were configured."""
+    SUMMARY = 4
+    """The SDK has no credentials; the reason is in another text, or in none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A cause of an error."""
+
+    id: str
+    """Short name, unique within the error."""
+    cause: str
+    check: str = ""
+    """A command or words that show whether it is this one; empty when `verify` does."""
+    link: str = ""
+    """The link of `verify` that shows it."""
+    source: str = ""
+    """A thread that it solved (owner/repository#number), or AWS's page."""
+    policy_types: frozenset[PolicyType] = frozenset()
+    """The likeliest cause if AWS says that a policy of these types refused."""
+    refusal: Refusal | None = None
+    """With `policy_types`: only if they refused in this way."""
+    words: re.Pattern[str] | None = None
+    """The likeliest cause if the text matches this."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownError:
+    """An error text and its causes."""
+
+    key: str
+    error: str
+    """The text, as AWS or the SDK writes it."""
+    pattern: re.Pattern[str]
+    meaning: str
+    causes: tuple[Cause, ...]
+    """The likeliest first."""
+    level: Level = Level.NAMED
+
+
+_FILE = data.load("known_errors.yaml")
+KNOWN_ERRORS = tuple(data.rows(KnownError, _FILE["errors"], _FILE["fragments"]).values())
+
+
+def diagnose(text: str) -> list[KnownError]:
+    """Return the known errors that a text names, in the order of the table.
+
+    Only those of the nearest `Level` are an answer. Their causes are in the order of the table,
+    after those that the text itself names.
+    """
+    flat = plain(text)
+    fitting = [each for each in KNOWN_ERRORS if each.pattern.search(flat)]
+    nearest = min((each.level for each in fitting), default=None)
+    denial = read_denial(flat)
+    return [
+        replace(each, causes=tuple(sorted(each.causes, key=lambda c: _rank(c, flat, denial))))
+        for each in fitting
+        if each.level is nearest
+    ]
+
+
+def plain(text: str) -> str:
+    """Return the end of a text on one line, without the escapes of a JSON string."""
+    return flatten(_ESCAPED.sub(" ", text[-TEXT_MAX:]))
+
+
+def _rank(cause: Cause, flat: str, denial: Denial | None) -> int:
+    """0 if AWS names the cause's type of policy, 1 if the text has the cause's words, else 2."""
+    named = (
+        denial is not None
+        and denial.policy_type in cause.policy_types
+        and cause.refusal in {None, denial.refusal}
+    )
+    if named:
+        return 0
+    return 1 if cause.words and cause.words.search(flat) else 2

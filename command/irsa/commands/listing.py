@@ -1,0 +1,104 @@
+"""``python -m irsa list``: the service accounts of clusters, and the AWS identity of their Pods.
+
+Reads the sources of `audit`, Pods, Pod Identity associations and CloudTrail's event history. A line
+names each of the last three that cannot be read; the rest is listed.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+from dataclasses import replace
+from functools import cache, partial
+
+from irsa.commands import cli
+from irsa.commands.inventory_input import read
+from irsa.commands.inventory_page import page
+from irsa.commands.inventory_sources import add_sources, sources
+from irsa.commands.inventory_table import table
+from irsa.inventory.collect import audited
+from irsa.inventory.rows import Inventory, Listing, Row, listing
+from irsa.inventory.since import ROWS, changes
+from irsa.observe.aws import Aws
+from irsa.observe.cloudtrail import PAGES, Trail
+from irsa.observe.facts import Unread
+from irsa.observe.saved import report
+from irsa.printable import lines
+
+OUTPUTS = ("text", "json", "html")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    command = cli.parser(
+        "list", "List service accounts with the AWS identity of their Pods.", outputs=OUTPUTS
+    )
+    add_sources(command)
+    command.add_argument(
+        "--trail-pages",
+        type=_pages,
+        default=PAGES,
+        metavar="N",
+        help="number of pages of 50 CloudTrail events to read, two a second "
+        f"(default: {PAGES}; 0: none)",
+    )
+    command.add_argument(
+        "--all",
+        action="store_true",
+        help="text and html: list service accounts without an AWS identity, too",
+    )
+    return command
+
+
+def _pages(text: str) -> int:
+    if not text.isdecimal() or int(text) > 10_000:
+        raise cli.Stop(f"--trail-pages {text!r} is not a number of pages from 0 to 10000")
+    return int(text)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command; its exit code."""
+    earlier = report(options.since, "list", ROWS.key) if options.since else []
+    with sources(options) as opened:
+        given = read(options, opened, cache(partial(_trail, options)))
+    inventory = Inventory(
+        facts=given.facts,
+        accounts=given.accounts,
+        findings=audited(given.facts, given.gaps),
+        clusters=given.clusters,
+    )
+    found = listing(inventory)
+    if options.since:
+        rows, counts = changes(found.rows, earlier, ROWS, given.problems)
+        found = replace(found, rows=rows, notes=[*found.notes, counts])
+    code = cli.UNDECIDED if given.problems else cli.HOLDS
+    if options.output == "json":
+        print(json.dumps({**found.as_json(), "unchecked": given.missing}, indent=1))
+        return code
+    rows = [row for row in found.rows if row.matters or options.all or options.since]
+    notes = [*found.notes, *given.missing, _summary(found, rows)]
+    if options.output == "html":
+        print(page(found, rows, notes))
+        return code
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    if rows:
+        print(table(found, rows, width=width))
+    print(lines(*notes))
+    return code
+
+
+def _trail(options: argparse.Namespace, aws: Aws | None) -> Trail | str:
+    what = "sessions and failures"
+    if aws is None:
+        return f"{what}: not read, since AWS was not asked"
+    if options.trail_pages == 0:
+        return f"{what}: not read, since --trail-pages is 0"
+    trail = aws.web_identity_calls(options.trail_pages)
+    return trail.text if isinstance(trail, Unread) else trail
+
+
+def _summary(found: Listing, rows: list[Row]) -> str:
+    rest = len(found.rows) - len(rows)
+    left_out = f"; {rest} more have no AWS identity (--all lists them)" if rest else ""
+    clusters = ", ".join(each.name or each.issuer_url for each in found.clusters)
+    return f"{len(rows)} service accounts of {clusters}{left_out}"

@@ -1,0 +1,119 @@
+"""``python -m irsa move NAMESPACE/SERVICE-ACCOUNT --to MECHANISM``: IRSA or EKS Pod Identity.
+
+The only command that changes something, and only with ``--yes``: without it the steps are printed,
+done or to do. A move can be interrupted: the same command goes on from what it finds.
+"""
+
+import argparse
+
+from irsa import PROGRAM
+from irsa.commands import cli
+from irsa.commands.sources import add_sources, sources
+from irsa.identity.subjects import service_account_ref
+from irsa.move.asking import ask, unproven
+from irsa.move.changes import Stopped, Unknown
+from irsa.move.facts import NAMES
+from irsa.move.plan import Step, notes, steps
+from irsa.move.program import owned, program
+from irsa.move.run import Runner, check_refusals
+from irsa.observe.files import is_file, read_stack
+from irsa.observe.kubernetes import Cluster
+from irsa.observe.stack_chains import Stack, stack_of
+from irsa.printable import lines
+from irsa.verify.gather import Question, Sources
+
+STEPS_LEFT = 4
+"""Exit code: nothing failed, and steps are left."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    command = cli.Parser(
+        prog=f"{PROGRAM} move",
+        description="Move a service account's Pods between IRSA and EKS Pod Identity without a "
+        "failed call. Exit codes: 0 moved, 1 refused or a step failed, 2 wrong usage or input, 3 "
+        "not read or not proven, 4 steps are left.",
+        allow_abbrev=False,
+    )
+    command.add_argument(
+        "service_account", metavar="NAMESPACE/SERVICE-ACCOUNT", help="such as dev/s3-app"
+    )
+    command.add_argument(
+        "--to", choices=NAMES, required=True, help="the mechanism that the Pods are to have"
+    )
+    command.add_argument(
+        "--yes", action="store_true", help="make the changes; without it the steps are printed"
+    )
+    command.add_argument(
+        "--wait",
+        action="store_true",
+        help="with --yes: wait until the old tokens and sessions are over, for up to a day",
+    )
+    command.add_argument(
+        "--stack",
+        metavar="STACK|FILE",
+        help="a Pulumi stack; if it owns what has to change, the lines for its program are "
+        "printed and nothing is changed",
+    )
+    add_sources(command)
+    return command
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command; its exit code."""
+    try:
+        namespace, _, name = options.service_account.partition("/")
+        service_account_ref(namespace, name)
+    except ValueError as error:
+        raise cli.Stop(f"NAMESPACE/SERVICE-ACCOUNT: {error}") from None
+    question = Question(namespace=namespace, name=name, stack=_stack(options.stack))
+    with sources(options) as (cluster, aws):
+        where = Sources(cluster, aws)
+        runner = Runner(question, options.to, where, lambda: Cluster(options.context))
+        try:
+            return _run(runner, options)
+        except Unknown as error:
+            raise cli.Stop(str(error), cli.UNDECIDED) from None
+        except Stopped as error:
+            raise cli.Stop(str(error), cli.FAILS) from None
+
+
+def _stack(given: str | None) -> Stack | None:
+    if not given:
+        return None
+    try:
+        return stack_of(read_stack(given), "" if is_file(given) else given)
+    except ValueError as error:
+        raise cli.Stop(f"--stack {given}: {error}") from None
+
+
+def _run(runner: Runner, options: argparse.Namespace) -> int:
+    move = runner.observe()
+    planned = steps(move)
+    found = owned(move, runner.question.stack)
+    move = move if found else ask(move, runner.sources)
+    changes = options.yes and not found
+    print(lines(f"{move.title} to {NAMES[move.to]}, with role {move.role.arn}"))
+    for step in planned:
+        if step.done or not changes:
+            _say(step)
+    if any(not each.done for each in planned):
+        print(lines(*notes(move)))
+    check_refusals(move)
+    if found:
+        print(lines(*program(move, found)))
+    if not changes:
+        return cli.HOLDS if all(each.done for each in planned) else STEPS_LEFT
+    waiting = runner.carry_out(move, _say, wait=options.wait)
+    if waiting is None:
+        for each in unproven(move):
+            ask_inside = f"ask inside a new Pod, by `{PROGRAM} verify --exec`"
+            raise Unknown(f"role {move.role.arn}: not proven, {each} is not known; {ask_inside}")
+        return cli.HOLDS
+    _say(waiting)
+    print(lines("run the same command again then, or now with --wait"))
+    return STEPS_LEFT
+
+
+def _say(step: Step) -> None:
+    print(lines(f"  {'✓' if step.done else '·'} {step.key:<13} {step.text}"), flush=True)

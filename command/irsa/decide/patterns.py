@@ -1,0 +1,301 @@
+"""IAM's wildcards and policy variables: ``*`` any run, ``?`` one character, ``${key, 'default'}``.
+
+Pure. No regular expression ever sees a policy's wildcards, so that no pattern can make a match
+backtrack.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+from typing import NamedTuple
+
+from irsa.decide.truth import Truth
+from irsa.identity.outputs import UNKNOWN_OUTPUT
+
+
+class Key(Enum):
+    """A condition key without a value."""
+
+    ABSENT = "absent"
+    """The request certainly carries no such key."""
+    PRESENT = "present"
+    """The request certainly carries the key, with an unknown value."""
+    UNKNOWN = "unknown"
+    """Not known: the request may carry the key, with any value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Perhaps:
+    """A value that the request carries, or else no such key."""
+
+    value: str | tuple[str, ...]
+
+
+Value = str | tuple[str, ...] | Key | Perhaps
+Lookup = Callable[[str], Value]
+"""From a lower-case condition key to its value in one request."""
+
+
+class Wildcard(Enum):
+    """The two wildcards of a pattern."""
+
+    RUN = "*"
+    ONE = "?"
+
+
+class PolicyVariable(NamedTuple):
+    """``${key}`` or ``${key, 'default'}``."""
+
+    key: str
+    default: str | None
+
+
+_SPECIAL = re.compile(r"\$\{(?:(?P<escape>[*?$])|(?P<variable>[^${}]+))\}|(?P<wildcard>\*+|\?)")
+
+
+class Gapped:
+    """A text with ``?`` in it, looked for at all places of a value at once (one bit a place)."""
+
+    __slots__ = ("_characters", "_length")
+
+    def __init__(self, characters: Sequence[str | Wildcard]) -> None:
+        self._length = len(characters)
+        self._characters = [
+            (offset, character)
+            for offset, character in enumerate(characters)
+            if isinstance(character, str)
+        ]
+
+    def __len__(self) -> int:
+        return self._length
+
+    def stands_at(self, value: str, start: int) -> bool:
+        """Return whether the text is in ``value`` at ``start``; the length is checked before."""
+        return all(value[start + offset] == character for offset, character in self._characters)
+
+    def end_in(self, value: str, start: int) -> int:
+        """The end of the leftmost occurrence from ``start`` on, -1 when there is none."""
+        last = len(value) - self._length
+        if last < start:
+            return -1
+        places = _places(value)
+        starts = (1 << last + 1) - 1 >> start << start
+        for offset, character in self._characters:
+            starts &= places.get(character, 0) >> offset
+            if not starts:
+                return -1
+        lowest = (starts & -starts).bit_length() - 1
+        return lowest + self._length
+
+
+@lru_cache(maxsize=8)
+def _places(value: str) -> dict[str, int]:
+    """For each character of a value the places where it stands, as bits."""
+    places = dict.fromkeys(value, 0)
+    bit = 1
+    for character in value:
+        places[character] |= bit
+        bit <<= 1
+    return places
+
+
+class Pattern:
+    """A compiled pattern. A match takes time in proportion to the value and the pattern.
+
+    The pieces between the stars are looked for from left to right, each once.
+    """
+
+    __slots__ = ("_first", "_last", "_least", "_middle")
+
+    def __init__(self, segments: "Sequence[str | Gapped]") -> None:
+        """``segments`` are what stands between the stars."""
+        first, *rest = segments
+        self._first = first
+        self._last = rest.pop() if rest else None
+        self._middle = [segment for segment in rest if segment]
+        self._least = sum(map(len, segments))
+
+    @classmethod
+    def parse(cls, text: str) -> "Pattern":
+        """The pattern of a text with wildcards and without variables."""
+        runs = text.split("*")
+        if "?" not in text:
+            return cls(runs)
+        return cls([_gapped(run) if "?" in run else run for run in runs])
+
+    @classmethod
+    def from_pieces(cls, pieces: Iterable[str | Wildcard]) -> "Pattern":
+        """The pattern of texts, which stand for themselves, and wildcards."""
+        runs: list[list[str | Wildcard]] = [[]]
+        for piece in pieces:
+            if piece is Wildcard.RUN:
+                runs.append([])
+            else:
+                runs[-1].append(piece)
+        return cls([_segment(run) for run in runs])
+
+    def matches(self, value: str) -> bool:
+        """Return whether the whole value fits the pattern; upper and lower case differ."""
+        first, last = self._first, self._last
+        if last is None:
+            return value == first if isinstance(first, str) else _is_whole(first, value)
+        end = len(value) - len(last)
+        if (
+            len(value) < self._least
+            or not _starts(first, value, 0)
+            or not _starts(last, value, end)
+        ):
+            return False
+        position = len(first)
+        for segment in self._middle:
+            if isinstance(segment, str):
+                place = value.find(segment, position, end)
+                position = place + len(segment)
+            else:
+                place = position = segment.end_in(value, position)
+            if place < 0 or position > end:
+                return False
+        return True
+
+
+def _gapped(run: str) -> Gapped:
+    return Gapped([Wildcard.ONE if character == "?" else character for character in run])
+
+
+def _segment(run: list[str | Wildcard]) -> "str | Gapped":
+    if Wildcard.ONE not in run:
+        return "".join(piece for piece in run if isinstance(piece, str))
+    characters: list[str | Wildcard] = []
+    for piece in run:
+        characters.extend(piece if isinstance(piece, str) else [piece])
+    return Gapped(characters)
+
+
+def _starts(segment: str | Gapped, value: str, start: int) -> bool:
+    if isinstance(segment, str):
+        return value.startswith(segment, start)
+    return segment.stands_at(value, start)
+
+
+def _is_whole(segment: Gapped, value: str) -> bool:
+    return len(segment) == len(value) and segment.stands_at(value, 0)
+
+
+def is_plain(text: str, *, wildcards: bool) -> bool:
+    """Return whether a text stands for itself alone, so that no `Template` is needed."""
+    special = "${" in text or UNKNOWN_OUTPUT in text
+    return not special and not (wildcards and ("*" in text or "?" in text))
+
+
+class Template:
+    """A policy's text with wildcards and variables, to be compared with a request's values."""
+
+    __slots__ = ("_fixed", "_ignore_case", "_pieces", "_unknown", "text")
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        variables: bool,
+        wildcards: bool,
+        ignore_case: bool = False,
+        literal: int = 0,
+    ) -> None:
+        """``literal`` is the number of characters at its beginning that have no variables."""
+        self.text = text
+        self._ignore_case = ignore_case
+        self._unknown = UNKNOWN_OUTPUT in text
+        self._pieces: list[str | Wildcard | PolicyVariable] = []
+        self._fixed = None
+        if not variables or text.find("${", literal) < 0:
+            plain = text.lower() if ignore_case else text
+            self._fixed = Pattern.parse(plain) if wildcards else Pattern([plain])
+            return
+        self._pieces += _pieces(text[:literal], variables=False, wildcards=wildcards)
+        self._pieces += _pieces(text[literal:], variables=True, wildcards=wildcards)
+        fixed = [piece for piece in self._pieces if not isinstance(piece, PolicyVariable)]
+        if len(fixed) == len(self._pieces):
+            self._fixed = self._pattern(fixed)
+
+    def matches(self, value: str, lookup: Lookup, *, unresolved: Truth = False) -> Truth:
+        """Return whether ``value`` fits, with variables replaced.
+
+        ``unresolved`` is the answer when a variable has no value and no default: IAM then never
+        takes the text for a match.
+        """
+        if self._unknown:
+            return None
+        if self._ignore_case:
+            value = value.lower()
+        pattern = self._fixed
+        if pattern is None:
+            resolved = self._resolved(lookup)
+            if isinstance(resolved, Key):
+                return None if resolved is Key.UNKNOWN else unresolved
+            if sum(len(piece) for piece in resolved if isinstance(piece, str)) > len(value):
+                return False  # and the pattern, which may be long, is not built
+            pattern = self._pattern(resolved)
+        return pattern.matches(value)
+
+    def unknown_keys(self, lookup: Lookup) -> list[str]:
+        """The variables in it whose values are not known."""
+        return [p.key for p in self._variables() if not isinstance(lookup(p.key.lower()), str)]
+
+    def _variables(self) -> list[PolicyVariable]:
+        return [piece for piece in self._pieces if isinstance(piece, PolicyVariable)]
+
+    def _resolved(self, lookup: Lookup) -> list[str | Wildcard] | Key:
+        resolved: list[str | Wildcard] = []
+        answer: Key | None = None
+        for piece in self._pieces:
+            if not isinstance(piece, PolicyVariable):
+                resolved.append(piece)
+                continue
+            value = lookup(piece.key.lower())
+            if value is Key.ABSENT:
+                value = Key.ABSENT if piece.default is None else piece.default
+            if isinstance(value, str):
+                resolved.append(value)
+            elif value is Key.ABSENT:
+                answer = Key.ABSENT
+            elif answer is None:
+                # AWS does not say what a variable with several values becomes.
+                answer = Key.UNKNOWN
+        return resolved if answer is None else answer
+
+    def _pattern(self, pieces: Sequence[str | Wildcard]) -> Pattern:
+        if not self._ignore_case:
+            return Pattern.from_pieces(pieces)
+        return Pattern.from_pieces([p.lower() if isinstance(p, str) else p for p in pieces])
+
+
+def _pieces(
+    text: str, *, variables: bool, wildcards: bool
+) -> Iterable[str | Wildcard | PolicyVariable]:
+    position = 0
+    for special in _SPECIAL.finditer(text):
+        kind = special.lastgroup
+        if not (wildcards if kind == "wildcard" else variables):
+            continue
+        if special.start() > position:
+            yield text[position : special.start()]
+        position = special.end()
+        if kind == "wildcard":
+            yield Wildcard(special["wildcard"][0])
+        elif kind == "escape":
+            yield special["escape"]
+        else:
+            yield _variable(special["variable"]) or special[0]
+    if position < len(text) or not text:
+        yield text[position:]
+
+
+def _variable(content: str) -> PolicyVariable | None:
+    key, comma, default = (part.strip() for part in content.partition(","))
+    if not comma:
+        return PolicyVariable(key, None) if key else None
+    quoted = len(default) > 1 and default[0] == default[-1] == "'"
+    return PolicyVariable(key, default[1:-1]) if key and quoted else None

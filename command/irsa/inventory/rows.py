@@ -1,0 +1,391 @@
+"""The service accounts of clusters, each with the AWS identities of its Pods. Pure.
+
+A fact that could not be read is a text with the reason and the permission.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import NamedTuple
+
+from irsa.audit.findings import AuditFacts, ClusterFacts
+from irsa.decide.document import statements_of
+from irsa.identity.arns import issuer_of_principal, parse_role_arn
+from irsa.identity.policies import further_clusters
+from irsa.identity.policy_json import Json
+from irsa.identity.subjects import split_subject
+from irsa.observe.account_roles import AccountRoles
+from irsa.observe.associations import Association, Associations
+from irsa.observe.cloudtrail import HOURS, PodIdentityFailure, Trail, WebIdentityCall
+from irsa.observe.facts import Role, ServiceAccount, Unread
+from irsa.observe.fleet_pods import FleetPod
+from irsa.rules.finding import Finding
+
+Account = tuple[str, str]
+"""Namespace and name."""
+
+
+class IdentityKind(Enum):
+    """A source of AWS credentials for Pods; static ones win over all others in every SDK."""
+
+    KEY = "access key"
+    POD_IDENTITY = "Pod Identity"
+    IRSA = "IRSA"
+    PROFILE = "IRSA by profile"
+
+
+class Identity(NamedTuple):
+    """One form of identity of a service account's Pods."""
+
+    kind: IdentityKind
+    source: str
+    """The role's ARN, or where an access key comes from; empty when it is not known."""
+    association: Association | None = None
+    """Of Pod Identity, where it was read."""
+    targets: tuple[str, ...] = ()
+    """Further roles that the role's own policies name for it to assume."""
+
+    def as_json(self) -> Json:
+        """The identity for ``--output json``."""
+        found: Json = {"kind": self.kind.value, "source": self.source}
+        if self.targets:
+            found["targets"] = list(self.targets)
+        if self.association is not None:
+            own = self.association
+            found["association"] = {
+                "arn": own.arn,
+                "target_role": own.target_role_arn or None,
+                "session_policy": own.policy or None,
+                "session_tags": not own.disable_session_tags,
+                "owner": own.owner_arn or None,
+            }
+        return found
+
+
+class ClusterInventory(NamedTuple):
+    """Facts of a cluster, and the history of its account."""
+
+    cluster: ClusterFacts
+    pods: Sequence[FleetPod] | str
+    associations: Associations | str
+    trail: Trail | str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inventory:
+    """Facts of clusters and accounts."""
+
+    facts: AuditFacts
+    accounts: Sequence[AccountRoles]
+    findings: Sequence[Finding]
+    clusters: Sequence[ClusterInventory]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A service account."""
+
+    cluster: ClusterFacts
+    account: ServiceAccount
+    identities: tuple[Identity, ...]
+    """All that were seen, what wins first; none where Pods have the node's role, or none."""
+    pods: tuple[FleetPod, ...] | None
+    """None when Pods were not read."""
+    findings: tuple[str, ...]
+    """Rules that found something about the service account or its role."""
+    last_session: str = ""
+    """Time of its last session within CloudTrail's hours (ISO 8601)."""
+    failures: int | None = 0
+    """Calls that STS refused within those hours; None when CloudTrail was not read."""
+    failure: str = ""
+    """The latest failure's error code."""
+    further_clusters: int | None = None
+    """Clusters for which its roles' trust policies have room within IAM's default quota; None where
+    they trust none."""
+    role_used: str | None = None
+    """Time of the last use of its role by any caller: ISO 8601, empty for not within 400 days, None
+    when that is not known, or it has no role here."""
+
+    @property
+    def name(self) -> str:
+        """``dev/s3-app``."""
+        return f"{self.account.namespace}/{self.account.name}"
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """ARNs of the roles that it gets, or should."""
+        return _roles(self.identities)
+
+    @property
+    def matters(self) -> bool:
+        """True if it has an identity, a finding, a session or a failure."""
+        return bool(self.identities or self.findings or self.last_session or self.failures)
+
+    @property
+    def without_role(self) -> int:
+        """Number of its Pods that do not get what the next one gets: they are older than the
+        annotation or the association."""
+        if any(each.association for each in self.identities):
+            return sum(not each.pod_identity for each in self.pods or ())
+        wanted = self.account.role_arn
+        if not wanted:
+            return 0
+        return sum(not (each.role_arn == wanted or each.pod_identity) for each in self.pods or ())
+
+    @property
+    def unread_secrets(self) -> tuple[str, ...]:
+        """Secrets that its Pods take in whole, of which one may be an access key."""
+        names = (name for pod in self.pods or () for name in pod.unread)
+        return tuple(dict.fromkeys(names))
+
+    def as_json(self) -> Json:
+        """The row for ``--output json``."""
+        pods = None if self.pods is None else [each.name for each in self.pods]
+        return {
+            "cluster": self.cluster.name or None,
+            "account": self.cluster.account,
+            "namespace": self.account.namespace,
+            "name": self.account.name,
+            "identities": [each.as_json() for each in self.identities],
+            "pods": pods,
+            "pods_without_role": None if pods is None else self.without_role,
+            "secrets_not_read": None if pods is None else list(self.unread_secrets),
+            "last_session": self.last_session or None,
+            "failures": {"count": self.failures, "last_error": self.failure or None},
+            "role_last_used": self.role_used,
+            "further_clusters": self.further_clusters,
+            "findings": list(self.findings),
+        }
+
+
+@dataclass
+class _Calls:
+    """CloudTrail's calls of one service account."""
+
+    last_session: str = ""
+    failures: int = 0
+    failure: str = ""
+
+    def add(self, call: WebIdentityCall) -> None:
+        """Take in a call; the newest comes first."""
+        if call.error:
+            self.failures += 1
+            self.failure = self.failure or call.error
+        else:
+            self.last_session = self.last_session or call.at
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The rows, with notes for the reader."""
+
+    rows: Sequence[Row]
+    """By cluster, namespace and name."""
+    notes: Sequence[str]
+    """Facts that could not be read or are not counted, a line each."""
+    roles: Mapping[str, Role]
+    """The accounts' roles by ARN."""
+    clusters: Sequence[ClusterFacts]
+
+    def as_json(self) -> Json:
+        """The listing for ``--output json``."""
+        return {
+            "clusters": [
+                {"name": each.name or None, "issuer": each.issuer_url, "account": each.account}
+                for each in self.clusters
+            ],
+            "service_accounts": [row.as_json() for row in self.rows],
+            "notes": list(self.notes),
+        }
+
+
+def listing(inventory: Inventory) -> Listing:
+    """Every service account of the clusters as a row."""
+    rows: list[Row] = []
+    notes: dict[str, list[str]] = {}
+    for each in inventory.clusters:
+        own, told = _rows(inventory, each)
+        rows += own
+        for note in dict.fromkeys(told):
+            notes.setdefault(note, []).append(each.cluster.name)
+    lines = [
+        note if len(names) == len(inventory.clusters) else f"{', '.join(names)}: {note}"
+        for note, names in notes.items()
+    ]
+    roles = {role.arn: role for role in inventory.facts.roles}
+    return Listing(rows, lines, roles, inventory.facts.clusters)
+
+
+def _rows(inventory: Inventory, found: ClusterInventory) -> tuple[list[Row], list[str]]:
+    """The service accounts of a cluster, and notes about it."""
+    cluster = found.cluster
+    pods = _group_by_account(found.pods)
+    rules = _rules(inventory.findings, cluster)
+    calls, unattributed = _calls(inventory.facts, cluster, found.trail)
+    roles = {role.arn: role for role in inventory.facts.roles}
+    rows: list[Row] = []
+    for account in sorted(cluster.service_accounts, key=lambda each: (each.namespace, each.name)):
+        at = (account.namespace, account.name)
+        own = pods.get(at, []) if pods is not None else None
+        identities = tuple(
+            each._replace(targets=tuple(_targets(each, roles)))
+            for each in _identities(account, own or (), found.associations)
+        )
+        arns = _roles(identities)
+        subjects = [f"service account {account.namespace}/{account.name}"]
+        subjects += [f"role {arn}" for arn in arns]
+        noted = calls.get(at, _Calls())
+        rows.append(
+            Row(
+                cluster=cluster,
+                account=account,
+                identities=identities,
+                pods=None if own is None else tuple(own),
+                findings=tuple(dict.fromkeys(r for s in subjects for r in rules.get(s, ()))),
+                last_session=noted.last_session,
+                failures=noted.failures if isinstance(found.trail, Trail) else None,
+                failure=noted.failure,
+                further_clusters=_room([roles[arn] for arn in arns if arn in roles]),
+                role_used=_last_used(inventory.accounts, arns),
+            )
+        )
+    return rows, [*_notes(inventory, found, rows), *_unattributed(unattributed)]
+
+
+def _roles(identities: Sequence[Identity]) -> tuple[str, ...]:
+    kinds = (IdentityKind.IRSA, IdentityKind.POD_IDENTITY)
+    roles = [each.source for each in identities if each.kind in kinds]
+    roles += [each.association.target_role_arn for each in identities if each.association]
+    return tuple(dict.fromkeys(filter(None, roles)))
+
+
+def _group_by_account(pods: Sequence[FleetPod] | str) -> dict[Account, list[FleetPod]] | None:
+    if isinstance(pods, str):
+        return None
+    found: dict[Account, list[FleetPod]] = {}
+    for pod in pods:
+        found.setdefault((pod.namespace, pod.service_account), []).append(pod)
+    return found
+
+
+def _rules(findings: Sequence[Finding], cluster: ClusterFacts) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for each in (each for each in findings if each.cluster in ("", cluster.name)):
+        found.setdefault(each.subject, []).append(each.rule)
+    return found
+
+
+def _identities(
+    account: ServiceAccount, pods: Sequence[FleetPod], associations: Associations | str
+) -> Iterator[Identity]:
+    keys = dict.fromkeys(key for pod in pods for key in pod.keys)
+    yield from (Identity(IdentityKind.KEY, key) for key in keys)
+    known: Associations = {} if isinstance(associations, str) else associations
+    associated = known.get((account.namespace, account.name))
+    if associated or any(pod.pod_identity for pod in pods):
+        role_arn = associated.role_arn if associated else ""
+        yield Identity(IdentityKind.POD_IDENTITY, role_arn, associated)
+    injected = dict.fromkeys(pod.role_arn for pod in pods if pod.role_arn)
+    for arn in dict.fromkeys(filter(None, (account.role_arn, *injected))):
+        yield Identity(IdentityKind.IRSA, arn)
+    if any(pod.own_token for pod in pods):
+        yield Identity(IdentityKind.PROFILE, "")
+
+
+def _targets(identity: Identity, roles: Mapping[str, Role]) -> Iterator[str]:
+    """The roles that a role's policies name for it to assume, but the association's target role."""
+    role = roles.get(identity.source)
+    policies = role.policies if role and not isinstance(role.policies, Unread) else ()
+    own = identity.association.target_role_arn if identity.association else ""
+    listed = (each for policy in policies for each in statements_of(policy.document))
+    named = (arn for each in listed if each.allows and each.covers("sts:AssumeRole")
+             for arn in each.resources)  # fmt: skip
+    for arn in dict.fromkeys(named):
+        if parse_role_arn(arn) and not set(arn) & {"*", "?", "$"} and arn != own:
+            yield arn
+
+
+def _last_used(accounts: Sequence[AccountRoles], arns: Sequence[str]) -> str | None:
+    known = [each.last_used for each in accounts if not isinstance(each.last_used, Unread)]
+    return max((used[arn] for used in known for arn in arns if arn in used), default=None)
+
+
+def _room(roles: Sequence[Role]) -> int | None:
+    found = [further_clusters(each.trust_policy) for each in roles]
+    return min((each for each in found if each is not None), default=None)
+
+
+def _calls(
+    facts: AuditFacts, cluster: ClusterFacts, trail: Trail | str
+) -> tuple[Mapping[Account, _Calls], Counter[str]]:
+    """CloudTrail's calls by service account; and by error those that fit no service account."""
+    found: dict[Account, _Calls] = {}
+    lost: Counter[str] = Counter()
+    users: dict[str, list[tuple[ClusterFacts, Account]]] = {}
+    for place in facts.clusters:
+        for each in place.service_accounts:
+            if each.role_arn:
+                users.setdefault(each.role_arn, []).append((place, (each.namespace, each.name)))
+    for call in trail.calls if isinstance(trail, Trail) else ():
+        if call.subject:
+            account = split_subject(call.subject)
+            if account is None or issuer_of_principal(call.issuer) != cluster.issuer:
+                continue  # another cluster's, or none's
+            at = (account.namespace, account.name)
+        elif len(users.get(call.role_arn, ())) == 1:
+            [(place, at)] = users[call.role_arn]
+            if place is not cluster:
+                continue
+        else:
+            if call.role_arn in users:
+                lost[call.error] += 1
+            continue
+        found.setdefault(at, _Calls()).add(call)
+    return found, lost
+
+
+def _notes(inventory: Inventory, found: ClusterInventory, rows: Sequence[Row]) -> Iterator[str]:
+    for read in (found.pods, found.associations, found.trail):
+        if isinstance(read, str):
+            yield read
+    if isinstance(found.trail, Trail) and not found.trail.complete:
+        trail = found.trail
+        yield (
+            f"sessions and failures: the newest {len(trail.calls)} calls in {trail.region}, which "
+            f"reach back to {trail.reaches_back or 'now'} instead of {HOURS} hours; "
+            "--trail-pages reads more"
+        )
+    elif isinstance(found.trail, Trail):
+        yield f"sessions and failures: the last {HOURS} hours in {found.trail.region}"
+    if isinstance(found.trail, Trail):
+        yield from _pod_identity_failures(found.trail.pod_identity)
+    for each in inventory.accounts:
+        if isinstance(each.last_used, Unread):
+            yield each.last_used.text
+    unused = sum(
+        each.rule == "unused-role" and each.cluster == found.cluster.name
+        for each in inventory.findings
+    )
+    if unused:
+        yield f"roles that trust this cluster without a service account (unused-role): {unused}"
+    if secrets := sum(bool(row.unread_secrets) for row in rows):
+        yield (
+            "service accounts whose Pods take whole Secrets as variables, of which one may be an "
+            f"access key (Secrets are not read): {secrets}"
+        )
+
+
+def _pod_identity_failures(failures: Sequence[PodIdentityFailure]) -> Iterator[str]:
+    """A line for each cluster and message: events of EKS Pod Identity name no service account."""
+    for each, count in Counter(replace(each, at="") for each in failures).items():
+        yield (
+            f"failures of EKS Pod Identity in cluster {each.cluster}, whose service account "
+            f"CloudTrail does not say: {count} {each.error} ({each.message})"
+        )
+
+
+def _unattributed(lost: Counter[str]) -> Iterator[str]:
+    if lost:
+        errors = ", ".join(f"{count} {error}" for error, count in sorted(lost.items()))
+        yield f"failures without a readable token, of roles that several share: {errors}"

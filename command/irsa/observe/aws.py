@@ -1,0 +1,489 @@
+"""Reader of facts from AWS, and caller of the actions that a link tries.
+
+boto3 is imported when it is first needed. Every call has a timeout. Endpoint, profile, region and
+CA are as boto3 finds them: AWS_ENDPOINT_URL, AWS_PROFILE, AWS_REGION, AWS_CA_BUNDLE work.
+"""
+# pyright: reportMissingTypeStubs=false
+
+import json
+import re
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, Self, TypeVar
+
+from irsa.identity.arns import account_of, cluster_arn, name_of
+from irsa.identity.policy_json import Json
+from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION, DEFAULT_SESSION_DURATION
+from irsa.identity.subjects import ServiceAccountRef
+from irsa.identity.token import Token
+from irsa.observe.account_roles import DETAILS, AccountRoles, RoleReader, document_of
+from irsa.observe.associations import Association, Associations
+from irsa.observe.cloudtrail import Trail, read_trail
+from irsa.observe.errors import CONNECT_TIMEOUT, READ_TIMEOUT, CollectError, one_line
+from irsa.observe.existing_roles import ExistingRole, federated
+from irsa.observe.facts import (
+    Answer,
+    Credentials,
+    RegisteredProvider,
+    Role,
+    Unread,
+)
+from irsa.observe.iam_calls import (
+    clusters_with_issuer,
+    read_associations,
+    read_existing,
+    read_managed,
+    read_policies,
+    read_provider,
+)
+from irsa.observe.pod_identity import AUTO_MODE, FOR_POD_IDENTITY, EksCluster, read_cluster
+
+DEFAULT_REGION = "us-east-1"  # when nothing says another one; IAM has no regions anyway
+
+PAGE_SIZE = 1000
+"""The most that IAM lists in one answer."""
+
+T = TypeVar("T")
+_MISSING_CODES = (
+    "NoSuchEntity",
+    "NoSuchBucketPolicy",
+    "NoSuchBucket",
+    "ResourceNotFoundException",
+)
+
+
+class Aws:
+    """AWS as one identity: the caller's own configuration, as boto3 finds it, or a role session."""
+
+    def __init__(
+        self,
+        *,
+        profile: str | None = None,
+        region: str | None = None,
+        credentials: Credentials | None = None,
+        like: "Aws | None" = None,
+    ) -> None:
+        """Raises `CollectError` for a profile that does not exist.
+
+        ``like`` shares its configuration but for the region, and what botocore has loaded so far.
+        """
+        # Imported here: it takes 0.2 s.
+        import boto3.session
+        from botocore.exceptions import BotoCoreError
+
+        try:
+            self._session: Any = (
+                like._session
+                if like
+                else boto3.session.Session(profile_name=profile, region_name=region)
+            )
+            self.region: str = region or self._session.region_name or DEFAULT_REGION
+        except BotoCoreError as error:
+            raise CollectError(f"AWS configuration: {error}") from error
+        self._credentials = credentials
+        self._clients: dict[str, Any] = {}
+        self._sessions: list[Aws] = []
+        self._regions: dict[str, Aws] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for session in (*self._sessions, *self._regions.values()):
+            session.__exit__()
+        for client in self._clients.values():
+            client.close()
+
+    def as_session(self, credentials: Credentials) -> "Aws":
+        """Return clients of this region for a role session; they are closed together with these."""
+        self._sessions.append(Aws(region=self.region, credentials=credentials, like=self))
+        return self._sessions[-1]
+
+    def as_role(self, role_arn: str, session_name: str) -> "Aws | Unread":
+        """Return clients for a new session of a role; they are closed together with these."""
+        answer, credentials = self.assume_role(role_arn, session_name, None)
+        if credentials is None:
+            what = f"the account of role {role_arn}"
+            return Unread(what, answer.text, "sts:AssumeRole on the role, and its trust")
+        return self.as_session(credentials)
+
+    def in_region(self, region: str) -> "Aws":
+        """Return the clients of a region for the same identity; these for an empty one."""
+        if region in ("", self.region):
+            return self
+        if region not in self._regions:
+            self._regions[region] = Aws(region=region, credentials=self._credentials, like=self)
+        return self._regions[region]
+
+    def client(self, service: str) -> Any:
+        """A client of boto3's, for the changes of `irsa.move.changes`."""
+        return self._client(service)
+
+    def _client(self, service: str, *, unsigned: bool = False) -> Any:
+        from botocore import UNSIGNED
+        from botocore.config import Config
+
+        key = f"{service} unsigned" if unsigned else service
+        if key not in self._clients:
+            config = Config(
+                connect_timeout=CONNECT_TIMEOUT,
+                read_timeout=READ_TIMEOUT,
+                retries={"total_max_attempts": 3},
+                signature_version=UNSIGNED if unsigned else None,
+            )
+            own = self._credentials
+            if unsigned:
+                # Never used, and so the caller's own are not looked for: they may come from a
+                # credential_process that is this very program.
+                own = Credentials("none", "none", "none", "")
+            keys = {} if own is None else {
+                "aws_access_key_id": own.access_key_id,
+                "aws_secret_access_key": own.secret_access_key,
+                "aws_session_token": own.session_token,
+            }  # fmt: skip
+            self._clients[key] = self._session.client(
+                service, region_name=self.region, config=config, **keys
+            )
+        return self._clients[key]
+
+    @cached_property
+    def account(self) -> str | Unread:
+        """The account that the credentials are of."""
+
+        def read() -> str:
+            return self._client("sts").get_caller_identity()["Account"]
+
+        return _aws("who the AWS credentials are", "AWS credentials", read)
+
+    def _elsewhere(self, what: str, account: str) -> Unread | None:
+        """Return the reason why a fact of another account cannot be read with these credentials."""
+        own = self.account
+        if isinstance(own, Unread):
+            return replace(own, what=what)
+        if own == account:
+            return None
+        return Unread(what, f"the credentials are of {own}", f"credentials of account {account}")
+
+    def providers(self, account: str) -> list[RegisteredProvider] | Unread:
+        """The OIDC providers of an account."""
+        what = f"OIDC providers of account {account}"
+
+        def read() -> list[RegisteredProvider]:
+            iam = self._client("iam")
+            arns = [
+                p["Arn"] for p in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
+            ]
+            return [read_provider(iam, arn) for arn in arns]
+
+        needed = "iam:ListOpenIDConnectProviders and iam:GetOpenIDConnectProvider"
+        return self._elsewhere(what, account) or _aws(what, needed, read)
+
+    def role(self, arn: str) -> Role | Unread | None:
+        """A role with its policies; also the one of the same name under another path."""
+        what, account, name = f"role {arn}", account_of(arn), name_of(arn)
+        elsewhere = self._elsewhere(what, account)
+        if elsewhere is not None:
+            return elsewhere
+
+        def read() -> Json:
+            return self._client("iam").get_role(RoleName=name)["Role"]
+
+        role = _aws(what, "iam:GetRole", _if_there(read))
+        return role if role is None or isinstance(role, Unread) else self._role(role)
+
+    def _role(self, role: Json) -> Role:
+        name, what = role["RoleName"], f"policies of role {role['RoleName']}"
+        boundary = role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
+        needed = (
+            "iam:ListRolePolicies, iam:GetRolePolicy, iam:ListAttachedRolePolicies, "
+            "iam:GetPolicy and iam:GetPolicyVersion"
+        )
+        return Role(
+            role["Arn"],
+            role["RoleId"],
+            role["AssumeRolePolicyDocument"],
+            role.get("MaxSessionDuration", DEFAULT_ROLE_SESSION_DURATION),
+            _aws(what, needed, lambda: tuple(read_policies(self._client("iam"), name))),
+            boundary
+            and _aws(
+                f"boundary {boundary}",
+                "iam:GetPolicy and iam:GetPolicyVersion",
+                lambda: read_managed(self._client("iam"), boundary),
+            ),
+            {tag["Key"]: tag["Value"] for tag in role.get("Tags", ())},
+        )
+
+    def roles(self, *, policies: bool = False) -> AccountRoles | Unread:
+        """All roles of the credentials' account, a thousand a call; their permissions policies only
+        with ``policies``.
+
+        Who may not call GetAccountAuthorizationDetails has ListRoles called, which says the trust
+        policies as well, but neither permissions policies nor when a role was last used.
+        """
+        kinds = ["Role", "LocalManagedPolicy"] if policies else ["Role"]
+
+        def read(operation: str, **request: Any) -> AccountRoles:
+            reader = RoleReader(policies=policies)
+            pages = self._client("iam").get_paginator(operation)
+            for page in pages.paginate(**request, PaginationConfig={"PageSize": PAGE_SIZE}):
+                reader.add(page)
+            return reader.result()
+
+        detailed = _aws(
+            "IAM roles",
+            DETAILS,
+            _if_allowed(lambda: read("get_account_authorization_details", Filter=kinds)),
+        )
+        if detailed is not None:
+            return detailed
+        return _aws("IAM roles", f"{DETAILS} or iam:ListRoles", lambda: read("list_roles"))
+
+    def web_identity_calls(self, pages: int) -> Trail | Unread:
+        """The newest calls of AssumeRoleWithWebIdentity in this region, so many pages at most."""
+        return _aws(
+            "CloudTrail's event history",
+            "cloudtrail:LookupEvents",
+            lambda: read_trail(self._client("cloudtrail"), self.region, pages),
+        )
+
+    def pod_identities(self, *clusters: str) -> Associations | Unread:
+        """The Pod Identity associations of EKS clusters."""
+        return _aws(
+            f"Pod Identity associations of cluster {', '.join(clusters)}",
+            "eks:ListPodIdentityAssociations and eks:DescribePodIdentityAssociation",
+            lambda: read_associations(self._client("eks"), clusters),
+        )
+
+    def clusters(self, issuer_url: str) -> list[str] | Unread:
+        """Names of the EKS clusters of the region that have an issuer."""
+        return _aws(
+            "Pod Identity associations",
+            (
+                "eks:ListClusters and eks:DescribeCluster, or the cluster's name (a kubeconfig of "
+                "`aws eks update-kubeconfig`, or --cluster of `list` and `audit`)"
+            ),
+            lambda: clusters_with_issuer(self._client("eks"), issuer_url),
+        )
+
+    def eks_cluster(self, name: str) -> EksCluster | Unread | None:
+        """An EKS cluster and the add-on of the EKS Pod Identity Agent."""
+        return _aws(
+            f"EKS cluster {name}",
+            "eks:DescribeCluster and eks:DescribeAddon",
+            _if_there(lambda: read_cluster(self._client("eks"), name)),
+        )
+
+    def node_role(self, cluster: EksCluster, group: str) -> Role | Unread:
+        """The role of the nodes of a node group, or of EKS Auto Mode."""
+
+        def read() -> str:
+            asked = {"clusterName": cluster_arn(cluster.arn).name, "nodegroupName": group}
+            return self._client("eks").describe_nodegroup(**asked)["nodegroup"]["nodeRole"]
+
+        what, needed = "the node's role", "eks:DescribeNodegroup"
+        if not group:
+            why, way_out = "it is in no managed node group", "ask inside the Pod, with --exec"
+            return Unread(what, why, "one that EKS knows", way_out)
+        arn = cluster.node_role if group == AUTO_MODE else _aws(what, needed, read)
+        role = arn if isinstance(arn, Unread) else self.role(arn)
+        return role or Unread(what, f"{arn} does not exist", "a role")
+
+    def association(
+        self, cluster: EksCluster, account: ServiceAccountRef
+    ) -> Association | Unread | None:
+        """The Pod Identity association of a service account."""
+        name = cluster_arn(cluster.arn).name
+        only = {"namespace": account.namespace, "serviceAccount": account.name}
+        return _aws(
+            f"Pod Identity association of {account.namespace}/{account.name}",
+            "eks:ListPodIdentityAssociations and eks:DescribePodIdentityAssociation",
+            lambda: read_associations(self._client("eks"), [name], **only).get(account),
+        )
+
+    def existing_roles(
+        self, provider_arn: str, arns: Collection[str] = ()
+    ) -> list[ExistingRole] | Unread:
+        """The roles of an OIDC provider's account that trust it, and those with these ARNs, each
+        with all that it has."""
+
+        def read() -> list[ExistingRole]:
+            iam = self._client("iam")
+            pages = iam.get_paginator("list_roles").paginate()
+            listed = [role for page in pages for role in page["Roles"]]
+            return [read_existing(iam, role["RoleName"]) for role in listed if trusts(role)]
+
+        def trusts(role: Json) -> bool:
+            what = f"the trust policy of {role['RoleName']}"
+            trusted = federated(document_of(role["AssumeRolePolicyDocument"], what))
+            return provider_arn in trusted or role["Arn"] in arns
+
+        what, needed = (
+            f"roles that trust {provider_arn}",
+            ("iam:ListRoles, iam:GetRole, iam:ListRolePolicies and iam:ListAttachedRolePolicies"),
+        )
+        return self._elsewhere(what, account_of(provider_arn)) or _aws(what, needed, read)
+
+    def authorization_details(self, account: str) -> list[Json] | Unread:
+        """All users, groups, roles and managed policies of an account, in IAM's own form."""
+        what = f"users and roles of account {account}"
+
+        def read() -> list[Json]:
+            iam = self._client("iam")
+            return list(iam.get_paginator("get_account_authorization_details").paginate())
+
+        return self._elsewhere(what, account) or _aws(what, DETAILS, read)
+
+    def bucket_policy(self, bucket: str) -> Json | Unread | None:
+        """A bucket's policy; None when it has none."""
+
+        def read() -> Json:
+            return json.loads(self._client("s3").get_bucket_policy(Bucket=bucket)["Policy"])
+
+        what = f"policy of bucket {bucket}"
+        return _aws(what, "s3:GetBucketPolicy", _if_there(read))
+
+    def assume_with_web_identity(
+        self, role_arn: str, token: Token, session_name: str
+    ) -> tuple[Answer, Credentials | None]:
+        """Call AssumeRoleWithWebIdentity, which is not signed."""
+        return _session(
+            lambda: self._client("sts", unsigned=True).assume_role_with_web_identity(
+                RoleArn=role_arn, RoleSessionName=session_name, WebIdentityToken=token.raw
+            )
+        )
+
+    def assume_for_pod(
+        self, cluster_name: str, token: Token
+    ) -> tuple[Answer | Unread, Credentials | None]:
+        """Call AssumeRoleForPodIdentity as the agent of a node does; unread if the caller may not.
+
+        https://docs.aws.amazon.com/eks/latest/APIReference/API_auth_AssumeRoleForPodIdentity.html
+        """
+
+        def call() -> Json:
+            answer = self._client("eks-auth").assume_role_for_pod_identity(
+                clusterName=cluster_name, token=token.raw
+            )
+            keys: Json = answer["credentials"]
+            return {
+                "AssumedRoleUser": {"Arn": answer["assumedRoleUser"]["arn"]},
+                "Credentials": {f"{key[0].upper()}{key[1:]}": value for key, value in keys.items()},
+            }
+
+        answer, credentials = _session(call)
+        # EKS has AccessDeniedException as well for a role that it may not assume.
+        if FOR_POD_IDENTITY in answer.message or answer.code == "NoCredentialsError":
+            return Unread("a session of EKS Pod Identity", answer.text, FOR_POD_IDENTITY), None
+        return answer, credentials
+
+    def assume_role(
+        self,
+        role_arn: str,
+        session_name: str,
+        external_id: str | None,
+        seconds: int = DEFAULT_SESSION_DURATION,
+    ) -> tuple[Answer, Credentials | None]:
+        """Call AssumeRole."""
+        more = {"ExternalId": external_id} if external_id else {}
+        return _session(
+            lambda: self._client("sts").assume_role(
+                RoleArn=role_arn, RoleSessionName=session_name, DurationSeconds=seconds, **more
+            )
+        )
+
+    def simulate(self, caller_arn: str, action: str, resource: str) -> bool | Unread:
+        """IAM's answer whether the policies of a user or role allow a call."""
+
+        def read() -> bool:
+            result: Json = self._client("iam").simulate_principal_policy(
+                PolicySourceArn=caller_arn, ActionNames=[action], ResourceArns=[resource]
+            )["EvaluationResults"][0]
+            if missing := result.get("MissingContextValues"):
+                raise ValueError(f"it depends on {', '.join(missing)}")
+            return result["EvalDecision"] == "allowed"
+
+        return _aws(f"permission {action}", "iam:SimulatePrincipalPolicy", read)
+
+    def caller(self) -> Answer:
+        """Call GetCallerIdentity."""
+        return _answer(lambda: self._client("sts").get_caller_identity()["Arn"])
+
+    def list_bucket(self, bucket: str) -> Answer:
+        """Call ListObjectsV2 for one object."""
+        return _answer(lambda: self._client("s3").list_objects_v2(Bucket=bucket, MaxKeys=1) and "")
+
+    def list_users(self) -> Answer:
+        """Call ListUsers, which no role that reads data should be allowed."""
+        return _answer(lambda: self._client("iam").list_users(MaxItems=1) and "")
+
+
+def _aws(what: str, permission: str, read: Callable[[], T]) -> T | Unread:
+    """The value read, or why it could not be read."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        return read()
+    except (BotoCoreError, ClientError, ValueError) as error:
+        throttled = re.search(r"\((Throttl|RequestLimitExceeded|TooManyRequests)", str(error))
+        return Unread(what, one_line(error), permission, "run it again" if throttled else "")
+
+
+def _if_there(read: Callable[[], T]) -> Callable[[], T | None]:
+    """Return ``read`` that gives None for what does not exist."""
+    return _unless(_MISSING_CODES, read)
+
+
+def _if_allowed(read: Callable[[], T]) -> Callable[[], T | None]:
+    """Return ``read`` that gives None for what the caller may not read."""
+    return _unless(("AccessDenied",), read)
+
+
+def _unless(codes: Collection[str], read: Callable[[], T]) -> Callable[[], T | None]:
+    """Return ``read`` that gives None where AWS answers with one of these error codes."""
+    from botocore.exceptions import ClientError
+
+    def tried() -> T | None:
+        try:
+            return read()
+        except ClientError as error:
+            response: Json = error.response
+            if response["Error"]["Code"] not in codes:
+                raise
+            return None
+
+    return tried
+
+
+def _answer(call: Callable[[], str]) -> Answer:
+    """Make a call and say how AWS answered."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        return Answer(True, call())
+    except ClientError as error:
+        response: Json = error.response
+        refusal = response["Error"]
+        return Answer(False, "", refusal["Code"], one_line(refusal.get("Message", "")))
+    except BotoCoreError as error:
+        return Answer(False, "", type(error).__name__, one_line(error))
+
+
+def _session(call: Callable[[], Json]) -> tuple[Answer, Credentials | None]:
+    """Assume a role and return the session's credentials."""
+    granted: list[Json] = []
+
+    def assume() -> str:
+        granted.append(call())
+        return granted[0]["AssumedRoleUser"]["Arn"]
+
+    answer = _answer(assume)
+    if not granted:
+        return answer, None
+    credentials = granted[0]["Credentials"]
+    return answer, Credentials(
+        credentials["AccessKeyId"],
+        credentials["SecretAccessKey"],
+        credentials["SessionToken"],
+        credentials["Expiration"].isoformat(),
+    )

@@ -1,0 +1,321 @@
+"""The state of a Pulumi stack: the resources that it owns, and the chains of its components. Pure.
+
+The components register outputs under the same keys in every language. A program's exports are not
+read.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple, cast
+
+from irsa.identity.outputs import UNKNOWN_OUTPUT
+from irsa.identity.policy_json import Json
+from irsa.identity.subjects import parse_subject
+from irsa.observe.previews import state_resources
+from irsa.observe.pulumi_resources import HIDDEN, revealed
+from irsa.observe.shapes import mapping, mappings
+
+
+class Resource(NamedTuple):
+    """A resource in AWS or in the cluster."""
+
+    kind: str
+    """``role``, ``policy``, ``inline policy``, ``attachment``, ``OIDC provider``, ``bucket``,
+    ``bucket policy``, ``association``, ``add-on``, ``service account``, ``annotation``,
+    ``deployment`` or ``configmap``."""
+    name: str
+    """Its ARN or its name: ``NAMESPACE/NAME``, ``ROLE:POLICY``, ``CLUSTER:NAMESPACE/NAME``."""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A Pulumi stack: its name, and the resources that it owns."""
+
+    name: str
+    """As `pulumi --stack` takes it; empty when it is not known."""
+    owned: frozenset[Resource]
+
+
+@dataclass(frozen=True, slots=True)
+class StackChain:
+    """A service account, its role and at most one role B, as a component in the state names them.
+
+    A workload with several targets is several chains.
+    """
+
+    component: str
+    """Logical name of the component; components of several parents may share one."""
+    namespace: str
+    service_account: str
+    role_arn: str
+    deployment: str = ""
+    """Empty for a role alone, whose service account another tool creates."""
+    bucket: str = ""
+    role_b_arn: str = ""
+    profile: str = ""
+    external_id: str = ""
+    association_id: str = ""
+    """The EKS Pod Identity association; empty for IRSA."""
+    target_role_arn: str = ""
+    """The association's target role."""
+
+    @property
+    def label(self) -> str:
+        """The component's name with service account and profile, to tell two of one name apart."""
+        profile = f", profile {self.profile}" if self.profile else ""
+        return f"{self.component} ({self.namespace}/{self.service_account}{profile})"
+
+
+class StackChains(NamedTuple):
+    """The chains in a state, and the components without one."""
+
+    chains: Sequence[StackChain]
+    skipped: Sequence[tuple[str, str]]
+    """Logical name and reason of each component that has no chain to check."""
+
+
+STACK_TYPE = "pulumi:pulumi:Stack"
+_WORKLOADS = ("irsa:index:Workload", "irsa:index:WorkloadIdentity")
+_ROLE = "irsa:index:ServiceAccountRole"
+_ASSOCIATION = "irsa:index:PodIdentityAssociation"
+_BUCKET = "irsa:index:DataBucket"
+_ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+_POLICY = "aws:iam/policy:Policy"
+
+
+def stack_of(document: Json, name: str = "") -> Stack:
+    """Return the stack of a state; ``name`` is the user's, if they gave a name and not a file.
+
+    ValueError for a document that is not a state.
+    """
+    resources = _resources(document)
+    own = [each for each in resources if not each.get("external")]
+    owned = frozenset(each for resource in own for each in _owned(resource))
+    return Stack(name or _name(document, resources), owned)
+
+
+def chains_of(document: Json) -> StackChains:
+    """Return the chains of the components in a state.
+
+    ValueError for a document that is not a state, and for a state without such components.
+    """
+    resources = sorted(_resources(document), key=lambda each: str(each.get("urn")))
+    workloads = [each for each in resources if each.get("type") in _WORKLOADS]
+    roles = [each for each in resources if each.get("type") == _ROLE]
+    associations = _typed(resources, _ASSOCIATION)
+    if not workloads and not roles and not associations:
+        raise ValueError(
+            "the stack has no Workload, ServiceAccountRole or PodIdentityAssociation of the irsa "
+            "components; name the stack of a program that uses them, after `pulumi up`"
+        )
+    buckets = _buckets(resources)
+    by_id = {_output(each, "association_id"): each for each in associations}
+    chains: list[StackChain] = []
+    skipped: list[tuple[str, str]] = []
+    for workload in workloads:
+        found = _workload_chains(workload, buckets, by_id)
+        if isinstance(found, str):
+            skipped.append((_logical_name(workload), found))
+        else:
+            chains += found
+    in_use = {chain.association_id for chain in chains}
+    for each in associations:
+        missing = _missing(each, "association_id", "namespace", "service_account_name", "role_arn")
+        if missing:
+            skipped.append((_logical_name(each), missing))
+        elif _output(each, "association_id") not in in_use:
+            chains += _chains(each, each, buckets)
+    used = {chain.role_arn for chain in chains}
+    for role in roles:
+        if _output(role, "role_arn") in used:
+            continue
+        alone = _role_chains(role, buckets)
+        if isinstance(alone, str):
+            skipped.append((_logical_name(role), alone))
+        else:
+            chains += alone
+    return StackChains(chains, skipped)
+
+
+def _resources(document: Json) -> list[Json]:
+    """The resources of a state; those that only wait for their deletion are left out."""
+    resources = state_resources(document)
+    if resources is None:
+        raise ValueError(
+            "this is not the state of a stack; give the output of `pulumi stack export`, or the "
+            "name of the stack"
+        )
+    return [each for each in resources if not each.get("delete")]
+
+
+def _name(document: Json, resources: Sequence[Json]) -> str:
+    """The stack's name in a state: whole in a state file, in an export the last part of it."""
+    stack = mapping(document.get("checkpoint")).get("stack")
+    if stack:
+        return str(stack)
+    urns = (str(each["urn"]) for each in resources if each.get("type") == STACK_TYPE)
+    return next((urn.removeprefix("urn:pulumi:").partition("::")[0] for urn in urns), "")
+
+
+def _workload_chains(
+    workload: Json, buckets: Mapping[str, str], associations: Mapping[str, Json]
+) -> list[StackChain] | str:
+    """The chains of a Workload, or the reason why it has none."""
+    missing = _missing(workload, "namespace", "service_account_name")
+    association_id = _output(workload, "association_id")
+    if not missing and association_id:
+        return _chains(workload, associations.get(association_id, {}), buckets)
+    if not missing and mapping(workload.get("outputs")).get("role_arn") is None:
+        missing = "it has an access key and no role"
+    return missing or _missing(workload, "role_arn") or _chains(workload, workload, buckets)
+
+
+def _chains(component: Json, naming: Json, buckets: Mapping[str, str]) -> list[StackChain]:
+    """A chain for each target of a component, or one; ``naming`` is the one that names the role."""
+    role_arn = _output(naming, "role_arn")
+    chain = StackChain(
+        component=_logical_name(component),
+        namespace=_output(component, "namespace"),
+        service_account=_output(component, "service_account_name"),
+        role_arn=role_arn,
+        deployment=_output(component, "deployment_name"),
+        bucket=buckets.get(role_arn, ""),
+        association_id=_output(component, "association_id"),
+        target_role_arn=_output(naming, "target_role_arn"),
+    )
+    targets = mappings(revealed(mapping(component.get("outputs")).get("targets")) or [])
+    return [
+        replace(
+            chain,
+            role_b_arn=_readable(each.get("role_arn")),
+            profile=_readable(each.get("profile")),
+            external_id=_readable(each.get("external_id")),
+        )
+        for each in targets
+    ] or [chain]
+
+
+def _role_chains(role: Json, buckets: Mapping[str, str]) -> list[StackChain] | str:
+    """A chain for each service account that a role trusts by its exact name, to each role B, or
+    the reason why there is none."""
+    subjects = _list(role, "subjects")
+    missing = _missing(role, "role_arn") or ("" if subjects else _missing(role, "subjects"))
+    if missing:
+        return missing
+    role_arn = _output(role, "role_arn")
+    accounts = [each for each in map(parse_subject, subjects) if each is not None]
+    if not accounts:
+        return f"it trusts patterns only ({', '.join(subjects)})"
+    return [
+        StackChain(
+            component=_logical_name(role),
+            namespace=account.namespace,
+            service_account=account.name,
+            role_arn=role_arn,
+            bucket=buckets.get(role_arn, ""),
+            role_b_arn=role_b_arn,
+        )
+        for account in accounts
+        for role_b_arn in _list(role, "role_b_arns") or [""]
+    ]
+
+
+def _buckets(resources: Sequence[Json]) -> dict[str, str]:
+    """The bucket that each role has a policy for, by the role's ARN.
+
+    The attachment is a child of the role's component, the policy one of the bucket's.
+    """
+    names = {each.get("urn"): _output(each, "bucket_name") for each in _typed(resources, _BUCKET)}
+    of_policy = {
+        _output(each, "arn"): names.get(each.get("parent"), "")
+        for each in _typed(resources, _POLICY)
+    }
+    owners = [*_typed(resources, _ROLE), *_typed(resources, _ASSOCIATION)]
+    role_arns = {each.get("urn"): _output(each, "role_arn") for each in owners}
+    found: dict[str, str] = {}
+    for each in _typed(resources, _ATTACHMENT):
+        bucket = of_policy.get(_output(each, "policyArn"))
+        role_arn = role_arns.get(each.get("parent"))
+        if bucket and role_arn:
+            found.setdefault(role_arn, bucket)
+    return found
+
+
+def _typed(resources: Sequence[Json], kind: str) -> list[Json]:
+    return [each for each in resources if each.get("type") == kind]
+
+
+def _logical_name(resource: Json) -> str:
+    return str(resource.get("urn")).split("::", 3)[-1]
+
+
+def _output(resource: Json, name: str) -> str:
+    """An output that is a string; empty for one that is missing, unknown or unreadable."""
+    return _readable(mapping(resource.get("outputs")).get(name))
+
+
+def _readable(value: object) -> str:
+    found = revealed(value)
+    is_known = isinstance(found, str) and found != HIDDEN and UNKNOWN_OUTPUT not in found
+    return str(found) if is_known else ""
+
+
+def _list(resource: Json, name: str) -> list[str]:
+    found = revealed(mapping(resource.get("outputs")).get(name))
+    listed = cast("list[object]", found) if isinstance(found, list) else []
+    return [text for text in map(_readable, listed) if text]
+
+
+def _missing(resource: Json, *names: str) -> str:
+    """The reason why one of these outputs cannot be read; empty when all can."""
+    for name in names:
+        if not _output(resource, name):
+            value = revealed(mapping(resource.get("outputs")).get(name))
+            if value == HIDDEN:
+                return f"its {name} is a secret; give `pulumi stack export --show-secrets`"
+            return f"the state has no {name} of it; run `pulumi up`"
+    return ""
+
+
+_BY_ARN = {
+    "aws:iam/role:Role": "role",
+    _POLICY: "policy",
+    "aws:iam/openIdConnectProvider:OpenIdConnectProvider": "OIDC provider",
+}
+_BY_ID = {
+    "aws:s3/bucket:Bucket": "bucket",
+    "aws:s3/bucketV2:BucketV2": "bucket",
+    "aws:s3/bucketPolicy:BucketPolicy": "bucket policy",
+    "aws:iam/rolePolicy:RolePolicy": "inline policy",
+}
+_IN_CLUSTER = {
+    "kubernetes:core/v1:ServiceAccount": ("service account", "annotation"),
+    # A patch owns the annotation that it writes, and not the account.
+    "kubernetes:core/v1:ServiceAccountPatch": ("annotation",),
+    "kubernetes:core/v1:ConfigMap": ("configmap",),
+    "kubernetes:apps/v1:Deployment": ("deployment",),
+}
+
+
+def _owned(resource: Json) -> Iterator[Resource]:
+    """The resources in AWS or in the cluster behind one of the state."""
+    kind = str(resource.get("type"))
+    outputs = mapping(resource.get("outputs"))
+    if kind in _BY_ARN and "arn" in outputs:
+        yield Resource(_BY_ARN[kind], str(outputs["arn"]))
+    elif kind in _BY_ID and "id" in resource:
+        yield Resource(_BY_ID[kind], str(resource["id"]))
+    elif kind == "aws:eks/podIdentityAssociation:PodIdentityAssociation":
+        account = f"{outputs.get('namespace')}/{outputs.get('serviceAccount')}"
+        yield Resource("association", f"{outputs.get('clusterName')}:{account}")
+    elif kind == "aws:eks/addon:Addon":
+        yield Resource("add-on", f"{outputs.get('clusterName')}:{outputs.get('addonName')}")
+    elif kind == _ATTACHMENT:
+        yield Resource("attachment", f"{outputs.get('role')}:{outputs.get('policyArn')}")
+    elif kind in _IN_CLUSTER:
+        metadata = mapping(outputs.get("metadata"))
+        name = f"{metadata.get('namespace', 'default')}/{metadata.get('name')}"
+        yield from (Resource(each, name) for each in _IN_CLUSTER[kind])

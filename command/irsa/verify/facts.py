@@ -1,0 +1,430 @@
+"""Facts of one chain, from a service account to its data, and AWS's answers to its calls. Pure."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from irsa.decide.patterns import Key, Value
+from irsa.identity.arns import parse_role_arn, parse_session_arn
+from irsa.identity.eks import (
+    AUDIENCE_ANNOTATION,
+    CONTAINER_SOURCE,
+    POD_IDENTITY_SERVICE,
+    STS_AUDIENCE,
+)
+from irsa.identity.pod_identity import session_tags
+from irsa.identity.policy_json import Json, principals, statements
+from irsa.identity.quotas import DEFAULT_SESSION_DURATION
+from irsa.identity.subjects import ServiceAccountRef
+from irsa.identity.token import Token
+from irsa.observe.associations import Association
+from irsa.observe.aws_config import Profile, profile_chain, profiles
+from irsa.observe.facts import (
+    RUNNING,
+    Answer,
+    ConfigFile,
+    Objects,
+    Owner,
+    Pod,
+    RegisteredProvider,
+    Role,
+    ServiceAccount,
+    Unread,
+    Webhook,
+)
+from irsa.observe.pod_identity import EksCluster
+from irsa.observe.pod_spec import Container, config_file, containers, is_associated
+from irsa.observe.stack_chains import Stack
+
+SESSION_NAME = "irsa-verify"
+"""Name of the sessions that verify asks for; CloudTrail shows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotMade:
+    """A call that was not made."""
+
+    why: str
+    """The missing input, such as a session."""
+
+
+_NO_SESSION = NotMade("there is no session")
+_NO_SESSION_OF_A = NotMade("there is no session of role A")
+_NO_SESSION_OF_B = NotMade("there is no session of role B")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoleBCalls:
+    """The calls with which role A becomes role B, and those of role B's session."""
+
+    assumed: Answer | Unread | NotMade = _NO_SESSION_OF_A
+    caller: Answer | NotMade = _NO_SESSION_OF_B
+    data: Answer | NotMade = _NO_SESSION_OF_B
+    """The bucket's list, asked for by role B."""
+    direct: Answer | NotMade = _NO_SESSION_OF_A
+    """The bucket's list, asked for by role A."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calls:
+    """The calls with which the token becomes a session of the role, and those of that session."""
+
+    assumed: Answer | Unread | NotMade = NotMade("STS was not asked")
+    caller: Answer | NotMade = _NO_SESSION
+    data: Answer | NotMade = _NO_SESSION
+    """The bucket's list."""
+    refused: Answer | NotMade = _NO_SESSION
+    """The list of IAM users, which no workload should see."""
+    inside: Answer | Unread | NotMade = NotMade("it was not asked for")
+    """Caller identity of the AWS CLI inside the Pod."""
+    of_role_b: RoleBCalls = RoleBCalls()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoleBTarget:
+    """Role B and how the Pod gets to it."""
+
+    role_arn: str
+    expected_arn: str = ""
+    """The role that the user or the stack names; empty when neither does."""
+    profile: str = ""
+    """Profile of the Pod's AWS config file; empty when role B was named by ARN."""
+    external_id: str = ""
+    session_name: str = SESSION_NAME
+    """Empty if a policy goes by it, and it is not known."""
+    duration_seconds: int = DEFAULT_SESSION_DURATION
+    tags: Mapping[str, Value] = field(default_factory=dict[str, Value], hash=False)
+    """The session tags that role A passes on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoleBFacts:
+    """Facts of role B."""
+
+    target: RoleBTarget
+    role: Role | Unread | None
+    gone: frozenset[str] = frozenset()
+    """ARNs in role B's trust policy of roles in role A's account that do not exist."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PodIdentity:
+    """EKS Pod Identity in the cluster, and for the service account."""
+
+    cluster: EksCluster
+    association: Association | Unread | None
+    agent: frozenset[str] | Unread = frozenset()
+    """The nodes where the agent is ready."""
+    nodes: Mapping[str, str] | Unread = field(default_factory=dict[str, str], hash=False)
+    """The node group of each node; `Unread` or empty if no node was asked for."""
+    node_roles: Mapping[str, Role | Unread] = field(default_factory=dict[str, Any], hash=False)
+    """By node group."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """Facts of one chain: None for a missing resource, ``Unread`` for an unreadable one."""
+
+    namespace: str
+    name: str
+    now: float
+    expected_role: str = ""
+    """The role that the user or the stack names."""
+    deployment: str = ""
+    """The Deployment that the user or the stack names."""
+    expects_association: bool = False
+    """True if the stack gives the service account an EKS Pod Identity association."""
+    expected_target: str = ""
+    """The target role of that association; empty without one."""
+    region: str = "us-east-1"
+    profile: str = ""
+    """The profile of the Pod's AWS config file that is asked for."""
+    service_account: ServiceAccount | Unread | None
+    pods: tuple[Pod, ...] | Unread = ()
+    """All Pods of the namespace, newest first."""
+    owners: tuple[Owner, ...] = ()
+    """The namespace's Deployments, with and without Pods."""
+    containers: tuple[str, ...] = ()
+    """The containers that are asked about; none stands for all that may use AWS."""
+    objects: Objects = field(default_factory=dict[Any, Any])
+    """The ConfigMaps and Secrets that those Pods take variables and AWS files from."""
+    network_policies: tuple[Json, ...] | Unread = ()
+    webhook: Webhook | Unread | None = None
+    pod_identity: PodIdentity | Unread | None = None
+    """None for a cluster that is not EKS's."""
+    next_pod: Json | Unread | None = None
+    """The spec of a new Pod after admission, by dryRun; None where it was not tried: without an
+    association only for Pods that were not mutated."""
+    candidate: Role | Unread | None = None
+    """The role that a wrong annotation seems to mean, as IAM has it."""
+    token: Token | Unread | None = None
+    keys: Json | Unread
+    """The key set that the cluster signs tokens with."""
+    providers: tuple[RegisteredProvider, ...] | Unread = ()
+    role: Role | Unread | None = None
+    elsewhere: Role | None = None
+    """A role of that name in another account that can be read, where the role itself was not."""
+    bucket: str = ""
+    bucket_policy: Json | Unread | None = None
+    bucket_account: str = ""
+    """The account of the bucket's owner; empty when it is not known."""
+    neighbours: frozenset[str] = frozenset()
+    """Subjects in the trust policy of other service accounts that are annotated with the role, or
+    may be: they were not read."""
+    role_b: RoleBFacts | None = None
+    stack: Stack | None = None
+    """The stack that the chain was named by; None when it was named otherwise."""
+
+    @property
+    def account(self) -> ServiceAccountRef:
+        """The service account by its names, whether it exists or not."""
+        return ServiceAccountRef(self.namespace, self.name)
+
+    @property
+    def subject(self) -> str:
+        """The ``sub`` that the token must have."""
+        return self.account.subject
+
+    @property
+    def annotated_role(self) -> str:
+        """The role in the annotation, empty when there is none."""
+        account = self.service_account
+        return account.role_arn if isinstance(account, ServiceAccount) else ""
+
+    @property
+    def association(self) -> Association | None:
+        """The service account's EKS Pod Identity association, if it was read."""
+        known = self.pod_identity
+        found = known.association if isinstance(known, PodIdentity) else None
+        return found if isinstance(found, Association) else None
+
+    @property
+    def by_association(self) -> bool:
+        """True if the chain is EKS Pod Identity's: the webhook asks for an association first.
+
+        Without one the role can be meant for it: the Pods show it, or the role's trust policy.
+        """
+        known = self.pod_identity
+        found = known.association if isinstance(known, PodIdentity) else known
+        if isinstance(found, Association) or self.expects_association:
+            return True
+        if found is None and self.annotated_role:
+            return False
+        if any(is_associated(pod.spec) for pod in self.judged):
+            return True
+        return isinstance(known, PodIdentity) and found is None and self._is_for_pods
+
+    @property
+    def lacks_association(self) -> bool:
+        """True if the chain is EKS Pod Identity's, and the association is certainly missing."""
+        known = self.pod_identity
+        missing = isinstance(known, PodIdentity) and known.association is None
+        return self.by_association and missing
+
+    @property
+    def _is_for_pods(self) -> bool:
+        """True if the role's trust policy names EKS Pod Identity, and no profile asks STS."""
+        if not isinstance(self.role, Role) or self.own_profile is not None:
+            return False
+        listed = statements(self.role.trust_policy)
+        return any(POD_IDENTITY_SERVICE in principals(each, "Service") for each in listed)
+
+    @property
+    def cluster_arn(self) -> str:
+        """The EKS cluster; empty when it is not known."""
+        known = self.pod_identity
+        return known.cluster.arn if isinstance(known, PodIdentity) else ""
+
+    @property
+    def session_tags(self) -> Mapping[str, Value]:
+        """The tags of the Pod's session of EKS Pod Identity; empty without any."""
+        found = self.association
+        if (
+            not self.by_association
+            or not self.cluster_arn
+            or (found and found.disable_session_tags)
+        ):
+            return {}
+        name, uid = (self.pod.name, self.pod.uid) if self.pod else ("", "")
+        tags = session_tags(self.cluster_arn, self.account, pod_name=name, pod_uid=uid)
+        return {key: value or Key.PRESENT for key, value in tags.items()}
+
+    @property
+    def has_target_role(self) -> bool:
+        """True if the Pod's session is one of role B, the association's target role."""
+        return bool(self.association and self.association.target_role_arn)
+
+    @property
+    def named_at(self) -> str:
+        """Time at which association or annotation got its role; empty when it is not known."""
+        account = self.service_account
+        if self.by_association:
+            return self.association.changed if self.association else ""
+        return account.annotated_at if isinstance(account, ServiceAccount) else ""
+
+    @property
+    def named_by(self) -> str:
+        """The one of the two that names the role."""
+        return "association" if self.by_association else "annotation"
+
+    @property
+    def role_arn(self) -> str:
+        """The role that the chain is about; empty when nothing names one."""
+        found = self.association
+        if found and self.expected_role in ("", found.role_arn, found.target_role_arn):
+            return found.role_arn
+        if self.expected_role or self.by_association:
+            return self.expected_role
+        own = self.own_profile
+        named = self.annotated_role or (own.role_arn if own else "")
+        return named if parse_role_arn(named) else ""
+
+    @property
+    def session_role(self) -> str:
+        """The role of the session that a container gets; empty when nothing names one."""
+        target = self.association.target_role_arn if self.association else ""
+        return target or self.role_arn
+
+    @property
+    def through_role_b(self) -> bool:
+        """True if role B, not this role, has to list the bucket."""
+        return self.role_b is not None or bool(self.profile)
+
+    @property
+    def audience(self) -> str:
+        """The audience that the webhook asks for."""
+        account = self.service_account
+        if self.by_association:
+            return POD_IDENTITY_SERVICE
+        if isinstance(account, ServiceAccount):
+            return account.annotations.get(AUDIENCE_ANNOTATION, STS_AUDIENCE)
+        return STS_AUDIENCE
+
+    @property
+    def meant_role(self) -> str:
+        """The role that a wrong annotation seems to mean; empty when that is not known.
+
+        Quotes, white space and repeated slashes are left away. A session's ARN names the role
+        without its path, so it takes IAM to say which role it is.
+        """
+        value = re.sub("//+", "/", self.annotated_role.strip(" \t\r\n\"'`"))
+        if parse_role_arn(value):
+            return value
+        session = parse_session_arn(value)
+        return session.role_arn if session else ""
+
+    @property
+    def judged(self) -> tuple[Pod, ...]:
+        """The Pods that the checks look at: those that live, newest first."""
+        return () if isinstance(self.pods, Unread) else pods_of(self)
+
+    @property
+    def pod(self) -> Pod | None:
+        """The newest of them that runs, or else the newest."""
+        judged = self.judged
+        running = [pod for pod in judged if pod.phase == RUNNING]
+        return next(iter(running or judged), None)
+
+    @property
+    def nodes(self) -> set[str]:
+        """The nodes where they run."""
+        return {pod.spec["nodeName"] for pod in self.judged if pod.spec.get("nodeName")}
+
+    @property
+    def config_file(self) -> ConfigFile | Unread | None:
+        """The AWS config file of that Pod: of the first container that has one."""
+        pod = self.pod
+        files = (config_file(pod.spec, e, self.objects) for e in self.asked(pod)) if pod else ()
+        return next((each for each in files if each is not None), None)
+
+    def asked(self, pod: Pod) -> list[Container]:
+        """A Pod's containers, or those of them that are asked about."""
+        places = containers(pod.spec)
+        return [e for e in places if e.name in self.containers] if self.containers else places
+
+    @property
+    def pod_profiles(self) -> dict[str, Profile]:
+        """The profiles of the Pod's AWS config file; empty when it has none or is not readable."""
+        return file_profiles(self.config_file)
+
+    @property
+    def own_profile(self) -> Profile | None:
+        """The profile that reads the web identity token itself, for Pods without annotation."""
+        listed = self.pod_profiles.values()
+        return next((each for each in listed if each.web_identity_token_file), None)
+
+    @property
+    def chaining_profiles(self) -> list[str]:
+        """The profiles of the Pod that lead from its role to one more, or that SDKs refuse.
+
+        The default profile is none that an application asks for.
+        """
+        if self.has_target_role:
+            return []
+        own = (CONTAINER_SOURCE, ()) if self.by_association else ("token", (self.role_arn,))
+        known = self.pod_profiles
+        chains = {
+            name: profile_chain(known, name)
+            for name, each in known.items()
+            if each.role_arn and name != "default"
+        }
+        return [
+            name
+            for name, chain in chains.items()
+            if chain.problem or (chain.start, chain.roles[:-1]) == own
+        ]
+
+    @property
+    def title(self) -> str:
+        """The service account, with the profile or role B that the chain leads to."""
+        target = self.role_b.target.role_arn if self.role_b and not self.has_target_role else ""
+        end = f"profile {self.profile}" if self.profile else target
+        return f"{self.namespace}/{self.name}{f' ({end})' if end else ''}"
+
+    @property
+    def roles_between(self) -> tuple[str, ...]:
+        """The roles that the profile assumes after role A and before role B."""
+        known, first = self.pod_profiles, 0 if self.by_association else 1
+        return profile_chain(known, self.profile).roles[first:-1] if self.profile in known else ()
+
+    @property
+    def profile_only(self) -> bool:
+        """True if a profile of the Pod names the role, so that nothing is injected."""
+        return not (self.annotated_role or self.by_association) and self.own_profile is not None
+
+
+def file_profiles(file: ConfigFile | Unread | None) -> dict[str, Profile]:
+    """The profiles of an AWS config file; empty when it is missing or not readable."""
+    if not isinstance(file, ConfigFile) or file.text is None:
+        return {}
+    try:
+        return profiles(file.text)
+    except ValueError:
+        return {}
+
+
+def pods_of(facts: Facts) -> tuple[Pod, ...]:
+    """The living Pods of the Deployment that is asked about, or else of the service account."""
+    if isinstance(facts.pods, Unread):
+        return ()
+    living = [pod for pod in facts.pods if pod.lives]
+    if facts.deployment:
+        return tuple(pod for pod in living if pod.deployment == facts.deployment)
+    return tuple(pod for pod in living if pod.service_account == facts.name)
+
+
+def wrong_containers(facts: Facts) -> str:
+    """Return the problem with --container: no Pod has it; empty when all exist."""
+    names = list(dict.fromkeys(e.name for pod in facts.judged for e in containers(pod.spec)))
+    wrong = [name for name in facts.containers if names and name not in names]
+    if not wrong:
+        return ""
+    where = f"the Pods of {facts.namespace}/{facts.name}"
+    return f"no container {wrong[0]!r} in {where}; there are {', '.join(names)}"
+
+
+def issuer_of(token: Token) -> str:
+    """The token's issuer as condition keys spell it."""
+    issuer: Any = token.claims.get("iss", "")
+    return str(issuer).removeprefix("https://")

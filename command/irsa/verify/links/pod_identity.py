@@ -1,0 +1,125 @@
+"""The links `association` and `agent` of EKS Pod Identity. Pure.
+
+https://docs.aws.amazon.com/eks/latest/userguide/pod-identities.html
+"""
+
+from collections.abc import Iterator, Mapping
+
+from irsa.access import allows
+from irsa.decide.verdict import Verdict
+from irsa.identity.arns import cluster_arn
+from irsa.identity.injection import without_agent
+from irsa.identity.pod_identity import external_id
+from irsa.observe.associations import Association
+from irsa.observe.facts import Unread
+from irsa.observe.pod_identity import AGENT, AUTO_MODE, FOR_POD_IDENTITY
+from irsa.verify.facts import Facts, PodIdentity
+from irsa.verify.link import Check, Link, Status
+from irsa.verify.links.problems import names, pods_that
+from irsa.verify.remedies.pod_identity import correct, create, install_agent, use_irsa
+
+ACTIVE = "ACTIVE"
+CHANGING = ("CREATING", "UPDATING")
+SEE = f"see why: kubectl describe daemonset {AGENT} --namespace kube-system"
+
+
+def association(facts: Facts) -> Link:
+    """Check whether the service account has its association, with the right roles."""
+    target = f" and target role {facts.expected_target}" if facts.expected_target else ""
+    wanted = f"an EKS Pod Identity association with {facts.expected_role or 'a role'}{target}"
+    check = Check("association", wanted)
+    known = facts.pod_identity
+    if isinstance(known, Unread):
+        return check.unknown(known)
+    if known is None:
+        text = f"no EKS cluster of region {facts.region} has this cluster's issuer"
+        return check.failed(text, "name the context and the region of the stack's cluster")
+    found = known.association
+    if isinstance(found, Unread):
+        return check.unknown(found)
+    if found is None:
+        return check.failed("the service account has none", create(facts))
+    if facts.role_arn != found.role_arn:
+        text = f"{found.id} names {found.role_arn}"
+        return check.failed(text, correct(facts, found, role_arn=facts.role_arn))
+    if facts.expects_association and found.target_role_arn != facts.expected_target:
+        text = f"{found.id} has target role {found.target_role_arn or '(none)'}"
+        if not facts.expected_target:
+            return check.failed(text, "remove the target role from the association")
+        return check.failed(text, correct(facts, found, target_role_arn=facts.expected_target))
+    sent = external_id(facts.cluster_arn, facts.account)
+    if found.target_role_arn and found.external_id != sent:
+        text = f"EKS sends external id {found.external_id!r} to the target role, not {sent!r}"
+        return check.failed(text, "let the target role's trust policy ask for that one")
+    return check.passed("; ".join(_described(facts, found)))
+
+
+def _described(facts: Facts, found: Association) -> Iterator[str]:
+    yield f"{found.id} names {found.role_arn}"
+    if found.target_role_arn:
+        yield f"target role {found.target_role_arn}, with external id {found.external_id}"
+    if found.policy:
+        yield "a session policy limits the session"
+    if found.disable_session_tags:
+        yield "session tags are disabled"
+    if found.owner_arn:
+        yield f"add-on {found.owner_arn} manages it"
+    if facts.annotated_role:
+        yield f"it wins over the annotation {facts.annotated_role}"
+
+
+def agent(facts: Facts) -> Link:
+    """Check whether the agent answers on the nodes of the Pods, and may call EKS there."""
+    wanted = f"{AGENT} ready on every node of the Pods, whose role may call {FOR_POD_IDENTITY}"
+    check = Check("agent", wanted)
+    known = facts.pod_identity
+    if not isinstance(known, PodIdentity):
+        return check.undecided("the EKS cluster is not known", known)
+    unserved = [pod for pod in facts.judged if without_agent(pod.spec, pod.labels)]
+    if unserved:
+        place = without_agent(unserved[0].spec, unserved[0].labels)
+        text = f"{pods_that(unserved, 'is', 'are')} on {place}, where no agent runs"
+        return check.failed(text, use_irsa(facts))
+    link = _installed(facts, check, known)
+    return link if link.status is Status.FAILED else _on_nodes(facts, check, known) or link
+
+
+def _installed(facts: Facts, check: Check, known: PodIdentity) -> Link:
+    """Check whether the agent runs in the cluster."""
+    addon = known.cluster.addon
+    if known.cluster.auto_mode:
+        return check.passed("EKS Auto Mode runs it on its nodes")
+    if addon not in (None, ACTIVE, *CHANGING):
+        name = cluster_arn(facts.cluster_arn).name
+        see = f"aws eks describe-addon --cluster-name {name} --addon-name {AGENT}"
+        return check.failed(f"the add-on is {addon}", f"see its health: {see}")
+    if isinstance(known.agent, Unread):
+        return check.unknown(known.agent)
+    if known.agent:
+        return check.passed(f"ready on {names(sorted(known.agent))}")
+    if addon is None:
+        text = "no add-on and no Pod of it: nothing answers the Pods"
+        return check.failed(text, "install the add-on", install_agent(facts))
+    text = f"the add-on is {addon}, and no Pod of it is ready"
+    return check.failed(text, SEE) if addon == ACTIVE else check.unknown(text, "ask again")
+
+
+def _on_nodes(facts: Facts, check: Check, known: PodIdentity) -> Link | None:
+    """Return the link of nodes whose agent cannot serve the Pods, or may not; None without."""
+    groups: Mapping[str, str] = {} if isinstance(known.nodes, Unread) else known.nodes
+    served = frozenset[str]() if isinstance(known.agent, Unread) else known.agent
+    missing = [e for e in sorted(facts.nodes - served) if groups.get(e) != AUTO_MODE]
+    unread = [e for e in (known.agent if missing else None, known.nodes) if isinstance(e, Unread)]
+    if missing and not unread:
+        return check.failed(f"no agent is ready on {names(missing)}, where the Pods run", SEE)
+    for group, role in known.node_roles.items():
+        if isinstance(role, Unread):
+            unread.append(role)
+            continue
+        judged = allows(role, FOR_POD_IDENTITY, facts.cluster_arn, session_name=None)
+        text = f"role {role.name} of the nodes ({group}): {judged.text}"
+        if judged.verdict is Verdict.DENY:
+            return check.failed(text, f"allow {FOR_POD_IDENTITY} to it: these nodes gain it")
+        if judged.verdict is Verdict.UNKNOWN:
+            return check.undecided(text, role.policies, role.boundary)
+    return check.undecided("", *unread) if unread else None

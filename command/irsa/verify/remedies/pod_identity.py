@@ -1,0 +1,123 @@
+"""The commands that fix an EKS Pod Identity association, and install the agent. Pure."""
+
+from irsa import PROGRAM
+from irsa.identity.arns import ClusterArn, cluster_arn
+from irsa.identity.injection import without_agent
+from irsa.observe.associations import Association
+from irsa.observe.facts import Role, Unread
+from irsa.observe.pod_identity import AGENT
+from irsa.verify.facts import Facts
+from irsa.verify.remedies.association_trust import role_of_association, with_tags
+from irsa.verify.remedies.iam import replace_trust
+from irsa.verify.remedies.pod import restart
+from irsa.verify.remedy import Remedy, Resource, ShellCommand, aws
+
+KEPT = (
+    "restart the Pods: the agent keeps the credentials of running ones for up to 6 h, with a "
+    "target role for 59 min"
+)
+
+
+def create(facts: Facts) -> Remedy:
+    """Create the association, if its role is known, and for Pods that an agent can serve."""
+    if any(without_agent(pod.spec, pod.labels) for pod in facts.judged):
+        return use_irsa(facts)
+    if not facts.expected_role:
+        return Remedy("create it; with --role-arn the command is printed")
+    command = _association(
+        facts,
+        "create-pod-identity-association",
+        namespace=facts.namespace,
+        service_account=facts.name,
+        role_arn=facts.expected_role,
+        target_role_arn=facts.expected_target,
+    )
+    text = "create it and restart the Pods: the webhook acts on new ones only"
+    return Remedy(text, (*_with_trust(facts), command, *restart(facts)))
+
+
+def _with_trust(facts: Facts) -> list[ShellCommand]:
+    """Let the role trust EKS, which refuses an association with a role that does not."""
+    role = facts.role
+    if not isinstance(role, Role):
+        return []
+    fixer = role_of_association(with_tags(facts), role)
+    if fixer.trusts(role.trust_policy):
+        return []
+    fix = fixer.fix(fixer.judge(role.trust_policy))
+    return [replace_trust(role, fix.document)] if fix.document else []
+
+
+def correct(facts: Facts, association: Association, **changes: str) -> Remedy:
+    """Change the association's roles, unless an add-on manages it."""
+    if association.owner_arn:
+        return owned(association)
+    command = _update(facts, association, **changes)
+    return Remedy(f"correct it, and {KEPT}", (*_with_trust(facts), command, *restart(facts)))
+
+
+def use_irsa(facts: Facts) -> Remedy:
+    """Let `move` give the Pods IRSA before it deletes the association; no command while other Pods
+    of the service account use it."""
+    listed = () if isinstance(facts.pods, Unread) else facts.pods
+    own = [pod for pod in listed if pod.lives and pod.service_account == facts.name]
+    served = [pod.name for pod in own if not without_agent(pod.spec, pod.labels)]
+    title, found = f"{facts.namespace}/{facts.name}", facts.association
+    if served:
+        text = "give these Pods a service account of their own, with IRSA"
+        return Remedy(f"{text}: Pod {served[0]} of {title} needs the association")
+    if found is None or found.owner_arn or facts.expects_association:
+        return owned(found) if found and found.owner_arn else Remedy(f"use IRSA for {title}")
+    words = (*PROGRAM.split(), "move", title, "--to", "irsa", "--yes")
+    text = "move it to IRSA: trust and annotation come first, and the association goes last"
+    return Remedy(text, (ShellCommand(words, Resource("annotation", title)),))
+
+
+def enable_tags(facts: Facts, association: Association) -> Remedy:
+    """Have EKS send session tags, so that a condition can name the service account."""
+    if association.owner_arn:
+        return owned(association)
+    if association.policy:
+        return Remedy(
+            "remove its session policy, and enable session tags: a statement without tags is for "
+            "every service account of the cluster that gets an association with the role"
+        )
+    command = _update(facts, association, no_disable_session_tags=True)
+    text = f"enable its session tags, and {KEPT}"
+    return Remedy(text, (*_with_trust(facts), command, *restart(facts)))
+
+
+def owned(association: Association) -> Remedy:
+    """Leave the association to the add-on that manages it."""
+    return Remedy(f"change it in the add-on that manages it: {association.owner_arn}")
+
+
+def install_agent(facts: Facts) -> ShellCommand:
+    """Install the agent's add-on."""
+    cluster = cluster_arn(facts.cluster_arn)
+    return aws(
+        "eks",
+        "create-addon",
+        changes=Resource("add-on", f"{cluster.name}:{AGENT}"),
+        cluster_name=cluster.name,
+        addon_name=AGENT,
+        region=cluster.region,
+    )
+
+
+def _update(facts: Facts, association: Association, **options: str | bool) -> ShellCommand:
+    operation = "update-pod-identity-association"
+    return _association(facts, operation, association_id=association.id, **options)
+
+
+def _association(facts: Facts, operation: str, **options: str | bool) -> ShellCommand:
+    cluster: ClusterArn = cluster_arn(facts.cluster_arn)
+    name = f"{cluster.name}:{facts.namespace}/{facts.name}"
+    return aws(
+        "eks",
+        operation,
+        changes=Resource("association", name),
+        cluster_name=cluster.name,
+        **options,
+        region=cluster.region,
+    )

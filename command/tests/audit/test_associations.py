@@ -1,0 +1,219 @@
+"""Findings about Pod Identity associations, their Pods, and roles that could use them."""
+
+import pytest
+
+from irsa.audit.findings import AuditFacts, ClusterFacts, audit
+from irsa.identity.pod_identity import (
+    TargetedBy,
+    pod_identity_trust_policy,
+    target_role_trust_policy,
+)
+from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.subjects import ServiceAccountRef
+from irsa.observe.associations import Association
+from irsa.observe.facts import PermissionsPolicy, Role
+from irsa.observe.fleet_pods import FleetPod, fleet_pod
+
+OWN = "111122223333"
+CLUSTER = f"arn:aws:eks:us-east-1:{OWN}:cluster/dev"
+APP = ServiceAccountRef("dev", "s3-app")
+ROLE, TARGET = f"arn:aws:iam::{OWN}:role/s3-app", f"arn:aws:iam::{OWN}:role/target"
+PROVIDER = f"arn:aws:iam::{OWN}:oidc-provider/oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"
+TAGGED = pod_identity_trust_policy([CLUSTER], [APP])
+UNTAGGED = pod_identity_trust_policy([CLUSTER], [APP], disable_session_tags=True)
+
+
+def association(**changed):
+    arn = CLUSTER.replace(":cluster/dev", ":podidentityassociation/dev/a-1")
+    return Association(**{"arn": arn, "account": APP, "role_arn": ROLE} | changed)
+
+
+def found(*roles, associations=(), pods=()):
+    """Rule, subject without its first words, and finding."""
+    cluster = ClusterFacts(
+        issuer_url="https://oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF",
+        account=OWN,
+        service_accounts=(),
+        associations=associations,
+        pods=pods,
+    )
+    facts = AuditFacts(
+        clusters=[cluster], accounts=[OWN], roles=roles, providers=(), now=1_795_561_309
+    )
+    return [
+        (each.rule, each.subject.rpartition(" ")[2], each.found)
+        for each in audit(facts)
+        if each.rule not in ("unused-role", "deleted-provider")
+    ]
+
+
+def role(trust, arn=ROLE, **more):
+    return Role(arn, "AROA1", trust, **more)
+
+
+def rules(*roles, **more):
+    return [rule for rule, *_ in found(*roles, **more)]
+
+
+@pytest.mark.parametrize(
+    ("trust", "changed", "expected"),
+    [
+        (TAGGED, {}, []),
+        (UNTAGGED, {"disable_session_tags": True}, ["pod-identity-account"]),
+        (TAGGED, {"account": ServiceAccountRef("dev", "other")}, ["trust-mismatch"]),
+        (TAGGED, {"role_arn": TARGET}, ["role-missing"]),
+        (TAGGED, {"disable_session_tags": True}, ["disabled-tags"]),
+        (irsa_trust_policy([PROVIDER], [APP]), {}, ["trust-mismatch"]),
+        (TAGGED, {"arn": "a-1", "target_role_arn": ROLE}, ["trust-unknown"]),
+        (TAGGED, {"arn": CLUSTER.replace("aws", "aws-cn", 1)}, ["trust-unknown"]),
+    ],
+)
+def test_the_role_of_an_association_trusts_the_call_that_eks_makes(trust, changed, expected):
+    assert rules(role(trust), associations=[association(**changed)]) == expected
+
+
+@pytest.mark.parametrize(
+    ("target", "changed", "expected"),
+    [
+        ([TargetedBy(ROLE, CLUSTER, APP)], {}, []),
+        ([TargetedBy(ROLE, CLUSTER, APP)], {"disable_session_tags": True}, ["trust-mismatch"]),
+        ([TargetedBy(ROLE, CLUSTER, APP, disable_session_tags=True)], {}, ["trust-mismatch"]),
+        ([TargetedBy(TARGET, CLUSTER, APP)], {}, ["trust-mismatch"]),
+        ([TargetedBy(ROLE, CLUSTER, ServiceAccountRef("dev", "b"))], {}, ["trust-mismatch"]),
+        (None, {}, ["role-missing"]),
+        (None, {"target_role_arn": TARGET.replace(OWN, "444455556666")}, []),
+    ],
+)
+def test_the_target_role_of_an_association_trusts_its_role(target, changed, expected):
+    roles = [role(target_role_trust_policy(target), TARGET)] if target else []
+    both = {**TAGGED, "Statement": [*TAGGED["Statement"], *UNTAGGED["Statement"]]}
+    one = association(**{"target_role_arn": TARGET} | changed)
+
+    told = rules(role(both), *roles, associations=[one])
+    assert [each for each in told if each in ("trust-mismatch", "role-missing")] == expected
+
+
+def test_tagging_is_not_needed_where_every_association_disables_tags():
+    [statement] = UNTAGGED["Statement"]
+    trust = {**UNTAGGED, "Statement": [statement | {"Action": "sts:AssumeRole"}]}
+    off, on = association(disable_session_tags=True), association()
+
+    assert rules(role(trust), associations=[off]) == ["pod-identity-account"]
+    assert "pod-identity-tags" in rules(role(trust), associations=[off, on])
+    assert "pod-identity-tags" in rules(role(trust))
+
+
+LABELS = {"eks.amazonaws.com/fargate-profile": "apps"}
+WINDOWS = {"nodeSelector": {"kubernetes.io/os": "windows"}}
+
+
+@pytest.mark.parametrize(
+    ("labels", "spec", "places"),
+    [
+        (LABELS, {}, "Fargate"),
+        ({}, WINDOWS, "Windows"),
+        ({}, {"os": {"name": "windows"}}, "Windows"),
+        ({}, {"nodeSelector": {"kubernetes.io/os": "linux"}}, ""),
+    ],
+)
+def test_a_pod_where_no_agent_runs(labels, spec, places):
+    metadata = {"namespace": "dev", "name": "p", "labels": labels}
+    spec = {"serviceAccountName": "s3-app", "containers": [], **spec}
+
+    pod = fleet_pod({"metadata": metadata, "spec": spec, "status": {}})
+
+    assert pod.without_agent == places
+    expected = [("no-agent", "dev/s3-app", f"Pods on {places}")] if places else []
+    assert found(role(TAGGED), associations=[association()], pods=[pod]) == expected
+    assert found(role(TAGGED), pods=[pod]) == []
+
+
+def test_the_places_of_pods_without_an_agent_are_named_once():
+    pods = [FleetPod("dev", str(n), "s3-app", without_agent=("Windows", "Fargate")[n % 2])
+            for n in range(4)]  # fmt: skip
+    [(_, _, places)] = found(role(TAGGED), associations=[association()], pods=pods)
+    assert places == "Pods on Fargate and Windows"
+
+
+def permissions(*statements):
+    document = {"Version": "2012-10-17", "Statement": [*statements]}
+    return {"policies": (PermissionsPolicy("own", document),)}
+
+
+def allowed(action, resource="*", **condition):
+    return {
+        "Effect": "Allow",
+        "Action": action,
+        "Resource": resource,
+        **({"Condition": condition} if condition else {}),
+    }
+
+
+CHAIN = permissions(allowed(["sts:AssumeRole", "sts:TagSession"], TARGET))
+BY_TAGS = role(target_role_trust_policy([TargetedBy(ROLE, CLUSTER, APP)]), TARGET)
+BOTH = {**TAGGED, "Statement": [*TAGGED["Statement"],
+        *irsa_trust_policy([PROVIDER], [APP])["Statement"]]}  # fmt: skip
+FORGED = [("forged-tags", TARGET, f"statement 1: {ROLE}")]
+
+
+@pytest.mark.parametrize(
+    ("caller", "associations", "expected"),
+    [
+        (role(TAGGED, **CHAIN), [association()], []),
+        # Sessions by IRSA have no tags yet, and set what they like.
+        (role(BOTH, **CHAIN), [association()], FORGED),
+        (role(UNTAGGED, **CHAIN), [association(disable_session_tags=True)], FORGED),
+        (role(BOTH, **permissions(allowed("sts:AssumeRole", TARGET))), [], []),
+        (role(BOTH, **permissions(
+            allowed("sts:*"), allowed("sts:TagSession") | {"Effect": "Deny"})), [], []),
+        (role(BOTH, **permissions(allowed("sts:*"), allowed("sts:TagSession", **{
+            "ForAnyValue:StringLike": {"aws:TagKeys": "kubernetes-*"}}) | {"Effect": "Deny"})),
+         [], []),
+    ],
+)  # fmt: skip
+def test_a_role_that_may_tag_its_own_calls_can_forge_trusted_tags(caller, associations, expected):
+    told = found(caller, BY_TAGS, associations=associations)
+    assert [each for each in told if each[0] == "forged-tags"] == expected
+
+
+def test_the_caller_that_forges_tags_also_chooses_which_are_transitive():
+    [assume, tag] = BY_TAGS.trust_policy["Statement"]
+    transitive = {"ForAnyValue:StringEquals": {"sts:TransitiveTagKeys": "kubernetes-namespace"}}
+    assume = {**assume, "Condition": {**assume["Condition"], **transitive}}
+    target = role({**BY_TAGS.trust_policy, "Statement": [assume, tag]}, TARGET)
+
+    assert found(role(BOTH, **CHAIN), target) == FORGED
+
+
+DEPLOYER = role({"Version": "2012-10-17", "Statement": []}, f"arn:aws:iam::{OWN}:role/deploy")
+PASS, ASSOCIATE = "iam:PassRole", "eks:CreatePodIdentityAssociation"
+TO, EC2 = "iam:PassedToService", "ec2.amazonaws.com"
+
+
+def denied(action, resource="*", **condition):
+    return allowed(action, resource, **condition) | {"Effect": "Deny"}
+
+
+@pytest.mark.parametrize(
+    ("statements", "is_found"),
+    [
+        ([allowed(PASS), allowed(ASSOCIATE, CLUSTER)], True),
+        ([allowed(["iam:Pass*", "eks:*"], f"arn:aws:iam::{OWN}:role/*")], True),
+        ([allowed(PASS, StringEquals={TO: "pods.eks.amazonaws.com"}), allowed(ASSOCIATE)], True),
+        ([allowed(PASS, StringLike={TO: "*.amazonaws.com"}), allowed("eks:*")], True),
+        ([allowed(PASS, StringEquals={TO: EC2}), allowed(ASSOCIATE)], False),
+        ([allowed(PASS, f"arn:aws:iam::{OWN}:role/app-*"), allowed(ASSOCIATE)], False),
+        ([allowed(PASS), allowed("eks:Describe*")], False),
+        ([allowed(PASS), allowed(ASSOCIATE), denied(PASS)], False),
+        ([allowed("*")], False),
+        ([allowed([PASS, ASSOCIATE]), denied(PASS, f"arn:aws:iam::{OWN}:role/admin")], True),
+        ([allowed([PASS, ASSOCIATE]), denied(ASSOCIATE, CLUSTER)], True),
+        ([allowed([PASS, ASSOCIATE]), denied(PASS, Bool={"aws:ViaAWSService": True})], True),
+        ([allowed([PASS, ASSOCIATE]), denied(PASS, StringNotEquals={TO: EC2})], False),
+        ([allowed(PASS, StringEqualsIfExists={TO: EC2}), allowed(ASSOCIATE)], False),
+        ([allowed(PASS, StringNotEquals={TO: EC2}), allowed(ASSOCIATE)], True),
+    ],
+)
+def test_a_role_that_may_pass_any_role_to_pods_may_become_it(statements, is_found):
+    told = rules(Role(DEPLOYER.arn, "AROA2", DEPLOYER.trust_policy, **permissions(*statements)))
+    assert told == ["pass-any-role"] * is_found

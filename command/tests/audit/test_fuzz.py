@@ -1,0 +1,181 @@
+"""No trust policy and no annotation ends an audit."""
+
+import copy
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from command.tests.audit.test_policies import CASES, ISSUER, OWN, ROLE_ARN, provider
+from irsa.audit.findings import AuditFacts, ClusterFacts, audit
+from irsa.commands.audit import sarif, text
+from irsa.identity.subjects import ServiceAccountRef
+from irsa.observe.associations import Association
+from irsa.observe.facts import PermissionsPolicy, RegisteredProvider, Role, ServiceAccount
+from irsa.rules.table import RULES, SEVERITIES
+from irsa.who.assumers import who_can_assume
+
+# No deadline: a busy machine is not a failure.
+MANY = settings(max_examples=100, deadline=None)
+
+VALUES = st.sampled_from([
+    "system:serviceaccount:dev:s3-app", "system:serviceaccount:*", "*", "?", "", "repo:o/r:*",
+    f"${{{ISSUER}:sub}}", "${*}", "${", "0.0.0.0/0", "arn:aws:iam::*:role/x", "o-1", OWN, ":::::",
+    f"arn:aws:eks:us-east-1:{OWN}:cluster/*", f"arn:aws:eks:us-east-1:{OWN}:cluster/dev",
+]) | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)  # fmt: skip
+KEYS = st.sampled_from([
+    f"{ISSUER}:sub", f"{ISSUER}:aud", f"https://{ISSUER}:sub", "saml:aud", "SAML:iss",
+    "aws:PrincipalArn", "aws:PrincipalOrgID", "aws:PrincipalTag/a.b:c", "aws:SourceIp",
+    "aws:userid", "aws:FederatedProvider", "aws:SourceArn", "sts:ExternalId", "aws:SourceAccount",
+    "aws:RequestTag/kubernetes-namespace", "aws:RequestTag/eks-cluster-arn",
+    "cognito-identity.amazonaws.com:aud",
+    "token.actions.githubusercontent.com:sub", "gitlab.com:sub", ":", "", "a",
+])  # fmt: skip
+OPERATORS = st.builds(
+    "".join,
+    st.tuples(
+        st.sampled_from(["", "ForAllValues:", "ForAnyValue:", "forallvalues:"]),
+        st.sampled_from(["StringEquals", "StringLike", "stringnotlike", "ArnLike", "ArnNotEquals",
+                         "IpAddress", "Bool", "Null", "NumericLessThan", "Nonsense", ""]),
+        st.sampled_from(["", "IfExists"]),
+    ),
+)  # fmt: skip
+PRINCIPALS = st.sampled_from([
+    "*", ROLE_ARN, OWN, f"arn:aws:iam::{OWN}:root", "AROAGONE", provider(ISSUER),
+    "arn:aws:iam::444455556666:oidc-provider/x", f"arn:aws:iam::{OWN}:saml-provider/x",
+    "cognito-identity.amazonaws.com", "codebuild.amazonaws.com", "::::::", "",
+    "pods.eks.amazonaws.com",
+])  # fmt: skip
+ACTIONS = st.sampled_from([
+    "sts:AssumeRole", "sts:AssumeRoleWithWebIdentity", "sts:AssumeRoleWithSAML", "sts:*", "*", "",
+])  # fmt: skip
+
+
+def some(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return values | st.lists(values, max_size=3)
+
+
+STATEMENTS = st.fixed_dictionaries(
+    {"Effect": st.sampled_from(["Allow", "Allow", "Deny"])},
+    optional={
+        "Principal": st.just("*")
+        | st.dictionaries(st.sampled_from(["AWS", "Federated", "Service"]), some(PRINCIPALS)),
+        "NotPrincipal": st.dictionaries(st.just("AWS"), some(PRINCIPALS)),
+        "Action": some(ACTIONS),
+        "NotAction": some(ACTIONS),
+        "Condition": st.dictionaries(
+            OPERATORS, st.dictionaries(KEYS, some(VALUES), max_size=3), max_size=3
+        ),
+    },
+)
+STORED = st.fixed_dictionaries(
+    {"Version": st.sampled_from(["2012-10-17", "2008-10-17"]), "Statement": some(STATEMENTS)}
+)
+"""Policies that IAM stores, and some that it refuses."""
+
+
+ASSOCIATION = f"arn:aws:eks:us-east-1:{OWN}:podidentityassociation/dev/a-1"
+APP = ServiceAccountRef("dev", "s3-app")
+
+
+def facts(document: Any, *, audience: str = "sts.amazonaws.com") -> AuditFacts:
+    annotations = {
+        "eks.amazonaws.com/role-arn": ROLE_ARN,
+        "eks.amazonaws.com/audience": audience,
+    }
+    cluster = ClusterFacts(
+        issuer_url=f"https://{ISSUER}",
+        account=OWN,
+        service_accounts=[ServiceAccount("dev", "s3-app", annotations)],
+        associations=[Association(arn=ASSOCIATION, account=APP, role_arn=ROLE_ARN)],
+    )
+    return AuditFacts(
+        clusters=[cluster],
+        accounts=[OWN],
+        roles=[Role(ROLE_ARN, "AROA1", document, policies=(PermissionsPolicy("p", document),))],
+        providers=[
+            RegisteredProvider(provider(ISSUER), (), ("0" * 40,)),
+            RegisteredProvider("", ()),
+        ],
+        now=1_795_561_309,
+    )
+
+
+def check(document: Any) -> None:
+    found = audit(facts(document))
+
+    assert {each.rule for each in found} <= RULES.keys()
+    assert json.loads(json.dumps(sarif(found)))
+    assert text(facts(document), found)
+
+
+@MANY
+@given(STORED)
+def test_no_stored_policy_ends_an_audit(document):
+    check(document)
+
+
+ODD = [None, True, 1, 0.5, "x", [], [None, 1, [], {}], {}, {"AWS": None, "StringLike": None},
+       {"Federated": [provider(ISSUER), 1, {}], "StringLike": {f"{ISSUER}:sub": None}},
+       {"StringLike": {f"{ISSUER}:sub": ["*", None, [], {}, float("inf")]}}]  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_no_other_document_ends_an_audit(odd):
+    good, _ = CASES["exact"]
+    for document in (odd, {"Statement": odd}, {"Statement": [good, odd]}):
+        check(document)
+    for element in (*good, "NotPrincipal", "NotAction", "Sid"):
+        check({"Version": odd, "Statement": {**good, element: odd}})
+
+
+@MANY
+@given(STORED)
+def test_no_stored_policy_ends_who_can_assume(document):
+    assert all(isinstance(each.text, str) for each in who_can_assume(document))
+
+
+@given(st.text(max_size=20), st.text(max_size=20))
+@MANY
+def test_no_annotation_ends_an_audit(role_arn, audience):
+    annotations = {
+        "eks.amazonaws.com/role-arn": role_arn,
+        "eks.amazonaws.com/audience": audience,
+    }
+    account = ServiceAccount("dev", "s3-app", annotations)
+    cluster = ClusterFacts(issuer_url="https://x", account=OWN, service_accounts=[account])
+    found = audit(AuditFacts(clusters=[cluster], accounts=[OWN], roles=[], providers=[], now=0))
+    assert len(found) == bool(role_arn)
+
+
+def worst(document: Any) -> int:
+    """The severest finding about the role; the smaller the worse."""
+    found = [each for each in audit(facts(document)) if each.subject.startswith("role ")]
+    return min((SEVERITIES.index(each.severity) for each in found), default=len(SEVERITIES))
+
+
+@pytest.mark.parametrize("name", [
+    name for name, (statement, found) in CASES.items() if "Condition" in statement and not found
+])  # fmt: skip
+def test_what_a_condition_makes_good_is_found_without_it(name):
+    statement, _ = CASES[name]
+    bare = {key: value for key, value in statement.items() if key != "Condition"}
+
+    found = [each.rule for each in audit(facts({"Statement": [bare]}))]
+
+    assert [rule for rule in found if rule not in ("trust-mismatch", "trust-unknown", "thumbprint")]
+
+
+@MANY
+@given(STORED)
+def test_a_policy_is_no_better_when_its_conditions_hold_for_absent_keys(document):
+    weaker = copy.deepcopy(document)
+    statements = weaker["Statement"]
+    for each in statements if isinstance(statements, list) else [statements]:
+        if each["Effect"] == "Allow" and "Condition" in each:
+            each["Condition"] = {f"{name.removesuffix('IfExists')}IfExists": keys
+                                 for name, keys in each["Condition"].items()}  # fmt: skip
+
+    assert worst(weaker) <= worst(document)

@@ -1,0 +1,189 @@
+"""Chains that were read from a cluster, as trees and as one picture."""
+
+from dataclasses import replace
+
+from command.tests.verify.test_chain import GOOD, PROVIDER_ARN, ROLE, ROLE_ARN, ROLE_B_ARN
+from command.tests.verify.test_pod_identity import targeted
+from irsa.commands.pictures.chain import Explained, chain_tree, chains_picture
+from irsa.commands.pictures.mermaid import flowchart
+from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.subjects import ServiceAccountRef
+from irsa.observe.facts import PermissionsPolicy, Role, Unread
+from irsa.verify.chain import Chain
+from irsa.verify.facts import RoleBFacts, RoleBTarget
+from irsa.verify.link import Check
+from irsa.who.assumers import who_can_assume
+from irsa.who.callers import Callers
+from tests.support.mermaid import Drawing
+
+POD = "Deployment\ndev/s3-app"
+ACCOUNT = "service account\ndev/s3-app"
+ROLE_A, ROLE_B, BUCKET = f"role\n{ROLE_ARN}", f"role\n{ROLE_B_ARN}", "bucket\nbucket"
+READS = {"Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::bucket/*"}}
+ROOT_OF_A = "arn:aws:iam::111122223333:root"
+OWN = GOOD.role.trust_policy["Statement"][0]
+OWN_AND_OTHER = irsa_trust_policy(
+    [PROVIDER_ARN], [ServiceAccountRef("dev", "s3-app"), ServiceAccountRef("dev", "other")]
+)["Statement"]
+OTHERS_CLAIMS = {**GOOD.token.claims, "sub": "system:serviceaccount:dev:other"}
+
+
+def trusting(*principals):
+    return {
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"AWS": each}, "Action": "sts:AssumeRole"}
+            for each in principals
+        ]
+    }
+
+
+def explained(facts, callers=None):
+    roles = (facts.role, facts.role_b and facts.role_b.role)
+    read = [role for role in roles if isinstance(role, Role)]
+    who = {role.arn: who_can_assume(role.trust_policy) for role in read}
+    return Explained(facts, Chain(facts).links(), who, callers or {})
+
+
+def drawn(*chains):
+    return Drawing(flowchart(chains_picture(chains)))
+
+
+def chained(trust_policy, **more):
+    role_b = Role(ROLE_B_ARN, "AROAB", trust_policy, policies=(PermissionsPolicy("data", READS),))
+    facts = RoleBFacts(target=RoleBTarget(role_arn=ROLE_B_ARN), role=role_b)
+    return replace(GOOD, role_b=facts, **more)
+
+
+def test_a_tree_has_a_line_per_link_with_its_remedy_below():
+    links = [
+        Check("service-account", "").passed(),
+        Check("role", "").failed("there is none", "create it"),
+    ]
+
+    tree = chain_tree(Explained(GOOD, links, {ROLE_ARN: []}, {}), ["dev/s3-app"])
+
+    assert str(tree) == (
+        "dev/s3-app\n"
+        "├── ✓ service-account: as expected\n"
+        "├── ✗ role: there is none\n"
+        "│   └── remedy: create it\n"
+        f"└── who can assume {ROLE_ARN}\n"
+        "    └── in this cluster\n"
+        "        └── dev/s3-app"
+    )
+
+
+def test_a_chain_is_a_picture_with_one_box_per_resource():
+    assert drawn(explained(GOOD)).named == {
+        (POD, "-->", "✓ runs as", ACCOUNT),
+        (ACCOUNT, "-->", "✓ annotation\n✓ trust", ROLE_A + "\npolicy all"),
+        (ROLE_A + "\npolicy all", "-->", "✓ policy", BUCKET),
+    }
+
+
+def test_an_association_leads_through_the_agent_to_the_target_role():
+    named = drawn(explained(targeted())).named
+
+    labels = {(start.split("\n")[1], end.split("\n")[1]): text for start, _, text, end in named}
+    assert labels["dev/s3-app", ROLE_ARN] == "✓ association\n✓ agent\n✓ trust"
+    assert labels[ROLE_ARN, ROLE_B_ARN] == "✓ policy\n✓ trust"
+
+
+def test_several_workloads_share_one_picture_and_its_boxes():
+    other = replace(GOOD, name="other", pods=())
+
+    drawing = drawn(explained(GOOD), explained(other))
+
+    labels = list(drawing.boxes.values())
+    assert len(labels) == len(set(labels))
+    assert labels.count(BUCKET) == 1
+    [without_pod] = [text for text in labels if text.startswith("service account\ndev/other")]
+    assert without_pod.replace("\n", " ").count("no Pod runs as this service account") == 1
+
+
+def test_a_failed_link_is_a_crossed_arrow_with_the_beginning_of_the_reason():
+    denying = replace(ROLE, trust_policy={"Statement": [{**OWN, "Effect": "Deny"}]})
+
+    named = drawn(explained(replace(GOOD, role=denying))).named
+    arrows = {(start, end): (kind, text) for start, kind, text, end in named}
+
+    kind, text = arrows[ACCOUNT, ROLE_A + "\npolicy all"]
+    assert kind == "--x"
+    assert "✓ annotation" in text
+    assert "✗ trust: trust policy, …" in text.split("\n")
+    assert "✗ trust policy denies it" in text
+
+
+def test_a_role_that_could_not_be_read_is_dotted_with_the_reason_in_its_box():
+    unread = Unread(f"role {ROLE_ARN}", "AccessDenied", "iam:GetRole")
+
+    drawing = drawn(explained(replace(GOOD, role=unread)))
+
+    [box] = [text for text in drawing.boxes.values() if text.startswith(ROLE_A)]
+    assert "could not read role" in box.replace("\n", " ")
+    assert {(kind, text.split("\n")[-1]) for _, kind, text, end in drawing.named if end == box} == {
+        ("-.->", "? role")
+    }
+
+
+def test_a_service_account_without_a_role_keeps_its_findings():
+    bare = replace(
+        GOOD, service_account=replace(GOOD.service_account, annotations={}), expected_role="",
+        role=None, bucket="",
+    )  # fmt: skip
+
+    [_, account] = sorted(drawn(explained(bare)).boxes.values())
+
+    assert account.replace("\n", " ").startswith(
+        "service account dev/s3-app annotation: no such annotation"
+    )
+
+
+def test_role_a_leads_to_role_b_and_that_to_its_bucket():
+    named = drawn(explained(chained(trusting(ROLE_ARN)))).named
+
+    ends = {(start.split("\n")[1], kind, end.split("\n")[1]) for start, kind, _, end in named}
+    assert {(ROLE_ARN, "-->", ROLE_B_ARN), (ROLE_B_ARN, "-->", "bucket")} <= ends
+
+
+def test_callers_of_a_trusted_account_are_drawn_through_it():
+    other, user = "arn:aws:iam::111122223333:role/ops", "arn:aws:iam::111122223333:user/bob"
+    callers = Callers("111122223333", (ROLE_ARN, other), ((user, "aws:SourceIp"),))
+
+    named = drawn(
+        explained(chained(trusting(ROOT_OF_A)), {ROLE_B_ARN: {"111122223333": callers}})
+    ).named
+
+    account = "account\n111122223333"
+    assert {(start, kind, text) for start, kind, text, end in named if end == account} == {
+        (f"role\n{other}", "-->", "policy"),
+        (f"user\n{user}", "-.->", "? policy: aws:SourceIp"),
+    }
+    assert (account, "-->", "trust", ROLE_B) in named
+
+
+def test_the_box_of_an_unread_account_says_so():
+    unread = Unread("users and roles of account 111122223333", "denied", "iam:Get")
+    callers = {ROLE_B_ARN: {"111122223333": Callers("111122223333", unread=unread)}}
+
+    drawing = drawn(explained(chained(trusting(ROOT_OF_A)), callers))
+
+    [account] = [text for text in drawing.boxes.values() if text.startswith("account")]
+    assert "needs iam:Get" in account.replace("\n", " ")
+
+
+def test_a_service_account_with_a_chain_is_not_drawn_as_a_principal_again():
+    several = {"Statement": [*OWN_AND_OTHER]}
+    role = replace(ROLE, trust_policy=several)
+    facts = replace(GOOD, role=role)
+    other = replace(facts, name="other", token=replace(GOOD.token, claims=OTHERS_CLAIMS))
+
+    named = drawn(explained(facts), explained(other)).named
+
+    assert {text for start, _, text, _ in named if start.startswith("service account")} == {
+        "✓ annotation\n✓ trust"
+    }
+
+
+def test_the_box_of_a_missing_role_says_so():
+    assert f"{ROLE_A}\ndoes not exist" in drawn(explained(replace(GOOD, role=None))).boxes.values()

@@ -1,0 +1,220 @@
+"""The contract of ``python -m irsa decide``: scenario in, answer out."""
+
+import copy
+import json
+import math
+import re
+from functools import reduce
+from operator import getitem
+
+import pytest
+
+from command.tests.decide.scenarios import (
+    A_MAY_NOT,
+    ISSUER,
+    WEB_IDENTITY_STATEMENT,
+    answer,
+    assume_step,
+    document,
+    list_step,
+    scenario,
+    token,
+    web_identity_step,
+)
+from irsa.__main__ import main
+from irsa.decide.json_input import InputError
+from irsa.printable import line
+
+
+def test_the_whole_chain_is_allowed():
+    step = list_step()
+    found = answer(web_identity_step(), assume_step(), step)
+
+    assert found == {
+        "decision": "allow",
+        "failing_step": None,
+        "error": None,
+        "steps": [
+            {"decision": "allow", "reasons": ["trust policy, statement 1: allows it"]},
+            {
+                "decision": "allow",
+                "reasons": [
+                    "trust policy, statement 1: allows it",
+                    "identity policy 1, statement 1: allows it",
+                ],
+            },
+            {"decision": "allow", "reasons": ["identity policy 1, statement 1: allows it"]},
+        ],
+        "not_considered": (
+            "resource control policies, the policy of a VPC endpoint, service control policies"
+        ),
+    }
+
+
+def test_a_denied_step_ends_the_chain_with_the_error_of_aws():
+    found = answer(web_identity_step(), assume_step(identity_policies=[]), list_step())
+
+    assert found == {
+        "decision": "deny",
+        "failing_step": 2,
+        "error": {"code": "AccessDenied", "http": 403, "message": A_MAY_NOT},
+        "steps": [
+            {"decision": "allow", "reasons": ["trust policy, statement 1: allows it"]},
+            {
+                "decision": "deny",
+                "reasons": [
+                    "no statement of these policies allows it: trust policy",
+                    "trust policy, statement 1: allows it, which is not enough",
+                ],
+            },
+        ],
+    }
+
+
+def refused(text, tmp_path, capsys):
+    """The line that a scenario is refused with."""
+    file = tmp_path / "scenario.json"
+    file.write_text(text)
+    code = main(["decide", str(file)])
+    out, err = capsys.readouterr()
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    return err.removeprefix("irsa decide: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "not JSON: Expecting value: line 1 column 1 (char 0)"),
+        ("\ufeff{}", "begins with a byte order mark (BOM); save it as UTF-8 without one"),
+        ("[]", "a list is not a JSON object"),
+        ("{}", "steps: missing"),
+        ('{"steps": []}', "steps: an empty list; a scenario has at least one step"),
+        ('{"steps": [1]}', "steps[1]: 1 is not a JSON object"),
+        ('{"now": 1, "now": 2}', "now: given twice in one object"),
+        ('{"now": NaN}', "not JSON: NaN is not a number"),
+        ('{"now": -Infinity}', "not JSON: -Infinity is not a number"),
+        ("[" * 100_000, "not readable: nested too deep"),
+        ('{"steps": [1], "now": 1e999}', "now: a number out of range is not a number of seconds"),
+        (
+            '{"steps": [1], "now": ' + "9" * 5000 + "}",
+            "now: a number out of range is not a number of seconds since the epoch",
+        ),
+    ],
+)
+def test_a_file_without_a_scenario_is_one_line(text, message, tmp_path, capsys):
+    assert refused(text, tmp_path, capsys).startswith(message)
+
+
+STATEMENT = "steps.1.identity_policies.0.Statement.0"
+BOTH_ACTIONS = {"Effect": "Allow", "Action": "*", "NotAction": "*", "Resource": "*"}
+
+
+def shown(path):
+    """A path as errors have it, with indices from 1."""
+    return re.sub(r"\.(\d+)", lambda found: f"[{int(found[1]) + 1}]", path)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "problem"),
+    [
+        ("now", True, ": true is not a number of seconds since the epoch"),
+        ("extra", 1, ": unknown field; known are jwks, now, oidc_providers, steps"),
+        ("jwks", {"keys": [1]}, ".keys[1]: 1 is not a JSON object"),
+        ("jwks", {}, ".keys: null is not a list"),
+        ("oidc_providers.0.account", "1", ': "1" is not an account id of 12 digits'),
+        ("oidc_providers.0.client_ids", [1], "[1]: 1 is not a string"),
+        ("oidc_providers.0.reachable", "no", ': "no" is not true or false'),
+        ("steps.0.token.exp", "soon", ': "soon" is not a number of seconds since the epoch'),
+        ("steps.0.token.aud", [1], "[1]: 1 is not a string"),
+        ("steps.0.token.sub", {}, ": an object is not a string"),
+        ("steps.0.token.signature", "odd", ': "odd" is none of valid, unknown_key, tampered, '),
+        ("steps.0.trust_policy", [], ": a list is not a JSON object"),
+        ("steps.0.action", "AssumeRole", ': "AssumeRole" is not an action like s3:GetObject'),
+        ("steps.0.action", "s3:*", ': "s3:*" is not an action like s3:GetObject'),
+        ("steps.0.action", None, ": missing"),
+        (
+            "steps.0.action",
+            "sts:AssumeRoleWithSAML",
+            ": sts:AssumeRoleWithSAML is not modelled here",
+        ),
+        ("steps.0.resource", None, ": missing"),
+        ("steps.1.principal", "bob", ": 'bob' is neither the ARN of a session, user, role or "),
+        ("steps.1.duration_seconds", 1.5, ": 1.5 is not a whole number"),
+        ("steps.1.chained", 0, ": 0 is not true or false"),
+        ("steps.1.external_id", "x" * 4097, ": 4097 characters, more than 4096"),
+        ("steps.1.identity_policies", {}, ": an object is not a list"),
+        ("steps.1.identity_policies.0", "x", ": a policy document is a JSON object"),
+        (STATEMENT, 1, ": 1 is not a JSON object"),
+        (STATEMENT, {"Conditions": {}}, ": unknown element 'Conditions'; known are Action, Cond"),
+        (STATEMENT, BOTH_ACTIONS, ".Action: Action and NotAction exclude each other"),
+        (f"{STATEMENT}.Effect", "allow", ": 'allow' is neither 'Allow' nor 'Deny'"),
+        (f"{STATEMENT}.Principal", "*", ": only trust and resource policies have it"),
+        (f"{STATEMENT}.Action", "AssumeRole", ": 'AssumeRole' is not an action"),
+        (f"{STATEMENT}.Action", ["sts:AssumeRole", 1], ": 1 is not a string"),
+        (f"{STATEMENT}.Sid", 1, ": 1 is not a string"),
+        (f"{STATEMENT}.Resource", [], ": an empty list"),
+        (f"{STATEMENT}.Condition", [], ": a list is not a JSON object"),
+        (f"{STATEMENT}.Condition", {"NumericEquals": {"a": math.inf}}, ".NumericEquals.a: "),
+        (f"{STATEMENT}.Condition", {"StringEquals": {"a": [[]]}}, ".StringEquals.a: a list is n"),
+        ("steps.2.context.s3:prefix", {}, ": an object is not a string, number"),
+        ("steps.2.context.S3:Prefix", "x", ": given twice (condition keys ignore case)"),
+        ("steps.2.rol\n\u202e", 1, ": unknown field; known are"),
+    ],
+)
+def test_a_wrong_field_is_one_line_that_names_it(path, value, problem, tmp_path, capsys):
+    found = copy.deepcopy(scenario(web_identity_step(), assume_step(), list_step()))
+    *parents, last = [int(each) if each.isdecimal() else each for each in path.split(".")]
+    reduce(getitem, parents, found)[last] = value
+
+    text = json.dumps(found).replace("Infinity", "1e400")
+
+    assert refused(text, tmp_path, capsys).startswith(line(shown(path)) + problem)
+
+
+def test_a_file_that_cannot_be_read_is_one_line(tmp_path, capsys):
+    latin = tmp_path / "latin"
+    latin.write_bytes(b'{"now": "\xe9"}')
+
+    files = (tmp_path / "none", tmp_path, latin)
+    assert [main(["decide", str(file)]) for file in files] == [2, 2, 2]
+    for file, said in zip(files, capsys.readouterr().err.splitlines(), strict=True):
+        assert said.startswith(f"irsa decide: {file}: ")
+
+
+@pytest.mark.parametrize(
+    ("steps", "code"),
+    [
+        ([web_identity_step()], 0),
+        ([web_identity_step(token=token(exp=1))], 1),
+        ([web_identity_step(trust_policy=None)], 3),
+    ],
+)
+def test_the_exit_code_is_the_decision(steps, code, tmp_path, capsys):
+    file = tmp_path / "scenario.json"
+    file.write_text(json.dumps(scenario(*steps)))
+
+    assert main(["decide", "--output", "json", str(file)]) == code
+    assert json.loads(capsys.readouterr().out) == answer(*steps)
+
+
+@pytest.mark.parametrize("arguments", [[], ["a", "b"], ["--x", "a"], ["--output", "text", "a"]])
+def test_wrong_usage_is_one_line(arguments, capsys):
+    assert main(["decide", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+
+
+@pytest.mark.parametrize(("size", "answered"), [(330, True), (10_000, False)])
+def test_a_document_of_the_largest_size_is_answered_a_larger_one_refused(size, answered):
+    statements = [
+        WEB_IDENTITY_STATEMENT | {"Condition": {"StringEquals": {f"{ISSUER}:sub": f"other-{n}"}}}
+        for n in range(size)
+    ]
+    step = web_identity_step(trust_policy=document(*statements, WEB_IDENTITY_STATEMENT))
+
+    if answered:
+        found = answer(step)
+        assert (found["decision"], len(found["steps"][0]["reasons"])) == ("allow", size + 1)
+        return
+    with pytest.raises(InputError, match=r"trust_policy: \d+ characters, more than 131072"):
+        answer(step)

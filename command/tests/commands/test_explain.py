@@ -1,0 +1,191 @@
+"""`python -m irsa explain`: states, previews and trust policies in files; and the tree."""
+
+import json
+
+import pytest
+
+from irsa.__main__ import main
+from irsa.commands.pictures.tree import Node
+from irsa.identity.outputs import UNKNOWN_OUTPUT
+from irsa.identity.policies import irsa_trust_policy, service_trust_policy
+from irsa.identity.subjects import ServiceAccountRef
+from irsa.observe.pulumi_resources import LATER
+from tests.support.mermaid import Drawing
+
+ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"
+PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"
+EXACT = ServiceAccountRef("dev", "s3-app")
+AUDIENCE = "aud StringEquals sts.amazonaws.com"
+
+
+def resource(type_, logical_name, /, parent="component", **fields):
+    urn = f"urn:pulumi:dev::irsa::{type_}::{logical_name}"
+    return {"type": type_, "urn": urn, "parent": parent, "inputs": fields, "outputs": {}}
+
+
+def stack(role_arn, trust, policy_arn):
+    return [
+        resource(
+            "aws:iam/role:Role", "s3-app", name="s3-app", arn=role_arn, assumeRolePolicy=trust
+        ),
+        resource(
+            "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+            "s3-app-bucket",
+            role=UNKNOWN_OUTPUT if role_arn == UNKNOWN_OUTPUT else "s3-app",
+            policyArn=policy_arn,
+        ),
+        resource(
+            "kubernetes:core/v1:ServiceAccount",
+            "s3-app",
+            metadata={
+                "namespace": "dev",
+                "name": "s3-app",
+                "annotations": {"eks.amazonaws.com/role-arn": role_arn},
+            },
+        ),
+    ]
+
+
+def explain(tmp_path, capsys, document, *more):
+    file = tmp_path / "stack.json"
+    file.write_text(json.dumps(document))
+    code = main(["explain", "--state", str(file), "--output", "json", *more])
+    return code, json.loads(capsys.readouterr().out or "null")
+
+
+def node(label, *children):
+    return {"label": label, "children": list(children)}
+
+
+ARN = "arn:aws:iam::111122223333:role/s3-app"
+
+
+def test_a_state_file_shows_roles_their_users_and_policies(tmp_path, capsys):
+    trust = json.dumps(irsa_trust_policy([PROVIDER], [EXACT]))
+    policy_arn = "arn:aws:iam::111122223333:policy/bucket"
+    document = {"version": 3, "deployment": {"resources": stack(ARN, trust, policy_arn)}}
+
+    assert explain(tmp_path, capsys, document) == (
+        0,
+        [
+            node(
+                "stack",
+                node(
+                    f"role {ARN}",
+                    node("annotated on service account dev/s3-app"),
+                    node(
+                        "can be assumed by",
+                        node(f"service account dev/s3-app of the cluster {ISSUER} if {AUDIENCE}"),
+                    ),
+                    node("policies", node("bucket")),
+                ),
+            )
+        ],
+    )
+
+
+def test_an_association_leads_to_its_role_and_its_target_role(tmp_path, capsys):
+    target = ARN.replace("111122223333", "444455556666")
+    associated = resource(
+        "aws:eks/podIdentityAssociation:PodIdentityAssociation",
+        "s3-app",
+        associationArn="arn:aws:eks:us-east-1:111122223333:podidentityassociation/dev/a-1",
+        namespace="dev",
+        serviceAccount="s3-app",
+        roleArn=ARN,
+        targetRoleArn=target,
+    )
+    role = stack(ARN, json.dumps(service_trust_policy("pods.eks.amazonaws.com")), "")[0]
+    document = {"version": 3, "deployment": {"resources": [role, associated]}}
+
+    _, [tree] = explain(tmp_path, capsys, document)
+    assert tree["children"][0]["children"][0] == node(
+        "role of the association of service account dev/s3-app"
+    )
+
+    main(["explain", "--state", str(tmp_path / "stack.json"), "--output", "mermaid"])
+    named = Drawing(capsys.readouterr().out).named
+    assert {(start, label, end) for start, _, label, end in named} >= {
+        ("service account\ndev/s3-app", "association", f"role\n{ARN}"),
+        (f"role\n{ARN}", "target role", f"role\n{target}"),
+    }
+
+
+def test_a_preview_shows_known_and_unknown_values(tmp_path, capsys):
+    unknown = stack(UNKNOWN_OUTPUT, UNKNOWN_OUTPUT, UNKNOWN_OUTPUT)
+    document = {"steps": [{"op": "create", "newState": each} for each in unknown]}
+
+    assert explain(tmp_path, capsys, document) == (
+        0,
+        [
+            node(
+                "stack",
+                node(
+                    "role s3-app",
+                    node("can be assumed by", node(LATER)),
+                    node("policies", node("s3-app-bucket")),
+                ),
+                node(f"service account dev/s3-app: role {LATER}"),
+            )
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "not JSON"),
+        ("[]", "not a JSON object"),
+        ("{}", "neither a `pulumi stack export` nor a `pulumi preview --json`"),
+        ('{"deployment": []}', "neither a `pulumi stack export`"),
+        ("[" * 20000, "not JSON"),
+    ],
+)
+def test_a_file_without_a_state_is_one_line(tmp_path, capsys, content, message):
+    file = tmp_path / "state.json"
+    file.write_text(content)
+
+    assert main(["explain", "--state", str(file)]) == 2
+
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert message in error
+
+
+def test_a_trust_policy_in_a_file(tmp_path, capsys):
+    file = tmp_path / "trust.json"
+    file.write_text(json.dumps(service_trust_policy("ec2.amazonaws.com")))
+
+    assert main(["explain", "--trust-policy", str(file)]) == 0
+    assert capsys.readouterr().out.endswith("└── the service ec2.amazonaws.com\n")
+
+
+@pytest.mark.parametrize(
+    "document", [{}, {"Statement": "x"}, {"Statement": {"Effect": "Allow", "Action": "s3:*"}}]
+)
+def test_a_file_without_a_trust_policy_is_one_line(tmp_path, capsys, document):
+    file = tmp_path / "trust.json"
+    file.write_text(json.dumps(document))
+
+    assert main(["explain", "--trust-policy", str(file)]) == 2
+    assert capsys.readouterr().err == (
+        f"irsa explain: {file}: not a trust policy: no statement names a principal\n"
+    )
+
+
+TREE = Node("a [b]", [Node('c "d" <e>'), Node("f", [Node("g")])])
+
+
+def test_the_tree_for_a_terminal():
+    assert str(TREE) == 'a [b]\n├── c "d" <e>\n└── f\n    └── g'
+
+
+def test_a_long_label_is_wrapped_beside_its_rail():
+    words, arn = "word " * 30, f"arn:{'x' * 120}"
+
+    drawn = str(Node("r", [Node(words.strip(), [Node("b")]), Node(f"role {arn}")]))
+
+    _, first, second, third, *_ = drawn.split("\n")
+    assert first == f"├── {'word ' * 19}".rstrip()
+    assert (second, third) == (f"│   │ {'word ' * 11}".rstrip(), "│   └── b")
+    assert arn in drawn

@@ -1,0 +1,112 @@
+"""Policies of organizations and of VPC endpoints, and what an answer says of those it lacks."""
+
+import pytest
+
+from command.tests.decide.scenarios import (
+    ACCOUNT_A,
+    FOR_ALL,
+    ROLE_A,
+    USER,
+    allow,
+    answer,
+    assume_step,
+    decision,
+    deny,
+    document,
+    grants,
+    list_step,
+    trust,
+    trusts,
+    web_identity_step,
+)
+from irsa.decide.json_input import InputError
+
+ALL, S3, NONE = (document(allow(action, "*")) for action in ("*", "s3:*", "ec2:*"))
+CLOSED = document(FOR_ALL | deny("*", "*"))
+OPEN = document(FOR_ALL | allow("*", "*"))
+OWN = {"principal": USER, "resource_account": ACCOUNT_A}
+SCP, RCP = "service control policies", "resource control policies"
+ENDPOINT = "the policy of a VPC endpoint"
+GIVEN = {"service_control_policies": [], "resource_control_policies": [], "endpoint_policy": None}
+
+
+@pytest.mark.parametrize(
+    ("levels", "verdict"),
+    [
+        ([], "allow"),
+        ([NONE, S3], "allow"),
+        ([[NONE, S3]], "allow"),
+        ([[ALL], [ALL], [S3]], "allow"),
+        ([[ALL], [NONE], [ALL]], "deny"),
+        ([[ALL], [ALL, document(deny("s3:*", "*"))]], "deny"),
+        ([[ALL], []], "deny"),
+    ],
+)
+def test_each_level_of_service_control_policies_must_allow(levels, verdict):
+    assert decision(list_step(**OWN, service_control_policies=levels)) == verdict
+
+
+@pytest.mark.parametrize(
+    ("step", "verdict"),
+    [
+        (web_identity_step(resource_control_policies=[CLOSED]), "deny"),
+        (web_identity_step(resource_control_policies=[OPEN, OPEN]), "allow"),
+        (web_identity_step(endpoint_policy=CLOSED), "deny"),
+        (assume_step(resource_control_policies=[OPEN, CLOSED]), "deny"),
+        (list_step(**OWN, resource_control_policies=[CLOSED]), "deny"),
+        (list_step(**OWN, resource_control_policies=[]), "allow"),
+        (list_step(**OWN, endpoint_policy=document(FOR_ALL | allow("sts:*", "*"))), "deny"),
+        (list_step(**OWN, endpoint_policy=OPEN), "allow"),
+    ],
+)
+def test_the_policies_around_the_resource_limit_every_kind_of_call(step, verdict):
+    assert decision(step) == verdict
+
+
+LINKED = ROLE_A.replace("role/", "role/aws-service-role/x.amazonaws.com/")
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        (list_step(action="ec2:RunInstances"), "changes nothing about ec2:RunInstances on "),
+        (list_step(resource="*"), r"changes nothing about s3:ListBucket on \*"),
+        (list_step(action="kms:RetireGrant"), "changes nothing about kms:RetireGrant on "),
+        (assume_step(resource=LINKED), "changes nothing about sts:AssumeRole on "),
+    ],
+)
+def test_resource_control_policies_are_refused_where_aws_has_none(step, message):
+    with pytest.raises(InputError, match=rf"^steps\[1\].resource_control_policies: {message}"):
+        answer(step | {"resource_control_policies": [CLOSED]})
+
+
+@pytest.mark.parametrize("principal", [{"AWS": USER}, {"AWS": ["*", USER]}, {"Service": "*"}])
+def test_an_endpoint_policy_for_some_callers_is_refused(principal):
+    policy = document(allow("*", "*", Principal=principal))
+
+    with pytest.raises(InputError, match=r"endpoint_policy.Statement\[1\].Principal: only '\*'"):
+        answer(list_step(**OWN, endpoint_policy=policy))
+
+
+@pytest.mark.parametrize(
+    ("steps", "missing"),
+    [
+        ([web_identity_step()], [RCP, ENDPOINT]),
+        ([web_identity_step(), assume_step()], [RCP, ENDPOINT, SCP]),
+        ([list_step(**OWN)], [SCP, RCP, ENDPOINT]),
+        ([list_step(**OWN, service_control_policies=[ALL])], [RCP, ENDPOINT]),
+        ([list_step(**OWN, endpoint_policy=OPEN)], [SCP, RCP]),
+        ([list_step(**OWN, context={"aws:SourceVpce": None})], [SCP, RCP]),
+        ([list_step(**OWN, **GIVEN)], []),
+        ([assume_step(principal=LINKED, **trusts(trust({"AWS": LINKED})))], [ENDPOINT]),
+        ([assume_step(principal="ec2.amazonaws.com", **trusts(trust("*")))], [RCP]),
+        ([list_step(**OWN, action="ec2:RunInstances", **grants(allow("*", "*")))], [SCP, ENDPOINT]),
+        # What is not there could change nothing.
+        ([list_step(**OWN, identity_policies=[])], []),
+        ([list_step(**OWN, identity_policies=None)], []),
+        ([{"action": "iam:CreateRole", **trusts(trust({"AWS": ROLE_A}))}], []),
+        ([{"action": "sts:GetCallerIdentity", "resource": "*"}], []),
+    ],
+)
+def test_an_allow_names_the_policies_that_could_deny_it(steps, missing):
+    assert answer(*steps).get("not_considered", "") == ", ".join(missing)

@@ -1,0 +1,169 @@
+"""The callers that a Principal element names.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
+"""
+
+import pytest
+
+from irsa.decide.principals import Grant, PrincipalElement, caller_from_arn, session_of
+from irsa.identity.outputs import UNKNOWN_OUTPUT
+from tests.support.refusal import refusal
+
+NONE, ACCOUNT, ROLE, DIRECT = Grant
+A = "111122223333"
+SESSION = f"arn:aws:sts::{A}:assumed-role/app/one"
+ROLE_ARN = f"arn:aws:iam::{A}:role/app"
+USER = f"arn:aws:iam::{A}:user/team/bob"
+ROOT = f"arn:aws:iam::{A}:root"
+
+
+@pytest.mark.parametrize(
+    ("caller", "entries", "grant"),
+    [
+        (SESSION, {"AWS": [SESSION]}, DIRECT),
+        (SESSION, {"AWS": [f"arn:aws:sts::{A}:assumed-role/app/two"]}, NONE),
+        (SESSION, {"AWS": [ROLE_ARN]}, ROLE),
+        (SESSION, {"AWS": [f"arn:aws:iam::{A}:role/App"]}, NONE),
+        (SESSION, {"AWS": [f"arn:aws:iam::{A}:role/team/other"]}, NONE),
+        (SESSION, {"AWS": [f"arn:aws:iam::{A}:role/*"]}, NONE),
+        (SESSION, {"AWS": [f"arn:aws:iam::{A}:user/app"]}, NONE),
+        (SESSION, {"AWS": [ROOT]}, ACCOUNT),
+        (SESSION, {"AWS": [A]}, ACCOUNT),
+        (SESSION, {"AWS": ["444455556666"]}, NONE),
+        (SESSION, {"AWS": [f"arn:aws-cn:iam::{A}:root"]}, NONE),
+        (SESSION, {"AWS": ["*"]}, ROLE),
+        (SESSION, {"AWS": [ROOT, ROLE_ARN]}, ROLE),
+        (SESSION, {"AWS": ["444455556666", SESSION, ROOT]}, DIRECT),
+        (SESSION, {"Federated": [SESSION]}, NONE),
+        (SESSION, {"Service": ["ec2.amazonaws.com"]}, NONE),
+        (SESSION, {}, NONE),
+        (USER, {"AWS": [USER]}, DIRECT),
+        (USER, {"AWS": [f"arn:aws:iam::{A}:user/bob"]}, NONE),
+        (USER, {"AWS": [ROOT]}, ACCOUNT),
+        (USER, {"AWS": ["*"]}, ROLE),
+        (ROOT, {"AWS": [ROOT]}, ACCOUNT),
+        (ROOT, {"AWS": [A]}, ACCOUNT),
+        (ROOT, {"AWS": [USER]}, NONE),
+        ("ec2.amazonaws.com", {"Service": ["ec2.amazonaws.com"]}, DIRECT),
+        ("ec2.amazonaws.com", {"Service": ["eks.amazonaws.com"]}, NONE),
+        ("ec2.amazonaws.com", {"AWS": [ROOT]}, NONE),
+        ("ec2.amazonaws.com", {"AWS": ["*"]}, DIRECT),
+    ],
+)
+def test_an_element_names_a_caller_as_directly_as_aws_documents(caller, entries, grant):
+    element = PrincipalElement(entries, negated=False)
+
+    caller = caller_from_arn(caller, role_arn=ROLE_ARN if caller == SESSION else None)
+    sure, most = element.grant(caller)
+    assert sure == grant
+    assert most == (DIRECT if element.everyone else grant)
+
+
+@pytest.mark.parametrize(
+    ("known_id", "entry", "grants", "facts"),
+    [
+        ("AROAEXAMPLE1", "AROAEXAMPLE1", (ROLE, ROLE), []),
+        ("AROAEXAMPLE1:one", "AROAEXAMPLE1", (ROLE, ROLE), []),
+        ("AROAEXAMPLE1", "AROAEXAMPLE2", (NONE, NONE), []),
+        (None, "AROAEXAMPLE1", (NONE, ROLE), [f"principal_id of {ROLE_ARN}"]),
+        (None, "AIDAEXAMPLE1", (NONE, NONE), []),
+    ],
+)
+def test_a_unique_id_names_the_role_that_had_it(known_id, entry, grants, facts):
+    element = PrincipalElement({"AWS": [entry]}, negated=False)
+    caller = caller_from_arn(SESSION, unique_id=known_id)
+
+    assert (element.grant(caller), element.missing(caller)) == (grants, facts)
+
+
+def test_a_session_without_a_known_name_may_be_the_one_that_is_named():
+    element = PrincipalElement({"AWS": [SESSION]}, negated=False)
+    unnamed = session_of(ROLE_ARN, None)
+    other = session_of(f"arn:aws:iam::{A}:role/other", None)
+
+    assert element.grant(unnamed) == (NONE, DIRECT)
+    assert element.missing(unnamed) == [f"role_session_name of {ROLE_ARN}"]
+    assert element.grant(other) == (NONE, NONE)
+
+
+def test_a_role_with_a_path_is_named_with_it():
+    caller = caller_from_arn(SESSION, role_arn=f"arn:aws:iam::{A}:role/team/app")
+
+    with_path = PrincipalElement({"AWS": [f"arn:aws:iam::{A}:role/team/app"]}, negated=False)
+    assert with_path.grant(caller) == (ROLE, ROLE)
+    assert PrincipalElement({"AWS": [ROLE_ARN]}, negated=False).grant(caller) == (NONE, NONE)
+    assert with_path.grant(caller_from_arn(SESSION)) == (NONE, ROLE)
+    assert with_path.missing(caller_from_arn(SESSION)) == [
+        f"principal_role_arn: the path of role {ROLE_ARN}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("caller", "listed", "outside"),
+    [
+        (USER, [USER, ROOT], (False, False)),
+        (USER, [USER], (False, True)),
+        (ROOT, [A], (False, False)),
+        (SESSION, ["*"], (False, False)),
+    ],
+)
+def test_notprincipal_excepts_a_user_with_its_account_the_root_and_all(caller, listed, outside):
+    element = PrincipalElement({"AWS": listed}, negated=True)
+
+    assert element.excludes(caller_from_arn(caller)) == outside
+
+
+@pytest.mark.parametrize(
+    ("arn", "kind", "account", "principal_arn"),
+    [
+        (SESSION, "session", A, ROLE_ARN),
+        (ROLE_ARN, "session", A, ROLE_ARN),
+        (USER, "user", A, USER),
+        (ROOT, "root", A, ROOT),
+        ("ec2.amazonaws.com", "service", "", "ec2.amazonaws.com"),
+    ],
+)
+def test_a_caller_is_read_from_its_arn(arn, kind, account, principal_arn):
+    caller = caller_from_arn(arn)
+
+    assert (caller.kind, caller.account, caller.principal_arn) == (kind, account, principal_arn)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "bob",
+        f"arn:aws:sts::{A}:federated-user/eve",
+        f"arn:aws:iam::{A}:oidc-provider/x",
+    ],
+)
+def test_what_is_no_principal_is_refused_by_value(wrong):
+    assert f"{wrong!r} is neither the ARN of a session" in refusal(caller_from_arn, wrong)
+
+
+@pytest.mark.parametrize(
+    ("entries", "facts"),
+    [
+        ({"CanonicalUser": ["79a59df900b949e5"]}, ["the account of a CanonicalUser"]),
+        ({"AWS": [UNKNOWN_OUTPUT]}, ["an output that is not known yet"]),
+        ({"Federated": [UNKNOWN_OUTPUT], "CanonicalUser": ["79a59df900b949e5"]},
+         ["the account of a CanonicalUser", "an output that is not known yet"]),
+    ],
+)  # fmt: skip
+def test_an_entry_that_cannot_be_resolved_may_name_any_caller(entries, facts):
+    element = PrincipalElement(entries, negated=False)
+    caller = caller_from_arn(SESSION)
+
+    assert (element.grant(caller), element.missing(caller)) == ((NONE, DIRECT), facts)
+
+
+def test_an_element_is_described_with_its_first_entries():
+    many = PrincipalElement({"AWS": [f"{n:012}" for n in range(7)]}, negated=False)
+    one = PrincipalElement({"AWS": [USER]}, negated=True)
+    caller = caller_from_arn(SESSION)
+
+    five = ", ".join(f"AWS {n:012}" for n in range(5))
+    assert [many.describe(caller), one.describe(caller)] == [
+        f"principal: it names {five} and 2 more, the caller is {SESSION}",
+        f"principal: it excepts AWS {USER}, the caller is {SESSION}",
+    ]

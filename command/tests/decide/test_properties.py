@@ -1,0 +1,178 @@
+"""Properties of all policies and requests."""
+
+import copy
+import json
+from typing import Any
+
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from command.tests.decide.generated import KEYS, OPERATORS, STEPS, VALUES, policies, statements
+from command.tests.decide.scenarios import (
+    ACCOUNT_A,
+    allow,
+    answer,
+    decision,
+    deny,
+    document,
+    scenario,
+    web_identity_step,
+)
+from irsa.decide.json_input import InputError
+from irsa.decide.scenario import parse_scenario
+from irsa.decide.simulate import simulate
+
+# No deadline: a busy machine is not a failure.
+FEW = settings(max_examples=20, deadline=None)
+MANY = settings(max_examples=50, deadline=None)
+
+WORTH = {"deny": 0, "unknown": 1, "allow": 2}
+KINDS = ["identity_policies", "resource_policy", "permissions_boundary", "endpoint_policy",
+         "service_control_policies", "resource_control_policies"]  # fmt: skip
+ONE_MORE = KINDS[2:]
+
+
+def worth(step: dict[str, Any]) -> int:
+    return WORTH[decision(step)]
+
+
+def with_statement(step: dict[str, Any], kind: str, statement: dict[str, Any]) -> dict[str, Any]:
+    """The step with one more statement in a policy that is already there."""
+    changed = copy.deepcopy(step)
+    found = changed[kind]
+    first = found[0] if isinstance(found, list) and found else found
+    assume(first)
+    first["Statement"].append(statement)
+    return changed
+
+
+@MANY
+@given(STEPS, st.sampled_from(KINDS), st.data())
+def test_one_more_deny_never_grants(step, kind, data):
+    statement = data.draw(statements("Deny", kind=kind))
+
+    assert worth(with_statement(step, kind, statement)) <= worth(step)
+
+
+@MANY
+@given(STEPS, st.sampled_from(KINDS), st.data())
+def test_one_more_allow_never_refuses(step, kind, data):
+    statement = data.draw(statements("Allow", kind=kind))
+
+    assert worth(with_statement(step, kind, statement)) >= worth(step)
+
+
+@FEW
+@given(STEPS, st.sampled_from(ONE_MORE), st.data())
+def test_one_more_limit_never_grants(step, kind, data):
+    assume(not step[kind])
+    policy = data.draw(policies(kind))
+    limit = [policy] if kind.endswith("policies") else policy
+
+    assert worth(step | {kind: limit}) <= worth(step)
+
+
+def shuffled(value: Any, random: Any) -> Any:
+    """Return the JSON with objects and lists in another order."""
+    if isinstance(value, dict):
+        items = [(key, shuffled(each, random)) for key, each in value.items()]
+        random.shuffle(items)
+        return dict(items)
+    if isinstance(value, list):
+        items = [shuffled(each, random) for each in value]
+        random.shuffle(items)
+        return items
+    return value
+
+
+@FEW
+@given(STEPS, st.randoms(use_true_random=False))
+def test_the_order_of_statements_elements_and_values_does_not_matter(step, random):
+    assert decision(shuffled(step, random)) == decision(step)
+
+
+def without_clashes(step: dict[str, Any]) -> bool:
+    """Return whether no operator has one key in two spellings."""
+    spelt = json.dumps(step)
+    return not ('"s3:key"' in spelt and '"S3:Key"' in spelt)
+
+
+@FEW
+@given(STEPS, st.sampled_from([str.upper, str.lower, str.title]))
+def test_the_case_of_condition_keys_does_not_matter(step, change):
+    assume(without_clashes(step))
+    changed = copy.deepcopy(step)
+    for kind in KINDS:
+        found = changed[kind] or []
+        for policy in found if isinstance(found, list) else [found]:
+            for statement in policy["Statement"]:
+                statement["Condition"] = {
+                    operator: {change(key): value for key, value in keys.items()}
+                    for operator, keys in statement["Condition"].items()
+                }
+
+    assert decision(changed) == decision(step)
+
+
+FACTS = st.fixed_dictionaries(
+    dict.fromkeys(["s3:key", "s3:other", "s3:absent"], VALUES | st.none())
+)
+ONE = st.builds(lambda operator, key, value: {operator: {key: value}}, OPERATORS, KEYS, VALUES)
+
+
+@settings(max_examples=100, deadline=None)
+@given(STEPS, ONE, st.booleans(), FACTS)
+def test_knowing_more_never_changes_a_certain_answer(step, condition, denies, context):
+    policy = [allow("s3:*", "*", Condition={} if denies else condition)]
+    policy += [deny("s3:*", "*", Condition=condition)] * denies
+    own = {"identity_policies": [document(*policy)], "resource_account": ACCOUNT_A}
+    step |= dict.fromkeys(KINDS) | own
+
+    before = decision(step | {"context": None})
+    assert before in ("unknown", decision(step | {"context": context}))
+
+
+@FEW
+@given(STEPS)
+def test_every_unknown_names_a_fact_and_every_answer_has_a_reason(step):
+    (found,) = answer(step)["steps"]
+
+    assert found["reasons"]
+    assert ("missing" in found) == (found["decision"] == "unknown")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+PATHS = st.lists(st.integers(0, 7), min_size=1, max_size=7)
+
+
+def replaced(value: Any, path: list[int], by: Any) -> Any:
+    """The JSON with whatever stands at the end of a path of positions replaced."""
+    if not path or not isinstance(value, dict | list) or not value:
+        return by
+    keys = list(value) if isinstance(value, dict) else list(range(len(value)))
+    key = keys[path[0] % len(keys)]
+    changed = copy.copy(value)
+    changed[key] = replaced(value[key], path[1:], by)
+    return changed
+
+
+def line(raw: bytes) -> str:
+    """The answer, or the complaint, as one line."""
+    try:
+        return json.dumps(simulate(parse_scenario(raw)).as_json())
+    except InputError as error:
+        return str(error)
+
+
+@MANY
+@given(STEPS, PATHS, JSON)
+def test_any_json_in_any_place_is_an_answer_or_one_line(step, path, by):
+    whole = scenario(web_identity_step(), step)
+
+    assert line(json.dumps(replaced(whole, path, by)).encode()).isprintable()

@@ -1,0 +1,62 @@
+"""AWS's regions."""
+
+import botocore.session
+import pytest
+
+from irsa.identity.regions import REGIONS, partition_of_region, region_of_issuer
+from tests.support.refusal import refusal
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [
+        ("us-east-1", "aws"),
+        ("cn-north-1", "aws-cn"),
+        ("us-gov-west-1", "aws-us-gov"),
+        ("us-iso-east-1", "aws-iso"),
+        ("us-isob-east-1", "aws-iso-b"),
+        ("eusc-de-east-1", "aws-eusc"),
+    ],
+)
+def test_the_region_says_the_partition(region, partition):
+    assert partition_of_region(region) == partition
+
+
+@pytest.mark.parametrize(
+    ("region", "meant"),
+    [
+        ("us-esat-1", "did you mean us-west-1 or us-east-1?"),
+        ("eu-wset-3", "did you mean eu-west-3 or eu-west-2?"),
+        ("US-EAST-1", "did you mean us-east-1 or us-west-1?"),
+        ("narnia", "one looks like 'us-east-1'"),
+        ("", "one looks like 'us-east-1'"),
+    ],
+)
+def test_what_is_no_region_has_no_partition(region, meant):
+    assert refusal(partition_of_region, region) == (
+        f"region {region!r} is not one of AWS's; {meant} "
+        "(if it is new, add it to command/irsa/identity/regions.py)"
+    )
+
+
+def test_the_regions_are_those_that_botocore_knows():
+    session = botocore.session.get_session()
+    assert {
+        partition: sorted(session.get_available_regions("sts", partition))
+        for partition in session.get_available_partitions()
+    } == {partition: sorted(regions) for partition, regions in REGIONS.items()}
+
+
+@pytest.mark.parametrize(
+    ("issuer", "region"),
+    [
+        ("oidc.eks.eu-west-1.amazonaws.com/id/0A", "eu-west-1"),
+        ("https://oidc.eks.cn-north-1.amazonaws.com.cn/id/0A", "cn-north-1"),
+        ("oidc-eks.us-gov-west-1.api.aws/id/0A", "us-gov-west-1"),
+        ("oidc.example.com/eu-west-1", None),
+        ("eu-west-1-oidc.s3.amazonaws.com", None),
+        ("", None),
+    ],
+)
+def test_the_issuer_of_a_cluster_names_its_region(issuer, region):
+    assert region_of_issuer(issuer) == region

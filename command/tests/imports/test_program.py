@@ -1,0 +1,219 @@
+"""The printed programs in Python and in Pulumi YAML."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from typing import Any
+
+import yaml
+
+from irsa.commands.imports import report
+from irsa.identity.pod_identity import service_account_trust_policy
+from irsa.identity.subjects import ServiceAccountRef
+from irsa.imports.program import python_program, yaml_program
+from irsa.imports.roles import Imported, import_roles
+from irsa.observe.associations import Association
+from irsa.observe.existing_roles import ExistingRole
+from tests.support.engine import ACCOUNT_A, PROVIDER_ARN, REGION, Engine, deploy
+from tests.support.roles_of_others import READ_ONLY, terraform_trust
+
+OTHER = PROVIDER_ARN.replace("us-east-1", "eu-west-1")
+ROLE = "aws:iam/role:Role"
+ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+
+
+def role(name: str, *accounts: str, **more: Any) -> ExistingRole:
+    trust = terraform_trust(PROVIDER_ARN, *accounts)
+    return ExistingRole(arn=f"arn:aws:iam::{ACCOUNT_A}:role/{name}", trust_policy=trust, **more)
+
+
+def imported(*roles: ExistingRole) -> Imported:
+    return import_roles(roles, PROVIDER_ARN, REGION)
+
+
+def deployed(found: Imported) -> Engine:
+    """The registrations of the printed program."""
+    program = compile(python_program(found), "__main__.py", "exec")
+    return deploy(lambda: exec(program, {"__name__": "__main__"}))  # noqa: S102
+
+
+LOKI = role(
+    "loki-2024",
+    "logs/loki",
+    attached={READ_ONLY: "reader"},
+    description='Grafana\'s "loki" in ${cluster}',
+    tags={"team": "observability", "cost": "1e3"},
+)
+PYTHON = f'''\
+"""IAM roles for service accounts. They existed before; the first `pulumi up` imports them."""
+
+import pulumi
+import pulumi_aws as aws
+from irsa_components import ServiceAccountRole, ServiceAccountRoleArgs
+from pulumi import ResourceOptions
+
+PROVIDER_ARN = "{PROVIDER_ARN}"
+
+stack = {{"project": pulumi.get_project(), "stack": pulumi.get_stack()}}
+account = aws.Provider(
+    "account",
+    region="us-east-1",
+    allowed_account_ids=["{ACCOUNT_A}"],
+    default_tags={{"tags": stack}},
+)
+in_account = ResourceOptions(providers=[account])
+
+ServiceAccountRole(
+    "loki",
+    ServiceAccountRoleArgs(
+        role_name="loki-2024",
+        provider_arns=[PROVIDER_ARN],
+        subjects=["logs/loki"],
+        policy_arns={{"reader": "{READ_ONLY}"}},
+        description='Grafana\\'s "loki" in ${{cluster}}',
+        tags={{"cost": "1e3", "team": "observability"}},
+        imported=True,
+    ),
+    in_account,
+)
+'''
+YAML = f"""\
+name: imported-roles
+runtime: yaml
+config:
+  aws:region:
+    value: us-east-1
+  aws:allowedAccountIds:
+    value:
+    - "{ACCOUNT_A}"
+resources:
+  loki:
+    type: irsa:ServiceAccountRole
+    properties:
+      roleName: loki-2024
+      providerArns:
+      - {PROVIDER_ARN}
+      subjects:
+      - logs/loki
+      policyArns:
+        reader: {READ_ONLY}
+      description: "Grafana's \\"loki\\" in $${{cluster}}"
+      tags:
+        cost: "1e3"
+        team: observability
+        project: imported-roles
+        stack: "${{pulumi.stack}}"
+      imported: true
+"""
+
+
+def test_a_role_in_python_and_in_pulumi_yaml():
+    assert python_program(imported(LOKI)) == PYTHON
+    assert yaml_program(imported(LOKI)) == YAML
+
+
+def test_the_python_program_imports_the_role_and_its_policies():
+    engine = deployed(imported(LOKI))
+
+    provider = engine.one("pulumi:providers:aws").inputs
+    assert json.loads(provider["defaultTags"]) == {"tags": {"project": "irsa", "stack": "dev"}}
+    assert (provider["region"], json.loads(provider["allowedAccountIds"])) == (REGION, [ACCOUNT_A])
+    registered = engine.one(ROLE)
+    assert engine.options(ROLE, registered.name).importId == "loki-2024"
+    assert engine.options(ATTACHMENT, "loki-2024-reader").importId == f"loki-2024/{READ_ONLY}"
+    provider_reference = engine.options(ROLE, registered.name).provider
+    assert provider_reference.endswith("$pulumi:providers:aws::account::account-id")
+
+
+MANY = [
+    role("app", *(f"dev/service-account-{number}" for number in range(9))),
+    role("jobs", "ops/jobs", tags={f"tag-{n}": "x" * 30 for n in range(4)}),
+    role("quoted", "dev/q", description='both \' and " and " \\ \n é'),
+    role("single", "dev/s", description='only " here'),
+    role("web", "dev/web", attached=dict.fromkeys([READ_ONLY, f"{READ_ONLY}2"], "")),
+]
+
+
+def test_the_python_program_is_formatted_as_ruff_formats():
+    text = python_program(imported(*MANY))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", "format", "--isolated", "--line-length=100", "-"],
+        input=text, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == text
+
+
+CLUSTER = f"arn:aws:eks:us-east-1:{ACCOUNT_A}:cluster/dev"
+ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
+
+
+def test_associations_are_imported_except_those_of_add_ons():
+    account = ServiceAccountRef("logs", "loki")
+    trust = service_account_trust_policy(
+        [account],
+        provider_arns=[PROVIDER_ARN],
+        cluster_arns=[CLUSTER],
+        disable_session_tags=True,
+    )
+    arn = f"arn:aws:iam::{ACCOUNT_A}:role/loki"
+    policy = '{"Version": "2012-10-17", "Statement": []}'
+    own = Association(
+        arn=CLUSTER.replace("cluster/dev", "podidentityassociation/dev/a-1"),
+        account=account,
+        role_arn=arn,
+        target_role_arn=f"{arn}-b",
+        policy=policy,
+        disable_session_tags=True,
+        tags={"team": "logs", "aws:eks:x": "1"},
+    )
+    cni = ServiceAccountRef("kube-system", "aws-node")
+    owner = "arn:aws:eks:us-east-1:1:addon/dev/vpc-cni/42"
+    owned = replace(own, account=cni, role_arn=f"{arn}-cni", owner_arn=owner)
+    other = ServiceAccountRef("logs", "other")
+    of_stack = replace(
+        own,
+        account=other,
+        role_arn=f"{arn}-other",
+        tags={"project": "team", "stack": "dev"},
+    )
+
+    found = import_roles(
+        [ExistingRole(arn=arn, trust_policy=trust)],
+        PROVIDER_ARN,
+        REGION,
+        associations=[own, owned, of_stack],
+    )
+    engine = deployed(found)
+
+    assert [each.trust_policy for each in found.taken] == ["unchanged"]
+    assert found.taken[0].arguments["cluster_arns"] == [CLUSTER]
+    association = engine.one(ASSOCIATION)
+    assert engine.options(ASSOCIATION, "logs-loki/logs/loki").importId == "dev,a-1"
+    assert association.inputs["policy"] == policy
+    assert (association.inputs["roleArn"], association.inputs["targetRoleArn"]) == (arn, f"{arn}-b")
+    in_yaml = yaml.safe_load(yaml_program(found))["resources"]["logs-loki-association"]
+    assert in_yaml["properties"]["importedId"] == "dev,a-1"
+    assert "tags" not in in_yaml["properties"]
+    assert report(found).splitlines() == [
+        f"taken      {arn}, as loki",
+        "taken      association dev,a-1, as logs-loki",
+        "untagged   association dev,a-1: `pulumi up` removes its tags team",
+        f"left out   association of kube-system/aws-node: {owned.owner_arn} manages it",
+        "left out   association of logs/other: stack dev of project team manages it",
+        "1 role taken, 0 left out",
+    ]
+
+
+def test_associations_whose_names_would_be_alike_have_their_ids():
+    arn = f"arn:aws:iam::{ACCOUNT_A}:role/r"
+    path = CLUSTER.replace("cluster/dev", "podidentityassociation/dev/a-")
+    alike = [
+        Association(arn=f"{path}{n}", account=ServiceAccountRef(*each), role_arn=arn)
+        for n, each in enumerate([("a-b", "c"), ("a", "b-c"), ("a", "d")])
+    ]
+
+    found = import_roles([], PROVIDER_ARN, REGION, associations=alike)
+
+    assert [each.name for each in found.associations] == ["a-0", "a-1", "a-d"]

@@ -1,0 +1,298 @@
+"""A move in a world where others write as well, and where permissions are denied or taken away."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lightkube.resources.core_v1 import ServiceAccount
+
+from command.tests.move.moves import (
+    ACCOUNT,
+    ASSOCIATION,
+    BY_ASSOCIATION,
+    BY_TOKEN,
+    CLUSTER,
+    IRSA,
+    NOW,
+    OWNER,
+    POD_IDENTITY,
+    PROVIDER,
+    ROLE_ARN,
+    move,
+    pod,
+    trusting,
+)
+from irsa.decide.verdict import Verdict
+from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from irsa.move import run
+from irsa.move.asking import ask
+from irsa.move.changes import Stopped, Unknown
+from irsa.move.lock import LOCK
+from irsa.move.run import Runner, check_refusals
+from irsa.move.trust import Call, verdict
+from irsa.observe.facts import Answer, Unread, Workloads
+from irsa.verify.gather import Question
+
+BARE = {"name": "HOME", "value": "/"}
+SESSION = "arn:aws:sts::111122223333:assumed-role/s3-app/x"
+USER = "arn:aws:iam::111122223333:user/mover"
+LATER = NOW + 9 * 86_400
+NEEDED = {
+    "dissociate": {"patch", "create", "pods", "eks:DeletePodIdentityAssociation"},
+    "unannotate": {"patch"},
+    "distrust": {"iam:UpdateAssumeRolePolicy"},
+}
+CALLS = (Call(PROVIDER, ACCOUNT.subject, "sts.amazonaws.com"), Call(CLUSTER, ACCOUNT.subject))
+
+
+@dataclass
+class World:
+    """One service account with a Pod; ``events`` is what others do at one look after another."""
+
+    to: Any
+    annotated: bool
+    associated: bool
+    documents: list[Any]
+    variable: Any
+    events: list[str] = field(default_factory=list[str])
+    denied: set[str] = field(default_factory=set[str])
+    unread: bool = False
+    pods: int = 1
+
+    def __post_init__(self) -> None:
+        self.annotations = {ROLE_ARN_ANNOTATION: ROLE_ARN} if self.annotated else {}
+        self.first = self.role = trusting(*self.documents)
+        self.disturbed = bool(self.events)
+        self.asked: set[str] = set()
+        self.writes: list[str] = []
+        self.clock = 0.0
+        self.cluster: Any = SimpleNamespace(
+            client=SimpleNamespace(get=self.get, patch=self.patch),
+            service_account=lambda *_: self.look("annotation").account,
+            may=self.may,
+            next_pod=self.next_pod,
+            token=lambda *_: "token",
+            workloads=lambda _: Workloads(self.move.facts.pods, (OWNER,)),
+        )
+        iam = SimpleNamespace(
+            get_role=lambda **_: {"Role": {"AssumeRolePolicyDocument": self.role.trust_policy}},
+            update_assume_role_policy=self.update,
+        )
+        eks = SimpleNamespace(
+            exceptions=SimpleNamespace(InvalidParameterException=KeyError),
+            create_pod_identity_association=lambda **_: self.associate(True),
+            delete_pod_identity_association=lambda **_: self.associate(False),
+        )
+        self.aws: Any = SimpleNamespace(
+            client={"iam": iam, "eks": eks}.__getitem__,
+            caller=lambda: Answer(True, USER),
+            simulate=self.simulate,
+            assume_with_web_identity=self.assume,
+            assume_for_pod=self.assume,
+        )
+
+    @property
+    def move(self):
+        pods = (pod(self.variable),) * self.pods
+        found = move(
+            self.to, self.role, annotated=False, pods=pods, now=LATER,
+            association=ASSOCIATION if self.associated else None,
+        )  # fmt: skip
+        return replace(found, account=replace(found.account, annotations=dict(self.annotations)))
+
+    def look(self, *kinds):
+        """Let the next event happen first, if it is of these kinds."""
+        if self.events and self.events[0] in ("", *kinds):
+            match self.events.pop(0):
+                case "annotation":
+                    self.annotations.pop(ROLE_ARN_ANNOTATION, None)
+                case "trust":
+                    self.role = self.first
+                case "denial":
+                    self.denied.add("patch")
+        return self.move
+
+    def may(self, _, verb, *__):
+        if verb == "patch":
+            self.look("denial")
+        self.asked.add(verb)
+        return verb not in self.denied
+
+    def simulate(self, _, action, __):
+        self.asked.add(action)
+        return Unread("it", "denied", "it") if self.unread else action not in self.denied
+
+    def next_pod(self, *_):
+        self.asked.add("pods")
+        if "pods" in self.denied:
+            return Unread("a Pod", "exceeded quota: full", "create pods")
+        return pod(self.next_variable).spec
+
+    @property
+    def next_variable(self):
+        if self.associated:
+            return POD_IDENTITY
+        return IRSA if ROLE_ARN_ANNOTATION in self.annotations else BARE
+
+    def assume(self, *_):
+        return Answer(self.move.trusts_wanted, SESSION), None
+
+    def get(self, *_, **__):
+        found = SimpleNamespace(annotations=dict(self.annotations), resourceVersion="1")
+        return SimpleNamespace(metadata=found)
+
+    def patch(self, kind, _, body, **__):
+        if kind is not ServiceAccount:
+            with self.written("restart"):
+                self.variable = self.next_variable
+        for key, value in body.get("metadata", {}).get("annotations", {}).items():
+            with (
+                self.written("annotate" if value else "unannotate")
+                if key != LOCK
+                else nullcontext()
+            ):
+                self.annotations = {**self.annotations, key: value}
+                self.annotations = {k: v for k, v in self.annotations.items() if v}
+
+    def associate(self, there):
+        with self.written("associate" if there else "dissociate"):
+            self.associated = there
+
+    def update(self, RoleName, PolicyDocument):  # noqa: N803 - boto3's names
+        after = replace(self.role, trust_policy=json.loads(PolicyDocument))
+        takes = self.move.trusts_unwanted and not replace(self.move, role=after).trusts_unwanted
+        with self.written("distrust" if takes else "trust"):
+            self.role = after
+
+    @contextmanager
+    def written(self, key) -> Iterator[None]:
+        """Note a change; nothing is taken that is not asked for, or without the other way in."""
+        self.writes.append(key)
+        if needed := NEEDED.get(key):
+            found = self.move
+            assert needed - (set() if found.old else {"pods"}) <= self.asked
+            assert not self.denied & needed
+            assert found.trusts_wanted
+            assert found.association or not found.to_pod_identity
+            assert found.account.role_arn or found.to_pod_identity
+            assert key == "dissociate" or not found.old
+        yield
+        self.asked.clear()
+        if not self.disturbed:
+            found = self.move
+            by_token, by_association = (
+                verdict(found.role, each) is Verdict.ALLOW for each in CALLS
+            )
+            assert (found.account.role_arn and by_token) or (found.association and by_association)
+
+    def sleep(self, seconds):
+        self.clock += seconds
+
+    def monotonic(self):
+        self.clock += 0.1
+        return self.clock
+
+
+class Acting(Runner):
+    def observe(self):
+        return self.sources.look("annotation", "trust")
+
+
+def carried_out(world):
+    """Do as the command does with --yes --wait."""
+    runner = Acting(Question(namespace="dev", name="s3-app", wait=0), world.to, world,
+                    lambda: nullcontext(world.cluster))  # fmt: skip
+    clock = SimpleNamespace(sleep=world.sleep, monotonic=world.monotonic, time=lambda: 0.0)
+    with mock.patch.object(run, "time", clock):
+        found = ask(runner.observe(), world)
+        check_refusals(found)
+        return runner.carry_out(found, lambda _: None, wait=True)
+
+
+IRSA_STATE = {"annotated": True, "associated": False, "documents": [BY_TOKEN], "variable": IRSA}
+PI_STATE = {"annotated": False, "associated": True, "documents": [BY_ASSOCIATION],
+            "variable": POD_IDENTITY}  # fmt: skip
+BOTH_STATE = {"annotated": True, "associated": True, "documents": [BY_TOKEN, BY_ASSOCIATION]}
+STATES = st.sampled_from(
+    [IRSA_STATE, PI_STATE, *({**BOTH_STATE, "variable": each} for each in (IRSA, POD_IDENTITY))]
+)
+EVENTS = st.lists(st.sampled_from(["", "", "annotation", "trust", "denial"]), max_size=30)
+
+
+@settings(max_examples=40)
+@given(STATES, st.sampled_from(["irsa", "pod-identity"]), EVENTS, st.booleans())
+def test_nothing_is_taken_away_unasked_or_without_the_other_way_in(state, to, events, unread):
+    world = World(to, **state, events=[*events], unread=unread)
+    stopped = ""
+    try:
+        assert carried_out(world) is None
+    except Stopped as error:
+        stopped = str(error)
+    if not stopped:
+        assert world.disturbed or world.writes[-1:] in ([], ["distrust"])
+    elif world.writes:
+        assert ROLE_ARN in stopped
+        assert "move dev/s3-app --yes --to" in stopped
+    assert world.disturbed or not stopped
+
+
+TO_POD_IDENTITY = {
+    "patch": "the cluster denies patch; grant it by RBAC",
+    "create": "serviceaccounts/token dev/s3-app: the cluster denies create",
+    "pods": "trial Pod of Deployment s3-app: exceeded quota: full",
+    "iam:UpdateAssumeRolePolicy": "the caller may not call iam:UpdateAssumeRolePolicy; grant it",
+    "iam:PassRole": "iam:PassRole",
+    "eks:CreatePodIdentityAssociation": "eks:CreatePodIdentityAssociation",
+    "eks-auth:AssumeRoleForPodIdentity": "eks-auth:AssumeRoleForPodIdentity",
+}
+TO_IRSA = ("patch", "create", "pods", "iam:UpdateAssumeRolePolicy",
+           "eks:DeletePodIdentityAssociation")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("state", "to", "denied", "text"),
+    [
+        *((IRSA_STATE, "pod-identity", *each) for each in TO_POD_IDENTITY.items()),
+        *((PI_STATE, "irsa", each, TO_POD_IDENTITY.get(each, each)) for each in TO_IRSA),
+    ],
+)
+def test_what_is_denied_is_refused_before_the_first_change(state, to, denied, text):
+    world = World(to, **state, denied={denied})
+
+    with pytest.raises(Stopped, match=text):
+        carried_out(world)
+
+    assert world.writes == []
+    assert LOCK not in world.annotations
+
+
+def test_the_association_stays_if_a_controller_takes_the_annotation_back():
+    world = World("irsa", **PI_STATE, events=[*[""] * 7, "annotation"])
+
+    with pytest.raises(Stopped) as stopped:
+        carried_out(world)
+
+    assert world.associated
+    assert str(stopped.value).endswith(
+        f"dev/s3-app is not annotated and has association a-1, for role {ROLE_ARN}; go on with "
+        "`python -m irsa move dev/s3-app --yes --to irsa`, or back with `python -m irsa move "
+        "dev/s3-app --yes --to pod-identity`"
+    )
+    assert world.annotations[LOCK].startswith(f"{ROLE_ARN} ")
+
+
+def test_without_a_running_pod_nothing_is_proven_and_nothing_taken_away():
+    world = World("pod-identity", **IRSA_STATE, pods=0)
+
+    with pytest.raises(Unknown, match="not proven"):
+        carried_out(world)
+
+    assert world.writes == ["trust", "associate"]
+    assert carried_out(World("irsa", **PI_STATE, pods=0)) is None

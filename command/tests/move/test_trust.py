@@ -1,0 +1,171 @@
+"""Edits of a trust policy: one caller is added or removed, and no other gains or loses."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from command.tests.move.moves import (
+    ACCOUNT,
+    BY_ASSOCIATION,
+    BY_TOKEN,
+    CLUSTER,
+    PROVIDER,
+    trusting,
+)
+from irsa.decide.verdict import Verdict
+from irsa.identity.pod_identity import (
+    NAMESPACE_TAG,
+    SERVICE_ACCOUNT_TAG,
+    pod_identity_trust_policy,
+)
+from irsa.identity.policies import irsa_trust_policy, service_trust_policy, size
+from irsa.identity.policy_json import statements
+from irsa.identity.subjects import ServiceAccountRef, service_account_pattern
+from irsa.move.trust import Call, verdict, with_caller, without_caller
+from tests.support.no_gain import no_gain
+
+OTHER = ServiceAccountRef("dev", "other")
+PROVIDERS, CLUSTERS = [PROVIDER, f"{PROVIDER}2"], [CLUSTER, f"{CLUSTER}2"]
+BOTH = [ACCOUNT, OTHER]
+TOKEN, ASSOCIATION = (
+    Call(PROVIDER, ACCOUNT.subject, "sts.amazonaws.com"),
+    Call(CLUSTER, ACCOUNT.subject),
+)
+CALLS = [
+    *(Call(source, each.subject, "sts.amazonaws.com") for source in PROVIDERS for each in BOTH),
+    *(Call(source, each.subject) for source in CLUSTERS for each in BOTH),
+]
+FULL = (irsa_trust_policy(PROVIDERS, BOTH), pod_identity_trust_policy(CLUSTERS, BOTH))
+
+
+def by_tags(tags, operator="StringEquals"):
+    values = {f"aws:RequestTag/{tag}": value for tag, value in tags.items()}
+    of_cluster = {"ArnEquals": {"aws:SourceArn": CLUSTER}, operator: values}
+    return {"Statement": [{**statements(BY_ASSOCIATION)[0], "Condition": of_cluster}]}
+
+
+def answers(role):
+    return {call: verdict(role, call) for call in CALLS}
+
+
+@pytest.mark.parametrize("call", [TOKEN, ASSOCIATION], ids=["irsa", "pod-identity"])
+@pytest.mark.parametrize("shared", [False, True])
+def test_removing_a_caller_changes_the_answer_to_it_alone(call, shared):
+    role = trusting(*(FULL if shared else (BY_TOKEN, BY_ASSOCIATION)))
+
+    after = replace(role, trust_policy=without_caller(role, call))
+
+    assert answers(after) == {**answers(role), call: Verdict.DENY}
+
+
+@pytest.mark.parametrize("call", [TOKEN, ASSOCIATION], ids=["irsa", "pod-identity"])
+def test_adding_a_caller_keeps_the_statements_and_no_other_gains(call):
+    others = service_trust_policy("ec2.amazonaws.com")
+    in_two_clusters = pod_identity_trust_policy(CLUSTERS, [OTHER])
+    role = trusting(others, irsa_trust_policy(PROVIDERS, [OTHER]), in_two_clusters)
+
+    document = with_caller(role, call)
+
+    after = answers(replace(role, trust_policy=document))
+    kept = zip(statements(role.trust_policy), statements(document), strict=False)
+    assert all(before["Principal"] == own["Principal"] for before, own in kept)
+    assert after[call] is Verdict.ALLOW
+    no_gain(answers(role), after, but=lambda each: each == call)
+
+
+NAMES = st.sampled_from([f"app-{letter}" for letter in "abcdef"])
+
+
+@settings(max_examples=20)
+@given(st.lists(NAMES, min_size=1, unique=True), NAMES, st.booleans())
+def test_accounts_that_share_a_role_share_a_statement_and_leave_it_as_it_was(names, gone, by_token):
+    def call(name):
+        subject = ServiceAccountRef("dev", name).subject
+        return Call(PROVIDER, subject, "sts.amazonaws.com") if by_token else Call(CLUSTER, subject)
+
+    first = role = trusting(service_trust_policy("ec2.amazonaws.com"))
+    for name in names:
+        role = replace(role, trust_policy=with_caller(role, call(name)))
+    assert with_caller(role, call(names[0])) == role.trust_policy
+    assert len(statements(role.trust_policy)) == 1 + 1
+    assert size(role.trust_policy) < 1000
+    assert (verdict(role, call(gone)) is Verdict.ALLOW) == (gone in names)
+    for name in sorted(names):
+        role = replace(role, trust_policy=without_caller(role, call(name)))
+    assert statements(role.trust_policy) == statements(first.trust_policy)
+
+
+def test_an_account_of_another_namespace_has_a_statement_of_its_own():
+    role = trusting(BY_ASSOCIATION)
+
+    document = with_caller(role, Call(CLUSTER, ServiceAccountRef("other", "s3-app").subject))
+
+    assert len(statements(document)) == 1 + 1
+
+
+def test_an_exception_of_a_deny_is_not_widened():
+    key = f"{PROVIDER.partition('/')[2]}:sub"
+    deny = {**statements(BY_TOKEN)[0], "Effect": "Deny",
+            "Condition": {"StringNotEquals": {key: OTHER.subject}}}  # fmt: skip
+
+    assert (
+        with_caller(trusting(irsa_trust_policy([PROVIDER], [OTHER]), {"Statement": [deny]}), TOKEN)
+        is None
+    )
+
+
+def test_a_statement_of_several_providers_loses_one():
+    [statement] = statements(BY_TOKEN)
+    weak = {f"{each.partition('/')[2]}:sub": ACCOUNT.subject for each in PROVIDERS}
+    several = {**statement, "Principal": {"Federated": PROVIDERS},
+               "Condition": {"StringEqualsIfExists": weak}}  # fmt: skip
+
+    left = without_caller(trusting({"Statement": [several]}), TOKEN)
+
+    assert statements(left) == [{**several, "Principal": {"Federated": PROVIDERS[1]}}]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        irsa_trust_policy([PROVIDER], [service_account_pattern("dev", "s3-*")]),
+        {"Statement": [{**statements(BY_TOKEN)[0], "Condition": {}}]},
+        {"Statement": [{**statements(BY_TOKEN)[0], "Principal": "*", "Condition": {}}]},
+    ],
+    ids=["pattern", "every-account", "everyone"],
+)
+def test_a_statement_by_which_others_have_access_stays(document):
+    assert without_caller(trusting(document), TOKEN) is None
+
+
+@pytest.mark.parametrize(
+    ("document", "call"),
+    [
+        (
+            irsa_trust_policy([PROVIDER], [service_account_pattern("dev", "app-*")]),
+            Call(PROVIDER, ServiceAccountRef("dev", "app-x").subject, "sts.amazonaws.com"),
+        ),
+        *(
+            (by_tags(*given), Call(CLUSTER, ServiceAccountRef("team", "app").subject))
+            for given in (
+                ({NAMESPACE_TAG: "team"},),
+                ({SERVICE_ACCOUNT_TAG: "app"},),
+                ({NAMESPACE_TAG: "team", SERVICE_ACCOUNT_TAG: "app"}, "StringEqualsIfExists"),
+            )
+        ),
+    ],
+    ids=["pattern", "namespace", "name", "without-tags"],
+)
+def test_a_statement_for_more_than_the_caller_stays_whatever_its_name(document, call):
+    assert verdict(trusting(document), call) is Verdict.ALLOW
+    assert without_caller(trusting(document), call) is None
+
+
+def test_a_service_in_the_same_statement_keeps_its_access():
+    [statement] = statements(BY_ASSOCIATION)
+    named = [*statement["Principal"].values(), "ec2.amazonaws.com"]
+    shared = {**statement, "Principal": {"Service": named}}
+
+    assert without_caller(trusting({"Statement": [shared]}), ASSOCIATION) is None

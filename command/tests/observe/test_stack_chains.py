@@ -1,0 +1,315 @@
+"""The state of a stack: what the stack owns, and the chains of its components."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from irsa.__main__ import main
+from irsa.commands.chain_options import questions
+from irsa.commands.verify import parser
+from irsa.identity.outputs import UNKNOWN_OUTPUT
+from irsa.observe.stack_chains import Resource, Stack, StackChain, StackChains, chains_of, stack_of
+
+ROLE_A = "arn:aws:iam::111122223333:role/s3-app-A"
+ROLE_B = "arn:aws:iam::444455556666:role/s3-app-B"
+PROVIDER = "arn:aws:iam::111122223333:oidc-provider/oidc.example/id/1"
+POLICY = "arn:aws:iam::111122223333:policy/read"
+ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
+METADATA = {"metadata": {"namespace": "dev", "name": "s3-app"}}
+
+
+def resource(kind, name="x", parent="stack", **fields):
+    outputs = fields.pop("outputs", {})
+    urn = f"urn:pulumi:dev::shop::{kind}::{name}"
+    return {"urn": urn, "type": kind, "parent": parent, "outputs": outputs, **fields}
+
+
+def component(kind, name="x", **outputs):
+    return resource(f"irsa:index:{kind}", name, outputs=outputs)
+
+
+def workload(name="s3-app", **outputs):
+    found = {
+        "namespace": "dev",
+        "service_account_name": name,
+        "deployment_name": f"{name}-pods",
+        "role_arn": ROLE_A,
+    }
+    return component("Workload", name, **{**found, **outputs})
+
+
+def role(name="s3-app", *accounts, **outputs):
+    subjects = [f"system:serviceaccount:{each}" for each in accounts or ["dev:s3-app"]]
+    found = {"role_arn": ROLE_A, "subjects": subjects, "role_b_arns": []}
+    return component("ServiceAccountRole", name, **{**found, **outputs})
+
+
+def state(*resources):
+    stack = resource("pulumi:pulumi:Stack", "shop-dev")
+    return {"version": 3, "deployment": {"resources": [stack, *resources]}}
+
+
+def chain(name="s3-app", **fields):
+    return StackChain(name, "dev", name, ROLE_A, f"{name}-pods", **fields)
+
+
+def test_a_state_names_the_stack_and_what_it_owns():
+    attachment = {"role": "s3-app-A", "policyArn": POLICY}
+    export = state(
+        resource("aws:iam/role:Role", outputs={"arn": ROLE_A}),
+        resource("aws:iam/role:Role", outputs={"arn": f"{ROLE_A}-read"}, external=True),
+        resource("aws:iam/role:Role", outputs={"arn": f"{ROLE_A}-old"}, delete=True),
+        resource("aws:iam/openIdConnectProvider:OpenIdConnectProvider", outputs={"arn": PROVIDER}),
+        resource("aws:s3/bucket:Bucket", id="bucket"),
+        resource("kubernetes:core/v1:ServiceAccountPatch", outputs=METADATA),
+        resource("kubernetes:apps/v1:Deployment", outputs=METADATA),
+        resource(ATTACHMENT, outputs=attachment),
+        resource(
+            "aws:eks/podIdentityAssociation:PodIdentityAssociation",
+            outputs={"clusterName": "dev", "namespace": "dev", "serviceAccount": "s3-app"},
+        ),
+        resource("aws:eks/addon:Addon", outputs={"clusterName": "dev", "addonName": "agent"}),
+    )
+    owned = {
+        Resource("association", "dev:dev/s3-app"),
+        Resource("add-on", "dev:agent"),
+        Resource("role", ROLE_A),
+        Resource("OIDC provider", PROVIDER),
+        Resource("bucket", "bucket"),
+        Resource("annotation", "dev/s3-app"),
+        Resource("deployment", "dev/s3-app"),
+        Resource("attachment", f"s3-app-A:{POLICY}"),
+    }
+    file = {"checkpoint": {"stack": "organization/shop/dev", "latest": export["deployment"]}}
+
+    assert stack_of(export) == Stack("dev", frozenset(owned))
+    assert stack_of(file) == Stack("organization/shop/dev", frozenset(owned))
+    assert stack_of(export, "me/shop/prod").name == "me/shop/prod"
+
+
+def test_a_workload_is_a_chain_and_its_role_is_no_second_one():
+    assert chains_of(state(workload(), role())) == StackChains([chain()], [])
+
+
+def test_an_identity_without_a_deployment_of_its_own_is_a_chain():
+    outputs = workload()["outputs"]
+    identity = component("WorkloadIdentity", "s3-app", **{**outputs, "deployment_name": None})
+
+    assert chains_of(state(identity, role())) == StackChains([replace(chain(), deployment="")], [])
+
+
+TARGETS = [
+    {"role_arn": ROLE_B, "profile": "B", "external_id": "t-42"},
+    {"role_arn": f"{ROLE_B}-2", "profile": "C", "external_id": None},
+]
+
+
+@pytest.mark.parametrize(
+    "by", [{}, {"association_id": "a-1", "role_arn": None}], ids=["role", "association"]
+)
+def test_a_workload_is_a_chain_for_each_target(by):
+    found = chains_of(state(workload(targets=TARGETS, **by), association(target_role_arn=None)))
+
+    own = chain(association_id=by.get("association_id", ""))
+    assert [each for each in found.chains if each.deployment] == [
+        replace(own, role_b_arn=ROLE_B, profile="B", external_id="t-42"),
+        replace(own, role_b_arn=f"{ROLE_B}-2", profile="C"),
+    ]
+
+
+def association(name="s3-app", **outputs):
+    found = {
+        "cluster_arn": "arn:aws:eks:us-east-1:111122223333:cluster/dev",
+        "namespace": "dev",
+        "service_account_name": name,
+        "role_arn": ROLE_A,
+        "target_role_arn": ROLE_B,
+        "association_id": "a-1",
+    }
+    return component("PodIdentityAssociation", name, **{**found, **outputs})
+
+
+def test_a_workload_s_role_is_the_one_of_its_association():
+    associated = workload(role_arn=None, association_id="a-1")
+    by_association = {"association_id": "a-1", "target_role_arn": ROLE_B}
+
+    assert chains_of(state(associated, association("one"), role())) == StackChains(
+        [chain(**by_association)], []
+    )
+    assert chains_of(state(associated)).chains == [
+        replace(chain(association_id="a-1"), role_arn="")
+    ]
+    assert chains_of(state(association())).chains == [
+        replace(chain(**by_association), deployment="")
+    ]
+    assert chains_of(state(association("x", role_arn=UNKNOWN_OUTPUT))).skipped == [("x", NO_ROLE)]
+
+
+def test_the_question_about_an_association_expects_it(tmp_path):
+    file = tmp_path / "state.json"
+    file.write_text(json.dumps(state(association())))
+
+    [question] = questions(parser().parse_args(["--stack", str(file)]))
+
+    assert (question.expects_association, question.role_arn) == (True, ROLE_A)
+    assert (question.target_role_arn, question.role_b_arn) == (ROLE_B, "")
+
+
+def test_a_role_alone_is_a_chain_for_each_exact_subject():
+    arns = [ROLE_B, f"{ROLE_B}-2"]
+    alone = role("loki", "logs:loki", "logs:loki-*", "ops:loki", role_b_arns=arns)
+
+    assert chains_of(state(alone)).chains == [
+        StackChain("loki", namespace, "loki", ROLE_A, role_b_arn=arn)
+        for namespace in ("logs", "ops")
+        for arn in arns
+    ]
+
+
+def test_the_bucket_is_the_one_whose_policy_the_role_has():
+    bucket, mine = component("DataBucket", "data", bucket_name="acme-data"), role()
+    policies = [
+        resource("aws:iam/policy:Policy", "read", bucket["urn"], outputs={"arn": POLICY}),
+        resource("aws:iam/policy:Policy", "own", outputs={"arn": f"{POLICY}-2"}),
+    ]
+    other = resource(ATTACHMENT, "a", mine["urn"], outputs={"policyArn": f"{POLICY}-2"})
+    read = resource(ATTACHMENT, "b", mine["urn"], outputs={"policyArn": POLICY})
+
+    for attached, name in (([other, read], "acme-data"), ([other], "")):
+        found = chains_of(state(workload(), mine, bucket, *attached, *policies))
+        assert found.chains == [chain(bucket=name)]
+
+
+NO_ROLE = "the state has no role_arn of it; run `pulumi up`"
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        (workload("key", role_arn=None), "it has an access key and no role"),
+        (workload("key", namespace=None), "the state has no namespace of it; run `pulumi up`"),
+        (workload("key", role_arn=UNKNOWN_OUTPUT), NO_ROLE),
+        (
+            workload("key", role_arn={**SECRET, "ciphertext": "v1:x"}),
+            "its role_arn is a secret; give `pulumi stack export --show-secrets`",
+        ),
+        (
+            role("key", "dev:job-*"),
+            "it trusts patterns only (system:serviceaccount:dev:job-*)",
+        ),
+        (role("key", subjects=None), "the state has no subjects of it; run `pulumi up`"),
+        (role("key", role_arn=None), NO_ROLE),
+    ],
+    ids=["access key", "killed run", "unknown", "secret", "patterns", "no subjects", "no role"],
+)
+def test_a_component_without_a_chain_is_skipped_with_the_reason(found, reason):
+    assert chains_of(state(found)) == StackChains([], [("key", reason)])
+
+
+def test_secrets_that_were_exported_in_plain_are_read():
+    def plain(value):
+        return {**SECRET, "plaintext": json.dumps(value)}
+
+    hidden = workload(role_arn=plain(ROLE_A), targets=plain(TARGETS))
+    assert [each.external_id for each in chains_of(state(hidden)).chains] == ["t-42", ""]
+    subjects = plain(["system:serviceaccount:dev:s3-app"])
+    assert len(chains_of(state(role(subjects=subjects))).chains) == 1
+
+
+NOT_A_STATE = (
+    "this is not the state of a stack; give the output of `pulumi stack export`, or the name of "
+    "the stack"
+)
+NO_COMPONENTS = (
+    "the stack has no Workload, ServiceAccountRole or PodIdentityAssociation of the irsa "
+    "components; name the stack of a program that uses them, after `pulumi up`"
+)
+
+
+@pytest.mark.parametrize(
+    ("document", "problem"),
+    [
+        ({}, NOT_A_STATE),
+        ({"workloads": {"app": {"role_arn": ROLE_A}}}, NOT_A_STATE),
+        ({"steps": []}, NOT_A_STATE),
+        ({"deployment": 1}, NOT_A_STATE),
+        ({"checkpoint": None}, NOT_A_STATE),
+        (state(component("DataBucket"), workload() | {"delete": True}), NO_COMPONENTS),
+    ],
+    ids=["empty", "outputs", "preview", "number", "null", "no components"],
+)
+def test_another_document_is_refused_with_the_way_out(document, problem, tmp_path, capsys):
+    file = tmp_path / "stack"
+    file.write_text(json.dumps(document))
+
+    assert main(["verify", "--stack", str(file)]) == 2
+    assert capsys.readouterr().err == f"irsa verify: --stack {file}: {problem}\n"
+
+
+def test_without_a_stack_a_service_account_must_be_named(capsys):
+    assert main(["verify", "--namespace", "dev"]) == 2
+    line = "irsa verify: give --namespace and --service-account, or --stack\n"
+    assert capsys.readouterr().err == line
+
+
+@pytest.fixture
+def asked(tmp_path):
+    """The service accounts that options choose from a stack of several."""
+    file = tmp_path / "stack"
+    twice = role("app", "dev:app", "ops:app", role_arn=f"{ROLE_A}-2")
+    key = workload("key", role_arn=None)
+    file.write_text(json.dumps(state(workload(), twice, key)))
+
+    def ask(*options):
+        given = parser().parse_args(["--stack", str(file), *options])
+        return [f"{each.namespace}/{each.name}" for each in questions(given)]
+
+    return ask
+
+
+@pytest.fixture
+def asked_targets(tmp_path):
+    """The profiles that options choose from a workload with two targets."""
+    file = tmp_path / "stack"
+    file.write_text(json.dumps(state(workload(targets=TARGETS))))
+
+    def ask(*options):
+        given = parser().parse_args(["--stack", str(file), *options])
+        return [each.profile for each in questions(given)]
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    ("options", "accounts"),
+    [
+        ("", ["dev/s3-app", "dev/app", "ops/app"]),
+        ("--workload s3-app", ["dev/s3-app"]),
+        ("--workload app", ["dev/app", "ops/app"]),
+        ("--workload app --namespace ops", ["ops/app"]),
+        ("--service-account app --namespace dev", ["dev/app"]),
+    ],
+)
+def test_chains_are_chosen_by_logical_name_and_service_account(asked, options, accounts, capsys):
+    assert asked(*options.split()) == accounts
+    skipped = "" if "--workload" in options else "skipped: key, it has an access key and no role\n"
+    assert capsys.readouterr().err == skipped
+
+
+def test_targets_are_chosen_by_profile_or_role(asked_targets):
+    assert asked_targets() == ["B", "C"]
+    assert asked_targets("--profile", "C") == asked_targets("--role-b", f"{ROLE_B}-2") == ["C"]
+    with pytest.raises(Exception, match=r"no chain of D; .* s3-app \(dev/s3-app, profile B\)"):
+        asked_targets("--profile", "D")
+
+
+@pytest.mark.parametrize("options", [("--workload", "web"), ("--workload", "key")])
+def test_a_choice_that_fits_none_says_which_exist(asked, options):
+    with pytest.raises(Exception, match=f"no chain of {options[1]}; the stack has ") as raised:
+        asked(*options)
+    assert str(raised.value).endswith(
+        "the stack has s3-app (dev/s3-app), app (dev/app), app (ops/app), "
+        "key (it has an access key and no role)"
+    )

@@ -1,0 +1,76 @@
+"""The tables in irsa/data: each row is checked against its class."""
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from irsa import data
+from irsa_sandbox.engine.project import parse_yaml
+
+FOLDER = Path(data.__file__).parent
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+@dataclass(frozen=True)
+class Wheel:
+    size: str
+
+
+@dataclass(frozen=True)
+class Car:
+    key: str
+    wheels: tuple[Wheel, ...]
+    colours: frozenset[Colour] = frozenset()
+    colour: Colour | None = None
+    kind: Literal["van", "bus"] = "van"
+    plate: re.Pattern[str] | None = None
+
+
+ROW = {"wheels": [{"size": "large"}]}
+
+
+def read(**more):
+    return data.rows(Car, {"a": {**ROW, **more}}, {"DIGITS": ["1+", "2+"]})["a"]
+
+
+def test_a_row_becomes_an_object_of_its_class():
+    given = {"colours": ["RED"], "colour": "RED", "kind": "bus", "plate": ["a<DIGITS>", "b"]}
+
+    assert read(**given) == Car(
+        "a", (Wheel("large"),), frozenset({Colour.RED}), Colour.RED, "bus",
+        re.compile("a(?:1+|2+)|b", re.IGNORECASE),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("mistake", "message"),
+    [
+        (
+            {"wheel": []},
+            "a: unknown key wheel; known are key, wheels, colours, colour, kind, plate",
+        ),
+        ({"wheels": [{}]}, "a.wheels: no size"),
+        ({"wheels": [{"size": 1}]}, "a.wheels.size: 1 is no str"),
+        ({"wheels": [{"size": ""}]}, "a.wheels.size: '' is no str"),
+        ({"wheels": "large"}, "a.wheels: 'large' is no tuple"),
+        ({"wheels": ["large"]}, "a.wheels: 'large' is no Wheel"),
+        ({"colour": "red"}, "a.colour: 'red' is no Colour"),
+        ({"kind": "car"}, "a.kind: 'car' is no Literal"),
+        ({"plate": 1}, "a.plate: 1 is no Pattern"),
+    ],
+)
+def test_a_mistake_names_row_key_and_value(mistake, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        read(**mistake)
+
+
+@pytest.mark.parametrize("file", sorted(FOLDER.glob("*.yaml")), ids=lambda f: f.name)
+def test_no_row_of_a_table_stands_twice(file):
+    assert parse_yaml(file.read_text()) == data.load(file.name)

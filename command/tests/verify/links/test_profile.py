@@ -1,0 +1,222 @@
+"""The link `profile`: which chaining profiles SDKs take, and that the printed patch leaves one."""
+
+import json
+import shlex
+from copy import deepcopy
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from command.tests.verify.links.pod_scenarios import (
+    AWS_VOLUME,
+    config,
+    container,
+    pod,
+    spec,
+    with_config,
+)
+from command.tests.verify.test_chain import (
+    DENIED,
+    FOLDER,
+    GOOD,
+    GRANTED,
+    ROLE_ARN,
+    ROLE_B_ARN,
+    role_b,
+)
+from irsa.observe.aws_config import profile_chain, profiles, with_settings, without_secrets
+from irsa.observe.facts import ConfigFile, ServiceAccount
+from irsa.verify.chain import Chain
+from irsa.verify.facts import RoleBCalls, RoleBFacts, RoleBTarget
+from irsa.verify.link import Status
+from irsa.verify.links.in_cluster import annotation
+from irsa.verify.links.profile import fault, profile, without_faults
+
+A = f"[profile A]\nrole_arn = {ROLE_ARN}\nweb_identity_token_file = {FOLDER}/token\n"
+B = f"[profile B]\nrole_arn = {ROLE_B_ARN}\nsource_profile = A\n"
+CHAINED = replace(GOOD, pods=(pod(with_config()),), profile="B")
+
+
+def facts(text):
+    return replace(CHAINED, **config(text))
+
+
+def test_the_profiles_as_they_should_be_pass():
+    assert profile(facts(A + B)).status is Status.PASSED
+
+
+def test_a_file_that_nothing_is_mounted_at_is_mounted():
+    alone = spec(container("app", ("AWS_CONFIG_FILE", "/etc/aws/config")), volumes=AWS_VOLUME)
+    at_home = spec(container("app", ("AWS_CONFIG_FILE", "~/.aws/config")))
+    elsewhere = deepcopy(with_config())
+    elsewhere["volumes"][-1] = {"name": "aws", "emptyDir": {}}
+
+    link = profile(replace(facts(A + B), pods=(pod(alone),)))
+
+    assert (link.status, link.remedy.shell) == (Status.FAILED, ())
+    assert link.remedy.text.startswith("mount a ConfigMap with the file")
+    for found in (elsewhere, at_home):
+        assert profile(replace(facts(A + B), pods=(pod(found),))).status is Status.UNKNOWN
+    assert profile(replace(facts(A + B), pods=(pod(with_config()),))).status is Status.PASSED
+
+
+HUB = f"[profile hub]\nrole_arn = {ROLE_ARN}-hub\nsource_profile = A\n"
+B_FROM_HUB = B.replace("= A", "= hub")
+
+
+def test_a_chain_through_a_third_role_is_left_as_it_is():
+    at = facts(A + HUB + B_FROM_HUB)
+    known = RoleBFacts(target=RoleBTarget(role_arn=ROLE_B_ARN), role=role_b())
+    calls = replace(GRANTED, of_role_b=RoleBCalls(assumed=DENIED))
+
+    found = {link.key: link for link in Chain(replace(at, role_b=known)).links(calls)}
+
+    later = [each for key, each in found.items() if key == "profile" or key.startswith("chain-")]
+    assert found["chain-role"].status is Status.PASSED
+    assert [each.status for each in later if each.key != "chain-role"] == [Status.UNKNOWN] * 8
+    assert [each.remedy.commands for each in later] == [()] * 9
+    assert found["profile"].remedy.text.endswith("aws sts get-caller-identity --profile B")
+
+
+def test_a_profile_between_is_never_rewritten():
+    broken = A.replace("[profile A]", "[A]") + HUB + B_FROM_HUB
+    assert without_faults(facts(broken), broken) == broken
+    link = profile(facts(broken))
+    assert (link.status, link.remedy.commands) == (Status.FAILED, ())
+
+
+FAULTS = {
+    "both-sources": (
+        A + B + "credential_source = Ec2InstanceMetadata\n",
+        "contains both source_profile and credential_source, which SDKs refuse",
+    ),
+    "credential-source-alone": (
+        A + B.replace("source_profile = A", "credential_source = Ec2InstanceMetadata"),
+        "has credential_source, and so does not start from role A",
+    ),
+    "token-file-and-source": (
+        A + B + f"web_identity_token_file = {FOLDER}/token\n",
+        "which SDKs treat differently",
+    ),
+    "header-of-b": (
+        A + B.replace("[profile B]", "[B]"),
+        "the file has [B] instead of [profile B], which SDKs do not see",
+    ),
+    "header-of-a": (
+        A.replace("[profile A]", "[A]") + B,
+        "the file has [A] instead of [profile A], which SDKs do not see",
+    ),
+    "both-headers": ((A + B).replace("[profile ", "["), "[B] instead of [profile B]"),
+    "its-own-source": (A + B.replace("= A", "= B"), "has source_profile B, which is itself"),
+    "a-without-token": (A.replace("web_identity", "x_identity") + B, "A has no web_identity_token"),
+    "a-from-the-node": (A + "credential_source = Ec2InstanceMetadata\n" + B, "A contains both"),
+    "a-of-another-role": (A.replace("s3-app", "before") + B, "source_profile A names"),
+    "spelt-without-spaces": (
+        (A + B).replace(" = ", "=").replace("source_profile=A", "source_profile=a"),
+        "has source_profile a, which is no profile of the file",
+    ),
+    "above-an-hour": (A + B + "duration_seconds = 7200\n", "lasts at most an hour"),
+    "renewed-always": (A + B + "duration_seconds = 900\n", "renew a session"),
+    "two-at-once": (
+        A.replace("s3-app", "before")
+        + B
+        + "credential_source = Environment\nduration_seconds = 60",
+        "contains both",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_the_patch_turns_a_refused_profile_into_one_that_sdks_take(name):
+    text, found = FAULTS[name]
+
+    link = profile(facts(text))
+
+    assert (link.status, found in link.found) == (Status.FAILED, True), link.found
+    after = json.loads(shlex.split(link.remedy.shell[0])[-1])["data"]["config"]
+    taken = profile_chain(profiles(after), "B")
+    assert (taken.roles, taken.start, taken.problem) == ((ROLE_ARN, ROLE_B_ARN), "token", "")
+    assert profile(facts(after)).status is Status.PASSED
+
+
+SETTINGS = st.sampled_from(
+    [
+        f"role_arn = {ROLE_ARN}",
+        f"role_arn = {ROLE_B_ARN}",
+        "source_profile = A",
+        "source_profile = B",
+        "source_profile = gone",
+        "credential_source = Environment",
+        f"web_identity_token_file = {FOLDER}/token",
+        "duration_seconds = 900",
+        "region = us-east-1",
+        "s3 =\n  max_concurrent_requests = 20",
+        "# a comment = of A",
+    ]
+)
+HEADERS = st.sampled_from(["[profile A]", "[profile B]", "[A]", "[B]", "[default]"])
+SECTIONS = st.lists(
+    st.tuples(HEADERS, st.lists(SETTINGS, max_size=4, unique_by=lambda line: line.split()[0])),
+    max_size=4,
+    unique_by=lambda section: section[0],
+)
+
+
+@given(SECTIONS)
+def test_a_patched_config_is_one_that_sdks_take_and_keeps_the_rest(sections):
+    text = "".join(f"{head}\n" + "".join(f"{line}\n" for line in lines) for head, lines in sections)
+    after = without_faults(CHAINED, text)
+
+    if after != text:
+        taken = profile_chain(profiles(after), "B")
+        assert (taken.start, taken.problem, taken.roles[:1]) == ("token", "", (ROLE_ARN,))
+        assert fault(CHAINED, after) is None
+        for kept in ("region = us-east-1", "  max_concurrent_requests = 20", "# a comment = of A"):
+            assert after.count(kept) == text.count(kept)
+
+
+def test_a_config_file_in_a_secret_is_not_printed():
+    text = A + B.replace("source_profile", "x")
+    found = with_config()
+    found["volumes"][-1] = {"name": "aws", "secret": {"secretName": "aws"}}
+    secret = replace(CHAINED, pods=(pod(found),), objects={("Secret", "aws"): {"config": text}})
+
+    link = profile(secret)
+
+    assert isinstance(secret.config_file, ConfigFile)
+    assert (link.status, link.remedy.shell) == (Status.FAILED, ())
+
+
+def test_settings_are_changed_in_their_own_section_only():
+    text = "[profile A]\nregion=x\nrole_arn: r\n\n[default]\nrole_arn = r\ns3 =\n  a = b\nkeep = 1"
+    changes = {"role_arn": None, "s3": None, "new": "n"}
+    assert with_settings(text, "default", changes) == (
+        "[profile A]\nregion=x\nrole_arn: r\n\n[default]\nnew = n\nkeep = 1"
+    )
+
+
+def test_secrets_are_taken_out_of_a_file():
+    text = "[a]\naws_access_key_id = AKIA\nAWS_SECRET_ACCESS_KEY=s\nregion = x\n"
+    assert without_secrets(text) == (
+        "[a]\naws_access_key_id = (not kept)\nAWS_SECRET_ACCESS_KEY= (not kept)\nregion = x\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("role_arn", "status", "text"),
+    [
+        (ROLE_ARN, Status.PASSED, "as expected"),
+        ("s3-app", Status.FAILED, "profile A names 's3-app', which is not the ARN of a role"),
+    ],
+)
+def test_a_profile_that_stands_for_the_annotation_names_the_arn_of_a_role(role_arn, status, text):
+    bare = ServiceAccount("dev", "s3-app", {})
+    mount = config(A.replace(ROLE_ARN, role_arn))
+    facts = replace(GOOD, service_account=bare, pods=(pod(with_config()),), **mount)
+
+    link = annotation(facts)
+
+    assert (link.status, link.found) == (status, text)
+    assert facts.role_arn == (role_arn if status is Status.PASSED else "")

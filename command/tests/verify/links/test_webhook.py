@@ -1,0 +1,181 @@
+"""The link `webhook`: how the pod identity webhook is registered, and whether it answers."""
+
+from copy import deepcopy
+from dataclasses import replace
+
+import pytest
+
+from command.tests.verify.links.pod_scenarios import container, links, pod, spec
+from command.tests.verify.test_chain import GOOD, REGISTERED, ROLE_ARN
+from irsa.observe.facts import Pod, ServiceAccount, Unread, Webhook
+from irsa.verify.link import Status
+from irsa.verify.links.webhook import unmet, webhook
+
+AT = "2026-11-24T23:40:00Z"
+LATER = "2026-11-24T23:40:01Z"
+UNREAD = Unread("it", "403 Forbidden", "a permission")
+SERVICE = {"service": {"namespace": "kube-system", "name": "pod-identity-webhook"}}
+
+
+def registered(**changes):
+    return Webhook("pod-identity-webhook", {**deepcopy(REGISTERED), **changes})
+
+
+ACCOUNT = ServiceAccount("dev", "s3-app", {"eks.amazonaws.com/role-arn": ROLE_ARN}, AT)
+
+
+def link(found, *pods: Pod, **changes):
+    facts = replace(GOOD, webhook=found, pods=pods, service_account=ACCOUNT, **changes)
+    return webhook(facts)
+
+
+MUTATED = pod(spec(container()))
+ALONE = replace(
+    pod({"containers": [container(bare=True)], "volumes": []}), created=LATER, name="alone"
+)
+
+
+def test_the_one_of_eks_is_called_by_url():
+    found = link(registered(), MUTATED)
+    assert (found.status, found.found) == (
+        Status.PASSED,
+        "pod-identity-webhook calls it by URL, as EKS does; failurePolicy Ignore",
+    )
+
+
+@pytest.mark.parametrize("found", [UNREAD, None])
+def test_what_is_not_seen_has_worked_where_a_pod_is_mutated(found):
+    assert link(found, MUTATED).status is Status.PASSED
+
+
+def test_unread_says_which_permission_it_needs_and_none_is_a_finding():
+    assert (link(UNREAD, ALONE).status, link(UNREAD, ALONE).remedy.text) == (
+        Status.UNKNOWN,
+        "grant a permission",
+    )
+    assert (link(None, ALONE).status, link(None, ALONE).remedy.shell) == (Status.FAILED, ())
+
+
+DEAD = 'failed calling webhook "iam-for-pods.amazonaws.com": connection refused'
+
+
+@pytest.mark.parametrize(
+    ("tried", "status", "text"),
+    [
+        (None, Status.FAILED, "created after the annotation, and not mutated"),
+        (UNREAD, Status.FAILED, "created after the annotation, and not mutated"),
+        (replace(UNREAD, reason=DEAD), Status.FAILED, f"no Pod can be made now ({DEAD})"),
+        (ALONE.spec, Status.FAILED, "a Pod that is made now is not mutated"),
+        (MUTATED.spec, Status.PASSED, "calls it by URL"),
+    ],
+)
+def test_a_webhook_that_does_not_mutate_gets_no_restart_until_it_does(tried, status, text):
+    found = link(registered(), ALONE, next_pod=tried)
+    later = links(ALONE, next_pod=tried, service_account=ACCOUNT)["injection"]
+
+    assert (found.status, text in found.found, found.remedy.shell) == (status, True, ())
+    restart = ("kubectl rollout restart deployment/app --namespace dev",)
+    assert later.remedy.shell == (() if status is Status.FAILED else restart)
+
+
+@pytest.mark.parametrize("found", [UNREAD, None])
+def test_a_pod_that_is_tried_shows_what_is_not_seen(found):
+    assert link(found, ALONE, next_pod=MUTATED.spec).status is Status.PASSED
+    assert link(found, ALONE, next_pod=ALONE.spec).status is Status.FAILED
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(ALONE, created=AT),
+        replace(ALONE, created=""),
+        replace(ALONE, service_account="default"),
+        replace(ALONE, labels={"eks.amazonaws.com/skip-pod-identity-webhook": "true"}),
+        replace(ALONE, spec={**ALONE.spec, "volumes": [{"name": "aws-iam-token"}]}),
+        replace(ALONE, spec={**ALONE.spec, "volumes": [{"name": "eks-pod-identity-token"}]}),
+    ],
+    ids=["as-old", "unknown", "other-account", "skipped", "all-containers-skipped", "pod-identity"],
+)
+def test_what_may_have_another_cause_is_not_put_down_to_the_webhook(other):
+    assert link(registered(), other).status is Status.PASSED
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "policy", "status", "text"),
+    [
+        (0, "Ignore", Status.FAILED, "so Pods silently start without the role"),
+        (0, "Fail", Status.FAILED, "no Pod can be created"),
+        (2, "Ignore", Status.PASSED, "its Service is ready"),
+        (UNREAD, "Ignore", Status.UNKNOWN, "needs a permission"),
+    ],
+)
+def test_a_webhook_of_the_cluster_needs_endpoints(endpoints, policy, status, text):
+    found = registered(clientConfig=SERVICE, failurePolicy=policy)
+    given = link(replace(found, endpoints=endpoints))
+    assert (given.status, text in given.found) == (status, True), given
+
+
+def test_unread_endpoints_have_answered_where_a_pod_is_mutated():
+    found = replace(registered(clientConfig=SERVICE), endpoints=UNREAD)
+    assert link(found, MUTATED).status is Status.PASSED
+
+
+@pytest.mark.parametrize(
+    ("labels", "status"),
+    [
+        ({"irsa": "yes"}, Status.PASSED),
+        ({}, Status.FAILED),
+        (UNREAD, Status.UNKNOWN),
+        (None, Status.PASSED),
+    ],
+)
+def test_a_selector_may_leave_the_namespace_out(labels, status):
+    found = registered(namespaceSelector={"matchLabels": {"irsa": "yes"}})
+    assert link(replace(found, namespace_labels=labels)).status is status
+
+
+def test_a_selector_may_leave_the_pod_out():
+    found = registered(objectSelector={"matchLabels": {"irsa": "yes"}})
+    assert link(found, MUTATED).remedy.text == "set label irsa=yes on the Pod template"
+    assert link(found, replace(MUTATED, labels={"irsa": "yes"})).status is Status.PASSED
+
+
+def test_the_name_of_a_namespace_is_no_label_to_change():
+    rule = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["dev"]}
+    found = registered(namespaceSelector={"matchExpressions": [rule]})
+    given = link(replace(found, namespace_labels={rule["key"]: "dev"}), ALONE)
+    assert (given.status, given.remedy.shell) == (Status.FAILED, ())
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"apiGroups": ["apps"], "operations": ["CREATE"], "resources": ["pods"]},
+        {"apiGroups": [""], "operations": ["UPDATE"], "resources": ["pods"]},
+        {"apiGroups": [""], "operations": ["CREATE"], "resources": ["services"]},
+        {},
+    ],
+)
+def test_a_rule_for_something_else_is_not_for_pods(rule):
+    assert link(registered(rules=[rule]), MUTATED).status is Status.FAILED
+
+
+@pytest.mark.parametrize(
+    ("operator", "values", "with_label", "without"),
+    [
+        ("In", ["a"], [], ["k=a"]),
+        ("NotIn", ["a"], ["k-"], []),
+        ("Exists", None, [], ["k=true"]),
+        ("DoesNotExist", None, ["k-"], []),
+    ],
+)
+def test_selectors_choose_as_kubernetes_does(operator, values, with_label, without):
+    selector = {"matchExpressions": [{"key": "k", "operator": operator, "values": values}]}
+    assert (unmet(selector, {"k": "a"}), unmet(selector, {})) == (with_label, without)
+    assert unmet({}, {}) == []
+    assert unmet({"matchLabels": {"k": "a"}}, {"k": "b"}) == ["k=a"]
+
+
+def test_a_rule_for_everything_is_one_for_pods():
+    rule = {"apiGroups": ["*"], "operations": ["*"], "resources": ["*/*"]}
+    assert link(registered(rules=[rule]), MUTATED).status is Status.PASSED

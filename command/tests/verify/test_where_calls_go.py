@@ -1,0 +1,155 @@
+"""`verify` never says "passed" where botocore sends a call elsewhere, or a name decides."""
+
+import functools
+import os
+from copy import deepcopy
+from dataclasses import replace
+from unittest import mock
+
+import botocore.credentials
+import botocore.loaders
+import botocore.session
+from botocore.utils import get_environ_proxies
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from command.tests.verify import test_pod_identity as eks
+from command.tests.verify.test_chain import GOOD, GRANTED, NOW, PROVIDER_ARN, ROLE, SPEC
+from command.tests.verify.test_pod_identity import ACCOUNT
+from irsa.access import trusts_token
+from irsa.decide.verdict import Verdict
+from irsa.identity.eks import CREDENTIALS_URI
+from irsa.identity.policies import irsa_trust_policy
+from irsa.observe.facts import Answer
+from irsa.verify.chain import Chain
+from irsa.verify.facts import Calls
+from irsa.verify.link import Status
+
+REGION = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
+URL = "http://127.0.0.1:9"
+VALUES = {
+    "AWS_ENDPOINT_URL": [URL],
+    "AWS_ENDPOINT_URL_STS": [URL, "https://sts.internal"],
+    "AWS_ENDPOINT_URL_S3": [URL],
+    "AWS_ENDPOINT_URL_DYNAMODB": [URL],
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": ["true", "false"],
+    "AWS_USE_FIPS_ENDPOINT": ["true", "false"],
+    "AWS_USE_DUALSTACK_ENDPOINT": ["true", "false"],
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": ["/v2/credentials"],
+    "HTTP_PROXY": [URL],
+    "HTTPS_PROXY": [URL],
+    "https_proxy": [URL],
+    "Https_Proxy": [URL],
+    "ALL_PROXY": [URL],
+    "all_proxy": [URL],
+    "NO_PROXY": ["*", "", ".amazonaws.com", "169.254.170.23", "*.amazonaws.com,169.254.170.23",
+                 "s3.us-east-1.amazonaws.com,sts.us-east-1.amazonaws.com",
+                 "169.254.0.0/16,s3.us-east-1.amazonaws.com", "sts.us-east-1.amazonaws.com"],
+    "no_proxy": ["*", "amazonaws.com,169.254.170.23", ""],
+}  # fmt: skip
+variables = st.lists(st.sampled_from(list(VALUES)), max_size=4, unique=True).flatmap(
+    lambda names: st.fixed_dictionaries({name: st.sampled_from(VALUES[name]) for name in names})
+)
+_loader = botocore.loaders.create_loader()
+
+
+@functools.cache
+def endpoint(service: str, env: frozenset[tuple[str, str]]) -> str:
+    """The address to which botocore sends the calls of a service."""
+    with mock.patch.dict(os.environ, {**REGION, **dict(env)}, clear=True):
+        session = botocore.session.Session()
+        session.register_component("data_loader", _loader)
+        client = session.create_client(service, aws_access_key_id="a", aws_secret_access_key="b")
+        client.close()
+        return client.meta.endpoint_url
+
+
+def goes_elsewhere(env: dict[str, str], services: list[str], *, agent: bool) -> bool:
+    """Return whether botocore sends one of these calls to another host, or through a proxy."""
+    known = frozenset((name, value) for name, value in env.items() if name.startswith("AWS_"))
+    for service in services:
+        if endpoint(service, known) != endpoint(service, frozenset()):
+            return True
+    urls = [endpoint(service, frozenset()) for service in services]
+    with mock.patch.dict(os.environ, env, clear=True):
+        if any("https" in get_environ_proxies(url) for url in urls):
+            return True
+        provider = botocore.credentials.ContainerProvider(env)
+        proxied = "http" in get_environ_proxies(CREDENTIALS_URI)
+        return agent and (proxied or provider._provided_relative_uri())
+
+
+def facts_with(env: dict[str, str], *, by_association: bool, whole: bool, bucket: str):
+    """Facts whose container has the variables in its template, or by envFrom."""
+    spec = deepcopy(eks.INJECTED if by_association else SPEC)
+    objects = {("ConfigMap", "env"): env} if whole else {}
+    if whole:
+        spec["containers"][0]["envFrom"] = [{"configMapRef": {"name": "env"}}]
+    else:
+        spec["containers"][0]["env"] += [{"name": n, "value": v} for n, v in env.items()]
+    pod = eks.pod(spec)
+    facts = eks.FACTS if by_association else GOOD
+    return replace(facts, pods=(pod,), objects=objects, bucket=bucket)
+
+
+@settings(deadline=None, max_examples=150)
+@given(variables, st.booleans(), st.booleans(), st.sampled_from(["", "bucket"]), st.booleans())
+def test_a_variable_that_sends_botocore_elsewhere_is_never_passed(
+    env, by_association, whole, bucket, inside
+):
+    facts = facts_with(env, by_association=by_association, whole=whole, bucket=bucket)
+    calls = eks.CALLS if by_association else GRANTED
+    # A call inside the Pod is STS's alone.
+    services = [*(["s3"] if bucket else []), *([] if by_association or inside else ["sts"])]
+    answer = Answer(allowed=True, arn=calls.caller.arn) if inside else Calls().inside
+
+    found = {e.key: e for e in Chain(facts).links(replace(calls, inside=answer))}["precedence"]
+
+    wrong = goes_elsewhere(env, services, agent=by_association and not inside)
+    if inside and any("proxy" in name.lower() for name in env):
+        return  # STS answered through it
+    assert not (wrong and found.status is Status.PASSED), (env, found)
+
+
+OPERATORS = [
+    *("StringEquals", "StringLike", "StringNotEquals", "StringNotLike", "StringEqualsIfExists"),
+    *("StringEqualsIgnoreCase", "ForAllValues:StringLike", "ForAnyValue:StringLike"),
+    "ForAllValues:StringNotLike",
+]
+NAMES = ["botocore-session-1795561309", "aws-sdk-java-1795561309", "aws-go-sdk-1", "irsa-verify"]
+PATTERNS = [*NAMES, "botocore-*", "*", "irsa-*", "aws-????-*", "reports"]
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from(["Allow", "Deny"]),
+    st.sampled_from(OPERATORS),
+    st.lists(st.sampled_from(PATTERNS), min_size=1, max_size=2, unique=True),
+    st.sampled_from(["", *NAMES]),
+)
+def test_the_pod_s_session_name_decides_and_no_other(effect, operator, patterns, own):
+    document = irsa_trust_policy([PROVIDER_ARN], [ACCOUNT])
+    [statement] = document["Statement"]
+    guard = {operator: {"sts:RoleSessionName": patterns}}
+    if effect == "Allow":
+        block = statement["Condition"]
+        statement["Condition"] = {
+            **block,
+            **{k: {**block.get(k, {}), **v} for k, v in guard.items()},
+        }
+    else:
+        deny = {"Effect": "Deny", "Principal": "*", "Action": "sts:*", "Condition": guard}
+        document["Statement"].append(deny)
+    role = replace(ROLE, trust_policy=document)
+    env = {"AWS_ROLE_SESSION_NAME": own} if own else {}
+    facts = replace(facts_with(env, by_association=False, whole=False, bucket=""), role=role)
+
+    status = {link.key: link.status for link in Chain(facts).links(Calls())}["trust"]
+
+    verdicts = {
+        trusts_token(role, facts.token, session_name=name, now=NOW).verdict
+        for name in ([own] if own else NAMES)
+    }
+    if status is not Status.UNKNOWN:
+        assert verdicts == {Verdict.ALLOW if status is Status.PASSED else Verdict.DENY}
+    assert not (own and status is Status.UNKNOWN)

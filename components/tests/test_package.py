@@ -1,0 +1,236 @@
+"""The Pulumi package: its schema, the arguments it builds, and how it reports mistakes."""
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import MISSING, fields
+from functools import cache
+from typing import get_type_hints
+
+import pytest
+import yaml
+from pulumi import Output
+from pulumi.errors import InputPropertiesError, InputPropertyError
+
+from irsa import REPOSITORY, __version__
+from irsa_components.package.provider import COMPONENTS, IrsaProvider
+from tests.support.engine import PROVIDER_ARN, deploy, secret
+from tests.support.paths import ROOT
+
+ROLE = {
+    "roleName": "reports",
+    "providerArns": [PROVIDER_ARN],
+    "serviceAccounts": [{"namespace": "reporting", "name": "reports"}],
+}
+PODS = {
+    "serviceAccount": {"namespace": "reporting", "name": "reports"},
+    "podSpec": {"containers": [{"name": "app", "image": "app"}]},
+}
+WORKLOAD = {**PODS, "roleArn": "arn:aws:iam::111122223333:role/reports"}
+ROLE_B = "arn:aws:iam::444455556666:role/b"
+CHAIN = {"targets": [{"roleArn": ROLE_B}], "region": "us-east-1"}
+
+
+@cache
+def provider():
+    return IrsaProvider()
+
+
+@pytest.fixture(scope="module")
+def schema():
+    return json.loads(provider().schema or "")
+
+
+def create(kind, inputs):
+    created = []
+    engine = deploy(
+        lambda: created.append(provider().construct("reports", f"irsa:index:{kind}", inputs))
+    )
+    return engine, created[0].state
+
+
+def snake_case(name):
+    return re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", name)
+
+
+@pytest.mark.parametrize("kind", COMPONENTS, ids=lambda kind: kind.__name__)
+def test_every_argument_is_an_input_and_optional_if_it_has_a_default(schema, kind):
+    found = schema["resources"][f"irsa:index:{kind.__name__}"]
+    declared = fields(get_type_hints(kind.__init__)["args"])
+    required = {
+        each.name
+        for each in declared
+        if each.default is MISSING and each.default_factory is MISSING
+    }
+
+    assert [snake_case(name) for name in found["inputProperties"]] == [f.name for f in declared]
+    assert {snake_case(name) for name in found["requiredInputs"]} == required
+    assert all(each["description"] for each in found["inputProperties"].values())
+
+
+def test_every_type_in_the_schema_is_defined_in_it(schema):
+    references = set(re.findall(r'"#/types/(.*?)"', json.dumps(schema)))
+
+    assert references == schema["types"].keys()
+    assert "irsa:index:ServiceAccount" in references
+    assert schema["dependencies"] == []
+
+
+def test_what_decides_which_resources_exist_is_plain(schema):
+    inputs = schema["resources"]["irsa:index:ServiceAccountRole"]["inputProperties"]
+
+    assert inputs["roleName"]["plain"]
+    assert inputs["subjects"]["items"]["plain"]
+    assert "plain" not in inputs["providerArns"]["items"]
+    assert "plain" not in inputs["policyArns"]["additionalProperties"]
+    assert "plain" not in inputs["permissionsBoundary"]
+
+
+def test_the_example_in_pulumi_yaml_fits_the_schema(schema):
+    example = yaml.safe_load((ROOT / "examples/yaml/Pulumi.yaml").read_text())
+
+    for resource in example["resources"].values():
+        found = schema["resources"][resource["type"].replace("irsa:", "irsa:index:")]
+        assert resource["properties"].keys() <= found["inputProperties"].keys()
+        assert resource["properties"].keys() >= set(found["requiredInputs"])
+
+
+def test_the_schema_marks_secrets(schema):
+    resources, types = schema["resources"], schema["types"]
+
+    assert resources["irsa:index:EksCluster"]["properties"]["kubeconfig"]["secret"]
+    assert resources["irsa:index:AccessKeyUser"]["properties"]["secretAccessKey"]["secret"]
+    assert types["irsa:index:AccessKey"]["properties"]["secretAccessKey"]["secret"]
+    assert types["irsa:index:PodIdentity"]["properties"]["kubeconfig"]["secret"]
+    assert json.dumps(schema).count('"secret": true') == 4
+
+
+def test_a_component_gives_every_output_of_the_schema(schema):
+    for kind, inputs in {
+        "DataBucket": {
+            "bucketName": "acme-reports",
+            **{f"{each}PolicyName": each for each in ("read", "readWrite", "full")},
+        },
+        "EksCluster": {"clusterName": "platform", "existing": True},
+        "ServiceAccountRole": ROLE,
+    }.items():
+        _, state = create(kind, inputs)
+        assert state.keys() == schema["resources"][f"irsa:index:{kind}"]["properties"].keys()
+
+
+def test_nested_arguments_and_whole_numbers_arrive():
+    target = {"roleArn": Output.from_input(ROLE_B), "durationSeconds": 1800.0}
+    engine, _ = create(
+        "Workload",
+        {
+            **WORKLOAD,
+            "replicas": 3.0,
+            "chain": {**CHAIN, "targets": [target]},
+            "podSpec": {"containers": [{"name": "app", "env": [{"name": "A", "value": "b"}]}]},
+        },
+    )
+
+    deployment = engine.one("kubernetes:apps/v1:Deployment").inputs["spec"]
+    [container] = deployment["template"]["spec"]["containers"]
+    assert deployment["replicas"] == 3
+    assert {"name": "A", "value": "b"} in container["env"]
+    config = engine.one("kubernetes:core/v1:ConfigMap").inputs["data"]["config"]
+    assert f"role_arn = {ROLE_B}\n" in config
+    assert "duration_seconds = 1800\n" in config
+
+
+def test_lists_of_records_arrive():
+    trusted = {
+        "roleArn": Output.from_input("arn:aws:iam::111122223333:role/a"),
+        "uniqueId": "AROAEXAMPLE",
+    }
+    engine, _ = create("CrossAccountRole", {"roleName": "b", "trustedRoles": [trusted]})
+
+    assert "role/a" in engine.one("aws:iam/role:Role").inputs["assumeRolePolicy"]
+
+
+def test_an_access_key_stays_secret():
+    key = {
+        "accessKeyId": "AKIAEXAMPLE",
+        "secretAccessKey": Output.secret("s3cret"),
+        "region": "us-east-1",
+    }
+    engine, _ = create("Workload", {**PODS, "accessKey": key})
+
+    data = engine.one("kubernetes:core/v1:Secret").inputs["data"]
+    assert data == secret(
+        {"aws_access_key_id": "QUtJQUVYQU1QTEU=", "aws_secret_access_key": "czNjcmV0"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs", "problem"),
+    [
+        (
+            "DataBucket",
+            {"bucketName": "acme", "readPolicyName": "a b"},
+            "read_policy_name: policy name 'a b' may have letters, digits and any of _+=,.@- only",
+        ),
+        (
+            "ServiceAccountRole",
+            {**ROLE, "roleName": Output.from_input("reports")},
+            "roleName is the output of a resource; give a plain value",
+        ),
+        (
+            "Workload",
+            {**WORKLOAD, "chain": {**CHAIN, "layout": "other"}},
+            "layout: 'other' is not one of injected, profile-only",
+        ),
+        (
+            "Workload",
+            {**WORKLOAD, "chain": {**CHAIN, "region": Output.from_input("us-east-1")}},
+            "chain.region is the output of a resource; give a plain value",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line(kind, inputs, problem):
+    with pytest.raises(InputPropertiesError) as refused:
+        provider().construct("reports", f"irsa:index:{kind}", inputs)
+
+    assert refused.value.message == problem
+    assert refused.value.errors == [], "the SDK fails without a list"
+
+
+def test_a_missing_input_is_named():
+    with pytest.raises(InputPropertyError) as refused:
+        provider().construct("reports", "irsa:index:Workload", {**WORKLOAD, "serviceAccount": {}})
+
+    assert refused.value.property_path == "serviceAccount.namespace"
+
+
+def test_a_component_that_refuses_its_name_is_one_line():
+    with pytest.raises(InputPropertiesError, match="workload name"):
+        deploy(lambda: provider().construct("Reports", "irsa:index:Workload", WORKLOAD))
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"]])
+def test_the_plugin_started_by_hand_says_who_starts_it(arguments):
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "components"), *arguments],
+        capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stdout) == (1, "")
+    [line] = done.stderr.splitlines()
+    assert "pulumi package add" in line
+
+
+def test_there_is_one_version_and_one_address(schema):
+    pack = yaml.safe_load((ROOT / "policy_pack/PulumiPolicy.yaml").read_text())
+    plugin = yaml.safe_load((ROOT / "components/PulumiPlugin.yaml").read_text())
+    [pulumi] = re.findall(r'"pulumi>=([\d.]+),', (ROOT / "components/setup.py").read_text())
+    tags = subprocess.run(
+        ["git", "tag", "--points-at", "HEAD", "v*"], cwd=ROOT, capture_output=True, text=True,
+        check=False,
+    ).stdout.split()  # fmt: skip
+
+    assert {schema["version"], provider().version, pack["version"]} == {__version__}
+    assert set(tags) <= {f"v{__version__}"}
+    assert {schema["repository"], schema["homepage"]} == {REPOSITORY}
+    assert plugin["requiredPulumiVersion"] == f">={pulumi}.0"

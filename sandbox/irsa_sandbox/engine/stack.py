@@ -1,0 +1,212 @@
+"""Run a Pulumi program in the sandbox through the Automation API (decision 0008).
+
+The program runs in this process, or with the Python of its project's virtual environment, so that
+the Pulumi CLI alone is enough. The project's settings are copied into the sandbox first, because
+the engine writes to them.
+"""
+
+import runpy
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from subprocess import CalledProcessError
+from typing import Any
+
+from pulumi import RunError, automation
+from pulumi.automation import PulumiCommand, PulumiFn
+from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
+
+from ..environment_variables import exported
+from ..state import PULUMI_HOME, SandboxError, SandboxState
+from .diagnostics import explain, without_repeats
+from .project import copy_settings, read_project, write_settings
+from .virtualenv import missing, program_of
+
+ROOT = Path(__file__).parents[3]
+
+_UNFINISHED = ("no running event loop", "coroutine ignored GeneratorExit")
+
+_NO_SECRETS = {"show_secrets": False}
+"""Keeps the CLI from deriving the key of the configuration's secrets for a summary (0.2 s)."""
+
+OnOutput = Callable[[str], Any]
+
+
+class SandboxStack:
+    """One stack of one project in one sandbox."""
+
+    def __init__(
+        self,
+        sandbox: SandboxState,
+        project: Path = ROOT,
+        *,
+        program: PulumiFn | None = None,
+        project_name: str = "inline",
+        stack: str = "dev",
+        config: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Open the stack; create it if it is new.
+
+        The program is that of the folder ``project``, which has a Pulumi.yaml, or else the function
+        ``program`` of the project ``project_name``. ``config`` replaces values of
+        Pulumi.<stack>.yaml by key (``irsa:accountId``); a value None removes the key. Raises
+        `SandboxError` for wrong settings.
+        """
+        _hide_unfinished_coroutines()
+        _use_a_connection_for_each_engine()
+        self._project = project.resolve()
+        self._inline = program
+        self._error: RunError | None = None
+        self._environment = {**sandbox.search_path(), **sandbox.aws_environment()}
+        settings = {"name": project_name} if program else read_project(self._project)
+        name = settings["name"]
+        self.missing_virtualenv = missing(project, settings)
+        """The virtual environment that Pulumi.yaml names, if it does not exist."""
+
+        work_dir = sandbox.path / "projects" / name
+        if program:
+            write_settings({"name": name, "runtime": "python"}, stack, config or {}, work_dir)
+        else:
+            copy_settings(self._project, stack, config or {}, work_dir)
+        home = str(sandbox.path / PULUMI_HOME)
+        workspace = automation.LocalWorkspace(
+            program=program_of(self._project, settings) or self._program,
+            work_dir=str(work_dir),
+            pulumi_command=_pulumi_command(Path(sandbox.pulumi), home),
+            pulumi_home=home,
+            env_vars={
+                **sandbox.engine_environment(),
+                **self._environment,
+                # The copied settings do not say how secrets are encrypted; the state does.
+                "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
+            },
+        )
+        with self._errors():
+            self._stack = automation.Stack.create_or_select(stack, workspace)
+
+    def preview(self, on_output: OnOutput | None = None, **options: Any) -> dict[str, int]:
+        """Return the operations that an `up` would do, counted by kind (``same``, ``create``)."""
+        with self._errors():
+            result = self._stack.preview(on_output=_shown(on_output), **options)
+        return _counts(result.change_summary)
+
+    def up(self, on_output: OnOutput | None = None, **options: Any) -> dict[str, int]:
+        """Bring the stack up; return the operations done, counted by kind."""
+        with self._errors():
+            result = self._stack.up(on_output=_shown(on_output), **_NO_SECRETS, **options)
+        return _counts(result.summary.resource_changes)
+
+    def refresh(self, on_output: OnOutput | None = None, **options: Any) -> dict[str, int]:
+        """Read every resource again; return the differences, counted by kind."""
+        with self._errors():
+            result = self._stack.refresh(on_output=_shown(on_output), **_NO_SECRETS, **options)
+        return _counts(result.summary.resource_changes)
+
+    def destroy(self, on_output: OnOutput | None = None, **options: Any) -> dict[str, int]:
+        """Delete everything that the stack holds; return the operations done, counted by kind."""
+        with self._errors():
+            result = self._stack.destroy(on_output=_shown(on_output), **_NO_SECRETS, **options)
+        return _counts(result.summary.resource_changes)
+
+    def preview_destroy(self) -> dict[str, int]:
+        """Return the operations that a `destroy` would do, counted by kind."""
+        with self._errors():
+            result = self._stack.preview_destroy()
+        return _counts(result.change_summary)
+
+    def cancel(self) -> None:
+        """Remove the lock of a run that was killed, as `pulumi cancel` does."""
+        with self._errors():
+            self._stack.cancel()
+
+    def outputs(self) -> dict[str, Any]:
+        """Return the stack's outputs, secrets in plain text."""
+        return {name: output.value for name, output in self._stack.outputs().items()}
+
+    def export(self) -> dict[str, Any]:
+        """Return the stack's deployment as `pulumi stack export` does (secrets encrypted)."""
+        return dict(self._stack.export_stack().deployment or {})
+
+    def _program(self) -> Any:
+        try:
+            return self._inline() if self._inline else self._run_main()
+        except RunError as error:
+            self._error = error
+            raise
+
+    def _run_main(self) -> None:
+        folder, main = str(self._project), self._project / "__main__.py"
+        if not main.exists():
+            raise RunError(
+                f"{folder} has no __main__.py, and `stack` runs Python programs; for others use an "
+                "installed pulumi with `python -m irsa_sandbox env`"
+            )
+        sys.path.insert(0, folder)  # as a language host does, which runs a program's folder
+        try:
+            runpy.run_path(str(main), run_name="__main__")
+        finally:
+            sys.path.remove(folder)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Turn an error of the program or the engine into one line.
+
+        The program has the engine's PATH and credentials, as with a language host, for its hooks.
+        """
+        self._error = None
+        try:
+            with exported(**self._environment):
+                yield
+        except automation.errors.CommandError as error:
+            raise SandboxError(str(self._error or explain(error))) from error
+
+
+@cache
+def _pulumi_command(pulumi: Path, home: str) -> PulumiCommand:
+    """Return the CLI, which is asked for its version; even that writes a log into its home."""
+    with exported(PULUMI_HOME=home):
+        try:
+            return PulumiCommand(root=str(pulumi.parents[1]))
+        except CalledProcessError as error:
+            raise SandboxError(f"the Pulumi CLI did not start: {error}; run it again") from error
+
+
+def _shown(on_output: OnOutput | None) -> OnOutput | None:
+    return on_output and without_repeats(on_output)
+
+
+def _counts(changes: Mapping[Any, int] | None) -> dict[str, int]:
+    return {str(getattr(kind, "value", kind)): count for kind, count in (changes or {}).items()}
+
+
+def summary(counts: Mapping[str, int]) -> str:
+    """Return counts of operations as text: ``1 create, 52 same``."""
+    return ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())) or "nothing"
+
+
+@cache
+def _use_a_connection_for_each_engine() -> None:
+    """Keep connections to engines that have ended out of the way of new ones.
+
+    pulumi closes none of a run's connections, and gRPC shares those to one address: an engine that
+    happens to get the port of an earlier one would be taken for gone until the next attempt is due.
+    """
+    _GRPC_CHANNEL_OPTIONS.append(("grpc.use_local_subchannel_pool", 1))
+
+
+@cache
+def _hide_unfinished_coroutines() -> None:
+    """Keep pulumi's own clean-up of a failed program from printing tracebacks.
+
+    Its inline server drops the program's coroutines unfinished, and each complains, whenever it is
+    collected, that its event loop is gone or that it cannot be closed. Nothing else is kept quiet.
+    """
+    before = sys.unraisablehook
+
+    def hook(found: Any) -> None:
+        if not (isinstance(found.exc_value, RuntimeError) and str(found.exc_value) in _UNFINISHED):
+            before(found)
+
+    sys.unraisablehook = hook

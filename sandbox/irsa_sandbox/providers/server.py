@@ -1,0 +1,333 @@
+"""A resource provider served over gRPC, which the engine attaches to (decision 0009).
+
+What differs between resource types is in `irsa_sandbox.providers.resource`; what they share stands
+here: previews without side effects, diffs, replacement, refresh, import, secrets, one-line errors.
+
+One server answers for every provider instance of a package (the default one and each explicit one),
+because the engine attaches all of them to the same port. It opens one connection for each instance,
+so the peer tells them apart, and what an instance has opened ends with its connection.
+
+https://www.pulumi.com/docs/iac/guides/building-extending/providers/ describes the calls.
+"""
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Generic, NoReturn
+
+import grpc
+from google.protobuf import any_pb2, empty_pb2
+from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc, status_pb2
+from pulumi.runtime.proto import provider_pb2 as pb
+
+from ..serving.owner_port import OwnerPort
+from .resource import (
+    InvalidInput,
+    NotReady,
+    Package,
+    Properties,
+    Refused,
+    ResourceType,
+    S,
+)
+from .values import (
+    DEFAULTS,
+    Change,
+    changes,
+    decode,
+    defaults,
+    encode,
+    get_path,
+    public,
+    set_path,
+)
+
+log = logging.getLogger(__name__)
+
+MESSAGE_LIMIT = 400 * 1024 * 1024  # the engine's own
+_OPTIONS = [("grpc.max_receive_message_length", MESSAGE_LIMIT)]
+
+
+class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
+    """Serves one package on a free loopback port."""
+
+    def __init__(self, package: Package[S]) -> None:
+        """Listen; nothing is answered before `start`."""
+        self._package = package
+        self._front = OwnerPort()
+        # The engine runs 16 steps at a time unless told otherwise.
+        self._server = grpc.server(ThreadPoolExecutor(max_workers=32), options=_OPTIONS)
+        provider_pb2_grpc.add_ResourceProviderServicer_to_server(self, self._server)
+        self._server.add_insecure_port(self._front.address)
+        self.port = self._front.port
+
+    def start(self) -> None:
+        self._server.start()
+        self._front.start()
+
+    def ended(self) -> str | None:
+        """The reason why it answers no more; None while it does."""
+        running = self._server.wait_for_termination(timeout=0)
+        return None if running else f"the {self._package.name} provider ended"
+
+    def stop(self) -> None:
+        self._front.stop()
+        self._server.stop(grace=None).wait()
+
+    def GetPluginInfo(self, request: Any, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
+        return plugin_pb2.PluginInfo(version=self._package.version)
+
+    def Attach(self, request: Any, context: grpc.ServicerContext) -> empty_pb2.Empty:
+        return empty_pb2.Empty()
+
+    def Cancel(self, request: Any, context: grpc.ServicerContext) -> empty_pb2.Empty:
+        return empty_pb2.Empty()
+
+    def Handshake(
+        self, request: Any, context: grpc.ServicerContext
+    ) -> pb.ProviderHandshakeResponse:
+        # Without `accept_resources` the engine sends the id of a resource that a program gives.
+        return pb.ProviderHandshakeResponse(accept_secrets=True, accept_outputs=True)
+
+    def CheckConfig(
+        self, request: pb.CheckRequest, context: grpc.ServicerContext
+    ) -> pb.CheckResponse:
+        return pb.CheckResponse(inputs=request.news)
+
+    def DiffConfig(self, request: pb.DiffRequest, context: grpc.ServicerContext) -> pb.DiffResponse:
+        olds, _ = decode(request.old_inputs)
+        news, _ = decode(request.news)
+        return _diff_response(list(changes(olds, news)), frozenset(), delete_first=False)
+
+    def Configure(
+        self, request: pb.ConfigureRequest, context: grpc.ServicerContext
+    ) -> pb.ConfigureResponse:
+        config, _ = decode(request.args)
+        with self._errors(context, f"provider {self._package.name}"):
+            self._front.keep(context.peer(), self._package.connect(config))
+        return pb.ConfigureResponse(acceptSecrets=True, acceptOutputs=True, supportsPreview=True)
+
+    def Invoke(self, request: pb.InvokeRequest, context: grpc.ServicerContext) -> pb.InvokeResponse:
+        args, _ = decode(request.args)
+        with self._errors(context, request.tok):
+            function = self._package.functions.get(request.tok)
+            if function is None:
+                raise Refused("the sandbox has no such function")
+            result = function(self._session(context), args)
+        response = pb.InvokeResponse()
+        getattr(response, "return").CopyFrom(encode(result))  # a keyword, so no argument
+        return response
+
+    def Construct(self, request: pb.ConstructRequest, context: grpc.ServicerContext) -> NoReturn:
+        context.abort(grpc.StatusCode.UNKNOWN, f"the sandbox has no component {request.type}")
+
+    def Check(self, request: pb.CheckRequest, context: grpc.ServicerContext) -> pb.CheckResponse:
+        olds, _ = decode(request.olds)
+        news, secret = decode(request.news)
+        with self._errors(context, request.urn):
+            kind = self._package.type_of(_token(request.urn))
+            try:
+                checked = self._checked(kind, request, olds, news)
+                checked = kind.configured(self._session(context), checked)
+            except InvalidInput as error:
+                failure = pb.CheckFailure(property=error.property_name, reason=error.reason)
+                return pb.CheckResponse(inputs=request.news, failures=[failure])
+        return pb.CheckResponse(inputs=encode(checked, secret))
+
+    def Diff(self, request: pb.DiffRequest, context: grpc.ServicerContext) -> pb.DiffResponse:
+        olds, _ = decode(request.old_inputs)
+        news, _ = decode(request.news)
+        with self._errors(context, request.urn):
+            kind = self._package.type_of(_token(request.urn))
+            replace_on = kind.replacing(self._session(context))
+        differences = list(changes(olds, news))
+        removed = {change.path for change in differences if change.kind == "delete"}
+        replace_on |= kind.replace_on_removal & removed
+        return _diff_response(differences, replace_on, delete_first=kind.deletes_first(olds, news))
+
+    def Create(self, request: pb.CreateRequest, context: grpc.ServicerContext) -> pb.CreateResponse:
+        inputs, secret = decode(request.properties)
+        with self._errors(context, request.urn) as errors:
+            kind = self._package.type_of(_token(request.urn))
+            errors.during = _during("creating", kind, inputs)
+            session = self._session(context)
+            secret |= kind.secret
+            if request.preview:
+                return pb.CreateResponse(
+                    properties=encode(kind.preview(session, public(inputs), None), secret)
+                )
+            try:
+                created = kind.create(session, public(inputs))
+            except NotReady as error:
+                known = {**inputs, **error.once}
+                state = self._state(kind, session, error.resource_id, known)
+                _abort_not_ready(context, error, encode(state, secret))
+            state = self._state(kind, session, created.resource_id, {**inputs, **created.once})
+        return pb.CreateResponse(id=created.resource_id, properties=encode(state, secret))
+
+    def Read(self, request: pb.ReadRequest, context: grpc.ServicerContext) -> pb.ReadResponse:
+        olds, secret = decode(request.properties)
+        inputs, secret_inputs = decode(request.inputs)
+        with self._errors(context, request.urn) as errors:
+            kind = self._package.type_of(_token(request.urn))
+            errors.during = _during("reading", kind, olds)
+            state = kind.read(self._session(context), request.id, public(olds))
+            if state is None:
+                return pb.ReadResponse()  # an empty id tells the engine that it is gone
+            if inputs:  # a refresh; an import has none
+                live = kind.refreshed(public(inputs), state)
+                if DEFAULTS in inputs:
+                    live[DEFAULTS] = inputs[DEFAULTS]
+            else:
+                live = kind.inputs_of(state)
+        secret |= secret_inputs | kind.secret
+        return pb.ReadResponse(
+            id=kind.own_id(request.id),
+            properties=encode(state, secret),
+            inputs=encode(live, secret),
+        )
+
+    def Update(self, request: pb.UpdateRequest, context: grpc.ServicerContext) -> pb.UpdateResponse:
+        olds, old_secret = decode(request.olds)
+        news, secret = decode(request.news)
+        with self._errors(context, request.urn) as errors:
+            kind = self._package.type_of(_token(request.urn))
+            errors.during = _during("updating", kind, olds)
+            session = self._session(context)
+            secret |= kind.secret | (old_secret & kind.computed)
+            if request.preview:
+                return pb.UpdateResponse(
+                    properties=encode(kind.preview(session, public(news), olds), secret)
+                )
+            kept = {name: olds[name] for name in kind.computed if name in olds}
+            try:
+                kind.update(session, request.id, olds, public(news))
+            except NotReady as error:
+                state = self._state(kind, session, request.id, {**kept, **news})
+                _abort_not_ready(context, error, encode(state, secret))
+            state = self._state(kind, session, request.id, {**kept, **news})
+        return pb.UpdateResponse(properties=encode(state, secret))
+
+    def Delete(self, request: pb.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
+        state, _ = decode(request.properties)
+        with self._errors(context, request.urn) as errors:
+            kind = self._package.type_of(_token(request.urn))
+            errors.during = _during("deleting", kind, state)
+            kind.delete(self._session(context), request.id, state)
+        return empty_pb2.Empty()
+
+    def _checked(
+        self, kind: ResourceType[S], request: pb.CheckRequest, olds: Properties, news: Properties
+    ) -> Properties:
+        if kind.known is not None:
+            for name in sorted(news.keys() - kind.known - {DEFAULTS}):
+                if news[name] is not None:
+                    raise InvalidInput(
+                        name, f"the sandbox does not know this input of {kind.token}"
+                    )
+        name = kind.name_property
+        if kind.autoname and name is not None and get_path(news, name) is None:
+            logical = request.urn.rsplit("::", 1)[1]
+            kept = get_path(olds, name) if name in defaults(olds) else None
+            suffix = bytes(request.randomSeed).hex()[:7]
+            news = set_path(news, name, kept or f"{logical}-{suffix}") | {DEFAULTS: [name]}
+        return kind.check({name: value for name, value in news.items() if value is not None})
+
+    def _state(
+        self, kind: ResourceType[S], session: S, resource_id: str, known: Properties
+    ) -> Properties:
+        """The state to record: read back, so that a refresh right after finds no difference."""
+        state = kind.read(session, resource_id, public(known))
+        if state is None:
+            raise Refused(f"{kind.token} {resource_id} was created and is already gone")
+        return state
+
+    def _session(self, context: grpc.ServicerContext) -> S:
+        session = self._front.kept(context.peer())
+        if session is None:
+            raise Refused("the engine's connection was lost; run the command again")
+        return session
+
+    def _errors(self, context: grpc.ServicerContext, subject: str) -> "_OneLine":
+        return _OneLine(context, subject, self._package.explain)
+
+
+class _OneLine:
+    """Turns an exception into a gRPC status of one line; logs defects with their traceback."""
+
+    def __init__(
+        self,
+        context: grpc.ServicerContext,
+        subject: str,
+        explain: Callable[[Exception], str | None],
+    ) -> None:
+        self._context = context
+        self._subject = subject
+        self._explain = explain
+        self.during = ""
+        """Start of the line for an error of the service: the operation and the resource."""
+
+    def __enter__(self) -> "_OneLine":
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if not isinstance(error, Exception) or _is_abort(error):
+            return
+        if isinstance(error, Refused | NotReady):
+            text = str(error)
+        elif explained := self._explain(error):
+            text = f"{self.during}{explained}"
+        else:
+            log.error("%s", self._subject, exc_info=error)
+            text = f"defect in the sandbox: {type(error).__name__}: {error}"
+        self._context.abort(grpc.StatusCode.UNKNOWN, " ".join(text.split()))
+
+
+def _during(verb: str, kind: ResourceType[Any], values: Properties) -> str:
+    """``deleting S3 Bucket (data): ``, if that is known."""
+    try:
+        return f"{verb} {kind.title.format_map(values)}: " if kind.title else ""
+    except KeyError:  # an import knows nothing yet
+        return ""
+
+
+def _is_abort(error: Exception) -> bool:
+    return type(error) is Exception and not error.args  # what grpc's `abort` raises
+
+
+def _abort_not_ready(context: grpc.ServicerContext, error: NotReady, state: Any) -> NoReturn:
+    detail = any_pb2.Any()
+    detail.Pack(
+        pb.ErrorResourceInitFailed(id=error.resource_id, properties=state, reasons=error.reasons)
+    )
+    status = status_pb2.Status(
+        code=grpc.StatusCode.UNKNOWN.value[0], message=str(error), details=[detail]
+    )
+    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+    context.abort(grpc.StatusCode.UNKNOWN, str(error))
+
+
+def _diff_response(
+    differences: list[Change], replace_on: frozenset[str], *, delete_first: bool
+) -> pb.DiffResponse:
+    kinds = pb.PropertyDiff.Kind
+    replaces = [change.path for change in differences if change.touches(replace_on)]
+    detailed = {
+        change.path: pb.PropertyDiff(
+            kind=kinds.Value(change.kind.upper() + ("_REPLACE" if change.path in replaces else "")),
+            inputDiff=True,
+        )
+        for change in differences
+    }
+    return pb.DiffResponse(
+        changes=pb.DiffResponse.DIFF_SOME if differences else pb.DiffResponse.DIFF_NONE,
+        replaces=replaces,
+        deleteBeforeReplace=bool(replaces) and delete_first,
+        diffs=sorted({change.path.partition(".")[0].partition("[")[0] for change in differences}),
+        detailedDiff=detailed,
+        hasDetailedDiff=True,
+    )
+
+
+def _token(urn: str) -> str:
+    return urn.split("::")[2].rpartition("$")[2]

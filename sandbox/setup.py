@@ -1,0 +1,50 @@
+"""Packages that this part needs, with the parts of this repository that it stands on."""
+
+import subprocess
+from pathlib import Path
+
+from setuptools import setup
+
+RELEASE = "git+https://github.example/acme/irsa@v0.2.0"  # `make docs` writes it
+TAG = RELEASE.rpartition("@")[2]
+HERE = Path(__file__).resolve().parent
+
+
+def part(name: str, folder: str) -> str:
+    """Require a part: of the release whose tag is checked out, else of this clone.
+
+    What is built without the clone around it, as from an sdist, requires the release's.
+    """
+    beside = HERE.parent / folder
+    if beside.exists() and TAG not in checked_out():
+        return f"{name} @ {beside.as_uri()}"
+    return f"{name} @ {RELEASE}#subdirectory={folder}"
+
+
+def checked_out() -> list[str]:
+    """Return the tags of the commit; none without git, as in a downloaded archive."""
+    git = ["git", "-C", HERE, "tag", "--points-at", "HEAD"]
+    try:
+        return subprocess.check_output(git, text=True, stderr=subprocess.DEVNULL).split()
+    except (OSError, subprocess.CalledProcessError):
+        return []
+
+
+setup(
+    version=TAG.removeprefix("v"),
+    install_requires=[
+        part("irsa", "command"),
+        part("irsa-components", "components"),
+        "awscli==1.46.3",  # fits the botocore that MiniStack pins
+        "boto3==1.43.106",
+        "cryptography>=46",
+        # The last wheels there.
+        'cryptography<49; sys_platform == "darwin" and platform_machine == "x86_64"',
+        "httpx2>=2",  # lightkube's HTTP client
+        "hypercorn>=0.18",
+        "ministack==1.5.33",
+        "msgspec>=0.20",  # lightkube's models
+        "rich>=14",
+        "websockets>=15",  # kubectl exec reaches the sandbox's kubelet through one
+    ],
+)

@@ -1,0 +1,223 @@
+"""EKS in the emulator: updates that can be asked for, and add-ons that AWS has.
+
+Versions of add-ons are tested in sandbox/tests/unit/aws/test_eks_addons.py.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from irsa_sandbox.aws.eks_addons import ADDONS
+from tests.sandbox.support.aws_harness import ROLE_ARN, Aws, refusal
+from tests.sandbox.support.pod_identity import AUTO_MODE
+
+pytestmark = pytest.mark.sandbox
+
+NAME, VERSION = "dev", "1.34"
+SUBNETS = ["subnet-00000001", "subnet-00000002"]  # MiniStack's default VPC
+PROXY, DNS = ({"clusterName": NAME, "addonName": name} for name in ("kube-proxy", "coredns"))
+NOT_FOUND = (404, "ResourceNotFoundException")
+INVALID = (400, "InvalidParameterException")
+
+
+@pytest.fixture(scope="module")
+def eks(aws: Aws) -> Any:
+    return aws.administrator()("eks")
+
+
+@pytest.fixture(autouse=True)
+def cluster(eks: Any) -> Iterator[None]:
+    create(eks)
+    yield
+    eks.delete_cluster(name=NAME)
+
+
+def create(eks: Any, **network: Any) -> None:
+    vpc = {"subnetIds": SUBNETS, **network}
+    eks.create_cluster(name=NAME, version=VERSION, roleArn=ROLE_ARN, resourcesVpcConfig=vpc)
+
+
+def update_addon(eks: Any) -> dict[str, Any]:
+    eks.create_addon(**DNS)
+    return eks.update_addon(**DNS, configurationValues="{}")
+
+
+def update_nodes(eks: Any) -> dict[str, Any]:
+    nodes = {"clusterName": NAME, "nodegroupName": "nodes"}
+    eks.create_nodegroup(**nodes, subnets=SUBNETS, nodeRole=ROLE_ARN)
+    try:
+        return eks.update_nodegroup_config(**nodes, labels={"addOrUpdateLabels": {"a": "b"}})
+    finally:
+        eks.delete_nodegroup(**nodes)
+
+
+def update_config(**change: Any) -> Callable[[Any], dict[str, Any]]:
+    return lambda eks: eks.update_cluster_config(name=NAME, **change)
+
+
+def encrypt(eks: Any) -> dict[str, Any]:
+    keys = [{"resources": ["secrets"], "provider": {"keyArn": "arn:aws:kms:x"}}]
+    return eks.associate_encryption_config(clusterName=NAME, encryptionConfig=keys)
+
+
+UPDATES = {
+    "VersionUpdate": lambda eks: eks.update_cluster_version(name=NAME, version="1.35"),
+    "EndpointAccessUpdate": update_config(resourcesVpcConfig={"endpointPrivateAccess": True}),
+    "VpcConfigUpdate": update_config(resourcesVpcConfig={"subnetIds": SUBNETS}),
+    "LoggingUpdate": update_config(
+        logging={"clusterLogging": [{"types": ["api"], "enabled": True}]}
+    ),
+    "DeletionProtectionUpdate": update_config(deletionProtection=False),
+    "AccessConfigUpdate": update_config(accessConfig={"authenticationMode": "API"}),
+    "AssociateEncryptionConfig": encrypt,
+    "ConfigUpdate": update_nodes,
+    "AddonUpdate": update_addon,
+}
+PARTS = {"ConfigUpdate": {"nodegroupName": "nodes"}, "AddonUpdate": {"addonName": "coredns"}}
+
+
+@pytest.mark.parametrize("kind", UPDATES)
+def test_an_update_can_be_asked_for_afterwards(eks, kind):
+    made = UPDATES[kind](eks)["update"]
+    assert made["type"] == kind
+
+    at = PARTS.get(kind, {})
+    found = eks.describe_update(name=NAME, updateId=made["id"], **at)["update"]
+
+    assert found == made
+    assert (found["status"], found["errors"]) == ("Successful", [])
+
+
+@pytest.mark.parametrize(
+    ("kind", "at"),
+    [
+        ("ConfigUpdate", {}),
+        ("ConfigUpdate", {"nodegroupName": "others"}),
+        ("AddonUpdate", {}),
+        ("AddonUpdate", {"addonName": "kube-proxy"}),
+        ("LoggingUpdate", {"nodegroupName": "nodes"}),
+    ],
+)
+def test_an_update_of_another_part_is_not_found(eks, kind, at):
+    made = UPDATES[kind](eks)["update"]["id"]
+    refused = refusal(eks.describe_update, name=NAME, updateId=made, **at)
+    assert refused == (*NOT_FOUND, f"No update found for ID: {made}")
+
+
+def test_an_unknown_update_is_not_found(eks):
+    assert refusal(eks.describe_update, name=NAME, updateId="x")[:2] == NOT_FOUND
+    missing = (*NOT_FOUND, "No cluster found for name: other.")
+    assert refusal(eks.describe_update, name="other", updateId="x") == missing
+
+
+def test_a_recreated_cluster_has_neither_updates_nor_add_ons(eks):
+    made = {"name": NAME, "updateId": update_addon(eks)["update"]["id"], "addonName": "coredns"}
+    eks.delete_cluster(name=NAME)
+    create(eks)
+
+    assert refusal(eks.describe_update, **made)[:2] == NOT_FOUND
+    assert refusal(eks.describe_addon, **DNS)[:2] == NOT_FOUND
+    assert eks.list_addons(clusterName=NAME)["addons"] == []
+    assert "_updates" not in eks.describe_cluster(name=NAME)["cluster"]
+
+
+def test_an_add_on_without_a_version_gets_the_default_one(eks):
+    addon = eks.create_addon(clusterName=NAME, addonName="vpc-cni")["addon"]
+    assert addon["addonVersion"] == ADDONS["vpc-cni"].versions[VERSION][-1]
+    assert not {"serviceAccountRoleArn", "configurationValues"} & addon.keys()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ({"addonName": "mine"}, "Addon specified is not supported"),
+        ({"addonVersion": "v1.0.0-eksbuild.1"}, "Addon version specified is not supported"),
+        (
+            {"addonVersion": ADDONS["kube-proxy"].versions["1.33"][0]},
+            "Addon version specified is not supported",
+        ),
+    ],
+    ids=["unknown", "unknown version", "for another Kubernetes version"],
+)
+def test_an_add_on_that_cannot_be_is_refused(eks, wanted, message):
+    assert refusal(eks.create_addon, **{**PROXY, **wanted}) == (*INVALID, message)
+    assert eks.list_addons(clusterName=NAME)["addons"] == []
+
+    before = eks.create_addon(**PROXY)["addon"]
+    assert refusal(eks.update_addon, **PROXY, addonVersion="v1")[:2] == INVALID
+    assert eks.describe_addon(**PROXY)["addon"] == before
+
+
+def test_a_missing_add_on_is_not_updated(eks):
+    for name in ("kube-proxy", "mine"):
+        assert refusal(eks.update_addon, clusterName=NAME, addonName=name)[:2] == NOT_FOUND
+
+
+def test_tags_of_an_add_on_are_shown_as_they_are_now(eks):
+    arn = eks.create_addon(**PROXY, tags={"a": "1", "b": "2"})["addon"]["addonArn"]
+    eks.untag_resource(resourceArn=arn, tagKeys=["a"])
+    eks.tag_resource(resourceArn=arn, tags={"c": "3"})
+    assert eks.describe_addon(**PROXY)["addon"]["tags"] == {"b": "2", "c": "3"}
+
+
+def test_nodes_keep_the_version_of_their_launch_template(aws, eks):
+    ec2 = aws.administrator()("ec2")
+    name = {"LaunchTemplateName": "nodes"}
+    data = {"MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 1}}
+    made = ec2.create_launch_template(**name, LaunchTemplateData=data)["LaunchTemplate"]
+    ec2.create_launch_template_version(**name, LaunchTemplateData=data)
+    nodes = {"clusterName": NAME, "nodegroupName": "nodes"}
+    group = {**nodes, "subnets": SUBNETS, "nodeRole": ROLE_ARN}
+    template = {"id": made["LaunchTemplateId"], "version": "1"}
+    for wrong in ({"launchTemplate": {"id": "lt-0"}}, {"launchTemplate": template, "diskSize": 9}):
+        assert refusal(eks.create_nodegroup, **group, **wrong)[:2] == INVALID
+
+    created = eks.create_nodegroup(**group, launchTemplate=template)["nodegroup"]
+    assert created["launchTemplate"] == {**template, "name": "nodes"}
+    assert "diskSize" not in created
+    newest = {"name": "nodes", "version": "$Latest"}
+    eks.update_nodegroup_version(**nodes, launchTemplate=newest)
+    found = eks.describe_nodegroup(**nodes)["nodegroup"]
+    assert found["launchTemplate"] == {**template, "name": "nodes", "version": "2"}
+
+    eks.delete_nodegroup(**nodes)
+    eks.create_nodegroup(**group)
+    assert refusal(eks.update_nodegroup_version, **nodes, launchTemplate=newest)[:2] == INVALID
+    eks.delete_nodegroup(**nodes)
+    ec2.delete_launch_template(**name)
+
+
+def test_auto_mode_is_enabled_whole_and_without_add_ons(eks):
+    wanted = {"name": "auto", "roleArn": ROLE_ARN, "resourcesVpcConfig": {"subnetIds": SUBNETS}}
+    for name in AUTO_MODE:
+        part = {**AUTO_MODE, name: {}, "bootstrapSelfManagedAddons": False}
+        assert refusal(eks.create_cluster, **wanted, **part)[:2] == INVALID
+    assert refusal(eks.create_cluster, **wanted, **AUTO_MODE)[:2] == INVALID
+    part = {"storageConfig": AUTO_MODE["storageConfig"]}
+    assert refusal(eks.update_cluster_config, name=NAME, **part)[:2] == INVALID
+
+    eks.create_cluster(**wanted, **AUTO_MODE, bootstrapSelfManagedAddons=False)
+    eks.update_cluster_config(name=NAME, **AUTO_MODE)
+    for name in ("auto", NAME):
+        found = eks.describe_cluster(name=name)["cluster"]
+        assert found["computeConfig"] == AUTO_MODE["computeConfig"]
+        assert found["kubernetesNetworkConfig"]["elasticLoadBalancing"] == {"enabled": True}
+        assert found["storageConfig"] == AUTO_MODE["storageConfig"]
+    eks.delete_cluster(name="auto")
+
+
+def test_add_ons_and_updates_need_permissions(aws, eks):
+    made = update_addon(eks)["update"]["id"]
+    workload = aws.session()("eks")
+    calls: dict[str, dict[str, Any]] = {
+        "create_addon": {"clusterName": NAME, "addonName": "vpc-cni"},
+        "delete_addon": DNS,
+        "describe_addon": DNS,
+        "describe_addon_versions": {},
+        "describe_update": {"name": NAME, "updateId": made},
+        "update_addon": DNS,
+    }
+    refused = {name: refusal(getattr(workload, name), **calls[name])[:2] for name in calls}
+    assert refused == dict.fromkeys(calls, (403, "AccessDeniedException"))
+    assert eks.list_addons(clusterName=NAME)["addons"] == ["coredns"]

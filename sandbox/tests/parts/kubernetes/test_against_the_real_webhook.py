@@ -1,0 +1,303 @@
+"""The sandbox's pod identity webhook patches as the real one does, wherever that is on PATH.
+
+It is built from https://github.com/aws/amazon-eks-pod-identity-webhook at v0.6.17 (`go build -o
+pod-identity-webhook .`), which answers reviews of v1beta1 alone, or later, where it answers v1.
+"""
+
+import base64
+import itertools
+import json
+import re
+import socket
+import ssl
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from irsa.identity.eks import CONTAINER_CREDENTIALS_VARIABLES, ROLE_ARN_ANNOTATION
+from irsa.identity.subjects import ServiceAccountRef
+from irsa_sandbox.webhook.json_patch import JITTERED_EXPIRATION
+from irsa_sandbox.webhook.server import WebhookServer
+from tests.sandbox.support.cached_builds import needed
+from tests.sandbox.support.cluster import ROLE_ARN, Cluster, eventually
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.published]
+
+Review = Callable[[dict[str, Any]], dict[str, Any]]
+
+EKS = "eks.amazonaws.com"
+ACCOUNTS: dict[str, dict[str, str]] = {
+    "role": {},
+    "no-role": {ROLE_ARN_ANNOTATION: ""},
+    "not-an-arn": {ROLE_ARN_ANNOTATION: "s3-app"},
+    "audience": {f"{EKS}/audience": "vault"},
+    "no-audience": {f"{EKS}/audience": ""},
+    **{
+        f"regional-{number}": {f"{EKS}/sts-regional-endpoints": value}
+        for number, value in enumerate(["true", "false", "F", "no", ""])
+    },
+    **{
+        f"expiration-{number}": {f"{EKS}/token-expiration": value}
+        for number, value in enumerate(
+            ["60", "600", "3600", "86400", "90000", "-5", "1h", "+3600", "3_600", "9" * 30, ""]
+        )
+    },
+}
+"""Annotations of service accounts, beside the one that names a role."""
+ASSOCIATED = "associated"
+"""Accounts whose names begin so have an EKS Pod Identity association; otherwise they are alike."""
+
+
+def containers(*names: str, **content: Any) -> dict[str, Any]:
+    return {"containers": [{"name": name, "image": "app", **content} for name in names]}
+
+
+def env(**values: str) -> list[dict[str, str]]:
+    return [{"name": name, "value": value} for name, value in values.items()]
+
+
+def skipping(value: str) -> dict[str, str]:
+    return {f"{EKS}/skip-containers": value}
+
+
+VOLUMES = ("aws-iam-token", "eks-pod-identity-token")
+PODS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
+    "plain": (containers("app"), {}),
+    "two": (containers("app", "other"), {}),
+    "init": ({**containers("app"), "initContainers": containers("first")["containers"]}, {}),
+    "sidecar": (
+        {
+            **containers("app"),
+            "initContainers": containers("proxy", restartPolicy="Always")["containers"],
+        },
+        {},
+    ),
+    "windows": ({**containers("app"), "nodeSelector": {"kubernetes.io/os": "windows"}}, {}),
+    **{
+        f"volume-{name}": (
+            {**containers("app"), "volumes": [{"name": name, "emptyDir": {}}]},
+            {},
+        )
+        for name in VOLUMES
+    },
+    "other-volume": ({**containers("app"), "volumes": [{"name": "x", "emptyDir": {}}]}, {}),
+    **{
+        f"mount-{name}": (
+            containers("app", volumeMounts=[{"name": name, "mountPath": "/elsewhere"}]),
+            {},
+        )
+        for name in VOLUMES
+    },
+    "other-mount": (containers("app", volumeMounts=[{"name": "x", "mountPath": "/x"}]), {}),
+    "value-from": (
+        containers(
+            "app",
+            env=[{"name": "AWS_REGION", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}],
+        ),
+        {},
+    ),
+    **{
+        f"preset-{name}": (containers("app", env=env(**{name: "mine"})), {})
+        for name in (
+            *("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_REGION", "AWS_DEFAULT_REGION"),
+            *("AWS_STS_REGIONAL_ENDPOINTS", "AWS_PROFILE", "aws_region"),
+            *CONTAINER_CREDENTIALS_VARIABLES,
+        )
+    },
+    **{
+        f"labels-{len(labels)}": ({**containers("app"), "labels": labels}, {})
+        for labels in ({}, {"app": "x"})
+    },
+    "agent-preset": (
+        containers(
+            "app",
+            env=env(
+                AWS_CONTAINER_CREDENTIALS_FULL_URI="x",
+                AWS_REGION="x",
+                AWS_STS_REGIONAL_ENDPOINTS="legacy",
+            ),
+        ),
+        {},
+    ),
+    "all-preset": (
+        containers(
+            "app", env=env(AWS_ROLE_ARN="x", AWS_REGION="x", AWS_STS_REGIONAL_ENDPOINTS="legacy")
+        ),
+        {},
+    ),
+    **{
+        f"skip-{number}": (containers("app", "other"), skipping(value))
+        for number, value in enumerate(
+            ["app", "app,other", " app , other ", '"app",other', "app\nother", "", "stranger", '"']
+        )
+    },
+    **{
+        f"pod-{key}-{value}": (containers("app"), {f"{EKS}/{key}": value})
+        for key, value in [
+            ("token-expiration", "7200"),
+            ("token-expiration", "86400"),
+            ("token-expiration", "x"),
+            ("sts-regional-endpoints", "false"),
+            ("audience", "vault"),
+            ("role-arn", "arn:aws:iam::111122223333:role/other"),
+        ]
+    },
+}
+"""Specs and annotations of Pods."""
+
+
+@pytest.fixture(scope="module")
+def accounts(cluster: Cluster) -> str:
+    """A namespace with all the service accounts."""
+    namespace = cluster.new_namespace()
+    for name, annotations in ACCOUNTS.items():
+        for account in (f"{ASSOCIATED}-{name}", name):
+            everything = {ROLE_ARN_ANNOTATION: ROLE_ARN, **annotations}
+            cluster.service_account(namespace, account, everything)
+    return namespace
+
+
+def names(*more: str) -> list[str]:
+    """Every service account of the comparison."""
+    return [f"{prefix}{name}" for prefix in ("", f"{ASSOCIATED}-") for name in (*ACCOUNTS, *more)]
+
+
+@pytest.fixture(scope="module")
+def real(cluster: Cluster, accounts: str, tmp_path_factory) -> Iterator[Review]:
+    """The real webhook, once it knows the service accounts."""
+    program = needed("pod-identity-webhook")
+    folder: Path = tmp_path_factory.mktemp("webhook")
+    pair = cluster.authority.issue("real-webhook", "127.0.0.1")
+    port, metrics = (_free_port() for _ in range(2))
+    identities = folder / "identities.json"
+    identities.write_text(
+        json.dumps(
+            {
+                "identities": [
+                    {"namespace": accounts, "serviceAccount": name}
+                    for name in names("missing")
+                    if name.startswith(ASSOCIATED)
+                ]
+            }
+        )
+    )
+    flags = {
+        "watch-container-credentials-config": identities,
+        "in-cluster": "false",
+        "kubeconfig": cluster.control_plane.kubeconfig_file,
+        "kube-api": cluster.control_plane.server_url,
+        "tls-key": pair.key_file,
+        "tls-cert": pair.cert_file,
+        "port": port,
+        "metrics-port": metrics,
+        "aws-default-region": "us-east-1",
+        "sts-regional-endpoint": "true",
+    }
+    command = [program, *(f"--{name}={value}" for name, value in flags.items())]
+    context = ssl.create_default_context(cafile=cluster.authority.ca_file)
+    with (
+        (folder / "log").open("w") as log,
+        subprocess.Popen(command, stdout=log, stderr=log) as process,
+        httpx2.Client(verify=context, trust_env=False) as http,
+    ):
+
+        def review(asked: dict[str, Any]) -> dict[str, Any]:
+            answer = http.post(f"https://127.0.0.1:{port}/mutate", json=asked)
+            return answer.raise_for_status().json()
+
+        try:
+            *_, last = ACCOUNTS
+            asked = asked_for(accounts, last, containers("app"), {})
+            version = eventually(lambda: _version(review, asked))
+            yield lambda asked: review({**asked, "apiVersion": version})
+        finally:
+            process.terminate()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def _version(review: Review, asked: dict[str, Any]) -> str | None:
+    """The newest form of reviews that it answers, as an API server takes the answer."""
+    with suppress(httpx2.TransportError):  # it does not listen yet
+        for version in ("admission.k8s.io/v1", "admission.k8s.io/v1beta1"):
+            answer = review({**asked, "apiVersion": version})
+            if answer.get("apiVersion", "admission.k8s.io/v1beta1") == version and (
+                answer["response"].get("patch")
+            ):
+                return version
+    return None
+
+
+def asked_for(
+    namespace: str, account: str, spec: dict[str, Any], annotations: dict[str, str]
+) -> dict[str, Any]:
+    """The review of a Pod that is being created; labels stand in its spec here."""
+    metadata = {"name": "app", "namespace": namespace, "annotations": annotations}
+    labels = {name: value for name, value in spec.items() if name == "labels"}
+    without = {name: value for name, value in spec.items() if name != "labels"}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {**metadata, **labels},
+        "spec": {**without, "serviceAccountName": account},
+    }
+    return {
+        "apiVersion": "admission.k8s.io/v1",
+        "kind": "AdmissionReview",
+        "request": {"uid": "1", "namespace": namespace, "operation": "CREATE", "object": pod},
+    }
+
+
+def patch_of(answer: dict[str, Any]) -> list[Any]:
+    """The patch of an answer, in which a lifetime that may be jittered is the default."""
+    response = answer["response"]
+    assert response["allowed"]
+    patch = base64.b64decode(response.get("patch") or base64.b64encode(b"[]")).decode()
+    return json.loads(_LIFETIME.sub(_without_jitter, patch))
+
+
+_LIFETIME = re.compile(r'"expirationSeconds": ?(\d+)')
+
+
+def _without_jitter(match: re.Match[str]) -> str:
+    seconds = int(match[1])
+    seconds = JITTERED_EXPIRATION[-1] if seconds in JITTERED_EXPIRATION else seconds
+    return f'"expirationSeconds": {seconds}'
+
+
+@pytest.mark.parametrize("account", names("missing"))
+def test_both_patch_every_pod_alike(cluster: Cluster, real: Review, accounts: str, account: str):
+    ours = WebhookServer(
+        authority=cluster.authority,
+        client=cluster.client,
+        region="us-east-1",
+        associated=lambda: (
+            [ServiceAccountRef(accounts, account)] if account.startswith(ASSOCIATED) else []
+        ),
+    )
+    different = {
+        name: (patch_of(ours.review(asked)), patch_of(real(asked)))
+        for name, (spec, annotations) in PODS.items()
+        for asked in [asked_for(accounts, account, spec, annotations)]
+        if patch_of(ours.review(asked)) != patch_of(real(asked))
+    }
+    ours.stop()
+
+    assert different == {}
+
+
+def test_the_cases_are_told_apart(real: Review, accounts: str):
+    """Else the comparison would say nothing."""
+    patches = {
+        json.dumps(patch_of(real(asked_for(accounts, account, *pod))))
+        for account, pod in itertools.product(names(), PODS.values())
+    }
+    assert len(patches) > 2 * len(PODS)

@@ -1,0 +1,168 @@
+"""The real control plane, and the webhook that it calls."""
+
+import ssl
+import stat
+
+import httpx2
+import jwt
+import pytest
+from lightkube.core.exceptions import ApiError
+from lightkube.models.core_v1 import Container, PodSpec
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import Pod
+
+from irsa_sandbox.pods.spec import Token
+from irsa_sandbox.pods.token import mint
+from irsa_sandbox.webhook.server import WebhookServer
+from tests.sandbox.support.cluster import ISSUER_URL, ROLE_ANNOTATION, ROLE_ARN, Cluster, eventually
+
+pytestmark = pytest.mark.sandbox
+
+INJECTED = [
+    ("AWS_STS_REGIONAL_ENDPOINTS", "regional"),
+    ("AWS_DEFAULT_REGION", "us-east-1"),
+    ("AWS_REGION", "us-east-1"),
+    ("AWS_ROLE_ARN", ROLE_ARN),
+    (
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "/var/run/secrets/eks.amazonaws.com/serviceaccount/token",
+    ),
+]
+
+
+def pod_of(account: str, **labels: str) -> Pod:
+    return Pod(
+        metadata=ObjectMeta(generateName="p-", labels=labels or None),
+        spec=PodSpec(serviceAccountName=account, containers=[Container(name="app", image="app")]),
+    )
+
+
+def environment(cluster: Cluster, namespace: str, pod: Pod) -> list[tuple[str, str]]:
+    """Return the variables that the webhook injects into a Pod, by a dry run."""
+    made = cluster.client.create(pod, namespace=namespace, dry_run=True).to_dict()
+    [container] = made["spec"]["containers"]
+    return [(variable["name"], variable["value"]) for variable in container.get("env", ())]
+
+
+def answer_to(cluster: Cluster, token: str | None) -> int:
+    """The HTTP status with which the API server answers a bearer of `token`."""
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    answer = httpx2.get(
+        f"{cluster.control_plane.server_url}/api/v1/namespaces",
+        headers=headers,
+        verify=ssl.create_default_context(cafile=cluster.authority.ca_file),
+        trust_env=False,
+    )
+    return answer.status_code
+
+
+@pytest.fixture
+def pod(cluster: Cluster, namespace: str) -> dict:
+    cluster.service_account(namespace, "s3-app", ROLE_ANNOTATION)
+    cluster.client.create(pod_of("s3-app"), namespace=namespace)
+    return eventually(
+        lambda: [p for p in cluster.pods(namespace) if p["status"]["phase"] == "Running"]
+    )[0]
+
+
+def test_a_token_says_who_the_pod_is_and_verifies_with_the_clusters_keys(cluster, namespace, pod):
+    token, lifetime = mint(cluster.client, pod, Token("sts.amazonaws.com", 3600))
+    keys = jwt.PyJWKSet.from_dict(cluster.control_plane.jwks())
+    key_id = jwt.get_unverified_header(token)["kid"]
+    claims = jwt.decode(token, keys[key_id], algorithms=["RS256"], audience="sts.amazonaws.com")
+
+    bound = claims.pop("kubernetes.io")
+    assert {
+        kind: value if kind == "namespace" else value["name"] for kind, value in bound.items()
+    } == {
+        "namespace": namespace,
+        "node": "sandbox",
+        "pod": pod["metadata"]["name"],
+        "serviceaccount": "s3-app",
+    }
+    assert bound["pod"]["uid"] == pod["metadata"]["uid"]
+    assert claims["exp"] - claims["iat"] == 3600
+    assert {name: claims[name] for name in ("iss", "aud", "sub")} == {
+        "iss": ISSUER_URL,
+        "aud": ["sts.amazonaws.com"],
+        "sub": f"system:serviceaccount:{namespace}:s3-app",
+    }
+    assert 0 < lifetime <= 3600
+
+
+def test_a_token_lives_a_day_at_most(cluster, pod):
+    token, _ = mint(cluster.client, pod, Token("sts.amazonaws.com", 7 * 86400))
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert claims["exp"] - claims["iat"] == 86400
+
+
+def test_only_a_token_for_the_api_is_let_in(cluster, pod):
+    for_api, _ = mint(cluster.client, pod, Token(None, 3600))
+    for_sts, _ = mint(cluster.client, pod, Token("sts.amazonaws.com", 3600))
+    answers = [
+        answer_to(cluster, token)
+        for token in (cluster.control_plane.admin_token, for_api, for_sts, "wrong", None)
+    ]
+    assert answers == [200, 403, 401, 401, 401]
+
+
+def test_a_token_for_a_pod_that_is_gone_is_refused(cluster, namespace, pod):
+    cluster.client.delete(Pod, pod["metadata"]["name"], namespace=namespace)
+    eventually(lambda: not cluster.pods(namespace))
+    with pytest.raises(ApiError, match="not found"):
+        mint(cluster.client, pod, Token("sts.amazonaws.com", 3600))
+
+
+def test_files_that_hold_a_secret_are_readable_by_their_owner_alone(cluster):
+    secrets = (b"PRIVATE KEY", cluster.control_plane.admin_token.encode())
+    modes = {
+        path.name: stat.S_IMODE(path.stat().st_mode)
+        for path in cluster.folder.rglob("*")
+        if path.is_file() and any(secret in path.read_bytes() for secret in secrets)
+    }
+    assert modes == dict.fromkeys(
+        (
+            "kube-apiserver-client-key.pem",
+            "kube-apiserver-key.pem",
+            "kube-apiserver-kubelet-client-key.pem",
+            "kubeconfig",
+            "kubelet-key.pem",
+            "pod-identity-webhook-key.pem",
+            "service-accounts-key.pem",
+            "tokens.csv",
+        ),
+        0o600,
+    )
+
+
+def test_an_annotation_counts_from_the_moment_it_is_made(cluster, namespace):
+    for number in range(5):
+        cluster.service_account(namespace, f"app-{number}", ROLE_ANNOTATION)
+        assert environment(cluster, namespace, pod_of(f"app-{number}")) == INJECTED
+
+
+@pytest.mark.parametrize(
+    ("account", "labels"),
+    [
+        ("default", {}),
+        ("s3-app", {"eks.amazonaws.com/skip-pod-identity-webhook": "true"}),
+        ("s3-app", {"eks.amazonaws.com/skip-pod-identity-webhook": ""}),
+    ],
+    ids=["no-annotation", "skip-label", "empty-skip-label"],
+)
+def test_other_pods_are_left_alone(cluster, namespace, account, labels):
+    cluster.service_account(namespace, "s3-app", ROLE_ANNOTATION)
+    assert environment(cluster, namespace, pod_of(account, **labels)) == []
+
+
+def test_while_the_webhook_is_away_no_pod_is_made(cluster, namespace):
+    first = WebhookServer(authority=cluster.authority, client=cluster.client, region="eu-west-1")
+    first.start()  # takes the registration over from the fixture's
+    first.stop()
+    again = WebhookServer(authority=cluster.authority, client=cluster.client, region="us-east-1")
+    try:
+        with pytest.raises(ApiError, match="failed calling webhook"):
+            cluster.client.create(pod_of("default"), namespace=namespace)
+        assert cluster.pods(namespace) == []
+    finally:
+        again.start()  # stays for the tests to come

@@ -1,0 +1,202 @@
+"""Pods of real controllers, run by the sandbox's kubelet, and commands run as them."""
+
+import shutil
+import subprocess
+from typing import Any
+
+import pytest
+from lightkube.resources.apps_v1 import Deployment
+from lightkube.resources.core_v1 import Node, Pod
+from websockets.exceptions import InvalidStatus
+
+from irsa_sandbox.pods.exec import exec_in_pod
+from tests.sandbox.support.cluster import ROLE_ANNOTATION, ROLE_ARN, Cluster, eventually
+from tests.support.exec_client import Executed, through_api_server
+
+pytestmark = pytest.mark.sandbox
+
+TOKEN_FILE = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"
+AWS_CONFIG = f"[profile A]\nweb_identity_token_file = {TOKEN_FILE}\n"
+API_ACCESS = "/var/run/secrets/kubernetes.io/serviceaccount"
+
+
+def run(cluster: Cluster, namespace: str, script: str, capfd, **options: Any) -> str:
+    """The output of a shell script that runs as the Deployment `s3-app`."""
+    code = exec_in_pod(
+        cluster.client,
+        cluster.folder / "exec",
+        namespace,
+        "s3-app",
+        ["sh", "-c", script],
+        **{"extra_env": {}, **options},
+    )
+    output = capfd.readouterr()
+    assert code == 0, output.err
+    return output.out
+
+
+def first_waiting(cluster: Cluster, namespace: str) -> dict[str, str] | None:
+    for pod in cluster.pods(namespace):
+        for status in pod["status"].get("containerStatuses", ()):
+            if waiting := status["state"].get("waiting"):
+                assert pod["status"]["phase"] == "Pending"
+                return waiting
+    return None
+
+
+@pytest.fixture
+def workload(cluster: Cluster, namespace: str) -> str:
+    """The namespace of a Deployment `s3-app` with a role, an AWS config file and a Secret."""
+    cluster.service_account(namespace, "s3-app", ROLE_ANNOTATION)
+    cluster.config_map(namespace, "aws", {"config": AWS_CONFIG})
+    cluster.secret(namespace, "keys", {"id": "AKIA"})
+    cluster.deployment(
+        namespace,
+        "s3-app",
+        {
+            "env": [
+                {"name": "AWS_CONFIG_FILE", "value": "/etc/aws/config"},
+                {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "id"}}},
+                {"name": "WHO", "value": "$(KEY) of $(UNSET)"},
+            ],
+            "volumeMounts": [{"name": "aws", "mountPath": "/etc/aws", "readOnly": True}],
+        },
+        serviceAccountName="s3-app",
+        volumes=[{"name": "aws", "configMap": {"name": "aws"}}],
+    )
+    eventually(lambda: cluster.available(namespace, "s3-app") == 1)
+    return namespace
+
+
+def test_a_deployment_becomes_available_and_its_pods_are_ready(cluster, namespace):
+    cluster.deployment(
+        namespace,
+        "web",
+        {},
+        replicas=3,
+        initContainers=[
+            {"name": "init", "image": "init"},
+            {"name": "sidecar", "image": "sidecar", "restartPolicy": "Always"},
+        ],
+    )
+    eventually(lambda: cluster.available(namespace, "web") == 3)
+
+    pods = cluster.pods(namespace)
+    assert len({pod["status"]["podIP"] for pod in pods}) == 3
+    for pod in pods:
+        status = pod["status"]
+        assert (status["phase"], pod["spec"]["nodeName"]) == ("Running", "sandbox")
+        assert {c["type"]: c["status"] for c in status["conditions"]} == dict.fromkeys(
+            ("PodScheduled", "Initialized", "ContainersReady", "Ready"), "True"
+        )
+        containers = [*status["initContainerStatuses"], *status["containerStatuses"]]
+        assert [(c["name"], c["ready"], [*c["state"]]) for c in containers] == [
+            ("init", True, ["terminated"]),
+            ("sidecar", True, ["running"]),
+            ("app", True, ["running"]),
+        ]
+
+
+def test_the_node_is_there_and_ready(cluster):
+    [node] = [node.to_dict() for node in cluster.client.list(Node)]
+    assert [(c["type"], c["status"]) for c in node["status"]["conditions"]] == [("Ready", "True")]
+
+
+def exec_as(cluster: Cluster, namespace: str, command: list[str], **options: Any) -> Executed:
+    """Run a command as `kubectl exec` does."""
+    [pod] = cluster.pods(namespace)
+    kubeconfig = cluster.control_plane.kubeconfig_file
+    return through_api_server(kubeconfig, namespace, pod["metadata"]["name"], command, **options)
+
+
+def test_exec_through_the_api_server_has_the_pods_environment(cluster, workload):
+    done = exec_as(cluster, workload, ["sh", "-c", "echo $AWS_ROLE_ARN; exit 3"])
+
+    assert (done.output.decode(), done.code) == (f"{ROLE_ARN}\n", 3)
+
+
+def test_exec_needs_create_on_pods_exec(cluster, workload):
+    token = cluster.token(workload, "s3-app")
+
+    with pytest.raises(InvalidStatus) as refused:
+        exec_as(cluster, workload, ["true"], token=token)
+
+    assert refused.value.response.status_code == 403
+    assert b"pods/exec" in refused.value.response.body
+
+
+@pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not installed")
+def test_kubectl_exec(cluster, workload):
+    kubectl = ["kubectl", "--kubeconfig", str(cluster.control_plane.kubeconfig_file)]
+    command = [*kubectl, "exec", "--namespace", workload, "deploy/s3-app", "--stdin", "--"]
+
+    done = subprocess.run(
+        [*command, "sh", "-c", "cat; echo $KEY >&2; exit 7"],
+        input="read\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (7, "read\n")
+    assert done.stderr == "AKIA\ncommand terminated with exit code 7\n"
+
+
+SECRET_KEY = {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "id"}}}
+CONFIG_VOLUME = {"name": "aws", "configMap": {"name": "aws"}}
+
+
+@pytest.mark.parametrize(
+    ("container", "spec", "reason", "message"),
+    [
+        ({}, {"volumes": [CONFIG_VOLUME]}, "ContainerCreating", 'configmap "aws" not found'),
+        ({"env": [SECRET_KEY]}, {}, "CreateContainerConfigError", 'secret "keys" not found'),
+        (
+            {},
+            {"initContainers": [{"name": "init", "image": "init", "env": [SECRET_KEY]}]},
+            "CreateContainerConfigError",
+            'secret "keys" not found',
+        ),
+    ],
+    ids=["volume", "variable", "init-container"],
+)
+def test_a_pod_waits_for_what_it_is_made_of_and_says_so(
+    cluster, namespace, container, spec, reason, message
+):
+    cluster.deployment(namespace, "s3-app", container, **spec)
+    eventually(lambda: first_waiting(cluster, namespace) == {"reason": reason, "message": message})
+    assert cluster.available(namespace, "s3-app") == 0
+    with pytest.raises(LookupError, match=f"{reason}: {message}"):
+        exec_in_pod(cluster.client, cluster.folder, namespace, "s3-app", ["true"], extra_env={})
+
+    cluster.config_map(namespace, "aws", {"config": AWS_CONFIG})
+    cluster.secret(namespace, "keys", {"id": "AKIA"})
+    eventually(lambda: cluster.available(namespace, "s3-app") == 1)
+
+
+def test_a_deleted_pod_is_replaced_until_its_deployment_goes(cluster, workload):
+    def uids() -> list[str]:
+        return [pod["metadata"]["uid"] for pod in cluster.pods(workload)]
+
+    [before] = cluster.pods(workload)
+    cluster.client.delete(Pod, before["metadata"]["name"], namespace=workload)
+    eventually(lambda: uids() not in ([], [before["metadata"]["uid"]]) and len(uids()) == 1)
+    eventually(lambda: cluster.available(workload, "s3-app") == 1)
+
+    cluster.client.delete(Deployment, "s3-app", namespace=workload)
+    eventually(lambda: not cluster.pods(workload))
+
+
+def test_the_api_access_volume_holds_namespace_authority_and_token(cluster, workload, capfd):
+    output = run(cluster, workload, f"cat {API_ACCESS}/namespace {API_ACCESS}/ca.crt", capfd)
+    assert output == workload + cluster.authority.ca_pem.decode()
+
+
+def test_after_a_roll_out_commands_run_as_the_newest_pod(cluster, workload, capfd):
+    before = run(cluster, workload, "echo $HOSTNAME", capfd)
+    cluster.deployment(workload, "s3-app", {"image": "newer"}, serviceAccountName="s3-app")
+    eventually(lambda: cluster.available(workload, "s3-app") == 1)
+    eventually(lambda: len(cluster.pods(workload)) == 1)
+    after = run(cluster, workload, "echo $HOSTNAME", capfd)
+    assert after != before
+    assert after.strip() == cluster.pods(workload)[0]["metadata"]["name"]

@@ -1,0 +1,138 @@
+"""The stand-in for `eks.Cluster`, in the real engine."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+
+from irsa_sandbox.engine.stack import SandboxStack
+from irsa_sandbox.providers.eks.server import EksProvider
+from irsa_sandbox.session import Session
+from irsa_sandbox.state import SandboxError
+from tests.sandbox.support.eks_program import cluster_stack
+
+pytestmark = pytest.mark.sandbox
+
+NAME = "alone"
+"""Not the example's name, which an earlier module may have left in the sandbox."""
+LEAST = {
+    "authentication_mode": "API",
+    "name": NAME,
+    "skip_default_node_group": True,
+    "skip_default_security_groups": True,
+}
+Open = Callable[..., SandboxStack]
+
+
+@pytest.fixture
+def opened(session: Session, tmp_path: Path) -> Iterator[Open]:
+    """Opens the stack of a cluster; destroyed at the end."""
+
+    def open_stack(**cluster: Any) -> SandboxStack:
+        return cluster_stack(session.state, tmp_path, {**LEAST, **cluster})
+
+    yield open_stack
+    open_stack().destroy()
+
+
+def made(stack: SandboxStack) -> dict[str, str]:
+    """Types of what the stack holds below the cluster, by their names."""
+    return {
+        each["urn"].rpartition("::")[2]: each["type"]
+        for each in stack.export()["resources"]
+        if "eks:index:Cluster$" in each["urn"]
+    }
+
+
+def test_a_cluster_has_a_role_and_addons(opened: Open):
+    stack = opened()
+    assert stack.up() == {"create": 11}
+    assert stack.preview() == {"same": 11}
+    assert stack.refresh() == {"same": 11}
+    assert made(stack) == {
+        "dev-eks-k8s": "pulumi:providers:kubernetes",
+        "dev-eksCluster": "aws:eks/cluster:Cluster",
+        "dev-eksRole": "eks:index:ServiceRole",
+        "dev-eksRole-4b490823": "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+        "dev-eksRole-role": "aws:iam/role:Role",
+        "dev-kube-proxy": "aws:eks/addon:Addon",
+        "dev-vpc-cni": "aws:eks/addon:Addon",
+    }
+    assert stack.destroy() == {"delete": 11}
+
+
+def test_a_cluster_can_be_without_pulumi_eks_own_vpc_cni(opened: Open):
+    stack = opened(use_default_vpc_cni=True)
+    assert stack.up() == {"create": 9}
+    assert "dev-vpc-cni" not in made(stack)
+
+
+def test_auto_mode_has_a_role_for_its_nodes_and_no_addons(opened: Open, session: Session):
+    auto = {"auto_mode": {"enabled": True}, "coredns_addon_options": {"enabled": False}}
+    stack = opened(**auto)
+    stack.up()
+    assert stack.preview().keys() == {"same"}
+    found = made(stack)
+    assert "aws:eks/addon:Addon" not in found.values()
+    role = next(
+        each["outputs"]["arn"]
+        for each in stack.export()["resources"]
+        if each["urn"].endswith("::dev-nodeRole-role")
+    )
+    cluster = session.aws("eks").describe_cluster(name=NAME)["cluster"]
+    pools = ["general-purpose", "system"]
+    compute = {"enabled": True, "nodePools": pools, "nodeRoleArn": role}
+    assert cluster["computeConfig"] == compute
+    attached = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+    assert [*found.values()].count(attached) == 5 + 2
+
+
+def test_public_blocks_need_a_public_endpoint(opened: Open):
+    with pytest.raises(SandboxError, match="`publicAccessCidrs` can only be set when"):
+        opened(endpoint_public_access=False, public_access_cidrs=["203.0.113.0/24"]).preview()
+
+
+def test_the_kubeconfig_is_pulumi_eks_own(opened: Open):
+    role = "arn:aws:iam::111122223333:role/deployer"
+    stack = opened(provider_credential_opts={"role_arn": role})
+    stack.up()
+    outputs = stack.outputs()
+    config = outputs["kubeconfig"]
+    assert json.loads(outputs["kubeconfig_json"]) == config
+    assert config["current-context"] == "aws"
+    assert config["clusters"][0]["name"] == "kubernetes"
+    assert config["users"][0]["user"]["exec"]["args"] == [
+        *["--region", "us-east-1", "eks", "get-token"],
+        *["--cluster-name", NAME, "--output", "json", "--role", role],
+    ]
+
+
+INPUTS = {"name": "dev", "skipDefaultNodeGroup": True, "skipDefaultSecurityGroups": True}
+
+
+@pytest.mark.parametrize(
+    ("inputs", "reason"),
+    [
+        ({"accessEntries": {}}, "the sandbox does not know the input accessEntries"),
+        ({"autoMode": {"computeConfig": {}}}, "the sandbox knows of autoMode only enabled"),
+        ({"autoMode": {"enabled": True}}, "the sandbox puts no coredns on a cluster"),
+        ({"createOidcProvider": True}, "the sandbox creates no OIDC provider here"),
+        ({"skipDefaultNodeGroup": False}, "the sandbox has no self-managed nodes"),
+        ({"skipDefaultSecurityGroups": False}, "the sandbox makes no security groups"),
+        ({"authenticationMode": "CONFIG_MAP"}, "the sandbox makes no aws-auth"),
+    ],
+)
+def test_an_input_without_support_is_refused_by_name(inputs, reason):
+    with pytest.raises(pulumi.RunError) as caught:
+        EksProvider().construct("dev", "eks:index:Cluster", {**INPUTS, **inputs})
+    assert str(caught.value).startswith(f"eks:index:Cluster dev: {reason}")
+
+
+def test_other_components_and_methods_are_refused_by_name():
+    with pytest.raises(pulumi.RunError, match="no component eks:index:ManagedNodeGroup; it has"):
+        EksProvider().construct("dev", "eks:index:ManagedNodeGroup", {})
+    with pytest.raises(pulumi.RunError, match="no method eks:index:Cluster/getKubeconfig; the"):
+        EksProvider().call("eks:index:Cluster/getKubeconfig", {})

@@ -1,0 +1,291 @@
+"""The `kubernetes` provider alone, on a real API server: what it does to what is there already.
+
+Expected is what pulumi-kubernetes 4.29 and later does, from its source: pkg/await/await.go.
+"""
+
+import re
+from typing import Any
+
+import pytest
+from lightkube.core.exceptions import ApiError
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.apps_v1 import ReplicaSet
+from lightkube.resources.core_v1 import ConfigMap, Namespace, ServiceAccount
+
+from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from irsa_sandbox.providers.kubernetes.provider import FIELD_MANAGER, package
+from tests.sandbox.support.cluster import eventually
+from tests.sandbox.support.provider_harness import (
+    NOTHING,
+    Difference,
+    InvalidInput,
+    refused,
+    serving,
+)
+
+pytestmark = pytest.mark.sandbox
+
+CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
+SERVICE_ACCOUNT = "kubernetes:core/v1:ServiceAccount"
+REPLICA_SET = "kubernetes:apps/v1:ReplicaSet"
+SERVICE_ACCOUNT_PATCH = "kubernetes:core/v1:ServiceAccountPatch"
+
+
+@pytest.fixture(scope="module")
+def provider(cluster):
+    kubeconfig = str(cluster.control_plane.kubeconfig_file)
+    with serving(package({"KUBECONFIG": kubeconfig})) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def kubeconfig(cluster):
+    return cluster.control_plane.kubeconfig()
+
+
+@pytest.fixture(scope="module")
+def engine(provider, kubeconfig):
+    return provider.configured(kubeconfig=kubeconfig, enableConfigMapMutable=True)
+
+
+def named(namespace: str, name: str = "app", **more: Any) -> dict[str, Any]:
+    return {"metadata": {"namespace": namespace, "name": name, **more}}
+
+
+def account(namespace: str, role: str) -> dict[str, Any]:
+    return named(namespace, annotations={ROLE_ARN_ANNOTATION: role})
+
+
+def config(namespace: str, **data: str) -> dict[str, Any]:
+    return {**named(namespace), "data": data}
+
+
+def replica_set(namespace: str, replicas: int) -> dict[str, Any]:
+    template = {
+        "metadata": {"labels": {"app": "app"}},
+        "spec": {"containers": [{"name": "app", "image": "app"}]},
+    }
+    selector = {"matchLabels": {"app": "app"}}
+    return {
+        **named(namespace),
+        "spec": {"replicas": replicas, "selector": selector, "template": template},
+    }
+
+
+def data_of(cluster, namespace):
+    return cluster.client.get(ConfigMap, "app", namespace=namespace).data
+
+
+def annotate(cluster, namespace, manager, **annotations):
+    body = {"metadata": {"annotations": annotations}}
+    cluster.client.patch(ServiceAccount, "app", body, namespace=namespace, field_manager=manager)
+
+
+def test_a_create_of_what_exists_is_refused_and_leaves_it_alone(cluster, engine, namespace):
+    """An existing object is never taken over silently, so it is never deleted either."""
+    cluster.config_map(namespace, "app", {"theirs": "1"})
+
+    assert refused(engine.create, CONFIG_MAP, config(namespace, ours="2")) == (
+        'configmaps "app" already exists; bring it in with the resource '
+        "option `import_`, or change what it has with a …Patch resource, which leaves it when it "
+        "goes"
+    )
+    assert data_of(cluster, namespace) == {"theirs": "1"}
+
+
+def test_a_provider_may_take_over_what_exists(cluster, provider, kubeconfig, namespace):
+    taking = provider.configured(kubeconfig=kubeconfig, upsertExistingObjects="true")
+    cluster.client.create(
+        ConfigMap(metadata=ObjectMeta(name="app", namespace=namespace), data={"theirs": "1"})
+    )
+
+    made = taking.create(CONFIG_MAP, config(namespace, ours="2"))
+
+    assert data_of(cluster, namespace) == {"theirs": "1", "ours": "2"}
+    assert re.fullmatch("pulumi-kubernetes-[0-9a-f]{8}", made.state[FIELD_MANAGER])
+
+
+def test_a_patch_of_what_does_not_exist_makes_it_and_leaves_it(cluster, engine, namespace):
+    assert engine.preview(SERVICE_ACCOUNT_PATCH, account(namespace, "r"))
+    made = engine.create(SERVICE_ACCOUNT_PATCH, account(namespace, "r"))
+
+    found = cluster.client.get(ServiceAccount, "app", namespace=namespace)
+    assert found.metadata.annotations == {ROLE_ARN_ANNOTATION: "r"}
+    engine.delete(made)
+    left = cluster.client.get(ServiceAccount, "app", namespace=namespace)
+    assert left.metadata.annotations is None
+
+
+def test_the_deletion_of_a_patch_makes_its_object_again(cluster, engine, namespace):
+    """The published provider gives up its fields without looking whether there are any."""
+    cluster.service_account(namespace, "app", {"team": "theirs"})
+    made = engine.create(SERVICE_ACCOUNT_PATCH, account(namespace, "r"))
+    cluster.client.delete(ServiceAccount, "app", namespace=namespace)
+
+    engine.delete(made)
+
+    assert cluster.client.get(ServiceAccount, "app", namespace=namespace).metadata.name == "app"
+
+
+def test_a_patch_gives_back_what_it_changed_and_keeps_what_others_have(cluster, engine, namespace):
+    cluster.service_account(namespace, "app", {"team": "theirs"})
+    made = engine.create(SERVICE_ACCOUNT_PATCH, account(namespace, "r"))
+
+    engine.delete(made)
+
+    found = cluster.client.get(ServiceAccount, "app", namespace=namespace)
+    assert found.metadata.annotations == {"team": "theirs"}
+
+
+def test_two_patches_of_one_object_are_rivals(cluster, engine, namespace):
+    """Each resource is a manager of its own."""
+    metadata = ObjectMeta(name="app", namespace=namespace)
+    cluster.client.create(ServiceAccount(metadata=metadata))
+    engine.create(SERVICE_ACCOUNT_PATCH, named(namespace, annotations={"a": "1"}))
+    engine.create(SERVICE_ACCOUNT_PATCH, named(namespace, annotations={"b": "1"}))
+
+    found = cluster.client.get(ServiceAccount, "app", namespace=namespace)
+    assert found.metadata.annotations == {"a": "1", "b": "1"}
+    conflict = named(namespace, annotations={"a": "2"})
+    assert "conflict" in refused(engine.create, SERVICE_ACCOUNT_PATCH, conflict)
+
+
+def test_a_change_removes_what_the_program_no_longer_has(cluster, engine, namespace):
+    made = engine.create(CONFIG_MAP, config(namespace, a="1"))
+    assert engine.refresh(made).state[FIELD_MANAGER] == made.state[FIELD_MANAGER]
+
+    changed = engine.update(made, config(namespace, b="2"))
+
+    assert data_of(cluster, namespace) == {"b": "2"}
+    assert engine.diff(changed, config(namespace, b="2")) == NOTHING
+
+
+@pytest.mark.parametrize("manager", ["kubectl-annotate", "kubectl-edit"])
+def test_an_update_takes_over_what_kubectl_set_and_a_preview_does_not(
+    cluster, engine, namespace, manager
+):
+    made = engine.create(SERVICE_ACCOUNT, account(namespace, "r"))
+    annotate(cluster, namespace, manager, **{ROLE_ARN_ANNOTATION: "theirs"})
+
+    line = refused(engine.update, made, account(namespace, "r2"), preview=True)
+    assert f'conflict with "{manager}"' in line
+    engine.update(made, account(namespace, "r2"))
+
+    found = cluster.client.get(ServiceAccount, "app", namespace=namespace)
+    assert found.metadata.annotations == {ROLE_ARN_ANNOTATION: "r2"}
+
+
+def test_an_update_does_not_take_over_what_a_controller_set(cluster, engine, namespace):
+    made = engine.create(SERVICE_ACCOUNT, account(namespace, "r"))
+    annotate(cluster, namespace, "some-operator", **{ROLE_ARN_ANNOTATION: "theirs"})
+
+    line = refused(engine.update, made, account(namespace, "r2"))
+
+    assert 'conflict with "some-operator"' in line
+    assert 'annotate the object with pulumi.com/patchForce: "true" to take it over' in line
+    forced = named(
+        namespace, annotations={ROLE_ARN_ANNOTATION: "r2", "pulumi.com/patchForce": "true"}
+    )
+    engine.update(made, forced)
+    found = cluster.client.get(ServiceAccount, "app", namespace=namespace)
+    assert found.metadata.annotations[ROLE_ARN_ANNOTATION] == "r2"
+
+
+def test_an_update_does_not_take_over_what_kubectl_set_through_a_subresource(
+    cluster, engine, namespace
+):
+    made = engine.create(REPLICA_SET, replica_set(namespace, 0))
+    scale, path = {"spec": {"replicas": 1}}, ReplicaSet.Scale
+    cluster.client.patch(path, "app", scale, namespace=namespace, field_manager="kubectl")
+
+    line = refused(engine.update, made, replica_set(namespace, 2))
+
+    assert 'conflict with "kubectl" with subresource "scale"' in line
+
+
+def test_an_update_of_what_is_gone_is_refused(cluster, engine, namespace):
+    made = engine.create(CONFIG_MAP, config(namespace, a="1"))
+    cluster.client.delete(ConfigMap, "app", namespace=namespace)
+
+    assert refused(engine.update, made, config(namespace, a="2")) == (
+        f"ConfigMap {namespace}/app is gone, so it cannot be changed; run a refresh, after which "
+        "the next up creates it again"
+    )
+    with pytest.raises(ApiError):
+        data_of(cluster, namespace)
+    assert engine.refresh(made) is None
+
+
+def test_paths_of_a_difference_are_the_published_ones(engine, namespace):
+    made = engine.create(SERVICE_ACCOUNT, account(namespace, "r"))
+    assert engine.diff(made, account(namespace, "r2")) == Difference(
+        [f'metadata.annotations["{ROLE_ARN_ANNOTATION}"]'], []
+    )
+    assert engine.diff(made, account("other", "r")).replacing == ["metadata.namespace"]
+
+
+def test_an_import_leaves_out_what_the_cluster_writes(cluster, engine, namespace):
+    theirs = ObjectMeta(name="app", namespace=namespace)
+    content = ConfigMap(metadata=theirs, data={"a": "1"})
+    cluster.client.create(content, field_manager="kubectl-create")
+
+    found = engine.read(CONFIG_MAP, f"{namespace}/app")
+
+    assert found.inputs == {"apiVersion": "v1", "kind": "ConfigMap", **config(namespace, a="1")}
+    assert engine.diff(found, config(namespace, a="1")) == NOTHING
+    changed = engine.update(found, config(namespace, a="2"))
+    assert data_of(cluster, namespace) == {"a": "2"}
+    engine.delete(changed)
+
+
+@pytest.mark.parametrize(
+    "annotation", ["pulumi.com/waitFor", "pulumi.com/deletionPropagationPolicy"]
+)
+def test_an_annotation_of_the_published_provider_is_refused_by_name(engine, annotation):
+    with pytest.raises(InvalidInput, match=f"the sandbox does not know {annotation}; it knows "):
+        engine.check(CONFIG_MAP, named("x", annotations={annotation: "x"}))
+
+
+def test_the_cluster_without_a_kubeconfig_is_the_sandbox_s(
+    cluster, provider, namespace, monkeypatch
+):
+    monkeypatch.setenv("KUBECONFIG", "/theirs")  # of the caller, and ~/.kube/config
+    provider.configured().create(CONFIG_MAP, config(namespace, key="x"))
+    assert data_of(cluster, namespace) == {"key": "x"}
+
+
+def test_a_missing_setting_of_the_provider_is_refused_by_name(provider, kubeconfig):
+    line = refused(provider.configured, kubeconfig=kubeconfig, renderYamlToDirectory="x")
+    assert line.startswith("the sandbox does not know 'renderYamlToDirectory' in a kubernetes")
+
+
+def test_resources_other_than_objects_are_refused_by_name(engine):
+    group, release = "kubernetes:yaml/v2:ConfigGroup", "kubernetes:helm.sh/v3:Release"
+    assert refused(engine.construct, group) == f"the sandbox has no component {group}"
+    assert refused(engine.create, release, {"metadata": {"name": "x"}}) == (
+        "the API server knows no kind Release in helm.sh/v3"
+    )
+    assert refused(engine.invoke, "kubernetes:yaml:decode") == "the sandbox has no such function"
+
+
+def test_what_holds_a_deletion_up_is_said(cluster, engine):
+    namespace = {"name": "held", "annotations": {"pulumi.com/timeoutSeconds": "1"}}
+    made = engine.create("kubernetes:core/v1:Namespace", {"metadata": namespace})
+    engine.create(CONFIG_MAP, named("held", finalizers=["example.com/hold"]))
+
+    assert refused(engine.delete, made).startswith("Namespace held is still being deleted; it is ")
+    held = "example.com/hold in 1 resource instances"
+    eventually(lambda: held in refused(engine.delete, made))
+    assert engine.refresh(made) is not None, "what is held up is there"
+    body = {"metadata": {"finalizers": None}}
+    cluster.client.patch(ConfigMap, "app", body, namespace="held")
+    eventually(lambda: engine.refresh(made) is None)
+
+
+def test_what_is_on_its_way_out_is_gone_when_it_is_read(cluster, engine):
+    made = engine.create("kubernetes:core/v1:Namespace", {"metadata": {"name": "leaving"}})
+    engine.create(CONFIG_MAP, named("leaving"))
+
+    cluster.client.delete(Namespace, "leaving")
+
+    assert engine.refresh(made) is None

@@ -1,0 +1,108 @@
+"""The providers' ports serve the sandbox's own user."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf import empty_pb2
+from pulumi.runtime.proto import provider_pb2_grpc
+
+from irsa_sandbox.providers.eks import server as eks
+from irsa_sandbox.providers.kubernetes import provider as kubernetes
+from irsa_sandbox.providers.resource import Package
+from irsa_sandbox.providers.server import ProviderServer
+from irsa_sandbox.serving import owner_port
+from tests.sandbox.support import stranger
+from tests.sandbox.support.provider_harness import refused, serving
+from tests.support.paths import ROOT
+
+METHODS = [method.name for method in stranger.SERVICE.methods]
+
+
+def secrets(_config: Any) -> Any:
+    raise AssertionError("a stranger got as far as the provider's configuration")
+
+
+SERVERS: dict[str, Callable[[], Any]] = {
+    "aws": lambda: ProviderServer(Package(name="aws", version="7.0.0", connect=secrets)),
+    "eks": eks.EksServer,
+    "kubernetes": lambda: ProviderServer(kubernetes.package({})),
+}
+
+
+@pytest.fixture(params=SERVERS)
+def port(request: pytest.FixtureRequest) -> Iterator[int]:
+    server = SERVERS[request.param]()
+    server.start()
+    yield server.port
+    server.stop()
+
+
+def as_another_user(monkeypatch: pytest.MonkeyPatch, port: int, config: Any) -> Any:
+    """Return the answers to another user: a real one where root runs the tests; elsewhere this
+    process, for which the port is told another owner, because only root can change its user."""
+    if os.geteuid() != 0:
+        monkeypatch.setattr(owner_port, "uid_of_peer", lambda _: stranger.NOBODY)
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.sandbox.support.stranger"],
+        input=json.dumps({"port": port, "config": config}),
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+    return json.loads(done.stdout)
+
+
+def test_another_user_is_refused_every_call_and_nothing_runs(
+    port: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    mark = tmp_path / "mark"
+    user = {"exec": {"command": "sh", "args": ["-c", f"id > {mark}"]}}
+
+    found = as_another_user(monkeypatch, port, {"kubeconfig": json.dumps(kubeconfig(user))})
+
+    assert list(found) == METHODS
+    assert {status for status, _ in found.values()} == {"UNAVAILABLE"}
+    assert not mark.exists()
+
+
+def test_a_peer_of_an_unknown_user_is_refused(port: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(owner_port, "uid_of_peer", lambda _: None)
+
+    found = stranger.answers(port, {})
+
+    assert {status for status, _ in found.values()} == {"UNAVAILABLE"}
+
+
+def test_a_kubeconfig_is_not_read_by_its_path(tmp_path: Path):
+    file = tmp_path / "kubeconfig"
+    file.write_text(json.dumps(kubeconfig({"token": "secret"})))
+    with serving(kubernetes.package({})) as provider:
+        line = refused(provider.configured, kubeconfig=str(file))
+
+    assert line.endswith("the sandbox reads no other file")
+
+
+def test_the_owner_is_served(port: int):
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        stub = provider_pb2_grpc.ResourceProviderStub(channel)
+
+        assert stub.GetPluginInfo(empty_pb2.Empty(), timeout=20).version
+
+
+def kubeconfig(user: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1"}}],
+        "users": [{"name": "u", "user": user}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "x",
+    }

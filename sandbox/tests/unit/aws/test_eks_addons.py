@@ -1,0 +1,49 @@
+"""The add-ons that EKS has, without an emulator."""
+
+import re
+
+import pytest
+
+from irsa.identity.errors import AwsError
+from irsa_sandbox.aws.eks_addons import ADDONS, complete, describe_versions
+
+VERSIONS = sorted({version for addon in ADDONS.values() for version in addon.versions})
+
+
+@pytest.mark.parametrize("kubernetes", VERSIONS)
+def test_every_kubernetes_version_has_one_default_of_every_add_on(kubernetes):
+    addons = describe_versions({"kubernetesVersion": [kubernetes]})["addons"]
+    assert [addon["addonName"] for addon in addons] == sorted(ADDONS)
+    for addon in addons:
+        compatible = [c for v in addon["addonVersions"] for c in v["compatibilities"]]
+        assert {each["clusterVersion"] for each in compatible} == {kubernetes}
+        assert sum(each["defaultVersion"] for each in compatible) == 1
+
+
+@pytest.mark.parametrize("name", ADDONS)
+def test_the_newest_version_comes_first(name):
+    (addon,) = describe_versions({"addonName": [name]})["addons"]
+    ages = [
+        [int(number) for number in re.findall(r"\d+", each["addonVersion"])]
+        for each in addon["addonVersions"]
+    ]
+    assert ages == sorted(ages, reverse=True)
+
+
+def test_kube_proxy_is_of_the_kubernetes_version():
+    for kubernetes, versions in ADDONS["kube-proxy"].versions.items():
+        assert all(version.startswith(f"v{kubernetes}.") for version in versions)
+
+
+def test_only_a_new_add_on_gets_a_version():
+    new, old = {}, {}
+    complete(new, "coredns", "1.34", is_new=True)
+    complete(old, "coredns", "1.34", is_new=False)
+    assert new == {"addonVersion": ADDONS["coredns"].versions["1.34"][-1]}
+    assert old == {}
+
+
+def test_a_kubernetes_version_that_eks_no_longer_has_has_no_add_ons():
+    assert describe_versions({"kubernetesVersion": ["1.20"]})["addons"] == []
+    with pytest.raises(AwsError, match=re.escape("not supported in 1.20 kubernetes version")):
+        complete({}, "coredns", "1.20", is_new=True)

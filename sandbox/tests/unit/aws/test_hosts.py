@@ -1,0 +1,86 @@
+"""Host names of AWS's services: their accounts and services, and names without a server here."""
+
+import botocore.session
+import pytest
+
+from irsa_sandbox.aws.hosts import Host, parse_host
+from irsa_sandbox.aws.ministack import SERVICES
+
+PARSED = {
+    "iam.amazonaws.com": Host("iam", "iam.amazonaws.com"),
+    "sts.amazonaws.com": Host("sts", "sts.amazonaws.com"),
+    "STS.us-east-1.AmazonAWS.com": Host("sts", "sts.us-east-1.amazonaws.com"),
+    "eks.eu-west-1.api.aws": Host("eks", "eks.eu-west-1.api.aws"),
+    "eks-auth.eu-west-1.api.aws": Host("eks-auth", "eks-auth.eu-west-1.api.aws"),
+    "s3.us-east-1.amazonaws.com": Host("s3", "s3.us-east-1.amazonaws.com"),
+    "data.s3.us-east-1.amazonaws.com": Host("s3", "s3.us-east-1.amazonaws.com", "data"),
+    "data.s3.amazonaws.com": Host("s3", "s3.amazonaws.com", "data"),
+    "my.data.s3.dualstack.us-east-1.amazonaws.com": Host(
+        "s3", "s3.dualstack.us-east-1.amazonaws.com", "my.data"
+    ),
+    "s3.us-east-1.s3.us-east-1.amazonaws.com": Host(
+        "s3", "s3.us-east-1.amazonaws.com", "s3.us-east-1"
+    ),
+    "111122223333.s3-control.us-east-1.amazonaws.com": Host(
+        "s3-control", "s3-control.us-east-1.amazonaws.com", "111122223333"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PARSED)
+def test_a_host_says_its_service_and_what_stands_in_front_of_it(name):
+    assert parse_host(name) == PARSED[name]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "amazonaws.com",
+        "example.org",
+        "127.0.0.1",
+        "dynamodb.us-east-1.amazonaws.com",
+        "eks-auth.us-east-1.amazonaws.com",
+        "s3.us-east-1.amazonaws.com.example.org",
+        "evil-s3.us-east-1.amazonaws.com",
+        "data.iam.amazonaws.com",
+        "sts.us-east-9.amazonaws.com",
+        "sts.us-gov-west-1.amazonaws.com",
+        "sts.cn-north-1.amazonaws.com.cn",
+        "sts.us-east-1.amazonaws.com.",
+        "oidc.eks.us-east-1.amazonaws.com",
+        "data s3.amazonaws.com",
+    ],
+)
+def test_other_hosts_are_nobodys(name):
+    assert parse_host(name) is None
+
+
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("region", ["us-east-1", "eu-central-2"])
+@pytest.mark.parametrize("dual_stack", [False, True])
+def test_the_hosts_that_an_sdk_goes_to_are_known(service, region, dual_stack):
+    client = botocore.session.Session().create_client(
+        service,
+        region_name=region,
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
+        config=botocore.config.Config(use_dualstack_endpoint=dual_stack),
+    )
+
+    found = parse_host(client.meta.endpoint_url.removeprefix("https://"))
+
+    assert found is not None
+    assert (found.service, found.label) == (service, "")
+
+
+def test_a_certificate_is_for_one_label_and_no_more():
+    bucket = parse_host("my.data.s3.us-east-1.amazonaws.com")
+    assert bucket is not None
+    assert bucket.certificate_names == (
+        "s3.us-east-1.amazonaws.com",
+        "*.s3.us-east-1.amazonaws.com",
+    )
+    iam = parse_host("iam.amazonaws.com")
+    assert iam is not None
+    assert iam.certificate_names == ("iam.amazonaws.com",)

@@ -1,0 +1,41 @@
+"""The demo's output: in full on a terminal, with the engine's lines folded; short elsewhere."""
+
+import io
+import sys
+
+import pytest
+
+from irsa_sandbox.demo.record import Record
+from irsa_sandbox.session import Done
+
+ELSEWHERE = """\
+warning: user 'x' has a static access key
+$ aws s3 ls
+passed: it lists
+$ aws s3 rm
+AccessDenied
+passed: it is refused
+$ aws sts get-caller-identity
+role/x
+FAILED: it is its role
+"""
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_lines_of_the_engine_are_folded_and_outputs_are_for_terminals(monkeypatch, is_terminal):
+    screen = io.StringIO()
+    screen.isatty = lambda: is_terminal
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    record = Record()
+
+    with record.stage("account A: pulumi up") as show:
+        for line in (" +  aws:iam:Role x creating (0s)", "", f"    {ELSEWHERE.splitlines()[0]}"):
+            show(f"{line}\n")
+    record.check("list", "it lists", "aws s3 ls", "report.csv", passed=True)
+    record.denied("rm", "it is refused", "aws s3 rm", Done(1, "AccessDenied"), "AccessDenied")
+    record.check("id", "it is its role", "aws sts get-caller-identity", "role/x", passed=False)
+
+    assert ("report.csv" in screen.getvalue()) is is_terminal
+    assert screen.getvalue().count("\n") < 20
+    assert is_terminal or screen.getvalue() == ELSEWHERE

@@ -1,0 +1,120 @@
+"""Errors of the engine as one line. The texts are the CLI's own, 3.274.1."""
+
+import pytest
+from pulumi.automation import CommandResult
+from pulumi.automation.errors import create_command_error
+
+from irsa_sandbox.engine.diagnostics import explain, without_repeats
+
+LOCKED = """error: the stack is currently locked by 1 lock(s). Either wait for the other \
+process(es) to end or delete the lock file with `pulumi cancel`.
+  file:///sandbox/pulumi/.pulumi/locks/organization/irsa/dev/1.json: created by ana@laptop \
+(pid 4711) at 2026-11-25T09:15:33Z
+"""
+CANCELED = """Updating (dev):
+Diagnostics:
+  pulumi:pulumi:Stack (irsa-dev):
+    error: update canceled
+    error: Resource monitor has terminated, shutting down
+    error: an unhandled error occurred: Exception calling application: invalid state
+
+Resources:
+    + 9 created
+"""
+
+PROTECTED = """Previewing update (dev):
+Diagnostics:
+  aws:eks:Cluster (dev-eksCluster):
+    error: Preview failed: resource "urn:pulumi:dev::irsa::aws:eks/cluster:Cluster::dev" cannot be \
+deleted
+    because it is protected. To unprotect the resource, remove the `protect` flag from the \
+resource in your Pulumi program and run `pulumi up`
+
+  pulumi:pulumi:Stack (irsa-dev):
+    error: preview failed
+"""
+
+POLICIES = """Previewing update (dev):
+Policies:
+    ❌ irsa@v0.1.0 (local: policy_pack/irsa-policies)
+        - [mandatory] [severity: high]  no-sub  (aws:iam:Role: s3-app)
+          no condition on sub: every service account of the cluster may assume the role
+        - [advisory] [severity: medium]  no-aud  (aws:iam:Role: s3-app)
+          no condition on aud: a token for any audience of the provider is accepted
+        - [mandatory] everyone (aws:iam:Role: s3-app-B)
+          the trust policy lets everyone assume the role
+
+Diagnostics:
+  pulumi:pulumi:Stack (irsa-dev):
+    error: preview failed
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "stdout", "stderr", "line"),
+    [
+        (
+            1,
+            POLICIES,
+            "",
+            (
+                "stopped by mandatory policies: no-sub (aws:iam:Role: s3-app); "
+                "everyone (aws:iam:Role: s3-app-B)"
+            ),
+        ),
+        (
+            255,
+            PROTECTED,
+            "",
+            (
+                'Preview failed: resource "urn:pulumi:dev::irsa::aws:eks/cluster:Cluster::dev" '
+                "cannot be deleted because it is protected. To unprotect the resource, remove the "
+                "`protect` flag from the resource in your Pulumi program and run `pulumi up`"
+            ),
+        ),
+        (
+            255,
+            "",
+            LOCKED,
+            (
+                "the stack is locked by process 4711 (ana@laptop); wait until it ends, or if it "
+                "was killed, remove the lock with `pulumi cancel`"
+            ),
+        ),
+        (
+            255,
+            CANCELED,
+            "",
+            "update canceled; run the command again to finish it",
+        ),
+        (
+            -9,
+            "Updating (dev):\n",
+            "",
+            (
+                "the Pulumi engine was killed (signal 9); remove the lock with `pulumi cancel`, "
+                "then refresh"
+            ),
+        ),
+        (255, "", "error: incorrect passphrase\n", "incorrect passphrase"),
+        (255, "", "panic: something\nelse\n", "code: 255 stdout: stderr: panic: something else"),
+    ],
+    ids=["policies", "protected", "locked", "cancelled", "killed", "error", "anything-else"],
+)
+def test_an_error_of_the_cli_is_one_line(code, stdout, stderr, line):
+    result = CommandResult(stdout=stdout, stderr=stderr, code=code)
+
+    assert explain(create_command_error(result)) == line
+
+
+def test_an_error_and_a_warning_are_shown_once():
+    lines: list[str] = []
+    show = without_repeats(lines.append)
+
+    resource = " +  irsa:index:AccessKeyUser s3-manager creating (0s)"
+    shown = [resource, "    warning: a static access key", "    error: irsa:cluster: unknown key"]
+    for line in (f"{resource} warning: a static access key", *shown):
+        show(line)
+    show("    error: an unhandled error occurred: irsa:cluster: unknown key")
+
+    assert lines == shown

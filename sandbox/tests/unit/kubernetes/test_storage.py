@@ -1,0 +1,125 @@
+"""Restoring etcd: the objects, their order, and those that are left to controllers."""
+
+from base64 import b64decode, b64encode
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from irsa_sandbox.kubernetes import storage
+from irsa_sandbox.kubernetes.storage import Storage
+
+POD, DEPLOYMENT = b"/registry/pods/dev/app", b"/registry/deployments/dev/app"
+NAMESPACE, SECRET = b"/registry/namespaces/dev", b"/registry/secrets/dev/key"
+
+
+class Etcd(Storage):
+    """etcd as a dict, with a controller that looks at it after each change."""
+
+    def __init__(self, controller: Callable[[dict[bytes, bytes]], None]) -> None:
+        super().__init__(Path("/nowhere"))
+        self.content: dict[bytes, bytes] = {NAMESPACE: b"1", SECRET: b"s"}
+        self.changed: list[bytes] = []
+        self._controller = controller
+
+    def _post(self, what: str, body: Any) -> dict[str, Any]:
+        if what == "range":
+            return {
+                "kvs": [
+                    {"key": b64encode(key), "value": b64encode(value)}
+                    for key, value in sorted(self.content.items())
+                ]
+            }
+        [operation] = body["success"]
+        [(kind, change)] = operation.items()
+        key = b64decode(change["key"])
+        self.changed.append(key)
+        if kind == "requestPut":
+            self.content[key] = b64decode(change["value"])
+        else:
+            del self.content[key]
+        self._controller(self.content)
+        return {}
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    monkeypatch.setattr(storage, "QUIET", 0.0)
+
+
+def idle(_content: dict[bytes, bytes]) -> None:
+    """A controller that has nothing to do."""
+
+
+def test_the_new_goes_the_changed_and_the_removed_come_back():
+    etcd = Etcd(idle)
+    before = etcd.read()
+    del etcd.content[SECRET]
+    etcd.content |= {NAMESPACE: b"2", POD: b"new"}
+
+    etcd.restore(before)
+
+    assert etcd.content == {NAMESPACE: b"1", SECRET: b"s"}
+    assert sorted(etcd.changed) == [NAMESPACE, POD, SECRET]
+
+
+def test_what_others_depend_on_is_put_back_first():
+    etcd = Etcd(idle)
+    before = etcd.read()
+    etcd.content |= {POD: b"p", DEPLOYMENT: b"d", NAMESPACE: b"2"}
+
+    etcd.restore(before)
+
+    assert etcd.changed == [DEPLOYMENT, NAMESPACE, POD]
+
+
+def test_a_controller_that_is_late_once_is_put_right():
+    late = iter([{POD: b"straggler"}])
+    etcd = Etcd(lambda content: content.update(next(late, {})))
+    before = etcd.read()
+    etcd.content[DEPLOYMENT] = b"d"
+
+    etcd.restore(before)
+
+    assert etcd.content == before
+
+
+def test_what_a_controller_insists_on_stays_and_is_noted(caplog):
+    etcd = Etcd(lambda content: content.update({POD: b"mine"}))
+    before = etcd.read()
+    etcd.content[DEPLOYMENT] = b"d"
+
+    etcd.restore(before)
+
+    assert etcd.content == {**before, POD: b"mine"}
+    assert f"a controller insists on [{POD!r}]" in caplog.text
+
+
+def test_leases_of_the_api_server_stay_and_events_do_not_return():
+    etcd = Etcd(idle)
+    lease, event = b"/registry/leases/kube-system/apiserver-x", b"/registry/events/dev/a"
+    etcd.content |= {lease: b"1", event: b"old"}
+    before = etcd.read()
+    etcd.content[lease] = b"2"
+    etcd.content[b"/registry/events/dev/b"] = etcd.content.pop(event)
+
+    etcd.restore(before)
+
+    assert etcd.content == {NAMESPACE: b"1", SECRET: b"s", lease: b"2"}
+
+
+def test_a_snapshot_waits_for_controllers_but_not_for_ever():
+    numbers = iter(range(100))
+    etcd = Etcd(idle)
+    reads = etcd.read
+
+    def busy() -> Any:
+        etcd.content[POD] = str(min(next(numbers), 3)).encode()
+        return reads()
+
+    etcd.read = busy
+    assert etcd.read_quiet()[POD] == b"3"
+
+    etcd.read = lambda: {POD: str(next(numbers)).encode()}
+    assert etcd.read_quiet()

@@ -1,0 +1,229 @@
+"""A Pod's container laid out on disk, the API server being played."""
+
+import contextlib
+import stat
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from irsa_sandbox.pods.process import PodProcess, map_paths, pod_process
+from irsa_sandbox.pods.spec import PodNotReady
+from tests.support.fake_kubernetes import client_of, status
+from tests.support.fake_pods import CONFIG, POD, TOKEN_PATH, Api, pod_of
+
+ROOT = Path("/private/root")
+
+
+@pytest.fixture
+def notes() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def running(tmp_path, notes, monkeypatch):
+    """Lay out a Pod; the caller's environment is full of what must not get in."""
+    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "KUBECONFIG", "SOMETHING"):
+        monkeypatch.setenv(name, "the caller's")
+
+    def start(pod: dict[str, Any] = POD, api: Callable[..., Any] | None = None, **options: Any):
+        client = client_of(api or Api())
+        return pod_process(client, tmp_path / "exec", pod, on_note=notes.append, **options)
+
+    return start
+
+
+def content(process: PodProcess, path: str) -> str:
+    return Path(f"{process.root}{path}").read_text()
+
+
+def test_the_token_is_bound_to_the_pod_as_the_volume_says(running):
+    api = Api()
+    with running(api=api) as process:
+        assert content(process, f"{TOKEN_PATH}/token") == "token-1"
+    assert api.requests == [
+        {
+            "audiences": ["sts.amazonaws.com"],
+            "expirationSeconds": 86400,
+            "boundObjectRef": {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "name": "s3-app-1",
+                "uid": "u-1",
+            },
+        }
+    ]
+
+
+def test_the_environment_is_the_containers_and_little_else(running, monkeypatch):
+    monkeypatch.setenv("PATH", "/usr/bin")
+    monkeypatch.setenv("LANG", "C")
+    with running(extra_env={"AWS_ENDPOINT_URL": "https://127.0.0.1:1"}) as process:
+        assert process.env == {
+            "PATH": f"{Path(sys.executable).parent}:/usr/bin",
+            "LANG": "C",
+            "HOME": str(process.root.parent / "home"),
+            "HOSTNAME": "s3-app-1",
+            "AWS_WEB_IDENTITY_TOKEN_FILE": f"{process.root}{TOKEN_PATH}/token",
+            "AWS_CONFIG_FILE": f"{process.root}/etc/aws/config",
+            "PLAIN": "/etc/passwd",
+            "AWS_ENDPOINT_URL": "https://127.0.0.1:1",
+        }
+
+
+def test_mount_paths_are_mapped_in_config_maps_and_not_in_secrets(running):
+    with running() as process:
+        mapped = CONFIG.replace(TOKEN_PATH, f"{process.root}{TOKEN_PATH}")
+        assert content(process, "/etc/aws/config") == mapped
+        assert content(process, "/keys/config") == CONFIG
+
+
+def test_every_file_is_readable_by_its_owner_alone(running):
+    with running() as process:
+        private = process.root.parent
+        modes = {
+            str(path.relative_to(process.root)): stat.S_IMODE(path.stat().st_mode)
+            for path in process.root.rglob("*")
+            if path.is_file()
+        }
+        assert stat.S_IMODE(private.stat().st_mode) == 0o700
+        assert modes == {
+            f"{TOKEN_PATH[1:]}/token": 0o600,
+            "etc/aws/config": 0o600,
+            "keys/config": 0o400,
+        }
+
+
+def test_an_empty_dir_that_is_mounted_twice_is_one_folder(running):
+    with running() as process:
+        Path(f"{process.root}/tmp/file").write_text("shared")
+        assert content(process, "/var/cache/file") == "shared"
+
+
+def test_the_mapping_and_what_is_not_there_are_told(running, notes):
+    mounts = f"/etc/aws, /host, /keys, /tmp, /var/cache, {TOKEN_PATH}"
+    with running() as process:
+        assert notes == [
+            "volume host is an empty folder here: /host",
+            f"mount paths are below {process.root} here: {mounts}",
+        ]
+
+
+def test_nothing_is_left_afterwards(running, tmp_path):
+    for error in ("", "raised"):
+        with contextlib.suppress(ZeroDivisionError), running():
+            assert list((tmp_path / "exec").iterdir())
+            if error:
+                raise ZeroDivisionError
+        assert list((tmp_path / "exec").iterdir()) == []
+
+
+def refuse_tokens(request: httpx2.Request) -> httpx2.Response:
+    return status(403, "no token for you") if request.method == "POST" else Api()(request)
+
+
+@pytest.mark.parametrize(
+    ("pod", "api", "message"),
+    [
+        (POD, refuse_tokens, r".*no token for you"),
+        (
+            pod_of(
+                {"volumeMounts": [{"name": "v", "mountPath": "/v"}]},
+                [{"name": "v", "configMap": {"name": "gone"}}],
+            ),
+            None,
+            r'.*configmap "gone" not found',
+        ),
+        (
+            {**POD, "spec": {**POD["spec"], "serviceAccountName": "gone"}},
+            None,
+            "FailedMount: no token for service account 'gone': .*/token not found",
+        ),
+    ],
+    ids=["token", "config map", "service account"],
+)
+def test_what_is_missing_is_named_and_nothing_is_left(running, tmp_path, pod, api, message):
+    with pytest.raises(PodNotReady, match=f"^{message}$"), running(pod, api=api):
+        pass
+    assert list((tmp_path / "exec").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("mount", "files"),
+    [
+        ({"subPath": "config"}, {"v": CONFIG}),
+        ({"subPath": "none"}, {}),
+        ({"subPathExpr": "$(KEY)"}, {"v": CONFIG}),
+        ({"mountPath": "/a/../../v"}, {"v/config": CONFIG}),
+        ({"mountPath": "/v/"}, {"v/config": CONFIG}),
+    ],
+)
+def test_a_mount_shows_its_part_of_the_volume_where_it_may(running, mount, files):
+    pod = pod_of(
+        {
+            "env": [{"name": "KEY", "value": "config"}],
+            "volumeMounts": [{"name": "v", "mountPath": "/v", **mount}],
+        },
+        [{"name": "v", "secret": {"secretName": "keys"}}],
+    )
+    with running(pod) as process:
+        found = {
+            str(path.relative_to(process.root)): path.read_text()
+            for path in process.root.parent.rglob("*")
+            if path.is_file()
+        }
+        assert found == files
+
+
+def test_a_container_is_chosen_by_name(running):
+    with running(container="sidecar") as process:
+        assert process.mount_paths == ()
+    message = "pod s3-app-1 has no container 'web'; it has app, sidecar"
+    with pytest.raises(LookupError, match=message), running(container="web"):
+        pass
+
+
+def test_a_token_is_replaced_before_it_expires(running):
+    with running(api=Api(lifetime=0.0)) as process:
+        token = Path(process.env["AWS_WEB_IDENTITY_TOKEN_FILE"])
+        while token.read_text() == "token-1":  # an end of the test run is the only deadline
+            pass
+        assert token.read_text().startswith("token-")
+        assert stat.S_IMODE(token.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("text", "mapped"),
+    [
+        ("/tmp", f"{ROOT}/tmp"),
+        ("/tmp/a", f"{ROOT}/tmp/a"),
+        ("dir=/tmp/a", f"dir={ROOT}/tmp/a"),
+        ("/tmp:/etc/aws", f"{ROOT}/tmp:{ROOT}/etc/aws"),
+        ("a = /etc/aws/config\nb='/tmp'", f"a = {ROOT}/etc/aws/config\nb='{ROOT}/tmp'"),
+        ("/tmp/deep/x", f"{ROOT}/tmp/deep/x"),
+        *((text, text) for text in ("/tmpfs", "/tmp.d", "/tmp-1", "/var/tmp", "./tmp", "~/tmp")),
+        *((text, text) for text in ("s3://tmp/key", "https://host/tmp", "/etc/awsome", "/etc")),
+    ],
+)
+def test_only_a_path_of_its_own_is_mapped(text, mapped):
+    assert map_paths(text, ("/tmp", "/tmp/deep", "/etc/aws"), ROOT) == mapped
+    assert map_paths(text, (), ROOT) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "mapped"),
+    [
+        ("http://169.254.170.23/v1/credentials", "http://127.0.0.1:5/v1/credentials"),
+        ("uri = http://169.254.170.23:80/v1", "uri = http://127.0.0.1:5/v1"),
+        ("http://169.254.170.231/", "http://169.254.170.231/"),
+        ("http://169.254.170.23:8080/", "http://169.254.170.23:8080/"),
+    ],
+)
+def test_the_agents_address_is_mapped_and_no_other(text, mapped):
+    process = PodProcess({}, ROOT, (), "http://127.0.0.1:5")
+
+    assert process.local(text) == mapped
+    assert PodProcess({}, ROOT, ()).local(text) == text

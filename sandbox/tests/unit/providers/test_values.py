@@ -1,0 +1,34 @@
+"""The difference between two values, by the engine's own spelling of a path (real-parts, 2)."""
+
+import pytest
+
+from irsa_sandbox.providers.values import UNKNOWN, Change, changes
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ({"a": 1}, {"a": 1}, []),
+        ({"a": 1}, {"a": 2}, [("a", "update")]),
+        ({"a": 1}, {}, [("a", "delete")]),
+        ({}, {"a": 1}, [("a", "add")]),
+        ({"a": {"b": 1}}, {"a": {"b": 2, "c": 3}}, [("a.b", "update"), ("a.c", "add")]),
+        ({"a": 1}, {"a": UNKNOWN}, [("a", "update")]),
+        ({"a": {"x.y/z": 1}}, {"a": {"x.y/z": 2}}, [('a["x.y/z"]', "update")]),
+        ({"a": {'x"y': 1}}, {"a": {}}, [(r'a["x\"y"]', "delete")]),
+        ({"a": {"x-y": 1}}, {"a": {}}, [("a.x-y", "delete")]),
+        ({"a": [1, 2]}, {"a": [1, 3]}, [("a[1]", "update")]),
+        ({"a": [1]}, {"a": [1, 2]}, [("a[1]", "add")]),
+        ({"a": [1, 2]}, {"a": [3]}, [("a[0]", "update"), ("a[1]", "delete")]),
+        ({"a": [{"b": 1}]}, {"a": [{"b": 2}]}, [("a[0].b", "update")]),
+        ({"a": [1]}, {"a": {"b": 1}}, [("a", "update")]),
+    ],
+)
+def test_every_place_that_differs(old, new, found):
+    assert list(changes(old, new)) == [Change(*each) for each in found]
+
+
+@pytest.mark.parametrize("path", ['data["a.conf"]', "data.a", "data[0]", "data"])
+def test_a_change_inside_of_a_property_touches_it(path):
+    assert Change(path, "update").touches(["data"])
+    assert not Change(path, "update").touches(["dat", "data2"])

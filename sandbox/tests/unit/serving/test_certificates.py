@@ -1,0 +1,66 @@
+"""The sandbox's authority: what it signs is accepted for the named hosts and no others."""
+
+import stat
+from ipaddress import ip_address
+
+import pytest
+from cryptography.x509 import DNSName, IPAddress, load_pem_x509_certificate
+from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
+
+from irsa_sandbox.serving.certificates import Authority
+from irsa_sandbox.serving.files import write_private
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority.create(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module")
+def pair(authority):
+    return authority.issue("server", "localhost", "127.0.0.1")
+
+
+def verify(pair, trusted: Authority, host) -> None:
+    store = Store([load_pem_x509_certificate(trusted.ca_file.read_bytes())])
+    leaf = load_pem_x509_certificate(pair.cert_file.read_bytes())
+    PolicyBuilder().store(store).build_server_verifier(host).verify(leaf, [])
+
+
+@pytest.mark.parametrize("host", [DNSName("localhost"), IPAddress(ip_address("127.0.0.1"))])
+def test_a_certificate_is_accepted_for_its_hosts(authority, pair, host):
+    verify(pair, authority, host)
+
+
+@pytest.mark.parametrize(
+    "host", [DNSName("server"), DNSName("a.localhost"), IPAddress(ip_address("127.0.0.2"))]
+)
+def test_a_certificate_is_refused_for_other_hosts(authority, pair, host):
+    with pytest.raises(VerificationError):
+        verify(pair, authority, host)
+
+
+def test_a_certificate_of_another_sandbox_is_refused(pair, tmp_path):
+    with pytest.raises(VerificationError):
+        verify(pair, Authority.create(tmp_path), DNSName("localhost"))
+
+
+def test_a_certificate_for_no_host_is_refused(authority):
+    with pytest.raises(ValueError, match="certificate 'server' needs a host"):
+        authority.issue("server")
+
+
+def test_keys_are_private_and_the_authoritys_is_not_written(authority, pair):
+    assert stat.S_IMODE(pair.key_file.stat().st_mode) == 0o600
+    keys = [f.name for f in authority.folder.iterdir() if b"PRIVATE KEY" in f.read_bytes()]
+    assert keys == ["server-key.pem"]
+
+
+def test_a_private_file_that_was_open_to_all_is_replaced(tmp_path):
+    file = tmp_path / "token"
+    file.write_text("old")
+    file.chmod(0o644)
+    with file.open() as reader:
+        write_private(file, b"new")
+        assert reader.read() == "old"
+    assert (file.read_bytes(), stat.S_IMODE(file.stat().st_mode)) == (b"new", 0o600)

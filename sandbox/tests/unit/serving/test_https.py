@@ -1,0 +1,124 @@
+"""Servers for the API server answer the sandbox's own one alone, in bounded memory."""
+
+import http.client
+import json
+import socket
+import ssl
+from collections.abc import Iterator
+
+import pytest
+
+from irsa_sandbox.serving import https
+from irsa_sandbox.serving.certificates import Authority, KeyPair
+from irsa_sandbox.serving.https import BODY_LIMIT, JsonServer
+
+
+class Reviews(list[object]):
+    """The bodies that were reviewed."""
+
+    def answer(self, body: dict) -> dict:
+        self.append(body)
+        return {"seen": len(self)}
+
+
+@pytest.fixture
+def authority(tmp_path) -> Authority:
+    return Authority.create(tmp_path)
+
+
+@pytest.fixture
+def reviews() -> Reviews:
+    return Reviews()
+
+
+@pytest.fixture
+def server(authority, reviews) -> Iterator[JsonServer]:
+    running = JsonServer("reviews", authority, reviews.answer)
+    running.start()
+    yield running
+    running.stop()
+
+
+def connection(server: JsonServer, authority: Authority, pair: KeyPair | None):
+    context = ssl.create_default_context(cafile=authority.ca_file)
+    if pair is not None:
+        context.load_cert_chain(pair.cert_file, pair.key_file)
+    return http.client.HTTPSConnection(
+        "127.0.0.1", int(server.url.rpartition(":")[2]), timeout=20, context=context
+    )
+
+
+def post(server: JsonServer, authority: Authority, pair: KeyPair | None, body: bytes = b"{}"):
+    client = connection(server, authority, pair)
+    try:
+        client.request("POST", "/mutate", body)
+        answer = client.getresponse()
+        return answer.status, answer.read()
+    finally:
+        client.close()
+
+
+def test_the_api_server_s_certificate_is_answered(server, authority, reviews):
+    pair = authority.issue_client("kube-apiserver-client")
+
+    status, body = post(server, authority, pair, b'{"a": 1}')
+
+    assert (status, json.loads(body), reviews) == (200, {"seen": 1}, [{"a": 1}])
+
+
+def test_a_pause_is_for_callers_with_a_certificate(server, authority, monkeypatch):
+    monkeypatch.setattr(https, "HANDSHAKE_TIMEOUT", 0.2)
+    caller = connection(server, authority, authority.issue_client("kube-apiserver-client"))
+    for _ in range(2):
+        caller.request("POST", "/mutate", b"{}")
+        assert caller.getresponse().read()
+        with socket.create_connection((caller.host, caller.port), timeout=20) as silent:
+            assert silent.recv(1) == b""  # ended, after the time that the caller pauses as well
+    caller.close()
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        lambda authority: None,
+        lambda authority: Authority.create(authority.folder / "x").issue_client("kube-apiserver"),
+        lambda authority: authority.issue("aws", "127.0.0.1"),
+    ],
+    ids=["no certificate", "another authority's", "a server's"],
+)
+def test_a_caller_without_the_client_certificate_is_refused(server, authority, reviews, pair):
+    with pytest.raises((ssl.SSLError, OSError)):
+        post(server, authority, pair(authority))
+
+    assert reviews == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Length": str(BODY_LIMIT + 1)},
+        {"Content-Length": "-1"},
+        {"Content-Length": "many"},
+        {"Transfer-Encoding": "chunked"},
+    ],
+)
+def test_a_body_without_a_bound_is_not_read(server, authority, reviews, headers):
+    client = connection(server, authority, authority.issue_client("kube-apiserver-client"))
+    client.putrequest("POST", "/mutate")
+    for name, value in headers.items():
+        client.putheader(name, value)
+    client.endheaders()
+
+    answer = client.getresponse()
+    client.close()
+
+    assert (answer.status, answer.getheader("Connection")) == (413, "close")
+    assert reviews == []
+
+
+def test_a_body_at_the_bound_is_reviewed(server, authority, reviews):
+    body = json.dumps("x" * (BODY_LIMIT - 2)).encode()
+
+    status, _ = post(server, authority, authority.issue_client("kube-apiserver-client"), body)
+
+    assert (status, len(body), len(reviews)) == (200, BODY_LIMIT, 1)

@@ -1,0 +1,132 @@
+"""No other user can put a program into the cache folder."""
+
+import os
+import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from irsa_sandbox import cache, toolchain
+from irsa_sandbox.cache import CacheError, cache_folder, entry, private_umask
+from irsa_sandbox.toolchain import KUBERNETES_VERSION, SOURCES, ToolError
+from irsa_sandbox.toolchain.cached_build import key
+from tests.support.refusal import refusal
+from tools import environment
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """A folder for the cache, an umask that closes nothing, and nothing on PATH."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home" / "cache"))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.delenv("KUBEBUILDER_ASSETS", raising=False)
+    monkeypatch.setattr(toolchain, "download", lambda tool, folder, on_progress: make(folder))
+    before = os.umask(0)
+    yield tmp_path / "home"
+    os.umask(before)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def make(folder: Path) -> None:
+    (folder / "bin").mkdir()
+    (folder / "bin" / "pulumi").write_text("a program")
+
+
+def test_the_cache_and_its_new_parents_are_the_user_s_own(home):
+    folder = cache_folder()
+
+    assert [mode(path) for path in (folder, folder.parent, home)] == [0o700] * 3
+
+
+def test_a_home_that_cannot_hold_the_cache_is_one_line(monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path / "file"))
+
+    assert refusal(cache_folder, raised=CacheError) == (
+        f"{tmp_path}/file/.cache cannot be made: Not a directory; set XDG_CACHE_HOME to a folder "
+        "that you can write to"
+    )
+
+
+def test_two_set_ups_in_one_process_leave_the_users_umask():
+    entered, go_on = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with private_umask():
+            entered.set()
+            go_on.wait(0.2)  # the other one is about to enter
+
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(first)
+        entered.wait()
+        with private_umask():
+            go_on.set()
+            done.result()
+
+    assert os.umask(0) == 0, "the caller's umask is another now"
+
+
+def test_tools_made_under_an_open_umask_are_closed():
+    made = toolchain.obtain(print)
+
+    assert made.pulumi.exists()
+    written = [p for p in cache_folder().rglob("*") if p.lstat().st_mode & cache.OTHERS_WRITE]
+    assert written == []
+    assert os.umask(0) == 0, "the caller's umask is another now"
+
+
+def test_a_virtual_environment_made_under_an_open_umask_is_closed(tmp_path, monkeypatch):
+    monkeypatch.setattr(environment, "LINK", tmp_path / ".venv")
+    monkeypatch.setattr(environment, "_install", lambda folder: folder.mkdir() or make(folder) or 0)
+
+    assert environment.main() == 0
+
+    assert (tmp_path / ".venv" / "bin" / "pulumi").exists()
+    written = [p for p in cache_folder().rglob("*") if p.lstat().st_mode & cache.OTHERS_WRITE]
+    assert written == []
+
+
+def test_a_cache_that_others_can_only_read_is_closed_to_them():
+    folder = cache_folder()
+    folder.chmod(0o755)
+
+    assert mode(cache_folder()) == 0o700
+
+
+@pytest.mark.parametrize("bits", [0o777, 0o720])
+def test_a_cache_that_others_can_write_is_refused_with_the_way_out(bits):
+    folder = cache_folder()
+    folder.chmod(bits)
+
+    assert refusal(cache_folder, raised=CacheError) == (
+        f"{folder} can be written by others (mode 0{bits:o}), whose programs would be run; "
+        f"remove it, or trust what is in it: chmod -R go-w {folder}"
+    )
+
+
+def test_so_is_an_entry_of_it_and_a_set_up_says_so_in_one_line(capsys, monkeypatch):
+    folder = entry(key(SOURCES / "kubernetes", KUBERNETES_VERSION))
+    folder.mkdir(0o777)
+
+    with pytest.raises(ToolError, match=rf"^\S+{folder.name} can be written by others"):
+        toolchain.obtain(print)
+
+    environment.environment_folder().mkdir(0o777)
+    monkeypatch.setattr(environment, "LINK", folder / ".venv")
+    assert environment.main() == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_cache_of_another_user_s_is_refused(monkeypatch):
+    folder = cache_folder()
+    theirs = folder.stat().st_uid
+    monkeypatch.setattr(os, "geteuid", lambda: theirs + 1)
+
+    with pytest.raises(CacheError, match=f"{folder} belongs to another user .uid {theirs}."):
+        cache_folder()

@@ -1,0 +1,140 @@
+"""The caller's variables that get through, over the whole table."""
+
+import os
+import subprocess
+
+import pytest
+
+from irsa_sandbox import environment_variables as variables
+from irsa_sandbox.state import exports
+from tests.support.fake_sandbox import STATE
+from tests.support.foreign_variables import table
+
+PROXIES = {"HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"}
+OURS = {
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    *PROXIES,
+    "AWS_CA_BUNDLE",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "KUBECONFIG",
+    "PULUMI_BACKEND_URL",
+    "PULUMI_CONFIG_PASSPHRASE",
+    "PULUMI_DEBUG_PROVIDERS",
+    "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS",
+    "PULUMI_ENABLE_LEGACY_PLUGIN_SEARCH",
+    "PULUMI_HOME",
+    "PULUMI_SKIP_UPDATE_CHECK",
+}
+SHARED = (
+    "http_",
+    "all",
+    "SSL",
+    "REQUESTS",
+    "CURL",
+    "GO",
+    "ETCD",
+    "SERVICES",
+    "AUTH",
+    "LOG",
+)
+"""Variables of the caller's that a command of his sees still: they concern other things."""
+
+
+@pytest.fixture
+def theirs(tmp_path) -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **table(tmp_path)}
+
+
+def in_a_shell(theirs: dict[str, str]) -> dict[str, str]:
+    """The environment of a shell after its `eval "$(python -m irsa_sandbox env)"`."""
+    kept = dict(theirs)
+    foreign = variables.clean(kept)
+    script = f"{exports(STATE.environment(), foreign)}\nenv -0"
+    done = subprocess.run(["sh", "-ec", script], env=theirs, capture_output=True, check=True)
+    pairs = (entry.partition("=") for entry in done.stdout.decode().split("\0") if entry)
+    return {name: value for name, _, value in pairs if name not in ("PWD", "OLDPWD", "SHLVL", "_")}
+
+
+def in_run(theirs: dict[str, str]) -> dict[str, str]:
+    """The environment of a command of `python -m irsa_sandbox run`."""
+    kept = dict(theirs)
+    variables.clean(kept)
+    return {**kept, **STATE.environment()}
+
+
+def test_the_shell_and_a_command_see_the_same(theirs):
+    assert in_a_shell(theirs) == in_run(theirs)
+
+
+@pytest.mark.parametrize("see", [in_a_shell, in_run])
+def test_nothing_of_the_callers_accounts_and_clusters_is_left(theirs, see):
+    seen = see(theirs)
+
+    assert {name for name in seen if name.startswith(variables.FAMILIES)} == OURS - PROXIES
+    for name, value in seen.items():
+        if name in theirs and name not in ("PATH", "HOME"):
+            assert name in OURS or name.startswith((*SHARED, *(s.upper() for s in SHARED)))
+            assert (value == theirs[name]) is (name not in OURS)
+    assert seen["AWS_CONFIG_FILE"] == seen["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
+
+
+@pytest.mark.parametrize("see", [in_a_shell, in_run])
+def test_the_callers_proxy_is_replaced_by_the_sandboxs(theirs, see):
+    seen = see({**theirs, "NO_PROXY": "amazonaws.com"})
+
+    assert seen["https_proxy"] == seen["HTTPS_PROXY"] == STATE.aws_proxy
+    assert seen["NO_PROXY"] == seen["no_proxy"] == "127.0.0.1,localhost"
+
+
+def test_the_sandboxs_own_processes_see_none_of_it(theirs):
+    language = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
+
+    assert variables.background({**theirs, **language}) == {
+        **{name: theirs[name] for name in ("PATH", "HOME")},
+        **language,
+        **variables.NO_AWS_FILES,
+        **variables.no_proxy({}),
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "lower", "upper"),
+    [
+        ({}, "127.0.0.1,localhost", "127.0.0.1,localhost"),
+        ({"no_proxy": "a"}, "a,127.0.0.1,localhost", "a,127.0.0.1,localhost"),
+        ({"no_proxy": "a", "NO_PROXY": "b, c"}, "a,127.0.0.1,localhost", "b,c,127.0.0.1,localhost"),
+        ({"NO_PROXY": "localhost,127.0.0.1"}, "localhost,127.0.0.1", "localhost,127.0.0.1"),
+        ({"no_proxy": "*"}, "*", "*"),
+    ],
+)
+def test_loopback_is_added_to_no_proxy_once(given, lower, upper):
+    once = variables.no_proxy(given)
+
+    assert once == {"no_proxy": lower, "NO_PROXY": upper}
+    assert variables.no_proxy(once) == once
+
+
+def test_without_proxies_the_environment_gets_none_of_their_variables():
+    environ = {"PATH": "/bin"}
+
+    assert variables.clean(environ) == {}
+    assert environ == {"PATH": "/bin"}
+
+
+def test_go_builds_for_this_machine_from_the_callers_module_proxy(theirs):
+    seen = variables.go_build_environment(
+        {**theirs, "GOPROXY": "https://proxy.example", "GOPRIVATE": "corp"}
+    )
+
+    assert {name: value for name, value in seen.items() if "GO" in name} == {
+        "GOPROXY": "https://proxy.example",
+        "GOPRIVATE": "corp",
+        "CGO_ENABLED": "0",
+        "GOWORK": "off",
+        "GOFLAGS": "-trimpath",
+    }
+    assert seen["https_proxy"] == theirs["https_proxy"]

@@ -1,0 +1,192 @@
+"""A sandbox takes folders of its user alone."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from irsa_sandbox import folder as folders
+from irsa_sandbox.errors import SandboxError
+from irsa_sandbox.folder import LOCK_FILE, MARK, clear, is_held, take
+from irsa_sandbox.state import STATE_FILE, load
+from tests.support.refusal import refusal
+
+OTHERS = "holds something that is not a sandbox's"
+
+
+def taken(folder: Path):
+    lock = take(folder)
+    assert lock is not None
+    return lock
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_new_or_empty_folder_is_taken_and_private(tmp_path, exists):
+    folder = tmp_path / "parent" / "folder"
+    if exists:
+        folder.mkdir(parents=True, mode=0o755)
+
+    with taken(folder) as lock:
+        assert is_held(folder)
+        assert take(folder) is None
+
+    assert not is_held(folder)
+    assert lock.closed
+    assert mode(folder) == 0o700
+    assert mode(folder / LOCK_FILE) == 0o600
+
+
+def test_what_a_sandbox_left_is_removed_and_the_folder_is_private_again(tmp_path):
+    taken(tmp_path).close()
+    (tmp_path / "pulumi" / "stacks").mkdir(parents=True)
+    (tmp_path / "state.json").touch()
+    tmp_path.chmod(0o755)
+
+    with taken(tmp_path):
+        clear(tmp_path)
+
+    assert [entry.name for entry in tmp_path.iterdir()] == [LOCK_FILE]
+    assert mode(tmp_path) == 0o700
+
+
+def with_lock(text: str, *names: str):
+    """Fill a folder: a lock with this text, and other files."""
+
+    def fill(folder: Path) -> None:
+        (folder / LOCK_FILE).write_text(text)
+        for name in names:
+            (folder / name).write_text("data")
+
+    return fill
+
+
+def with_linked_lock(folder: Path) -> None:
+    real = folder.parent / "real-lock"
+    real.write_bytes(MARK)
+    (folder / LOCK_FILE).symlink_to(real)
+    (folder / "thesis.txt").write_text("data")
+
+
+def written(folder: Path) -> dict[str, tuple[int, int, int]]:
+    """Return the times that a change of an entry changes, and reading it does not."""
+    found = {entry.name: entry.lstat() for entry in folder.iterdir()}
+    return {name: (each.st_ino, each.st_mode, each.st_mtime_ns) for name, each in found.items()}
+
+
+@pytest.mark.parametrize(
+    "fill",
+    [
+        lambda folder: (folder / "thesis.txt").write_text("data"),
+        with_lock("", "thesis.txt"),
+        with_lock("4711", "thesis.txt"),
+        with_lock("4711"),
+        with_lock(MARK.decode() + "and more", "thesis.txt"),
+        with_linked_lock,
+        lambda folder: (folder / LOCK_FILE).mkdir(),
+        lambda folder: (folder / LOCK_FILE).symlink_to("/nowhere"),
+    ],
+)
+def test_a_folder_with_something_else_in_it_is_refused_untouched(tmp_path, fill):
+    folder = tmp_path / "folder"
+    folder.mkdir(mode=0o755)
+    fill(folder)
+    before = written(folder)
+
+    message = refusal(take, folder, raised=SandboxError)
+    assert OTHERS in message
+    assert str(folder) in message
+    assert written(folder) == before
+    assert mode(folder) == 0o755
+
+
+def test_a_mark_in_a_folder_that_others_may_write_to_does_not_count(tmp_path):
+    with_lock(MARK.decode(), "thesis.txt")(tmp_path)
+    tmp_path.chmod(0o1777)
+
+    assert OTHERS in refusal(take, tmp_path, raised=SandboxError)
+    assert (tmp_path / "thesis.txt").read_text() == "data"
+
+    tmp_path.chmod(0o755)
+    taken(tmp_path).close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a file to another user")
+def test_a_mark_of_another_user_does_not_count(tmp_path):
+    with_lock(MARK.decode(), "thesis.txt")(tmp_path)
+    os.chown(tmp_path / LOCK_FILE, 1001, 1001)
+
+    assert OTHERS in refusal(take, tmp_path, raised=SandboxError)
+
+
+def test_an_empty_lock_alone_is_a_start_that_was_cut_short(tmp_path):
+    (tmp_path / LOCK_FILE).touch()
+
+    taken(tmp_path).close()
+
+    assert (tmp_path / LOCK_FILE).read_bytes() == MARK
+
+
+def test_clearing_follows_no_link(tmp_path):
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "thesis.txt").write_text("data")
+    with taken(ours):
+        (ours / "folder-link").symlink_to(theirs)
+        (ours / "file-link").symlink_to(theirs / "thesis.txt")
+        (ours / "inner").mkdir()
+        (ours / "inner" / "link").symlink_to(theirs)
+
+        clear(ours)
+
+    assert [entry.name for entry in ours.iterdir()] == [LOCK_FILE]
+    assert (theirs / "thesis.txt").read_text() == "data"
+
+
+def test_another_users_folder_is_refused(tmp_path, monkeypatch):
+    taken(tmp_path).close()
+    monkeypatch.setattr(folders.os, "geteuid", lambda: os.getuid() + 1)
+
+    for use in (take, is_held, load):
+        with pytest.raises(SandboxError, match=r"belongs to .*; name a folder of your own"):
+            use(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a file to another user")
+def test_a_state_of_another_user_is_not_read(tmp_path):
+    """It lies there if the folder around was theirs to change after its owner was checked."""
+    with taken(tmp_path):
+        (tmp_path / STATE_FILE).write_text("{}")
+        os.chown(tmp_path / STATE_FILE, 1001, 1001)
+
+        assert "belongs to " in refusal(load, tmp_path, raised=SandboxError)
+
+
+def test_looking_makes_nothing(tmp_path):
+    missing = tmp_path / "parent" / "typo"
+
+    assert not is_held(missing)
+    assert "no sandbox runs in " in refusal(load, missing, raised=SandboxError)
+    assert "no sandbox runs in " in refusal(load, tmp_path, raised=SandboxError)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_named_in_one_line(tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+
+    for use in (take, is_held, load):
+        with pytest.raises(SandboxError) as raised:
+            use(file)
+        assert str(raised.value) == f"{file} is not a folder; name another one"
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="Linux's /proc takes no new folders")
+def test_a_place_where_nothing_can_be_made_is_named_in_one_line():
+    with pytest.raises(SandboxError, match=r"^the folder /proc/typo cannot be used: .*; name anot"):
+        take(Path("/proc/typo"))

@@ -1,0 +1,128 @@
+"""Builds of Go programs: stubs take the place of packages, and progress says what is left."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from irsa_sandbox.toolchain import SOURCES, ToolError, go_builds
+from irsa_sandbox.toolchain.go_builds import _Report, build, minutes_left
+from tests.support.refusal import refusal
+
+STUB = "example.com/cloud/driver"
+
+
+@pytest.fixture
+def tool(tmp_path, monkeypatch):
+    """A module with a stub, and a Go that records its arguments and finds the stub's package."""
+    tool = tmp_path / "tools" / "tool"
+    (tool / "_stubs" / STUB).mkdir(parents=True)
+    (tool / "_stubs" / STUB / "stub.go").write_text("package driver\n")
+    (tool / "go.mod").write_text("module tool\n")
+    (tool / "go.sum").touch()
+    monkeypatch.setattr(go_builds, "SOURCES", tool.parent)
+    monkeypatch.setattr(go_builds, "_find_go", lambda _: tmp_path / "go")
+    downloaded = tmp_path / "a folder" / "cloud@v1"
+    downloaded.mkdir(parents=True)
+    listed = [STUB, "example.com/cloud", downloaded, downloaded / "driver", "driver.go", "open.go"]
+    write_go(tmp_path, "\t".join(map(str, listed)))
+    return tool
+
+
+def write_go(folder: Path, listed: str, fails: str = "false") -> None:
+    go = folder / "go"
+    go.write_text(
+        f"""#!/bin/sh
+echo "$@" >> {folder}/calls
+case "$*" in
+  "list -find "*) echo "{listed}" ;;
+  "list -deps "*) printf 'x\\nx\\n' ;;
+  *"-o "*) if {fails}; then echo "driver.go:1: undefined: driver.New" >&2; fi
+    for flag; do case "$flag" in -overlay=*) cp "${{flag#-overlay=}}" {folder}/overlay; esac; done
+    echo example.com/tool >&2; ! {fails} ;;
+esac
+"""
+    )
+    go.chmod(0o700)
+
+
+def test_a_stub_is_compiled_in_the_place_of_all_files_of_its_package(tool, tmp_path):
+    build("tool", ".", tmp_path / "made", print, stamps={"a.b": "1"})
+
+    replaced = json.loads((tmp_path / "overlay").read_text())["Replace"]
+    link = Path(next(iter(replaced))).parents[1]
+    assert {Path(file).relative_to(link).as_posix(): by for file, by in replaced.items()} == {
+        "driver/driver.go": "",
+        "driver/open.go": "",
+        "driver/stub.go": str(tool / "_stubs" / STUB / "stub.go"),
+    }
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert [call for call in calls if call.startswith("mod edit")] == [
+        f"mod edit -replace=example.com/cloud={link} {link.parent / 'go.mod'}"
+    ]
+    for call in calls:
+        if call.startswith(("build", "list -deps")):
+            assert f"-modfile={link.parent / 'go.mod'}" in call
+    assert not link.parent.exists()
+
+
+def test_a_package_that_upstream_no_longer_has_is_named(tool, tmp_path):
+    go = tmp_path / "go"
+    go.write_text(
+        '#!/bin/sh\nprintf "no module has $5; to add it:\\n\\tgo get $5\\n" >&2\nexit 1\n'
+    )
+
+    assert refusal(build, "tool", ".", tmp_path / "made", print, stamps={}, raised=ToolError) == (
+        f"go list: no module has {STUB}; to add it:"
+    )
+
+
+def test_what_a_stub_lacks_is_named_whatever_is_compiled_after_it(tool, tmp_path):
+    write_go(tmp_path, "\t".join([STUB, "m", str(tmp_path), str(tmp_path)]), fails="true")
+
+    assert refusal(build, "tool", ".", tmp_path / "made", print, stamps={}, raised=ToolError) == (
+        "go build: driver.go:1: undefined: driver.New"
+    )
+
+
+def test_every_stub_is_of_a_module_that_is_pinned():
+    for sources in SOURCES.iterdir():
+        for stub in sources.glob("_stubs/**/*.go"):
+            package = stub.parent.relative_to(sources / "_stubs").as_posix()
+            modules = re.findall(r"^\t(\S+) v", (sources / "go.mod").read_text(), re.MULTILINE)
+            assert stub.name == "stub.go"
+            assert any(f"{package}/".startswith(f"{module}/") for module in modules), package
+
+
+@pytest.mark.parametrize(
+    ("share", "seconds", "minutes"), [(0.25, 60, 4), (0.5, 150, 4), (0.9, 300, 2), (1, 400, 1)]
+)
+def test_the_minutes_left_are_estimated_from_those_passed(share, seconds, minutes):
+    assert minutes_left(share, seconds) == minutes
+
+
+def test_progress_is_reported_from_the_lines_of_a_build(tool, tmp_path, monkeypatch):
+    monkeypatch.setattr(go_builds, "PROGRESS_EVERY", -1.0)
+    told: list[str] = []
+
+    build("tool", ".", tmp_path / "made", told.append, stamps={})
+
+    assert told[1] == "tool: 1 of 2 packages compiled, about 1 min left"
+
+
+def test_builds_side_by_side_end_at_the_same_time(monkeypatch):
+    monkeypatch.setattr(go_builds, "PROGRESS_EVERY", 59.0)
+    clock = iter([0.0, 0.0, 0.0, 0.0, 60.0])
+    monkeypatch.setattr(go_builds.time, "monotonic", lambda: next(clock))
+    told: list[str] = []
+    done, running = (_Report(name, told.append) for name in ("done", "running"))
+    done.compiling(1)
+    running.compiling(10)
+    done._compiled = 1
+    done.close()
+
+    running("example.com/package")
+    running.close()
+
+    assert told == ["running: 1 of 10 packages compiled, about 6 min left"]

@@ -1,0 +1,12 @@
+"""Lines that users give to `pip install`: no package index has the names."""
+
+from irsa import REPOSITORY, __version__
+
+COMMAND, COMPONENTS, SANDBOX = (
+    f"{name} @ git+{REPOSITORY}@v{__version__}#subdirectory={folder}"
+    for name, folder in (
+        ("irsa", "command"),
+        ("irsa-components", "components"),
+        ("irsa-sandbox", "sandbox"),
+    )
+)

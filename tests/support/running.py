@@ -1,0 +1,132 @@
+"""Fixtures of sandbox tests: parts of a sandbox alone, and stacks in a whole one."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from irsa_sandbox import lifecycle
+from irsa_sandbox.engine.stack import SandboxStack
+from irsa_sandbox.kubernetes.control_plane import ControlPlane
+from irsa_sandbox.kubernetes.kubelet import Kubelet
+from irsa_sandbox.kubernetes.kubelet_exec import ExecServer
+from irsa_sandbox.providers.aws.provider import package
+from irsa_sandbox.serving.certificates import Authority
+from irsa_sandbox.session import Session
+from irsa_sandbox.toolchain import obtain_control_plane
+from irsa_sandbox.webhook.server import WebhookServer
+from tests.sandbox.support.aws_harness import Aws, running_aws
+from tests.sandbox.support.cluster import ISSUER_URL, Cluster
+from tests.sandbox.support.provider_harness import Engine, Serving, serving
+from tests.sandbox.support.two_accounts import Pair
+
+
+@pytest.fixture(scope="session")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    """A whole sandbox, one for each process."""
+    state = lifecycle.up(tmp_path_factory.mktemp("sandbox"), print)
+    with closing(Session(state)) as running:
+        yield running
+    lifecycle.down(state.path)
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    """The AWS emulator alone, with one workload's roles in it; a process can run only one."""
+    with running_aws(tmp_path_factory.mktemp("aws")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def aws(emulator: Aws) -> Iterator[Aws]:
+    """The emulator, whose accounts are put back after the module."""
+    restore = emulator.emulator.snapshot()
+    yield emulator
+    restore()
+
+
+@pytest.fixture
+def restored(aws: Aws) -> Iterator[None]:
+    """Put the emulator's accounts back as they were before the test."""
+    restore = aws.emulator.snapshot()
+    yield
+    restore()
+
+
+@pytest.fixture(scope="module")
+def provider(aws: Aws) -> Iterator[Serving]:
+    """The `aws` provider on that emulator, without an engine."""
+    with serving(
+        package(aws.emulator.proxy, aws.authority.ca_file, aws.emulator.administrator)
+    ) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def engine(provider: Serving) -> Engine:
+    """An instance of that provider without configuration of its own."""
+    return provider.configured(region="us-east-1")
+
+
+@pytest.fixture(scope="session")
+def binaries() -> Path:
+    return obtain_control_plane(print)
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory, binaries: Path) -> Iterator[Cluster]:
+    folder = tmp_path_factory.mktemp("cluster")
+    authority = Authority.create(folder / "authority")
+    control_plane = ControlPlane(
+        folder=folder / "kubernetes", binaries=binaries, authority=authority, issuer_url=ISSUER_URL
+    )
+    with ExitStack() as running:
+        running.callback(control_plane.stop)
+        control_plane.start()
+        client = running.enter_context(control_plane.client())
+        webhook = WebhookServer(authority=authority, client=client, region="us-east-1")
+        running.callback(webhook.stop)
+        webhook.start()
+        kubelet_client = running.enter_context(control_plane.client())
+        exec_server = ExecServer(
+            authority=authority, client=kubelet_client, folder=folder / "pods", extra_env={}
+        )
+        kubelet = Kubelet(kubelet_client, exec_server)
+        running.callback(kubelet.stop)
+        kubelet.start()
+        yield Cluster(control_plane, authority, client, folder)
+
+
+@pytest.fixture
+def namespace(cluster: Cluster) -> str:
+    """A namespace of the test's own."""
+    return cluster.new_namespace()
+
+
+OpenStack = Callable[..., SandboxStack]
+
+
+@pytest.fixture
+def open_stack(session: Session) -> OpenStack:
+    """Open account A's stack, with other configuration if wanted.
+
+    It may hold what an earlier test left: `up` takes it from there, and a test that must begin with
+    nothing destroys it first. Everything goes with the sandbox.
+    """
+
+    def open_one(config: dict[str, Any] | None = None, **options: Any) -> SandboxStack:
+        return SandboxStack(session.state, config=config, **options)
+
+    return open_one
+
+
+@pytest.fixture(scope="module")
+def pair(session: Session) -> Iterator[Pair]:
+    """Both of the example's stacks. The buckets are empty afterwards, and account B's stack is
+    gone, so that account A's can be brought to anything and destroyed."""
+    both = Pair(session)
+    yield both
+    both.empty_buckets()
+    both.open_b().destroy()
