@@ -6,7 +6,6 @@ For `audit`, command/tests/audit/test_findings.py.
 import unicodedata
 
 import pytest
-from irsa.commands.printable import line
 
 from irsa.__main__ import main
 from irsa.commands import cli
@@ -14,6 +13,7 @@ from irsa.commands.pictures.chain import Explained, chain_tree
 from irsa.commands.pictures.mermaid import flowchart
 from irsa.commands.pictures.picture import Picture
 from irsa.commands.verify import text
+from irsa.printable import line
 from irsa.verify.facts import Facts
 from irsa.verify.link import Check
 from irsa.verify.remedy import ShellCommand

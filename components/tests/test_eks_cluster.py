@@ -15,8 +15,9 @@ from irsa_components.eks_cluster import (
     EksClusterArgs,
     NodeGroupArgs,
 )
-from tests.support.engine import ISSUER, ISSUER_URL, PROVIDER_ARN, Engine, deploy, secret
+from tests.support.engine import Engine, deploy, secret
 from tests.support.refusal import refusal
+from tests.support.world import ISSUER, ISSUER_URL, PROVIDER_ARN
 
 CHILD = "irsa:index:EksCluster$"
 DEPLOYER = "arn:aws:iam::111122223333:role/deployer"

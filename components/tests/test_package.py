@@ -15,8 +15,9 @@ from pulumi.errors import InputPropertiesError, InputPropertyError
 
 from irsa import REPOSITORY, __version__
 from irsa_components.package.provider import COMPONENTS, IrsaProvider
-from tests.support.engine import PROVIDER_ARN, deploy, secret
+from tests.support.engine import deploy, secret
 from tests.support.paths import ROOT
+from tests.support.world import PROVIDER_ARN
 
 ROLE = {
     "roleName": "reports",

@@ -17,7 +17,8 @@ from irsa_components import (
     WorkloadIdentity,
     WorkloadIdentityArgs,
 )
-from tests.support.engine import PROVIDER_ARN, Engine, deploy
+from tests.support.engine import Engine, deploy
+from tests.support.world import PROVIDER_ARN
 
 CLUSTER = "arn:aws:eks:us-east-1:111122223333:cluster/dev"
 S3_APP = ServiceAccount(namespace="dev", name="s3-app")

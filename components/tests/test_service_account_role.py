@@ -10,8 +10,9 @@ from irsa.identity.pod_identity import pod_identity_trust_policy
 from irsa.identity.policies import assume_role_permissions_policy, irsa_trust_policy
 from irsa.identity.subjects import service_account_pattern, service_account_ref
 from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
-from tests.support.engine import PROVIDER_ARN, Engine, deploy
+from tests.support.engine import Engine, deploy
 from tests.support.refusal import refusal
+from tests.support.world import PROVIDER_ARN
 
 ROLE = "aws:iam/role:Role"
 ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"

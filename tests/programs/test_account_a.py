@@ -11,16 +11,8 @@ from irsa.identity.policies import (
     irsa_trust_policy,
 )
 from irsa.identity.subjects import Subject, parse_service_accounts
-from tests.support.engine import (
-    ACCOUNT_A,
-    ACCOUNT_B,
-    ISSUER_URL,
-    PROVIDER_ARN,
-    Engine,
-    outputs_of,
-    run_program,
-    stack_file,
-)
+from tests.support.engine import Engine, outputs_of, run_program, stack_file
+from tests.support.world import ACCOUNT_A, ACCOUNT_B, ISSUER_URL, PROVIDER_ARN
 
 ROLE = "aws:iam/role:Role"
 POLICY = "aws:iam/policy:Policy"

@@ -7,16 +7,9 @@ import pulumi
 import pytest
 
 from irsa.identity.policies import TrustedRole, bucket_permissions_policy, role_trust_policy
-from tests.support.engine import (
-    ACCOUNT_A,
-    ACCOUNT_B,
-    Engine,
-    outputs_of,
-    run_program,
-    secret,
-    stack_file,
-)
+from tests.support.engine import Engine, outputs_of, run_program, secret, stack_file
 from tests.support.refusal import refusal
+from tests.support.world import ACCOUNT_A, ACCOUNT_B
 
 FOLDER = "account_b"
 STACK_A = "organization/irsa/dev"

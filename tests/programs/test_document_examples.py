@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from tests.programs.test_account_b import OUTPUTS_A, STACK_A
-from tests.support.engine import ISSUER_URL, ROOT, Engine, deploy, run_program, stack_file
+from tests.support.engine import ROOT, Engine, deploy, run_program, stack_file
+from tests.support.world import ISSUER_URL
 
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PROGRAMS = {"# __main__.py": ".", "# account_b/__main__.py": "account_b"}

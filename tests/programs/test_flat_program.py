@@ -1,6 +1,7 @@
 """The two programs that benches compare register the same resources, but for the components."""
 
-from tests.support.engine import ACCOUNT_A, Engine, run_program
+from tests.support.engine import Engine, run_program
+from tests.support.world import ACCOUNT_A
 
 NAMES = ["w000", "w001"]
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.engine import ISSUER_URL, PROVIDER_ARN, Engine, run_program, stack_file
+from tests.support.engine import Engine, run_program, stack_file
+from tests.support.world import ISSUER_URL, PROVIDER_ARN
 
 STATES = yaml.safe_load(Path(__file__).with_name("states.yaml").read_text())
 CLUSTER = {

@@ -16,13 +16,7 @@ from pulumi.runtime import MockCallArgs, MockResourceArgs
 from pulumi.runtime.mocks import MockMonitor
 
 from tests.support.paths import ROOT
-
-ACCOUNT_A = "111122223333"
-ACCOUNT_B = "444455556666"
-REGION = "us-east-1"
-ISSUER = f"oidc.eks.{REGION}.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
-ISSUER_URL = f"https://{ISSUER}"
-PROVIDER_ARN = f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{ISSUER}"
+from tests.support.world import ACCOUNT_A, ISSUER_URL, REGION
 
 # How the SDK marks references to other resources, and secrets, inside properties.
 _SIGNATURE = "4dabf18193072939515e22adb298388d"

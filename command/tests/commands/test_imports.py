@@ -7,7 +7,6 @@ import pytest
 import yaml
 
 from irsa.__main__ import main
-from tests.support.engine import ACCOUNT_A, PROVIDER_ARN
 from tests.support.roles_of_others import (
     READ_ONLY,
     attachment,
@@ -17,6 +16,7 @@ from tests.support.roles_of_others import (
     terraform_trust,
     without_audience,
 )
+from tests.support.world import ACCOUNT_A, PROVIDER_ARN
 
 ARN = f"arn:aws:iam::{ACCOUNT_A}:role/loki"
 OTHER = PROVIDER_ARN.replace("us-east-1", "eu-west-1")

@@ -13,8 +13,8 @@ from irsa.identity.pod_identity import (
 )
 from irsa.identity.policies import irsa_trust_policy, size
 from irsa.identity.subjects import service_account_pattern, service_account_ref
-from tests.support.engine import PROVIDER_ARN
 from tests.support.refusal import refusal
+from tests.support.world import PROVIDER_ARN
 
 CLUSTER = "arn:aws:eks:us-east-1:111122223333:cluster/dev"
 SECOND = "arn:aws:eks:eu-west-1:111122223333:cluster/prod"

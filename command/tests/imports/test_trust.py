@@ -15,9 +15,9 @@ from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef
 from irsa.imports.trust import Trusted, Unsupported, read_trust
 from irsa.observe.associations import Association
 from irsa.observe.facts import Role, ServiceAccount
-from tests.support.engine import ISSUER, PROVIDER_ARN
 from tests.support.refusal import refusal
 from tests.support.roles_of_others import eksctl_trust, terraform_trust, without_audience
+from tests.support.world import ISSUER, PROVIDER_ARN
 
 OTHER = PROVIDER_ARN.replace("us-east-1", "eu-west-1")
 APP = ServiceAccountRef("dev", "app")

@@ -7,8 +7,8 @@ import pytest
 
 from irsa.observe.existing_roles import ExistingRole, federated
 from irsa.observe.iam_calls import read_existing
-from tests.support.engine import ACCOUNT_A, PROVIDER_ARN
 from tests.support.roles_of_others import READ_ONLY, eksctl_tags, eksctl_trust
+from tests.support.world import ACCOUNT_A, PROVIDER_ARN
 
 ARN = f"arn:aws:iam::{ACCOUNT_A}:role/team/x/loki"
 TRUST = eksctl_trust(PROVIDER_ARN, "logs/loki")

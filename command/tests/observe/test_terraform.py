@@ -10,7 +10,6 @@ from irsa.observe.errors import CollectError
 from irsa.observe.existing_roles import ExistingRole
 from irsa.observe.terraform import read_terraform
 from tests.support.damage import replace_one_value
-from tests.support.engine import ACCOUNT_A, PROVIDER_ARN
 from tests.support.roles_of_others import (
     READ_ONLY,
     attachment,
@@ -19,6 +18,7 @@ from tests.support.roles_of_others import (
     state,
     terraform_trust,
 )
+from tests.support.world import ACCOUNT_A, PROVIDER_ARN
 
 POLICY = f"arn:aws:iam::{ACCOUNT_A}:policy/EXTERNAL_DNS-2024"
 LOKI = f"arn:aws:iam::{ACCOUNT_A}:role/platform/loki-2024"

@@ -15,8 +15,9 @@ from irsa.imports.program import python_program, yaml_program
 from irsa.imports.roles import Imported, import_roles
 from irsa.observe.associations import Association
 from irsa.observe.existing_roles import ExistingRole
-from tests.support.engine import ACCOUNT_A, PROVIDER_ARN, REGION, Engine, deploy
+from tests.support.engine import Engine, deploy
 from tests.support.roles_of_others import READ_ONLY, terraform_trust
+from tests.support.world import ACCOUNT_A, PROVIDER_ARN, REGION
 
 OTHER = PROVIDER_ARN.replace("us-east-1", "eu-west-1")
 ROLE = "aws:iam/role:Role"
