@@ -84,6 +84,9 @@ class Ec2:
                 raise errors.not_in_sandbox(f"ec2:{action}")
             if action in ("CreateTags", "DeleteTags"):
                 self._refuse_unknown_ids(parameters)
+            # The aws provider always says that there is none.
+            if parameters.get("LaunchTemplateData.UserData") == "":
+                del parameters["LaunchTemplateData.UserData"]
             self._check_launch_template(action, parameters)
             known = _without_needless_ports(_with_known_filters(action, parameters))
             return await self._ec2("POST", "/", FORM, urlencode(known).encode(), {})

@@ -13,6 +13,8 @@ from typing import Any
 from urllib.parse import unquote
 from uuid import uuid4
 
+from irsa.identity.arns import parse_arn, session_arn_prefix
+
 from . import eks_addons, eks_auto_mode, errors
 from .eks_pod_identity import PATH as ASSOCIATIONS
 from .eks_pod_identity import Caller, PodIdentity
@@ -41,6 +43,7 @@ _ARNS = {
     "nodegroup": "nodegroupArn",
 }
 _CLUSTER = re.compile(r"/clusters/([^/]+)")
+_ACCESS = re.compile(r"/clusters/[^/]+/access-entries(/arn:.*/[^/]+)?")
 _NODE_GROUPS = re.compile(r"/clusters/([^/]+)/node-groups")
 # https://docs.aws.amazon.com/eks/latest/APIReference/API_UpdateClusterConfig.html
 _NOT_CHANGES = {"clientRequestToken", "force"}
@@ -120,6 +123,8 @@ class Eks:
                 return self._describe_update(match, query)
             if method == "POST" and (match := _UPDATE.fullmatch(path)):
                 return self._update(match, json.loads(body or b"{}"))
+            if method == "POST" and _ACCESS.fullmatch(path):
+                body = _complete_access(path, json.loads(body or b"{}"))
             if match := ASSOCIATIONS.fullmatch(path):
                 caller = Caller(headers, query)
                 return self._filled_in(await self._pod_identity.handle(match, method, body, caller))
@@ -198,6 +203,9 @@ class Eks:
         record, addon = self._records.cluster(cluster), self._records.addon(f"{cluster}/{name}")
         if record is not None:  # MiniStack says so otherwise
             eks_addons.complete(wanted, name, record["version"], is_new=is_new)
+        if wanted.get("serviceAccountRoleArn") == "":  # as terraform-provider-aws asks
+            raise errors.invalid_parameter("Cross-account pass role is not allowed.")
+        wanted.setdefault("serviceAccountRoleArn", "")  # EKS keeps no role that is left out
         associations = wanted.pop("podIdentityAssociations", None)
         if associations:
             owner = addon["addonArn"] if addon else None
@@ -326,6 +334,25 @@ def _keep(cluster: Record, update: Mapping[str, Any], **of: str | None) -> None:
     """Keep an update with the cluster, and of what in it it is one."""
     kept = {"of": {name: value for name, value in of.items() if value}, "update": update}
     cluster.setdefault(_UPDATES, {})[update["id"]] = kept
+
+
+def _complete_access(path: str, wanted: dict[str, Any]) -> bytes:
+    """The access entry to create or update, with the user name that EKS gives it.
+
+    https://docs.aws.amazon.com/eks/latest/userguide/creating-access-entries.html
+    """
+    for group in wanted.get("kubernetesGroups", ()):
+        if group.startswith("system:"):
+            raise errors.invalid_parameter(
+                f"The kubernetes group name {group} is invalid, it cannot start with system:"
+            )
+    arn = parse_arn(wanted.get("principalArn", ""))
+    is_new = path.endswith("/access-entries") and wanted.get("type", "STANDARD") == "STANDARD"
+    if is_new and arn and not wanted.get("username"):
+        wanted["username"] = str(arn)
+        if arn.resource.startswith("role/"):
+            wanted["username"] = f"{session_arn_prefix(str(arn))}{{{{SessionName}}}}"
+    return json.dumps(wanted).encode()
 
 
 def _kind_of(change: Mapping[str, Any], node_group: str | None) -> str:

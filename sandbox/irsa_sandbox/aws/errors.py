@@ -137,6 +137,11 @@ def no_such_launch_template(template_id: str) -> AwsError:
     return AwsError("InvalidLaunchTemplateId.NotFound", 400, message)
 
 
+def token_of_other_parameters(message: str) -> AwsError:
+    """EC2 got an idempotency token with other parameters before."""
+    return AwsError("IdempotentParameterMismatch", 400, message)
+
+
 def cluster_in_use() -> AwsError:
     """A cluster is deleted before its node groups."""
     return AwsError("ResourceInUseException", 409, "Cluster has nodegroups attached")

@@ -24,7 +24,7 @@ from irsa.identity.quotas import (
     POLICY_SIZE_MAX,
 )
 
-from . import errors
+from . import errors, managed_policies
 from .errors import AwsError, Response
 from .query_protocol import (
     FORM,
@@ -101,6 +101,7 @@ class Iam:
             parameters = query_parameters(method, body, query)
             self._model.check(parameters)
             self._check_quotas(parameters)
+            self._check_policies(parameters)
             answer = self._answers.get(parameters.get("Action", ""), self._forward)
             return await answer(parameters)
         except AwsError as error:
@@ -121,6 +122,19 @@ class Iam:
             sizes = map(size_of_text, {**role["InlinePolicies"], name: document}.values())
             if sum(sizes) > INLINE_POLICIES_SIZE_MAX:
                 raise errors.inline_policies_too_large(INLINE_POLICIES_SIZE_MAX, role["RoleName"])
+
+    def _check_policies(self, parameters: Parameters) -> None:
+        """Refuse policies that do not exist, which MiniStack would attach."""
+        attaches = parameters.get("Action", "").startswith("Attach")
+        attached = parameters["PolicyArn"] if attaches else ""
+        boundary = parameters.get("PermissionsBoundary", "")
+        for arn, what in ((attached, "Policy"), (boundary, "Scope ARN:")):
+            # Its policies are the same in every partition.
+            if arn and not (
+                arn.partition("iam::aws:policy/")[2] in managed_policies.names()
+                or self._records.policy(arn)
+            ):
+                raise managed_policies.no_such_policy(arn, what)
 
     async def _store_trust(self, parameters: Parameters) -> Response:
         name = _TRUST[parameters["Action"]]

@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar
@@ -26,7 +27,7 @@ from irsa.identity.eks import POD_IDENTITY_SERVICE
 
 from ..environment_variables import exported
 from . import eks as eks_front
-from . import errors, s3_control
+from . import errors, idempotency, s3_control
 from . import iam as iam_front
 from .accounts import REGION
 from .clients import Credentials
@@ -39,7 +40,7 @@ from .guard import Application, guarded
 from .network import Network
 from .query_protocol import Query
 from .role_sessions import NewSession, RoleRecords, RoleSession, RoleSessions
-from .s3 import list_objects
+from .s3 import list_objects, put_access_block
 from .s3_control import Denial, S3Control
 from .sts import TRANSITIVE_KEYS, IamRecords, SessionRecords, Sts, note_use
 
@@ -80,26 +81,35 @@ def load(
     _tag_associations(eks)
     for module in modules.values():
         module.reset()
+    idempotency.made.clear()
     for name, document in json.loads(_MANAGED_POLICIES.read_text()).items():
         _add_managed_policy(iam, name, document)
     network = _network(ec2)
     keys = ClusterKeys(facts.issuer_url, jwks, published)
     sts_front = Sts(sts.handle_request, _records_by_account(iam), _session_records(sts), keys)
     auth = EksAuth(_auth_records(eks), _role_sessions(), keys, _denied)
+    eks_served = eks_front.Eks(
+        eks.handle_request,
+        facts,
+        _eks_records(eks),
+        network,
+        PodIdentity(eks.handle_request, _association_records(eks, iam)),
+    )
+    once = partial(idempotency.idempotent, caller=lambda: (eks.get_account_id(), eks.get_region()))
     app.SERVICE_HANDLERS.update(
         iam=iam_front.Iam(iam.handle_request, _iam_records(iam)).handle,
         sts=sts_front.handle,
         **{"eks-auth": auth.handle},
-        eks=eks_front.Eks(
-            eks.handle_request,
-            facts,
-            _eks_records(eks),
-            network,
-            PodIdentity(eks.handle_request, _association_records(eks, iam)),
-        ).handle,
-        ec2=Ec2(ec2.handle_request, network).handle,
+        eks=once(
+            eks_served.handle, refused=lambda why: errors.as_json(errors.invalid_parameter(why))
+        ),
+        ec2=once(
+            Ec2(ec2.handle_request, network).handle,
+            refused=lambda why: errors.as_ec2_xml(errors.token_of_other_parameters(why)),
+        ),
     )
     s3._list_objects_v1 = list_objects(s3._list_objects_v1, s3._get_bucket_request_payment)
+    s3._put_public_access_block = put_access_block(s3._put_public_access_block)
     app._handle_s3_control_request = S3Control(
         _s3_control_denial(app), _s3_control_records(s3, iam)
     ).handle
@@ -139,7 +149,7 @@ def snapshot() -> Callable[[], None]:
 
     To be called, as its answer is, where requests are handled: not while one is.
     """
-    stores = [store for name in SERVICES for store in _stores(name)]
+    stores = [idempotency.made, *(store for name in SERVICES for store in _stores(name))]
     remembered = copy.deepcopy(stores)  # bytes, such as an object's, are not copied
 
     def restore() -> None:

@@ -11,7 +11,8 @@ from .types import AwsSession, AwsType, changed, gone_is_fine, retag_by_arn, two
 _FOR_THE_PROVIDER = ("preserve", "resolveConflictsOnCreate", "resolveConflictsOnUpdate")
 """Inputs that EKS is told at an operation, and does not keep."""
 
-_CHANGES = ("addonVersion", "configurationValues", "serviceAccountRoleArn")
+_ROLE = "serviceAccountRoleArn"
+_CHANGES = ("addonVersion", "configurationValues", _ROLE)
 _ASSOCIATIONS = "podIdentityAssociations"
 _FORM = "CLUSTER:ADD-ON"
 
@@ -69,9 +70,17 @@ class Addon(AwsType):
         eks = session.client("eks")
         changes = {each: news.get(each, "") for each in _CHANGES if changed(olds, news, each)}
         changes = {n: value for n, value in changes.items() if n in news or n not in self.filled}
+        if changes.get(_ROLE) == "":
+            raise Refused(
+                "InvalidParameterException: Cross-account pass role is not allowed. The aws "
+                "provider asks for an empty role (terraform-provider-aws#30645); remove the add-on "
+                "in one `up` and create it in the next"
+            )
         if changed(olds, news, _ASSOCIATIONS):
             changes[_ASSOCIATIONS] = news.get(_ASSOCIATIONS, [])
         if changes:
+            if _ROLE in news:  # EKS would take it away from an add-on that is updated without it
+                changes[_ROLE] = news[_ROLE]
             conflicts = news.get("resolveConflictsOnUpdate")
             eks.update_addon(
                 clusterName=news["clusterName"],

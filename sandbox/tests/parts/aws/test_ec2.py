@@ -92,3 +92,23 @@ def test_each_call_needs_a_permission(aws: Aws, ec2, vpc, group):
 
     assert codes == dict.fromkeys(calls, (403, "UnauthorizedOperation"))
     assert ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"] == before
+
+
+def test_a_launch_template_takes_no_user_data_but_an_empty_text(ec2):
+    """The aws provider always sends one."""
+    options = {"HttpTokens": "required", "HttpPutResponseHopLimit": 1}
+    data = {"MetadataOptions": options, "UserData": ""}
+    made = ec2.create_launch_template(LaunchTemplateName="nodes", LaunchTemplateData=data)
+    ids = {"LaunchTemplateId": made["LaunchTemplate"]["LaunchTemplateId"]}
+    ec2.create_launch_template_version(**ids, LaunchTemplateData=data)
+    [*versions] = ec2.describe_launch_template_versions(**ids)["LaunchTemplateVersions"]
+    shown = [each["LaunchTemplateData"].get("MetadataOptions") for each in versions]
+    assert (len(shown), {"UserData"} & versions[0]["LaunchTemplateData"].keys()) == (2, set())
+
+    refused = refusal(
+        ec2.create_launch_template_version, **ids, LaunchTemplateData={**data, "UserData": "eA=="}
+    )
+    assert refused[2] == (
+        "LaunchTemplateData.UserData of ec2:CreateLaunchTemplateVersion is not supported by the "
+        "sandbox"
+    )

@@ -122,6 +122,15 @@ def test_a_recreated_cluster_has_neither_updates_nor_add_ons(eks):
     assert "_updates" not in eks.describe_cluster(name=NAME)["cluster"]
 
 
+def test_an_add_on_that_is_updated_without_its_role_loses_it(eks):
+    """https://github.com/hashicorp/terraform-provider-aws/issues/19402"""
+    eks.create_addon(**DNS, serviceAccountRoleArn=ROLE_ARN)
+    eks.update_addon(**DNS, configurationValues="{}", serviceAccountRoleArn=ROLE_ARN)
+    assert eks.describe_addon(**DNS)["addon"]["serviceAccountRoleArn"] == ROLE_ARN
+    eks.update_addon(**DNS, configurationValues="{}")
+    assert "serviceAccountRoleArn" not in eks.describe_addon(**DNS)["addon"]
+
+
 def test_an_add_on_without_a_version_gets_the_default_one(eks):
     addon = eks.create_addon(clusterName=NAME, addonName="vpc-cni")["addon"]
     assert addon["addonVersion"] == ADDONS["vpc-cni"].versions[VERSION][-1]
@@ -221,3 +230,31 @@ def test_add_ons_and_updates_need_permissions(aws, eks):
     refused = {name: refusal(getattr(workload, name), **calls[name])[:2] for name in calls}
     assert refused == dict.fromkeys(calls, (403, "AccessDeniedException"))
     assert eks.list_addons(clusterName=NAME)["addons"] == ["coredns"]
+
+
+@pytest.mark.parametrize(
+    ("principal", "name"),
+    [
+        ("role/teams/admin", "arn:aws:sts::111122223333:assumed-role/admin/{{SessionName}}"),
+        ("user/ann", "arn:aws:iam::111122223333:user/ann"),
+    ],
+)
+def test_eks_gives_an_access_entry_its_user_name(eks, principal, name):
+    entry = {"clusterName": NAME, "principalArn": f"arn:aws:iam::111122223333:{principal}"}
+    assert eks.create_access_entry(**entry)["accessEntry"]["username"] == name
+    assert eks.update_access_entry(**entry, username="ann")["accessEntry"]["username"] == "ann"
+
+
+def test_no_group_of_an_access_entry_is_kubernetes_own(eks):
+    entry = {"clusterName": NAME, "principalArn": "arn:aws:iam::111122223333:role/admin"}
+    groups = ["viewers", "system:masters"]
+    refused = (
+        *INVALID,
+        "The kubernetes group name system:masters is invalid, it cannot start with system:",
+    )
+
+    assert refusal(eks.create_access_entry, **entry, kubernetesGroups=groups) == refused
+    eks.create_access_entry(**entry, kubernetesGroups=groups[:1])
+    assert refusal(eks.update_access_entry, **entry, kubernetesGroups=groups) == refused
+    shown = eks.describe_access_entry(**entry)["accessEntry"]["kubernetesGroups"]
+    assert shown == ["viewers"]

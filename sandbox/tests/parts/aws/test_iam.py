@@ -250,3 +250,44 @@ def test_authorization_details_show_boundary_and_last_use(aws: Aws, iam):
         "PermissionsBoundaryType": "PermissionsBoundaryPolicy",
         "PermissionsBoundaryArn": boundary,
     }
+
+
+OF_AWS = "arn:aws:iam::aws:policy"
+
+
+@pytest.mark.parametrize(
+    ("arn", "meant"),
+    [
+        (f"{OF_AWS}/AmazonS3ReadOnlyAcces", "AmazonS3ReadOnlyAccess"),
+        (f"{OF_AWS}/AmazonEKS_CNI_Policies", "AmazonEKS_CNI_Policy"),
+        (f"{OF_AWS}/AmazonEBSCSIDriverPolicy", "service-role/AmazonEBSCSIDriverPolicy"),
+        (f"arn:aws:iam::{ACCOUNT_A}:policy/missing", ""),
+        (f"arn:aws:iam::{ACCOUNT_B}:policy/reads", ""),  # of another account
+    ],
+)
+def test_a_policy_that_does_not_exist_is_neither_attached_nor_a_boundary(iam, iam_b, arn, meant):
+    iam_b.create_policy(PolicyName="reads", PolicyDocument=allow("s3:GetObject", BUCKET))
+    iam.create_user(UserName="reports")
+    before = iam.get_account_authorization_details()["RoleDetailList"]
+    text = f"{arn} does not exist or is not attachable."
+
+    for call, owner, name, what in (
+        (iam.attach_role_policy, {"RoleName": "s3-app"}, "PolicyArn", "Policy"),
+        (iam.attach_user_policy, {"UserName": "reports"}, "PolicyArn", "Policy"),
+        (iam.put_role_permissions_boundary, {"RoleName": "s3-app"}, "PermissionsBoundary",
+         "Scope ARN:"),
+        (iam.create_user, {"UserName": "new"}, "PermissionsBoundary", "Scope ARN:"),
+    ):  # fmt: skip
+        status, code, message = refusal(call, **owner, **{name: arn})
+        assert (status, code) == (404, "NoSuchEntity")
+        assert message.startswith(f"{what} {text}")
+        assert meant in message.partition("did you mean ")[2].rstrip("?").split(" or ")
+    assert iam.get_account_authorization_details()["RoleDetailList"] == before
+
+
+@pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
+def test_policies_of_aws_are_attached_in_every_partition(iam, partition):
+    arn = f"arn:{partition}:iam::aws:policy/service-role/AmazonEBSCSIDriverPolicy"
+    iam.attach_role_policy(RoleName="s3-app", PolicyArn=arn)
+    [attached] = iam.list_attached_role_policies(RoleName="s3-app")["AttachedPolicies"]
+    assert attached["PolicyArn"] == arn

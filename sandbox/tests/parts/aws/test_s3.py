@@ -30,3 +30,16 @@ def test_objects_are_listed_in_both_ways(aws):
     asked = {"Bucket": BUCKET, "Prefix": "listed/", "Delimiter": "-", "EncodingType": "url"}
     for answer in (s3.list_objects(**asked), s3.list_objects_v2(**asked)):
         assert [each["Key"] for each in answer["Contents"]] == ["listed/a"]
+
+
+def test_a_public_access_block_shows_all_four_settings(aws):
+    s3 = aws.administrator()("s3")
+    one = {"PublicAccessBlockConfiguration": {"BlockPublicAcls": True}}
+    s3.put_public_access_block(Bucket=BUCKET, **one)
+    shown = s3.get_public_access_block(Bucket=BUCKET)["PublicAccessBlockConfiguration"]
+    assert shown == {
+        "BlockPublicAcls": True,
+        "IgnorePublicAcls": False,
+        "BlockPublicPolicy": False,
+        "RestrictPublicBuckets": False,
+    }

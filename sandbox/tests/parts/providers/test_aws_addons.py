@@ -86,6 +86,21 @@ def test_an_addon_needs_a_cluster_and_a_version_that_eks_has(engine: Engine, dev
     )
 
 
+def test_an_addon_keeps_its_role_and_cannot_be_without_it_again(engine: Engine, dev: Resource):
+    wanted = {"addonName": "vpc-cni", "clusterName": "dev", "serviceAccountRoleArn": ROLE_ARN}
+    made = engine.create(ADDON, wanted)
+    changed = {**wanted, "configurationValues": "{}"}
+    assert engine.update(made, changed).state["serviceAccountRoleArn"] == ROLE_ARN
+
+    del changed["serviceAccountRoleArn"]
+    assert refused(engine.update, made, changed) == (
+        "InvalidParameterException: Cross-account pass role is not allowed. The aws provider asks "
+        "for an empty role (terraform-provider-aws#30645); remove the add-on in one `up` and "
+        "create it in the next"
+    )
+    engine.delete(made)
+
+
 def test_versions_of_addons_are_looked_up(engine: Engine):
     of_eks = {"addonName": "kube-proxy", "kubernetesVersion": "1.34"}
     newest = engine.invoke(GET_VERSION, **of_eks, mostRecent=True)

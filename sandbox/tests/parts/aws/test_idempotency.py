@@ -1,0 +1,87 @@
+"""A call of EKS or EC2 that is made again with its idempotency token, as an SDK does by itself when
+an answer was lost: it has its first answer, and was made once."""
+
+from typing import Any
+
+import pytest
+
+from irsa.identity.subjects import ServiceAccountRef
+from irsa_sandbox.aws.accounts import ACCOUNT_A
+from tests.sandbox.support.aws_harness import ROLE_ARN, Aws, refusal
+from tests.sandbox.support.pod_identity import pod_role
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("restored")]
+
+CLUSTER = {"clusterName": "dev"}
+ACCOUNT = {**CLUSTER, "namespace": "dev", "serviceAccount": "app"}
+SUBNETS = ["subnet-00000001", "subnet-00000002"]  # MiniStack's default VPC
+NODES = {"nodegroupName": "nodes", "subnets": SUBNETS, "nodeRole": ROLE_ARN}
+POD_ROLE_ARN = f"arn:aws:iam::{ACCOUNT_A}:role/app"
+BIGGER = {"minSize": 1, "maxSize": 5, "desiredSize": 2}
+ENTRY = {**CLUSTER, "principalArn": f"arn:aws:iam::{ACCOUNT_A}:role/admins"}
+VPC = {"subnetIds": SUBNETS}
+DATA = {"MetadataOptions": {"HttpTokens": "required"}}
+CALLS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    ("create_cluster", {"name": "second", "roleArn": ROLE_ARN, "resourcesVpcConfig": VPC},
+     {"version": "1.33"}),
+    ("update_cluster_config", {"name": "dev", "deletionProtection": True},
+     {"deletionProtection": False}),
+    ("update_cluster_version", {"name": "dev", "version": "1.34"}, {"version": "1.35"}),
+    ("create_addon", {**CLUSTER, "addonName": "coredns"}, {"addonName": "kube-proxy"}),
+    ("update_addon", {**CLUSTER, "addonName": "vpc-cni", "configurationValues": "{}"},
+     {"configurationValues": ""}),
+    ("create_nodegroup", {**CLUSTER, **NODES}, {"scalingConfig": BIGGER}),
+    ("update_nodegroup_config", {**CLUSTER, "nodegroupName": "old", "scalingConfig": BIGGER},
+     {"scalingConfig": {**BIGGER, "maxSize": 6}}),
+    ("create_access_entry", ENTRY, {"username": "x"}),
+    ("create_pod_identity_association", {**ACCOUNT, "roleArn": POD_ROLE_ARN},
+     {"namespace": "other"}),
+    ("create_launch_template", {"LaunchTemplateName": "x", "LaunchTemplateData": DATA},
+     {"LaunchTemplateName": "y"}),
+    ("create_launch_template_version", {"LaunchTemplateName": "old", "LaunchTemplateData": DATA},
+     {"VersionDescription": "x"}),
+]  # fmt: skip
+
+
+@pytest.fixture
+def service(aws: Aws, request) -> Any:
+    clients = aws.administrator()
+    eks, ec2 = clients("eks"), clients("ec2")
+    eks.create_cluster(name="dev", version="1.33", roleArn=ROLE_ARN, resourcesVpcConfig=VPC)
+    eks.create_addon(**CLUSTER, addonName="vpc-cni")
+    eks.create_nodegroup(**CLUSTER, **{**NODES, "nodegroupName": "old"})
+    ec2.create_launch_template(LaunchTemplateName="old", LaunchTemplateData=DATA)
+    pod_role(clients("iam"), "app", "dev", ServiceAccountRef("dev", "app"))
+    return ec2 if "launch" in request.node.name else eks
+
+
+@pytest.mark.parametrize(("call", "inputs", "other"), CALLS, ids=[call for call, *_ in CALLS])
+def test_a_call_with_the_same_token_is_made_once(service, call, inputs, other):
+    token = {"ClientToken" if "launch" in call else "clientRequestToken": "0123456789abcdef" * 3}
+    made = getattr(service, call)
+    first = made(**inputs, **token)
+    again = made(**inputs, **token)
+
+    assert {**again, "ResponseMetadata": None} == {**first, "ResponseMetadata": None}
+    status, code, message = refusal(made, **{**inputs, **other}, **token)
+    assert status == 400
+    assert code in ("InvalidParameterException", "IdempotentParameterMismatch")
+    assert message.endswith("was used with other parameters")
+
+
+def test_a_token_is_one_accounts_and_one_regions(aws: Aws):
+    entry = {"LaunchTemplateName": "x", "LaunchTemplateData": DATA, "ClientToken": "0123456789"}
+    made = {
+        aws.emulator.client("ec2", account).create_launch_template(**entry)["LaunchTemplate"][
+            "LaunchTemplateId"
+        ]
+        for account in (ACCOUNT_A, "444455556666")
+    }
+    assert len(made) == 2
+
+
+def test_a_refused_call_can_be_made_again_with_its_token(aws: Aws):
+    eks, token = aws.administrator()("eks"), {"clientRequestToken": "0123456789abcdef" * 3}
+    assert refusal(eks.create_access_entry, **ENTRY, **token)[0] == 404
+    eks.create_cluster(name="dev", version="1.33", roleArn=ROLE_ARN, resourcesVpcConfig=VPC)
+    assert eks.create_access_entry(**ENTRY, **token)["accessEntry"]["clusterName"] == "dev"
