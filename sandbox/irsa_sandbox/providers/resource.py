@@ -65,6 +65,9 @@ class ResourceType(Generic[S]):
     replace_on_removal: ClassVar[frozenset[str]] = frozenset()
     """Input paths that can be added in place; taking them away means a new resource."""
 
+    updated_on_removal: ClassVar[frozenset[str]] = frozenset()
+    """Input paths of `replace_on` whose removal is a change in place."""
+
     computed: frozenset[str] = frozenset()
     """Outputs that only the service knows; unknown in the preview of a create."""
 
@@ -106,6 +109,10 @@ class ResourceType(Generic[S]):
     def own_id(self, resource_id: str) -> str:
         """The id that the state keeps, of the one that an import is given."""
         return resource_id
+
+    def kept(self, olds: Properties, news: Properties) -> Properties:
+        """``news`` with the values of ``olds`` that stay when the program leaves them out."""
+        return news
 
     def inputs_of(self, state: Properties) -> Properties:
         """The inputs that would have produced ``state``; used on import."""

@@ -140,9 +140,11 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         with self._errors(context, request.urn):
             kind = self._package.type_of(_token(request.urn))
             replace_on = kind.replacing(self._session(context))
-        differences = list(changes(olds, news))
+        differences = list(changes(olds, kind.kept(olds, news)))
         removed = {change.path for change in differences if change.kind == "delete"}
         replace_on |= kind.replace_on_removal & removed
+        if kind.updated_on_removal & removed:
+            replace_on = frozenset(p for p in replace_on if p.split(".")[0] not in removed)
         return _diff_response(differences, replace_on, delete_first=kind.deletes_first(olds, news))
 
     def Create(self, request: pb.CreateRequest, context: grpc.ServicerContext) -> pb.CreateResponse:
@@ -201,7 +203,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
                 )
             kept = {name: olds[name] for name in kind.computed if name in olds}
             try:
-                kind.update(session, request.id, olds, public(news))
+                kind.update(session, request.id, olds, kind.kept(olds, public(news)))
             except NotReady as error:
                 state = self._state(kind, session, request.id, {**kept, **news})
                 _abort_not_ready(context, error, encode(state, secret))

@@ -24,6 +24,7 @@ class Addon(AwsType):
     required = frozenset({"addonName", "clusterName"})
     known = required | {*_FOR_THE_PROVIDER, *_CHANGES, _ASSOCIATIONS, "tags"}
     replace_on = required
+    arns = frozenset({_ROLE})
     filled = frozenset({"addonVersion", "configurationValues"})
     computed = frozenset({"arn", "createdAt", "modifiedAt", "region", "tagsAll"}) | filled
 
@@ -69,7 +70,6 @@ class Addon(AwsType):
     ) -> None:
         eks = session.client("eks")
         changes = {each: news.get(each, "") for each in _CHANGES if changed(olds, news, each)}
-        changes = {n: value for n, value in changes.items() if n in news or n not in self.filled}
         if changes.get(_ROLE) == "":
             raise Refused(
                 "InvalidParameterException: Cross-account pass role is not allowed. The aws "

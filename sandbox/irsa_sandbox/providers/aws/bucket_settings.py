@@ -112,6 +112,7 @@ class BucketServerSideEncryptionConfiguration(_BucketSetting):
     title = "S3 Bucket ({bucket}) Server-side Encryption Configuration"
     required = frozenset({"bucket", "rules"})
     known = frozenset({"bucket", "rules"})
+    filled_in = ("rules.*.bucketKeyEnabled",)
 
     @override
     def put(self, s3: Any, inputs: Properties) -> None:

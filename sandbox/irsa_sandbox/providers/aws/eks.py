@@ -64,7 +64,9 @@ class Cluster(AutoNamed):
         }
     )
     replace_on_removal = frozenset({"encryptionConfig"})
-    filled = frozenset({"accessConfig", "version"})
+    filled = frozenset({"accessConfig", "deletionProtection", "version", *_AUTO_MODE})
+    filled_in = ("vpcConfig.publicAccessCidrs",)
+    arns = frozenset({"roleArn"})
     partial = frozenset({"accessConfig", "kubernetesNetworkConfig", "vpcConfig"})
     computed = (
         frozenset(
@@ -85,10 +87,7 @@ class Cluster(AutoNamed):
     sets = frozenset(
         {"enabledClusterLogTypes", "vpcConfig.publicAccessCidrs", "vpcConfig.subnetIds"}
     )
-    defaults: ClassVar[Properties] = {
-        "bootstrapSelfManagedAddons": True,
-        "deletionProtection": False,
-    }
+    defaults: ClassVar[Properties] = {"bootstrapSelfManagedAddons": True}
 
     @override
     def check(self, news: Properties) -> Properties:
@@ -106,7 +105,7 @@ class Cluster(AutoNamed):
             roleArn=inputs["roleArn"],
             resourcesVpcConfig=_picked(inputs["vpcConfig"], _VPC),
             accessConfig=inputs.get("accessConfig", {}),
-            deletionProtection=inputs["deletionProtection"],
+            deletionProtection=inputs.get("deletionProtection", False),
             encryptionConfig=_encryption(inputs),
             bootstrapSelfManagedAddons=inputs["bootstrapSelfManagedAddons"],
             logging=_logging(inputs),
@@ -180,7 +179,7 @@ class Cluster(AutoNamed):
         self, session: AwsSession, resource_id: str, olds: Properties, news: Properties
     ) -> None:
         eks = session.client("eks")
-        if "version" in news and changed(olds, news, "version"):
+        if changed(olds, news, "version"):
             eks.update_cluster_version(name=resource_id, version=news["version"])
         # EKS takes one kind of change at a time.
         if changed(olds, news, "encryptionConfig"):
@@ -199,12 +198,9 @@ class Cluster(AutoNamed):
             eks.update_cluster_config(name=resource_id, logging=_logging(news))
         if changed(olds, news, "computeConfig", "storageConfig"):
             eks.update_cluster_config(name=resource_id, **_auto_mode(news))
-        if "accessConfig" in news:
-            mode = news["accessConfig"].get("authenticationMode")
-            if mode and mode != olds["accessConfig"].get("authenticationMode"):
-                eks.update_cluster_config(
-                    name=resource_id, accessConfig={"authenticationMode": mode}
-                )
+        mode = news.get("accessConfig", {}).get("authenticationMode")
+        if mode and mode != olds["accessConfig"].get("authenticationMode"):
+            eks.update_cluster_config(name=resource_id, accessConfig={"authenticationMode": mode})
         for kind in _VPC_CHANGES:
             before, after = (_picked(each["vpcConfig"], kind) for each in (olds, news))
             if any(before.get(name) != value for name, value in after.items()):
@@ -253,7 +249,9 @@ class NodeGroup(AutoNamed):
             "subnetIds",
         }
     )
+    updated_on_removal = frozenset({"launchTemplate"})
     partial = frozenset({"launchTemplate"})
+    arns = frozenset({"nodeRoleArn"})
     filled = frozenset({"amiType", "capacityType", "diskSize", "instanceTypes", "version"})
     computed = frozenset({"arn", "region", "resources", "status", "tagsAll"}) | filled
     sets = frozenset({"subnetIds"})

@@ -24,7 +24,8 @@ class AccessEntry(AwsType):
         {"clusterName", "kubernetesGroups", "principalArn", "tags", "type", "userName"}
     )
     replace_on = frozenset({"clusterName", "principalArn", "type"})
-    filled = frozenset({"userName"})
+    filled = frozenset({"kubernetesGroups", "userName"})
+    arns = frozenset({"principalArn"})
     computed = (
         frozenset({"accessEntryArn", "createdAt", "modifiedAt", "region", "tagsAll"}) | filled
     )

@@ -21,6 +21,7 @@ class PodIdentityAssociation(AwsType):
 
     token = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
     required = _NAMES | {"roleArn"}
+    arns = frozenset({"roleArn", "targetRoleArn"})
     known = _INPUTS | {"region"}
     replace_on = _NAMES | {"region"}
     computed = _OUTPUTS | {"region"}

@@ -4,7 +4,8 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from ..resource import Created, Properties, Refused
+from ..resource import Created, InvalidInput, Properties, Refused
+from ..values import UNKNOWN
 from .types import (
     AutoNamed,
     AwsSession,
@@ -31,6 +32,13 @@ class OpenIdConnectProvider(AwsType):
     computed = frozenset({"arn", "tagsAll"}) | filled
     sets = frozenset({"clientIdLists"})
     name_property = "url"
+
+    @override
+    def check(self, news: Properties) -> Properties:
+        url = news.get("url", UNKNOWN)
+        if url is not UNKNOWN and not str(url).startswith("https://"):
+            raise InvalidInput("url", f"expected a URL with https://, got {url}")
+        return super().check(news)
 
     @override
     def create(self, session: AwsSession, inputs: Properties) -> Created:
@@ -80,7 +88,7 @@ class OpenIdConnectProvider(AwsType):
             iam.add_client_id_to_open_id_connect_provider(**provider, ClientID=client_id)
         for client_id in sorted(before - after):
             iam.remove_client_id_from_open_id_connect_provider(**provider, ClientID=client_id)
-        if "thumbprintLists" in news and changed(olds, news, "thumbprintLists"):
+        if changed(olds, news, "thumbprintLists"):
             iam.update_open_id_connect_provider_thumbprint(
                 **provider, ThumbprintList=news["thumbprintLists"]
             )

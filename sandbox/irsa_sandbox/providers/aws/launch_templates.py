@@ -25,7 +25,8 @@ class LaunchTemplate(AutoNamed):
     token = "aws:ec2/launchTemplate:LaunchTemplate"
     known = frozenset({"description", "metadataOptions", "name", "tags"})
     replace_on = frozenset({"name"})
-    computed = frozenset({"arn", "defaultVersion", "latestVersion", "region", "tagsAll"})
+    filled = frozenset({"metadataOptions"})
+    computed = frozenset({"arn", "defaultVersion", "latestVersion", "region", "tagsAll"}) | filled
     partial = frozenset({"metadataOptions"})
 
     @override

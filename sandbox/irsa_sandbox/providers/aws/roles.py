@@ -5,9 +5,14 @@ from typing import Any, ClassVar
 from typing_extensions import override
 
 from irsa.identity.canonical import canonical
-from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION, POLICY_VERSIONS_MAX
+from irsa.identity.quotas import (
+    DEFAULT_ROLE_SESSION_DURATION,
+    POLICY_VERSIONS_MAX,
+    ROLE_SESSION_DURATION,
+)
 
 from ..resource import Created, InvalidInput, Properties
+from ..values import UNKNOWN
 from .types import (
     AutoNamed,
     AwsSession,
@@ -44,11 +49,23 @@ class Role(AutoNamed):
     replace_on = frozenset({"name", "path"})
     computed = frozenset({"arn", "createDate", "tagsAll", "uniqueId"})
     documents = frozenset({"assumeRolePolicy"})
+    arns = frozenset({"permissionsBoundary"})
     defaults: ClassVar[Properties] = {
         "forceDetachPolicies": False,
         "maxSessionDuration": DEFAULT_ROLE_SESSION_DURATION,
         "path": "/",
     }
+
+    @override
+    def check(self, news: Properties) -> Properties:
+        checked = super().check(news)
+        seconds, limits = checked["maxSessionDuration"], ROLE_SESSION_DURATION
+        if seconds is not UNKNOWN and seconds not in limits:
+            raise InvalidInput(
+                "maxSessionDuration",
+                f"expected it in the range ({limits.start} - {limits.stop - 1}), got {seconds}",
+            )
+        return checked
 
     @override
     def create(self, session: AwsSession, inputs: Properties) -> Created:
@@ -198,6 +215,7 @@ class _Attachment(AwsType):
     """A managed policy on a role or user: ``who`` is the input that names it."""
 
     who: str
+    arns = frozenset({"policyArn"})
 
     @override
     def create(self, session: AwsSession, inputs: Properties) -> Created:

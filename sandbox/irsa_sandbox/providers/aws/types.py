@@ -6,11 +6,13 @@ AWS's own. https://www.pulumi.com/registry/packages/aws/api-docs/
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import zip_longest
 from typing import Any, ClassVar
 
 from botocore.exceptions import ClientError
 from typing_extensions import override
 
+from irsa.identity.arns import parse_arn
 from irsa.identity.canonical import canonical
 from irsa.identity.regions import partition_of_region
 
@@ -81,7 +83,14 @@ class AwsType(ResourceType[AwsSession]):
     """Inputs that the provider fills in when they are left out."""
 
     filled: ClassVar[frozenset[str]] = frozenset()
-    """Inputs that AWS fills in when they are left out; part of `computed` too."""
+    """Inputs that AWS fills in when they are left out; part of `computed` too. The provider changes
+    nothing when they leave the program."""
+
+    filled_in: ClassVar[tuple[str, ...]] = ()
+    """The same within an input, by its path, with ``*`` for each item of a list."""
+
+    arns: ClassVar[frozenset[str]] = frozenset()
+    """Inputs that must be ARNs, for the provider."""
 
     partial: ClassVar[frozenset[str]] = frozenset()
     """Inputs that are objects whose missing fields AWS fills in."""
@@ -92,6 +101,9 @@ class AwsType(ResourceType[AwsSession]):
         for name in sorted(self.required - checked.keys()):
             raise InvalidInput(name, "is required")
         checked = {**self.defaults, **checked}
+        for name in sorted(self.arns & checked.keys()):
+            if checked[name] is not UNKNOWN and parse_arn(str(checked[name])) is None:
+                raise InvalidInput(name, f"{checked[name]!r} is an invalid ARN")
         for name in self.documents & checked.keys():
             checked[name] = self._document(name, checked[name])
         for path in self.sets:
@@ -127,6 +139,12 @@ class AwsType(ResourceType[AwsSession]):
         """Pulumi's bridge does so with all that could have a name made up and has not, whether the
         name stays or changes (`nameRequiresDeleteBeforeReplace` in pulumi-terraform-bridge)."""
         return self.autoname and self.name_property not in defaults(news)
+
+    @override
+    def kept(self, olds: Properties, news: Properties) -> Properties:
+        for path in (*sorted(self.filled), *self.filled_in):
+            news = _kept(olds, news, path.split("."))
+        return news
 
     @override
     def inputs_of(self, state: Properties) -> Properties:
@@ -258,6 +276,20 @@ def two_parts(resource_id: str, separator: str, form: str) -> tuple[str, str]:
     if not left or not right:
         raise Refused(f"{resource_id!r} is not an id of this type; expected {form}")
     return left, right
+
+
+def _kept(olds: Any, news: Any, path: Sequence[str]) -> Any:
+    name, *rest = path
+    if name == "*" and isinstance(olds, list) and isinstance(news, list):
+        pairs = zip_longest(olds[: len(news)], news)
+        return [_kept(old, new, rest) for old, new in pairs]
+    if not isinstance(olds, Mapping) or not isinstance(news, Mapping):
+        return news
+    if olds.get(name) in (None, "", [], {}):
+        return news
+    if rest:
+        return {**news, name: _kept(olds[name], news[name], rest)} if name in news else news
+    return {name: olds[name], **news}
 
 
 def _shaped_like(live: Any, wanted: Any) -> Any:

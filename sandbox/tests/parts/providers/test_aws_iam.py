@@ -214,7 +214,9 @@ def test_an_attachment_that_others_removed_is_gone(engine: Engine, iam: Any):
 
 def test_exclusive_policies_are_all_that_a_role_keeps(engine: Engine, iam: Any):
     holder, text = engine.create(ROLE, role(name="exclusive")), json.dumps(document("s3:*"))
-    own, foreign = (f"arn:aws:iam::aws:policy/{name}" for name in ("ReadOnlyAccess", "Billing"))
+    own, foreign = (
+        f"arn:aws:iam::aws:policy/{name}" for name in ("ReadOnlyAccess", "job-function/Billing")
+    )
 
     def admit() -> None:
         iam.attach_role_policy(RoleName="exclusive", PolicyArn=foreign)
@@ -336,3 +338,36 @@ def test_a_user_is_not_renamed(engine: Engine):
     user = engine.create(USER, {"name": "before"})
     assert refused(engine.update, user, {"name": "after"}).startswith("user before: the sandbox")
     engine.delete(user)
+
+
+@pytest.mark.parametrize(
+    ("token", "inputs", "message"),
+    [
+        (
+            "aws:iam/role:Role",
+            {"assumeRolePolicy": "{}", "maxSessionDuration": 50_000},
+            "maxSessionDuration: expected it in the range (3600 - 43200), got 50000",
+        ),
+        (
+            "aws:iam/role:Role",
+            {"assumeRolePolicy": "{}", "permissionsBoundary": "boundary"},
+            "permissionsBoundary: 'boundary' is an invalid ARN",
+        ),
+        (
+            "aws:iam/openIdConnectProvider:OpenIdConnectProvider",
+            {"url": "http://issuer.example"},
+            "url: expected a URL with https://, got http://issuer.example",
+        ),
+        (
+            "aws:eks/podIdentityAssociation:PodIdentityAssociation",
+            {"clusterName": "a", "namespace": "b", "serviceAccount": "c", "roleArn": "not-an-arn"},
+            "roleArn: 'not-an-arn' is an invalid ARN",
+        ),
+    ],
+)
+def test_what_the_provider_refuses_is_refused_in_the_preview(
+    engine: Engine, token, inputs, message
+):
+    with pytest.raises(InvalidInput) as refused_:
+        engine.check(token, inputs)
+    assert str(refused_.value) == message

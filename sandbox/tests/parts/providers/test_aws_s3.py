@@ -48,7 +48,14 @@ BLOCKED = {
 SETTINGS: dict[str, dict[str, Any]] = {
     ACCESS_BLOCK: BLOCKED,
     OWNERSHIP: {"rule": {"objectOwnership": "BucketOwnerEnforced"}},
-    ENCRYPTION: {"rules": [{"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}]},
+    ENCRYPTION: {
+        "rules": [
+            {
+                "applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"},
+                "bucketKeyEnabled": True,
+            }
+        ]
+    },
     VERSIONING: {"versioningConfiguration": {"status": "Enabled"}},
     BUCKET_POLICY: {"policy": tls_only("settings")},
 }
