@@ -193,7 +193,8 @@ class EksClusterArgs:
 
     auto_mode: bool = False
     """Leave nodes, networking, storage and load balancing of a created cluster to EKS Auto Mode,
-    which needs neither add-ons nor a node group."""
+    which needs neither add-ons nor a node group. To leave it again, switch it off in EKS first:
+    docs/cluster.md."""
 
     audiences: Sequence[values.Audience] = (STS_AUDIENCE,)
     """Client ids of a created OIDC provider: the ``aud`` values that STS accepts from it."""

@@ -1,4 +1,4 @@
-"""The examples in other languages as commands, each with the SDK that Pulumi writes for it.
+"""The examples in other languages as projects, each with the SDK that Pulumi writes for it.
 
 Programs and SDKs lie in the user's cache folder, once per version of their sources and the schema.
 """
@@ -22,9 +22,6 @@ from tests.support.paths import ROOT
 SOURCES = Path(__file__).parent / "languages"
 EXAMPLES = ROOT / "examples"
 
-Command = list[str]
-"""A program that takes an operation, the project's name and its configuration as JSON."""
-
 
 def plugin(folder: Path) -> Path:
     """Put the plugin into a folder for PATH: this CLI has no language host to start it."""
@@ -33,14 +30,14 @@ def plugin(folder: Path) -> Path:
     return program
 
 
-def yaml() -> Command:
-    """Return the example in Pulumi YAML; skip the test without its language host."""
+def yaml() -> Path:
+    """Return the folder of the example in Pulumi YAML; skip the test without its language host."""
     needed("pulumi-language-yaml")
-    return [sys.executable, str(SOURCES / "run_yaml.py")]
+    return EXAMPLES / "yaml"
 
 
-def typescript() -> Command:
-    """Compile the example in TypeScript."""
+def typescript() -> Path:
+    """Return the folder of the example in TypeScript, with its packages."""
     node, npm = needed("node"), needed("npm")
 
     def make(folder: Path) -> None:
@@ -50,24 +47,23 @@ def typescript() -> Command:
         shutil.copytree(_sdk("nodejs"), package)
         _run((node, compiler, "--skipLibCheck", "--noImplicitAny", "false"), package)
         shutil.copy(package / "package.json", package / "bin/package.json")
-        _run((node, compiler), folder)
 
-    example = [EXAMPLES / "typescript" / name for name in ("index.ts", "tsconfig.json")]
-    return [node, str(_with_sdk("typescript", make, *example) / "run.js")]
+    files = ("Pulumi.yaml", "index.ts", "tsconfig.json")
+    return _with_sdk("typescript", make, *(EXAMPLES / "typescript" / name for name in files))
 
 
-def go() -> Command:
-    """Compile the example in Go."""
+def go() -> Path:
+    """Return the folder of the example in Go, built."""
     compiler = needed("go")
 
     def make(folder: Path) -> None:
         shutil.copytree(_sdk("go"), folder, dirs_exist_ok=True)
         _run((compiler, "build", "-o", "reports", "."), folder)
 
-    return [str(_with_sdk("go", make, EXAMPLES / "go/main.go") / "reports")]
+    return _with_sdk("go", make, *(EXAMPLES / "go" / name for name in ("Pulumi.yaml", "main.go")))
 
 
-LANGUAGES: dict[str, Callable[[], Command]] = {"yaml": yaml, "typescript": typescript, "go": go}
+LANGUAGES: dict[str, Callable[[], Path]] = {"yaml": yaml, "typescript": typescript, "go": go}
 
 
 @cache

@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import shutil
 import subprocess
+import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +22,7 @@ from irsa_sandbox.engine.stack import SandboxStack
 from tests.examples import programs
 from tests.examples.programs import EXAMPLES
 from tests.sandbox.support import in_process
+from tests.support import language_host
 
 pytestmark = pytest.mark.sandbox
 
@@ -133,6 +136,7 @@ def environment(session, tmp_path_factory):
     """As `sandbox env` gives it, with the plugin on PATH."""
     state = session.state
     plugin = programs.plugin(tmp_path_factory.mktemp("plugin"))
+    language_host.put_into(plugin.parent, "nodejs", "go")
     path = [str(plugin.parent), str(Path(state.pulumi).parent), os.environ["PATH"]]
     return {
         **state.engine_environment(),
@@ -145,7 +149,10 @@ def environment(session, tmp_path_factory):
 @pytest.fixture
 def run(session, platform, environment, language, tmp_path):
     """Runs an operation of the example in a language; gives the output."""
-    command = programs.LANGUAGES[language]()
+    built, project = programs.LANGUAGES[language](), tmp_path / "project"
+    shutil.copytree(built, project, ignore=shutil.ignore_patterns("node_modules"))
+    (project / "node_modules").symlink_to(built / "node_modules")
+    command = [sys.executable, str(programs.SOURCES / "run_project.py"), str(project)]
 
     def run_one(operation, *, code=0, **config):
         settings = {
@@ -154,7 +161,7 @@ def run(session, platform, environment, language, tmp_path):
             **config,
         }
         done = subprocess.run(
-            [*command, operation, f"reports-{language}", json.dumps(settings)],
+            [*command, operation, json.dumps(settings)],
             env=environment, cwd=tmp_path, capture_output=True, text=True, check=False,
             timeout=120,
         )  # fmt: skip

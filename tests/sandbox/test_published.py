@@ -55,7 +55,7 @@ def git(clone: Path, *arguments: str) -> str:
 def pulumi(session: Session, repository: Path, tmp_path_factory) -> Iterator[Pulumi]:
     """The CLI on a machine that reaches the repository alone."""
     home, tools, server = (tmp_path_factory.mktemp(each) for each in ("home", "tools", "server"))
-    language_host.put_into(tools)
+    language_host.put_into(tools, "python")
     environment = {
         **os.environ,
         "HOME": str(home),

@@ -1,8 +1,10 @@
-"""Language host for Python plugins, where Pulumi's own is not installed: a program for PATH.
+"""Language hosts where Pulumi's own are not installed: programs for PATH. They install nothing.
 
-It installs nothing: the plugin runs with this Python, which has the packages of requirements.txt.
+A Python plugin runs with this Python, which has the packages; a TypeScript program as Pulumi's host
+runs it, by `@pulumi/pulumi/cmd/run`; a Go program is there as `reports`, built.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -17,17 +19,29 @@ from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 
 from irsa_sandbox.toolchain.plugins import write_script
 
+REPORTED = 32
+"""Exit code of a Node.js program whose error the engine has already."""
 
-def put_into(folder: Path) -> None:
-    write_script(folder / "pulumi-language-python", sys.executable, __file__)
+
+def put_into(folder: Path, *languages: str) -> None:
+    for language in languages:
+        script = folder / f"pulumi-language-{language}"
+        write_script(script, sys.executable, __file__, language)
 
 
 class Host(language_pb2_grpc.LanguageRuntimeServicer):
+    def __init__(self, language: str, engine: str) -> None:
+        self._language = language
+        self._engine = engine
+
     def Handshake(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's names
         return language_pb2.LanguageHandshakeResponse()
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: N802
         return plugin_pb2.PluginInfo(version="3.0.0")
+
+    def GetRequiredPackages(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return language_pb2.GetRequiredPackagesResponse()  # they are on PATH
 
     def InstallDependencies(self, request: Any, context: Any) -> Iterator[Any]:  # noqa: N802
         folder = Path(request.info.program_directory)
@@ -43,11 +57,43 @@ class Host(language_pb2_grpc.LanguageRuntimeServicer):
             yield language_pb2.RunPluginResponse(stdout=line)
         yield language_pb2.RunPluginResponse(exitcode=plugin.wait())
 
+    def Run(self, request: Any, context: Any) -> Any:  # noqa: N802
+        folder = request.info.program_directory
+        facts = {
+            "organization": request.organization,
+            "project": request.project,
+            "stack": request.stack,
+            "monitor": request.monitor_address,
+            "engine": self._engine,
+            "parallel": str(request.parallel),
+        }
+        env = {
+            **os.environ,
+            "PULUMI_CONFIG": json.dumps(dict(request.config)),
+            "PULUMI_CONFIG_SECRET_KEYS": json.dumps(list(request.configSecretKeys)),
+        }
+        if self._language == "nodejs":
+            command = ["node", f"{folder}/node_modules/@pulumi/pulumi/cmd/run"]
+            command += [f"--{name}={value}" for name, value in facts.items()]
+            command += ["--dry-run"] * request.dryRun + [f"--pwd={folder}", "."]
+            env["PULUMI_NODEJS_TYPESCRIPT"] = "true"
+        else:
+            command = [f"{folder}/reports"]
+            env |= {f"PULUMI_{name.upper()}": value for name, value in facts.items()}
+            env["PULUMI_DRY_RUN"] = str(request.dryRun).lower()
+        done = subprocess.run(
+            command, cwd=folder, env=env, capture_output=True, text=True, check=False
+        )
+        if done.returncode in (0, REPORTED):
+            return language_pb2.RunResponse(bail=done.returncode == REPORTED)
+        return language_pb2.RunResponse(error=done.stdout + done.stderr)
+
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # how the engine ends it
     server = grpc.server(ThreadPoolExecutor())
-    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(Host(), server)
+    host = Host(sys.argv[1], sys.argv[-1])
+    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(host, server)
     print(server.add_insecure_port("127.0.0.1:0"), flush=True)
     server.start()
     server.wait_for_termination()
