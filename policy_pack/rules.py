@@ -14,6 +14,7 @@ NEED_MORE: Mapping[str, str] = {
     "other-account": "a stack may have roles of several accounts: `not-in-stack` stands for it",
     "deleted-provider": "which providers are registered, only IAM knows",
     "other-cluster": "which clusters are registered, only IAM knows",
+    "foreign-key": "a program does not say what keys others give its users",
     "foreign-policy": "a program does not say what others attach to its roles",
     "unused-role": "service accounts may come from Helm or GitOps",
     "no-agent": "whether Pods run on Fargate, only the cluster knows",

@@ -40,6 +40,8 @@ var resources = map[string]string{
 	"aws_iam_openid_connect_provider":                    "iam/openIdConnectProvider:OpenIdConnectProvider",
 	"aws_iam_policy":                                     "iam/policy:Policy",
 	"aws_iam_role":                                       "iam/role:Role",
+	"aws_iam_role_policies_exclusive":                    "iam/rolePoliciesExclusive:RolePoliciesExclusive",
+	"aws_iam_role_policy_attachments_exclusive":          "iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive",
 	"aws_iam_role_policy_attachment":                     "iam/rolePolicyAttachment:RolePolicyAttachment",
 	"aws_iam_user":                                       "iam/user:User",
 	"aws_iam_user_policy_attachment":                     "iam/userPolicyAttachment:UserPolicyAttachment",

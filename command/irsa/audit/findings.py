@@ -81,6 +81,8 @@ class AuditFacts:
     now: float
     foreign_policies: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     """Policies of a stack's roles that the stack did not attach, by the role's ARN."""
+    foreign_keys: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    """Ids of access keys of a stack's users that the stack does not have, by the user's name."""
 
     @property
     def associations(self) -> list[Association]:
@@ -92,6 +94,11 @@ def audit(facts: AuditFacts) -> list[Finding]:
     """All findings, the severest first."""
     roles = {role.arn: role for role in facts.roles}
     findings = [*_check_roles(facts), *_check_providers(facts)]
+    findings += [
+        Finding("foreign-key", f"user {user}", ", ".join(ids))
+        for user, ids in facts.foreign_keys.items()
+        if ids
+    ]
     for cluster in facts.clusters:
         own = (
             *_check_service_accounts(facts, cluster, roles),

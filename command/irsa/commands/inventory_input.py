@@ -35,6 +35,7 @@ from irsa.observe.kubernetes import Cluster
 from irsa.observe.previews import resources_of
 from irsa.observe.pulumi_resources import (
     StackRole,
+    access_keys_of,
     accounts_of,
     associations_of,
     issuers_of,
@@ -72,7 +73,7 @@ class AuditInput(NamedTuple):
 
 _STACK_ALONE = Gaps(
     "the stack lists its own OIDC providers only; run without --stack for those of the account",
-    policies_missing="add --drift, which reads the account's policies of the stack's roles",
+    policies_missing="add --drift, which reads the stack's roles and users in the account",
 )
 _STACK_SAYS_NOTHING = Unread(
     "when roles were last used", "a stack's state does not say it", "iam:GetRole"
@@ -345,6 +346,7 @@ def _stack(options: argparse.Namespace, found: Clients, read_trail: ReadTrail | 
         providers=providers_of(resources),
         now=time.time(),
         foreign_policies=_foreign_policies(stack_roles, live.roles) if live else {},
+        foreign_keys=_foreign_keys(aws, access_keys_of(resources)) if aws else {},
     )
     last_used = live.last_used if live else _STACK_SAYS_NOTHING
     gaps = replace(
@@ -377,6 +379,14 @@ def _documents(role: StackRole) -> tuple[PermissionsPolicy, ...]:
         for each in role.policies
         if not isinstance(each.document, str)
     )
+
+
+def _foreign_keys(aws: Aws, keys: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
+    """Return the access keys of a stack's users that the account has and the stack has not."""
+    return {
+        user: sorted({*cli.known(aws.access_keys(user))}.difference(ids))
+        for user, ids in keys.items()
+    }
 
 
 def _foreign_policies(

@@ -46,7 +46,7 @@ def add_sources(command: argparse.ArgumentParser) -> None:
         "--drift",
         action="store_true",
         help="with --stack: read the account, too, and name the policies that others gave to the "
-        "stack's roles",
+        "stack's roles, and access keys of its users that it does not have",
     )
     add_files(
         command,

@@ -56,7 +56,7 @@ class Gaps:
         gaps = (
             (NEED_LIST, self.list_missing),
             (NEED_DETAILS, self.details_missing),
-            (("foreign-policy",), self.policies_missing),
+            (("foreign-policy", "foreign-key"), self.policies_missing),
             (NEED_ASSOCIATIONS, self.associations_missing),
             (("no-agent",), self.pods_missing),
             (NEED_POLICIES, self.permissions_missing),

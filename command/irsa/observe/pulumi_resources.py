@@ -181,6 +181,21 @@ def providers_of(resources: Sequence[Json]) -> list[RegisteredProvider]:
     ]
 
 
+def access_keys_of(resources: Sequence[Json]) -> dict[str, list[str]]:
+    """The ids of the access keys among resources, by the names of the users among them."""
+    keys: dict[str, list[str]] = {
+        _text(_fields(each), "name"): []
+        for each in resources
+        if each.get("type") == "aws:iam/user:User"
+    }
+    for each in resources:
+        user = _text(_fields(each), "user")
+        if each.get("type") == "aws:iam/accessKey:AccessKey" and user in keys:
+            keys[user].append(str(each.get("id")))
+    keys.pop(LATER, None)
+    return keys
+
+
 def issuers_of(resources: Sequence[Json]) -> list[str]:
     """The issuer URLs of the clusters of the irsa components, and of the OIDC providers."""
     clusters = [_fields(each) for each in resources if each.get("type") == "irsa:index:EksCluster"]

@@ -407,7 +407,7 @@ def test_a_stack_is_audited_by_its_state_alone(tmp_path, capsys, more):
     assert main(["audit", "--stack", str(file)]) == 0
     out = capsys.readouterr().out
     assert out.startswith("1 annotated service accounts and 1 roles of account")
-    assert "not checked: foreign-policy: add --drift" in out
+    assert "not checked: foreign-policy, foreign-key: add --drift" in out
 
     file.write_text(json.dumps(state({}, *more)))
     assert main(["audit", "--stack", str(file), "--output", "json"]) == 1

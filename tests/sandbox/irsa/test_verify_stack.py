@@ -89,6 +89,25 @@ def test_policies_that_others_gave_a_role_of_the_stack_are_named(session, stack,
         iam.delete_role_policy(**inline)
 
 
+def test_a_key_that_the_stack_does_not_have_is_named(session, stack, tmp_path):
+    """As an answer of CreateAccessKey that was lost leaves one."""
+    iam, file = session.aws("iam"), tmp_path / "export.json"
+    file.write_text(json.dumps({"version": 3, "deployment": stack.export()}))
+    world = RegisteredCluster(session)
+
+    def found() -> list[str]:
+        options = ("--stack", str(file), "--output", "json", "--drift")
+        named = json.loads(world.irsa("audit", *options).out)
+        return [each["found"] for each in named if each["rule"] == "foreign-key"]
+
+    assert found() == []
+    lost = iam.create_access_key(UserName="s3-manager")["AccessKey"]["AccessKeyId"]
+    try:
+        assert found() == [lost]
+    finally:
+        iam.delete_access_key(UserName="s3-manager", AccessKeyId=lost)
+
+
 def run_as_printed(stack, commands):
     """Run the printed `pulumi` commands with the sandbox's engine."""
     found = [shlex.split(command) for command in commands if command.startswith("pulumi ")]

@@ -87,7 +87,7 @@ class AwsType(ResourceType[AwsSession]):
     nothing when they leave the program."""
 
     filled_in: ClassVar[tuple[str, ...]] = ()
-    """The same within an input, by its path, with ``*`` for each item of a list."""
+    """Paths of such values within an input, with ``*`` for each item of a list."""
 
     arns: ClassVar[frozenset[str]] = frozenset()
     """Inputs that must be ARNs, for the provider."""
