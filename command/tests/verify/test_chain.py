@@ -1,6 +1,7 @@
 """The links of a chain from facts alone: what the sandbox cannot show."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -307,8 +308,9 @@ class Clock:
 
     def __init__(self, monkeypatch):
         self.moment = 0.0
-        monkeypatch.setattr(walk.time, "monotonic", lambda: self.moment)
-        monkeypatch.setattr(walk.time, "sleep", self.sleep)
+        # Not of `time` itself, which the threads of a running sandbox use.
+        own = SimpleNamespace(monotonic=lambda: self.moment, sleep=self.sleep)
+        monkeypatch.setattr(walk, "time", own)
 
     def sleep(self, seconds):
         self.moment += seconds
