@@ -1,5 +1,6 @@
 """Fixtures of sandbox tests: parts of a sandbox alone, and stacks in a whole one."""
 
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from irsa_sandbox import lifecycle
+from irsa_sandbox.aws.accounts import REGION
 from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.kubernetes.control_plane import ControlPlane
 from irsa_sandbox.kubernetes.kubelet import Kubelet
@@ -18,6 +20,7 @@ from irsa_sandbox.session import Session
 from irsa_sandbox.toolchain import obtain_control_plane
 from irsa_sandbox.webhook.server import WebhookServer
 from tests.sandbox.support.aws_harness import Aws, running_aws
+from tests.sandbox.support.cached_builds import needed
 from tests.sandbox.support.cluster import ISSUER_URL, Cluster
 from tests.sandbox.support.provider_harness import Engine, Serving, serving
 from tests.sandbox.support.two_accounts import Pair
@@ -68,6 +71,34 @@ def provider(aws: Aws) -> Iterator[Serving]:
 def engine(provider: Serving) -> Engine:
     """An instance of that provider without configuration of its own."""
     return provider.configured(region="us-east-1")
+
+
+@pytest.fixture(
+    scope="module", params=["sandbox", pytest.param("plugin", marks=pytest.mark.published)]
+)
+def either(
+    request: pytest.FixtureRequest,
+    aws: Aws,
+    provider: Serving,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Engine]:
+    """The sandbox's provider, and terraform-provider-aws where its plugin is on PATH."""
+    if request.param == "sandbox":
+        yield provider.configured(region=REGION)
+        return
+    program, home = needed("pulumi-resource-aws"), tmp_path_factory.mktemp("home")
+    credentials = aws.emulator.administrator
+    env = {
+        "HOME": str(home),
+        "HTTPS_PROXY": aws.emulator.proxy,
+        "AWS_CA_BUNDLE": str(aws.authority.ca_file),
+        "AWS_ACCESS_KEY_ID": credentials.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
+    }
+    plugin = subprocess.Popen([program, "127.0.0.1:1"], env=env, stdout=subprocess.PIPE, text=True)
+    with plugin, closing(Serving(int(plugin.stdout.readline()))) as connections:
+        yield connections.configured(region=REGION)
+        plugin.kill()
 
 
 @pytest.fixture(scope="session")
