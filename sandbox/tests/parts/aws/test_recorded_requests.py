@@ -15,8 +15,9 @@ from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from irsa_sandbox.aws.accounts import REGION
-from tests.sandbox.support.aws_harness import Aws
+from irsa.identity.arns import account_of, name_of
+from irsa_sandbox.aws.accounts import ACCOUNT_A, REGION
+from tests.sandbox.support.aws_harness import BUCKET, ROLE_ARN, ROLE_B_ARN, Aws
 from tools.bridged_aws.recorder import outcome
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("restored")]
@@ -36,7 +37,21 @@ def sent(http: httpx2.Client, secret: str, line: dict[str, Any]) -> httpx2.Respo
     return http.request(line["method"], url, headers=headers, content=line["body"].encode())
 
 
+def remove_what_the_fixture_made(aws: Aws) -> None:
+    """Buckets and roles that have names of the stacks'."""
+    s3 = aws.emulator.client("s3", ACCOUNT_A)
+    for each in s3.list_objects_v2(Bucket=BUCKET).get("Contents", ()):
+        s3.delete_object(Bucket=BUCKET, Key=each["Key"])
+    s3.delete_bucket(Bucket=BUCKET)
+    for arn in (ROLE_ARN, ROLE_B_ARN):
+        iam, role = aws.emulator.client("iam", account_of(arn)), {"RoleName": name_of(arn)}
+        for policy in iam.list_role_policies(**role)["PolicyNames"]:
+            iam.delete_role_policy(**role, PolicyName=policy)
+        iam.delete_role(**role)
+
+
 def test_what_the_provider_asks_is_answered_as_it_was(aws: Aws):
+    remove_what_the_fixture_made(aws)
     context = ssl.create_default_context(cafile=aws.authority.ca_file)
     new_ids: dict[str, str] = {}
     differences: list[str] = []
