@@ -15,8 +15,8 @@ from tests.support.paths import ROOT
 POLICIES = "command/irsa/identity/policies.py"
 COPIED = [
     *("Pulumi.yaml", "Pulumi.dev.yaml"),
-    *("components", "irsa", "account_b", "__main__.py", "stack_config.py"),
-    *(f"tests/{part}" for part in ("unit", "components", "programs", "support")),
+    *("components", "command", "account_b", "__main__.py", "stack_config.py"),
+    *(f"tests/{part}" for part in ("unit", "programs", "support")),
 ]
 
 
@@ -50,7 +50,9 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, s
         [sys.executable, "-m", "tests.support.mutants"],
         cwd=folder,
         env={
-            "PYTHONPATH": os.pathsep.join([str(folder), str(folder / "components")]),
+            "PYTHONPATH": os.pathsep.join(
+                str(folder / part) for part in (".", "components", "command")
+            ),
             "PYTHONDONTWRITEBYTECODE": "1",
             "CI": "true",  # Hypothesis then has no deadlines
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",

@@ -2,8 +2,8 @@
 
 It is terraform-provider-aws behind Pulumi's bridge, of which pulumi-aws consists, built from their
 Go modules (MPL-2.0 and Apache-2.0; nothing of them is kept here). What pulumi-aws is besides, its
-patches and its hundred other services, it is not. It takes half an hour, 6 GB of memory and 10 GB
-of disk, once.
+patches and its hundred other services, it is not. It takes ten minutes, 3 GB of memory and 8 GB of
+disk, once.
 """
 
 import argparse
@@ -69,7 +69,7 @@ def main() -> None:
 
     _go(source, "mod", "edit", f"-require={BRIDGE}", f"-replace={SDK}={sdk}")
     plugin, generator = binaries / "pulumi-resource-aws", binaries / "pulumi-tfgen-aws"
-    print("bridged_aws: compiling; half an hour the first time", flush=True)
+    print("bridged_aws: compiling; ten minutes the first time", flush=True)
     # As Pulumi.yaml's programs ask for, which warn of any other.
     stamped = f"-ldflags=-s -w -X main.version={version('pulumi-aws')}"
     _go(source, "build", stamped, f"-o={plugin}", f"./cmd/{package.name}")

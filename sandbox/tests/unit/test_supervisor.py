@@ -95,7 +95,9 @@ def test_what_ended_is_kept_for_status(tmp_path, monkeypatch):
 
     assert code == 1
     assert (tmp_path / ENDED_FILE).read_text() == "etcd was killed by signal 9"
-    with pytest.raises(SandboxError, match="ended: etcd was killed by signal 9; `python -m sand"):
+    with pytest.raises(
+        SandboxError, match="ended: etcd was killed by signal 9; `python -m irsa_sand"
+    ):
         load(tmp_path)
 
 
