@@ -57,6 +57,16 @@ STATES = {
             "the same",
         ),
         Written(
+            r"aws:iam/(role:Role|policy:Policy)::.*|aws:s3/bucket:Bucket::.*",
+            r"outputs\.(managedPolicyArns|inlinePolicies|attachmentCount|policy)",
+            "what others gave it, once it is refreshed; resources of their own have it",
+        ),
+        Written(
+            r"aws:iam/openIdConnectProvider:OpenIdConnectProvider::.*",
+            r"inputs\.url",
+            "after a refresh the plugin's has no scheme, which it leaves out of comparisons",
+        ),
+        Written(
             r"aws:eks/cluster:Cluster::.*",
             r"inputs\.vpcConfig\.endpointPublicAccess|outputs\.kubernetesNetworkConfig",
             "a default within an object, and the addresses of services, are left out",
@@ -112,8 +122,8 @@ PREVIEWS = {
     "aws": [
         Written(
             r"aws:iam/role:Role::.*",
-            r"update\.(diffs|detailed\.tagsAll\..*)",
-            "the plugin names a tag a second time, among all tags",
+            r"update\.(diffs|detailed\.(tagsAll\..*|tags(\..*)?))",
+            "the plugin names a tag a second time, among all tags, and the first one by itself",
         ),
     ],
     "eks": [],
@@ -130,7 +140,7 @@ PREVIEWS = {
 
 CHANGES: list[dict[str, Any]] = [
     {
-        "permissions": "read-write",
+        "permissions": "read_write",
         "max_session": 7200,
         "description": "another",
         "tags": {"team": "a"},
