@@ -3,6 +3,8 @@
 import argparse
 from importlib import import_module
 
+import yaml
+
 from irsa.__main__ import COMMANDS
 from irsa.commands.known_errors import KNOWN_ERRORS, Cause
 from irsa.decide.condition_keys import GUIDE, OF_ISSUERS, OF_SERVICES, TABLE, Cell
@@ -12,6 +14,9 @@ from irsa.rules.table import RULES
 from irsa.verify.link import LINKS
 from policy_pack.rules import NEED_MORE, OWN
 from tools.docs.markdown import table
+from tools.environment import ROOT
+
+DIFFERENCES = ROOT / "sandbox/tests/parts/providers/differences.yaml"
 
 
 def _commands() -> str:
@@ -110,6 +115,23 @@ def _cell(cell: Cell) -> str:
     return cell.value if isinstance(cell, Key) else cell.words
 
 
+def _provider_differences() -> str:
+    tables = yaml.safe_load(DIFFERENCES.read_text())
+    rows = [
+        (_plain(each["resource"]), _plain(each["path"]), each["reason"])
+        for by_plugin in tables.values()
+        for listed in by_plugin.values()
+        for each in listed
+    ]
+    return table(("resource", "property", "why"), rows)
+
+
+def _plain(expression: str) -> str:
+    """Return a regular expression as a reader needs it."""
+    plain = expression.replace("::.*", "").replace(".*", "…").replace("\\", "")
+    return f"`{plain}`"
+
+
 BLOCKS = {
     "commands": _commands,
     "options": _options,
@@ -121,5 +143,6 @@ BLOCKS = {
     "causes": _causes,
     "fields": _fields,
     "condition keys": _condition_keys,
+    "provider differences": _provider_differences,
 }
 """The text of each block between marks, in any document."""

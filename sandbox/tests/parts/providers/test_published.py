@@ -6,9 +6,11 @@ plugin. docs/sandbox.md says where plugins come from; a plugin that is missing i
 
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from irsa.identity.canonical import canonical
 from irsa_components.credentials import TokenArgs
@@ -32,111 +34,12 @@ NOTHING: tuple[Any, ...] = (None, "", [], {}, False)
 NOTES = ("__defaults", "__meta", "__pulumi_raw_state_delta")
 """Notes of the aws plugin for itself, which no program sees."""
 
-OBJECT = r"kubernetes:.*"
-STATES = {
-    "aws": [
-        Written(
-            r"pulumi:providers:aws::.*",
-            r"(inputs|outputs)\.skipMetadataApiCheck",
-            "a default of the plugin, which looks for credentials; the sandbox's is given them",
-        ),
-        Written(r"aws:.*", r"outputs\.id", "programs read the id that stands beside the outputs"),
-        Written(
-            r"aws:iam/accessKey:AccessKey::.*",
-            r"inputs\.status|outputs\.(secret\.plaintext|sesSmtpPasswordV4)",
-            "a secret is another each time; the plugin derives a password for mail",
-        ),
-        Written(
-            r"aws:s3/bucket:Bucket::.*",
-            r"outputs\.(bucketNamespace|grants|requestPayer|serverSideEncryptionConfiguration|versioning)",
-            "what S3 has for a bucket by itself; our programs ask for it by resources of their own",
-        ),
-        Written(
-            r"aws:s3/bucketVersioning:BucketVersioning::.*",
-            r"outputs\.versioningConfiguration\.mfaDelete",
-            "the same",
-        ),
-        Written(
-            r"aws:iam/(role:Role|policy:Policy)::.*|aws:s3/bucket:Bucket::.*",
-            r"outputs\.(managedPolicyArns|inlinePolicies|attachmentCount|policy)",
-            "what others gave it, once it is refreshed; resources of their own have it",
-        ),
-        Written(
-            r"aws:iam/openIdConnectProvider:OpenIdConnectProvider::.*",
-            r"inputs\.url",
-            "after a refresh the plugin's has no scheme, which it leaves out of comparisons",
-        ),
-        Written(
-            r"aws:eks/cluster:Cluster::.*",
-            r"inputs\.vpcConfig\.endpointPublicAccess|outputs\.kubernetesNetworkConfig",
-            "a default within an object, and the addresses of services, are left out",
-        ),
-        Written(
-            r"aws:eks/cluster:Cluster::.*",
-            r"outputs\.certificateAuthority\.data",
-            "each sandbox has an authority of its own",
-        ),
-        Written(
-            r"aws:eks/nodeGroup:NodeGroup::.*",
-            r"outputs\.resources\[0\]\.remoteAccessSecurityGroupId",
-            "the nodes do not exist, so there is no login",
-        ),
-    ],
-    "eks": [],
-    "kubernetes": [
-        Written(
-            r"pulumi:providers:kubernetes::dev(-eks-k8s)?",
-            r"id|(inputs|outputs)\.(clusterIdentifier|kubeconfig(\.plaintext)?)",
-            "each sandbox has a cluster of its own, and each run gives the provider another id",
-        ),
-        Written(
-            r".*:Secret::s3-app-key",
-            r"(inputs|outputs)\.data\.plaintext",
-            "IAM makes up another access key each time",
-        ),
-        Written(
-            r".*:Deployment::s3-app-key",
-            r"(inputs|outputs)\.spec\.template\.metadata\.annotations\.irsa/identity-hash",
-            "it is the hash of that key",
-        ),
-        Written(
-            OBJECT,
-            r"outputs\.(__fieldManager|metadata\.(uid|creationTimestamp))",
-            "they are made up for each object",
-        ),
-        Written(
-            OBJECT,
-            r"outputs\.(__inputs|__initialApiVersion)",
-            "the plugin's notes for itself, which no program sees",
-        ),
-        Written(
-            OBJECT,
-            r"outputs\.(status|metadata\.(generation|managedFields|resourceVersion))",
-            "the attached provider leaves out what the cluster changes by itself: docs/sandbox.md",
-        ),
-    ],
-}
-"""Differences of the states, by plugin."""
-
-PREVIEWS = {
-    "aws": [
-        Written(
-            r"aws:iam/role:Role::.*",
-            r"update\.(diffs|detailed\.(tagsAll\..*|tags(\..*)?))",
-            "the plugin names a tag a second time, among all tags, and the first one by itself",
-        ),
-    ],
-    "eks": [],
-    "kubernetes": [
-        Written(OBJECT, r"update\.diffs", "the plugin names paths, and not their first parts"),
-        Written(
-            r".*:Secret::s3-app-key",
-            r"update\.detailed\.data(\..*)?",
-            "the attached provider has one path where data is not known yet: docs/sandbox.md",
-        ),
-    ],
-}
-"""Differences of the previews, by plugin."""
+_TABLES = yaml.safe_load(Path(__file__).with_name("differences.yaml").read_text())
+STATES, PREVIEWS = (
+    {plugin: [Written(**each) for each in rows] for plugin, rows in _TABLES[name].items()}
+    for name in ("states", "previews")
+)
+"""Differences of states and of previews, by plugin."""
 
 CHANGES: list[dict[str, Any]] = [
     {
