@@ -43,7 +43,8 @@ def test_a_misspelt_folder_is_not_made(tmp_path, capsys, command):
 
 
 @pytest.mark.parametrize("command", ["up", "demo"])
-def test_a_folder_of_another_user_is_refused_in_one_line(tmp_path, capsys, command):
+def test_a_folder_of_another_user_is_refused_in_one_line(tmp_path, capsys, monkeypatch, command):
+    monkeypatch.setattr("irsa_sandbox.demo.PROJECT_B", tmp_path)  # an installed sandbox has none
     thesis = tmp_path / "thesis.txt"
     thesis.write_text("data")
 

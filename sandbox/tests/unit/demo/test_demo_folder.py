@@ -23,6 +23,7 @@ def folders(monkeypatch, tmp_path):
         used.append(folder)
         return SimpleNamespace()
 
+    monkeypatch.setattr(demo, "PROJECT_B", tmp_path)  # which an installed sandbox has not
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(demo.lifecycle, "tools", lambda on_progress, providers: "tools")
     monkeypatch.setattr(demo.lifecycle, "start", start)
