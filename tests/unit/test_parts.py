@@ -197,5 +197,20 @@ def test_pytest_finds_the_fixtures(installed):
         assert f"\n{name} " in fixtures
 
 
+@pytest.mark.parametrize("part", ["components"], indirect=True)
+def test_the_programs_require_what_components_and_command_do(released, clone, tmp_path):
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    command = wheel_of(clone / "command", tmp_path)
+    wanted = {
+        str(Requirement(line))
+        for wheel in (released, command)
+        for line in metadata(wheel).get_all("Requires-Dist")
+        if "@" not in line
+    }
+
+    assert {str(Requirement(line)) for line in lines if line[0].isalpha()} == wanted
+    assert "-e ." in lines
+
+
 def test_a_part_has_the_repositorys_licence(part):
     assert (ROOT / part / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
