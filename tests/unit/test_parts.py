@@ -44,11 +44,12 @@ def wheel_of(source, target):
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
-    """The three folders, in a repository without a tag."""
+    """The three folders and what the programs import, in a repository without a tag."""
     copy = tmp_path_factory.mktemp("clone")
-    shutil.copy(ROOT / "LICENSE", copy)
+    for name in ("LICENSE", "pyproject.toml", "requirements.txt", "stack_config.py"):
+        shutil.copy(ROOT / name, copy)
     kept = shutil.ignore_patterns("__pycache__", "*.egg-info", "build", "tests")
-    for part in PARTS:
+    for part in (*PARTS, "policy_pack"):
         shutil.copytree(ROOT / part, copy / part, ignore=kept, symlinks=True)
     for command in ("init -q", "add --all", f"{AUTHOR} commit -qm release"):
         run("git", *command.split(), cwd=copy)
@@ -210,6 +211,23 @@ def test_the_programs_require_what_components_and_command_do(released, clone, tm
 
     assert {str(Requirement(line)) for line in lines if line[0].isalpha()} == wanted
     assert "-e ." in lines
+
+
+def test_an_environment_of_pulumis_own_has_the_clone_as_it_stands(clone, tmp_path):
+    """`requirements.txt`, whose packages are this environment's."""
+    venv.create(tmp_path / "venv", with_pip=False)
+    [site] = tmp_path.glob("venv/lib/python*/site-packages")
+    (site / "others.pth").write_text(sysconfig.get_path("purelib"))
+    python = tmp_path / "venv/bin/python"
+    options = ["--no-index", "--no-build-isolation", "-r", "requirements.txt"]
+    run(sys.executable, "-m", "pip", "-q", "--python", python, "install", *options, cwd=clone)
+
+    code = (
+        "import irsa.verify.walk, irsa_components.values, stack_config, policy_pack.pack as pack;"
+    )
+    code += "print(irsa.__file__, irsa_components.__file__, stack_config.__file__, pack.__file__)"
+    found = subprocess.check_output([python, "-c", code], cwd=tmp_path, text=True).split()
+    assert [str(clone) == each[: len(str(clone))] for each in found] == [True] * 4
 
 
 def test_a_part_has_the_repositorys_licence(part):
