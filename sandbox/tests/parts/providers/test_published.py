@@ -25,6 +25,7 @@ from tests.sandbox.support.with_plugin import (
     opened,
     sandbox_with,
 )
+from tests.support.paths import ROOT
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.published]
 
@@ -74,7 +75,9 @@ def plugin(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def both(session: Session, plugin: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     """The program with attached providers and with the plugin."""
-    SandboxStack(session.state).destroy()  # an earlier module may have left it, with its names
+    SandboxStack(
+        session.state, ROOT
+    ).destroy()  # an earlier module may have left it, with its names
     with (
         sandbox_with(plugin, tmp_path_factory.mktemp("published")) as published,
         brought_up(session, published),
