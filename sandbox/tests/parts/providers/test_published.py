@@ -75,9 +75,8 @@ def plugin(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def both(session: Session, plugin: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     """The program with attached providers and with the plugin."""
-    SandboxStack(
-        session.state, ROOT
-    ).destroy()  # an earlier module may have left it, with its names
+    # An earlier module may have left it, with its names.
+    SandboxStack(session.state, ROOT).destroy()
     with (
         sandbox_with(plugin, tmp_path_factory.mktemp("published")) as published,
         brought_up(session, published),
