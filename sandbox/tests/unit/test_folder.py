@@ -3,6 +3,7 @@
 import os
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -149,7 +150,9 @@ def test_clearing_follows_no_link(tmp_path):
 
 def test_another_users_folder_is_refused(tmp_path, monkeypatch):
     taken(tmp_path).close()
-    monkeypatch.setattr(folders.os, "geteuid", lambda: os.getuid() + 1)
+    # Not of `os` itself, by which the ports of a running sandbox know their owner.
+    stranger = SimpleNamespace(**{**vars(os), "geteuid": lambda: os.getuid() + 1})
+    monkeypatch.setattr(folders, "os", stranger)
 
     for use in (take, is_held, load):
         with pytest.raises(SandboxError, match=r"belongs to .*; name a folder of your own"):
