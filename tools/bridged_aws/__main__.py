@@ -2,7 +2,7 @@
 
 It is terraform-provider-aws behind Pulumi's bridge, of which pulumi-aws consists, built from their
 Go modules (MPL-2.0 and Apache-2.0; nothing of them is kept here). What pulumi-aws is besides, its
-patches and its hundred other services, it is not. It takes ten minutes, 3 GB of memory and 8 GB of
+patches and its hundred other services, it is not. It takes ten minutes, 4 GB of memory and 5 GB of
 disk, once.
 """
 
