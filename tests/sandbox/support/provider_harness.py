@@ -92,7 +92,10 @@ class Engine:
             )
         )
         replacing = sorted(response.replaces)
-        in_place = sorted(set(response.detailedDiff) - set(replacing))
+        # A plugin may name no path: its bridge does not, for types of Terraform's framework.
+        unnamed = {"unnamed"} if response.changes == pb.DiffResponse.DIFF_SOME else set()
+        paths = set(response.detailedDiff) or set(response.diffs) or unnamed
+        in_place = sorted(paths - set(replacing))
         return Difference(in_place, replacing, response.deleteBeforeReplace)
 
     def update(self, resource: Resource, inputs: Properties, *, preview: bool = False) -> Resource:
