@@ -82,7 +82,7 @@ class AuditFacts:
     foreign_policies: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     """Policies of a stack's roles that the stack did not attach, by the role's ARN."""
     foreign_keys: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
-    """Ids of access keys of a stack's users that the stack does not have, by the user's name."""
+    """Ids of access keys of a stack's users that the stack does not have, by the user's ARN."""
 
     @property
     def associations(self) -> list[Association]:
@@ -95,8 +95,8 @@ def audit(facts: AuditFacts) -> list[Finding]:
     roles = {role.arn: role for role in facts.roles}
     findings = [*_check_roles(facts), *_check_providers(facts)]
     findings += [
-        Finding("foreign-key", f"user {user}", ", ".join(ids))
-        for user, ids in facts.foreign_keys.items()
+        Finding("foreign-key", f"user {arn}", ", ".join(ids), account=account_of(arn))
+        for arn, ids in facts.foreign_keys.items()
         if ids
     ]
     for cluster in facts.clusters:

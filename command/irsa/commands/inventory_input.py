@@ -382,10 +382,12 @@ def _documents(role: StackRole) -> tuple[PermissionsPolicy, ...]:
 
 
 def _foreign_keys(aws: Aws, keys: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
-    """Return the access keys of a stack's users that the account has and the stack has not."""
+    """Return the access keys of a stack's users that the account has and the stack has not. A
+    user of another account may have the name of one here."""
     return {
-        user: sorted({*cli.known(aws.access_keys(user))}.difference(ids))
-        for user, ids in keys.items()
+        arn: sorted({*cli.known(aws.access_keys(arn))}.difference(ids))
+        for arn, ids in keys.items()
+        if account_of(arn) == aws.account
     }
 
 

@@ -179,16 +179,15 @@ class Aws:
         needed = "iam:ListOpenIDConnectProviders and iam:GetOpenIDConnectProvider"
         return self._elsewhere(what, account) or _aws(what, needed, read)
 
-    def access_keys(self, user: str) -> list[str] | Unread:
+    def access_keys(self, user_arn: str) -> list[str] | Unread:
         """The ids of a user's access keys; none for a user that is not there."""
 
-        def read() -> Json:
-            return self._client("iam").list_access_keys(UserName=user)
+        def read() -> list[str]:
+            keys = self._client("iam").list_access_keys(UserName=name_of(user_arn))
+            return [each["AccessKeyId"] for each in keys["AccessKeyMetadata"]]
 
-        answer = _aws(f"access keys of user {user}", "iam:ListAccessKeys", _if_there(read))
-        if isinstance(answer, Unread):
-            return answer
-        return [each["AccessKeyId"] for each in (answer or {}).get("AccessKeyMetadata", ())]
+        keys = _aws(f"access keys of {user_arn}", "iam:ListAccessKeys", _if_there(read))
+        return [] if keys is None else keys
 
     def role(self, arn: str) -> Role | Unread | None:
         """A role with its policies; also the one of the same name under another path."""

@@ -182,18 +182,17 @@ def providers_of(resources: Sequence[Json]) -> list[RegisteredProvider]:
 
 
 def access_keys_of(resources: Sequence[Json]) -> dict[str, list[str]]:
-    """The ids of the access keys among resources, by the names of the users among them."""
-    keys: dict[str, list[str]] = {
-        _text(_fields(each), "name"): []
-        for each in resources
-        if each.get("type") == "aws:iam/user:User"
-    }
+    """The ids of the access keys among resources, by the ARNs of the users among them."""
+    of_user: dict[str, list[str]] = {}
     for each in resources:
-        user = _text(_fields(each), "user")
-        if each.get("type") == "aws:iam/accessKey:AccessKey" and user in keys:
-            keys[user].append(str(each.get("id")))
-    keys.pop(LATER, None)
-    return keys
+        if each.get("type") == "aws:iam/accessKey:AccessKey":
+            of_user.setdefault(_text(_fields(each), "user"), []).append(str(each.get("id")))
+    users = (_fields(each) for each in resources if each.get("type") == "aws:iam/user:User")
+    return {
+        arn: of_user.get(_text(user, "name"), [])
+        for user in users
+        if (arn := _text(user, "arn")) != LATER
+    }
 
 
 def issuers_of(resources: Sequence[Json]) -> list[str]:

@@ -14,7 +14,7 @@ class Finding:
 
     rule: str
     subject: str
-    """``service account dev/s3-app``, ``role arn:…`` or ``OIDC provider arn:…``."""
+    """``service account dev/s3-app``, ``role arn:…``, ``user arn:…`` or ``OIDC provider arn:…``."""
     found: str
     advice: str = ""
     """A remedy for this finding alone; empty when the rule's says it all."""
@@ -24,7 +24,7 @@ class Finding:
     """The context of its cluster, where several clusters are audited; empty for what is the
     account's alone."""
     account: str = ""
-    """The account of the role, the provider or the cluster."""
+    """The account of the role, the user, the provider or the cluster."""
 
     @property
     def title(self) -> str:
