@@ -66,7 +66,7 @@ class ResourceType(Generic[S]):
     """Input paths that can be added in place; taking them away means a new resource."""
 
     updated_on_removal: ClassVar[frozenset[str]] = frozenset()
-    """Input paths of `replace_on` whose removal is a change in place."""
+    """Inputs whose removal is a change in place, though changes within them replace."""
 
     computed: frozenset[str] = frozenset()
     """Outputs that only the service knows; unknown in the preview of a create."""

@@ -143,8 +143,8 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         differences = list(changes(olds, kind.kept(olds, news)))
         removed = {change.path for change in differences if change.kind == "delete"}
         replace_on |= kind.replace_on_removal & removed
-        if kind.updated_on_removal & removed:
-            replace_on = frozenset(p for p in replace_on if p.split(".")[0] not in removed)
+        kept = kind.updated_on_removal & removed
+        replace_on = frozenset(path for path in replace_on if path.split(".")[0] not in kept)
         return _diff_response(differences, replace_on, delete_first=kind.deletes_first(olds, news))
 
     def Create(self, request: pb.CreateRequest, context: grpc.ServicerContext) -> pb.CreateResponse:
