@@ -9,8 +9,9 @@ import tempfile
 from pathlib import Path
 
 from irsa_sandbox import demo, lifecycle
+from irsa_sandbox.errors import SandboxError
 from irsa_sandbox.toolchain.plugins import Choice
-from tools.bridged_aws.recorder import FILE
+from tools.bridged_aws.recorder import FILE, reads
 from tools.environment import ROOT
 
 KEPT = ROOT / "sandbox/tests/parts/aws/recorded_requests.jsonl"
@@ -25,11 +26,16 @@ def main() -> int:
         lifecycle.background = lambda environ: {
             **background(environ), "PYTHONPATH": folder, FILE: str(requests),
         }  # fmt: skip
-        code = demo.run(None, print, output="text", providers=Choice(frozenset({"aws"})))
+        try:
+            code = demo.run(None, print, output="text", providers=Choice(frozenset({"aws"})))
+        except SandboxError as error:
+            sys.exit(f"record: {error}")
+        if code:
+            return code  # the recording of a run that failed is none
         lines = requests.read_text().splitlines()
     KEPT.write_text("".join(f"{line}\n" for line in _without_repeats(lines)))
     print(f"{KEPT.relative_to(ROOT)}: {len(lines)} requests")
-    return code
+    return 0
 
 
 def _without_repeats(lines: list[str]) -> list[str]:
@@ -37,8 +43,8 @@ def _without_repeats(lines: list[str]) -> list[str]:
     seen: set[str] = set()
     kept: list[str] = []
     for line in lines:
-        read = json.loads(line)["method"] == "GET" or '"body": "Action=Get' in line
-        if not (read and line in seen):
+        request = json.loads(line)
+        if line not in seen or not reads(request["method"], request["body"]):
             kept.append(line)
         seen.add(line)
     return kept

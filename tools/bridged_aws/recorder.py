@@ -52,10 +52,10 @@ def recorded(application: Application, file: Path) -> Application:
         await application(scope, read, write)
         of_provider = "HashiCorp" in headers.get(b"user-agent", "")
         body = request.decode(errors="replace")
-        service = _service(headers.get(b"host", ""))
-        changes = scope.get("method") != "GET" and not _READS.search(body)
-        of_others = changes and status < 300 and service != "s3"  # they put and delete objects
-        if service not in _REPLAYED or not (of_provider or of_others):
+        service = service_of(headers.get(b"host", ""))
+        # Others put and delete objects.
+        of_others = not reads(scope.get("method", ""), body) and status < 300 and service != "s3"
+        if not service or not (of_provider or of_others):
             return
         line = {
             "provider": of_provider,
@@ -84,7 +84,13 @@ def outcome(answer: str) -> dict[str, Any]:
     }
 
 
-def _service(host: str) -> str:
+def reads(method: str, body: str) -> bool:
+    """Return whether a request changes nothing."""
+    return method in ("GET", "HEAD") or _READS.search(body) is not None
+
+
+def service_of(host: str) -> str:
+    """Return the service of a host, if its requests are replayed."""
     return next((each for each in host.split(".") if each in _REPLAYED), "")
 
 

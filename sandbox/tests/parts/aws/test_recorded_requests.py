@@ -18,7 +18,7 @@ from botocore.credentials import Credentials
 from irsa.identity.arns import account_of, name_of
 from irsa_sandbox.aws.accounts import ACCOUNT_A, REGION
 from tests.sandbox.support.aws_harness import BUCKET, ROLE_ARN, ROLE_B_ARN, Aws
-from tools.bridged_aws.recorder import outcome
+from tools.bridged_aws.recorder import outcome, service_of
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("restored")]
 
@@ -30,7 +30,7 @@ def sent(http: httpx2.Client, secret: str, line: dict[str, Any]) -> httpx2.Respo
     query = f"?{line['query']}" if line["query"] else ""
     url = f"https://{line['host']}{line['path']}{query}"
     request = AWSRequest(line["method"], url, line["headers"], line["body"].encode())
-    service = next(each for each in ("iam", "s3", "ec2", "eks") if each in line["host"].split("."))
+    service = service_of(line["host"])
     sign = S3SigV4Auth if service == "s3" else SigV4Auth
     sign(Credentials(line["account"], secret), service, REGION).add_auth(request)
     headers = {**request.headers, "host": line["host"]}
