@@ -230,5 +230,11 @@ def test_an_environment_of_pulumis_own_has_the_clone_as_it_stands(clone, tmp_pat
     assert [str(clone) == each[: len(str(clone))] for each in found] == [True] * 4
 
 
+def test_both_setup_files_find_parts_in_the_same_way():
+    """Each builds without the other, as from an sdist, so the lines stand in both."""
+    one, other = ((ROOT / each / "setup.py").read_text() for each in ("components", "sandbox"))
+    assert one.partition("\nsetup(")[0] == other.partition("\nsetup(")[0]
+
+
 def test_a_part_has_the_repositorys_licence(part):
     assert (ROOT / part / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()

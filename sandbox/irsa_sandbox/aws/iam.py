@@ -129,11 +129,7 @@ class Iam:
         attached = parameters["PolicyArn"] if attaches else ""
         boundary = parameters.get("PermissionsBoundary", "")
         for arn, what in ((attached, "Policy"), (boundary, "Scope ARN:")):
-            # Its policies are the same in every partition.
-            if arn and not (
-                arn.partition("iam::aws:policy/")[2] in managed_policies.names()
-                or self._records.policy(arn)
-            ):
+            if arn and not (managed_policies.is_of_aws(arn) or self._records.policy(arn)):
                 raise managed_policies.no_such_policy(arn, what)
 
     async def _store_trust(self, parameters: Parameters) -> Response:

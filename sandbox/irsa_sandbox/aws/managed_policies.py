@@ -6,6 +6,7 @@ from pathlib import Path
 
 from irsa.identity.errors import AwsError
 
+_OF_AWS = "iam::aws:policy/"
 LISTED = "2026-10-27"
 """Day of the list. AWS adds some each week, and a newer one is refused."""
 
@@ -19,12 +20,16 @@ def names() -> frozenset[str]:
     return frozenset(Path(__file__).with_suffix(".txt").read_text().split())
 
 
-def no_such_policy(arn: str, what: str = "Policy") -> AwsError:
+def is_of_aws(arn: str) -> bool:
+    """Return whether AWS has this policy; it has the same ones in every partition."""
+    return arn.partition(_OF_AWS)[2] in names()
+
+
+def no_such_policy(arn: str, what: str) -> AwsError:
     """Return IAM's error for a policy to attach that does not exist, and for one of AWS's, which
     may be misspelt, the nearest names."""
     message = f"{what} {arn} does not exist or is not attachable."
-    owner, _, name = arn.partition("iam::")[2].partition(":policy/")
-    if owner == "aws":
+    if name := arn.partition(_OF_AWS)[2]:
         near = get_close_matches(name, names(), n=3)
         meant = f"; did you mean {' or '.join(near)}?" if near else ""
         message += f" AWS has none of that name (the sandbox's list of {LISTED}){meant}"

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from botocore.config import Config
 
+from irsa_sandbox.aws.clients import session_of
 from irsa_sandbox.aws.eks_addons import ADDONS
 from tests.sandbox.support.aws_harness import ROLE_ARN, Aws, refusal
 from tests.sandbox.support.pod_identity import AUTO_MODE
@@ -129,6 +131,19 @@ def test_an_add_on_that_is_updated_without_its_role_loses_it(eks):
     assert eks.describe_addon(**DNS)["addon"]["serviceAccountRoleArn"] == ROLE_ARN
     eks.update_addon(**DNS, configurationValues="{}")
     assert "serviceAccountRoleArn" not in eks.describe_addon(**DNS)["addon"]
+
+
+def test_the_role_of_an_add_on_cannot_be_empty(aws: Aws, eks):
+    """https://github.com/hashicorp/terraform-provider-aws/issues/30645"""
+    eks.create_addon(**DNS, serviceAccountRoleArn=ROLE_ARN)
+    emulator = aws.emulator
+    session = session_of(emulator.administrator, emulator.proxy, aws.authority.ca_file)
+    unchecked = session.client("eks", config=Config(parameter_validation=False))  # as Go's SDK
+    assert refusal(unchecked.update_addon, **DNS, serviceAccountRoleArn="") == (
+        *INVALID,
+        "Cross-account pass role is not allowed.",
+    )
+    assert eks.describe_addon(**DNS)["addon"]["serviceAccountRoleArn"] == ROLE_ARN
 
 
 def test_an_add_on_without_a_version_gets_the_default_one(eks):
