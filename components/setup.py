@@ -34,7 +34,6 @@ setup(
     version=TAG.removeprefix("v"),
     install_requires=[
         part("irsa", "command"),
-        "lightkube>=1.0.1,<2",  # waits until new Pods get their credentials
         "pulumi>=3.272,<4",
         "pulumi-aws>=7.51,<8",  # session policies of Pod Identity associations
         "pulumi-eks>=4.3,<5",

@@ -1,55 +1,21 @@
 """AWS credentials of pods: annotations for the webhook, profiles that chain roles, or a key."""
 
 import base64
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import pulumi_kubernetes as k8s
 from pulumi import Input, Output, ResourceOptions
 
 from irsa.identity import eks
-from irsa.identity.eks import CONTAINER_SOURCE
-from irsa.identity.quotas import CHAINED_SESSION_MAX, TOKEN_EXPIRATION
+from irsa.identity.profiles import aws_config, check_chained_duration, check_profile_name
+from irsa.identity.quotas import TOKEN_EXPIRATION
 
 from . import values
 from .pod_template import PodAdditions
 
 CONFIG_FOLDER = "/etc/aws"
 TOKEN_FOLDER = "/var/run/secrets/irsa"  # noqa: S105 - not the webhook's, which would be added to it
-
-REFRESH_WINDOW = 900
-"""SDKs renew a session this many seconds before its end; a shorter one, at every request."""
-
-_PROFILE_NAME = re.compile(r"[A-Za-z0-9_.-]+")
-
-
-def check_profile_name(profile: str) -> str:
-    """Return the name of a profile, or raise ValueError."""
-    if not _PROFILE_NAME.fullmatch(profile):
-        raise ValueError(f"profile name {profile!r} may have letters, digits and any of _.- only")
-    if profile.lower() == "default":
-        raise ValueError(
-            f"profile name {profile!r} would change requests without a profile; choose another"
-        )
-    return profile
-
-
-def check_duration(seconds: int) -> int:
-    """Return the seconds of a chained session, or raise ValueError."""
-    if seconds > CHAINED_SESSION_MAX:
-        raise ValueError(
-            f"{seconds} is above {CHAINED_SESSION_MAX}: a chained session lasts "
-            "at most an hour, whatever the role allows; leave it out"
-        )
-    if seconds <= REFRESH_WINDOW:
-        raise ValueError(
-            f"{seconds} is not above {REFRESH_WINDOW}: SDKs would assume the role "
-            "for every request; leave it out"
-        )
-    return seconds
-
 
 ProfileName = Annotated[str, check_profile_name]
 
@@ -84,7 +50,7 @@ class TargetRoleArgs:
     external_id: Input[values.ExternalId | None] = None
     """External id that the role's trust policy requires."""
 
-    duration_seconds: Annotated[int, check_duration] | None = None
+    duration_seconds: Annotated[int, check_chained_duration] | None = None
     """Duration of the role's sessions in seconds (901 to 3600); an hour by default."""
 
 
@@ -187,8 +153,21 @@ def add_profiles(
 
     ``role_arn`` is None for EKS Pod Identity, whose agent gives the pods the first session.
     """
-    targets = [Output.all(each.role_arn, each.external_id) for each in chain.targets]
-    text = Output.all(role_arn, *targets).apply(lambda values: _config(chain, *values))
+    own = {"role_arn": role_arn, "web_identity_token_file": chain.token_file} if role_arn else None
+    targets = {
+        each.profile: {
+            "role_arn": each.role_arn,
+            "external_id": each.external_id,
+            "duration_seconds": each.duration_seconds,
+        }
+        for each in chain.targets
+    }
+    settings = {
+        "own_profile": chain.own_profile,
+        "region": chain.region,
+        "session_name": chain.session_name,
+    }
+    text = Output.all(own, targets).apply(lambda known: aws_config(*known, **settings))
     additions.identity["aws-config"] = text
     config = k8s.core.v1.ConfigMap(
         name,
@@ -203,48 +182,6 @@ def add_profiles(
         additions.set("AWS_PROFILE", chain.targets[0].profile)
     if chain.profile_only and role_arn is not None:
         additions.mount(_token_volume(token), TOKEN_FOLDER)
-
-
-def _config(chain: RoleChainArgs, role_arn: str | None, *targets: Sequence[str]) -> str:
-    """Return the config file for the values of the outputs."""
-    pairs = zip(chain.targets, targets, strict=True)
-    known = [replace(each, role_arn=arn, external_id=id_) for each, (arn, id_) in pairs]
-    return aws_config(replace(chain, targets=known), role_arn)
-
-
-def aws_config(chain: RoleChainArgs, role_arn: str | None) -> str:
-    """Return a config file with a profile for each target, whose values are known.
-
-    Its profiles start from role A by web identity, or for None from the container's credentials. It
-    has no default profile.
-    https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.html
-    """
-    shared = {
-        "role_session_name": chain.session_name,
-        "region": chain.region,
-        "sts_regional_endpoints": "regional",
-    }
-    sections: list[str] = []
-    source = {"credential_source": CONTAINER_SOURCE}
-    if role_arn is not None:
-        own = {"role_arn": role_arn, "web_identity_token_file": chain.token_file, **shared}
-        sections.append(_section(chain.own_profile, own))
-        source = {"source_profile": chain.own_profile}
-    for each in chain.targets:
-        target = {
-            "role_arn": each.role_arn,
-            **source,
-            "external_id": each.external_id,
-            "duration_seconds": each.duration_seconds,
-            **shared,
-        }
-        sections.append(_section(each.profile, target))
-    return "\n".join(sections)
-
-
-def _section(profile: str, values: Mapping[str, object]) -> str:
-    lines = [f"{key} = {value}\n" for key, value in values.items() if value is not None]
-    return f"[profile {profile}]\n{''.join(lines)}"
 
 
 def _token_volume(token: TokenArgs) -> dict[str, Any]:

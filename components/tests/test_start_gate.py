@@ -2,10 +2,7 @@
 
 import asyncio
 import json
-import socketserver
 import threading
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -14,16 +11,11 @@ import pytest
 from pulumi import UNKNOWN, Output, RunError
 from pulumi.runtime.proto.resource_pb2 import ResourceHookRequest
 
-from irsa.identity.eks import CREDENTIALS_URI_VARIABLE
-from irsa.identity.injection import IN_A_ROW
+from irsa.observe.trial_pods import IN_A_ROW
 from irsa_components import ServiceAccount, start_gate
+from tests.support import trial_pods
 from tests.support.engine import Engine, deploy
-
-TEMPLATE = {
-    "metadata": {"labels": {"app": "s3-app"}, "annotations": {"example.com/inject": "true"}},
-    "spec": {"serviceAccountName": "s3-app", "containers": [{"name": "app", "image": "app"}]},
-}
-
+from tests.support.trial_pods import TEMPLATE, command, kubeconfig
 
 ACCOUNT = ServiceAccount(namespace="dev", name="s3-app")
 INPUTS = {"metadata": {"namespace": "dev"}, "spec": {"template": TEMPLATE}}
@@ -42,60 +34,9 @@ async def call(hook: Any, new: Any, old: Any = None, *, name: str = "s3-app") ->
         raise RunError(answer.error)
 
 
-def kubeconfig(**user: Any) -> str:
-    context = {"cluster": "dev", "user": "deployer"}
-    return json.dumps(
-        {
-            "current-context": "dev",
-            "clusters": [{"name": "dev", "cluster": {"server": "https://127.0.0.1:1"}}],
-            "users": [{"name": "deployer", "user": user}],
-            "contexts": [{"name": "dev", "context": context}],
-        }
-    )
-
-
-def command(*words: str) -> str:
-    version = "client.authentication.k8s.io/v1beta1"
-    return kubeconfig(exec={"apiVersion": version, "command": words[0], "args": [*words[1:]]})
-
-
-def wait(config: str) -> None:
-    start_gate.wait_for_credentials(config, ACCOUNT, TEMPLATE)
-
-
 @pytest.fixture
 def tried(monkeypatch: pytest.MonkeyPatch) -> list[httpx2.Request]:
-    """Requests for Pods, all of which get the credentials."""
-    requests: list[httpx2.Request] = []
-
-    def api(request: httpx2.Request) -> httpx2.Response:
-        requests.append(request)
-        pod = json.loads(request.content)
-        variable = {"name": CREDENTIALS_URI_VARIABLE, "value": "http://169.254.170.23"}
-        pod["spec"]["containers"][0]["env"] = [variable]
-        return httpx2.Response(201, json=pod)
-
-    parameters = partial(start_gate.ConnectionParams, transport=httpx2.MockTransport(api))
-    monkeypatch.setattr(start_gate, "ConnectionParams", parameters)
-    return requests
-
-
-def test_a_trial_pod_has_the_templates_labels_and_annotations(tried: list[httpx2.Request]):
-    """An injector or a policy may look at them."""
-    wait(kubeconfig(token="t"))
-
-    metadata = {**TEMPLATE["metadata"], "generateName": "irsa-trial-"}
-    assert [json.loads(each.content)["metadata"] for each in tried] == [metadata] * IN_A_ROW
-
-
-def test_the_kubeconfigs_command_runs_once(tried: list[httpx2.Request], tmp_path: Path):
-    """It is `aws eks get-token`, which takes longer than the trials."""
-    log = tmp_path / "log"
-    credential = json.dumps({"status": {"token": "k8s-aws-v1.x"}})
-    wait(command("sh", "-c", f"echo run >> {log}; echo '{credential}'"))
-
-    assert log.read_text() == "run\n"
-    assert {each.headers["Authorization"] for each in tried} == {"Bearer k8s-aws-v1.x"}
+    return trial_pods.tried(monkeypatch)
 
 
 @pytest.mark.parametrize("secret", [False, True])
@@ -195,59 +136,3 @@ def test_a_preview_tries_no_pods_and_does_not_wait_for_a_kubeconfig(tried: list[
 
     deploy(program, Engine(preview=True))
     assert tried == []
-
-
-@pytest.mark.parametrize(
-    ("config", "reason"),
-    [
-        ("~/.kube/config", "AttributeError"),
-        ("{", "ParserError"),
-        ("{}", "KeyError"),
-        (command("sh", "-c", "echo token; echo expired >&2; exit 255"), "sh returned 255: expired"),
-        (command("echo", "no JSON"), "JSONDecodeError"),
-        (kubeconfig().replace(', "user": "deployer"}', "}"), "Missing user"),
-        (kubeconfig(**{"client-certificate": "/none", "client-key": "/none"}), "No such file"),
-    ],
-)
-def test_a_kubeconfig_that_cannot_be_used_ends_in_one_line(config: str, reason: str):
-    with pytest.raises(RunError) as refused:
-        wait(config)
-    text = str(refused.value)
-    assert reason in text
-    assert text.startswith("Pods of dev/s3-app cannot be tried: the kubeconfig cannot be used (")
-    assert text.endswith("; give the text of the cluster's, or leave it out for no wait")
-    assert "\n" not in text
-
-
-def test_an_api_server_that_does_not_answer_is_not_the_webhooks_fault(
-    monkeypatch: pytest.MonkeyPatch,
-):
-    monkeypatch.setattr(start_gate, "TIMEOUT", 0.0)
-    with pytest.raises(RunError, match=r"^Pods of dev/s3-app cannot be tried: the API server did "):
-        wait(kubeconfig(token="t"))
-
-
-def test_a_command_that_never_ends_is_left(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(start_gate, "TIMEOUT", 0.1)
-    with pytest.raises(RunError, match=r"cannot be used \(TimeoutError: no end after 0 s\)"):
-        wait(command("sleep", "20"))
-
-
-def test_an_answer_that_never_ends_is_left(monkeypatch: pytest.MonkeyPatch):
-    """Each byte begins a time-out of the client's anew."""
-    monkeypatch.setattr(start_gate, "TIMEOUT", 0.0)
-    monkeypatch.setattr(start_gate, "REQUEST_TIMEOUT", 0.2)
-    ended = threading.Event()
-
-    class Slow(socketserver.BaseRequestHandler):
-        def handle(self) -> None:
-            while not ended.wait(0.05):
-                self.request.sendall(b"H")
-
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Slow) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_address[1]}"
-        with pytest.raises(RunError, match=r"did not answer: TimeoutError\('no end after"):
-            wait(kubeconfig(token="t").replace("https://127.0.0.1:1", address))
-        ended.set()
-        server.shutdown()

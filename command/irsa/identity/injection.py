@@ -2,7 +2,6 @@
 
 import csv
 from collections.abc import Mapping
-from typing import Final
 
 from irsa.identity.eks import (
     CREDENTIALS_URI_VARIABLE,
@@ -11,13 +10,6 @@ from irsa.identity.eks import (
     SKIP_CONTAINERS_ANNOTATION,
 )
 from irsa.identity.policy_json import Json
-
-IN_A_ROW: Final = 5
-"""Trial Pods with credentials before Pods are created. Each is a new connection: EKS has two API
-servers or more, and each asks a webhook of its own."""
-PAUSE: Final = 0.5
-TIMEOUT: Final = 60.0
-"""Seconds between two trial Pods, and until a wait for their credentials fails."""
 
 
 def missing(pod: Json, variable: str, value: str = "") -> str:

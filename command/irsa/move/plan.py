@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from irsa import PROGRAM
-from irsa.identity.injection import IN_A_ROW
 from irsa.move.facts import NAMES, Move
 from irsa.move.trust import without_caller
+from irsa.observe.trial_pods import IN_A_ROW
 
 TAKES = ("dissociate", "unannotate", "distrust")
 """The steps that take access away."""

@@ -10,7 +10,6 @@ from functools import partial
 
 from irsa.identity.arns import cluster_arn, parse_session_arn
 from irsa.identity.eks import POD_IDENTITY_SERVICE
-from irsa.identity.injection import IN_A_ROW, PAUSE, TIMEOUT
 from irsa.identity.policy_json import Json
 from irsa.move import changes
 from irsa.move.asking import ask
@@ -23,6 +22,7 @@ from irsa.move.trust import SESSION_NAME, with_caller, without_caller
 from irsa.observe.facts import RUNNING, Unread
 from irsa.observe.kubernetes import Cluster
 from irsa.observe.pod_spec import references
+from irsa.observe.trial_pods import until_in_a_row
 from irsa.verify.gather import Question, Sources, gather
 from irsa.verify.links.problems import pods_named
 from irsa.verify.walk import retried
@@ -170,22 +170,16 @@ class Runner:
     def _gate(self, move: Move) -> None:
         """Wait until trial Pods of each template get the credentials."""
         for owner in move.outdated:
-            template = owner.template or {}
-            metadata: Json = template.get("metadata") or {}
-            deadline, in_a_row = time.monotonic() + TIMEOUT, 0
-            while in_a_row < IN_A_ROW:
-                with self.connect() as fresh:
-                    spec = fresh.next_pod(move.facts.namespace, template)
-                unread = isinstance(spec, Unread)
-                problem = spec.text if unread else move.lacks(metadata.get("annotations"), spec)
-                in_a_row = 0 if problem else in_a_row + 1
-                if problem and time.monotonic() > deadline:
-                    raise Stopped(
-                        f"trial Pods of {owner.title}: after {TIMEOUT:.0f} s, {problem}; no Pod "
-                        "was restarted"
-                    )
-                if problem:
-                    time.sleep(PAUSE)
+            if problem := until_in_a_row(partial(self._lacks, move, owner.template or {})):
+                raise Stopped(f"trial Pods of {owner.title}: {problem}; no Pod was restarted")
+
+    def _lacks(self, move: Move, template: Json) -> str:
+        with self.connect() as fresh:
+            spec = fresh.next_pod(move.facts.namespace, template)
+        metadata: Json = template.get("metadata") or {}
+        return (
+            spec.text if isinstance(spec, Unread) else move.lacks(metadata.get("annotations"), spec)
+        )
 
     def _restart(self, move: Move) -> None:
         """Restart the controllers of old Pods, and wait until these are gone."""

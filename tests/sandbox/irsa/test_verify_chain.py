@@ -7,6 +7,7 @@ from botocore.exceptions import BotoCoreError
 from lightkube.resources.core_v1 import ConfigMap
 from lightkube.types import PatchType
 
+from irsa.identity.eks import TOKEN_FILE
 from irsa.identity.policies import (
     TrustedRole,
     assume_role_permissions_policy,
@@ -14,8 +15,8 @@ from irsa.identity.policies import (
     principal_arn_trust_policy,
     role_trust_policy,
 )
+from irsa.identity.profiles import aws_config
 from irsa.verify.link import LINKS
-from irsa_components.credentials import RoleChainArgs, TargetRoleArgs, aws_config
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from tests.sandbox.support.kubectl import NAME
 from tests.sandbox.support.remedies import apply
@@ -67,9 +68,14 @@ class Chained:
 
     def config(self, **changes):
         external_id = changes.pop("external_id", EXTERNAL_ID)
-        target = TargetRoleArgs(role_arn=self.role_b_arn, external_id=external_id)
         role_a_arn = changes.pop("role_a_arn", self.workload.role_arn)
-        return aws_config(RoleChainArgs(targets=[target], region=REGION), role_a_arn)
+        return aws_config(
+            {"role_arn": role_a_arn, "web_identity_token_file": TOKEN_FILE},
+            {"B": {"role_arn": self.role_b_arn, "external_id": external_id}},
+            own_profile="A",
+            region=REGION,
+            session_name="xactarget",
+        )
 
     def set_config(self, text):
         self.session.cluster.patch(

@@ -149,7 +149,7 @@ def test_nothing_changes_the_second_time(stack):
 
 @pytest.mark.parametrize("by", ["options", "transform"])
 def test_any_kind_waits_for_its_association(session, by, monkeypatch):
-    monkeypatch.setattr("irsa_components.start_gate.TIMEOUT", 1.0)
+    monkeypatch.setattr("irsa.observe.trial_pods.TIMEOUT", 1.0)
 
     def waiting() -> None:
         opts = in_namespace(session, NamespaceArgs(namespace="gated", force_destroy=True))

@@ -14,12 +14,12 @@ from lightkube.models.core_v1 import Container, EnvVar, PodSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Namespace as K8sNamespace
 from lightkube.resources.core_v1 import Pod, ResourceQuota, ServiceAccount
-from pulumi import RunError
 
 from irsa.identity.eks import CREDENTIALS_URI_VARIABLE
 from irsa.identity.subjects import ServiceAccountRef
+from irsa.observe import trial_pods
+from irsa.observe.errors import CollectError
 from irsa_components import ServiceAccount as Account
-from irsa_components import start_gate
 from irsa_components.credentials import PodIdentityArgs
 from irsa_components.namespace import NamespaceArgs
 from irsa_components.workload import Workload, WorkloadArgs
@@ -62,7 +62,7 @@ def has_credentials(sandbox: Sandbox, account: str) -> bool:
 
 
 def test_each_of_fifty_starts_has_credentials_and_without_the_gate_none(sandbox, monkeypatch):
-    monkeypatch.setattr(start_gate, "PAUSE", 0.05)
+    monkeypatch.setattr(trial_pods, "PAUSE", 0.05)
     iam, eks = (sandbox.accounts.a.client(each) for each in ("iam", "eks"))
     kubeconfig = sandbox.kubeconfig.read_text()
     sandbox.kubernetes.create(K8sNamespace(metadata=ObjectMeta(name=NAMESPACE)))
@@ -78,8 +78,8 @@ def test_each_of_fifty_starts_has_credentials_and_without_the_gate_none(sandbox,
         without += has_credentials(sandbox, account)  # the control
         timer = threading.Timer(0.1, held_back.close)
         timer.start()
-        own = Account(namespace=NAMESPACE, name=account)
-        start_gate.wait_for_credentials(kubeconfig, own, template(account))
+        own = ServiceAccountRef(NAMESPACE, account)
+        trial_pods.wait_for_credentials(kubeconfig, own, template(account))
         with_gate += has_credentials(sandbox, account)
         timer.join()
 
@@ -110,7 +110,7 @@ def workload(session: Session, name: str = "gate", **user: Any) -> SandboxStack:
 
 
 def test_a_deployment_without_credentials_is_not_created(session, monkeypatch):
-    monkeypatch.setattr(start_gate, "TIMEOUT", 1.0)
+    monkeypatch.setattr(trial_pods, "TIMEOUT", 1.0)
     stack = workload(session)
     try:
         assert refusal(stack.up) == (
@@ -149,10 +149,10 @@ def test_the_quota_that_refuses_a_trial_pod_is_named(sandbox):
     sandbox.kubernetes.replace(ResourceQuota.Status.from_dict(status))
     kubeconfig = sandbox.kubeconfig.read_text()
 
-    own = Account(namespace=name, name="app")
-    with pytest.raises(RunError) as refused:
-        start_gate.wait_for_credentials(kubeconfig, own, template("app"))
-    assert str(refused.value).startswith("a trial Pod of full/app (a dry run) was refused: pods ")
+    own = ServiceAccountRef(name, "app")
+    with pytest.raises(CollectError) as refused:
+        trial_pods.wait_for_credentials(kubeconfig, own, template("app"))
+    assert str(refused.value).startswith("cannot be tried: a dry run was refused: pods ")
     assert "exceeded quota: none, requested: pods=1, used: pods=0, limited: pods=0; " in str(
         refused.value
     )

@@ -3,6 +3,7 @@
 import pytest
 
 from irsa.identity.eks import TOKEN_FILE
+from irsa.identity.profiles import aws_config
 from irsa.observe.aws_config import Profile, profiles
 from irsa.observe.facts import ConfigFile, Unread
 from irsa.observe.pod_spec import (
@@ -17,7 +18,6 @@ from irsa.observe.pod_spec import (
     token_mounts,
     variables,
 )
-from irsa_components.credentials import RoleChainArgs, TargetRoleArgs, aws_config
 from tests.support.refusal import refusal
 
 ROLE_A = "arn:aws:iam::111122223333:role/s3-app-A"
@@ -25,9 +25,10 @@ ROLE_B = "arn:aws:iam::444455556666:role/s3-app-B"
 
 
 def test_the_components_config_file_is_read_back():
-    target = TargetRoleArgs(role_arn=ROLE_B, external_id="t-42", duration_seconds=1800)
-    chain = RoleChainArgs(targets=[target], region="us-east-1")
-    assert profiles(aws_config(chain, ROLE_A)) == {
+    own = {"role_arn": ROLE_A, "web_identity_token_file": TOKEN_FILE}
+    target = {"role_arn": ROLE_B, "external_id": "t-42", "duration_seconds": 1800}
+    more = {"own_profile": "A", "region": "us-east-1", "session_name": "xactarget"}
+    assert profiles(aws_config(own, {"B": target}, **more)) == {
         "A": Profile(
             "A",
             ROLE_A,

@@ -23,13 +23,14 @@ for each in threads:
 """
 PREPARE = "from irsa_sandbox.kubernetes.models import prepare_models; prepare_models()"
 POD = 'Pod.from_dict({"metadata": {"name": "app"}, "spec": {"containers": [{"name": "app"}]}})'
-GATE = "from irsa_components import start_gate; READ = start_gate._read"
-CONFIG = """READ('{"current-context": "a", "users": [{"name": "a", "user": {"token": "t"}}], \
+TRIALS = "from irsa.observe.trial_pods import check_command"
+CONFIG = """check_command('{"current-context": "a", \
+"users": [{"name": "a", "user": {"token": "t"}}], \
 "clusters": [{"name": "a", "cluster": {"server": "https://a"}}], \
-"contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}]}', "dev/app")"""
+"contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}]}')"""
 
 
-@pytest.mark.parametrize(("prepare", "use"), [(PREPARE, POD), (GATE, CONFIG)])
+@pytest.mark.parametrize(("prepare", "use"), [(PREPARE, POD), (TRIALS, CONFIG)])
 def test_threads_that_first_use_a_model_at_the_same_time_do_not_crash(prepare: str, use: str):
     script = FIRST_USE.format(prepare=prepare, use=use)
 
