@@ -3,10 +3,9 @@
 import json
 from typing import Any
 
-import pulumi
 import pulumi_aws as aws
 import pulumi_eks as eks
-from pulumi import Alias, InvokeOptions, Output, Resource, ResourceOptions
+from pulumi import InvokeOptions, Output, Resource, ResourceOptions
 
 from irsa.identity.arns import aws_policy_arn
 from irsa.identity.pod_identity import pod_identity_trust_policy
@@ -34,8 +33,7 @@ def create_addons(
     if by_irsa:
         trust = provider_arn.apply(lambda arn: irsa_trust_policy([arn], [CNI_ACCOUNT]))
     else:
-        arn = in_eks.apply(lambda created: created.arn)
-        trust = arn.apply(lambda arn: pod_identity_trust_policy([arn], [CNI_ACCOUNT]))
+        trust = in_eks.arn.apply(lambda arn: pod_identity_trust_policy([arn], [CNI_ACCOUNT]))
     role = aws.iam.Role(
         f"{name}-vpc-cni",
         description="VPC CNI of an EKS cluster",
@@ -50,9 +48,7 @@ def create_addons(
         ready.append(_addon(name, "eks-pod-identity-agent", in_eks, child_opts))
         association = {"role_arn": role.arn, "service_account": CNI_ACCOUNT.name}
         of_cni = {"pod_identity_associations": [association]}
-    # Before version 0.2 it was pulumi-eks' add-on, which becomes ours in place.
-    old = pulumi.create_urn(f"{name}-vpc-cni", "eks:index:VpcCniAddon", parent=cluster.urn)
-    opts = ResourceOptions(parent=parent, depends_on=ready, aliases=[Alias(parent=old)])
+    opts = ResourceOptions(parent=parent, depends_on=ready)
     return [*ready, _addon(name, "vpc-cni", in_eks, opts, **of_cni)]
 
 
@@ -61,12 +57,12 @@ def _addon(
 ) -> aws.eks.Addon:
     return aws.eks.Addon(
         f"{name}-{addon}",
-        cluster_name=in_eks.apply(lambda created: created.name),
+        cluster_name=in_eks.name,
         addon_name=addon,
         # The newest, as pulumi-eks does: it follows the cluster's version.
         addon_version=aws.eks.get_addon_version_output(
             addon_name=addon,
-            kubernetes_version=in_eks.apply(lambda created: created.version),
+            kubernetes_version=in_eks.version,
             most_recent=True,
             opts=InvokeOptions(parent=opts.parent),
         ).version,

@@ -1,15 +1,14 @@
 """IAM resources that several components create alike: managed policies and attachments."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import pulumi_aws as aws
 from pulumi import CustomResource, Input, Output, Resource, ResourceOptions, RunError
 
-from irsa.identity.arns import partition_of
 from irsa.identity.names import check_policy_name
-from irsa.identity.policies import VERSION, Document, size
+from irsa.identity.policies import Document, size
 from irsa.identity.quotas import POLICY_SIZE_MAX
 
 T = TypeVar("T")
@@ -30,58 +29,6 @@ def wait_for(value: Output[T], *resources: CustomResource) -> Output[T]:
     A pod that waits for its role's ARN must not start before the role's policies are attached.
     """
     return Output.all(value, *[resource.id for resource in resources]).apply(lambda all_: all_[0])
-
-
-def check_policy_arns(
-    owner: str, policy_arns: Mapping[str, Input[str]], *, beside: Iterable[Input[str]] = ()
-) -> None:
-    """Raise ValueError for a plain ARN in ``policy_arns`` that stands under two keys, as the
-    attachment that goes first would detach it for both, or that is of another partition than the
-    rest and the ARNs ``beside``."""
-    keys: dict[str, str] = {}
-    for key, arn in policy_arns.items():
-        if isinstance(arn, str) and keys.setdefault(arn, key) != key:
-            raise ValueError(
-                f"{owner}: policy_arns[{key!r}] and policy_arns[{keys[arn]!r}] are both {arn!r}; "
-                "remove one"
-            )
-    plain = [arn for arn in (*beside, *policy_arns.values()) if isinstance(arn, str)]
-    for arn in plain[1:]:
-        if partition_of(arn) != partition_of(plain[0]):
-            raise ValueError(f"{owner}: {plain[0]!r} and {arn!r} are in two partitions; use one")
-
-
-def check_statements(owner: str, statements: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the warnings of ``irsa audit`` about trust statements; ValueError for its errors, and
-    for a statement without a principal or a condition."""
-    if not statements:
-        return []
-    # Imported here: most programs give none, and the rules take a while to load.
-    from irsa.decide.trust_policy import check_storable, compile_trust_policy
-    from irsa.rules.tokens import TrustContext
-    from irsa.rules.trust_policy import check_trust_policy
-
-    for number, statement in enumerate(statements):
-        argument = f"{owner}: further_statements[{number}]"
-        if "Principal" not in statement or not statement.get("Condition"):
-            raise ValueError(f"{argument} needs a Principal and a Condition; add what is missing")
-        try:
-            json.dumps(statement)
-        except TypeError as error:
-            raise ValueError(
-                f"{argument}: {error}; give plain values, such as an ARN of role_arn()"
-            ) from None
-    document = {"Version": VERSION, "Statement": list(statements)}
-    try:
-        compile_trust_policy(document)
-        check_storable(document)
-        findings = list(check_trust_policy(document, TrustContext(), owner))
-    except ValueError as error:
-        raise ValueError(f"{owner}: further_statements: {error}") from None
-    for each in findings:
-        if each.severity == "error":
-            raise ValueError(f"{owner}: further_statements: {each.found}; {each.remedy}")
-    return [f"{owner}: further_statements: {each.found}; {each.remedy}" for each in findings]
 
 
 def managed_policy(

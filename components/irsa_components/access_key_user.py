@@ -8,11 +8,10 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Input, Output, ResourceOptions
 
-from . import values
-from ._iam import check_policy_arns, iam_name, wait_for
+from irsa.identity.arns import check_policy_arns
 
-KEY_VERSIONS = range(1, 2**53)
-"""Any number, a date too; Pulumi's are floating-point ones, exact up to this."""
+from . import values
+from ._iam import iam_name, wait_for
 
 
 @values.arguments
@@ -25,7 +24,8 @@ class AccessKeyUserArgs:
     policy_arns: Mapping[str, Input[values.PolicyArn]] = field(default_factory=dict)
     """Managed policies to attach, keyed by the name that goes into the child's URN."""
 
-    key_version: Annotated[int, values.within(KEY_VERSIONS)] = 1
+    # A date too; Pulumi's numbers are floating-point ones, exact up to this.
+    key_version: Annotated[int, values.within(range(1, 2**53))] = 1
     """Number of the key, from 1. The next number creates a new key, updates what uses the key's
     outputs, and then deletes the old key. IAM allows two keys of a user, so finish an `up` that
     failed in between before you rotate again."""

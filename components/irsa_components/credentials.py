@@ -33,9 +33,6 @@ class TokenArgs:
     expiration: Annotated[int, values.within(TOKEN_EXPIRATION)] | None = None
     """Lifetime of the token in seconds (600 to 86400); a day by default."""
 
-    sts_regional_endpoints: bool | None = None
-    """Make SDKs call STS in the pod's region; EKS's default is yes."""
-
 
 @values.arguments
 class TargetRoleArgs:
@@ -73,10 +70,10 @@ class RoleChainArgs:
     session_name: values.SessionName = "xactarget"
     """Session name in all accounts, as CloudTrail shows it."""
 
-    layout: Annotated[str, values.one_of("injected", "profile-only")] = "injected"
-    """``injected``: the webhook injects the pods' own role, and the application asks for a role's
-    profile. ``profile-only``: ``AWS_PROFILE`` is the first target's profile, and with IRSA nothing
-    is injected, for SDKs that prefer injected variables to a profile (Go v2)."""
+    profile_only: bool = False
+    """Inject nothing with IRSA, and make the first target's profile ``AWS_PROFILE``: for SDKs that
+    prefer injected variables to a profile (Go v2). By default the webhook injects the pods' own
+    role, and the application asks for a target's profile."""
 
     def __post_init__(self) -> None:
         if not self.targets:
@@ -87,11 +84,6 @@ class RoleChainArgs:
                 raise ValueError(f"own_profile and a target's are both {profile!r}; rename one")
             if profiles.count(profile) > 1:
                 raise ValueError(f"profile {profile!r} is given to two targets; rename one")
-
-    @property
-    def profile_only(self) -> bool:
-        """True if the webhook must not inject the role."""
-        return self.layout == "profile-only"
 
     @property
     def token_file(self) -> str:
@@ -134,9 +126,6 @@ def role_annotations(role_arn: Input[str], token: TokenArgs) -> dict[str, Input[
         annotations[eks.AUDIENCE_ANNOTATION] = token.audience
     if token.expiration is not None:
         annotations[eks.TOKEN_EXPIRATION_ANNOTATION] = str(token.expiration)
-    if token.sts_regional_endpoints is not None:
-        regional = str(token.sts_regional_endpoints).lower()
-        annotations[eks.REGIONAL_STS_ANNOTATION] = regional
     return annotations
 
 
@@ -206,7 +195,10 @@ def add_key(
     secret = k8s.core.v1.Secret(
         name,
         metadata={"name": name, "namespace": additions.account.namespace},
-        data={entry: value.apply(_base64) for entry, value in values.items()},
+        data={
+            entry: value.apply(lambda text: base64.b64encode(text.encode()).decode())
+            for entry, value in values.items()
+        },
         opts=opts,
     )
     for entry in values:
@@ -215,7 +207,3 @@ def add_key(
     # Some SDKs read one of them only.
     additions.set("AWS_DEFAULT_REGION", key.region)
     additions.set("AWS_REGION", key.region)
-
-
-def _base64(value: str) -> str:
-    return base64.b64encode(value.encode()).decode()

@@ -3,19 +3,16 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import field
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any
 
 import pulumi
 import pulumi_aws as aws
 from pulumi import Input, Output, ResourceOptions
 
-from irsa.identity.pod_identity import (
-    TargetedBy,
-    check_role,
-    target_role_trust_policy,
-)
+from irsa.identity.arns import check_policy_arns
+from irsa.identity.pod_identity import TargetedBy, check_role, target_role_trust_policy
 from irsa.identity.policies import (
-    Document,
     TrustedRole,
     principal_arn_trust_policy,
     role_trust_policy,
@@ -25,8 +22,9 @@ from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION, TRUST_POLICY_QUO
 from irsa.identity.subjects import service_account_ref
 
 from . import values
-from ._iam import attach_policies, check_policy_arns, iam_name, wait_for
+from ._iam import attach_policies, iam_name, wait_for
 from .service_account import ServiceAccount
+from .values import in_apply
 
 
 @values.arguments
@@ -134,9 +132,9 @@ class CrossAccountRole(pulumi.ComponentResource):
             description="Assumed from another account by role chaining",
             assume_role_policy=Output.all(
                 args.external_id,
-                Output.all(*[Output.all(r.role_arn, r.unique_id) for r in args.trusted_roles]),
-                Output.all(*[Output.all(a.role_arn, a.cluster_arn) for a in args.associations]),
-            ).apply(lambda values: json.dumps(_trust_policy(args, *values))),
+                [[each.role_arn, each.unique_id] for each in args.trusted_roles],
+                [[each.role_arn, each.cluster_arn] for each in args.associations],
+            ).apply(in_apply(partial(_trust_policy, args), f"role {args.role_name!r}: ")),
             permissions_boundary=args.permissions_boundary,
             max_session_duration=args.max_session_duration,
             opts=ResourceOptions(parent=self),
@@ -154,12 +152,8 @@ class CrossAccountRole(pulumi.ComponentResource):
         )
 
 
-def _trust_policy(
-    args: CrossAccountRoleArgs,
-    external_id: str | None,
-    roles: Sequence[Sequence[str]],
-    associations: Sequence[Sequence[str]],
-) -> Document:
+def _trust_policy(args: CrossAccountRoleArgs, found: Sequence[Any]) -> str:
+    external_id, roles, associations = found
     targeted = [
         TargetedBy(
             role_arn,
@@ -169,17 +163,14 @@ def _trust_policy(
         )
         for (role_arn, cluster_arn), each in zip(associations, args.associations, strict=True)
     ]
-    try:
-        if args.trust == "principal-arn":
-            trust = principal_arn_trust_policy((arn for arn, _ in roles), external_id=external_id)
-        else:
-            trust = role_trust_policy((TrustedRole(*r) for r in roles), external_id=external_id)
-        trust["Statement"] += target_role_trust_policy(targeted)["Statement"]
-        if size(trust) > TRUST_POLICY_QUOTA:
-            raise ValueError(
-                f"the trust policy has {size(trust)} characters; IAM accepts {TRUST_POLICY_QUOTA}, "
-                "give some of the trusted roles or associations a role of their own"
-            )
-    except ValueError as error:  # in `apply` it ends in pages of Pulumi's own
-        raise pulumi.RunError(f"role {args.role_name!r}: {error}") from error
-    return trust
+    if args.trust == "principal-arn":
+        trust = principal_arn_trust_policy((arn for arn, _ in roles), external_id=external_id)
+    else:
+        trust = role_trust_policy((TrustedRole(*r) for r in roles), external_id=external_id)
+    trust["Statement"] += target_role_trust_policy(targeted)["Statement"]
+    if size(trust) > TRUST_POLICY_QUOTA:
+        raise ValueError(
+            f"the trust policy has {size(trust)} characters; IAM accepts {TRUST_POLICY_QUOTA}, "
+            "give some of the trusted roles or associations a role of their own"
+        )
+    return json.dumps(trust)

@@ -45,10 +45,6 @@ class DataBucketArgs:
             raise ValueError(
                 f"bucket {self.bucket_name!r}: existing=True is never deleted; remove force_destroy"
             )
-        names = [self.read_policy_name, self.read_write_policy_name, self.full_policy_name]
-        for name in names:
-            if name is not None and names.count(name) > 1:
-                raise ValueError(f"two policies are named {name!r}; rename one")
 
 
 class DataBucket(pulumi.ComponentResource):
@@ -119,27 +115,19 @@ class DataBucket(pulumi.ComponentResource):
         ownership = aws.s3.BucketOwnershipControls(
             name,
             bucket=bucket.bucket,
-            rule=aws.s3.BucketOwnershipControlsRuleArgs(object_ownership="BucketOwnerEnforced"),
+            rule={"object_ownership": "BucketOwnerEnforced"},
             opts=child_opts,
         )
         encryption = aws.s3.BucketServerSideEncryptionConfiguration(
             name,
             bucket=bucket.bucket,
-            rules=[
-                aws.s3.BucketServerSideEncryptionConfigurationRuleArgs(
-                    apply_server_side_encryption_by_default=aws.s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
-                        sse_algorithm="AES256"
-                    )
-                )
-            ],
+            rules=[{"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}],
             opts=child_opts,
         )
         versioning = aws.s3.BucketVersioning(
             name,
             bucket=bucket.bucket,
-            versioning_configuration=aws.s3.BucketVersioningVersioningConfigurationArgs(
-                status="Enabled"
-            ),
+            versioning_configuration={"status": "Enabled"},
             opts=child_opts,
         )
         bucket_policy = aws.s3.BucketPolicy(

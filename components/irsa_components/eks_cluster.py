@@ -1,13 +1,13 @@
 """An EKS cluster and its IAM OIDC provider: created, or an existing cluster by name."""
 
 import json
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import pulumi
 import pulumi_aws as aws
 import pulumi_eks as eks
 import pulumi_kubernetes as k8s
-from pulumi import Output, ResourceOptions
+from pulumi import Output, Resource, ResourceOptions
 
 from irsa.identity.arns import (
     account_of,
@@ -21,9 +21,8 @@ from irsa.identity.policies import service_trust_policy
 
 from ._eks_addons import create_addons
 from ._iam import attach_policies
-from .eks_cluster_args import AccessEntryArgs, ControlPlaneArgs, EksClusterArgs, NodeGroupArgs
-
-__all__ = ["AccessEntryArgs", "ControlPlaneArgs", "EksCluster", "EksClusterArgs", "NodeGroupArgs"]
+from .eks_cluster_args import EksClusterArgs
+from .values import in_apply
 
 # https://docs.aws.amazon.com/eks/latest/userguide/create-node-role.html
 NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly")
@@ -52,15 +51,27 @@ class EksCluster(pulumi.ComponentResource):
     ) -> None:
         super().__init__("irsa:index:EksCluster", name, {}, opts)
 
-        reached = self._adopt(name, args) if args.existing else self._create(name, args)
-        self.cluster_name = reached.name
-        self.cluster_arn = reached.arn
-        self.issuer_url = reached.issuer_url
-        self.kubeconfig = Output.secret(reached.kubeconfig)
-        self.provider_arn = self._oidc_provider_arn(name, args, reached)
-        nodes = self._nodes(name, args, reached) if reached.created else []
+        created = None if args.existing else self._control_plane(name, args)
+        if created is None:
+            found = aws.eks.Cluster.get(name, args.cluster_name, opts=ResourceOptions(parent=self))
+            self.issuer_url = found.identities[0].oidcs[0].issuer
+            config = Output.all(
+                arn=found.arn,
+                name=found.name,
+                server=found.endpoint,
+                ca=found.certificate_authority.data,
+            ).apply(lambda parts: json.dumps(kubeconfig(**parts, role_arn=args.role_arn)))
+        else:
+            found = created.eks_cluster
+            self.issuer_url, config = created.oidc_provider_url, created.kubeconfig_json
+        self.cluster_name, self.cluster_arn = found.name, found.arn
+        self.kubeconfig = Output.secret(config)
+        self._grant_access(name, args)
+        self.provider_arn = self._oidc_provider_arn(name, args)
+        nodes = self._nodes(name, args, created) if created else []
 
-        self._kubernetes_provider = k8s.Provider(
+        # Not among the outputs, so that the package for other languages does without it.
+        self.kubernetes_provider = k8s.Provider(
             name,
             kubeconfig=self.kubeconfig,
             # The issuer changes when the cluster is another one, and at no other time; without
@@ -81,25 +92,16 @@ class EksCluster(pulumi.ComponentResource):
             }
         )
 
-    @property
-    def kubernetes_provider(self) -> k8s.Provider:
-        """Provider for the cluster's objects, which are deleted before the nodes and the cluster.
-
-        Not an output, so that the package for other languages does without it.
-        """
-        return self._kubernetes_provider
-
-    def _oidc_provider_arn(
-        self, name: str, args: EksClusterArgs, reached: "_Cluster"
-    ) -> Output[str]:
+    def _oidc_provider_arn(self, name: str, args: EksClusterArgs) -> Output[str]:
         if args.provider_arn is not None:
             return Output.all(args.provider_arn, self.issuer_url).apply(
-                lambda values: _same_issuer(args.cluster_name, *values)
+                in_apply(lambda found: _same_issuer(args.cluster_name, *found))
             )
-        if reached.provider_arn is not None and not args.create_provider:
+        if args.existing and not args.create_provider:
             # Under the created one's name: a stack that had created it lets go of it, unharmed.
+            arn = Output.all(self.issuer_url, self.cluster_arn).apply(_existing_provider_arn)
             return aws.iam.OpenIdConnectProvider.get(
-                name, reached.provider_arn, opts=ResourceOptions(parent=self)
+                name, arn, opts=ResourceOptions(parent=self)
             ).arn
         # pulumi-eks could create it, but fetches a TLS thumbprint from the machine that
         # deploys, which fails behind proxies; IAM no longer needs one (decision 0013).
@@ -115,25 +117,10 @@ class EksCluster(pulumi.ComponentResource):
             ),
         ).arn
 
-    def _create(self, name: str, args: EksClusterArgs) -> "_Cluster":
-        cluster = self._control_plane(name, args)
-        in_eks = cluster.eks_cluster
-        reached = _Cluster(
-            name=in_eks.apply(lambda created: created.name),
-            arn=in_eks.apply(lambda created: created.arn),
-            issuer_url=cluster.oidc_provider_url,
-            kubeconfig=cluster.kubeconfig_json,
-            created=cluster,
-        )
-        self._grant_access(name, args, reached.name)
-        return reached
-
-    def _nodes(self, name: str, args: EksClusterArgs, reached: "_Cluster") -> list[pulumi.Resource]:
+    def _nodes(self, name: str, args: EksClusterArgs, cluster: eks.Cluster) -> list[Resource]:
         """Create the nodes of a created cluster; returns what must exist before pods can run."""
-        cluster = reached.created
-        if cluster is None or args.auto_mode:
-            return [cluster] if cluster else []
-        in_eks = cluster.eks_cluster
+        if args.auto_mode:
+            return [cluster]
         addons = create_addons(
             name, cluster, self.provider_arn, partition=args.partition, parent=self
         )
@@ -149,25 +136,21 @@ class EksCluster(pulumi.ComponentResource):
         template = aws.ec2.LaunchTemplate(
             f"{name}-node",
             # One hop ends at the node itself: pods get no credentials of its role.
-            metadata_options=aws.ec2.LaunchTemplateMetadataOptionsArgs(
-                http_tokens="required", http_put_response_hop_limit=1
-            ),
+            metadata_options={"http_tokens": "required", "http_put_response_hop_limit": 1},
             opts=child_opts,
         )
         nodes = aws.eks.NodeGroup(
             name,
-            cluster_name=reached.name,
+            cluster_name=self.cluster_name,
             node_role_arn=role.arn,
-            subnet_ids=in_eks.apply(lambda created: created.vpc_config.subnet_ids),
+            subnet_ids=cluster.eks_cluster.vpc_config.subnet_ids,
             instance_types=list(args.nodes.instance_types),
-            launch_template=aws.eks.NodeGroupLaunchTemplateArgs(
-                id=template.id, version=template.latest_version.apply(str)
-            ),
-            scaling_config=aws.eks.NodeGroupScalingConfigArgs(
-                desired_size=args.nodes.desired_size,
-                min_size=args.nodes.min_size,
-                max_size=args.nodes.max_size,
-            ),
+            launch_template={"id": template.id, "version": template.latest_version.apply(str)},
+            scaling_config={
+                "desired_size": args.nodes.desired_size,
+                "min_size": args.nodes.min_size,
+                "max_size": args.nodes.max_size,
+            },
             opts=ResourceOptions(parent=self, depends_on=[cluster, *attachments, *addons]),
         )
         return [nodes]
@@ -216,8 +199,7 @@ class EksCluster(pulumi.ComponentResource):
             opts=ResourceOptions(parent=self, protect=spec.deletion_protection),
         )
 
-    def _grant_access(self, name: str, args: EksClusterArgs, cluster_name: Output[str]) -> None:
-        child_opts = ResourceOptions(parent=self)
+    def _grant_access(self, name: str, args: EksClusterArgs) -> None:
         entries: dict[str, aws.eks.AccessEntry] = {}
         for spec in args.access_entries:
             # 111122223333-role/admin: one name for each principal, of whatever account.
@@ -225,13 +207,13 @@ class EksCluster(pulumi.ComponentResource):
             if principal not in entries:
                 entries[principal] = aws.eks.AccessEntry(
                     f"{name}-{principal}",
-                    cluster_name=cluster_name,
+                    cluster_name=self.cluster_name,
                     principal_arn=spec.principal_arn,
-                    opts=child_opts,
+                    opts=ResourceOptions(parent=self),
                 )
             aws.eks.AccessPolicyAssociation(
                 f"{name}-{principal}-{spec.policy}",
-                cluster_name=cluster_name,
+                cluster_name=self.cluster_name,
                 principal_arn=entries[principal].principal_arn,
                 policy_arn=f"arn:{args.partition}:eks::aws:cluster-access-policy/{spec.policy}",
                 access_scope=aws.eks.AccessPolicyAssociationAccessScopeArgs(
@@ -243,39 +225,15 @@ class EksCluster(pulumi.ComponentResource):
                 opts=ResourceOptions(parent=self, delete_before_replace=True),
             )
 
-    def _adopt(self, name: str, args: EksClusterArgs) -> "_Cluster":
-        cluster = aws.eks.Cluster.get(name, args.cluster_name, opts=ResourceOptions(parent=self))
-        config = Output.all(
-            arn=cluster.arn,
-            name=cluster.name,
-            server=cluster.endpoint,
-            ca=cluster.certificate_authority.data,
-        ).apply(lambda parts: json.dumps(kubeconfig(**parts, role_arn=args.role_arn)))
-        issuer_url = cluster.identities[0].oidcs[0].issuer
-        provider_arn = Output.all(issuer_url, cluster.arn).apply(
-            lambda found: provider_arn_for(
-                found[0], account_of(found[1]), partition=partition_of(found[1])
-            )
-        )
-        return _Cluster(cluster.name, cluster.arn, issuer_url, config, provider_arn)
 
-
-class _Cluster(NamedTuple):
-    """A cluster, created or existing."""
-
-    name: Output[str]
-    arn: Output[str]
-    issuer_url: Output[str]
-    kubeconfig: Output[str]
-    provider_arn: Output[str] | None = None
-    """ARN that an existing cluster's OIDC provider has in the cluster's account."""
-    created: eks.Cluster | None = None
-    """The cluster, unless it existed."""
+def _existing_provider_arn(known: Sequence[str]) -> str:
+    issuer_url, arn = known
+    return provider_arn_for(issuer_url, account_of(arn), partition=partition_of(arn))
 
 
 def _same_issuer(cluster_name: str, provider_arn: str, issuer_url: str) -> str:
     if issuer_url != f"https://{issuer_from_provider_arn(provider_arn)}":
-        raise pulumi.RunError(  # a ValueError in `apply` ends in pages of Pulumi's own
+        raise ValueError(
             f"OIDC provider {provider_arn} is not the one of cluster {cluster_name!r}, whose "
             f"issuer is {issuer_url}; correct provider_arn, or leave it out"
         )

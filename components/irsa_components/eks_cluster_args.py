@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import field
-from ipaddress import IPv4Network
 from typing import Annotated, Final
 
 from pulumi import Input
@@ -14,10 +13,15 @@ from . import values
 
 ANYWHERE: Final = "0.0.0.0/0"
 FEWEST_SUBNETS: Final = 2
-# A group's quota is 450 and can be raised; no cluster of EKS has more nodes than this.
-# https://docs.aws.amazon.com/eks/latest/userguide/service-quotas.html
-MOST_NODES: Final = 100_000
-CIDRS_MAX: Final = 40
+OF_CREATED: Final = [
+    "version",
+    "subnet_ids",
+    "vpc_id",
+    "control_plane",
+    "access_entries",
+    "nodes",
+    "auto_mode",
+]
 _INSTANCE_TYPE = r"[a-z][a-z0-9-]*\.[a-z0-9-]+"
 # https://docs.aws.amazon.com/eks/latest/userguide/control-plane-logs.html
 LOG_TYPES: Final = ("api", "audit", "authenticator", "controllerManager", "scheduler")
@@ -30,26 +34,6 @@ ACCESS_POLICIES: Final = (
     "AmazonEKSViewPolicy",
     "AmazonEKSSecretReaderPolicy",
 )
-_PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
-
-
-def check_public_cidr(cidr: str) -> str:
-    """Return an IPv4 CIDR block that can reach a public endpoint, or raise ValueError."""
-    try:
-        network = IPv4Network(cidr, strict=False)
-    except ValueError as error:
-        raise ValueError(f"{cidr!r} is not an IPv4 CIDR block, such as '203.0.113.0/24'") from error
-    if cidr != str(network):
-        raise ValueError(f"{cidr!r} is not an IPv4 CIDR block; write '{network}'")
-    if any(network.subnet_of(private) for private in _PRIVATE):
-        raise ValueError(
-            f"{cidr} is a private range; use a public CIDR block, or "
-            "endpoint_private_access for clients in the VPC"
-        )
-    return cidr
-
-
-PublicCidr = Annotated[str, check_public_cidr]
 
 
 @values.arguments
@@ -63,7 +47,7 @@ class ControlPlaneArgs:
     """Give the API server an endpoint in the VPC, which nodes then use. The VPC needs DNS hostnames
     and DNS resolution."""
 
-    public_access_cidrs: Sequence[PublicCidr] = (ANYWHERE,)
+    public_access_cidrs: Sequence[values.PublicCidr] = (ANYWHERE,)
     """IPv4 CIDR blocks that may reach the public endpoint."""
 
     log_types: Sequence[Annotated[str, values.one_of(*LOG_TYPES)]] = ("audit", "authenticator")
@@ -92,11 +76,6 @@ class ControlPlaneArgs:
         if not self.endpoint_public_access and [*self.public_access_cidrs] not in ([], [ANYWHERE]):
             raise ValueError(
                 "public_access_cidrs has no effect with endpoint_public_access=False; remove one"
-            )
-        if len(self.public_access_cidrs) > CIDRS_MAX:
-            raise ValueError(
-                f"public_access_cidrs has {len(self.public_access_cidrs)} CIDR blocks; EKS accepts "
-                f"{CIDRS_MAX}, merge some"
             )
 
 
@@ -141,8 +120,6 @@ class NodeGroupArgs:
     def __post_init__(self) -> None:
         if not self.instance_types:
             raise ValueError("instance_types is empty; give at least one, such as 't3.medium'")
-        if self.max_size > MOST_NODES:
-            raise ValueError(f"node group: max_size {self.max_size} is above {MOST_NODES}")
         if not 0 <= self.min_size <= self.desired_size <= self.max_size or self.max_size < 1:
             raise ValueError(
                 f"node group: min_size {self.min_size}, desired_size {self.desired_size} and "
@@ -208,18 +185,11 @@ class EksClusterArgs:
 
     def __post_init__(self) -> None:
         cluster = f"cluster {self.cluster_name!r}"
-        of_created = {
-            "version": self.version is not None,
-            "subnet_ids": self.subnet_ids is not None,
-            "vpc_id": self.vpc_id is not None,
-            "control_plane": self.control_plane != ControlPlaneArgs(),
-            "access_entries": bool(self.access_entries),
-            "nodes": self.nodes != NodeGroupArgs(),
-            "auto_mode": self.auto_mode,
-        }
-        for name in (name for name, is_given in of_created.items() if is_given and self.existing):
+        defaults = (None, (), [], False, ControlPlaneArgs(), NodeGroupArgs())
+        given = [each for each in OF_CREATED if getattr(self, each) not in defaults]
+        if given and self.existing:
             raise ValueError(
-                f"{cluster}: {name} cannot be set on an existing cluster; remove it, or remove "
+                f"{cluster}: {given[0]} cannot be set on an existing cluster; remove it, or remove "
                 "existing=True to create the cluster"
             )
         if self.auto_mode and self.nodes != NodeGroupArgs():
@@ -248,18 +218,21 @@ class EksClusterArgs:
                     f"{cluster}: {name} {arn} is not in partition {self.partition}; begin it with "
                     f"arn:{self.partition}:"
                 )
-        self._check_network(cluster)
-        self._check_access(cluster)
+        if self.role_arn in [entry.principal_arn for entry in self.access_entries]:
+            raise ValueError(
+                f"{cluster}: {self.role_arn} creates the cluster, so EKS makes it an "
+                "administrator; remove it from access_entries"
+            )
+        if self.subnet_ids is not None or self.vpc_id is not None:
+            self._check_network(cluster)
 
     def _check_network(self, cluster: str) -> None:
-        if (self.subnet_ids is None) != (self.vpc_id is None):
+        if self.subnet_ids is None or self.vpc_id is None:
             # pulumi-eks would look for the default VPC, which need not be theirs nor exist.
             raise ValueError(
                 f"{cluster} has one of subnet_ids and vpc_id; give both, or neither for the "
                 "default VPC"
             )
-        if self.subnet_ids is None:
-            return
         plain = [each for each in self.subnet_ids if isinstance(each, str)]
         for subnet_id in plain:
             if plain.count(subnet_id) > 1:
@@ -269,17 +242,3 @@ class EksClusterArgs:
                 f"{cluster}: subnet_ids has {len(self.subnet_ids)} subnets; EKS needs "
                 f"{FEWEST_SUBNETS} in different availability zones, add one"
             )
-
-    def _check_access(self, cluster: str) -> None:
-        given = [(entry.principal_arn, entry.policy) for entry in self.access_entries]
-        for principal_arn, policy in given:
-            if given.count((principal_arn, policy)) > 1:
-                raise ValueError(
-                    f"{cluster}: access_entries has {principal_arn} with {policy} twice; merge "
-                    "their namespaces"
-                )
-            if principal_arn == self.role_arn:
-                raise ValueError(
-                    f"{cluster}: {principal_arn} creates the cluster, so EKS makes it an "
-                    "administrator; remove it from access_entries"
-                )

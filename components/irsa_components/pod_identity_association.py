@@ -1,6 +1,5 @@
 """EKS Pod Identity: an association that gives a role to the pods of one service account."""
 
-from collections.abc import Sequence
 from functools import partial
 
 import pulumi
@@ -78,7 +77,10 @@ class PodIdentityAssociation(pulumi.ComponentResource):
             region=cluster.apply(lambda found: found.region),
             namespace=account.namespace,
             service_account=account.name,
-            role_arn=Output.all(role_arn, args.cluster_arn).apply(partial(_passable, account)),
+            # Checked before a replaced association is deleted.
+            role_arn=Output.all(role_arn, args.cluster_arn).apply(
+                values.in_apply(lambda arns: check_role(*arns), f"association of {account}: ")
+            ),
             target_role_arn=args.target_role_arn,
             policy=args.session_policy,
             disable_session_tags=args.disable_session_tags,
@@ -113,12 +115,3 @@ def _check_pods(account: ServiceAccount, pods: ServiceAccount) -> None:
             f"the association is that of service account {account}, and the pods run as {pods}; "
             "give both the same ServiceAccount"
         )
-
-
-def _passable(account: ServiceAccount, arns: Sequence[str]) -> str:
-    """Return the role's ARN, checked before a replaced association is deleted."""
-    role_arn, of_cluster = arns
-    try:
-        return check_role(role_arn, of_cluster)
-    except ValueError as error:  # in `apply` it ends in pages of Pulumi's own
-        raise pulumi.RunError(f"association of {account}: {error}") from error

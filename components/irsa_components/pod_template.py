@@ -12,15 +12,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
-from pulumi import Input, Output, RunError
+from pulumi import Input, Output
 from pulumi.output import Unknown
 
 from irsa.identity.eks import RESERVED_VARIABLES, SKIP_CONTAINERS_ANNOTATION, SKIP_LABEL
 from irsa.identity.injection import without_agent
-from irsa.identity.names import check_session_name
-from irsa.identity.regions import partition_of_region
 
 from .service_account import ServiceAccount
+from .values import camel, in_apply
 
 Fields = dict[str, Any]
 
@@ -33,29 +32,13 @@ _HOME_MOUNT: Final = {"name": "irsa-home", "mountPath": HOME}
 _POD_SECURITY: Final = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
 _SECURITY: Final = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True}
 _NO_CAPABILITIES: Final = {"drop": ["ALL"]}
-_VALUES: Mapping[str, Callable[[str], str]] = {
-    "AWS_DEFAULT_REGION": partition_of_region,
-    "AWS_REGION": partition_of_region,
-    "AWS_ROLE_SESSION_NAME": check_session_name,
-}
-_SPELLING = {
-    "allow_privilege_escalation": "allowPrivilegeEscalation",
-    "automount_service_account_token": "automountServiceAccountToken",
-    "config_map_ref": "configMapRef",
-    "env_from": "envFrom",
-    "init_containers": "initContainers",
-    "mount_path": "mountPath",
-    "node_selector": "nodeSelector",
-    "read_only_root_filesystem": "readOnlyRootFilesystem",
-    "run_as_non_root": "runAsNonRoot",
-    "run_as_user": "runAsUser",
-    "seccomp_profile": "seccompProfile",
-    "secret_ref": "secretRef",
-    "security_context": "securityContext",
-    "service_account": "serviceAccount",
-    "service_account_name": "serviceAccountName",
-    "volume_mounts": "volumeMounts",
-}
+_READ = (
+    "allow_privilege_escalation automount_service_account_token config_map_ref env_from "
+    "init_containers mount_path node_selector read_only_root_filesystem run_as_non_root "
+    "run_as_user seccomp_profile secret_ref security_context service_account service_account_name "
+    "volume_mounts"
+)
+_SPELLING = {name: camel(name) for name in _READ.split()}
 """Kubernetes' spelling of the fields that are read here. Pulumi takes both in one dictionary."""
 
 
@@ -114,7 +97,7 @@ def map_template(inputs: Any, change: Callable[[Any], Any]) -> Any:
     What is an output, such as a secret, is looked into once it is known.
     """
     if isinstance(inputs, Output):
-        return _known(inputs, lambda known: _or_same(known, map_template(known, change)))
+        return _known(inputs, lambda known: map_template(known, change) or known)
     if not isinstance(inputs, Mapping):
         return None
     spec = inputs.get("spec")
@@ -127,10 +110,6 @@ def map_template(inputs: Any, change: Callable[[Any], Any]) -> Any:
     return None
 
 
-def _or_same(value: Any, changed: Any) -> Any:
-    return value if changed is None else changed
-
-
 def namespace_of(inputs: Any) -> Any:
     """Return the namespace in the inputs of a Kubernetes object; None if there is none to see."""
     return _plain(_plain(inputs).get("metadata")).get("namespace")
@@ -141,15 +120,8 @@ def _known(value: Any, change: Callable[[Any], Any]) -> Any:
     if isinstance(value, Unknown):
         return value
     if isinstance(value, Output | Awaitable):
-        return Output.from_input(value).apply(partial(_late, change))
+        return Output.from_input(value).apply(in_apply(change))
     return change(value)
-
-
-def _late(change: Callable[[Any], Any], value: Any) -> Any:
-    try:
-        return change(value)
-    except ValueError as error:  # in `apply` it ends in pages of Pulumi's own
-        raise RunError(str(error)) from error
 
 
 def _fields(value: Any) -> Fields:
@@ -209,10 +181,12 @@ def _others(additions: PodAdditions, spec: Any) -> Output[str]:
         names = [_plain(each).get("name") for listed in lists for each in listed or ()]
         for name in named:
             if name not in names:
-                raise RunError(f"containers: {name!r} is none of {', '.join(map(str, names))}")
+                raise ValueError(f"containers: {name!r} is none of {', '.join(map(str, names))}")
         return ",".join(str(name) for name in names if name not in named)
 
-    return Output.all(fields.get("initContainers"), fields.get("containers")).apply(others)
+    return Output.all(fields.get("initContainers"), fields.get("containers")).apply(
+        in_apply(others)
+    )
 
 
 def _spec(additions: PodAdditions, spec: Any) -> Fields:
@@ -300,17 +274,12 @@ def _with(added: Sequence[Fields], key: str, listed: Any) -> list[Any]:
 def _checked_env(container: str, ours: Sequence[Fields], env: Any) -> list[Any]:
     for each in env:
         variable = _plain(each)
-        name, value = variable.get("name"), variable.get("value")
+        name = variable.get("name")
         if name in RESERVED_VARIABLES and variable not in ours:
             raise ValueError(
                 f"{container}: environment variable {name!r} is reserved: "
                 f"{RESERVED_VARIABLES[name]}; remove it"
             )
-        if (check := _VALUES.get(str(name))) and isinstance(value, str):
-            try:
-                check(value)
-            except ValueError as error:
-                raise ValueError(f"{container}: environment variable {name!r}: {error}") from None
     return list(env)
 
 

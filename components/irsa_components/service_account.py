@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
-from pulumi import Input, Output, Resource, RunError
+from pulumi import Input, Output, Resource
 
 from . import values
 
@@ -45,9 +45,6 @@ def related(value: Input[T], way: str, *args: Any) -> Output[T]:
         resources = await output.resources()
         checks = [_checks[each][way] for each in resources if way in _checks.get(each, {})]
         if len(checks) == 1:
-            try:
-                checks[0](*args)
-            except ValueError as error:  # in an output it ends in pages of Pulumi's own
-                raise RunError(str(error)) from error
+            values.in_apply(checks[0])(*args)
 
     return Output.all(output, Output.from_input(checked())).apply(lambda both: both[0])

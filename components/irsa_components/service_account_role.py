@@ -4,13 +4,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from fnmatch import fnmatchcase
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Annotated, Any
 
 import pulumi
 import pulumi_aws as aws
 from pulumi import Input, Output, ResourceOptions
 
+from irsa.identity.arns import check_policy_arns
 from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.names import check_tags, owning_stack
 from irsa.identity.pod_identity import service_account_trust_policy
@@ -27,14 +28,13 @@ from irsa.identity.subjects import ServiceAccountPattern, Subject, parse_service
 from . import values
 from ._iam import (
     attach_policies,
-    check_policy_arns,
-    check_statements,
     iam_name,
     managed_policy,
     remove_other_policies,
     wait_for,
 )
 from .service_account import ServiceAccount, declare
+from .values import in_apply
 
 
 @values.arguments
@@ -120,7 +120,7 @@ class ServiceAccountRoleArgs:
                 f"{owner}: disable_session_tags is for EKS Pod Identity; remove it, or give "
                 "cluster_arns"
             )
-        check_statements(owner, self.further_statements)
+        _ = self.warnings  # refuses a mistake in further_statements
         attached = len(self.policy_arns) + bool(self.role_b_arns)
         if attached > ATTACHED_POLICIES_MAX:
             raise ValueError(
@@ -135,6 +135,16 @@ class ServiceAccountRoleArgs:
             parse_service_accounts(each, allow_whole_namespace=self.allow_whole_namespace)
             for each in (*map(str, self.service_accounts), *self.subjects)
         ]
+
+    @cached_property
+    def warnings(self) -> list[str]:
+        """Warnings of the audit about the further statements."""
+        if not self.further_statements:
+            return []
+        # Imported here: most programs give none, and the rules take a while to load.
+        from irsa.rules.further_statements import check_further_statements
+
+        return check_further_statements(f"role {self.role_name!r}", self.further_statements)
 
     @property
     def tagged(self) -> bool:
@@ -213,7 +223,7 @@ class ServiceAccountRole(pulumi.ComponentResource):
                 "session tags, the association alone decides which service account gets the role",
                 self,
             )
-        for warning in check_statements(f"role {args.role_name!r}", args.further_statements):
+        for warning in args.warnings:
             pulumi.log.warn(warning, self)
 
         logical_name = iam_name(args.path, args.role_name)
@@ -223,9 +233,9 @@ class ServiceAccountRole(pulumi.ComponentResource):
             name=_unowned(args.role_name, self) if args.imported else args.role_name,
             path=args.path,
             description=args.description or _description(args),
-            assume_role_policy=Output.all(
-                Output.all(*args.provider_arns), Output.all(*args.cluster_arns)
-            ).apply(lambda arns: _trust_policy(arns[0], arns[1], args)),
+            assume_role_policy=Output.all([*args.provider_arns], [*args.cluster_arns]).apply(
+                in_apply(partial(_trust_policy, args), f"role {args.role_name!r}: ")
+            ),
             permissions_boundary=args.permissions_boundary,
             max_session_duration=args.max_session_duration,
             tags=dict(args.tags) or None,
@@ -289,19 +299,14 @@ def _description(args: ServiceAccountRoleArgs) -> str:
     return text[:DESCRIPTION_MAX]
 
 
-def _trust_policy(
-    provider_arns: Sequence[str], cluster_arns: Sequence[str], args: ServiceAccountRoleArgs
-) -> str:
-    try:
-        policy = service_account_trust_policy(
-            args.parsed_subjects,
-            provider_arns=provider_arns,
-            cluster_arns=cluster_arns,
-            audience=args.audience,
-            disable_session_tags=args.disable_session_tags,
-            further_statements=[dict(each) for each in args.further_statements],
-            quota=args.trust_policy_quota,
-        )
-    except ValueError as error:  # in `apply` it ends in pages of Pulumi's own
-        raise pulumi.RunError(f"role {args.role_name!r}: {error}") from error
+def _trust_policy(args: ServiceAccountRoleArgs, arns: Sequence[Sequence[str]]) -> str:
+    policy = service_account_trust_policy(
+        args.parsed_subjects,
+        provider_arns=arns[0],
+        cluster_arns=arns[1],
+        audience=args.audience,
+        disable_session_tags=args.disable_session_tags,
+        further_statements=[dict(each) for each in args.further_statements],
+        quota=args.trust_policy_quota,
+    )
     return json.dumps(policy)

@@ -1,6 +1,5 @@
 """Arguments of components: frozen dataclasses whose values are checked by their declaration."""
 
-import json
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -11,11 +10,23 @@ from typing import Annotated, Any, TypeVar, Union, dataclass_transform, get_args
 from pulumi import Output, RunError, StackReference
 
 from irsa.identity import arns, names, regions, subjects
-from irsa.identity.pod_identity import SESSION_POLICY_MAX, check_cluster
-from irsa.identity.policies import size_of_text
+from irsa.identity.pod_identity import check_cluster
 from irsa.identity.quotas import DESCRIPTION_MAX
 
 T = TypeVar("T")
+
+
+def in_apply(function: Callable[..., T], owner: str = "") -> Callable[..., T]:
+    """Return the function with `pulumi.RunError` for its ValueError, which in `apply` ends in pages
+    of Pulumi's own; ``owner`` begins the message."""
+
+    def call(*values: Any) -> T:
+        try:
+            return function(*values)
+        except ValueError as error:
+            raise RunError(f"{owner}{error}") from error
+
+    return call
 
 
 def one_of(*choices: str) -> Callable[[str], None]:
@@ -48,22 +59,11 @@ def within(numbers: range) -> Callable[[int], None]:
     return check
 
 
-def check_session_policy(text: str) -> str:
-    """Return the session policy of an association, or raise ValueError."""
+def _check_session_policy(text: str) -> None:
     # Imported here: most programs give none, and the evaluator takes a while to load.
-    from irsa.decide.document import Kind
-    from irsa.decide.statements import compile_policy
+    from irsa.decide.association import check_session_policy
 
-    if size_of_text(text) > SESSION_POLICY_MAX:
-        raise ValueError(
-            f"it has {size_of_text(text)} characters; EKS accepts {SESSION_POLICY_MAX}, name fewer "
-            "resources"
-        )
-    try:
-        compile_policy(json.loads(text), "session policy", Kind.IDENTITY)
-    except ValueError as error:
-        raise ValueError(f"it is not a policy ({error}); correct it") from None
-    return text
+    check_session_policy(text)
 
 
 # https://docs.aws.amazon.com/IAM/latest/APIReference/API_AddClientIDToOpenIDConnectProvider.html
@@ -97,13 +97,14 @@ PolicyArn = Annotated[str, arns.check_policy_arn]
 PolicyName = Annotated[str, names.check_policy_name]
 PrincipalArn = Annotated[str, arns.check_principal_arn]
 ProviderArn = Annotated[str, arns.issuer_from_provider_arn]
+PublicCidr = Annotated[str, names.check_public_cidr]
 Region = Annotated[str, regions.partition_of_region]
 RoleArn = Annotated[str, arns.check_role_arn]
 RoleName = Annotated[str, names.check_role_name]
 ServiceAccountName = Annotated[str, subjects.check_service_account_name]
 SessionDuration = Annotated[int, names.check_session_duration]
 SessionName = Annotated[str, names.check_session_name]
-SessionPolicy = Annotated[str, check_session_policy]
+SessionPolicy = Annotated[str, _check_session_policy]
 SubnetId = Annotated[
     str,
     matching("subnet-([0-9a-f]{8}|[0-9a-f]{17})", "the id of a subnet, such as 'subnet-0a1b2c3d'"),
@@ -133,7 +134,7 @@ def read(
     """
     declared: Any = fields(kind)  # type: ignore[arg-type] - a class of `arguments`
     required = {e.name: e.default is e.default_factory for e in declared}  # both are MISSING
-    known = {_camel(name): name for name in required if name in only or not only}
+    known = {camel(name): name for name in required if name in only or not only}
     values = dict(more)
     mistakes = [f"{path(key)}: unknown key; {_meant(key, known)}" for key in given.keys() - known]
     for key, name in known.items():
@@ -149,7 +150,8 @@ def read(
     return kind(**values)
 
 
-def _camel(name: str) -> str:
+def camel(name: str) -> str:
+    """Return a name of Python's in the spelling of JSON."""
     return re.sub("_(.)", lambda match: match[1].upper(), name)
 
 
@@ -237,7 +239,7 @@ def _one_of(kind: type, path: str, members: Sequence[Any], value: Any) -> Any:
         return _checked(kind, path, plain, value)
     output = Output.from_input(value)
     both = Output.all(output, Output.from_input(_stack_of(output)))
-    return both.apply(lambda found: _known(kind, path, known, *found))
+    return both.apply(in_apply(lambda found: _known(kind, path, known, *found)))
 
 
 async def _stack_of(output: Output[Any]) -> str:
@@ -249,11 +251,8 @@ async def _stack_of(output: Output[Any]) -> str:
 def _known(kind: type, path: str, hint: Any, value: Any, stack: str) -> Any:
     if value is None and NoneType not in get_args(hint):
         of = f" of stack {stack}; run `pulumi up` there first" if stack else "; give another one"
-        raise RunError(f"{kind.__name__}.{path} is an output without a value{of}")
-    try:
-        return _checked(kind, path, hint, value)
-    except ValueError as error:  # in `apply` it ends in pages of Pulumi's own
-        raise RunError(f"{kind.__name__}.{error}") from error
+        raise ValueError(f"{kind.__name__}.{path} is an output without a value{of}")
+    return _checked(kind, f"{kind.__name__}.{path}", hint, value)
 
 
 _WANTED = {bool: "True or False", int: "a whole number", str: "text"}

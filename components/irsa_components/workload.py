@@ -1,6 +1,6 @@
 """A Deployment whose pods get AWS credentials through one service account, or an access key."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import pulumi_kubernetes as k8s
 from pulumi import Input, Output, ResourceOptions
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 else:
     PodSpec = Input[Any]
 
-REPLICAS: Final = range(2**31)
-
 
 @values.arguments
 class WorkloadArgs(WorkloadIdentityArgs):
@@ -25,7 +23,7 @@ class WorkloadArgs(WorkloadIdentityArgs):
     pod_spec: PodSpec
     """Spec of the pods, to which the identity is added: see `WorkloadIdentity.pod_template`."""
 
-    replicas: Annotated[int, values.within(REPLICAS)] | None = None
+    replicas: int | None = None
     """Number of pods. Without it there is one, until an autoscaler or `kubectl scale` sets another
     number, which then stays."""
 

@@ -121,9 +121,9 @@ class WorkloadIdentity(pulumi.ComponentResource):
             identity={**annotations},
         )
         self._opts = child_opts
-        add = partial(add_profiles, self._additions, name=name, opts=child_opts)
         if args.chain is not None:
-            add(role_arn if association_id is None else None, args.chain, args.token)
+            own = role_arn if association_id is None else None
+            add_profiles(self._additions, own, args.chain, args.token, name=name, opts=child_opts)
         if args.access_key is not None:
             add_key(self._additions, args.access_key, name=name, opts=child_opts)
         self._waits = ResourceOptions()

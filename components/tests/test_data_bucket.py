@@ -115,13 +115,9 @@ def test_a_preview_shows_every_resource():
             {"existing": True, "force_destroy": True},
             "bucket 'bucket-s3-app': existing=True is never deleted; remove force_destroy",
         ),
-        (
-            {"read_policy_name": "p", "full_policy_name": "p"},
-            "two policies are named 'p'; rename one",
-        ),
         ({"read_policy_name": "a b"}, "policy name 'a b' may have"),
     ],
-    ids=["name", "existing", "one-name", "policy-name"],
+    ids=["name", "existing", "policy-name"],
 )
 def test_a_wrong_argument_is_refused_by_name_and_value(changes, message):
     assert message in refusal(bucket, **changes)

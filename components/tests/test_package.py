@@ -180,8 +180,8 @@ def test_an_access_key_stays_secret():
         ),
         (
             "Workload",
-            {**WORKLOAD, "chain": {**CHAIN, "layout": "other"}},
-            "layout: 'other' is not one of injected, profile-only",
+            {**WORKLOAD, "chain": {**CHAIN, "profileOnly": "yes"}},
+            "profile_only is the text 'yes'; give True or False",
         ),
         (
             "Workload",

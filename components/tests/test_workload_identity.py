@@ -52,7 +52,7 @@ role_session_name = xactarget
 region = us-east-1
 sts_regional_endpoints = regional
 """
-PROFILE_ONLY = replace(CHAIN, layout="profile-only")
+PROFILE_ONLY = replace(CHAIN, profile_only=True)
 KEY = AccessKeyArgs(
     access_key_id="AKIAEXAMPLE", secret_access_key="very-secret", region="us-east-1"
 )
@@ -169,7 +169,7 @@ def test_pods_of_a_chain_wait_for_the_config_file_and_role_a(chain):
         THREE,
         PROFILE_ONLY,
     ],
-    ids=["role", "region", "external-id", "targets", "layout"],
+    ids=["role", "region", "external-id", "targets", "profile-only"],
 )
 def test_pods_are_restarted_when_the_config_file_changes(chain):
     before = workload(role_arn=ROLE_A, chain=CHAIN)
@@ -323,7 +323,7 @@ def test_an_sdk_reads_every_option_of_the_chain(tmp_path: Path):
         ({"own_profile": "a]"}, "profile name 'a]' may have letters"),
         ({"session_name": "x"}, "session name 'x' must be 2 to 64"),
         ({"session_name": "system:serviceaccount:dev:s3-app"}, "a subject has colons"),
-        ({"layout": "both"}, "layout: 'both' is not one of injected, profile-only"),
+        ({"profile_only": "yes"}, "profile_only is the text 'yes'; give True or False"),
     ],
 )
 def test_a_chain_that_would_misbehave_is_refused(options, message):
@@ -392,9 +392,9 @@ def test_a_replaced_association_leaves_the_deployment_in_place(preview):
 
 
 @pytest.mark.parametrize("also", [{}, {"role_arn": ROLE_A}], ids=["alone", "both-mechanisms"])
-@pytest.mark.parametrize("layout", ["injected", "profile-only"])
-def test_targets_of_an_association_start_from_the_agent(layout, also):
-    chain = replace(CHAIN, targets=[TARGET, AGENCY], layout=layout)
+@pytest.mark.parametrize("profile_only", [False, True])
+def test_targets_of_an_association_start_from_the_agent(profile_only, also):
+    chain = replace(CHAIN, targets=[TARGET, AGENCY], profile_only=profile_only)
     engine = workload(pod_identity=POD_IDENTITY, chain=chain, **also)
 
     shared = (
@@ -405,7 +405,7 @@ def test_targets_of_an_association_start_from_the_agent(layout, also):
         f"[profile C]\nrole_arn = {ROLE_C}\ncredential_source = EcsContainer\n"
         f"external_id = t-42\nduration_seconds = 1800\n{shared}"
     )
-    chosen = [{"name": "AWS_PROFILE", "value": "B"}] if layout == "profile-only" else []
+    chosen = [{"name": "AWS_PROFILE", "value": "B"}] if profile_only else []
     file = {"name": "AWS_CONFIG_FILE", "value": "/etc/aws/config"}
     assert container(engine)["env"] == [HOME, file, *chosen]
     assert [each["name"] for each in pod(engine)["volumes"]] == ["irsa-home", "irsa-aws-config"]

@@ -167,7 +167,7 @@ def test_the_installed_plugin_has_the_schema_of_the_repository(installed):
     ("used", "most"),
     [
         ("irsa_components.ServiceAccountRole", 20),
-        ("__import__('irsa_components._iam')._iam.check_statements('role', [{}])", 40),
+        ("__import__('irsa.rules.further_statements')", 40),
     ],
 )
 def test_a_role_loads_few_modules_and_neither_audit_nor_aws_client(installed, used, most):

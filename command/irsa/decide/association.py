@@ -1,11 +1,18 @@
-"""The call with which EKS assumes the role of a Pod Identity association. Pure.
+"""The call with which EKS assumes the role of a Pod Identity association, and its session policy.
+
+Pure.
 
 https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html
 """
 
+import json
+
+from irsa.decide.document import Kind
 from irsa.decide.patterns import Key, Value
+from irsa.decide.statements import compile_policy
 from irsa.identity.arns import account_of
-from irsa.identity.pod_identity import SESSION_TAGS, check_cluster, session_tags
+from irsa.identity.pod_identity import SESSION_POLICY_MAX, SESSION_TAGS, check_cluster, session_tags
+from irsa.identity.policies import size_of_text
 from irsa.identity.subjects import ServiceAccountRef
 
 
@@ -31,3 +38,16 @@ def pod_tags(cluster_arn: str, account: ServiceAccountRef) -> dict[str, Value]:
     """Return the tags of the session of any Pod: two have values that are not known."""
     tags = session_tags(cluster_arn, account, pod_name="", pod_uid="")
     return {name: value or Key.PRESENT for name, value in tags.items()}
+
+
+def check_session_policy(text: str) -> None:
+    """Raise ValueError for what EKS refuses as the session policy of an association."""
+    if size_of_text(text) > SESSION_POLICY_MAX:
+        raise ValueError(
+            f"it has {size_of_text(text)} characters; EKS accepts {SESSION_POLICY_MAX}, name fewer "
+            "resources"
+        )
+    try:
+        compile_policy(json.loads(text), "session policy", Kind.IDENTITY)
+    except ValueError as error:
+        raise ValueError(f"it is not a policy ({error}); correct it") from None

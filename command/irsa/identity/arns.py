@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
 """
 
 import re
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple, NewType
 
 from irsa.identity.names import check_path, check_role_name
@@ -332,3 +333,22 @@ def check_policy_arn(arn: str) -> str:
             "expected arn:aws:iam::<account or aws>:policy/<name>"
         )
     return arn
+
+
+def check_policy_arns(
+    owner: str, policy_arns: Mapping[str, object], *, beside: Iterable[object] = ()
+) -> None:
+    """Raise ValueError for an ARN in ``policy_arns`` that stands under two keys, as the attachment
+    that goes first would detach it for both, or that is of another partition than the rest and the
+    ARNs ``beside``. What is not text, such as an output, is not judged."""
+    keys: dict[str, str] = {}
+    for key, arn in policy_arns.items():
+        if isinstance(arn, str) and keys.setdefault(arn, key) != key:
+            raise ValueError(
+                f"{owner}: policy_arns[{key!r}] and policy_arns[{keys[arn]!r}] are both {arn!r}; "
+                "remove one"
+            )
+    plain = [arn for arn in (*beside, *policy_arns.values()) if isinstance(arn, str)]
+    for arn in plain[1:]:
+        if partition_of(arn) != partition_of(plain[0]):
+            raise ValueError(f"{owner}: {plain[0]!r} and {arn!r} are in two partitions; use one")

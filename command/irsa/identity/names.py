@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from ipaddress import IPv4Network
 
 from irsa.identity.quotas import (
     EXTERNAL_ID_LENGTH,
@@ -21,6 +22,7 @@ _IAM_PATH = re.compile(r"/([\x21-\x7e]+/)?")
 _SESSION_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]*")
 _EXTERNAL_ID = re.compile(r"[A-Za-z0-9_+=,.@:/-]*")
 _TAG = re.compile(r"[\w\s.:/=+@-]*")
+_PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _IP_ADDRESS = re.compile(r"[0-9]+(\.[0-9]+){3}")
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
@@ -130,3 +132,19 @@ def check_bucket_name(name: str) -> str:
             "'.', no reserved prefix or suffix, not an IP address)"
         )
     return name
+
+
+def check_public_cidr(cidr: str) -> str:
+    """Return an IPv4 CIDR block that can reach a public endpoint, or raise ValueError."""
+    try:
+        network = IPv4Network(cidr, strict=False)
+    except ValueError as error:
+        raise ValueError(f"{cidr!r} is not an IPv4 CIDR block, such as '203.0.113.0/24'") from error
+    if cidr != str(network):
+        raise ValueError(f"{cidr!r} is not an IPv4 CIDR block; write '{network}'")
+    if any(network.subnet_of(private) for private in _PRIVATE):
+        raise ValueError(
+            f"{cidr} is a private range; use a public CIDR block, or "
+            "endpoint_private_access for clients in the VPC"
+        )
+    return cidr

@@ -90,9 +90,11 @@ class Chain:
             ),
         )
         pods: dict[str, Any] = {"role_arn": role.role_arn, "pod_spec": POD_SPEC}
-        for name, layout in ((APP, "injected"), (PROFILE_ONLY, "profile-only")):
+        for name in (APP, PROFILE_ONLY):
             target = TargetRoleArgs(role_arn=ROLE_B)
-            chain = RoleChainArgs(targets=[target], region=REGION, layout=layout)
+            chain = RoleChainArgs(
+                targets=[target], region=REGION, profile_only=name == PROFILE_ONLY
+            )
             args = WorkloadArgs(service_account=accounts[name], chain=chain, **pods)
             Workload(name, args, opts)
         pulumi.export("role_a_arn", role.role_arn)

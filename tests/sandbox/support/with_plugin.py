@@ -12,7 +12,7 @@ import pytest
 from pulumi import ResourceOptions
 
 from irsa.identity.arns import role_arn
-from irsa_components import ServiceAccount
+from irsa_components import EksCluster, EksClusterArgs, ServiceAccount
 from irsa_components.access_key_user import AccessKeyUser, AccessKeyUserArgs
 from irsa_components.credentials import AccessKeyArgs, RoleChainArgs, TargetRoleArgs, TokenArgs
 from irsa_components.cross_account_role import (
@@ -21,7 +21,6 @@ from irsa_components.cross_account_role import (
     TrustedRoleArgs,
 )
 from irsa_components.data_bucket import DataBucket, DataBucketArgs
-from irsa_components.eks_cluster import EksCluster, EksClusterArgs
 from irsa_components.namespace import Namespace, NamespaceArgs
 from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
 from irsa_components.workload import Workload, WorkloadArgs

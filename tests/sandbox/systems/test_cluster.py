@@ -14,7 +14,7 @@ import pytest
 from pulumi import ResourceOptions, export
 
 from irsa.identity.policies import service_trust_policy
-from irsa_components.eks_cluster import (
+from irsa_components import (
     AccessEntryArgs,
     ControlPlaneArgs,
     EksCluster,

@@ -98,7 +98,6 @@ class Several:
             TargetRoleArgs(role_arn=TARGETS[each], profile=each, external_id=id_of(name))
             for each in self.targets
         ]
-        layout = "profile-only" if name == PROFILE_ONLY else "injected"
         identity: dict[str, Any] = {"role_arn": role.role_arn}
         if name != IRSA:
             args = PodIdentityAssociationArgs(
@@ -114,7 +113,7 @@ class Several:
         args = WorkloadArgs(
             service_account=account,
             pod_spec=POD_SPEC,
-            chain=RoleChainArgs(targets=targets, region=REGION, layout=layout),
+            chain=RoleChainArgs(targets=targets, region=REGION, profile_only=name == PROFILE_ONLY),
             **identity,
         )
         Workload(name, args, opts)

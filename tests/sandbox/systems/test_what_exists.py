@@ -16,11 +16,11 @@ from pulumi import ResourceOptions
 
 from irsa.identity.arns import provider_arn_for, role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from irsa_components import EksCluster, EksClusterArgs
 from irsa_components import ServiceAccount as Account
 from irsa_components.access_key_user import AccessKeyUser, AccessKeyUserArgs
 from irsa_components.credentials import AccessKeyArgs, RoleChainArgs, TargetRoleArgs
 from irsa_components.data_bucket import DataBucket, DataBucketArgs
-from irsa_components.eks_cluster import EksCluster, EksClusterArgs
 from irsa_components.namespace import Namespace, NamespaceArgs
 from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
 from irsa_components.workload import Workload, WorkloadArgs

@@ -53,7 +53,7 @@ CHANGES: list[dict[str, Any]] = [
     {"role": "renamed", "bucket": "another-bucket", "user": "renamed"},
     {"service_account": "renamed", "role_b": "renamed"},
     {
-        "token": TokenArgs(expiration=7200, sts_regional_endpoints=False),
+        "token": TokenArgs(expiration=7200),
         "duration": 1800,
         "replicas": 2,
         "image": "public.ecr.aws/aws-cli/aws-cli:2.32.0",

@@ -1,0 +1,38 @@
+"""Statements of a user's own, beside those of a role's trust policy that the components write."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from irsa.decide.trust_policy import check_storable, compile_trust_policy
+from irsa.identity.policies import VERSION
+from irsa.rules.tokens import TrustContext
+from irsa.rules.trust_policy import check_trust_policy
+
+
+def check_further_statements(role: str, statements: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the warnings of ``irsa audit`` about trust statements; ValueError for its errors, and
+    for a statement without a principal or a condition."""
+    argument = f"{role}: further_statements"
+    for number, statement in enumerate(statements):
+        if "Principal" not in statement or not statement.get("Condition"):
+            raise ValueError(
+                f"{argument}[{number}] needs a Principal and a Condition; add what is missing"
+            )
+        try:
+            json.dumps(statement)
+        except TypeError as error:
+            raise ValueError(
+                f"{argument}[{number}]: {error}; give plain values, such as an ARN of role_arn()"
+            ) from None
+    document = {"Version": VERSION, "Statement": list(statements)}
+    try:
+        compile_trust_policy(document)
+        check_storable(document)
+        findings = list(check_trust_policy(document, TrustContext(), role))
+    except ValueError as error:
+        raise ValueError(f"{argument}: {error}") from None
+    for each in findings:
+        if each.severity == "error":
+            raise ValueError(f"{argument}: {each.found}; {each.remedy}")
+    return [f"{argument}: {each.found}; {each.remedy}" for each in findings]
