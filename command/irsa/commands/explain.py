@@ -35,7 +35,8 @@ from irsa.verify.facts import Facts
 from irsa.verify.gather import TRUSTING_PROFILE, Sources, gather_each
 from irsa.verify.link import failing_link
 from irsa.who.assumers import Assumer, who_can_assume
-from irsa.who.callers import SESSION_NAME, AccountPrincipal, Callers, callers_of, who_may
+from irsa.who.callers import AccountPrincipal, Callers, callers_of, who_may
+from irsa.who.choices import SESSION_NAME
 
 OUTPUTS = ("text", "mermaid", "json")
 CALLS = frozenset({"assume", "caller", "data", "refused"})

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentit
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
 from irsa.decide.answers import StepAnswer, refused, undecided
@@ -35,6 +36,8 @@ _TAG = "aws:requesttag/"
 _TAG_KEYS, _TRANSITIVE = "aws:tagkeys", "sts:transitivetagkeys"
 _TAGS = (_TAG, _TAG_KEYS, _TRANSITIVE)
 _SOURCE_IDENTITY = "sts:sourceidentity"
+_OWN_KEY = {TAG_SESSION: _TRANSITIVE, SET_SOURCE_IDENTITY: _SOURCE_IDENTITY}
+_KEYS = {"sts:externalid", "sts:rolesessionname", *_OWN_KEY.values()}
 Keys = Mapping[str, Value]
 """All condition keys that a call is known to carry, in lower case."""
 
@@ -89,6 +92,10 @@ def with_credentials(
     scenario: Scenario, step: Step, role: RoleArn, caller: Caller | None
 ) -> tuple[StepAnswer, Callable[[], Caller]]:
     """AssumeRole: the answer, and what makes the session when it is granted."""
+    if caller is not None and caller.kind == "session" and step.context:
+        kept = step.context.get("aws:sourceidentity", caller.source_identity)
+        caller = replace(caller, source_identity=kept)
+        step = replace(step, context={**step.context, **_beside_inherited(step.context, caller)})
     keys = _keys(step, role, {**_inherited(caller), **step.keys})
     answer = _assume_role(scenario, step, role, caller, keys)
     return answer, partial(_session, step, keys, caller)
@@ -120,6 +127,17 @@ def _inherited(caller: Caller | None) -> dict[str, Value]:
         return {}
     tags = {f"{_TAG}{name}": caller.session_tags[name] for name in caller.transitive_tags}
     return {**tags, _TAG_KEYS: Key.UNKNOWN, _TRANSITIVE: Key.UNKNOWN}
+
+
+def _beside_inherited(context: Keys, caller: Caller) -> dict[str, Value]:
+    """Return the keys that name tags, where only some of the inherited ones are in them."""
+    names = {name: context.get(name) for name in (_TAG_KEYS, _TRANSITIVE)}
+    listed = {name: [each] if isinstance(each, str) else each for name, each in names.items()}
+    return {
+        name: Key.UNKNOWN
+        for name, each in listed.items()
+        if isinstance(each, list | tuple) and not caller.transitive_tags <= {*map(str.lower, each)}
+    }
 
 
 def _session(
@@ -234,7 +252,12 @@ def _more_actions(
         needed.append(SET_SOURCE_IDENTITY)
     facts: list[str] = []
     for action in needed:
-        request = _request(scenario, step, caller, keys, action)
+        # They have keys of their own, and none of STS's others.
+        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_sts.html
+        foreign = dict.fromkeys(_KEYS - {_OWN_KEY[action]}, Key.ABSENT)
+        context = None if step.context is None else {**step.context, **foreign}
+        asked = replace(step, context=context)
+        request = _request(scenario, asked, caller, {**keys, **foreign}, action)
         decision = inquiry._replace(request=request).decide()
         if decision.verdict is Verdict.DENY:
             return (action, decision), []

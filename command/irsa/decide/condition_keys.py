@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from irsa.decide.issuer_keys import OPAQUE
 from irsa.decide.patterns import Key, Value
 from irsa.decide.principals import Caller
 from irsa.identity.arns import issuer_of_principal, name_of
@@ -109,11 +110,6 @@ def _row_of(key: str) -> KeyRow:
 ABSENT, UNKNOWN, PRESENT = Key.ABSENT, Key.UNKNOWN, Key.PRESENT
 _LATEST = 253402300799
 _TYPES = {"session": "AssumedRole", "user": "User", "root": "Account"}
-_WITH_OWN_KEYS = (
-    "cognito-identity.amazonaws.com", "www.amazon.com", "graph.facebook.com", "accounts.google.com",
-    "token.actions.githubusercontent.com", "circleci.com", "oraclecloud.com",
-)  # fmt: skip
-_OF_EVERY_ISSUER = ("amr", "aud", "email", "oaud", "sub")
 
 
 def _user_id(caller: Caller, _: str) -> Value:
@@ -130,15 +126,8 @@ def _user_id(caller: Caller, _: str) -> Value:
 def _token_value(caller: Caller, key: str) -> Value:
     """A key of the token's issuer that is not among those that the call gives."""
     issuer, _, name = key.rpartition(":")
-    arn = caller.arn.lower()
-    own = issuer == issuer_of_principal(arn)
-    more = own and name not in _OF_EVERY_ISSUER
-    return UNKNOWN if more and has_own_keys(issuer) else ABSENT
-
-
-def has_own_keys(issuer: str) -> bool:
-    """Return whether an issuer has keys beside those of every OIDC provider."""
-    return issuer.partition("/")[0].endswith(_WITH_OWN_KEYS)
+    own = issuer == issuer_of_principal(caller.arn.lower())
+    return UNKNOWN if own and name in OPAQUE.get(issuer, ()) else ABSENT
 
 
 def _now(call: Call, _: str) -> Value:

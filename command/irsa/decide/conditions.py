@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from irsa.decide.document import Condition
 from irsa.decide.operators import FOR_ALL, FOR_ANY, MATCHERS, Operator, read_operator
-from irsa.decide.patterns import Key, Lookup, Perhaps, Value
+from irsa.decide.patterns import Key, Lookup, Value
 from irsa.decide.truth import Truth, all_of, any_of, negated
 
 
@@ -84,9 +84,6 @@ class ValueTest(Test):
             return self._one(value, lookup)
         if isinstance(value, Key):
             return self._absent if value is Key.ABSENT else None
-        if isinstance(value, Perhaps):
-            sent = self.holds(lambda key: value.value if key == self._key else lookup(key))
-            return sent if sent is self._absent else None
         if self._for == FOR_ALL:
             return all_of(self._one(each, lookup) for each in value)
         if self._for == FOR_ANY:
@@ -99,7 +96,7 @@ class ValueTest(Test):
         value = lookup(self._key)
         if value is Key.PRESENT and self._key == "aws:principalarn":
             return ["principal_role_arn"]  # a session's ARN does not show its role's path
-        if value in (Key.UNKNOWN, Key.PRESENT) or isinstance(value, Perhaps):
+        if value in (Key.UNKNOWN, Key.PRESENT):
             return [f"condition key {self._condition.key}"]
         reasons = self._matcher.unknowns(lookup)
         return reasons or [f"what {self._condition.text} makes of this value"]
@@ -123,13 +120,13 @@ class NullTest(Test):
     def holds(self, lookup: Lookup) -> Truth:
         """Return whether the request fulfils it."""
         value = lookup(self._key)
-        if _unsure(value) or not self._wanted <= {"true", "false"}:
+        if value is Key.UNKNOWN or not self._wanted <= {"true", "false"}:
             return None
         return ("true" if value in (Key.ABSENT, ()) else "false") in self._wanted
 
     def missing(self, lookup: Lookup) -> list[str]:
         """The facts that are missing to tell."""
-        if _unsure(lookup(self._key)):
+        if lookup(self._key) is Key.UNKNOWN:
             return [f"condition key {self._condition.key}"]
         return [f"a value of Null {self._condition.key} that is true or false"]
 
@@ -148,11 +145,6 @@ class UnknownTest(Test):
         """The facts that are missing to tell."""
         del lookup
         return [f"condition operator {clip(self._condition.operator)}"]
-
-
-def _unsure(value: Value) -> bool:
-    """Return whether it is not known if the request carries the key."""
-    return value is Key.UNKNOWN or isinstance(value, Perhaps)
 
 
 _SHOWN = 5
@@ -177,8 +169,6 @@ def shown(value: Value) -> str:
     """A condition key's value as an answer shows it."""
     if isinstance(value, str):
         return repr(clip(value))
-    if isinstance(value, Perhaps):
-        return f"no such key in the request, or {shown(value.value)}"
     if isinstance(value, Key):
         return "no such key" if value is Key.ABSENT else "a value that is not known"
     extra = [f"{len(value) - _SHOWN} more"] if len(value) > _SHOWN else []

@@ -255,7 +255,8 @@ def _check(fields: Json, kind: Kind) -> None:
     _check_one_of(fields, "Action", "Missing required field Action")
     if kind is Kind.TRUST:
         _refuse(fields, "Resource", "a trust policy has none", "Has prohibited field {}")
-    else:
+    elif kind is not Kind.RESOURCE or "Resource" in fields or "NotResource" in fields:
+        # Those of ECR have none: the policy is the repository's own.
         _check_one_of(fields, "Resource", "Policy statement must contain resources.")
 
 

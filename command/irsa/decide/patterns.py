@@ -7,7 +7,6 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.ht
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple
@@ -27,14 +26,7 @@ class Key(Enum):
     """Not known: the request may carry the key, with any value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Perhaps:
-    """A value that the request carries, or else no such key."""
-
-    value: str | tuple[str, ...]
-
-
-Value = str | tuple[str, ...] | Key | Perhaps
+Value = str | tuple[str, ...] | Key
 Lookup = Callable[[str], Value]
 """From a lower-case condition key to its value in one request."""
 

@@ -35,7 +35,7 @@ from irsa.identity.errors import AwsError, malformed_policy
 from irsa.identity.outputs import UNKNOWN_OUTPUT
 from irsa.identity.pod_identity import check_role
 from irsa.identity.policies import size
-from irsa.identity.policy_json import Json
+from irsa.identity.policy_json import Json, as_list
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa.identity.subjects import service_account_ref
 from irsa.identity.token import OidcProvider
@@ -294,6 +294,7 @@ def _step(value: object, at: str, small: bool) -> Step:
         identity=fields.policies("identity_policies", "identity policy"),
         boundary=fields.policy("permissions_boundary", "permissions boundary", Kind.IDENTITY),
         session=session if fields.get("session_policies") else None,
+        session_sizes=tuple(map(size, as_list(fields.get("session_policies") or []))),
         service_control=fields.levels("service_control_policies", "service control policy"),
         resource_control=_resource_control(fields, action, resource or "*"),
         endpoint=fields.policy("endpoint_policy", "endpoint policy", Kind.PERIMETER),

@@ -22,6 +22,7 @@ from irsa.identity.errors import (
     invalid_role_arn,
     not_authorized,
     quota_exceeded,
+    session_credentials,
 )
 from irsa.identity.quotas import TRUST_POLICY_QUOTA, TRUST_POLICY_QUOTA_MAX
 
@@ -78,6 +79,10 @@ def simulate(scenario: Scenario) -> Outcome:
     return Outcome(Verdict.UNKNOWN if open_step else Verdict.ALLOW, open_step, answers)
 
 
+_NOT_FOR = {"sts:getfederationtoken": "session", "sts:assumeroot": "root"}
+"""The callers of which STS does not take the call, whatever their policies allow."""
+WEB_IDENTITY_TOKEN, TAGS = "sts:getwebidentitytoken", ("aws:requesttag/", "aws:tagkeys")
+
 Session = Callable[[], Caller | None]
 """Makes the session that a step returned; the last one's is never asked for."""
 
@@ -96,6 +101,7 @@ def _take(scenario: Scenario, step: Step, session: Session) -> tuple[StepAnswer,
         return _create_role(scenario, step, caller), session
     if action not in (WEB_IDENTITY, ASSUME_ROLE):
         return _call(scenario, step, caller), session
+    source = (step.context or {}).get("sts:sourceidentity")
     error = check_parameters(
         step.role,
         session_name=step.session_name,
@@ -103,6 +109,8 @@ def _take(scenario: Scenario, step: Step, session: Session) -> tuple[StepAnswer,
         external_id=step.external_id,
         token=step.token if isinstance(step.token, str) else None,
         tags=assume.tags_of(step.context or {}),
+        source_identity=source if isinstance(source, str) else None,
+        session_policies=step.session_sizes,
     )
     if error is not None or step.role is None:
         return refused(error or invalid_role_arn(), "STS refuses the parameters"), session
@@ -163,6 +171,9 @@ def _call(
     if action == "sts:getcalleridentity":
         return StepAnswer(Verdict.ALLOW, notes=["GetCallerIdentity needs no permission"])
     refusal = not_authorized(caller.arn if caller else "<principal>", step.action, step.resource)
+    if caller is not None and caller.kind == _NOT_FOR.get(action):
+        words = session_credentials(step.action) if caller.kind == "session" else refusal
+        return refused(words, "STS refuses the caller")
     arn = parse_arn(step.resource)
     same_partition = caller is None or arn is None or arn.partition in (caller.partition, "*")
     if not same_partition and caller is not None and caller.kind != "service":
@@ -174,8 +185,8 @@ def _call(
     if account is None and arn is not None and is_account_id(arn.account):
         account = arn.account
     same_account = None if caller is None or account is None else caller.account == account
-    if own_account or step.resource == "*":
-        same_account = True
+    if own_account or step.resource == "*" or action == "sts:assumeroot":
+        same_account = True  # another account's root has no policy of its own
     keys: dict[str, Value] = {}
     if account is not None:
         keys = {"aws:resourceaccount": account, "s3:resourceaccount": account}
@@ -195,4 +206,9 @@ def _call(
     decision = inquiry.decide()
     if decision.verdict is Verdict.DENY:
         return refused(refusal, decision=decision)
+    if action == WEB_IDENTITY_TOKEN and any(key.startswith(TAGS) for key in step.context or ()):
+        tagging = replace(step, action="sts:TagGetWebIdentityToken")
+        answer = _call(scenario, tagging, caller)
+        if answer.verdict is Verdict.DENY or decision.verdict is Verdict.ALLOW:
+            return answer
     return StepAnswer(decision.verdict, decision=decision)

@@ -55,6 +55,8 @@ class Step:
     boundary: Policy | None = None
     session: Policy | None = None
     """Session policies of the session that the call makes, as one."""
+    session_sizes: tuple[int, ...] = ()
+    """Their sizes in characters."""
     service_control: Sequence[Policy] | None = None
     """Those of each level as one."""
     resource_control: Policy | None = None

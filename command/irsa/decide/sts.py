@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentit
 """
 
 import re
+import unicodedata
 from functools import lru_cache
 
 from irsa.identity.arns import RoleArn
@@ -14,6 +15,8 @@ from irsa.identity.quotas import (
     EXTERNAL_ID_LENGTH,
     SESSION_DURATION,
     SESSION_NAME_LENGTH,
+    SESSION_POLICIES_SIZE_MAX,
+    SESSION_POLICY_ARNS_MAX,
     TAG_KEY_MAX,
     TAG_VALUE_MAX,
     TAGS_MAX,
@@ -22,6 +25,7 @@ from irsa.identity.quotas import (
 
 _SESSION_NAME = r"[\w+=,.@-]*"
 _EXTERNAL_ID = r"[\w+=,.@:\/-]*"
+_TAG = r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+"
 """Patterns of STS's model, as its messages show them."""
 
 
@@ -34,8 +38,11 @@ def check_parameters(
     external_id: str | None = None,
     token: str | None = None,
     tags: tuple[tuple[str, str], ...] = (),
+    source_identity: str | None = None,
+    session_policies: tuple[int, ...] = (),
 ) -> AwsError | None:
-    """The parameters of a call for a session, in the order in which STS reads them."""
+    """The parameters of a call for a session, in the order in which STS reads them; of session
+    policies the sizes."""
     if role is None:
         return invalid_role_arn()
     problem = (
@@ -44,6 +51,8 @@ def check_parameters(
         or _token_problem(token)
         or _duration_problem(duration)
         or _tags_problem(tags)
+        or _text_problem("sourceIdentity", source_identity, _SESSION_NAME, SESSION_NAME_LENGTH)
+        or _policies_problem(session_policies)
     )
     return AwsError("ValidationError", 400, problem) if problem else None
 
@@ -92,8 +101,21 @@ def _tags_problem(tags: tuple[tuple[str, str], ...]) -> str | None:
         for name, value, limit in zip(
             ("key", "value"), tag, (TAG_KEY_MAX, TAG_VALUE_MAX), strict=True
         ):
+            at = f"tags.{number}.member.{name}"
             if len(value) > limit:
-                return _constraint(f"tags.{number}.member.{name}", value[:200], f"{most} {limit}")
+                return _constraint(at, value[:200], f"{most} {limit}")
+            if not all(unicodedata.category(c)[0] in "LZN" or c in "_.:/=+-@" for c in value):
+                constraint = f"Member must satisfy regular expression pattern: {_TAG}"
+                return _constraint(at, value, constraint)
+    return None
+
+
+def _policies_problem(sizes: tuple[int, ...]) -> str | None:
+    most = "Member must have length less than or equal to"
+    if len(sizes) > SESSION_POLICY_ARNS_MAX + 1:  # and one that is no ARN
+        return _constraint("policyArns", None, f"{most} {SESSION_POLICY_ARNS_MAX}")
+    if sum(sizes) > SESSION_POLICIES_SIZE_MAX:
+        return _constraint("policy", None, f"{most} {SESSION_POLICIES_SIZE_MAX}")
     return None
 
 

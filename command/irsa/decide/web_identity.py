@@ -7,10 +7,10 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-conditio
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from irsa.decide.condition_keys import has_own_keys
 from irsa.decide.document import scalar_text
+from irsa.decide.issuer_keys import claim_keys
 from irsa.decide.json_input import InputError, json_list, json_object, text
-from irsa.decide.patterns import Key, Perhaps, Value
+from irsa.decide.patterns import Key, Value
 from irsa.decide.scenario import check_claims
 from irsa.decide.steps import Scenario, TokenClaims
 from irsa.identity import token as tokens
@@ -86,21 +86,20 @@ def _checked(
     if SOURCE_IDENTITY in claims:
         source = claims[SOURCE_IDENTITY]
         keys["sts:sourceidentity"] = source if isinstance(source, str) else Key.UNKNOWN
-    if has_own_keys(issuer):
-        keys = {f"{prefix}{name.lower()}": each for name, each in _other_claims(claims)} | keys
+    keys |= {f"{prefix}{name}": each for name, each in _further_keys(issuer, claims)}
     passed = _tag_keys(claims)
     if passed is None:
         missing.append(f"what the token's {TAGS} change")
     return TokenIdentity(issuer, keys | (passed or {}), kept, missing, issuer in BUILT_IN)
 
 
-def _other_claims(claims: Json) -> Iterable[tuple[str, Value]]:
-    """Claims that are keys of the call, or not: of which ones STS makes keys, AWS lists a part."""
-    for name, value in claims.items():
-        texts = [scalar_text(each) for each in as_list(value)]
-        known = tuple(each for each in texts if each is not None)
-        if len(known) == len(texts):
-            yield name, Perhaps(known if isinstance(value, list) else known[0])
+def _further_keys(issuer: str, claims: Json) -> Iterable[tuple[str, Value]]:
+    """The issuer's own claims that are keys; one that is no text has an unknown value."""
+    for name in claim_keys(issuer):
+        if name in claims:
+            texts = [scalar_text(each) for each in as_list(claims[name])]
+            known = [each for each in texts if each is not None]
+            yield name, _one(known) if len(known) == len(texts) else Key.PRESENT
 
 
 def _tag_keys(claims: Json) -> dict[str, Value] | None:

@@ -44,6 +44,12 @@ def root_may_not_assume() -> AwsError:
     return AwsError("AccessDenied", 403, "Roles may not be assumed by root accounts.")
 
 
+def session_credentials(action: str) -> AwsError:
+    """A call for which STS takes only the long-term credentials of a user."""
+    message = f"Cannot call {action.partition(':')[2]} with session credentials"
+    return AwsError("AccessDenied", 403, message)
+
+
 def above_role_maximum() -> AwsError:
     """A session that is longer than the role's MaxSessionDuration."""
     message = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."

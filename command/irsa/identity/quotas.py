@@ -34,6 +34,9 @@ ARN_MAX: Final = 2048
 EXTERNAL_ID_LENGTH: Final = range(2, 1224 + 1)
 SESSION_NAME_LENGTH: Final = range(2, 64 + 1)
 WEB_IDENTITY_TOKEN_MIN: Final = 4
+SESSION_POLICIES_SIZE_MAX: Final = 2048
+"""Characters of the inline and the managed session policies of a call together."""
+SESSION_POLICY_ARNS_MAX: Final = 10
 SESSION_DURATION: Final = range(900, 43_200 + 1)
 """Seconds that a session may be asked to last."""
 DEFAULT_SESSION_DURATION: Final = 3600

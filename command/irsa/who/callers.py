@@ -7,22 +7,24 @@ of its organization forbid is not seen here.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from irsa.access import judge
-from irsa.decide.document import Kind, statements_of
+from irsa.decide.document import Kind
+from irsa.decide.patterns import Key, Value
 from irsa.decide.principals import caller_from_arn, session_of
 from irsa.decide.statements import Policy, compile_policy
 from irsa.decide.steps import ASSUME_ROLE, Step
 from irsa.decide.trust_policy import compile_trust_policy
 from irsa.decide.verdict import Verdict
-from irsa.identity.arns import kind_of, parse_role_arn
+from irsa.identity.arns import kind_of, name_of, parse_role_arn
 from irsa.identity.policy_json import Json
 from irsa.observe.facts import Role, Unread
 from irsa.observe.shapes import mapping, mappings
+from irsa.who.choices import EXTERNAL_ID, SESSION, SESSION_NAME, Asked, asked_by, calls, whatever
 
-SESSION_NAME = "irsa-explain"
+_PRINCIPAL_TAG = "aws:principaltag/"
 UNLISTED = "not all of its policies were listed"
 
 
@@ -35,6 +37,7 @@ class AccountPrincipal:
     policies: tuple[Json, ...] | None
     """Its own, its groups' and those that are attached; None when one of them was not listed."""
     boundary: Json | None = None
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def is_role(self) -> bool:
@@ -68,58 +71,82 @@ def who_may(role: Role, account: str, callers: Sequence[AccountPrincipal] | Unre
         return Callers(account, unread=callers)
     may: list[str] = []
     perhaps: list[tuple[str, str]] = []
-    asked = _asked(role.trust_policy)
-    external_id = asked.pop("sts:externalid", None)
     for caller in callers:
         if caller.arn == role.arn:
             continue  # it has what it would get
-        answer = judge(partial(_step, role, caller, external_id, {}))
-        if asked and answer.verdict is Verdict.DENY:
-            answer = judge(partial(_step, role, caller, external_id, asked))
-        if answer.verdict is Verdict.ALLOW:
+        verdict, why = _judged(role, caller)
+        if verdict is Verdict.ALLOW:
             may.append(caller.arn)
-        elif answer.verdict is Verdict.UNKNOWN:
-            reason = answer.deciding.removeprefix("missing fact: ")
-            perhaps.append((caller.arn, UNLISTED if caller.policies is None else reason))
+        elif verdict is Verdict.UNKNOWN:
+            perhaps.append((caller.arn, UNLISTED if caller.policies is None else why))
     return Callers(account, tuple(may), tuple(perhaps))
 
 
+def _judged(role: Role, caller: AccountPrincipal) -> tuple[Verdict, str]:
+    """Decide whether any call of the caller gets the role; with the fact that is missing.
+
+    Only what no call can change is a denial.
+    """
+    documents = (role.trust_policy, *(caller.policies or ()), caller.boundary or {})
+    asked = asked_by(documents)
+    known = _known(role, caller, asked)
+    # A session of a role may have further tags, and hide its role's, by those of its own call.
+    tags = dict.fromkeys(asked.prefixed(_PRINCIPAL_TAG), Key.UNKNOWN) if caller.is_role else {}
+    answers = [
+        judge(partial(_step, role, caller, None, {**known, **tags, **context}))
+        for context in whatever(asked)
+    ]
+    by_verdict = {each.verdict: each for each in answers}
+    if Verdict.ALLOW in by_verdict or Verdict.UNKNOWN not in by_verdict:
+        return (Verdict.ALLOW if Verdict.ALLOW in by_verdict else Verdict.DENY), ""
+    variables = {**known, "aws:username": name_of(caller.arn)} if not caller.is_role else known
+    for call in calls(asked, variables):
+        answer = judge(partial(_step, role, caller, SESSION_NAME, {**known, **call}))
+        if answer.verdict is Verdict.ALLOW:
+            return Verdict.ALLOW, ""
+    return Verdict.UNKNOWN, by_verdict[Verdict.UNKNOWN].deciding.removeprefix("missing fact: ")
+
+
+def _known(role: Role, caller: AccountPrincipal, asked: Asked) -> dict[str, Value]:
+    """Return the tags of both sides that policies ask for, as condition keys."""
+    own = {
+        _PRINCIPAL_TAG: caller.tags,
+        "aws:resourcetag/": role.tags,
+        "iam:resourcetag/": role.tags,
+    }
+    known: dict[str, Value] = {}
+    for prefix, tags in own.items():
+        lower = {name.lower(): value for name, value in tags.items()}
+        for key in asked.prefixed(prefix):
+            known[key] = lower.get(key.removeprefix(prefix), Key.ABSENT)
+    return known
+
+
 def _step(
-    role: Role, caller: AccountPrincipal, external_id: str | None, tags: Mapping[str, str]
+    role: Role, caller: AccountPrincipal, session: str | None, context: Mapping[str, Value]
 ) -> Step:
+    """Return the call of a caller; ``session`` is the name of its own session, if it is a role."""
     policies, boundary = caller.policies, caller.boundary
+    external_id = context.get(EXTERNAL_ID)
     return Step(
         action=ASSUME_ROLE,
         resource=role.arn,
         role=parse_role_arn(role.arn),
-        caller=session_of(caller.arn, SESSION_NAME, caller.unique_id)
+        caller=session_of(caller.arn, session, caller.unique_id)
         if caller.is_role
         else caller_from_arn(caller.arn, unique_id=caller.unique_id),
         trust=compile_trust_policy(role.trust_policy),
         identity=None if policies is None else [*map(_compiled, policies)],
         boundary=None if boundary is None else _compiled(boundary),
-        session_name=SESSION_NAME,
+        session_name=name if isinstance(name := context.get(SESSION), str) else None,
         max_duration=role.max_session_duration,
-        external_id=external_id,
-        context=tags,
+        external_id=external_id if isinstance(external_id, str) else None,
+        context=context,
     )
 
 
 def _compiled(document: Json) -> Policy:
     return compile_policy(document, "policy", Kind.IDENTITY)
-
-
-def _asked(trust_policy: Json) -> dict[str, str]:
-    """The external id and the session tags that a trust policy asks for, by condition key; who may
-    is asked of callers that send them."""
-    return {
-        each.key.lower(): each.values[0]
-        for statement in reversed(statements_of(trust_policy))
-        for each in statement.conditions
-        if each.operator.lower() == "stringequals"
-        and each.key.lower().startswith(("sts:externalid", "aws:requesttag/"))
-        and each.values
-    }
 
 
 def callers_of(details: Iterable[Json]) -> list[AccountPrincipal]:
@@ -170,6 +197,7 @@ def _caller(
         # A boundary that was not listed can forbid what the rest allows.
         policies=known if len(known) == len(policies) and boundary in (None, *managed) else None,
         boundary=managed.get(str(boundary)),
+        tags={each["Key"]: each["Value"] for each in mappings(listed.get("Tags"))},
     )
 
 

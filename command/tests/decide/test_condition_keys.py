@@ -226,27 +226,49 @@ def test_which_claim_is_a_client_id_is_not_guessed():
     ]
 
 
+ISSUERS = {
+    GITHUB: "repository_id",
+    f"{GITHUB}/acme": "job_workflow_ref",
+    "token.actions.acme.ghe.com": "environment",
+    "gitlab.com": "project_id",
+    "agent.buildkite.com": "pipeline_id",
+    "agent.acme.buildkite.dev": "build_branch",
+    "oidc.circleci.com/org/1": "oidc.circleci.com/project-id",
+    "idcs-1.identity.oraclecloud.com": "rpst_id",
+}
+
+
+@pytest.mark.parametrize(("issuer", "claim"), ISSUERS.items())
 @pytest.mark.parametrize(
-    ("operator", "owner", "verdict"),
+    ("operator", "value", "verdict"),
     [
-        ("StringEquals", None, "unknown"),
-        ("StringEquals", "org", "unknown"),
-        ("StringEquals", "other", "deny"),
-        ("ForAllValues:StringEquals", None, "unknown"),
-        ("ForAllValues:StringEquals", "org", "allow"),
-        ("ForAllValues:StringEquals", ["org"], "allow"),
-        ("ForAllValues:StringEquals", {"a": 1}, "unknown"),
+        ("StringEquals", "42", "allow"),
+        ("StringEquals", "43", "deny"),
+        ("StringEquals", None, "deny"),
+        ("StringNotEquals", "42", "deny"),
+        ("ForAllValues:StringEquals", ["42"], "allow"),
+        ("ForAllValues:StringEquals", None, "allow"),
+        ("StringEquals", {"a": 1}, "unknown"),
     ],
 )
-def test_an_issuer_with_keys_of_its_own_may_send_any_claim_as_a_key(operator, owner, verdict):
-    statement = WEB_IDENTITY_STATEMENT | {
-        "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{GITHUB}"},
-        "Condition": {operator: {f"{GITHUB}:repository_owner": "org"}},
-    }
-    claims = token(iss=f"https://{GITHUB}", repository_owner=owner)
-    step = web_identity_step(token=claims, trust_policy=document(statement))
+def test_the_claims_that_aws_lists_are_keys(issuer, claim, operator, value, verdict):
+    assert by_claim(issuer, claim, operator, value) == verdict
 
-    assert decision(step, oidc_providers=provider(url=GITHUB)) == verdict
+
+@pytest.mark.parametrize("issuer", [*ISSUERS, "oidc.example.com"])
+def test_no_other_claim_is_a_key(issuer):
+    assert by_claim(issuer, "repository_owner", "StringEquals", "42") == "deny"
+    assert by_claim(issuer, "repository_owner", "StringNotEquals", "42") == "allow"
+
+
+def by_claim(issuer, claim, operator, value):
+    statement = WEB_IDENTITY_STATEMENT | {
+        "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{issuer}"},
+        "Condition": {operator: {f"{issuer}:{claim}": "42"}},
+    }
+    claims = token(iss=f"https://{issuer}", **({} if value is None else {claim: value}))
+    step = web_identity_step(token=claims, trust_policy=document(statement))
+    return decision(step, oidc_providers=provider(url=issuer))
 
 
 def test_every_row_has_a_page_and_every_key_stands_once():

@@ -9,7 +9,7 @@ import pytest
 from irsa.decide.conditions import compile_test, shown
 from irsa.decide.document import Condition
 from irsa.decide.operators import MATCHERS
-from irsa.decide.patterns import Key, Perhaps
+from irsa.decide.patterns import Key
 from irsa.identity.outputs import UNKNOWN_OUTPUT
 
 ABSENT = Key.ABSENT
@@ -189,13 +189,6 @@ CASES = [
     ("Bool", ["${aws:PrincipalTag/on}"], "True", True),
     ("Bool", ["${aws:PrincipalTag/on}"], "false", False),
     ("Bool", ["${aws:PrincipalTag/none}"], "true", False),
-    # What may be there decides where both answers are the same.
-    ("ForAllValues:StringEquals", ["a"], Perhaps("a"), True),
-    ("ForAllValues:StringEquals", ["a"], Perhaps(("a", "b")), None),
-    ("StringEquals", ["a"], Perhaps("a"), None),
-    ("StringEquals", ["a"], Perhaps("b"), False),
-    ("StringNotEquals", ["a"], Perhaps("b"), True),
-    ("Null", ["true"], Perhaps("a"), None),
     ("ArnNotLike", ["arn:aws:s3:::${aws:PrincipalTag/none}"], "arn:aws:s3:::blue", True),
 ]  # fmt: skip
 
@@ -237,8 +230,6 @@ def test_a_test_says_what_the_policy_and_what_the_request_or_token_say():
     [
         ("StringEquals", ["a"], UNKNOWN, ["condition key aws:Key"]),
         ("Null", ["true"], UNKNOWN, ["condition key aws:Key"]),
-        ("Null", ["true"], Perhaps("a"), ["condition key aws:Key"]),
-        ("StringEquals", ["a"], Perhaps("a"), ["condition key aws:Key"]),
         ("Null", ["maybe"], "a", ["a value of Null aws:Key that is true or false"]),
         ("StringEqualz", ["a"], "a", ["condition operator StringEqualz"]),
         ("StringEquals", ["${aws:Other}"], "a", ["condition key aws:Other"]),
@@ -264,7 +255,6 @@ def test_an_undecided_test_names_the_missing_fact(operator, expected, found, fac
         (tuple("abcde"), "'a', 'b', 'c', 'd', 'e'"),
         (tuple("abcdefg"), "'a', 'b', 'c', 'd', 'e', 2 more"),
         (PRESENT, "a value that is not known"),
-        (Perhaps("a"), "no such key in the request, or 'a'"),
     ],
 )
 def test_a_value_is_shown_with_its_beginning(found, words):

@@ -4,7 +4,9 @@ import pytest
 
 from command.tests.decide.scenarios import (
     ACCOUNT_A,
+    ACCOUNT_B,
     ROLE_A,
+    SESSION_A,
     USER,
     WEB_IDENTITY_STATEMENT,
     allow,
@@ -112,3 +114,54 @@ def test_issuers_that_sts_knows_need_no_provider_in_iam(issuer):
 def test_a_token_without_iat_is_taken_or_not_known():
     """`iat` is not needed in claims that a person writes down; of a whole token it is not known."""
     assert decision(web_identity_step(token=token(iat=None))) == "allow"
+
+
+ROOT_USER = f"arn:aws:iam::{ACCOUNT_B}:root"
+TAGS = {"aws:RequestTag/team": "a", "aws:TagKeys": ["team"]}
+NO_TAGS = [document(allow("sts:GetWebIdentityToken", "*"))]
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        (call("sts:GetFederationToken"), None),
+        (
+            call("sts:GetFederationToken", principal=SESSION_A),
+            "Cannot call GetFederationToken with session credentials",
+        ),
+        (call("sts:AssumeRoot", ROOT_USER), None),
+        (
+            call("sts:AssumeRoot", ROOT_USER, identity_policies=[]),
+            f"User: {USER} is not authorized to perform: sts:AssumeRoot on resource: {ROOT_USER}",
+        ),
+        (
+            call("sts:AssumeRoot", ROOT_USER, principal=f"arn:aws:iam::{ACCOUNT_A}:root"),
+            (
+                f"User: arn:aws:iam::{ACCOUNT_A}:root is not authorized to perform: sts:AssumeRoot on "
+                f"resource: {ROOT_USER}"
+            ),
+        ),
+        (call("sts:GetWebIdentityToken", identity_policies=NO_TAGS), None),
+        (call("sts:GetWebIdentityToken", context=TAGS), None),
+        (
+            call("sts:GetWebIdentityToken", context=TAGS, identity_policies=NO_TAGS),
+            f"User: {USER} is not authorized to perform: sts:TagGetWebIdentityToken on resource: *",
+        ),
+    ],
+)
+def test_calls_of_sts_that_give_other_credentials(step, expected):
+    found = error(step)
+
+    assert (found and found[2]) == expected
+    assert decision(step) == ("deny" if expected else "allow")
+
+
+def test_a_repositorys_policy_has_no_resource():
+    policy = {"Effect": "Allow", "Principal": {"AWS": USER}, "Action": "ecr:BatchGetImage"}
+    step = call(
+        "ecr:BatchGetImage",
+        f"arn:aws:ecr:us-east-1:{ACCOUNT_B}:repository/app",
+        resource_policy=document(policy),
+    )
+
+    assert decision(step) == "allow"

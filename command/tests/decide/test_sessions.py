@@ -220,3 +220,77 @@ def test_session_policies_do_not_limit_a_bucket_that_names_the_session():
     for principal, verdict in ((session_b, "allow"), (ROLE_B, "deny")):
         policy = document(allow("s3:*", "*", Principal={"AWS": principal}))
         assert decision(second, list_step(resource_policy=policy)) == verdict
+
+
+@pytest.mark.parametrize(
+    ("context", "tests", "verdict"),
+    [
+        # Neither action has AssumeRole's keys: such a condition in one statement refuses the tags.
+        (TEAM, {"StringEquals": {"sts:ExternalId": "t-42"}}, "deny"),
+        (ALICE, {"StringEquals": {"sts:ExternalId": "t-42"}}, "deny"),
+        (TEAM, {"StringEquals": {"sts:RoleSessionName": "xactarget"}}, "deny"),
+        (TEAM | ALICE, {"StringEquals": {"sts:SourceIdentity": "alice"}}, "deny"),
+        (ALICE, {"StringEquals": {"sts:SourceIdentity": "alice"}}, "allow"),
+        (TEAM, {"StringEquals": {"aws:RequestTag/team": "blue"}}, "allow"),
+        ({}, {"StringEquals": {"sts:ExternalId": "t-42"}}, "allow"),
+    ],
+)
+def test_tags_and_a_source_identity_are_judged_by_keys_of_their_own(context, tests, verdict):
+    one = trust({"AWS": ROLE_A}, Action="sts:*", Condition=tests)
+    two = trust({"AWS": ROLE_A}, Action=["sts:TagSession", "sts:SetSourceIdentity"])
+    step = assume_step(context=context, external_id="t-42", **EVERYTHING)
+
+    assert decision(step | trusts(one)) == verdict
+    assert decision(step | trusts(one, two)) == "allow"
+
+
+@pytest.mark.parametrize(
+    ("says", "passes", "verdict"),
+    [
+        ({"aws:SourceIdentity": "alice"}, {}, "deny"),
+        ({"aws:SourceIdentity": "bob"}, {}, "deny"),
+        ({"aws:SourceIdentity": None}, {}, "allow"),
+        ({"aws:SourceIdentity": "alice"}, {"Action": "sts:*"}, "allow"),
+    ],
+)
+def test_a_callers_source_identity_in_the_context_is_passed_on(says, passes, verdict):
+    step = assume_step(context=says, **trusts(trust({"AWS": ROLE_A}, **passes)), **EVERYTHING)
+
+    assert decision(step) == verdict
+
+
+def test_a_callers_source_identity_in_the_context_cannot_be_changed():
+    says = {"aws:SourceIdentity": "alice", "sts:SourceIdentity": "bob"}
+    by_a = trusts(trust({"AWS": ROLE_A}, Action="sts:*"))
+
+    assert error(assume_step(context=says, **by_a, **EVERYTHING))[0] == "ValidationError"
+
+
+def test_own_tag_keys_beside_inherited_ones_are_not_all_of_them():
+    only = {"ForAllValues:StringEquals": {"aws:TagKeys": ["other"]}}
+    trusting = trusts(trust({"AWS": ROLE_B}, Action="sts:*", Condition=only))
+    own = {"aws:RequestTag/other": "x", "aws:TagKeys": ["other"]}
+
+    assert decision(*chain(TAGGED, context=own, **trusting)) == "unknown"
+    assert decision(*chain(TEAM, context=own, **trusting)) == "allow"
+
+
+@pytest.mark.parametrize(
+    ("changed", "where"),
+    [
+        ({"context": {"sts:SourceIdentity": "x"}}, "sourceIdentity"),
+        ({"context": {"sts:SourceIdentity": "a b"}}, "sourceIdentity"),
+        ({"context": {"aws:RequestTag/team": "#blue"}}, "tags.1.member.value"),
+        ({"context": {"aws:RequestTag/te*am": "blue"}}, "tags.1.member.key"),
+        ({"context": {"aws:RequestTag/Größe": "à la carte"}}, None),
+        ({"session_policies": [document(allow("s3:*", "*", Sid="x" * 2000))]}, "policy"),
+        ({"session_policies": [document(allow("s3:*", "*"))] * 12}, "policyArns"),
+        ({"session_policies": [document(allow("s3:*", "*"))] * 11}, None),
+    ],
+)
+def test_parameters_that_sts_does_not_take(changed, where):
+    step = assume_step(**trusts(trust({"AWS": ROLE_A}, Action="sts:*")), **EVERYTHING, **changed)
+
+    found = error(step)
+    assert (found and found[0]) == (where and "ValidationError")
+    assert where is None or f"at '{where}' failed" in found[2]

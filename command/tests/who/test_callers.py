@@ -1,6 +1,10 @@
 """The callers of a whole account that may assume a role that trusts the account."""
 
+from dataclasses import replace
+
 import pytest
+from hypothesis import event, given
+from hypothesis import strategies as st
 
 from command.tests.decide.scenarios import (
     ACCOUNT_A,
@@ -12,6 +16,14 @@ from command.tests.decide.scenarios import (
     document,
     trust,
 )
+from irsa.access import judge
+from irsa.decide.document import Kind
+from irsa.decide.principals import caller_from_arn, session_of
+from irsa.decide.statements import compile_policy
+from irsa.decide.steps import Step
+from irsa.decide.trust_policy import compile_trust_policy
+from irsa.decide.verdict import Verdict
+from irsa.identity.arns import parse_role_arn
 from irsa.observe.facts import Role, Unread
 from irsa.who.callers import UNLISTED, AccountPrincipal, Callers, callers_of, who_may
 
@@ -170,3 +182,176 @@ def test_what_a_page_does_not_hold_is_not_guessed(gone):
     known = {caller.arn: caller.policies for caller in callers_of(pages)}
 
     assert known[ROLE_A if gone == "Policies" else ALICE] is None
+
+
+TAGGING = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]
+ADMINISTRATOR = document(allow("*", "*"))
+
+
+def trusting(*conditions, actions=TAGGING):
+    statements = [
+        {**trust({"AWS": ROOT}), "Action": actions, "Condition": each} for each in conditions
+    ]
+    return Role(ROLE_B, "AROAROLEB", document(*statements))
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"StringEquals": {"sts:RoleSessionName": "ci"}},
+        {"StringLike": {"sts:RoleSessionName": "ci-?*"}},
+        {"StringLike": {"sts:ExternalId": "abc*"}},
+        {"StringEqualsIgnoreCase": {"sts:ExternalId": "ABC"}},
+        {"Null": {"sts:ExternalId": "false"}},
+        {"StringEquals": {"sts:SourceIdentity": "dave"}},
+        {"StringLike": {"sts:SourceIdentity": "*"}},
+        {"StringLike": {"aws:RequestTag/team": "*"}},
+        {"StringEquals": {"sts:RoleSessionName": ["a b", "ab"]}},
+        {"ForAnyValue:StringEquals": {"aws:TagKeys": "Team"}},
+        {"ForAllValues:StringEquals": {"sts:TransitiveTagKeys": ["team"]}},
+    ],
+    ids=str,
+)
+def test_a_value_that_the_caller_chooses_keeps_nobody_out(condition):
+    found = who_may(trusting(condition), ACCOUNT_A, [user(ADMINISTRATOR), role(ADMINISTRATOR)])
+
+    assert found.may == (ALICE, ROLE_A)
+
+
+def test_each_statement_has_an_external_id_of_its_own():
+    both = [{"StringEquals": {"sts:ExternalId": each}} for each in ("t-42", "t-43")]
+    by_id = document(allow("*", "*", Condition=both[1]))
+
+    assert texts(trusting(*both), user(by_id)) == [ALICE]
+
+
+def test_a_user_names_the_session_after_itself():
+    own = trusting({"StringEquals": {"sts:RoleSessionName": "${aws:username}"}})
+
+    assert texts(own, user(ADMINISTRATOR)) == [ALICE]
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [({"Team": "a"}, [ALICE]), ({"team": "b"}, NO_POLICY), ({}, NO_POLICY)],
+)
+def test_a_users_tags_are_read(tags, expected):
+    of_team = trusting({"StringEquals": {"aws:PrincipalTag/team": "a"}})
+
+    assert texts(of_team, user(ADMINISTRATOR, tags=tags)) == expected
+
+
+def test_a_roles_session_may_have_tags_that_the_role_has_not():
+    of_team = trusting({"StringEquals": {"aws:PrincipalTag/team": "a"}})
+
+    assert texts(of_team, role(ADMINISTRATOR, tags={"team": "a"})) == [ROLE_A]
+    [found] = texts(of_team, role(ADMINISTRATOR))
+    assert found == f"perhaps {ROLE_A}: condition key aws:PrincipalTag/team"
+
+
+def test_the_tags_of_the_role_count():
+    by_tag = document(allow("*", "*", Condition={"StringEquals": {"iam:ResourceTag/team": "a"}}))
+
+    assert texts(replace(role_b(), tags={"team": "a"}), user(by_tag)) == [ALICE]
+    assert texts(role_b(), user(by_tag)) == NO_POLICY
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        {"StringEquals": {"aws:PrincipalArn": f"{ALICE}-2"}},
+        {"Null": {"aws:PrincipalArn": "true"}, "StringLike": {"sts:ExternalId": "*"}},
+    ],
+)
+def test_what_no_call_changes_is_proof(conditions):
+    assert texts(trusting(conditions), user(ADMINISTRATOR)) == NO_POLICY
+
+
+def test_tags_that_the_caller_may_not_pass_do_not_help():
+    tagged = trusting({"StringEquals": {"aws:RequestTag/team": "a"}})
+    optional = trusting({"StringEqualsIfExists": {"aws:RequestTag/team": "a"}})
+
+    assert texts(tagged, user(MAY)) == NO_POLICY
+    assert texts(optional, user(MAY)) == [ALICE]
+
+
+VALUES = ["ab", "a?*", "*", "b${aws:username}", "${sts:ExternalId}", "dave"]
+KEYS = [
+    "sts:RoleSessionName",
+    "sts:ExternalId",
+    "sts:SourceIdentity",
+    "aws:RequestTag/team",
+    "aws:PrincipalTag/team",
+    "aws:TagKeys",
+    "sts:TransitiveTagKeys",
+    "aws:username",
+]
+SETS = st.sampled_from(["", "", "ForAnyValue:", "ForAllValues:"])
+OPERATORS = st.sampled_from(["Equals", "NotEquals", "Like", "NotLike", "EqualsIgnoreCase"])
+NULLS = st.dictionaries(st.sampled_from(KEYS), st.sampled_from(["true", "false"]), max_size=1)
+
+
+@st.composite
+def conditions(draw):
+    tests = {}
+    for key in draw(st.lists(st.sampled_from(KEYS), max_size=3, unique=True)):
+        operator = draw(SETS) + "String" + draw(OPERATORS) + draw(st.sampled_from(["", "IfExists"]))
+        tests.setdefault(operator, {})[key] = draw(st.lists(st.sampled_from(VALUES), min_size=1))
+    nulls = draw(NULLS)
+    return tests | ({"Null": nulls} if nulls else {})
+
+
+@st.composite
+def sent(draw):
+    """A call, as condition keys."""
+    texts = st.none() | st.sampled_from(["ab", "abc", "balice", "dave"])
+    keys = {"sts:rolesessionname": draw(st.sampled_from(["ab", "abc", "balice", "dave"]))}
+    for key in ("sts:externalid", "sts:sourceidentity", "aws:requesttag/team"):
+        if (value := draw(texts)) is not None:
+            keys[key] = value
+    if "aws:requesttag/team" in keys:
+        keys["aws:tagkeys"] = ("team",)
+        if draw(st.booleans()):
+            keys["sts:transitivetagkeys"] = ("team",)
+    return keys
+
+
+@given(
+    st.lists(conditions(), min_size=1, max_size=2),
+    conditions(),
+    st.none() | conditions(),
+    st.sampled_from([{}, {"team": "ab"}, {"team": "dave"}]),
+    st.booleans(),
+    sent(),
+)
+def test_nobody_who_can_is_missing(trusted, allowed, denied, tags, is_role, call):
+    """Whatever call gets the role, its caller is named, at least as one who perhaps may."""
+    target = trusting(*trusted)
+    if denied is not None:
+        refusal = {**trust({"AWS": "*"}, Condition=denied), "Effect": "Deny"}
+        target.trust_policy["Statement"].append(refusal)
+    own = document(allow(TAGGING, ROLE_B, Condition=allowed))
+    caller = (role if is_role else user)(own, tags=tags)
+
+    def step():
+        who = (
+            session_of(ROLE_A, "ci", "AROAROLEA")
+            if is_role
+            else caller_from_arn(ALICE, unique_id="AIDAALICE")
+        )
+        return Step(
+            action="sts:AssumeRole",
+            resource=ROLE_B,
+            role=parse_role_arn(ROLE_B),
+            caller=who,
+            trust=compile_trust_policy(target.trust_policy),
+            identity=[compile_policy(own, "policy", Kind.IDENTITY)],
+            session_name=call["sts:rolesessionname"],
+            max_duration=3600,
+            context={**{f"aws:principaltag/{key}": tags[key] for key in tags}, **call},
+        )
+
+    found = who_may(target, ACCOUNT_A, [caller])
+    named = {*found.may, *(arn for arn, _ in found.perhaps)}
+    event(f"{judge(step).verdict} {len(found.may)} {len(found.perhaps)}")
+    assert judge(step).verdict is not Verdict.ALLOW or named == {caller.arn}
