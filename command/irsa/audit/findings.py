@@ -5,7 +5,7 @@ Each rule is a row of `irsa.rules.table`; findings come out sorted by severity.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 from irsa.access import Judgement, trusts_association, trusts_role, trusts_service_account
 from irsa.audit.permissions import check_forging, check_passing
@@ -198,9 +198,10 @@ def check_association(association: Association, role: Role, subject: str) -> Ite
 def _check_target(
     association: Association, role: Role, target: Role, subject: str
 ) -> Iterator[Finding]:
-    """Check that the target role of an association trusts its other role."""
+    """Check that the target role of an association trusts its other role, which may assume it."""
     cluster, account = association.cluster_arn, association.account
-    judged = trusts_role(
+    ask = partial(
+        trusts_role,
         target,
         role,
         session_name=None,
@@ -208,7 +209,10 @@ def _check_target(
         duration=DEFAULT_SESSION_DURATION,
         tags={} if association.disable_session_tags else pod_tags(cluster, account),
     )
-    yield from _mistrust(account, target, subject, judged)
+    yield from _mistrust(account, target, subject, judged := ask())
+    allowed = ask(own_policies=True)
+    if judged.verdict is Verdict.ALLOW and allowed.verdict is Verdict.DENY:
+        yield Finding("target-not-allowed", subject, f"{role.arn} to {target.arn}: {allowed.text}")
 
 
 def _trusts_association(

@@ -16,7 +16,8 @@ from irsa.observe.facts import Role
 from irsa.rules.conditions import resource_name
 from irsa.rules.tokens import Hits
 
-_PASS, _ASSOCIATE = "iam:PassRole", "eks:CreatePodIdentityAssociation"
+_PASS = "iam:PassRole"  # noqa: S105 - an action
+_ASSOCIATE = ("eks:CreatePodIdentityAssociation", "eks:UpdatePodIdentityAssociation")
 _SERVICE = "iam:passedtoservice"
 
 
@@ -25,15 +26,22 @@ def check_passing(policies: Sequence[Json]) -> Hits:
     statements = [each for document in policies for each in statements_of(document)]
     allowed = [each for each in statements if each.allows]
     denied = [each for each in statements if not each.allows and _limits_all(each)]
-    if any(each.covers(_PASS) or each.covers(_ASSOCIATE) for each in denied) or any(
+    if any(each.covers(_PASS) for each in denied) or any(
         "*" in each.actions and "*" in each.resources for each in allowed
     ):
         return
-    if any(each.covers(_ASSOCIATE) for each in allowed):
+    associating = [
+        call
+        for call in _ASSOCIATE
+        if any(each.covers(call) for each in allowed)
+        and not any(each.covers(call) for each in denied)
+    ]
+    if associating:
         passing = [each for each in allowed if each.covers(_PASS) and _is_about_any(each)]
         resources = dict.fromkeys(name for each in passing for name in each.resources)
         if passing:
-            yield "pass-any-role", f"{_PASS} on {', '.join(resources)}, and {_ASSOCIATE}"
+            calls = " and ".join(associating)
+            yield "pass-any-role", f"{_PASS} on {', '.join(resources)}, and {calls}"
 
 
 def _is_about_any(statement: Statement) -> bool:

@@ -200,7 +200,8 @@ def guarded(statements: Sequence[Statement]) -> list[Statement]:
 
     ``Deny`` to ``*`` under StringNotEquals on one key asks for what StringEquals would ask for, of
     every call that it covers. A denial with several conditions holds only where all do: it guards
-    nothing for certain.
+    nothing for certain. One that spares AWS's own services guards against everybody else.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_data-perimeters.html
     """
     guards = [each for each in statements if not each.allows and "*" in each.named("AWS")]
     return [
@@ -213,10 +214,19 @@ def guarded(statements: Sequence[Statement]) -> list[Statement]:
     ]
 
 
+def _spares_services(condition: Condition) -> bool:
+    return (
+        condition.key.lower() == "aws:principalisawsservice"
+        and condition.base == "bool"
+        and [*condition.values] == ["false"]
+    )
+
+
 def _demanded(guard: Statement, statement: Statement) -> Iterator[Condition]:
-    if len(guard.conditions) != 1 or not set(statement.assume_actions) <= set(guard.assume_actions):
+    conditions = [each for each in guard.conditions if not _spares_services(each)]
+    if len(conditions) != 1 or not set(statement.assume_actions) <= set(guard.assume_actions):
         return
-    [condition] = guard.conditions
+    [condition] = conditions
     lower = condition.operator.lower()
     if "not" in condition.base and not lower.startswith("foranyvalue:"):
         operator = re.sub("(?i)not", "", condition.base, count=1)

@@ -62,6 +62,8 @@ class Issuer(NamedTuple):
 _NEVER = r"(?!)"
 ANY = Claim(r"[^*?]", r"[^*?]")
 """No grammar is known: anything but wildcards counts."""
+_ID = Claim(_NEVER, _NEVER)
+"""A number that the issuer gives to one project."""
 _ORGANIZATION_ONLY = Claim(_NEVER, _NEVER, Reach.ORGANIZATION)
 
 GITHUB = Issuer(
@@ -76,7 +78,7 @@ GITHUB = Issuer(
             rf"{_PART}(?:/{_PART})?:)",
         ),
         "repository": Claim(rf"{_PART}/", _NEVER),
-        "repository_id": Claim(_NEVER, _NEVER),
+        "repository_id": _ID,
         "job_workflow_ref": Claim(rf"{_PART}/", rf"{_PART}/{_PART}/"),
         "repository_owner": _ORGANIZATION_ONLY,
         "repository_owner_id": _ORGANIZATION_ONLY,
@@ -107,9 +109,15 @@ PULUMI = Issuer(
 
 
 def _by_sub(
-    name: str, everybody: str, organization: str, project: str, *, private: bool = False
+    name: str,
+    everybody: str,
+    organization: str,
+    project: str,
+    *,
+    private: bool = False,
+    **more: Claim,
 ) -> Issuer:
-    return Issuer(name, everybody, {"sub": Claim(organization, project)}, private)
+    return Issuer(name, everybody, {"sub": Claim(organization, project), **more}, private)
 
 
 SHARED: Mapping[str, Issuer] = {
@@ -120,6 +128,7 @@ SHARED: Mapping[str, Issuer] = {
     "gitlab.com": _by_sub(
         "GitLab", "every project on GitLab",
         rf"project_path:{_PART}/", r"project_path:[^:*?]+:",
+        project_id=_ID, namespace_id=_ORGANIZATION_ONLY,
     ),
     # https://developer.hashicorp.com/terraform/cloud-docs/workspaces/dynamic-provider-credentials
     "app.terraform.io": _by_sub(
@@ -130,6 +139,8 @@ SHARED: Mapping[str, Issuer] = {
     "agent.buildkite.com": _by_sub(
         "Buildkite", "every pipeline on Buildkite",
         rf"organization:{_PART}:", rf"organization:{_PART}:pipeline:{_PART}:",
+        pipeline_id=_ID, organization_id=_ORGANIZATION_ONLY, organization_slug=_ORGANIZATION_ONLY,
+        cluster_id=_ORGANIZATION_ONLY,
     ),
     # Beginnings of names are meant to be written: https://docs.scalr.io/docs/aws
     "scalr.io": _by_sub(
@@ -166,7 +177,18 @@ SHARED: Mapping[str, Issuer] = {
 }  # fmt: skip
 """By the part of an ARN after ``oidc-provider/``, or by a principal's name."""
 
+SENTINEL = (
+    "sts.windows.net/33e01921-4d64-4f8c-a055-5bdaffd5e33d/",
+    "sts.windows.net/cab8a31a-1906-4287-a0d8-4eef66b95f6e/",
+)
+"""Microsoft Sentinel's issuers. Workspaces, whose tokens are alike, are told apart by the name that
+each gives its session.
+https://learn.microsoft.com/en-us/azure/sentinel/connect-aws-configure-environment"""
 _PRIVATE = {
+    # https://docs.github.com/en/actions/reference/security/oidc
+    r"token\.actions\.(?:githubusercontent\.com/.+|[^/]+\.ghe\.com)": GITHUB._replace(
+        everybody="every repository of the enterprise", private=True
+    ),
     # https://support.atlassian.com/bitbucket-cloud/docs/deploy-on-aws-using-bitbucket-pipelines-openid-connect/
     r"api\.bitbucket\.org/2\.0/workspaces/[^/]+/pipelines-config/identity/oidc": _by_sub(
         "Bitbucket Pipelines", "every repository of the Bitbucket workspace",

@@ -24,6 +24,7 @@ ROLES_ANYWHERE = "rolesanywhere.amazonaws.com"
 """IAM Roles Anywhere, whose callers have certificates."""
 
 SERVICES: Mapping[str, str] = {
+    "appstream": "https://docs.aws.amazon.com/appstream2/latest/developerguide/example-fleet-machine.html",
     "bedrock": "https://docs.aws.amazon.com/bedrock/latest/userguide/agents-permissions.html",
     "codebuild": "https://docs.aws.amazon.com/codebuild/latest/userguide/setting-up-service-role.html",
     "fis": "https://docs.aws.amazon.com/resilience-hub/latest/userguide/next-gen-resilience-testing-iam-single-account.html",

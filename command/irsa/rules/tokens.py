@@ -13,7 +13,7 @@ from irsa.identity.arns import account_of, is_oidc_provider, issuer_of_principal
 from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.subjects import split_subject
 from irsa.rules.conditions import says_something, split_key, wild
-from irsa.rules.issuers import ANY, Issuer, Reach, is_dual_stack, is_eks, issuer
+from irsa.rules.issuers import ANY, SENTINEL, Issuer, Reach, is_dual_stack, is_eks, issuer
 
 _KUBERNETES_USER = "system:"
 """The beginning of a service account's subject, of which a pattern may have no more."""
@@ -88,6 +88,8 @@ def check_saml(conditions: Sequence[Condition]) -> Hits:
 def check_tokens(conditions: Sequence[Condition], name: str, context: TrustContext) -> Hits:
     """Check the conditions on tokens of one issuer."""
     own = [each for each in conditions if split_key(each.key)[0] == name.lower()]
+    if name.lower() in SENTINEL:
+        own += [each for each in conditions if each.key.lower() == "sts:rolesessionname"]
     others = [each for each in conditions if split_key(each.key)[0] not in ("", name.lower())]
     if others:
         yield "other-issuer", others[0].text

@@ -9,7 +9,11 @@ from irsa.rules.conditions import guarded, split_key
 from irsa.rules.finding import Finding
 from irsa.rules.pod_identity import check_pod_identity
 from irsa.rules.principals import check_principals
-from irsa.rules.tokens import TrustContext, check_federated, is_kubernetes
+from irsa.rules.tokens import Hits, TrustContext, check_federated, is_kubernetes
+
+TAG_SESSION = "sts:TagSession"
+FOREIGN_KEYS = ("sts:externalid", "sts:rolesessionname", "sts:sourceidentity")
+"""Keys of AssumeRole that TagSession does not have."""
 
 
 def check_trust_policy(document: object, context: TrustContext, subject: str) -> Iterator[Finding]:
@@ -20,11 +24,25 @@ def check_trust_policy(document: object, context: TrustContext, subject: str) ->
         hits = (*check_principals(statement, context), *check_federated(statement, context))
         for rule, found in hits:
             yield Finding(rule, subject, f"statement {statement.number}: {found}")
-    yield from (
-        Finding(rule, subject, found) for rule, found in check_pod_identity(allowed, context)
-    )
+    for rule, found in (*check_pod_identity(allowed, context), *_check_tagging(allowed)):
+        yield Finding(rule, subject, found)
     if context.registered is not None:
         yield from _check_other_clusters(allowed, context.registered, context.clusters, subject)
+
+
+def _check_tagging(allowed: Sequence[Statement]) -> Hits:
+    """Check that some statement allows tags by conditions that can hold."""
+    tagging = [
+        (each, [c.text for c in each.conditions if c.positive and c.key.lower() in FOREIGN_KEYS])
+        for each in allowed
+        if TAG_SESSION.lower() in map(str.lower, each.actions)
+    ]
+    if all(texts for _, texts in tagging):
+        for statement, texts in tagging:
+            yield (
+                "tag-session-keys",
+                f"statement {statement.number}: {TAG_SESSION} under {', '.join(texts)}",
+            )
 
 
 def _check_other_clusters(

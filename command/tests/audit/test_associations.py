@@ -11,7 +11,7 @@ from irsa.identity.pod_identity import (
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.associations import Association
-from irsa.observe.facts import PermissionsPolicy, Role
+from irsa.observe.facts import PermissionsPolicy, Role, Unread
 from irsa.observe.fleet_pods import FleetPod, fleet_pod
 
 OWN = "111122223333"
@@ -176,6 +176,34 @@ def test_a_role_that_may_tag_its_own_calls_can_forge_trusted_tags(caller, associ
     assert [each for each in told if each[0] == "forged-tags"] == expected
 
 
+FAR = TARGET.replace(OWN, "444455556666")
+UNREAD = Unread("policies", "denied", "iam:GetRolePolicy")
+
+
+@pytest.mark.parametrize(
+    ("policies", "target", "disabled", "is_found"),
+    [
+        ({}, FAR, False, True),
+        ({}, TARGET, False, True),  # its trust policy leaves it to the account
+        (permissions(allowed("sts:*", FAR)), FAR, False, False),
+        (permissions(allowed("sts:AssumeRole", FAR)), FAR, False, True),
+        (permissions(allowed("sts:AssumeRole", FAR)), FAR, True, False),
+        (permissions(allowed("sts:TagSession") | {"Effect": "Deny"}), TARGET, False, True),
+        ({"policies": UNREAD}, FAR, False, False),
+    ],
+)
+def test_the_role_of_an_association_may_assume_the_target_role(
+    policies, target, disabled, is_found
+):
+    both = {**TAGGED, "Statement": [*TAGGED["Statement"], *UNTAGGED["Statement"]]}
+    trusting = role(target_role_trust_policy([TargetedBy(ROLE, CLUSTER, APP, disabled)]), target)
+    one = association(target_role_arn=target, disable_session_tags=disabled)
+
+    told = rules(role(both, **policies), trusting, associations=[one])
+    assert ("target-not-allowed" in told) is is_found
+    assert "trust-mismatch" not in told
+
+
 def test_the_caller_that_forges_tags_also_chooses_which_are_transitive():
     [assume, tag] = BY_TAGS.trust_policy["Statement"]
     transitive = {"ForAnyValue:StringEquals": {"sts:TransitiveTagKeys": "kubernetes-namespace"}}
@@ -204,6 +232,9 @@ def denied(action, resource="*", **condition):
         ([allowed(PASS, StringEquals={TO: EC2}), allowed(ASSOCIATE)], False),
         ([allowed(PASS, f"arn:aws:iam::{OWN}:role/app-*"), allowed(ASSOCIATE)], False),
         ([allowed(PASS), allowed("eks:Describe*")], False),
+        ([allowed(PASS), allowed("eks:UpdatePodIdentityAssociation")], True),
+        ([allowed([PASS, "eks:*"]), denied(ASSOCIATE)], True),
+        ([allowed([PASS, "eks:*"]), denied("eks:*PodIdentityAssociation")], False),
         ([allowed(PASS), allowed(ASSOCIATE), denied(PASS)], False),
         ([allowed("*")], False),
         ([allowed([PASS, ASSOCIATE]), denied(PASS, f"arn:aws:iam::{OWN}:role/admin")], True),

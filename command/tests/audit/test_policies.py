@@ -12,6 +12,7 @@ from irsa.identity.pod_identity import (
 )
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.facts import RegisteredProvider, Role, ServiceAccount
+from irsa.rules import issuers
 
 OWN, OTHER = "111122223333", "444455556666"
 ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"
@@ -24,8 +25,10 @@ WEB = "sts:AssumeRoleWithWebIdentity"
 BITBUCKET = "api.bitbucket.org/2.0/workspaces/team/pipelines-config/identity/oidc"
 VERCEL, PULUMI, SCALR = "oidc.vercel.com", "api.pulumi.com/oidc", "scalr.io"
 CODEFRESH, UPBOUND, TEAM = "oidc.codefresh.io", "proidc.upbound.io", f"{VERCEL}/team"
+BUILDKITE, GHE, SENTINEL = "agent.buildkite.com", "token.actions.acme.ghe.com", issuers.SENTINEL[0]
 ISSUERS = (ISSUER, SECOND, GITHUB, "gitlab.com", "app.terraform.io", BITBUCKET, "id.example.com",
-           VERCEL, TEAM, PULUMI, SCALR, CODEFRESH, UPBOUND)  # fmt: skip
+           VERCEL, TEAM, PULUMI, SCALR, CODEFRESH, UPBOUND, BUILDKITE, GHE,
+           f"{GITHUB}/acme", SENTINEL)  # fmt: skip
 
 
 def provider(issuer: str, account: str = OWN) -> str:
@@ -317,6 +320,7 @@ BROKEN = {
         "Pulumi": tokens({"StringLike": {f"{PULUMI}:sub": "pulumi:deploy:org:*"}}, PULUMI)
     },
     "any-subject": {
+        "Microsoft Sentinel of anybody": claims(SENTINEL, aud="api://1"),
         "unknown issuer, no sub": claims("id.example.com", aud="app"),
         "unknown issuer, sub *": of("id.example.com", "*"),
     },
@@ -325,6 +329,12 @@ BROKEN = {
         "repo:org/*": of(GITHUB, "repo:org/*"),
         "GitHub, owner": claims(GITHUB, aud="sts.amazonaws.com", repository_owner_id="42"),
         "GitLab group": of("gitlab.com", "project_path:group/*"),
+        "GitLab group, by id": claims("gitlab.com", aud="sts.amazonaws.com", namespace_id="1"),
+        "Buildkite organization": claims(
+            BUILDKITE, aud="sts.amazonaws.com", organization_slug="acme"
+        ),
+        "GitHub of an enterprise": claims(f"{GITHUB}/acme", aud="sts.amazonaws.com"),
+        "GHE.com": of(GHE, "*"),
         "HCP Terraform organization": of(
             "app.terraform.io", "organization:o:project:*:workspace:*:run_phase:*"
         ),
@@ -395,6 +405,13 @@ BROKEN = {
         "repo:org/repo:*": of(GITHUB, "repo:org/repo:*"),
         "GitHub, repository": claims(GITHUB, aud="sts.amazonaws.com", repository_id="42"),
         "GitLab project": of("gitlab.com", "project_path:group/sub/app:ref_type:branch:ref:*"),
+        "GitLab project, by id": claims("gitlab.com", aud="sts.amazonaws.com", project_id="42"),
+        "Buildkite pipeline": claims(BUILDKITE, aud="sts.amazonaws.com", pipeline_id="42"),
+        "GHE.com repository": of(GHE, "repo:org/repo:*"),
+        "Microsoft Sentinel": tokens(
+            {"StringEquals": {f"{SENTINEL}:aud": "api://1", "sts:RoleSessionName": "Sentinel_1"}},
+            SENTINEL,
+        ),
         "HCP Terraform workspace": of(
             "app.terraform.io", "organization:o:project:*:workspace:w:run_phase:*"
         ),
@@ -452,6 +469,10 @@ DENIED = {"Effect": "Deny", "Principal": "*", "Action": "sts:*"}
         ({"StringNotEquals": {"aws:PrincipalOrgID": "o-1"}}, []),
         ({"StringNotEqualsIfExists": {"aws:PrincipalOrgID": "o-1"}}, []),
         ({"ForAnyValue:StringNotEquals": {"aws:PrincipalOrgID": "o-1"}}, ["everyone"]),
+        ({"StringNotEqualsIfExists": {"aws:PrincipalOrgID": "o-1"},
+          "BoolIfExists": {"aws:PrincipalIsAWSService": "false"}}, []),
+        ({"StringNotEqualsIfExists": {"aws:PrincipalOrgID": "o-1"},
+          "BoolIfExists": {"aws:PrincipalIsAWSService": "true"}}, ["everyone"]),
         ({"StringEquals": {"aws:PrincipalOrgID": "o-1"}}, ["everyone"]),
         ({"StringNotEquals": {"aws:PrincipalOrgID": "o-1"}, "Bool": {"aws:SecureTransport": True}},
          ["everyone"]),
@@ -471,3 +492,21 @@ def test_a_denial_of_another_call_guards_nothing():
 def test_roles_that_aws_made_are_left_alone():
     role = f"arn:aws:iam::{OWN}:role/aws-service-role/fis.amazonaws.com/AWSServiceRoleForFIS"
     assert rules(allow({"Service": "fis.amazonaws.com"}), role=role) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        (["sts:AssumeRole", "sts:TagSession"], None, ["tag-session-keys"]),
+        (["sts:AssumeRole", "sts:TagSession"], ["sts:TagSession"], []),
+        (["sts:AssumeRole"], ["sts:TagSession"], []),
+        (["sts:AssumeRole"], None, []),
+    ],
+)
+@pytest.mark.parametrize("key", ["sts:ExternalId", "sts:RoleSessionName"])
+def test_tags_are_allowed_without_the_keys_of_assume_role(first, second, expected, key):
+    role_a = {"AWS": f"arn:aws:iam::{OTHER}:role/a"}
+    statements = [allow(role_a, {"StringEquals": {key: "t-42"}}, first)]
+    statements += [allow(role_a, None, second)] if second else []
+
+    assert rules(*statements) == expected

@@ -137,8 +137,8 @@ NO_TAGS = [document(allow("sts:GetWebIdentityToken", "*"))]
         (
             call("sts:AssumeRoot", ROOT_USER, principal=f"arn:aws:iam::{ACCOUNT_A}:root"),
             (
-                f"User: arn:aws:iam::{ACCOUNT_A}:root is not authorized to perform: sts:AssumeRoot on "
-                f"resource: {ROOT_USER}"
+                f"User: arn:aws:iam::{ACCOUNT_A}:root is not authorized to perform: "
+                f"sts:AssumeRoot on resource: {ROOT_USER}"
             ),
         ),
         (call("sts:GetWebIdentityToken", identity_policies=NO_TAGS), None),
