@@ -154,7 +154,7 @@ def _explained(facts: Facts, callers_in: CallersIn) -> Explained:
     callers: dict[str, dict[str, Callers]] = {}
     for role in (facts.role, facts.role_b and facts.role_b.role):
         if isinstance(role, Role):
-            assumers[role.arn] = who_can_assume(role.trust_policy)
+            assumers[role.arn] = who_can_assume(role.trust_policy, role.account)
             trusted = dict.fromkeys(each.account for each in assumers[role.arn] if each.account)
             callers[role.arn] = {each: who_may(role, each, callers_in(each)) for each in trusted}
     return Explained(facts, links, assumers, callers)

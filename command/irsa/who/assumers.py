@@ -5,12 +5,15 @@ Words, not a decision: whether one caller may is `irsa.decide.simulate`'s busine
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import permutations
 from typing import Literal
 
 from irsa.decide.document import Condition, Statement, statements_of
+from irsa.decide.patterns import Pattern
 from irsa.decide.principals import UNIQUE_ID
 from irsa.identity.arns import (
     account_named_by,
+    account_of,
     is_oidc_provider,
     issuer_of_principal,
     kind_of,
@@ -19,6 +22,7 @@ from irsa.identity.outputs import UNKNOWN_OUTPUT
 from irsa.identity.policy_json import Json
 from irsa.identity.subjects import split_subject
 from irsa.observe.pulumi_resources import LATER
+from irsa.rules.conditions import split_key, wild
 from irsa.rules.issuers import issuer as known_issuer
 
 AssumerKind = Literal[
@@ -54,32 +58,46 @@ class Assumer:
         return self.name if self.kind == "account" and self.allows else ""
 
 
-def who_can_assume(trust_policy: Json | str) -> list[Assumer]:
-    """Return the callers that a trust policy names; a text says why it is not known."""
+def who_can_assume(trust_policy: Json | str, account: str = "") -> list[Assumer]:
+    """Return the callers that a trust policy names, as far as they can come; a text says why it is
+    not known. ``account`` is the role's, if known."""
     if isinstance(trust_policy, str):
         return [Assumer(trust_policy, kind="")]
     if UNKNOWN_OUTPUT in str(trust_policy):
         return [Assumer(LATER, kind="")]
-    return [
+    statements = statements_of(trust_policy)
+    found = [
         replace(each, allows=statement.allows)
-        for statement in statements_of(trust_policy)
+        for statement in statements
         if statement.assume_actions  # TagSession alone makes no session
-        for each in _statement_assumers(statement)
+        for each in _statement_assumers(statement, account)
     ]
+    named = any(statement.principals for statement in statements)
+    return found or [Assumer("no caller: no statement lets one assume the role")] * named
 
 
-def _statement_assumers(statement: Statement) -> Iterator[Assumer]:
+def _statement_assumers(statement: Statement, account: str) -> Iterator[Assumer]:
     texts = tuple(map(_words, statement.conditions))
     if statement.excepts:
-        yield Assumer("everyone except those in NotPrincipal", texts)
+        excepted = [name for names in statement.principals.values() for name in names]
+        yield Assumer(f"everyone except {', '.join(excepted)}", texts)
         return
     for provider in statement.named("Federated"):
-        yield from _federated(provider, statement.conditions)
+        of_another = account_of(provider) not in ("", account) and bool(account)
+        if statement.covers(_call_with(provider)) and not of_another:
+            yield from _federated(provider, statement.conditions)
     for principal in statement.named("AWS"):
-        who, kind, name = _aws(principal)
-        yield Assumer(who, texts, kind, name)
+        if principal == "*" or statement.covers("sts:AssumeRole"):
+            who, kind, name = _aws(principal)
+            yield Assumer(who, texts, kind, name)
     for service in statement.named("Service"):
-        yield Assumer(f"the service {service}", texts, "service", service)
+        if statement.covers("sts:AssumeRole"):
+            yield Assumer(f"the service {service}", texts, "service", service)
+
+
+def _call_with(provider: str) -> str:
+    saml = kind_of(provider) == "saml-provider"
+    return "sts:AssumeRoleWithSAML" if saml else "sts:AssumeRoleWithWebIdentity"
 
 
 def _words(condition: Condition) -> str:
@@ -91,8 +109,14 @@ def _federated(provider: str, conditions: Sequence[Condition]) -> Iterator[Assum
         yield Assumer(f"every user who signs in at {provider}", tuple(map(_words, conditions)))
         return
     issuer = issuer_of_principal(provider)
+    if any(each.positive and split_key(each.key)[0] not in ("", issuer.lower())
+           for each in conditions):  # fmt: skip
+        return  # no token of this issuer has such a key
     key = f"{issuer}:sub".lower()
+    conditions = [each for each in conditions if not _always_holds(each)]
     subjects = [each for each in conditions if each.positive and each.key.lower() == key]
+    if any(_exclude_each_other(*pair) for pair in permutations(subjects, 2)):
+        return
     # One condition on sub says who it is. Where there is none, or two that both have to hold, the
     # policy's own words say it best.
     own = subjects[0] if len(subjects) == 1 else None
@@ -100,6 +124,20 @@ def _federated(provider: str, conditions: Sequence[Condition]) -> Iterator[Assum
     others = tuple(_words(each).removeprefix(prefix) for each in conditions if each is not own)
     callers = [_everyone(issuer)] if own is None else _subject_assumers(issuer, own)
     yield from (replace(each, conditions=others) for each in callers)
+
+
+def _always_holds(condition: Condition) -> bool:
+    """Return whether a condition compares a key with itself."""
+    itself = f"${{{condition.key.lower()}}}"
+    return condition.positive and condition.variables and itself in map(str.lower, condition.values)
+
+
+def _exclude_each_other(exact: Condition, other: Condition) -> bool:
+    patterns = [Pattern.parse(each) for each in other.patterns]
+    return not any(
+        value != written or wild(written) or any(each.matches(value) for each in patterns)
+        for value, written in zip(exact.values, exact.patterns, strict=True)
+    )
 
 
 def _everyone(issuer: str) -> Assumer:

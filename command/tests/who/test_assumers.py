@@ -18,6 +18,8 @@ from irsa.who.assumers import who_can_assume
 ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"
 PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"
 ROLE_A = "arn:aws:iam::111122223333:role/s3-app-A"
+ACCOUNT, WEB = "111122223333", "sts:AssumeRoleWithWebIdentity"
+NOBODY = "no caller: no statement lets one assume the role"
 WHOLE_ACCOUNT = "every caller that account 111122223333 allows"
 EXACT = ServiceAccountRef("dev", "s3-app")
 PATTERN = ServiceAccountPattern("crossplane-system", "aws-provider-*")
@@ -72,7 +74,7 @@ def test_the_trust_policies_of_the_components(policy, expected):
     ],
 )
 def test_principals_without_a_condition(principal, expected):
-    statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+    statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:*"}
 
     assert words({"Statement": [statement]}) == [expected]
 
@@ -86,9 +88,15 @@ def test_principals_without_a_condition(principal, expected):
         (ISSUER, {"StringLike": {SUB: True}}, f"tokens of the cluster {ISSUER} whose sub is true"),
         (ISSUER, {"StringNotEquals": {SUB: "x"}}, f"{EVERY} if sub StringNotEquals x"),
         (ISSUER, {"Null": {SUB: True}}, f"{EVERY} if sub Null true"),
-        (ISSUER, {"StringEquals": {GITHUB_SUB: "x"}}, f"{EVERY} if {GITHUB_SUB} StringEquals x"),
+        (ISSUER, {"StringEqualsIfExists": {GITHUB_SUB: "x"}},
+         f"{EVERY} if {GITHUB_SUB} StringEqualsIfExists x"),
+        (ISSUER, {"StringEquals": {SUB: f"${{{SUB}}}"}}, EVERY),
+        (ISSUER, {"StringEquals": {GITHUB_SUB: "x"}}, NOBODY),
+        (ISSUER, {"StringEquals": {SUB: "a"}, "StringLike": {SUB: "b*"}}, NOBODY),
+        (ISSUER, {"StringEquals": {SUB: "a"}, "StringLike": {SUB: "a*"}},
+         f"{EVERY} if sub StringEquals a and sub StringLike a*"),
     ],
-)
+)  # fmt: skip
 def test_tokens_in_the_terms_of_their_issuers(issuer, condition, expected):
     statement = {
         "Effect": "Allow",
@@ -97,7 +105,36 @@ def test_tokens_in_the_terms_of_their_issuers(issuer, condition, expected):
         "Condition": condition,
     }
 
-    assert words({"Statement": statement}) == [expected]
+    assert words({"Version": "2012-10-17", "Statement": statement}) == [expected]
+
+
+NOT_A, NOT_B = f"arn:aws:iam::{ACCOUNT}:role/a", f"arn:aws:iam::{ACCOUNT}:user/b"
+
+
+@pytest.mark.parametrize(
+    ("principal", "action", "expected"),
+    [
+        ({"Federated": PROVIDER}, "sts:AssumeRole", NOBODY),
+        ({"Federated": f"arn:aws:iam::{ACCOUNT}:saml-provider/idp"}, WEB, NOBODY),
+        ({"Service": "ec2.amazonaws.com"}, WEB, NOBODY),
+        ({"AWS": ROLE_A}, WEB, NOBODY),
+        ({"AWS": "*"}, WEB, "everyone"),
+        ({"AWS": ROLE_A}, "sts:TagSession", NOBODY),
+        ({"Federated": PROVIDER.replace(ACCOUNT, "444455556666")}, WEB, NOBODY),
+        ({"Federated": PROVIDER}, WEB, EVERY),
+    ],
+)
+def test_who_cannot_come_is_not_named(principal, action, expected):
+    statement = {"Effect": "Allow", "Principal": principal, "Action": action}
+
+    found = who_can_assume({"Statement": [statement]}, ACCOUNT)
+    assert [each.text for each in found] == [expected]
+
+
+def test_those_that_are_excepted_are_named():
+    statement = {"Effect": "Deny", "NotPrincipal": {"AWS": [NOT_A, NOT_B]}, "Action": "sts:*"}
+
+    assert words({"Statement": [statement]}) == [f"denied: everyone except {NOT_A}, {NOT_B}"]
 
 
 def test_an_exact_subject_with_an_asterisk_is_no_pattern():
