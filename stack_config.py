@@ -3,9 +3,11 @@
 import json
 from collections.abc import Mapping
 from dataclasses import field
+from inspect import signature
 from typing import Annotated, Any, TypeVar
 
 import pulumi
+import pulumi_aws as aws
 from pulumi.runtime.config import CONFIG, get_config_env
 
 from irsa.identity.arns import account_of, check_account_id, partition_of
@@ -14,11 +16,11 @@ from irsa.identity.regions import partition_of_region
 from irsa_components import EksClusterArgs, values
 
 T = TypeVar("T")
+PREFIXES = ("eks", "kubernetes", "pulumi")
+"""Prefixes of keys that the engine and the providers read; of aws, all keys are known."""
+AWS_KEYS = {values.camel(name) for name in signature(aws.ProviderArgs).parameters}
 StackName = Annotated[str, values.matching(r"[\w.-]+(/[\w.-]+){2}", "organization/project/stack")]
-PREFIXES = ("aws", "eks", "kubernetes", "pulumi")
-"""Prefixes of keys that the engine and the providers read."""
-CLUSTER = ("cluster_name", "existing", "provider_arn", "create_provider", "version")
-CLUSTER += ("vpc_id", "subnet_ids")
+CLUSTER = "cluster_name existing provider_arn create_provider version vpc_id subnet_ids".split()
 """Arguments of `EksCluster` that stacks differ in."""
 
 
@@ -99,8 +101,8 @@ def load_config(kind: type[T]) -> T:
         prefix, _, name = key.partition(":")
         if key == "aws:region" or (prefix == project and name != "region"):
             given[name] = _parsed(text)
-        elif prefix not in PREFIXES:
-            mistakes.append(f"{key}: no program reads this key; correct its prefix, or remove it")
+        elif prefix not in PREFIXES and not (prefix == "aws" and name in AWS_KEYS):
+            mistakes.append(f"{key}: no program reads this key; correct its name, or remove it")
     try:
         config = values.read(kind, given, lambda k: f"{'aws' if k == 'region' else project}:{k}")
         if not mistakes:

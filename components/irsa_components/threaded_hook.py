@@ -33,8 +33,7 @@ THREADS = 32
 """Hooks that run at the same time. The engine's default is at most 16 operations."""
 
 HookFunction = Callable[[ResourceHookArgs, threading.Event], None]
-"""Called with plain inputs, secrets in plain text; the event is set when the engine waits no more.
-"""
+"""Called with inputs in plain text; the event is set when the engine waits no more."""
 
 _hooks: dict[str, "ThreadedHook"] = {}
 """The hooks of running programs, by the token with which the engine calls them."""

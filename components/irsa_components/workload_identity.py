@@ -130,7 +130,7 @@ class WorkloadIdentity(pulumi.ComponentResource):
         if args.pod_identity is not None and association_id is not None:
             self._additions.identity["association-id"] = _without_dependency(association_id)
             # None of its own: the Output brings the association.
-            association: Any = association_id.apply(_nothing)
+            association: Any = association_id.apply(lambda _: None)
             self._waits.depends_on = [association]
             if args.pod_identity.kubeconfig is not None:
                 kubeconfig = Output.from_input(args.pod_identity.kubeconfig)
@@ -229,6 +229,3 @@ def _without_dependency(value: Output[str]) -> Output[Any]:
         return await value.future() if await value.is_known() else UNKNOWN
 
     return Output.from_input(alone())
-
-
-def _nothing(_: str) -> None: ...
