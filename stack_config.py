@@ -20,7 +20,8 @@ PREFIXES = ("eks", "kubernetes", "pulumi")
 """Prefixes of keys that the engine and the providers read; of aws, all keys are known."""
 AWS_KEYS = {values.camel(name) for name in signature(aws.ProviderArgs).parameters}
 StackName = Annotated[str, values.matching(r"[\w.-]+(/[\w.-]+){2}", "organization/project/stack")]
-CLUSTER = "cluster_name existing provider_arn create_provider version vpc_id subnet_ids".split()
+CLUSTER = ("cluster_name", "existing", "provider_arn", "create_provider", "version")
+CLUSTER += ("vpc_id", "subnet_ids")
 """Arguments of `EksCluster` that stacks differ in."""
 
 
@@ -94,8 +95,7 @@ def load_config(kind: type[T]) -> T:
     Raises `pulumi.RunError`, which the CLI prints without a traceback: one line for each mistake.
     """
     project = pulumi.get_project()
-    given: dict[str, Any] = {}
-    mistakes: list[str] = []
+    given, mistakes = dict[str, Any](), list[str]()
     # `pulumi.Config` cannot list its keys, and the engine ignores keys that no program reads.
     for key, text in {**get_config_env(), **CONFIG.get()}.items():
         prefix, _, name = key.partition(":")

@@ -13,15 +13,9 @@ from . import values
 
 ANYWHERE: Final = "0.0.0.0/0"
 FEWEST_SUBNETS: Final = 2
-OF_CREATED: Final = [
-    "version",
-    "subnet_ids",
-    "vpc_id",
-    "control_plane",
-    "access_entries",
-    "nodes",
-    "auto_mode",
-]
+OF_CREATED: Final = (
+    "version", "subnet_ids", "vpc_id", "control_plane", "access_entries", "nodes", "auto_mode",
+)  # fmt: skip
 _INSTANCE_TYPE = r"[a-z][a-z0-9-]*\.[a-z0-9-]+"
 # https://docs.aws.amazon.com/eks/latest/userguide/control-plane-logs.html
 LOG_TYPES: Final = ("api", "audit", "authenticator", "controllerManager", "scheduler")

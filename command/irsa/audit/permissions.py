@@ -6,7 +6,7 @@ Policies of an organization that deny a call are not read, and neither are those
 from collections.abc import Collection, Sequence
 
 from irsa.access import assumes
-from irsa.decide.document import Statement, statements_of
+from irsa.decide.document import OtherAction, Statement, statements_of
 from irsa.decide.patterns import Pattern
 from irsa.decide.verdict import Verdict
 from irsa.identity.eks import POD_IDENTITY_SERVICE
@@ -17,7 +17,13 @@ from irsa.rules.conditions import resource_name
 from irsa.rules.tokens import Hits
 
 _PASS = "iam:PassRole"  # noqa: S105 - an action
-_ASSOCIATE = ("eks:CreatePodIdentityAssociation", "eks:UpdatePodIdentityAssociation")
+_ASSOCIATE: tuple[OtherAction, ...] = (
+    "eks:CreatePodIdentityAssociation",
+    "eks:UpdatePodIdentityAssociation",
+)
+    "eks:CreatePodIdentityAssociation",
+    "eks:UpdatePodIdentityAssociation",
+)
 _SERVICE = "iam:passedtoservice"
 
 

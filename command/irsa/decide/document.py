@@ -28,7 +28,12 @@ ASSUME_ACTIONS: tuple[AssumeAction, ...] = (
 )
 """The calls that make a session of a role."""
 
-OtherAction = Literal["sts:TagSession", "iam:PassRole", "eks:CreatePodIdentityAssociation"]
+OtherAction = Literal[
+    "sts:TagSession",
+    "iam:PassRole",
+    "eks:CreatePodIdentityAssociation",
+    "eks:UpdatePodIdentityAssociation",
+]
 
 _LIKE = ("stringlike", "arnlike", "arnequals")
 _SPECIAL = re.compile(r"\$\{(?P<escape>[*?$])\}|(?P<variable>\$\{[^${}]+\})|(?P<wildcard>[*?])")

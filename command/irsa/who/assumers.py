@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import permutations
 from typing import Literal
 
-from irsa.decide.document import Condition, Statement, statements_of
+from irsa.decide.document import AssumeAction, Condition, Statement, statements_of
 from irsa.decide.patterns import Pattern
 from irsa.decide.principals import UNIQUE_ID
 from irsa.identity.arns import (
@@ -95,7 +95,7 @@ def _statement_assumers(statement: Statement, account: str) -> Iterator[Assumer]
             yield Assumer(f"the service {service}", texts, "service", service)
 
 
-def _call_with(provider: str) -> str:
+def _call_with(provider: str) -> AssumeAction:
     saml = kind_of(provider) == "saml-provider"
     return "sts:AssumeRoleWithSAML" if saml else "sts:AssumeRoleWithWebIdentity"
 

@@ -44,7 +44,8 @@ def asked_by(documents: Iterable[Json]) -> Asked:
     values: dict[str, list[str]] = {}
     tags: dict[str, str] = {}
     for document in documents:
-        keys = [(each, []) for each in _VARIABLE.findall(json.dumps(document))]
+        named: list[str] = _VARIABLE.findall(json.dumps(document))
+        keys = [(each, list[str]()) for each in named]
         try:
             for statement in statements_of(document):
                 keys += [(each.key, [*each.values]) for each in statement.conditions]
@@ -76,33 +77,23 @@ def whatever(asked: Asked) -> Iterator[Context]:
 def calls(asked: Asked, known: Context) -> Iterator[Context]:
     """Yield calls with values that the policies ask for; ``known`` are keys for their variables."""
 
-    def chosen(key: str, *others: str) -> list[str]:
+    def chosen(key: str) -> list[str]:
         texts = [_fitting(each, known) for each in asked.values.get(key, ())]
-        return list(dict.fromkeys([*others, *filter(None, texts)]))
+        return list(dict.fromkeys([SESSION_NAME, *filter(None, texts)]))
 
-    def optional(key: str) -> list[str | None]:
-        return [None, *chosen(key, SESSION_NAME)] if key in asked.values else [None]
-
-    tags = {name: [None, *chosen(_TAG + name, SESSION_NAME)] for name in asked.tags}
-    sent = product(
-        chosen(SESSION, SESSION_NAME),
-        optional(EXTERNAL_ID),
-        optional(SOURCE_IDENTITY),
-        [False, True] if _TRANSITIVE in asked.values else [False],
-        *tags.values(),
-    )
-    for name, external_id, source, transitive, *values in islice(sent, _TRIED):
-        call: dict[str, Value] = {SESSION: name}
-        if external_id is not None:
-            call[EXTERNAL_ID] = external_id
-        if source is not None:
-            call[SOURCE_IDENTITY] = source
-        passed = {each: v for each, v in zip(tags, values, strict=True) if isinstance(v, str)}
-        if passed:
-            names = tuple(asked.tags[each] for each in passed)
-            call |= {f"{_TAG}{each}": value for each, value in passed.items()}
-            call |= {_TAG_KEYS: names} | ({_TRANSITIVE: names} if transitive else {})
+    optional = [each for each in (EXTERNAL_ID, SOURCE_IDENTITY) if each in asked.values]
+    optional += [f"{_TAG}{name}" for name in asked.tags]
+    options: dict[str, list[str | None]] = {SESSION: [*chosen(SESSION)]}
+    options |= {key: [None, *chosen(key)] for key in optional}
+    for picked in islice(product(*options.values()), _TRIED):
+        sent = zip(options, picked, strict=True)
+        call: dict[str, Value] = {key: value for key, value in sent if value is not None}
+        names = tuple(asked.tags[key[len(_TAG) :]] for key in call if key.startswith(_TAG))
+        if names:
+            call[_TAG_KEYS] = names
         yield call
+        if names and _TRANSITIVE in asked.values:
+            yield {**call, _TRANSITIVE: names}
 
 
 def _fitting(pattern: str, known: Context) -> str:

@@ -212,7 +212,7 @@ def trusting(*conditions, actions=TAGGING):
     ],
     ids=str,
 )
-def test_a_value_that_the_caller_chooses_keeps_nobody_out(condition):
+def test_a_value_that_the_caller_chooses_keeps_no_caller_out(condition):
     found = who_may(trusting(condition), ACCOUNT_A, [user(ADMINISTRATOR), role(ADMINISTRATOR)])
 
     assert found.may == (ALICE, ROLE_A)
@@ -324,7 +324,7 @@ def sent(draw):
     st.booleans(),
     sent(),
 )
-def test_nobody_who_can_is_missing(trusted, allowed, denied, tags, is_role, call):
+def test_every_caller_that_can_is_named(trusted, allowed, denied, tags, is_role, call):
     """Whatever call gets the role, its caller is named, at least as one who perhaps may."""
     target = trusting(*trusted)
     if denied is not None:
