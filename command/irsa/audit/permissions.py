@@ -21,9 +21,6 @@ _ASSOCIATE: tuple[OtherAction, ...] = (
     "eks:CreatePodIdentityAssociation",
     "eks:UpdatePodIdentityAssociation",
 )
-    "eks:CreatePodIdentityAssociation",
-    "eks:UpdatePodIdentityAssociation",
-)
 _SERVICE = "iam:passedtoservice"
 
 

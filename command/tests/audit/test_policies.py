@@ -320,7 +320,7 @@ BROKEN = {
         "Pulumi": tokens({"StringLike": {f"{PULUMI}:sub": "pulumi:deploy:org:*"}}, PULUMI)
     },
     "any-subject": {
-        "Microsoft Sentinel of anybody": claims(SENTINEL, aud="api://1"),
+        "Microsoft Sentinel without a session name": claims(SENTINEL, aud="api://1"),
         "unknown issuer, no sub": claims("id.example.com", aud="app"),
         "unknown issuer, sub *": of("id.example.com", "*"),
     },

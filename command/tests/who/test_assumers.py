@@ -19,7 +19,7 @@ ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"
 PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"
 ROLE_A = "arn:aws:iam::111122223333:role/s3-app-A"
 ACCOUNT, WEB = "111122223333", "sts:AssumeRoleWithWebIdentity"
-NOBODY = "no caller: no statement lets one assume the role"
+NO_CALLER = "no caller: no statement lets one assume the role"
 WHOLE_ACCOUNT = "every caller that account 111122223333 allows"
 EXACT = ServiceAccountRef("dev", "s3-app")
 PATTERN = ServiceAccountPattern("crossplane-system", "aws-provider-*")
@@ -91,8 +91,8 @@ def test_principals_without_a_condition(principal, expected):
         (ISSUER, {"StringEqualsIfExists": {GITHUB_SUB: "x"}},
          f"{EVERY} if {GITHUB_SUB} StringEqualsIfExists x"),
         (ISSUER, {"StringEquals": {SUB: f"${{{SUB}}}"}}, EVERY),
-        (ISSUER, {"StringEquals": {GITHUB_SUB: "x"}}, NOBODY),
-        (ISSUER, {"StringEquals": {SUB: "a"}, "StringLike": {SUB: "b*"}}, NOBODY),
+        (ISSUER, {"StringEquals": {GITHUB_SUB: "x"}}, NO_CALLER),
+        (ISSUER, {"StringEquals": {SUB: "a"}, "StringLike": {SUB: "b*"}}, NO_CALLER),
         (ISSUER, {"StringEquals": {SUB: "a"}, "StringLike": {SUB: "a*"}},
          f"{EVERY} if sub StringEquals a and sub StringLike a*"),
     ],
@@ -114,13 +114,13 @@ NOT_A, NOT_B = f"arn:aws:iam::{ACCOUNT}:role/a", f"arn:aws:iam::{ACCOUNT}:user/b
 @pytest.mark.parametrize(
     ("principal", "action", "expected"),
     [
-        ({"Federated": PROVIDER}, "sts:AssumeRole", NOBODY),
-        ({"Federated": f"arn:aws:iam::{ACCOUNT}:saml-provider/idp"}, WEB, NOBODY),
-        ({"Service": "ec2.amazonaws.com"}, WEB, NOBODY),
-        ({"AWS": ROLE_A}, WEB, NOBODY),
+        ({"Federated": PROVIDER}, "sts:AssumeRole", NO_CALLER),
+        ({"Federated": f"arn:aws:iam::{ACCOUNT}:saml-provider/idp"}, WEB, NO_CALLER),
+        ({"Service": "ec2.amazonaws.com"}, WEB, NO_CALLER),
+        ({"AWS": ROLE_A}, WEB, NO_CALLER),
         ({"AWS": "*"}, WEB, "everyone"),
-        ({"AWS": ROLE_A}, "sts:TagSession", NOBODY),
-        ({"Federated": PROVIDER.replace(ACCOUNT, "444455556666")}, WEB, NOBODY),
+        ({"AWS": ROLE_A}, "sts:TagSession", NO_CALLER),
+        ({"Federated": PROVIDER.replace(ACCOUNT, "444455556666")}, WEB, NO_CALLER),
         ({"Federated": PROVIDER}, WEB, EVERY),
     ],
 )
