@@ -18,6 +18,12 @@ from irsa.verify.gather import Question, Sources
 def add_chain_options(command: argparse.ArgumentParser) -> None:
     """The options that `questions` and `places` read."""
     command.add_argument(
+        "account",
+        nargs="?",
+        metavar="NAMESPACE/SERVICE-ACCOUNT",
+        help="such as dev/s3-app, in place of --namespace and --service-account",
+    )
+    command.add_argument(
         "--stack",
         metavar="STACK|FILE",
         help="a stack whose program uses the irsa components: its name, or a file that "
@@ -79,6 +85,8 @@ def places(options: argparse.Namespace) -> Generator[Sources]:
 
 def questions(options: argparse.Namespace) -> list[Question]:
     """The chains that the options name; raises `cli.Stop` when they name none."""
+    if options.account:
+        options.namespace, options.service_account = cli.account(options.account)
     if options.stack:
         document = read_stack(options.stack)
         try:
@@ -87,8 +95,9 @@ def questions(options: argparse.Namespace) -> list[Question]:
         except ValueError as error:
             raise cli.Stop(f"--stack {options.stack}: {error}") from None
     if not options.namespace or not options.service_account:
-        raise cli.Stop("give --namespace and --service-account, or --stack")
-    chain = StackChain("", options.namespace, options.service_account, "")
+        raise cli.Stop("give NAMESPACE/SERVICE-ACCOUNT, such as dev/s3-app, or --stack")
+    namespace, name = cli.account(f"{options.namespace}/{options.service_account}")
+    chain = StackChain("", namespace, name, "")
     return [_question(options, chain, None)]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NoReturn, TypeVar
 
 from irsa import PROGRAM
+from irsa.identity.subjects import ServiceAccountRef, service_account_ref
 from irsa.observe.facts import Unread
 from irsa.printable import line
 
@@ -45,6 +46,15 @@ def parser(name: str, text: str, *, outputs: Sequence[str] = OUTPUTS) -> Parser:
 def add_role_b(command: argparse.ArgumentParser, text: str) -> None:
     """Add the option that names role B."""
     command.add_argument("--role-b", metavar="ROLE_ARN", help=text)
+
+
+def account(text: str) -> ServiceAccountRef:
+    """Return the service account that an argument names; raises `Stop`."""
+    namespace, _, name = text.partition("/")
+    try:
+        return service_account_ref(namespace, name)
+    except ValueError as error:
+        raise Stop(f"NAMESPACE/SERVICE-ACCOUNT {text!r}: {error}") from None
 
 
 def complain(command: str, text: str) -> None:

@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _credentials(options: argparse.Namespace, cluster: Cluster, aws: Aws) -> Credentials:
-    namespace, name = _split(options.service_account)
+    namespace, name = cli.account(options.service_account)
     account = cluster.service_account(namespace, name)
     if account is None:
         raise cli.Stop(f"there is no service account {namespace}/{name}", cli.FAILS)
@@ -116,13 +116,6 @@ def process_output(credentials: Credentials) -> dict[str, object]:
         "SessionToken": credentials.session_token,
         "Expiration": credentials.expiration,
     }
-
-
-def _split(text: str) -> tuple[str, str]:
-    namespace, _, name = text.partition("/")
-    if not namespace or not name or "/" in name:
-        raise cli.Stop(f"{text!r} is not NAMESPACE/SERVICE-ACCOUNT, such as dev/s3-app")
-    return namespace, name
 
 
 def _session_name() -> str:

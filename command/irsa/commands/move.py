@@ -9,7 +9,6 @@ import argparse
 from irsa import PROGRAM
 from irsa.commands import cli
 from irsa.commands.sources import add_sources, sources
-from irsa.identity.subjects import service_account_ref
 from irsa.move.asking import ask, unproven
 from irsa.move.changes import Stopped, Unknown
 from irsa.move.facts import NAMES
@@ -61,11 +60,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
-    try:
-        namespace, _, name = options.service_account.partition("/")
-        service_account_ref(namespace, name)
-    except ValueError as error:
-        raise cli.Stop(f"NAMESPACE/SERVICE-ACCOUNT: {error}") from None
+    namespace, name = cli.account(options.service_account)
     question = Question(namespace=namespace, name=name, stack=_stack(options.stack))
     with sources(options) as (cluster, aws):
         where = Sources(cluster, aws)

@@ -351,7 +351,11 @@ class Aws:
             return json.loads(self._client("s3").get_bucket_policy(Bucket=bucket)["Policy"])
 
         what = f"policy of bucket {bucket}"
-        return _aws(what, "s3:GetBucketPolicy", _if_there(read))
+        policy = _aws(what, "s3:GetBucketPolicy", _unless(("NoSuchBucketPolicy",), read))
+        if isinstance(policy, Unread) and "NoSuchBucket" in policy.reason:
+            way_out = "correct the bucket's name, or create the bucket"
+            return replace(policy, permission="a bucket of that name", way_out=way_out)
+        return policy
 
     def assume_with_web_identity(
         self, role_arn: str, token: Token, session_name: str

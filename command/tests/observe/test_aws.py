@@ -48,3 +48,20 @@ def test_a_call_that_is_throttled_needs_no_permission(aws, monkeypatch, code, re
 
     assert isinstance(found, Unread)
     assert found.remedy == remedy
+
+
+@pytest.mark.parametrize(
+    ("code", "policy", "remedy"),
+    [
+        ("NoSuchBucketPolicy", None, ""),
+        ("NoSuchBucket", Unread, "correct the bucket's name, or create the bucket"),
+        ("AccessDenied", Unread, "grant s3:GetBucketPolicy"),
+    ],
+)
+def test_a_bucket_that_does_not_exist_is_not_one_without_a_policy(aws, code, policy, remedy):
+    with Stubber(aws.client("s3")) as s3:
+        s3.add_client_error("get_bucket_policy", code, code)
+        found = aws.bucket_policy("bucket")
+
+    assert (type(found) if found else None) is policy
+    assert not found or found.remedy == remedy

@@ -248,9 +248,19 @@ def test_another_document_is_refused_with_the_way_out(document, problem, tmp_pat
     assert capsys.readouterr().err == f"irsa verify: --stack {file}: {problem}\n"
 
 
+@pytest.mark.parametrize(
+    "options", [["dev"], ["dev/a/b"], ["--namespace", "dev/app", "--service-account", "app"]]
+)
+def test_what_is_no_service_account_is_refused_before_the_cluster_is_asked(options, capsys):
+    assert main(["verify", *options]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("irsa verify: NAMESPACE/SERVICE-ACCOUNT 'dev")
+    assert error.count("\n") == 1
+
+
 def test_without_a_stack_a_service_account_must_be_named(capsys):
     assert main(["verify", "--namespace", "dev"]) == 2
-    line = "irsa verify: give --namespace and --service-account, or --stack\n"
+    line = "irsa verify: give NAMESPACE/SERVICE-ACCOUNT, such as dev/s3-app, or --stack\n"
     assert capsys.readouterr().err == line
 
 
@@ -290,6 +300,7 @@ def asked_targets(tmp_path):
         ("--workload app", ["dev/app", "ops/app"]),
         ("--workload app --namespace ops", ["ops/app"]),
         ("--service-account app --namespace dev", ["dev/app"]),
+        ("ops/app", ["ops/app"]),
     ],
 )
 def test_chains_are_chosen_by_logical_name_and_service_account(asked, options, accounts, capsys):

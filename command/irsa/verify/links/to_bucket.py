@@ -66,7 +66,9 @@ def permissions(key: str, facts: Facts, role: Role | Unread | None) -> Link:
     if found and tagged is Verdict.ALLOW and not found.policy:
         return check.failed(judged.text, enable_tags(facts, found))
     remedy = allow_listing(role, facts, judged)
-    return check.failed(judged.text, for_all_users(role, remedy, facts.subject, facts.name))
+    # Where it has none at all, what other policies say of the call only misleads.
+    why = judged.text if role.policies or judged.denials else "the role has no policy"
+    return check.failed(why, for_all_users(role, remedy, facts.subject, facts.name))
 
 
 def judge_listing(

@@ -170,8 +170,7 @@ class TrustFixer(Fixer):
         for position, statement in fitting:
             changed = self._with_subject(statement)
             if changed is not None:
-                text = f"replace {self._shown(statement, 'sub')} by {self.account.subject}"
-                yield position, changed, text
+                yield position, changed, self._subject_text(statement)
         for position, statement in fitting:
             changed = self._with_claims(statement)
             if changed is not None:
@@ -231,6 +230,16 @@ class TrustFixer(Fixer):
         alone = {"Version": VERSION, "Statement": [with_conditions(statement, subjects)]}
         others = sorted(self.neighbours - {self.account.subject})
         return [each for each in others if self._verdict(alone, each) is Verdict.ALLOW]
+
+    def _subject_text(self, statement: Json) -> str:
+        """Say what `_with_subject` does: neighbours stay."""
+        own, kept = self.account.subject, self._neighbours_in(statement)
+        if not kept:
+            return f"replace {self._shown(statement, 'sub')} by {own}"
+        values = [each for c in on_claim(statement, "sub") for each in c.values]
+        removed = sorted({*values} - {*kept, own})
+        why = f"; remove {', '.join(removed)}, as no service account of that name uses the role"
+        return f"add {own}" + why * bool(removed)
 
     def _shown(self, statement: Json, claim: str) -> str:
         texts = [

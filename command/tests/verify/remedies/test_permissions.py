@@ -13,7 +13,7 @@ from command.tests.verify.test_remedy import document_in
 from irsa.access import allows
 from irsa.decide.verdict import Verdict
 from irsa.identity.policy_json import Json
-from irsa.observe.facts import PermissionsPolicy, Role
+from irsa.observe.facts import PermissionsPolicy, Role, Unread
 from irsa.verify.link import Link, Status
 from irsa.verify.links.to_bucket import permissions
 from tests.support.no_gain import no_gain
@@ -183,3 +183,26 @@ def test_a_region_guard_is_judged_by_the_region_of_the_request():
 
     assert refused_by(role=guarded).status is Status.FAILED
     assert refused_by(role=guarded, region="eu-central-1").status is Status.PASSED
+
+
+def test_a_role_without_a_policy_is_said_to_have_none():
+    tls = {"Statement": {**document("Deny", "s3:*"), "Principal": "*", "Condition": TLS}}
+    facts = replace(GOOD, role=replace(ROLE, policies=()), bucket="bucket", bucket_policy=tls)
+
+    found = permissions("permissions", facts, facts.role)
+
+    assert (found.status, found.found) == (Status.FAILED, "the role has no policy")
+
+
+def test_of_a_bucket_that_does_not_exist_no_permission_is_asked_for():
+    gone = Unread("policy of bucket bucket", "NoSuchBucket", "a bucket of that name", "correct it")
+    facts = replace(GOOD, role=replace(ROLE, policies=()), bucket="bucket", bucket_policy=gone)
+
+    found = permissions("permissions", facts, facts.role)
+
+    assert found.status is not Status.FAILED
+    assert found.remedy.text == "correct it"
+    assert not found.remedy.commands
+
+
+TLS = {"Bool": {"aws:SecureTransport": "false"}}

@@ -236,13 +236,24 @@ def test_what_is_wrong_in_a_fitting_statement_is_replaced(document, text):
     assert found == RIGHT
 
 
-def test_a_service_account_that_uses_the_role_keeps_it():
-    other = "system:serviceaccount:stage:s3-app"
-    document = one({"StringEquals": {**AUD, f"{ISSUER}:sub": other}})
+GONE = "system:serviceaccount:dev:chart"
 
-    _, [found] = fixed(document, neighbours=frozenset({other}))
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ([], ""),
+        ([GONE], f"; remove {GONE}, as no service account of that name uses the role"),
+    ],
+)
+def test_a_service_account_that_uses_the_role_keeps_it(more, said):
+    other = "system:serviceaccount:stage:s3-app"
+    document = one({"StringEquals": {**AUD, f"{ISSUER}:sub": [other, *more]}})
+
+    link, [found] = fixed(document, neighbours=frozenset({other}))
 
     assert found == one({"StringEquals": {**AUD, f"{ISSUER}:sub": [other, OURS]}})
+    assert link.remedy.text == f"replace the trust policy: add {OURS}{said}"
 
 
 def test_another_cluster_of_the_account_keeps_its_statement():
