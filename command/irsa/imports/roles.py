@@ -91,12 +91,19 @@ def import_roles(
     for each in associations:
         users.setdefault(each.role_arn, []).append(each)
     own = [
-        each for each in roles if provider_arn in federated(each.trust_policy) or each.arn in users
+        each
+        for each in roles
+        if provider_arn in federated(each.trust_policy) or each.arn in users or each.given_to
     ]
     read: list[tuple[ExistingRole, Trusted]] = []
     left_out: list[LeftOut] = []
     for role in sorted(own, key=lambda each: each.arn):
         try:
+            if role.given_to and role.arn not in users:
+                raise ValueError(
+                    f"EKS Pod Identity gives it to {role.given_to}, and a state does not show all "
+                    "associations; import it live, without --terraform-state"
+                )
             _check_role(role, account_of(provider_arn))
             default = STS_AUDIENCE if add_audience else ""
             trusted = read_trust(

@@ -33,6 +33,8 @@ class ExistingRole:
     """Names of its inline policies."""
     origin: str = ""
     """The tool that manages it, if known: an address in Terraform, eksctl."""
+    given_to: str = ""
+    """The service account and cluster of an EKS Pod Identity association in the tool's state."""
 
     @property
     def name(self) -> str:

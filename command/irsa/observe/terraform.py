@@ -91,7 +91,15 @@ def _role(role: _Resource, resources: list[_Resource]) -> ExistingRole:
         attached=_attached(role, name, resources),
         inline=tuple(_inline(role, name, resources)),
         origin=role.address,
+        given_to=next(_given_to(arn, resources), ""),
     )
+
+
+def _given_to(arn: str, resources: list[_Resource]) -> Iterator[str]:
+    for each in resources:
+        if each.type == "aws_eks_pod_identity_association" and each.text("role_arn") == arn:
+            account = f"{each.text('namespace')}/{each.text('service_account')}"
+            yield f"{account} of cluster {each.text('cluster_name')}"
 
 
 def _json(text: str) -> object:

@@ -7,6 +7,8 @@ import pytest
 import yaml
 
 from irsa.__main__ import main
+from irsa.identity.pod_identity import pod_identity_trust_policy
+from irsa.identity.subjects import ServiceAccountRef
 from tests.support.roles_of_others import (
     READ_ONLY,
     attachment,
@@ -19,6 +21,7 @@ from tests.support.roles_of_others import (
 from tests.support.world import ACCOUNT_A, PROVIDER_ARN
 
 ARN = f"arn:aws:iam::{ACCOUNT_A}:role/loki"
+CLUSTER = f"arn:aws:eks:us-east-1:{ACCOUNT_A}:cluster/dev"
 OTHER = PROVIDER_ARN.replace("us-east-1", "eu-west-1")
 OVER_BROAD = (
     "pattern 'system:serviceaccount:*:*' is over-broad: it trusts every namespace that matches; "
@@ -89,6 +92,27 @@ def test_the_report_has_a_line_for_each_role_and_each_rewritten_policy(run):
         f"left out   {ARN}-2 ({MODULE.replace('loki', 'loki-2')}): {OVER_BROAD}",
         "2 roles taken, 1 left out; 1 role of other clusters or none",
     ]
+
+
+def test_a_role_of_pod_identity_in_the_state_is_named(run):
+    """Whether it has further associations, a state does not show."""
+    used = {
+        "cluster_name": "dev", "namespace": "logs", "service_account": "agent",
+        "role_arn": f"{ARN}-2",
+    }  # fmt: skip
+    document = state(
+        role_of(terraform_trust(PROVIDER_ARN, "logs/loki")),
+        role_of(
+            pod_identity_trust_policy([CLUSTER], [ServiceAccountRef("logs", "agent")]), f"{ARN}-2"
+        ),
+        resource("loki-2", "aws_eks_pod_identity_association", "this", {0: used}),
+    )
+
+    code, out, err = run(document)
+
+    assert (code, out.count("ServiceAccountRole(\n")) == (1, 1)
+    assert f"left out   {ARN}-2" in err
+    assert ": EKS Pod Identity gives it to logs/agent of cluster dev, and a state does not" in err
 
 
 PRIVATE = f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/oidc.example.com/x"
