@@ -44,6 +44,9 @@ class ClusterFacts:
     """Its Pods, where they were read."""
     name: str = ""
     """Its context in the kubeconfig, where there are several clusters."""
+    whole: bool = True
+    """False if it may have more service accounts than these: charts and other programs have some
+    that a stack does not know."""
 
     @property
     def issuer(self) -> str:
@@ -254,7 +257,7 @@ def _check_use(role: Role, clusters: Sequence[ClusterFacts], subject: str) -> It
     statements = guarded(statements_of(role.trust_policy))
     trusted = {issuer_of_principal(arn) for each in statements for arn in each.named("Federated")}
     for cluster in clusters:
-        if cluster.issuer in trusted and role.arn not in cluster.role_arns:
+        if cluster.whole and cluster.issuer in trusted and role.arn not in cluster.role_arns:
             yield Finding("unused-role", subject, cluster.issuer, cluster=cluster.name)
 
 

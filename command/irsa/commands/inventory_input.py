@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from irsa.audit.findings import AuditFacts, ClusterFacts
 from irsa.commands import cli
@@ -308,9 +308,11 @@ def _stack(options: argparse.Namespace, found: Clients, read_trail: ReadTrail | 
     if not roles:
         raise cli.Stop(f"{stack}: it has no IAM role whose ARN and trust policy are known")
     issuers = [issuer_url] if issuer_url else issuers_of(resources)
+    trusted = [issuer_of_principal(arn) for role in roles for arn in federated(role.trust_policy)]
+    issuers = issuers or [f"https://{each}" for each in dict.fromkeys(trusted)]
     issuers = [each for each in issuers if known_issuer(each.removeprefix("https://")) is None]
     if not issuers:
-        raise cli.Stop(f"{stack}: it has no cluster and no OIDC provider of one; give --issuer")
+        raise cli.Stop(f"{stack}: neither a cluster nor a role names an issuer; give --issuer")
     arns = {role.arn for role in roles}
     live = cli.known(aws.roles(policies=True)) if aws else None
     associations: Associations = {
@@ -336,6 +338,7 @@ def _stack(options: argparse.Namespace, found: Clients, read_trail: ReadTrail | 
             service_accounts=own,
             associations=judged if url == issuers[0] else (),
             pods=() if isinstance(pods, str) else pods,
+            whole=False,
         )
         for url, own in _by_cluster(accounts, roles, issuers).items()
     ]
@@ -374,10 +377,13 @@ def _by_cluster(
 
 
 def _documents(role: StackRole) -> tuple[PermissionsPolicy, ...]:
+    """The policies of a role; one that the stack does not say has an empty document."""
+    empty: dict[str, Any] = {}
     return tuple(
-        PermissionsPolicy(each.name, each.document, each.arn)
+        PermissionsPolicy(
+            each.name, empty if isinstance(each.document, str) else each.document, each.arn
+        )
         for each in role.policies
-        if not isinstance(each.document, str)
     )
 
 

@@ -470,13 +470,27 @@ def test_an_association_of_a_stack_is_judged_like_one_of_a_cluster(tmp_path, cap
 
 
 @pytest.mark.parametrize(
+    ("conditions", "rules"),
+    [(EXACT, []), ({"StringEquals": {f"{ISSUER}:aud": "sts.amazonaws.com"}}, ["no-sub"])],
+)
+def test_a_stack_of_roles_alone_is_audited_by_their_issuers(tmp_path, capsys, conditions, rules):
+    """Whose roles they are, other programs and charts say."""
+    file = tmp_path / "state.json"
+    document = state(conditions)
+    role, *_ = document["deployment"]["resources"]
+    file.write_text(json.dumps({"deployment": {"resources": [role]}}))
+
+    assert main(["audit", "--stack", str(file), "--output", "json"]) == bool(rules)
+    assert [each["rule"] for each in json.loads(capsys.readouterr().out)] == rules
+
+
+@pytest.mark.parametrize(
     ("document", "line"),
     [
         ({"x": 1}, "neither a `pulumi stack export` nor a `pulumi preview --json`"),
         ({"deployment": {"resources": []}}, "it has no IAM role whose ARN and trust policy are"),
-        (state(EXACT), "it has no cluster and no OIDC provider of one; give --issuer"),
     ],
-    ids=["no-state", "no-role", "no-issuer"],
+    ids=["no-state", "no-role"],
 )
 def test_a_stack_that_cannot_be_audited_is_one_line(tmp_path, capsys, document, line):
     file = tmp_path / "state.json"
