@@ -474,7 +474,7 @@ def test_an_association_of_a_stack_is_judged_like_one_of_a_cluster(tmp_path, cap
     [(EXACT, []), ({"StringEquals": {f"{ISSUER}:aud": "sts.amazonaws.com"}}, ["no-sub"])],
 )
 def test_a_stack_of_roles_alone_is_audited_by_their_issuers(tmp_path, capsys, conditions, rules):
-    """Whose roles they are, other programs and charts say."""
+    """Other programs and charts may have their service accounts."""
     file = tmp_path / "state.json"
     document = state(conditions)
     role, *_ = document["deployment"]["resources"]

@@ -95,7 +95,7 @@ def test_the_report_has_a_line_for_each_role_and_each_rewritten_policy(run):
 
 
 def test_a_role_of_pod_identity_in_the_state_is_named(run):
-    """Whether it has further associations, a state does not show."""
+    """A state does not show which further associations there are."""
     used = {
         "cluster_name": "dev", "namespace": "logs", "service_account": "agent",
         "role_arn": f"{ARN}-2",
