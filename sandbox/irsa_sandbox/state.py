@@ -26,6 +26,7 @@ NODE_PROXY = Path(__file__).parent / "pods" / "node_proxy.cjs"
 STATE_FILE = "state.json"
 LOG_FILE = "sandbox.log"
 PULUMI_HOME = "pulumi-home"
+PULUMI_BACKEND = "pulumi"
 TOOLS = "bin"
 """Folder with the sandbox's own AWS CLI and Pulumi CLI."""
 ENDED_FILE = "ended"
@@ -148,7 +149,7 @@ class SandboxState:
             "PULUMI_HOME": str(self.path / PULUMI_HOME),
             # Without side files for metadata, which a killed engine can leave empty: it then
             # refuses the whole stack ("failed to load checkpoint: EOF").
-            "PULUMI_BACKEND_URL": f"file://{self.path / 'pulumi'}?metadata=skip",
+            "PULUMI_BACKEND_URL": f"file://{self.path / PULUMI_BACKEND}?metadata=skip",
             "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
             "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",
             # The engine takes no empty list.

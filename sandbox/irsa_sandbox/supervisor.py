@@ -21,12 +21,13 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from shutil import rmtree
 from typing import TYPE_CHECKING
 
 from .aws.accounts import ACCOUNT_A, REGION
 from .reaper import reaper
 from .serving.files import write_private
-from .state import ENDED_FILE, FAILED, FORMAT, LOG_FILE, SandboxState, save
+from .state import ENDED_FILE, FAILED, FORMAT, LOG_FILE, PULUMI_BACKEND, SandboxState, save
 
 if TYPE_CHECKING:
     from .aws.server import Emulator
@@ -253,24 +254,35 @@ def _start(
     storage = Storage(sockets.path / "kubernetes" / ETCD_SOCKET)
     running.callback(storage.close)
     snapshots = SnapshotServer(
-        Path(state.snapshots), partial(_snapshot, emulator, storage, agent), _end
+        Path(state.snapshots),
+        partial(_snapshot, emulator, storage, agent, folder / PULUMI_BACKEND),
+        _end,
     )
     running.callback(snapshots.stop)
     snapshots.start()
     parts.append(snapshots.ended)
 
-    (folder / "pulumi").mkdir(mode=0o700)
+    (folder / PULUMI_BACKEND).mkdir(mode=0o700)
     return replace(state, providers={name: server.port for name, server in servers.items()})
 
 
-def _snapshot(emulator: "Emulator", storage: "Storage", agent: "Agent") -> Callable[[], None]:
-    """Take a snapshot of accounts and cluster; the returned function restores it."""
+def _snapshot(
+    emulator: "Emulator", storage: "Storage", agent: "Agent", backend: Path
+) -> Callable[[], None]:
+    """Take a snapshot of accounts, cluster and stacks; the returned function restores it."""
     objects, accounts = storage.read_quiet(), emulator.snapshot()
+    stacks = {each: each.read_bytes() for each in backend.rglob("*") if each.is_file()}
 
     def restore() -> None:
         accounts()  # first: what a controller makes of the cluster's return shall stand
         storage.restore(objects)
         agent.forget()  # its sessions are gone
+        # A stack that was brought up since would say "unchanged" of resources that are gone.
+        for each in backend.iterdir():
+            rmtree(each) if each.is_dir() else each.unlink()
+        for file, data in stacks.items():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(data)
 
     return restore
 

@@ -1,5 +1,6 @@
 """The pytest plugin in projects of others, each in an empty folder and a pytest of its own."""
 
+import re
 import signal
 import subprocess
 import time
@@ -37,14 +38,19 @@ def processes(text: str) -> list[str]:
 
 
 def test_the_documents_examples_pass_in_a_folder_with_nothing_else(project, tmp_path):
-    examples = [b for b in blocks() if b.document == "docs/sandbox.md" and b.language == "python"]
-    project.write(**{f"test_{n}": block.content for n, block in enumerate(examples)})
+    examples = [b for b in blocks() if b.document == "docs/sandbox.md"]
+    for number, block in enumerate(examples):
+        named = re.match(r"# (?P<path>\S+\.(?:py|yaml))$", block.content, re.MULTILINE)
+        if named or block.language == "python":
+            file = project.folder / (named["path"] if named else f"test_{number}.py")
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(block.content)
     temporary = tmp_path / "temporary"
     temporary.mkdir()
 
     done = project.pytest(env={"TMPDIR": str(temporary)})
 
-    assert "3 passed" in done.stdout, done.stdout
+    assert "5 passed" in done.stdout, done.stdout
     assert [file for file in temporary.iterdir() if file.name.startswith("irsa-")] == []
     assert processes(str(temporary)) == []
 

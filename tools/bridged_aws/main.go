@@ -41,6 +41,7 @@ var resources = map[string]string{
 	"aws_iam_policy":                                     "iam/policy:Policy",
 	"aws_iam_role":                                       "iam/role:Role",
 	"aws_iam_role_policies_exclusive":                    "iam/rolePoliciesExclusive:RolePoliciesExclusive",
+	"aws_iam_role_policy":                                "iam/rolePolicy:RolePolicy",
 	"aws_iam_role_policy_attachments_exclusive":          "iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive",
 	"aws_iam_role_policy_attachment":                     "iam/rolePolicyAttachment:RolePolicyAttachment",
 	"aws_iam_user":                                       "iam/user:User",

@@ -1,6 +1,7 @@
 """Tables and lists of the documents, from the code: commands, troubleshooting, evaluator."""
 
 import argparse
+import re
 from importlib import import_module
 
 import yaml
@@ -12,6 +13,8 @@ from irsa.decide.patterns import Key
 from irsa.decide.scenario import FIELDS
 from irsa.rules.table import RULES
 from irsa.verify.link import LINKS
+from irsa_sandbox.aws.clients import Credentials
+from irsa_sandbox.providers.aws.provider import package as aws_package
 from policy_pack.rules import NEED_MORE, OWN
 from tools.docs.markdown import table
 from tools.environment import ROOT
@@ -126,6 +129,23 @@ def _provider_differences() -> str:
     return table(("resource", "property", "why"), rows)
 
 
+def _resource_types() -> str:
+    package = aws_package("", ROOT, Credentials("", ""))
+    rows: dict[str, tuple[list[str], list[str]]] = {}
+    for column, tokens in enumerate(([each.token for each in package.types], package.functions)):
+        for token in tokens:
+            _, module, name = token.split(":")
+            shown = re.sub("([A-Z])", r"_\1", name).lower() if column else name
+            rows.setdefault(module.partition("/")[0], ([], []))[column].append(f"`{shown}`")
+    return table(
+        ("module", "resources", "functions"),
+        [
+            (f"`aws.{module}`".replace(".index", ""), *(", ".join(sorted(each)) for each in both))
+            for module, both in sorted(rows.items())
+        ],
+    )
+
+
 def _plain(expression: str) -> str:
     """Return a regular expression as a reader needs it."""
     plain = expression.replace("::.*", "").replace(".*", "…").replace("\\", "")
@@ -144,5 +164,6 @@ BLOCKS = {
     "fields": _fields,
     "condition keys": _condition_keys,
     "provider differences": _provider_differences,
+    "resource types": _resource_types,
 }
 """The text of each block between marks, in any document."""

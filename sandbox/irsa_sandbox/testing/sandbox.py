@@ -2,9 +2,11 @@
 
 import json
 import os
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import lightkube
 
@@ -20,6 +22,9 @@ from ..state import SandboxState, cluster_client
 from ..webhook.identities import held_back
 from .accounts import Account, Accounts
 from .pods import Pod, parse, running_pod
+
+if TYPE_CHECKING:
+    from ..engine.stack import SandboxStack
 
 CLUSTER = "sandbox"
 """Name of the cluster in account A's EKS."""
@@ -82,6 +87,24 @@ class Sandbox:
     def pod(self, service_account: str, role_arn: str | None = None) -> AbstractContextManager[Pod]:
         """A running Pod of a service account, for the time of the context; see `running_pod`."""
         return running_pod(self.kubernetes, self._state, service_account, role_arn)
+
+    def stack(
+        self, project: str | Path, *, config: Mapping[str, Any] | None = None, name: str = "dev"
+    ) -> "SandboxStack":
+        """Bring up a stack of the Pulumi program in a folder; the reset after the test forgets it.
+
+        ``config`` replaces values of Pulumi.<name>.yaml by key (``aws:region``). What comes back
+        has `outputs()`, `preview()`, `up()` and `destroy()`. Raises `SandboxError` for a program
+        that fails.
+        """
+        from ..engine.stack import SandboxStack  # Pulumi takes a second
+
+        opened = SandboxStack(self._state, Path(project), stack=name, config=config)
+        with warnings.catch_warnings():
+            # pulumi-aws has some when it is imported, and pytest may make errors of them.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            opened.up()
+        return opened
 
     def hold_back_associations(self) -> AbstractContextManager[None]:
         """Hide changes of EKS Pod Identity associations from the webhook for the time of the

@@ -258,6 +258,43 @@ class UserPolicyAttachment(_Attachment):
     who = "user"
 
 
+class RolePolicy(AutoNamed):
+    """An inline policy of a role."""
+
+    token = "aws:iam/rolePolicy:RolePolicy"
+    title = "IAM Role Policy ({name})"
+    required = frozenset({"policy", "role"})
+    known = frozenset({"name", "policy", "role"})
+    replace_on = frozenset({"name", "role"})
+    documents = frozenset({"policy"})
+
+    @override
+    def create(self, session: AwsSession, inputs: Properties) -> Created:
+        resource_id = f"{inputs['role']}:{inputs['name']}"
+        self.update(session, resource_id, {}, inputs)
+        return Created(resource_id)
+
+    @override
+    def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
+        role, name = two_parts(resource_id, ":", "ROLE:NAME")
+        policy = session.client("iam").get_role_policy(RoleName=role, PolicyName=name)
+        return {"name": name, "role": role, "policy": canonical(policy["PolicyDocument"])}
+
+    @override
+    def update(
+        self, session: AwsSession, resource_id: str, olds: Properties, news: Properties
+    ) -> None:
+        session.client("iam").put_role_policy(
+            RoleName=news["role"], PolicyName=news["name"], PolicyDocument=news["policy"]
+        )
+
+    @override
+    def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
+        role, name = two_parts(resource_id, ":", "ROLE:NAME")
+        with gone_is_fine():
+            session.client("iam").delete_role_policy(RoleName=role, PolicyName=name)
+
+
 class _Exclusive(AwsType):
     """All policies of one kind that a role has: adds those that are missing, removes all others.
 
@@ -357,6 +394,7 @@ TYPES = (
     Policy(),
     Role(),
     RolePoliciesExclusive(),
+    RolePolicy(),
     RolePolicyAttachment(),
     RolePolicyAttachmentsExclusive(),
     UserPolicyAttachment(),

@@ -55,6 +55,11 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {"policyArns": [f"{OF_AWS}/ReadOnlyAccess"]},
         {"roleName": "other"},
     ),
+    "aws:iam/rolePolicy:RolePolicy": (
+        {"role": "app", "name": "planned", "policy": POLICY},
+        {"policy": OTHER_POLICY},
+        {"role": "other", "name": "other-name"},
+    ),
     "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive": (
         {"roleName": "app", "policyNames": []},
         {},
