@@ -184,7 +184,7 @@ CHAIN_BREAKS = {
     "no-permissions": (
         "chain-permissions",
         role_b_without_policy,
-        "there is no policy that allows it",
+        "the role has no policy",
     ),
 }
 

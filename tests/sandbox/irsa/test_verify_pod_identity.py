@@ -154,7 +154,7 @@ BREAKS = [
         "no-permission",
         lambda w: w.session.aws("iam").delete_role_policy(RoleName=w.role_name, PolicyName="data"),
         "permissions",
-        "there is no policy that allows it",
+        "the role has no policy",
     ),
 ]
 

@@ -360,7 +360,7 @@ BREAKS = [
     ),
     Break("other-cluster", "trust", other_cluster, "principal: it names Federated"),
     Break("trust-denies", "trust", deny_in_trust, "an explicit deny beats every allow"),
-    Break("no-policy", "permissions", no_policy, "there is no policy that allows it"),
+    Break("no-policy", "permissions", no_policy, "the role has no policy"),
     Break("denied-inline", "permissions", deny_inline, "an explicit deny"),
     Break("denied-by-bucket", "permissions", deny_in_bucket, "resource policy, statement 1"),
     Break("no-bucket", "data", delete_bucket, "NoSuchBucket"),
