@@ -3,9 +3,10 @@
 import json
 from typing import Any
 
+import pulumi
 import pulumi_aws as aws
 import pulumi_eks as eks
-from pulumi import InvokeOptions, Output, Resource, ResourceOptions
+from pulumi import Alias, InvokeOptions, Output, Resource, ResourceOptions
 
 from irsa.identity.arns import aws_policy_arn
 from irsa.identity.pod_identity import pod_identity_trust_policy
@@ -48,7 +49,9 @@ def create_addons(
         ready.append(_addon(name, "eks-pod-identity-agent", in_eks, child_opts))
         association = {"role_arn": role.arn, "service_account": CNI_ACCOUNT.name}
         of_cni = {"pod_identity_associations": [association]}
-    opts = ResourceOptions(parent=parent, depends_on=ready)
+    # Before version 0.2 it was pulumi-eks' add-on, which becomes ours in place.
+    old = pulumi.create_urn(f"{name}-vpc-cni", "eks:index:VpcCniAddon", parent=cluster.urn)
+    opts = ResourceOptions(parent=parent, depends_on=ready, aliases=[Alias(parent=old)])
     return [*ready, _addon(name, "vpc-cni", in_eks, opts, **of_cni)]
 
 

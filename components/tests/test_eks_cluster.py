@@ -274,6 +274,14 @@ def test_nodes_wait_for_the_vpc_cni_and_it_for_the_agent():
     assert [urn for urn in cni if urn.endswith("::dev-vpc-cni-AmazonEKS_CNI_Policy")]
 
 
+def test_the_vpc_cni_of_an_older_stack_becomes_ours_in_place():
+    engine, _ = cluster()
+
+    (alias,) = engine.options(ADDON, "dev-vpc-cni").aliases
+    of_pulumi_eks = f"{CHILD}eks:index:Cluster$eks:index:VpcCniAddon::dev-vpc-cni"
+    assert alias.spec.parentUrn.endswith(f"::{of_pulumi_eks}")
+
+
 def test_auto_mode_has_neither_add_ons_nor_nodes_of_ours():
     engine, _ = cluster(auto_mode=True)
 

@@ -60,6 +60,7 @@ def pulumi(session: Session, repository: Path, tmp_path_factory) -> Iterator[Pul
         **os.environ,
         "HOME": str(home),
         "PATH": f"{os.environ['PATH']}:{tools}",
+        "PULUMI_HOME": str(home / ".pulumi"),  # the engine asks the system for the user's, not HOME
         "PULUMI_BACKEND_URL": f"file://{home}",
     }
     with git_server.serving(repository, REPOSITORY, server) as variables:
