@@ -258,6 +258,12 @@ def test_what_is_no_service_account_is_refused_before_the_cluster_is_asked(optio
     assert error.count("\n") == 1
 
 
+def test_a_service_account_is_named_in_one_way(capsys):
+    assert main(["verify", "dev/app", "--namespace", "ops"]) == 2
+    given = "dev/app is given beside --namespace or --service-account; give one"
+    assert capsys.readouterr().err == f"irsa verify: {given}\n"
+
+
 def test_without_a_stack_a_service_account_must_be_named(capsys):
     assert main(["verify", "--namespace", "dev"]) == 2
     line = "irsa verify: give NAMESPACE/SERVICE-ACCOUNT, such as dev/s3-app, or --stack\n"
