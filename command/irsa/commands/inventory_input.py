@@ -15,6 +15,7 @@ from irsa.decide.document import statements_of
 from irsa.identity.arns import (
     ClusterArn,
     account_of,
+    is_oidc_provider,
     issuer_of_principal,
     parse_role_arn,
     partition_of,
@@ -307,9 +308,7 @@ def _stack(options: argparse.Namespace, found: Clients, read_trail: ReadTrail | 
     )
     if not roles:
         raise cli.Stop(f"{stack}: it has no IAM role whose ARN and trust policy are known")
-    issuers = [issuer_url] if issuer_url else issuers_of(resources)
-    trusted = [issuer_of_principal(arn) for role in roles for arn in federated(role.trust_policy)]
-    issuers = issuers or [f"https://{each}" for each in dict.fromkeys(trusted)]
+    issuers = [issuer_url] if issuer_url else issuers_of(resources) or _trusted_issuers(roles)
     issuers = [each for each in issuers if known_issuer(each.removeprefix("https://")) is None]
     if not issuers:
         raise cli.Stop(f"{stack}: neither a cluster nor a role names an issuer; give --issuer")
@@ -360,6 +359,12 @@ def _stack(options: argparse.Namespace, found: Clients, read_trail: ReadTrail | 
     trail = read_trail(aws) if read_trail else ""
     inventories = [ClusterInventory(each, pods, associations, trail) for each in clusters]
     return AuditInput(facts, inventories, [AccountRoles(roles, last_used)], gaps)
+
+
+def _trusted_issuers(roles: Sequence[Role]) -> list[str]:
+    named = (arn for role in roles for arn in federated(role.trust_policy))
+    providers = dict.fromkeys(filter(is_oidc_provider, named))
+    return [f"https://{issuer_of_principal(arn)}" for arn in providers]
 
 
 def _by_cluster(

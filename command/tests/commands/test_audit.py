@@ -484,13 +484,21 @@ def test_a_stack_of_roles_alone_is_audited_by_their_issuers(tmp_path, capsys, co
     assert [each["rule"] for each in json.loads(capsys.readouterr().out)] == rules
 
 
+def of_saml():
+    """A stack whose one role is for people who sign in."""
+    text = json.dumps(state(EXACT)).replace(f"oidc-provider/{ISSUER}", "saml-provider/idp")
+    role, *_ = json.loads(text)["deployment"]["resources"]
+    return {"deployment": {"resources": [role]}}
+
+
 @pytest.mark.parametrize(
     ("document", "line"),
     [
         ({"x": 1}, "neither a `pulumi stack export` nor a `pulumi preview --json`"),
         ({"deployment": {"resources": []}}, "it has no IAM role whose ARN and trust policy are"),
+        (of_saml(), "neither a cluster nor a role names an issuer; give --issuer"),
     ],
-    ids=["no-state", "no-role"],
+    ids=["no-state", "no-role", "no-issuer"],
 )
 def test_a_stack_that_cannot_be_audited_is_one_line(tmp_path, capsys, document, line):
     file = tmp_path / "state.json"
