@@ -212,9 +212,12 @@ def _check_target(
         duration=DEFAULT_SESSION_DURATION,
         tags={} if association.disable_session_tags else pod_tags(cluster, account),
     )
-    yield from _mistrust(account, target, subject, judged := ask())
+    judged = ask()
+    yield from _mistrust(account, target, subject, judged)
+    if judged.verdict is not Verdict.ALLOW:
+        return
     allowed = ask(own_policies=True)
-    if judged.verdict is Verdict.ALLOW and allowed.verdict is Verdict.DENY:
+    if allowed.verdict is Verdict.DENY:
         yield Finding("target-not-allowed", subject, f"{role.arn} to {target.arn}: {allowed.text}")
 
 

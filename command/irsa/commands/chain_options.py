@@ -85,11 +85,11 @@ def places(options: argparse.Namespace) -> Generator[Sources]:
 
 def questions(options: argparse.Namespace) -> list[Question]:
     """The chains that the options name; raises `cli.Stop` when they name none."""
-    if options.account and (options.namespace or options.service_account):
-        raise cli.Stop(
-            f"{options.account} is given beside --namespace or --service-account; give one"
-        )
     if options.account:
+        if options.namespace or options.service_account:
+            raise cli.Stop(
+                f"{options.account} is given beside --namespace or --service-account; give one"
+            )
         options.namespace, options.service_account = cli.account(options.account)
     if options.stack:
         document = read_stack(options.stack)

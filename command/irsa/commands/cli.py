@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NoReturn, TypeVar
 
 from irsa import PROGRAM
-from irsa.identity.subjects import ServiceAccountRef, service_account_ref
+from irsa.identity.subjects import ServiceAccountRef, parse_account
 from irsa.observe.facts import Unread
 from irsa.printable import line
 
@@ -50,11 +50,10 @@ def add_role_b(command: argparse.ArgumentParser, text: str) -> None:
 
 def account(text: str) -> ServiceAccountRef:
     """Return the service account that an argument names; raises `Stop`."""
-    namespace, _, name = text.partition("/")
     try:
-        return service_account_ref(namespace, name)
+        return parse_account(text)
     except ValueError as error:
-        raise Stop(f"NAMESPACE/SERVICE-ACCOUNT {text!r}: {error}") from None
+        raise Stop(str(error)) from None
 
 
 def complain(command: str, text: str) -> None:

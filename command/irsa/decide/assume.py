@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 
 from irsa.decide.answers import StepAnswer, refused, undecided
+from irsa.decide.document import FOREIGN_KEYS
 from irsa.decide.evaluate import Decision, Inquiry
 from irsa.decide.patterns import Key, Value
 from irsa.decide.policies import Policies
@@ -36,8 +37,6 @@ _TAG = "aws:requesttag/"
 _TAG_KEYS, _TRANSITIVE = "aws:tagkeys", "sts:transitivetagkeys"
 _TAGS = (_TAG, _TAG_KEYS, _TRANSITIVE)
 _SOURCE_IDENTITY = "sts:sourceidentity"
-_OWN_KEY = {TAG_SESSION: _TRANSITIVE, SET_SOURCE_IDENTITY: _SOURCE_IDENTITY}
-_KEYS = {"sts:externalid", "sts:rolesessionname", *_OWN_KEY.values()}
 Keys = Mapping[str, Value]
 """All condition keys that a call is known to carry, in lower case."""
 
@@ -252,9 +251,7 @@ def _more_actions(
         needed.append(SET_SOURCE_IDENTITY)
     facts: list[str] = []
     for action in needed:
-        # They have keys of their own, and none of STS's others.
-        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_sts.html
-        foreign = dict.fromkeys(_KEYS - {_OWN_KEY[action]}, Key.ABSENT)
+        foreign = dict.fromkeys(FOREIGN_KEYS[action], Key.ABSENT)
         context = None if step.context is None else {**step.context, **foreign}
         asked = replace(step, context=context)
         request = _request(scenario, asked, caller, {**keys, **foreign}, action)

@@ -34,6 +34,12 @@ OtherAction = Literal[
     "eks:CreatePodIdentityAssociation",
     "eks:UpdatePodIdentityAssociation",
 ]
+FOREIGN_KEYS = {
+    "sts:TagSession": ("sts:externalid", "sts:rolesessionname", "sts:sourceidentity"),
+    "sts:SetSourceIdentity": ("sts:externalid", "sts:rolesessionname", "sts:transitivetagkeys"),
+}
+"""Keys of AssumeRole, in lower case, that the actions beside it do not have.
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_sts.html"""
 
 _LIKE = ("stringlike", "arnlike", "arnequals")
 _SPECIAL = re.compile(r"\$\{(?P<escape>[*?$])\}|(?P<variable>\$\{[^${}]+\})|(?P<wildcard>[*?])")

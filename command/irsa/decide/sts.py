@@ -27,6 +27,7 @@ _SESSION_NAME = r"[\w+=,.@-]*"
 _EXTERNAL_ID = r"[\w+=,.@:\/-]*"
 _TAG = r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+"
 """Patterns of STS's model, as its messages show them."""
+_AT_MOST = "Member must have length less than or equal to"
 
 
 @lru_cache(maxsize=256)
@@ -64,7 +65,7 @@ def _text_problem(name: str, value: str | None, pattern: str, length: range) -> 
     if len(value) < least:
         constraint = f"Member must have length greater than or equal to {least}"
     elif len(value) > most:
-        constraint = f"Member must have length less than or equal to {most}"
+        constraint = f"{_AT_MOST} {most}"
     elif not re.fullmatch(pattern, value, re.ASCII):
         constraint = f"Member must satisfy regular expression pattern: {pattern}"
     else:
@@ -94,16 +95,15 @@ def _duration_problem(duration: int) -> str | None:
 
 def _tags_problem(tags: tuple[tuple[str, str], ...]) -> str | None:
     """The packed size of tags and session policies, which STS limits, too, is not documented."""
-    most = "Member must have length less than or equal to"
     if len(tags) > TAGS_MAX:
-        return _constraint("tags", None, f"{most} {TAGS_MAX}")
+        return _constraint("tags", None, f"{_AT_MOST} {TAGS_MAX}")
     for number, tag in enumerate(tags, start=1):
         for name, value, limit in zip(
             ("key", "value"), tag, (TAG_KEY_MAX, TAG_VALUE_MAX), strict=True
         ):
             at = f"tags.{number}.member.{name}"
             if len(value) > limit:
-                return _constraint(at, value[:200], f"{most} {limit}")
+                return _constraint(at, value[:200], f"{_AT_MOST} {limit}")
             if not all(unicodedata.category(c)[0] in "LZN" or c in "_.:/=+-@" for c in value):
                 constraint = f"Member must satisfy regular expression pattern: {_TAG}"
                 return _constraint(at, value, constraint)
@@ -111,11 +111,10 @@ def _tags_problem(tags: tuple[tuple[str, str], ...]) -> str | None:
 
 
 def _policies_problem(sizes: tuple[int, ...]) -> str | None:
-    most = "Member must have length less than or equal to"
     if len(sizes) > SESSION_POLICY_ARNS_MAX + 1:  # and one that is no ARN
-        return _constraint("policyArns", None, f"{most} {SESSION_POLICY_ARNS_MAX}")
+        return _constraint("policyArns", None, f"{_AT_MOST} {SESSION_POLICY_ARNS_MAX}")
     if sum(sizes) > SESSION_POLICIES_SIZE_MAX:
-        return _constraint("policy", None, f"{most} {SESSION_POLICIES_SIZE_MAX}")
+        return _constraint("policy", None, f"{_AT_MOST} {SESSION_POLICIES_SIZE_MAX}")
     return None
 
 

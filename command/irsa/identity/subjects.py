@@ -88,6 +88,15 @@ def service_account_ref(namespace: str, name: str) -> ServiceAccountRef:
     return ServiceAccountRef(check_namespace(namespace), check_service_account_name(name))
 
 
+def parse_account(text: str) -> ServiceAccountRef:
+    """Return the service account that ``NAMESPACE/NAME`` names exactly, or raise ValueError."""
+    namespace, _, name = text.partition("/")
+    try:
+        return service_account_ref(namespace, name)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not NAMESPACE/SERVICE-ACCOUNT: {error}") from None
+
+
 def check_service_account_name(name: str) -> str:
     """Return the exact name of a service account, or raise ValueError."""
     if "*" in name or "?" in name:

@@ -47,8 +47,6 @@ PAGE_SIZE = 1000
 T = TypeVar("T")
 _MISSING_CODES = (
     "NoSuchEntity",
-    "NoSuchBucketPolicy",
-    "NoSuchBucket",
     "ResourceNotFoundException",
 )
 

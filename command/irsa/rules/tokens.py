@@ -125,14 +125,19 @@ def _check_contradictions(own: Sequence[Condition]) -> Hits:
     for exact in positive:
         for other in positive:
             if other is not exact and split_key(other.key) == split_key(exact.key):
-                yield from _excluded(exact, other)
+                for value in excluded(exact, other):
+                    found = f"{exact.text} is {value}, which {other.text} keeps out"
+                    yield "anded-conditions", found
 
 
-def _excluded(exact: Condition, other: Condition) -> Hits:
+def excluded(exact: Condition, other: Condition) -> list[str]:
+    """Return the values without wildcards of one condition that another one keeps out."""
     patterns = [Pattern.parse(each) for each in other.patterns]
-    for value, written in zip(exact.values, exact.patterns, strict=True):
-        if not wild(written) and value == written and not any(p.matches(value) for p in patterns):
-            yield "anded-conditions", f"{exact.text} is {value}, which {other.text} keeps out"
+    return [
+        value
+        for value, written in zip(exact.values, exact.patterns, strict=True)
+        if not wild(written) and value == written and not any(p.matches(value) for p in patterns)
+    ]
 
 
 def _conditions_on(conditions: Sequence[Condition], claim: str) -> list[Condition]:

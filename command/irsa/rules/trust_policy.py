@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from irsa.decide.document import Statement, statements_of
+from irsa.decide.document import FOREIGN_KEYS, Statement, statements_of
 from irsa.decide.patterns import Pattern
 from irsa.identity.arns import issuer_of_principal
 from irsa.rules.conditions import guarded, split_key
@@ -12,8 +12,6 @@ from irsa.rules.principals import check_principals
 from irsa.rules.tokens import Hits, TrustContext, check_federated, is_kubernetes
 
 TAG_SESSION = "sts:TagSession"
-FOREIGN_KEYS = ("sts:externalid", "sts:rolesessionname", "sts:sourceidentity")
-"""Keys of AssumeRole that TagSession does not have."""
 
 
 def check_trust_policy(document: object, context: TrustContext, subject: str) -> Iterator[Finding]:
@@ -32,8 +30,9 @@ def check_trust_policy(document: object, context: TrustContext, subject: str) ->
 
 def _check_tagging(allowed: Sequence[Statement]) -> Hits:
     """Check that some statement allows tags by conditions that can hold."""
+    foreign = FOREIGN_KEYS[TAG_SESSION]
     tagging = [
-        (each, [c.text for c in each.conditions if c.positive and c.key.lower() in FOREIGN_KEYS])
+        (each, [c.text for c in each.conditions if c.positive and c.key.lower() in foreign])
         for each in allowed
         if TAG_SESSION.lower() in map(str.lower, each.actions)
     ]

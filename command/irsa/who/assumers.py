@@ -9,7 +9,6 @@ from itertools import permutations
 from typing import Literal
 
 from irsa.decide.document import AssumeAction, Condition, Statement, statements_of
-from irsa.decide.patterns import Pattern
 from irsa.decide.principals import UNIQUE_ID
 from irsa.identity.arns import (
     account_named_by,
@@ -22,8 +21,9 @@ from irsa.identity.outputs import UNKNOWN_OUTPUT
 from irsa.identity.policy_json import Json
 from irsa.identity.subjects import split_subject
 from irsa.observe.pulumi_resources import LATER
-from irsa.rules.conditions import split_key, wild
+from irsa.rules.conditions import split_key
 from irsa.rules.issuers import issuer as known_issuer
+from irsa.rules.tokens import excluded
 
 AssumerKind = Literal[
     "role", "user", "account", "service", "service account", "service accounts", "principal", ""
@@ -115,7 +115,7 @@ def _federated(provider: str, conditions: Sequence[Condition]) -> Iterator[Assum
     key = f"{issuer}:sub".lower()
     conditions = [each for each in conditions if not _always_holds(each)]
     subjects = [each for each in conditions if each.positive and each.key.lower() == key]
-    if any(_exclude_each_other(*pair) for pair in permutations(subjects, 2)):
+    if any(excluded(one, other) == [*one.values] for one, other in permutations(subjects, 2)):
         return
     # One condition on sub says who it is. Where there is none, or two that both have to hold, the
     # policy's own words say it best.
@@ -130,14 +130,6 @@ def _always_holds(condition: Condition) -> bool:
     """Return whether a condition compares a key with itself."""
     itself = f"${{{condition.key.lower()}}}"
     return condition.positive and condition.variables and itself in map(str.lower, condition.values)
-
-
-def _exclude_each_other(exact: Condition, other: Condition) -> bool:
-    patterns = [Pattern.parse(each) for each in other.patterns]
-    return not any(
-        value != written or wild(written) or any(each.matches(value) for each in patterns)
-        for value, written in zip(exact.values, exact.patterns, strict=True)
-    )
 
 
 def _everyone(issuer: str) -> Assumer:

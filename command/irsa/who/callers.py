@@ -6,14 +6,14 @@ Its root user is not among them: STS lets no root user assume a role. What servi
 of its organization forbid is not seen here.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
 
 from irsa.access import judge
 from irsa.decide.document import Kind
 from irsa.decide.patterns import Key, Value
-from irsa.decide.principals import caller_from_arn, session_of
+from irsa.decide.principals import Caller, caller_from_arn, session_of
 from irsa.decide.statements import Policy, compile_policy
 from irsa.decide.steps import ASSUME_ROLE, Step
 from irsa.decide.trust_policy import compile_trust_policy
@@ -43,6 +43,12 @@ class AccountPrincipal:
     def is_role(self) -> bool:
         """True for a role, False for a user."""
         return kind_of(self.arn) == "role"
+
+    def called(self, session: str | None) -> Caller:
+        """Return it as a caller: of a role a session, whose name need not be known."""
+        if self.is_role:
+            return session_of(self.arn, session, self.unique_id)
+        return caller_from_arn(self.arn, unique_id=self.unique_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +98,19 @@ def _judged(role: Role, caller: AccountPrincipal) -> tuple[Verdict, str]:
     known = _known(role, caller, asked)
     # A session of a role may have further tags, and hide its role's, by those of its own call.
     tags = dict.fromkeys(asked.prefixed(_PRINCIPAL_TAG), Key.UNKNOWN) if caller.is_role else {}
+    step = cache(partial(_step, role, caller))  # compiles the policies
+    anyone = caller.called(None)
     answers = [
-        judge(partial(_step, role, caller, None, {**known, **tags, **context}))
+        judge(partial(_called, step, anyone, {**known, **tags, **context}))
         for context in whatever(asked)
     ]
     by_verdict = {each.verdict: each for each in answers}
     if Verdict.ALLOW in by_verdict or Verdict.UNKNOWN not in by_verdict:
         return (Verdict.ALLOW if Verdict.ALLOW in by_verdict else Verdict.DENY), ""
     variables = {**known, "aws:username": name_of(caller.arn)} if not caller.is_role else known
+    named = caller.called(SESSION_NAME)
     for call in calls(asked, variables):
-        answer = judge(partial(_step, role, caller, SESSION_NAME, {**known, **call}))
+        answer = judge(partial(_called, step, named, {**known, **call}))
         if answer.verdict is Verdict.ALLOW:
             return Verdict.ALLOW, ""
     return Verdict.UNKNOWN, by_verdict[Verdict.UNKNOWN].deciding.removeprefix("missing fact: ")
@@ -122,24 +131,26 @@ def _known(role: Role, caller: AccountPrincipal, asked: Asked) -> dict[str, Valu
     return known
 
 
-def _step(
-    role: Role, caller: AccountPrincipal, session: str | None, context: Mapping[str, Value]
-) -> Step:
-    """Return the call of a caller; ``session`` is the name of its own session, if it is a role."""
+def _step(role: Role, caller: AccountPrincipal) -> Step:
+    """Return the call without the values that the caller chooses."""
     policies, boundary = caller.policies, caller.boundary
-    external_id = context.get(EXTERNAL_ID)
     return Step(
         action=ASSUME_ROLE,
         resource=role.arn,
         role=parse_role_arn(role.arn),
-        caller=session_of(caller.arn, session, caller.unique_id)
-        if caller.is_role
-        else caller_from_arn(caller.arn, unique_id=caller.unique_id),
         trust=compile_trust_policy(role.trust_policy),
         identity=None if policies is None else [*map(_compiled, policies)],
         boundary=None if boundary is None else _compiled(boundary),
-        session_name=name if isinstance(name := context.get(SESSION), str) else None,
         max_duration=role.max_session_duration,
+    )
+
+
+def _called(step: Callable[[], Step], caller: Caller, context: Mapping[str, Value]) -> Step:
+    external_id, name = context.get(EXTERNAL_ID), context.get(SESSION)
+    return replace(
+        step(),
+        caller=caller,
+        session_name=name if isinstance(name, str) else None,
         external_id=external_id if isinstance(external_id, str) else None,
         context=context,
     )

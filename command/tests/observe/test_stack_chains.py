@@ -254,7 +254,8 @@ def test_another_document_is_refused_with_the_way_out(document, problem, tmp_pat
 def test_what_is_no_service_account_is_refused_before_the_cluster_is_asked(options, capsys):
     assert main(["verify", *options]) == 2
     error = capsys.readouterr().err
-    assert error.startswith("irsa verify: NAMESPACE/SERVICE-ACCOUNT 'dev")
+    assert error.startswith("irsa verify: 'dev")
+    assert " is not NAMESPACE/SERVICE-ACCOUNT: " in error
     assert error.count("\n") == 1
 
 

@@ -16,7 +16,7 @@ from lightkube.resources.core_v1 import ConfigMap, Namespace, ServiceAccount
 from lightkube.resources.core_v1 import Pod as PodResource
 
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
-from irsa.identity.subjects import ServiceAccountRef, service_account_ref
+from irsa.identity.subjects import ServiceAccountRef, parse_account
 
 from ..aws.clients import session_in
 from ..errors import SandboxError
@@ -115,11 +115,10 @@ def running_pod(
 
 def parse(text: str) -> ServiceAccountRef:
     """NAMESPACE/NAME as a reference; raises `SandboxError`."""
-    namespace, _, name = text.partition("/")
     try:
-        return service_account_ref(namespace, name)
+        return parse_account(text)
     except ValueError as error:
-        raise SandboxError(f"{text!r} is not NAMESPACE/SERVICE-ACCOUNT: {error}") from error
+        raise SandboxError(str(error)) from error
 
 
 def _annotate(client: lightkube.Client, account: ServiceAccountRef, role_arn: str) -> None:

@@ -87,7 +87,7 @@ def test_a_terminal_gets_no_credentials(workload):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["{namespace}"], 2, "NAMESPACE/SERVICE-ACCOUNT "),
+        (["{namespace}"], 2, "is not NAMESPACE/SERVICE-ACCOUNT"),
         (["{namespace}/gone"], 1, "there is no service account"),
         (["{namespace}/default"], 1, "has no annotation eks.amazonaws.com/role-arn"),
         (

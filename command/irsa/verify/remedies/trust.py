@@ -168,9 +168,10 @@ class TrustFixer(Fixer):
             if self.provider_arn in principals(statement, "Federated"):
                 yield position, statement, ""
         for position, statement in fitting:
-            changed = self._with_subject(statement)
-            if changed is not None:
-                yield position, changed, self._subject_text(statement)
+            kept = self._neighbours_in(statement)
+            if kept is not None:
+                changed = self._with_subject(statement, kept)
+                yield position, changed, self._subject_text(statement, kept)
         for position, statement in fitting:
             changed = self._with_claims(statement)
             if changed is not None:
@@ -188,11 +189,8 @@ class TrustFixer(Fixer):
             if changed is not None:
                 yield position, changed, "replace the issuer, which the account has not registered"
 
-    def _with_subject(self, statement: Json) -> Json | None:
+    def _with_subject(self, statement: Json, kept: Sequence[str]) -> Json:
         """The statement for this subject, and for the neighbours that it was for already."""
-        kept = self._neighbours_in(statement)
-        if kept is None:
-            return None
         others = [each for each in conditions_of(statement) if token_claim(each) != "sub"]
         audiences = on_claim(statement, "aud")
         if len(audiences) == 1 and audiences[0].weak and _names_exactly(audiences[0]):
@@ -231,15 +229,16 @@ class TrustFixer(Fixer):
         others = sorted(self.neighbours - {self.account.subject})
         return [each for each in others if self._verdict(alone, each) is Verdict.ALLOW]
 
-    def _subject_text(self, statement: Json) -> str:
-        """Say what `_with_subject` does: neighbours stay."""
-        own, kept = self.account.subject, self._neighbours_in(statement)
+    def _subject_text(self, statement: Json, kept: Sequence[str]) -> str:
+        own = self.account.subject
         if not kept:
             return f"replace {self._shown(statement, 'sub')} by {own}"
         values = [each for c in on_claim(statement, "sub") for each in c.values]
         removed = sorted({*values} - {*kept, own})
-        why = f"; remove {', '.join(removed)}, as no service account of that name uses the role"
-        return f"add {own}" + why * bool(removed)
+        if not removed:
+            return f"add {own}"
+        why = "as no service account of that name uses the role"
+        return f"add {own}; remove {', '.join(removed)}, {why}"
 
     def _shown(self, statement: Json, claim: str) -> str:
         texts = [
