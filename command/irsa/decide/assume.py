@@ -92,9 +92,10 @@ def with_credentials(
 ) -> tuple[StepAnswer, Callable[[], Caller]]:
     """AssumeRole: the answer, and what makes the session when it is granted."""
     if caller is not None and caller.kind == "session" and step.context:
-        kept = step.context.get("aws:sourceidentity", caller.source_identity)
-        caller = replace(caller, source_identity=kept)
-        step = replace(step, context={**step.context, **_beside_inherited(step.context, caller)})
+        if (kept := step.context.get("aws:sourceidentity")) is not None:
+            caller = replace(caller, source_identity=kept)
+        if unknown := _beside_inherited(step.context, caller):
+            step = replace(step, context={**step.context, **unknown})
     keys = _keys(step, role, {**_inherited(caller), **step.keys})
     answer = _assume_role(scenario, step, role, caller, keys)
     return answer, partial(_session, step, keys, caller)
