@@ -9,7 +9,7 @@ from typing import NamedTuple
 from irsa.audit.findings import check_annotation, check_association
 from irsa.audit.permissions import check_passing
 from irsa.decide.document import statements_of
-from irsa.identity.arns import issuer_of_principal, parse_role_arn
+from irsa.identity.arns import account_of, issuer_of_principal, name_of, parse_role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.outputs import UNKNOWN_OUTPUT
 from irsa.identity.policy_json import Json
@@ -68,7 +68,7 @@ class Stack:
             if resource["type"] != ASSOCIATION:
                 continue
             known = associations_of([resource])
-            found = self._role(known[0].role_arn) if known else None
+            found = self._named(known[0].role_arn) if known else None
             if not known or (found and isinstance(found[1].trust_policy, str)):
                 yield not_checked(resource, "whether its role trusts EKS: known after `up`")
                 continue
@@ -115,12 +115,13 @@ class Stack:
             return
         urn, subject = str(resource["urn"]), f"service account {account.namespace}/{account.name}"
         arn = account.role_arn
-        if UNKNOWN_OUTPUT in arn:
+        later = UNKNOWN_OUTPUT in arn
+        if found := self._taken_from(resource) if later else self._named(arn):
+            yield from self._check_trust(account, found, urn, subject)
+        elif later:
             yield not_checked(resource, "the role in its annotation is known after `up`")
         elif parse_role_arn(arn) is None:
             yield Reported(Finding("annotation", subject, arn), urn, (arn,))
-        elif (found := self._role(arn)) is not None:
-            yield from self._check_trust(account, found, urn, subject)
         else:
             yield self._not_in_stack(resource, subject, arn)
 
@@ -130,8 +131,19 @@ class Stack:
         names = (arn, arn.rpartition("/")[2])
         return Reported(Finding("not-in-stack", subject, arn), str(resource["urn"]), names)
 
-    def _role(self, arn: str) -> tuple[Json, StackRole] | None:
-        return next((each for each in self._roles if each[1].arn == arn), None)
+    def _named(self, arn: str) -> tuple[Json, StackRole] | None:
+        """The role of an ARN; before an `up` has made it, the only one of its name."""
+        exact = [each for each in self._roles if each[1].arn == arn]
+        late = [
+            each for each in self._roles if (each[1].arn, each[1].name) == (LATER, name_of(arn))
+        ]
+        return exact[0] if exact else _only(late)
+
+    def _taken_from(self, service_account: Json) -> tuple[Json, StackRole] | None:
+        """The role whose ARN, still unknown, is in an annotation: the program took it from the
+        only role that the metadata depend on."""
+        urns = mapping(service_account.get("depends")).get("metadata", [])
+        return _only([each for each in self._roles if each[1].urn in urns])
 
     def _check_trust(
         self, account: ServiceAccount, found: tuple[Json, StackRole], urn: str, subject: str
@@ -139,17 +151,20 @@ class Stack:
         """A stack does not say in which cluster a service account is: one of those that the role
         trusts has to be enough."""
         resource, role = found
-        if isinstance(role.trust_policy, str):
+        trust = role.trust_policy
+        if role.arn == LATER and not isinstance(trust, str):
+            role = with_arn(role, {**resource, "account": _account_of_provider(trust)})
+        if isinstance(trust, str) or role.arn == LATER:
             yield Reported(
                 Finding("not-checked", subject, f"not checked yet: whether {role.label} trusts it"),
                 urn,
                 names_of(resource),
             )
             return
-        fact = Role(role.arn, "", role.trust_policy)
+        fact = Role(role.arn, "", trust)
         answers = [
             list(check_annotation(account, fact, subject, issuer_url=url, now=self._now))
-            for url in self._issuer_urls(role.trust_policy)
+            for url in self._issuer_urls(trust)
         ]
         if all(answers):
             yield Reported(_in_a_stack(answers[0][0], account), urn, names_of(resource))
@@ -164,6 +179,16 @@ class Stack:
         ]
         names = dict.fromkeys(trusted or self._issuers or ["the-cluster.invalid"])
         return [f"https://{name}" for name in names]
+
+
+def _account_of_provider(document: Json) -> str:
+    """The account of the OIDC provider that a trust policy names: a role trusts its own's."""
+    principals = (name for each in statements_of(document) for name in each.named("Federated"))
+    return next(filter(None, map(account_of, principals)), "")
+
+
+def _only(roles: Sequence[tuple[Json, StackRole]]) -> tuple[Json, StackRole] | None:
+    return roles[0] if len(roles) == 1 else None
 
 
 def _passing(roles: Sequence[StackRole]) -> Iterator[tuple[StackRole, Finding]]:

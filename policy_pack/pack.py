@@ -1,7 +1,7 @@
 """The pack: a policy for each rule."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pulumi_policy import (
@@ -16,14 +16,15 @@ from pulumi_policy import (
     StackValidationPolicy,
 )
 
+from irsa.identity.policy_json import Json
 from irsa.printable import lines
 from irsa.rules.finding import Finding
 from irsa.rules.table import Rule
 from policy_pack import config
 from policy_pack.one_resource import PROVIDER, ROLE, findings_of, names_of
-from policy_pack.one_stack import Reported, Stack
+from policy_pack.one_stack import SERVICE_ACCOUNT, Reported, Stack
 from policy_pack.properties import resource_json, stack_json
-from policy_pack.rules import OF_STACKS, PACK
+from policy_pack.rules import BEFORE_THE_POD, OF_STACKS, PACK
 
 LEVELS = {
     "error": EnforcementLevel.MANDATORY,
@@ -48,9 +49,50 @@ def _policy(name: str, rule: Rule) -> Policy:
         "url": rule.page,
         "config_schema": PolicyConfigSchema(config.schema_of(name)),
     }
+    if name in BEFORE_THE_POD:
+        return _InBothForms(name, common)
     if name in OF_STACKS:
         return StackValidationPolicy(validate=_stack_check(name), **common)
     return ResourceValidationPolicy(validate=_resource_check(name), **common)
+
+
+class _InBothForms(ResourceValidationPolicy, StackValidationPolicy):
+    """A rule of stacks that is asked before a service account is made, too.
+
+    The engine asks of a whole stack when everything is made. The roles of a new stack come before
+    the service accounts that name them, so each is judged with what came before it.
+    """
+
+    def __init__(self, rule: str, common: Mapping[str, Any]) -> None:
+        Policy.__init__(self, **common)
+        self._rule = rule
+        self._before: dict[str, Json] = {}
+        self._said: set[tuple[str, str | None]] = set()
+
+    def has_validation(self) -> bool:
+        """True: it checks and changes nothing."""
+        return True
+
+    def has_remediation(self) -> bool:
+        """False: it checks and changes nothing."""
+        return False
+
+    def validate(self, args: Any, report_violation: ReportViolation) -> None:
+        """Check a stack, or a service account with the roles that came before it."""
+
+        def report(message: str, urn: str | None = None) -> None:
+            if (message, urn) not in self._said:
+                self._said.add((message, urn))
+                report_violation(message, urn)
+
+        if isinstance(args, StackValidationArgs):
+            _stack_check(self._rule)(args, report)
+        elif args.resource_type in (ROLE, PROVIDER):
+            self._before[args.urn] = resource_json(args)
+        elif args.resource_type == SERVICE_ACCOUNT:
+            stack = Stack([*self._before.values(), resource_json(args)], time.time())
+            found = (each for each in stack.findings() if each.urn == args.urn)
+            _report(self._rule, found, args.get_config(), report)
 
 
 def _resource_check(rule: str) -> Callable[[ResourceValidationArgs, ReportViolation], None]:

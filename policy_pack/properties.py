@@ -54,6 +54,9 @@ def stack_json(resources: Sequence[PolicyResource]) -> Iterator[Json]:
             "parent": each.parent.urn if each.parent else None,
             "outputs": fields,
             "account": _account(fields, each.provider),
+            "depends": {
+                name: [one.urn for one in on] for name, on in each.property_dependencies.items()
+            },
         }
 
 

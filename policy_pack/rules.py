@@ -60,7 +60,7 @@ OWN: Mapping[str, Rule] = {
         "note",
         "some of it is not known yet, and was not checked",
         "what depends on outputs of resources that do not exist yet is known only to the `up`, "
-        "which checks each resource again before it makes it",
+        "which checks roles and service accounts again before it makes them",
         "look at the `up`; after it, a preview checks everything",
         "https://www.pulumi.com/docs/iac/concepts/inputs-outputs/",
     ),
@@ -72,6 +72,9 @@ OF_STACKS = frozenset(
     - {"trust-quota"}
 )  # fmt: skip
 """The rules that need more than one resource."""
+
+BEFORE_THE_POD = frozenset({"annotation", "trust-mismatch"})
+"""Those that are asked before a service account is made, too."""
 
 PACK: Mapping[str, Rule] = {
     **{name: rule for name, rule in RULES.items() if name not in NEED_MORE},

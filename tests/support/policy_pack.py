@@ -62,7 +62,7 @@ def reports(
         if isinstance(policy, ResourceValidationPolicy):
             for each in resources:
                 policy.validate(_args(each, settings), report)
-        elif isinstance(policy, StackValidationPolicy):
+        if isinstance(policy, StackValidationPolicy):
             policy.validate(StackValidationArgs(list(resources), settings), report)
     return said
 

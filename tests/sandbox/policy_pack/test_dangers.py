@@ -3,18 +3,26 @@
 import json
 from pathlib import Path
 
+import pulumi
 import pulumi_aws as aws
+import pulumi_kubernetes as k8s
 import pytest
 from pulumi import ResourceOptions
 
+from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.subjects import ServiceAccountRef
 from irsa_sandbox.aws.accounts import ACCOUNT_A, REGION
 from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.errors import SandboxError
 from irsa_sandbox.session import Session
 from tests.sandbox.support.policy_pack import PACK, previewed
-from tests.sandbox.support.programs import stack_of
+from tests.sandbox.support.programs import in_cluster, stack_of
+from tests.support.policy_pack import SERVICE_ACCOUNT
 
 pytestmark = pytest.mark.sandbox
+
+ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"
 
 
 def account() -> ResourceOptions:
@@ -32,14 +40,17 @@ def roles() -> None:
         aws.iam.Role(name, name=name, assume_role_policy=trust, opts=own)
 
 
+def oidc_provider(opts: ResourceOptions | None) -> aws.iam.OpenIdConnectProvider:
+    audiences = ["sts.amazonaws.com"]
+    return aws.iam.OpenIdConnectProvider(
+        "late", url=f"https://{ISSUER}", client_id_lists=audiences, opts=opts
+    )
+
+
 def late_role() -> None:
     """A role whose trust policy is known only when the OIDC provider exists."""
     own = account()
-    issuer = "https://oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"
-    audiences = ["sts.amazonaws.com"]
-    provider = aws.iam.OpenIdConnectProvider(
-        "late", url=issuer, client_id_lists=audiences, opts=own
-    )
+    provider = oidc_provider(own)
 
     def trust(arn: str) -> str:
         statement = {
@@ -52,6 +63,17 @@ def late_role() -> None:
     aws.iam.Role(
         "late-role", name="late-role", assume_role_policy=provider.arn.apply(trust), opts=own
     )
+
+
+def orders(provider: pulumi.Input[str], cluster: ResourceOptions) -> None:
+    """`shop/orders` is what the trust policy names; the cluster's own is `default/orders`."""
+    shop = ServiceAccountRef("shop", "orders")
+    trust = pulumi.Output.from_input(provider).apply(
+        lambda arn: json.dumps(irsa_trust_policy([arn], [shop]))
+    )
+    role = aws.iam.Role("orders", name="orders", assume_role_policy=trust)
+    metadata = {"name": "orders", "annotations": {ROLE_ARN_ANNOTATION: role.arn}}
+    k8s.core.v1.ServiceAccount("orders", metadata=metadata, opts=cluster)
 
 
 @pytest.fixture(scope="module")
@@ -103,3 +125,28 @@ def test_the_up_checks_what_its_preview_could_not(session: Session):
     with pytest.raises(iam.exceptions.NoSuchEntityException):
         iam.get_role(RoleName="late-role")
     late.destroy()
+
+
+def test_a_trust_policy_that_names_another_account_stops_the_first_preview(session: Session):
+    provider = f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{ISSUER}"
+    stack = stack_of(session, "known-trust", lambda: orders(provider, in_cluster(session)))
+
+    seen = previewed(stack)
+
+    assert seen.rules == {("trust-mismatch", "orders")}
+    assert "stopped by mandatory policies: trust-mismatch" in seen.error
+
+
+def test_or_the_up_before_the_service_account_where_the_provider_is_new(session: Session):
+    stack = stack_of(
+        session, "late-trust", lambda: orders(oidc_provider(None).arn, in_cluster(session))
+    )
+    assert previewed(stack).rules == {("not-checked", "orders")}
+
+    with pytest.raises(SandboxError, match="stopped by mandatory policies: trust-mismatch"):
+        stack.up(policy_packs=[str(PACK)])
+
+    made = {each["urn"].rpartition("::")[2] for each in stack.export()["resources"]}
+    assert made >= {"late", "orders"}
+    assert not any(each["type"] == SERVICE_ACCOUNT for each in stack.export()["resources"])
+    stack.destroy()

@@ -16,6 +16,7 @@ from irsa.identity.subjects import ServiceAccountRef
 from tests.support.policy_pack import (
     ACCOUNT,
     DEPLOYMENT,
+    ROLE,
     SERVICE_ACCOUNT,
     UNKNOWN,
     reports,
@@ -102,6 +103,34 @@ def test_a_cluster_that_the_stack_registers_needs_no_name_of_eks():
     assert reports(account(), role(trust), provider("https://k8s.example.com")) == []
     said = reports(account(), role(without(trust, ":sub")), provider("https://k8s.example.com"))
     assert rules(said) == [("any-subject", "s3-app")]
+
+
+STAGE = irsa_trust_policy([PROVIDER_ARN], [ServiceAccountRef("stage", "s3-app")])
+
+
+@pytest.mark.parametrize("in_account", [ACCOUNT, ""])
+@pytest.mark.parametrize(
+    ("trusts", "expected"),
+    [
+        ([GOOD], []),
+        ([STAGE], ["trust-mismatch"]),
+        ([GOOD, STAGE], ["not-checked"]),
+        ([], ["not-checked"]),
+    ],
+)
+def test_an_annotation_taken_from_a_role_is_judged_before_it_has_an_arn(
+    trusts, expected, in_account
+):
+    late = account(UNKNOWN)
+    roles = [
+        resource(ROLE, f"r{i}", {"name": f"r{i}", "assumeRolePolicy": json.dumps(each)}, in_account)
+        for i, each in enumerate(trusts)
+    ]
+    late.property_dependencies["metadata"] = [*roles]
+
+    said = rules(reports(late, *roles))
+
+    assert [rule for rule, name in said if name == "dev/s3-app"] == expected
 
 
 def test_a_role_that_is_not_in_the_stack_is_noted():
