@@ -19,7 +19,7 @@ from pathlib import Path
 
 OLDEST = (3, 11)
 ROOT = Path(__file__).resolve().parents[1]
-FILES = ("constraints.txt", "policy_pack/locked.txt")
+FILES = ("constraints.txt", "command/irsa_policies/locked.txt")
 LINK = ROOT / ".venv"
 # The environment is one for several clones: `.venv/bin/python` tells which it was started from, and
 # that of an activated environment where it was started.
@@ -85,7 +85,7 @@ def _install(folder: Path) -> int:
     # Wheels alone: building a package would run code of packages without a hash.
     checked = [*pip, "--quiet", "--require-hashes", "--only-binary", ":all:", "-r"]
     # pulumi-policy wants an older protobuf than all others; the newer runtime reads its messages.
-    for locked in (["constraints.txt"], ["policy_pack/locked.txt", "--no-deps"]):
+    for locked in (["constraints.txt"], ["command/irsa_policies/locked.txt", "--no-deps"]):
         if code := subprocess.run([*checked, *locked], cwd=ROOT, check=False).returncode:
             return code
     return 0

@@ -72,7 +72,7 @@ def _run(options: argparse.Namespace) -> int:
     command = options.behind_dashes
     os.environ.update(state.environment())
     try:
-        os.execvp(command[0], command)  # noqa: S606 - what `run` is for
+        os.execvp(command[0], command)
     except OSError as error:
         raise SandboxError(f"{command[0]}: {error.strerror}") from error
 

@@ -9,7 +9,7 @@ from tests.support.paths import ROOT
 LOCKED = (
     ROOT / "constraints.txt",
     ROOT / "sandbox/irsa_sandbox/tools/go.txt",
-    ROOT / "policy_pack/locked.txt",
+    ROOT / "command/irsa_policies/locked.txt",
 )
 
 

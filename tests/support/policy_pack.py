@@ -16,7 +16,7 @@ from pulumi_policy import (
 from pulumi_policy.proxy import unknown_checking_proxy
 
 from irsa.identity.outputs import UNKNOWN_OUTPUT
-from policy_pack.pack import policies
+from irsa_policies.pack import policies
 
 UNKNOWN = UNKNOWN_OUTPUT
 ROLE = "aws:iam/role:Role"

@@ -12,16 +12,24 @@ import venv
 import zipfile
 from email.parser import HeaderParser
 
+import grpc
 import pytest
+from google.protobuf.empty_pb2 import Empty
 from packaging.requirements import Requirement
+from pulumi.runtime.proto.analyzer_pb2_grpc import AnalyzerStub
 
 from irsa import REPOSITORY, __version__
 from irsa_components.package.provider import IrsaProvider
+from irsa_policies.rules import PACK
 from tests.support import requirements
 from tests.support.locked import locked_versions
 from tests.support.paths import ROOT
 
-PARTS = {"command": "irsa", "components": "irsa_components", "sandbox": "irsa_sandbox"}
+PARTS = {
+    "command": ["irsa", "irsa_policies"],
+    "components": ["irsa_components"],
+    "sandbox": ["irsa_sandbox"],
+}
 NEEDS = {"command": [], "components": ["command"], "sandbox": ["command", "components"]}
 """The parts that each one stands on."""
 AUTHOR = "-c user.name=a -c user.email=a@b.c"
@@ -49,7 +57,7 @@ def clone(tmp_path_factory):
     for name in ("LICENSE", "pyproject.toml", "requirements.txt", "stack_config.py"):
         shutil.copy(ROOT / name, copy)
     kept = shutil.ignore_patterns("__pycache__", "*.egg-info", "build", "tests")
-    for part in (*PARTS, "policy_pack"):
+    for part in PARTS:
         shutil.copytree(ROOT / part, copy / part, ignore=kept, symlinks=True)
     for command in ("init -q", "add --all", f"{AUTHOR} commit -qm release"):
         run("git", *command.split(), cwd=copy)
@@ -77,6 +85,7 @@ def installed(part, clone, tmp_path_factory):
             check=False, timeout=60,
         )  # fmt: skip
 
+    run_in.folder = folder
     run_in.packages = {each.name for each in site.iterdir() if each.is_dir()} - {"__pycache__"}
     return run_in
 
@@ -98,20 +107,20 @@ def metadata(wheel):
 
 def test_a_part_is_installed_with_the_parts_that_it_stands_on_and_no_other(part, installed):
     names = {each.split("-")[0] for each in installed.packages}
-    assert names == {PARTS[each] for each in (part, *NEEDS[part])}
+    assert names == {name for each in (part, *NEEDS[part]) for name in PARTS[each]}
 
 
 def test_a_wheel_has_its_package_with_every_file_and_no_test(part, released):
-    package = ROOT / part / PARTS[part]
     files = {
         str(each.relative_to(ROOT / part))
-        for each in package.rglob("*")
+        for package in PARTS[part]
+        for each in (ROOT / part / package).rglob("*")
         if each.is_file() and each.suffix != ".pyc"
     }
     names = {each for each in zipfile.ZipFile(released).namelist() if "dist-info/" not in each}
 
     assert names == files
-    assert f"{PARTS[part]}/py.typed" in names
+    assert f"{PARTS[part][0]}/py.typed" in names
 
 
 def test_an_sdist_builds_the_releases_wheel(part, clone, released, tmp_path):
@@ -143,7 +152,8 @@ def test_what_a_part_requires_is_locked(released, platform, machine, python):
     environment, locked = locked_versions(platform, machine, python)
     for line in metadata(released).get_all("Requires-Dist"):
         wanted = Requirement(line)
-        if not wanted.url and (wanted.marker is None or wanted.marker.evaluate(environment)):
+        fits = wanted.marker is None or wanted.marker.evaluate({**environment, "extra": "policies"})
+        if not wanted.url and fits:
             assert wanted.specifier.contains(locked[wanted.name]), wanted
 
 
@@ -153,6 +163,21 @@ def test_doctor_names_the_installed_command(installed):
     assert done.returncode == 0, done.stderr
     assert "irsa verify" in done.stdout
     assert "python -m" not in done.stdout
+
+
+@pytest.mark.parametrize("part", ["command"], indirect=True)
+def test_the_installed_policy_pack_serves_the_rules(installed):
+    """The engine starts it in the program's folder, where a module may have the same name."""
+    (installed.folder / "irsa.py").write_text("raise SystemExit('the program was imported')")
+    command = [installed.folder / "bin/irsa-policies", "127.0.0.1:1"]
+    with subprocess.Popen(command, cwd=installed.folder, stdout=subprocess.PIPE) as pack:
+        try:
+            port = int(pack.stdout.readline())
+            with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+                served = AnalyzerStub(channel).GetAnalyzerInfo(Empty())
+        finally:
+            pack.terminate()
+    assert [each.name for each in served.policies] == [*PACK]
 
 
 @pytest.mark.parametrize("part", ["components"], indirect=True)
@@ -206,7 +231,7 @@ def test_the_programs_require_what_components_and_command_do(released, clone, tm
         str(Requirement(line))
         for wheel in (released, command)
         for line in metadata(wheel).get_all("Requires-Dist")
-        if "@" not in line
+        if "@" not in line and "extra ==" not in line
     }
 
     assert {str(Requirement(line)) for line in lines if line[0].isalpha()} == wanted
@@ -222,12 +247,10 @@ def test_an_environment_of_pulumis_own_has_the_clone_as_it_stands(clone, tmp_pat
     options = ["--no-index", "--no-build-isolation", "-r", "requirements.txt"]
     run(sys.executable, "-m", "pip", "-q", "--python", python, "install", *options, cwd=clone)
 
-    code = (
-        "import irsa.verify.walk, irsa_components.values, stack_config, policy_pack.pack as pack;"
-    )
-    code += "print(irsa.__file__, irsa_components.__file__, stack_config.__file__, pack.__file__)"
+    code = "import irsa.verify.walk, irsa_components.values, stack_config;"
+    code += "print(irsa.__file__, irsa_components.__file__, stack_config.__file__)"
     found = subprocess.check_output([python, "-c", code], cwd=tmp_path, text=True).split()
-    assert [str(clone) == each[: len(str(clone))] for each in found] == [True] * 4
+    assert [str(clone) == each[: len(str(clone))] for each in found] == [True] * 3
 
 
 def test_both_setup_files_find_parts_in_the_same_way():

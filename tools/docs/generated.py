@@ -21,7 +21,13 @@ TRANSCRIPT = re.compile(
     r"(?P<end><!-- end: transcript (?P=keys) -->)",
     re.DOTALL,
 )
-PASTED = ("template/requirements.txt", "components/setup.py", "sandbox/setup.py")
+PASTED = (
+    "template/requirements.txt",
+    "components/setup.py",
+    "sandbox/setup.py",
+    "docs/examples/pull-request.yml",
+    "docs/examples/up.yml",
+)
 """Files that say where the repository is, besides the documents."""
 _FROM_RUNS = ("transcript ", "sdk matrix")
 _TAG = f"v{__version__}"

@@ -13,9 +13,9 @@ from irsa.decide.patterns import Key
 from irsa.decide.scenario import FIELDS
 from irsa.rules.table import RULES
 from irsa.verify.link import LINKS
+from irsa_policies.rules import NEED_MORE, OWN
 from irsa_sandbox.aws.clients import Credentials
 from irsa_sandbox.providers.aws.provider import package as aws_package
-from policy_pack.rules import NEED_MORE, OWN
 from tools.docs.markdown import table
 from tools.environment import ROOT
 

@@ -3,8 +3,8 @@
 import pytest
 
 from irsa.rules.table import RULES
-from policy_pack.pack import LEVELS, policies
-from policy_pack.rules import NEED_MORE, OWN, PACK
+from irsa_policies.pack import LEVELS, policies
+from irsa_policies.rules import NEED_MORE, OWN, PACK
 from tests.support.policy_pack import reports, rules
 from tests.unit.policy_pack.test_one_resource import GOOD, role, without
 from tests.unit.policy_pack.test_one_stack import OTHER, account

@@ -5,8 +5,8 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policy_pack.pods import KINDS
-from policy_pack.rules import PACK
+from irsa_policies.pods import KINDS
+from irsa_policies.rules import PACK
 from tests.support.policy_pack import (
     DEPLOYMENT,
     PROVIDER,

@@ -8,7 +8,7 @@ from command.tests.audit.test_policies import CASES
 from command.tests.audit.test_policies import rules as audit_rules
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
-from policy_pack.rules import NEED_MORE
+from irsa_policies.rules import NEED_MORE
 from tests.support.policy_pack import (
     ACCOUNT,
     PROVIDER,

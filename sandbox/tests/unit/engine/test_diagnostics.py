@@ -36,7 +36,7 @@ resource in your Pulumi program and run `pulumi up`
 
 POLICIES = """Previewing update (dev):
 Policies:
-    ❌ irsa@v0.1.0 (local: policy_pack/irsa-policies)
+    ❌ irsa@v0.1.0 (local: command/irsa_policies/irsa-policies)
         - [mandatory] [severity: high]  no-sub  (aws:iam:Role: s3-app)
           no condition on sub: every service account of the cluster may assume the role
         - [advisory] [severity: medium]  no-aud  (aws:iam:Role: s3-app)

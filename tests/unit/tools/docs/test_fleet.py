@@ -149,18 +149,15 @@ def test_the_workflows_run_what_the_document_promises():
     run = {" ".join(words) for file in WORKFLOWS for words in commands(file)}
     pulumi = {line.removeprefix("pulumi ").split()[0] for line in run if line.startswith("pulumi ")}
 
-    assert pulumi == {"preview", "refresh", "up"}
+    assert pulumi == {"install", "preview", "refresh", "up"}
     for line in run:
         if line.startswith(("pulumi preview", "pulumi up")):
-            assert "--policy-pack ../policy_pack" in line
+            assert "--policy-pack ../.irsa/bin/irsa-policies" in line
 
 
 def test_the_workflows_commands_of_ours_exist():
     found = [
-        words[words.index("irsa") + 1 :]
-        for file in WORKFLOWS
-        for words in commands(file)
-        if "irsa" in words
+        words[1:] for file in WORKFLOWS for words in commands(file) if words[0] == ".irsa/bin/irsa"
     ]
 
     assert found

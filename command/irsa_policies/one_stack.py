@@ -24,8 +24,8 @@ from irsa.observe.pulumi_resources import (
 from irsa.observe.shapes import mapping
 from irsa.rules.finding import Finding
 from irsa.rules.tokens import is_kubernetes
-from policy_pack import chaining, pods
-from policy_pack.one_resource import PROVIDER, ROLE, names_of, subject_of, unknown_of, with_arn
+from irsa_policies import chaining, pods
+from irsa_policies.one_resource import PROVIDER, ROLE, names_of, subject_of, unknown_of, with_arn
 
 SERVICE_ACCOUNT = "kubernetes:core/v1:ServiceAccount"
 
@@ -40,7 +40,7 @@ class Reported(NamedTuple):
 
 
 class Stack:
-    """The resources of a stack, in the form of `policy_pack.properties`."""
+    """The resources of a stack, in the form of `irsa_policies.properties`."""
 
     def __init__(self, resources: Sequence[Json], now: float) -> None:
         """``now`` is the time at which tokens are judged, in seconds since 1970."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from irsa.decide.document import statements_of
 from irsa.observe.pulumi_resources import StackPolicy, StackRole
 from irsa.rules.finding import Finding
-from policy_pack.one_resource import subject_of
+from irsa_policies.one_resource import subject_of
 
 _CHAINING = ("sts:assumerole", "sts:tagsession", "sts:setsourceidentity")
 

@@ -20,11 +20,11 @@ from irsa.identity.policy_json import Json
 from irsa.printable import lines
 from irsa.rules.finding import Finding
 from irsa.rules.table import Rule
-from policy_pack import config
-from policy_pack.one_resource import PROVIDER, ROLE, findings_of, names_of
-from policy_pack.one_stack import SERVICE_ACCOUNT, Reported, Stack
-from policy_pack.properties import resource_json, stack_json
-from policy_pack.rules import BEFORE_THE_POD, OF_STACKS, PACK
+from irsa_policies import config
+from irsa_policies.one_resource import PROVIDER, ROLE, findings_of, names_of
+from irsa_policies.one_stack import SERVICE_ACCOUNT, Reported, Stack
+from irsa_policies.properties import resource_json, stack_json
+from irsa_policies.rules import BEFORE_THE_POD, OF_STACKS, PACK
 
 LEVELS = {
     "error": EnforcementLevel.MANDATORY,
