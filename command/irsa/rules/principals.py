@@ -31,6 +31,7 @@ SERVICES: Mapping[str, str] = {
     "frauddetector": "https://docs.aws.amazon.com/frauddetector/latest/ug/confused-deputy-prevention.html",
     "iot": "https://docs.aws.amazon.com/iot/latest/developerguide/cross-service-confused-deputy-prevention.html",
     "personalize": "https://docs.aws.amazon.com/personalize/latest/dg/cross-service-confused-deputy-prevention.html",
+    "states": "https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html",
 }
 """Services whose documentation has aws:SourceAccount in the trust policy of a role, with the page.
 
