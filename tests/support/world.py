@@ -1,4 +1,4 @@
-"""The world of the tests that need no sandbox: two accounts, a cluster, its workload and its roles."""
+"""The world of tests without a sandbox: two accounts, a cluster, its workload and its roles."""
 
 ACCOUNT_A, ACCOUNT_B = "111122223333", "444455556666"
 REGION = "us-east-1"
