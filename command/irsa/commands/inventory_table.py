@@ -56,17 +56,17 @@ def _sources(row: Row, account: str) -> str:
 
 
 def _source(identity: Identity, account: str) -> str:
-    text, association = _role(identity.source, account), identity.association
+    text, association = role_text(identity.source, account), identity.association
     if association and association.target_role_arn:
-        text += f", target {_role(association.target_role_arn, account)}"
+        text += f", target {role_text(association.target_role_arn, account)}"
     if identity.targets:
-        text += f", may assume {', '.join(_role(each, account) for each in identity.targets)}"
+        text += f", may assume {', '.join(role_text(each, account) for each in identity.targets)}"
     return f"{text} (session policy)" if association and association.policy else text
 
 
-def _role(source: str, account: str) -> str:
-    """Return a role of the account by its name, and anything else as it is."""
-    return name_of(source) if account_of(source) == account else source
+def role_text(source: str, account: str) -> str:
+    """A role of the account by its name, and anything else as it is."""
+    return name_of(source) if account and account_of(source) == account else source
 
 
 def _owner(identity: Identity) -> str:

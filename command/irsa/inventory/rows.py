@@ -229,7 +229,7 @@ def _rows(inventory: Inventory, found: ClusterInventory) -> tuple[list[Row], lis
         at = (account.namespace, account.name)
         own = pods.get(at, []) if pods is not None else None
         identities = tuple(
-            each._replace(targets=tuple(_targets(each, roles)))
+            each._replace(targets=tuple(targets(each, roles)))
             for each in _identities(account, own or (), found.associations)
         )
         arns = _roles(identities)
@@ -293,8 +293,8 @@ def _identities(
         yield Identity(IdentityKind.PROFILE, "")
 
 
-def _targets(identity: Identity, roles: Mapping[str, Role]) -> Iterator[str]:
-    """The roles that a role's policies name for it to assume, but the association's target role."""
+def targets(identity: Identity, roles: Mapping[str, Role]) -> Iterator[str]:
+    """Return the roles that a role's policies name, but the target role of its association."""
     role = roles.get(identity.source)
     policies = role.policies if role and not isinstance(role.policies, Unread) else ()
     own = identity.association.target_role_arn if identity.association else ""
