@@ -24,7 +24,7 @@ class _BucketSetting(AwsType):
     replace_on = frozenset({"bucket"})
     computed = frozenset({"region"})
     calls: str
-    """How S3's operations name it, behind ``put``, ``get`` and ``delete``."""
+    """The part of the names of S3's operations behind ``put``, ``get`` and ``delete``."""
     parameter: str
     """The field that has it in requests and answers."""
 
