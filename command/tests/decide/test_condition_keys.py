@@ -11,6 +11,7 @@ from command.tests.decide.scenarios import (
     ISSUER,
     PROVIDER_ARN,
     ROLE_A,
+    ROLE_B,
     SESSION_A,
     SUBJECT,
     USER,
@@ -261,14 +262,29 @@ def test_no_other_claim_is_a_key(issuer):
     assert by_claim(issuer, "repository_owner", "StringNotEquals", "42") == "allow"
 
 
-def by_claim(issuer, claim, operator, value):
+def test_whether_a_claim_that_is_no_text_is_a_key_is_not_known():
+    assert by_claim(GITHUB, "actor", "Null", {"a": 1}, wanted="false") == "unknown"
+
+
+def by_claim(issuer, claim, operator, value, wanted="42"):
     statement = WEB_IDENTITY_STATEMENT | {
         "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{issuer}"},
-        "Condition": {operator: {f"{issuer}:{claim}": "42"}},
+        "Condition": {operator: {f"{issuer}:{claim}": wanted}},
     }
     claims = token(iss=f"https://{issuer}", **({} if value is None else {claim: value}))
     step = web_identity_step(token=claims, trust_policy=document(statement))
     return decision(step, oidc_providers=provider(url=issuer))
+
+
+@pytest.mark.parametrize(
+    ("roles", "verdict"),
+    [(ROLE_A, "allow"), ([ROLE_B, ROLE_A], "allow"), ([ROLE_B], "unknown"), (None, "deny")],
+)
+def test_a_token_that_lists_roles_is_authorized_for_them(roles, verdict):
+    claims = token() | ({} if roles is None else {"https://aws.amazon.com/roles": roles})
+    trusting = issuer_trust(Bool={"sts:RoleAuthorizedByIdp": "true"})
+
+    assert decision(web_identity_step(token=claims, trust_policy=trusting)) == verdict
 
 
 def test_every_row_has_a_page_and_every_key_stands_once():

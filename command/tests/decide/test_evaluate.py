@@ -342,6 +342,19 @@ def test_a_notprincipal_that_lists_a_part_says_what_is_not_known(effect):
     ]
 
 
+def test_whether_a_silent_limit_holds_for_notprincipal_is_not_known():
+    policy = {"Effect": "Allow", "NotPrincipal": {"AWS": USER}, "Action": "*", "Resource": "*"}
+    found = inquire(resource=document(policy), boundary=OTHER)
+
+    assert found.missing == ["whether a boundary or session policy limits what NotPrincipal grants"]
+
+
+def test_a_limit_is_no_missing_fact_of_a_denial():
+    denied = names("*", "Deny", Condition={"StringEqualz": {"aws:x": "y"}})
+
+    assert inquire(resource=denied, identity=[YES], boundary=YES).missing == STRANGE
+
+
 EVERYONE_BY_ARN = names("*", Condition={"ArnLike": {"aws:PrincipalArn": ROLE_A}})
 NO_S3 = document(deny("s3:*", "*"))
 
