@@ -48,7 +48,7 @@ from .sts import TRANSITIVE_KEYS, IamRecords, SessionRecords, Sts, note_use
 
 T = TypeVar("T")
 
-SERVICES = ("iam", "sts", "s3", "eks", "ec2", "secretsmanager", "cloudtrail")
+SERVICES = ("iam", "sts", "s3", "eks", "ec2", "secretsmanager")
 
 # AWS's own policies that the roles of clusters and nodes have and MiniStack does not know.
 # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html
