@@ -75,33 +75,34 @@ def run(
 def _story(session: Session, record: Record) -> None:
     account_a = SandboxStack(session.state)
     account_b = SandboxStack(session.state, PROJECT_B)
-    record.section("The two stacks")
-    _deploy(account_a, record, "a", "account A")
-    _deploy(account_b, record, "b", "account B")
-    outputs = account_a.outputs()
-    irsa.upload(session, record)
-    chain.upload(session, record)
+    with record.section("The two stacks"):
+        _deploy(account_a, record, "a", "account A")
+        _deploy(account_b, record, "b", "account B")
+        outputs = account_a.outputs()
+        irsa.upload(session, record)
+        chain.upload(session, record)
 
-    record.section("System 1: static access key")
-    access_key.check(session, record)
-    record.section("System 2: IRSA, one account")
-    irsa.check(
-        session, record, outputs["issuer_url"], outputs["role_arn"], outputs["pattern_role_arn"]
-    )
-    record.section("System 3: IRSA, cross-account chain")
-    chain.check(session, record, outputs["role_a_arn"])
-    account_a = SandboxStack(session.state, config={"irsa:externalId": chain.EXTERNAL_ID})
-    for stack in (account_a, account_b):
-        record.progress(summary(stack.up()))
-    chain.check_external_id(session, record)
+    with record.section("System 1: static access key"):
+        access_key.check(session, record)
+    with record.section("System 2: IRSA, one account"):
+        irsa.check(
+            session, record, outputs["issuer_url"], outputs["role_arn"], outputs["pattern_role_arn"]
+        )
+    with record.section("System 3: IRSA, cross-account chain"):
+        chain.check(session, record, outputs["role_a_arn"])
+        record.settle()
+        account_a = SandboxStack(session.state, config={"irsa:externalId": chain.EXTERNAL_ID})
+        for stack in (account_a, account_b):
+            record.progress(summary(stack.up()))
+        chain.check_external_id(session, record)
     _forms(session, record, outputs["issuer_url"])
 
-    record.section("Nothing is left")
-    session.empty_bucket(chain.BUCKET, ACCOUNT_B)
-    _destroy(account_b, record, "b", "account B")
-    session.empty_bucket(irsa.BUCKET)
-    _destroy(account_a, record, "a", "account A")
-    _nothing_left(session, record)
+    with record.section("Nothing is left"):
+        session.empty_bucket(chain.BUCKET, ACCOUNT_B)
+        _destroy(account_b, record, "b", "account B")
+        session.empty_bucket(irsa.BUCKET)
+        _destroy(account_a, record, "a", "account A")
+        _nothing_left(session, record)
 
 
 def _forms(session: Session, record: Record, issuer_url: str) -> None:
@@ -109,18 +110,18 @@ def _forms(session: Session, record: Record, issuer_url: str) -> None:
     config = {"forms-account-b:issuerUrl": issuer_url}
     account_b = SandboxStack(session.state, FORMS_B, config=config)
     account_a = SandboxStack(session.state, FORMS)
-    record.section("More forms, account B first")
-    _deploy(account_b, record, "forms-b", "the forms in account B")
-    _deploy(account_a, record, "forms", "the forms in account A")
-    forms.upload(session)
-    record.section("Federation")
-    forms.check_federation(session, record)
-    record.section("EKS Pod Identity")
-    forms.check_pod_identity(session, record)
-    record.section("EKS Pod Identity with a target role")
-    forms.check_target_role(session, record)
-    record.section("EKS Pod Identity with a session policy")
-    forms.check_session_policy(session, record)
+    with record.section("More forms, account B first"):
+        _deploy(account_b, record, "forms-b", "the forms in account B")
+        _deploy(account_a, record, "forms", "the forms in account A")
+        forms.upload(session)
+    for title, check in (
+        ("Federation", forms.check_federation),
+        ("EKS Pod Identity", forms.check_pod_identity),
+        ("EKS Pod Identity with a target role", forms.check_target_role),
+        ("EKS Pod Identity with a session policy", forms.check_session_policy),
+    ):
+        with record.section(title):
+            check(session, record)
     forms.empty(session)
     _destroy(account_a, record, "forms", "the forms in account A")
     _destroy(account_b, record, "forms-b", "the forms in account B")

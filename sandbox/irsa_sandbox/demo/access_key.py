@@ -14,12 +14,12 @@ _SECRET = re.compile(r"(AWS_SECRET_ACCESS_KEY=)(\S+)")
 def check(session: Session, record: Record) -> None:
     """Check that the Pod reads its bucket, and that the key is in plain text nowhere else."""
     pod = PodChecks(session, record, NAME)
-    shown, done = pod.run(ENVIRONMENT)
+    done = pod.run(ENVIRONMENT)
     secret = _SECRET.search(done.output)
     record.check(
         "key-env",
         "the pod has a key from its Secret, and no role",
-        shown,
+        pod.typed(ENVIRONMENT),
         _SECRET.sub(r"\1(not shown)", done.output),
         passed=secret is not None and "AWS_ROLE_ARN" not in done.output,
     )

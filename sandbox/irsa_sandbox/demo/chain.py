@@ -1,5 +1,7 @@
 """System 3: the Pod's role A assumes role B of another account, where the bucket is."""
 
+from functools import partial
+
 from irsa.identity.arns import role_arn, session_arn_prefix
 
 from ..aws.accounts import ACCOUNT_B
@@ -36,12 +38,11 @@ def check(session: Session, record: Record, role_a: str) -> None:
         "AWS_CONFIG_FILE=",
         without="AWS_SECRET_ACCESS_KEY",
     )
-    shown, done = pod.run(TOKEN)
-    claims = claims_of(done.output.strip())
+    claims = claims_of(pod.run(TOKEN).output.strip())
     record.check(
         "chain-claims",
         "its token names its service account",
-        f"{shown} | cut -d. -f2 | base64 -d | python3 -m json.tool --sort-keys",
+        f"{pod.typed(TOKEN)} | cut -d. -f2 | base64 -d | python3 -m json.tool --sort-keys",
         pretty({name: claims[name] for name in ("aud", "iss", "sub")}),
         passed=claims["sub"] == f"system:serviceaccount:dev:{NAME}",
     )
@@ -69,7 +70,7 @@ def check(session: Session, record: Record, role_a: str) -> None:
         "chain-refused-administrator",
         "nor can account A's administrator, who may assume any role of account A",
         f"python -m irsa_sandbox run -- {ASSUME}",
-        session.run(ASSUME.split(), session.state.aws_environment()),
+        partial(session.run, ASSUME.split(), session.state.aws_environment()),
         DENIED,
     )
     pod.is_denied(

@@ -1,6 +1,7 @@
 """Forms beyond the three systems: federation, and EKS Pod Identity alone, chained and limited."""
 
 import shlex
+from functools import partial
 from tempfile import NamedTemporaryFile
 
 from lightkube.models.core_v1 import Container, PodSpec
@@ -17,7 +18,7 @@ from ..json_types import Json
 from ..pods.exec import find_pod
 from ..pods.spec import Token
 from ..pods.token import mint
-from ..session import TOKEN_SECONDS, Session
+from ..session import TOKEN_SECONDS, Done, Session
 from .pods import CALLER, ENVIRONMENT, PodChecks
 from .record import Record
 
@@ -54,7 +55,7 @@ def check_federation(session: Session, record: Record) -> None:
         "direct-refused",
         "account B's role refuses another service account",
         f"AWS_WEB_IDENTITY_TOKEN_FILE=<token of {NAMESPACE}/reports> {CALLER}",
-        session.assume(session.token(NAMESPACE, "reports"), direct, CALLER.split()),
+        partial(session.assume, session.token(NAMESPACE, "reports"), direct, CALLER.split()),
         "Not authorized to perform sts:AssumeRoleWithWebIdentity",
     )
 
@@ -92,6 +93,7 @@ def _refusals(session: Session, record: Record) -> None:
         ("audience", "a token for STS", CLUSTER, own, STS_AUDIENCE, "InvalidTokenException"),
     ):
         _ask(session, record, key, subject, cluster, _token(session, pod, audience), error)
+    record.settle()
     created = eks.create_pod_identity_association(
         clusterName=CLUSTER,
         namespace=NAMESPACE,
@@ -101,6 +103,7 @@ def _refusals(session: Session, record: Record) -> None:
     token = _token(session, other, POD_IDENTITY_SERVICE)
     subject = "another service account with an association to the role"
     _ask(session, record, "service-account", subject, CLUSTER, token, "AccessDeniedException")
+    record.settle()
     eks.delete_pod_identity_association(clusterName=CLUSTER, associationId=created["associationId"])
 
 
@@ -120,13 +123,16 @@ def _ask(
     session: Session, record: Record, key: str, subject: str, cluster: str, token: str, error: str
 ) -> None:
     command = f"aws eks-auth assume-role-for-pod-identity --cluster-name {cluster} --token"
-    with NamedTemporaryFile("w", prefix="token-") as file:  # mode 0600, and not in argv
-        file.write(token)
-        file.flush()
-        arguments = [*command.split(), f"file://{file.name}"]
-        done = session.run(arguments, session.state.aws_environment())
+
+    def run() -> Done:
+        with NamedTemporaryFile("w", prefix="token-") as file:  # mode 0600, and not in argv
+            file.write(token)
+            file.flush()
+            arguments = [*command.split(), f"file://{file.name}"]
+            return session.run(arguments, session.state.aws_environment())
+
     shown = f"{command} <{subject}>"
-    record.denied(f"pod-identity-refused-{key}", f"{subject} gets no session", shown, done, error)
+    record.denied(f"pod-identity-refused-{key}", f"{subject} gets no session", shown, run, error)
 
 
 def check_target_role(session: Session, record: Record) -> None:
@@ -149,7 +155,7 @@ def check_target_role(session: Session, record: Record) -> None:
         "target-refused-forged",
         "an administrator who sends tags and external id itself is refused",
         f"python -m irsa_sandbox run -- {forged}",
-        session.run(shlex.split(forged), session.state.aws_environment()),
+        partial(session.run, shlex.split(forged), session.state.aws_environment()),
         "is not authorized to perform: sts:",
     )
 

@@ -1,5 +1,7 @@
 """System 2: a Pod reads its bucket with nothing but its service account's token."""
 
+from functools import partial
+
 from irsa.identity.arns import session_arn_prefix
 from irsa.identity.eks import STS_AUDIENCE, WEB_IDENTITY_VARIABLES
 
@@ -46,12 +48,12 @@ def check(
 
 
 def _environment(pod: PodChecks, record: Record, role_arn: str) -> None:
-    shown, done = pod.run(ENVIRONMENT)
+    done = pod.run(ENVIRONMENT)
     variables = dict(line.split("=", 1) for line in done.output.splitlines())
     record.check(
         "irsa-env",
         "the webhook injected role, token file and region, and no key",
-        shown,
+        pod.typed(ENVIRONMENT),
         done.output,
         passed=variables.keys() - {"AWS_STS_REGIONAL_ENDPOINTS"} == ROLE_VARIABLES
         and variables["AWS_ROLE_ARN"] == role_arn,
@@ -59,13 +61,12 @@ def _environment(pod: PodChecks, record: Record, role_arn: str) -> None:
 
 
 def _claims(pod: PodChecks, record: Record, issuer_url: str) -> None:
-    shown, done = pod.run(TOKEN)
-    claims = claims_of(done.output.strip())
+    claims = claims_of(pod.run(TOKEN).output.strip())
     kubernetes = claims["kubernetes.io"]
     record.check(
         "irsa-claims",
         "the token names this service account, STS as audience, and the cluster as issuer",
-        f"{shown} | {PRINT_CLAIMS}",
+        f"{pod.typed(TOKEN)} | {PRINT_CLAIMS}",
         pretty(claims),
         passed=claims["sub"] == f"system:serviceaccount:{NAMESPACE}:{NAME}"
         and claims["aud"] == [STS_AUDIENCE]
@@ -94,7 +95,7 @@ def _other_tokens(session: Session, record: Record, role_arn: str) -> None:
             f"irsa-refused-{key}",
             f"{subject} is refused",
             f"AWS_WEB_IDENTITY_TOKEN_FILE=<{subject}> {' '.join(LIST)}",
-            session.assume(token, role_arn, LIST),
+            partial(session.assume, token, role_arn, LIST),
             error,
         )
 
@@ -104,15 +105,15 @@ def _pattern(session: Session, record: Record, role_arn: str) -> None:
     for name in (MATCHING, NOT_MATCHING):
         session.service_account(PATTERN_NAMESPACE, name)
     matching, not_matching = (
-        session.assume(session.token(PATTERN_NAMESPACE, name), role_arn, CALLER.split())
+        partial(session.assume, session.token(PATTERN_NAMESPACE, name), role_arn, CALLER.split())
         for name in (MATCHING, NOT_MATCHING)
     )
-    record.check(
+    record.ask(
         "pattern-matches",
         f"{PATTERN_NAMESPACE}/{MATCHING} matches the pattern aws-provider-*",
         shown % MATCHING,
-        matching.output,
-        passed=matching.code == 0 and session_arn_prefix(role_arn) in matching.output,
+        matching,
+        lambda done: done.code == 0 and session_arn_prefix(role_arn) in done.output,
     )
     record.denied(
         "pattern-refuses",

@@ -1,6 +1,7 @@
 """Commands in the Pods of the demo's workloads, as a person would type them, and checks of them."""
 
 import re
+from functools import partial
 
 from ..session import Done, Session
 from .record import Record
@@ -25,24 +26,28 @@ class PodChecks:
         self._workload = workload
         self._namespace = namespace
 
-    def run(self, command: str) -> tuple[str, Done]:
-        """Run ``command``; return it as typed, and how it ended."""
+    def typed(self, command: str) -> str:
+        """The command as a person types it."""
+        return f"python -m irsa_sandbox exec {self._namespace}/{self._workload} -- {command}"
+
+    def run(self, command: str) -> Done:
+        """Run ``command``."""
         quoted = re.fullmatch(r"sh -c '(.*)'", command)
         arguments = ["sh", "-c", quoted[1]] if quoted else command.split()
         done = self._session.in_pod(self._namespace, self._workload, arguments)
-        shown = f"python -m irsa_sandbox exec {self._namespace}/{self._workload} -- {command}"
-        return shown, Done(done.code, _SANDBOX_LINES.sub("", done.output))
+        return Done(done.code, _SANDBOX_LINES.sub("", done.output))
 
     def prints(
         self, key: str, title: str, command: str, *expected: str, without: str | None = None
     ) -> None:
         """Check that ``command`` succeeds, and prints all that is expected."""
-        shown, done = self.run(command)
-        passed = done.code == 0 and all(text in done.output for text in expected)
-        if without is not None:
-            passed = passed and without not in done.output
-        self._record.check(key, title, shown, done.output, passed=passed)
+
+        def passed(done: Done) -> bool:
+            printed = all(text in done.output for text in expected)
+            return done.code == 0 and printed and (without is None or without not in done.output)
+
+        self._record.ask(key, title, self.typed(command), partial(self.run, command), passed)
 
     def is_denied(self, key: str, title: str, command: str, error: str) -> None:
         """Check that ``command`` fails with ``error``."""
-        self._record.denied(key, title, *self.run(command), error)
+        self._record.denied(key, title, self.typed(command), partial(self.run, command), error)

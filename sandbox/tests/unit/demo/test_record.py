@@ -2,6 +2,7 @@
 
 import io
 import sys
+import threading
 
 import pytest
 
@@ -33,9 +34,29 @@ def test_lines_of_the_engine_are_folded_and_outputs_are_for_terminals(monkeypatc
         for line in (" +  aws:iam:Role x creating (0s)", "", f"    {ELSEWHERE.splitlines()[0]}"):
             show(f"{line}\n")
     record.check("list", "it lists", "aws s3 ls", "report.csv", passed=True)
-    record.denied("rm", "it is refused", "aws s3 rm", Done(1, "AccessDenied"), "AccessDenied")
+    refusal = Done(1, "AccessDenied")
+    record.denied("rm", "it is refused", "aws s3 rm", lambda: refusal, "AccessDenied")
     record.check("id", "it is its role", "aws sts get-caller-identity", "role/x", passed=False)
 
     assert ("report.csv" in screen.getvalue()) is is_terminal
     assert screen.getvalue().count("\n") < 20
     assert is_terminal or screen.getvalue() == ELSEWHERE
+
+
+def test_commands_run_side_by_side_and_are_shown_as_they_were_asked(capsys):
+    record, both = Record(as_json=True), threading.Barrier(2, timeout=60)
+
+    def waits(name):
+        return lambda: (both.wait(), Done(0, name))[1]
+
+    with record.failure_as_check(), record.section("Two"):
+        for name in ("first", "second"):
+            record.ask(name, name, name, waits(name), lambda done: done.code == 0)
+        record.check("third", "third", "third", "", passed=True)
+        record.ask("fourth", "fourth", "fourth", lambda: 1 / 0, bool)
+
+    assert [(each.key, each.passed) for each in record.checks] == [
+        ("first", True), ("second", True), ("third", True), ("unfinished", False),
+    ]  # fmt: skip
+    assert "ZeroDivisionError" in record.checks[-1].output
+    assert record.finish() == 1
