@@ -6,19 +6,12 @@ import subprocess
 import sys
 from dataclasses import replace
 
-from command.tests.verify.test_chain import (
-    ALLOW_ALL,
-    DENIED,
-    GOOD,
-    ISSUER,
-    NOT_MADE,
-    ROLE,
-    links,
-)
+from command.tests.verify.scenarios import ALL, DENIED, GOOD, NOT_MADE, ROLE, links, written
 from irsa.commands import verify
 from irsa.observe.facts import PermissionsPolicy
 from irsa.verify.link import Status
 from irsa.verify.remedy import aws, kubectl
+from tests.support.world import ISSUER, SUBJECT
 
 
 def test_options_are_spelt_as_the_programs_take_them():
@@ -29,12 +22,6 @@ def test_options_are_spelt_as_the_programs_take_them():
     assert command.shell == "aws iam create-policy-version --policy-arn arn:x --set-as-default"
     command = kubectl("delete", "pod", "a", changes=None, namespace="dev", force=False)
     assert command.shell == "kubectl delete pod a --namespace dev"
-
-
-def document_in(command, option):
-    """The policy document that a printed command passes with an option."""
-    words = shlex.split(command)
-    return json.loads(words[words.index(option) + 1])
 
 
 def deny(action, **more):
@@ -48,12 +35,11 @@ LISTING = deny("s3:ListBucket", Resource="*")
 
 def test_a_deny_in_an_inline_policy_is_removed_whatever_its_sid():
     guard = PermissionsPolicy("guard", {"Statement": [ALLOW, LISTING]})
-    all_ = PermissionsPolicy("all", ALLOW_ALL)
 
-    [command] = links(role=replace(ROLE, policies=(all_, guard)))["permissions"].remedy.shell
+    [command] = links(role=replace(ROLE, policies=(*ALL, guard)))["permissions"].remedy.shell
 
     assert "guard" in command
-    assert document_in(command, "--policy-document")["Statement"] == [ALLOW]
+    assert written(command)["Statement"] == [ALLOW]
 
 
 def test_a_deny_in_the_trust_policy_makes_an_exception_whatever_its_sid():
@@ -63,8 +49,8 @@ def test_a_deny_in_the_trust_policy_makes_an_exception_whatever_its_sid():
 
     [command] = links(role=replace(ROLE, trust_policy=trust), assumed=DENIED)["trust"].remedy.shell
 
-    but = {"Condition": {"StringNotEquals": {f"{ISSUER}:sub": "system:serviceaccount:dev:s3-app"}}}
-    assert document_in(command, "--policy-document")["Statement"] == [{**stop, **but}, own]
+    but = {"Condition": {"StringNotEquals": {f"{ISSUER}:sub": SUBJECT}}}
+    assert written(command)["Statement"] == [{**stop, **but}, own]
 
 
 def test_a_policy_that_the_evaluator_does_not_know_is_not_refused():
@@ -84,10 +70,10 @@ def test_a_policy_in_a_command_can_be_read_and_pasted():
 
     start = next(i for i, line in enumerate(shown) if "$ aws iam update-assume-role" in line)
     pasted = [line.strip() for line in shown[start:] if line.startswith(" " * 16)]
-    assert max(map(len, shown[start : start + len(pasted)])) < 140
+    assert max(map(len, shown[start : start + len(pasted)])) < 150
     program = "import json, sys; print(json.dumps(sys.argv))"
     printer = f"aws() {{ {shlex.quote(sys.executable)} -c '{program}' \"$@\"; }}"
     script = "\n".join([printer, pasted[0].removeprefix("$ "), *pasted[1:]])
     done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
     words = json.loads(done.stdout)
-    assert json.loads(words[-1]) == document_in(command, "--policy-document")
+    assert json.loads(words[-1]) == written(command)

@@ -13,17 +13,16 @@ from typing import Any
 
 import pytest
 
-from command.tests.verify.test_chain import (
-    CLAIMS,
+from command.tests.verify.scenarios import (
+    ACCOUNT,
+    ASSOCIATION,
+    EKS_TOKEN,
     GOOD,
-    ISSUER,
-    NOW,
-    PROVIDER_ARN,
-    REGISTERED,
-    ROLE_ARN,
-    Webhook,
+    READY,
+    ROLE,
+    UNMADE,
+    identity,
 )
-from command.tests.verify.test_pod_identity import ASSOCIATION, CLUSTER
 from irsa.access import allows
 from irsa.decide.association import pod_tags
 from irsa.decide.verdict import Verdict
@@ -32,31 +31,41 @@ from irsa.identity.pod_identity import pod_identity_trust_policy
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.policy_json import Json
 from irsa.identity.subjects import ServiceAccountRef
-from irsa.observe.facts import Owner, PermissionsPolicy, Pod, Role, ServiceAccount
+from irsa.observe.facts import Owner, PermissionsPolicy, Pod, Role
 from irsa.observe.pod_identity import EksCluster
 from irsa.verify.chain import Chain
-from irsa.verify.facts import Calls, Facts, PodIdentity
+from irsa.verify.facts import Facts
 from irsa.verify.link import Status
 from irsa_sandbox.webhook.json_patch import patch
 from tests.support.no_gain import no_gain, no_loss, session_answers, seven_accounts
+from tests.support.world import (
+    ACCOUNT_A,
+    ACCOUNT_B,
+    BUCKET_ARN,
+    CLUSTER_ARN,
+    ISSUER,
+    NOW,
+    PROVIDER_ARN,
+    REGION,
+    ROLE_ARN,
+)
 
-ACCOUNT, NB = ServiceAccountRef("dev", "s3-app"), ServiceAccountRef("dev", "nb")
+NB = ServiceAccountRef("dev", "nb")
 ACCOUNTS = seven_accounts(*ACCOUNT)
-BUCKET = "arn:aws:s3:::bucket"
 STRANGERS = [
     Role(f"arn:aws:iam::{each}:role/stranger", "AROASTRANGER", {})
-    for each in ("111122223333", "444455556666")
+    for each in (ACCOUNT_A, ACCOUNT_B)
 ]
-TRUST_EKS = pod_identity_trust_policy([CLUSTER], [ACCOUNT, NB])
+TRUST_EKS = pod_identity_trust_policy([CLUSTER_ARN], [ACCOUNT, NB])
 TRUST_TOKENS = irsa_trust_policy([PROVIDER_ARN], [ACCOUNT, NB])
 
 
-def allowing(action: str, resource: str = BUCKET, effect: str = "Allow") -> PermissionsPolicy:
+def allowing(action: str, resource: str = BUCKET_ARN, effect: str = "Allow") -> PermissionsPolicy:
     statement = {"Effect": effect, "Action": action, "Resource": resource}
     return PermissionsPolicy("data", {"Version": "2012-10-17", "Statement": [statement]})
 
 
-ROLE = Role(ROLE_ARN, "AROAS3APP", TRUST_TOKENS, policies=(allowing("s3:ListBucket"),))
+LISTING = replace(ROLE, trust_policy=TRUST_TOKENS, policies=(allowing("s3:ListBucket"),))
 
 
 @dataclass
@@ -68,7 +77,7 @@ class World:
     labels: Json = field(default_factory=dict)
     annotations: Json = field(default_factory=dict)
     objects: Json = field(default_factory=dict)
-    role: Role = ROLE
+    role: Role = LISTING
     association: Any = None
     agent: bool = True
     bucket_policy: Json | None = None
@@ -92,7 +101,7 @@ class World:
         if SKIP_LABEL not in labels:
             jitter = 80_000 if self.association else None
             for each in patch(
-                made, self.annotations, region="us-east-1", regional_sts=False,
+                made, self.annotations, region=REGION, regional_sts=False,
                 token_expiration=86_400, jittered_expiration=jitter,
             ):  # fmt: skip
                 put(made, each["path"], each["value"])
@@ -104,27 +113,21 @@ class World:
         pods = [self.pod("app-1", self.labels)]
         if self.beside:
             pods.append(replace(self.pod("onnodes-1", {}), owner=None))
-        addon = "ACTIVE" if self.agent else None
-        known = PodIdentity(
-            cluster=EksCluster(CLUSTER, addon=addon),
-            association=self.association,
-            agent=frozenset({"n"} if self.agent else ()),
-        )
+        cluster = EksCluster(CLUSTER_ARN, addon="ACTIVE" if self.agent else None)
+        agent = READY if self.agent else frozenset[str]()
         facts = replace(
             GOOD,
             expected_role=ROLE_ARN,
-            service_account=ServiceAccount("dev", "s3-app", dict(self.annotations)),
+            service_account=replace(GOOD.service_account, annotations=dict(self.annotations)),
             pods=tuple(pods),
             objects={("ConfigMap", name): values for name, values in self.objects.items()},
-            webhook=Webhook("pod-identity-webhook", REGISTERED),
             role=self.role,
-            pod_identity=known,
+            pod_identity=identity(self.association, cluster, agent),
             bucket_policy=self.bucket_policy,
-            bucket_account="111122223333",
+            bucket_account=ACCOUNT_A,
             neighbours=frozenset({NB.subject}),
         )
-        audience = "pods.eks.amazonaws.com" if facts.by_association else "sts.amazonaws.com"
-        return replace(facts, token=replace(GOOD.token, claims={**CLAIMS, "aud": [audience]}))
+        return replace(facts, token=EKS_TOKEN) if facts.by_association else facts
 
     @property
     def state(self) -> str:
@@ -133,14 +136,16 @@ class World:
 
     def answers(self) -> dict[Any, Verdict]:
         """Answers to all callers: sessions of the role, and the bucket's list as the role."""
-        found: dict[Any, Verdict] = dict(session_answers(
-            self.role, ACCOUNTS, issuers=[ISSUER, f"{ISSUER}0"], clusters=[CLUSTER, f"{CLUSTER}-2"],
-            callers=STRANGERS, now=NOW,
-        ))  # fmt: skip
+        asked: Any = {
+            "issuers": [ISSUER, f"{ISSUER}0"],
+            "clusters": [CLUSTER_ARN, f"{CLUSTER_ARN}-2"],
+            "callers": STRANGERS,
+        }
+        found: dict[Any, Verdict] = dict(session_answers(self.role, ACCOUNTS, now=NOW, **asked))
         of_nb = any(e.account == "dev/nb" and v is Verdict.ALLOW for e, v in found.items())
-        for caller, tags in ((self.role, pod_tags(CLUSTER, NB)), *((e, {}) for e in STRANGERS)):
+        for caller, tags in ((self.role, pod_tags(CLUSTER_ARN, NB)), *((e, {}) for e in STRANGERS)):
             asked: Any = {"resource_policy": self.bucket_policy, "tags": tags}
-            judged = allows(caller, "s3:ListBucket", BUCKET, session_name="x", **asked)
+            judged = allows(caller, "s3:ListBucket", BUCKET_ARN, session_name="x", **asked)
             is_role = caller is self.role
             key = "list as nb" if is_role else f"list as {caller.arn}"
             found[key] = Verdict.DENY if is_role and not of_nb else judged.verdict
@@ -154,10 +159,7 @@ class World:
             case ["kubectl", "set", "env"]:
                 self._set_env([e for e in words[4:] if e[-1] == "-" or "=" in e])
             case ["kubectl", "annotate", _]:
-                for each in words[4:]:
-                    key, equals, value = each.partition("=")
-                    if equals:
-                        self.annotations[key] = value
+                self.annotations |= dict(e.split("=", 1) for e in words[4:] if "=" in e)
             case ["kubectl", "patch", "deployment"]:
                 self._patch(json.loads(options["--patch"]))
             case ["kubectl", "patch", "configmap"]:
@@ -166,9 +168,8 @@ class World:
             case ["kubectl", "rollout", "restart"]:
                 pass
             case ["aws", "iam", "update-assume-role-policy"]:
-                self.role = replace(
-                    self.role, trust_policy=json.loads(options["--policy-document"])
-                )
+                document = json.loads(options["--policy-document"])
+                self.role = replace(self.role, trust_policy=document)
             case ["aws", "iam", "put-role-policy" | "delete-role-policy"]:
                 name, text = options["--policy-name"], options.get("--policy-document")
                 kept = [e for e in self.role.policies if e.name != name]
@@ -184,13 +185,13 @@ class World:
                 assert self.association is None
                 self.association = replace(ASSOCIATION, role_arn=options["--role-arn"])
             case ["aws", "eks", "update-pod-identity-association"]:
-                assert not (self.association.policy and "--no-disable-session-tags" in words)
-                tagged = self.association.disable_session_tags and (
-                    "--no-disable-session-tags" not in words
+                tagging = "--no-disable-session-tags" in words
+                assert not (self.association.policy and tagging)
+                self.association = replace(
+                    self.association,
+                    role_arn=options.get("--role-arn", self.association.role_arn),
+                    disable_session_tags=self.association.disable_session_tags and not tagging,
                 )
-                role_arn = options.get("--role-arn", self.association.role_arn)
-                changes = {"role_arn": role_arn, "disable_session_tags": tagged}
-                self.association = replace(self.association, **changes)
             case ["python", "-m", "irsa"]:
                 assert not self.beside
                 self._move()
@@ -237,14 +238,12 @@ def put(document: Json, path: str, value: Any, *, remove: bool = False) -> None:
         at[last] = value
 
 
-Break = Callable[[World], None]
+Break = Callable[[World], Any]
 
 
 def env(**values: str) -> Break:
-    def do(world: World) -> None:
-        world.container["env"] += [{"name": n, "value": v} for n, v in values.items()]
-
-    return do
+    listed = [{"name": name, "value": value} for name, value in values.items()]
+    return lambda world: world.container["env"].extend(listed)
 
 
 def env_from(**values: str) -> Break:
@@ -258,37 +257,28 @@ def env_from(**values: str) -> Break:
 
 
 def both(*breaks: Break) -> Break:
-    def do(world: World) -> None:
-        for each in breaks:
-            each(world)
+    return lambda world: [each(world) for each in breaks]
 
-    return do
+
+def set_to(**values: Any) -> Break:
+    return lambda world: [setattr(world, name, value) for name, value in values.items()]
+
+
+def of_role(**changes: Any) -> Break:
+    return lambda world: set_to(role=replace(world.role, **changes))(world)
 
 
 def trust(document: Json) -> Break:
     def do(world: World) -> None:
         kept = [e for e in world.role.trust_policy["Statement"] if e["Effect"] == "Deny"]
-        changed = {**document, "Statement": [*document["Statement"], *kept]}
-        world.role = replace(world.role, trust_policy=changed)
+        of_role(trust_policy={**document, "Statement": [*document["Statement"], *kept]})(world)
 
     return do
 
 
-def deny(action: str) -> Break:
-    def do(world: World) -> None:
-        statement = {"Effect": "Deny", "Principal": "*", "Action": action}
-        listed = [*world.role.trust_policy["Statement"], statement]
-        world.role = replace(world.role, trust_policy={"Statement": listed})
-
-    return do
-
-
-def set_to(**values: Any) -> Break:
-    def do(world: World) -> None:
-        for name, value in values.items():
-            setattr(world, name, value)
-
-    return do
+def deny_sessions(world: World) -> None:
+    stop = {"Effect": "Deny", "Principal": "*", "Action": "sts:*"}
+    of_role(trust_policy={"Statement": [*world.role.trust_policy["Statement"], stop]})(world)
 
 
 def label(key: str) -> Break:
@@ -296,25 +286,16 @@ def label(key: str) -> Break:
 
 
 def associated(**changes: Any) -> Break:
-    def do(world: World) -> None:
-        world.association = replace(world.association or ASSOCIATION, **changes)
-
-    return do
-
-
-def policies(*listed: PermissionsPolicy) -> Break:
-    def do(world: World) -> None:
-        world.role = replace(world.role, policies=listed)
-
-    return do
+    return lambda world: set_to(association=replace(world.association or ASSOCIATION, **changes))(
+        world
+    )
 
 
-def bucket_denies(world: World) -> None:
-    statement = {"Effect": "Deny", "Principal": "*", "Action": "s3:ListBucket", "Resource": BUCKET}
-    world.bucket_policy = {"Version": "2012-10-17", "Statement": [statement]}
-
-
+NO_TRUST = {"Version": "2012-10-17", "Statement": []}
+OTHER_ROLE = f"{ROLE_ARN}-2"
+STOP = {"Effect": "Deny", "Principal": "*", "Action": "s3:ListBucket", "Resource": BUCKET_ARN}
 BY_TAG = "arn:aws:s3:::${aws:PrincipalTag/kubernetes-service-account}"
+DENIED = (allowing("s3:*", "*", "Deny"), replace(allowing("s3:*"), name="more"))
 OF_BOTH: dict[str, Break] = {
     "zone": env(AWS_REGION="us-east-1a"),
     "zones": env(AWS_REGION="us-east-1a", AWS_DEFAULT_REGION="us-east-1a"),
@@ -325,40 +306,37 @@ OF_BOTH: dict[str, Break] = {
     "keys-by-env-from": env_from(AWS_ACCESS_KEY_ID="AKIA", AWS_SECRET_ACCESS_KEY="x"),
     "endpoint": env(AWS_ENDPOINT_URL="http://127.0.0.1:9"),
     "skipped": label(SKIP_LABEL),
-    "no-policy": policies(),
-    "denied": policies(allowing("s3:*", "*", "Deny"), replace(allowing("s3:*"), name="more")),
-    "bucket-denies": bucket_denies,
-    "no-trust": trust({"Version": "2012-10-17", "Statement": []}),
-    "trust-denies": deny("sts:*"),
+    "no-policy": of_role(policies=()),
+    "denied": of_role(policies=DENIED),
+    "bucket-denies": set_to(bucket_policy={"Version": "2012-10-17", "Statement": [STOP]}),
+    "no-trust": trust(NO_TRUST),
+    "trust-denies": deny_sessions,
 }
 OF_EKS: dict[str, Break] = {
     "fargate": label(FARGATE_LABEL),
     "fargate-beside-nodes": both(label(FARGATE_LABEL), set_to(beside=True)),
     "no-association": set_to(association=None),
-    "another-role": associated(role_arn=f"{ROLE_ARN}-2"),
+    "another-role": associated(role_arn=OTHER_ROLE),
     "tags-disabled": associated(disable_session_tags=True),
     "session-policy": associated(disable_session_tags=True, policy='{"Statement": []}'),
     "no-agent": set_to(agent=False),
     "relative-uri": env(AWS_CONTAINER_CREDENTIALS_RELATIVE_URI="/v2"),
     "uri-by-hand": env(AWS_CONTAINER_CREDENTIALS_FULL_URI="http://127.0.0.1:9"),
-    "web-identity": env_from(AWS_ROLE_ARN=f"{ROLE_ARN}-2", AWS_WEB_IDENTITY_TOKEN_FILE="/t"),
-    "trust-of-nb": trust(pod_identity_trust_policy([CLUSTER], [NB])),
-    "trust-of-cluster-2": trust(pod_identity_trust_policy([f"{CLUSTER}-2"], [ACCOUNT, NB])),
-    "by-tag": policies(allowing("s3:ListBucket", BY_TAG)),
+    "web-identity": env_from(AWS_ROLE_ARN=OTHER_ROLE, AWS_WEB_IDENTITY_TOKEN_FILE="/t"),
+    "trust-of-nb": trust(pod_identity_trust_policy([CLUSTER_ARN], [NB])),
+    "trust-of-cluster-2": trust(pod_identity_trust_policy([f"{CLUSTER_ARN}-2"], [ACCOUNT, NB])),
+    "by-tag": of_role(policies=(allowing("s3:ListBucket", BY_TAG),)),
 }
 OF_IRSA: dict[str, Break] = {
     "no-annotation": lambda world: world.annotations.clear(),
-    "another-annotation": lambda w: w.annotations.update({ROLE_ARN_ANNOTATION: f"{ROLE_ARN}-2"}),
-    "misspelt": both(
-        lambda world: world.annotations.clear(),
-        lambda world: world.annotations.update({"x/role": ROLE_ARN}),
-    ),
+    "another-annotation": lambda w: w.annotations.update({ROLE_ARN_ANNOTATION: OTHER_ROLE}),
+    "misspelt": lambda world: set_to(annotations={"x/role": ROLE_ARN})(world),
     "session-name": env(AWS_ROLE_SESSION_NAME="a / b"),
-    "role-by-hand": env(AWS_ROLE_ARN=f"{ROLE_ARN}-2", AWS_WEB_IDENTITY_TOKEN_FILE="/t"),
+    "role-by-hand": env(AWS_ROLE_ARN=OTHER_ROLE, AWS_WEB_IDENTITY_TOKEN_FILE="/t"),
     "trust-of-nb": trust(irsa_trust_policy([PROVIDER_ARN], [NB])),
     "trust-of-typo": trust(irsa_trust_policy([PROVIDER_ARN], [ACCOUNTS[4]])),
     "audience": trust(irsa_trust_policy([PROVIDER_ARN], [ACCOUNT], audience="vault")),
-}  # fmt: skip
+}
 BREAKS = {True: {**OF_BOTH, **OF_EKS}, False: {**OF_BOTH, **OF_IRSA}}
 FIRST = [
     pytest.param(by_association, name, id=f"{'eks' if by_association else 'irsa'}-{name}")
@@ -371,7 +349,7 @@ def own(call: Any) -> bool:
     """The service account's own calls in the cluster, with its session tags."""
     if isinstance(call, str):
         return False
-    mine = call.source.split()[0] in (ISSUER, CLUSTER) and call.account == "dev/s3-app"
+    mine = call.source.split()[0] in (ISSUER, CLUSTER_ARN) and call.account == "dev/s3-app"
     return mine and call.kind in ("token", "association")
 
 
@@ -384,7 +362,7 @@ def run_rounds(world: World) -> None:
     """Run the first remedy with commands until there is none; fail in a circle."""
     seen: list[str] = []
     while True:
-        links = Chain(world.facts).links(Calls())
+        links = Chain(world.facts).links(UNMADE)
         failed = [e for e in links if e.status is Status.FAILED]
         assert all(link.remedy.text for link in failed)
         failing = next((e for e in failed if e.remedy.commands), None)
@@ -414,33 +392,3 @@ def test_the_remedies_end_and_no_other_caller_gains_or_loses(by_association, fir
             run_rounds(world)
         except AssertionError as error:
             raise AssertionError(f"{first} and {second}: {error}") from error
-
-
-@pytest.mark.parametrize(
-    ("by_association", "wider", "narrower"),
-    [
-        (
-            True,
-            pod_identity_trust_policy([CLUSTER], [ACCOUNT], disable_session_tags=True),
-            pod_identity_trust_policy([CLUSTER], [ACCOUNT]),
-        ),
-        (
-            False,
-            irsa_trust_policy(
-                [PROVIDER_ARN], [ACCOUNT, NB, ServiceAccountRef("kube-system", "s3-app")]
-            ),
-            irsa_trust_policy([PROVIDER_ARN], [ACCOUNT]),
-        ),
-    ],
-)
-def test_a_gain_and_a_loss_would_be_noticed(by_association, wider, narrower):
-    before, after = World(by_association).answers(), {}
-    for document in (wider, narrower):
-        world = World(by_association)
-        trust(document)(world)
-        after[document is wider] = world.answers()
-
-    with pytest.raises(AssertionError, match="kube-system/s3-app"):
-        no_gain(before, after[True], but=own)
-    with pytest.raises(AssertionError, match="dev/nb"):
-        no_loss(before, after[False], but=not_nb)

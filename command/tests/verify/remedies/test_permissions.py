@@ -1,6 +1,5 @@
 """A remedy of a role's permissions gives no other principal an action, and the role only one."""
 
-import shlex
 from dataclasses import replace
 from typing import Any
 
@@ -8,23 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from command.tests.verify.test_chain import DENIED, GOOD, ROLE, links
-from command.tests.verify.test_remedy import document_in
+from command.tests.verify.scenarios import DENIED, GOOD, ROLE, UNMADE, links, written
 from irsa.access import allows
 from irsa.decide.verdict import Verdict
 from irsa.identity.policy_json import Json
 from irsa.observe.facts import PermissionsPolicy, Role, Unread
 from irsa.verify.link import Link, Status
-from irsa.verify.links.to_bucket import permissions
+from irsa.verify.remedy import ShellCommand
 from tests.support.no_gain import no_gain
+from tests.support.world import BUCKET_ARN
 
-BUCKET = "arn:aws:s3:::bucket"
 ARN = "arn:aws:iam::111122223333:policy"
 STRANGER = replace(ROLE, arn=f"{ROLE.arn}-2", unique_id="AROASTRANGER")
 CALLS = [
-    ("s3:ListBucket", BUCKET),
-    ("s3:GetObject", f"{BUCKET}/a"),
-    ("s3:PutObject", f"{BUCKET}/a"),
+    ("s3:ListBucket", BUCKET_ARN),
+    ("s3:GetObject", f"{BUCKET_ARN}/a"),
+    ("s3:PutObject", f"{BUCKET_ARN}/a"),
 ]
 
 
@@ -45,22 +43,13 @@ NAMED = [
     {"StringEquals": {"aws:PrincipalAccount": ROLE.account}},
     {"Bool": {"aws:SecureTransport": "true"}},
 ]
-PRINCIPALS = [
-    "*",
-    {"AWS": ROLE.arn},
-    {"AWS": [ROLE.arn, STRANGER.arn]},
-    {"AWS": ROLE.account},
-]
-
-
-def for_principal(statement: Json, principal: Json | str, condition: Json) -> Json:
-    block = {"Condition": condition} if condition else {}
-    return {**statement, "Principal": principal, **block}
-
-
+PRINCIPALS = ["*", {"AWS": ROLE.arn}, {"AWS": [ROLE.arn, STRANGER.arn]}, {"AWS": ROLE.account}]
 bucket_statements = st.builds(
-    for_principal, statements, st.sampled_from(PRINCIPALS), st.sampled_from(NAMED)
-)
+    lambda statement, principal, condition: {
+        **statement, "Principal": principal, "Condition": condition
+    },
+    statements, st.sampled_from(PRINCIPALS), st.sampled_from(NAMED),
+)  # fmt: skip
 
 
 @st.composite
@@ -81,28 +70,26 @@ def accounts(draw: st.DrawFn) -> tuple[Role, Role, Json | None]:
     return *roles, {"Statement": listed} if listed else None
 
 
-def after(words: list[str], role: Role, stranger: Role, bucket_policy: Json | None) -> Any:
+def after(command: ShellCommand, role: Role, stranger: Role, bucket_policy: Json | None) -> Any:
     """The account after one command, as AWS would change it; fails for a command that it lacks."""
+    words = command.words
     options = dict(zip(words[3::2], words[4::2], strict=True))
-    assert not isinstance(role.policies, Exception)
-    if words[1:3] == ["s3api", "delete-bucket-policy"]:
-        return role, stranger, None
-    if words[1:3] == ["s3api", "put-bucket-policy"]:
-        return role, stranger, document_in(shlex.join(words), "--policy")
-    assert words[1] == "iam"
-    assert options["--role-name"] == role.name
     policies = {each.arn or each.name: each for each in role.policies}
     match words[2]:
+        case "delete-bucket-policy":
+            return role, stranger, None
+        case "put-bucket-policy":
+            return role, stranger, written(command.shell, "--policy")
         case "put-role-policy":
             name = options["--policy-name"]
-            written = document_in(shlex.join(words), "--policy-document")
-            policies[name] = PermissionsPolicy(name, written)
+            policies[name] = PermissionsPolicy(name, written(command.shell))
         case "delete-role-policy":
             del policies[options["--policy-name"]]
         case "detach-role-policy":
             del policies[options["--policy-arn"]]
         case other:
             pytest.fail(f"{other} changes what other principals may have")
+    assert options["--role-name"] == role.name
     return replace(role, policies=tuple(policies.values())), stranger, bucket_policy
 
 
@@ -120,10 +107,10 @@ def answers(*roles: Role, bucket_policy: Json | None) -> dict[tuple[str, str], V
 def test_no_other_principal_gains_an_action(account):
     role, stranger, bucket_policy = account
     facts = replace(GOOD, role=role, bucket_policy=bucket_policy, bucket_account=role.account)
-    commands = permissions("permissions", facts, role).remedy.commands
+    commands = links(facts=facts, calls=UNMADE)["permissions"].remedy.commands
 
     for command in commands:
-        account = after(list(command.words), *account)
+        account = after(command, *account)
 
     before = answers(role, stranger, bucket_policy=bucket_policy)
     own = [(role.arn, action) for action, _ in CALLS]
@@ -136,34 +123,24 @@ def refused_by(**changes: Any) -> Link:
     return links(data=DENIED, **changes)["permissions"]
 
 
-LISTING = {"Effect": "Deny", "Action": "s3:ListBucket", "Resource": "*"}
-ALLOW = document("Allow", "*")
+ALLOW, LISTING = document("Allow", "*"), document("Deny", "s3:ListBucket")
 GUARD = PermissionsPolicy("guard", {"Statement": [ALLOW, LISTING]}, f"{ARN}/guard")
+NARROW = replace(GUARD, document={"Statement": [document("Allow", "sqs:*")]})
 
 
 @pytest.mark.parametrize(
-    ("changes", "owner"),
+    ("changes", "owner", "question"),
     [
-        ({"policies": (GUARD,)}, "managed policy guard"),
-        ({"boundary": GUARD}, "permissions boundary guard"),
+        ({"policies": (GUARD,)}, "managed policy guard", "whether it should deny this"),
+        ({"boundary": GUARD}, "permissions boundary guard", "whether it should deny this"),
+        ({"boundary": NARROW}, "permissions boundary guard", "to allow it, or "),
     ],
 )
-def test_what_others_may_have_is_left_to_its_owner(changes, owner):
+def test_what_others_may_have_is_left_to_its_owner(changes, owner, question):
     remedy = refused_by(role=replace(ROLE, **changes)).remedy
 
-    assert remedy.commands == ()
-    assert remedy.text == (
-        f"ask the owner of the {owner}, which other principals may have, whether it should deny "
-        "this"
-    )
-
-
-def test_a_boundary_is_not_widened():
-    narrow = replace(GUARD, document={"Statement": [document("Allow", "sqs:*")]})
-    remedy = refused_by(role=replace(ROLE, boundary=narrow)).remedy
-
-    assert remedy.commands == ()
-    assert remedy.text.startswith("ask the owner of the permissions boundary guard, which other ")
+    ask = f"ask the owner of the {owner}, which other principals may have, {question}"
+    assert (remedy.commands, remedy.text.startswith(ask)) == ((), True)
 
 
 def test_a_deny_for_several_roles_makes_an_exception_for_one():
@@ -172,7 +149,7 @@ def test_a_deny_for_several_roles_makes_an_exception_for_one():
 
     [command] = refused_by(bucket_policy={"Statement": [stop]}).remedy.shell
 
-    [left] = document_in(command, "--policy")["Statement"]
+    [left] = written(command, "--policy")["Statement"]
     assert left["Condition"] == {**both, "ArnNotEquals": {"aws:PrincipalArn": ROLE.arn}}
 
 
@@ -185,24 +162,17 @@ def test_a_region_guard_is_judged_by_the_region_of_the_request():
     assert refused_by(role=guarded, region="eu-central-1").status is Status.PASSED
 
 
-def test_a_role_without_a_policy_is_said_to_have_none():
-    tls = {"Statement": {**document("Deny", "s3:*"), "Principal": "*", "Condition": TLS}}
-    facts = replace(GOOD, role=replace(ROLE, policies=()), bucket="bucket", bucket_policy=tls)
+TLS = {"Bool": {"aws:SecureTransport": "false"}}
+BY_TLS = {"Statement": {**document("Deny", "s3:*"), "Principal": "*", "Condition": TLS}}
+GONE = Unread("policy of bucket bucket", "NoSuchBucket", "a bucket of that name", "correct it")
 
-    found = permissions("permissions", facts, facts.role)
+
+def test_a_role_without_a_policy_is_said_to_have_none_and_of_no_bucket_nothing_is_asked():
+    bare = replace(ROLE, policies=())
+
+    found = links(role=bare, bucket_policy=BY_TLS)["permissions"]
+    gone = links(role=bare, bucket_policy=GONE, calls=UNMADE)["permissions"]
 
     assert (found.status, found.found) == (Status.FAILED, "the role has no policy")
-
-
-def test_of_a_bucket_that_does_not_exist_no_permission_is_asked_for():
-    gone = Unread("policy of bucket bucket", "NoSuchBucket", "a bucket of that name", "correct it")
-    facts = replace(GOOD, role=replace(ROLE, policies=()), bucket="bucket", bucket_policy=gone)
-
-    found = permissions("permissions", facts, facts.role)
-
-    assert found.status is not Status.FAILED
-    assert found.remedy.text == "correct it"
-    assert not found.remedy.commands
-
-
-TLS = {"Bool": {"aws:SecureTransport": "false"}}
+    assert gone.status is not Status.FAILED
+    assert (gone.remedy.text, gone.remedy.commands) == ("correct it", ())

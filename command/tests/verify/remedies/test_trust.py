@@ -6,29 +6,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from command.tests.verify.links.pod_scenarios import container, pod, spec
-from command.tests.verify.test_chain import (
+from command.tests.verify.scenarios import (
     CLAIMS,
     DENIED,
     GOOD,
-    ISSUER,
-    NOW,
-    PROVIDER_ARN,
     ROLE,
     links,
+    with_variables,
+    written,
 )
-from command.tests.verify.test_remedy import document_in
 from irsa.access import trusts_token
 from irsa.decide.verdict import Verdict
 from irsa.identity.token import Token
-from irsa.observe.facts import RegisteredProvider, Role
+from irsa.observe.facts import RegisteredProvider
 from irsa.verify.link import Status
 from irsa.verify.remedies.trust import TrustFixer, named_accounts
 from tests.support.no_gain import no_gain
+from tests.support.world import ISSUER, NOW, PROVIDER_ARN
+from tests.support.world import SUBJECT as OURS
 
 OTHER = f"{ISSUER}0"
 OTHER_ARN = f"{PROVIDER_ARN}0"
-OURS = "system:serviceaccount:dev:s3-app"
 SUBJECTS = [
     OURS,
     "system:serviceaccount:dev:s3app",
@@ -41,28 +39,14 @@ CALLERS = [(i, s, a) for i in (ISSUER, OTHER) for s in SUBJECTS[:4] for a in AUD
 ASKED = (ISSUER, OURS, "sts.amazonaws.com")
 
 
+def verdict(document, caller):
+    role = replace(ROLE, trust_policy=document)
+    return trusts_token(role, token(*caller), session_name="irsa-verify", now=NOW)
+
+
 def token(issuer, subject, audience):
     claims = {**CLAIMS, "iss": f"https://{issuer}", "sub": subject, "aud": [audience]}
     return Token("", {}, claims)
-
-
-def fixer(document, *, registered=(PROVIDER_ARN,), neighbours=()):
-    return TrustFixer(
-        role=Role(ROLE.arn, "AROA", document),
-        token=token(*ASKED),
-        account=GOOD.account,
-        audience="sts.amazonaws.com",
-        issuer=ISSUER,
-        session_name="irsa-verify",
-        now=NOW,
-        registered=frozenset(registered),
-        neighbours=frozenset(neighbours),
-    )
-
-
-def verdict(document, caller):
-    role = Role(ROLE.arn, "AROA", document)
-    return trusts_token(role, token(*caller), session_name="irsa-verify", now=NOW).verdict
 
 
 operators = st.sampled_from([
@@ -81,75 +65,71 @@ def conditions(draw):
             listed = draw(st.lists(st.sampled_from(values), min_size=1, max_size=3, unique=True))
             block.setdefault(draw(operators), {})[key] = listed
     if draw(st.integers(0, 5)) == 0:
-        key, value = draw(
-            st.sampled_from(
-                [
-                    ("sts:RoleSessionName", "ledger"),
-                    ("aws:SourceIp", "10.0.0.0/8"),
-                    (f"{ISSUER}:amr", "mfa"),
-                ]
-            )
-        )
-        block.setdefault("IpAddress" if "Ip" in key else "StringEquals", {})[key] = value
+        operator, key, value = draw(st.sampled_from(FURTHER))
+        block.setdefault(operator, {})[key] = value
     return block
 
 
-principals = st.sampled_from(
-    [
-        {"Federated": PROVIDER_ARN},
-        {"Federated": PROVIDER_ARN},
-        {"Federated": PROVIDER_ARN},
-        {"Federated": OTHER_ARN},
-        {"Federated": [PROVIDER_ARN, OTHER_ARN]},
-        {"AWS": "arn:aws:iam::444455556666:root"},
-        "*",
-    ]
-)
-statements = st.builds(
-    lambda effect, principal, action, condition: {
-        "Effect": effect,
-        "Principal": principal,
-        "Action": action,
-        "Condition": condition,
-    },
-    st.sampled_from(["Allow", "Allow", "Allow", "Deny"]),
-    principals,
-    st.sampled_from(
-        [
-            "sts:AssumeRoleWithWebIdentity",
-            "sts:AssumeRoleWithWebIdentity",
-            ["sts:AssumeRoleWithWebIdentity", "sts:TagSession"],
-            "sts:*",
-            "sts:AssumeRole",
-        ]
-    ),
-    conditions(),
-)
-documents = st.builds(
-    lambda listed: {"Version": "2012-10-17", "Statement": listed},
-    st.lists(statements, min_size=0, max_size=3),
+FURTHER = [
+    ("StringEquals", "sts:RoleSessionName", "ledger"),
+    ("IpAddress", "aws:SourceIp", "10.0.0.0/8"),
+    ("StringEquals", f"{ISSUER}:amr", "mfa"),
+]
+EFFECTS = ["Allow", "Allow", "Allow", "Deny"]
+OURS_AND_OTHERS = [
+    *[{"Federated": PROVIDER_ARN}] * 3,
+    {"Federated": OTHER_ARN},
+    {"Federated": [PROVIDER_ARN, OTHER_ARN]},
+    {"AWS": "arn:aws:iam::444455556666:root"},
+    "*",
+]
+WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
+ACTIONS = [
+    *[WEB_IDENTITY] * 2,
+    [WEB_IDENTITY, "sts:TagSession"],
+    "sts:*",
+    "sts:AssumeRole",
+]
+statements = st.fixed_dictionaries(
+    {
+        "Effect": st.sampled_from(EFFECTS),
+        "Principal": st.sampled_from(OURS_AND_OTHERS),
+        "Action": st.sampled_from(ACTIONS),
+        "Condition": conditions(),
+    }
 )
 
 
 @settings(deadline=None)
 @given(
-    documents,
+    st.lists(statements, max_size=3),
     st.sampled_from([(PROVIDER_ARN,), (PROVIDER_ARN, OTHER_ARN)]),
     st.sets(st.sampled_from(SUBJECTS[1:4])),
 )
-def test_after_the_remedy_no_other_caller_is_trusted(document, registered, neighbours):
-    judging = fixer(document, registered=registered, neighbours=neighbours)
-    before = {caller: verdict(document, caller) for caller in CALLERS}
-    judged = trusts_token(judging.role, judging.token, session_name="irsa-verify", now=NOW)
+def test_after_the_remedy_no_other_caller_is_trusted(listed, registered, neighbours):
+    document = {"Version": "2012-10-17", "Statement": listed}
+    before = {caller: verdict(document, caller).verdict for caller in CALLERS}
+    judged = verdict(document, ASKED)
     if judged.verdict is not Verdict.DENY:
         return
+    judging = TrustFixer(
+        role=replace(ROLE, trust_policy=document),
+        token=token(*ASKED),
+        account=GOOD.account,
+        audience="sts.amazonaws.com",
+        issuer=ISSUER,
+        session_name="irsa-verify",
+        now=NOW,
+        registered=frozenset(registered),
+        neighbours=frozenset(neighbours),
+    )
 
     fixed = judging.fix(judged)
 
     if fixed.document is None:
         assert fixed.text.startswith("meet the trust policy's condition")
         return
-    after = {caller: verdict(fixed.document, caller) for caller in CALLERS}
+    after = {caller: verdict(fixed.document, caller).verdict for caller in CALLERS}
     assert after[ASKED] is not Verdict.DENY
     # The same service account may gain, whatever the token is for.
     no_gain(before, after, but=lambda caller: caller[:2] == ASKED[:2])
@@ -175,59 +155,40 @@ def fixed(document, **facts):
     role = replace(ROLE, trust_policy=document)
     link = links(role=role, assumed=DENIED, **facts)["trust"]
     assert link.status is Status.FAILED
-    return link, [document_in(each, "--policy-document") for each in link.remedy.shell]
-
-
-def named(session):
-    """A Pod whose sessions have a name."""
-    return pod(spec(container("app", ("AWS_ROLE_SESSION_NAME", session))))
+    return link, [written(each) for each in link.remedy.shell]
 
 
 AUD = {f"{ISSUER}:aud": "sts.amazonaws.com"}
-RIGHT = one({"StringEquals": {**AUD, f"{ISSUER}:sub": OURS}})
+
+
+def equals(**claims):
+    """A trust policy with claims of this cluster's tokens under StringEquals."""
+    return one({"StringEquals": {f"{ISSUER}:{name}": value for name, value in claims.items()}})
+
+
+STS, DEV = "sts.amazonaws.com", "system:serviceaccount:dev"
+OF_ISSUER = {f"{OTHER}:aud": STS, f"{OTHER}:sub": OURS}
+RIGHT = equals(aud=STS, sub=OURS)
+EXACT = RIGHT["Statement"][0]["Condition"]
+BESIDE = {"StringLike": {f"{ISSUER}:sub": f"{DEV}:worker-*"}}
+WEAK = {"ForAllValues:StringEquals": {**AUD, f"{ISSUER}:sub": f"{OURS}s"}}
 
 
 @pytest.mark.parametrize(
     ("document", "text"),
     [
-        pytest.param(
-            one({"StringEquals": {**AUD, f"{ISSUER}:sub": "system:serviceaccount:dev:s3app"}}),
-            f"replace sub system:serviceaccount:dev:s3app by {OURS}",
-            id="subject",
-        ),
-        pytest.param(
-            one({"StringEquals": {**AUD, f"{ISSUER}:sub": "system:serviceaccount:dev:*"}}),
-            f"replace sub system:serviceaccount:dev:* by {OURS}",
-            id="wildcard-under-equals",
-        ),
-        pytest.param(
-            one({"StringEquals": {f"{ISSUER}:aud": "vault", f"{ISSUER}:sub": OURS}}),
-            "replace aud vault by sts.amazonaws.com",
-            id="audience",
-        ),
-        pytest.param(
-            one({"StringEquals": {f"{OTHER}:aud": "sts.amazonaws.com", f"{OTHER}:sub": OURS}},
-                OTHER_ARN),
-            "replace the issuer, which the account has not registered",
-            id="issuer",
-        ),
-        pytest.param(
-            one({"ForAllValues:StringEquals": {**AUD, f"{ISSUER}:sub": f"{OURS}s"}}),
-            f"replace ForAllValues:StringEquals sub {OURS}s by {OURS}",
-            id="for-all-values",
-        ),
-        pytest.param(
-            one({"StringEquals": {**AUD, f"{ISSUER}:sub": OURS},
-                 "StringLike": {f"{ISSUER}:sub": "system:serviceaccount:dev:worker-*"}}),
-            f"replace sub {OURS} and StringLike sub system:serviceaccount:dev:worker-* by {OURS}",
-            id="exact-and-pattern",
-        ),
-        pytest.param(
-            one({"StringEquals": {**AUD, f"{ISSUER}:sub": OURS}}, Action="sts:AssumeRole"),
-            "replace sts:AssumeRole, which is not the call of a token",
-            id="action",
-        ),
+        (equals(aud=STS, sub=f"{DEV}:s3app"), f"replace sub {DEV}:s3app by {OURS}"),
+        (equals(aud=STS, sub=f"{DEV}:*"), f"replace sub {DEV}:* by {OURS}"),
+        (equals(aud="vault", sub=OURS), "replace aud vault by sts.amazonaws.com"),
+        (one({"StringEquals": OF_ISSUER}, OTHER_ARN),
+         "replace the issuer, which the account has not registered"),
+        (one(WEAK), f"replace ForAllValues:StringEquals sub {OURS}s by {OURS}"),
+        (one({**EXACT, **BESIDE}),
+         f"replace sub {OURS} and StringLike sub {DEV}:worker-* by {OURS}"),
+        (one(EXACT, Action="sts:AssumeRole"),
+         "replace sts:AssumeRole, which is not the call of a token"),
     ],
+    ids=["subject", "wildcard", "audience", "issuer", "for-all-values", "and-pattern", "action"],
 )  # fmt: skip
 def test_what_is_wrong_in_a_fitting_statement_is_replaced(document, text):
     link, [found] = fixed(document)
@@ -248,11 +209,11 @@ GONE = "system:serviceaccount:dev:chart"
 )
 def test_a_service_account_that_uses_the_role_keeps_it(more, said):
     other = "system:serviceaccount:stage:s3-app"
-    document = one({"StringEquals": {**AUD, f"{ISSUER}:sub": [other, *more]}})
+    document = equals(aud=STS, sub=[other, *more])
 
     link, [found] = fixed(document, neighbours=frozenset({other}))
 
-    assert found == one({"StringEquals": {**AUD, f"{ISSUER}:sub": [other, OURS]}})
+    assert found == equals(aud=STS, sub=[other, OURS])
     assert link.remedy.text == f"replace the trust policy: add {OURS}{said}"
 
 
@@ -294,8 +255,8 @@ def test_a_statement_that_others_may_use_stays(document):
 )
 def test_a_condition_on_more_than_who_calls_is_met_and_not_lifted(operator, key, value):
     link, found = fixed(
-        one({"StringEquals": {**AUD, f"{ISSUER}:sub": OURS}, operator: {key: value}}),
-        pods=(named("reports"),),
+        one({**EXACT, operator: {key: value}}),
+        pods=(with_variables(("AWS_ROLE_SESSION_NAME", "reports")),),
     )
 
     assert found == []
