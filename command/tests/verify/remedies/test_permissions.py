@@ -7,13 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from command.tests.verify.scenarios import DENIED, GOOD, ROLE, UNMADE, links, written
+from command.tests.verify.scenarios import (
+    DENIED,
+    GOOD,
+    ROLE,
+    UNMADE,
+    changed_account,
+    links,
+    written,
+)
 from irsa.access import allows
 from irsa.decide.verdict import Verdict
 from irsa.identity.policy_json import Json
 from irsa.observe.facts import PermissionsPolicy, Role, Unread
 from irsa.verify.link import Link, Status
-from irsa.verify.remedy import ShellCommand
 from tests.support.no_gain import no_gain
 from tests.support.world import BUCKET_ARN
 
@@ -70,29 +77,6 @@ def accounts(draw: st.DrawFn) -> tuple[Role, Role, Json | None]:
     return *roles, {"Statement": listed} if listed else None
 
 
-def after(command: ShellCommand, role: Role, stranger: Role, bucket_policy: Json | None) -> Any:
-    """The account after one command, as AWS would change it; fails for a command that it lacks."""
-    words = command.words
-    options = dict(zip(words[3::2], words[4::2], strict=True))
-    policies = {each.arn or each.name: each for each in role.policies}
-    match words[2]:
-        case "delete-bucket-policy":
-            return role, stranger, None
-        case "put-bucket-policy":
-            return role, stranger, written(command.shell, "--policy")
-        case "put-role-policy":
-            name = options["--policy-name"]
-            policies[name] = PermissionsPolicy(name, written(command.shell))
-        case "delete-role-policy":
-            del policies[options["--policy-name"]]
-        case "detach-role-policy":
-            del policies[options["--policy-arn"]]
-        case other:
-            pytest.fail(f"{other} changes what other principals may have")
-    assert options["--role-name"] == role.name
-    return replace(role, policies=tuple(policies.values())), stranger, bucket_policy
-
-
 def answers(*roles: Role, bucket_policy: Json | None) -> dict[tuple[str, str], Verdict]:
     return {
         (role.arn, action): allows(
@@ -109,14 +93,16 @@ def test_no_other_principal_gains_an_action(account):
     facts = replace(GOOD, role=role, bucket_policy=bucket_policy, bucket_account=role.account)
     commands = links(facts=facts, calls=UNMADE)["permissions"].remedy.commands
 
+    account = role, bucket_policy
     for command in commands:
-        account = after(command, *account)
+        account = changed_account(command.shell, *account)
 
     before = answers(role, stranger, bucket_policy=bucket_policy)
     own = [(role.arn, action) for action, _ in CALLS]
     if not any("Deny" in str(each) for each in (role, bucket_policy)):
         own = own[:1]  # the call that failed
-    no_gain(before, answers(*account[:2], bucket_policy=account[2]), but=lambda each: each in own)
+    after = answers(account[0], stranger, bucket_policy=account[1])
+    no_gain(before, after, but=lambda call: call in own)
 
 
 def refused_by(**changes: Any) -> Link:
