@@ -5,10 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from command.tests.verify.scenarios import (
+from command.tests.verify.chains import (
     ASSOCIATION,
-    AWS_MOUNT,
-    AWS_VOLUME,
     BARE,
     CLAIMS,
     DENIED,
@@ -18,23 +16,20 @@ from command.tests.verify.scenarios import (
     READY,
     ROLE,
     SESSION,
-    SPEC,
     UNREAD,
-    A,
-    associated_pod,
     identity,
 )
+from command.tests.verify.pods import AWS_MOUNT, AWS_VOLUME, SPEC, A, associated_pod
 from irsa.identity.arns import ClusterArn, cluster_arn
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
-from irsa.observe.associations import Association
 from irsa.observe.errors import CollectError
-from irsa.observe.facts import Answer, Pod, Role, Unread, Workloads
+from irsa.observe.facts import Answer, Pod, Unread, Workloads
 from irsa.observe.pod_identity import AUTO_MODE, node_group
 from irsa.verify import walk
 from irsa.verify.gather import NAMED_MAX, Question, Sources, gather, gather_each
 from irsa.verify.link import Status
-from tests.support.world import CLUSTER_ARN, NOW, PROVIDER_ARN, REGION, ROLE_ARN, ROLE_B_ARN
+from tests.support import world
 
 QUESTION = Question(namespace="dev", name="s3-app", wait=0)
 
@@ -43,33 +38,16 @@ class FakeCluster:
     """The API server of a cluster with one Pod."""
 
     def __init__(self, account=GOOD.service_account, spec=SPEC, objects=None, token=GOOD.token):
-        self.eks = ClusterArn("", "", "", "")
-        self.account, self.spec, self.listed = account, spec, objects or {}
-        self.tokens, self.asked = token, []
-
-    def service_account(self, namespace, name):
-        return self.account
-
-    def workloads(self, namespace):
-        return Workloads((Pod("s3-app-1", "s3-app", {}, {}, self.spec),))
-
-    def objects(self, namespace, references):
-        return self.listed
-
-    def webhook(self, namespace):
-        return UNREAD
-
-    def network_policies(self, namespace):
-        return ()
-
-    def issuer_url(self):
-        return UNREAD
-
-    def keys(self):
-        return UNREAD
-
-    def agent(self):
-        return READY
+        self.eks, self.account, self.asked = ClusterArn("", "", "", ""), account, []
+        pods = (Pod("s3-app-1", "s3-app", {}, {}, spec),)
+        self.service_account = lambda namespace, name: account
+        self.workloads = lambda namespace: Workloads(pods)
+        self.objects = lambda namespace, references: objects or {}
+        self.webhook = lambda namespace: UNREAD
+        self.network_policies = lambda namespace: ()
+        self.issuer_url = self.keys = lambda: UNREAD
+        self.agent = lambda: READY
+        self.tokens = token
 
     def token(self, namespace, name, audience, pod=None):
         self.asked.append((audience, pod and pod.name))
@@ -79,26 +57,17 @@ class FakeCluster:
 class FakeAws:
     """Account A: the role, the provider, and the EKS cluster with an association or none."""
 
-    region, account = REGION, "111122223333"
+    region, account = world.REGION, world.ACCOUNT_A
 
-    def __init__(self, association: Association | None = ASSOCIATION, role: Role = ROLE):
-        self.found, self.trusting = association, role
-
-    def providers(self, account):
-        return list(GOOD.providers)
-
-    def role(self, arn):
-        return self.trusting
-
-    def eks_cluster(self, name):
-        return EKS
-
-    def association(self, cluster, account):
-        return self.found
+    def __init__(self, association=ASSOCIATION, role=ROLE):
+        self.providers = lambda account: list(GOOD.providers)
+        self.role = lambda arn: role
+        self.eks_cluster = lambda name: EKS
+        self.association = lambda cluster, account: association
 
 
 def test_a_cluster_whose_clock_is_ahead_makes_valid_tokens():
-    facts = gather(QUESTION, Sources(FakeCluster(), FakeAws(), now=lambda: NOW - 60))
+    facts = gather(QUESTION, Sources(FakeCluster(), FakeAws(), now=lambda: world.NOW - 60))
     assert facts.now == CLAIMS["iat"]
 
 
@@ -110,7 +79,7 @@ def test_a_wrong_role_arn_is_refused_before_anything_is_read(named):
 
 def test_a_service_account_that_was_not_read_keeps_what_it_has():
     named = [ServiceAccountRef("dev", str(number)) for number in range(NAMED_MAX)]
-    trust = irsa_trust_policy([PROVIDER_ARN], [ServiceAccountRef("a", "hidden"), *named])
+    trust = irsa_trust_policy([world.PROVIDER_ARN], [ServiceAccountRef("a", "hidden"), *named])
     cluster = FakeCluster()
     known = {"s3-app": cluster.account, "hidden": UNREAD}
     cluster.service_account = lambda _, name: known.get(name)
@@ -134,7 +103,7 @@ def with_config(text, role=ROLE):
 
 def profile(name, source="A"):
     """A profile that leads to role B."""
-    return f"[profile {name}]\nrole_arn = {ROLE_B_ARN}-{name}\nsource_profile = {source}\n"
+    return f"[profile {name}]\nrole_arn = {world.ROLE_B_ARN}-{name}\nsource_profile = {source}\n"
 
 
 KEY = "[profile key]\naws_access_key_id = AKIA\naws_secret_access_key = x\n"
@@ -162,30 +131,24 @@ def test_each_profile_that_leads_from_the_role_to_one_more_is_a_chain(more, prof
     assert [question.profile for question, _ in asked] == [facts.profile for _, facts in asked]
 
 
-@pytest.mark.parametrize("named", [{"profile": "C"}, {"role_b_arn": ROLE_B_ARN}])
+@pytest.mark.parametrize("named", [{"profile": "C"}, {"role_b_arn": world.ROLE_B_ARN}])
 def test_a_question_that_names_a_profile_or_role_b_is_one_chain(named):
     question = replace(QUESTION, **named)
 
     [(asked, facts)] = gather_each(question, with_config(A + profile("B") + profile("C")))
 
-    end = f"profile {named['profile']}" if "profile" in named else ROLE_B_ARN
+    end = f"profile {named['profile']}" if "profile" in named else world.ROLE_B_ARN
     assert (asked, facts.title) == (question, f"dev/s3-app ({end})")
 
 
-@pytest.mark.parametrize(
-    ("setting", "name"), [("", ""), ("role_session_name = irsa-b\n", "irsa-b")]
-)
-def test_role_b_s_session_name_is_the_profile_s_where_a_policy_goes_by_it(setting, name):
-    by_name = {
-        "Statement": {
-            "Effect": "Allow",
-            "Principal": {"AWS": ROLE_ARN},
-            "Action": "sts:AssumeRole",
-            "Condition": {"StringLike": {"sts:RoleSessionName": "irsa-*"}},
-        }
-    }
-    sources = with_config(A + profile("B") + setting, replace(ROLE, trust_policy=by_name))
+@pytest.mark.parametrize("name", ["", "irsa-b"])
+def test_role_b_s_session_name_is_the_profile_s_where_a_policy_goes_by_it(name):
+    setting = f"role_session_name = {name}\n" if name else ""
+    by_name = {"StringLike": {"sts:RoleSessionName": "irsa-*"}}
+    allow = {"Effect": "Allow", "Principal": {"AWS": ROLE.arn}, "Action": "sts:AssumeRole"}
+    trusting = replace(ROLE, trust_policy={"Statement": {**allow, "Condition": by_name}})
 
+    sources = with_config(A + profile("B") + setting, trusting)
     facts = gather(replace(QUESTION, profile="B"), sources)
 
     assert facts.role_b.target.session_name == name
@@ -240,7 +203,7 @@ def test_a_refusal_is_tried_again_until_iam_has_heard_of_the_change(
 def eks_sources(spec=associated_pod().spec, account=BARE, **changes):  # noqa: B008
     """A cluster that a kubeconfig names, and its account with the association."""
     cluster = FakeCluster(account, spec, token=EKS_TOKEN)
-    cluster.eks = cluster_arn(CLUSTER_ARN)
+    cluster.eks = cluster_arn(world.CLUSTER_ARN)
     return Sources(cluster, FakeAws(**changes))
 
 
@@ -249,7 +212,7 @@ def test_a_token_for_eks_is_bound_to_the_running_pod():
 
     found = gather(QUESTION, sources)
 
-    assert (found.pod_identity, found.role_arn) == (identity(), ROLE_ARN)
+    assert (found.pod_identity, found.role_arn) == (identity(), ROLE.arn)
     assert sources.cluster.asked == [("pods.eks.amazonaws.com", "s3-app-1")]
 
 
@@ -289,35 +252,27 @@ def test_a_node_is_of_a_node_group_or_of_auto_mode(labels, group):
     assert node_group({"metadata": {"name": "n", "labels": labels}}) == ("n", group)
 
 
-@pytest.mark.parametrize("partition", ["aws", ""], ids=["arn", "eksctl"])
-def test_the_cluster_of_the_same_name_in_another_region_is_not_read(partition):
-    """`--region` names it, or another account has it."""
+OTHER_REGION = f"region us-east-1 has {world.CLUSTER_ARN}"
+CREDENTIALS = "give --region and credentials of the kubeconfig's cluster"
+
+
+@pytest.mark.parametrize(
+    ("cluster", "account", "text"),
+    [
+        (ClusterArn("aws", "eu-west-1", world.ACCOUNT_A, "dev"), {}, OTHER_REGION),
+        (ClusterArn("", "eu-west-1", "", "dev"), {}, OTHER_REGION),
+        (cluster_arn(world.CLUSTER_ARN), {"eks_cluster": lambda _: None}, CREDENTIALS),
+        (ClusterArn("", "", "", ""), {"clusters": lambda *_: ["dev", "dev-2"]},
+         "dev, dev-2 have this issuer"),
+    ],
+    ids=["arn", "eksctl", "not-of-the-region", "two-of-an-issuer"],
+)  # fmt: skip
+def test_a_cluster_that_is_not_the_kubeconfig_s_for_certain_is_not_read(cluster, account, text):
     sources = eks_sources()
-    account = sources.aws.account if partition else ""
-    sources.cluster.eks = ClusterArn(partition, "eu-west-1", account, "dev")
+    sources.cluster.eks, sources.cluster.issuer_url = cluster, lambda: world.ISSUER_URL
+    vars(sources.aws).update(account)
 
     found = gather(QUESTION, sources).pod_identity
 
     assert isinstance(found, Unread)
-    assert found.reason == f"region us-east-1 has {CLUSTER_ARN}"
-
-
-def test_a_cluster_that_the_region_does_not_have_needs_no_grant():
-    sources = eks_sources()
-    sources.aws.eks_cluster = lambda _: None
-
-    found = gather(QUESTION, sources).pod_identity
-
-    assert isinstance(found, Unread)
-    assert found.remedy == "give --region and credentials of the kubeconfig's cluster"
-
-
-def test_one_of_several_clusters_of_an_issuer_is_not_chosen():
-    sources = eks_sources()
-    sources.cluster.eks = ClusterArn("", "", "", "")
-    sources.cluster.issuer_url = sources.aws.clusters = lambda *_: ["dev", "dev-2"]
-
-    found = gather(QUESTION, sources).pod_identity
-
-    assert isinstance(found, Unread)
-    assert found.reason == "dev, dev-2 have this issuer"
+    assert text in (found.reason, found.remedy)

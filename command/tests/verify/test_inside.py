@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from command.tests.verify.scenarios import links
+from command.tests.verify.chains import links
 from irsa.observe.facts import Answer, Pod, Unread
 from irsa.observe.kubernetes import Cluster
 from irsa.verify.link import Status
@@ -91,7 +91,6 @@ def test_what_the_aws_cli_says_is_an_answer(asked):
 @pytest.mark.parametrize(
     "says",
     [
-        'Could not connect to the endpoint URL: "https://127.0.0.1:9/"',
         'Connect timeout on endpoint URL: "https://sts.us-esat-1.amazonaws.com/"',
         'Failed to connect to proxy URL: "http://proxy.internal:3128"',
         "Invalid endpoint: sts",

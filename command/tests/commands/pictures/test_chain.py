@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from command.tests.verify.scenarios import GOOD, ROLE, targeted
+from command.tests.verify.chains import GOOD, ROLE, targeted
 from irsa.commands.pictures.chain import Explained, chain_tree, chains_picture
 from irsa.commands.pictures.mermaid import flowchart
 from irsa.identity.policies import irsa_trust_policy

@@ -6,22 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from command.tests.verify.scenarios import (
+from command.tests.verify.chains import BARE, DENIED, GOOD, UNREAD, chained, links
+from command.tests.verify.commands import written_config
+from command.tests.verify.pods import (
     AWS_VOLUME,
-    BARE,
-    DENIED,
     FOLDER,
-    GOOD,
     A,
     B,
-    chained,
     config,
     container,
-    links,
     pod,
     spec,
     with_config,
-    written_config,
 )
 from irsa.observe.aws_config import profile_chain, profiles, with_settings, without_secrets
 from irsa.observe.facts import ConfigFile
@@ -51,8 +47,14 @@ def test_a_file_that_nothing_is_mounted_at_is_mounted():
 
     assert (link.status, link.remedy.shell) == (Status.FAILED, ())
     assert link.remedy.text.startswith("mount a ConfigMap with the file")
+    assert profile("", spec(container())).found == "the Pod mounts no AWS config file"
     for found in (elsewhere, at_home):
         assert profile(A + B, found).status is Status.UNKNOWN
+    unread, empty = (
+        profile("", objects={("ConfigMap", "aws"): values}) for values in (UNREAD, {"x": ""})
+    )
+    assert (unread.status, empty.status) == (Status.UNKNOWN, Status.FAILED)
+    assert empty.found == "ConfigMap aws has no key config"
     assert profile(A + B).status is Status.PASSED
 
 
@@ -78,51 +80,34 @@ def test_a_profile_between_is_never_rewritten():
 
 
 NODE = "credential_source = Ec2InstanceMetadata"
-FAULTS = {
-    "both-sources": (
-        f"{A}{B}{NODE}\n",
-        "contains both source_profile and credential_source, which SDKs refuse",
-    ),
-    "credential-source-alone": (
-        A + B.replace("source_profile = A", NODE),
-        "has credential_source, and so does not start from role A",
-    ),
-    "token-file-and-source": (
-        A + B + f"web_identity_token_file = {FOLDER}/token\n",
-        "which SDKs treat differently",
-    ),
-    "header-of-b": (
-        A + B.replace("[profile B]", "[B]"),
-        "the file has [B] instead of [profile B], which SDKs do not see",
-    ),
-    "header-of-a": (
-        A.replace("[profile A]", "[A]") + B,
-        "the file has [A] instead of [profile A], which SDKs do not see",
-    ),
-    "both-headers": ((A + B).replace("[profile ", "["), "[B] instead of [profile B]"),
-    "its-own-source": (A + B.replace("= A", "= B"), "has source_profile B, which is itself"),
-    "a-without-token": (A.replace("web_identity", "x_identity") + B, "A has no web_identity_token"),
-    "a-from-the-node": (f"{A}{NODE}\n{B}", "A contains both"),
-    "a-of-another-role": (A.replace("s3-app", "before") + B, "source_profile A names"),
-    "spelt-without-spaces": (
-        (A + B).replace(" = ", "=").replace("source_profile=A", "source_profile=a"),
-        "has source_profile a, which is no profile of the file",
-    ),
-    "above-an-hour": (A + B + "duration_seconds = 7200\n", "lasts at most an hour"),
-    "renewed-always": (A + B + "duration_seconds = 900\n", "renew a session"),
-    "two-at-once": (
-        A.replace("s3-app", "before")
-        + B
-        + "credential_source = Environment\nduration_seconds = 60",
-        "contains both",
-    ),
-}
+A_BEFORE = A.replace("s3-app", "before")
+PLAIN_A, PLAIN_B = A.replace("[profile A]", "[A]"), B.replace("[profile B]", "[B]")
+TERSE = (A + B).replace(" = ", "=").replace("source_profile=A", "source_profile=a")
 
 
-@pytest.mark.parametrize("name", FAULTS)
-def test_the_patch_turns_a_refused_profile_into_one_that_sdks_take(name):
-    text, found = FAULTS[name]
-
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (
+            f"{A}{B}{NODE}\n",
+            "both source_profile and credential_source, which SDKs refuse",
+        ),
+        (A + B.replace("source_profile = A", NODE), "has credential_source, and so does not start"),
+        (f"{A}{B}web_identity_token_file = {FOLDER}/token\n", "which SDKs treat differently"),
+        (A + PLAIN_B, "the file has [B] instead of [profile B], which SDKs do not see"),
+        (PLAIN_A + B, "the file has [A] instead of [profile A], which SDKs do not see"),
+        (PLAIN_A + PLAIN_B, "[B] instead of [profile B]"),
+        (A + B.replace("= A", "= B"), "has source_profile B, which is itself"),
+        (A.replace("web_identity", "x_identity") + B, "A has no web_identity_token"),
+        (f"{A}{NODE}\n{B}", "A contains both"),
+        (A_BEFORE + B, "source_profile A names"),
+        (TERSE, "has source_profile a, which is no profile of the file"),
+        (f"{A}{B}duration_seconds = 7200\n", "lasts at most an hour"),
+        (f"{A}{B}duration_seconds = 900\n", "renew a session"),
+        (f"{A_BEFORE}{B}credential_source = Environment\nduration_seconds = 60", "contains both"),
+    ],
+)
+def test_the_patch_turns_a_refused_profile_into_one_that_sdks_take(text, found):
     link = profile(text)
 
     assert (link.status, found in link.found) == (Status.FAILED, True), link.found

@@ -4,17 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from command.tests.verify.scenarios import (
-    RESTART,
-    container,
-    links,
-    pod,
-    spec,
-    statuses,
-    with_variables,
-)
+from command.tests.verify.chains import links, statuses
+from command.tests.verify.commands import RESTART
+from command.tests.verify.pods import container, pod, spec, with_variables
 from irsa.observe.facts import Owner
-from irsa.verify.link import Status, failing_link
+from irsa.verify.link import Status
 from tests.support.world import ROLE_ARN
 
 BEFORE = "2026-11-24T23:40:00Z"
@@ -34,16 +28,23 @@ def test_a_stuck_rollout_is_named_with_what_serves_on():
     env_from = [{"configMapRef": {"name": "settings"}}]
     new = pod(spec(container(envFrom=env_from)), "new", phase="Pending")
     before = with_variables(("AWS_ROLE_ARN", OLD_ROLE), name="old", outdated=True)
+    absent = {("ConfigMap", "settings"): None}
 
-    found = links(new, replace(before, owner=new.owner), objects={("ConfigMap", "settings"): None})
+    found = links(new, replace(before, owner=new.owner), objects=absent)
 
-    assert found["pod"].status is Status.FAILED
+    assert (found["pod"].status, found["injection"].status) == (Status.FAILED, Status.FAILED)
     assert found["pod"].found == (
         "Pod new is Pending: there is no ConfigMap settings; the rollout is stuck, and Pod old "
         "still runs the older template"
     )
-    assert found["injection"].status is Status.FAILED
     assert found["injection"].found.startswith(f"Pod old: AWS_ROLE_ARN={OLD_ROLE}")
+
+
+def test_pods_of_another_service_account_get_this_one():
+    link = links(replace(NEW, service_account="default"), deployment="app")["pod"]
+    assert link.remedy.shell == (
+        "kubectl set serviceaccount deployment app s3-app --namespace dev",
+    )
 
 
 @pytest.mark.parametrize(
@@ -96,28 +97,25 @@ def test_a_restart_that_would_replace_no_pod_is_a_deletion(change):
     assert link.remedy.shell == ("kubectl delete pod bare --namespace dev",)
 
 
-def test_a_deployment_that_may_not_make_pods_says_why():
+def test_a_deployment_that_is_not_there_or_may_not_make_pods_says_so():
     owner = Owner("deployment", "app", {"spec": {"serviceAccountName": "s3-app"}}, "quota")
     other = Owner("deployment", "x", {"spec": {"serviceAccountName": "other"}}, "other")
-    link = links(pods=(), owners=(other, owner))["pod"]
-    assert (link.status, link.found) == (Status.FAILED, "Deployment app cannot make Pods: quota")
 
+    refused = links(pods=(), owners=(other, owner))["pod"]
+    missing = links(NEW, deployment="ap")["pod"]
 
-def test_a_deployment_that_is_not_there_is_no_pod_of_another():
-    link = links(pod(spec(container())), deployment="ap")["pod"]
-    assert (link.status, link.found) == (Status.UNKNOWN, "there is no Deployment ap")
+    assert refused.found == "Deployment app cannot make Pods: quota"
+    assert missing.found == "there is no Deployment ap"
+    assert (refused.status, missing.status) == (Status.FAILED, Status.UNKNOWN)
 
 
 def test_every_deployment_of_the_service_account_is_judged():
     well = pod(spec(container()), "well-1", owner="well")
     bad = [pod(NOT_MUTATED, f"bad-{n}", owner="bad", created=BEFORE) for n in range(5)]
 
-    found = links(well, *bad)
+    found = links(well, *bad)["injection"]
 
-    injection = found["injection"]
-    assert failing_link(list(found.values())) is injection
-    assert injection.found.startswith(
-        "Pods bad-0, bad-1, bad-2 and 2 more: the Pod was not mutated"
-    )
-    assert injection.remedy.shell == (RESTART.replace("/app", "/bad"),)
+    named = "Pods bad-0, bad-1, bad-2 and 2 more: the Pod was not mutated"
+    assert found.found.startswith(named)
+    assert found.remedy.shell == (RESTART.replace("/app", "/bad"),)
     assert statuses(links(well, *bad, deployment="well")) == {}

@@ -5,16 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from command.tests.verify.scenarios import (
-    GOOD,
-    REGISTERED,
-    RESTART,
-    UNREAD,
-    container,
-    links,
-    pod,
-    spec,
-)
+from command.tests.verify.chains import GOOD, REGISTERED, UNREAD, links
+from command.tests.verify.commands import RESTART
+from command.tests.verify.pods import container, pod, spec
 from irsa.identity.eks import SKIP_LABEL
 from irsa.observe.facts import Webhook
 from irsa.verify.link import Status
@@ -49,10 +42,7 @@ def test_a_mutated_pod_shows_the_webhook_that_is_not_seen(found):
     assert link(found, ALONE, next_pod=MUTATED.spec).status is Status.PASSED
     assert link(found, ALONE, next_pod=ALONE.spec).status is Status.FAILED
     alone = link(found, ALONE)
-    assert (alone.status, alone.remedy.shell) == (
-        Status.UNKNOWN if found else Status.FAILED,
-        (),
-    )
+    assert (alone.status, alone.remedy.shell) == (Status.UNKNOWN if found else Status.FAILED, ())
     assert not found or alone.remedy.text == "grant a permission"
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from command.tests.verify.scenarios import ALL, BARE, DENIED, ROLE, links
+from command.tests.verify.chains import ALL, BARE, DENIED, ROLE, links
 from irsa.observe.facts import Answer, PermissionsPolicy
 from irsa.observe.stack_chains import Resource, Stack
 from irsa.verify.link import Status

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from command.tests.verify.scenarios import (
+from command.tests.verify.chains import (
     DENIED,
     NO_SESSION,
     NOT_MADE,
@@ -12,8 +12,8 @@ from command.tests.verify.scenarios import (
     annotated,
     chained,
     links,
-    written,
 )
+from command.tests.verify.commands import written
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.observe.facts import Answer, PermissionsPolicy, Unread
 from irsa.verify.link import Status, failing_link
@@ -131,21 +131,6 @@ def test_a_wrong_account_in_the_annotation_is_corrected_if_a_role_shows_it(link,
     assert "or correct the" in neither.text
 
 
-def test_a_control_policy_on_the_way_to_role_b_is_named_when_aws_names_it():
-    denied = "sts:AssumeRole on resource: x with an explicit deny in a service control policy"
-    answers = {"assumed": refusal(f"{CALLER}{denied}"), "caller": NOT_MADE, "data": NOT_MADE}
-    link = chained(**answers)["chain-assume"]
-    assert link.remedy.text.startswith("AWS says: explicit deny in a service control policy; ask")
-
-
-def test_a_bucket_of_another_account_is_opened_there():
-    found = links(bucket_account=ACCOUNT_B, data=DENIED)["permissions"]
-
-    assert found.remedy.text == "in account 444455556666, allow the role in the bucket's policy"
-    [statement] = written(found.remedy.shell[0], "--policy")["Statement"]
-    assert (statement["Principal"], statement["Action"]) == ({"AWS": ROLE_ARN}, "s3:ListBucket")
-
-
 def test_an_unread_policy_of_another_accounts_bucket_gets_no_command():
     found = links(role=replace(ROLE, policies=()), bucket_policy=LOCKED, data=DENIED)
     failing = failing_link(list(found.values()))
@@ -154,9 +139,21 @@ def test_an_unread_policy_of_another_accounts_bucket_gets_no_command():
     assert "-bucket-policy" not in str(found)
 
 
-def test_a_role_of_another_partition_is_said_in_the_right_words():
-    link = links(expected_role=ROLE_ARN.replace("arn:aws:", "arn:aws-cn:"))["role"]
-    assert link.found == (
-        f"the role of that name is {ROLE_ARN}: it is in partition aws, not aws-cn, and partitions "
-        "never mix"
-    )
+@pytest.mark.parametrize(
+    ("expected", "why"),
+    [
+        (ROLE_ARN.replace("aws:", "aws-cn:"), "it is in partition aws, not aws-cn, and partitions"),
+        (ROLE_ARN.replace("s3-app", "S3-App"), "the ARN is case-sensitive"),
+    ],
+)
+def test_a_role_that_another_arn_names_is_said_in_the_right_words(expected, why):
+    link = links(expected_role=expected)["role"]
+    assert link.found.startswith(f"the role of that name is {ROLE_ARN}: {why}")
+
+
+def test_a_bucket_of_another_account_is_opened_there():
+    found = links(bucket_account=ACCOUNT_B, data=DENIED)["permissions"]
+
+    assert found.remedy.text == "in account 444455556666, allow the role in the bucket's policy"
+    [statement] = written(found.remedy.shell[0], "--policy")["Statement"]
+    assert (statement["Principal"], statement["Action"]) == ({"AWS": ROLE_ARN}, "s3:ListBucket")

@@ -5,25 +5,14 @@ from itertools import product
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from command.tests.verify.scenarios import (
-    DENIED,
-    GOOD,
-    ROLE,
-    A,
-    B,
-    chained,
-    config,
-    pod,
-    role_b,
-    with_config,
-    written,
-    written_config,
-)
+from command.tests.verify.chains import DENIED, GOOD, ROLE, chained, role_b
+from command.tests.verify.commands import written, written_config
+from command.tests.verify.pods import A, B, config, pod, with_config
+from command.tests.verify.remedies.strategies import documents
 from irsa.decide.verdict import Verdict
 from irsa.identity.policies import TrustedRole, principal_arn_trust_policy, role_trust_policy
-from irsa.observe.facts import PermissionsPolicy, Role
+from irsa.observe.facts import Role
 from irsa.verify.facts import RoleBTarget
 from irsa.verify.link import Status
 from irsa.verify.remedies.role_b import RoleBFixer, another_call, judge_role_b
@@ -51,44 +40,24 @@ def verdicts(document):
     }
 
 
-def one_or_two(*values):
-    return st.lists(st.sampled_from(values), min_size=1, max_size=2, unique=True)
-
-
-def condition(operators, key, values):
-    return st.tuples(st.sampled_from(operators), st.just(key), values)
-
-
-ROOT = f"arn:aws:iam::{ACCOUNT_A}:root"
-principals = one_or_two(ROLE_ARN, NEIGHBOUR.arn, STRANGER.arn, "AROAGONE", ROOT, OTHER_ACCOUNT, "*")
-arns = one_or_two(ROLE_ARN, NEIGHBOUR.arn, GONE, f"arn:aws:iam::{ACCOUNT_A}:role/s3-*")
-ids, names = st.sampled_from(["tenant-42", "tenant-7"]), st.sampled_from(["ledger", "led*"])
+PRINCIPALS = [
+    *(ROLE_ARN, NEIGHBOUR.arn, STRANGER.arn, "AROAGONE", f"arn:aws:iam::{ACCOUNT_A}:root"),
+    *(OTHER_ACCOUNT, "*", [ROLE_ARN, NEIGHBOUR.arn], [STRANGER.arn, "AROAGONE"], [GONE, ROLE_ARN]),
+]
 ARN_OPERATORS = ["ArnEquals", "ArnLike", "ArnNotEquals", "StringLike"]
-lines = st.lists(
-    condition(ARN_OPERATORS, "aws:PrincipalArn", arns)
-    | condition(["StringEquals", "StringNotEquals"], "sts:ExternalId", ids)
-    | condition(["StringEquals", "StringLike"], "sts:RoleSessionName", names)
-    | st.just(("StringEquals", "aws:PrincipalTag/team", "ledger")),
-    max_size=2,
-)
-
-
-def statement(effect, principal, action, found):
-    block = {}
-    for operator, key, value in found:
-        block.setdefault(operator, {})[key] = value
-    return {"Effect": effect, "Principal": {"AWS": principal}, "Action": action, "Condition": block}
-
-
-effects = st.sampled_from(["Allow", "Allow", "Allow", "Deny"])
-actions = st.sampled_from(["sts:AssumeRole", ["sts:AssumeRole", "sts:TagSession"]])
-statements = st.lists(st.builds(statement, effects, principals, actions, lines), max_size=3)
+ARNS = [ROLE_ARN, NEIGHBOUR.arn, GONE, f"arn:aws:iam::{ACCOUNT_A}:role/s3-*"]
+LINES = [
+    (ARN_OPERATORS, "aws:PrincipalArn", ARNS),
+    (["StringEquals", "StringNotEquals"], "sts:ExternalId", ["tenant-42", "tenant-7"]),
+    (["StringEquals", "StringLike"], "sts:RoleSessionName", ["ledger", "led*"]),
+    (["StringEquals"], "aws:PrincipalTag/team", ["ledger"]),
+]
+ACTIONS = ["sts:AssumeRole", ["sts:AssumeRole", "sts:TagSession"]]
 
 
 @settings(deadline=None)
-@given(statements)
-def test_after_the_remedy_role_b_trusts_no_other_caller(listed):
-    document = {"Version": "2012-10-17", "Statement": listed}
+@given(documents([{"AWS": each} for each in PRINCIPALS], ACTIONS, LINES))
+def test_after_the_remedy_role_b_trusts_no_other_caller(document):
     trusting = Role(ROLE_B_ARN, "AROAB", document)
     judged = judge_role_b(ROLE, trusting, TARGET)
     if judged.verdict is not Verdict.DENY or another_call(ROLE, trusting, TARGET):
@@ -104,12 +73,13 @@ def test_after_the_remedy_role_b_trusts_no_other_caller(listed):
     again = replace(trusting, trust_policy=fixed.document)
     allowed = judge_role_b(ROLE, again, TARGET).verdict is Verdict.ALLOW
     assert allowed or another_call(ROLE, again, TARGET) is not None
-    asked = [each for each in listed if each["Effect"] == "Allow"]
+    asked = [each for each in document["Statement"] if each["Effect"] == "Allow"]
     if asked and all("sts:ExternalId" in str(each["Condition"]) for each in asked):
         without = judge_role_b(ROLE, again, replace(TARGET, external_id=""))
         assert without.verdict is not Verdict.ALLOW or "StringNotEquals" in str(asked)
 
 
+MOVED = ROLE_B_ARN.replace("role/", "role/team/")
 BY_PROFILE = replace(TARGET, profile="B")
 
 
@@ -175,52 +145,40 @@ def test_a_role_that_is_gone_is_replaced_and_the_external_id_stays(named, gone, 
     assert [written(each) for each in commands] == [wanted]
 
 
-def test_the_missing_role_b_is_the_cause_and_comes_first():
-    # The permission's remedy would let role A assume a role that does not exist.
-    wrong = ROLE_B_ARN.replace("s3-app-B", "s3-appB")
-    target = replace(BY_PROFILE, role_arn=wrong, expected_arn=ROLE_B_ARN)
-    text = (A + B).replace(ROLE_B_ARN, wrong)
-    found = with_profile(text, target, role_a=replace(ROLE, policies=()), role=None)
+def test_role_a_is_asked_for_the_external_id_that_others_are():
+    others = role_trust_policy([TrustedRole(STRANGER.arn, "AROASTRANGER")])
+    [own] = others["Statement"]
+    own["Condition"] = {"StringEquals": {"sts:ExternalId": "tenant-42"}}
+
+    [command] = chained(role=role_b(others), assumed=DENIED)["chain-trust"].remedy.shell
+
+    kept, new = written(command)["Statement"]
+    assert (kept, new["Principal"]) == (own, {"AWS": ROLE_ARN})
+    assert new["Condition"] == own["Condition"]
+
+
+def test_role_a_gets_no_permission_for_a_role_b_that_is_missing():
+    found = chained(role_a=replace(ROLE, policies=()), role=None, assumed=DENIED)
 
     keys = list(found)
     assert keys.index("chain-role") < keys.index("chain-permission") < keys.index("chain-trust")
-    assert found["chain-role"].found == f"profile B names {wrong}"
-    assert written_config(found["chain-role"]) == A + B
     assert found["chain-permission"].status is Status.UNKNOWN
-    assert found["chain-permission"].remedy.shell == ()
+    assert found["chain-permission"].remedy.shell == found["chain-role"].remedy.shell == ()
+    assert found["chain-role"].remedy.text.startswith("create it in account 444455556666")
 
 
-def test_a_missing_role_b_that_nothing_else_names_has_no_command():
-    link = chained(role=None, assumed=DENIED)["chain-role"]
-    assert (link.status, link.remedy.shell) == (Status.FAILED, ())
-    assert link.remedy.text.startswith("create it in account 444455556666")
+@pytest.mark.parametrize(
+    ("arn", "expected", "found"),
+    [
+        (MOVED, "", f"the role of that name is {MOVED}: the path is part of the ARN"),
+        (ROLE_B_ARN, MOVED, f"profile B names {ROLE_B_ARN}"),
+    ],
+)
+def test_another_role_b_is_named_in_the_profile(arn, expected, found):
+    link = with_profile(target=replace(BY_PROFILE, expected_arn=expected), role=role_b(arn=arn))
 
-
-def test_role_b_of_another_path_is_named_in_the_profile():
-    moved = ROLE_B_ARN.replace("role/", "role/team/")
-
-    link = with_profile(role=role_b(arn=moved))["chain-role"]
-
-    assert link.found == f"the role of that name is {moved}: the path is part of the ARN"
-    assert written_config(link) == (A + B).replace(ROLE_B_ARN, moved)
-
-
-def test_role_b_without_a_policy_is_named():
-    link = chained(role=role_b(policies=()), data=DENIED)["chain-permissions"]
-
-    assert link.status is Status.FAILED
-    assert link.remedy.shell[0].startswith("aws iam put-role-policy --role-name s3-app-B ")
-
-
-def test_a_permission_with_a_condition_that_is_not_met_is_granted():
-    condition = {"StringEquals": {"sts:ExternalId": "x"}}
-    own = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*", "Condition": condition}
-    role_a = replace(ROLE, policies=(PermissionsPolicy("own", {"Statement": own}),))
-
-    link = chained(role_a=role_a)["chain-permission"]
-
-    assert (link.status, "sts:ExternalId" in link.found) == (Status.FAILED, True)
-    assert link.remedy.shell[0].startswith("aws iam put-role-policy --role-name s3-app ")
+    assert link["chain-role"].found == found
+    assert written_config(link["chain-role"]) == (A + B).replace(ROLE_B_ARN, MOVED)
 
 
 @pytest.mark.parametrize(

@@ -1,21 +1,21 @@
 """A remedy of a trust policy allows the caller that asks, and no other caller."""
 
+import json
+import shlex
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from command.tests.verify.scenarios import (
-    CLAIMS,
-    DENIED,
-    GOOD,
-    ROLE,
-    links,
-    with_variables,
-    written,
-)
+from command.tests.verify.chains import CLAIMS, DENIED, GOOD, ROLE, links
+from command.tests.verify.commands import written
+from command.tests.verify.pods import with_variables
+from command.tests.verify.remedies.strategies import documents
 from irsa.access import trusts_token
+from irsa.commands import verify
 from irsa.decide.verdict import Verdict
 from irsa.identity.token import Token
 from irsa.observe.facts import RegisteredProvider
@@ -49,65 +49,36 @@ def token(issuer, subject, audience):
     return Token("", {}, claims)
 
 
-operators = st.sampled_from([
+OPERATORS = [
     "StringEquals", "StringLike", "StringNotEquals", "StringNotLike", "StringEqualsIfExists",
     "ForAllValues:StringLike", "ForAllValues:StringEquals", "ForAnyValue:StringEquals",
-])  # fmt: skip
-prefixes = st.sampled_from([ISSUER, ISSUER, ISSUER, OTHER, f"https://{ISSUER}"])
-
-
-@st.composite
-def conditions(draw):
-    block = {}
-    for claim, values in (("sub", SUBJECTS), ("aud", AUDIENCES)):
-        for _ in range(draw(st.integers(0, 2))):
-            key = f"{draw(prefixes)}:{claim}"
-            listed = draw(st.lists(st.sampled_from(values), min_size=1, max_size=3, unique=True))
-            block.setdefault(draw(operators), {})[key] = listed
-    if draw(st.integers(0, 5)) == 0:
-        operator, key, value = draw(st.sampled_from(FURTHER))
-        block.setdefault(operator, {})[key] = value
-    return block
-
-
-FURTHER = [
-    ("StringEquals", "sts:RoleSessionName", "ledger"),
-    ("IpAddress", "aws:SourceIp", "10.0.0.0/8"),
-    ("StringEquals", f"{ISSUER}:amr", "mfa"),
+]  # fmt: skip
+PREFIXES = [ISSUER, ISSUER, ISSUER, OTHER, f"https://{ISSUER}"]
+LINES = [
+    *[(OPERATORS, f"{prefix}:sub", SUBJECTS) for prefix in PREFIXES],
+    *[(OPERATORS, f"{prefix}:aud", AUDIENCES) for prefix in PREFIXES],
+    (["StringEquals"], "sts:RoleSessionName", ["ledger"]),
+    (["IpAddress"], "aws:SourceIp", ["10.0.0.0/8"]),
+    (["StringEquals"], f"{ISSUER}:amr", ["mfa"]),
 ]
-EFFECTS = ["Allow", "Allow", "Allow", "Deny"]
-OURS_AND_OTHERS = [
+PRINCIPALS = [
     *[{"Federated": PROVIDER_ARN}] * 3,
     {"Federated": OTHER_ARN},
     {"Federated": [PROVIDER_ARN, OTHER_ARN]},
     {"AWS": "arn:aws:iam::444455556666:root"},
     "*",
 ]
-WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
-ACTIONS = [
-    *[WEB_IDENTITY] * 2,
-    [WEB_IDENTITY, "sts:TagSession"],
-    "sts:*",
-    "sts:AssumeRole",
-]
-statements = st.fixed_dictionaries(
-    {
-        "Effect": st.sampled_from(EFFECTS),
-        "Principal": st.sampled_from(OURS_AND_OTHERS),
-        "Action": st.sampled_from(ACTIONS),
-        "Condition": conditions(),
-    }
-)
+TOKENS = "sts:AssumeRoleWithWebIdentity"
+ACTIONS = [TOKENS, TOKENS, [TOKENS, "sts:TagSession"], "sts:*", "sts:AssumeRole"]
 
 
 @settings(deadline=None)
 @given(
-    st.lists(statements, max_size=3),
+    documents(PRINCIPALS, ACTIONS, LINES, most=4),
     st.sampled_from([(PROVIDER_ARN,), (PROVIDER_ARN, OTHER_ARN)]),
     st.sets(st.sampled_from(SUBJECTS[1:4])),
 )
-def test_after_the_remedy_no_other_caller_is_trusted(listed, registered, neighbours):
-    document = {"Version": "2012-10-17", "Statement": listed}
+def test_after_the_remedy_no_other_caller_is_trusted(document, registered, neighbours):
     before = {caller: verdict(document, caller).verdict for caller in CALLERS}
     judged = verdict(document, ASKED)
     if judged.verdict is not Verdict.DENY:
@@ -158,9 +129,6 @@ def fixed(document, **facts):
     return link, [written(each) for each in link.remedy.shell]
 
 
-AUD = {f"{ISSUER}:aud": "sts.amazonaws.com"}
-
-
 def equals(**claims):
     """A trust policy with claims of this cluster's tokens under StringEquals."""
     return one({"StringEquals": {f"{ISSUER}:{name}": value for name, value in claims.items()}})
@@ -171,7 +139,7 @@ OF_ISSUER = {f"{OTHER}:aud": STS, f"{OTHER}:sub": OURS}
 RIGHT = equals(aud=STS, sub=OURS)
 EXACT = RIGHT["Statement"][0]["Condition"]
 BESIDE = {"StringLike": {f"{ISSUER}:sub": f"{DEV}:worker-*"}}
-WEAK = {"ForAllValues:StringEquals": {**AUD, f"{ISSUER}:sub": f"{OURS}s"}}
+WEAK = {"ForAllValues:StringEquals": {f"{ISSUER}:aud": STS, f"{ISSUER}:sub": f"{OURS}s"}}
 
 
 @pytest.mark.parametrize(
@@ -191,22 +159,19 @@ WEAK = {"ForAllValues:StringEquals": {**AUD, f"{ISSUER}:sub": f"{OURS}s"}}
     ids=["subject", "wildcard", "audience", "issuer", "for-all-values", "and-pattern", "action"],
 )  # fmt: skip
 def test_what_is_wrong_in_a_fitting_statement_is_replaced(document, text):
-    link, [found] = fixed(document)
+    others = one(BESIDE)["Statement"]
+
+    link, [found] = fixed({**document, "Statement": others + document["Statement"]})
 
     assert link.remedy.text == f"replace the trust policy: {text}"
-    assert found == RIGHT
+    assert found["Statement"] == others + RIGHT["Statement"]
 
 
 GONE = "system:serviceaccount:dev:chart"
+REMOVED = f"; remove {GONE}, as no service account of that name uses the role"
 
 
-@pytest.mark.parametrize(
-    ("more", "said"),
-    [
-        ([], ""),
-        ([GONE], f"; remove {GONE}, as no service account of that name uses the role"),
-    ],
-)
+@pytest.mark.parametrize(("more", "said"), [([], ""), ([GONE], REMOVED)])
 def test_a_service_account_that_uses_the_role_keeps_it(more, said):
     other = "system:serviceaccount:stage:s3-app"
     document = equals(aud=STS, sub=[other, *more])
@@ -217,31 +182,25 @@ def test_a_service_account_that_uses_the_role_keeps_it(more, said):
     assert link.remedy.text == f"replace the trust policy: add {OURS}{said}"
 
 
-def test_another_cluster_of_the_account_keeps_its_statement():
-    document = one({"StringEquals": {f"{OTHER}:sub": OURS}}, OTHER_ARN)
-    known = (*GOOD.providers, RegisteredProvider(OTHER_ARN, ("sts.amazonaws.com",)))
-
-    _, [found] = fixed(document, providers=known)
-
-    assert found["Statement"] == [*document["Statement"], *RIGHT["Statement"]]
-
-
-WORKERS = {f"{ISSUER}:sub": "system:serviceaccount:dev:worker-*"}
+WORKERS = BESIDE["StringLike"]
+NO_KEY = {"ForAllValues:StringEquals": {f"https://{ISSUER}:sub": OURS}, **BESIDE}
 ROOT = {"AWS": "arn:aws:iam::111122223333:root", "Federated": PROVIDER_ARN}
+BOTH_CLUSTERS = (*GOOD.providers, RegisteredProvider(OTHER_ARN, (STS,)))
 
 
 @pytest.mark.parametrize(
     "document",
     [
-        one({"StringLike": WORKERS}),
+        one(BESIDE),
         one({"ForAllValues:StringLike": WORKERS}),
-        one({"ForAllValues:StringEquals": {f"https://{ISSUER}:sub": OURS}, "StringLike": WORKERS}),
+        one(NO_KEY),
         one({"StringEquals": {f"{ISSUER}:sub": OURS}}, Action="sts:AssumeRole", Principal=ROOT),
+        one({"StringEquals": {f"{OTHER}:sub": OURS}}, OTHER_ARN),
     ],
-    ids=["pattern", "weak-pattern", "beside-no-key", "of-a-role-too"],
+    ids=["pattern", "weak-pattern", "beside-no-key", "of-a-role-too", "of-another-cluster"],
 )
 def test_a_statement_that_others_may_use_stays(document):
-    _, [found] = fixed(document)
+    _, [found] = fixed(document, providers=BOTH_CLUSTERS)
 
     assert found["Statement"] == [*document["Statement"], *RIGHT["Statement"]]
 
@@ -262,3 +221,27 @@ def test_a_condition_on_more_than_who_calls_is_met_and_not_lifted(operator, key,
     assert found == []
     shown = f"{key} {operator} {value}"
     assert link.remedy.text == f"meet the trust policy's conditions ({shown}); they are not lifted"
+
+
+def test_a_condition_on_what_is_not_known_stays():
+    address = {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}
+    wrong = equals(aud=STS, sub=f"{DEV}:s3app")["Statement"][0]["Condition"]
+    _, [found] = fixed(one({**wrong, **address}))
+    assert found == one({**EXACT, **address})
+
+
+def test_a_policy_in_a_command_can_be_read_and_pasted():
+    found = links(role=replace(ROLE, trust_policy={"Statement": []}), assumed=DENIED)
+    [command] = found["trust"].remedy.shell
+
+    shown = verify.text(GOOD, list(found.values())).splitlines()
+
+    start = next(i for i, line in enumerate(shown) if "$ aws iam update-assume-role" in line)
+    pasted = [line.strip() for line in shown[start:] if line.startswith(" " * 16)]
+    assert max(map(len, shown[start : start + len(pasted)])) < 150
+    program = "import json, sys; print(json.dumps(sys.argv))"
+    printer = f"aws() {{ {shlex.quote(sys.executable)} -c '{program}' \"$@\"; }}"
+    script = "\n".join([printer, pasted[0].removeprefix("$ "), *pasted[1:]])
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
+    words = json.loads(done.stdout)
+    assert json.loads(words[-1]) == written(command)
