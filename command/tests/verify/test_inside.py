@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from command.tests.verify.test_chain import links
+from command.tests.verify.chains import links
 from irsa.observe.facts import Answer, Pod, Unread
 from irsa.observe.kubernetes import Cluster
 from irsa.verify.link import Status
@@ -39,50 +39,39 @@ def asked(tmp_path, monkeypatch):
     return ask
 
 
+FORBIDDEN = (
+    'Error from server (Forbidden): pods "s3-app-1" is forbidden: User "x" cannot create resource '
+    '"pods/exec" in API group "" in the namespace "dev"'
+)
+REFUSED = (
+    "Error from server: error dialing backend: dial tcp 127.0.0.1:10250: connect: connection "
+    "refused"
+)
+TIMEOUT = (
+    "error: Internal error occurred: error sending request: Post "
+    '"https://10.0.0.7:10250/exec/dev/s3-app-1": dial tcp 10.0.0.7:10250: i/o timeout'
+)
+KUBELET = "a kubelet that the API server reaches"
+OPEN = "let the API server reach the node's port that the error names"
+SEE = (
+    "see why this fails: kubectl exec s3-app-1 --namespace dev -- aws sts get-caller-identity "
+    "--query Arn --output text"
+)
+
+
 @pytest.mark.parametrize(
     ("says", "needs", "remedy"),
     [
-        (
-            (
-                'Error from server (Forbidden): pods "s3-app-1" is forbidden: User "x" cannot '
-                'create resource "pods/exec" in API group "" in the namespace "dev"'
-            ),
-            "create on pods/exec",
-            "grant create on pods/exec",
-        ),
-        (
-            (
-                "Error from server: error dialing backend: dial tcp 127.0.0.1:10250: connect: "
-                "connection refused"
-            ),
-            "a kubelet that the API server reaches",
-            "let the API server reach the node's port that the error names",
-        ),
-        (
-            (
-                "error: Internal error occurred: error sending request: Post "
-                '"https://10.0.0.7:10250/exec/dev/s3-app-1": dial tcp 10.0.0.7:10250: i/o timeout'
-            ),
-            "a kubelet that the API server reaches",
-            "let the API server reach the node's port that the error names",
-        ),
-        (
-            'error: exec: "aws": executable file not found in $PATH',
-            "the AWS CLI in the image",
-            "leave --exec out, or take an image that has the AWS CLI",
-        ),
-        (
-            "Unable to connect to the server: EOF",
-            "kubectl exec",
-            (
-                "see why this fails: kubectl exec s3-app-1 --namespace dev -- "
-                "aws sts get-caller-identity --query Arn --output text"
-            ),
-        ),
+        (FORBIDDEN, "create on pods/exec", "grant create on pods/exec"),
+        (REFUSED, KUBELET, OPEN),
+        (TIMEOUT, KUBELET, OPEN),
+        ('error: exec: "aws": executable file not found in $PATH', "the AWS CLI in the image",
+         "leave --exec out, or take an image that has the AWS CLI"),
+        ("Unable to connect to the server: EOF", "kubectl exec", SEE),
         (None, "kubectl", "install kubectl, and see that it answers"),
     ],
     ids=["forbidden", "no-kubelet", "no-way-to-it", "no-aws-cli", "something-else", "no-kubectl"],
-)
+)  # fmt: skip
 def test_only_what_is_forbidden_is_fixed_by_granting_it(asked, says, needs, remedy):
     found = asked(says)
 
@@ -102,7 +91,6 @@ def test_what_the_aws_cli_says_is_an_answer(asked):
 @pytest.mark.parametrize(
     "says",
     [
-        'Could not connect to the endpoint URL: "https://127.0.0.1:9/"',
         'Connect timeout on endpoint URL: "https://sts.us-esat-1.amazonaws.com/"',
         'Failed to connect to proxy URL: "http://proxy.internal:3128"',
         "Invalid endpoint: sts",

@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-from command.tests.verify.test_chain import GOOD, PROVIDER_ARN, ROLE, ROLE_ARN, ROLE_B_ARN
-from command.tests.verify.test_pod_identity import targeted
+from command.tests.verify.chains import GOOD, ROLE, targeted
 from irsa.commands.pictures.chain import Explained, chain_tree, chains_picture
 from irsa.commands.pictures.mermaid import flowchart
 from irsa.identity.policies import irsa_trust_policy
@@ -15,11 +14,12 @@ from irsa.verify.link import Check
 from irsa.who.assumers import who_can_assume
 from irsa.who.callers import Callers
 from tests.support.mermaid import Drawing
+from tests.support.world import BUCKET_ARN, PROVIDER_ARN, ROLE_ARN, ROLE_B_ARN
 
 POD = "Deployment\ndev/s3-app"
 ACCOUNT = "service account\ndev/s3-app"
-ROLE_A, ROLE_B, BUCKET = f"role\n{ROLE_ARN}", f"role\n{ROLE_B_ARN}", "bucket\nbucket"
-READS = {"Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::bucket/*"}}
+ROLE_A, ROLE_B, BUCKET = f"role\n{ROLE_ARN}", f"role\n{ROLE_B_ARN}", f"bucket\n{GOOD.bucket}"
+READS = {"Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": f"{BUCKET_ARN}/*"}}
 ROOT_OF_A = "arn:aws:iam::111122223333:root"
 OWN = GOOD.role.trust_policy["Statement"][0]
 OWN_AND_OTHER = irsa_trust_policy(
@@ -143,7 +143,7 @@ def test_role_a_leads_to_role_b_and_that_to_its_bucket():
     named = drawn(explained(chained(trusting(ROLE_ARN)))).named
 
     ends = {(start.split("\n")[1], kind, end.split("\n")[1]) for start, kind, _, end in named}
-    assert {(ROLE_ARN, "-->", ROLE_B_ARN), (ROLE_B_ARN, "-->", "bucket")} <= ends
+    assert {(ROLE_ARN, "-->", ROLE_B_ARN), (ROLE_B_ARN, "-->", GOOD.bucket)} <= ends
 
 
 def test_callers_of_a_trusted_account_are_drawn_through_it():

@@ -4,70 +4,62 @@ from dataclasses import replace
 
 import pytest
 
-from command.tests.verify.links.pod_scenarios import (
+from command.tests.verify.chains import BARE, GOOD, links, statuses
+from command.tests.verify.commands import RESTART, SET_ENV
+from command.tests.verify.pods import (
     AWS_MOUNT,
+    AWS_MOUNTS,
     AWS_VOLUME,
     B_FROM_A,
-    OWN,
-    SKIP,
+    FOLDER,
+    A,
     config,
     container,
-    judged,
-    links,
     pod,
-    skipping,
     spec,
-    statuses,
     with_config,
+    with_variables,
 )
-from command.tests.verify.test_chain import FOLDER, ROLE_ARN
-from irsa.observe.facts import ServiceAccount
 from irsa.verify.facts import wrong_containers
 from irsa.verify.link import Status
+from tests.support.world import ROLE_ARN
+
+SKIP = "eks.amazonaws.com/skip-containers"
+
+
+EMPTY, EMPTY_DEFAULT = ("AWS_REGION", ""), ("AWS_DEFAULT_REGION", "")
+REGION, DEFAULT = ("AWS_REGION", "eu-west-1"), ("AWS_DEFAULT_REGION", "eu-west-1")
 
 
 @pytest.mark.parametrize(
     ("env", "found", "command"),
     [
-        ([("AWS_REGION", "")], "AWS_REGION is empty", "AWS_REGION-"),
-        (
-            [("AWS_REGION", ""), ("AWS_DEFAULT_REGION", "")],
-            "AWS_REGION is empty and AWS_DEFAULT_REGION is empty",
-            "AWS_REGION- AWS_DEFAULT_REGION-",
-        ),
-        ([("AWS_DEFAULT_REGION", "eu-west-1")], "no AWS_REGION", "AWS_REGION=eu-west-1"),
-        (
-            [("AWS_REGION", "eu-west-1"), ("AWS_DEFAULT_REGION", "")],
-            "AWS_DEFAULT_REGION is empty",
-            "AWS_DEFAULT_REGION=eu-west-1",
-        ),
+        ([EMPTY], "AWS_REGION is empty", "AWS_REGION-"),
+        ([EMPTY, EMPTY_DEFAULT], "AWS_REGION is empty and AWS_DEFAULT_REGION is empty",
+         "AWS_REGION- AWS_DEFAULT_REGION-"),
+        ([DEFAULT], "no AWS_REGION", "AWS_REGION=eu-west-1"),
+        ([REGION, EMPTY_DEFAULT], "AWS_DEFAULT_REGION is empty", "AWS_DEFAULT_REGION=eu-west-1"),
         ([], "no AWS_REGION and no AWS_DEFAULT_REGION", "AWS_REGION=us-east-1 AWS_DEFAULT"),
+        ([REGION], "no AWS_DEFAULT_REGION: ", ""),
     ],
-)
+)  # fmt: skip
 def test_a_region_that_is_empty_or_in_one_variable_only(env, found, command):
-    given = container("app", *env)
-    preset = {name for name, _ in env}
-    regions = {"AWS_REGION", "AWS_DEFAULT_REGION"} - preset
-    given["env"] = [each for each in given["env"] if each["name"] not in regions]
+    link = links(pod(spec(with_regions(*env))))["injection"]
 
-    link = links(pod(spec(given)))["injection"]
-
-    assert link.status is Status.FAILED
     assert link.found.startswith(found)
-    assert link.remedy.shell[0].startswith(
-        f"kubectl set env deployment/app --namespace dev {command}"
-    )
+    if command:
+        assert link.status is Status.FAILED
+        assert link.remedy.shell[0].startswith(f"{SET_ENV} {command}")
+    else:
+        assert link.status is Status.UNKNOWN  # it depends on the SDK
+        assert link.remedy.text == "if a Python program runs there, set both"
 
 
-def test_with_aws_region_alone_it_depends_on_the_sdk():
-    given = container("app", ("AWS_REGION", "eu-west-1"))
-    given["env"] = [each for each in given["env"] if each["name"] != "AWS_DEFAULT_REGION"]
-
-    link = links(pod(spec(given)))["injection"]
-
-    assert link.status is Status.UNKNOWN
-    assert link.found.startswith("no AWS_DEFAULT_REGION: ")
-    assert link.remedy.text == "if a Python program runs there, set both"
+def with_regions(*env):
+    """A container with no other regions than these."""
+    own = container("app", *env)
+    names = {"AWS_REGION", "AWS_DEFAULT_REGION"} - {name for name, _ in env}
+    return {**own, "env": [each for each in own["env"] if each["name"] not in names]}
 
 
 def test_a_region_in_the_profile_is_one_for_every_sdk():
@@ -79,113 +71,93 @@ def test_a_region_in_the_profile_is_one_for_every_sdk():
 
 def test_a_role_out_of_what_was_not_read_is_not_known():
     reference = {"valueFrom": {"secretKeyRef": {"name": "s", "key": "role"}}}
-    link = links(pod(spec(container("app", ("AWS_ROLE_ARN", reference)))))["injection"]
+    link = links(with_variables(("AWS_ROLE_ARN", reference)))["injection"]
     assert (link.status, link.remedy.text) == (Status.UNKNOWN, "ask inside the Pod, with --exec")
 
 
 def test_a_pod_that_reads_its_token_by_profile_needs_no_webhook():
     env = (("AWS_CONFIG_FILE", "/etc/aws/config"), ("AWS_PROFILE", "B"))
-    found = spec(
-        container("app", *env, volumeMounts=AWS_MOUNT), container("log", bare=True),
-        volumes=AWS_VOLUME,
-    )  # fmt: skip
-    text = f"{OWN}[profile B]\n{B_FROM_A}"
-    changes = {
-        "profile": "B",
-        "service_account": ServiceAccount("dev", "s3-app", {}),
-        "webhook": None,
-        **config(text),
-    }
+    own = container("app", *env, volumeMounts=AWS_MOUNTS)
+    found = spec(own, container("log", bare=True), volumes=[AWS_VOLUME])
+    text = f"{A}[profile B]\n{B_FROM_A}"
+    changes = {"profile": "B", "service_account": BARE, "webhook": None, **config(text)}
 
     assert statuses(links(pod(found), **changes)) == {}
-    found["containers"][0]["volumeMounts"] = AWS_MOUNT[1:]
+    own["volumeMounts"] = [AWS_MOUNT]
     assert links(pod(found), **changes)["injection"].found == "no token"
 
 
 def test_a_skipped_container_is_undecided_unless_it_is_asked_about():
-    found = skipping("proxy,work", container("app"), container("work", bare=True))
+    own = spec(container("app"), container("work", bare=True))
+    found = pod(own, annotations={SKIP: "proxy,work"})
 
-    link = links(found)["injection"]
-    asked = links(found, containers=("work",))["injection"]
-    other = links(found, containers=("app",))["injection"]
+    link, asked, other = (
+        links(found, containers=names)["injection"] for names in ((), ("work",), ("app",))
+    )
 
     assert (link.status, link.remedy.shell) == (Status.UNKNOWN, ())
     assert link.found.startswith(f"Pod app-1, container work: annotation {SKIP}=proxy,work")
     assert asked.status is Status.FAILED
-    assert '"op":"replace","path":"/spec/template/metadata/annotations/' in asked.remedy.shell[0]
     assert asked.remedy.shell[0].endswith('"value":"proxy"}]\'')
     assert (other.status, other.found) == (Status.PASSED, "Pod app-1 has them, in container app")
-
-
-def test_the_first_container_is_the_programs_own_one():
-    link = links(skipping("app", container("app", bare=True), container("log")))["injection"]
-    assert link.status is Status.FAILED
-
-
-def test_a_meshs_sidecar_without_aws_is_left_alone_wherever_it_stands():
-    proxy = container("istio-proxy", ("PROXY", "1"), bare=True)
-    for found in (
-        pod(spec(proxy, container()), foreign=("istio-proxy",)),
-        skipping("istio-proxy", proxy, container(), foreign=("istio-proxy",)),
-        pod(spec(container(), proxy), owner=""),
-    ):
-        given = links(found)
-        assert statuses(given) == {}
-        assert given["injection"].found.endswith(
-            "not looked at: istio-proxy, which another webhook added"
-        )
-
-
-def test_a_meshs_sidecar_that_is_asked_about_is_judged():
-    found = pod(spec(container(), container("istio-proxy", bare=True)), foreign=("istio-proxy",))
-    link = links(found, containers=("istio-proxy",))["injection"]
-    assert link.status is Status.FAILED
-
-
-def test_a_container_that_is_not_there_is_named_with_those_that_are():
-    facts = judged(pod(spec(container("app"), container("log"))), containers=("wrk",))
-    assert wrong_containers(facts) == (
-        "no container 'wrk' in the Pods of dev/s3-app; there are app, log"
+    job = replace(found, owner=replace(found.owner, kind="job"))
+    assert "patch" not in str(links(job, containers=("work",))["injection"].remedy.shell)
+    assert wrong_containers(replace(GOOD, pods=(found,), containers=("wrk",))) == (
+        "no container 'wrk' in the Pods of dev/s3-app; there are app, work"
     )
-    assert wrong_containers(replace(facts, pods=())) == ""
+
+
+PROXY = container("istio-proxy", ("PROXY", "1"), bare=True)
 
 
 @pytest.mark.parametrize(
-    ("kind", "commands"),
+    "found",
     [
-        ("statefulset", ("kubectl rollout restart statefulset/app --namespace dev",)),
-        ("daemonset", ("kubectl rollout restart daemonset/app --namespace dev",)),
-        ("job", ("kubectl delete pod app-1 --namespace dev",)),
+        pod(spec(PROXY, container()), foreign=("istio-proxy",)),
+        pod(spec(PROXY, container()), foreign=("istio-proxy",), annotations={SKIP: "istio-proxy"}),
+        pod(spec(container(), PROXY), owner=""),
+    ],
+    ids=["first", "skipped", "no-owner"],
+)
+def test_a_meshs_sidecar_without_aws_is_judged_only_if_it_is_asked_about(found):
+    given = links(found)
+
+    assert statuses(given) == {}
+    left = "not looked at: istio-proxy, which another webhook added"
+    assert given["injection"].found.endswith(left)
+    asked = links(found, containers=("istio-proxy",))
+    assert asked["injection"].status is Status.FAILED
+
+
+@pytest.mark.parametrize(
+    ("kind", "owner", "commands"),
+    [
+        ("statefulset", "app", (RESTART.replace("deployment", "statefulset"),)),
+        ("daemonset", "app", (RESTART.replace("deployment", "daemonset"),)),
+        ("job", "app", ("kubectl delete pod app-1 --namespace dev",)),
+        ("", "", ()),
     ],
 )
-def test_what_makes_the_pods_is_restarted(kind, commands):
-    found = pod(spec(container(bare=True)), kind=kind)
-    assert links(found)["injection"].remedy.shell == commands
-
-
-def test_a_pod_without_an_owner_is_not_deleted():
-    found = pod(spec(container(bare=True)), owner="")
-    assert links(found)["injection"].remedy.shell == ()
+def test_what_makes_the_pods_is_restarted(kind, owner, commands):
+    found = pod(spec(container(bare=True), container("b", bare=True)), kind=kind, owner=owner)
+    link = links(found)["injection"]
+    assert (link.status, link.remedy.shell) == (Status.FAILED, commands)
 
 
 def test_both_variables_by_hand_are_removed_not_the_volume():
     api_token = "/var/run/secrets/kubernetes.io/serviceaccount/token"
-    env = (("AWS_WEB_IDENTITY_TOKEN_FILE", api_token), ("AWS_ROLE_ARN", ROLE_ARN))
-    found = pod(spec(container("app", *env)))
-    by_hand = {"name": "AWS_ROLE_ARN", "value": ROLE_ARN}
-    found.template["spec"]["containers"][0]["env"].append(by_hand)
+    found = with_variables(("AWS_WEB_IDENTITY_TOKEN_FILE", api_token), ("AWS_ROLE_ARN", ROLE_ARN))
+    own = found.template["spec"]["containers"][0]
+    own["env"].append({"name": "AWS_ROLE_ARN", "value": ROLE_ARN})
 
-    link = links(found)["injection"]
+    commands = links(found)["injection"].remedy.shell
 
-    assert link.remedy.shell == (
-        "kubectl set env deployment/app --namespace dev AWS_ROLE_ARN- AWS_WEB_IDENTITY_TOKEN_FILE-",
-    )
+    assert commands == (f"{SET_ENV} AWS_ROLE_ARN- AWS_WEB_IDENTITY_TOKEN_FILE-",)
 
 
 def test_a_windows_pods_token_is_where_its_variable_says():
     path = "C:" + f"{FOLDER}/token".replace("/", "\\")
-    own = container("app", ("AWS_WEB_IDENTITY_TOKEN_FILE", path))
-    found = pod(spec(own))
+    found = with_variables(("AWS_WEB_IDENTITY_TOKEN_FILE", path))
     found.template["spec"]["containers"][0]["env"] = []
     assert statuses(links(found)) == {}
 
@@ -195,8 +167,3 @@ def test_pod_identity_instead_of_the_role_is_named():
     link = links(pod(spec(container("app", env, bare=True))))["injection"]
     assert "EKS Pod Identity association" in link.found
     assert link.remedy.shell == ()
-
-
-def test_a_bare_pod_that_was_not_mutated_at_all_is_not_left_alone():
-    found = pod(spec(container("a", bare=True), container("b", bare=True)), owner="")
-    assert links(found)["injection"].status is Status.FAILED

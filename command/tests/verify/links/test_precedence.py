@@ -3,92 +3,79 @@
 What SDKs do in each breakage was tried with the AWS CLI, boto3, JavaScript v3 and Go v2.
 """
 
-import json
-import shlex
-
 import pytest
 
-from command.tests.verify.links.pod_scenarios import (
-    AWS_MOUNT,
+from command.tests.verify.chains import SESSION, UNREAD, links, statuses
+from command.tests.verify.commands import RESTART, SET_ENV, written_config
+from command.tests.verify.pods import (
+    AWS_MOUNTS,
     B_FROM_A,
-    OWN,
-    UNREAD,
+    FOLDER,
+    REGIONS,
+    A,
     config,
     container,
-    links,
     pod,
     spec,
-    statuses,
     with_config,
+    with_variables,
 )
-from command.tests.verify.test_chain import FOLDER, ROLE_ARN, ROLE_B_ARN
 from irsa.verify.link import Status
+from tests.support.world import ROLE_B_ARN
 
-PROFILES = {
-    "credential-source": (
-        (
-            f"[default]\nregion = us-east-1\nrole_arn = {ROLE_B_ARN}\n"
-            "credential_source = Environment\n"
-        ),
-        "credential_source Environment",
-    ),
-    "both-sources": (
-        f"[default]\n{B_FROM_A}credential_source = Environment\n{OWN}",
-        "contains both source_profile and credential_source",
-    ),
-    "role-alone": (f"[default]\nrole_arn = {ROLE_B_ARN}\n", "neither source_profile nor"),
-    "no-such-source": (f"[default]\n{B_FROM_A}", "source_profile A, which is no profile"),
-    "source-without-credentials": (f"[default]\n{B_FROM_A}[profile A]\nregion = x\n", "no cred"),
-    "keys-for-javascript": ("[default]\naws_access_key_id = AKIA\n", "a static key"),
-    "process-for-javascript": ("[default]\ncredential_process = x\n", "a credential_process"),
-    "other-role-for-javascript": (
-        f"[default]\nrole_arn = {ROLE_B_ARN}\nweb_identity_token_file = {FOLDER}/token\n",
-        f"it leads to {ROLE_B_ARN}; the SDK for JavaScript",
-    ),
-    "from-another-role": (
-        f"[default]\n{B_FROM_A}{OWN.replace('s3-app', 'before')}",
-        "role/before",
-    ),
-}
+FROM_ENVIRONMENT = "credential_source = Environment\n"
+TO_B = f"[default]\nrole_arn = {ROLE_B_ARN}\n"
+A_BEFORE = A.replace("s3-app", "before")
+BOTH = "contains both source_profile and credential_source"
 
 
-@pytest.mark.parametrize("name", PROFILES)
-def test_a_default_profile_that_wins_over_the_variables_is_taken_out(name):
-    text, found = PROFILES[name]
-
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (f"{TO_B}region = us-east-1\n{FROM_ENVIRONMENT}", "credential_source Environment"),
+        (f"[default]\n{B_FROM_A}{FROM_ENVIRONMENT}{A}", BOTH),
+        (TO_B, "neither source_profile nor"),
+        (f"[default]\n{B_FROM_A}", "source_profile A, which is no profile"),
+        (f"[default]\n{B_FROM_A}[profile A]\nregion = x\n", "no cred"),
+        ("[default]\naws_access_key_id = AKIA\n", "a static key"),
+        ("[default]\ncredential_process = x\n", "a credential_process"),
+        (f"{TO_B}web_identity_token_file = {FOLDER}/token\n",
+         f"it leads to {ROLE_B_ARN}; the SDK for JavaScript"),
+        (f"[default]\n{B_FROM_A}{A_BEFORE}", "role/before"),
+    ],
+)  # fmt: skip
+def test_a_default_profile_that_wins_over_the_variables_is_taken_out(text, found):
     link = links(pod(with_config()), **config(text))["precedence"]
 
     assert link.status is Status.FAILED
     assert link.found.startswith("the profile [default]: ")
     assert found in link.found
-    patched = patched_config(link)
+    assert link.remedy.shell[-1] == RESTART
+    patched = written_config(link)
     assert statuses(links(pod(with_config()), **config(patched))) == {}
     assert ("region = us-east-1" in patched) == ("region = us-east-1" in text)
 
 
-def patched_config(link):
-    """The config file in the patch that a link prints."""
-
-    words = shlex.split(next(c for c in link.remedy.shell if " patch configmap " in c))
-    assert link.remedy.shell[-1].startswith("kubectl rollout restart deployment/app")
-    return json.loads(words[-1])["data"]["config"]
-
-
 @pytest.mark.parametrize(
-    "text",
+    ("text", "status"),
     [
-        f"[default]\nregion = us-east-1\n{OWN}",
-        f"[default]\nrole_arn = {ROLE_ARN}\nweb_identity_token_file = {FOLDER}/token\n",
-        OWN,
+        (f"[default]\nregion = us-east-1\n{A}", Status.PASSED),
+        (A.replace("[profile A]", "[default]"), Status.PASSED),
+        (A, Status.PASSED),
+        ("[default]\r\nregion=x\r\n", Status.PASSED),
+        ("[profile A]\n[profile A]\n", Status.FAILED),
+        ("\ufeff[default]\nregion=x", Status.FAILED),
     ],
+    ids=["region", "same-role", "no-default", "crlf", "twice", "byte-order-mark"],
 )
-def test_a_default_profile_that_changes_nothing_passes(text):
-    assert statuses(links(pod(with_config()), **config(text))) == {}
+def test_a_config_file_that_leaves_the_role_or_that_no_parser_takes(text, status):
+    link = links(pod(with_config()), **config(text))["precedence"]
+    assert (link.status, link.remedy.shell) == (status, ())
 
 
 def test_a_profile_that_goes_on_to_another_role_is_asked_about():
     found = pod(with_config(("AWS_PROFILE", "B")))
-    changes = config(f"{OWN}[profile B]\n{B_FROM_A}[profile C]\n{B_FROM_A}")
+    changes = config(f"{A}[profile B]\n{B_FROM_A}[profile C]\n{B_FROM_A}")
 
     link = links(found, **changes)["precedence"]
     asked = [links(found, profile=each, **changes)["precedence"].status for each in "BC"]
@@ -100,68 +87,35 @@ def test_a_profile_that_goes_on_to_another_role_is_asked_about():
     assert asked == [Status.PASSED, Status.PASSED]
 
 
-def test_a_config_file_that_no_parser_takes_is_a_finding():
-    link = links(pod(with_config()), **config("[profile A]\n[profile A]\n"))["precedence"]
-    assert (link.status, link.remedy.shell) == (Status.FAILED, ())
-
-
-@pytest.mark.parametrize("value", ["legacy", ""])
-@pytest.mark.parametrize("name", ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"])
-def test_a_profile_that_is_nowhere_fails_also_an_empty_one(name, value):
-    link = links(pod(spec(container("app", (name, value)))))["precedence"]
-
-    assert link.status is Status.FAILED
-    assert link.remedy.shell == (f"kubectl set env deployment/app --namespace dev {name}-",)
-
-
-def test_a_file_of_the_image_may_have_the_profile():
-    env = (("AWS_CONFIG_FILE", "/opt/aws/config"), ("AWS_PROFILE", "B"))
-    link = links(pod(spec(container("app", *env))))["precedence"]
-    assert (link.status, link.remedy.text) == (Status.UNKNOWN, "ask inside the Pod, with --exec")
-
-
-SETTINGS = [{"configMapRef": {"name": "settings"}}]
+PROFILE_OF_IMAGE = (("AWS_CONFIG_FILE", "/opt/aws/config"), ("AWS_PROFILE", "B"))
+KEYS_OF_SECRET = container("app", envFrom=[{"secretRef": {"name": "keys"}}])
+SECRET = {"objects": {("Secret", "keys"): UNREAD}}
 
 
 @pytest.mark.parametrize(
-    ("values", "prefix", "command"),
+    ("found", "changes", "text"),
     [
-        (
-            {"AWS_PROFILE": "legacy", "LOG_LEVEL": "debug"},
-            "",
-            (
-                "kubectl patch configmap settings --namespace dev --type merge --patch "
-                '\'{"data":{"AWS_PROFILE":null}}\''
-            ),
-        ),
-        (
-            {"PROFILE": "legacy"},
-            "AWS_",
-            (
-                "kubectl patch deployment app --namespace dev --type json --patch "
-                '\'[{"op":"remove","path":"/spec/template/spec/containers/0/envFrom/0"}]\''
-            ),
-        ),
+        (with_variables(*PROFILE_OF_IMAGE), {}, "ask inside the Pod, with --exec"),
+        (pod(spec(KEYS_OF_SECRET)), SECRET, "grant a permission"),
     ],
-    ids=["among-others", "alone-with-prefix"],
+    ids=["file-of-the-image", "secret"],
 )
-def test_a_profile_through_env_from(values, prefix, command):
-    env_from = [{**SETTINGS[0], "prefix": prefix}]
-    found = pod(spec(container("app", envFrom=env_from)))
-
-    link = links(found, objects={("ConfigMap", "settings"): values})["precedence"]
-
-    assert link.status is Status.FAILED
-    assert "AWS_PROFILE=legacy through envFrom of ConfigMap settings" in link.found
-    assert link.remedy.shell[0] == command
+def test_what_was_not_read_is_not_known(found, changes, text):
+    link = links(found, **changes)["precedence"]
+    assert (link.status, link.remedy.text) == (Status.UNKNOWN, text)
 
 
-def test_what_a_secret_that_was_not_read_holds_is_not_known():
-    env_from = [{"secretRef": {"name": "keys"}}]
-    link = links(
-        pod(spec(container("app", envFrom=env_from))), objects={("Secret", "keys"): UNREAD}
-    )["precedence"]
-    assert (link.status, link.remedy.text) == (Status.UNKNOWN, "grant a permission")
+@pytest.mark.parametrize("kind", ["deployment", "job"])
+@pytest.mark.parametrize("value", ["legacy", ""])
+@pytest.mark.parametrize("name", ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"])
+def test_a_profile_that_is_nowhere_fails_also_an_empty_one(name, value, kind):
+    link = links(with_variables((name, value), kind=kind))["precedence"]
+    # A Job's template cannot be changed.
+    commands = () if kind == "job" else (f"{SET_ENV} {name}-",)
+    assert (link.status, link.remedy.shell) == (Status.FAILED, commands)
+
+
+KEY_OF_SECRET = {"valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}
 
 
 @pytest.mark.parametrize(
@@ -172,20 +126,17 @@ def test_what_a_secret_that_was_not_read_holds_is_not_known():
         ([("AWS_SECRET_ACCESS_KEY", "x")], Status.PASSED),
         ([("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23/")], Status.PASSED),
         ([("AWS_ACCESS_KEY_ID", "x")], Status.FAILED),
-        (
-            [("AWS_ACCESS_KEY_ID", {"valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}})],
-            Status.FAILED,
-        ),
+        ([("AWS_ACCESS_KEY_ID", KEY_OF_SECRET)], Status.FAILED),
     ],
 )
 def test_only_an_access_key_wins_over_the_role(env, status):
-    assert links(pod(spec(container("app", *env))))["precedence"].status is status
+    assert links(with_variables(*env))["precedence"].status is status
 
 
 def test_keys_in_a_mounted_credentials_file_win_in_javascript():
-    volume = [{"name": "aws", "secret": {"secretName": "keys"}}]
     env = ("AWS_SHARED_CREDENTIALS_FILE", "/etc/aws/credentials")
-    found = pod(spec(container("app", env, volumeMounts=AWS_MOUNT), volumes=volume))
+    volume = {"name": "aws", "secret": {"secretName": "keys"}}
+    found = pod(spec(container("app", env, volumeMounts=AWS_MOUNTS), volumes=[volume]))
     text = "[default]\naws_access_key_id = (not kept)\n"
 
     link = links(found, objects={("Secret", "keys"): {"credentials": text}})["precedence"]
@@ -194,34 +145,153 @@ def test_keys_in_a_mounted_credentials_file_win_in_javascript():
     assert "the SDK for JavaScript takes it before the role" in link.found
 
 
-def test_keys_in_the_second_container_are_named_with_it():
-    keys = [("AWS_ACCESS_KEY_ID", "AKIA"), ("AWS_SECRET_ACCESS_KEY", "x")]
-    link = links(pod(spec(container("proxy"), container("work", *keys))))["precedence"]
-
-    assert (link.status, link.found.partition(": ")[0]) == (
-        Status.FAILED,
-        "Pod app-1, container work",
-    )
-    assert link.remedy.shell == (
-        (
-            "kubectl set env deployment/app --namespace dev --containers work "
-            "AWS_ACCESS_KEY_ID- AWS_SECRET_ACCESS_KEY-"
-        ),
-    )
-
-
 def test_keys_in_an_init_container_are_taken_out_of_its_list():
     init = container("init", ("AWS_ACCESS_KEY_ID", "AKIA"), ("LEVEL", "1"))
     link = links(pod(spec(container(), initContainers=[init])))["precedence"]
 
+    patch = '"path":"/spec/template/spec/initContainers/0/env","value":[{"name":"LEVEL"'
     assert link.found.startswith("Pod app-1, container init: ")
-    assert (
-        '"path":"/spec/template/spec/initContainers/0/env","value":[{"name":"LEVEL"'
-        in (link.remedy.shell[0])
-    )
+    assert patch in link.remedy.shell[0]
 
 
-def test_a_jobs_template_cannot_be_changed():
-    found = pod(spec(container("app", ("AWS_PROFILE", "x"))), kind="job")
-    link = links(found)["precedence"]
-    assert (link.status, link.remedy.shell) == (Status.FAILED, ())
+URL = "http://127.0.0.1:9"
+
+
+def precedence(*variables, **changes):
+    return links(with_variables(*variables), **changes)["precedence"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "found", "change"),
+    [
+        ("AWS_ROLE_SESSION_NAME", "reports / prod", "'reports / prod' must be 2 to 64", "-"),
+        ("AWS_ROLE_SESSION_NAME", "x", "which STS refuses", "-"),
+        ("AWS_REGION", "us-east-1a", "an availability zone of region us-east-1", "=us-east-1"),
+        ("AWS_DEFAULT_REGION", "eu-west-2c", "zone of region eu-west-2", "=eu-west-2"),
+        ("AWS_REGION", "us-east-1\n", r"'us-east-1\n' has white space", "=us-east-1"),
+        ("AWS_REGION", " us-east-1", "' us-east-1' has white space", "=us-east-1"),
+    ],
+)
+def test_a_variable_that_sts_refuses_is_a_finding_and_corrected(name, value, found, change):
+    link = precedence((name, value), inside=SESSION)
+
+    assert link.status is Status.FAILED
+    assert found in link.found
+    assert link.remedy.shell == (f"{SET_ENV} {name}{change}",)
+
+
+def test_a_region_with_white_space_from_a_config_map_is_set_in_the_template():
+    names = [each["name"] for each in REGIONS]
+    own = container("app", envFrom=[{"configMapRef": {"name": "env"}}])
+    own["env"] = [each for each in own["env"] if each not in REGIONS]
+    values = dict.fromkeys(names, "us-east-1\n")
+
+    link = links(pod(spec(own)), objects={("ConfigMap", "env"): values})["precedence"]
+
+    assert "has white space around the region" in link.found
+    assert link.remedy.shell == (f"{SET_ENV} AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1",)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AWS_REGION", "us-esat-1"),
+        ("AWS_ENDPOINT_URL_STS", URL),
+        ("HTTPS_PROXY", URL),
+        ("https_proxy", URL),
+    ],
+)
+def test_what_may_not_answer_is_asked_inside_the_pod(name, value):
+    link = precedence((name, value))
+
+    assert (link.status, link.remedy.text) == (Status.UNKNOWN, "ask inside the Pod, with --exec")
+    assert value in link.found
+    assert precedence((name, value), inside=SESSION).status is Status.PASSED
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        [("AWS_ROLE_SESSION_NAME", "reports@prod")],
+        [("AWS_REGION", "eu-west-1"), ("AWS_DEFAULT_REGION", "eu-west-1")],
+        [("AWS_ENDPOINT_URL_STS", "")],
+        [("AWS_ENDPOINT_URL", URL), ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")],
+        [("HTTPS_PROXY", URL), ("NO_PROXY", "10.0.0.0/8,.amazonaws.com")],
+        [("HTTPS_PROXY", URL), ("no_proxy", "*")],
+    ],
+)
+def test_variables_that_change_nothing_pass(variables):
+    assert statuses(links(with_variables(*variables))) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        (f"[profile A]\nendpoint_url = {URL}\n", "endpoint_url"),
+        ("[default]\nservices = dev\n[services dev]\ns3 =\n  endpoint_url = x\n", "services"),
+        ("[default]\nuse_fips_endpoint=true\n", "use_fips_endpoint"),
+    ],
+)
+def test_a_config_file_that_changes_where_calls_go_is_not_passed(text, name):
+    link = links(pod(with_config()), **config(text))["precedence"]
+    assert (link.status, name in link.found) == (Status.UNKNOWN, True)
+
+
+def test_a_call_inside_settles_what_concerns_sts_in_its_container():
+    url, sts = ("AWS_ENDPOINT_URL", URL), ("AWS_ENDPOINT_URL_STS", URL)
+
+    assert precedence(url, inside=SESSION).status is Status.UNKNOWN  # of S3 as well
+    assert precedence(url, inside=SESSION, bucket="").status is Status.PASSED
+    two = pod(spec(container("app"), container("work", sts)))
+    link = links(two, inside=SESSION)["precedence"]
+    assert (link.status, "container work" in link.found) == (Status.UNKNOWN, True)
+
+
+def test_a_host_alias_of_sts_is_not_passed():
+    alias = {"ip": "10.0.0.9", "hostnames": ["sts.us-east-1.amazonaws.com"]}
+    link = links(pod(spec(container("app"), hostAliases=[alias])))["precedence"]
+    assert link.status is Status.UNKNOWN
+    assert "hostAliases send sts.us-east-1.amazonaws.com to 10.0.0.9" in link.found
+
+
+HTTPS = {"ports": [{"port": 443}]}
+DNS = {"ports": [{"port": 53, "protocol": "UDP"}], "to": [{"namespaceSelector": {}}]}
+BLOCK = {"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}
+PRIVATE = {"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}], **HTTPS}
+
+
+@pytest.mark.parametrize(
+    ("rules", "fields", "status"),
+    [
+        ([{}], {}, Status.PASSED),
+        ([DNS, HTTPS], {}, Status.PASSED),
+        ([DNS, {**HTTPS, **BLOCK}], {}, Status.PASSED),
+        ([DNS, PRIVATE], {}, Status.UNKNOWN),
+        ([HTTPS], {}, Status.UNKNOWN),
+        ([], {}, Status.UNKNOWN),
+        ([], {"policyTypes": ["Ingress"]}, Status.PASSED),
+        ([], {"podSelector": {"matchLabels": {"app": "other"}}}, Status.PASSED),
+        ([], {"podSelector": {"matchLabels": {"app": "this"}}}, Status.UNKNOWN),
+    ],
+)
+def test_a_network_policy_lets_the_pod_out_for_certain_or_is_named(rules, fields, status):
+    chosen = {"podSelector": {}, "policyTypes": ["Egress"], "egress": rules, **fields}
+    policy = {"metadata": {"name": "locked"}, "spec": chosen}
+    own = pod(spec(container("app")), labels={"app": "this"})
+
+    link = links(own, network_policies=(policy,))["precedence"]
+
+    named = "NetworkPolicy locked may not let the Pod out to " in link.found
+    assert (link.status, named) == (status, status is Status.UNKNOWN)
+
+
+def test_network_policies_add_up_and_spare_the_host_network():
+    shut = {"podSelector": {}, "policyTypes": ["Egress"], "egress": []}
+    policy = {"metadata": {"name": "locked"}, "spec": shut}
+    other = {**policy, "spec": {**shut, "egress": [{}]}}
+    host = pod(spec(container("app"), hostNetwork=True))
+
+    assert links(network_policies=(policy, other))["precedence"].status is Status.PASSED
+    assert links(host, network_policies=(policy,))["precedence"].status is Status.PASSED
+    unread = links(network_policies=UNREAD)["precedence"]
+    assert (unread.status, UNREAD.text in unread.found) == (Status.UNKNOWN, True)

@@ -1,41 +1,30 @@
 """The link `profile`: which chaining profiles SDKs take, and that the printed patch leaves one."""
 
-import json
-import shlex
-from copy import deepcopy
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from command.tests.verify.links.pod_scenarios import (
+from command.tests.verify.chains import BARE, DENIED, GOOD, UNREAD, chained, links
+from command.tests.verify.commands import written_config
+from command.tests.verify.pods import (
     AWS_VOLUME,
+    FOLDER,
+    A,
+    B,
     config,
     container,
     pod,
     spec,
     with_config,
 )
-from command.tests.verify.test_chain import (
-    DENIED,
-    FOLDER,
-    GOOD,
-    GRANTED,
-    ROLE_ARN,
-    ROLE_B_ARN,
-    role_b,
-)
 from irsa.observe.aws_config import profile_chain, profiles, with_settings, without_secrets
-from irsa.observe.facts import ConfigFile, ServiceAccount
-from irsa.verify.chain import Chain
-from irsa.verify.facts import RoleBCalls, RoleBFacts, RoleBTarget
+from irsa.observe.facts import ConfigFile
 from irsa.verify.link import Status
-from irsa.verify.links.in_cluster import annotation
-from irsa.verify.links.profile import fault, profile, without_faults
+from irsa.verify.links.profile import fault, without_faults
+from tests.support.world import ROLE_ARN, ROLE_B_ARN
 
-A = f"[profile A]\nrole_arn = {ROLE_ARN}\nweb_identity_token_file = {FOLDER}/token\n"
-B = f"[profile B]\nrole_arn = {ROLE_B_ARN}\nsource_profile = A\n"
 CHAINED = replace(GOOD, pods=(pod(with_config()),), profile="B")
 
 
@@ -43,23 +32,30 @@ def facts(text):
     return replace(CHAINED, **config(text))
 
 
-def test_the_profiles_as_they_should_be_pass():
-    assert profile(facts(A + B)).status is Status.PASSED
+def profile(text, spec=None, **changes):
+    """The link of a Pod that has the config file, or another spec."""
+    return links(pod(spec or with_config()), profile="B", **{**config(text), **changes})["profile"]
 
 
 def test_a_file_that_nothing_is_mounted_at_is_mounted():
-    alone = spec(container("app", ("AWS_CONFIG_FILE", "/etc/aws/config")), volumes=AWS_VOLUME)
+    alone = spec(container("app", ("AWS_CONFIG_FILE", "/etc/aws/config")), volumes=[AWS_VOLUME])
     at_home = spec(container("app", ("AWS_CONFIG_FILE", "~/.aws/config")))
-    elsewhere = deepcopy(with_config())
+    elsewhere = with_config()
     elsewhere["volumes"][-1] = {"name": "aws", "emptyDir": {}}
 
-    link = profile(replace(facts(A + B), pods=(pod(alone),)))
+    link = profile(A + B, alone)
 
     assert (link.status, link.remedy.shell) == (Status.FAILED, ())
     assert link.remedy.text.startswith("mount a ConfigMap with the file")
+    assert profile("", spec(container())).found == "the Pod mounts no AWS config file"
     for found in (elsewhere, at_home):
-        assert profile(replace(facts(A + B), pods=(pod(found),))).status is Status.UNKNOWN
-    assert profile(replace(facts(A + B), pods=(pod(with_config()),))).status is Status.PASSED
+        assert profile(A + B, found).status is Status.UNKNOWN
+    unread, empty = (
+        profile("", objects={("ConfigMap", "aws"): values}) for values in (UNREAD, {"x": ""})
+    )
+    assert (unread.status, empty.status) == (Status.UNKNOWN, Status.FAILED)
+    assert empty.found == "ConfigMap aws has no key config"
+    assert profile(A + B).status is Status.PASSED
 
 
 HUB = f"[profile hub]\nrole_arn = {ROLE_ARN}-hub\nsource_profile = A\n"
@@ -67,11 +63,7 @@ B_FROM_HUB = B.replace("= A", "= hub")
 
 
 def test_a_chain_through_a_third_role_is_left_as_it_is():
-    at = facts(A + HUB + B_FROM_HUB)
-    known = RoleBFacts(target=RoleBTarget(role_arn=ROLE_B_ARN), role=role_b())
-    calls = replace(GRANTED, of_role_b=RoleBCalls(assumed=DENIED))
-
-    found = {link.key: link for link in Chain(replace(at, role_b=known)).links(calls)}
+    found = chained(facts(A + HUB + B_FROM_HUB), assumed=DENIED)
 
     later = [each for key, each in found.items() if key == "profile" or key.startswith("chain-")]
     assert found["chain-role"].status is Status.PASSED
@@ -83,62 +75,46 @@ def test_a_chain_through_a_third_role_is_left_as_it_is():
 def test_a_profile_between_is_never_rewritten():
     broken = A.replace("[profile A]", "[A]") + HUB + B_FROM_HUB
     assert without_faults(facts(broken), broken) == broken
-    link = profile(facts(broken))
+    link = profile(broken)
     assert (link.status, link.remedy.commands) == (Status.FAILED, ())
 
 
-FAULTS = {
-    "both-sources": (
-        A + B + "credential_source = Ec2InstanceMetadata\n",
-        "contains both source_profile and credential_source, which SDKs refuse",
-    ),
-    "credential-source-alone": (
-        A + B.replace("source_profile = A", "credential_source = Ec2InstanceMetadata"),
-        "has credential_source, and so does not start from role A",
-    ),
-    "token-file-and-source": (
-        A + B + f"web_identity_token_file = {FOLDER}/token\n",
-        "which SDKs treat differently",
-    ),
-    "header-of-b": (
-        A + B.replace("[profile B]", "[B]"),
-        "the file has [B] instead of [profile B], which SDKs do not see",
-    ),
-    "header-of-a": (
-        A.replace("[profile A]", "[A]") + B,
-        "the file has [A] instead of [profile A], which SDKs do not see",
-    ),
-    "both-headers": ((A + B).replace("[profile ", "["), "[B] instead of [profile B]"),
-    "its-own-source": (A + B.replace("= A", "= B"), "has source_profile B, which is itself"),
-    "a-without-token": (A.replace("web_identity", "x_identity") + B, "A has no web_identity_token"),
-    "a-from-the-node": (A + "credential_source = Ec2InstanceMetadata\n" + B, "A contains both"),
-    "a-of-another-role": (A.replace("s3-app", "before") + B, "source_profile A names"),
-    "spelt-without-spaces": (
-        (A + B).replace(" = ", "=").replace("source_profile=A", "source_profile=a"),
-        "has source_profile a, which is no profile of the file",
-    ),
-    "above-an-hour": (A + B + "duration_seconds = 7200\n", "lasts at most an hour"),
-    "renewed-always": (A + B + "duration_seconds = 900\n", "renew a session"),
-    "two-at-once": (
-        A.replace("s3-app", "before")
-        + B
-        + "credential_source = Environment\nduration_seconds = 60",
-        "contains both",
-    ),
-}
+NODE = "credential_source = Ec2InstanceMetadata"
+A_BEFORE = A.replace("s3-app", "before")
+PLAIN_A, PLAIN_B = A.replace("[profile A]", "[A]"), B.replace("[profile B]", "[B]")
+TERSE = (A + B).replace(" = ", "=").replace("source_profile=A", "source_profile=a")
 
 
-@pytest.mark.parametrize("name", FAULTS)
-def test_the_patch_turns_a_refused_profile_into_one_that_sdks_take(name):
-    text, found = FAULTS[name]
-
-    link = profile(facts(text))
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (
+            f"{A}{B}{NODE}\n",
+            "both source_profile and credential_source, which SDKs refuse",
+        ),
+        (A + B.replace("source_profile = A", NODE), "has credential_source, and so does not start"),
+        (f"{A}{B}web_identity_token_file = {FOLDER}/token\n", "which SDKs treat differently"),
+        (A + PLAIN_B, "the file has [B] instead of [profile B], which SDKs do not see"),
+        (PLAIN_A + B, "the file has [A] instead of [profile A], which SDKs do not see"),
+        (PLAIN_A + PLAIN_B, "[B] instead of [profile B]"),
+        (A + B.replace("= A", "= B"), "has source_profile B, which is itself"),
+        (A.replace("web_identity", "x_identity") + B, "A has no web_identity_token"),
+        (f"{A}{NODE}\n{B}", "A contains both"),
+        (A_BEFORE + B, "source_profile A names"),
+        (TERSE, "has source_profile a, which is no profile of the file"),
+        (f"{A}{B}duration_seconds = 7200\n", "lasts at most an hour"),
+        (f"{A}{B}duration_seconds = 900\n", "renew a session"),
+        (f"{A_BEFORE}{B}credential_source = Environment\nduration_seconds = 60", "contains both"),
+    ],
+)
+def test_the_patch_turns_a_refused_profile_into_one_that_sdks_take(text, found):
+    link = profile(text)
 
     assert (link.status, found in link.found) == (Status.FAILED, True), link.found
-    after = json.loads(shlex.split(link.remedy.shell[0])[-1])["data"]["config"]
+    after = written_config(link)
     taken = profile_chain(profiles(after), "B")
     assert (taken.roles, taken.start, taken.problem) == ((ROLE_ARN, ROLE_B_ARN), "token", "")
-    assert profile(facts(after)).status is Status.PASSED
+    assert profile(after).status is Status.PASSED
 
 
 SETTINGS = st.sampled_from(
@@ -178,14 +154,14 @@ def test_a_patched_config_is_one_that_sdks_take_and_keeps_the_rest(sections):
 
 
 def test_a_config_file_in_a_secret_is_not_printed():
-    text = A + B.replace("source_profile", "x")
     found = with_config()
     found["volumes"][-1] = {"name": "aws", "secret": {"secretName": "aws"}}
-    secret = replace(CHAINED, pods=(pod(found),), objects={("Secret", "aws"): {"config": text}})
+    text = A + B.replace("source_profile", "x")
+    objects = {("Secret", "aws"): {"config": text}}
 
-    link = profile(secret)
+    link = profile(text, found, objects=objects)
 
-    assert isinstance(secret.config_file, ConfigFile)
+    assert isinstance(replace(CHAINED, pods=(pod(found),), objects=objects).config_file, ConfigFile)
     assert (link.status, link.remedy.shell) == (Status.FAILED, ())
 
 
@@ -212,11 +188,10 @@ def test_secrets_are_taken_out_of_a_file():
     ],
 )
 def test_a_profile_that_stands_for_the_annotation_names_the_arn_of_a_role(role_arn, status, text):
-    bare = ServiceAccount("dev", "s3-app", {})
-    mount = config(A.replace(ROLE_ARN, role_arn))
-    facts = replace(GOOD, service_account=bare, pods=(pod(with_config()),), **mount)
+    changes = {"service_account": BARE, **config(A.replace(ROLE_ARN, role_arn))}
 
-    link = annotation(facts)
+    link = links(pod(with_config()), **changes)["annotation"]
 
     assert (link.status, link.found) == (status, text)
-    assert facts.role_arn == (role_arn if status is Status.PASSED else "")
+    known = replace(CHAINED, profile="", **changes).role_arn
+    assert known == (role_arn if status is Status.PASSED else "")

@@ -4,35 +4,47 @@ from dataclasses import replace
 
 import pytest
 
-from command.tests.verify.links.pod_scenarios import (
-    BEFORE,
-    OLD_ROLE,
-    container,
-    links,
-    old,
-    pod,
-    spec,
-    statuses,
-    with_owner,
-)
+from command.tests.verify.chains import links, statuses
+from command.tests.verify.commands import RESTART
+from command.tests.verify.pods import container, pod, spec, with_variables
 from irsa.observe.facts import Owner
-from irsa.verify.link import Status, failing_link
+from irsa.verify.link import Status
+from tests.support.world import ROLE_ARN
+
+BEFORE = "2026-11-24T23:40:00Z"
+OLD_ROLE = ROLE_ARN.replace("s3-app", "before")
+NEW = pod(spec(container()), "new")
+NOT_MUTATED = spec(container(bare=True))
+
+
+def rolling(found=NEW, **changes):
+    """A Pod of a rollout, and one of the older template, with one owner."""
+    owner = replace(found.owner, **changes)
+    old = replace(found, name="old", outdated=True, owner=owner)
+    return replace(found, owner=owner), old
 
 
 def test_a_stuck_rollout_is_named_with_what_serves_on():
     env_from = [{"configMapRef": {"name": "settings"}}]
     new = pod(spec(container(envFrom=env_from)), "new", phase="Pending")
-    before = with_owner(old(), new.owner)
+    before = with_variables(("AWS_ROLE_ARN", OLD_ROLE), name="old", outdated=True)
+    absent = {("ConfigMap", "settings"): None}
 
-    found = links(new, before, objects={("ConfigMap", "settings"): None})
+    found = links(new, replace(before, owner=new.owner), objects=absent)
 
-    assert found["pod"].status is Status.FAILED
+    assert (found["pod"].status, found["injection"].status) == (Status.FAILED, Status.FAILED)
     assert found["pod"].found == (
         "Pod new is Pending: there is no ConfigMap settings; the rollout is stuck, and Pod old "
         "still runs the older template"
     )
-    assert found["injection"].status is Status.FAILED
     assert found["injection"].found.startswith(f"Pod old: AWS_ROLE_ARN={OLD_ROLE}")
+
+
+def test_pods_of_another_service_account_get_this_one():
+    link = links(replace(NEW, service_account="default"), deployment="app")["pod"]
+    assert link.remedy.shell == (
+        "kubectl set serviceaccount deployment app s3-app --namespace dev",
+    )
 
 
 @pytest.mark.parametrize(
@@ -61,66 +73,49 @@ def test_pods_that_have_ended_or_are_ending_are_not_judged(gone):
     assert "Pod over" in alone["pod"].found
 
 
-def test_a_rollout_under_way_is_asked_about_again():
-    new = pod(spec(container()), "new")
-    link = links(new, with_owner(replace(new, name="old", outdated=True), new.owner))["pod"]
-    assert (link.status, link.remedy.text) == (Status.UNKNOWN, "ask again when it has finished")
-
-
-def test_a_paused_rollout_is_resumed():
-    new = pod(spec(container()), "new")
-    owner = replace(new.owner, paused=True)
-    link = links(with_owner(new, owner), with_owner(replace(new, outdated=True), owner))["pod"]
-    assert link.remedy.shell == ("kubectl rollout resume deployment/app --namespace dev",)
-
-
-def test_pods_that_only_a_deletion_replaces_are_deleted():
-    new = pod(spec(container()), "new", kind="statefulset")
-    owner = replace(new.owner, on_delete=True)
-    old = with_owner(replace(new, name="old", outdated=True), owner)
-
-    link = links(with_owner(new, owner), old)["pod"]
-
-    assert link.status is Status.FAILED
-    assert link.remedy.shell == ("kubectl delete pod old --namespace dev",)
+@pytest.mark.parametrize(
+    ("kind", "owner", "status", "commands"),
+    [
+        ("deployment", {}, Status.UNKNOWN, ()),
+        ("deployment", {"paused": True}, Status.FAILED,
+         ("kubectl rollout resume deployment/app --namespace dev",)),
+        ("statefulset", {"on_delete": True}, Status.FAILED,
+         ("kubectl delete pod old --namespace dev",)),
+    ],
+    ids=["under-way", "paused", "only-by-deletion"],
+)  # fmt: skip
+def test_a_rollout_is_waited_for_resumed_or_done_by_deletion(kind, owner, status, commands):
+    link = links(*rolling(replace(NEW, owner=replace(NEW.owner, kind=kind)), **owner))["pod"]
+    assert (link.status, link.remedy.shell) == (status, commands)
+    assert commands or link.remedy.text == "ask again when it has finished"
 
 
 @pytest.mark.parametrize("change", [{"on_delete": True}, {"paused": True}])
 def test_a_restart_that_would_replace_no_pod_is_a_deletion(change):
-    bare = pod(spec(container(bare=True)), "bare", created=BEFORE)
-    link = links(with_owner(bare, replace(bare.owner, **change)))["injection"]
+    bare = pod(NOT_MUTATED, "bare", created=BEFORE)
+    link = links(replace(bare, owner=replace(bare.owner, **change)))["injection"]
     assert link.remedy.shell == ("kubectl delete pod bare --namespace dev",)
 
 
-def test_a_deployment_that_may_not_make_pods_says_why():
+def test_a_deployment_that_is_not_there_or_may_not_make_pods_says_so():
     owner = Owner("deployment", "app", {"spec": {"serviceAccountName": "s3-app"}}, "quota")
     other = Owner("deployment", "x", {"spec": {"serviceAccountName": "other"}}, "other")
-    link = links(owners=(other, owner))["pod"]
-    assert (link.status, link.found) == (
-        Status.FAILED,
-        "Deployment app cannot make Pods: quota",
-    )
 
+    refused = links(pods=(), owners=(other, owner))["pod"]
+    missing = links(NEW, deployment="ap")["pod"]
 
-def test_a_deployment_that_is_not_there_is_no_pod_of_another():
-    link = links(pod(spec(container())), deployment="ap")["pod"]
-    assert (link.status, link.found) == (Status.UNKNOWN, "there is no Deployment ap")
+    assert refused.found == "Deployment app cannot make Pods: quota"
+    assert missing.found == "there is no Deployment ap"
+    assert (refused.status, missing.status) == (Status.FAILED, Status.UNKNOWN)
 
 
 def test_every_deployment_of_the_service_account_is_judged():
     well = pod(spec(container()), "well-1", owner="well")
-    bad = [
-        pod(spec(container(bare=True)), f"bad-{number}", owner="bad", created=BEFORE)
-        for number in range(5)
-    ]
+    bad = [pod(NOT_MUTATED, f"bad-{n}", owner="bad", created=BEFORE) for n in range(5)]
 
-    found = links(well, *bad)
+    found = links(well, *bad)["injection"]
 
-    assert failing_link(list(found.values())).key == "injection"
-    assert found["injection"].found.startswith(
-        "Pods bad-0, bad-1, bad-2 and 2 more: the Pod was not mutated"
-    )
-    assert found["injection"].remedy.shell == (
-        "kubectl rollout restart deployment/bad --namespace dev",
-    )
+    named = "Pods bad-0, bad-1, bad-2 and 2 more: the Pod was not mutated"
+    assert found.found.startswith(named)
+    assert found.remedy.shell == (RESTART.replace("/app", "/bad"),)
     assert statuses(links(well, *bad, deployment="well")) == {}

@@ -1,45 +1,32 @@
 """A remedy between role A and role B trusts no other caller, and lifts no condition."""
 
-import json
-import shlex
 from dataclasses import replace
 from itertools import product
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from command.tests.verify.links.pod_scenarios import config, pod, with_config
-from command.tests.verify.test_chain import (
-    DENIED,
-    GOOD,
-    GRANTED,
-    ROLE,
-    ROLE_ARN,
-    ROLE_B_ARN,
-    chained,
-    role_b,
-)
-from command.tests.verify.test_remedy import document_in
+from command.tests.verify.chains import DENIED, GOOD, ROLE, chained, role_b
+from command.tests.verify.commands import written, written_config
+from command.tests.verify.pods import A, B, config, pod, with_config
+from command.tests.verify.remedies.strategies import documents
 from irsa.decide.verdict import Verdict
 from irsa.identity.policies import TrustedRole, principal_arn_trust_policy, role_trust_policy
 from irsa.observe.facts import Role
-from irsa.verify.chain import Chain
-from irsa.verify.facts import RoleBCalls, RoleBFacts, RoleBTarget
+from irsa.verify.facts import RoleBTarget
 from irsa.verify.link import Status
 from irsa.verify.remedies.role_b import RoleBFixer, another_call, judge_role_b
 from tests.support.no_gain import no_gain
+from tests.support.world import ACCOUNT_A, ROLE_ARN, ROLE_B_ARN
 
-ACCOUNT_A, OTHER_ACCOUNT = "111122223333", "777788889999"
+OTHER_ACCOUNT = "777788889999"
 NEIGHBOUR = Role(f"arn:aws:iam::{ACCOUNT_A}:role/neighbour", "AROANEIGHBOUR", {})
 STRANGER = Role(f"arn:aws:iam::{OTHER_ACCOUNT}:role/stranger", "AROASTRANGER", {})
 GONE = f"arn:aws:iam::{ACCOUNT_A}:role/s3app"
-EXTERNAL_IDS = ["", "tenant-42", "tenant-7"]
-SESSIONS = ["irsa-verify", "ledger"]
 TARGET = RoleBTarget(role_arn=ROLE_B_ARN)
 CALLS = [
     replace(TARGET, external_id=external_id, session_name=name)
-    for external_id, name in product(EXTERNAL_IDS, SESSIONS)
+    for external_id, name in product(["", "tenant-42", "tenant-7"], ["irsa-verify", "ledger"])
 ]
 
 
@@ -53,73 +40,23 @@ def verdicts(document):
     }
 
 
-principals = st.lists(
-    st.sampled_from([
-        ROLE_ARN, NEIGHBOUR.arn, STRANGER.arn, "AROAGONE", f"arn:aws:iam::{ACCOUNT_A}:root",
-        OTHER_ACCOUNT, "*",
-    ]),
-    min_size=1,
-    max_size=2,
-    unique=True,
-)  # fmt: skip
-arns = st.lists(
-    st.sampled_from([ROLE_ARN, NEIGHBOUR.arn, GONE, f"arn:aws:iam::{ACCOUNT_A}:role/s3-*"]),
-    min_size=1,
-    max_size=2,
-    unique=True,
-)
-lines = st.lists(
-    st.one_of(
-        st.tuples(
-            st.sampled_from(["ArnEquals", "ArnLike", "ArnNotEquals", "StringLike"]),
-            st.just("aws:PrincipalArn"),
-            arns,
-        ),
-        st.tuples(
-            st.sampled_from(["StringEquals", "StringNotEquals"]),
-            st.just("sts:ExternalId"),
-            st.sampled_from(EXTERNAL_IDS[1:]),
-        ),
-        st.tuples(
-            st.sampled_from(["StringEquals", "StringLike"]),
-            st.just("sts:RoleSessionName"),
-            st.sampled_from(["ledger", "led*"]),
-        ),
-        st.just(("StringEquals", "aws:PrincipalTag/team", "ledger")),
-    ),
-    max_size=2,
-)
-
-
-def statement(effect, principal, action, found):
-    block = {}
-    for operator, key, value in found:
-        block.setdefault(operator, {})[key] = value
-    return {
-        "Effect": effect,
-        "Principal": {"AWS": principal},
-        "Action": action,
-        "Condition": block,
-    }
-
-
-documents = st.builds(
-    lambda listed: {"Version": "2012-10-17", "Statement": listed},
-    st.lists(
-        st.builds(
-            statement,
-            st.sampled_from(["Allow", "Allow", "Allow", "Deny"]),
-            principals,
-            st.sampled_from(["sts:AssumeRole", ["sts:AssumeRole", "sts:TagSession"]]),
-            lines,
-        ),
-        max_size=3,
-    ),
-)
+PRINCIPALS = [
+    *(ROLE_ARN, NEIGHBOUR.arn, STRANGER.arn, "AROAGONE", f"arn:aws:iam::{ACCOUNT_A}:root"),
+    *(OTHER_ACCOUNT, "*", [ROLE_ARN, NEIGHBOUR.arn], [STRANGER.arn, "AROAGONE"], [GONE, ROLE_ARN]),
+]
+ARN_OPERATORS = ["ArnEquals", "ArnLike", "ArnNotEquals", "StringLike"]
+ARNS = [ROLE_ARN, NEIGHBOUR.arn, GONE, f"arn:aws:iam::{ACCOUNT_A}:role/s3-*"]
+LINES = [
+    (ARN_OPERATORS, "aws:PrincipalArn", ARNS),
+    (["StringEquals", "StringNotEquals"], "sts:ExternalId", ["tenant-42", "tenant-7"]),
+    (["StringEquals", "StringLike"], "sts:RoleSessionName", ["ledger", "led*"]),
+    (["StringEquals"], "aws:PrincipalTag/team", ["ledger"]),
+]
+ACTIONS = ["sts:AssumeRole", ["sts:AssumeRole", "sts:TagSession"]]
 
 
 @settings(deadline=None)
-@given(documents)
+@given(documents([{"AWS": each} for each in PRINCIPALS], ACTIONS, LINES))
 def test_after_the_remedy_role_b_trusts_no_other_caller(document):
     trusting = Role(ROLE_B_ARN, "AROAB", document)
     judged = judge_role_b(ROLE, trusting, TARGET)
@@ -142,178 +79,122 @@ def test_after_the_remedy_role_b_trusts_no_other_caller(document):
         assert without.verdict is not Verdict.ALLOW or "StringNotEquals" in str(asked)
 
 
-TEXT = f"""\
-[profile A]
-role_arn = {ROLE_ARN}
-web_identity_token_file = /token
-[profile B]
-role_arn = {ROLE_B_ARN}
-source_profile = A
-"""
+MOVED = ROLE_B_ARN.replace("role/", "role/team/")
+BY_PROFILE = replace(TARGET, profile="B")
 
 
-def with_profile(document, **changes):
-    """The links of a chain through profile B of a ConfigMap."""
-    target = RoleBTarget(role_arn=ROLE_B_ARN, profile="B", **changes)
-    trusting = replace(role_b(), trust_policy=document)
-    return target, trusting, mounted(TEXT)
-
-
-def mounted(text):
-    """The facts of a Pod that mounts an AWS config file from a ConfigMap."""
-    return {"pods": (pod(with_config(), owner="s3-app"),), **config(text)}
-
-
-def written(command):
-    """The config file that a printed command puts into the ConfigMap."""
-    words = shlex.split(command)
-    return json.loads(words[words.index("--patch") + 1])["data"]["config"]
+def with_profile(text=A + B, target=BY_PROFILE, **changes):
+    """The links of a chain through profile B of a ConfigMap, which STS refuses."""
+    facts = replace(GOOD, pods=(pod(with_config()),), profile="B", **config(text))
+    return chained(facts, target=target, assumed=DENIED, **changes)
 
 
 def asking(condition):
-    document = role_trust_policy([TrustedRole(ROLE_ARN, "AROAS3APP")])
+    document = role_trust_policy([TrustedRole(ROLE_ARN, ROLE.unique_id)])
     document["Statement"][0]["Condition"] = condition
-    return document
+    return role_b(document)
 
 
 @pytest.mark.parametrize(
     ("condition", "line"),
     [
-        pytest.param(
-            {"StringEquals": {"sts:RoleSessionName": "ledger"}},
-            "role_session_name = ledger",
-            id="session-name",
-        ),
-        pytest.param(
-            {"StringLike": {"sts:RoleSessionName": "ledger-*"}},
-            "role_session_name = ledger-irsa",
-            id="session-pattern",
-        ),
-        pytest.param(
-            {"StringEquals": {"sts:ExternalId": "tenant-42"}},
-            "external_id = tenant-42",
-            id="external-id",
-        ),
+        ({"StringEquals": {"sts:RoleSessionName": "ledger"}}, "role_session_name = ledger"),
+        ({"StringLike": {"sts:RoleSessionName": "ledger-*"}}, "role_session_name = ledger-irsa"),
+        ({"StringEquals": {"sts:ExternalId": "tenant-42"}}, "external_id = tenant-42"),
     ],
+    ids=["session-name", "session-pattern", "external-id"],
 )
 def test_what_role_b_asks_for_the_profile_sends(condition, line):
-    target, trusting, mount = with_profile(asking(condition))
-    facts = replace(GOOD, profile="B", **mount)
-    link = chained_with(facts, target, trusting)["chain-trust"]
+    link = with_profile(role=asking(condition))["chain-trust"]
 
     assert link.remedy.text.startswith("send it: ")
-    assert written(link.remedy.shell[0]) == TEXT.replace("[profile B]\n", f"[profile B]\n{line}\n")
-    assert link.remedy.shell[1] == "kubectl rollout restart deployment/s3-app --namespace dev"
-
-
-def chained_with(facts, target, trusting):
-    role_b_facts = RoleBFacts(target=target, role=trusting)
-    calls = replace(GRANTED, of_role_b=RoleBCalls(assumed=DENIED, direct=DENIED))
-    return {link.key: link for link in Chain(replace(facts, role_b=role_b_facts)).links(calls)}
+    assert written_config(link) == (A + B).replace("[profile B]\n", f"[profile B]\n{line}\n")
+    assert link.remedy.shell[1] == "kubectl rollout restart deployment/app --namespace dev"
 
 
 @pytest.mark.parametrize(
-    ("condition", "status"),
+    ("operator", "key", "value", "status"),
     [
-        ({"StringEquals": {"sts:SourceIdentity": "alice"}}, Status.FAILED),
+        ("StringEquals", "sts:SourceIdentity", "alice", Status.FAILED),
+        ("Bool", "aws:MultiFactorAuthPresent", "true", Status.FAILED),
         # The role may have tags, which are not read.
-        ({"StringEquals": {"aws:PrincipalTag/team": "ledger"}}, Status.UNKNOWN),
+        ("StringEquals", "aws:PrincipalTag/team", "ledger", Status.UNKNOWN),
     ],
 )
-def test_a_condition_that_the_caller_cannot_send_is_not_lifted(condition, status):
-    link = chained(role=replace(role_b(), trust_policy=asking(condition)), assumed=DENIED)[
-        "chain-trust"
-    ]
+def test_a_condition_that_the_caller_cannot_send_is_not_lifted(operator, key, value, status):
+    link = chained(role=asking({operator: {key: value}}), assumed=DENIED)["chain-trust"]
 
     assert (link.status, link.remedy.shell) == (status, ())
-    assert (status is Status.UNKNOWN) or link.remedy.text.startswith(
-        "meet the trust policy's conditions (sts:SourceIdentity"
-    )
+    meet = f"meet the trust policy's conditions ({key}"
+    assert status is Status.UNKNOWN or link.remedy.text.startswith(meet)
 
 
-def test_a_role_that_is_gone_is_replaced_and_the_external_id_stays():
-    document = principal_arn_trust_policy([GONE], external_id="tenant-42")
-    target = RoleBTarget(role_arn=ROLE_B_ARN, external_id="tenant-42")
-    trusting = replace(role_b(), trust_policy=document)
+@pytest.mark.parametrize(
+    ("named", "gone", "kept"),
+    [(GONE, {GONE}, []), (NEIGHBOUR.arn, set(), [NEIGHBOUR.arn])],
+    ids=["gone", "exists"],
+)
+def test_a_role_that_is_gone_is_replaced_and_the_external_id_stays(named, gone, kept):
+    document = principal_arn_trust_policy([named], external_id="tenant-42")
+    target = replace(TARGET, external_id="tenant-42")
 
-    link = chained(role=trusting, assumed=DENIED, target=target, gone=frozenset({GONE}))[
-        "chain-trust"
-    ]
+    known = {"role": role_b(document), "target": target, "gone": frozenset(gone)}
+    commands = chained(assumed=DENIED, **known)["chain-trust"].remedy.shell
 
-    [found] = [document_in(each, "--policy-document") for each in link.remedy.shell]
-    assert found == principal_arn_trust_policy([ROLE_ARN], external_id="tenant-42")
-
-
-def test_another_role_that_exists_stays_trusted():
-    document = principal_arn_trust_policy([NEIGHBOUR.arn], external_id="tenant-42")
-    target = RoleBTarget(role_arn=ROLE_B_ARN, external_id="tenant-42")
-    trusting = replace(role_b(), trust_policy=document)
-
-    link = chained(role=trusting, assumed=DENIED, target=target)["chain-trust"]
-
-    [found] = [document_in(each, "--policy-document") for each in link.remedy.shell]
-    assert found == principal_arn_trust_policy([NEIGHBOUR.arn, ROLE_ARN], external_id="tenant-42")
+    wanted = principal_arn_trust_policy([*kept, ROLE_ARN], external_id="tenant-42")
+    assert [written(each) for each in commands] == [wanted]
 
 
-def test_the_missing_role_b_is_the_cause_and_comes_first():
-    # the permission's remedy let role A assume a role that does not exist.
-    wrong = ROLE_B_ARN.replace("s3-app-B", "s3-appB")
-    mount = mounted(TEXT.replace(ROLE_B_ARN, wrong))
-    target = RoleBTarget(role_arn=wrong, expected_arn=ROLE_B_ARN, profile="B")
-    facts = replace(GOOD, profile="B", role=replace(ROLE, policies=()), **mount)
-    found = chained_with(facts, target, None)
+def test_role_a_is_asked_for_the_external_id_that_others_are():
+    others = role_trust_policy([TrustedRole(STRANGER.arn, "AROASTRANGER")])
+    [own] = others["Statement"]
+    own["Condition"] = {"StringEquals": {"sts:ExternalId": "tenant-42"}}
+
+    [command] = chained(role=role_b(others), assumed=DENIED)["chain-trust"].remedy.shell
+
+    kept, new = written(command)["Statement"]
+    assert (kept, new["Principal"]) == (own, {"AWS": ROLE_ARN})
+    assert new["Condition"] == own["Condition"]
+
+
+def test_role_a_gets_no_permission_for_a_role_b_that_is_missing():
+    found = chained(role_a=replace(ROLE, policies=()), role=None, assumed=DENIED)
 
     keys = list(found)
     assert keys.index("chain-role") < keys.index("chain-permission") < keys.index("chain-trust")
-    assert found["chain-role"].found == f"profile B names {wrong}"
-    assert written(found["chain-role"].remedy.shell[0]) == TEXT
     assert found["chain-permission"].status is Status.UNKNOWN
-    assert found["chain-permission"].remedy.shell == ()
+    assert found["chain-permission"].remedy.shell == found["chain-role"].remedy.shell == ()
+    assert found["chain-role"].remedy.text.startswith("create it in account 444455556666")
 
 
-def test_a_missing_role_b_that_nothing_else_names_has_no_command():
-    link = chained(role=None, assumed=DENIED)["chain-role"]
-    assert (link.status, link.remedy.shell) == (Status.FAILED, ())
-    assert link.remedy.text.startswith("create it in account 444455556666")
+@pytest.mark.parametrize(
+    ("arn", "expected", "found"),
+    [
+        (MOVED, "", f"the role of that name is {MOVED}: the path is part of the ARN"),
+        (ROLE_B_ARN, MOVED, f"profile B names {ROLE_B_ARN}"),
+    ],
+)
+def test_another_role_b_is_named_in_the_profile(arn, expected, found):
+    link = with_profile(target=replace(BY_PROFILE, expected_arn=expected), role=role_b(arn=arn))
 
-
-def test_role_b_of_another_path_is_named_in_the_profile():
-    moved = ROLE_B_ARN.replace("role/", "role/team/")
-    target = RoleBTarget(role_arn=ROLE_B_ARN, profile="B")
-    facts = replace(GOOD, profile="B", **mounted(TEXT))
-
-    link = chained_with(facts, target, replace(role_b(), arn=moved))["chain-role"]
-
-    assert link.found == f"the role of that name is {moved}: the path is part of the ARN"
-    assert written(link.remedy.shell[0]) == TEXT.replace(ROLE_B_ARN, moved)
-
-
-def test_role_b_without_a_policy_is_named():
-    # no link looked at role B's policies.
-    link = chained(role=replace(role_b(), policies=()), data=DENIED)["chain-permissions"]
-
-    assert link.status is Status.FAILED
-    assert link.remedy.shell[0].startswith("aws iam put-role-policy --role-name s3-app-B ")
+    assert link["chain-role"].found == found
+    assert written_config(link["chain-role"]) == (A + B).replace(ROLE_B_ARN, MOVED)
 
 
 @pytest.mark.parametrize(
     ("document", "status"),
     [
-        (role_trust_policy([TrustedRole(ROLE_ARN, "AROAS3APP")]), Status.PASSED),
+        (role_trust_policy([TrustedRole(ROLE_ARN, ROLE.unique_id)]), Status.PASSED),
         (principal_arn_trust_policy([ROLE_ARN]), Status.FAILED),
     ],
     ids=["role", "account"],
 )
 def test_a_role_b_that_trusts_its_account_needs_a_permission_there(document, status):
     arn = ROLE_B_ARN.replace("444455556666", ACCOUNT_A)
-    facts = replace(GOOD, role=replace(ROLE, policies=()))
+    known = {"target": replace(TARGET, role_arn=arn), "role": role_b(document, arn=arn)}
 
-    link = chained_with(facts, RoleBTarget(role_arn=arn), Role(arn, "AROAB", document))[
-        "chain-permission"
-    ]
+    link = chained(role_a=replace(ROLE, policies=()), **known)["chain-permission"]
 
-    assert link.status is status
-    named = [f"aws iam put-role-policy --role-name {ROLE.name} "]
-    assert [each.partition("--policy-name")[0] for each in link.remedy.shell] == (
-        named if status is Status.FAILED else []
-    )
+    put = f"aws iam put-role-policy --role-name {ROLE.name} "
+    named = [each.partition("--policy-name")[0] for each in link.remedy.shell]
+    assert (link.status, named) == (status, [put] if status is Status.FAILED else [])

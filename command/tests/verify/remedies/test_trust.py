@@ -1,34 +1,32 @@
 """A remedy of a trust policy allows the caller that asks, and no other caller."""
 
+import json
+import shlex
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from command.tests.verify.links.pod_scenarios import container, pod, spec
-from command.tests.verify.test_chain import (
-    CLAIMS,
-    DENIED,
-    GOOD,
-    ISSUER,
-    NOW,
-    PROVIDER_ARN,
-    ROLE,
-    links,
-)
-from command.tests.verify.test_remedy import document_in
+from command.tests.verify.chains import CLAIMS, DENIED, GOOD, ROLE, links
+from command.tests.verify.commands import written
+from command.tests.verify.pods import with_variables
+from command.tests.verify.remedies.strategies import documents
 from irsa.access import trusts_token
+from irsa.commands import verify
 from irsa.decide.verdict import Verdict
 from irsa.identity.token import Token
-from irsa.observe.facts import RegisteredProvider, Role
+from irsa.observe.facts import RegisteredProvider
 from irsa.verify.link import Status
 from irsa.verify.remedies.trust import TrustFixer, named_accounts
 from tests.support.no_gain import no_gain
+from tests.support.world import ISSUER, NOW, PROVIDER_ARN
+from tests.support.world import SUBJECT as OURS
 
 OTHER = f"{ISSUER}0"
 OTHER_ARN = f"{PROVIDER_ARN}0"
-OURS = "system:serviceaccount:dev:s3-app"
 SUBJECTS = [
     OURS,
     "system:serviceaccount:dev:s3app",
@@ -41,14 +39,52 @@ CALLERS = [(i, s, a) for i in (ISSUER, OTHER) for s in SUBJECTS[:4] for a in AUD
 ASKED = (ISSUER, OURS, "sts.amazonaws.com")
 
 
+def verdict(document, caller):
+    role = replace(ROLE, trust_policy=document)
+    return trusts_token(role, token(*caller), session_name="irsa-verify", now=NOW)
+
+
 def token(issuer, subject, audience):
     claims = {**CLAIMS, "iss": f"https://{issuer}", "sub": subject, "aud": [audience]}
     return Token("", {}, claims)
 
 
-def fixer(document, *, registered=(PROVIDER_ARN,), neighbours=()):
-    return TrustFixer(
-        role=Role(ROLE.arn, "AROA", document),
+OPERATORS = [
+    "StringEquals", "StringLike", "StringNotEquals", "StringNotLike", "StringEqualsIfExists",
+    "ForAllValues:StringLike", "ForAllValues:StringEquals", "ForAnyValue:StringEquals",
+]  # fmt: skip
+PREFIXES = [ISSUER, ISSUER, ISSUER, OTHER, f"https://{ISSUER}"]
+LINES = [
+    *[(OPERATORS, f"{prefix}:sub", SUBJECTS) for prefix in PREFIXES],
+    *[(OPERATORS, f"{prefix}:aud", AUDIENCES) for prefix in PREFIXES],
+    (["StringEquals"], "sts:RoleSessionName", ["ledger"]),
+    (["IpAddress"], "aws:SourceIp", ["10.0.0.0/8"]),
+    (["StringEquals"], f"{ISSUER}:amr", ["mfa"]),
+]
+PRINCIPALS = [
+    *[{"Federated": PROVIDER_ARN}] * 3,
+    {"Federated": OTHER_ARN},
+    {"Federated": [PROVIDER_ARN, OTHER_ARN]},
+    {"AWS": "arn:aws:iam::444455556666:root"},
+    "*",
+]
+TOKENS = "sts:AssumeRoleWithWebIdentity"
+ACTIONS = [TOKENS, TOKENS, [TOKENS, "sts:TagSession"], "sts:*", "sts:AssumeRole"]
+
+
+@settings(deadline=None)
+@given(
+    documents(PRINCIPALS, ACTIONS, LINES, most=4),
+    st.sampled_from([(PROVIDER_ARN,), (PROVIDER_ARN, OTHER_ARN)]),
+    st.sets(st.sampled_from(SUBJECTS[1:4])),
+)
+def test_after_the_remedy_no_other_caller_is_trusted(document, registered, neighbours):
+    before = {caller: verdict(document, caller).verdict for caller in CALLERS}
+    judged = verdict(document, ASKED)
+    if judged.verdict is not Verdict.DENY:
+        return
+    judging = TrustFixer(
+        role=replace(ROLE, trust_policy=document),
         token=token(*ASKED),
         account=GOOD.account,
         audience="sts.amazonaws.com",
@@ -59,97 +95,12 @@ def fixer(document, *, registered=(PROVIDER_ARN,), neighbours=()):
         neighbours=frozenset(neighbours),
     )
 
-
-def verdict(document, caller):
-    role = Role(ROLE.arn, "AROA", document)
-    return trusts_token(role, token(*caller), session_name="irsa-verify", now=NOW).verdict
-
-
-operators = st.sampled_from([
-    "StringEquals", "StringLike", "StringNotEquals", "StringNotLike", "StringEqualsIfExists",
-    "ForAllValues:StringLike", "ForAllValues:StringEquals", "ForAnyValue:StringEquals",
-])  # fmt: skip
-prefixes = st.sampled_from([ISSUER, ISSUER, ISSUER, OTHER, f"https://{ISSUER}"])
-
-
-@st.composite
-def conditions(draw):
-    block = {}
-    for claim, values in (("sub", SUBJECTS), ("aud", AUDIENCES)):
-        for _ in range(draw(st.integers(0, 2))):
-            key = f"{draw(prefixes)}:{claim}"
-            listed = draw(st.lists(st.sampled_from(values), min_size=1, max_size=3, unique=True))
-            block.setdefault(draw(operators), {})[key] = listed
-    if draw(st.integers(0, 5)) == 0:
-        key, value = draw(
-            st.sampled_from(
-                [
-                    ("sts:RoleSessionName", "ledger"),
-                    ("aws:SourceIp", "10.0.0.0/8"),
-                    (f"{ISSUER}:amr", "mfa"),
-                ]
-            )
-        )
-        block.setdefault("IpAddress" if "Ip" in key else "StringEquals", {})[key] = value
-    return block
-
-
-principals = st.sampled_from(
-    [
-        {"Federated": PROVIDER_ARN},
-        {"Federated": PROVIDER_ARN},
-        {"Federated": PROVIDER_ARN},
-        {"Federated": OTHER_ARN},
-        {"Federated": [PROVIDER_ARN, OTHER_ARN]},
-        {"AWS": "arn:aws:iam::444455556666:root"},
-        "*",
-    ]
-)
-statements = st.builds(
-    lambda effect, principal, action, condition: {
-        "Effect": effect,
-        "Principal": principal,
-        "Action": action,
-        "Condition": condition,
-    },
-    st.sampled_from(["Allow", "Allow", "Allow", "Deny"]),
-    principals,
-    st.sampled_from(
-        [
-            "sts:AssumeRoleWithWebIdentity",
-            "sts:AssumeRoleWithWebIdentity",
-            ["sts:AssumeRoleWithWebIdentity", "sts:TagSession"],
-            "sts:*",
-            "sts:AssumeRole",
-        ]
-    ),
-    conditions(),
-)
-documents = st.builds(
-    lambda listed: {"Version": "2012-10-17", "Statement": listed},
-    st.lists(statements, min_size=0, max_size=3),
-)
-
-
-@settings(deadline=None)
-@given(
-    documents,
-    st.sampled_from([(PROVIDER_ARN,), (PROVIDER_ARN, OTHER_ARN)]),
-    st.sets(st.sampled_from(SUBJECTS[1:4])),
-)
-def test_after_the_remedy_no_other_caller_is_trusted(document, registered, neighbours):
-    judging = fixer(document, registered=registered, neighbours=neighbours)
-    before = {caller: verdict(document, caller) for caller in CALLERS}
-    judged = trusts_token(judging.role, judging.token, session_name="irsa-verify", now=NOW)
-    if judged.verdict is not Verdict.DENY:
-        return
-
     fixed = judging.fix(judged)
 
     if fixed.document is None:
         assert fixed.text.startswith("meet the trust policy's condition")
         return
-    after = {caller: verdict(fixed.document, caller) for caller in CALLERS}
+    after = {caller: verdict(fixed.document, caller).verdict for caller in CALLERS}
     assert after[ASKED] is not Verdict.DENY
     # The same service account may gain, whatever the token is for.
     no_gain(before, after, but=lambda caller: caller[:2] == ASKED[:2])
@@ -175,112 +126,81 @@ def fixed(document, **facts):
     role = replace(ROLE, trust_policy=document)
     link = links(role=role, assumed=DENIED, **facts)["trust"]
     assert link.status is Status.FAILED
-    return link, [document_in(each, "--policy-document") for each in link.remedy.shell]
+    return link, [written(each) for each in link.remedy.shell]
 
 
-def named(session):
-    """A Pod whose sessions have a name."""
-    return pod(spec(container("app", ("AWS_ROLE_SESSION_NAME", session))))
+def equals(**claims):
+    """A trust policy with claims of this cluster's tokens under StringEquals."""
+    return one({"StringEquals": {f"{ISSUER}:{name}": value for name, value in claims.items()}})
 
 
-AUD = {f"{ISSUER}:aud": "sts.amazonaws.com"}
-RIGHT = one({"StringEquals": {**AUD, f"{ISSUER}:sub": OURS}})
+STS, DEV = "sts.amazonaws.com", "system:serviceaccount:dev"
+OF_ISSUER = {f"{OTHER}:aud": STS, f"{OTHER}:sub": OURS}
+RIGHT = equals(aud=STS, sub=OURS)
+EXACT = RIGHT["Statement"][0]["Condition"]
+BESIDE = {"StringLike": {f"{ISSUER}:sub": f"{DEV}:worker-*"}}
+WEAK = {"ForAllValues:StringEquals": {f"{ISSUER}:aud": STS, f"{ISSUER}:sub": f"{OURS}s"}}
 
 
 @pytest.mark.parametrize(
     ("document", "text"),
     [
-        pytest.param(
-            one({"StringEquals": {**AUD, f"{ISSUER}:sub": "system:serviceaccount:dev:s3app"}}),
-            f"replace sub system:serviceaccount:dev:s3app by {OURS}",
-            id="subject",
-        ),
-        pytest.param(
-            one({"StringEquals": {**AUD, f"{ISSUER}:sub": "system:serviceaccount:dev:*"}}),
-            f"replace sub system:serviceaccount:dev:* by {OURS}",
-            id="wildcard-under-equals",
-        ),
-        pytest.param(
-            one({"StringEquals": {f"{ISSUER}:aud": "vault", f"{ISSUER}:sub": OURS}}),
-            "replace aud vault by sts.amazonaws.com",
-            id="audience",
-        ),
-        pytest.param(
-            one({"StringEquals": {f"{OTHER}:aud": "sts.amazonaws.com", f"{OTHER}:sub": OURS}},
-                OTHER_ARN),
-            "replace the issuer, which the account has not registered",
-            id="issuer",
-        ),
-        pytest.param(
-            one({"ForAllValues:StringEquals": {**AUD, f"{ISSUER}:sub": f"{OURS}s"}}),
-            f"replace ForAllValues:StringEquals sub {OURS}s by {OURS}",
-            id="for-all-values",
-        ),
-        pytest.param(
-            one({"StringEquals": {**AUD, f"{ISSUER}:sub": OURS},
-                 "StringLike": {f"{ISSUER}:sub": "system:serviceaccount:dev:worker-*"}}),
-            f"replace sub {OURS} and StringLike sub system:serviceaccount:dev:worker-* by {OURS}",
-            id="exact-and-pattern",
-        ),
-        pytest.param(
-            one({"StringEquals": {**AUD, f"{ISSUER}:sub": OURS}}, Action="sts:AssumeRole"),
-            "replace sts:AssumeRole, which is not the call of a token",
-            id="action",
-        ),
+        (equals(aud=STS, sub=f"{DEV}:s3app"), f"replace sub {DEV}:s3app by {OURS}"),
+        (equals(aud=STS, sub=f"{DEV}:*"), f"replace sub {DEV}:* by {OURS}"),
+        (equals(aud="vault", sub=OURS), "replace aud vault by sts.amazonaws.com"),
+        (one({"StringEquals": OF_ISSUER}, OTHER_ARN),
+         "replace the issuer, which the account has not registered"),
+        (one(WEAK), f"replace ForAllValues:StringEquals sub {OURS}s by {OURS}"),
+        (one({**EXACT, **BESIDE}),
+         f"replace sub {OURS} and StringLike sub {DEV}:worker-* by {OURS}"),
+        (one(EXACT, Action="sts:AssumeRole"),
+         "replace sts:AssumeRole, which is not the call of a token"),
     ],
+    ids=["subject", "wildcard", "audience", "issuer", "for-all-values", "and-pattern", "action"],
 )  # fmt: skip
 def test_what_is_wrong_in_a_fitting_statement_is_replaced(document, text):
-    link, [found] = fixed(document)
+    others = one(BESIDE)["Statement"]
+
+    link, [found] = fixed({**document, "Statement": others + document["Statement"]})
 
     assert link.remedy.text == f"replace the trust policy: {text}"
-    assert found == RIGHT
+    assert found["Statement"] == others + RIGHT["Statement"]
 
 
 GONE = "system:serviceaccount:dev:chart"
+REMOVED = f"; remove {GONE}, as no service account of that name uses the role"
 
 
-@pytest.mark.parametrize(
-    ("more", "said"),
-    [
-        ([], ""),
-        ([GONE], f"; remove {GONE}, as no service account of that name uses the role"),
-    ],
-)
+@pytest.mark.parametrize(("more", "said"), [([], ""), ([GONE], REMOVED)])
 def test_a_service_account_that_uses_the_role_keeps_it(more, said):
     other = "system:serviceaccount:stage:s3-app"
-    document = one({"StringEquals": {**AUD, f"{ISSUER}:sub": [other, *more]}})
+    document = equals(aud=STS, sub=[other, *more])
 
     link, [found] = fixed(document, neighbours=frozenset({other}))
 
-    assert found == one({"StringEquals": {**AUD, f"{ISSUER}:sub": [other, OURS]}})
+    assert found == equals(aud=STS, sub=[other, OURS])
     assert link.remedy.text == f"replace the trust policy: add {OURS}{said}"
 
 
-def test_another_cluster_of_the_account_keeps_its_statement():
-    document = one({"StringEquals": {f"{OTHER}:sub": OURS}}, OTHER_ARN)
-    known = (*GOOD.providers, RegisteredProvider(OTHER_ARN, ("sts.amazonaws.com",)))
-
-    _, [found] = fixed(document, providers=known)
-
-    assert found["Statement"] == [*document["Statement"], *RIGHT["Statement"]]
-
-
-WORKERS = {f"{ISSUER}:sub": "system:serviceaccount:dev:worker-*"}
+WORKERS = BESIDE["StringLike"]
+NO_KEY = {"ForAllValues:StringEquals": {f"https://{ISSUER}:sub": OURS}, **BESIDE}
 ROOT = {"AWS": "arn:aws:iam::111122223333:root", "Federated": PROVIDER_ARN}
+BOTH_CLUSTERS = (*GOOD.providers, RegisteredProvider(OTHER_ARN, (STS,)))
 
 
 @pytest.mark.parametrize(
     "document",
     [
-        one({"StringLike": WORKERS}),
+        one(BESIDE),
         one({"ForAllValues:StringLike": WORKERS}),
-        one({"ForAllValues:StringEquals": {f"https://{ISSUER}:sub": OURS}, "StringLike": WORKERS}),
+        one(NO_KEY),
         one({"StringEquals": {f"{ISSUER}:sub": OURS}}, Action="sts:AssumeRole", Principal=ROOT),
+        one({"StringEquals": {f"{OTHER}:sub": OURS}}, OTHER_ARN),
     ],
-    ids=["pattern", "weak-pattern", "beside-no-key", "of-a-role-too"],
+    ids=["pattern", "weak-pattern", "beside-no-key", "of-a-role-too", "of-another-cluster"],
 )
 def test_a_statement_that_others_may_use_stays(document):
-    _, [found] = fixed(document)
+    _, [found] = fixed(document, providers=BOTH_CLUSTERS)
 
     assert found["Statement"] == [*document["Statement"], *RIGHT["Statement"]]
 
@@ -294,10 +214,34 @@ def test_a_statement_that_others_may_use_stays(document):
 )
 def test_a_condition_on_more_than_who_calls_is_met_and_not_lifted(operator, key, value):
     link, found = fixed(
-        one({"StringEquals": {**AUD, f"{ISSUER}:sub": OURS}, operator: {key: value}}),
-        pods=(named("reports"),),
+        one({**EXACT, operator: {key: value}}),
+        pods=(with_variables(("AWS_ROLE_SESSION_NAME", "reports")),),
     )
 
     assert found == []
     shown = f"{key} {operator} {value}"
     assert link.remedy.text == f"meet the trust policy's conditions ({shown}); they are not lifted"
+
+
+def test_a_condition_on_what_is_not_known_stays():
+    address = {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}
+    wrong = equals(aud=STS, sub=f"{DEV}:s3app")["Statement"][0]["Condition"]
+    _, [found] = fixed(one({**wrong, **address}))
+    assert found == one({**EXACT, **address})
+
+
+def test_a_policy_in_a_command_can_be_read_and_pasted():
+    found = links(role=replace(ROLE, trust_policy={"Statement": []}), assumed=DENIED)
+    [command] = found["trust"].remedy.shell
+
+    shown = verify.text(GOOD, list(found.values())).splitlines()
+
+    start = next(i for i, line in enumerate(shown) if "$ aws iam update-assume-role" in line)
+    pasted = [line.strip() for line in shown[start:] if line.startswith(" " * 16)]
+    assert max(map(len, shown[start : start + len(pasted)])) < 150
+    program = "import json, sys; print(json.dumps(sys.argv))"
+    printer = f"aws() {{ {shlex.quote(sys.executable)} -c '{program}' \"$@\"; }}"
+    script = "\n".join([printer, pasted[0].removeprefix("$ "), *pasted[1:]])
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
+    words = json.loads(done.stdout)
+    assert json.loads(words[-1]) == written(command)

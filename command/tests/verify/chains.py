@@ -1,0 +1,172 @@
+"""Chains in which every link holds: by IRSA, by EKS Pod Identity, and from each to role B.
+
+A test changes a fact or an answer, and looks at the links.
+"""
+
+from dataclasses import replace
+from functools import partial
+
+from command.tests.verify.pods import SPEC, associated_pod
+from irsa.identity.eks import ROLE_ARN_ANNOTATION, SKIP_LABEL
+from irsa.identity.pod_identity import (
+    TargetedBy,
+    external_id,
+    pod_identity_trust_policy,
+    target_role_trust_policy,
+)
+from irsa.identity.policies import TrustedRole, irsa_trust_policy, role_trust_policy
+from irsa.identity.subjects import ServiceAccountRef
+from irsa.identity.token import Token
+from irsa.observe.associations import Association
+from irsa.observe.facts import (
+    Answer,
+    Owner,
+    PermissionsPolicy,
+    Pod,
+    RegisteredProvider,
+    Role,
+    ServiceAccount,
+    Unread,
+    Webhook,
+)
+from irsa.observe.pod_identity import EksCluster
+from irsa.verify.chain import Chain
+from irsa.verify.facts import (
+    Calls,
+    Facts,
+    NotMade,
+    PodIdentity,
+    RoleBCalls,
+    RoleBFacts,
+    RoleBTarget,
+)
+from irsa.verify.link import Status
+from tests.support import world
+
+ACCOUNT = ServiceAccountRef(world.NAMESPACE, world.NAME)
+SESSION_ARN = "arn:aws:sts::111122223333:assumed-role/s3-app/irsa-verify"
+SESSION_B_ARN = "arn:aws:sts::444455556666:assumed-role/s3-app-B/irsa-verify"
+CLAIMS = {
+    "iss": world.ISSUER_URL,
+    "sub": world.SUBJECT,
+    "aud": ["sts.amazonaws.com"],
+    "iat": world.NOW - 1,
+    "exp": world.NOW + 600,
+}
+NOT_SKIPPED = {"key": SKIP_LABEL, "operator": "DoesNotExist"}
+REGISTERED = {
+    "name": "iam-for-pods.amazonaws.com",
+    "failurePolicy": "Ignore",
+    "clientConfig": {"url": "https://127.0.0.1:23443/mutate"},
+    "objectSelector": {"matchExpressions": [NOT_SKIPPED]},
+    "rules": [
+        {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+    ],
+}
+ALLOW = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+ALL = (PermissionsPolicy("all", {"Statement": ALLOW}),)
+TRUST = irsa_trust_policy([world.PROVIDER_ARN], [ACCOUNT])
+ROLE = Role(world.ROLE_ARN, "AROAS3APP", TRUST, policies=ALL)
+BARE = ServiceAccount(*ACCOUNT, {})
+OWNER = Owner("deployment", ACCOUNT.name, {"spec": SPEC})
+GOOD = Facts(
+    namespace=ACCOUNT.namespace,
+    name=ACCOUNT.name,
+    now=world.NOW,
+    service_account=replace(BARE, annotations={ROLE_ARN_ANNOTATION: ROLE.arn}),
+    pods=(Pod("s3-app-1", ACCOUNT.name, {}, {}, SPEC, OWNER),),
+    webhook=Webhook("pod-identity-webhook", REGISTERED),
+    token=Token("", {}, CLAIMS),
+    providers=(RegisteredProvider(world.PROVIDER_ARN, ("sts.amazonaws.com",)),),
+    role=ROLE,
+    bucket=world.BUCKET,
+    keys=Unread("the key set", "403 Forbidden", "get /openid/v1/jwks"),
+)
+UNREAD = Unread("it", "403 Forbidden", "a permission")
+NOT_MADE = NotMade("it was not made")
+DENIED = Answer(allowed=False, code="AccessDenied", message="Access Denied")
+SESSION = Answer(allowed=True, arn=SESSION_ARN)
+SESSION_B = Answer(allowed=True, arn=SESSION_B_ARN)
+GRANTED = Calls(assumed=SESSION, caller=SESSION, data=Answer(allowed=True), refused=DENIED)
+GRANTED_B = RoleBCalls(
+    assumed=SESSION_B, caller=SESSION_B, data=Answer(allowed=True), direct=DENIED
+)
+NO_SESSION = {"caller": NOT_MADE, "data": NOT_MADE, "refused": NOT_MADE}
+
+
+def links(*pods, facts=GOOD, calls=GRANTED, **changes):
+    """Return the links of the good chain with other Pods, facts and answers, by key."""
+    answers = {key: changes.pop(key) for key in list(changes) if hasattr(calls, key)}
+    changed = replace(facts, **({"pods": pods} if pods else {}), **changes)
+    return {link.key: link for link in Chain(changed).links(replace(calls, **answers))}
+
+
+def statuses(found):
+    """The links that do not pass, with their statuses."""
+    return {key: link.status for key, link in found.items() if link.status is not Status.PASSED}
+
+
+def role_b(trust_policy=None, **changes):
+    trusting = trust_policy or role_trust_policy([TrustedRole(world.ROLE_ARN, ROLE.unique_id)])
+    return replace(Role(world.ROLE_B_ARN, "AROAB", trusting, policies=ALL), **changes)
+
+
+TARGET = RoleBTarget(role_arn=world.ROLE_B_ARN)
+
+
+def chained(facts=GOOD, role_a=ROLE, target=TARGET, **changes):
+    """Return the links of a chain to role B with other facts of it and other answers."""
+    answers = {key: changes.pop(key) for key in list(changes) if hasattr(GRANTED_B, key)}
+    known = RoleBFacts(target=target, **{"role": role_b(), **changes})
+    return links(facts=facts, role=role_a, role_b=known, of_role_b=replace(GRANTED_B, **answers))
+
+
+def annotated(value):
+    return {"service_account": replace(BARE, annotations={ROLE_ARN_ANNOTATION: value})}
+
+
+ASSOCIATION = Association(
+    arn="arn:aws:eks:us-east-1:111122223333:podidentityassociation/dev/a-1",
+    account=ACCOUNT,
+    role_arn=world.ROLE_ARN,
+)
+SENT_ID = external_id(world.CLUSTER_ARN, ACCOUNT)
+TARGETING = replace(ASSOCIATION, target_role_arn=world.ROLE_B_ARN, external_id=SENT_ID)
+BY_ASSOCIATION = TargetedBy(world.ROLE_ARN, world.CLUSTER_ARN, ACCOUNT)
+EKS = EksCluster(world.CLUSTER_ARN, addon="ACTIVE")
+TRUST_EKS = pod_identity_trust_policy([world.CLUSTER_ARN], [ACCOUNT])
+EKS_TOKEN = Token("", {}, {**CLAIMS, "aud": ["pods.eks.amazonaws.com"]})
+ROLE_EKS = replace(ROLE, trust_policy=TRUST_EKS)
+READY = frozenset({"n"})
+
+
+def identity(association=ASSOCIATION, cluster=EKS, agent=READY, **fields):
+    """Facts of EKS Pod Identity."""
+    return PodIdentity(cluster=cluster, association=association, agent=agent, **fields)
+
+
+def associated(**changes):
+    """Facts of EKS Pod Identity whose association differs."""
+    return {"pod_identity": identity(replace(ASSOCIATION, **changes))}
+
+
+GOOD_EKS = replace(
+    GOOD,
+    service_account=BARE,
+    pods=(associated_pod(),),
+    role=ROLE_EKS,
+    token=EKS_TOKEN,
+    pod_identity=identity(),
+    next_pod=associated_pod().spec,
+)
+eks_links = partial(links, facts=GOOD_EKS)
+UNMADE = Calls()
+
+
+def targeted(trust=None, role_a=ROLE_EKS, association=TARGETING, **changes):
+    """Facts of an association with a target role."""
+    tags = replace(GOOD_EKS, pod_identity=identity(TARGETING)).session_tags
+    target = RoleBTarget(role_arn=world.ROLE_B_ARN, external_id=SENT_ID, tags=tags)
+    role = role_b(trust or target_role_trust_policy([BY_ASSOCIATION]))
+    known = {"pod_identity": identity(association), "role": role_a}
+    return replace(GOOD_EKS, **known, role_b=RoleBFacts(target=target, role=role), **changes)

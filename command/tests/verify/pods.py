@@ -1,0 +1,101 @@
+"""Pods as the webhook leaves them, and AWS config files in them."""
+
+from copy import deepcopy
+
+from irsa.observe.facts import Owner, Pod
+from tests.support.world import NAME, REGION, ROLE_ARN, ROLE_B_ARN
+
+FOLDER = "/var/run/secrets/eks.amazonaws.com/serviceaccount"
+REGIONS = [{"name": name, "value": REGION} for name in ("AWS_REGION", "AWS_DEFAULT_REGION")]
+INJECTED = {
+    "name": "app",
+    "env": [
+        *REGIONS,
+        {"name": "AWS_ROLE_ARN", "value": ROLE_ARN},
+        {"name": "AWS_WEB_IDENTITY_TOKEN_FILE", "value": f"{FOLDER}/token"},
+    ],
+    "volumeMounts": [{"name": "aws-iam-token", "mountPath": FOLDER}],
+}
+SOURCE = {"serviceAccountToken": {"audience": "sts.amazonaws.com", "path": "token"}}
+TOKEN_VOLUME = {"name": "aws-iam-token", "projected": {"sources": [SOURCE]}}
+SPEC = {"containers": [INJECTED], "volumes": [TOKEN_VOLUME]}
+AGENT_FOLDER = "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount"
+AGENT_URI = "http://169.254.170.23/v1/credentials"
+AGENT_TOKEN = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
+ASSOCIATED = {
+    "name": "app",
+    "env": [
+        *REGIONS,
+        {"name": "AWS_CONTAINER_CREDENTIALS_FULL_URI", "value": AGENT_URI},
+        {"name": AGENT_TOKEN, "value": f"{AGENT_FOLDER}/eks-pod-identity-token"},
+    ],
+    "volumeMounts": [{"name": "eks-pod-identity-token", "mountPath": AGENT_FOLDER}],
+}
+AGENT_SOURCE = {"audience": "pods.eks.amazonaws.com", "path": "eks-pod-identity-token"}
+AGENT_VOLUME = {
+    "name": "eks-pod-identity-token",
+    "projected": {"sources": [{"serviceAccountToken": AGENT_SOURCE}]},
+}
+
+
+def container(name="app", *env, bare=False, mutated=INJECTED, **fields):
+    """A container as the webhook leaves it, or without its part."""
+    injected = {} if bare else deepcopy(mutated)
+    own = [{"name": n, **(v if isinstance(v, dict) else {"value": v})} for n, v in env]
+    preset = {n for n, _ in env}
+    kept = [e for e in injected.get("env", []) if e["name"] not in preset]
+    return {**injected, "name": name, "env": own + kept, **fields}
+
+
+def spec(*containers, volumes=(), **fields):
+    return {"containers": list(containers), "volumes": [TOKEN_VOLUME, *volumes], **fields}
+
+
+def template(mutated, foreign=()):
+    """Return the Pod template: the spec without the changes of webhooks."""
+    own = deepcopy(mutated)
+    for part in ("containers", "initContainers"):
+        own[part] = [each for each in own.get(part, []) if each["name"] not in foreign]
+    for each in own["containers"] + own["initContainers"]:
+        for part in ("env", "volumeMounts"):
+            injected = INJECTED[part] + ASSOCIATED[part]
+            each[part] = [item for item in each.get(part, []) if item not in injected]
+    own["volumes"] = [each for each in own["volumes"] if each not in (TOKEN_VOLUME, AGENT_VOLUME)]
+    return {"spec": own}
+
+
+def pod(spec, name="app-1", *, foreign=(), owner="app", kind="deployment", **fields):
+    made = Owner(kind, owner, template(spec, foreign)) if owner else None
+    metadata = (fields.pop("annotations", {}), fields.pop("labels", {}))
+    return Pod(name, NAME, *metadata, spec, made, **fields)
+
+
+def with_variables(*env, **fields):
+    """A Pod whose container has variables."""
+    return pod(spec(container("app", *env)), **fields)
+
+
+def associated_pod(*env, volumes=(), labels=None, mounts=(), **fields):
+    """A Pod as the webhook leaves it for an association, and more variables."""
+    own = container("app", *env, mutated=ASSOCIATED)
+    own["volumeMounts"] += mounts
+    fields |= {"containers": [own], "volumes": [AGENT_VOLUME, *volumes]}
+    return pod(fields, labels=labels or {})
+
+
+AWS_VOLUME = {"name": "aws", "configMap": {"name": "aws"}}
+AWS_MOUNT = {"name": "aws", "mountPath": "/etc/aws"}
+AWS_MOUNTS = [*INJECTED["volumeMounts"], AWS_MOUNT]
+A = f"[profile A]\nrole_arn = {ROLE_ARN}\nweb_identity_token_file = {FOLDER}/token\n"
+B_FROM_A = f"role_arn = {ROLE_B_ARN}\nsource_profile = A\n"
+B = f"[profile B]\n{B_FROM_A}"
+
+
+def with_config(*env):
+    """The spec of a Pod that mounts an AWS config file from a ConfigMap."""
+    env = (("AWS_CONFIG_FILE", "/etc/aws/config"), *env)
+    return spec(container("app", *env, volumeMounts=AWS_MOUNTS), volumes=[AWS_VOLUME])
+
+
+def config(text):
+    return {"objects": {("ConfigMap", "aws"): {"config": text}}}

@@ -1,0 +1,278 @@
+"""Facts of a chain that are read, the chains of a service account, and calls that are repeated."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from command.tests.verify.chains import (
+    ASSOCIATION,
+    BARE,
+    CLAIMS,
+    DENIED,
+    EKS,
+    EKS_TOKEN,
+    GOOD,
+    READY,
+    ROLE,
+    SESSION,
+    UNREAD,
+    identity,
+)
+from command.tests.verify.pods import AWS_MOUNT, AWS_VOLUME, SPEC, A, associated_pod
+from irsa.identity.arns import ClusterArn, cluster_arn
+from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.subjects import ServiceAccountRef
+from irsa.observe.errors import CollectError
+from irsa.observe.facts import Answer, Pod, Unread, Workloads
+from irsa.observe.pod_identity import AUTO_MODE, node_group
+from irsa.verify import walk
+from irsa.verify.gather import NAMED_MAX, Question, Sources, gather, gather_each
+from irsa.verify.link import Status
+from tests.support import world
+
+QUESTION = Question(namespace="dev", name="s3-app", wait=0)
+
+
+class FakeCluster:
+    """The API server of a cluster with one Pod."""
+
+    def __init__(self, account=GOOD.service_account, spec=SPEC, objects=None, token=GOOD.token):
+        self.eks, self.account, self.asked = ClusterArn("", "", "", ""), account, []
+        pods = (Pod("s3-app-1", "s3-app", {}, {}, spec),)
+        self.service_account = lambda namespace, name: account
+        self.workloads = lambda namespace: Workloads(pods)
+        self.objects = lambda namespace, references: objects or {}
+        self.webhook = lambda namespace: UNREAD
+        self.network_policies = lambda namespace: ()
+        self.issuer_url = self.keys = lambda: UNREAD
+        self.agent = lambda: READY
+        self.tokens = token
+
+    def token(self, namespace, name, audience, pod=None):
+        self.asked.append((audience, pod and pod.name))
+        return self.tokens
+
+
+class FakeAws:
+    """Account A: the role, the provider, and the EKS cluster with an association or none."""
+
+    region, account = world.REGION, world.ACCOUNT_A
+
+    def __init__(self, association=ASSOCIATION, role=ROLE):
+        self.providers = lambda account: list(GOOD.providers)
+        self.role = lambda arn: role
+        self.eks_cluster = lambda name: EKS
+        self.association = lambda cluster, account: association
+
+
+def test_a_cluster_whose_clock_is_ahead_makes_valid_tokens():
+    facts = gather(QUESTION, Sources(FakeCluster(), FakeAws(), now=lambda: world.NOW - 60))
+    assert facts.now == CLAIMS["iat"]
+
+
+@pytest.mark.parametrize("named", ["role_arn", "role_b_arn"])
+def test_a_wrong_role_arn_is_refused_before_anything_is_read(named):
+    with pytest.raises(CollectError, match="'s3-app' is not the ARN of a role; expected"):
+        gather(replace(QUESTION, **{named: "s3-app"}), Sources(None, None))
+
+
+def test_a_service_account_that_was_not_read_keeps_what_it_has():
+    named = [ServiceAccountRef("dev", str(number)) for number in range(NAMED_MAX)]
+    trust = irsa_trust_policy([world.PROVIDER_ARN], [ServiceAccountRef("a", "hidden"), *named])
+    cluster = FakeCluster()
+    known = {"s3-app": cluster.account, "hidden": UNREAD}
+    cluster.service_account = lambda _, name: known.get(name)
+
+    found = gather(QUESTION, Sources(cluster, FakeAws(role=replace(ROLE, trust_policy=trust))))
+
+    kept = {"a:hidden", f"dev:{NAMED_MAX - 1}"}  # of as many only the first are looked up
+    assert found.neighbours == {f"system:serviceaccount:{each}" for each in kept}
+
+
+def with_config(text, role=ROLE):
+    """The cluster and the account of a service account whose Pod has an AWS config file."""
+    env = [{"name": "AWS_CONFIG_FILE", "value": "/etc/aws/config"}]
+    mounted = {
+        "containers": [{"name": "app", "env": env, "volumeMounts": [AWS_MOUNT]}],
+        "volumes": [AWS_VOLUME],
+    }
+    cluster = FakeCluster(spec=mounted, objects={("ConfigMap", "aws"): {"config": text}})
+    return Sources(cluster, FakeAws(role=role))
+
+
+def profile(name, source="A"):
+    """A profile that leads to role B."""
+    return f"[profile {name}]\nrole_arn = {world.ROLE_B_ARN}-{name}\nsource_profile = {source}\n"
+
+
+KEY = "[profile key]\naws_access_key_id = AKIA\naws_secret_access_key = x\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "profiles"),
+    [
+        ("", [""]),
+        (profile("B"), ["B"]),
+        (profile("B") + profile("C"), ["B", "C"]),
+        (profile("B") + profile("C", "B"), ["B"]),
+        (profile("B", "none"), ["B"]),
+        (profile("B", "key") + KEY, [""]),
+        (profile("B").replace("profile ", ""), [""]),
+        (profile("default").replace("profile ", ""), [""]),
+    ],
+    ids=["none", "one", "two", "further", "refused", "key", "unseen", "default"],
+)
+def test_each_profile_that_leads_from_the_role_to_one_more_is_a_chain(more, profiles):
+    asked = gather_each(QUESTION, with_config(A + more))
+
+    titles = [f"dev/s3-app (profile {each})" if each else "dev/s3-app" for each in profiles]
+    assert [facts.title for _, facts in asked] == titles
+    assert [question.profile for question, _ in asked] == [facts.profile for _, facts in asked]
+
+
+@pytest.mark.parametrize("named", [{"profile": "C"}, {"role_b_arn": world.ROLE_B_ARN}])
+def test_a_question_that_names_a_profile_or_role_b_is_one_chain(named):
+    question = replace(QUESTION, **named)
+
+    [(asked, facts)] = gather_each(question, with_config(A + profile("B") + profile("C")))
+
+    end = f"profile {named['profile']}" if "profile" in named else world.ROLE_B_ARN
+    assert (asked, facts.title) == (question, f"dev/s3-app ({end})")
+
+
+@pytest.mark.parametrize("name", ["", "irsa-b"])
+def test_role_b_s_session_name_is_the_profile_s_where_a_policy_goes_by_it(name):
+    setting = f"role_session_name = {name}\n" if name else ""
+    by_name = {"StringLike": {"sts:RoleSessionName": "irsa-*"}}
+    allow = {"Effect": "Allow", "Principal": {"AWS": ROLE.arn}, "Action": "sts:AssumeRole"}
+    trusting = replace(ROLE, trust_policy={"Statement": {**allow, "Condition": by_name}})
+
+    sources = with_config(A + profile("B") + setting, trusting)
+    facts = gather(replace(QUESTION, profile="B"), sources)
+
+    assert facts.role_b.target.session_name == name
+
+
+def test_sts_is_not_asked_with_a_name_that_is_not_the_pod_s():
+    [own] = ROLE.trust_policy["Statement"]
+    named = {"StringLike": {"sts:RoleSessionName": "reports-*"}}
+    trusting = {"Statement": [{**own, "Condition": {**own["Condition"], **named}}]}
+    facts = replace(GOOD, role=replace(ROLE, trust_policy=trusting))
+
+    found = {link.key: link for link in walk.walk(QUESTION, facts, Sources(None, FakeAws()))}
+
+    assert {found[key].status for key in ("trust", "assume", "data")} == {Status.UNKNOWN}
+    assert "set AWS_ROLE_SESSION_NAME" in found["assume"].found
+
+
+def test_an_invalid_arn_of_role_b_is_not_looked_up():
+    question = replace(QUESTION, profile="B")
+
+    found = gather(question, with_config("[profile B]\nrole_arn = s3-app-B\n"))
+
+    assert (found.role_b.target.role_arn, found.role_b.role) == ("s3-app-B", None)
+
+
+INVALID = Answer(allowed=False, code="ValidationError", message="x")
+
+
+@pytest.mark.parametrize(
+    ("answers", "wait", "outcome", "slept"),
+    [
+        ([DENIED, DENIED, DENIED, SESSION], 90, replace(SESSION, seconds=9), 9),
+        ([DENIED], 90, replace(DENIED, seconds=90), 90),
+        ([DENIED], 0, DENIED, 0),
+        ([INVALID], 90, INVALID, 0),
+    ],
+    ids=["propagates", "gives-up", "no-wait", "no-waiting-helps"],
+)
+def test_a_refusal_is_tried_again_until_iam_has_heard_of_the_change(
+    monkeypatch, answers, wait, outcome, slept
+):
+    sleeps, left = [], list(answers)
+    # Not of `time` itself, which the threads of a running sandbox use.
+    clock = SimpleNamespace(monotonic=lambda: sum(sleeps), sleep=sleeps.append)
+    monkeypatch.setattr(walk, "time", clock)
+
+    found, _ = walk.retried(lambda: (left.pop(0) if left[1:] else left[0], None), wait=wait)
+
+    assert (found, sum(sleeps)) == (outcome, slept)
+
+
+def eks_sources(spec=associated_pod().spec, account=BARE, **changes):  # noqa: B008
+    """A cluster that a kubeconfig names, and its account with the association."""
+    cluster = FakeCluster(account, spec, token=EKS_TOKEN)
+    cluster.eks = cluster_arn(world.CLUSTER_ARN)
+    return Sources(cluster, FakeAws(**changes))
+
+
+def test_a_token_for_eks_is_bound_to_the_running_pod():
+    sources = eks_sources()
+
+    found = gather(QUESTION, sources)
+
+    assert (found.pod_identity, found.role_arn) == (identity(), ROLE.arn)
+    assert sources.cluster.asked == [("pods.eks.amazonaws.com", "s3-app-1")]
+
+
+def test_without_an_association_the_token_is_for_sts():
+    sources = eks_sources(SPEC, association=None)
+
+    assert gather(QUESTION, sources).pod_identity == identity(None, agent=frozenset())
+    assert sources.cluster.asked == [("sts.amazonaws.com", None)]
+
+
+@pytest.mark.parametrize(
+    ("groups", "nodes", "roles"),
+    [
+        ({"n": "workers", "other": "gpu"}, {"n": "workers"}, {"workers": "role of workers"}),
+        (UNREAD, UNREAD, {}),
+    ],
+)
+def test_the_nodes_of_the_pods_are_read_with_their_roles(groups, nodes, roles):
+    sources = eks_sources(associated_pod(nodeName="n").spec)
+    sources.cluster.node_groups = lambda: groups
+    sources.aws.node_role = lambda _, group: f"role of {group}"
+
+    found = gather(QUESTION, sources).pod_identity
+
+    assert (found.nodes, found.node_roles) == (nodes, roles)
+
+
+@pytest.mark.parametrize(
+    ("labels", "group"),
+    [
+        ({"eks.amazonaws.com/nodegroup": "workers"}, "workers"),
+        ({"eks.amazonaws.com/compute-type": "auto"}, AUTO_MODE),
+        ({"karpenter.sh/nodepool": "default"}, ""),
+    ],
+)
+def test_a_node_is_of_a_node_group_or_of_auto_mode(labels, group):
+    assert node_group({"metadata": {"name": "n", "labels": labels}}) == ("n", group)
+
+
+OTHER_REGION = f"region us-east-1 has {world.CLUSTER_ARN}"
+CREDENTIALS = "give --region and credentials of the kubeconfig's cluster"
+
+
+@pytest.mark.parametrize(
+    ("cluster", "account", "text"),
+    [
+        (ClusterArn("aws", "eu-west-1", world.ACCOUNT_A, "dev"), {}, OTHER_REGION),
+        (ClusterArn("", "eu-west-1", "", "dev"), {}, OTHER_REGION),
+        (cluster_arn(world.CLUSTER_ARN), {"eks_cluster": lambda _: None}, CREDENTIALS),
+        (ClusterArn("", "", "", ""), {"clusters": lambda *_: ["dev", "dev-2"]},
+         "dev, dev-2 have this issuer"),
+    ],
+    ids=["arn", "eksctl", "not-of-the-region", "two-of-an-issuer"],
+)  # fmt: skip
+def test_a_cluster_that_is_not_the_kubeconfig_s_for_certain_is_not_read(cluster, account, text):
+    sources = eks_sources()
+    sources.cluster.eks, sources.cluster.issuer_url = cluster, lambda: world.ISSUER_URL
+    vars(sources.aws).update(account)
+
+    found = gather(QUESTION, sources).pod_identity
+
+    assert isinstance(found, Unread)
+    assert text in (found.reason, found.remedy)

@@ -1,0 +1,329 @@
+"""Remedies of two breakages at once, run round by round: they end, and others gain or lose nothing.
+
+The commands are applied to a simulated cluster and account.
+"""
+
+import json
+import re
+import shlex
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from command.tests.verify.chains import ACCOUNT, ASSOCIATION, EKS_TOKEN, GOOD, READY, ROLE, identity
+from command.tests.verify.commands import changed_account, written
+from command.tests.verify.pods import AGENT_VOLUME, ASSOCIATED, INJECTED, TOKEN_VOLUME, container
+from irsa.access import allows
+from irsa.decide.association import pod_tags
+from irsa.decide.verdict import Verdict
+from irsa.identity.eks import FARGATE_LABEL, ROLE_ARN_ANNOTATION, SKIP_LABEL
+from irsa.identity.pod_identity import pod_identity_trust_policy
+from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.policy_json import Json
+from irsa.identity.subjects import ServiceAccountRef
+from irsa.observe.facts import Owner, PermissionsPolicy, Pod, Role
+from irsa.observe.pod_identity import EksCluster
+from irsa.verify.chain import Chain
+from irsa.verify.facts import Facts
+from irsa.verify.link import Link, Status
+from tests.support import world
+from tests.support.no_gain import Sessions, no_gain, no_loss, session_answers, seven_accounts
+
+NB = ServiceAccountRef("dev", "nb")
+BUCKET, CLUSTER, ISSUER = world.BUCKET_ARN, world.CLUSTER_ARN, world.ISSUER
+ACCOUNTS = seven_accounts(*ACCOUNT)
+STRANGERS = [
+    Role(f"arn:aws:iam::{account}:role/stranger", "AROASTRANGER", {})
+    for account in (world.ACCOUNT_A, world.ACCOUNT_B)
+]
+CLUSTERS = [CLUSTER, f"{CLUSTER}-2"]
+CALLERS = {"issuers": [ISSUER, f"{ISSUER}0"], "clusters": CLUSTERS, "callers": STRANGERS}
+TRUST_EKS = pod_identity_trust_policy([CLUSTER], [ACCOUNT, NB])
+S3 = [("s3:ListBucket", BUCKET), ("s3:GetObject", f"{BUCKET}/a")]
+SID = "Guard\nof: (the) data"  # as bucket policies may have it
+PLACEHOLDER = re.compile(r"<[^>]*>|\{[a-z_]*\}|None|\.\.\.|…|deployment/ |=$")
+
+
+def allowing(action: str, resource: str = BUCKET, effect: str = "Allow") -> PermissionsPolicy:
+    statement = {"Sid": SID, "Effect": effect, "Action": action, "Resource": resource}
+    return PermissionsPolicy("data", {"Version": "2012-10-17", "Statement": [statement]})
+
+
+TEMPLATE = {"metadata": {"labels": {}}, "spec": {"containers": [{"name": "app", "env": []}]}}
+LISTING = replace(ROLE, policies=(allowing("s3:ListBucket"),))
+
+
+@dataclass
+class World:
+    """A service account with a Deployment, its role, which dev/nb uses as well, and a bucket."""
+
+    association: Any
+    role: Role
+    annotations: Json
+    template: Json = field(default_factory=lambda: deepcopy(TEMPLATE))
+    objects: Json = field(default_factory=dict)
+    agent: bool = True
+    bucket_policy: Json | None = None
+    beside: bool = False
+    """True if a Pod of the service account runs on a node, without the labels."""
+
+    @property
+    def container(self) -> Json:
+        return self.template["spec"]["containers"][0]
+
+    @property
+    def labels(self) -> Json:
+        return self.template["metadata"]["labels"]
+
+    def pod(self, name: str, labels: Json) -> Pod:
+        """A Pod as the webhook leaves it."""
+        injected = deepcopy(ASSOCIATED if self.association else INJECTED)
+        role_arn = self.annotations.get(ROLE_ARN_ANNOTATION)
+        for each in injected["env"]:
+            each["value"] = role_arn if each["name"] == "AWS_ROLE_ARN" else each["value"]
+        bare = SKIP_LABEL in labels or not (self.association or role_arn)
+        own = deepcopy(self.container)
+        variables = [(each["name"], each["value"]) for each in own.pop("env")]
+        made = container(*(own.pop("name"), *variables), mutated=injected, bare=bare, **own)
+        volumes = [] if bare else [AGENT_VOLUME if self.association else TOKEN_VOLUME]
+        spec = {"containers": [made], "volumes": volumes, "nodeName": "n"}
+        return Pod(name, world.NAME, {}, labels, spec, Owner("deployment", "app", self.template))
+
+    @property
+    def facts(self) -> Facts:
+        pods = [self.pod("app-1", self.labels)]
+        if self.beside:
+            pods.append(replace(self.pod("onnodes-1", {}), owner=None))
+        cluster = EksCluster(CLUSTER, addon="ACTIVE" if self.agent else None)
+        agent = READY if self.agent else frozenset[str]()
+        facts = replace(
+            GOOD,
+            expected_role=ROLE.arn,
+            service_account=replace(GOOD.service_account, annotations=dict(self.annotations)),
+            pods=tuple(pods),
+            objects={("ConfigMap", name): values for name, values in self.objects.items()},
+            role=self.role,
+            pod_identity=identity(self.association, cluster, agent),
+            bucket_policy=self.bucket_policy,
+            bucket_account=world.ACCOUNT_A,
+            neighbours=frozenset({NB.subject}),
+        )
+        return replace(facts, token=EKS_TOKEN) if facts.by_association else facts
+
+    def answers(self) -> dict[Any, Verdict]:
+        """Answers to all callers: sessions of the role, and S3's to dev/nb and to strangers."""
+        found = dict[Any, Verdict](session_answers(self.role, ACCOUNTS, now=world.NOW, **CALLERS))
+        of_nb = any(e.account == "dev/nb" and v is Verdict.ALLOW for e, v in found.items())
+        for caller, tags in ((self.role, pod_tags(CLUSTER, NB)), *((e, {}) for e in STRANGERS)):
+            for action, resource in S3:
+                asked: Any = {"resource_policy": self.bucket_policy, "tags": tags}
+                judged = allows(caller, action, resource, session_name="x", **asked).verdict
+                call = Sessions("s3", action, "dev/nb" if caller is self.role else "", caller.arn)
+                found[call] = judged if of_nb or caller is not self.role else Verdict.DENY
+        return found
+
+    def run(self, command: str) -> None:
+        """Apply one command."""
+        assert not PLACEHOLDER.search(command), command
+        words = shlex.split(command)
+        options = dict(pairwise(words))
+        match words[:3]:
+            case ["kubectl", "rollout", "restart"]:
+                pass
+            case ["kubectl", "set", "env"]:
+                for change in (each for each in words[4:] if each[-1] == "-" or "=" in each):
+                    name, equals, value = change.partition("=")
+                    name = name if equals else name[:-1]
+                    kept = [each for each in self.container["env"] if each["name"] != name]
+                    added = [{"name": name, "value": value}] if equals else []
+                    self.container["env"] = kept + added
+            case ["kubectl", "annotate", _]:
+                self.annotations |= dict(e.split("=", 1) for e in words[4:] if "=" in e)
+            case ["kubectl", "patch", "deployment"]:
+                for operation in json.loads(options["--patch"]):
+                    put({"spec": {"template": self.template}}, **operation)
+            case ["kubectl", "patch", "configmap"]:
+                merged = {**self.objects[words[3]], **written(command, "--patch")["data"]}
+                self.objects[words[3]] = {k: v for k, v in merged.items() if v is not None}
+            case ["aws", "iam" | "s3api", _]:
+                account = changed_account(command, self.role, self.bucket_policy)
+                self.role, self.bucket_policy = account
+            case ["aws", "eks", "create-addon"]:
+                self.agent = True
+            case ["aws", "eks", "create-pod-identity-association"]:
+                assert self.association is None
+                self.association = replace(ASSOCIATION, role_arn=options["--role-arn"])
+            case ["aws", "eks", "update-pod-identity-association"]:
+                tagging = "--no-disable-session-tags" in words
+                assert not (self.association.policy and tagging)
+                self.association = replace(
+                    self.association,
+                    role_arn=options.get("--role-arn", self.association.role_arn),
+                    disable_session_tags=self.association.disable_session_tags and not tagging,
+                )
+            case ["python", "-m", "irsa"]:
+                assert not self.beside
+                self._move()
+            case other:
+                pytest.fail(f"not simulated: {other}")
+
+    def _move(self) -> None:
+        tokens = irsa_trust_policy([world.PROVIDER_ARN], [ACCOUNT])["Statement"]
+        kept = self.role.trust_policy["Statement"]
+        self.role = replace(self.role, trust_policy={"Statement": [*kept, *tokens]})
+        self.annotations[ROLE_ARN_ANNOTATION] = self.association.role_arn
+        self.association = None
+
+    def change(self, **values: Any) -> None:
+        for name, value in values.items():
+            setattr(self, name, value)
+
+    def env(self, **values: str) -> None:
+        self.container["env"] += [{"name": name, "value": value} for name, value in values.items()]
+
+    def env_from(self, prefix: str = "", **values: str) -> None:
+        name = f"env-{len(self.objects)}"
+        self.objects[name] = values
+        source = {"configMapRef": {"name": name}, "prefix": prefix}
+        self.container.setdefault("envFrom", []).append(source)
+
+    def label(self, key: str, **values: Any) -> None:
+        self.labels[key] = "x"
+        self.change(**values)
+
+    def trust(self, document: Json, *more: Json) -> None:
+        kept = [e for e in self.role.trust_policy["Statement"] if e["Effect"] == "Deny"]
+        listed = [*document["Statement"], *kept, *more]
+        self.role = replace(self.role, trust_policy={**document, "Statement": listed})
+
+    def allow(self, *policies: PermissionsPolicy) -> None:
+        self.role = replace(self.role, policies=policies)
+
+    def associate(self, **changes: Any) -> None:
+        self.association = replace(self.association or ASSOCIATION, **changes)
+
+
+def put(document: Any, op: str, path: str, value: Any = None) -> None:
+    """Apply an operation of a JSON patch."""
+    *above, last = [each.replace("~1", "/").replace("~0", "~") for each in path.split("/")[1:]]
+    for each in above:
+        document = document[int(each)] if isinstance(document, list) else document[each]
+    key = int(last) if isinstance(document, list) else last
+    if op == "remove":
+        del document[key]
+    else:
+        document[key] = value
+
+
+NO_TRUST = {"Version": "2012-10-17", "Statement": []}
+OTHER_ROLE = f"{ROLE.arn}-2"
+NO_SESSIONS = {"Sid": SID, "Effect": "Deny", "Principal": "*", "Action": "sts:*"}
+STOP = {"Effect": "Deny", "Principal": "*", "Action": "s3:ListBucket", "Resource": BUCKET}
+BY_TAG = "arn:aws:s3:::${aws:PrincipalTag/kubernetes-service-account}"
+DENIED = (allowing("s3:*", "*", "Deny"), replace(allowing("s3:*"), name="more"))
+OF_BOTH = {
+    "zone": lambda w: w.env(AWS_REGION="us-east-1a"),
+    "zones": lambda w: w.env(AWS_REGION="us-east-1a", AWS_DEFAULT_REGION="us-east-1a"),
+    "newline": lambda w: w.env_from(AWS_REGION="us-east-1\n", AWS_DEFAULT_REGION="us-east-1\n"),
+    "one-newline": lambda w: w.env_from(AWS_DEFAULT_REGION="us-east-1\n"),
+    "empty-region": lambda w: w.env(AWS_REGION=""),
+    "keys": lambda w: w.env(AWS_ACCESS_KEY_ID="AKIA", AWS_SECRET_ACCESS_KEY="x"),
+    "keys-by-env-from": lambda w: w.env_from("AWS_", ACCESS_KEY_ID="AKIA", SECRET_ACCESS_KEY="x"),
+    "endpoint": lambda w: w.env(AWS_ENDPOINT_URL="http://127.0.0.1:9"),
+    "skipped": lambda w: w.label(SKIP_LABEL),
+    "no-policy": lambda w: w.allow(),
+    "denied": lambda w: w.allow(*DENIED),
+    "bucket-denies": lambda w: w.change(bucket_policy={**NO_TRUST, "Statement": [STOP]}),
+    "no-trust": lambda w: w.trust(NO_TRUST),
+    "trust-denies": lambda w: w.trust(w.role.trust_policy, NO_SESSIONS),
+}
+OF_EKS = {
+    "fargate": lambda w: w.label(FARGATE_LABEL),
+    "fargate-beside-nodes": lambda w: w.label(FARGATE_LABEL, beside=True),
+    "no-association": lambda w: w.change(association=None),
+    "another-role": lambda w: w.associate(role_arn=OTHER_ROLE),
+    "tags-disabled": lambda w: w.associate(disable_session_tags=True),
+    "session-policy": lambda w: w.associate(disable_session_tags=True, policy='{"Statement": []}'),
+    "no-agent": lambda w: w.change(agent=False),
+    "relative-uri": lambda w: w.env(AWS_CONTAINER_CREDENTIALS_RELATIVE_URI="/v2"),
+    "uri-by-hand": lambda w: w.env(AWS_CONTAINER_CREDENTIALS_FULL_URI="http://127.0.0.1:9"),
+    "web-identity": lambda w: w.env_from(AWS_ROLE_ARN=OTHER_ROLE, AWS_WEB_IDENTITY_TOKEN_FILE="/t"),
+    "trust-of-nb": lambda w: w.trust(pod_identity_trust_policy([CLUSTER], [NB])),
+    "trust-of-cluster-2": lambda w: w.trust(TRUST_CLUSTER_2),
+    "trust-denies-dev": lambda w: w.trust(w.role.trust_policy, NOT_PROD),
+    "trust-of-team": lambda w: w.trust(TRUST_TEAM),
+    "by-tag": lambda w: w.allow(allowing("s3:ListBucket", BY_TAG)),
+}
+NOT_PROD = {
+    **NO_SESSIONS,
+    "Condition": {"StringNotEquals": {"aws:RequestTag/kubernetes-namespace": "prod"}},
+}
+TRUST_TEAM = deepcopy(TRUST_EKS)
+TRUST_TEAM["Statement"][0]["Condition"]["StringEquals"]["aws:PrincipalTag/team"] = "data"
+TRUST_CLUSTER_2 = pod_identity_trust_policy(CLUSTERS[1:], [ACCOUNT, NB])
+TRUST_VAULT = irsa_trust_policy([world.PROVIDER_ARN], [ACCOUNT], audience="vault")
+OF_IRSA = {
+    "no-annotation": lambda w: w.change(annotations={}),
+    "another-annotation": lambda w: w.change(annotations={ROLE_ARN_ANNOTATION: OTHER_ROLE}),
+    "misspelt": lambda w: w.change(annotations={"x/role": ROLE.arn}),
+    "session-name": lambda w: w.env(AWS_ROLE_SESSION_NAME="a / b"),
+    "role-by-hand": lambda w: w.env(AWS_ROLE_ARN=OTHER_ROLE, AWS_WEB_IDENTITY_TOKEN_FILE="/t"),
+    "trust-of-nb": lambda w: w.trust(irsa_trust_policy([world.PROVIDER_ARN], [NB])),
+    "trust-of-typo": lambda w: w.trust(irsa_trust_policy([world.PROVIDER_ARN], [ACCOUNTS[4]])),
+    "audience": lambda w: w.trust(TRUST_VAULT),
+}
+
+
+def healthy(*, by_association: bool) -> World:
+    """The world in which every link holds."""
+    if by_association:
+        return World(ASSOCIATION, replace(LISTING, trust_policy=TRUST_EKS), {})
+    tokens = irsa_trust_policy([world.PROVIDER_ARN], [ACCOUNT, NB])
+    return World(None, replace(LISTING, trust_policy=tokens), {ROLE_ARN_ANNOTATION: ROLE.arn})
+
+
+def own(call: Any) -> bool:
+    """The service account's own calls in the cluster, with its session tags."""
+    mine = call.source.split()[0] in (ISSUER, CLUSTER) and call.account == "dev/s3-app"
+    return mine and call.kind in ("token", "association")
+
+
+def not_nb(call: Any) -> bool:
+    """The calls of accounts that do not use the role: dev/nb does."""
+    return call.account not in ("dev/nb", "")
+
+
+def failing_with_commands(own: World) -> Link | None:
+    """The first failed link whose remedy has commands."""
+    failed = [each for each in Chain(own.facts).links() if each.status is Status.FAILED]
+    assert all(link.remedy.text for link in failed)
+    return next((each for each in failed if each.remedy.commands), None)
+
+
+BREAKS = {True: {**OF_BOTH, **OF_EKS}, False: {**OF_BOTH, **OF_IRSA}}
+FIRST = [(by_association, name) for by_association in BREAKS for name in BREAKS[by_association]]
+
+
+@pytest.mark.parametrize(("by_association", "first"), FIRST)
+def test_the_remedies_end_and_no_other_caller_gains_or_loses(by_association, first, subtests):
+    breaks = BREAKS[by_association]
+    names = list(breaks)
+    for second in ("", *names[names.index(first) + 1 :]):
+        broken, seen = healthy(by_association=by_association), []
+        for name in filter(None, (first, second)):
+            breaks[name](broken)
+        with subtests.test(second=second):
+            while failing := failing_with_commands(broken):
+                assert repr(broken) not in seen, f"a circle: {failing.key}: {failing.remedy}"
+                seen.append(repr(broken))
+                before = broken.answers()
+                for command in failing.remedy.shell:
+                    broken.run(command)
+                after = broken.answers()
+                no_loss(before, after, but=not_nb)
+                if "gain what it gains" in failing.remedy.text:
+                    after = {call: found for call, found in after.items() if call.kind != "s3"}
+                no_gain(before, after, but=own)
