@@ -309,11 +309,18 @@ NOT_PROD = {"StringNotEquals": {"aws:RequestTag/kubernetes-namespace": "prod"}}
 
 @pytest.mark.parametrize("trusted", [[], TRUST_EKS["Statement"]], ids=["none", "eks"])
 @pytest.mark.parametrize("action", ["sts:AssumeRole", "sts:TagSession"])
-def test_a_deny_by_what_eks_sends_is_not_lifted(trusted, action):
-    stop = {"Effect": "Deny", "Principal": "*", "Action": action, "Condition": NOT_PROD}
+@pytest.mark.parametrize(
+    ("condition", "remedy"),
+    [
+        (NOT_PROD, "meet the trust policy's conditions (aws:RequestTag/"),
+        ({}, "change the Deny of the trust policy: it has no condition that a call meets"),
+    ],
+)
+def test_a_deny_by_what_eks_sends_is_not_lifted(trusted, action, condition, remedy):
+    stop = {"Effect": "Deny", "Principal": "*", "Action": action, "Condition": condition}
     trust = {**TRUST_EKS, "Statement": [*trusted, stop]}
     link = eks_links(role=replace(ROLE, trust_policy=trust), calls=UNMADE)["trust"]
-    assert link.remedy.text.startswith("meet the trust policy's conditions (aws:RequestTag/")
+    assert link.remedy.text.startswith(remedy)
 
 
 WIDE = pod_identity_trust_policy([CLUSTER_ARN], [ACCOUNT, OTHER], disable_session_tags=True)

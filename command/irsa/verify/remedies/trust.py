@@ -87,6 +87,10 @@ class Fixer(ABC):
 def caller_has_to_meet(listed: Iterable[Json]) -> TrustFix:
     """Leave conditions on more than who calls: the caller has to meet them."""
     names = describe_call_conditions(listed)
+    if not names:
+        return TrustFix(
+            "change the Deny of the trust policy: it has no condition that a call meets"
+        )
     return TrustFix(f"meet the trust policy's conditions ({names}); they are not lifted")
 
 
