@@ -5,16 +5,11 @@ from typing import Any
 
 from irsa.decide.scenario import scenario_from
 from irsa.decide.simulate import simulate
+from tests.support.world import ACCOUNT_A, ACCOUNT_B, BUCKET_ARN, ISSUER, NOW, PROVIDER_ARN, SUBJECT
+from tests.support.world import ROLE_A_ARN as ROLE_A
+from tests.support.world import ROLE_B_ARN as ROLE_B
 
-ACCOUNT_A = "111122223333"
-ACCOUNT_B = "444455556666"
-ISSUER = "oidc.eks.us-west-2.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE"
-PROVIDER_ARN = f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{ISSUER}"
-ROLE_A = f"arn:aws:iam::{ACCOUNT_A}:role/s3-app-A"
-ROLE_B = f"arn:aws:iam::{ACCOUNT_B}:role/s3-app-B"
 SESSION_A = f"arn:aws:sts::{ACCOUNT_A}:assumed-role/s3-app-A/app"
-SUBJECT = "system:serviceaccount:dev:s3-app"
-NOW = 1795561309
 
 MAXIMUM = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
 CHAINED = (
@@ -101,10 +96,10 @@ def assume_step(**changed: Any) -> dict[str, Any]:
 def list_step(**changed: Any) -> dict[str, Any]:
     return {
         "action": "s3:ListBucket",
-        "resource": "arn:aws:s3:::bucket-s3-app",
+        "resource": BUCKET_ARN,
         "resource_account": ACCOUNT_B,
         "resource_policy": None,
-        "identity_policies": [document(allow("s3:ListBucket", "arn:aws:s3:::bucket-s3-app"))],
+        "identity_policies": [document(allow("s3:ListBucket", BUCKET_ARN))],
         "context": {"s3:prefix": ""},
         **changed,
     }
