@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from command.tests.audit import audited
+from command.tests.audit.audited import annotated, cluster, role
 from command.tests.audit.test_policies import CASES, ISSUER, OWN, ROLE_ARN, provider
-from irsa.audit.findings import AuditFacts, ClusterFacts, audit
+from irsa.audit.findings import AuditFacts, audit
 from irsa.commands.audit import sarif, text
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.associations import Association
-from irsa.observe.facts import PermissionsPolicy, RegisteredProvider, Role, ServiceAccount
+from irsa.observe.facts import PermissionsPolicy, RegisteredProvider
 from irsa.rules.table import RULES, SEVERITIES
 from irsa.who.assumers import who_can_assume
 
@@ -76,30 +78,15 @@ STORED = st.fixed_dictionaries(
 """Policies that IAM stores, and some that it refuses."""
 
 
-ASSOCIATION = f"arn:aws:eks:us-east-1:{OWN}:podidentityassociation/dev/a-1"
-APP = ServiceAccountRef("dev", "s3-app")
-
-
-def facts(document: Any, *, audience: str = "sts.amazonaws.com") -> AuditFacts:
-    annotations = {
-        "eks.amazonaws.com/role-arn": ROLE_ARN,
-        "eks.amazonaws.com/audience": audience,
-    }
-    cluster = ClusterFacts(
-        issuer_url=f"https://{ISSUER}",
-        account=OWN,
-        service_accounts=[ServiceAccount("dev", "s3-app", annotations)],
-        associations=[Association(arn=ASSOCIATION, account=APP, role_arn=ROLE_ARN)],
-    )
-    return AuditFacts(
-        clusters=[cluster],
-        accounts=[OWN],
-        roles=[Role(ROLE_ARN, "AROA1", document, policies=(PermissionsPolicy("p", document),))],
-        providers=[
-            RegisteredProvider(provider(ISSUER), (), ("0" * 40,)),
-            RegisteredProvider("", ()),
-        ],
-        now=1_795_561_309,
+def facts(document: Any) -> AuditFacts:
+    arn = f"arn:aws:eks:us-east-1:{OWN}:podidentityassociation/dev/a-1"
+    app = ServiceAccountRef("dev", "s3-app")
+    association = Association(arn=arn, account=app, role_arn=ROLE_ARN)
+    registered = RegisteredProvider(provider(ISSUER), (), ("0" * 40,)), RegisteredProvider("", ())
+    return audited.facts(
+        role(document, policies=(PermissionsPolicy("p", document),)),
+        clusters=[cluster(associations=[association])],
+        providers=registered,
     )
 
 
@@ -140,13 +127,8 @@ def test_no_stored_policy_ends_who_can_assume(document):
 @given(st.text(max_size=20), st.text(max_size=20))
 @MANY
 def test_no_annotation_ends_an_audit(role_arn, audience):
-    annotations = {
-        "eks.amazonaws.com/role-arn": role_arn,
-        "eks.amazonaws.com/audience": audience,
-    }
-    account = ServiceAccount("dev", "s3-app", annotations)
-    cluster = ClusterFacts(issuer_url="https://x", account=OWN, service_accounts=[account])
-    found = audit(AuditFacts(clusters=[cluster], accounts=[OWN], roles=[], providers=[], now=0))
+    accounts = [annotated(role_arn, audience=audience)]
+    found = audit(audited.facts(clusters=[cluster("x", service_accounts=accounts)], providers=[]))
     assert len(found) == bool(role_arn)
 
 
