@@ -9,21 +9,15 @@ from operator import getitem
 
 import pytest
 
-from command.tests.decide.scenarios import (
-    A_MAY_NOT,
-    ISSUER,
-    WEB_IDENTITY_STATEMENT,
-    answer,
-    assume_step,
-    document,
-    list_step,
-    scenario,
-    token,
-    web_identity_step,
-)
+from command.tests.decide.messages import A_MAY_NOT
+from command.tests.decide.policies import document
+from command.tests.decide.scenarios import answer, scenario
+from command.tests.decide.steps import assume_step, list_step
+from command.tests.decide.web import WEB_IDENTITY_STATEMENT, token, web_identity_step
 from irsa.__main__ import main
 from irsa.decide.json_input import InputError
 from irsa.printable import line
+from tests.support.world import ISSUER
 
 
 def test_the_whole_chain_is_allowed():

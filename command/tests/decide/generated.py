@@ -4,15 +4,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from command.tests.decide.scenarios import (
-    ACCOUNT_A,
-    ACCOUNT_B,
-    ROLE_A,
-    ROOT,
-    SESSION_A,
-    USER,
-    document,
-)
+from command.tests.decide.policies import document
+from command.tests.decide.principals import ROLE_A, ROOT, SESSION_A, USER
+from tests.support.world import ACCOUNT_A, ACCOUNT_B
 
 BUCKET = "arn:aws:s3:::bucket"
 

@@ -2,36 +2,13 @@
 
 import pytest
 
-from command.tests.decide.scenarios import (
-    A_MAY_NOT,
-    ACCOUNT_A,
-    ACCOUNT_B,
-    CHAINED,
-    FOR_ALL,
-    MAXIMUM,
-    PATHED,
-    ROLE_A,
-    ROLE_B,
-    ROOT,
-    SESSION_A,
-    USER,
-    WEB_IDENTITY_STATEMENT,
-    allow,
-    answer,
-    assume_step,
-    decision,
-    deny,
-    document,
-    error,
-    grants,
-    list_step,
-    outside,
-    token,
-    trust,
-    trusts,
-    web_identity_step,
-)
-from tests.support.world import BUCKET_ARN
+from command.tests.decide.messages import A_MAY_NOT, CHAINED, MAXIMUM, outside
+from command.tests.decide.policies import FOR_ALL, allow, deny, document, grants, trust, trusts
+from command.tests.decide.principals import PATHED, ROLE_A, ROLE_B, ROOT, SESSION_A, USER
+from command.tests.decide.scenarios import answer, decision, error
+from command.tests.decide.steps import assume_step, list_step
+from command.tests.decide.web import WEB_IDENTITY_STATEMENT, token, web_identity_step
+from tests.support.world import ACCOUNT_A, ACCOUNT_B, BUCKET_ARN
 
 DENIED, VALIDATION = "AccessDenied", "ValidationError"
 EC2 = "ec2.amazonaws.com"

@@ -4,28 +4,13 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from command.tests.decide.scenarios import (
-    A_MAY_NOT,
-    ACCOUNT_A,
-    ACCOUNT_B,
-    ISSUER,
-    MAXIMUM,
-    NOW,
-    PROVIDER_ARN,
-    ROOT,
-    SUBJECT,
-    WEB_IDENTITY_STATEMENT,
-    answer,
-    assume_step,
-    decision,
-    document,
-    error,
-    issuer_trust,
-    outside,
-    provider,
-    token,
-    web_identity_step,
-)
+from command.tests.decide.messages import A_MAY_NOT, MAXIMUM, outside
+from command.tests.decide.policies import document
+from command.tests.decide.principals import ROOT
+from command.tests.decide.scenarios import answer, decision, error, provider
+from command.tests.decide.steps import assume_step
+from command.tests.decide.web import WEB_IDENTITY_STATEMENT, issuer_trust, token, web_identity_step
+from tests.support.world import ACCOUNT_A, ACCOUNT_B, ISSUER, NOW, PROVIDER_ARN, SUBJECT
 
 DENIED, INVALID, VALIDATION = "AccessDenied", "InvalidIdentityToken", "ValidationError"
 NO_KEY = (

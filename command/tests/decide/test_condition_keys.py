@@ -5,35 +5,15 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-ke
 
 import pytest
 
-from command.tests.decide.scenarios import (
-    ACCOUNT_A,
-    ACCOUNT_B,
-    ISSUER,
-    NOW,
-    PROVIDER_ARN,
-    ROLE_A,
-    SESSION_A,
-    SUBJECT,
-    USER,
-    WEB_IDENTITY_STATEMENT,
-    allow,
-    answer,
-    assume_step,
-    decision,
-    deny,
-    document,
-    grants,
-    issuer_trust,
-    list_step,
-    provider,
-    token,
-    trust,
-    trusts,
-    web_identity_step,
-)
+from command.tests.decide.policies import allow, deny, document, grants, trust, trusts
+from command.tests.decide.principals import ROLE_A, SESSION_A, USER
+from command.tests.decide.scenarios import answer, decision, provider
+from command.tests.decide.steps import assume_step, list_step
+from command.tests.decide.web import WEB_IDENTITY_STATEMENT, issuer_trust, token, web_identity_step
 from irsa.decide.condition_keys import OF_ISSUERS, OF_SERVICES, TABLE, Call, value_of
 from irsa.decide.patterns import Key
 from irsa.decide.principals import Caller, caller_from_arn, session_of
+from tests.support.world import ACCOUNT_A, ACCOUNT_B, ISSUER, NOW, PROVIDER_ARN, SUBJECT
 
 SUB, AUD = f"{ISSUER}:sub", f"{ISSUER}:aud"
 GITHUB = "token.actions.githubusercontent.com"

@@ -8,7 +8,8 @@ from itertools import product
 
 import pytest
 
-from command.tests.decide.scenarios import ROLE_A, ROOT, SESSION_A, USER, allow, deny, document
+from command.tests.decide.policies import allow, deny, document
+from command.tests.decide.principals import ROLE_A, ROOT, SESSION_A, USER
 from irsa.decide.document import Kind
 from irsa.decide.evaluate import Inquiry
 from irsa.decide.policies import Policies

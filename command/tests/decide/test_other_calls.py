@@ -2,32 +2,15 @@
 
 import pytest
 
-from command.tests.decide.scenarios import (
-    ACCOUNT_A,
-    ACCOUNT_B,
-    ROLE_A,
-    ROLE_B,
-    ROOT,
-    SESSION_A,
-    USER,
-    WEB_IDENTITY_STATEMENT,
-    allow,
-    answer,
-    assume_step,
-    decision,
-    deny,
-    document,
-    error,
-    list_step,
-    scenario,
-    token,
-    trust,
-    trusts,
-    web_identity_step,
-)
+from command.tests.decide.policies import allow, deny, document, trust, trusts
+from command.tests.decide.principals import ROLE_A, ROLE_B, ROOT, SESSION_A, USER
+from command.tests.decide.scenarios import answer, decision, error, scenario
+from command.tests.decide.steps import assume_step, list_step
 from command.tests.decide.test_pod_identity import TAGGED, by_eks
+from command.tests.decide.web import WEB_IDENTITY_STATEMENT, token, web_identity_step
 from irsa.decide.json_input import InputError
 from irsa.decide.scenario import FIELDS, scenario_from
+from tests.support.world import ACCOUNT_A, ACCOUNT_B
 
 ALL = [document(allow("*", "*"))]
 KEY = f"arn:aws:kms:us-east-1:{ACCOUNT_A}:key/1"

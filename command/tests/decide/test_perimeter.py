@@ -2,24 +2,13 @@
 
 import pytest
 
-from command.tests.decide.scenarios import (
-    ACCOUNT_A,
-    FOR_ALL,
-    ROLE_A,
-    USER,
-    allow,
-    answer,
-    assume_step,
-    decision,
-    deny,
-    document,
-    grants,
-    list_step,
-    trust,
-    trusts,
-    web_identity_step,
-)
+from command.tests.decide.policies import FOR_ALL, allow, deny, document, grants, trust, trusts
+from command.tests.decide.principals import ROLE_A, USER
+from command.tests.decide.scenarios import answer, decision
+from command.tests.decide.steps import assume_step, list_step
+from command.tests.decide.web import web_identity_step
 from irsa.decide.json_input import InputError
+from tests.support.world import ACCOUNT_A
 
 ALL, S3, NONE = (document(allow(action, "*")) for action in ("*", "s3:*", "ec2:*"))
 CLOSED = document(FOR_ALL | deny("*", "*"))

@@ -2,25 +2,10 @@
 
 import pytest
 
-from command.tests.decide.scenarios import (
-    ACCOUNT_A,
-    ACCOUNT_B,
-    FOR_ALL,
-    ROLE_A,
-    ROLE_B,
-    SESSION_A,
-    allow,
-    assume_step,
-    decision,
-    deny,
-    document,
-    error,
-    grants,
-    list_step,
-    scenario,
-    trust,
-    trusts,
-)
+from command.tests.decide.policies import FOR_ALL, allow, deny, document, grants, trust, trusts
+from command.tests.decide.principals import ROLE_A, ROLE_B, SESSION_A
+from command.tests.decide.scenarios import decision, error, scenario
+from command.tests.decide.steps import assume_step, list_step
 from irsa.decide.json_input import InputError
 from irsa.decide.scenario import scenario_from
 from irsa.identity.pod_identity import (
@@ -31,6 +16,7 @@ from irsa.identity.pod_identity import (
     target_role_trust_policy,
 )
 from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef
+from tests.support.world import ACCOUNT_A, ACCOUNT_B
 from tests.support.world import CLUSTER_ARN as CLUSTER
 
 SECOND = CLUSTER.replace("cluster/dev", "cluster/test")

@@ -8,19 +8,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from command.tests.decide.generated import KEYS, OPERATORS, STEPS, VALUES, policies, statements
-from command.tests.decide.scenarios import (
-    ACCOUNT_A,
-    allow,
-    answer,
-    decision,
-    deny,
-    document,
-    scenario,
-    web_identity_step,
-)
+from command.tests.decide.policies import allow, deny, document
+from command.tests.decide.scenarios import answer, decision, scenario
+from command.tests.decide.web import web_identity_step
 from irsa.decide.json_input import InputError
 from irsa.decide.scenario import parse_scenario
 from irsa.decide.simulate import simulate
+from tests.support.world import ACCOUNT_A
 
 # No deadline: a busy machine is not a failure.
 FEW = settings(max_examples=20, deadline=None)

@@ -5,7 +5,9 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_res
 
 import pytest
 
-from command.tests.decide.scenarios import allow, decision, document, list_step, scenario
+from command.tests.decide.policies import allow, document
+from command.tests.decide.scenarios import decision, scenario
+from command.tests.decide.steps import list_step
 from irsa.decide.json_input import InputError
 from irsa.decide.patterns import Key
 from irsa.decide.resource_patterns import ResourceTemplate, resource_problem

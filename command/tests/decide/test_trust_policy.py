@@ -5,32 +5,13 @@ https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
 
 import pytest
 
-from command.tests.decide.scenarios import (
-    ACCOUNT_A,
-    ACCOUNT_B,
-    FOR_ALL,
-    ISSUER,
-    PATHED,
-    PROVIDER_ARN,
-    ROLE_A,
-    ROLE_B,
-    ROOT,
-    SESSION_A,
-    USER,
-    WEB_IDENTITY_STATEMENT,
-    allow,
-    answer,
-    assume_step,
-    decision,
-    deny,
-    document,
-    error,
-    grants,
-    issuer_trust,
-    trust,
-    web_identity_step,
-)
+from command.tests.decide.policies import FOR_ALL, allow, deny, document, grants, trust
+from command.tests.decide.principals import PATHED, ROLE_A, ROLE_B, ROOT, SESSION_A, USER
+from command.tests.decide.scenarios import answer, decision, error
+from command.tests.decide.steps import assume_step
+from command.tests.decide.web import WEB_IDENTITY_STATEMENT, issuer_trust, web_identity_step
 from irsa.identity.outputs import UNKNOWN_OUTPUT
+from tests.support.world import ACCOUNT_A, ACCOUNT_B, ISSUER, PROVIDER_ARN
 
 MALFORMED = "MalformedPolicyDocument"
 STS_ONLY = "AssumeRole policy may only specify STS AssumeRole actions."
