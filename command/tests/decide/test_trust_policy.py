@@ -38,24 +38,19 @@ def invalid(kind, name):
         invalid("Service", "e_2.com"),
         ({"Principal": {"Federated": ISSUER}}, FEDERATED),
         ({"Principal": {"Federated": ROLE_A}}, FEDERATED),
-        ({"Resource": "*"}, "Has prohibited field Resource"),
-        ({"NotResource": "*"}, "Has prohibited field NotResource"),
-        ({"Action": "s3:GetObject"}, STS_ONLY),
-        ({"Action": ["sts:AssumeRole", "*"]}, STS_ONLY),
-        ({"Action": "sts:GetCallerIdentity"}, STS_ONLY),
+        *(({key: "*"}, f"Has prohibited field {key}") for key in ("Resource", "NotResource")),
+        *(({"Action": ["sts:AssumeRole", each]}, STS_ONLY)
+          for each in ("s3:GetObject", "*", "sts:GetCallerIdentity")),
         ({"Action": "AssumeRole"}, VENDOR),
         ({"Effect": "allow"}, "Missing required field Effect"),
-        ({"Principal": {}}, SYNTAX),
-        ({"Principal": {"AWS": []}}, SYNTAX),
-        ({"Principal": {"Aws": ROLE_A}}, SYNTAX),
+        *(({"Principal": each}, SYNTAX) for each in ({}, {"AWS": []}, {"Aws": ROLE_A})),
         ({"NotPrincipal": {"AWS": ROLE_A}}, "Missing required field Principal"),
         ({"NotAction": "sts:AssumeRole"}, "Missing required field Action"),
-        ({"Conditions": {}}, SYNTAX),
         ({"Condition": {"StringEquals": "x"}}, SYNTAX),
         ({"Condition": {"StringEquals": {"a": {}}}}, SYNTAX),
-        ({"Sid": 1}, SYNTAX),
+        *((each, SYNTAX) for each in ({"Conditions": {}}, {"Sid": 1})),
     ],
-)
+)  # fmt: skip
 def test_a_trust_policy_that_iam_never_stored_is_malformed_in_any_step(statement, message):
     policy = document(trust({"AWS": ROLE_A}) | statement)
     create = {"action": "iam:CreateRole", "trust_policy": policy}
