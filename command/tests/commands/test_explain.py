@@ -103,25 +103,6 @@ def test_an_association_leads_to_its_role_and_its_target_role(tmp_path, capsys):
     }
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("{", "not JSON"),
-        ("{}", "neither a `pulumi stack export` nor a `pulumi preview --json`"),
-        ("[" * 20000, "not JSON"),
-    ],
-)
-def test_a_file_without_a_state_is_one_line(tmp_path, capsys, content, message):
-    file = tmp_path / "state.json"
-    file.write_text(content)
-
-    assert main(["explain", "--state", str(file)]) == 2
-
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1
-    assert message in error
-
-
 def test_a_trust_policy_in_a_file(tmp_path, capsys):
     file = tmp_path / "trust.json"
     file.write_text(json.dumps(service_trust_policy("ec2.amazonaws.com")))

@@ -92,21 +92,6 @@ def test_a_role_with_a_path_is_named_with_it():
 
 
 @pytest.mark.parametrize(
-    ("caller", "listed", "outside"),
-    [
-        (USER, [USER, ROOT], (False, False)),
-        (USER, [USER], (False, True)),
-        (ROOT, [A], (False, False)),
-        (SESSION, ["*"], (False, False)),
-    ],
-)
-def test_notprincipal_excepts_a_user_with_its_account_the_root_and_all(caller, listed, outside):
-    element = PrincipalElement({"AWS": listed}, negated=True)
-
-    assert element.excludes(caller_from_arn(caller)) == outside
-
-
-@pytest.mark.parametrize(
     ("arn", "read"),
     [
         (SESSION, ("session", A, ROLE_ARN)),
