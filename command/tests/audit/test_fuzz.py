@@ -102,12 +102,14 @@ def test_no_stored_policy_ends_an_audit_or_who_can_assume(document):
     assert all(isinstance(each.text, str) for each in who_can_assume(document))
 
 
-ODD = [None, True, 1, 0.5, "x", [], [None, 1, [], {}], {}, {"AWS": None, "StringLike": None},
-       {"Federated": [provider(ISSUER), 1, {}], "StringLike": {f"{ISSUER}:sub": None}},
-       {"StringLike": {f"{ISSUER}:sub": ["*", None, [], {}, float("inf")]}}]  # fmt: skip
-
-
-@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *(None, True, 1, 0.5, "x", [], [None, 1, [], {}], {}, {"AWS": None, "StringLike": None}),
+        {"Federated": [provider(ISSUER), 1, {}], "StringLike": {f"{ISSUER}:sub": None}},
+        {"StringLike": {f"{ISSUER}:sub": ["*", None, [], {}, float("inf")]}},
+    ],
+)
 def test_no_other_document_ends_an_audit(odd):
     good, _ = CASES["exact"]
     for document in (odd, {"Statement": odd}, {"Statement": [good, odd]}):

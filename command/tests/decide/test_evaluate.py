@@ -60,23 +60,29 @@ def verdict_of(*args, **kinds):
     return inquire(*args, **kinds).verdict.value
 
 
-# Policies, and whether they allow the call.
-IDENTITY = [([], False), ([OTHER], False), ([OTHER, YES], True), ([YES, NOT_PUT], True)]
-LIMITS = [({}, True), ({"boundary": YES, "session": YES}, True), ({"boundary": OTHER}, False),
-          ({"session": OTHER}, False)]  # fmt: skip
-AROUND = [({}, True), ({"service_control": [YES, YES], "endpoint": ALL_YES}, True),
-          ({"service_control": [OTHER, YES]}, False), ({"endpoint": ALL_OTHER}, False),
-          # Resource control policies only deny.
-          ({"resource_control": ALL_OTHER}, True)]  # fmt: skip
-
-
 @pytest.mark.parametrize("named", [None, USER, ROOT, ROLE_A, SESSION_A])
 @pytest.mark.parametrize("owner", ["caller's account", "caller's account, role or key", "another"])
 def test_policies_that_allow_combine_as_aws_documents(owner, named):
     must_allow, same_account = owner.endswith("key"), owner != "another"
     account = {"same_account": same_account, "must_allow": must_allow}
     resource = named and names(named)
-    for (identity, own), (limits, limited), (around, open_) in product(IDENTITY, LIMITS, AROUND):
+    # Policies, and whether they allow the call. Resource control policies only deny.
+    identities = ([], False), ([OTHER], False), ([OTHER, YES], True), ([YES, NOT_PUT], True)
+    limiting = (
+        ({"boundary": YES, "session": YES}, True),
+        ({"boundary": OTHER}, False),
+        ({"session": OTHER}, False),
+    )
+    perimeter = (
+        ({"service_control": [YES, YES], "endpoint": ALL_YES}, True),
+        ({"resource_control": ALL_OTHER}, True),
+        ({"service_control": [OTHER, YES]}, False),
+        ({"endpoint": ALL_OTHER}, False),
+    )
+    without = ({}, True)
+    for (identity, own), (limits, limited), (around, open_) in product(
+        identities, (without, *limiting), (without, *perimeter)
+    ):
         allowed = own and limited
         if not same_account:
             allowed = allowed and named in (ROOT, ROLE_A, SESSION_A)

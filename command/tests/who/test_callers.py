@@ -101,55 +101,36 @@ def test_an_account_that_cannot_be_read_says_what_it_takes():
     ]
 
 
-BOUNDARY, MANAGED = "arn:aws:iam::aws:policy/PowerUserAccess", f"arn:aws:iam::{ACCOUNT_A}:policy/b"
-
-
 def version(document, *, default):
     return {"Document": document, "IsDefaultVersion": default}
 
 
-PAGES = [
-    {
+def test_an_account_is_read_whole_and_what_no_page_holds_is_not_guessed():
+    managed, boundary = "arn:aws:iam::aws:policy/A", "arn:aws:iam::aws:policy/PowerUserAccess"
+    of_role = {
+        "Arn": ROLE_A,
+        "RoleId": "AROAROLEA",
+        "RolePolicyList": [{"PolicyName": "own", "PolicyDocument": MAY_NOT}],
+        "AttachedManagedPolicies": [{"PolicyArn": managed}],
+        "PermissionsBoundary": {"PermissionsBoundaryArn": boundary},
+    }
+    versions = [version(MAY_NOT, default=False), version(MAY, default=True)]
+    policies = [
+        {"Arn": managed, "PolicyVersionList": versions},
+        {"Arn": boundary, "PolicyVersionList": [version(MAY_NOT, default=True)]},
+    ]
+    own = [{"PolicyName": "team", "PolicyDocument": MAY}]
+    principals = {
         "UserDetailList": [{"Arn": ALICE, "UserId": "AIDAALICE", "GroupList": ["team"]}],
-        "RoleDetailList": [
-            {
-                "Arn": ROLE_A,
-                "RoleId": "AROAROLEA",
-                "RolePolicyList": [{"PolicyName": "own", "PolicyDocument": MAY_NOT}],
-                "AttachedManagedPolicies": [{"PolicyArn": MANAGED}],
-                "PermissionsBoundary": {"PermissionsBoundaryArn": BOUNDARY},
-            }
-        ],
-    },
-    {
-        "GroupDetailList": [
-            {
-                "GroupName": "team",
-                "GroupPolicyList": [{"PolicyName": "team", "PolicyDocument": MAY}],
-            }
-        ],
-        "Policies": [
-            {
-                "Arn": MANAGED,
-                "PolicyVersionList": [version(MAY_NOT, default=False), version(MAY, default=True)],
-            },
-            {"Arn": BOUNDARY, "PolicyVersionList": [version(MAY_NOT, default=True)]},
-        ],
-    },
-]
+        "RoleDetailList": [of_role],
+    }
+    groups = {"GroupDetailList": [{"GroupName": "team", "GroupPolicyList": own}]}
 
-
-def test_an_account_is_read_whole_with_groups_and_boundaries():
-    assert callers_of(PAGES) == [role(MAY_NOT, MAY, boundary=MAY_NOT), user(MAY)]
-
-
-@pytest.mark.parametrize("gone", ["Policies", "GroupDetailList"])
-def test_what_a_page_does_not_hold_is_not_guessed(gone):
-    pages = [{kind: found for kind, found in page.items() if kind != gone} for page in PAGES]
-
-    known = {caller.arn: caller.policies for caller in callers_of(pages)}
-
-    assert known[ROLE_A if gone == "Policies" else ALICE] is None
+    whole = callers_of([principals, groups | {"Policies": policies}])
+    assert whole == [role(MAY_NOT, MAY, boundary=MAY_NOT), user(MAY)]
+    [_, alice] = callers_of([principals, {"Policies": policies}])
+    [of_a, _] = callers_of([principals, groups])
+    assert alice.policies is of_a.policies is None
 
 
 @pytest.mark.parametrize(
