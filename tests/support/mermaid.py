@@ -1,8 +1,6 @@
 """Reads the Mermaid that `explain` writes, strictly; and draws it in a browser."""
 
-import html
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -11,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-# Chromium refuses to run as root with its own sandbox.
-AS_ROOT = ("--no-sandbox",) if os.geteuid() == 0 else ()
+from tests.support.browser import browser
+
 LABEL = r'"((?:[A-Za-z0-9 ./:@-]|#[0-9]+;|<br/>)+)"'
 BOX = re.compile(rf"  ([a-z_]+_[0-9a-f]{{8}})\[{LABEL}\]")
 ARROW = re.compile(rf"  (\w+) (-->|-\.->|--x)\|{LABEL}\| (\w+)")
@@ -48,23 +45,13 @@ def shown(label):
     return text.replace("\u2060", "").replace("\u200a", "")
 
 
-PAGE = """<!doctype html><meta charset=utf-8><pre id=result></pre><script src="%s"></script><script>
-(async () => {
-  const found = {}
-  try {
-    mermaid.initialize({ startOnLoad: false })
-    const { svg } = await mermaid.render("drawn", %s)
-    const place = document.createElement("div")
-    place.innerHTML = svg
-    const texts = where => [...place.querySelectorAll(where)].map(each => each.textContent)
-    found.boxes = texts(".node")
-    found.arrows = texts(".edgeLabel foreignObject")
-    const { width, height } = place.querySelector("svg").viewBox.baseVal
-    Object.assign(found, { width, height })
-  } catch (error) { found.error = String(error) }
-  document.getElementById("result").textContent = JSON.stringify(found)
-})()
-</script>"""
+DRAW = """(async () => {
+  mermaid.initialize({ startOnLoad: false })
+  const place = document.createElement("div")
+  place.innerHTML = (await mermaid.render("drawn", %s)).svg
+  const texts = where => [...place.querySelectorAll(where)].map(each => each.textContent)
+  return { boxes: texts(".node"), arrows: texts(".edgeLabel foreignObject") }
+})()"""
 
 
 @cache
@@ -80,20 +67,11 @@ def mermaid_script():
 
 def drawn_in_a_browser(text, folder):
     """Return the boxes of a flowchart in a browser; skip the test without a browser or Mermaid."""
-    browser, script = next(filter(None, map(shutil.which, BROWSERS)), None), mermaid_script()
-    if browser is None or script is None:
-        pytest.skip("needs chromium on PATH, and `npm install --global mermaid`")
+    script = mermaid_script()
+    if script is None:
+        pytest.skip("needs Mermaid: `npm install --global mermaid`")
     page = folder / "page.html"
-    page.write_text(PAGE % (script.as_uri(), json.dumps(text).replace("</", r"<\/")))
-    done = subprocess.run(
-        [
-            browser, "--headless", "--disable-gpu", "--virtual-time-budget=60000",
-            f"--user-data-dir={folder / 'browser'}", "--dump-dom",
-            *AS_ROOT,
-            page.as_uri(),
-        ],
-        capture_output=True, text=True, check=True, timeout=120,
-    )  # fmt: skip
-    result = re.search(r'<pre id="result">(.+?)</pre>', done.stdout, re.DOTALL)
-    assert result, done.stderr[-1000:]
-    return json.loads(html.unescape(result[1]))
+    page.write_text(f'<!doctype html><meta charset=utf-8><script src="{script.as_uri()}"></script>')
+    with browser(folder) as tab:
+        tab.open(page)
+        return tab.run(DRAW % json.dumps(text))

@@ -20,6 +20,7 @@ from tools.docs.markdown import table
 from tools.environment import ROOT
 
 DIFFERENCES = ROOT / "sandbox/tests/parts/providers/differences.yaml"
+DEPLOYER = ROOT / "tests/sandbox/systems/deployer.yaml"
 
 
 def _commands() -> str:
@@ -129,6 +130,20 @@ def _provider_differences() -> str:
     return table(("resource", "property", "why"), rows)
 
 
+def _deployer() -> str:
+    rows = [
+        (
+            f"`{sid}`",
+            row["for"],
+            ", ".join(f"`{each}`" for each in row.get("plugin", ())),
+            ", ".join(f"[`{each}`]({page})" for each, page in row.get("pages", {}).items()),
+        )
+        for sid, row in yaml.safe_load(DEPLOYER.read_text())["statements"].items()
+    ]
+    head = ("statement", "for", "called by terraform-provider-aws alone", "taken from a page")
+    return table(head, rows)
+
+
 def _resource_types() -> str:
     package = aws_package("", ROOT, Credentials("", ""))
     rows: dict[str, tuple[list[str], list[str]]] = {}
@@ -163,6 +178,7 @@ BLOCKS = {
     "causes": _causes,
     "fields": _fields,
     "condition keys": _condition_keys,
+    "deployer": _deployer,
     "provider differences": _provider_differences,
     "resource types": _resource_types,
 }

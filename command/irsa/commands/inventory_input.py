@@ -3,7 +3,7 @@
 import argparse
 import sys
 import time
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
@@ -27,7 +27,6 @@ from irsa.observe import saved
 from irsa.observe.account_roles import AccountRoles
 from irsa.observe.associations import Associations
 from irsa.observe.aws import Aws
-from irsa.observe.cloudtrail import Trail
 from irsa.observe.existing_roles import federated
 from irsa.observe.facts import PermissionsPolicy, RegisteredProvider, Role, ServiceAccount, Unread
 from irsa.observe.files import read_stack
@@ -47,8 +46,6 @@ from irsa.printable import line
 from irsa.rules.issuers import issuer as known_issuer
 
 T = TypeVar("T")
-
-ReadTrail = Callable[[Aws | None], Trail | str]
 
 SESSION_NAME = "irsa-inventory"
 
@@ -97,16 +94,14 @@ class _Account(NamedTuple):
     aws: Aws | None = None
 
 
-def read(
-    options: argparse.Namespace, found: Clients, read_trail: ReadTrail | None = None
-) -> AuditInput:
+def read(options: argparse.Namespace, found: Clients, *, whole: bool = False) -> AuditInput:
     """Read the input of an audit; raises `cli.Stop` if no cluster or no account could be read.
 
     Associations are read if a role trusts EKS Pod Identity or the EKS cluster is named, since their
-    roles may be gone; Pods if there are associations. Both in any case with ``read_trail``.
+    roles may be gone; Pods if there are associations. With ``whole`` both in any case.
     """
     if options.stack:
-        return _stack(options, found, read_trail)
+        return _stack(options, found)
     problems: Problems = {}
     clusters = list(_clusters(options, found, problems))
     issuers = [each.issuer_url for each in clusters]
@@ -116,7 +111,7 @@ def read(
     if not clusters or not accounts:
         raise cli.Stop("; ".join(problems.values()), cli.UNDECIDED)
     trusting = {each.name for each in accounts if any(map(_trusts_pod_identity, each.roles.roles))}
-    inventories = [_inventory(options, each, accounts, trusting, read_trail) for each in clusters]
+    inventories = [_inventory(options, each, accounts, trusting, whole=whole) for each in clusters]
     facts = AuditFacts(
         clusters=[each.cluster for each in inventories],
         accounts=[each.name for each in accounts],
@@ -205,7 +200,8 @@ def _inventory(
     cluster: _Cluster,
     accounts: Sequence[_Account],
     trusting: Collection[str],
-    read_trail: ReadTrail | None,
+    *,
+    whole: bool,
 ) -> ClusterInventory:
     """Read the rest of a cluster; ``trusting`` are accounts with roles that trust EKS."""
     registered = (
@@ -217,10 +213,10 @@ def _inventory(
     account = next((each for each in accounts if each.name == name), None)
     aws = account and account.aws
     associations: Associations | str = {}
-    if read_trail or name in trusting or options.cluster or cluster.eks.name:
+    if whole or name in trusting or options.cluster or cluster.eks.name:
         associations = _associations(options, cluster, aws and aws.in_region(cluster.eks.region))
     found = () if isinstance(associations, str) else tuple(associations.values())
-    pods = _pods(options, cluster.client) if read_trail or found else ()
+    pods = _pods(options, cluster.client) if whole or found else ()
     facts = ClusterFacts(
         name=cluster.name,
         issuer_url=cluster.issuer_url,
@@ -229,10 +225,7 @@ def _inventory(
         associations=found,
         pods=() if isinstance(pods, str) else pods,
     )
-    # Pods may ask STS in another region.
-    calls = aws and aws.in_region(options.region or cluster.eks.region)
-    trail = read_trail(calls) if read_trail else ""
-    return ClusterInventory(facts, pods, associations, trail)
+    return ClusterInventory(facts, pods, associations)
 
 
 def _trusts_pod_identity(role: Role) -> bool:
@@ -293,7 +286,7 @@ def _saved_account(options: argparse.Namespace) -> _Account:
     return _Account(name, roles, found.providers, gaps)
 
 
-def _stack(options: argparse.Namespace, found: Clients, read_trail: ReadTrail | None) -> AuditInput:
+def _stack(options: argparse.Namespace, found: Clients) -> AuditInput:
     """Return the roles of a stack, and the service accounts that have them."""
     stack, issuer_url, aws = options.stack, options.issuer, found.aws
     try:
@@ -356,8 +349,7 @@ def _stack(options: argparse.Namespace, found: Clients, read_trail: ReadTrail | 
         policies_missing="" if live else _STACK_ALONE.policies_missing,
         pods_missing=pods if isinstance(pods, str) and associations else "",
     )
-    trail = read_trail(aws) if read_trail else ""
-    inventories = [ClusterInventory(each, pods, associations, trail) for each in clusters]
+    inventories = [ClusterInventory(each, pods, associations) for each in clusters]
     return AuditInput(facts, inventories, [AccountRoles(roles, last_used)], gaps)
 
 

@@ -7,12 +7,10 @@ from irsa.identity.arns import account_of, name_of, parse_arn
 from irsa.inventory.rows import Identity, IdentityKind, Listing, Row
 from irsa.printable import line
 
-COLUMNS = (
-    "service account", "Pods", "identity", "role or key", "last used", "failures", "findings",
-)  # fmt: skip
+COLUMNS = ("service account", "Pods", "identity", "role or key", "last used", "findings")
 NARROWEST = {
     "role or key": 12, "findings": 8, "Pods": 4, "identity": 10, "service account": 14,
-    "last used": 10, "failures": 8,
+    "last used": 10,
 }  # fmt: skip
 """Least widths, in the order in which columns are narrowed: together they fit 80 columns."""
 GAP = 2
@@ -27,7 +25,6 @@ def cells(row: Row) -> tuple[str, ...]:
         _identity(row),
         _sources(row, row.cluster.account),
         _last_used(row),
-        _failures(row),
         ", ".join(row.findings) or NO,
     )
 
@@ -56,17 +53,17 @@ def _sources(row: Row, account: str) -> str:
 
 
 def _source(identity: Identity, account: str) -> str:
-    text, association = _role(identity.source, account), identity.association
+    text, association = role_text(identity.source, account), identity.association
     if association and association.target_role_arn:
-        text += f", target {_role(association.target_role_arn, account)}"
+        text += f", target {role_text(association.target_role_arn, account)}"
     if identity.targets:
-        text += f", may assume {', '.join(_role(each, account) for each in identity.targets)}"
+        text += f", may assume {', '.join(role_text(each, account) for each in identity.targets)}"
     return f"{text} (session policy)" if association and association.policy else text
 
 
-def _role(source: str, account: str) -> str:
-    """Return a role of the account by its name, and anything else as it is."""
-    return name_of(source) if account_of(source) == account else source
+def role_text(source: str, account: str) -> str:
+    """A role of the account by its name, and anything else as it is."""
+    return name_of(source) if account and account_of(source) == account else source
 
 
 def _owner(identity: Identity) -> str:
@@ -76,24 +73,12 @@ def _owner(identity: Identity) -> str:
 
 
 def _last_used(row: Row) -> str:
-    if row.last_session:
-        return _minute(row.last_session)
     if row.role_used:
-        return f"{_minute(row.role_used)} (role)"
+        return row.role_used[:16].replace("T", " ")
     if row.role_used == "":
         return "not in 400 days"
     used = any(each.kind is not IdentityKind.KEY for each in row.identities)
     return UNKNOWN if used else NO
-
-
-def _failures(row: Row) -> str:
-    if row.failures is None:
-        return UNKNOWN
-    return f"{row.failures} {row.failure}" if row.failures else NO
-
-
-def _minute(moment: str) -> str:
-    return moment[:16].replace("T", " ")
 
 
 def table(listing: Listing, rows: Sequence[Row], *, width: int | None) -> str:

@@ -1,7 +1,7 @@
 """``python -m irsa list``: the service accounts of clusters, and the AWS identity of their Pods.
 
-Reads the sources of `audit`, Pods, Pod Identity associations and CloudTrail's event history. A line
-names each of the last three that cannot be read; the rest is listed.
+Reads the sources of `audit`, Pods and Pod Identity associations. A line names each of the last two
+that cannot be read; the rest is listed.
 """
 
 import argparse
@@ -9,7 +9,6 @@ import json
 import shutil
 import sys
 from dataclasses import replace
-from functools import cache, partial
 
 from irsa.commands import cli
 from irsa.commands.inventory_input import read
@@ -19,9 +18,6 @@ from irsa.commands.inventory_table import table
 from irsa.inventory.collect import audited
 from irsa.inventory.rows import Inventory, Listing, Row, listing
 from irsa.inventory.since import ROWS, changes
-from irsa.observe.aws import Aws
-from irsa.observe.cloudtrail import PAGES, Trail
-from irsa.observe.facts import Unread
 from irsa.observe.saved import report
 from irsa.printable import lines
 
@@ -35,14 +31,6 @@ def parser() -> argparse.ArgumentParser:
     )
     add_sources(command)
     command.add_argument(
-        "--trail-pages",
-        type=_pages,
-        default=PAGES,
-        metavar="N",
-        help="number of pages of 50 CloudTrail events to read, two a second "
-        f"(default: {PAGES}; 0: none)",
-    )
-    command.add_argument(
         "--all",
         action="store_true",
         help="text and html: list service accounts without an AWS identity, too",
@@ -50,17 +38,11 @@ def parser() -> argparse.ArgumentParser:
     return command
 
 
-def _pages(text: str) -> int:
-    if not text.isdecimal() or int(text) > 10_000:
-        raise cli.Stop(f"--trail-pages {text!r} is not a number of pages from 0 to 10000")
-    return int(text)
-
-
 def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
     earlier = report(options.since, "list", ROWS.key) if options.since else []
     with sources(options) as opened:
-        given = read(options, opened, cache(partial(_trail, options)))
+        given = read(options, opened, whole=True)
     inventory = Inventory(
         facts=given.facts,
         accounts=given.accounts,
@@ -85,16 +67,6 @@ def run(options: argparse.Namespace) -> int:
         print(table(found, rows, width=width))
     print(lines(*notes))
     return code
-
-
-def _trail(options: argparse.Namespace, aws: Aws | None) -> Trail | str:
-    what = "sessions and failures"
-    if aws is None:
-        return f"{what}: not read, since AWS was not asked"
-    if options.trail_pages == 0:
-        return f"{what}: not read, since --trail-pages is 0"
-    trail = aws.web_identity_calls(options.trail_pages)
-    return trail.text if isinstance(trail, Unread) else trail
 
 
 def _summary(found: Listing, rows: list[Row]) -> str:

@@ -50,7 +50,7 @@ def with_web_identity(
         if not step.role_exists:
             return refused(web_identity_denied(), "the role does not exist"), session
         return undecided(f"{step.path}.token"), session
-    identity = check_token(scenario, step.token, role.account, valid=step.only == "resource")
+    identity = check_token(scenario, step.token, role, valid=step.only == "resource")
     if isinstance(identity, AwsError):
         return refused(identity, "STS refuses the token"), partial(session_of, step.resource, None)
     caller = Caller("web-identity", _provider(identity, role), role.account, role.partition)

@@ -187,10 +187,12 @@ class PrincipalElement:
             if self.everyone:
                 sure = Grant.DIRECT
             return sure, Grant.DIRECT if self._unknown else sure
-        if caller.arn in self._aws and caller.kind != "root":
+        by_id = _role_id(caller) in self._ids
+        # IAM stores a user's ARN as the user's id.
+        if (caller.arn in self._aws and caller.kind != "root") or (by_id and caller.kind == "user"):
             return Grant.DIRECT, Grant.DIRECT
         sure = Grant.NONE
-        if self.everyone or self._names_role(caller) or _role_id(caller) in self._ids:
+        if self.everyone or self._names_role(caller) or by_id:
             sure = Grant.ROLE
         elif self._names_account(caller):
             sure = Grant.ACCOUNT
@@ -246,8 +248,9 @@ class PrincipalElement:
             facts.append("the account of a CanonicalUser")
         if self.negated and self.excludes(caller)[1]:
             facts.append("what AWS makes of a NotPrincipal that lists not all the caller's names")
-        if self.everyone:
-            facts.append("whether a boundary or session policy limits what '*' grants")
+        if self.everyone or (self.negated and self.excludes(caller)[0]):
+            grants = "NotPrincipal" if self.negated else "'*'"
+            facts.append(f"whether a boundary or session policy limits what {grants} grants")
         return facts + ["an output that is not known yet"] * self._unknown
 
     def _at_most(self, caller: Caller) -> Grant:
@@ -257,6 +260,8 @@ class PrincipalElement:
             start = caller.arn.removesuffix(UNKNOWN_NAME)
             if any(entry.startswith(start) for entry in self._aws):
                 return Grant.DIRECT
+        if self._needs_id(caller) and caller.kind == "user":
+            return Grant.DIRECT
         return Grant.ROLE if self._needs_id(caller) or self._may_name_role(caller) else Grant.NONE
 
     def _needs_id(self, caller: Caller) -> bool:

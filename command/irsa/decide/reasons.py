@@ -52,18 +52,18 @@ def named(
     if caller is None:
         everyone = element.everyone and not element.negated
         return Grant.ROLE if everyone else Grant.NONE, Grant.DIRECT
-    if element.negated:
-        return _outside(statement, element, caller, policies)
-    level, most = element.grant(caller)
-    if not element.everyone or level is not Grant.ROLE:
+    outside = _outside(statement, element, caller, policies) if element.negated else None
+    level, most = outside or element.grant(caller)
+    if not (element.everyone or outside) or level is not Grant.ROLE:
         return level, most
     # What "*" grants is not limited by a boundary or session policy when the statement names the
-    # caller by aws:PrincipalArn; whether it is when nothing does, AWS does not say.
+    # caller by aws:PrincipalArn; whether it is when nothing does, or NotPrincipal grants, AWS does
+    # not say.
     # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-denyallow.html
-    if statement.by_principal_arn:
+    if statement.by_principal_arn and not outside:
         return Grant.DIRECT, Grant.DIRECT
     limited = policies.boundary is not None or policies.session is not None
-    return level, Grant.DIRECT if limited else level
+    return level, Grant.DIRECT if limited and statement.allow else level
 
 
 def _outside(

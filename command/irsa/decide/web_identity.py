@@ -14,12 +14,14 @@ from irsa.decide.patterns import Key, Value
 from irsa.decide.scenario import check_claims
 from irsa.decide.steps import Scenario, TokenClaims
 from irsa.identity import token as tokens
+from irsa.identity.arns import RoleArn
 from irsa.identity.errors import AwsError, invalid_token
 from irsa.identity.policy_json import Json, as_list
 from irsa.identity.token import OidcProvider, Token
 
 TAGS = "https://aws.amazon.com/tags"
 SOURCE_IDENTITY = "https://aws.amazon.com/source_identity"
+ROLES = "https://aws.amazon.com/roles"
 _REQUIRED = ("aud", "sub")
 BUILT_IN = ("accounts.google.com", "cognito-identity.amazonaws.com", "www.amazon.com")
 """Issuers that STS knows without an OIDC provider in IAM."""
@@ -41,20 +43,20 @@ class TokenIdentity(NamedTuple):
 
 
 def check_token(
-    scenario: Scenario, token: TokenClaims | str, account: str, *, valid: bool
+    scenario: Scenario, token: TokenClaims | str, role: RoleArn, *, valid: bool
 ) -> TokenIdentity | AwsError:
-    """Check a token in STS's order; ``account`` is the role's.
+    """Check a token for a role in STS's order.
 
     A token that is taken to be ``valid`` only needs the claims that STS requires.
     """
     try:
-        return _checked(scenario, token, account, valid=valid)
+        return _checked(scenario, token, role, valid=valid)
     except AwsError as error:
         return error
 
 
 def _checked(
-    scenario: Scenario, given: TokenClaims | str, account: str, *, valid: bool
+    scenario: Scenario, given: TokenClaims | str, role: RoleArn, *, valid: bool
 ) -> TokenIdentity:
     token = _decoded(given) if isinstance(given, str) else given
     claims = token.claims
@@ -69,7 +71,7 @@ def _checked(
             if scenario.providers is None:
                 missing.append("oidc_providers")
             else:
-                registered = scenario.providers.get(account, ())
+                registered = scenario.providers.get(role.account, ())
                 provider = tokens.registered_provider(issuer_url, registered)
         _check(token, scenario, missing)
     audiences, authorized = tokens.claim_texts(claims, "aud"), claims.get("azp")
@@ -86,6 +88,10 @@ def _checked(
     if SOURCE_IDENTITY in claims:
         source = claims[SOURCE_IDENTITY]
         keys["sts:sourceidentity"] = source if isinstance(source, str) else Key.UNKNOWN
+    if ROLES in claims:
+        named = str(role) in as_list(claims[ROLES])
+        keys["sts:roleauthorizedbyidp"] = "true" if named else Key.UNKNOWN
+        missing += [] if named else [f"whether STS takes a token whose {ROLES} lack the role"]
     keys |= {f"{prefix}{name}": each for name, each in _further_keys(issuer, claims)}
     passed = _tag_keys(claims)
     if passed is None:
@@ -94,12 +100,12 @@ def _checked(
 
 
 def _further_keys(issuer: str, claims: Json) -> Iterable[tuple[str, Value]]:
-    """The issuer's own claims that are keys; one that is no text has an unknown value."""
+    """The issuer's own claims that are keys; one that is no text is perhaps none."""
     for name in claim_keys(issuer):
         if name in claims:
             texts = [scalar_text(each) for each in as_list(claims[name])]
             known = [each for each in texts if each is not None]
-            yield name, _one(known) if len(known) == len(texts) else Key.PRESENT
+            yield name, _one(known) if len(known) == len(texts) else Key.UNKNOWN
 
 
 def _tag_keys(claims: Json) -> dict[str, Value] | None:

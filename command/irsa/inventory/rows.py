@@ -3,21 +3,18 @@
 A fact that could not be read is a text with the reason and the permission.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
 from irsa.audit.findings import AuditFacts, ClusterFacts
 from irsa.decide.document import statements_of
-from irsa.identity.arns import issuer_of_principal, parse_role_arn
+from irsa.identity.arns import parse_role_arn
 from irsa.identity.policies import further_clusters
 from irsa.identity.policy_json import Json
-from irsa.identity.subjects import split_subject
 from irsa.observe.account_roles import AccountRoles
 from irsa.observe.associations import Association, Associations
-from irsa.observe.cloudtrail import HOURS, PodIdentityFailure, Trail, WebIdentityCall
 from irsa.observe.facts import Role, ServiceAccount, Unread
 from irsa.observe.fleet_pods import FleetPod
 from irsa.rules.finding import Finding
@@ -64,12 +61,11 @@ class Identity(NamedTuple):
 
 
 class ClusterInventory(NamedTuple):
-    """Facts of a cluster, and the history of its account."""
+    """Facts of a cluster."""
 
     cluster: ClusterFacts
     pods: Sequence[FleetPod] | str
     associations: Associations | str
-    trail: Trail | str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,12 +90,6 @@ class Row:
     """None when Pods were not read."""
     findings: tuple[str, ...]
     """Rules that found something about the service account or its role."""
-    last_session: str = ""
-    """Time of its last session within CloudTrail's hours (ISO 8601)."""
-    failures: int | None = 0
-    """Calls that STS refused within those hours; None when CloudTrail was not read."""
-    failure: str = ""
-    """The latest failure's error code."""
     further_clusters: int | None = None
     """Clusters for which its roles' trust policies have room within IAM's default quota; None where
     they trust none."""
@@ -119,8 +109,8 @@ class Row:
 
     @property
     def matters(self) -> bool:
-        """True if it has an identity, a finding, a session or a failure."""
-        return bool(self.identities or self.findings or self.last_session or self.failures)
+        """True if it has an identity or a finding."""
+        return bool(self.identities or self.findings)
 
     @property
     def without_role(self) -> int:
@@ -151,29 +141,10 @@ class Row:
             "pods": pods,
             "pods_without_role": None if pods is None else self.without_role,
             "secrets_not_read": None if pods is None else list(self.unread_secrets),
-            "last_session": self.last_session or None,
-            "failures": {"count": self.failures, "last_error": self.failure or None},
             "role_last_used": self.role_used,
             "further_clusters": self.further_clusters,
             "findings": list(self.findings),
         }
-
-
-@dataclass
-class _Calls:
-    """CloudTrail's calls of one service account."""
-
-    last_session: str = ""
-    failures: int = 0
-    failure: str = ""
-
-    def add(self, call: WebIdentityCall) -> None:
-        """Take in a call; the newest comes first."""
-        if call.error:
-            self.failures += 1
-            self.failure = self.failure or call.error
-        else:
-            self.last_session = self.last_session or call.at
 
 
 @dataclass(frozen=True)
@@ -222,20 +193,18 @@ def _rows(inventory: Inventory, found: ClusterInventory) -> tuple[list[Row], lis
     cluster = found.cluster
     pods = _group_by_account(found.pods)
     rules = _rules(inventory.findings, cluster)
-    calls, unattributed = _calls(inventory.facts, cluster, found.trail)
     roles = {role.arn: role for role in inventory.facts.roles}
     rows: list[Row] = []
     for account in sorted(cluster.service_accounts, key=lambda each: (each.namespace, each.name)):
         at = (account.namespace, account.name)
         own = pods.get(at, []) if pods is not None else None
         identities = tuple(
-            each._replace(targets=tuple(_targets(each, roles)))
+            each._replace(targets=tuple(targets(each, roles)))
             for each in _identities(account, own or (), found.associations)
         )
         arns = _roles(identities)
         subjects = [f"service account {account.namespace}/{account.name}"]
         subjects += [f"role {arn}" for arn in arns]
-        noted = calls.get(at, _Calls())
         rows.append(
             Row(
                 cluster=cluster,
@@ -243,14 +212,11 @@ def _rows(inventory: Inventory, found: ClusterInventory) -> tuple[list[Row], lis
                 identities=identities,
                 pods=None if own is None else tuple(own),
                 findings=tuple(dict.fromkeys(r for s in subjects for r in rules.get(s, ()))),
-                last_session=noted.last_session,
-                failures=noted.failures if isinstance(found.trail, Trail) else None,
-                failure=noted.failure,
                 further_clusters=_room([roles[arn] for arn in arns if arn in roles]),
                 role_used=_last_used(inventory.accounts, arns),
             )
         )
-    return rows, [*_notes(inventory, found, rows), *_unattributed(unattributed)]
+    return rows, [*_notes(inventory, found, rows)]
 
 
 def _roles(identities: Sequence[Identity]) -> tuple[str, ...]:
@@ -293,8 +259,8 @@ def _identities(
         yield Identity(IdentityKind.PROFILE, "")
 
 
-def _targets(identity: Identity, roles: Mapping[str, Role]) -> Iterator[str]:
-    """The roles that a role's policies name for it to assume, but the association's target role."""
+def targets(identity: Identity, roles: Mapping[str, Role]) -> Iterator[str]:
+    """Return the roles that a role's policies name, but the target role of its association."""
     role = roles.get(identity.source)
     policies = role.policies if role and not isinstance(role.policies, Unread) else ()
     own = identity.association.target_role_arn if identity.association else ""
@@ -316,50 +282,10 @@ def _room(roles: Sequence[Role]) -> int | None:
     return min((each for each in found if each is not None), default=None)
 
 
-def _calls(
-    facts: AuditFacts, cluster: ClusterFacts, trail: Trail | str
-) -> tuple[Mapping[Account, _Calls], Counter[str]]:
-    """CloudTrail's calls by service account; and by error those that fit no service account."""
-    found: dict[Account, _Calls] = {}
-    lost: Counter[str] = Counter()
-    users: dict[str, list[tuple[ClusterFacts, Account]]] = {}
-    for place in facts.clusters:
-        for each in place.service_accounts:
-            if each.role_arn:
-                users.setdefault(each.role_arn, []).append((place, (each.namespace, each.name)))
-    for call in trail.calls if isinstance(trail, Trail) else ():
-        if call.subject:
-            account = split_subject(call.subject)
-            if account is None or issuer_of_principal(call.issuer) != cluster.issuer:
-                continue  # another cluster's, or none's
-            at = (account.namespace, account.name)
-        elif len(users.get(call.role_arn, ())) == 1:
-            [(place, at)] = users[call.role_arn]
-            if place is not cluster:
-                continue
-        else:
-            if call.role_arn in users:
-                lost[call.error] += 1
-            continue
-        found.setdefault(at, _Calls()).add(call)
-    return found, lost
-
-
 def _notes(inventory: Inventory, found: ClusterInventory, rows: Sequence[Row]) -> Iterator[str]:
-    for read in (found.pods, found.associations, found.trail):
+    for read in (found.pods, found.associations):
         if isinstance(read, str):
             yield read
-    if isinstance(found.trail, Trail) and not found.trail.complete:
-        trail = found.trail
-        yield (
-            f"sessions and failures: the newest {len(trail.calls)} calls in {trail.region}, which "
-            f"reach back to {trail.reaches_back or 'now'} instead of {HOURS} hours; "
-            "--trail-pages reads more"
-        )
-    elif isinstance(found.trail, Trail):
-        yield f"sessions and failures: the last {HOURS} hours in {found.trail.region}"
-    if isinstance(found.trail, Trail):
-        yield from _pod_identity_failures(found.trail.pod_identity)
     for each in inventory.accounts:
         if isinstance(each.last_used, Unread):
             yield each.last_used.text
@@ -374,18 +300,3 @@ def _notes(inventory: Inventory, found: ClusterInventory, rows: Sequence[Row]) -
             "service accounts whose Pods take whole Secrets as variables, of which one may be an "
             f"access key (Secrets are not read): {secrets}"
         )
-
-
-def _pod_identity_failures(failures: Sequence[PodIdentityFailure]) -> Iterator[str]:
-    """A line for each cluster and message: events of EKS Pod Identity name no service account."""
-    for each, count in Counter(replace(each, at="") for each in failures).items():
-        yield (
-            f"failures of EKS Pod Identity in cluster {each.cluster}, whose service account "
-            f"CloudTrail does not say: {count} {each.error} ({each.message})"
-        )
-
-
-def _unattributed(lost: Counter[str]) -> Iterator[str]:
-    if lost:
-        errors = ", ".join(f"{count} {error}" for error, count in sorted(lost.items()))
-        yield f"failures without a readable token, of roles that several share: {errors}"

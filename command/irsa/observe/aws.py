@@ -19,7 +19,6 @@ from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
 from irsa.observe.account_roles import DETAILS, AccountRoles, RoleReader, document_of
 from irsa.observe.associations import Association, Associations
-from irsa.observe.cloudtrail import Trail, read_trail
 from irsa.observe.errors import CONNECT_TIMEOUT, READ_TIMEOUT, CollectError, one_line
 from irsa.observe.existing_roles import ExistingRole, federated
 from irsa.observe.facts import (
@@ -246,14 +245,6 @@ class Aws:
         if detailed is not None:
             return detailed
         return _aws("IAM roles", f"{DETAILS} or iam:ListRoles", lambda: read("list_roles"))
-
-    def web_identity_calls(self, pages: int) -> Trail | Unread:
-        """The newest calls of AssumeRoleWithWebIdentity in this region, so many pages at most."""
-        return _aws(
-            "CloudTrail's event history",
-            "cloudtrail:LookupEvents",
-            lambda: read_trail(self._client("cloudtrail"), self.region, pages),
-        )
 
     def pod_identities(self, *clusters: str) -> Associations | Unread:
         """The Pod Identity associations of EKS clusters."""

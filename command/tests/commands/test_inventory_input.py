@@ -41,12 +41,11 @@ class Aws:
         return {}
 
 
-def test_a_region_that_is_given_is_that_of_the_calls_alone():
-    aws, trails = Aws(), []
+def test_associations_are_read_in_the_region_of_their_cluster():
+    aws = Aws()
     clusters = {each: Cluster(each) for each in ("eu-west-1", "us-west-2")}
     options = Namespace(**OPTIONS, region="eu-central-1", cluster="", pods="")
 
-    read(options, Clients(clusters, aws), lambda found: trails.append(found.region) or "")
+    read(options, Clients(clusters, aws), whole=True)
 
     assert aws.asked == {(each, "dev") for each in clusters}
-    assert trails == ["eu-central-1"] * 2

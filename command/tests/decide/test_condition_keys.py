@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-ke
 import pytest
 
 from command.tests.decide.policies import allow, deny, document, grants, trust, trusts
-from command.tests.decide.principals import ROLE_A, SESSION_A, USER
+from command.tests.decide.principals import ROLE_A, ROLE_B, SESSION_A, USER
 from command.tests.decide.scenarios import answer, decision, provider
 from command.tests.decide.steps import assume_step, list_step
 from command.tests.decide.web import WEB_IDENTITY_STATEMENT, issuer_trust, token, web_identity_step
@@ -222,14 +222,29 @@ def test_no_other_claim_is_a_key(issuer):
     assert by_claim(issuer, "repository_owner", "StringNotEquals", "42") == "allow"
 
 
-def by_claim(issuer, claim, operator, value):
+def test_whether_a_claim_that_is_no_text_is_a_key_is_not_known():
+    assert by_claim(GITHUB, "actor", "Null", {"a": 1}, wanted="false") == "unknown"
+
+
+def by_claim(issuer, claim, operator, value, wanted="42"):
     statement = WEB_IDENTITY_STATEMENT | {
         "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{issuer}"},
-        "Condition": {operator: {f"{issuer}:{claim}": "42"}},
+        "Condition": {operator: {f"{issuer}:{claim}": wanted}},
     }
     claims = token(iss=f"https://{issuer}", **({} if value is None else {claim: value}))
     step = web_identity_step(token=claims, trust_policy=document(statement))
     return decision(step, oidc_providers=provider(url=issuer))
+
+
+@pytest.mark.parametrize(
+    ("roles", "verdict"),
+    [(ROLE_A, "allow"), ([ROLE_B, ROLE_A], "allow"), ([ROLE_B], "unknown"), (None, "deny")],
+)
+def test_a_token_that_lists_roles_is_authorized_for_them(roles, verdict):
+    claims = token() | ({} if roles is None else {"https://aws.amazon.com/roles": roles})
+    trusting = issuer_trust(Bool={"sts:RoleAuthorizedByIdp": "true"})
+
+    assert decision(web_identity_step(token=claims, trust_policy=trusting)) == verdict
 
 
 def test_every_row_has_a_page_and_every_key_stands_once():

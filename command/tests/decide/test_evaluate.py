@@ -257,6 +257,20 @@ def test_notprincipal_spares_a_caller_that_is_listed_with_all_its_names(effect, 
         ]
 
 
+def test_whether_a_silent_limit_holds_for_notprincipal_is_not_known():
+    policy = document({"Effect": "Allow", "NotPrincipal": {"AWS": USER}} | ON_ALL)
+
+    assert inquire(resource=policy, boundary=OTHER).missing == [
+        "whether a boundary or session policy limits what NotPrincipal grants"
+    ]
+
+
+def test_a_limit_is_no_missing_fact_of_a_denial():
+    perhaps = inquire(resource=names("*", "Deny", **STRANGE), identity=[YES], boundary=YES)
+
+    assert perhaps.missing == ["condition operator StringEqualz"]
+
+
 @pytest.mark.parametrize(
     ("caller", "listed"),
     [(SESSION_A, [SESSION_A, ROLE_A, ROOT]), (USER, [USER, ROOT]), (SESSION_A, [])],

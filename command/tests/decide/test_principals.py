@@ -69,6 +69,12 @@ def test_a_unique_id_names_the_role_that_had_it(known_id, entry, grants, facts):
     assert (element.grant(caller), element.missing(caller)) == (grants, facts)
 
 
+def test_a_user_without_a_known_id_may_be_named_directly():
+    element = PrincipalElement({"AWS": ["AIDAEXAMPLE1"]}, negated=False)
+
+    assert element.grant(caller_from_arn(USER)) == (NONE, DIRECT)
+
+
 def test_a_session_without_a_known_name_may_be_the_one_that_is_named():
     element = PrincipalElement({"AWS": [SESSION]}, negated=False)
     unnamed = session_of(ROLE_ARN, None)

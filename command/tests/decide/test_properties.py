@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from command.tests.decide.generated import KEYS, OPERATORS, STEPS, VALUES, policies, statements
 from command.tests.decide.policies import allow, deny, document
+from command.tests.decide.principals import SESSION_A, USER
 from command.tests.decide.scenarios import answer, decision, scenario
+from command.tests.decide.steps import list_step
 from command.tests.decide.web import web_identity_step
 from irsa.decide.json_input import InputError
 from irsa.decide.scenario import parse_scenario
@@ -107,6 +109,27 @@ def test_knowing_more_never_changes_a_certain_answer(step, condition, denies, co
 
     before = decision(step | {"context": None})
     assert before in ("unknown", decision(step | {"context": context}))
+
+
+ITSELF = {USER: [USER, "AIDAEXAMPLE1"], SESSION_A: [SESSION_A]}
+SILENT = st.lists(statements("Allow"), max_size=2).map(lambda each: document(*each))
+
+
+@FEW
+@given(st.sampled_from([(who, name) for who in ITSELF for name in ITSELF[who]]), SILENT, SILENT)
+def test_only_a_denial_takes_what_names_the_caller_itself(named, boundary, own):
+    """By ARN, or by the id as which IAM stores a user's."""
+    caller, principal = named
+    granted = allow("s3:*", "*", Principal={"AWS": principal})
+    step = {
+        "principal": caller,
+        "principal_id": "AIDAEXAMPLE1",
+        "resource_policy": document(granted),
+        "permissions_boundary": boundary,
+        "identity_policies": [own],
+    }
+
+    assert decision(list_step(**step, resource_account=ACCOUNT_A)) == "allow"
 
 
 @FEW

@@ -53,6 +53,11 @@ def test_the_roles_that_a_role_s_policies_name_are_its_targets(tmp_path, capsys)
         ("Pod Identity", [FURTHER, OWN]),
         ("IRSA", [TARGET, FURTHER, OWN]),
     ]
+    main(["list", "--stack", str(file), "--output", "html"])
+    page = capsys.readouterr().out.replace("<wbr>", "")
+    alone = f"<li><span>role {TARGET}</span><ul><li><span>?</span><ul></ul></li></ul></li>"
+    of_pod_identity = page.partition("Pod Identity</small></li></ul>")[2]
+    assert of_pod_identity.startswith(f"<ul><li><span>role app</span><ul>{alone}</ul></li></ul>")
     main(["list", "--stack", str(file)])
     assert (
         f"app, target {TARGET}, may assume {FURTHER}, app-of-this-account, "

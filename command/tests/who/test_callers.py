@@ -196,10 +196,13 @@ def test_who_may_is_asked_of_a_call_that_fulfils_what_a_call_can(trusting, calle
     assert texts(trusting, caller) == expected
 
 
-VALUES = ["ab", "a?*", "*", "b${aws:username}", "${sts:ExternalId}", "dave"]
+SESSION = f"arn:aws:sts::{ACCOUNT_A}:assumed-role/s3-app-A/ci"
+PRINCIPALS = [ROOT, ROOT, ACCOUNT_A, "*", ALICE, "AIDAALICE", ROLE_A, "AROAROLEA", SESSION]
+VALUES = ["ab", "a?*", "*", "b${aws:username}", "${sts:ExternalId}", "dave", ALICE, ROLE_A]
 KEYS = st.sampled_from([
-    "sts:RoleSessionName", "sts:ExternalId", "sts:SourceIdentity", "aws:RequestTag/team",
-    "aws:PrincipalTag/team", "aws:TagKeys", "sts:TransitiveTagKeys", "aws:username",
+    "aws:PrincipalArn", "iam:ResourceTag/team", "sts:RoleSessionName", "sts:ExternalId",
+    "sts:SourceIdentity", "aws:RequestTag/team", "aws:PrincipalTag/team", "aws:TagKeys",
+    "sts:TransitiveTagKeys", "aws:username",
 ])  # fmt: skip
 OPERATORS = st.builds(
     "{}String{}{}".format,
@@ -236,22 +239,31 @@ def sent(draw):
     return keys
 
 
+TAGS = st.sampled_from([{}, {"team": "ab"}, {"team": "dave"}])
+OWN = conditions().map(lambda each: document(allow(TAGGING, ROLE_B, Condition=each)))
+
+
 @given(
-    st.lists(conditions(), min_size=1, max_size=2),
-    conditions(),
+    st.lists(st.tuples(st.sampled_from(PRINCIPALS), conditions()), min_size=1, max_size=2),
+    OWN,
+    st.sampled_from([None, MAY_NOT, ADMINISTRATOR]) | OWN,
     st.none() | conditions(),
-    st.sampled_from([{}, {"team": "ab"}, {"team": "dave"}]),
+    st.tuples(TAGS, TAGS, TAGS),
     st.booleans(),
     sent(),
 )
-def test_every_caller_that_can_is_named(trusted, allowed, denied, tags, is_role, call):
+def test_every_caller_that_can_is_named(trusted, own, boundary, denied, tags, is_role, call):
     """Whatever call gets the role, its caller is named, at least as one who perhaps may."""
-    target = role_b(*trusted)
+    caller_tags, session_tags, role_tags = tags
+    target = role_b(*(each for _, each in trusted), tags=role_tags)
+    for statement, (principal, _) in zip(target.trust_policy["Statement"], trusted, strict=True):
+        statement["Principal"] = {"AWS": principal}
     if denied is not None:
         refusal = {**trust({"AWS": "*"}, Condition=denied), "Effect": "Deny"}
         target.trust_policy["Statement"].append(refusal)
-    own = document(allow(TAGGING, ROLE_B, Condition=allowed))
-    caller = (role if is_role else user)(own, tags=tags)
+    caller = (role if is_role else user)(own, boundary=boundary, tags=caller_tags)
+    # A session's tags hide those of its role.
+    principal_tags = caller_tags | (session_tags if is_role else {})
 
     session = session_of(ROLE_A, "ci", "AROAROLEA")
     step = Step(
@@ -261,9 +273,14 @@ def test_every_caller_that_can_is_named(trusted, allowed, denied, tags, is_role,
         caller=session if is_role else caller_from_arn(ALICE, unique_id="AIDAALICE"),
         trust=compile_trust_policy(target.trust_policy),
         identity=[compile_policy(own, "policy", Kind.IDENTITY)],
+        boundary=boundary and compile_policy(boundary, "boundary", Kind.IDENTITY),
         session_name=call["sts:rolesessionname"],
         max_duration=3600,
-        context={**{f"aws:principaltag/{key}": tags[key] for key in tags}, **call},
+        context={
+            **{f"aws:principaltag/{key}": value for key, value in principal_tags.items()},
+            **{f"iam:resourcetag/{key}": value for key, value in role_tags.items()},
+            **call,
+        },
     )
     found = who_may(target, ACCOUNT_A, [caller])
     verdict = judge(lambda: step).verdict

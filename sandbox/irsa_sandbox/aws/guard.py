@@ -17,10 +17,7 @@ _SCHEME = b"AWS4-HMAC-SHA256 "
 _CREDENTIAL = re.compile(r"[^/,]+/\d{8}/[^/,]+/([^/,]+)/aws4_request", re.ASCII)
 """Key, day, region, service and the end, in the words of Signature Version 4.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-authentication-methods.html"""
-_TARGETS = {
-    "secretsmanager": b"secretsmanager.",
-    "cloudtrail": b"com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents",
-}
+_TARGETS = {"secretsmanager": b"secretsmanager."}
 """The services whose actions are named by a header, and how that begins."""
 _QUERY_SERVICES = {"iam", "sts", "ec2"}
 """Those whose actions are named by the parameter Action."""
@@ -138,7 +135,7 @@ def _host(headers: Headers) -> Host | None:
 
 
 def _names_an_action() -> Response:
-    reason = "Only IAM, STS, EC2, Secrets Manager and CloudTrail take an action by its name"
+    reason = "Only IAM, STS, EC2 and Secrets Manager take an action by its name"
     return errors.as_xml(errors.unreadable_request(reason), "sts")
 
 

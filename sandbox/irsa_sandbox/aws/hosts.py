@@ -13,7 +13,7 @@ PORT = 443
 STS = "sts.amazonaws.com"
 """The global host of STS, which every SDK knows."""
 
-_REGIONAL = ("cloudtrail", "ec2", "eks", "s3", "s3-control", "secretsmanager", "sts")
+_REGIONAL = ("ec2", "eks", "s3", "s3-control", "secretsmanager", "sts")
 _GLOBAL = {
     "iam.amazonaws.com": "iam",
     "iam.global.api.aws": "iam",

@@ -8,6 +8,7 @@ import copy
 import importlib
 import json
 import logging
+import re
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 from irsa.identity.arns import (
     account_of,
@@ -46,11 +48,12 @@ from .sts import TRANSITIVE_KEYS, IamRecords, SessionRecords, Sts, note_use
 
 T = TypeVar("T")
 
-SERVICES = ("iam", "sts", "s3", "eks", "ec2", "secretsmanager", "cloudtrail")
+SERVICES = ("iam", "sts", "s3", "eks", "ec2", "secretsmanager")
 
 # AWS's own policies that the roles of clusters and nodes have and MiniStack does not know.
 # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html
 _MANAGED_POLICIES = Path(__file__).with_name("managed_policies.json")
+_PART = re.compile(r"/clusters/([^/]+)/(addons|node-groups|pod-identity-associations)/([^/]+)")
 
 
 def load(
@@ -76,6 +79,7 @@ def load(
     _name_unknown_services()
     _protect_root(root_secret)
     _name_roles_of_sessions(modules["iam"])
+    _name_resources_of_calls()
     iam, sts, s3, eks, ec2 = (modules[name] for name in ("iam", "sts", "s3", "eks", "ec2"))
     eks._docker_available = False
     _tag_associations(eks)
@@ -319,20 +323,9 @@ def _tag_associations(eks: Any) -> None:
 
 
 def _s3_control_denial(app: Any) -> Denial:
-    def denial(
-        action: str, resource: str, headers: Mapping[str, str], query: Query, request_id: str
-    ) -> Response | None:
-        return app._enforce_data_plane(
-            "s3",
-            action,
-            headers,
-            query,
-            request_id,
-            resource_arn=resource,
-            named_resource=f'"{resource}"',
-        )
-
-    return denial
+    return lambda action, resource, *request: app._enforce_data_plane(
+        "s3", action, *request, resource_arn=resource, named_resource=f'"{resource}"'
+    )
 
 
 def _s3_control_records(s3: Any, iam: Any) -> s3_control.BucketRecords:
@@ -398,6 +391,42 @@ def _name_roles_of_sessions(iam: Any) -> None:
         return None  # the role is gone, and with it its sessions
 
     evaluator._resolve_condition_key = resolve_principal
+
+
+def _name_resources_of_calls() -> None:
+    """Let policies name resources and condition keys of calls that MiniStack allows on ``*`` alone.
+
+    https://docs.aws.amazon.com/service-authorization/latest/reference/
+    """
+    actions: Any = importlib.import_module("ministack.core.iam_actions")
+    known, tags, value = actions.extract_resource_arn, actions.request_tag_context, actions._param
+
+    def resource_arn(service: str, method: str, path: str, *more: Any) -> str:
+        *_, query, region, account = more
+        get, eks_path = partial(value, b"", query), unquote(path) if service == "eks" else ""
+        action, template = get("Action"), get("LaunchTemplateId", "ResourceId.1")
+        iam, others = f"arn:aws:iam::{account}:", f"arn:aws:{service}:{region}:{account}:"
+        if action == "CreatePolicy":
+            return f"{iam}policy{get('Path') or '/'}{get('PolicyName')}"
+        if action == "CreateOpenIDConnectProvider":
+            return f"{iam}oidc-provider/{get('Url').removeprefix('https://')}"
+        if template[:3] in ("", "lt-") and re.fullmatch(
+            "(Create|Delete)(LaunchTemplate|Tags)", action
+        ):
+            return f"{others}launch-template/{template or '*'}"
+        if match := _PART.match(eks_path):
+            kind = match[2].replace("-", "").removesuffix("s")
+            return f"{others}{kind}/{match[1]}/{match[3]}"
+        if eks_path.startswith("/tags/"):
+            return eks_path.removeprefix("/tags/")
+        return get("OpenIDConnectProviderArn") or known(service, method, path, *more)
+
+    def keys(service: str, action: str, body: bytes, query: Any) -> dict[str, Any]:
+        given = {"iam:PermissionsBoundary": "PermissionsBoundary", "iam:PolicyARN": "PolicyArn"}
+        iam = {key: value(b"", query, name) or None for key, name in given.items()}
+        return {**tags(service, action, body, query), **iam}
+
+    actions.extract_resource_arn, actions.request_tag_context = resource_arn, keys
 
 
 def _add_managed_policy(iam: Any, name: str, document: Any) -> None:

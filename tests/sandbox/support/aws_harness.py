@@ -31,7 +31,7 @@ ROLE_ARN = f"arn:aws:iam::{ACCOUNT_A}:role/team/s3-app"
 ROLE_B_ARN = f"arn:aws:iam::{ACCOUNT_B}:role/s3-app-B"
 BUCKET = "bucket-s3-app"
 STS_HOST = f"sts.{REGION}.amazonaws.com"
-_REGIONAL = ("cloudtrail", "ec2", "eks", "s3", "secretsmanager", "sts")
+_REGIONAL = ("ec2", "eks", "s3", "secretsmanager", "sts")
 HOSTS = {
     "iam": "iam.amazonaws.com",
     **{name: f"{name}.{REGION}.amazonaws.com" for name in _REGIONAL},

@@ -144,9 +144,9 @@ def opened(session: Session, **changes: Any) -> SandboxStack:
 
 @contextmanager
 def sandbox_with(plugin: str, folder: Path) -> Iterator[Session]:
-    """A sandbox that leaves this provider to its plugin; skips the test where there is none."""
-    choice = Choice(frozenset({plugin}))
-    if find(plugin, choice.home) is None:
+    """A sandbox that leaves this provider, or none, to its plugin; skips the test without it."""
+    choice = Choice(frozenset({plugin} - {""}))
+    if plugin and find(plugin, choice.home) is None:
         pytest.skip(f"no plugin of pulumi-{plugin}: docs/sandbox.md says where to get it")
     state = lifecycle.up(folder, print, choice)
     assert plugin not in state.providers, f"{plugin} is attached, and its plugin would not be asked"

@@ -6,7 +6,7 @@ from typing import Any
 from typing_extensions import override
 
 from ..resource import Created, Properties, Refused
-from .types import AwsSession, AwsType, changed, gone_is_fine, retag_by_arn, two_parts
+from .types import AwsSession, AwsType, changed, retag_by_arn, two_parts
 
 _FOR_THE_PROVIDER = ("preserve", "resolveConflictsOnCreate", "resolveConflictsOnUpdate")
 """Inputs that EKS is told at an operation, and does not keep."""
@@ -91,12 +91,11 @@ class Addon(AwsType):
         retag_by_arn(eks, olds["arn"], olds, news)
 
     @override
-    def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
+    def remove(self, session: AwsSession, resource_id: str, state: Properties) -> None:
         cluster, name = two_parts(resource_id, ":", _FORM)
-        with gone_is_fine():
-            session.client("eks").delete_addon(
-                clusterName=cluster, addonName=name, preserve=state.get("preserve") or False
-            )
+        session.client("eks").delete_addon(
+            clusterName=cluster, addonName=name, preserve=state.get("preserve") or False
+        )
 
 
 def _association(eks: Any, cluster: str, arn: str) -> Properties:

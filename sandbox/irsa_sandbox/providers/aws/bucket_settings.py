@@ -7,7 +7,7 @@ from typing_extensions import override
 from irsa.identity.canonical import canonical
 
 from ..resource import Created, Properties
-from .types import AwsSession, AwsType, gone_is_fine
+from .types import AwsSession, AwsType
 
 _ACCESS_BLOCKS = {
     "blockPublicAcls": "BlockPublicAcls",
@@ -20,20 +20,25 @@ _ACCESS_BLOCKS = {
 class _BucketSetting(AwsType):
     """One setting of a bucket; its id is the bucket's name."""
 
+    required = known = frozenset({"bucket"})
     replace_on = frozenset({"bucket"})
     computed = frozenset({"region"})
+    calls: str
+    """The part of the names of S3's operations behind ``put``, ``get`` and ``delete``."""
+    parameter: str
+    """The field that has it in requests and answers."""
 
-    def put(self, s3: Any, inputs: Properties) -> None:
-        """Set it, whatever it was before."""
+    def to_aws(self, inputs: Properties) -> Any:
+        """The setting as S3 takes it."""
         raise NotImplementedError
 
-    def unset(self, s3: Any, bucket: str) -> None:
-        """Restore a bucket's default."""
+    def from_aws(self, found: Any) -> Properties:
+        """The inputs of a setting as S3 shows it."""
         raise NotImplementedError
 
     @override
     def create(self, session: AwsSession, inputs: Properties) -> Created:
-        self.put(session.client("s3"), inputs)
+        self.update(session, inputs["bucket"], {}, inputs)
         return Created(inputs["bucket"])
 
     @override
@@ -42,15 +47,20 @@ class _BucketSetting(AwsType):
         return None if found is None else {**found, "region": session.region}
 
     @override
+    def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
+        answer = getattr(session.client("s3"), f"get_{self.calls}")(Bucket=resource_id)
+        return {"bucket": resource_id, **self.from_aws(answer[self.parameter])}
+
+    @override
     def update(
         self, session: AwsSession, resource_id: str, olds: Properties, news: Properties
     ) -> None:
-        self.put(session.client("s3"), news)
+        put = getattr(session.client("s3"), f"put_{self.calls}")
+        put(Bucket=resource_id, **{self.parameter: self.to_aws(news)})
 
     @override
-    def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
-        with gone_is_fine():
-            self.unset(session.client("s3"), resource_id)
+    def remove(self, session: AwsSession, resource_id: str, state: Properties) -> None:
+        getattr(session.client("s3"), f"delete_{self.calls}")(Bucket=resource_id)
 
 
 class BucketPublicAccessBlock(_BucketSetting):
@@ -58,25 +68,17 @@ class BucketPublicAccessBlock(_BucketSetting):
 
     token = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
     title = "S3 Bucket Public Access Block ({bucket})"
-    required = frozenset({"bucket"})
     known = frozenset({"bucket", *_ACCESS_BLOCKS})
     defaults: ClassVar[Properties] = dict.fromkeys(_ACCESS_BLOCKS, False)
+    calls, parameter = "public_access_block", "PublicAccessBlockConfiguration"
 
     @override
-    def put(self, s3: Any, inputs: Properties) -> None:
-        blocks = {theirs: inputs[ours] for ours, theirs in _ACCESS_BLOCKS.items()}
-        s3.put_public_access_block(Bucket=inputs["bucket"], PublicAccessBlockConfiguration=blocks)
+    def to_aws(self, inputs: Properties) -> Any:
+        return {theirs: inputs[ours] for ours, theirs in _ACCESS_BLOCKS.items()}
 
     @override
-    def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
-        answer = session.client("s3").get_public_access_block(Bucket=resource_id)
-        blocks = answer["PublicAccessBlockConfiguration"]
-        shown = {ours: blocks[theirs] for ours, theirs in _ACCESS_BLOCKS.items()}
-        return {"bucket": resource_id, **shown}
-
-    @override
-    def unset(self, s3: Any, bucket: str) -> None:
-        s3.delete_public_access_block(Bucket=bucket)
+    def from_aws(self, found: Any) -> Properties:
+        return {ours: found[theirs] for ours, theirs in _ACCESS_BLOCKS.items()}
 
 
 class BucketOwnershipControls(_BucketSetting):
@@ -84,25 +86,16 @@ class BucketOwnershipControls(_BucketSetting):
 
     token = "aws:s3/bucketOwnershipControls:BucketOwnershipControls"
     title = "S3 Bucket ({bucket}) Ownership Controls"
-    required = frozenset({"bucket", "rule"})
-    known = frozenset({"bucket", "rule"})
+    required = known = frozenset({"bucket", "rule"})
+    calls, parameter = "bucket_ownership_controls", "OwnershipControls"
 
     @override
-    def put(self, s3: Any, inputs: Properties) -> None:
-        rule = {"ObjectOwnership": inputs["rule"]["objectOwnership"]}
-        s3.put_bucket_ownership_controls(
-            Bucket=inputs["bucket"], OwnershipControls={"Rules": [rule]}
-        )
+    def to_aws(self, inputs: Properties) -> Any:
+        return {"Rules": [{"ObjectOwnership": inputs["rule"]["objectOwnership"]}]}
 
     @override
-    def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
-        answer = session.client("s3").get_bucket_ownership_controls(Bucket=resource_id)
-        rule = answer["OwnershipControls"]["Rules"][0]
-        return {"bucket": resource_id, "rule": {"objectOwnership": rule["ObjectOwnership"]}}
-
-    @override
-    def unset(self, s3: Any, bucket: str) -> None:
-        s3.delete_bucket_ownership_controls(Bucket=bucket)
+    def from_aws(self, found: Any) -> Properties:
+        return {"rule": {"objectOwnership": found["Rules"][0]["ObjectOwnership"]}}
 
 
 class BucketServerSideEncryptionConfiguration(_BucketSetting):
@@ -110,26 +103,35 @@ class BucketServerSideEncryptionConfiguration(_BucketSetting):
 
     token = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
     title = "S3 Bucket ({bucket}) Server-side Encryption Configuration"
-    required = frozenset({"bucket", "rules"})
-    known = frozenset({"bucket", "rules"})
+    required = known = frozenset({"bucket", "rules"})
     filled_in = ("rules.*.bucketKeyEnabled",)
+    calls, parameter = "bucket_encryption", "ServerSideEncryptionConfiguration"
 
     @override
-    def put(self, s3: Any, inputs: Properties) -> None:
-        rules = [_encryption_to_aws(rule) for rule in inputs["rules"]]
-        s3.put_bucket_encryption(
-            Bucket=inputs["bucket"], ServerSideEncryptionConfiguration={"Rules": rules}
-        )
+    def to_aws(self, inputs: Properties) -> Any:
+        return {"Rules": [_encryption_to_aws(rule) for rule in inputs["rules"]]}
 
     @override
-    def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
-        answer = session.client("s3").get_bucket_encryption(Bucket=resource_id)
-        rules = answer["ServerSideEncryptionConfiguration"]["Rules"]
-        return {"bucket": resource_id, "rules": [_encryption_from_aws(rule) for rule in rules]}
+    def from_aws(self, found: Any) -> Properties:
+        return {"rules": [_encryption_from_aws(rule) for rule in found["Rules"]]}
+
+
+class BucketPolicy(_BucketSetting):
+    """The bucket's own policy."""
+
+    token = "aws:s3/bucketPolicy:BucketPolicy"
+    title = "S3 Bucket Policy ({bucket})"
+    required = known = frozenset({"bucket", "policy"})
+    documents = frozenset({"policy"})
+    calls, parameter = "bucket_policy", "Policy"
 
     @override
-    def unset(self, s3: Any, bucket: str) -> None:
-        s3.delete_bucket_encryption(Bucket=bucket)
+    def to_aws(self, inputs: Properties) -> Any:
+        return inputs["policy"]
+
+    @override
+    def from_aws(self, found: Any) -> Properties:
+        return {"policy": canonical(found)}
 
 
 class BucketVersioning(_BucketSetting):
@@ -137,16 +139,7 @@ class BucketVersioning(_BucketSetting):
 
     token = "aws:s3/bucketVersioning:BucketVersioning"
     title = "S3 Bucket Versioning ({bucket})"
-    required = frozenset({"bucket", "versioningConfiguration"})
-    known = frozenset({"bucket", "versioningConfiguration"})
-
-    @override
-    def put(self, s3: Any, inputs: Properties) -> None:
-        status = inputs["versioningConfiguration"]["status"]
-        if status != "Disabled":  # what a new bucket is; S3 has no such setting
-            s3.put_bucket_versioning(
-                Bucket=inputs["bucket"], VersioningConfiguration={"Status": status}
-            )
+    required = known = frozenset({"bucket", "versioningConfiguration"})
 
     @override
     def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
@@ -155,32 +148,18 @@ class BucketVersioning(_BucketSetting):
         return {"bucket": resource_id, "versioningConfiguration": status}
 
     @override
-    def unset(self, s3: Any, bucket: str) -> None:
-        if s3.get_bucket_versioning(Bucket=bucket).get("Status") == "Enabled":
-            s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
-
-
-class BucketPolicy(_BucketSetting):
-    """The bucket's own policy."""
-
-    token = "aws:s3/bucketPolicy:BucketPolicy"
-    title = "S3 Bucket Policy ({bucket})"
-    required = frozenset({"bucket", "policy"})
-    known = frozenset({"bucket", "policy"})
-    documents = frozenset({"policy"})
+    def update(
+        self, session: AwsSession, resource_id: str, olds: Properties, news: Properties
+    ) -> None:
+        status = news["versioningConfiguration"]["status"]
+        if status != "Disabled":  # what a new bucket is; S3 has no such setting
+            _set_versioning(session.client("s3"), resource_id, status)
 
     @override
-    def put(self, s3: Any, inputs: Properties) -> None:
-        s3.put_bucket_policy(Bucket=inputs["bucket"], Policy=inputs["policy"])
-
-    @override
-    def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
-        answer = session.client("s3").get_bucket_policy(Bucket=resource_id)
-        return {"bucket": resource_id, "policy": canonical(answer["Policy"])}
-
-    @override
-    def unset(self, s3: Any, bucket: str) -> None:
-        s3.delete_bucket_policy(Bucket=bucket)
+    def remove(self, session: AwsSession, resource_id: str, state: Properties) -> None:
+        s3 = session.client("s3")
+        if s3.get_bucket_versioning(Bucket=resource_id).get("Status") == "Enabled":
+            _set_versioning(s3, resource_id, "Suspended")
 
 
 TYPES = (
@@ -190,6 +169,10 @@ TYPES = (
     BucketServerSideEncryptionConfiguration(),
     BucketVersioning(),
 )
+
+
+def _set_versioning(s3: Any, bucket: str, status: str) -> None:
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": status})
 
 
 def _encryption_to_aws(rule: Properties) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from .types import (
     AutoNamed,
     AwsSession,
     changed,
-    gone_is_fine,
     retag_by_arn,
     two_parts,
 )
@@ -208,9 +207,8 @@ class Cluster(AutoNamed):
         retag_by_arn(eks, olds["arn"], olds, news)
 
     @override
-    def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
-        with gone_is_fine():
-            session.client("eks").delete_cluster(name=resource_id)
+    def remove(self, session: AwsSession, resource_id: str, state: Properties) -> None:
+        session.client("eks").delete_cluster(name=resource_id)
 
 
 class NodeGroup(AutoNamed):
@@ -332,10 +330,9 @@ class NodeGroup(AutoNamed):
         retag_by_arn(eks, olds["arn"], olds, news)
 
     @override
-    def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
+    def remove(self, session: AwsSession, resource_id: str, state: Properties) -> None:
         cluster, name = two_parts(resource_id, ":", "CLUSTER:NODE-GROUP")
-        with gone_is_fine():
-            session.client("eks").delete_nodegroup(clusterName=cluster, nodegroupName=name)
+        session.client("eks").delete_nodegroup(clusterName=cluster, nodegroupName=name)
 
 
 TYPES = (Cluster(), NodeGroup())

@@ -9,7 +9,6 @@ from .types import (
     AwsSession,
     AwsType,
     changed,
-    gone_is_fine,
     retag_by_arn,
     two_parts,
 )
@@ -81,10 +80,9 @@ class AccessEntry(AwsType):
         retag_by_arn(eks, olds["accessEntryArn"], olds, news)
 
     @override
-    def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
+    def remove(self, session: AwsSession, resource_id: str, state: Properties) -> None:
         cluster, principal = two_parts(resource_id, ":", "CLUSTER:PRINCIPAL-ARN")
-        with gone_is_fine():
-            session.client("eks").delete_access_entry(clusterName=cluster, principalArn=principal)
+        session.client("eks").delete_access_entry(clusterName=cluster, principalArn=principal)
 
 
 class AccessPolicyAssociation(AwsType):
@@ -126,9 +124,8 @@ class AccessPolicyAssociation(AwsType):
         return None
 
     @override
-    def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
-        with gone_is_fine():
-            session.client("eks").disassociate_access_policy(**_three_parts(resource_id))
+    def remove(self, session: AwsSession, resource_id: str, state: Properties) -> None:
+        session.client("eks").disassociate_access_policy(**_three_parts(resource_id))
 
 
 def _three_parts(resource_id: str) -> dict[str, Any]:

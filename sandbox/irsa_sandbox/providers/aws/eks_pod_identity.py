@@ -7,7 +7,7 @@ from typing_extensions import override
 from irsa.identity.canonical import canonical
 
 from ..resource import Created, Properties
-from .types import AwsSession, AwsType, changed, gone_is_fine, retag_by_arn, two_parts
+from .types import AwsSession, AwsType, changed, retag_by_arn, two_parts
 
 _NAMES = frozenset({"clusterName", "namespace", "serviceAccount"})
 _SETTINGS = ("disableSessionTags", "policy", "roleArn", "targetRoleArn")
@@ -80,11 +80,10 @@ class PodIdentityAssociation(AwsType):
         retag_by_arn(eks, olds["associationArn"], olds, news)
 
     @override
-    def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
-        with gone_is_fine():
-            session.client("eks", state["region"]).delete_pod_identity_association(
-                clusterName=state["clusterName"], associationId=resource_id
-            )
+    def remove(self, session: AwsSession, resource_id: str, state: Properties) -> None:
+        session.client("eks", state["region"]).delete_pod_identity_association(
+            clusterName=state["clusterName"], associationId=resource_id
+        )
 
 
 TYPES = (PodIdentityAssociation(),)

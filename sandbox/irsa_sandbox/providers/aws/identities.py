@@ -12,7 +12,6 @@ from .types import (
     AwsType,
     boundary_of,
     changed,
-    gone_is_fine,
     retag,
     set_boundary,
     tags_as_list,
@@ -95,11 +94,8 @@ class OpenIdConnectProvider(AwsType):
         retag(iam, "open_id_connect_provider", provider, olds, news)
 
     @override
-    def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
-        with gone_is_fine():
-            session.client("iam").delete_open_id_connect_provider(
-                OpenIDConnectProviderArn=resource_id
-            )
+    def remove(self, session: AwsSession, resource_id: str, state: Properties) -> None:
+        session.client("iam").delete_open_id_connect_provider(OpenIDConnectProviderArn=resource_id)
 
 
 class User(AutoNamed):
@@ -152,15 +148,14 @@ class User(AutoNamed):
         retag(iam, "user", user, olds, news)
 
     @override
-    def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
+    def remove(self, session: AwsSession, resource_id: str, state: Properties) -> None:
         iam = session.client("iam")
-        with gone_is_fine():
-            if state.get("forceDestroy"):
-                for key in iam.list_access_keys(UserName=resource_id)["AccessKeyMetadata"]:
-                    iam.delete_access_key(UserName=resource_id, AccessKeyId=key["AccessKeyId"])
-                for name in iam.list_user_policies(UserName=resource_id)["PolicyNames"]:
-                    iam.delete_user_policy(UserName=resource_id, PolicyName=name)
-            iam.delete_user(UserName=resource_id)
+        if state.get("forceDestroy"):
+            for key in iam.list_access_keys(UserName=resource_id)["AccessKeyMetadata"]:
+                iam.delete_access_key(UserName=resource_id, AccessKeyId=key["AccessKeyId"])
+            for name in iam.list_user_policies(UserName=resource_id)["PolicyNames"]:
+                iam.delete_user_policy(UserName=resource_id, PolicyName=name)
+        iam.delete_user(UserName=resource_id)
 
 
 class AccessKey(AwsType):
@@ -208,9 +203,8 @@ class AccessKey(AwsType):
         )
 
     @override
-    def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
-        with gone_is_fine():
-            session.client("iam").delete_access_key(UserName=state["user"], AccessKeyId=resource_id)
+    def remove(self, session: AwsSession, resource_id: str, state: Properties) -> None:
+        session.client("iam").delete_access_key(UserName=state["user"], AccessKeyId=resource_id)
 
 
 TYPES = (AccessKey(), OpenIdConnectProvider(), User())

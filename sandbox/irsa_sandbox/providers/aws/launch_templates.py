@@ -10,7 +10,6 @@ from .types import (
     AutoNamed,
     AwsSession,
     changed,
-    gone_is_fine,
     retag_by_id,
     tags_as_list,
     tags_as_map,
@@ -82,9 +81,8 @@ class LaunchTemplate(AutoNamed):
         return outputs
 
     @override
-    def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
-        with gone_is_fine():
-            session.client("ec2").delete_launch_template(LaunchTemplateId=resource_id)
+    def remove(self, session: AwsSession, resource_id: str, state: Properties) -> None:
+        session.client("ec2").delete_launch_template(LaunchTemplateId=resource_id)
 
 
 TYPES = (LaunchTemplate(),)

@@ -19,7 +19,6 @@ from .types import (
     AwsType,
     boundary_of,
     changed,
-    gone_is_fine,
     retag,
     set_boundary,
     tags_as_list,
@@ -119,16 +118,15 @@ class Role(AutoNamed):
         retag(iam, "role", role, olds, news)
 
     @override
-    def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
+    def remove(self, session: AwsSession, resource_id: str, state: Properties) -> None:
         iam = session.client("iam")
-        with gone_is_fine():
-            if state.get("forceDetachPolicies"):
-                attached = iam.list_attached_role_policies(RoleName=resource_id)
-                for policy in attached["AttachedPolicies"]:
-                    iam.detach_role_policy(RoleName=resource_id, PolicyArn=policy["PolicyArn"])
-                for name in iam.list_role_policies(RoleName=resource_id)["PolicyNames"]:
-                    iam.delete_role_policy(RoleName=resource_id, PolicyName=name)
-            iam.delete_role(RoleName=resource_id)
+        if state.get("forceDetachPolicies"):
+            attached = iam.list_attached_role_policies(RoleName=resource_id)
+            for policy in attached["AttachedPolicies"]:
+                iam.detach_role_policy(RoleName=resource_id, PolicyArn=policy["PolicyArn"])
+            for name in iam.list_role_policies(RoleName=resource_id)["PolicyNames"]:
+                iam.delete_role_policy(RoleName=resource_id, PolicyName=name)
+        iam.delete_role(RoleName=resource_id)
 
 
 class Policy(AutoNamed):
@@ -192,13 +190,12 @@ class Policy(AutoNamed):
         retag(iam, "policy", {"PolicyArn": resource_id}, olds, news)
 
     @override
-    def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
+    def remove(self, session: AwsSession, resource_id: str, state: Properties) -> None:
         iam = session.client("iam")
-        with gone_is_fine():
-            for version in iam.list_policy_versions(PolicyArn=resource_id)["Versions"]:
-                if not version["IsDefaultVersion"]:
-                    iam.delete_policy_version(PolicyArn=resource_id, VersionId=version["VersionId"])
-            iam.delete_policy(PolicyArn=resource_id)
+        for version in iam.list_policy_versions(PolicyArn=resource_id)["Versions"]:
+            if not version["IsDefaultVersion"]:
+                iam.delete_policy_version(PolicyArn=resource_id, VersionId=version["VersionId"])
+        iam.delete_policy(PolicyArn=resource_id)
 
 
 def _attached(session: AwsSession, who: str, name: str) -> list[str]:
@@ -231,11 +228,10 @@ class _Attachment(AwsType):
         return {self.who: name, "policyArn": arn} if attached else None
 
     @override
-    def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
+    def remove(self, session: AwsSession, resource_id: str, state: Properties) -> None:
         name, arn = two_parts(resource_id, "/", "NAME/POLICY-ARN")
         detach = getattr(session.client("iam"), f"detach_{self.who}_policy")
-        with gone_is_fine():
-            detach(**{self._name: name}, PolicyArn=arn)
+        detach(**{self._name: name}, PolicyArn=arn)
 
     @property
     def _name(self) -> str:
@@ -289,10 +285,9 @@ class RolePolicy(AutoNamed):
         )
 
     @override
-    def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
+    def remove(self, session: AwsSession, resource_id: str, state: Properties) -> None:
         role, name = two_parts(resource_id, ":", "ROLE:NAME")
-        with gone_is_fine():
-            session.client("iam").delete_role_policy(RoleName=role, PolicyName=name)
+        session.client("iam").delete_role_policy(RoleName=role, PolicyName=name)
 
 
 class _Exclusive(AwsType):
@@ -335,7 +330,7 @@ class _Exclusive(AwsType):
         return state
 
     @override
-    def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
+    def remove(self, session: AwsSession, resource_id: str, state: Properties) -> None:
         pass
 
     def _live(self, session: AwsSession, role: str) -> list[str]:

@@ -94,12 +94,11 @@ class Bucket(AwsType):
             _set_tags(session.client("s3"), resource_id, news.get("tags"))
 
     @override
-    def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
+    def remove(self, session: AwsSession, resource_id: str, state: Properties) -> None:
         s3 = session.client("s3")
-        with gone_is_fine():
-            if state.get("forceDestroy"):
-                _delete_versions(s3, resource_id)
-            s3.delete_bucket(Bucket=resource_id)
+        if state.get("forceDestroy"):
+            _delete_versions(s3, resource_id)
+        s3.delete_bucket(Bucket=resource_id)
 
 
 TYPES = (Bucket(),)

@@ -126,6 +126,15 @@ class AwsType(ResourceType[AwsSession]):
         raise NotImplementedError
 
     @override
+    def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
+        with gone_is_fine():
+            self.remove(session, resource_id, state)
+
+    def remove(self, session: AwsSession, resource_id: str, state: Properties) -> None:
+        """`delete`, which may raise AWS's own error for a deleted resource."""
+        raise NotImplementedError
+
+    @override
     def configured(self, session: AwsSession, news: Properties) -> Properties:
         """Merge the provider's default tags, as pulumi-aws does before anything else."""
         tags = news.get("tags", {})

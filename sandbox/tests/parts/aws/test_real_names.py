@@ -31,7 +31,6 @@ def asked_of(client: Any) -> list[str]:
         ("ec2", "describe_vpcs", HOSTS["ec2"]),
         ("s3", "list_buckets", "s3.amazonaws.com"),
         ("secretsmanager", "list_secrets", HOSTS["secretsmanager"]),
-        ("cloudtrail", "lookup_events", HOSTS["cloudtrail"]),
     ],
 )
 def test_a_client_without_any_setting_of_an_endpoint_is_answered(aws: Aws, service, call, host):

@@ -1,0 +1,163 @@
+"""Both stacks, deployed by roles with the policies of docs/examples and no other permission."""
+
+import json
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+
+from irsa.identity.arns import role_arn, root_arn
+from irsa.identity.policy_json import as_list
+from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
+from irsa_sandbox.engine.stack import SandboxStack
+from irsa_sandbox.session import Session
+from tests.sandbox.support.authorizations import recording
+from tests.sandbox.support.programs import refusal, unchanged
+from tests.sandbox.support.with_plugin import sandbox_with
+from tests.support.code_blocks import blocks
+from tests.support.paths import ROOT
+
+pytestmark = pytest.mark.sandbox
+
+ACCOUNTS = {"a": ACCOUNT_A, "b": ACCOUNT_B}
+PROJECTS = {"a": "irsa", "b": "irsa-account-b"}
+FOLDERS = {"a": ROOT, "b": ROOT / "account_b"}
+BUCKETS = {"a": "bucket-s3-app", "b": "bucket-s3-app-b"}
+POLICIES: dict[str, Any] = {
+    each: json.loads((ROOT / f"docs/examples/deployer-{each}.json").read_text()) for each in "ab"
+}
+DATA = yaml.safe_load(Path(__file__).with_name("deployer.yaml").read_text())
+MANAGED_POLICY_MAX = 6144  # of IAM; white space does not count
+
+
+class Deployers(NamedTuple):
+    """A sandbox with a role in each account, which its administrator assumes to deploy."""
+
+    session: Session
+    calls: Path
+    plugin: str
+
+    def permit(self, account: str, document: object) -> None:
+        """Give the account's deployer this policy alone."""
+        self.session.aws("iam", ACCOUNTS[account]).put_role_policy(
+            RoleName="deployer", PolicyName="deployer", PolicyDocument=json.dumps(document)
+        )
+
+    def open(self, account: str, edits: Mapping[str, str] = {}, **config: Any) -> SandboxStack:
+        """Open the account's stack, with changes of its program's text."""
+        source, project = FOLDERS[account], PROJECTS[account]
+        program = (source / "__main__.py").read_text()
+        for before, after in edits.items():
+            assert program.count(before) == 1
+            program = program.replace(before, after)
+        folder = self.calls.with_name(account)
+        folder.mkdir(exist_ok=True)
+        (folder / "__main__.py").write_text(program)
+        (folder / "Pulumi.yaml").write_text(f"name: {project}\nruntime: python\n")
+        (folder / "Pulumi.dev.yaml").write_text((source / "Pulumi.dev.yaml").read_text())
+        config[f"{project}:assumeRoleArn"] = role_arn(ACCOUNTS[account], "deployer")
+        return SandboxStack(self.session.state, folder, config=config)
+
+
+@pytest.fixture(scope="module", params=["", pytest.param("aws", marks=pytest.mark.published)])
+def deployers(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Deployers]:
+    """Deployers with the sandbox's own providers, and with terraform-provider-aws."""
+    principal = {"Principal": {"AWS": root_arn(ACCOUNT_A)}, "Action": "sts:AssumeRole"}
+    trust = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", **principal}}
+    with (
+        recording(tmp_path_factory.mktemp("deployers")) as calls,
+        sandbox_with(request.param, tmp_path_factory.mktemp("sandbox")) as session,
+    ):
+        for number in ACCOUNTS.values():
+            session.aws("iam", number).create_role(
+                RoleName="deployer", AssumeRolePolicyDocument=json.dumps(trust)
+            )
+        yield Deployers(session, calls, request.param)
+
+
+def test_both_stacks_live_with_the_policies_alone(deployers: Deployers):
+    for account, document in POLICIES.items():
+        assert len(json.dumps(document, separators=(",", ":"))) <= MANAGED_POLICY_MAX
+        deployers.permit(account, document)
+        deployers.open(account).up()
+    for account in ACCOUNTS:
+        unchanged(deployers.open(account))
+    for account, number in ACCOUNTS.items():
+        s3, iam = (deployers.session.aws(each, number) for each in ("s3", "iam"))
+        for key in ("1", "2"):
+            s3.put_object(Bucket=BUCKETS[account], Key=key, Body=b"1")
+        for _ in range(4):  # IAM keeps five versions
+            iam.create_policy_version(
+                PolicyArn=f"arn:aws:iam::{number}:policy/{BUCKETS[account]}-read",
+                PolicyDocument=json.dumps(POLICIES["b"]),
+                SetAsDefault=True,
+            )
+        changes = DATA["changes"][account]
+        stack = deployers.open(account, changes["program"], **changes["config"])
+        assert stack.up(refresh=True)["update"]
+    for account in ACCOUNTS:
+        config = DATA["changes"][account]["config"]
+        kept = {key: config[key] for key in config if key == "irsa:cluster"}  # its version
+        assert deployers.open(account, **kept).up()["update"]
+    for account in reversed(ACCOUNTS):
+        deployers.open(account).destroy()
+
+    calls = [json.loads(line) for line in deployers.calls.read_text().splitlines()]
+    by_deployers = [each for each in calls if ":assumed-role/deployer/" in each[0]]
+    assert [each for each in by_deployers if not each[-1]] == []
+    by_users = {action for caller, action, *_ in calls if caller.startswith("AKIA")}
+    assert by_users <= {"sts:AssumeRole", "sts:GetCallerIdentity"}
+    sources = ("pages", "sandbox" if deployers.plugin else "plugin")
+    for statement in (each for document in POLICIES.values() for each in document["Statement"]):
+        row = DATA["statements"][statement["Sid"]]
+        actions, resources = as_list(statement["Action"]), as_list(statement["Resource"])
+        used = {
+            each
+            for _, action, resource, _ in by_deployers
+            for pattern in resources
+            if action in actions and fnmatchcase(resource, pattern)
+            for each in (action, pattern)
+        }
+        named = {*actions, *(used and resources)}
+        explained = {each for source in sources for each in row.get(source, ())}
+        assert named - used == named & explained, statement["Sid"]
+
+
+@pytest.mark.parametrize(
+    ("account", "action"),
+    [("a", "iam:PassRole"), ("b", "iam:CreateRole"), ("b", "s3:PutBucketPolicy")],
+)
+def test_a_deployment_without_an_action_is_refused_by_its_name(
+    deployers: Deployers, account: str, action: str
+):
+    without = json.dumps(POLICIES[account]).replace(f'"{action}"', '"s3:GetObject"')
+    edits = DATA["alone"] if account == "b" else {}
+    deployers.permit(account, json.loads(without))
+    text = refusal(deployers.open(account, edits).up)
+    deployers.permit(account, POLICIES[account])
+    deployers.open(account, edits).destroy()
+
+    assert f"is not authorized to perform: {action} " in text
+
+
+def test_the_documents_statement_requires_the_boundary(deployers: Deployers):
+    texts = [each.content for each in blocks() if '"iam:PermissionsBoundary"' in each.content]
+    statement, document, alone = json.loads(texts[0]), POLICIES["b"], DATA["alone"]
+    boundary = statement["Condition"]["StringNotEquals"]["iam:PermissionsBoundary"]
+    deployers.session.aws("iam", ACCOUNT_B).create_policy(
+        PolicyName=boundary.rpartition("/")[2], PolicyDocument=json.dumps(document)
+    )
+    deployers.permit("b", {**document, "Statement": [*document["Statement"], statement]})
+    bounded = {"trusted_roles=": f'permissions_boundary="{boundary}", trusted_roles='}
+    without = refusal(deployers.open("b", alone).up)
+    assert deployers.open("b", alone | bounded).up()["create"]
+    removed = refusal(deployers.open("b", alone).up)
+    deployers.open("b", alone).destroy()
+
+    assert "perform: iam:CreateRole with an explicit deny" in without
+    assert "perform: iam:DeleteRolePermissionsBoundary " in removed
