@@ -397,13 +397,14 @@ OF_SAML = {"type": "aws:iam/role:Role", "urn": "urn:r", "outputs": role(SAML)[1]
 @pytest.mark.parametrize(
     ("document", "line"),
     [
+        ({"x": 1}, "neither a `pulumi stack export` nor a `pulumi preview --json`"),
         ({"deployment": {"resources": []}}, "it has no IAM role whose ARN and trust policy are"),
         (
             {"deployment": {"resources": [OF_SAML]}},
             "neither a cluster nor a role names an issuer; give --issuer",
         ),
     ],
-    ids=["no-role", "no-issuer"],
+    ids=["no-state", "no-role", "no-issuer"],
 )
 def test_a_stack_that_cannot_be_audited_is_one_line(tmp_path, capsys, document, line):
     (tmp_path / "state.json").write_text(json.dumps(document))

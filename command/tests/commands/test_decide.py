@@ -114,6 +114,7 @@ def shown(path):
         ("steps.0.trust_policy", [], ": a list is not a JSON object"),
         ("steps.0.action", "AssumeRole", ': "AssumeRole" is not an action like s3:GetObject'),
         ("steps.0.action", None, ": missing"),
+        ("steps.0.resource", None, ": missing"),
         ("steps.1.principal", "bob", ": 'bob' is neither the ARN of a session, user, role or "),
         ("steps.1.duration_seconds", 1.5, ": 1.5 is not a whole number"),
         ("steps.1.chained", 0, ": 0 is not true or false"),

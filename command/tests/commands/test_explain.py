@@ -112,16 +112,22 @@ def test_a_trust_policy_in_a_file(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    "document", [{}, {"Statement": "x"}, {"Statement": {"Effect": "Allow", "Action": "s3:*"}}]
+    ("option", "document", "problem"),
+    [
+        ("--state", {}, "neither a `pulumi stack export` nor a `pulumi preview --json`"),
+        ("--trust-policy", {}, "not a trust policy: no statement names a principal\n"),
+        ("--trust-policy", {"Statement": "x"}, "not a trust policy: no statement names a prin"),
+        ("--trust-policy", {"Statement": {"Effect": "Allow", "Action": "s3:*"}}, "not a trust pol"),
+    ],
 )
-def test_a_file_without_a_trust_policy_is_one_line(tmp_path, capsys, document):
-    file = tmp_path / "trust.json"
+def test_another_file_is_one_line(tmp_path, capsys, option, document, problem):
+    file = tmp_path / "file.json"
     file.write_text(json.dumps(document))
 
-    assert main(["explain", "--trust-policy", str(file)]) == 2
-    assert capsys.readouterr().err == (
-        f"irsa explain: {file}: not a trust policy: no statement names a principal\n"
-    )
+    assert main(["explain", option, str(file)]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"irsa explain: {file}: {problem}")
+    assert err.count("\n") == 1
 
 
 def test_the_tree_for_a_terminal():

@@ -160,6 +160,7 @@ def test_a_role_that_is_not_there_is_refused_like_a_trust_policy():
 @pytest.mark.parametrize(
     ("amr", "operator", "verdict"),
     [
+        ("authenticated", "StringEquals", "allow"),
         (["authenticated"], "StringEquals", "allow"),
         (["a", "authenticated"], "ForAnyValue:StringEquals", "allow"),
         (["a", "b"], "ForAnyValue:StringEquals", "deny"),

@@ -93,6 +93,7 @@ def holds(operator, expected, found, **others):
         ("ArnLike", ["arn:aws:iam::111122223333:*"], {"arn:aws:iam::111122223333:a:b": True}),
         ("ArnLike", ["arn:aws:*:111122223333:role/team/app"], {ROLE: None}),
         ("ArnLike", ["*"], {ROLE: True}),
+        ("ArnLike", [ROLE], {"no ARN": False}),
         # A key that the request does not carry.
         ("StringEqualsIfExists", ["a"], {"b": False}),
         ("Null", ["true"], {ABSENT: True, "a": False, (): True, PRESENT: False, UNKNOWN: None}),
