@@ -326,7 +326,7 @@ def test_a_missing_fact_is_named_and_never_allows(step, changed, missing):
     ]
 
 
-def test_the_first_certain_denial_or_else_the_first_missing_fact_decides_a_chain():
+def test_a_certain_denial_or_else_the_first_missing_fact_decides_a_chain():
     open_, denied = web_identity_step(trust_policy=None), assume_step(identity_policies=[])
     second = answer(web_identity_step(), assume_step(trust_policy=None))
     found = answer(open_, denied)

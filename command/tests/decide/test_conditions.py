@@ -143,9 +143,7 @@ def test_an_operator_and_its_negation_answer_as_aws_documents(operator, expected
     [("NumericEquals", "10", "ten"), ("DateEquals", "2020-01-01", "then"), ("Bool", "true", "yes"),
      ("IpAddress", "203.0.113.0/24", "localhost"), ("BinaryEquals", "QmluYXJ5", "?")],
 )  # fmt: skip
-def test_a_value_that_an_operator_cannot_read_is_no_match_and_no_certain_miss(
-    operator, expected, found
-):
+def test_a_value_that_an_operator_cannot_read_is_no_match_nor_a_miss(operator, expected, found):
     assert holds(operator, [expected], found) is False
     assert operator not in NEGATIONS or holds(NEGATIONS[operator], [expected], found) is None
 

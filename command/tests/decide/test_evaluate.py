@@ -110,7 +110,7 @@ def test_a_deny_in_any_policy_beats_every_allow(granted, denied):
 
 
 @pytest.mark.parametrize("principal", [ROLE_A, SESSION_A, ROOT, "*"])
-def test_a_resources_policy_denies_whom_it_names_and_no_other(principal):
+def test_a_resources_policy_denies_the_callers_that_it_names_alone(principal):
     assert verdict_of(identity=[YES], resource=names(principal, "Deny")) == "deny"
     assert verdict_of(identity=[YES], resource=names(principal, "Deny", "s3:Put*")) == "allow"
     assert verdict_of(identity=[YES], resource=names(USER, "Deny")) == "allow"
