@@ -135,40 +135,42 @@ def test_a_trust_policy_that_only_a_call_can_decide_is_said_to_be_unknown():
 
 
 SHA1 = "990f4193972f2becf12ddeda5237f9c952f20d9e"
-ASKED = "asked for: sts.amazonaws.com; client ids: "
-PRIVATE = PROVIDER_ARN.replace(ISSUER, "k8s.example.com")
+NOT_NAMED = {
+    "issuer-url": ["oidc.eks.us-east-1.amazonaws.com", f"{ISSUER}/", ISSUER.lower()],
+    "dual-stack-issuer": ["oidc-eks.us-east-1.api.aws/id/0123456789ABCDEF"],
+}
 
 
-def at(issuer):
-    return provider(PROVIDER_ARN.replace(ISSUER, issuer))
+def at(issuer, **more):
+    return provider(PROVIDER_ARN.replace(ISSUER, issuer), **more)
+
+
+def asked(has):
+    return [("client-ids", f"asked for: sts.amazonaws.com; client ids: {has}")]
 
 
 @pytest.mark.parametrize(
     ("registered", "expected"),
     [
         (provider(PROVIDER_ARN, "sts.amazonaws.com", "more"), []),
-        (provider(PROVIDER_ARN, "vault"), [("client-ids", f"{ASKED}vault")]),
-        (RegisteredProvider(GONE, ()), [("client-ids", f"{ASKED}none")]),
+        (provider(PROVIDER_ARN, "vault"), asked("vault")),
+        (RegisteredProvider(GONE, ()), asked("none")),
         (provider(GITHUB, "https://github.com/org"), []),
         # Thumbprints are shown where IAM may use them.
-        (provider(PRIVATE, thumbprints=(SHA1,)), [("thumbprint", SHA1)]),
+        (at("k8s.example.com", thumbprints=(SHA1,)), [("thumbprint", SHA1)]),
         (provider(PROVIDER_ARN, thumbprints=(SHA1,)), []),
         (provider(GITHUB, "x", thumbprints=(SHA1,)), []),
         # Addresses that no token names.
         (at("oidc.eks.cn-north-1.amazonaws.com.cn/id/0123456789ABCDEF"), []),
         (at("k8s.example.com/"), []),
-        (at("oidc.eks.us-east-1.amazonaws.com"), ["issuer-url"]),
-        (at(f"{ISSUER}/"), ["issuer-url"]),
-        (at(ISSUER.lower()), ["issuer-url"]),
-        (at("oidc-eks.us-east-1.api.aws/id/0123456789ABCDEF"), ["dual-stack-issuer"]),
+        *((at(each), [(rule, each)]) for rule in NOT_NAMED for each in NOT_NAMED[rule]),
     ],
 )
 def test_findings_about_a_registered_provider(registered, expected):
     found = audit(facts(role(GOOD), providers=[registered]))
-    about = [each for each in found if each.subject.startswith("OIDC provider")]
 
-    rules_alone = expected and isinstance(expected[0], str)
-    assert [each.rule if rules_alone else (each.rule, each.found) for each in about] == expected
+    about = [each for each in found if each.subject.startswith("OIDC provider")]
+    assert [(each.rule, each.found) for each in about] == expected
 
 
 @pytest.mark.parametrize(
