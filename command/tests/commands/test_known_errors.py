@@ -118,34 +118,26 @@ REFUSED = "User: arn:aws:sts::111122223333:assumed-role/s3-app/s is not authoriz
         (f"{REFUSED}s3:GetObject because no resource-based policy allows it", "resource-policy"),
         (f"{REFUSED}s3:GetObject because no permissions boundary allows it", "boundary"),
         (f"{REFUSED}s3:GetObject because no session policy allows it", "session-policy"),
-        (
-            f"{REFUSED}s3:GetObject with an explicit deny in a service control policy",
-            "organization",
-        ),
-        (
-            f"{REFUSED}s3:GetObject with an explicit deny in a resource control policy",
-            "organization",
-        ),
+        (f"{REFUSED}s3:GetObject with an explicit deny in a service control policy",
+         "organization"),
+        (f"{REFUSED}s3:GetObject with an explicit deny in a resource control policy",
+         "organization"),
         (f"{REFUSED}s3:GetObject because no VPC endpoint policy allows it", "vpc-endpoint"),
         (f"{REFUSED}s3:GetObject with an explicit deny", "deny"),
         (f"{REFUSED}kms:Decrypt on resource: arn:aws:kms:eu-west-1:111122223333:key/k", "kms-key"),
         (f"{REFUSED}sts:AssumeRole because no role trust policy allows it", "role-b-trust"),
         (f"{REFUSED}sts:AssumeRole because no identity-based policy allows it", "role-a-policy"),
-        (
-            f"{REFUSED}sts:AssumeRole with an explicit deny in a service control policy",
-            "organization",
-        ),
-        (
-            f"{REFUSED}sts:AssumeRole on resource: arn:aws:iam::444455556666:role/s3-app",
-            "role-a-policy",
-        ),
+        (f"{REFUSED}sts:AssumeRole with an explicit deny in a service control policy",
+         "organization"),
+        (f"{REFUSED}sts:AssumeRole on resource: arn:aws:iam::444455556666:role/s3-app",
+         "role-a-policy"),
         # Texts of Pod Identity.
         ("Error when retrieving credentials from container-role", "trust"),
         ("Received non 200 response 400 from container metadata", "trust"),
         ("Received non 200 response 404 from container metadata", "association"),
         ("connect ECONNREFUSED 169.254.170.23:80", "agent"),
     ],
-)
+)  # fmt: skip
 def test_the_cause_that_the_text_names_comes_first(said, cause):
     [error, *_] = diagnose(said)
     assert error.causes[0].id == cause
