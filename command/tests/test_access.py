@@ -5,9 +5,9 @@ import pytest
 from irsa.access import may_assume, trusts_role
 from irsa.decide.verdict import Verdict
 from irsa.observe.facts import PermissionsPolicy, Role
+from tests.support.world import ACCOUNT_A, ACCOUNT_B
 
-OTHER_ACCOUNT = "arn:aws:iam::444455556666:role/b"
-OWN_ACCOUNT = "arn:aws:iam::111122223333:role/b"
+OTHER_ACCOUNT, OWN_ACCOUNT = (f"arn:aws:iam::{each}:role/b" for each in (ACCOUNT_B, ACCOUNT_A))
 ASSUME = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}
 NOT_ALLOWED = "no statement of these policies allows it: identity policy 1"
 ENOUGH = "within one account, it is enough that the other role trusts it"
@@ -16,7 +16,7 @@ DENY = {**ASSUME, "Effect": "Deny"}
 
 def role_a(*statements):
     policies = (PermissionsPolicy("own", {"Statement": [*statements]}),)
-    return Role("arn:aws:iam::111122223333:role/a", "AROAA", {}, policies=policies)
+    return Role(f"arn:aws:iam::{ACCOUNT_A}:role/a", "AROAA", {}, policies=policies)
 
 
 @pytest.mark.parametrize("target", [OTHER_ACCOUNT, OWN_ACCOUNT])
@@ -32,10 +32,7 @@ def test_the_callers_policies_alone_decide_with_their_own_reasons(target, statem
 
 @pytest.mark.parametrize(
     ("target", "verdict", "reason"),
-    [
-        (OTHER_ACCOUNT, Verdict.DENY, NOT_ALLOWED),
-        (OWN_ACCOUNT, Verdict.ALLOW, ENOUGH),
-    ],
+    [(OTHER_ACCOUNT, Verdict.DENY, NOT_ALLOWED), (OWN_ACCOUNT, Verdict.ALLOW, ENOUGH)],
 )
 def test_a_caller_without_permission_needs_one_in_another_account(target, verdict, reason):
     judged = may_assume(role_a(), target, session_name="app")
@@ -46,7 +43,7 @@ def test_a_caller_without_permission_needs_one_in_another_account(target, verdic
 @pytest.mark.parametrize("arn", [OTHER_ACCOUNT, OWN_ACCOUNT])
 @pytest.mark.parametrize(
     ("principal", "verdict"),
-    [("arn:aws:iam::111122223333:root", Verdict.ALLOW), (OWN_ACCOUNT, Verdict.DENY)],
+    [(f"arn:aws:iam::{ACCOUNT_A}:root", Verdict.ALLOW), (OWN_ACCOUNT, Verdict.DENY)],
 )
 def test_the_trust_policy_alone_decides_whatever_the_caller_may(arn, principal, verdict):
     trust = {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole"}

@@ -2,7 +2,8 @@
 
 import pytest
 
-from irsa.audit.findings import AuditFacts, ClusterFacts, audit
+from command.tests.audit.audited import cluster, facts, role
+from irsa.audit.findings import audit
 from irsa.identity.pod_identity import (
     TargetedBy,
     pod_identity_trust_policy,
@@ -11,16 +12,24 @@ from irsa.identity.pod_identity import (
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.associations import Association
-from irsa.observe.facts import PermissionsPolicy, Role, Unread
-from irsa.observe.fleet_pods import FleetPod, fleet_pod
+from irsa.observe.facts import PermissionsPolicy, Unread
+from irsa.observe.fleet_pods import fleet_pod
+from tests.support.world import ACCOUNT_A as OWN
+from tests.support.world import ACCOUNT_B, PROVIDER_ARN
+from tests.support.world import CLUSTER_ARN as CLUSTER
+from tests.support.world import ROLE_ARN as ROLE
 
-OWN = "111122223333"
-CLUSTER = f"arn:aws:eks:us-east-1:{OWN}:cluster/dev"
 APP = ServiceAccountRef("dev", "s3-app")
-ROLE, TARGET = f"arn:aws:iam::{OWN}:role/s3-app", f"arn:aws:iam::{OWN}:role/target"
-PROVIDER = f"arn:aws:iam::{OWN}:oidc-provider/oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"
+OF_OWN = f"arn:aws:iam::{OWN}:role"
+TARGET = f"{OF_OWN}/target"
+FAR = TARGET.replace(OWN, ACCOUNT_B)
 TAGGED = pod_identity_trust_policy([CLUSTER], [APP])
 UNTAGGED = pod_identity_trust_policy([CLUSTER], [APP], disable_session_tags=True)
+IRSA = irsa_trust_policy([PROVIDER_ARN], [APP])
+
+
+def both(one, other):
+    return {**one, "Statement": [*one["Statement"], *other["Statement"]]}
 
 
 def association(**changed):
@@ -30,25 +39,12 @@ def association(**changed):
 
 def found(*roles, associations=(), pods=()):
     """Rule, subject without its first words, and finding."""
-    cluster = ClusterFacts(
-        issuer_url="https://oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF",
-        account=OWN,
-        service_accounts=(),
-        associations=associations,
-        pods=pods,
-    )
-    facts = AuditFacts(
-        clusters=[cluster], accounts=[OWN], roles=roles, providers=(), now=1_795_561_309
-    )
+    audited = cluster(service_accounts=(), associations=associations, pods=pods)
     return [
         (each.rule, each.subject.rpartition(" ")[2], each.found)
-        for each in audit(facts)
+        for each in audit(facts(*roles, clusters=[audited]))
         if each.rule not in ("unused-role", "deleted-provider")
     ]
-
-
-def role(trust, arn=ROLE, **more):
-    return Role(arn, "AROA1", trust, **more)
 
 
 def rules(*roles, **more):
@@ -61,9 +57,9 @@ def rules(*roles, **more):
         (TAGGED, {}, []),
         (UNTAGGED, {"disable_session_tags": True}, ["pod-identity-account"]),
         (TAGGED, {"account": ServiceAccountRef("dev", "other")}, ["trust-mismatch"]),
+        (IRSA, {}, ["trust-mismatch"]),
         (TAGGED, {"role_arn": TARGET}, ["role-missing"]),
         (TAGGED, {"disable_session_tags": True}, ["disabled-tags"]),
-        (irsa_trust_policy([PROVIDER], [APP]), {}, ["trust-mismatch"]),
         (TAGGED, {"arn": "a-1", "target_role_arn": ROLE}, ["trust-unknown"]),
         (TAGGED, {"arn": CLUSTER.replace("aws", "aws-cn", 1)}, ["trust-unknown"]),
     ],
@@ -75,22 +71,19 @@ def test_the_role_of_an_association_trusts_the_call_that_eks_makes(trust, change
 @pytest.mark.parametrize(
     ("target", "changed", "expected"),
     [
-        ([TargetedBy(ROLE, CLUSTER, APP)], {}, []),
-        ([TargetedBy(ROLE, CLUSTER, APP)], {"disable_session_tags": True}, ["trust-mismatch"]),
-        ([TargetedBy(ROLE, CLUSTER, APP, disable_session_tags=True)], {}, ["trust-mismatch"]),
-        ([TargetedBy(TARGET, CLUSTER, APP)], {}, ["trust-mismatch"]),
-        ([TargetedBy(ROLE, CLUSTER, ServiceAccountRef("dev", "b"))], {}, ["trust-mismatch"]),
-        (None, {}, ["role-missing"]),
-        (None, {"target_role_arn": TARGET.replace(OWN, "444455556666")}, []),
+        (TargetedBy(ROLE, CLUSTER, APP), {}, set()),
+        (TargetedBy(ROLE, CLUSTER, APP), {"disable_session_tags": True}, {"trust-mismatch"}),
+        (TargetedBy(TARGET, CLUSTER, APP), {}, {"trust-mismatch"}),
+        (None, {}, {"role-missing"}),
+        (None, {"target_role_arn": FAR}, set()),
     ],
 )
 def test_the_target_role_of_an_association_trusts_its_role(target, changed, expected):
-    roles = [role(target_role_trust_policy(target), TARGET)] if target else []
-    both = {**TAGGED, "Statement": [*TAGGED["Statement"], *UNTAGGED["Statement"]]}
+    roles = [role(target_role_trust_policy([target]), TARGET)] if target else []
     one = association(**{"target_role_arn": TARGET} | changed)
 
-    told = rules(role(both), *roles, associations=[one])
-    assert [each for each in told if each in ("trust-mismatch", "role-missing")] == expected
+    told = rules(role(both(TAGGED, UNTAGGED)), *roles, associations=[one])
+    assert {"trust-mismatch", "role-missing"} & {*told} == expected
 
 
 def test_tagging_is_not_needed_where_every_association_disables_tags():
@@ -104,35 +97,32 @@ def test_tagging_is_not_needed_where_every_association_disables_tags():
 
 
 LABELS = {"eks.amazonaws.com/fargate-profile": "apps"}
-WINDOWS = {"nodeSelector": {"kubernetes.io/os": "windows"}}
+
+
+def pod(labels, **spec):
+    metadata = {"namespace": "dev", "name": "p", "labels": labels}
+    spec = {"serviceAccountName": "s3-app", "containers": [], **spec}
+    return fleet_pod({"metadata": metadata, "spec": spec, "status": {}})
+
+
+FARGATE, WINDOWS = pod(LABELS), pod({}, nodeSelector={"kubernetes.io/os": "windows"})
 
 
 @pytest.mark.parametrize(
-    ("labels", "spec", "places"),
+    ("pods", "places"),
     [
-        (LABELS, {}, "Fargate"),
-        ({}, WINDOWS, "Windows"),
-        ({}, {"os": {"name": "windows"}}, "Windows"),
-        ({}, {"nodeSelector": {"kubernetes.io/os": "linux"}}, ""),
+        ([FARGATE], "Pods on Fargate"),
+        ([WINDOWS], "Pods on Windows"),
+        ([pod({}, os={"name": "windows"})], "Pods on Windows"),
+        ([WINDOWS, FARGATE, WINDOWS], "Pods on Fargate and Windows"),
+        ([pod({}, nodeSelector={"kubernetes.io/os": "linux"})], ""),
     ],
 )
-def test_a_pod_where_no_agent_runs(labels, spec, places):
-    metadata = {"namespace": "dev", "name": "p", "labels": labels}
-    spec = {"serviceAccountName": "s3-app", "containers": [], **spec}
+def test_the_pods_of_an_association_where_no_agent_runs(pods, places):
+    expected = [("no-agent", "dev/s3-app", places)] if places else []
 
-    pod = fleet_pod({"metadata": metadata, "spec": spec, "status": {}})
-
-    assert pod.without_agent == places
-    expected = [("no-agent", "dev/s3-app", f"Pods on {places}")] if places else []
-    assert found(role(TAGGED), associations=[association()], pods=[pod]) == expected
-    assert found(role(TAGGED), pods=[pod]) == []
-
-
-def test_the_places_of_pods_without_an_agent_are_named_once():
-    pods = [FleetPod("dev", str(n), "s3-app", without_agent=("Windows", "Fargate")[n % 2])
-            for n in range(4)]  # fmt: skip
-    [(_, _, places)] = found(role(TAGGED), associations=[association()], pods=pods)
-    assert places == "Pods on Fargate and Windows"
+    assert found(role(TAGGED), associations=[association()], pods=pods) == expected
+    assert found(role(TAGGED), pods=pods) == []
 
 
 def permissions(*statements):
@@ -141,18 +131,18 @@ def permissions(*statements):
 
 
 def allowed(action, resource="*", **condition):
-    return {
-        "Effect": "Allow",
-        "Action": action,
-        "Resource": resource,
-        **({"Condition": condition} if condition else {}),
-    }
+    return {"Effect": "Allow", "Action": action, "Resource": resource, "Condition": condition}
+
+
+def denied(action, resource="*", **condition):
+    return allowed(action, resource, **condition) | {"Effect": "Deny"}
 
 
 CHAIN = permissions(allowed(["sts:AssumeRole", "sts:TagSession"], TARGET))
 BY_TAGS = role(target_role_trust_policy([TargetedBy(ROLE, CLUSTER, APP)]), TARGET)
-BOTH = {**TAGGED, "Statement": [*TAGGED["Statement"],
-        *irsa_trust_policy([PROVIDER], [APP])["Statement"]]}  # fmt: skip
+BOTH = both(TAGGED, IRSA)
+KUBERNETES = {"ForAnyValue:StringLike": {"aws:TagKeys": "kubernetes-*"}}
+NO_KUBERNETES_TAGS = denied("sts:TagSession", **KUBERNETES)
 FORGED = [("forged-tags", TARGET, f"statement 1: {ROLE}")]
 
 
@@ -164,19 +154,15 @@ FORGED = [("forged-tags", TARGET, f"statement 1: {ROLE}")]
         (role(BOTH, **CHAIN), [association()], FORGED),
         (role(UNTAGGED, **CHAIN), [association(disable_session_tags=True)], FORGED),
         (role(BOTH, **permissions(allowed("sts:AssumeRole", TARGET))), [], []),
-        (role(BOTH, **permissions(
-            allowed("sts:*"), allowed("sts:TagSession") | {"Effect": "Deny"})), [], []),
-        (role(BOTH, **permissions(allowed("sts:*"), allowed("sts:TagSession", **{
-            "ForAnyValue:StringLike": {"aws:TagKeys": "kubernetes-*"}}) | {"Effect": "Deny"})),
-         [], []),
+        (role(BOTH, **permissions(allowed("sts:*"), denied("sts:TagSession"))), [], []),
+        (role(BOTH, **permissions(allowed("sts:*"), NO_KUBERNETES_TAGS)), [], []),
     ],
-)  # fmt: skip
+)
 def test_a_role_that_may_tag_its_own_calls_can_forge_trusted_tags(caller, associations, expected):
     told = found(caller, BY_TAGS, associations=associations)
     assert [each for each in told if each[0] == "forged-tags"] == expected
 
 
-FAR = TARGET.replace(OWN, "444455556666")
 UNREAD = Unread("policies", "denied", "iam:GetRolePolicy")
 
 
@@ -188,18 +174,17 @@ UNREAD = Unread("policies", "denied", "iam:GetRolePolicy")
         (permissions(allowed("sts:*", FAR)), FAR, False, False),
         (permissions(allowed("sts:AssumeRole", FAR)), FAR, False, True),
         (permissions(allowed("sts:AssumeRole", FAR)), FAR, True, False),
-        (permissions(allowed("sts:TagSession") | {"Effect": "Deny"}), TARGET, False, True),
+        (permissions(denied("sts:TagSession")), TARGET, False, True),
         ({"policies": UNREAD}, FAR, False, False),
     ],
 )
 def test_the_role_of_an_association_may_assume_the_target_role(
     policies, target, disabled, is_found
 ):
-    both = {**TAGGED, "Statement": [*TAGGED["Statement"], *UNTAGGED["Statement"]]}
     trusting = role(target_role_trust_policy([TargetedBy(ROLE, CLUSTER, APP, disabled)]), target)
     one = association(target_role_arn=target, disable_session_tags=disabled)
 
-    told = rules(role(both, **policies), trusting, associations=[one])
+    told = rules(role(both(TAGGED, UNTAGGED), **policies), trusting, associations=[one])
     assert ("target-not-allowed" in told) is is_found
     assert "trust-mismatch" not in told
 
@@ -207,37 +192,30 @@ def test_the_role_of_an_association_may_assume_the_target_role(
 def test_the_caller_that_forges_tags_also_chooses_which_are_transitive():
     [assume, tag] = BY_TAGS.trust_policy["Statement"]
     transitive = {"ForAnyValue:StringEquals": {"sts:TransitiveTagKeys": "kubernetes-namespace"}}
-    assume = {**assume, "Condition": {**assume["Condition"], **transitive}}
-    target = role({**BY_TAGS.trust_policy, "Statement": [assume, tag]}, TARGET)
+    assume = {**assume, "Condition": assume["Condition"] | transitive}
 
-    assert found(role(BOTH, **CHAIN), target) == FORGED
+    assert found(role(BOTH, **CHAIN), role({"Statement": [assume, tag]}, TARGET)) == FORGED
 
 
-DEPLOYER = role({"Version": "2012-10-17", "Statement": []}, f"arn:aws:iam::{OWN}:role/deploy")
 PASS, ASSOCIATE = "iam:PassRole", "eks:CreatePodIdentityAssociation"
 TO, EC2 = "iam:PassedToService", "ec2.amazonaws.com"
-
-
-def denied(action, resource="*", **condition):
-    return allowed(action, resource, **condition) | {"Effect": "Deny"}
 
 
 @pytest.mark.parametrize(
     ("statements", "is_found"),
     [
         ([allowed(PASS), allowed(ASSOCIATE, CLUSTER)], True),
-        ([allowed(["iam:Pass*", "eks:*"], f"arn:aws:iam::{OWN}:role/*")], True),
+        ([allowed(["iam:Pass*", "eks:*"], f"{OF_OWN}/*")], True),
         ([allowed(PASS, StringEquals={TO: "pods.eks.amazonaws.com"}), allowed(ASSOCIATE)], True),
         ([allowed(PASS, StringLike={TO: "*.amazonaws.com"}), allowed("eks:*")], True),
         ([allowed(PASS, StringEquals={TO: EC2}), allowed(ASSOCIATE)], False),
-        ([allowed(PASS, f"arn:aws:iam::{OWN}:role/app-*"), allowed(ASSOCIATE)], False),
+        ([allowed(PASS, f"{OF_OWN}/app-*"), allowed(ASSOCIATE)], False),
         ([allowed(PASS), allowed("eks:Describe*")], False),
         ([allowed(PASS), allowed("eks:UpdatePodIdentityAssociation")], True),
         ([allowed([PASS, "eks:*"]), denied(ASSOCIATE)], True),
         ([allowed([PASS, "eks:*"]), denied("eks:*PodIdentityAssociation")], False),
-        ([allowed(PASS), allowed(ASSOCIATE), denied(PASS)], False),
         ([allowed("*")], False),
-        ([allowed([PASS, ASSOCIATE]), denied(PASS, f"arn:aws:iam::{OWN}:role/admin")], True),
+        ([allowed([PASS, ASSOCIATE]), denied(PASS, f"{OF_OWN}/admin")], True),
         ([allowed([PASS, ASSOCIATE]), denied(ASSOCIATE, CLUSTER)], True),
         ([allowed([PASS, ASSOCIATE]), denied(PASS, Bool={"aws:ViaAWSService": True})], True),
         ([allowed([PASS, ASSOCIATE]), denied(PASS, StringNotEquals={TO: EC2})], False),
@@ -246,5 +224,6 @@ def denied(action, resource="*", **condition):
     ],
 )
 def test_a_role_that_may_pass_any_role_to_pods_may_become_it(statements, is_found):
-    told = rules(Role(DEPLOYER.arn, "AROA2", DEPLOYER.trust_policy, **permissions(*statements)))
+    deployer = role({"Statement": []}, f"{OF_OWN}/deploy", **permissions(*statements))
+    told = rules(deployer)
     assert told == ["pass-any-role"] * is_found

@@ -9,41 +9,30 @@ from operator import getitem
 
 import pytest
 
-from command.tests.decide.scenarios import (
-    A_MAY_NOT,
-    ISSUER,
-    WEB_IDENTITY_STATEMENT,
-    answer,
-    assume_step,
-    document,
-    list_step,
-    scenario,
-    token,
-    web_identity_step,
-)
+from command.tests.decide.messages import A_MAY_NOT
+from command.tests.decide.policies import document
+from command.tests.decide.scenarios import answer, scenario
+from command.tests.decide.steps import assume_step, list_step
+from command.tests.decide.web import WEB_IDENTITY_STATEMENT, token, web_identity_step
 from irsa.__main__ import main
 from irsa.decide.json_input import InputError
 from irsa.printable import line
+from tests.support.world import ISSUER
 
 
 def test_the_whole_chain_is_allowed():
-    step = list_step()
-    found = answer(web_identity_step(), assume_step(), step)
+    found = answer(web_identity_step(), assume_step(), list_step())
 
+    trusted = "trust policy, statement 1: allows it"
+    own = "identity policy 1, statement 1: allows it"
     assert found == {
         "decision": "allow",
         "failing_step": None,
         "error": None,
         "steps": [
-            {"decision": "allow", "reasons": ["trust policy, statement 1: allows it"]},
-            {
-                "decision": "allow",
-                "reasons": [
-                    "trust policy, statement 1: allows it",
-                    "identity policy 1, statement 1: allows it",
-                ],
-            },
-            {"decision": "allow", "reasons": ["identity policy 1, statement 1: allows it"]},
+            {"decision": "allow", "reasons": [trusted]},
+            {"decision": "allow", "reasons": [trusted, own]},
+            {"decision": "allow", "reasons": [own]},
         ],
         "not_considered": (
             "resource control policies, the policy of a VPC endpoint, service control policies"
@@ -54,19 +43,15 @@ def test_the_whole_chain_is_allowed():
 def test_a_denied_step_ends_the_chain_with_the_error_of_aws():
     found = answer(web_identity_step(), assume_step(identity_policies=[]), list_step())
 
+    trusted = "trust policy, statement 1: allows it"
+    denied = "no statement of these policies allows it: trust policy"
     assert found == {
         "decision": "deny",
         "failing_step": 2,
         "error": {"code": "AccessDenied", "http": 403, "message": A_MAY_NOT},
         "steps": [
-            {"decision": "allow", "reasons": ["trust policy, statement 1: allows it"]},
-            {
-                "decision": "deny",
-                "reasons": [
-                    "no statement of these policies allows it: trust policy",
-                    "trust policy, statement 1: allows it, which is not enough",
-                ],
-            },
+            {"decision": "allow", "reasons": [trusted]},
+            {"decision": "deny", "reasons": [denied, f"{trusted}, which is not enough"]},
         ],
     }
 
@@ -92,7 +77,6 @@ def refused(text, tmp_path, capsys):
         ('{"steps": [1]}', "steps[1]: 1 is not a JSON object"),
         ('{"now": 1, "now": 2}', "now: given twice in one object"),
         ('{"now": NaN}', "not JSON: NaN is not a number"),
-        ('{"now": -Infinity}', "not JSON: -Infinity is not a number"),
         ("[" * 100_000, "not readable: nested too deep"),
         ('{"steps": [1], "now": 1e999}', "now: a number out of range is not a number of seconds"),
         (
@@ -120,7 +104,6 @@ def shown(path):
         ("now", True, ": true is not a number of seconds since the epoch"),
         ("extra", 1, ": unknown field; known are jwks, now, oidc_providers, steps"),
         ("jwks", {"keys": [1]}, ".keys[1]: 1 is not a JSON object"),
-        ("jwks", {}, ".keys: null is not a list"),
         ("oidc_providers.0.account", "1", ': "1" is not an account id of 12 digits'),
         ("oidc_providers.0.client_ids", [1], "[1]: 1 is not a string"),
         ("oidc_providers.0.reachable", "no", ': "no" is not true or false'),
@@ -130,13 +113,7 @@ def shown(path):
         ("steps.0.token.signature", "odd", ': "odd" is none of valid, unknown_key, tampered, '),
         ("steps.0.trust_policy", [], ": a list is not a JSON object"),
         ("steps.0.action", "AssumeRole", ': "AssumeRole" is not an action like s3:GetObject'),
-        ("steps.0.action", "s3:*", ': "s3:*" is not an action like s3:GetObject'),
         ("steps.0.action", None, ": missing"),
-        (
-            "steps.0.action",
-            "sts:AssumeRoleWithSAML",
-            ": sts:AssumeRoleWithSAML is not modelled here",
-        ),
         ("steps.0.resource", None, ": missing"),
         ("steps.1.principal", "bob", ": 'bob' is neither the ARN of a session, user, role or "),
         ("steps.1.duration_seconds", 1.5, ": 1.5 is not a whole number"),
@@ -151,7 +128,6 @@ def shown(path):
         (f"{STATEMENT}.Principal", "*", ": only trust and resource policies have it"),
         (f"{STATEMENT}.Action", "AssumeRole", ": 'AssumeRole' is not an action"),
         (f"{STATEMENT}.Action", ["sts:AssumeRole", 1], ": 1 is not a string"),
-        (f"{STATEMENT}.Sid", 1, ": 1 is not a string"),
         (f"{STATEMENT}.Resource", [], ": an empty list"),
         (f"{STATEMENT}.Condition", [], ": a list is not a JSON object"),
         (f"{STATEMENT}.Condition", {"NumericEquals": {"a": math.inf}}, ".NumericEquals.a: "),
@@ -204,17 +180,15 @@ def test_wrong_usage_is_one_line(arguments, capsys):
     assert (out, err.count("\n")) == ("", 1)
 
 
-@pytest.mark.parametrize(("size", "answered"), [(330, True), (10_000, False)])
-def test_a_document_of_the_largest_size_is_answered_a_larger_one_refused(size, answered):
-    statements = [
-        WEB_IDENTITY_STATEMENT | {"Condition": {"StringEquals": {f"{ISSUER}:sub": f"other-{n}"}}}
-        for n in range(size)
-    ]
-    step = web_identity_step(trust_policy=document(*statements, WEB_IDENTITY_STATEMENT))
+def test_a_document_of_the_largest_size_is_answered_a_larger_one_refused():
+    def sized(count):
+        others = [
+            WEB_IDENTITY_STATEMENT | {"Condition": {"StringEquals": {f"{ISSUER}:sub": f"x-{n}"}}}
+            for n in range(count)
+        ]
+        return answer(web_identity_step(trust_policy=document(*others, WEB_IDENTITY_STATEMENT)))
 
-    if answered:
-        found = answer(step)
-        assert (found["decision"], len(found["steps"][0]["reasons"])) == ("allow", size + 1)
-        return
+    found = sized(330)
+    assert (found["decision"], len(found["steps"][0]["reasons"])) == ("allow", 331)
     with pytest.raises(InputError, match=r"trust_policy: \d+ characters, more than 131072"):
-        answer(step)
+        sized(10_000)

@@ -18,10 +18,9 @@ from tests.support.roles_of_others import (
     terraform_trust,
     without_audience,
 )
-from tests.support.world import ACCOUNT_A, PROVIDER_ARN
+from tests.support.world import ACCOUNT_A, CLUSTER_ARN, PROVIDER_ARN
 
 ARN = f"arn:aws:iam::{ACCOUNT_A}:role/loki"
-CLUSTER = f"arn:aws:eks:us-east-1:{ACCOUNT_A}:cluster/dev"
 OTHER = PROVIDER_ARN.replace("us-east-1", "eu-west-1")
 OVER_BROAD = (
     "pattern 'system:serviceaccount:*:*' is over-broad: it trusts every namespace that matches; "
@@ -32,18 +31,16 @@ REWRITTEN = "`pulumi up` writes its trust policy in other words, for the same ca
 MODULE = "module.loki.aws_iam_role.this[0]"
 
 
-def role_of(trust: Any, arn: str = ARN, **more: Any) -> Any:
-    attributes = role_attributes(arn, trust, **more)
+def role_of(trust: Any, number: str = "", **more: Any) -> Any:
+    attributes = role_attributes(ARN + number, trust, **more)
     return resource(attributes["name"], "aws_iam_role", "this", {0: attributes})
 
 
-def plain() -> Any:
-    return state(
-        role_of(terraform_trust(PROVIDER_ARN, "logs/loki")),
-        resource(
-            "loki", "aws_iam_role_policy_attachment", "this", {"s3": attachment("loki", READ_ONLY)}
-        ),
-    )
+LOKI = role_of(terraform_trust(PROVIDER_ARN, "logs/loki"))
+ATTACHMENT = resource(
+    "loki", "aws_iam_role_policy_attachment", "this", {"s3": attachment("loki", READ_ONLY)}
+)
+PLAIN = state(LOKI, ATTACHMENT)
 
 
 @pytest.fixture
@@ -64,8 +61,8 @@ def run(tmp_path, monkeypatch, capsys):
 
 
 def test_the_program_goes_to_standard_output_and_the_report_to_stderr(run):
-    code, python, err = run(plain())
-    properties = yaml.safe_load(run(plain(), "--format", "yaml")[1])["resources"]["loki"]
+    code, python, err = run(PLAIN)
+    properties = yaml.safe_load(run(PLAIN, "--format", "yaml")[1])["resources"]["loki"]
 
     assert (code, err) == (0, f"taken      {ARN} ({MODULE}), as loki\n1 role taken, 0 left out\n")
     assert f'        policy_arns={{"s3": "{READ_ONLY}"}},\n        imported=True,\n' in python
@@ -75,9 +72,9 @@ def test_the_program_goes_to_standard_output_and_the_report_to_stderr(run):
 def test_the_report_has_a_line_for_each_role_and_each_rewritten_policy(run):
     document = state(
         role_of(terraform_trust(PROVIDER_ARN, "logs/loki", audience_test="StringLike")),
-        role_of(terraform_trust(PROVIDER_ARN, "*:*", test="StringLike"), f"{ARN}-2"),
-        role_of(terraform_trust(OTHER, "logs/loki"), f"{ARN}-3"),
-        role_of(without_audience(terraform_trust(PROVIDER_ARN, "logs/x")), f"{ARN}-4"),
+        role_of(terraform_trust(PROVIDER_ARN, "*:*", test="StringLike"), "-2"),
+        role_of(terraform_trust(OTHER, "logs/loki"), "-3"),
+        role_of(without_audience(terraform_trust(PROVIDER_ARN, "logs/x")), "-4"),
     )
 
     assert run(state(document["resources"][-1]))[:2] == (1, ""), "no role to import, no program"
@@ -96,19 +93,13 @@ def test_the_report_has_a_line_for_each_role_and_each_rewritten_policy(run):
 
 def test_a_role_of_pod_identity_in_the_state_is_named(run):
     """A state does not show which further associations there are."""
-    used = {
-        "cluster_name": "dev", "namespace": "logs", "service_account": "agent",
-        "role_arn": f"{ARN}-2",
-    }  # fmt: skip
-    document = state(
-        role_of(terraform_trust(PROVIDER_ARN, "logs/loki")),
-        role_of(
-            pod_identity_trust_policy([CLUSTER], [ServiceAccountRef("logs", "agent")]), f"{ARN}-2"
-        ),
-        resource("loki-2", "aws_eks_pod_identity_association", "this", {0: used}),
-    )
+    used = {"cluster_name": "dev", "namespace": "logs", "service_account": "agent"}
+    by_eks = pod_identity_trust_policy([CLUSTER_ARN], [ServiceAccountRef("logs", "agent")])
+    kind, association = "aws_eks_pod_identity_association", {0: used | {"role_arn": f"{ARN}-2"}}
 
-    code, out, err = run(document)
+    code, out, err = run(
+        state(LOKI, role_of(by_eks, "-2"), resource("loki-2", kind, "this", association))
+    )
 
     assert (code, out.count("ServiceAccountRole(\n")) == (1, 1)
     assert f"left out   {ARN}-2" in err
@@ -116,42 +107,28 @@ def test_a_role_of_pod_identity_in_the_state_is_named(run):
 
 
 PRIVATE = f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/oidc.example.com/x"
-STOPS = {
-    "no role": (state(), (), "no role trusts an EKS cluster; --provider-arn names the cluster's"),
-    "two clusters": (
-        state(
-            role_of(terraform_trust(PROVIDER_ARN, "logs/loki")),
-            role_of(terraform_trust(OTHER, "logs/loki"), f"{ARN}-2"),
-        ),
-        (),
-        f"roles trust {OTHER}, {PROVIDER_ARN}; --provider-arn names the cluster's OIDC provider",
-    ),
-    "another provider": (
-        plain(),
-        ("--provider-arn", OTHER),
-        f"no role trusts {OTHER}; --provider-arn names another one",
-    ),
-    "no provider": (
-        plain(), ("--provider-arn", "dev"), "--provider-arn: 'dev' is not an OIDC provider ARN",
-    ),
-    "no region": (
-        state(role_of(terraform_trust(PRIVATE, "logs/loki"))),
-        ("--provider-arn", PRIVATE),
-        f"{PRIVATE} does not say which region the cluster is in; give --region",
-    ),
-    "no state": ({"deployment": {}}, (), "not a state of Terraform or OpenTofu in version 4; give"),
-}  # fmt: skip
 
 
-@pytest.mark.parametrize("name", STOPS)
-def test_an_error_is_one_line_and_no_program_is_printed(run, name):
-    document, arguments, line = STOPS[name]
+@pytest.mark.parametrize(
+    ("code", "document", "arguments", "line"),
+    [
+        (2, state(), (), "no role trusts an EKS cluster; --provider-arn names the cluster's"),
+        (2, state(LOKI, role_of(terraform_trust(OTHER, "logs/loki"), "-2")), (),
+         f"roles trust {OTHER}, {PROVIDER_ARN}; --provider-arn names the cluster's OIDC provider"),
+        (1, PLAIN, ("--provider-arn", OTHER),
+         f"no role trusts {OTHER}; --provider-arn names another one"),
+        (2, PLAIN, ("--provider-arn", "dev"), "--provider-arn: 'dev' is not an OIDC provider ARN"),
+        (2, state(role_of(terraform_trust(PRIVATE, "logs/loki"))), ("--provider-arn", PRIVATE),
+         f"{PRIVATE} does not say which region the cluster is in; give --region"),
+        (2, {"deployment": {}}, (), "not a state of Terraform or OpenTofu in version 4; give"),
+    ],
+    ids=["no role", "two clusters", "another provider", "no provider", "no region", "no state"],
+)  # fmt: skip
+def test_an_error_is_one_line_and_no_program_is_printed(run, code, document, arguments, line):
+    found, out, err = run(document, *arguments)
 
-    code, out, err = run(document, *arguments)
-
-    assert (code, out) == (1 if name == "another provider" else 2, "")
+    assert (found, out, err.count("\n")) == (code, "", 1)
     assert line in err
-    assert err.count("\n") == 1
 
 
 def test_an_account_that_cannot_be_read_is_undecided(run, monkeypatch, capsys):

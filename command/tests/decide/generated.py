@@ -4,15 +4,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from command.tests.decide.scenarios import (
-    ACCOUNT_A,
-    ACCOUNT_B,
-    ROLE_A,
-    ROOT,
-    SESSION_A,
-    USER,
-    document,
-)
+from command.tests.decide.policies import document
+from command.tests.decide.principals import ROLE_A, ROOT, SESSION_A, USER
+from tests.support.world import ACCOUNT_A, ACCOUNT_B
 
 BUCKET = "arn:aws:s3:::bucket"
 
@@ -40,9 +34,8 @@ CONDITIONS = st.dictionaries(
 
 
 def element(word: str, values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    return st.tuples(st.sampled_from([word, word, f"Not{word}"]), values).map(
-        lambda kv: {kv[0]: kv[1]}
-    )
+    words = st.sampled_from([word, word, f"Not{word}"])
+    return st.tuples(words, values).map(lambda pair: dict([pair]))
 
 
 OF_PRINCIPALS = {
@@ -53,18 +46,14 @@ OF_PRINCIPALS = {
 """The Principal element by the kind of a policy."""
 
 
-def statements(effect: str | None = None, *, kind: str = "") -> st.SearchStrategy[Any]:
-    parts = [
-        st.fixed_dictionaries(
-            {"Effect": st.sampled_from([effect] if effect else ["Allow", "Deny"])}
-        ),
+def statements(*effects: str, kind: str = "") -> st.SearchStrategy[Any]:
+    return st.tuples(
+        st.fixed_dictionaries({"Effect": st.sampled_from(effects or ["Allow", "Deny"])}),
         element("Action", some(ACTIONS)),
         element("Resource", some(RESOURCES)),
         CONDITIONS.map(lambda found: {"Condition": found}),
-    ]
-    if kind in OF_PRINCIPALS:
-        parts.append(OF_PRINCIPALS[kind])
-    return st.tuples(*parts).map(lambda each: {k: v for part in each for k, v in part.items()})
+        OF_PRINCIPALS.get(kind, st.just({})),
+    ).map(lambda parts: {key: value for part in parts for key, value in part.items()})
 
 
 def policies(kind: str = "") -> st.SearchStrategy[Any]:

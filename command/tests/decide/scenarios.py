@@ -1,113 +1,16 @@
-"""Scenarios that are allowed, for tests that change one thing in them."""
+"""Scenarios, and the evaluator's answers to them."""
 
-import copy
 from typing import Any
 
+# ruff: noqa: F401 - tests of other folders take all of them from here
+from command.tests.decide.messages import A_MAY_NOT, CHAINED, MAXIMUM, outside
+from command.tests.decide.policies import FOR_ALL, allow, deny, document, grants, trust, trusts
+from command.tests.decide.principals import PATHED, ROLE_A, ROLE_B, ROOT, SESSION_A, USER
+from command.tests.decide.steps import assume_step, list_step
+from command.tests.decide.web import WEB_IDENTITY_STATEMENT, issuer_trust, token, web_identity_step
 from irsa.decide.scenario import scenario_from
 from irsa.decide.simulate import simulate
-
-ACCOUNT_A = "111122223333"
-ACCOUNT_B = "444455556666"
-ISSUER = "oidc.eks.us-west-2.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE"
-PROVIDER_ARN = f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{ISSUER}"
-ROLE_A = f"arn:aws:iam::{ACCOUNT_A}:role/s3-app-A"
-ROLE_B = f"arn:aws:iam::{ACCOUNT_B}:role/s3-app-B"
-SESSION_A = f"arn:aws:sts::{ACCOUNT_A}:assumed-role/s3-app-A/app"
-SUBJECT = "system:serviceaccount:dev:s3-app"
-NOW = 1795561309
-
-MAXIMUM = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
-CHAINED = (
-    "The requested DurationSeconds exceeds the 1 hour session limit "
-    "for roles assumed by role chaining."
-)
-A_MAY_NOT = f"User: {SESSION_A} is not authorized to perform: sts:AssumeRole on resource: {ROLE_B}"
-USER = f"arn:aws:iam::{ACCOUNT_A}:user/bob"
-ROOT = f"arn:aws:iam::{ACCOUNT_A}:root"
-PATHED = f"arn:aws:iam::{ACCOUNT_A}:role/team/s3-app-A"
-
-WEB_IDENTITY_STATEMENT: dict[str, Any] = {
-    "Effect": "Allow",
-    "Principal": {"Federated": PROVIDER_ARN},
-    "Action": "sts:AssumeRoleWithWebIdentity",
-    "Condition": {"StringEquals": {f"{ISSUER}:aud": "sts.amazonaws.com", f"{ISSUER}:sub": SUBJECT}},
-}
-
-
-def document(*statements: dict[str, Any]) -> dict[str, Any]:
-    return {"Version": "2012-10-17", "Statement": [copy.deepcopy(each) for each in statements]}
-
-
-def allow(action: str, resource: str, **more: Any) -> dict[str, Any]:
-    return {"Effect": "Allow", "Action": action, "Resource": resource, **more}
-
-
-def deny(action: str, resource: str, **more: Any) -> dict[str, Any]:
-    return allow(action, resource, **more) | {"Effect": "Deny"}
-
-
-FOR_ALL = {"Principal": "*"}
-
-
-def trust(principal: Any, **more: Any) -> dict[str, Any]:
-    return {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole", **more}
-
-
-def trusts(*statements: dict[str, Any]) -> dict[str, Any]:
-    """A change of a step: another trust policy."""
-    return {"trust_policy": document(*statements)}
-
-
-def grants(*statements: dict[str, Any]) -> dict[str, Any]:
-    """A change of a step: another policy of the caller's own."""
-    return {"identity_policies": [document(*statements)]}
-
-
-def web_identity_step(**changed: Any) -> dict[str, Any]:
-    return {
-        "action": "sts:AssumeRoleWithWebIdentity",
-        "resource": ROLE_A,
-        "token": {
-            "iss": f"https://{ISSUER}",
-            "aud": ["sts.amazonaws.com"],
-            "sub": SUBJECT,
-            "exp": NOW + 3600,
-            "nbf": NOW,
-            "iat": NOW,
-        },
-        "trust_policy": document(WEB_IDENTITY_STATEMENT),
-        "role_session_name": "app",
-        **changed,
-    }
-
-
-def token(**changed: Any) -> dict[str, Any]:
-    claims = web_identity_step()["token"] | changed
-    return {name: value for name, value in claims.items() if value is not None}
-
-
-def assume_step(**changed: Any) -> dict[str, Any]:
-    return {
-        "action": "sts:AssumeRole",
-        "resource": ROLE_B,
-        "principal": SESSION_A,
-        "trust_policy": document(trust({"AWS": ROLE_A})),
-        "identity_policies": [document(allow("sts:AssumeRole", ROLE_B))],
-        "role_session_name": "xactarget",
-        **changed,
-    }
-
-
-def list_step(**changed: Any) -> dict[str, Any]:
-    return {
-        "action": "s3:ListBucket",
-        "resource": "arn:aws:s3:::bucket-s3-app",
-        "resource_account": ACCOUNT_B,
-        "resource_policy": None,
-        "identity_policies": [document(allow("s3:ListBucket", "arn:aws:s3:::bucket-s3-app"))],
-        "context": {"s3:prefix": ""},
-        **changed,
-    }
+from tests.support.world import ACCOUNT_A, ACCOUNT_B, ISSUER, NOW, PROVIDER_ARN, SUBJECT
 
 
 def scenario(*steps: dict[str, Any], **changed: Any) -> dict[str, Any]:
@@ -131,16 +34,6 @@ def provider(**changed):
     return [scenario()["oidc_providers"][0] | changed]
 
 
-def issuer_trust(**condition):
-    return document(WEB_IDENTITY_STATEMENT | {"Condition": condition})
-
-
 def error(*steps, **changed):
     found = answer(*steps, **changed)["error"]
     return found and (found["code"], found["http"], found["message"])
-
-
-def outside(value: str, field: str, constraint: str) -> str:
-    """AWS's message for a parameter that is out of range."""
-    found = f"1 validation error detected: Value '{value}' at '{field}'"
-    return f"{found} failed to satisfy constraint: Member must {constraint}"

@@ -1,83 +1,53 @@
-"""AssumeRole: both sides, STS's own rules, and the sessions that it makes."""
+"""AssumeRole: both sides, STS's own rules, and what its sessions carry and pass on."""
 
 import pytest
 
-from command.tests.decide.scenarios import (
-    A_MAY_NOT,
-    ACCOUNT_A,
-    ACCOUNT_B,
-    CHAINED,
-    FOR_ALL,
-    MAXIMUM,
-    PATHED,
-    ROLE_A,
-    ROLE_B,
-    ROOT,
-    SESSION_A,
-    USER,
-    WEB_IDENTITY_STATEMENT,
-    allow,
-    answer,
-    assume_step,
-    decision,
-    deny,
-    document,
-    error,
-    grants,
-    list_step,
-    outside,
-    trust,
-    trusts,
-    web_identity_step,
-)
+from command.tests.decide.messages import A_MAY_NOT, CHAINED, MAXIMUM, outside
+from command.tests.decide.policies import allow, deny, document, grants, trust, trusts
+from command.tests.decide.principals import PATHED, ROLE_A, ROLE_B, ROOT, SESSION_A, USER
+from command.tests.decide.scenarios import answer, decision, error
+from command.tests.decide.steps import assume_step, list_step
+from command.tests.decide.web import WEB_IDENTITY_STATEMENT, token, web_identity_step
+from tests.support.world import ACCOUNT_A, ACCOUNT_B, BUCKET_ARN
 
-VALIDATION = "ValidationError"
-DENIED = "AccessDenied"
+DENIED, VALIDATION = "AccessDenied", "ValidationError"
 EC2 = "ec2.amazonaws.com"
-
-BY_CONDITION = trust({"AWS": ROOT}, Condition={"ArnEquals": {"aws:PrincipalArn": ROLE_A}})
-BUCKET = "arn:aws:s3:::bucket-s3-app"
-EXTERNAL = trust({"AWS": ROLE_A}, Condition={"StringEquals": {"sts:ExternalId": "tenant-42"}})
-ANYTHING = [document(allow("*", "*"))]
+EVERYTHING = grants(allow("*", "*"))
+BY_CONDITION = trusts(trust({"AWS": ROOT}, Condition={"ArnEquals": {"aws:PrincipalArn": ROLE_A}}))
+BY_ID, BY_PATH = trusts(trust({"AWS": "AROAEXAMPLE1"})), trusts(trust({"AWS": PATHED}))
+EXTERNAL = trusts(trust({"AWS": ROLE_A}, Condition={"StringEquals": {"sts:ExternalId": "t-42"}}))
 OWN = {"resource": f"arn:aws:iam::{ACCOUNT_A}:role/other"}
+IN_CHINA = f"arn:aws-cn:iam::{ACCOUNT_B}:role/s3-app-B"
 
 
 @pytest.mark.parametrize(
     "changed",
     [
-        trusts(trust({"AWS": f"arn:aws:iam::{ACCOUNT_A}:role/other"})),
-        trusts(trust({"AWS": f"arn:aws:sts::{ACCOUNT_A}:assumed-role/s3-app-A/x"})),
-        {"trust_policy": document(trust({"AWS": "AROAEXAMPLE2"})), "principal_id": "AROAEXAMPLE1"},
-        {"trust_policy": document(trust({"AWS": PATHED})), "principal_role_arn": ROLE_A},
-        trusts(trust({"Service": EC2})),
-        trusts(trust({"AWS": ACCOUNT_B})),
-        {"trust_policy": document(BY_CONDITION), "principal_role_arn": PATHED},
-        trusts(EXTERNAL),
-        {"trust_policy": document(EXTERNAL), "external_id": "tenant-43"},
-        trusts(trust({"AWS": ROLE_A}, Condition={"Null": {"sts:ExternalId": "false"}})),
+        BY_PATH | {"principal_role_arn": ROLE_A},
+        BY_CONDITION | {"principal_role_arn": PATHED},
+        EXTERNAL,
+        EXTERNAL | {"external_id": "t-43"},
         trusts(trust({"AWS": ROLE_A}), trust({"AWS": ROLE_A}) | {"Effect": "Deny"}),
-        {"identity_policies": []},
         grants(allow("sts:AssumeRole", f"{ROLE_B}x")),
-        grants(allow("sts:TagSession", ROLE_B)),
         grants(allow("*", "*"), deny("sts:AssumeRole", ROLE_B)),
         {"permissions_boundary": document(allow("s3:*", "*"))},
-        {"service_control_policies": [document(allow("s3:*", "*"))]},
-        {"service_control_policies": [document(allow("*", "*"), deny("sts:*", "*"))]},
-        {"resource_control_policies": [document(FOR_ALL | deny("sts:*", "*"))]},
-        {"endpoint_policy": document(FOR_ALL | allow("s3:*", "*"))},
+        {"resource": IN_CHINA},
         # In one account the trust policy must allow too, and :root only delegates.
-        OWN | trusts(trust({"AWS": ACCOUNT_B})) | {"identity_policies": ANYTHING},
+        OWN | trusts(trust({"AWS": ACCOUNT_B})) | EVERYTHING,
         OWN | trusts(trust({"AWS": ROOT})) | {"identity_policies": []},
-        OWN | trusts() | {"identity_policies": ANYTHING},
+        OWN | trusts() | EVERYTHING,
         # There is no implicit self-trust.
-        trusts(WEB_IDENTITY_STATEMENT) | {"resource": ROLE_A, "identity_policies": ANYTHING},
+        trusts(WEB_IDENTITY_STATEMENT) | {"resource": ROLE_A} | EVERYTHING,
     ],
 )
 def test_assume_role_is_refused_with_403(changed):
     step = assume_step(**changed)
 
-    message = A_MAY_NOT.replace(ROLE_B, step["resource"])
-    assert error(step) == (DENIED, 403, message)
+    assert error(step) == (DENIED, 403, A_MAY_NOT.replace(ROLE_B, step["resource"]))
+
+
+BY_USER = trusts(trust({"AWS": USER})) | {"principal": USER}
+LONGEST = {"duration_seconds": 43200, "max_session_duration": 43200}
 
 
 @pytest.mark.parametrize(
@@ -85,17 +55,18 @@ def test_assume_role_is_refused_with_403(changed):
     [
         {},
         trusts(trust({"AWS": ROOT})),
-        trusts(trust({"AWS": ACCOUNT_A})),
-        trusts(trust({"AWS": SESSION_A})),
-        trusts(trust("*")),
-        {"trust_policy": document(trust({"AWS": "AROAEXAMPLE1"})), "principal_id": "AROAEXAMPLE1"},
-        {"trust_policy": document(trust({"AWS": PATHED})), "principal_role_arn": PATHED},
-        trusts(BY_CONDITION),
-        {"trust_policy": document(EXTERNAL), "external_id": "tenant-42"},
-        {"trust_policy": document(EXTERNAL), "context": {"STS:externalid": "tenant-42"}},
+        BY_PATH | {"principal_role_arn": PATHED},
+        BY_CONDITION,
+        EXTERNAL | {"external_id": "t-42"},
+        EXTERNAL | {"context": {"STS:externalid": "t-42"}},
         OWN | trusts(trust({"AWS": ROLE_A})) | {"identity_policies": []},
-        OWN | trusts(trust({"AWS": ROOT})) | {"identity_policies": ANYTHING},
+        OWN | trusts(trust({"AWS": ROOT})) | EVERYTHING,
         trusts(trust({"Service": EC2})) | {"principal": EC2, "identity_policies": []},
+        # Just within STS's limits.
+        {"duration_seconds": 900},
+        LONGEST | {"chained": False},
+        LONGEST | BY_USER,
+        {"external_id": "x" * 1224},
     ],
 )
 def test_assume_role_is_allowed(changed):
@@ -103,8 +74,10 @@ def test_assume_role_is_allowed(changed):
 
 
 LONG = {"duration_seconds": 3601, "max_session_duration": 43200}
-BY_USER = trusts(trust({"AWS": USER})) | {"principal": USER}
-IN_CHINA = f"arn:aws-cn:iam::{ACCOUNT_B}:role/s3-app-B"
+
+
+def external_id(value, constraint):
+    return outside(value, "externalId", constraint)
 
 
 @pytest.mark.parametrize(
@@ -113,17 +86,14 @@ IN_CHINA = f"arn:aws-cn:iam::{ACCOUNT_B}:role/s3-app-B"
         (LONG, CHAINED),
         (LONG | BY_USER | {"chained": True}, CHAINED),
         ({"duration_seconds": 7200, "max_session_duration": 3600, "chained": False}, MAXIMUM),
-        (
-            {"external_id": "x"},
-            outside("x", "externalId", "have length greater than or equal to 2"),
-        ),
+        ({"external_id": "x"}, external_id("x", "have length greater than or equal to 2")),
         (
             {"external_id": "x" * 1225},
-            outside("x" * 200, "externalId", "have length less than or equal to 1224"),
+            external_id("x" * 200, "have length less than or equal to 1224"),
         ),
         (
             {"external_id": "a b"},
-            outside("a b", "externalId", r"satisfy regular expression pattern: [\w+=,.@:\/-]*"),
+            external_id("a b", r"satisfy regular expression pattern: [\w+=,.@:\/-]*"),
         ),
         ({"resource": "s3-app-B"}, "Request ARN is invalid"),
     ],
@@ -132,58 +102,15 @@ def test_stss_own_rules_for_assume_role(changed, message):
     assert error(assume_step(**changed)) == (VALIDATION, 400, message)
 
 
-@pytest.mark.parametrize(
-    ("changed", "message"),
-    [
-        ({"principal": ROOT}, "Roles may not be assumed by root accounts."),
-        ({"resource": IN_CHINA}, A_MAY_NOT.replace(ROLE_B, IN_CHINA)),
-    ],
-)
-def test_no_policy_lets_root_or_another_partition_assume_a_role(changed, message):
-    assert error(assume_step(**changed)) == (DENIED, 403, message)
+def test_no_policy_lets_root_assume_a_role():
+    refused = (DENIED, 403, "Roles may not be assumed by root accounts.")
 
-
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"duration_seconds": 900},
-        {"duration_seconds": 43200, "max_session_duration": 43200, "chained": False},
-        BY_USER | {"duration_seconds": 43200, "max_session_duration": 43200},
-        {"external_id": "x" * 1224},
-    ],
-)
-def test_what_is_just_within_the_limits_is_allowed(changed):
-    assert error(assume_step(**changed)) is None
-
-
-def test_a_step_without_principal_is_made_by_the_previous_session():
-    chained = assume_step(principal=None)
-    own = list_step(principal=None, resource_account=ACCOUNT_B)
-    more = list_step(principal=None, resource_account=ACCOUNT_B)
-    foreign = list_step(principal=None, resource_account=ACCOUNT_A)
-    role_b = f"arn:aws:sts::{ACCOUNT_B}:assumed-role/s3-app-B/xactarget"
-
-    assert decision(web_identity_step(), chained, own, more) == "allow"
-    message = f"User: {role_b} is not authorized to perform: s3:ListBucket on resource: {BUCKET}"
-    assert error(web_identity_step(), chained, own, foreign) == (DENIED, 403, message)
-    assert error(web_identity_step(), chained | {"duration_seconds": 3601})[2] == CHAINED
-
-
-def test_a_session_keeps_its_roles_path_and_takes_its_id_from_the_step():
-    first = web_identity_step(resource=PATHED)
-    by_path = assume_step(principal=None, trust_policy=document(trust({"AWS": PATHED})))
-    by_id = assume_step(principal=None, trust_policy=document(trust({"AWS": "AROAEXAMPLE1"})))
-
-    assert decision(first, by_path) == "allow"
-    assert decision(first, by_path | {"principal_id": "AROAEXAMPLE1"}) == "allow"
-    assert decision(first, by_id) == "unknown"
-    assert decision(first, by_id | {"principal_id": "AROAEXAMPLE1"}) == "allow"
-    assert decision(first, by_id | {"principal_id": "AROAEXAMPLE2"}) == "deny"
+    assert error(assume_step(principal=ROOT)) == refused
 
 
 def test_partitions_never_mix_whatever_the_policies_say():
     elsewhere = SESSION_A.replace("arn:aws:", "arn:aws-cn:")
-    everyone = trusts(trust("*")) | {"identity_policies": ANYTHING}
+    everyone = trusts(trust("*")) | EVERYTHING
     found = answer(assume_step(principal=elsewhere, **everyone))
 
     assert found["decision"] == "deny"
@@ -191,8 +118,277 @@ def test_partitions_never_mix_whatever_the_policies_say():
     assert decision(assume_step(principal=EC2, **everyone)) == "allow"
 
 
-def test_the_account_of_an_unknown_caller_of_a_role_matters():
-    step = assume_step(principal=None, trust_policy=document(trust("*")), identity_policies=[])
+def test_a_step_without_principal_is_made_by_the_previous_session():
+    chained = assume_step(principal=None)
+    own, foreign = (list_step(resource_account=account) for account in (ACCOUNT_B, ACCOUNT_A))
+    role_b = f"arn:aws:sts::{ACCOUNT_B}:assumed-role/s3-app-B/xactarget"
 
-    assert decision(step) == "unknown"
-    assert decision(step | {"principal": SESSION_A}) == "deny"
+    assert decision(web_identity_step(), chained, own, own) == "allow"
+    message = f"User: {role_b} is not authorized to perform: s3:ListBucket on resource: "
+    assert error(web_identity_step(), chained, own, foreign) == (DENIED, 403, message + BUCKET_ARN)
+    assert error(web_identity_step(), chained | {"duration_seconds": 3601})[2] == CHAINED
+
+
+def test_a_session_keeps_its_roles_path_and_takes_its_id_from_the_step():
+    first, second = web_identity_step(resource=PATHED), assume_step(principal=None)
+
+    assert decision(first, second | BY_PATH) == "allow"
+    assert decision(first, second | BY_PATH | {"principal_id": "AROAEXAMPLE1"}) == "allow"
+    assert decision(first, second | BY_ID) == "unknown"
+    assert decision(first, second | BY_ID | {"principal_id": "AROAEXAMPLE1"}) == "allow"
+    assert decision(first, second | BY_ID | {"principal_id": "AROAEXAMPLE2"}) == "deny"
+
+
+def test_of_an_unknown_caller_its_account_and_its_kind_matter():
+    unknown = assume_step(principal=None, **trusts(trust("*")))
+    long = unknown | EVERYTHING | {"duration_seconds": 7200, "max_session_duration": 7200}
+
+    assert decision(unknown | {"identity_policies": []}) == "unknown"
+    assert decision(unknown | {"identity_policies": [], "principal": SESSION_A}) == "deny"
+    assert answer(long)["steps"][0]["missing"] == ["steps[1].chained"]
+    assert decision(long | {"chained": False}) == "allow"
+    assert decision(long | {"chained": True}) == "deny"
+
+
+TEAM, ALICE = {"aws:RequestTag/team": "blue"}, {"sts:SourceIdentity": "alice"}
+TAGGED = TEAM | {"sts:TransitiveTagKeys": ["team"]}
+BY_A, BY_B = (trusts(trust({"AWS": role}, Action="sts:*")) for role in (ROLE_A, ROLE_B))
+
+
+def chain(passed, **second):
+    """A chain from role A over role B back to role A, in which all calls are allowed."""
+    again = {"principal": None, "resource": ROLE_A, **BY_B, **EVERYTHING, **second}
+    return assume_step(context=passed, **BY_A, **EVERYTHING), assume_step(**again)
+
+
+@pytest.mark.parametrize(
+    ("context", "action"), [(TEAM, "sts:TagSession"), (ALICE, "sts:SetSourceIdentity")]
+)
+def test_what_a_call_sets_needs_an_action_of_its_own_on_both_sides(context, action):
+    by_a = trusts(trust({"AWS": ROLE_A}, Action=["sts:AssumeRole", action]))
+    own = grants(allow("sts:AssumeRole", "*"), allow(action, "*"))
+    step = assume_step(context=context)
+
+    assert error(step | by_a)[2] == A_MAY_NOT.replace("sts:AssumeRole", action)
+    assert answer(step | own)["steps"][0]["reasons"][0] == (
+        "no statement of these policies allows it: trust policy, identity policy 1"
+    )
+    assert decision(step | by_a | {"identity_policies": None}) == "unknown"
+    assert decision(step | by_a | own) == "allow"
+
+
+@pytest.mark.parametrize(
+    ("context", "verdict"), [({}, "allow"), (TEAM, "allow"), (TAGGED, "deny"), (ALICE, "deny")]
+)
+def test_what_a_session_passes_on_needs_the_action_in_the_next_call_too(context, verdict):
+    assert decision(*chain(context, **trusts(trust({"AWS": ROLE_B})))) == verdict
+
+
+@pytest.mark.parametrize(
+    ("context", "changed", "code"),
+    [
+        (TAGGED, {"aws:RequestTag/Team": "red"}, "InvalidParameterValue"),
+        (TAGGED, {"aws:RequestTag/other": "red"}, None),
+        (ALICE, {"sts:SourceIdentity": "bob"}, VALIDATION),
+        (ALICE, ALICE, None),
+        ({}, {"aws:SourceIdentity": "alice", "sts:SourceIdentity": "bob"}, VALIDATION),
+    ],
+)
+def test_what_a_session_passes_on_is_not_changed(context, changed, code):
+    found = answer(*chain(context, context=changed))["error"]
+
+    assert (found and found["code"]) == code
+
+
+OTHER = {"aws:RequestTag/other": "x", "aws:TagKeys": ["other"]}
+ONLY_OTHER = {"ForAllValues:StringEquals": {"aws:TagKeys": ["other"]}}
+
+
+@pytest.mark.parametrize(
+    ("passed", "own", "condition", "verdict"),
+    [
+        (TAGGED, {}, {"StringEquals": {"aws:RequestTag/team": "blue"}}, "allow"),
+        (TAGGED, {}, {"StringEquals": {"aws:RequestTag/team": "red"}}, "deny"),
+        (TAGGED, {}, {"ForAllValues:StringEquals": {"aws:TagKeys": "team"}}, "unknown"),
+        # A call's own keys are not all of them.
+        (TAGGED, OTHER, ONLY_OTHER, "unknown"),
+        (TEAM, OTHER, ONLY_OTHER, "allow"),
+    ],
+)
+def test_inherited_tags_are_tags_of_the_request(passed, own, condition, verdict):
+    """The trust policy of a target role of EKS Pod Identity asks for them so."""
+    trusting = trusts(trust({"AWS": ROLE_B}, Action="sts:*", Condition=condition))
+
+    assert decision(*chain(passed, context=own, **trusting)) == verdict
+
+
+@pytest.mark.parametrize("context", [{}, None])
+@pytest.mark.parametrize(
+    ("set_", "key", "value"),
+    [(TEAM, "aws:PrincipalTag/team", "blue"), (ALICE, "aws:SourceIdentity", "alice")],
+)
+def test_what_a_call_sets_is_known_of_its_session(set_, key, value, context):
+    condition = {"StringEquals": {key: value}}
+    step = list_step(context=context, **grants(allow("s3:*", "*", Condition=condition)))
+    denied = grants(allow("*", "*"), deny("*", "*", Condition=condition))
+
+    assert decision(chain(set_)[0], step) == "allow"
+    assert decision(chain(set_)[0], step | denied) == "deny"
+
+
+def test_a_session_has_no_source_identity_that_no_call_set():
+    condition = {"Null": {"aws:SourceIdentity": "true"}}
+    without = list_step(**grants(allow("s3:*", "*", Condition=condition)))
+    by_user = assume_step(principal=USER, **trusts(trust({"AWS": ACCOUNT_A})), **EVERYTHING)
+    by_unknown = assume_step(principal=None, **trusts(trust("*")), **EVERYTHING)
+
+    assert decision(by_user, without) == "allow"
+    assert decision(by_user | {"principal": SESSION_A}, without) == "unknown"
+    assert decision(web_identity_step(), assume_step(principal=None), without) == "allow"
+    assert decision(by_unknown, without) == "unknown"
+
+
+def test_a_callers_source_identity_in_the_context_is_passed_on():
+    step = assume_step(context={"aws:SourceIdentity": "alice"}, **EVERYTHING)
+
+    assert decision(step) == "deny"
+    assert decision(step | BY_A) == "allow"
+    assert decision(step | {"context": {"aws:SourceIdentity": None}}) == "allow"
+
+
+@pytest.mark.parametrize(
+    ("context", "tests", "verdict"),
+    [
+        # Neither action has AssumeRole's keys: such a condition in one statement refuses the tags.
+        (TEAM, {"sts:ExternalId": "t-42"}, "deny"),
+        (ALICE, {"sts:ExternalId": "t-42"}, "deny"),
+        (TEAM, {"sts:RoleSessionName": "xactarget"}, "deny"),
+        (TEAM | ALICE, {"sts:SourceIdentity": "alice"}, "deny"),
+        (ALICE, {"sts:SourceIdentity": "alice"}, "allow"),
+        (TEAM, {"aws:RequestTag/team": "blue"}, "allow"),
+        ({}, {"sts:ExternalId": "t-42"}, "allow"),
+    ],
+)
+def test_tags_and_a_source_identity_are_judged_by_keys_of_their_own(context, tests, verdict):
+    one = trust({"AWS": ROLE_A}, Action="sts:*", Condition={"StringEquals": tests})
+    two = trust({"AWS": ROLE_A}, Action=["sts:TagSession", "sts:SetSourceIdentity"])
+    step = assume_step(context=context, external_id="t-42", **EVERYTHING)
+
+    assert decision(step | trusts(one)) == verdict
+    assert decision(step | trusts(one, two)) == "allow"
+
+
+LIST_ALLOWED = document(allow("s3:ListBucket", "*"))
+PUT, ANY = document(allow("s3:PutObject", "*")), document(allow("*", "*"))
+
+
+@pytest.mark.parametrize(
+    ("of_a", "of_b", "verdict"),
+    [
+        ([], [], "allow"),
+        # Any of them may allow.
+        ([ANY], [PUT, LIST_ALLOWED], "allow"),
+        ([ANY], [PUT], "deny"),
+        ([ANY], [ANY, document(deny("s3:*", "*"))], "deny"),
+        # Role A's session calls AssumeRole, and does not hand its policies on.
+        ([PUT], [ANY], "deny"),
+        ([document(allow("sts:*", "*"))], [LIST_ALLOWED], "allow"),
+    ],
+)
+def test_session_policies_hold_for_the_session_that_the_call_makes(of_a, of_b, verdict):
+    first = web_identity_step(session_policies=of_a)
+    second = assume_step(principal=None, session_policies=of_b)
+
+    assert decision(first, second, list_step(), list_step()) == verdict
+
+
+def tags(**values):
+    return {"context": {f"aws:RequestTag/{name}": value for name, value in values.items()}}
+
+
+@pytest.mark.parametrize(
+    ("changed", "where"),
+    [
+        ({"context": {"sts:SourceIdentity": "x"}}, "sourceIdentity"),
+        ({"context": {"sts:SourceIdentity": "a b"}}, "sourceIdentity"),
+        (tags(team="#blue"), "tags.1.member.value"),
+        (tags(**{"te*am": "blue"}), "tags.1.member.key"),
+        (tags(Größe="à la carte"), None),
+        (tags(**{f"t{n}": "x" for n in range(51)}), "tags"),
+        (tags(**{"k" * 129: "x"}), "tags.1.member.key"),
+        (tags(a="x", b="v" * 257), "tags.2.member.value"),
+        ({"session_policies": [document(allow("s3:*", "*", Sid="x" * 2000))]}, "policy"),
+        ({"session_policies": [PUT] * 12}, "policyArns"),
+        ({"session_policies": [PUT] * 11}, None),
+    ],
+)
+def test_parameters_that_sts_does_not_take(changed, where):
+    found = error(assume_step(**BY_A, **EVERYTHING, **changed))
+
+    assert (found and found[0]) == (where and VALIDATION)
+    assert where is None or f"at '{where}' failed" in found[2]
+
+
+TAGS = "https://aws.amazon.com/tags"
+SOURCE = "https://aws.amazon.com/source_identity"
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"principal_tags": {"team": ["red", "blue"]}},
+        {"principal_tags": {"team": 1}},
+        {"principal_tags": ["team"]},
+        {"principal_tags": {}, "transitive_tag_keys": "team"},
+        "team",
+    ],
+)
+def test_session_tags_of_another_form_than_aws_documents_are_not_guessed_at(tags):
+    assert answer(web_identity_step(token=token(**{TAGS: tags})))["steps"][0]["missing"] == [
+        "what the token's https://aws.amazon.com/tags change"
+    ]
+
+
+NESTED = {TAGS: {"principal_tags": {"Team": ["red"]}, "transitive_tag_keys": ["Team"]}}
+FLAT = {f"{TAGS}/principal_tags/Team": "red", f"{TAGS}/transitive_tag_keys": ["Team"]}
+
+
+def trusting(*actions, **condition):
+    """A change of a step: a trust policy for the call and for further actions that it needs."""
+    actions = {"Action": ["sts:AssumeRoleWithWebIdentity", *actions], "Condition": condition}
+    return trusts(WEB_IDENTITY_STATEMENT | actions)
+
+
+@pytest.mark.parametrize(
+    ("claims", "action", "operator", "key", "value"),
+    [
+        (NESTED, "sts:TagSession", "StringEquals", "aws:RequestTag/team", "red"),
+        (FLAT, "sts:TagSession", "ForAllValues:StringEquals", "aws:TagKeys", "Team"),
+        (FLAT, "sts:TagSession", "ForAnyValue:StringEquals", "sts:TransitiveTagKeys", "Team"),
+        ({SOURCE: "ann"}, "sts:SetSourceIdentity", "StringEquals", "sts:SourceIdentity", "ann"),
+    ],
+)
+def test_what_a_token_sets_is_in_the_call_and_needs_an_action(claims, action, operator, key, value):
+    step, condition = web_identity_step(token=token(**claims)), {operator: {key: value}}
+
+    assert decision(step | trusting(action, **condition)) == "allow"
+    assert error(step | trusting(**condition))[0] == DENIED
+    assert decision(step | trusting(action, **{operator: {key: "other"}})) == "deny"
+
+
+@pytest.mark.parametrize(
+    ("claims", "key", "value"),
+    [
+        (NESTED, "aws:PrincipalTag/team", "red"),
+        (FLAT, "aws:PrincipalTag/team", "red"),
+        ({SOURCE: "ann"}, "aws:SourceIdentity", "ann"),
+    ],
+)
+def test_what_a_token_sets_stays_with_the_session_and_the_next_one(claims, key, value):
+    first = web_identity_step(token=token(**claims), **trusting("sts:*"))
+    second = assume_step(principal=None, **BY_A, **EVERYTHING)
+    own = grants(allow("s3:*", "*", Condition={"StringEquals": {key: value}}))
+
+    assert decision(first, list_step(resource_account=ACCOUNT_A, **own)) == "allow"
+    assert decision(first, second, list_step(**own)) == "allow"
+    assert decision(first | {"token": token()}, second, list_step(**own)) == "deny"

@@ -1,32 +1,18 @@
 """AssumeRoleWithWebIdentity: STS's checks in their order, then the trust policy."""
 
+import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
-from command.tests.decide.scenarios import (
-    A_MAY_NOT,
-    ACCOUNT_A,
-    ACCOUNT_B,
-    ISSUER,
-    MAXIMUM,
-    PROVIDER_ARN,
-    ROOT,
-    SUBJECT,
-    WEB_IDENTITY_STATEMENT,
-    assume_step,
-    decision,
-    document,
-    error,
-    issuer_trust,
-    outside,
-    provider,
-    token,
-    web_identity_step,
-)
+from command.tests.decide.messages import A_MAY_NOT, MAXIMUM, outside
+from command.tests.decide.policies import document
+from command.tests.decide.principals import ROOT
+from command.tests.decide.scenarios import answer, decision, error, provider
+from command.tests.decide.steps import assume_step
+from command.tests.decide.web import WEB_IDENTITY_STATEMENT, issuer_trust, token, web_identity_step
+from tests.support.world import ACCOUNT_A, ACCOUNT_B, ISSUER, NOW, PROVIDER_ARN, SUBJECT
 
-INVALID = "InvalidIdentityToken"
-VALIDATION = "ValidationError"
-DENIED = "AccessDenied"
-
+DENIED, INVALID, VALIDATION = "AccessDenied", "InvalidIdentityToken", "ValidationError"
 NO_KEY = (
     "Couldn't retrieve verification key from your identity provider,  "
     "please reference AssumeRoleWithWebIdentity documentation for requirements"
@@ -41,22 +27,23 @@ NOT_REGISTERED = "No OpenIDConnect provider found in your account for https://ot
         ({"iss": "https://other"}, NOT_REGISTERED),
         ({"aud": ["other"]}, "Incorrect token audience"),
         ({"sub": None}, "Missing a required claim: sub"),
-        ({"signature": "unknown_key"}, NO_KEY),
-        ({"signature": "tampered"}, NO_KEY),
-        ({"signature": "alg_none"}, NO_KEY),
-        ({"signature": "hs256_with_public_key"}, NO_KEY),
+        *(({"signature": each}, NO_KEY)
+          for each in ("unknown_key", "tampered", "alg_none", "hs256_with_public_key")),
     ],
-)
+)  # fmt: skip
 def test_sts_refuses_a_wrong_token_with_400(changed, message):
     assert error(web_identity_step(token=token(**changed))) == (INVALID, 400, message)
 
 
 NOT_AN_ARN = "Request ARN is invalid"
-PATTERN = r"satisfy regular expression pattern: [\w+=,.@-]*"
 
 
 def named(name, constraint):
     return {"role_session_name": name}, outside(name, "roleSessionName", constraint)
+
+
+# STS does not show a token.
+TOO_SHORT = outside("", "webIdentityToken", "have length greater than or equal to 4")
 
 
 def lasting(seconds, constraint):
@@ -71,16 +58,10 @@ def lasting(seconds, constraint):
         ({"resource": f"arn:aws:iam::{ACCOUNT_A}:role/{'a' * 65}"}, NOT_AN_ARN),
         named("a", "have length greater than or equal to 2"),
         named("a" * 65, "have length less than or equal to 64"),
-        named(SUBJECT, PATTERN),
+        named(SUBJECT, r"satisfy regular expression pattern: [\w+=,.@-]*"),
         lasting(899, "have value greater than or equal to 900"),
         lasting(43201, "have value less than or equal to 43200"),
-        (
-            {"token": "abc"},
-            # STS does not show a token.
-            outside("", "webIdentityToken", "have length greater than or equal to 4").replace(
-                " ''", ""
-            ),
-        ),
+        ({"token": "abc"}, TOO_SHORT.replace(" ''", "")),
         ({"duration_seconds": 7201, "max_session_duration": 7200}, MAXIMUM),
     ],
 )
@@ -101,9 +82,6 @@ def test_sts_refuses_with_400_before_or_beside_the_policy(changed, message):
 )
 def test_the_provider_is_looked_up_in_the_roles_account(providers, code):
     assert error(web_identity_step(), oidc_providers=providers)[0] == code
-
-
-def test_the_providers_url_may_leave_out_its_scheme():
     assert decision(web_identity_step(), oidc_providers=provider(url=ISSUER)) == "allow"
 
 
@@ -129,47 +107,46 @@ def test_the_first_thing_that_sts_checks_gives_the_error(changed, code):
 
 
 @pytest.mark.parametrize(
-    "trust_policy",
+    ("operator", "tests", "holds"),
     [
-        document(),
-        issuer_trust(StringEquals={f"{ISSUER}:sub": f"{SUBJECT}x"}),
-        issuer_trust(StringEquals={f"{ISSUER}:sub": "system:serviceaccount:dev:*"}),
-        issuer_trust(StringEquals={f"{ISSUER}x:sub": SUBJECT}),
-        issuer_trust(StringEquals={f"https://{ISSUER}:sub": SUBJECT}),
-        issuer_trust(StringEquals={f"{PROVIDER_ARN}:sub": SUBJECT}),
-        issuer_trust(StringEquals={f"{ISSUER}:aud": "sts.amazonaws.com.cn"}),
-        issuer_trust(StringEquals={f"{ISSUER}:email": "a@b"}),
-        issuer_trust(StringEquals={f"{ISSUER}:sub": SUBJECT}, StringLike={f"{ISSUER}:sub": "x-*"}),
-        issuer_trust(StringLike={f"{ISSUER}:sub": "system:serviceaccount:Dev:*"}),
-        issuer_trust(StringEquals={"sts:RoleSessionName": "other"}),
-        issuer_trust(StringEquals={"aws:PrincipalArn": PROVIDER_ARN}),
-        document(WEB_IDENTITY_STATEMENT | {"Action": "sts:AssumeRole"}),
-        document(WEB_IDENTITY_STATEMENT | {"Principal": {"Federated": f"{PROVIDER_ARN}X"}}),
-        document(WEB_IDENTITY_STATEMENT | {"Principal": {"AWS": ROOT}}),
-        document(WEB_IDENTITY_STATEMENT, WEB_IDENTITY_STATEMENT | {"Effect": "Deny"}),
+        ("StringLike", {f"{ISSUER}:sub": "system:serviceaccount:dev:*"}, True),
+        ("StringEquals", {f"{ISSUER.upper()}:SUB": SUBJECT}, True),
+        ("StringEquals", {"sts:RoleSessionName": "app"}, True),
+        ("StringEquals", {f"{ISSUER}:sub": f"{SUBJECT}x"}, False),
+        ("StringEquals", {f"{ISSUER}:sub": "system:serviceaccount:dev:*"}, False),
+        ("StringEquals", {f"{ISSUER}x:sub": SUBJECT}, False),
+        ("StringEquals", {f"https://{ISSUER}:sub": SUBJECT}, False),
+        ("StringEquals", {f"{ISSUER}:aud": "sts.amazonaws.com.cn"}, False),
+        ("StringLike", {f"{ISSUER}:sub": "system:serviceaccount:Dev:*"}, False),
+        ("StringEquals", {"sts:RoleSessionName": "other"}, False),
+        # Fails open: a typo in the issuer under an operator that an absent key fulfils.
+        ("StringNotEquals", {f"{ISSUER}x:sub": "other"}, True),
+        ("StringEqualsIfExists", {f"{ISSUER}x:sub": "other"}, True),
+        ("ForAllValues:StringEquals", {f"{ISSUER}x:sub": "other"}, True),
     ],
 )
-def test_a_trust_policy_that_does_not_fit_refuses_with_403(trust_policy):
-    assert error(web_identity_step(trust_policy=trust_policy)) == (DENIED, 403, REFUSED)
+def test_the_conditions_of_a_trust_policy_decide(operator, tests, holds):
+    step = web_identity_step(trust_policy=issuer_trust(**{operator: tests}))
+
+    assert error(step) == (None if holds else (DENIED, 403, REFUSED))
 
 
 @pytest.mark.parametrize(
-    "trust_policy",
+    ("statements", "fits"),
     [
-        issuer_trust(StringLike={f"{ISSUER}:sub": "system:serviceaccount:dev:*"}),
-        issuer_trust(StringEquals={f"{ISSUER.upper()}:SUB": SUBJECT}),
-        issuer_trust(StringEquals={"sts:RoleSessionName": "app"}),
-        # Fails open: a typo in the issuer under an operator that an absent key fulfils.
-        issuer_trust(StringNotEquals={f"{ISSUER}x:sub": "other"}),
-        issuer_trust(StringEqualsIfExists={f"{ISSUER}x:sub": "other"}),
-        issuer_trust(**{"ForAllValues:StringEquals": {f"{ISSUER}x:sub": "other"}}),
-        document(WEB_IDENTITY_STATEMENT | {"Principal": "*"}),
-        document(WEB_IDENTITY_STATEMENT | {"Action": ["sts:TagSession", "STS:assumerole*"]}),
-        document(WEB_IDENTITY_STATEMENT) | {"Statement": WEB_IDENTITY_STATEMENT},
+        ([WEB_IDENTITY_STATEMENT | {"Principal": "*"}], True),
+        ([WEB_IDENTITY_STATEMENT | {"Action": ["sts:TagSession", "STS:assumerole*"]}], True),
+        ([], False),
+        ([WEB_IDENTITY_STATEMENT | {"Action": "sts:AssumeRole"}], False),
+        ([WEB_IDENTITY_STATEMENT | {"Principal": {"Federated": f"{PROVIDER_ARN}X"}}], False),
+        ([WEB_IDENTITY_STATEMENT | {"Principal": {"AWS": ROOT}}], False),
+        ([WEB_IDENTITY_STATEMENT, WEB_IDENTITY_STATEMENT | {"Effect": "Deny"}], False),
     ],
 )
-def test_a_trust_policy_that_fits_allows(trust_policy):
-    assert error(web_identity_step(trust_policy=trust_policy)) is None
+def test_the_statements_of_a_trust_policy_decide(statements, fits):
+    found = error(web_identity_step(trust_policy=document(*statements)))
+
+    assert found == (None if fits else (DENIED, 403, REFUSED))
 
 
 def test_a_role_that_is_not_there_is_refused_like_a_trust_policy():
@@ -213,3 +190,52 @@ def test_the_audiences_are_those_that_the_provider_accepts(operator, value, verd
     assert decision(step, oidc_providers=provider(client_ids=["second", "sts.amazonaws.com"])) == (
         verdict
     )
+
+
+KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+PUBLIC = jwt.algorithms.RSAAlgorithm.to_jwk(KEY.public_key(), as_dict=True)
+JWKS = {"keys": [PUBLIC | {"kid": "first", "alg": "RS256", "use": "sig"}]}
+
+
+def signed(**claims):
+    """The token as a scenario has it as text, to be checked against its key set."""
+    return jwt.encode(token(**claims), KEY, "RS256", headers={"kid": "first"})
+
+
+@pytest.mark.parametrize(
+    ("claims", "changed", "missing"),
+    [
+        ({}, {"jwks": JWKS}, None),
+        ({}, {"jwks": None}, ["jwks"]),
+        ({}, {"jwks": JWKS, "now": None}, ["now"]),
+        ({}, {"jwks": None, "now": None}, ["jwks", "now"]),
+        ({}, {"jwks": JWKS, "oidc_providers": None}, ["oidc_providers"]),
+        ({"iat": None}, {"jwks": JWKS}, ["whether STS takes a token without iat"]),
+    ],
+)
+def test_a_raw_token_is_taken_or_the_answer_names_what_is_missing(claims, changed, missing):
+    found = answer(web_identity_step(token=signed(**claims)), **changed)
+
+    assert found["decision"] == ("unknown" if missing else "allow")
+    assert found["steps"][0].get("missing") == missing
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        ({"exp": NOW - 300}, "ExpiredTokenException"),
+        ({"aud": ["other"]}, INVALID),
+        ({"sub": "system:serviceaccount:dev:other"}, DENIED),
+    ],
+)
+def test_without_jwks_the_rest_of_the_token_is_still_checked(wrong, code):
+    assert error(web_identity_step(token=signed(**wrong)))[0] == code
+
+
+def test_without_a_clock_the_signature_is_still_checked():
+    header, _, signature = signed().split(".")
+    tampered = ".".join(
+        (header, signed(sub="system:serviceaccount:dev:x").split(".")[1], signature)
+    )
+
+    assert decision(web_identity_step(token=tampered), jwks=JWKS, now=None) == "deny"

@@ -1,50 +1,30 @@
-"""Condition keys that calls carry.
+"""Condition keys that calls carry, and the answer without a fact.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
 """
 
 import pytest
 
-from command.tests.decide.scenarios import (
-    ACCOUNT_A,
-    ACCOUNT_B,
-    ISSUER,
-    PROVIDER_ARN,
-    ROLE_A,
-    ROLE_B,
-    SESSION_A,
-    SUBJECT,
-    USER,
-    WEB_IDENTITY_STATEMENT,
-    allow,
-    answer,
-    assume_step,
-    decision,
-    document,
-    issuer_trust,
-    list_step,
-    provider,
-    token,
-    trust,
-    web_identity_step,
-)
+from command.tests.decide.policies import allow, deny, document, grants, trust, trusts
+from command.tests.decide.principals import ROLE_A, ROLE_B, SESSION_A, USER
+from command.tests.decide.scenarios import answer, decision, provider
+from command.tests.decide.steps import assume_step, list_step
+from command.tests.decide.web import WEB_IDENTITY_STATEMENT, issuer_trust, token, web_identity_step
 from irsa.decide.condition_keys import OF_ISSUERS, OF_SERVICES, TABLE, Call, value_of
 from irsa.decide.patterns import Key
 from irsa.decide.principals import Caller, caller_from_arn, session_of
+from tests.support.world import ACCOUNT_A, ACCOUNT_B, BUCKET_ARN, ISSUER, NOW, PROVIDER_ARN, SUBJECT
 
-ANY = {"resource_account": ACCOUNT_A, "principal": None}
-SUB = f"{ISSUER}:sub"
-AUD = f"{ISSUER}:aud"
+SUB, AUD = f"{ISSUER}:sub", f"{ISSUER}:aud"
 GITHUB = "token.actions.githubusercontent.com"
 
 
 def listing(condition, *, effect="Allow", **changed):
     """A step after the web identity call, whose policies ask for a condition."""
-    statement = {"Action": "s3:*", "Resource": "*", "Condition": condition}
-    statements = [statement | {"Effect": "Allow"}]
+    statements = [allow("s3:*", "*", Condition=condition)]
     if effect == "Deny":
-        statements = [allow("s3:*", "*"), statement | {"Effect": "Deny"}]
-    return list_step(**ANY, identity_policies=[document(*statements)], **changed)
+        statements = [allow("s3:*", "*"), deny("s3:*", "*", Condition=condition)]
+    return list_step(resource_account=ACCOUNT_A, **grants(*statements), **changed)
 
 
 WEB = Caller("web-identity", PROVIDER_ARN, ACCOUNT_A)
@@ -54,40 +34,28 @@ ABSENT, PRESENT, UNKNOWN = Key.ABSENT, Key.PRESENT, Key.UNKNOWN
 
 
 @pytest.mark.parametrize(
-    ("caller", "key", "value"),
+    ("caller", "keys"),
     [
-        (WEB, "aws:FederatedProvider", PROVIDER_ARN),
-        (WEB, "aws:PrincipalAccount", PRESENT),
-        (WEB, "aws:PrincipalArn", ABSENT),
-        (WEB, "aws:PrincipalTag/team", ABSENT),
-        (WEB, "aws:ResourceTag/locked", UNKNOWN),
-        (WEB, "iam:ResourceTag/locked", UNKNOWN),
-        (WEB, "sts:ExternalId", ABSENT),
-        (WEB, "sts:RoleSessionName", PRESENT),
-        (LOGS, "aws:PrincipalIsAWSService", "true"),
-        (LOGS, "aws:PrincipalServiceName", "logs.amazonaws.com"),
-        (LOGS, "aws:PrincipalTag/team", ABSENT),
-        (LOGS, "aws:PrincipalServiceNamesList", PRESENT),
-        (LOGS, "aws:SourceArn", UNKNOWN),
-        (LOGS, SUB, ABSENT),
-        (BOB, "aws:MultiFactorAuthPresent", UNKNOWN),
-        (BOB, "aws:PrincipalType", "User"),
-        (BOB, "aws:SourceIdentity", ABSENT),
-        (BOB, "aws:username", "bob"),
-        (SESSION, "aws:PrincipalArn", ROLE_A),
-        (SESSION, "aws:PrincipalTag/team", UNKNOWN),
-        (SESSION, "aws:SecureTransport", "true"),
-        (SESSION, "aws:SourceIdentity", UNKNOWN),
-        (SESSION, "aws:username", ABSENT),
-        (SESSION, SUB, UNKNOWN),
-        (caller_from_arn(SESSION_A), "aws:PrincipalArn", PRESENT),
-        (None, "aws:CalledVia", ABSENT),
-        (None, "aws:PrincipalArn", UNKNOWN),
-        (None, "aws:UserAgent", PRESENT),
+        (WEB, {"aws:FederatedProvider": PROVIDER_ARN, "aws:PrincipalAccount": PRESENT}),
+        (WEB, {"aws:PrincipalArn": ABSENT, "aws:PrincipalTag/team": ABSENT}),
+        (WEB, {"aws:ResourceTag/locked": UNKNOWN, "iam:ResourceTag/locked": UNKNOWN}),
+        (WEB, {"sts:ExternalId": ABSENT, "sts:RoleSessionName": PRESENT}),
+        (LOGS, {"aws:PrincipalIsAWSService": "true", "aws:PrincipalServiceNamesList": PRESENT}),
+        (LOGS, {"aws:PrincipalServiceName": "logs.amazonaws.com", "aws:SourceArn": UNKNOWN}),
+        (LOGS, {"aws:PrincipalTag/team": ABSENT, SUB: ABSENT}),
+        (BOB, {"aws:MultiFactorAuthPresent": UNKNOWN, "aws:PrincipalType": "User"}),
+        (BOB, {"aws:SourceIdentity": ABSENT, "aws:username": "bob"}),
+        (SESSION, {"aws:PrincipalArn": ROLE_A, "aws:PrincipalTag/team": UNKNOWN}),
+        (SESSION, {"aws:SecureTransport": "true", "aws:SourceIdentity": UNKNOWN}),
+        (SESSION, {"aws:username": ABSENT, SUB: UNKNOWN}),
+        (caller_from_arn(SESSION_A), {"aws:PrincipalArn": PRESENT}),
+        (None, {"aws:CalledVia": ABSENT, "aws:PrincipalArn": UNKNOWN, "aws:UserAgent": PRESENT}),
     ],
 )
-def test_a_call_carries_the_keys_of_its_caller(caller, key, value):
-    assert value_of(key.lower(), Call("sts:assumerole", caller, False, {})) == value
+def test_a_call_carries_the_keys_of_its_caller(caller, keys):
+    call = Call("sts:assumerole", caller, False, {})
+
+    assert {key: value_of(key.lower(), call) for key in keys} == keys
 
 
 @pytest.mark.parametrize(
@@ -103,8 +71,8 @@ def test_a_call_carries_the_keys_of_its_caller(caller, key, value):
     ],
 )
 def test_a_context_lists_the_keys_of_the_actions_own_service(action, key, unlisted, listed):
-    for is_listed, value in ((False, unlisted), (True, listed)):
-        assert value_of(key.lower(), Call(action, SESSION, is_listed, {})) == value
+    assert value_of(key.lower(), Call(action, SESSION, False, {})) == unlisted
+    assert value_of(key.lower(), Call(action, SESSION, True, {})) == listed
 
 
 @pytest.mark.parametrize(
@@ -119,67 +87,56 @@ def test_a_context_lists_the_keys_of_the_actions_own_service(action, key, unlist
     ],
 )
 def test_the_user_id_has_the_form_of_the_callers_kind(caller, unique_id, user_id):
-    call = Call("s3:getobject", caller_from_arn(caller, unique_id=unique_id), False, {})
+    who = caller_from_arn(caller, unique_id=unique_id)
 
-    assert value_of("aws:userid", call) == user_id
+    assert value_of("aws:userid", Call("s3:getobject", who, False, {})) == user_id
 
 
 @pytest.mark.parametrize(
     ("epoch", "time"),
-    [
-        ("1795561309", "2026-11-24T23:01:49Z"),
-        ("-1", "1969-12-31T23:59:59Z"),
-        ("253402300799", "9999-12-31T23:59:59Z"),
-        ("253402300800", PRESENT),
-        ("soon", PRESENT),
-        (("1",), PRESENT),
-    ],
-)
+    [("1795561309", "2026-11-24T23:01:49Z"), ("-1", "1969-12-31T23:59:59Z"),
+     ("253402300799", "9999-12-31T23:59:59Z"), ("253402300800", PRESENT), ("soon", PRESENT),
+     (("1",), PRESENT)],
+)  # fmt: skip
 def test_the_time_of_day_follows_from_the_epoch(epoch, time):
-    call = Call("s3:getobject", BOB, False, {"aws:epochtime": epoch})
-
-    assert value_of("aws:currenttime", call) == time
+    assert (
+        value_of("aws:currenttime", Call("s3:getobject", BOB, False, {"aws:epochtime": epoch}))
+        == time
+    )
 
 
 @pytest.mark.parametrize(
-    ("condition", "allowed", "denied"),
+    ("operator", "keys", "holds"),
     [
-        ({"StringEquals": {SUB: SUBJECT}}, "allow", "deny"),
-        ({"StringEquals": {SUB: "system:serviceaccount:dev:other"}}, "deny", "allow"),
-        ({"StringEquals": {AUD: "sts.amazonaws.com"}}, "allow", "deny"),
-        ({"StringEquals": {f"{ISSUER}:email": "a@b.example"}}, "deny", "allow"),
-        ({"StringEquals": {f"{ISSUER}:oaud": "sts.amazonaws.com"}}, "deny", "allow"),
-        ({"StringEquals": {f"{ISSUER}x:sub": SUBJECT}}, "deny", "allow"),
-        ({"StringEquals": {"aws:FederatedProvider": PROVIDER_ARN}}, "allow", "deny"),
-        ({"StringEquals": {"aws:FederatedProvider": "accounts.google.com"}}, "deny", "allow"),
-        ({"Null": {"aws:MultiFactorAuthPresent": "true"}}, "allow", "deny"),
-        ({"Bool": {"aws:MultiFactorAuthPresent": "true"}}, "deny", "allow"),
-        ({"Null": {"aws:SourceIdentity": "true"}}, "allow", "deny"),
-        ({"ArnEquals": {"aws:PrincipalArn": ROLE_A}}, "allow", "deny"),
-        ({"Null": {"aws:TokenIssueTime": "true"}}, "deny", "allow"),
-        ({"Null": {"saml:sub": "true"}}, "allow", "deny"),
-        ({"Null": {"ec2:RoleDelivery": "true"}}, "allow", "deny"),
+        ("StringEquals", {SUB: SUBJECT, AUD: "sts.amazonaws.com"}, True),
+        ("StringEquals", {"aws:FederatedProvider": PROVIDER_ARN}, True),
+        ("Null", {"aws:MultiFactorAuthPresent": "true", "aws:SourceIdentity": "true"}, True),
+        ("ArnEquals", {"aws:PrincipalArn": ROLE_A}, True),
+        ("Null", {"saml:sub": "true", "ec2:RoleDelivery": "true"}, True),
+        ("StringEquals", {SUB: "system:serviceaccount:dev:other"}, False),
+        ("StringEquals", {f"{ISSUER}:email": "a@b.example"}, False),
+        ("StringEquals", {f"{ISSUER}:oaud": "sts.amazonaws.com"}, False),
+        ("StringEquals", {f"{ISSUER}x:sub": SUBJECT}, False),
+        ("StringEquals", {"aws:FederatedProvider": "accounts.google.com"}, False),
+        ("Null", {"aws:TokenIssueTime": "true"}, False),
     ],
 )
-def test_a_session_keeps_what_its_token_said(condition, allowed, denied):
-    first = web_identity_step(token=token(email="a@b.example"))
+def test_a_session_keeps_what_its_token_said(operator, keys, holds):
+    first, answers = web_identity_step(token=token(email="a@b.example")), ["deny", "allow"]
 
-    assert decision(first, listing(condition)) == allowed
-    assert decision(first, listing(condition, effect="Deny")) == denied
+    assert decision(first, listing({operator: keys})) == answers[holds]
+    assert decision(first, listing({operator: keys}, effect="Deny")) == answers[not holds]
 
 
 def test_variables_of_the_token_are_replaced_in_the_session_too():
-    bucket = "arn:aws:s3:::bucket-s3-app"
-    policies = [document(allow("s3:*", f"{bucket[:-6]}${{{SUB}}}"))]
-    first = web_identity_step(
-        token=token(sub="s3-app"), trust_policy=issuer_trust(StringEquals={SUB: "s3-app"})
-    )
+    own = grants(allow("s3:*", f"{BUCKET_ARN}-${{{AUD}}}"))
+    step = list_step(resource=f"{BUCKET_ARN}-sts.amazonaws.com", resource_account=ACCOUNT_A, **own)
 
-    assert decision(first, list_step(**ANY, identity_policies=policies)) == "allow"
+    assert decision(web_identity_step(), step) == "allow"
 
 
 def test_a_principal_can_be_the_session_of_the_previous_step():
-    step = listing({"StringEquals": {SUB: SUBJECT}}) | {"principal": SESSION_A}
+    step = listing({"StringEquals": {SUB: SUBJECT}}, principal=SESSION_A)
 
     assert decision(web_identity_step(), step) == "allow"
     assert decision(step) == "unknown"
@@ -187,12 +144,16 @@ def test_a_principal_can_be_the_session_of_the_previous_step():
 
 @pytest.mark.parametrize("key", [SUB, AUD, "aws:FederatedProvider"])
 def test_of_a_session_that_came_from_elsewhere_nothing_is_guessed(key):
-    condition = {"StringEquals": {key: "x"}}
-    chained = listing(condition) | {"resource_account": ACCOUNT_B}
+    step = listing({"StringEquals": {key: "x"}})
+    chained = (
+        web_identity_step(),
+        assume_step(principal=None),
+        step | {"resource_account": ACCOUNT_B},
+    )
 
-    assert decision(listing(condition) | {"principal": SESSION_A}) == "unknown"
-    assert decision(web_identity_step(), assume_step(principal=None), chained) == "unknown"
-    assert decision(listing(condition) | {"principal": USER}) == "deny"
+    assert decision(step | {"principal": SESSION_A}) == "unknown"
+    assert decision(*chained) == "unknown"
+    assert decision(step | {"principal": USER}) == "deny"
 
 
 @pytest.mark.parametrize(
@@ -218,11 +179,10 @@ def test_azp_oaud_and_email_are_keys_of_every_oidc_provider(claims, condition, v
 
 
 def test_which_claim_is_a_client_id_is_not_guessed():
-    step = web_identity_step(
-        token=token(azp="client-1"), trust_policy=issuer_trust(StringEquals={AUD: "client-1"})
-    )
+    policy = issuer_trust(StringEquals={AUD: "client-1"})
+    found = answer(web_identity_step(token=token(azp="client-1"), trust_policy=policy))
 
-    assert answer(step)["steps"][0]["missing"] == [
+    assert found["steps"][0]["missing"] == [
         "whether STS compares the provider's client ids with aud or azp"
     ]
 
@@ -294,32 +254,103 @@ def test_every_row_has_a_page_and_every_key_stands_once():
     assert all(row.page.startswith("reference_policies_") for row in TABLE)
 
 
-def test_above_an_hour_it_matters_if_an_unknown_caller_is_a_session():
-    step = assume_step(
-        principal=None,
-        trust_policy=document(trust("*")),
-        identity_policies=[document(allow("*", "*"))],
-        duration_seconds=7200,
-        max_session_duration=7200,
-    )
-
-    assert answer(step)["steps"][0]["missing"] == ["steps[1].chained"]
-    assert decision(step | {"chained": False}) == "allow"
-    assert decision(step | {"chained": True}) == "deny"
+B_SESSION = {"principal": f"arn:aws:sts::{ACCOUNT_B}:assumed-role/s3-app-B/x"}
+HOME = {"StringLike": {"s3:prefix": "home/*"}}
+TLS = {"Bool": {"aws:SecureTransport": True}}
 
 
-def test_a_role_that_does_not_exist_needs_no_token():
-    gone = web_identity_step(token=None, role_exists=False)
+@pytest.mark.parametrize(
+    ("condition", "context", "verdict"),
+    [
+        (HOME, {"s3:prefix": "home/x"}, "allow"),
+        (HOME, {"s3:prefix": ["home/x"]}, "unknown"),
+        (HOME, {}, "deny"),
+        (HOME, None, "unknown"),
+        ({"StringEquals": {"aws:PrincipalTag/Team": "a"}}, {"AWS:principaltag/team": "a"}, "allow"),
+        ({"StringEquals": {"aws:ResourceAccount": ACCOUNT_B}}, None, "allow"),
+        ({"StringLike": {"aws:userid": "*:x"}}, None, "unknown"),
+        ({"StringEquals": {"kms:ViaService": "s3"}}, None, "deny"),
+        ({"NumericLessThanEquals": {"s3:max-keys": "10"}}, {"s3:max-keys": 10}, "allow"),
+        ({"DateLessThan": {"aws:CurrentTime": "2026-11-25T00:00:00Z"}}, None, "allow"),
+        ({"NumericLessThan": {"aws:EpochTime": NOW}}, None, "deny"),
+        ({"StringEquals": {"aws:SourceVpce": "vpce-1"}}, {}, "unknown"),
+        ({"StringEquals": {"aws:SourceVpce": "vpce-1"}}, {"aws:SourceVpce": None}, "deny"),
+        # A key that is given as null is absent: then no Deny of a TLS-only bucket applies.
+        (TLS, {}, "unknown"),
+        (TLS, {"aws:SecureTransport": None}, "deny"),
+        (TLS, {"aws:SecureTransport": True}, "allow"),
+    ],
+)
+def test_condition_keys_come_from_the_step_its_caller_and_the_clock(condition, context, verdict):
+    own = grants(allow("s3:*", "*", Condition=condition))
 
-    assert (decision(gone), decision(gone | {"role_exists": True})) == ("deny", "unknown")
+    assert decision(list_step(**B_SESSION, **own, context=context)) == verdict
 
 
-def test_what_a_caller_who_is_not_known_passes_on_is_not_known():
-    first = assume_step(
-        principal=None,
-        trust_policy=document(trust("*")),
-        identity_policies=[document(allow("*", "*"))],
-    )
-    second = listing({"Null": {"aws:SourceIdentity": "true"}}) | {"resource_account": ACCOUNT_B}
+NAMED = issuer_trust(StringLike={"sts:RoleSessionName": "a*"})
+FROM_TEN = issuer_trust(IpAddress={"aws:SourceIp": "10.0.0.0/8"})
+FOO = trust({"AWS": ROLE_A}, Condition={"Foo": {"a": "b"}})
 
-    assert [each["decision"] for each in answer(first, second)["steps"]] == ["allow", "unknown"]
+
+@pytest.mark.parametrize(
+    ("step", "changed", "missing"),
+    [
+        (web_identity_step(), {"now": None}, "now"),
+        (web_identity_step(), {"oidc_providers": None}, "oidc_providers"),
+        (web_identity_step(), {"oidc_providers": provider(client_ids=None)},
+         f"client_ids of the OIDC provider https://{ISSUER}"),
+        (web_identity_step(token=None), {}, "steps[1].token"),
+        (web_identity_step(trust_policy=None), {}, "steps[1].trust_policy"),
+        (web_identity_step(duration_seconds=3601), {}, "steps[1].max_session_duration"),
+        (web_identity_step(role_session_name=None, trust_policy=NAMED), {},
+         "condition key sts:RoleSessionName"),
+        (web_identity_step(trust_policy=FROM_TEN), {}, "condition key aws:SourceIp"),
+        (assume_step(principal=None), {}, "steps[1].principal"),
+        (assume_step(identity_policies=None), {}, "steps[1].identity_policies"),
+        (assume_step(**trusts(trust({"AWS": "AROAEXAMPLE1"}))), {}, f"principal_id of {ROLE_A}"),
+        (assume_step(chained=False, duration_seconds=7200), {}, "steps[1].max_session_duration"),
+        (assume_step(**trusts(FOO)), {}, "condition operator Foo"),
+        (list_step(principal=SESSION_A, resource_account=None), {}, "steps[1].resource_account"),
+        (list_step(principal=None), {}, "steps[1].principal"),
+        ({"action": "iam:CreateRole", "trust_policy": None}, {}, "steps[1].trust_policy"),
+    ],
+)  # fmt: skip
+def test_a_missing_fact_is_named_and_never_allows(step, changed, missing):
+    found = answer(step, **changed)
+    [last] = found["steps"]
+
+    assert (found["decision"], found["failing_step"], found["error"]) == ("unknown", 1, None)
+    assert last["missing"] == [missing]
+    assert [each for each in last["reasons"] if each.startswith("missing fact")] == [
+        f"missing fact: {missing}"
+    ]
+
+
+def test_a_certain_denial_or_else_the_first_missing_fact_decides_a_chain():
+    open_, denied = web_identity_step(trust_policy=None), assume_step(identity_policies=[])
+    second = answer(web_identity_step(), assume_step(trust_policy=None))
+    found = answer(open_, denied)
+
+    assert (second["decision"], second["failing_step"], second["error"]) == ("unknown", 2, None)
+    assert second["steps"][-1]["missing"] == ["steps[2].trust_policy"]
+    assert (found["decision"], found["failing_step"]) == ("deny", 2)
+    assert [step["decision"] for step in found["steps"]] == ["unknown", "deny"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"token": token(exp=1)},
+        {"token": token(sub=None)},
+        {"token": token(signature="tampered")},
+        {"duration_seconds": 899},
+        {"duration_seconds": 7200, "max_session_duration": 3600},
+        {"role_exists": False},
+        {"role_exists": False, "token": None},
+        {"trust_policy": document(), "duration_seconds": 7200},
+    ],
+)
+def test_a_missing_fact_that_could_change_nothing_leaves_a_denial(changed):
+    step = web_identity_step(**{"trust_policy": None} | changed)
+
+    assert (decision(step), decision(step, oidc_providers=None)) == ("deny", "deny")

@@ -1,146 +1,119 @@
-"""Combination of policies of every kind.
+"""Combination of policies of every kind, and the elements of their statements.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
 """
+
+from itertools import product
 
 import pytest
 
-from command.tests.decide.inquiries import (
-    ASKED,
-    ASKED_ON,
-    BUCKET,
-    NO,
-    NOT_PUT,
-    OTHER,
-    PERHAPS_NOT,
-    RESOURCE_UNDECIDED,
-    STRANGE,
-    UNDECIDED,
-    YES,
-    YES_PERHAPS,
-    inquire,
-    names,
-)
-from command.tests.decide.scenarios import (
-    ROLE_A,
-    ROOT,
-    SESSION_A,
-    USER,
-    allow,
-    deny,
-    document,
-)
+from command.tests.decide.policies import allow, deny, document
+from command.tests.decide.principals import ROLE_A, ROOT, SESSION_A, USER
+from irsa.decide.document import Kind
+from irsa.decide.evaluate import Inquiry
+from irsa.decide.policies import Policies
+from irsa.decide.principals import caller_from_arn
+from irsa.decide.request import Request
+from irsa.decide.statements import compile_policy
+from irsa.decide.verdict import Verdict
+from irsa.identity.outputs import UNKNOWN_OUTPUT
+from tests.support.world import BUCKET_ARN
+
+ON_ALL = {"Action": "*", "Resource": "*"}
+STRANGE = {"Condition": {"StringEqualz": {"aws:x": "y"}}}
+YES, NO = document(allow("s3:*", "*")), document(deny("s3:*", "*"))
+OTHER, NOT_PUT = document(allow("s3:PutObject", "*")), document(deny("s3:PutObject", "*"))
+UNDECIDED = document(allow("s3:*", "*", **STRANGE))
+PERHAPS_NOT = document(deny("s3:*", "*", **STRANGE))
+YES_PERHAPS = document(*YES["Statement"], *PERHAPS_NOT["Statement"])
+SINGLE = {
+    "resource": Kind.RESOURCE,
+    "boundary": Kind.IDENTITY,
+    "session": Kind.IDENTITY,
+    "resource_control": Kind.PERIMETER,
+    "endpoint": Kind.PERIMETER,
+}
+
+
+def names(principal, effect="Allow", action="s3:*", **more):
+    return document(allow(action, "*", Principal={"AWS": principal}, **more) | {"Effect": effect})
+
 
 ALL_YES, ALL_NO, ALL_OTHER = names("*"), names("*", "Deny"), names("*", action="s3:PutObject")
 
 
+def inquire(caller=SESSION_A, *, same_account=True, must_allow=False, context=None, **kinds):
+    """The decision on s3:GetObject with these policies."""
+    for kind, found in kinds.items():
+        if kind in SINGLE and found:
+            kinds[kind] = compile_policy(found, f"{kind} policy", SINGLE[kind])
+        if kind in ("identity", "service_control") and found is not None:
+            kinds[kind] = [compile_policy(each, f"{kind} policy", Kind.IDENTITY) for each in found]
+    who = caller and caller_from_arn(caller, role_arn=ROLE_A if caller == SESSION_A else None)
+    request = Request("s3:GetObject", BUCKET_ARN, who, {}, context=context)
+    policies = Policies(**{"resource": None} | kinds)
+    return Inquiry(request, policies, same_account, resource_must_allow=must_allow).decide()
+
+
+def verdict_of(*args, **kinds):
+    return inquire(*args, **kinds).verdict.value
+
+
+@pytest.mark.parametrize("named", [None, USER, ROOT, ROLE_A, SESSION_A])
+@pytest.mark.parametrize("owner", ["caller's account", "caller's account, role or key", "another"])
+def test_policies_that_allow_combine_as_aws_documents(owner, named):
+    must_allow, same_account = owner.endswith("key"), owner != "another"
+    account = {"same_account": same_account, "must_allow": must_allow}
+    resource = named and names(named)
+    # Policies, and whether they allow the call. Resource control policies only deny.
+    identities = ([], False), ([OTHER], False), ([OTHER, YES], True), ([YES, NOT_PUT], True)
+    limiting = (
+        ({}, True),
+        ({"boundary": YES, "session": YES}, True),
+        ({"boundary": OTHER}, False),
+        ({"session": OTHER}, False),
+    )
+    perimeter = (
+        ({}, True),
+        ({"service_control": [YES, YES], "endpoint": ALL_YES}, True),
+        ({"resource_control": ALL_OTHER}, True),
+        ({"service_control": [OTHER, YES]}, False),
+        ({"endpoint": ALL_OTHER}, False),
+    )
+    for (identity, own), (limits, limited), (around, open_) in product(
+        identities, limiting, perimeter
+    ):
+        allowed = own and limited
+        if not same_account:
+            allowed = allowed and named in (ROOT, ROLE_A, SESSION_A)
+        elif named == SESSION_A:
+            allowed = True  # no boundary and no session policy limits it
+        elif named == ROLE_A:
+            allowed = limited
+        elif must_allow:
+            allowed = allowed and named == ROOT
+        found = inquire(identity=identity, resource=resource, **limits, **around, **account)
+        expected = Verdict.ALLOW if allowed and open_ else Verdict.DENY
+        assert found.verdict is expected, (identity, limits, around)
+
+
+@pytest.mark.parametrize("granted", [{"identity": [YES]}, {"resource": names(SESSION_A)}])
 @pytest.mark.parametrize(
-    ("kinds", "verdict"),
-    [
-        ({}, "deny"),
-        ({"identity": [YES]}, "allow"),
-        ({"identity": [OTHER]}, "deny"),
-        ({"identity": [OTHER, YES]}, "allow"),
-        ({"identity": [YES, NO]}, "deny"),
-        ({"identity": [NO, YES]}, "deny"),
-        ({"identity": [YES, NOT_PUT]}, "allow"),
-        ({"identity": [YES], "resource": names(ROLE_A, "Deny", "s3:PutObject")}, "allow"),
-        # A boundary, a session policy and the SCPs each must allow too, and each may deny.
-        ({"identity": [YES], "boundary": YES}, "allow"),
-        ({"identity": [YES], "boundary": OTHER}, "deny"),
-        ({"identity": [YES], "boundary": NO}, "deny"),
-        ({"identity": [], "boundary": YES}, "deny"),
-        ({"identity": [YES], "session": YES}, "allow"),
-        ({"identity": [YES], "session": OTHER}, "deny"),
-        ({"identity": [YES], "session": NO}, "deny"),
-        ({"identity": [], "session": YES}, "deny"),
-        ({"identity": [YES], "boundary": YES, "session": OTHER}, "deny"),
-        ({"identity": [YES], "boundary": OTHER, "session": YES}, "deny"),
-        ({"identity": [YES], "service_control": [YES]}, "allow"),
-        ({"identity": [YES], "service_control": [OTHER, YES]}, "deny"),
-        ({"identity": [YES], "service_control": [YES, YES]}, "allow"),
-        ({"identity": [YES], "service_control": [OTHER]}, "deny"),
-        ({"identity": [YES], "service_control": [YES, NO]}, "deny"),
-        ({"identity": [], "service_control": [YES]}, "deny"),
-        ({"identity": [YES], "endpoint": ALL_OTHER}, "deny"),
-        ({"identity": [YES], "endpoint": ALL_YES}, "allow"),
-        ({"identity": [], "endpoint": ALL_YES}, "deny"),
-        # Resource control policies deny, and an Allow in them grants nothing.
-        ({"identity": [YES], "resource_control": ALL_OTHER}, "allow"),
-        ({"identity": [YES], "resource_control": ALL_NO}, "deny"),
-        ({"identity": [], "resource_control": ALL_YES}, "deny"),
-        # A resource's policy, within the account.
-        ({"resource": names(ROLE_A)}, "allow"),
-        ({"resource": names(SESSION_A)}, "allow"),
-        ({"resource": names("*")}, "allow"),
-        ({"resource": names(ROOT)}, "deny"),
-        ({"resource": names(ROOT), "identity": [YES]}, "allow"),
-        ({"resource": names(USER), "identity": [YES]}, "allow"),
-        ({"resource": names(USER)}, "deny"),
-        ({"resource": names(ROLE_A, "Deny"), "identity": [YES]}, "deny"),
-        ({"resource": names(SESSION_A, "Deny"), "identity": [YES]}, "deny"),
-        ({"resource": names(ROOT, "Deny"), "identity": [YES]}, "deny"),
-        ({"resource": names("*", "Deny"), "identity": [YES]}, "deny"),
-        ({"resource": names(USER, "Deny"), "identity": [YES]}, "allow"),
-        ({"resource": names(ROLE_A), "identity": [NO]}, "deny"),
-        # What it grants to the role is limited; what it grants to the session is not.
-        ({"resource": names(ROLE_A), "boundary": YES}, "allow"),
-        ({"resource": names(ROLE_A), "boundary": OTHER}, "deny"),
-        ({"resource": names(ROLE_A), "session": OTHER}, "deny"),
-        ({"resource": names("*"), "boundary": OTHER}, "unknown"),
-        ({"resource": names(SESSION_A), "boundary": OTHER}, "allow"),
-        ({"resource": names(SESSION_A), "session": OTHER}, "allow"),
-        ({"resource": names(SESSION_A), "boundary": NO}, "deny"),
-        ({"resource": names(SESSION_A), "session": NO}, "deny"),
-        ({"resource": names(SESSION_A), "service_control": [OTHER]}, "deny"),
-        ({"resource": names(SESSION_A), "service_control": [NO]}, "deny"),
-        ({"resource": names(SESSION_A), "endpoint": ALL_OTHER}, "deny"),
-        ({"resource": names(SESSION_A), "resource_control": ALL_NO}, "deny"),
-    ],
+    "denied",
+    [{kind: NO} for kind in ("boundary", "session")]
+    + [{kind: ALL_NO} for kind in ("endpoint", "resource_control")]
+    + [{"service_control": [YES, NO]}, {"identity": [NO, YES]}, {"identity": [YES, NO]}],
 )
-def test_within_an_account_policies_combine(kinds, verdict):
-    assert inquire(**kinds).verdict.value == verdict
+def test_a_deny_in_any_policy_beats_every_allow(granted, denied):
+    assert verdict_of(**granted | denied) == "deny"
 
 
-@pytest.mark.parametrize(
-    ("kinds", "verdict"),
-    [
-        ({"identity": [YES]}, "deny"),
-        ({"resource": names(ROLE_A)}, "deny"),
-        ({"resource": names(SESSION_A)}, "deny"),
-        ({"resource": names("*")}, "deny"),
-        ({"resource": names(ROLE_A), "identity": [YES]}, "allow"),
-        ({"resource": names(SESSION_A), "identity": [YES]}, "allow"),
-        ({"resource": names(ROOT), "identity": [YES]}, "allow"),
-        ({"resource": names("*"), "identity": [YES]}, "allow"),
-        ({"resource": names(USER), "identity": [YES]}, "deny"),
-        ({"resource": names(ROLE_A), "identity": [OTHER]}, "deny"),
-        ({"resource": names(ROLE_A), "identity": [YES], "boundary": OTHER}, "deny"),
-        ({"resource": names(SESSION_A), "identity": [YES], "boundary": OTHER}, "deny"),
-        ({"resource": names(SESSION_A), "identity": [YES], "session": OTHER}, "deny"),
-        ({"resource": names(ROLE_A), "identity": [YES], "service_control": [OTHER]}, "deny"),
-        ({"resource": names(ROLE_A), "identity": [YES, NO]}, "deny"),
-    ],
-)
-def test_across_accounts_both_sides_must_allow(kinds, verdict):
-    assert inquire(same_account=False, **kinds).verdict.value == verdict
-
-
-@pytest.mark.parametrize(
-    ("kinds", "verdict"),
-    [
-        ({"identity": [YES]}, "deny"),
-        ({"resource": names(ROOT)}, "deny"),
-        ({"resource": names(ROOT), "identity": [YES]}, "allow"),
-        ({"resource": names(ROOT), "identity": [YES], "boundary": OTHER}, "deny"),
-        ({"resource": names(ROLE_A)}, "allow"),
-        ({"resource": names(ROLE_A), "boundary": OTHER}, "deny"),
-        ({"resource": names(SESSION_A), "boundary": OTHER}, "allow"),
-        ({"resource": names(USER), "identity": [YES]}, "deny"),
-    ],
-)
-def test_a_role_or_key_must_itself_allow_its_own_account(kinds, verdict):
-    assert inquire(must_allow=True, **kinds).verdict.value == verdict
+@pytest.mark.parametrize("principal", [ROLE_A, SESSION_A, ROOT, "*"])
+def test_a_resources_policy_denies_the_callers_that_it_names_alone(principal):
+    assert verdict_of(identity=[YES], resource=names(principal, "Deny")) == "deny"
+    assert verdict_of(identity=[YES], resource=names(principal, "Deny", "s3:Put*")) == "allow"
+    assert verdict_of(identity=[YES], resource=names(USER, "Deny")) == "allow"
 
 
 LOGS = "logs.amazonaws.com"
@@ -159,136 +132,200 @@ GRANTED = {"same_account": False, "resource": names("*")}
         (ROOT, {"service_control": [OTHER]}, "deny"),
         (ROOT, {"same_account": False}, "deny"),
         (ROOT, {"same_account": False, "resource": names(ROOT)}, "allow"),
+        (ROOT, {"resource_control": ALL_NO}, "deny"),
         (LOGS, {"same_account": False, "identity": [YES]}, "deny"),
         (LOGS, GRANTED, "allow"),
         (LOGS, {"same_account": False, "resource": names(ROOT)}, "deny"),
         (LOGS, GRANTED | {"identity": [NO]}, "allow"),
-        # Service control policies are not for services.
-        (LOGS, GRANTED | {"service_control": [OTHER]}, "allow"),
-        (LOGS, GRANTED | {"service_control": [NO]}, "allow"),
+        (LOGS, GRANTED | {"resource_control": ALL_NO}, "deny"),
+        # Service control policies are not for services, nor for roles linked to one.
+        (LOGS, GRANTED | {"service_control": [OTHER, NO]}, "allow"),
         (LINKED, {"identity": [YES], "service_control": [NO]}, "allow"),
         (LINKED, {"identity": [YES], "resource_control": ALL_NO}, "allow"),
-        (LOGS, GRANTED | {"resource_control": ALL_NO}, "deny"),
-        (ROOT, {"resource_control": ALL_NO}, "deny"),
+        (None, {"identity": [YES], "resource": ALL_YES, "service_control": [OTHER]}, "deny"),
+        (None, {"identity": [YES], "resource": ALL_YES, "service_control": [YES]}, "allow"),
     ],
 )
 def test_users_roots_and_services_have_rules_of_their_own(caller, kinds, verdict):
-    assert inquire(caller, **kinds).verdict.value == verdict
+    assert verdict_of(caller, **kinds) == verdict
+
+
+UNSURE = names(ROLE_A, **STRANGE)
+ANOTHER = document(*UNSURE["Statement"], *names(USER)["Statement"])
 
 
 @pytest.mark.parametrize(
-    ("kinds", "verdict", "missing"),
+    ("kinds", "missing"),
     [
-        ({"identity": [UNDECIDED]}, "unknown", STRANGE),
-        ({"identity": [YES, PERHAPS_NOT]}, "unknown", STRANGE),
-        ({"identity": [YES], "boundary": UNDECIDED}, "unknown", STRANGE),
-        ({"identity": [YES], "session": YES_PERHAPS}, "unknown", STRANGE),
-        ({"identity": [YES], "service_control": [UNDECIDED]}, "unknown", STRANGE),
-        ({"identity": None}, "unknown", ["identity_policies"]),
-        ({"identity": None, "resource": names(ROLE_A)}, "unknown", ["identity_policies"]),
-        ({"identity": [YES], "resource_missing": "its policy"}, "unknown", ["its policy"]),
-        ({"identity": [YES], "same_account": None}, "unknown", ["resource_account"]),
-        ({"identity": [YES], "caller": None, "resource": names(ROLE_A)}, "allow", []),
-        (
-            {"identity": [YES], "caller": None, "resource": names(USER, "Deny")},
-            "unknown",
-            ["principal"],
-        ),
-        ({"identity": [UNDECIDED, OTHER]}, "unknown", STRANGE),
-        (
-            {"resource": document(*RESOURCE_UNDECIDED["Statement"], *names(USER)["Statement"])},
-            "unknown",
-            STRANGE,
-        ),
-        ({"resource": RESOURCE_UNDECIDED, "identity": []}, "unknown", STRANGE),
-        ({"resource": RESOURCE_UNDECIDED, "must_allow": True}, "unknown", STRANGE),
-        (
-            {"resource": RESOURCE_UNDECIDED, "same_account": False, "identity": [YES]},
-            "unknown",
-            STRANGE,
-        ),
-        # The missing fact could change nothing.
-        ({"identity": [YES, UNDECIDED]}, "allow", []),
-        ({"resource": RESOURCE_UNDECIDED, "identity": [YES]}, "allow", []),
-        ({"resource": RESOURCE_UNDECIDED, "same_account": False}, "deny", []),
-        ({"resource": RESOURCE_UNDECIDED, "boundary": OTHER}, "deny", []),
-        ({"identity": [UNDECIDED, YES]}, "allow", []),
-        ({"identity": [UNDECIDED, NO]}, "deny", []),
-        ({"identity": [PERHAPS_NOT]}, "deny", []),
-        ({"identity": [UNDECIDED], "boundary": OTHER}, "deny", []),
-        ({"identity": None, "service_control": [OTHER]}, "deny", []),
-        ({"identity": None, "resource": names(ROLE_A, "Deny")}, "deny", []),
-        ({"identity": None, "same_account": False}, "deny", []),
-        ({"identity": [YES], "same_account": None, "resource": names(ROLE_A)}, "allow", []),
-        ({"identity": [OTHER], "same_account": None}, "deny", []),
-        ({"identity": [NO], "same_account": None}, "deny", []),
-        ({"resource_missing": "x", "identity": [NO]}, "deny", []),
-        ({"caller": None, "resource": names("*", "Deny"), "identity": [YES]}, "deny", []),
+        ({"identity": [UNDECIDED, OTHER]}, "condition operator StringEqualz"),
+        ({"identity": [YES, PERHAPS_NOT]}, "condition operator StringEqualz"),
+        ({"identity": [YES], "boundary": UNDECIDED}, "condition operator StringEqualz"),
+        ({"identity": [YES], "session": YES_PERHAPS}, "condition operator StringEqualz"),
+        ({"identity": [YES], "service_control": [UNDECIDED]}, "condition operator StringEqualz"),
+        ({"resource": ANOTHER}, "condition operator StringEqualz"),
+        ({"resource": UNSURE, "identity": []}, "condition operator StringEqualz"),
+        ({"resource": UNSURE, "must_allow": True}, "condition operator StringEqualz"),
+        ({"resource": UNSURE, "same_account": False, "identity": [YES]},
+         "condition operator StringEqualz"),
+        ({"identity": None}, "identity_policies"),
+        ({"identity": None, "resource": names(ROLE_A)}, "identity_policies"),
+        ({"identity": [YES], "resource_missing": "its policy"}, "its policy"),
+        ({"identity": [YES], "same_account": None}, "resource_account"),
+        ({"identity": [YES], "caller": None, "resource": names(USER, "Deny")}, "principal"),
+    ],
+)  # fmt: skip
+def test_a_missing_fact_makes_unknown_what_it_could_change(kinds, missing):
+    found = inquire(**kinds)
+
+    assert (found.verdict.value, found.missing) == ("unknown", [missing])
+
+
+@pytest.mark.parametrize(
+    ("kinds", "verdict"),
+    [
+        ({"identity": [YES, UNDECIDED]}, "allow"),
+        ({"identity": [UNDECIDED, YES]}, "allow"),
+        ({"resource": UNSURE, "identity": [YES]}, "allow"),
+        ({"identity": [YES], "same_account": None, "resource": names(ROLE_A)}, "allow"),
+        ({"identity": [YES], "caller": None, "resource": names(ROLE_A)}, "allow"),
+        ({"resource": UNSURE, "same_account": False}, "deny"),
+        ({"resource": UNSURE, "boundary": OTHER}, "deny"),
+        ({"identity": [UNDECIDED, NO]}, "deny"),
+        ({"identity": [PERHAPS_NOT]}, "deny"),
+        ({"identity": [UNDECIDED], "boundary": OTHER}, "deny"),
+        ({"identity": None, "service_control": [OTHER]}, "deny"),
+        ({"identity": None, "resource": names(ROLE_A, "Deny")}, "deny"),
+        ({"identity": None, "same_account": False}, "deny"),
+        ({"identity": [OTHER], "same_account": None}, "deny"),
+        ({"identity": [NO], "same_account": None}, "deny"),
+        ({"identity": [NO], "resource_missing": "its policy"}, "deny"),
+        ({"identity": [YES], "caller": None, "resource": ALL_NO}, "deny"),
     ],
 )
-def test_a_missing_fact_makes_unknown_what_it_could_change(kinds, verdict, missing):
-    kinds = dict(kinds)
-    found = inquire(kinds.pop("caller", SESSION_A), **kinds)
+def test_a_missing_fact_that_could_change_nothing_leaves_the_answer(kinds, verdict):
+    found = inquire(**kinds)
 
-    assert (found.verdict.value, found.missing) == (verdict, missing)
+    assert (found.verdict.value, found.missing) == (verdict, [])
 
 
-def sentences(decision):
-    return [str(reason) for reason in decision.reasons]
+@pytest.mark.parametrize(
+    ("principals", "condition", "limit", "verdict"),
+    [
+        # AWS documents that only an explicit deny limits what "*" grants by aws:PrincipalArn …
+        ("*", {"ArnLike": {"aws:PrincipalArn": ROLE_A}}, {"boundary": OTHER}, "allow"),
+        ("*", {"ArnLike": {"aws:PrincipalArn": ROLE_A}}, {"session": OTHER}, "allow"),
+        ("*", {"ArnLike": {"aws:PrincipalArn": ROLE_A}}, {"boundary": NO}, "deny"),
+        # … and says nothing of "*" alone.
+        ("*", {}, {"boundary": OTHER}, "unknown"),
+        ("*", {}, {"session": OTHER}, "unknown"),
+        ("*", {}, {"boundary": YES}, "allow"),
+        ("*", {}, {}, "allow"),
+        ("*", {"ArnNotLike": {"aws:PrincipalArn": USER}}, {"boundary": OTHER}, "unknown"),
+        ("*", {"Null": {"aws:PrincipalArn": "false"}}, {"boundary": OTHER}, "unknown"),
+        ("*", {"StringLike": {"aws:username": "*"}}, {"boundary": OTHER}, "deny"),
+        (["*", SESSION_A], {}, {"boundary": OTHER}, "allow"),
+    ],
+)
+def test_what_everyone_is_granted_is_not_surely_limited(principals, condition, limit, verdict):
+    decision = inquire(resource=names(principals, Condition=condition), **limit)
+
+    assert decision.verdict.value == verdict
+    if verdict == "unknown":
+        assert decision.missing == ["whether a boundary or session policy limits what '*' grants"]
+
+
+@pytest.mark.parametrize(
+    ("effect", "listed", "verdict"),
+    [
+        ("Deny", [SESSION_A, ROLE_A, ROOT], "allow"),
+        ("Deny", [SESSION_A, ROLE_A], "unknown"),
+        ("Deny", [ROLE_A], "unknown"),
+        ("Deny", [USER, "444455556666"], "deny"),
+        ("Allow", [USER], "allow"),
+        ("Allow", [SESSION_A, ROLE_A, ROOT], "deny"),
+        ("Allow", [ROLE_A], "unknown"),
+    ],
+)
+def test_notprincipal_spares_a_caller_that_is_listed_with_all_its_names(effect, listed, verdict):
+    policy = document({"Effect": effect, "NotPrincipal": {"AWS": listed}} | ON_ALL)
+    found = inquire(identity=[YES] if effect == "Deny" else [], resource=policy)
+
+    assert found.verdict.value == verdict
+    if verdict == "unknown":
+        assert found.missing == [
+            "what AWS makes of a NotPrincipal that lists not all the caller's names"
+        ]
+
+
+def test_whether_a_silent_limit_holds_for_notprincipal_is_not_known():
+    policy = document({"Effect": "Allow", "NotPrincipal": {"AWS": USER}} | ON_ALL)
+
+    assert inquire(resource=policy, boundary=OTHER).missing == [
+        "whether a boundary or session policy limits what NotPrincipal grants"
+    ]
+
+
+def test_a_limit_is_no_missing_fact_of_a_denial():
+    perhaps = inquire(resource=names("*", "Deny", **STRANGE), identity=[YES], boundary=YES)
+
+    assert perhaps.missing == ["condition operator StringEqualz"]
+
+
+@pytest.mark.parametrize(
+    ("caller", "listed"),
+    [(SESSION_A, [SESSION_A, ROLE_A, ROOT]), (USER, [USER, ROOT]), (SESSION_A, [])],
+)
+def test_a_deny_with_notprincipal_denies_callers_with_a_boundary(caller, listed):
+    policy = document({"Effect": "Deny", "NotPrincipal": {"AWS": [*listed, "4" * 12]}} | ON_ALL)
+
+    assert verdict_of(caller, identity=[YES], boundary=YES, resource=policy) == "deny"
+    assert verdict_of(caller, identity=[YES], resource=policy) == ("allow" if listed else "deny")
+
+
+def sentences(**kinds):
+    return [str(reason) for reason in inquire(**kinds).reasons]
 
 
 def test_every_statement_that_does_not_match_says_why_first():
-    found = inquire(
-        identity=[
-            document(
-                allow("s3:PutObject", "*", Sid="Write"),
-                {"Effect": "Allow", "NotAction": "s3:*", "Resource": "*"},
-                allow("s3:*", "arn:aws:s3:::other/*"),
-                {"Effect": "Allow", "Action": "*", "NotResource": f"{BUCKET}/*"},
-                allow("s3:*", "*", Condition={"StringEquals": {"s3:prefix": "a"}}),
-            )
-        ],
-        resource=names(USER),
-        context={"s3:prefix": "b"},
+    own = document(
+        allow([f"s3:{n}" for n in "ABCDEFG"], "*", Sid="Write"),
+        {"Effect": "Allow", "NotAction": "s3:*", "Resource": "*"},
+        allow("s3:*", "arn:aws:s3:::other/*"),
+        {"Effect": "Allow", "Action": "*", "NotResource": f"{BUCKET_ARN}*"},
+        allow("s3:*", "*", Condition={"StringEquals": {"s3:prefix": "a"}}),
     )
 
-    assert sentences(found) == [
+    action, resource = "the request's is s3:GetObject", f"the request's is {BUCKET_ARN}"
+    five, said = "s3:A, s3:B, s3:C, s3:D, s3:E", "the policy says 'a', the request says 'b'"
+    found = sentences(identity=[own], resource=names(USER), context={"s3:prefix": "b"})
+    assert [each.replace("identity policy, statement", "own") for each in found] == [
         "no statement of these policies allows it: resource policy, identity policy",
         f"resource policy, statement 1: principal: it names AWS {USER}, the caller is {SESSION_A}",
-        f"identity policy, statement 1 (Write): action: Action is s3:PutObject, {ASKED}",
-        f"identity policy, statement 2: action: NotAction is s3:*, {ASKED}",
-        f"identity policy, statement 3: resource: Resource is arn:aws:s3:::other/*, {ASKED_ON}",
-        f"identity policy, statement 4: resource: NotResource is {BUCKET}/*, {ASKED_ON}",
-        (
-            "identity policy, statement 5: condition StringEquals s3:prefix: the policy says 'a', "
-            "the request says 'b'"
-        ),
+        f"own 1 (Write): action: Action is {five} and 2 more, {action}",
+        f"own 2: action: NotAction is s3:*, {action}",
+        f"own 3: resource: Resource is arn:aws:s3:::other/*, {resource}",
+        f"own 4: resource: NotResource is {BUCKET_ARN}*, {resource}",
+        f"own 5: condition StringEquals s3:prefix: {said}",
     ]
 
 
 def test_the_deciding_statement_comes_first():
-    allowed = inquire(identity=[OTHER, YES])
-    denied = inquire(identity=[YES], boundary=NO)
-
-    assert sentences(allowed) == [
-        "identity policy, statement 1: allows it",
-        f"identity policy, statement 1: action: Action is s3:PutObject, {ASKED}",
-    ]
-    assert sentences(denied) == [
-        "boundary, statement 1: denies it",
+    assert sentences(identity=[OTHER, YES])[0] == "identity policy, statement 1: allows it"
+    assert sentences(identity=[YES], boundary=NO) == [
+        "boundary policy, statement 1: denies it",
         "an explicit deny beats every allow",
         "identity policy, statement 1: allows it, which is not enough",
     ]
-    assert sentences(inquire(ROOT)) == [
+    assert sentences(caller=ROOT) == [
         "the account's root needs no policy for what its own account holds"
     ]
-    assert sentences(inquire()) == ["there is no policy that allows it"]
+    assert sentences() == ["there is no policy that allows it"]
 
 
 def test_a_reason_names_its_statement_and_effect_as_data():
     found = inquire(
         identity=[OTHER, YES],
-        resource=names("*"),
+        resource=ALL_YES,
         boundary=document(allow("s3:*", "*"), deny("s3:*", "*", Sid="two\nlines")),
         service_control=[NO],
     )
@@ -301,113 +338,61 @@ def test_a_reason_names_its_statement_and_effect_as_data():
         (("identity", 1), 0, "Allow"),
         (("boundary", 0), 0, "Allow"),
     ]
-    assert [r.text for r in found.reasons if r.source is None] == [
-        "an explicit deny beats every allow"
-    ]
 
 
 @pytest.mark.parametrize(
-    ("effect", "listed", "verdict"),
-    [
-        ("Deny", [SESSION_A, ROLE_A, ROOT], "allow"),
-        ("Deny", [SESSION_A, ROLE_A], "unknown"),
-        ("Deny", [ROLE_A, ROOT], "unknown"),
-        ("Deny", [USER, "444455556666"], "deny"),
-        ("Deny", ["AROAEXAMPLE1"], "unknown"),
-    ],
-)
-def test_a_deny_with_notprincipal_spares_who_is_listed_whole(effect, listed, verdict):
-    policy = {"Effect": effect, "NotPrincipal": {"AWS": listed}, "Action": "s3:*", "Resource": "*"}
-
-    assert inquire(identity=[YES], resource=document(policy)).verdict.value == verdict
-
-
-@pytest.mark.parametrize(
-    ("listed", "verdict"),
-    [([USER], "allow"), ([SESSION_A, ROLE_A, ROOT], "deny"), ([ROLE_A], "unknown")],
-)
-def test_an_allow_with_notprincipal_never_reaches_who_is_listed(listed, verdict):
-    policy = {"Effect": "Allow", "NotPrincipal": {"AWS": listed}, "Action": "*", "Resource": "*"}
-
-    assert inquire(resource=document(policy)).verdict.value == verdict
-
-
-@pytest.mark.parametrize("effect", ["Allow", "Deny"])
-def test_a_notprincipal_that_lists_a_part_says_what_is_not_known(effect):
-    policy = {"Effect": effect, "NotPrincipal": {"AWS": ROLE_A}, "Action": "*", "Resource": "*"}
-    found = inquire(identity=[YES] if effect == "Deny" else [], resource=document(policy))
-
-    assert found.missing == [
-        "what AWS makes of a NotPrincipal that lists not all the caller's names"
-    ]
-
-
-def test_whether_a_silent_limit_holds_for_notprincipal_is_not_known():
-    policy = {"Effect": "Allow", "NotPrincipal": {"AWS": USER}, "Action": "*", "Resource": "*"}
-    found = inquire(resource=document(policy), boundary=OTHER)
-
-    assert found.missing == ["whether a boundary or session policy limits what NotPrincipal grants"]
-
-
-def test_a_limit_is_no_missing_fact_of_a_denial():
-    denied = names("*", "Deny", Condition={"StringEqualz": {"aws:x": "y"}})
-
-    assert inquire(resource=denied, identity=[YES], boundary=YES).missing == STRANGE
-
-
-EVERYONE_BY_ARN = names("*", Condition={"ArnLike": {"aws:PrincipalArn": ROLE_A}})
-NO_S3 = document(deny("s3:*", "*"))
-
-
-@pytest.mark.parametrize(
-    ("kinds", "verdict"),
-    [
-        # AWS documents that only an explicit deny limits what "*" grants by aws:PrincipalArn …
-        ({"resource": EVERYONE_BY_ARN, "boundary": OTHER}, "allow"),
-        ({"resource": EVERYONE_BY_ARN, "session": OTHER}, "allow"),
-        ({"resource": EVERYONE_BY_ARN, "boundary": NO_S3}, "deny"),
-        ({"resource": EVERYONE_BY_ARN, "identity": [NO_S3]}, "deny"),
-        # … and says nothing of "*" alone.
-        ({"resource": names("*"), "session": OTHER}, "unknown"),
-        ({"resource": names("*"), "boundary": YES}, "allow"),
-        ({"resource": names("*", Condition={"ArnNotLike": {"aws:PrincipalArn": USER}}),
-          "boundary": OTHER}, "unknown"),
-        ({"resource": names("*", Condition={"Null": {"aws:PrincipalArn": "false"}}),
-          "boundary": OTHER}, "unknown"),
-        ({"resource": names("*", Condition={"StringLike": {"aws:username": "*"}}),
-          "boundary": OTHER}, "deny"),
-        ({"resource": names(["*", SESSION_A]), "boundary": OTHER}, "allow"),
-    ],
+    ("action", "covers"),
+    [("*", True), ("S3:getobject", True), ("s3:Get*", True), ("s3:GetObjec?", True),
+     ("s3:GetObject?", False), ("s3:get", False), ("ec2:*", False)],
 )  # fmt: skip
-def test_what_everyone_is_granted_is_not_surely_limited(kinds, verdict):
-    decision = inquire(**kinds)
+def test_an_action_ignores_case_and_takes_wildcards(action, covers):
+    opposite = {"Effect": "Allow", "NotAction": action, "Resource": "*"}
+    yes, no = ("allow", "deny") if covers else ("deny", "allow")
 
-    assert decision.verdict.value == verdict
-    if verdict == "unknown":
-        assert decision.missing == ["whether a boundary or session policy limits what '*' grants"]
+    assert verdict_of(identity=[document(allow(action, "*"))]) == yes
+    assert verdict_of(identity=[document(opposite)]) == no
 
 
-def all_but(*listed):
-    return document(
-        {"Effect": "Deny", "NotPrincipal": {"AWS": [*listed]}, "Action": "*", "Resource": "*"}
-    )
+def test_a_variable_without_value_matches_nothing_and_any_negated_operator():
+    resource = f"{BUCKET_ARN}/${{aws:PrincipalTag/team}}"
+    opposite = {"Effect": "Allow", "Action": "*", "NotResource": resource}
+    # AWS's own example of a deny where the caller has no tag.
+    condition = {"StringNotEquals": {"s3:ExistingObjectTag/Team": "${aws:PrincipalTag/Team}"}}
+    untagged = document(allow("s3:*", "*"), deny("s3:*", "*", Condition=condition))
+
+    assert verdict_of(identity=[document(allow("*", resource))], context={}) == "deny"
+    assert verdict_of(identity=[document(opposite)], context={}) == "unknown"
+    tagged = {"s3:existingobjecttag/team": "red"}
+    assert verdict_of(identity=[untagged], context=tagged) == "deny"
 
 
 @pytest.mark.parametrize(
-    ("caller", "listed"),
-    [(SESSION_A, [SESSION_A, ROLE_A, ROOT]), (USER, [USER, ROOT]), (SESSION_A, [])],
+    ("operator", "value", "found", "verdict"),
+    [
+        ("Bool", True, "true", "allow"),
+        ("Bool", "TRUE", "true", "allow"),
+        ("Bool", False, "true", "deny"),
+        ("StringEquals", True, "true", "allow"),
+        ("StringEquals", "TRUE", "true", "deny"),
+        ("NumericEquals", 10.5, "10.50", "allow"),
+        ("NumericEquals", 10.5, "10", "deny"),
+    ],
 )
-def test_a_deny_with_notprincipal_denies_callers_with_a_boundary(caller, listed):
-    policy = all_but(*listed, "444455556666")
+def test_booleans_and_numbers_of_json_are_values_of_a_condition(operator, value, found, verdict):
+    policy = document(allow("s3:*", "*", Condition={operator: {"s3:x": value}}))
 
-    bounded = inquire(caller, identity=[YES], boundary=YES, resource=policy)
-    free = inquire(caller, identity=[YES], resource=policy)
-    assert bounded.verdict.value == "deny"
-    assert free.verdict.value == ("allow" if listed else "deny")
+    assert verdict_of(identity=[policy], context={"s3:x": found}) == verdict
 
 
-def test_service_control_policies_count_for_a_caller_who_is_not_known():
-    granted = {"caller": None, "identity": [YES], "resource": names("*")}
+@pytest.mark.parametrize(
+    ("elements", "fact"),
+    [
+        ({"Action": UNKNOWN_OUTPUT, "Resource": "*"}, "an output or variable in Action"),
+        ({"Action": "*", "NotResource": UNKNOWN_OUTPUT}, "an output or variable in NotResource"),
+        ({"Action": "*", "Resource": "arn:aws:s3:::${s3:prefix}"}, "condition key s3:prefix"),
+    ],
+)
+def test_what_is_not_known_of_an_element_is_named(elements, fact):
+    found = inquire(identity=[document({"Effect": "Allow", **elements})])
 
-    assert inquire(**granted, service_control=[OTHER]).verdict.value == "deny"
-    assert inquire(**granted, service_control=[YES]).verdict.value == "allow"
+    assert (found.verdict.value, found.missing) == ("unknown", [fact])

@@ -2,25 +2,15 @@
 
 import pytest
 
-from command.tests.decide.scenarios import (
-    ACCOUNT_A,
-    ACCOUNT_B,
-    ROLE_A,
-    SESSION_A,
-    USER,
-    WEB_IDENTITY_STATEMENT,
-    allow,
-    decision,
-    deny,
-    document,
-    error,
-    scenario,
-    token,
-    trusts,
-    web_identity_step,
-)
+from command.tests.decide.policies import allow, deny, document, trust, trusts
+from command.tests.decide.principals import ROLE_A, ROLE_B, ROOT, SESSION_A, USER
+from command.tests.decide.scenarios import answer, decision, error, scenario
+from command.tests.decide.steps import assume_step, list_step
+from command.tests.decide.test_pod_identity import TAGGED, by_eks
+from command.tests.decide.web import WEB_IDENTITY_STATEMENT, token, web_identity_step
 from irsa.decide.json_input import InputError
-from irsa.decide.scenario import scenario_from
+from irsa.decide.scenario import FIELDS, scenario_from
+from tests.support.world import ACCOUNT_A, ACCOUNT_B
 
 ALL = [document(allow("*", "*"))]
 KEY = f"arn:aws:kms:us-east-1:{ACCOUNT_A}:key/1"
@@ -52,73 +42,50 @@ def test_services_are_asked_as_aws_documents_them(step, verdict):
 
 @pytest.mark.parametrize(
     ("resource", "verdict"),
-    [
-        ("arn", "unknown"),
-        ("arn:*:s3:::bucket", "unknown"),
-        ("arn:aws:s3:::bucket", "unknown"),
-        ("arn:aws-cn:s3:::bucket", "deny"),
-    ],
-)
+    [("arn", "unknown"), ("arn:*:s3:::bucket", "unknown"), ("arn:aws:s3:::bucket", "unknown"),
+     ("arn:aws-cn:s3:::bucket", "deny")],
+)  # fmt: skip
 def test_a_resource_is_in_the_callers_partition_or_in_any(resource, verdict):
     assert decision(call("s3:GetObject", resource)) == verdict
 
 
-@pytest.mark.parametrize("action", ["sts:GetSessionToken", "STS:AssumeRoleWithSAML"])
-def test_a_call_that_is_not_modelled_is_refused(action):
-    with pytest.raises(InputError, match="is not modelled here"):
-        scenario_from(scenario(call(action)))
-
-
-def test_an_operation_that_is_no_action_is_refused_with_the_action():
-    with pytest.raises(InputError, match=r"s3:ListObjectsV2 is an operation .* s3:ListBucket$"):
-        scenario_from(scenario(call("s3:ListObjectsV2")))
-
-
-def test_every_action_has_two_spellings():
-    assert (
-        decision(call("iam:GetRole", ROLE_A, identity_policies=[document(allow("*:*", "*"))]))
-        == "allow"
-    )
-
-
 def test_iam_is_called_in_us_east_1():
     elsewhere = {"StringNotEquals": {"aws:RequestedRegion": "eu-central-1"}}
-    guard = {**deny("*", "*"), "Condition": elsewhere}
-    policies = [document(allow("*", "*"), guard)]
+    policies = [document(allow("*:*", "*"), deny("*", "*", Condition=elsewhere))]
+
     assert decision(call("iam:GetRole", ROLE_A, identity_policies=policies)) == "deny"
     assert decision(call("ec2:DescribeInstances", identity_policies=policies)) == "unknown"
 
 
 def test_whether_control_policies_reach_a_web_identity_is_not_guessed():
-    denying = [document(deny("*", "*"))]
+    denied = web_identity_step(service_control_policies=[document(deny("*", "*"))])
 
-    assert decision(web_identity_step(service_control_policies=denying)) == "unknown"
-    assert (
-        decision(web_identity_step(service_control_policies=denying, trust_policy=document()))
-        == "deny"
-    )
+    assert decision(denied) == "unknown"
+    assert decision(denied | trusts()) == "deny"
 
 
 @pytest.mark.parametrize("issuer", ["accounts.google.com", "www.amazon.com"])
 def test_issuers_that_sts_knows_need_no_provider_in_iam(issuer):
-    statement = WEB_IDENTITY_STATEMENT | {
-        "Principal": {"Federated": issuer},
-        "Condition": {"StringEquals": {f"{issuer}:aud": "sts.amazonaws.com"}},
-    }
-    step = web_identity_step(token=token(iss=f"https://{issuer}"), trust_policy=document(statement))
+    audience = {"StringEquals": {f"{issuer}:aud": "sts.amazonaws.com"}}
+    statement = {"Principal": {"Federated": issuer}, "Condition": audience}
+    step = web_identity_step(token=token(iss=f"https://{issuer}"))
 
-    assert decision(step, oidc_providers=[]) == "allow"
+    known = trusts(WEB_IDENTITY_STATEMENT | statement)
+    assert decision(step | known, oidc_providers=[]) == "allow"
     assert error(step | trusts(), oidc_providers=[])[0] == "AccessDenied"
 
 
-def test_a_token_without_iat_is_taken_or_not_known():
-    """`iat` is not needed in claims that a person writes down; of a whole token it is not known."""
+def test_claims_that_a_person_writes_down_need_no_iat():
     assert decision(web_identity_step(token=token(iat=None))) == "allow"
 
 
-ROOT_USER = f"arn:aws:iam::{ACCOUNT_B}:root"
+ROOT_B = f"arn:aws:iam::{ACCOUNT_B}:root"
 TAGS = {"aws:RequestTag/team": "a", "aws:TagKeys": ["team"]}
 NO_TAGS = [document(allow("sts:GetWebIdentityToken", "*"))]
+
+
+def may_not(action, resource, user=USER):
+    return f"User: {user} is not authorized to perform: sts:{action} on resource: {resource}"
 
 
 @pytest.mark.parametrize(
@@ -129,23 +96,14 @@ NO_TAGS = [document(allow("sts:GetWebIdentityToken", "*"))]
             call("sts:GetFederationToken", principal=SESSION_A),
             "Cannot call GetFederationToken with session credentials",
         ),
-        (call("sts:AssumeRoot", ROOT_USER), None),
-        (
-            call("sts:AssumeRoot", ROOT_USER, identity_policies=[]),
-            f"User: {USER} is not authorized to perform: sts:AssumeRoot on resource: {ROOT_USER}",
-        ),
-        (
-            call("sts:AssumeRoot", ROOT_USER, principal=f"arn:aws:iam::{ACCOUNT_A}:root"),
-            (
-                f"User: arn:aws:iam::{ACCOUNT_A}:root is not authorized to perform: "
-                f"sts:AssumeRoot on resource: {ROOT_USER}"
-            ),
-        ),
+        (call("sts:AssumeRoot", ROOT_B), None),
+        (call("sts:AssumeRoot", ROOT_B, identity_policies=[]), may_not("AssumeRoot", ROOT_B)),
+        (call("sts:AssumeRoot", ROOT_B, principal=ROOT), may_not("AssumeRoot", ROOT_B, ROOT)),
         (call("sts:GetWebIdentityToken", identity_policies=NO_TAGS), None),
         (call("sts:GetWebIdentityToken", context=TAGS), None),
         (
             call("sts:GetWebIdentityToken", context=TAGS, identity_policies=NO_TAGS),
-            f"User: {USER} is not authorized to perform: sts:TagGetWebIdentityToken on resource: *",
+            may_not("TagGetWebIdentityToken", "*"),
         ),
     ],
 )
@@ -158,10 +116,43 @@ def test_calls_of_sts_that_give_other_credentials(step, expected):
 
 def test_a_repositorys_policy_has_no_resource():
     policy = {"Effect": "Allow", "Principal": {"AWS": USER}, "Action": "ecr:BatchGetImage"}
-    step = call(
-        "ecr:BatchGetImage",
-        f"arn:aws:ecr:us-east-1:{ACCOUNT_B}:repository/app",
-        resource_policy=document(policy),
-    )
+    repository = f"arn:aws:ecr:us-east-1:{ACCOUNT_B}:repository/app"
 
-    assert decision(step) == "allow"
+    pull = call("ecr:BatchGetImage", repository, resource_policy=document(policy))
+    assert decision(pull) == "allow"
+
+
+@pytest.mark.parametrize(
+    ("step", "line"),
+    [
+        (call("sts:GetSessionToken"), "is not modelled here"),
+        (call("STS:AssumeRoleWithSAML"), "is not modelled here"),
+        (call("s3:ListObjectsV2"), "s3:ListObjectsV2 is an operation .* s3:ListBucket$"),
+        (web_identity_step(issuer="x"), r"steps\[1\]\.issuer: unknown field"),
+    ],
+)
+def test_an_action_or_field_that_does_not_exist_here_is_refused(step, line):
+    with pytest.raises(InputError, match=line):
+        scenario_from(scenario(step))
+
+
+ANY = {"context": {}, "token": token(), "chained": True, "role_exists": True, "trust_policy": {}}
+
+
+@pytest.mark.parametrize(
+    ("call", "step"),
+    [
+        ("sts:AssumeRoleWithWebIdentity", web_identity_step()),
+        ("sts:AssumeRole", assume_step()),
+        ("sts:AssumeRole with pod_identity", by_eks(TAGGED)),
+        ("iam:CreateRole", call("iam:CreateRole", ROLE_B, **trusts(trust({"AWS": ROLE_A})))),
+        ("any other", list_step(principal=USER, resource_account=ACCOUNT_A)),
+    ],
+)
+def test_a_field_that_changes_nothing_about_a_call_is_refused_unless_null(call, step):
+    fields = frozenset[str]().union(*FIELDS.values()) - FIELDS[call]
+    # With pod_identity it is another call.
+    for field in fields - {"pod_identity"} if call == "sts:AssumeRole" else fields:
+        with pytest.raises(InputError, match=rf"^steps\[1\]\.{field}: changes nothing about "):
+            answer(step | {field: ANY.get(field, "x")})
+        assert answer(step | {field: None}) == answer(step)

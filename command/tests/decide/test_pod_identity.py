@@ -2,26 +2,10 @@
 
 import pytest
 
-from command.tests.decide.scenarios import (
-    ACCOUNT_A,
-    ACCOUNT_B,
-    FOR_ALL,
-    ROLE_A,
-    ROLE_B,
-    SESSION_A,
-    allow,
-    answer,
-    assume_step,
-    decision,
-    deny,
-    document,
-    error,
-    grants,
-    list_step,
-    scenario,
-    trust,
-    trusts,
-)
+from command.tests.decide.policies import FOR_ALL, allow, deny, document, grants, trust, trusts
+from command.tests.decide.principals import ROLE_A, ROLE_B, SESSION_A
+from command.tests.decide.scenarios import decision, error, scenario
+from command.tests.decide.steps import assume_step, list_step
 from irsa.decide.json_input import InputError
 from irsa.decide.scenario import scenario_from
 from irsa.identity.pod_identity import (
@@ -32,9 +16,10 @@ from irsa.identity.pod_identity import (
     target_role_trust_policy,
 )
 from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef
+from tests.support.world import ACCOUNT_A, ACCOUNT_B
+from tests.support.world import CLUSTER_ARN as CLUSTER
 
-CLUSTER = f"arn:aws:eks:us-west-2:{ACCOUNT_A}:cluster/dev"
-SECOND = f"arn:aws:eks:us-west-2:{ACCOUNT_A}:cluster/test"
+SECOND = CLUSTER.replace("cluster/dev", "cluster/test")
 APP, OTHER = ServiceAccountRef("dev", "s3-app"), ServiceAccountRef("dev", "other")
 TAG = "aws:RequestTag"
 NAMESPACE, ACCOUNT = f"{TAG}/kubernetes-namespace", f"{TAG}/kubernetes-service-account"
@@ -58,7 +43,8 @@ UNTAGGED = pod_identity_trust_policy([CLUSTER], [APP], disable_session_tags=True
 SEVERAL = pod_identity_trust_policy(
     [CLUSTER, SECOND], [APP, OTHER, ServiceAccountPattern("ci", "runner-*")]
 )
-FOREIGN = CLUSTER.replace(ACCOUNT_A, ACCOUNT_B)
+SERVICE = {"Service": "pods.eks.amazonaws.com"}
+ANY_EKS = document(trust(SERVICE, Action="sts:*"))
 
 
 @pytest.mark.parametrize(
@@ -81,43 +67,39 @@ def test_a_trust_policy_of_pod_identity_allows_its_associations(policy, calls, v
 
 
 def test_eks_needs_both_actions_unless_session_tags_are_disabled():
-    alone = document(trust({"Service": "pods.eks.amazonaws.com"}))
+    alone = document(trust(SERVICE))
+    service, action = SERVICE["Service"], "sts:TagSession"
 
-    assert error(by_eks(alone))[2] == (
-        "User: pods.eks.amazonaws.com is not authorized to perform: sts:TagSession on resource: "
-        + ROLE_A
-    )
     assert decision(by_eks(alone, disable=True)) == "allow"
+    assert error(by_eks(alone))[2] == (
+        f"User: {service} is not authorized to perform: {action} on resource: {ROLE_A}"
+    )
+
+
+SAME_ORGANIZATION = {"StringEquals": {"aws:SourceOrgID": "${aws:ResourceOrgID}"}}
+ASSOCIATION = CLUSTER.replace("cluster/dev", "podidentityassociation/*")
 
 
 @pytest.mark.parametrize(
-    ("operator", "key", "value", "verdict"),
+    ("condition", "context", "verdict"),
     [
-        ("StringEquals", "aws:SourceOrgID", "${aws:ResourceOrgID}", "unknown"),
-        ("StringEquals", "aws:PrincipalIsAWSService", "true", "allow"),
-        ("ForAllValues:StringEquals", "aws:TagKeys", list(SESSION_TAGS), "allow"),
-        ("ForAllValues:StringEquals", "aws:TagKeys", list(SESSION_TAGS[1:]), "deny"),
-        ("ForAnyValue:StringEquals", "sts:TransitiveTagKeys", "kubernetes-pod-uid", "allow"),
-        ("Null", f"{TAG}/kubernetes-pod-name", "false", "allow"),
-        ("StringEquals", f"{TAG}/kubernetes-pod-name", "s3-app-1", "unknown"),
+        (SAME_ORGANIZATION, None, "unknown"),
+        (SAME_ORGANIZATION, {"aws:SourceOrgID": "1", "aws:ResourceOrgID": "1"}, "allow"),
+        (SAME_ORGANIZATION, {"aws:SourceOrgID": "2", "aws:ResourceOrgID": "1"}, "deny"),
+        ({"StringEquals": {"aws:PrincipalIsAWSService": "true"}}, None, "allow"),
+        ({"ForAllValues:StringEquals": {"aws:TagKeys": list(SESSION_TAGS)}}, None, "allow"),
+        ({"ForAllValues:StringEquals": {"aws:TagKeys": list(SESSION_TAGS[1:])}}, None, "deny"),
+        ({"ForAnyValue:StringEquals": {"sts:TransitiveTagKeys": SESSION_TAGS[0]}}, None, "allow"),
+        ({"Null": {f"{TAG}/kubernetes-pod-name": "false"}}, None, "allow"),
+        ({"StringEquals": {f"{TAG}/kubernetes-pod-name": "s3-app-1"}}, None, "unknown"),
         # An association's own ARN is not what EKS sends.
-        ("ArnLike", "aws:SourceArn", CLUSTER.replace("cluster/dev", "podidentityassociation/*"),
-         "deny"),
+        ({"ArnLike": {"aws:SourceArn": ASSOCIATION}}, None, "deny"),
     ],
-)  # fmt: skip
-def test_the_keys_of_a_call_that_eks_makes(operator, key, value, verdict):
-    service = {"Service": "pods.eks.amazonaws.com"}
-    policy = document(trust(service, Action="sts:*", Condition={operator: {key: value}}))
+)
+def test_the_keys_of_a_call_that_eks_makes(condition, context, verdict):
+    policy = document(trust(SERVICE, Action="sts:*", Condition=condition))
 
-    assert decision(by_eks(policy)) == verdict
-
-
-def test_an_organization_is_compared_with_that_of_the_role():
-    own = {"StringEquals": {"aws:SourceOrgID": "${aws:ResourceOrgID}"}}
-    policy = document(trust({"Service": "pods.eks.amazonaws.com"}, Action="sts:*", Condition=own))
-    for organization, verdict in (("o-1", "allow"), ("o-2", "deny")):
-        context = {"aws:SourceOrgID": organization, "aws:ResourceOrgID": "o-1"}
-        assert decision(by_eks(policy, context=context)) == verdict
+    assert decision(by_eks(policy, context=context)) == verdict
 
 
 def to_target(*, disable=False, role=ROLE_A, **more):
@@ -131,7 +113,6 @@ def to_target(*, disable=False, role=ROLE_A, **more):
     }
 
 
-ANY_EKS = document(trust({"Service": "pods.eks.amazonaws.com"}, Action="sts:*"))
 ONLY_ASSUME = grants(allow("sts:AssumeRole", ROLE_B))
 
 
@@ -157,33 +138,18 @@ def test_a_target_role_trusts_one_association_through_role_a(first, second, verd
 
 
 def test_a_tag_of_the_session_wins_over_one_of_the_role():
-    of_dev = {"StringEquals": {"aws:PrincipalTag/kubernetes-namespace": "dev"}}
-    read = list_step(
-        resource_account=ACCOUNT_A,
-        context={"aws:PrincipalTag/kubernetes-namespace": "dev"},
-        **grants(allow("s3:*", "*", Condition=of_dev)),
-    )
+    tag = {"aws:PrincipalTag/kubernetes-namespace": "dev"}
+    own = grants(allow("s3:*", "*", Condition={"StringEquals": tag}))
+    read = list_step(resource_account=ACCOUNT_A, context=tag, **own)
 
     assert decision(by_eks(ANY_EKS), read) == "allow"
     assert decision(by_eks(ANY_EKS, namespace="prod"), read) == "deny"
     assert decision(by_eks(ANY_EKS, namespace="prod", disable=True), read) == "allow"
 
 
-def test_a_pods_session_cannot_change_the_tags_that_eks_gave_it():
-    trusting = trusts(trust({"AWS": ROLE_A}, Action="sts:*"))
-    changed = to_target(context={NAMESPACE: "prod"}, **trusting)
-
-    assert error(by_eks(TAGGED), changed)[0] == "InvalidParameterValue"
-
-
 FORGED = {f"{TAG}/eks-cluster-arn": CLUSTER, NAMESPACE: "dev", ACCOUNT: "s3-app"}
-BY_TAGS = document(
-    trust(
-        {"AWS": ACCOUNT_A},
-        Action=["sts:AssumeRole", "sts:TagSession"],
-        Condition={"StringEquals": FORGED},
-    )
-)
+TAGGING = {"Action": ["sts:AssumeRole", "sts:TagSession"]}
+BY_TAGS = document(trust({"AWS": ACCOUNT_A}, **TAGGING, Condition={"StringEquals": FORGED}))
 
 
 def guard():
@@ -192,20 +158,11 @@ def guard():
 
     https://github.com/aws-samples/resource-control-policy-examples
     """
+    by_person = {"BoolIfExists": {"aws:PrincipalIsAWSService": "false"}}
     untagged = {f"aws:PrincipalTag/{tag}": "true" for tag in SESSION_TAGS}
+    conditions = ({"Null": untagged | {f"{TAG}/{tag}": "false"}} for tag in SESSION_TAGS)
     return document(
-        *(
-            deny(
-                "sts:TagSession",
-                "*",
-                **FOR_ALL,
-                Condition={
-                    "BoolIfExists": {"aws:PrincipalIsAWSService": "false"},
-                    "Null": untagged | {f"{TAG}/{tag}": "false"},
-                },
-            )
-            for tag in SESSION_TAGS
-        )
+        *(deny("sts:TagSession", "*", **FOR_ALL, Condition=by_person | c) for c in conditions)
     )
 
 
@@ -213,28 +170,14 @@ def test_tags_can_be_forged_by_a_role_that_may_tag_unless_a_guard_denies():
     forged = assume_step(context=FORGED, trust_policy=BY_TAGS, **MAY_CHAIN)
     guarded = {"resource_control_policies": [guard()]}
 
+    other = {"context": {f"{TAG}/team": "x"}, **trusts(trust({"AWS": ACCOUNT_A}, **TAGGING))}
+
     assert decision(forged) == "allow"
     assert error(forged | guarded)[2].startswith(
         f"User: {SESSION_A} is not authorized to perform: sts:TagSession"
     )
     assert decision(by_eks(TAGGED, **guarded), to_target(**guarded)) == "allow"
-    assert decision(forged | guarded | {"context": {f"{TAG}/team": "x"}, **trusts(
-        trust({"AWS": ACCOUNT_A}, Action="sts:*"))}) == "allow"  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("context", "problem"),
-    [
-        ({f"{TAG}/t{n}": "x" for n in range(51)}, "at 'tags' failed to satisfy constraint: Member"),
-        ({f"{TAG}/{'k' * 129}": "x"}, "at 'tags.1.member.key' failed"),
-        ({f"{TAG}/a": "x", f"{TAG}/b": "v" * 257}, "at 'tags.2.member.value' failed"),
-    ],
-)
-def test_sts_limits_the_number_and_the_lengths_of_tags(context, problem):
-    code, _, message = error(assume_step(context=context))
-
-    assert code == "ValidationError"
-    assert problem in message
+    assert decision(forged | guarded | other) == "allow"
 
 
 @pytest.mark.parametrize(
@@ -242,7 +185,7 @@ def test_sts_limits_the_number_and_the_lengths_of_tags(context, problem):
     [
         ({"cluster": CLUSTER.replace("cluster/", "addon/")}, "is not the ARN of an EKS cluster"),
         ({"cluster": CLUSTER.replace("aws:", "aws-cn:", 1)}, "the China regions have no EKS Pod"),
-        ({"cluster": FOREIGN}, "is not in account .* of the cluster"),
+        ({"cluster": CLUSTER.replace(ACCOUNT_A, ACCOUNT_B)}, "is not in account .* of the cluster"),
         ({"account": "s3-*"}, "has a wildcard"),
         ({"namespace": 1}, r"pod_identity\.namespace: 1 is not a string"),
         ({"disable": "no"}, r"disable_session_tags: .* is not"),
@@ -261,9 +204,3 @@ def test_session_policies_of_an_association_limit_its_session():
 
     assert decision(by_eks(UNTAGGED, disable=True), read) == "allow"
     assert decision(by_eks(UNTAGGED, disable=True, session_policies=only_put), read) == "deny"
-
-
-def test_the_reason_names_the_tag_that_does_not_match():
-    reasons = answer(by_eks(TAGGED, account="other"))["steps"][0]["reasons"]
-
-    assert any("kubernetes-service-account" in each for each in reasons)

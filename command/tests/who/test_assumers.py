@@ -14,13 +14,14 @@ from irsa.identity.policies import (
 from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef
 from irsa.observe.pulumi_resources import LATER
 from irsa.who.assumers import who_can_assume
+from tests.support.world import ACCOUNT_A as ACCOUNT
+from tests.support.world import ACCOUNT_B, CLUSTER_ARN, ISSUER
+from tests.support.world import PROVIDER_ARN as PROVIDER
+from tests.support.world import ROLE_A_ARN as ROLE_A
 
-ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"
-PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"
-ROLE_A = "arn:aws:iam::111122223333:role/s3-app-A"
-ACCOUNT, WEB = "111122223333", "sts:AssumeRoleWithWebIdentity"
+WEB = "sts:AssumeRoleWithWebIdentity"
 NO_CALLER = "no caller: no statement lets one assume the role"
-WHOLE_ACCOUNT = "every caller that account 111122223333 allows"
+WHOLE_ACCOUNT = f"every caller that account {ACCOUNT} allows"
 EXACT = ServiceAccountRef("dev", "s3-app")
 PATTERN = ServiceAccountPattern("crossplane-system", "aws-provider-*")
 NAMES = "crossplane-system/aws-provider-*"
@@ -32,51 +33,40 @@ EVERY = f"every service account of the cluster {ISSUER}"
 AUDIENCE = "aud StringEquals sts.amazonaws.com"
 
 
-def words(policy):
-    return [each.text for each in who_can_assume(policy)]
+def words(policy, account=""):
+    return [each.text for each in who_can_assume(policy, account)]
+
+
+def statement(principal, action="sts:AssumeRole", effect="Allow", **more):
+    return {"Statement": {"Effect": effect, "Principal": principal, "Action": action, **more}}
+
+
+OF_CLUSTER = f"of the cluster {ISSUER} if {AUDIENCE}"
 
 
 @pytest.mark.parametrize(
     ("policy", "expected"),
     [
-        (
-            irsa_trust_policy([PROVIDER], [EXACT, PATTERN]),
-            [
-                f"service account dev/s3-app of the cluster {ISSUER} if {AUDIENCE}",
-                f"service accounts {NAMES} of the cluster {ISSUER} if {AUDIENCE}",
-            ],
-        ),
-        (
-            role_trust_policy([TrustedRole(ROLE_A, "AROA1")], external_id="t-42"),
-            [f"{ROLE_A} if sts:ExternalId StringEquals t-42"],
-        ),
-        (
-            principal_arn_trust_policy([ROLE_A]),
-            [f"{WHOLE_ACCOUNT} if aws:PrincipalArn ArnEquals {ROLE_A}"],
-        ),
+        (irsa_trust_policy([PROVIDER], [EXACT, PATTERN]),
+         [f"service account dev/s3-app {OF_CLUSTER}", f"service accounts {NAMES} {OF_CLUSTER}"]),
+        (role_trust_policy([TrustedRole(ROLE_A, "AROA1")], external_id="t-42"),
+         [f"{ROLE_A} if sts:ExternalId StringEquals t-42"]),
+        (principal_arn_trust_policy([ROLE_A]),
+         [f"{WHOLE_ACCOUNT} if aws:PrincipalArn ArnEquals {ROLE_A}"]),
         (service_trust_policy("ec2.amazonaws.com"), ["the service ec2.amazonaws.com"]),
+        (statement("*"), ["everyone"]),
+        (statement({"AWS": "AROAGONE"}), ["no caller: AROAGONE was deleted"]),
+        (statement({"AWS": ACCOUNT_B}), [f"every caller that account {ACCOUNT_B} allows"]),
+        (statement({"Federated": "accounts.google.com"}, WEB),
+         ["every user who signs in at accounts.google.com"]),
+        (statement({"Federated": UNKNOWN_OUTPUT}, WEB), [LATER]),
+        (statement("*", effect="Deny"), ["denied: everyone"]),
+        ({"Statement": {"Effect": "Deny", "NotPrincipal": {"AWS": ["a", "b"]}, "Action": "sts:*"}},
+         ["denied: everyone except a, b"]),
     ],
-    ids=["subjects", "role", "account", "service"],
-)
-def test_the_trust_policies_of_the_components(policy, expected):
+)  # fmt: skip
+def test_the_principals_of_a_trust_policy_in_words(policy, expected):
     assert words(policy) == expected
-
-
-@pytest.mark.parametrize(
-    ("principal", "expected"),
-    [
-        ("*", "everyone"),
-        ({"AWS": "*"}, "everyone"),
-        ({"AWS": "AROAGONE"}, "no caller: AROAGONE was deleted"),
-        ({"AWS": "444455556666"}, "every caller that account 444455556666 allows"),
-        ({"Federated": "accounts.google.com"}, "every user who signs in at accounts.google.com"),
-        ({"Federated": UNKNOWN_OUTPUT}, LATER),
-    ],
-)
-def test_principals_without_a_condition(principal, expected):
-    statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:*"}
-
-    assert words({"Statement": [statement]}) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -98,17 +88,10 @@ def test_principals_without_a_condition(principal, expected):
     ],
 )  # fmt: skip
 def test_tokens_in_the_terms_of_their_issuers(issuer, condition, expected):
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Federated": f"arn:aws:iam::111122223333:oidc-provider/{issuer}"},
-        "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": condition,
-    }
+    principal = {"Federated": PROVIDER.replace(ISSUER, issuer)}
+    policy = statement(principal, WEB, Condition=condition)
 
-    assert words({"Version": "2012-10-17", "Statement": statement}) == [expected]
-
-
-NOT_A, NOT_B = f"arn:aws:iam::{ACCOUNT}:role/a", f"arn:aws:iam::{ACCOUNT}:user/b"
+    assert words({"Version": "2012-10-17", **policy}) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -120,21 +103,12 @@ NOT_A, NOT_B = f"arn:aws:iam::{ACCOUNT}:role/a", f"arn:aws:iam::{ACCOUNT}:user/b
         ({"AWS": ROLE_A}, WEB, NO_CALLER),
         ({"AWS": "*"}, WEB, "everyone"),
         ({"AWS": ROLE_A}, "sts:TagSession", NO_CALLER),
-        ({"Federated": PROVIDER.replace(ACCOUNT, "444455556666")}, WEB, NO_CALLER),
+        ({"Federated": PROVIDER.replace(ACCOUNT, ACCOUNT_B)}, WEB, NO_CALLER),
         ({"Federated": PROVIDER}, WEB, EVERY),
     ],
 )
 def test_who_cannot_come_is_not_named(principal, action, expected):
-    statement = {"Effect": "Allow", "Principal": principal, "Action": action}
-
-    found = who_can_assume({"Statement": [statement]}, ACCOUNT)
-    assert [each.text for each in found] == [expected]
-
-
-def test_those_that_are_excepted_are_named():
-    statement = {"Effect": "Deny", "NotPrincipal": {"AWS": [NOT_A, NOT_B]}, "Action": "sts:*"}
-
-    assert words({"Statement": [statement]}) == [f"denied: everyone except {NOT_A}, {NOT_B}"]
+    assert words(statement(principal, action), ACCOUNT) == [expected]
 
 
 def test_an_exact_subject_with_an_asterisk_is_no_pattern():
@@ -146,15 +120,7 @@ def test_an_exact_subject_with_an_asterisk_is_no_pattern():
     assert (found.kind, found.name) == ("service account", "dev/*")
 
 
-def test_a_deny_is_named():
-    statement = {"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"}
-
-    assert words({"Statement": [statement]}) == ["denied: everyone"]
-
-
 def test_a_statement_about_tags_alone_lets_no_caller_assume_the_role():
-    association = TargetedBy(
-        ROLE_A, "arn:aws:eks:us-east-1:111122223333:cluster/dev", ServiceAccountRef("dev", "s3-app")
-    )
-    [said] = words(target_role_trust_policy([association]))
-    assert "sts:ExternalId StringEquals us-east-1/111122223333/dev/dev/s3-app" in said
+    [said] = words(target_role_trust_policy([TargetedBy(ROLE_A, CLUSTER_ARN, EXACT)]))
+
+    assert said.startswith(WHOLE_ACCOUNT)

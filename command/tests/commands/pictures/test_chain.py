@@ -14,18 +14,13 @@ from irsa.verify.link import Check
 from irsa.who.assumers import who_can_assume
 from irsa.who.callers import Callers
 from tests.support.mermaid import Drawing
-from tests.support.world import BUCKET_ARN, PROVIDER_ARN, ROLE_ARN, ROLE_B_ARN
+from tests.support.world import ACCOUNT_A, BUCKET_ARN, PROVIDER_ARN, ROLE_ARN, ROLE_B_ARN
 
 POD = "Deployment\ndev/s3-app"
 ACCOUNT = "service account\ndev/s3-app"
 ROLE_A, ROLE_B, BUCKET = f"role\n{ROLE_ARN}", f"role\n{ROLE_B_ARN}", f"bucket\n{GOOD.bucket}"
 READS = {"Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": f"{BUCKET_ARN}/*"}}
-ROOT_OF_A = "arn:aws:iam::111122223333:root"
 OWN = GOOD.role.trust_policy["Statement"][0]
-OWN_AND_OTHER = irsa_trust_policy(
-    [PROVIDER_ARN], [ServiceAccountRef("dev", "s3-app"), ServiceAccountRef("dev", "other")]
-)["Statement"]
-OTHERS_CLAIMS = {**GOOD.token.claims, "sub": "system:serviceaccount:dev:other"}
 
 
 def trusting(*principals):
@@ -55,12 +50,10 @@ def chained(trust_policy, **more):
 
 
 def test_a_tree_has_a_line_per_link_with_its_remedy_below():
-    links = [
-        Check("service-account", "").passed(),
-        Check("role", "").failed("there is none", "create it"),
-    ]
+    passed = Check("service-account", "").passed()
+    failed = Check("role", "").failed("there is none", "create it")
 
-    tree = chain_tree(Explained(GOOD, links, {ROLE_ARN: []}, {}), ["dev/s3-app"])
+    tree = chain_tree(Explained(GOOD, [passed, failed], {ROLE_ARN: []}, {}), ["dev/s3-app"])
 
     assert str(tree) == (
         "dev/s3-app\n"
@@ -114,7 +107,7 @@ def test_a_failed_link_is_a_crossed_arrow_with_the_beginning_of_the_reason():
     assert "✗ trust policy denies it" in text
 
 
-def test_a_role_that_could_not_be_read_is_dotted_with_the_reason_in_its_box():
+def test_a_role_that_is_missing_or_could_not_be_read_says_so_in_its_box():
     unread = Unread(f"role {ROLE_ARN}", "AccessDenied", "iam:GetRole")
 
     drawing = drawn(explained(replace(GOOD, role=unread)))
@@ -124,6 +117,8 @@ def test_a_role_that_could_not_be_read_is_dotted_with_the_reason_in_its_box():
     assert {(kind, text.split("\n")[-1]) for _, kind, text, end in drawing.named if end == box} == {
         ("-.->", "? role")
     }
+    missing = drawn(explained(replace(GOOD, role=None))).boxes.values()
+    assert f"{ROLE_A}\ndoes not exist" in missing
 
 
 def test_a_service_account_without_a_role_keeps_its_findings():
@@ -146,15 +141,19 @@ def test_role_a_leads_to_role_b_and_that_to_its_bucket():
     assert {(ROLE_ARN, "-->", ROLE_B_ARN), (ROLE_B_ARN, "-->", GOOD.bucket)} <= ends
 
 
+def through_the_account(callers):
+    """The picture of a role B that trusts account A, with these callers of it."""
+    trusted = {ROLE_B_ARN: {ACCOUNT_A: callers}}
+    return drawn(explained(chained(trusting(f"arn:aws:iam::{ACCOUNT_A}:root")), trusted))
+
+
 def test_callers_of_a_trusted_account_are_drawn_through_it():
-    other, user = "arn:aws:iam::111122223333:role/ops", "arn:aws:iam::111122223333:user/bob"
-    callers = Callers("111122223333", (ROLE_ARN, other), ((user, "aws:SourceIp"),))
+    other, user = f"arn:aws:iam::{ACCOUNT_A}:role/ops", f"arn:aws:iam::{ACCOUNT_A}:user/bob"
+    callers = Callers(ACCOUNT_A, (ROLE_ARN, other), ((user, "aws:SourceIp"),))
 
-    named = drawn(
-        explained(chained(trusting(ROOT_OF_A)), {ROLE_B_ARN: {"111122223333": callers}})
-    ).named
+    named = through_the_account(callers).named
 
-    account = "account\n111122223333"
+    account = f"account\n{ACCOUNT_A}"
     assert {(start, kind, text) for start, kind, text, end in named if end == account} == {
         (f"role\n{other}", "-->", "policy"),
         (f"user\n{user}", "-.->", "? policy: aws:SourceIp"),
@@ -163,27 +162,22 @@ def test_callers_of_a_trusted_account_are_drawn_through_it():
 
 
 def test_the_box_of_an_unread_account_says_so():
-    unread = Unread("users and roles of account 111122223333", "denied", "iam:Get")
-    callers = {ROLE_B_ARN: {"111122223333": Callers("111122223333", unread=unread)}}
+    unread = Unread(f"users and roles of account {ACCOUNT_A}", "denied", "iam:Get")
 
-    drawing = drawn(explained(chained(trusting(ROOT_OF_A)), callers))
+    boxes = through_the_account(Callers(ACCOUNT_A, unread=unread)).boxes.values()
 
-    [account] = [text for text in drawing.boxes.values() if text.startswith("account")]
+    [account] = [text for text in boxes if text.startswith("account")]
     assert "needs iam:Get" in account.replace("\n", " ")
 
 
 def test_a_service_account_with_a_chain_is_not_drawn_as_a_principal_again():
-    several = {"Statement": [*OWN_AND_OTHER]}
-    role = replace(ROLE, trust_policy=several)
-    facts = replace(GOOD, role=role)
-    other = replace(facts, name="other", token=replace(GOOD.token, claims=OTHERS_CLAIMS))
+    both = [ServiceAccountRef("dev", "s3-app"), ServiceAccountRef("dev", "other")]
+    facts = replace(GOOD, role=replace(ROLE, trust_policy=irsa_trust_policy([PROVIDER_ARN], both)))
+    claims = {**GOOD.token.claims, "sub": "system:serviceaccount:dev:other"}
+    other = replace(facts, name="other", token=replace(GOOD.token, claims=claims))
 
     named = drawn(explained(facts), explained(other)).named
 
     assert {text for start, _, text, _ in named if start.startswith("service account")} == {
         "✓ annotation\n✓ trust"
     }
-
-
-def test_the_box_of_a_missing_role_says_so():
-    assert f"{ROLE_A}\ndoes not exist" in drawn(explained(replace(GOOD, role=None))).boxes.values()

@@ -47,36 +47,22 @@ def expected(text):
     return squeezed(line(text).replace("`", "\u02cb"))
 
 
-def test_two_boxes_have_one_arrow_with_all_labels():
-    picture = Picture()
-    picture.arrow(ACCOUNT, ROLE, "annotation")
-    picture.arrow(ACCOUNT, ROLE, "trust")
-    picture.box(*ROLE, "policy s3-app")
-
-    assert Drawing(flowchart(picture)).named == {
-        (
-            "service account\ndev/s3-app",
-            "-->",
-            "annotation\ntrust",
-            "role\narn:aws:iam::111122223333:role/s3-app\npolicy s3-app",
-        )
-    }
-
-
 @pytest.mark.parametrize(
-    ("statuses", "arrow"),
+    ("statuses", "arrow", "labels"),
     [
-        ([Status.PASSED, Status.PASSED], "-->"),
-        ([Status.PASSED, Status.UNKNOWN], "-.->"),
-        ([Status.UNKNOWN, Status.FAILED, Status.PASSED], "--x"),
+        ([Status.PASSED, Status.PASSED], "-->", "✓ 0\n✓ 1"),
+        ([Status.PASSED, Status.UNKNOWN], "-.->", "✓ 0\n? 1"),
+        ([Status.UNKNOWN, Status.FAILED, Status.PASSED], "--x", "? 0\n✗ 1\n✓ 2"),
     ],
 )
-def test_an_arrow_has_the_worst_status_of_its_labels(statuses, arrow):
+def test_two_boxes_have_one_arrow_with_all_labels_and_the_worst_status(statuses, arrow, labels):
     picture = Picture()
     for number, status in enumerate(statuses):
         picture.arrow(ACCOUNT, ROLE, str(number), status)
+    picture.box(*ROLE, "policy s3-app")
 
-    assert Drawing(flowchart(picture)).arrows[0][1] == arrow
+    account, role = (f"{each.kind}\n{each.name}" for each in (ACCOUNT, ROLE))
+    assert Drawing(flowchart(picture)).named == {(account, arrow, labels, f"{role}\npolicy s3-app")}
 
 
 def test_an_id_depends_on_its_box_alone():

@@ -1,0 +1,37 @@
+"""Facts of an audit: a cluster, its annotated service account, and the roles of its account."""
+
+from typing import Any
+
+from irsa.audit.findings import AuditFacts, ClusterFacts
+from irsa.observe.facts import RegisteredProvider, Role, ServiceAccount
+from tests.support.world import ACCOUNT_A, ISSUER, NAME, NAMESPACE, NOW, PROVIDER_ARN, ROLE_ARN
+
+
+def annotated(role_arn: str = ROLE_ARN, **more: str) -> ServiceAccount:
+    """The service account of the world, with annotations of EKS."""
+    annotations = {"role-arn": role_arn} | more
+    return ServiceAccount(
+        NAMESPACE, NAME, {f"eks.amazonaws.com/{key}": each for key, each in annotations.items()}
+    )
+
+
+def cluster(issuer: str = ISSUER, **changed: Any) -> ClusterFacts:
+    """A cluster with the annotated service account."""
+    default = {"account": ACCOUNT_A, "service_accounts": [annotated()]}
+    return ClusterFacts(issuer_url=f"https://{issuer}", **default | changed)
+
+
+def role(document: Any, arn: str = ROLE_ARN, **more: Any) -> Role:
+    return Role(arn, "AROA1", document, **more)
+
+
+def provider(
+    arn: str = PROVIDER_ARN, *client_ids: str, thumbprints: Any = ()
+) -> RegisteredProvider:
+    return RegisteredProvider(arn, client_ids or ("sts.amazonaws.com",), thumbprints)
+
+
+def facts(*roles: Role, **changed: Any) -> AuditFacts:
+    """The facts of the account with these roles, its cluster and the cluster's provider."""
+    default = {"clusters": [cluster()], "accounts": [ACCOUNT_A], "providers": [provider()]}
+    return AuditFacts(roles=roles, now=NOW, **default | changed)
