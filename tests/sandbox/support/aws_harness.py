@@ -30,6 +30,9 @@ SUBJECT = "system:serviceaccount:dev:s3-app"
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT_A}:role/team/s3-app"
 ROLE_B_ARN = f"arn:aws:iam::{ACCOUNT_B}:role/s3-app-B"
 BUCKET = "bucket-s3-app"
+SUBNETS = ["subnet-00000001", "subnet-00000002"]  # MiniStack's default VPC
+VPC = {"subnetIds": SUBNETS}
+"""Network of an EKS cluster."""
 STS_HOST = f"sts.{REGION}.amazonaws.com"
 _REGIONAL = ("cloudtrail", "ec2", "eks", "s3", "secretsmanager", "sts")
 HOSTS = {
