@@ -3,7 +3,7 @@
 import json
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,10 @@ import httpx2
 import jwt
 import pytest
 from botocore import UNSIGNED
+from botocore.auth import S3SigV4Auth, SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials as BotoCredentials
 from botocore.session import Session
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -169,6 +172,24 @@ class Aws:
     ) -> httpx2.Response:
         headers = {"content-type": "application/x-www-form-urlencoded", **headers}
         return self.http("POST", path, host=host, content=content, headers=headers)
+
+    def signed(
+        self,
+        method: str,
+        host: str,
+        path: str = "/",
+        *,
+        service: str,
+        credentials: Credentials,
+        headers: Mapping[str, str] | None = None,
+        content: str | bytes = b"",
+    ) -> httpx2.Response:
+        """Send a request that no SDK would make, signed for a service."""
+        request = AWSRequest(method, f"https://{host}{path}", headers=headers or {}, data=content)
+        sign = S3SigV4Auth if service == "s3" else SigV4Auth
+        sign(BotoCredentials(*credentials), service, REGION).add_auth(request)
+        sent = request.prepare()
+        return self.http(method, path, host=host, content=sent.body, headers=dict(sent.headers))
 
 
 @contextmanager

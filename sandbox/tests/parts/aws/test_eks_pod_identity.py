@@ -10,12 +10,11 @@ from irsa.identity.eks import POD_IDENTITY_SERVICE
 from irsa.identity.pod_identity import pod_identity_trust_policy
 from irsa.identity.subjects import service_account_ref
 from irsa_sandbox.aws.accounts import ACCOUNT_A, REGION
-from tests.sandbox.support.aws_harness import ROLE_ARN, ROLE_B_ARN, Aws, allow, refusal
+from tests.sandbox.support.aws_harness import ROLE_ARN, ROLE_B_ARN, VPC, Aws, allow, refusal
 
 pytestmark = pytest.mark.sandbox
 
 NAME = "dev"
-SUBNETS = ["subnet-00000001", "subnet-00000002"]  # MiniStack's default VPC
 CLUSTER_ARN = f"arn:aws:eks:{REGION}:{ACCOUNT_A}:cluster/{NAME}"
 ROLE = f"arn:aws:iam::{ACCOUNT_A}:role/pods/s3-app-pods"
 CNI = {"clusterName": NAME, "addonName": "vpc-cni"}
@@ -41,8 +40,7 @@ def iam(aws: Aws) -> Iterator[Any]:
 @pytest.fixture
 def eks(aws: Aws, iam: Any) -> Iterator[Any]:
     client = aws.administrator()("eks")
-    vpc = {"subnetIds": SUBNETS}
-    client.create_cluster(name=NAME, version="1.34", roleArn=ROLE_ARN, resourcesVpcConfig=vpc)
+    client.create_cluster(name=NAME, version="1.34", roleArn=ROLE_ARN, resourcesVpcConfig=VPC)
     yield client
     client.delete_cluster(name=NAME)
 
@@ -193,7 +191,6 @@ def test_an_add_on_takes_no_association_of_others(eks):
 def test_associations_are_deleted_with_their_cluster(eks):
     made = create(eks)
     eks.delete_cluster(name=NAME)
-    vpc = {"subnetIds": SUBNETS}
     assert refusal(eks.describe_pod_identity_association, **one(made))[:2] == NOT_FOUND
-    eks.create_cluster(name=NAME, version="1.34", roleArn=ROLE_ARN, resourcesVpcConfig=vpc)
+    eks.create_cluster(name=NAME, version="1.34", roleArn=ROLE_ARN, resourcesVpcConfig=VPC)
     assert eks.list_pod_identity_associations(clusterName=NAME)["associations"] == []
