@@ -1,7 +1,6 @@
 """The real control plane, and the webhook that it calls."""
 
 import ssl
-import stat
 
 import httpx2
 import jwt
@@ -72,28 +71,19 @@ def test_a_token_says_who_the_pod_is_and_verifies_with_the_clusters_keys(cluster
     claims = jwt.decode(token, keys[key_id], algorithms=["RS256"], audience="sts.amazonaws.com")
 
     bound = claims.pop("kubernetes.io")
-    assert {
-        kind: value if kind == "namespace" else value["name"] for kind, value in bound.items()
-    } == {
-        "namespace": namespace,
+    assert bound["pod"]["uid"] == pod["metadata"]["uid"]
+    assert {kind: each["name"] for kind, each in bound.items() if kind != "namespace"} == {
         "node": "sandbox",
         "pod": pod["metadata"]["name"],
         "serviceaccount": "s3-app",
     }
-    assert bound["pod"]["uid"] == pod["metadata"]["uid"]
+    subject = f"system:serviceaccount:{namespace}:s3-app"
     assert claims["exp"] - claims["iat"] == 3600
-    assert {name: claims[name] for name in ("iss", "aud", "sub")} == {
-        "iss": ISSUER_URL,
-        "aud": ["sts.amazonaws.com"],
-        "sub": f"system:serviceaccount:{namespace}:s3-app",
-    }
+    assert (claims["iss"], claims["sub"], bound["namespace"]) == (ISSUER_URL, subject, namespace)
     assert 0 < lifetime <= 3600
-
-
-def test_a_token_lives_a_day_at_most(cluster, pod):
-    token, _ = mint(cluster.client, pod, Token("sts.amazonaws.com", 7 * 86400))
-    claims = jwt.decode(token, options={"verify_signature": False})
-    assert claims["exp"] - claims["iat"] == 86400
+    long, _ = mint(cluster.client, pod, Token("sts.amazonaws.com", 7 * 86400))
+    claims = jwt.decode(long, options={"verify_signature": False})
+    assert claims["exp"] - claims["iat"] == 86400, "a day at most"
 
 
 def test_only_a_token_for_the_api_is_let_in(cluster, pod):
@@ -111,28 +101,6 @@ def test_a_token_for_a_pod_that_is_gone_is_refused(cluster, namespace, pod):
     eventually(lambda: not cluster.pods(namespace))
     with pytest.raises(ApiError, match="not found"):
         mint(cluster.client, pod, Token("sts.amazonaws.com", 3600))
-
-
-def test_files_that_hold_a_secret_are_readable_by_their_owner_alone(cluster):
-    secrets = (b"PRIVATE KEY", cluster.control_plane.admin_token.encode())
-    modes = {
-        path.name: stat.S_IMODE(path.stat().st_mode)
-        for path in cluster.folder.rglob("*")
-        if path.is_file() and any(secret in path.read_bytes() for secret in secrets)
-    }
-    assert modes == dict.fromkeys(
-        (
-            "kube-apiserver-client-key.pem",
-            "kube-apiserver-key.pem",
-            "kube-apiserver-kubelet-client-key.pem",
-            "kubeconfig",
-            "kubelet-key.pem",
-            "pod-identity-webhook-key.pem",
-            "service-accounts-key.pem",
-            "tokens.csv",
-        ),
-        0o600,
-    )
 
 
 def test_an_annotation_counts_from_the_moment_it_is_made(cluster, namespace):

@@ -81,6 +81,8 @@ def test_a_deployment_becomes_available_and_its_pods_are_ready(cluster, namespac
     )
     eventually(lambda: cluster.available(namespace, "web") == 3)
 
+    [node] = [node.to_dict() for node in cluster.client.list(Node)]
+    assert [(c["type"], c["status"]) for c in node["status"]["conditions"]] == [("Ready", "True")]
     pods = cluster.pods(namespace)
     assert len({pod["status"]["podIP"] for pod in pods}) == 3
     for pod in pods:
@@ -97,11 +99,6 @@ def test_a_deployment_becomes_available_and_its_pods_are_ready(cluster, namespac
         ]
 
 
-def test_the_node_is_there_and_ready(cluster):
-    [node] = [node.to_dict() for node in cluster.client.list(Node)]
-    assert [(c["type"], c["status"]) for c in node["status"]["conditions"]] == [("Ready", "True")]
-
-
 def exec_as(cluster: Cluster, namespace: str, command: list[str], **options: Any) -> Executed:
     """Run a command as `kubectl exec` does."""
     [pod] = cluster.pods(namespace)
@@ -109,18 +106,12 @@ def exec_as(cluster: Cluster, namespace: str, command: list[str], **options: Any
     return through_api_server(kubeconfig, namespace, pod["metadata"]["name"], command, **options)
 
 
-def test_exec_through_the_api_server_has_the_pods_environment(cluster, workload):
-    done = exec_as(cluster, workload, ["sh", "-c", "echo $AWS_ROLE_ARN; exit 3"])
-
-    assert (done.output.decode(), done.code) == (f"{ROLE_ARN}\n", 3)
-
-
-def test_exec_needs_create_on_pods_exec(cluster, workload):
-    token = cluster.token(workload, "s3-app")
+def test_exec_through_the_api_server_needs_create_on_pods_exec(cluster, workload):
+    done = exec_as(cluster, workload, ["sh", "-c", "echo $AWS_ROLE_ARN $WHO; exit 3"])
+    assert (done.output.decode(), done.code) == (f"{ROLE_ARN} AKIA of $(UNSET)\n", 3)
 
     with pytest.raises(InvalidStatus) as refused:
-        exec_as(cluster, workload, ["true"], token=token)
-
+        exec_as(cluster, workload, ["true"], token=cluster.token(workload, "s3-app"))
     assert refused.value.response.status_code == 403
     assert b"pods/exec" in refused.value.response.body
 
@@ -187,12 +178,9 @@ def test_a_deleted_pod_is_replaced_until_its_deployment_goes(cluster, workload):
     eventually(lambda: not cluster.pods(workload))
 
 
-def test_the_api_access_volume_holds_namespace_authority_and_token(cluster, workload, capfd):
+def test_after_a_roll_out_commands_run_as_the_newest_pod(cluster, workload, capfd):
     output = run(cluster, workload, f"cat {API_ACCESS}/namespace {API_ACCESS}/ca.crt", capfd)
     assert output == workload + cluster.authority.ca_pem.decode()
-
-
-def test_after_a_roll_out_commands_run_as_the_newest_pod(cluster, workload, capfd):
     before = run(cluster, workload, "echo $HOSTNAME", capfd)
     cluster.deployment(workload, "s3-app", {"image": "newer"}, serviceAccountName="s3-app")
     eventually(lambda: cluster.available(workload, "s3-app") == 1)

@@ -105,36 +105,27 @@ def test_a_provider_may_take_over_what_exists(cluster, provider, kubeconfig, nam
     assert re.fullmatch("pulumi-kubernetes-[0-9a-f]{8}", made.state[FIELD_MANAGER])
 
 
-def test_a_patch_of_what_does_not_exist_makes_it_and_leaves_it(cluster, engine, namespace):
+def test_a_patch_gives_back_what_it_changed_and_keeps_the_object(cluster, engine, namespace):
+    """One that does not exist is made, and made again at the end, as by the published provider:
+    it gives up its fields without looking whether there are any."""
+
+    def annotations() -> Any:
+        return cluster.client.get(ServiceAccount, "app", namespace=namespace).metadata.annotations
+
     assert engine.preview(SERVICE_ACCOUNT_PATCH, account(namespace, "r"))
     made = engine.create(SERVICE_ACCOUNT_PATCH, account(namespace, "r"))
-
-    found = cluster.client.get(ServiceAccount, "app", namespace=namespace)
-    assert found.metadata.annotations == {ROLE_ARN_ANNOTATION: "r"}
+    assert annotations() == {ROLE_ARN_ANNOTATION: "r"}
     engine.delete(made)
-    left = cluster.client.get(ServiceAccount, "app", namespace=namespace)
-    assert left.metadata.annotations is None
+    assert annotations() is None
 
-
-def test_the_deletion_of_a_patch_makes_its_object_again(cluster, engine, namespace):
-    """The published provider gives up its fields without looking whether there are any."""
     cluster.service_account(namespace, "app", {"team": "theirs"})
     made = engine.create(SERVICE_ACCOUNT_PATCH, account(namespace, "r"))
+    engine.delete(made)
+    assert annotations() == {"team": "theirs"}
+
     cluster.client.delete(ServiceAccount, "app", namespace=namespace)
-
     engine.delete(made)
-
-    assert cluster.client.get(ServiceAccount, "app", namespace=namespace).metadata.name == "app"
-
-
-def test_a_patch_gives_back_what_it_changed_and_keeps_what_others_have(cluster, engine, namespace):
-    cluster.service_account(namespace, "app", {"team": "theirs"})
-    made = engine.create(SERVICE_ACCOUNT_PATCH, account(namespace, "r"))
-
-    engine.delete(made)
-
-    found = cluster.client.get(ServiceAccount, "app", namespace=namespace)
-    assert found.metadata.annotations == {"team": "theirs"}
+    assert annotations() is None
 
 
 def test_two_patches_of_one_object_are_rivals(cluster, engine, namespace):
@@ -175,31 +166,23 @@ def test_an_update_takes_over_what_kubectl_set_and_a_preview_does_not(
     assert found.metadata.annotations == {ROLE_ARN_ANNOTATION: "r2"}
 
 
-def test_an_update_does_not_take_over_what_a_controller_set(cluster, engine, namespace):
+def test_an_update_does_not_take_over_what_a_controller_or_a_subresource_set(
+    cluster, engine, namespace
+):
     made = engine.create(SERVICE_ACCOUNT, account(namespace, "r"))
     annotate(cluster, namespace, "some-operator", **{ROLE_ARN_ANNOTATION: "theirs"})
-
     line = refused(engine.update, made, account(namespace, "r2"))
-
     assert 'conflict with "some-operator"' in line
     assert 'annotate the object with pulumi.com/patchForce: "true" to take it over' in line
-    forced = named(
-        namespace, annotations={ROLE_ARN_ANNOTATION: "r2", "pulumi.com/patchForce": "true"}
-    )
-    engine.update(made, forced)
+    annotations = {ROLE_ARN_ANNOTATION: "r2", "pulumi.com/patchForce": "true"}
+    engine.update(made, named(namespace, annotations=annotations))
     found = cluster.client.get(ServiceAccount, "app", namespace=namespace)
     assert found.metadata.annotations[ROLE_ARN_ANNOTATION] == "r2"
 
-
-def test_an_update_does_not_take_over_what_kubectl_set_through_a_subresource(
-    cluster, engine, namespace
-):
-    made = engine.create(REPLICA_SET, replica_set(namespace, 0))
+    scaled = engine.create(REPLICA_SET, replica_set(namespace, 0))
     scale, path = {"spec": {"replicas": 1}}, ReplicaSet.Scale
     cluster.client.patch(path, "app", scale, namespace=namespace, field_manager="kubectl")
-
-    line = refused(engine.update, made, replica_set(namespace, 2))
-
+    line = refused(engine.update, scaled, replica_set(namespace, 2))
     assert 'conflict with "kubectl" with subresource "scale"' in line
 
 
@@ -238,14 +221,6 @@ def test_an_import_leaves_out_what_the_cluster_writes(cluster, engine, namespace
     engine.delete(changed)
 
 
-@pytest.mark.parametrize(
-    "annotation", ["pulumi.com/waitFor", "pulumi.com/deletionPropagationPolicy"]
-)
-def test_an_annotation_of_the_published_provider_is_refused_by_name(engine, annotation):
-    with pytest.raises(InvalidInput, match=f"the sandbox does not know {annotation}; it knows "):
-        engine.check(CONFIG_MAP, named("x", annotations={annotation: "x"}))
-
-
 def test_the_cluster_without_a_kubeconfig_is_the_sandbox_s(
     cluster, provider, namespace, monkeypatch
 ):
@@ -254,12 +229,12 @@ def test_the_cluster_without_a_kubeconfig_is_the_sandbox_s(
     assert data_of(cluster, namespace) == {"key": "x"}
 
 
-def test_a_missing_setting_of_the_provider_is_refused_by_name(provider, kubeconfig):
+def test_what_the_sandbox_does_not_know_is_refused_by_name(provider, engine, kubeconfig):
+    for annotation in ("pulumi.com/waitFor", "pulumi.com/deletionPropagationPolicy"):
+        with pytest.raises(InvalidInput, match=f"does not know {annotation}; it knows "):
+            engine.check(CONFIG_MAP, named("x", annotations={annotation: "x"}))
     line = refused(provider.configured, kubeconfig=kubeconfig, renderYamlToDirectory="x")
     assert line.startswith("the sandbox does not know 'renderYamlToDirectory' in a kubernetes")
-
-
-def test_resources_other_than_objects_are_refused_by_name(engine):
     group, release = "kubernetes:yaml/v2:ConfigGroup", "kubernetes:helm.sh/v3:Release"
     assert refused(engine.construct, group) == f"the sandbox has no component {group}"
     assert refused(engine.create, release, {"metadata": {"name": "x"}}) == (

@@ -25,18 +25,10 @@ def review_with(tmp_path, answer: httpx2.Response) -> dict[str, Any]:
 
     authority = Authority.create(tmp_path)
     server = WebhookServer(authority=authority, client=client_of(api), region="us-east-1")
+    asked = {"uid": "u-1", "namespace": "dev", "object": POD}
+    kind = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"}
     try:
-        reviewed = server.review(
-            {
-                "apiVersion": "admission.k8s.io/v1",
-                "kind": "AdmissionReview",
-                "request": {
-                    "uid": "u-1",
-                    "namespace": "dev",
-                    "object": POD,
-                },
-            }
-        )
+        reviewed = server.review({**kind, "request": asked})
     finally:
         server.stop()
     assert requests == ["GET /api/v1/namespaces/dev/serviceaccounts/s3-app"]
@@ -53,16 +45,10 @@ def test_a_review_reads_the_service_account_afresh(tmp_path):
     )
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        status(404, "not found"),
-        httpx2.Response(200, json={"metadata": {"name": "s3-app"}}),
-        httpx2.Response(200, json={"metadata": {"name": "s3-app", "annotations": {}}}),
-    ],
-    ids=["no-account", "no-annotations", "empty-annotations"],
-)
-def test_a_pod_without_a_role_is_allowed_and_not_patched(tmp_path, answer):
+@pytest.mark.parametrize("metadata", [None, {"name": "s3-app"}, {"annotations": {}}])
+def test_a_pod_without_a_role_is_allowed_and_not_patched(tmp_path, metadata):
+    found = httpx2.Response(200, json={"metadata": metadata})
+    answer = found if metadata else status(404, "not found")
     assert review_with(tmp_path, answer) == {
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",
