@@ -80,6 +80,13 @@ def test_a_trust_policy_names_principals_that_exist(iam, iam_b):
     change = {"RoleName": "s3-app-B", "PolicyDocument": document([ROLE_ARN, MISSING])}
     assert refusal(iam_b.create_role, **new) == expected
     assert refusal(iam_b.update_assume_role_policy, **change) == expected
+    for text, words in (
+        ("{", "This policy contains invalid Json"),
+        ("[]", "Syntax errors in policy."),
+        (document("*", Resource="*"), "Has prohibited field Resource"),
+    ):
+        refused = refusal(iam_b.create_role, RoleName="early", AssumeRolePolicyDocument=text)
+        assert refused == (400, "MalformedPolicyDocument", words)
     assert "early" not in [role["RoleName"] for role in iam_b.list_roles()["Roles"]]
     assert shown_trust(iam_b) == {"AWS": ROLE_ARN}
 
@@ -140,6 +147,13 @@ def test_policies_have_a_size_without_counting_spaces(iam):
     large = {"PolicyDocument": sized(6145)}
     assert refusal(iam.create_policy, PolicyName="larger", **large) == too_large
     assert refusal(iam.create_policy_version, PolicyArn=made, **large) == too_large
+
+    spare = 2048 - len(document("*", Sid="").replace(" ", ""))
+    long = {"RoleName": "long", "AssumeRolePolicyDocument": document("*", Sid="x" * spare)}
+    iam.create_role(**long)
+    longer = {**long, "AssumeRolePolicyDocument": document("*", Sid="x" * (spare + 1))}
+    exceeded = "Cannot exceed quota for ACLSizePerRole: 2048"
+    assert refusal(iam.create_role, **longer) == (409, "LimitExceeded", exceeded)
 
     for size in (9000, 10000):  # the second replaces the first
         iam.put_role_policy(**INLINE, PolicyDocument=sized(size))

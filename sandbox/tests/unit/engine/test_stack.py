@@ -23,19 +23,10 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         return resource_pb2.SupportsFeatureResponse(hasSupport=True)
 
 
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
-
-
-def asked(settings: Settings) -> bool:
-    return settings.monitor.SupportsFeature(resource_pb2.SupportsFeatureRequest()).hasSupport
-
-
 def test_an_engine_on_the_port_of_one_that_ended_is_reached():
     stack._use_a_connection_for_each_engine()
-    address = f"127.0.0.1:{free_port()}"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
     ended = Settings("irsa", "dev", monitor=address)
     for _ in range(3):
         with pytest.raises(grpc.RpcError):
@@ -44,8 +35,9 @@ def test_an_engine_on_the_port_of_one_that_ended_is_reached():
     resource_pb2_grpc.add_ResourceMonitorServicer_to_server(Monitor(), server)
     server.add_insecure_port(address)
     server.start()
+    again = Settings("irsa", "dev", monitor=address)
     try:
-        assert asked(Settings("irsa", "dev", monitor=address))
+        assert again.monitor.SupportsFeature(resource_pb2.SupportsFeatureRequest()).hasSupport
     finally:
         server.stop(None)
 
