@@ -20,6 +20,10 @@ PROGRAM = b"a program"
 SYSTEM = "linux-amd64"
 
 
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
 def archive() -> bytes:
     """As a release is: everything in one folder, of which we want a part."""
     buffer = io.BytesIO()
@@ -32,7 +36,7 @@ def archive() -> bytes:
 
 
 ARCHIVE = archive()
-SUMS = f"{'0' * 64}  other.tar.gz\n{hashlib.sha256(ARCHIVE).hexdigest()}  release.tar.gz\n"
+SUMS = f"{'0' * 64}  other.tar.gz\n{sha256(ARCHIVE)}  release.tar.gz\n"
 SERVED = {"/tool": PROGRAM, "/release.tar.gz": ARCHIVE, "/sums.txt": SUMS.encode()}
 
 
@@ -93,71 +97,41 @@ def into(folder: Path, sources: Path) -> dict[str, bytes]:
     return files
 
 
-def sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
 def test_a_program_and_parts_of_archives_are_put_in_their_places(server, tool, tmp_path):
     whole = {"path": "tool", "url": f"{server}/moved/tool", "sha256": sha256(PROGRAM)}
     released = {"url": f"{server}/release.tar.gz", "sha256": sha256(ARCHIVE)}
-    part = {"path": "programs", "member": "release/bin", **released}
+    published = {"url": f"{server}/release.tar.gz", "checksums": f"{server}/moved/sums.txt"}
+    part = {"path": "programs", "member": "release/bin", **published}
     file = {"path": "one", "member": "release/binary", **released}
 
-    assert into(tmp_path / "whole", tool(whole)) == {"tool": PROGRAM}
     assert into(tmp_path / "file", tool(whole, file)) == {"tool": PROGRAM, "one": PROGRAM}
-    assert into(tmp_path / "part", tool(part)) == {
-        "programs/tool": PROGRAM,
-        "programs/host": PROGRAM,
-    }
+    found = into(tmp_path / "part", tool(part))
+    assert found == {"programs/tool": PROGRAM, "programs/host": PROGRAM}
 
 
-def test_a_hash_is_looked_up_where_it_is_published(server, tool, tmp_path):
-    sources = tool(
-        {
-            "path": "bin",
-            "url": f"{server}/release.tar.gz",
-            "member": "release/bin",
-            "checksums": f"{server}/moved/sums.txt",
-        }
-    )
-
-    assert into(tmp_path / "made", sources).keys() == {"bin/tool", "bin/host"}
-
-
-def refusals(server: str) -> dict[str, tuple[dict[str, str], str]]:
-    right = {"path": "x", "url": f"{server}/tool", "sha256": sha256(PROGRAM)}
-    listed = {"path": "x", "url": f"{server}/tool", "checksums": f"{server}/sums.txt"}
-    return {
-        "another hash": (
-            {**right, "sha256": "0" * 64},
-            f"{server}/tool has SHA-256 {sha256(PROGRAM)} instead of {'0' * 64}",
-        ),
-        "no hash": ({"path": "x", "url": f"{server}/tool"}, "instead of "),
-        "not listed": (listed, f"{server}/sums.txt does not list tool"),
-        "no list": (
-            {**listed, "checksums": f"{server}/gone.txt"},
-            f"{server}/gone.txt answers 404",
-        ),
-        "gone": ({**right, "url": f"{server}/gone"}, f"{server}/gone answers 404"),
-        "no member": (
-            {
-                "path": "x",
-                "url": f"{server}/release.tar.gz",
-                "sha256": sha256(ARCHIVE),
-                "member": "release/lib",
-            },
-            f"{server}/release.tar.gz has no release/lib",
-        ),
-    }
+RELEASE = {"url": "/release.tar.gz", "sha256": sha256(ARCHIVE)}
+WRONG: dict[str, tuple[dict[str, str], str]] = {
+    "another hash": (
+        {"url": "/tool", "sha256": "0" * 64},
+        f"/tool has SHA-256 {sha256(PROGRAM)} instead of {'0' * 64}",
+    ),
+    "no hash": ({"url": "/tool"}, "instead of "),
+    "not listed": ({"url": "/tool", "checksums": "/sums.txt"}, "/sums.txt does not list tool"),
+    "no list": ({"url": "/tool", "checksums": "/gone.txt"}, "/gone.txt answers 404"),
+    "gone": ({"url": "/gone", "sha256": sha256(PROGRAM)}, "/gone answers 404"),
+    "no member": ({**RELEASE, "member": "release/lib"}, "/release.tar.gz has no release/lib"),
+}
 
 
-@pytest.mark.parametrize("what", refusals(""))
-def test_what_is_not_as_written_is_refused_and_nothing_of_it_is_kept(server, tool, tmp_path, what):
-    wrong, why = refusals(server)[what]
+@pytest.mark.parametrize(("given", "why"), WRONG.values(), ids=WRONG)
+def test_what_is_not_as_written_is_refused_and_nothing_of_it_is_kept(
+    server, tool, tmp_path, given, why
+):
+    served = {name: f"{server}{v}" if v.startswith("/") else v for name, v in given.items()}
     right = {"path": "tool", "url": f"{server}/tool", "sha256": sha256(PROGRAM)}
 
     with pytest.raises(NotDownloaded) as refused:
-        into(tmp_path / "made", tool(right, wrong))
+        into(tmp_path / "made", tool(right, {"path": "x", **served}))
 
     assert str(refused.value).endswith(why)
     assert "\n" not in str(refused.value)

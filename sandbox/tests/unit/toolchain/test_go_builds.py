@@ -68,23 +68,15 @@ def test_a_stub_is_compiled_in_the_place_of_all_files_of_its_package(tool, tmp_p
     assert not link.parent.exists()
 
 
-def test_a_package_that_upstream_no_longer_has_is_named(tool, tmp_path):
-    go = tmp_path / "go"
-    go.write_text(
-        '#!/bin/sh\nprintf "no module has $5; to add it:\\n\\tgo get $5\\n" >&2\nexit 1\n'
-    )
+def test_a_stub_that_does_not_fit_is_named_whatever_is_compiled_after_it(tool, tmp_path):
+    def refused() -> str:
+        return refusal(build, "tool", ".", tmp_path / "made", print, stamps={}, raised=ToolError)
 
-    assert refusal(build, "tool", ".", tmp_path / "made", print, stamps={}, raised=ToolError) == (
-        f"go list: no module has {STUB}; to add it:"
-    )
-
-
-def test_what_a_stub_lacks_is_named_whatever_is_compiled_after_it(tool, tmp_path):
     write_go(tmp_path, "\t".join([STUB, "m", str(tmp_path), str(tmp_path)]), fails="true")
-
-    assert refusal(build, "tool", ".", tmp_path / "made", print, stamps={}, raised=ToolError) == (
-        "go build: driver.go:1: undefined: driver.New"
-    )
+    assert refused() == "go build: driver.go:1: undefined: driver.New"
+    missing = 'printf "no module has $5; to add it:\\n\\tgo get $5\\n" >&2'
+    (tmp_path / "go").write_text(f"#!/bin/sh\n{missing}\nexit 1\n")
+    assert refused() == f"go list: no module has {STUB}; to add it:"
 
 
 def test_every_stub_is_of_a_module_that_is_pinned():
@@ -96,13 +88,6 @@ def test_every_stub_is_of_a_module_that_is_pinned():
             assert any(f"{package}/".startswith(f"{module}/") for module in modules), package
 
 
-@pytest.mark.parametrize(
-    ("share", "seconds", "minutes"), [(0.25, 60, 4), (0.5, 150, 4), (0.9, 300, 2), (1, 400, 1)]
-)
-def test_the_minutes_left_are_estimated_from_those_passed(share, seconds, minutes):
-    assert minutes_left(share, seconds) == minutes
-
-
 def test_progress_is_reported_from_the_lines_of_a_build(tool, tmp_path, monkeypatch):
     monkeypatch.setattr(go_builds, "PROGRESS_EVERY", -1.0)
     told: list[str] = []
@@ -110,6 +95,8 @@ def test_progress_is_reported_from_the_lines_of_a_build(tool, tmp_path, monkeypa
     build("tool", ".", tmp_path / "made", told.append, stamps={})
 
     assert told[1] == "tool: 1 of 2 packages compiled, about 1 min left"
+    left = [minutes_left(*each) for each in ((0.25, 60), (0.5, 150), (0.9, 300), (1, 400))]
+    assert left == [4, 4, 2, 1]
 
 
 def test_builds_side_by_side_end_at_the_same_time(monkeypatch):

@@ -42,23 +42,13 @@ def _cache(tmp_path, monkeypatch):
 @pytest.fixture
 def downloads(monkeypatch):
     """A host to download from."""
-
-    class Answer(BaseHTTPRequestHandler):
-        def do_HEAD(self):
-            self.send_response(404)
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Answer)
-    thread = Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    monkeypatch.setattr(plugins, "DOWNLOADS", f"http://127.0.0.1:{server.server_port}")
-    yield
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        thread = Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        monkeypatch.setattr(plugins, "DOWNLOADS", f"http://127.0.0.1:{server.server_port}")
+        yield
+        server.shutdown()
+        thread.join()
 
 
 def program(path: Path, text: str = "#!/bin/sh\n") -> Path:
@@ -126,28 +116,20 @@ def test_attached_providers_need_no_plugin_and_kubernetes_can_be_built(tmp_path)
 
 @pytest.mark.usefixtures("downloads")
 def test_what_is_missing_is_installed_once_and_not_into_the_users_folder(tmp_path):
-    pulumi = program(tmp_path / "pulumi", INSTALLER)
-    choice = Choice(frozenset({"eks"}), home=tmp_path / "theirs")
-
-    first = obtain(choice, pulumi, print)
-    second = obtain(choice, pulumi, print)
-
-    assert first == second
-    assert first["eks"].is_relative_to(tmp_path / "cache")
-    (home,) = (tmp_path / "pulumi.homes").read_text().splitlines()
-    assert Path(home).is_relative_to(tmp_path / "cache")
-    assert not (tmp_path / "theirs").exists()
-
-
-@pytest.mark.usefixtures("downloads")
-def test_an_installation_that_fails_says_why_and_leaves_nothing(tmp_path):
-    pulumi = program(tmp_path / "pulumi", BROKEN)
-
+    cache, choice = tmp_path / "cache", Choice(frozenset({"eks"}), home=tmp_path / "theirs")
+    broken = program(tmp_path / "broken", BROKEN)
     with pytest.raises(ToolError, match=r"^no published plugin of eks: error: 403 HTTP error$"):
-        obtain(Choice(frozenset({"eks"}), home=tmp_path), pulumi, print)
+        obtain(choice, broken, print)
+    assert [path.suffix for path in (cache / "irsa-sandbox").iterdir()] == [".lock"]
 
-    cache = tmp_path / "cache" / "irsa-sandbox"
-    assert [path.suffix for path in cache.iterdir()] == [".lock"]
+    pulumi = program(tmp_path / "pulumi", INSTALLER)
+    first = obtain(choice, pulumi, print)
+    assert obtain(choice, pulumi, print) == first
+
+    assert first["eks"].is_relative_to(cache)
+    (home,) = (tmp_path / "pulumi.homes").read_text().splitlines()
+    assert Path(home).is_relative_to(cache)
+    assert not (tmp_path / "theirs").exists()
 
 
 def test_the_engine_finds_a_plugin_under_the_version_that_it_asks_for(tmp_path):

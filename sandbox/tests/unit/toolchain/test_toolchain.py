@@ -10,8 +10,8 @@ import pytest
 from irsa_sandbox import toolchain
 from irsa_sandbox.toolchain import PULUMI_VERSION, SOURCES, NotDownloaded, ToolError
 from irsa_sandbox.toolchain.cached_build import key
-from tests.support.fake_pulumi import homes, write_cli
 from tests.support.refusal import refusal
+from tools import environment
 
 
 @pytest.fixture(autouse=True)
@@ -34,17 +34,20 @@ def write_program(path: Path, text: str) -> Path:
     return path
 
 
-def test_a_recent_pulumi_on_path_is_taken(tmp_path):
-    program = write_program(tmp_path / "bin" / "pulumi", "echo v3.274.1")
-
-    assert toolchain.obtain_pulumi(print) == program
-
-
-def test_an_old_pulumi_on_path_is_not_taken(tmp_path, monkeypatch):
-    write_program(tmp_path / "bin" / "pulumi", "echo v3.199.0")
+@pytest.mark.parametrize(("version", "is_taken"), [("v3.274.1", True), ("v3.199.0", False)])
+def test_a_recent_pulumi_on_path_is_taken_and_writes_into_the_cache_only(
+    tmp_path, monkeypatch, version, is_taken
+):
     monkeypatch.setattr(toolchain, "_build_pulumi", make_pulumi)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    record = f'echo "$PULUMI_HOME" > {tmp_path}/home; echo {version}'
+    program = write_program(tmp_path / "bin" / "pulumi", record)
 
-    assert toolchain.obtain_pulumi(print).is_relative_to(tmp_path / "cache")
+    found = toolchain.obtain_pulumi(print)
+
+    cache = tmp_path / "cache" / "irsa-sandbox"
+    assert (found == program, found.is_relative_to(cache)) == (is_taken, not is_taken)
+    assert (tmp_path / "home").read_text() == f"{cache / 'pulumi-home'}\n"
 
 
 def make_pulumi(folder: Path, on_progress) -> None:
@@ -84,29 +87,33 @@ def test_two_set_ups_at_the_same_time_make_a_tool_once(monkeypatch):
     assert len(made) == 1
 
 
-def test_what_a_killed_build_left_is_not_taken_for_a_tool(tmp_path, monkeypatch):
-    name = key(SOURCES / "pulumi", PULUMI_VERSION)
-    left_over = tmp_path / "cache" / "irsa-sandbox" / f"{name}.unfinished-x" / "bin"
-    write_program(left_over / "pulumi", "echo half")
-    monkeypatch.setattr(toolchain, "_build_pulumi", make_pulumi)
+def test_nothing_half_made_is_taken_for_a_tool(tmp_path, monkeypatch):
+    cache = tmp_path / "cache" / "irsa-sandbox"
+    left_over = cache / f"{key(SOURCES / 'pulumi', PULUMI_VERSION)}.unfinished-x"
+    write_program(left_over / "bin" / "pulumi", "echo half")  # by a killed build
 
-    made = toolchain.obtain_pulumi(print)
-
-    assert made.read_text() == "#!/bin/sh\necho made\n"
-    assert not left_over.exists()
-
-
-def test_a_failing_build_leaves_nothing(tmp_path, monkeypatch):
     def fail(folder: Path, on_progress) -> None:
         make_pulumi(folder, on_progress)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(toolchain, "_build_pulumi", fail)
-
     with pytest.raises(KeyboardInterrupt):
         toolchain.obtain_pulumi(print)
+    assert [p.suffix for p in cache.iterdir()] == [".lock"]
 
-    assert [p.suffix for p in (tmp_path / "cache" / "irsa-sandbox").iterdir()] == [".lock"]
+    monkeypatch.setattr(toolchain, "_build_pulumi", make_pulumi)
+    assert toolchain.obtain_pulumi(print).read_text() == "#!/bin/sh\necho made\n"
+
+
+def test_other_sources_are_another_tool(tmp_path):
+    (tmp_path / "tool").mkdir()
+    names: list[str] = []
+    for text in ("one", "two", "one"):
+        (tmp_path / "tool" / "go.sum").write_text(text)
+        names.append(key(tmp_path / "tool", "1.0"))
+
+    assert names[0].startswith("tool-1.0-")
+    assert (names[0] == names[1], names[0] == names[2]) == (False, True)
 
 
 def test_a_control_plane_is_taken_only_whole(tmp_path, monkeypatch):
@@ -140,19 +147,7 @@ def test_a_build_reports_the_compilers_last_words(tmp_path, monkeypatch):
 
 
 def test_the_python_that_is_too_old_is_named(monkeypatch, capsys):
-    from tools import environment
-
     monkeypatch.setattr(environment, "OLDEST", (4, 0))
 
     assert environment.main() == 2
     assert f"{sys.executable} is {sys.version.split()[0]}" in capsys.readouterr().err
-
-
-def test_looking_for_the_cli_makes_it_write_into_the_cache_only(tmp_path, monkeypatch):
-    cli = write_cli(tmp_path)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("PATH", f"{cli.parent}:/usr/bin:/bin")
-
-    assert toolchain.obtain_pulumi(print) == cli
-
-    assert homes(cli) == [str(tmp_path / "cache" / "irsa-sandbox" / "pulumi-home")]
