@@ -50,52 +50,26 @@ Diagnostics:
 """
 
 
+PROTECTION = (
+    'Preview failed: resource "urn:pulumi:dev::irsa::aws:eks/cluster:Cluster::dev" cannot be '
+    "deleted because it is protected. To unprotect the resource, remove the `protect` flag from the "
+    "resource in your Pulumi program and run `pulumi up`"
+)
+STOPPED = "stopped by mandatory policies: no-sub (aws:iam:Role: s3-app); "
+LOCK = "the stack is locked by process 4711 (ana@laptop); wait until it ends, or if it was killed,"
+KILLED = (
+    "the Pulumi engine was killed (signal 9); remove the lock with `pulumi cancel`, then refresh"
+)
+
+
 @pytest.mark.parametrize(
     ("code", "stdout", "stderr", "line"),
     [
-        (
-            1,
-            POLICIES,
-            "",
-            (
-                "stopped by mandatory policies: no-sub (aws:iam:Role: s3-app); "
-                "everyone (aws:iam:Role: s3-app-B)"
-            ),
-        ),
-        (
-            255,
-            PROTECTED,
-            "",
-            (
-                'Preview failed: resource "urn:pulumi:dev::irsa::aws:eks/cluster:Cluster::dev" '
-                "cannot be deleted because it is protected. To unprotect the resource, remove the "
-                "`protect` flag from the resource in your Pulumi program and run `pulumi up`"
-            ),
-        ),
-        (
-            255,
-            "",
-            LOCKED,
-            (
-                "the stack is locked by process 4711 (ana@laptop); wait until it ends, or if it "
-                "was killed, remove the lock with `pulumi cancel`"
-            ),
-        ),
-        (
-            255,
-            CANCELED,
-            "",
-            "update canceled; run the command again to finish it",
-        ),
-        (
-            -9,
-            "Updating (dev):\n",
-            "",
-            (
-                "the Pulumi engine was killed (signal 9); remove the lock with `pulumi cancel`, "
-                "then refresh"
-            ),
-        ),
+        (1, POLICIES, "", f"{STOPPED}everyone (aws:iam:Role: s3-app-B)"),
+        (255, PROTECTED, "", PROTECTION),
+        (255, "", LOCKED, f"{LOCK} remove the lock with `pulumi cancel`"),
+        (255, CANCELED, "", "update canceled; run the command again to finish it"),
+        (-9, "Updating (dev):\n", "", KILLED),
         (255, "", "error: incorrect passphrase\n", "incorrect passphrase"),
         (255, "", "panic: something\nelse\n", "code: 255 stdout: stderr: panic: something else"),
     ],
