@@ -52,8 +52,8 @@ Diagnostics:
 
 PROTECTION = (
     'Preview failed: resource "urn:pulumi:dev::irsa::aws:eks/cluster:Cluster::dev" cannot be '
-    "deleted because it is protected. To unprotect the resource, remove the `protect` flag from the "
-    "resource in your Pulumi program and run `pulumi up`"
+    "deleted because it is protected. To unprotect the resource, remove the `protect` flag from "
+    "the resource in your Pulumi program and run `pulumi up`"
 )
 STOPPED = "stopped by mandatory policies: no-sub (aws:iam:Role: s3-app); "
 LOCK = "the stack is locked by process 4711 (ana@laptop); wait until it ends, or if it was killed,"
