@@ -5,15 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.support.aws_harness import Aws, refusal
+from tests.sandbox.support.aws_harness import refusal
 
 pytestmark = pytest.mark.sandbox
-
-
-@pytest.fixture(scope="module")
-def ec2(aws: Aws) -> Any:
-    """As account A's administrator."""
-    return aws.administrator()("ec2")
 
 
 @pytest.fixture(scope="module")

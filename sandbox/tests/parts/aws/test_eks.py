@@ -17,25 +17,17 @@ from tests.sandbox.support.pod_identity import AUTO_MODE
 pytestmark = pytest.mark.sandbox
 
 NAME, VERSION = "dev", "1.34"
+CLUSTER = {"name": NAME, "version": VERSION, "roleArn": ROLE_ARN, "resourcesVpcConfig": VPC}
 PROXY, DNS = ({"clusterName": NAME, "addonName": name} for name in ("kube-proxy", "coredns"))
 NOT_FOUND = (404, "ResourceNotFoundException")
 INVALID = (400, "InvalidParameterException")
 
 
-@pytest.fixture(scope="module")
-def eks(aws: Aws) -> Any:
-    return aws.administrator()("eks")
-
-
 @pytest.fixture(autouse=True)
 def cluster(eks: Any) -> Iterator[None]:
-    create(eks)
+    eks.create_cluster(**CLUSTER)
     yield
     eks.delete_cluster(name=NAME)
-
-
-def create(eks: Any) -> None:
-    eks.create_cluster(name=NAME, version=VERSION, roleArn=ROLE_ARN, resourcesVpcConfig=VPC)
 
 
 def update_addon(eks: Any) -> dict[str, Any]:
@@ -99,7 +91,7 @@ def test_an_unknown_update_is_not_found(eks):
 def test_a_recreated_cluster_has_neither_updates_nor_add_ons(eks):
     made = {"name": NAME, "updateId": update_addon(eks)["update"]["id"], "addonName": "coredns"}
     eks.delete_cluster(name=NAME)
-    create(eks)
+    eks.create_cluster(**CLUSTER)
 
     assert refusal(eks.describe_update, **made)[:2] == NOT_FOUND
     assert refusal(eks.describe_addon, **DNS)[:2] == NOT_FOUND
@@ -121,10 +113,13 @@ def test_an_add_on_that_is_updated_without_its_role_loses_it(aws: Aws, eks):
     assert "serviceAccountRoleArn" not in eks.describe_addon(**DNS)["addon"]
 
 
-def test_an_add_on_without_a_version_gets_the_default_one(eks):
-    addon = eks.create_addon(clusterName=NAME, addonName="vpc-cni")["addon"]
-    assert addon["addonVersion"] == ADDONS["vpc-cni"].versions[VERSION][-1]
+def test_an_add_on_has_the_default_version_and_the_tags_of_now(eks):
+    addon = eks.create_addon(**PROXY, tags={"a": "1", "b": "2"})["addon"]
+    assert addon["addonVersion"] == ADDONS["kube-proxy"].versions[VERSION][-1]
     assert not {"serviceAccountRoleArn", "configurationValues"} & addon.keys()
+    eks.untag_resource(resourceArn=addon["addonArn"], tagKeys=["a"])
+    eks.tag_resource(resourceArn=addon["addonArn"], tags={"c": "3"})
+    assert eks.describe_addon(**PROXY)["addon"]["tags"] == {"b": "2", "c": "3"}
 
 
 @pytest.mark.parametrize(
@@ -147,13 +142,6 @@ def test_an_add_on_that_cannot_be_is_refused(eks, wanted, what):
     before = eks.create_addon(**PROXY)["addon"]
     assert refusal(eks.update_addon, **PROXY, addonVersion="v1")[:2] == INVALID
     assert eks.describe_addon(**PROXY)["addon"] == before
-
-
-def test_tags_of_an_add_on_are_shown_as_they_are_now(eks):
-    arn = eks.create_addon(**PROXY, tags={"a": "1", "b": "2"})["addon"]["addonArn"]
-    eks.untag_resource(resourceArn=arn, tagKeys=["a"])
-    eks.tag_resource(resourceArn=arn, tags={"c": "3"})
-    assert eks.describe_addon(**PROXY)["addon"]["tags"] == {"b": "2", "c": "3"}
 
 
 def test_nodes_keep_the_version_of_their_launch_template(aws, eks):

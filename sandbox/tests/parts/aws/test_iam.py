@@ -28,17 +28,6 @@ TO_ROLE_B = {"RoleArn": ROLE_B_ARN, "RoleSessionName": "xactarget"}
 INLINE = {"RoleName": "s3-app", "PolicyName": "s3-app"}
 
 
-@pytest.fixture
-def iam(aws: Aws) -> Any:
-    """Account A's IAM, as its root."""
-    return aws.emulator.client("iam", ACCOUNT_A)
-
-
-@pytest.fixture
-def iam_b(aws: Aws) -> Any:
-    return aws.emulator.client("iam", ACCOUNT_B)
-
-
 def document(principal: Any, **more: Any) -> str:
     statement = {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole"}
     return json.dumps({"Version": "2012-10-17", "Statement": [{**statement, **more}]})

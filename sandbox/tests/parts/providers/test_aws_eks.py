@@ -58,14 +58,8 @@ def dev(engine: Engine, restored: None) -> Resource:
 
 
 @pytest.fixture
-def eks(aws: Aws) -> Any:
-    return aws.emulator.client("eks", ACCOUNT_A)
-
-
-@pytest.fixture
-def elsewhere(aws: Aws, restored: None) -> dict[str, Any]:
+def elsewhere(ec2: Any, restored: None) -> dict[str, Any]:
     """Another VPC: its id, its subnets, its security group."""
-    ec2 = aws.emulator.client("ec2", ACCOUNT_A)
     vpc, subnets = network(ec2, "a", "b")
     group = ec2.create_security_group(GroupName="g", Description="g", VpcId=vpc)["GroupId"]
     return {"vpc": vpc, "subnets": subnets, "group": group}
@@ -256,9 +250,8 @@ def test_versions_of_addons_are_looked_up(engine: Engine):
 
 
 @pytest.fixture
-def pod(aws: Aws, dev: Resource) -> None:
+def pod(iam: Any, dev: Resource) -> None:
     """The role of Pods."""
-    iam = aws.emulator.client("iam", ACCOUNT_A)
     pod_role(iam, "pods", "dev", ServiceAccountRef("dev", "s3-app"))
 
 

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
-from tests.sandbox.support.aws_harness import Aws
 from tests.sandbox.support.aws_harness import allow as document
 from tests.sandbox.support.provider_harness import (
     NOTHING,
@@ -26,11 +25,6 @@ INLINE = "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive"
 PROVIDER = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
 USER, KEY = "aws:iam/user:User", "aws:iam/accessKey:AccessKey"
 READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
-
-
-@pytest.fixture
-def iam(aws: Aws) -> Any:
-    return aws.emulator.client("iam", ACCOUNT_A)
 
 
 def trust(account: str, **layout: Any) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
+from irsa_sandbox.aws.accounts import ACCOUNT_B
 from tests.sandbox.support.aws_harness import Aws
 from tests.sandbox.support.provider_harness import NOTHING, Difference, Engine, refused
 
@@ -24,11 +24,6 @@ def tls_only(bucket: str, effect: str = "Deny") -> str:
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-
-@pytest.fixture
-def s3(aws: Aws) -> Any:
-    return aws.emulator.client("s3", ACCOUNT_A)
 
 
 def test_a_bucket_has_the_outputs_that_others_build_on(engine: Engine):

@@ -204,10 +204,8 @@ BY_OTHER_TESTS = {"addonVersion", "region"}
 
 
 @pytest.fixture
-def account(aws: Aws) -> None:
+def account(restored: None, iam: Any, eks: Any, s3: Any) -> None:
     """Things in account A that the resources name."""
-    clients = aws.administrator()
-    iam, eks, s3 = clients("iam"), clients("eks"), clients("s3")
     for name in ("made", "other"):
         s3.create_bucket(Bucket=name)
     for name in ("keyed", "other"):

@@ -3,12 +3,11 @@
 import json
 import re
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from irsa_sandbox.toolchain import SOURCES, ToolError, go_builds
-from irsa_sandbox.toolchain.go_builds import _Report, build, minutes_left
+from irsa_sandbox.toolchain.go_builds import build, minutes_left
 from tests.support.refusal import refusal
 
 STUB = "example.com/cloud/driver"
@@ -97,21 +96,3 @@ def test_progress_is_reported_from_the_lines_of_a_build(tool, tmp_path, monkeypa
     assert told[1] == "tool: 1 of 2 packages compiled, about 1 min left"
     left = [minutes_left(*each) for each in ((0.25, 60), (0.5, 150), (0.9, 300), (1, 400))]
     assert left == [4, 4, 2, 1]
-
-
-def test_builds_side_by_side_end_at_the_same_time(monkeypatch):
-    monkeypatch.setattr(go_builds, "PROGRESS_EVERY", 59.0)
-    clock = iter([0.0, 0.0, 0.0, 0.0, 60.0])
-    # Not of `time` itself, which the threads of a running sandbox use.
-    monkeypatch.setattr(go_builds, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    told: list[str] = []
-    done, running = (_Report(name, told.append) for name in ("done", "running"))
-    done.compiling(1)
-    running.compiling(10)
-    done._compiled = 1
-    done.close()
-
-    running("example.com/package")
-    running.close()
-
-    assert told == ["running: 1 of 10 packages compiled, about 6 min left"]
