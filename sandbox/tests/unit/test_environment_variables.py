@@ -11,6 +11,7 @@ from irsa_sandbox.state import exports
 from tests.support.fake_sandbox import STATE
 from tests.support.foreign_variables import table
 
+LOOPBACK = "127.0.0.1,localhost"
 PROXIES = {"HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"}
 OURS = PROXIES | {
     *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION"),
@@ -58,7 +59,7 @@ def test_the_shell_and_a_command_see_nothing_of_the_callers_accounts_and_cluster
             assert (value == theirs[name]) is (name not in OURS)
     assert seen["AWS_CONFIG_FILE"] == seen["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
     assert seen["https_proxy"] == seen["HTTPS_PROXY"] == STATE.aws_proxy
-    assert seen["NO_PROXY"] == seen["no_proxy"] == "127.0.0.1,localhost"
+    assert seen["NO_PROXY"] == seen["no_proxy"] == LOOPBACK
 
 
 def test_the_engine_attaches_to_providers_that_have_no_plugin():
@@ -82,9 +83,9 @@ def test_the_sandboxs_own_processes_see_none_of_it(theirs):
 @pytest.mark.parametrize(
     ("given", "lower", "upper"),
     [
-        ({}, "127.0.0.1,localhost", "127.0.0.1,localhost"),
-        ({"no_proxy": "a"}, "a,127.0.0.1,localhost", "a,127.0.0.1,localhost"),
-        ({"no_proxy": "a", "NO_PROXY": "b, c"}, "a,127.0.0.1,localhost", "b,c,127.0.0.1,localhost"),
+        ({}, LOOPBACK, LOOPBACK),
+        ({"no_proxy": "a"}, f"a,{LOOPBACK}", f"a,{LOOPBACK}"),
+        ({"no_proxy": "a", "NO_PROXY": "b, c"}, f"a,{LOOPBACK}", f"b,c,{LOOPBACK}"),
         ({"NO_PROXY": "localhost,127.0.0.1"}, "localhost,127.0.0.1", "localhost,127.0.0.1"),
         ({"no_proxy": "*"}, "*", "*"),
     ],

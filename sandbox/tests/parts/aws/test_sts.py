@@ -83,40 +83,30 @@ def test_an_issuer_whose_keys_cannot_be_had_is_an_error_of_its_own(aws: Aws, res
     assert [each[:2] for each in refused] == [(400, "IDPCommunicationError")] * 2
 
 
-@pytest.mark.parametrize(
-    ("arn", "expected"),
-    [
-        ("s3-app-with-a-long-name", (400, "ValidationError", "Request ARN is invalid")),
-        (f"arn:aws:iam::{ACCOUNT_A}:user/a", (400, "ValidationError", "Request ARN is invalid")),
-        # A role that does not exist looks like one that refuses.
-        (f"arn:aws:iam::{ACCOUNT_A}:role/none", (403, "AccessDenied", DENIED)),
-        (f"arn:aws:iam::{ACCOUNT_A}:role/s3-app", (403, "AccessDenied", DENIED)),
-    ],
+def test_an_arn_of_no_role_is_refused(aws: Aws):
+    for arn in ("s3-app-with-a-long-name", f"arn:aws:iam::{ACCOUNT_A}:user/a"):
+        invalid = (400, "ValidationError", "Request ARN is invalid")
+        assert refusal(aws.assume, RoleArn=arn) == invalid
+    for name in ("none", "s3-app"):  # a role that does not exist looks like one that refuses
+        arn = f"arn:aws:iam::{ACCOUNT_A}:role/{name}"
+        assert refusal(aws.assume, RoleArn=arn) == (403, "AccessDenied", DENIED)
+
+
+SHORT = (
+    "2 validation errors detected: Value 'a' at 'roleSessionName' failed to satisfy constraint: "
+    "Member must have length greater than or equal to 2; Value '899' at 'durationSeconds' failed "
+    "to satisfy constraint: Member must have value greater than or equal to 900"
 )
-def test_an_arn_of_no_role_is_refused(aws: Aws, arn, expected):
-    assert refusal(aws.assume, RoleArn=arn) == expected
+LONG = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
+POLICY = "A session policy of AssumeRoleWithWebIdentity is not supported by the sandbox"
 
 
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        (
-            {"DurationSeconds": 899, "RoleSessionName": "a"},
-            (
-                "2 validation errors detected: Value 'a' at 'roleSessionName' failed to satisfy "
-                "constraint: Member must have length greater than or equal to 2; "
-                "Value '899' at 'durationSeconds' failed to satisfy constraint: "
-                "Member must have value greater than or equal to 900"
-            ),
-        ),
-        (
-            {"DurationSeconds": 7201},
-            "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
-        ),
-        (
-            {"Policy": allow("s3:*", "*")},
-            "A session policy of AssumeRoleWithWebIdentity is not supported by the sandbox",
-        ),
+        ({"DurationSeconds": 899, "RoleSessionName": "a"}, SHORT),
+        ({"DurationSeconds": 7201}, LONG),
+        ({"Policy": allow("s3:*", "*")}, POLICY),
     ],
     ids=["two at once", "above the role's maximum", "session policy"],
 )

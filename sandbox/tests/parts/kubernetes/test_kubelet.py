@@ -133,31 +133,25 @@ def test_kubectl_exec(cluster, workload):
     assert done.stderr == "AKIA\ncommand terminated with exit code 7\n"
 
 
-SECRET_KEY = {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "id"}}}
-CONFIG_VOLUME = {"name": "aws", "configMap": {"name": "aws"}}
+VOLUMES = {"volumes": [{"name": "aws", "configMap": {"name": "aws"}}]}
+ENV = {"env": [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "id"}}}]}
+INIT = {"initContainers": [{"name": "init", "image": "init", **ENV}]}
+NO_MAP = {"reason": "ContainerCreating", "message": 'configmap "aws" not found'}
+NO_SECRET = {"reason": "CreateContainerConfigError", "message": 'secret "keys" not found'}
 
 
 @pytest.mark.parametrize(
-    ("container", "spec", "reason", "message"),
-    [
-        ({}, {"volumes": [CONFIG_VOLUME]}, "ContainerCreating", 'configmap "aws" not found'),
-        ({"env": [SECRET_KEY]}, {}, "CreateContainerConfigError", 'secret "keys" not found'),
-        (
-            {},
-            {"initContainers": [{"name": "init", "image": "init", "env": [SECRET_KEY]}]},
-            "CreateContainerConfigError",
-            'secret "keys" not found',
-        ),
-    ],
+    ("container", "spec", "waiting"),
+    [({}, VOLUMES, NO_MAP), (ENV, {}, NO_SECRET), ({}, INIT, NO_SECRET)],
     ids=["volume", "variable", "init-container"],
 )
 def test_a_pod_waits_for_what_it_is_made_of_and_says_so(
-    cluster, namespace, container, spec, reason, message
+    cluster, namespace, container, spec, waiting
 ):
     cluster.deployment(namespace, "s3-app", container, **spec)
-    eventually(lambda: first_waiting(cluster, namespace) == {"reason": reason, "message": message})
+    eventually(lambda: first_waiting(cluster, namespace) == waiting)
     assert cluster.available(namespace, "s3-app") == 0
-    with pytest.raises(LookupError, match=f"{reason}: {message}"):
+    with pytest.raises(LookupError, match="{reason}: {message}".format(**waiting)):
         exec_in_pod(cluster.client, cluster.folder, namespace, "s3-app", ["true"], extra_env={})
 
     cluster.config_map(namespace, "aws", {"config": AWS_CONFIG})
