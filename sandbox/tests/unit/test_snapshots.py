@@ -1,7 +1,6 @@
 """One process at a time resets a sandbox. Real resets: tests/sandbox/test_pytest_plugin.py."""
 
 import os
-import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +9,6 @@ import pytest
 
 from irsa_sandbox.errors import SandboxError
 from irsa_sandbox.snapshots import Snapshots, SnapshotServer
-from tests.sandbox.support.cluster import eventually
 from tests.support.refusal import refusal
 
 FOLDER = Path("/sandbox")
@@ -43,18 +41,6 @@ def file(counter: Counter) -> Iterator[str]:
         server.start()
         yield str(name)
         server.stop()
-
-
-def test_it_is_given_back_when_the_connection_just_ends(counter, file):
-    raw = socket.socket(socket.AF_UNIX)
-    raw.connect(file)
-    raw.sendall(b"1\n")
-    assert raw.recv(10) == b"done\n"
-    counter.value = 1
-
-    raw.close()  # what the kernel does for a process that is killed
-
-    eventually(lambda: counter.value == 0)
 
 
 def test_a_second_holder_is_refused_until_the_first_has_gone(counter, file):

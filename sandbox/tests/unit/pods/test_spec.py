@@ -116,29 +116,6 @@ def test_a_projected_volume_joins_its_sources():
 
 
 @pytest.mark.parametrize(
-    ("volume", "message"),
-    [
-        ({"configMap": {"name": "gone"}}, 'configmap "gone" not found'),
-        ({"configMap": {"name": "keys"}}, 'configmap "keys" not found'),
-        ({"secret": {"secretName": "gone"}}, 'secret "gone" not found'),
-        ({"secret": {"secretName": "aws"}}, 'secret "aws" not found'),
-        (
-            {"configMap": {"name": "aws", "items": [{"key": "Config", "path": "c"}]}},
-            'configmap "aws" references non-existent key: Config',
-        ),
-        (
-            {"projected": {"sources": [{"configMap": {"name": "gone"}}]}},
-            'configmap "gone" not found',
-        ),
-    ],
-)
-def test_a_missing_source_keeps_the_container_from_being_made(volume, message):
-    with pytest.raises(PodNotReady) as refused:
-        files_of(**volume)
-    assert (refused.value.reason, refused.value.message) == ("ContainerCreating", message)
-
-
-@pytest.mark.parametrize(
     ("text", "expanded"),
     [
         ("$(A)", "a"),
@@ -218,13 +195,22 @@ def test_a_value_is_taken_from_where_it_stands_or_left_out(source, value):
     assert env_of({"name": "V", "valueFrom": source}) == expected
 
 
-def from_key(kind, name, key):
+def from_key(kind: str, name: str, key: str) -> dict[str, Any]:
     return {"env": [{"name": "V", "valueFrom": {f"{kind}KeyRef": {"name": name, "key": key}}}]}
 
 
+NO_KEY = {"name": "aws", "items": [{"key": "Config", "path": "c"}]}
+
+
 @pytest.mark.parametrize(
-    ("container", "message"),
+    ("source", "message"),
     [
+        ({"configMap": {"name": "gone"}}, 'configmap "gone" not found'),
+        ({"configMap": {"name": "keys"}}, 'configmap "keys" not found'),
+        ({"secret": {"secretName": "gone"}}, 'secret "gone" not found'),
+        ({"secret": {"secretName": "aws"}}, 'secret "aws" not found'),
+        ({"configMap": NO_KEY}, 'configmap "aws" references non-existent key: Config'),
+        ({"projected": {"sources": [{"secret": {"name": "gone"}}]}}, 'secret "gone" not found'),
         (from_key("secret", "gone", "k"), 'secret "gone" not found'),
         (from_key("secret", "keys", "k"), "couldn't find key k in Secret dev/keys"),
         (from_key("configMap", "aws", "k"), "couldn't find key k in ConfigMap dev/aws"),
@@ -233,7 +219,9 @@ def from_key(kind, name, key):
         ({"envFrom": [{"configMapRef": {"name": "gone"}}]}, 'configmap "gone" not found'),
     ],
 )
-def test_a_missing_value_is_a_configuration_error(container, message):
+def test_a_missing_source_keeps_the_container_from_being_made(source, message):
+    of_container = source.keys() & {"env", "envFrom"}
     with pytest.raises(PodNotReady) as refused:
-        environment(container, POD, lookup)
-    assert (refused.value.reason, refused.value.message) == ("CreateContainerConfigError", message)
+        environment(source, POD, lookup) if of_container else files_of(**source)
+    reason = "CreateContainerConfigError" if of_container else "ContainerCreating"
+    assert (refused.value.reason, refused.value.message) == (reason, message)
