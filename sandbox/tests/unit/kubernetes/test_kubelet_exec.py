@@ -115,23 +115,17 @@ def test_output_errors_and_exit_code_come_back(api_server, left_over, protocol):
         "details": {"causes": [{"reason": "ExitCode", "message": "7"}]},
     }
     assert left_over() == []
+    assert api_server("true").status == {"metadata": {}, "status": "Success"}
+    assert api_server("sh", "-c", "kill -TERM $$").code == 143
 
 
-@pytest.mark.parametrize(
-    ("command", "stdin", "code"),
-    [
-        (["true"], None, 0),
-        (["sh", "-c", "kill -TERM $$"], None, 143),
-        (["true"], b"x" * 3_000_000, 0),
-        (["cat"], None, 0),
-    ],
-    ids=["success", "signal", "input that is not read", "no input"],
-)
-def test_the_exit_code_is_that_of_a_shell(api_server, command, stdin, code):
-    done = api_server(*command, stdin=stdin)
+def test_input_is_passed_on_to_its_end_or_not_read(api_server):
+    megabytes = os.urandom(3_000_000)
 
-    assert (done.code, done.output) == (code, b"")
-    assert code or done.status == {"metadata": {}, "status": "Success"}
+    assert api_server("cat", stdin=megabytes).output == megabytes
+    for command, stdin in (("true", megabytes), ("cat", None)):
+        done = api_server(command, stdin=stdin)
+        assert (done.code, done.output) == (0, b"")
 
 
 def test_the_pods_environment_folder_and_addresses_are_the_commands(api_server, tmp_path):
@@ -143,12 +137,6 @@ def test_the_pods_environment_folder_and_addresses_are_the_commands(api_server, 
     assert environment == "/etc/aws/config yes running"
     assert Path(folder).is_relative_to((tmp_path / "pods").resolve())
     assert others == ["scratch", f"{folder}/scratch", "http://127.0.0.1:1/v1"]
-
-
-def test_input_is_passed_on_to_its_end(api_server):
-    megabytes = os.urandom(3_000_000)
-
-    assert api_server("cat", stdin=megabytes).output == megabytes
 
 
 @pytest.mark.parametrize(
@@ -170,27 +158,24 @@ def test_what_cannot_run_is_refused_in_one_line(api_server, command, options, me
     assert "details" not in done.status
 
 
-@pytest.mark.parametrize("path", ["/containerLogs/dev/running/app", "/run/dev/running/app", "/"])
-def test_of_a_kubelet_it_has_exec_alone(api_server, path):
-    with pytest.raises(InvalidStatus) as refused:
-        api_server("true", path=path)
+def test_of_a_kubelet_it_has_exec_by_web_socket_alone(server, authority, api_server):
+    for path in ("/containerLogs/dev/running/app", "/run/dev/running/app", "/"):
+        with pytest.raises(InvalidStatus) as refused:
+            api_server("true", path=path)
+        answer = refused.value.response
+        message = b"the sandbox runs no containers and serves exec only"
+        assert (answer.status_code, answer.body) == (501, message)
 
-    assert refused.value.response.status_code == 501
-    assert refused.value.response.body == b"the sandbox runs no containers and serves exec only"
-
-
-def test_without_a_web_socket_the_way_out_is_told(server, authority):
     tls = ssl.create_default_context(cafile=authority.ca_file)
     tls.load_cert_chain(*authority.issue_client("api-server"))
-    headers = {"Connection": "Upgrade", "Upgrade": "SPDY/3.1"}
+    url = f"https://127.0.0.1:{server.port}/exec/dev/running/app?command=true"
     with httpx2.Client(verify=tls, trust_env=False) as http:
-        answer = http.post(
-            f"https://127.0.0.1:{server.port}/exec/dev/running/app?command=true", headers=headers
-        )
-
-    assert answer.status_code == 400
+        answer = http.post(url, headers={"Connection": "Upgrade", "Upgrade": "SPDY/3.1"})
     # kubectl shows this; with a colon it would read it as YAML, and show nothing.
-    assert answer.text == "exec in the sandbox needs kubectl 1.31 or newer"
+    assert (answer.status_code, answer.text) == (
+        400,
+        "exec in the sandbox needs kubectl 1.31 or newer",
+    )
 
 
 @pytest.mark.parametrize(
@@ -222,23 +207,18 @@ async def pids_of(connection: Any) -> list[int]:
     return [int(pid) for pid in (await connection.recv())[1:].split()]
 
 
-def test_a_command_and_its_children_end_when_the_caller_leaves(api_server, left_over):
+def test_a_command_ends_with_all_that_it_started_when_the_caller_leaves(api_server, left_over):
     async def leave() -> list[int]:
         async with api_server.open("sh", "-c", SLEEPER) as connection:
             pids = await pids_of(connection)
             assert all(map(is_alive, pids))
         return pids
 
-    pids = asyncio.run(leave())
+    background = api_server("sh", "-c", "sleep 600 >/dev/null 2>&1 </dev/null & echo $!")
+    pids = [*asyncio.run(leave()), int(background.output)]
 
     eventually(lambda: not any(map(is_alive, pids)))
     eventually(lambda: left_over() == [])
-
-
-def test_what_a_command_leaves_in_the_background_ends_with_it(api_server):
-    done = api_server("sh", "-c", "sleep 600 >/dev/null 2>&1 </dev/null & echo $!")
-
-    eventually(lambda: not is_alive(int(done.output)))
 
 
 async def stopped_during(connecting: Any, server: ExecServer, stdin: bytes = b"") -> list[int]:
