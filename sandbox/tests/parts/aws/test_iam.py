@@ -113,19 +113,6 @@ def test_an_issuer_has_one_provider_in_an_account_and_an_https_url(iam, iam_b):
     assert refusal(iam.add_client_id_to_open_id_connect_provider, **change) == missing
 
 
-def test_a_user_has_two_access_keys_at_most(iam):
-    user = {"UserName": "s3-manager"}
-    iam.create_user(**user)
-    first = iam.create_access_key(**user)["AccessKey"]
-    iam.create_access_key(**user)
-    exceeded = "Cannot exceed quota for AccessKeysPerUser: 2"
-    assert refusal(iam.create_access_key, **user) == (409, "LimitExceeded", exceeded)
-    iam.delete_access_key(**user, AccessKeyId=first["AccessKeyId"])
-    assert iam.create_access_key(**user)["AccessKey"]["Status"] == "Active"
-    unknown = (404, "NoSuchEntity", "The user with name none cannot be found.")
-    assert refusal(iam.list_access_keys, UserName="none") == unknown
-
-
 def test_policies_have_a_size_without_counting_spaces(iam):
     def sized(size: int) -> str:
         empty = allow("s3:*", "").replace(" ", "")

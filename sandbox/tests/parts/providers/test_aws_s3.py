@@ -52,6 +52,12 @@ def test_a_made_up_bucket_name_has_no_capital_letters(engine: Engine):
     assert engine.check(BUCKET, {}, name="Data")["bucket"] == "data-0102030"
 
 
+def test_a_bucket_of_another_account_is_not_imported(engine: Engine, aws: Aws):
+    """Nor taken over: tests/sandbox/systems/test_what_exists.py."""
+    aws.emulator.client("s3", ACCOUNT_B).create_bucket(Bucket="theirs")
+    assert refused(engine.read, BUCKET, "theirs").startswith("HeadBucket: 403: ")
+
+
 def test_a_bucket_with_content_is_deleted_only_by_force(engine: Engine, s3: Any):
     gentle = engine.create(BUCKET, {"bucket": "full"})
     s3.put_bucket_versioning(Bucket="full", VersioningConfiguration={"Status": "Enabled"})
@@ -64,15 +70,6 @@ def test_a_bucket_with_content_is_deleted_only_by_force(engine: Engine, s3: Any)
     forced = engine.update(gentle, {"bucket": "full", "forceDestroy": True})
     engine.delete(forced)
     assert engine.refresh(forced) is None
-
-
-def test_a_bucket_of_another_account_is_not_taken_over(engine: Engine, aws: Aws):
-    theirs = aws.emulator.client("s3", ACCOUNT_B)
-    theirs.create_bucket(Bucket="theirs")
-    assert refused(engine.create, BUCKET, {"bucket": "theirs"}).startswith(
-        "creating S3 Bucket (theirs): CreateBucket: BucketAlreadyExists: "
-    )
-    assert refused(engine.read, BUCKET, "theirs").startswith("HeadBucket: 403: ")
 
 
 def test_a_bucket_policy_is_the_same_however_it_is_written(engine: Engine):

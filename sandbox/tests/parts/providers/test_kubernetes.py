@@ -61,24 +61,15 @@ def config(namespace: str, **data: str) -> dict[str, Any]:
 
 
 def replica_set(namespace: str, replicas: int) -> dict[str, Any]:
-    template = {
-        "metadata": {"labels": {"app": "app"}},
-        "spec": {"containers": [{"name": "app", "image": "app"}]},
-    }
-    selector = {"matchLabels": {"app": "app"}}
-    return {
-        **named(namespace),
-        "spec": {"replicas": replicas, "selector": selector, "template": template},
-    }
+    labels = {"app": "app"}
+    pod = {"containers": [{"name": "app", "image": "app"}]}
+    template = {"metadata": {"labels": labels}, "spec": pod}
+    spec = {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template}
+    return {**named(namespace), "spec": spec}
 
 
 def data_of(cluster, namespace):
     return cluster.client.get(ConfigMap, "app", namespace=namespace).data
-
-
-def annotate(cluster, namespace, manager, **annotations):
-    body = {"metadata": {"annotations": annotations}}
-    cluster.client.patch(ServiceAccount, "app", body, namespace=namespace, field_manager=manager)
 
 
 def test_a_create_of_what_exists_is_refused_and_leaves_it_alone(cluster, engine, namespace):
@@ -151,38 +142,30 @@ def test_a_change_removes_what_the_program_no_longer_has(cluster, engine, namesp
     assert engine.diff(changed, config(namespace, b="2")) == NOTHING
 
 
-@pytest.mark.parametrize("manager", ["kubectl-annotate", "kubectl-edit"])
-def test_an_update_takes_over_what_kubectl_set_and_a_preview_does_not(
-    cluster, engine, namespace, manager
-):
+def test_an_update_takes_over_what_kubectl_set_and_a_preview_does_not(cluster, engine, namespace):
     made = engine.create(SERVICE_ACCOUNT, account(namespace, "r"))
-    annotate(cluster, namespace, manager, **{ROLE_ARN_ANNOTATION: "theirs"})
+    theirs = {"metadata": {"annotations": {ROLE_ARN_ANNOTATION: "theirs"}}}
+    where = {"namespace": namespace, "field_manager": "kubectl-annotate"}
+    cluster.client.patch(ServiceAccount, "app", theirs, **where)
 
     line = refused(engine.update, made, account(namespace, "r2"), preview=True)
-    assert f'conflict with "{manager}"' in line
+    assert 'conflict with "kubectl-annotate"' in line
     engine.update(made, account(namespace, "r2"))
 
     found = cluster.client.get(ServiceAccount, "app", namespace=namespace)
     assert found.metadata.annotations == {ROLE_ARN_ANNOTATION: "r2"}
 
 
-def test_an_update_does_not_take_over_what_a_controller_or_a_subresource_set(
+def test_an_update_does_not_take_over_what_kubectl_set_through_a_subresource(
     cluster, engine, namespace
 ):
-    made = engine.create(SERVICE_ACCOUNT, account(namespace, "r"))
-    annotate(cluster, namespace, "some-operator", **{ROLE_ARN_ANNOTATION: "theirs"})
-    line = refused(engine.update, made, account(namespace, "r2"))
-    assert 'conflict with "some-operator"' in line
-    assert 'annotate the object with pulumi.com/patchForce: "true" to take it over' in line
-    annotations = {ROLE_ARN_ANNOTATION: "r2", "pulumi.com/patchForce": "true"}
-    engine.update(made, named(namespace, annotations=annotations))
-    found = cluster.client.get(ServiceAccount, "app", namespace=namespace)
-    assert found.metadata.annotations[ROLE_ARN_ANNOTATION] == "r2"
-
-    scaled = engine.create(REPLICA_SET, replica_set(namespace, 0))
+    """Nor what a controller set: tests/sandbox/systems/test_changes.py."""
+    made = engine.create(REPLICA_SET, replica_set(namespace, 0))
     scale, path = {"spec": {"replicas": 1}}, ReplicaSet.Scale
     cluster.client.patch(path, "app", scale, namespace=namespace, field_manager="kubectl")
-    line = refused(engine.update, scaled, replica_set(namespace, 2))
+
+    line = refused(engine.update, made, replica_set(namespace, 2))
+
     assert 'conflict with "kubectl" with subresource "scale"' in line
 
 
