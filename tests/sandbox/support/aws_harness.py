@@ -26,13 +26,9 @@ from irsa_sandbox.aws.clients import AwsClients, Credentials
 from irsa_sandbox.aws.eks import ClusterFacts
 from irsa_sandbox.aws.server import Emulator
 from irsa_sandbox.serving.certificates import Authority
+from tests.support.world import BUCKET, ISSUER, ISSUER_URL, PROVIDER_ARN, ROLE_B_ARN, SUBJECT
 
-ISSUER = f"oidc.eks.{REGION}.amazonaws.com/id/EXAMPLE"
-PROVIDER_ARN = f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{ISSUER}"
-SUBJECT = "system:serviceaccount:dev:s3-app"
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT_A}:role/team/s3-app"
-ROLE_B_ARN = f"arn:aws:iam::{ACCOUNT_B}:role/s3-app-B"
-BUCKET = "bucket-s3-app"
 SUBNETS = ["subnet-00000001", "subnet-00000002"]  # MiniStack's default VPC
 VPC = {"subnetIds": SUBNETS}
 """Network of an EKS cluster."""
@@ -70,7 +66,7 @@ class Issuer:
 def token(key: rsa.RSAPrivateKey = KEY, kid: str = "first", **changed: Any) -> str:
     now = int(time.time())
     claims: dict[str, Any] = {
-        "iss": f"https://{ISSUER}",
+        "iss": ISSUER_URL,
         "aud": ["sts.amazonaws.com"],
         "sub": SUBJECT,
         "exp": now + 3600,
@@ -85,7 +81,7 @@ def token(key: rsa.RSAPrivateKey = KEY, kid: str = "first", **changed: Any) -> s
 def trust(**condition: str) -> str:
     statement = {
         "Effect": "Allow",
-        "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{ISSUER}"},
+        "Principal": {"Federated": PROVIDER_ARN},
         "Action": "sts:AssumeRoleWithWebIdentity",
         "Condition": {"StringEquals": {f"{ISSUER}:{name}": v for name, v in condition.items()}},
     }
@@ -106,7 +102,7 @@ class Aws:
         self.issuer = issuer
         iam = emulator.client("iam", ACCOUNT_A)
         iam.create_open_id_connect_provider(
-            Url=f"https://{ISSUER}", ClientIDList=["sts.amazonaws.com", "vault"]
+            Url=ISSUER_URL, ClientIDList=["sts.amazonaws.com", "vault"]
         )
         iam.create_role(
             RoleName="s3-app",
@@ -201,7 +197,7 @@ def running_aws(folder: Path) -> Iterator[Aws]:
         authority=authority,
         jwks=issuer.jwks,
         cluster=ClusterFacts(
-            endpoint="https://127.0.0.1:6443", ca_data="Q0E=", issuer_url=f"https://{ISSUER}"
+            endpoint="https://127.0.0.1:6443", ca_data="Q0E=", issuer_url=ISSUER_URL
         ),
     )
     emulator.start()

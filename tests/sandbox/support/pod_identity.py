@@ -109,12 +109,6 @@ class Associated:
     def associate(self, **more: Any) -> str:
         return associate(self.eks, CLUSTER, READER, self.role_arn, **more)
 
-    def disable_session_tags(self) -> None:
-        [found] = self.eks.list_pod_identity_associations(clusterName=CLUSTER)["associations"]
-        self.eks.update_pod_identity_association(
-            clusterName=CLUSTER, associationId=found["associationId"], disableSessionTags=True
-        )
-
     def trust_without_tags(self) -> None:
         trust = pod_identity_trust_policy([CLUSTER_ARN], [READER], disable_session_tags=True)
         self.iam.update_assume_role_policy(RoleName=ROLE, PolicyDocument=json.dumps(trust))

@@ -24,7 +24,8 @@ from irsa.identity.subjects import ServiceAccountRef
 from irsa_sandbox.webhook.json_patch import JITTERED_EXPIRATION
 from irsa_sandbox.webhook.server import WebhookServer
 from tests.sandbox.support.cached_builds import needed
-from tests.sandbox.support.cluster import ROLE_ARN, Cluster, eventually
+from tests.sandbox.support.cluster import Cluster, eventually
+from tests.support.world import ROLE_ARN
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.published]
 

@@ -13,7 +13,8 @@ from lightkube.resources.core_v1 import Pod
 from irsa_sandbox.pods.spec import Token
 from irsa_sandbox.pods.token import mint
 from irsa_sandbox.webhook.server import WebhookServer
-from tests.sandbox.support.cluster import ISSUER_URL, ROLE_ANNOTATION, ROLE_ARN, Cluster, eventually
+from tests.sandbox.support.cluster import ROLE_ANNOTATION, Cluster, eventually
+from tests.support.world import ISSUER_URL, ROLE_ARN
 
 pytestmark = pytest.mark.sandbox
 

@@ -10,8 +10,9 @@ from lightkube.resources.core_v1 import Node, Pod
 from websockets.exceptions import InvalidStatus
 
 from irsa_sandbox.pods.exec import exec_in_pod
-from tests.sandbox.support.cluster import ROLE_ANNOTATION, ROLE_ARN, Cluster, eventually
+from tests.sandbox.support.cluster import ROLE_ANNOTATION, Cluster, eventually
 from tests.support.exec_client import Executed, through_api_server
+from tests.support.world import ROLE_ARN
 
 pytestmark = pytest.mark.sandbox
 

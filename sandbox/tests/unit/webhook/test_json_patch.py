@@ -6,8 +6,8 @@ import pytest
 
 from irsa.identity.eks import CREDENTIALS_URI, POD_IDENTITY_TOKEN_FILE
 from irsa_sandbox.webhook.server import patch
+from tests.support.world import ROLE_ARN
 
-ROLE_ARN = "arn:aws:iam::111122223333:role/s3-app"
 TOKEN_FILE = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"
 MOUNT = {
     "name": "aws-iam-token",
@@ -350,43 +350,30 @@ def test_an_association_precedes_the_annotation_of_a_role():
         "path": "eks-pod-identity-token",
     }
     [container] = containers_in(operations)
-    env = [*REGIONAL, *REGIONS, *POD_IDENTITY]
-    assert container == {
-        "name": "app",
-        "resources": {},
-        "env": env,
-        "volumeMounts": [POD_IDENTITY_MOUNT],
-    }
+    env, mounts = [*REGIONAL, *REGIONS, *POD_IDENTITY], [POD_IDENTITY_MOUNT]
+    assert container == {"name": "app", "resources": {}, "env": env, "volumeMounts": mounts}
 
 
 def test_a_pod_with_labels_keeps_them():
-    pod = pod_of({"name": "app"})
-    pod["metadata"]["labels"] = {}
-
-    assert associated(pod)[0] == {
-        "op": "add",
-        "path": "/metadata/labels/eks.amazonaws.com~1pod-identity",
-        "value": "enabled",
-    }
+    path = "/metadata/labels/eks.amazonaws.com~1pod-identity"
+    operations = associated({**pod_of({"name": "app"}), "metadata": {"labels": {}}})
+    assert operations[0] == {"op": "add", "path": path, "value": "enabled"}
 
 
 @pytest.mark.parametrize(
     ("of_account", "of_pod", "seconds"),
     [
-        (None, None, 80_000),
-        ("86400", None, 80_000),
-        ("7200", None, 7200),
-        ("7200", "86400", 80_000),
-        ("86400", "90000", 90_000),
+        ({}, {}, 80_000),
+        ({"token_expiration": "86400"}, {}, 80_000),
+        ({"token_expiration": "7200"}, {}, 7200),
+        ({"token_expiration": "7200"}, {"token_expiration": "86400"}, 80_000),
+        ({"token_expiration": "86400"}, {"token_expiration": "90000"}, 90_000),
     ],
 )
 def test_the_default_lifetime_alone_is_jittered(of_account, of_pod, seconds):
-    given = {} if of_account is None else {"token_expiration": of_account}
-    pod = pod_of({"name": "app"})
-    if of_pod is not None:
-        pod = annotated(pod, token_expiration=of_pod)
-
-    assert token_in(associated(pod, account(None, **given)))["expirationSeconds"] == seconds
+    pod = annotated(pod_of({"name": "app"}), **of_pod)
+    token = token_in(associated(pod, account(None, **of_account)))
+    assert token["expirationSeconds"] == seconds
 
 
 ROLE = [{"name": "AWS_ROLE_ARN", "value": ROLE_ARN}]
