@@ -144,8 +144,7 @@ def test_an_add_on_that_cannot_be_is_refused(eks, wanted, what):
     assert eks.describe_addon(**PROXY)["addon"] == before
 
 
-def test_nodes_keep_the_version_of_their_launch_template(aws, eks):
-    ec2 = aws.administrator()("ec2")
+def test_nodes_take_a_launch_template_that_exists_and_keep_it(ec2, eks):
     data = {"LaunchTemplateName": "nodes", "LaunchTemplateData": {}}
     made = ec2.create_launch_template(**data)["LaunchTemplate"]
     ec2.create_launch_template_version(**data)
@@ -160,8 +159,8 @@ def test_nodes_keep_the_version_of_their_launch_template(aws, eks):
     assert "diskSize" not in created
     newest = {"name": "nodes", "version": "$Latest"}
     eks.update_nodegroup_version(**nodes, launchTemplate=newest)
-    found = eks.describe_nodegroup(**nodes)["nodegroup"]
-    assert found["launchTemplate"] == {**template, "name": "nodes", "version": "2"}
+    found = eks.describe_nodegroup(**nodes)["nodegroup"]["launchTemplate"]
+    assert found == {**template, "name": "nodes", "version": "2"}
 
     eks.delete_nodegroup(**nodes)
     eks.create_nodegroup(**group)

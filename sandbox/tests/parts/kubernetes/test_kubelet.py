@@ -5,8 +5,7 @@ import subprocess
 from typing import Any
 
 import pytest
-from lightkube.resources.apps_v1 import Deployment
-from lightkube.resources.core_v1 import Node, Pod
+from lightkube.resources.core_v1 import Node
 from websockets.exceptions import InvalidStatus
 
 from irsa_sandbox.pods.exec import exec_in_pod
@@ -158,19 +157,6 @@ def test_a_pod_waits_for_what_it_is_made_of_and_says_so(
     cluster.config_map(namespace, "aws", {"config": AWS_CONFIG})
     cluster.secret(namespace, "keys", {"id": "AKIA"})
     eventually(lambda: cluster.available(namespace, "s3-app") == 1)
-
-
-def test_a_deleted_pod_is_replaced_until_its_deployment_goes(cluster, workload):
-    def uids() -> list[str]:
-        return [pod["metadata"]["uid"] for pod in cluster.pods(workload)]
-
-    [before] = cluster.pods(workload)
-    cluster.client.delete(Pod, before["metadata"]["name"], namespace=workload)
-    eventually(lambda: uids() not in ([], [before["metadata"]["uid"]]) and len(uids()) == 1)
-    eventually(lambda: cluster.available(workload, "s3-app") == 1)
-
-    cluster.client.delete(Deployment, "s3-app", namespace=workload)
-    eventually(lambda: not cluster.pods(workload))
 
 
 def test_after_a_roll_out_commands_run_as_the_newest_pod(cluster, workload, capfd):

@@ -54,6 +54,14 @@ class Type(NamedTuple):
     """Its id, as programs give it to an import; empty if AWS has nothing to import."""
 
 
+def setting(
+    inputs: dict[str, Any], in_place: dict[str, Any], filled: dict[str, Any] | None = None
+) -> Type:
+    """A setting of a bucket."""
+    inputs, other = {"bucket": "made", **inputs}, {"bucket": "other"}
+    return Type(inputs, in_place, other, filled or {}, import_id="made")
+
+
 TYPES = {
     "aws:iam/role:Role": Type(
         {"name": "planned", "assumeRolePolicy": trust(sub="a")},
@@ -108,36 +116,23 @@ TYPES = {
     "aws:s3/bucket:Bucket": Type(
         {"bucket": "planned"}, {"forceDestroy": True, **TAGS}, {"bucket": "other-name"}
     ),
-    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": Type(
-        {"bucket": "made", "blockPublicAcls": True, "restrictPublicBuckets": True},
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": setting(
+        {"blockPublicAcls": True, "restrictPublicBuckets": True},
         {"blockPublicAcls": False, "blockPublicPolicy": True, "ignorePublicAcls": True},
-        {"bucket": "other"},
-        import_id="made",
     ),
-    "aws:s3/bucketOwnershipControls:BucketOwnershipControls": Type(
-        {"bucket": "made", "rule": {"objectOwnership": "BucketOwnerEnforced"}},
+    "aws:s3/bucketOwnershipControls:BucketOwnershipControls": setting(
+        {"rule": {"objectOwnership": "BucketOwnerEnforced"}},
         {"rule": {"objectOwnership": "ObjectWriter"}},
-        {"bucket": "other"},
-        import_id="made",
     ),
-    "aws:s3/bucketVersioning:BucketVersioning": Type(
-        {"bucket": "made", "versioningConfiguration": {"status": "Enabled"}},
+    "aws:s3/bucketVersioning:BucketVersioning": setting(
+        {"versioningConfiguration": {"status": "Enabled"}},
         {"versioningConfiguration": {"status": "Suspended"}},
-        {"bucket": "other"},
-        import_id="made",
     ),
-    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": Type(
-        {"bucket": "made", **encryption("AES256")},
-        encryption("aws:kms"),
-        {"bucket": "other"},
-        encryption("AES256", bucketKeyEnabled=True),
-        import_id="made",
-    ),
-    "aws:s3/bucketPolicy:BucketPolicy": Type(
-        {"bucket": "made", "policy": of_bucket("s3:GetObject")},
-        {"policy": of_bucket("s3:PutObject")},
-        {"bucket": "other"},
-        import_id="made",
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration":
+        setting(encryption("AES256"), encryption("aws:kms"),
+                encryption("AES256", bucketKeyEnabled=True)),
+    "aws:s3/bucketPolicy:BucketPolicy": setting(
+        {"policy": of_bucket("s3:GetObject")}, {"policy": of_bucket("s3:PutObject")}
     ),
     "aws:ec2/launchTemplate:LaunchTemplate": Type(
         {"name": "planned"},

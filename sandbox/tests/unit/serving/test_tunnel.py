@@ -81,10 +81,7 @@ def ask(port: int, *pieces: bytes) -> socket.socket:
 
 def everything(connection: socket.socket) -> bytes:
     with connection:
-        said = b""
-        while data := connection.recv(1024):
-            said += data
-        return said
+        return b"".join(iter(lambda: connection.recv(1024), b""))
 
 
 def connect(target: str = f"{HOST}:443") -> bytes:
@@ -98,10 +95,7 @@ def test_a_host_that_is_served_is_reached_by_tls_under_its_name(port, authority)
         context = ssl.create_default_context(cafile=authority.ca_file)
         with context.wrap_socket(plain, server_hostname=HOST) as secure:
             secure.sendall(b"world")
-            said = b""
-            while len(said) < len(b"hello world"):
-                said += secure.recv(1024)
-    assert said == b"hello world"
+            assert secure.makefile("rb").read(len(b"hello world")) == b"hello world"
 
 
 @pytest.mark.parametrize(
