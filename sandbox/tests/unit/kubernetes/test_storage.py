@@ -64,25 +64,20 @@ def test_the_new_goes_and_the_rest_comes_back_with_what_others_depend_on_first()
     assert [key for key in etcd.changed if key != SECRET] == [DEPLOYMENT, NAMESPACE, POD]
 
 
-def test_a_controller_that_is_late_once_is_put_right():
+def test_a_controller_that_is_late_once_is_put_right_and_one_that_insists_is_noted(caplog):
     late = iter([{POD: b"straggler"}])
-    etcd = Etcd(lambda content: content.update(next(late, {})))
-    before = etcd.read()
-    etcd.content[DEPLOYMENT] = b"d"
+    for controller, left in (
+        (lambda content: content.update(next(late, {})), {}),
+        (lambda content: content.update({POD: b"mine"}), {POD: b"mine"}),
+    ):
+        etcd = Etcd(controller)
+        before = etcd.read()
+        etcd.content[DEPLOYMENT] = b"d"
+        assert caplog.text == ""
 
-    etcd.restore(before)
+        etcd.restore(before)
 
-    assert etcd.content == before
-
-
-def test_what_a_controller_insists_on_stays_and_is_noted(caplog):
-    etcd = Etcd(lambda content: content.update({POD: b"mine"}))
-    before = etcd.read()
-    etcd.content[DEPLOYMENT] = b"d"
-
-    etcd.restore(before)
-
-    assert etcd.content == {**before, POD: b"mine"}
+        assert etcd.content == {**before, **left}
     assert f"a controller insists on [{POD!r}]" in caplog.text
 
 
