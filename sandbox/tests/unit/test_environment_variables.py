@@ -47,7 +47,7 @@ def in_run(theirs: dict[str, str]) -> dict[str, str]:
     return {**kept, **STATE.environment()}
 
 
-def test_the_shell_and_a_command_see_nothing_of_the_callers_accounts_and_clusters(theirs):
+def test_nothing_of_the_callers_accounts_and_clusters_is_left(theirs):
     theirs["NO_PROXY"] = "amazonaws.com"
     seen = in_a_shell(theirs)
     assert seen == in_run(theirs)

@@ -16,7 +16,7 @@ FOLDER = Path("/sandbox")
 
 @pytest.fixture
 def failures() -> list[Exception]:
-    """What goes wrong in the sandbox."""
+    """Errors that the sandbox is about to raise."""
     return []
 
 

@@ -52,7 +52,7 @@ def idle(_content: dict[bytes, bytes]) -> None:
     """A controller that has nothing to do."""
 
 
-def test_the_new_goes_and_the_rest_comes_back_with_what_others_depend_on_first():
+def test_the_new_goes_and_the_rest_comes_back_dependencies_first():
     etcd = Etcd(idle)
     before = etcd.read()
     del etcd.content[SECRET]
@@ -64,7 +64,7 @@ def test_the_new_goes_and_the_rest_comes_back_with_what_others_depend_on_first()
     assert [key for key in etcd.changed if key != SECRET] == [DEPLOYMENT, NAMESPACE, POD]
 
 
-def test_a_controller_that_is_late_once_is_put_right_and_one_that_insists_is_noted(caplog):
+def test_a_late_controller_is_put_right_and_one_that_insists_is_noted(caplog):
     late = iter([{POD: b"straggler"}])
     for controller, left in (
         (lambda content: content.update(next(late, {})), {}),

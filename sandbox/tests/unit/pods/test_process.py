@@ -113,7 +113,7 @@ def refuse_tokens(request: httpx2.Request) -> httpx2.Response:
 
 
 MOUNT = {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}
-OF_NOBODY = {**POD, "spec": {**POD["spec"], "serviceAccountName": "gone"}}
+WITHOUT_ACCOUNT = {**POD, "spec": {**POD["spec"], "serviceAccountName": "gone"}}
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ OF_NOBODY = {**POD, "spec": {**POD["spec"], "serviceAccountName": "gone"}}
             r'.*configmap "gone" not found',
         ),
         (
-            OF_NOBODY,
+            WITHOUT_ACCOUNT,
             Api(),
             "FailedMount: no token for service account 'gone': .*/token not found",
         ),
