@@ -19,7 +19,7 @@ KIND = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"}
 REVIEW = {**KIND, "request": {"uid": "u-1", "namespace": "dev", "object": POD}}
 
 
-def test_a_pod_is_left_alone_without_an_account_and_refused_without_an_answer(tmp_path):
+def test_a_pod_is_left_alone_without_account_and_refused_without_answer(tmp_path):
     answers = [status(404, "not found"), status(500, "etcd is away")]
     server = WebhookServer(
         authority=Authority.create(tmp_path),
