@@ -6,7 +6,8 @@ import socket
 import tarfile
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
@@ -36,29 +37,16 @@ def archive() -> bytes:
 
 ARCHIVE = archive()
 SUMS = f"{'0' * 64}  other.tar.gz\n{sha256(ARCHIVE)}  release.tar.gz\n"
-SERVED = {"/tool": PROGRAM, "/release.tar.gz": ARCHIVE, "/sums.txt": SUMS.encode()}
-
-
-class Answer(BaseHTTPRequestHandler):
-    def do_GET(self):
-        if self.path.startswith("/moved"):  # as GitHub does with releases
-            self.send_response(302)
-            self.send_header("Location", self.path.removeprefix("/moved"))
-            self.end_headers()
-            return
-        content = SERVED.get(self.path)
-        self.send_response(200 if content else 404)
-        self.send_header("Content-Length", str(len(content or b"")))
-        self.end_headers()
-        self.wfile.write(content or b"")
-
-    def log_message(self, *_):
-        pass
+SERVED = {"tool": PROGRAM, "release.tar.gz": ARCHIVE, "sums.txt": SUMS.encode()}
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as running:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("served")
+    for name, content in SERVED.items():
+        (folder / name).write_bytes(content)
+    files = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), files) as running:
         thread = Thread(target=running.serve_forever, args=(0.01,))
         thread.start()
         yield f"http://127.0.0.1:{running.server_port}"
@@ -97,9 +85,9 @@ def into(folder: Path, sources: Path) -> dict[str, bytes]:
 
 
 def test_a_program_and_parts_of_archives_are_put_in_their_places(server, tool, tmp_path):
-    whole = {"path": "tool", "url": f"{server}/moved/tool", "sha256": sha256(PROGRAM)}
+    whole = {"path": "tool", "url": f"{server}/tool", "sha256": sha256(PROGRAM)}
     released = {"url": f"{server}/release.tar.gz", "sha256": sha256(ARCHIVE)}
-    published = {"url": f"{server}/release.tar.gz", "checksums": f"{server}/moved/sums.txt"}
+    published = {"url": f"{server}/release.tar.gz", "checksums": f"{server}/sums.txt"}
     part = {"path": "programs", "member": "release/bin", **published}
     file = {"path": "one", "member": "release/binary", **released}
 
