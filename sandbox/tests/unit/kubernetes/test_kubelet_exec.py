@@ -3,6 +3,7 @@
 import asyncio
 import os
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -249,11 +250,11 @@ def test_stopping_ends_every_command(server, api_server, left_over, script, stdi
 
 def test_a_server_that_is_stopped_at_once_ends(tmp_path):
     """Its thread may not have come to its event loop by then."""
-    authority = Authority.create(tmp_path)
+    authority, client = Authority.create(tmp_path), client_of(api)
     for _ in range(5):
-        server = ExecServer(
-            authority=authority, client=client_of(api), folder=tmp_path, extra_env={}
-        )
+        server = ExecServer(authority=authority, client=client, folder=tmp_path, extra_env={})
         server.start()
-        server.stop()
+        stopping = threading.Thread(target=server.stop, daemon=True)
+        stopping.start()
+        stopping.join(PATIENCE)
         assert not server.thread.is_alive()
