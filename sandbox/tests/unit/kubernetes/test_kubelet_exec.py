@@ -251,10 +251,16 @@ def test_stopping_ends_every_command(server, api_server, left_over, script, stdi
 def test_a_server_that_is_stopped_at_once_ends(tmp_path):
     """Its thread may not have come to its event loop by then."""
     authority, client = Authority.create(tmp_path), client_of(api)
-    for _ in range(5):
-        server = ExecServer(authority=authority, client=client, folder=tmp_path, extra_env={})
-        server.start()
-        stopping = threading.Thread(target=server.stop, daemon=True)
-        stopping.start()
-        stopping.join(PATIENCE)
-        assert not server.thread.is_alive()
+    servers: list[ExecServer] = []
+
+    def start_and_stop() -> None:
+        for _ in range(5):
+            made = ExecServer(authority=authority, client=client, folder=tmp_path, extra_env={})
+            servers.append(made)
+            made.start()
+            made.stop()
+
+    running = threading.Thread(target=start_and_stop, daemon=True)
+    running.start()
+    running.join(PATIENCE)
+    assert [server.thread.is_alive() for server in servers] == [False] * 5
