@@ -150,6 +150,13 @@ def test_exec_takes_its_options_before_and_behind_the_workload(given):
     assert options.behind_dashes == BEHIND_DASHES
 
 
+def test_run_takes_its_options_before_the_dashes_only():
+    options = parse(["run", "--folder", "ours", "--", "pulumi", "--folder", "theirs"])
+
+    assert str(options.folder) == "ours"
+    assert options.behind_dashes == ["pulumi", "--folder", "theirs"]
+
+
 @pytest.mark.parametrize(
     ("command", "options", "line"),
     [

@@ -186,3 +186,21 @@ def test_auto_mode_is_enabled_whole_and_without_add_ons(eks):
         assert found["kubernetesNetworkConfig"]["elasticLoadBalancing"] == {"enabled": True}
         assert found["storageConfig"] == AUTO_MODE["storageConfig"]
     eks.delete_cluster(name="auto")
+
+
+def test_an_access_entry_has_a_user_name_and_no_group_of_kubernetes(eks):
+    for principal, name in (
+        ("role/teams/admin", "arn:aws:sts::111122223333:assumed-role/admin/{{SessionName}}"),
+        ("user/ann", "arn:aws:iam::111122223333:user/ann"),
+    ):
+        entry = {"clusterName": NAME, "principalArn": f"arn:aws:iam::111122223333:{principal}"}
+        groups = {"kubernetesGroups": ["viewers", "system:masters"]}
+        message = (
+            "The kubernetes group name system:masters is invalid, it cannot start with system:"
+        )
+        assert refusal(eks.create_access_entry, **entry, **groups) == (*INVALID, message)
+        made = eks.create_access_entry(**entry, kubernetesGroups=["viewers"])["accessEntry"]
+        assert made["username"] == name
+        assert refusal(eks.update_access_entry, **entry, **groups) == (*INVALID, message)
+        changed = eks.update_access_entry(**entry, username="ann")["accessEntry"]
+        assert (changed["username"], changed["kubernetesGroups"]) == ("ann", ["viewers"])

@@ -240,6 +240,9 @@ def test_a_session_passes_its_tags_on_to_the_next_role(world: Associated):
         for key in ("kubernetes-namespace", "Kubernetes-Namespace"):
             forged = {"Tags": [{"Key": key, "Value": "prod"}], "RoleSessionName": "next"}
             assert refusal(next_sts.assume_role, RoleArn=TARGET_ARN, **forged) == refused
+    allow(world.iam, ROLE, "sts:AssumeRole")
+    message = refusal(sts.assume_role, RoleArn=TARGET_ARN, RoleSessionName="next")[2]
+    assert message.endswith(f"perform: sts:TagSession on resource: {TARGET_ARN}")
 
 
 def test_eks_auth_needs_a_signature(world: Associated):

@@ -183,6 +183,8 @@ def test_a_refusal_is_plain_text(served: Served, headers, path, status, text):
 
 @pytest.mark.parametrize("why", ["no agent on a node", "another user"])
 def test_no_connection_is_answered_for(served: Served, monkeypatch, why):
+    answer = served.get(Authorization=RAW)
+    assert (answer.status_code, "SecretAccessKey" in answer.json()) == (200, True)
     if why == "another user":
         monkeypatch.setattr(pod_identity_agent, "uid_of_peer", lambda _: 1)
     else:

@@ -170,6 +170,7 @@ JSON_HEADERS = {
 def test_no_other_spelling_of_the_call_bypasses_the_check(aws: Aws, content, headers):
     query = aws.http("GET", params={**CALL, "WebIdentityToken": token()})
     assert (query.status_code, "SecretAccessKey" in query.text) == (200, True)
+    assert "ValidationError" in aws.http("GET", params=CALL).text, "without a token"
     for answer in (aws.post(content, **headers), aws.http("GET", params=FORGED)):
         assert answer.status_code >= 400
         assert "SecretAccessKey" not in answer.text

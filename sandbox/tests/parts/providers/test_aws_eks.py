@@ -98,6 +98,9 @@ def test_a_change_of_a_cluster_is_named_by_its_path(engine: Engine, change, expe
     wanted = cluster(accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"})
     made = engine.create(CLUSTER, wanted)
     assert engine.diff(made, {**wanted, **change}) == expected
+    if not expected.replacing:
+        changed = engine.update(made, {**wanted, **change})
+        assert engine.refresh(changed) == changed
 
 
 def test_eks_refuses_subnets_and_groups_that_do_not_belong_together(

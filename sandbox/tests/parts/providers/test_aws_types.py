@@ -37,9 +37,9 @@ def of_bucket(action: str) -> str:
     return text.replace("Allow", "Deny")
 
 
-def encryption(algorithm: str, **rule: Any) -> dict[str, Any]:
-    default = {"applyServerSideEncryptionByDefault": {"sseAlgorithm": algorithm}}
-    return {"rules": [{**default, **rule}]}
+def encryption(algorithm: str, *, bucket_key: bool = False, **key: str) -> dict[str, Any]:
+    default = {"applyServerSideEncryptionByDefault": {"sseAlgorithm": algorithm, **key}}
+    return {"rules": [{**default, "bucketKeyEnabled": True} if bucket_key else default]}
 
 
 class Type(NamedTuple):
@@ -108,7 +108,7 @@ TYPES = {
     ),
     "aws:iam/openIdConnectProvider:OpenIdConnectProvider": Type(
         {"url": "https://planned.example", "clientIdLists": ["a"]},
-        {"clientIdLists": ["b", "c"], **TAGS},
+        {"clientIdLists": ["b", "c"], "thumbprintLists": ["b" * 40], **TAGS},
         {"url": "https://other.example"},
         {"thumbprintLists": ["a" * 40]},
         import_id=f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/planned.example",
@@ -125,12 +125,12 @@ TYPES = {
         {"rule": {"objectOwnership": "ObjectWriter"}},
     ),
     "aws:s3/bucketVersioning:BucketVersioning": setting(
-        {"versioningConfiguration": {"status": "Enabled"}},
         {"versioningConfiguration": {"status": "Suspended"}},
+        {"versioningConfiguration": {"status": "Enabled"}},
     ),
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration":
-        setting(encryption("AES256"), encryption("aws:kms"),
-                encryption("AES256", bucketKeyEnabled=True)),
+        setting(encryption("AES256"), encryption("aws:kms", kmsMasterKeyId="alias/key"),
+                encryption("AES256", bucket_key=True)),
     "aws:s3/bucketPolicy:BucketPolicy": setting(
         {"policy": of_bucket("s3:GetObject")}, {"policy": of_bucket("s3:PutObject")}
     ),
@@ -226,6 +226,10 @@ def test_a_resource_is_read_changed_imported_and_deleted(account, engine: Engine
     assert engine.refresh(changed) == changed
     assert engine.diff(changed, wanted) == NOTHING
     assert (changed.state == made.state) is (not kind.in_place)
+    if "tags" in wanted:
+        other = engine.update(changed, {**wanted, "tags": {"b": "c"}})
+        assert other.state["tags"] == {"b": "c"}
+        changed = engine.update(other, wanted)
     seen = engine.refresh(made)
     assert seen is not None
     live = changed.state.keys() - UNREADABLE
