@@ -26,19 +26,10 @@ def pod_of(container: dict[str, Any], volumes: list[dict[str, Any]]) -> dict[str
     }
 
 
-TOKEN_VOLUME = {
-    "name": "aws-iam-token",
-    "projected": {
-        "sources": [
-            {
-                "serviceAccountToken": {
-                    "audience": STS_AUDIENCE,
-                    "expirationSeconds": DEFAULT_TOKEN_EXPIRATION,
-                    "path": "token",
-                }
-            }
-        ]
-    },
+TOKEN = {
+    "audience": STS_AUDIENCE,
+    "expirationSeconds": DEFAULT_TOKEN_EXPIRATION,
+    "path": "token",
 }
 POD = pod_of(
     {
@@ -57,7 +48,7 @@ POD = pod_of(
         ],
     },
     [
-        TOKEN_VOLUME,
+        {"name": "aws-iam-token", "projected": {"sources": [{"serviceAccountToken": TOKEN}]}},
         {"name": "aws", "configMap": {"name": "aws"}},
         {"name": "keys", "secret": {"secretName": "keys", "defaultMode": 0o444}},
         {"name": "scratch", "emptyDir": {}},

@@ -21,9 +21,10 @@ from irsa_sandbox.toolchain import obtain_control_plane
 from irsa_sandbox.webhook.server import WebhookServer
 from tests.sandbox.support.aws_harness import Aws, running_aws
 from tests.sandbox.support.cached_builds import needed
-from tests.sandbox.support.cluster import ISSUER_URL, Cluster
+from tests.sandbox.support.cluster import Cluster
 from tests.sandbox.support.provider_harness import Engine, Serving, serving
 from tests.sandbox.support.two_accounts import Pair
+from tests.support.world import ISSUER_URL
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from dataclasses import replace
 
 import pytest
 
@@ -10,37 +11,17 @@ from irsa_sandbox.state import exports
 from tests.support.fake_sandbox import STATE
 from tests.support.foreign_variables import table
 
+LOOPBACK = "127.0.0.1,localhost"
 PROXIES = {"HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"}
-OURS = {
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_REGION",
-    "AWS_DEFAULT_REGION",
-    *PROXIES,
-    "AWS_CA_BUNDLE",
-    "AWS_CONFIG_FILE",
-    "AWS_SHARED_CREDENTIALS_FILE",
-    "KUBECONFIG",
-    "PULUMI_BACKEND_URL",
-    "PULUMI_CONFIG_PASSPHRASE",
-    "PULUMI_DEBUG_PROVIDERS",
+OURS = PROXIES | {
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION"),
+    *("AWS_CA_BUNDLE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "KUBECONFIG"),
+    *("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_DEBUG_PROVIDERS", "PULUMI_HOME"),
     "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS",
     "PULUMI_ENABLE_LEGACY_PLUGIN_SEARCH",
-    "PULUMI_HOME",
     "PULUMI_SKIP_UPDATE_CHECK",
 }
-SHARED = (
-    "http_",
-    "all",
-    "SSL",
-    "REQUESTS",
-    "CURL",
-    "GO",
-    "ETCD",
-    "SERVICES",
-    "AUTH",
-    "LOG",
-)
+SHARED = ("http_", "all", "SSL", "REQUESTS", "CURL", "GO", "ETCD", "SERVICES", "AUTH", "LOG")
 """Variables of the caller's that a command of his sees still: they concern other things."""
 
 
@@ -66,13 +47,10 @@ def in_run(theirs: dict[str, str]) -> dict[str, str]:
     return {**kept, **STATE.environment()}
 
 
-def test_the_shell_and_a_command_see_the_same(theirs):
-    assert in_a_shell(theirs) == in_run(theirs)
-
-
-@pytest.mark.parametrize("see", [in_a_shell, in_run])
-def test_nothing_of_the_callers_accounts_and_clusters_is_left(theirs, see):
-    seen = see(theirs)
+def test_nothing_of_the_callers_accounts_and_clusters_is_left(theirs):
+    theirs["NO_PROXY"] = "amazonaws.com"
+    seen = in_a_shell(theirs)
+    assert seen == in_run(theirs)
 
     assert {name for name in seen if name.startswith(variables.FAMILIES)} == OURS - PROXIES
     for name, value in seen.items():
@@ -80,14 +58,15 @@ def test_nothing_of_the_callers_accounts_and_clusters_is_left(theirs, see):
             assert name in OURS or name.startswith((*SHARED, *(s.upper() for s in SHARED)))
             assert (value == theirs[name]) is (name not in OURS)
     assert seen["AWS_CONFIG_FILE"] == seen["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
-
-
-@pytest.mark.parametrize("see", [in_a_shell, in_run])
-def test_the_callers_proxy_is_replaced_by_the_sandboxs(theirs, see):
-    seen = see({**theirs, "NO_PROXY": "amazonaws.com"})
-
     assert seen["https_proxy"] == seen["HTTPS_PROXY"] == STATE.aws_proxy
-    assert seen["NO_PROXY"] == seen["no_proxy"] == "127.0.0.1,localhost"
+    assert seen["NO_PROXY"] == seen["no_proxy"] == LOOPBACK
+
+
+def test_the_engine_attaches_to_providers_that_have_no_plugin():
+    some = replace(STATE, providers={"aws": 3, "eks": 4}, plugins=["kubernetes"])
+    assert some.environment()["PULUMI_DEBUG_PROVIDERS"] == "aws:3,eks:4"
+    none = replace(STATE, providers={}, plugins=["aws", "eks", "kubernetes"])
+    assert "PULUMI_DEBUG_PROVIDERS" not in none.environment(), "the engine refuses an empty list"
 
 
 def test_the_sandboxs_own_processes_see_none_of_it(theirs):
@@ -104,9 +83,9 @@ def test_the_sandboxs_own_processes_see_none_of_it(theirs):
 @pytest.mark.parametrize(
     ("given", "lower", "upper"),
     [
-        ({}, "127.0.0.1,localhost", "127.0.0.1,localhost"),
-        ({"no_proxy": "a"}, "a,127.0.0.1,localhost", "a,127.0.0.1,localhost"),
-        ({"no_proxy": "a", "NO_PROXY": "b, c"}, "a,127.0.0.1,localhost", "b,c,127.0.0.1,localhost"),
+        ({}, LOOPBACK, LOOPBACK),
+        ({"no_proxy": "a"}, f"a,{LOOPBACK}", f"a,{LOOPBACK}"),
+        ({"no_proxy": "a", "NO_PROXY": "b, c"}, f"a,{LOOPBACK}", f"b,c,{LOOPBACK}"),
         ({"NO_PROXY": "localhost,127.0.0.1"}, "localhost,127.0.0.1", "localhost,127.0.0.1"),
         ({"no_proxy": "*"}, "*", "*"),
     ],
@@ -116,13 +95,8 @@ def test_loopback_is_added_to_no_proxy_once(given, lower, upper):
 
     assert once == {"no_proxy": lower, "NO_PROXY": upper}
     assert variables.no_proxy(once) == once
-
-
-def test_without_proxies_the_environment_gets_none_of_their_variables():
     environ = {"PATH": "/bin"}
-
-    assert variables.clean(environ) == {}
-    assert environ == {"PATH": "/bin"}
+    assert (variables.clean(environ), environ) == ({}, {"PATH": "/bin"}), "none without a proxy"
 
 
 def test_go_builds_for_this_machine_from_the_callers_module_proxy(theirs):

@@ -3,7 +3,7 @@
 import json
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,10 @@ import httpx2
 import jwt
 import pytest
 from botocore import UNSIGNED
+from botocore.auth import S3SigV4Auth, SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials as BotoCredentials
 from botocore.session import Session
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -23,13 +26,12 @@ from irsa_sandbox.aws.clients import AwsClients, Credentials
 from irsa_sandbox.aws.eks import ClusterFacts
 from irsa_sandbox.aws.server import Emulator
 from irsa_sandbox.serving.certificates import Authority
+from tests.support.world import BUCKET, ISSUER, ISSUER_URL, PROVIDER_ARN, ROLE_B_ARN, SUBJECT
 
-ISSUER = f"oidc.eks.{REGION}.amazonaws.com/id/EXAMPLE"
-PROVIDER_ARN = f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{ISSUER}"
-SUBJECT = "system:serviceaccount:dev:s3-app"
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT_A}:role/team/s3-app"
-ROLE_B_ARN = f"arn:aws:iam::{ACCOUNT_B}:role/s3-app-B"
-BUCKET = "bucket-s3-app"
+SUBNETS = ["subnet-00000001", "subnet-00000002"]  # MiniStack's default VPC
+VPC = {"subnetIds": SUBNETS}
+"""Network of an EKS cluster."""
 STS_HOST = f"sts.{REGION}.amazonaws.com"
 _REGIONAL = ("ec2", "eks", "s3", "secretsmanager", "sts")
 HOSTS = {
@@ -64,7 +66,7 @@ class Issuer:
 def token(key: rsa.RSAPrivateKey = KEY, kid: str = "first", **changed: Any) -> str:
     now = int(time.time())
     claims: dict[str, Any] = {
-        "iss": f"https://{ISSUER}",
+        "iss": ISSUER_URL,
         "aud": ["sts.amazonaws.com"],
         "sub": SUBJECT,
         "exp": now + 3600,
@@ -79,7 +81,7 @@ def token(key: rsa.RSAPrivateKey = KEY, kid: str = "first", **changed: Any) -> s
 def trust(**condition: str) -> str:
     statement = {
         "Effect": "Allow",
-        "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{ISSUER}"},
+        "Principal": {"Federated": PROVIDER_ARN},
         "Action": "sts:AssumeRoleWithWebIdentity",
         "Condition": {"StringEquals": {f"{ISSUER}:{name}": v for name, v in condition.items()}},
     }
@@ -100,7 +102,7 @@ class Aws:
         self.issuer = issuer
         iam = emulator.client("iam", ACCOUNT_A)
         iam.create_open_id_connect_provider(
-            Url=f"https://{ISSUER}", ClientIDList=["sts.amazonaws.com", "vault"]
+            Url=ISSUER_URL, ClientIDList=["sts.amazonaws.com", "vault"]
         )
         iam.create_role(
             RoleName="s3-app",
@@ -167,6 +169,24 @@ class Aws:
         headers = {"content-type": "application/x-www-form-urlencoded", **headers}
         return self.http("POST", path, host=host, content=content, headers=headers)
 
+    def signed(
+        self,
+        method: str,
+        host: str,
+        path: str = "/",
+        *,
+        service: str,
+        credentials: Credentials,
+        headers: Mapping[str, str] | None = None,
+        content: str | bytes = b"",
+    ) -> httpx2.Response:
+        """Send a request that no SDK would make, signed for a service."""
+        request = AWSRequest(method, f"https://{host}{path}", headers=headers or {}, data=content)
+        sign = S3SigV4Auth if service == "s3" else SigV4Auth
+        sign(BotoCredentials(*credentials), service, REGION).add_auth(request)
+        sent = request.prepare()
+        return self.http(method, path, host=host, content=sent.body, headers=dict(sent.headers))
+
 
 @contextmanager
 def running_aws(folder: Path) -> Iterator[Aws]:
@@ -177,7 +197,7 @@ def running_aws(folder: Path) -> Iterator[Aws]:
         authority=authority,
         jwks=issuer.jwks,
         cluster=ClusterFacts(
-            endpoint="https://127.0.0.1:6443", ca_data="Q0E=", issuer_url=f"https://{ISSUER}"
+            endpoint="https://127.0.0.1:6443", ca_data="Q0E=", issuer_url=ISSUER_URL
         ),
     )
     emulator.start()

@@ -25,9 +25,8 @@ from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa_sandbox.json_types import Json
 from irsa_sandbox.kubernetes.control_plane import ControlPlane
 from irsa_sandbox.serving.certificates import Authority
+from tests.support.world import ROLE_ARN
 
-ISSUER_URL = f"https://oidc.eks.us-east-1.amazonaws.com/id/{'0123456789ABCDEF' * 2}"
-ROLE_ARN = "arn:aws:iam::111122223333:role/s3-app"
 ROLE_ANNOTATION = {ROLE_ARN_ANNOTATION: ROLE_ARN}
 PATIENCE = 30.0  # seconds until a test gives up; no test asserts how long anything takes
 

@@ -13,7 +13,7 @@ from irsa.identity.policies import service_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from irsa_sandbox.aws.clients import AwsClients, Credentials
-from tests.sandbox.support.aws_harness import KEY, ROLE_ARN, Aws, refusal, token
+from tests.sandbox.support.aws_harness import KEY, ROLE_ARN, SUBNETS, VPC, Aws, refusal, token
 
 CLUSTER = "production-blue"
 READER = ServiceAccountRef("dev", "reader")
@@ -21,7 +21,6 @@ POD = {"name": "reader-6d5f9c-x2x7k", "uid": "11111111-2222-3333-4444-5555555555
 ROLE, TARGET = "pod-reader", "target-reader"
 TARGET_ARN = f"arn:aws:iam::{ACCOUNT_B}:role/{TARGET}"
 ADDON = "eks-pod-identity-agent"
-SUBNETS = ["subnet-00000001", "subnet-00000002"]  # MiniStack's default VPC
 AUTO_MODE: dict[str, Any] = {
     "computeConfig": {"enabled": True, "nodePools": ["system"], "nodeRoleArn": ROLE_ARN},
     "kubernetesNetworkConfig": {"elasticLoadBalancing": {"enabled": True}},
@@ -104,18 +103,11 @@ class Associated:
         allow(self.iam, ROLE, "s3:*", "sts:*")
 
     def create_cluster(self, name: str) -> None:
-        vpc = {"subnetIds": ["subnet-00000001", "subnet-00000002"]}
         role = ROLE_ARN  # any that exists
-        self.eks.create_cluster(name=name, roleArn=role, resourcesVpcConfig=vpc)
+        self.eks.create_cluster(name=name, roleArn=role, resourcesVpcConfig=VPC)
 
     def associate(self, **more: Any) -> str:
         return associate(self.eks, CLUSTER, READER, self.role_arn, **more)
-
-    def disable_session_tags(self) -> None:
-        [found] = self.eks.list_pod_identity_associations(clusterName=CLUSTER)["associations"]
-        self.eks.update_pod_identity_association(
-            clusterName=CLUSTER, associationId=found["associationId"], disableSessionTags=True
-        )
 
     def trust_without_tags(self) -> None:
         trust = pod_identity_trust_policy([CLUSTER_ARN], [READER], disable_session_tags=True)

@@ -5,15 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.support.aws_harness import Aws, refusal
+from tests.sandbox.support.aws_harness import refusal
 
 pytestmark = pytest.mark.sandbox
-
-
-@pytest.fixture(scope="module")
-def ec2(aws: Aws) -> Any:
-    """As account A's administrator."""
-    return aws.administrator()("ec2")
 
 
 @pytest.fixture(scope="module")
@@ -66,32 +60,6 @@ def test_tags_are_for_what_exists(ec2, vpc, group):
             "The ID 'sg-0' is not valid",
         )
     assert tags_of(ec2, group) == []
-
-
-def test_each_call_needs_a_permission(aws: Aws, ec2, vpc, group):
-    everywhere = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
-    rule = {"GroupId": group, "IpPermissions": [everywhere]}
-    tags = {"Resources": [group], "Tags": [{"Key": "a", "Value": "b"}]}
-    calls: dict[str, dict[str, Any]] = {
-        "authorize_security_group_ingress": rule,
-        "create_security_group": {"GroupName": "x", "Description": "x", "VpcId": vpc},
-        "create_subnet": {"VpcId": vpc, "CidrBlock": "10.0.1.0/24"},
-        "create_tags": tags,
-        "create_vpc": {"CidrBlock": "10.1.0.0/16"},
-        "delete_security_group": {"GroupId": group},
-        "delete_tags": tags,
-        "describe_security_groups": {},
-        "describe_subnets": {},
-        "describe_vpcs": {},
-        "revoke_security_group_egress": rule,
-    }
-    before = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
-    workload = aws.session()("ec2")
-
-    codes = {name: refusal(getattr(workload, name), **calls[name])[:2] for name in calls}
-
-    assert codes == dict.fromkeys(calls, (403, "UnauthorizedOperation"))
-    assert ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"] == before
 
 
 def test_a_launch_template_takes_no_user_data_but_an_empty_text(ec2):

@@ -11,33 +11,23 @@ from botocore.config import Config
 
 from irsa_sandbox.aws.clients import session_of
 from irsa_sandbox.aws.eks_addons import ADDONS
-from tests.sandbox.support.aws_harness import ROLE_ARN, Aws, refusal
+from tests.sandbox.support.aws_harness import ROLE_ARN, SUBNETS, VPC, Aws, refusal
 from tests.sandbox.support.pod_identity import AUTO_MODE
 
 pytestmark = pytest.mark.sandbox
 
 NAME, VERSION = "dev", "1.34"
-SUBNETS = ["subnet-00000001", "subnet-00000002"]  # MiniStack's default VPC
+CLUSTER = {"name": NAME, "version": VERSION, "roleArn": ROLE_ARN, "resourcesVpcConfig": VPC}
 PROXY, DNS = ({"clusterName": NAME, "addonName": name} for name in ("kube-proxy", "coredns"))
 NOT_FOUND = (404, "ResourceNotFoundException")
 INVALID = (400, "InvalidParameterException")
 
 
-@pytest.fixture(scope="module")
-def eks(aws: Aws) -> Any:
-    return aws.administrator()("eks")
-
-
 @pytest.fixture(autouse=True)
 def cluster(eks: Any) -> Iterator[None]:
-    create(eks)
+    eks.create_cluster(**CLUSTER)
     yield
     eks.delete_cluster(name=NAME)
-
-
-def create(eks: Any, **network: Any) -> None:
-    vpc = {"subnetIds": SUBNETS, **network}
-    eks.create_cluster(name=NAME, version=VERSION, roleArn=ROLE_ARN, resourcesVpcConfig=vpc)
 
 
 def update_addon(eks: Any) -> dict[str, Any]:
@@ -80,31 +70,16 @@ PARTS = {"ConfigUpdate": {"nodegroupName": "nodes"}, "AddonUpdate": {"addonName"
 
 
 @pytest.mark.parametrize("kind", UPDATES)
-def test_an_update_can_be_asked_for_afterwards(eks, kind):
+def test_an_update_can_be_asked_for_afterwards_by_its_own_part(eks, kind):
     made = UPDATES[kind](eks)["update"]
-    assert made["type"] == kind
+    assert (made["type"], made["status"], made["errors"]) == (kind, "Successful", [])
 
-    at = PARTS.get(kind, {})
-    found = eks.describe_update(name=NAME, updateId=made["id"], **at)["update"]
-
-    assert found == made
-    assert (found["status"], found["errors"]) == ("Successful", [])
-
-
-@pytest.mark.parametrize(
-    ("kind", "at"),
-    [
-        ("ConfigUpdate", {}),
-        ("ConfigUpdate", {"nodegroupName": "others"}),
-        ("AddonUpdate", {}),
-        ("AddonUpdate", {"addonName": "kube-proxy"}),
-        ("LoggingUpdate", {"nodegroupName": "nodes"}),
-    ],
-)
-def test_an_update_of_another_part_is_not_found(eks, kind, at):
-    made = UPDATES[kind](eks)["update"]["id"]
-    refused = refusal(eks.describe_update, name=NAME, updateId=made, **at)
-    assert refused == (*NOT_FOUND, f"No update found for ID: {made}")
+    asked, at = {"name": NAME, "updateId": made["id"]}, PARTS.get(kind, {})
+    assert eks.describe_update(**asked, **at)["update"] == made
+    others = [{"nodegroupName": "others"}, {"addonName": "kube-proxy"}, *([{}] if at else [])]
+    for other in others:
+        missing = (*NOT_FOUND, f"No update found for ID: {made['id']}")
+        assert refusal(eks.describe_update, **asked, **other) == missing
 
 
 def test_an_unknown_update_is_not_found(eks):
@@ -116,7 +91,7 @@ def test_an_unknown_update_is_not_found(eks):
 def test_a_recreated_cluster_has_neither_updates_nor_add_ons(eks):
     made = {"name": NAME, "updateId": update_addon(eks)["update"]["id"], "addonName": "coredns"}
     eks.delete_cluster(name=NAME)
-    create(eks)
+    eks.create_cluster(**CLUSTER)
 
     assert refusal(eks.describe_update, **made)[:2] == NOT_FOUND
     assert refusal(eks.describe_addon, **DNS)[:2] == NOT_FOUND
@@ -124,73 +99,55 @@ def test_a_recreated_cluster_has_neither_updates_nor_add_ons(eks):
     assert "_updates" not in eks.describe_cluster(name=NAME)["cluster"]
 
 
-def test_an_add_on_that_is_updated_without_its_role_loses_it(eks):
-    """https://github.com/hashicorp/terraform-provider-aws/issues/19402"""
+def test_an_add_on_that_is_updated_without_its_role_loses_it(aws: Aws, eks):
+    """https://github.com/hashicorp/terraform-provider-aws/issues/19402, and 30645"""
     eks.create_addon(**DNS, serviceAccountRoleArn=ROLE_ARN)
+    emulator = aws.emulator
+    session = session_of(emulator.administrator, emulator.proxy, aws.authority.ca_file)
+    unchecked = session.client("eks", config=Config(parameter_validation=False))  # as Go's SDK
+    refused = (*INVALID, "Cross-account pass role is not allowed.")
+    assert refusal(unchecked.update_addon, **DNS, serviceAccountRoleArn="") == refused
     eks.update_addon(**DNS, configurationValues="{}", serviceAccountRoleArn=ROLE_ARN)
     assert eks.describe_addon(**DNS)["addon"]["serviceAccountRoleArn"] == ROLE_ARN
     eks.update_addon(**DNS, configurationValues="{}")
     assert "serviceAccountRoleArn" not in eks.describe_addon(**DNS)["addon"]
 
 
-def test_the_role_of_an_add_on_cannot_be_empty(aws: Aws, eks):
-    """https://github.com/hashicorp/terraform-provider-aws/issues/30645"""
-    eks.create_addon(**DNS, serviceAccountRoleArn=ROLE_ARN)
-    emulator = aws.emulator
-    session = session_of(emulator.administrator, emulator.proxy, aws.authority.ca_file)
-    unchecked = session.client("eks", config=Config(parameter_validation=False))  # as Go's SDK
-    assert refusal(unchecked.update_addon, **DNS, serviceAccountRoleArn="") == (
-        *INVALID,
-        "Cross-account pass role is not allowed.",
-    )
-    assert eks.describe_addon(**DNS)["addon"]["serviceAccountRoleArn"] == ROLE_ARN
-
-
-def test_an_add_on_without_a_version_gets_the_default_one(eks):
-    addon = eks.create_addon(clusterName=NAME, addonName="vpc-cni")["addon"]
-    assert addon["addonVersion"] == ADDONS["vpc-cni"].versions[VERSION][-1]
+def test_an_add_on_has_the_default_version_and_the_tags_of_now(eks):
+    addon = eks.create_addon(**PROXY, tags={"a": "1", "b": "2"})["addon"]
+    assert addon["addonVersion"] == ADDONS["kube-proxy"].versions[VERSION][-1]
     assert not {"serviceAccountRoleArn", "configurationValues"} & addon.keys()
+    eks.untag_resource(resourceArn=addon["addonArn"], tagKeys=["a"])
+    eks.tag_resource(resourceArn=addon["addonArn"], tags={"c": "3"})
+    assert eks.describe_addon(**PROXY)["addon"]["tags"] == {"b": "2", "c": "3"}
 
 
 @pytest.mark.parametrize(
-    ("wanted", "message"),
+    ("wanted", "what"),
     [
-        ({"addonName": "mine"}, "Addon specified is not supported"),
-        ({"addonVersion": "v1.0.0-eksbuild.1"}, "Addon version specified is not supported"),
-        (
-            {"addonVersion": ADDONS["kube-proxy"].versions["1.33"][0]},
-            "Addon version specified is not supported",
-        ),
+        ({"addonName": "mine"}, "Addon"),
+        ({"addonVersion": "v1.0.0-eksbuild.1"}, "Addon version"),
+        ({"addonVersion": ADDONS["kube-proxy"].versions["1.33"][0]}, "Addon version"),
     ],
     ids=["unknown", "unknown version", "for another Kubernetes version"],
 )
-def test_an_add_on_that_cannot_be_is_refused(eks, wanted, message):
+def test_an_add_on_that_cannot_be_is_refused(eks, wanted, what):
+    message = f"{what} specified is not supported"
     assert refusal(eks.create_addon, **{**PROXY, **wanted}) == (*INVALID, message)
     assert eks.list_addons(clusterName=NAME)["addons"] == []
+    for missing in ("kube-proxy", "mine"):
+        refused = refusal(eks.update_addon, clusterName=NAME, addonName=missing)
+        assert refused[:2] == NOT_FOUND
 
     before = eks.create_addon(**PROXY)["addon"]
     assert refusal(eks.update_addon, **PROXY, addonVersion="v1")[:2] == INVALID
     assert eks.describe_addon(**PROXY)["addon"] == before
 
 
-def test_a_missing_add_on_is_not_updated(eks):
-    for name in ("kube-proxy", "mine"):
-        assert refusal(eks.update_addon, clusterName=NAME, addonName=name)[:2] == NOT_FOUND
-
-
-def test_tags_of_an_add_on_are_shown_as_they_are_now(eks):
-    arn = eks.create_addon(**PROXY, tags={"a": "1", "b": "2"})["addon"]["addonArn"]
-    eks.untag_resource(resourceArn=arn, tagKeys=["a"])
-    eks.tag_resource(resourceArn=arn, tags={"c": "3"})
-    assert eks.describe_addon(**PROXY)["addon"]["tags"] == {"b": "2", "c": "3"}
-
-
-def test_nodes_keep_the_version_of_their_launch_template(aws, eks):
-    ec2 = aws.administrator()("ec2")
-    name = {"LaunchTemplateName": "nodes"}
-    data = {"MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 1}}
-    made = ec2.create_launch_template(**name, LaunchTemplateData=data)["LaunchTemplate"]
-    ec2.create_launch_template_version(**name, LaunchTemplateData=data)
+def test_nodes_take_a_launch_template_that_exists_and_keep_it(ec2, eks):
+    data = {"LaunchTemplateName": "nodes", "LaunchTemplateData": {}}
+    made = ec2.create_launch_template(**data)["LaunchTemplate"]
+    ec2.create_launch_template_version(**data)
     nodes = {"clusterName": NAME, "nodegroupName": "nodes"}
     group = {**nodes, "subnets": SUBNETS, "nodeRole": ROLE_ARN}
     template = {"id": made["LaunchTemplateId"], "version": "1"}
@@ -202,18 +159,18 @@ def test_nodes_keep_the_version_of_their_launch_template(aws, eks):
     assert "diskSize" not in created
     newest = {"name": "nodes", "version": "$Latest"}
     eks.update_nodegroup_version(**nodes, launchTemplate=newest)
-    found = eks.describe_nodegroup(**nodes)["nodegroup"]
-    assert found["launchTemplate"] == {**template, "name": "nodes", "version": "2"}
+    found = eks.describe_nodegroup(**nodes)["nodegroup"]["launchTemplate"]
+    assert found == {**template, "name": "nodes", "version": "2"}
 
     eks.delete_nodegroup(**nodes)
     eks.create_nodegroup(**group)
     assert refusal(eks.update_nodegroup_version, **nodes, launchTemplate=newest)[:2] == INVALID
     eks.delete_nodegroup(**nodes)
-    ec2.delete_launch_template(**name)
+    ec2.delete_launch_template(LaunchTemplateName="nodes")
 
 
 def test_auto_mode_is_enabled_whole_and_without_add_ons(eks):
-    wanted = {"name": "auto", "roleArn": ROLE_ARN, "resourcesVpcConfig": {"subnetIds": SUBNETS}}
+    wanted = {"name": "auto", "roleArn": ROLE_ARN, "resourcesVpcConfig": VPC}
     for name in AUTO_MODE:
         part = {**AUTO_MODE, name: {}, "bootstrapSelfManagedAddons": False}
         assert refusal(eks.create_cluster, **wanted, **part)[:2] == INVALID
@@ -231,45 +188,19 @@ def test_auto_mode_is_enabled_whole_and_without_add_ons(eks):
     eks.delete_cluster(name="auto")
 
 
-def test_add_ons_and_updates_need_permissions(aws, eks):
-    made = update_addon(eks)["update"]["id"]
-    workload = aws.session()("eks")
-    calls: dict[str, dict[str, Any]] = {
-        "create_addon": {"clusterName": NAME, "addonName": "vpc-cni"},
-        "delete_addon": DNS,
-        "describe_addon": DNS,
-        "describe_addon_versions": {},
-        "describe_update": {"name": NAME, "updateId": made},
-        "update_addon": DNS,
-    }
-    refused = {name: refusal(getattr(workload, name), **calls[name])[:2] for name in calls}
-    assert refused == dict.fromkeys(calls, (403, "AccessDeniedException"))
-    assert eks.list_addons(clusterName=NAME)["addons"] == ["coredns"]
-
-
-@pytest.mark.parametrize(
-    ("principal", "name"),
-    [
+def test_an_access_entry_has_a_user_name_and_no_group_of_kubernetes(eks):
+    for principal, name in (
         ("role/teams/admin", "arn:aws:sts::111122223333:assumed-role/admin/{{SessionName}}"),
         ("user/ann", "arn:aws:iam::111122223333:user/ann"),
-    ],
-)
-def test_eks_gives_an_access_entry_its_user_name(eks, principal, name):
-    entry = {"clusterName": NAME, "principalArn": f"arn:aws:iam::111122223333:{principal}"}
-    assert eks.create_access_entry(**entry)["accessEntry"]["username"] == name
-    assert eks.update_access_entry(**entry, username="ann")["accessEntry"]["username"] == "ann"
-
-
-def test_no_group_of_an_access_entry_is_kubernetes_own(eks):
-    entry = {"clusterName": NAME, "principalArn": "arn:aws:iam::111122223333:role/admin"}
-    groups = ["viewers", "system:masters"]
-    refused = (
-        *INVALID,
-        "The kubernetes group name system:masters is invalid, it cannot start with system:",
-    )
-
-    assert refusal(eks.create_access_entry, **entry, kubernetesGroups=groups) == refused
-    eks.create_access_entry(**entry, kubernetesGroups=groups[:1])
-    assert refusal(eks.update_access_entry, **entry, kubernetesGroups=groups) == refused
-    shown = eks.describe_access_entry(**entry)["accessEntry"]["kubernetesGroups"]
-    assert shown == ["viewers"]
+    ):
+        entry = {"clusterName": NAME, "principalArn": f"arn:aws:iam::111122223333:{principal}"}
+        groups = {"kubernetesGroups": ["viewers", "system:masters"]}
+        message = (
+            "The kubernetes group name system:masters is invalid, it cannot start with system:"
+        )
+        assert refusal(eks.create_access_entry, **entry, **groups) == (*INVALID, message)
+        made = eks.create_access_entry(**entry, kubernetesGroups=["viewers"])["accessEntry"]
+        assert made["username"] == name
+        assert refusal(eks.update_access_entry, **entry, **groups) == (*INVALID, message)
+        changed = eks.update_access_entry(**entry, username="ann")["accessEntry"]
+        assert (changed["username"], changed["kubernetesGroups"]) == ("ann", ["viewers"])

@@ -1,27 +1,29 @@
-"""EKS Auth: whose token gets a session of which role, and what the session may do."""
+"""EKS Auth: whose token gets a session of which role, and what the session may do.
+
+Which trust policies let EKS in is tested in command/tests/decide/test_pod_identity.py.
+"""
 
 import json
 import re
 import time
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
 from irsa.identity.arns import root_arn
 from irsa.identity.errors import transitive_tag_is_set
-from irsa.identity.pod_identity import TargetedBy, target_role_trust_policy
+from irsa.identity.pod_identity import (
+    TargetedBy,
+    pod_identity_trust_policy,
+    target_role_trust_policy,
+)
+from irsa.identity.policies import service_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from irsa_sandbox.aws.clients import Credentials
 from irsa_sandbox.aws.role_sessions import SESSION_SECONDS, TARGET_SESSION_SECONDS
-from tests.sandbox.support.aws_harness import (
-    BUCKET,
-    ISSUER,
-    STRANGER,
-    Aws,
-    refusal,
-    token,
-)
+from tests.sandbox.support.aws_harness import BUCKET, ISSUER, STRANGER, Aws, refusal, token
+from tests.sandbox.support.aws_harness import allow as document
 from tests.sandbox.support.pod_identity import (
     CLUSTER,
     CLUSTER_ARN,
@@ -79,22 +81,63 @@ def test_no_other_service_account_gets_one(world: Associated, account):
 def test_neither_another_nor_a_missing_cluster_has_the_association(world: Associated):
     world.associate()
     world.create_cluster("other")
-
     for name in ("other", "missing"):
         assert world.refused(cluster=name)[:2] == (404, "ResourceNotFoundException")
 
-
-def test_a_role_that_trusts_another_cluster_is_not_assumed(world: Associated):
-    world.create_cluster("other")
-    associate(world.eks, "other", READER, world.role_arn)
-
+    associate(world.eks, "other", READER, world.role_arn)  # its trust policy names the first
     assert world.refused(cluster="other") == DENIED
 
 
-def test_a_role_for_another_service_account_is_not_assumed(world: Associated):
-    associate(world.eks, CLUSTER, OTHER, world.role_arn)
+def trust(role: str, document: object) -> Callable[[Associated], object]:
+    """Rewrite the trust policy of one of the two roles."""
 
-    assert world.refused(pod_token(OTHER)) == DENIED
+    def rewrite(world: Associated) -> None:
+        iam = world.iam if role == ROLE else world.iam_b
+        iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(document))
+
+    return rewrite
+
+
+def bound(world: Associated) -> None:
+    made = world.iam.create_policy(PolicyName="narrow", PolicyDocument=NARROW)["Policy"]["Arn"]
+    world.iam.put_role_permissions_boundary(RoleName=ROLE, PermissionsBoundary=made)
+
+
+POD_ROLE_ARN = f"arn:aws:iam::{ACCOUNT_A}:role/{ROLE}"
+NARROW = document("s3:ListBucket", "*")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        trust(ROLE, pod_identity_trust_policy([CLUSTER_ARN], [OTHER])),
+        trust(ROLE, service_trust_policy("pods.eks.amazonaws.com")),  # without sts:TagSession
+        *(
+            trust(TARGET, target_role_trust_policy([TargetedBy(*by)]))
+            for by in (
+                (f"{POD_ROLE_ARN}-2", CLUSTER_ARN, READER),
+                (POD_ROLE_ARN, arn_of_cluster("other"), READER),
+                (POD_ROLE_ARN, CLUSTER_ARN, OTHER),
+            )
+        ),
+        lambda world: allow(world.iam, ROLE, "sts:AssumeRole"),  # without sts:TagSession
+        bound,
+    ],
+    ids=["account", "tags", "role", "cluster", "target's account", "permission", "boundary"],
+)
+def test_a_session_needs_every_policy_on_its_way(world: Associated, change):
+    """EKS looks at both roles with an association, and STS at each call."""
+    world.target()
+    world.associate(targetRoleArn=TARGET_ARN)
+    answer = world.ask()
+    target = f"::{ACCOUNT_B}:assumed-role/{TARGET}/eks-production-"
+    assert target in answer["assumedRoleUser"]["arn"]
+    seconds = answer["credentials"]["expiration"].timestamp() - time.time()
+    assert TARGET_SESSION_SECONDS - 60 < seconds <= TARGET_SESSION_SECONDS
+
+    change(world)
+
+    assert world.refused() == DENIED
 
 
 @pytest.mark.parametrize(
@@ -131,31 +174,25 @@ def test_a_node_needs_the_permission(world: Associated):
     )
 
 
-def test_a_trust_policy_without_tag_session_needs_tags_to_be_off(world: Associated):
-    trust = json.dumps({
-        "Version": "2012-10-17",
-        "Statement": {
-            "Effect": "Allow",
-            "Principal": {"Service": "pods.eks.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        },
-    })  # fmt: skip
-    # EKS refuses an association with such a role, and looks at no later change.
-    world.associate()
-    world.iam.update_assume_role_policy(RoleName=ROLE, PolicyDocument=trust)
-    assert world.refused() == DENIED
+def test_without_session_tags_a_target_role_is_given_the_external_id(world: Associated):
+    def policy(account: ServiceAccountRef) -> object:
+        by = TargetedBy(world.role_arn, CLUSTER_ARN, account, disable_session_tags=True)
+        return target_role_trust_policy([by])
 
+    world.target(policy(READER))
     world.trust_without_tags()
-    world.disable_session_tags()
-    world.iam.update_assume_role_policy(RoleName=ROLE, PolicyDocument=trust)
+    world.associate(targetRoleArn=TARGET_ARN, disableSessionTags=True)
+    trust(ROLE, service_trust_policy("pods.eks.amazonaws.com"))(world)  # EKS does not look again
     assert world.ask()["credentials"]
+
+    trust(TARGET, policy(OTHER))(world)
+    assert world.refused() == DENIED
 
 
 def test_a_bucket_policy_sees_the_tags_of_the_pod(world: Associated):
     world.associate()
     s3 = world.aws.emulator.client("s3", ACCOUNT_A)
-
-    def protect(namespace: str) -> None:
+    for namespace in ("dev", "prod"):
         statement = {
             "Effect": "Deny",
             "Principal": "*",
@@ -166,21 +203,11 @@ def test_a_bucket_policy_sees_the_tags_of_the_pod(world: Associated):
                 "StringLike": {"aws:PrincipalArn": world.role_arn},
             },
         }
-        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        s3.put_bucket_policy(Bucket=BUCKET, Policy=document)
-
-    protect("dev")
-    assert world.session()("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
-    protect("prod")
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        s3.put_bucket_policy(Bucket=BUCKET, Policy=policy)
+        if namespace == "dev":
+            assert world.session()("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
     assert refusal(world.session()("s3").list_objects_v2, Bucket=BUCKET)[1] == "AccessDenied"
-
-
-NARROW = json.dumps(
-    {
-        "Version": "2012-10-17",
-        "Statement": {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"},
-    }
-)
 
 
 def test_the_associations_policy_narrows_the_session(world: Associated):
@@ -192,80 +219,14 @@ def test_the_associations_policy_narrows_the_session(world: Associated):
     assert refusal(s3.put_object, Bucket=BUCKET, Key="x")[1] == "AccessDenied"
 
 
-def test_with_a_target_role_the_session_is_the_targets(world: Associated):
-    world.target()
-    world.associate(targetRoleArn=TARGET_ARN)
-
-    answer = world.ask()
-
-    assert (
-        f"::{ACCOUNT_B}:assumed-role/{TARGET}/eks-production-" in answer["assumedRoleUser"]["arn"]
-    )
-    seconds = answer["credentials"]["expiration"].timestamp() - time.time()
-    assert TARGET_SESSION_SECONDS - 60 < seconds <= TARGET_SESSION_SECONDS
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"role_arn": f"arn:aws:iam::{ACCOUNT_A}:role/other"},
-        {"cluster_arn": arn_of_cluster("other")},
-        {"service_account": OTHER},
-    ],
-)
-def test_a_target_role_trusts_one_association_only(world: Associated, changed):
-    by = TargetedBy(world.role_arn, CLUSTER_ARN, READER)._replace(**changed)
-    world.target(target_role_trust_policy([by]))
-    world.associate(targetRoleArn=TARGET_ARN)
-
-    assert world.refused() == DENIED
-
-
-def test_a_target_role_holds_the_external_id_without_tags(world: Associated):
-    def trust(account: ServiceAccountRef) -> dict[str, Any]:
-        by = TargetedBy(world.role_arn, CLUSTER_ARN, account, disable_session_tags=True)
-        return target_role_trust_policy([by])
-
-    world.target(trust(READER))
-    world.trust_without_tags()
-    world.associate(targetRoleArn=TARGET_ARN, disableSessionTags=True)
-    assert world.ask()["credentials"]
-
-    world.iam_b.update_assume_role_policy(RoleName=TARGET, PolicyDocument=json.dumps(trust(OTHER)))
-    assert world.refused() == DENIED
-
-
-def test_the_associations_role_must_be_allowed_to_assume_the_target(world: Associated):
-    world.target()
-    world.associate(targetRoleArn=TARGET_ARN)
-    allow(world.iam, ROLE, "sts:AssumeRole")
-
-    assert world.refused() == DENIED
-
-
-def test_the_boundary_of_the_associations_role_counts_for_the_target(world: Associated):
-    world.target()
-    world.associate(targetRoleArn=TARGET_ARN)
-    made = world.iam.create_policy(PolicyName="narrow", PolicyDocument=NARROW)
-    boundary = made["Policy"]["Arn"]
-    world.iam.put_role_permissions_boundary(RoleName=ROLE, PermissionsBoundary=boundary)
-
-    assert world.refused() == DENIED
-
-
-def chained(world: Associated, namespace: str) -> None:
-    """Role B, which a Pod of that namespace may assume by itself."""
+def test_a_session_passes_its_tags_on_to_the_next_role(world: Associated):
     statement = {
         "Effect": "Allow",
         "Principal": {"AWS": root_arn(ACCOUNT_A)},
         "Action": ["sts:AssumeRole", "sts:TagSession"],
-        "Condition": {"StringEquals": {"aws:RequestTag/kubernetes-namespace": namespace}},
+        "Condition": {"StringEquals": {"aws:RequestTag/kubernetes-namespace": "dev"}},
     }
     world.target({"Version": "2012-10-17", "Statement": [statement]})
-
-
-def test_a_session_passes_its_tags_on_to_the_next_role(world: Associated):
-    chained(world, "dev")
     world.associate()
     sts = world.session()("sts")
 
@@ -279,22 +240,7 @@ def test_a_session_passes_its_tags_on_to_the_next_role(world: Associated):
         for key in ("kubernetes-namespace", "Kubernetes-Namespace"):
             forged = {"Tags": [{"Key": key, "Value": "prod"}], "RoleSessionName": "next"}
             assert refusal(next_sts.assume_role, RoleArn=TARGET_ARN, **forged) == refused
-
-
-def test_tags_cannot_be_forged_to_be_another_namespace(world: Associated):
-    chained(world, "prod")
-    world.associate()
-    sts = world.session()("sts")
-
-    assert refusal(sts.assume_role, RoleArn=TARGET_ARN, RoleSessionName="next")[1] == "AccessDenied"
-
-
-def test_a_session_with_tags_needs_tag_session_on_its_own_side(world: Associated):
-    chained(world, "dev")
-    world.associate()
-    sts = world.session()("sts")
     allow(world.iam, ROLE, "sts:AssumeRole")
-
     message = refusal(sts.assume_role, RoleArn=TARGET_ARN, RoleSessionName="next")[2]
     assert message.endswith(f"perform: sts:TagSession on resource: {TARGET_ARN}")
 

@@ -5,18 +5,15 @@ the plugin.
 """
 
 import json
-import ssl
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
-from botocore.auth import S3SigV4Auth, SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 
 from irsa.identity.arns import account_of, name_of
-from irsa_sandbox.aws.accounts import ACCOUNT_A, REGION
+from irsa_sandbox.aws.accounts import ACCOUNT_A
+from irsa_sandbox.aws.clients import Credentials
 from tests.sandbox.support.aws_harness import BUCKET, ROLE_ARN, ROLE_B_ARN, Aws
 from tools.bridged_aws.recorder import outcome, service_of
 
@@ -25,16 +22,17 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("restored")]
 RECORDED = Path(__file__).with_name("recorded_requests.jsonl")
 
 
-def sent(http: httpx2.Client, secret: str, line: dict[str, Any]) -> httpx2.Response:
+def sent(aws: Aws, line: dict[str, Any]) -> httpx2.Response:
     """Send a request again, as the root of its account."""
-    query = f"?{line['query']}" if line["query"] else ""
-    url = f"https://{line['host']}{line['path']}{query}"
-    request = AWSRequest(line["method"], url, line["headers"], line["body"].encode())
-    service = service_of(line["host"])
-    sign = S3SigV4Auth if service == "s3" else SigV4Auth
-    sign(Credentials(line["account"], secret), service, REGION).add_auth(request)
-    headers = {**request.headers, "host": line["host"]}
-    return http.request(line["method"], url, headers=headers, content=line["body"].encode())
+    return aws.signed(
+        line["method"],
+        line["host"],
+        f"{line['path']}?{line['query']}" if line["query"] else line["path"],
+        service=service_of(line["host"]),
+        credentials=Credentials(line["account"], aws.emulator.root_secret),
+        headers=line["headers"],
+        content=line["body"],
+    )
 
 
 def remove_what_the_fixture_made(aws: Aws) -> None:
@@ -52,19 +50,17 @@ def remove_what_the_fixture_made(aws: Aws) -> None:
 
 def test_what_the_provider_asks_is_answered_as_it_was(aws: Aws):
     remove_what_the_fixture_made(aws)
-    context = ssl.create_default_context(cafile=aws.authority.ca_file)
     new_ids: dict[str, str] = {}
     differences: list[str] = []
-    with httpx2.Client(proxy=aws.emulator.proxy, verify=context, trust_env=False) as http:
-        for text in RECORDED.read_text().splitlines():
-            line = json.loads(text)
-            for old, new in new_ids.items():
-                text = text.replace(old, new)
-            answer = sent(http, aws.emulator.root_secret, json.loads(text))
-            now = {"status": answer.status_code, **outcome(answer.text)}
-            new_ids.update(zip(line["ids"], now["ids"], strict=False))
-            was = {name: line[name] for name in ("status", "code")}
-            if line["provider"] and {**now, "ids": 0} != {**was, "ids": 0}:
-                action = f"{line['method']} {line['host']}{line['path']} {line['body'][:300]}"
-                differences.append(f"{action}: {was} became {now}: {answer.text[:300]}")
+    for text in RECORDED.read_text().splitlines():
+        line = json.loads(text)
+        for old, new in new_ids.items():
+            text = text.replace(old, new)
+        answer = sent(aws, json.loads(text))
+        now = {"status": answer.status_code, **outcome(answer.text)}
+        new_ids.update(zip(line["ids"], now["ids"], strict=False))
+        was = {name: line[name] for name in ("status", "code")}
+        if line["provider"] and {**now, "ids": 0} != {**was, "ids": 0}:
+            action = f"{line['method']} {line['host']}{line['path']} {line['body'][:300]}"
+            differences.append(f"{action}: {was} became {now}: {answer.text[:300]}")
     assert not differences, "\n".join(differences)

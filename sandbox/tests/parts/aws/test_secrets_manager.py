@@ -3,11 +3,8 @@
 import json
 
 import pytest
-from botocore.auth import S3SigV4Auth, SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials as BotoCredentials
 
-from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
+from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from tests.sandbox.support.aws_harness import BUCKET, HOSTS, Aws, allow, refusal
 
 pytestmark = pytest.mark.sandbox
@@ -53,10 +50,8 @@ def test_accounts_have_secrets_of_their_own(aws: Aws, secret):
     theirs = aws.emulator.client("secretsmanager", ACCOUNT_B)
 
     assert theirs.list_secrets()["SecretList"] == []
-    assert (
-        refusal(lambda: theirs.get_secret_value(SecretId="prod/db"))[1]
-        == "ResourceNotFoundException"
-    )
+    refused = refusal(theirs.get_secret_value, SecretId="prod/db")
+    assert refused[1] == "ResourceNotFoundException"
 
 
 @pytest.mark.parametrize(
@@ -77,13 +72,10 @@ def test_the_header_that_names_an_action_opens_nothing_else(
 ):
     may(aws, "secretsmanager:*", "*")  # which is what any of these would be judged by
     host = headers.get("host", HOSTS[service])
-    request = AWSRequest(method, f"https://{host}{path}", headers=headers, data=b"{}")
-    signer = S3SigV4Auth if service == "s3" else SigV4Auth
-    signer(BotoCredentials(*aws.session().credentials), service, REGION).add_auth(request)
-    prepared = request.prepare()
-
-    sent = {"content": prepared.body, "headers": dict(prepared.headers)}
-    answer = aws.http(method, path, host=host, **sent)
+    session = aws.session().credentials
+    answer = aws.signed(
+        method, host, path, service=service, credentials=session, headers=headers, content="{}"
+    )
 
     assert (answer.status_code, "MalformedQueryString" in answer.text) == (400, True)
 

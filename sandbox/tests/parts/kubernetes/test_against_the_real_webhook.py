@@ -24,7 +24,8 @@ from irsa.identity.subjects import ServiceAccountRef
 from irsa_sandbox.webhook.json_patch import JITTERED_EXPIRATION
 from irsa_sandbox.webhook.server import WebhookServer
 from tests.sandbox.support.cached_builds import needed
-from tests.sandbox.support.cluster import ROLE_ARN, Cluster, eventually
+from tests.sandbox.support.cluster import Cluster, eventually
+from tests.support.world import ROLE_ARN
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.published]
 
@@ -53,100 +54,54 @@ ASSOCIATED = "associated"
 """Accounts whose names begin so have an EKS Pod Identity association; otherwise they are alike."""
 
 
-def containers(*names: str, **content: Any) -> dict[str, Any]:
-    return {"containers": [{"name": name, "image": "app", **content} for name in names]}
+Asked = tuple[dict[str, Any], dict[str, str]]
 
 
-def env(**values: str) -> list[dict[str, str]]:
-    return [{"name": name, "value": value} for name, value in values.items()]
+def pod(*names: str, annotations: dict[str, str] | None = None, **content: Any) -> Asked:
+    """The spec and the annotations of a Pod with containers of one content; `spec` has more."""
+    spec = content.pop("spec", {})
+    named = [{"name": name, "image": "app", **content} for name in names or ("app",)]
+    annotations = {f"{EKS}/{key}": value for key, value in (annotations or {}).items()}
+    return {"containers": named, **spec}, annotations
 
 
-def skipping(value: str) -> dict[str, str]:
-    return {f"{EKS}/skip-containers": value}
+def preset(**values: str) -> Asked:
+    return pod(env=[{"name": name, "value": value} for name, value in values.items()])
 
 
-VOLUMES = ("aws-iam-token", "eks-pod-identity-token")
-PODS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
-    "plain": (containers("app"), {}),
-    "two": (containers("app", "other"), {}),
-    "init": ({**containers("app"), "initContainers": containers("first")["containers"]}, {}),
-    "sidecar": (
-        {
-            **containers("app"),
-            "initContainers": containers("proxy", restartPolicy="Always")["containers"],
-        },
-        {},
-    ),
-    "windows": ({**containers("app"), "nodeSelector": {"kubernetes.io/os": "windows"}}, {}),
+LEGACY = {"AWS_REGION": "x", "AWS_STS_REGIONAL_ENDPOINTS": "legacy"}
+FROM_FIELD = {"name": "AWS_REGION", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}
+SIDECAR = {"name": "proxy", "image": "app", "restartPolicy": "Always"}
+NAMES = ("aws-iam-token", "eks-pod-identity-token", "x")
+VARIABLES = (
+    *("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_REGION", "AWS_DEFAULT_REGION"),
+    *("AWS_STS_REGIONAL_ENDPOINTS", "AWS_PROFILE", "aws_region", *CONTAINER_CREDENTIALS_VARIABLES),
+)
+SKIPPED = ("app", "app,other", " app , other ", '"app",other', "app\nother", "", "stranger", '"')
+ANNOTATIONS = [
+    *(("token-expiration", value) for value in ("7200", "86400", "x")),
+    ("sts-regional-endpoints", "false"),
+    ("audience", "vault"),
+    ("role-arn", "arn:aws:iam::111122223333:role/other"),
+]
+PODS: dict[str, Asked] = {
+    "plain": pod(),
+    "two": pod("app", "other"),
+    "init": pod(spec={"initContainers": [{"name": "first", "image": "app"}]}),
+    "sidecar": pod(spec={"initContainers": [SIDECAR]}),
+    "windows": pod(spec={"nodeSelector": {"kubernetes.io/os": "windows"}}),
+    "value-from": pod(env=[FROM_FIELD]),
+    "agent-preset": preset(AWS_CONTAINER_CREDENTIALS_FULL_URI="x", **LEGACY),
+    "all-preset": preset(AWS_ROLE_ARN="x", **LEGACY),
+    **{f"volume-{name}": pod(spec={"volumes": [{"name": name, "emptyDir": {}}]}) for name in NAMES},
+    **{f"mount-{name}": pod(volumeMounts=[{"name": name, "mountPath": "/x"}]) for name in NAMES},
+    **{f"preset-{name}": preset(**{name: "mine"}) for name in VARIABLES},
+    **{f"labels-{len(each)}": pod(spec={"labels": each}) for each in ({}, {"app": "x"})},
     **{
-        f"volume-{name}": (
-            {**containers("app"), "volumes": [{"name": name, "emptyDir": {}}]},
-            {},
-        )
-        for name in VOLUMES
+        f"skip-{value!r}": pod("app", "other", annotations={"skip-containers": value})
+        for value in SKIPPED
     },
-    "other-volume": ({**containers("app"), "volumes": [{"name": "x", "emptyDir": {}}]}, {}),
-    **{
-        f"mount-{name}": (
-            containers("app", volumeMounts=[{"name": name, "mountPath": "/elsewhere"}]),
-            {},
-        )
-        for name in VOLUMES
-    },
-    "other-mount": (containers("app", volumeMounts=[{"name": "x", "mountPath": "/x"}]), {}),
-    "value-from": (
-        containers(
-            "app",
-            env=[{"name": "AWS_REGION", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}],
-        ),
-        {},
-    ),
-    **{
-        f"preset-{name}": (containers("app", env=env(**{name: "mine"})), {})
-        for name in (
-            *("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_REGION", "AWS_DEFAULT_REGION"),
-            *("AWS_STS_REGIONAL_ENDPOINTS", "AWS_PROFILE", "aws_region"),
-            *CONTAINER_CREDENTIALS_VARIABLES,
-        )
-    },
-    **{
-        f"labels-{len(labels)}": ({**containers("app"), "labels": labels}, {})
-        for labels in ({}, {"app": "x"})
-    },
-    "agent-preset": (
-        containers(
-            "app",
-            env=env(
-                AWS_CONTAINER_CREDENTIALS_FULL_URI="x",
-                AWS_REGION="x",
-                AWS_STS_REGIONAL_ENDPOINTS="legacy",
-            ),
-        ),
-        {},
-    ),
-    "all-preset": (
-        containers(
-            "app", env=env(AWS_ROLE_ARN="x", AWS_REGION="x", AWS_STS_REGIONAL_ENDPOINTS="legacy")
-        ),
-        {},
-    ),
-    **{
-        f"skip-{number}": (containers("app", "other"), skipping(value))
-        for number, value in enumerate(
-            ["app", "app,other", " app , other ", '"app",other', "app\nother", "", "stranger", '"']
-        )
-    },
-    **{
-        f"pod-{key}-{value}": (containers("app"), {f"{EKS}/{key}": value})
-        for key, value in [
-            ("token-expiration", "7200"),
-            ("token-expiration", "86400"),
-            ("token-expiration", "x"),
-            ("sts-regional-endpoints", "false"),
-            ("audience", "vault"),
-            ("role-arn", "arn:aws:iam::111122223333:role/other"),
-        ]
-    },
+    **{f"pod-{key}-{value}": pod(annotations={key: value}) for key, value in ANNOTATIONS},
 }
 """Specs and annotations of Pods."""
 
@@ -175,17 +130,12 @@ def real(cluster: Cluster, accounts: str, tmp_path_factory) -> Iterator[Review]:
     pair = cluster.authority.issue("real-webhook", "127.0.0.1")
     port, metrics = (_free_port() for _ in range(2))
     identities = folder / "identities.json"
-    identities.write_text(
-        json.dumps(
-            {
-                "identities": [
-                    {"namespace": accounts, "serviceAccount": name}
-                    for name in names("missing")
-                    if name.startswith(ASSOCIATED)
-                ]
-            }
-        )
-    )
+    associated = [
+        {"namespace": accounts, "serviceAccount": name}
+        for name in names("missing")
+        if name.startswith(ASSOCIATED)
+    ]
+    identities.write_text(json.dumps({"identities": associated}))
     flags = {
         "watch-container-credentials-config": identities,
         "in-cluster": "false",
@@ -212,7 +162,7 @@ def real(cluster: Cluster, accounts: str, tmp_path_factory) -> Iterator[Review]:
 
         try:
             *_, last = ACCOUNTS
-            asked = asked_for(accounts, last, containers("app"), {})
+            asked = asked_for(accounts, last, {"containers": [{"name": "app"}]}, {})
             version = eventually(lambda: _version(review, asked))
             yield lambda asked: review({**asked, "apiVersion": version})
         finally:

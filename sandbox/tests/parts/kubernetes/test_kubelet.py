@@ -5,13 +5,13 @@ import subprocess
 from typing import Any
 
 import pytest
-from lightkube.resources.apps_v1 import Deployment
-from lightkube.resources.core_v1 import Node, Pod
+from lightkube.resources.core_v1 import Node
 from websockets.exceptions import InvalidStatus
 
 from irsa_sandbox.pods.exec import exec_in_pod
-from tests.sandbox.support.cluster import ROLE_ANNOTATION, ROLE_ARN, Cluster, eventually
+from tests.sandbox.support.cluster import ROLE_ANNOTATION, Cluster, eventually
 from tests.support.exec_client import Executed, through_api_server
+from tests.support.world import ROLE_ARN
 
 pytestmark = pytest.mark.sandbox
 
@@ -81,6 +81,8 @@ def test_a_deployment_becomes_available_and_its_pods_are_ready(cluster, namespac
     )
     eventually(lambda: cluster.available(namespace, "web") == 3)
 
+    [node] = [node.to_dict() for node in cluster.client.list(Node)]
+    assert [(c["type"], c["status"]) for c in node["status"]["conditions"]] == [("Ready", "True")]
     pods = cluster.pods(namespace)
     assert len({pod["status"]["podIP"] for pod in pods}) == 3
     for pod in pods:
@@ -97,11 +99,6 @@ def test_a_deployment_becomes_available_and_its_pods_are_ready(cluster, namespac
         ]
 
 
-def test_the_node_is_there_and_ready(cluster):
-    [node] = [node.to_dict() for node in cluster.client.list(Node)]
-    assert [(c["type"], c["status"]) for c in node["status"]["conditions"]] == [("Ready", "True")]
-
-
 def exec_as(cluster: Cluster, namespace: str, command: list[str], **options: Any) -> Executed:
     """Run a command as `kubectl exec` does."""
     [pod] = cluster.pods(namespace)
@@ -109,18 +106,12 @@ def exec_as(cluster: Cluster, namespace: str, command: list[str], **options: Any
     return through_api_server(kubeconfig, namespace, pod["metadata"]["name"], command, **options)
 
 
-def test_exec_through_the_api_server_has_the_pods_environment(cluster, workload):
-    done = exec_as(cluster, workload, ["sh", "-c", "echo $AWS_ROLE_ARN; exit 3"])
-
-    assert (done.output.decode(), done.code) == (f"{ROLE_ARN}\n", 3)
-
-
-def test_exec_needs_create_on_pods_exec(cluster, workload):
-    token = cluster.token(workload, "s3-app")
+def test_exec_through_the_api_server_needs_create_on_pods_exec(cluster, workload):
+    done = exec_as(cluster, workload, ["sh", "-c", "echo $AWS_ROLE_ARN $WHO; exit 3"])
+    assert (done.output.decode(), done.code) == (f"{ROLE_ARN} AKIA of $(UNSET)\n", 3)
 
     with pytest.raises(InvalidStatus) as refused:
-        exec_as(cluster, workload, ["true"], token=token)
-
+        exec_as(cluster, workload, ["true"], token=cluster.token(workload, "s3-app"))
     assert refused.value.response.status_code == 403
     assert b"pods/exec" in refused.value.response.body
 
@@ -142,31 +133,25 @@ def test_kubectl_exec(cluster, workload):
     assert done.stderr == "AKIA\ncommand terminated with exit code 7\n"
 
 
-SECRET_KEY = {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "id"}}}
-CONFIG_VOLUME = {"name": "aws", "configMap": {"name": "aws"}}
+VOLUMES = {"volumes": [{"name": "aws", "configMap": {"name": "aws"}}]}
+ENV = {"env": [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "id"}}}]}
+INIT = {"initContainers": [{"name": "init", "image": "init", **ENV}]}
+NO_MAP = {"reason": "ContainerCreating", "message": 'configmap "aws" not found'}
+NO_SECRET = {"reason": "CreateContainerConfigError", "message": 'secret "keys" not found'}
 
 
 @pytest.mark.parametrize(
-    ("container", "spec", "reason", "message"),
-    [
-        ({}, {"volumes": [CONFIG_VOLUME]}, "ContainerCreating", 'configmap "aws" not found'),
-        ({"env": [SECRET_KEY]}, {}, "CreateContainerConfigError", 'secret "keys" not found'),
-        (
-            {},
-            {"initContainers": [{"name": "init", "image": "init", "env": [SECRET_KEY]}]},
-            "CreateContainerConfigError",
-            'secret "keys" not found',
-        ),
-    ],
+    ("container", "spec", "waiting"),
+    [({}, VOLUMES, NO_MAP), (ENV, {}, NO_SECRET), ({}, INIT, NO_SECRET)],
     ids=["volume", "variable", "init-container"],
 )
 def test_a_pod_waits_for_what_it_is_made_of_and_says_so(
-    cluster, namespace, container, spec, reason, message
+    cluster, namespace, container, spec, waiting
 ):
     cluster.deployment(namespace, "s3-app", container, **spec)
-    eventually(lambda: first_waiting(cluster, namespace) == {"reason": reason, "message": message})
+    eventually(lambda: first_waiting(cluster, namespace) == waiting)
     assert cluster.available(namespace, "s3-app") == 0
-    with pytest.raises(LookupError, match=f"{reason}: {message}"):
+    with pytest.raises(LookupError, match="{reason}: {message}".format(**waiting)):
         exec_in_pod(cluster.client, cluster.folder, namespace, "s3-app", ["true"], extra_env={})
 
     cluster.config_map(namespace, "aws", {"config": AWS_CONFIG})
@@ -174,25 +159,9 @@ def test_a_pod_waits_for_what_it_is_made_of_and_says_so(
     eventually(lambda: cluster.available(namespace, "s3-app") == 1)
 
 
-def test_a_deleted_pod_is_replaced_until_its_deployment_goes(cluster, workload):
-    def uids() -> list[str]:
-        return [pod["metadata"]["uid"] for pod in cluster.pods(workload)]
-
-    [before] = cluster.pods(workload)
-    cluster.client.delete(Pod, before["metadata"]["name"], namespace=workload)
-    eventually(lambda: uids() not in ([], [before["metadata"]["uid"]]) and len(uids()) == 1)
-    eventually(lambda: cluster.available(workload, "s3-app") == 1)
-
-    cluster.client.delete(Deployment, "s3-app", namespace=workload)
-    eventually(lambda: not cluster.pods(workload))
-
-
-def test_the_api_access_volume_holds_namespace_authority_and_token(cluster, workload, capfd):
+def test_after_a_roll_out_commands_run_as_the_newest_pod(cluster, workload, capfd):
     output = run(cluster, workload, f"cat {API_ACCESS}/namespace {API_ACCESS}/ca.crt", capfd)
     assert output == workload + cluster.authority.ca_pem.decode()
-
-
-def test_after_a_roll_out_commands_run_as_the_newest_pod(cluster, workload, capfd):
     before = run(cluster, workload, "echo $HOSTNAME", capfd)
     cluster.deployment(workload, "s3-app", {"image": "newer"}, serviceAccountName="s3-app")
     eventually(lambda: cluster.available(workload, "s3-app") == 1)

@@ -1,30 +1,17 @@
-"""The `aws` provider's S3 resources, against the emulator."""
+"""The `aws` provider's S3 resources, against the emulator. All types: test_aws_types.py."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
+from irsa_sandbox.aws.accounts import ACCOUNT_B
 from tests.sandbox.support.aws_harness import Aws
-from tests.sandbox.support.provider_harness import (
-    NOTHING,
-    Difference,
-    Engine,
-    Resource,
-    refused,
-)
+from tests.sandbox.support.provider_harness import NOTHING, Difference, Engine, refused
 
 pytestmark = pytest.mark.sandbox
 
 BUCKET = "aws:s3/bucket:Bucket"
-ACCESS_BLOCK = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
-OWNERSHIP = "aws:s3/bucketOwnershipControls:BucketOwnershipControls"
-ENCRYPTION = (
-    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
-)
-VERSIONING = "aws:s3/bucketVersioning:BucketVersioning"
 BUCKET_POLICY = "aws:s3/bucketPolicy:BucketPolicy"
 
 
@@ -37,57 +24,6 @@ def tls_only(bucket: str, effect: str = "Deny") -> str:
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-
-BLOCKED = {
-    "blockPublicAcls": True,
-    "blockPublicPolicy": True,
-    "ignorePublicAcls": True,
-    "restrictPublicBuckets": True,
-}
-SETTINGS: dict[str, dict[str, Any]] = {
-    ACCESS_BLOCK: BLOCKED,
-    OWNERSHIP: {"rule": {"objectOwnership": "BucketOwnerEnforced"}},
-    ENCRYPTION: {
-        "rules": [
-            {
-                "applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"},
-                "bucketKeyEnabled": True,
-            }
-        ]
-    },
-    VERSIONING: {"versioningConfiguration": {"status": "Enabled"}},
-    BUCKET_POLICY: {"policy": tls_only("settings")},
-}
-OTHER_SETTINGS: dict[str, dict[str, Any]] = {
-    ACCESS_BLOCK: {**BLOCKED, "blockPublicAcls": False},
-    OWNERSHIP: {"rule": {"objectOwnership": "ObjectWriter"}},
-    ENCRYPTION: {
-        "rules": [
-            {
-                "applyServerSideEncryptionByDefault": {
-                    "sseAlgorithm": "aws:kms",
-                    "kmsMasterKeyId": "alias/key",
-                },
-                "bucketKeyEnabled": True,
-            }
-        ]
-    },
-    VERSIONING: {"versioningConfiguration": {"status": "Suspended"}},
-    BUCKET_POLICY: {"policy": tls_only("settings").replace("s3:*", "s3:GetObject")},
-}
-
-
-@pytest.fixture
-def s3(aws: Aws) -> Any:
-    return aws.emulator.client("s3", ACCOUNT_A)
-
-
-@pytest.fixture(scope="module")
-def settings_bucket(engine: Engine) -> Iterator[Resource]:
-    bucket = engine.create(BUCKET, {"bucket": "settings"})
-    yield bucket
-    engine.delete(bucket)
 
 
 def test_a_bucket_has_the_outputs_that_others_build_on(engine: Engine):
@@ -107,16 +43,19 @@ def test_a_bucket_has_the_outputs_that_others_build_on(engine: Engine):
             "tagsAll": {"a": "1"},
         },
     )
-    assert engine.refresh(made) == made
-    changed = engine.update(made, {"bucket": "outputs"})
-    assert changed.state == made.state | {"tags": {}, "tagsAll": {}}
-    assert engine.diff(made, {"bucket": "other"}).replacing == ["bucket"]
-    engine.delete(changed)
-    assert engine.refresh(changed) is None
+    without = engine.update(made, {"bucket": "outputs"})
+    assert without.state == made.state | {"tags": {}, "tagsAll": {}}
+    engine.delete(made)
 
 
 def test_a_made_up_bucket_name_has_no_capital_letters(engine: Engine):
     assert engine.check(BUCKET, {}, name="Data")["bucket"] == "data-0102030"
+
+
+def test_a_bucket_of_another_account_is_not_imported(engine: Engine, aws: Aws):
+    """Nor taken over: tests/sandbox/systems/test_what_exists.py."""
+    aws.emulator.client("s3", ACCOUNT_B).create_bucket(Bucket="theirs")
+    assert refused(engine.read, BUCKET, "theirs").startswith("HeadBucket: 403: ")
 
 
 def test_a_bucket_with_content_is_deleted_only_by_force(engine: Engine, s3: Any):
@@ -133,40 +72,8 @@ def test_a_bucket_with_content_is_deleted_only_by_force(engine: Engine, s3: Any)
     assert engine.refresh(forced) is None
 
 
-def test_a_bucket_of_another_account_is_not_taken_over(engine: Engine, aws: Aws):
-    theirs = aws.emulator.client("s3", ACCOUNT_B)
-    theirs.create_bucket(Bucket="theirs")
-    assert refused(engine.create, BUCKET, {"bucket": "theirs"}).startswith(
-        "creating S3 Bucket (theirs): CreateBucket: BucketAlreadyExists: "
-    )
-    assert refused(engine.read, BUCKET, "theirs").startswith("HeadBucket: 403: ")
-
-
-@pytest.mark.parametrize("token", SETTINGS, ids=lambda token: token.rpartition(":")[2])
-def test_a_setting_of_a_bucket_lives_and_dies_on_its_own(
-    engine: Engine, settings_bucket: Resource, token
-):
-    wanted = {"bucket": "settings", **SETTINGS[token]}
-    made = engine.create(token, wanted)
-    assert made.id == "settings"
-    assert engine.refresh(made) == made
-    assert engine.diff(made, wanted) == NOTHING
-    assert engine.diff(made, {**wanted, "bucket": "other"}).replacing == ["bucket"]
-
-    changed = engine.update(made, {"bucket": "settings", **OTHER_SETTINGS[token]})
-    # The record from before the change takes it for drift, and puts it right.
-    seen = engine.refresh(made)
-    assert seen is not None
-    assert seen.state == changed.state
-    assert engine.diff(seen, wanted) != NOTHING
-    assert engine.update(seen, wanted).state == made.state
-    engine.delete(made)
-    engine.delete(made)
-
-
-def test_a_bucket_policy_is_the_same_however_it_is_written(
-    engine: Engine, settings_bucket: Resource
-):
+def test_a_bucket_policy_is_the_same_however_it_is_written(engine: Engine):
+    bucket = engine.create(BUCKET, {"bucket": "settings"})
     made = engine.create(BUCKET_POLICY, {"bucket": "settings", "policy": tls_only("settings")})
     spelt = json.loads(tls_only("settings"))
     spelt["Statement"][0]["Resource"].reverse()
@@ -177,4 +84,4 @@ def test_a_bucket_policy_is_the_same_however_it_is_written(
     other = {"bucket": "settings", "policy": tls_only("settings", effect="Allow")}
     assert engine.diff(made, other) == Difference(["policy"], [])
     engine.delete(made)
-    assert engine.refresh(made) is None
+    engine.delete(bucket)

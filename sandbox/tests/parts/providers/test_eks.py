@@ -47,8 +47,10 @@ def made(stack: SandboxStack) -> dict[str, str]:
     }
 
 
-def test_a_cluster_has_a_role_and_addons(opened: Open):
-    stack = opened()
+def test_a_cluster_has_pulumi_eks_own_role_addons_and_kubeconfig(opened: Open):
+    role = "arn:aws:iam::111122223333:role/deployer"
+    options = {"provider_credential_opts": {"role_arn": role}}
+    stack = opened(**options)
     assert stack.up() == {"create": 11}
     assert stack.preview() == {"same": 11}
     assert stack.refresh() == {"same": 11}
@@ -61,22 +63,26 @@ def test_a_cluster_has_a_role_and_addons(opened: Open):
         "dev-kube-proxy": "aws:eks/addon:Addon",
         "dev-vpc-cni": "aws:eks/addon:Addon",
     }
-    assert stack.destroy() == {"delete": 11}
-
-
-def test_a_cluster_can_be_without_pulumi_eks_own_vpc_cni(opened: Open):
-    stack = opened(use_default_vpc_cni=True)
-    assert stack.up() == {"create": 9}
+    config = stack.outputs()["kubeconfig"]
+    assert json.loads(stack.outputs()["kubeconfig_json"]) == config
+    assert (config["current-context"], config["clusters"][0]["name"]) == ("aws", "kubernetes")
+    assert config["users"][0]["user"]["exec"]["args"] == [
+        *["--region", "us-east-1", "eks", "get-token"],
+        *["--cluster-name", NAME, "--output", "json", "--role", role],
+    ]
+    opened(**options, use_default_vpc_cni=True).up()
     assert "dev-vpc-cni" not in made(stack)
+    assert stack.destroy() == {"delete": 9}
 
 
 def test_auto_mode_has_a_role_for_its_nodes_and_no_addons(opened: Open, session: Session):
-    auto = {"auto_mode": {"enabled": True}, "coredns_addon_options": {"enabled": False}}
-    stack = opened(**auto)
+    stack = opened(auto_mode={"enabled": True}, coredns_addon_options={"enabled": False})
     stack.up()
     assert stack.preview().keys() == {"same"}
     found = made(stack)
     assert "aws:eks/addon:Addon" not in found.values()
+    attached = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+    assert [*found.values()].count(attached) == 5 + 2
     role = next(
         each["outputs"]["arn"]
         for each in stack.export()["resources"]
@@ -86,28 +92,8 @@ def test_auto_mode_has_a_role_for_its_nodes_and_no_addons(opened: Open, session:
     pools = ["general-purpose", "system"]
     compute = {"enabled": True, "nodePools": pools, "nodeRoleArn": role}
     assert cluster["computeConfig"] == compute
-    attached = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
-    assert [*found.values()].count(attached) == 5 + 2
-
-
-def test_public_blocks_need_a_public_endpoint(opened: Open):
     with pytest.raises(SandboxError, match="`publicAccessCidrs` can only be set when"):
         opened(endpoint_public_access=False, public_access_cidrs=["203.0.113.0/24"]).preview()
-
-
-def test_the_kubeconfig_is_pulumi_eks_own(opened: Open):
-    role = "arn:aws:iam::111122223333:role/deployer"
-    stack = opened(provider_credential_opts={"role_arn": role})
-    stack.up()
-    outputs = stack.outputs()
-    config = outputs["kubeconfig"]
-    assert json.loads(outputs["kubeconfig_json"]) == config
-    assert config["current-context"] == "aws"
-    assert config["clusters"][0]["name"] == "kubernetes"
-    assert config["users"][0]["user"]["exec"]["args"] == [
-        *["--region", "us-east-1", "eks", "get-token"],
-        *["--cluster-name", NAME, "--output", "json", "--role", role],
-    ]
 
 
 INPUTS = {"name": "dev", "skipDefaultNodeGroup": True, "skipDefaultSecurityGroups": True}

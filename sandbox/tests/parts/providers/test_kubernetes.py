@@ -61,24 +61,15 @@ def config(namespace: str, **data: str) -> dict[str, Any]:
 
 
 def replica_set(namespace: str, replicas: int) -> dict[str, Any]:
-    template = {
-        "metadata": {"labels": {"app": "app"}},
-        "spec": {"containers": [{"name": "app", "image": "app"}]},
-    }
-    selector = {"matchLabels": {"app": "app"}}
-    return {
-        **named(namespace),
-        "spec": {"replicas": replicas, "selector": selector, "template": template},
-    }
+    labels = {"app": "app"}
+    pod = {"containers": [{"name": "app", "image": "app"}]}
+    template = {"metadata": {"labels": labels}, "spec": pod}
+    spec = {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template}
+    return {**named(namespace), "spec": spec}
 
 
 def data_of(cluster, namespace):
     return cluster.client.get(ConfigMap, "app", namespace=namespace).data
-
-
-def annotate(cluster, namespace, manager, **annotations):
-    body = {"metadata": {"annotations": annotations}}
-    cluster.client.patch(ServiceAccount, "app", body, namespace=namespace, field_manager=manager)
 
 
 def test_a_create_of_what_exists_is_refused_and_leaves_it_alone(cluster, engine, namespace):
@@ -105,36 +96,27 @@ def test_a_provider_may_take_over_what_exists(cluster, provider, kubeconfig, nam
     assert re.fullmatch("pulumi-kubernetes-[0-9a-f]{8}", made.state[FIELD_MANAGER])
 
 
-def test_a_patch_of_what_does_not_exist_makes_it_and_leaves_it(cluster, engine, namespace):
+def test_a_patch_gives_back_what_it_changed_and_keeps_the_object(cluster, engine, namespace):
+    """One that does not exist is made, and made again at the end, as by the published provider:
+    it gives up its fields without looking whether there are any."""
+
+    def annotations() -> Any:
+        return cluster.client.get(ServiceAccount, "app", namespace=namespace).metadata.annotations
+
     assert engine.preview(SERVICE_ACCOUNT_PATCH, account(namespace, "r"))
     made = engine.create(SERVICE_ACCOUNT_PATCH, account(namespace, "r"))
-
-    found = cluster.client.get(ServiceAccount, "app", namespace=namespace)
-    assert found.metadata.annotations == {ROLE_ARN_ANNOTATION: "r"}
+    assert annotations() == {ROLE_ARN_ANNOTATION: "r"}
     engine.delete(made)
-    left = cluster.client.get(ServiceAccount, "app", namespace=namespace)
-    assert left.metadata.annotations is None
+    assert annotations() is None
 
-
-def test_the_deletion_of_a_patch_makes_its_object_again(cluster, engine, namespace):
-    """The published provider gives up its fields without looking whether there are any."""
     cluster.service_account(namespace, "app", {"team": "theirs"})
     made = engine.create(SERVICE_ACCOUNT_PATCH, account(namespace, "r"))
+    engine.delete(made)
+    assert annotations() == {"team": "theirs"}
+
     cluster.client.delete(ServiceAccount, "app", namespace=namespace)
-
     engine.delete(made)
-
-    assert cluster.client.get(ServiceAccount, "app", namespace=namespace).metadata.name == "app"
-
-
-def test_a_patch_gives_back_what_it_changed_and_keeps_what_others_have(cluster, engine, namespace):
-    cluster.service_account(namespace, "app", {"team": "theirs"})
-    made = engine.create(SERVICE_ACCOUNT_PATCH, account(namespace, "r"))
-
-    engine.delete(made)
-
-    found = cluster.client.get(ServiceAccount, "app", namespace=namespace)
-    assert found.metadata.annotations == {"team": "theirs"}
+    assert annotations() is None
 
 
 def test_two_patches_of_one_object_are_rivals(cluster, engine, namespace):
@@ -160,40 +142,24 @@ def test_a_change_removes_what_the_program_no_longer_has(cluster, engine, namesp
     assert engine.diff(changed, config(namespace, b="2")) == NOTHING
 
 
-@pytest.mark.parametrize("manager", ["kubectl-annotate", "kubectl-edit"])
-def test_an_update_takes_over_what_kubectl_set_and_a_preview_does_not(
-    cluster, engine, namespace, manager
-):
+def test_an_update_takes_over_what_kubectl_set_and_a_preview_does_not(cluster, engine, namespace):
     made = engine.create(SERVICE_ACCOUNT, account(namespace, "r"))
-    annotate(cluster, namespace, manager, **{ROLE_ARN_ANNOTATION: "theirs"})
+    theirs = {"metadata": {"annotations": {ROLE_ARN_ANNOTATION: "theirs"}}}
+    where = {"namespace": namespace, "field_manager": "kubectl-annotate"}
+    cluster.client.patch(ServiceAccount, "app", theirs, **where)
 
     line = refused(engine.update, made, account(namespace, "r2"), preview=True)
-    assert f'conflict with "{manager}"' in line
+    assert 'conflict with "kubectl-annotate"' in line
     engine.update(made, account(namespace, "r2"))
 
     found = cluster.client.get(ServiceAccount, "app", namespace=namespace)
     assert found.metadata.annotations == {ROLE_ARN_ANNOTATION: "r2"}
 
 
-def test_an_update_does_not_take_over_what_a_controller_set(cluster, engine, namespace):
-    made = engine.create(SERVICE_ACCOUNT, account(namespace, "r"))
-    annotate(cluster, namespace, "some-operator", **{ROLE_ARN_ANNOTATION: "theirs"})
-
-    line = refused(engine.update, made, account(namespace, "r2"))
-
-    assert 'conflict with "some-operator"' in line
-    assert 'annotate the object with pulumi.com/patchForce: "true" to take it over' in line
-    forced = named(
-        namespace, annotations={ROLE_ARN_ANNOTATION: "r2", "pulumi.com/patchForce": "true"}
-    )
-    engine.update(made, forced)
-    found = cluster.client.get(ServiceAccount, "app", namespace=namespace)
-    assert found.metadata.annotations[ROLE_ARN_ANNOTATION] == "r2"
-
-
 def test_an_update_does_not_take_over_what_kubectl_set_through_a_subresource(
     cluster, engine, namespace
 ):
+    """Nor what a controller set: tests/sandbox/systems/test_changes.py."""
     made = engine.create(REPLICA_SET, replica_set(namespace, 0))
     scale, path = {"spec": {"replicas": 1}}, ReplicaSet.Scale
     cluster.client.patch(path, "app", scale, namespace=namespace, field_manager="kubectl")
@@ -238,14 +204,6 @@ def test_an_import_leaves_out_what_the_cluster_writes(cluster, engine, namespace
     engine.delete(changed)
 
 
-@pytest.mark.parametrize(
-    "annotation", ["pulumi.com/waitFor", "pulumi.com/deletionPropagationPolicy"]
-)
-def test_an_annotation_of_the_published_provider_is_refused_by_name(engine, annotation):
-    with pytest.raises(InvalidInput, match=f"the sandbox does not know {annotation}; it knows "):
-        engine.check(CONFIG_MAP, named("x", annotations={annotation: "x"}))
-
-
 def test_the_cluster_without_a_kubeconfig_is_the_sandbox_s(
     cluster, provider, namespace, monkeypatch
 ):
@@ -254,12 +212,12 @@ def test_the_cluster_without_a_kubeconfig_is_the_sandbox_s(
     assert data_of(cluster, namespace) == {"key": "x"}
 
 
-def test_a_missing_setting_of_the_provider_is_refused_by_name(provider, kubeconfig):
+def test_what_the_sandbox_does_not_know_is_refused_by_name(provider, engine, kubeconfig):
+    for annotation in ("pulumi.com/waitFor", "pulumi.com/deletionPropagationPolicy"):
+        with pytest.raises(InvalidInput, match=f"does not know {annotation}; it knows "):
+            engine.check(CONFIG_MAP, named("x", annotations={annotation: "x"}))
     line = refused(provider.configured, kubeconfig=kubeconfig, renderYamlToDirectory="x")
     assert line.startswith("the sandbox does not know 'renderYamlToDirectory' in a kubernetes")
-
-
-def test_resources_other_than_objects_are_refused_by_name(engine):
     group, release = "kubernetes:yaml/v2:ConfigGroup", "kubernetes:helm.sh/v3:Release"
     assert refused(engine.construct, group) == f"the sandbox has no component {group}"
     assert refused(engine.create, release, {"metadata": {"name": "x"}}) == (

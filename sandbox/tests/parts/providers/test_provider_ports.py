@@ -22,8 +22,6 @@ from tests.sandbox.support import stranger
 from tests.sandbox.support.provider_harness import refused, serving
 from tests.support.paths import ROOT
 
-METHODS = [method.name for method in stranger.SERVICE.methods]
-
 
 def secrets(_config: Any) -> Any:
     raise AssertionError("a stranger got as far as the provider's configuration")
@@ -44,11 +42,16 @@ def port(request: pytest.FixtureRequest) -> Iterator[int]:
     server.stop()
 
 
-def as_another_user(monkeypatch: pytest.MonkeyPatch, port: int, config: Any) -> Any:
-    """Return the answers to another user: a real one where root runs the tests; elsewhere this
-    process, for which the port is told another owner, because only root can change its user."""
+def test_another_user_is_refused_every_call_and_nothing_runs(
+    port: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    """A real one where root runs the tests; elsewhere this process, for which the port is told
+    another owner, because only root can change its user."""
     if os.geteuid() != 0:
         monkeypatch.setattr(owner_port, "uid_of_peer", lambda _: stranger.NOBODY)
+    mark = tmp_path / "mark"
+    user = {"exec": {"command": "sh", "args": ["-c", f"id > {mark}"]}}
+    config = {"kubeconfig": json.dumps(kubeconfig(user))}
     done = subprocess.run(
         [sys.executable, "-m", "tests.sandbox.support.stranger"],
         input=json.dumps({"port": port, "config": config}),
@@ -57,18 +60,9 @@ def as_another_user(monkeypatch: pytest.MonkeyPatch, port: int, config: Any) -> 
         check=True,
         cwd=ROOT,
     )
-    return json.loads(done.stdout)
 
-
-def test_another_user_is_refused_every_call_and_nothing_runs(
-    port: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-):
-    mark = tmp_path / "mark"
-    user = {"exec": {"command": "sh", "args": ["-c", f"id > {mark}"]}}
-
-    found = as_another_user(monkeypatch, port, {"kubeconfig": json.dumps(kubeconfig(user))})
-
-    assert list(found) == METHODS
+    found = json.loads(done.stdout)
+    assert [*found] == [method.name for method in stranger.SERVICE.methods]
     assert {status for status, _ in found.values()} == {"UNAVAILABLE"}
     assert not mark.exists()
 
@@ -76,9 +70,14 @@ def test_another_user_is_refused_every_call_and_nothing_runs(
 def test_a_peer_of_an_unknown_user_is_refused(port: int, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(owner_port, "uid_of_peer", lambda _: None)
 
-    found = stranger.answers(port, {})
+    assert {status for status, _ in stranger.answers(port, {}).values()} == {"UNAVAILABLE"}
 
-    assert {status for status, _ in found.values()} == {"UNAVAILABLE"}
+
+def test_the_owner_is_served(port: int):
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        stub = provider_pb2_grpc.ResourceProviderStub(channel)
+
+        assert stub.GetPluginInfo(empty_pb2.Empty(), timeout=20).version
 
 
 def test_a_kubeconfig_is_not_read_by_its_path(tmp_path: Path):
@@ -88,13 +87,6 @@ def test_a_kubeconfig_is_not_read_by_its_path(tmp_path: Path):
         line = refused(provider.configured, kubeconfig=str(file))
 
     assert line.endswith("the sandbox reads no other file")
-
-
-def test_the_owner_is_served(port: int):
-    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-        stub = provider_pb2_grpc.ResourceProviderStub(channel)
-
-        assert stub.GetPluginInfo(empty_pb2.Empty(), timeout=20).version
 
 
 def kubeconfig(user: dict[str, Any]) -> dict[str, Any]:

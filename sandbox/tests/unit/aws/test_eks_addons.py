@@ -23,24 +23,9 @@ def test_every_kubernetes_version_has_one_default_of_every_add_on(kubernetes):
 @pytest.mark.parametrize("name", ADDONS)
 def test_the_newest_version_comes_first(name):
     (addon,) = describe_versions({"addonName": [name]})["addons"]
-    ages = [
-        [int(number) for number in re.findall(r"\d+", each["addonVersion"])]
-        for each in addon["addonVersions"]
-    ]
+    versions = [each["addonVersion"] for each in addon["addonVersions"]]
+    ages = [[int(number) for number in re.findall(r"\d+", version)] for version in versions]
     assert ages == sorted(ages, reverse=True)
-
-
-def test_kube_proxy_is_of_the_kubernetes_version():
-    for kubernetes, versions in ADDONS["kube-proxy"].versions.items():
-        assert all(version.startswith(f"v{kubernetes}.") for version in versions)
-
-
-def test_only_a_new_add_on_gets_a_version():
-    new, old = {}, {}
-    complete(new, "coredns", "1.34", is_new=True)
-    complete(old, "coredns", "1.34", is_new=False)
-    assert new == {"addonVersion": ADDONS["coredns"].versions["1.34"][-1]}
-    assert old == {}
 
 
 def test_a_kubernetes_version_that_eks_no_longer_has_has_no_add_ons():

@@ -1,7 +1,9 @@
 """Host names of AWS's services: their accounts and services, and names without a server here."""
 
-import botocore.session
 import pytest
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.session import Session
 
 from irsa_sandbox.aws.hosts import Host, parse_host
 from irsa_sandbox.aws.ministack import SERVICES
@@ -57,30 +59,16 @@ def test_other_hosts_are_nobodys(name):
 
 
 @pytest.mark.parametrize("service", SERVICES)
-@pytest.mark.parametrize("region", ["us-east-1", "eu-central-2"])
-@pytest.mark.parametrize("dual_stack", [False, True])
-def test_the_hosts_that_an_sdk_goes_to_are_known(service, region, dual_stack):
-    client = botocore.session.Session().create_client(
-        service,
-        region_name=region,
-        aws_access_key_id="x",
-        aws_secret_access_key="x",
-        config=botocore.config.Config(use_dualstack_endpoint=dual_stack),
-    )
+def test_the_hosts_that_an_sdk_goes_to_are_known(service):
+    config = Config(signature_version=UNSIGNED, use_dualstack_endpoint=True)
+    client = Session().create_client(service, region_name="eu-central-2", config=config)
 
     found = parse_host(client.meta.endpoint_url.removeprefix("https://"))
 
-    assert found is not None
-    assert (found.service, found.label) == (service, "")
+    assert (found and found.service, found and found.label) == (service, "")
 
 
 def test_a_certificate_is_for_one_label_and_no_more():
-    bucket = parse_host("my.data.s3.us-east-1.amazonaws.com")
-    assert bucket is not None
-    assert bucket.certificate_names == (
-        "s3.us-east-1.amazonaws.com",
-        "*.s3.us-east-1.amazonaws.com",
-    )
-    iam = parse_host("iam.amazonaws.com")
-    assert iam is not None
-    assert iam.certificate_names == ("iam.amazonaws.com",)
+    regional = "s3.us-east-1.amazonaws.com"
+    assert Host("s3", regional, "my.data").certificate_names == (regional, f"*.{regional}")
+    assert Host("iam", "iam.amazonaws.com").certificate_names == ("iam.amazonaws.com",)

@@ -36,60 +36,41 @@ def run(folder: Path | None = None) -> int:
     return demo.run(folder, lambda _: None, output="json")
 
 
-def test_each_demo_has_a_folder_of_its_own_that_is_removed(folders):
+def test_each_demo_has_a_folder_of_its_own_that_is_removed(folders, tmp_path, monkeypatch):
     run()
     run()
+    given = tmp_path / "given"
+    given.mkdir(mode=0o700)
+    run(given)
 
-    started, stopped, again, stopped_again = folders
+    started, stopped, again, stopped_again, *last = folders
     assert started == stopped != again == stopped_again
     assert not started.exists()
     assert not again.exists()
-
-
-def test_a_given_folder_is_not_removed(folders, tmp_path):
-    given = tmp_path / "given"
-    given.mkdir(mode=0o700)
-
-    run(given)
-
-    assert folders == [given, given]
+    assert last == [given, given]
     assert given.exists()
-
-
-def test_a_folder_with_a_running_sandbox_is_refused(folders, monkeypatch, tmp_path):
     monkeypatch.setattr(demo.lifecycle, "start", lambda *_: None)
-
     with pytest.raises(SandboxError, match=r"^a sandbox runs in .*; leave out --folder, or stop"):
-        run(tmp_path)
-
-    assert folders == []
+        run(tmp_path / "running")
 
 
-@pytest.mark.parametrize("error", [SandboxError("no Deployment"), ValueError("no Deployment")])
+@pytest.mark.parametrize("error", [SandboxError, ValueError, KeyboardInterrupt])
 def test_a_part_that_fails_is_a_failed_check_of_the_table(folders, monkeypatch, capsys, error):
     def fail(session, record):
         record.check("up", "the stack comes up", "pulumi up", "5 create", passed=True)
         with record.stage("the forms: pulumi up"):
-            raise error
+            raise error("no Deployment")
 
     monkeypatch.setattr(demo, "_story", fail)
 
-    assert run() == 1
-    passed, failed = json.loads(capsys.readouterr().out)
-    assert (passed["passed"], failed["passed"]) == (True, False)
-    assert failed["title"] == "the forms: pulumi up: no error"
-    assert failed["output"].endswith("no Deployment")
-    assert len(folders) == 2, "it was stopped"
-    assert not folders[0].exists()
-
-
-def test_an_interrupted_demo_is_stopped_and_removed(folders, monkeypatch):
-    def interrupt(session, record):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(demo, "_story", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        run()
-
+    if error is KeyboardInterrupt:
+        with pytest.raises(error):
+            run()
+    else:
+        assert run() == 1
+        passed, failed = json.loads(capsys.readouterr().out)
+        assert (passed["passed"], failed["passed"]) == (True, False)
+        assert failed["title"] == "the forms: pulumi up: no error"
+        assert failed["output"].endswith("no Deployment")
     assert len(folders) == 2, "it was stopped"
     assert not folders[0].exists()

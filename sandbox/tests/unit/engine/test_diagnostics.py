@@ -1,4 +1,8 @@
-"""Errors of the engine as one line. The texts are the CLI's own, 3.274.1."""
+"""Errors of the engine as one line. The texts are the CLI's own, 3.274.1.
+
+Those of policies and protected resources: tests/sandbox/policy_pack/test_dangers.py and
+tests/sandbox/systems/test_cluster.py.
+"""
 
 import pytest
 from pulumi.automation import CommandResult
@@ -22,84 +26,22 @@ Resources:
     + 9 created
 """
 
-PROTECTED = """Previewing update (dev):
-Diagnostics:
-  aws:eks:Cluster (dev-eksCluster):
-    error: Preview failed: resource "urn:pulumi:dev::irsa::aws:eks/cluster:Cluster::dev" cannot be \
-deleted
-    because it is protected. To unprotect the resource, remove the `protect` flag from the \
-resource in your Pulumi program and run `pulumi up`
-
-  pulumi:pulumi:Stack (irsa-dev):
-    error: preview failed
-"""
-
-POLICIES = """Previewing update (dev):
-Policies:
-    ❌ irsa@v0.1.0 (local: command/irsa_policies/irsa-policies)
-        - [mandatory] [severity: high]  no-sub  (aws:iam:Role: s3-app)
-          no condition on sub: every service account of the cluster may assume the role
-        - [advisory] [severity: medium]  no-aud  (aws:iam:Role: s3-app)
-          no condition on aud: a token for any audience of the provider is accepted
-        - [mandatory] everyone (aws:iam:Role: s3-app-B)
-          the trust policy lets everyone assume the role
-
-Diagnostics:
-  pulumi:pulumi:Stack (irsa-dev):
-    error: preview failed
-"""
+LOCK = "the stack is locked by process 4711 (ana@laptop); wait until it ends, or if it was killed,"
+KILLED = (
+    "the Pulumi engine was killed (signal 9); remove the lock with `pulumi cancel`, then refresh"
+)
 
 
 @pytest.mark.parametrize(
     ("code", "stdout", "stderr", "line"),
     [
-        (
-            1,
-            POLICIES,
-            "",
-            (
-                "stopped by mandatory policies: no-sub (aws:iam:Role: s3-app); "
-                "everyone (aws:iam:Role: s3-app-B)"
-            ),
-        ),
-        (
-            255,
-            PROTECTED,
-            "",
-            (
-                'Preview failed: resource "urn:pulumi:dev::irsa::aws:eks/cluster:Cluster::dev" '
-                "cannot be deleted because it is protected. To unprotect the resource, remove the "
-                "`protect` flag from the resource in your Pulumi program and run `pulumi up`"
-            ),
-        ),
-        (
-            255,
-            "",
-            LOCKED,
-            (
-                "the stack is locked by process 4711 (ana@laptop); wait until it ends, or if it "
-                "was killed, remove the lock with `pulumi cancel`"
-            ),
-        ),
-        (
-            255,
-            CANCELED,
-            "",
-            "update canceled; run the command again to finish it",
-        ),
-        (
-            -9,
-            "Updating (dev):\n",
-            "",
-            (
-                "the Pulumi engine was killed (signal 9); remove the lock with `pulumi cancel`, "
-                "then refresh"
-            ),
-        ),
+        (255, "", LOCKED, f"{LOCK} remove the lock with `pulumi cancel`"),
+        (255, CANCELED, "", "update canceled; run the command again to finish it"),
+        (-9, "Updating (dev):\n", "", KILLED),
         (255, "", "error: incorrect passphrase\n", "incorrect passphrase"),
         (255, "", "panic: something\nelse\n", "code: 255 stdout: stderr: panic: something else"),
     ],
-    ids=["policies", "protected", "locked", "cancelled", "killed", "error", "anything-else"],
+    ids=["locked", "cancelled", "killed", "error", "anything-else"],
 )
 def test_an_error_of_the_cli_is_one_line(code, stdout, stderr, line):
     result = CommandResult(stdout=stdout, stderr=stderr, code=code)

@@ -3,6 +3,7 @@
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import grpc
 import pytest
@@ -13,8 +14,7 @@ from pulumi.runtime.settings import Settings
 
 from irsa_sandbox.engine import stack
 from irsa_sandbox.engine.stack import SandboxStack
-from irsa_sandbox.state import SandboxError
-from tests.support.fake_pulumi import homes, write_cli
+from irsa_sandbox.state import SandboxError, SandboxState
 from tests.support.fake_sandbox import STATE
 
 
@@ -23,19 +23,10 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         return resource_pb2.SupportsFeatureResponse(hasSupport=True)
 
 
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
-
-
-def asked(settings: Settings) -> bool:
-    return settings.monitor.SupportsFeature(resource_pb2.SupportsFeatureRequest()).hasSupport
-
-
 def test_an_engine_on_the_port_of_one_that_ended_is_reached():
     stack._use_a_connection_for_each_engine()
-    address = f"127.0.0.1:{free_port()}"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
     ended = Settings("irsa", "dev", monitor=address)
     for _ in range(3):
         with pytest.raises(grpc.RpcError):
@@ -44,36 +35,55 @@ def test_an_engine_on_the_port_of_one_that_ended_is_reached():
     resource_pb2_grpc.add_ResourceMonitorServicer_to_server(Monitor(), server)
     server.add_insecure_port(address)
     server.start()
+    again = Settings("irsa", "dev", monitor=address)
     try:
-        assert asked(Settings("irsa", "dev", monitor=address))
+        assert again.monitor.SupportsFeature(resource_pb2.SupportsFeatureRequest()).hasSupport
     finally:
         server.stop(None)
 
 
-def test_the_cli_writes_its_logs_into_the_sandbox_and_its_end_is_one_line(tmp_path, monkeypatch):
-    cli = write_cli(tmp_path)
-    project = tmp_path / "project"
-    project.mkdir()
-    (project / "Pulumi.yaml").write_text("name: project\nruntime: python\n")
-    (project / "Pulumi.dev.yaml").write_text("config: {}\n")
-    state = replace(STATE, folder=str(tmp_path / "sandbox"), pulumi=str(cli))
+CLI = """\
+#!/bin/sh
+echo "$PULUMI_HOME" >> "$0.homes"
+if test "$1" = version; then echo v3.274.1; fi
+"""
 
-    SandboxStack(state, project)
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Path:
+    """A Pulumi CLI that notes which folder it would write its log to, and does nothing."""
+    program = tmp_path / "tools" / "bin" / "pulumi"
+    program.parent.mkdir(parents=True)
+    program.write_text(CLI)
+    program.chmod(0o755)
+    return program
+
+
+@pytest.fixture
+def state(tmp_path: Path, cli: Path) -> SandboxState:
+    return replace(STATE, folder=str(tmp_path / "sandbox"), pulumi=str(cli))
+
+
+def test_the_cli_writes_its_logs_into_the_sandbox_and_its_end_is_one_line(
+    tmp_path, cli, state, monkeypatch
+):
+    (tmp_path / "Pulumi.yaml").write_text("name: project\nruntime: python\n")
+    (tmp_path / "Pulumi.dev.yaml").write_text("config: {}\n")
+
+    SandboxStack(state, tmp_path)
     monkeypatch.setattr(stack, "_pulumi_command", stack._pulumi_command.__wrapped__)
     cli.write_text("#!/bin/sh\nkill -9 $$\n")
-    with pytest.raises(
-        SandboxError, match=r"^the Pulumi CLI did not start: .*SIGKILL.*; run it again$"
-    ):
-        SandboxStack(state, project)
+    line = r"^the Pulumi CLI did not start: .*SIGKILL.*; run it again$"
+    with pytest.raises(SandboxError, match=line):
+        SandboxStack(state, tmp_path)
 
-    calls = homes(cli)
+    calls = cli.with_name("pulumi.homes").read_text().splitlines()
     assert len(calls) >= 2, "its version, and the stack"
     assert set(calls) == {str(tmp_path / "sandbox" / "pulumi-home")}
 
 
-def test_a_program_of_another_language_is_one_line(tmp_path):
+def test_a_program_of_another_language_is_one_line(tmp_path, state):
     (tmp_path / "Pulumi.yaml").write_text("name: project\nruntime: yaml\n")
-    state = replace(STATE, folder=str(tmp_path / "sandbox"), pulumi=str(write_cli(tmp_path)))
 
     with pytest.raises(RunError, match=r"^/\S+ has no __main__\.py, and `stack` runs Python "):
         SandboxStack(state, tmp_path)._run_main()

@@ -2,19 +2,17 @@
 
 import asyncio
 import os
-import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import httpx2
 import pytest
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
 
 from irsa_sandbox.kubernetes.kubelet_exec import ExecServer
 from irsa_sandbox.serving.certificates import Authority, KeyPair
@@ -22,31 +20,23 @@ from tests.sandbox.support.cluster import eventually
 from tests.support.exec_client import CHUNK, V4, V5, Executed, finish, opened
 from tests.support.fake_kubernetes import client_of, status
 
-PODS = {
-    name: {
-        "metadata": {"name": name, "namespace": "dev", "uid": name},
-        "spec": {
-            "containers": [
-                {
-                    "name": "app",
-                    "env": [{"name": "CONFIG", "value": "/etc/aws/config"}],
-                    "volumeMounts": [{"name": "scratch", "mountPath": "/scratch"}],
-                }
-            ],
-            "volumes": [{"name": "scratch", "emptyDir": {}}],
-        },
-        "status": {"phase": phase},
-    }
-    for name, phase in (("running", "Running"), ("waiting", "Pending"))
+CONTAINER = {
+    "name": "app",
+    "env": [{"name": "CONFIG", "value": "/etc/aws/config"}],
+    "volumeMounts": [{"name": "scratch", "mountPath": "/scratch"}],
 }
+SPEC = {"containers": [CONTAINER], "volumes": [{"name": "scratch", "emptyDir": {}}]}
+PHASES = {"running": "Running", "waiting": "Pending"}
 PATIENCE = 20.0  # seconds until a test gives up
 
 
 def api(request: httpx2.Request) -> httpx2.Response:
     name = request.url.path.removeprefix("/api/v1/namespaces/dev/pods/")
-    if name in PODS:
-        return httpx2.Response(200, json=PODS[name])
-    return status(404, f'pods "{name}" not found')
+    if name not in PHASES:
+        return status(404, f'pods "{name}" not found')
+    metadata = {"name": name, "namespace": "dev", "uid": name}
+    pod = {"metadata": metadata, "spec": SPEC, "status": {"phase": PHASES[name]}}
+    return httpx2.Response(200, json=pod)
 
 
 class Caller:
@@ -126,48 +116,28 @@ def test_output_errors_and_exit_code_come_back(api_server, left_over, protocol):
         "details": {"causes": [{"reason": "ExitCode", "message": "7"}]},
     }
     assert left_over() == []
+    assert api_server("true").status == {"metadata": {}, "status": "Success"}
+    assert api_server("sh", "-c", "kill -TERM $$").code == 143
 
 
-@pytest.mark.parametrize(
-    ("command", "stdin", "code"),
-    [
-        (["true"], None, 0),
-        (["sh", "-c", "kill -TERM $$"], None, 143),
-        (["true"], b"x" * 3_000_000, 0),
-        (["cat"], None, 0),
-    ],
-    ids=["success", "signal", "input that is not read", "no input"],
-)
-def test_the_exit_code_is_that_of_a_shell(api_server, command, stdin, code):
-    done = api_server(*command, stdin=stdin)
-
-    assert (done.code, done.output) == (code, b"")
-    assert code or done.status == {"metadata": {}, "status": "Success"}
-
-
-def test_the_nodes_agent_is_reached_at_its_own_address(api_server):
-    assert api_server("echo", "http://169.254.170.23/v1").output == b"http://127.0.0.1:1/v1\n"
-
-
-def test_the_pods_environment_and_folder_are_the_commands(api_server, tmp_path):
-    done = api_server("sh", "-c", 'echo "$CONFIG $MORE $HOSTNAME"; pwd; ls; echo $0', "/scratch")
-
-    environment, folder, listed, mapped = done.output.decode().splitlines()
-    assert environment == "/etc/aws/config yes running"
-    assert Path(folder).is_relative_to((tmp_path / "pods").resolve())
-    assert (listed, mapped) == ("scratch", f"{folder}/scratch")
-
-
-def test_input_is_passed_on_to_its_end(api_server):
+def test_input_is_passed_on_to_its_end_or_not_read(api_server):
     megabytes = os.urandom(3_000_000)
 
     assert api_server("cat", stdin=megabytes).output == megabytes
+    for command, stdin in (("true", megabytes), ("cat", None)):
+        done = api_server(command, stdin=stdin)
+        assert (done.code, done.output) == (0, b"")
 
 
-def test_output_that_was_not_asked_for_does_not_come(api_server):
-    done = api_server("sh", "-c", "echo out; echo err >&2", error=0)
+def test_the_pods_environment_folder_and_addresses_are_the_commands(api_server, tmp_path):
+    script = 'echo "$CONFIG $MORE $HOSTNAME"; pwd; ls; echo $0; echo $1'
+    agent = "http://169.254.170.23/v1"
+    done = api_server("sh", "-c", script, "/scratch", agent)
 
-    assert (done.output, done.errors) == (b"out\n", b"")
+    environment, folder, *others = done.output.decode().splitlines()
+    assert environment == "/etc/aws/config yes running"
+    assert Path(folder).is_relative_to((tmp_path / "pods").resolve())
+    assert others == ["scratch", f"{folder}/scratch", "http://127.0.0.1:1/v1"]
 
 
 @pytest.mark.parametrize(
@@ -189,52 +159,24 @@ def test_what_cannot_run_is_refused_in_one_line(api_server, command, options, me
     assert "details" not in done.status
 
 
-@pytest.mark.parametrize("path", ["/containerLogs/dev/running/app", "/run/dev/running/app", "/"])
-def test_of_a_kubelet_it_has_exec_alone(api_server, path):
-    with pytest.raises(InvalidStatus) as refused:
-        api_server("true", path=path)
+def test_of_a_kubelet_it_has_exec_by_web_socket_alone(server, authority, api_server):
+    for path in ("/containerLogs/dev/running/app", "/run/dev/running/app", "/"):
+        with pytest.raises(InvalidStatus) as refused:
+            api_server("true", path=path)
+        answer = refused.value.response
+        message = b"the sandbox runs no containers and serves exec only"
+        assert (answer.status_code, answer.body) == (501, message)
 
-    assert refused.value.response.status_code == 501
-    assert refused.value.response.body == b"the sandbox runs no containers and serves exec only"
-
-
-def test_without_a_web_socket_the_way_out_is_told(server, authority):
     tls = ssl.create_default_context(cafile=authority.ca_file)
     tls.load_cert_chain(*authority.issue_client("api-server"))
-    headers = {"Connection": "Upgrade", "Upgrade": "SPDY/3.1"}
+    url = f"https://127.0.0.1:{server.port}/exec/dev/running/app?command=true"
     with httpx2.Client(verify=tls, trust_env=False) as http:
-        answer = http.post(
-            f"https://127.0.0.1:{server.port}/exec/dev/running/app?command=true", headers=headers
-        )
-
-    assert answer.status_code == 400
+        answer = http.post(url, headers={"Connection": "Upgrade", "Upgrade": "SPDY/3.1"})
     # kubectl shows this; with a colon it would read it as YAML, and show nothing.
-    assert answer.text == "exec in the sandbox needs kubectl 1.31 or newer"
-
-
-def answer_to(server: ExecServer, ca_file: Path, pair: KeyPair | None, command: str) -> bytes:
-    """The first bytes that a caller with this certificate gets."""
-    tls = ssl.create_default_context(cafile=ca_file)
-    if pair:
-        tls.load_cert_chain(*pair)
-    lines = [
-        f"GET /exec/dev/running/app?{command}&output=1 HTTP/1.1",
-        "Host: 127.0.0.1",
-        "Connection: Upgrade",
-        "Upgrade: websocket",
-        "Sec-WebSocket-Version: 13",
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-        f"Sec-WebSocket-Protocol: {V5}",
-    ]
-    with (
-        socket.create_connection(("127.0.0.1", server.port)) as plain,
-        tls.wrap_socket(plain, server_hostname="127.0.0.1") as connection,
-    ):
-        connection.settimeout(PATIENCE)
-        connection.sendall("\r\n".join([*lines, "", ""]).encode())
-        with suppress(ConnectionResetError, ssl.SSLError):
-            return connection.recv(12)
-    return b""
+    assert (answer.status_code, answer.text) == (
+        400,
+        "exec in the sandbox needs kubectl 1.31 or newer",
+    )
 
 
 @pytest.mark.parametrize(
@@ -246,22 +188,17 @@ def answer_to(server: ExecServer, ca_file: Path, pair: KeyPair | None, command: 
     ],
     ids=["no certificate", "a server's", "another authority's"],
 )
-def test_only_the_api_server_is_answered(server, authority, tmp_path, pair):
-    """The port runs commands as the sandbox's user, so a caller without its certificate is refused
-    before a byte of the request is read."""
+def test_only_the_api_server_is_answered(server, api_server, authority, tmp_path, pair):
+    """The port runs commands as the sandbox's user."""
     ran = tmp_path / "ran"
-    command = urlencode({"command": ["touch", str(ran)]}, doseq=True)
-
-    assert answer_to(server, authority.ca_file, pair(authority), command) == b""
+    with pytest.raises((OSError, ConnectionClosed, InvalidMessage)):
+        Caller(server, authority.ca_file, pair(authority))("touch", str(ran))
+    with pytest.raises(httpx2.TransportError), httpx2.Client(trust_env=False) as plain:
+        plain.get(f"http://127.0.0.1:{server.port}/exec/dev/running/app?command=touch")
     assert not ran.exists()
 
-    own = authority.issue_client("api-server")
-    assert answer_to(server, authority.ca_file, own, command) == b"HTTP/1.1 101"
-
-
-def test_plain_http_is_not_answered(server):
-    with pytest.raises(httpx2.TransportError), httpx2.Client(trust_env=False) as http:
-        http.get(f"http://127.0.0.1:{server.port}/exec/dev/running/app?command=true")
+    api_server("touch", str(ran))
+    assert ran.exists()
 
 
 SLEEPER = "sleep 600 & echo $! $$; wait"
@@ -271,23 +208,18 @@ async def pids_of(connection: Any) -> list[int]:
     return [int(pid) for pid in (await connection.recv())[1:].split()]
 
 
-def test_a_command_and_its_children_end_when_the_caller_leaves(api_server, left_over):
+def test_a_command_ends_with_all_that_it_started_when_the_caller_leaves(api_server, left_over):
     async def leave() -> list[int]:
         async with api_server.open("sh", "-c", SLEEPER) as connection:
             pids = await pids_of(connection)
             assert all(map(is_alive, pids))
         return pids
 
-    pids = asyncio.run(leave())
+    background = api_server("sh", "-c", "sleep 600 >/dev/null 2>&1 </dev/null & echo $!")
+    pids = [*asyncio.run(leave()), int(background.output)]
 
     eventually(lambda: not any(map(is_alive, pids)))
     eventually(lambda: left_over() == [])
-
-
-def test_what_a_command_leaves_in_the_background_ends_with_it(api_server):
-    done = api_server("sh", "-c", "sleep 600 >/dev/null 2>&1 </dev/null & echo $!")
-
-    eventually(lambda: not is_alive(int(done.output)))
 
 
 async def stopped_during(connecting: Any, server: ExecServer, stdin: bytes = b"") -> list[int]:
@@ -316,28 +248,19 @@ def test_stopping_ends_every_command(server, api_server, left_over, script, stdi
     assert left_over() == []
 
 
-def test_a_server_that_is_stopped_at_once_ends(tmp_path, monkeypatch):
-    """Its thread may not have come to its event loop by then; a second loop would run for ever."""
-    go_on = threading.Event()
+def test_a_server_that_is_stopped_at_once_ends(tmp_path):
+    """Its thread may not have come to its event loop by then."""
+    authority, client = Authority.create(tmp_path), client_of(api)
+    servers: list[ExecServer] = []
 
-    def late(self: ExecServer) -> None:
-        go_on.wait(PATIENCE)
-        self._runner.run(self._serve())
+    def start_and_stop() -> None:
+        for _ in range(20):
+            made = ExecServer(authority=authority, client=client, folder=tmp_path, extra_env={})
+            servers.append(made)
+            made.start()
+            made.stop()
 
-    def slow_loop() -> asyncio.AbstractEventLoop:
-        loops.append(asyncio.new_event_loop())
-        return loops[-1]
-
-    loops: list[asyncio.AbstractEventLoop] = []
-    monkeypatch.setattr(ExecServer, "_run", late)
-    server = ExecServer(
-        authority=Authority.create(tmp_path), client=client_of(api), folder=tmp_path, extra_env={}
-    )
-    server._runner = asyncio.Runner(loop_factory=slow_loop)
-    server.start()
-
-    assert len(loops) == 1, "the loop is made before the thread needs it"
-    go_on.set()
-    server.stop()
-    assert len(loops) == 1
-    assert not server.thread.is_alive()
+    running = threading.Thread(target=start_and_stop, daemon=True)
+    running.start()
+    running.join(PATIENCE)
+    assert [server.thread.is_alive() for server in servers] == [False] * 20

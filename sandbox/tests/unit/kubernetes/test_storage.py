@@ -52,47 +52,32 @@ def idle(_content: dict[bytes, bytes]) -> None:
     """A controller that has nothing to do."""
 
 
-def test_the_new_goes_the_changed_and_the_removed_come_back():
+def test_the_new_goes_and_the_rest_comes_back_dependencies_first():
     etcd = Etcd(idle)
     before = etcd.read()
     del etcd.content[SECRET]
-    etcd.content |= {NAMESPACE: b"2", POD: b"new"}
-
-    etcd.restore(before)
-
-    assert etcd.content == {NAMESPACE: b"1", SECRET: b"s"}
-    assert sorted(etcd.changed) == [NAMESPACE, POD, SECRET]
-
-
-def test_what_others_depend_on_is_put_back_first():
-    etcd = Etcd(idle)
-    before = etcd.read()
-    etcd.content |= {POD: b"p", DEPLOYMENT: b"d", NAMESPACE: b"2"}
-
-    etcd.restore(before)
-
-    assert etcd.changed == [DEPLOYMENT, NAMESPACE, POD]
-
-
-def test_a_controller_that_is_late_once_is_put_right():
-    late = iter([{POD: b"straggler"}])
-    etcd = Etcd(lambda content: content.update(next(late, {})))
-    before = etcd.read()
-    etcd.content[DEPLOYMENT] = b"d"
+    etcd.content |= {NAMESPACE: b"2", POD: b"new", DEPLOYMENT: b"d"}
 
     etcd.restore(before)
 
     assert etcd.content == before
+    assert [key for key in etcd.changed if key != SECRET] == [DEPLOYMENT, NAMESPACE, POD]
 
 
-def test_what_a_controller_insists_on_stays_and_is_noted(caplog):
-    etcd = Etcd(lambda content: content.update({POD: b"mine"}))
-    before = etcd.read()
-    etcd.content[DEPLOYMENT] = b"d"
+def test_a_late_controller_is_put_right_and_one_that_insists_is_noted(caplog):
+    late = iter([{POD: b"straggler"}])
+    for controller, left in (
+        (lambda content: content.update(next(late, {})), {}),
+        (lambda content: content.update({POD: b"mine"}), {POD: b"mine"}),
+    ):
+        etcd = Etcd(controller)
+        before = etcd.read()
+        etcd.content[DEPLOYMENT] = b"d"
+        assert caplog.text == ""
 
-    etcd.restore(before)
+        etcd.restore(before)
 
-    assert etcd.content == {**before, POD: b"mine"}
+        assert etcd.content == {**before, **left}
     assert f"a controller insists on [{POD!r}]" in caplog.text
 
 

@@ -44,18 +44,9 @@ def test_the_token_is_bound_to_the_pod_as_the_volume_says(running):
     api = Api()
     with running(api=api) as process:
         assert content(process, f"{TOKEN_PATH}/token") == "token-1"
-    assert api.requests == [
-        {
-            "audiences": ["sts.amazonaws.com"],
-            "expirationSeconds": 86400,
-            "boundObjectRef": {
-                "apiVersion": "v1",
-                "kind": "Pod",
-                "name": "s3-app-1",
-                "uid": "u-1",
-            },
-        }
-    ]
+    bound = {"apiVersion": "v1", "kind": "Pod", "name": "s3-app-1", "uid": "u-1"}
+    asked = {"audiences": ["sts.amazonaws.com"], "expirationSeconds": 86400}
+    assert api.requests == [{**asked, "boundObjectRef": bound}]
 
 
 def test_the_environment_is_the_containers_and_little_else(running, monkeypatch):
@@ -74,11 +65,18 @@ def test_the_environment_is_the_containers_and_little_else(running, monkeypatch)
         }
 
 
-def test_mount_paths_are_mapped_in_config_maps_and_not_in_secrets(running):
+def test_volumes_are_mounted_and_paths_mapped_in_config_maps_alone(running, notes):
+    mounts = f"/etc/aws, /host, /keys, /tmp, /var/cache, {TOKEN_PATH}"
     with running() as process:
         mapped = CONFIG.replace(TOKEN_PATH, f"{process.root}{TOKEN_PATH}")
         assert content(process, "/etc/aws/config") == mapped
         assert content(process, "/keys/config") == CONFIG
+        Path(f"{process.root}/tmp/file").write_text("shared")
+        assert content(process, "/var/cache/file") == "shared", "one emptyDir, mounted twice"
+        assert notes == [
+            "volume host is an empty folder here: /host",
+            f"mount paths are below {process.root} here: {mounts}",
+        ]
 
 
 def test_every_file_is_readable_by_its_owner_alone(running):
@@ -97,32 +95,25 @@ def test_every_file_is_readable_by_its_owner_alone(running):
         }
 
 
-def test_an_empty_dir_that_is_mounted_twice_is_one_folder(running):
-    with running() as process:
-        Path(f"{process.root}/tmp/file").write_text("shared")
-        assert content(process, "/var/cache/file") == "shared"
-
-
-def test_the_mapping_and_what_is_not_there_are_told(running, notes):
-    mounts = f"/etc/aws, /host, /keys, /tmp, /var/cache, {TOKEN_PATH}"
-    with running() as process:
-        assert notes == [
-            "volume host is an empty folder here: /host",
-            f"mount paths are below {process.root} here: {mounts}",
-        ]
-
-
-def test_nothing_is_left_afterwards(running, tmp_path):
-    for error in ("", "raised"):
-        with contextlib.suppress(ZeroDivisionError), running():
-            assert list((tmp_path / "exec").iterdir())
-            if error:
-                raise ZeroDivisionError
-        assert list((tmp_path / "exec").iterdir()) == []
+def test_a_container_is_chosen_by_name_and_nothing_is_left_afterwards(running, tmp_path):
+    folder = tmp_path / "exec"
+    with running(container="sidecar") as process:
+        assert process.mount_paths == ()
+    message = "pod s3-app-1 has no container 'web'; it has app, sidecar"
+    with pytest.raises(LookupError, match=message), running(container="web"):
+        pass
+    with contextlib.suppress(ZeroDivisionError), running():
+        assert list(folder.iterdir())
+        raise ZeroDivisionError
+    assert list(folder.iterdir()) == []
 
 
 def refuse_tokens(request: httpx2.Request) -> httpx2.Response:
     return status(403, "no token for you") if request.method == "POST" else Api()(request)
+
+
+MOUNT = {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}
+WITHOUT_ACCOUNT = {**POD, "spec": {**POD["spec"], "serviceAccountName": "gone"}}
 
 
 @pytest.mark.parametrize(
@@ -130,16 +121,13 @@ def refuse_tokens(request: httpx2.Request) -> httpx2.Response:
     [
         (POD, refuse_tokens, r".*no token for you"),
         (
-            pod_of(
-                {"volumeMounts": [{"name": "v", "mountPath": "/v"}]},
-                [{"name": "v", "configMap": {"name": "gone"}}],
-            ),
-            None,
+            pod_of(MOUNT, [{"name": "v", "configMap": {"name": "gone"}}]),
+            Api(),
             r'.*configmap "gone" not found',
         ),
         (
-            {**POD, "spec": {**POD["spec"], "serviceAccountName": "gone"}},
-            None,
+            WITHOUT_ACCOUNT,
+            Api(),
             "FailedMount: no token for service account 'gone': .*/token not found",
         ),
     ],
@@ -176,14 +164,6 @@ def test_a_mount_shows_its_part_of_the_volume_where_it_may(running, mount, files
             if path.is_file()
         }
         assert found == files
-
-
-def test_a_container_is_chosen_by_name(running):
-    with running(container="sidecar") as process:
-        assert process.mount_paths == ()
-    message = "pod s3-app-1 has no container 'web'; it has app, sidecar"
-    with pytest.raises(LookupError, match=message), running(container="web"):
-        pass
 
 
 def test_a_token_is_replaced_before_it_expires(running):

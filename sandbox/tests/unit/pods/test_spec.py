@@ -49,27 +49,51 @@ def env_of(*variables: dict[str, Any], env_from: list[dict[str, Any]] | None = N
     return environment({"env": list(variables), "envFrom": env_from}, POD, lookup)
 
 
-def test_a_config_map_volume_holds_every_key():
-    assert files_of(configMap={"name": "aws"}) == {
-        "config": VolumeFile(b"[default]", 0o644, True),
-        "region": VolumeFile(b"us-east-1", 0o644, True),
-        "blob": VolumeFile(b"\xff\x00", 0o644, True),
-    }
+ITEMS = [{"key": "config", "path": "sub/aws"}, {"key": "region", "path": "r", "mode": 0o400}]
+LABELS = [{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]
 
 
-def test_items_choose_keys_paths_and_modes():
-    items = [{"key": "config", "path": "sub/aws"}, {"key": "region", "path": "r", "mode": 0o400}]
-    assert files_of(configMap={"name": "aws", "items": items, "defaultMode": 0o600}) == {
-        "sub/aws": VolumeFile(b"[default]", 0o600, True),
-        "r": VolumeFile(b"us-east-1", 0o400, True),
-    }
-
-
-def test_a_secret_volume_is_decoded_and_named_differently():
-    assert files_of(secret={"secretName": "keys", "defaultMode": 0o400}) == {
-        "id": VolumeFile(b"id", 0o400),
-        "secret": VolumeFile(b"secret", 0o400),
-    }
+@pytest.mark.parametrize(
+    ("volume", "files"),
+    [
+        (
+            {"configMap": {"name": "aws"}},
+            {
+                "config": VolumeFile(b"[default]", 0o644, True),
+                "region": VolumeFile(b"us-east-1", 0o644, True),
+                "blob": VolumeFile(b"\xff\x00", 0o644, True),
+            },
+        ),
+        (
+            {"configMap": {"name": "aws", "items": ITEMS, "defaultMode": 0o600}},
+            {
+                "sub/aws": VolumeFile(b"[default]", 0o600, True),
+                "r": VolumeFile(b"us-east-1", 0o400, True),
+            },
+        ),
+        (
+            {"secret": {"secretName": "keys", "defaultMode": 0o400}},
+            {"id": VolumeFile(b"id", 0o400), "secret": VolumeFile(b"secret", 0o400)},
+        ),
+        (
+            {"downwardAPI": {"items": LABELS}},
+            {"labels": VolumeFile(b'app="s3-app"\ntier="a \\"b\\""', 0o644)},
+        ),
+        ({"emptyDir": {}}, {}),
+        ({"hostPath": {"path": "/"}}, {}),
+        ({}, {}),
+        ({"configMap": {"name": "gone", "optional": True}}, {}),
+        ({"secret": {"secretName": "gone", "optional": True}}, {}),
+        (
+            {"configMap": {"name": "aws", "items": [{"key": "x", "path": "x"}], "optional": True}},
+            {},
+        ),
+        ({"projected": {"sources": [{"secret": {"name": "gone", "optional": True}}]}}, {}),
+        ({"secret": {"secretName": "empty"}}, {}),
+    ],
+)
+def test_a_volume_holds_the_keys_that_it_names(volume, files):
+    assert files_of(**volume) == files
 
 
 def test_a_projected_volume_joins_its_sources():
@@ -79,11 +103,7 @@ def test_a_projected_volume_joins_its_sources():
         {"serviceAccountToken": {"audience": "", "path": "same"}},
         {"configMap": {"name": "aws", "items": [{"key": "region", "path": "region"}]}},
         {"secret": {"name": "keys", "items": [{"key": "id", "path": "id"}]}},
-        {
-            "downwardAPI": {
-                "items": [{"path": "ns", "fieldRef": {"fieldPath": "metadata.namespace"}}]
-            }
-        },
+        {"downwardAPI": {"items": LABELS}},
     ]
     assert files_of(projected={"sources": sources, "defaultMode": 0o440}) == {
         "token": VolumeFile(Token("sts.amazonaws.com", 3600), 0o440),
@@ -91,57 +111,8 @@ def test_a_projected_volume_joins_its_sources():
         "same": VolumeFile(Token(None, 3600), 0o440),
         "region": VolumeFile(b"us-east-1", 0o440, True),
         "id": VolumeFile(b"id", 0o440),
-        "ns": VolumeFile(b"dev", 0o440),
+        "labels": VolumeFile(b'app="s3-app"\ntier="a \\"b\\""', 0o440),
     }
-
-
-def test_the_downward_api_writes_labels_a_line_each():
-    items = [{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]
-    assert files_of(downwardAPI={"items": items}) == {
-        "labels": VolumeFile(b'app="s3-app"\ntier="a \\"b\\""', 0o644)
-    }
-
-
-@pytest.mark.parametrize("volume", [{"emptyDir": {}}, {"hostPath": {"path": "/"}}, {}])
-def test_other_volumes_are_empty(volume):
-    assert files_of(**volume) == {}
-
-
-@pytest.mark.parametrize(
-    "volume",
-    [
-        {"configMap": {"name": "gone", "optional": True}},
-        {"secret": {"secretName": "gone", "optional": True}},
-        {"configMap": {"name": "aws", "items": [{"key": "x", "path": "x"}], "optional": True}},
-        {"projected": {"sources": [{"secret": {"name": "gone", "optional": True}}]}},
-        {"secret": {"secretName": "empty"}},
-    ],
-)
-def test_what_is_optional_may_be_missing(volume):
-    assert files_of(**volume) == {}
-
-
-@pytest.mark.parametrize(
-    ("volume", "message"),
-    [
-        ({"configMap": {"name": "gone"}}, 'configmap "gone" not found'),
-        ({"configMap": {"name": "keys"}}, 'configmap "keys" not found'),
-        ({"secret": {"secretName": "gone"}}, 'secret "gone" not found'),
-        ({"secret": {"secretName": "aws"}}, 'secret "aws" not found'),
-        (
-            {"configMap": {"name": "aws", "items": [{"key": "Config", "path": "c"}]}},
-            'configmap "aws" references non-existent key: Config',
-        ),
-        (
-            {"projected": {"sources": [{"configMap": {"name": "gone"}}]}},
-            'configmap "gone" not found',
-        ),
-    ],
-)
-def test_a_missing_source_keeps_the_container_from_being_made(volume, message):
-    with pytest.raises(PodNotReady) as refused:
-        files_of(**volume)
-    assert (refused.value.reason, refused.value.message) == ("ContainerCreating", message)
 
 
 @pytest.mark.parametrize(
@@ -198,41 +169,48 @@ def test_env_from_comes_first_and_is_overridden():
     [
         ({"secretKeyRef": {"name": "keys", "key": "id"}}, "id"),
         ({"configMapKeyRef": {"name": "aws", "key": "region"}}, "us-east-1"),
-        ({"fieldRef": {"fieldPath": "metadata.name"}}, "s3-app-1"),
-        ({"fieldRef": {"fieldPath": "metadata.uid"}}, "u-1"),
-        ({"fieldRef": {"fieldPath": "metadata.labels['app']"}}, "s3-app"),
-        ({"fieldRef": {"fieldPath": "metadata.annotations['example.com/hash']"}}, "abc"),
-        ({"fieldRef": {"fieldPath": "metadata.annotations['none']"}}, ""),
-        ({"fieldRef": {"fieldPath": "spec.nodeName"}}, "sandbox"),
-        ({"fieldRef": {"fieldPath": "spec.serviceAccountName"}}, "s3-app"),
-        ({"fieldRef": {"fieldPath": "status.hostIP"}}, "127.0.0.1"),
-        ({"fieldRef": {"fieldPath": "status.podIP"}}, "10.1.2.3"),
+        *(
+            ({"fieldRef": {"fieldPath": path}}, value)
+            for path, value in (
+                ("metadata.name", "s3-app-1"),
+                ("metadata.namespace", "dev"),
+                ("metadata.uid", "u-1"),
+                ("metadata.labels['app']", "s3-app"),
+                ("metadata.annotations['example.com/hash']", "abc"),
+                ("metadata.annotations['none']", ""),
+                ("spec.nodeName", "sandbox"),
+                ("spec.serviceAccountName", "s3-app"),
+                ("status.hostIP", "127.0.0.1"),
+                ("status.podIP", "10.1.2.3"),
+            )
+        ),
+        ({"secretKeyRef": {"name": "gone", "key": "id", "optional": True}}, None),
+        ({"secretKeyRef": {"name": "keys", "key": "gone", "optional": True}}, None),
+        ({"configMapKeyRef": {"name": "gone", "key": "id", "optional": True}}, None),
+        ({"resourceFieldRef": {"resource": "limits.cpu"}}, None),
     ],
 )
-def test_a_value_is_taken_from_where_it_stands(source, value):
-    assert env_of({"name": "V", "valueFrom": source}) == {"V": value}
+def test_a_value_is_taken_from_where_it_stands_or_left_out(source, value):
+    expected = {} if value is None else {"V": value}
+    assert env_of({"name": "V", "valueFrom": source}) == expected
 
 
-@pytest.mark.parametrize(
-    "source",
-    [
-        {"secretKeyRef": {"name": "gone", "key": "id", "optional": True}},
-        {"secretKeyRef": {"name": "keys", "key": "gone", "optional": True}},
-        {"configMapKeyRef": {"name": "gone", "key": "id", "optional": True}},
-        {"resourceFieldRef": {"resource": "limits.cpu"}},
-    ],
-)
-def test_a_variable_without_a_value_is_left_out(source):
-    assert env_of({"name": "V", "valueFrom": source}) == {}
-
-
-def from_key(kind, name, key):
+def from_key(kind: str, name: str, key: str) -> dict[str, Any]:
     return {"env": [{"name": "V", "valueFrom": {f"{kind}KeyRef": {"name": name, "key": key}}}]}
 
 
+NO_KEY = {"name": "aws", "items": [{"key": "Config", "path": "c"}]}
+
+
 @pytest.mark.parametrize(
-    ("container", "message"),
+    ("source", "message"),
     [
+        ({"configMap": {"name": "gone"}}, 'configmap "gone" not found'),
+        ({"configMap": {"name": "keys"}}, 'configmap "keys" not found'),
+        ({"secret": {"secretName": "gone"}}, 'secret "gone" not found'),
+        ({"secret": {"secretName": "aws"}}, 'secret "aws" not found'),
+        ({"configMap": NO_KEY}, 'configmap "aws" references non-existent key: Config'),
+        ({"projected": {"sources": [{"secret": {"name": "gone"}}]}}, 'secret "gone" not found'),
         (from_key("secret", "gone", "k"), 'secret "gone" not found'),
         (from_key("secret", "keys", "k"), "couldn't find key k in Secret dev/keys"),
         (from_key("configMap", "aws", "k"), "couldn't find key k in ConfigMap dev/aws"),
@@ -241,7 +219,9 @@ def from_key(kind, name, key):
         ({"envFrom": [{"configMapRef": {"name": "gone"}}]}, 'configmap "gone" not found'),
     ],
 )
-def test_a_missing_value_is_a_configuration_error(container, message):
+def test_a_missing_source_keeps_the_container_from_being_made(source, message):
+    of_container = source.keys() & {"env", "envFrom"}
     with pytest.raises(PodNotReady) as refused:
-        environment(container, POD, lookup)
-    assert (refused.value.reason, refused.value.message) == ("CreateContainerConfigError", message)
+        environment(source, POD, lookup) if of_container else files_of(**source)
+    reason = "CreateContainerConfigError" if of_container else "ContainerCreating"
+    assert (refused.value.reason, refused.value.message) == (reason, message)

@@ -50,25 +50,17 @@ def test_what_a_killed_process_left_is_removed(parent):
     assert list(parent.iterdir()) == [folder.path]
 
 
-def test_a_socket_that_is_held_or_about_to_be_held_stays(parent):
+def test_what_is_held_about_to_be_held_or_no_folder_of_ours_stays(parent):
     held = SocketFolder()
     aged(held.path)
-    making = parent / f"{PREFIX}making"
+    making, target = parent / f"{PREFIX}making", parent / "data"
     making.mkdir()
-
-    ours = SocketFolder()
-
-    assert set(parent.iterdir()) == {held.path, making, ours.path}
-
-
-def test_a_link_and_a_file_with_such_a_name_stay(parent):
-    target = parent / "data"
     target.mkdir()
     (link := parent / f"{PREFIX}link").symlink_to(target)
     (file := parent / f"{PREFIX}file").touch()
     os.utime(link, (LONG_AGO, LONG_AGO), follow_symlinks=False)
-    os.utime(file, (LONG_AGO, LONG_AGO))
+    aged(file)
 
-    SocketFolder()
+    ours = SocketFolder()
 
-    assert {target, link, file} < set(parent.iterdir())
+    assert set(parent.iterdir()) == {held.path, making, target, link, file, ours.path}

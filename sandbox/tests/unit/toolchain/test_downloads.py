@@ -6,18 +6,22 @@ import socket
 import tarfile
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
 import pytest
 
-from irsa_sandbox import toolchain
 from irsa_sandbox.toolchain import CONTROL_PLANE, KUBERNETES_VERSION, PULUMI_VERSION, SOURCES
 from irsa_sandbox.toolchain.downloads import NotDownloaded, download, entries
 
 PROGRAM = b"a program"
 SYSTEM = "linux-amd64"
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def archive() -> bytes:
@@ -32,30 +36,17 @@ def archive() -> bytes:
 
 
 ARCHIVE = archive()
-SUMS = f"{'0' * 64}  other.tar.gz\n{hashlib.sha256(ARCHIVE).hexdigest()}  release.tar.gz\n"
-SERVED = {"/tool": PROGRAM, "/release.tar.gz": ARCHIVE, "/sums.txt": SUMS.encode()}
-
-
-class Answer(BaseHTTPRequestHandler):
-    def do_GET(self):
-        if self.path.startswith("/moved"):  # as GitHub does with releases
-            self.send_response(302)
-            self.send_header("Location", self.path.removeprefix("/moved"))
-            self.end_headers()
-            return
-        content = SERVED.get(self.path)
-        self.send_response(200 if content else 404)
-        self.send_header("Content-Length", str(len(content or b"")))
-        self.end_headers()
-        self.wfile.write(content or b"")
-
-    def log_message(self, *_):
-        pass
+SUMS = f"{'0' * 64}  other.tar.gz\n{sha256(ARCHIVE)}  release.tar.gz\n"
+SERVED = {"tool": PROGRAM, "release.tar.gz": ARCHIVE, "sums.txt": SUMS.encode()}
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as running:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("served")
+    for name, content in SERVED.items():
+        (folder / name).write_bytes(content)
+    files = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), files) as running:
         thread = Thread(target=running.serve_forever, args=(0.01,))
         thread.start()
         yield f"http://127.0.0.1:{running.server_port}"
@@ -93,111 +84,59 @@ def into(folder: Path, sources: Path) -> dict[str, bytes]:
     return files
 
 
-def sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
 def test_a_program_and_parts_of_archives_are_put_in_their_places(server, tool, tmp_path):
-    whole = {"path": "tool", "url": f"{server}/moved/tool", "sha256": sha256(PROGRAM)}
+    whole = {"path": "tool", "url": f"{server}/tool", "sha256": sha256(PROGRAM)}
     released = {"url": f"{server}/release.tar.gz", "sha256": sha256(ARCHIVE)}
-    part = {"path": "programs", "member": "release/bin", **released}
+    published = {"url": f"{server}/release.tar.gz", "checksums": f"{server}/sums.txt"}
+    part = {"path": "programs", "member": "release/bin", **published}
     file = {"path": "one", "member": "release/binary", **released}
 
-    assert into(tmp_path / "whole", tool(whole)) == {"tool": PROGRAM}
     assert into(tmp_path / "file", tool(whole, file)) == {"tool": PROGRAM, "one": PROGRAM}
-    assert into(tmp_path / "part", tool(part)) == {
-        "programs/tool": PROGRAM,
-        "programs/host": PROGRAM,
-    }
+    found = into(tmp_path / "part", tool(part))
+    assert found == {"programs/tool": PROGRAM, "programs/host": PROGRAM}
 
 
-def test_a_hash_is_looked_up_where_it_is_published(server, tool, tmp_path):
-    sources = tool(
-        {
-            "path": "bin",
-            "url": f"{server}/release.tar.gz",
-            "member": "release/bin",
-            "checksums": f"{server}/moved/sums.txt",
-        }
-    )
-
-    assert into(tmp_path / "made", sources).keys() == {"bin/tool", "bin/host"}
-
-
-def refusals(server: str) -> dict[str, tuple[dict[str, str], str]]:
-    right = {"path": "x", "url": f"{server}/tool", "sha256": sha256(PROGRAM)}
-    listed = {"path": "x", "url": f"{server}/tool", "checksums": f"{server}/sums.txt"}
-    return {
-        "another hash": (
-            {**right, "sha256": "0" * 64},
-            f"{server}/tool has SHA-256 {sha256(PROGRAM)} instead of {'0' * 64}",
-        ),
-        "no hash": ({"path": "x", "url": f"{server}/tool"}, "instead of "),
-        "not listed": (listed, f"{server}/sums.txt does not list tool"),
-        "no list": (
-            {**listed, "checksums": f"{server}/gone.txt"},
-            f"{server}/gone.txt answers 404",
-        ),
-        "gone": ({**right, "url": f"{server}/gone"}, f"{server}/gone answers 404"),
-        "no member": (
-            {
-                "path": "x",
-                "url": f"{server}/release.tar.gz",
-                "sha256": sha256(ARCHIVE),
-                "member": "release/lib",
-            },
-            f"{server}/release.tar.gz has no release/lib",
-        ),
-    }
+RELEASE = {"url": "/release.tar.gz", "sha256": sha256(ARCHIVE)}
+WRONG: dict[str, tuple[dict[str, str], str]] = {
+    "another hash": (
+        {"url": "/tool", "sha256": "0" * 64},
+        f"/tool has SHA-256 {sha256(PROGRAM)} instead of {'0' * 64}",
+    ),
+    "no hash": ({"url": "/tool"}, "instead of "),
+    "not listed": ({"url": "/tool", "checksums": "/sums.txt"}, "/sums.txt does not list tool"),
+    "no list": ({"url": "/tool", "checksums": "/gone.txt"}, "/gone.txt answers 404"),
+    "gone": ({"url": "/gone", "sha256": sha256(PROGRAM)}, "/gone answers 404"),
+    "no member": ({**RELEASE, "member": "release/lib"}, "/release.tar.gz has no release/lib"),
+}
 
 
-@pytest.mark.parametrize("what", refusals(""))
-def test_what_is_not_as_written_is_refused_and_nothing_of_it_is_kept(server, tool, tmp_path, what):
-    wrong, why = refusals(server)[what]
+@pytest.mark.parametrize(("given", "why"), WRONG.values(), ids=WRONG)
+def test_what_is_not_as_written_is_refused_and_nothing_of_it_is_kept(
+    server, tool, tmp_path, given, why
+):
+    served = {name: f"{server}{v}" if v.startswith("/") else v for name, v in given.items()}
     right = {"path": "tool", "url": f"{server}/tool", "sha256": sha256(PROGRAM)}
 
     with pytest.raises(NotDownloaded) as refused:
-        into(tmp_path / "made", tool(right, wrong))
+        into(tmp_path / "made", tool(right, {"path": "x", **served}))
 
     assert str(refused.value).endswith(why)
     assert "\n" not in str(refused.value)
     assert list((tmp_path / "made").iterdir()) == []
 
 
-def test_who_cannot_be_reached_is_done_without_in_one_line(tool, tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    monkeypatch.delenv("KUBEBUILDER_ASSETS", raising=False)
+def test_a_host_that_cannot_be_reached_is_named_within_seconds(tool, tmp_path, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        url = f"https://127.0.0.1:{unused.getsockname()[1]}/a"
+    started = time.monotonic()
+    with pytest.raises(NotDownloaded, match=r"^127\.0\.0\.1 cannot be reached: ") as refused:
+        into(tmp_path / "made", tool(*({"path": path, "url": url} for path in "ab")))
+    assert "\n" not in str(refused.value)
+    assert time.monotonic() - started < 3
 
-    def build(folder: Path, on_progress) -> None:
-        assert list(folder.iterdir()) == []
-        (folder / "etcd").write_text("built")
-
-    told: list[str] = []
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
-        sources = tool(
-            {"path": "a", "url": f"https://127.0.0.1:{port}/a", "sha256": "0" * 64},
-            {"path": "b", "url": f"https://127.0.0.1:{port}/b", "sha256": "0" * 64},
-        )
-        monkeypatch.setattr(toolchain, "SOURCES", sources.parent)
-        sources.rename(sources.with_name("kubernetes"))
-        monkeypatch.setattr(toolchain, "_build_control_plane", build)
-        started = time.monotonic()
-        folder = toolchain.obtain_control_plane(told.append)
-
-    assert (folder / "etcd").read_text() == "built"
-    (line,) = told
-    assert line.startswith("kubernetes: not downloaded, as 127.0.0.1 cannot be reached: ")
-    assert time.monotonic() - started < 3, "seconds, at most"
-
-
-def test_a_machine_that_nothing_is_published_for_is_named(tool, tmp_path, monkeypatch):
     monkeypatch.setattr("platform.machine", lambda: "riscv64")
-
     with pytest.raises(NotDownloaded, match=r"^nothing is published for linux on riscv64$"):
-        into(tmp_path / "made", tool())
+        into(tmp_path / "other", tool())
 
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])

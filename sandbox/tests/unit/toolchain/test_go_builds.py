@@ -3,12 +3,11 @@
 import json
 import re
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from irsa_sandbox.toolchain import SOURCES, ToolError, go_builds
-from irsa_sandbox.toolchain.go_builds import _Report, build, minutes_left
+from irsa_sandbox.toolchain.go_builds import build
 from tests.support.refusal import refusal
 
 STUB = "example.com/cloud/driver"
@@ -68,23 +67,15 @@ def test_a_stub_is_compiled_in_the_place_of_all_files_of_its_package(tool, tmp_p
     assert not link.parent.exists()
 
 
-def test_a_package_that_upstream_no_longer_has_is_named(tool, tmp_path):
-    go = tmp_path / "go"
-    go.write_text(
-        '#!/bin/sh\nprintf "no module has $5; to add it:\\n\\tgo get $5\\n" >&2\nexit 1\n'
-    )
+def test_a_stub_that_does_not_fit_is_named_whatever_is_compiled_after_it(tool, tmp_path):
+    def refused() -> str:
+        return refusal(build, "tool", ".", tmp_path / "made", print, stamps={}, raised=ToolError)
 
-    assert refusal(build, "tool", ".", tmp_path / "made", print, stamps={}, raised=ToolError) == (
-        f"go list: no module has {STUB}; to add it:"
-    )
-
-
-def test_what_a_stub_lacks_is_named_whatever_is_compiled_after_it(tool, tmp_path):
     write_go(tmp_path, "\t".join([STUB, "m", str(tmp_path), str(tmp_path)]), fails="true")
-
-    assert refusal(build, "tool", ".", tmp_path / "made", print, stamps={}, raised=ToolError) == (
-        "go build: driver.go:1: undefined: driver.New"
-    )
+    assert refused() == "go build: driver.go:1: undefined: driver.New"
+    missing = 'printf "no module has $5; to add it:\\n\\tgo get $5\\n" >&2'
+    (tmp_path / "go").write_text(f"#!/bin/sh\n{missing}\nexit 1\n")
+    assert refused() == f"go list: no module has {STUB}; to add it:"
 
 
 def test_every_stub_is_of_a_module_that_is_pinned():
@@ -96,13 +87,6 @@ def test_every_stub_is_of_a_module_that_is_pinned():
             assert any(f"{package}/".startswith(f"{module}/") for module in modules), package
 
 
-@pytest.mark.parametrize(
-    ("share", "seconds", "minutes"), [(0.25, 60, 4), (0.5, 150, 4), (0.9, 300, 2), (1, 400, 1)]
-)
-def test_the_minutes_left_are_estimated_from_those_passed(share, seconds, minutes):
-    assert minutes_left(share, seconds) == minutes
-
-
 def test_progress_is_reported_from_the_lines_of_a_build(tool, tmp_path, monkeypatch):
     monkeypatch.setattr(go_builds, "PROGRESS_EVERY", -1.0)
     told: list[str] = []
@@ -110,21 +94,3 @@ def test_progress_is_reported_from_the_lines_of_a_build(tool, tmp_path, monkeypa
     build("tool", ".", tmp_path / "made", told.append, stamps={})
 
     assert told[1] == "tool: 1 of 2 packages compiled, about 1 min left"
-
-
-def test_builds_side_by_side_end_at_the_same_time(monkeypatch):
-    monkeypatch.setattr(go_builds, "PROGRESS_EVERY", 59.0)
-    clock = iter([0.0, 0.0, 0.0, 0.0, 60.0])
-    # Not of `time` itself, which the threads of a running sandbox use.
-    monkeypatch.setattr(go_builds, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    told: list[str] = []
-    done, running = (_Report(name, told.append) for name in ("done", "running"))
-    done.compiling(1)
-    running.compiling(10)
-    done._compiled = 1
-    done.close()
-
-    running("example.com/package")
-    running.close()
-
-    assert told == ["running: 1 of 10 packages compiled, about 6 min left"]

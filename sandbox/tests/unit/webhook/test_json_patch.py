@@ -6,8 +6,8 @@ import pytest
 
 from irsa.identity.eks import CREDENTIALS_URI, POD_IDENTITY_TOKEN_FILE
 from irsa_sandbox.webhook.server import patch
+from tests.support.world import ROLE_ARN
 
-ROLE_ARN = "arn:aws:iam::111122223333:role/s3-app"
 TOKEN_FILE = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"
 MOUNT = {
     "name": "aws-iam-token",
@@ -60,124 +60,89 @@ def env_after(*env: dict[str, Any], **settings: Any) -> list[dict[str, Any]]:
     return container["env"][len(env) :]
 
 
-def token_after(pod: dict[str, Any], *args: Any, **settings: Any) -> dict[str, Any]:
-    [added] = patch_of(pod, *args, **settings)[0]["value"]
+def token_in(operations: list[dict[str, Any]]) -> dict[str, Any]:
+    value = next(o["value"] for o in operations if o["path"].startswith("/spec/volumes"))
+    [added] = value if isinstance(value, list) else [value]
     return added["projected"]["sources"][0]["serviceAccountToken"]
 
 
-def test_a_plain_pod_gets_volume_mount_and_environment():
-    assert patch_of(pod_of({"name": "app", "image": "busybox"})) == [
-        {"op": "add", "path": "/spec/volumes", "value": [volume()]},
-        {
-            "op": "add",
-            "path": "/spec/containers",
-            "value": [
-                {
-                    "name": "app",
-                    "image": "busybox",
-                    "resources": {},
-                    "env": EVERYTHING,
-                    "volumeMounts": [MOUNT],
-                }
-            ],
-        },
-    ]
+ADDED = {"resources": {}, "env": EVERYTHING, "volumeMounts": [MOUNT]}
 
 
-def test_init_containers_are_patched_last_and_ephemeral_ones_never():
+def test_every_container_gets_mount_and_environment_but_ephemeral_ones():
     pod = pod_of(
-        {"name": "app"},
+        {"name": "app", "image": "busybox"},
         initContainers=[{"name": "init"}],
         ephemeralContainers=[{"name": "debug"}],
-        volumes=[{"name": "data", "emptyDir": {}}],
     )
-    added = {"resources": {}, "env": EVERYTHING, "volumeMounts": [MOUNT]}
+    app = {"name": "app", "image": "busybox", **ADDED}
     assert patch_of(pod) == [
-        {"op": "add", "path": "/spec/volumes/0", "value": volume()},
-        {"op": "add", "path": "/spec/containers", "value": [{"name": "app", **added}]},
-        {"op": "add", "path": "/spec/initContainers", "value": [{"name": "init", **added}]},
+        {"op": "add", "path": "/spec/volumes", "value": [volume()]},
+        {"op": "add", "path": "/spec/containers", "value": [app]},
+        {"op": "add", "path": "/spec/initContainers", "value": [{"name": "init", **ADDED}]},
     ]
 
 
 @pytest.mark.parametrize(
-    ("spec", "operation"),
+    ("spec", "path", "value"),
     [
-        ({}, {"op": "add", "path": "/spec/volumes", "value": [volume()]}),
-        ({"volumes": None}, {"op": "add", "path": "/spec/volumes", "value": [volume()]}),
-        ({"volumes": []}, {"op": "add", "path": "/spec/volumes/0", "value": volume()}),
-        (
-            {"volumes": [{"name": "data"}]},
-            {"op": "add", "path": "/spec/volumes/0", "value": volume()},
-        ),
+        ({"volumes": None}, "/spec/volumes", [volume()]),
+        ({"volumes": []}, "/spec/volumes/0", volume()),
+        ({"volumes": [{"name": "data"}]}, "/spec/volumes/0", volume()),
     ],
-    ids=["absent", "null", "empty", "one"],
+    ids=["null", "empty", "one"],
 )
-def test_the_volume_goes_first_or_makes_the_list(spec, operation):
-    assert patch_of(pod_of({"name": "app"}, **spec))[0] == operation
+def test_the_volume_goes_first_or_makes_the_list(spec, path, value):
+    operation = patch_of(pod_of({"name": "app"}, **spec))[0]
+    assert operation == {"op": "add", "path": path, "value": value}
 
 
 def test_a_volume_or_mount_of_that_name_is_kept():
     pod = pod_of({"name": "app"}, volumes=[{"name": "aws-iam-token", "emptyDir": {}}])
     assert [operation["path"] for operation in patch_of(pod)] == ["/spec/containers"]
 
-    elsewhere = {"name": "aws-iam-token", "mountPath": "/elsewhere"}
-    operations = patch_of(pod_of({"name": "app", "volumeMounts": [elsewhere]}))
-    assert containers_in(operations) == [
-        {"name": "app", "resources": {}, "env": EVERYTHING, "volumeMounts": [elsewhere]}
-    ]
+    mounts = [{"name": "aws-iam-token", "mountPath": "/elsewhere"}]
+    [container] = containers_in(patch_of(pod_of({"name": "app", "volumeMounts": mounts})))
+    assert container == {"name": "app", **ADDED, "volumeMounts": mounts}
 
 
 def test_existing_env_mounts_and_resources_stay_in_front():
     container = {
         "name": "app",
         "env": [{"name": "A", "value": "a"}],
+        "envFrom": [{"configMapRef": {"name": "aws-env"}}],  # says nothing of its variables
         "volumeMounts": [{"name": "data", "mountPath": "/data"}],
         "resources": {"limits": {"cpu": "1"}},
     }
-    assert containers_in(patch_of(pod_of(container))) == [
-        {
-            "name": "app",
-            "env": [{"name": "A", "value": "a"}, *EVERYTHING],
-            "volumeMounts": [{"name": "data", "mountPath": "/data"}, MOUNT],
-            "resources": {"limits": {"cpu": "1"}},
-        }
-    ]
+    [patched] = containers_in(patch_of(pod_of(container)))
+    assert patched == {
+        **container,
+        "env": [*container["env"], *EVERYTHING],
+        "volumeMounts": [*container["volumeMounts"], MOUNT],
+    }
+
+
+SECRET = {"secretKeyRef": {"name": "s", "key": "k"}}
 
 
 @pytest.mark.parametrize(
-    ("preset", "added"),
+    ("preset", "settings", "added"),
     [
-        ("AWS_ROLE_ARN", [*REGIONAL, *REGIONS]),
-        ("AWS_WEB_IDENTITY_TOKEN_FILE", [*REGIONAL, *REGIONS]),
-        ("AWS_REGION", [*REGIONAL, *IDENTITY]),
-        ("AWS_DEFAULT_REGION", [*REGIONAL, *IDENTITY]),
-        ("AWS_STS_REGIONAL_ENDPOINTS", [*REGIONS, *IDENTITY]),
-        ("aws_region", EVERYTHING),
+        ({"name": "AWS_ROLE_ARN", "value": "mine"}, {}, [*REGIONAL, *REGIONS]),
+        ({"name": "AWS_ROLE_ARN", "valueFrom": SECRET}, {}, [*REGIONAL, *REGIONS]),
+        ({"name": "AWS_WEB_IDENTITY_TOKEN_FILE", "value": ""}, {}, [*REGIONAL, *REGIONS]),
+        ({"name": "AWS_REGION", "value": "mine"}, {}, [*REGIONAL, *IDENTITY]),
+        ({"name": "AWS_DEFAULT_REGION", "value": "mine"}, {}, [*REGIONAL, *IDENTITY]),
+        ({"name": "AWS_STS_REGIONAL_ENDPOINTS", "value": "x"}, {}, [*REGIONS, *IDENTITY]),
+        ({"name": "aws_region", "value": "mine"}, {}, EVERYTHING),
+        ({"name": "A", "value": ""}, {"region": None}, [*REGIONAL, *IDENTITY]),
+        ({"name": "A", "value": ""}, {"region": ""}, [*REGIONAL, *IDENTITY]),
+        ({"name": "A", "value": ""}, {"regional_sts": False}, [*REGIONS, *IDENTITY]),
+        ({"name": "A", "value": ""}, {"region": None, "regional_sts": False}, IDENTITY),
     ],
 )
-def test_one_preset_variable_of_a_pair_keeps_the_pair_away(preset, added):
-    assert env_after({"name": preset, "value": "mine"}) == added
-
-
-def test_value_from_presets_a_variable_and_env_from_none():
-    reference = {"secretKeyRef": {"name": "s", "key": "k"}}
-    assert env_after({"name": "AWS_ROLE_ARN", "valueFrom": reference}) == [*REGIONAL, *REGIONS]
-
-    container = {"name": "app", "envFrom": [{"configMapRef": {"name": "aws-env"}}]}
-    assert containers_in(patch_of(pod_of(container)))[0]["env"] == EVERYTHING
-
-
-@pytest.mark.parametrize(
-    ("settings", "added"),
-    [
-        ({"region": None}, [*REGIONAL, *IDENTITY]),
-        ({"region": ""}, [*REGIONAL, *IDENTITY]),
-        ({"regional_sts": False}, [*REGIONS, *IDENTITY]),
-        ({"region": None, "regional_sts": False}, IDENTITY),
-    ],
-)
-def test_a_setting_that_is_off_adds_nothing(settings, added):
-    assert env_after(**settings) == added
+def test_one_preset_variable_keeps_its_pair_away_and_a_setting_may_be_off(preset, settings, added):
+    assert env_after(preset, **settings) == added
 
 
 ALL_PRESET = [
@@ -187,19 +152,24 @@ ALL_PRESET = [
 ]
 
 
-@pytest.mark.parametrize("settings", [{}, {"region": None, "regional_sts": False}])
-def test_a_container_with_everything_preset_stays_and_the_volume_comes(settings):
-    container = {"name": "app", "env": ALL_PRESET}
+@pytest.mark.parametrize(
+    ("preset", "settings", "added"),
+    [
+        (ALL_PRESET, {}, {}),
+        (ALL_PRESET, {"region": None, "regional_sts": False}, {}),
+        (ALL_PRESET[1:], {"regional_sts": False}, {"volumeMounts": [MOUNT]}),
+    ],
+    ids=["all", "all that is on", "all but what is off"],
+)
+def test_a_container_with_everything_preset_stays_and_the_volume_comes(preset, settings, added):
+    container = {"name": "app", "env": preset}
     assert patch_of(pod_of(container), **settings) == [
         {"op": "add", "path": "/spec/volumes", "value": [volume()]},
-        {"op": "add", "path": "/spec/containers", "value": [{**container, "resources": {}}]},
-    ]
-
-
-def test_a_container_that_lacks_only_the_mount_gets_it():
-    container = {"name": "app", "env": ALL_PRESET[1:]}  # STS is not preset, and is off
-    assert containers_in(patch_of(pod_of(container), regional_sts=False)) == [
-        {**container, "resources": {}, "volumeMounts": [MOUNT]}
+        {
+            "op": "add",
+            "path": "/spec/containers",
+            "value": [{**container, "resources": {}, **added}],
+        },
     ]
 
 
@@ -216,23 +186,19 @@ def test_a_container_that_lacks_only_the_mount_gets_it():
     ids=["none", "empty", "underscore", "upper-case", "no-prefix", "others-only"],
 )
 def test_a_service_account_without_a_role_leaves_the_pod_alone(service_account):
-    pod = annotated(pod_of({"name": "app"}), token_expiration="3600")
+    pod = annotated(pod_of({"name": "app"}), token_expiration="3600", role_arn=ROLE_ARN)
     assert patch_of(pod, service_account) == []
 
 
-def test_a_role_annotation_on_the_pod_counts_for_nothing():
-    assert patch_of(annotated(pod_of({"name": "app"}), role_arn=ROLE_ARN), {}) == []
-
-
-def test_an_invalid_role_arn_is_injected_as_it_is():
-    [container] = containers_in(patch_of(pod_of({"name": "app"}), account(role_arn="s3-app ")))
+@pytest.mark.parametrize(
+    ("audience", "token"),
+    [("vault", {"audience": "vault"}), ("", {})],  # without one it is the API server's own
+)
+def test_annotations_are_used_as_they_are(audience, token):
+    operations = patch_of(pod_of({"name": "app"}), account(role_arn="s3-app ", audience=audience))
+    assert token_in(operations) == {**token, "expirationSeconds": 86400, "path": "token"}
+    [container] = containers_in(operations)
     assert container["env"][-2] == {"name": "AWS_ROLE_ARN", "value": "s3-app "}
-
-
-@pytest.mark.parametrize("audience", ["vault", "sts.amazonaws.com.cn"])
-def test_the_audience_annotation_is_used_as_it_is(audience):
-    token = token_after(pod_of({"name": "app"}), account(audience=audience))
-    assert token == {"audience": audience, "expirationSeconds": 86400, "path": "token"}
 
 
 TRUE, FALSE = ["1", "t", "T", "true", "TRUE", "True"], ["0", "f", "F", "false", "FALSE", "False"]
@@ -278,8 +244,8 @@ def test_token_expiration(on_account, on_pod, setting, seconds):
     service_account = account(**({} if on_account is None else {"token_expiration": on_account}))
     annotations = {} if on_pod is None else {"token_expiration": on_pod}
     pod = annotated(pod_of({"name": "app"}), **annotations)
-    token = token_after(pod, service_account, token_expiration=setting)
-    assert token["expirationSeconds"] == seconds
+    operations = patch_of(pod, service_account, token_expiration=setting)
+    assert token_in(operations)["expirationSeconds"] == seconds
 
 
 NAMES = ["a", "b", "c", " b", "b ", 'a"b', "a\nb", "a b", ""]
@@ -315,29 +281,33 @@ def test_skip_containers_is_one_csv_record(annotation, skipped):
 
 
 def test_the_volume_is_added_even_if_every_container_is_skipped():
-    pod = pod_of({"name": "app"}, initContainers=[{"name": "init"}])
-    assert patch_of(annotated(pod, skip_containers="app,init")) == [
+    pod = annotated(pod_of({"name": "app"}), skip_containers="app")
+    assert patch_of(pod) == [
         {"op": "add", "path": "/spec/volumes", "value": [volume()]},
         {"op": "add", "path": "/spec/containers", "value": [{"name": "app", "resources": {}}]},
-        {"op": "add", "path": "/spec/initContainers", "value": [{"name": "init", "resources": {}}]},
     ]
 
 
 @pytest.mark.parametrize(
-    ("selector", "path"),
+    ("selector", "is_windows"),
     [
-        ({"kubernetes.io/os": "windows"}, TOKEN_FILE.replace("/", "\\")),
-        ({"beta.kubernetes.io/os": "windows"}, TOKEN_FILE.replace("/", "\\")),
-        ({"kubernetes.io/os": "linux"}, None),
-        ({"kubernetes.io/os": "Windows"}, None),
-        (None, None),
+        ({"kubernetes.io/os": "windows"}, True),
+        ({"beta.kubernetes.io/os": "windows"}, True),
+        ({"kubernetes.io/os": "linux"}, False),
+        ({"kubernetes.io/os": "Windows"}, False),
+        (None, False),
     ],
 )
-def test_windows_is_known_by_the_node_selector_alone(selector, path):
+def test_windows_is_known_by_the_node_selector_alone(selector, is_windows):
     pod = pod_of({"name": "app"}, nodeSelector=selector, os={"name": "windows"})
-    [container] = containers_in(patch_of(pod))
-    assert container["env"][-1]["value"] == (f"C:{path}" if path else TOKEN_FILE)
-    assert container["volumeMounts"] == [MOUNT]
+    for operations, file, mount in (
+        (patch_of(pod), TOKEN_FILE, MOUNT),
+        (associated(pod), POD_IDENTITY_TOKEN_FILE, POD_IDENTITY_MOUNT),
+    ):
+        [container] = containers_in(operations)
+        path = "C:" + file.replace("/", "\\") if is_windows else file
+        assert container["env"][-1]["value"] == path
+        assert container["volumeMounts"] == [mount]
 
 
 @pytest.mark.parametrize("skipped", ["", "app"])
@@ -348,11 +318,6 @@ def test_null_counts_as_absent(field, skipped):
         pod_of({"name": "app", field: None}, initContainers=None), skip_containers=skipped
     )
     assert patch_of(null) == patch_of(absent)
-
-
-def test_an_empty_audience_is_left_out_and_means_the_api_servers_own():
-    token = token_after(pod_of({"name": "app"}), account(audience=""))
-    assert token == {"expirationSeconds": 86400, "path": "token"}
 
 
 POD_IDENTITY = [
@@ -370,12 +335,6 @@ def associated(pod: dict[str, Any], service_account: dict[str, str] | None = Non
     return patch_of(pod, service_account, jittered_expiration=80_000, **settings)
 
 
-def token_in(operations: list[dict[str, Any]]) -> dict[str, Any]:
-    value = next(o["value"] for o in operations if o["path"].startswith("/spec/volumes"))
-    volume = value[0] if isinstance(value, list) else value
-    return volume["projected"]["sources"][0]["serviceAccountToken"]
-
-
 def test_an_association_precedes_the_annotation_of_a_role():
     operations = associated(pod_of({"name": "app"}))
 
@@ -390,69 +349,42 @@ def test_an_association_precedes_the_annotation_of_a_role():
         "expirationSeconds": 80_000,
         "path": "eks-pod-identity-token",
     }
-    assert containers_in(operations) == [
-        {
-            "name": "app",
-            "resources": {},
-            "env": [*REGIONAL, *REGIONS, *POD_IDENTITY],
-            "volumeMounts": [POD_IDENTITY_MOUNT],
-        }
-    ]
+    [container] = containers_in(operations)
+    env, mounts = [*REGIONAL, *REGIONS, *POD_IDENTITY], [POD_IDENTITY_MOUNT]
+    assert container == {"name": "app", "resources": {}, "env": env, "volumeMounts": mounts}
 
 
 def test_a_pod_with_labels_keeps_them():
-    pod = pod_of({"name": "app"})
-    pod["metadata"]["labels"] = {}
-
-    assert associated(pod)[0] == {
-        "op": "add",
-        "path": "/metadata/labels/eks.amazonaws.com~1pod-identity",
-        "value": "enabled",
-    }
+    path = "/metadata/labels/eks.amazonaws.com~1pod-identity"
+    operations = associated({**pod_of({"name": "app"}), "metadata": {"labels": {}}})
+    assert operations[0] == {"op": "add", "path": path, "value": "enabled"}
 
 
 @pytest.mark.parametrize(
     ("of_account", "of_pod", "seconds"),
     [
-        (None, None, 80_000),
-        ("86400", None, 80_000),
-        ("7200", None, 7200),
-        ("7200", "86400", 80_000),
-        ("86400", "90000", 90_000),
+        ({}, {}, 80_000),
+        ({"token_expiration": "86400"}, {}, 80_000),
+        ({"token_expiration": "7200"}, {}, 7200),
+        ({"token_expiration": "7200"}, {"token_expiration": "86400"}, 80_000),
+        ({"token_expiration": "86400"}, {"token_expiration": "90000"}, 90_000),
     ],
 )
 def test_the_default_lifetime_alone_is_jittered(of_account, of_pod, seconds):
-    given = {} if of_account is None else {"token_expiration": of_account}
-    pod = pod_of({"name": "app"})
-    if of_pod is not None:
-        pod = annotated(pod, token_expiration=of_pod)
-
-    assert token_in(associated(pod, account(None, **given)))["expirationSeconds"] == seconds
+    pod = annotated(pod_of({"name": "app"}), **of_pod)
+    token = token_in(associated(pod, account(None, **of_account)))
+    assert token["expirationSeconds"] == seconds
 
 
-@pytest.mark.parametrize("name", [each["name"] for each in POD_IDENTITY])
-def test_one_variable_of_the_agents_keeps_the_other_out_and_not_the_mount(name):
-    [container] = containers_in(
-        associated(pod_of({"name": "app", "env": [{"name": name, "value": "mine"}]}))
-    )
-
-    assert container["env"] == [{"name": name, "value": "mine"}, *REGIONAL, *REGIONS]
-    assert container["volumeMounts"] == [POD_IDENTITY_MOUNT]
+ROLE = [{"name": "AWS_ROLE_ARN", "value": ROLE_ARN}]
+MINE = [[{"name": each["name"], "value": "mine"}] for each in POD_IDENTITY]
 
 
-def test_a_role_set_by_hand_does_not_keep_the_agent_out():
-    env = [{"name": "AWS_ROLE_ARN", "value": ROLE_ARN}]
+@pytest.mark.parametrize(("env", "added"), [*((each, []) for each in MINE), (ROLE, POD_IDENTITY)])
+def test_one_variable_of_the_agents_keeps_the_other_out_and_a_role_does_not(env, added):
     [container] = containers_in(associated(pod_of({"name": "app", "env": env})))
 
-    assert container["env"] == [*env, *REGIONAL, *REGIONS, *POD_IDENTITY]
-
-
-def test_on_windows_the_agents_token_has_a_windows_path():
-    pod = pod_of({"name": "app"}, nodeSelector={"kubernetes.io/os": "windows"})
-    [container] = containers_in(associated(pod))
-
-    path = r"C:\var\run\secrets\pods.eks.amazonaws.com\serviceaccount\eks-pod-identity-token"
-    assert container["env"][-1]["value"] == path
+    assert container["env"] == [*env, *REGIONAL, *REGIONS, *added]
     assert container["volumeMounts"] == [POD_IDENTITY_MOUNT]
 
 

@@ -1,75 +1,68 @@
-"""Admission reviews, the API server being played. The real one calls in tests/sandbox."""
+"""Admission reviews and associations, the API server and EKS being played.
 
-import base64
-import json
+Real reviews: sandbox/tests/parts/kubernetes/test_control_plane.py.
+"""
+
 from typing import Any
 
 import httpx2
 import pytest
 
+from irsa.identity.subjects import ServiceAccountRef
 from irsa_sandbox.serving.certificates import Authority
-from irsa_sandbox.webhook.server import WebhookServer, patch
+from irsa_sandbox.webhook.identities import associated, held_back
+from irsa_sandbox.webhook.server import WebhookServer
 from tests.support.fake_kubernetes import client_of, status
 
-ROLE = {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/s3-app"}
 POD = {"metadata": {}, "spec": {"serviceAccountName": "s3-app", "containers": [{"name": "app"}]}}
+KIND = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"}
+REVIEW = {**KIND, "request": {"uid": "u-1", "namespace": "dev", "object": POD}}
 
 
-def review_with(tmp_path, answer: httpx2.Response) -> dict[str, Any]:
-    """The answer to a review of a Pod of `dev/s3-app`, the API server's answer being given."""
-    requests: list[str] = []
-
-    def api(request: httpx2.Request) -> httpx2.Response:
-        requests.append(f"{request.method} {request.url.path}")
-        return answer
-
-    authority = Authority.create(tmp_path)
-    server = WebhookServer(authority=authority, client=client_of(api), region="us-east-1")
+def test_a_pod_is_left_alone_without_account_and_refused_without_answer(tmp_path):
+    answers = [status(404, "not found"), status(500, "etcd is away")]
+    server = WebhookServer(
+        authority=Authority.create(tmp_path),
+        client=client_of(lambda _: answers.pop(0)),
+        region="us-east-1",
+    )
     try:
-        reviewed = server.review(
-            {
-                "apiVersion": "admission.k8s.io/v1",
-                "kind": "AdmissionReview",
-                "request": {
-                    "uid": "u-1",
-                    "namespace": "dev",
-                    "object": POD,
-                },
-            }
-        )
+        assert server.review(REVIEW) == {**KIND, "response": {"uid": "u-1", "allowed": True}}
+        with pytest.raises(httpx2.HTTPError, match="etcd is away"):
+            server.review(REVIEW)
     finally:
         server.stop()
-    assert requests == ["GET /api/v1/namespaces/dev/serviceaccounts/s3-app"]
-    return reviewed
 
 
-def test_a_review_reads_the_service_account_afresh(tmp_path):
-    found = {"metadata": {"name": "s3-app", "annotations": ROLE}}
-    reviewed = review_with(tmp_path, httpx2.Response(200, json=found))
-    operations = json.loads(base64.b64decode(reviewed["response"].pop("patch")))
-    assert reviewed["response"] == {"uid": "u-1", "allowed": True, "patchType": "JSONPatch"}
-    assert operations == patch(
-        POD, ROLE, region="us-east-1", regional_sts=True, token_expiration=86400
-    )
+class Eks:
+    """Two clusters with associations, in pages of one."""
+
+    def __init__(self) -> None:
+        self.made = {"a": ["reader"], "b": ["writer", "late"]}
+
+    def list_clusters(self) -> dict[str, Any]:
+        return {"clusters": [*self.made]}
+
+    def get_paginator(self, _: str) -> "Eks":
+        return self
+
+    def paginate(self, *, clusterName: str) -> list[dict[str, Any]]:  # noqa: N803 - EKS's name
+        return [
+            {"associations": [{"namespace": "dev", "serviceAccount": name}]}
+            for name in self.made[clusterName]
+        ]
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        status(404, "not found"),
-        httpx2.Response(200, json={"metadata": {"name": "s3-app"}}),
-        httpx2.Response(200, json={"metadata": {"name": "s3-app", "annotations": {}}}),
-    ],
-    ids=["no-account", "no-annotations", "empty-annotations"],
-)
-def test_a_pod_without_a_role_is_allowed_and_not_patched(tmp_path, answer):
-    assert review_with(tmp_path, answer) == {
-        "apiVersion": "admission.k8s.io/v1",
-        "kind": "AdmissionReview",
-        "response": {"uid": "u-1", "allowed": True},
-    }
+def refs(*names: str) -> frozenset[ServiceAccountRef]:
+    return frozenset(ServiceAccountRef("dev", name) for name in names)
 
 
-def test_an_api_server_that_does_not_answer_fails_the_review(tmp_path):
-    with pytest.raises(httpx2.HTTPError, match="etcd is away"):
-        review_with(tmp_path, status(500, "etcd is away"))
+def test_the_associations_of_every_cluster_count_until_they_are_held_back(tmp_path):
+    eks = Eks()
+    before = refs("reader", "writer", "late")
+    assert associated(eks, tmp_path) == before
+    with held_back(eks, tmp_path):
+        eks.made = {"a": ["new"], "b": []}
+        assert associated(eks, tmp_path) == before
+
+    assert associated(eks, tmp_path) == refs("new")

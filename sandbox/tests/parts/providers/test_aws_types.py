@@ -1,0 +1,287 @@
+"""Every type of the `aws` provider: what lives how long, and the effects of changed inputs.
+
+The same as with terraform-provider-aws 6.47.1, where its plugin is on PATH.
+"""
+
+from typing import Any, NamedTuple
+
+import pytest
+
+from irsa.identity.subjects import ServiceAccountRef
+from irsa_sandbox.aws.accounts import ACCOUNT_A
+from irsa_sandbox.providers.aws.provider import package
+from tests.sandbox.support.aws_harness import ROLE_ARN, SUBNETS, VPC, Aws, allow, trust
+from tests.sandbox.support.pod_identity import AUTO_MODE, pod_role
+from tests.sandbox.support.provider_harness import NOTHING, Difference, Engine, Resource, shown
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("restored")]
+
+POLICY, OTHER_POLICY = allow("s3:GetObject", "*"), allow("s3:PutObject", "*")
+OF_AWS = "arn:aws:iam::aws:policy"
+READ_ONLY, ADMINISTRATOR = f"{OF_AWS}/ReadOnlyAccess", f"{OF_AWS}/AdministratorAccess"
+POD_ROLE, OTHER_POD_ROLE = (f"arn:aws:iam::{ACCOUNT_A}:role/{name}" for name in ("app", "other"))
+VIEW, EDIT = (
+    f"arn:aws:eks::aws:cluster-access-policy/AmazonEKS{name}Policy" for name in ("View", "Edit")
+)
+ONE_NAMESPACE = {"type": "namespace", "namespaces": ["dev"]}
+TAGS = {"tags": {"team": "a"}}
+SCALING = {"minSize": 1, "maxSize": 2, "desiredSize": 1}
+PUBLIC = {**VPC, "publicAccessCidrs": ["203.0.113.0/24"]}
+IMDS = {"httpTokens": "required", "httpPutResponseHopLimit": 1}
+
+
+def of_bucket(action: str) -> str:
+    """A bucket policy that denies the action to everybody."""
+    resource, everybody = '"arn:aws:s3:::made/*"', '"Principal": "*", "Effect"'
+    text = allow(action, "*").replace('"*"', resource).replace('"Effect"', everybody)
+    return text.replace("Allow", "Deny")
+
+
+def encryption(algorithm: str, *, bucket_key: bool = False, **key: str) -> dict[str, Any]:
+    default = {"applyServerSideEncryptionByDefault": {"sseAlgorithm": algorithm, **key}}
+    return {"rules": [{**default, "bucketKeyEnabled": True} if bucket_key else default]}
+
+
+class Type(NamedTuple):
+    """Inputs of a resource of a type, and other inputs by the effect of their change."""
+
+    inputs: dict[str, Any]
+    in_place: dict[str, Any] = {}  # noqa: RUF012 - never changed
+    replacing: dict[str, Any] = {}  # noqa: RUF012 - never changed
+    filled: dict[str, Any] = {}  # noqa: RUF012 - never changed
+    """Inputs that AWS has a value for: they may leave the program, and nothing changes."""
+    import_id: str = "planned"
+    """Its id, as programs give it to an import; empty if AWS has nothing to import."""
+
+
+def setting(
+    inputs: dict[str, Any], in_place: dict[str, Any], filled: dict[str, Any] | None = None
+) -> Type:
+    """A setting of a bucket."""
+    inputs, other = {"bucket": "made", **inputs}, {"bucket": "other"}
+    return Type(inputs, in_place, other, filled or {}, import_id="made")
+
+
+TYPES = {
+    "aws:iam/role:Role": Type(
+        {"name": "planned", "assumeRolePolicy": trust(sub="a")},
+        {"assumeRolePolicy": trust(sub="b"), "description": "x", "maxSessionDuration": 7200,
+         "permissionsBoundary": READ_ONLY, **TAGS},
+        {"name": "other-name", "path": "/x/"},
+    ),
+    "aws:iam/policy:Policy": Type(
+        {"name": "planned", "policy": POLICY},
+        {"policy": OTHER_POLICY, **TAGS},
+        {"name": "other-name", "path": "/x/", "description": "x"},
+        import_id=f"arn:aws:iam::{ACCOUNT_A}:policy/planned",
+    ),
+    "aws:iam/user:User": Type({"name": "planned"}, TAGS),
+    "aws:iam/accessKey:AccessKey": Type(
+        {"user": "keyed"}, {"status": "Inactive"}, {"user": "other"}, import_id=""
+    ),
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment": Type(
+        {"role": "app", "policyArn": READ_ONLY},
+        replacing={"role": "other", "policyArn": ADMINISTRATOR},
+        import_id=f"app/{READ_ONLY}",
+    ),
+    "aws:iam/userPolicyAttachment:UserPolicyAttachment": Type(
+        {"user": "keyed", "policyArn": READ_ONLY},
+        replacing={"user": "other", "policyArn": ADMINISTRATOR},
+        import_id=f"keyed/{READ_ONLY}",
+    ),
+    "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive": Type(
+        {"roleName": "app", "policyArns": []},
+        {"policyArns": [READ_ONLY]},
+        {"roleName": "other"},
+        import_id="app",
+    ),
+    "aws:iam/rolePolicy:RolePolicy": Type(
+        {"role": "app", "name": "planned", "policy": POLICY},
+        {"policy": OTHER_POLICY},
+        {"role": "other", "name": "other-name"},
+        import_id="app:planned",
+    ),
+    "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive": Type(
+        {"roleName": "app", "policyNames": []},
+        replacing={"roleName": "other"},
+        import_id="app",
+    ),
+    "aws:iam/openIdConnectProvider:OpenIdConnectProvider": Type(
+        {"url": "https://planned.example", "clientIdLists": ["a"]},
+        {"clientIdLists": ["b", "c"], "thumbprintLists": ["b" * 40], **TAGS},
+        {"url": "https://other.example"},
+        {"thumbprintLists": ["a" * 40]},
+        import_id=f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/planned.example",
+    ),
+    "aws:s3/bucket:Bucket": Type(
+        {"bucket": "planned"}, {"forceDestroy": True, **TAGS}, {"bucket": "other-name"}
+    ),
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": setting(
+        {"blockPublicAcls": True, "restrictPublicBuckets": True},
+        {"blockPublicAcls": False, "blockPublicPolicy": True, "ignorePublicAcls": True},
+    ),
+    "aws:s3/bucketOwnershipControls:BucketOwnershipControls": setting(
+        {"rule": {"objectOwnership": "BucketOwnerEnforced"}},
+        {"rule": {"objectOwnership": "ObjectWriter"}},
+    ),
+    "aws:s3/bucketVersioning:BucketVersioning": setting(
+        {"versioningConfiguration": {"status": "Suspended"}},
+        {"versioningConfiguration": {"status": "Enabled"}},
+    ),
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration":
+        setting(encryption("AES256"), encryption("aws:kms", kmsMasterKeyId="alias/key"),
+                encryption("AES256", bucket_key=True)),
+    "aws:s3/bucketPolicy:BucketPolicy": setting(
+        {"policy": of_bucket("s3:GetObject")}, {"policy": of_bucket("s3:PutObject")}
+    ),
+    "aws:ec2/launchTemplate:LaunchTemplate": Type(
+        {"name": "planned"},
+        {"description": "x", "metadataOptions": {"httpTokens": "optional"}, **TAGS},
+        {"name": "other-name"},
+        {"metadataOptions": IMDS},
+        import_id="{id}",
+    ),
+    "aws:eks/cluster:Cluster": Type(
+        {"name": "planned", "roleArn": ROLE_ARN, "vpcConfig": VPC,
+         "bootstrapSelfManagedAddons": False},
+        {"version": "1.36", "enabledClusterLogTypes": ["api"], "vpcConfig": PUBLIC, **TAGS},
+        {"name": "other-name", "bootstrapSelfManagedAddons": True, "roleArn": POD_ROLE},
+        {**AUTO_MODE, "accessConfig": {"authenticationMode": "API"}, "deletionProtection": True,
+         "version": "1.33", "vpcConfig": PUBLIC},
+    ),
+    "aws:eks/nodeGroup:NodeGroup": Type(
+        {"clusterName": "dev", "nodeGroupName": "planned", "nodeRoleArn": POD_ROLE,
+         "subnetIds": SUBNETS, "scalingConfig": SCALING, "labels": {"a": "1", "b": "2"}},
+        {"scalingConfig": {**SCALING, "maxSize": 3}, "labels": {"b": "3"}, "version": "1.35",
+         **TAGS},
+        {"nodeGroupName": "x", "nodeRoleArn": OTHER_POD_ROLE, "subnetIds": SUBNETS[:1],
+         "instanceTypes": ["m7i.large"], "capacityType": "SPOT", "diskSize": 30},
+        {"amiType": "AL2023_x86_64_STANDARD", "capacityType": "SPOT", "diskSize": 30,
+         "instanceTypes": ["m7i.large"], "version": "1.34"},
+        import_id="dev:planned",
+    ),
+    "aws:eks/addon:Addon": Type(
+        {"clusterName": "dev", "addonName": "coredns"},
+        {"configurationValues": "{}", "serviceAccountRoleArn": POD_ROLE, "preserve": True, **TAGS},
+        {"addonName": "kube-proxy"},
+        {"configurationValues": "{}"},
+        import_id="dev:coredns",
+    ),
+    "aws:eks/accessEntry:AccessEntry": Type(
+        {"clusterName": "dev", "principalArn": POD_ROLE},
+        {"kubernetesGroups": ["viewers"], "userName": "x", **TAGS},
+        {"principalArn": OTHER_POD_ROLE, "type": "EC2_LINUX"},
+        {"kubernetesGroups": ["b", "a"], "userName": "app"},
+        import_id=f"dev:{POD_ROLE}",
+    ),
+    "aws:eks/accessPolicyAssociation:AccessPolicyAssociation": Type(
+        {"clusterName": "dev", "principalArn": OTHER_POD_ROLE, "policyArn": VIEW,
+         "accessScope": {"type": "cluster"}},
+        replacing={"policyArn": EDIT, "accessScope": ONE_NAMESPACE, "principalArn": POD_ROLE},
+        import_id=f"dev#{OTHER_POD_ROLE}#{VIEW}",
+    ),
+    "aws:eks/podIdentityAssociation:PodIdentityAssociation": Type(
+        {"clusterName": "dev", "namespace": "dev", "serviceAccount": "app", "roleArn": POD_ROLE},
+        {"roleArn": OTHER_POD_ROLE, "targetRoleArn": ROLE_ARN, "policy": POLICY,
+         "disableSessionTags": True, **TAGS},
+        {"namespace": "x", "serviceAccount": "x"},
+        import_id="dev,{id}",
+    ),
+}  # fmt: skip
+EACH = pytest.mark.parametrize("token", TYPES, ids=[t.rpartition(":")[2] for t in TYPES])
+UNREADABLE = {"bootstrapSelfManagedAddons", "forceDestroy", "preserve"}
+"""Inputs that an import does not find in AWS."""
+STAY = {token for token in TYPES if "Exclusive" in token or "SideEncryption" in token}
+STAY.add("aws:s3/bucketVersioning:BucketVersioning")
+"""Types whose deletion leaves AWS's own value or what is there."""
+BY_OTHER_TESTS = {"addonVersion", "region"}
+"""An add-on's version is one of EKS's, and a region is the provider's own."""
+
+
+@pytest.fixture
+def account(restored: None, iam: Any, eks: Any, s3: Any) -> None:
+    """Things in account A that the resources name."""
+    for name in ("made", "other"):
+        s3.create_bucket(Bucket=name)
+    for name in ("keyed", "other"):
+        iam.create_user(UserName=name)
+    for name in ("app", "other"):
+        pod_role(iam, name, "dev", ServiceAccountRef("dev", "app"))
+    eks.create_cluster(name="dev", version="1.34", roleArn=ROLE_ARN, resourcesVpcConfig=VPC)
+    eks.create_access_entry(clusterName="dev", principalArn=OTHER_POD_ROLE)
+
+
+def effect(found: Difference) -> str:
+    return "replace" if found.replacing else "update" if found.in_place else "nothing"
+
+
+@EACH
+def test_a_resource_is_read_changed_imported_and_deleted(account, engine: Engine, token):
+    kind = TYPES[token]
+    wanted = {**kind.inputs, **kind.in_place}
+    made = engine.create(token, kind.inputs)
+    assert engine.refresh(made) == made
+
+    changed = engine.update(made, wanted) if kind.in_place else made
+    assert engine.refresh(changed) == changed
+    assert engine.diff(changed, wanted) == NOTHING
+    assert (changed.state == made.state) is (not kind.in_place)
+    if "tags" in wanted:
+        other = engine.update(changed, {**wanted, "tags": {"b": "c"}})
+        assert other.state["tags"] == {"b": "c"}
+        changed = engine.update(other, wanted)
+    seen = engine.refresh(made)
+    assert seen is not None
+    live = changed.state.keys() - UNREADABLE
+    assert shown(seen.state, *live) == shown(changed.state, *live), "as if others had changed it"
+
+    if kind.import_id:
+        imported = engine.read(token, kind.import_id.format(id=made.id))
+        assert imported is not None
+        found = engine.diff(imported, wanted)
+        assert (imported.id, {*found.in_place, *found.replacing} - UNREADABLE) == (made.id, set())
+
+    for _ in range(2):  # one that is gone is deleted as well
+        engine.delete(changed)
+    assert (engine.refresh(changed) is None) is (token not in STAY)
+
+
+@EACH
+def test_a_change_has_the_same_effect_in_both_providers(account, either: Engine, token):
+    inputs, in_place, replacing, *_ = TYPES[token]
+    made = either.create(token, inputs)
+
+    for changes, expected in ((in_place, "update"), (replacing, "replace")):
+        effects = {n: effect(either.diff(made, {**inputs, n: v})) for n, v in changes.items()}
+        assert effects == dict.fromkeys(changes, expected)
+    assert effect(either.diff(made, inputs)) == "nothing"
+
+
+@pytest.mark.parametrize("token", [token for token, kind in TYPES.items() if kind.filled])
+def test_an_input_that_aws_fills_in_may_leave_the_program(account, either: Engine, token):
+    """The schema of terraform-provider-aws calls them optional and computed."""
+    base, filled = TYPES[token].inputs, TYPES[token].filled
+    made = either.create(token, {**base, **filled})
+
+    for name in filled:
+        fewer = {n: v for n, v in {**base, **filled}.items() if n != name}
+        assert either.diff(made, {**base, **fewer}) == NOTHING, name
+    left = either.update(made, base)
+    assert shown(left.state, *filled) == shown(made.state, *filled)
+
+    # The state has the program's inputs now, and a refresh brings none of the others back.
+    seen = either.refresh(Resource(made.urn, made.id, either.check(token, base), left.state))
+    assert seen is not None
+    assert either.diff(seen, base) == NOTHING
+    imported = either.read(token, made.id)
+    assert imported is not None
+    assert {*either.diff(imported, base).replacing} <= UNREADABLE
+
+
+def test_every_type_and_every_input_that_aws_fills_in_has_a_row(aws: Aws):
+    emulator = aws.emulator
+    known = package(emulator.proxy, aws.authority.ca_file, emulator.administrator).types
+    assert {each.token for each in known} == {*TYPES}
+    for each in known:
+        named = {path.split(".")[0] for path in (*each.filled, *each.filled_in)}
+        assert named - BY_OTHER_TESTS <= {*TYPES[each.token].filled}, each.token
