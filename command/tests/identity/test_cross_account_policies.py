@@ -76,10 +76,7 @@ def test_trust_by_condition_groups_roles_by_account():
 
     found = [(s["Principal"]["AWS"], s["Condition"]) for s in policy["Statement"]]
     assert found == [
-        (
-            "arn:aws:iam::111122223333:root",
-            {"ArnEquals": {"aws:PrincipalArn": [ROLE_A, second]}},
-        ),
+        ("arn:aws:iam::111122223333:root", {"ArnEquals": {"aws:PrincipalArn": [ROLE_A, second]}}),
         ("arn:aws:iam::999988887777:root", {"ArnEquals": {"aws:PrincipalArn": OTHER.arn}}),
     ]
 
@@ -98,8 +95,7 @@ def test_permission_is_for_one_role_and_nothing_else():
 
 
 @pytest.mark.parametrize(
-    "arn",
-    ["AROAEXAMPLE1", "arn:aws:sts::111122223333:assumed-role/x/session"],
+    "arn", ["AROAEXAMPLE1", "arn:aws:sts::111122223333:assumed-role/x/session"]
 )
 def test_what_is_no_role_is_neither_trusted_nor_assumed(arn):
     message = "is not the ARN of a role; expected arn:aws:iam::<account>:role/<name>"

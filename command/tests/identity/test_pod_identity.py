@@ -100,10 +100,7 @@ def test_a_target_role_trusts_one_association_by_its_external_id():
         },
     }
     assert tag["Action"] == "sts:TagSession"
-    assert tag["Condition"] == {
-        "ArnEquals": {"aws:PrincipalArn": ROLE_A},
-        "StringEquals": tags,
-    }
+    assert tag["Condition"] == {"ArnEquals": {"aws:PrincipalArn": ROLE_A}, "StringEquals": tags}
 
 
 def test_clusters_of_one_association_share_statements_for_the_quota():

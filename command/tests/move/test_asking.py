@@ -5,11 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from command.tests.move.moves import BY_TOKEN, IRSA, ROLE_ARN, pod, trusting, with_irsa
+from command.tests.move.moves import BY_TOKEN, IRSA, pod, trusting, with_irsa
 from irsa.move.asking import ask, unproven
 from irsa.move.plan import notes
 from irsa.move.refusals import refusals
 from irsa.observe.facts import Answer, PermissionsPolicy, Unread
+from tests.support.world import CLUSTER_ARN, ROLE_ARN
 
 DENIED = Unread("permission", "AccessDenied", "iam:SimulatePrincipalPolicy")
 SESSION = "arn:aws:sts::111122223333:assumed-role/deploy/ci"
@@ -17,9 +18,9 @@ NOT_ASKED = [
     f"not asked: {each} (AccessDenied)"
     for each in (
         f"iam:UpdateAssumeRolePolicy on {ROLE_ARN}",
-        "eks:CreatePodIdentityAssociation on arn:aws:eks:us-east-1:111122223333:cluster/dev",
+        f"eks:CreatePodIdentityAssociation on {CLUSTER_ARN}",
         f"iam:PassRole on {ROLE_ARN}",
-        "eks-auth:AssumeRoleForPodIdentity on arn:aws:eks:us-east-1:111122223333:cluster/dev",
+        f"eks-auth:AssumeRoleForPodIdentity on {CLUSTER_ARN}",
     )
 ]
 
@@ -49,6 +50,9 @@ NO_PASS = {"Effect": "Deny", "Action": "iam:PassRole", "Resource": "*"}
 AT_TIMES = {**ALL, "Condition": {"IpAddress": {"aws:SourceIp": "192.0.2.1"}}}
 
 
+UNREAD = replace(deployer(), policies=Unread("policies", "no", "iam:GetRolePolicy"))
+
+
 @pytest.mark.parametrize(
     ("role", "denied", "unasked"),
     [
@@ -59,11 +63,7 @@ AT_TIMES = {**ALL, "Condition": {"IpAddress": {"aws:SourceIp": "192.0.2.1"}}}
             [],
         ),
         (deployer(AT_TIMES), (), NOT_ASKED),
-        (
-            replace(deployer(), policies=Unread("policies", "no", "iam:GetRolePolicy")),
-            (),
-            NOT_ASKED,
-        ),
+        (UNREAD, (), NOT_ASKED),
         (Unread("role", "no", "iam:GetRole"), (), NOT_ASKED),
     ],
     ids=["allowed", "denied", "condition", "policies-unread", "role-unread"],

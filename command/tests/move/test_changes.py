@@ -35,7 +35,7 @@ def test_a_refused_change_names_the_permission():
     with pytest.raises(Stopped) as refused:
         restart(cluster, "dev", Owner("deployment", "app"))
 
-    assert str(refused.value) == ("Deployment dev/app: forbidden; grant patch on deployments")
+    assert str(refused.value) == "Deployment dev/app: forbidden; grant patch on deployments"
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,11 @@ from types import SimpleNamespace
 import httpx2
 import pytest
 
-from command.tests.move.moves import ROLE_ARN, with_irsa
+from command.tests.move.moves import with_irsa
 from irsa.move.changes import Stopped
 from irsa.move.lock import LEASE, LOCK, begun, hold
 from tests.support.fake_kubernetes import client_of, status
+from tests.support.world import ROLE_ARN
 
 HOST, SELF = socket.gethostname(), str(os.getpid())
 OTHER = str(os.getppid())
@@ -63,9 +64,7 @@ def test_a_lock_of_no_living_process_is_taken_over(host, process, seconds):
     assert metadata["resourceVersion"] == "7"
 
 
-@pytest.mark.parametrize(
-    ("host", "process"), [(HOST, OTHER), ("elsewhere", SELF)], ids=["here", "elsewhere"]
-)
+@pytest.mark.parametrize(("host", "process"), [(HOST, OTHER), ("elsewhere", SELF)])
 def test_a_lock_of_another_move_is_respected(host, process):
     held, written = f"{ROLE_ARN} {host} {process} {time.time() + 60:.0f}", []
 

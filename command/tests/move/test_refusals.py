@@ -8,13 +8,9 @@ from command.tests.move.moves import (
     ACCOUNT,
     ASSOCIATION,
     BY_TOKEN,
-    CLUSTER,
     IRSA,
-    ISSUER,
     OWNER,
     POD_IDENTITY,
-    PROVIDER,
-    ROLE_ARN,
     TEMPLATE,
     pod,
     trusting,
@@ -28,10 +24,11 @@ from irsa.move.refusals import refusals
 from irsa.observe.facts import Owner, PermissionsPolicy, RegisteredProvider, Unread
 from irsa.observe.pod_identity import EksCluster
 from irsa.verify.facts import PodIdentity
+from tests.support.world import CLUSTER_ARN, ISSUER, PROVIDER_ARN, ROLE_ARN
 
 OTHER = ROLE_ARN.replace("1111", "9999", 1)
 BY_HAND = {"spec": {"containers": [{"name": "app", "env": [IRSA]}]}}
-BY_OTHERS = irsa_trust_policy([PROVIDER.replace("1111", "9999", 1)], [ACCOUNT])
+BY_OTHERS = irsa_trust_policy([PROVIDER_ARN.replace("1111", "9999", 1)], [ACCOUNT])
 BY_HAND_ACCOUNT = {"spec": {**BY_HAND["spec"], "serviceAccountName": "s3-app"}}
 CHAIN = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": OTHER}
 ADMIN = {"Effect": "Allow", "Action": "*", "Resource": "*"}
@@ -47,25 +44,25 @@ UNREAD = Unread("policies of role s3-app", "AccessDenied", "iam:GetRolePolicy")
 PULUMI = {"app.kubernetes.io/managed-by": "pulumi"}
 
 
-def labelled():
+def with_role(make=with_irsa, **fields):
+    found = make()
+    return replace(found, role=replace(found.role, **fields))
+
+
+def with_account(**fields):
     found = with_irsa()
-    return replace(found, account=replace(found.account, labels=PULUMI))
+    return replace(found, account=replace(found.account, **fields))
 
 
 def with_policies(*listed):
     policies = tuple(PermissionsPolicy("p", {"Statement": [each]}) for each in listed)
-    return with_irsa(role=replace(with_irsa().role, policies=policies))
+    return with_role(policies=policies)
 
 
 def full():
     """A role whose trust policy has no room, and no statement that takes one more account."""
     others = [f"arn:aws:iam::111122223333:role/{number:060}" for number in range(7)]
     return trusting(BY_TOKEN, role_trust_policy([TrustedRole(each, "A") for each in others]))
-
-
-def without_agent():
-    identity = PodIdentity(cluster=EksCluster(CLUSTER), association=None)
-    return with_irsa(pod_identity=identity)
 
 
 def with_profile(to, setting):
@@ -85,44 +82,52 @@ def with_profile(to, setting):
     return with_irsa(to, owners=(OWNER, Owner("deployment", "b", {"spec": spec})), objects=objects)
 
 
-def with_variables_of_a_secret():
-    container = {"name": "app", "envFrom": [{"secretRef": {"name": "aws"}}]}
-    owner = replace(OWNER, template={"spec": {"containers": [container]}})
-    objects = {("Secret", "aws"): {"AWS_ROLE_ARN": None}}
-    return with_irsa(pods=(pod(IRSA, owner),), objects=objects)
+def owned(template, **owner):
+    """A move whose Pod has an owner with this template."""
+    owner = replace(OWNER, template=template, **owner)
+    return {"owners": (owner,), "pods": (pod(IRSA, owner),)}
+
+
+FROM_SECRET = {"name": "app", "envFrom": [{"secretRef": {"name": "aws"}}]}
+SECRET = {("Secret", "aws"): {"AWS_ROLE_ARN": None}}
+NO_AGENT = PodIdentity(cluster=EksCluster(CLUSTER_ARN), association=None)
+NIGHTLY = Owner("cronjob", "nightly", BY_HAND_ACCOUNT)
 
 
 @pytest.mark.parametrize(
     ("found", "text"),
     [
         (with_irsa(pods=(pod(IRSA, labels={FARGATE_LABEL: "a"}),)), "on Fargate, where no agent"),
-        (without_agent(), "aws eks create-addon --cluster-name dev --addon-name"),
+        (with_irsa(pod_identity=NO_AGENT), "aws eks create-addon --cluster-name dev --addon-name"),
         (with_irsa(role=replace(trusting(BY_OTHERS), arn=OTHER)), "is not in account 111122223333"),
         (with_irsa(association=replace(ASSOCIATION, owner_arn="arn:addon")), "change the add-on"),
         (with_irsa(association=replace(ASSOCIATION, role_arn=OTHER)), "let both name the role"),
         (with_irsa(pods=(pod(IRSA, None),)), "no controller replaces it"),
         (with_irsa(pods=(pod(IRSA, Owner("job", "j", TEMPLATE)),)), "wait for its end"),
         (with_irsa(pods=(pod(IRSA, replace(OWNER, paused=True)),)), "resume its rollouts"),
-        (with_irsa(owners=(replace(OWNER, template=BY_HAND),), pods=(
-            pod(IRSA, replace(OWNER, template=BY_HAND)),)), "sets AWS_ROLE_ARN by hand"),
+        (with_irsa(**owned(BY_HAND)), "sets AWS_ROLE_ARN by hand"),
         (with_profile("pod-identity", "web_identity_token_file = /t"), "config file takes /t"),
         (with_profile("irsa", "credential_source = EcsContainer"), "file takes EcsContainer"),
-        (with_variables_of_a_secret(), "container app sets AWS_ROLE_ARN by hand"),
-        (with_irsa(role=trusting(BY_TOKEN, {"Statement": [DENY]})), "remove the condition or"),
         (
-            with_pod_identity(association=replace(ASSOCIATION, target_role_arn=OTHER)),
-            "no target role",
+            with_irsa(**owned({"spec": {"containers": [FROM_SECRET]}}), objects=SECRET),
+            "container app sets AWS_ROLE_ARN by hand",
         ),
+        (
+            with_irsa(owners=(OWNER, NIGHTLY)),
+            "CronJob nightly: container app sets AWS_ROLE_ARN by hand",
+        ),
+        (with_irsa(role=trusting(BY_TOKEN, {"Statement": [DENY]})), "remove the condition or"),
+        (with_pod_identity(association=replace(ASSOCIATION, target_role_arn=OTHER)), "no target"),
         (with_pod_identity(association=replace(ASSOCIATION, policy="{}")), "no session policy"),
         (with_pod_identity(providers=()), "aws iam create-open-id-connect-provider"),
-        (with_pod_identity(providers=(RegisteredProvider(PROVIDER, ()),)), "is not a client id"),
+        (with_pod_identity(providers=(RegisteredProvider(PROVIDER_ARN, ()),)), "not a client id"),
         (
-            with_pod_identity(role=replace(with_pod_identity().role, policies=(TAGGED,))),
+            with_role(with_pod_identity, policies=(TAGGED,)),
             "asks for aws:PrincipalTag/kubernetes-namespace: IRSA has",
         ),
-        (with_irsa(role=replace(with_irsa().role, policies=(BY_ISSUER,))), f"asks for {ISSUER}:"),
-        (with_irsa(role=replace(with_irsa().role, boundary=BY_ISSUER)), f"asks for {ISSUER}:"),
-        (with_irsa(role=replace(with_irsa().role, policies=UNREAD)), "grant iam:GetRolePolicy"),
+        (with_role(policies=(BY_ISSUER,)), f"asks for {ISSUER}:"),
+        (with_role(boundary=BY_ISSUER), f"asks for {ISSUER}:"),
+        (with_role(policies=UNREAD), "grant iam:GetRolePolicy"),
         (with_policies(CHAIN), f"it may assume {OTHER} but not pass on its session's tags"),
         (with_policies(ADMIN, NO_TAGS), "it may assume * but not pass on its session's tags"),
         (
@@ -131,19 +136,18 @@ def with_variables_of_a_secret():
         ),
         (with_policies({**CHAIN, "Resource": "*"}), "it may assume * but not"),
         (replace(with_irsa(), denied=("PassRole",)), "PassRole"),
-        (with_irsa(role=trusting()), f"trusts neither dev/s3-app by {CLUSTER} nor by {PROVIDER}"),
-        (with_irsa(role=full()), "its trust policy would have 2"),
         (
-            with_irsa(owners=(OWNER, Owner("cronjob", "nightly", BY_HAND_ACCOUNT))),
-            "CronJob nightly: container app sets AWS_ROLE_ARN by hand",
+            with_irsa(role=trusting()),
+            f"trusts neither dev/s3-app by {CLUSTER_ARN} nor by {PROVIDER_ARN}",
         ),
-        (labelled(), "Pulumi manages it; give --stack"),
+        (with_irsa(role=full()), "its trust policy would have 2"),
+        (with_account(labels=PULUMI), "Pulumi manages it; give --stack"),
         (
-            with_irsa(role=replace(trusting(BY_TOKEN), tags={"project": "irsa", "stack": "dev"})),
+            with_role(tags={"project": "irsa", "stack": "dev"}),
             "(project irsa, stack dev); give --stack",
         ),
     ],
-)  # fmt: skip
+)
 def test_a_move_is_refused_with_the_fix(found, text):
     [reason] = refusals(found)
 
@@ -166,14 +170,10 @@ def test_a_move_is_refused_with_the_fix(found, text):
     ],
 )
 def test_what_another_tool_manages_is_left_to_its_source(tool, place, mark):
-    found, (key, _, value) = with_irsa(), mark.partition("=")
-    marked = (key,) if place == "managers" else {key: value}
-    if place == "tags":
-        found = replace(found, role=replace(found.role, tags=marked))
-    else:
-        found = replace(found, account=replace(found.account, **{place: marked}))
+    key, _, value = mark.partition("=")
+    marked = {place: (key,) if place == "managers" else {key: value}}
 
-    [reason] = refusals(found)
+    [reason] = refusals(with_role(**marked) if place == "tags" else with_account(**marked))
 
     assert f"{tool} manages it ({mark}); make these steps in its source" in reason
 
@@ -187,7 +187,7 @@ def test_what_another_tool_manages_is_left_to_its_source(tool, place, mark):
         with_policies({**CHAIN, "Action": ["sts:AssumeRole", "sts:TagSession"]}),
         with_policies({**CHAIN, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"}),
         with_irsa(pods=(pod(POD_IDENTITY, Owner("job", "j", TEMPLATE)),)),
-        with_pod_identity(role=replace(with_pod_identity().role, policies=(BY_ROLE_TAG,))),
+        with_role(with_pod_identity, policies=(BY_ROLE_TAG,)),
     ],
 )
 def test_a_plain_workload_is_not_refused(found):

@@ -14,17 +14,13 @@ from hypothesis import strategies as st
 from lightkube.resources.core_v1 import ServiceAccount
 
 from command.tests.move.moves import (
-    ACCOUNT,
     ASSOCIATION,
     BY_ASSOCIATION,
     BY_TOKEN,
-    CLUSTER,
     IRSA,
     NOW,
     OWNER,
     POD_IDENTITY,
-    PROVIDER,
-    ROLE_ARN,
     move,
     pod,
     trusting,
@@ -39,6 +35,7 @@ from irsa.move.run import Runner, check_refusals
 from irsa.move.trust import Call, verdict
 from irsa.observe.facts import Answer, Unread, Workloads
 from irsa.verify.gather import Question
+from tests.support.world import CLUSTER_ARN, PROVIDER_ARN, ROLE_ARN, SUBJECT
 
 BARE = {"name": "HOME", "value": "/"}
 SESSION = "arn:aws:sts::111122223333:assumed-role/s3-app/x"
@@ -49,7 +46,7 @@ NEEDED = {
     "unannotate": {"patch"},
     "distrust": {"iam:UpdateAssumeRolePolicy"},
 }
-CALLS = (Call(PROVIDER, ACCOUNT.subject, "sts.amazonaws.com"), Call(CLUSTER, ACCOUNT.subject))
+CALLS = (Call(PROVIDER_ARN, SUBJECT, "sts.amazonaws.com"), Call(CLUSTER_ARN, SUBJECT))
 
 
 @dataclass
@@ -153,13 +150,10 @@ class World:
             with self.written("restart"):
                 self.variable = self.next_variable
         for key, value in body.get("metadata", {}).get("annotations", {}).items():
-            with (
-                self.written("annotate" if value else "unannotate")
-                if key != LOCK
-                else nullcontext()
-            ):
-                self.annotations = {**self.annotations, key: value}
-                self.annotations = {k: v for k, v in self.annotations.items() if v}
+            write = self.written("annotate" if value else "unannotate")
+            with nullcontext() if key == LOCK else write:
+                changed = {**self.annotations, key: value}
+                self.annotations = {k: v for k, v in changed.items() if v}
 
     def associate(self, there):
         with self.written("associate" if there else "dissociate"):

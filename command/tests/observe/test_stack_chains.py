@@ -195,10 +195,7 @@ NO_ROLE = "the state has no role_arn of it; run `pulumi up`"
             workload("key", role_arn={**SECRET, "ciphertext": "v1:x"}),
             "its role_arn is a secret; give `pulumi stack export --show-secrets`",
         ),
-        (
-            role("key", "dev:job-*"),
-            "it trusts patterns only (system:serviceaccount:dev:job-*)",
-        ),
+        (role("key", "dev:job-*"), "it trusts patterns only (system:serviceaccount:dev:job-*)"),
         (role("key", subjects=None), "the state has no subjects of it; run `pulumi up`"),
         (role("key", role_arn=None), NO_ROLE),
     ],

@@ -153,10 +153,7 @@ ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
 def test_associations_are_imported_except_those_of_add_ons():
     account = ServiceAccountRef("logs", "loki")
     trust = service_account_trust_policy(
-        [account],
-        provider_arns=[PROVIDER_ARN],
-        cluster_arns=[CLUSTER],
-        disable_session_tags=True,
+        [account], provider_arns=[PROVIDER_ARN], cluster_arns=[CLUSTER], disable_session_tags=True
     )
     arn = f"arn:aws:iam::{ACCOUNT_A}:role/loki"
     policy = '{"Version": "2012-10-17", "Statement": []}'
@@ -174,10 +171,7 @@ def test_associations_are_imported_except_those_of_add_ons():
     owned = replace(own, account=cni, role_arn=f"{arn}-cni", owner_arn=owner)
     other = ServiceAccountRef("logs", "other")
     of_stack = replace(
-        own,
-        account=other,
-        role_arn=f"{arn}-other",
-        tags={"project": "team", "stack": "dev"},
+        own, account=other, role_arn=f"{arn}-other", tags={"project": "team", "stack": "dev"}
     )
 
     found = import_roles(

@@ -150,10 +150,7 @@ def test_the_object_behind_the_aws_config_file(volumes, env, mounts, expected):
 
 @pytest.mark.parametrize(
     ("volumes", "mounts"),
-    [
-        (config_volume(), mounted("/elsewhere")),
-        ([{"name": "aws", "emptyDir": {}}], FOLDER),
-    ],
+    [(config_volume(), mounted("/elsewhere")), ([{"name": "aws", "emptyDir": {}}], FOLDER)],
     ids=["other-folder", "no-config-map"],
 )
 def test_a_config_file_that_is_in_no_object_is_unread(volumes, mounts):
