@@ -14,86 +14,58 @@ from irsa.identity.policies import (
 )
 from irsa.identity.subjects import service_account_pattern, service_account_ref
 from tests.support.refusal import refusal
+from tests.support.world import BUCKET_ARN, PROVIDER_ARN, SUBJECT
 
-ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
-PROVIDER_ARN = f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"
-SECOND_ISSUER = "oidc.eks.eu-west-1.amazonaws.com/id/FEDCBA9876543210FEDCBA9876543210"
-SECOND_PROVIDER_ARN = f"arn:aws:iam::111122223333:oidc-provider/{SECOND_ISSUER}"
+SECOND_PROVIDER_ARN = PROVIDER_ARN.replace("us-east-1", "eu-west-1")
 S3_APP = service_account_ref("dev", "s3-app")
 PROVIDERS = service_account_pattern("crossplane-system", "aws-provider-*")
-BUCKET = "arn:aws:s3:::bucket-s3-app"
 
 
-def exact_statement(provider_arn, issuer, subjects, audience="sts.amazonaws.com"):
+def statement(subjects, provider_arn=PROVIDER_ARN, operator="StringEquals", audience=""):
+    issuer = provider_arn.partition("oidc-provider/")[2]
+    condition = {"StringEquals": {f"{issuer}:aud": audience or "sts.amazonaws.com"}}
+    condition.setdefault(operator, {})[f"{issuer}:sub"] = subjects
     return {
         "Effect": "Allow",
         "Principal": {"Federated": provider_arn},
         "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": {"StringEquals": {f"{issuer}:aud": audience, f"{issuer}:sub": subjects}},
+        "Condition": condition,
     }
 
 
-def pattern_statement(provider_arn, issuer, subjects):
-    return {
-        "Effect": "Allow",
-        "Principal": {"Federated": provider_arn},
-        "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": {
-            "StringEquals": {f"{issuer}:aud": "sts.amazonaws.com"},
-            "StringLike": {f"{issuer}:sub": subjects},
-        },
-    }
+EXACT, PATTERN = statement(SUBJECT), statement(PROVIDERS.subject, operator="StringLike")
+DEV = "system:serviceaccount:dev"
 
 
-def test_one_service_account_is_trusted_by_subject_and_audience():
-    assert irsa_trust_policy([PROVIDER_ARN], [S3_APP]) == {
-        "Version": "2012-10-17",
-        "Statement": [exact_statement(PROVIDER_ARN, ISSUER, "system:serviceaccount:dev:s3-app")],
-    }
-
-
-def test_a_pattern_is_under_string_like_its_audience_under_string_equals():
-    assert irsa_trust_policy([PROVIDER_ARN], [PROVIDERS])["Statement"] == [
-        pattern_statement(
-            PROVIDER_ARN, ISSUER, "system:serviceaccount:crossplane-system:aws-provider-*"
-        )
-    ]
-
-
-def test_exact_subjects_and_patterns_stand_in_two_statements():
-    assert irsa_trust_policy([PROVIDER_ARN], [PROVIDERS, S3_APP])["Statement"] == [
-        exact_statement(PROVIDER_ARN, ISSUER, "system:serviceaccount:dev:s3-app"),
-        pattern_statement(
-            PROVIDER_ARN, ISSUER, "system:serviceaccount:crossplane-system:aws-provider-*"
+@pytest.mark.parametrize(
+    ("providers", "subjects", "audience", "statements"),
+    [
+        ([PROVIDER_ARN], [S3_APP], {}, [EXACT]),
+        ([PROVIDER_ARN], [PROVIDERS], {}, [PATTERN]),
+        ([PROVIDER_ARN], [PROVIDERS, S3_APP], {}, [EXACT, PATTERN]),
+        (
+            [PROVIDER_ARN],
+            [service_account_ref("dev", name) for name in ("b", "a", "b")],
+            {},
+            [statement([f"{DEV}:a", f"{DEV}:b"])],
         ),
-    ]
+        (
+            [PROVIDER_ARN, SECOND_PROVIDER_ARN, PROVIDER_ARN],
+            [S3_APP],
+            {},
+            [EXACT, statement(SUBJECT, SECOND_PROVIDER_ARN)],
+        ),
+        ([PROVIDER_ARN], [S3_APP], {"audience": "vault"}, [statement(SUBJECT, audience="vault")]),
+    ],
+    ids=["exact", "pattern", "both", "one-kind", "clusters", "audience"],
+)
+def test_service_accounts_are_trusted_by_subject_and_audience(
+    providers, subjects, audience, statements
+):
+    """Exact subjects and patterns, and each cluster, have statements of their own."""
+    document = irsa_trust_policy(providers, subjects, **audience)
 
-
-def test_subjects_of_one_kind_share_a_statement_in_a_stable_order():
-    subjects = [service_account_ref("dev", name) for name in ("b", "a", "b")]
-
-    assert irsa_trust_policy([PROVIDER_ARN], subjects)["Statement"] == [
-        exact_statement(
-            PROVIDER_ARN, ISSUER, ["system:serviceaccount:dev:a", "system:serviceaccount:dev:b"]
-        )
-    ]
-
-
-def test_every_cluster_has_statements_of_its_own():
-    policy = irsa_trust_policy([PROVIDER_ARN, SECOND_PROVIDER_ARN, PROVIDER_ARN], [S3_APP])
-
-    assert policy["Statement"] == [
-        exact_statement(PROVIDER_ARN, ISSUER, "system:serviceaccount:dev:s3-app"),
-        exact_statement(SECOND_PROVIDER_ARN, SECOND_ISSUER, "system:serviceaccount:dev:s3-app"),
-    ]
-
-
-def test_another_audience_replaces_the_usual_one():
-    policy = irsa_trust_policy([PROVIDER_ARN], [S3_APP], audience="vault")
-
-    assert policy["Statement"] == [
-        exact_statement(PROVIDER_ARN, ISSUER, "system:serviceaccount:dev:s3-app", "vault")
-    ]
+    assert document == {"Version": "2012-10-17", "Statement": statements}
 
 
 @pytest.mark.parametrize(("providers", "subjects"), [([], [S3_APP]), ([PROVIDER_ARN], [])])
@@ -147,14 +119,6 @@ def test_a_condition_given_twice_is_refused():
         condition_block(("StringEquals", "x:aud", "a"), ("StringEquals", "x:aud", "b"))
 
 
-def test_conditions_are_grouped_by_operator():
-    assert condition_block(
-        ("StringEquals", "x:aud", "a"),
-        ("StringLike", "x:sub", "b*"),
-        ("StringEquals", "x:sub", ["c", "d"]),
-    ) == {"StringEquals": {"x:aud": "a", "x:sub": ["c", "d"]}, "StringLike": {"x:sub": "b*"}}
-
-
 READ = (["s3:GetBucketLocation", "s3:ListBucket"], ["s3:GetObject"])
 READ_WRITE = (
     [*READ[0], "s3:ListBucketMultipartUploads"],
@@ -163,48 +127,40 @@ READ_WRITE = (
         *("s3:ListMultipartUploadParts", "s3:PutObject"),
     ],
 )
+BOTH = [BUCKET_ARN, f"{BUCKET_ARN}/*"]
 
 
 @pytest.mark.parametrize(("permissions", "actions"), [("read", READ), ("read-write", READ_WRITE)])
 def test_permissions_are_for_this_bucket_and_its_objects(permissions, actions):
     of_bucket, of_objects = actions
-    assert bucket_permissions_policy(BUCKET, permissions) == {
+    assert bucket_permissions_policy(BUCKET_ARN, permissions) == {
         "Version": "2012-10-17",
         "Statement": [
-            {"Sid": "Bucket", "Effect": "Allow", "Action": of_bucket, "Resource": BUCKET},
-            {"Sid": "Objects", "Effect": "Allow", "Action": of_objects, "Resource": f"{BUCKET}/*"},
+            {"Sid": "Bucket", "Effect": "Allow", "Action": of_bucket, "Resource": BUCKET_ARN},
+            {"Sid": "Objects", "Effect": "Allow", "Action": of_objects, "Resource": BOTH[1]},
         ],
     }
-    assert bucket_permissions_policy(BUCKET) == bucket_permissions_policy(BUCKET, "read")
+    assert bucket_permissions_policy(BUCKET_ARN) == bucket_permissions_policy(BUCKET_ARN, "read")
 
 
 def test_full_is_every_action_on_this_bucket_alone():
-    both = {"Action": "s3:*", "Resource": [BUCKET, f"{BUCKET}/*"]}
-    full = {"Sid": "Everything", "Effect": "Allow", **both}
-    assert bucket_permissions_policy(BUCKET, "full")["Statement"] == [full]
+    full = {"Sid": "Everything", "Effect": "Allow", "Action": "s3:*", "Resource": BOTH}
+    assert bucket_permissions_policy(BUCKET_ARN, "full")["Statement"] == [full]
 
 
 def test_requests_without_tls_are_denied_to_everybody():
-    assert tls_only_bucket_policy(BUCKET) == {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Sid": "TlsOnly",
-                "Effect": "Deny",
-                "Principal": "*",
-                "Action": "s3:*",
-                "Resource": [BUCKET, f"{BUCKET}/*"],
-                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-            }
-        ],
+    statement = {
+        "Sid": "TlsOnly",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": BOTH,
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
+    assert tls_only_bucket_policy(BUCKET_ARN)["Statement"] == [statement]
 
 
 def test_a_service_is_trusted_by_name():
-    assert service_trust_policy("ec2.amazonaws.com")["Statement"] == [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "ec2.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
-    ]
+    ec2 = {"Service": "ec2.amazonaws.com"}
+    statement = {"Effect": "Allow", "Principal": ec2, "Action": "sts:AssumeRole"}
+    assert service_trust_policy("ec2.amazonaws.com")["Statement"] == [statement]

@@ -17,16 +17,12 @@ from irsa.identity.subjects import (
 from tests.support.refusal import refusal
 
 
-def test_an_exact_subject_is_what_the_cluster_puts_into_tokens():
-    account = service_account_ref("dev", "s3-app")
-
-    assert account == ServiceAccountRef("dev", "s3-app")
-    assert account.subject == "system:serviceaccount:dev:s3-app"
-
-
 @pytest.mark.parametrize("name", ["a", "7", "default", "my.app-1", "a" * 253, "0.0"])
-def test_names_that_kubernetes_accepts_are_accepted(name):
-    assert service_account_ref("x", name).name == name
+def test_an_exact_subject_is_what_the_cluster_puts_into_tokens(name):
+    account = service_account_ref("dev", name)
+
+    assert account == ServiceAccountRef("dev", name)
+    assert account.subject == f"system:serviceaccount:dev:{name}"
 
 
 @pytest.mark.parametrize(
@@ -43,11 +39,7 @@ def test_names_that_kubernetes_accepts_are_accepted(name):
         ("dev", "a:b", "service account name 'a:b' is not a DNS-1123 subdomain"),
         ("dev", "", "service account name '' is not a DNS-1123 subdomain"),
         ("dev", "a" * 254, f"service account name '{'a' * 254}' is not a DNS-1123 subdomain"),
-        (
-            "dev",
-            "s3-*",
-            "service account name 's3-*' has a wildcard, which an exact subject takes literally",
-        ),
+        ("dev", "s3-*", "'s3-*' has a wildcard, which an exact subject takes literally"),
         ("dev", "s3-?", "service account name 's3-?' has a wildcard"),
         ("*", "s3-app", "namespace '*' is not a DNS-1123 label"),
     ],
@@ -115,11 +107,11 @@ def test_a_subject_says_which_service_account_it_is(text, account):
     assert split_subject(text) == account
 
 
+LABELS = st.text("ab0-", min_size=1, max_size=9).filter(lambda text: text.strip("-") == text)
+
+
 @settings(max_examples=25)
-@given(
-    st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True),
-    st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True),
-)
+@given(LABELS, LABELS)
 def test_two_accounts_never_share_a_subject(namespace, name):
     """The subject is split at its colons in one way only, because no name may have one."""
     subject = service_account_ref(namespace, name).subject
