@@ -76,11 +76,7 @@ def move(
         role=role,
     )
     return Move(
-        to=to,
-        facts=replace(known, **facts),
-        account=account,
-        role=role,
-        issuer_url=ISSUER_URL,
+        to=to, facts=replace(known, **facts), account=account, role=role, issuer_url=ISSUER_URL
     )
 
 

@@ -57,19 +57,13 @@ BACK = {"annotated": True, "association": None, "pods": OLD}
         (with_pod_identity(**ANNOTATED), TO_IRSA),
         (with_pod_identity(**ANNOTATED, association=None), [TO_IRSA[0], *TO_IRSA[2:]]),
         (with_pod_identity(**BACK, role=BOTH), TO_IRSA[4:]),
-        (
-            with_pod_identity(**BACK, role=BOTH, now=MOVED + 6 * 3600),
-            ["session-again", "distrust"],
-        ),
+        (with_pod_identity(**BACK, role=BOTH, now=MOVED + 6 * 3600), ["session-again", "distrust"]),
         (with_pod_identity(**BACK, role=trusting(BY_TOKEN)), []),
         # An interrupted move leads back until the old trust is gone.
         (with_irsa("irsa", **ASSOCIATED, pods=(*OLD, *NEW)), TO_IRSA),
         # An association without session tags needs a trust policy without them.
         (with_irsa(**{**MOVED_STATE, "association": UNTAGGED}), ["trust"]),
-        (
-            with_irsa(**{**MOVED_STATE, "association": UNTAGGED, "role": trusting(WITHOUT_TAGS)}),
-            [],
-        ),
+        (with_irsa(**{**MOVED_STATE, "association": UNTAGGED, "role": trusting(WITHOUT_TAGS)}), []),
     ],
 )
 def test_the_steps_that_are_left(found, wanted):

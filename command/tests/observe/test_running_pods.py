@@ -149,6 +149,7 @@ def waiting(reason, **more):
     return [{**status, "state": {"waiting": {"reason": reason, **more}}}]
 
 
+NO_IMAGE, CRASHING = waiting("ErrImagePull", message="no\nsuch"), waiting("CrashLoopBackOff")
 UNSCHEDULED = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
 
 
@@ -156,16 +157,9 @@ UNSCHEDULED = {"type": "PodScheduled", "status": "False", "reason": "Unschedulab
     ("fields", "reason", "message"),
     [
         ({}, "", ""),
+        ({"containerStatuses": NO_IMAGE}, "ErrImagePull", "no such"),
         (
-            {"containerStatuses": waiting("ErrImagePull", message="no\nsuch")},
-            "ErrImagePull",
-            "no such",
-        ),
-        (
-            {
-                "initContainerStatuses": waiting("CrashLoopBackOff"),
-                "containerStatuses": waiting("PodInitializing"),
-            },
+            {"initContainerStatuses": CRASHING, "containerStatuses": waiting("PodInitializing")},
             "CrashLoopBackOff",
             "",
         ),

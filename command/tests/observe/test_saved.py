@@ -125,33 +125,6 @@ def with_role(**changes):
     return {"RoleDetailList": [{**ROLE, **changes}]}
 
 
-ODD_ROLES = {
-    "empty": ("\n", "it is empty"),
-    "a list": ([ROLE], "it does not hold JSON objects"),
-    "of another tool": (
-        {"StackResources": [], "a": 1, "b": 2, "c": 3},
-        "it holds JSON with the keys StackResources, a, b, … instead of roles",
-    ),
-    "a cluster": (listed(), "it holds an object of List instead of roles"),
-    "no role": ({"RoleDetailList": []}, "it holds no role"),
-    "a page": ({**with_role(), "IsTruncated": True}, ONE_PAGE),
-    "a page of the AWS CLI": ({**with_role(), "NextToken": "x"}, ONE_PAGE),
-    "no ARN": (
-        {"RoleDetailList": [{"RoleName": "x"}]},
-        'a role without Arn or RoleId: {"RoleName": "x"}',
-    ),
-    "a time that is none": (with_role(RoleLastUsed={"LastUsedDate": 1}), NO_TIME),
-    "no trust policy": (with_role(AssumeRolePolicyDocument=None), f"{TRUST_OF} missing"),
-    "a trust policy that is a text": (
-        with_role(AssumeRolePolicyDocument="%7Bx"),
-        f"{TRUST_OF} not JSON: '{{x'",
-    ),
-    "a nested trust policy": (
-        with_role(AssumeRolePolicyDocument="%5B" * 200_000),
-        f"{TRUST_OF} not JSON: '{'[' * 40}'",
-    ),
-    "two accounts": ({"RoleDetailList": [ROLE, FOREIGN]}, TWO),
-}
 WHOLE = json.dumps({"RoleDetailList": [ROLE]}, indent=2)
 
 
@@ -169,43 +142,60 @@ def test_a_file_that_is_not_json_is_one_line(file, text):
     assert message.endswith(f"; {GIVE_ROLES}")
 
 
-ANNOTATED = {"namespace": "a", "name": "b", "annotations": {"c": 1}}
-ODD_ACCOUNTS = {
-    "Pods": (listed({"kind": "Pod"}), "it holds objects of Pod instead of ServiceAccount"),
-    "a Deployment": (
-        {"kind": "Deployment"},
-        "it holds an object of Deployment instead of objects of ServiceAccount",
-    ),
-    "roles": (
-        {"RoleDetailList": []},
-        "it holds JSON with the keys RoleDetailList instead of objects of ServiceAccount",
-    ),
-    "no name": (
-        listed({"kind": "ServiceAccount", "metadata": {"namespace": "dev"}}),
-        "it holds a ServiceAccount without metadata.name",
-    ),
-    "an annotation": (
-        listed({"kind": "ServiceAccount", "metadata": ANNOTATED}),
-        "an annotation of ServiceAccount a/b is not a text",
-    ),
-    "a page": (listed(FLEET.account(0), **{"continue": "x"}), ONE_PAGE),
-}
+ROLES = ("--roles", partial(saved.roles, policies=True), GIVE_ROLES)
+ACCOUNTS = ("--service-accounts", saved.service_accounts, GIVE_ACCOUNTS)
+NAMELESS = {"kind": "ServiceAccount", "metadata": {"namespace": "dev"}}
+ANNOTATIONS = {"namespace": "a", "name": "b", "annotations": {"c": 1}}
+OF_A_TOOL = {"StackResources": [], "a": 1, "b": 2, "c": 3}
 
 
-ODD = {
-    **{f"roles: {name}": ("--roles", *each, GIVE_ROLES) for name, each in ODD_ROLES.items()},
-    **{name: ("--service-accounts", *each, GIVE_ACCOUNTS) for name, each in ODD_ACCOUNTS.items()},
-}
-
-
-@pytest.mark.parametrize(("option", "content", "found", "way_out"), ODD.values(), ids=ODD)
-def test_a_file_of_something_else_is_one_line(file, option, content, found, way_out):
+@pytest.mark.parametrize(
+    ("source", "content", "found"),
+    [
+        (ROLES, "\n", "it is empty"),
+        (ROLES, [ROLE], "it does not hold JSON objects"),
+        (ROLES, OF_A_TOOL, "it holds JSON with the keys StackResources, a, b, … instead of roles"),
+        (ROLES, listed(), "it holds an object of List instead of roles"),
+        (ROLES, {"RoleDetailList": []}, "it holds no role"),
+        (ROLES, {**with_role(), "IsTruncated": True}, ONE_PAGE),
+        (ROLES, {**with_role(), "NextToken": "x"}, ONE_PAGE),
+        (
+            ROLES,
+            {"RoleDetailList": [{"RoleName": "x"}]},
+            'a role without Arn or RoleId: {"RoleName": "x"}',
+        ),
+        (ROLES, with_role(RoleLastUsed={"LastUsedDate": 1}), NO_TIME),
+        (ROLES, with_role(AssumeRolePolicyDocument=None), f"{TRUST_OF} missing"),
+        (ROLES, with_role(AssumeRolePolicyDocument="%7Bx"), f"{TRUST_OF} not JSON: '{{x'"),
+        (
+            ROLES,
+            with_role(AssumeRolePolicyDocument="%5B" * 200_000),
+            f"{TRUST_OF} not JSON: '{'[' * 40}'",
+        ),
+        (ROLES, {"RoleDetailList": [ROLE, FOREIGN]}, TWO),
+        (ACCOUNTS, listed({"kind": "Pod"}), "it holds objects of Pod instead of ServiceAccount"),
+        (
+            ACCOUNTS,
+            {"kind": "Deployment"},
+            "it holds an object of Deployment instead of objects of ServiceAccount",
+        ),
+        (
+            ACCOUNTS,
+            {"RoleDetailList": []},
+            "it holds JSON with the keys RoleDetailList instead of objects of ServiceAccount",
+        ),
+        (ACCOUNTS, listed(NAMELESS), "it holds a ServiceAccount without metadata.name"),
+        (
+            ACCOUNTS,
+            listed({"kind": "ServiceAccount", "metadata": ANNOTATIONS}),
+            "an annotation of ServiceAccount a/b is not a text",
+        ),
+        (ACCOUNTS, listed(FLEET.account(0), **{"continue": "x"}), ONE_PAGE),
+    ],
+)
+def test_a_file_of_something_else_is_one_line(file, source, content, found):
+    option, read, way_out = source
     path = file(content)
-    read = (
-        saved.service_accounts
-        if option == "--service-accounts"
-        else partial(saved.roles, policies=True)
-    )
 
     assert refusal(read, [path], raised=CollectError) == f"{option} {path}: {found}; {way_out}"
 

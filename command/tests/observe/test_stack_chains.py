@@ -239,10 +239,7 @@ NO_ACCOUNT = " is not NAMESPACE/SERVICE-ACCOUNT: "
             "dev/app --namespace ops",
             "dev/app is given beside --namespace or --service-account; give one\n",
         ),
-        (
-            "--namespace dev",
-            "give NAMESPACE/SERVICE-ACCOUNT, such as dev/s3-app, or --stack\n",
-        ),
+        ("--namespace dev", "give NAMESPACE/SERVICE-ACCOUNT, such as dev/s3-app, or --stack\n"),
     ],
 )
 def test_a_service_account_is_named_once_and_checked_before_the_cluster(options, problem, capsys):
