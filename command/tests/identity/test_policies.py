@@ -87,29 +87,19 @@ def test_a_policy_above_the_quota_is_refused_with_its_size():
         "subjects or clusters, use a pattern, or have AWS raise the quota and set "
         "trust_policy_quota"
     )
-
-
-def test_a_policy_above_the_quota_is_refused_with_the_clusters_that_fit():
-    providers = [f"{PROVIDER_ARN}{number}" for number in range(7)]
-
-    assert "clusters (4 of 7 fit), use" in refusal(irsa_trust_policy, providers, [S3_APP])
-
-
-def test_a_policy_at_the_quota_is_accepted_and_one_character_more_is_not():
-    exact = size(irsa_trust_policy([PROVIDER_ARN], [S3_APP]))
-
-    assert irsa_trust_policy([PROVIDER_ARN], [S3_APP], quota=exact)
-    assert "the quota is" in refusal(irsa_trust_policy, [PROVIDER_ARN], [S3_APP], quota=exact - 1)
+    assert irsa_trust_policy([PROVIDER_ARN], subjects, quota=size(allowed)) == allowed
+    assert refusal(irsa_trust_policy, [PROVIDER_ARN], subjects, quota=size(allowed) - 1)
 
 
 def test_the_usual_quota_holds_31_subjects_or_four_clusters():
     """Merged into one list; a statement each would stop at four subjects."""
     subjects = [service_account_ref("dev", f"service-account-n{n:02}") for n in range(31)]
-    clusters = [f"{PROVIDER_ARN[:-1]}{n}" for n in range(5)]
+    clusters = [f"{PROVIDER_ARN[:-1]}{n}" for n in range(7)]
 
     assert irsa_trust_policy([PROVIDER_ARN], subjects)
     assert irsa_trust_policy(clusters[:4], [S3_APP])
-    assert "the quota is 2048" in refusal(irsa_trust_policy, clusters, [S3_APP])
+    assert "the quota is 2048" in refusal(irsa_trust_policy, clusters[:5], [S3_APP])
+    assert "clusters (4 of 7 fit), use" in refusal(irsa_trust_policy, clusters, [S3_APP])
 
 
 def test_white_space_is_not_counted():
