@@ -54,18 +54,20 @@ def test_each_namespace_and_each_pattern_has_a_statement_of_its_own():
     subjects = [JOB, S3_APP, service_account_ref("dev", "s3-b"), pattern]
     statements = pod_identity_trust_policy([CLUSTER_ARN, SECOND], subjects)["Statement"]
 
-    key = "aws:RequestTag/kubernetes-{}".format
-    assert [
-        (
-            each["Condition"]["StringEquals"][key("namespace")],
-            each["Condition"]["StringEquals"].get(key("service-account")),
-            each["Condition"].get("StringLike", {}).get(key("service-account")),
-        )
-        for each in statements
-    ] == [("dev", ["s3-app", "s3-b"], None), ("dev", None, "x-*"), ("jobs", "nightly", None)]
-    assert {tuple(e["Condition"]["ArnEquals"]["aws:SourceArn"]) for e in statements} == {
-        (CLUSTER_ARN, SECOND)
-    }
+    namespace, name = list(TAGS)[1:]
+    equals = [each["Condition"]["StringEquals"] for each in statements]
+    assert [(each[namespace], each.get(name)) for each in equals] == [
+        ("dev", ["s3-app", "s3-b"]),
+        ("dev", None),
+        ("jobs", "nightly"),
+    ]
+    assert [each["Condition"].get("StringLike") for each in statements] == [
+        None,
+        {name: "x-*"},
+        None,
+    ]
+    sources = [each["Condition"]["ArnEquals"]["aws:SourceArn"] for each in statements]
+    assert sources == [[CLUSTER_ARN, SECOND]] * 3
 
 
 ASSUME = {

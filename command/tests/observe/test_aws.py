@@ -10,7 +10,7 @@ from tests.support.world import ROLE_ARN
 CALLER = "arn:aws:iam::111122223333:user/mover"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def aws():
     with Aws(region="us-east-1", credentials=Credentials("AKIA", "secret", "token", "")) as own:
         yield own

@@ -14,6 +14,8 @@ from tests.support.world import CLUSTER_ARN, PROVIDER_ARN, ROLE_A_ARN, ROLE_B_AR
 
 POLICY = "arn:aws:iam::111122223333:policy/read"
 ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+OIDC_PROVIDER = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
+ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 METADATA = {"metadata": {"namespace": "dev", "name": "s3-app"}}
 
@@ -62,21 +64,17 @@ def chain(name="s3-app", **fields):
 
 def test_a_state_names_the_stack_and_what_it_owns():
     attachment = {"role": "s3-app-A", "policyArn": POLICY}
+    associated = {"clusterName": "dev", "namespace": "dev", "serviceAccount": "s3-app"}
     export = state(
         resource("aws:iam/role:Role", outputs={"arn": ROLE_A_ARN}),
         resource("aws:iam/role:Role", outputs={"arn": f"{ROLE_A_ARN}-read"}, external=True),
         resource("aws:iam/role:Role", outputs={"arn": f"{ROLE_A_ARN}-old"}, delete=True),
-        resource(
-            "aws:iam/openIdConnectProvider:OpenIdConnectProvider", outputs={"arn": PROVIDER_ARN}
-        ),
+        resource(OIDC_PROVIDER, outputs={"arn": PROVIDER_ARN}),
         resource("aws:s3/bucket:Bucket", id="bucket"),
         resource("kubernetes:core/v1:ServiceAccountPatch", outputs=METADATA),
         resource("kubernetes:apps/v1:Deployment", outputs=METADATA),
         resource(ATTACHMENT, outputs=attachment),
-        resource(
-            "aws:eks/podIdentityAssociation:PodIdentityAssociation",
-            outputs={"clusterName": "dev", "namespace": "dev", "serviceAccount": "s3-app"},
-        ),
+        resource(ASSOCIATION, outputs=associated),
         resource("aws:eks/addon:Addon", outputs={"clusterName": "dev", "addonName": "agent"}),
     )
     owned = {
@@ -129,12 +127,9 @@ def test_a_workload_s_role_is_the_one_of_its_association():
     assert chains_of(state(associated, association("one"), role())) == StackChains(
         [chain(**by_association)], []
     )
-    assert chains_of(state(associated)).chains == [
-        replace(chain(association_id="a-1"), role_arn="")
-    ]
-    assert chains_of(state(association())).chains == [
-        replace(chain(**by_association), deployment="")
-    ]
+    unknown, alone = chains_of(state(associated)), chains_of(state(association()))
+    assert unknown.chains == [replace(chain(association_id="a-1"), role_arn="")]
+    assert alone.chains == [replace(chain(**by_association), deployment="")]
     assert chains_of(state(association("x", role_arn=UNKNOWN_OUTPUT))).skipped == [("x", NO_ROLE)]
 
 
