@@ -12,8 +12,8 @@ from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe import trial_pods
 from irsa.observe.errors import CollectError
 from irsa.observe.trial_pods import IN_A_ROW
-from tests.support import trial_pods as support
 from tests.support.trial_pods import TEMPLATE, command, kubeconfig
+from tests.support.trial_pods import tried as tried_pods
 
 
 def wait(config: str) -> None:
@@ -22,7 +22,7 @@ def wait(config: str) -> None:
 
 @pytest.fixture
 def tried(monkeypatch: pytest.MonkeyPatch) -> list[httpx2.Request]:
-    return support.tried(monkeypatch)
+    return tried_pods(monkeypatch)
 
 
 def test_a_trial_pod_has_the_templates_labels_and_annotations(tried: list[httpx2.Request]):

@@ -37,79 +37,11 @@ def deployed(found: Imported) -> Engine:
     return deploy(lambda: exec(program, {"__name__": "__main__"}))  # noqa: S102
 
 
+DESCRIPTION = 'Grafana\'s "loki" in ${cluster}'
+TAGS = {"team": "observability", "cost": "1e3"}
 LOKI = role(
-    "loki-2024",
-    "logs/loki",
-    attached={READ_ONLY: "reader"},
-    description='Grafana\'s "loki" in ${cluster}',
-    tags={"team": "observability", "cost": "1e3"},
+    "loki-2024", "logs/loki", attached={READ_ONLY: "reader"}, description=DESCRIPTION, tags=TAGS
 )
-PYTHON = f'''\
-"""IAM roles for service accounts. They existed before; the first `pulumi up` imports them."""
-
-import pulumi
-import pulumi_aws as aws
-from irsa_components import ServiceAccountRole, ServiceAccountRoleArgs
-from pulumi import ResourceOptions
-
-PROVIDER_ARN = "{PROVIDER_ARN}"
-
-stack = {{"project": pulumi.get_project(), "stack": pulumi.get_stack()}}
-account = aws.Provider(
-    "account",
-    region="us-east-1",
-    allowed_account_ids=["{ACCOUNT_A}"],
-    default_tags={{"tags": stack}},
-)
-in_account = ResourceOptions(providers=[account])
-
-ServiceAccountRole(
-    "loki",
-    ServiceAccountRoleArgs(
-        role_name="loki-2024",
-        provider_arns=[PROVIDER_ARN],
-        subjects=["logs/loki"],
-        policy_arns={{"reader": "{READ_ONLY}"}},
-        description='Grafana\\'s "loki" in ${{cluster}}',
-        tags={{"cost": "1e3", "team": "observability"}},
-        imported=True,
-    ),
-    in_account,
-)
-'''
-YAML = f"""\
-name: imported-roles
-runtime: yaml
-config:
-  aws:region:
-    value: us-east-1
-  aws:allowedAccountIds:
-    value:
-    - "{ACCOUNT_A}"
-resources:
-  loki:
-    type: irsa:ServiceAccountRole
-    properties:
-      roleName: loki-2024
-      providerArns:
-      - {PROVIDER_ARN}
-      subjects:
-      - logs/loki
-      policyArns:
-        reader: {READ_ONLY}
-      description: "Grafana's \\"loki\\" in $${{cluster}}"
-      tags:
-        cost: "1e3"
-        team: observability
-        project: imported-roles
-        stack: "${{pulumi.stack}}"
-      imported: true
-"""
-
-
-def test_a_role_in_python_and_in_pulumi_yaml():
-    assert python_program(imported(LOKI)) == PYTHON
-    assert yaml_program(imported(LOKI)) == YAML
 
 
 def test_the_python_program_imports_the_role_and_its_policies():
@@ -119,10 +51,35 @@ def test_the_python_program_imports_the_role_and_its_policies():
     assert json.loads(provider["defaultTags"]) == {"tags": {"project": "irsa", "stack": "dev"}}
     assert (provider["region"], json.loads(provider["allowedAccountIds"])) == (REGION, [ACCOUNT_A])
     registered = engine.one(ROLE)
+    assert registered.inputs["description"] == DESCRIPTION
+    assert registered.inputs["tags"] == TAGS
     assert engine.options(ROLE, registered.name).importId == "loki-2024"
     assert engine.options(ATTACHMENT, "loki-2024-reader").importId == f"loki-2024/{READ_ONLY}"
     provider_reference = engine.options(ROLE, registered.name).provider
     assert provider_reference.endswith("$pulumi:providers:aws::account::account-id")
+
+
+def test_the_program_in_pulumi_yaml_has_the_same_arguments():
+    text = yaml_program(imported(LOKI))
+    program = yaml.safe_load(text)
+
+    assert {key: each["value"] for key, each in program["config"].items()} == {
+        "aws:region": REGION,
+        "aws:allowedAccountIds": [ACCOUNT_A],
+    }
+    assert 'cost: "1e3"' in text, "Pulumi would read a number"
+    assert program["resources"]["loki"] == {
+        "type": "irsa:ServiceAccountRole",
+        "properties": {
+            "roleName": "loki-2024",
+            "providerArns": [PROVIDER_ARN],
+            "subjects": ["logs/loki"],
+            "policyArns": {"reader": READ_ONLY},
+            "description": DESCRIPTION.replace("$", "$$"),
+            "tags": TAGS | {"project": "imported-roles", "stack": "${pulumi.stack}"},
+            "imported": True,
+        },
+    }
 
 
 MANY = [
