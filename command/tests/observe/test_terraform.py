@@ -54,22 +54,15 @@ def two_modules() -> dict[str, Any]:
 
 ROLES = [
     ExistingRole(
-        arn=LOKI,
-        trust_policy=TRUST,
-        description="Logs",
-        max_session_duration=7200,
-        permissions_boundary=LIMITS,
-        tags={"team": "x", "env": "prod"},
-        attached={READ_ONLY: "reader", POLICY: ""},
-        origin="module.loki.aws_iam_role.this[0]",
+        arn=LOKI, trust_policy=TRUST, description="Logs", max_session_duration=7200,
+        permissions_boundary=LIMITS, tags={"team": "x", "env": "prod"},
+        attached={READ_ONLY: "reader", POLICY: ""}, origin="module.loki.aws_iam_role.this[0]",
     ),
     ExistingRole(
-        arn=DNS,
-        trust_policy=DNS_TRUST,
-        attached={POLICY: ""},
+        arn=DNS, trust_policy=DNS_TRUST, attached={POLICY: ""},
         origin="module.dns.aws_iam_role.this[0]",
     ),
-]
+]  # fmt: skip
 
 
 @pytest.fixture
