@@ -55,6 +55,11 @@ def test_the_roles_that_a_role_s_policies_name_are_its_targets(tmp_path, capsys)
         ("Pod Identity", [FURTHER, OWN]),
         ("IRSA", [ROLE_B_ARN, FURTHER, OWN]),
     ]
+    main(["list", "--stack", str(file), "--output", "html"])
+    page = capsys.readouterr().out.replace("<wbr>", "")
+    alone = f"<li><span>role {ROLE_B_ARN}</span><ul><li><span>?</span><ul></ul></li></ul></li>"
+    of_pod_identity = page.partition("Pod Identity</small></li></ul>")[2]
+    assert of_pod_identity.startswith(f"<ul><li><span>role s3-app</span><ul>{alone}</ul></li></ul>")
     main(["list", "--stack", str(file)])
     assert (
         f"s3-app, target {ROLE_B_ARN}, may assume {FURTHER}, s3-app-of-this-account, "
