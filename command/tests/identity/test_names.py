@@ -33,13 +33,9 @@ def test_bucket_names_that_s3_refuses_are_refused(name):
     assert refusal(check_bucket_name, name).startswith(f"bucket name {name!r} is refused")
 
 
-@pytest.mark.parametrize("seconds", [3600, 43_200])
-def test_session_durations_at_the_limits_are_accepted(seconds):
-    assert check_session_duration(seconds) == seconds
-
-
 @pytest.mark.parametrize("seconds", [-1, 0, 3599, 43_201])
 def test_session_durations_beyond_the_limits_are_refused(seconds):
+    assert [check_session_duration(each) for each in (3600, 43_200)] == [3600, 43_200]
     assert refusal(check_session_duration, seconds) == (
         f"maximum session duration {seconds} is outside of 3600 to 43200 seconds"
     )

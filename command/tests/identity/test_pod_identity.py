@@ -14,101 +14,97 @@ from irsa.identity.pod_identity import (
 from irsa.identity.policies import irsa_trust_policy, size
 from irsa.identity.subjects import service_account_pattern, service_account_ref
 from tests.support.refusal import refusal
-from tests.support.world import PROVIDER_ARN
+from tests.support.world import ACCOUNT_A, CLUSTER_ARN, PROVIDER_ARN, ROLE_A_ARN
 
-CLUSTER = "arn:aws:eks:us-east-1:111122223333:cluster/dev"
 SECOND = "arn:aws:eks:eu-west-1:111122223333:cluster/prod"
 S3_APP = service_account_ref("dev", "s3-app")
 JOB = service_account_ref("jobs", "nightly")
-ROLE_A = "arn:aws:iam::111122223333:role/s3-app-A"
+TAGS = {
+    "aws:RequestTag/eks-cluster-arn": CLUSTER_ARN,
+    "aws:RequestTag/kubernetes-namespace": "dev",
+    "aws:RequestTag/kubernetes-service-account": "s3-app",
+}
+EXTERNAL_ID = "us-east-1/111122223333/dev/dev/s3-app"
 
 
-def test_trust_names_cluster_account_namespace_and_service_account():
-    assert pod_identity_trust_policy([CLUSTER], [S3_APP]) == {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "pods.eks.amazonaws.com"},
-                "Action": ["sts:AssumeRole", "sts:TagSession"],
-                "Condition": {
-                    "StringEquals": {
-                        "aws:SourceAccount": "111122223333",
-                        "aws:RequestTag/eks-cluster-arn": CLUSTER,
-                        "aws:RequestTag/kubernetes-namespace": "dev",
-                        "aws:RequestTag/kubernetes-service-account": "s3-app",
-                    },
-                    "ArnEquals": {"aws:SourceArn": CLUSTER},
-                },
-            }
-        ],
-    }
+OF_CLUSTER = {
+    "StringEquals": {"aws:SourceAccount": ACCOUNT_A},
+    "ArnEquals": {"aws:SourceArn": CLUSTER_ARN},
+}
+
+
+@pytest.mark.parametrize(
+    ("untagged", "condition"),
+    [
+        (False, {**OF_CLUSTER, "StringEquals": {**OF_CLUSTER["StringEquals"], **TAGS}}),
+        (True, OF_CLUSTER),
+    ],
+)
+def test_trust_names_cluster_account_and_service_account_unless_tags_are_off(untagged, condition):
+    document = pod_identity_trust_policy([CLUSTER_ARN], [S3_APP], disable_session_tags=untagged)
+
+    [statement] = document["Statement"]
+    assert (statement["Effect"], statement["Condition"]) == ("Allow", condition)
+    assert statement["Principal"] == {"Service": "pods.eks.amazonaws.com"}
+    assert untagged or statement["Action"] == ["sts:AssumeRole", "sts:TagSession"]
 
 
 def test_each_namespace_and_each_pattern_has_a_statement_of_its_own():
-    subjects = [
-        JOB,
-        S3_APP,
-        service_account_ref("dev", "s3-b"),
-        service_account_pattern("dev", "x-*"),
+    pattern = service_account_pattern("dev", "x-*")
+    subjects = [JOB, S3_APP, service_account_ref("dev", "s3-b"), pattern]
+    statements = pod_identity_trust_policy([CLUSTER_ARN, SECOND], subjects)["Statement"]
+
+    namespace, name = list(TAGS)[1:]
+    equals = [each["Condition"]["StringEquals"] for each in statements]
+    assert [(each[namespace], each.get(name)) for each in equals] == [
+        ("dev", ["s3-app", "s3-b"]),
+        ("dev", None),
+        ("jobs", "nightly"),
     ]
-    statements = pod_identity_trust_policy([CLUSTER, SECOND], subjects)["Statement"]
-
-    key = "aws:RequestTag/kubernetes-{}".format
-    assert [
-        (
-            each["Condition"]["StringEquals"][key("namespace")],
-            each["Condition"]["StringEquals"].get(key("service-account")),
-            each["Condition"].get("StringLike", {}).get(key("service-account")),
-        )
-        for each in statements
-    ] == [("dev", ["s3-app", "s3-b"], None), ("dev", None, "x-*"), ("jobs", "nightly", None)]
-    assert {tuple(e["Condition"]["ArnEquals"]["aws:SourceArn"]) for e in statements} == {
-        (CLUSTER, SECOND)
-    }
-
-
-def test_without_session_tags_the_cluster_alone_is_named():
-    (statement,) = pod_identity_trust_policy([CLUSTER], [S3_APP], disable_session_tags=True)[
-        "Statement"
+    assert [each["Condition"].get("StringLike") for each in statements] == [
+        None,
+        {name: "x-*"},
+        None,
     ]
+    sources = [each["Condition"]["ArnEquals"]["aws:SourceArn"] for each in statements]
+    assert sources == [[CLUSTER_ARN, SECOND]] * 3
 
-    assert statement["Condition"] == {
-        "StringEquals": {"aws:SourceAccount": "111122223333"},
-        "ArnEquals": {"aws:SourceArn": CLUSTER},
-    }
+
+ASSUME = {
+    "Effect": "Allow",
+    "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT_A}:root"},
+    "Action": "sts:AssumeRole",
+    "Condition": {
+        "ArnEquals": {"aws:PrincipalArn": ROLE_A_ARN},
+        "StringEquals": {**TAGS, "sts:ExternalId": EXTERNAL_ID},
+    },
+}
 
 
 def test_a_target_role_trusts_one_association_by_its_external_id():
-    targeted = TargetedBy(ROLE_A, CLUSTER, S3_APP)
-    assume, tag = target_role_trust_policy([targeted])["Statement"]
+    assume, tag = target_role_trust_policy([TargetedBy(ROLE_A_ARN, CLUSTER_ARN, S3_APP)])[
+        "Statement"
+    ]
 
-    tags = {
-        "aws:RequestTag/eks-cluster-arn": CLUSTER,
-        "aws:RequestTag/kubernetes-namespace": "dev",
-        "aws:RequestTag/kubernetes-service-account": "s3-app",
-    }
-    id_ = "us-east-1/111122223333/dev/dev/s3-app"
-    assert external_id(CLUSTER, S3_APP) == id_
-    assert assume == {
-        "Effect": "Allow",
-        "Principal": {"AWS": "arn:aws:iam::111122223333:root"},
-        "Action": "sts:AssumeRole",
-        "Condition": {
-            "ArnEquals": {"aws:PrincipalArn": ROLE_A},
-            "StringEquals": {**tags, "sts:ExternalId": id_},
-        },
-    }
+    assert external_id(CLUSTER_ARN, S3_APP) == EXTERNAL_ID
+    assert assume == ASSUME
     assert tag["Action"] == "sts:TagSession"
-    assert tag["Condition"] == {
-        "ArnEquals": {"aws:PrincipalArn": ROLE_A},
-        "StringEquals": tags,
+    assert tag["Condition"] == {**ASSUME["Condition"], "StringEquals": TAGS}
+
+
+def test_a_target_role_without_tags_asks_for_the_external_id_alone():
+    untagged = TargetedBy(ROLE_A_ARN, CLUSTER_ARN, S3_APP, True)
+    [only] = target_role_trust_policy([untagged])["Statement"]
+
+    assert only["Condition"] == {
+        **ASSUME["Condition"],
+        "StringEquals": {"sts:ExternalId": EXTERNAL_ID},
     }
 
 
 def test_clusters_of_one_association_share_statements_for_the_quota():
-    clusters = [CLUSTER.replace("/dev", f"/dev-{number}") for number in range(1, 6)]
-    document = target_role_trust_policy([TargetedBy(ROLE_A, each, S3_APP) for each in clusters])
+    clusters = [CLUSTER_ARN.replace("/dev", f"/dev-{number}") for number in range(1, 6)]
+    document = target_role_trust_policy([TargetedBy(ROLE_A_ARN, each, S3_APP) for each in clusters])
 
     assume, tag = (each["Condition"]["StringEquals"] for each in document["Statement"])
     assert assume["aws:RequestTag/eks-cluster-arn"] == clusters
@@ -118,12 +114,12 @@ def test_clusters_of_one_association_share_statements_for_the_quota():
 
 
 def test_a_target_role_trusts_no_combination_that_is_no_association():
-    """Lists of one statement combine freely: together they would trust the other one of CLUSTER."""
+    """Lists of one statement combine freely: together they would trust one more."""
     other = service_account_ref("dev", "other")
     three = [
-        TargetedBy(ROLE_A, CLUSTER, S3_APP),
-        TargetedBy(ROLE_A, SECOND, other),
-        TargetedBy(ROLE_A, SECOND, S3_APP),
+        TargetedBy(ROLE_A_ARN, CLUSTER_ARN, S3_APP),
+        TargetedBy(ROLE_A_ARN, SECOND, other),
+        TargetedBy(ROLE_A_ARN, SECOND, S3_APP),
     ]
 
     alone = [target_role_trust_policy([each])["Statement"] for each in sorted(three)]
@@ -131,28 +127,19 @@ def test_a_target_role_trusts_no_combination_that_is_no_association():
         assert target_role_trust_policy(given)["Statement"] == [each for s in alone for each in s]
 
 
-def test_a_target_role_without_tags_asks_for_the_external_id_alone():
-    (only,) = target_role_trust_policy([TargetedBy(ROLE_A, CLUSTER, S3_APP, True)])["Statement"]
-
-    assert only["Condition"] == {
-        "ArnEquals": {"aws:PrincipalArn": ROLE_A},
-        "StringEquals": {"sts:ExternalId": "us-east-1/111122223333/dev/dev/s3-app"},
-    }
-
-
 def test_a_role_with_both_mechanisms_has_the_statements_of_both():
     both = service_account_trust_policy(
-        [S3_APP], provider_arns=[PROVIDER_ARN], cluster_arns=[CLUSTER]
+        [S3_APP], provider_arns=[PROVIDER_ARN], cluster_arns=[CLUSTER_ARN]
     )
 
     assert both["Statement"] == [
         *irsa_trust_policy([PROVIDER_ARN], [S3_APP])["Statement"],
-        *pod_identity_trust_policy([CLUSTER], [S3_APP])["Statement"],
+        *pod_identity_trust_policy([CLUSTER_ARN], [S3_APP])["Statement"],
     ]
     assert "the quota is 2048" in refusal(
         service_account_trust_policy,
         [service_account_ref(f"team-{n}", "app") for n in range(5)],
-        cluster_arns=[CLUSTER],
+        cluster_arns=[CLUSTER_ARN],
     )
 
 
@@ -160,8 +147,8 @@ def test_a_role_with_both_mechanisms_has_the_statements_of_both():
     ("clusters", "subjects", "message"),
     [
         ([], [S3_APP], "clusters of 0 accounts"),
-        ([CLUSTER], [], "and 0 subjects"),
-        ([CLUSTER, SECOND.replace("1111", "9999")], [S3_APP], "clusters of 2 accounts"),
+        ([CLUSTER_ARN], [], "and 0 subjects"),
+        ([CLUSTER_ARN, SECOND.replace("1111", "9999")], [S3_APP], "clusters of 2 accounts"),
         (["arn:aws-cn:eks:cn-north-1:111122223333:cluster/dev"], [S3_APP], "use IRSA"),
         (["dev"], [S3_APP], "'dev' is not the ARN of an EKS cluster"),
     ],
@@ -170,25 +157,30 @@ def test_impossible_trust_is_refused(clusters, subjects, message):
     assert message in refusal(pod_identity_trust_policy, clusters, subjects)
 
 
-def test_a_role_of_another_account_cannot_be_passed_to_eks():
-    assert check_role(ROLE_A, CLUSTER) == ROLE_A
-    assert refusal(check_role, ROLE_A.replace("1111", "4444"), CLUSTER) == (
-        "role arn:aws:iam::444422223333:role/s3-app-A is not in account 111122223333 of the "
-        "cluster; give a role of that account, and the other one as target role"
-    )
-
-
-def test_a_role_of_another_partition_cannot_be_passed_to_eks():
-    gov = "arn:aws-us-gov:eks:us-gov-west-1:111122223333:cluster/dev"
-    assert refusal(check_role, ROLE_A, gov) == (
-        f"role {ROLE_A} is not in partition aws-us-gov of the cluster; begin its ARN with "
-        "arn:aws-us-gov:"
-    )
+@pytest.mark.parametrize(
+    ("cluster", "problem"),
+    [
+        (
+            CLUSTER_ARN.replace(ACCOUNT_A, "444455556666"),
+            (
+                "is not in account 444455556666 of the cluster; give a role of that account, and "
+                "the other one as target role"
+            ),
+        ),
+        (
+            f"arn:aws-us-gov:eks:us-gov-west-1:{ACCOUNT_A}:cluster/dev",
+            "is not in partition aws-us-gov of the cluster; begin its ARN with arn:aws-us-gov:",
+        ),
+    ],
+)
+def test_a_role_of_another_account_or_partition_cannot_be_passed_to_eks(cluster, problem):
+    assert check_role(ROLE_A_ARN, CLUSTER_ARN) == ROLE_A_ARN
+    assert refusal(check_role, ROLE_A_ARN, cluster) == f"role {ROLE_A_ARN} {problem}"
 
 
 def test_a_session_has_six_tags():
-    assert session_tags(CLUSTER, S3_APP, pod_name="s3-app-1", pod_uid="u") == {
-        "eks-cluster-arn": CLUSTER,
+    assert session_tags(CLUSTER_ARN, S3_APP, pod_name="s3-app-1", pod_uid="u") == {
+        "eks-cluster-arn": CLUSTER_ARN,
         "eks-cluster-name": "dev",
         "kubernetes-namespace": "dev",
         "kubernetes-service-account": "s3-app",

@@ -5,95 +5,71 @@ import json
 import pytest
 
 from irsa.identity.policies import (
+    TrustedRole,
+    assume_role_permissions_policy,
     bucket_permissions_policy,
     condition_block,
     irsa_trust_policy,
+    principal_arn_trust_policy,
+    role_trust_policy,
     service_trust_policy,
     size,
     tls_only_bucket_policy,
 )
 from irsa.identity.subjects import service_account_pattern, service_account_ref
 from tests.support.refusal import refusal
+from tests.support.world import ACCOUNT_A, BUCKET_ARN, PROVIDER_ARN, ROLE_A_ARN, ROLE_B_ARN, SUBJECT
 
-ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
-PROVIDER_ARN = f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"
-SECOND_ISSUER = "oidc.eks.eu-west-1.amazonaws.com/id/FEDCBA9876543210FEDCBA9876543210"
-SECOND_PROVIDER_ARN = f"arn:aws:iam::111122223333:oidc-provider/{SECOND_ISSUER}"
+SECOND_PROVIDER_ARN = PROVIDER_ARN.replace("us-east-1", "eu-west-1")
 S3_APP = service_account_ref("dev", "s3-app")
 PROVIDERS = service_account_pattern("crossplane-system", "aws-provider-*")
-BUCKET = "arn:aws:s3:::bucket-s3-app"
 
 
-def exact_statement(provider_arn, issuer, subjects, audience="sts.amazonaws.com"):
+def statement(subjects, provider_arn=PROVIDER_ARN, operator="StringEquals", audience=""):
+    issuer = provider_arn.partition("oidc-provider/")[2]
+    condition = {"StringEquals": {f"{issuer}:aud": audience or "sts.amazonaws.com"}}
+    condition.setdefault(operator, {})[f"{issuer}:sub"] = subjects
     return {
         "Effect": "Allow",
         "Principal": {"Federated": provider_arn},
         "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": {"StringEquals": {f"{issuer}:aud": audience, f"{issuer}:sub": subjects}},
+        "Condition": condition,
     }
 
 
-def pattern_statement(provider_arn, issuer, subjects):
-    return {
-        "Effect": "Allow",
-        "Principal": {"Federated": provider_arn},
-        "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": {
-            "StringEquals": {f"{issuer}:aud": "sts.amazonaws.com"},
-            "StringLike": {f"{issuer}:sub": subjects},
-        },
-    }
+EXACT, PATTERN = statement(SUBJECT), statement(PROVIDERS.subject, operator="StringLike")
+DEV = "system:serviceaccount:dev"
 
 
-def test_one_service_account_is_trusted_by_subject_and_audience():
-    assert irsa_trust_policy([PROVIDER_ARN], [S3_APP]) == {
-        "Version": "2012-10-17",
-        "Statement": [exact_statement(PROVIDER_ARN, ISSUER, "system:serviceaccount:dev:s3-app")],
-    }
-
-
-def test_a_pattern_is_under_string_like_its_audience_under_string_equals():
-    assert irsa_trust_policy([PROVIDER_ARN], [PROVIDERS])["Statement"] == [
-        pattern_statement(
-            PROVIDER_ARN, ISSUER, "system:serviceaccount:crossplane-system:aws-provider-*"
-        )
-    ]
-
-
-def test_exact_subjects_and_patterns_stand_in_two_statements():
-    assert irsa_trust_policy([PROVIDER_ARN], [PROVIDERS, S3_APP])["Statement"] == [
-        exact_statement(PROVIDER_ARN, ISSUER, "system:serviceaccount:dev:s3-app"),
-        pattern_statement(
-            PROVIDER_ARN, ISSUER, "system:serviceaccount:crossplane-system:aws-provider-*"
+@pytest.mark.parametrize(
+    ("providers", "subjects", "audience", "statements"),
+    [
+        ([PROVIDER_ARN], [S3_APP], {}, [EXACT]),
+        ([PROVIDER_ARN], [PROVIDERS], {}, [PATTERN]),
+        ([PROVIDER_ARN], [PROVIDERS, S3_APP], {}, [EXACT, PATTERN]),
+        (
+            [PROVIDER_ARN],
+            [service_account_ref("dev", name) for name in ("b", "a", "b")],
+            {},
+            [statement([f"{DEV}:a", f"{DEV}:b"])],
         ),
-    ]
+        (
+            [PROVIDER_ARN, SECOND_PROVIDER_ARN, PROVIDER_ARN],
+            [S3_APP],
+            {},
+            [EXACT, statement(SUBJECT, SECOND_PROVIDER_ARN)],
+        ),
+        ([PROVIDER_ARN], [S3_APP], {"audience": "vault"}, [statement(SUBJECT, audience="vault")]),
+    ],
+    ids=["exact", "pattern", "both", "one-kind", "clusters", "audience"],
+)
+def test_service_accounts_are_trusted_by_subject_and_audience(
+    providers, subjects, audience, statements
+):
+    """Exact subjects and patterns, and each cluster, have statements of their own."""
+    document = irsa_trust_policy(providers, subjects, **audience)
 
-
-def test_subjects_of_one_kind_share_a_statement_in_a_stable_order():
-    subjects = [service_account_ref("dev", name) for name in ("b", "a", "b")]
-
-    assert irsa_trust_policy([PROVIDER_ARN], subjects)["Statement"] == [
-        exact_statement(
-            PROVIDER_ARN, ISSUER, ["system:serviceaccount:dev:a", "system:serviceaccount:dev:b"]
-        )
-    ]
-
-
-def test_every_cluster_has_statements_of_its_own():
-    policy = irsa_trust_policy([PROVIDER_ARN, SECOND_PROVIDER_ARN, PROVIDER_ARN], [S3_APP])
-
-    assert policy["Statement"] == [
-        exact_statement(PROVIDER_ARN, ISSUER, "system:serviceaccount:dev:s3-app"),
-        exact_statement(SECOND_PROVIDER_ARN, SECOND_ISSUER, "system:serviceaccount:dev:s3-app"),
-    ]
-
-
-def test_another_audience_replaces_the_usual_one():
-    policy = irsa_trust_policy([PROVIDER_ARN], [S3_APP], audience="vault")
-
-    assert policy["Statement"] == [
-        exact_statement(PROVIDER_ARN, ISSUER, "system:serviceaccount:dev:s3-app", "vault")
-    ]
+    assert document == {"Version": "2012-10-17", "Statement": statements}
 
 
 @pytest.mark.parametrize(("providers", "subjects"), [([], [S3_APP]), ([PROVIDER_ARN], [])])
@@ -111,29 +87,19 @@ def test_a_policy_above_the_quota_is_refused_with_its_size():
         "subjects or clusters, use a pattern, or have AWS raise the quota and set "
         "trust_policy_quota"
     )
-
-
-def test_a_policy_above_the_quota_is_refused_with_the_clusters_that_fit():
-    providers = [f"{PROVIDER_ARN}{number}" for number in range(7)]
-
-    assert "clusters (4 of 7 fit), use" in refusal(irsa_trust_policy, providers, [S3_APP])
-
-
-def test_a_policy_at_the_quota_is_accepted_and_one_character_more_is_not():
-    exact = size(irsa_trust_policy([PROVIDER_ARN], [S3_APP]))
-
-    assert irsa_trust_policy([PROVIDER_ARN], [S3_APP], quota=exact)
-    assert "the quota is" in refusal(irsa_trust_policy, [PROVIDER_ARN], [S3_APP], quota=exact - 1)
+    assert irsa_trust_policy([PROVIDER_ARN], subjects, quota=size(allowed)) == allowed
+    assert refusal(irsa_trust_policy, [PROVIDER_ARN], subjects, quota=size(allowed) - 1)
 
 
 def test_the_usual_quota_holds_31_subjects_or_four_clusters():
     """Merged into one list; a statement each would stop at four subjects."""
     subjects = [service_account_ref("dev", f"service-account-n{n:02}") for n in range(31)]
-    clusters = [f"{PROVIDER_ARN[:-1]}{n}" for n in range(5)]
+    clusters = [f"{PROVIDER_ARN[:-1]}{n}" for n in range(7)]
 
     assert irsa_trust_policy([PROVIDER_ARN], subjects)
     assert irsa_trust_policy(clusters[:4], [S3_APP])
-    assert "the quota is 2048" in refusal(irsa_trust_policy, clusters, [S3_APP])
+    assert "the quota is 2048" in refusal(irsa_trust_policy, clusters[:5], [S3_APP])
+    assert "clusters (4 of 7 fit), use" in refusal(irsa_trust_policy, clusters, [S3_APP])
 
 
 def test_white_space_is_not_counted():
@@ -147,14 +113,6 @@ def test_a_condition_given_twice_is_refused():
         condition_block(("StringEquals", "x:aud", "a"), ("StringEquals", "x:aud", "b"))
 
 
-def test_conditions_are_grouped_by_operator():
-    assert condition_block(
-        ("StringEquals", "x:aud", "a"),
-        ("StringLike", "x:sub", "b*"),
-        ("StringEquals", "x:sub", ["c", "d"]),
-    ) == {"StringEquals": {"x:aud": "a", "x:sub": ["c", "d"]}, "StringLike": {"x:sub": "b*"}}
-
-
 READ = (["s3:GetBucketLocation", "s3:ListBucket"], ["s3:GetObject"])
 READ_WRITE = (
     [*READ[0], "s3:ListBucketMultipartUploads"],
@@ -163,48 +121,108 @@ READ_WRITE = (
         *("s3:ListMultipartUploadParts", "s3:PutObject"),
     ],
 )
+BOTH = [BUCKET_ARN, f"{BUCKET_ARN}/*"]
 
 
 @pytest.mark.parametrize(("permissions", "actions"), [("read", READ), ("read-write", READ_WRITE)])
 def test_permissions_are_for_this_bucket_and_its_objects(permissions, actions):
     of_bucket, of_objects = actions
-    assert bucket_permissions_policy(BUCKET, permissions) == {
+    assert bucket_permissions_policy(BUCKET_ARN, permissions) == {
         "Version": "2012-10-17",
         "Statement": [
-            {"Sid": "Bucket", "Effect": "Allow", "Action": of_bucket, "Resource": BUCKET},
-            {"Sid": "Objects", "Effect": "Allow", "Action": of_objects, "Resource": f"{BUCKET}/*"},
+            {"Sid": "Bucket", "Effect": "Allow", "Action": of_bucket, "Resource": BUCKET_ARN},
+            {"Sid": "Objects", "Effect": "Allow", "Action": of_objects, "Resource": BOTH[1]},
         ],
     }
-    assert bucket_permissions_policy(BUCKET) == bucket_permissions_policy(BUCKET, "read")
+    assert bucket_permissions_policy(BUCKET_ARN) == bucket_permissions_policy(BUCKET_ARN, "read")
 
 
 def test_full_is_every_action_on_this_bucket_alone():
-    both = {"Action": "s3:*", "Resource": [BUCKET, f"{BUCKET}/*"]}
-    full = {"Sid": "Everything", "Effect": "Allow", **both}
-    assert bucket_permissions_policy(BUCKET, "full")["Statement"] == [full]
+    full = {"Sid": "Everything", "Effect": "Allow", "Action": "s3:*", "Resource": BOTH}
+    assert bucket_permissions_policy(BUCKET_ARN, "full")["Statement"] == [full]
 
 
 def test_requests_without_tls_are_denied_to_everybody():
-    assert tls_only_bucket_policy(BUCKET) == {
+    statement = {
+        "Sid": "TlsOnly",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": BOTH,
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    assert tls_only_bucket_policy(BUCKET_ARN)["Statement"] == [statement]
+
+
+TRUSTED = TrustedRole(ROLE_A_ARN, "AROAEXAMPLE1")
+OTHER = TrustedRole("arn:aws:iam::999988887777:role/team/other", "AROAEXAMPLE2")
+ROOT = f"arn:aws:iam::{ACCOUNT_A}:root"
+ALLOW = {"Effect": "Allow", "Action": "sts:AssumeRole"}
+
+
+def test_a_role_is_trusted_by_arn_and_its_unique_id_stands_in_the_sid():
+    """Without the Sid a recreated role would leave the document equal, and the trust unwritten."""
+    statement = {**ALLOW, "Sid": "AssumeFromAROAEXAMPLE1", "Principal": {"AWS": ROLE_A_ARN}}
+    assert role_trust_policy([TRUSTED]) == {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def test_several_roles_have_a_statement_each_in_a_stable_order():
+    policy = role_trust_policy([OTHER, TRUSTED, OTHER])
+
+    assert policy == role_trust_policy([TRUSTED, OTHER])
+    assert [s["Principal"]["AWS"] for s in policy["Statement"]] == [ROLE_A_ARN, OTHER.arn]
+
+
+def test_an_external_id_is_asked_of_every_role():
+    for statement in role_trust_policy([TRUSTED, OTHER], external_id="tenant-42")["Statement"]:
+        assert statement["Condition"] == {"StringEquals": {"sts:ExternalId": "tenant-42"}}
+
+
+def test_trust_by_condition_admits_one_role_of_the_account():
+    condition = {
+        "ArnEquals": {"aws:PrincipalArn": ROLE_A_ARN},
+        "StringEquals": {"sts:ExternalId": "tenant-42"},
+    }
+    statement = {**ALLOW, "Principal": {"AWS": ROOT}, "Condition": condition}
+    assert principal_arn_trust_policy([ROLE_A_ARN], external_id="tenant-42") == {
         "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Sid": "TlsOnly",
-                "Effect": "Deny",
-                "Principal": "*",
-                "Action": "s3:*",
-                "Resource": [BUCKET, f"{BUCKET}/*"],
-                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-            }
-        ],
+        "Statement": [statement],
+    }
+
+
+def test_trust_by_condition_groups_roles_by_account_and_keeps_its_partition():
+    second, china = f"arn:aws:iam::{ACCOUNT_A}:role/z", "arn:aws-cn:iam::999999999999:role/x"
+    policy = principal_arn_trust_policy([second, OTHER.arn, china, ROLE_A_ARN])
+
+    found = {s["Principal"]["AWS"]: s["Condition"]["ArnEquals"] for s in policy["Statement"]}
+    assert found == {
+        ROOT: {"aws:PrincipalArn": [ROLE_A_ARN, second]},
+        "arn:aws:iam::999988887777:root": {"aws:PrincipalArn": OTHER.arn},
+        "arn:aws-cn:iam::999999999999:root": {"aws:PrincipalArn": china},
     }
 
 
 def test_a_service_is_trusted_by_name():
-    assert service_trust_policy("ec2.amazonaws.com")["Statement"] == [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "ec2.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
-    ]
+    statement = {**ALLOW, "Principal": {"Service": "ec2.amazonaws.com"}}
+    assert service_trust_policy("ec2.amazonaws.com")["Statement"] == [statement]
+
+
+def test_permission_is_for_one_role_and_nothing_else():
+    assert assume_role_permissions_policy(ROLE_B_ARN) == {
+        "Version": "2012-10-17",
+        "Statement": [{**ALLOW, "Resource": ROLE_B_ARN}],
+    }
+
+
+@pytest.mark.parametrize("arn", ["AROAEXAMPLE1", f"arn:aws:sts::{ACCOUNT_A}:assumed-role/x/y"])
+def test_what_is_no_role_is_neither_trusted_nor_assumed(arn):
+    message = "is not the ARN of a role; expected arn:aws:iam::<account>:role/<name>"
+    assert message in refusal(role_trust_policy, [TrustedRole(arn, "AROAEXAMPLE1")])
+    assert message in refusal(principal_arn_trust_policy, [arn])
+    assert message in refusal(assume_role_permissions_policy, arn)
+
+
+@pytest.mark.parametrize("external_id", ["", "x", "a b", "x" * 1225, "täglich"])
+def test_an_external_id_that_sts_refuses_is_refused_first(external_id):
+    with pytest.raises(ValueError, match="must be 2 to 1224 letters, digits and any of"):
+        role_trust_policy([TRUSTED], external_id=external_id)

@@ -17,22 +17,11 @@ ROLE = "arn:aws:iam::111122223333:role/s3-app-A"
 
 
 @pytest.mark.parametrize(
-    ("value", "listed"), [("a", ["a"]), (["a"], ["a"]), ([], []), ({"a": 1}, [{"a": 1}])]
+    ("value", "listed"), [("a", ["a"]), (["a"], ["a"]), ([], []), (FIRST, [FIRST])]
 )
 def test_one_thing_is_a_list_of_one(value, listed):
     assert as_list(value) == listed
-
-
-@pytest.mark.parametrize(
-    ("document", "listed"),
-    [
-        ({"Statement": FIRST}, [FIRST]),
-        ({"Statement": [FIRST, SECOND]}, [FIRST, SECOND]),
-        ({"Version": "2012-10-17"}, []),
-    ],
-)
-def test_statements_are_read_with_and_without_a_list(document, listed):
-    assert statements(document) == listed
+    assert statements({"Statement": value}) == listed
 
 
 def test_statements_are_removed_by_position_and_added_at_the_end():
@@ -40,6 +29,7 @@ def test_statements_are_removed_by_position_and_added_at_the_end():
 
     assert without(document, [0]) == {"Version": "2012-10-17", "Statement": [SECOND]}
     assert without({"Statement": FIRST}, [0]) == {"Statement": []}
+    assert statements({"Version": "2012-10-17"}) == []
     assert with_statements({"Statement": FIRST}, SECOND, FIRST) == {
         "Statement": [FIRST, SECOND, FIRST]
     }

@@ -1,5 +1,6 @@
 """Existing roles become arguments of the component, with all their settings."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -42,30 +43,29 @@ def reason(left: ExistingRole, **options: Any) -> str:
 def test_every_setting_of_a_role_becomes_an_argument():
     boundary = f"arn:aws:iam::{ACCOUNT_A}:policy/limits"
     own = f"arn:aws:iam::{ACCOUNT_A}:policy/team/AmazonS3ReadOnlyAccess"
-    trust = irsa_trust_policy(
-        [OTHER, PROVIDER_ARN],
-        [
-            service_account_ref("ops", "app"),
-            service_account_pattern("dev", "*", allow_whole_namespace=True),
-            service_account_pattern("ops", "job-*"),
-        ],
-        audience="vault",
-    )
+    subjects = [
+        service_account_ref("ops", "app"),
+        service_account_pattern("dev", "*", allow_whole_namespace=True),
+        service_account_pattern("ops", "job-*"),
+    ]
+    settings = {
+        "description": "They read.",
+        "max_session_duration": 7200,
+        "permissions_boundary": boundary,
+    }
     whole = role(
         "Reports_2024",
-        trust,
+        irsa_trust_policy([OTHER, PROVIDER_ARN], subjects, audience="vault"),
         "/team/x/",
-        description="They read.",
-        max_session_duration=7200,
-        permissions_boundary=boundary,
         tags={"team": "x", "owner": "", "aws:cloudformation:stack-name": "eksctl-dev"},
         attached={READ_ONLY: "", own: "", f"{own}-2": "bucket"},
+        **settings,
     )
 
     [only] = import_all(whole).taken
 
     assert (only.name, only.trust_policy) == ("app", "unchanged")
-    assert only.arguments == {
+    assert only.arguments == settings | {
         "role_name": "Reports_2024",
         "provider_arns": [OTHER, PROVIDER_ARN],
         "subjects": ["dev/*", "ops/app", "ops/job-*"],
@@ -77,9 +77,6 @@ def test_every_setting_of_a_role_becomes_an_argument():
             "bucket": f"{own}-2",
         },
         "path": "/team/x/",
-        "permissions_boundary": boundary,
-        "max_session_duration": 7200,
-        "description": "They read.",
         "tags": {"owner": "", "team": "x"},
         "imported": True,
     }
@@ -119,7 +116,9 @@ def test_a_trust_policy_that_will_be_rewritten_is_known(trust, change):
 
 def test_roles_of_other_clusters_and_of_no_cluster_are_counted():
     ec2 = {"Statement": {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}}}
-    imported = import_all(app(), role("n", ec2), role("x", terraform_trust(OTHER, "dev/app")))
+    imported = import_all(
+        app(tags={"project": "x"}), role("n", ec2), role("x", terraform_trust(OTHER, "dev/app"))
+    )
 
     assert (len(imported.taken), imported.others) == (1, 2)
 
@@ -135,16 +134,24 @@ def test_a_long_policy_raises_the_quota_and_never_over_the_accounts():
     assert "characters and the quota is" in reason(role("app", grows))
 
 
-def test_a_role_that_the_component_cannot_express_is_left_out():
-    assert reason(app(inline=("s3", "sqs", "s3"))) == (
-        "it has inline policies (s3, sqs); replace them by managed policies, which the component "
-        "attaches, and import it then"
-    )
-    foreign = ExistingRole(
-        arn="arn:aws:iam::444455556666:role/app",
-        trust_policy=terraform_trust(PROVIDER_ARN, "dev/app"),
-    )
-    assert reason(foreign) == f"it is not in account {ACCOUNT_A}, whose OIDC provider it trusts"
+FOREIGN = replace(app(), arn="arn:aws:iam::444455556666:role/app")
+OF_STACK = {"project": "irsa", "stack": "dev", "team": "a"}
+
+
+@pytest.mark.parametrize(
+    ("left", "why"),
+    [
+        (
+            app(inline=("s3", "sqs", "s3")),
+            "it has inline policies (s3, sqs); replace them by managed policies, which the",
+        ),
+        (FOREIGN, f"it is not in account {ACCOUNT_A}, whose OIDC provider it trusts"),
+        (app(tags=OF_STACK), "belongs to stack dev of project irsa"),
+    ],
+    ids=["inline", "another-account", "another-stack"],
+)  # fmt: skip
+def test_a_role_that_the_component_cannot_express_is_left_out(left, why):
+    assert why in reason(left)
 
 
 def test_a_role_for_every_audience_is_imported_with_add_audience():
@@ -162,9 +169,3 @@ def test_a_role_for_every_audience_is_imported_with_add_audience():
     ]
     plain = {"role_name": "app", "provider_arns": [PROVIDER_ARN], "subjects": ["dev/app"]}
     assert imported.taken[0].arguments == {**plain, "imported": True}
-
-
-def test_a_role_of_another_stack_is_left_out():
-    tags = {"project": "irsa", "stack": "dev", "team": "a"}
-    assert "belongs to stack dev of project irsa" in reason(app(tags=tags))
-    assert import_all(app(tags={"project": "irsa"})).taken

@@ -15,54 +15,32 @@ from irsa.rules.finding import Finding
 from tests.support.fleet import ACCOUNT, ISSUER
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/app"
+OWN = {"namespace": "dev", "service_account": "app"}
 
 
-def account(name, role=ROLE):
-    return ServiceAccount("dev", name, {ROLE_ARN_ANNOTATION: role} if role else {})
+def account(role=ROLE):
+    return ServiceAccount("dev", "app", {ROLE_ARN_ANNOTATION: role} if role else {})
 
 
-APP_ALONE = (account("app"),)
+def cluster(role=ROLE, name="", issuer=ISSUER, pods=(), associations="not asked"):
+    """A cluster with the service account dev/app, whose role is this one."""
+    facts = ClusterFacts(
+        name=name,
+        issuer_url=f"https://{issuer}",
+        account=ACCOUNT,
+        service_accounts=(account(role),),
+    )
+    return ClusterInventory(facts, pods, associations)
 
 
-def listed(accounts=APP_ALONE, associations="not asked", pods=()):
+def listed(*clusters, findings=()):
     roles = (Role(ROLE, "AROA1", {}),)
-    cluster = ClusterFacts(
-        issuer_url=f"https://{ISSUER}", account=ACCOUNT, service_accounts=accounts
-    )
-    return listing(
-        Inventory(
-            facts=AuditFacts(
-                clusters=[cluster], accounts=[ACCOUNT], roles=roles, providers=(), now=0
-            ),
-            accounts=[AccountRoles(roles, {ROLE: ""})],
-            findings=(),
-            clusters=[ClusterInventory(cluster=cluster, pods=pods, associations=associations)],
-        )
-    )
-
-
-def of_two_clusters(findings):
-    """The listing of blue and green, whose service account dev/app has one role."""
-    clusters = [
-        ClusterFacts(
-            name=name, issuer_url=f"https://{issuer}", account=ACCOUNT, service_accounts=APP_ALONE
-        )
-        for name, issuer in (("blue", ISSUER), ("green", ISSUER.replace("0123", "9999")))
-    ]
-    roles = (Role(ROLE, "AROA1", {}),)
-    return listing(
-        Inventory(
-            facts=AuditFacts(
-                clusters=clusters, accounts=[ACCOUNT], roles=roles, providers=(), now=0
-            ),
-            accounts=[AccountRoles(roles, {ROLE: ""})],
-            findings=findings,
-            clusters=[
-                ClusterInventory(clusters[0], (), {}),
-                ClusterInventory(clusters[1], "Pods: not read", {}),
-            ],
-        )
-    )
+    facts = AuditFacts(
+        clusters=[each.cluster for each in clusters], accounts=[ACCOUNT], roles=roles,
+        providers=(), now=0,
+    )  # fmt: skip
+    accounts = [AccountRoles(roles, {ROLE: ""})]
+    return listing(Inventory(facts=facts, accounts=accounts, findings=findings, clusters=clusters))
 
 
 def test_a_finding_of_one_cluster_is_not_the_others():
@@ -70,8 +48,9 @@ def test_a_finding_of_one_cluster_is_not_the_others():
         Finding("unused-role", f"role {ROLE}", ISSUER, cluster="green"),
         Finding("other-cluster", f"role {ROLE}", ISSUER),
     ]
+    green = cluster(name="green", issuer=ISSUER.replace("0123", "9999"), pods="Pods: not read")
 
-    found = of_two_clusters(findings)
+    found = listed(cluster(name="blue", associations={}), green, findings=findings)
 
     own = [row.findings for row in found.rows]
     assert own == [("other-cluster",), ("unused-role", "other-cluster")]
@@ -91,7 +70,7 @@ def associated(**more):
 
 @pytest.mark.parametrize(("role", "more"), [(ROLE, [Identity(IdentityKind.IRSA, ROLE)]), ("", [])])
 def test_an_association_wins_over_the_annotation(role, more):
-    found = listed(accounts=(account("app", role),), associations=associated())
+    found = listed(cluster(role, associations=associated()))
 
     first, *rest = found.rows[0].identities
     assert (first.kind, first.source, rest) == (IdentityKind.POD_IDENTITY, f"{ROLE}-2", more)
@@ -100,23 +79,19 @@ def test_an_association_wins_over_the_annotation(role, more):
 def test_a_row_has_target_role_session_policy_and_owner_of_an_association():
     policy = '{"Statement": []}'
     more = {"target_role_arn": TARGET, "policy": policy, "disable_session_tags": True}
-    found = listed(accounts=(account("app", ""),), associations=associated(**more, owner_arn=OWNER))
+    found = listed(cluster("", associations=associated(**more, owner_arn=OWNER)))
 
     [row] = found.rows
     assert row.roles == (f"{ROLE}-2", TARGET)
-    assert row.as_json()["identities"] == [
-        {
-            "kind": "Pod Identity",
-            "source": f"{ROLE}-2",
-            "association": {
-                "arn": ARN,
-                "target_role": TARGET,
-                "session_policy": policy,
-                "session_tags": False,
-                "owner": OWNER,
-            },
-        }
-    ]
+    [identity] = row.as_json()["identities"]
+    assert (identity["kind"], identity["source"]) == ("Pod Identity", f"{ROLE}-2")
+    assert identity["association"] == {
+        "arn": ARN,
+        "target_role": TARGET,
+        "session_policy": policy,
+        "session_tags": False,
+        "owner": OWNER,
+    }
     assert cells(row)[2:4] == (
         "Pod Identity (addon dev/vpc-cni)",
         f"app-2, target {TARGET} (session policy)",
@@ -124,11 +99,11 @@ def test_a_row_has_target_role_session_policy_and_owner_of_an_association():
 
 
 def test_pods_older_than_an_association_are_counted():
-    own = {"namespace": "dev", "service_account": "app"}
     pods = [
-        FleetPod(name="old", role_arn=ROLE, **own),
-        FleetPod(name="new", pod_identity=True, **own),
+        FleetPod(name="old", role_arn=ROLE, **OWN),
+        FleetPod(name="new", pod_identity=True, **OWN),
     ]
 
-    assert listed(associations=associated(), pods=pods).rows[0].without_role == 1
-    assert listed(associations={}, pods=pods).rows[0].without_role == 0
+    for associations, count in ((associated(), 1), ({}, 0)):
+        [row] = listed(cluster(pods=pods, associations=associations)).rows
+        assert row.without_role == count

@@ -5,35 +5,37 @@ import json
 from irsa.__main__ import main
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.policies import assume_role_permissions_policy
-from tests.support.fleet import ACCOUNT, ISSUER
+from tests.support.world import ACCOUNT_A, CLUSTER_ARN, ISSUER_URL, ROLE_ARN, ROLE_B_ARN
 
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/app"
-TARGET, FURTHER = (f"arn:aws:iam::444455556666:role/{name}" for name in ("target", "further"))
-OWN = f"{ROLE}-of-this-account"
-POLICY = f"arn:aws:iam::{ACCOUNT}:policy/assume-role"
+FURTHER, OWN = f"{ROLE_B_ARN}-2", f"{ROLE_ARN}-of-this-account"
+POLICY = f"arn:aws:iam::{ACCOUNT_A}:policy/assume-role"
 STATEMENTS = [
-    *assume_role_permissions_policy(TARGET, FURTHER, OWN)["Statement"],
+    *assume_role_permissions_policy(ROLE_B_ARN, FURTHER, OWN)["Statement"],
     {"Effect": "Allow", "Action": "*", "Resource": "*"},
-    {"Effect": "Deny", "Action": "sts:AssumeRole", "Resource": f"{TARGET}-denied"},
-    {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": f"{TARGET}-*"},
-    {"Effect": "Allow", "Action": "iam:GetRole", "Resource": f"{TARGET}-read"},
+    {"Effect": "Deny", "Action": "sts:AssumeRole", "Resource": f"{ROLE_B_ARN}-denied"},
+    {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": f"{ROLE_B_ARN}-*"},
+    {"Effect": "Allow", "Action": "iam:GetRole", "Resource": f"{ROLE_B_ARN}-read"},
 ]
-METADATA = {"namespace": "dev", "name": "app", "annotations": {ROLE_ARN_ANNOTATION: ROLE}}
+METADATA = {"namespace": "dev", "name": "app", "annotations": {ROLE_ARN_ANNOTATION: ROLE_ARN}}
 RESOURCES = {
-    "irsa:index:EksCluster": {"issuer_url": f"https://{ISSUER}"},
-    "aws:iam/role:Role": {"name": "app", "arn": ROLE, "assumeRolePolicy": '{"Statement": []}'},
+    "irsa:index:EksCluster": {"issuer_url": ISSUER_URL},
+    "aws:iam/role:Role": {
+        "name": "s3-app",
+        "arn": ROLE_ARN,
+        "assumeRolePolicy": '{"Statement": []}',
+    },
     "aws:iam/policy:Policy": {
         "arn": POLICY,
         "policy": json.dumps({"Version": "2012-10-17", "Statement": STATEMENTS}),
     },
-    "aws:iam/rolePolicyAttachment:RolePolicyAttachment": {"role": "app", "policyArn": POLICY},
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment": {"role": "s3-app", "policyArn": POLICY},
     "kubernetes:core/v1:ServiceAccount": {"metadata": METADATA},
     "aws:eks/podIdentityAssociation:PodIdentityAssociation": {
-        "associationArn": f"arn:aws:eks:us-east-1:{ACCOUNT}:podidentityassociation/dev/a-1",
+        "associationArn": CLUSTER_ARN.replace("cluster/dev", "podidentityassociation/dev/a-1"),
         "namespace": "dev",
         "serviceAccount": "app",
-        "roleArn": ROLE,
-        "targetRoleArn": TARGET,
+        "roleArn": ROLE_ARN,
+        "targetRoleArn": ROLE_B_ARN,
     },
 }
 
@@ -51,15 +53,15 @@ def test_the_roles_that_a_role_s_policies_name_are_its_targets(tmp_path, capsys)
     [row] = json.loads(capsys.readouterr().out)["service_accounts"]
     assert [(each["kind"], each["targets"]) for each in row["identities"]] == [
         ("Pod Identity", [FURTHER, OWN]),
-        ("IRSA", [TARGET, FURTHER, OWN]),
+        ("IRSA", [ROLE_B_ARN, FURTHER, OWN]),
     ]
     main(["list", "--stack", str(file), "--output", "html"])
     page = capsys.readouterr().out.replace("<wbr>", "")
-    alone = f"<li><span>role {TARGET}</span><ul><li><span>?</span><ul></ul></li></ul></li>"
+    alone = f"<li><span>role {ROLE_B_ARN}</span><ul><li><span>?</span><ul></ul></li></ul></li>"
     of_pod_identity = page.partition("Pod Identity</small></li></ul>")[2]
-    assert of_pod_identity.startswith(f"<ul><li><span>role app</span><ul>{alone}</ul></li></ul>")
+    assert of_pod_identity.startswith(f"<ul><li><span>role s3-app</span><ul>{alone}</ul></li></ul>")
     main(["list", "--stack", str(file)])
     assert (
-        f"app, target {TARGET}, may assume {FURTHER}, app-of-this-account, "
-        f"app, may assume {TARGET}, {FURTHER}, app-of-this-account"
+        f"s3-app, target {ROLE_B_ARN}, may assume {FURTHER}, s3-app-of-this-account, "
+        f"s3-app, may assume {ROLE_B_ARN}, {FURTHER}, s3-app-of-this-account"
     ) in capsys.readouterr().out

@@ -13,16 +13,14 @@ from irsa.observe.associations import Association
 from irsa.observe.facts import Owner, Pod, RegisteredProvider, Role, ServiceAccount
 from irsa.observe.pod_identity import EksCluster
 from irsa.verify.facts import Facts, PodIdentity
+from tests.support.world import CLUSTER_ARN, ISSUER_URL, PROVIDER_ARN, ROLE_ARN
 
-ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/EXAMPLE"
-PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"
-CLUSTER = "arn:aws:eks:us-east-1:111122223333:cluster/dev"
-ROLE_ARN = "arn:aws:iam::111122223333:role/s3-app"
+CLUSTER, PROVIDER = CLUSTER_ARN, PROVIDER_ARN
 ACCOUNT = ServiceAccountRef("dev", "s3-app")
 NOW = 1_800_000_000.0
 ROLLED_OUT = "2027-01-15T07:00:00Z"  # an hour before
 ASSOCIATION = Association(
-    arn="arn:aws:eks:us-east-1:111122223333:podidentityassociation/dev/a-1",
+    arn=CLUSTER.replace("cluster/dev", "podidentityassociation/dev/a-1"),
     account=ACCOUNT,
     role_arn=ROLE_ARN,
 )
@@ -78,11 +76,7 @@ def move(
         role=role,
     )
     return Move(
-        to=to,
-        facts=replace(known, **facts),
-        account=account,
-        role=role,
-        issuer_url=f"https://{ISSUER}",
+        to=to, facts=replace(known, **facts), account=account, role=role, issuer_url=ISSUER_URL
     )
 
 

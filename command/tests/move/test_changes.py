@@ -1,16 +1,23 @@
-"""Changes in the cluster, which the sandbox shows for Deployments; it runs no other controllers."""
+"""Changes in the cluster, which the sandbox shows for Deployments, and the lock of a move."""
 
 import json
+import os
+import socket
+import subprocess
+import sys
+import time
 from types import SimpleNamespace
 
 import httpx2
 import pytest
 from botocore.exceptions import ClientError
 
-from command.tests.move.moves import BY_TOKEN, trusting
+from command.tests.move.moves import BY_TOKEN, trusting, with_irsa
 from irsa.move.changes import RESTARTED_AT, Stopped, permitted, restart, set_trust
+from irsa.move.lock import LEASE, LOCK, begun, hold
 from irsa.observe.facts import Owner
 from tests.support.fake_kubernetes import client_of, status
+from tests.support.world import ROLE_ARN
 
 
 @pytest.mark.parametrize("kind", ["deployment", "statefulset", "daemonset"])
@@ -35,7 +42,7 @@ def test_a_refused_change_names_the_permission():
     with pytest.raises(Stopped) as refused:
         restart(cluster, "dev", Owner("deployment", "app"))
 
-    assert str(refused.value) == ("Deployment dev/app: forbidden; grant patch on deployments")
+    assert str(refused.value) == "Deployment dev/app: forbidden; grant patch on deployments"
 
 
 @pytest.mark.parametrize(
@@ -67,3 +74,80 @@ def test_a_trust_policy_is_edited_as_it_is_now_if_it_differs():
     set_trust(aws, role, lambda _: None)
 
     assert [json.loads(each) for each in written] == [{"Version": "now", "Id": "x"}]
+
+
+HOST, SELF = socket.gethostname(), str(os.getpid())
+OTHER = str(os.getppid())
+
+
+def cluster(text, written, *, conflict=False):
+    """A cluster whose service account has this lock."""
+
+    def api(request):
+        if request.method == "PATCH":
+            written.append(json.loads(request.content)["metadata"])
+            if conflict:
+                return status(409, "the object has been modified")
+        annotations = {LOCK: text} if text else {}
+        metadata = {"name": "s3-app", "resourceVersion": "7", "annotations": annotations}
+        return httpx2.Response(200, json={"metadata": metadata})
+
+    return SimpleNamespace(client=client_of(api))
+
+
+def ended():
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        pass
+    return str(process.pid)
+
+
+@pytest.mark.parametrize(
+    ("host", "process", "seconds"),
+    [
+        (HOST, lambda: SELF, 60),
+        (HOST, ended, 60),
+        (HOST, lambda: OTHER, -1),
+        ("elsewhere", lambda: OTHER, -1),
+    ],
+    ids=["own", "killed", "expired", "expired-elsewhere"],
+)
+def test_a_lock_of_no_living_process_is_taken_over(host, process, seconds):
+    held, written = f"{ROLE_ARN} {host} {process()} {time.time() + seconds:.0f}", []
+
+    hold(cluster(held, written), with_irsa())
+
+    [metadata] = written
+    role, *own, until = metadata["annotations"][LOCK].split()
+    assert (role, own) == (ROLE_ARN, [HOST, SELF])
+    assert float(until) == pytest.approx(time.time() + LEASE, abs=5)
+    assert metadata["resourceVersion"] == "7"
+
+
+@pytest.mark.parametrize(("host", "process"), [(HOST, OTHER), ("elsewhere", SELF)])
+def test_a_lock_of_another_move_is_respected(host, process):
+    held, written = f"{ROLE_ARN} {host} {process} {time.time() + 60:.0f}", []
+
+    with pytest.raises(Stopped, match=f"dev/s3-app: process {process} of {host} moves it; run it"):
+        hold(cluster(held, written), with_irsa())
+
+    assert written == []
+
+
+def test_of_two_that_read_the_same_the_second_stops():
+    with pytest.raises(Stopped, match="has been modified; run it again"):
+        hold(cluster("", [], conflict=True), with_irsa())
+
+
+@pytest.mark.parametrize(
+    ("seconds", "left"),
+    [(0, f"{ROLE_ARN} {HOST} {SELF} 0"), (None, None)],
+    ids=["stopped", "ended"],
+)
+def test_a_move_that_stops_keeps_its_role_and_one_that_ends_does_not(seconds, left):
+    written = []
+
+    hold(cluster("", written), with_irsa(), seconds)
+
+    assert [each["annotations"] for each in written] == [{LOCK: left}]
+    account = SimpleNamespace(annotations={LOCK: left or "text of a user"})
+    assert begun(account) == (ROLE_ARN if left else "")

@@ -1,6 +1,10 @@
-"""Moves that are refused before the first change."""
+"""Moves that are refused before the first change, and the questions to AWS that decide it.
+
+They go to IAM's simulator, else to the evaluator, else to nothing.
+"""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -8,13 +12,9 @@ from command.tests.move.moves import (
     ACCOUNT,
     ASSOCIATION,
     BY_TOKEN,
-    CLUSTER,
     IRSA,
-    ISSUER,
     OWNER,
     POD_IDENTITY,
-    PROVIDER,
-    ROLE_ARN,
     TEMPLATE,
     pod,
     trusting,
@@ -24,14 +24,17 @@ from command.tests.move.moves import (
 from irsa.identity.eks import FARGATE_LABEL
 from irsa.identity.pod_identity import NAMESPACE_TAG
 from irsa.identity.policies import TrustedRole, irsa_trust_policy, role_trust_policy
+from irsa.move.asking import ask, unproven
+from irsa.move.plan import notes
 from irsa.move.refusals import refusals
-from irsa.observe.facts import Owner, PermissionsPolicy, RegisteredProvider, Unread
+from irsa.observe.facts import Answer, Owner, PermissionsPolicy, RegisteredProvider, Unread
 from irsa.observe.pod_identity import EksCluster
 from irsa.verify.facts import PodIdentity
+from tests.support.world import CLUSTER_ARN, ISSUER, PROVIDER_ARN, ROLE_ARN
 
 OTHER = ROLE_ARN.replace("1111", "9999", 1)
 BY_HAND = {"spec": {"containers": [{"name": "app", "env": [IRSA]}]}}
-BY_OTHERS = irsa_trust_policy([PROVIDER.replace("1111", "9999", 1)], [ACCOUNT])
+BY_OTHERS = irsa_trust_policy([PROVIDER_ARN.replace("1111", "9999", 1)], [ACCOUNT])
 BY_HAND_ACCOUNT = {"spec": {**BY_HAND["spec"], "serviceAccountName": "s3-app"}}
 CHAIN = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": OTHER}
 ADMIN = {"Effect": "Allow", "Action": "*", "Resource": "*"}
@@ -47,25 +50,25 @@ UNREAD = Unread("policies of role s3-app", "AccessDenied", "iam:GetRolePolicy")
 PULUMI = {"app.kubernetes.io/managed-by": "pulumi"}
 
 
-def labelled():
+def with_role(make=with_irsa, **fields):
+    found = make()
+    return replace(found, role=replace(found.role, **fields))
+
+
+def with_account(**fields):
     found = with_irsa()
-    return replace(found, account=replace(found.account, labels=PULUMI))
+    return replace(found, account=replace(found.account, **fields))
 
 
 def with_policies(*listed):
     policies = tuple(PermissionsPolicy("p", {"Statement": [each]}) for each in listed)
-    return with_irsa(role=replace(with_irsa().role, policies=policies))
+    return with_role(policies=policies)
 
 
 def full():
     """A role whose trust policy has no room, and no statement that takes one more account."""
     others = [f"arn:aws:iam::111122223333:role/{number:060}" for number in range(7)]
     return trusting(BY_TOKEN, role_trust_policy([TrustedRole(each, "A") for each in others]))
-
-
-def without_agent():
-    identity = PodIdentity(cluster=EksCluster(CLUSTER), association=None)
-    return with_irsa(pod_identity=identity)
 
 
 def with_profile(to, setting):
@@ -85,44 +88,52 @@ def with_profile(to, setting):
     return with_irsa(to, owners=(OWNER, Owner("deployment", "b", {"spec": spec})), objects=objects)
 
 
-def with_variables_of_a_secret():
-    container = {"name": "app", "envFrom": [{"secretRef": {"name": "aws"}}]}
-    owner = replace(OWNER, template={"spec": {"containers": [container]}})
-    objects = {("Secret", "aws"): {"AWS_ROLE_ARN": None}}
-    return with_irsa(pods=(pod(IRSA, owner),), objects=objects)
+def owned(template, **owner):
+    """A move whose Pod has an owner with this template."""
+    owner = replace(OWNER, template=template, **owner)
+    return {"owners": (owner,), "pods": (pod(IRSA, owner),)}
+
+
+FROM_SECRET = {"name": "app", "envFrom": [{"secretRef": {"name": "aws"}}]}
+SECRET = {("Secret", "aws"): {"AWS_ROLE_ARN": None}}
+NO_AGENT = PodIdentity(cluster=EksCluster(CLUSTER_ARN), association=None)
+NIGHTLY = Owner("cronjob", "nightly", BY_HAND_ACCOUNT)
 
 
 @pytest.mark.parametrize(
     ("found", "text"),
     [
         (with_irsa(pods=(pod(IRSA, labels={FARGATE_LABEL: "a"}),)), "on Fargate, where no agent"),
-        (without_agent(), "aws eks create-addon --cluster-name dev --addon-name"),
+        (with_irsa(pod_identity=NO_AGENT), "aws eks create-addon --cluster-name dev --addon-name"),
         (with_irsa(role=replace(trusting(BY_OTHERS), arn=OTHER)), "is not in account 111122223333"),
         (with_irsa(association=replace(ASSOCIATION, owner_arn="arn:addon")), "change the add-on"),
         (with_irsa(association=replace(ASSOCIATION, role_arn=OTHER)), "let both name the role"),
         (with_irsa(pods=(pod(IRSA, None),)), "no controller replaces it"),
         (with_irsa(pods=(pod(IRSA, Owner("job", "j", TEMPLATE)),)), "wait for its end"),
         (with_irsa(pods=(pod(IRSA, replace(OWNER, paused=True)),)), "resume its rollouts"),
-        (with_irsa(owners=(replace(OWNER, template=BY_HAND),), pods=(
-            pod(IRSA, replace(OWNER, template=BY_HAND)),)), "sets AWS_ROLE_ARN by hand"),
+        (with_irsa(**owned(BY_HAND)), "sets AWS_ROLE_ARN by hand"),
         (with_profile("pod-identity", "web_identity_token_file = /t"), "config file takes /t"),
         (with_profile("irsa", "credential_source = EcsContainer"), "file takes EcsContainer"),
-        (with_variables_of_a_secret(), "container app sets AWS_ROLE_ARN by hand"),
-        (with_irsa(role=trusting(BY_TOKEN, {"Statement": [DENY]})), "remove the condition or"),
         (
-            with_pod_identity(association=replace(ASSOCIATION, target_role_arn=OTHER)),
-            "no target role",
+            with_irsa(**owned({"spec": {"containers": [FROM_SECRET]}}), objects=SECRET),
+            "container app sets AWS_ROLE_ARN by hand",
         ),
+        (
+            with_irsa(owners=(OWNER, NIGHTLY)),
+            "CronJob nightly: container app sets AWS_ROLE_ARN by hand",
+        ),
+        (with_irsa(role=trusting(BY_TOKEN, {"Statement": [DENY]})), "remove the condition or"),
+        (with_pod_identity(association=replace(ASSOCIATION, target_role_arn=OTHER)), "no target"),
         (with_pod_identity(association=replace(ASSOCIATION, policy="{}")), "no session policy"),
         (with_pod_identity(providers=()), "aws iam create-open-id-connect-provider"),
-        (with_pod_identity(providers=(RegisteredProvider(PROVIDER, ()),)), "is not a client id"),
+        (with_pod_identity(providers=(RegisteredProvider(PROVIDER_ARN, ()),)), "not a client id"),
         (
-            with_pod_identity(role=replace(with_pod_identity().role, policies=(TAGGED,))),
+            with_role(with_pod_identity, policies=(TAGGED,)),
             "asks for aws:PrincipalTag/kubernetes-namespace: IRSA has",
         ),
-        (with_irsa(role=replace(with_irsa().role, policies=(BY_ISSUER,))), f"asks for {ISSUER}:"),
-        (with_irsa(role=replace(with_irsa().role, boundary=BY_ISSUER)), f"asks for {ISSUER}:"),
-        (with_irsa(role=replace(with_irsa().role, policies=UNREAD)), "grant iam:GetRolePolicy"),
+        (with_role(policies=(BY_ISSUER,)), f"asks for {ISSUER}:"),
+        (with_role(boundary=BY_ISSUER), f"asks for {ISSUER}:"),
+        (with_role(policies=UNREAD), "grant iam:GetRolePolicy"),
         (with_policies(CHAIN), f"it may assume {OTHER} but not pass on its session's tags"),
         (with_policies(ADMIN, NO_TAGS), "it may assume * but not pass on its session's tags"),
         (
@@ -131,19 +142,18 @@ def with_variables_of_a_secret():
         ),
         (with_policies({**CHAIN, "Resource": "*"}), "it may assume * but not"),
         (replace(with_irsa(), denied=("PassRole",)), "PassRole"),
-        (with_irsa(role=trusting()), f"trusts neither dev/s3-app by {CLUSTER} nor by {PROVIDER}"),
-        (with_irsa(role=full()), "its trust policy would have 2"),
         (
-            with_irsa(owners=(OWNER, Owner("cronjob", "nightly", BY_HAND_ACCOUNT))),
-            "CronJob nightly: container app sets AWS_ROLE_ARN by hand",
+            with_irsa(role=trusting()),
+            f"trusts neither dev/s3-app by {CLUSTER_ARN} nor by {PROVIDER_ARN}",
         ),
-        (labelled(), "Pulumi manages it; give --stack"),
+        (with_irsa(role=full()), "its trust policy would have 2"),
+        (with_account(labels=PULUMI), "Pulumi manages it; give --stack"),
         (
-            with_irsa(role=replace(trusting(BY_TOKEN), tags={"project": "irsa", "stack": "dev"})),
+            with_role(tags={"project": "irsa", "stack": "dev"}),
             "(project irsa, stack dev); give --stack",
         ),
     ],
-)  # fmt: skip
+)
 def test_a_move_is_refused_with_the_fix(found, text):
     [reason] = refusals(found)
 
@@ -166,14 +176,10 @@ def test_a_move_is_refused_with_the_fix(found, text):
     ],
 )
 def test_what_another_tool_manages_is_left_to_its_source(tool, place, mark):
-    found, (key, _, value) = with_irsa(), mark.partition("=")
-    marked = (key,) if place == "managers" else {key: value}
-    if place == "tags":
-        found = replace(found, role=replace(found.role, tags=marked))
-    else:
-        found = replace(found, account=replace(found.account, **{place: marked}))
+    key, _, value = mark.partition("=")
+    marked = {place: (key,) if place == "managers" else {key: value}}
 
-    [reason] = refusals(found)
+    [reason] = refusals(with_role(**marked) if place == "tags" else with_account(**marked))
 
     assert f"{tool} manages it ({mark}); make these steps in its source" in reason
 
@@ -187,8 +193,87 @@ def test_what_another_tool_manages_is_left_to_its_source(tool, place, mark):
         with_policies({**CHAIN, "Action": ["sts:AssumeRole", "sts:TagSession"]}),
         with_policies({**CHAIN, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"}),
         with_irsa(pods=(pod(POD_IDENTITY, Owner("job", "j", TEMPLATE)),)),
-        with_pod_identity(role=replace(with_pod_identity().role, policies=(BY_ROLE_TAG,))),
+        with_role(with_pod_identity, policies=(BY_ROLE_TAG,)),
     ],
 )
 def test_a_plain_workload_is_not_refused(found):
     assert [*refusals(found)] == []
+
+
+DENIED = Unread("permission", "AccessDenied", "iam:SimulatePrincipalPolicy")
+SESSION = "arn:aws:sts::111122223333:assumed-role/deploy/ci"
+NOT_ASKED = [
+    f"not asked: {each} (AccessDenied)"
+    for each in (
+        f"iam:UpdateAssumeRolePolicy on {ROLE_ARN}",
+        f"eks:CreatePodIdentityAssociation on {CLUSTER_ARN}",
+        f"iam:PassRole on {ROLE_ARN}",
+        f"eks-auth:AssumeRoleForPodIdentity on {CLUSTER_ARN}",
+    )
+]
+
+
+def deployer(*policies):
+    documents = tuple(PermissionsPolicy("p", {"Statement": [each]}) for each in policies)
+    arn = "arn:aws:iam::111122223333:role/ci/deploy"
+    return replace(trusting(BY_TOKEN), arn=arn, policies=documents)
+
+
+def asked(caller, role, simulated=DENIED):
+    callers = []
+
+    def simulate(arn, *_):
+        callers.append(arn)
+        return simulated
+
+    aws = SimpleNamespace(
+        caller=lambda: Answer(True, caller), role=lambda _: role, simulate=simulate
+    )
+    cluster = SimpleNamespace(may=lambda *_: True, next_pod=lambda *_: pod(IRSA).spec)
+    return ask(with_irsa(), SimpleNamespace(cluster=cluster, aws=aws)), callers
+
+
+NO_PASS = {"Effect": "Deny", "Action": "iam:PassRole", "Resource": "*"}
+AT_TIMES = {**ADMIN, "Condition": {"IpAddress": {"aws:SourceIp": "192.0.2.1"}}}
+
+
+NO_POLICIES = replace(deployer(), policies=Unread("policies", "no", "iam:GetRolePolicy"))
+
+
+@pytest.mark.parametrize(
+    ("role", "denied", "unasked"),
+    [
+        (deployer(ADMIN), (), []),
+        (
+            deployer(ADMIN, NO_PASS),
+            (f"{ROLE_ARN}: the caller may not call iam:PassRole; grant it",),
+            [],
+        ),
+        (deployer(AT_TIMES), (), NOT_ASKED),
+        (NO_POLICIES, (), NOT_ASKED),
+        (Unread("role", "no", "iam:GetRole"), (), NOT_ASKED),
+    ],
+    ids=["allowed", "denied", "condition", "policies-unread", "role-unread"],
+)
+def test_where_iam_does_not_simulate_the_evaluator_is_asked(role, denied, unasked):
+    found, _ = asked(SESSION, role)
+
+    assert (found.denied, notes(found)[1:]) == (denied, unasked)
+
+
+def test_the_simulator_is_asked_about_the_role_of_a_session_by_its_whole_arn():
+    found, callers = asked(SESSION, deployer(), simulated=True)
+
+    assert (found.denied, found.unasked) == ((), ())
+    assert {*callers} == {"arn:aws:iam::111122223333:role/ci/deploy"}
+
+
+def test_nodes_whose_role_is_not_known_are_said_and_not_refused():
+    """Only a call inside a Pod shows that their agent may ask EKS: the move ends with 3."""
+    unread = Unread("the node's role", "no label", "a managed node group")
+    known = with_irsa().facts.pod_identity
+    found = with_irsa(pod_identity=replace(known, agent=unread))
+
+    assert [each.partition("(")[0] for each in unproven(found)] == ["the agent of the Pods' nodes "]
+    assert [*refusals(found)] == []
+    assert unproven(with_irsa()) == []

@@ -14,17 +14,13 @@ from hypothesis import strategies as st
 from lightkube.resources.core_v1 import ServiceAccount
 
 from command.tests.move.moves import (
-    ACCOUNT,
     ASSOCIATION,
     BY_ASSOCIATION,
     BY_TOKEN,
-    CLUSTER,
     IRSA,
     NOW,
     OWNER,
     POD_IDENTITY,
-    PROVIDER,
-    ROLE_ARN,
     move,
     pod,
     trusting,
@@ -39,6 +35,7 @@ from irsa.move.run import Runner, check_refusals
 from irsa.move.trust import Call, verdict
 from irsa.observe.facts import Answer, Unread, Workloads
 from irsa.verify.gather import Question
+from tests.support.world import CLUSTER_ARN, PROVIDER_ARN, ROLE_ARN, SUBJECT
 
 BARE = {"name": "HOME", "value": "/"}
 SESSION = "arn:aws:sts::111122223333:assumed-role/s3-app/x"
@@ -49,7 +46,7 @@ NEEDED = {
     "unannotate": {"patch"},
     "distrust": {"iam:UpdateAssumeRolePolicy"},
 }
-CALLS = (Call(PROVIDER, ACCOUNT.subject, "sts.amazonaws.com"), Call(CLUSTER, ACCOUNT.subject))
+CALLS = (Call(PROVIDER_ARN, SUBJECT, "sts.amazonaws.com"), Call(CLUSTER_ARN, SUBJECT))
 
 
 @dataclass
@@ -153,13 +150,10 @@ class World:
             with self.written("restart"):
                 self.variable = self.next_variable
         for key, value in body.get("metadata", {}).get("annotations", {}).items():
-            with (
-                self.written("annotate" if value else "unannotate")
-                if key != LOCK
-                else nullcontext()
-            ):
-                self.annotations = {**self.annotations, key: value}
-                self.annotations = {k: v for k, v in self.annotations.items() if v}
+            write = self.written("annotate" if value else "unannotate")
+            with nullcontext() if key == LOCK else write:
+                changed = {**self.annotations, key: value}
+                self.annotations = {k: v for k, v in changed.items() if v}
 
     def associate(self, there):
         with self.written("associate" if there else "dissociate"):
@@ -243,30 +237,29 @@ def test_nothing_is_taken_away_unasked_or_without_the_other_way_in(state, to, ev
     assert world.disturbed or not stopped
 
 
-TO_POD_IDENTITY = {
-    "patch": "the cluster denies patch; grant it by RBAC",
-    "create": "serviceaccounts/token dev/s3-app: the cluster denies create",
-    "pods": "trial Pod of Deployment s3-app: exceeded quota: full",
-    "iam:UpdateAssumeRolePolicy": "the caller may not call iam:UpdateAssumeRolePolicy; grant it",
-    "iam:PassRole": "iam:PassRole",
-    "eks:CreatePodIdentityAssociation": "eks:CreatePodIdentityAssociation",
-    "eks-auth:AssumeRoleForPodIdentity": "eks-auth:AssumeRoleForPodIdentity",
-}
-TO_IRSA = ("patch", "create", "pods", "iam:UpdateAssumeRolePolicy",
-           "eks:DeletePodIdentityAssociation")  # fmt: skip
+START = {"pod-identity": IRSA_STATE, "irsa": PI_STATE}
+RBAC = "the cluster denies patch; grant it by RBAC"
+NO_TOKEN = "serviceaccounts/token dev/s3-app: the cluster denies create"
+NO_PODS = "trial Pod of Deployment s3-app: exceeded quota: full"
 
 
 @pytest.mark.parametrize(
-    ("state", "to", "denied", "text"),
+    ("to", "denied", "text"),
     [
-        *((IRSA_STATE, "pod-identity", *each) for each in TO_POD_IDENTITY.items()),
-        *((PI_STATE, "irsa", each, TO_POD_IDENTITY.get(each, each)) for each in TO_IRSA),
+        *((to, "patch", RBAC) for to in START),
+        *((to, "create", NO_TOKEN) for to in START),
+        *((to, "pods", NO_PODS) for to in START),
+        *((to, "iam:UpdateAssumeRolePolicy", "may not call {}; grant it") for to in START),
+        ("pod-identity", "iam:PassRole", "{}"),
+        ("pod-identity", "eks:CreatePodIdentityAssociation", "{}"),
+        ("pod-identity", "eks-auth:AssumeRoleForPodIdentity", "{}"),
+        ("irsa", "eks:DeletePodIdentityAssociation", "{}"),
     ],
 )
-def test_what_is_denied_is_refused_before_the_first_change(state, to, denied, text):
-    world = World(to, **state, denied={denied})
+def test_what_is_denied_is_refused_before_the_first_change(to, denied, text):
+    world = World(to, **START[to], denied={denied})
 
-    with pytest.raises(Stopped, match=text):
+    with pytest.raises(Stopped, match=text.format(denied)):
         carried_out(world)
 
     assert world.writes == []

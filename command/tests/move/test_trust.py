@@ -6,20 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from command.tests.move.moves import (
-    ACCOUNT,
-    BY_ASSOCIATION,
-    BY_TOKEN,
-    CLUSTER,
-    PROVIDER,
-    trusting,
-)
+from command.tests.move.moves import ACCOUNT, BY_ASSOCIATION, BY_TOKEN, CLUSTER, PROVIDER, trusting
 from irsa.decide.verdict import Verdict
-from irsa.identity.pod_identity import (
-    NAMESPACE_TAG,
-    SERVICE_ACCOUNT_TAG,
-    pod_identity_trust_policy,
-)
+from irsa.identity.pod_identity import NAMESPACE_TAG, SERVICE_ACCOUNT_TAG, pod_identity_trust_policy
 from irsa.identity.policies import irsa_trust_policy, service_trust_policy, size
 from irsa.identity.policy_json import statements
 from irsa.identity.subjects import ServiceAccountRef, service_account_pattern
@@ -127,45 +116,33 @@ def test_a_statement_of_several_providers_loses_one():
     assert statements(left) == [{**several, "Principal": {"Federated": PROVIDERS[1]}}]
 
 
-@pytest.mark.parametrize(
-    "document",
-    [
-        irsa_trust_policy([PROVIDER], [service_account_pattern("dev", "s3-*")]),
-        {"Statement": [{**statements(BY_TOKEN)[0], "Condition": {}}]},
-        {"Statement": [{**statements(BY_TOKEN)[0], "Principal": "*", "Condition": {}}]},
-    ],
-    ids=["pattern", "every-account", "everyone"],
-)
-def test_a_statement_by_which_others_have_access_stays(document):
-    assert without_caller(trusting(document), TOKEN) is None
+[BY_ISSUER] = statements(BY_TOKEN)
+[BY_SERVICE] = statements(BY_ASSOCIATION)
+EC2_TOO = {"Service": [*BY_SERVICE["Principal"].values(), "ec2.amazonaws.com"]}
+IN_TEAM = Call(CLUSTER, ServiceAccountRef("team", "app").subject)
 
 
 @pytest.mark.parametrize(
     ("document", "call"),
     [
+        (irsa_trust_policy([PROVIDER], [service_account_pattern("dev", "s3-*")]), TOKEN),
+        ({"Statement": [{**BY_ISSUER, "Condition": {}}]}, TOKEN),
+        ({"Statement": [{**BY_ISSUER, "Principal": "*", "Condition": {}}]}, TOKEN),
         (
             irsa_trust_policy([PROVIDER], [service_account_pattern("dev", "app-*")]),
             Call(PROVIDER, ServiceAccountRef("dev", "app-x").subject, "sts.amazonaws.com"),
         ),
-        *(
-            (by_tags(*given), Call(CLUSTER, ServiceAccountRef("team", "app").subject))
-            for given in (
-                ({NAMESPACE_TAG: "team"},),
-                ({SERVICE_ACCOUNT_TAG: "app"},),
-                ({NAMESPACE_TAG: "team", SERVICE_ACCOUNT_TAG: "app"}, "StringEqualsIfExists"),
-            )
+        (by_tags({NAMESPACE_TAG: "team"}), IN_TEAM),
+        (by_tags({SERVICE_ACCOUNT_TAG: "app"}), IN_TEAM),
+        (
+            by_tags({NAMESPACE_TAG: "team", SERVICE_ACCOUNT_TAG: "app"}, "StringEqualsIfExists"),
+            IN_TEAM,
         ),
+        ({"Statement": [{**BY_SERVICE, "Principal": EC2_TOO}]}, ASSOCIATION),
     ],
-    ids=["pattern", "namespace", "name", "without-tags"],
-)
-def test_a_statement_for_more_than_the_caller_stays_whatever_its_name(document, call):
+    ids=["pattern", "every-account", "everyone", "pattern-of-another", "namespace", "name",
+         "without-tags", "service"],
+)  # fmt: skip
+def test_a_statement_by_which_others_have_access_stays(document, call):
     assert verdict(trusting(document), call) is Verdict.ALLOW
     assert without_caller(trusting(document), call) is None
-
-
-def test_a_service_in_the_same_statement_keeps_its_access():
-    [statement] = statements(BY_ASSOCIATION)
-    named = [*statement["Principal"].values(), "ec2.amazonaws.com"]
-    shared = {**statement, "Principal": {"Service": named}}
-
-    assert without_caller(trusting({"Statement": [shared]}), ASSOCIATION) is None

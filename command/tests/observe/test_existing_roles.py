@@ -11,7 +11,9 @@ from tests.support.roles_of_others import READ_ONLY, eksctl_tags, eksctl_trust
 from tests.support.world import ACCOUNT_A, PROVIDER_ARN
 
 ARN = f"arn:aws:iam::{ACCOUNT_A}:role/team/x/loki"
+LIMITS = f"arn:aws:iam::{ACCOUNT_A}:policy/limits"
 TRUST = eksctl_trust(PROVIDER_ARN, "logs/loki")
+TAGS = eksctl_tags("prod", "logs/loki")
 
 
 def iam(attached: list[str], inline: list[str], **more: Any) -> Mock:
@@ -20,10 +22,9 @@ def iam(attached: list[str], inline: list[str], **more: Any) -> Mock:
         "list_attached_role_policies": {"AttachedPolicies": [{"PolicyArn": e} for e in attached]},
         "list_role_policies": {"PolicyNames": inline},
     }
+    role = {"Arn": ARN, "RoleName": "loki", "AssumeRolePolicyDocument": TRUST, **more}
     client = Mock()
-    client.get_role.return_value = {
-        "Role": {"Arn": ARN, "RoleName": "loki", "AssumeRolePolicyDocument": TRUST, **more}
-    }
+    client.get_role.return_value = {"Role": role}
     client.get_paginator.side_effect = lambda operation: Mock(
         paginate=lambda **_: [pages[operation]]
     )
@@ -31,29 +32,19 @@ def iam(attached: list[str], inline: list[str], **more: Any) -> Mock:
 
 
 def test_all_settings_of_a_role_in_iam_are_kept():
-    boundary = f"arn:aws:iam::{ACCOUNT_A}:policy/limits"
     client = iam(
-        [READ_ONLY],
-        ["s3"],
-        Description="Logs",
-        MaxSessionDuration=7200,
-        PermissionsBoundary={"PermissionsBoundaryArn": boundary},
-        Tags=[{"Key": k, "Value": v} for k, v in eksctl_tags("prod", "logs/loki").items()],
-    )
+        [READ_ONLY], ["s3"], Description="Logs", MaxSessionDuration=7200,
+        PermissionsBoundary={"PermissionsBoundaryArn": LIMITS},
+        Tags=[{"Key": key, "Value": value} for key, value in TAGS.items()],
+    )  # fmt: skip
 
     found = read_existing(client, "loki")
 
     assert found == ExistingRole(
-        arn=ARN,
-        trust_policy=TRUST,
-        description="Logs",
-        max_session_duration=7200,
-        permissions_boundary=boundary,
-        tags=eksctl_tags("prod", "logs/loki"),
-        attached={READ_ONLY: ""},
-        inline=("s3",),
+        arn=ARN, trust_policy=TRUST, description="Logs", max_session_duration=7200,
+        permissions_boundary=LIMITS, tags=TAGS, attached={READ_ONLY: ""}, inline=("s3",),
         origin="eksctl, for service account logs/loki",
-    )
+    )  # fmt: skip
     assert (found.name, found.path) == ("loki", "/team/x/")
 
 

@@ -18,51 +18,21 @@ from irsa.observe.running_pods import (
 )
 from tests.support.fake_kubernetes import client_of, status
 
-LISTS = {
-    "/apis/apps/v1/namespaces/dev/deployments": ("Deployment", "apps/v1"),
-    "/apis/apps/v1/namespaces/dev/replicasets": ("ReplicaSet", "apps/v1"),
-    "/api/v1/namespaces/dev/pods": ("Pod", "v1"),
-    "/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices": (
-        "EndpointSlice",
-        "discovery.k8s.io/v1",
-    ),
-    "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations": (
-        "MutatingWebhookConfiguration",
-        "admissionregistration.k8s.io/v1",
-    ),
-}
-
-
-def cluster(objects: dict[str, Any]):
-    """A client of a cluster that holds these: lists by kind, single objects by path."""
-
-    def answer(request: httpx2.Request) -> httpx2.Response:
-        path = request.url.path
-        if path in LISTS:
-            kind, version = LISTS[path]
-            items = objects.get(kind, [])
-            body = {"kind": f"{kind}List", "apiVersion": version, "metadata": {}, "items": items}
-            return httpx2.Response(200, json=body)
-        return httpx2.Response(200, json=objects[path]) if path in objects else status(403, "no")
-
-    return client_of(answer)
-
-
 TEMPLATE = {"spec": {"containers": [{"name": "app", "image": "i"}]}}
 
 
-@pytest.mark.parametrize(
-    ("reason", "moment"),
-    [("NewReplicaSetAvailable", "2026-11-24T23:00:00Z"), ("ReplicaSetUpdated", "")],
-)
-def test_the_end_of_a_rollout_is_known_once_it_is_complete(reason, moment):
-    times = {"lastUpdateTime": "2026-11-24T23:00:00Z"}
-    progressing = {"type": "Progressing", "status": "True", "reason": reason, **times}
-    deployment = {**DEPLOYMENT, "status": {"conditions": [progressing]}}
+def cluster(*single: dict[str, Any], **lists: list[Any]):
+    """A client of a cluster that holds single objects, and these lists."""
+    lists = {"deployments": [], "replicasets": [], "pods": [], **lists}
+    objects = {each["metadata"]["name"]: each for each in single}
 
-    [owner] = read_workloads(cluster({"Deployment": [deployment]}), "dev").owners
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        last = request.url.path.rpartition("/")[2]
+        if last in lists:
+            return httpx2.Response(200, json={"items": lists[last], "metadata": {}})
+        return httpx2.Response(200, json=objects[last]) if last in objects else status(403, "no")
 
-    assert owner.rolled_out == moment
+    return client_of(answer)
 
 
 def controlled_by(kind, name, uid):
@@ -70,11 +40,12 @@ def controlled_by(kind, name, uid):
     return {"ownerReferences": [{**api, "controller": True}]}
 
 
-def replica_set(uid, revision):
+def replica_set(revision):
     annotations = {"deployment.kubernetes.io/revision": str(revision)}
     owner = controlled_by("Deployment", "app", "d")
+    name = f"r{revision}"
     return {
-        "metadata": {"name": uid, "uid": uid, "annotations": annotations, **owner},
+        "metadata": {"name": name, "uid": name, "annotations": annotations, **owner},
         "spec": {"selector": {}, "replicas": 1},
     }
 
@@ -89,29 +60,38 @@ def pod(name, minute, owner, labels=None, **fields):
     }
 
 
-DEPLOYMENT = {
-    "metadata": {"name": "app", "uid": "d"},
-    "spec": {"selector": {}, "template": TEMPLATE, "paused": True},
-    "status": {
-        "conditions": [
-            {"type": "Progressing", "status": "True"},
-            {"type": "ReplicaFailure", "status": "True", "message": "quota\nexceeded"},
-        ]
-    },
-}
+def deployment(*conditions):
+    return {
+        "metadata": {"name": "app", "uid": "d"},
+        "spec": {"selector": {}, "template": TEMPLATE, "paused": True},
+        "status": {"conditions": [{"status": "True", **each} for each in conditions]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("reason", "moment"),
+    [("NewReplicaSetAvailable", "2026-11-24T23:00:00Z"), ("ReplicaSetUpdated", "")],
+)
+def test_the_end_of_a_rollout_is_known_once_it_is_complete(reason, moment):
+    times = {"lastUpdateTime": "2026-11-24T23:00:00Z"}
+    progressing = {"type": "Progressing", "reason": reason, **times}
+
+    [owner] = read_workloads(cluster(deployments=[deployment(progressing)]), "dev").owners
+
+    assert owner.rolled_out == moment
 
 
 def test_the_newest_revision_is_told_from_older_ones_by_its_number():
+    failure = {"type": "ReplicaFailure", "message": "quota\nexceeded"}
+    pods = [
+        pod("old", 1, controlled_by("ReplicaSet", "r9", "r9")),
+        pod("new", 2, controlled_by("ReplicaSet", "r10", "r10")),
+    ]
     found = read_workloads(
         cluster(
-            {
-                "Deployment": [DEPLOYMENT],
-                "ReplicaSet": [replica_set("r9", 9), replica_set("r10", 10)],
-                "Pod": [
-                    pod("old", 1, controlled_by("ReplicaSet", "r9", "r9")),
-                    pod("new", 2, controlled_by("ReplicaSet", "r10", "r10")),
-                ],
-            }
+            deployments=[deployment({"type": "Progressing"}, failure)],
+            replicasets=[replica_set(9), replica_set(10)],
+            pods=pods,
         ),
         "dev",
     )
@@ -127,41 +107,27 @@ def test_the_newest_revision_is_told_from_older_ones_by_its_number():
 
 def test_other_owners_are_read_once_and_may_stay_unread():
     stateful = {
-        "apiVersion": "apps/v1",
-        "kind": "StatefulSet",
         "metadata": {"name": "db", "uid": "s"},
         "spec": {"selector": {}, "serviceName": "db", "template": TEMPLATE},
         "status": {"replicas": 1, "updateRevision": "db-2"},
     }
+    generation = {"deprecated.daemonset.template.generation": "2"}
     daemon = {
-        "apiVersion": "apps/v1",
-        "kind": "DaemonSet",
-        "metadata": {
-            "name": "log",
-            "annotations": {"deprecated.daemonset.template.generation": "2"},
-        },
+        "metadata": {"name": "log", "annotations": generation},
         "spec": {"selector": {}, "template": TEMPLATE, "updateStrategy": {"type": "OnDelete"}},
     }
     of_log = controlled_by("DaemonSet", "log", "l")
     of_db = controlled_by("StatefulSet", "db", "s")
-    found = read_workloads(
-        cluster(
-            {
-                "/apis/apps/v1/namespaces/dev/statefulsets/db": stateful,
-                "/apis/apps/v1/namespaces/dev/daemonsets/log": daemon,
-                "Pod": [
-                    pod("log-0", 6, of_log, {"pod-template-generation": "1"}),
-                    pod("log-1", 5, of_log, {"pod-template-generation": "2"}),
-                    pod("db-0", 4, of_db, {"controller-revision-hash": "db-1"}),
-                    pod("db-1", 3, of_db, {"controller-revision-hash": "db-2"}),
-                    pod("task", 2, controlled_by("Job", "task", "j")),
-                    pod("odd", 1, controlled_by("Rollout", "odd", "o")),
-                    pod("bare", 0, {}),
-                ],
-            }
-        ),
-        "dev",
-    )
+    pods = [
+        pod("log-0", 6, of_log, {"pod-template-generation": "1"}),
+        pod("log-1", 5, of_log, {"pod-template-generation": "2"}),
+        pod("db-0", 4, of_db, {"controller-revision-hash": "db-1"}),
+        pod("db-1", 3, of_db, {"controller-revision-hash": "db-2"}),
+        pod("task", 2, controlled_by("Job", "task", "j")),
+        pod("odd", 1, controlled_by("Rollout", "odd", "o")),
+        pod("bare", 0, {}),
+    ]
+    found = read_workloads(cluster(stateful, daemon, pods=pods), "dev")
 
     db = Owner("statefulset", "db", TEMPLATE)
     log = Owner("daemonset", "log", TEMPLATE, on_delete=True)
@@ -183,6 +149,7 @@ def waiting(reason, **more):
     return [{**status, "state": {"waiting": {"reason": reason, **more}}}]
 
 
+NO_IMAGE, CRASHING = waiting("ErrImagePull", message="no\nsuch"), waiting("CrashLoopBackOff")
 UNSCHEDULED = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
 
 
@@ -190,16 +157,9 @@ UNSCHEDULED = {"type": "PodScheduled", "status": "False", "reason": "Unschedulab
     ("fields", "reason", "message"),
     [
         ({}, "", ""),
+        ({"containerStatuses": NO_IMAGE}, "ErrImagePull", "no such"),
         (
-            {"containerStatuses": waiting("ErrImagePull", message="no\nsuch")},
-            "ErrImagePull",
-            "no such",
-        ),
-        (
-            {
-                "initContainerStatuses": waiting("CrashLoopBackOff"),
-                "containerStatuses": waiting("PodInitializing"),
-            },
+            {"initContainerStatuses": CRASHING, "containerStatuses": waiting("PodInitializing")},
             "CrashLoopBackOff",
             "",
         ),
@@ -207,13 +167,13 @@ UNSCHEDULED = {"type": "PodScheduled", "status": "False", "reason": "Unschedulab
     ],
 )
 def test_why_a_pod_waits(fields, reason, message):
-    found = read_workloads(cluster({"Pod": [pod("a", 1, {}, **fields)]}), "dev").pods[0]
-    assert (found.reason, found.message) == (reason, message)
+    [found] = read_workloads(cluster(pods=[pod("a", 1, {}, **fields)]), "dev").pods
+    assert (found.reason, found.message, found.lives) == (reason, message, True)
 
 
 def test_a_pod_that_is_being_deleted_does_not_live():
     gone = pod("a", 1, {}, metadata={"deletionTimestamp": "2026-11-24T23:59:00Z"})
-    assert not read_workloads(cluster({"Pod": [gone]}), "dev").pods[0].lives
+    assert not read_workloads(cluster(pods=[gone]), "dev").pods[0].lives
 
 
 def encoded(**values):
@@ -249,13 +209,6 @@ def test_when_the_annotation_was_written_is_told_from_other_fields():
     assert annotated_at({}) == ""
 
 
-def configuration(name, webhook):
-    return {"metadata": {"name": name}, "webhooks": [{**WEBHOOK, "name": webhook}]}
-
-
-WEBHOOK = {"admissionReviewVersions": ["v1"], "sideEffects": "None", "clientConfig": {"url": "x"}}
-
-
 @pytest.mark.parametrize(
     ("name", "webhook", "found"),
     [
@@ -265,41 +218,35 @@ WEBHOOK = {"admissionReviewVersions": ["v1"], "sideEffects": "None", "clientConf
     ],
 )
 def test_the_webhook_is_known_by_its_name_on_eks_and_elsewhere(name, webhook, found):
-    kind = "MutatingWebhookConfiguration"
-    read = read_webhook(cluster({kind: [configuration(name, webhook)]}))
+    client = {"sideEffects": "None", "clientConfig": {"url": "x"}}
+    hook = {"admissionReviewVersions": ["v1"], "name": webhook, **client}
+    configuration = {"metadata": {"name": name}, "webhooks": [hook]}
+    read = read_webhook(cluster(mutatingwebhookconfigurations=[configuration]))
     assert (read is not None and read.configuration == name) is found
 
 
 def test_only_ready_addresses_count():
-    slices = [
-        {
-            "addressType": "IPv4",
-            "metadata": {"name": "a"},
-            "endpoints": [
-                {"addresses": ["10.0.0.1", "10.0.0.2"], "conditions": {"ready": True}},
-                {"addresses": ["10.0.0.3"], "conditions": {"ready": False}},
-                {"addresses": ["10.0.0.4"]},
-            ],
-        }
+    endpoints = [
+        {"addresses": ["10.0.0.1", "10.0.0.2"], "conditions": {"ready": True}},
+        {"addresses": ["10.0.0.3"], "conditions": {"ready": False}},
+        {"addresses": ["10.0.0.4"]},
     ]
-    assert read_endpoints(cluster({"EndpointSlice": slices}), "kube-system", "webhook") == 3
+    slices = [{"addressType": "IPv4", "metadata": {"name": "a"}, "endpoints": endpoints}]
+    assert read_endpoints(cluster(endpointslices=slices), "kube-system", "webhook") == 3
 
 
 def test_controllers_without_pods_are_listed_with_their_templates():
     template = {"spec": {"serviceAccountName": "s3-app", "containers": []}}
+    spec = {"template": template, "selector": {}, "serviceName": "x"}
+    daily = {"schedule": "@daily", "jobTemplate": {"spec": {"template": template}}}
+    lists = {"statefulsets": spec, "daemonsets": spec, "cronjobs": daily}
 
-    def api(request):
-        kind = request.url.path.rpartition("/")[2]
-        spec = {"template": template, "selector": {}, "serviceName": "x"}
-        if kind == "cronjobs":
-            spec = {"schedule": "@daily", "jobTemplate": {"spec": {"template": template}}}
-        item = {"metadata": {"name": kind}, "spec": spec}
-        return httpx2.Response(200, json={"items": [item], "metadata": {}})
-
-    found = read_controllers(client_of(api), "dev")
+    found = read_controllers(
+        cluster(**{k: [{"metadata": {"name": "x"}, "spec": v}] for k, v in lists.items()}), "dev"
+    )
 
     assert [(each.target, each.pod_spec, each.rolls) for each in found] == [
-        ("statefulset/statefulsets", template["spec"], True),
-        ("daemonset/daemonsets", template["spec"], True),
-        ("cronjob/cronjobs", template["spec"], False),
+        ("statefulset/x", template["spec"], True),
+        ("daemonset/x", template["spec"], True),
+        ("cronjob/x", template["spec"], False),
     ]

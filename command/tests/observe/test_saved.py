@@ -1,6 +1,7 @@
 """Saved files of a cluster and an account: read as printed, or refused in one line."""
 
 import json
+from functools import partial
 from urllib.parse import quote
 
 import pytest
@@ -58,9 +59,10 @@ def test_pages_are_one_listing_in_one_file_or_in_several(file):
 
 def test_roles_come_url_encoded_or_as_json_with_their_policies(file):
     managed = f"arn:aws:iam::{ACCOUNT}:policy/team/data"
+    read_only = "arn:aws:iam::aws:policy/ReadOnlyAccess"
     attached = [
         {"PolicyName": "data", "PolicyArn": managed},
-        {"PolicyName": "ReadOnlyAccess", "PolicyArn": "arn:aws:iam::aws:policy/ReadOnlyAccess"},
+        {"PolicyName": "ReadOnlyAccess", "PolicyArn": read_only},
     ]
     versions = [
         {"VersionId": "v2", "IsDefaultVersion": True, "Document": {"Statement": ["new"]}},
@@ -68,15 +70,10 @@ def test_roles_come_url_encoded_or_as_json_with_their_policies(file):
     ]
     last_used = {"LastUsedDate": "2026-11-26T09:00:00+01:00", "Region": "us-east-1"}
     page = {"RoleDetailList": [{**ROLE, "AttachedManagedPolicies": attached}], "Marker": "m"}
-    encoded = {
-        **ROLE,
-        "Arn": f"{ROLE['Arn']}-2",
-        "AssumeRolePolicyDocument": quote(json.dumps(TRUST)),
-    }
-    more = {
-        "RoleDetailList": [{**encoded, "RoleLastUsed": last_used, "RolePolicyList": []}],
-        "Policies": [{"Arn": managed, "PolicyVersionList": versions}],
-    }
+    arn, trust = f"{ROLE['Arn']}-2", quote(json.dumps(TRUST))
+    encoded = {**ROLE, "Arn": arn, "AssumeRolePolicyDocument": trust, "RoleLastUsed": last_used}
+    policies = [{"Arn": managed, "PolicyVersionList": versions}]
+    more = {"RoleDetailList": [{**encoded, "RolePolicyList": []}], "Policies": policies}
 
     found = saved.roles([file({**page, "IsTruncated": True}, more)], policies=True)
 
@@ -84,12 +81,9 @@ def test_roles_come_url_encoded_or_as_json_with_their_policies(file):
     assert found.roles[0].policies == (
         PermissionsPolicy("data", ROLE["RolePolicyList"][0]["PolicyDocument"]),
         PermissionsPolicy("data", {"Statement": ["new"]}, managed),
-        PermissionsPolicy("ReadOnlyAccess", {}, "arn:aws:iam::aws:policy/ReadOnlyAccess"),
+        PermissionsPolicy("ReadOnlyAccess", {}, read_only),
     )
-    assert found.last_used == {
-        ROLE["Arn"]: "2026-11-26T09:00:00Z",
-        encoded["Arn"]: "2026-11-26T08:00:00Z",
-    }
+    assert found.last_used == {ROLE["Arn"]: "2026-11-26T09:00:00Z", arn: "2026-11-26T08:00:00Z"}
 
 
 def test_an_unused_role_differs_from_one_without_a_known_last_use(file):
@@ -131,31 +125,6 @@ def with_role(**changes):
     return {"RoleDetailList": [{**ROLE, **changes}]}
 
 
-def with_trust(document):
-    return with_role(AssumeRolePolicyDocument=document)
-
-
-ODD_ROLES = {
-    "empty": ("\n", "it is empty"),
-    "a list": ([ROLE], "it does not hold JSON objects"),
-    "of another tool": (
-        {"StackResources": [], "a": 1, "b": 2, "c": 3},
-        "it holds JSON with the keys StackResources, a, b, … instead of roles",
-    ),
-    "a cluster": (listed(), "it holds an object of List instead of roles"),
-    "no role": ({"RoleDetailList": []}, "it holds no role"),
-    "a page": ({**with_role(), "IsTruncated": True}, ONE_PAGE),
-    "a page of the AWS CLI": ({**with_role(), "NextToken": "x"}, ONE_PAGE),
-    "no ARN": (
-        {"RoleDetailList": [{"RoleName": "x"}]},
-        'a role without Arn or RoleId: {"RoleName": "x"}',
-    ),
-    "a time that is none": (with_role(RoleLastUsed={"LastUsedDate": 1}), NO_TIME),
-    "no trust policy": (with_trust(None), f"{TRUST_OF} missing"),
-    "a trust policy that is a text": (with_trust("%7Bx"), f"{TRUST_OF} not JSON: '{{x'"),
-    "a nested trust policy": (with_trust("%5B" * 200_000), f"{TRUST_OF} not JSON: '{'[' * 40}'"),
-    "two accounts": ({"RoleDetailList": [ROLE, FOREIGN]}, TWO),
-}
 WHOLE = json.dumps({"RoleDetailList": [ROLE]}, indent=2)
 
 
@@ -173,68 +142,83 @@ def test_a_file_that_is_not_json_is_one_line(file, text):
     assert message.endswith(f"; {GIVE_ROLES}")
 
 
-@pytest.mark.parametrize(("content", "found"), ODD_ROLES.values(), ids=ODD_ROLES)
-def test_roles_that_are_none_are_one_line(file, content, found):
+ROLES = ("--roles", partial(saved.roles, policies=True), GIVE_ROLES)
+ACCOUNTS = ("--service-accounts", saved.service_accounts, GIVE_ACCOUNTS)
+NAMELESS = {"kind": "ServiceAccount", "metadata": {"namespace": "dev"}}
+ANNOTATIONS = {"namespace": "a", "name": "b", "annotations": {"c": 1}}
+OF_A_TOOL = {"StackResources": [], "a": 1, "b": 2, "c": 3}
+
+
+@pytest.mark.parametrize(
+    ("source", "content", "found"),
+    [
+        (ROLES, "\n", "it is empty"),
+        (ROLES, [ROLE], "it does not hold JSON objects"),
+        (ROLES, OF_A_TOOL, "it holds JSON with the keys StackResources, a, b, … instead of roles"),
+        (ROLES, listed(), "it holds an object of List instead of roles"),
+        (ROLES, {"RoleDetailList": []}, "it holds no role"),
+        (ROLES, {**with_role(), "IsTruncated": True}, ONE_PAGE),
+        (ROLES, {**with_role(), "NextToken": "x"}, ONE_PAGE),
+        (
+            ROLES,
+            {"RoleDetailList": [{"RoleName": "x"}]},
+            'a role without Arn or RoleId: {"RoleName": "x"}',
+        ),
+        (ROLES, with_role(RoleLastUsed={"LastUsedDate": 1}), NO_TIME),
+        (ROLES, with_role(AssumeRolePolicyDocument=None), f"{TRUST_OF} missing"),
+        (ROLES, with_role(AssumeRolePolicyDocument="%7Bx"), f"{TRUST_OF} not JSON: '{{x'"),
+        (
+            ROLES,
+            with_role(AssumeRolePolicyDocument="%5B" * 200_000),
+            f"{TRUST_OF} not JSON: '{'[' * 40}'",
+        ),
+        (ROLES, {"RoleDetailList": [ROLE, FOREIGN]}, TWO),
+        (ACCOUNTS, listed({"kind": "Pod"}), "it holds objects of Pod instead of ServiceAccount"),
+        (
+            ACCOUNTS,
+            {"kind": "Deployment"},
+            "it holds an object of Deployment instead of objects of ServiceAccount",
+        ),
+        (
+            ACCOUNTS,
+            {"RoleDetailList": []},
+            "it holds JSON with the keys RoleDetailList instead of objects of ServiceAccount",
+        ),
+        (ACCOUNTS, listed(NAMELESS), "it holds a ServiceAccount without metadata.name"),
+        (
+            ACCOUNTS,
+            listed({"kind": "ServiceAccount", "metadata": ANNOTATIONS}),
+            "an annotation of ServiceAccount a/b is not a text",
+        ),
+        (ACCOUNTS, listed(FLEET.account(0), **{"continue": "x"}), ONE_PAGE),
+    ],
+)
+def test_a_file_of_something_else_is_one_line(file, source, content, found):
+    option, read, way_out = source
     path = file(content)
 
-    assert refusal(saved.roles, [path], policies=True, raised=CollectError) == (
-        f"--roles {path}: {found}; {GIVE_ROLES}"
-    )
-
-
-ANNOTATED = {"namespace": "a", "name": "b", "annotations": {"c": 1}}
-ODD_ACCOUNTS = {
-    "Pods": (listed({"kind": "Pod"}), "it holds objects of Pod instead of ServiceAccount"),
-    "a Deployment": (
-        {"kind": "Deployment"},
-        "it holds an object of Deployment instead of objects of ServiceAccount",
-    ),
-    "roles": (
-        {"RoleDetailList": []},
-        "it holds JSON with the keys RoleDetailList instead of objects of ServiceAccount",
-    ),
-    "no name": (
-        listed({"kind": "ServiceAccount", "metadata": {"namespace": "dev"}}),
-        "it holds a ServiceAccount without metadata.name",
-    ),
-    "an annotation": (
-        listed({"kind": "ServiceAccount", "metadata": ANNOTATED}),
-        "an annotation of ServiceAccount a/b is not a text",
-    ),
-    "a page": (listed(FLEET.account(0), **{"continue": "x"}), ONE_PAGE),
-}
-
-
-@pytest.mark.parametrize(("content", "found"), ODD_ACCOUNTS.values(), ids=ODD_ACCOUNTS)
-def test_service_accounts_that_are_none_are_one_line(file, content, found):
-    path = file(content)
-
-    assert refusal(saved.service_accounts, [path], raised=CollectError) == (
-        f"--service-accounts {path}: {found}; {GIVE_ACCOUNTS}"
-    )
+    assert refusal(read, [path], raised=CollectError) == f"{option} {path}: {found}; {way_out}"
 
 
 def test_what_is_no_readable_file_is_one_line(tmp_path):
-    binary = tmp_path / "roles.json.gz"
+    binary, none = tmp_path / "roles.json.gz", tmp_path / "none"
     binary.write_bytes(b"\x1f\x8b\x08\xff\xfe")
-    for path, found in (
-        (tmp_path / "none", f"[Errno 2] No such file or directory: '{tmp_path / 'none'}'"),
-        (binary, "it is not text"),
-    ):
+    missing = f"[Errno 2] No such file or directory: '{none}'"
+    for path, found in ((none, missing), (binary, "it is not text")):
         assert refusal(saved.roles, [str(path)], policies=False, raised=CollectError) == (
             f"--roles {path}: {found}; {GIVE_ROLES}"
         )
+
+
+FOREIGN_PROVIDER = "arn:aws:iam::444455556666:oidc-provider/a"
 
 
 @pytest.mark.parametrize(
     ("document", "found"),
     [
         (
-            {"OpenIDConnectProviderList": [{"Arn": "arn:aws:iam::444455556666:oidc-provider/a"}]},
-            (
-                "arn:aws:iam::444455556666:oidc-provider/a is no OIDC provider of account "
-                "111122223333, whose roles are read"
-            ),
+            {"OpenIDConnectProviderList": [{"Arn": FOREIGN_PROVIDER}]},
+            f"{FOREIGN_PROVIDER} is no OIDC provider of account 111122223333, whose roles are read",
         ),
         ({"SAMLProviderList": []}, "it holds JSON with the keys SAMLProviderList instead of"),
     ],

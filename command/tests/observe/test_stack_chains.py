@@ -10,12 +10,12 @@ from irsa.commands.chain_options import questions
 from irsa.commands.verify import parser
 from irsa.identity.outputs import UNKNOWN_OUTPUT
 from irsa.observe.stack_chains import Resource, Stack, StackChain, StackChains, chains_of, stack_of
+from tests.support.world import CLUSTER_ARN, PROVIDER_ARN, ROLE_A_ARN, ROLE_B_ARN
 
-ROLE_A = "arn:aws:iam::111122223333:role/s3-app-A"
-ROLE_B = "arn:aws:iam::444455556666:role/s3-app-B"
-PROVIDER = "arn:aws:iam::111122223333:oidc-provider/oidc.example/id/1"
 POLICY = "arn:aws:iam::111122223333:policy/read"
 ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+OIDC_PROVIDER = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
+ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 METADATA = {"metadata": {"namespace": "dev", "name": "s3-app"}}
 
@@ -31,19 +31,26 @@ def component(kind, name="x", **outputs):
 
 
 def workload(name="s3-app", **outputs):
-    found = {
-        "namespace": "dev",
-        "service_account_name": name,
-        "deployment_name": f"{name}-pods",
-        "role_arn": ROLE_A,
-    }
-    return component("Workload", name, **{**found, **outputs})
+    account = {"namespace": "dev", "service_account_name": name, "role_arn": ROLE_A_ARN}
+    return component("Workload", name, **{**account, "deployment_name": f"{name}-pods", **outputs})
 
 
 def role(name="s3-app", *accounts, **outputs):
     subjects = [f"system:serviceaccount:{each}" for each in accounts or ["dev:s3-app"]]
-    found = {"role_arn": ROLE_A, "subjects": subjects, "role_b_arns": []}
+    found = {"role_arn": ROLE_A_ARN, "subjects": subjects, "role_b_arns": []}
     return component("ServiceAccountRole", name, **{**found, **outputs})
+
+
+def association(name="s3-app", **outputs):
+    found = {
+        "cluster_arn": CLUSTER_ARN,
+        "namespace": "dev",
+        "service_account_name": name,
+        "role_arn": ROLE_A_ARN,
+        "target_role_arn": ROLE_B_ARN,
+        "association_id": "a-1",
+    }
+    return component("PodIdentityAssociation", name, **{**found, **outputs})
 
 
 def state(*resources):
@@ -52,31 +59,29 @@ def state(*resources):
 
 
 def chain(name="s3-app", **fields):
-    return StackChain(name, "dev", name, ROLE_A, f"{name}-pods", **fields)
+    return StackChain(name, "dev", name, ROLE_A_ARN, f"{name}-pods", **fields)
 
 
 def test_a_state_names_the_stack_and_what_it_owns():
     attachment = {"role": "s3-app-A", "policyArn": POLICY}
+    associated = {"clusterName": "dev", "namespace": "dev", "serviceAccount": "s3-app"}
     export = state(
-        resource("aws:iam/role:Role", outputs={"arn": ROLE_A}),
-        resource("aws:iam/role:Role", outputs={"arn": f"{ROLE_A}-read"}, external=True),
-        resource("aws:iam/role:Role", outputs={"arn": f"{ROLE_A}-old"}, delete=True),
-        resource("aws:iam/openIdConnectProvider:OpenIdConnectProvider", outputs={"arn": PROVIDER}),
+        resource("aws:iam/role:Role", outputs={"arn": ROLE_A_ARN}),
+        resource("aws:iam/role:Role", outputs={"arn": f"{ROLE_A_ARN}-read"}, external=True),
+        resource("aws:iam/role:Role", outputs={"arn": f"{ROLE_A_ARN}-old"}, delete=True),
+        resource(OIDC_PROVIDER, outputs={"arn": PROVIDER_ARN}),
         resource("aws:s3/bucket:Bucket", id="bucket"),
         resource("kubernetes:core/v1:ServiceAccountPatch", outputs=METADATA),
         resource("kubernetes:apps/v1:Deployment", outputs=METADATA),
         resource(ATTACHMENT, outputs=attachment),
-        resource(
-            "aws:eks/podIdentityAssociation:PodIdentityAssociation",
-            outputs={"clusterName": "dev", "namespace": "dev", "serviceAccount": "s3-app"},
-        ),
+        resource(ASSOCIATION, outputs=associated),
         resource("aws:eks/addon:Addon", outputs={"clusterName": "dev", "addonName": "agent"}),
     )
     owned = {
         Resource("association", "dev:dev/s3-app"),
         Resource("add-on", "dev:agent"),
-        Resource("role", ROLE_A),
-        Resource("OIDC provider", PROVIDER),
+        Resource("role", ROLE_A_ARN),
+        Resource("OIDC provider", PROVIDER_ARN),
         Resource("bucket", "bucket"),
         Resource("annotation", "dev/s3-app"),
         Resource("deployment", "dev/s3-app"),
@@ -90,19 +95,15 @@ def test_a_state_names_the_stack_and_what_it_owns():
 
 
 def test_a_workload_is_a_chain_and_its_role_is_no_second_one():
+    identity = {**workload(deployment_name=None), "type": "irsa:index:WorkloadIdentity"}
+
     assert chains_of(state(workload(), role())) == StackChains([chain()], [])
-
-
-def test_an_identity_without_a_deployment_of_its_own_is_a_chain():
-    outputs = workload()["outputs"]
-    identity = component("WorkloadIdentity", "s3-app", **{**outputs, "deployment_name": None})
-
     assert chains_of(state(identity, role())) == StackChains([replace(chain(), deployment="")], [])
 
 
 TARGETS = [
-    {"role_arn": ROLE_B, "profile": "B", "external_id": "t-42"},
-    {"role_arn": f"{ROLE_B}-2", "profile": "C", "external_id": None},
+    {"role_arn": ROLE_B_ARN, "profile": "B", "external_id": "t-42"},
+    {"role_arn": f"{ROLE_B_ARN}-2", "profile": "C", "external_id": None},
 ]
 
 
@@ -114,55 +115,30 @@ def test_a_workload_is_a_chain_for_each_target(by):
 
     own = chain(association_id=by.get("association_id", ""))
     assert [each for each in found.chains if each.deployment] == [
-        replace(own, role_b_arn=ROLE_B, profile="B", external_id="t-42"),
-        replace(own, role_b_arn=f"{ROLE_B}-2", profile="C"),
+        replace(own, role_b_arn=ROLE_B_ARN, profile="B", external_id="t-42"),
+        replace(own, role_b_arn=f"{ROLE_B_ARN}-2", profile="C"),
     ]
-
-
-def association(name="s3-app", **outputs):
-    found = {
-        "cluster_arn": "arn:aws:eks:us-east-1:111122223333:cluster/dev",
-        "namespace": "dev",
-        "service_account_name": name,
-        "role_arn": ROLE_A,
-        "target_role_arn": ROLE_B,
-        "association_id": "a-1",
-    }
-    return component("PodIdentityAssociation", name, **{**found, **outputs})
 
 
 def test_a_workload_s_role_is_the_one_of_its_association():
     associated = workload(role_arn=None, association_id="a-1")
-    by_association = {"association_id": "a-1", "target_role_arn": ROLE_B}
+    by_association = {"association_id": "a-1", "target_role_arn": ROLE_B_ARN}
 
     assert chains_of(state(associated, association("one"), role())) == StackChains(
         [chain(**by_association)], []
     )
-    assert chains_of(state(associated)).chains == [
-        replace(chain(association_id="a-1"), role_arn="")
-    ]
-    assert chains_of(state(association())).chains == [
-        replace(chain(**by_association), deployment="")
-    ]
+    unknown, alone = chains_of(state(associated)), chains_of(state(association()))
+    assert unknown.chains == [replace(chain(association_id="a-1"), role_arn="")]
+    assert alone.chains == [replace(chain(**by_association), deployment="")]
     assert chains_of(state(association("x", role_arn=UNKNOWN_OUTPUT))).skipped == [("x", NO_ROLE)]
 
 
-def test_the_question_about_an_association_expects_it(tmp_path):
-    file = tmp_path / "state.json"
-    file.write_text(json.dumps(state(association())))
-
-    [question] = questions(parser().parse_args(["--stack", str(file)]))
-
-    assert (question.expects_association, question.role_arn) == (True, ROLE_A)
-    assert (question.target_role_arn, question.role_b_arn) == (ROLE_B, "")
-
-
 def test_a_role_alone_is_a_chain_for_each_exact_subject():
-    arns = [ROLE_B, f"{ROLE_B}-2"]
+    arns = [ROLE_B_ARN, f"{ROLE_B_ARN}-2"]
     alone = role("loki", "logs:loki", "logs:loki-*", "ops:loki", role_b_arns=arns)
 
     assert chains_of(state(alone)).chains == [
-        StackChain("loki", namespace, "loki", ROLE_A, role_b_arn=arn)
+        StackChain("loki", namespace, "loki", ROLE_A_ARN, role_b_arn=arn)
         for namespace in ("logs", "ops")
         for arn in arns
     ]
@@ -195,10 +171,7 @@ NO_ROLE = "the state has no role_arn of it; run `pulumi up`"
             workload("key", role_arn={**SECRET, "ciphertext": "v1:x"}),
             "its role_arn is a secret; give `pulumi stack export --show-secrets`",
         ),
-        (
-            role("key", "dev:job-*"),
-            "it trusts patterns only (system:serviceaccount:dev:job-*)",
-        ),
+        (role("key", "dev:job-*"), "it trusts patterns only (system:serviceaccount:dev:job-*)"),
         (role("key", subjects=None), "the state has no subjects of it; run `pulumi up`"),
         (role("key", role_arn=None), NO_ROLE),
     ],
@@ -212,7 +185,7 @@ def test_secrets_that_were_exported_in_plain_are_read():
     def plain(value):
         return {**SECRET, "plaintext": json.dumps(value)}
 
-    hidden = workload(role_arn=plain(ROLE_A), targets=plain(TARGETS))
+    hidden = workload(role_arn=plain(ROLE_A_ARN), targets=plain(TARGETS))
     assert [each.external_id for each in chains_of(state(hidden)).chains] == ["t-42", ""]
     subjects = plain(["system:serviceaccount:dev:s3-app"])
     assert len(chains_of(state(role(subjects=subjects))).chains) == 1
@@ -232,7 +205,7 @@ NO_COMPONENTS = (
     ("document", "problem"),
     [
         ({}, NOT_A_STATE),
-        ({"workloads": {"app": {"role_arn": ROLE_A}}}, NOT_A_STATE),
+        ({"workloads": {"app": {"role_arn": ROLE_A_ARN}}}, NOT_A_STATE),
         ({"steps": []}, NOT_A_STATE),
         ({"deployment": 1}, NOT_A_STATE),
         ({"checkpoint": None}, NOT_A_STATE),
@@ -248,55 +221,42 @@ def test_another_document_is_refused_with_the_way_out(document, problem, tmp_pat
     assert capsys.readouterr().err == f"irsa verify: --stack {file}: {problem}\n"
 
 
+NO_ACCOUNT = " is not NAMESPACE/SERVICE-ACCOUNT: "
+
+
 @pytest.mark.parametrize(
-    "options", [["dev"], ["dev/a/b"], ["--namespace", "dev/app", "--service-account", "app"]]
+    ("options", "problem"),
+    [
+        ("dev", NO_ACCOUNT),
+        ("dev/a/b", NO_ACCOUNT),
+        ("--namespace dev/app --service-account app", NO_ACCOUNT),
+        (
+            "dev/app --namespace ops",
+            "dev/app is given beside --namespace or --service-account; give one\n",
+        ),
+        ("--namespace dev", "give NAMESPACE/SERVICE-ACCOUNT, such as dev/s3-app, or --stack\n"),
+    ],
 )
-def test_what_is_no_service_account_is_refused_before_the_cluster_is_asked(options, capsys):
-    assert main(["verify", *options]) == 2
+def test_a_service_account_is_named_once_and_checked_before_the_cluster(options, problem, capsys):
+    assert main(["verify", *options.split()]) == 2
     error = capsys.readouterr().err
-    assert error.startswith("irsa verify: 'dev")
-    assert " is not NAMESPACE/SERVICE-ACCOUNT: " in error
+    assert error.startswith("irsa verify: ")
+    assert problem in error
     assert error.count("\n") == 1
 
 
-def test_a_service_account_is_named_in_one_way(capsys):
-    assert main(["verify", "dev/app", "--namespace", "ops"]) == 2
-    given = "dev/app is given beside --namespace or --service-account; give one"
-    assert capsys.readouterr().err == f"irsa verify: {given}\n"
-
-
-def test_without_a_stack_a_service_account_must_be_named(capsys):
-    assert main(["verify", "--namespace", "dev"]) == 2
-    line = "irsa verify: give NAMESPACE/SERVICE-ACCOUNT, such as dev/s3-app, or --stack\n"
-    assert capsys.readouterr().err == line
-
-
 @pytest.fixture
-def asked(tmp_path):
-    """The service accounts that options choose from a stack of several."""
-    file = tmp_path / "stack"
-    twice = role("app", "dev:app", "ops:app", role_arn=f"{ROLE_A}-2")
+def chosen(tmp_path):
+    """The questions that options choose from a stack of several workloads."""
+    twice = role("app", "dev:app", "ops:app", role_arn=f"{ROLE_A_ARN}-2")
     key = workload("key", role_arn=None)
-    file.write_text(json.dumps(state(workload(), twice, key)))
 
-    def ask(*options):
-        given = parser().parse_args(["--stack", str(file), *options])
-        return [f"{each.namespace}/{each.name}" for each in questions(given)]
+    def choose(options, *resources):
+        file = tmp_path / "stack"
+        file.write_text(json.dumps(state(*resources or (workload(), twice, key))))
+        return questions(parser().parse_args(["--stack", str(file), *options.split()]))
 
-    return ask
-
-
-@pytest.fixture
-def asked_targets(tmp_path):
-    """The profiles that options choose from a workload with two targets."""
-    file = tmp_path / "stack"
-    file.write_text(json.dumps(state(workload(targets=TARGETS))))
-
-    def ask(*options):
-        given = parser().parse_args(["--stack", str(file), *options])
-        return [each.profile for each in questions(given)]
-
-    return ask
+    return choose
 
 
 @pytest.mark.parametrize(
@@ -310,24 +270,39 @@ def asked_targets(tmp_path):
         ("ops/app", ["ops/app"]),
     ],
 )
-def test_chains_are_chosen_by_logical_name_and_service_account(asked, options, accounts, capsys):
-    assert asked(*options.split()) == accounts
+def test_chains_are_chosen_by_logical_name_and_service_account(chosen, options, accounts, capsys):
+    assert [f"{each.namespace}/{each.name}" for each in chosen(options)] == accounts
     skipped = "" if "--workload" in options else "skipped: key, it has an access key and no role\n"
     assert capsys.readouterr().err == skipped
 
 
-def test_targets_are_chosen_by_profile_or_role(asked_targets):
-    assert asked_targets() == ["B", "C"]
-    assert asked_targets("--profile", "C") == asked_targets("--role-b", f"{ROLE_B}-2") == ["C"]
-    with pytest.raises(Exception, match=r"no chain of D; .* s3-app \(dev/s3-app, profile B\)"):
-        asked_targets("--profile", "D")
+@pytest.mark.parametrize(
+    ("options", "profiles"),
+    [("", ["B", "C"]), ("--profile C", ["C"]), (f"--role-b {ROLE_B_ARN}-2", ["C"])],
+)
+def test_targets_are_chosen_by_profile_or_role(chosen, options, profiles):
+    assert [each.profile for each in chosen(options, workload(targets=TARGETS))] == profiles
 
 
-@pytest.mark.parametrize("options", [("--workload", "web"), ("--workload", "key")])
-def test_a_choice_that_fits_none_says_which_exist(asked, options):
-    with pytest.raises(Exception, match=f"no chain of {options[1]}; the stack has ") as raised:
-        asked(*options)
-    assert str(raised.value).endswith(
-        "the stack has s3-app (dev/s3-app), app (dev/app), app (ops/app), "
-        "key (it has an access key and no role)"
-    )
+def test_the_question_about_an_association_expects_it(chosen):
+    [question] = chosen("", association())
+
+    assert (question.expects_association, question.role_arn) == (True, ROLE_A_ARN)
+    assert (question.target_role_arn, question.role_b_arn) == (ROLE_B_ARN, "")
+
+
+ALL = "s3-app (dev/s3-app), app (dev/app), app (ops/app), key (it has an access key and no role)"
+
+
+@pytest.mark.parametrize(
+    ("option", "resources", "existing"),
+    [
+        ("--workload web", (), ALL),
+        ("--workload key", (), ALL),
+        ("--profile D", (workload(targets=TARGETS[:1]),), "s3-app (dev/s3-app, profile B)"),
+    ],
+)
+def test_a_choice_that_fits_none_says_which_exist(chosen, option, resources, existing):
+    with pytest.raises(Exception, match=f"no chain of {option.split()[1]}; ") as raised:
+        chosen(option, *resources)
+    assert str(raised.value).endswith(f"the stack has {existing}")

@@ -28,52 +28,41 @@ DNS_TRUST = terraform_trust(PROVIDER_ARN, "dns/external-dns", audience_test="Str
 WAY_OUT = "give the whole output of `terraform state pull`"
 
 
+LIMITS = f"arn:aws:iam::{ACCOUNT_A}:policy/limits"
+
+
 def two_modules() -> dict[str, Any]:
     """`iam-role-for-service-accounts` and `iam-assumable-role-with-oidc`."""
     loki = role_attributes(
         LOKI, TRUST, description="Logs", max_session_duration=7200,
-        managed_policy_arns=[READ_ONLY, POLICY],
-        permissions_boundary=f"arn:aws:iam::{ACCOUNT_A}:policy/limits",
+        managed_policy_arns=[READ_ONLY, POLICY], permissions_boundary=LIMITS,
         tags={"team": "x"}, tags_all={"team": "x", "env": "prod"},
     )  # fmt: skip
     policy = {"arn": POLICY, "name": "EXTERNAL_DNS-2024", "policy": "{}"}
+    attached = "aws_iam_role_policy_attachment"
+    reader = {"reader": attachment("loki-2024", READ_ONLY)}
     return state(
         resource("loki", "aws_iam_role", "this", {0: loki}),
-        resource(
-            "loki", "aws_iam_role_policy_attachment", "additional",
-            {"reader": attachment("loki-2024", READ_ONLY)},
-        ),
+        resource("loki", attached, "additional", reader),
         resource("loki", "aws_iam_policy", "this", {0: policy}),
-        resource(
-            "loki", "aws_iam_role_policy_attachment", "this",
-            {0: attachment("loki-2024", POLICY)},
-        ),
+        resource("loki", attached, "this", {0: attachment("loki-2024", POLICY)}),
         resource("dns", "aws_iam_role", "this", {0: role_attributes(DNS, DNS_TRUST)}),
-        resource(
-            "dns", "aws_iam_role_policy_attachment", "custom", {0: attachment("dns", POLICY)},
-        ),
+        resource("dns", attached, "custom", {0: attachment("dns", POLICY)}),
         resource("x", "aws_s3_bucket", "this", {None: {"bucket": "x"}}),
-    )  # fmt: skip
+    )
 
 
 ROLES = [
     ExistingRole(
-        arn=LOKI,
-        trust_policy=TRUST,
-        description="Logs",
-        max_session_duration=7200,
-        permissions_boundary=f"arn:aws:iam::{ACCOUNT_A}:policy/limits",
-        tags={"team": "x", "env": "prod"},
-        attached={READ_ONLY: "reader", POLICY: ""},
-        origin="module.loki.aws_iam_role.this[0]",
+        arn=LOKI, trust_policy=TRUST, description="Logs", max_session_duration=7200,
+        permissions_boundary=LIMITS, tags={"team": "x", "env": "prod"},
+        attached={READ_ONLY: "reader", POLICY: ""}, origin="module.loki.aws_iam_role.this[0]",
     ),
     ExistingRole(
-        arn=DNS,
-        trust_policy=DNS_TRUST,
-        attached={POLICY: ""},
+        arn=DNS, trust_policy=DNS_TRUST, attached={POLICY: ""},
         origin="module.dns.aws_iam_role.this[0]",
     ),
-]
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -93,6 +82,7 @@ def read(tmp_path):
 
 def test_the_roles_of_both_modules_are_read_with_their_policies(read):
     assert read(two_modules()) == ROLES
+    assert read(state()) == []
 
 
 def test_policies_of_other_resources_belong_to_the_role(read):
@@ -118,10 +108,6 @@ def test_a_deposed_instance_is_no_role(read):
     document["resources"][1]["instances"].append({**role, "deposed": "0a1b2c3d"})
 
     assert read(document) == ROLES
-
-
-def test_a_state_without_roles_has_none(read):
-    assert read(state()) == []
 
 
 OTHERS = "not a state of Terraform or OpenTofu in version 4"

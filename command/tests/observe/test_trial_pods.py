@@ -12,8 +12,8 @@ from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe import trial_pods
 from irsa.observe.errors import CollectError
 from irsa.observe.trial_pods import IN_A_ROW
-from tests.support import trial_pods as support
 from tests.support.trial_pods import TEMPLATE, command, kubeconfig
+from tests.support.trial_pods import tried as tried_pods
 
 
 def wait(config: str) -> None:
@@ -22,7 +22,7 @@ def wait(config: str) -> None:
 
 @pytest.fixture
 def tried(monkeypatch: pytest.MonkeyPatch) -> list[httpx2.Request]:
-    return support.tried(monkeypatch)
+    return tried_pods(monkeypatch)
 
 
 def test_a_trial_pod_has_the_templates_labels_and_annotations(tried: list[httpx2.Request]):
@@ -65,18 +65,19 @@ def test_a_kubeconfig_that_cannot_be_used_ends_in_one_line(config: str, reason: 
     assert "\n" not in text
 
 
-def test_an_api_server_that_does_not_answer_is_not_the_webhooks_fault(
-    monkeypatch: pytest.MonkeyPatch,
-):
-    monkeypatch.setattr(trial_pods, "TIMEOUT", 0.0)
-    with pytest.raises(CollectError, match=r"^cannot be tried: the API server did "):
-        wait(kubeconfig(token="t"))
-
-
-def test_a_command_that_never_ends_is_left(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(trial_pods, "TIMEOUT", 0.1)
-    with pytest.raises(CollectError, match=r"cannot be used \(TimeoutError: no end after 0 s\)"):
-        wait(command("sleep", "20"))
+@pytest.mark.parametrize(
+    ("timeout", "config", "reason"),
+    [
+        (0.0, kubeconfig(token="t"), "^cannot be tried: the API server did "),
+        (0.1, command("sleep", "20"), r"be used \(TimeoutError: no end after 0 s\)"),
+    ],
+    ids=["api-server", "command"],
+)
+def test_what_does_not_answer_in_time_is_named(monkeypatch, timeout, config, reason):
+    """It is not the webhook's fault."""
+    monkeypatch.setattr(trial_pods, "TIMEOUT", timeout)
+    with pytest.raises(CollectError, match=reason):
+        wait(config)
 
 
 def test_an_answer_that_never_ends_is_left(monkeypatch: pytest.MonkeyPatch):

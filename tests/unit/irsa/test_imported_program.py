@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from typing import Any
 
 import yaml
@@ -17,9 +16,8 @@ from irsa.observe.associations import Association
 from irsa.observe.existing_roles import ExistingRole
 from tests.support.engine import Engine, deploy
 from tests.support.roles_of_others import READ_ONLY, terraform_trust
-from tests.support.world import ACCOUNT_A, PROVIDER_ARN, REGION
+from tests.support.world import ACCOUNT_A, CLUSTER_ARN, PROVIDER_ARN, REGION, ROLE_B_ARN
 
-OTHER = PROVIDER_ARN.replace("us-east-1", "eu-west-1")
 ROLE = "aws:iam/role:Role"
 ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 
@@ -39,79 +37,11 @@ def deployed(found: Imported) -> Engine:
     return deploy(lambda: exec(program, {"__name__": "__main__"}))  # noqa: S102
 
 
+DESCRIPTION = 'Grafana\'s "loki" in ${cluster}'
+TAGS = {"team": "observability", "cost": "1e3"}
 LOKI = role(
-    "loki-2024",
-    "logs/loki",
-    attached={READ_ONLY: "reader"},
-    description='Grafana\'s "loki" in ${cluster}',
-    tags={"team": "observability", "cost": "1e3"},
+    "loki-2024", "logs/loki", attached={READ_ONLY: "reader"}, description=DESCRIPTION, tags=TAGS
 )
-PYTHON = f'''\
-"""IAM roles for service accounts. They existed before; the first `pulumi up` imports them."""
-
-import pulumi
-import pulumi_aws as aws
-from irsa_components import ServiceAccountRole, ServiceAccountRoleArgs
-from pulumi import ResourceOptions
-
-PROVIDER_ARN = "{PROVIDER_ARN}"
-
-stack = {{"project": pulumi.get_project(), "stack": pulumi.get_stack()}}
-account = aws.Provider(
-    "account",
-    region="us-east-1",
-    allowed_account_ids=["{ACCOUNT_A}"],
-    default_tags={{"tags": stack}},
-)
-in_account = ResourceOptions(providers=[account])
-
-ServiceAccountRole(
-    "loki",
-    ServiceAccountRoleArgs(
-        role_name="loki-2024",
-        provider_arns=[PROVIDER_ARN],
-        subjects=["logs/loki"],
-        policy_arns={{"reader": "{READ_ONLY}"}},
-        description='Grafana\\'s "loki" in ${{cluster}}',
-        tags={{"cost": "1e3", "team": "observability"}},
-        imported=True,
-    ),
-    in_account,
-)
-'''
-YAML = f"""\
-name: imported-roles
-runtime: yaml
-config:
-  aws:region:
-    value: us-east-1
-  aws:allowedAccountIds:
-    value:
-    - "{ACCOUNT_A}"
-resources:
-  loki:
-    type: irsa:ServiceAccountRole
-    properties:
-      roleName: loki-2024
-      providerArns:
-      - {PROVIDER_ARN}
-      subjects:
-      - logs/loki
-      policyArns:
-        reader: {READ_ONLY}
-      description: "Grafana's \\"loki\\" in $${{cluster}}"
-      tags:
-        cost: "1e3"
-        team: observability
-        project: imported-roles
-        stack: "${{pulumi.stack}}"
-      imported: true
-"""
-
-
-def test_a_role_in_python_and_in_pulumi_yaml():
-    assert python_program(imported(LOKI)) == PYTHON
-    assert yaml_program(imported(LOKI)) == YAML
 
 
 def test_the_python_program_imports_the_role_and_its_policies():
@@ -121,10 +51,35 @@ def test_the_python_program_imports_the_role_and_its_policies():
     assert json.loads(provider["defaultTags"]) == {"tags": {"project": "irsa", "stack": "dev"}}
     assert (provider["region"], json.loads(provider["allowedAccountIds"])) == (REGION, [ACCOUNT_A])
     registered = engine.one(ROLE)
+    assert registered.inputs["description"] == DESCRIPTION
+    assert registered.inputs["tags"] == TAGS
     assert engine.options(ROLE, registered.name).importId == "loki-2024"
     assert engine.options(ATTACHMENT, "loki-2024-reader").importId == f"loki-2024/{READ_ONLY}"
     provider_reference = engine.options(ROLE, registered.name).provider
     assert provider_reference.endswith("$pulumi:providers:aws::account::account-id")
+
+
+def test_the_program_in_pulumi_yaml_has_the_same_arguments():
+    text = yaml_program(imported(LOKI))
+    program = yaml.safe_load(text)
+
+    assert {key: each["value"] for key, each in program["config"].items()} == {
+        "aws:region": REGION,
+        "aws:allowedAccountIds": [ACCOUNT_A],
+    }
+    assert 'cost: "1e3"' in text, "Pulumi would read a number"
+    assert program["resources"]["loki"] == {
+        "type": "irsa:ServiceAccountRole",
+        "properties": {
+            "roleName": "loki-2024",
+            "providerArns": [PROVIDER_ARN],
+            "subjects": ["logs/loki"],
+            "policyArns": {"reader": READ_ONLY},
+            "description": DESCRIPTION.replace("$", "$$"),
+            "tags": TAGS | {"project": "imported-roles", "stack": "${pulumi.stack}"},
+            "imported": True,
+        },
+    }
 
 
 MANY = [
@@ -146,74 +101,57 @@ def test_the_python_program_is_formatted_as_ruff_formats():
     assert done.stdout == text
 
 
-CLUSTER = f"arn:aws:eks:us-east-1:{ACCOUNT_A}:cluster/dev"
 ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
 
 
+def association(number: int, namespace: str, name: str, **more: Any) -> Association:
+    arn = CLUSTER_ARN.replace("cluster/dev", f"podidentityassociation/dev/a-{number}")
+    account = ServiceAccountRef(namespace, name)
+    role_arn = f"arn:aws:iam::{ACCOUNT_A}:role/{name}"
+    return Association(**{"arn": arn, "account": account, "role_arn": role_arn} | more)
+
+
 def test_associations_are_imported_except_those_of_add_ons():
-    account = ServiceAccountRef("logs", "loki")
-    trust = service_account_trust_policy(
-        [account],
-        provider_arns=[PROVIDER_ARN],
-        cluster_arns=[CLUSTER],
-        disable_session_tags=True,
-    )
-    arn = f"arn:aws:iam::{ACCOUNT_A}:role/loki"
     policy = '{"Version": "2012-10-17", "Statement": []}'
-    own = Association(
-        arn=CLUSTER.replace("cluster/dev", "podidentityassociation/dev/a-1"),
-        account=account,
-        role_arn=arn,
-        target_role_arn=f"{arn}-b",
-        policy=policy,
-        disable_session_tags=True,
-        tags={"team": "logs", "aws:eks:x": "1"},
-    )
-    cni = ServiceAccountRef("kube-system", "aws-node")
+    more = {"policy": policy, "disable_session_tags": True}
+    tags = {"team": "logs", "aws:eks:x": "1"}
+    own = association(1, "logs", "loki", target_role_arn=ROLE_B_ARN, tags=tags, **more)
     owner = "arn:aws:eks:us-east-1:1:addon/dev/vpc-cni/42"
-    owned = replace(own, account=cni, role_arn=f"{arn}-cni", owner_arn=owner)
-    other = ServiceAccountRef("logs", "other")
-    of_stack = replace(
-        own,
-        account=other,
-        role_arn=f"{arn}-other",
-        tags={"project": "team", "stack": "dev"},
-    )
+    owned = association(2, "kube-system", "aws-node", owner_arn=owner, **more)
+    of_stack = association(3, "logs", "other", tags={"project": "team", "stack": "dev"}, **more)
+    trust = service_account_trust_policy(
+        [own.account], provider_arns=[PROVIDER_ARN], cluster_arns=[CLUSTER_ARN],
+        disable_session_tags=True,
+    )  # fmt: skip
 
     found = import_roles(
-        [ExistingRole(arn=arn, trust_policy=trust)],
-        PROVIDER_ARN,
-        REGION,
+        [ExistingRole(arn=own.role_arn, trust_policy=trust)], PROVIDER_ARN, REGION,
         associations=[own, owned, of_stack],
-    )
+    )  # fmt: skip
     engine = deployed(found)
 
     assert [each.trust_policy for each in found.taken] == ["unchanged"]
-    assert found.taken[0].arguments["cluster_arns"] == [CLUSTER]
-    association = engine.one(ASSOCIATION)
+    assert found.taken[0].arguments["cluster_arns"] == [CLUSTER_ARN]
+    inputs = engine.one(ASSOCIATION).inputs
     assert engine.options(ASSOCIATION, "logs-loki/logs/loki").importId == "dev,a-1"
-    assert association.inputs["policy"] == policy
-    assert (association.inputs["roleArn"], association.inputs["targetRoleArn"]) == (arn, f"{arn}-b")
+    assert inputs["policy"] == policy
+    assert (inputs["roleArn"], inputs["targetRoleArn"]) == (own.role_arn, ROLE_B_ARN)
     in_yaml = yaml.safe_load(yaml_program(found))["resources"]["logs-loki-association"]
     assert in_yaml["properties"]["importedId"] == "dev,a-1"
     assert "tags" not in in_yaml["properties"]
     assert report(found).splitlines() == [
-        f"taken      {arn}, as loki",
+        f"taken      {own.role_arn}, as loki",
         "taken      association dev,a-1, as logs-loki",
         "untagged   association dev,a-1: `pulumi up` removes its tags team",
-        f"left out   association of kube-system/aws-node: {owned.owner_arn} manages it",
+        f"left out   association of kube-system/aws-node: {owner} manages it",
         "left out   association of logs/other: stack dev of project team manages it",
         "1 role taken, 0 left out",
     ]
 
 
 def test_associations_whose_names_would_be_alike_have_their_ids():
-    arn = f"arn:aws:iam::{ACCOUNT_A}:role/r"
-    path = CLUSTER.replace("cluster/dev", "podidentityassociation/dev/a-")
-    alike = [
-        Association(arn=f"{path}{n}", account=ServiceAccountRef(*each), role_arn=arn)
-        for n, each in enumerate([("a-b", "c"), ("a", "b-c"), ("a", "d")])
-    ]
+    accounts = [("a-b", "c"), ("a", "b-c"), ("a", "d")]
+    alike = [association(n, *each) for n, each in enumerate(accounts)]
 
     found = import_roles([], PROVIDER_ARN, REGION, associations=alike)
 
