@@ -123,7 +123,9 @@ def test_a_lock_of_no_living_process_is_taken_over(host, process, seconds):
     assert metadata["resourceVersion"] == "7"
 
 
-@pytest.mark.parametrize(("host", "process"), [(HOST, OTHER), ("elsewhere", SELF)])
+@pytest.mark.parametrize(
+    ("host", "process"), [(HOST, OTHER), ("elsewhere", SELF)], ids=["own", "other"]
+)
 def test_a_lock_of_another_move_is_respected(host, process):
     held, written = f"{ROLE_ARN} {host} {process} {time.time() + 60:.0f}", []
 
