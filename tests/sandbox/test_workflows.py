@@ -12,7 +12,7 @@ pytestmark = pytest.mark.sandbox
 def test_every_option_of_a_workflows_pulumi_is_one(session):
     found = [words for file in WORKFLOWS for words in commands(file) if words[0] == "pulumi"]
 
-    assert len(found) == 3
+    assert len(found) == 6
     for _, operation, *words in found:
         asked = subprocess.run(
             [session.state.pulumi, operation, "--help"], capture_output=True, text=True, check=True
