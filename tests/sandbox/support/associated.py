@@ -21,6 +21,7 @@ from irsa.identity.subjects import ServiceAccountRef
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.json_types import Json
+from irsa_sandbox.pods.exec import find_pod
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.kubectl import NAME
 from tests.sandbox.support.pod_identity import (
@@ -110,6 +111,12 @@ class AssociatedWorkload(Workload):
         )
         self.associate(targetRoleArn=self.target_arn)
 
+    def runs(self) -> bool:
+        """Return whether a Pod of it runs."""
+        with contextlib.suppress(LookupError):
+            return bool(find_pod(self.session.cluster, self.namespace, NAME))
+        return False
+
     def identity(self) -> str:
         """The caller ARN of boto3 in the Pod, or its error."""
         done = self.session.in_pod(self.namespace, NAME, ["python3", "-c", LISTING])
@@ -166,6 +173,7 @@ def associated_workload(world: RegisteredCluster) -> Iterator[AssociatedWorkload
     workload = AssociatedWorkload(world, f"associated-{next(_numbers)}", annotated=False)
     try:
         workload.create()
+        eventually(workload.runs)
         yield workload
     finally:
         workload.remove()
