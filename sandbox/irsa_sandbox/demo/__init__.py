@@ -64,7 +64,7 @@ def run(
                 f"--folder, or stop it: {COMMAND} down --folder {shlex.quote(str(own))}"
             )
         try:
-            with record.failure_as_check(), closing(Session(state)) as session:
+            with closing(Session(state)) as session, record.failure_as_check():
                 _story(session, record)
         finally:
             with on_interrupt(signal.SIG_IGN):

@@ -129,17 +129,21 @@ class Record:
 
     @contextmanager
     def failure_as_check(self) -> Iterator[None]:
-        """End the story at an error, which is a failed check of the part that runs."""
+        """End the story at an error, which is a failed check of the part that runs.
+
+        After it no command runs: the sandbox that they run in can go.
+        """
         try:
             yield
         except Exception as error:  # noqa: BLE001 - it is shown whole
             self._asked.clear()
             text = str(error) if isinstance(error, SandboxError) else traceback.format_exc()
             self.check("unfinished", f"{self._part}: no error", self._part, text, passed=False)
+        finally:
+            self._pool.shutdown(cancel_futures=True)
 
     def finish(self) -> int:
         """Print the table, or everything as JSON; the exit code is 1 when a check failed."""
-        self._pool.shutdown(cancel_futures=True)
         failed = [check for check in self.checks if not check.passed]
         if self.as_json:
             print(json.dumps([asdict(check) for check in self.checks], indent=1))

@@ -3,6 +3,7 @@
 import io
 import sys
 import threading
+import time
 
 import pytest
 
@@ -60,3 +61,27 @@ def test_commands_run_side_by_side_and_are_shown_as_they_were_asked(capsys):
     ]  # fmt: skip
     assert "ZeroDivisionError" in record.checks[-1].output
     assert record.finish() == 1
+
+
+def test_no_command_runs_after_an_interrupted_story():
+    record, started, over = Record(as_json=True), [], threading.Event()
+
+    def run():
+        started.append(1)
+        over.wait(60)
+        return Done(0, "")
+
+    def interrupted():
+        with record.failure_as_check():
+            for number in range(200):
+                record.ask(str(number), "", "", run, bool)
+            threading.Timer(0.2, over.set).start()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    ran = len(started)
+
+    over.wait(60)
+    time.sleep(0.3)
+    assert 0 < len(started) == ran
