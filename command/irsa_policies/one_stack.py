@@ -13,6 +13,7 @@ from irsa.identity.arns import account_of, issuer_of_principal, name_of, parse_r
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.outputs import UNKNOWN_OUTPUT
 from irsa.identity.policy_json import Json
+from irsa.observe.existing_roles import federated
 from irsa.observe.facts import Role, ServiceAccount
 from irsa.observe.pulumi_resources import (
     ASSOCIATION,
@@ -53,7 +54,7 @@ class Stack:
             if what := unknown_of(resource):
                 yield not_checked(resource, what, names_of(resource))
             elif str(resource["type"]) == SERVICE_ACCOUNT:
-                yield from self._check_service_account(resource)
+                yield from self.check_service_account(resource)
         roles = [role for _, role in self._roles]
         for role, finding in (*chaining.findings(roles), *_passing(roles)):
             yield Reported(finding, role.urn, (role.arn, role.name))
@@ -94,7 +95,7 @@ class Stack:
     @cached_property
     def _accounts(self) -> list[tuple[str, ServiceAccount]]:
         read = (
-            (each["urn"], _service_account(each))
+            (each["urn"], service_account_of(each))
             for each in self.resources
             if each["type"] == SERVICE_ACCOUNT
         )
@@ -106,8 +107,9 @@ class Stack:
         urls = (str(mapping(each.get("outputs")).get("url", "")) for each in providers)
         return [u.removeprefix("https://") for u in urls if u and UNKNOWN_OUTPUT not in u]
 
-    def _check_service_account(self, resource: Json) -> Iterator[Reported]:
-        account = _service_account(resource)
+    def check_service_account(self, resource: Json) -> Iterator[Reported]:
+        """Check one service account with the stack's roles and OIDC providers."""
+        account = service_account_of(resource)
         if account is None:
             yield not_checked(resource, "the service account is known after `up`")
             return
@@ -128,7 +130,7 @@ class Stack:
     def _not_in_stack(self, resource: Json, subject: str, arn: str) -> Reported:
         if any(role.arn == LATER for _, role in self._roles):
             return not_checked(resource, f"whether {arn} is a role of this stack: known after `up`")
-        names = (arn, arn.rpartition("/")[2])
+        names = (arn, name_of(arn))
         return Reported(Finding("not-in-stack", subject, arn), str(resource["urn"]), names)
 
     def _named(self, arn: str) -> tuple[Json, StackRole] | None:
@@ -153,7 +155,9 @@ class Stack:
         resource, role = found
         trust = role.trust_policy
         if role.arn == LATER and not isinstance(trust, str):
-            role = with_arn(role, {**resource, "account": _account_of_provider(trust)})
+            # A role trusts the OIDC providers of its own account.
+            account_id = next(filter(None, map(account_of, federated(trust))), "")
+            role = with_arn(role, {**resource, "account": account_id})
         if isinstance(trust, str) or role.arn == LATER:
             yield Reported(
                 Finding("not-checked", subject, f"not checked yet: whether {role.label} trusts it"),
@@ -179,12 +183,6 @@ class Stack:
         ]
         names = dict.fromkeys(trusted or self._issuers or ["the-cluster.invalid"])
         return [f"https://{name}" for name in names]
-
-
-def _account_of_provider(document: Json) -> str:
-    """The account of the OIDC provider that a trust policy names: a role trusts its own's."""
-    principals = (name for each in statements_of(document) for name in each.named("Federated"))
-    return next(filter(None, map(account_of, principals)), "")
 
 
 def _only(roles: Sequence[tuple[Json, StackRole]]) -> tuple[Json, StackRole] | None:
@@ -215,8 +213,8 @@ def _in_a_stack(finding: Finding, account: ServiceAccount) -> Finding:
     return Finding(finding.rule, finding.subject, finding.found, remedy)
 
 
-def _service_account(resource: Json) -> ServiceAccount | None:
-    """None while nothing of it is known: the cluster is still to be made."""
+def service_account_of(resource: Json) -> ServiceAccount | None:
+    """A service account; None while nothing of it is known: the cluster is still to be made."""
     metadata = mapping(mapping(resource.get("outputs")).get("metadata"))
     name, namespace = metadata.get("name"), metadata.get("namespace", "default")
     if not isinstance(name, str) or UNKNOWN_OUTPUT in json.dumps([name, namespace]):

@@ -1,7 +1,7 @@
 """The pack: a policy for each rule."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from pulumi_policy import (
@@ -16,13 +16,15 @@ from pulumi_policy import (
     StackValidationPolicy,
 )
 
+from irsa.identity.arns import name_of
 from irsa.identity.policy_json import Json
+from irsa.observe.shapes import mapping
 from irsa.printable import lines
 from irsa.rules.finding import Finding
 from irsa.rules.table import Rule
 from irsa_policies import config
 from irsa_policies.one_resource import PROVIDER, ROLE, findings_of, names_of
-from irsa_policies.one_stack import SERVICE_ACCOUNT, Reported, Stack
+from irsa_policies.one_stack import SERVICE_ACCOUNT, Reported, Stack, service_account_of
 from irsa_policies.properties import resource_json, stack_json
 from irsa_policies.rules import BEFORE_THE_POD, OF_STACKS, PACK
 
@@ -90,9 +92,17 @@ class _InBothForms(ResourceValidationPolicy, StackValidationPolicy):
         elif args.resource_type in (ROLE, PROVIDER):
             self._before[args.urn] = resource_json(args)
         elif args.resource_type == SERVICE_ACCOUNT:
-            stack = Stack([*self._before.values(), resource_json(args)], time.time())
-            found = (each for each in stack.findings() if each.urn == args.urn)
-            _report(self._rule, found, args.get_config(), report)
+            resource = resource_json(args)
+            stack = Stack(list(self._named_by(resource)), time.time())
+            _report(self._rule, stack.check_service_account(resource), args.get_config(), report)
+
+    def _named_by(self, resource: Json) -> Iterator[Json]:
+        """Yield the OIDC providers, and the roles of the name that a service account names."""
+        account = service_account_of(resource)
+        name = name_of(account.role_arn) if account else ""
+        for each in self._before.values():
+            if each["type"] == PROVIDER or mapping(each["outputs"]).get("name") == name:
+                yield each
 
 
 def _resource_check(rule: str) -> Callable[[ResourceValidationArgs, ReportViolation], None]:
