@@ -11,7 +11,7 @@ import pulumi.automation as automation
 from irsa_sandbox.engine.stack import ROOT, SandboxStack
 from irsa_sandbox.errors import SandboxError
 
-PACK = ROOT / "command" / "irsa_policies" / "irsa-policies"
+PACK = ROOT / "command" / "irsa-policies"
 
 
 class Violation(NamedTuple):

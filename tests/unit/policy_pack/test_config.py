@@ -3,6 +3,7 @@
 import pytest
 
 from irsa.rules.table import RULES
+from irsa_policies.__main__ import console
 from irsa_policies.pack import LEVELS, policies
 from irsa_policies.rules import NEED_MORE, OWN, PACK
 from tests.support.policy_pack import reports, rules
@@ -49,3 +50,9 @@ def test_every_rule_of_the_audit_is_in_the_pack_or_left_out_for_a_reason():
     assert set(RULES) == set(PACK) - set(OWN) | set(NEED_MORE)
     assert not set(OWN) & set(RULES)
     assert all(NEED_MORE.values())
+
+
+def test_the_command_without_the_extra_is_one_line(monkeypatch):
+    monkeypatch.setattr("irsa_policies.__main__.find_spec", lambda _: None)
+    with pytest.raises(SystemExit, match=r"irsa-policies: .*; pip install 'irsa\[policies\]"):
+        console()
