@@ -32,7 +32,7 @@ from .state import (
 )
 from .toolchain.plugins import ANY, Choice, link, write_script
 
-STOP_TIMEOUT = 30.0  # seconds
+STOP_TIMEOUT = 120.0  # seconds
 ROOT = Path(__file__).parents[2]
 
 Progress = Callable[[str], None]

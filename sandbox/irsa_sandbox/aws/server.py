@@ -41,7 +41,7 @@ T = TypeVar("T")
 
 CROSS_ACCOUNT_ROLE = "OrganizationAccountAccessRole"
 
-TIMEOUT = 30  # seconds
+TIMEOUT = 120  # seconds
 IDLE_CONNECTION = 3600  # seconds
 """Longer than any client's pool (Go: 90 s). Hypercorn closes an idle connection although a request
 is arriving: the call is made, its answer is lost, and an SDK's second try finds it made."""
@@ -187,7 +187,7 @@ class Emulator:
     def _wait_until_it_answers(self) -> None:
         context = ssl.create_default_context(cafile=self._authority.ca_file)
         deadline = time.monotonic() + TIMEOUT
-        with httpx2.Client(proxy=self.proxy, verify=context, timeout=1, trust_env=False) as http:
+        with httpx2.Client(proxy=self.proxy, verify=context, timeout=10, trust_env=False) as http:
             while time.monotonic() < deadline and self._failure is None:
                 try:
                     http.get(f"https://{STS}")

@@ -29,7 +29,7 @@ from .cluster_access import principal
 
 PREFIX = "k8s-aws-v1."
 CLUSTER_HEADER = "x-k8s-aws-id"
-TIMEOUT = 10.0  # seconds
+TIMEOUT = 30.0  # seconds
 STS_HOSTS = ("sts.amazonaws.com", f"sts.{REGION}.amazonaws.com")
 """The global one, which EKS takes as well, and that of the cluster's region."""
 

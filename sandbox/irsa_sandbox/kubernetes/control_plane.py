@@ -49,7 +49,7 @@ CONTROLLERS = (
 )
 API_AUDIENCE = "https://kubernetes.default.svc"  # EKS's; the API refuses a token for STS
 SERVICE_RANGE = "10.100.0.0/16"  # what EKS gives a VPC that is not 10/8
-START_TIMEOUT = 60.0
+START_TIMEOUT = 300.0
 
 
 class NotStarted(Exception):

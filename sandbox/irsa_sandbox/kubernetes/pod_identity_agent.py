@@ -8,6 +8,7 @@ https://github.com/aws/eks-pod-identity-agent
 import json
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler
@@ -58,6 +59,7 @@ class Agent:
         self._issuer_url = issuer_url
         self._now = now
         self._cache: dict[str, Cached] = {}
+        self._lock = threading.Lock()
 
     def credentials(self, node: Node, raw: str) -> Mapping[str, str]:
         """Return what an SDK reads; raises `AwsError` with the agent's text."""
@@ -68,10 +70,12 @@ class Agent:
         pod = bound_pod(token)
         if pod is None:
             raise AwsError("", 500, "failed to get pod uid from service account token")
-        cached = self._cache.get(pod.uid)
-        if cached is None or not self._may_have(cached, token):
-            cached = self._assume(node, raw)
-        self._cache[pod.uid] = cached._replace(token=raw)
+        # SDKs ask again after two seconds: the second request waits for the first one's session.
+        with self._lock:
+            cached = self._cache.get(pod.uid)
+            if cached is None or not self._may_have(cached, token):
+                cached = self._assume(node, raw)
+            self._cache[pod.uid] = cached._replace(token=raw)
         return cached.answer
 
     def forget(self) -> None:

@@ -29,7 +29,7 @@ FIELD_MANAGER = "irsa-sandbox-pytest"
 ROOT_CA = "kube-root-ca.crt"
 """In every namespace, a moment after it is made; a Pod's own token volume needs it."""
 
-PATIENCE = 30.0  # seconds
+PATIENCE = 120.0  # seconds
 POLL = 0.01  # seconds
 
 

@@ -29,7 +29,7 @@ from ..serving.https import JsonServer
 from .json_patch import JITTERED_EXPIRATION, patch
 
 NAME = "pod-identity-webhook"
-EFFECTIVE_TIMEOUT = 30.0
+EFFECTIVE_TIMEOUT = 120.0
 
 log = logging.getLogger(__name__)
 
@@ -138,7 +138,7 @@ class WebhookServer:
                 }
             ],
             "sideEffects": "None",
-            "timeoutSeconds": 10,
+            "timeoutSeconds": 30,  # the longest; after it a Pod on a busy machine would be refused
         }
         configuration = {
             "apiVersion": "admissionregistration.k8s.io/v1",

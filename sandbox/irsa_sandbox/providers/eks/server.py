@@ -22,7 +22,7 @@ from ...serving.owner_port import OwnerPort
 from .cluster import Cluster, refusal
 
 VERSION = "4.4.0"
-SERVER_START_TIMEOUT = 10.0  # seconds
+SERVER_START_TIMEOUT = 120.0  # seconds
 
 
 class EksProvider(Provider):

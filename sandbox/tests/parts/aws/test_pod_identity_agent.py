@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from unittest.mock import Mock
 
 import botocore.session
@@ -133,6 +134,13 @@ def test_no_request_reads_the_models_of_all_services(
     agent.credentials(node, RAW)
 
     listed.assert_not_called()
+
+
+def test_requests_at_once_are_answered_with_one_session(node: Node, agent: Agent):
+    with ThreadPoolExecutor(4) as sdks:
+        answers = list(sdks.map(lambda _: agent.credentials(node, RAW), range(4)))
+
+    assert answers.count(answers[0]) == 4
 
 
 class Served:
