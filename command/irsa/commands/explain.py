@@ -1,12 +1,11 @@
-"""``python -m irsa explain``: the chain as a tree or a picture, and the principals of the role.
+"""``python -m irsa explain``: the chain as a tree, and the principals of the role.
 
-From a cluster, from a stack's state (`pulumi stack export`), from `pulumi preview --json`, or from
-a trust policy in a file. It assumes no role and lists no bucket.
+From a cluster, or from a trust policy in a file. It assumes no role and lists no bucket.
 """
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from itertools import chain
@@ -14,47 +13,27 @@ from itertools import chain
 from irsa.access import trusts_service_account
 from irsa.commands import cli
 from irsa.commands.chain_options import add_chain_options, places, questions
-from irsa.commands.pictures.chain import Explained, assumers_tree, chain_tree, chains_picture
-from irsa.commands.pictures.mermaid import flowchart
-from irsa.commands.pictures.picture import Picture, trust_policy_picture
-from irsa.commands.pictures.stack_picture import StackResources, stack_picture, stack_tree
-from irsa.commands.pictures.tree import Node
+from irsa.commands.tree import Node
 from irsa.decide.verdict import Verdict
 from irsa.identity.token import Token
 from irsa.observe.facts import Role, Unread
 from irsa.observe.files import read_json
-from irsa.observe.previews import resources_of
-from irsa.observe.pulumi_resources import (
-    accounts_of,
-    associations_of,
-    roles_of,
-    workloads_of,
-)
 from irsa.verify.chain import Chain
 from irsa.verify.facts import Facts
 from irsa.verify.gather import TRUSTING_PROFILE, Sources, gather_each
-from irsa.verify.link import failing_link
+from irsa.verify.link import Link, failing_link
 from irsa.who.assumers import Assumer, who_can_assume
 from irsa.who.callers import AccountPrincipal, Callers, callers_of, who_may
 from irsa.who.choices import SESSION_NAME
 
-OUTPUTS = ("text", "mermaid", "json")
 CALLS = frozenset({"assume", "caller", "data", "refused"})
 """Links that need a call; explain makes none."""
 
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    command = cli.parser(
-        "explain", "Draw the chain, and list who else can assume the role.", outputs=OUTPUTS
-    )
+    command = cli.parser("explain", "Draw the chain, and list who else can assume the role.")
     add_chain_options(command)
-    command.add_argument(
-        "--state",
-        metavar="FILE",
-        help="a `pulumi stack export` or a `pulumi preview --json --show-sames`; - is standard "
-        "input",
-    )
     command.add_argument(
         "--trust-policy", metavar="FILE", help="a trust policy; - is standard input"
     )
@@ -65,16 +44,12 @@ def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
     if options.trust_policy:
         return _explain_trust_policy(options.trust_policy, options.output)
-    if options.state:
-        return _explain_state(options.state, options.output)
     return _explain_cluster(options)
 
 
-def _show(output: str, trees: Sequence[Node], picture: Picture) -> None:
+def _show(output: str, trees: Sequence[Node]) -> None:
     if output == "json":
         print(json.dumps([tree.as_json() for tree in trees], indent=1))
-    elif output == "mermaid":
-        print(flowchart(picture))
     else:
         print("\n\n".join(map(str, trees)))
 
@@ -83,32 +58,7 @@ def _explain_trust_policy(name: str, output: str) -> int:
     assumers = who_can_assume(read_json(name))
     if not assumers:
         raise cli.Stop(f"{name}: not a trust policy: no statement names a principal")
-    title = f"a role with the trust policy {name}"
-    _show(output, [assumers_tree(title, assumers)], trust_policy_picture(title, assumers))
-    return cli.HOLDS
-
-
-def _explain_state(name: str, output: str) -> int:
-    """Exit code 3 when the file leaves resources out, and the picture may be incomplete."""
-    try:
-        listed = resources_of(read_json(name))
-        roles, accounts = roles_of(listed.resources), accounts_of(listed.resources)
-        assumers = {role.urn: who_can_assume(role.trust_policy) for role in roles}
-    except ValueError as error:
-        raise cli.Stop(f"{name}: {error}") from None
-    stack = StackResources(
-        roles,
-        accounts,
-        workloads_of(listed.resources),
-        assumers,
-        associations_of(listed.resources),
-    )
-    picture = stack_picture(stack)
-    if picture.boxes or not listed.missing:
-        _show(output, [stack_tree(stack)], picture)
-    if listed.missing:
-        cli.complain("explain", f"{name}: {listed.missing}")
-        return cli.UNDECIDED
+    _show(output, [_assumers_tree(f"a role with the trust policy {name}", assumers)])
     return cli.HOLDS
 
 
@@ -116,7 +66,6 @@ def _explain_cluster(options: argparse.Namespace) -> int:
     """Exit code 1 when a service account does not exist or a link fails, 3 when a service account
     could not be read."""
     trees: list[Node] = []
-    chains: list[Explained] = []
     codes = {cli.HOLDS}
     asked = questions(options)
     with places(options) as where:
@@ -127,12 +76,12 @@ def _explain_cluster(options: argparse.Namespace) -> int:
             if problem:
                 cli.complain("explain", problem)
                 continue
-            chains.append(_explained(facts, callers_in))
-            if failing_link(chains[-1].links):
+            links = _links(facts)
+            if failing_link(links):
                 codes.add(cli.FAILS)
-            trees.append(chain_tree(chains[-1], _allowed_accounts(facts, where)))
+            trees.append(chain_tree(facts, links, callers_in, _allowed_accounts(facts, where)))
     if trees:
-        _show(options.output, trees, chains_picture(chains))
+        _show(options.output, trees)
     return next(code for code in (cli.FAILS, cli.UNDECIDED, cli.HOLDS) if code in codes)
 
 
@@ -148,16 +97,45 @@ def _problem(facts: Facts) -> tuple[int, str]:
 CallersIn = Callable[[str], Sequence[AccountPrincipal] | Unread]
 
 
-def _explained(facts: Facts, callers_in: CallersIn) -> Explained:
-    links = [link for link in Chain(facts).links() if link.key.removeprefix("chain-") not in CALLS]
-    assumers: dict[str, Sequence[Assumer]] = {}
-    callers: dict[str, dict[str, Callers]] = {}
+def _links(facts: Facts) -> list[Link]:
+    return [link for link in Chain(facts).links() if link.key.removeprefix("chain-") not in CALLS]
+
+
+def chain_tree(
+    facts: Facts, links: Sequence[Link], callers_in: CallersIn, accounts: Sequence[str]
+) -> Node:
+    """The links of a chain, and the principals that can assume its roles.
+
+    ``accounts`` are the service accounts of the cluster that can assume the first role.
+    """
+    root = Node(facts.title)
+    for link in links:
+        remedy = [f"remedy: {link.remedy.text}"] if link.remedy.text else []
+        root.add(f"{link.status.mark} {link.key}: {link.found}", *remedy)
     for role in (facts.role, facts.role_b and facts.role_b.role):
         if isinstance(role, Role):
-            assumers[role.arn] = who_can_assume(role.trust_policy, role.account)
-            trusted = dict.fromkeys(each.account for each in assumers[role.arn] if each.account)
-            callers[role.arn] = {each: who_may(role, each, callers_in(each)) for each in trusted}
-    return Explained(facts, links, assumers, callers)
+            assumers = who_can_assume(role.trust_policy, role.account)
+            trusted = dict.fromkeys(each.account for each in assumers if each.account)
+            callers = {each: who_may(role, each, callers_in(each)) for each in trusted}
+            node = _assumers_tree(role.arn, assumers, callers)
+            if accounts and role is facts.role:
+                node.add("in this cluster", *accounts)
+            root.children.append(node)
+    return root
+
+
+def _assumers_tree(
+    role: str, assumers: Sequence[Assumer], callers: Mapping[str, Callers] | None = None
+) -> Node:
+    """The principals that can assume a role.
+
+    ``callers`` has by account the users and roles that may, where a whole account is trusted.
+    """
+    root = Node(f"who can assume {role}")
+    for each in assumers:
+        allowed = (callers or {}).get(each.account)
+        root.add(each.text, *(allowed.texts if allowed else ()))
+    return root
 
 
 def _callers_in(where: Sources, account: str) -> Sequence[AccountPrincipal] | Unread:

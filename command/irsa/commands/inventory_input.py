@@ -290,7 +290,7 @@ def _stack(options: argparse.Namespace, found: Clients) -> AuditInput:
     """Return the roles of a stack, and the service accounts that have them."""
     stack, issuer_url, aws = options.stack, options.issuer, found.aws
     try:
-        resources = resources_of(read_stack(stack)).resources
+        resources, left_out = resources_of(read_stack(stack))
     except ValueError as error:
         raise cli.Stop(f"{stack}: {error}") from None
     stack_roles = roles_of(resources)
@@ -299,6 +299,8 @@ def _stack(options: argparse.Namespace, found: Clients) -> AuditInput:
         for each in stack_roles
         if parse_role_arn(each.arn) and not isinstance(each.trust_policy, str)
     )
+    if not roles and left_out:
+        raise cli.Stop(f"{stack}: {left_out}", cli.UNDECIDED)
     if not roles:
         raise cli.Stop(f"{stack}: it has no IAM role whose ARN and trust policy are known")
     issuers = [issuer_url] if issuer_url else issuers_of(resources) or _trusted_issuers(roles)
@@ -350,7 +352,8 @@ def _stack(options: argparse.Namespace, found: Clients) -> AuditInput:
         pods_missing=pods if isinstance(pods, str) and associations else "",
     )
     inventories = [ClusterInventory(each, pods, associations) for each in clusters]
-    return AuditInput(facts, inventories, [AccountRoles(roles, last_used)], gaps)
+    problems = {stack: f"{stack}: {left_out}"} if left_out else Problems()
+    return AuditInput(facts, inventories, [AccountRoles(roles, last_used)], gaps, problems)
 
 
 def _trusted_issuers(roles: Sequence[Role]) -> list[str]:

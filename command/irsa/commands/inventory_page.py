@@ -5,15 +5,18 @@ The page loads nothing, and its content security policy allows its own style and
 
 import re
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from html import escape
 from importlib.resources import files
 
 from irsa.commands.inventory_table import COLUMNS, NO, UNKNOWN, cells, role_text
-from irsa.commands.pictures.picture import reached
+from irsa.decide.patterns import is_plain
+from irsa.identity.arns import parse_arn
+from irsa.identity.policy_json import Json, as_list
 from irsa.inventory.rows import Identity, IdentityKind, Listing, Row, targets
 from irsa.observe.facts import Unread
+from irsa.observe.shapes import mappings
 from irsa.printable import line
 from irsa.rules.table import RULES, SEVERITIES
 
@@ -97,10 +100,20 @@ def _role(arn: str, listing: Listing, account: str, above: set[str]) -> str:
     own = targets(Identity(IdentityKind.IRSA, arn), listing.roles)
     further = [_role(each, listing, account, above) for each in own]
     for policy in role.policies:
-        named = [each for each in reached(policy.document) if each[0].kind == "bucket"]
-        buckets = [_item(f"{'not ' if denied else ''}bucket {box.name}") for box, denied in named]
+        buckets = [_item(text) for text in _buckets(policy.document)]
         further += buckets or [_item(f"policy {policy.name}")]
     return _item(name, *dict.fromkeys(further))
+
+
+def _buckets(document: Json) -> Iterator[str]:
+    """Return the buckets that a policy document names, "not" those of a Deny."""
+    for statement in mappings(as_list(document.get("Statement"))):
+        denied = "" if statement.get("Effect") == "Allow" else "not "
+        for resource in as_list(statement.get("Resource")):
+            arn = parse_arn(str(resource))
+            bucket = arn.resource.partition("/")[0] if arn and arn.service == "s3" else ""
+            if bucket and is_plain(bucket, wildcards=True):
+                yield f"{denied}bucket {bucket}"
 
 
 def _item(label: str, *below: str) -> str:

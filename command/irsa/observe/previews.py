@@ -4,7 +4,7 @@ https://github.com/pulumi/pulumi/blob/master/pkg/backend/display/json.go
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from irsa.identity.policy_json import Json
 from irsa.observe.shapes import mapping, mappings
@@ -16,8 +16,7 @@ NOT_OURS = "neither a `pulumi stack export` nor a `pulumi preview --json`"
 WITHOUT_SAMES = "`pulumi preview --json --show-sames` has them"
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(NamedTuple):
     """Resources as Pulumi writes them, with ``type``, ``urn``, ``inputs`` and ``outputs``."""
 
     resources: Sequence[Json]

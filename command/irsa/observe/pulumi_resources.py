@@ -1,4 +1,4 @@
-"""Roles, service accounts and workloads among the resources of a Pulumi stack. Pure."""
+"""Roles and service accounts among the resources of a Pulumi stack. Pure."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,6 @@ _BLINDED = "[secret]"
 """Replaces a secret in `pulumi preview --json`."""
 
 ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
-WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +60,6 @@ class StackAccount:
     namespace: str
     name: str
     role_arn: str
-
-
-@dataclass(frozen=True, slots=True)
-class PodController:
-    """A Deployment, StatefulSet or DaemonSet that runs as a service account."""
-
-    kind: str
-    namespace: str
-    name: str
-    service_account: str
 
 
 def roles_of(resources: Sequence[Json]) -> list[StackRole]:
@@ -203,20 +192,6 @@ def issuers_of(resources: Sequence[Json]) -> list[str]:
         *(each for each in known if each not in (LATER, HIDDEN)),
         *(each.issuer_url for each in providers_of(resources)),
     ]
-
-
-def workloads_of(resources: Sequence[Json]) -> list[PodController]:
-    """The workloads that name their service account."""
-    workloads: list[PodController] = []
-    for resource in resources:
-        kind = str(resource.get("type")).removeprefix("kubernetes:apps/v1:")
-        fields = _fields(resource)
-        template = mapping(mapping(fields.get("spec")).get("template"))
-        account = mapping(template.get("spec")).get("serviceAccountName")
-        if kind in WORKLOADS and isinstance(account, str):
-            names = _names(mapping(fields.get("metadata")))
-            workloads.append(PodController(kind, *names, _known(account)))
-    return workloads
 
 
 def _names(metadata: Json) -> tuple[str, str]:

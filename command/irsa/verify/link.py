@@ -57,7 +57,7 @@ class Status(Enum):
 
     @property
     def mark(self) -> str:
-        """The status as one character, in reports, trees and pictures."""
+        """The status as one character, in reports and trees."""
         return {"passed": "✓", "failed": "✗"}.get(self.value, "?")
 
 

@@ -6,7 +6,6 @@ Words, not a decision: whether one caller may is `irsa.decide.simulate`'s busine
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
-from typing import Literal
 
 from irsa.decide.document import AssumeAction, Condition, Statement, statements_of
 from irsa.decide.principals import UNIQUE_ID
@@ -17,18 +16,11 @@ from irsa.identity.arns import (
     issuer_of_principal,
     kind_of,
 )
-from irsa.identity.outputs import UNKNOWN_OUTPUT
 from irsa.identity.policy_json import Json
 from irsa.identity.subjects import split_subject
-from irsa.observe.pulumi_resources import LATER
 from irsa.rules.conditions import split_key
 from irsa.rules.issuers import issuer as known_issuer
 from irsa.rules.tokens import excluded
-
-AssumerKind = Literal[
-    "role", "user", "account", "service", "service account", "service accounts", "principal", ""
-]
-"""``principal`` for all else, and empty while the policy is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +30,8 @@ class Assumer:
     who: str
     conditions: tuple[str, ...] = ()
     """Further conditions, in the policy's own words."""
-    kind: AssumerKind = "principal"
-    name: str = ""
-    """Its name: an ARN, an account id, ``dev/s3-app``; ``who`` if empty."""
-    issuer: str = ""
-    """Of service accounts, the issuer of their cluster, without its scheme."""
+    account: str = ""
+    """The account that decides by its own policies who of it may; empty for all else."""
     allows: bool = True
     """True for a statement that allows them, False for a Deny."""
 
@@ -52,22 +41,13 @@ class Assumer:
         conditions = f" if {' and '.join(self.conditions)}" if self.conditions else ""
         return f"{'' if self.allows else 'denied: '}{self.who}{conditions}"
 
-    @property
-    def account(self) -> str:
-        """The account that decides by its own policies who of it may; empty for all else."""
-        return self.name if self.kind == "account" and self.allows else ""
 
-
-def who_can_assume(trust_policy: Json | str, account: str = "") -> list[Assumer]:
-    """Return the callers that a trust policy names, as far as they can come; a text says why it is
-    not known. ``account`` is the role's, if known."""
-    if isinstance(trust_policy, str):
-        return [Assumer(trust_policy, kind="")]
-    if UNKNOWN_OUTPUT in str(trust_policy):
-        return [Assumer(LATER, kind="")]
+def who_can_assume(trust_policy: Json, account: str = "") -> list[Assumer]:
+    """Return the callers that a trust policy names, as far as they can come. ``account`` is the
+    role's, if known."""
     statements = statements_of(trust_policy)
     found = [
-        replace(each, allows=statement.allows)
+        replace(each, allows=statement.allows, account=each.account if statement.allows else "")
         for statement in statements
         if statement.assume_actions  # TagSession alone makes no session
         for each in _statement_assumers(statement, account)
@@ -88,11 +68,10 @@ def _statement_assumers(statement: Statement, account: str) -> Iterator[Assumer]
             yield from _federated(provider, statement.conditions)
     for principal in statement.named("AWS"):
         if principal == "*" or statement.covers("sts:AssumeRole"):
-            who, kind, name = _aws(principal)
-            yield Assumer(who, texts, kind, name)
+            yield replace(_aws(principal), conditions=texts)
     for service in statement.named("Service"):
         if statement.covers("sts:AssumeRole"):
-            yield Assumer(f"the service {service}", texts, "service", service)
+            yield Assumer(f"the service {service}", texts)
 
 
 def _call_with(provider: str) -> AssumeAction:
@@ -136,7 +115,7 @@ def _everyone(issuer: str) -> Assumer:
     known = known_issuer(issuer)
     if known:
         return Assumer(known.everybody)
-    return Assumer(f"every service account of the cluster {issuer}", issuer=issuer)
+    return Assumer(f"every service account of the cluster {issuer}")
 
 
 def _subject_assumers(issuer: str, condition: Condition) -> Iterator[Assumer]:
@@ -151,17 +130,16 @@ def _subject_assumers(issuer: str, condition: Condition) -> Iterator[Assumer]:
         kind = "service accounts" if many else "service account"
         cluster = f"of the cluster {issuer}"
         who = f"{kind} {name} {cluster}" if name else f"tokens {cluster} whose sub is {subject}"
-        yield Assumer(who, (), kind if name else "principal", name, issuer)
+        yield Assumer(who)
 
 
-def _aws(principal: str) -> tuple[str, AssumerKind, str]:
-    """Words, kind and name of a principal of the type AWS."""
+def _aws(principal: str) -> Assumer:
+    """A principal of the type AWS."""
     if principal == "*":
-        return "everyone", "principal", ""
+        return Assumer("everyone")
     if UNIQUE_ID.fullmatch(principal):
-        return f"no caller: {principal} was deleted", "principal", ""
+        return Assumer(f"no caller: {principal} was deleted")
     account = account_named_by(principal)
     if account:
-        return f"every caller that account {account} allows", "account", account
-    kind = kind_of(principal)
-    return principal, kind if kind in ("role", "user") else "principal", principal
+        return Assumer(f"every caller that account {account} allows", account=account)
+    return Assumer(principal)

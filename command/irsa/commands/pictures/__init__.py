@@ -1,1 +1,0 @@
-"""Chains and stacks as trees and Mermaid flowcharts. Imports nothing."""
