@@ -31,7 +31,7 @@ def test_the_real_preview_says_what_the_state_says(listed, open_stack):
     state = listed(json.dumps({"version": 3, "deployment": stack.export()}))
 
     assert (state.code, state.err) == (0, "")
-    assert "dev/s3-app" in state.out
+    assert "s3-app" in state.out
     assert listed(preview(stack, "--json", "--show-sames")) == state
 
     changes_only = listed(preview(stack, "--json"))
