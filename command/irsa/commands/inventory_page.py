@@ -97,7 +97,7 @@ def _role(arn: str, listing: Listing, account: str, above: set[str]) -> str:
     own = targets(Identity(IdentityKind.IRSA, arn), listing.roles)
     further = [_role(each, listing, account, above) for each in own]
     for policy in role.policies:
-        named = [each for each in reached(policy.document) if each[0].kind == "bucket"]
+        named = [each for each in reached(policy.content) if each[0].kind == "bucket"]
         buckets = [_item(f"{'not ' if denied else ''}bucket {box.name}") for box, denied in named]
         further += buckets or [_item(f"policy {policy.name}")]
     return _item(name, *dict.fromkeys(further))

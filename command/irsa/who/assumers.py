@@ -20,7 +20,7 @@ from irsa.identity.arns import (
 from irsa.identity.outputs import UNKNOWN_OUTPUT
 from irsa.identity.policy_json import Json
 from irsa.identity.subjects import split_subject
-from irsa.observe.pulumi_resources import LATER
+from irsa.observe.pulumi import LATER
 from irsa.rules.conditions import split_key
 from irsa.rules.issuers import issuer as known_issuer
 from irsa.rules.tokens import excluded

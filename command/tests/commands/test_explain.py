@@ -9,7 +9,7 @@ from irsa.commands.pictures.tree import Node
 from irsa.identity.outputs import UNKNOWN_OUTPUT
 from irsa.identity.policies import irsa_trust_policy, service_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
-from irsa.observe.pulumi_resources import LATER
+from irsa.observe.pulumi import LATER
 from tests.support.mermaid import Drawing
 from tests.support.world import ACCOUNT_A, ACCOUNT_B, ISSUER
 from tests.support.world import PROVIDER_ARN as PROVIDER

@@ -12,7 +12,7 @@ from irsa.identity.policies import (
     service_trust_policy,
 )
 from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef
-from irsa.observe.pulumi_resources import LATER
+from irsa.observe.pulumi import LATER
 from irsa.who.assumers import who_can_assume
 from tests.support.world import ACCOUNT_A as ACCOUNT
 from tests.support.world import ACCOUNT_B, CLUSTER_ARN, ISSUER

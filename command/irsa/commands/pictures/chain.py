@@ -159,7 +159,7 @@ def _draw_policies(picture: Picture, role: Role) -> None:
         picture.box(*box, role.policies.text)
         return
     for policy in role.policies:
-        draw_policy(picture, box, policy.name, policy.document)
+        draw_policy(picture, box, policy.name, policy.content)
     if isinstance(role.boundary, PermissionsPolicy):
         picture.box(*box, f"permissions boundary {role.boundary.name}")
     elif isinstance(role.boundary, Unread):

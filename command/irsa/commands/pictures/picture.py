@@ -104,9 +104,9 @@ def _draw_callers(picture: Picture, account: Box, role: Box, callers: Callers) -
             picture.arrow(start, account, *label)
 
 
-def draw_policy(picture: Picture, role: Box, name: str, document: Json | str) -> None:
+def draw_policy(picture: Picture, role: Box, name: str, document: Json) -> None:
     """Draw an arrow to every bucket and role that a permissions policy names; else its name."""
-    found = [] if isinstance(document, str) else list(dict.fromkeys(reached(document)))
+    found = list(dict.fromkeys(reached(document)))
     for box, status in found:
         if (role, box) not in picture.arrows:
             picture.arrow(role, box, f"policy {name}", status)

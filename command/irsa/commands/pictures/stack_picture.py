@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from irsa.commands.pictures.picture import Box, Picture, draw_assumers, draw_policy
 from irsa.commands.pictures.tree import Node
-from irsa.observe.associations import Association
-from irsa.observe.pulumi_resources import LATER, PodController, StackAccount, StackRole
+from irsa.observe.eks import Association
+from irsa.observe.facts import ServiceAccount
+from irsa.observe.pulumi import LATER, PodController, StackRole
 from irsa.who.assumers import Assumer
 
 
@@ -15,7 +16,7 @@ class StackResources:
     """The resources of a stack that are drawn."""
 
     roles: Sequence[StackRole]
-    accounts: Sequence[StackAccount]
+    accounts: Sequence[ServiceAccount]
     workloads: Sequence[PodController]
     assumers: Mapping[str, Sequence[Assumer]]
     """By the roles' URNs, the principals of their trust policies."""
@@ -56,12 +57,12 @@ def stack_picture(stack: StackResources) -> Picture:
         box = picture.box("role", role.label)
         draw_assumers(picture, box, stack.assumers[role.urn], {})
         for policy in role.policies:
-            draw_policy(picture, box, policy.name, policy.document)
+            draw_policy(picture, box, policy.name, policy.content)
     return picture
 
 
 def _draw_account(
-    picture: Picture, account: StackAccount, workloads: Sequence[PodController]
+    picture: Picture, account: ServiceAccount, workloads: Sequence[PodController]
 ) -> None:
     box = _account_box(picture, account.namespace, account.name, workloads)
     if account.role_arn.startswith("("):  # known after up, or a secret

@@ -8,9 +8,9 @@ from irsa.commands.pictures.mermaid import flowchart
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.facts import PermissionsPolicy, Role, Unread
-from irsa.verify.chain import Chain
 from irsa.verify.facts import RoleBFacts, RoleBTarget
 from irsa.verify.link import Check
+from irsa.verify.walk import Chain
 from irsa.who.assumers import who_can_assume
 from irsa.who.callers import Callers
 from tests.support.mermaid import Drawing
