@@ -5,6 +5,7 @@ unknown element, makes the answer UNKNOWN: IAM stored that policy, so it is not 
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from irsa.decide.association import call_keys
@@ -18,14 +19,14 @@ from irsa.decide.simulate import simulate
 from irsa.decide.statements import Policy, compile_policy
 from irsa.decide.steps import Scenario, Step, TokenClaims
 from irsa.decide.trust_policy import compile_trust_policy
-from irsa.decide.verdict import Verdict
+from irsa.decide.truth import Verdict
 from irsa.identity.arns import parse_role_arn
 from irsa.identity.eks import POD_IDENTITY_SERVICE
 from irsa.identity.outputs import UNKNOWN_OUTPUT
 from irsa.identity.policy_json import Json
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
-from irsa.observe.facts import PermissionsPolicy, Role, ServiceAccount, Unread
+from irsa.observe.facts import PermissionsPolicy, Principal, Role, ServiceAccount, Unread
 
 WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
 ASSUME_ROLE = "sts:AssumeRole"
@@ -86,15 +87,13 @@ def trusts_token(role: Role, token: Token, *, session_name: str | None, now: flo
 
     def step() -> Step:
         check_claims(claims, "token")
-        return Step(
+        return _assume(
+            role,
+            None,
             action=WEB_IDENTITY,
-            resource=role.arn,
-            role=parse_role_arn(role.arn),
             token=TokenClaims(claims),
-            trust=compile_trust_policy(role.trust_policy),
             only="resource",
             session_name=session_name,
-            max_duration=role.max_session_duration,
         )
 
     return judge(step, now)
@@ -123,14 +122,8 @@ def trusts_association(
     """Decide whether a role's trust policy allows EKS to assume it for an association."""
 
     def step() -> Step:
-        return Step(
-            action=ASSUME_ROLE,
-            resource=role.arn,
-            role=parse_role_arn(role.arn),
-            caller=caller_from_arn(POD_IDENTITY_SERVICE),
-            trust=compile_trust_policy(role.trust_policy),
-            keys=call_keys(cluster_arn, account, disable_session_tags=disable_session_tags),
-        )
+        keys = call_keys(cluster_arn, account, disable_session_tags=disable_session_tags)
+        return _assume(role, caller_from_arn(POD_IDENTITY_SERVICE), keys=keys)
 
     return judge(step)
 
@@ -149,73 +142,47 @@ def trusts_role(
 
     ``own_policies``: and the other role's own policies, where they have to.
     """
-
-    def step() -> Step:
-        return Step(
-            action=ASSUME_ROLE,
-            resource=role.arn,
-            role=parse_role_arn(role.arn),
-            caller=_session(caller, session_name, tags),
-            trust=compile_trust_policy(role.trust_policy),
+    return judge(
+        lambda: _assume(
+            role,
+            _session(caller, session_name, tags),
             only=None if own_policies else "resource",
             identity=_identity(caller) if own_policies else (),
             boundary=_boundary(caller) if own_policies else None,
             session_name=session_name,
             duration=duration,
-            max_duration=role.max_session_duration,
             external_id=external_id or None,
             keys=WITHOUT_MFA,
         )
+    )
 
-    return judge(step)
 
-
-def allows(
-    role: Role,
-    action: str,
-    resource: str,
-    *,
-    session_name: str | None,
-    resource_account: str = "",
-    resource_policy: Json | Unread | None = None,
-    without_boundary: bool = False,
-    context: Mapping[str, Any] | None = None,
-    tags: Tags = NO_TAGS,
-    session_policy: Json | None = None,
+def assumes(
+    role: Role, caller: Role, *, external_id: str, context: Mapping[str, Value]
 ) -> Judgement:
-    """Decide whether a role's policies, and the resource's, allow a call.
+    """Decide whether a session of one role may assume another with session tags.
 
-    A policy that could not be read may allow and may deny, so that the answer is UNKNOWN unless
-    another one decides. ``resource_account`` is the role's own when it is empty.
+    Policies that AWS manages are not among those of a whole account, and left out.
     """
-
-    def step() -> Step:
-        return Step(
-            action=action,
-            resource=resource,
-            resource_account=resource_account or role.account,
-            caller=_session(role, session_name, tags, session_policy),
-            identity=_identity(role),
-            boundary=None if without_boundary else _boundary(role),
-            resource_policy=_resource(resource_policy),
-            resource_policy_given=not isinstance(resource_policy, Unread),
-            context={"aws:securetransport": "true", **WITHOUT_MFA, **(context or {})},
+    listed = [each for each in caller.known_policies if not isinstance(each.document, Unread)]
+    return judge(
+        lambda: _assume(
+            role,
+            session_of(caller.arn, None, caller.unique_id),
+            identity=_identity(replace(caller, policies=tuple(listed))),
+            boundary=_boundary(caller),
+            external_id=external_id or None,
+            context=context,
         )
-
-    return judge(step)
+    )
 
 
 def may_assume(
-    role: Role,
-    target_arn: str,
-    *,
-    session_name: str | None,
-    tags: Tags = NO_TAGS,
+    role: Role, target_arn: str, *, session_name: str | None, tags: Tags = NO_TAGS
 ) -> Judgement:
     """Decide whether a role's own policies allow it to assume another role."""
-
-    def step() -> Step:
-        return Step(
+    return judge(
+        lambda: Step(
             action=ASSUME_ROLE,
             resource=target_arn,
             role=parse_role_arn(target_arn),
@@ -226,8 +193,57 @@ def may_assume(
             session_name=session_name,
             keys=WITHOUT_MFA,
         )
+    )
 
-    return judge(step)
+
+def allows(
+    role: Role,
+    action: str,
+    resource: str,
+    *,
+    session_name: str | None,
+    resource_account: str = "",
+    resource_policy: Json | Unread | None = None,
+    context: Mapping[str, Any] | None = None,
+    tags: Tags = NO_TAGS,
+    session_policy: Json | None = None,
+) -> Judgement:
+    """Decide whether a role's policies, and the resource's, allow a call.
+
+    A policy that could not be read may allow and may deny, so that the answer is UNKNOWN unless
+    another one decides. ``resource_account`` is the role's own when it is empty.
+    """
+    return judge(
+        lambda: Step(
+            action=action,
+            resource=resource,
+            resource_account=resource_account or role.account,
+            caller=_session(role, session_name, tags, session_policy),
+            identity=_identity(role),
+            boundary=_boundary(role),
+            resource_policy=_compiled(resource_policy, "resource policy", Kind.RESOURCE),
+            resource_policy_given=not isinstance(resource_policy, Unread),
+            context={"aws:securetransport": "true", **WITHOUT_MFA, **(context or {})},
+        )
+    )
+
+
+def _assume(role: Role, caller: Caller | None, action: str = ASSUME_ROLE, **more: Any) -> Step:
+    """A call for a session of a role."""
+    return Step(
+        action=action,
+        resource=role.arn,
+        role=parse_role_arn(role.arn),
+        caller=caller,
+        trust=compile_trust_policy(role.trust_policy),
+        max_duration=role.max_session_duration,
+        **more,
+    )
+
+
+def called_by(role: Role, principal: Principal) -> Step:
+    """The call by which a user or role assumes a role, without the values that it chooses."""
+    return _assume(role, None, identity=_identity(principal), boundary=_boundary(principal))
 
 
 def _session(role: Role, name: str | None, tags: Tags, policy: Json | None = None) -> Caller:
@@ -238,64 +254,34 @@ def _session(role: Role, name: str | None, tags: Tags, policy: Json | None = Non
         role.unique_id,
         session_tags=tags,
         transitive_tags=frozenset(tags),
-        session_policy=(
-            compile_policy(policy, "session policy", Kind.IDENTITY) if policy else None
-        ),
+        session_policy=_compiled(policy or None, "session policy"),
     )
 
 
-def _identity(role: Role) -> list[Policy] | None:
-    if isinstance(role.policies, Unread):
+def _identity(principal: Principal) -> list[Policy] | None:
+    if isinstance(principal.policies, Unread):
         return None
     return [
-        compile_policy(policy.document, f"identity policy {number}", Kind.IDENTITY)
-        for number, policy in enumerate(role.policies, start=1)
+        compile_policy(_document(each.document), f"identity policy {number}", Kind.IDENTITY)
+        for number, each in enumerate(principal.policies, start=1)
     ]
 
 
-def _boundary(role: Role) -> Policy | None:
-    if role.boundary is None:
-        return None
-    return compile_policy(_document(role.boundary), "permissions boundary", Kind.IDENTITY)
+def _boundary(principal: Principal) -> Policy | None:
+    known = principal.boundary
+    document = known.document if isinstance(known, PermissionsPolicy) else known
+    return _compiled(document, "permissions boundary")
 
 
-def _resource(document: Json | Unread | None) -> Policy | None:
-    if document is None:
-        return None
-    return compile_policy(_document(document), "resource policy", Kind.RESOURCE)
+def _compiled(
+    document: Json | Unread | None, label: str, kind: Kind = Kind.IDENTITY
+) -> Policy | None:
+    return None if document is None else compile_policy(_document(document), label, kind)
 
 
-def _document(policy: PermissionsPolicy | Json | Unread) -> Json | str:
+def _document(document: Json | Unread) -> Json | str:
     """A policy's document; for one that could not be read, what may allow and may deny."""
-    if isinstance(policy, Unread):
-        return UNKNOWN_OUTPUT
-    return policy.document if isinstance(policy, PermissionsPolicy) else policy
-
-
-def assumes(
-    role: Role, caller: Role, *, external_id: str, context: Mapping[str, Value]
-) -> Judgement:
-    """Decide whether a session of one role may assume another with session tags.
-
-    Policies that AWS manages are not among those of a whole account, and left out.
-    """
-
-    def step() -> Step:
-        listed = () if isinstance(caller.policies, Unread) else caller.policies
-        documents = [each.document for each in listed if each.document]
-        return Step(
-            action=ASSUME_ROLE,
-            resource=role.arn,
-            role=parse_role_arn(role.arn),
-            caller=session_of(caller.arn, None, caller.unique_id),
-            trust=compile_trust_policy(role.trust_policy),
-            identity=[compile_policy(each, "policy", Kind.IDENTITY) for each in documents],
-            boundary=_boundary(caller),
-            external_id=external_id or None,
-            context=context,
-        )
-
-    return judge(step)
+    return UNKNOWN_OUTPUT if isinstance(document, Unread) else document
 
 
 def judge(step: Callable[[], Step], now: float | None = None) -> Judgement:

@@ -10,14 +10,11 @@ from irsa.identity.policies import size
 from irsa.identity.policy_json import Json, as_list
 from irsa.identity.quotas import TRUST_POLICY_QUOTA
 from irsa.observe.facts import RegisteredProvider
-from irsa.observe.pulumi_resources import HIDDEN, LATER, StackRole, roles_of
+from irsa.observe.pulumi import HIDDEN, LATER, PROVIDER, ROLE, StackRole, roles_of
 from irsa.observe.shapes import mapping
-from irsa.rules.finding import Finding
+from irsa.rules.table import Finding
 from irsa.rules.tokens import TrustContext
 from irsa.rules.trust_policy import check_trust_policy
-
-ROLE = "aws:iam/role:Role"
-PROVIDER = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
 
 
 def findings_of(resource: Json, *, quota: int = TRUST_POLICY_QUOTA) -> Iterator[Finding]:

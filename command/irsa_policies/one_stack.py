@@ -1,7 +1,7 @@
 """Check service accounts, roles and Pods of one stack together. Pure."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
@@ -13,22 +13,124 @@ from irsa.identity.arns import account_of, issuer_of_principal, name_of, parse_r
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.outputs import UNKNOWN_OUTPUT
 from irsa.identity.policy_json import Json
-from irsa.observe.existing_roles import federated
-from irsa.observe.facts import Role, ServiceAccount
-from irsa.observe.pulumi_resources import (
+from irsa.observe.facts import PermissionsPolicy, Role, ServiceAccount
+from irsa.observe.iam import federated
+from irsa.observe.pod_spec import containers, environment
+from irsa.observe.pulumi import (
     ASSOCIATION,
     LATER,
+    PROVIDER,
+    ROLE,
+    SERVICE_ACCOUNT,
     StackRole,
     associations_of,
     roles_of,
 )
 from irsa.observe.shapes import mapping
-from irsa.rules.finding import Finding
+from irsa.rules.table import Finding
 from irsa.rules.tokens import is_kubernetes
-from irsa_policies import chaining, pods
-from irsa_policies.one_resource import PROVIDER, ROLE, names_of, subject_of, unknown_of, with_arn
+from irsa_policies.one_resource import names_of, subject_of, unknown_of, with_arn
 
-SERVICE_ACCOUNT = "kubernetes:core/v1:ServiceAccount"
+_CHAINING = ("sts:assumerole", "sts:tagsession", "sts:setsourceidentity")
+
+
+def _check_chaining(roles: Sequence[StackRole]) -> Iterator[tuple[StackRole, Finding]]:
+    """The roles that another role of the stack trusts, or that may assume a role by name, and
+    whose policies allow more than that. Policies that are not in the stack are not judged."""
+    trusted = {arn for role in roles for arn in _trusted(role)}
+    for role in roles:
+        allowed = [(policy, action) for policy in role.policies for action in _actions(policy)]
+        more = [(p, action) for p, action in allowed if action.lower() not in _CHAINING]
+        chains = role.arn in trusted or any(a.lower() == _CHAINING[0] for _, a in allowed)
+        if chains and more:
+            texts = dict.fromkeys(f"{policy.name} allows {action}" for policy, action in more)
+            yield role, Finding("chaining-role", subject_of(role), ", ".join(texts))
+
+
+def _trusted(role: StackRole) -> Iterator[str]:
+    for statement in statements_of(role.trust_policy):
+        if statement.allows and statement.covers("sts:AssumeRole"):
+            yield from statement.named("AWS")
+            for condition in statement.conditions:
+                if condition.key.lower() == "aws:principalarn" and condition.positive:
+                    yield from condition.values
+
+
+def _actions(policy: PermissionsPolicy) -> Iterator[str]:
+    """Yield the actions that a policy allows; ``NotAction …`` for all but some."""
+    for statement in statements_of(policy.content):
+        if statement.allows and statement.element == "NotAction":
+            yield f"NotAction {', '.join(statement.actions)}"
+        elif statement.allows:
+            yield from statement.actions
+
+
+KINDS = {
+    "kubernetes:core/v1:Pod": (),
+    "kubernetes:apps/v1:Deployment": ("template", "spec"),
+    "kubernetes:apps/v1:StatefulSet": ("template", "spec"),
+    "kubernetes:apps/v1:DaemonSet": ("template", "spec"),
+    "kubernetes:apps/v1:ReplicaSet": ("template", "spec"),
+    "kubernetes:batch/v1:Job": ("template", "spec"),
+    "kubernetes:batch/v1:CronJob": ("jobTemplate", "spec", "template", "spec"),
+}
+"""Kinds that create Pods, and the path of the Pods' spec under ``spec``."""
+
+_OBJECTS = {"kubernetes:core/v1:Secret": "Secret", "kubernetes:core/v1:ConfigMap": "ConfigMap"}
+_KEY = "AWS_ACCESS_KEY_ID"
+
+
+def _check_pods(
+    resources: Sequence[Json], with_role: Collection[tuple[str, str]]
+) -> Iterator[tuple[str, Finding]]:
+    """URN and finding of each; ``with_role`` are namespaces and names of service accounts."""
+    for resource in resources:
+        path = KINDS.get(str(resource["type"]))
+        if path is None:
+            continue
+        fields = mapping(resource.get("outputs"))
+        metadata, spec = mapping(fields.get("metadata")), mapping(fields.get("spec"))
+        for name in path:
+            spec = mapping(spec.get(name))
+        namespace = str(metadata.get("namespace", "default"))
+        if (namespace, str(spec.get("serviceAccountName") or "default")) not in with_role:
+            continue
+        subject = f"{str(resource['type']).rpartition(':')[2]} {namespace}/{metadata.get('name')}"
+        urn = str(resource["urn"])
+        try:
+            found = list(_keys(spec, _objects(resources, namespace)))
+        except (AttributeError, KeyError, TypeError):
+            # No Pod's form, or a part of it is still to come.
+            when = "known after `up`" if UNKNOWN_OUTPUT in str(spec) else "not of a Pod's form"
+            text = f"not checked yet: the variables of its containers are {when}"
+            yield urn, Finding("not-checked", subject, text)
+            continue
+        yield from ((urn, Finding("key-and-role", subject, text)) for text in found)
+
+
+def _keys(spec: Json, objects: Mapping[tuple[str, str], Mapping[str, None]]) -> Iterator[str]:
+    for container in containers(spec):
+        given = environment(container.spec, objects)
+        # An empty one is none to the SDKs.
+        if _KEY in given and given[_KEY].value != "":
+            source = given[_KEY]
+            where = f" from {source.kind} {source.object}" if source.object else ""
+            yield f"container {container.name} has {_KEY}{where}"
+
+
+def _objects(
+    resources: Sequence[Json], namespace: str
+) -> dict[tuple[str, str], Mapping[str, None]]:
+    """The keys of the namespace's ConfigMaps and Secrets that are in the stack, without values."""
+    objects: dict[tuple[str, str], Mapping[str, None]] = {}
+    for resource in resources:
+        kind = _OBJECTS.get(str(resource["type"]))
+        fields = mapping(resource.get("outputs"))
+        metadata = mapping(fields.get("metadata"))
+        if kind and str(metadata.get("namespace", "default")) == namespace:
+            keys = {**mapping(fields.get("data")), **mapping(fields.get("stringData"))}
+            objects[kind, str(metadata.get("name"))] = dict.fromkeys(keys)
+    return objects
 
 
 class Reported(NamedTuple):
@@ -41,7 +143,7 @@ class Reported(NamedTuple):
 
 
 class Stack:
-    """The resources of a stack, in the form of `irsa_policies.properties`."""
+    """The resources of a stack, in the form of `irsa_policies.pack`."""
 
     def __init__(self, resources: Sequence[Json], now: float) -> None:
         """``now`` is the time at which tokens are judged, in seconds since 1970."""
@@ -56,12 +158,12 @@ class Stack:
             elif str(resource["type"]) == SERVICE_ACCOUNT:
                 yield from self.check_service_account(resource)
         roles = [role for _, role in self._roles]
-        for role, finding in (*chaining.findings(roles), *_passing(roles)):
+        for role, finding in (*_check_chaining(roles), *_check_passing(roles)):
             yield Reported(finding, role.urn, (role.arn, role.name))
         yield from self._check_associations()
         with_role = {(each.namespace, each.name) for _, each in self._accounts}
         with_role |= {each.account for each in associations_of(self.resources)}
-        for urn, finding in pods.findings(self.resources, with_role):
+        for urn, finding in _check_pods(self.resources, with_role):
             yield Reported(finding, urn)
 
     def _check_associations(self) -> Iterator[Reported]:
@@ -189,9 +291,9 @@ def _only(roles: Sequence[tuple[Json, StackRole]]) -> tuple[Json, StackRole] | N
     return roles[0] if len(roles) == 1 else None
 
 
-def _passing(roles: Sequence[StackRole]) -> Iterator[tuple[StackRole, Finding]]:
+def _check_passing(roles: Sequence[StackRole]) -> Iterator[tuple[StackRole, Finding]]:
     for role in roles:
-        for rule, found in check_passing([mapping(each.document) for each in role.policies]):
+        for rule, found in check_passing([each.content for each in role.policies]):
             yield role, Finding(rule, subject_of(role), found)
 
 

@@ -1,13 +1,16 @@
 """The pack: a policy for each rule."""
 
+import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, cast
 
 from pulumi_policy import (
     EnforcementLevel,
     Policy,
     PolicyConfigSchema,
+    PolicyProviderResource,
+    PolicyResource,
     ReportViolation,
     ResourceValidationArgs,
     ResourceValidationPolicy,
@@ -15,18 +18,78 @@ from pulumi_policy import (
     StackValidationArgs,
     StackValidationPolicy,
 )
+from pulumi_policy.proxy import UnknownValueError
 
-from irsa.identity.arns import name_of
+from irsa.identity.arns import account_of, is_account_id, name_of
+from irsa.identity.outputs import UNKNOWN_OUTPUT
 from irsa.identity.policy_json import Json
+from irsa.observe.pulumi import PROVIDER, ROLE, SERVICE_ACCOUNT
 from irsa.observe.shapes import mapping
 from irsa.printable import lines
-from irsa.rules.finding import Finding
-from irsa.rules.table import Rule
-from irsa_policies import config
-from irsa_policies.one_resource import PROVIDER, ROLE, findings_of, names_of
-from irsa_policies.one_stack import SERVICE_ACCOUNT, Reported, Stack, service_account_of
-from irsa_policies.properties import resource_json, stack_json
-from irsa_policies.rules import BEFORE_THE_POD, OF_STACKS, PACK
+from irsa.rules.table import Finding, Rule
+from irsa_policies.one_resource import findings_of, names_of
+from irsa_policies.one_stack import Reported, Stack, service_account_of
+from irsa_policies.rules import BEFORE_THE_POD, OF_STACKS, PACK, is_excepted, quota_of, schema_of
+
+
+def plain(value: object) -> Any:
+    """The value with ordinary dicts and lists, and `UNKNOWN_OUTPUT` for unknown values."""
+    if isinstance(value, Mapping):
+        return {str(key): _looked_up(value, key) for key in cast("Mapping[object, object]", value)}
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [_looked_up(value, index) for index in range(len(value))]
+    return value
+
+
+def _looked_up(container: Any, key: object) -> Any:
+    try:
+        return plain(container[key])
+    except UnknownValueError:
+        return UNKNOWN_OUTPUT
+
+
+def resource_json(args: ResourceValidationArgs) -> Json:
+    """A resource before it is made, as `irsa.observe.pulumi` reads one."""
+    fields = plain(args.props)
+    return {
+        "type": args.resource_type,
+        "urn": args.urn,
+        "outputs": fields,
+        "account": _account(fields, args.provider),
+    }
+
+
+def stack_json(resources: Sequence[PolicyResource]) -> Iterator[Json]:
+    """The resources of a stack, in the same form."""
+    for each in resources:
+        fields = plain(each.props)
+        yield {
+            "type": each.resource_type,
+            "urn": each.urn,
+            "parent": each.parent.urn if each.parent else None,
+            "outputs": fields,
+            "account": _account(fields, each.provider),
+            "depends": {
+                name: [one.urn for one in on] for name, on in each.property_dependencies.items()
+            },
+        }
+
+
+def _account(fields: Json, provider: PolicyProviderResource | None) -> str:
+    """The account that a resource is in: its ARN says so, or the only one that its AWS provider
+    may work in; empty when neither does."""
+    arn = fields.get("arn")
+    if isinstance(arn, str) and is_account_id(account_of(arn)):
+        return account_of(arn)
+    settings = mapping(plain(provider.props)) if provider else {}
+    allowed = settings.get("allowedAccountIds")
+    try:
+        listed: object = json.loads(allowed) if isinstance(allowed, str) else allowed
+    except ValueError:
+        return ""
+    accounts = cast("list[object]", listed) if isinstance(listed, list) else []
+    return str(accounts[0]) if len(accounts) == 1 and is_account_id(str(accounts[0])) else ""
+
 
 LEVELS = {
     "error": EnforcementLevel.MANDATORY,
@@ -49,7 +112,7 @@ def _policy(name: str, rule: Rule) -> Policy:
         "severity": _SEVERITIES[rule.severity],
         "remediation_steps": rule.remedy,
         "url": rule.page,
-        "config_schema": PolicyConfigSchema(config.schema_of(name)),
+        "config_schema": PolicyConfigSchema(schema_of(name)),
     }
     if name in BEFORE_THE_POD:
         return _InBothForms(name, common)
@@ -110,7 +173,7 @@ def _resource_check(rule: str) -> Callable[[ResourceValidationArgs, ReportViolat
         if args.resource_type not in (ROLE, PROVIDER):
             return
         resource, settings = resource_json(args), args.get_config()
-        found = findings_of(resource, quota=config.quota_of(settings))
+        found = findings_of(resource, quota=quota_of(settings))
         reported = (Reported(each, args.urn, names_of(resource)) for each in found)
         _report(rule, reported, settings, report)
 
@@ -127,7 +190,7 @@ def _stack_check(rule: str) -> Callable[[StackValidationArgs, ReportViolation], 
 
 def _report(rule: str, found: Iterable[Reported], settings: Any, report: ReportViolation) -> None:
     for each in dict.fromkeys(found):
-        if each.finding.rule == rule and not config.is_excepted(settings, each.urn, each.names):
+        if each.finding.rule == rule and not is_excepted(settings, each.urn, each.names):
             report(message_of(each.finding), each.urn)
 
 

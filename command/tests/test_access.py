@@ -3,7 +3,7 @@
 import pytest
 
 from irsa.access import may_assume, trusts_role
-from irsa.decide.verdict import Verdict
+from irsa.decide.truth import Verdict
 from irsa.observe.facts import PermissionsPolicy, Role
 from tests.support.world import ACCOUNT_A, ACCOUNT_B
 

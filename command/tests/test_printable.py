@@ -11,8 +11,7 @@ from irsa.commands.explain import chain_tree
 from irsa.commands.verify import text
 from irsa.printable import line
 from irsa.verify.facts import Facts
-from irsa.verify.link import Check
-from irsa.verify.remedy import ShellCommand
+from irsa.verify.link import Check, ShellCommand
 
 THEIRS = "\x1b]0;owned\a\x1b[2J\n0 findings\x9b2J\u202e"
 SHOWN = r"\x1b]0;owned\x07\x1b[2J\n0 findings\x9b2J\u202e"

@@ -5,7 +5,7 @@ from itertools import product
 from typing import Any, NamedTuple, TypeVar
 
 from irsa.access import trusts_association, trusts_role, trusts_service_account
-from irsa.decide.verdict import Verdict
+from irsa.decide.truth import Verdict
 from irsa.identity.arns import account_of
 from irsa.identity.eks import AUDIENCE_ANNOTATION, STS_AUDIENCE
 from irsa.identity.subjects import ServiceAccountRef

@@ -11,18 +11,17 @@ from irsa.access import Judgement, trusts_association, trusts_role, trusts_servi
 from irsa.audit.permissions import check_forging, check_passing
 from irsa.decide.association import pod_tags
 from irsa.decide.document import statements_of
-from irsa.decide.verdict import Verdict
+from irsa.decide.truth import Verdict
 from irsa.identity.arns import account_of, issuer_of_principal, parse_role_arn
 from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.pod_identity import external_id
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
-from irsa.observe.associations import Association
-from irsa.observe.facts import RegisteredProvider, Role, ServiceAccount, Unread
+from irsa.observe.eks import Association
+from irsa.observe.facts import RegisteredProvider, Role, ServiceAccount
 from irsa.observe.fleet_pods import FleetPod
 from irsa.rules.conditions import guarded
-from irsa.rules.finding import Finding
 from irsa.rules.issuers import is_dual_stack, is_eks, is_misspelt_eks, issuer
-from irsa.rules.table import RULES, SEVERITIES
+from irsa.rules.table import RULES, SEVERITIES, Finding
 from irsa.rules.tokens import Hits, TrustContext
 from irsa.rules.trust_policy import check_trust_policy
 
@@ -265,8 +264,7 @@ def _check_use(role: Role, clusters: Sequence[ClusterFacts], subject: str) -> It
 
 
 def _passing(role: Role) -> Hits:
-    policies = () if isinstance(role.policies, Unread) else role.policies
-    return check_passing([each.document for each in policies])
+    return check_passing([each.content for each in role.known_policies])
 
 
 def _check_providers(facts: AuditFacts) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from irsa.access import assumes
 from irsa.decide.document import OtherAction, Statement, statements_of
 from irsa.decide.patterns import Pattern
-from irsa.decide.verdict import Verdict
+from irsa.decide.truth import Verdict
 from irsa.identity.eks import POD_IDENTITY_SERVICE
 from irsa.identity.pod_identity import SESSION_TAGS
 from irsa.identity.policy_json import Json

@@ -15,11 +15,10 @@ from irsa.commands.inventory_input import read
 from irsa.commands.inventory_sources import add_sources, sources
 from irsa.identity.policy_json import Json
 from irsa.inventory.collect import audited
-from irsa.inventory.since import FINDINGS, changes
+from irsa.inventory.rows import FINDINGS, changes
 from irsa.observe.saved import report
 from irsa.printable import lines
-from irsa.rules.finding import Finding
-from irsa.rules.table import RULES
+from irsa.rules.table import RULES, Finding
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 OUTPUTS = ("text", "json", "sarif")

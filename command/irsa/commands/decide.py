@@ -7,7 +7,7 @@ from irsa.commands import cli
 from irsa.decide.json_input import InputError
 from irsa.decide.scenario import parse_scenario
 from irsa.decide.simulate import simulate
-from irsa.decide.verdict import Verdict
+from irsa.decide.truth import Verdict
 from irsa.observe.files import read_text
 
 EXIT_CODES = {Verdict.ALLOW: cli.HOLDS, Verdict.DENY: cli.FAILS, Verdict.UNKNOWN: cli.UNDECIDED}

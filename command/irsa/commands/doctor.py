@@ -8,7 +8,7 @@ from dataclasses import asdict
 from irsa import PROGRAM
 from irsa.commands import cli
 from irsa.commands.known_errors import KNOWN_ERRORS, VERIFY, Cause, KnownError, diagnose, plain
-from irsa.identity.access_denied import Denial, read_denial
+from irsa.identity.errors import Denial, read_denial
 from irsa.printable import line
 
 

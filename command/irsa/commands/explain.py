@@ -14,17 +14,16 @@ from irsa.access import trusts_service_account
 from irsa.commands import cli
 from irsa.commands.chain_options import add_chain_options, places, questions
 from irsa.commands.tree import Node
-from irsa.decide.verdict import Verdict
+from irsa.decide.truth import Verdict
 from irsa.identity.token import Token
-from irsa.observe.facts import Role, Unread
+from irsa.observe.facts import Principal, Role, Unread
 from irsa.observe.files import read_json
-from irsa.verify.chain import Chain
 from irsa.verify.facts import Facts
 from irsa.verify.gather import TRUSTING_PROFILE, Sources, gather_each
 from irsa.verify.link import Link, failing_link
+from irsa.verify.walk import Chain
 from irsa.who.assumers import Assumer, who_can_assume
-from irsa.who.callers import AccountPrincipal, Callers, callers_of, who_may
-from irsa.who.choices import SESSION_NAME
+from irsa.who.callers import SESSION_NAME, Callers, who_may
 
 CALLS = frozenset({"assume", "caller", "data", "refused"})
 """Links that need a call; explain makes none."""
@@ -94,7 +93,7 @@ def _problem(facts: Facts) -> tuple[int, str]:
     return cli.HOLDS, ""
 
 
-CallersIn = Callable[[str], Sequence[AccountPrincipal] | Unread]
+CallersIn = Callable[[str], Sequence[Principal] | Unread]
 
 
 def _links(facts: Facts) -> list[Link]:
@@ -138,16 +137,16 @@ def _assumers_tree(
     return root
 
 
-def _callers_in(where: Sources, account: str) -> Sequence[AccountPrincipal] | Unread:
+def _callers_in(where: Sources, account: str) -> Sequence[Principal] | Unread:
     """The users and roles of an account, or the permission and profile that are missing."""
     reader = where.reader(account)
-    details = reader.authorization_details(account)
-    if not isinstance(details, Unread):
-        return callers_of(details)
+    listed = reader.principals(account)
+    if not isinstance(listed, Unread):
+        return sorted([*listed.users, *listed.roles], key=lambda caller: caller.arn)
     if reader.account == account:
-        return details
+        return listed
     return replace(
-        details,
+        listed,
         permission="iam:GetAccountAuthorizationDetails there",
         way_out=TRUSTING_PROFILE,
     )

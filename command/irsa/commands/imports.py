@@ -17,10 +17,10 @@ from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.regions import partition_of_region, region_of_issuer
 from irsa.imports.program import python_program, yaml_program
 from irsa.imports.roles import Imported, import_roles
-from irsa.observe.associations import Associations
 from irsa.observe.aws import Aws
-from irsa.observe.existing_roles import ExistingRole, federated
+from irsa.observe.eks import Associations
 from irsa.observe.facts import Unread
+from irsa.observe.iam import ExistingRole, federated
 from irsa.observe.kubernetes import Cluster
 from irsa.observe.terraform import read_terraform
 from irsa.printable import lines

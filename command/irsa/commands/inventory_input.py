@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from irsa.audit.findings import AuditFacts, ClusterFacts
 from irsa.commands import cli
@@ -20,26 +20,25 @@ from irsa.identity.arns import (
     parse_role_arn,
     partition_of,
 )
-from irsa.identity.eks import POD_IDENTITY_SERVICE, ROLE_ARN_ANNOTATION
+from irsa.identity.eks import POD_IDENTITY_SERVICE
 from irsa.inventory.collect import Gaps
 from irsa.inventory.rows import ClusterInventory
 from irsa.observe import saved
-from irsa.observe.account_roles import AccountRoles
-from irsa.observe.associations import Associations
 from irsa.observe.aws import Aws
-from irsa.observe.existing_roles import federated
-from irsa.observe.facts import PermissionsPolicy, RegisteredProvider, Role, ServiceAccount, Unread
+from irsa.observe.eks import Associations
+from irsa.observe.facts import RegisteredProvider, Role, ServiceAccount, Unread
 from irsa.observe.files import read_stack
 from irsa.observe.fleet_pods import FleetPod
+from irsa.observe.iam import AccountPrincipals, federated
 from irsa.observe.kubernetes import Cluster
-from irsa.observe.previews import resources_of
-from irsa.observe.pulumi_resources import (
+from irsa.observe.pulumi import (
     StackRole,
     access_keys_of,
     accounts_of,
     associations_of,
     issuers_of,
     providers_of,
+    resources_of,
     roles_of,
 )
 from irsa.printable import line
@@ -59,7 +58,7 @@ class AuditInput(NamedTuple):
 
     facts: AuditFacts
     clusters: Sequence[ClusterInventory]
-    accounts: Sequence[AccountRoles]
+    accounts: Sequence[AccountPrincipals]
     gaps: Gaps
     problems: Problems = Problems()
 
@@ -88,7 +87,7 @@ class _Cluster(NamedTuple):
 
 class _Account(NamedTuple):
     name: str
-    roles: AccountRoles
+    roles: AccountPrincipals
     providers: tuple[RegisteredProvider, ...]
     gaps: Gaps = Gaps()
     aws: Aws | None = None
@@ -163,7 +162,7 @@ def _accounts(
     for account, arn in roles.items():
         with _reading(options, "account", account, problems):
             aws = cli.known(found.aws.as_role(arn, SESSION_NAME)) if arn else found.aws
-            listed = cli.known(aws.roles(policies=True))
+            listed = cli.known(aws.roles())
             yield _Account(account, listed, tuple(cli.known(aws.providers(account))), aws=aws)
 
 
@@ -270,7 +269,7 @@ def _or_text(fact: T | Unread) -> T | str:
 
 
 def _saved_account(options: argparse.Namespace) -> _Account:
-    roles = saved.roles(options.roles, policies=True)
+    roles = saved.roles(options.roles)
     name, partition = roles.roles[0].account, partition_of(roles.roles[0].arn)
     give_list = f"give --providers the output of `{saved.LIST_PROVIDERS}`"
     give_details = f"give --providers the output of `{saved.GET_PROVIDER}` for each provider"
@@ -295,7 +294,7 @@ def _stack(options: argparse.Namespace, found: Clients) -> AuditInput:
         raise cli.Stop(f"{stack}: {error}") from None
     stack_roles = roles_of(resources)
     roles = tuple(
-        Role(each.arn, "", each.trust_policy, policies=_documents(each))
+        Role(each.arn, "", each.trust_policy, policies=each.policies)
         for each in stack_roles
         if parse_role_arn(each.arn) and not isinstance(each.trust_policy, str)
     )
@@ -308,7 +307,7 @@ def _stack(options: argparse.Namespace, found: Clients) -> AuditInput:
     if not issuers:
         raise cli.Stop(f"{stack}: neither a cluster nor a role names an issuer; give --issuer")
     arns = {role.arn for role in roles}
-    live = cli.known(aws.roles(policies=True)) if aws else None
+    live = cli.known(aws.roles()) if aws else None
     associations: Associations = {
         each.account: each for each in associations_of(resources) if each.role_arn in arns
     }
@@ -318,11 +317,7 @@ def _stack(options: argparse.Namespace, found: Clients) -> AuditInput:
         each if each.target_role_arn in arns else replace(each, target_role_arn="")
         for each in associations.values()
     )
-    accounts = [
-        ServiceAccount(each.namespace, each.name, {ROLE_ARN_ANNOTATION: each.role_arn})
-        for each in accounts_of(resources)
-        if each.role_arn in arns
-    ]
+    accounts = [each for each in accounts_of(resources) if each.role_arn in arns]
     annotated = {(each.namespace, each.name) for each in accounts}
     accounts += [ServiceAccount(*each, {}) for each in associations if each not in annotated]
     clusters = [
@@ -353,7 +348,7 @@ def _stack(options: argparse.Namespace, found: Clients) -> AuditInput:
     )
     inventories = [ClusterInventory(each, pods, associations) for each in clusters]
     problems = {stack: f"{stack}: {left_out}"} if left_out else Problems()
-    return AuditInput(facts, inventories, [AccountRoles(roles, last_used)], gaps, problems)
+    return AuditInput(facts, inventories, [AccountPrincipals(roles, last_used)], gaps, problems)
 
 
 def _trusted_issuers(roles: Sequence[Role]) -> list[str]:
@@ -374,17 +369,6 @@ def _by_cluster(
         url = next((url for url in issuers if url in urls), issuers[0])
         found.setdefault(url, []).append(each)
     return found
-
-
-def _documents(role: StackRole) -> tuple[PermissionsPolicy, ...]:
-    """The policies of a role; one that the stack does not say has an empty document."""
-    empty: dict[str, Any] = {}
-    return tuple(
-        PermissionsPolicy(
-            each.name, empty if isinstance(each.document, str) else each.document, each.arn
-        )
-        for each in role.policies
-    )
 
 
 def _foreign_keys(aws: Aws, keys: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:

@@ -100,7 +100,7 @@ def _role(arn: str, listing: Listing, account: str, above: set[str]) -> str:
     own = targets(Identity(IdentityKind.IRSA, arn), listing.roles)
     further = [_role(each, listing, account, above) for each in own]
     for policy in role.policies:
-        buckets = [_item(text) for text in _buckets(policy.document)]
+        buckets = [_item(text) for text in _buckets(policy.content)]
         further += buckets or [_item(f"policy {policy.name}")]
     return _item(name, *dict.fromkeys(further))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from irsa import PROGRAM, data
-from irsa.identity.access_denied import Denial, PolicyType, Refusal, flatten, read_denial
+from irsa.identity.errors import Denial, PolicyType, Refusal, flatten, read_denial
 
 VERIFY = f"{PROGRAM} verify --namespace NAMESPACE --service-account NAME"
 

@@ -16,8 +16,7 @@ from irsa.commands.inventory_page import page
 from irsa.commands.inventory_sources import add_sources, sources
 from irsa.commands.inventory_table import table
 from irsa.inventory.collect import audited
-from irsa.inventory.rows import Inventory, Listing, Row, listing
-from irsa.inventory.since import ROWS, changes
+from irsa.inventory.rows import ROWS, Inventory, Listing, Row, changes, listing
 from irsa.observe.saved import report
 from irsa.printable import lines
 

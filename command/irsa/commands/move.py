@@ -9,11 +9,10 @@ import argparse
 from irsa import PROGRAM
 from irsa.commands import cli
 from irsa.commands.sources import add_sources, sources
-from irsa.move.asking import ask, unproven
 from irsa.move.changes import Stopped, Unknown
 from irsa.move.facts import NAMES
-from irsa.move.plan import Step, notes, steps
-from irsa.move.program import owned, program
+from irsa.move.plan import Step, notes, owned, program, steps
+from irsa.move.refusals import ask, unproven
 from irsa.move.run import Runner, check_refusals
 from irsa.observe.files import is_file, read_stack
 from irsa.observe.kubernetes import Cluster

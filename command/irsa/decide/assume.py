@@ -8,16 +8,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
-from irsa.decide.answers import StepAnswer, refused, undecided
 from irsa.decide.document import FOREIGN_KEYS
-from irsa.decide.evaluate import Decision, Inquiry
+from irsa.decide.evaluate import Decision, Inquiry, StepAnswer, refused, undecided
 from irsa.decide.patterns import Key, Value
 from irsa.decide.policies import Policies
 from irsa.decide.principals import Caller, session_of
 from irsa.decide.request import Request
 from irsa.decide.statements import Policy
 from irsa.decide.steps import Scenario, Step
-from irsa.decide.verdict import Verdict
+from irsa.decide.truth import Verdict
 from irsa.decide.web_identity import TokenIdentity, check_token
 from irsa.identity.arns import ProviderArn, RoleArn
 from irsa.identity.errors import (

@@ -7,15 +7,52 @@ it is unknown. A key that is present without a known value is known to be there,
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from irsa.decide.issuer_keys import OPAQUE
 from irsa.decide.patterns import Key, Value
 from irsa.decide.principals import Caller
 from irsa.identity.arns import issuer_of_principal, name_of
+
+OF_EVERY_ISSUER: Final = ("amr", "aud", "email", "oaud", "sub")
+_GITHUB = (
+    "actor actor_id enterprise_id environment job_workflow_ref ref repository repository_id "
+    "repository_owner_id workflow"
+)
+_GITLAB = (
+    "namespace_id pipeline_source project_id ref_protected runner_environment user_access_level "
+    "user_email user_id user_login"
+)
+_BUILDKITE = (
+    "build_branch cluster_id cluster_name organization_id organization_slug pipeline_id "
+    "pipeline_slug"
+)
+_LISTED = {
+    r"token\.actions\.githubusercontent\.com(/.+)?": _GITHUB,
+    r"token\.actions\.[^/]+\.ghe\.com": _GITHUB,
+    r"github\.com/enterprises/[^/]+": _GITHUB,
+    r"gitlab\.com": _GITLAB,
+    r"agent\.buildkite\.com": _BUILDKITE,
+    r"agent\.[^/]+\.buildkite\.(dev|site)": _BUILDKITE,
+    r"oidc\.circleci\.com/org/[^/]+": "oidc.circleci.com/project-id",
+    r"idcs-[^/]+\.identity\.oraclecloud\.com": "rpst_id",
+    r"accounts\.google\.com": "google/organization_number",
+}
+OPAQUE: Final = {
+    "graph.facebook.com": ("app_id", "id"),
+    "www.amazon.com": ("app_id", "user_id"),
+}
+"""Issuers whose tokens are no JWTs, so that their claims do not show the keys."""
+
+
+def claim_keys(issuer: str) -> tuple[str, ...]:
+    """Return the claims, in lower case, of an issuer without ``https://`` that are keys."""
+    listed = (names for form, names in _LISTED.items() if re.fullmatch(form, issuer.lower()))
+    return tuple(next(listed, "").split())
+
 
 GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
 """Address of the pages of the table."""

@@ -13,8 +13,7 @@ from irsa.decide.policies import Policies, Source
 from irsa.decide.principals import Caller, Grant, PrincipalElement
 from irsa.decide.request import Request
 from irsa.decide.statements import CompiledStatement, Policy
-from irsa.decide.truth import Truth
-from irsa.decide.verdict import Verdict
+from irsa.decide.truth import Truth, Verdict
 
 
 class Reason(NamedTuple):

@@ -19,7 +19,7 @@ from irsa.decide.association import call_keys
 from irsa.decide.document import DocumentError, Kind, scalar_text
 from irsa.decide.json_input import InputError
 from irsa.decide.patterns import Key, Value
-from irsa.decide.perimeter import has_resource_control
+from irsa.decide.policies import has_resource_control
 from irsa.decide.principals import Caller, caller_from_arn
 from irsa.decide.statements import Policy, compile_policy, merge
 from irsa.decide.steps import ASSUME_ROLE, CREATE_ROLE, Scenario, Step, TokenClaims

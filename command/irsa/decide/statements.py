@@ -10,9 +10,8 @@ from typing import NamedTuple
 
 from irsa.decide.conditions import Test, clip, compile_test
 from irsa.decide.document import DocumentError, Kind, Statement, read_document, read_statement
-from irsa.decide.patterns import Key, Lookup, Template, is_plain
+from irsa.decide.patterns import Key, Lookup, ResourceTemplate, Template, is_plain, resource_problem
 from irsa.decide.principals import PrincipalElement
-from irsa.decide.resource_patterns import ResourceTemplate, resource_problem
 from irsa.decide.truth import Truth, any_of, negated
 from irsa.identity.outputs import UNKNOWN_OUTPUT
 from irsa.identity.policy_json import Json

@@ -1,6 +1,7 @@
 """Three-valued logic: true, false, and what cannot be told because a fact is missing. Pure."""
 
 from collections.abc import Iterable
+from enum import Enum
 
 Truth = bool | None
 """None is what cannot be told."""
@@ -41,3 +42,11 @@ def either(left: Truth, right: Truth) -> Truth:
 def negated(truth: Truth) -> Truth:
     """Three-valued NOT."""
     return None if truth is None else not truth
+
+
+class Verdict(Enum):
+    """Allowed, denied, or undecided because facts are missing."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    UNKNOWN = "unknown"

@@ -7,8 +7,8 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-conditio
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from irsa.decide.condition_keys import claim_keys
 from irsa.decide.document import scalar_text
-from irsa.decide.issuer_keys import claim_keys
 from irsa.decide.json_input import InputError, json_list, json_object, text
 from irsa.decide.patterns import Key, Value
 from irsa.decide.scenario import check_claims

@@ -20,8 +20,8 @@ from irsa.identity.quotas import (
 )
 from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef
 from irsa.imports.trust import Trusted, Unsupported, read_trust
-from irsa.observe.associations import Association
-from irsa.observe.existing_roles import ExistingRole, federated
+from irsa.observe.eks import Association
+from irsa.observe.iam import ExistingRole, federated
 
 
 class Taken(NamedTuple):

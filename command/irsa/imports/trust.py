@@ -30,7 +30,7 @@ from irsa.identity.subjects import (
     service_account_ref,
     split_subject,
 )
-from irsa.observe.associations import Association
+from irsa.observe.eks import Association
 from irsa.observe.facts import Role
 
 _ELEMENTS = {"Sid", "Effect", "Principal", "Action", "Condition"}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from irsa.audit.findings import AuditFacts, audit
-from irsa.rules.finding import Finding
+from irsa.rules.table import Finding
 
 NEED_LIST = ("deleted-provider", "other-cluster")
 """Rules that need to know which OIDC providers the account has."""

@@ -3,21 +3,22 @@
 A fact that could not be read is a text with the reason and the permission.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from irsa.audit.findings import AuditFacts, ClusterFacts
 from irsa.decide.document import statements_of
 from irsa.identity.arns import parse_role_arn
 from irsa.identity.policies import further_clusters
 from irsa.identity.policy_json import Json
-from irsa.observe.account_roles import AccountRoles
-from irsa.observe.associations import Association, Associations
+from irsa.observe.eks import Association, Associations
 from irsa.observe.facts import Role, ServiceAccount, Unread
 from irsa.observe.fleet_pods import FleetPod
-from irsa.rules.finding import Finding
+from irsa.observe.iam import AccountPrincipals
+from irsa.rules.table import Finding
 
 Account = tuple[str, str]
 """Namespace and name."""
@@ -73,7 +74,7 @@ class Inventory:
     """Facts of clusters and accounts."""
 
     facts: AuditFacts
-    accounts: Sequence[AccountRoles]
+    accounts: Sequence[AccountPrincipals]
     findings: Sequence[Finding]
     clusters: Sequence[ClusterInventory]
 
@@ -262,9 +263,9 @@ def _identities(
 def targets(identity: Identity, roles: Mapping[str, Role]) -> Iterator[str]:
     """Return the roles that a role's policies name, but the target role of its association."""
     role = roles.get(identity.source)
-    policies = role.policies if role and not isinstance(role.policies, Unread) else ()
+    policies = role.known_policies if role else ()
     own = identity.association.target_role_arn if identity.association else ""
-    listed = (each for policy in policies for each in statements_of(policy.document))
+    listed = (each for policy in policies for each in statements_of(policy.content))
     named = (arn for each in listed if each.allows and each.covers("sts:AssumeRole")
              for arn in each.resources)  # fmt: skip
     for arn in dict.fromkeys(named):
@@ -272,7 +273,7 @@ def targets(identity: Identity, roles: Mapping[str, Role]) -> Iterator[str]:
             yield arn
 
 
-def _last_used(accounts: Sequence[AccountRoles], arns: Sequence[str]) -> str | None:
+def _last_used(accounts: Sequence[AccountPrincipals], arns: Sequence[str]) -> str | None:
     known = [each.last_used for each in accounts if not isinstance(each.last_used, Unread)]
     return max((used[arn] for used in known for arn in arns if arn in used), default=None)
 
@@ -300,3 +301,50 @@ def _notes(inventory: Inventory, found: ClusterInventory, rows: Sequence[Row]) -
             "service accounts whose Pods take whole Secrets as variables, of which one may be an "
             f"access key (Secrets are not read): {secrets}"
         )
+
+
+T = TypeVar("T", Finding, Row)
+
+
+class Fields(NamedTuple):
+    """The fields of an entry of a report that are compared."""
+
+    key: tuple[str, ...]
+    """Those that make it the same one."""
+    value: tuple[str, ...] = ()
+    """Those that change it."""
+
+
+FINDINGS = Fields(("rule", "cluster", "subject", "found"))
+ROWS = Fields(
+    ("cluster", "namespace", "name"),
+    ("identities", "pods_without_role", "secrets_not_read", "findings"),
+)
+"""Times, numbers of calls and names of Pods change without a change of the service account."""
+
+
+def changes(
+    entries: Sequence[T], earlier: Sequence[Json], fields: Fields, unread: Collection[str]
+) -> tuple[list[T], str]:
+    """Return the entries that are new or changed, and a line with the number of the others.
+
+    What was reported of a cluster or account that is ``unread`` now is not counted as gone.
+    """
+
+    def picked(entry: Json, names: Sequence[str]) -> str:
+        return json.dumps([entry.get(name) for name in names])
+
+    before = {picked(each, fields.key): each for each in earlier}
+    reported = [(each, each.as_json()) for each in entries]
+    now = {picked(entry, fields.key): (each, entry) for each, entry in reported}
+    fresh = [
+        each
+        for name, (each, entry) in now.items()
+        if name not in before or picked(before[name], fields.value) != picked(entry, fields.value)
+    ]
+    gone = sum(
+        name not in now and not {each.get("cluster"), each.get("account")}.intersection(unread)
+        for name, each in before.items()
+    )
+    same = len(now) - len(fresh)
+    return fresh, f"against --since: {len(fresh)} new or changed, {same} unchanged, {gone} gone"

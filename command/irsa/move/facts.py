@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from irsa.decide.verdict import Verdict
+from irsa.decide.truth import Verdict
 from irsa.identity.arns import partition_of, provider_arn_for
 from irsa.identity.eks import (
     CREDENTIALS_URI_VARIABLE,
@@ -18,7 +18,7 @@ from irsa.identity.pod_identity import SESSION_SECONDS
 from irsa.identity.policy_json import Json
 from irsa.identity.token import EXPIRY_LEEWAY
 from irsa.move.trust import Call, verdict
-from irsa.observe.associations import Association
+from irsa.observe.eks import Association
 from irsa.observe.facts import ENDED, Owner, Pod, Role, ServiceAccount
 from irsa.verify.facts import Facts
 

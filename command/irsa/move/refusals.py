@@ -3,12 +3,13 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from irsa.access import allows
 from irsa.decide.association import call_keys
-from irsa.decide.verdict import Verdict
-from irsa.identity.arns import issuer_of_principal
+from irsa.decide.truth import Verdict
+from irsa.identity.arns import issuer_of_principal, parse_session_arn
 from irsa.identity.eks import (
     CONTAINER_CREDENTIALS_VARIABLES,
     RELATIVE_URI_VARIABLE,
@@ -19,11 +20,16 @@ from irsa.identity.pod_identity import SESSION_TAGS, check_cluster, check_role
 from irsa.identity.policies import size
 from irsa.identity.policy_json import as_list, statements
 from irsa.identity.quotas import TRUST_POLICY_QUOTA
+from irsa.move.changes import known
 from irsa.move.facts import NAMES, Move
+from irsa.move.plan import steps
 from irsa.move.trust import SESSION_NAME, with_caller
-from irsa.observe.facts import Owner, Pod, RegisteredProvider, Unread
+from irsa.observe.aws import FOR_POD_IDENTITY, Aws
+from irsa.observe.facts import Owner, Pod, RegisteredProvider, Role, Unread
+from irsa.observe.kubernetes import Cluster
 from irsa.observe.pod_spec import Container, config_file, containers, environment
 from irsa.verify.facts import file_profiles
+from irsa.verify.gather import Sources
 from irsa.verify.link import Status
 from irsa.verify.links.pod_identity import agent
 
@@ -133,7 +139,7 @@ def _policies(move: Move) -> Iterator[str]:
         if isinstance(policy, Unread):
             yield f"{policy.text}; {policy.remedy}"
             continue
-        text = json.dumps(policy.document).lower()
+        text = json.dumps(policy.content).lower()
         for key in (each for each in keys if each.lower() in text):
             what = f"policy {policy.name} of role {role.name} asks for {key}"
             yield f"{what}: {NAMES[move.to]} has no such key; name the resources instead"
@@ -142,9 +148,9 @@ def _policies(move: Move) -> Iterator[str]:
 def _chains(move: Move) -> Iterator[str]:
     """Say that the role may assume another one, but not with the tags that its sessions get."""
     role, call = move.role, move.wanted
-    policies = () if isinstance(role.policies, Unread) or not call.tagged else role.policies
+    policies = role.known_policies if call.tagged else ()
     keys = call_keys(call.source, move.facts.account, disable_session_tags=False)
-    for statement in (each for policy in policies for each in statements(policy.document)):
+    for statement in (each for policy in policies for each in statements(policy.content)):
         actions = as_list(statement.get("Action", [])) if statement.get("Effect") == "Allow" else []
         assumes = any(fnmatchcase("sts:assumerole", each.lower()) for each in actions)
         for each in as_list(statement.get("Resource", [])) if assumes else ():
@@ -191,3 +197,62 @@ def _provider(move: Move) -> Iterator[str]:
         command = f"add-client-id-to-open-id-connect-provider --client-id {audience}"
         fix = f"aws iam {command} --open-id-connect-provider-arn {arn}"
         yield f"OIDC provider {arn}: {audience} is not a client id; {fix}"
+
+
+def ask(move: Move, sources: Sources) -> Move:
+    """Return the move with the answers; raises `Unknown` where the API server gives none."""
+    denied, unasked = [*_by_cluster(move, sources.cluster)], list[str]()
+    for action, resource in _aws_needs(move):
+        answer = _may(sources.aws, action, resource)
+        if isinstance(answer, Unread):
+            unasked.append(f"{action} on {resource} ({answer.reason})")
+        elif not answer:
+            denied.append(f"{resource}: the caller may not call {action}; grant it")
+    return replace(move, denied=tuple(denied), unasked=(*unasked, *unproven(move)))
+
+
+def unproven(move: Move) -> list[str]:
+    """Say what is not known of the agent on the nodes, through which Pods get their sessions."""
+    link = agent(move.facts)
+    unknown = move.to_pod_identity and link.status is Status.UNKNOWN
+    return [f"the agent of the Pods' nodes ({link.found})"] if unknown else []
+
+
+def _by_cluster(move: Move, cluster: Cluster) -> Iterator[str]:
+    """Say what RBAC denies, and that a Pod of a template would be refused, such as by a quota."""
+    namespace, name = move.facts.account
+    needed = [("patch", "serviceaccounts", name), ("create", "serviceaccounts/token", name)]
+    needed += [("patch", f"{each.kind}s.apps", each.name) for each in move.outdated if each.rolls]
+    for verb, resource, object_ in needed:
+        if not known(cluster.may(namespace, verb, resource, object_)):
+            yield f"{resource} {namespace}/{object_}: the cluster denies {verb}; grant it by RBAC"
+    for owner in move.outdated:
+        spec = owner.template and cluster.next_pod(namespace, owner.template)
+        if isinstance(spec, Unread):
+            yield f"trial Pod of {owner.title}: {spec.reason}; let the cluster accept one"
+
+
+def _aws_needs(move: Move) -> list[tuple[str, str]]:
+    """Actions that the steps which are left need, each with its resource."""
+    left = {each.key for each in steps(move) if not each.done}
+    role, cluster, found = move.role.arn, move.facts.cluster_arn, move.association
+    needs = [
+        ({"trust", "distrust"}, "iam:UpdateAssumeRolePolicy", role),
+        ({"associate"}, "eks:CreatePodIdentityAssociation", cluster),
+        ({"associate"}, "iam:PassRole", role),
+        ({"associate"}, FOR_POD_IDENTITY, cluster),
+        ({"dissociate"}, "eks:DeletePodIdentityAssociation", found.arn if found else ""),
+    ]
+    return [(action, resource) for keys, action, resource in needs if keys & left]
+
+
+def _may(aws: Aws, action: str, resource: str) -> bool | Unread:
+    """IAM's answer for the caller, or else the evaluator's if the caller is a role's session."""
+    caller = aws.caller().arn
+    session = parse_session_arn(caller)
+    role = aws.role(session.role_arn) if session else None
+    answer = aws.simulate(role.arn if isinstance(role, Role) else caller, action, resource)
+    if isinstance(answer, Unread) and isinstance(role, Role):
+        judged = allows(role, action, resource, session_name=SESSION_NAME).verdict
+        return answer if judged is Verdict.UNKNOWN else judged is Verdict.ALLOW
+    return answer

@@ -12,19 +12,17 @@ from irsa.identity.arns import cluster_arn, parse_session_arn
 from irsa.identity.eks import POD_IDENTITY_SERVICE
 from irsa.identity.policy_json import Json
 from irsa.move import changes
-from irsa.move.asking import ask
-from irsa.move.changes import Stopped, Unknown, known
+from irsa.move.changes import Stopped, Unknown, begun, hold, known
 from irsa.move.facts import Mechanism, Move
-from irsa.move.lock import begun, hold
 from irsa.move.plan import TAKES, Step, next_step, standing, steps
-from irsa.move.refusals import refusals
+from irsa.move.refusals import ask, refusals
 from irsa.move.trust import SESSION_NAME, with_caller, without_caller
 from irsa.observe.facts import RUNNING, Unread
 from irsa.observe.kubernetes import Cluster
 from irsa.observe.pod_spec import references
 from irsa.observe.trial_pods import until_in_a_row
 from irsa.verify.gather import Question, Sources, gather
-from irsa.verify.links.problems import pods_named
+from irsa.verify.links.containers import pods_named
 from irsa.verify.walk import retried
 
 POLL = 1.0

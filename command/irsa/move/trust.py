@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from irsa.access import trusts_association, trusts_token
 from irsa.decide.document import Condition, conditions_of
-from irsa.decide.verdict import Verdict
+from irsa.decide.truth import Verdict
 from irsa.identity.arns import issuer_of_principal
 from irsa.identity.eks import POD_IDENTITY_SERVICE, STS_AUDIENCE
 from irsa.identity.pod_identity import (

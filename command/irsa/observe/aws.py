@@ -17,29 +17,35 @@ from irsa.identity.policy_json import Json
 from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION, DEFAULT_SESSION_DURATION
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
-from irsa.observe.account_roles import DETAILS, AccountRoles, RoleReader, document_of
-from irsa.observe.associations import Association, Associations
-from irsa.observe.errors import CONNECT_TIMEOUT, READ_TIMEOUT, CollectError, one_line
-from irsa.observe.existing_roles import ExistingRole, federated
-from irsa.observe.facts import (
-    Answer,
-    Credentials,
-    RegisteredProvider,
-    Role,
-    Unread,
-)
-from irsa.observe.iam_calls import (
+from irsa.observe.eks import (
+    AUTO_MODE,
+    FOR_POD_IDENTITY,
+    Association,
+    Associations,
+    EksCluster,
     clusters_with_issuer,
     read_associations,
+    read_cluster,
+)
+from irsa.observe.errors import CONNECT_TIMEOUT, READ_TIMEOUT, CollectError, one_line
+from irsa.observe.facts import Answer, Credentials, RegisteredProvider, Role, Unread
+from irsa.observe.iam import (
+    DETAILS,
+    AccountPrincipals,
+    ExistingRole,
+    IamReader,
+    document_of,
+    federated,
     read_existing,
     read_managed,
     read_policies,
     read_provider,
+    tags_of,
 )
-from irsa.observe.pod_identity import AUTO_MODE, FOR_POD_IDENTITY, EksCluster, read_cluster
 
 DEFAULT_REGION = "us-east-1"  # when nothing says another one; IAM has no regions anyway
 
+_DETAILS_CALL = "get_account_authorization_details"
 PAGE_SIZE = 1000
 """The most that IAM lists in one answer."""
 
@@ -211,40 +217,38 @@ class Aws:
             role["RoleId"],
             role["AssumeRolePolicyDocument"],
             role.get("MaxSessionDuration", DEFAULT_ROLE_SESSION_DURATION),
-            _aws(what, needed, lambda: tuple(read_policies(self._client("iam"), name))),
-            boundary
+            policies=_aws(what, needed, lambda: tuple(read_policies(self._client("iam"), name))),
+            boundary=boundary
             and _aws(
                 f"boundary {boundary}",
                 "iam:GetPolicy and iam:GetPolicyVersion",
                 lambda: read_managed(self._client("iam"), boundary),
             ),
-            {tag["Key"]: tag["Value"] for tag in role.get("Tags", ())},
+            tags=tags_of(role),
         )
 
-    def roles(self, *, policies: bool = False) -> AccountRoles | Unread:
-        """All roles of the credentials' account, a thousand a call; their permissions policies only
-        with ``policies``.
+    def roles(self) -> AccountPrincipals | Unread:
+        """All roles of the credentials' account, with the policies that are the account's own.
 
-        Who may not call GetAccountAuthorizationDetails has ListRoles called, which says the trust
-        policies as well, but neither permissions policies nor when a role was last used.
+        Falls back to ListRoles when GetAccountAuthorizationDetails is denied; permissions policies
+        and last-used times are then missing.
         """
-        kinds = ["Role", "LocalManagedPolicy"] if policies else ["Role"]
 
-        def read(operation: str, **request: Any) -> AccountRoles:
-            reader = RoleReader(policies=policies)
-            pages = self._client("iam").get_paginator(operation)
-            for page in pages.paginate(**request, PaginationConfig={"PageSize": PAGE_SIZE}):
-                reader.add(page)
-            return reader.result()
+        def read() -> AccountPrincipals:
+            return self._listed(_DETAILS_CALL, Filter=["Role", "LocalManagedPolicy"])
 
-        detailed = _aws(
-            "IAM roles",
-            DETAILS,
-            _if_allowed(lambda: read("get_account_authorization_details", Filter=kinds)),
-        )
+        detailed = _aws("IAM roles", DETAILS, _unless(("AccessDenied",), read))
         if detailed is not None:
             return detailed
-        return _aws("IAM roles", f"{DETAILS} or iam:ListRoles", lambda: read("list_roles"))
+        needed = f"{DETAILS} or iam:ListRoles"
+        return _aws("IAM roles", needed, lambda: self._listed("list_roles"))
+
+    def _listed(self, operation: str, **request: Any) -> AccountPrincipals:
+        """Read all pages of a listing, a thousand entries a call."""
+        reader, pages = IamReader(), self._client("iam").get_paginator(operation)
+        for page in pages.paginate(**request, PaginationConfig={"PageSize": PAGE_SIZE}):
+            reader.add(page)
+        return reader.result()
 
     def pod_identities(self, *clusters: str) -> Associations | Unread:
         """The Pod Identity associations of EKS clusters."""
@@ -323,15 +327,12 @@ class Aws:
         )
         return self._elsewhere(what, account_of(provider_arn)) or _aws(what, needed, read)
 
-    def authorization_details(self, account: str) -> list[Json] | Unread:
-        """All users, groups, roles and managed policies of an account, in IAM's own form."""
+    def principals(self, account: str) -> AccountPrincipals | Unread:
+        """All users and roles of an account, with all their policies."""
         what = f"users and roles of account {account}"
-
-        def read() -> list[Json]:
-            iam = self._client("iam")
-            return list(iam.get_paginator("get_account_authorization_details").paginate())
-
-        return self._elsewhere(what, account) or _aws(what, DETAILS, read)
+        return self._elsewhere(what, account) or _aws(
+            what, DETAILS, lambda: self._listed(_DETAILS_CALL)
+        )
 
     def bucket_policy(self, bucket: str) -> Json | Unread | None:
         """A bucket's policy; None when it has none."""
@@ -435,11 +436,6 @@ def _aws(what: str, permission: str, read: Callable[[], T]) -> T | Unread:
 def _if_there(read: Callable[[], T]) -> Callable[[], T | None]:
     """Return ``read`` that gives None for what does not exist."""
     return _unless(_MISSING_CODES, read)
-
-
-def _if_allowed(read: Callable[[], T]) -> Callable[[], T | None]:
-    """Return ``read`` that gives None for what the caller may not read."""
-    return _unless(("AccessDenied",), read)
 
 
 def _unless(codes: Collection[str], read: Callable[[], T]) -> Callable[[], T | None]:

@@ -226,35 +226,51 @@ class RegisteredProvider:
 
 @dataclass(frozen=True, slots=True)
 class PermissionsPolicy:
-    """A permissions policy of a role."""
+    """A permissions policy of a role or user."""
 
     name: str
-    document: Json
+    document: Json | Unread
     arn: str = ""
     """ARN of a managed policy; empty for an inline one."""
 
+    @property
+    def content(self) -> Json:
+        """Its document; empty for one that was not read."""
+        return {} if isinstance(self.document, Unread) else self.document
+
 
 @dataclass(frozen=True, slots=True)
-class Role:
-    """An IAM role with its policies."""
+class Principal:
+    """An IAM user or role with its policies, those of a user's groups included."""
 
     arn: str
     unique_id: str
-    trust_policy: Json
-    max_session_duration: int = DEFAULT_ROLE_SESSION_DURATION
-    policies: tuple[PermissionsPolicy, ...] | Unread = ()
-    boundary: PermissionsPolicy | Unread | None = None
-    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    policies: tuple[PermissionsPolicy, ...] | Unread = field(default=(), kw_only=True)
+    boundary: PermissionsPolicy | Unread | None = field(default=None, kw_only=True)
+    tags: Mapping[str, str] = field(default_factory=dict[str, str], kw_only=True)
 
     @property
     def name(self) -> str:
-        """The role's name, without its path."""
+        """Its name, without its path."""
         return name_of(self.arn)
 
     @property
     def account(self) -> str:
         """The account that it is in."""
         return account_of(self.arn)
+
+    @property
+    def known_policies(self) -> tuple[PermissionsPolicy, ...]:
+        """Its policies as far as they were listed."""
+        return () if isinstance(self.policies, Unread) else self.policies
+
+
+@dataclass(frozen=True, slots=True)
+class Role(Principal):
+    """An IAM role with its policies."""
+
+    trust_policy: Json
+    max_session_duration: int = DEFAULT_ROLE_SESSION_DURATION
 
 
 UNREACHED = "EndpointConnectionError"

@@ -14,6 +14,7 @@ from typing import Any, Self, TypeVar
 from irsa.identity.arns import ClusterArn, parse_arn
 from irsa.identity.policy_json import Json
 from irsa.identity.token import Token, decode_unverified
+from irsa.observe.eks import AGENT, node_group
 from irsa.observe.errors import CONNECT_TIMEOUT, READ_TIMEOUT, CollectError, one_line
 from irsa.observe.facts import (
     UNREACHED,
@@ -28,7 +29,6 @@ from irsa.observe.facts import (
     Workloads,
 )
 from irsa.observe.fleet_pods import FleetPod, fleet_pod
-from irsa.observe.pod_identity import AGENT, node_group
 from irsa.observe.pod_spec import Reference
 from irsa.observe.running_pods import (
     annotated_at,
@@ -266,7 +266,7 @@ class Cluster:
         )
 
     def node_groups(self) -> dict[str, str] | Unread:
-        """The node group of each node, by `irsa.observe.pod_identity.node_group`."""
+        """The node group of each node, by `irsa.observe.eks.node_group`."""
         from lightkube.resources.core_v1 import Node as Kind
 
         def read() -> dict[str, str]:

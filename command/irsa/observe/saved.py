@@ -14,10 +14,10 @@ from typing import NamedTuple, cast
 from irsa import PROGRAM
 from irsa.identity.arns import parse_provider_arn, provider_arn_for
 from irsa.identity.policy_json import Json, as_list
-from irsa.observe.account_roles import FIELDS, AccountRoles, RoleReader
 from irsa.observe.errors import CollectError, one_line
 from irsa.observe.facts import RegisteredProvider, ServiceAccount
 from irsa.observe.fleet_pods import FleetPod, fleet_pod
+from irsa.observe.iam import FIELDS, AccountPrincipals, IamReader
 from irsa.observe.kubernetes import service_account_of
 from irsa.observe.shapes import mapping, mappings
 
@@ -139,9 +139,9 @@ def _check_names(saved: Saved, file: str, item: Json, kind: str) -> None:
         raise saved.error(file, f"an annotation of {kind} {name} is not a text")
 
 
-def roles(files: Sequence[str], *, policies: bool) -> AccountRoles:
+def roles(files: Sequence[str]) -> AccountPrincipals:
     """The roles of one account, from all pages of its listing."""
-    saved, reader = Saved("--roles", files, GET_ROLES), RoleReader(policies=policies)
+    saved, reader = Saved("--roles", files, GET_ROLES), IamReader()
     pages: list[tuple[str, bool]] = []
     for file, document in saved.documents():
         if not any(isinstance(document.get(field), list) for field in FIELDS):

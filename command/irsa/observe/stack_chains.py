@@ -8,11 +8,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, cast
 
-from irsa.identity.outputs import UNKNOWN_OUTPUT
 from irsa.identity.policy_json import Json
 from irsa.identity.subjects import parse_subject
-from irsa.observe.previews import state_resources
-from irsa.observe.pulumi_resources import HIDDEN, revealed
+from irsa.observe.pulumi import (
+    ASSOCIATION,
+    ATTACHMENT,
+    HIDDEN,
+    INLINE_POLICY,
+    POLICY,
+    PROVIDER,
+    ROLE,
+    SERVICE_ACCOUNT,
+    logical_name,
+    output,
+    readable,
+    revealed,
+    state_resources,
+    typed,
+)
 from irsa.observe.shapes import mapping, mappings
 
 
@@ -82,8 +95,6 @@ _WORKLOADS = ("irsa:index:Workload", "irsa:index:WorkloadIdentity")
 _ROLE = "irsa:index:ServiceAccountRole"
 _ASSOCIATION = "irsa:index:PodIdentityAssociation"
 _BUCKET = "irsa:index:DataBucket"
-_ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
-_POLICY = "aws:iam/policy:Policy"
 
 
 def stack_of(document: Json, name: str = "") -> Stack:
@@ -104,37 +115,37 @@ def chains_of(document: Json) -> StackChains:
     """
     resources = sorted(_resources(document), key=lambda each: str(each.get("urn")))
     workloads = [each for each in resources if each.get("type") in _WORKLOADS]
-    roles = [each for each in resources if each.get("type") == _ROLE]
-    associations = _typed(resources, _ASSOCIATION)
+    roles = typed(resources, _ROLE)
+    associations = typed(resources, _ASSOCIATION)
     if not workloads and not roles and not associations:
         raise ValueError(
             "the stack has no Workload, ServiceAccountRole or PodIdentityAssociation of the irsa "
             "components; name the stack of a program that uses them, after `pulumi up`"
         )
     buckets = _buckets(resources)
-    by_id = {_output(each, "association_id"): each for each in associations}
+    by_id = {output(each, "association_id"): each for each in associations}
     chains: list[StackChain] = []
     skipped: list[tuple[str, str]] = []
     for workload in workloads:
         found = _workload_chains(workload, buckets, by_id)
         if isinstance(found, str):
-            skipped.append((_logical_name(workload), found))
+            skipped.append((logical_name(workload), found))
         else:
             chains += found
     in_use = {chain.association_id for chain in chains}
     for each in associations:
         missing = _missing(each, "association_id", "namespace", "service_account_name", "role_arn")
         if missing:
-            skipped.append((_logical_name(each), missing))
-        elif _output(each, "association_id") not in in_use:
+            skipped.append((logical_name(each), missing))
+        elif output(each, "association_id") not in in_use:
             chains += _chains(each, each, buckets)
     used = {chain.role_arn for chain in chains}
     for role in roles:
-        if _output(role, "role_arn") in used:
+        if output(role, "role_arn") in used:
             continue
         alone = _role_chains(role, buckets)
         if isinstance(alone, str):
-            skipped.append((_logical_name(role), alone))
+            skipped.append((logical_name(role), alone))
         else:
             chains += alone
     return StackChains(chains, skipped)
@@ -165,7 +176,7 @@ def _workload_chains(
 ) -> list[StackChain] | str:
     """The chains of a Workload, or the reason why it has none."""
     missing = _missing(workload, "namespace", "service_account_name")
-    association_id = _output(workload, "association_id")
+    association_id = output(workload, "association_id")
     if not missing and association_id:
         return _chains(workload, associations.get(association_id, {}), buckets)
     if not missing and mapping(workload.get("outputs")).get("role_arn") is None:
@@ -175,24 +186,24 @@ def _workload_chains(
 
 def _chains(component: Json, naming: Json, buckets: Mapping[str, str]) -> list[StackChain]:
     """A chain for each target of a component, or one; ``naming`` is the one that names the role."""
-    role_arn = _output(naming, "role_arn")
+    role_arn = output(naming, "role_arn")
     chain = StackChain(
-        component=_logical_name(component),
-        namespace=_output(component, "namespace"),
-        service_account=_output(component, "service_account_name"),
+        component=logical_name(component),
+        namespace=output(component, "namespace"),
+        service_account=output(component, "service_account_name"),
         role_arn=role_arn,
-        deployment=_output(component, "deployment_name"),
+        deployment=output(component, "deployment_name"),
         bucket=buckets.get(role_arn, ""),
-        association_id=_output(component, "association_id"),
-        target_role_arn=_output(naming, "target_role_arn"),
+        association_id=output(component, "association_id"),
+        target_role_arn=output(naming, "target_role_arn"),
     )
     targets = mappings(revealed(mapping(component.get("outputs")).get("targets")) or [])
     return [
         replace(
             chain,
-            role_b_arn=_readable(each.get("role_arn")),
-            profile=_readable(each.get("profile")),
-            external_id=_readable(each.get("external_id")),
+            role_b_arn=readable(each.get("role_arn")),
+            profile=readable(each.get("profile")),
+            external_id=readable(each.get("external_id")),
         )
         for each in targets
     ] or [chain]
@@ -205,13 +216,13 @@ def _role_chains(role: Json, buckets: Mapping[str, str]) -> list[StackChain] | s
     missing = _missing(role, "role_arn") or ("" if subjects else _missing(role, "subjects"))
     if missing:
         return missing
-    role_arn = _output(role, "role_arn")
+    role_arn = output(role, "role_arn")
     accounts = [each for each in map(parse_subject, subjects) if each is not None]
     if not accounts:
         return f"it trusts patterns only ({', '.join(subjects)})"
     return [
         StackChain(
-            component=_logical_name(role),
+            component=logical_name(role),
             namespace=account.namespace,
             service_account=account.name,
             role_arn=role_arn,
@@ -228,51 +239,31 @@ def _buckets(resources: Sequence[Json]) -> dict[str, str]:
 
     The attachment is a child of the role's component, the policy one of the bucket's.
     """
-    names = {each.get("urn"): _output(each, "bucket_name") for each in _typed(resources, _BUCKET)}
+    names = {each.get("urn"): output(each, "bucket_name") for each in typed(resources, _BUCKET)}
     of_policy = {
-        _output(each, "arn"): names.get(each.get("parent"), "")
-        for each in _typed(resources, _POLICY)
+        output(each, "arn"): names.get(each.get("parent"), "") for each in typed(resources, POLICY)
     }
-    owners = [*_typed(resources, _ROLE), *_typed(resources, _ASSOCIATION)]
-    role_arns = {each.get("urn"): _output(each, "role_arn") for each in owners}
+    owners = [*typed(resources, _ROLE), *typed(resources, _ASSOCIATION)]
+    role_arns = {each.get("urn"): output(each, "role_arn") for each in owners}
     found: dict[str, str] = {}
-    for each in _typed(resources, _ATTACHMENT):
-        bucket = of_policy.get(_output(each, "policyArn"))
+    for each in typed(resources, ATTACHMENT):
+        bucket = of_policy.get(output(each, "policyArn"))
         role_arn = role_arns.get(each.get("parent"))
         if bucket and role_arn:
             found.setdefault(role_arn, bucket)
     return found
 
 
-def _typed(resources: Sequence[Json], kind: str) -> list[Json]:
-    return [each for each in resources if each.get("type") == kind]
-
-
-def _logical_name(resource: Json) -> str:
-    return str(resource.get("urn")).split("::", 3)[-1]
-
-
-def _output(resource: Json, name: str) -> str:
-    """An output that is a string; empty for one that is missing, unknown or unreadable."""
-    return _readable(mapping(resource.get("outputs")).get(name))
-
-
-def _readable(value: object) -> str:
-    found = revealed(value)
-    is_known = isinstance(found, str) and found != HIDDEN and UNKNOWN_OUTPUT not in found
-    return str(found) if is_known else ""
-
-
 def _list(resource: Json, name: str) -> list[str]:
     found = revealed(mapping(resource.get("outputs")).get(name))
     listed = cast("list[object]", found) if isinstance(found, list) else []
-    return [text for text in map(_readable, listed) if text]
+    return [text for text in map(readable, listed) if text]
 
 
 def _missing(resource: Json, *names: str) -> str:
     """The reason why one of these outputs cannot be read; empty when all can."""
     for name in names:
-        if not _output(resource, name):
+        if not output(resource, name):
             value = revealed(mapping(resource.get("outputs")).get(name))
             if value == HIDDEN:
                 return f"its {name} is a secret; give `pulumi stack export --show-secrets`"
@@ -281,18 +272,18 @@ def _missing(resource: Json, *names: str) -> str:
 
 
 _BY_ARN = {
-    "aws:iam/role:Role": "role",
-    _POLICY: "policy",
-    "aws:iam/openIdConnectProvider:OpenIdConnectProvider": "OIDC provider",
+    ROLE: "role",
+    POLICY: "policy",
+    PROVIDER: "OIDC provider",
 }
 _BY_ID = {
     "aws:s3/bucket:Bucket": "bucket",
     "aws:s3/bucketV2:BucketV2": "bucket",
     "aws:s3/bucketPolicy:BucketPolicy": "bucket policy",
-    "aws:iam/rolePolicy:RolePolicy": "inline policy",
+    INLINE_POLICY: "inline policy",
 }
 _IN_CLUSTER = {
-    "kubernetes:core/v1:ServiceAccount": ("service account", "annotation"),
+    SERVICE_ACCOUNT: ("service account", "annotation"),
     # A patch owns the annotation that it writes, and not the account.
     "kubernetes:core/v1:ServiceAccountPatch": ("annotation",),
     "kubernetes:core/v1:ConfigMap": ("configmap",),
@@ -308,12 +299,12 @@ def _owned(resource: Json) -> Iterator[Resource]:
         yield Resource(_BY_ARN[kind], str(outputs["arn"]))
     elif kind in _BY_ID and "id" in resource:
         yield Resource(_BY_ID[kind], str(resource["id"]))
-    elif kind == "aws:eks/podIdentityAssociation:PodIdentityAssociation":
+    elif kind == ASSOCIATION:
         account = f"{outputs.get('namespace')}/{outputs.get('serviceAccount')}"
         yield Resource("association", f"{outputs.get('clusterName')}:{account}")
     elif kind == "aws:eks/addon:Addon":
         yield Resource("add-on", f"{outputs.get('clusterName')}:{outputs.get('addonName')}")
-    elif kind == _ATTACHMENT:
+    elif kind == ATTACHMENT:
         yield Resource("attachment", f"{outputs.get('role')}:{outputs.get('policyArn')}")
     elif kind in _IN_CLUSTER:
         metadata = mapping(outputs.get("metadata"))

@@ -4,10 +4,13 @@ from collections.abc import Mapping, Sequence
 
 from irsa.decide.document import Condition, Statement
 from irsa.decide.principals import UNIQUE_ID
-from irsa.identity.arns import account_named_by, is_oidc_provider, issuer_of_principal
+from irsa.identity.arns import account_named_by, is_oidc_provider, issuer_of_principal, parse_arn
+from irsa.identity.eks import POD_IDENTITY_SERVICE
 from irsa.rules.conditions import (
     CERTIFICATES,
+    CLUSTERS,
     EVERYONE,
+    NAMESPACES,
     NETWORKS,
     OTHER_ACCOUNT,
     OWN_ACCOUNT,
@@ -152,3 +155,47 @@ def _check_services(statement: Statement) -> Hits:
             yield "service-source", service
         if service == ROLES_ANYWHERE and not narrow(statement.conditions, CERTIFICATES):
             yield "any-certificate", f"{service} {conditions_text(statement.conditions)}".rstrip()
+
+
+def check_pod_identity(allowed: Sequence[Statement], context: TrustContext) -> Hits:
+    """Check the statements that allow, each with the conditions of the denials for everyone."""
+    trusting = [each for each in allowed if POD_IDENTITY_SERVICE in each.named("Service")]
+    for statement in trusting:
+        if not statement.covers("sts:AssumeRole"):
+            continue
+        at, conditions = f"statement {statement.number}:", statement.conditions
+        if context.session_tags and not any(each.covers("sts:TagSession") for each in trusting):
+            yield "pod-identity-tags", f"{at} {actions_text(statement)}"
+        never = [each for each in conditions if _never_holds(each, context.account)]
+        for each in never:
+            yield "pod-identity-source", f"{at} {each.text} is {', '.join(each.values)}"
+        rule = _RULES.get((narrow(conditions, CLUSTERS), narrow(conditions, NAMESPACES)))
+        if rule and not never:
+            yield rule, f"{at} {POD_IDENTITY_SERVICE} {conditions_text(conditions)}".rstrip()
+
+
+_RULES = {
+    (False, False): "pod-identity-any",
+    (False, True): "pod-identity-cluster",
+    (True, False): "pod-identity-account",
+}
+"""By whether conditions name a cluster, and a namespace of it."""
+
+
+def _never_holds(condition: Condition, account: str) -> bool:
+    """Return whether a condition on the source holds for no cluster; of an account, if known."""
+    key, patterns = condition.key.lower(), condition.patterns
+    # EKS always sends the source: without IfExists or a set operator it would be the same.
+    if not condition._replace(operator=condition.base).positive:
+        return False
+    if key == "aws:sourceaccount":
+        return bool(account) and not any(wild(each) or each == account for each in patterns)
+    return key == "aws:sourcearn" and all(_names_no_cluster(each, account) for each in patterns)
+
+
+def _names_no_cluster(pattern: str, account: str) -> bool:
+    arn = parse_arn(pattern)
+    if arn is None:
+        return not wild(pattern)
+    parts = [(arn.service, "eks"), (arn.account, account), (arn.kind, "cluster")]
+    return any(value and not wild(part) and part != value for part, value in parts)

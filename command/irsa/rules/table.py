@@ -1,9 +1,11 @@
 """The rules of an audit, from irsa/data/audit_rules.yaml. Pure."""
 
+import shlex
 from dataclasses import dataclass
 from typing import Literal
 
-from irsa import data
+from irsa import PROGRAM, data
+from irsa.identity.policy_json import Json
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
@@ -27,3 +29,57 @@ class Rule:
 
 RULES = data.rows(Rule, data.load("audit_rules.yaml")["rules"])
 """The rules by name, the severest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that a rule found."""
+
+    rule: str
+    subject: str
+    """``service account dev/s3-app``, ``role arn:…``, ``user arn:…`` or ``OIDC provider arn:…``."""
+    found: str
+    advice: str = ""
+    """A remedy for this finding alone; empty when the rule's says it all."""
+    verified: tuple[str, str] | None = None
+    """Namespace and name of the service account for which the remedy is to run `verify`."""
+    cluster: str = ""
+    """The context of its cluster, where several clusters are audited; empty for what is the
+    account's alone."""
+    account: str = ""
+    """The account of the role, the user, the provider or the cluster."""
+
+    @property
+    def title(self) -> str:
+        """The subject with its cluster."""
+        return f"{self.subject} in cluster {self.cluster}" if self.cluster else self.subject
+
+    @property
+    def severity(self) -> Severity:
+        """The rule's."""
+        return RULES[self.rule].severity
+
+    @property
+    def remedy(self) -> str:
+        """The remedy."""
+        if self.verified is None:
+            return self.advice or RULES[self.rule].remedy
+        named = ["--context", self.cluster] if self.cluster else []
+        named += ["--namespace", self.verified[0], "--service-account", self.verified[1]]
+        return f"{shlex.join([*PROGRAM.split(), 'verify', *named])} {self.advice}"
+
+    def as_json(self) -> Json:
+        """The finding for ``--output json``."""
+        rule = RULES[self.rule]
+        return {
+            "rule": self.rule,
+            "severity": rule.severity,
+            "cluster": self.cluster or None,
+            "account": self.account,
+            "subject": self.subject,
+            "text": rule.text,
+            "why": rule.why,
+            "found": self.found,
+            "remedy": self.remedy,
+            "page": rule.page,
+        }

@@ -6,9 +6,8 @@ from irsa.decide.document import FOREIGN_KEYS, Statement, statements_of
 from irsa.decide.patterns import Pattern
 from irsa.identity.arns import issuer_of_principal
 from irsa.rules.conditions import guarded, split_key
-from irsa.rules.finding import Finding
-from irsa.rules.pod_identity import check_pod_identity
-from irsa.rules.principals import check_principals
+from irsa.rules.principals import check_pod_identity, check_principals
+from irsa.rules.table import Finding
 from irsa.rules.tokens import Hits, TrustContext, check_federated, is_kubernetes
 
 TAG_SESSION = "sts:TagSession"

@@ -18,8 +18,8 @@ from irsa.identity.policy_json import Json, principals, statements
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
-from irsa.observe.associations import Association
 from irsa.observe.aws_config import Profile, profile_chain, profiles
+from irsa.observe.eks import Association, EksCluster
 from irsa.observe.facts import (
     RUNNING,
     Answer,
@@ -33,7 +33,6 @@ from irsa.observe.facts import (
     Unread,
     Webhook,
 )
-from irsa.observe.pod_identity import EksCluster
 from irsa.observe.pod_spec import Container, config_file, containers, is_associated
 from irsa.observe.stack_chains import Stack
 

@@ -8,10 +8,10 @@ from irsa.identity.arns import ClusterArn, account_of, check_role_arn, cluster_a
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa.identity.token import Token
 from irsa.observe.aws import Aws
+from irsa.observe.eks import EksCluster
 from irsa.observe.errors import CollectError
 from irsa.observe.facts import PENDING, RUNNING, Pod, Role, ServiceAccount, Unread
 from irsa.observe.kubernetes import Cluster
-from irsa.observe.pod_identity import EksCluster
 from irsa.observe.pod_spec import Reference, needed, references
 from irsa.observe.stack_chains import Stack
 from irsa.verify.facts import (

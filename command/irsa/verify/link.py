@@ -4,14 +4,78 @@ Pure. `LINKS` is the order in which a request takes them.
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
+from typing import NamedTuple
 
 from irsa.identity.policy_json import Json
 from irsa.observe.facts import Answer, Unread
+from irsa.observe.stack_chains import Resource, Stack
 from irsa.verify.facts import NotMade
-from irsa.verify.remedy import NO_REMEDY, Remedy, ShellCommand
+
+
+class ShellCommand(NamedTuple):
+    """An `aws`, `kubectl` or `pulumi` command.
+
+    None holds a placeholder: where a value is not known, there is no command.
+    """
+
+    words: tuple[str, ...]
+    changes: Resource | None = None
+    """The resource that it changes; None for a command that only restarts something."""
+
+    @property
+    def shell(self) -> str:
+        """The command as a shell takes it."""
+        return shlex.join(self.words)
+
+    def with_words(self, *more: str) -> "ShellCommand":
+        """Return the command with more words at its end."""
+        return self._replace(words=(*self.words, *more))
+
+
+class Remedy(NamedTuple):
+    """The fix of a link."""
+
+    text: str = ""
+    commands: tuple[ShellCommand, ...] = ()
+    """In the order in which they have to run."""
+
+    @property
+    def shell(self) -> tuple[str, ...]:
+        """The commands as a shell takes them."""
+        return tuple(command.shell for command in self.commands)
+
+
+NO_REMEDY = Remedy()
+
+
+def aws(*words: str, changes: Resource | None, **options: str | bool) -> ShellCommand:
+    """Build an `aws` command: ``role_name="a"`` is ``--role-name a``; True is an option without a
+    value, and an empty one is left out."""
+    return ShellCommand(("aws", *words, *_spelt(options)), changes)
+
+
+def kubectl(*words: str, changes: Resource | None, **options: str | bool) -> ShellCommand:
+    """Build a `kubectl` command by the same rule."""
+    return ShellCommand(("kubectl", *words, *_spelt(options)), changes)
+
+
+def _spelt(options: dict[str, str | bool]) -> Sequence[str]:
+    spelt: list[str] = []
+    for name, value in options.items():
+        if value:
+            spelt.append(f"--{name.replace('_', '-')}")
+            spelt += [] if value is True else [value]
+    return spelt
+
+
+def unique(commands: Iterable[ShellCommand]) -> list[ShellCommand]:
+    """Return the commands without repeats; those that only restart something come last."""
+    return sorted(dict.fromkeys(commands), key=lambda command: command.changes is None)
+
 
 LINKS = {
     "service-account": "the service account exists",
@@ -147,3 +211,33 @@ def status_of(links: Sequence[Link]) -> Status:
 def compact(document: Json | Sequence[Json]) -> str:
     """A document as it stands in a command."""
     return json.dumps(document, separators=(",", ":"))
+
+
+def left_to_stack(link: Link, stack: Stack | None) -> Link:
+    """Return the link with `pulumi` in place of the commands that change the stack's resources."""
+    commands = link.remedy.commands
+    changed = [each.changes for each in commands if each.changes is not None]
+    owned = [each for each in changed if stack and each in stack.owned]
+    if stack is None or not owned:
+        return link
+    kept = (each for each in commands if each.changes not in owned)
+    return replace(link, remedy=Remedy(_text(stack, owned), (*_pulumi(stack), *kept)))
+
+
+def _text(stack: Stack, owned: Sequence[Resource]) -> str:
+    resources = " and ".join(map(str, dict.fromkeys(owned)))
+    named = f"the stack {stack.name}" if stack.name else "the stack"
+    how = "" if stack.name else " with `pulumi refresh` and `pulumi up`"
+    # pulumi-kubernetes takes fields over from kubectl in an `up`, and refuses them in its preview.
+    in_cluster = any(each.kind in ("annotation", "configmap", "deployment") for each in owned)
+    conflict = "; if its preview stops at a conflict with kubectl, add --skip-preview"
+    return (
+        f"{resources} belongs to {named}: let it put that right{how}, in the folder of its "
+        "program; if the program or its configuration is wrong, correct it first"
+        f"{conflict if in_cluster else ''}"
+    )
+
+
+def _pulumi(stack: Stack) -> list[ShellCommand]:
+    verbs = ("refresh", "up") if stack.name else ()
+    return [ShellCommand(("pulumi", verb, "--stack", stack.name)) for verb in verbs]

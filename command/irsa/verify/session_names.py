@@ -55,6 +55,6 @@ def documents_of(known: Role | Json | Unread | None) -> list[Json]:
     """Return a policy, or those of a role, as far as they were read."""
     if not isinstance(known, Role):
         return [known] if isinstance(known, dict) else []
-    listed = () if isinstance(known.policies, Unread) else known.policies
-    policies = [e for e in (*listed, known.boundary) if isinstance(e, PermissionsPolicy)]
-    return [known.trust_policy, *(each.document for each in policies)]
+    listed = (*known.known_policies, known.boundary)
+    policies = [each for each in listed if isinstance(each, PermissionsPolicy)]
+    return [known.trust_policy, *(each.content for each in policies)]

@@ -2,19 +2,50 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 
 from irsa.identity.arns import cluster_arn
 from irsa.identity.token import Token
 from irsa.observe.aws import Aws
 from irsa.observe.facts import Answer, Credentials, Unread
-from irsa.verify.chain import Chain
 from irsa.verify.facts import Calls, Facts, NotMade, RoleBCalls, RoleBFacts
 from irsa.verify.gather import Question, Sources
-from irsa.verify.link import Link, Status, status_of
-from irsa.verify.links.to_session import lacking
+from irsa.verify.link import Link, Status, left_to_stack, status_of
+from irsa.verify.links.in_cluster import in_cluster_links
+from irsa.verify.links.to_bucket import bucket_links
+from irsa.verify.links.to_role_b import links_before_role_b, role_b_links
+from irsa.verify.links.to_session import lacking, links_before_sts, session_links
 from irsa.verify.session_names import UNNAMED, session_name
+
+
+@dataclass(frozen=True)
+class Chain:
+    """One chain, whose links before a call are judged once: the call's wait depends on them."""
+
+    facts: Facts
+
+    @cached_property
+    def before_sts(self) -> list[Link]:
+        """Links that need no session of the role."""
+        return links_before_sts(self.facts)
+
+    @cached_property
+    def before_role_b(self) -> list[Link]:
+        """Links that need no session of role B."""
+        return links_before_role_b(self.facts)
+
+    def links(self, calls: Calls | None = None) -> list[Link]:
+        """Every link, in the order in which a request takes them."""
+        facts, calls = self.facts, calls or Calls()
+        links = [
+            *in_cluster_links(facts, calls.inside),
+            *session_links(facts, calls, self.before_sts),
+            *([] if facts.through_role_b else bucket_links(facts, calls)),
+            *role_b_links(facts, calls.of_role_b, self.before_role_b, self.before_sts),
+        ]
+        return [left_to_stack(link, facts.stack) for link in links]
+
 
 RETRY_SECONDS = 3.0
 """Between two tries of a call that IAM may not have heard of yet."""

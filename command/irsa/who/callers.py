@@ -6,49 +6,115 @@ Its root user is not among them: STS lets no root user assume a role. What servi
 of its organization forbid is not seen here.
 """
 
+import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
+from itertools import islice, product
+from typing import Final
 
-from irsa.access import judge
-from irsa.decide.document import Kind
+from irsa.access import called_by, judge
+from irsa.decide.document import statements_of
 from irsa.decide.patterns import Key, Value
 from irsa.decide.principals import Caller, caller_from_arn, session_of
-from irsa.decide.statements import Policy, compile_policy
-from irsa.decide.steps import ASSUME_ROLE, Step
-from irsa.decide.trust_policy import compile_trust_policy
-from irsa.decide.verdict import Verdict
-from irsa.identity.arns import kind_of, name_of, parse_role_arn
+from irsa.decide.steps import Step
+from irsa.decide.truth import Verdict
 from irsa.identity.policy_json import Json
-from irsa.observe.facts import Role, Unread
-from irsa.observe.shapes import mapping, mappings
-from irsa.who.choices import EXTERNAL_ID, SESSION, SESSION_NAME, Asked, asked_by, calls, whatever
+from irsa.observe.facts import PermissionsPolicy, Principal, Role, Unread
 
-_PRINCIPAL_TAG = "aws:principaltag/"
-UNLISTED = "not all of its policies were listed"
+SESSION_NAME: Final = "irsa-explain"
+EXTERNAL_ID, SOURCE_IDENTITY = "sts:externalid", "sts:sourceidentity"
+SESSION, _TAG = "sts:rolesessionname", "aws:requesttag/"
+_TAG_KEYS, _TRANSITIVE = "aws:tagkeys", "sts:transitivetagkeys"
+_TRIED: Final = 256
+"""Calls that are tried for one caller. What none of them shows stays undecided."""
+_VARIABLE = re.compile(r"\$\{\s*([^},\s]+)[^}]*\}")
+
+Context = Mapping[str, Value]
 
 
 @dataclass(frozen=True, slots=True)
-class AccountPrincipal:
-    """A user or a role of an account, with its policies."""
+class Asked:
+    """Condition keys of policies, in lower case, with the values that stand beside them."""
 
-    arn: str
-    unique_id: str
-    policies: tuple[Json, ...] | None
-    """Its own, its groups' and those that are attached; None when one of them was not listed."""
-    boundary: Json | None = None
+    values: Mapping[str, list[str]]
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Names of session tags, as they are written, by name in lower case."""
 
-    @property
-    def is_role(self) -> bool:
-        """True for a role, False for a user."""
-        return kind_of(self.arn) == "role"
+    def prefixed(self, prefix: str) -> Iterator[str]:
+        """The keys that begin with a text."""
+        return (key for key in self.values if key.startswith(prefix))
 
-    def called(self, session: str | None) -> Caller:
-        """Return it as a caller: of a role a session, whose name need not be known."""
-        if self.is_role:
-            return session_of(self.arn, session, self.unique_id)
-        return caller_from_arn(self.arn, unique_id=self.unique_id)
+
+def asked_by(documents: Iterable[Json]) -> Asked:
+    """Return the keys of policies; of one that cannot be read, none."""
+    values: dict[str, list[str]] = {}
+    tags: dict[str, str] = {}
+    for document in documents:
+        named: list[str] = _VARIABLE.findall(json.dumps(document))
+        keys = [(each, list[str]()) for each in named]
+        try:
+            for statement in statements_of(document):
+                keys += [(each.key, [*each.values]) for each in statement.conditions]
+        except ValueError:  # the evaluator says why
+            continue
+        for key, listed in keys:
+            values.setdefault(key.lower(), []).extend(listed)
+            names = [key[len(_TAG) :]] if key.lower().startswith(_TAG) else []
+            names += listed if key.lower() in (_TAG_KEYS, _TRANSITIVE) else []
+            tags |= {name.lower(): name for name in names if not set("*?$") & set(name)}
+    return Asked(values, tags)
+
+
+def whatever(asked: Asked) -> Iterator[Context]:
+    """Yield contexts that together stand for every call: a value that the caller chooses is not
+    known. Tags and a source identity need permissions, so that each is sent or certainly not."""
+    tags = [*asked.prefixed(_TAG), *({_TAG_KEYS, _TRANSITIVE} & asked.values.keys())]
+    source = [SOURCE_IDENTITY] if SOURCE_IDENTITY in asked.values else []
+    for with_tags, with_source in product([False, True][: 1 + bool(tags)], [False, True]):
+        if with_source and not source:
+            continue
+        yield {
+            **dict.fromkeys(tags, Key.UNKNOWN if with_tags else Key.ABSENT),
+            **dict.fromkeys(source, Key.UNKNOWN if with_source else Key.ABSENT),
+            **({EXTERNAL_ID: Key.UNKNOWN} if EXTERNAL_ID in asked.values else {}),
+        }
+
+
+def calls(asked: Asked, known: Context) -> Iterator[Context]:
+    """Yield calls with values that the policies ask for; ``known`` are keys for their variables."""
+
+    def chosen(key: str) -> list[str]:
+        texts = [_fitting(each, known) for each in asked.values.get(key, ())]
+        return list(dict.fromkeys([SESSION_NAME, *filter(None, texts)]))
+
+    optional = [each for each in (EXTERNAL_ID, SOURCE_IDENTITY) if each in asked.values]
+    optional += [f"{_TAG}{name}" for name in asked.tags]
+    options: dict[str, list[str | None]] = {SESSION: [*chosen(SESSION)]}
+    options |= {key: [None, *chosen(key)] for key in optional}
+    for picked in islice(product(*options.values()), _TRIED):
+        sent = zip(options, picked, strict=True)
+        call: dict[str, Value] = {key: value for key, value in sent if value is not None}
+        names = tuple(asked.tags[key[len(_TAG) :]] for key in call if key.startswith(_TAG))
+        if names:
+            call[_TAG_KEYS] = names
+        yield call
+        if names and _TRANSITIVE in asked.values:
+            yield {**call, _TRANSITIVE: names}
+
+
+def _fitting(pattern: str, known: Context) -> str:
+    """Return a text that fits a pattern; empty for one with a variable that is not known."""
+    texts = [known.get(each.lower()) for each in _VARIABLE.findall(pattern)]
+    if not all(isinstance(each, str) for each in texts):
+        return ""
+    filled = _VARIABLE.sub(lambda match: str(known[match[1].lower()]), pattern)
+    return filled.replace("*", "xx").replace("?", "x")
+
+
+_PRINCIPAL_TAG = "aws:principaltag/"
+UNLISTED = "not all of its policies were listed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +137,7 @@ class Callers:
         return [*self.may, *(f"perhaps {arn}: {why}" for arn, why in self.perhaps)]
 
 
-def who_may(role: Role, account: str, callers: Sequence[AccountPrincipal] | Unread) -> Callers:
+def who_may(role: Role, account: str, callers: Sequence[Principal] | Unread) -> Callers:
     """Return the callers of an account that may assume a role, as the evaluator decides it."""
     if isinstance(callers, Unread):
         return Callers(account, unread=callers)
@@ -84,22 +150,22 @@ def who_may(role: Role, account: str, callers: Sequence[AccountPrincipal] | Unre
         if verdict is Verdict.ALLOW:
             may.append(caller.arn)
         elif verdict is Verdict.UNKNOWN:
-            perhaps.append((caller.arn, UNLISTED if caller.policies is None else why))
+            perhaps.append((caller.arn, UNLISTED if _is_unlisted(caller) else why))
     return Callers(account, tuple(may), tuple(perhaps))
 
 
-def _judged(role: Role, caller: AccountPrincipal) -> tuple[Verdict, str]:
+def _judged(role: Role, caller: Principal) -> tuple[Verdict, str]:
     """Decide whether any call of the caller gets the role; with the fact that is missing.
 
     Only what no call can change is a denial.
     """
-    documents = (role.trust_policy, *(caller.policies or ()), caller.boundary or {})
-    asked = asked_by(documents)
+    asked = asked_by((role.trust_policy, *(each.content for each in _policies(caller))))
     known = _known(role, caller, asked)
     # A session of a role may have further tags, and hide its role's, by those of its own call.
-    tags = dict.fromkeys(asked.prefixed(_PRINCIPAL_TAG), Key.UNKNOWN) if caller.is_role else {}
-    step = cache(partial(_step, role, caller))  # compiles the policies
-    anyone = caller.called(None)
+    own = asked.prefixed(_PRINCIPAL_TAG) if isinstance(caller, Role) else ()
+    tags = dict.fromkeys(own, Key.UNKNOWN)
+    step = cache(partial(called_by, role, caller))  # compiles the policies
+    anyone = _session(caller, None)
     answers = [
         judge(partial(_called, step, anyone, {**known, **tags, **context}))
         for context in whatever(asked)
@@ -107,8 +173,8 @@ def _judged(role: Role, caller: AccountPrincipal) -> tuple[Verdict, str]:
     by_verdict = {each.verdict: each for each in answers}
     if Verdict.ALLOW in by_verdict or Verdict.UNKNOWN not in by_verdict:
         return (Verdict.ALLOW if Verdict.ALLOW in by_verdict else Verdict.DENY), ""
-    variables = {**known, "aws:username": name_of(caller.arn)} if not caller.is_role else known
-    named = caller.called(SESSION_NAME)
+    variables = known if isinstance(caller, Role) else {**known, "aws:username": caller.name}
+    named = _session(caller, SESSION_NAME)
     for call in calls(asked, variables):
         answer = judge(partial(_called, step, named, {**known, **call}))
         if answer.verdict is Verdict.ALLOW:
@@ -116,7 +182,7 @@ def _judged(role: Role, caller: AccountPrincipal) -> tuple[Verdict, str]:
     return Verdict.UNKNOWN, by_verdict[Verdict.UNKNOWN].deciding.removeprefix("missing fact: ")
 
 
-def _known(role: Role, caller: AccountPrincipal, asked: Asked) -> dict[str, Value]:
+def _known(role: Role, caller: Principal, asked: Asked) -> dict[str, Value]:
     """Return the tags of both sides that policies ask for, as condition keys."""
     own = {
         _PRINCIPAL_TAG: caller.tags,
@@ -131,18 +197,20 @@ def _known(role: Role, caller: AccountPrincipal, asked: Asked) -> dict[str, Valu
     return known
 
 
-def _step(role: Role, caller: AccountPrincipal) -> Step:
-    """Return the call without the values that the caller chooses."""
-    policies, boundary = caller.policies, caller.boundary
-    return Step(
-        action=ASSUME_ROLE,
-        resource=role.arn,
-        role=parse_role_arn(role.arn),
-        trust=compile_trust_policy(role.trust_policy),
-        identity=None if policies is None else [*map(_compiled, policies)],
-        boundary=None if boundary is None else _compiled(boundary),
-        max_duration=role.max_session_duration,
-    )
+def _policies(caller: Principal) -> list[PermissionsPolicy]:
+    listed = (*caller.known_policies, caller.boundary)
+    return [each for each in listed if isinstance(each, PermissionsPolicy)]
+
+
+def _is_unlisted(caller: Principal) -> bool:
+    return any(isinstance(each.document, Unread) for each in _policies(caller))
+
+
+def _session(caller: Principal, name: str | None) -> Caller:
+    """A user as a caller, or a session of a role, whose name need not be known."""
+    if isinstance(caller, Role):
+        return session_of(caller.arn, name, caller.unique_id)
+    return caller_from_arn(caller.arn, unique_id=caller.unique_id)
 
 
 def _called(step: Callable[[], Step], caller: Caller, context: Mapping[str, Value]) -> Step:
@@ -154,70 +222,3 @@ def _called(step: Callable[[], Step], caller: Caller, context: Mapping[str, Valu
         external_id=external_id if isinstance(external_id, str) else None,
         context=context,
     )
-
-
-def _compiled(document: Json) -> Policy:
-    return compile_policy(document, "policy", Kind.IDENTITY)
-
-
-def callers_of(details: Iterable[Json]) -> list[AccountPrincipal]:
-    """The users and roles in the pages of GetAccountAuthorizationDetails.
-
-    https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationDetails.html
-    """
-    pages = list(details)
-
-    def listed(kind: str) -> Iterator[Json]:
-        return (each for page in pages for each in mappings(page.get(kind)))
-
-    managed = {each["Arn"]: _default_version(each) for each in listed("Policies")}
-    groups = {
-        each["GroupName"]: _policies(each, "GroupPolicyList", managed)
-        for each in listed("GroupDetailList")
-    }
-    users = [
-        _caller(each, each["UserId"], "UserPolicyList", managed, groups)
-        for each in listed("UserDetailList")
-    ]
-    roles = [
-        _caller(each, each["RoleId"], "RolePolicyList", managed, {})
-        for each in listed("RoleDetailList")
-    ]
-    return sorted([*users, *roles], key=lambda caller: caller.arn)
-
-
-Listed = Sequence[Json | None]
-"""Policy documents; None for one that was not listed."""
-
-
-def _caller(
-    listed: Json,
-    unique_id: str,
-    inline: str,
-    managed: Mapping[str, Json | None],
-    groups: Mapping[str, Listed],
-) -> AccountPrincipal:
-    own = _policies(listed, inline, managed)
-    shared = [each for name in listed.get("GroupList", []) for each in groups.get(name, [None])]
-    policies = [*own, *shared]
-    known = tuple(each for each in policies if each is not None)
-    boundary = mapping(listed.get("PermissionsBoundary")).get("PermissionsBoundaryArn")
-    return AccountPrincipal(
-        arn=listed["Arn"],
-        unique_id=unique_id,
-        # A boundary that was not listed can forbid what the rest allows.
-        policies=known if len(known) == len(policies) and boundary in (None, *managed) else None,
-        boundary=managed.get(str(boundary)),
-        tags={each["Key"]: each["Value"] for each in mappings(listed.get("Tags"))},
-    )
-
-
-def _policies(listed: Json, inline: str, managed: Mapping[str, Json | None]) -> list[Json | None]:
-    own: list[Json | None] = [each["PolicyDocument"] for each in mappings(listed.get(inline))]
-    attached = mappings(listed.get("AttachedManagedPolicies"))
-    return [*own, *(managed.get(each["PolicyArn"]) for each in attached)]
-
-
-def _default_version(policy: Json) -> Json | None:
-    versions = mappings(policy.get("PolicyVersionList"))
-    return next((each["Document"] for each in versions if each.get("IsDefaultVersion")), None)

@@ -11,7 +11,7 @@ from irsa.identity.pod_identity import (
 )
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
-from irsa.observe.associations import Association
+from irsa.observe.eks import Association
 from irsa.observe.facts import PermissionsPolicy, Unread
 from irsa.observe.fleet_pods import fleet_pod
 from tests.support.world import ACCOUNT_A as OWN

@@ -13,8 +13,7 @@ from irsa.commands.audit import text as audit_text
 from irsa.identity.policies import irsa_trust_policy, service_trust_policy
 from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef
 from irsa.observe.facts import RegisteredProvider, ServiceAccount
-from irsa.rules.finding import Finding
-from irsa.rules.table import RULES, SEVERITIES
+from irsa.rules.table import RULES, SEVERITIES, Finding
 from irsa.rules.tokens import TrustContext
 from irsa.rules.trust_policy import check_trust_policy
 from tests.support.world import ACCOUNT_A, ACCOUNT_B, ISSUER, PROVIDER_ARN, ROLE_ARN, SUBJECT

@@ -14,7 +14,7 @@ from command.tests.audit.test_policies import CASES, ISSUER, OWN, ROLE_ARN, prov
 from irsa.audit.findings import AuditFacts, audit
 from irsa.commands.audit import sarif, text
 from irsa.identity.subjects import ServiceAccountRef
-from irsa.observe.associations import Association
+from irsa.observe.eks import Association
 from irsa.observe.facts import PermissionsPolicy, RegisteredProvider
 from irsa.rules.table import RULES, SEVERITIES
 from irsa.who.assumers import who_can_assume

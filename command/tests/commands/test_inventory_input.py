@@ -5,8 +5,8 @@ from argparse import Namespace
 from irsa.commands.inventory_input import read
 from irsa.commands.inventory_sources import Clients
 from irsa.identity.arns import cluster_arn
-from irsa.observe.account_roles import AccountRoles
 from irsa.observe.facts import Unread
+from irsa.observe.iam import AccountPrincipals
 
 ACCOUNT = "111122223333"
 OPTIONS = {"stack": "", "service_accounts": "", "issuer": "", "context": [], "assume_role": []}
@@ -30,8 +30,8 @@ class Aws:
         found.asked = self.asked
         return found
 
-    def roles(self, *, policies):
-        return AccountRoles((), Unread("", "", ""))
+    def roles(self):
+        return AccountPrincipals((), Unread("", "", ""))
 
     def providers(self, _):
         return ()

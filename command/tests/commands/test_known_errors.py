@@ -9,8 +9,7 @@ import yaml
 
 from irsa.__main__ import main
 from irsa.commands.known_errors import KNOWN_ERRORS, TEXT_MAX, Level, diagnose
-from irsa.identity.access_denied import PolicyType
-from irsa.identity.errors import web_identity_denied
+from irsa.identity.errors import PolicyType, web_identity_denied
 from irsa.verify.link import LINKS
 
 ROWS = yaml.safe_load(Path(__file__).with_name("messages.yaml").read_text())

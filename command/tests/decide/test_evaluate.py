@@ -16,7 +16,7 @@ from irsa.decide.policies import Policies
 from irsa.decide.principals import caller_from_arn
 from irsa.decide.request import Request
 from irsa.decide.statements import compile_policy
-from irsa.decide.verdict import Verdict
+from irsa.decide.truth import Verdict
 from irsa.identity.outputs import UNKNOWN_OUTPUT
 from tests.support.world import BUCKET_ARN
 

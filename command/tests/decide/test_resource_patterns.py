@@ -9,8 +9,7 @@ from command.tests.decide.policies import allow, document
 from command.tests.decide.scenarios import decision, scenario
 from command.tests.decide.steps import list_step
 from irsa.decide.json_input import InputError
-from irsa.decide.patterns import Key
-from irsa.decide.resource_patterns import ResourceTemplate, resource_problem
+from irsa.decide.patterns import Key, ResourceTemplate, resource_problem
 from irsa.decide.scenario import scenario_from
 from irsa.identity.outputs import UNKNOWN_OUTPUT
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from irsa.identity.access_denied import Denial, PolicyType, Refusal, read_denial
+from irsa.identity.errors import Denial, PolicyType, Refusal, read_denial
 
 JOHN = "arn:aws:iam::123456789012:user/John"
 LIST = "codecommit:ListRepositories"

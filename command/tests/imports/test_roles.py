@@ -8,7 +8,7 @@ import pytest
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import service_account_pattern, service_account_ref
 from irsa.imports.roles import Imported, import_roles
-from irsa.observe.existing_roles import ExistingRole
+from irsa.observe.iam import ExistingRole
 from tests.support.roles_of_others import READ_ONLY, eksctl_trust, terraform_trust, without_audience
 from tests.support.world import ACCOUNT_A, PROVIDER_ARN, REGION
 

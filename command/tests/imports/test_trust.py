@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from irsa.access import trusts_service_account
-from irsa.decide.verdict import Verdict
+from irsa.decide.truth import Verdict
 from irsa.identity.pod_identity import pod_identity_trust_policy
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef
 from irsa.imports.trust import Trusted, Unsupported, read_trust
-from irsa.observe.associations import Association
+from irsa.observe.eks import Association
 from irsa.observe.facts import Role, ServiceAccount
 from tests.support.refusal import refusal
 from tests.support.roles_of_others import eksctl_trust, terraform_trust, without_audience

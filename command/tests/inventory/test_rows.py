@@ -7,11 +7,11 @@ from irsa.commands.inventory_table import cells
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.inventory.rows import ClusterInventory, Identity, IdentityKind, Inventory, listing
-from irsa.observe.account_roles import AccountRoles
-from irsa.observe.associations import Association
+from irsa.observe.eks import Association
 from irsa.observe.facts import Role, ServiceAccount
 from irsa.observe.fleet_pods import FleetPod
-from irsa.rules.finding import Finding
+from irsa.observe.iam import AccountPrincipals
+from irsa.rules.table import Finding
 from tests.support.fleet import ACCOUNT, ISSUER
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/app"
@@ -39,7 +39,7 @@ def listed(*clusters, findings=()):
         clusters=[each.cluster for each in clusters], accounts=[ACCOUNT], roles=roles,
         providers=(), now=0,
     )  # fmt: skip
-    accounts = [AccountRoles(roles, {ROLE: ""})]
+    accounts = [AccountPrincipals(roles, {ROLE: ""})]
     return listing(Inventory(facts=facts, accounts=accounts, findings=findings, clusters=clusters))
 
 

@@ -9,9 +9,8 @@ from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.policy_json import Json, statements
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.move.facts import Mechanism, Move
-from irsa.observe.associations import Association
+from irsa.observe.eks import Association, EksCluster
 from irsa.observe.facts import Owner, Pod, RegisteredProvider, Role, ServiceAccount
-from irsa.observe.pod_identity import EksCluster
 from irsa.verify.facts import Facts, PodIdentity
 from tests.support.world import CLUSTER_ARN, ISSUER_URL, PROVIDER_ARN, ROLE_ARN
 

@@ -13,8 +13,17 @@ import pytest
 from botocore.exceptions import ClientError
 
 from command.tests.move.moves import BY_TOKEN, trusting, with_irsa
-from irsa.move.changes import RESTARTED_AT, Stopped, permitted, restart, set_trust
-from irsa.move.lock import LEASE, LOCK, begun, hold
+from irsa.move.changes import (
+    LEASE,
+    LOCK,
+    RESTARTED_AT,
+    Stopped,
+    begun,
+    hold,
+    permitted,
+    restart,
+    set_trust,
+)
 from irsa.observe.facts import Owner
 from tests.support.fake_kubernetes import client_of, status
 from tests.support.world import ROLE_ARN

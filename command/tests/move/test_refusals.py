@@ -24,11 +24,10 @@ from command.tests.move.moves import (
 from irsa.identity.eks import FARGATE_LABEL
 from irsa.identity.pod_identity import NAMESPACE_TAG
 from irsa.identity.policies import TrustedRole, irsa_trust_policy, role_trust_policy
-from irsa.move.asking import ask, unproven
 from irsa.move.plan import notes
-from irsa.move.refusals import refusals
+from irsa.move.refusals import ask, refusals, unproven
+from irsa.observe.eks import EksCluster
 from irsa.observe.facts import Answer, Owner, PermissionsPolicy, RegisteredProvider, Unread
-from irsa.observe.pod_identity import EksCluster
 from irsa.verify.facts import PodIdentity
 from tests.support.world import CLUSTER_ARN, ISSUER, PROVIDER_ARN, ROLE_ARN
 

@@ -25,12 +25,11 @@ from command.tests.move.moves import (
     pod,
     trusting,
 )
-from irsa.decide.verdict import Verdict
+from irsa.decide.truth import Verdict
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.move import run
-from irsa.move.asking import ask
-from irsa.move.changes import Stopped, Unknown
-from irsa.move.lock import LOCK
+from irsa.move.changes import LOCK, Stopped, Unknown
+from irsa.move.refusals import ask
 from irsa.move.run import Runner, check_refusals
 from irsa.move.trust import Call, verdict
 from irsa.observe.facts import Answer, Unread, Workloads

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from command.tests.move.moves import ACCOUNT, BY_ASSOCIATION, BY_TOKEN, CLUSTER, PROVIDER, trusting
-from irsa.decide.verdict import Verdict
+from irsa.decide.truth import Verdict
 from irsa.identity.pod_identity import NAMESPACE_TAG, SERVICE_ACCOUNT_TAG, pod_identity_trust_policy
 from irsa.identity.policies import irsa_trust_policy, service_trust_policy, size
 from irsa.identity.policy_json import statements

@@ -5,8 +5,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from irsa.observe.existing_roles import ExistingRole, federated
-from irsa.observe.iam_calls import read_existing
+from irsa.observe.iam import ExistingRole, federated, read_existing
 from tests.support.roles_of_others import READ_ONLY, eksctl_tags, eksctl_trust
 from tests.support.world import ACCOUNT_A, PROVIDER_ARN
 

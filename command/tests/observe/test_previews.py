@@ -12,8 +12,7 @@ from irsa.__main__ import main
 from irsa.identity.outputs import UNKNOWN_OUTPUT
 from irsa.identity.policies import bucket_permissions_policy, irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
-from irsa.observe.previews import resources_of
-from irsa.observe.pulumi_resources import LATER, accounts_of, roles_of
+from irsa.observe.pulumi import LATER, accounts_of, resources_of, roles_of
 from tests.support.damage import replace_one_value
 from tests.support.world import ACCOUNT_A, PROVIDER_ARN, ROLE_ARN
 

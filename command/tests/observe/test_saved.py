@@ -1,7 +1,6 @@
 """Saved files of a cluster and an account: read as printed, or refused in one line."""
 
 import json
-from functools import partial
 from urllib.parse import quote
 
 import pytest
@@ -73,23 +72,24 @@ def test_roles_come_url_encoded_or_as_json_with_their_policies(file):
     arn, trust = f"{ROLE['Arn']}-2", quote(json.dumps(TRUST))
     encoded = {**ROLE, "Arn": arn, "AssumeRolePolicyDocument": trust, "RoleLastUsed": last_used}
     policies = [{"Arn": managed, "PolicyVersionList": versions}]
+    unlisted = Unread(f"policy {read_only}", "it was not listed", "iam:GetPolicyVersion")
     more = {"RoleDetailList": [{**encoded, "RolePolicyList": []}], "Policies": policies}
 
-    found = saved.roles([file({**page, "IsTruncated": True}, more)], policies=True)
+    found = saved.roles([file({**page, "IsTruncated": True}, more)])
 
     assert [role.trust_policy for role in found.roles] == [TRUST, TRUST]
     assert found.roles[0].policies == (
         PermissionsPolicy("data", ROLE["RolePolicyList"][0]["PolicyDocument"]),
         PermissionsPolicy("data", {"Statement": ["new"]}, managed),
-        PermissionsPolicy("ReadOnlyAccess", {}, read_only),
+        PermissionsPolicy("ReadOnlyAccess", unlisted, read_only),
     )
     assert found.last_used == {ROLE["Arn"]: "2026-11-26T09:00:00Z", arn: "2026-11-26T08:00:00Z"}
 
 
 def test_an_unused_role_differs_from_one_without_a_known_last_use(file):
-    never = saved.roles([file({"RoleDetailList": [{**ROLE, "RoleLastUsed": {}}]})], policies=True)
+    never = saved.roles([file({"RoleDetailList": [{**ROLE, "RoleLastUsed": {}}]})])
     silent = {k: v for k, v in ROLE.items() if k not in ("RoleLastUsed", "RolePolicyList")}
-    unsaid = saved.roles([file({"Roles": [silent]})], policies=True)
+    unsaid = saved.roles([file({"Roles": [silent]})])
 
     assert never.last_used == {ROLE["Arn"]: ""}
     assert isinstance(unsaid.last_used, Unread)
@@ -137,12 +137,12 @@ WHOLE = json.dumps({"RoleDetailList": [ROLE]}, indent=2)
 def test_a_file_that_is_not_json_is_one_line(file, text):
     path = file(text)
 
-    message = refusal(saved.roles, [path], policies=True, raised=CollectError)
+    message = refusal(saved.roles, [path], raised=CollectError)
     assert "it is not JSON: " in message
     assert message.endswith(f"; {GIVE_ROLES}")
 
 
-ROLES = ("--roles", partial(saved.roles, policies=True), GIVE_ROLES)
+ROLES = ("--roles", saved.roles, GIVE_ROLES)
 ACCOUNTS = ("--service-accounts", saved.service_accounts, GIVE_ACCOUNTS)
 NAMELESS = {"kind": "ServiceAccount", "metadata": {"namespace": "dev"}}
 ANNOTATIONS = {"namespace": "a", "name": "b", "annotations": {"c": 1}}
@@ -205,7 +205,7 @@ def test_what_is_no_readable_file_is_one_line(tmp_path):
     binary.write_bytes(b"\x1f\x8b\x08\xff\xfe")
     missing = f"[Errno 2] No such file or directory: '{none}'"
     for path, found in ((none, missing), (binary, "it is not text")):
-        assert refusal(saved.roles, [str(path)], policies=False, raised=CollectError) == (
+        assert refusal(saved.roles, [str(path)], raised=CollectError) == (
             f"--roles {path}: {found}; {GIVE_ROLES}"
         )
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from irsa.observe.errors import CollectError
-from irsa.observe.existing_roles import ExistingRole
+from irsa.observe.iam import ExistingRole
 from irsa.observe.terraform import read_terraform
 from tests.support.damage import replace_one_value
 from tests.support.roles_of_others import (

@@ -17,7 +17,7 @@ from irsa.identity.pod_identity import (
 from irsa.identity.policies import TrustedRole, irsa_trust_policy, role_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
-from irsa.observe.associations import Association
+from irsa.observe.eks import Association, EksCluster
 from irsa.observe.facts import (
     Answer,
     Owner,
@@ -29,8 +29,6 @@ from irsa.observe.facts import (
     Unread,
     Webhook,
 )
-from irsa.observe.pod_identity import EksCluster
-from irsa.verify.chain import Chain
 from irsa.verify.facts import (
     Calls,
     Facts,
@@ -41,6 +39,7 @@ from irsa.verify.facts import (
     RoleBTarget,
 )
 from irsa.verify.link import Status
+from irsa.verify.walk import Chain
 from tests.support import world
 
 ACCOUNT = ServiceAccountRef(world.NAMESPACE, world.NAME)

@@ -23,9 +23,9 @@ from command.tests.verify.chains import (
 )
 from irsa.identity.arns import provider_arn_for
 from irsa.observe.facts import Answer, RegisteredProvider
-from irsa.verify.chain import Chain
 from irsa.verify.facts import RoleBTarget
 from irsa.verify.link import LINKS, Status, failing_link, status_of
+from irsa.verify.walk import Chain
 from tests.support.world import ACCOUNT_A, ROLE_ARN
 
 REFUSED = {"assumed": DENIED, **NO_SESSION}

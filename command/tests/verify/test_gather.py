@@ -23,9 +23,9 @@ from command.tests.verify.pods import AWS_MOUNT, AWS_VOLUME, SPEC, A, associated
 from irsa.identity.arns import ClusterArn, cluster_arn
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
+from irsa.observe.eks import AUTO_MODE, node_group
 from irsa.observe.errors import CollectError
 from irsa.observe.facts import Answer, Pod, Unread, Workloads
-from irsa.observe.pod_identity import AUTO_MODE, node_group
 from irsa.verify import walk
 from irsa.verify.gather import NAMED_MAX, Question, Sources, gather, gather_each
 from irsa.verify.link import Status

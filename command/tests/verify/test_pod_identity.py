@@ -38,14 +38,13 @@ from command.tests.verify.pods import AWS_MOUNT, AWS_VOLUME, SPEC, associated_po
 from irsa.identity.eks import FARGATE_LABEL
 from irsa.identity.pod_identity import pod_identity_trust_policy, target_role_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
+from irsa.observe.eks import AUTO_MODE, EksCluster, association_of
 from irsa.observe.facts import Answer, PermissionsPolicy, Role
-from irsa.observe.iam_calls import association_of
-from irsa.observe.pod_identity import AUTO_MODE, EksCluster
 from irsa.observe.stack_chains import Resource, Stack
-from irsa.verify.chain import Chain
 from irsa.verify.facts import RoleBCalls, RoleBFacts, RoleBTarget
 from irsa.verify.link import Status
 from irsa.verify.remedies.iam import readable
+from irsa.verify.walk import Chain
 from tests.support.world import CLUSTER_ARN, ROLE_ARN, ROLE_B_ARN
 
 FAILED, UNKNOWN, PASSED = Status.FAILED, Status.UNKNOWN, Status.PASSED

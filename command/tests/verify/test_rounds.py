@@ -18,17 +18,17 @@ from command.tests.verify.commands import changed_account, written
 from command.tests.verify.pods import AGENT_VOLUME, ASSOCIATED, INJECTED, TOKEN_VOLUME, container
 from irsa.access import allows
 from irsa.decide.association import pod_tags
-from irsa.decide.verdict import Verdict
+from irsa.decide.truth import Verdict
 from irsa.identity.eks import FARGATE_LABEL, ROLE_ARN_ANNOTATION, SKIP_LABEL
 from irsa.identity.pod_identity import pod_identity_trust_policy
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.policy_json import Json
 from irsa.identity.subjects import ServiceAccountRef
+from irsa.observe.eks import EksCluster
 from irsa.observe.facts import Owner, PermissionsPolicy, Pod, Role
-from irsa.observe.pod_identity import EksCluster
-from irsa.verify.chain import Chain
 from irsa.verify.facts import Facts
 from irsa.verify.link import Link, Status
+from irsa.verify.walk import Chain
 from tests.support import world
 from tests.support.no_gain import Sessions, no_gain, no_loss, session_answers, seven_accounts
 

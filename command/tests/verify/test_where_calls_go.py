@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from command.tests.verify.chains import GOOD, GOOD_EKS, ROLE, SESSION, UNMADE, links
 from irsa.access import trusts_token
-from irsa.decide.verdict import Verdict
+from irsa.decide.truth import Verdict
 from irsa.identity.eks import CREDENTIALS_URI
 from irsa.verify.link import Status
 from tests.support.world import NOW

@@ -12,10 +12,11 @@ from irsa.decide.principals import caller_from_arn, session_of
 from irsa.decide.statements import compile_policy
 from irsa.decide.steps import Step
 from irsa.decide.trust_policy import compile_trust_policy
-from irsa.decide.verdict import Verdict
+from irsa.decide.truth import Verdict
 from irsa.identity.arns import parse_role_arn
-from irsa.observe.facts import Role, Unread
-from irsa.who.callers import UNLISTED, AccountPrincipal, Callers, callers_of, who_may
+from irsa.observe.facts import PermissionsPolicy, Principal, Role, Unread
+from irsa.observe.iam import IamReader
+from irsa.who.callers import UNLISTED, Callers, who_may
 from tests.support.world import ACCOUNT_A
 
 ALICE = f"arn:aws:iam::{ACCOUNT_A}:user/alice"
@@ -37,12 +38,20 @@ def equals(key, value):
     return {"StringEquals": {key: value}}
 
 
+def listed(policies, boundary=None, **more):
+    """The fields of a principal with policies; None is one that was not listed."""
+    unlisted = Unread("policy", "it was not listed", "iam:GetPolicyVersion")
+    of_it = tuple(PermissionsPolicy("own", unlisted if e is None else e) for e in policies)
+    limit = boundary and PermissionsPolicy("limit", boundary)
+    return {"policies": of_it, "boundary": limit, **more}
+
+
 def role(*policies, **more):
-    return AccountPrincipal(ROLE_A, "AROAROLEA", policies, **more)
+    return Role(ROLE_A, "AROAROLEA", {}, **listed(policies, **more))
 
 
 def user(*policies, **more):
-    return AccountPrincipal(ALICE, "AIDAALICE", policies, **more)
+    return Principal(ALICE, "AIDAALICE", **listed(policies, **more))
 
 
 def texts(role, *callers):
@@ -75,7 +84,7 @@ def test_callers_that_no_policy_allows_are_not_named(caller):
     ("trusting", "caller", "fact"),
     [
         (role_b({"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}), user(MAY), "aws:SourceIp"),
-        (role_b(), AccountPrincipal(ALICE, "AIDAALICE", None), UNLISTED),
+        (role_b(), user(None), UNLISTED),
         # A policy that the evaluator cannot read.
         (role_b(), user({"Statement": [{"Effect": "Perhaps"}]}), "Perhaps"),
     ],
@@ -110,6 +119,7 @@ def test_an_account_is_read_whole_and_what_no_page_holds_is_not_guessed():
     of_role = {
         "Arn": ROLE_A,
         "RoleId": "AROAROLEA",
+        "AssumeRolePolicyDocument": document(),
         "RolePolicyList": [{"PolicyName": "own", "PolicyDocument": MAY_NOT}],
         "AttachedManagedPolicies": [{"PolicyArn": managed}],
         "PermissionsBoundary": {"PermissionsBoundaryArn": boundary},
@@ -126,11 +136,19 @@ def test_an_account_is_read_whole_and_what_no_page_holds_is_not_guessed():
     }
     groups = {"GroupDetailList": [{"GroupName": "team", "GroupPolicyList": own}]}
 
-    whole = callers_of([principals, groups | {"Policies": policies}])
-    assert whole == [role(MAY_NOT, MAY, boundary=MAY_NOT), user(MAY)]
-    [_, alice] = callers_of([principals, {"Policies": policies}])
-    [of_a, _] = callers_of([principals, groups])
-    assert alice.policies is of_a.policies is None
+    def read(*pages):
+        reader = IamReader()
+        for page in pages:
+            reader.add(page)
+        listed = reader.result()
+        return [
+            [each.content for each in (*caller.policies, caller.boundary) if each]
+            for caller in (*listed.roles, *listed.users)
+        ]
+
+    assert read(principals, groups | {"Policies": policies}) == [[MAY_NOT, MAY, MAY_NOT], [MAY]]
+    assert read(principals, {"Policies": policies}) == [[MAY_NOT, MAY, MAY_NOT], [{}]]
+    assert read(principals, groups) == [[MAY_NOT, {}, {}], [MAY]]
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,8 @@ from irsa.identity.injection import missing
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import EXPIRY_LEEWAY
+from irsa.move.changes import LOCK
 from irsa.move.facts import GRACE_SECONDS
-from irsa.move.lock import LOCK
 from irsa.verify.gather import Sources
 from irsa_sandbox.engine.stack import ROOT
 from irsa_sandbox.json_types import Json

@@ -31,7 +31,7 @@ from irsa.decide.policies import Policies
 from irsa.decide.principals import Caller, caller_from_arn
 from irsa.decide.request import Request
 from irsa.decide.statements import compile_policy
-from irsa.decide.verdict import Verdict
+from irsa.decide.truth import Verdict
 from irsa_sandbox.json_types import Json
 
 USER = f"arn:aws:iam::{ACCOUNT_A}:user/bob"

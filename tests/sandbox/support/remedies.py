@@ -13,10 +13,10 @@ from awscli.clidriver import create_clidriver
 from botocore.exceptions import ClientError
 
 from irsa.access import allows
-from irsa.decide.verdict import Verdict
+from irsa.decide.truth import Verdict
 from irsa.identity.arns import ClusterArn, bucket_arn, name_of, role_arn
 from irsa.observe.facts import PermissionsPolicy, Role
-from irsa.observe.iam_calls import read_managed, read_policies
+from irsa.observe.iam import read_managed, read_policies
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from irsa_sandbox.json_types import Json
 from irsa_sandbox.session import Session

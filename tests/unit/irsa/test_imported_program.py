@@ -12,8 +12,8 @@ from irsa.identity.pod_identity import service_account_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.imports.program import python_program, yaml_program
 from irsa.imports.roles import Imported, import_roles
-from irsa.observe.associations import Association
-from irsa.observe.existing_roles import ExistingRole
+from irsa.observe.eks import Association
+from irsa.observe.iam import ExistingRole
 from tests.support.engine import Engine, deploy
 from tests.support.roles_of_others import READ_ONLY, terraform_trust
 from tests.support.world import ACCOUNT_A, CLUSTER_ARN, PROVIDER_ARN, REGION, ROLE_B_ARN

@@ -6,7 +6,7 @@ from dataclasses import fields
 import pytest
 
 from command.tests.move.moves import CLUSTER, PROVIDER, ROLE_ARN, with_irsa, with_pod_identity
-from irsa.move.program import owned, program
+from irsa.move.plan import owned, program
 from irsa.observe.stack_chains import Resource, Stack
 from irsa_components import (
     PodIdentityArgs,

@@ -5,7 +5,7 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from irsa_policies.pods import KINDS
+from irsa_policies.one_stack import KINDS
 from irsa_policies.rules import PACK
 from tests.support.policy_pack import (
     DEPLOYMENT,

@@ -32,9 +32,16 @@ from irsa.observe.pod_spec import (
 )
 from irsa.verify.facts import Facts, PodIdentity
 from irsa.verify.link import Check, Link, Status
-from irsa.verify.links.containers import is_skipped, sort_containers
+from irsa.verify.links.containers import (
+    CheckedContainer,
+    Problem,
+    is_skipped,
+    link_of,
+    names,
+    pods_that,
+    sort_containers,
+)
 from irsa.verify.links.pod_profiles import aws_files, chosen
-from irsa.verify.links.problems import CheckedContainer, Problem, link_of, names, pods_that
 from irsa.verify.links.running import NO_POD
 from irsa.verify.links.variables import ASK_INSIDE, REGIONS, region_of
 from irsa.verify.links.webhook import webhook

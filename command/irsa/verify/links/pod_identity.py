@@ -6,16 +6,15 @@ https://docs.aws.amazon.com/eks/latest/userguide/pod-identities.html
 from collections.abc import Iterator, Mapping
 
 from irsa.access import allows
-from irsa.decide.verdict import Verdict
+from irsa.decide.truth import Verdict
 from irsa.identity.arns import cluster_arn
 from irsa.identity.injection import without_agent
 from irsa.identity.pod_identity import external_id
-from irsa.observe.associations import Association
+from irsa.observe.eks import AGENT, AUTO_MODE, FOR_POD_IDENTITY, Association
 from irsa.observe.facts import Unread
-from irsa.observe.pod_identity import AGENT, AUTO_MODE, FOR_POD_IDENTITY
 from irsa.verify.facts import Facts, PodIdentity
 from irsa.verify.link import Check, Link, Status
-from irsa.verify.links.problems import names, pods_that
+from irsa.verify.links.containers import names, pods_that
 from irsa.verify.remedies.pod_identity import correct, create, install_agent, use_irsa
 
 ACTIVE = "ACTIVE"

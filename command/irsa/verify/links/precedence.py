@@ -16,14 +16,12 @@ from irsa.observe.aws_config import ProfileChain, profile_chain, with_settings
 from irsa.observe.facts import ConfigFile, Pod, Unread
 from irsa.observe.pod_spec import Container, Variable
 from irsa.verify.facts import Facts
-from irsa.verify.link import AS_EXPECTED, Check, Link, compact
-from irsa.verify.links.containers import sort_containers
+from irsa.verify.link import AS_EXPECTED, Check, Link, ShellCommand, compact
+from irsa.verify.links.containers import CheckedContainer, Problem, link_of, sort_containers
 from irsa.verify.links.pod_profiles import DEFAULT, AwsFiles, Chosen, all_chosen, aws_files
-from irsa.verify.links.problems import CheckedContainer, Problem, link_of
 from irsa.verify.links.running import NO_POD
 from irsa.verify.links.variables import ASK_INSIDE, unusable_variable
 from irsa.verify.remedies.pod import patch_object, remove_variables, restart_of
-from irsa.verify.remedy import ShellCommand
 
 KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 SOURCES = (

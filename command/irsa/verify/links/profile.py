@@ -20,9 +20,8 @@ from irsa.observe.aws_config import (
 )
 from irsa.observe.facts import ConfigFile, NotMounted, Unread
 from irsa.verify.facts import Facts
-from irsa.verify.link import Check, Link, compact
+from irsa.verify.link import Check, Link, Remedy, compact
 from irsa.verify.remedies.pod import patch_object, restart
-from irsa.verify.remedy import Remedy
 
 REFRESH_WINDOW = 900  # seconds before its end at which SDKs renew a session
 MORE_ROLES = "between role A and role B are more roles, which verify does not judge"

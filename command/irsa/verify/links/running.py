@@ -9,10 +9,9 @@ from datetime import datetime
 from irsa.observe.facts import PENDING, RUNNING, Owner, Pod, Unread
 from irsa.observe.pod_spec import needed
 from irsa.verify.facts import Facts
-from irsa.verify.link import Check, Link
-from irsa.verify.links.problems import names, pods_named, pods_that
+from irsa.verify.link import Check, Link, unique
+from irsa.verify.links.containers import names, pods_named, pods_that
 from irsa.verify.remedies.pod import delete, resume, set_account
-from irsa.verify.remedy import unique
 
 NO_POD = "no Pod runs as this service account"
 PATIENCE = 300.0

@@ -5,15 +5,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from irsa.access import Judgement, allows
-from irsa.decide.verdict import Verdict
+from irsa.decide.truth import Verdict
 from irsa.identity.arns import Arn, partition_of
 from irsa.identity.policies import VERSION
 from irsa.identity.policy_json import Json, with_statements
 from irsa.observe.facts import Answer, PermissionsPolicy, Role, Unread
 from irsa.verify.facts import Calls, Facts, NotMade
-from irsa.verify.link import Check, Link, confirmed
+from irsa.verify.link import Check, Link, Remedy, ShellCommand, confirmed
 from irsa.verify.remedies import refusals
-from irsa.verify.remedies.association_trust import with_tags
 from irsa.verify.remedies.iam import (
     create_bucket,
     for_all_users,
@@ -22,9 +21,8 @@ from irsa.verify.remedies.iam import (
     replace_bucket_policy,
     take_back,
 )
-from irsa.verify.remedies.pod_identity import enable_tags
+from irsa.verify.remedies.pod_identity import enable_tags, with_tags
 from irsa.verify.remedies.policy_edits import NARROW, with_role_exception
-from irsa.verify.remedy import Remedy, ShellCommand
 from irsa.verify.session_names import session_name
 
 LIST_ACTION = "s3:ListBucket"
@@ -75,7 +73,6 @@ def judge_listing(
     role: Role,
     facts: Facts,
     *,
-    without_boundary: bool = False,
     own_policies_only: bool = False,
     without_session_policy: bool = False,
 ) -> Judgement:
@@ -92,7 +89,6 @@ def judge_listing(
         session_name=name,
         resource_account="" if own_policies_only else facts.bucket_account,
         resource_policy=None if own_policies_only else facts.bucket_policy,
-        without_boundary=without_boundary,
         context={"s3:max-keys": "1", "aws:requestedregion": facts.region},
         tags=facts.session_tags,
         session_policy=json.loads(limit) if limit else None,
@@ -112,7 +108,7 @@ def allow_listing(role: Role, facts: Facts, judged: Judgement) -> Remedy:
     if own.verdict is Verdict.ALLOW:
         return _allow_in_bucket(role, facts)
     wanted: Json = {"Version": VERSION, "Statement": [_listing(role, facts)]}
-    unbounded = judge_listing(role, facts, own_policies_only=True, without_boundary=True)
+    unbounded = judge_listing(replace(role, boundary=None), facts, own_policies_only=True)
     return grant(role, INLINE_NAME, wanted, bounded=unbounded.verdict is Verdict.ALLOW)
 
 

@@ -4,21 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from irsa.access import Judgement, may_assume
-from irsa.decide.verdict import Verdict
+from irsa.decide.truth import Verdict
 from irsa.identity.arns import account_of, parse_role_arn
 from irsa.identity.policies import assume_role_permissions_policy
 from irsa.identity.policy_json import Json, statements
 from irsa.observe.aws_config import with_settings
 from irsa.observe.facts import Answer, ConfigFile, Role, Unread
 from irsa.verify.facts import Facts, NotMade, RoleBCalls, RoleBFacts, RoleBTarget
-from irsa.verify.link import LINKS, Check, Link, confirmed
+from irsa.verify.link import LINKS, Check, Link, Remedy, ShellCommand, confirmed
 from irsa.verify.links.profile import MORE_ROLES, profile, rewrite
 from irsa.verify.links.to_bucket import listing_links
 from irsa.verify.links.to_session import granting, identity, misnamed
-from irsa.verify.remedies.association_trust import target_role
 from irsa.verify.remedies.iam import for_all_users, grant, replace_trust, take_back
+from irsa.verify.remedies.pod_identity import target_role
 from irsa.verify.remedies.role_b import RoleBFixer, another_call, judge_role_b, orphans
-from irsa.verify.remedy import Remedy, ShellCommand
 
 INLINE_NAME = "irsa-assume-role-b"
 NO_ROLE_A = "role A was not read"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from irsa.access import trusts_token
-from irsa.decide.verdict import Verdict
+from irsa.decide.truth import Verdict
 from irsa.identity.arns import (
     account_of,
     name_of,
@@ -22,13 +22,8 @@ from irsa.identity.token import OidcProvider, Token, verify_token
 from irsa.observe.facts import UNREACHED, Answer, RegisteredProvider, Role, ServiceAccount, Unread
 from irsa.rules.issuers import is_dual_stack
 from irsa.verify.facts import Calls, Facts, NotMade, issuer_of
-from irsa.verify.link import Check, Link, Status, confirmed
+from irsa.verify.link import Check, Link, Remedy, ShellCommand, Status, confirmed
 from irsa.verify.remedies import pod_identity, refusals
-from irsa.verify.remedies.association_trust import (
-    AssociationFixer,
-    role_of_association,
-    with_tags,
-)
 from irsa.verify.remedies.iam import (
     create_role,
     register_audience,
@@ -36,8 +31,12 @@ from irsa.verify.remedies.iam import (
     replace_trust,
 )
 from irsa.verify.remedies.pod import annotate, remove_annotation, restart
+from irsa.verify.remedies.pod_identity import (
+    AssociationFixer,
+    role_of_association,
+    with_tags,
+)
 from irsa.verify.remedies.trust import TrustFixer
-from irsa.verify.remedy import Remedy, ShellCommand
 from irsa.verify.session_names import UNNAMED, session_name
 
 NO_TOKEN = "there is no token"  # noqa: S105

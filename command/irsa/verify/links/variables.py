@@ -13,7 +13,7 @@ from irsa.identity.regions import partition_of_region
 from irsa.observe.facts import ConfigFile, Pod, Unread
 from irsa.observe.pod_spec import Container, Variable, config_file
 from irsa.verify.facts import Facts
-from irsa.verify.links.problems import Problem
+from irsa.verify.links.containers import Problem
 from irsa.verify.links.webhook import unmet
 from irsa.verify.remedies.pod import change_env, remove_variables
 from irsa.verify.session_names import VARIABLE as SESSION_NAME

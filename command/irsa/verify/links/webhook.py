@@ -13,8 +13,7 @@ from irsa.observe.facts import Pod, Unread, Webhook
 from irsa.observe.pod_spec import containers
 from irsa.verify.facts import Facts
 from irsa.verify.link import Check, Link
-from irsa.verify.links.containers import is_injected
-from irsa.verify.links.problems import pods_named, pods_that
+from irsa.verify.links.containers import is_injected, pods_named, pods_that
 from irsa.verify.remedies.pod import label_namespace, restart
 
 NAME_LABEL = "kubernetes.io/metadata.name"

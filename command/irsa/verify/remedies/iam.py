@@ -14,8 +14,8 @@ from irsa.identity.arns import RoleArn, issuer_of_principal
 from irsa.identity.pod_identity import SERVICE_ACCOUNT_TAG
 from irsa.identity.policy_json import Json, statements, without
 from irsa.observe.facts import PermissionsPolicy, RegisteredProvider, Role, Unread
+from irsa.verify.link import Remedy, Resource, ShellCommand, aws
 from irsa.verify.remedies.policy_edits import NARROW
-from irsa.verify.remedy import Remedy, Resource, ShellCommand, aws
 from irsa.verify.session_names import documents_of
 
 OWN_PREFIX = "irsa-"
@@ -72,7 +72,7 @@ def without_statements(
     role: Role, policy: PermissionsPolicy, positions: Sequence[int]
 ) -> ShellCommand:
     """Take statements out of a role's inline policy, and the policy away if nothing is left."""
-    document = without(policy.document, positions)
+    document = without(policy.content, positions)
     if document["Statement"]:
         return inline(role, policy.name, document)
     return remove_policy(role, policy)

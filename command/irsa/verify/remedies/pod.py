@@ -10,8 +10,7 @@ from irsa.identity.policy_json import Json
 from irsa.observe.facts import Owner, Pod
 from irsa.observe.pod_spec import Container, Variable, containers, env_from_index, same_container
 from irsa.verify.facts import Facts
-from irsa.verify.link import compact
-from irsa.verify.remedy import Resource, ShellCommand, kubectl, unique
+from irsa.verify.link import Resource, ShellCommand, compact, kubectl, unique
 
 
 def _kubectl(

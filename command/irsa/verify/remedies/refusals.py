@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentit
 
 from collections.abc import Sequence
 
-from irsa.identity.access_denied import PolicyType, read_denial
+from irsa.identity.errors import PolicyType, read_denial
 from irsa.observe.facts import UNREACHED, Answer
 from irsa.verify.link import Link, Status
 

@@ -12,7 +12,7 @@ from itertools import product
 from irsa.access import Judgement, trusts_role
 from irsa.decide.document import Condition, conditions_of
 from irsa.decide.principals import UNIQUE_ID
-from irsa.decide.verdict import Verdict
+from irsa.decide.truth import Verdict
 from irsa.identity.arns import account_of, parse_role_arn, partition_of, root_arn
 from irsa.identity.policy_json import Json, as_list, principals, statements, with_statements
 from irsa.observe.facts import Role

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from irsa.access import Judgement, trusts_token
 from irsa.decide.document import Condition, conditions_of
-from irsa.decide.verdict import Verdict
+from irsa.decide.truth import Verdict
 from irsa.identity.arns import partition_of, provider_arn_for
 from irsa.identity.policies import VERSION, irsa_trust_policy
 from irsa.identity.policy_json import Json, as_list, principals, statements, with_statements

@@ -10,7 +10,7 @@ from command.tests.verify.chains import DENIED, GOOD, ROLE, chained, role_b
 from command.tests.verify.commands import written, written_config
 from command.tests.verify.pods import A, B, config, pod, with_config
 from command.tests.verify.remedies.strategies import documents
-from irsa.decide.verdict import Verdict
+from irsa.decide.truth import Verdict
 from irsa.identity.policies import TrustedRole, principal_arn_trust_policy, role_trust_policy
 from irsa.observe.facts import Role
 from irsa.verify.facts import RoleBTarget

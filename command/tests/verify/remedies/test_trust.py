@@ -16,7 +16,7 @@ from command.tests.verify.pods import with_variables
 from command.tests.verify.remedies.strategies import documents
 from irsa.access import trusts_token
 from irsa.commands import verify
-from irsa.decide.verdict import Verdict
+from irsa.decide.truth import Verdict
 from irsa.identity.token import Token
 from irsa.observe.facts import RegisteredProvider
 from irsa.verify.link import Status

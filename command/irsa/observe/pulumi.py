@@ -1,0 +1,310 @@
+"""Roles and service accounts among the resources of a Pulumi stack. Pure."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, cast
+
+from irsa.identity.arns import name_of, parse_provider_arn
+from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from irsa.identity.outputs import UNKNOWN_OUTPUT
+from irsa.identity.policy_json import Json, as_list
+from irsa.identity.subjects import ServiceAccountRef
+from irsa.observe.eks import Association
+from irsa.observe.facts import PermissionsPolicy, RegisteredProvider, ServiceAccount, Unread
+from irsa.observe.shapes import mapping, mappings
+
+STABLE = ("arn", "bucket", "name", "uniqueId")
+"""Outputs that no update changes: another value is another resource."""
+
+NOT_OURS = "neither a `pulumi stack export` nor a `pulumi preview --json`"
+WITHOUT_SAMES = "`pulumi preview --json --show-sames` has them"
+
+
+class Listed(NamedTuple):
+    """Resources as Pulumi writes them, with ``type``, ``urn``, ``inputs`` and ``outputs``."""
+
+    resources: Sequence[Json]
+    missing: str = ""
+    """Reason why resources of the stack are missing; empty when none is."""
+
+
+def resources_of(document: Json) -> Listed:
+    """Return the resources of a stack as they are, or as they will be after the previewed `up`.
+
+    ValueError for a document that is neither a state nor a preview.
+    """
+    if "steps" in document or "changeSummary" in document:
+        return _digest_resources(document)
+    resources = state_resources(document)
+    if resources is None:
+        raise ValueError(NOT_OURS)
+    # What is marked has been replaced, and only waits for its deletion.
+    return _listed(each for each in resources if not each.get("delete"))
+
+
+def state_resources(document: Json) -> list[Json] | None:
+    """The resources of a `pulumi stack export` or a state file; None for any other document."""
+    deployment: object = document.get("deployment")
+    if deployment is None:
+        deployment = mapping(document.get("checkpoint")).get("latest")
+    if mapping(deployment) is not deployment:
+        return None
+    return mappings(mapping(deployment).get("resources"))
+
+
+def _listed(resources: Iterable[Json], missing: str = "") -> Listed:
+    """Sort resources by URN: the engine's own order differs between runs."""
+    return Listed(sorted(resources, key=lambda each: str(each.get("urn"))), missing)
+
+
+def _digest_resources(document: Json) -> Listed:
+    """Read a `preview --json`: without ``--show-sames`` it has the stack and the changes only."""
+    steps = mappings(document.get("steps"))
+    resources = {
+        str(new.get("urn")): _state_after(step.get("op"), mapping(step.get("oldState")), new)
+        for step in steps
+        if (new := mapping(step.get("newState")))
+    }
+    for each in mappings(document.get("diagnostics")):
+        if each.get("severity") == "error":
+            message = str(each.get("message")).strip().removeprefix("error: ")
+            return _listed(resources.values(), f"the preview failed: {message}")
+    unchanged = mapping(document.get("changeSummary")).get("same", 0)
+    shown = sum(step.get("op") == "same" for step in steps)
+    if isinstance(unchanged, int) and unchanged > shown:
+        missing = f"the preview leaves {unchanged - shown} unchanged resources out; {WITHOUT_SAMES}"
+        return _listed(resources.values(), missing)
+    return _listed(resources.values())
+
+
+def _state_after(operation: object, old: Json, new: Json) -> Json:
+    """Return a resource after its step, which has only the new outputs."""
+    before = mapping(old.get("outputs"))
+    if operation == "update":
+        before = {name: before[name] for name in STABLE if name in before}
+    elif operation != "same":
+        before = {}
+    return {**new, "outputs": {**before, **mapping(new.get("outputs"))}}
+
+
+HIDDEN = "(a secret)"
+LATER = "(known after up)"
+
+_SIGNATURE = "4dabf18193072939515e22adb298388d"
+_SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - how Pulumi marks a secret
+"""https://github.com/pulumi/pulumi/blob/master/sdk/go/common/resource/sig/sig.go"""
+_BLINDED = "[secret]"
+"""Replaces a secret in `pulumi preview --json`."""
+
+ROLE = "aws:iam/role:Role"
+POLICY = "aws:iam/policy:Policy"
+INLINE_POLICY = "aws:iam/rolePolicy:RolePolicy"
+ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+PROVIDER = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
+ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
+SERVICE_ACCOUNT = "kubernetes:core/v1:ServiceAccount"
+
+
+@dataclass(frozen=True, slots=True)
+class StackRole:
+    """A role of a stack; unknown values are `LATER`."""
+
+    urn: str
+    name: str
+    arn: str
+    trust_policy: Json | str
+    policies: tuple[PermissionsPolicy, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The role's ARN; its name while that is not known."""
+        return self.name if self.arn in (LATER, HIDDEN) else self.arn
+
+
+def typed(resources: Sequence[Json], kind: str) -> list[Json]:
+    """The resources of a type."""
+    return [each for each in resources if each.get("type") == kind]
+
+
+def _typed_fields(resources: Sequence[Json], kind: str) -> list[Json]:
+    return [_fields(each) for each in typed(resources, kind)]
+
+
+def roles_of(resources: Sequence[Json]) -> list[StackRole]:
+    """The IAM roles among resources, with the policies that they have."""
+    attached = list(_attachments(resources))
+    return [_role(each, attached) for each in typed(resources, ROLE) if each.get("urn")]
+
+
+def _role(resource: Json, attached: Sequence[tuple[str, object, PermissionsPolicy]]) -> StackRole:
+    fields, inputs = _fields(resource), mapping(resource.get("inputs"))
+    name = _text(fields, "name")
+    policies = [
+        policy
+        for role, parent, policy in attached
+        # In a preview the role's name may not be known, but what is the parent of both is.
+        if (parent == resource.get("parent") if LATER in (role, name) else role == name)
+    ]
+    # Its inputs: the outputs list what others attached, too.
+    policies += [
+        _policy(_text(each, "name"), each.get("policy"))
+        for each in mappings(inputs.get("inlinePolicies"))
+        if each.get("policy")
+    ]
+    policies += [
+        _policy(name_of(arn), None, arn)
+        for arn in map(str, as_list(inputs.get("managedPolicyArns") or []))
+    ]
+    return StackRole(
+        urn=str(resource["urn"]),
+        name=name,
+        arn=_text(fields, "arn"),
+        trust_policy=_document(fields.get("assumeRolePolicy")),
+        policies=tuple(sorted(policies, key=lambda policy: policy.name)),
+    )
+
+
+def _attachments(resources: Sequence[Json]) -> Iterator[tuple[str, object, PermissionsPolicy]]:
+    """Role, parent and policy of every attachment and every inline policy."""
+    documents = {
+        _text(each, "arn"): each.get("policy") for each in _typed_fields(resources, POLICY)
+    }
+    documents.pop(LATER, None)
+    for each in typed(resources, ATTACHMENT):
+        fields = _fields(each)
+        arn = _text(fields, "policyArn")
+        name = logical_name(each) if arn == LATER else name_of(arn)
+        policy = _policy(name, documents.get(arn), arn)
+        yield _text(fields, "role"), each.get("parent"), policy
+    for each in typed(resources, INLINE_POLICY):
+        fields = _fields(each)
+        name = _text(fields, "name")
+        policy = _policy(logical_name(each) if name == LATER else name, fields.get("policy"))
+        yield _text(fields, "role"), each.get("parent"), policy
+
+
+def logical_name(resource: Json) -> str:
+    """The name that the program gives a resource."""
+    return str(resource.get("urn")).split("::", 3)[-1]
+
+
+def _policy(name: str, document: object, arn: str = "") -> PermissionsPolicy:
+    read = "the stack has no document of it" if document is None else _document(document)
+    if isinstance(read, str):
+        read = Unread(f"policy {arn or name}", read, "iam:GetPolicyVersion")
+    return PermissionsPolicy(name, read, arn)
+
+
+def accounts_of(resources: Sequence[Json]) -> list[ServiceAccount]:
+    """The annotated service accounts among resources, with this annotation alone."""
+    accounts: list[ServiceAccount] = []
+    for resource in resources:
+        if not str(resource.get("type")).startswith(SERVICE_ACCOUNT):
+            continue
+        metadata = mapping(_fields(resource).get("metadata"))
+        annotations = mapping(metadata.get("annotations"))
+        if ROLE_ARN_ANNOTATION in annotations:
+            role = {ROLE_ARN_ANNOTATION: _text(annotations, ROLE_ARN_ANNOTATION)}
+            accounts.append(ServiceAccount(*_names(metadata), role))
+    return accounts
+
+
+def associations_of(resources: Sequence[Json]) -> list[Association]:
+    """The EKS Pod Identity associations among resources that are known as a whole."""
+    found = [
+        Association(
+            arn=_text(each, "associationArn"),
+            account=ServiceAccountRef(_text(each, "namespace"), _text(each, "serviceAccount")),
+            role_arn=_text(each, "roleArn"),
+            target_role_arn=_text(each, "targetRoleArn") if each.get("targetRoleArn") else "",
+            policy=_text(each, "policy") if each.get("policy") else "",
+            disable_session_tags=bool(each.get("disableSessionTags")),
+        )
+        for each in _typed_fields(resources, ASSOCIATION)
+    ]
+    return [each for each in found if LATER not in (each.arn, *each.account, each.role_arn)]
+
+
+def providers_of(resources: Sequence[Json]) -> list[RegisteredProvider]:
+    """The IAM OIDC providers among resources whose ARN is known."""
+    return [
+        RegisteredProvider(arn, tuple(map(str, as_list(each.get("clientIdLists") or []))))
+        for each in _typed_fields(resources, PROVIDER)
+        if parse_provider_arn(arn := _text(each, "arn"))
+    ]
+
+
+def access_keys_of(resources: Sequence[Json]) -> dict[str, list[str]]:
+    """The ids of the access keys among resources, by the ARNs of the users among them."""
+    of_user: dict[str, list[str]] = {}
+    for each in typed(resources, "aws:iam/accessKey:AccessKey"):
+        of_user.setdefault(_text(_fields(each), "user"), []).append(str(each.get("id")))
+    return {
+        arn: of_user.get(_text(user, "name"), [])
+        for user in _typed_fields(resources, "aws:iam/user:User")
+        if (arn := _text(user, "arn")) != LATER
+    }
+
+
+def issuers_of(resources: Sequence[Json]) -> list[str]:
+    """The issuer URLs of the clusters of the irsa components, and of the OIDC providers."""
+    clusters = _typed_fields(resources, "irsa:index:EksCluster")
+    known = [_text(each, "issuer_url") for each in clusters]
+    return [
+        *(each for each in known if each not in (LATER, HIDDEN)),
+        *(each.issuer_url for each in providers_of(resources)),
+    ]
+
+
+def output(resource: Json, name: str) -> str:
+    """An output that is a text; empty for one that is missing, unknown or unreadable."""
+    return readable(mapping(resource.get("outputs")).get(name))
+
+
+def readable(value: object) -> str:
+    """A text; empty for one that is missing, unknown or unreadable."""
+    found = revealed(value)
+    return found if isinstance(found, str) and _known(found) not in (LATER, HIDDEN) else ""
+
+
+def _names(metadata: Json) -> tuple[str, str]:
+    return _text(metadata, "namespace"), _text(metadata, "name")
+
+
+def _fields(resource: Json) -> Json:
+    fields = {**mapping(resource.get("inputs")), **mapping(resource.get("outputs"))}
+    return {name: revealed(value) for name, value in fields.items()}
+
+
+def revealed(value: object) -> object:
+    """Return the plain value of a secret, or `HIDDEN` in a state without plain secrets."""
+    fields = mapping(value)
+    if fields.get(_SIGNATURE) != _SECRET:
+        return HIDDEN if value == _BLINDED else value
+    try:
+        return cast("object", json.loads(fields["plaintext"]))
+    except (KeyError, TypeError, ValueError):
+        return HIDDEN
+
+
+def _text(fields: Json, name: str) -> str:
+    value = revealed(fields.get(name))
+    return _known(value) if isinstance(value, str) else LATER
+
+
+def _known(value: str) -> str:
+    return LATER if UNKNOWN_OUTPUT in value else value
+
+
+def _document(value: object) -> Json | str:
+    """Return a policy document, or words for one that cannot be read."""
+    if mapping(value):
+        return LATER if UNKNOWN_OUTPUT in str(value) else mapping(value)
+    if not isinstance(value, str) or UNKNOWN_OUTPUT in value or value == HIDDEN:
+        return HIDDEN if value == HIDDEN else LATER
+    try:
+        document: object = json.loads(value)
+    except (ValueError, RecursionError):
+        return "(not JSON)"
+    return mapping(document) or "(not a policy)"
