@@ -17,19 +17,13 @@ from irsa.commands.chain_options import add_chain_options, places, questions
 from irsa.commands.pictures.chain import Explained, assumers_tree, chain_tree, chains_picture
 from irsa.commands.pictures.mermaid import flowchart
 from irsa.commands.pictures.picture import Picture, trust_policy_picture
-from irsa.commands.pictures.stack_picture import StackResources, stack_picture, stack_tree
+from irsa.commands.pictures.stack_picture import stack_picture, stack_tree
 from irsa.commands.pictures.tree import Node
 from irsa.decide.truth import Verdict
 from irsa.identity.token import Token
 from irsa.observe.facts import Principal, Role, Unread
 from irsa.observe.files import read_json
-from irsa.observe.pulumi import (
-    accounts_of,
-    associations_of,
-    resources_of,
-    roles_of,
-    workloads_of,
-)
+from irsa.observe.pulumi import stack_resources
 from irsa.verify.facts import Facts
 from irsa.verify.gather import TRUSTING_PROFILE, Sources, gather_each
 from irsa.verify.link import failing_link
@@ -90,23 +84,14 @@ def _explain_trust_policy(name: str, output: str) -> int:
 def _explain_state(name: str, output: str) -> int:
     """Exit code 3 when the file leaves resources out, and the picture may be incomplete."""
     try:
-        listed = resources_of(read_json(name))
-        roles, accounts = roles_of(listed.resources), accounts_of(listed.resources)
-        assumers = {role.urn: who_can_assume(role.trust_policy) for role in roles}
+        stack = stack_resources(read_json(name))
     except ValueError as error:
         raise cli.Stop(f"{name}: {error}") from None
-    stack = StackResources(
-        roles,
-        accounts,
-        workloads_of(listed.resources),
-        assumers,
-        associations_of(listed.resources),
-    )
     picture = stack_picture(stack)
-    if picture.boxes or not listed.missing:
+    if picture.boxes or not stack.missing:
         _show(output, [stack_tree(stack)], picture)
-    if listed.missing:
-        cli.complain("explain", f"{name}: {listed.missing}")
+    if stack.missing:
+        cli.complain("explain", f"{name}: {stack.missing}")
         return cli.UNDECIDED
     return cli.HOLDS
 
@@ -120,7 +105,7 @@ def _explain_cluster(options: argparse.Namespace) -> int:
     asked = questions(options)
     with places(options) as where:
         callers_in = cache(partial(_callers_in, where))  # an account can have a thousand roles
-        for _, facts in chain.from_iterable(gather_each(each, where) for each in asked):
+        for facts in chain.from_iterable(gather_each(each, where) for each in asked):
             code, problem = _problem(facts)
             codes.add(code)
             if problem:

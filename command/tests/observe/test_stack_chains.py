@@ -287,7 +287,7 @@ def test_targets_are_chosen_by_profile_or_role(chosen, options, profiles):
 def test_the_question_about_an_association_expects_it(chosen):
     [question] = chosen("", association())
 
-    assert (question.expects_association, question.role_arn) == (True, ROLE_A_ARN)
+    assert (question.expects_association, question.expected_role) == (True, ROLE_A_ARN)
     assert (question.target_role_arn, question.role_b_arn) == (ROLE_B_ARN, "")
 
 

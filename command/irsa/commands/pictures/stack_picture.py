@@ -1,26 +1,13 @@
 """A Pulumi stack, or the outcome of a preview, as a tree and as a picture. Pure."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from irsa.commands.pictures.picture import Box, Picture, draw_assumers, draw_policy
 from irsa.commands.pictures.tree import Node
 from irsa.observe.eks import Association
 from irsa.observe.facts import ServiceAccount
-from irsa.observe.pulumi import LATER, PodController, StackRole
-from irsa.who.assumers import Assumer
-
-
-@dataclass(frozen=True, slots=True)
-class StackResources:
-    """The resources of a stack that are drawn."""
-
-    roles: Sequence[StackRole]
-    accounts: Sequence[ServiceAccount]
-    workloads: Sequence[PodController]
-    assumers: Mapping[str, Sequence[Assumer]]
-    """By the roles' URNs, the principals of their trust policies."""
-    associations: Sequence[Association] = ()
+from irsa.observe.pulumi import LATER, PodController, StackResources
+from irsa.who.assumers import who_can_assume
 
 
 def stack_tree(stack: StackResources) -> Node:
@@ -35,7 +22,7 @@ def stack_tree(stack: StackResources) -> Node:
             if role.arn in (each.role_arn, each.target_role_arn):
                 end = "target role" if role.arn == each.target_role_arn else "role"
                 node.add(f"{end} of the association of service account {'/'.join(each.account)}")
-        node.add("can be assumed by", *(each.text for each in stack.assumers[role.urn]))
+        node.add("can be assumed by", *(each.text for each in who_can_assume(role.trust_policy)))
         if role.policies:
             node.add("policies", *(each.name for each in role.policies))
     known = {role.arn for role in stack.roles} - {LATER}
@@ -55,7 +42,7 @@ def stack_picture(stack: StackResources) -> Picture:
         _draw_association(picture, each, stack.workloads)
     for role in stack.roles:
         box = picture.box("role", role.label)
-        draw_assumers(picture, box, stack.assumers[role.urn], {})
+        draw_assumers(picture, box, who_can_assume(role.trust_policy), {})
         for policy in role.policies:
             draw_policy(picture, box, policy.name, policy.content)
     return picture
