@@ -12,7 +12,7 @@ from irsa.audit.permissions import check_forging, check_passing
 from irsa.decide.association import pod_tags
 from irsa.decide.document import statements_of
 from irsa.decide.truth import Verdict
-from irsa.identity.arns import account_of, issuer_of_principal, parse_role_arn
+from irsa.identity.arns import account_of, cluster_arn, issuer_of_principal, parse_role_arn
 from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.pod_identity import external_id
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
@@ -209,7 +209,7 @@ def _check_target(
         session_name=None,
         external_id=external_id(cluster, account),
         duration=DEFAULT_SESSION_DURATION,
-        tags={} if association.disable_session_tags else pod_tags(cluster, account),
+        tags={} if association.disable_session_tags else pod_tags(cluster_arn(cluster), account),
     )
     judged = ask()
     yield from _mistrust(account, target, subject, judged)

@@ -12,7 +12,8 @@ from irsa.identity.policy_json import Json
 from irsa.observe.aws import Aws
 from irsa.observe.files import is_file, read_stack
 from irsa.observe.stack_chains import Stack, StackChain, chains_of, stack_of
-from irsa.verify.gather import Question, Sources
+from irsa.verify.facts import Question
+from irsa.verify.gather import Sources
 
 
 def add_chain_options(command: argparse.ArgumentParser) -> None:
@@ -134,9 +135,9 @@ def _question(options: argparse.Namespace, chain: StackChain, stack: Stack | Non
     return Question(
         namespace=chain.namespace,
         name=chain.service_account,
-        role_arn=options.role_arn or chain.role_arn,
+        expected_role=options.role_arn or chain.role_arn,
         expects_association=bool(chain.association_id),
-        target_role_arn=chain.target_role_arn,
+        expected_target=chain.target_role_arn,
         deployment=options.deployment or chain.deployment,
         containers=tuple(options.container),
         bucket=options.bucket or chain.bucket,

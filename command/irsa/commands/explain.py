@@ -69,7 +69,7 @@ def _explain_cluster(options: argparse.Namespace) -> int:
     asked = questions(options)
     with places(options) as where:
         callers_in = cache(partial(_callers_in, where))  # an account can have a thousand roles
-        for _, facts in chain.from_iterable(gather_each(each, where) for each in asked):
+        for facts in chain.from_iterable(gather_each(each, where) for each in asked):
             code, problem = _problem(facts)
             codes.add(code)
             if problem:

@@ -31,16 +31,7 @@ from irsa.observe.files import read_stack
 from irsa.observe.fleet_pods import FleetPod
 from irsa.observe.iam import AccountPrincipals, federated
 from irsa.observe.kubernetes import Cluster
-from irsa.observe.pulumi import (
-    StackRole,
-    access_keys_of,
-    accounts_of,
-    associations_of,
-    issuers_of,
-    providers_of,
-    resources_of,
-    roles_of,
-)
+from irsa.observe.pulumi import StackResources, StackRole, stack_resources
 from irsa.printable import line
 from irsa.rules.issuers import issuer as known_issuer
 
@@ -287,41 +278,77 @@ def _saved_account(options: argparse.Namespace) -> _Account:
 
 def _stack(options: argparse.Namespace, found: Clients) -> AuditInput:
     """Return the roles of a stack, and the service accounts that have them."""
-    stack, issuer_url, aws = options.stack, options.issuer, found.aws
+    name, aws = options.stack, found.aws
     try:
-        resources, left_out = resources_of(read_stack(stack))
+        stack = stack_resources(read_stack(name))
     except ValueError as error:
-        raise cli.Stop(f"{stack}: {error}") from None
-    stack_roles = roles_of(resources)
-    roles = tuple(
+        raise cli.Stop(f"{name}: {error}") from None
+    roles = [
         Role(each.arn, "", each.trust_policy, policies=each.policies)
-        for each in stack_roles
+        for each in stack.roles
         if parse_role_arn(each.arn) and not isinstance(each.trust_policy, str)
-    )
-    if not roles and left_out:
-        raise cli.Stop(f"{stack}: {left_out}", cli.UNDECIDED)
+    ]
+    if not roles and stack.missing:
+        raise cli.Stop(f"{name}: {stack.missing}", cli.UNDECIDED)
     if not roles:
-        raise cli.Stop(f"{stack}: it has no IAM role whose ARN and trust policy are known")
-    issuers = [issuer_url] if issuer_url else issuers_of(resources) or _trusted_issuers(roles)
+        raise cli.Stop(f"{name}: it has no IAM role whose ARN and trust policy are known")
+    issuers = [options.issuer] if options.issuer else stack.issuers or _trusted_issuers(roles)
     issuers = [each for each in issuers if known_issuer(each.removeprefix("https://")) is None]
     if not issuers:
-        raise cli.Stop(f"{stack}: neither a cluster nor a role names an issuer; give --issuer")
-    arns = {role.arn for role in roles}
+        raise cli.Stop(f"{name}: neither a cluster nor a role names an issuer; give --issuer")
     live = cli.known(aws.roles()) if aws else None
+    arns = {role.arn for role in roles}
     associations: Associations = {
-        each.account: each for each in associations_of(resources) if each.role_arn in arns
+        each.account: each for each in stack.associations if each.role_arn in arns
     }
     pods = _pods(options, None)
-    # A target role of another stack cannot be judged.
-    judged = tuple(
-        each if each.target_role_arn in arns else replace(each, target_role_arn="")
-        for each in associations.values()
+    clusters = _stack_clusters(stack, roles, issuers, associations, pods)
+    inventories = [ClusterInventory(each, pods, associations) for each in clusters]
+    facts = AuditFacts(
+        clusters=[each.cluster for each in inventories],
+        accounts=list(dict.fromkeys(role.account for role in roles)),
+        roles=roles,
+        providers=stack.providers,
+        now=time.time(),
+        foreign_policies=_foreign_policies(stack.roles, live.roles) if live else {},
+        foreign_keys=_foreign_keys(aws, stack.access_keys) if aws else {},
     )
-    accounts = [each for each in accounts_of(resources) if each.role_arn in arns]
+    gaps = replace(
+        _STACK_ALONE,
+        policies_missing="" if live else _STACK_ALONE.policies_missing,
+        pods_missing=pods if isinstance(pods, str) and associations else "",
+    )
+    last_used = live.last_used if live else _STACK_SAYS_NOTHING
+    problems = {name: f"{name}: {stack.missing}"} if stack.missing else Problems()
+    accounts = [AccountPrincipals(tuple(roles), last_used)]
+    return AuditInput(facts, inventories, accounts, gaps, problems)
+
+
+def _stack_clusters(
+    stack: StackResources,
+    roles: Sequence[Role],
+    issuers: Sequence[str],
+    associations: Associations,
+    pods: Sequence[FleetPod] | str,
+) -> Iterator[ClusterFacts]:
+    """Return a stack's service accounts by issuer: a stack does not say in which cluster one is, so
+    it is in one that its role trusts, or else in the first."""
+    trusted = {role.arn: federated(role.trust_policy) for role in roles}
+    accounts = [each for each in stack.accounts if each.role_arn in trusted]
     annotated = {(each.namespace, each.name) for each in accounts}
     accounts += [ServiceAccount(*each, {}) for each in associations if each not in annotated]
-    clusters = [
-        ClusterFacts(
+    found: dict[str, list[ServiceAccount]] = {issuers[0]: []}
+    for each in accounts:
+        urls = [f"https://{issuer_of_principal(arn)}" for arn in trusted.get(each.role_arn, ())]
+        url = next((url for url in issuers if url in urls), issuers[0])
+        found.setdefault(url, []).append(each)
+    # A target role of another stack cannot be judged.
+    judged = tuple(
+        each if each.target_role_arn in trusted else replace(each, target_role_arn="")
+        for each in associations.values()
+    )
+    for url, own in found.items():
+        yield ClusterFacts(
             issuer_url=url,
             account=roles[0].account,
             service_accounts=own,
@@ -329,46 +356,12 @@ def _stack(options: argparse.Namespace, found: Clients) -> AuditInput:
             pods=() if isinstance(pods, str) else pods,
             whole=False,
         )
-        for url, own in _by_cluster(accounts, roles, issuers).items()
-    ]
-    facts = AuditFacts(
-        clusters=clusters,
-        accounts=list(dict.fromkeys(role.account for role in roles)),
-        roles=roles,
-        providers=providers_of(resources),
-        now=time.time(),
-        foreign_policies=_foreign_policies(stack_roles, live.roles) if live else {},
-        foreign_keys=_foreign_keys(aws, access_keys_of(resources)) if aws else {},
-    )
-    last_used = live.last_used if live else _STACK_SAYS_NOTHING
-    gaps = replace(
-        _STACK_ALONE,
-        policies_missing="" if live else _STACK_ALONE.policies_missing,
-        pods_missing=pods if isinstance(pods, str) and associations else "",
-    )
-    inventories = [ClusterInventory(each, pods, associations) for each in clusters]
-    problems = {stack: f"{stack}: {left_out}"} if left_out else Problems()
-    return AuditInput(facts, inventories, [AccountPrincipals(roles, last_used)], gaps, problems)
 
 
 def _trusted_issuers(roles: Sequence[Role]) -> list[str]:
     named = (arn for role in roles for arn in federated(role.trust_policy))
     providers = dict.fromkeys(filter(is_oidc_provider, named))
     return [f"https://{issuer_of_principal(arn)}" for arn in providers]
-
-
-def _by_cluster(
-    accounts: Sequence[ServiceAccount], roles: Sequence[Role], issuers: Sequence[str]
-) -> dict[str, list[ServiceAccount]]:
-    """Return a stack's service accounts by issuer: a stack does not say in which cluster one is, so
-    it is in one that its role trusts, or else in the first."""
-    trusted = {role.arn: federated(role.trust_policy) for role in roles}
-    found: dict[str, list[ServiceAccount]] = {issuers[0]: []}
-    for each in accounts:
-        urls = [f"https://{issuer_of_principal(arn)}" for arn in trusted.get(each.role_arn, ())]
-        url = next((url for url in issuers if url in urls), issuers[0])
-        found.setdefault(url, []).append(each)
-    return found
 
 
 def _foreign_keys(aws: Aws, keys: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:

@@ -18,7 +18,8 @@ from irsa.observe.files import is_file, read_stack
 from irsa.observe.kubernetes import Cluster
 from irsa.observe.stack_chains import Stack, stack_of
 from irsa.printable import lines
-from irsa.verify.gather import Question, Sources
+from irsa.verify.facts import Question
+from irsa.verify.gather import Sources
 
 STEPS_LEFT = 4
 """Exit code: nothing failed, and steps are left."""

@@ -49,14 +49,12 @@ def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
     token = _read_token(options.token_file) if options.token_file else None
     asked = [
-        replace(each, token=token, wait=options.wait, inside=options.inside)
+        replace(each, given_token=token, wait=options.wait, inside=options.inside)
         for each in questions(options)
     ]
     with places(options) as where:
         results = [
-            (facts, walk(question, facts, where))
-            for each in asked
-            for question, facts in gather_each(each, where)
+            (facts, walk(facts, where)) for each in asked for facts in gather_each(each, where)
         ]
     if options.output == "json":
         print(json.dumps([result_json(*each) for each in results], indent=1))

@@ -83,6 +83,13 @@ def json_object(value: object, where: str, known: frozenset[str] | None = None) 
     return fields
 
 
+def check_given(fields: Json, where: str, *names: str) -> None:
+    """Raise `InputError` for the first of these fields that is not there."""
+    for name in names:
+        if name not in fields:
+            raise InputError(f"{where}.{name}" if where else name, "missing")
+
+
 def json_list(value: object, where: str) -> list[object]:
     """The value as a list."""
     if not isinstance(value, list):

@@ -55,8 +55,7 @@ def scenario_from(document: object, *, small: bool = False) -> Scenario:
     ``small`` says that it is no longer than one policy document may be.
     """
     fields = json_input.json_object(document, "", _SCENARIO_FIELDS)
-    if "steps" not in fields:
-        raise InputError("steps", "missing")
+    json_input.check_given(fields, "", "steps")
     steps = json_input.json_list(fields["steps"], "steps")
     if not steps:
         raise InputError("steps", "an empty list; a scenario has at least one step")
@@ -90,9 +89,7 @@ def _providers(value: object) -> Mapping[str, Sequence[OidcProvider]] | None:
 def _provider(value: object, at: str) -> tuple[str, OidcProvider]:
     """A provider and its account."""
     fields = json_input.json_object(value, at, _PROVIDER_FIELDS)
-    for name in ("account", "url"):
-        if name not in fields:
-            raise InputError(f"{at}.{name}", "missing")
+    json_input.check_given(fields, at, "account", "url")
     clients = fields.get("client_ids")
     url = json_input.text(fields["url"], f"{at}.url")
     return _account(fields["account"], f"{at}.account"), OidcProvider(
@@ -182,12 +179,6 @@ class _Fields:
             problem = f"changes nothing about {action}; it takes {', '.join(sorted(known))}"
             raise InputError(f"{self.at}.{name}", problem)
 
-    def document(self, value: object, at: str) -> object:
-        """The value, if it is not longer than a policy document may be."""
-        if not self._small:
-            json_input.check_size(value, at)
-        return value
-
     def get(self, name: str) -> object:
         return self._fields.get(name)
 
@@ -196,30 +187,19 @@ class _Fields:
         return None if value is None else reader(value, f"{self.at}.{name}")
 
     def policy(self, name: str, label: str, kind: Kind) -> Policy | None:
-        value = self._fields.get(name)
-        if value is None:
-            return None
-        at = f"{self.at}.{name}"
-        return _policy(self.document(value, at), at, label, kind)
+        return self.read(name, partial(self.compiled, label=label, kind=kind))
 
-    def policies(self, name: str, label: str) -> Sequence[Policy] | None:
-        value = self._fields.get(name)
-        if value is None:
-            return None
-        at = f"{self.at}.{name}"
-        return self._list(value, at, label, Kind.IDENTITY)
+    def policies(self, name: str, label: str, kind: Kind) -> Sequence[Policy] | None:
+        return self.read(name, partial(self._list, label=label, kind=kind))
 
     def as_one(self, name: str, label: str, kind: Kind) -> Policy | None:
         """Return a list of policies as one policy."""
-        value, at = self._fields.get(name), f"{self.at}.{name}"
-        return None if value is None else merge(self._list(value, at, label, kind))
+        listed = self.policies(name, label, kind)
+        return None if listed is None else merge(listed)
 
-    def levels(self, name: str, label: str) -> Sequence[Policy] | None:
+    def levels(self, value: object, at: str) -> Sequence[Policy]:
         """Return the policies of each level as one: a list is one level, or has a list for each."""
-        value, at = self._fields.get(name), f"{self.at}.{name}"
-        if value is None:
-            return None
-        listed = json_input.json_list(value, at)
+        listed, label = json_input.json_list(value, at), "service control policy"
         if not listed or not isinstance(listed[0], list):
             return [merge(self._list(listed, at, label, Kind.IDENTITY))] if listed else []
         return [
@@ -228,20 +208,23 @@ class _Fields:
         ]
 
     def _list(self, value: object, at: str, label: str, kind: Kind) -> list[Policy]:
-        compiled: list[Policy] = []
-        for number, each in enumerate(json_input.json_list(value, at), start=1):
-            where = f"{at}[{number}]"
-            document = self.document(each, where)
-            compiled.append(_policy(document, where, f"{label} {number}", kind))
-        return compiled
+        return [
+            self.compiled(each, f"{at}[{number}]", f"{label} {number}", kind)
+            for number, each in enumerate(json_input.json_list(value, at), start=1)
+        ]
 
+    def check_size(self, value: object, at: str) -> None:
+        """Raise `InputError` if it is longer than a policy document may be."""
+        if not self._small:
+            json_input.check_size(value, at)
 
-def _policy(value: object, at: str, label: str, kind: Kind) -> Policy:
-    try:
-        return compile_policy(value, label, kind)
-    except DocumentError as error:
-        where = f"{at}.{error.where}" if error.where else at
-        raise InputError(where, error.problem) from None
+    def compiled(self, value: object, at: str, label: str, kind: Kind) -> Policy:
+        self.check_size(value, at)
+        try:
+            return compile_policy(value, label, kind)
+        except DocumentError as error:
+            where = f"{at}.{error.where}" if error.where else at
+            raise InputError(where, error.problem) from None
 
 
 def _step(value: object, at: str, small: bool) -> Step:
@@ -291,11 +274,11 @@ def _step(value: object, at: str, small: bool) -> Step:
         role_exists=fields.read("role_exists", json_input.flag) is not False,
         resource_policy=fields.policy("resource_policy", "resource policy", Kind.RESOURCE),
         resource_policy_given="resource_policy" in fields.given,
-        identity=fields.policies("identity_policies", "identity policy"),
+        identity=fields.policies("identity_policies", "identity policy", Kind.IDENTITY),
         boundary=fields.policy("permissions_boundary", "permissions boundary", Kind.IDENTITY),
         session=session if fields.get("session_policies") else None,
         session_sizes=tuple(map(size, as_list(fields.get("session_policies") or []))),
-        service_control=fields.levels("service_control_policies", "service control policy"),
+        service_control=fields.read("service_control_policies", fields.levels),
         resource_control=_resource_control(fields, action, resource or "*"),
         endpoint=fields.policy("endpoint_policy", "endpoint policy", Kind.PERIMETER),
         no_endpoint="endpoint_policy" in fields.given and fields.get("endpoint_policy") is None,
@@ -319,11 +302,8 @@ def _resource_control(fields: _Fields, action: str, resource: str) -> Policy | N
 
 
 def _caller(fields: _Fields) -> Caller | None:
-    arn, role_arn = (
-        fields.read("principal", json_input.text),
-        fields.read("principal_role_arn", json_input.text),
-    )
-    unique_id = fields.read("principal_id", json_input.text)
+    names = ("principal", "principal_role_arn", "principal_id")
+    arn, role_arn, unique_id = (fields.read(name, json_input.text) for name in names)
     if role_arn is not None:
         _caller_from(role_arn, f"{fields.at}.principal_role_arn", None, None)
     if arn is None:
@@ -341,9 +321,7 @@ def _caller_from(arn: str, at: str, role_arn: str | None, unique_id: str | None)
 def _association(role: str, value: object, at: str) -> Mapping[str, Value]:
     """The condition keys of the call that EKS makes for an association of a role."""
     fields = json_input.json_object(value, at, _ASSOCIATION)
-    for name in _ASSOCIATION - {"disable_session_tags"}:
-        if name not in fields:
-            raise InputError(f"{at}.{name}", "missing")
+    json_input.check_given(fields, at, *sorted(_ASSOCIATION - {"disable_session_tags"}))
     cluster, namespace, account = (
         json_input.text(fields[name], f"{at}.{name}")
         for name in ("cluster_arn", "namespace", "service_account")
@@ -370,7 +348,7 @@ def _trust(fields: _Fields, doubts: list[str] | None) -> Policy | AwsError | Non
         return None
     at = f"{fields.at}.trust_policy"
     document = None if value == UNKNOWN_OUTPUT else json_input.json_object(value, at)
-    fields.document(value, at)
+    fields.check_size(value, at)
     at = f"{fields.at}.existing_principals"
     listed = fields.get("existing_principals")
     existing = None if listed is None else frozenset(_texts(listed, at))

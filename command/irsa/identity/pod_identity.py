@@ -6,7 +6,14 @@ https://docs.aws.amazon.com/eks/latest/userguide/pod-identities.html
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from irsa.identity.arns import account_of, check_role_arn, cluster_arn, partition_of, root_arn
+from irsa.identity.arns import (
+    ClusterArn,
+    account_of,
+    check_role_arn,
+    cluster_arn,
+    partition_of,
+    root_arn,
+)
 from irsa.identity.eks import POD_IDENTITY_SERVICE, STS_AUDIENCE
 from irsa.identity.policies import (
     VERSION,
@@ -57,9 +64,15 @@ class TargetedBy(NamedTuple):
 
 def check_cluster(arn: str) -> str:
     """Return the ARN of a cluster that can have EKS Pod Identity, or raise ValueError."""
-    if cluster_arn(arn).partition == "aws-cn":
+    return str(parse_cluster(arn))
+
+
+def parse_cluster(arn: str) -> ClusterArn:
+    """Return the parts of such an ARN, or raise ValueError."""
+    cluster = cluster_arn(arn)
+    if cluster.partition == "aws-cn":
         raise ValueError(f"cluster {arn}: the China regions have no EKS Pod Identity; use IRSA")
-    return arn
+    return cluster
 
 
 def check_role(role_arn: str, of_cluster: str) -> str:

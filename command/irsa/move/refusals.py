@@ -1,4 +1,4 @@
-"""Reasons not to move a workload, found before the first change. Pure."""
+"""Reasons not to move a workload, found before the first change, and the caller's permissions."""
 
 import json
 import re

@@ -21,7 +21,8 @@ from irsa.observe.facts import RUNNING, Unread
 from irsa.observe.kubernetes import Cluster
 from irsa.observe.pod_spec import references
 from irsa.observe.trial_pods import until_in_a_row
-from irsa.verify.gather import Question, Sources, gather
+from irsa.verify.facts import Question
+from irsa.verify.gather import Sources, gather
 from irsa.verify.links.containers import pods_named
 from irsa.verify.walk import retried
 
@@ -58,10 +59,10 @@ class Runner:
             cluster.service_account(namespace, name),
             f"service account {namespace}/{name}: it does not exist; create it first",
         )
-        asked = replace(self.question, role_arn=account.role_arn, expects_association=True)
+        asked = replace(self.question, expected_role=account.role_arn, expects_association=True)
         facts = gather(asked, self.sources)
         if not facts.role_arn and begun(account):  # and neither annotation nor association is left
-            facts = gather(replace(asked, role_arn=begun(account)), self.sources)
+            facts = gather(replace(asked, expected_role=begun(account)), self.sources)
         identity = known(
             facts.pod_identity,
             f"region {facts.region}: no EKS cluster has this issuer; give --context or --region",

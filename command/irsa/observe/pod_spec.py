@@ -166,6 +166,12 @@ def is_associated(spec: Json) -> bool:
     return any(volume["name"] == POD_IDENTITY_VOLUME for volume in _list(spec, "volumes"))
 
 
+def is_touched(spec: Json) -> bool:
+    """Return whether the webhook has been at a Pod at all: it adds the volume even if it skips."""
+    names = (TOKEN_VOLUME, POD_IDENTITY_VOLUME)
+    return any(volume["name"] in names for volume in _list(spec, "volumes"))
+
+
 class AwsFile(NamedTuple):
     """Path of one of the SDKs' two files in a container, and the volume behind it."""
 

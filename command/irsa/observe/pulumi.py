@@ -1,9 +1,9 @@
 """Roles and service accounts among the resources of a Pulumi stack. Pure."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, cast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import cast
 
 from irsa.identity.arns import name_of, parse_provider_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
@@ -21,26 +21,31 @@ NOT_OURS = "neither a `pulumi stack export` nor a `pulumi preview --json`"
 WITHOUT_SAMES = "`pulumi preview --json --show-sames` has them"
 
 
-class Listed(NamedTuple):
-    """Resources as Pulumi writes them, with ``type``, ``urn``, ``inputs`` and ``outputs``."""
-
-    resources: Sequence[Json]
-    missing: str = ""
-    """Reason why resources of the stack are missing; empty when none is."""
-
-
-def resources_of(document: Json) -> Listed:
-    """Return the resources of a stack as they are, or as they will be after the previewed `up`.
+def stack_resources(document: Json) -> "StackResources":
+    """Read a stack as it is, or as it will be after the previewed `up`.
 
     ValueError for a document that is neither a state nor a preview.
     """
+    missing = ""
     if "steps" in document or "changeSummary" in document:
-        return _digest_resources(document)
-    resources = state_resources(document)
-    if resources is None:
-        raise ValueError(NOT_OURS)
-    # What is marked has been replaced, and only waits for its deletion.
-    return _listed(each for each in resources if not each.get("delete"))
+        listed, missing = _previewed(document)
+    else:
+        found = state_resources(document)
+        if found is None:
+            raise ValueError(NOT_OURS)
+        # What is marked has been replaced, and only waits for its deletion.
+        listed = [each for each in found if not each.get("delete")]
+    # The engine's own order differs between runs.
+    resources = sorted(listed, key=lambda each: str(each.get("urn")))
+    return StackResources(
+        roles=roles_of(resources),
+        accounts=_accounts(resources),
+        associations=associations_of(resources),
+        providers=_providers(resources),
+        issuers=_issuers(resources),
+        access_keys=_access_keys(resources),
+        missing=missing,
+    )
 
 
 def state_resources(document: Json) -> list[Json] | None:
@@ -53,29 +58,25 @@ def state_resources(document: Json) -> list[Json] | None:
     return mappings(mapping(deployment).get("resources"))
 
 
-def _listed(resources: Iterable[Json], missing: str = "") -> Listed:
-    """Sort resources by URN: the engine's own order differs between runs."""
-    return Listed(sorted(resources, key=lambda each: str(each.get("urn"))), missing)
-
-
-def _digest_resources(document: Json) -> Listed:
-    """Read a `preview --json`: without ``--show-sames`` it has the stack and the changes only."""
+def _previewed(document: Json) -> tuple[list[Json], str]:
+    """The resources of a `preview --json`, and the reason why some are missing: without
+    ``--show-sames`` it has the stack and the changes only."""
     steps = mappings(document.get("steps"))
     resources = {
         str(new.get("urn")): _state_after(step.get("op"), mapping(step.get("oldState")), new)
         for step in steps
         if (new := mapping(step.get("newState")))
     }
+    listed, missing = list(resources.values()), ""
     for each in mappings(document.get("diagnostics")):
         if each.get("severity") == "error":
             message = str(each.get("message")).strip().removeprefix("error: ")
-            return _listed(resources.values(), f"the preview failed: {message}")
+            return listed, f"the preview failed: {message}"
     unchanged = mapping(document.get("changeSummary")).get("same", 0)
     shown = sum(step.get("op") == "same" for step in steps)
     if isinstance(unchanged, int) and unchanged > shown:
         missing = f"the preview leaves {unchanged - shown} unchanged resources out; {WITHOUT_SAMES}"
-        return _listed(resources.values(), missing)
-    return _listed(resources.values())
+    return listed, missing
 
 
 def _state_after(operation: object, old: Json, new: Json) -> Json:
@@ -120,6 +121,25 @@ class StackRole:
     def label(self) -> str:
         """The role's ARN; its name while that is not known."""
         return self.name if self.arn in (LATER, HIDDEN) else self.arn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackResources:
+    """The resources of a stack, sorted by their URNs."""
+
+    roles: Sequence[StackRole] = ()
+    accounts: Sequence[ServiceAccount] = ()
+    """The annotated ones, with this annotation alone."""
+    associations: Sequence[Association] = ()
+    """Those that are known as a whole."""
+    providers: Sequence[RegisteredProvider] = ()
+    """The OIDC providers whose ARNs are known."""
+    issuers: Sequence[str] = ()
+    """Issuer URLs of the clusters of the irsa components, and of the OIDC providers."""
+    access_keys: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    """Ids of access keys, by the ARNs of the users."""
+    missing: str = ""
+    """Reason why resources of the stack are missing; empty when none is."""
 
 
 def typed(resources: Sequence[Json], kind: str) -> list[Json]:
@@ -196,8 +216,7 @@ def _policy(name: str, document: object, arn: str = "") -> PermissionsPolicy:
     return PermissionsPolicy(name, read, arn)
 
 
-def accounts_of(resources: Sequence[Json]) -> list[ServiceAccount]:
-    """The annotated service accounts among resources, with this annotation alone."""
+def _accounts(resources: Sequence[Json]) -> list[ServiceAccount]:
     accounts: list[ServiceAccount] = []
     for resource in resources:
         if not str(resource.get("type")).startswith(SERVICE_ACCOUNT):
@@ -226,8 +245,7 @@ def associations_of(resources: Sequence[Json]) -> list[Association]:
     return [each for each in found if LATER not in (each.arn, *each.account, each.role_arn)]
 
 
-def providers_of(resources: Sequence[Json]) -> list[RegisteredProvider]:
-    """The IAM OIDC providers among resources whose ARN is known."""
+def _providers(resources: Sequence[Json]) -> list[RegisteredProvider]:
     return [
         RegisteredProvider(arn, tuple(map(str, as_list(each.get("clientIdLists") or []))))
         for each in _typed_fields(resources, PROVIDER)
@@ -235,8 +253,7 @@ def providers_of(resources: Sequence[Json]) -> list[RegisteredProvider]:
     ]
 
 
-def access_keys_of(resources: Sequence[Json]) -> dict[str, list[str]]:
-    """The ids of the access keys among resources, by the ARNs of the users among them."""
+def _access_keys(resources: Sequence[Json]) -> dict[str, list[str]]:
     of_user: dict[str, list[str]] = {}
     for each in typed(resources, "aws:iam/accessKey:AccessKey"):
         of_user.setdefault(_text(_fields(each), "user"), []).append(str(each.get("id")))
@@ -247,13 +264,12 @@ def access_keys_of(resources: Sequence[Json]) -> dict[str, list[str]]:
     }
 
 
-def issuers_of(resources: Sequence[Json]) -> list[str]:
-    """The issuer URLs of the clusters of the irsa components, and of the OIDC providers."""
+def _issuers(resources: Sequence[Json]) -> list[str]:
     clusters = _typed_fields(resources, "irsa:index:EksCluster")
     known = [_text(each, "issuer_url") for each in clusters]
     return [
         *(each for each in known if each not in (LATER, HIDDEN)),
-        *(each.issuer_url for each in providers_of(resources)),
+        *(each.issuer_url for each in _providers(resources)),
     ]
 
 

@@ -11,6 +11,7 @@ from irsa.identity.eks import (
     AUDIENCE_ANNOTATION,
     CONTAINER_SOURCE,
     POD_IDENTITY_SERVICE,
+    SKIP_LABEL,
     STS_AUDIENCE,
 )
 from irsa.identity.pod_identity import session_tags
@@ -33,7 +34,7 @@ from irsa.observe.facts import (
     Unread,
     Webhook,
 )
-from irsa.observe.pod_spec import Container, config_file, containers, is_associated
+from irsa.observe.pod_spec import Container, config_file, containers, is_associated, is_touched
 from irsa.observe.stack_chains import Stack
 
 SESSION_NAME = "irsa-verify"
@@ -122,30 +123,58 @@ class PodIdentity:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
-    """Facts of one chain: None for a missing resource, ``Unread`` for an unreadable one."""
+class Question:
+    """The chain in question; empty fields were not given."""
 
     namespace: str
     name: str
-    now: float
     expected_role: str = ""
     """The role that the user or the stack names."""
-    deployment: str = ""
-    """The Deployment that the user or the stack names."""
     expects_association: bool = False
     """True if the stack gives the service account an EKS Pod Identity association."""
     expected_target: str = ""
-    """The target role of that association; empty without one."""
-    region: str = "us-east-1"
+    """The target role of that association."""
+    deployment: str = ""
+    """The Deployment that the user or the stack names."""
+    containers: tuple[str, ...] = ()
+    """The containers that are asked about; none stands for all that may use AWS."""
+    bucket: str = ""
     profile: str = ""
-    """The profile of the Pod's AWS config file that is asked for."""
+    """The profile of the Pod's AWS config file that leads to role B."""
+    role_b_arn: str = ""
+    external_id: str = ""
+    stack: Stack | None = None
+    """The stack that names the chain."""
+    inside: bool = False
+    """True to run the AWS CLI inside the Pod, too."""
+    given_token: Token | None = None
+    """A token to use instead of a fresh one."""
+    wait: float = 90.0
+    """Seconds that a change in AWS is given to propagate."""
+
+    @property
+    def account(self) -> ServiceAccountRef:
+        """The service account by its names, whether it exists or not."""
+        return ServiceAccountRef(self.namespace, self.name)
+
+    @property
+    def subject(self) -> str:
+        """The ``sub`` that the token must have."""
+        return self.account.subject
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts(Question):
+    """A question and the facts of its chain: None for a missing resource, ``Unread`` for an
+    unreadable one."""
+
+    now: float
+    region: str = "us-east-1"
     service_account: ServiceAccount | Unread | None
     pods: tuple[Pod, ...] | Unread = ()
     """All Pods of the namespace, newest first."""
     owners: tuple[Owner, ...] = ()
     """The namespace's Deployments, with and without Pods."""
-    containers: tuple[str, ...] = ()
-    """The containers that are asked about; none stands for all that may use AWS."""
     objects: Objects = field(default_factory=dict[Any, Any])
     """The ConfigMaps and Secrets that those Pods take variables and AWS files from."""
     network_policies: tuple[Json, ...] | Unread = ()
@@ -164,7 +193,6 @@ class Facts:
     role: Role | Unread | None = None
     elsewhere: Role | None = None
     """A role of that name in another account that can be read, where the role itself was not."""
-    bucket: str = ""
     bucket_policy: Json | Unread | None = None
     bucket_account: str = ""
     """The account of the bucket's owner; empty when it is not known."""
@@ -172,18 +200,6 @@ class Facts:
     """Subjects in the trust policy of other service accounts that are annotated with the role, or
     may be: they were not read."""
     role_b: RoleBFacts | None = None
-    stack: Stack | None = None
-    """The stack that the chain was named by; None when it was named otherwise."""
-
-    @property
-    def account(self) -> ServiceAccountRef:
-        """The service account by its names, whether it exists or not."""
-        return ServiceAccountRef(self.namespace, self.name)
-
-    @property
-    def subject(self) -> str:
-        """The ``sub`` that the token must have."""
-        return self.account.subject
 
     @property
     def annotated_role(self) -> str:
@@ -315,8 +331,26 @@ class Facts:
 
     @property
     def judged(self) -> tuple[Pod, ...]:
-        """The Pods that the checks look at: those that live, newest first."""
-        return () if isinstance(self.pods, Unread) else pods_of(self)
+        """The Pods that the checks look at, newest first: the living ones of the Deployment that is
+        asked about, or else of the service account."""
+        if isinstance(self.pods, Unread):
+            return ()
+        living = [pod for pod in self.pods if pod.lives]
+        if self.deployment:
+            return tuple(pod for pod in living if pod.deployment == self.deployment)
+        return tuple(pod for pod in living if pod.service_account == self.name)
+
+    @property
+    def unmutated(self) -> list[Pod]:
+        """Those that the webhook should have touched and did not."""
+        return [
+            pod
+            for pod in self.judged
+            if (self.annotated_role or self.association)
+            and pod.service_account == self.name
+            and SKIP_LABEL not in pod.labels
+            and not is_touched(pod.spec)
+        ]
 
     @property
     def pod(self) -> Pod | None:
@@ -401,16 +435,6 @@ def file_profiles(file: ConfigFile | Unread | None) -> dict[str, Profile]:
         return profiles(file.text)
     except ValueError:
         return {}
-
-
-def pods_of(facts: Facts) -> tuple[Pod, ...]:
-    """The living Pods of the Deployment that is asked about, or else of the service account."""
-    if isinstance(facts.pods, Unread):
-        return ()
-    living = [pod for pod in facts.pods if pod.lives]
-    if facts.deployment:
-        return tuple(pod for pod in living if pod.deployment == facts.deployment)
-    return tuple(pod for pod in living if pod.service_account == facts.name)
 
 
 def wrong_containers(facts: Facts) -> str:

@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
+from irsa.decide.document import named_accounts, named_roles
 from irsa.identity.arns import ClusterArn, account_of, check_role_arn, cluster_arn, parse_role_arn
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa.identity.token import Token
@@ -13,53 +14,21 @@ from irsa.observe.errors import CollectError
 from irsa.observe.facts import PENDING, RUNNING, Pod, Role, ServiceAccount, Unread
 from irsa.observe.kubernetes import Cluster
 from irsa.observe.pod_spec import Reference, needed, references
-from irsa.observe.stack_chains import Stack
 from irsa.verify.facts import (
     SESSION_NAME,
     Facts,
     PodIdentity,
+    Question,
     RoleBFacts,
     RoleBTarget,
     wrong_containers,
 )
-from irsa.verify.links.webhook import unmutated
-from irsa.verify.remedies.role_b import named_roles
-from irsa.verify.remedies.trust import named_accounts
 from irsa.verify.session_names import goes_by_name
 
 NAMED_MAX = 10
 """Service accounts or roles of a trust policy that are looked up, to know which are in use."""
 
 TRUSTING_PROFILE = "name a profile of that account with --trusting-profile"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Question:
-    """The chain in question; empty fields were not given."""
-
-    namespace: str
-    name: str
-    role_arn: str = ""
-    expects_association: bool = False
-    """True if the stack gives the service account an EKS Pod Identity association."""
-    target_role_arn: str = ""
-    """The target role of that association."""
-    deployment: str = ""
-    containers: tuple[str, ...] = ()
-    """The containers that are asked about; none stands for all that may use AWS."""
-    bucket: str = ""
-    profile: str = ""
-    """Profile of the Pod's AWS config file that leads to role B."""
-    role_b_arn: str = ""
-    external_id: str = ""
-    stack: Stack | None = None
-    """The stack that names the chain."""
-    inside: bool = False
-    """True to run the AWS CLI inside the Pod, too."""
-    token: Token | None = None
-    """A token to use instead of a fresh one."""
-    wait: float = 90.0
-    """Seconds that a change in AWS is given to propagate."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +45,12 @@ class Sources:
         """The credentials of an account, or else the caller's own."""
         return next((aws for aws in (self.aws, *self.others) if aws.account == account), self.aws)
 
+    def role(self, arn: str) -> Role | Unread | None:
+        """A role, read in its account; None for what is not the ARN of one."""
+        return self.reader(account_of(arn)).role(arn) if parse_role_arn(arn) else None
 
-def gather_each(question: Question, sources: Sources) -> list[tuple[Question, Facts]]:
+
+def gather_each(question: Question, sources: Sources) -> list[Facts]:
     """Read the facts of a chain: for each profile that leads to a role B, if the question names
     neither.
 
@@ -85,9 +58,9 @@ def gather_each(question: Question, sources: Sources) -> list[tuple[Question, Fa
     """
     facts = gather(question, sources)
     if question.profile or question.role_b_arn or not facts.chaining_profiles:
-        return [(question, facts)]
-    asked = [replace(question, profile=name) for name in facts.chaining_profiles]
-    return [(each, gather(each, sources)) for each in asked]
+        return [facts]
+    each_profile = (replace(facts, profile=name) for name in facts.chaining_profiles)
+    return [replace(each, role_b=_role_b_facts(each, sources)) for each in each_profile]
 
 
 def gather(question: Question, sources: Sources) -> Facts:
@@ -95,57 +68,46 @@ def gather(question: Question, sources: Sources) -> Facts:
 
     Raises `CollectError` for a container that no Pod has, and for what cannot be a role's ARN.
     """
-    named = (question.role_arn, question.target_role_arn, question.role_b_arn)
+    named = (question.expected_role, question.expected_target, question.role_b_arn)
     for arn in filter(None, named):
         try:
             check_role_arn(arn)
         except ValueError as error:
             raise CollectError(str(error)) from error
     facts = _cluster_facts(question, sources)
-    wrong = wrong_containers(facts)
-    if wrong:
+    if wrong := wrong_containers(facts):
         raise CollectError(f"--container: {wrong}")
-    facts = _account_facts(facts, question, sources)
-    facts = replace(facts, role_b=_role_b_facts(facts, question, sources))
-    if question.token is not None or not isinstance(facts.service_account, ServiceAccount):
+    facts = _account_facts(facts, sources)
+    facts = replace(facts, role_b=_role_b_facts(facts, sources))
+    if facts.given_token is not None or not isinstance(facts.service_account, ServiceAccount):
         return facts
     token = _token(facts, sources.cluster)
-    return replace(facts, token=token, now=_moment(sources.now(), token))
+    # At least the time of a fresh token from a cluster whose clock is fast.
+    issued = token.claims.get("iat", 0) if isinstance(token, Token) else 0
+    return replace(facts, token=token, now=max(sources.now(), issued))
 
 
 def _cluster_facts(question: Question, sources: Sources) -> Facts:
     cluster, namespace = sources.cluster, question.namespace
-    account = cluster.service_account(namespace, question.name)
     workloads = cluster.workloads(namespace)
     facts = Facts(
-        namespace=namespace,
-        name=question.name,
+        **{each.name: getattr(question, each.name) for each in fields(question)},
         now=sources.now(),
-        expected_role=question.role_arn,
-        expects_association=question.expects_association,
-        expected_target=question.target_role_arn,
-        deployment=question.deployment,
-        containers=question.containers,
         region=sources.aws.region,
-        profile=question.profile,
-        bucket=question.bucket,
-        stack=question.stack,
-        service_account=account,
+        service_account=cluster.service_account(namespace, question.name),
         pods=workloads if isinstance(workloads, Unread) else workloads.pods,
         owners=() if isinstance(workloads, Unread) else workloads.owners,
         network_policies=cluster.network_policies(namespace),
         webhook=cluster.webhook(namespace),
-        token=question.token,
+        token=question.given_token,
         keys=cluster.keys(),
     )
     wanted = [each for pod in facts.judged for each in _references(pod)]
     facts = replace(facts, objects=cluster.objects(namespace, wanted))
     facts = replace(facts, pod_identity=_pod_identity(facts, sources))
-    tried = facts.judged if facts.by_association else unmutated(facts)
+    tried = facts.judged if facts.by_association else facts.unmutated
     template = next((pod.template for pod in tried if pod.template), None)
-    if template is None:
-        return facts
-    return replace(facts, next_pod=cluster.next_pod(namespace, template))
+    return replace(facts, next_pod=cluster.next_pod(namespace, template)) if template else facts
 
 
 def _pod_identity(facts: Facts, sources: Sources) -> PodIdentity | Unread | None:
@@ -210,17 +172,10 @@ def _references(pod: Pod) -> list[Reference]:
     return [*references(pod.spec), *(needed(pod.spec) if waits else ())]
 
 
-def _moment(now: float, token: Token | Unread | None) -> float:
-    """Return the time, at least that of a fresh token from a cluster whose clock is fast."""
-    issued = token.claims.get("iat", 0) if isinstance(token, Token) else 0
-    return max(now, issued)
-
-
-def _account_facts(facts: Facts, question: Question, sources: Sources) -> Facts:
+def _account_facts(facts: Facts, sources: Sources) -> Facts:
     if not facts.role_arn:
         meant = facts.meant_role
-        reader = sources.reader(account_of(meant))
-        return replace(facts, candidate=reader.role(meant)) if meant else facts
+        return replace(facts, candidate=sources.role(meant)) if meant else facts
     account = account_of(facts.role_arn)
     reader = sources.reader(account)
     providers = reader.providers(account)
@@ -234,7 +189,7 @@ def _account_facts(facts: Facts, question: Question, sources: Sources) -> Facts:
         ),
         neighbours=_neighbours(facts, role, sources.cluster),
     )
-    return _with_bucket(facts, reader, sources) if question.bucket else facts
+    return _with_bucket(facts, reader, sources) if facts.bucket else facts
 
 
 def _elsewhere(facts: Facts, sources: Sources) -> Role | None:
@@ -274,13 +229,12 @@ def _neighbours(facts: Facts, role: Role | Unread | None, cluster: Cluster) -> f
     return frozenset(each.subject for each in others if each not in unused)
 
 
-def _role_b_facts(facts: Facts, question: Question, sources: Sources) -> RoleBFacts | None:
-    target = role_b_target(facts, question)
+def _role_b_facts(facts: Facts, sources: Sources) -> RoleBFacts | None:
+    target = role_b_target(facts)
     if target is None:
         return None
-    reader = sources.reader(account_of(target.role_arn))
-    role_b = reader.role(target.role_arn) if parse_role_arn(target.role_arn) else None
-    if isinstance(role_b, Unread) and reader.account != account_of(target.role_arn):
+    role_b, account = sources.role(target.role_arn), account_of(target.role_arn)
+    if isinstance(role_b, Unread) and sources.reader(account).account != account:
         role_b = replace(role_b, way_out=TRUSTING_PROFILE)
     if target.session_name == SESSION_NAME and goes_by_name(role_b):
         target = replace(target, session_name="")
@@ -291,12 +245,11 @@ def _gone(facts: Facts, role_b: Role | Unread | None, sources: Sources) -> froze
     if not isinstance(role_b, Role) or not facts.role_arn:
         return frozenset()
     account = account_of(facts.role_arn)
-    reader = sources.reader(account)
     named = [arn for arn in named_roles(role_b.trust_policy) if account_of(arn) == account]
-    return frozenset(arn for arn in named[:NAMED_MAX] if reader.role(arn) is None)
+    return frozenset(arn for arn in named[:NAMED_MAX] if sources.role(arn) is None)
 
 
-def role_b_target(facts: Facts, question: Question) -> RoleBTarget | None:
+def role_b_target(facts: Facts) -> RoleBTarget | None:
     """Role B as association, profile or question name it; None when none of them does."""
     association = facts.association
     if association and association.target_role_arn:
@@ -306,21 +259,21 @@ def role_b_target(facts: Facts, question: Question) -> RoleBTarget | None:
             session_name="",
             tags=facts.session_tags,
         )
-    profile = facts.pod_profiles.get(question.profile)
+    profile = facts.pod_profiles.get(facts.profile)
     if profile is not None and profile.role_arn:
         return RoleBTarget(
             role_arn=profile.role_arn,
-            expected_arn=question.role_b_arn,
+            expected_arn=facts.role_b_arn,
             profile=profile.name,
-            external_id=question.external_id or profile.external_id,
+            external_id=facts.external_id or profile.external_id,
             session_name=profile.role_session_name or SESSION_NAME,
             duration_seconds=profile.duration_seconds or DEFAULT_SESSION_DURATION,
             tags=facts.session_tags,
         )
-    if question.role_b_arn:
+    if facts.role_b_arn:
         return RoleBTarget(
-            role_arn=question.role_b_arn,
-            external_id=question.external_id,
+            role_arn=facts.role_b_arn,
+            external_id=facts.external_id,
             tags=facts.session_tags,
         )
     return None

@@ -10,7 +10,7 @@ from irsa.identity.token import Token
 from irsa.observe.aws import Aws
 from irsa.observe.facts import Answer, Credentials, Unread
 from irsa.verify.facts import Calls, Facts, NotMade, RoleBCalls, RoleBFacts
-from irsa.verify.gather import Question, Sources
+from irsa.verify.gather import Sources
 from irsa.verify.link import Link, Status, left_to_stack, status_of
 from irsa.verify.links.in_cluster import in_cluster_links
 from irsa.verify.links.to_bucket import bucket_links
@@ -57,18 +57,18 @@ PROPAGATES = frozenset(
 Call = Callable[[], tuple[Answer | Unread, Credentials | None]]
 
 
-def walk(question: Question, facts: Facts, sources: Sources) -> list[Link]:
+def walk(facts: Facts, sources: Sources) -> list[Link]:
     """Every link of a chain, each tried as far as the one before it leads."""
     chain = Chain(facts)
-    calls = _calls(chain, question, sources)
-    if question.inside and facts.pod is not None:
-        container = next(iter(question.containers), "")
-        inside = sources.cluster.caller_inside(question.namespace, facts.pod, container)
+    calls = _calls(chain, sources)
+    if facts.inside and facts.pod is not None:
+        container = next(iter(facts.containers), "")
+        inside = sources.cluster.caller_inside(facts.namespace, facts.pod, container)
         calls = replace(calls, inside=inside)
     return chain.links(calls)
 
 
-def _calls(chain: Chain, question: Question, sources: Sources) -> Calls:
+def _calls(chain: Chain, sources: Sources) -> Calls:
     facts, token, aws = chain.facts, chain.facts.token, sources.aws
     lacks_cluster = facts.by_association and not facts.cluster_arn
     ready = facts.role_arn and not facts.lacks_association and not lacks_cluster
@@ -84,20 +84,20 @@ def _calls(chain: Chain, question: Question, sources: Sources) -> Calls:
         call = partial(aws.assume_for_pod, cluster_arn(facts.cluster_arn).name, token)
     else:
         call = partial(aws.assume_with_web_identity, facts.role_arn, token, name or "")
-    answer, credentials = retried(call, wait=_wait(question, before))
+    answer, credentials = retried(call, wait=_wait(facts, before))
     session = aws.as_session(credentials) if credentials else None
     if facts.has_target_role:
         calls = RoleBCalls(assumed=answer)
-        return Calls(of_role_b=_as_role_b(calls, session, question.bucket) if session else calls)
+        return Calls(of_role_b=_as_role_b(calls, session, facts.bucket) if session else calls)
     if session is None:
         return Calls(assumed=answer)
     calls = Calls(assumed=answer, caller=session.caller())
     if facts.role_b is not None and not facts.roles_between:
-        wait = _wait(question, chain.before_role_b)
-        return replace(calls, of_role_b=_role_b_calls(facts.role_b, session, question.bucket, wait))
+        wait = _wait(facts, chain.before_role_b)
+        return replace(calls, of_role_b=_role_b_calls(facts.role_b, session, facts.bucket, wait))
     if facts.through_role_b:
         return calls
-    listed = {"data": session.list_bucket(question.bucket)} if question.bucket else {}
+    listed = {"data": session.list_bucket(facts.bucket)} if facts.bucket else {}
     return replace(calls, refused=session.list_users(), **listed)
 
 
@@ -127,9 +127,9 @@ def _as_role_b(calls: RoleBCalls, session: Aws, bucket: str) -> RoleBCalls:
     return replace(calls, data=session.list_bucket(bucket)) if bucket else calls
 
 
-def _wait(question: Question, before: Sequence[Link]) -> float:
+def _wait(facts: Facts, before: Sequence[Link]) -> float:
     """Return the seconds to wait for propagation: none if a link already failed."""
-    return question.wait if status_of(before) is Status.PASSED else 0
+    return facts.wait if status_of(before) is Status.PASSED else 0
 
 
 def retried(call: Call, *, wait: float) -> tuple[Answer | Unread, Credentials | None]:

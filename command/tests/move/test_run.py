@@ -33,7 +33,7 @@ from irsa.move.refusals import ask
 from irsa.move.run import Runner, check_refusals
 from irsa.move.trust import Call, verdict
 from irsa.observe.facts import Answer, Unread, Workloads
-from irsa.verify.gather import Question
+from irsa.verify.facts import Question
 from tests.support.world import CLUSTER_ARN, PROVIDER_ARN, ROLE_ARN, SUBJECT
 
 BARE = {"name": "HOME", "value": "/"}

@@ -12,7 +12,7 @@ from irsa.__main__ import main
 from irsa.identity.outputs import UNKNOWN_OUTPUT
 from irsa.identity.policies import bucket_permissions_policy, irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
-from irsa.observe.pulumi import LATER, accounts_of, resources_of, roles_of
+from irsa.observe.pulumi import LATER, stack_resources
 from tests.support.damage import replace_one_value
 from tests.support.world import ACCOUNT_A, PROVIDER_ARN, ROLE_ARN
 
@@ -67,10 +67,8 @@ def digest(resources=RESOURCES, *, operation="same", same=None, deleted=False, *
     return json.dumps({"steps": steps, "changeSummary": summary, **more})
 
 
-def resources(text):
-    """The types and URNs of a stack, its roles and its annotated service accounts."""
-    found = resources_of(json.loads(text)).resources
-    return [each["urn"] for each in found], roles_of(found), accounts_of(found)
+def read(text):
+    return stack_resources(json.loads(text))
 
 
 @pytest.mark.parametrize(
@@ -87,7 +85,7 @@ def resources(text):
     ids=["sames", "updates", "twice", "order", "replaced", "file", "deleted"],
 )
 def test_every_form_says_the_same(text):
-    assert resources(text) == resources(state())
+    assert read(text) == read(state())
 
 
 def test_a_replaced_role_is_listed_once_and_its_arn_is_not_known():
@@ -98,7 +96,7 @@ def test_a_replaced_role_is_listed_once_and_its_arn_is_not_known():
         {"op": "delete-replaced", "urn": new["urn"], "oldState": role(), "newState": None},
     ]
 
-    _, [found], _ = resources(json.dumps({"steps": steps, "changeSummary": {}}))
+    [found] = read(json.dumps({"steps": steps, "changeSummary": {}})).roles
 
     assert (found.name, found.arn) == ("s3-app", LATER)
 
@@ -115,7 +113,7 @@ def test_a_replaced_role_is_listed_once_and_its_arn_is_not_known():
     ids=["no-sames", "failed"],
 )
 def test_a_preview_without_all_resources_says_so(tmp_path, capsys, text, message):
-    assert resources_of(json.loads(text)).missing == message
+    assert read(text).missing == message
 
     (tmp_path / "preview.json").write_text(text)
     assert main(["audit", "--stack", str(tmp_path / "preview.json")]) == 3
@@ -135,7 +133,7 @@ def test_a_preview_without_all_resources_says_so(tmp_path, capsys, text, message
     ids=["unknown", "preview's", "state's", "no-json", "no-policy", "none"],
 )
 def test_a_trust_policy_that_cannot_be_read_is_said_in_words(value, expected):
-    _, [found], _ = resources(state([role(assumeRolePolicy=value)]))
+    [found] = read(state([role(assumeRolePolicy=value)])).roles
 
     assert found.trust_policy == expected
 
@@ -145,7 +143,7 @@ def test_inline_policies_count_as_well():
     embedded = role(inlinePolicies=[{"name": "within", "policy": json.dumps(BUCKET_POLICY)}, {}])
     policy = resource("aws:iam/rolePolicy:RolePolicy", "own", inline, inline)
 
-    _, [found], _ = resources(state([embedded, policy]))
+    [found] = read(state([embedded, policy])).roles
 
     assert [each.name for each in found.policies] == ["own", "within"]
 

@@ -287,8 +287,8 @@ def test_targets_are_chosen_by_profile_or_role(chosen, options, profiles):
 def test_the_question_about_an_association_expects_it(chosen):
     [question] = chosen("", association())
 
-    assert (question.expects_association, question.role_arn) == (True, ROLE_A_ARN)
-    assert (question.target_role_arn, question.role_b_arn) == (ROLE_B_ARN, "")
+    assert (question.expects_association, question.expected_role) == (True, ROLE_A_ARN)
+    assert (question.expected_target, question.role_b_arn) == (ROLE_B_ARN, "")
 
 
 ALL = "s3-app (dev/s3-app), app (dev/app), app (ops/app), key (it has an access key and no role)"

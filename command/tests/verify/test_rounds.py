@@ -19,6 +19,7 @@ from command.tests.verify.pods import AGENT_VOLUME, ASSOCIATED, INJECTED, TOKEN_
 from irsa.access import allows
 from irsa.decide.association import pod_tags
 from irsa.decide.truth import Verdict
+from irsa.identity.arns import cluster_arn
 from irsa.identity.eks import FARGATE_LABEL, ROLE_ARN_ANNOTATION, SKIP_LABEL
 from irsa.identity.pod_identity import pod_identity_trust_policy
 from irsa.identity.policies import irsa_trust_policy
@@ -40,6 +41,7 @@ STRANGERS = [
     for account in (world.ACCOUNT_A, world.ACCOUNT_B)
 ]
 CLUSTERS = [CLUSTER, f"{CLUSTER}-2"]
+TAGS = pod_tags(cluster_arn(CLUSTER), NB)
 CALLERS = {"issuers": [ISSUER, f"{ISSUER}0"], "clusters": CLUSTERS, "callers": STRANGERS}
 TRUST_EKS = pod_identity_trust_policy([CLUSTER], [ACCOUNT, NB])
 S3 = [("s3:ListBucket", BUCKET), ("s3:GetObject", f"{BUCKET}/a")]
@@ -117,7 +119,7 @@ class World:
         """Answers to all callers: sessions of the role, and S3's to dev/nb and to strangers."""
         found = dict[Any, Verdict](session_answers(self.role, ACCOUNTS, now=world.NOW, **CALLERS))
         of_nb = any(e.account == "dev/nb" and v is Verdict.ALLOW for e, v in found.items())
-        for caller, tags in ((self.role, pod_tags(CLUSTER, NB)), *((e, {}) for e in STRANGERS)):
+        for caller, tags in ((self.role, TAGS), *((e, {}) for e in STRANGERS)):
             for action, resource in S3:
                 asked: Any = {"resource_policy": self.bucket_policy, "tags": tags}
                 judged = allows(caller, action, resource, session_name="x", **asked).verdict

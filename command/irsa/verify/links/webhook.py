@@ -7,10 +7,10 @@ https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-con
 
 from collections.abc import Mapping, Sequence
 
-from irsa.identity.eks import POD_IDENTITY_VOLUME, SKIP_LABEL, TOKEN_VOLUME
+from irsa.identity.eks import SKIP_LABEL
 from irsa.identity.policy_json import Json
 from irsa.observe.facts import Pod, Unread, Webhook
-from irsa.observe.pod_spec import containers
+from irsa.observe.pod_spec import containers, is_touched
 from irsa.verify.facts import Facts
 from irsa.verify.link import Check, Link
 from irsa.verify.links.containers import is_injected, pods_named, pods_that
@@ -41,24 +41,12 @@ def webhook(facts: Facts) -> Link:
     return check.passed(text)
 
 
-def unmutated(facts: Facts) -> list[Pod]:
-    """The service account's Pods that the webhook should have touched and did not, newest first."""
-    return [
-        pod
-        for pod in facts.judged
-        if (facts.annotated_role or facts.association)
-        and pod.service_account == facts.name
-        and SKIP_LABEL not in pod.labels
-        and not touched(pod.spec)
-    ]
-
-
 def _works(facts: Facts) -> str:
     """Return the webhook's effect as a sentence; empty when nothing shows that it works."""
     worked = [pod for pod in facts.judged if was_mutated(pod)]
     if worked:
         return f"{pods_that(worked, 'was', 'were')} mutated"
-    if isinstance(facts.next_pod, dict) and touched(facts.next_pod):
+    if isinstance(facts.next_pod, dict) and is_touched(facts.next_pod):
         return "a Pod that is made now is mutated"
     return ""
 
@@ -66,7 +54,7 @@ def _works(facts: Facts) -> str:
 def was_mutated(pod: Pod) -> bool:
     """Return whether a Pod has a volume or an identity that its template does not give it."""
     template: Json = pod.template["spec"] if pod.template else {}
-    if touched(pod.spec) and not touched(template):
+    if is_touched(pod.spec) and not is_touched(template):
         return True
     return bool(_with_identity(pod.spec) - _with_identity(template))
 
@@ -172,10 +160,10 @@ def _silent(entry: Webhook, check: Check, facts: Facts) -> Link | None:
 
     Without a try, Pods that are newer than annotation or association show it.
     """
-    tried, left, since = facts.next_pod, unmutated(facts), facts.named_at
+    tried, left, since = facts.next_pod, facts.unmutated, facts.named_at
     newer = [pod for pod in left if since and pod.created > since]
     said, repair = tried.reason if isinstance(tried, Unread) else "", REPAIR
-    if not left or (isinstance(tried, dict) and touched(tried)):
+    if not left or (isinstance(tried, dict) and is_touched(tried)):
         return None
     if isinstance(tried, dict):
         found = "a Pod that is made now is not mutated"
@@ -196,12 +184,6 @@ REPAIR = (
     "repair the webhook (on EKS it belongs to the control plane: the API server's log says "
     "'failed calling webhook'), and ask again"
 )
-
-
-def touched(spec: Json) -> bool:
-    """Return whether the webhook has been at a Pod at all: it adds the volume even if it skips."""
-    volumes: list[Json] = spec.get("volumes") or []
-    return any(volume["name"] in (TOKEN_VOLUME, POD_IDENTITY_VOLUME) for volume in volumes)
 
 
 def unmet(selector: Json, labels: Mapping[str, str]) -> list[str]:

@@ -13,7 +13,7 @@ from irsa.access import Judgement, trusts_role
 from irsa.decide.document import Condition, conditions_of
 from irsa.decide.principals import UNIQUE_ID
 from irsa.decide.truth import Verdict
-from irsa.identity.arns import account_of, parse_role_arn, partition_of, root_arn
+from irsa.identity.arns import account_of, partition_of, root_arn
 from irsa.identity.policy_json import Json, as_list, principals, statements, with_statements
 from irsa.observe.facts import Role
 from irsa.verify.facts import RoleBTarget
@@ -167,13 +167,6 @@ class RoleBFixer(Fixer):
 def orphans(statement: Json) -> list[str]:
     """The unique ids among a statement's principals: IAM shows one when its role is gone."""
     return [each for each in principals(statement, "AWS") if UNIQUE_ID.fullmatch(each)]
-
-
-def named_roles(document: Json) -> list[str]:
-    """The ARNs of roles that a trust policy names, as principals or in conditions."""
-    named = [arn for statement in statements(document) for arn in _named(statement)]
-    exact = [arn for arn in named if parse_role_arn(arn) and not set(arn) & {"*", "?", "$"}]
-    return list(dict.fromkeys(exact))
 
 
 def _named(statement: Json) -> list[str]:

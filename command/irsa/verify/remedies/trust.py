@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from irsa.access import Judgement, trusts_token
-from irsa.decide.document import Condition, conditions_of
+from irsa.decide.document import Condition, conditions_of, names_exactly
 from irsa.decide.truth import Verdict
 from irsa.identity.arns import partition_of, provider_arn_for
 from irsa.identity.policies import VERSION, irsa_trust_policy
 from irsa.identity.policy_json import Json, as_list, principals, statements, with_statements
-from irsa.identity.subjects import ServiceAccountRef, parse_subject
+from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
 from irsa.observe.facts import Role
 from irsa.verify.remedies.policy_edits import (
@@ -197,13 +197,13 @@ class TrustFixer(Fixer):
         """The statement for this subject, and for the neighbours that it was for already."""
         others = [each for each in conditions_of(statement) if token_claim(each) != "sub"]
         audiences = on_claim(statement, "aud")
-        if len(audiences) == 1 and audiences[0].weak and _names_exactly(audiences[0]):
+        if len(audiences) == 1 and audiences[0].weak and names_exactly(audiences[0]):
             others[others.index(audiences[0])] = audiences[0]._replace(operator="StringEquals")
         wanted = Condition("StringEquals", f"{self.issuer}:sub", (*kept, self.account.subject))
         return with_conditions(statement, [*others, wanted])
 
     def _with_claims(self, statement: Json) -> Json | None:
-        if not all(map(_names_exactly, on_claim(statement, "aud"))):
+        if not all(map(names_exactly, on_claim(statement, "aud"))):
             return None
         return self._for_us_alone(statement) if self._neighbours_in(statement) == [] else None
 
@@ -220,7 +220,7 @@ class TrustFixer(Fixer):
     def _neighbours_in(self, statement: Json) -> list[str] | None:
         """The neighbours that have access by a statement; None when it is not for us to replace."""
         subjects = on_claim(statement, "sub")
-        exact = [each for each in subjects if _names_exactly(each)]
+        exact = [each for each in subjects if names_exactly(each)]
         own = [each for each in exact if each.key == f"{self.issuer}:sub"]
         providers = principals(statement, "Federated")
         if self.provider_arn not in providers or len(statement["Principal"]) > 1 or not exact:
@@ -257,25 +257,6 @@ class TrustFixer(Fixer):
             Condition("StringEquals", f"{self.issuer}:aud", (self.audience,)),
             Condition("StringEquals", f"{self.issuer}:sub", (self.account.subject,)),
         ]
-
-
-def named_accounts(document: Json) -> list[ServiceAccountRef]:
-    """The service accounts that a trust policy names exactly."""
-    named = [
-        parse_subject(value)
-        for statement in statements(document)
-        for condition in on_claim(statement, "sub")
-        if _names_exactly(condition)
-        for value in condition.values
-    ]
-    return [each for each in dict.fromkeys(named) if each is not None]
-
-
-def _names_exactly(condition: Condition) -> bool:
-    """Return whether a condition lists values, and no patterns. A weak operator may let a request
-    without the key through: ``ForAllValues:StringEquals``, ``StringEqualsIfExists``."""
-    pattern = condition.base == "stringlike" and set("".join(condition.values)) & {"*", "?"}
-    return condition.base in ("stringequals", "stringlike") and not pattern
 
 
 def _actions(statement: Json) -> list[str]:

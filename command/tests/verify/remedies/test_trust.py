@@ -16,11 +16,12 @@ from command.tests.verify.pods import with_variables
 from command.tests.verify.remedies.strategies import documents
 from irsa.access import trusts_token
 from irsa.commands import verify
+from irsa.decide.document import named_accounts
 from irsa.decide.truth import Verdict
 from irsa.identity.token import Token
 from irsa.observe.facts import RegisteredProvider
 from irsa.verify.link import Status
-from irsa.verify.remedies.trust import TrustFixer, named_accounts
+from irsa.verify.remedies.trust import TrustFixer
 from tests.support.no_gain import no_gain
 from tests.support.world import ISSUER, NOW, PROVIDER_ARN
 from tests.support.world import SUBJECT as OURS
