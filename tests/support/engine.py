@@ -153,8 +153,8 @@ class Engine(pulumi.runtime.Mocks):
         raise AssertionError(f"unexpected invoke {args.token}")
 
     def of(self, typ: str) -> list[MockResourceArgs]:
-        """Every registration of a type."""
-        return [resource for resource in self.registered if resource.typ == typ]
+        """Every registration of a type, by its token or the token's last part."""
+        return [resource for resource in self.registered if _is(resource.typ, typ)]
 
     def one(self, typ: str) -> MockResourceArgs:
         """The only registration of a type."""
@@ -168,7 +168,11 @@ class Engine(pulumi.runtime.Mocks):
 
     def options(self, typ: str, name: str) -> Any:
         """Return the options of a registration: aliases, hooks, retainOnDelete, ..."""
-        return self.monitor.requests[typ, name]
+        return next(
+            found
+            for key, found in self.monitor.requests.items()
+            if _is(key[0], typ) and key[1] == name
+        )
 
     def tree(self) -> set[str]:
         """Every resource as ``<parent type>$<type>``, which is how a URN shows parentage."""
@@ -182,7 +186,7 @@ class Engine(pulumi.runtime.Mocks):
         return all(earliers <= self._dependencies(urn) for urn in laters)
 
     def _urns(self, typ: str) -> set[str]:
-        return {u for u in self.monitor.depends_on if u.split("::")[2].rpartition("$")[2] == typ}
+        return {u for u in self.monitor.depends_on if _is(u.split("::")[2].rpartition("$")[2], typ)}
 
     def _dependencies(self, urn: str) -> set[str]:
         found: set[str] = set()
@@ -192,6 +196,10 @@ class Engine(pulumi.runtime.Mocks):
                 found.add(dependency)
                 pending.append(dependency)
         return found
+
+
+def _is(typ: str, asked: str) -> bool:
+    return asked in (typ, typ.rpartition(":")[2])
 
 
 def _cluster(name: str) -> dict[str, Any]:
