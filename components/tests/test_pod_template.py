@@ -1,5 +1,6 @@
 """A pod's identity beside what the user's pod says, in every form that a pod spec can have."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -25,16 +26,14 @@ from irsa_components.pod_template import (
 )
 from tests.support.engine import Engine, deploy
 from tests.support.refusal import refusal
+from tests.support.world import ROLE_ARN, ROLE_B_ARN
 
-DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 ACCOUNT = ServiceAccount(namespace="dev", name="s3-app")
-ROLE = "arn:aws:iam::111122223333:role/s3-app"
-CHAIN = RoleChainArgs(
-    targets=[TargetRoleArgs(role_arn="arn:aws:iam::444455556666:role/B")], region="us-east-1"
-)
+CHAIN = RoleChainArgs(targets=[TargetRoleArgs(role_arn=ROLE_B_ARN)], region="us-east-1")
 MOUNT = {"name": "irsa-aws-config", "mountPath": "/etc/aws", "readOnly": True}
 VARIABLE = {"name": "AWS_CONFIG_FILE", "value": "/etc/aws/config"}
 HOME = {"name": "HOME", "value": "/tmp"}
+SCRATCH = {"name": "irsa-home", "mountPath": "/tmp"}
 
 WIRE = {
     "initContainers": [{"name": "migrate", "image": "migrate"}],
@@ -44,8 +43,6 @@ WIRE = {
             "image": "web",
             "ports": [{"containerPort": 8080, "name": "http"}],
             "env": [{"name": "LOG", "value": "debug"}],
-            "readinessProbe": {"httpGet": {"path": "/", "port": "http"}},
-            "resources": {"limits": {"memory": "256Mi"}, "requests": {"cpu": "100m"}},
             "securityContext": {"runAsUser": 1000, "capabilities": {"add": ["NET_BIND_SERVICE"]}},
             "volumeMounts": [{"name": "data", "mountPath": "/data"}],
         },
@@ -55,7 +52,6 @@ WIRE = {
             "securityContext": {"privileged": True, "readOnlyRootFilesystem": False},
         },
     ],
-    "hostIPC": False,
     "securityContext": {"fsGroup": 2000, "seccompProfile": {"type": "Unconfined"}},
     "terminationGracePeriodSeconds": 60,
     "volumes": [{"name": "data", "emptyDir": {}}],
@@ -69,12 +65,6 @@ TYPED = core.PodSpecArgs(
             image="web",
             ports=[core.ContainerPortArgs(container_port=8080, name="http")],
             env=[core.EnvVarArgs(name="LOG", value="debug")],
-            readiness_probe=core.ProbeArgs(
-                http_get=core.HTTPGetActionArgs(path="/", port="http"),
-            ),
-            resources=core.ResourceRequirementsArgs(
-                limits={"memory": "256Mi"}, requests={"cpu": "100m"}
-            ),
             security_context=core.SecurityContextArgs(
                 run_as_user=1000, capabilities=core.CapabilitiesArgs(add=["NET_BIND_SERVICE"])
             ),
@@ -88,7 +78,6 @@ TYPED = core.PodSpecArgs(
             ),
         ),
     ],
-    host_ipc=False,
     security_context=core.PodSecurityContextArgs(
         fs_group=2000, seccomp_profile=core.SeccompProfileArgs(type="Unconfined")
     ),
@@ -99,16 +88,11 @@ TYPED = core.PodSpecArgs(
 
 def snake(value: Any) -> Any:
     """A dictionary in Python's spelling, as pulumi-kubernetes' typed dictionaries have it."""
-    names = {"hostIPC": "host_ipc"}
     if isinstance(value, list):
         return [snake(each) for each in value]
     if not isinstance(value, dict):
         return value
-    spelled = {
-        key: names.get(key, "".join(f"_{c.lower()}" if c.isupper() else c for c in key))
-        for key in value
-    }
-    return {spelled[key]: snake(each) for key, each in value.items()}
+    return {re.sub("(?=[A-Z])", "_", key).lower(): snake(each) for key, each in value.items()}
 
 
 FORMS: Mapping[str, Callable[[], Any]] = {
@@ -124,10 +108,10 @@ def pod(spec: Callable[[], Any], engine: Engine | None = None, **changes: Any) -
     """The pod template of a workload, as the engine gets it."""
 
     def program() -> None:
-        args = {"service_account": ACCOUNT, "role_arn": ROLE, "chain": CHAIN, **changes}
+        args = {"service_account": ACCOUNT, "role_arn": ROLE_ARN, "chain": CHAIN, **changes}
         Workload("s3-app", WorkloadArgs(**args, pod_spec=spec()))
 
-    return deploy(program, engine).one(DEPLOYMENT).inputs["spec"]["template"]
+    return deploy(program, engine).one("Deployment").inputs["spec"]["template"]
 
 
 def containers(template: Any) -> dict[str, Any]:
@@ -136,38 +120,55 @@ def containers(template: Any) -> dict[str, Any]:
     return {each["name"]: each for each in listed}
 
 
-def said(given: Any, found: Any, path: str = "") -> None:
-    """Assert that everything given is there, in lists beside what was added."""
-    if isinstance(given, dict):
-        for key, value in given.items():
-            said(value, found[key], f"{path}.{key}")
-    elif isinstance(given, list):
-        named = all(isinstance(each, dict) and "name" in each for each in given)
-        for number, value in enumerate(given):
-            same = [each for each in found if named and each["name"] == value["name"]]
-            said(value, same[0] if named else found[number], f"{path}[{number}]")
-    else:
-        assert found == given, path
-
-
 @pytest.mark.parametrize("form", FORMS)
-def test_what_the_pod_says_stays_in_every_form(form):
+def test_every_container_gets_the_identity_and_what_the_pod_says_stays_in_every_form(form):
     template = pod(FORMS[form])
 
-    said(WIRE, template["spec"])
-    assert template == pod(FORMS["wire"]), "and the same is added"
-
-
-def test_every_container_gets_the_identity():
-    template = pod(FORMS["wire"])
-
-    assert template["spec"]["serviceAccountName"] == "s3-app"
-    for name, container in containers(template).items():
-        assert VARIABLE in container["env"], name
-        assert MOUNT in container["volumeMounts"], name
-    assert {"name": "irsa-aws-config", "configMap": {"name": "s3-app"}} in (
-        template["spec"]["volumes"]
-    )
+    assert [*template["metadata"]["annotations"]] == [HASH_ANNOTATION]
+    security = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True}
+    identity = {"env": [HOME, VARIABLE], "volumeMounts": [SCRATCH, MOUNT]}
+    migrate, web, proxy = (*WIRE["initContainers"], *WIRE["containers"])
+    assert template["spec"] == {
+        **WIRE,
+        "serviceAccountName": "s3-app",
+        "automountServiceAccountToken": False,
+        "securityContext": {"runAsNonRoot": True, **WIRE["securityContext"]},
+        "initContainers": [
+            {
+                **migrate,
+                **identity,
+                "securityContext": {**security, "capabilities": {"drop": ["ALL"]}},
+            }
+        ],
+        "containers": [
+            {
+                **web,
+                "env": [*identity["env"], *web["env"]],
+                "volumeMounts": [*identity["volumeMounts"], *web["volumeMounts"]],
+                "securityContext": {
+                    **security,
+                    "runAsUser": 1000,
+                    "capabilities": {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]},
+                },
+            },
+            {
+                **proxy,  # its root file system can be written
+                "env": [VARIABLE],
+                "volumeMounts": [MOUNT],
+                "securityContext": {
+                    **proxy["securityContext"],
+                    # Kubernetes refuses a privileged container without it.
+                    "allowPrivilegeEscalation": True,
+                    "capabilities": {"drop": ["ALL"]},
+                },
+            },
+        ],
+        "volumes": [
+            {"name": "irsa-home", "emptyDir": {}},
+            {"name": "irsa-aws-config", "configMap": {"name": "s3-app"}},
+            *WIRE["volumes"],
+        ],
+    }
 
 
 @pytest.mark.parametrize("form", ["wire", "typed", "output", "outputs"])
@@ -193,7 +194,7 @@ def test_a_pod_that_says_nothing_has_no_privileges():
                 "name": "app",
                 "image": "app",
                 "env": [HOME],
-                "volumeMounts": [{"name": "irsa-home", "mountPath": "/tmp"}],
+                "volumeMounts": [SCRATCH],
                 "securityContext": {
                     "allowPrivilegeEscalation": False,
                     "readOnlyRootFilesystem": True,
@@ -205,18 +206,7 @@ def test_a_pod_that_says_nothing_has_no_privileges():
     }
 
 
-def test_a_pod_keeps_the_privileges_that_it_asks_for():
-    found = containers(pod(FORMS["wire"]))
-
-    assert found["web"]["securityContext"] == {
-        "runAsUser": 1000,
-        "allowPrivilegeEscalation": False,
-        "readOnlyRootFilesystem": True,
-        "capabilities": {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]},
-    }
-    # Kubernetes refuses a privileged container without privilege escalation.
-    assert found["proxy"]["securityContext"]["allowPrivilegeEscalation"]
-    assert HOME not in found["proxy"]["env"], "its root file system can be written"
+def test_a_pod_of_root_on_purpose_is_one():
     root = {"securityContext": {"runAsUser": 0}, "containers": [{"name": "app"}]}
     assert not pod(lambda: root)["spec"]["securityContext"]["runAsNonRoot"]
 

@@ -153,7 +153,7 @@ class Engine(pulumi.runtime.Mocks):
         raise AssertionError(f"unexpected invoke {args.token}")
 
     def of(self, typ: str) -> list[MockResourceArgs]:
-        """Every registration of a type, by its token or the token's last part."""
+        """Every registration of a type, by its token or, if it is none of ours, by its name."""
         return [resource for resource in self.registered if _is(resource.typ, typ)]
 
     def one(self, typ: str) -> MockResourceArgs:
@@ -199,7 +199,8 @@ class Engine(pulumi.runtime.Mocks):
 
 
 def _is(typ: str, asked: str) -> bool:
-    return asked in (typ, typ.rpartition(":")[2])
+    package, _, name = typ.rpartition(":")
+    return asked == typ or (asked == name and not package.startswith("irsa"))
 
 
 def _cluster(name: str) -> dict[str, Any]:
