@@ -12,7 +12,6 @@ import yaml
 
 from tests.support.paths import ROOT
 
-POLICIES = "command/irsa/identity/policies.py"
 COPIED = [
     *("Pulumi.yaml", "Pulumi.dev.yaml"),
     *("components", "command", "account_b", "__main__.py", "stack_config.py"),
