@@ -7,7 +7,7 @@ import re
 import runpy
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import pulumi
 import pytest
@@ -215,23 +215,15 @@ def _cluster(name: str) -> dict[str, Any]:
     }
 
 
-class _Log:
-    """A logger as `pulumi.runtime.mocks.MockEngine` needs it."""
+class _Kept(logging.Handler):
+    """Keeps what a program logs."""
 
     def __init__(self, lines: list[str]) -> None:
+        super().__init__(logging.INFO)
         self._lines = lines
 
-    def debug(self, message: str) -> None:
-        """Drop what only Pulumi itself says."""
-
-    def info(self, message: str) -> None:
-        self._lines.append(f"info: {message}")
-
-    def warning(self, message: str) -> None:
-        self._lines.append(f"warning: {message}")
-
-    def error(self, message: str) -> None:
-        self._lines.append(f"error: {message}")
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(f"{record.levelname.lower()}: {record.getMessage()}")
 
 
 def deploy(
@@ -245,13 +237,15 @@ def deploy(
     asyncio.set_event_loop(_LOOP)
     # A program that fails leaves futures that are never awaited; Pulumi's hosts silence them, too.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    logger = logging.Logger("program")
+    logger.addHandler(_Kept(engine.logged))
     pulumi.runtime.set_mocks(
         engine,
         monitor=engine.monitor,
         preview=engine.preview,
         project=project,
         stack="dev",
-        logger=cast("logging.Logger", _Log(engine.logged)),
+        logger=logger,
         organization="organization",  # None unless given; what file and S3 backends report
     )
 

@@ -47,7 +47,7 @@ RESOURCES = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(RESOURCES)
 def test_any_properties_are_read(given_resources):
     resources = [
@@ -67,7 +67,7 @@ POD_SPECS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(POD_SPECS, JSON)
 def test_any_spec_of_a_pod_with_a_role_is_read_or_said_to_be_unchecked(spec, trust):
     pod = {"metadata": {"namespace": "dev", "name": "app"}, "spec": {"template": {"spec": spec}}}
