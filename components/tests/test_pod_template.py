@@ -251,7 +251,7 @@ def app(**fields: Any) -> dict[str, Any]:
         *[
             (
                 {"spec": {field: "other"}},
-                "the pod spec names service account 'other', and the identity is that of dev/s3-app",
+                "names service account 'other', and the identity is that of dev/s3-app",
             )
             for field in ("serviceAccountName", "service_account_name", "service_account")
         ],
