@@ -135,7 +135,7 @@ MISTAKES: Mapping[Any, Any] = {str: "\n" * 1300, int: -1, Sequence[str]: ["\n"]}
 
 
 @pytest.mark.parametrize("name", sorted(REQUIRED))
-def test_a_text_or_number_that_aws_cannot_take_is_refused_with_the_fields_name(name):
+def test_a_text_or_number_that_aws_cannot_take_is_refused_by_field(name):
     for field in fields(ALL[name]):
         for member in get_args(field.type) or [field.type]:
             if member in MISTAKES and field.name not in (*FREE, "secret_access_key"):
@@ -346,9 +346,7 @@ PRIVATE = {"endpoint_public_access": False}
         ),
     ],
 )
-def test_a_cluster_that_eks_would_refuse_or_that_contradicts_itself_is_refused(
-    name, changes, message
-):
+def test_a_cluster_that_contradicts_itself_or_eks_is_refused(name, changes, message):
     assert message in refused(name, changes)
 
 

@@ -104,7 +104,7 @@ def pod(spec: Callable[[], Any], engine: Engine | None = None, **changes: Any) -
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_container_gets_the_identity_and_what_the_pod_says_stays_in_every_form(form):
+def test_every_container_gets_the_identity_and_keeps_what_it_says(form):
     template = pod(FORMS[form])
 
     assert [*template["metadata"]["annotations"]] == [HASH_ANNOTATION]

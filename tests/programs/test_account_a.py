@@ -88,7 +88,7 @@ def test_the_computed_arns_keep_the_partition():
 
 
 @pytest.mark.parametrize("deployer", [DEPLOYER, None])
-def test_the_provider_works_in_one_account_tags_everything_and_assumes_a_given_role(deployer):
+def test_the_provider_works_in_one_account_and_assumes_a_given_role(deployer):
     role = {"assumeRoleArn": deployer} if deployer else {}
     engine = run(tags={"team": "x"}, **role)
 

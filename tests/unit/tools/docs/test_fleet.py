@@ -123,7 +123,7 @@ def test_a_workflow_says_where_it_belongs_and_asks_for_little(file):
             assert "environment" in job, "the trust documents name environments"
 
 
-def test_a_workflow_that_is_called_is_there_and_pull_requests_of_forks_run_nothing():
+def test_called_workflows_are_there_and_forks_run_nothing():
     called = [job["uses"] for file in WORKFLOWS for job in jobs(file).values() if "uses" in job]
 
     assert called == ["./.github/workflows/up.yml"] * 2
