@@ -12,7 +12,6 @@ import yaml
 
 from tests.support.paths import ROOT
 
-POLICIES = "command/irsa/identity/policies.py"
 COPIED = [
     *("Pulumi.yaml", "Pulumi.dev.yaml"),
     *("components", "command", "account_b", "__main__.py", "stack_config.py"),
@@ -35,12 +34,12 @@ MUTATIONS = [
     for group in yaml.safe_load((ROOT / "tests" / "mutations.yaml").read_text())
     for each in group["mutations"]
 ]
-UNTOUCHED = Mutation("untouched", POLICIES, " ".join(sorted({m.tests for m in MUTATIONS})), "", "")
 
 
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, str]]:
-    """Exit code and output of the tests of every mutation, on a copy of the tree."""
+    """Exit code and output of the tests of every mutation, on a copy of the tree, and of those that
+    failed on the code as it is."""
     folder = tmp_path_factory.mktemp("mutated")
     for name in COPIED:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
@@ -57,7 +56,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, s
             "CI": "true",  # Hypothesis then has no deadlines
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         },
-        input=json.dumps([each._asdict() for each in (UNTOUCHED, *MUTATIONS)]),
+        input=json.dumps([each._asdict() for each in MUTATIONS]),
         stdout=subprocess.PIPE,
         text=True,
         check=True,
@@ -65,8 +64,8 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, s
     return json.loads(done.stdout)
 
 
-def test_untouched_code_passes_them_all(outcomes) -> None:
-    code, output = outcomes[UNTOUCHED.name]
+def test_untouched_code_passes_what_failed(outcomes) -> None:
+    code, output = outcomes["untouched"]
     assert code == pytest.ExitCode.OK, output
 
 

@@ -1,8 +1,6 @@
 """Arguments of components: a value of a wrong type is refused in one line with its field's name."""
 
 import asyncio
-import importlib
-import pkgutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from types import NoneType, UnionType
@@ -14,26 +12,35 @@ import pytest
 import irsa_components
 from irsa_components.values import arguments
 from tests.support.refusal import refusal
+from tests.support.world import CLUSTER_ARN as CLUSTER
+from tests.support.world import PROVIDER_ARN, ROLE_B_ARN
+from tests.support.world import ROLE_ARN as ROLE
 
-ROLE = "arn:aws:iam::111122223333:role/s3-app"
-CLUSTER = "arn:aws:eks:us-east-1:111122223333:cluster/dev"
-PROVIDER = "arn:aws:iam::111122223333:oidc-provider/oidc.eks.us-east-1.amazonaws.com/id/EXAMPLE"
 ACCOUNT = {"service_account": irsa_components.ServiceAccount(namespace="dev", name="s3-app")}
+TARGET = irsa_components.TargetRoleArgs(role_arn=ROLE_B_ARN)
 REQUIRED: Mapping[str, Mapping[str, Any]] = {
     "AccessEntryArgs": {"principal_arn": ROLE, "policy": "AmazonEKSViewPolicy"},
     "AccessKeyArgs": {"access_key_id": "a", "secret_access_key": "b", "region": "us-east-1"},
     "AccessKeyUserArgs": {"user_name": "s3-app"},
     "ControlPlaneArgs": {},
-    "CrossAccountRoleArgs": {"role_name": "B", "trust": "principal-arn"},
+    "CrossAccountRoleArgs": {
+        "role_name": "B",
+        "trust": "principal-arn",
+        "trusted_roles": [irsa_components.TrustedRoleArgs(role_arn=ROLE)],
+    },
     "DataBucketArgs": {"bucket_name": "reports"},
     "EksClusterArgs": {"cluster_name": "dev"},
     "NamespaceArgs": {"namespace": "dev"},
     "NodeGroupArgs": {},
     "PodIdentityArgs": {"association_id": "a-1"},
     "PodIdentityAssociationArgs": {**ACCOUNT, "cluster_arn": CLUSTER, "role_arn": ROLE},
-    "RoleChainArgs": {"region": "us-east-1"},
+    "RoleChainArgs": {"region": "us-east-1", "targets": [TARGET]},
     "ServiceAccount": {"namespace": "dev", "name": "s3-app"},
-    "ServiceAccountRoleArgs": {"role_name": "s3-app", "provider_arns": [PROVIDER]},
+    "ServiceAccountRoleArgs": {
+        "role_name": "s3-app",
+        "provider_arns": [PROVIDER_ARN],
+        "subjects": ["dev/s3-app"],
+    },
     "TargetRoleArgs": {"role_arn": ROLE},
     "TargetingAssociationArgs": {**ACCOUNT, "cluster_arn": CLUSTER, "role_arn": ROLE},
     "TokenArgs": {},
@@ -54,16 +61,10 @@ VALUES: Mapping[type, Any] = {
 }
 
 
-def kinds() -> Iterator[type]:
-    for each in pkgutil.iter_modules(irsa_components.__path__, "irsa_components."):
-        module = importlib.import_module(each.name)
-        for name, value in vars(module).items():
-            own = is_dataclass(value) and value.__module__ == each.name
-            if own and name in vars(irsa_components)["_MODULES"]:
-                yield value
-
-
-ALL = {kind.__name__: kind for kind in kinds()}
+NAMES = vars(irsa_components)["_MODULES"]
+ALL: Mapping[str, Any] = {
+    name: found for name in NAMES if is_dataclass(found := getattr(irsa_components, name))
+}
 
 
 def wrong(hint: Any) -> Iterator[Any]:
@@ -83,58 +84,40 @@ def wrong(hint: Any) -> Iterator[Any]:
             yield {7: "a"}
 
 
-def test_every_class_of_arguments_is_here():
-    assert ALL.keys() == REQUIRED.keys()
-    assert all(is_dataclass(kind) for kind in ALL.values())
+def refused(name: str, changes: Mapping[str, Any]) -> str:
+    return refusal(ALL[name], **{**REQUIRED[name], **changes})
 
 
-@pytest.mark.parametrize("name", sorted(REQUIRED))
+@pytest.mark.parametrize("name", sorted(ALL))
 def test_a_value_of_a_wrong_type_is_refused_in_one_line_with_the_fields_name(name):
-    kind: Any = ALL[name]
-    for field in fields(kind):
+    for field in fields(ALL[name]):
         values = [*wrong(field.type)]
         for value in values:
-            message = refusal(kind, **{**REQUIRED[name], **needed(kind), field.name: value})
+            message = refused(name, {field.name: value})
             assert field.name in message, value
             assert "; give " in message
-            assert "\n" not in message
         assert values or Any in (field.type, *get_args(field.type))
 
 
-def needed(kind: Any) -> Mapping[str, Any]:
-    """Fields whose values are arguments themselves, and lists that must not be empty."""
-    given: dict[str, Any] = {
-        "targets": ALL["TargetRoleArgs"],
-        "trusted_roles": ALL["TrustedRoleArgs"],
-    }
-    names = {field.name for field in fields(kind)}
-    values = {key: kind(**REQUIRED[kind.__name__]) for key, kind in given.items() if key in names}
-    values = {key: [value] for key, value in values.items()}
-    return {**values, "subjects": ["dev/s3-app"]} if "subjects" in names else values
-
-
-@pytest.mark.parametrize("text", ["false", "no", "0", ""])
-def test_a_text_for_a_truth_value_is_refused(text):
-    """`pulumi.Config().get` returns text, of which every one but the empty is true to Python."""
-    assert refusal(ALL["DataBucketArgs"], bucket_name="reports", force_destroy=text) == (
-        f"force_destroy is the text {text!r}; give True or False"
-    )
-
-
-def test_the_output_of_a_resource_is_refused_where_a_plain_value_is_needed():
-    output = pulumi.Output.from_input("reports")
-
-    assert refusal(ALL["DataBucketArgs"], bucket_name=output) == (
-        "bucket_name is the output of a resource; give a plain value"
-    )
-
-
-def test_a_secret_of_a_wrong_type_is_not_shown():
-    given = {**REQUIRED["AccessKeyArgs"], "secret_access_key": b"s3cret"}
-
-    assert refusal(ALL["AccessKeyArgs"], **given) == (
-        "secret_access_key is a value of type bytes; give text"
-    )
+@pytest.mark.parametrize(
+    ("name", "field", "value", "said"),
+    [
+        # `pulumi.Config().get` returns text, of which every one but the empty is true to Python.
+        *(
+            ("DataBucketArgs", "force_destroy", text, f"the text {text!r}; give True or False")
+            for text in ("false", "no", "0", "")
+        ),
+        (
+            "DataBucketArgs",
+            "bucket_name",
+            pulumi.Output.from_input("reports"),
+            "the output of a resource; give a plain value",
+        ),
+        ("AccessKeyArgs", "secret_access_key", b"s3cret", "a value of type bytes; give text"),
+    ],
+)
+def test_a_value_is_shown_unless_it_may_be_a_secret(name, field, value, said):
+    assert refused(name, {field: value}) == f"{field} is {said}"
 
 
 def test_arguments_are_replaced_as_those_of_any_dataclass():
@@ -146,7 +129,19 @@ def test_arguments_are_replaced_as_those_of_any_dataclass():
     assert refusal(Sized, sizes=[1, "2"]) == "sizes[1] is the text '2'; give a whole number"
 
 
-REGION = "us-east-1"
+FREE = ("access_key_id", "association_id", "containers", "imported_id", "kubeconfig", "replicas")
+"""Fields for which only the type is checked."""
+MISTAKES: Mapping[Any, Any] = {str: "\n" * 1300, int: -1, Sequence[str]: ["\n"]}
+
+
+@pytest.mark.parametrize("name", sorted(REQUIRED))
+def test_a_text_or_number_that_aws_cannot_take_is_refused_by_field(name):
+    for field in fields(ALL[name]):
+        for member in get_args(field.type) or [field.type]:
+            if member in MISTAKES and field.name not in (*FREE, "secret_access_key"):
+                assert field.name in refused(name, {field.name: MISTAKES[member]})
+
+
 STATEMENT = {
     "Effect": "Allow",
     "Principal": {"AWS": ROLE},
@@ -154,74 +149,261 @@ STATEMENT = {
     "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}},
 }
 POLICY = '{"Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}'
-NOT_IN_AWS: Sequence[tuple[str, Mapping[str, Any], str]] = [
-    ("AccessKeyArgs", {"region": "us-east-1a"}, "region: region 'us-east-1a' is not one of AWS's"),
-    ("CrossAccountRoleArgs", {"permissions_boundary": ROLE}, "permissions_boundary: 'arn:aws:iam"),
-    ("EksClusterArgs", {"audiences": "sts.amazonaws.com"}, "audiences is the text"),
-    ("EksClusterArgs", {"audiences": ["sts amazonaws"]}, "audiences[0]: 'sts amazonaws' is not 1"),
-    ("EksClusterArgs", {"partition": "aws-us"}, "partition: 'aws-us' is not one of aws, aws-cn"),
-    ("EksClusterArgs", {"role_arn": ROLE, "partition": "aws-cn"}, "is not in partition aws-cn"),
-    ("EksClusterArgs", {"version": "1.9999"}, "version: '1.9999' is not a Kubernetes version"),
-    ("PodIdentityAssociationArgs", {"session_policy": "{}"}, "session_policy: it is not a policy"),
-    ("PodIdentityAssociationArgs", {"session_policy": "[1]"}, "session_policy: it is not a"),
-    (
-        "PodIdentityAssociationArgs",
-        {"session_policy": POLICY.replace('"Effect": "Allow", ', "")},
-        "session_policy: it is not a policy (Statement[1]",
-    ),
-    (
-        "PodIdentityAssociationArgs",
-        {"session_policy": POLICY.replace('"Action"', '"Principal": "*", "Action"')},
-        "session_policy: it is not a policy (Statement[1]",
-    ),
-    ("RoleChainArgs", {"region": "us-east-1a"}, "did you mean us-east-1"),
-    ("ServiceAccountRoleArgs", {"description": "x" * 1001}, "is not at most 1000 characters"),
-    ("ServiceAccountRoleArgs", {"description": "reports — dev"}, "description: 'reports — dev'"),
-    (
-        "ServiceAccountRoleArgs",
-        {"permissions_boundary": ROLE},
-        "permissions_boundary: 'arn:aws:iam",
-    ),
-    (
-        "ServiceAccountRoleArgs",
-        {"role_b_arns": ["arn:aws-cn:iam::444455556666:role/B"]},
-        "are in two partitions; use one",
-    ),
-    ("TrustedRoleArgs", {"unique_id": "AROA X"}, "unique_id: 'AROA X' is not the unique id"),
-    ("WorkloadArgs", {"replicas": 1.5}, "replicas is the number 1.5; give a whole number"),
-    *[
-        ("WorkloadArgs", {"role_arn": arn}, f"role_arn: {arn!r} is not the ARN of a role")
-        for arn in ("s3-app", "", f"{ROLE} ", ROLE.replace(":role/", ":instance-profile/"))
+UNTAGGED = {"disable_session_tags": True}
+IN_CHINA = CLUSTER.replace("arn:aws:", "arn:aws-cn:")
+BUCKET = "arn:aws:iam::111122223333:policy/bucket"
+EXISTING = {"existing": True}
+MANY = {f"p{n}": f"{BUCKET}{n}" for n in range(20)}
+
+
+def rows(name: str, *cases: tuple[Mapping[str, Any], str]) -> list[Any]:
+    return [(name, *case) for case in cases]
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        *rows(
+            "ServiceAccountRoleArgs",
+            ({"role_name": "r" * 65}, "has 65 characters; IAM accepts 64"),
+            ({"subjects": []}, "role 's3-app' trusts no principal"),
+            ({"provider_arns": []}, "role 's3-app' trusts no principal"),
+            ({"subjects": ["s3-app"]}, "subject 's3-app' is not NAMESPACE/NAME"),
+            ({"subjects": ["dev/*"]}, "pattern 'system:serviceaccount:dev:*' is over-broad"),
+            ({"provider_arns": [""]}, "provider_arns[0]: '' is not an OIDC provider ARN"),
+            ({"trust_policy_quota": 2047}, "trust_policy_quota: 2047 is outside of 2048 to 8192"),
+            ({"policy_arns": {"a": "s3-app"}}, "policy_arns['a']: 's3-app' is not"),
+            (
+                {"policy_arns": {"a": BUCKET, "b": BUCKET}},
+                f"role 's3-app': policy_arns['b'] and policy_arns['a'] are both {BUCKET!r}; remove",
+            ),
+            ({"policy_arns": {"a": BUCKET.replace("aws", "aws-cn")}}, "are in two partitions"),
+            ({"role_b_arns": [ROLE.replace("aws", "aws-cn")]}, "are in two partitions; use one"),
+            ({"policy_arns": MANY, "role_b_arns": [ROLE]}, "has 21 managed policies; IAM attaches"),
+            ({"tags": {"aws:owner": "me"}}, "tag 'aws:owner': AWS keeps the prefix 'aws:'"),
+            ({"description": "x" * 1001}, "is not at most 1000 characters"),
+            ({"description": "reports — dev"}, "description: 'reports — dev'"),
+            (UNTAGGED, "disable_session_tags is for EKS Pod Identity"),
+            ({"cluster_arns": [IN_CHINA], "provider_arns": []}, "IRSA"),
+            ({"further_statements": [STATEMENT | {"Condition": {}}]}, "[0] needs a Principal and"),
+            (
+                {
+                    "further_statements": [
+                        STATEMENT | {"Principal": {"AWS": pulumi.Output.secret("")}}
+                    ]
+                },
+                "further_statements[0]: Object of type Output is not JSON serializable; give plain",
+            ),
+            *(
+                ({"further_statements": listed}, "further_statements: ")
+                for listed in (
+                    [STATEMENT | {"Condition": {"StringEqual": {"aws:PrincipalOrgID": "o-a1"}}}],
+                    [STATEMENT | {"Principal": "*", "Condition": {"Null": {"aws:Arn": "false"}}}],
+                    [STATEMENT | {"Effect": "allow"}],
+                    [STATEMENT | {"Resource": "*"}],
+                    [STATEMENT | {"Action": "s3:GetObject"}],
+                    [STATEMENT | {"Principal": {"AWS": ROLE.replace("role", "group")}}],
+                    [STATEMENT | {"Sid": "with-dash"}],
+                    [STATEMENT | {"Sid": "Same"}, STATEMENT | {"Sid": "Same"}],
+                )
+            ),
+        ),
+        *rows(
+            "CrossAccountRoleArgs",
+            ({"trusted_roles": []}, "role 'B' trusts no principal"),
+            ({"trust": "arn"}, "trust: 'arn' is not one of role-arn, principal-arn"),
+            ({"trust": "role-arn"}, "role 'B' trusts a role without its unique id"),
+            ({"permissions_boundary": ROLE}, "permissions_boundary: 'arn:aws:iam"),
+        ),
+        ("TrustedRoleArgs", {"unique_id": "AROA X"}, "unique_id: 'AROA X' is not the unique id"),
+        ("TargetingAssociationArgs", {"role_arn": ROLE_B_ARN}, "is not in account 111122223333"),
+        *rows(
+            "PodIdentityAssociationArgs",
+            ({"session_policy": POLICY}, "set disable_session_tags=True"),
+            (UNTAGGED | {"session_policy": "{"}, "session_policy: it is not a policy (Expecting"),
+            (UNTAGGED | {"session_policy": "[1]"}, "session_policy: it is not a"),
+            (UNTAGGED | {"session_policy": "{}"}, "session_policy: it is not a policy"),
+            (
+                UNTAGGED | {"session_policy": POLICY.replace('"Effect": "Allow", ', "")},
+                "session_policy: it is not a policy (Statement[1]",
+            ),
+            (
+                UNTAGGED | {"session_policy": POLICY.replace('"Act', '"Principal": "*", "Act')},
+                "session_policy: it is not a policy (Statement[1]",
+            ),
+            (UNTAGGED | {"session_policy": f'"{"x" * 2047}"'}, "2049 characters; EKS accepts 2048"),
+            ({"cluster_arn": IN_CHINA}, "use IRSA"),
+            ({"role_arn": ROLE_B_ARN}, "is not in account 111122223333 of the cluster"),
+        ),
+        *rows(
+            "AccessKeyUserArgs",
+            ({"key_version": 0}, "key_version: 0 is outside of 1 to"),
+            ({"user_name": "a b"}, "user name 'a b' may have letters"),
+        ),
+        *rows(
+            "DataBucketArgs",
+            ({"bucket_name": "Bucket"}, "bucket name 'Bucket' is refused by S3"),
+            (
+                EXISTING | {"force_destroy": True},
+                "bucket 'reports': existing=True is never deleted",
+            ),
+            ({"read_policy_name": "a b"}, "policy name 'a b' may have"),
+        ),
+        ("NamespaceArgs", EXISTING | {"force_destroy": True}, "existing=True is never deleted"),
+        ("NamespaceArgs", {"namespace": "Acme"}, "namespace 'Acme' is not a DNS-1123 label"),
     ],
-    *[
-        ("ServiceAccountRoleArgs", {"further_statements": listed}, "further_statements: ")
-        for listed in (
-            [{**STATEMENT, "Condition": {"StringEqual": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}}}],
-            [{**STATEMENT, "Effect": "allow"}],
-            [{**STATEMENT, "Resource": "*"}],
-            [{**STATEMENT, "Action": "s3:GetObject"}],
-            [{**STATEMENT, "Principal": {"AWS": "arn:aws:iam::111122223333:group/tools"}}],
-            [{**STATEMENT, "Sid": "with-dash"}],
-            [{**STATEMENT, "Sid": "Same"}, {**STATEMENT, "Sid": "Same"}],
-        )
+)
+def test_what_iam_eks_or_s3_would_refuse_is_refused_before(name, changes, message):
+    assert message in refused(name, changes)
+
+
+VIEW = {"principal_arn": ROLE, "policy": "AmazonEKSViewPolicy"}
+VPC, SUBNETS = "vpc-00000001", ["subnet-00000001", "subnet-00000002"]
+PROTECTED = irsa_components.ControlPlaneArgs(deletion_protection=True)
+NODES = irsa_components.NodeGroupArgs(max_size=9)
+ENTRIES = [irsa_components.AccessEntryArgs(**VIEW)]
+PRIVATE = {"endpoint_public_access": False}
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        *[
+            ("EksClusterArgs", EXISTING | changes, f"{name} cannot be set on an existing cluster")
+            for name, changes in {
+                "version": {"version": "1.34"},
+                "subnet_ids": {"vpc_id": VPC, "subnet_ids": SUBNETS},
+                "control_plane": {"control_plane": PROTECTED},
+                "access_entries": {"access_entries": ENTRIES},
+                "nodes": {"nodes": NODES},
+                "auto_mode": {"auto_mode": True},
+            }.items()
+        ],
+        *rows(
+            "EksClusterArgs",
+            (EXISTING | {"provider_arn": "x"}, "'x' is not an OIDC provider ARN"),
+            (
+                EXISTING | {"provider_arn": PROVIDER_ARN, "create_provider": True},
+                "create_provider is for an existing cluster without an OIDC provider; remove it",
+            ),
+            ({"create_provider": True}, "create_provider is for an existing cluster without"),
+            (EXISTING | {"audiences": ["mine"]}, "cannot be set on an existing OIDC provider"),
+            ({"provider_arn": PROVIDER_ARN}, "is created, so its OIDC provider cannot exist yet"),
+            ({"subnet_ids": SUBNETS}, "has one of subnet_ids and vpc_id; give both, or neither"),
+            ({"vpc_id": VPC}, "has one of subnet_ids and vpc_id; give both, or neither"),
+            ({"vpc_id": "main", "subnet_ids": SUBNETS}, "such as 'vpc-0a1b2c3d'"),
+            ({"vpc_id": VPC, "subnet_ids": SUBNETS[:1]}, "1 subnets; EKS needs 2 in different av"),
+            (
+                {"vpc_id": VPC, "subnet_ids": SUBNETS[:1] * 2},
+                "subnet_ids has subnet-00000001 twice",
+            ),
+            ({"vpc_id": VPC, "subnet_ids": [*SUBNETS, VPC]}, "'vpc-00000001' is not the id of a"),
+            ({"auto_mode": True, "nodes": NODES}, "nodes has no effect with auto_mode=True"),
+            (
+                {"role_arn": ROLE, "access_entries": ENTRIES},
+                f"{ROLE} creates the cluster, so EKS makes it an administrator",
+            ),
+            ({"role_arn": ROLE, "partition": "aws-cn"}, "is not in partition aws-cn"),
+            ({"partition": "aws-us"}, "partition: 'aws-us' is not one of aws, aws-cn"),
+            ({"cluster_name": "my dev"}, "cluster_name: 'my dev' is not 1 to 100"),
+            ({"cluster_name": "d" * 101}, "is not 1 to 100 letters"),
+            (
+                {"version": "1.9999"},
+                "version: '1.9999' is not a Kubernetes version, such as '1.34'",
+            ),
+            ({"audiences": "sts.amazonaws.com"}, "audiences is the text"),
+            ({"audiences": ["sts amazonaws"]}, "audiences[0]: 'sts amazonaws' is not 1"),
+        ),
+        *rows(
+            "NodeGroupArgs",
+            ({"instance_types": ()}, "instance_types is empty"),
+            ({"instance_types": ["t3medium"]}, "instance_types[0]: 't3medium' is not one, such"),
+            ({"min_size": 4}, "min_size 4, desired_size 2 and max_size 3 must ascend"),
+            ({"desired_size": 4}, "min_size 1, desired_size 4 and max_size 3 must ascend"),
+            (dict.fromkeys(["min_size", "desired_size", "max_size"], 0), "must be at least 1"),
+            ({"min_size": -1}, "min_size -1"),
+        ),
+        *rows(
+            "ControlPlaneArgs",
+            (PRIVATE | {"endpoint_private_access": False}, "_private_access are both False"),
+            ({"public_access_cidrs": []}, "public_access_cidrs is empty"),
+            (
+                PRIVATE | {"public_access_cidrs": ["203.0.113.0/24"]},
+                "public_access_cidrs has no effect with endpoint_public_access=False",
+            ),
+            ({"public_access_cidrs": ["203.0.113.7/24"]}, "block; write '203.0.113.0/24'"),
+            ({"public_access_cidrs": ["203.0.113.5"]}, "block; write '203.0.113.5/32'"),
+            ({"public_access_cidrs": ["office"]}, "an IPv4 CIDR block, such as '203.0.113.0/24'"),
+            ({"public_access_cidrs": ["10.1.0.0/16"]}, "[0]: 10.1.0.0/16 is a private range; use"),
+            ({"log_types": ["Audit"]}, "log_types[0]: 'Audit' is not one of api"),
+            ({"encryption_key_arn": "alias/eks"}, "'alias/eks' is not the ARN of a KMS key"),
+        ),
+        *rows(
+            "AccessEntryArgs",
+            ({"policy": "cluster-admin"}, "'cluster-admin' is not one of AmazonEKSClusterAdmin"),
+            ({"principal_arn": "ann"}, "'ann' is not the ARN of a role or user"),
+            ({"namespaces": ["Dev"]}, "namespace 'Dev' is not a DNS-1123 label"),
+        ),
     ],
-]
+)
+def test_a_cluster_that_contradicts_itself_or_eks_is_refused(name, changes, message):
+    assert message in refused(name, changes)
 
 
-@pytest.mark.parametrize(("name", "changes", "message"), NOT_IN_AWS)
-def test_what_aws_or_kubernetes_must_refuse_is_refused_before(name, changes, message):
-    given = {**REQUIRED[name], **needed(ALL[name]), **changes}
-    if "session_policy" in changes:
-        given["disable_session_tags"] = True
+CHAIN = irsa_components.RoleChainArgs(targets=[TARGET], region="us-east-1")
+PODS = irsa_components.PodIdentityArgs(association_id="a-1")
+KEY = {"access_key": irsa_components.AccessKeyArgs(**REQUIRED["AccessKeyArgs"])}
 
-    assert message in refusal(ALL[name], **given)
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        *rows(
+            "WorkloadArgs",
+            (KEY, "role_arn and access_key are both given, and every SDK uses the key"),
+            (KEY | {"role_arn": None, "pod_identity": PODS}, "pod_identity and access_key are bot"),
+            (KEY | {"role_arn": None, "chain": CHAIN}, "chain starts from a role, not from acces"),
+            ({"role_arn": None, "chain": CHAIN}, "the pods have no AWS identity; give role_arn, "),
+            ({"replicas": 1.5}, "replicas is the number 1.5; give a whole number"),
+            *(
+                ({"role_arn": arn}, f"role_arn: {arn!r} is not the ARN of a role")
+                for arn in ("", f"{ROLE} ", ROLE.replace(":role/", ":instance-profile/"))
+            ),
+        ),
+        *rows(
+            "TokenArgs",
+            ({"audience": ""}, "audience: '' is not 1 to 255 characters"),
+            ({"expiration": 599}, "expiration: 599 is outside of 600 to 86400"),
+            ({"expiration": 86401}, "expiration: 86401 is outside of"),
+        ),
+        ("AccessKeyArgs", {"region": "us-east-1a"}, "region 'us-east-1a' is not one of AWS's"),
+        *rows(
+            "RoleChainArgs",
+            ({"targets": []}, "chain has no targets; give at least one, or leave chain out"),
+            ({"targets": [TARGET] * 2}, "profile 'B' is given to two targets; rename one"),
+            ({"own_profile": "B"}, "own_profile and a target's are both 'B'; rename one"),
+            ({"own_profile": "default"}, "profile name 'default' would change requests without"),
+            ({"own_profile": "a]"}, "profile name 'a]' may have letters"),
+            ({"session_name": "x"}, "session name 'x' must be 2 to 64"),
+            ({"session_name": "system:serviceaccount:dev:s3-app"}, "a subject has colons"),
+            ({"region": "us-east-1a"}, "did you mean us-east-1"),
+        ),
+        *rows(
+            "TargetRoleArgs",
+            ({"duration_seconds": 3601}, "3601 is above 3600: a chained session"),
+            ({"duration_seconds": 900}, "900 is not above 900: SDKs would assume"),
+            ({"profile": "DEFAULT"}, "profile name 'DEFAULT' would change requests without a"),
+            ({"external_id": "a\nrole_arn = x"}, "must be 2 to 1224"),
+        ),
+    ],
+)
+def test_pods_without_a_working_identity_are_refused(name, changes, message):
+    assert message in refused(name, changes)
 
 
 def test_a_bare_output_is_checked_when_it_is_known():
     async def refused() -> None:
-        args = ALL["WorkloadArgs"](
-            **{**REQUIRED["WorkloadArgs"], **needed(ALL["WorkloadArgs"])},
-        )
+        args = ALL["WorkloadArgs"](**REQUIRED["WorkloadArgs"])
         later = replace(args, role_arn=pulumi.Output.from_input("s3-app"))
         with pytest.raises(pulumi.RunError, match=r"^WorkloadArgs.role_arn: 's3-app' is not the"):
             await later.role_arn.future()

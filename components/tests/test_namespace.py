@@ -4,7 +4,6 @@ import pytest
 
 from irsa_components.namespace import Namespace, NamespaceArgs
 from tests.support.engine import Engine, deploy
-from tests.support.refusal import refusal
 
 NAMESPACE = "kubernetes:core/v1:Namespace"
 
@@ -23,17 +22,3 @@ def test_a_namespace_is_retained_unless_force_destroy(force_destroy):
 
 def test_an_existing_namespace_is_read():
     assert namespace(existing=True).one(NAMESPACE).resource_id == "acme"
-
-
-@pytest.mark.parametrize(
-    ("args", "message"),
-    [
-        (
-            {"namespace": "acme", "existing": True, "force_destroy": True},
-            "namespace 'acme': existing=True is never deleted; remove force_destroy",
-        ),
-        ({"namespace": "Acme"}, "namespace 'Acme' is not a DNS-1123 label"),
-    ],
-)
-def test_a_wrong_argument_is_refused_by_name_and_value(args, message):
-    assert message in refusal(NamespaceArgs, **args)

@@ -18,12 +18,12 @@ from irsa_components import (
     WorkloadIdentityArgs,
 )
 from tests.support.engine import Engine, deploy
-from tests.support.world import PROVIDER_ARN
+from tests.support.world import CLUSTER_ARN, PROVIDER_ARN, ROLE_ARN
 
-CLUSTER = "arn:aws:eks:us-east-1:111122223333:cluster/dev"
 S3_APP = ServiceAccount(namespace="dev", name="s3-app")
 RENAMED = ServiceAccount(namespace="dev", name="s3-app-2")
 ELSEWHERE = ServiceAccount(namespace="prod", name="s3-app")
+UNTAGGED = {"disable_session_tags": True}
 STATEMENT = {
     "Effect": "Allow",
     "Principal": {"AWS": "arn:aws:iam::111122223333:role/debug"},
@@ -36,22 +36,20 @@ def role(**changes: Any) -> ServiceAccountRole:
     given = {
         "role_name": "s3-app",
         "provider_arns": [PROVIDER_ARN],
-        "cluster_arns": [CLUSTER],
+        "cluster_arns": [CLUSTER_ARN],
         "service_accounts": [S3_APP],
     }
     return ServiceAccountRole("s3-app", ServiceAccountRoleArgs(**{**given, **changes}))
 
 
 def by_irsa(account: ServiceAccount, role_arn: Any, **more: Any) -> None:
-    args = WorkloadIdentityArgs(service_account=account, role_arn=role_arn, **more)
-    WorkloadIdentity("s3-app", args)
+    args = {"service_account": account, "role_arn": role_arn, **more}
+    WorkloadIdentity("s3-app", WorkloadIdentityArgs(**args))
 
 
 def by_association(account: ServiceAccount, role_arn: Any, **more: Any) -> PodIdentityAssociation:
-    args = PodIdentityAssociationArgs(
-        cluster_arn=CLUSTER, service_account=account, role_arn=role_arn, **more
-    )
-    return PodIdentityAssociation("s3-app", args)
+    args = {"cluster_arn": CLUSTER_ARN, "service_account": account, "role_arn": role_arn, **more}
+    return PodIdentityAssociation("s3-app", PodIdentityAssociationArgs(**args))
 
 
 def refused(program: Any, *, preview: bool = True) -> str:
@@ -88,11 +86,18 @@ def test_a_service_account_that_the_role_trusts_is_accepted(mechanism, changes, 
     deploy(lambda: mechanism(S3_APP, role(**changes).role_arn), Engine(preview=preview))
 
 
-def test_a_role_that_comes_from_elsewhere_is_not_judged():
-    arn = "arn:aws:iam::111122223333:role/s3-app"
-
-    deploy(lambda: by_irsa(RENAMED, arn))
-    deploy(lambda: by_irsa(RENAMED, Output.from_input(arn)))
+@pytest.mark.parametrize(
+    "program",
+    [
+        # Of a role that comes from elsewhere nothing is known.
+        lambda: by_irsa(RENAMED, ROLE_ARN),
+        lambda: by_irsa(RENAMED, Output.from_input(ROLE_ARN)),
+        # Without session tags a role admits every association.
+        lambda: by_association(RENAMED, role(**UNTAGGED).role_arn, **UNTAGGED),
+    ],
+)
+def test_what_the_role_does_not_decide_is_accepted(program):
+    deploy(program)
 
 
 @pytest.mark.parametrize(
@@ -111,19 +116,13 @@ def test_a_role_that_comes_from_elsewhere_is_not_judged():
             "role 's3-app' does not trust EKS Pod Identity, so no association gives it to dev/s3-a",
         ),
         (
-            lambda: by_association(S3_APP, role().role_arn, disable_session_tags=True),
+            lambda: by_association(S3_APP, role().role_arn, **UNTAGGED),
             "role 's3-app' admits associations with session tags only, and the one of dev/s3-app",
         ),
     ],
 )
 def test_a_role_that_refuses_the_session_is_refused(program, message):
     assert message in refused(program)
-
-
-def test_a_role_without_session_tags_admits_every_association():
-    by_tags = {"disable_session_tags": True}
-
-    deploy(lambda: by_association(RENAMED, role(**by_tags).role_arn, **by_tags))
 
 
 @pytest.mark.parametrize("preview", [True, False])

@@ -39,6 +39,26 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[httpx2.Request]:
     return trial_pods.tried(monkeypatch)
 
 
+def hook_of(config: Any = None) -> Any:
+    """Return the hook of a gate, with a kubeconfig."""
+    gate = start_gate.start_gate(ACCOUNT, Output.from_input(config or kubeconfig(token="t")))
+    (hook,) = gate.before_create or ()
+    assert gate.before_update == [hook]
+    return hook
+
+
+def run(*calls: Any, preview: bool = False) -> None:
+    """Call a gate's hook for each of the calls: kubeconfig, new and old inputs."""
+
+    def program() -> None:
+        for number, (config, *inputs) in enumerate(calls):
+            name = str(number)
+            waited = call(hook_of(config), *inputs, name=name)
+            pulumi.export(name, Output.from_input(waited))
+
+    deploy(program, Engine(preview=preview))
+
+
 @pytest.mark.parametrize("secret", [False, True])
 @pytest.mark.parametrize(("template", "pods"), [(TEMPLATE, 0), ({**TEMPLATE, "x": 1}, IN_A_ROW)])
 def test_a_deployment_that_is_scaled_waits_for_nothing(
@@ -51,15 +71,11 @@ def test_a_deployment_that_is_scaled_waits_for_nothing(
         for count, each in ((3.0, template), (1.0, TEMPLATE))
     )
 
-    def program() -> None:
-        config = Output.from_input(kubeconfig(token="t"))
-        if secret:  # as the engine sends what has one: an external id may be
-            for each in (before, after):
-                each["spec"] = {SIGNATURE: SECRET, "value": each["spec"]}
-        (hook,) = start_gate.start_gate(ACCOUNT, config).before_update or ()
-        pulumi.export("waited", Output.from_input(call(hook, after, before)))
+    if secret:  # as the engine sends what has one: an external id may be
+        for each in (before, after):
+            each["spec"] = {SIGNATURE: SECRET, "value": each["spec"]}
 
-    deploy(program)
+    run((None, after, before))
     assert len(tried) == pods
 
 
@@ -68,9 +84,7 @@ def test_hooks_of_one_service_account_have_names_of_their_own():
     found: list[str] = []
 
     def program() -> None:
-        for _ in range(3):
-            gate = start_gate.start_gate(ACCOUNT, Output.from_input(kubeconfig(token="t")))
-            found.extend(each.name for each in gate.before_create or ())
+        found.extend(hook_of().name for _ in range(3))
 
     for _ in range(2):
         deploy(program)
@@ -88,38 +102,22 @@ def test_hooks_of_one_service_account_have_names_of_their_own():
     ids=["Pod", "StatefulSet", "CronJob"],
 )
 def test_whatever_runs_the_pods_waits_for_them(tried: list[httpx2.Request], inputs: dict[str, Any]):
-    def program() -> None:
-        gate = start_gate.start_gate(ACCOUNT, Output.from_input(kubeconfig(token="t")))
-        (hook,) = gate.before_create or ()
-        pulumi.export("waited", Output.from_input(call(hook, inputs)))
-
-    deploy(program)
+    run((None, inputs))
     assert [json.loads(each.content)["spec"] for each in tried] == [TEMPLATE["spec"]] * IN_A_ROW
 
 
 def test_each_hook_has_its_own_kubeconfig(tried: list[httpx2.Request]):
     """They have different parents, and may be in different clusters."""
 
-    def program() -> None:
-        for token in ("a", "b"):
-            config = Output.from_input(kubeconfig(token=token))
-            (hook,) = start_gate.start_gate(ACCOUNT, config).before_create or ()
-            pulumi.export(token, Output.from_input(call(hook, INPUTS)))
-
-    deploy(program)
+    run(*((kubeconfig(token=token), INPUTS) for token in ("a", "b")))
     headers = [each.headers["Authorization"] for each in tried]
     assert sorted(headers) == ["Bearer a"] * IN_A_ROW + ["Bearer b"] * IN_A_ROW
 
 
 @pytest.mark.parametrize("preview", [True, False])
 def test_a_command_that_is_missing_is_named_in_the_preview(preview: bool):
-    def program() -> None:
-        config = Output.from_input(command("no-such-aws"))
-        (hook,) = start_gate.start_gate(ACCOUNT, config).before_create or ()
-        pulumi.export("waited", Output.from_input(call(hook, INPUTS)))
-
     with pytest.raises(RunError) as refused:
-        deploy(program, Engine(preview=preview))
+        run((command("no-such-aws"), INPUTS), preview=preview)
     assert str(refused.value) == (
         "Pods of dev/s3-app cannot be tried: the kubeconfig runs 'no-such-aws', which is not on "
         "PATH; install it, or leave out `kubeconfig` for no wait"
@@ -127,12 +125,7 @@ def test_a_command_that_is_missing_is_named_in_the_preview(preview: bool):
 
 
 def test_a_preview_tries_no_pods_and_does_not_wait_for_a_kubeconfig(tried: list[httpx2.Request]):
-    def program() -> None:
-        for name, config in {"new": UNKNOWN, "existing": kubeconfig(token="t")}.items():
-            gate = start_gate.start_gate(ACCOUNT, Output.from_input(config))
-            (hook,) = gate.before_create or ()
-            inputs = {"metadata": {"namespace": "dev"}, "spec": UNKNOWN_TEXT}
-            pulumi.export(name, Output.from_input(call(hook, inputs, name=name)))
+    inputs = {"metadata": {"namespace": "dev"}, "spec": UNKNOWN_TEXT}
 
-    deploy(program, Engine(preview=True))
+    run((UNKNOWN, inputs), (kubeconfig(token="t"), inputs), preview=True)
     assert tried == []

@@ -1,179 +1,382 @@
-"""Workload: its objects in the cluster, and their order."""
+"""Workload: its objects in the cluster, their order, and the AWS identity of its pods."""
 
+import base64
+from dataclasses import replace
+from pathlib import Path
+
+import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 import pytest
+from botocore.configloader import load_config
 from pulumi import ResourceOptions
+from pulumi.output import Unknown
 
 from irsa_components import (
+    AccessKeyArgs,
     Namespace,
     NamespaceArgs,
+    PodIdentityArgs,
+    RoleChainArgs,
     ServiceAccount,
+    TargetRoleArgs,
     TokenArgs,
     Workload,
     WorkloadArgs,
 )
-from tests.support.engine import Engine, deploy
-from tests.support.refusal import refusal
+from tests.support.engine import Engine, deploy, secret
+from tests.support.world import ROLE_A_ARN as ROLE_A
+from tests.support.world import ROLE_B_ARN as ROLE_B
 
-NAMESPACE = "kubernetes:core/v1:Namespace"
-SERVICE_ACCOUNT = "kubernetes:core/v1:ServiceAccount"
-PATCH = "kubernetes:core/v1:ServiceAccountPatch"
-DEPLOYMENT = "kubernetes:apps/v1:Deployment"
-ROLE_ARN = "arn:aws:iam::111122223333:role/s3-app"
-IMAGE = f"app@sha256:{'0' * 64}"
+ROLE_C = "arn:aws:iam::555566667777:role/s3-app-C"
+TARGET = TargetRoleArgs(role_arn=ROLE_B)
+CHAIN = RoleChainArgs(targets=[TARGET], region="us-east-1")
+AGENCY = TargetRoleArgs(role_arn=ROLE_C, profile="C", external_id="t-42", duration_seconds=1800)
+TWO = replace(CHAIN, targets=[TARGET, AGENCY])
+PROFILE_ONLY = replace(CHAIN, profile_only=True)
+KEY = AccessKeyArgs(
+    access_key_id="AKIAEXAMPLE", secret_access_key="very-secret", region="us-east-1"
+)
+POD_IDENTITY = PodIdentityArgs(association_id="a-1", kubeconfig="{}")
+SHARED = "role_session_name = xactarget\nregion = us-east-1\nsts_regional_endpoints = regional\n"
 ARGS = {
     "service_account": ServiceAccount(namespace="dev", name="s3-app"),
-    "role_arn": ROLE_ARN,
-    "pod_spec": {"containers": [{"name": "app", "image": IMAGE}]},
+    "pod_spec": {"containers": [{"name": "app", "image": "app"}]},
 }
+HOME = {"name": "HOME", "value": "/tmp"}
+SCRATCH = {"name": "irsa-home", "emptyDir": {}}
+CONFIG_VOLUME = {"name": "irsa-aws-config", "configMap": {"name": "s3-app"}}
+CONFIG_FILE = {"name": "AWS_CONFIG_FILE", "value": "/etc/aws/config"}
 
 
-def workload(engine: Engine | None = None, **changes) -> Engine:
-    args = WorkloadArgs(**{**ARGS, **changes})
-    return deploy(lambda: Workload("s3-app", args), engine)
+def workload(**changes) -> Engine:
+    identity = {} if {"access_key", "pod_identity"} & changes.keys() else {"role_arn": ROLE_A}
+    return deploy(lambda: Workload("s3-app", WorkloadArgs(**{**ARGS, **identity, **changes})))
 
 
 def pod(engine: Engine) -> dict:
-    return engine.one(DEPLOYMENT).inputs["spec"]["template"]
+    return engine.one("Deployment").inputs["spec"]["template"]
+
+
+def container(engine: Engine) -> dict:
+    (found,) = pod(engine)["spec"]["containers"]
+    return found
 
 
 def identity_hash(engine: Engine) -> str:
     return pod(engine)["metadata"]["annotations"]["irsa/identity-hash"]
 
 
-BOUND = {
-    "apiVersion": "v1",
-    "kind": "ServiceAccount",
-    "metadata": {
-        "name": "s3-app",
-        "namespace": "dev",
-        "annotations": {"eks.amazonaws.com/role-arn": ROLE_ARN},
-    },
-}
+def config_file(engine: Engine) -> str:
+    return engine.one("ConfigMap").inputs["data"]["config"]
 
 
-def test_the_service_account_is_bound_to_the_role():
-    assert workload().one(SERVICE_ACCOUNT).inputs == BOUND
+@pytest.mark.parametrize(
+    ("changes", "annotations"),
+    [
+        ({}, {"role-arn": ROLE_A}),
+        (
+            {"token": TokenArgs(audience="vault", expiration=3600)},
+            {"role-arn": ROLE_A, "audience": "vault", "token-expiration": "3600"},
+        ),
+        ({"pod_identity": POD_IDENTITY, "role_arn": ROLE_A}, {"role-arn": ROLE_A}),
+        ({"pod_identity": POD_IDENTITY}, {}),
+        ({"access_key": KEY}, {}),
+        ({"chain": PROFILE_ONLY}, {}),
+    ],
+    ids=["role", "token", "both", "association", "key", "profile-only"],
+)
+@pytest.mark.parametrize("existing", [False, True])
+def test_the_service_account_is_annotated_for_the_webhook(changes, annotations, existing):
+    """An existing one is read, and patched if it gets annotations."""
+    engine = workload(**changes, existing_service_account=existing)
 
-
-def test_the_webhooks_options_are_annotations():
-    token = TokenArgs(audience="vault", expiration=3600)
-
-    metadata = workload(token=token).one(SERVICE_ACCOUNT).inputs["metadata"]
-    assert metadata["annotations"] == {
-        "eks.amazonaws.com/role-arn": ROLE_ARN,
-        "eks.amazonaws.com/audience": "vault",
-        "eks.amazonaws.com/token-expiration": "3600",
-    }
-
-
-def test_an_existing_service_account_is_patched_and_not_created():
-    engine = workload(existing_service_account=True)
-
-    assert engine.one(SERVICE_ACCOUNT).resource_id == "dev/s3-app", "it is read, not created"
-    assert engine.waits_for(PATCH, SERVICE_ACCOUNT)
-    assert engine.one(PATCH).inputs == BOUND
+    metadata = {"name": "s3-app", "namespace": "dev"}
+    if annotations:
+        spelled = {f"eks.amazonaws.com/{key}": value for key, value in annotations.items()}
+        metadata["annotations"] = spelled
+    account = engine.one("ServiceAccount")
+    patches = [each.inputs for each in engine.of("ServiceAccountPatch")]
+    assert account.resource_id == ("dev/s3-app" if existing else "")
+    written = patches if existing else [account.inputs]
+    bound = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}
+    assert written == ([bound] if annotations or not existing else [])
     assert pod(engine)["spec"]["serviceAccountName"] == "s3-app"
-    assert engine.waits_for(DEPLOYMENT, PATCH)
-
-
-def test_the_pod_runs_as_the_service_account():
-    assert pod(workload())["spec"]["serviceAccountName"] == "s3-app"
 
 
 def test_the_deployment_selects_its_own_pods():
     engine = workload(replicas=3)
     labels = {"app.kubernetes.io/name": "s3-app"}
 
-    inputs = engine.one(DEPLOYMENT).inputs
+    inputs = engine.one("Deployment").inputs
     assert inputs["metadata"] == {"name": "s3-app", "namespace": "dev", "labels": labels}
     assert inputs["spec"]["replicas"] == 3
     assert inputs["spec"]["selector"] == {"matchLabels": labels}
     assert pod(engine)["metadata"]["labels"] == labels
+    assert "replicas" not in workload().one("Deployment").inputs["spec"], "left to autoscalers"
 
 
 @pytest.mark.parametrize(
-    "changes",
-    [{"role_arn": f"{ROLE_ARN}-2"}, {"token": TokenArgs(audience="vault")}],
-    ids=["role", "token"],
+    ("before", "after", "restarted"),
+    [
+        ({}, {"role_arn": f"{ROLE_A}-2"}, True),
+        ({}, {"token": TokenArgs(audience="vault")}, True),
+        *(
+            ({"chain": CHAIN}, {"chain": after}, True)
+            for after in (
+                replace(CHAIN, targets=[replace(TARGET, role_arn=f"{ROLE_B}-2")]),
+                replace(CHAIN, targets=[replace(TARGET, external_id="tenant-42")]),
+                replace(CHAIN, region="eu-west-1"),
+                TWO,
+                PROFILE_ONLY,
+            )
+        ),
+        ({"access_key": KEY}, {"access_key": replace(KEY, access_key_id="AKIASECOND")}, True),
+        (
+            {"pod_identity": POD_IDENTITY},
+            {"pod_identity": replace(POD_IDENTITY, association_id="a-2")},
+            True,
+        ),
+        ({}, {"replicas": 2}, False),
+    ],
 )
-def test_pods_are_restarted_when_their_identity_changes(changes):
-    assert identity_hash(workload(**changes)) != identity_hash(workload())
+def test_pods_are_restarted_when_their_identity_changes_and_for_nothing_else(
+    before, after, restarted
+):
+    assert (identity_hash(workload(**before)) != identity_hash(workload(**after))) == restarted
 
 
-@pytest.mark.parametrize("changes", [{}, {"replicas": 2}], ids=["nothing", "replicas"])
-def test_pods_are_not_restarted_for_anything_else(changes):
-    assert identity_hash(workload(**changes)) == identity_hash(workload())
+@pytest.mark.parametrize(
+    ("changes", "later", "earlier"),
+    [
+        ({}, "Deployment", "ServiceAccount"),
+        ({"existing_service_account": True}, "ServiceAccountPatch", "ServiceAccount"),
+        ({"existing_service_account": True}, "Deployment", "ServiceAccountPatch"),
+        ({"chain": CHAIN}, "Deployment", "ConfigMap"),
+        ({"chain": PROFILE_ONLY}, "Deployment", "ConfigMap"),
+        ({"access_key": KEY}, "Deployment", "Secret"),
+    ],
+)
+def test_pods_wait_for_what_their_identity_is_made_of(changes, later, earlier):
+    assert workload(**changes).waits_for(later, earlier)
 
 
-def test_everything_waits_for_the_namespace_that_the_workload_depends_on():
+def deployed(engine: Engine, **changes) -> Engine:
+    """Deploy a workload of a role, a key and a namespace that the program makes as well."""
+
     def program() -> None:
         namespace = Namespace("dev", NamespaceArgs(namespace="dev"))
-        opts = ResourceOptions(depends_on=[namespace])
-        Workload("s3-app", WorkloadArgs(**ARGS), opts)
+        role = aws.iam.Role("role", assume_role_policy="{}")
+        key = aws.iam.AccessKey("key", user="s3-manager")
+        given = {"role_arn": role.arn}
+        if "access_key" in changes:
+            secret_key = pulumi.Output.secret(key.secret)
+            given = {"access_key": replace(KEY, access_key_id=key.id, secret_access_key=secret_key)}
+        providers = [k8s.Provider("cluster", kubeconfig="{}")]
+        options = ResourceOptions(depends_on=[namespace], providers=providers)
+        Workload("s3-app", WorkloadArgs(**{**ARGS, **changes, **given}), options)
 
-    engine = deploy(program)
-    assert engine.waits_for(SERVICE_ACCOUNT, NAMESPACE)
-    assert engine.waits_for(DEPLOYMENT, NAMESPACE)
+    return deploy(program, engine)
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"chain": CHAIN}, {"chain": PROFILE_ONLY}, {"access_key": KEY}]
+)
+def test_a_workload_is_previewed_before_what_it_depends_on_exists(changes):
+    preview, up = (deployed(Engine(preview=each), **changes) for each in (True, False))
+
+    assert preview.tree() == up.tree()
+    assert preview.waits_for("Deployment", "AccessKey" if "access_key" in changes else "Role")
+    for child in ("ServiceAccount", "ConfigMap", "Secret", "Deployment"):
+        for made in up.of(child):
+            assert up.waits_for(child, "Namespace")
+            assert "kubernetes::cluster::" in made.provider
 
 
 def test_the_service_accounts_urn_survives_that_the_workload_is_renamed():
     def urns(name: str) -> set[str]:
-        engine = deploy(lambda: Workload(name, WorkloadArgs(**ARGS)))
-        return {urn for urn in engine.monitor.depends_on if SERVICE_ACCOUNT in urn}
+        engine = deploy(lambda: Workload(name, WorkloadArgs(**ARGS, role_arn=ROLE_A)))
+        return {urn for urn in engine.monitor.depends_on if "ServiceAccount" in urn}
 
     assert urns("a") == urns("b") != set()
 
 
-def test_the_account_is_annotated_before_a_pod_exists():
-    assert workload().waits_for(DEPLOYMENT, SERVICE_ACCOUNT)
-
-
-def test_the_callers_provider_reaches_every_child():
-    def program() -> None:
-        provider = k8s.Provider("cluster", kubeconfig="{}")
-        Workload("s3-app", WorkloadArgs(**ARGS), ResourceOptions(providers=[provider]))
-
-    engine = deploy(program)
-    for typ in (SERVICE_ACCOUNT, DEPLOYMENT):
-        assert "kubernetes::cluster::" in engine.one(typ).provider
-
-
-def test_a_preview_before_the_role_exists_shows_every_resource():
-    def program() -> None:
-        role = aws.iam.Role("role", assume_role_policy="{}")
-        Workload("s3-app", WorkloadArgs(**{**ARGS, "role_arn": role.arn}))
-
-    engine = deploy(program, Engine(preview=True))
-
-    assert "replicas" not in engine.one(DEPLOYMENT).inputs["spec"], "left to autoscalers"
-    assert engine.one(SERVICE_ACCOUNT).inputs["metadata"]["name"] == "s3-app"
-
-
-def test_the_outputs_describe_the_workload(registered_outputs):
-    workload()
+@pytest.mark.parametrize(
+    ("changes", "further"),
+    [
+        ({"role_arn": pulumi.Output.from_input(ROLE_A)}, {}),
+        (
+            {"chain": TWO},
+            {
+                "targets": [
+                    {"role_arn": ROLE_B, "profile": "B", "external_id": None},
+                    {"role_arn": ROLE_C, "profile": "C", "external_id": "t-42"},
+                ]
+            },
+        ),
+        ({"pod_identity": POD_IDENTITY}, {"role_arn": None, "association_id": "a-1"}),
+    ],
+)
+def test_the_outputs_describe_the_workload(registered_outputs, changes, further):
+    workload(**changes)
 
     assert registered_outputs("irsa:index:Workload") == {
         "namespace": "dev",
         "service_account_name": "s3-app",
         "deployment_name": "s3-app",
-        "role_arn": ROLE_ARN,
+        "role_arn": ROLE_A,
+        **further,
     }
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"audience": ""}, "audience: '' is not 1 to 255 characters"),
-        ({"expiration": 599}, "expiration: 599 is outside of 600 to 86400"),
-        ({"expiration": 86401}, "expiration: 86401 is outside of"),
-    ],
-)
-def test_a_token_that_the_api_server_refuses_is_refused(settings, message):
-    assert message in refusal(TokenArgs, **settings)
 
 
 def test_a_name_that_is_no_label_is_refused():
     with pytest.raises(ValueError, match="workload name 'S3_app' is not a DNS-1123 label"):
-        deploy(lambda: Workload("S3_app", WorkloadArgs(**ARGS)))
+        deploy(lambda: Workload("S3_app", WorkloadArgs(**ARGS, role_arn=ROLE_A)))
+
+
+@pytest.mark.parametrize("profile_only", [False, True])
+def test_the_chain_is_a_config_file_beside_what_the_webhook_injects_or_alone(profile_only):
+    """Alone it has a token of its own, and its first target is the default."""
+    token = TokenArgs(audience="vault", expiration=3600) if profile_only else TokenArgs()
+    engine = workload(chain=replace(CHAIN, profile_only=profile_only), token=token)
+
+    folder = "irsa" if profile_only else "eks.amazonaws.com/serviceaccount"
+    assert engine.one("ConfigMap").inputs == {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "s3-app", "namespace": "dev"},
+        "data": {
+            "config": (
+                f"[profile A]\nrole_arn = {ROLE_A}\n"
+                f"web_identity_token_file = /var/run/secrets/{folder}/token\n{SHARED}\n"
+                f"[profile B]\nrole_arn = {ROLE_B}\nsource_profile = A\n{SHARED}"
+            )
+        },
+    }
+    projected = {"audience": "vault", "expirationSeconds": 3600, "path": "token"}
+    sources = {"sources": [{"serviceAccountToken": projected}]}
+    own = [{"name": "irsa-token", "projected": sources}] * profile_only
+    assert pod(engine)["spec"]["volumes"] == [SCRATCH, CONFIG_VOLUME, *own]
+    token_mount = {"name": "irsa-token", "mountPath": "/var/run/secrets/irsa", "readOnly": True}
+    assert container(engine)["volumeMounts"] == [
+        {"name": "irsa-home", "mountPath": "/tmp"},
+        {"name": "irsa-aws-config", "mountPath": "/etc/aws", "readOnly": True},
+        *[token_mount] * profile_only,
+    ]
+    chosen = [{"name": "AWS_PROFILE", "value": "B"}] * profile_only
+    assert container(engine)["env"] == [HOME, CONFIG_FILE, *chosen]
+
+
+def test_a_token_of_profile_only_is_for_sts_and_a_day():
+    volumes = pod(workload(chain=PROFILE_ONLY))["spec"]["volumes"]
+
+    (source,) = volumes[2]["projected"]["sources"]
+    token = source["serviceAccountToken"]
+    assert token == {"audience": "sts.amazonaws.com", "expirationSeconds": 86400, "path": "token"}
+
+
+def test_an_sdk_reads_every_option_of_the_chain(tmp_path: Path):
+    target = TargetRoleArgs(
+        role_arn=ROLE_B, profile="data", external_id="t-1", duration_seconds=901
+    )
+    chain = replace(TWO, targets=[target, AGENCY], own_profile="web", session_name="s3-app")
+    file = tmp_path / "config"
+    file.write_text(config_file(workload(chain=chain)))
+
+    shared = {
+        "role_session_name": "s3-app",
+        "region": "us-east-1",
+        "sts_regional_endpoints": "regional",
+    }
+    token = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"
+    targets = {
+        each.profile: {
+            "role_arn": each.role_arn,
+            "source_profile": "web",
+            "external_id": each.external_id,
+            "duration_seconds": str(each.duration_seconds),
+            **shared,
+        }
+        for each in chain.targets
+    }
+    assert load_config(str(file))["profiles"] == {
+        "web": {"role_arn": ROLE_A, "web_identity_token_file": token, **shared},
+        **targets,
+    }
+
+
+@pytest.mark.parametrize("also", [{}, {"role_arn": ROLE_A}], ids=["alone", "both-mechanisms"])
+@pytest.mark.parametrize("profile_only", [False, True])
+def test_targets_of_an_association_start_from_the_agent(profile_only, also):
+    chain = replace(TWO, profile_only=profile_only)
+    engine = workload(pod_identity=POD_IDENTITY, chain=chain, **also)
+
+    assert config_file(engine) == (
+        f"[profile B]\nrole_arn = {ROLE_B}\ncredential_source = EcsContainer\n{SHARED}\n"
+        f"[profile C]\nrole_arn = {ROLE_C}\ncredential_source = EcsContainer\n"
+        f"external_id = t-42\nduration_seconds = 1800\n{SHARED}"
+    )
+    chosen = [{"name": "AWS_PROFILE", "value": "B"}] * profile_only
+    assert container(engine)["env"] == [HOME, CONFIG_FILE, *chosen]
+    assert pod(engine)["spec"]["volumes"] == [SCRATCH, CONFIG_VOLUME]
+
+
+def test_a_target_that_is_known_later_is_refused_in_one_line():
+    target = replace(TARGET, external_id=pulumi.Output.from_input("a\nrole_arn = x"))
+
+    with pytest.raises(pulumi.RunError, match=r"TargetRoleArgs.external_id: .* must be 2 to 1224"):
+        workload(chain=replace(CHAIN, targets=[target]))
+
+
+def test_an_access_key_stands_in_a_secret_alone_and_is_referred_to():
+    engine = workload(access_key=KEY)
+
+    encoded = base64.b64encode(b"very-secret").decode()
+    (inputs,) = (each.inputs for each in engine.registered if encoded in str(each.inputs))
+    assert inputs == engine.one("Secret").inputs
+    assert inputs["metadata"] == {"name": "s3-app", "namespace": "dev"}
+    assert inputs["data"] == secret(
+        {
+            "aws_access_key_id": base64.b64encode(b"AKIAEXAMPLE").decode(),
+            "aws_secret_access_key": encoded,
+        }
+    )
+    assert "very-secret" not in str([each.inputs for each in engine.registered])
+    assert container(engine)["env"] == [
+        HOME,
+        *(
+            {"name": key.upper(), "valueFrom": {"secretKeyRef": {"name": "s3-app", "key": key}}}
+            for key in ("aws_access_key_id", "aws_secret_access_key")
+        ),
+        {"name": "AWS_DEFAULT_REGION", "value": "us-east-1"},
+        {"name": "AWS_REGION", "value": "us-east-1"},
+    ]
+    assert pod(engine)["spec"]["volumes"] == [SCRATCH]
+
+
+@pytest.mark.parametrize("preview", [False, True])
+def test_a_replaced_association_leaves_the_deployment_in_place(preview):
+    """It is deleted first, and the engine would delete what has a property that depends on it."""
+
+    def program() -> None:
+        association = aws.eks.PodIdentityAssociation(
+            "s3-app", cluster_name="dev", namespace="dev", service_account="s3-app", role_arn=ROLE_A
+        )
+        pod_identity = replace(POD_IDENTITY, association_id=association.association_id)
+        Workload("s3-app", WorkloadArgs(**ARGS, pod_identity=pod_identity))
+
+    engine = deploy(program, Engine(preview=preview))
+
+    assert engine.waits_for("Deployment", "PodIdentityAssociation")
+    dependencies = engine.options("Deployment", "s3-app").propertyDependencies
+    assert "PodIdentityAssociation" not in str(dependencies)
+    assert isinstance(identity_hash(engine), Unknown) == preview
+
+
+@pytest.mark.parametrize(("kubeconfig", "waits"), [("{}", True), (None, False)])
+def test_pods_with_an_association_wait_for_it_by_a_kubeconfig(kubeconfig, waits):
+    engine = workload(pod_identity=replace(POD_IDENTITY, kubeconfig=kubeconfig))
+
+    hooks = engine.options("Deployment", "s3-app").hooks
+    assert bool([*hooks.before_create]) == waits
+    assert list(hooks.before_create) == list(hooks.before_update)

@@ -31,13 +31,12 @@ OBJECT = "november.csv"
 
 @contextmanager
 def running(session, example, **config):
-    """Bring a Python example up and remove it again; a second `up` must change nothing."""
+    """Bring a Python example up and remove it again."""
     project = {f"{example.replace('_', '-')}:{key}": value for key, value in config.items()}
     stack = SandboxStack(session.state, EXAMPLES / example, config=project)
     stack.up()
     try:
         yield stack
-        assert stack.up().keys() == {"same"}
     finally:
         stack.destroy()
 
@@ -60,7 +59,7 @@ def lists(session, namespace, workload, bucket):
 
 
 def test_a_web_service_and_not_its_proxy_reaches_the_bucket(session, platform):
-    with running(session, "web_service", certificate="x"):
+    with running(session, "web_service", certificate="x") as stack:
         put_object(session, "acme-shop-orders")
         assert lists(session, "shop", "orders", "acme-shop-orders")
         with session.pod_process("shop", "orders", "proxy") as proxy:
@@ -68,6 +67,7 @@ def test_a_web_service_and_not_its_proxy_reaches_the_bucket(session, platform):
             assert (proxy.root / "etc/tls/tls.crt").read_text() == "x"
         scaler = session.cluster.get(HorizontalPodAutoscaler, "orders", namespace="shop")
         assert scaler.spec.scaleTargetRef.name == "orders"
+        assert stack.up().keys() == {"same"}, "a second one must change nothing"
 
 
 def test_the_job_of_a_cron_job_reaches_the_bucket(session, platform):
@@ -191,10 +191,6 @@ def test_the_example_in_another_language(session, run, exported, language, tmp_p
     try:
         put_object(session, "acme-reports")
         assert lists(session, "reporting", "reports", "acme-reports")
-        again = run("up")
-        assert "unchanged" in again
-        assert "created" not in again
-
         file = tmp_path / "export.json"
         file.write_text(json.dumps(exported()))
         verify = ["verify", "--stack", str(file), "--wait", "0"]

@@ -10,11 +10,10 @@ from irsa.identity.policies import TrustedRole, bucket_permissions_policy, role_
 from tests.support.engine import Engine, outputs_of, run_program, secret, stack_file
 from tests.support.refusal import refusal
 from tests.support.world import ACCOUNT_A, ACCOUNT_B
+from tests.support.world import ROLE_A_ARN as ROLE_A
 
 FOLDER = "account_b"
 STACK_A = "organization/irsa/dev"
-ROLE = "aws:iam/role:Role"
-ROLE_A = f"arn:aws:iam::{ACCOUNT_A}:role/s3-app-A"
 OUTPUTS_A = {
     "kubeconfig": secret("{}"),  # a secret output must not make the others secret
     "role_a_arn": ROLE_A,
@@ -35,23 +34,23 @@ def run(
 
 
 def trust_of(engine: Engine) -> dict[str, Any]:
-    return json.loads(engine.one(ROLE).inputs["assumeRolePolicy"])
+    return json.loads(engine.one("Role").inputs["assumeRolePolicy"])
 
 
 def test_role_b_trusts_role_a_of_account_as_stack():
     engine = run()
 
-    assert engine.one("pulumi:pulumi:StackReference").name == STACK_A
-    assert engine.one(ROLE).inputs["name"] == "s3-app-B"
+    assert engine.one("StackReference").name == STACK_A
+    assert engine.one("Role").inputs["name"] == "s3-app-B"
     assert trust_of(engine) == role_trust_policy([TrustedRole(ROLE_A, "AROAEXAMPLE1")])
 
 
 def test_role_b_reads_the_bucket_and_nothing_else():
     engine = run()
 
-    policy = json.loads(engine.one("aws:iam/policy:Policy").inputs["policy"])
+    policy = json.loads(engine.one("Policy").inputs["policy"])
     assert policy == bucket_permissions_policy("arn:aws:s3:::bucket-s3-app-b", "read")
-    attachment = engine.one("aws:iam/rolePolicyAttachment:RolePolicyAttachment").inputs
+    attachment = engine.one("RolePolicyAttachment").inputs
     assert attachment["role"] == "s3-app-B"
 
 
@@ -63,7 +62,7 @@ def test_role_b_requires_account_as_external_id():
 
 
 def test_the_provider_assumes_a_role_of_account_b_and_works_there_only():
-    inputs = run(tags={"team": "x"}).one("pulumi:providers:aws").inputs
+    inputs = run(tags={"team": "x"}).one("aws").inputs
 
     arn = f"arn:aws:iam::{ACCOUNT_B}:role/OrganizationAccountAccessRole"
     assert json.loads(inputs["allowedAccountIds"]) == [ACCOUNT_B]
@@ -73,22 +72,19 @@ def test_the_provider_assumes_a_role_of_account_b_and_works_there_only():
     }
 
 
-def test_every_resource_has_the_explicit_provider():
-    for resource in run().registered:
+def test_a_preview_shows_every_resource_with_its_explicit_provider():
+    engine = run()
+
+    assert run(preview=True).tree() == engine.tree()
+    for resource in engine.registered:
         if resource.typ.startswith("aws:"):
             assert ":providers:aws::account-b::" in resource.provider, resource.name
 
 
-def test_a_preview_shows_every_resource():
-    assert run(preview=True).tree() == run().tree()
-
-
 def test_another_stack_of_account_a_can_be_configured():
-    stack_a = "acme/irsa/prod"
+    engine = run(stack_a="acme/irsa/prod", accountAStack="acme/irsa/prod")
 
-    assert run(stack_a=stack_a, accountAStack=stack_a).one("pulumi:pulumi:StackReference").name == (
-        stack_a
-    )
+    assert engine.one("StackReference").name == "acme/irsa/prod"
 
 
 @pytest.mark.parametrize("preview", [False, True])

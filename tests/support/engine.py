@@ -7,7 +7,7 @@ import re
 import runpy
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import pulumi
 import pytest
@@ -153,8 +153,8 @@ class Engine(pulumi.runtime.Mocks):
         raise AssertionError(f"unexpected invoke {args.token}")
 
     def of(self, typ: str) -> list[MockResourceArgs]:
-        """Every registration of a type."""
-        return [resource for resource in self.registered if resource.typ == typ]
+        """Every registration of a type, by its token or, if it is none of ours, by its name."""
+        return [resource for resource in self.registered if _is(resource.typ, typ)]
 
     def one(self, typ: str) -> MockResourceArgs:
         """The only registration of a type."""
@@ -168,7 +168,11 @@ class Engine(pulumi.runtime.Mocks):
 
     def options(self, typ: str, name: str) -> Any:
         """Return the options of a registration: aliases, hooks, retainOnDelete, ..."""
-        return self.monitor.requests[typ, name]
+        return next(
+            found
+            for key, found in self.monitor.requests.items()
+            if _is(key[0], typ) and key[1] == name
+        )
 
     def tree(self) -> set[str]:
         """Every resource as ``<parent type>$<type>``, which is how a URN shows parentage."""
@@ -182,7 +186,7 @@ class Engine(pulumi.runtime.Mocks):
         return all(earliers <= self._dependencies(urn) for urn in laters)
 
     def _urns(self, typ: str) -> set[str]:
-        return {u for u in self.monitor.depends_on if u.split("::")[2].rpartition("$")[2] == typ}
+        return {u for u in self.monitor.depends_on if _is(u.split("::")[2].rpartition("$")[2], typ)}
 
     def _dependencies(self, urn: str) -> set[str]:
         found: set[str] = set()
@@ -192,6 +196,11 @@ class Engine(pulumi.runtime.Mocks):
                 found.add(dependency)
                 pending.append(dependency)
         return found
+
+
+def _is(typ: str, asked: str) -> bool:
+    package, _, name = typ.rpartition(":")
+    return asked == typ or (asked == name and not package.startswith("irsa"))
 
 
 def _cluster(name: str) -> dict[str, Any]:
@@ -206,23 +215,15 @@ def _cluster(name: str) -> dict[str, Any]:
     }
 
 
-class _Log:
-    """A logger as `pulumi.runtime.mocks.MockEngine` needs it."""
+class _Kept(logging.Handler):
+    """Keeps what a program logs."""
 
     def __init__(self, lines: list[str]) -> None:
+        super().__init__(logging.INFO)
         self._lines = lines
 
-    def debug(self, message: str) -> None:
-        """Drop what only Pulumi itself says."""
-
-    def info(self, message: str) -> None:
-        self._lines.append(f"info: {message}")
-
-    def warning(self, message: str) -> None:
-        self._lines.append(f"warning: {message}")
-
-    def error(self, message: str) -> None:
-        self._lines.append(f"error: {message}")
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(f"{record.levelname.lower()}: {record.getMessage()}")
 
 
 def deploy(
@@ -236,13 +237,15 @@ def deploy(
     asyncio.set_event_loop(_LOOP)
     # A program that fails leaves futures that are never awaited; Pulumi's hosts silence them, too.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    logger = logging.Logger("program")
+    logger.addHandler(_Kept(engine.logged))
     pulumi.runtime.set_mocks(
         engine,
         monitor=engine.monitor,
         preview=engine.preview,
         project=project,
         stack="dev",
-        logger=cast("logging.Logger", _Log(engine.logged)),
+        logger=logger,
         organization="organization",  # None unless given; what file and S3 backends report
     )
 

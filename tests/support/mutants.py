@@ -1,7 +1,8 @@
 """Run tests on mutated code: reads a JSON list of cases, writes each one's exit code and output.
 
 Started as `python -m tests.support.mutants` in a copy of the repository. Pytest and Pulumi's SDKs
-are loaded once, and each case is a fork of that process.
+are loaded once, and each case is a fork of that process. In the end, the tests that have failed run
+on the code as it is.
 """
 
 import json
@@ -19,6 +20,16 @@ OPTIONS = [
     *("-q", "-x", "-p", "no:cacheprovider", "--import-mode=importlib", "--rootdir=."),
     *("-c", "/dev/null", "-W", "ignore::pytest.PytestAssertRewriteWarning"),
 ]
+FAILED = Path("failed")
+
+
+class Recorder:
+    """A plugin of pytest that notes the tests that have failed."""
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            with FAILED.open("a") as file:
+                file.write(f"{report.nodeid}\n")
 
 
 def run(tests: list[str]) -> tuple[int, str]:
@@ -28,7 +39,7 @@ def run(tests: list[str]) -> tuple[int, str]:
     if child == 0:
         os.dup2(writing, 1)
         os.dup2(writing, 2)
-        code = pytest.main([*OPTIONS, *tests])
+        code = pytest.main([*OPTIONS, *tests], [Recorder()])
         sys.stdout.flush()
         os._exit(code)
     os.close(writing)
@@ -45,6 +56,7 @@ def main() -> None:
         file.write_text(code.replace(case["old"], case["new"]))
         outcomes[case["name"]] = run(case["tests"].split())
         file.write_text(code)
+    outcomes["untouched"] = run(sorted(set(FAILED.read_text().splitlines())))
     json.dump(outcomes, sys.stdout)
 
 

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import venv
 import zipfile
 from email.parser import HeaderParser
@@ -32,22 +33,26 @@ PARTS = {
 }
 NEEDS = {"command": [], "components": ["command"], "sandbox": ["command", "components"]}
 """The parts that each one stands on."""
+PACKAGES = {name for names in PARTS.values() for name in names}
 AUTHOR = "-c user.name=a -c user.email=a@b.c"
-BUILD = "import sys; from setuptools import build_meta; build_meta.build_sdist(sys.argv[1])"
+OFFLINE = ["--no-index", "--no-build-isolation"]
+BUILD = "import sys; from setuptools import build_meta; build_meta.build_{}(sys.argv[1])"
 
 
 def run(*command, **options):
     subprocess.run([*map(str, command)], check=True, capture_output=True, **options)
 
 
-def pip(*arguments, python=sys.executable):
-    run(sys.executable, "-m", "pip", "-q", "--python", python, *arguments)
+def pip(*arguments, python=sys.executable, **options):
+    run(sys.executable, "-m", "pip", "-q", "--python", python, *arguments, **options)
 
 
-def wheel_of(source, target):
-    pip("wheel", "--no-deps", "--no-build-isolation", "--no-index", "-w", target, source)
-    [wheel] = target.glob("*.whl")
-    return wheel
+def new_environment(folder):
+    """Make an environment with this one's packages behind its own; returns where its own are."""
+    venv.create(folder, with_pip=False)
+    [site] = folder.glob("lib/python*/site-packages")
+    (site / "others.pth").write_text(sysconfig.get_path("purelib"))
+    return site
 
 
 @pytest.fixture(scope="module")
@@ -64,40 +69,38 @@ def clone(tmp_path_factory):
     return copy
 
 
-@pytest.fixture(scope="module", params=PARTS)
-def part(request):
-    return request.param
+@pytest.fixture(scope="module")
+def environment(clone, tmp_path_factory):
+    """The folder of an environment after `pip install ./sandbox`, and nothing else."""
+    folder = tmp_path_factory.mktemp("environment")
+    site = new_environment(folder)
+    pip("install", *OFFLINE, clone / "sandbox", python=folder / "bin/python")
+    assert {each.name.split("-")[0] for each in site.iterdir() if each.is_dir()} == PACKAGES
+    return folder
 
 
 @pytest.fixture(scope="module")
-def installed(part, clone, tmp_path_factory):
-    """Return an environment after `pip install ./PART`, and nothing else."""
-    folder = tmp_path_factory.mktemp("environment")
-    venv.create(folder, with_pip=False)
-    [site] = folder.glob("lib/python*/site-packages")
-    (site / "others.pth").write_text(sysconfig.get_path("purelib"))
-    pip("install", "--no-index", "--no-build-isolation", clone / part, python=folder / "bin/python")
-
+def installed(environment):
     def run_in(program, *arguments):
         return subprocess.run(
-            [folder / "bin" / program, *arguments], cwd=folder,
-            env={"PATH": os.defpath, "HOME": str(folder)}, capture_output=True, text=True,
+            [environment / "bin" / program, *arguments], cwd=environment,
+            env={"PATH": os.defpath, "HOME": str(environment)}, capture_output=True, text=True,
             check=False, timeout=60,
         )  # fmt: skip
 
-    run_in.folder = folder
-    run_in.packages = {each.name for each in site.iterdir() if each.is_dir()} - {"__pycache__"}
     return run_in
 
 
 @pytest.fixture(scope="module")
-def released(part, clone, tmp_path_factory):
-    """Return the wheel of a part that `pip` builds of a tag."""
-    tagged = tmp_path_factory.mktemp("tagged")
+def released(clone, tmp_path_factory):
+    """The wheels of the parts, by name, that `pip` builds of a tag."""
+    tagged, wheels = (tmp_path_factory.mktemp(name) for name in ("tagged", "wheels"))
     run("git", "clone", "-q", clone, tagged)
     run("git", "tag", f"v{__version__}", cwd=tagged)
-    line = getattr(requirements, part.upper()).replace(REPOSITORY, f"file://localhost{tagged}")
-    return wheel_of(line, tmp_path_factory.mktemp("wheel"))
+    here = f"file://localhost{tagged}"
+    lines = [getattr(requirements, part.upper()).replace(REPOSITORY, here) for part in PARTS]
+    pip("wheel", "--no-deps", *OFFLINE, "-w", wheels, *lines)
+    return {part: next(wheels.glob(f"{packages[0]}-[0-9]*")) for part, packages in PARTS.items()}
 
 
 def metadata(wheel):
@@ -105,11 +108,11 @@ def metadata(wheel):
     return HeaderParser().parsestr(zipfile.ZipFile(wheel).read(name).decode())
 
 
-def test_a_part_is_installed_with_the_parts_that_it_stands_on_and_no_other(part, installed):
-    names = {each.split("-")[0] for each in installed.packages}
-    assert names == {name for each in (part, *NEEDS[part]) for name in PARTS[each]}
+def requirements_of(wheel):
+    return [Requirement(line) for line in metadata(wheel).get_all("Requires-Dist")]
 
 
+@pytest.mark.parametrize("part", PARTS)
 def test_a_wheel_has_its_package_with_every_file_and_no_test(part, released):
     files = {
         str(each.relative_to(ROOT / part))
@@ -117,47 +120,52 @@ def test_a_wheel_has_its_package_with_every_file_and_no_test(part, released):
         for each in (ROOT / part / package).rglob("*")
         if each.is_file() and each.suffix != ".pyc"
     }
-    names = {each for each in zipfile.ZipFile(released).namelist() if "dist-info/" not in each}
+    names = {
+        each for each in zipfile.ZipFile(released[part]).namelist() if "dist-info/" not in each
+    }
 
     assert names == files
     assert f"{PARTS[part][0]}/py.typed" in names
 
 
+@pytest.mark.parametrize("part", PARTS)
 def test_an_sdist_builds_the_releases_wheel(part, clone, released, tmp_path):
-    run(sys.executable, "-c", BUILD, tmp_path, cwd=clone / part)
+    run(sys.executable, "-c", BUILD.format("sdist"), tmp_path, cwd=clone / part)
     [sdist] = tmp_path.iterdir()
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path / "unpacked", filter="data")
+    [unpacked] = (tmp_path / "unpacked").iterdir()
+    run(sys.executable, "-c", BUILD.format("wheel"), tmp_path, cwd=unpacked)
+    [wheel] = tmp_path.glob("*.whl")
 
-    wheel = zipfile.ZipFile(wheel_of(sdist, tmp_path))
-    other = zipfile.ZipFile(released)
-    assert {n: wheel.read(n) for n in wheel.namelist()} == {
-        n: other.read(n) for n in other.namelist()
-    }
+    one, other = (zipfile.ZipFile(each) for each in (wheel, released[part]))
+    assert {n: one.read(n) for n in one.namelist()} == {n: other.read(n) for n in other.namelist()}
 
 
+@pytest.mark.parametrize("part", PARTS)
 def test_a_release_says_what_it_is_and_requires_its_own_tags_parts(part, released):
-    facts = metadata(released)
-    needed = {each for each in facts.get_all("Requires-Dist") if "@" in each}
+    facts = metadata(released[part])
+    needed = {str(each) for each in requirements_of(released[part]) if each.url}
 
     assert facts["Version"] == __version__
     assert facts["Project-URL"] == f"Repository, {REPOSITORY}"
     for header in ("Author", "Classifier", "Description-Content-Type", "Keywords", "License-File"):
         assert facts[header], header
     assert needed == {getattr(requirements, each.upper()) for each in NEEDS[part]}
+    assert (ROOT / part / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
 
 
 @pytest.mark.parametrize("platform", ["linux", "darwin"])
 @pytest.mark.parametrize("machine", ["x86_64", "arm64"])
 @pytest.mark.parametrize("python", ["3.11", "3.14"])
 def test_what_a_part_requires_is_locked(released, platform, machine, python):
-    environment, locked = locked_versions(platform, machine, python)
-    for line in metadata(released).get_all("Requires-Dist"):
-        wanted = Requirement(line)
-        fits = wanted.marker is None or wanted.marker.evaluate({**environment, "extra": "policies"})
+    machine, locked = locked_versions(platform, machine, python)
+    for wanted in (each for wheel in released.values() for each in requirements_of(wheel)):
+        fits = wanted.marker is None or wanted.marker.evaluate({**machine, "extra": "policies"})
         if not wanted.url and fits:
             assert wanted.specifier.contains(locked[wanted.name]), wanted
 
 
-@pytest.mark.parametrize("part", ["command"], indirect=True)
 def test_doctor_names_the_installed_command(installed):
     done = installed("irsa", "doctor", "Not authorized to perform sts:AssumeRoleWithWebIdentity")
     assert done.returncode == 0, done.stderr
@@ -165,12 +173,11 @@ def test_doctor_names_the_installed_command(installed):
     assert "python -m" not in done.stdout
 
 
-@pytest.mark.parametrize("part", ["command"], indirect=True)
-def test_the_installed_policy_pack_serves_the_rules(installed):
+def test_the_installed_policy_pack_serves_the_rules(environment, tmp_path):
     """The engine starts it in the program's folder, where a module may have the same name."""
-    (installed.folder / "irsa.py").write_text("raise SystemExit('the program was imported')")
-    command = [installed.folder / "bin/irsa-policies", "127.0.0.1:1"]
-    with subprocess.Popen(command, cwd=installed.folder, stdout=subprocess.PIPE) as pack:
+    (tmp_path / "irsa.py").write_text("raise SystemExit('the program was imported')")
+    command = [environment / "bin/irsa-policies", "127.0.0.1:1"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE) as pack:
         try:
             port = int(pack.stdout.readline())
             with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
@@ -180,14 +187,12 @@ def test_the_installed_policy_pack_serves_the_rules(installed):
     assert [each.name for each in served.policies] == [*PACK]
 
 
-@pytest.mark.parametrize("part", ["components"], indirect=True)
 def test_the_installed_plugin_has_the_schema_of_the_repository(installed):
     code = "from irsa_components.package.provider import IrsaProvider; print(IrsaProvider().schema)"
     done = installed("python", "-c", code)
     assert done.stdout.strip() == IrsaProvider().schema, done.stderr
 
 
-@pytest.mark.parametrize("part", ["components"], indirect=True)
 @pytest.mark.parametrize(
     ("used", "most"),
     [
@@ -207,7 +212,6 @@ def test_a_role_loads_few_modules_and_neither_audit_nor_aws_client(installed, us
     assert not {"boto3", "irsa.audit", "irsa.observe"} & {*loaded}
 
 
-@pytest.mark.parametrize("part", ["sandbox"], indirect=True)
 def test_the_sandbox_outside_of_a_checkout_has_no_demo(installed):
     [line] = installed("irsa-sandbox", "demo").stderr.splitlines()
     assert line == "sandbox: the demo brings up the repository's own stacks; run it in a checkout"
@@ -215,7 +219,6 @@ def test_the_sandbox_outside_of_a_checkout_has_no_demo(installed):
     assert (status.returncode, "`irsa-sandbox up`" in status.stderr) == (1, True)
 
 
-@pytest.mark.parametrize("part", ["sandbox"], indirect=True)
 def test_pytest_finds_the_fixtures(installed):
     code = "import pytest; pytest.main(['--fixtures', '-q', '-p', 'no:cacheprovider'])"
     fixtures = installed("python", "-c", code).stdout
@@ -223,15 +226,13 @@ def test_pytest_finds_the_fixtures(installed):
         assert f"\n{name} " in fixtures
 
 
-@pytest.mark.parametrize("part", ["components"], indirect=True)
-def test_the_programs_require_what_components_and_command_do(released, clone, tmp_path):
+def test_the_programs_require_what_components_and_command_do(released):
     lines = (ROOT / "requirements.txt").read_text().splitlines()
-    command = wheel_of(clone / "command", tmp_path)
     wanted = {
-        str(Requirement(line))
-        for wheel in (released, command)
-        for line in metadata(wheel).get_all("Requires-Dist")
-        if "@" not in line and "extra ==" not in line
+        str(each)
+        for part in ("components", "command")
+        for each in requirements_of(released[part])
+        if not each.url and "extra ==" not in str(each)
     }
 
     assert {str(Requirement(line)) for line in lines if line[0].isalpha()} == wanted
@@ -240,12 +241,9 @@ def test_the_programs_require_what_components_and_command_do(released, clone, tm
 
 def test_an_environment_of_pulumis_own_has_the_clone_as_it_stands(clone, tmp_path):
     """`requirements.txt`, whose packages are this environment's."""
-    venv.create(tmp_path / "venv", with_pip=False)
-    [site] = tmp_path.glob("venv/lib/python*/site-packages")
-    (site / "others.pth").write_text(sysconfig.get_path("purelib"))
     python = tmp_path / "venv/bin/python"
-    options = ["--no-index", "--no-build-isolation", "-r", "requirements.txt"]
-    run(sys.executable, "-m", "pip", "-q", "--python", python, "install", *options, cwd=clone)
+    new_environment(tmp_path / "venv")
+    pip("install", *OFFLINE, "-r", "requirements.txt", python=python, cwd=clone)
 
     code = "import irsa.verify.walk, irsa_components.values, stack_config;"
     code += "print(irsa.__file__, irsa_components.__file__, stack_config.__file__)"
@@ -257,7 +255,3 @@ def test_both_setup_files_find_parts_in_the_same_way():
     """Each builds without the other, as from an sdist, so the lines stand in both."""
     one, other = ((ROOT / each / "setup.py").read_text() for each in ("components", "sandbox"))
     assert one.partition("\nsetup(")[0] == other.partition("\nsetup(")[0]
-
-
-def test_a_part_has_the_repositorys_licence(part):
-    assert (ROOT / part / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()

@@ -20,7 +20,7 @@ from tests.support.world import ACCOUNT_A
 
 # No deadline: a busy machine is not a failure.
 FEW = settings(max_examples=20, deadline=None)
-MANY = settings(max_examples=50, deadline=None)
+MANY = settings(max_examples=30, deadline=None)
 
 WORTH = {"deny": 0, "unknown": 1, "allow": 2}
 KINDS = ["identity_policies", "resource_policy", "permissions_boundary", "endpoint_policy",
@@ -99,7 +99,7 @@ FACTS = st.fixed_dictionaries(
 ONE = st.builds(lambda operator, key, value: {operator: {key: value}}, OPERATORS, KEYS, VALUES)
 
 
-@settings(max_examples=100, deadline=None)
+@MANY
 @given(STEPS, ONE, st.booleans(), FACTS)
 def test_knowing_more_never_changes_a_certain_answer(step, condition, denies, context):
     policy = [allow("s3:*", "*", Condition={} if denies else condition)]

@@ -219,7 +219,7 @@ STATES = st.sampled_from(
 EVENTS = st.lists(st.sampled_from(["", "", "annotation", "trust", "denial"]), max_size=30)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(STATES, st.sampled_from(["irsa", "pod-identity"]), EVENTS, st.booleans())
 def test_nothing_is_taken_away_unasked_or_without_the_other_way_in(state, to, events, unread):
     world = World(to, **state, events=[*events], unread=unread)

@@ -67,7 +67,7 @@ def test_adding_a_caller_keeps_the_statements_and_no_other_gains(call):
 NAMES = st.sampled_from([f"app-{letter}" for letter in "abcdef"])
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(st.lists(NAMES, min_size=1, unique=True), NAMES, st.booleans())
 def test_accounts_that_share_a_role_share_a_statement_and_leave_it_as_it_was(names, gone, by_token):
     def call(name):

@@ -10,6 +10,7 @@ import pytest
 
 from irsa import data
 from irsa_sandbox.engine.project import parse_yaml
+from tests.support.refusal import refusal
 
 FOLDER = Path(data.__file__).parent
 
@@ -67,8 +68,7 @@ def test_a_row_becomes_an_object_of_its_class():
     ],
 )
 def test_a_mistake_names_row_key_and_value(mistake, message):
-    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-        read(**mistake)
+    assert refusal(read, **mistake) == message
 
 
 @pytest.mark.parametrize("file", sorted(FOLDER.glob("*.yaml")), ids=lambda f: f.name)

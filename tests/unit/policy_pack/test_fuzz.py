@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from irsa_policies.one_stack import KINDS
 from irsa_policies.rules import PACK
 from tests.support.policy_pack import (
+    ACCOUNT,
     DEPLOYMENT,
     PROVIDER,
     ROLE,
@@ -39,38 +40,21 @@ TYPES = st.sampled_from([
     "aws:iam/rolePolicy:RolePolicy", "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
     "aws:iam/policy:Policy",
 ])  # fmt: skip
-RESOURCES = st.lists(
-    st.tuples(
-        TYPES, st.dictionaries(KEYS, JSON, max_size=6), st.sampled_from(["", "111122223333"])
-    ),
-    max_size=4,
-)
-
-
-@settings(max_examples=60, deadline=None)
-@given(RESOURCES)
-def test_any_properties_are_read(given_resources):
-    resources = [
-        resource(kind, f"r{number}", props, account)
-        for number, (kind, props, account) in enumerate(given_resources)
-    ]
-
-    assert {each.rule for each in reports(*resources)} <= set(PACK)
-
-
+PROPERTIES = st.dictionaries(KEYS, JSON, max_size=6)
+RESOURCES = st.lists(st.tuples(TYPES, PROPERTIES, st.sampled_from(["", ACCOUNT])), max_size=3)
+CONTAINERS = st.lists(st.dictionaries(KEYS, JSON, max_size=4), max_size=2)
+FIELDS = ("containers", "initContainers", "volumes")
 POD_SPECS = st.fixed_dictionaries(
-    {"serviceAccountName": st.just("s3-app")},
-    optional={
-        field: JSON | st.lists(st.dictionaries(KEYS, JSON, max_size=4), max_size=2)
-        for field in ("containers", "initContainers", "volumes")
-    },
+    {"serviceAccountName": st.just("s3-app")}, optional=dict.fromkeys(FIELDS, JSON | CONTAINERS)
 )
 
 
-@settings(max_examples=60, deadline=None)
-@given(POD_SPECS, JSON)
-def test_any_spec_of_a_pod_with_a_role_is_read_or_said_to_be_unchecked(spec, trust):
+@settings(max_examples=40, deadline=None)
+@given(RESOURCES, POD_SPECS, JSON)
+def test_any_properties_are_read_or_said_to_be_unchecked(some, spec, trust):
+    """Among them a Pod whose service account has a role."""
     pod = {"metadata": {"namespace": "dev", "name": "app"}, "spec": {"template": {"spec": spec}}}
-    resources = (account(), role(json.dumps(trust)), resource(DEPLOYMENT, "app", pod))
+    resources = [resource(kind, f"r{n}", *props) for n, (kind, *props) in enumerate(some)]
+    resources += [account(), role(json.dumps(trust)), resource(DEPLOYMENT, "app", pod)]
 
     assert {each.rule for each in reports(*resources)} <= set(PACK)

@@ -19,9 +19,8 @@ from tests.support.policy_pack import (
     resource,
     rules,
 )
+from tests.support.world import ISSUER, PROVIDER_ARN
 
-ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"
-PROVIDER_ARN = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER}"
 GOOD = irsa_trust_policy([PROVIDER_ARN], [ServiceAccountRef("dev", "s3-app")])
 
 
@@ -72,44 +71,51 @@ def test_a_message_names_the_statement_what_was_found_and_the_remedy():
     ]
 
 
-def test_a_trust_policy_that_is_not_known_yet_is_said_to_be_unchecked():
-    [said] = reports(role(UNKNOWN))
+@pytest.mark.parametrize(
+    ("resource", "what"),
+    [
+        (role(UNKNOWN), "its trust policy is known after `up`"),
+        (role("{"), "its trust policy is not JSON"),
+        (provider(UNKNOWN, ["vault"]), "its URL: known after `up`"),
+        (provider(f"https://{ISSUER}", clientIdLists=UNKNOWN), "its client ids: known after `up`"),
+        (provider(f"https://{ISSUER}", [UNKNOWN]), "its client ids: known after `up`"),
+    ],
+)
+def test_what_is_not_known_yet_is_said_to_be_unchecked(resource, what):
+    [said] = reports(resource)
 
-    assert (said.rule, said.name) == ("not-checked", "s3-app")
-    assert "not checked yet: its trust policy is known after `up`" in said.message
-
-
-def test_so_is_one_that_is_no_json():
-    [said] = reports(role("{"))
-
-    assert "not checked yet: its trust policy is not JSON" in said.message
-
-
-def test_an_unknown_beside_the_trust_policy_prevents_no_check():
-    bad = role(without(GOOD, ":sub"), arn=UNKNOWN, tagsAll=UNKNOWN, inlinePolicies=[UNKNOWN])
-
-    assert rules(reports(bad)) == [("no-sub", "s3-app")]
+    assert said.rule == "not-checked"
+    assert f"not checked yet: {what}" in said.message
 
 
-def test_a_role_whose_name_is_not_known_is_called_by_its_logical_name():
-    bad = resource(
-        ROLE, "app", {"name": UNKNOWN, "assumeRolePolicy": json.dumps(without(GOOD, ":sub"))}
-    )
+@pytest.mark.parametrize(
+    ("props", "called"),
+    [
+        # An unknown beside the trust policy prevents no check.
+        (
+            {"arn": UNKNOWN, "tagsAll": UNKNOWN, "inlinePolicies": [UNKNOWN]},
+            f"role arn:aws:iam::{ACCOUNT}:role/s3-app: ",
+        ),
+        ({"name": UNKNOWN}, "role logical: "),
+    ],
+)
+def test_a_role_is_called_by_the_name_that_is_known(props, called):
+    trust = {"name": "s3-app", "assumeRolePolicy": json.dumps(without(GOOD, ":sub"))}
 
-    [said] = reports(bad)
+    [said] = reports(resource(ROLE, "logical", {**trust, **props}))
 
-    assert said.message.startswith("found   role app: statement 1")
+    assert said.rule == "no-sub"
+    assert said.message.startswith(f"found   {called}statement 1")
 
 
 def test_the_account_of_a_provider_counts_only_where_the_roles_is_known():
-    foreign = irsa_trust_policy(
-        [PROVIDER_ARN.replace(ACCOUNT, "444455556666")], [ServiceAccountRef("dev", "s3-app")]
-    )
-
-    assert rules(reports(role(foreign))) == [("foreign-provider", "s3-app")]
-    assert reports(role(foreign, account="")) == []
+    elsewhere = PROVIDER_ARN.replace(ACCOUNT, "444455556666")
+    foreign = irsa_trust_policy([elsewhere], [ServiceAccountRef("dev", "s3-app")])
     known = role(foreign, account="", arn=f"arn:aws:iam::{ACCOUNT}:role/s3-app")
-    assert rules(reports(known)) == [("foreign-provider", "s3-app")]
+
+    assert reports(role(foreign, account="")) == []
+    for each in (role(foreign), known):
+        assert rules(reports(each)) == [("foreign-provider", "s3-app")]
 
 
 def test_a_trust_policy_above_the_quota():
@@ -135,7 +141,7 @@ def test_a_trust_policy_above_the_quota():
         ("https://token.actions.githubusercontent.com", ["sts.amazonaws.com"], []),
     ],
 )
-def test_providers(url, client_ids, found):
+def test_a_provider_that_no_token_or_sdk_fits_is_reported(url, client_ids, found):
     assert [each.rule for each in reports(provider(url, client_ids))] == found
 
 
@@ -143,23 +149,6 @@ def test_thumbprints_that_iam_may_use_are_shown():
     said = reports(provider("https://k8s.example.com", thumbprintLists=["990f"]))
 
     assert rules(said) == [("thumbprint", "dev")]
-
-
-@pytest.mark.parametrize(
-    ("props", "what"),
-    [
-        ({"url": UNKNOWN}, "its URL: known after `up`"),
-        ({"clientIdLists": UNKNOWN}, "its client ids: known after `up`"),
-        ({"clientIdLists": [UNKNOWN]}, "its client ids: known after `up`"),
-    ],
-)
-def test_a_provider_that_is_not_known_yet_is_said_to_be_unchecked(props, what):
-    given = {"url": f"https://{ISSUER}", "clientIdLists": ["vault"], **props}
-
-    [said] = reports(resource(PROVIDER, "dev", given))
-
-    assert said.rule == "not-checked"
-    assert f"not checked yet: {what}" in said.message
 
 
 def test_other_resources_are_none_of_its_business():
