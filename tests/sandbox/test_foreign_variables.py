@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 from typing import NamedTuple
 
 import pytest
@@ -31,30 +32,19 @@ class Shell(NamedTuple):
 
     folder: Path
     environ: dict[str, str]
-    home: Path
 
-    def sandbox(self, command: str, *arguments: str) -> str:
-        """Run a command of the sandbox; return its output."""
-        return self.run(sys.executable, "-m", "irsa_sandbox", command, *self.where, *arguments)
-
-    @property
-    def where(self) -> list[str]:
-        return ["--folder", str(self.folder)]
+    def command(self, name: str, *arguments: str) -> list[str]:
+        """Return a command of the sandbox."""
+        where = ["--folder", str(self.folder)]
+        return [sys.executable, "-m", "irsa_sandbox", name, *where, *arguments]
 
     def run(self, *command: str) -> str:
         done = subprocess.run(
-            command,
-            cwd=lifecycle.ROOT,
-            env=self.environ,
-            capture_output=True,
-            text=True,
+            command, cwd=lifecycle.ROOT, env=self.environ, capture_output=True, text=True,
             check=False,
-        )
+        )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
-
-    def at_home(self) -> list[str]:
-        return sorted(str(file.relative_to(self.home)) for file in self.home.rglob("*"))
 
 
 @pytest.fixture(scope="module")
@@ -69,81 +59,64 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
         "HOME": str(home),
         "XDG_CACHE_HOME": str(cache_folder().parent),
     }
-    made = Shell(tmp_path_factory.mktemp("sandbox"), environ, home)
-    before = made.at_home()
-    made.sandbox("up")
+    made = Shell(tmp_path_factory.mktemp("sandbox"), environ)
+    before = sorted(home.rglob("*"))
+    made.run(*made.command("up"))
     yield made
-    assert made.sandbox("down") == "stopped\n"
-    assert made.at_home() == before
+    assert made.run(*made.command("down")) == "stopped\n"
+    assert sorted(home.rglob("*")) == before
 
 
-PROGRAM = """\
-from pulumi import ResourceOptions
+def test_every_command_works_with_every_variable_set(shell, tmp_path):
+    (tmp_path / "Pulumi.yaml").write_text("name: foreign\nruntime: python\n")
+    (tmp_path / "Pulumi.dev.yaml").write_text("config: {aws:region: us-east-1}\n")
+    program = """
+        from pulumi import ResourceOptions
 
-from irsa_components import (
-    EksCluster,
-    EksClusterArgs,
-    ServiceAccount,
-    ServiceAccountRole,
-    ServiceAccountRoleArgs,
-    Workload,
-    WorkloadArgs,
-)
+        from irsa_components import (
+            EksCluster,
+            EksClusterArgs,
+            ServiceAccount,
+            ServiceAccountRole,
+            ServiceAccountRoleArgs,
+            Workload,
+            WorkloadArgs,
+        )
 
-account = ServiceAccount(namespace="default", name="s3-app")
-cluster = EksCluster("dev", EksClusterArgs(cluster_name="dev"))
-role = ServiceAccountRole(
-    "s3-app",
-    ServiceAccountRoleArgs(
-        role_name="s3-app", provider_arns=[cluster.provider_arn], service_accounts=[account]
-    ),
-)
-Workload(
-    "s3-app",
-    WorkloadArgs(
-        service_account=account,
-        role_arn=role.role_arn,
-        pod_spec={"containers": [{"name": "app", "image": "app"}]},
-    ),
-    ResourceOptions(providers=[cluster.kubernetes_provider]),
-)
-"""
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A program with a cluster and one workload."""
-    folder = tmp_path_factory.mktemp("project")
-    (folder / "Pulumi.yaml").write_text("name: foreign\nruntime: python\n")
-    (folder / "Pulumi.dev.yaml").write_text("config: {aws:region: us-east-1}\n")
-    (folder / "__main__.py").write_text(PROGRAM)
-    return folder
-
-
-def test_every_command_works_with_every_variable_set(shell, project):
-    stack = ("stack", "--project", str(project))
-    assert " created" in shell.sandbox(*stack, "up")
-    preview = shell.sandbox(*stack, "preview")
+        account = ServiceAccount(namespace="default", name="s3-app")
+        cluster = EksCluster("dev", EksClusterArgs(cluster_name="dev"))
+        role = ServiceAccountRole(
+            "s3-app",
+            ServiceAccountRoleArgs(
+                role_name="s3-app", provider_arns=[cluster.provider_arn], service_accounts=[account]
+            ),
+        )
+        pod_spec = {"containers": [{"name": "app", "image": "app"}]}
+        Workload(
+            "s3-app",
+            WorkloadArgs(service_account=account, role_arn=role.role_arn, pod_spec=pod_spec),
+            ResourceOptions(providers=[cluster.kubernetes_provider]),
+        )
+        """
+    (tmp_path / "__main__.py").write_text(dedent(program))
+    stack = shell.command("stack", "--project", str(tmp_path))
+    assert " created" in shell.run(*stack, "up")
+    preview = shell.run(*stack, "preview")
     assert " unchanged" in preview
     assert " to " not in preview, "nothing to create, to update or to delete"
 
-    caller = shell.sandbox("exec", "default/s3-app", "--", "aws", "sts", "get-caller-identity")
-    assert ":assumed-role/s3-app/" in caller
-
-
-WHO = "aws sts get-caller-identity --query Arn --output text"
-BUCKETS = "aws s3api list-buckets --query Owner.ID --output text"
+    who = ("default/s3-app", "--", "aws", "sts", "get-caller-identity")
+    assert ":assumed-role/s3-app/" in shell.run(*shell.command("exec", *who))
 
 
 @pytest.mark.parametrize("mode", ["run", "eval"])
 def test_a_command_reaches_the_sandbox_and_never_the_real_aws(shell, mode):
-    pulumi = load(shell.folder).pulumi
-    script = f"{WHO} && {BUCKETS} && {pulumi} whoami --verbose --non-interactive"
+    pulumi = f"{load(shell.folder).pulumi} whoami --verbose --non-interactive"
+    script = f"aws sts get-caller-identity && aws s3api list-buckets && {pulumi}"
     if mode == "run":
-        printed = shell.sandbox("run", "--", "sh", "-ec", script)
+        printed = shell.run(*shell.command("run", "--", "sh", "-ec", script))
     else:
-        env = shlex.join([sys.executable, "-m", "irsa_sandbox", "env", *shell.where])
-        printed = shell.run("sh", "-ec", f'eval "$({env})"; {script}')
+        printed = shell.run("sh", "-ec", f'eval "$({shlex.join(shell.command("env"))})"; {script}')
 
     assert "arn:aws:iam::111122223333:user/sandbox-administrator" in printed
     assert f"file://{shell.folder}/pulumi" in printed

@@ -70,7 +70,7 @@ EXCUSED = {
     (
         "docs/fleet.md",
         "pulumi policy analyze --file state.json --policy-pack .irsa/bin/irsa-policies",
-    ): "needs a CLI on PATH; tests/sandbox/policy_pack runs it",
+    ): "needs a CLI on PATH; tests/sandbox/irsa/test_own_stacks.py runs it",
     (
         "docs/walkthrough.md",
         (

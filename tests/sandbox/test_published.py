@@ -11,7 +11,6 @@ import subprocess
 import sysconfig
 import venv
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,10 @@ from irsa import REPOSITORY, __version__
 from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.session import Session
 from irsa_sandbox.state import SandboxError
+from irsa_sandbox.testing.sandbox import Sandbox
 from tests.sandbox.support.clone import clone_in
+from tests.sandbox.support.programs import stack_of, unchanged
+from tests.sandbox.support.workload import sdk_in
 from tests.support import git_server, language_host
 from tests.support.code_blocks import blocks
 from tests.support.paths import ROOT
@@ -111,34 +113,30 @@ def project(pulumi, tmp_path) -> Path:
     return project
 
 
-@contextmanager
-def running(session: Session, bucket: str, stack: SandboxStack) -> Iterator[None]:
-    """Bring a program up beside the stack that has cluster `dev` and its OIDC provider."""
-    SandboxStack(session.state).up()
-    stack.up()
-    session.aws("s3").put_object(Bucket=bucket, Key="a", Body=b"x")
-    try:
-        yield
-        assert stack.up().keys() == {"same"}
-    finally:
-        stack.destroy()
-        session.empty_bucket(bucket)
-        session.aws("s3").delete_bucket(Bucket=bucket)
+@pytest.fixture(scope="module")
+def cluster(session: Session, irsa_sandbox: Sandbox) -> str:
+    """The name of an EKS cluster with an OIDC provider, as the README has it."""
+    eks, known = session.aws("eks"), irsa_sandbox.cluster_name
+    found = eks.describe_cluster(name=known)["cluster"]
+    eks.delete_cluster(name=known)
+    subnets = {"subnetIds": found["resourcesVpcConfig"]["subnetIds"]}
+    eks.create_cluster(name="dev", roleArn=found["roleArn"], resourcesVpcConfig=subnets)
+    return "dev"
 
 
-def test_the_template_runs_in_its_own_environment(session: Session, project: Path):
+def test_the_template_runs_in_its_own_environment(session, cluster, project: Path, pod):
     with (project / "__main__.py").open("a") as program:
         program.write("import sys\npulumi.export('ran', [sys.prefix, __file__])\n")
-    config = {"cluster": "dev", "serviceAccount": "reports/nightly", "bucket": "acme-nightly"}
-    stack = SandboxStack(session.state, project, config={f"own:{k}": v for k, v in config.items()})
+    own = {"cluster": cluster, "serviceAccount": "reports/nightly", "bucket": "acme-nightly"}
+    stack = SandboxStack(session.state, project, config={f"own:{k}": v for k, v in own.items()})
 
-    with running(session, "acme-nightly", stack):
-        outputs = stack.outputs()
-        assert outputs["ran"] == [str(project / "venv"), str(project / "__main__.py")]
-        session.service_account("reports", "nightly")
-        token, role = session.token("reports", "nightly"), outputs["role_arn"]
-        listed = session.assume(token, role, ["aws", "s3", "ls", "s3://acme-nightly"])
-        assert listed.code == 0, listed.output
+    stack.up()
+
+    outputs = stack.outputs()
+    assert outputs["ran"] == [str(project / "venv"), str(project / "__main__.py")]
+    s3 = pod("reports/nightly", outputs["role_arn"]).boto3().client("s3")
+    s3.list_objects_v2(Bucket="acme-nightly")
+    unchanged(stack)
 
 
 def test_an_error_in_its_own_environment_is_one_line(session: Session, project: Path):
@@ -159,12 +157,13 @@ def test_an_error_in_its_own_environment_is_one_line(session: Session, project: 
         SandboxStack(session.state, project)
 
 
-def test_the_readmes_program_runs_in_a_cluster_with_an_oidc_provider(session: Session):
+def test_the_readmes_program_runs_in_a_cluster_with_an_oidc_provider(session, cluster):
     readme = [each for each in blocks() if each.document == "README.md"]
     [text] = [each.content for each in readme if each.language == "python"]
-    program = {"program": lambda: exec(text, {}), "project_name": "readme"}  # noqa: S102
-    stack = SandboxStack(session.state, **program)
+    stack = stack_of(session, "readme", lambda: exec(text, {}))  # noqa: S102
 
-    with running(session, "acme-reports", stack):
-        listed = session.in_pod("default", "reports", ["aws", "s3", "ls", "s3://acme-reports"])
-        assert listed.code == 0, listed.output
+    stack.up()
+
+    with sdk_in(session, "default", "reports") as sdk:
+        sdk.client("s3").list_objects_v2(Bucket="acme-reports")
+    unchanged(stack)

@@ -3,10 +3,10 @@
 import re
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +14,7 @@ from irsa_sandbox import lifecycle
 from irsa_sandbox.aws.accounts import ACCOUNT_B
 from irsa_sandbox.folder import is_held
 from irsa_sandbox.session import Session
+from tests.sandbox.support.cluster import eventually
 from tests.support.code_blocks import blocks
 from tests.support.foreign_project import ForeignProject
 
@@ -38,6 +39,9 @@ def processes(text: str) -> list[str]:
 
 
 def test_the_documents_examples_pass_in_a_folder_with_nothing_else(project, tmp_path):
+    """In two processes of xdist, which have a sandbox each."""
+    same = "def test_it(accounts):\n    accounts.a.client('s3').create_bucket(Bucket='same')\n"
+    project.write(test_a=same, test_b=same)
     examples = [b for b in blocks() if b.document == "docs/sandbox.md"]
     for number, block in enumerate(examples):
         named = re.match(r"# (?P<path>\S+\.(?:py|yaml))$", block.content, re.MULTILINE)
@@ -48,103 +52,96 @@ def test_the_documents_examples_pass_in_a_folder_with_nothing_else(project, tmp_
     temporary = tmp_path / "temporary"
     temporary.mkdir()
 
-    done = project.pytest(env={"TMPDIR": str(temporary)})
+    options = ["-n", "2", "--dist", "loadfile"]
+    done = project.pytest(*options, env={"TMPDIR": str(temporary)})
 
-    assert "5 passed" in done.stdout, done.stdout
+    assert "7 passed" in done.stdout, done.stdout
     assert [file for file in temporary.iterdir() if file.name.startswith("irsa-")] == []
     assert processes(str(temporary)) == []
 
 
-RESETS = """
-import time
-
-import pytest
-from lightkube.models.apps_v1 import DeploymentSpec
-from lightkube.models.core_v1 import Container, PodSpec, PodTemplateSpec
-from lightkube.models.meta_v1 import LabelSelector, ObjectMeta
-from lightkube.resources.apps_v1 import Deployment, ReplicaSet
-from lightkube.resources.core_v1 import Namespace, Node, Pod, ServiceAccount
-
-
-def facts(sandbox, accounts):
-    found = []
-    for account in accounts:
-        iam = account.client("iam")
-        found += [user["Arn"] for user in iam.list_users()["Users"]]
-        found += [role["Arn"] for role in iam.list_roles()["Roles"]]
-        providers = iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
-        found += [provider["Arn"] for provider in providers]
-        found += [bucket["Name"] for bucket in account.client("s3").list_buckets()["Buckets"]]
-        found += account.client("eks").list_clusters()["clusters"]
-        secrets = account.client("secretsmanager").list_secrets()["SecretList"]
-        found += [secret["ARN"] for secret in secrets]
-    for kind in (Namespace, Node, Pod, ServiceAccount, Deployment, ReplicaSet):
-        where = {} if kind in (Namespace, Node) else {"namespace": "*"}
-        listed = sandbox.kubernetes.list(kind, **where)
-        found += [f"{each.metadata.namespace}/{each.metadata.name}" for each in listed]
-    return sorted(found)
-
-
-BEFORE = []
-
-
-@pytest.fixture(scope="module", autouse=True)
-def of_the_module(irsa_sandbox, accounts):
-    accounts.b.client("s3").create_bucket(Bucket="of-the-module")
-    kubernetes = irsa_sandbox.kubernetes
-    kubernetes.create(Namespace(metadata=ObjectMeta(name="of-the-module")))
-    labels = {"app": "of-the-module"}
-    spec = PodSpec(containers=[Container(name="app", image="app")])
-    template = PodTemplateSpec(metadata=ObjectMeta(labels=labels), spec=spec)
-    deployment = DeploymentSpec(selector=LabelSelector(matchLabels=labels), template=template)
-    metadata = ObjectMeta(name="of-the-module", namespace="of-the-module")
-    kubernetes.create(Deployment(metadata=metadata, spec=deployment))
-    kubernetes.wait(
-        Deployment, "of-the-module", namespace="of-the-module", for_conditions=["Available"]
-    )
-    yield
-    accounts.b.client("s3").head_bucket(Bucket="of-the-module")
-
-
-def test_begins(irsa_sandbox, accounts):
-    BEFORE.extend(facts(irsa_sandbox, accounts))
-    assert f"arn:aws:iam::{accounts.a.id}:user/sandbox-administrator" in BEFORE
-    assert f"arn:aws:iam::{accounts.b.id}:user/sandbox-administrator" in BEFORE
-    assert irsa_sandbox.provider_arn in BEFORE
-
-
-@pytest.mark.parametrize("wait", [0, 0.5])
-def test_makes_and_removes(irsa_sandbox, accounts, pod, wait):
-    for account in accounts:
-        account.client("s3").create_bucket(Bucket=f"bucket-{account.id}")
-        account.client("iam").create_user(UserName="neighbour")
-        account.client("secretsmanager").create_secret(Name="s", SecretString="s")
-    accounts.a.client("iam").delete_open_id_connect_provider(
-        OpenIDConnectProviderArn=irsa_sandbox.provider_arn
-    )
-    pod("made/app", role_arn=f"arn:aws:iam::{accounts.a.id}:role/app")
-    irsa_sandbox.kubernetes.delete(Deployment, "of-the-module", namespace="of-the-module")
-    irsa_sandbox.kubernetes.delete(Namespace, "of-the-module")
-    irsa_sandbox.kubernetes.delete(Node, "sandbox")
-    time.sleep(wait)
-
-
-def test_finds_all_as_it_was(irsa_sandbox, accounts):
-    assert facts(irsa_sandbox, accounts) == BEFORE
-
-
-def test_and_so_it_stays(irsa_sandbox, accounts):
-    time.sleep(1)
-    assert facts(irsa_sandbox, accounts) == BEFORE
-
-
-def test_the_cluster_works_as_before(pod, accounts):
-    pod("of-the-module/app", role_arn=f"arn:aws:iam::{accounts.a.id}:role/app")
-"""
-
-
 def test_a_test_leaves_nothing_to_the_next_and_all_that_was_there(project, borrowed):
-    project.write(test_resets=RESETS)
+    project.write(
+        test_resets="""
+        import time
+
+        import pytest
+        from lightkube.resources.apps_v1 import Deployment, ReplicaSet
+        from lightkube.resources.core_v1 import Namespace, Node, Pod, ServiceAccount
+
+        OWN = "of-the-module"
+
+
+        def facts(sandbox, accounts):
+            found = []
+            for account in accounts:
+                iam, secrets = account.client("iam"), account.client("secretsmanager")
+                found += [user["Arn"] for user in iam.list_users()["Users"]]
+                found += [role["Arn"] for role in iam.list_roles()["Roles"]]
+                listed = iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
+                found += [provider["Arn"] for provider in listed]
+                buckets = account.client("s3").list_buckets()["Buckets"]
+                found += [bucket["Name"] for bucket in buckets]
+                found += account.client("eks").list_clusters()["clusters"]
+                found += [secret["ARN"] for secret in secrets.list_secrets()["SecretList"]]
+            for kind in (Namespace, Node, Pod, ServiceAccount, Deployment, ReplicaSet):
+                where = {} if kind in (Namespace, Node) else {"namespace": "*"}
+                listed = sandbox.kubernetes.list(kind, **where)
+                found += [f"{each.metadata.namespace}/{each.metadata.name}" for each in listed]
+            return sorted(found)
+
+
+        BEFORE = []
+
+
+        @pytest.fixture(scope="module", autouse=True)
+        def of_the_module(irsa_sandbox, accounts):
+            accounts.b.client("s3").create_bucket(Bucket=OWN)
+            kubernetes, labels = irsa_sandbox.kubernetes, {"app": OWN}
+            kubernetes.create(Namespace.from_dict({"metadata": {"name": OWN}}))
+            pods = {"containers": [{"name": "app", "image": "app"}]}
+            template = {"metadata": {"labels": labels}, "spec": pods}
+            spec = {"selector": {"matchLabels": labels}, "template": template}
+            metadata = {"name": OWN, "namespace": OWN}
+            kubernetes.create(Deployment.from_dict({"metadata": metadata, "spec": spec}))
+            kubernetes.wait(Deployment, OWN, namespace=OWN, for_conditions=["Available"])
+            yield
+            accounts.b.client("s3").head_bucket(Bucket=OWN)
+
+
+        def test_begins(irsa_sandbox, accounts):
+            BEFORE.extend(facts(irsa_sandbox, accounts))
+            for account in accounts:
+                assert f"arn:aws:iam::{account.id}:user/sandbox-administrator" in BEFORE
+            assert irsa_sandbox.provider_arn in BEFORE
+
+
+        @pytest.mark.parametrize("wait", [0, 0.5])
+        def test_makes_and_removes(irsa_sandbox, accounts, pod, wait):
+            for account in accounts:
+                account.client("s3").create_bucket(Bucket=f"bucket-{account.id}")
+                account.client("iam").create_user(UserName="neighbour")
+                account.client("secretsmanager").create_secret(Name="s", SecretString="s")
+            accounts.a.client("iam").delete_open_id_connect_provider(
+                OpenIDConnectProviderArn=irsa_sandbox.provider_arn
+            )
+            pod("made/app", role_arn=f"arn:aws:iam::{accounts.a.id}:role/app")
+            irsa_sandbox.kubernetes.delete(Deployment, OWN, namespace=OWN)
+            irsa_sandbox.kubernetes.delete(Namespace, OWN)
+            irsa_sandbox.kubernetes.delete(Node, "sandbox")
+            time.sleep(wait)
+
+
+        @pytest.mark.parametrize("wait", [0, 1])
+        def test_finds_all_as_it_was(irsa_sandbox, accounts, wait):
+            time.sleep(wait)
+            assert facts(irsa_sandbox, accounts) == BEFORE
+
+
+        def test_the_cluster_works_as_before(pod, accounts):
+            pod("of-the-module/app", role_arn=f"arn:aws:iam::{accounts.a.id}:role/app")
+        """
+    )
 
     done = project.pytest(*borrowed)
 
@@ -165,32 +162,22 @@ def test_a_borrowed_sandbox_runs_on_as_it_was(session, project, borrowed):
     assert accounts_of(session) == before
 
 
-def test_processes_of_xdist_have_a_sandbox_each(project):
-    project.write(
-        test_a="def test_a(accounts):\n    accounts.a.client('s3').create_bucket(Bucket='same')\n",
-        test_b="def test_b(accounts):\n    accounts.a.client('s3').create_bucket(Bucket='same')\n",
-    )
-
-    done = project.pytest("-n", "2", "--dist", "loadfile")
-
-    assert "2 passed" in done.stdout, done.stdout
-
-
-WAITS = """
-import time
-from pathlib import Path
-
-
-def test_it(irsa_sandbox, accounts):
-    accounts.a.client("s3").create_bucket(Bucket="left")
-    Path("folder").write_text(str(irsa_sandbox.folder))
-    time.sleep(600)
-"""
-
-
 @contextmanager
-def waiting(project: ForeignProject, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """Its pytest, which is gone afterwards, whatever a check here says."""
+def waiting(project: ForeignProject, *arguments: str) -> Iterator[tuple[Any, Path]]:
+    """Its pytest, which is gone afterwards, and the sandbox's folder, once its test waits."""
+    project.write(
+        test_it="""
+        import time
+        from pathlib import Path
+
+
+        def test_it(irsa_sandbox, accounts):
+            accounts.a.client("s3").create_bucket(Bucket="left")
+            Path("folder").write_text(str(irsa_sandbox.folder))
+            time.sleep(600)
+        """
+    )
+    file = project.folder / "folder"
     with subprocess.Popen(
         project.command(*arguments),
         cwd=project.folder,
@@ -198,42 +185,30 @@ def waiting(project: ForeignProject, *arguments: str) -> Iterator["subprocess.Po
         stdout=subprocess.DEVNULL,
     ) as running:
         try:
-            yield running
+            eventually(lambda: file.exists() and file.read_text())
+            yield running, Path(file.read_text())
             running.wait(30)
         finally:
             running.kill()
 
 
-def folder_of(project: ForeignProject) -> Path:
-    """The sandbox's, once the test waits."""
-    file = project.folder / "folder"
-    until(lambda: file.exists() and file.read_text() != "")
-    return Path(file.read_text())
-
-
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL], ids=lambda sign: sign.name)
 def test_a_sandbox_ends_with_the_pytest_that_started_it(project, sign):
-    project.write(test_it=WAITS)
-    with waiting(project) as running:
-        folder = folder_of(project)
+    with waiting(project) as (running, folder):
         assert processes(str(folder))
         running.send_signal(sign)
 
-    until(
-        lambda: not is_held(folder) and not processes(str(folder)), lambda: processes(str(folder))
-    )
+    eventually(lambda: not is_held(folder) and not processes(str(folder)))
     assert folder.exists() == (sign == signal.SIGKILL)
 
 
 def test_a_borrowed_sandbox_is_put_back_when_the_borrower_is_killed(session, project, borrowed):
     before = accounts_of(session)  # of other tests
-    project.write(test_it=WAITS)
-    with waiting(project, *borrowed) as running:
-        folder_of(project)
+    with waiting(project, *borrowed) as (running, _):
         assert accounts_of(session) != before
         running.kill()
 
-    until(lambda: accounts_of(session) == before)
+    eventually(lambda: accounts_of(session) == before)
 
 
 def accounts_of(session: Session) -> list[str]:
@@ -245,26 +220,18 @@ def accounts_of(session: Session) -> list[str]:
     ]
 
 
-def until(check: Callable[[], bool], explain: Callable[[], object] = str) -> None:
-    deadline = time.monotonic() + 60
-    while not check():
-        assert time.monotonic() < deadline, explain()
-        time.sleep(0.05)
-
-
-FAILS = """
-def test_it(irsa_sandbox, accounts, pod):
-    job = pod("dev/app", role_arn="arn:aws:iam::111122223333:role/app")
-    keys = [accounts.a.credentials, accounts.b.credentials]
-    with open("secrets", "w") as file:
-        print(*(key.secret_access_key for key in keys), irsa_sandbox._state.root_secret, file=file)
-    del keys
-    assert job.environment is None
-"""
-
-
 def test_a_failed_test_shows_no_secret(project, borrowed):
-    project.write(test_it=FAILS)
+    project.write(
+        test_it="""
+        def test_it(irsa_sandbox, accounts, pod):
+            job = pod("dev/app", role_arn="arn:aws:iam::111122223333:role/app")
+            secrets = [account.credentials.secret_access_key for account in accounts]
+            with open("secrets", "w") as file:
+                print(*secrets, irsa_sandbox._state.root_secret, file=file)
+            del secrets
+            assert job.environment is None
+        """
+    )
 
     done = project.pytest(*borrowed, "--showlocals", "-vv")
 
@@ -274,36 +241,37 @@ def test_a_failed_test_shows_no_secret(project, borrowed):
     assert [secret for secret in secrets if secret in done.stdout] == []
 
 
-OWN = """
-import shutil
-import subprocess
-
-
-def test_it(accounts, pod, irsa_sandbox):
-    arn = accounts.b.client("sts").get_caller_identity()["Arn"]
-    assert arn == f"arn:aws:iam::{accounts.b.id}:user/sandbox-administrator"
-
-    trust = irsa_sandbox.trust_policy("dev/app")
-    role = accounts.a.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument=trust)
-    session = pod("dev/app", role_arn=role["Role"]["Arn"]).boto3()
-    arn = session.client("sts").get_caller_identity()["Arn"]
-    assert arn.startswith(f"arn:aws:sts::{accounts.a.id}:assumed-role/r/")
-
-    for account in accounts:
-        env = irsa_sandbox.environment(account)
-        assert not [name for name, value in env.items() if "theirs" in value]
-        assert env["KUBECONFIG"] == str(irsa_sandbox.kubeconfig)
-        command = ["aws", "sts", "get-caller-identity"]
-        done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
-        assert f"arn:aws:iam::{account.id}:user/sandbox-administrator" in done.stdout
-        for tool in ("aws", "pulumi"):
-            assert shutil.which(tool, path=env["PATH"]) == f"{irsa_sandbox.folder}/bin/{tool}"
-    assert irsa_sandbox.environment() == irsa_sandbox.environment(accounts.a)
-"""
-
-
 def test_the_users_own_aws_configuration_is_not_looked_at(project, borrowed):
-    project.write(test_it=OWN)
+    project.write(
+        test_it="""
+        import shutil
+        import subprocess
+
+
+        def test_it(accounts, pod, irsa_sandbox):
+            arn = accounts.b.client("sts").get_caller_identity()["Arn"]
+            assert arn == f"arn:aws:iam::{accounts.b.id}:user/sandbox-administrator"
+
+            trust = irsa_sandbox.trust_policy("dev/app")
+            made = {"RoleName": "r", "AssumeRolePolicyDocument": trust}
+            role = accounts.a.client("iam").create_role(**made)
+            session = pod("dev/app", role_arn=role["Role"]["Arn"]).boto3()
+            arn = session.client("sts").get_caller_identity()["Arn"]
+            assert arn.startswith(f"arn:aws:sts::{accounts.a.id}:assumed-role/r/")
+
+            for account in accounts:
+                env = irsa_sandbox.environment(account)
+                assert not [name for name, value in env.items() if "theirs" in value]
+                assert env["KUBECONFIG"] == str(irsa_sandbox.kubeconfig)
+                command = ["aws", "sts", "get-caller-identity"]
+                done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+                assert f"arn:aws:iam::{account.id}:user/sandbox-administrator" in done.stdout
+                for tool in ("aws", "pulumi"):
+                    own = f"{irsa_sandbox.folder}/bin/{tool}"
+                    assert shutil.which(tool, path=env["PATH"]) == own
+            assert irsa_sandbox.environment() == irsa_sandbox.environment(accounts.a)
+        """
+    )
     theirs = {
         "AWS_PROFILE": "theirs",
         "AWS_ACCESS_KEY_ID": "theirs",

@@ -1,15 +1,9 @@
-"""`kubectl exec` in a few lines, for tests: one WebSocket, whose frames begin with their channel.
-
-As a program it takes kubectl's own arguments, `exec POD --namespace NAMESPACE -- COMMAND`, and the
-cluster from KUBECONFIG.
-"""
+"""`kubectl exec` in a few lines: one WebSocket, whose frames begin with their channel."""
 
 import asyncio
 import base64
 import json
-import os
 import ssl
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -92,14 +86,3 @@ def through_api_server(
             return await finish(connection)
 
     return asyncio.run(run())
-
-
-if __name__ == "__main__":
-    _, verb, pod, _, namespace, _, *command = sys.argv
-    assert verb == "exec"
-    done = through_api_server(Path(os.environ["KUBECONFIG"]), namespace, pod, command)
-    sys.stdout.buffer.write(done.output)
-    sys.stderr.buffer.write(done.errors)
-    if "message" in done.status:
-        print(f"error: {done.status['message']}", file=sys.stderr)
-    sys.exit(done.code)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import dedent
 
 from irsa_sandbox.engine.stack import ROOT
 
@@ -28,7 +29,7 @@ class ForeignProject:
     def write(self, **files: str) -> None:
         """Python files, each by its name without `.py`."""
         for name, text in files.items():
-            (self.folder / f"{name}.py").write_text(text)
+            (self.folder / f"{name}.py").write_text(dedent(text))
 
     def pytest(
         self, *arguments: str, env: Mapping[str, str] | None = None

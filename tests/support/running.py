@@ -1,29 +1,30 @@
 """Fixtures of sandbox tests: parts of a sandbox alone, and stacks in a whole one."""
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from irsa_sandbox import lifecycle
 from irsa_sandbox.aws.accounts import REGION
-from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.kubernetes.control_plane import ControlPlane
 from irsa_sandbox.kubernetes.kubelet import Kubelet
 from irsa_sandbox.kubernetes.kubelet_exec import ExecServer
 from irsa_sandbox.providers.aws.provider import package
+from irsa_sandbox.pytest_plugin import _irsa_reset, pod  # noqa: F401 - fixtures
 from irsa_sandbox.serving.certificates import Authority
 from irsa_sandbox.session import Session
+from irsa_sandbox.testing.accounts import Accounts
+from irsa_sandbox.testing.running import held
+from irsa_sandbox.testing.sandbox import Sandbox
 from irsa_sandbox.toolchain import obtain_control_plane
 from irsa_sandbox.webhook.server import WebhookServer
 from tests.sandbox.support.aws_harness import Aws, running_aws
 from tests.sandbox.support.cached_builds import needed
 from tests.sandbox.support.cluster import Cluster
 from tests.sandbox.support.provider_harness import Engine, Serving, serving
-from tests.sandbox.support.two_accounts import Pair
 from tests.support.world import ISSUER_URL
 
 
@@ -34,6 +35,18 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     with closing(Session(state)) as running:
         yield running
     lifecycle.down(state.path)
+
+
+@pytest.fixture(scope="module")
+def irsa_sandbox(session: Session) -> Iterator[Sandbox]:
+    """The plugin's fixture on that sandbox, which is put back after each test and the module."""
+    with held(session.state, ends=False) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def accounts(irsa_sandbox: Sandbox) -> Accounts:
+    return irsa_sandbox.accounts
 
 
 @pytest.fixture(scope="session")
@@ -135,30 +148,3 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, binaries: Path) -> Iterato
 def namespace(cluster: Cluster) -> str:
     """A namespace of the test's own."""
     return cluster.new_namespace()
-
-
-OpenStack = Callable[..., SandboxStack]
-
-
-@pytest.fixture
-def open_stack(session: Session) -> OpenStack:
-    """Open account A's stack, with other configuration if wanted.
-
-    It may hold what an earlier test left: `up` takes it from there, and a test that must begin with
-    nothing destroys it first. Everything goes with the sandbox.
-    """
-
-    def open_one(config: dict[str, Any] | None = None, **options: Any) -> SandboxStack:
-        return SandboxStack(session.state, config=config, **options)
-
-    return open_one
-
-
-@pytest.fixture(scope="module")
-def pair(session: Session) -> Iterator[Pair]:
-    """Both of the example's stacks. The buckets are empty afterwards, and account B's stack is
-    gone, so that account A's can be brought to anything and destroyed."""
-    both = Pair(session)
-    yield both
-    both.empty_buckets()
-    both.open_b().destroy()

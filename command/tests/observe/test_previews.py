@@ -1,6 +1,6 @@
 """The forms in which Pulumi's CLI 3.274 writes a stack's resources.
 
-`tests/sandbox/irsa/test_previews.py` reads them from the CLI itself.
+`tests/sandbox/irsa/test_own_stacks.py` reads them from the CLI itself.
 """
 
 import json

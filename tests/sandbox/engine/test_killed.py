@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -9,14 +10,13 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
-from typing import Any, NamedTuple
 
 import pulumi_aws as aws
 import pulumi_eks as eks
 import pulumi_kubernetes as k8s
 import pytest
 from botocore.exceptions import ClientError
+from lightkube.core.exceptions import ApiError
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import Namespace
 from pulumi import ResourceOptions
@@ -27,57 +27,12 @@ from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.session import Session
 from irsa_sandbox.state import SandboxError
 from tests.sandbox.support.cluster import eventually
+from tests.sandbox.support.programs import in_cluster, stack_of, unchanged
 
 pytestmark = pytest.mark.sandbox
 
 NAME = "killed"
-LABELS = {"app": NAME}
-
-
-Program = Callable[[Session, list[str]], None]
-Resource = dict[str, Any]
-
-
-def roles(_session: Session, imported: list[str]) -> None:
-    account = aws.Provider("account-a", region="us-east-1")
-    for name in [f"{NAME}-{number:02}" for number in range(20)]:
-        aws.iam.Role(
-            name,
-            name=name,
-            assume_role_policy=json.dumps(service_trust_policy("ec2.amazonaws.com")),
-            opts=ResourceOptions(provider=account, import_=name if name in imported else None),
-        )
-
-
-def deployment(session: Session, _imported: list[str]) -> None:
-    kubeconfig = Path(session.state.kubeconfig).read_text()
-    cluster = ResourceOptions(provider=k8s.Provider("cluster", kubeconfig=kubeconfig))
-    namespace = k8s.core.v1.Namespace(NAME, metadata={"name": NAME}, opts=cluster)
-    k8s.apps.v1.Deployment(
-        NAME,
-        metadata={"name": NAME, "namespace": namespace.metadata.name},
-        spec={
-            "replicas": 20,
-            "selector": {"match_labels": LABELS},
-            "template": {
-                "metadata": {"labels": LABELS},
-                "spec": {"containers": [{"name": "app", "image": "app"}]},
-            },
-        },
-        opts=cluster,
-    )
-
-
-def cluster(_session: Session, _imported: list[str]) -> None:
-    account = aws.Provider("account-a", region="us-east-1")
-    eks.Cluster(
-        NAME,
-        name=NAME,
-        authentication_mode="API",
-        skip_default_node_group=True,
-        skip_default_security_groups=True,
-        opts=ResourceOptions(providers=[account]),
-    )
+ROLE = "aws:iam/role:Role"
 
 
 def roles_in(session: Session) -> list[str]:
@@ -87,86 +42,6 @@ def roles_in(session: Session) -> list[str]:
 
 def deployment_in(session: Session) -> bool:
     return NAME in [each.metadata.name for each in session.cluster.list(Deployment, namespace="*")]
-
-
-def import_roles(session: Session, pending: list[Resource]) -> list[str]:
-    made = roles_in(session)
-    names = [each.get("inputs", {}).get("name") for each in pending]
-    return [name for name in names if name in made]
-
-
-def delete_deployment(session: Session, _pending: list[Resource]) -> list[str]:
-    session.cluster.delete(Deployment, NAME, namespace=NAME)
-    assert eventually(lambda: not deployment_in(session))
-    return []
-
-
-def delete_from_account(session: Session, pending: list[Resource]) -> list[str]:
-    for resource in pending:
-        inputs = resource.get("inputs", {})  # a component may have none
-        with suppress(ClientError):  # it does not exist
-            match resource["type"]:
-                case "aws:iam/role:Role":
-                    session.aws("iam").delete_role(RoleName=inputs["name"])
-                case "aws:eks/cluster:Cluster":
-                    session.aws("eks").delete_cluster(name=NAME)
-                case "aws:eks/addon:Addon":
-                    addon = inputs["addonName"]
-                    session.aws("eks").delete_addon(clusterName=NAME, addonName=addon)
-                case _:
-                    pass  # the next `up` sets it again
-    return []
-
-
-class Killed(NamedTuple):
-    """A program, the moment to kill its `up`, and how its pending creations are handled."""
-
-    program: Program
-    is_time: Callable[[Session], bool]
-    handle: Callable[[Session, list[Resource]], list[str]]
-    """Delete what exists, or return the names of resources to import."""
-
-
-CASES = {
-    "aws": Killed(roles, lambda session: len(roles_in(session)) >= 5, import_roles),
-    "kubernetes": Killed(deployment, deployment_in, delete_deployment),
-    "eks": Killed(
-        cluster,
-        lambda session: NAME in session.aws("eks").list_clusters()["clusters"],
-        delete_from_account,
-    ),
-}
-
-
-@pytest.mark.parametrize("provider", CASES)
-def test_a_killed_up_is_finished_as_pulumi_prescribes(session: Session, provider: str):
-    case = CASES[provider]
-
-    def opened(imported: list[str]) -> SandboxStack:
-        program = partial(case.program, session, imported)
-        return SandboxStack(session.state, program=program, project_name=f"{NAME}-{provider}")
-
-    before = left_overs(session)
-    stack = opened([])
-    kill_during_up(stack, lambda: case.is_time(session))
-    with pytest.raises(
-        SandboxError, match="if it was killed, remove the lock with `pulumi cancel`"
-    ):
-        stack.up()
-    stack.cancel()
-    under_way = stack.export().get("pending_operations", [])
-    pending = [each["resource"] for each in under_way if each["type"] == "creating"]
-    imported = case.handle(session, pending)
-    stack.refresh(clear_pending_creates=True)
-
-    assert opened(imported).up().keys() <= {"create", "import", "same", "update"}
-    stack = opened([])
-    assert stack.up().keys() == {"same"}
-    assert stack.refresh().keys() == {"same"}
-    assert "pending_operations" not in stack.export()
-    assert stack.destroy().keys() == {"delete"}
-    assert left_overs(session) == before
-    assert NAME not in [each.metadata.name for each in session.cluster.list(Namespace)]
 
 
 def kill_during_up(stack: SandboxStack, is_time: Callable[[], bool]) -> None:
@@ -187,3 +62,85 @@ def kill_during_up(stack: SandboxStack, is_time: Callable[[], bool]) -> None:
     finally:
         done.set()
         killer.join()
+
+
+@pytest.mark.parametrize("provider", ["aws and kubernetes", "eks"])
+def test_a_killed_up_is_finished_as_pulumi_prescribes(session: Session, provider: str):
+    """Import what was being made, if it is a role, and delete it otherwise."""
+
+    def workloads(imported: list[str]) -> None:
+        account = aws.Provider("account-a", region="us-east-1")
+        trust = json.dumps(service_trust_policy("ec2.amazonaws.com"))
+        for name in [f"{NAME}-{number:02}" for number in range(20)]:
+            opts = ResourceOptions(provider=account, import_=name if name in imported else None)
+            aws.iam.Role(name, name=name, assume_role_policy=trust, opts=opts)
+        opts, labels = in_cluster(session), {"app": NAME}
+        namespace = k8s.core.v1.Namespace(NAME, metadata={"name": NAME}, opts=opts)
+        pods = {"containers": [{"name": "app", "image": "app"}]}
+        spec = {
+            "replicas": 20,
+            "selector": {"match_labels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": pods},
+        }
+        metadata = {"name": NAME, "namespace": namespace.metadata.name}
+        k8s.apps.v1.Deployment(NAME, metadata=metadata, spec=spec, opts=opts)
+
+    def cluster(_imported: list[str]) -> None:
+        account = aws.Provider("account-a", region="us-east-1")
+        eks.Cluster(
+            NAME,
+            name=NAME,
+            authentication_mode="API",
+            skip_default_node_group=True,
+            skip_default_security_groups=True,
+            opts=ResourceOptions(providers=[account]),
+        )
+
+    def is_time() -> bool:
+        if provider == "eks":
+            return NAME in session.aws("eks").list_clusters()["clusters"]
+        return len(roles_in(session)) >= 5 and deployment_in(session)
+
+    def opened(imported: list[str]) -> SandboxStack:
+        program = cluster if provider == "eks" else workloads
+        return stack_of(session, NAME, partial(program, imported))
+
+    before = left_overs(session)
+    stack = opened([])
+    kill_during_up(stack, is_time)
+    locked = "if it was killed, remove the lock with `pulumi cancel`"
+    with pytest.raises(SandboxError, match=locked):
+        stack.up()
+    stack.cancel()
+    under_way = stack.export().get("pending_operations", [])
+    pending = {
+        (each["resource"]["type"], each["resource"].get("inputs", {}).get("name"))
+        for each in under_way
+        if each["type"] == "creating"
+    }
+    kinds = {kind for kind, _ in pending}
+    assert pending
+    made = [name for kind, name in pending if kind == ROLE and name in roles_in(session)]
+    imported = [name for name in made if re.fullmatch(rf"{NAME}-\d\d", name)]
+    for name in set(made) - set(imported):  # of the component, under a generated name
+        session.aws("iam").delete_role(RoleName=name)
+    if "kubernetes:apps/v1:Deployment" in kinds:
+        with suppress(ApiError):  # it does not exist
+            session.cluster.delete(Deployment, NAME, namespace=NAME)
+        assert eventually(lambda: not deployment_in(session))
+    with suppress(ClientError):  # a policy attachment is set by the next `up`
+        if "aws:eks/cluster:Cluster" in kinds:
+            session.aws("eks").delete_cluster(name=NAME)
+        for each in under_way:
+            if each["resource"]["type"] == "aws:eks/addon:Addon":
+                name = each["resource"]["inputs"]["addonName"]
+                session.aws("eks").delete_addon(clusterName=NAME, addonName=name)
+    stack.refresh(clear_pending_creates=True)
+
+    assert opened(imported).up().keys() <= {"create", "import", "same", "update"}
+    stack = opened([])
+    unchanged(stack)
+    assert "pending_operations" not in stack.export()
+    assert stack.destroy().keys() == {"delete"}
+    assert left_overs(session) == before
+    assert NAME not in [each.metadata.name for each in session.cluster.list(Namespace)]

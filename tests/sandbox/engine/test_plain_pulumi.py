@@ -3,10 +3,7 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
@@ -35,17 +32,10 @@ LOOK_B = f"{LOOK_A} --project account_b"
 ANNOTATION = "kubectl get serviceaccount s3-app --namespace dev --output jsonpath={.metadata}"
 
 
-class Pasted(NamedTuple):
-    clone: Path
-    said: dict[str, str]
-    """The output of each step."""
-
-
-@pytest.fixture(scope="module")
-def pasted(tmp_path_factory) -> Iterator[Pasted]:
-    """The section, pasted into one shell, with looks at it in between."""
-    folder = tmp_path_factory.mktemp("plain")
-    clone = clone_in(folder)
+def test_the_section_makes_what_sandbox_stack_makes_and_leaves_nothing(tmp_path):
+    """Pasted into one shell, with looks at it in between."""
+    clone, home = clone_in(tmp_path), tmp_path / "home"
+    home.mkdir()
     steps = {
         "up": UP.content,
         "a": LOOK_A,
@@ -58,42 +48,26 @@ def pasted(tmp_path_factory) -> Iterator[Pasted]:
     confirmed = 'pulumi() { PULUMI_SKIP_CONFIRMATIONS=true command pulumi "$@"; }'
     lines = ["set -e", ". .venv/bin/activate", confirmed]
     for name, commands in steps.items():
-        lines += ["{", commands, f"}} >{folder / name} 2>&1"]
-    (folder / "home").mkdir()
+        lines += ["{", commands, f"}} >{tmp_path / name} 2>&1"]
     try:
-        done = subprocess.run(
-            ["bash", "-c", "\n".join(lines)],
-            cwd=clone,
-            env=newcomer(folder / "home"),
-            check=False,
-        )
-        said = {name: (folder / name).read_text() for name in steps if (folder / name).exists()}
+        command = ["bash", "-c", "\n".join(lines)]
+        done = subprocess.run(command, cwd=clone, env=newcomer(home), check=False)
+        said = {each: (tmp_path / each).read_text() for each in steps if (tmp_path / each).exists()}
         assert done.returncode == 0, [*said.values()][-1]
-        yield Pasted(clone, said)
+        with closing(Session(load(clone / ".sandbox"))) as session:
+            assert left_overs(session) == []
     finally:
         lifecycle.down(clone / ".sandbox")
 
-
-def test_the_plain_cli_makes_what_sandbox_stack_makes(pasted):
     for stack in ("a", "b"):
-        assert json.loads(pasted.said[stack].splitlines()[-1]).keys() == {"same"}
-
-
-def test_a_refresh_finds_what_others_have_changed_and_up_puts_it_right(pasted):
-    assert "~ kubernetes:core/v1:ServiceAccount" in pasted.said["drift"].replace("  ", " ")
-    assert ROLE_ARN_ANNOTATION in pasted.said["annotation"]
-
-
-def test_nothing_is_left(pasted):
-    with closing(Session(load(pasted.clone / ".sandbox"))) as session:
-        assert left_overs(session) == []
-
-
-def test_the_settings_stay_but_for_the_salt(pasted):
+        assert json.loads(said[stack].splitlines()[-1]).keys() == {"same"}
+    # A refresh finds what others have changed, and `up` puts it right.
+    assert "~ kubernetes:core/v1:ServiceAccount" in said["drift"].replace("  ", " ")
+    assert ROLE_ARN_ANNOTATION in said["annotation"]
+    # The settings stay but for the salt.
     for settings in ("Pulumi.dev.yaml", "account_b/Pulumi.dev.yaml"):
-        kept = (pasted.clone / settings).read_text().splitlines()
+        kept = (clone / settings).read_text().splitlines()
         added = [line for line in kept if line.startswith("encryptionsalt: ")]
         assert len(added) <= 1
-        assert [line for line in kept if line not in added] == (
-            (ROOT / settings).read_text().splitlines()
-        )
+        left = [line for line in kept if line not in added]
+        assert left == (ROOT / settings).read_text().splitlines()

@@ -1,21 +1,30 @@
 """Fixtures of the tests of `python -m irsa`: a registered cluster, and a whole workload."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from irsa_sandbox.session import Session
-from tests.sandbox.support.workload import Workload, new_workload
-from tests.sandbox.support.world import RegisteredCluster, world
+from irsa_sandbox.testing.sandbox import CLUSTER, Sandbox
+from tests.sandbox.support.pod_identity import node_role, nodes_with_agent, wait_for_agent
+from tests.sandbox.support.workload import Workload
+from tests.sandbox.support.world import RegisteredCluster
 
 
 @pytest.fixture(scope="module")
-def irsa_world(session: Session) -> Iterator[RegisteredCluster]:
-    with world(session) as own:
-        yield own
+def irsa_world(session: Session, irsa_sandbox: Sandbox) -> RegisteredCluster:
+    """The sandbox, which is put back after each test."""
+    return RegisteredCluster(session)
 
 
 @pytest.fixture(scope="module")
 def workload(irsa_world: RegisteredCluster) -> Workload:
     """A whole chain, for the tests of one module."""
-    return new_workload(irsa_world)
+    return Workload(irsa_world, "verify").create()
+
+
+@pytest.fixture(scope="module")
+def agent(irsa_world: RegisteredCluster) -> RegisteredCluster:
+    """With nodes and the agent of EKS Pod Identity."""
+    session = irsa_world.session
+    nodes_with_agent(session.aws("eks"), CLUSTER, node_role(session.aws("iam")))
+    wait_for_agent(session)
+    return irsa_world

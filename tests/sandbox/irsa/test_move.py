@@ -1,25 +1,27 @@
 """`python -m irsa move`: there and back while the Pods call AWS, and none of their calls fails."""
 
-import itertools
 import json
+import multiprocessing
+import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
-from lightkube.resources.core_v1 import Pod, ServiceAccount
+import yaml
+from lightkube.resources.core_v1 import Pod, ResourceQuota, ServiceAccount
+from lightkube.resources.rbac_authorization_v1 import ClusterRole, ClusterRoleBinding
+from lightkube.types import PatchType
 
 from irsa.commands import move as command
 from irsa.identity.eks import (
     CREDENTIALS_URI_VARIABLE,
     DEFAULT_TOKEN_EXPIRATION,
-    FARGATE_LABEL,
     ROLE_ARN_ANNOTATION,
 )
 from irsa.identity.injection import missing
@@ -29,15 +31,14 @@ from irsa.identity.token import EXPIRY_LEEWAY
 from irsa.move.changes import LOCK
 from irsa.move.facts import GRACE_SECONDS
 from irsa.verify.gather import Sources
-from irsa_sandbox.engine.stack import ROOT
 from irsa_sandbox.json_types import Json
+from irsa_sandbox.kubernetes.control_plane import API_AUDIENCE
 from irsa_sandbox.webhook.identities import held_back
-from tests.sandbox.support.associated import AssociatedWorkload, eks_cluster
-from tests.sandbox.support.cluster import eventually
-from tests.sandbox.support.denied import create_cron_job, fill_quota, limited
+from tests.sandbox.support import moving
+from tests.sandbox.support.cluster import apply, eventually
 from tests.sandbox.support.in_process import Result, clean_environment
-from tests.sandbox.support.kubectl import NAME
 from tests.sandbox.support.moving import CALLS, Traffic, traffic
+from tests.sandbox.support.workload import NAME, AssociatedWorkload, user_with
 
 pytestmark = pytest.mark.sandbox
 
@@ -45,13 +46,9 @@ LATE = 2.0  # seconds
 LIFETIME = GRACE_SECONDS + DEFAULT_TOKEN_EXPIRATION + EXPIRY_LEEWAY
 LATER = 3 * 86_400
 """Seconds after which all tokens and sessions are over."""
-LATE_COMMAND = (
-    "import functools, sys, time; import irsa.commands.move as move; "
-    "from irsa.__main__ import main; "
-    f"move.Sources = functools.partial(move.Sources, now=lambda: time.time() + {LATER}); "
-    "sys.exit(main(sys.argv[1:]))"
-)
-_numbers = itertools.count(1)
+
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["pytest", moving.__name__])  # what takes a process a second
 
 
 class State(NamedTuple):
@@ -69,40 +66,26 @@ class MovingWorkload(AssociatedWorkload):
     def by_token(self) -> Json:
         return irsa_trust_policy([self.world.provider_arn], [self.account])
 
-    def create_role(self) -> None:
-        super().create_role()
-        self.dissociate()
-        self.set_trust(self.by_token)
-
-    def command(self, to: str) -> list[str]:
-        return ["move", f"{self.namespace}/{NAME}", "--to", to]
-
-    def moved(self, to: str, *options: str, **environment: str) -> Result:
-        return self.world.irsa(*self.command(to), *options, **environment)
+    def moved(self, to: str, *options: str, **variables: str) -> Result:
+        return self.world.irsa("move", "/".join(self.account), "--to", to, *options, **variables)
 
     @property
     def state(self) -> State:
         found = self.session.cluster.get(ServiceAccount, NAME, namespace=self.namespace)
         annotations = (found.metadata and found.metadata.annotations) or {}
-        role = self.session.aws("iam").get_role(RoleName=self.role_name)["Role"]
+        role = self.session.aws("iam").get_role(RoleName=self.namespace)["Role"]
         trust = role["AssumeRolePolicyDocument"]
         return State(ROLE_ARN_ANNOTATION in annotations, bool(self.association), trust)
 
 
 @pytest.fixture(scope="module")
-def world(irsa_world):
-    with eks_cluster(irsa_world):
-        yield irsa_world
-
-
-@pytest.fixture
-def workload(world) -> Iterator[MovingWorkload]:
-    found = MovingWorkload(world, f"moving-{next(_numbers)}")
-    try:
-        found.create()
-        yield found
-    finally:
-        found.remove()
+def workload(agent) -> MovingWorkload:
+    found = MovingWorkload(agent, "moving")
+    found.create_identity({ROLE_ARN_ANNOTATION: found.role_arn})
+    found.dissociate()
+    found.set_trust(found.by_token)
+    found.deploy()
+    return found
 
 
 @pytest.fixture
@@ -127,7 +110,7 @@ def late_webhook(workload: MovingWorkload) -> Iterator[None]:
         holding.close()
 
     with ExitStack() as holding:
-        holding.enter_context(held_back(workload.eks, workload.session.state.path))
+        holding.enter_context(held_back(workload.session.aws("eks"), workload.session.state.path))
         thread = threading.Thread(target=release)
         thread.start()
         yield
@@ -161,7 +144,7 @@ def test_a_move_there_and_back_fails_no_call(workload, late, monkeypatch):
     assert (there.code, ended.code, back.code) == (4, 0, 0), there.out + ended.err + back.err
     assert calls.failed == []
     assert len(waiting.trust_policy["Statement"]) == both
-    assert moved == State(False, True, super(MovingWorkload, workload).trust_policy)
+    assert moved == State(False, True, workload.trust_policy)
     assert workload.state == before
 
 
@@ -170,12 +153,42 @@ def test_the_order_of_eksctl_fails_calls(workload):
     with traffic(workload) as calls:
         calling(calls, 5)
         workload.service_account({})
-        workload.set_trust(super(MovingWorkload, workload).trust_policy)
+        workload.set_trust(workload.trust_policy)
         workload.associate()
         calling(calls, len(calls.lines) + 5)
 
     assert calls.lines[0] == "ok"
     assert "AccessDenied" in calls.failed[-1]
+
+
+@contextmanager
+def started(workload: MovingWorkload, name: str, to: str, late: float = 0) -> Iterator[Any]:
+    """Start a move in a process of its own; yields it and the lines that it prints."""
+    arguments = ["move", f"{workload.namespace}/{name}", "--to", to, "--yes"]
+    variables = {**clean_environment(), **workload.session.state.environment()}
+    ours, theirs = FORKS.Pipe(duplex=False)
+    process = FORKS.Process(target=moving.run, args=(arguments, variables, late, theirs))
+    process.start()
+    theirs.close()
+    with os.fdopen(ours.fileno(), closefd=False) as lines, ours:
+        yield process, lines
+        process.join()
+
+
+def killed(workload: MovingWorkload, to: str) -> list[str]:
+    """Kill the command after each step that it has newly done; return these steps."""
+    done: list[str] = []
+    while True:
+        with started(workload, NAME, to, LATER) as (process, lines):
+            for line in lines:
+                mark, key, *_ = [*line.split(), "", ""]
+                if mark == "✓" and key not in done:
+                    done.append(key)
+                    process.kill()
+                    break
+        if process.exitcode == 0:
+            return done
+        assert process.exitcode == -signal.SIGKILL
 
 
 def test_a_move_that_is_killed_after_each_step_goes_on_to_the_same_end(workload):
@@ -188,33 +201,13 @@ def test_a_move_that_is_killed_after_each_step_goes_on_to_the_same_end(workload)
         calling(calls, len(calls.lines) + 5)
 
     assert calls.failed == []
-    assert moved == State(False, True, super(MovingWorkload, workload).trust_policy)
+    assert moved == State(False, True, workload.trust_policy)
     assert workload.state == before
     after = ("gate", "restart", "wait", "session-again")
     assert kills == [
         *("trust", "associate", "session", *after, "unannotate", "distrust"),
         *("trust", "annotate", "session", "dissociate", *after, "distrust"),
     ]
-
-
-def killed(workload: MovingWorkload, to: str) -> list[str]:
-    """Kill the command after each step that it has newly done; return these steps."""
-    environment = {**clean_environment(), **workload.session.state.environment()}
-    start = [sys.executable, "-c", LATE_COMMAND, *workload.command(to), "--yes"]
-    done: list[str] = []
-    while True:
-        with subprocess.Popen(
-            start, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
-        ) as process:
-            for line in process.stdout or ():
-                mark, key, *_ = [*line.split(), "", ""]
-                if mark == "✓" and key not in done:
-                    done.append(key)
-                    process.send_signal(signal.SIGKILL)
-                    break
-        if process.returncode == 0:
-            return done
-        assert process.returncode == -signal.SIGKILL
 
 
 def test_each_controller_is_restarted_and_the_end_is_waited_for(workload, late):
@@ -236,25 +229,43 @@ def test_without_yes_nothing_is_changed(workload):
     assert (planned.code, planned.out.count("·"), workload.state) == (4, 9, before)
 
 
-def test_a_refused_move_changes_nothing(workload, tmp_path):
-    workload.deploy(metadata={"labels": {FARGATE_LABEL: "default"}})
-    fill_quota(workload.session.cluster, workload.namespace)
-    create_cron_job(workload.session, workload.namespace)
-    before = workload.state
+def test_a_move_that_cluster_and_account_refuse_changes_nothing(workload, tmp_path):
+    """By a user who may read all and change next to nothing, in a full namespace."""
+    cluster, namespace, name = workload.session.cluster, workload.namespace, "limited"
+    rules = [
+        {"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list"]},
+        {"apiGroups": [""], "resources": ["serviceaccounts"], "verbs": ["patch"]},
+        {"apiGroups": [""], "resources": ["serviceaccounts/token"], "verbs": ["create"]},
+        {"nonResourceURLs": ["*"], "verbs": ["get"]},
+    ]
+    apply(cluster, ClusterRole, "", name, rules=rules)
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name}
+    subject = {"kind": "ServiceAccount", "name": name, "namespace": namespace}
+    apply(cluster, ClusterRoleBinding, "", name, roleRef=role, subjects=[subject])
+    workload.session.service_account(namespace, name)
+    config = yaml.safe_load(Path(workload.session.state.kubeconfig).read_text())
+    token = workload.session.token(namespace, name, API_AUDIENCE)
+    config["users"][0]["user"] = {"token": token}
+    file = tmp_path / "kubeconfig"
+    file.write_text(yaml.safe_dump(config))
+    reads = ["iam:Get*", "iam:List*", "iam:SimulatePrincipalPolicy", "eks:Describe*", "eks:List*"]
+    apply(cluster, ResourceQuota, namespace, "full", spec={"hard": {"pods": "1"}})
+    # No controller of the sandbox counts them.
+    full = {"status": {"hard": {"pods": "1"}, "used": {"pods": "1"}}}
+    merge = {"namespace": namespace, "patch_type": PatchType.MERGE}
+    cluster.patch(ResourceQuota.Status, "full", full, **merge)
+    before, keys = workload.state, user_with(workload.session, *reads)
 
-    with limited(workload.session, workload.namespace, tmp_path) as environment:
-        refused = workload.moved("pod-identity", "--yes", **environment)
+    refused = workload.moved("pod-identity", "--yes", KUBECONFIG=str(file), **keys)
 
-    assert (refused.code, workload.state) == (1, before)
-    assert refused.err.startswith("irsa move: CronJob nightly: container app: profile b of its AWS")
+    assert (refused.code, workload.state) == (1, before), refused.err
     for text in (
-        f"deployments.apps {workload.namespace}/app: the cluster denies patch",
+        f"deployments.apps {namespace}/app: the cluster denies patch",
         "trial Pod of Deployment app: ",
         f"{workload.role_arn}: the caller may not call iam:UpdateAssumeRolePolicy",
         f"{workload.role_arn}: the caller may not call iam:PassRole",
         "the caller may not call eks:CreatePodIdentityAssociation",
         "the caller may not call eks-auth:AssumeRoleForPodIdentity",
-        "; and agent: Pod app-",
     ):
         assert text in refused.err
     assert refused.err.count("\n") == 1
@@ -274,16 +285,15 @@ def test_three_accounts_that_share_a_role_move_at_once(workload):
     names = [NAME, "second", "third"]
     accounts = [ServiceAccountRef(workload.namespace, name) for name in names]
     workload.set_trust(irsa_trust_policy([workload.world.provider_arn], accounts))
-    for name in names[1:]:
-        workload.session.service_account(workload.namespace, name)
-        body = {"metadata": {"annotations": {ROLE_ARN_ANNOTATION: workload.role_arn}}}
-        workload.session.cluster.patch(ServiceAccount, name, body, namespace=workload.namespace)
-        workload.deploy(name, serviceAccountName=name)
+    for account in accounts[1:]:
+        annotations = {ROLE_ARN_ANNOTATION: workload.role_arn}
+        apply(workload.session.cluster, ServiceAccount, *account, annotations=annotations)
+        workload.deploy(account.name, serviceAccountName=account.name)
 
-    started = [start(workload, name, sys.executable, "-m", "irsa") for name in names]
-    codes = [(process.communicate(), process.returncode)[1] for process in started]
+    with ExitStack() as running:
+        moves = [running.enter_context(started(workload, name, "pod-identity")) for name in names]
 
-    assert codes == [4, 4, 4]
+    assert [process.exitcode for process, _ in moves] == [4, 4, 4]
     by_token, by_association = workload.state.trust_policy["Statement"]
     for statement, values in (
         (by_token, [each.subject for each in accounts]),
@@ -291,13 +301,6 @@ def test_three_accounts_that_share_a_role_move_at_once(workload):
     ):
         [found] = [e for e in statement["Condition"]["StringEquals"].values() if len(e) == 3]
         assert sorted(found) == sorted(values)
-
-
-def start(workload: MovingWorkload, name: str, *program: str) -> subprocess.Popen[str]:
-    """Start a move to EKS Pod Identity in a process of its own."""
-    environment = {**clean_environment(), **workload.session.state.environment()}
-    command = [*program, "move", f"{workload.namespace}/{name}", "--to", "pod-identity", "--yes"]
-    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
 
 
 def test_what_a_stack_owns_is_left_to_its_program(workload, tmp_path):

@@ -1,181 +1,188 @@
 """`python -m irsa verify` on Pods that are broken in their own ways, and boto3 inside them.
 
-All of them are Deployments of one service account, in one namespace, broken together. For each,
-boto3 fails in the Pod, verify names the link, and after its commands boto3 is the role.
+All of them are Deployments of one service account. For each, boto3 fails in the Pod, verify names
+the link, and after its commands boto3 is the role.
 """
 
 import contextlib
-import json
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from lightkube.resources.admissionregistration_v1 import MutatingWebhookConfiguration
-from lightkube.resources.core_v1 import Namespace
+from lightkube.resources.apps_v1 import Deployment
+from lightkube.resources.core_v1 import Namespace, Secret
 from lightkube.types import PatchType
 
-from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from irsa.identity.eks import ROLE_ARN_ANNOTATION, SKIP_LABEL, STS_AUDIENCE
 from irsa_sandbox.aws.accounts import ACCOUNT_A
-from tests.sandbox.support.cluster import eventually
-from tests.sandbox.support.kubectl import NAME
-from tests.sandbox.support.remedies import apply
-from tests.sandbox.support.workload import Workload, config_map, new_workload, troubles
+from irsa_sandbox.json_types import Json
+from tests.sandbox.support.cluster import apply, eventually
+from tests.sandbox.support.remedies import apply as run
+from tests.sandbox.support.remedies import remedied
+from tests.sandbox.support.workload import NAME, Workload, environment, link_of
 from tests.sandbox.support.world import RegisteredCluster
 
 pytestmark = pytest.mark.sandbox
 
 BEFORE = f"arn:aws:iam::{ACCOUNT_A}:role/before"
-ROLE = "the role of the workload"
 API_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 DEFAULT = f"[default]\nrole_arn = {BEFORE}\ncredential_source = Environment\nregion = us-east-1\n"
+SKIP = "eks.amazonaws.com/skip-containers"
+PROXY = {"name": NAME, "image": "proxy"}
+KEYS = {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "x"}
 
 
-def env(**variables: str) -> list[dict[str, Any]]:
-    return [{"name": name, "value": value} for name, value in variables.items()]
+def own_volume(audience: str, **container: Any) -> Json:
+    token = {"path": "token", "audience": audience, "expirationSeconds": 3600}
+    volume = {"name": "aws-iam-token", "projected": {"sources": [{"serviceAccountToken": token}]}}
+    return {"volumes": [volume], "container": container}
 
 
-def two(**second: Any) -> list[dict[str, Any]]:
-    return [{"name": NAME, "image": "proxy"}, {"name": "work", "image": "work", **second}]
-
-
-class Broken(NamedTuple):
-    """A Deployment that is broken in its own way."""
-
-    name: str
-    link: str
-    found: str
-    template: dict[str, Any]
-    container: str | None = None
-    """The one in which boto3 fails; the first one if not said."""
-    asked: tuple[str, ...] = ()
-    """Options without which verify cannot decide."""
-    by_hand: Callable[[Workload], None] | None = None
-    """The manual fix where the remedy is a sentence."""
-
-
-def create_settings(workload: Workload) -> None:
-    config_map(workload.session, workload.namespace, "missing", {"LEVEL": "debug"})
-
-
-EARLY = Broken("early", "injection", "the Pod was not mutated", {})
-STUCK = Broken(
-    "stuck",
-    "pod",
-    "there is no ConfigMap missing; the rollout is stuck, and Pod stuck-",
-    {"container": {"envFrom": [{"configMapRef": {"name": "missing"}}]}},
-    by_hand=create_settings,
-)
-ROWS = [
-    EARLY,
-    STUCK,
-    Broken(
-        "default-profile",
-        "precedence",
-        "the profile [default]: it leads to " + BEFORE,
-        {
-            "volumes": [{"name": "aws", "configMap": {"name": "aws"}}],
-            "container": {
-                "env": env(AWS_CONFIG_FILE="/etc/aws/config"),
-                "volumeMounts": [{"name": "aws", "mountPath": "/etc/aws"}],
-            },
-        },
-    ),
-    Broken(
-        "second-container",
-        "precedence",
-        "container work: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY in the container",
-        {"containers": two(env=env(AWS_ACCESS_KEY_ID="AKIA", AWS_SECRET_ACCESS_KEY="x"))},
-        container="work",
-    ),
-    Broken(
-        "skipped-container",
-        "injection",
-        "skip-containers=proxy,work on the Pod keeps the webhook away",
-        {
-            "containers": two(),
-            "metadata": {"annotations": {"eks.amazonaws.com/skip-containers": "proxy,work"}},
-        },
-        container="work",
-        asked=("--container", "work"),
-    ),
-    Broken(
-        "api-token",
-        "injection",
-        "the Pod template sets AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE by hand",
-        {"container": {"env": env(AWS_ROLE_ARN=ROLE, AWS_WEB_IDENTITY_TOKEN_FILE=API_TOKEN)}},
-    ),
-]
+def env(**variables: str) -> Json:
+    return {"container": {"env": environment(variables)}}
 
 
 @pytest.fixture(scope="module")
 def workload(irsa_world: RegisteredCluster) -> Workload:
-    """All of them at once: one Pod is older than the annotation, one has another role."""
-    own = new_workload(irsa_world, annotated=False)
-    config_map(own.session, own.namespace, "aws", {"config": DEFAULT})
-    own.deploy(EARLY.name)
-    own.service_account({ROLE_ARN_ANNOTATION: BEFORE})
-    own.deploy(STUCK.name)
-    own.service_account({ROLE_ARN_ANNOTATION: own.role_arn})
-    for row in ROWS:
-        if row is not EARLY:
-            template = json.dumps(row.template).replace(ROLE, own.role_arn)
-            own.deploy(row.name, wait=False, **json.loads(template))
-    own.restart()
-    eventually(lambda: own.verify(deployment="second-container").code == 1)
+    """With what the broken Deployments refer to."""
+    own = Workload(irsa_world, "pods").create()
+    own.config_map("aws", {"config": DEFAULT})
+    apply(own.session.cluster, Secret, own.namespace, "keys", stringData=KEYS)
     return own
 
 
-def test_every_deployment_of_the_service_account_is_looked_at(workload):
-    done = workload.verify(deployment="")
+@pytest.mark.parametrize(
+    ("link", "found", "template", "container"),
+    [
+        ("pod", "runs as default", {"serviceAccountName": "default"}, None),
+        (
+            *("injection", "skip-pod-identity-webhook"),
+            *({"metadata": {"labels": {SKIP_LABEL: "true"}}}, None),
+        ),
+        (
+            *("injection", "skip-containers=proxy,work on the Pod keeps the webhook away"),
+            {
+                "containers": [PROXY, {"name": "work", "image": "work"}],
+                "metadata": {"annotations": {SKIP: "proxy,work"}},
+            },
+            "work",
+        ),
+        ("injection", "audience 'vault'", own_volume("vault"), None),
+        (
+            *("injection", "/elsewhere/token"),
+            own_volume(
+                STS_AUDIENCE,
+                volumeMounts=[{"name": "aws-iam-token", "mountPath": "/elsewhere"}],
+            ),
+            None,
+        ),
+        (
+            "injection",
+            "the Pod template sets AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE by hand",
+            env(AWS_ROLE_ARN=f"{BEFORE}-pods", AWS_WEB_IDENTITY_TOKEN_FILE=API_TOKEN),
+            None,
+        ),
+        (
+            "precedence",
+            f"the profile [default]: it leads to {BEFORE}",
+            {
+                "volumes": [{"name": "aws", "configMap": {"name": "aws"}}],
+                "container": {
+                    **env(AWS_CONFIG_FILE="/etc/aws/config")["container"],
+                    "volumeMounts": [{"name": "aws", "mountPath": "/etc/aws"}],
+                },
+            },
+            None,
+        ),
+        (
+            "precedence",
+            "container work: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY in the container",
+            {"containers": [PROXY, {"name": "work", "image": "work", "env": environment(KEYS)}]},
+            "work",
+        ),
+        (
+            *("precedence", "envFrom of Secret keys"),
+            *({"container": {"envFrom": [{"secretRef": {"name": "keys"}}]}}, None),
+        ),
+        (
+            *("precedence", "an availability zone of region us-east-1"),
+            *(env(AWS_REGION="us-east-1a", AWS_DEFAULT_REGION="us-east-1"), None),
+        ),
+    ],
+    ids=[
+        *("another-account", "skip-label", "skipped-container", "own-volume", "own-mount"),
+        *("api-token", "default-profile", "second-container", "keys-from-secret", "zone"),
+    ],
+)
+def test_the_link_is_named_and_boto3_is_the_role_after_the_commands(
+    workload, link, found, template, container
+):
+    workload.deploy(**template)
+    asked = ()
+    if SKIP in str(template):  # verify cannot decide that alone
+        assert workload.verify().code == 3
+        asked = ("--container", "work")
+    if "zone" not in found:  # every host of AWS answers here
+        with pytest.raises((BotoCoreError, ClientError, LookupError, OSError)):
+            workload.sdk(container=container)
 
-    [result] = done.json
-    assert (done.code, result["failing_link"]) == (1, "pod")
-    commands = " ".join(command for link in result["links"] for command in link["commands"])
-    named = [row for row in ROWS if row.by_hand is None and not row.asked]
-    assert [row.name for row in named if row.name not in commands] == []
+    remedied(workload, link, found, *asked, container=container)
+
+
+def test_a_pod_older_than_the_annotation_is_replaced(workload):
+    workload.service_account({})
+    workload.deploy("early")
+    workload.deploy("paused")
+    paused = {"spec": {"paused": True}}
+    workload.session.cluster.patch(Deployment, "paused", paused, namespace=workload.namespace)
+    workload.service_account({ROLE_ARN_ANNOTATION: workload.role_arn})
+    [result] = workload.verify(deployment="").json
+    commands = str(link_of(result, "injection")["commands"])
+    assert ("early" in commands, "paused" in commands, f"/{NAME}" in commands) == (
+        True,
+        True,
+        False,
+    )
     assert workload.verify().code == 0
 
+    for name in ("early", "paused"):
+        remedied(workload, "injection", "the Pod was not mutated", deployment=name)
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_the_link_is_named_and_boto3_is_the_role_after_the_commands(workload, row):
-    if row.asked:
-        assert workload.verify(deployment=row.name).code == 3
-    with pytest.raises((BotoCoreError, ClientError, LookupError)):
-        workload.sdk(deployment=row.name, container=row.container)
 
-    done = workload.verify(*row.asked, deployment=row.name)
+def test_a_pod_with_the_role_of_before_is_replaced(workload):
+    workload.service_account({ROLE_ARN_ANNOTATION: BEFORE})
+    workload.restart()
+    workload.service_account({ROLE_ARN_ANNOTATION: workload.role_arn})
+    remedied(workload, "injection", "older than the annotation")
+
+
+def test_a_stuck_rollout_waits_for_its_config_map(workload):
+    workload.deploy("stuck")
+    workload.deploy(
+        "stuck", wait=False, container={"envFrom": [{"configMapRef": {"name": "missing"}}]}
+    )
+    eventually(lambda: workload.verify(deployment="stuck").code == 1)
+    done = workload.verify(deployment="stuck")
 
     [result] = done.json
-    [link] = [each for each in result["links"] if each["link"] == row.link]
-    assert (done.code, result["failing_link"]) == (1, row.link), done.out
-    assert row.found in link["found"]
-    role = f"arn:aws:sts::{ACCOUNT_A}:assumed-role/{workload.role_name}/"
-    assert troubles(after_remedy(workload, row, link["commands"])) == []
-    assert workload.sdk(deployment=row.name, container=row.container).startswith(role)
-
-
-def after_remedy(workload: Workload, row: Broken, commands: list[str]) -> Any:
-    """Return the result of verify after the remedy and the restart of the Pod."""
-    assert bool(commands) is (row.by_hand is None)
-    if row.by_hand is not None:
-        row.by_hand(workload)
-    apply(workload, commands)
-
-    def passing() -> Any:
-        done = workload.verify(*row.asked, deployment=row.name)
-        return done.json[0] if done.code == 0 else None
-
-    return eventually(passing)
+    link = link_of(result, "pod")
+    assert (done.code, result["failing_link"], link["commands"]) == (1, "pod", [])
+    stuck = "there is no ConfigMap missing; the rollout is stuck, and Pod stuck-"
+    assert stuck in link["found"]
+    workload.config_map("missing", {"LEVEL": "debug"})
+    eventually(lambda: workload.verify(deployment="stuck").code == 0)
+    assert workload.sdk(deployment="stuck").startswith(workload.session_arn)
 
 
 def test_an_unknown_container_is_one_line_with_the_known_ones(workload):
-    done = workload.verify("--container", "wrk", deployment="skipped-container")
+    done = workload.verify("--container", "wrk")
 
     assert (done.code, done.out) == (2, "")
     assert done.err == (
         f"irsa verify: --container: no container 'wrk' in the Pods of {workload.namespace}/{NAME}; "
-        "there are app, work\n"
+        "there are app\n"
     )
 
 
@@ -204,8 +211,8 @@ def failing(workload: Workload) -> str:
 
 
 def commands_of(workload: Workload, *keys: str) -> list[str]:
-    links = {each["link"]: each for each in workload.verify().json[0]["links"]}
-    return [command for key in keys for command in links[key]["commands"]]
+    [result] = workload.verify().json
+    return [command for key in keys for command in link_of(result, key)["commands"]]
 
 
 @pytest.mark.parametrize("policy", ["Ignore", "Fail"])
@@ -219,7 +226,7 @@ def test_a_webhook_that_does_not_answer_gets_no_restart_until_it_does(workload, 
             assert commands_of(workload, "webhook", "injection") == []
 
     eventually(lambda: workload.verify().json[0]["failing_link"] == "injection")
-    apply(workload, commands_of(workload, "injection"))
+    run(workload, commands_of(workload, "injection"))
     eventually(lambda: workload.verify().code == 0)
 
 
@@ -230,6 +237,6 @@ def test_a_label_that_keeps_the_webhook_away_is_removed(workload):
     with registered_webhook(workload, {"namespaceSelector": left_out}):
         eventually(lambda: failing(workload) == "webhook")
 
-        apply(workload, commands_of(workload, "webhook"))
+        run(workload, commands_of(workload, "webhook"))
 
         eventually(lambda: workload.verify().code == 0)

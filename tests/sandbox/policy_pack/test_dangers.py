@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -25,60 +26,37 @@ pytestmark = pytest.mark.sandbox
 ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"
 
 
-def account() -> ResourceOptions:
+def role(name: str, trust: pulumi.Input[str], opts: ResourceOptions | None = None) -> aws.iam.Role:
+    return aws.iam.Role(name, name=name, assume_role_policy=trust, opts=opts)
+
+
+def document(principal: Any, action: str) -> str:
+    statement = {"Effect": "Allow", "Principal": principal, "Action": action}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def own_account() -> ResourceOptions:
     """Options with a provider for account A alone."""
     provider = aws.Provider("own", region=REGION, allowed_account_ids=[ACCOUNT_A])
     return ResourceOptions(provider=provider)
 
 
-def roles() -> None:
-    own = account()
-    trusting = "arn:aws:iam::444455556666:root"
-    for name, principal in (("open", "*"), ("other-account", {"AWS": trusting})):
-        statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
-        trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        aws.iam.Role(name, name=name, assume_role_policy=trust, opts=own)
-
-
-def oidc_provider(opts: ResourceOptions | None) -> aws.iam.OpenIdConnectProvider:
-    audiences = ["sts.amazonaws.com"]
+def oidc_provider(opts: ResourceOptions | None = None) -> pulumi.Output[str]:
     return aws.iam.OpenIdConnectProvider(
-        "late", url=f"https://{ISSUER}", client_id_lists=audiences, opts=opts
-    )
-
-
-def late_role() -> None:
-    """A role whose trust policy is known only when the OIDC provider exists."""
-    own = account()
-    provider = oidc_provider(own)
-
-    def trust(arn: str) -> str:
-        statement = {
-            "Effect": "Allow",
-            "Principal": {"Federated": arn},
-            "Action": "sts:AssumeRoleWithWebIdentity",
-        }
-        return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-    aws.iam.Role(
-        "late-role", name="late-role", assume_role_policy=provider.arn.apply(trust), opts=own
-    )
-
-
-def orders(provider: pulumi.Input[str], cluster: ResourceOptions) -> None:
-    """`shop/orders` is what the trust policy names; the cluster's own is `default/orders`."""
-    shop = ServiceAccountRef("shop", "orders")
-    trust = pulumi.Output.from_input(provider).apply(
-        lambda arn: json.dumps(irsa_trust_policy([arn], [shop]))
-    )
-    role = aws.iam.Role("orders", name="orders", assume_role_policy=trust)
-    metadata = {"name": "orders", "annotations": {ROLE_ARN_ANNOTATION: role.arn}}
-    k8s.core.v1.ServiceAccount("orders", metadata=metadata, opts=cluster)
+        "late", url=f"https://{ISSUER}", client_id_lists=["sts.amazonaws.com"], opts=opts
+    ).arn
 
 
 @pytest.fixture(scope="module")
 def stack(session: Session) -> SandboxStack:
-    return stack_of(session, "dangers", roles)
+    """A role for everyone, and one for another account."""
+
+    def program() -> None:
+        own, other = own_account(), {"AWS": "arn:aws:iam::444455556666:root"}
+        for name, principal in (("open", "*"), ("other-account", other)):
+            role(name, document(principal, "sts:AssumeRole"), own)
+
+    return stack_of(session, "dangers", program)
 
 
 def test_a_dangerous_policy_is_reported_and_stops_the_preview(stack: SandboxStack):
@@ -112,9 +90,18 @@ def test_a_configuration_against_the_schema_is_refused(stack: SandboxStack, tmp_
         assert part in seen.error
 
 
-def test_the_up_checks_what_its_preview_could_not(session: Session):
-    late = stack_of(session, "late", late_role)
+def test_the_up_checks_what_its_preview_could_not(session: Session, irsa_sandbox):
+    """A role whose trust policy is known only when the OIDC provider exists."""
 
+    def program() -> None:
+        own = own_account()
+
+        def trust(arn: str) -> str:
+            return document({"Federated": arn}, "sts:AssumeRoleWithWebIdentity")
+
+        role("late-role", oidc_provider(own).apply(trust), own)
+
+    late = stack_of(session, "late", program)
     first = previewed(late)
     assert (first.error, first.rules) == ("", {("not-checked", "late-role")})
     assert "not checked yet: its trust policy is known after `up`" in first.violations[0].message
@@ -124,29 +111,32 @@ def test_the_up_checks_what_its_preview_could_not(session: Session):
     iam = session.aws("iam")
     with pytest.raises(iam.exceptions.NoSuchEntityException):
         iam.get_role(RoleName="late-role")
-    late.destroy()
 
 
-def test_a_trust_policy_that_names_another_account_stops_the_first_preview(session: Session):
-    provider = f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{ISSUER}"
-    stack = stack_of(session, "known-trust", lambda: orders(provider, in_cluster(session)))
+@pytest.mark.parametrize("is_new", [False, True])
+def test_a_trust_policy_that_names_another_account_stops_the_preview_or_up(
+    session: Session, irsa_sandbox, is_new
+):
+    """In an `up` before the service account is made, where the OIDC provider is new."""
 
+    def program() -> None:
+        known = f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{ISSUER}"
+        provider = oidc_provider() if is_new else pulumi.Output.from_input(known)
+        # The trust policy names shop/orders; the cluster's own is default/orders.
+        shop = [ServiceAccountRef("shop", "orders")]
+        orders = role("orders", provider.apply(lambda a: json.dumps(irsa_trust_policy([a], shop))))
+        metadata = {"name": "orders", "annotations": {ROLE_ARN_ANNOTATION: orders.arn}}
+        k8s.core.v1.ServiceAccount("orders", metadata=metadata, opts=in_cluster(session))
+
+    stack = stack_of(session, f"trust-{is_new}", program)
     seen = previewed(stack)
-
-    assert seen.rules == {("trust-mismatch", "orders")}
-    assert "stopped by mandatory policies: trust-mismatch" in seen.error
-
-
-def test_or_the_up_before_the_service_account_where_the_provider_is_new(session: Session):
-    stack = stack_of(
-        session, "late-trust", lambda: orders(oidc_provider(None).arn, in_cluster(session))
-    )
-    assert previewed(stack).rules == {("not-checked", "orders")}
+    assert seen.rules == {("not-checked" if is_new else "trust-mismatch", "orders")}
+    if not is_new:
+        assert "stopped by mandatory policies: trust-mismatch" in seen.error
+        return
 
     with pytest.raises(SandboxError, match="stopped by mandatory policies: trust-mismatch"):
         stack.up(policy_packs=[str(PACK)])
-
-    made = {each["urn"].rpartition("::")[2] for each in stack.export()["resources"]}
-    assert made >= {"late", "orders"}
-    assert not any(each["type"] == SERVICE_ACCOUNT for each in stack.export()["resources"])
-    stack.destroy()
+    made = stack.export()["resources"]
+    assert {each["urn"].rpartition("::")[2] for each in made} >= {"late", "orders"}
+    assert not any(each["type"] == SERVICE_ACCOUNT for each in made)

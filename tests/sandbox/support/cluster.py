@@ -28,7 +28,7 @@ from irsa_sandbox.serving.certificates import Authority
 from tests.support.world import ROLE_ARN
 
 ROLE_ANNOTATION = {ROLE_ARN_ANNOTATION: ROLE_ARN}
-PATIENCE = 30.0  # seconds until a test gives up; no test asserts how long anything takes
+PATIENCE = 120.0  # seconds until a test gives up; no test asserts how long anything takes
 
 
 def eventually(check: Callable[[], Any]) -> Any:
@@ -38,6 +38,22 @@ def eventually(check: Callable[[], Any]) -> Any:
         assert time.monotonic() < deadline, f"still {value!r} after {PATIENCE:.0f} s"
         time.sleep(0.02)
     return value
+
+
+def apply(
+    client: Any, kind: type, namespace: str, name: str, *, manager: str = "tests", **content: Any
+) -> None:
+    """Create or change an object; an empty namespace is for one that is in none."""
+    info = kind._api_info.resource
+    body = {
+        "apiVersion": info.api_version,
+        "kind": info.kind,
+        "metadata": {"name": name, "annotations": content.pop("annotations", {})},
+        **content,
+    }
+    where = {"namespace": namespace} if namespace else {}
+    options = {"patch_type": PatchType.APPLY, "field_manager": manager, "force": True}
+    client.patch(kind, name, body, **where, **options)
 
 
 @dataclass
@@ -59,17 +75,7 @@ class Cluster:
 
     def apply(self, kind: type, namespace: str, name: str, **content: Any) -> None:
         """Create or change an object."""
-        annotations = content.pop("annotations", {})
-        info = kind._api_info.resource
-        body = {
-            "apiVersion": info.api_version,
-            "kind": info.kind,
-            "metadata": {"name": name, "annotations": annotations},
-            **content,
-        }
-        self.client.patch(
-            kind, name, body, namespace=namespace, patch_type=PatchType.APPLY, force=True
-        )
+        apply(self.client, kind, namespace, name, **content)
 
     def service_account(self, namespace: str, name: str, annotations: Json) -> None:
         self.apply(ServiceAccount, namespace, name, annotations=annotations)

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from lightkube.resources.core_v1 import Pod
+
 from irsa.identity.arns import aws_policy_arn
 from irsa.identity.pod_identity import (
     TargetedBy,
@@ -13,7 +15,9 @@ from irsa.identity.policies import service_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from irsa_sandbox.aws.clients import AwsClients, Credentials
+from irsa_sandbox.session import Session
 from tests.sandbox.support.aws_harness import KEY, ROLE_ARN, SUBNETS, VPC, Aws, refusal, token
+from tests.sandbox.support.cluster import eventually
 
 CLUSTER = "production-blue"
 READER = ServiceAccountRef("dev", "reader")
@@ -70,6 +74,17 @@ def nodes_with_agent(eks: Any, cluster: str, role: str) -> None:
     """A node group and the add-on in a cluster that exists."""
     eks.create_nodegroup(clusterName=cluster, nodegroupName="nodes", subnets=SUBNETS, nodeRole=role)
     eks.create_addon(clusterName=cluster, addonName=ADDON)
+
+
+def wait_for_agent(session: Session) -> None:
+    """Wait until the agent's Pod is ready on the node."""
+    labels = {"app.kubernetes.io/name": ADDON}
+
+    def runs() -> bool:
+        pods = session.cluster.list(Pod, namespace="kube-system", labels=labels)
+        return any(pod.status and pod.status.phase == "Running" for pod in pods)
+
+    eventually(runs)
 
 
 CLUSTER_ARN = arn_of_cluster(CLUSTER)

@@ -22,10 +22,10 @@ class Violation(NamedTuple):
     message: str
 
 
-class Previewed(NamedTuple):
+class Checked(NamedTuple):
     violations: list[Violation]
     error: str
-    """The engine's, when a mandatory rule stopped the preview."""
+    """The engine's, when a mandatory rule stopped it."""
 
     @property
     def rules(self) -> set[tuple[str, str]]:
@@ -34,7 +34,7 @@ class Previewed(NamedTuple):
 
 def previewed(
     stack: SandboxStack, config: Mapping[str, Any] | None = None, folder: Path | None = None
-) -> Previewed:
+) -> Checked:
     """A preview with the pack; ``config`` is written into ``folder``."""
     found: list[Violation] = []
 
@@ -52,13 +52,7 @@ def previewed(
         stack.preview(on_event=note, **options)
     except SandboxError as failed:
         error = str(failed)
-    return Previewed(found, error)
-
-
-class Analyzed(NamedTuple):
-    code: int
-    violations: list[Violation]
-    output: str
+    return Checked(found, error)
 
 
 def analyzed(
@@ -66,35 +60,26 @@ def analyzed(
     deployment: Mapping[str, Any],
     folder: Path,
     config: Mapping[str, Any] | None = None,
-) -> Analyzed:
+) -> Checked:
     """`pulumi policy analyze` over a state, which needs neither a backend nor a language host."""
     state = _written(folder / "state.json", {"version": 3, "deployment": deployment})
     command = [pulumi, "policy", "analyze", "--json", "--file", state, "--policy-pack", PACK]
     if config is not None:
         command += ["--policy-pack-config", _written(folder / "policy.json", config)]
+    env = {
+        "PULUMI_HOME": str(folder / "home"),
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PATH": "/bin:/usr/bin",
+    }
     done = subprocess.run(
-        list(map(str, command)),
-        env={
-            "PULUMI_HOME": str(folder / "home"),
-            "PULUMI_SKIP_UPDATE_CHECK": "true",
-            "PATH": "/bin:/usr/bin",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
+        list(map(str, command)), env=env, capture_output=True, text=True, check=False
     )
     lines = (json.loads(line) for line in done.stdout.splitlines() if line.startswith("{"))
-    events = [line["policyEvent"] for line in lines if "policyEvent" in line]
-    found = [
-        Violation(
-            each["policyName"],
-            each["resourceUrn"].rpartition("::")[2],
-            each["enforcementLevel"],
-            each["message"],
-        )
-        for each in events
-    ]
-    return Analyzed(done.returncode, found, done.stdout + done.stderr)
+    keys = ("policyName", "resourceUrn", "enforcementLevel", "message")
+    events = (line["policyEvent"] for line in lines if "policyEvent" in line)
+    found = [Violation(*(each[key] for key in keys)) for each in events]
+    named = [each._replace(name=each.name.rpartition("::")[2]) for each in found]
+    return Checked(named, done.stdout + done.stderr if done.returncode else "")
 
 
 def _written(file: Path, content: Mapping[str, Any]) -> Path:

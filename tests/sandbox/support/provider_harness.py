@@ -64,33 +64,26 @@ class Engine:
 
     def preview(self, token: str, inputs: Properties) -> Properties:
         """The outputs that the preview of a create shows."""
-        request = pb.CreateRequest(
-            urn=_urn(token), properties=encode(self.check(token, inputs)), preview=True
-        )
-        return decode(self._stub.Create(request).properties)[0]
+        return decode(self._created(token, self.check(token, inputs), preview=True).properties)[0]
 
     def create(self, token: str, inputs: Properties, *, name: str = "main") -> Resource:
         checked = self.check(token, inputs, name=name)
-        urn = _urn(token, name)
-        made = self._stub.Create(pb.CreateRequest(urn=urn, properties=encode(checked)))
-        return Resource(urn, made.id, checked, decode(made.properties)[0])
+        made = self._created(token, checked, name)
+        return Resource(_urn(token, name), made.id, checked, decode(made.properties)[0])
 
     def secrets_of(self, token: str, inputs: Properties) -> frozenset[str]:
         """The outputs that a new resource marks as secret."""
-        request = pb.CreateRequest(urn=_urn(token), properties=encode(self.check(token, inputs)))
-        return decode(self._stub.Create(request).properties)[1]
+        return decode(self._created(token, self.check(token, inputs)).properties)[1]
+
+    def _created(
+        self, token: str, checked: Properties, name: str = "main", *, preview: bool = False
+    ) -> Any:
+        urn, properties = _urn(token, name), encode(checked)
+        return self._stub.Create(pb.CreateRequest(urn=urn, properties=properties, preview=preview))
 
     def diff(self, resource: Resource, inputs: Properties) -> Difference:
         checked = self.check(_token(resource), inputs, resource.inputs)
-        response = self._stub.Diff(
-            pb.DiffRequest(
-                urn=resource.urn,
-                id=resource.id,
-                olds=encode(resource.state),
-                old_inputs=encode(resource.inputs),
-                news=encode(checked),
-            )
-        )
+        response = self._stub.Diff(pb.DiffRequest(**_change(resource, checked)))
         replacing = sorted(response.replaces)
         # A plugin may name no path: its bridge does not, for types of Terraform's framework.
         unnamed = {"unnamed"} if response.changes == pb.DiffResponse.DIFF_SOME else set()
@@ -101,40 +94,25 @@ class Engine:
     def update(self, resource: Resource, inputs: Properties, *, preview: bool = False) -> Resource:
         assert self.diff(resource, inputs).replacing == [], "this would be a replacement"
         checked = self.check(_token(resource), inputs, resource.inputs)
-        response = self._stub.Update(
-            pb.UpdateRequest(
-                urn=resource.urn,
-                id=resource.id,
-                olds=encode(resource.state),
-                old_inputs=encode(resource.inputs),
-                news=encode(checked),
-                preview=preview,
-            )
-        )
-        return Resource(resource.urn, resource.id, checked, decode(response.properties)[0])
+        request = pb.UpdateRequest(**_change(resource, checked), preview=preview)
+        state = decode(self._stub.Update(request).properties)[0]
+        return Resource(resource.urn, resource.id, checked, state)
 
     def refresh(self, resource: Resource) -> Resource | None:
         """The resource as `pulumi refresh` would record it, or None when it is gone."""
-        response = self._stub.Read(
-            pb.ReadRequest(
-                urn=resource.urn,
-                id=resource.id,
-                properties=encode(resource.state),
-                inputs=encode(resource.inputs),
-            )
-        )
-        if not response.id:
-            return None
-        inputs, state = decode(response.inputs)[0], decode(response.properties)[0]
-        return Resource(resource.urn, response.id, inputs, state)
+        known = {"properties": encode(resource.state), "inputs": encode(resource.inputs)}
+        return self._read(resource.urn, resource.id, **known)
 
     def read(self, token: str, resource_id: str) -> Resource | None:
         """The resource that an import, or a `.get`, finds."""
-        response = self._stub.Read(pb.ReadRequest(urn=_urn(token), id=resource_id))
+        return self._read(_urn(token), resource_id)
+
+    def _read(self, urn: str, resource_id: str, **known: Any) -> Resource | None:
+        response = self._stub.Read(pb.ReadRequest(urn=urn, id=resource_id, **known))
         if not response.id:
             return None
         inputs, state = decode(response.inputs)[0], decode(response.properties)[0]
-        return Resource(_urn(token), response.id, inputs, state)
+        return Resource(urn, response.id, inputs, state)
 
     def delete(self, resource: Resource) -> None:
         self._stub.Delete(
@@ -198,6 +176,12 @@ def refused(call: Any, *arguments: Any, **named: Any) -> str:
 def shown(properties: Mapping[str, Any], *names: str) -> Properties:
     """Some of the properties, without what the engine never shows."""
     return {name: properties[name] for name in names or properties if name != DEFAULTS}
+
+
+def _change(resource: Resource, checked: Properties) -> dict[str, Any]:
+    """The fields of a request that compares a resource with new inputs."""
+    olds = {"olds": encode(resource.state), "old_inputs": encode(resource.inputs)}
+    return {"urn": resource.urn, "id": resource.id, "news": encode(checked), **olds}
 
 
 def _urn(token: str, name: str = "main") -> str:

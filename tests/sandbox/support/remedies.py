@@ -2,11 +2,14 @@
 
 import contextlib
 import json
+import re
 import shlex
+import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import awscli
 from awscli.clidriver import create_clidriver
@@ -16,65 +19,81 @@ from irsa.access import allows
 from irsa.decide.truth import Verdict
 from irsa.identity.arns import ClusterArn, bucket_arn, name_of, role_arn
 from irsa.observe.facts import PermissionsPolicy, Role
-from irsa.observe.iam import read_managed, read_policies
+from irsa.observe.iam import IamReader
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from irsa_sandbox.json_types import Json
 from irsa_sandbox.session import Session
 from tests.sandbox.support import in_process
-from tests.sandbox.support.kubectl import NAME, Kubectl
-from tests.sandbox.support.workload import Workload
+from tests.sandbox.support.workload import NAME, Workload, link_of, troubles, wait_for_pods
 from tests.support.no_gain import Sessions, no_gain, no_loss, session_answers, seven_accounts
 
 # What importing the CLI put into the environment that is not there when it runs.
 _AWS_CLI_DATA = {"AWS_DATA_PATH": str(Path(awscli.__file__).parent / "data")}
 _ALL = PermissionsPolicy("all", {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}})
-SESSION = "neighbour"
-ATTEMPTS = 3
-"""Links that can be broken at once: a role that is made again needs a policy, too."""
+_BOTH = (ACCOUNT_A, ACCOUNT_B)
 STRANGERS = tuple(
     Role(role_arn(account, "stranger"), f"AROASTRANGER{account}", {}, policies=(_ALL,))
-    for account in (ACCOUNT_A, ACCOUNT_B)
+    for account in _BOTH
 )
+ATTEMPTS = 3
+"""Links that can be broken at once: a role that is made again needs a policy, too."""
 
 
-def remedied(workload: Workload, link: str, found: str) -> Json:
-    """Verify a broken chain, which fails at this link, and apply remedies until none is left.
+def remedied(
+    workload: Workload,
+    link: str,
+    found: str,
+    *more: str,
+    root_of: str | None = None,
+    deployment: str = NAME,
+    container: str | None = None,
+) -> None:
+    """Verify a broken chain, which fails at this link; apply remedies until none is left.
 
-    Returns the last result.
+    Then every link passes, and boto3 in the Pod is the role.
     """
-    done = workload.verify()
+    done = workload.verify(*more, deployment=deployment)
     [result] = done.json
-    failing = next(each for each in result["links"] if each["link"] == link)
     assert (done.code, result["failing_link"]) == (1, link), done.out
-    assert found in failing["found"]
+    assert found in link_of(result, link)["found"]
     for _ in range(ATTEMPTS):
-        apply(workload, failing["commands"])
-        [result] = workload.verify().json
+        commands = link_of(result, result["failing_link"])["commands"]
+        assert commands
+        apply(workload, commands, root_of)
+        [result] = workload.verify(*more, deployment=deployment).json
         if result["verdict"] != "failed":
             break
-        failing = next(e for e in result["links"] if e["link"] == result["failing_link"])
-    return result
+    assert troubles(result) == []
+    caller = workload.sdk(deployment=deployment, container=container)
+    assert caller.startswith(workload.session_arn)
 
 
 def apply(workload: Workload, commands: list[str], root_of: str | None = None) -> None:
-    """Run the commands, as account A's administrator or an account's root.
+    """Run the commands, as account A's administrator or an account's root, and wait for the Pods.
 
     The AWS CLI runs in this process, which saves most of its second.
     """
-    session = workload.session
-    with nothing_gained(session, workload.namespace):
+    state = workload.session.state
+    with nothing_gained(workload.session, workload.namespace):
         for command in commands:
-            program, *arguments = shlex.split(command)
+            program, *arguments = words = shlex.split(command)
             if program == "python":  # -m irsa move
                 done = workload.world.irsa(*arguments[2:])
                 assert done.code in (0, 4), done.err
-                continue
-            if program == "kubectl":
-                Kubectl(session).run(arguments)
-                continue
-            environment = {**session.state.aws_environment(root_of), **_AWS_CLI_DATA}
-            done = in_process.run(_aws, arguments, session.state, environment)
-            assert done.code == 0, f"{command}\n{done.out}{done.err}"
+            elif program == "kubectl":
+                environment = {**in_process.clean_environment(), **state.environment()}
+                subprocess.run(words, env=environment, check=True)
+            else:
+                environment = {**state.aws_environment(root_of), **_AWS_CLI_DATA}
+                done = in_process.run(_aws, arguments, state, environment)
+                assert done.code == 0, f"{command}\n{done.out}{done.err}"
+        text = "\n".join(commands)
+        for name in sorted({*re.findall(r"\bdeployment[/ ]([\w-]+)", text)} or {NAME}):
+            wait_for_pods(workload.session, workload.namespace, name)
+
+
+def _aws(arguments: list[str]) -> int:
+    return create_clidriver().main(arguments)
 
 
 @contextlib.contextmanager
@@ -82,73 +101,63 @@ def nothing_gained(session: Session, namespace: str, *roles: str) -> Iterator[No
     """Check that only the workload's own roles, by name, may do more afterwards than before, and
     that its own service account alone gets sessions that it did not; no other caller loses one."""
     own = {namespace, f"{namespace}-b", *roles}
-    before, asked = dict(_answers(session, namespace)), dict(_sessions(session, namespace))
+    before = _Answers(session, namespace)
     yield
-    after, sessions = dict(_answers(session, namespace)), dict(_sessions(session, namespace))
-    no_gain(before, after, but=lambda call: name_of(call[0]) in own)
-    no_gain(asked, sessions, but=lambda call: _is_own(call, namespace, own))
+    after = _Answers(session, namespace)
+    no_gain(before.calls, after.calls, but=lambda call: name_of(call[0]) in own)
+    no_loss(before.calls, after.calls, but=lambda call: name_of(call[0]) in own)
+
+    def is_own(call: Sessions) -> bool:
+        by_role = call.kind == "role" and name_of(call.source) in own
+        by_account = call.account == f"{namespace}/{NAME}" and call.kind != "untagged"
+        return by_role or (by_account and name_of(call.role) in own)
+
+    no_gain(before.sessions, after.sessions, but=is_own)
     # Of the workload's own role, subjects that are misspelt lose what they had.
-    others = {each.arn for account in (ACCOUNT_A, ACCOUNT_B) for each in _roles(session, account)}
-    others = {arn for arn in others if name_of(arn) not in own}
-    no_loss(asked, sessions, but=lambda call: call.role not in others)
-    no_loss(before, after, but=lambda call: name_of(call[0]) in own)
+    no_loss(before.sessions, after.sessions, but=lambda call: name_of(call.role) in own)
 
 
-def _is_own(call: Sessions, namespace: str, own: set[str]) -> bool:
-    by_role = call.kind == "role" and name_of(call.source) in own
-    by_account = call.account == f"{namespace}/{NAME}" and call.kind != "untagged"
-    return by_role or (by_account and name_of(call.role) in own)
+class _Answers:
+    """The evaluator's answers to callers of both accounts, before or after a remedy."""
+
+    def __init__(self, session: Session, namespace: str) -> None:
+        roles = [each for account in _BOTH for each in _roles(session, account)]
+        callers = [*roles, *STRANGERS]
+        issuer = session.state.issuer_url.removeprefix("https://")
+        clusters = [*session.aws("eks").list_clusters()["clusters"], "elsewhere"]
+        self.sessions: Mapping[Sessions, Verdict] = {
+            call: verdict
+            for role in roles
+            for call, verdict in session_answers(
+                role,
+                seven_accounts(namespace, NAME),
+                issuers=[issuer, f"{issuer}0"],
+                clusters=[str(ClusterArn("aws", REGION, ACCOUNT_A, name)) for name in clusters],
+                callers=callers,
+                now=time.time(),
+            )
+        }
+        """Of roles to tokens and associations of seven service accounts, and to all roles."""
+
+        self.calls: dict[tuple[str, str, str], Verdict] = {}
+        """Of buckets, by caller, action and resource."""
+        for (account, bucket, policy), role in product(_buckets(session, namespace), callers):
+            for action, key in (("s3:ListBucket", None), ("s3:GetObject", "x")):
+                arn, bound = bucket_arn(bucket, key), {"resource_policy": policy}
+                asked: Any = {"session_name": "neighbour", "resource_account": account, **bound}
+                self.calls[role.arn, action, arn] = allows(role, action, arn, **asked).verdict
 
 
-def _sessions(session: Session, namespace: str) -> Iterator[tuple[Sessions, Verdict]]:
-    """The answers of every role to tokens and associations of seven service accounts in two
-    clusters, to all roles, and to strangers."""
-    known = [role for account in (ACCOUNT_A, ACCOUNT_B) for role in _roles(session, account)]
-    issuer = session.state.issuer_url.removeprefix("https://")
-    clusters = session.aws("eks").list_clusters()["clusters"]
-    names = [*clusters, "elsewhere"]
-    for role in known:
-        yield from session_answers(
-            role,
-            seven_accounts(namespace, NAME),
-            issuers=[issuer, f"{issuer}0"],
-            clusters=[str(ClusterArn("aws", REGION, ACCOUNT_A, name)) for name in names],
-            callers=[*known, *STRANGERS],
-            now=time.time(),
-        )
-
-
-def _answers(session: Session, namespace: str) -> Iterator[tuple[tuple[str, str, str], Verdict]]:
-    """The evaluator's answers to a caller, an action and a resource, of roles and strangers."""
-    known = [role for account in (ACCOUNT_A, ACCOUNT_B) for role in _roles(session, account)]
-    for (account, bucket, policy), role in product(
-        _buckets(session, namespace), (*known, *STRANGERS)
-    ):
-        for action, key in (("s3:ListBucket", None), ("s3:GetObject", "x")):
-            arn = bucket_arn(bucket, key)
-            bound = {"resource_account": account, "resource_policy": policy}
-            judged = allows(role, action, arn, session_name=SESSION, **bound)
-            yield (role.arn, action, arn), judged.verdict
-
-
-def _roles(session: Session, account: str) -> Iterator[Role]:
-    iam = session.aws("iam", account)
-    for role in iam.list_roles()["Roles"]:
-        name = role["RoleName"]
-        bound = iam.get_role(RoleName=name)["Role"].get("PermissionsBoundary")
-        yield Role(
-            role["Arn"],
-            role["RoleId"],
-            role["AssumeRolePolicyDocument"],
-            policies=tuple(read_policies(iam, name)),
-            boundary=read_managed(iam, bound["PermissionsBoundaryArn"]) if bound else None,
-        )
+def _roles(session: Session, account: str) -> tuple[Role, ...]:
+    kinds = ["Role", "LocalManagedPolicy"]
+    found = session.aws("iam", account).get_account_authorization_details(Filter=kinds)
+    return IamReader().add(found).result().roles
 
 
 def _buckets(session: Session, namespace: str) -> Iterator[tuple[str, str, Json | None]]:
     """Every bucket's account, name and policy; the workload's also while they do not exist."""
     owners = {f"{namespace}-data": ACCOUNT_A, f"{namespace}-b": ACCOUNT_B}
-    for account in (ACCOUNT_A, ACCOUNT_B):
+    for account in _BOTH:
         listed = session.aws("s3", account).list_buckets()["Buckets"]
         owners |= {bucket["Name"]: account for bucket in listed}
     for bucket, account in owners.items():
@@ -157,7 +166,3 @@ def _buckets(session: Session, namespace: str) -> Iterator[tuple[str, str, Json 
             s3 = session.aws("s3", account)
             policy = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
         yield account, bucket, policy
-
-
-def _aws(arguments: list[str]) -> int:
-    return create_clidriver().main(arguments)

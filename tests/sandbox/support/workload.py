@@ -1,109 +1,110 @@
 """Workloads that the tests of `python -m irsa` break, and repair by the remedies as printed."""
 
-import contextlib
-import itertools
 import json
 import os
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
 import boto3.session
-from botocore.exceptions import ClientError
-from lightkube.models.meta_v1 import ObjectMeta
+import botocore.session
+from botocore.loaders import create_loader
 from lightkube.resources.apps_v1 import Deployment
-from lightkube.resources.core_v1 import ConfigMap, Namespace, Secret, ServiceAccount
-from lightkube.types import PatchType
+from lightkube.resources.core_v1 import ConfigMap, Namespace, ServiceAccount
 
 from irsa.identity.arns import bucket_arn, role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from irsa.identity.pod_identity import pod_identity_trust_policy
 from irsa.identity.policies import bucket_permissions_policy, irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from irsa_sandbox.json_types import Json
 from irsa_sandbox.session import Session
+from irsa_sandbox.testing.sandbox import CLUSTER
+from tests.sandbox.support.cluster import apply, eventually
 from tests.sandbox.support.in_process import Result
-from tests.sandbox.support.kubectl import NAME, Kubectl, wait_for_pods
+from tests.sandbox.support.pod_identity import arn_of_cluster, associate
 from tests.sandbox.support.world import RegisteredCluster
 
-_numbers = itertools.count(1)
+NAME = "app"
+_MODELS = create_loader()
+"""Read once: to parse the services' models takes longer than a call."""
+
+CLUSTER_ARN = arn_of_cluster(CLUSTER)
 
 
 @dataclass
 class Workload:
-    """A namespace, a service account, a role with a policy, a bucket, and a Deployment."""
+    """A namespace, a service account, a role of its name with a policy, a bucket, a Deployment.
+
+    The sandbox's reset removes it: after the module for a fixture of one, after the test otherwise.
+    """
 
     world: RegisteredCluster
     namespace: str
-    container: Json = field(default_factory=dict)
-    template: Json = field(default_factory=dict)
-    """Further fields of the Pod template's spec."""
-    annotated: bool = True
-    stated: bool = True
-    """True if `verify` is told which role it should be."""
-
-    @property
-    def role_name(self) -> str:
-        return self.namespace
-
-    @property
-    def role_arn(self) -> str:
-        return role_arn(ACCOUNT_A, self.role_name)
-
-    @property
-    def bucket(self) -> str:
-        return f"{self.namespace}-data"
 
     @property
     def session(self) -> Session:
         return self.world.session
 
     @property
-    def trust_policy(self) -> Json:
-        return irsa_trust_policy(
-            [self.world.provider_arn], [ServiceAccountRef(self.namespace, NAME)]
-        )
+    def account(self) -> ServiceAccountRef:
+        return ServiceAccountRef(self.namespace, NAME)
 
-    def create(self) -> None:
-        self.session.cluster.apply(
-            Namespace(metadata=ObjectMeta(name=self.namespace)), field_manager="tests", force=True
-        )
-        annotations = {ROLE_ARN_ANNOTATION: self.role_arn} if self.annotated else {}
-        self.service_account(annotations)
-        self.create_role()
-        self.session.aws("s3").create_bucket(Bucket=self.bucket)
+    @property
+    def role_arn(self) -> str:
+        return role_arn(ACCOUNT_A, self.namespace)
+
+    @property
+    def session_arn(self) -> str:
+        """Beginning of the ARN of its Pods' callers."""
+        return f"arn:aws:sts::{ACCOUNT_A}:assumed-role/{self.namespace}/"
+
+    @property
+    def bucket(self) -> str:
+        return f"{self.namespace}-data"
+
+    @property
+    def trust_policy(self) -> Json:
+        return irsa_trust_policy([self.world.provider_arn], [self.account])
+
+    def create(self, annotations: dict[str, str] | None = None) -> "Workload":
+        """Create all of it; the service account is annotated with the role, if nothing is said."""
+        self.create_identity(annotations)
         self.deploy()
+        return self
+
+    def create_identity(self, annotations: dict[str, str] | None = None) -> None:
+        apply(self.session.cluster, Namespace, "", self.namespace)
+        given = {ROLE_ARN_ANNOTATION: self.role_arn} if annotations is None else annotations
+        self.service_account(given)
+        self.session.aws("iam").create_role(
+            RoleName=self.namespace, AssumeRolePolicyDocument=json.dumps(self.trust_policy)
+        )
+        self.put_policy(bucket_permissions_policy(bucket_arn(self.bucket)))
+        self.session.aws("s3").create_bucket(Bucket=self.bucket)
 
     def service_account(self, annotations: dict[str, str]) -> None:
         """Create the service account, or replace its annotations."""
-        self.session.cluster.apply(
-            ServiceAccount(
-                metadata=ObjectMeta(name=NAME, namespace=self.namespace, annotations=annotations)
-            ),
-            field_manager="tests",
-            force=True,
-        )
+        apply(self.session.cluster, ServiceAccount, *self.account, annotations=annotations)
 
-    def create_role(self) -> None:
-        iam = self.session.aws("iam")
-        iam.create_role(
-            RoleName=self.role_name,
-            AssumeRolePolicyDocument=json.dumps(self.trust_policy),
-        )
-        self.put_policy(bucket_permissions_policy(bucket_arn(self.bucket)))
+    def config_map(self, name: str, data: dict[str, str]) -> None:
+        apply(self.session.cluster, ConfigMap, self.namespace, name, data=data)
 
     def put_policy(self, document: Json, name: str = "data") -> None:
         self.session.aws("iam").put_role_policy(
-            RoleName=self.role_name, PolicyName=name, PolicyDocument=json.dumps(document)
+            RoleName=self.namespace, PolicyName=name, PolicyDocument=json.dumps(document)
         )
 
-    def delete_role(self, name: str | None = None, account: str = ACCOUNT_A) -> None:
-        iam, role = self.session.aws("iam", account), name or self.role_name
+    def delete_role(self) -> None:
+        iam, role = self.session.aws("iam"), self.namespace
         for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
             iam.delete_role_policy(RoleName=role, PolicyName=policy)
-        for policy in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
-            iam.detach_role_policy(RoleName=role, PolicyArn=policy["PolicyArn"])
         iam.delete_role(RoleName=role)
 
     def trust(self, **changes: Any) -> None:
@@ -112,59 +113,48 @@ class Workload:
         document["Statement"][0].update(changes)
         self.set_trust(document)
 
-    def condition(self, *lines: tuple[str, str, Any]) -> None:
-        """Give the trust policy other conditions; keys are spelt without the issuer."""
-        block: Json = {}
-        for operator, key, value in lines:
-            block.setdefault(operator, {})[f"{self.world.issuer}:{key}"] = value
-        self.trust(Condition=block)
-
     def set_trust(self, document: Json) -> None:
         self.session.aws("iam").update_assume_role_policy(
-            RoleName=self.role_name, PolicyDocument=json.dumps(document)
+            RoleName=self.namespace, PolicyDocument=json.dumps(document)
         )
 
-    def deploy(self, name: str = NAME, *, wait: bool = True, **template: Any) -> None:
+    def deploy(
+        self,
+        name: str = NAME,
+        *,
+        metadata: Json | None = None,
+        container: Json | None = None,
+        wait: bool = True,
+        **spec: Any,
+    ) -> None:
         """Create or change a Deployment, and wait until its Pods have been replaced."""
-        metadata = template.pop("metadata", {})
-        labels = {"app": name, **metadata.pop("labels", {})}
-        container = {
-            "name": NAME,
-            "image": "app",
-            **self.container,
-            **template.pop("container", {}),
+        more, labels = metadata or {}, {"app": name}
+        containers = [{"name": NAME, "image": "app", **(container or {})}]
+        template = {
+            "metadata": {**more, "labels": {**labels, **more.get("labels", {})}},
+            "spec": {"serviceAccountName": NAME, "containers": containers, **spec},
         }
-        spec = {"serviceAccountName": NAME, "containers": [container], **self.template, **template}
-        body = {
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "metadata": {"name": name, "namespace": self.namespace},
-            "spec": {
-                "selector": {"matchLabels": {"app": name}},
-                "template": {"metadata": {"labels": labels, **metadata}, "spec": spec},
-            },
-        }
-        self.session.cluster.patch(
-            Deployment, name, body, namespace=self.namespace,
-            patch_type=PatchType.APPLY, field_manager="tests", force=True,
-        )  # fmt: skip
+        content = {"selector": {"matchLabels": labels}, "template": template}
+        apply(self.session.cluster, Deployment, self.namespace, name, spec=content)
         if wait:
             wait_for_pods(self.session, self.namespace, name)
 
-    def restart(self) -> None:
-        Kubectl(self.session).run(
-            ["rollout", "restart", f"deployment/{NAME}", "--namespace", self.namespace]
-        )
+    def restart(self, **template: Any) -> None:
+        """Replace the Pods."""
+        self.deploy(metadata={"annotations": {"restarted": str(time.monotonic())}}, **template)
+
+    def irsa(self, command: str, *more: str, **environment: str) -> Result:
+        """Ask one of the commands about the service account; the answer is JSON."""
+        return self.world.irsa(
+            command, "--namespace", self.namespace, "--service-account", NAME,
+            "--output", "json", *more, **environment,
+        )  # fmt: skip
 
     def verify(self, *more: str, deployment: str = NAME) -> Result:
         """Verify one Deployment, or with an empty name whatever runs as the service account."""
-        stated = ("--role-arn", self.role_arn) if self.stated else ()
         named = ("--deployment", deployment) if deployment else ()
-        return self.world.irsa(
-            "verify", "--namespace", self.namespace, "--service-account", NAME,
-            *named, *stated, "--bucket", self.bucket,
-            "--wait", "0", "--output", "json", *more,
-        )  # fmt: skip
+        stated = () if "--role-arn" in more else ("--role-arn", self.role_arn)
+        return self.irsa("verify", *named, *stated, "--bucket", self.bucket, "--wait", "0", *more)
 
     def sdk(
         self,
@@ -178,63 +168,120 @@ class Workload:
 
         Raises as boto3 does, and `LookupError` when no Pod runs.
         """
-        with (
-            self.session.pod_process(self.namespace, deployment, container) as process,
-            mock.patch.dict(os.environ, process.env, clear=True),
-            contextlib.ExitStack() as opened,
-        ):
-            sdk = boto3.session.Session(profile_name=profile)
-            sdk.client("eks").close()  # S3 and STS have global hosts; this one needs a region
-            s3, sts = sdk.client("s3"), sdk.client("sts")
-            opened.callback(s3.close)
-            opened.callback(sts.close)
-            s3.list_objects_v2(Bucket=bucket or self.bucket)
-            return sts.get_caller_identity()["Arn"]
-
-    def restore(self) -> None:
-        """Make everything in AWS as it was at first; the Pods run on."""
-        self.remove_from_aws()
-        self.create_role()
-        self.session.aws("s3").create_bucket(Bucket=self.bucket)
-
-    def remove(self) -> None:
-        self.session.cluster.delete(Namespace, self.namespace)
-        self.remove_from_aws()
-
-    def remove_from_aws(self) -> None:
-        with contextlib.suppress(ClientError):
-            self.delete_role()
-        with contextlib.suppress(ClientError):
-            self.session.aws("s3").delete_bucket(Bucket=self.bucket)
-        with contextlib.suppress(ClientError):
-            self.delete_role(f"{self.namespace}-b", ACCOUNT_B)
-        with contextlib.suppress(ClientError):
-            self.session.aws("s3", ACCOUNT_B).delete_bucket(Bucket=f"{self.namespace}-b")
-        iam = self.session.aws("iam")
-        for policy in iam.list_policies(Scope="Local")["Policies"]:
-            if policy["PolicyName"].startswith(f"{self.namespace}-"):
-                for version in iam.list_policy_versions(PolicyArn=policy["Arn"])["Versions"]:
-                    if not version["IsDefaultVersion"]:
-                        iam.delete_policy_version(
-                            PolicyArn=policy["Arn"], VersionId=version["VersionId"]
-                        )
-                iam.delete_policy(PolicyArn=policy["Arn"])
+        with sdk_in(self.session, self.namespace, deployment, container, profile) as sdk:
+            sdk.client("s3").list_objects_v2(Bucket=bucket or self.bucket)
+            return sdk.client("sts").get_caller_identity()["Arn"]
 
 
-@contextlib.contextmanager
-def temporary_workload(world: RegisteredCluster, **options: Any) -> Iterator[Workload]:
-    """A new workload in a namespace of its own, and nothing of it afterwards."""
-    workload = Workload(world, f"verify-{next(_numbers)}", **options)
-    try:
-        workload.create()
-        yield workload
-    finally:
-        workload.remove()
+class AssociatedWorkload(Workload):
+    """With an association of EKS Pod Identity and the trust policy that it needs, and without an
+    annotation."""
+
+    @property
+    def trust_policy(self) -> Json:
+        return pod_identity_trust_policy([CLUSTER_ARN], [self.account])
+
+    def create_identity(self, annotations: dict[str, str] | None = None) -> None:
+        super().create_identity(annotations or {})
+        self.associate()
+
+    @property
+    def association(self) -> dict[str, str]:
+        """The association as parameters name it; empty when there is none."""
+        where = {"namespace": self.namespace, "serviceAccount": NAME}
+        listed = self.session.aws("eks").list_pod_identity_associations(
+            clusterName=CLUSTER, **where
+        )
+        ids = [each["associationId"] for each in listed["associations"]]
+        return {"clusterName": CLUSTER, "associationId": ids[0]} if ids else {}
+
+    def associate(self, **more: Any) -> None:
+        """Create the association, or replace it."""
+        self.dissociate()
+        associate(self.session.aws("eks"), CLUSTER, self.account, self.role_arn, **more)
+
+    def dissociate(self) -> None:
+        if found := self.association:
+            self.session.aws("eks").delete_pod_identity_association(**found)
 
 
-def new_workload(world: RegisteredCluster, **options: Any) -> Workload:
-    """A workload that lasts as long as its world."""
-    return world.clean_up.enter_context(temporary_workload(world, **options))
+@contextmanager
+def sdk_in(
+    session: Session,
+    namespace: str,
+    deployment: str,
+    container: str | None = None,
+    profile: str | None = None,
+) -> Iterator[Any]:
+    """A boto3 session of a Deployment's Pod, as boto3 there makes one; its clients are closed."""
+    with (
+        session.pod_process(namespace, deployment, container) as process,
+        mock.patch.dict(os.environ, process.env, clear=True),
+        ExitStack() as clients,
+    ):
+        core = botocore.session.Session(profile=profile)
+        core.register_component("data_loader", _MODELS)
+        sdk = boto3.session.Session(botocore_session=core)
+        sdk.client("eks").close()  # S3 and STS have global hosts; this one needs a region
+
+        def client(name: str) -> Any:
+            made = sdk.client(name)
+            clients.callback(made.close)
+            return made
+
+        yield SimpleNamespace(client=client)
+
+
+def create_role_b(workload: Workload, name: str, trust: Json) -> None:
+    """Create a role in account B that may list a bucket there, which bears its name."""
+    iam = workload.session.aws("iam", ACCOUNT_B)
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
+    data = json.dumps(bucket_permissions_policy(bucket_arn(name)))
+    iam.put_role_policy(RoleName=name, PolicyName="data", PolicyDocument=data)
+    workload.session.aws("s3", ACCOUNT_B).create_bucket(Bucket=name)
+
+
+def wait_for_pods(session: Session, namespace: str, name: str = NAME) -> None:
+    """Wait until a Deployment's only Pod is of its newest revision."""
+
+    def replaced() -> bool:
+        found = session.cluster.get(Deployment, name, namespace=namespace).to_dict()
+        status, generation = found.get("status", {}), found["metadata"]["generation"]
+        counted = [status.get(key) for key in ("observedGeneration", "replicas", "updatedReplicas")]
+        return counted == [generation, 1, 1]
+
+    eventually(replaced)
+
+
+def environment(variables: dict[str, str]) -> list[dict[str, str]]:
+    """Variables as a container lists them."""
+    return [{"name": name, "value": value} for name, value in variables.items()]
+
+
+def user_with(session: Session, *actions: str) -> dict[str, str]:
+    """Create a user who may do this and no more; return its keys as environment variables."""
+    iam, name = session.aws("iam"), f"user-{time.monotonic_ns()}"
+    iam.create_user(UserName=name)
+    statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=document)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return {
+        "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+    }
+
+
+def administrator_of_b(session: Session, folder: Path) -> str:
+    """Write an AWS config file whose profile b is account B's root; return its path."""
+    file, secret = folder / "profiles", session.state.root_secret
+    keys = f"aws_access_key_id = {ACCOUNT_B}\naws_secret_access_key = {secret}\n"
+    file.write_text(f"[profile b]\n{keys}")
+    return str(file)
+
+
+def link_of(result: Json, key: str) -> Json:
+    return next(each for each in result["links"] if each["link"] == key)
 
 
 def troubles(result: Json) -> list[str]:
@@ -244,15 +291,3 @@ def troubles(result: Json) -> list[str]:
         for link in result["links"]
         if link["status"] != "passed"
     ]
-
-
-def secret(session: Session, namespace: str, name: str, data: dict[str, str]) -> None:
-    session.cluster.create(
-        Secret(metadata=ObjectMeta(name=name, namespace=namespace), stringData=data)
-    )
-
-
-def config_map(session: Session, namespace: str, name: str, data: dict[str, str]) -> None:
-    session.cluster.create(
-        ConfigMap(metadata=ObjectMeta(name=name, namespace=namespace), data=data)
-    )

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from irsa.__main__ import main
 from irsa.identity.arns import provider_arn_for
@@ -18,8 +18,6 @@ class RegisteredCluster:
     """A sandbox with the cluster registered in account A."""
 
     session: Session
-    clean_up: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
-    """Removes what tests have made in it."""
 
     @property
     def issuer(self) -> str:
@@ -69,7 +67,6 @@ def world(session: Session) -> Iterator[RegisteredCluster]:
     try:
         yield own
     finally:
-        own.clean_up.close()
         for account, was_registered in registered.items():
             if not was_registered and own.is_registered(account):
                 own.unregister(account)

@@ -1,0 +1,271 @@
+"""`python -m irsa` and the policy pack on the repository's two stacks, as they come up.
+
+Every test finds both stacks as `up` left them.
+"""
+
+import copy
+import json
+import os
+import shlex
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lightkube.resources.core_v1 import ServiceAccount
+
+from irsa.__main__ import main
+from irsa.identity.arns import role_arn
+from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
+from irsa_sandbox.demo import PROJECT_B
+from irsa_sandbox.engine.stack import SandboxStack
+from irsa_sandbox.session import Session
+from irsa_sandbox.snapshots import Snapshots
+from tests.sandbox.support.in_process import clean_environment, run
+from tests.sandbox.support.policy_pack import Checked, analyzed, previewed
+from tests.sandbox.support.previews import preview
+from tests.sandbox.support.remedies import nothing_gained
+from tests.sandbox.support.workload import sdk_in, troubles
+from tests.sandbox.support.world import RegisteredCluster
+
+pytestmark = pytest.mark.sandbox
+
+NAMESPACE, NAME = "dev", "s3-app"
+ROLE, ROLE_A = role_arn(ACCOUNT_A, NAME), role_arn(ACCOUNT_A, "s3-app-A")
+ROLE_B = role_arn(ACCOUNT_B, "s3-app-B")
+
+
+@dataclass
+class Stacks:
+    """Both stacks, and what was said of account A's before it came up."""
+
+    world: RegisteredCluster
+    snapshots: Snapshots
+    a: SandboxStack
+    b: SandboxStack
+    folder: Path
+    checked: Checked
+
+    @property
+    def session(self) -> Session:
+        return self.world.session
+
+    def export(self) -> str:
+        """The file of account A's state."""
+        file = self.folder / "export.json"
+        file.write_text(json.dumps({"version": 3, "deployment": self.a.export()}))
+        return str(file)
+
+    def json(self, command: str, *options: str) -> Any:
+        """The answer of a command about account A's stack."""
+        return self.world.irsa(command, "--stack", self.export(), "--output", "json", *options).json
+
+
+@pytest.fixture(scope="module")
+def both(session: Session, tmp_path_factory) -> Iterator[Stacks]:
+    state, a = session.state, SandboxStack(session.state)
+    with closing(Snapshots(state.path, state.snapshots)) as snapshots:
+        a.destroy()  # an earlier module may have left it
+        checked = previewed(a)
+        a.up()
+        b = SandboxStack(state, PROJECT_B)
+        b.up()
+        world, folder = RegisteredCluster(session), tmp_path_factory.mktemp("stacks")
+        yield Stacks(world, snapshots, a, b, folder, checked)
+
+
+@pytest.fixture
+def stacks(both: Stacks) -> Iterator[Stacks]:
+    both.snapshots.take()
+    yield both
+    both.snapshots.restore()
+
+
+def accounts_of(listed: Any) -> dict[str, Any]:
+    """The service accounts of the stacks' namespace, by name."""
+    rows = listed["service_accounts"]
+    return {each["name"]: each for each in rows if each["namespace"] == NAMESPACE}
+
+
+def test_list_tells_the_three_systems_apart(stacks):
+    for name in (NAME, "s3-app-chain"):
+        with sdk_in(stacks.session, NAMESPACE, name) as sdk:
+            sdk.client("sts").get_caller_identity()
+
+    done = stacks.world.irsa("list", "--output", "json")
+
+    assert (done.code, done.err) == (0, "")
+    found = accounts_of(done.json)
+    assert {name: each["identities"] for name, each in found.items()} == {
+        "default": [],
+        NAME: [{"kind": "IRSA", "source": ROLE}],
+        "s3-app-chain": [{"kind": "IRSA", "source": ROLE_A, "targets": [ROLE_B]}],
+        "s3-app-key": [{"kind": "access key", "source": "Secret s3-app-key"}],
+    }
+    for name in (NAME, "s3-app-chain"):
+        [pod] = found[name]["pods"]
+        assert pod.startswith(f"{name}-")
+        assert found[name]["role_last_used"]
+        assert found[name]["findings"] == []
+
+
+def test_what_kubectl_and_aws_save_says_the_same(stacks, tmp_path):
+    """The commands are those that the options' help names."""
+    state = stacks.session.state
+    environment = {**clean_environment(), **state.environment(), "HOME": str(tmp_path)}
+    provider = "aws iam get-open-id-connect-provider --open-id-connect-provider-arn"
+    commands = {
+        "accounts": ["kubectl get serviceaccounts --all-namespaces --output json"],
+        "pods": ["kubectl get pods --all-namespaces --output json"],
+        "roles": ["aws iam get-account-authorization-details --filter Role LocalManagedPolicy"],
+        "providers": [
+            "aws iam list-open-id-connect-providers",
+            f"{provider} {stacks.world.provider_arn}",
+        ],
+    }
+    for name, each in commands.items():
+        with (tmp_path / name).open("w") as file:
+            for command in each:
+                subprocess.run(command.split(), env=environment, stdout=file, check=True)
+    saved = [
+        *("--service-accounts", str(tmp_path / "accounts"), "--issuer", state.issuer_url),
+        *("--roles", str(tmp_path / "roles"), "--providers", str(tmp_path / "providers")),
+    ]
+    irsa, pods = stacks.world.irsa, ("--pods", str(tmp_path / "pods"), "--output", "json")
+
+    offline, live = irsa("list", *saved, *pods).json, irsa("list", "--output", "json").json
+
+    assert accounts_of(offline) == accounts_of(live)
+    nothing = {"KUBECONFIG": "/none", "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
+    *same, associations = irsa("audit", *saved, **nothing).out.splitlines()
+    live = irsa("audit").out.replace(", 1 Pod Identity associations", "")
+    assert same == live.splitlines()
+    assert associations.endswith("not read, since AWS was not asked")
+
+
+def test_what_the_stack_owns_is_put_right_by_its_program(stacks):
+    session, iam = stacks.session, stacks.session.aws("iam")
+    trust = json.dumps(iam.get_role(RoleName=NAME)["Role"]["AssumeRolePolicyDocument"])
+    typo = trust.replace("dev:s3-app", "dev:s3app")
+    iam.update_assume_role_policy(RoleName=NAME, PolicyDocument=typo)
+    for policy in iam.list_attached_role_policies(RoleName=NAME)["AttachedPolicies"]:
+        iam.detach_role_policy(RoleName=NAME, PolicyArn=policy["PolicyArn"])
+    annotations = {ROLE_ARN_ANNOTATION: f"{ROLE}-another"}
+    session.cluster.patch(
+        ServiceAccount, NAME, {"metadata": {"annotations": annotations}}, namespace=NAMESPACE,
+        field_manager="kubectl-annotate",
+    )  # fmt: skip
+    ask = ("--workload", NAME, "--wait", "0")
+
+    [result] = stacks.json("verify", *ask)
+
+    failed = [each for each in result["links"] if each["status"] == "failed"]
+    assert [each["link"] for each in failed[:1]] == ["annotation"]
+    by_hand = [c for each in failed for c in each["commands"] if "pulumi" not in c]
+    assert {shlex.split(command)[1] for command in by_hand} <= {"rollout"}, by_hand
+    printed = [c for c in failed[0]["commands"] if c.startswith("pulumi ")]
+    assert printed == ["pulumi refresh --stack dev", "pulumi up --stack dev"]
+    with nothing_gained(session, NAMESPACE, NAME):
+        stacks.a.refresh()
+        stacks.a.up()
+    assert troubles(stacks.json("verify", *ask)[0]) == []
+    with sdk_in(session, NAMESPACE, NAME) as sdk:
+        sdk.client("s3").list_objects_v2(Bucket="bucket-s3-app")
+
+
+def test_what_others_put_beside_the_stack_is_named(stacks):
+    iam = stacks.session.aws("iam")
+
+    def found() -> dict[str, str]:
+        return {each["rule"]: each["found"] for each in stacks.json("audit", "--drift")}
+
+    assert found().keys() & {"foreign-policy", "foreign-key"} == set()
+    arn, every = "arn:aws:iam::aws:policy/ReadOnlyAccess", {"Action": "s3:*", "Resource": "*"}
+    document = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", **every}}
+    iam.attach_role_policy(RoleName=NAME, PolicyArn=arn)
+    inline = {"RoleName": NAME, "PolicyName": "more"}
+    iam.put_role_policy(**inline, PolicyDocument=json.dumps(document))
+    # As an answer of CreateAccessKey that was lost leaves one.
+    lost = iam.create_access_key(UserName="s3-manager")["AccessKey"]["AccessKeyId"]
+
+    assert {"foreign-policy": f"{arn}, more", "foreign-key": lost}.items() <= found().items()
+    assert accounts_of(stacks.json("list", "--drift"))[NAME]["findings"] == ["foreign-policy"]
+    # Another account's user may have the name of one here.
+    state = Path(stacks.export())
+    state.write_text(state.read_text().replace(f"{ACCOUNT_A}:user/", f"{ACCOUNT_B}:user/"))
+    other = stacks.world.irsa("audit", "--stack", str(state), "--drift", "--output", "json")
+    assert "foreign-key" not in [each["rule"] for each in other.json]
+
+
+def test_a_stack_is_read_by_its_name(stacks):
+    path = f"{Path(stacks.session.state.pulumi).parent}{os.pathsep}{os.environ['PATH']}"
+    options = ("--stack", "dev", "--workload", NAME, "--wait", "0")
+    found = stacks.world.irsa("verify", *options, PATH=path)
+    assert found.out.endswith("\npassed\n"), found.err
+
+
+def test_explain_has_a_tree_of_every_workload_of_a_stack(stacks):
+    done = stacks.world.irsa("explain", "--stack", stacks.export())
+
+    assert done.code == 0
+    assert done.err.startswith("skipped: s3-app-key, it has an access key and no role\n")
+    assert f"\n└── who can assume {ROLE}\n" in done.out
+    assert f"\n├── who can assume {ROLE_A}\n" in done.out
+
+
+def listed(stacks: Stacks, text: str) -> Any:
+    file = stacks.folder / "state.json"
+    file.write_text(text)
+    return run(main, ["list", "--stack", str(file)], stacks.session.state, {})
+
+
+def test_list_says_of_the_real_preview_what_it_says_of_the_state(stacks):
+    state = listed(stacks, Path(stacks.export()).read_text())
+
+    assert (state.code, state.err) == (0, "")
+    assert NAME in state.out
+    assert listed(stacks, preview(stacks.a, "--json", "--show-sames")) == state
+    changes_only = listed(stacks, preview(stacks.a, "--json"))
+    assert changes_only.code == 3
+    assert "unchanged resources out; `pulumi preview --json --show-sames` has" in changes_only.err
+
+
+def test_list_says_why_a_preview_failed(stacks, tmp_path):
+    (tmp_path / "Pulumi.yaml").write_text("name: failing\nruntime: python\n")
+    (tmp_path / "__main__.py").write_text("import pulumi\n\nraise pulumi.RunError('no role')\n")
+    failing = SandboxStack(stacks.session.state, tmp_path)
+
+    done = listed(stacks, preview(failing, "--json", "--show-sames"))
+
+    assert (done.code, done.err.count("\n")) == (3, 1)
+    assert "failed: no role" in done.err
+
+
+def test_the_pack_checks_both_stacks_before_and_after_they_came_up(stacks):
+    first = stacks.checked
+    assert first.error == ""
+    assert {rule for rule, _ in first.rules} == {"not-checked"}
+    assert {name for _, name in first.rules} >= {NAME, "s3-app-A", "crossplane-aws-provider"}
+    for stack in (stacks.a, stacks.b):
+        assert previewed(stack) == ([], "")
+
+
+@pytest.mark.parametrize("level", ["mandatory", "advisory"])
+def test_the_pack_reports_a_broken_state_at_its_level(stacks, tmp_path, level):
+    pulumi, state = stacks.session.state.pulumi, copy.deepcopy(stacks.a.export())
+    assert analyzed(pulumi, state, tmp_path) == ([], "")
+    kind = "aws:iam/role:Role"
+    [role] = [e for e in state["resources"] if e["type"] == kind and e["outputs"]["name"] == NAME]
+    document = json.loads(role["outputs"]["assumeRolePolicy"])
+    del document["Statement"][0]["Condition"]
+    role["inputs"]["assumeRolePolicy"] = role["outputs"]["assumeRolePolicy"] = json.dumps(document)
+
+    done = analyzed(pulumi, state, tmp_path, config={"no-sub": level})
+
+    assert done.rules == {("no-sub", NAME), ("no-aud", NAME)}
+    assert {each.level for each in done.violations} == {level, "advisory"}
+    assert bool(done.error) == (level == "mandatory")
