@@ -23,8 +23,8 @@ from irsa_sandbox.aws.clients import AwsClients, Credentials
 from irsa_sandbox.aws.server import CROSS_ACCOUNT_ROLE
 from irsa_sandbox.demo import left_overs
 from irsa_sandbox.session import Session
+from tests.live.__main__ import CHECKS
 from tests.live.answers import SANDBOX_ANSWERS
-from tests.live.checks import CHECKS
 from tests.live.run import PLACE_TAG
 from tests.sandbox.support.command import sandbox
 from tests.sandbox.support.namespaces import delete_namespace
