@@ -22,10 +22,11 @@ from lightkube.models.authentication_v1 import TokenRequestSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Namespace, ServiceAccount, ServiceAccountToken
 
+from irsa.identity.arns import role_arn
 from irsa.identity.eks import ROLE_ARN_VARIABLE, STS_AUDIENCE, TOKEN_FILE_VARIABLE
 from irsa.identity.quotas import TOKEN_EXPIRATION
 
-from .aws.accounts import REGION
+from .aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from .aws.clients import AwsClients, Credentials
 from .aws_cli import AwsCli
 from .pods.exec import find_pod
@@ -153,13 +154,13 @@ class Session:
         times = {"iat": moment - TOKEN_SECONDS, "nbf": moment - TOKEN_SECONDS, "exp": moment}
         return self.resigned(token, lambda claims: claims.update(times))
 
-    def assume(self, token: str, role_arn: str, command: Sequence[str]) -> Done:
+    def assume(self, token: str, role: str, command: Sequence[str]) -> Done:
         """Run an AWS command as a pod would whose token and role these are."""
         with tempfile.NamedTemporaryFile("w", prefix="token-") as file:  # mode 0600
             file.write(token)
             file.flush()
             environment = {
-                ROLE_ARN_VARIABLE: role_arn,
+                ROLE_ARN_VARIABLE: role,
                 TOKEN_FILE_VARIABLE: file.name,
                 "AWS_REGION": REGION,
                 "AWS_DEFAULT_REGION": REGION,
@@ -192,6 +193,31 @@ def service_account_token(
     if answer.status is None or answer.status.token is None:
         raise LookupError(f"the API server gave no token for {namespace}/{name}")
     return answer.status.token
+
+
+def left_overs(session: Session, account: str = ACCOUNT_A) -> list[str]:
+    """Return the resources of an account and the cluster that a stack can have created."""
+    from .aws.server import CROSS_ACCOUNT_ROLE, Emulator  # with a web server
+
+    seeded = (Emulator.administrator_arn, role_arn(ACCOUNT_B, CROSS_ACCOUNT_ROLE))
+    iam, s3, eks, ec2 = (session.aws(name, account) for name in ("iam", "s3", "eks", "ec2"))
+    providers = iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
+    templates = ec2.describe_launch_templates()["LaunchTemplates"]
+    found = [iam.list_users()["Users"], iam.list_roles()["Roles"], providers]
+    found.append(iam.list_policies(Scope="Local")["Policies"])
+    names = [
+        *(each["Arn"] for listed in found for each in listed if each["Arn"] not in seeded),
+        *(bucket["Name"] for bucket in s3.list_buckets()["Buckets"]),
+        *eks.list_clusters()["clusters"],
+        *(template["LaunchTemplateName"] for template in templates),
+    ]
+    try:
+        session.cluster.get(Namespace, "dev")
+    except ApiError as error:
+        if error.status.code != HTTPStatus.NOT_FOUND:
+            raise
+        return names
+    return [*names, "namespace dev"]
 
 
 def claims_of(token: str) -> dict[str, Any]:

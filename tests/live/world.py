@@ -145,12 +145,12 @@ class World:
         """Return a token of a service account."""
         return service_account_token(self._client, namespace, name, audience)
 
-    def assume(self, token: str, role_arn: str, command: Sequence[str]) -> Done:
+    def assume(self, token: str, role: str, command: Sequence[str]) -> Done:
         """Run an AWS command with a service account's token and a role."""
         with tempfile.NamedTemporaryFile("w", dir=self.run.private) as file:  # mode 0600
             file.write(token)
             file.flush()
-            own = {ROLE_ARN_VARIABLE: role_arn, TOKEN_FILE_VARIABLE: file.name}
+            own = {ROLE_ARN_VARIABLE: role, TOKEN_FILE_VARIABLE: file.name}
             return self._run(command, {**NO_AWS_FILES, **own}, without="AWS_PROFILE")
 
     def ask(self, question: Mapping[str, Any]) -> Done:

@@ -1,31 +1,22 @@
 """`make demo`: the systems in the sandbox, from nothing to nothing, as a table of checks."""
 
-import importlib
 import shlex
 import signal
-import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from lightkube.core.exceptions import ApiError
-from lightkube.resources.core_v1 import Namespace
-
-from irsa.identity.arns import role_arn
-
 from .. import COMMAND, lifecycle
-from ..aws.accounts import ACCOUNT_A, ACCOUNT_B
-from ..aws.server import CROSS_ACCOUNT_ROLE, Emulator
+from ..aws.accounts import ACCOUNT_B
 from ..engine.stack import ROOT, SandboxStack, summary
 from ..environment_variables import exported
 from ..folder import refuse_others
 from ..interrupts import on_interrupt
-from ..session import Done, Session
+from ..session import Done, left_overs
 from ..state import SandboxError, SandboxState
 from ..toolchain.plugins import ANY, Choice
 from .checks import Check, parts
@@ -35,8 +26,6 @@ from .systems import SandboxSystems
 PROJECT_B = ROOT / "account_b"
 FORMS, FORMS_B = ROOT / "examples" / "forms", ROOT / "examples" / "forms_account_b"
 EXTERNAL_ID = "tenant-42"
-SEEDED = (Emulator.administrator_arn, role_arn(ACCOUNT_B, CROSS_ACCOUNT_ROLE))
-"""Principals that the accounts have from the start."""
 
 
 def run(
@@ -56,8 +45,6 @@ def run(
     if folder is not None:
         refuse_others(folder)  # before minutes of building
     programs = lifecycle.tools(on_progress, providers)
-    # The programs' imports take seconds, in which the sandbox's own programs start.
-    threading.Thread(target=importlib.import_module, args=["irsa_components"], daemon=True).start()
     record = Record(as_json=output == "json")
     with lifecycle.temporary_folder("irsa-demo-") if folder is None else nullcontext(folder) as own:
         state = lifecycle.start(own, programs, on_progress)
@@ -92,14 +79,17 @@ class Stack:
     title: str
     config: Callable[[], Mapping[str, Any]] = dict
     _last: list[Future[Any]] = field(default_factory=list)
+    _opened: dict[object, SandboxStack] = field(default_factory=dict)
 
     def start(self, operation: str, *after: Future[Any]) -> Future[dict[str, int]]:
         """Start an operation after this stack's last one and what it needs."""
         config, show = self.config, self.record.lines_of(f"{self.title}: pulumi {operation}")
 
         def run() -> dict[str, int]:
-            stack = SandboxStack(self.sandbox, self.project, config=config())
-            return getattr(stack, operation)(on_output=show)
+            if config not in self._opened:
+                opened = SandboxStack(self.sandbox, self.project, config=config())
+                self._opened[config] = opened
+            return getattr(self._opened[config], operation)(on_output=show)
 
         self._last = [self.record.start(run, *self._last, *after)]
         return self._last[0]
@@ -188,25 +178,3 @@ def _ask(
             asked.append(record.start(partial(check.ask, systems), after, is_command=True))
             record.announce(asked[-1], row, is_refusal=check.code is not None)
     return asked
-
-
-def left_overs(session: Session, account: str = ACCOUNT_A) -> list[str]:
-    """Return the resources of an account and the cluster that a stack can have created."""
-    iam, s3, eks, ec2 = (session.aws(name, account) for name in ("iam", "s3", "eks", "ec2"))
-    providers = iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
-    templates = ec2.describe_launch_templates()["LaunchTemplates"]
-    found = [iam.list_users()["Users"], iam.list_roles()["Roles"], providers]
-    found.append(iam.list_policies(Scope="Local")["Policies"])
-    names = [
-        *(each["Arn"] for listed in found for each in listed if each["Arn"] not in SEEDED),
-        *(bucket["Name"] for bucket in s3.list_buckets()["Buckets"]),
-        *eks.list_clusters()["clusters"],
-        *(template["LaunchTemplateName"] for template in templates),
-    ]
-    try:
-        session.cluster.get(Namespace, "dev")
-    except ApiError as error:
-        if error.status.code != HTTPStatus.NOT_FOUND:
-            raise
-        return names
-    return [*names, "namespace dev"]

@@ -52,7 +52,7 @@ class Systems(Protocol):
         """Return a token of a service account."""
         ...
 
-    def assume(self, token: str, role_arn: str, command: Sequence[str]) -> Done:
+    def assume(self, token: str, role: str, command: Sequence[str]) -> Done:
         """Run an AWS command as a Pod would whose token and role these are."""
         ...
 

@@ -1,7 +1,6 @@
 """Two small stacks: pods of account A that reach a bucket of account B, in two ways."""
 
 from pathlib import Path
-from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -24,46 +23,30 @@ from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from irsa_sandbox.aws.clients import AwsClients, Credentials
 from irsa_sandbox.aws.server import CROSS_ACCOUNT_ROLE
 from irsa_sandbox.engine.stack import SandboxStack
-from irsa_sandbox.session import Done
 from tests.sandbox.support.programs import POD_SPEC, in_namespace, stack_of
 from tests.sandbox.support.world import RegisteredCluster
 
 NAMESPACE = "chain"
-APP, PROFILE_ONLY = "app", "profile-only"
-"""Workloads: with role A and a profile for role B; with role B."""
+APP = "app"
+"""A workload with role A, and a profile for role B."""
 
 NAME_A, NAME_B = "chain-A", "chain-B"
 ROLE_A, ROLE_B = role_arn(ACCOUNT_A, NAME_A), role_arn(ACCOUNT_B, NAME_B)
-SESSION_A = f"arn:aws:sts::{ACCOUNT_A}:assumed-role/{NAME_A}/"
-SESSION_B = f"arn:aws:sts::{ACCOUNT_B}:assumed-role/{NAME_B}/xactarget"
 BUCKET, OBJECT = "chain-data", "ledger/2026-11.csv"
 
-LIST = ["aws", "s3", "ls", "--recursive", f"s3://{BUCKET}"]
 WHO = ["aws", "sts", "get-caller-identity", "--query", "Arn", "--output", "text"]
-LISTED = (0, OBJECT)
 
 
 class Chain:
-    """Both stacks. What a test changes, the next `up` takes back."""
+    """Both stacks, which are up."""
 
     def __init__(self, world: RegisteredCluster) -> None:
         self.world = world
         self.session = world.session
-        self._trust = ""
-
-    def up(self, trust: str = "role-arn") -> None:
-        """Bring both stacks up, unless they are."""
-        if self._trust != trust:
-            self.changed()
-            self.stack_a().up()
-            self.stack_b(trust).up()
-            s3 = self.session.aws("s3", ACCOUNT_B)
-            s3.put_object(Bucket=BUCKET, Key=OBJECT, Body=b"amount\n")
-            self._trust = trust
-
-    def changed(self) -> None:
-        """Say that the stacks are not as `up` left them."""
-        self._trust = ""
+        self.stack_a().up()
+        self.stack_b().up()
+        s3 = self.session.aws("s3", ACCOUNT_B)
+        s3.put_object(Bucket=BUCKET, Key=OBJECT, Body=b"amount\n")
 
     def stack_a(self) -> SandboxStack:
         return stack_of(self.session, "chain-a", self._program_a)
@@ -71,32 +54,28 @@ class Chain:
     def stack_b(self, trust: str = "role-arn") -> SandboxStack:
         return stack_of(self.session, "chain-b", lambda: self._program_b(trust))
 
-    def destroy(self) -> None:
+    def destroy(self) -> tuple[dict[str, int], dict[str, int]]:
+        """Destroy account A's stack first."""
         self.session.empty_bucket(BUCKET, ACCOUNT_B)
-        self.stack_a().destroy()
-        self.stack_b().destroy()
+        return self.stack_a().destroy(), self.stack_b().destroy()
 
     def _program_a(self) -> None:
         opts = in_namespace(self.session, NamespaceArgs(namespace=NAMESPACE, force_destroy=True))
-        names = (APP, PROFILE_ONLY)
-        accounts = {name: ServiceAccount(namespace=NAMESPACE, name=name) for name in names}
+        account = ServiceAccount(namespace=NAMESPACE, name=APP)
         role = ServiceAccountRole(
             NAME_A,
             ServiceAccountRoleArgs(
                 role_name=NAME_A,
                 provider_arns=[self.world.provider_arn],
-                service_accounts=[*accounts.values()],
+                service_accounts=[account],
                 role_b_arns=[ROLE_B],
             ),
         )
-        pods: dict[str, Any] = {"role_arn": role.role_arn, "pod_spec": POD_SPEC}
-        for name in (APP, PROFILE_ONLY):
-            target = TargetRoleArgs(role_arn=ROLE_B)
-            chain = RoleChainArgs(
-                targets=[target], region=REGION, profile_only=name == PROFILE_ONLY
-            )
-            args = WorkloadArgs(service_account=accounts[name], chain=chain, **pods)
-            Workload(name, args, opts)
+        chain = RoleChainArgs(targets=[TargetRoleArgs(role_arn=ROLE_B)], region=REGION)
+        args = WorkloadArgs(
+            service_account=account, role_arn=role.role_arn, chain=chain, pod_spec=POD_SPEC
+        )
+        Workload(APP, args, opts)
         pulumi.export("role_a_arn", role.role_arn)
         pulumi.export("role_a_unique_id", role.role_unique_id)
 
@@ -118,21 +97,21 @@ class Chain:
         )
         CrossAccountRole(NAME_B, args, opts)
 
-    def in_pod(self, command: list[str]) -> Done:
-        return self.session.in_pod(NAMESPACE, APP, command)
+    def listing(self) -> str:
+        """The object in account B's bucket, as the Pod lists it, or the error."""
+        command = ["aws", "s3", "ls", "--recursive", f"s3://{BUCKET}", "--profile", "B"]
+        done = self.session.in_pod(NAMESPACE, APP, command)
+        return OBJECT if done.code == 0 and OBJECT in done.output else done.output
 
-    def listing(self) -> tuple[int, str]:
-        """Return the exit code of listing account B's bucket, and the object or the error."""
-        done = self.in_pod([*LIST, "--profile", "B"])
-        return done.code, OBJECT if OBJECT in done.output else done.output.strip()
-
-    def recreate_role_a(self) -> None:
-        """Delete role A behind Pulumi's back, and let Pulumi create it again."""
-        self.changed()
+    def delete_role_a(self) -> None:
+        """Delete role A behind Pulumi's back."""
         iam = self.session.aws("iam")
         for policy in iam.list_attached_role_policies(RoleName=NAME_A)["AttachedPolicies"]:
             iam.detach_role_policy(RoleName=NAME_A, PolicyArn=policy["PolicyArn"])
         iam.delete_role(RoleName=NAME_A)
+
+    def create_role_a(self) -> None:
+        """Let Pulumi create it again."""
         stack = self.stack_a()
         stack.refresh()
         stack.up()
