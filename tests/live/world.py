@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -147,10 +148,11 @@ class World:
 
     def assume(self, token: str, role: str, command: Sequence[str]) -> Done:
         """Run an AWS command with a service account's token and a role."""
-        with tempfile.NamedTemporaryFile("w", dir=self.run.private) as file:  # mode 0600
-            file.write(token)
-            file.flush()
-            own = {ROLE_ARN_VARIABLE: role, TOKEN_FILE_VARIABLE: file.name}
+        # In a home of its own: the CLI keeps sessions by role there, of any token.
+        with tempfile.TemporaryDirectory(dir=self.run.private) as home:  # mode 0700
+            file = Path(home) / "token"
+            file.write_text(token)
+            own = {ROLE_ARN_VARIABLE: role, TOKEN_FILE_VARIABLE: str(file), "HOME": home}
             return self._run(command, {**NO_AWS_FILES, **own}, without="AWS_PROFILE")
 
     def ask(self, question: Mapping[str, Any]) -> Done:

@@ -39,7 +39,7 @@ class Record:
     as_json: bool = False
     rows: list[Row] = field(default_factory=list)
     _announced: list[Callable[[], object]] = field(default_factory=list)
-    """What waits for each part of the work, and shows it."""
+    """Functions that wait for a part of the work and show it."""
 
     _part: str = ""
     """The part of the story that is waited for."""
