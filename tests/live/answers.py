@@ -30,7 +30,7 @@ _PLACEHOLDERS = (
     (r"\bA(?:KIA|SIA)[A-Z0-9]{12,}", "KEY_ID"),
     (r"\bA(?:ROA|IDA)[A-Z0-9]{12,}", "UNIQUE_ID"),
     (r"(/id/)[0-9A-F]{16,}", r"\1ISSUER"),
-    (r"(assumed-role/[\w+=,.@-]+/)(?:botocore-session-)?\d{9,}\b", r"\1SESSION"),
+    (r"(assumed-role/[\w+=,.@-]+/|UNIQUE_ID:)(?:botocore-session-)?\d{9,}\b", r"\1SESSION"),
     (r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d\S*", "TIME"),
     (r"(?i)\b(request ?id:? ?)[\w-]{8,}", r"\1REQUEST_ID"),
     # the folder of a Pod's files in the sandbox
