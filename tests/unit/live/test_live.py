@@ -215,6 +215,7 @@ def test_every_name_of_the_programs_gets_the_prefix():
     [
         ("arn:aws:iam::123456789012:role/irsa-live-x", "arn:aws:iam::ACCOUNT_A:role/RUN"),
         ("assumed-role/r/botocore-session-1764170000", "assumed-role/r/SESSION"),
+        ("AROAIOSFODNN7EXAMPLE:botocore-session-1764170000", "UNIQUE_ID:SESSION"),
         ("AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_ACCESS_KEY_ID=KEY_ID"),
         ("AWS_SECRET_ACCESS_KEY=wJalr/K7", "AWS_SECRET_ACCESS_KEY=SECRET"),
         ("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln", "TOKEN"),
