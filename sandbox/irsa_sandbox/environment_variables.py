@@ -41,9 +41,12 @@ def clean(environ: MutableMapping[str, str]) -> dict[str, str]:
 
 @contextmanager
 def exported(**values: str) -> Iterator[None]:
-    """Set variables of this process, for what reads them nowhere else, and set them back."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
+    """Set variables of this process, for what reads them nowhere else, and set them back.
+
+    One that has its value is left alone: on another thread, C code may read the variables.
+    """
+    before = {name: os.environ.get(name) for name in values if os.environ.get(name) != values[name]}
+    os.environ.update({name: values[name] for name in before})
     try:
         yield
     finally:

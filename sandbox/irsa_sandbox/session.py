@@ -4,26 +4,31 @@ import base64
 import json
 import subprocess
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from datetime import timedelta
 from functools import cached_property
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jwt
 import lightkube
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from lightkube.core.exceptions import ApiError
 from lightkube.models.authentication_v1 import TokenRequestSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Namespace, ServiceAccount, ServiceAccountToken
 
+from irsa.identity.arns import role_arn
 from irsa.identity.eks import ROLE_ARN_VARIABLE, STS_AUDIENCE, TOKEN_FILE_VARIABLE
 from irsa.identity.quotas import TOKEN_EXPIRATION
 
-from .aws.accounts import REGION
+from .aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from .aws.clients import AwsClients, Credentials
+from .aws_cli import AwsCli
 from .pods.exec import find_pod
 from .pods.process import PodProcess, pod_process
 from .state import SandboxState, cluster_client
@@ -46,6 +51,8 @@ class Session:
         self.state = state
         self._clients: dict[str | None, AwsClients] = {}
         self._open = ExitStack()
+        self._models = threading.Lock()
+        """msgspec, of lightkube's models, crashes if two threads first use one of them."""
 
     @cached_property
     def cluster(self) -> lightkube.Client:
@@ -69,43 +76,49 @@ class Session:
         """Close every connection."""
         self._open.close()
 
+    @cached_property
+    def _aws_cli(self) -> AwsCli:
+        return self._open.enter_context(closing(AwsCli()))
+
     def run(self, command: Sequence[str], environment: Mapping[str, str]) -> Done:
         """Run a local command with this environment, and AWS's host names in the emulator."""
         with tempfile.TemporaryDirectory() as home:
             base = {**self.state.search_path(), "HOME": home, "LANG": "C.UTF-8"}
-            everything = {**base, **self.state.proxy_environment(), **environment}
-            done = subprocess.run(
-                list(command), env=everything, capture_output=True, text=True, check=False
-            )
+            return self._run(command, {**base, **self.state.proxy_environment(), **environment})
+
+    def _run(self, command: Sequence[str], environment: Mapping[str, str]) -> Done:
+        if command[0] == "aws":
+            return Done(*self._aws_cli.run(command[1:], environment))
+        done = subprocess.run(
+            list(command), env=environment, capture_output=True, text=True, check=False
+        )
         return Done(done.returncode, done.stdout + done.stderr)
 
     def in_pod(self, namespace: str, workload: str, command: Sequence[str]) -> Done:
         """Run a command with the environment and volumes of a workload's Pod."""
         with self.pod_process(namespace, workload) as process:
-            done = subprocess.run(
-                [process.local(argument) for argument in command],
-                env=process.env,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            done = self._run([process.local(argument) for argument in command], process.env)
         # The private folder that stands for the container's root means nothing to a reader.
-        output = (done.stdout + done.stderr).replace(str(process.root), "")
-        return Done(done.returncode, output)
+        return Done(done.code, done.output.replace(str(process.root), ""))
 
+    @contextmanager
     def pod_process(
         self, namespace: str, workload: str, container: str | None = None
-    ) -> AbstractContextManager[PodProcess]:
+    ) -> Iterator[PodProcess]:
         """Lay out a workload's Pod for the time of the context; its first container by default."""
-        return pod_process(
-            self.cluster,
-            self.state.path / "pods",
-            find_pod(self.cluster, namespace, workload),
-            container=container,
-            extra_env=self.state.pod_environment(),
-            agent=self.state.pod_identity_agent,
-            on_note=lambda _: None,
-        )
+        with ExitStack() as opened:
+            with self._models:
+                laid_out = pod_process(
+                    self.cluster,
+                    self.state.path / "pods",
+                    find_pod(self.cluster, namespace, workload),
+                    container=container,
+                    extra_env=self.state.pod_environment(),
+                    agent=self.state.pod_identity_agent,
+                    on_note=lambda _: None,
+                )
+                process = opened.enter_context(laid_out)
+            yield process
 
     def empty_bucket(self, name: str, root_of: str | None = None) -> None:
         """Delete every version of every object, if the bucket is there."""
@@ -118,21 +131,13 @@ class Session:
 
     def service_account(self, namespace: str, name: str) -> None:
         """Make a service account, and its namespace, as a cluster's user would."""
-        for manifest in (
-            Namespace(metadata=ObjectMeta(name=namespace)),
-            ServiceAccount(metadata=ObjectMeta(name=name, namespace=namespace)),
-        ):
-            self.cluster.apply(manifest, field_manager="irsa-demo", force=True)
+        with self._models:
+            create_service_account(self.cluster, namespace, name)
 
     def token(self, namespace: str, name: str, audience: str = STS_AUDIENCE) -> str:
         """A service account's token, from the API server's TokenRequest."""
-        spec = TokenRequestSpec(audiences=[audience], expirationSeconds=TOKEN_SECONDS)
-        answer = self.cluster.create(
-            ServiceAccountToken(metadata=ObjectMeta(), spec=spec), name, namespace=namespace
-        )
-        if answer.status is None or answer.status.token is None:
-            raise LookupError(f"the API server gave no token for {namespace}/{name}")
-        return answer.status.token
+        with self._models:
+            return service_account_token(self.cluster, namespace, name, audience)
 
     def resigned(self, token: str, change: Callable[[dict[str, Any]], None]) -> str:
         """A token with other claims, signed by the cluster's own key."""
@@ -149,18 +154,70 @@ class Session:
         times = {"iat": moment - TOKEN_SECONDS, "nbf": moment - TOKEN_SECONDS, "exp": moment}
         return self.resigned(token, lambda claims: claims.update(times))
 
-    def assume(self, token: str, role_arn: str, command: Sequence[str]) -> Done:
+    def assume(self, token: str, role: str, command: Sequence[str]) -> Done:
         """Run an AWS command as a pod would whose token and role these are."""
         with tempfile.NamedTemporaryFile("w", prefix="token-") as file:  # mode 0600
             file.write(token)
             file.flush()
             environment = {
-                ROLE_ARN_VARIABLE: role_arn,
+                ROLE_ARN_VARIABLE: role,
                 TOKEN_FILE_VARIABLE: file.name,
                 "AWS_REGION": REGION,
                 "AWS_DEFAULT_REGION": REGION,
             }
             return self.run(command, environment)
+
+
+def create_service_account(
+    client: lightkube.Client, namespace: str, name: str, labels: dict[str, str] | None = None
+) -> None:
+    """Create a service account, and its namespace, unless they exist."""
+    for created in (
+        Namespace(metadata=ObjectMeta(name=namespace, labels=labels)),
+        ServiceAccount(metadata=ObjectMeta(name=name, namespace=namespace, labels=labels)),
+    ):
+        try:
+            client.create(created)
+        except ApiError as error:
+            if error.status.code != HTTPStatus.CONFLICT:
+                raise
+
+
+def service_account_token(
+    client: lightkube.Client, namespace: str, name: str, audience: str = STS_AUDIENCE
+) -> str:
+    """A service account's token, from the API server's TokenRequest."""
+    spec = TokenRequestSpec(audiences=[audience], expirationSeconds=TOKEN_SECONDS)
+    request = ServiceAccountToken(metadata=ObjectMeta(), spec=spec)
+    answer = client.create(request, name, namespace=namespace)
+    if answer.status is None or answer.status.token is None:
+        raise LookupError(f"the API server gave no token for {namespace}/{name}")
+    return answer.status.token
+
+
+def left_overs(session: Session, account: str = ACCOUNT_A) -> list[str]:
+    """Return the resources of an account and the cluster that a stack can have created."""
+    from .aws.server import CROSS_ACCOUNT_ROLE, Emulator  # with a web server
+
+    seeded = (Emulator.administrator_arn, role_arn(ACCOUNT_B, CROSS_ACCOUNT_ROLE))
+    iam, s3, eks, ec2 = (session.aws(name, account) for name in ("iam", "s3", "eks", "ec2"))
+    providers = iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
+    templates = ec2.describe_launch_templates()["LaunchTemplates"]
+    found = [iam.list_users()["Users"], iam.list_roles()["Roles"], providers]
+    found.append(iam.list_policies(Scope="Local")["Policies"])
+    names = [
+        *(each["Arn"] for listed in found for each in listed if each["Arn"] not in seeded),
+        *(bucket["Name"] for bucket in s3.list_buckets()["Buckets"]),
+        *eks.list_clusters()["clusters"],
+        *(template["LaunchTemplateName"] for template in templates),
+    ]
+    try:
+        session.cluster.get(Namespace, "dev")
+    except ApiError as error:
+        if error.status.code != HTTPStatus.NOT_FOUND:
+            raise
+        return names
+    return [*names, "namespace dev"]
 
 
 def claims_of(token: str) -> dict[str, Any]:

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from irsa_sandbox.demo.checks import parts
 from tests.live import left_overs
 from tests.live.answers import as_json, report
-from tests.live.checks import CHECKS
 from tests.live.run import FOLDER, PLACE_TAG, TAG, Refused, Run, say, subnets_of, write_private
 from tests.support.paths import ROOT
 
@@ -28,6 +28,7 @@ PRICE = """\
 AWS bills account A about 0.20 dollars an hour; a run takes about 40 minutes (docs/contributing.md).
 Everything is removed at the end, after a failure too. If that is not possible, it costs about
 5 dollars a day until `{command}`."""
+CHECKS = [check for part in parts("test-aws") for check in part.checks]
 LEFT = "left-by-pulumi"
 """File of a run that names what `pulumi destroy` did not delete."""
 

@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from irsa_sandbox.session import Done
+
 GRANTED = "granted"
 FAILED = "failed"
 """Code of a command that failed for another reason than AWS's refusal."""
@@ -28,7 +30,7 @@ _PLACEHOLDERS = (
     (r"\bA(?:KIA|SIA)[A-Z0-9]{12,}", "KEY_ID"),
     (r"\bA(?:ROA|IDA)[A-Z0-9]{12,}", "UNIQUE_ID"),
     (r"(/id/)[0-9A-F]{16,}", r"\1ISSUER"),
-    (r"(assumed-role/[\w+=,.@-]+/)(?:botocore-session-)?\d{9,}\b", r"\1SESSION"),
+    (r"(assumed-role/[\w+=,.@-]+/|UNIQUE_ID:)(?:botocore-session-)?\d{9,}\b", r"\1SESSION"),
     (r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d\S*", "TIME"),
     (r"(?i)\b(request ?id:? ?)[\w-]{8,}", r"\1REQUEST_ID"),
     # the folder of a Pod's files in the sandbox
@@ -54,13 +56,13 @@ class Row(NamedTuple):
     answer: Answer
 
 
-def answer_of(code: int, output: str, errors: str) -> Answer:
+def answer_of(done: Done) -> Answer:
     """Return the answer of an AWS CLI command."""
-    if code == 0:
-        return Answer(GRANTED, output.strip())
-    refused = _ERROR.search(errors)
+    if done.code == 0:
+        return Answer(GRANTED, done.output.strip())
+    refused = _ERROR.search(done.output)
     if refused is None:
-        return Answer(FAILED, f"exit code {code}: {(errors or output).strip()}")
+        return Answer(FAILED, f"exit code {done.code}: {done.output.strip()}")
     return Answer(refused[1], " ".join(refused[3].split()), refused[2])
 
 

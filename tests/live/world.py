@@ -1,33 +1,36 @@
-"""The questions of the checks, asked of a run's Pods, of its API server and of STS."""
+"""The systems of a run on AWS: its Pods, its API server, STS, and `irsa verify`."""
 
 import asyncio
-import base64
 import json
-import shlex
+import os
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Mapping
-from http import HTTPStatus
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-import botocore
 import httpx2
 import lightkube
-from botocore.config import Config
-from botocore.exceptions import ClientError
 from httpx2.websockets import HTTPXWSException
 from lightkube.config.kubeconfig import KubeConfig
 from lightkube.core.exceptions import ApiError
-from lightkube.models.authentication_v1 import TokenRequestSpec
-from lightkube.models.meta_v1 import ObjectMeta
-from lightkube.resources.core_v1 import Namespace, Pod, ServiceAccount, ServiceAccountToken
+from lightkube.resources.core_v1 import Namespace, Pod
 
-from irsa.identity.arns import session_arn_prefix
-from irsa.identity.eks import STS_AUDIENCE, TOKEN_FILE, TOKEN_FILE_VARIABLE
-from irsa.identity.quotas import TOKEN_EXPIRATION
-from tests.live.answers import FAILED, GRANTED, Answer, Row, answer_of, normalised
-from tests.live.checks import Check
+from irsa.identity.eks import ROLE_ARN_VARIABLE, STS_AUDIENCE, TOKEN_FILE_VARIABLE
+from irsa_sandbox.demo.checks import (
+    CONTENT_A,
+    CONTENT_B,
+    OBJECT_A,
+    OBJECT_B,
+    Check,
+    account,
+    names_of,
+)
+from irsa_sandbox.environment_variables import NO_AWS_FILES
+from irsa_sandbox.session import Done, create_service_account, service_account_token
+from tests.live.answers import Row, answer_of, normalised
 from tests.live.run import TAG, Run, say, write_private
 from tests.live.stacks import Stack
 from tests.support.paths import ROOT
@@ -35,23 +38,6 @@ from tests.support.paths import ROOT
 POD_PATIENCE = 300.0  # seconds until a Pod must run; its image is pulled then
 PATIENCE = 120.0  # seconds; changes of IAM take that long to reach everywhere
 PAUSE = 5.0
-OBJECT, CONTENT = "reports/2026/november.csv", "day,visits"
-IDENTITY = ("AWS_ACCESS_KEY", "AWS_SECRET", "AWS_SESSION_TOKEN", "AWS_ROLE", "AWS_WEB_IDENTITY")
-IDENTITY += ("AWS_CONFIG_FILE", "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_STS")
-"""Prefixes of the variables that decide who a Pod is, or where STS is."""
-
-
-def claims_of(token: str) -> dict[str, Any]:
-    """Return a token's claims, unverified."""
-    body = token.split(".")[1]
-    return json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-
-
-def forged(token: str, subject: str) -> str:
-    """Return the token with another subject and the old signature."""
-    header, _, signature = token.split(".")
-    claims = json.dumps({**claims_of(token), "sub": subject}).encode()
-    return f"{header}.{base64.urlsafe_b64encode(claims).decode().rstrip('=')}.{signature}"
 
 
 class World:
@@ -65,24 +51,15 @@ class World:
         write_private(kubeconfig, outputs["kubeconfig"])
         self._state = run.private / "state.json"
         write_private(self._state, json.dumps(a.state()))
-        roles = {"role": "role_arn", "role_a": "role_a_arn", "pattern_role": "pattern_role_arn"}
-        arns = {name: outputs[output] for name, output in roles.items()}
-        arns["role_b"] = of_b["role_b_arn"]
-        sessions = {
-            name.replace("role", "session"): session_arn_prefix(arn) for name, arn in arns.items()
-        }
-        self.names = {
-            **arns,
-            **sessions,
-            "region": run.region,
-            "issuer": outputs["issuer_url"],
-            "bucket_a": f"{run.prefix}-bucket-s3-app",
-            "bucket_b": of_b["bucket"],
-            "user": f":user/{run.prefix}-s3-manager",
-            "token_file": TOKEN_FILE,
-            "object": OBJECT,
-            "content": CONTENT,
-        }
+        roles = {name: outputs[f"{name}_arn"] for name in ("role", "role_a", "pattern_role")}
+        self.names: Mapping[str, str] = names_of(
+            {**roles, "role_b": of_b["role_b_arn"]},
+            bucket_a=f"{run.prefix}-bucket-s3-app",
+            bucket_b=of_b["bucket"],
+            issuer=outputs["issuer_url"],
+            prefix=f"{run.prefix}-",
+            region=run.region,
+        )
         config = KubeConfig.from_file(kubeconfig).get()
         self._client = lightkube.Client(config)
         # Before Python 3.14 the synchronous one loses data of a WebSocket's TLS connection.
@@ -90,7 +67,7 @@ class World:
         self._runner = asyncio.Runner()
 
     def close(self) -> None:
-        """Delete the namespaces of `assume`, and close every connection."""
+        """Delete the namespaces that checks have created, and close every connection."""
         for each in self._client.list(Namespace, labels={TAG: self.run.id}):
             self._client.delete(Namespace, each.to_dict()["metadata"]["name"])
         self._client.close()
@@ -99,18 +76,24 @@ class World:
 
     def upload(self) -> None:
         """Put an object into each bucket, as the account's own profile."""
-        for account, bucket in ((self.run.a, "bucket_a"), (self.run.b, "bucket_b")):
-            s3 = account.client("s3")
-            s3.put_object(Bucket=self.names[bucket], Key=OBJECT, Body=f"{CONTENT}\n".encode())
+        for of, bucket, key, content in (
+            (self.run.a, "bucket_a", OBJECT_A, CONTENT_A),
+            (self.run.b, "bucket_b", OBJECT_B, CONTENT_B),
+        ):
+            of.client("s3").put_object(Bucket=self.names[bucket], Key=key, Body=content)
 
     def judge(self, check: Check) -> Row:
         """Ask, and ask again while AWS may not have propagated every change."""
         deadline = time.monotonic() + PATIENCE
         while True:
-            answer = self._ask(**check.question)
-            passed = check.holds(answer, self._fill)
-            wrongly_granted = answer.code == GRANTED != check.code
-            if passed or wrongly_granted or time.monotonic() > deadline:
+            done = check.ask(self)
+            passed = check.holds(done, self)
+            answer = answer_of(done)
+            if "claims_of" in check.question and not done.code:
+                claims = json.loads(done.output)
+                told = {name: claims[name] for name in ("aud", "iss", "sub")}
+                answer = answer_of(Done(0, json.dumps(told, indent=1)))
+            if passed or time.monotonic() > deadline:
                 break
             say(f"{check.key}: {answer.code}, asking again")
             time.sleep(PAUSE)
@@ -119,46 +102,26 @@ class World:
         say(f"{check.key}: {'passed' if passed else 'FAILED'}, {answer.code}")
         return row
 
-    def _ask(self, **question: Any) -> Answer:
-        match question:
-            case {"pod": workload, "command": command, **more}:
-                profile = f" --profile {more['profile']}" if more else ""
-                return self._in_pod(workload, command + profile)
-            case {"environment": workload}:
-                return self._environment(workload)
-            case {"claims": workload}:
-                return self._claims(workload)
-            case {"assume": role, **more}:
-                return self._assume(self._fill(role), **more)
-            case {"deployer": role}:
-                sts = self.run.a.client("sts")
-                role_arn = self._fill(role)
-                return _asked(sts.assume_role, RoleArn=role_arn, RoleSessionName="live")
-            case {"verify": workload}:
-                return self._verify(workload)
-        raise ValueError(f"checks.yaml: no such question: {question}")
-
-    def _fill(self, text: str) -> str:
-        return text.format_map(self.names)
-
-    def _name(self, name: str) -> str:
-        return f"{self.run.prefix}-{name}"
-
-    def _in_pod(self, workload: str, command: str) -> Answer:
-        namespace, words = self._name("dev"), shlex.split(self._fill(command))
+    def in_pod(self, namespace: str, workload: str, command: Sequence[str]) -> Done:
+        """Run a command in a workload's Pod, which may have to start first."""
         deadline = time.monotonic() + POD_PATIENCE
         while True:
             try:
-                pod = self._running(namespace, self._name(workload))
+                pod = self._running(namespace, workload)
                 call = self._async.exec(
-                    pod, namespace=namespace, command=words, stdout=True, stderr=True, timeout=120.0
+                    pod,
+                    namespace=namespace,
+                    command=command,
+                    stdout=True,
+                    stderr=True,
+                    timeout=120.0,
                 )
                 done = self._runner.run(call)
-                return answer_of(done.exit_code, str(done.stdout), str(done.stderr))
+                return Done(done.exit_code, f"{done.stdout}{done.stderr}")
             # A Pod that is not there yet, or a node's kubelet that does not answer yet.
             except (LookupError, ApiError, httpx2.HTTPError, HTTPXWSException) as error:
                 if time.monotonic() > deadline:
-                    return Answer(FAILED, f"{namespace}/{workload}: {error}")
+                    return Done(1, f"{namespace}/{workload}: {error}")
                 time.sleep(2)
 
     def _running(self, namespace: str, workload: str) -> str:
@@ -171,70 +134,46 @@ class World:
                 return document["metadata"]["name"]
         raise LookupError(f"no running Pod, but {phases}")
 
-    def _environment(self, workload: str) -> Answer:
-        answer = self._in_pod(workload, "env")
-        found = sorted(line for line in answer.text.splitlines() if line.startswith(IDENTITY))
-        return Answer(answer.code, "\n".join(found))
+    def as_administrator(self, command: Sequence[str]) -> Done:
+        """Run an AWS command as account A's profile, which has deployed it."""
+        return self._run(command, {})
 
-    def _claims(self, workload: str) -> Answer:
-        """The claims of a Pod's token, which fail the check if they are not its own."""
-        answer = self._in_pod(workload, f"sh -c 'cat ${TOKEN_FILE_VARIABLE}'")
-        if answer.code != GRANTED:
-            return answer
-        claims = claims_of(answer.text)
-        subject = f"system:serviceaccount:{self._name('dev')}:{self._name(workload)}"
-        expected = {"aud": [STS_AUDIENCE], "iss": self.names["issuer"], "sub": subject}
-        found = {name: claims[name] for name in expected}
-        return Answer(GRANTED if found == expected else FAILED, json.dumps(found, indent=1))
+    def service_account(self, namespace: str, name: str) -> None:
+        """Create a service account, unless it exists."""
+        create_service_account(self._client, namespace, name, {TAG: self.run.id})
 
-    def _assume(
-        self,
-        role: str,
-        *,
-        namespace: str = "dev",
-        account: str = "s3-app",
-        audience: str = STS_AUDIENCE,
-        **forgery: bool,
-    ) -> Answer:
-        """Assume a role with the token of a service account, which is created if need be."""
-        namespace, account = self._name(namespace), self._name(account)
-        token = self._token(namespace, account, audience)
-        if forgery:
-            token = forged(token, f"system:serviceaccount:{namespace}:{self._name('s3-app')}")
-        sts = self.run.a.session.client("sts", config=Config(signature_version=botocore.UNSIGNED))
-        return _asked(
-            sts.assume_role_with_web_identity,
-            RoleArn=role,
-            RoleSessionName="live",
-            WebIdentityToken=token,
-        )
+    def token(self, namespace: str, name: str, audience: str = STS_AUDIENCE) -> str:
+        """Return a token of a service account."""
+        return service_account_token(self._client, namespace, name, audience)
 
-    def _token(self, namespace: str, account: str, audience: str) -> str:
-        own = {"labels": {TAG: self.run.id}}
-        for created in (
-            Namespace(metadata=ObjectMeta(name=namespace, **own)),
-            ServiceAccount(metadata=ObjectMeta(name=account, namespace=namespace, **own)),
-        ):
-            try:
-                self._client.create(created)
-            except ApiError as error:
-                if error.status.code != HTTPStatus.CONFLICT:
-                    raise
-        spec = TokenRequestSpec(audiences=[audience], expirationSeconds=TOKEN_EXPIRATION.start)
-        request = ServiceAccountToken(metadata=ObjectMeta(), spec=spec)
-        answer = self._client.create(request, account, namespace=namespace).to_dict()
-        return answer["status"]["token"]
+    def assume(self, token: str, role: str, command: Sequence[str]) -> Done:
+        """Run an AWS command with a service account's token and a role."""
+        # In a home of its own: the CLI keeps sessions by role there, of any token.
+        with tempfile.TemporaryDirectory(dir=self.run.private) as home:  # mode 0700
+            file = Path(home) / "token"
+            file.write_text(token)
+            own = {ROLE_ARN_VARIABLE: role, TOKEN_FILE_VARIABLE: str(file), "HOME": home}
+            return self._run(command, {**NO_AWS_FILES, **own}, without="AWS_PROFILE")
 
-    def _verify(self, workload: str) -> Answer:
+    def ask(self, question: Mapping[str, Any]) -> Done:
+        """Run `irsa verify` of a workload; return the links and their states."""
+        _, name = account(self, question["verify"])
         command = [sys.executable, "-m", "irsa", "verify", "--stack", str(self._state)]
-        command += ["--workload", self._name(workload), "--output", "json"]
-        command += ["--trusting-profile", self.run.b.profile]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        if not done.stdout:
-            return Answer(FAILED, done.stderr.strip())
-        [result] = json.loads(done.stdout)
+        command += ["--workload", name, "--output", "json"]
+        done = self._run([*command, "--trusting-profile", self.run.b.profile], {})
+        if not done.output.startswith("["):
+            return done
+        [result], _ = json.JSONDecoder().raw_decode(done.output)
         links = [f"{link['key']}: {link['status']}" for link in result["links"]]
-        return Answer(GRANTED if done.returncode == 0 else FAILED, "\n".join(links))
+        return Done(done.code, "\n".join(links))
+
+    def _run(self, command: Sequence[str], more: Mapping[str, str], without: str = "") -> Done:
+        environment = {**os.environ, **more}
+        environment.pop(without, None)
+        done = subprocess.run(
+            list(command), cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        )
+        return Done(done.returncode, done.stdout + done.stderr)
 
     @property
     def _own_words(self) -> Mapping[str, str]:
@@ -246,13 +185,3 @@ class World:
             run.region: "REGION",
             run.a.caller: "DEPLOYER_A",
         }
-
-
-def _asked(call: Callable[..., Any], **arguments: Any) -> Answer:
-    """Return STS's answer, without the credentials in it."""
-    try:
-        granted = call(**arguments)
-    except ClientError as error:
-        told = error.response["Error"]
-        return Answer(told["Code"], " ".join(told["Message"].split()), error.operation_name)
-    return Answer(GRANTED, granted["AssumedRoleUser"]["Arn"])

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 from lightkube.resources.core_v1 import Namespace
@@ -23,8 +23,8 @@ from irsa_sandbox.aws.clients import AwsClients, Credentials
 from irsa_sandbox.aws.server import CROSS_ACCOUNT_ROLE
 from irsa_sandbox.demo import left_overs
 from irsa_sandbox.session import Session
+from tests.live.__main__ import CHECKS
 from tests.live.answers import SANDBOX_ANSWERS
-from tests.live.checks import CHECKS
 from tests.live.run import PLACE_TAG
 from tests.sandbox.support.command import sandbox
 from tests.sandbox.support.namespaces import delete_namespace
@@ -52,32 +52,26 @@ class Shell(NamedTuple):
     folder: Path
     """Folder of runs and reports."""
 
-    def command(self, *options: str, deployer_b: str = DEPLOYER_B) -> list[str]:
-        """`make test-aws` without make."""
+    def started(self, *options: str, deployer_b: str = DEPLOYER_B) -> subprocess.Popen[str]:
+        """Start `make test-aws` without make, as the leader of a process group."""
         command = [sys.executable, "-m", "tests.live", "--profile-a", "a", "--profile-b", "b"]
-        return [*command, "--deployer-b", deployer_b, "--folder", str(self.folder), *options]
+        command += ["--deployer-b", deployer_b, "--folder", str(self.folder), *options]
+        return subprocess.Popen(
+            command,
+            cwd=lifecycle.ROOT,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
 
-    def run(self, *options: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        """Run it to its end; both its outputs in ``stdout``."""
-        process = subprocess.Popen(self.command(*options, **settings), **self._streams)
-        output, _ = process.communicate()
-        return subprocess.CompletedProcess(process.args, process.returncode, output)
-
-    def started(self, *options: str) -> subprocess.Popen[str]:
-        """Start it as the leader of a process group, as a terminal does."""
-        command = self.command("--yes", "1", *options)
-        return subprocess.Popen(command, **self._streams, start_new_session=True)
-
-    @property
-    def _streams(self) -> dict[str, Any]:
-        return {
-            "cwd": lifecycle.ROOT,
-            "env": self.environment,
-            "stdin": subprocess.DEVNULL,
-            "stdout": subprocess.PIPE,
-            "stderr": subprocess.STDOUT,
-            "text": True,
-        }
+    def run(self, *options: str, **settings: str) -> tuple[int, str]:
+        """Run it to its end; return exit code and both outputs."""
+        with self.started(*options, **settings) as process:
+            output, _ = process.communicate()
+        return process.returncode, output
 
     def left(self) -> list[str]:
         """Return the resources of accounts and cluster that were not there before."""
@@ -135,11 +129,11 @@ def until(process: subprocess.Popen[str], text: str) -> str:
 
 
 def test_every_check_passes_and_nothing_is_left(fresh: Shell):
-    done = fresh.run("--yes", "1")
+    code, printed = fresh.run("--yes", "1")
 
-    assert done.returncode == 0, done.stdout
+    assert code == 0, printed
     assert fresh.left() == []
-    assert done.stdout.index(" an hour; a run takes") < done.stdout.index("account A: pulumi up")
+    assert printed.index(" an hour; a run takes") < printed.index("account A: pulumi up")
     folder = fresh.only_run()
     files = {file.name: file.read_text() for file in folder.iterdir()}
     assert files.keys() == {"answers.json", "left-by-pulumi", "report.md"}
@@ -147,7 +141,7 @@ def test_every_check_passes_and_nothing_is_left(fresh: Shell):
     assert json.loads(files["answers.json"]).keys() == {check.key for check in CHECKS}
     assert files["report.md"].count("The sandbox answers the same.") == len(CHECKS)
     for secret in ("eyJ", "SecretAccessKey", fresh.session.state.secret_access_key):
-        assert secret not in "".join(files.values()) + done.stdout
+        assert secret not in "".join(files.values()) + printed
     for account in (ACCOUNT_A, ACCOUNT_B):
         assert account not in "".join(files.values())
     assert files["answers.json"] == SANDBOX_ANSWERS.read_text(), (
@@ -157,29 +151,29 @@ def test_every_check_passes_and_nothing_is_left(fresh: Shell):
 
 
 def test_nothing_is_created_without_consent_to_the_price(fresh: Shell):
-    done = fresh.run()
+    code, printed = fresh.run()
 
-    assert done.returncode == 2
-    assert " an hour; a run takes" in done.stdout
-    assert "until `make test-aws PROFILE_A=a PROFILE_B=b REGION=us-east-1 CLEAN=" in done.stdout
-    assert done.stdout.endswith("standard input is no terminal; YES=1 agrees to the price\n")
+    assert code == 2
+    assert " an hour; a run takes" in printed
+    assert "until `make test-aws PROFILE_A=a PROFILE_B=b REGION=us-east-1 CLEAN=" in printed
+    assert printed.endswith("standard input is no terminal; YES=1 agrees to the price\n")
     assert not fresh.folder.exists()
     assert fresh.left() == []
 
 
 def test_a_run_that_fails_half_way_removes_everything(fresh: Shell):
-    done = fresh.run("--yes", "1", deployer_b=role_arn(ACCOUNT_B, "no-such-role"))
+    code, printed = fresh.run("--yes", "1", deployer_b=role_arn(ACCOUNT_B, "no-such-role"))
 
-    assert done.returncode == 1, done.stdout
-    assert CLUSTER_MADE in done.stdout
-    assert "a stack did not come up" in done.stdout
+    assert code == 1, printed
+    assert CLUSTER_MADE in printed
+    assert "a stack did not come up" in printed
     assert fresh.left() == []
     report = (fresh.only_run() / "report.md").read_text()
     assert f"- checks: 0 of {len(CHECKS)} passed, 0 asked\n- removed: everything\n" in report
 
 
 def test_ctrl_c_waits_for_pulumi_and_then_removes_everything(fresh: Shell):
-    with fresh.started() as process:
+    with fresh.started("--yes", "1") as process:
         until(process, CLUSTER_MADE)
         os.killpg(process.pid, signal.SIGINT)
         until(process, "pulumi destroy")
@@ -190,7 +184,7 @@ def test_ctrl_c_waits_for_pulumi_and_then_removes_everything(fresh: Shell):
 
 
 def test_a_killed_run_without_its_folder_is_found_in_its_region_and_accounts(fresh: Shell):
-    with fresh.started("--region", REGION) as process:
+    with fresh.started("--yes", "1", "--region", REGION) as process:
         until(process, "aws:eks:NodeGroup irsa-live-")
         os.killpg(process.pid, signal.SIGKILL)
     before = fresh.left()
@@ -203,12 +197,12 @@ def test_a_killed_run_without_its_folder_is_found_in_its_region_and_accounts(fre
 
     accounts = f"test-aws: run {run_id}: its accounts are A {ACCOUNT_A} and B {ACCOUNT_B}, "
     says = (f"test-aws: run {run_id}: its region is {REGION}, not us-east-1", accounts, accounts)
-    for done, text in zip(refused, says, strict=True):
-        assert (done.returncode, done.stdout.startswith(text)) == (2, True), done.stdout
+    for (code, printed), text in zip(refused, says, strict=True):
+        assert (code, printed.startswith(text)) == (2, True), printed
     assert fresh.left() == before
-    done = fresh.run("--clean", run_id)
-    assert done.returncode == 0, done.stdout
-    assert f"deleting cluster irsa-live-{run_id} of account {ACCOUNT_A}" in done.stdout
+    code, printed = fresh.run("--clean", run_id)
+    assert code == 0, printed
+    assert f"deleting cluster irsa-live-{run_id} of account {ACCOUNT_A}" in printed
     # On AWS they are gone with their cluster.
     namespaces = [name for name in fresh.left() if name.startswith("irsa-live-")]
     assert fresh.left() == namespaces
@@ -221,14 +215,14 @@ def test_a_run_that_is_not_found_is_not_said_to_be_gone(fresh: Shell):
     private.mkdir(parents=True)
     (private / PLACE_TAG).write_text(f"{REGION}/{ACCOUNT_A}/{ACCOUNT_B}")
 
-    done = fresh.run("--clean", "aaaaaaaa")
+    code, printed = fresh.run("--clean", "aaaaaaaa")
 
-    assert done.returncode == 1
+    assert code == 1
     where = f"accounts {ACCOUNT_A} and {ACCOUNT_B}, regions "
-    assert f"found nothing of run aaaaaaaa in {where}" in done.stdout
-    assert REGION in done.stdout
-    assert done.stdout.endswith("REGION=us-east-1 CLEAN=aaaaaaaa\n")
-    assert f"runs of {fresh.folder}: k7m2p9qx\n" in done.stdout
+    assert f"found nothing of run aaaaaaaa in {where}" in printed
+    assert REGION in printed
+    assert printed.endswith("REGION=us-east-1 CLEAN=aaaaaaaa\n")
+    assert f"runs of {fresh.folder}: k7m2p9qx\n" in printed
 
 
 @pytest.fixture
@@ -254,12 +248,12 @@ def untagged(fresh: Shell) -> Iterator[str]:
 def test_what_has_a_runs_name_without_its_tag_is_left(fresh: Shell, untagged: str):
     before = fresh.left()
 
-    done = fresh.run("--clean", "aaaaaaaa")
+    code, printed = fresh.run("--clean", "aaaaaaaa")
 
-    assert done.returncode == 1
-    assert f"NOT removed: role {untagged} of account {ACCOUNT_A}: has the run's name" in done.stdout
-    assert f"NOT removed: bucket {untagged} of account {ACCOUNT_A}: " in done.stdout
-    assert "(BucketNotEmpty)" in done.stdout
+    assert code == 1
+    assert f"NOT removed: role {untagged} of account {ACCOUNT_A}: has the run's name" in printed
+    assert f"NOT removed: bucket {untagged} of account {ACCOUNT_A}: " in printed
+    assert "(BucketNotEmpty)" in printed
     assert fresh.left() == before
     fresh.session.aws("s3").head_object(Bucket=untagged, Key="theirs")
 
@@ -275,10 +269,9 @@ def test_what_has_a_runs_name_without_its_tag_is_left(fresh: Shell, untagged: st
     ids=["one-account", "no-such-profile", "strange-id", "one-subnet"],
 )
 def test_wrong_usage_is_one_line_and_nothing_is_created(fresh: Shell, options, message):
-    done = fresh.run("--yes", "1", *options)
+    code, printed = fresh.run("--yes", "1", *options)
 
-    assert done.returncode == 2
-    assert done.stdout.startswith("test-aws: ")
-    assert message in done.stdout
-    assert done.stdout.count("\n") == 1
+    assert (code, printed.count("\n")) == (2, 1)
+    assert printed.startswith("test-aws: ")
+    assert message in printed
     assert not fresh.folder.exists()

@@ -87,12 +87,14 @@ LAST = ("docs/walkthrough.md", "make sandbox-down")
 UPLOAD_B = """
 from contextlib import closing
 from pathlib import Path
-from irsa_sandbox.demo import chain
-from irsa_sandbox.demo.record import Record
+from irsa_sandbox.aws.accounts import ACCOUNT_B
+from irsa_sandbox.demo.checks import CONTENT_B, OBJECT_B
+from irsa_sandbox.demo.systems import BUCKET_B
 from irsa_sandbox.session import Session
 from irsa_sandbox.state import load
 with closing(Session(load(Path(".sandbox")))) as session:
-    chain.upload(session, Record(as_json=True))
+    s3 = session.aws("s3", ACCOUNT_B)
+    s3.put_object(Bucket=BUCKET_B, Key=OBJECT_B, Body=CONTENT_B)
 """
 """Fills account B's bucket as the demo does, whose transcripts list it."""
 

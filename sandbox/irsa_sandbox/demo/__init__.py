@@ -2,40 +2,30 @@
 
 import shlex
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from contextlib import closing, nullcontext
-from http import HTTPStatus
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lightkube.core.exceptions import ApiError
-from lightkube.resources.core_v1 import Namespace
-
-from irsa.identity.arns import role_arn
-
 from .. import COMMAND, lifecycle
-from ..aws.accounts import ACCOUNT_A, ACCOUNT_B
-from ..aws.server import CROSS_ACCOUNT_ROLE, Emulator
+from ..aws.accounts import ACCOUNT_B
 from ..engine.stack import ROOT, SandboxStack, summary
+from ..environment_variables import exported
 from ..folder import refuse_others
 from ..interrupts import on_interrupt
-from ..session import Session
-from ..state import SandboxError
+from ..session import Done, left_overs
+from ..state import SandboxError, SandboxState
 from ..toolchain.plugins import ANY, Choice
-from . import access_key, chain, forms, irsa
-from .pods import NAMESPACE
-from .record import Record
+from .checks import Check, parts
+from .record import Record, Row
+from .systems import SandboxSystems
 
 PROJECT_B = ROOT / "account_b"
 FORMS, FORMS_B = ROOT / "examples" / "forms", ROOT / "examples" / "forms_account_b"
-PLACES = {
-    "a": "",
-    "b": " --cwd account_b",
-    "forms": " --cwd examples/forms",
-    "forms-b": " --cwd examples/forms_account_b",
-}
-SEEDED = (Emulator.administrator_arn, role_arn(ACCOUNT_B, CROSS_ACCOUNT_ROLE))
-"""Principals that the accounts have from the start."""
+EXTERNAL_ID = "tenant-42"
 
 
 def run(
@@ -47,15 +37,15 @@ def run(
 ) -> int:
     """Run the demo in a sandbox of its own, which is stopped afterwards.
 
-    It lies in ``folder`` or in a temporary one. An error in it ends the story, as a failed check of
+    It lies in ``folder`` or in a temporary one. An error in it ends the story, as a failed row of
     the table. Raises `SandboxError` when a sandbox runs there, or none can be started.
     """
     if not PROJECT_B.exists():
         raise SandboxError("the demo brings up the repository's own stacks; run it in a checkout")
-    record = Record(as_json=output == "json")
     if folder is not None:
         refuse_others(folder)  # before minutes of building
     programs = lifecycle.tools(on_progress, providers)
+    record = Record(as_json=output == "json")
     with lifecycle.temporary_folder("irsa-demo-") if folder is None else nullcontext(folder) as own:
         state = lifecycle.start(own, programs, on_progress)
         if state is None:
@@ -64,138 +54,127 @@ def run(
                 f"--folder, or stop it: {COMMAND} down --folder {shlex.quote(str(own))}"
             )
         try:
-            with closing(Session(state)) as session, record.failure_as_check():
-                _story(session, record)
+            # The programs, which run side by side, find the same variables in this process.
+            variables = {**state.search_path(), **state.aws_environment()}
+            with (
+                exported(**variables),
+                closing(SandboxSystems(state)) as systems,
+                record.failure_as_row(),
+            ):
+                _story(systems, record)
         finally:
             with on_interrupt(signal.SIG_IGN):
                 lifecycle.down(own)
     return record.finish()
 
 
-def _story(session: Session, record: Record) -> None:
-    account_a = SandboxStack(session.state)
-    account_b = SandboxStack(session.state, PROJECT_B)
-    with record.section("The two stacks"):
-        _deploy(account_a, record, "a", "account A")
-        _deploy(account_b, record, "b", "account B")
-        outputs = account_a.outputs()
-        irsa.upload(session, record)
-        chain.upload(session, record)
+@dataclass
+class Stack:
+    """A stack of the story, whose operations go on one after the other, beside everything else."""
 
-    with record.section("System 1: static access key"):
-        access_key.check(session, record)
-    with record.section("System 2: IRSA, one account"):
-        irsa.check(
-            session, record, outputs["issuer_url"], outputs["role_arn"], outputs["pattern_role_arn"]
-        )
-    with record.section("System 3: IRSA, cross-account chain"):
-        chain.check(session, record, outputs["role_a_arn"])
-        record.settle()
-        account_a = SandboxStack(session.state, config={"irsa:externalId": chain.EXTERNAL_ID})
-        for stack in (account_a, account_b):
-            record.progress(summary(stack.up()))
-        chain.check_external_id(session, record)
-    _forms(session, record, outputs["issuer_url"])
+    record: Record
+    sandbox: SandboxState
+    project: Path
+    key: str
+    title: str
+    config: Callable[[], Mapping[str, Any]] = dict
+    _last: list[Future[Any]] = field(default_factory=list)
+    _opened: dict[object, SandboxStack] = field(default_factory=dict)
 
-    with record.section("Nothing is left"):
-        session.empty_bucket(chain.BUCKET, ACCOUNT_B)
-        _destroy(account_b, record, "b", "account B")
-        session.empty_bucket(irsa.BUCKET)
-        _destroy(account_a, record, "a", "account A")
-        _nothing_left(session, record)
+    def start(self, operation: str, *after: Future[Any]) -> Future[dict[str, int]]:
+        """Start an operation after this stack's last one and what it needs."""
+        config, show = self.config, self.record.lines_of(f"{self.title}: pulumi {operation}")
 
+        def run() -> dict[str, int]:
+            if config not in self._opened:
+                opened = SandboxStack(self.sandbox, self.project, config=config())
+                self._opened[config] = opened
+            return getattr(self._opened[config], operation)(on_output=show)
 
-def _forms(session: Session, record: Record, issuer_url: str) -> None:
-    """Show the forms of examples/forms, whose account B goes first."""
-    config = {"forms-account-b:issuerUrl": issuer_url}
-    account_b = SandboxStack(session.state, FORMS_B, config=config)
-    account_a = SandboxStack(session.state, FORMS)
-    with record.section("More forms, account B first"):
-        _deploy(account_b, record, "forms-b", "the forms in account B")
-        _deploy(account_a, record, "forms", "the forms in account A")
-        forms.upload(session)
-    for title, check in (
-        ("Federation", forms.check_federation),
-        ("EKS Pod Identity", forms.check_pod_identity),
-        ("EKS Pod Identity with a target role", forms.check_target_role),
-        ("EKS Pod Identity with a session policy", forms.check_session_policy),
-    ):
-        with record.section(title):
-            check(session, record)
-    forms.empty(session)
-    _destroy(account_a, record, "forms", "the forms in account A")
-    _destroy(account_b, record, "forms-b", "the forms in account B")
+        self._last = [self.record.start(run, *self._last, *after)]
+        return self._last[0]
+
+    def announce(self, operation: str, claim: str, started: Future[Any], *expected: str) -> None:
+        """Announce the row of an operation that does what is expected, and nothing else."""
+        folder = self.project.relative_to(ROOT)
+        where = f" --cwd {folder}" if folder.parts else ""
+
+        def row(done: Mapping[str, int]) -> Row:
+            command = f"pulumi {operation} --stack dev{where}"
+            passed = set() < done.keys() <= {*expected}
+            return Row(f"{operation}-{self.key}", claim, command, summary(done), passed)
+
+        self.record.announce(started, row, f"{self.title}: pulumi {operation}")
+
+    def announce_up(self, up: Future[Any], preview: Future[Any]) -> None:
+        """Announce that the stack comes up, and stays as it is."""
+        title = f"a second preview of {self.title} finds no changes"
+        self.announce("up", f"the stack of {self.title} comes up", up, "create", "same", "update")
+        self.announce("preview", title, preview, "same")
+
+    def destroy(self, *after: Future[Any]) -> Future[Any]:
+        """Start and announce its end."""
+        gone, title = self.start("destroy", *after), f"the stack of {self.title} is deleted"
+        self.announce("destroy", title, gone, "delete", "discard")
+        return gone
 
 
-def _deploy(stack: SandboxStack, record: Record, key: str, account: str) -> None:
-    where = PLACES[key]
-    with record.stage(f"{account}: pulumi up") as show:
-        done = stack.up(on_output=show)
-    record.check(
-        f"up-{key}",
-        f"the stack of {account} comes up",
-        f"pulumi up --stack dev{where}",
-        summary(done),
-        passed=done.keys() <= {"create", "same", "update"},
-    )
-    preview = stack.preview()
-    record.check(
-        f"preview-{key}",
-        f"a second preview of {account} finds no changes",
-        f"pulumi preview --stack dev{where}",
-        summary(preview),
-        passed=preview.keys() == {"same"},
-    )
+def _story(systems: SandboxSystems, record: Record) -> None:
+    """Announce the story in its order; what does not need each other goes on side by side."""
+    stack = partial(Stack, record, systems.state)
+    a, b = stack(ROOT, "a", "account A"), stack(PROJECT_B, "b", "account B")
+    forms = stack(FORMS, "forms", "the forms in account A")
+    forms_b = stack(FORMS_B, "forms-b", "the forms in account B")
+    forms_b.config = lambda: {"forms-account-b:issuerUrl": systems.names["issuer"]}
+    up_a, preview_a = a.start("up"), a.start("preview")
+    named = record.start(systems.read_names, up_a)
+    up_b, preview_b = b.start("up", up_a), b.start("preview")
+    up_forms_b, preview_forms_b = forms_b.start("up", named), forms_b.start("preview")
+    up_forms, preview_forms = forms.start("up", up_forms_b), forms.start("preview")
+    ready = record.start(systems.prepare, named, up_b)
 
+    record.section("The two stacks")
+    a.announce_up(up_a, preview_a)
+    b.announce_up(up_b, preview_b)
+    asked = _ask(record, systems, "systems", ready)
+    a.config = lambda: {"irsa:externalId": EXTERNAL_ID}
+    changed_a = a.start("up", *asked, preview_forms)  # which would see another output of its stack
+    changed_b = b.start("up", changed_a)
+    asked += _ask(record, systems, "external id", changed_b)
+    record.section("More forms, account B first")
+    forms_b.announce_up(up_forms_b, preview_forms_b)
+    forms.announce_up(up_forms, preview_forms)
+    of_forms = _ask(record, systems, "forms", record.start(systems.prepare_forms, up_forms))
+    emptied = record.start(systems.empty_forms, *of_forms)
+    forms_gone, _ = forms.destroy(emptied), forms_b.destroy(emptied)
 
-def _destroy(stack: SandboxStack, record: Record, key: str, account: str) -> None:
-    where = PLACES[key]
-    with record.stage(f"{account}: pulumi destroy") as show:
-        done = stack.destroy(on_output=show)
-    record.check(
-        f"destroy-{key}",
-        f"the stack of {account} is deleted",
-        f"pulumi destroy --stack dev{where}",
-        summary(done),
-        passed=done.keys() <= {"delete", "discard"},
-    )
-
-
-def _nothing_left(session: Session, record: Record) -> None:
-    left = [*left_overs(session), *left_overs(session, ACCOUNT_B)]
-    record.check(
-        "nothing-left",
-        "IAM, S3, EKS and the namespace are as empty as before",
+    record.section("Nothing is left")
+    emptied = record.start(systems.empty, *asked)
+    gone = b.destroy(emptied), a.destroy(emptied, forms_gone)
+    left = record.start(lambda: [*left_overs(systems), *left_overs(systems, ACCOUNT_B)], *gone)
+    title = "IAM, S3, EKS and the namespace are as empty as before"
+    command = (
         "aws iam list-users, list-roles, list-policies, list-open-id-connect-providers; "
-        "aws s3 ls; aws eks list-clusters; kubectl get namespace dev",
-        "\n".join(left) or "nothing",
-        passed=not left,
+        "aws s3 ls; aws eks list-clusters; kubectl get namespace dev"
+    )
+    record.announce(
+        left, lambda n: Row("nothing-left", title, command, "\n".join(n) or "nothing", not n)
     )
 
 
-def left_overs(session: Session, account: str = ACCOUNT_A) -> list[str]:
-    """Return the resources of an account and the cluster that a stack can have created."""
-    iam = session.aws("iam", account)
-    names: list[Any] = [
-        *(user["Arn"] for user in iam.list_users()["Users"]),
-        *(role["Arn"] for role in iam.list_roles()["Roles"]),
-        *(policy["Arn"] for policy in iam.list_policies(Scope="Local")["Policies"]),
-        *(p["Arn"] for p in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]),
-        *(bucket["Name"] for bucket in session.aws("s3", account).list_buckets()["Buckets"]),
-        *session.aws("eks", account).list_clusters()["clusters"],
-        *(
-            template["LaunchTemplateName"]
-            for template in session.aws("ec2", account).describe_launch_templates()[
-                "LaunchTemplates"
-            ]
-        ),
-    ]
-    names = [name for name in names if name not in SEEDED]
-    try:
-        session.cluster.get(Namespace, NAMESPACE)
-    except ApiError as error:
-        if error.status.code != HTTPStatus.NOT_FOUND:
-            raise
-    else:
-        names.append(f"namespace {NAMESPACE}")
-    return names
+def _ask(
+    record: Record, systems: SandboxSystems, stacks: str, after: Future[Any]
+) -> list[Future[Done]]:
+    """Start and announce every check of these stacks."""
+    asked: list[Future[Done]] = []
+    for part in (part for part in parts("demo") if part.stacks == stacks):
+        record.section(part.title)
+        for check in part.checks:
+
+            def row(done: Done, check: Check = check) -> Row:
+                passed, output = check.holds(done, systems), done.output.strip()
+                return Row(check.key, check.title, check.command(systems), output, passed)
+
+            asked.append(record.start(partial(check.ask, systems), after, is_command=True))
+            record.announce(asked[-1], row, is_refusal=check.code is not None)
+    return asked

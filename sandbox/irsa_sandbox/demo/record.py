@@ -1,118 +1,124 @@
-"""The demo's checks: each a command, its real output, and whether it passed."""
+"""The demo's rows: each a command, its real output, and whether it is as it must be."""
 
 import json
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from functools import partial
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeVar
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from ..errors import SandboxError
-from ..session import Done
+
+T = TypeVar("T")
+THREADS = 99  # most of them wait for others
 
 
-@dataclass(frozen=True)
-class Check:
-    """One thing shown."""
+class Row(NamedTuple):
+    """One claim shown, with the command as a person types it. The documents quote it by its key."""
 
     key: str
-    """Stable name, by which the README quotes it."""
-
     title: str
-    """The claim, as a sentence."""
-
     command: str
-    """The command, as a person would type it."""
-
     output: str
-    """The command's output."""
-
     passed: bool
 
 
 @dataclass
 class Record:
-    """The checks so far, printed as they come: in full on a terminal, else without the outputs that
-    nothing went wrong with."""
+    """Work that runs side by side, and its rows, printed in the order in which they were announced:
+    in full on a terminal, else without the outputs that nothing went wrong with."""
 
     as_json: bool = False
-    checks: list[Check] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    _announced: list[Callable[[], object]] = field(default_factory=list)
+    """Functions that wait for a part of the work and show it."""
+
     _part: str = ""
-    """The part of the story that runs."""
-    _asked: list[tuple[Future[Done], Callable[[Done], None]]] = field(default_factory=list)
-    """Commands that were started, and what shows each one's check."""
+    """The part of the story that is waited for."""
 
     def __post_init__(self) -> None:
-        self._pool = ThreadPoolExecutor(max(2, os.cpu_count() or 2))
+        self._pool = ThreadPoolExecutor(THREADS)
+        self._processors = threading.Semaphore(max(2, os.cpu_count() or 2))
+        self._over = threading.Event()
+        self._warned: set[str] = set()
         # With JSON on standard output, people watch the rest on standard error.
         stream = sys.stderr if self.as_json else sys.stdout
         self._console = Console(file=stream, highlight=False, soft_wrap=True)
+        self._status = self._console.status("")
 
-    @contextmanager
-    def section(self, title: str) -> Iterator[None]:
-        """Head a part of the story; it ends when all that was asked in it has its answer."""
-        self._part = title
-        self._console.rule(f"[bold]{title}", align="left")
-        yield
-        self.settle()
+    def start(
+        self, run: Callable[[], T], *after: "Future[Any]", is_command: bool = False
+    ) -> "Future[T]":
+        """Start work that goes on when what it comes after has been done.
 
-    def ask(
+        A command then waits for a processor as well.
+        """
+
+        def go_on() -> T:
+            for each in after:
+                each.result()
+            with self._processors if is_command else nullcontext():
+                if self._over.is_set():
+                    raise CancelledError
+                return run()
+
+        return self._pool.submit(go_on)
+
+    def section(self, title: str) -> None:
+        """Announce the head of a part of the story."""
+
+        def show() -> None:
+            self._part = title
+            self._console.rule(f"[bold]{title}", align="left")
+
+        self._announced.append(show)
+
+    def announce(
         self,
-        key: str,
-        title: str,
-        command: str,
-        run: Callable[[], Done],
-        passed: Callable[[Done], bool],
+        started: "Future[T]",
+        row: Callable[[T], Row],
+        part: str = "",
         *,
         is_refusal: bool = False,
     ) -> None:
-        """Start a command beside others. Checks are shown in the order in which they were asked."""
+        """Announce the row that is made of what some work returns."""
 
-        def show(done: Done) -> None:
-            checked = Check(key, title, command, done.output.strip(), passed(done))
-            self._show(checked, is_refusal=is_refusal)
+        def show() -> None:
+            self._part = part or self._part
+            self._show(row(started.result()), is_refusal=is_refusal)
 
-        self._asked.append((self._pool.submit(run), show))
+        self._announced.append(show)
 
     def settle(self) -> None:
-        """Show the check of every command that was started."""
-        while self._asked:
-            started, show = self._asked.pop(0)
-            show(started.result())
+        """Show all that was announced."""
+        with self._status:
+            while self._announced:
+                self._announced.pop(0)()
 
-    def progress(self, text: str) -> None:
-        """Show a line of long work."""
-        self._console.print(text.rstrip(), style="dim", markup=False)
+    def lines_of(self, title: str) -> Callable[[str], None]:
+        """Return what folds the lines of long work into one line of a terminal; warnings stay."""
 
-    @contextmanager
-    def stage(self, title: str) -> Iterator[Callable[[str], None]]:
-        """Fold the lines of long work into one line of a terminal; warnings stay."""
-        self._part = title
-        with self._console.status(title) as status:
+        def show(line: str) -> None:
+            text = " ".join(line.split())
+            if text.startswith("warning: "):
+                if text not in self._warned:
+                    self._console.print(text, style="dim", markup=False)
+                self._warned.add(text)
+            elif text:
+                self._status.update(Text(f"{title}: {text}"[: self._console.width - 4]))
 
-            def show(line: str) -> None:
-                text = " ".join(line.split())
-                if text.startswith("warning: "):
-                    self.progress(text)
-                elif text:
-                    status.update(Text(f"{title}: {text}"[: self._console.width - 4]))
+        return show
 
-            yield show
-
-    def check(self, key: str, title: str, command: str, output: str, *, passed: bool) -> None:
-        """Show one check, after all that were asked before it."""
-        self.settle()
-        self._show(Check(key, title, command, output.strip(), bool(passed)))
-
-    def _show(self, shown: Check, *, is_refusal: bool = False) -> None:
-        self.checks.append(shown)
+    def _show(self, shown: Row, *, is_refusal: bool = False) -> None:
+        self.rows.append(shown)
         self._console.print(f"$ {shown.command}", style="bold", markup=False)
         if self._console.is_terminal or is_refusal or not shown.passed:
             self._console.print(shown.output, markup=False)
@@ -121,41 +127,33 @@ class Record:
             f"{mark}[/]: {shown.title}", end="\n\n" if self._console.is_terminal else "\n"
         )
 
-    def denied(
-        self, key: str, title: str, command: str, run: Callable[[], Done], error: str
-    ) -> None:
-        """Start a command that must fail with ``error``."""
-        self.ask(key, title, command, run, partial(_is_denied, error), is_refusal=True)
-
     @contextmanager
-    def failure_as_check(self) -> Iterator[None]:
-        """End the story at an error, which is a failed check of the part that runs.
+    def failure_as_row(self) -> Iterator[None]:
+        """Show what was announced; an error in it is a failed row of the part that was waited for.
 
-        After it no command runs: the sandbox that they run in can go.
+        Afterwards no work goes on: the sandbox that it runs in can go.
         """
         try:
             yield
+            self.settle()
         except Exception as error:  # noqa: BLE001 - it is shown whole
-            self._asked.clear()
             text = str(error) if isinstance(error, SandboxError) else traceback.format_exc()
-            self.check("unfinished", f"{self._part}: no error", self._part, text, passed=False)
+            title = f"{self._part}: no error"
+            self._show(Row("unfinished", title, self._part, text.strip(), passed=False))
         finally:
+            self._over.set()
             self._pool.shutdown(cancel_futures=True)
 
     def finish(self) -> int:
-        """Print the table, or everything as JSON; the exit code is 1 when a check failed."""
-        failed = [check for check in self.checks if not check.passed]
+        """Print the table, or everything as JSON; the exit code is 1 when a row failed."""
+        failed = [row for row in self.rows if not row.passed]
         if self.as_json:
-            print(json.dumps([asdict(check) for check in self.checks], indent=1))
+            print(json.dumps([row._asdict() for row in self.rows], indent=1))
         else:
-            table = Table(title=f"{len(self.checks)} checks, {len(failed)} failed")
+            table = Table(title=f"{len(self.rows)} checks, {len(failed)} failed")
             table.add_column("check")
             table.add_column("result")
-            for check in self.checks:
-                table.add_row(check.title, "passed" if check.passed else "[red]FAILED")
+            for row in self.rows:
+                table.add_row(row.title, "passed" if row.passed else "[red]FAILED")
             self._console.print(table)
-        return 1 if failed or not self.checks else 0
-
-
-def _is_denied(error: str, done: Done) -> bool:
-    return done.code != 0 and error in done.output
+        return 1 if failed or not self.rows else 0

@@ -112,3 +112,17 @@ def test_go_builds_for_this_machine_from_the_callers_module_proxy(theirs):
         "GOFLAGS": "-trimpath",
     }
     assert seen["https_proxy"] == theirs["https_proxy"]
+
+
+def test_a_variable_that_has_its_value_is_not_written_again(monkeypatch):
+    """On another thread, C code may read the variables meanwhile."""
+    monkeypatch.setenv("SAME", "1")
+    monkeypatch.delenv("NEW", raising=False)
+    written: list[str] = []
+    monkeypatch.setattr(os, "putenv", lambda name, _: written.append(os.fsdecode(name)))
+
+    with variables.exported(SAME="1", NEW="2"):
+        assert os.environ["NEW"] == "2"
+
+    assert written == ["NEW"]
+    assert (os.environ["SAME"], "NEW" in os.environ) == ("1", False)

@@ -89,14 +89,6 @@ def stack(session: Session) -> Iterator[Stack]:
     opened.open(1).destroy()
 
 
-def spellings(secret: str) -> list[bytes]:
-    """Return the secret in plain text, in base64, and URL-encoded."""
-    return [
-        spelt.encode()
-        for spelt in (secret, base64.b64encode(secret.encode()).decode(), quote(secret, safe=""))
-    ]
-
-
 def test_the_secret_key_is_in_plain_text_in_its_secret_alone(stack: Stack):
     _, secret = stack.key_in_cluster()
     state, cluster = stack.session.state, stack.session.cluster
@@ -117,12 +109,13 @@ def test_the_secret_key_is_in_plain_text_in_its_secret_alone(stack: Stack):
     assert any(name.endswith(".log") for name in texts)
     assert b"managedFields" in texts["objects"]
 
-    found = [name for name, text in texts.items() if any(s in text for s in spellings(secret))]
+    spelt = [secret, base64.b64encode(secret.encode()).decode(), quote(secret, safe="")]
+    found = [name for name, text in texts.items() if any(each.encode() in text for each in spelt)]
     assert found == []
 
 
 class Reader(threading.Thread):
-    """Thread that reads the bucket as the current pod does, until it is stopped."""
+    """Thread that reads the bucket as the current Pod does, until it is stopped."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -137,23 +130,24 @@ class Reader(threading.Thread):
         """Command lines of every process on this machine."""
 
     def run(self) -> None:
-        while not self._ended.is_set():
+        while not self._ended.wait(0.2):
             self.read()
 
     def read(self) -> None:
         pod = self._pod()
-        environment = self._environment(pod)
-        done = self._session.run(LIST, environment)
+        if pod not in self._environments:  # a container keeps its variables for life
+            with self._session.pod_process(NAMESPACE, KEY) as process:
+                aws = {name: process.env[name] for name in process.env if name.startswith("AWS_")}
+            self._environments[pod] = aws
+        done = self._session.run(LIST, self._environments[pod])
         if OBJECT in done.output:
-            self.keys_used.append(environment["AWS_ACCESS_KEY_ID"])
-        elif self._pod() == pod:  # or else the process would have ended with its pod
+            self.keys_used.append(self._environments[pod]["AWS_ACCESS_KEY_ID"])
+        elif self._pod() == pod:  # or else the process would have ended with its Pod
             self.failures.append(done.output)
         keys = self._session.aws("iam").list_access_keys(UserName=USER)["AccessKeyMetadata"]
         self.most_keys = max(self.most_keys, len(keys))
-        listed = subprocess.run(
-            ["ps", "-ww", "-eo", "args="], capture_output=True, text=True, check=True
-        )
-        self.arguments += listed.stdout
+        listed = subprocess.run(["ps", "-ww", "-eo", "args="], capture_output=True, check=True)
+        self.arguments += listed.stdout.decode()
 
     def wait_for(self, key_id: str) -> None:
         """Return when the app has read with this key."""
@@ -167,20 +161,10 @@ class Reader(threading.Thread):
     def _pod(self) -> str:
         return find_pod(self._session.cluster, NAMESPACE, KEY)["metadata"]["uid"]
 
-    def _environment(self, uid: str) -> dict[str, str]:
-        """The pod's variables as they were when it started: a container keeps them for life."""
-        if uid not in self._environments:
-            lines = self._session.in_pod(NAMESPACE, KEY, ["env"]).output.splitlines()
-            pairs = dict(line.split("=", 1) for line in lines if "=" in line)
-            aws = {name: value for name, value in pairs.items() if name.startswith("AWS_")}
-            self._environments[uid] = aws
-        return self._environments[uid]
-
 
 def test_a_rotation_changes_the_key_while_the_pod_reads_its_bucket(stack: Stack):
     stack.up(1)
-    first = stack.key_in_cluster()
-    reader = Reader(stack.session)
+    first, reader = stack.key_in_cluster(), Reader(stack.session)
     reader.read()
     reader.start()
     try:
@@ -201,7 +185,7 @@ def test_a_rotation_changes_the_key_while_the_pod_reads_its_bucket(stack: Stack)
     assert [key for _, key in (first, second, third) if key in reader.arguments] == []
     for old in (first, second):
         old_keys = {"AWS_ACCESS_KEY_ID": old[0], "AWS_SECRET_ACCESS_KEY": old[1]}
-        refused = stack.session.run(LIST, {**old_keys, "AWS_REGION": "us-east-1"})
+        refused = stack.session.run(LIST, {**old_keys, "AWS_REGION": REGION})
         assert (refused.code != 0, OBJECT in refused.output) == (True, False)
     assert stack.open(3).preview().keys() == {"same"}
 

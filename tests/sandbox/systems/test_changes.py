@@ -132,17 +132,30 @@ def account_uid(session: Any, name: str = "reports") -> str:
     return session.cluster.get(ServiceAccount, name, namespace=ACME).metadata.uid
 
 
-def test_a_property_changes_in_place(session, acme: Acme):
+def test_a_property_changes_in_place_and_a_path_not_at_all(session, acme: Acme):
     stack = acme.stack()
     assert stack.preview().keys() == {"create"}
     assert stack.up().keys() == {"create"}
     unchanged(stack)
+    # Pods that were scaled by hand keep their number.
+    scale = {"spec": {"replicas": 2}}
+    client = session.cluster
+    client.patch(Deployment.Scale, "reports", scale, namespace=ACME, field_manager="kubectl")
+    stack.refresh()
 
     stack = acme.stack(duration=7200)
     preview = stack.preview()
     assert (preview["update"], set(preview)) == (1, {"same", "update"})
     assert stack.up() == preview
-    assert session.aws("iam").get_role(RoleName="reports")["Role"]["MaxSessionDuration"] == 7200
+    role = session.aws("iam").get_role(RoleName="reports")["Role"]
+    assert role["MaxSessionDuration"] == 7200
+    assert client.get(Deployment, "reports", namespace=ACME).spec.replicas == 2
+
+    line = refusal(acme.stack(path="/team/").up)
+
+    assert line.startswith("creating IAM Role (reports): CreateRole: EntityAlreadyExists")
+    assert session.aws("iam").get_role(RoleName="reports")["Role"]["Arn"] == role["Arn"]
+    assert "replace" not in acme.stack().up()
 
 
 def test_drift_fails_the_nightly_preview_and_the_next_up_repairs_it(session, acme: Acme):
@@ -177,32 +190,6 @@ def test_drift_fails_the_nightly_preview_and_the_next_up_repairs_it(session, acm
     unchanged(stack)
 
 
-def test_pods_that_were_scaled_by_hand_keep_their_number(session, acme: Acme):
-    stack = acme.stack()
-    stack.up()
-    scale = {"spec": {"replicas": 2}}
-    client = session.cluster
-    client.patch(Deployment.Scale, "reports", scale, namespace=ACME, field_manager="kubectl")
-    stack.refresh()
-
-    assert acme.stack(duration=7200).up()["update"] == 1
-
-    found = client.get(Deployment, "reports", namespace=ACME)
-    assert found.spec.replicas == 2
-
-
-def test_a_role_is_not_moved_to_another_path_under_its_name(session, acme: Acme):
-    stack = acme.stack()
-    stack.up()
-    role = session.aws("iam").get_role(RoleName="reports")["Role"]
-
-    line = refusal(acme.stack(path="/team/").up)
-
-    assert line.startswith("creating IAM Role (reports): CreateRole: EntityAlreadyExists")
-    assert session.aws("iam").get_role(RoleName="reports")["Role"] == role
-    assert "replace" not in stack.up()
-
-
 def test_an_annotation_that_another_client_set_is_a_conflict_with_a_fix(session, acme: Acme):
     stack = acme.stack()
     stack.up()
@@ -220,13 +207,15 @@ def test_an_annotation_that_another_client_set_is_a_conflict_with_a_fix(session,
     assert stack.up()["create"] == 1
 
 
-def test_a_role_is_used_under_its_new_name_before_the_old_one_goes(session, acme: Acme):
+SALES = {"account": "sales", "role": "sales"}
+
+
+def test_what_is_renamed_exists_before_the_old_one_goes(session, acme: Acme):
     acme.stack().up()
     account = account_uid(session)
-    stack = acme.stack(role="renamed")
 
     order = moments(
-        stack,
+        acme.stack(role="renamed"),
         "aws:iam:Role renamed created",
         "kubernetes:core/v1:ServiceAccount acme/reports updated",
         "kubernetes:apps/v1:Deployment reports updated",
@@ -235,16 +224,8 @@ def test_a_role_is_used_under_its_new_name_before_the_old_one_goes(session, acme
 
     assert order == sorted(order)
     assert account_uid(session) == account
-    unchanged(stack)
     listed = session.in_pod(ACME, "reports", LIST)
     assert listed.code == 0, f"the provider of the second cluster is in the way: {listed.output}"
-
-
-SALES = {"account": "sales", "role": "sales"}
-
-
-def test_a_renamed_service_account_and_role_exist_before_the_old_ones_go(acme: Acme):
-    acme.stack(role="renamed").up()  # as the test before leaves it
 
     order = moments(
         acme.stack(**SALES),
@@ -256,7 +237,7 @@ def test_a_renamed_service_account_and_role_exist_before_the_old_ones_go(acme: A
     assert order == sorted(order)
 
 
-def test_a_renamed_workload_keeps_service_account_role_and_user(session, acme: Acme):
+def test_a_workload_is_renamed_and_removed_without_what_is_not_its_own(session, acme: Acme):
     acme.stack(**SALES).up()
     iam = session.aws("iam")
 
@@ -268,23 +249,17 @@ def test_a_renamed_workload_keeps_service_account_role_and_user(session, acme: A
             iam.list_access_keys(UserName="writer")["AccessKeyMetadata"],
         )
 
-    before = kept()
-
-    stack = acme.stack(name="sales", neighbour="reader", **SALES)
+    before, renamed = kept(), {"name": "sales", "neighbour": "reader", **SALES}
+    stack = acme.stack(**renamed)
     order = moments(stack, "Deployment sales created", "Deployment reports deleted")
-
     assert order == sorted(order)
     assert kept() == before
+    unchanged(stack)
 
-
-def test_a_removed_workload_takes_nothing_of_its_neighbours(session, acme: Acme):
-    renamed = {"name": "sales", "neighbour": "reader", **SALES}
-    acme.stack(**renamed).up()
-    before = uids(session, Pod, ACME)
-
+    pods = uids(session, Pod, ACME)
     acme.stack(**renamed, pods=False).up()
 
-    assert uids(session, Pod, ACME) < before
+    assert uids(session, Pod, ACME) < pods
     assert there(session, Deployment, "reader", ACME)
     assert not there(session, Deployment, "sales", ACME)
 
@@ -300,16 +275,6 @@ def test_a_role_alone_serves_the_pods_of_a_helm_release(session, acme: Acme):
     assert stack.up().keys() == {"same"}, "the service account is not the stack's"
 
 
-def test_destroy_leaves_nothing_of_what_is_forced(session, acme: Acme):
-    acme.stack(pods=False).up()
-    session.aws("s3").put_object(Bucket=BUCKET, Key="data", Body=b"data")
-
-    assert acme.stack().destroy().keys() == {"delete"}
-
-    assert not there(session, K8sNamespace, ACME)
-    assert [each for each in left_overs(session) if "reports" in each or "writer" in each] == []
-
-
 def protection(session: Any) -> tuple[Any, ...]:
     s3 = session.aws("s3")
     return (
@@ -321,9 +286,10 @@ def protection(session: Any) -> tuple[Any, ...]:
     )
 
 
-def test_a_bucket_that_cannot_be_deleted_keeps_its_protection(session, acme: Acme):
+def test_a_bucket_that_cannot_go_keeps_its_protection_and_all_else_goes(session, acme: Acme):
     acme.stack(pods=False).up()
     s3 = session.aws("s3")
+    s3.put_object(Bucket=BUCKET, Key="data", Body=b"data")
     policy, before = s3.get_bucket_policy(Bucket=BUCKET)["Policy"], protection(session)
     deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:DeleteBucket"}
     statement = {**deny, "Resource": f"arn:aws:s3:::{BUCKET}"}
@@ -334,6 +300,10 @@ def test_a_bucket_that_cannot_be_deleted_keeps_its_protection(session, acme: Acm
 
     s3.put_bucket_policy(Bucket=BUCKET, Policy=policy)
     assert protection(session) == before
+    # Of what is forced nothing stays.
+    assert acme.stack().destroy().keys() == {"delete"}
+    assert not there(session, K8sNamespace, ACME)
+    assert [each for each in left_overs(session) if "reports" in each or "writer" in each] == []
 
 
 def test_data_and_namespace_stay_and_are_used_again_as_existing(session, acme: Acme):

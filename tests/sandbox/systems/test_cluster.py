@@ -4,6 +4,7 @@ import json
 import ssl
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import httpx2
@@ -36,25 +37,22 @@ ANN = f"arn:aws:iam::{ACCOUNT_A}:user/ann"
 VIEW = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def no_other_stack(session: Session) -> None:
-    """The sandbox's cluster has one issuer, and so an account has one OIDC provider for it."""
-    SandboxStack(session.state).destroy()
-
-
 @pytest.fixture(scope="module")
 def eks(session: Session) -> Any:
     return session.aws("eks")
 
 
-@pytest.fixture
-def ec2(session: Session) -> Iterator[Any]:
-    """EC2 of an account without a default VPC. A new default VPC would have other subnets, so that
-    the sandbox is put back."""
-    client = session.aws("ec2")
+@pytest.fixture(scope="module")
+def where(session: Session) -> Iterator[dict[str, Any]]:
+    """The one VPC of the account, with two subnets. A new default VPC would have other subnets, so
+    that the sandbox is put back."""
+    # The sandbox's cluster has one issuer, and so an account has one OIDC provider for it.
+    SandboxStack(session.state).destroy()
     with closing(Snapshots(session.state.path, session.state.snapshots)):
-        remove_default_vpc(client)
-        yield client
+        remove_default_vpc(session.aws("ec2"))
+        assert "no matching EC2 VPC found" in refusal(open_cluster(session).preview)
+        vpc, subnets = network(session.aws("ec2"), "a", "b")
+        yield {"vpc_id": vpc, "subnet_ids": subnets}
 
 
 def open_cluster(session: Session, name: str = "vpc", **args: Any) -> SandboxStack:
@@ -62,26 +60,37 @@ def open_cluster(session: Session, name: str = "vpc", **args: Any) -> SandboxSta
     return stack_of(session, "cluster", lambda: EksCluster("dev", cluster_args))
 
 
-def test_a_cluster_is_created_in_any_vpc_and_changes_in_place(session, ec2, eks):
-    vpc, subnets = network(ec2, "a", "b")
-    assert "no matching EC2 VPC found" in refusal(open_cluster(session).preview)
-
-    where = {"vpc_id": vpc, "subnet_ids": subnets}
+def test_a_created_cluster_has_the_agent_and_a_vpc_cni_of_its_own(session, eks, where):
     stack = open_cluster(session, **where)
     assert stack.up().keys() == {"create"}
     unchanged(stack)
+
     made = eks.describe_cluster(name="vpc")["cluster"]
-    assert made["resourcesVpcConfig"]["vpcId"] == vpc
-    assert sorted(made["resourcesVpcConfig"]["subnetIds"]) == sorted(subnets)
+    assert made["resourcesVpcConfig"]["vpcId"] == where["vpc_id"]
+    assert sorted(made["resourcesVpcConfig"]["subnetIds"]) == sorted(where["subnet_ids"])
     assert made["resourcesVpcConfig"]["endpointPrivateAccess"] is True
     assert enabled_logs(made) == ["audit", "authenticator"]
     assert made["encryptionConfig"] == []
+    addons = ["eks-pod-identity-agent", "kube-proxy", "vpc-cni"]
+    assert sorted(eks.list_addons(clusterName="vpc")["addons"]) == addons
+    assert associated(eks)["aws-node"] == role_of("dev-vpc-cni", stack)
+    (group,) = eks.list_nodegroups(clusterName="vpc")["nodegroups"]
+    nodes = eks.describe_nodegroup(clusterName="vpc", nodegroupName=group)["nodegroup"]
+    ec2, template = session.aws("ec2"), nodes["launchTemplate"]
+    (version,) = ec2.describe_launch_template_versions(
+        LaunchTemplateId=template["id"], Versions=[template["version"]]
+    )["LaunchTemplateVersions"]
+    options = version["LaunchTemplateData"]["MetadataOptions"]
+    assert (options["HttpTokens"], options["HttpPutResponseHopLimit"]) == ("required", 1)
 
+
+def test_a_cluster_changes_in_place(session, eks, where):
     control_plane = ControlPlaneArgs(
         public_access_cidrs=["203.0.113.0/24"], log_types=["api"], encryption_key_arn=KEY
     )
     entry = AccessEntryArgs(principal_arn=ANN, policy="AmazonEKSViewPolicy")
-    changed = {"vpc_id": vpc, "subnet_ids": subnets[::-1], "control_plane": control_plane}
+    changed = {**where, "subnet_ids": where["subnet_ids"][::-1], "control_plane": control_plane}
+    open_cluster(session, **where).up()
     stack = open_cluster(session, **changed, access_entries=[entry])
     counts = stack.up()
     assert (counts["create"], counts["update"]) == (2, 1)
@@ -95,12 +104,32 @@ def test_a_cluster_is_created_in_any_vpc_and_changes_in_place(session, ec2, eks)
 
     # Nothing of an association changes in place, and to EKS the new one is the old one.
     limited = AccessEntryArgs(principal_arn=ANN, policy="AmazonEKSViewPolicy", namespaces=["apps"])
-    stack = open_cluster(session, **changed, access_entries=[limited])
-    stack.up()
+    open_cluster(session, **changed, access_entries=[limited]).up()
     assert scope_of(eks, ANN) == {"type": "namespace", "namespaces": ["apps"]}
 
+
+def test_a_protected_cluster_is_refused_in_the_preview_and_by_eks(session, eks, where):
+    # An encryption key stays for life, and so do its arguments.
+    protected = ControlPlaneArgs(deletion_protection=True, encryption_key_arn=KEY)
+    stack = open_cluster(session, **where, control_plane=protected)
+    stack.up()
+
+    line = refusal(lambda: stack.destroy(preview_only=True))
+    assert "cannot be deleted because it is protected" in line
+    # Another name is another cluster.
+    line = refusal(open_cluster(session, "other", **where, control_plane=protected).preview)
+    assert line.startswith("unable to replace resource ")
+    assert "remove the `protect` flag" in line
+    with pytest.raises(eks.exceptions.InvalidRequestException, match="deletion protection"):
+        eks.delete_cluster(name="vpc")
+    assert eks.list_clusters()["clusters"] == ["vpc"]
+
+    stack = open_cluster(
+        session, **where, control_plane=replace(protected, deletion_protection=False)
+    )
+    assert stack.up()["update"] == 1
     assert stack.destroy().keys() == {"delete"}
-    assert eks.list_clusters()["clusters"] == []
+    assert left_overs(session) == []
 
 
 def enabled_logs(cluster):
@@ -113,30 +142,6 @@ def scope_of(eks, principal):
     (policy,) = found["associatedAccessPolicies"]
     assert policy["policyArn"] == VIEW
     return policy["accessScope"]
-
-
-def test_a_created_cluster_has_the_agent_and_a_vpc_cni_of_its_own(session, eks):
-    stack = open_cluster(session)
-    stack.up()
-    unchanged(stack)
-
-    assert sorted(eks.list_addons(clusterName="vpc")["addons"]) == [
-        "eks-pod-identity-agent",
-        "kube-proxy",
-        "vpc-cni",
-    ]
-    assert associated(eks)["aws-node"] == role_of("dev-vpc-cni", stack)
-    (group,) = eks.list_nodegroups(clusterName="vpc")["nodegroups"]
-    nodes = eks.describe_nodegroup(clusterName="vpc", nodegroupName=group)["nodegroup"]
-    ec2, template = session.aws("ec2"), nodes["launchTemplate"]
-    (version,) = ec2.describe_launch_template_versions(
-        LaunchTemplateId=template["id"], Versions=[template["version"]]
-    )["LaunchTemplateVersions"]
-    options = version["LaunchTemplateData"]["MetadataOptions"]
-    assert (options["HttpTokens"], options["HttpPutResponseHopLimit"]) == ("required", 1)
-
-    stack.destroy()
-    assert left_overs(session) == []
 
 
 def associated(eks):
@@ -162,12 +167,13 @@ def role_of(name, stack):
 class ClusterOfOldVersion(pulumi.ComponentResource):
     """The children of `EksCluster` before version 0.2 that became others."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, subnets: list[str]) -> None:
         super().__init__("irsa:index:EksCluster", name, {})
         child = ResourceOptions(parent=self)
         cluster = pulumi_eks.Cluster(
             name,
             name="vpc",
+            subnet_ids=subnets,
             skip_default_security_groups=True,
             endpoint_private_access=True,
             public_access_cidrs=["0.0.0.0/0"],
@@ -202,8 +208,8 @@ class ClusterOfOldVersion(pulumi.ComponentResource):
         )
 
 
-def test_a_stack_of_the_old_version_gets_new_nodes_and_keeps_its_cluster(session, eks):
-    stack_of(session, "cluster", lambda: ClusterOfOldVersion("dev")).up()
+def test_a_stack_of_the_old_version_gets_new_nodes_and_keeps_its_cluster(session, eks, where):
+    stack_of(session, "cluster", lambda: ClusterOfOldVersion("dev", where["subnet_ids"])).up()
     made = eks.describe_cluster(name="vpc")["cluster"]["arn"]
     before = eks.describe_addon(clusterName="vpc", addonName="vpc-cni")["addon"]
     old = eks.list_nodegroups(clusterName="vpc")["nodegroups"]
@@ -211,7 +217,7 @@ def test_a_stack_of_the_old_version_gets_new_nodes_and_keeps_its_cluster(session
     # docs/package.md
     agent = {"clusterName": "vpc", "addonName": "eks-pod-identity-agent"}
     eks.create_addon(**agent)
-    stack = open_cluster(session)
+    stack = open_cluster(session, **where)
     assert "Addon already exists" in refusal(stack.up)
     eks.delete_addon(**agent, preserve=True)
     counts = stack.up()
@@ -225,33 +231,13 @@ def test_a_stack_of_the_old_version_gets_new_nodes_and_keeps_its_cluster(session
     (new,) = eks.list_nodegroups(clusterName="vpc")["nodegroups"]
     assert [new] != old
 
-    auto = open_cluster(session, auto_mode=True)
+    auto = open_cluster(session, **where, auto_mode=True)
     auto.up()
     unchanged(auto)
     assert eks.describe_cluster(name="vpc")["cluster"]["arn"] == made
     assert eks.list_nodegroups(clusterName="vpc")["nodegroups"] == []
     assert eks.list_addons(clusterName="vpc")["addons"] == []
     auto.destroy()
-
-
-def test_a_protected_cluster_is_refused_in_the_preview_and_by_eks(session, eks):
-    protected = ControlPlaneArgs(deletion_protection=True)
-    stack = open_cluster(session, control_plane=protected)
-    stack.up()
-
-    line = refusal(lambda: stack.destroy(preview_only=True))
-    assert "cannot be deleted because it is protected" in line
-    # Another name is another cluster.
-    line = refusal(open_cluster(session, "other", control_plane=protected).preview)
-    assert line.startswith("unable to replace resource ")
-    assert "remove the `protect` flag" in line
-    with pytest.raises(eks.exceptions.InvalidRequestException, match="deletion protection"):
-        eks.delete_cluster(name="vpc")
-    assert eks.list_clusters()["clusters"] == ["vpc"]
-
-    stack = open_cluster(session)
-    assert stack.up()["update"] == 1
-    assert stack.destroy().keys() == {"delete"}
 
 
 @pytest.fixture
@@ -269,13 +255,13 @@ def deployer(session: Session) -> Iterator[str]:
     iam.delete_role(RoleName="deployer")
 
 
-def test_the_role_that_deploys_the_cluster_reaches_its_api(session, eks, deployer: str):
+def test_the_role_that_deploys_the_cluster_reaches_its_api(session, eks, where, deployer: str):
     """The cluster's creator is the role, so the Kubernetes provider assumes it as well."""
 
     def program() -> None:
         role = aws.ProviderAssumeRoleArgs(role_arn=deployer, session_name="ci")
         account = aws.Provider("account", region=REGION, assume_roles=[role])
-        args = EksClusterArgs(cluster_name="deployed", role_arn=deployer)
+        args = EksClusterArgs(cluster_name="deployed", role_arn=deployer, **where)
         cluster = EksCluster("deployed", args, ResourceOptions(providers=[account]))
         in_cluster = ResourceOptions(providers=[cluster.kubernetes_provider])
         Namespace("deployed", NamespaceArgs(namespace="deployed", force_destroy=True), in_cluster)

@@ -1,21 +1,11 @@
 """EKS Pod Identity in a whole sandbox: webhook, agent, EKS Auth, and real SDKs in Pods."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
-from lightkube.resources.core_v1 import Pod as PodResource
 
-from irsa.identity.eks import (
-    CREDENTIALS_URI,
-    CREDENTIALS_URI_VARIABLE,
-    POD_IDENTITY_LABEL,
-    WEB_IDENTITY_VARIABLES,
-)
 from irsa.identity.pod_identity import pod_identity_trust_policy
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
@@ -40,7 +30,6 @@ from tests.sandbox.support.pod_identity import (
     pod_role,
 )
 from tests.sandbox.support.programs import stack_of
-from tests.sandbox.support.sdk_programs import PROGRAMS
 
 pytestmark = pytest.mark.sandbox
 
@@ -80,50 +69,20 @@ def reader(pod: MakePod) -> Pod:
     return pod(READER)
 
 
-@pytest.fixture(scope="module")
-def by_hand(session: Session, reader: Pod) -> dict[str, str]:
-    """The variables of a Pod that names the annotated role and mounts a token for STS itself."""
-    file = Path(reader.environment["HOME"]) / "token"
-    file.write_text(session.token(*READER))
-    values = (IRSA_ARN, str(file))
-    return dict(zip(WEB_IDENTITY_VARIABLES, values, strict=True))
-
-
-def role_of(pod: Pod, command: list[str], **env: str) -> str:
-    """The role that a program ends up with, or its error."""
-    done = pod.run(["env", *(f"{name}={value}" for name, value in env.items()), *command])
+def role_of(pod: Pod, *env: str, program: sdk_programs.Program | None = None) -> str:
+    """The role that the AWS CLI, or another program, ends up with, or its error."""
+    command = (program or sdk_programs.cli()).command
+    done = pod.run(["env", *env, *command])
     if done.returncode != 0:
         return done.stderr
     return done.stdout.strip().splitlines()[-1].split("/")[1]
 
 
-def test_the_association_precedes_the_annotation(sandbox: Sandbox, reader: Pod):
-    namespace, name = reader.name.split("/")
-    found = sandbox.kubernetes.get(PodResource, name, namespace=namespace).to_dict()
-    variables = {each["name"]: each["value"] for each in found["spec"]["containers"][0]["env"]}
-
-    assert found["metadata"]["labels"][POD_IDENTITY_LABEL] == "enabled"
-    assert variables[CREDENTIALS_URI_VARIABLE] == CREDENTIALS_URI
-    assert not set(WEB_IDENTITY_VARIABLES) & variables.keys()
-
-
-@pytest.mark.parametrize("sdk", PROGRAMS)
-def test_an_sdk_gets_the_associations_role(reader: Pod, sdk: str):
-    assert role_of(reader, PROGRAMS[sdk]().command) == "pod-reader"
-
-
-@pytest.mark.parametrize("sdk", PROGRAMS)
-def test_an_sdk_prefers_a_web_identity_that_is_set_by_hand(
-    reader: Pod, by_hand: dict[str, str], sdk: str
-):
-    assert role_of(reader, PROGRAMS[sdk]().command, **by_hand) == IRSA_ROLE
-
-
 def test_a_proxy_for_http_is_not_in_the_way(reader: Pod):
-    proxies = dict.fromkeys(("HTTP_PROXY", "http_proxy"), "http://127.0.0.1:9")
+    proxies = [f"{name}=http://127.0.0.1:9" for name in ("HTTP_PROXY", "http_proxy")]
 
     for program in (sdk_programs.cli(), sdk_programs.boto3()):
-        assert role_of(reader, program.command, **proxies) == "pod-reader"
+        assert role_of(reader, *proxies, program=program) == ROLE
 
 
 def test_a_pod_that_the_webhook_sees_too_early_has_no_credentials_of_it(
@@ -136,17 +95,17 @@ def test_a_pod_that_the_webhook_sees_too_early_has_no_credentials_of_it(
         early = pod(LATE)
     late = pod(LATE)
 
-    assert role_of(early, sdk_programs.cli().command) == IRSA_ROLE
-    assert role_of(late, sdk_programs.cli().command) == "pod-late"
+    assert role_of(early) == IRSA_ROLE
+    assert role_of(late) == "pod-late"
 
 
 def test_a_restored_sandbox_knows_the_credentials_that_a_pod_gets(sandbox: Sandbox, pod: MakePod):
     restored = pod(READER)
     sandbox.take_snapshot()
-    before = role_of(restored, sdk_programs.cli().command)
+    before = role_of(restored)
     sandbox.restore()
 
-    assert before == role_of(restored, sdk_programs.cli().command) == ROLE
+    assert before == role_of(restored) == ROLE
 
 
 def test_without_the_agent_the_connection_fails(sandbox: Sandbox, pod: MakePod):
@@ -154,7 +113,7 @@ def test_without_the_agent_the_connection_fails(sandbox: Sandbox, pod: MakePod):
     addon = {"clusterName": sandbox.cluster_name, "addonName": ADDON}
     eks.delete_addon(**addon)
     try:
-        error = role_of(pod(READER), sdk_programs.cli().command)
+        error = role_of(pod(READER))
     finally:
         eks.create_addon(**addon)
 
@@ -168,7 +127,7 @@ def test_a_refusal_of_eks_auth_reaches_the_sdk(sandbox: Sandbox, pod: MakePod):
     before = iam.get_role(RoleName=ROLE)["Role"]["AssumeRolePolicyDocument"]
     iam.update_assume_role_policy(RoleName=ROLE, PolicyDocument=trust)
     try:
-        error = role_of(pod(READER), sdk_programs.cli().command)
+        error = role_of(pod(READER))
     finally:
         iam.update_assume_role_policy(RoleName=ROLE, PolicyDocument=json.dumps(before))
 
@@ -202,15 +161,3 @@ def test_only_a_removed_session_policy_replaces_an_association(session: Session,
     created = association_of(None)
     assert association_of(text) == association_of(text.replace("Get", "Put")) == created
     assert association_of(None) != created
-
-
-def test_a_command_of_sandbox_exec_has_the_role_as_well(session: Session, reader: Pod):
-    command = [sys.executable, "-m", "irsa_sandbox", "exec", "--folder", session.state.folder]
-    done = subprocess.run(
-        [*command, reader.name, "--", *sdk_programs.cli().command],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-    assert f":assumed-role/{ROLE}/" in done.stdout

@@ -1,16 +1,22 @@
-"""Pods that become roles of several accounts, by IRSA and by EKS Pod Identity."""
+"""Pods that become roles of several accounts, by IRSA and by EKS Pod Identity, with real SDKs.
+
+A call that succeeds proves nothing here: in several rows of the table of docs/forms.md it succeeds
+with the wrong identity.
+"""
 
 import json
+import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from pulumi import ResourceOptions
 
 from irsa.identity.arns import role_arn, session_arn_prefix
+from irsa.identity.eks import WEB_IDENTITY_VARIABLES
 from irsa.identity.pod_identity import external_id
 from irsa.identity.subjects import ServiceAccountRef
 from irsa_components import ServiceAccount
@@ -29,37 +35,35 @@ from irsa_components.pod_identity_association import (
 from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
 from irsa_components.workload import Workload, WorkloadArgs
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
-from irsa_sandbox.engine.stack import SandboxStack
+from irsa_sandbox.engine.stack import ROOT, SandboxStack
 from irsa_sandbox.session import Session
-from tests.sandbox.support import sdk_programs
 from tests.sandbox.support.associated import CLUSTER_ARN, eks_cluster
 from tests.sandbox.support.chain import WHO, account_b, changes_of
 from tests.sandbox.support.programs import POD_SPEC, in_namespace, stack_of, unchanged
+from tests.sandbox.support.sdk_programs import PROGRAMS
 from tests.sandbox.support.world import RegisteredCluster, world
 
 pytestmark = pytest.mark.sandbox
 
 NAMESPACE = "several"
-IRSA, AGENT, PROFILE_ONLY = "irsa", "agent", "agent-profile"
-"""Workloads: by IRSA; by EKS Pod Identity; the same, with a profile that is chosen for them."""
-AGENTS = (AGENT, PROFILE_ONLY)
+IRSA, AGENT = "irsa", "agent"
+WORKLOADS = [AGENT, IRSA]
+"""Each has a second one, whose only profile is chosen for its Pods."""
 TARGETS = {
     "B": role_arn(ACCOUNT_B, "several-B"),
     "C": role_arn(ACCOUNT_B, "several-C"),
     "own": role_arn(ACCOUNT_A, "several-own"),
 }
 """Roles of two accounts by profile."""
+EVERYONE = [f"{name}{suffix}" for name in WORKLOADS for suffix in ("", "-profile")]
+OWN = {name: role_arn(ACCOUNT_A, f"several-{name}") for name in WORKLOADS}
 REMOVED = "C"
-
-
-def own_role(workload: str) -> str:
-    return role_arn(ACCOUNT_A, f"several-{workload}")
 
 
 def id_of(workload: str) -> str | None:
     """The external id that an association's targets ask for."""
     account = ServiceAccountRef(NAMESPACE, workload)
-    return None if workload == IRSA else external_id(CLUSTER_ARN, account)
+    return external_id(CLUSTER_ARN, account) if workload.startswith(AGENT) else None
 
 
 @dataclass
@@ -81,42 +85,42 @@ class Several:
 
     def _workloads(self) -> None:
         opts = in_namespace(self.session, NamespaceArgs(namespace=NAMESPACE, force_destroy=True))
-        self._workload(IRSA, opts, provider_arns=[self.world.provider_arn])
-        for name in AGENTS:
-            self._workload(name, opts, cluster_arns=[CLUSTER_ARN])
-
-    def _workload(self, name: str, opts: ResourceOptions, **clusters: Any) -> None:
-        account = ServiceAccount(namespace=NAMESPACE, name=name)
-        role_args = ServiceAccountRoleArgs(
-            role_name=f"several-{name}",
-            service_accounts=[account],
-            role_b_arns=[TARGETS[each] for each in self.targets],
-            **clusters,
-        )
-        role = ServiceAccountRole(name, role_args)
-        targets = [
-            TargetRoleArgs(role_arn=TARGETS[each], profile=each, external_id=id_of(name))
-            for each in self.targets
-        ]
-        identity: dict[str, Any] = {"role_arn": role.role_arn}
-        if name != IRSA:
-            args = PodIdentityAssociationArgs(
-                cluster_arn=CLUSTER_ARN, service_account=account, role_arn=role.role_arn
+        clusters: dict[str, Any] = {
+            IRSA: {"provider_arns": [self.world.provider_arn]},
+            AGENT: {"cluster_arns": [CLUSTER_ARN]},
+        }
+        kubeconfig = Path(self.session.state.kubeconfig).read_text()
+        for name in WORKLOADS:
+            both = [name, f"{name}-profile"]
+            accounts = [ServiceAccount(namespace=NAMESPACE, name=each) for each in both]
+            role_args = ServiceAccountRoleArgs(
+                role_name=f"several-{name}",
+                service_accounts=accounts,
+                role_b_arns=[TARGETS[each] for each in self.targets],
+                **clusters[name],
             )
-            association = PodIdentityAssociation(name, args)
-            kubeconfig = Path(self.session.state.kubeconfig).read_text()
-            identity = {
-                "pod_identity": PodIdentityArgs(
-                    association_id=association.association_id, kubeconfig=kubeconfig
+            role = ServiceAccountRole(name, role_args)
+            for workload, account in zip(both, accounts, strict=True):
+                identity: dict[str, Any] = {"role_arn": role.role_arn}
+                if name == AGENT:
+                    args = PodIdentityAssociationArgs(
+                        cluster_arn=CLUSTER_ARN, service_account=account, role_arn=role.role_arn
+                    )
+                    made = PodIdentityAssociation(workload, args).association_id
+                    pods = PodIdentityArgs(association_id=made, kubeconfig=kubeconfig)
+                    identity = {"pod_identity": pods}
+                targets = [
+                    TargetRoleArgs(
+                        role_arn=TARGETS[each], profile=each, external_id=id_of(workload)
+                    )
+                    for each in self.targets
+                ]
+                only = workload != name
+                chain = RoleChainArgs(targets=targets, region=REGION, profile_only=only)
+                args = WorkloadArgs(
+                    service_account=account, pod_spec=POD_SPEC, chain=chain, **identity
                 )
-            }
-        args = WorkloadArgs(
-            service_account=account,
-            pod_spec=POD_SPEC,
-            chain=RoleChainArgs(targets=targets, region=REGION, profile_only=name == PROFILE_ONLY),
-            **identity,
-        )
-        Workload(name, args, opts)
+                Workload(workload, args, opts)
 
     def _roles(self) -> None:
         in_b = ResourceOptions(providers=[account_b()])
@@ -124,49 +128,33 @@ class Several:
             TargetingAssociationArgs(
                 cluster_arn=CLUSTER_ARN,
                 service_account=ServiceAccount(namespace=NAMESPACE, name=name),
-                role_arn=own_role(name),
+                role_arn=OWN[AGENT],
             )
-            for name in AGENTS
+            for name in EVERYONE
+            if id_of(name)
         ]
         for profile, arn in TARGETS.items():
             args = CrossAccountRoleArgs(
                 role_name=f"several-{profile}",
-                trusted_roles=[TrustedRoleArgs(role_arn=own_role(IRSA))],
+                trusted_roles=[TrustedRoleArgs(role_arn=OWN[IRSA])],
                 trust="principal-arn",
                 associations=associations,
             )
             CrossAccountRole(profile, args, in_b if ACCOUNT_B in arn else None)
 
-    def run(self, workload: str, command: list[str]) -> str:
-        """The output or the error of a program in a pod."""
-        return self.session.in_pod(NAMESPACE, workload, command).output.strip()
-
-    def sdk(self, workload: str, command: list[str]) -> str:
-        """The output of a program of this machine, whose path is none in the pod."""
-        with self.session.pod_process(NAMESPACE, workload) as process:
-            done = subprocess.run(
-                command, env=process.env, capture_output=True, text=True, check=False
-            )
-        return done.stdout.strip() or done.stderr
-
     def who(self, workload: str, *options: str) -> str:
-        """The identity of the AWS CLI in a pod, or its error."""
-        return self.run(workload, [*WHO, *options])
+        """The identity of the AWS CLI in a Pod, or its error."""
+        return self.session.in_pod(NAMESPACE, workload, [*WHO, *options]).output.strip()
 
-    def assume(self, workload: str, profile: str) -> str:
-        """The answer to a pod's own role that assumes a target by hand."""
-        id_ = id_of(workload)
-        command = [
-            *("env", "-u", "AWS_PROFILE", "aws", "sts", "assume-role", "--output", "text"),
-            *("--role-arn", TARGETS[profile], "--role-session-name", "by-hand"),
-            *(("--external-id", id_) if id_ else ()),
-        ]
-        return self.run(workload, command)
-
-    def verify(self, *options: str) -> list[tuple[str, str, str]]:
+    def verify(self, *of: str) -> list[tuple[str, str, str]]:
         """Service account, profile and verdict of each chain."""
-        done = self.world.irsa("verify", *options, "--wait", "0", "--output", "json")
-        return [(e["service_account"], e["profile"], e["verdict"]) for e in done.json]
+        done = self.world.irsa("verify", *of, "--wait", "0", "--output", "json")
+        return sorted((e["service_account"], e["profile"], e["verdict"]) for e in done.json)
+
+    def export(self, folder: Path) -> str:
+        file = folder / "export.json"
+        file.write_text(json.dumps({"version": 3, "deployment": self.workloads().export()}))
+        return str(file)
 
 
 @pytest.fixture(scope="module")
@@ -181,81 +169,161 @@ def several(session: Session) -> Iterator[Several]:
 
 
 @pytest.mark.parametrize("profile", TARGETS)
-@pytest.mark.parametrize("workload", [IRSA, *AGENTS])
+@pytest.mark.parametrize("workload", EVERYONE)
 def test_each_profile_is_its_role(several: Several, workload: str, profile: str):
     session = f"{session_arn_prefix(TARGETS[profile])}xactarget"
 
     assert several.who(workload, "--profile", profile) == session
 
 
-@pytest.mark.parametrize("sdk", sdk_programs.PROGRAMS)
-def test_an_sdk_starts_from_the_agent(several: Several, sdk: str):
-    """Without a profile it is the association's role; with one, and by AWS_PROFILE, the target."""
-    program = sdk_programs.PROGRAMS[sdk]()
-    target = f"{session_arn_prefix(TARGETS['B'])}xactarget"
-    own, *chained = (
-        several.sdk(workload, command)
-        for workload, command in (
-            (AGENT, program.command),
-            (AGENT, program.with_profile("B")),
-            (PROFILE_ONLY, program.command),
-        )
-    )
+# Identities, as the start of the final ARN. Sessions of the profiles have a name of our own; those
+# of injected credentials have one that the SDK makes up.
+CELLS = {
+    "A": f"{session_arn_prefix(OWN[IRSA])}xactarget",
+    "injected": session_arn_prefix(OWN[IRSA]),
+    "agent": session_arn_prefix(OWN[AGENT]),
+    "A→B": f"{session_arn_prefix(TARGETS['B'])}xactarget",
+    "**the keys**": f"arn:aws:iam::{ACCOUNT_B}:root",
+    "AccessDenied": "AccessDenied",
+    "**none**": "no credentials, so that on EC2 the SDK would use the node's role",
+}
+_NO_CREDENTIALS = re.compile(
+    "Unable to (locate|load) credentials|no EC2 IMDS role found|file contained no credentials"
+)
 
-    assert own.startswith(session_arn_prefix(own_role(AGENT)))
-    assert chained == [target, target]
+
+class Setup(NamedTuple):
+    """Environment and configuration of a process in the Pod."""
+
+    env: Mapping[str, str] = {}
+    profile: str | None = None
+    config: Callable[[str], str] | None = None
+    """Another AWS config file, made from the Pod's."""
+
+
+KEYS = {"AWS_ACCESS_KEY_ID": ACCOUNT_B, "AWS_SECRET_ACCESS_KEY": "(root's)"}
+REFUSES = {"AWS_PROFILE": "A", "AWS_ROLE_ARN": role_arn(ACCOUNT_A, "no-such-role")}
+SETUPS = {
+    "nothing is said": Setup(),
+    "profile B on the command line or in code": Setup(profile="B"),
+    "`AWS_PROFILE=B`": Setup({"AWS_PROFILE": "B"}),
+    # botocore takes the role from the injected variables and the session's name from the profile.
+    "`AWS_PROFILE=A`": Setup({"AWS_PROFILE": "A"}),
+    # Shows whether the profile or the injected variables decide, where both name role A.
+    "`AWS_PROFILE=A`, and a role that refuses is injected": Setup(REFUSES),
+    "a `[default]` profile like B": Setup(
+        config=lambda text: text.replace("[profile B]", "[default]")
+    ),
+    "keys in the environment": Setup(KEYS),
+    "keys in the environment and `AWS_PROFILE=B`": Setup({**KEYS, "AWS_PROFILE": "B"}),
+    "a profile without credentials, on the command line or in code": Setup(
+        profile="empty", config=lambda _: "[profile empty]\nregion = us-east-1\n"
+    ),
+}
+"""By the first column of the document's table."""
+
+
+def documented() -> dict[str, dict[str, str]]:
+    """Return the document's table: setup to SDK to cell."""
+    text = (ROOT / "docs" / "forms.md").read_text()
+    table = text.split("<!-- begin: sdk matrix -->\n")[1].split("\n<!-- end: sdk matrix -->")[0]
+    (_, *sdks), _, *rows = (
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()
+    )
+    return {setup: dict(zip(sdks, cells, strict=True)) for setup, *cells in rows}
+
+
+def identity(several: Several, workload: str, sdk: str, setup: Setup) -> str:
+    """The cell for the identity that an SDK in a Pod ends up with, or its error."""
+    program = PROGRAMS[sdk]()
+    with several.session.pod_process(NAMESPACE, workload) as process:
+        env = {**process.env, **setup.env}
+        if "AWS_SECRET_ACCESS_KEY" in setup.env:
+            env["AWS_SECRET_ACCESS_KEY"] = several.session.state.root_secret
+        if setup.config is not None:
+            file = Path(env["HOME"]) / "config"
+            file.write_text(setup.config(Path(env["AWS_CONFIG_FILE"]).read_text()))
+            env["AWS_CONFIG_FILE"] = str(file)
+        command = program.with_profile(setup.profile) if setup.profile else program.command
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        last = done.stdout.strip().splitlines()[-1]
+        return next((cell for cell, arn in CELLS.items() if last.startswith(arn)), last)
+    if _NO_CREDENTIALS.search(done.stderr):
+        return "**none**"
+    return "AccessDenied" if "AccessDenied" in done.stderr else done.stderr
+
+
+def test_the_document_has_each_setup_and_sdk():
+    assert documented().keys() == SETUPS.keys()
+    assert all([*cells] == [*PROGRAMS] for cells in documented().values())
+
+
+@pytest.mark.parametrize("setup", SETUPS)
+@pytest.mark.parametrize("sdk", PROGRAMS)
+def test_an_sdk_in_the_pod_has_the_documented_identity(several: Several, sdk: str, setup: str):
+    assert identity(several, IRSA, sdk, SETUPS[setup]) == documented()[setup][sdk]
+
+
+@pytest.mark.parametrize("sdk", PROGRAMS)
+def test_an_sdk_starts_from_the_agent_but_for_a_web_identity_set_by_hand(
+    several: Several, sdk: str, tmp_path: Path
+):
+    file = tmp_path / "token"
+    file.write_text(several.session.token(NAMESPACE, IRSA))
+    by_hand = dict(zip(WEB_IDENTITY_VARIABLES, (OWN[IRSA], str(file)), strict=True))
+
+    assert identity(several, AGENT, sdk, Setup()) == "agent"
+    assert identity(several, AGENT, sdk, Setup(profile="B")) == "A→B"
+    assert identity(several, AGENT, sdk, Setup(by_hand)) == "injected"
+
+
+@pytest.mark.parametrize("workload", [f"{name}-profile" for name in WORKLOADS])
+@pytest.mark.parametrize("sdk", PROGRAMS)
+def test_with_the_profile_only_layout_every_sdk_is_role_b(several: Several, sdk, workload):
+    assert identity(several, workload, sdk, Setup()) == "A→B"
 
 
 def test_verify_and_list_show_each_target(several: Several, tmp_path: Path):
-    chains = [(name, profile, "passed") for name in sorted([IRSA, *AGENTS]) for profile in TARGETS]
-    file = exported(several, tmp_path)
+    chains = [(name, profile, "passed") for name in EVERYONE for profile in TARGETS]
 
-    assert sorted(several.verify("--stack", file)) == sorted(chains)
+    file = several.export(tmp_path)
+    assert several.verify("--stack", file) == sorted(chains)
     asked = ("--namespace", NAMESPACE, "--service-account", AGENT)
-    assert several.verify(*asked) == [(AGENT, profile, "passed") for profile in TARGETS]
+    assert several.verify(*asked) == sorted(chain for chain in chains if chain[0] == AGENT)
     shown = several.world.irsa("explain", "--stack", file).out
     assert all(f"{NAMESPACE}/{name} (profile {profile})" in shown for name, profile, _ in chains)
     found = several.world.irsa("list", "--output", "json").json["service_accounts"]
-    listed = [each for each in found if each["namespace"] == NAMESPACE and each["identities"]]
-    assert {each["name"] for each in listed} == {IRSA, *AGENTS}
-    for each in listed:
-        assert {*each["identities"][0]["targets"]} == {*TARGETS.values()}
+    listed = {each["name"]: each for each in found if each["namespace"] == NAMESPACE}
+    # Without an annotation, Kubernetes alone does not say who the fourth one is.
+    for name in (IRSA, AGENT, f"{AGENT}-profile"):
+        assert {*listed[name]["identities"][0]["targets"]} == {*TARGETS.values()}
 
 
-def exported(several: Several, folder: Path) -> str:
-    file = folder / "export.json"
-    deployment = several.workloads().export()
-    file.write_text(json.dumps({"version": 3, "deployment": deployment}))
-    return str(file)
+def assume(several: Several, workload: str) -> str:
+    """The answer to a Pod's own role that assumes the removed target by hand."""
+    command = ["aws", "sts", "assume-role", "--output", "text", "--role-session-name", "by-hand"]
+    command += ["--role-arn", TARGETS[REMOVED]]
+    command += ["--external-id", id_of(workload)] if id_of(workload) else []
+    return several.session.in_pod(NAMESPACE, workload, command).output
 
 
 def test_a_removed_target_goes_from_policy_and_profiles_alone(several: Several, tmp_path: Path):
-    everyone = (IRSA, *AGENTS)
-    assert all("several-C/by-hand" in several.assume(name, REMOVED) for name in everyone)
+    assert all("several-C/by-hand" in assume(several, name) for name in WORKLOADS)
     several.targets.remove(REMOVED)
     stack = several.workloads()
 
     changes = changes_of(stack)
     stack.up()
 
-    assert changes.keys() == {
-        f"{kind}::{name}"
-        for each in everyone
-        for kind, name in (
-            ("aws:iam/policy:Policy", f"several-{each}-assume-role"),
-            ("kubernetes:core/v1:ConfigMap", each),
-            ("kubernetes:apps/v1:Deployment", each),
-        )
-    }
+    changed = {f"aws:iam/policy:Policy::several-{name}-assume-role" for name in WORKLOADS}
+    for kind in ("kubernetes:core/v1:ConfigMap", "kubernetes:apps/v1:Deployment"):
+        changed |= {f"{kind}::{name}" for name in EVERYONE}
+    assert changes.keys() == changed
     unchanged(several.roles())
-    for name in everyone:
-        assert "(AccessDenied) when calling the AssumeRole" in several.assume(name, REMOVED)
+    for name in WORKLOADS:
+        assert "(AccessDenied) when calling the AssumeRole" in assume(several, name)
         assert "could not be found" in several.who(name, "--profile", REMOVED)
-        assert all(
-            several.who(name, "--profile", each).startswith(session_arn_prefix(TARGETS[each]))
-            for each in several.targets
-        )
-    chains = several.verify("--stack", exported(several, tmp_path))
-    assert sorted(chains) == sorted(
-        (name, profile, "passed") for name in everyone for profile in several.targets
-    )
+        assert several.who(name, "--profile", "B") == CELLS["A→B"]
+    chains = [(name, profile, "passed") for name in EVERYONE for profile in several.targets]
+    assert several.verify("--stack", several.export(tmp_path)) == sorted(chains)

@@ -1,5 +1,6 @@
-"""The chain across two accounts in the real engine: order, recreation, privileges."""
+"""The chain across the repository's stacks in the real engine: order, recreation, privileges."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,55 +8,26 @@ from typing import Any
 import pytest
 import yaml
 from botocore.exceptions import ClientError
-from pulumi import ResourceOptions
 
 from irsa.identity.arns import role_arn
-from irsa_components.cross_account_role import (
-    CrossAccountRole,
-    CrossAccountRoleArgs,
-    TrustedRoleArgs,
-)
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
-from irsa_sandbox.aws.clients import AwsClients
+from irsa_sandbox.aws.clients import AwsClients, Credentials
 from irsa_sandbox.demo import PROJECT_B, left_overs
 from irsa_sandbox.engine.stack import ROOT, SandboxStack
 from irsa_sandbox.session import Session
-from tests.sandbox.support.chain import (
-    BUCKET,
-    LISTED,
-    NAME_A,
-    NAME_B,
-    NAMESPACE,
-    OBJECT,
-    ROLE_A,
-    ROLE_B,
-    SESSION_A,
-    WHO,
-    Chain,
-    account_b,
-    changes_of,
-)
-from tests.sandbox.support.programs import refusal, stack_of, unchanged
-from tests.sandbox.support.world import world
+from tests.sandbox.support.chain import changes_of
+from tests.sandbox.support.programs import refusal, unchanged
+from tests.sandbox.support.two_accounts import BUCKET_B, NAMESPACE, OBJECT, ROLE_A, Pair
 
 pytestmark = pytest.mark.sandbox
 
-REFUSED = "is not authorized to perform: sts:AssumeRole on resource: "
+APP = "s3-app-chain"
+ROLE_B = role_arn(ACCOUNT_B, "s3-app-B")
 GONE = {"delete", "discard"}
 """Operations of a destroy; references to other stacks are discarded."""
 
 
-@pytest.fixture(scope="module")
-def chain(session: Session) -> Iterator[Chain]:
-    with world(session) as own:
-        found = Chain(own)
-        yield found
-        found.destroy()
-
-
 def test_account_b_before_account_a_names_the_missing_stack(session: Session):
-    """The repository's own programs."""
-
     def config_of(project: Path) -> dict[str, Any]:
         return yaml.safe_load((project / "Pulumi.dev.yaml").read_text())["config"]
 
@@ -74,17 +46,22 @@ def test_account_b_before_account_a_names_the_missing_stack(session: Session):
     assert 'unknown stack "organization/irsa/alone"; bring that stack up first' in preview("alone")
 
 
-def test_both_stacks_come_up_and_stay_as_they_are(chain: Chain):
-    chain.up()
-
-    unchanged(chain.stack_a())
-    unchanged(chain.stack_b())
+@pytest.fixture(scope="module")
+def both(pair: Pair) -> Iterator[Pair]:
+    pair.up()
+    yield pair
+    pair.changed()
 
 
 @pytest.fixture(scope="module")
-def role_a(chain: Chain) -> AwsClients:
-    chain.up()
-    return chain.as_role_a()
+def role_a(both: Pair) -> AwsClients:
+    """Clients with a session of role A, got with the Pod's kind of token."""
+    session = both.session
+    keys = session.aws("sts").assume_role_with_web_identity(
+        RoleArn=ROLE_A, RoleSessionName="test", WebIdentityToken=session.token(NAMESPACE, APP)
+    )["Credentials"]
+    given = Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
+    return AwsClients(given, session.state.aws_proxy, Path(session.state.aws_ca_bundle))
 
 
 def code(client: Any, operation: str, **request: Any) -> str:
@@ -114,11 +91,11 @@ def test_role_a_may_assume_role_b_alone(role_a: AwsClients, role: str, expected:
     [
         ("iam", "list_roles", {}),
         ("iam", "create_access_key", {}),
-        ("iam", "update_assume_role_policy", {"RoleName": NAME_A, "PolicyDocument": "{}"}),
+        ("iam", "update_assume_role_policy", {"RoleName": "s3-app-A", "PolicyDocument": "{}"}),
         ("s3", "create_bucket", {"Bucket": "bucket-of-role-a"}),
-        ("s3", "list_objects_v2", {"Bucket": BUCKET}),
-        ("s3", "get_object", {"Bucket": BUCKET, "Key": OBJECT}),
-        ("s3", "put_object", {"Bucket": BUCKET, "Key": "x", "Body": b"x"}),
+        ("s3", "list_objects_v2", {"Bucket": BUCKET_B}),
+        ("s3", "get_object", {"Bucket": BUCKET_B, "Key": OBJECT}),
+        ("s3", "put_object", {"Bucket": BUCKET_B, "Key": "x", "Body": b"x"}),
         ("eks", "list_clusters", {}),
     ],
 )
@@ -128,50 +105,61 @@ def test_role_a_may_call_nothing_else(
     assert code(role_a(service), operation, **request_).startswith("AccessDenied")
 
 
-def test_a_recreated_role_a_is_refused_until_the_next_up_of_account_b(chain: Chain):
-    chain.up()
-    chain.recreate_role_a()
+def listing(both: Pair) -> str:
+    """The object in account B's bucket, as the Pod lists it, or the error."""
+    command = ["aws", "s3", "ls", "--recursive", f"s3://{BUCKET_B}", "--profile", "B"]
+    done = both.in_pod(command, APP)
+    return OBJECT if done.code == 0 and OBJECT in done.output else done.output
 
-    # Role A looks as before from outside.
-    assert chain.in_pod(WHO).output.startswith(SESSION_A)
-    refused, output = chain.listing()
-    assert (refused, REFUSED in output) == (255, True), output
 
-    stack = chain.stack_b()
-    assert changes_of(stack) == {f"aws:iam/role:Role::{NAME_B}": ["assumeRolePolicy"]}
+def delete_role_a(both: Pair) -> None:
+    """Delete role A behind Pulumi's back."""
+    iam, role = both.session.aws("iam"), {"RoleName": "s3-app-A"}
+    for policy in iam.list_attached_role_policies(**role)["AttachedPolicies"]:
+        iam.detach_role_policy(**role, PolicyArn=policy["PolicyArn"])
+    iam.delete_role(**role)
+
+
+def create_role_a(both: Pair) -> None:
+    """Let Pulumi create it again."""
+    stack = both.open_a()
+    stack.refresh()
+    stack.up()
+
+
+def test_a_recreated_role_a_is_refused_until_the_next_up_of_account_b(both: Pair):
+    stack = both.open_b()
+    unchanged(stack)
+    delete_role_a(both)
+    create_role_a(both)
+
+    # Role A looks as before from outside, and the Pod still is it.
+    assert "is not authorized to perform: sts:AssumeRole on resource: " in listing(both)
+    assert changes_of(stack) == {"aws:iam/role:Role::s3-app-B": ["assumeRolePolicy"]}
     assert stack.up()["update"] == 1
-    assert chain.listing() == LISTED
+    assert listing(both) == OBJECT
 
 
-def test_trust_by_principal_arn_survives_the_recreation_of_role_a(chain: Chain):
-    chain.up("principal-arn")
-    chain.recreate_role_a()
+def test_trust_by_principal_arn_accepts_a_role_a_that_is_created_later(both: Pair, tmp_path: Path):
+    project = shutil.copytree(PROJECT_B, tmp_path / "account_b")
+    program, name = project / "__main__.py", 'role_name="s3-app-B",'
+    text = program.read_text()
+    program.write_text(text.replace(name, f'{name} trust="principal-arn",'))
+    assert text.count(name) == 1
+    stack = SandboxStack(both.session.state, project)
+    delete_role_a(both)
+    stack.up()
+    create_role_a(both)
 
-    assert changes_of(chain.stack_b("principal-arn")) == {}
-    assert chain.listing() == LISTED
-
-
-def test_trust_by_principal_arn_accepts_a_role_a_that_is_created_later(session: Session):
-    later = TrustedRoleArgs(role_arn=role_arn(ACCOUNT_A, "later"))
-
-    def program() -> None:
-        args = CrossAccountRoleArgs(role_name="early", trusted_roles=[later], trust="principal-arn")
-        CrossAccountRole("early", args, ResourceOptions(providers=[account_b()]))
-
-    stack = stack_of(session, "early", program)
-    assert stack.up().keys() == {"create"}
-    assert stack.up().keys() == {"same"}
-    stack.destroy()
+    assert changes_of(stack) == {}
+    assert listing(both) == OBJECT
 
 
-def test_account_a_destroyed_first_leaves_nothing_in_either_account(chain: Chain):
-    chain.up()
-    chain.changed()
-    chain.session.empty_bucket(BUCKET, ACCOUNT_B)
+def test_account_a_destroyed_first_leaves_nothing_in_either_account(both: Pair):
+    both.empty_buckets()
 
-    assert chain.stack_a().destroy().keys() <= GONE
-    assert chain.stack_b().destroy().keys() <= GONE
+    assert both.open_a().destroy().keys() <= GONE
+    assert both.open_b().destroy().keys() <= GONE
 
     for account in (ACCOUNT_A, ACCOUNT_B):
-        left = left_overs(chain.session, account)
-        assert [each for each in left if NAMESPACE in each] == []
+        assert [each for each in left_overs(both.session, account) if "s3-" in each] == []

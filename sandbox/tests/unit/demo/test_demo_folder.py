@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from irsa_sandbox import demo
+from irsa_sandbox.demo.record import Row
 from irsa_sandbox.errors import SandboxError
 
 
@@ -21,14 +22,14 @@ def folders(monkeypatch, tmp_path):
         assert folder.stat().st_mode & 0o777 == 0o700
         (folder / "state.json").touch()
         used.append(folder)
-        return SimpleNamespace()
+        return SimpleNamespace(search_path=dict, aws_environment=dict)
 
     monkeypatch.setattr(demo, "PROJECT_B", tmp_path)  # which an installed sandbox has not
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(demo.lifecycle, "tools", lambda on_progress, providers: "tools")
     monkeypatch.setattr(demo.lifecycle, "start", start)
     monkeypatch.setattr(demo.lifecycle, "down", lambda folder: used.append(folder))
-    monkeypatch.setattr(demo, "_story", lambda session, record: None)
+    monkeypatch.setattr(demo, "_story", lambda systems, record: None)
     return used
 
 
@@ -56,10 +57,13 @@ def test_each_demo_has_a_folder_of_its_own_that_is_removed(folders, tmp_path, mo
 
 @pytest.mark.parametrize("error", [SandboxError, ValueError, KeyboardInterrupt])
 def test_a_part_that_fails_is_a_failed_check_of_the_table(folders, monkeypatch, capsys, error):
-    def fail(session, record):
-        record.check("up", "the stack comes up", "pulumi up", "5 create", passed=True)
-        with record.stage("the forms: pulumi up"):
+    def fail(systems, record):
+        def no_deployment():
             raise error("no Deployment")
+
+        up = Row("up", "the stack comes up", "pulumi up", "5 create", passed=True)
+        record.announce(record.start(lambda: up), lambda row: row)
+        record.announce(record.start(no_deployment), lambda row: row, "the forms: pulumi up")
 
     monkeypatch.setattr(demo, "_story", fail)
 

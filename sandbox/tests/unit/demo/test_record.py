@@ -7,8 +7,7 @@ import time
 
 import pytest
 
-from irsa_sandbox.demo.record import Record
-from irsa_sandbox.session import Done
+from irsa_sandbox.demo.record import Record, Row
 
 ELSEWHERE = """\
 warning: user 'x' has a static access key
@@ -30,51 +29,60 @@ def test_lines_of_the_engine_are_folded_and_outputs_are_for_terminals(monkeypatc
     monkeypatch.setattr(sys, "stdout", screen)
     monkeypatch.setenv("TERM", "xterm")
     record = Record()
-
-    with record.stage("account A: pulumi up") as show:
-        for line in (" +  aws:iam:Role x creating (0s)", "", f"    {ELSEWHERE.splitlines()[0]}"):
-            show(f"{line}\n")
-    record.check("list", "it lists", "aws s3 ls", "report.csv", passed=True)
-    refusal = Done(1, "AccessDenied")
-    record.denied("rm", "it is refused", "aws s3 rm", lambda: refusal, "AccessDenied")
-    record.check("id", "it is its role", "aws sts get-caller-identity", "role/x", passed=False)
+    show, warning = record.lines_of("account A: pulumi up"), ELSEWHERE.splitlines()[0]
+    for line in (" +  aws:iam:Role x creating (0s)", "", f"    {warning}", warning):
+        show(f"{line}\n")
+    for row in (
+        Row("list", "it lists", "aws s3 ls", "report.csv", passed=True),
+        Row("rm", "it is refused", "aws s3 rm", "AccessDenied", passed=True),
+        Row("id", "it is its role", "aws sts get-caller-identity", "role/x", passed=False),
+    ):
+        started = record.start(lambda row=row: row)
+        record.announce(started, lambda row: row, is_refusal=row.key == "rm")
+    with record.failure_as_row():
+        pass
 
     assert ("report.csv" in screen.getvalue()) is is_terminal
     assert screen.getvalue().count("\n") < 20
     assert is_terminal or screen.getvalue() == ELSEWHERE
 
 
-def test_commands_run_side_by_side_and_are_shown_as_they_were_asked(capsys):
-    record, both = Record(as_json=True), threading.Barrier(2, timeout=60)
+def test_work_runs_side_by_side_and_is_shown_as_it_was_announced(capsys):
+    record, both, ran = Record(as_json=True), threading.Barrier(2, timeout=60), []
 
-    def waits(name):
-        return lambda: (both.wait(), Done(0, name))[1]
+    def work(name: str) -> str:
+        both.wait()
+        ran.append(name)
+        return name
 
-    with record.failure_as_check(), record.section("Two"):
-        for name in ("first", "second"):
-            record.ask(name, name, name, waits(name), lambda done: done.code == 0)
-        record.check("third", "third", "third", "", passed=True)
-        record.ask("fourth", "fourth", "fourth", lambda: 1 / 0, bool)
+    with record.failure_as_row():
+        record.section("Two")
+        two = [record.start(lambda name=name: work(name), is_command=True) for name in "ab"]
+        after = record.start(lambda: f"after {sorted(ran)}", *two)
+        for started in (after, *two, record.start(lambda: 1 / 0), record.start(list)):
+            record.announce(started, lambda text: Row(text, text, "", "", passed=True))
 
-    assert [(each.key, each.passed) for each in record.checks] == [
-        ("first", True), ("second", True), ("third", True), ("unfinished", False),
+    assert [(row.key, row.passed) for row in record.rows] == [
+        ("after ['a', 'b']", True), ("a", True), ("b", True), ("unfinished", False),
     ]  # fmt: skip
-    assert "ZeroDivisionError" in record.checks[-1].output
+    assert record.rows[-1].title == "Two: no error"
+    assert "ZeroDivisionError" in record.rows[-1].output
     assert record.finish() == 1
 
 
-def test_no_command_runs_after_an_interrupted_story():
+def test_nothing_goes_on_after_an_interrupted_story():
     record, started, over = Record(as_json=True), [], threading.Event()
 
     def run():
         started.append(1)
         over.wait(60)
-        return Done(0, "")
 
     def interrupted():
-        with record.failure_as_check():
-            for number in range(200):
-                record.ask(str(number), "", "", run, bool)
+        with record.failure_as_row():
+            first = record.start(run)
+            for _ in range(200):
+                record.start(run, is_command=True)
+                record.start(run, first)
             threading.Timer(0.2, over.set).start()
             raise KeyboardInterrupt
 
@@ -84,4 +92,4 @@ def test_no_command_runs_after_an_interrupted_story():
 
     over.wait(60)
     time.sleep(0.3)
-    assert 0 < len(started) == ran
+    assert 0 < len(started) == ran < 200

@@ -1,0 +1,182 @@
+"""The checks of checks.yaml, and the one way to ask them of systems that are up."""
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import yaml
+
+from irsa.identity.arns import session_arn_prefix
+from irsa.identity.eks import STS_AUDIENCE, TOKEN_FILE, TOKEN_FILE_VARIABLE
+
+from ..session import Done, claims_of, pretty, with_claims
+
+OBJECT_A, CONTENT_A = "reports/2026/november.csv", b"day,visits\n2026-11-01,42\n"
+OBJECT_B, CONTENT_B = "ledger/2026-11.csv", b"account,amount\n"
+TOKEN = f"sh -c 'cat ${TOKEN_FILE_VARIABLE}'"
+PRINT_CLAIMS = (
+    'python -c "import json, jwt, sys; print(json.dumps(jwt.decode(sys.stdin.read(), '
+    "options={'verify_signature': False}), indent=2, sort_keys=True))\""
+)
+"""Without `base64`, which complains of a token's missing padding, or drops its end."""
+
+_ERROR = re.compile(r"An error occurred \((\w+)\) when calling the \w+ operation")
+_OPTIONAL = {"AWS_STS_REGIONAL_ENDPOINTS"}
+# The sandbox's own variables; a real Pod has none of them.
+_SANDBOX_LINES = re.compile(r"^AWS_(?:CA_BUNDLE|EC2_METADATA_DISABLED)=.*\n?", re.MULTILINE)
+
+
+class Systems(Protocol):
+    """The systems of one run, of which the checks are asked."""
+
+    names: Mapping[str, str]
+    """Words: accounts, buckets, roles, region, issuer, and the `prefix` of every name."""
+
+    def in_pod(self, namespace: str, workload: str, command: Sequence[str]) -> Done:
+        """Run a command in a workload's Pod."""
+        ...
+
+    def as_administrator(self, command: Sequence[str]) -> Done:
+        """Run an AWS command as the identity that deploys account A."""
+        ...
+
+    def service_account(self, namespace: str, name: str) -> None:
+        """Create a service account, unless it exists."""
+        ...
+
+    def token(self, namespace: str, name: str, audience: str = ...) -> str:
+        """Return a token of a service account."""
+        ...
+
+    def assume(self, token: str, role: str, command: Sequence[str]) -> Done:
+        """Run an AWS command as a Pod would whose token and role these are."""
+        ...
+
+    def ask(self, question: Mapping[str, Any]) -> Done:
+        """Answer a question that only these systems know."""
+        ...
+
+
+def names_of(roles: Mapping[str, str], **more: str) -> dict[str, str]:
+    """Return words of a run: the ARNs of roles, their sessions', and further ones."""
+    sessions = {name.replace("role", "session"): session_arn_prefix(roles[name]) for name in roles}
+    own = {"token_file": TOKEN_FILE, "object_a": OBJECT_A, "object_b": OBJECT_B}
+    return {**own, **roles, **sessions, **more}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One claim: a question, and the answer that it must have."""
+
+    key: str
+    """Stable name, by which the documents quote it."""
+
+    title: str
+    question: Mapping[str, Any]
+    only: str | None = None
+    """The one command that asks it: ``demo`` or ``test-aws``."""
+
+    code: str | None = None
+    contains: Sequence[str] = ()
+    variables: Sequence[str] = ()
+
+    def ask(self, systems: Systems) -> Done:
+        """Return the answer."""
+        match self.question:
+            case {"pod": pod, "command": command}:
+                done = systems.in_pod(*account(systems, pod), words(systems, command))
+                return Done(done.code, _SANDBOX_LINES.sub("", done.output))
+            case {"claims_of": pod}:
+                done = systems.in_pod(*account(systems, pod), shlex.split(TOKEN))
+                return done if done.code else Done(0, pretty(claims_of(done.output.strip())))
+            case {"token_of": of, "role": role, "command": command, **more} if (
+                "expired" not in more
+            ):
+                own = account(systems, of)
+                systems.service_account(*own)
+                token = systems.token(*own, more.get("audience", STS_AUDIENCE))
+                if "subject" in more:
+                    subject = ":".join(account(systems, more["subject"]))
+                    token = with_claims(token, sub=f"system:serviceaccount:{subject}")
+                return systems.assume(token, systems.names[role], words(systems, command))
+            case {"administrator": command}:
+                return systems.as_administrator(words(systems, command))
+        return systems.ask(self.question)
+
+    def command(self, systems: Systems) -> str:
+        """Return the command as a person types it."""
+        match self.question:
+            case {"pod": pod, "command": command}:
+                shown = f"{_exec(systems, pod)} {command}"
+            case {"claims_of": pod}:
+                return f"{_exec(systems, pod)} {TOKEN} | {PRINT_CLAIMS}"
+            case {"agent_token_of": _, "who": who, "command": command}:
+                shown = f"{command} <{who}>"
+            case {"who": who, "command": command}:
+                shown = f"{TOKEN_FILE_VARIABLE}=<{who}> {command}"
+            case {"administrator": command}:
+                shown = f"python -m irsa_sandbox run -- {command}"
+            case _:
+                shown = self.question["command"]
+        return shown.format_map(systems.names)
+
+    def holds(self, done: Done, systems: Systems) -> bool:
+        """Return whether the answer is as it must be."""
+        error = _ERROR.search(done.output)
+        namespace, name = account(systems, self.question.get("claims_of", ""))
+        own = {"namespace": namespace, "name": name, "subject": f"{namespace}:{name}"}
+        contained = [each.format_map({**systems.names, **own}) for each in self.contains]
+        named = {line.partition("=")[0] for line in done.output.splitlines()} - _OPTIONAL
+        return (
+            (done.code == 0) is (self.code is None)
+            and self.code == (error and error[1])
+            and all(each in done.output for each in contained)
+            and (not self.variables or named == {*self.variables})
+        )
+
+
+class Part(NamedTuple):
+    """Checks of one form, and its title."""
+
+    title: str
+    stacks: str
+    """The stacks that must be up: ``systems``, these with an ``external id``, or ``forms``."""
+
+    checks: Sequence[Check]
+
+
+@cache
+def parts(asker: str) -> Sequence[Part]:
+    """Return the list for ``demo`` or ``test-aws``."""
+    found: list[Part] = []
+    for part in yaml.safe_load(Path(__file__).with_name("checks.yaml").read_text("utf-8")):
+        checks = [_read({"only": part.get("only"), **each}) for each in part["checks"]]
+        asked = [check for check in checks if check.only in (None, asker)]
+        found.append(Part(part["part"], part["stacks"], asked))
+    return [part for part in found if part.checks]
+
+
+def _read(written: dict[str, Any]) -> Check:
+    names = ("key", "title", "only", "code", "contains", "variables")
+    own = {name: written.pop(name) for name in names if name in written}
+    return Check(**own, question=written)
+
+
+def account(systems: Systems, text: str) -> tuple[str, str]:
+    """Return namespace and name of a service account, or of the workload of that name."""
+    namespace, _, name = text.rpartition("/")
+    prefix = systems.names["prefix"]
+    return f"{prefix}{namespace or 'dev'}", f"{prefix}{name}"
+
+
+def words(systems: Systems, command: str) -> list[str]:
+    """Return a command's words with those of the run."""
+    return shlex.split(command.format_map(systems.names))
+
+
+def _exec(systems: Systems, pod: str) -> str:
+    return f"python -m irsa_sandbox exec {'/'.join(account(systems, pod))} --"

@@ -1,0 +1,137 @@
+"""The systems of the demo, in its sandbox."""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+from lightkube.models.core_v1 import Container, PodSpec
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import Pod
+
+from irsa.identity.arns import role_arn
+from irsa.identity.eks import POD_IDENTITY_SERVICE
+from irsa.identity.pod_identity import external_id
+from irsa.identity.subjects import service_account_ref
+
+from ..aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
+from ..engine.stack import SandboxStack
+from ..json_types import Json
+from ..pods.exec import find_pod
+from ..pods.spec import Token
+from ..pods.token import mint
+from ..session import TOKEN_SECONDS, Done, Session
+from ..state import SandboxState
+from .checks import CONTENT_A, CONTENT_B, OBJECT_A, OBJECT_B, account, names_of, words
+
+BUCKET_A, BUCKET_B = "bucket-s3-app", "bucket-s3-app-b"
+FORMS_A, FORMS_B = "acme-forms", "acme-forms-b"
+NEW, OLD = "2026/november.csv", "2025/november.csv"
+SECRET = "AWS_SECRET_ACCESS_KEY"  # noqa: S105 - the variable
+CLUSTER_ARN = f"arn:aws:eks:{REGION}:{ACCOUNT_A}:cluster/dev"
+ANOTHER = {"clusterName": "dev", "namespace": "forms", "serviceAccount": "another"}
+
+
+class SandboxSystems(Session):
+    """Both accounts and the cluster of a sandbox, with the forms' stacks."""
+
+    def __init__(self, state: SandboxState) -> None:
+        super().__init__(state)
+        self.names: Mapping[str, str] = {}
+        self._pods: dict[str, Json] = {}
+
+    def prepare(self) -> None:
+        """Upload the systems' objects, when both stacks are up."""
+        self.aws("s3").put_object(Bucket=BUCKET_A, Key=OBJECT_A, Body=CONTENT_A)
+        self.aws("s3", ACCOUNT_B).put_object(Bucket=BUCKET_B, Key=OBJECT_B, Body=CONTENT_B)
+
+    def read_names(self) -> None:
+        """Read the words of the checks, when account A's stack is up."""
+        outputs = SandboxStack(self.state).outputs()
+        roles = {name: outputs[f"{name}_arn"] for name in ("role", "role_a", "pattern_role")}
+        roles["role_b"] = role_arn(ACCOUNT_B, "s3-app-B")
+        roles["direct_role"] = role_arn(ACCOUNT_B, "forms-direct")
+        self.names = names_of(
+            roles,
+            account_b=ACCOUNT_B,
+            bucket_a=BUCKET_A,
+            bucket_b=BUCKET_B,
+            cluster_arn=CLUSTER_ARN,
+            issuer=outputs["issuer_url"],
+            ledger_id=external_id(CLUSTER_ARN, service_account_ref("forms", "ledger")),
+            prefix="",
+            region=REGION,
+            sessions_a=f"arn:aws:sts::{ACCOUNT_A}:assumed-role/",
+            sessions_b=f"arn:aws:sts::{ACCOUNT_B}:assumed-role/",
+        )
+
+    def prepare_forms(self) -> None:
+        """Upload the forms' objects, and create Pods for tokens of them: without an association,
+        and with one whose role is another service account's."""
+        for key in (NEW, OLD):
+            self.aws("s3").put_object(Bucket=FORMS_A, Key=key, Body=CONTENT_A)
+        self.aws("s3", ACCOUNT_B).put_object(Bucket=FORMS_B, Key=NEW, Body=CONTENT_A)
+        for each in ("forms/other", "stage/reports", "forms/another"):
+            namespace, name = account(self, each)
+            self.service_account(namespace, name)
+            spec = PodSpec(serviceAccountName=name, containers=[Container(name="app", image="app")])
+            pod = Pod(metadata=ObjectMeta(name=name, namespace=namespace), spec=spec)
+            self._pods[each] = self.cluster.create(pod).to_dict()
+        role = role_arn(ACCOUNT_A, "forms-reports")
+        self.aws("eks").create_pod_identity_association(**ANOTHER, roleArn=role)
+
+    def empty(self) -> None:
+        """Delete the systems' objects."""
+        self.empty_bucket(BUCKET_A)
+        self.empty_bucket(BUCKET_B, ACCOUNT_B)
+
+    def empty_forms(self) -> None:
+        """Delete the forms' objects, and the association that is no stack's."""
+        self.empty_bucket(FORMS_A)
+        self.empty_bucket(FORMS_B, ACCOUNT_B)
+        eks, cluster = self.aws("eks"), {"clusterName": ANOTHER["clusterName"]}
+        for found in eks.list_pod_identity_associations(**ANOTHER)["associations"]:
+            own = {**cluster, "associationId": found["associationId"]}
+            eks.delete_pod_identity_association(**own)
+
+    def in_pod(self, namespace: str, workload: str, command: Sequence[str]) -> Done:
+        """Run a command in a workload's Pod; a secret key that it prints is not shown."""
+        code, output = super().in_pod(namespace, workload, command)
+        return Done(code, re.sub(rf"(?<={SECRET}=)\S+", "(not shown)", output))
+
+    def as_administrator(self, command: Sequence[str]) -> Done:
+        """Run an AWS command with the sandbox's own key."""
+        return self.run(command, self.state.aws_environment())
+
+    def ask(self, question: Mapping[str, Any]) -> Done:
+        """Answer what takes the cluster's key, a node's agent, or the sandbox's files."""
+        match question:
+            case {"expired_token_of": of, "role": role, "command": command}:
+                token = self.expired(self.token(*account(self, of)))
+                return self.assume(token, self.names[role], words(self, command))
+            case {"agent_token_of": pod, "command": command, **more}:
+                found = self._pods.get(pod) or find_pod(self.cluster, *account(self, pod))
+                wanted = Token(more.get("audience", POD_IDENTITY_SERVICE), TOKEN_SECONDS)
+                with NamedTemporaryFile("w", prefix="token-") as file:  # mode 0600, not in argv
+                    file.write(mint(self.cluster, found, wanted)[0])
+                    file.flush()
+                    return self.as_administrator([*command.split(), f"file://{file.name}"])
+        files = self._files_with_secret_of(*account(self, question["files_with_secret_of"]))
+        return Done(0, "\n".join(files) or "nothing found")
+
+    def _files_with_secret_of(self, namespace: str, workload: str) -> list[str]:
+        """Return the files below the sandbox's folder that hold the Pod's secret key, without
+        etcd's data, which holds every Secret of the cluster by design."""
+        printed = self.in_pod(namespace, workload, ["printenv", SECRET])
+        secret, folder = printed.output.strip().encode(), self.state.path
+        found = [] if secret else ["no secret to look for"]
+        for path, folders, files in os.walk(folder):
+            folders[:] = set(folders) - {"etcd-data"}
+            for file in (Path(path, name) for name in files if secret):
+                with suppress(FileNotFoundError):  # of a command that has ended
+                    if file.is_file() and secret in file.read_bytes():
+                        found.append(str(file.relative_to(folder)))
+        return found
