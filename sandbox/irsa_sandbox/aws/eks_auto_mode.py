@@ -17,6 +17,8 @@ def check(wanted: Mapping[str, Any]) -> None:
     compute = wanted.get("computeConfig", {})
     if network.get("ipFamily", "ipv4") != "ipv4":  # MiniStack would take it for ipv4
         raise errors.not_in_sandbox("An ipFamily other than ipv4")
+    if "serviceIpv4Cidr" in network:  # the control plane has its own
+        raise errors.not_in_sandbox("A serviceIpv4Cidr")
     parts = (
         compute,
         network.get("elasticLoadBalancing", {}),
