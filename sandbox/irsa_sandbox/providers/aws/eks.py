@@ -55,13 +55,8 @@ _LOG_TYPES = {"api", "audit", "authenticator", "controllerManager", "scheduler"}
 
 
 def _logging(wanted: Sequence[str]) -> Properties:
-    others = sorted(_LOG_TYPES.difference(wanted))
-    return {
-        "clusterLogging": [
-            {"types": wanted, "enabled": True},
-            {"types": others, "enabled": False},
-        ]
-    }
+    on = {"types": wanted, "enabled": True}
+    return {"clusterLogging": [on, {"types": sorted(_LOG_TYPES - {*wanted}), "enabled": False}]}
 
 
 def _log_types(logging: Properties) -> list[str]:
@@ -199,10 +194,7 @@ class NodeGroup(_Eks):
         "resources": Property(
             Is.OUTPUT,
             shown=lambda found: [
-                {
-                    "autoscalingGroups": found["autoScalingGroups"],
-                    "remoteAccessSecurityGroupId": "",
-                }
+                {"autoscalingGroups": found["autoScalingGroups"], "remoteAccessSecurityGroupId": ""}
             ],
         ),
         "scalingConfig": Is.REQUIRED,

@@ -60,7 +60,8 @@ def _addon_version(session: AwsSession, args: Properties) -> Properties:
 
 def _subnets(session: AwsSession, args: Properties) -> Properties:
     _only(args, "getSubnets", "filters")
-    subnets = session.client("ec2").describe_subnets(Filters=_filters(args))["Subnets"]
+    filters = [{"Name": f["name"], "Values": f["values"]} for f in args.get("filters", ())]
+    subnets = session.client("ec2").describe_subnets(Filters=filters)["Subnets"]
     return {"id": session.region, "ids": sorted(subnet["SubnetId"] for subnet in subnets)}
 
 
@@ -80,10 +81,6 @@ def _vpc(session: AwsSession, args: Properties) -> Properties:
         "id": vpcs[0]["VpcId"],
         "tags": tags_as_map(vpcs[0].get("Tags")),
     }
-
-
-def _filters(args: Properties) -> list[dict[str, Any]]:
-    return [{"Name": f["name"], "Values": f["values"]} for f in args.get("filters", ())]
 
 
 def _only(args: Properties, function: str, *known: str) -> None:

@@ -1,6 +1,7 @@
 """Rows of S3: buckets, and their settings, each of which is a resource of its own."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from botocore.exceptions import ClientError
@@ -58,9 +59,10 @@ class Bucket(AwsType):
     @override
     def create(self, session: AwsSession, inputs: Properties) -> Created:
         s3, name = session.client("s3"), inputs["bucket"]
-        # There S3 answers the owner's second CreateBucket as it did the first.
-        if session.region == "us-east-1" and _is_ours(s3, name):
-            raise Refused(f"creating S3 Bucket ({name}): BucketAlreadyExists")
+        if session.region == "us-east-1":  # S3 answers the owner's second CreateBucket as the first
+            with suppress(ClientError):
+                s3.head_bucket(Bucket=name)
+                raise Refused(f"creating S3 Bucket ({name}): BucketAlreadyExists")
         # S3 takes no location constraint for us-east-1, and wants one for every other region.
         location = {"LocationConstraint": session.region}
         elsewhere = {"CreateBucketConfiguration": location} if session.region != "us-east-1" else {}
@@ -96,14 +98,6 @@ class Bucket(AwsType):
         if state.get("forceDestroy"):
             _delete_versions(client, named["Bucket"])
         super().remove(client, named, state)
-
-
-def _is_ours(s3: Any, bucket: str) -> bool:
-    try:
-        s3.head_bucket(Bucket=bucket)
-    except ClientError:
-        return False
-    return True
 
 
 def _set_tags(s3: Any, bucket: str, tags: dict[str, str]) -> None:
