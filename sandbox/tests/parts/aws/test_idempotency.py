@@ -13,14 +13,6 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("restored")]
 CLUSTER = {"clusterName": "dev"}
 ENTRY = {**CLUSTER, "principalArn": f"arn:aws:iam::{ACCOUNT_A}:role/admins"}
 DATA = {"MetadataOptions": {"HttpTokens": "required"}}
-CALLS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
-    ("create_cluster", {"name": "second", "roleArn": ROLE_ARN, "resourcesVpcConfig": VPC},
-     {"version": "1.33"}),
-    ("update_addon", {**CLUSTER, "addonName": "vpc-cni", "configurationValues": "{}"},
-     {"configurationValues": ""}),
-    ("create_launch_template", {"LaunchTemplateName": "x", "LaunchTemplateData": DATA},
-     {"LaunchTemplateName": "y"}),
-]  # fmt: skip
 
 
 @pytest.fixture
@@ -32,7 +24,26 @@ def service(aws: Aws, request) -> Any:
     return ec2 if "launch" in request.node.name else eks
 
 
-@pytest.mark.parametrize(("call", "inputs", "other"), CALLS, ids=[call for call, *_ in CALLS])
+@pytest.mark.parametrize(
+    ("call", "inputs", "other"),
+    [
+        (
+            "create_cluster",
+            {"name": "second", "roleArn": ROLE_ARN, "resourcesVpcConfig": VPC},
+            {"version": "1.33"},
+        ),
+        (
+            "update_addon",
+            {**CLUSTER, "addonName": "vpc-cni", "configurationValues": "{}"},
+            {"configurationValues": ""},
+        ),
+        (
+            "create_launch_template",
+            {"LaunchTemplateName": "x", "LaunchTemplateData": DATA},
+            {"LaunchTemplateName": "y"},
+        ),
+    ],
+)
 def test_a_call_with_the_same_token_is_made_once(service, call, inputs, other):
     token = {"ClientToken" if "launch" in call else "clientRequestToken": "0123456789abcdef" * 3}
     made = getattr(service, call)

@@ -85,6 +85,14 @@ def test_a_role_is_the_same_however_it_is_written(engine: Engine, change, expect
         engine.delete(made)
 
 
+def test_what_leaves_the_program_leaves_the_role(engine: Engine):
+    made = engine.create(ROLE, role(name="plain"))
+    more = {"description": "x", "permissionsBoundary": READ_ONLY, "tags": {"a": "b"}}
+    changed = engine.update(made, role(name="plain", **more))
+    assert engine.update(changed, role(name="plain")).state == made.state
+    engine.delete(made)
+
+
 def test_a_role_with_policies_is_deleted_only_by_force(engine: Engine, iam: Any):
     gentle = engine.create(ROLE, role(name="attached"))
     iam.attach_role_policy(RoleName="attached", PolicyArn=READ_ONLY)
