@@ -7,18 +7,18 @@ versions of add-ons, and forgets updates.
 import json
 import re
 import time
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 from uuid import uuid4
 
 from irsa.identity.arns import parse_arn, session_arn_prefix
 
-from . import eks_addons, eks_auto_mode, errors
+from . import eks_addons, errors
 from .eks_pod_identity import PATH as ASSOCIATIONS
 from .eks_pod_identity import Caller, PodIdentity
-from .errors import AwsError, Response
+from .errors import AwsError, Response, as_answer
 from .network import Network
 from .query_protocol import Handler, Query
 
@@ -42,6 +42,11 @@ _ARNS = {
     "cluster": "arn",
     "nodegroup": "nodegroupArn",
 }
+AUTO_MODE = frozenset({"computeConfig", "kubernetesNetworkConfig", "storageConfig"})
+"""The parts of a cluster's configuration that EKS Auto Mode enables together."""
+
+_ADDON_VERSIONS = re.compile("/addons/supported-versions")
+_CLUSTERS = re.compile("/clusters")
 _CLUSTER = re.compile(r"/clusters/([^/]+)")
 _ACCESS = re.compile(r"/clusters/[^/]+/access-entries(/arn:.*/[^/]+)?")
 _NODE_GROUPS = re.compile(r"/clusters/([^/]+)/node-groups")
@@ -94,6 +99,29 @@ class EksRecords:
     """The tags of a resource by its ARN; MiniStack keeps them apart from the resources."""
 
 
+class _Request(NamedTuple):
+    """A request to EKS."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    query: Query
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """Its body."""
+        return json.loads(self.body or b"{}")
+
+    @property
+    def caller(self) -> Caller:
+        """Its sender."""
+        return Caller(self.headers, self.query)
+
+
+_Answer = Callable[[re.Match[str], _Request], Awaitable[Response]]
+
+
 class Eks:
     """MiniStack's EKS handler with the real control plane filled in."""
 
@@ -110,53 +138,83 @@ class Eks:
         self._records = records
         self._network = network
         self._pod_identity = pod_identity
+        self._answers: tuple[tuple[str, re.Pattern[str], _Answer], ...] = (
+            ("GET", _ADDON_VERSIONS, self._addon_versions),
+            ("GET", _ONE_UPDATE, self._describe_update),
+            ("POST", _UPDATE, self._update),
+            ("POST", _ACCESS, self._write_access),
+            ("", ASSOCIATIONS, self._association),
+            ("POST", _ADDON, self._write_addon),
+            ("DELETE", _ONE_ADDON, self._delete_addon),
+            ("DELETE", _CLUSTER, self._delete),
+            ("POST", _NODE_GROUPS, self._create_nodes),
+            ("POST", _CLUSTERS, self._create),
+        )
 
     async def handle(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Query
     ) -> Response:
         """Answer a request to EKS."""
-        path = unquote(path)
+        request = _Request(method, unquote(path), headers, body, query)
         try:
-            if method == "GET" and path == "/addons/supported-versions":
-                return _as_json(eks_addons.describe_versions(query))
-            if method == "GET" and (match := _ONE_UPDATE.fullmatch(path)):
-                return self._describe_update(match, query)
-            if method == "POST" and (match := _UPDATE.fullmatch(path)):
-                return self._update(match, json.loads(body or b"{}"))
-            if method == "POST" and _ACCESS.fullmatch(path):
-                body = _complete_access(path, json.loads(body or b"{}"))
-            if match := ASSOCIATIONS.fullmatch(path):
-                caller = Caller(headers, query)
-                return self._filled_in(await self._pod_identity.handle(match, method, body, caller))
-            if method == "POST" and (match := _ADDON.fullmatch(path)):
-                answer = await self._write_addon(match, json.loads(body or b"{}"), headers, query)
-                self._remember(path, answer)
-                return answer
-            if method == "DELETE" and (match := _ONE_ADDON.fullmatch(path)):
-                return await self._delete_addon(match, headers, query)
-            if method == "DELETE" and (match := _CLUSTER.fullmatch(path)):
-                return await self._delete(match[1], headers, query)
-            if method == "POST" and (match := _NODE_GROUPS.fullmatch(path)):
-                return await self._create_nodes(match[1], json.loads(body or b"{}"), headers, query)
-            if method == "POST" and path == "/clusters":
-                return self._filled_in(await self._create(headers, body, query))
+            for verb, pattern, answer in self._answers:
+                if verb in (method, "") and (match := pattern.fullmatch(request.path)):
+                    return self._filled_in(await answer(match, request))
         except AwsError as error:
             return errors.as_json(error)
-        answer = self._filled_in(await self._eks(method, path, headers, body, query))
-        self._remember(path, answer)
+        return self._filled_in(await self._forward(request))
+
+    async def _forward(self, request: _Request, document: Any = None) -> Response:
+        """MiniStack's answer, to this document if one is given. An update that it made is kept with
+        its cluster, for DescribeUpdate."""
+        body = request.body if document is None else json.dumps(document).encode()
+        answer = status, _, text = await self._eks(*request._replace(body=body))
+        match = _MADE_UPDATE.fullmatch(request.path)
+        update = json.loads(text).get("update") if status == 200 and match and text else None
+        record = self._records.cluster(match["cluster"]) if match and update else None
+        if match and update and record is not None:
+            _keep(record, update, addonName=match["addon"])
         return answer
 
-    async def _create(self, headers: Mapping[str, str], body: bytes, query: Query) -> Response:
-        wanted = json.loads(body or b"{}")
+    async def _addon_versions(self, _match: re.Match[str], request: _Request) -> Response:
+        return as_answer(eks_addons.describe_versions(request.query))
+
+    async def _association(self, match: re.Match[str], request: _Request) -> Response:
+        return await self._pod_identity.handle(match, request.method, request.body, request.caller)
+
+    async def _write_access(self, _match: re.Match[str], request: _Request) -> Response:
+        """Create or update an access entry, with the user name that EKS gives it.
+
+        https://docs.aws.amazon.com/eks/latest/userguide/creating-access-entries.html
+        """
+        wanted = request.document
+        for group in wanted.get("kubernetesGroups", ()):
+            if group.startswith("system:"):
+                raise errors.invalid_parameter(
+                    f"The kubernetes group name {group} is invalid, it cannot start with system:"
+                )
+        arn = parse_arn(wanted.get("principalArn", ""))
+        is_new = request.path.endswith("/access-entries")
+        standard = wanted.get("type", "STANDARD") == "STANDARD"
+        if is_new and standard and arn and not wanted.get("username"):
+            wanted["username"] = str(arn)
+            if arn.resource.startswith("role/"):
+                wanted["username"] = f"{session_arn_prefix(str(arn))}{{{{SessionName}}}}"
+        return await self._forward(request, wanted)
+
+    async def _create(self, _match: re.Match[str], request: _Request) -> Response:
+        wanted = request.document
         config = wanted.get("resourcesVpcConfig", {})
-        eks_auto_mode.check(wanted)
+        _check_auto_mode(wanted)
         wanted["resourcesVpcConfig"] = {**config, "vpcId": self._network.vpc_of(config)}
-        answer = await self._eks("POST", "/clusters", headers, json.dumps(wanted).encode(), query)
+        answer = await self._forward(request, wanted)
         record = self._records.cluster(wanted.get("name", ""))
         if answer[0] == 200 and record is not None:  # MiniStack does not know the properties
             record["deletionProtection"] = wanted.get("deletionProtection", False)
-            eks_auto_mode.keep(record, wanted)
-            return await self._eks("GET", f"/clusters/{record['name']}", headers, b"", query)
+            for part in AUTO_MODE & wanted.keys():
+                record[part] = {**record.get(part, {}), **wanted[part]}
+            path = f"/clusters/{record['name']}"
+            return await self._forward(request._replace(method="GET", path=path, body=b""))
         return answer
 
     def _filled_in(self, answer: Response) -> Response:
@@ -178,26 +236,21 @@ class Eks:
             document["update"] = {"params": [], "errors": [], **update}
         return (status, headers, json.dumps(document).encode()) if document else answer
 
-    async def _delete(self, cluster: str, headers: Mapping[str, str], query: Query) -> Response:
+    async def _delete(self, match: re.Match[str], request: _Request) -> Response:
+        cluster = match[1]
         record = self._records.cluster(cluster)
         if record is not None and record["deletionProtection"]:
             raise errors.cluster_protected(cluster)
         if any(group.startswith(f"{cluster}/") for group in self._records.node_groups()):
             raise errors.cluster_in_use()
-        answer = await self._eks("DELETE", f"/clusters/{cluster}", headers, b"", query)
+        answer = await self._forward(request)
         if answer[0] == 200:
             self._records.forget_addons(cluster)
-        return self._filled_in(answer)
+        return answer
 
-    async def _write_addon(
-        self,
-        match: re.Match[str],
-        wanted: dict[str, Any],
-        headers: Mapping[str, str],
-        query: Query,
-    ) -> Response:
+    async def _write_addon(self, match: re.Match[str], request: _Request) -> Response:
         """Create or update an add-on, and its associations if they are given, an empty list too."""
-        cluster, caller = match["cluster"], Caller(headers, query)
+        cluster, caller, wanted = match["cluster"], request.caller, request.document
         is_new = match["addon"] is None
         name = wanted.get("addonName", "") if is_new else match["addon"]
         record, addon = self._records.cluster(cluster), self._records.addon(f"{cluster}/{name}")
@@ -210,48 +263,36 @@ class Eks:
         if associations:
             owner = addon["addonArn"] if addon else None
             self._pod_identity.check_owned(cluster, owner, associations, caller)
-        body = json.dumps(wanted).encode()
-        answer = await self._eks("POST", match[0], headers, body, query)
+        answer = await self._forward(request, wanted)
         addon = self._records.addon(f"{cluster}/{name}")
         if answer[0] == 200 and addon is not None and associations is not None:
             addon["podIdentityAssociations"] = await self._pod_identity.write_owned(
                 cluster, addon["addonArn"], associations, caller
             )
             if is_new:
-                answer = _as_json({"addon": dict(addon)})
-        return self._filled_in(answer)
+                return as_answer({"addon": dict(addon)})
+        return answer
 
-    async def _delete_addon(
-        self, match: re.Match[str], headers: Mapping[str, str], query: Query
-    ) -> Response:
+    async def _delete_addon(self, match: re.Match[str], request: _Request) -> Response:
         addon = self._records.addon(f"{match['cluster']}/{match['addon']}")
-        answer = await self._eks("DELETE", match[0], headers, b"", query)
+        answer = await self._forward(request)
         if addon is not None:
-            caller = Caller(headers, query)
-            await self._pod_identity.write_owned(match["cluster"], addon["addonArn"], (), caller)
-        return self._filled_in(answer)
+            cluster, arn = match["cluster"], addon["addonArn"]
+            await self._pod_identity.write_owned(cluster, arn, (), request.caller)
+        return answer
 
-    def _remember(self, path: str, answer: Response) -> None:
-        """Keep the update that MiniStack made with its cluster, for DescribeUpdate."""
-        match, (status, _, body) = _MADE_UPDATE.fullmatch(path), answer
-        update = json.loads(body).get("update") if status == 200 and match and body else None
-        record = self._records.cluster(match["cluster"]) if match and update else None
-        if match and update and record is not None:
-            _keep(record, update, addonName=match["addon"])
-
-    def _describe_update(self, match: re.Match[str], query: Query) -> Response:
-        record = self._records.cluster(match["cluster"])
+    async def _describe_update(self, match: re.Match[str], request: _Request) -> Response:
+        record, query = self._records.cluster(match["cluster"]), request.query
         if record is None:
             raise errors.no_such_cluster(match["cluster"], None)
         asked = {name: query[name][0] for name in ("addonName", "nodegroupName") if name in query}
         kept = record.get(_UPDATES, {}).get(match["id"])
         if kept is None or kept["of"] != asked:
             raise errors.no_such_update(match["id"])
-        return _as_json({"update": kept["update"]})
+        return as_answer({"update": kept["update"]})
 
-    async def _create_nodes(
-        self, cluster: str, wanted: dict[str, Any], headers: Mapping[str, str], query: Query
-    ) -> Response:
+    async def _create_nodes(self, match: re.Match[str], request: _Request) -> Response:
+        cluster, wanted = match[1], request.document
         record = self._records.cluster(cluster)
         if record is not None:
             vpc_id = record["resourcesVpcConfig"]["vpcId"]
@@ -263,24 +304,23 @@ class Eks:
                 raise errors.invalid_parameter(
                     "Disk size must be specified within the launch template."
                 )
-        path, body = f"/clusters/{cluster}/node-groups", json.dumps(wanted).encode()
-        answer = await self._eks("POST", path, headers, body, query)
+        answer = await self._forward(request, wanted)
         group = self._records.node_group(f"{cluster}/{wanted.get('nodegroupName')}")
         if answer[0] == 200 and group is not None and template is not None:
             group["launchTemplate"] = template
             del group["diskSize"]  # it is the template's
-            answer = _as_json({"nodegroup": dict(group)})
-        return self._filled_in(answer)
+            return as_answer({"nodegroup": dict(group)})
+        return answer
 
     def _check_change(self, record: Record, change: Mapping[str, Any]) -> None:
         """Refuse a request that EKS refuses before it changes anything."""
         config = change.get("resourcesVpcConfig", {})
-        kinds = (change.keys() - _NOT_CHANGES - {"resourcesVpcConfig"} - eks_auto_mode.PARTS) | (
+        kinds = (change.keys() - _NOT_CHANGES - {"resourcesVpcConfig"} - AUTO_MODE) | (
             {"endpoints" if name in _ENDPOINTS else name for name in config}
         )
-        if auto_mode := {name: change[name] for name in eks_auto_mode.PARTS & change.keys()}:
+        if auto_mode := {name: change[name] for name in AUTO_MODE & change.keys()}:
             kinds.add("autoMode")
-            eks_auto_mode.check({**auto_mode, "bootstrapSelfManagedAddons": False})
+            _check_auto_mode({**auto_mode, "bootstrapSelfManagedAddons": False})
         if len(kinds) > 1:
             raise errors.invalid_parameter("Only one type of update can be allowed.")
         if config:
@@ -289,13 +329,11 @@ class Eks:
             )
             self._network.vpc_of({**record["resourcesVpcConfig"], **config})
 
-    def _update(self, match: re.Match[str], change: Mapping[str, Any]) -> Response:
-        cluster, group = match["cluster"], match["group"]
-        if group is None:
-            record = self._records.cluster(cluster)
-        else:
-            record = self._records.node_group(f"{cluster}/{group}")
-        if record is None:
+    async def _update(self, match: re.Match[str], request: _Request) -> Response:
+        cluster, group, change = match["cluster"], match["group"], request.document
+        owner = self._records.cluster(cluster)
+        record = owner if group is None else self._records.node_group(f"{cluster}/{group}")
+        if record is None or owner is None:
             raise errors.no_such_cluster(cluster, group)
         if group is None:
             self._check_change(record, change)
@@ -304,10 +342,8 @@ class Eks:
                 raise errors.invalid_parameter(
                     "The node group has no launch template, so none can be specified"
                 )
-            change = {
-                **change,
-                "launchTemplate": self._network.launch_template(change["launchTemplate"]),
-            }
+            template = self._network.launch_template(change["launchTemplate"])
+            change["launchTemplate"] = template
         for name in change.keys() - _NOT_CHANGES:
             if name not in _CHANGES:
                 raise errors.not_in_sandbox(f"A change of {name}")
@@ -317,17 +353,9 @@ class Eks:
             "status": "Successful",
             "type": _kind_of(change, group),
             "createdAt": int(time.time()),
-            "params": [],
-            "errors": [],
         }
-        owner = self._records.cluster(cluster)
-        if owner is not None:
-            _keep(owner, update, nodegroupName=group)
-        return _as_json({"update": update})
-
-
-def _as_json(document: Mapping[str, Any]) -> Response:
-    return 200, {"Content-Type": "application/json"}, json.dumps(document).encode()
+        _keep(owner, update, nodegroupName=group)
+        return as_answer({"update": update})
 
 
 def _keep(cluster: Record, update: Mapping[str, Any], **of: str | None) -> None:
@@ -336,23 +364,37 @@ def _keep(cluster: Record, update: Mapping[str, Any], **of: str | None) -> None:
     cluster.setdefault(_UPDATES, {})[update["id"]] = kept
 
 
-def _complete_access(path: str, wanted: dict[str, Any]) -> bytes:
-    """The access entry to create or update, with the user name that EKS gives it.
+def _check_auto_mode(wanted: Mapping[str, Any]) -> None:
+    """Raise `AwsError` for a cluster with some parts of Auto Mode, or with add-ons of its own.
 
-    https://docs.aws.amazon.com/eks/latest/userguide/creating-access-entries.html
+    https://docs.aws.amazon.com/eks/latest/userguide/automode.html
     """
-    for group in wanted.get("kubernetesGroups", ()):
-        if group.startswith("system:"):
-            raise errors.invalid_parameter(
-                f"The kubernetes group name {group} is invalid, it cannot start with system:"
-            )
-    arn = parse_arn(wanted.get("principalArn", ""))
-    is_new = path.endswith("/access-entries") and wanted.get("type", "STANDARD") == "STANDARD"
-    if is_new and arn and not wanted.get("username"):
-        wanted["username"] = str(arn)
-        if arn.resource.startswith("role/"):
-            wanted["username"] = f"{session_arn_prefix(str(arn))}{{{{SessionName}}}}"
-    return json.dumps(wanted).encode()
+    network, storage = wanted.get("kubernetesNetworkConfig", {}), wanted.get("storageConfig", {})
+    compute = wanted.get("computeConfig", {})
+    if network.get("ipFamily", "ipv4") != "ipv4":  # MiniStack would take it for ipv4
+        raise errors.not_in_sandbox("An ipFamily other than ipv4")
+    if "serviceIpv4Cidr" in network:  # the control plane has its own
+        raise errors.not_in_sandbox("A serviceIpv4Cidr")
+    parts = (
+        compute,
+        network.get("elasticLoadBalancing", {}),
+        storage.get("blockStorage", {}),
+    )
+    enabled = [part.get("enabled", False) for part in parts]
+    if any(enabled) and not all(enabled):
+        raise errors.invalid_parameter(
+            "For EKS Auto Mode, please ensure that all required configs, including computeConfig, "
+            "kubernetesNetworkConfig, and blockStorage are all either fully enabled or fully "
+            "disabled."
+        )
+    if all(enabled) and wanted.get("bootstrapSelfManagedAddons", True):
+        raise errors.invalid_parameter(
+            "When EKS Auto Mode is enabled, bootstrapSelfManagedAddons must be set to false"
+        )
+    if all(enabled) and bool(compute.get("nodePools")) != bool(compute.get("nodeRoleArn")):
+        raise errors.invalid_parameter(
+            "When EKS Auto Mode is enabled, nodePools and nodeRoleArn are given together"
+        )
 
 
 def _kind_of(change: Mapping[str, Any], node_group: str | None) -> str:
@@ -404,7 +446,7 @@ def _relabel(record: Record, value: Mapping[str, Any]) -> None:
 
 _CHANGES: dict[str, Callable[[Record, Any], None]] = {
     "accessConfig": _merge("accessConfig"),
-    **{name: _merge(name) for name in eks_auto_mode.PARTS},
+    **{name: _merge(name) for name in AUTO_MODE},
     "launchTemplate": _replace("launchTemplate"),
     "deletionProtection": _replace("deletionProtection"),
     "labels": _relabel,

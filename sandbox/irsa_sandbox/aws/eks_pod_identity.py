@@ -20,7 +20,7 @@ from irsa.identity.policy_json import Json, as_list, principals, statements
 from irsa.identity.subjects import ServiceAccountRef
 
 from . import errors
-from .errors import Response
+from .errors import Response, as_answer
 from .query_protocol import Handler, Query
 
 Record = MutableMapping[str, Any]
@@ -203,7 +203,7 @@ class PodIdentity:
         )
         page = [{name: each[name] for name in _SUMMARY if each[name]} for each in found[:most]]
         more = {"nextToken": page[-1]["associationId"]} if len(found) > most else {}
-        return _as_json({"associations": page, **more})
+        return as_answer({"associations": page, **more})
 
 
 def _trusts_pods(document: Json) -> bool:
@@ -222,8 +222,4 @@ def _trusts_pods(document: Json) -> bool:
 
 
 def _answer(record: Mapping[str, Any]) -> Response:
-    return _as_json({"association": dict(record)})
-
-
-def _as_json(document: Mapping[str, Any]) -> Response:
-    return 200, {"Content-Type": "application/json"}, json.dumps(document).encode()
+    return as_answer({"association": dict(record)})

@@ -4,6 +4,8 @@
 """
 
 import json
+from collections.abc import Callable, Mapping
+from typing import Any
 from uuid import uuid4
 from xml.sax.saxutils import escape
 
@@ -64,6 +66,11 @@ def as_json(error: AwsError) -> Response:
     return error.http, headers, json.dumps({"message": error.message}).encode()
 
 
+def as_answer(document: Mapping[str, Any]) -> Response:
+    """A document as the REST-JSON protocol puts it on the wire."""
+    return 200, {"Content-Type": "application/json"}, json.dumps(document).encode()
+
+
 def empty_answer(service: str, action: str) -> Response:
     """Success, when there is nothing else to say."""
     body = (
@@ -80,112 +87,10 @@ def constraints_violated(problems: list[str]) -> AwsError:
     return AwsError("ValidationError", 400, f"{detected}: {'; '.join(problems)}")
 
 
-def unreadable_request(reason: str) -> AwsError:
-    """The request does not follow the query protocol."""
-    return AwsError("MalformedQueryString", 400, reason)
-
-
-def inline_policies_too_large(limit: int, role: str) -> AwsError:
-    """The policies embedded in a role are too large together."""
-    message = f"Maximum policy size of {limit} bytes exceeded for role {role}"
-    return AwsError("LimitExceeded", 409, message)
-
-
-def invalid_provider_url() -> AwsError:
-    """An issuer that is not an ``https://`` URL."""
-    return AwsError("InvalidInput", 400, "Invalid Open ID Connect Provider URL")
-
-
-def provider_exists(url: str) -> AwsError:
-    """The account has an OIDC provider for the issuer already."""
-    return AwsError("EntityAlreadyExists", 409, f"Provider with url {url} already exists.")
-
-
-def no_such_user(name: str) -> AwsError:
-    """The account has no such user."""
-    return AwsError("NoSuchEntity", 404, f"The user with name {name} cannot be found.")
-
-
-def no_such_policy_version(arn: str, version: str) -> AwsError:
-    """The account has no such managed policy, or the policy no such version."""
-    message = f"Policy {arn} version {version} does not exist or is not attachable."
-    return AwsError("NoSuchEntity", 404, message)
-
-
-def no_such_provider(arn: str) -> AwsError:
-    """The account has no such OIDC provider."""
-    return AwsError("NoSuchEntity", 404, f"OpenIDConnect Provider not found for arn {arn}")
-
-
-def transitive_tag_not_given() -> AwsError:
-    """A request names a transitive tag that is not among its tags; words of public reports."""
-    message = "The specified transitive tag key must be included in the requested tags."
-    return AwsError("InvalidParameterValue", 400, message)
-
-
-# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
-
-
-def invalid_id(resource_id: str) -> AwsError:
-    """No resource has that id."""
-    return AwsError("InvalidID", 400, f"The ID '{resource_id}' is not valid")
-
-
-def no_such_launch_template(template_id: str) -> AwsError:
-    """There is no launch template with that id."""
-    message = f"The specified launch template, with template ID {template_id}, does not exist."
-    return AwsError("InvalidLaunchTemplateId.NotFound", 400, message)
-
-
-def token_of_other_parameters(message: str) -> AwsError:
-    """EC2 got an idempotency token with other parameters before."""
-    return AwsError("IdempotentParameterMismatch", 400, message)
-
-
-def cluster_in_use() -> AwsError:
-    """A cluster is deleted before its node groups."""
-    return AwsError("ResourceInUseException", 409, "Cluster has nodegroups attached")
-
-
-def cluster_protected(cluster: str) -> AwsError:
-    """Deletion protection is on. The text is ours."""
-    return AwsError(
-        "InvalidRequestException",
-        400,
-        f"Cluster {cluster} cannot be deleted while its deletion protection is enabled",
-    )
-
-
-def invalid_parameter(message: str) -> AwsError:
-    """EKS does not take a parameter's value."""
-    return AwsError("InvalidParameterException", 400, message)
-
-
 def no_such_cluster(cluster: str, node_group: str | None) -> AwsError:
     """There is no such cluster, or no such node group in it."""
-    if node_group is None:
-        message = f"No cluster found for name: {cluster}."
-    else:
-        message = f"No node group found for name: {node_group}."
-    return AwsError("ResourceNotFoundException", 404, message)
-
-
-def no_such_association(association_id: str) -> AwsError:
-    """The cluster has no such EKS Pod Identity association."""
-    message = f"No association found for id: {association_id}"
-    return AwsError("ResourceNotFoundException", 404, message)
-
-
-def association_exists(association_id: str) -> AwsError:
-    """The service account has an EKS Pod Identity association already."""
-    message = f"Association already exists: {association_id}"
-    return AwsError("ResourceInUseException", 409, message)
-
-
-def association_owned(association_id: str, addon_arn: str) -> AwsError:
-    """Only its add-on changes the association. The text is ours."""
-    message = f"Association {association_id} is owned by {addon_arn}; change it through the add-on"
-    return AwsError("InvalidRequestException", 400, message)
+    what, name = ("cluster", cluster) if node_group is None else ("node group", node_group)
+    return AwsError("ResourceNotFoundException", 404, f"No {what} found for name: {name}.")
 
 
 def may_not_pass_role(caller_arn: str, role_arn: str) -> AwsError:
@@ -194,60 +99,70 @@ def may_not_pass_role(caller_arn: str, role_arn: str) -> AwsError:
     return AwsError("AccessDeniedException", denied.http, denied.message)
 
 
-def no_such_update(update_id: str) -> AwsError:
-    """The cluster, node group or add-on has had no such update."""
-    return AwsError("ResourceNotFoundException", 404, f"No update found for ID: {update_id}")
+def _error(code: str, http: int, text: str) -> Callable[..., AwsError]:
+    """An error with its arguments in the places of the text."""
+    return lambda *given: AwsError(code, http, text.format(*given))
 
 
-def access_denied() -> AwsError:
-    """S3's answer to a request without credentials, unless a bucket's policy allows everyone.
+# https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html
+unreadable_request = _error("MalformedQueryString", 400, "{}")
+missing_token = _error("MissingAuthenticationToken", 403, "Request is missing Authentication Token")
+incomplete_signature = _error(
+    "IncompleteSignature", 400, "Request must contain a signature that conforms to AWS standards"
+)
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
+scope_of_another_service = _error(
+    "SignatureDoesNotMatch", 403, "Credential should be scoped to correct service: '{}'."
+)
+not_found = _error("UnknownOperationException", 404, "No such operation")
+not_in_sandbox = _error("ValidationError", 400, "{} is not supported by the sandbox")
 
-    https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
-    """
-    return AwsError("AccessDenied", 403, "Access Denied")
+inline_policies_too_large = _error(
+    "LimitExceeded", 409, "Maximum policy size of {} bytes exceeded for role {}"
+)
+invalid_provider_url = _error("InvalidInput", 400, "Invalid Open ID Connect Provider URL")
+provider_exists = _error("EntityAlreadyExists", 409, "Provider with url {} already exists.")
+no_such_user = _error("NoSuchEntity", 404, "The user with name {} cannot be found.")
+no_such_policy_version = _error(
+    "NoSuchEntity", 404, "Policy {} version {} does not exist or is not attachable."
+)
+no_such_provider = _error("NoSuchEntity", 404, "OpenIDConnect Provider not found for arn {}")
+transitive_tag_not_given = _error(  # in words of public reports
+    "InvalidParameterValue",
+    400,
+    "The specified transitive tag key must be included in the requested tags.",
+)
 
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+invalid_id = _error("InvalidID", 400, "The ID '{}' is not valid")
+no_such_launch_template = _error(
+    "InvalidLaunchTemplateId.NotFound",
+    400,
+    "The specified launch template, with template ID {}, does not exist.",
+)
+token_of_other_parameters = _error("IdempotentParameterMismatch", 400, "{}")
 
-def no_such_resource() -> AwsError:
-    """S3 Control has nothing of that ARN."""
-    return AwsError("NoSuchResource", 404, "The specified resource doesn't exist.")
+cluster_in_use = _error("ResourceInUseException", 409, "Cluster has nodegroups attached")
+cluster_protected = _error(  # in words of our own
+    "InvalidRequestException",
+    400,
+    "Cluster {} cannot be deleted while its deletion protection is enabled",
+)
+invalid_parameter = _error("InvalidParameterException", 400, "{}")
+no_such_association = _error("ResourceNotFoundException", 404, "No association found for id: {}")
+association_exists = _error("ResourceInUseException", 409, "Association already exists: {}")
+association_owned = _error(  # in words of our own
+    "InvalidRequestException",
+    400,
+    "Association {} is owned by {}; change it through the add-on",
+)
+no_such_update = _error("ResourceNotFoundException", 404, "No update found for ID: {}")
 
-
-def malformed_xml() -> AwsError:
-    """The body is not what S3's schema says."""
-    message = (
-        "The XML you provided was not well-formed or did not validate against our published schema"
-    )
-    return AwsError("MalformedXML", 400, message)
-
-
-def incomplete_signature() -> AwsError:
-    """The Authorization header is of another scheme than Signature Version 4."""
-    message = "Request must contain a signature that conforms to AWS standards"
-    return AwsError("IncompleteSignature", 400, message)
-
-
-def scope_of_another_service(service: str) -> AwsError:
-    """The signature is for another service than the host's.
-
-    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
-    """
-    message = f"Credential should be scoped to correct service: '{service}'."
-    return AwsError("SignatureDoesNotMatch", 403, message)
-
-
-def missing_token() -> AwsError:
-    """A request of the query protocol without a signature.
-
-    https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html
-    """
-    return AwsError("MissingAuthenticationToken", 403, "Request is missing Authentication Token")
-
-
-def not_found() -> AwsError:
-    """AWS has nothing at this path."""
-    return AwsError("UnknownOperationException", 404, "No such operation")
-
-
-def not_in_sandbox(what: str) -> AwsError:
-    """The sandbox does not do what AWS would: refused, not ignored."""
-    return AwsError("ValidationError", 400, f"{what} is not supported by the sandbox")
+# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+access_denied = _error("AccessDenied", 403, "Access Denied")
+no_such_resource = _error("NoSuchResource", 404, "The specified resource doesn't exist.")
+malformed_xml = _error(
+    "MalformedXML",
+    400,
+    "The XML you provided was not well-formed or did not validate against our published schema",
+)

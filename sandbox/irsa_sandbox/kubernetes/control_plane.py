@@ -141,12 +141,11 @@ class ControlPlane:
         self._token_webhook_config = token_webhook_config
         self._processes: list[Process] = []
 
-    def start(self, on_progress: Callable[[str], None] = lambda _: None) -> None:
+    def start(self) -> None:
         """Start all three; return when the API is ready and `default` has its service account.
 
         Raises `NotStarted`, and then nothing is left running.
         """
-        started = time.monotonic()
         self._prepare()
         try:
             with reserve_port() as reserved:
@@ -154,20 +153,15 @@ class ControlPlane:
                 self._write_kubeconfig()
                 self._launch("etcd", *self._etcd_flags())
                 self._wait("etcd", lambda: (self.folder / ETCD_SOCKET).exists())
-                on_progress("etcd is up")
                 self._launch("kube-apiserver", *self._api_server_flags())
                 with self._http() as http:
                     self._wait("kube-apiserver", lambda: _answers(http, "/readyz"))
-                    on_progress("kube-apiserver is ready")
                     self._launch("kube-controller-manager", *self._controller_manager_flags())
                     account = "/api/v1/namespaces/default/serviceaccounts/default"
                     self._wait("kube-controller-manager", lambda: _answers(http, account))
         except BaseException:
             self.stop()
             raise
-        on_progress(
-            f"Kubernetes is ready at {self.server_url} ({time.monotonic() - started:.1f} s)"
-        )
 
     def stop(self) -> None:
         """End all three, last started first.

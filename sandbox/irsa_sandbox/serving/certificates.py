@@ -121,12 +121,7 @@ class Authority:
         return authority
 
     def issue(self, name: str, *hosts: str) -> KeyPair:
-        """Issue a server certificate, valid for `hosts` (DNS names and IP addresses).
-
-        Raises `ValueError` when there is no host: clients ignore the common name.
-        """
-        if not hosts:
-            raise ValueError(f"certificate {name!r} needs a host; name at least one")
+        """Issue a server certificate, valid for `hosts` (DNS names and IP addresses)."""
         alternatives = x509.SubjectAlternativeName([_subject_alternative(host) for host in hosts])
         return self._issue(name, ExtendedKeyUsageOID.SERVER_AUTH, alternatives)
 

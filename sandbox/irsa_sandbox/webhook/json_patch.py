@@ -65,22 +65,16 @@ class _Method(NamedTuple):
 def patch(
     pod: Json,
     service_account_annotations: Mapping[str, str] | None,
-    *,
-    region: str | None,
-    regional_sts: bool,
-    token_expiration: int,
+    region: str,
     jittered_expiration: int | None = None,
 ) -> list[Json]:
     """The JSON patch for a Pod that is being created; empty where the webhook leaves it alone.
 
-    `service_account_annotations` is None for an account that does not exist. `region`,
-    `regional_sts` and `token_expiration` (seconds) are the webhook's own settings, which
-    annotations override. `jittered_expiration` is one of `JITTERED_EXPIRATION` for a service
-    account with an EKS Pod Identity association, which precedes a role's annotation. `pod` is not
-    changed. A role ARN is not checked: neither does EKS.
+    `service_account_annotations` is None for an account that does not exist. `region` is the
+    cluster's. `jittered_expiration` is one of `JITTERED_EXPIRATION` for a service account with an
+    EKS Pod Identity association, which precedes a role's annotation. `pod` is not changed. A role
+    ARN is not checked: neither does EKS.
     """
-    if service_account_annotations is None:
-        regional_sts, token_expiration = False, DEFAULT_TOKEN_EXPIRATION
     annotations = service_account_annotations or {}
     associated = jittered_expiration is not None
     role_arn = annotations.get(ROLE_ARN_ANNOTATION)
@@ -94,15 +88,17 @@ def patch(
     metadata, spec = pod.get("metadata") or {}, pod.get("spec") or {}
     pod_annotations = metadata.get("annotations") or {}
 
-    regional_sts = _BOOLEANS.get(annotations.get(REGIONAL_STS_ANNOTATION, ""), regional_sts)
-    expiration = max(token_expiration, TOKEN_EXPIRATION.start)
+    # EKS's webhook is set to regional endpoints, which a missing account has not.
+    by_default = service_account_annotations is not None
+    regional_sts = _BOOLEANS.get(annotations.get(REGIONAL_STS_ANNOTATION, ""), by_default)
+    expiration = DEFAULT_TOKEN_EXPIRATION
     for each in (annotations, pod_annotations):
         expiration = _expiration(each, default=expiration)
     if jittered_expiration is not None and expiration == DEFAULT_TOKEN_EXPIRATION:
         expiration = jittered_expiration
 
     regional = {"AWS_STS_REGIONAL_ENDPOINTS": "regional"} if regional_sts else {}
-    regions = {"AWS_DEFAULT_REGION": region, "AWS_REGION": region} if region else {}
+    regions = {"AWS_DEFAULT_REGION": region, "AWS_REGION": region}
     values = (method.value, _local(method.token_file, spec))
     environment = [
         (REGIONAL_STS_VARIABLES, regional),

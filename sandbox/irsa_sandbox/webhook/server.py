@@ -21,7 +21,7 @@ from lightkube.resources.admissionregistration_v1 import MutatingWebhookConfigur
 from lightkube.resources.core_v1 import Pod, ServiceAccount
 from lightkube.types import PatchType
 
-from irsa.identity.eks import DEFAULT_TOKEN_EXPIRATION, SKIP_LABEL
+from irsa.identity.eks import SKIP_LABEL
 from irsa.identity.subjects import ServiceAccountRef
 
 from ..serving.certificates import Authority
@@ -43,21 +43,15 @@ class WebhookServer:
         authority: Authority,
         client: lightkube.Client,
         region: str,
-        regional_sts: bool = True,
-        token_expiration: int = DEFAULT_TOKEN_EXPIRATION,
         associated: Callable[[], Collection[ServiceAccountRef]] = tuple,
     ) -> None:
-        """Prepare; nothing is answered before `start`. `token_expiration` is in seconds.
+        """Prepare; nothing is answered before `start`.
 
         ``associated`` are the service accounts with an EKS Pod Identity association.
         """
         self._authority = authority
         self._client = client
-        self._settings: dict[str, Any] = {
-            "region": region,
-            "regional_sts": regional_sts,
-            "token_expiration": token_expiration,
-        }
+        self._region = region
         self._associated = associated
         self._called = threading.Event()
         self._server = JsonServer(NAME, authority, self.review)
@@ -88,9 +82,7 @@ class WebhookServer:
         account = ServiceAccountRef(request["namespace"], pod["spec"].get("serviceAccountName", ""))
         response: dict[str, Any] = {"uid": request["uid"], "allowed": True}
         jittered = random.choice(JITTERED_EXPIRATION) if account in self._associated() else None  # noqa: S311 - no secret
-        operations = patch(
-            pod, self._annotations(account), jittered_expiration=jittered, **self._settings
-        )
+        operations = patch(pod, self._annotations(account), self._region, jittered)
         if operations:
             response["patchType"] = "JSONPatch"
             response["patch"] = base64.b64encode(json.dumps(operations).encode()).decode()

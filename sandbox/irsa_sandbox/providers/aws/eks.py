@@ -1,19 +1,42 @@
-"""EKS resources of the `aws` provider: records in front of the sandbox's control plane."""
+"""Rows of EKS: records in front of the sandbox's control plane."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from typing_extensions import override
 
-from ..resource import Created, InvalidInput, Properties, Refused
+from ..resource import Properties, Refused
 from ..values import UNKNOWN
-from .types import (
-    AutoNamed,
+from .table import (
     AwsSession,
+    AwsType,
+    Change,
+    Is,
+    Named,
+    Property,
+    TagChange,
     changed,
-    retag_by_arn,
-    two_parts,
+    outputs,
+    picked,
 )
+
+_NAMES = Is.REQUIRED | Is.REPLACING
+_TAGS = {"tags": Property(absent={}), "tagsAll": Property(Is.OUTPUT, "tags", absent={})}
+_EMPTY_OBJECT = Property(Is.FILLED, absent={})
+
+
+class _Eks(AwsType):
+    """A type of EKS."""
+
+    service, reads = "eks", "describe"
+
+    @override
+    def retag(self, client: Any, named: Named, olds: Properties, tags: TagChange) -> None:
+        if tags.gone:
+            client.untag_resource(resourceArn=olds[self.arn], tagKeys=tags.gone)
+        if tags.new:
+            client.tag_resource(resourceArn=olds[self.arn], tags=tags.new)
+
 
 _VPC_DEFAULTS = {
     "endpointPrivateAccess": False,
@@ -22,141 +45,87 @@ _VPC_DEFAULTS = {
     "securityGroupIds": [],
 }
 _VPC = (*_VPC_DEFAULTS, "subnetIds")
+_VPC_OUTPUTS = ("clusterSecurityGroupId", "vpcId")
 _VPC_CHANGES = (
     ("endpointPrivateAccess", "endpointPublicAccess", "publicAccessCidrs"),
     ("subnetIds",),
     ("securityGroupIds",),
 )
-_AUTO_MODE = ("computeConfig", "kubernetesNetworkConfig", "storageConfig")
 _LOG_TYPES = {"api", "audit", "authenticator", "controllerManager", "scheduler"}
-_VPC_OUTPUTS = ("clusterSecurityGroupId", "vpcId")
 
 
-class Cluster(AutoNamed):
+def _logging(wanted: Sequence[str]) -> Properties:
+    on = {"types": wanted, "enabled": True}
+    return {"clusterLogging": [on, {"types": sorted(_LOG_TYPES - {*wanted}), "enabled": False}]}
+
+
+def _log_types(logging: Properties) -> list[str]:
+    setups = [setup for setup in logging["clusterLogging"] if setup.get("enabled")]
+    return [kind for setup in setups for kind in setup["types"]]
+
+
+class Cluster(_Eks):
     """An EKS cluster."""
 
-    token = "aws:eks/cluster:Cluster"
-    required = frozenset({"roleArn", "vpcConfig"})
-    known = frozenset(
-        {
-            "accessConfig",
-            "bootstrapSelfManagedAddons",
-            "computeConfig",
-            "deletionProtection",
-            "enabledClusterLogTypes",
-            "encryptionConfig",
-            "kubernetesNetworkConfig",
-            "name",
-            "roleArn",
-            "storageConfig",
-            "tags",
-            "version",
-            "vpcConfig",
-        }
-    )
-    replace_on = frozenset(
-        {
-            "accessConfig.bootstrapClusterCreatorAdminPermissions",
-            "bootstrapSelfManagedAddons",
-            "name",
-            "roleArn",
-        }
-    )
+    noun, member, key = "cluster", "cluster", ("name",)
+    name_property, autoname = "name", True
+    properties: ClassVar = {
+        **outputs(
+            "arn",
+            "certificateAuthority",
+            "createdAt",
+            "endpoint",
+            "platformVersion",
+            "region",
+            "status",
+        ),
+        "accessConfig": Property(Is.FILLED | Is.PARTIAL, absent={}),
+        "accessConfig.bootstrapClusterCreatorAdminPermissions": Is.REPLACING,
+        "bootstrapSelfManagedAddons": Property(Is.REPLACING, default=True),
+        "computeConfig": _EMPTY_OBJECT,
+        "deletionProtection": Is.FILLED,
+        "enabledClusterLogTypes": Property(
+            Is.UNORDERED, "logging", absent=[], sent=_logging, shown=_log_types
+        ),
+        "encryptionConfig": Property(
+            absent={}, sent=lambda config: [config], shown=lambda found: found[0] if found else {}
+        ),
+        "identities": Property(
+            Is.OUTPUT,
+            "identity",
+            shown=lambda found: [{"oidcs": [{"issuer": found["oidc"]["issuer"]}]}],
+        ),
+        "kubernetesNetworkConfig": Property(
+            Is.FILLED | Is.PARTIAL,
+            shown=lambda found: found if "elasticLoadBalancing" in found else {},
+        ),
+        "name": Is.REPLACING,
+        "roleArn": Is.REQUIRED | Is.REPLACING | Is.ARN,
+        "storageConfig": _EMPTY_OBJECT,
+        "version": Is.FILLED,
+        "vpcConfig": Property(
+            Is.REQUIRED | Is.PARTIAL,
+            "resourcesVpcConfig",
+            shown=lambda found: picked(found, (*_VPC, *_VPC_OUTPUTS)),
+        ),
+        "vpcConfig.publicAccessCidrs": Is.FILLED | Is.UNORDERED,
+        "vpcConfig.securityGroupIds": Is.UNORDERED,
+        "vpcConfig.subnetIds": Is.UNORDERED,
+        **_TAGS,
+    }
     replace_on_removal = frozenset({"encryptionConfig"})
-    filled = frozenset({"accessConfig", "deletionProtection", "version", *_AUTO_MODE})
-    filled_in = ("vpcConfig.publicAccessCidrs",)
-    arns = frozenset({"roleArn"})
-    partial = frozenset({"accessConfig", "kubernetesNetworkConfig", "vpcConfig"})
-    computed = (
-        frozenset(
-            {
-                "arn",
-                "certificateAuthority",
-                "createdAt",
-                "endpoint",
-                "identities",
-                "platformVersion",
-                "region",
-                "status",
-                "tagsAll",
-            }
-        )
-        | filled
+    changes = (  # EKS takes one kind of change at a time
+        Change("update_cluster_version", ("version",)),
+        Change("update_cluster_config", ("deletionProtection",)),
+        Change("update_cluster_config", ("enabledClusterLogTypes",)),
     )
-    sets = frozenset(
-        {"enabledClusterLogTypes", "vpcConfig.publicAccessCidrs", "vpcConfig.subnetIds"}
-    )
-    defaults: ClassVar[Properties] = {"bootstrapSelfManagedAddons": True}
-
-    @override
-    def check(self, news: Properties) -> Properties:
-        network = news.get("kubernetesNetworkConfig", {})
-        if isinstance(network, Mapping) and network.get("serviceIpv4Cidr"):
-            reason = "the sandbox does not know its serviceIpv4Cidr"
-            raise InvalidInput("kubernetesNetworkConfig", reason)
-        return super().check(news)
-
-    @override
-    def create(self, session: AwsSession, inputs: Properties) -> Created:
-        optional = ("version", *_AUTO_MODE)
-        session.client("eks").create_cluster(
-            name=inputs["name"],
-            roleArn=inputs["roleArn"],
-            resourcesVpcConfig=_picked(inputs["vpcConfig"], _VPC),
-            accessConfig=inputs.get("accessConfig", {}),
-            deletionProtection=inputs.get("deletionProtection", False),
-            encryptionConfig=_encryption(inputs),
-            bootstrapSelfManagedAddons=inputs["bootstrapSelfManagedAddons"],
-            logging=_logging(inputs),
-            tags=inputs.get("tags", {}),
-            **_picked(inputs, optional),
-        )
-        return Created(inputs["name"])
-
-    @override
-    def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
-        cluster = session.client("eks").describe_cluster(name=resource_id)["cluster"]
-        vpc, network = cluster["resourcesVpcConfig"], cluster["kubernetesNetworkConfig"]
-        return {
-            "accessConfig": cluster.get("accessConfig", {}),
-            "arn": cluster["arn"],
-            "bootstrapSelfManagedAddons": state.get("bootstrapSelfManagedAddons", True),
-            "certificateAuthority": cluster["certificateAuthority"],
-            "computeConfig": cluster.get("computeConfig", {}),
-            "createdAt": cluster["createdAt"].isoformat(),
-            "deletionProtection": cluster["deletionProtection"],
-            "encryptionConfig": next(iter(cluster.get("encryptionConfig", ())), {}),
-            "enabledClusterLogTypes": sorted(
-                kind
-                for setup in cluster.get("logging", {}).get("clusterLogging", ())
-                if setup.get("enabled")
-                for kind in setup["types"]
-            ),
-            "endpoint": cluster["endpoint"],
-            "identities": [{"oidcs": [{"issuer": cluster["identity"]["oidc"]["issuer"]}]}],
-            "kubernetesNetworkConfig": network if "elasticLoadBalancing" in network else {},
-            "name": cluster["name"],
-            "platformVersion": cluster["platformVersion"],
-            "region": session.region,
-            "roleArn": cluster["roleArn"],
-            "status": cluster["status"],
-            "storageConfig": cluster.get("storageConfig", {}),
-            "tags": cluster.get("tags", {}),
-            "tagsAll": cluster.get("tags", {}),
-            "version": cluster["version"],
-            "vpcConfig": {
-                name: sorted(vpc[name]) if isinstance(vpc[name], list) else vpc[name]
-                for name in (*_VPC, *_VPC_OUTPUTS)
-                if name in vpc
-            },
-        }
 
     @override
     def inputs_of(self, state: Properties) -> Properties:
         inputs, vpc = super().inputs_of(state), state["vpcConfig"]
         given = {n: vpc[n] for n in _VPC if n in vpc and vpc[n] != _VPC_DEFAULTS.get(n)}
         if network := inputs.get("kubernetesNetworkConfig"):  # EKS chooses the addresses
-            inputs["kubernetesNetworkConfig"] = _picked(
+            inputs["kubernetesNetworkConfig"] = picked(
                 network, ("elasticLoadBalancing", "ipFamily")
             )
         return {**inputs, "vpcConfig": given}
@@ -170,176 +139,24 @@ class Cluster(AutoNamed):
         if isinstance(given, Mapping):
             unknown: Properties = dict.fromkeys(_VPC_OUTPUTS, UNKNOWN)
             known = state["vpcConfig"] if state else unknown
-            outputs["vpcConfig"] = {**_picked(known, _VPC_OUTPUTS), **given}
+            outputs["vpcConfig"] = {**picked(known, _VPC_OUTPUTS), **given}
         return outputs
 
     @override
-    def update(
-        self, session: AwsSession, resource_id: str, olds: Properties, news: Properties
-    ) -> None:
-        eks = session.client("eks")
-        if changed(olds, news, "version"):
-            eks.update_cluster_version(name=resource_id, version=news["version"])
-        # EKS takes one kind of change at a time.
+    def modify(self, client: Any, named: Named, olds: Properties, news: Properties) -> None:
+        super().modify(client, named, olds, news)
         if changed(olds, news, "encryptionConfig"):
-            if olds.get("encryptionConfig"):
-                raise Refused(
-                    f"cluster {resource_id} has an encryption key, which EKS never changes"
-                )
-            eks.associate_encryption_config(
-                clusterName=resource_id, encryptionConfig=_encryption(news)
-            )
-        if changed(olds, news, "deletionProtection"):
-            eks.update_cluster_config(
-                name=resource_id, deletionProtection=news["deletionProtection"]
-            )
-        if changed(olds, news, "enabledClusterLogTypes"):
-            eks.update_cluster_config(name=resource_id, logging=_logging(news))
+            wanted = self.request(news, ("encryptionConfig",))
+            client.associate_encryption_config(clusterName=named["name"], **wanted)
         if changed(olds, news, "computeConfig", "storageConfig"):
-            eks.update_cluster_config(name=resource_id, **_auto_mode(news))
+            client.update_cluster_config(**named, **_auto_mode(news))
         mode = news.get("accessConfig", {}).get("authenticationMode")
         if mode and mode != olds["accessConfig"].get("authenticationMode"):
-            eks.update_cluster_config(name=resource_id, accessConfig={"authenticationMode": mode})
+            client.update_cluster_config(**named, accessConfig={"authenticationMode": mode})
         for kind in _VPC_CHANGES:
-            before, after = (_picked(each["vpcConfig"], kind) for each in (olds, news))
+            before, after = (picked(each["vpcConfig"], kind) for each in (olds, news))
             if any(before.get(name) != value for name, value in after.items()):
-                eks.update_cluster_config(name=resource_id, resourcesVpcConfig=after)
-        retag_by_arn(eks, olds["arn"], olds, news)
-
-    @override
-    def remove(self, session: AwsSession, resource_id: str, state: Properties) -> None:
-        session.client("eks").delete_cluster(name=resource_id)
-
-
-class NodeGroup(AutoNamed):
-    """A managed node group; its nodes are the sandbox's kubelet."""
-
-    token = "aws:eks/nodeGroup:NodeGroup"
-    required = frozenset({"clusterName", "nodeRoleArn", "scalingConfig", "subnetIds"})
-    known = frozenset(
-        {
-            "amiType",
-            "capacityType",
-            "clusterName",
-            "diskSize",
-            "instanceTypes",
-            "labels",
-            "launchTemplate",
-            "nodeGroupName",
-            "nodeRoleArn",
-            "scalingConfig",
-            "subnetIds",
-            "tags",
-            "version",
-        }
-    )
-    replace_on = frozenset(
-        {
-            "amiType",
-            "capacityType",
-            "clusterName",
-            "diskSize",
-            "instanceTypes",
-            "launchTemplate.id",
-            "launchTemplate.name",
-            "nodeGroupName",
-            "nodeRoleArn",
-            "subnetIds",
-        }
-    )
-    updated_on_removal = frozenset({"launchTemplate"})
-    partial = frozenset({"launchTemplate"})
-    arns = frozenset({"nodeRoleArn"})
-    filled = frozenset({"amiType", "capacityType", "diskSize", "instanceTypes", "version"})
-    computed = frozenset({"arn", "region", "resources", "status", "tagsAll"}) | filled
-    sets = frozenset({"subnetIds"})
-    name_property = "nodeGroupName"
-
-    @override
-    def create(self, session: AwsSession, inputs: Properties) -> Created:
-        optional = (
-            "amiType",
-            "capacityType",
-            "diskSize",
-            "instanceTypes",
-            "labels",
-            "launchTemplate",
-            "version",
-        )
-        session.client("eks").create_nodegroup(
-            clusterName=inputs["clusterName"],
-            nodegroupName=inputs["nodeGroupName"],
-            nodeRole=inputs["nodeRoleArn"],
-            subnets=inputs["subnetIds"],
-            scalingConfig=inputs["scalingConfig"],
-            tags=inputs.get("tags", {}),
-            **_picked(inputs, optional),
-        )
-        return Created(f"{inputs['clusterName']}:{inputs['nodeGroupName']}")
-
-    @override
-    def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
-        cluster, name = two_parts(resource_id, ":", "CLUSTER:NODE-GROUP")
-        group = session.client("eks").describe_nodegroup(clusterName=cluster, nodegroupName=name)
-        group = group["nodegroup"]
-        return {
-            "amiType": group["amiType"],
-            "arn": group["nodegroupArn"],
-            "capacityType": group["capacityType"],
-            "clusterName": cluster,
-            "diskSize": group.get("diskSize", 0),
-            "instanceTypes": group["instanceTypes"],
-            "labels": group.get("labels", {}),
-            "launchTemplate": group.get("launchTemplate", {}),
-            "nodeGroupName": name,
-            "nodeRoleArn": group["nodeRole"],
-            "region": session.region,
-            "resources": [
-                {
-                    "autoscalingGroups": group["resources"]["autoScalingGroups"],
-                    "remoteAccessSecurityGroupId": "",
-                }
-            ],
-            "scalingConfig": group["scalingConfig"],
-            "status": group["status"],
-            "subnetIds": sorted(group["subnets"]),
-            "tags": group.get("tags", {}),
-            "tagsAll": group.get("tags", {}),
-            "version": group["version"],
-        }
-
-    @override
-    def update(
-        self, session: AwsSession, resource_id: str, olds: Properties, news: Properties
-    ) -> None:
-        eks = session.client("eks")
-        group = {"clusterName": news["clusterName"], "nodegroupName": news["nodeGroupName"]}
-        renewed = [n for n in ("launchTemplate", "version") if n in news and changed(olds, news, n)]
-        if renewed:
-            eks.update_nodegroup_version(**group, **_picked(news, renewed))
-        if changed(olds, news, "labels", "scalingConfig"):
-            before, after = olds.get("labels") or {}, news.get("labels") or {}
-            eks.update_nodegroup_config(
-                **group,
-                scalingConfig=news["scalingConfig"],
-                labels={
-                    "addOrUpdateLabels": after,
-                    "removeLabels": sorted(before.keys() - after.keys()),
-                },
-            )
-        retag_by_arn(eks, olds["arn"], olds, news)
-
-    @override
-    def remove(self, session: AwsSession, resource_id: str, state: Properties) -> None:
-        cluster, name = two_parts(resource_id, ":", "CLUSTER:NODE-GROUP")
-        session.client("eks").delete_nodegroup(clusterName=cluster, nodegroupName=name)
-
-
-TYPES = (Cluster(), NodeGroup())
-
-
-def _picked(values: Mapping[str, Any], names: Sequence[str]) -> Properties:
-    return {name: values[name] for name in names if name in values}
+                client.update_cluster_config(**named, resourcesVpcConfig=after)
 
 
 def _auto_mode(inputs: Properties) -> Properties:
@@ -354,15 +171,200 @@ def _auto_mode(inputs: Properties) -> Properties:
     }
 
 
-def _logging(inputs: Properties) -> dict[str, Any]:
-    wanted = inputs.get("enabledClusterLogTypes", [])
-    return {
-        "clusterLogging": [
-            {"types": wanted, "enabled": True},
-            {"types": sorted(_LOG_TYPES.difference(wanted)), "enabled": False},
-        ]
+class NodeGroup(_Eks):
+    """A managed node group; its nodes are the sandbox's kubelet."""
+
+    noun, member, form = "nodegroup", "nodegroup", "CLUSTER:NODE-GROUP"
+    key = ("clusterName", "nodegroupName")
+    name_property, autoname = "nodeGroupName", True
+    properties: ClassVar = {
+        **outputs("region", "status"),
+        "amiType": Is.FILLED | Is.REPLACING,
+        "arn": Property(Is.OUTPUT, "nodegroupArn"),
+        "capacityType": Is.FILLED | Is.REPLACING,
+        "clusterName": _NAMES,
+        "diskSize": Property(Is.FILLED | Is.REPLACING, absent=0),
+        "instanceTypes": Is.FILLED | Is.REPLACING,
+        "labels": Property(absent={}),
+        "launchTemplate": Property(Is.PARTIAL, absent={}),
+        "launchTemplate.id": Is.REPLACING,
+        "launchTemplate.name": Is.REPLACING,
+        "nodeGroupName": Property(Is.REPLACING, "nodegroupName"),
+        "nodeRoleArn": Property(Is.REQUIRED | Is.REPLACING | Is.ARN, "nodeRole"),
+        "resources": Property(
+            Is.OUTPUT,
+            shown=lambda found: [
+                {"autoscalingGroups": found["autoScalingGroups"], "remoteAccessSecurityGroupId": ""}
+            ],
+        ),
+        "scalingConfig": Is.REQUIRED,
+        "subnetIds": Property(Is.REQUIRED | Is.REPLACING | Is.UNORDERED, "subnets"),
+        "version": Is.FILLED,
+        **_TAGS,
+    }
+    updated_on_removal = frozenset({"launchTemplate"})
+
+    @override
+    def modify(self, client: Any, named: Named, olds: Properties, news: Properties) -> None:
+        renewed = [n for n in ("launchTemplate", "version") if n in news and changed(olds, news, n)]
+        if renewed:
+            client.update_nodegroup_version(**named, **self.request(news, renewed))
+        if changed(olds, news, "labels", "scalingConfig"):
+            before, after = olds.get("labels") or {}, news.get("labels") or {}
+            gone = sorted(before.keys() - after.keys())
+            client.update_nodegroup_config(
+                **named,
+                scalingConfig=news["scalingConfig"],
+                labels={"addOrUpdateLabels": after, "removeLabels": gone},
+            )
+        super().modify(client, named, olds, news)
+
+
+_ROLE, _ASSOCIATIONS = "serviceAccountRoleArn", "podIdentityAssociations"
+
+
+class Addon(_Eks):
+    """An add-on of a cluster, by its name in EKS's catalogue."""
+
+    noun, member, form = "addon", "addon", "CLUSTER:ADD-ON"
+    key = ("clusterName", "addonName")
+    properties: ClassVar = {
+        **outputs("createdAt", "modifiedAt", "region"),
+        "addonName": _NAMES,
+        "addonVersion": Property(Is.FILLED, absent=""),
+        "arn": Property(Is.OUTPUT, "addonArn"),
+        "clusterName": _NAMES,
+        "configurationValues": Property(Is.FILLED, absent=""),
+        _ASSOCIATIONS: Property(absent=[]),
+        "preserve": Is.HELD,
+        "resolveConflictsOnCreate": Is.HELD,
+        "resolveConflictsOnUpdate": Is.HELD,
+        _ROLE: Property(Is.ARN, absent=""),
+        **_TAGS,
     }
 
+    @override
+    def request(self, inputs: Properties, names: Sequence[str] | None = None) -> Properties:
+        wanted = super().request(inputs, names)
+        during = "resolveConflictsOnCreate" if names is None else "resolveConflictsOnUpdate"
+        return {**wanted, **({"resolveConflicts": inputs[during]} if inputs.get(during) else {})}
 
-def _encryption(inputs: Properties) -> list[Properties]:
-    return [inputs["encryptionConfig"]] if "encryptionConfig" in inputs else []
+    @override
+    def found(self, session: AwsSession, client: Any, named: Named) -> Any:
+        addon, cluster = super().found(session, client, named), named["clusterName"]
+        associations = [_association(client, cluster, arn) for arn in addon.get(_ASSOCIATIONS, ())]
+        return {**addon, _ASSOCIATIONS: associations}
+
+    @override
+    def modify(self, client: Any, named: Named, olds: Properties, news: Properties) -> None:
+        every = ("addonVersion", "configurationValues", _ROLE, _ASSOCIATIONS)
+        names = [name for name in every if changed(olds, news, name)]
+        if _ROLE in names and not news.get(_ROLE):
+            raise Refused(
+                "InvalidParameterException: Cross-account pass role is not allowed. The aws "
+                "provider asks for an empty role (terraform-provider-aws#30645); remove the add-on "
+                "in one `up` and create it in the next"
+            )
+        if names:
+            if _ROLE in news:  # EKS would take it away from an add-on that is updated without it
+                names.append(_ROLE)
+            client.update_addon(**named, **self.request(news, names))
+        super().modify(client, named, olds, news)
+
+    @override
+    def remove(self, client: Any, named: Named, state: Properties) -> None:
+        client.delete_addon(**named, preserve=state.get("preserve") or False)
+
+
+def _association(eks: Any, cluster: str, arn: str) -> Properties:
+    association_id = arn.rpartition("/")[2]
+    found = eks.describe_pod_identity_association(
+        clusterName=cluster, associationId=association_id
+    )["association"]
+    return picked(found, ("roleArn", "serviceAccount"))
+
+
+class AccessEntry(_Eks):
+    """An IAM principal that may use the cluster's API."""
+
+    noun, member, form = "access_entry", "accessEntry", "CLUSTER:PRINCIPAL-ARN"
+    key, arn = ("clusterName", "principalArn"), "accessEntryArn"
+    properties: ClassVar = {
+        **outputs("accessEntryArn", "createdAt", "modifiedAt", "region"),
+        "clusterName": _NAMES,
+        "kubernetesGroups": Property(Is.FILLED | Is.UNORDERED, absent=[]),
+        "principalArn": _NAMES | Is.ARN,
+        "type": Property(Is.REPLACING, default="STANDARD"),
+        "userName": Property(Is.FILLED, "username"),
+        **_TAGS,
+    }
+    changes = (Change("update_access_entry", ("kubernetesGroups", "userName")),)
+
+
+class AccessPolicyAssociation(_Eks):
+    """One of AWS's access policies on an access entry. Nothing of it changes in place."""
+
+    noun, creates, deletes = "access_policy", "associate", "disassociate"
+    key, separator = ("clusterName", "principalArn", "policyArn"), "#"
+    form = "CLUSTER#PRINCIPAL-ARN#POLICY-ARN"
+    properties: ClassVar = {
+        **outputs("associatedAt", "modifiedAt", "region"),
+        "accessScope": Property(
+            _NAMES, shown=lambda scope: {name: value for name, value in scope.items() if value}
+        ),
+        "accessScope.namespaces": Is.UNORDERED,
+        **dict.fromkeys(("clusterName", "policyArn", "principalArn"), _NAMES),
+    }
+
+    @override
+    def found(self, session: AwsSession, client: Any, named: Named) -> Any:
+        entry = {name: value for name, value in named.items() if name != "policyArn"}
+        associated = client.list_associated_access_policies(**entry)["associatedAccessPolicies"]
+        found = (each for each in associated if each["policyArn"] == named["policyArn"])
+        return next(found, None)
+
+
+class PodIdentityAssociation(_Eks):
+    """A role for a service account's pods."""
+
+    noun, member, form = "pod_identity_association", "association", "CLUSTER,ASSOCIATION-ID"
+    key, separator = ("clusterName", "associationId"), ","
+    made_id, arn = "association.associationId", "associationArn"
+    properties: ClassVar = {
+        **outputs("associationArn", "associationId", "externalId"),
+        "clusterName": _NAMES,
+        "disableSessionTags": Property(default=False),
+        "namespace": _NAMES,
+        "policy": Is.DOCUMENT,
+        "region": Is.REPLACING | Is.FILLED | Is.HELD,
+        "roleArn": Is.REQUIRED | Is.ARN,
+        "serviceAccount": _NAMES,
+        "targetRoleArn": Is.ARN,
+        **_TAGS,
+    }
+    # terraform-provider-aws leaves out what is not set, which EKS then leaves as it is.
+    changes = (
+        Change(
+            "update_pod_identity_association",
+            ("disableSessionTags", "policy", "roleArn", "targetRoleArn"),
+        ),
+    )
+
+    @override
+    def own_id(self, resource_id: str) -> str:
+        return resource_id.rpartition(",")[2]
+
+    @override
+    def configured(self, session: AwsSession, news: Properties) -> Properties:
+        news = super().configured(session, news)
+        return {"region": session.region, **news} if session.account else news
+
+    @override
+    def client(self, session: AwsSession, values: Properties) -> Any:
+        return session.client("eks", values.get("region", ""))
+
+    @override
+    def named(self, resource_id: str, state: Properties) -> Named:
+        if "clusterName" in state:
+            return {"clusterName": state["clusterName"], "associationId": resource_id}
+        return super().named(resource_id, state)

@@ -1,14 +1,13 @@
-"""Functions of the `aws` provider: its own principal and region, and IAM roles."""
+"""Functions of the `aws` provider: its own principal and partition, VPCs, subnets, add-ons."""
 
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 from botocore.loaders import create_loader
 
-from irsa.identity.canonical import canonical
-
-from ..resource import Properties
-from .types import AwsSession, boundary_of, tags_as_map
+from ..resource import Properties, Refused
+from .table import AwsSession, picked, tags_as_map
 
 
 def _caller_identity(session: AwsSession, _args: Properties) -> Properties:
@@ -39,30 +38,61 @@ def _domain(partition: str) -> str:
     return next(each["outputs"]["dnsSuffix"] for each in partitions if each["id"] == partition)
 
 
-def _role(session: AwsSession, args: Properties) -> Properties:
-    """An IAM role of the provider's account."""
-    role = session.client("iam").get_role(RoleName=args["name"])["Role"]
+def _addon_version(session: AwsSession, args: Properties) -> Properties:
+    """The newest version of an add-on for a version of Kubernetes, or EKS's default one."""
+    wanted = picked(args, ("addonName", "kubernetesVersion"))
+    newest = args.get("mostRecent") or False
+    addons = session.client("eks").describe_addon_versions(**wanted)["addons"]
+    for version in (each for addon in addons for each in addon["addonVersions"]):
+        if newest or any(each.get("defaultVersion") for each in version["compatibilities"]):
+            return {
+                **wanted,
+                "id": wanted["addonName"],
+                "mostRecent": newest,
+                "region": session.region,
+                "version": version["addonVersion"],
+            }
+    raise Refused(
+        f"EKS has no version of add-on {wanted['addonName']!r} for Kubernetes "
+        f"{wanted['kubernetesVersion']}"
+    )
+
+
+def _subnets(session: AwsSession, args: Properties) -> Properties:
+    _only(args, "getSubnets", "filters")
+    filters = [{"Name": f["name"], "Values": f["values"]} for f in args.get("filters", ())]
+    subnets = session.client("ec2").describe_subnets(Filters=filters)["Subnets"]
+    return {"id": session.region, "ids": sorted(subnet["SubnetId"] for subnet in subnets)}
+
+
+def _vpc(session: AwsSession, args: Properties) -> Properties:
+    _only(args, "getVpc", "default", "id")
+    wanted: dict[str, Any] = {}
+    if "id" in args:
+        wanted["VpcIds"] = [args["id"]]
+    if args.get("default"):
+        wanted["Filters"] = [{"Name": "is-default", "Values": ["true"]}]
+    vpcs = session.client("ec2").describe_vpcs(**wanted)["Vpcs"]
+    if len(vpcs) != 1:
+        raise Refused("no matching EC2 VPC found" if not vpcs else "multiple EC2 VPCs matched")
     return {
-        "arn": role["Arn"],
-        "assumeRolePolicy": canonical(role["AssumeRolePolicyDocument"]),
-        "createDate": role["CreateDate"].isoformat(),
-        "description": role.get("Description", ""),
-        "id": role["RoleName"],
-        "maxSessionDuration": role["MaxSessionDuration"],
-        "name": role["RoleName"],
-        "path": role["Path"],
-        "permissionsBoundary": boundary_of(role),
-        "roleLastUseds": [
-            {"lastUsedDate": each["LastUsedDate"].isoformat(), "region": each["Region"]}
-            for each in filter(None, [role.get("RoleLastUsed")])
-        ],
-        "tags": tags_as_map(role.get("Tags")),
-        "uniqueId": role["RoleId"],
+        "cidrBlock": vpcs[0]["CidrBlock"],
+        "default": vpcs[0]["IsDefault"],
+        "id": vpcs[0]["VpcId"],
+        "tags": tags_as_map(vpcs[0].get("Tags")),
     }
 
 
+def _only(args: Properties, function: str, *known: str) -> None:
+    for name in sorted(name for name, value in args.items() if value is not None):
+        if name not in known:
+            raise Refused(f"aws.ec2.{function}: the sandbox does not know {name}")
+
+
 LOOKUPS: dict[str, Callable[[AwsSession, Properties], Properties]] = {
-    "aws:iam/getRole:getRole": _role,
+    "aws:ec2/getSubnets:getSubnets": _subnets,
+    "aws:ec2/getVpc:getVpc": _vpc,
+    "aws:eks/getAddonVersion:getAddonVersion": _addon_version,
     "aws:index/getCallerIdentity:getCallerIdentity": _caller_identity,
     "aws:index/getPartition:getPartition": _partition,
 }

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -15,20 +16,9 @@ from ...aws.accounts import REGION
 from ...aws.clients import AwsClients, Credentials
 from ..resource import Package, Properties, Refused
 from ..values import UNKNOWN
-from . import (
-    addons,
-    bucket_settings,
-    eks,
-    eks_access,
-    eks_pod_identity,
-    identities,
-    launch_templates,
-    network,
-    roles,
-    s3,
-)
+from . import ec2, eks, iam, s3
 from .lookups import LOOKUPS
-from .types import AwsSession
+from .table import AwsSession, AwsType
 
 _PLAIN = ("accessKey", "region", "secretKey", "token")
 _JSON = ("allowedAccountIds", "assumeRoles", "defaultTags")
@@ -58,27 +48,26 @@ def package(proxy: str, ca_file: Path, administrator: Credentials) -> Package[Aw
         for role in settings.get("assumeRoles", ()):
             clients = _assume(clients, role)
         account = clients("sts").get_caller_identity()["Account"]
-        _check_account(account, settings)
+        allowed: Sequence[str] | None = settings.get("allowedAccountIds")
+        if allowed and account not in allowed:
+            names = ", ".join(allowed)
+            raise Refused(f"AWS account ID not allowed: {account} (allowed are {names})")
         return AwsSession(clients, account, settings.get("defaultTags", {}).get("tags") or {})
 
     return Package(
         name="aws",
         version=version("pulumi-aws"),
         connect=connect,
-        types=(
-            *addons.TYPES,
-            *bucket_settings.TYPES,
-            *eks.TYPES,
-            *eks_access.TYPES,
-            *eks_pod_identity.TYPES,
-            *identities.TYPES,
-            *launch_templates.TYPES,
-            *roles.TYPES,
-            *s3.TYPES,
-        ),
-        functions={**LOOKUPS, **addons.FUNCTIONS, **network.FUNCTIONS},
+        types=[kind() for module in (ec2, eks, iam, s3) for kind in _types(module)],
+        functions=LOOKUPS,
         explain=_explain,
     )
+
+
+def _types(module: ModuleType) -> list[type[AwsType]]:
+    """The rows in the module, which are its classes with a token."""
+    classes = [each for each in vars(module).values() if isinstance(each, type)]
+    return [each for each in classes if issubclass(each, AwsType) and hasattr(each, "token")]
 
 
 def _settings(config: Properties) -> Properties:
@@ -114,13 +103,6 @@ def _assume(clients: AwsClients, role: Properties) -> AwsClients:
     return clients.with_credentials(
         Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
     )
-
-
-def _check_account(account: str, settings: Properties) -> None:
-    """Refuse an account that the configuration does not want to touch."""
-    allowed: Sequence[str] | None = settings.get("allowedAccountIds")
-    if allowed and account not in allowed:
-        raise Refused(f"AWS account ID not allowed: {account} (allowed are {', '.join(allowed)})")
 
 
 def _explain(error: Exception) -> str | None:

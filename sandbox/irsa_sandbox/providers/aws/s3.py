@@ -1,5 +1,7 @@
-"""S3 buckets of the `aws` provider; `bucket_settings` has their settings."""
+"""Rows of S3: buckets, and their settings, each of which is a resource of its own."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from botocore.exceptions import ClientError
@@ -9,11 +11,15 @@ from irsa.identity.arns import bucket_arn
 
 from ..resource import Created, Properties, Refused
 from ..values import DEFAULTS
-from .types import (
+from .table import (
     AwsSession,
     AwsType,
-    changed,
+    Is,
+    Named,
+    Property,
+    TagChange,
     gone_is_fine,
+    outputs,
     tags_as_list,
     tags_as_map,
 )
@@ -25,12 +31,11 @@ HOSTED_ZONE_IDS = {"us-east-1": "Z3AQBSTGFYJSTF"}
 class Bucket(AwsType):
     """A bucket, which is deleted with content in it only when ``forceDestroy`` says so."""
 
-    token = "aws:s3/bucket:Bucket"
     title = "S3 Bucket ({bucket})"
-    known = frozenset({"bucket", "forceDestroy", "tags"})
-    replace_on = frozenset({"bucket"})
-    computed = frozenset(
-        {
+    service, noun, key = "s3", "bucket", ("Bucket",)
+    name_property, autoname = "bucket", True
+    properties: ClassVar = {
+        **outputs(
             "arn",
             "bucketDomainName",
             "bucketRegion",
@@ -38,11 +43,11 @@ class Bucket(AwsType):
             "hostedZoneId",
             "region",
             "tagsAll",
-        }
-    )
-    defaults: ClassVar[Properties] = {"forceDestroy": False}
-    name_property = "bucket"
-    autoname = True
+        ),
+        "bucket": Property(Is.REPLACING, "Bucket"),
+        "forceDestroy": Property(Is.HELD, default=False),
+        "tags": Property(),
+    }
 
     @override
     def check(self, news: Properties) -> Properties:
@@ -54,32 +59,30 @@ class Bucket(AwsType):
     @override
     def create(self, session: AwsSession, inputs: Properties) -> Created:
         s3, name = session.client("s3"), inputs["bucket"]
-        # There S3 answers the owner's second CreateBucket as it did the first.
-        if session.region == "us-east-1" and _is_ours(s3, name):
-            raise Refused(f"creating S3 Bucket ({name}): BucketAlreadyExists")
+        if session.region == "us-east-1":  # S3 answers the owner's second CreateBucket as the first
+            with suppress(ClientError):
+                s3.head_bucket(Bucket=name)
+                raise Refused(f"creating S3 Bucket ({name}): BucketAlreadyExists")
         # S3 takes no location constraint for us-east-1, and wants one for every other region.
         location = {"LocationConstraint": session.region}
         elsewhere = {"CreateBucketConfiguration": location} if session.region != "us-east-1" else {}
         s3.create_bucket(Bucket=name, **elsewhere)
-        _set_tags(s3, name, inputs.get("tags"))
+        _set_tags(s3, name, inputs.get("tags", {}))
         return Created(name)
 
     @override
-    def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
-        s3 = session.client("s3")
+    def found(self, session: AwsSession, client: Any, named: Named) -> Any:
         # S3 answers the creator's second CreateBucket too, so ownership is asked for.
-        found = s3.head_bucket(Bucket=resource_id, ExpectedBucketOwner=session.account)
-        region = found.get("BucketRegion", session.region)
+        head = client.head_bucket(**named, ExpectedBucketOwner=session.account)
+        name, region = named["Bucket"], head.get("BucketRegion", session.region)
         tags: dict[str, str] = {}
         with gone_is_fine():
-            tags = tags_as_map(s3.get_bucket_tagging(Bucket=resource_id)["TagSet"])
+            tags = tags_as_map(client.get_bucket_tagging(**named)["TagSet"])
         return {
-            "arn": bucket_arn(resource_id),
-            "bucket": resource_id,
-            "bucketDomainName": f"{resource_id}.s3.amazonaws.com",
+            "arn": bucket_arn(name),
+            "bucketDomainName": f"{name}.s3.amazonaws.com",
             "bucketRegion": region,
-            "bucketRegionalDomainName": f"{resource_id}.s3.{region}.amazonaws.com",
-            "forceDestroy": state.get("forceDestroy", False),
+            "bucketRegionalDomainName": f"{name}.s3.{region}.amazonaws.com",
             "hostedZoneId": HOSTED_ZONE_IDS.get(region, ""),
             "region": region,
             "tags": tags,
@@ -87,32 +90,17 @@ class Bucket(AwsType):
         }
 
     @override
-    def update(
-        self, session: AwsSession, resource_id: str, olds: Properties, news: Properties
-    ) -> None:
-        if changed(olds, news, "tags"):
-            _set_tags(session.client("s3"), resource_id, news.get("tags"))
+    def retag(self, client: Any, named: Named, olds: Properties, tags: TagChange) -> None:
+        _set_tags(client, named["Bucket"], tags.all)
 
     @override
-    def remove(self, session: AwsSession, resource_id: str, state: Properties) -> None:
-        s3 = session.client("s3")
+    def remove(self, client: Any, named: Named, state: Properties) -> None:
         if state.get("forceDestroy"):
-            _delete_versions(s3, resource_id)
-        s3.delete_bucket(Bucket=resource_id)
+            _delete_versions(client, named["Bucket"])
+        super().remove(client, named, state)
 
 
-TYPES = (Bucket(),)
-
-
-def _is_ours(s3: Any, bucket: str) -> bool:
-    try:
-        s3.head_bucket(Bucket=bucket)
-    except ClientError:
-        return False
-    return True
-
-
-def _set_tags(s3: Any, bucket: str, tags: dict[str, str] | None) -> None:
+def _set_tags(s3: Any, bucket: str, tags: dict[str, str]) -> None:
     if tags:
         s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tags_as_list(tags)})
     else:
@@ -125,3 +113,141 @@ def _delete_versions(s3: Any, bucket: str) -> None:
         objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in listed]
         if objects:
             s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+
+
+class _Setting(AwsType):
+    """A setting of a bucket; its id is the bucket's name, and its creation and change are one."""
+
+    service, key = "s3", ("Bucket",)
+    of_bucket: ClassVar = {
+        "bucket": Property(Is.REQUIRED | Is.REPLACING, "Bucket"),
+        "region": Is.OUTPUT,
+    }
+
+    @override
+    def create(self, session: AwsSession, inputs: Properties) -> Created:
+        self.update(session, inputs["bucket"], {}, inputs)
+        return Created(inputs["bucket"])
+
+    @override
+    def modify(self, client: Any, named: Named, olds: Properties, news: Properties) -> None:
+        getattr(client, f"put_{self.noun}")(**self.request(news))
+
+
+_ACCESS_BLOCKS = {
+    "blockPublicAcls": "BlockPublicAcls",
+    "blockPublicPolicy": "BlockPublicPolicy",
+    "ignorePublicAcls": "IgnorePublicAcls",
+    "restrictPublicBuckets": "RestrictPublicBuckets",
+}
+
+
+class BucketPublicAccessBlock(_Setting):
+    """Refusal of public access."""
+
+    title = "S3 Bucket Public Access Block ({bucket})"
+    noun, member = "public_access_block", "PublicAccessBlockConfiguration"
+    properties: ClassVar = {
+        **_Setting.of_bucket,
+        **{name: Property(aws=aws, default=False) for name, aws in _ACCESS_BLOCKS.items()},
+    }
+
+    @override
+    def request(self, inputs: Properties, names: Sequence[str] | None = None) -> Properties:
+        blocks = super().request(inputs, names)
+        return {"Bucket": blocks.pop("Bucket"), self.member: blocks}
+
+
+class BucketOwnershipControls(_Setting):
+    """Ownership of objects that other accounts upload."""
+
+    title = "S3 Bucket ({bucket}) Ownership Controls"
+    noun = "bucket_ownership_controls"
+    properties: ClassVar = {
+        **_Setting.of_bucket,
+        "rule": Property(
+            Is.REQUIRED,
+            "OwnershipControls",
+            sent=lambda rule: {"Rules": [{"ObjectOwnership": rule["objectOwnership"]}]},
+            shown=lambda found: {"objectOwnership": found["Rules"][0]["ObjectOwnership"]},
+        ),
+    }
+
+
+_ENCRYPTION = {"sseAlgorithm": "SSEAlgorithm", "kmsMasterKeyId": "KMSMasterKeyID"}
+_BUCKET_KEY = {"bucketKeyEnabled": "BucketKeyEnabled"}
+_OF_AWS = {aws: name for name, aws in (_ENCRYPTION | _BUCKET_KEY).items()}
+
+
+def _renamed(values: Properties, names: dict[str, str]) -> Properties:
+    return {new: values[name] for name, new in names.items() if values.get(name)}
+
+
+def _rule_to_aws(rule: Properties) -> Properties:
+    default = _renamed(rule["applyServerSideEncryptionByDefault"], _ENCRYPTION)
+    return {"ApplyServerSideEncryptionByDefault": default, **_renamed(rule, _BUCKET_KEY)}
+
+
+def _rule_from_aws(rule: Properties) -> Properties:
+    default = _renamed(rule["ApplyServerSideEncryptionByDefault"], _OF_AWS)
+    return {"applyServerSideEncryptionByDefault": default, **_renamed(rule, _OF_AWS)}
+
+
+class BucketServerSideEncryptionConfiguration(_Setting):
+    """Encryption of new objects."""
+
+    title = "S3 Bucket ({bucket}) Server-side Encryption Configuration"
+    noun = "bucket_encryption"
+    properties: ClassVar = {
+        **_Setting.of_bucket,
+        "rules": Property(
+            Is.REQUIRED,
+            "ServerSideEncryptionConfiguration",
+            sent=lambda rules: {"Rules": [_rule_to_aws(rule) for rule in rules]},
+            shown=lambda found: [_rule_from_aws(rule) for rule in found["Rules"]],
+        ),
+        "rules.*.bucketKeyEnabled": Is.FILLED,
+    }
+
+
+class BucketPolicy(_Setting):
+    """The bucket's own policy."""
+
+    title = "S3 Bucket Policy ({bucket})"
+    noun = "bucket_policy"
+    properties: ClassVar = {
+        **_Setting.of_bucket,
+        "policy": Property(Is.REQUIRED | Is.DOCUMENT, "Policy"),
+    }
+
+
+class BucketVersioning(_Setting):
+    """Old versions of objects. A bucket that had versioning can only suspend it."""
+
+    title = "S3 Bucket Versioning ({bucket})"
+    noun = "bucket_versioning"
+    properties: ClassVar = {
+        **_Setting.of_bucket,
+        "versioningConfiguration": Property(
+            Is.REQUIRED,
+            "VersioningConfiguration",
+            sent=lambda wanted: {"Status": wanted["status"]},
+            shown=lambda status: {"status": status},
+        ),
+    }
+
+    @override
+    def modify(self, client: Any, named: Named, olds: Properties, news: Properties) -> None:
+        # What a new bucket is; S3 has no such setting.
+        if news["versioningConfiguration"]["status"] != "Disabled":
+            super().modify(client, named, olds, news)
+
+    @override
+    def found(self, session: AwsSession, client: Any, named: Named) -> Any:
+        answer = super().found(session, client, named)
+        return {"VersioningConfiguration": answer.get("Status", "Disabled")}
+
+    @override
+    def remove(self, client: Any, named: Named, state: Properties) -> None:
+        if client.get_bucket_versioning(**named).get("Status") == "Enabled":
+            client.put_bucket_versioning(**named, VersioningConfiguration={"Status": "Suspended"})

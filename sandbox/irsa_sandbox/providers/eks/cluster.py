@@ -13,10 +13,8 @@ import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 from pulumi import Input, Inputs, InvokeOptions, Output, ResourceOptions
 
-from .addons import VpcCniAddon, kube_proxy
-from .kubeconfigs import kubeconfig
+from .children import ServiceRole, VpcCniAddon, kube_proxy, kubeconfig
 from .outputs import Parts, outputs_of
-from .service_role import ServiceRole
 
 SUPPORTED_INPUTS = frozenset(
     {

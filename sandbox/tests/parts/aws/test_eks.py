@@ -188,6 +188,12 @@ def test_auto_mode_is_enabled_whole_and_without_add_ons(eks):
     eks.delete_cluster(name="auto")
 
 
+@pytest.mark.parametrize("network", [{"ipFamily": "ipv6"}, {"serviceIpv4Cidr": "10.2.0.0/16"}])
+def test_a_cluster_has_the_addresses_of_the_sandboxs_control_plane(eks, network):
+    wanted = {"name": "other", "roleArn": ROLE_ARN, "resourcesVpcConfig": VPC}
+    assert refusal(eks.create_cluster, **wanted, kubernetesNetworkConfig=network)[0] == 400
+
+
 def test_an_access_entry_has_a_user_name_and_no_group_of_kubernetes(eks):
     for principal, name in (
         ("role/teams/admin", "arn:aws:sts::111122223333:assumed-role/admin/{{SessionName}}"),

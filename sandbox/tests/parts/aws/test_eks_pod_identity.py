@@ -90,16 +90,6 @@ def test_what_eks_cannot_use_is_refused(eks, changed, message):
     assert eks.describe_pod_identity_association(**one(made))["association"] == made
 
 
-def test_a_role_must_let_eks_tag_the_session(eks, iam):
-    [statement] = TRUST["Statement"]
-    for action in ("sts:AssumeRole", "sts:*"):
-        trust = json.dumps({**TRUST, "Statement": [{**statement, "Action": action}]})
-        iam.update_assume_role_policy(RoleName="s3-app-pods", PolicyDocument=trust)
-        if action == "sts:AssumeRole":
-            assert refusal(eks.create_pod_identity_association, **WANTED)[:2] == INVALID
-    create(eks)
-
-
 def test_associations_are_listed_in_pages_and_without_their_roles(eks):
     made = [create(eks, serviceAccount=name) for name in ("a", "b", "c")]
     create(eks, namespace="other")

@@ -1,11 +1,14 @@
 """AWS's services under their own host names, through a proxy that leads nowhere else."""
 
+import socket
+from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
 
-from irsa_sandbox.aws.accounts import ACCOUNT_A, REGION
+from irsa_sandbox.serving import tunnel
 from tests.sandbox.support.aws_harness import BUCKET, HOSTS, Aws
 
 pytestmark = pytest.mark.sandbox
@@ -16,25 +19,6 @@ def asked_of(client: Any) -> list[str]:
     urls: list[str] = []
     client.meta.events.register("before-send", lambda request, **_: urls.append(request.url))
     return urls
-
-
-@pytest.mark.parametrize(
-    ("service", "call", "host"),
-    [
-        ("iam", "list_roles", HOSTS["iam"]),
-        ("sts", "get_caller_identity", HOSTS["sts"]),
-        ("eks", "list_clusters", HOSTS["eks"]),
-        ("ec2", "describe_vpcs", HOSTS["ec2"]),
-        ("s3", "list_buckets", "s3.amazonaws.com"),
-        ("secretsmanager", "list_secrets", HOSTS["secretsmanager"]),
-    ],
-)
-def test_a_client_without_any_setting_of_an_endpoint_is_answered(aws: Aws, service, call, host):
-    client = aws.administrator()(service)
-    urls = asked_of(client)
-
-    assert getattr(client, call)()["ResponseMetadata"]["HTTPStatusCode"] == 200
-    assert [httpx2.URL(url).host for url in urls] == [host]
 
 
 def test_a_bucket_is_a_host_of_its_own(aws: Aws):
@@ -88,10 +72,58 @@ def test_a_presigned_url_of_another_service_is_refused(aws: Aws):
     assert (answer.status_code, "SignatureDoesNotMatch" in answer.text) == (403, True)
 
 
-def test_s3_control_is_asked_under_the_account(aws: Aws):
-    control = aws.administrator()("s3control")
-    urls = asked_of(control)
-    control.list_tags_for_resource(AccountId=ACCOUNT_A, ResourceArn=f"arn:aws:s3:::{BUCKET}")
-    assert [httpx2.URL(url).host for url in urls] == [
-        f"{ACCOUNT_A}.s3-control.{REGION}.amazonaws.com"
-    ]
+def ask(aws: Aws, text: str) -> socket.socket:
+    """A connection to the proxy on which this was said."""
+    proxy = urlsplit(aws.emulator.proxy)
+    connection = socket.create_connection((proxy.hostname, proxy.port or 0), timeout=10)
+    connection.sendall(text.encode())
+    return connection
+
+
+def everything(connection: socket.socket) -> str:
+    with connection:
+        return b"".join(iter(lambda: connection.recv(1024), b"")).decode()
+
+
+CONNECT = "CONNECT {0} HTTP/1.1\r\nHost: {0}\r\n\r\n"
+STS = CONNECT.format(f"{HOSTS['sts']}:443")
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "example.org:443",
+        f"{HOSTS['sts']}:80",
+        HOSTS["sts"],
+        f"{HOSTS['sts']}:https",
+        "[::1]:443",
+        "",
+    ],
+)
+def test_the_proxy_leads_to_no_other_host_or_port(aws: Aws, target):
+    said = everything(ask(aws, CONNECT.format(target)))
+
+    assert said.startswith("HTTP/1.1 403 Forbidden\r\n")
+    assert said.endswith(", and of no other host\n")
+
+
+@pytest.mark.parametrize("method", ["GET", "connect"])
+def test_plain_http_is_refused(aws: Aws, method):
+    said = everything(ask(aws, f"{method} http://{HOSTS['sts']}/ HTTP/1.1\r\n\r\n"))
+
+    assert said.startswith("HTTP/1.1 405 Method Not Allowed\r\n")
+
+
+@pytest.mark.parametrize(
+    ("said", "more"),
+    [(STS, "GET / HTTP/1.1\r\n\r\n"), (f"{STS}more", ""), ("", "x" * 20_000), ("", "")],
+    ids=["no TLS", "too early", "a head without end", "nothing"],
+)
+def test_what_is_no_call_of_a_proxy_is_cut_off(aws: Aws, monkeypatch, said, more):
+    monkeypatch.setattr(tunnel, "HEAD_TIMEOUT", 0.2 if said + more == "" else 30.0)
+    with ask(aws, said) as connection, suppress(ConnectionError):
+        if said == STS:
+            assert connection.recv(1024).startswith(b"HTTP/1.1 200 ")
+        connection.sendall(more.encode())
+        while connection.recv(1024):
+            pass

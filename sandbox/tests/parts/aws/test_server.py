@@ -11,8 +11,6 @@ import pytest
 
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from irsa_sandbox.aws.clients import AwsClients, Credentials
-from irsa_sandbox.aws.eks import ClusterFacts
-from irsa_sandbox.aws.server import Emulator
 from tests.sandbox.support.aws_harness import BUCKET, HOSTS, Aws, refusal
 from tests.sandbox.support.cluster import eventually
 
@@ -191,21 +189,6 @@ def test_the_process_s_own_access_key_is_not_root(aws: Aws, monkeypatch):
     clients = AwsClients(credentials, aws.emulator.proxy, aws.authority.ca_file)
     assert clients("sts").get_caller_identity()["Arn"].endswith(":user/outsider")
     assert refusal(lambda: clients("iam").list_roles())[1] == "AccessDenied"
-
-
-def test_one_process_runs_one_emulator(aws: Aws, tmp_path):
-    second = Emulator(
-        folder=tmp_path,
-        authority=aws.authority,
-        jwks=aws.issuer.jwks,
-        cluster=ClusterFacts(endpoint="", ca_data="", issuer_url=""),
-    )
-    assert second.ended() == f"the AWS emulator ended (log: {tmp_path / 'logs' / 'aws.log'})"
-    with pytest.raises(RuntimeError, match="runs in this process already; stop it first"):
-        second.start()
-    second.stop()
-    assert aws.emulator.ended() is None
-    assert aws.assume()["Audience"] == "sts.amazonaws.com"
 
 
 def connection(aws: Aws) -> http.client.HTTPSConnection:

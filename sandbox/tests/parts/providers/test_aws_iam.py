@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
+from irsa_sandbox.aws.accounts import ACCOUNT_A
 from tests.sandbox.support.aws_harness import allow as document
 from tests.sandbox.support.provider_harness import (
     NOTHING,
@@ -57,8 +57,6 @@ def test_a_role_has_the_outputs_that_others_build_on(engine: Engine, iam: Any):
             "uniqueId": found["RoleId"],
         },
     )
-    looked_up = engine.invoke("aws:iam/getRole:getRole", name="outputs")
-    assert looked_up.items() >= shown(made.state, "arn", "uniqueId", "tags", "path").items()
     engine.delete(made)
 
 
@@ -87,24 +85,12 @@ def test_a_role_is_the_same_however_it_is_written(engine: Engine, change, expect
         engine.delete(made)
 
 
-def test_what_others_change_shows_in_a_refresh_and_is_put_right(engine: Engine, iam: Any):
-    made = engine.create(ROLE, role(name="drifting"))
-    iam.update_role(RoleName="drifting", Description="theirs", MaxSessionDuration=7200)
-    iam.tag_role(RoleName="drifting", Tags=[{"Key": "theirs", "Value": "1"}])
-    iam.update_assume_role_policy(RoleName="drifting", PolicyDocument=trust(ACCOUNT_B))
-    iam.put_role_permissions_boundary(RoleName="drifting", PermissionsBoundary=READ_ONLY)
-    seen = engine.refresh(made)
-    assert seen is not None
-    changed = ["assumeRolePolicy", "description", "maxSessionDuration", "permissionsBoundary"]
-    assert engine.diff(seen, role(name="drifting")) == Difference([*changed, "tags"], [])
-    assert engine.update(seen, role(name="drifting")).state == made.state
-
-    iam.delete_role(RoleName="drifting")
-    iam.create_role(RoleName="drifting", AssumeRolePolicyDocument=trust(ACCOUNT_A))
-    recreated = engine.refresh(made)
-    assert recreated is not None
-    assert recreated.state["uniqueId"] != made.state["uniqueId"]
-    engine.delete(recreated)
+def test_what_leaves_the_program_leaves_the_role(engine: Engine):
+    made = engine.create(ROLE, role(name="plain"))
+    more = {"description": "x", "permissionsBoundary": READ_ONLY, "tags": {"a": "b"}}
+    changed = engine.update(made, role(name="plain", **more))
+    assert engine.update(changed, role(name="plain")).state == made.state
+    engine.delete(made)
 
 
 def test_a_role_with_policies_is_deleted_only_by_force(engine: Engine, iam: Any):
@@ -212,6 +198,7 @@ def test_the_secret_of_an_access_key_is_a_secret_and_survives_a_refresh(engine: 
     assert engine.refresh(key) is None
 
 
+CLUSTER = "aws:eks/cluster:Cluster"
 ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
 ACCOUNT = {"clusterName": "a", "namespace": "b", "serviceAccount": "c"}
 NO_DOCUMENT = "assumeRolePolicy: is not a policy document"
@@ -241,6 +228,7 @@ NO_DOCUMENT = "assumeRolePolicy: is not a policy document"
             {**ACCOUNT, "roleArn": "not-an-arn"},
             "roleArn: 'not-an-arn' is an invalid ARN",
         ),
+        (CLUSTER, {"roleArn": READ_ONLY}, "vpcConfig: is required"),
     ],
 )
 def test_what_the_provider_refuses_is_refused_in_the_preview(

@@ -10,6 +10,7 @@ import pytest
 from irsa.identity.subjects import ServiceAccountRef
 from irsa_sandbox.aws.accounts import ACCOUNT_A
 from irsa_sandbox.providers.aws.provider import package
+from irsa_sandbox.providers.aws.table import AwsType, Is
 from tests.sandbox.support.aws_harness import ROLE_ARN, SUBNETS, VPC, Aws, allow, trust
 from tests.sandbox.support.pod_identity import AUTO_MODE, pod_role
 from tests.sandbox.support.provider_harness import NOTHING, Difference, Engine, Resource, shown
@@ -283,5 +284,6 @@ def test_every_type_and_every_input_that_aws_fills_in_has_a_row(aws: Aws):
     known = package(emulator.proxy, aws.authority.ca_file, emulator.administrator).types
     assert {each.token for each in known} == {*TYPES}
     for each in known:
-        named = {path.split(".")[0] for path in (*each.filled, *each.filled_in)}
+        assert isinstance(each, AwsType)
+        named = {path.split(".")[0] for path in each.having(Is.FILLED)}
         assert named - BY_OTHER_TESTS <= {*TYPES[each.token].filled}, each.token

@@ -13,6 +13,7 @@ from lightkube.resources.apps_v1 import ReplicaSet
 from lightkube.resources.core_v1 import ConfigMap, Namespace, ServiceAccount
 
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from irsa_sandbox.providers.kubernetes import ready
 from irsa_sandbox.providers.kubernetes.provider import FIELD_MANAGER, package
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.provider_harness import (
@@ -226,7 +227,8 @@ def test_what_the_sandbox_does_not_know_is_refused_by_name(provider, engine, kub
     assert refused(engine.invoke, "kubernetes:yaml:decode") == "the sandbox has no such function"
 
 
-def test_what_holds_a_deletion_up_is_said(cluster, engine):
+def test_what_holds_a_deletion_up_is_said(cluster, engine, monkeypatch):
+    monkeypatch.setattr(ready, "DELETION_UNDER_WAY", 0.5)
     namespace = {"name": "held", "annotations": {"pulumi.com/timeoutSeconds": "1"}}
     made = engine.create("kubernetes:core/v1:Namespace", {"metadata": namespace})
     engine.create(CONFIG_MAP, named("held", finalizers=["example.com/hold"]))

@@ -8,10 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import grpc
 import pytest
-from google.protobuf import empty_pb2
-from pulumi.runtime.proto import provider_pb2_grpc
 
 from irsa_sandbox.providers.eks import server as eks
 from irsa_sandbox.providers.kubernetes import provider as kubernetes
@@ -71,13 +68,6 @@ def test_a_peer_of_an_unknown_user_is_refused(port: int, monkeypatch: pytest.Mon
     monkeypatch.setattr(owner_port, "uid_of_peer", lambda _: None)
 
     assert {status for status, _ in stranger.answers(port, {}).values()} == {"UNAVAILABLE"}
-
-
-def test_the_owner_is_served(port: int):
-    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-        stub = provider_pb2_grpc.ResourceProviderStub(channel)
-
-        assert stub.GetPluginInfo(empty_pb2.Empty(), timeout=20).version
 
 
 def test_a_kubeconfig_is_not_read_by_its_path(tmp_path: Path):

@@ -42,27 +42,6 @@ STATES, PREVIEWS = (
 )
 """Differences of states and of previews, by plugin."""
 
-CHANGES: list[dict[str, Any]] = [
-    {
-        "permissions": "read_write",
-        "max_session": 7200,
-        "description": "another",
-        "tags": {"team": "a"},
-        "key_version": 2,
-    },
-    {"role": "renamed", "bucket": "another-bucket", "user": "renamed"},
-    {"service_account": "renamed", "role_b": "renamed"},
-    {
-        "token": TokenArgs(expiration=7200),
-        "duration": 1800,
-        "replicas": 2,
-        "image": "public.ecr.aws/aws-cli/aws-cli:2.32.0",
-        "env": {"LANG": "C.UTF-8"},
-        "command": ["sleep", "60"],
-    },
-]
-"""Changes to preview. A preview takes seconds: those are together that do not hide each other."""
-
 Both = tuple[Session, Session]
 
 
@@ -122,6 +101,25 @@ def test_both_create_the_same_resources(plugin: str, both: Both):
 
 
 def test_both_preview_the_same_changes(plugin: str, both: Both):
-    found = differences_of_previews(both, CHANGES)
+    changes: list[dict[str, Any]] = [  # together that do not hide each other: previews take seconds
+        {
+            "permissions": "read_write",
+            "max_session": 7200,
+            "description": "another",
+            "tags": {"team": "a"},
+            "key_version": 2,
+        },
+        {"role": "renamed", "bucket": "another-bucket", "user": "renamed"},
+        {"service_account": "renamed", "role_b": "renamed"},
+        {
+            "token": TokenArgs(expiration=7200),
+            "duration": 1800,
+            "replicas": 2,
+            "image": "public.ecr.aws/aws-cli/aws-cli:2.32.0",
+            "env": {"LANG": "C.UTF-8"},
+            "command": ["sleep", "60"],
+        },
+    ]
+    found = differences_of_previews(both, changes)
 
     explained([each for each in found if each.type.startswith(f"{plugin}:")], PREVIEWS[plugin])

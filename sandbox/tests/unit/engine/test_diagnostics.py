@@ -10,12 +10,26 @@ from pulumi.automation.errors import create_command_error
 
 from irsa_sandbox.engine.diagnostics import explain, without_repeats
 
-LOCKED = """error: the stack is currently locked by 1 lock(s). Either wait for the other \
+HOLDER = "process 4711 (ana@laptop)"
+UNLOCK = "remove the lock with `pulumi cancel`"
+
+
+@pytest.mark.parametrize(
+    ("code", "stdout", "stderr", "line"),
+    [
+        (
+            255,
+            "",
+            """error: the stack is currently locked by 1 lock(s). Either wait for the other \
 process(es) to end or delete the lock file with `pulumi cancel`.
   file:///sandbox/pulumi/.pulumi/locks/organization/irsa/dev/1.json: created by ana@laptop \
 (pid 4711) at 2026-11-25T09:15:33Z
-"""
-CANCELED = """Updating (dev):
+""",
+            f"the stack is locked by {HOLDER}; wait until it ends, or if it was killed, {UNLOCK}",
+        ),
+        (
+            255,
+            """Updating (dev):
 Diagnostics:
   pulumi:pulumi:Stack (irsa-dev):
     error: update canceled
@@ -24,20 +38,16 @@ Diagnostics:
 
 Resources:
     + 9 created
-"""
-
-LOCK = "the stack is locked by process 4711 (ana@laptop); wait until it ends, or if it was killed,"
-KILLED = (
-    "the Pulumi engine was killed (signal 9); remove the lock with `pulumi cancel`, then refresh"
-)
-
-
-@pytest.mark.parametrize(
-    ("code", "stdout", "stderr", "line"),
-    [
-        (255, "", LOCKED, f"{LOCK} remove the lock with `pulumi cancel`"),
-        (255, CANCELED, "", "update canceled; run the command again to finish it"),
-        (-9, "Updating (dev):\n", "", KILLED),
+""",
+            "",
+            "update canceled; run the command again to finish it",
+        ),
+        (
+            -9,
+            "Updating (dev):\n",
+            "",
+            f"the Pulumi engine was killed (signal 9); {UNLOCK}, then refresh",
+        ),
         (255, "", "error: incorrect passphrase\n", "incorrect passphrase"),
         (255, "", "panic: something\nelse\n", "code: 255 stdout: stderr: panic: something else"),
     ],

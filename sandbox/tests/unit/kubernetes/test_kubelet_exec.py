@@ -3,8 +3,6 @@
 import asyncio
 import os
 import ssl
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatu
 from irsa_sandbox.kubernetes.kubelet_exec import ExecServer
 from irsa_sandbox.serving.certificates import Authority, KeyPair
 from tests.sandbox.support.cluster import eventually
-from tests.support.exec_client import CHUNK, V4, V5, Executed, finish, opened
+from tests.support.exec_client import V4, V5, Executed, finish, opened
 from tests.support.fake_kubernetes import client_of, status
 
 CONTAINER = {
@@ -27,7 +25,6 @@ CONTAINER = {
 }
 SPEC = {"containers": [CONTAINER], "volumes": [{"name": "scratch", "emptyDir": {}}]}
 PHASES = {"running": "Running", "waiting": "Pending"}
-PATIENCE = 20.0  # seconds until a test gives up
 
 
 def api(request: httpx2.Request) -> httpx2.Response:
@@ -201,17 +198,11 @@ def test_only_the_api_server_is_answered(server, api_server, authority, tmp_path
     assert ran.exists()
 
 
-SLEEPER = "sleep 600 & echo $! $$; wait"
-
-
-async def pids_of(connection: Any) -> list[int]:
-    return [int(pid) for pid in (await connection.recv())[1:].split()]
-
-
 def test_a_command_ends_with_all_that_it_started_when_the_caller_leaves(api_server, left_over):
     async def leave() -> list[int]:
-        async with api_server.open("sh", "-c", SLEEPER) as connection:
-            pids = await pids_of(connection)
+        script = "sleep 600 & echo $! $$; wait"
+        async with api_server.open("sh", "-c", script) as connection:
+            pids = [int(pid) for pid in (await connection.recv())[1:].split()]
             assert all(map(is_alive, pids))
         return pids
 
@@ -220,47 +211,3 @@ def test_a_command_ends_with_all_that_it_started_when_the_caller_leaves(api_serv
 
     eventually(lambda: not any(map(is_alive, pids)))
     eventually(lambda: left_over() == [])
-
-
-async def stopped_during(connecting: Any, server: ExecServer, stdin: bytes = b"") -> list[int]:
-    """The process ids that the command printed before the server was stopped."""
-    async with connecting as connection:
-        pids = await pids_of(connection)
-        for start in range(0, len(stdin), CHUNK):
-            await connection.send(b"\0" + stdin[start : start + CHUNK])
-        began = time.monotonic()
-        await asyncio.to_thread(server.stop)
-        assert time.monotonic() - began < PATIENCE / 2
-        return pids
-
-
-@pytest.mark.parametrize(
-    ("script", "stdin"),
-    [(SLEEPER, b""), (f"trap '' HUP TERM INT; {SLEEPER}", b""), (SLEEPER, b"x" * 500_000)],
-    ids=["sleeping", "deaf", "input-without-a-reader"],
-)
-def test_stopping_ends_every_command(server, api_server, left_over, script, stdin):
-    connecting = api_server.open("sh", "-c", script, input=1)
-
-    pids = asyncio.run(stopped_during(connecting, server, stdin))
-
-    eventually(lambda: not any(map(is_alive, pids)))
-    assert left_over() == []
-
-
-def test_a_server_that_is_stopped_at_once_ends(tmp_path):
-    """Its thread may not have come to its event loop by then."""
-    authority, client = Authority.create(tmp_path), client_of(api)
-    servers: list[ExecServer] = []
-
-    def start_and_stop() -> None:
-        for _ in range(20):
-            made = ExecServer(authority=authority, client=client, folder=tmp_path, extra_env={})
-            servers.append(made)
-            made.start()
-            made.stop()
-
-    running = threading.Thread(target=start_and_stop, daemon=True)
-    running.start()
-    running.join(PATIENCE)
-    assert [server.thread.is_alive() for server in servers] == [False] * 20

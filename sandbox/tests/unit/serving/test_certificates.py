@@ -38,11 +38,6 @@ def test_a_certificate_is_accepted_for_its_hosts_and_authority_alone(authority, 
         verify(pair, Authority.create(tmp_path), localhost)
 
 
-def test_a_certificate_for_no_host_is_refused(authority):
-    with pytest.raises(ValueError, match="certificate 'server' needs a host"):
-        authority.issue("server")
-
-
 def test_keys_are_private_and_the_authoritys_is_not_written(authority, pair):
     assert stat.S_IMODE(pair.key_file.stat().st_mode) == 0o600
     keys = [f.name for f in authority.folder.iterdir() if b"PRIVATE KEY" in f.read_bytes()]

@@ -2,7 +2,6 @@
 
 import socket
 import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -16,7 +15,6 @@ from irsa_sandbox.toolchain import PULUMI_VERSION, SOURCES, NotDownloaded, ToolE
 from irsa_sandbox.toolchain.cached_build import cached_build, key
 from irsa_sandbox.toolchain.plugins import MODULE_VERSION, PROVIDERS, Choice, link, obtain
 from tests.support.refusal import refusal
-from tools import environment
 
 
 @pytest.fixture(autouse=True)
@@ -112,17 +110,6 @@ def test_nothing_half_made_is_taken_for_a_tool(tmp_path, monkeypatch):
     assert toolchain.obtain_pulumi(print).read_text() == "#!/bin/sh\necho made\n"
 
 
-def test_other_sources_are_another_tool(tmp_path):
-    (tmp_path / "tool").mkdir()
-    names: list[str] = []
-    for text in ("one", "two", "one"):
-        (tmp_path / "tool" / "go.sum").write_text(text)
-        names.append(key(tmp_path / "tool", "1.0"))
-
-    assert names[0].startswith("tool-1.0-")
-    assert (names[0] == names[1], names[0] == names[2]) == (False, True)
-
-
 def test_a_control_plane_is_taken_only_whole(tmp_path, monkeypatch):
     assets = tmp_path / "assets"
     for name in ("etcd", "kube-apiserver"):  # as envtest ships it
@@ -137,27 +124,6 @@ def test_a_control_plane_is_taken_only_whole(tmp_path, monkeypatch):
 
     program(assets / "kube-controller-manager", "exit 0")
     assert toolchain.obtain_control_plane(print) == assets
-
-
-def test_a_build_reports_the_compilers_last_words(tmp_path, monkeypatch):
-    program(
-        tmp_path / "bin" / "go",
-        'test "$1" = version && echo go version go1.27.3 || { echo "no such module" >&2; exit 1; }',
-    )
-    told: list[str] = []
-
-    with pytest.raises(ToolError, match="go list: no such module"):
-        toolchain.obtain_pulumi(told.append)
-
-    assert told[0] == "pulumi: not downloaded, as no host answers"
-    assert told[1].startswith("pulumi: building with ")
-
-
-def test_the_python_that_is_too_old_is_named(monkeypatch, capsys):
-    monkeypatch.setattr(environment, "OLDEST", (4, 0))
-
-    assert environment.main() == 2
-    assert f"{sys.executable} is {sys.version.split()[0]}" in capsys.readouterr().err
 
 
 ALL = frozenset(PROVIDERS)
@@ -194,14 +160,6 @@ def build_kubernetes() -> Path:
     file = "pulumi-resource-kubernetes"
     name = key(SOURCES / "pulumi-kubernetes", MODULE_VERSION)
     return cached_build(name, lambda folder: program(folder / file)) / file
-
-
-def test_the_providers_that_are_left_to_plugins():
-    assert plugins.names("attached") == frozenset()
-    assert plugins.names("published") == ALL
-    assert plugins.names("kubernetes,eks") == {"eks", "kubernetes"}
-    for wrong in ("", "gcp", "kubernetes,", "Published"):
-        assert "is no provider; give attached, published, or some" in refusal(plugins.names, wrong)
 
 
 def test_plugins_are_found_on_path_in_the_users_folder_and_in_the_cache(tmp_path):

@@ -45,18 +45,17 @@ def account(role_arn: str | None = ROLE_ARN, **annotations: str) -> dict[str, st
     return {f"eks.amazonaws.com/{name}": v for name, v in given.items() if v is not None}
 
 
-def patch_of(pod: dict[str, Any], service_account: dict[str, str] | None = None, **settings: Any):
-    defaults = {"region": "us-east-1", "regional_sts": True, "token_expiration": 86400}
+def patch_of(pod: dict[str, Any], service_account: dict[str, str] | None = None, **more: Any):
     service_account = account() if service_account is None else service_account
-    return patch(pod, service_account, **{**defaults, **settings})
+    return patch(pod, service_account, "us-east-1", **more)
 
 
 def containers_in(operations: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return next(o["value"] for o in operations if o["path"] == "/spec/containers")
 
 
-def env_after(*env: dict[str, Any], **settings: Any) -> list[dict[str, Any]]:
-    [container] = containers_in(patch_of(pod_of({"name": "app", "env": list(env)}), **settings))
+def env_after(*env: dict[str, Any], **more: Any) -> list[dict[str, Any]]:
+    [container] = containers_in(patch_of(pod_of({"name": "app", "env": list(env)}), **more))
     return container["env"][len(env) :]
 
 
@@ -126,23 +125,19 @@ SECRET = {"secretKeyRef": {"name": "s", "key": "k"}}
 
 
 @pytest.mark.parametrize(
-    ("preset", "settings", "added"),
+    ("preset", "added"),
     [
-        ({"name": "AWS_ROLE_ARN", "value": "mine"}, {}, [*REGIONAL, *REGIONS]),
-        ({"name": "AWS_ROLE_ARN", "valueFrom": SECRET}, {}, [*REGIONAL, *REGIONS]),
-        ({"name": "AWS_WEB_IDENTITY_TOKEN_FILE", "value": ""}, {}, [*REGIONAL, *REGIONS]),
-        ({"name": "AWS_REGION", "value": "mine"}, {}, [*REGIONAL, *IDENTITY]),
-        ({"name": "AWS_DEFAULT_REGION", "value": "mine"}, {}, [*REGIONAL, *IDENTITY]),
-        ({"name": "AWS_STS_REGIONAL_ENDPOINTS", "value": "x"}, {}, [*REGIONS, *IDENTITY]),
-        ({"name": "aws_region", "value": "mine"}, {}, EVERYTHING),
-        ({"name": "A", "value": ""}, {"region": None}, [*REGIONAL, *IDENTITY]),
-        ({"name": "A", "value": ""}, {"region": ""}, [*REGIONAL, *IDENTITY]),
-        ({"name": "A", "value": ""}, {"regional_sts": False}, [*REGIONS, *IDENTITY]),
-        ({"name": "A", "value": ""}, {"region": None, "regional_sts": False}, IDENTITY),
+        ({"name": "AWS_ROLE_ARN", "value": "mine"}, [*REGIONAL, *REGIONS]),
+        ({"name": "AWS_ROLE_ARN", "valueFrom": SECRET}, [*REGIONAL, *REGIONS]),
+        ({"name": "AWS_WEB_IDENTITY_TOKEN_FILE", "value": ""}, [*REGIONAL, *REGIONS]),
+        ({"name": "AWS_REGION", "value": "mine"}, [*REGIONAL, *IDENTITY]),
+        ({"name": "AWS_DEFAULT_REGION", "value": "mine"}, [*REGIONAL, *IDENTITY]),
+        ({"name": "AWS_STS_REGIONAL_ENDPOINTS", "value": "x"}, [*REGIONS, *IDENTITY]),
+        ({"name": "aws_region", "value": "mine"}, EVERYTHING),
     ],
 )
-def test_one_preset_variable_keeps_its_pair_away_and_a_setting_may_be_off(preset, settings, added):
-    assert env_after(preset, **settings) == added
+def test_one_preset_variable_keeps_its_pair_away(preset, added):
+    assert env_after(preset) == added
 
 
 ALL_PRESET = [
@@ -152,24 +147,11 @@ ALL_PRESET = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("preset", "settings", "added"),
-    [
-        (ALL_PRESET, {}, {}),
-        (ALL_PRESET, {"region": None, "regional_sts": False}, {}),
-        (ALL_PRESET[1:], {"regional_sts": False}, {"volumeMounts": [MOUNT]}),
-    ],
-    ids=["all", "all that is on", "all but what is off"],
-)
-def test_a_container_with_everything_preset_stays_and_the_volume_comes(preset, settings, added):
-    container = {"name": "app", "env": preset}
-    assert patch_of(pod_of(container), **settings) == [
+def test_a_container_with_everything_preset_stays_and_the_volume_comes():
+    container = {"name": "app", "env": ALL_PRESET}
+    assert patch_of(pod_of(container)) == [
         {"op": "add", "path": "/spec/volumes", "value": [volume()]},
-        {
-            "op": "add",
-            "path": "/spec/containers",
-            "value": [{**container, "resources": {}, **added}],
-        },
+        {"op": "add", "path": "/spec/containers", "value": [{**container, "resources": {}}]},
     ]
 
 
@@ -205,46 +187,38 @@ TRUE, FALSE = ["1", "t", "T", "true", "TRUE", "True"], ["0", "f", "F", "false", 
 OTHERS = ["", "yes", "no", "tRUE", " true", "true ", "2", "on"]
 
 
-@pytest.mark.parametrize("setting", [True, False])
 @pytest.mark.parametrize("value", [*TRUE, *FALSE, *OTHERS])
-def test_regional_sts_is_switched_by_what_go_reads_as_a_boolean(value, setting):
-    service_account = account(sts_regional_endpoints=value)
-    is_on = setting if value in OTHERS else value in TRUE
-    added = env_after(service_account=service_account, regional_sts=setting)
-    assert added == (EVERYTHING if is_on else EVERYTHING[1:])
+def test_regional_sts_is_switched_by_what_go_reads_as_a_boolean(value):
+    added = env_after(service_account=account(sts_regional_endpoints=value))
+    assert added == (EVERYTHING[1:] if value in FALSE else EVERYTHING)
 
 
 @pytest.mark.parametrize(
-    ("on_account", "on_pod", "setting", "seconds"),
+    ("on_account", "on_pod", "seconds"),
     [
-        (None, None, 86400, 86400),
-        (None, None, 60, 600),
-        ("3600", None, 86400, 3600),
-        ("3600", "7200", 86400, 7200),
-        ("7200", "3600", 86400, 3600),
-        (None, "3600", 86400, 3600),
-        ("600", None, 86400, 600),
-        ("599", None, 86400, 600),
-        ("-1", None, 86400, 600),
-        ("3600", "1", 86400, 600),
-        ("+3600", None, 86400, 3600),
-        ("0" * 30 + "3600", None, 86400, 3600),
-        ("9223372036854775807", None, 86400, 9223372036854775807),
-        ("9223372036854775808", None, 7200, 7200),
-        *(
-            (text, None, 7200, 7200)
-            for text in ("-9223372036854775809", "9" * 5000, "1h", "3600.0")
-        ),
-        *((text, None, 7200, 7200) for text in ("3_600", " 3600", "3600\n", "0x1000", "٣٦٠٠", "")),
-        ("3600", "soon", 86400, 3600),
-        ("3600", "", 86400, 3600),
+        (None, None, 86400),
+        ("3600", None, 3600),
+        ("3600", "7200", 7200),
+        ("7200", "3600", 3600),
+        (None, "3600", 3600),
+        ("600", None, 600),
+        ("599", None, 600),
+        ("-1", None, 600),
+        ("3600", "1", 600),
+        ("+3600", None, 3600),
+        ("0" * 30 + "3600", None, 3600),
+        ("9223372036854775807", None, 9223372036854775807),
+        *((text, None, 86400) for text in ("9223372036854775808", "-9223372036854775809")),
+        *((text, None, 86400) for text in ("9" * 5000, "1h", "3600.0", "3_600", " 3600")),
+        *((text, None, 86400) for text in ("3600\n", "0x1000", "٣٦٠٠", "")),
+        ("3600", "soon", 3600),
+        ("3600", "", 3600),
     ],
 )
-def test_token_expiration(on_account, on_pod, setting, seconds):
+def test_token_expiration(on_account, on_pod, seconds):
     service_account = account(**({} if on_account is None else {"token_expiration": on_account}))
     annotations = {} if on_pod is None else {"token_expiration": on_pod}
-    pod = annotated(pod_of({"name": "app"}), **annotations)
-    operations = patch_of(pod, service_account, token_expiration=setting)
+    operations = patch_of(annotated(pod_of({"name": "app"}), **annotations), service_account)
     assert token_in(operations)["expirationSeconds"] == seconds
 
 
@@ -331,8 +305,8 @@ POD_IDENTITY_MOUNT = {
 }
 
 
-def associated(pod: dict[str, Any], service_account: dict[str, str] | None = None, **settings: Any):
-    return patch_of(pod, service_account, jittered_expiration=80_000, **settings)
+def associated(pod: dict[str, Any], service_account: dict[str, str] | None = None):
+    return patch_of(pod, service_account, jittered_expiration=80_000)
 
 
 def test_an_association_precedes_the_annotation_of_a_role():
@@ -388,15 +362,8 @@ def test_one_variable_of_the_agents_keeps_the_other_out_and_a_role_does_not(env,
     assert container["volumeMounts"] == [POD_IDENTITY_MOUNT]
 
 
-def test_an_account_that_does_not_exist_yet_has_the_webhooks_own_defaults():
-    operations = patch(
-        pod_of({"name": "app"}),
-        None,
-        region=None,
-        regional_sts=True,
-        token_expiration=3600,
-        jittered_expiration=80_000,
-    )
+def test_an_account_that_does_not_exist_yet_has_no_regional_endpoints():
+    operations = patch(pod_of({"name": "app"}), None, "us-east-1", 80_000)
 
-    assert containers_in(operations)[0]["env"] == POD_IDENTITY
+    assert containers_in(operations)[0]["env"] == [*REGIONS, *POD_IDENTITY]
     assert token_in(operations)["expirationSeconds"] == 80_000

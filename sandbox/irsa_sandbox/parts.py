@@ -1,0 +1,206 @@
+"""The parts of a sandbox: started in this order, watched, and stopped in reverse."""
+
+import base64
+import os
+import secrets
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from shutil import rmtree
+from typing import Protocol, TypeVar
+
+from .aws.accounts import ACCOUNT_A, REGION
+from .aws.server import ClusterFacts, Emulator
+from .kubernetes.authenticator import Authenticator
+from .kubernetes.cluster_access import administrators
+from .kubernetes.control_plane import ETCD_SOCKET, ControlPlane
+from .kubernetes.kubelet import Kubelet
+from .kubernetes.kubelet_exec import ExecServer
+from .kubernetes.models import prepare_models
+from .kubernetes.pod_identity_agent import Agent, AgentServer
+from .kubernetes.storage import Storage
+from .providers.aws import provider as aws
+from .providers.eks import server as eks
+from .providers.kubernetes import provider as kubernetes
+from .providers.server import ProviderServer
+from .serving.certificates import Authority
+from .serving.socket_folder import SocketFolder
+from .snapshots import SnapshotServer
+from .state import FORMAT, PULUMI_BACKEND, SandboxState
+from .webhook.identities import associated
+from .webhook.server import WebhookServer
+
+Ended = Callable[[], str | None]
+"""The end of a part of the sandbox, or None while it runs."""
+
+
+class _Part(Protocol):
+    """A server or a process of the sandbox; ``stop`` is safe before its start."""
+
+    def start(self) -> None: ...
+    def ended(self) -> str | None: ...
+    def stop(self) -> None: ...
+
+
+P = TypeVar("P", bound=_Part)
+
+
+class Parts:
+    """The parts of one sandbox."""
+
+    def __init__(self, folder: Path, running: ExitStack, tell: Callable[[str], None]) -> None:
+        """``running`` stops them; ``tell`` takes the progress, a line a step."""
+        self.ended: list[Ended] = []
+        self._folder = folder
+        self._running = running
+        self._tell = tell
+        self._authority = Authority.create(folder)
+        # The region's part and 32 hexadecimal digits, as EKS names its issuers.
+        issuer = f"oidc.eks.{REGION}.amazonaws.com/id/{secrets.token_hex(16).upper()}"
+        self._issuer_url = f"https://{issuer}"
+
+    def start(
+        self, pulumi: Path, binaries: Path, plugins: list[str], end: Callable[[], None]
+    ) -> SandboxState:
+        """Return when all of them answer. ``end`` ends the sandbox without one of its users."""
+        prepare_models()
+        self._tell("Kubernetes: etcd, API server, controller manager")
+        cluster, authenticator = self._control_plane(binaries)
+        self._tell("AWS: MiniStack, with the sandbox's checks in front of it")
+        emulator = self._aws(cluster, authenticator)
+        self._tell("pod identity webhook and agent, kubelet, resource providers")
+        self._webhook(cluster, emulator)
+        agent = Agent(instance=emulator.instance, jwks=cluster.jwks, issuer_url=self._issuer_url)
+        agent_url = self._started(AgentServer(agent, emulator.node_with_agent)).url
+        sockets = SocketFolder()
+        self._running.callback(sockets.remove)
+        state = SandboxState(
+            format=FORMAT,
+            pid=os.getpid(),
+            folder=str(self._folder),
+            aws_proxy=emulator.proxy,
+            aws_ca_bundle=str(self._authority.ca_file),
+            access_key_id=emulator.administrator.access_key_id,
+            secret_access_key=emulator.administrator.secret_access_key,
+            root_secret=emulator.root_secret,
+            kubernetes_server=cluster.server_url,
+            kubeconfig=str(cluster.kubeconfig_file),
+            issuer_url=self._issuer_url,
+            pod_identity_agent=agent_url,
+            pulumi=str(pulumi),
+            providers={},
+            plugins=plugins,
+            snapshots=str(sockets.path / "snapshots"),
+        )
+        self._kubelet(cluster, emulator, state)
+        state = replace(state, providers=self._providers(emulator, state))
+        (sockets.path / "kubernetes").symlink_to(cluster.folder)  # whose own path may be too long
+        storage = Storage(sockets.path / "kubernetes" / ETCD_SOCKET)
+        self._running.callback(storage.close)
+        backend = self._folder / PULUMI_BACKEND
+        backend.mkdir(mode=0o700)
+        take = partial(_snapshot, emulator, storage, agent, backend)
+        self._started(SnapshotServer(Path(state.snapshots), take, end))
+        return state
+
+    def _started(self, part: P) -> P:
+        """Start a part. It ends with the sandbox, and the sandbox with it."""
+        self._running.callback(part.stop)
+        part.start()
+        self.ended.append(part.ended)
+        return part
+
+    def _control_plane(self, binaries: Path) -> tuple[ControlPlane, Authenticator]:
+        """The API server knows the authenticator's address; it starts once AWS answers."""
+        authenticator = Authenticator(
+            folder=self._folder, authority=self._authority, account=ACCOUNT_A
+        )
+        self._running.callback(authenticator.stop)
+        cluster = ControlPlane(
+            folder=self._folder / "kubernetes",
+            binaries=binaries,
+            authority=self._authority,
+            issuer_url=self._issuer_url,
+            token_webhook_config=authenticator.config_file,
+        )
+        return self._started(cluster), authenticator
+
+    def _aws(self, cluster: ControlPlane, authenticator: Authenticator) -> Emulator:
+        facts = ClusterFacts(
+            endpoint=cluster.server_url,
+            ca_data=base64.b64encode(self._authority.ca_pem).decode(),
+            issuer_url=self._issuer_url,
+        )
+        folder, authority = self._folder / "aws", self._authority
+        emulator = self._started(
+            Emulator(folder=folder, authority=authority, jwks=cluster.jwks, cluster=facts)
+        )
+        eks_client = emulator.client("eks", ACCOUNT_A)
+        authenticator.start(
+            proxy=emulator.proxy,
+            administrators=partial(administrators, eks_client),
+            clusters=lambda: eks_client.list_clusters()["clusters"],
+        )
+        self.ended.append(authenticator.ended)
+        return emulator
+
+    def _webhook(self, cluster: ControlPlane, emulator: Emulator) -> None:
+        eks_client = emulator.client("eks", ACCOUNT_A)
+        webhook = WebhookServer(
+            authority=self._authority,
+            client=cluster.client(),
+            region=REGION,
+            associated=partial(associated, eks_client, self._folder),
+        )
+        self._started(webhook)
+
+    def _kubelet(self, cluster: ControlPlane, emulator: Emulator, state: SandboxState) -> None:
+        server = ExecServer(
+            authority=self._authority,
+            client=cluster.client(),
+            folder=state.path / "pods",
+            extra_env=state.pod_environment(),
+            agent=state.pod_identity_agent,
+        )
+        self._started(Kubelet(cluster.client(), server, emulator.node_with_agent))
+
+    def _providers(self, emulator: Emulator, state: SandboxState) -> dict[str, int]:
+        """The port of each provider that is not left to a plugin."""
+        packages = {
+            "aws": lambda: ProviderServer(
+                aws.package(emulator.proxy, self._authority.ca_file, emulator.administrator)
+            ),
+            "eks": eks.EksServer,
+            "kubernetes": lambda: ProviderServer(kubernetes.package(_aws_cli(state))),
+        }
+        attached = packages.keys() - state.plugins
+        return {name: self._started(packages[name]()).port for name in sorted(attached)}
+
+
+def _aws_cli(state: SandboxState) -> dict[str, str]:
+    """The environment in which kubeconfigs find the AWS CLI and the emulator, and providers the
+    cluster."""
+    return {**state.search_path(), **state.aws_environment(), "KUBECONFIG": state.kubeconfig}
+
+
+def _snapshot(
+    emulator: Emulator, storage: Storage, agent: Agent, backend: Path
+) -> Callable[[], None]:
+    """Take a snapshot of accounts, cluster and stacks; the returned function restores it."""
+    objects, accounts = storage.read_quiet(), emulator.snapshot()
+    stacks = {each: each.read_bytes() for each in backend.rglob("*") if each.is_file()}
+
+    def restore() -> None:
+        accounts()  # first: what a controller makes of the cluster's return shall stand
+        storage.restore(objects)
+        agent.forget()  # its sessions are gone
+        # A stack that was brought up since would say "unchanged" of resources that are gone.
+        for each in backend.iterdir():
+            rmtree(each) if each.is_dir() else each.unlink()
+        for file, data in stacks.items():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(data)
+
+    return restore

@@ -1,0 +1,94 @@
+"""Rows of EC2: launch templates, with the settings of an instance's metadata service."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from typing_extensions import override
+
+from ..resource import Properties
+from ..values import UNKNOWN
+from .table import (
+    LISTED_TAGS,
+    AwsSession,
+    AwsType,
+    Change,
+    Is,
+    Named,
+    Property,
+    TagChange,
+    changed,
+    outputs,
+    tags_as_list,
+)
+
+_OPTIONS = ("httpEndpoint", "httpProtocolIpv6", "httpPutResponseHopLimit", "httpTokens")
+
+
+def _pascal(name: str) -> str:
+    return name[0].upper() + name[1:]
+
+
+def _data(options: Properties) -> Properties:
+    return {"MetadataOptions": {_pascal(name): value for name, value in options.items()}}
+
+
+def _options(data: Properties) -> Properties:
+    options = data.get("MetadataOptions", {})
+    return {name: options[_pascal(name)] for name in _OPTIONS if _pascal(name) in options}
+
+
+class LaunchTemplate(AwsType):
+    """A launch template. A change makes a new version, and the default one stays the first."""
+
+    service, noun, key = "ec2", "launch_template", ("LaunchTemplateId",)
+    made_id = "LaunchTemplate.LaunchTemplateId"
+    name_property, autoname = "name", True
+    properties: ClassVar = {
+        **outputs("arn", "region"),
+        "defaultVersion": Property(Is.OUTPUT, "DefaultVersionNumber"),
+        "description": Property(aws="VersionDescription", absent=""),
+        "latestVersion": Property(Is.OUTPUT, "LatestVersionNumber"),
+        "metadataOptions": Property(
+            Is.FILLED | Is.PARTIAL, "LaunchTemplateData", absent={}, sent=_data, shown=_options
+        ),
+        "name": Property(Is.REPLACING, "LaunchTemplateName"),
+        **LISTED_TAGS,
+    }
+    changes = (Change("create_launch_template_version", ("description", "metadataOptions")),)
+
+    @override
+    def request(self, inputs: Properties, names: Sequence[str] | None = None) -> Properties:
+        wanted = super().request(inputs, names or ("name", "description", "metadataOptions"))
+        if names is None and (tags := inputs.get("tags")):
+            kind = {"ResourceType": "launch-template", "Tags": tags_as_list(tags)}
+            wanted["TagSpecifications"] = [kind]
+        return wanted
+
+    @override
+    def found(self, session: AwsSession, client: Any, named: Named) -> Any:
+        ids = list(named.values())
+        (template,) = client.describe_launch_templates(LaunchTemplateIds=ids)["LaunchTemplates"]
+        newest = client.describe_launch_template_versions(**named, Versions=["$Latest"])
+        arn = f"arn:{session.partition}:ec2:{session.region}:{session.account}"
+        return {
+            **newest["LaunchTemplateVersions"][0],
+            **template,
+            "arn": f"{arn}:launch-template/{ids[0]}",
+        }
+
+    @override
+    def retag(self, client: Any, named: Named, olds: Properties, tags: TagChange) -> None:
+        ids = list(named.values())
+        if tags.gone:
+            client.delete_tags(Resources=ids, Tags=[{"Key": name} for name in tags.gone])
+        if tags.new:
+            client.create_tags(Resources=ids, Tags=tags_as_list(tags.new))
+
+    @override
+    def preview(
+        self, session: AwsSession, inputs: Properties, state: Properties | None
+    ) -> Properties:
+        outputs = super().preview(session, inputs, state)
+        if state is not None and changed(state, inputs, "description", "metadataOptions"):
+            outputs["latestVersion"] = UNKNOWN
+        return outputs

@@ -1,0 +1,392 @@
+"""Rows of IAM: roles, users, their policies and keys, OIDC providers."""
+
+from typing import Any, ClassVar
+
+from typing_extensions import override
+
+from irsa.identity.quotas import (
+    DEFAULT_ROLE_SESSION_DURATION,
+    POLICY_VERSIONS_MAX,
+    ROLE_SESSION_DURATION,
+)
+
+from ..resource import Created, InvalidInput, Properties, Refused
+from ..values import UNKNOWN
+from .table import (
+    LISTED_TAGS,
+    AwsSession,
+    AwsType,
+    Change,
+    Is,
+    Named,
+    Property,
+    TagChange,
+    changed,
+    tags_as_list,
+)
+
+_NAMES = Is.REQUIRED | Is.REPLACING
+
+
+class _Iam(AwsType):
+    """A type of IAM; those with a name may leave it to the provider."""
+
+    service = "iam"
+    name_property = "name"
+    autoname = True
+
+    @override
+    def retag(self, client: Any, named: Named, olds: Properties, tags: TagChange) -> None:
+        if tags.gone:
+            getattr(client, f"untag_{self.noun}")(**named, TagKeys=tags.gone)
+        if tags.new:
+            getattr(client, f"tag_{self.noun}")(**named, Tags=tags_as_list(tags.new))
+
+
+_BOUNDARY = Property(
+    Is.ARN, "PermissionsBoundary", absent="", shown=lambda found: found["PermissionsBoundaryArn"]
+)
+
+
+class _Principal(_Iam):
+    """A role or user: its boundary is set and removed by operations of their own."""
+
+    @override
+    def modify(self, client: Any, named: Named, olds: Properties, news: Properties) -> None:
+        super().modify(client, named, olds, news)
+        if changed(olds, news, "permissionsBoundary"):
+            arn = news.get("permissionsBoundary")
+            boundary = {"PermissionsBoundary": arn} if arn else {}
+            operation = f"{'put' if arn else 'delete'}_{self.noun}_permissions_boundary"
+            getattr(client, operation)(**named, **boundary)
+
+
+class Role(_Principal):
+    """An IAM role."""
+
+    title = "IAM Role ({name})"
+    noun, member, key = "role", "Role", ("RoleName",)
+    properties: ClassVar = {
+        "arn": Property(Is.OUTPUT, "Arn"),
+        "assumeRolePolicy": Property(Is.REQUIRED | Is.DOCUMENT, "AssumeRolePolicyDocument"),
+        "createDate": Property(Is.OUTPUT, "CreateDate"),
+        "description": Property(aws="Description", absent=""),
+        "forceDetachPolicies": Property(Is.HELD, default=False),
+        "maxSessionDuration": Property(
+            aws="MaxSessionDuration", default=DEFAULT_ROLE_SESSION_DURATION
+        ),
+        "name": Property(Is.REPLACING, "RoleName"),
+        "path": Property(Is.REPLACING, "Path", default="/"),
+        "permissionsBoundary": _BOUNDARY,
+        "uniqueId": Property(Is.OUTPUT, "RoleId"),
+        **LISTED_TAGS,
+    }
+    changes = (Change("update_role", ("description", "maxSessionDuration")),)
+
+    @override
+    def check(self, news: Properties) -> Properties:
+        checked = super().check(news)
+        seconds, limits = checked["maxSessionDuration"], ROLE_SESSION_DURATION
+        if seconds is not UNKNOWN and seconds not in limits:
+            raise InvalidInput(
+                "maxSessionDuration",
+                f"expected it in the range ({limits.start} - {limits.stop - 1}), got {seconds}",
+            )
+        return checked
+
+    @override
+    def modify(self, client: Any, named: Named, olds: Properties, news: Properties) -> None:
+        if changed(olds, news, "assumeRolePolicy"):
+            trust = news["assumeRolePolicy"]
+            client.update_assume_role_policy(**named, PolicyDocument=trust)
+        super().modify(client, named, olds, news)
+
+    @override
+    def remove(self, client: Any, named: Named, state: Properties) -> None:
+        if state.get("forceDetachPolicies"):
+            for arn in _attached(client, named):
+                client.detach_role_policy(**named, PolicyArn=arn)
+            for name in _inline(client, named):
+                client.delete_role_policy(**named, PolicyName=name)
+        super().remove(client, named, state)
+
+
+class User(_Principal):
+    """An IAM user."""
+
+    title = "IAM User ({name})"
+    noun, member, key = "user", "User", ("UserName",)
+    properties: ClassVar = {
+        "arn": Property(Is.OUTPUT, "Arn"),
+        "forceDestroy": Property(Is.HELD, default=False),
+        "name": Property(aws="UserName"),
+        "path": Property(aws="Path", default="/"),
+        "permissionsBoundary": _BOUNDARY._replace(rules=Is.OPTIONAL),
+        "uniqueId": Property(Is.OUTPUT, "UserId"),
+        **LISTED_TAGS,
+    }
+
+    @override
+    def modify(self, client: Any, named: Named, olds: Properties, news: Properties) -> None:
+        if changed(olds, news, "name", "path"):
+            raise Refused(
+                f"user {named['UserName']}: the sandbox cannot rename or move a user; "
+                "give the resource another logical name"
+            )
+        super().modify(client, named, olds, news)
+
+    @override
+    def remove(self, client: Any, named: Named, state: Properties) -> None:
+        if state.get("forceDestroy"):
+            for each in client.list_access_keys(**named)["AccessKeyMetadata"]:
+                client.delete_access_key(**named, AccessKeyId=each["AccessKeyId"])
+            for name in client.list_user_policies(**named)["PolicyNames"]:
+                client.delete_user_policy(**named, PolicyName=name)
+        super().remove(client, named, state)
+
+
+class AccessKey(AwsType):
+    """An access key of a user. AWS shows the secret once, when it is made."""
+
+    service, noun, key = "iam", "access_key", ("UserName", "AccessKeyId")
+    secret = frozenset({"secret"})
+    properties: ClassVar = {
+        "createDate": Property(Is.OUTPUT, "CreateDate"),
+        "secret": Is.OUTPUT | Is.HELD,
+        "status": Property(aws="Status", default="Active"),
+        "user": Property(_NAMES, "UserName"),
+    }
+    changes = (Change("update_access_key", ("status",)),)
+
+    @override
+    def named(self, resource_id: str, state: Properties) -> Named:
+        if "user" not in state:
+            raise Refused("an access key cannot be imported: AWS does not show its secret again")
+        return {"UserName": state["user"], "AccessKeyId": resource_id}
+
+    @override
+    def create(self, session: AwsSession, inputs: Properties) -> Created:
+        made = session.client("iam").create_access_key(UserName=inputs["user"])["AccessKey"]
+        self.update(session, made["AccessKeyId"], {**inputs, "status": "Active"}, inputs)
+        return Created(made["AccessKeyId"], {"secret": made["SecretAccessKey"]})
+
+    @override
+    def found(self, session: AwsSession, client: Any, named: Named) -> Any:
+        keys = client.list_access_keys(UserName=named["UserName"])["AccessKeyMetadata"]
+        return next((each for each in keys if each.items() >= named.items()), None)
+
+
+class OpenIdConnectProvider(_Iam):
+    """An issuer of web identity tokens that the account trusts."""
+
+    title = "IAM OIDC Provider ({url})"
+    noun, key = "open_id_connect_provider", ("OpenIDConnectProviderArn",)
+    made_id = "OpenIDConnectProviderArn"
+    name_property, autoname = "url", False
+    properties: ClassVar = {
+        "arn": Property(Is.OUTPUT, "OpenIDConnectProviderArn"),
+        "clientIdLists": Property(Is.UNORDERED, "ClientIDList"),
+        "thumbprintLists": Property(Is.FILLED, "ThumbprintList"),
+        "url": Property(
+            Is.REQUIRED | Is.REPLACING, "Url", shown=lambda url: str(url).removeprefix("https://")
+        ),  # which is how IAM shows it
+        **LISTED_TAGS,
+    }
+    changes = (Change("update_open_id_connect_provider_thumbprint", ("thumbprintLists",)),)
+
+    @override
+    def check(self, news: Properties) -> Properties:
+        url = news.get("url", UNKNOWN)
+        if url is not UNKNOWN and not str(url).startswith("https://"):
+            raise InvalidInput("url", f"expected a URL with https://, got {url}")
+        return super().check(news)
+
+    @override
+    def inputs_of(self, state: Properties) -> Properties:
+        return {**super().inputs_of(state), "url": f"https://{state['url']}"}
+
+    @override
+    def refreshed(self, inputs: Properties, state: Properties) -> Properties:
+        """A program gives the URL with its scheme or without."""
+        live = super().refreshed(inputs, state)
+        given = str(inputs.get("url", ""))
+        same = given.removeprefix("https://") == state["url"]
+        return {**live, "url": given} if same else live
+
+    @override
+    def modify(self, client: Any, named: Named, olds: Properties, news: Properties) -> None:
+        before, after = set(olds.get("clientIdLists", [])), set(news.get("clientIdLists", []))
+        for client_id in sorted(after - before):
+            client.add_client_id_to_open_id_connect_provider(**named, ClientID=client_id)
+        for client_id in sorted(before - after):
+            client.remove_client_id_from_open_id_connect_provider(**named, ClientID=client_id)
+        super().modify(client, named, olds, news)
+
+
+class Policy(_Iam):
+    """A managed policy of the account's own."""
+
+    title = "IAM Policy ({name})"
+    noun, member, key = "policy", "Policy", ("PolicyArn",)
+    made_id = "Policy.Arn"
+    properties: ClassVar = {
+        "arn": Property(Is.OUTPUT, "Arn"),
+        "attachmentCount": Property(Is.OUTPUT, "AttachmentCount"),
+        "description": Property(Is.REPLACING, "Description", absent=""),
+        "name": Property(Is.REPLACING, "PolicyName"),
+        "path": Property(Is.REPLACING, "Path", default="/"),
+        "policy": Property(Is.REQUIRED | Is.DOCUMENT, "PolicyDocument"),
+        "policyId": Property(Is.OUTPUT, "PolicyId"),
+        **LISTED_TAGS,
+    }
+
+    @override
+    def found(self, session: AwsSession, client: Any, named: Named) -> Any:
+        policy = super().found(session, client, named)
+        version = client.get_policy_version(**named, VersionId=policy["DefaultVersionId"])
+        return {**policy, "PolicyDocument": version["PolicyVersion"]["Document"]}
+
+    @override
+    def modify(self, client: Any, named: Named, olds: Properties, news: Properties) -> None:
+        if changed(olds, news, "policy"):
+            versions = client.list_policy_versions(**named)["Versions"]
+            if len(versions) >= POLICY_VERSIONS_MAX:
+                spare = [each["VersionId"] for each in versions if not each["IsDefaultVersion"]]
+                oldest = min(spare, key=lambda version: int(version[1:]))
+                client.delete_policy_version(**named, VersionId=oldest)
+            wanted = self.request(news, ("policy",))
+            client.create_policy_version(**named, **wanted, SetAsDefault=True)
+        super().modify(client, named, olds, news)
+
+    @override
+    def remove(self, client: Any, named: Named, state: Properties) -> None:
+        for version in client.list_policy_versions(**named)["Versions"]:
+            if not version["IsDefaultVersion"]:
+                client.delete_policy_version(**named, VersionId=version["VersionId"])
+        super().remove(client, named, state)
+
+
+class RolePolicy(_Iam):
+    """An inline policy of a role."""
+
+    title = "IAM Role Policy ({name})"
+    noun, key, form = "role_policy", ("RoleName", "PolicyName"), "ROLE:NAME"
+    properties: ClassVar = {
+        "name": Property(Is.REPLACING, "PolicyName"),
+        "policy": Property(Is.REQUIRED | Is.DOCUMENT, "PolicyDocument"),
+        "role": Property(_NAMES, "RoleName"),
+    }
+    creates = "put"
+    changes = (Change("put_role_policy", ("policy",)),)
+
+
+def _attached(iam: Any, named: Named) -> list[str]:
+    """ARNs of the managed policies of a role or user."""
+    holder = "role" if "RoleName" in named else "user"
+    pages = iam.get_paginator(f"list_attached_{holder}_policies").paginate(**named)
+    return [policy["PolicyArn"] for page in pages for policy in page["AttachedPolicies"]]
+
+
+def _inline(iam: Any, named: Named) -> list[str]:
+    """Names of the inline policies of a role."""
+    pages = iam.get_paginator("list_role_policies").paginate(**named)
+    return [name for page in pages for name in page["PolicyNames"]]
+
+
+class _Attachment(AwsType):
+    """A managed policy on a role or user."""
+
+    service, creates, deletes = "iam", "attach", "detach"
+    separator, form = "/", "NAME/POLICY-ARN"
+
+    @override
+    def found(self, session: AwsSession, client: Any, named: Named) -> Any:
+        holder = {name: value for name, value in named.items() if name != "PolicyArn"}
+        return named if named["PolicyArn"] in _attached(client, holder) else None
+
+
+class RolePolicyAttachment(_Attachment):
+    """A managed policy on a role."""
+
+    noun, key = "role_policy", ("RoleName", "PolicyArn")
+    properties: ClassVar = {
+        "policyArn": Property(_NAMES | Is.ARN, "PolicyArn"),
+        "role": Property(_NAMES, "RoleName"),
+    }
+
+
+class UserPolicyAttachment(_Attachment):
+    """A managed policy on a user."""
+
+    noun, key = "user_policy", ("UserName", "PolicyArn")
+    properties: ClassVar = {
+        "policyArn": Property(_NAMES | Is.ARN, "PolicyArn"),
+        "user": Property(_NAMES, "UserName"),
+    }
+
+
+class _Exclusive(AwsType):
+    """All policies of one kind that a role has: adds those that are missing, removes all others.
+
+    Its deletion changes nothing, and an empty list is a value: it removes them all.
+    """
+
+    service, noun, key = "iam", "role_policy", ("RoleName",)
+    listed: ClassVar[str]
+    """The input that names the policies."""
+    parameter: ClassVar[str]
+    """The parameter that names one."""
+    added: ClassVar[Properties] = {}
+    """Further parameters of an addition."""
+    policies: ClassVar[Any]
+    """Lists those that the role has."""
+
+    @override
+    def check(self, news: Properties) -> Properties:
+        if news.get(self.listed) is None:
+            raise InvalidInput(self.listed, "is required")
+        return {self.listed: [], **super().check(news)}
+
+    @override
+    def create(self, session: AwsSession, inputs: Properties) -> Created:
+        self.update(session, inputs["roleName"], {}, inputs)
+        return Created(inputs["roleName"])
+
+    @override
+    def found(self, session: AwsSession, client: Any, named: Named) -> Any:
+        return {self.listed: self.policies(client, named)}
+
+    @override
+    def modify(self, client: Any, named: Named, olds: Properties, news: Properties) -> None:
+        live, wanted = set(self.policies(client, named)), set(news[self.listed])
+        add = getattr(client, f"{self.creates}_{self.noun}")
+        take = getattr(client, f"{self.deletes}_{self.noun}")
+        for policy in sorted(wanted - live):
+            add(**named, **{self.parameter: policy}, **self.added)
+        for policy in sorted(live - wanted):
+            take(**named, **{self.parameter: policy})
+
+    @override
+    def inputs_of(self, state: Properties) -> Properties:
+        return state
+
+    @override
+    def remove(self, client: Any, named: Named, state: Properties) -> None:
+        pass
+
+
+class RolePolicyAttachmentsExclusive(_Exclusive):
+    """All managed policies of a role."""
+
+    creates, deletes = "attach", "detach"
+    listed, parameter, policies = "policyArns", "PolicyArn", staticmethod(_attached)
+    properties: ClassVar = {"policyArns": Is.UNORDERED, "roleName": Property(_NAMES, "RoleName")}
+
+
+class RolePoliciesExclusive(_Exclusive):
+    """All inline policies of a role."""
+
+    creates, listed, parameter = "put", "policyNames", "PolicyName"
+    policies = staticmethod(_inline)
+    added: ClassVar = {"PolicyDocument": ""}  # as pulumi-aws does: IAM refuses it
+    properties: ClassVar = {"policyNames": Is.UNORDERED, "roleName": Property(_NAMES, "RoleName")}

@@ -1,0 +1,416 @@
+"""The form of the `aws` provider's table of resource types, and its interpreter.
+
+Type tokens, property names and what forces a replacement are those of pulumi-aws 7; errors are
+AWS's own. https://www.pulumi.com/registry/packages/aws/api-docs/
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from enum import Flag, auto
+from itertools import zip_longest
+from typing import Any, ClassVar, NamedTuple
+
+from botocore.exceptions import ClientError
+from typing_extensions import override
+
+from irsa.identity.arns import parse_arn
+from irsa.identity.canonical import canonical
+from irsa.identity.regions import partition_of_region
+
+from ...aws.clients import AwsClients
+from ..resource import Created, InvalidInput, Properties, Refused, ResourceType
+from ..values import UNKNOWN, defaults, get_path, set_path
+
+EMPTY: Any = (None, "", [], {})
+"""Values that mean the same as an input that is left out."""
+
+
+class AwsSession:
+    """A configured provider instance. Without clients, its configuration is not known yet."""
+
+    def __init__(
+        self, clients: AwsClients | None, account: str, default_tags: Mapping[str, str]
+    ) -> None:
+        self._clients = clients
+        self.account = account
+        self.default_tags = default_tags
+
+    @property
+    def region(self) -> str:
+        """The region that the provider works in."""
+        return self._known().region
+
+    @property
+    def partition(self) -> str:
+        """The partition of that region, as ARNs name it."""
+        return partition_of_region(self.region)
+
+    def client(self, service: str, region: str = "") -> Any:
+        """The boto3 client of a service, in the provider's region or another one."""
+        return self._known()(service, region)
+
+    def _known(self) -> AwsClients:
+        if self._clients is None:
+            raise Refused("the configuration of this aws provider is not known in a preview")
+        return self._clients
+
+
+class Is(Flag):
+    """Rules of a property. One without any is an optional input that changes in place."""
+
+    OPTIONAL = 0
+    REQUIRED = auto()
+    REPLACING = auto()
+    """A change means a new resource."""
+    OUTPUT = auto()
+    """Only AWS knows it."""
+    FILLED = auto()
+    """AWS has a value when it is left out. Nothing changes when it leaves the program."""
+    HELD = auto()
+    """For the provider alone: AWS neither takes nor shows it."""
+    ARN = auto()
+    """The provider checks that it is one."""
+    DOCUMENT = auto()
+    """A policy document; compared by meaning."""
+    UNORDERED = auto()
+    """A list without an order."""
+    PARTIAL = auto()
+    """An object whose missing fields AWS fills in."""
+
+
+def _unchanged(value: Any) -> Any:
+    return value
+
+
+class Property(NamedTuple):
+    """One property of a resource type."""
+
+    rules: Is = Is.OPTIONAL
+    aws: str = ""
+    """Its name in AWS's requests and answers; empty if that is its own."""
+    default: Any = None
+    """Value that the provider gives it when it is left out."""
+    absent: Any = None
+    """Its value in the state while AWS shows none, and in a request while the program has none."""
+    sent: Callable[[Any], Any] = _unchanged
+    """Its value in a request."""
+    shown: Callable[[Any], Any] = _unchanged
+    """Its value in the state, from AWS's answer."""
+
+
+def outputs(*names: str) -> dict[str, Is]:
+    """Properties that only AWS knows, under its own names."""
+    return dict.fromkeys(names, Is.OUTPUT)
+
+
+class Change(NamedTuple):
+    """An operation that changes some properties of a resource in place."""
+
+    operation: str
+    properties: Sequence[str]
+
+
+Named = dict[str, str]
+"""Parameters that name a resource, in all operations on it."""
+
+
+class TagChange(NamedTuple):
+    """Tags to remove, tags to set, and all that there are to be."""
+
+    gone: list[str]
+    new: dict[str, str]
+    all: dict[str, str]
+
+
+class AwsType(ResourceType[AwsSession]):
+    """A row of the table, with its token made of service and class. Types override methods for what
+    is irregular in them."""
+
+    service: ClassVar[str]
+    """AWS's service, as boto3 calls it."""
+
+    noun: ClassVar[str]
+    """The resource in the names of AWS's operations, such as ``create_role``."""
+
+    creates: ClassVar[str] = "create"
+    reads: ClassVar[str] = "get"
+    deletes: ClassVar[str] = "delete"
+    """The verbs of these operations."""
+
+    member: ClassVar[str] = ""
+    """Member of that operation's answer that has the resource; empty: the answer itself."""
+
+    key: ClassVar[tuple[str, ...]]
+    """Parameters that name the resource in all operations; their values are its id."""
+
+    separator: ClassVar[str] = ":"
+    """Sign between the parts of the id."""
+
+    form: ClassVar[str] = ""
+    """The parts of the id, for people."""
+
+    made_id: ClassVar[str] = ""
+    """Path of an id that AWS makes up, in the answer to the creation."""
+
+    arn: ClassVar[str] = "arn"
+    """The property that has its ARN."""
+
+    properties: ClassVar[Mapping[str, Is | Property]]
+    """All properties, and paths of values in them that have rules of their own (``*``: each item of
+    a list)."""
+
+    changes: ClassVar[Sequence[Change]] = ()
+
+    rows: ClassVar[Mapping[str, Property]]
+    """`properties`, each with all of its columns."""
+
+    def __init_subclass__(cls) -> None:
+        if hasattr(cls, "properties"):  # no base class
+            name = cls.__name__
+            cls.token = f"aws:{cls.service}/{name[0].lower()}{name[1:]}:{name}"
+            rows = {n: Property(p) if isinstance(p, Is) else p for n, p in cls.properties.items()}
+            cls.rows, names = rows, frozenset(name for name in rows if "." not in name)
+            cls.known = names - cls.having(Is.OUTPUT)
+            cls.computed = names & cls.having(Is.OUTPUT | Is.FILLED)
+            cls.replace_on = cls.having(Is.REPLACING)
+
+    @classmethod
+    def having(cls, rules: Is) -> frozenset[str]:
+        """The names and paths with one of the rules."""
+        return frozenset(name for name, row in cls.rows.items() if row.rules & rules)
+
+    def client(self, session: AwsSession, values: Properties) -> Any:
+        """The client for the resource with these inputs or this state."""
+        return session.client(self.service)
+
+    def named(self, resource_id: str, state: Properties) -> Named:
+        """The parameters that name the resource."""
+        parts = resource_id.split(self.separator, len(self.key) - 1)
+        if len(parts) != len(self.key) or not all(parts):
+            raise Refused(f"{resource_id!r} is not an id of this type; expected {self.form}")
+        return dict(zip(self.key, parts, strict=True))
+
+    def request(self, inputs: Properties, names: Sequence[str] | None = None) -> Properties:
+        """Parameters of a request with all of the inputs, or with those of the names."""
+        wanted: Properties = {}
+        for name in inputs if names is None else names:
+            row = self.rows[name]
+            value = inputs.get(name, row.absent)
+            if value is not None and Is.HELD not in row.rules:
+                wanted[row.aws or name] = row.sent(value)
+        return wanted
+
+    def found(self, session: AwsSession, client: Any, named: Named) -> Any:
+        """AWS's description of the resource, or None for one that is gone."""
+        answer = getattr(client, f"{self.reads}_{self.noun}")(**named)
+        return answer[self.member] if self.member else answer
+
+    def shown(self, found: Mapping[str, Any], state: Properties) -> Properties:
+        """The state of the resource, from AWS's description of it."""
+        values: Properties = {}
+        for name, row in self.rows.items():
+            if (row.aws or name) in found:
+                values[name] = _shown(row, found[row.aws or name])
+            elif row.default is not None or Is.HELD in row.rules:
+                values[name] = state.get(name, row.default)
+            else:
+                values[name] = row.absent
+        found_ = {n: value for n, value in values.items() if value is not None and "." not in n}
+        return self._in_order(found_)
+
+    def retag(self, client: Any, named: Named, olds: Properties, tags: TagChange) -> None:
+        """Bring the tags up to date."""
+        raise NotImplementedError
+
+    @override
+    def check(self, news: Properties) -> Properties:
+        checked = {name: value for name, value in news.items() if value not in ("", [], {})}
+        for name in sorted(self.having(Is.REQUIRED) - checked.keys()):
+            raise InvalidInput(name, "is required")
+        defaults_ = {n: row.default for n, row in self.rows.items() if row.default is not None}
+        checked = {**defaults_, **checked}
+        for name in sorted(self.having(Is.ARN) & checked.keys()):
+            if checked[name] is not UNKNOWN and parse_arn(str(checked[name])) is None:
+                raise InvalidInput(name, f"{checked[name]!r} is an invalid ARN")
+        for name in self.having(Is.DOCUMENT) & checked.keys():
+            checked[name] = _document(name, checked[name])
+        return self._in_order(checked)
+
+    def _in_order(self, values: Properties) -> Properties:
+        for path in self.having(Is.UNORDERED):
+            listed = get_path(values, path)
+            if isinstance(listed, list) and UNKNOWN not in listed:
+                values = set_path(values, path, sorted(listed))
+        return values
+
+    @override
+    def create(self, session: AwsSession, inputs: Properties) -> Created:
+        create = getattr(self.client(session, inputs), f"{self.creates}_{self.noun}")
+        wanted = self.request(inputs)
+        answer = create(**wanted)
+        made = get_path(answer, self.made_id) if self.made_id else None
+        return Created(made or self.separator.join(wanted[name] for name in self.key))
+
+    @override
+    def read(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
+        named, client = self.named(resource_id, state), self.client(session, state)
+        with gone_is_fine():
+            if (found := self.found(session, client, named)) is not None:
+                found = {"region": client.meta.region_name, **named, **found}
+                return self.shown(found, state)
+        return None
+
+    @override
+    def update(
+        self, session: AwsSession, resource_id: str, olds: Properties, news: Properties
+    ) -> None:
+        client, named = self.client(session, olds), self.named(resource_id, olds)
+        self.modify(client, named, olds, news)
+        before, after = olds.get("tags") or {}, news.get("tags") or {}
+        new = {name: text for name, text in after.items() if before.get(name) != text}
+        tags = TagChange(sorted(before.keys() - after.keys()), new, after)
+        if tags.gone or tags.new:
+            self.retag(client, named, olds, tags)
+
+    def modify(self, client: Any, named: Named, olds: Properties, news: Properties) -> None:
+        """`update`, but for tags."""
+        for operation, names in self.changes:
+            if changed(olds, news, *names):
+                getattr(client, operation)(**named, **self.request(news, names))
+
+    @override
+    def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
+        with gone_is_fine():
+            self.remove(self.client(session, state), self.named(resource_id, state), state)
+
+    def remove(self, client: Any, named: Named, state: Properties) -> None:
+        """`delete`, which may raise AWS's own error for a deleted resource."""
+        getattr(client, f"{self.deletes}_{self.noun}")(**named)
+
+    @override
+    def configured(self, session: AwsSession, news: Properties) -> Properties:
+        """Merge the provider's default tags, as pulumi-aws does before anything else."""
+        tags = news.get("tags", {})
+        if "tags" not in self.rows or tags is UNKNOWN:
+            return news
+        merged = {**session.default_tags, **tags}
+        return {**news, "tags": merged} if merged else news
+
+    @override
+    def deletes_first(self, olds: Properties, news: Properties) -> bool:
+        """Pulumi's bridge does so with all that could have a name made up and has not, whether the
+        name stays or changes (`nameRequiresDeleteBeforeReplace` in pulumi-terraform-bridge)."""
+        return self.autoname and self.name_property not in defaults(news)
+
+    @override
+    def kept(self, olds: Properties, news: Properties) -> Properties:
+        for path in sorted(self.having(Is.FILLED)):
+            news = _kept(olds, news, path.split("."))
+        return news
+
+    @override
+    def inputs_of(self, state: Properties) -> Properties:
+        return {
+            name: value
+            for name, value in state.items()
+            if value not in EMPTY and name not in self.having(Is.OUTPUT)
+        }
+
+    @override
+    def refreshed(self, inputs: Properties, state: Properties) -> Properties:
+        """Live values of the program's inputs, and of inputs that were set outside of Pulumi."""
+        live = self.inputs_of(state)
+        live |= {
+            n: _shaped_like(state[n], inputs[n]) for n in self.having(Is.PARTIAL) if n in inputs
+        }
+        return {
+            n: value for n, value in live.items() if n in inputs or n not in self.having(Is.FILLED)
+        }
+
+    @override
+    def preview(
+        self, session: AwsSession, inputs: Properties, state: Properties | None
+    ) -> Properties:
+        outputs = super().preview(session, inputs, state)
+        if "tagsAll" in self.rows:
+            outputs["tagsAll"] = inputs.get("tags", {})
+        return outputs
+
+
+def tags_as_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Tags as most of AWS's operations take them."""
+    return [{"Key": name, "Value": text} for name, text in sorted(tags.items())]
+
+
+def tags_as_map(tags: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Tags as Pulumi shows them; those that AWS itself sets are left out."""
+    values = {tag["Key"]: tag["Value"] for tag in tags}
+    return {name: value for name, value in values.items() if not name.startswith("aws:")}
+
+
+LISTED_TAGS = {
+    "tags": Property(aws="Tags", absent={}, sent=tags_as_list, shown=tags_as_map),
+    "tagsAll": Property(Is.OUTPUT, "Tags", absent={}, shown=tags_as_map),
+}
+"""Tags of services whose operations have lists of them."""
+
+
+def changed(olds: Properties, news: Properties, *names: str) -> bool:
+    """Return True if one of the properties differs; empty and absent are equal."""
+    return any((olds.get(name) or None) != (news.get(name) or None) for name in names)
+
+
+def picked(values: Mapping[str, Any], names: Sequence[str]) -> Properties:
+    """The values of those names that there are."""
+    return {name: values[name] for name in names if name in values}
+
+
+@contextmanager
+def gone_is_fine() -> Iterator[None]:
+    """Leave AWS's errors about a missing resource out."""
+    try:
+        yield
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if not (code == "404" or code.startswith("NoSuch") or "NotFound" in code):
+            raise
+
+
+def _shown(row: Property, found: Any) -> Any:
+    value = row.shown(found)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return canonical(value) if Is.DOCUMENT in row.rules else value
+
+
+def _document(name: str, text: Any) -> Any:
+    if text is UNKNOWN:
+        return text
+    try:
+        return canonical(text)
+    except (ValueError, TypeError) as error:
+        raise InvalidInput(name, f"is not a policy document: {error}") from error
+
+
+def _kept(olds: Any, news: Any, path: Sequence[str]) -> Any:
+    name, *rest = path
+    if name == "*" and isinstance(olds, list) and isinstance(news, list):
+        pairs = zip_longest(olds[: len(news)], news)
+        return [_kept(old, new, rest) for old, new in pairs]
+    if not isinstance(olds, Mapping) or not isinstance(news, Mapping):
+        return news
+    if olds.get(name) in EMPTY:
+        return news
+    if rest:
+        return {**news, name: _kept(olds[name], news[name], rest)} if name in news else news
+    return {name: olds[name], **news}
+
+
+def _shaped_like(live: Any, wanted: Any) -> Any:
+    """``live`` without the parts of an object that the program says nothing about."""
+    if isinstance(live, Mapping) and isinstance(wanted, Mapping):
+        return {name: _shaped_like(live[name], wanted[name]) for name in wanted if name in live}
+    if isinstance(live, list) and isinstance(wanted, list) and len(live) == len(wanted):
+        return [_shaped_like(left, right) for left, right in zip(live, wanted, strict=True)]
+    return live
