@@ -16,7 +16,7 @@ def user(engine: Engine | None = None, **changes) -> Engine:
 
 
 def key_urns(engine: Engine) -> list[str]:
-    return [urn for urn in engine.monitor.depends_on if "AccessKey" in urn]
+    return [urn for urn in engine.monitor.depends_on if "aws:iam/accessKey:" in urn]
 
 
 def test_the_user_has_a_policy_and_a_key():

@@ -9,8 +9,8 @@ from pulumi import automation
 
 def main(folder: str, operation: str, config: str) -> None:
     stack = automation.create_or_select_stack("dev", work_dir=folder)
-    for key, value in json.loads(config).items():
-        stack.set_config(key, automation.ConfigValue(value))
+    values = {key: automation.ConfigValue(value) for key, value in json.loads(config).items()}
+    stack.set_all_config(values)
     getattr(stack, operation)(on_output=print)
 
 

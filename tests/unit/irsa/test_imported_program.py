@@ -18,9 +18,6 @@ from tests.support.engine import Engine, deploy
 from tests.support.roles_of_others import READ_ONLY, terraform_trust
 from tests.support.world import ACCOUNT_A, CLUSTER_ARN, PROVIDER_ARN, REGION, ROLE_B_ARN
 
-ROLE = "aws:iam/role:Role"
-ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
-
 
 def role(name: str, *accounts: str, **more: Any) -> ExistingRole:
     trust = terraform_trust(PROVIDER_ARN, *accounts)
@@ -47,15 +44,18 @@ LOKI = role(
 def test_the_python_program_imports_the_role_and_its_policies():
     engine = deployed(imported(LOKI))
 
-    provider = engine.one("pulumi:providers:aws").inputs
+    provider = engine.one("aws").inputs
     assert json.loads(provider["defaultTags"]) == {"tags": {"project": "irsa", "stack": "dev"}}
     assert (provider["region"], json.loads(provider["allowedAccountIds"])) == (REGION, [ACCOUNT_A])
-    registered = engine.one(ROLE)
+    registered = engine.one("Role")
     assert registered.inputs["description"] == DESCRIPTION
     assert registered.inputs["tags"] == TAGS
-    assert engine.options(ROLE, registered.name).importId == "loki-2024"
-    assert engine.options(ATTACHMENT, "loki-2024-reader").importId == f"loki-2024/{READ_ONLY}"
-    provider_reference = engine.options(ROLE, registered.name).provider
+    assert engine.options("Role", registered.name).importId == "loki-2024"
+    assert (
+        engine.options("RolePolicyAttachment", "loki-2024-reader").importId
+        == f"loki-2024/{READ_ONLY}"
+    )
+    provider_reference = engine.options("Role", registered.name).provider
     assert provider_reference.endswith("$pulumi:providers:aws::account::account-id")
 
 
@@ -101,9 +101,6 @@ def test_the_python_program_is_formatted_as_ruff_formats():
     assert done.stdout == text
 
 
-ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
-
-
 def association(number: int, namespace: str, name: str, **more: Any) -> Association:
     arn = CLUSTER_ARN.replace("cluster/dev", f"podidentityassociation/dev/a-{number}")
     account = ServiceAccountRef(namespace, name)
@@ -132,8 +129,8 @@ def test_associations_are_imported_except_those_of_add_ons():
 
     assert [each.trust_policy for each in found.taken] == ["unchanged"]
     assert found.taken[0].arguments["cluster_arns"] == [CLUSTER_ARN]
-    inputs = engine.one(ASSOCIATION).inputs
-    assert engine.options(ASSOCIATION, "logs-loki/logs/loki").importId == "dev,a-1"
+    inputs = engine.one("PodIdentityAssociation").inputs
+    assert engine.options("PodIdentityAssociation", "logs-loki/logs/loki").importId == "dev,a-1"
     assert inputs["policy"] == policy
     assert (inputs["roleArn"], inputs["targetRoleArn"]) == (own.role_arn, ROLE_B_ARN)
     in_yaml = yaml.safe_load(yaml_program(found))["resources"]["logs-loki-association"]

@@ -14,15 +14,10 @@ DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
 
 
 def files(*patterns: str) -> list[Path]:
-    """The repository's own files, as git knows them; a copy without git has them all."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    named = listed.stdout.split()
-    return [ROOT / name for name in named if (ROOT / name).exists()] or [
-        path for pattern in patterns for path in ROOT.rglob(pattern) if ".venv" not in path.parts
-    ]
+    """The repository's own files, as git knows them."""
+    git = ["git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns]
+    listed = subprocess.check_output(git, cwd=ROOT, text=True)
+    return [ROOT / name for name in listed.split() if (ROOT / name).exists()]
 
 
 def anchors(document: Path) -> set[str]:
