@@ -25,6 +25,7 @@ from tests.sandbox.support.aws_harness import Aws, running_aws
 from tests.sandbox.support.cached_builds import needed
 from tests.sandbox.support.cluster import Cluster
 from tests.sandbox.support.provider_harness import Engine, Serving, serving
+from tests.sandbox.support.two_accounts import Pair
 from tests.support.world import ISSUER_URL
 
 
@@ -148,3 +149,13 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, binaries: Path) -> Iterato
 def namespace(cluster: Cluster) -> str:
     """A namespace of the test's own."""
     return cluster.new_namespace()
+
+
+@pytest.fixture(scope="module")
+def pair(session: Session) -> Iterator[Pair]:
+    """Both of the example's stacks. The buckets are empty afterwards, and account B's stack is
+    gone, so that account A's can be brought to anything and destroyed."""
+    both = Pair(session)
+    yield both
+    both.empty_buckets()
+    both.open_b().destroy()
