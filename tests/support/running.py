@@ -9,6 +9,7 @@ import pytest
 
 from irsa_sandbox import lifecycle
 from irsa_sandbox.aws.accounts import REGION
+from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.kubernetes.control_plane import ControlPlane
 from irsa_sandbox.kubernetes.kubelet import Kubelet
 from irsa_sandbox.kubernetes.kubelet_exec import ExecServer
@@ -41,6 +42,8 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
 @pytest.fixture(scope="module")
 def irsa_sandbox(session: Session) -> Iterator[Sandbox]:
     """The plugin's fixture on that sandbox, which is put back after each test and the module."""
+    if "dev" in session.aws("eks").list_clusters()["clusters"]:
+        SandboxStack(session.state).destroy()  # an earlier module has left account A's stack
     with held(session.state, ends=False) as running:
         yield running
 
