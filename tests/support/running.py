@@ -9,6 +9,7 @@ import pytest
 
 from irsa_sandbox import lifecycle
 from irsa_sandbox.aws.accounts import REGION
+from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.kubernetes.control_plane import ControlPlane
 from irsa_sandbox.kubernetes.kubelet import Kubelet
 from irsa_sandbox.kubernetes.kubelet_exec import ExecServer
@@ -25,6 +26,7 @@ from tests.sandbox.support.aws_harness import Aws, running_aws
 from tests.sandbox.support.cached_builds import needed
 from tests.sandbox.support.cluster import Cluster
 from tests.sandbox.support.provider_harness import Engine, Serving, serving
+from tests.sandbox.support.two_accounts import Pair
 from tests.support.world import ISSUER_URL
 
 
@@ -40,6 +42,8 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
 @pytest.fixture(scope="module")
 def irsa_sandbox(session: Session) -> Iterator[Sandbox]:
     """The plugin's fixture on that sandbox, which is put back after each test and the module."""
+    if "dev" in session.aws("eks").list_clusters()["clusters"]:
+        SandboxStack(session.state).destroy()  # an earlier module has left account A's stack
     with held(session.state, ends=False) as running:
         yield running
 
@@ -148,3 +152,13 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, binaries: Path) -> Iterato
 def namespace(cluster: Cluster) -> str:
     """A namespace of the test's own."""
     return cluster.new_namespace()
+
+
+@pytest.fixture(scope="module")
+def pair(session: Session) -> Iterator[Pair]:
+    """Both of the example's stacks. The buckets are empty afterwards, and account B's stack is
+    gone, so that account A's can be brought to anything and destroyed."""
+    both = Pair(session)
+    yield both
+    both.empty_buckets()
+    both.open_b().destroy()

@@ -44,22 +44,19 @@ pytestmark = pytest.mark.sandbox
 
 BUCKET = "arn:aws:s3:::bucket"
 POINT = f"arn:aws:s3:us-east-1:{ACCOUNT_A}:accesspoint/one"
-ANOTHER = "arn:aws:s3:::BUCKET"
-ONE = "arn:aws:s3:us-east-1:1?1122223333:accesspoint/o*"
+POINTS = [
+    *(POINT, f"{POINT}/x", "arn:aws:s3:*:*:accesspoint/*", "arn:aws:sns:*:*:*"),
+    "arn:aws:s3:us-east-1:1?1122223333:accesspoint/o*",
+]
+ADDRESSES = ["10.0.0.0/8", "10.1.2.3", "192.0.2.0/24", "2001:db8::/32"]
 ORDER = ("Equals", "NotEquals", "LessThan", "LessThanEquals", "GreaterThan", "GreaterThanEquals")
 EQUAL = ("Equals", "NotEquals", "EqualsIgnoreCase", "NotEqualsIgnoreCase", "Like", "NotLike")
 TYPED = {
     "s3:max-keys": ("Numeric", ORDER, ["9", "10", "10.0", "11", "-1"]),
     "aws:CurrentTime": ("Date", ORDER, ["2001-01-01T00:00:00Z", "2099-01-01", "4000000000"]),
     "aws:SecureTransport": ("Bool", ("",), ["true", "false", "True"]),
-    "aws:SourceIp": (
-        *("", ("IpAddress", "NotIpAddress")),
-        ["10.0.0.0/8", "10.1.2.3", "192.0.2.0/24", "2001:db8::/32"],
-    ),
-    "s3:DataAccessPointArn": (
-        *("Arn", ("Equals", "Like", "NotEquals", "NotLike")),
-        [POINT, f"{POINT}/x", "arn:aws:s3:*:*:accesspoint/*", "arn:aws:sns:*:*:*", ONE],
-    ),
+    "aws:SourceIp": ("", ("IpAddress", "NotIpAddress"), ADDRESSES),
+    "s3:DataAccessPointArn": ("Arn", ("Equals", "Like", "NotEquals", "NotLike"), POINTS),
     "s3:blob": ("BinaryEquals", ("",), ["QmluYXJ5", "QmluYXJ6"]),
 }
 TEXTS = [
@@ -75,7 +72,10 @@ VALUES = {
     "s3:DataAccessPointArn": POINT,
 }
 ACTIONS = ["s3:ListBucket", "s3:List*", "s3:*", "*", "S3:listbucket", "s3:GetObject"]
-RESOURCES = [BUCKET, "arn:aws:s3:::*", f"{BUCKET}/*", "*", f"{BUCKET[:-2]}?t", ANOTHER]
+RESOURCES = [
+    *(BUCKET, f"{BUCKET}/*", "*"),
+    *("arn:aws:s3:::*", "arn:aws:s3:::buck?t", "arn:aws:s3:::BUCKET"),
+]
 PRINCIPALS = (SESSION_A, ROLE_A, ROOT, ACCOUNT_A, USER, ACCOUNT_B, f"{ROLE_A}x")
 WEB, PLAIN = "sts:AssumeRoleWithWebIdentity", "sts:AssumeRole"
 

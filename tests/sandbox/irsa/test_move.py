@@ -193,7 +193,7 @@ def killed(workload: MovingWorkload, to: str) -> list[str]:
 
 def test_a_move_that_is_killed_after_each_step_goes_on_to_the_same_end(workload):
     before = workload.state
-    with traffic(workload) as calls:
+    with traffic(workload, 0.25) as calls:  # each state lasts until the next process's first step
         calling(calls, 5)
         kills = killed(workload, "pod-identity")
         moved = workload.state

@@ -28,10 +28,11 @@ def document(effect, action, resource="*", **more):
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
-def set_bucket_policy(workload, action):
-    arn = bucket_arn(workload.bucket)
-    policy = json.dumps(document("Deny", action, arn, Principal="*"))
-    workload.session.aws("s3").put_bucket_policy(Bucket=workload.bucket, Policy=policy)
+def deny_in_bucket(workload, action, **more):
+    """Give the bucket a policy with one Deny."""
+    denied = document("Deny", action, bucket_arn(workload.bucket), Principal="*", **more)
+    s3 = workload.session.aws("s3")
+    s3.put_bucket_policy(Bucket=workload.bucket, Policy=json.dumps(denied))
 
 
 def test_every_link_is_broken_by_a_test():
@@ -104,13 +105,8 @@ def test_a_deny_of_the_roles_own_policy_is_removed(workload):
 
 
 def test_a_deny_of_the_bucket_makes_an_exception(workload):
-    deny = document(
-        *("Deny", "s3:ListBucket", bucket_arn(workload.bucket)),
-        Principal="*",
-        Condition={"ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT_A}:role/*"}},
-    )
-    s3 = workload.session.aws("s3")
-    s3.put_bucket_policy(Bucket=workload.bucket, Policy=json.dumps(deny))
+    of_roles = {"ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT_A}:role/*"}}
+    deny_in_bucket(workload, "s3:ListBucket", Condition=of_roles)
     remedied(workload, "permissions", "resource policy, statement 1")
 
 
@@ -174,7 +170,7 @@ def test_the_namespace_that_is_going_is_named_and_not_a_permission(workload):
 
 
 def test_a_bucket_policy_that_locks_all_readers_out_shows(workload):
-    set_bucket_policy(workload, ["s3:ListBucket", "s3:GetBucketPolicy"])
+    deny_in_bucket(workload, ["s3:ListBucket", "s3:GetBucketPolicy"])
 
     [result] = workload.verify().json
 

@@ -23,15 +23,16 @@ from tests.sandbox.support.sdk_programs import SOURCES
 from tests.sandbox.support.workload import NAME, Workload
 
 CALLS = int(os.environ.get("MOVE_CALLS", "120"))
-"""Calls that a move there and back is to last at least; ten a second."""
+"""Calls that a move there and back is to last at least."""
 LOOK = 0.05  # seconds
 
 
 class Traffic:
     """A process of a real SDK in each Pod, which starts and ends with its Pod."""
 
-    def __init__(self, workload: Workload) -> None:
+    def __init__(self, workload: Workload, seconds: float) -> None:
         self._workload = workload
+        self._seconds = seconds
         self._pods: dict[str, contextlib.ExitStack] = {}
         self._stopping = threading.Event()
         self._readers: list[threading.Thread] = []
@@ -80,7 +81,7 @@ class Traffic:
                 )
             )
             child = subprocess.Popen(
-                [sys.executable, str(SOURCES / "lister.py"), self._workload.bucket],
+                [sys.executable, SOURCES / "lister.py", self._workload.bucket, str(self._seconds)],
                 env=process.env,
                 stdout=subprocess.PIPE,
                 text=True,
@@ -108,9 +109,9 @@ def run(arguments: list[str], variables: dict[str, str], late: float, output: Co
 
 
 @contextlib.contextmanager
-def traffic(workload: Workload) -> Iterator[Traffic]:
-    """Calls of all Pods of a workload for the time of the context."""
-    own = Traffic(workload)
+def traffic(workload: Workload, seconds: float = 0.1) -> Iterator[Traffic]:
+    """Calls of all Pods of a workload, one in so many seconds, for the time of the context."""
+    own = Traffic(workload, seconds)
     thread = threading.Thread(target=own.run)
     thread.start()
     try:

@@ -1,4 +1,4 @@
-"""Lists a bucket ten times a second until SIGTERM; prints a line for each call: ok, or the error.
+"""Lists a bucket every so many seconds until SIGTERM; prints ok, or the error, of each call.
 
 Each call takes new credentials, as if the session before had just ended.
 """
@@ -16,15 +16,16 @@ RefreshableCredentials._advisory_refresh_timeout = LONGEST_SESSION
 RefreshableCredentials._mandatory_refresh_timeout = LONGEST_SESSION
 CachedCredentialFetcher.DEFAULT_EXPIRY_WINDOW_SECONDS = LONGEST_SESSION
 
+bucket, seconds = sys.argv[1], float(sys.argv[2])
 ended = []
 signal.signal(signal.SIGTERM, lambda *_: ended.append(True))
 s3 = boto3.client("s3", config=Config(retries={"total_max_attempts": 1}))
 due = time.monotonic()
 while not ended:
     try:
-        s3.list_objects_v2(Bucket=sys.argv[1])
+        s3.list_objects_v2(Bucket=bucket)
         print("ok", flush=True)
     except Exception as error:  # noqa: BLE001 - each is a failed call
         print(f"{type(error).__name__}: {error}", flush=True)
-    due += 0.1
+    due += seconds
     time.sleep(max(0.0, due - time.monotonic()))
