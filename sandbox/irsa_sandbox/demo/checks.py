@@ -38,21 +38,27 @@ class Systems(Protocol):
 
     def in_pod(self, namespace: str, workload: str, command: Sequence[str]) -> Done:
         """Run a command in a workload's Pod."""
+        ...
 
     def as_administrator(self, command: Sequence[str]) -> Done:
         """Run an AWS command as the identity that deploys account A."""
+        ...
 
     def service_account(self, namespace: str, name: str) -> None:
         """Create a service account, unless it exists."""
+        ...
 
     def token(self, namespace: str, name: str, audience: str = ...) -> str:
         """Return a token of a service account."""
+        ...
 
     def assume(self, token: str, role: str, command: Sequence[str]) -> Done:
         """Run an AWS command as a Pod would whose token and role these are."""
+        ...
 
     def ask(self, question: Mapping[str, Any]) -> Done:
         """Answer a question that only these systems know."""
+        ...
 
 
 def names_of(roles: Mapping[str, str], **more: str) -> dict[str, str]:
