@@ -28,7 +28,7 @@ PRICE = """\
 AWS bills account A about 0.20 dollars an hour; a run takes about 40 minutes (docs/contributing.md).
 Everything is removed at the end, after a failure too. If that is not possible, it costs about
 5 dollars a day until `{command}`."""
-CHECKS = [check for part in parts("test-aws") for check in part.checks]
+CHECKS = [check for *_, checks in parts("test-aws") for check in checks]
 LEFT = "left-by-pulumi"
 """File of a run that names what `pulumi destroy` did not delete."""
 

@@ -167,9 +167,9 @@ def _ask(
 ) -> list[Future[Done]]:
     """Start and announce every check of these stacks."""
     asked: list[Future[Done]] = []
-    for part in (part for part in parts("demo") if part.stacks == stacks):
-        record.section(part.title)
-        for check in part.checks:
+    for title, _, checks in (part for part in parts("demo") if part[1] == stacks):
+        record.section(title)
+        for check in checks:
 
             def row(done: Done, check: Check = check) -> Row:
                 passed, output = check.holds(done, systems), done.output.strip()

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import yaml
 
@@ -93,9 +93,7 @@ class Check:
             case {"claims_of": pod}:
                 done = systems.in_pod(*account(systems, pod), shlex.split(TOKEN))
                 return done if done.code else Done(0, pretty(claims_of(done.output.strip())))
-            case {"token_of": of, "role": role, "command": command, **more} if (
-                "expired" not in more
-            ):
+            case {"token_of": of, "role": role, "command": command, **more}:
                 own = account(systems, of)
                 systems.service_account(*own)
                 token = systems.token(*own, more.get("audience", STS_AUDIENCE))
@@ -139,14 +137,9 @@ class Check:
         )
 
 
-class Part(NamedTuple):
-    """Checks of one form, and its title."""
-
-    title: str
-    stacks: str
-    """The stacks that must be up: ``systems``, these with an ``external id``, or ``forms``."""
-
-    checks: Sequence[Check]
+Part = tuple[str, str, list[Check]]
+"""A title, the stacks that must be up (``systems``, these with an ``external id``, or ``forms``),
+and the checks of one form."""
 
 
 @cache
@@ -156,8 +149,8 @@ def parts(asker: str) -> Sequence[Part]:
     for part in yaml.safe_load(Path(__file__).with_name("checks.yaml").read_text("utf-8")):
         checks = [_read({"only": part.get("only"), **each}) for each in part["checks"]]
         asked = [check for check in checks if check.only in (None, asker)]
-        found.append(Part(part["part"], part["stacks"], asked))
-    return [part for part in found if part.checks]
+        found += [(part["part"], part["stacks"], asked)] if asked else []
+    return found
 
 
 def _read(written: dict[str, Any]) -> Check:

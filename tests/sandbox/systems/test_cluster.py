@@ -167,13 +167,13 @@ def role_of(name, stack):
 class ClusterOfOldVersion(pulumi.ComponentResource):
     """The children of `EksCluster` before version 0.2 that became others."""
 
-    def __init__(self, name: str, subnets: list[str]) -> None:
+    def __init__(self, name: str, where: dict[str, Any]) -> None:
         super().__init__("irsa:index:EksCluster", name, {})
         child = ResourceOptions(parent=self)
         cluster = pulumi_eks.Cluster(
             name,
             name="vpc",
-            subnet_ids=subnets,
+            **where,
             skip_default_security_groups=True,
             endpoint_private_access=True,
             public_access_cidrs=["0.0.0.0/0"],
@@ -209,7 +209,7 @@ class ClusterOfOldVersion(pulumi.ComponentResource):
 
 
 def test_a_stack_of_the_old_version_gets_new_nodes_and_keeps_its_cluster(session, eks, where):
-    stack_of(session, "cluster", lambda: ClusterOfOldVersion("dev", where["subnet_ids"])).up()
+    stack_of(session, "cluster", lambda: ClusterOfOldVersion("dev", where)).up()
     made = eks.describe_cluster(name="vpc")["cluster"]["arn"]
     before = eks.describe_addon(clusterName="vpc", addonName="vpc-cni")["addon"]
     old = eks.list_nodegroups(clusterName="vpc")["nodegroups"]

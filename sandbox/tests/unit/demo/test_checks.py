@@ -13,7 +13,7 @@ SYSTEMS = SimpleNamespace(names={"prefix": "", "role": "r"})
 
 @pytest.mark.parametrize("asker", ["demo", "test-aws"])
 def test_each_check_has_a_key_and_a_title_of_its_own(asker):
-    checks = [check for part in parts(asker) for check in part.checks]
+    checks = [check for *_, checks in parts(asker) for check in checks]
 
     assert len({check.key for check in checks}) == len({check.title for check in checks})
     assert len({check.key for check in checks}) == len(checks)
