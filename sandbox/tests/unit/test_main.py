@@ -16,22 +16,25 @@ from irsa_sandbox.state import FORMAT, STATE_FILE, SandboxError, save
 from irsa_sandbox.toolchain.plugins import Choice
 from tests.support.fake_sandbox import STATE
 
-COMMANDS = {
-    "status": [],
-    "env": [],
-    "run": ["--", "true"],
-    "exec": ["dev/s3-app", "--", "true"],
-    "stack": ["preview"],
-}
 BEHIND_DASHES = ["aws", "--container", "x", "--", "y"]
 """Arguments behind `--`, which are not looked at."""
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "down"])
-def test_a_misspelt_folder_is_not_made(tmp_path, capsys, command):
+@pytest.mark.parametrize(
+    ("command", "more"),
+    [
+        ("status", []),
+        ("env", []),
+        ("run", ["--", "true"]),
+        ("exec", ["dev/s3-app", "--", "true"]),
+        ("stack", ["preview"]),
+        ("down", []),
+    ],
+)
+def test_a_misspelt_folder_is_not_made(tmp_path, capsys, command, more):
     typo = tmp_path / "parent" / "typo"
 
-    code = main([command, "--folder", str(typo), *COMMANDS.get(command, [])])
+    code = main([command, "--folder", str(typo), *more])
 
     start = f"start it with `python -m irsa_sandbox up --folder {typo}`"
     nothing = (1, "", f"sandbox: no sandbox runs in {typo}; {start}\n")

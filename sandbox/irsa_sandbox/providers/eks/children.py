@@ -1,6 +1,6 @@
 """Children of a cluster as pulumi-eks makes them: roles of services, add-ons, and the kubeconfig.
 
-The add-ons stay in the cluster when the stack goes (`preserve`): without them its nodes fail.
+The add-ons stay when the stack goes (`preserve`): without them the cluster's nodes are cut off.
 """
 
 import hashlib

@@ -53,28 +53,33 @@ def encrypt(eks: Any) -> dict[str, Any]:
     return eks.associate_encryption_config(clusterName=NAME, encryptionConfig=keys)
 
 
-UPDATES = {
-    "VersionUpdate": lambda eks: eks.update_cluster_version(name=NAME, version="1.35"),
-    "EndpointAccessUpdate": update_config(resourcesVpcConfig={"endpointPrivateAccess": True}),
-    "VpcConfigUpdate": update_config(resourcesVpcConfig={"subnetIds": SUBNETS}),
-    "LoggingUpdate": update_config(
-        logging={"clusterLogging": [{"types": ["api"], "enabled": True}]}
-    ),
-    "DeletionProtectionUpdate": update_config(deletionProtection=False),
-    "AccessConfigUpdate": update_config(accessConfig={"authenticationMode": "API"}),
-    "AssociateEncryptionConfig": encrypt,
-    "ConfigUpdate": update_nodes,
-    "AddonUpdate": update_addon,
-}
-PARTS = {"ConfigUpdate": {"nodegroupName": "nodes"}, "AddonUpdate": {"addonName": "coredns"}}
-
-
-@pytest.mark.parametrize("kind", UPDATES)
-def test_an_update_can_be_asked_for_afterwards_by_its_own_part(eks, kind):
-    made = UPDATES[kind](eks)["update"]
+@pytest.mark.parametrize(
+    ("kind", "change", "at"),
+    [
+        ("VersionUpdate", lambda eks: eks.update_cluster_version(name=NAME, version="1.35"), {}),
+        (
+            "EndpointAccessUpdate",
+            update_config(resourcesVpcConfig={"endpointPrivateAccess": True}),
+            {},
+        ),
+        ("VpcConfigUpdate", update_config(resourcesVpcConfig={"subnetIds": SUBNETS}), {}),
+        (
+            "LoggingUpdate",
+            update_config(logging={"clusterLogging": [{"types": ["api"], "enabled": True}]}),
+            {},
+        ),
+        ("DeletionProtectionUpdate", update_config(deletionProtection=False), {}),
+        ("AccessConfigUpdate", update_config(accessConfig={"authenticationMode": "API"}), {}),
+        ("AssociateEncryptionConfig", encrypt, {}),
+        ("ConfigUpdate", update_nodes, {"nodegroupName": "nodes"}),
+        ("AddonUpdate", update_addon, {"addonName": "coredns"}),
+    ],
+)
+def test_an_update_can_be_asked_for_afterwards_by_its_own_part(eks, kind, change, at):
+    made = change(eks)["update"]
     assert (made["type"], made["status"], made["errors"]) == (kind, "Successful", [])
 
-    asked, at = {"name": NAME, "updateId": made["id"]}, PARTS.get(kind, {})
+    asked = {"name": NAME, "updateId": made["id"]}
     assert eks.describe_update(**asked, **at)["update"] == made
     others = [{"nodegroupName": "others"}, {"addonName": "kube-proxy"}, *([{}] if at else [])]
     for other in others:

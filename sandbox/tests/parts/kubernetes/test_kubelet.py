@@ -133,16 +133,21 @@ def test_kubectl_exec(cluster, workload):
     assert done.stderr == "AKIA\ncommand terminated with exit code 7\n"
 
 
-VOLUMES = {"volumes": [{"name": "aws", "configMap": {"name": "aws"}}]}
 ENV = {"env": [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "id"}}}]}
-INIT = {"initContainers": [{"name": "init", "image": "init", **ENV}]}
-NO_MAP = {"reason": "ContainerCreating", "message": 'configmap "aws" not found'}
 NO_SECRET = {"reason": "CreateContainerConfigError", "message": 'secret "keys" not found'}
 
 
 @pytest.mark.parametrize(
     ("container", "spec", "waiting"),
-    [({}, VOLUMES, NO_MAP), (ENV, {}, NO_SECRET), ({}, INIT, NO_SECRET)],
+    [
+        (
+            {},
+            {"volumes": [{"name": "aws", "configMap": {"name": "aws"}}]},
+            {"reason": "ContainerCreating", "message": 'configmap "aws" not found'},
+        ),
+        (ENV, {}, NO_SECRET),
+        ({}, {"initContainers": [{"name": "init", "image": "init", **ENV}]}, NO_SECRET),
+    ],
     ids=["volume", "variable", "init-container"],
 )
 def test_a_pod_waits_for_what_it_is_made_of_and_says_so(

@@ -8,30 +8,34 @@ from botocore.session import Session
 from irsa_sandbox.aws.hosts import Host, parse_host
 from irsa_sandbox.aws.ministack import SERVICES
 
-PARSED = {
-    "iam.amazonaws.com": Host("iam", "iam.amazonaws.com"),
-    "sts.amazonaws.com": Host("sts", "sts.amazonaws.com"),
-    "STS.us-east-1.AmazonAWS.com": Host("sts", "sts.us-east-1.amazonaws.com"),
-    "eks.eu-west-1.api.aws": Host("eks", "eks.eu-west-1.api.aws"),
-    "eks-auth.eu-west-1.api.aws": Host("eks-auth", "eks-auth.eu-west-1.api.aws"),
-    "s3.us-east-1.amazonaws.com": Host("s3", "s3.us-east-1.amazonaws.com"),
-    "data.s3.us-east-1.amazonaws.com": Host("s3", "s3.us-east-1.amazonaws.com", "data"),
-    "data.s3.amazonaws.com": Host("s3", "s3.amazonaws.com", "data"),
-    "my.data.s3.dualstack.us-east-1.amazonaws.com": Host(
-        "s3", "s3.dualstack.us-east-1.amazonaws.com", "my.data"
-    ),
-    "s3.us-east-1.s3.us-east-1.amazonaws.com": Host(
-        "s3", "s3.us-east-1.amazonaws.com", "s3.us-east-1"
-    ),
-    "111122223333.s3-control.us-east-1.amazonaws.com": Host(
-        "s3-control", "s3-control.us-east-1.amazonaws.com", "111122223333"
-    ),
-}
 
-
-@pytest.mark.parametrize("name", PARSED)
-def test_a_host_says_its_service_and_what_stands_in_front_of_it(name):
-    assert parse_host(name) == PARSED[name]
+@pytest.mark.parametrize(
+    ("name", "host"),
+    [
+        ("iam.amazonaws.com", Host("iam", "iam.amazonaws.com")),
+        ("sts.amazonaws.com", Host("sts", "sts.amazonaws.com")),
+        ("STS.us-east-1.AmazonAWS.com", Host("sts", "sts.us-east-1.amazonaws.com")),
+        ("eks.eu-west-1.api.aws", Host("eks", "eks.eu-west-1.api.aws")),
+        ("eks-auth.eu-west-1.api.aws", Host("eks-auth", "eks-auth.eu-west-1.api.aws")),
+        ("s3.us-east-1.amazonaws.com", Host("s3", "s3.us-east-1.amazonaws.com")),
+        ("data.s3.us-east-1.amazonaws.com", Host("s3", "s3.us-east-1.amazonaws.com", "data")),
+        ("data.s3.amazonaws.com", Host("s3", "s3.amazonaws.com", "data")),
+        (
+            "my.data.s3.dualstack.us-east-1.amazonaws.com",
+            Host("s3", "s3.dualstack.us-east-1.amazonaws.com", "my.data"),
+        ),
+        (
+            "s3.us-east-1.s3.us-east-1.amazonaws.com",
+            Host("s3", "s3.us-east-1.amazonaws.com", "s3.us-east-1"),
+        ),
+        (
+            "111122223333.s3-control.us-east-1.amazonaws.com",
+            Host("s3-control", "s3-control.us-east-1.amazonaws.com", "111122223333"),
+        ),
+    ],
+)
+def test_a_host_says_its_service_and_what_stands_in_front_of_it(name, host):
+    assert parse_host(name) == host
 
 
 @pytest.mark.parametrize(

@@ -53,27 +53,41 @@ def test_the_commands_output_and_exit_code_are_passed_on(tmp_path, notes, capfd,
         assert notes[-1] == "no-such-command: no such command on this machine"
 
 
-WAITING = {"waiting": {"reason": "ContainerCreating", "message": 'configmap "aws" not found'}}
-CONTAINER = {"name": "app", "image": "", "imageID": "", "ready": False, "restartCount": 0}
-PENDING = {
-    **POD,
-    "status": {"phase": "Pending", "containerStatuses": [{**CONTAINER, "state": WAITING}]},
-}
-TERMINATING = {
-    **POD,
-    "metadata": {**POD["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"},
-}
-
-
 @pytest.mark.parametrize(
     ("pods", "workload", "message"),
     [
         ([], "x", "namespace 'dev' has no Deployment or Pod 'x'; it has d1, d2"),
         ([POD], "s3-app", "namespace 'dev' has no Deployment or Pod 's3-app'; it has d1, d2"),
         ([POD], "d1", "'d1' in namespace 'dev' has no running Pod"),
-        ([TERMINATING], "s3-app-1", "'s3-app-1' in namespace 'dev' has no running Pod"),
         (
-            [PENDING],
+            [{**POD, "metadata": {**POD["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}}],
+            "s3-app-1",
+            "'s3-app-1' in namespace 'dev' has no running Pod",
+        ),
+        (
+            [
+                {
+                    **POD,
+                    "status": {
+                        "phase": "Pending",
+                        "containerStatuses": [
+                            {
+                                "name": "app",
+                                "image": "",
+                                "imageID": "",
+                                "ready": False,
+                                "restartCount": 0,
+                                "state": {
+                                    "waiting": {
+                                        "reason": "ContainerCreating",
+                                        "message": 'configmap "aws" not found',
+                                    }
+                                },
+                            }
+                        ],
+                    },
+                }
+            ],
             "s3-app-1",
             (
                 "'s3-app-1' in namespace 'dev' has no running Pod: "

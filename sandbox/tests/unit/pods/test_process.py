@@ -112,21 +112,20 @@ def refuse_tokens(request: httpx2.Request) -> httpx2.Response:
     return status(403, "no token for you") if request.method == "POST" else Api()(request)
 
 
-MOUNT = {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}
-WITHOUT_ACCOUNT = {**POD, "spec": {**POD["spec"], "serviceAccountName": "gone"}}
-
-
 @pytest.mark.parametrize(
     ("pod", "api", "message"),
     [
         (POD, refuse_tokens, r".*no token for you"),
         (
-            pod_of(MOUNT, [{"name": "v", "configMap": {"name": "gone"}}]),
+            pod_of(
+                {"volumeMounts": [{"name": "v", "mountPath": "/v"}]},
+                [{"name": "v", "configMap": {"name": "gone"}}],
+            ),
             Api(),
             r'.*configmap "gone" not found',
         ),
         (
-            WITHOUT_ACCOUNT,
+            {**POD, "spec": {**POD["spec"], "serviceAccountName": "gone"}},
             Api(),
             "FailedMount: no token for service account 'gone': .*/token not found",
         ),

@@ -127,15 +127,6 @@ def test_a_control_plane_is_taken_only_whole(tmp_path, monkeypatch):
 
 
 ALL = frozenset(PROVIDERS)
-INSTALLER = """\
-test "$1 $2 $3" = "plugin install resource" || exit 9
-echo "$PULUMI_HOME" >> "$0.homes"
-plugin="$PULUMI_HOME/plugins/resource-$4-v$5"
-mkdir -p "$plugin"; touch "$plugin/pulumi-resource-$4"
-"""
-BROKEN = """\
-echo "warning: slow" >&2; echo "error: 403 HTTP error" >&2; exit 255
-"""
 
 
 @pytest.fixture
@@ -201,12 +192,19 @@ def test_attached_providers_need_no_plugin_and_kubernetes_can_be_built(tmp_path)
 @pytest.mark.usefixtures("downloads")
 def test_what_is_missing_is_installed_once_and_not_into_the_users_folder(tmp_path):
     cache, choice = tmp_path / "cache", Choice(frozenset({"eks"}), home=tmp_path / "theirs")
-    broken = program(tmp_path / "broken", BROKEN)
+    failing = 'echo "warning: slow" >&2; echo "error: 403 HTTP error" >&2; exit 255'
+    broken = program(tmp_path / "broken", failing)
     with pytest.raises(ToolError, match=r"^no published plugin of eks: error: 403 HTTP error$"):
         obtain(choice, broken, print)
     assert [path.suffix for path in (cache / "irsa-sandbox").iterdir()] == [".lock"]
 
-    pulumi = program(tmp_path / "pulumi", INSTALLER)
+    installer = """\
+test "$1 $2 $3" = "plugin install resource" || exit 9
+echo "$PULUMI_HOME" >> "$0.homes"
+plugin="$PULUMI_HOME/plugins/resource-$4-v$5"
+mkdir -p "$plugin"; touch "$plugin/pulumi-resource-$4"
+"""
+    pulumi = program(tmp_path / "pulumi", installer)
     first = obtain(choice, pulumi, print)
     assert obtain(choice, pulumi, print) == first
 
