@@ -5,13 +5,11 @@ from dataclasses import replace
 
 from irsa.audit.findings import check_provider
 from irsa.identity.arns import name_of, role_arn
-from irsa.identity.outputs import UNKNOWN_OUTPUT
 from irsa.identity.policies import size
-from irsa.identity.policy_json import Json, as_list
+from irsa.identity.policy_json import UNKNOWN_OUTPUT, Json, as_list, mapping
 from irsa.identity.quotas import TRUST_POLICY_QUOTA
 from irsa.observe.facts import RegisteredProvider
 from irsa.observe.pulumi import HIDDEN, LATER, PROVIDER, ROLE, StackRole, roles_of
-from irsa.observe.shapes import mapping
 from irsa.rules.table import Finding
 from irsa.rules.tokens import TrustContext
 from irsa.rules.trust_policy import check_trust_policy

@@ -6,16 +6,14 @@ from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
 
-from irsa.audit.findings import check_annotation, check_association
-from irsa.audit.permissions import check_passing
+from irsa.audit.findings import check_annotation, check_association, check_passing
 from irsa.decide.document import statements_of
 from irsa.identity.arns import account_of, issuer_of_principal, name_of, parse_role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
-from irsa.identity.outputs import UNKNOWN_OUTPUT
-from irsa.identity.policy_json import Json
+from irsa.identity.policy_json import UNKNOWN_OUTPUT, Json, mapping
 from irsa.observe.facts import PermissionsPolicy, Role, ServiceAccount
 from irsa.observe.iam import federated
-from irsa.observe.pod_spec import containers, environment
+from irsa.observe.pod_spec import access_key, containers, environment
 from irsa.observe.pulumi import (
     ASSOCIATION,
     LATER,
@@ -26,7 +24,6 @@ from irsa.observe.pulumi import (
     associations_of,
     roles_of,
 )
-from irsa.observe.shapes import mapping
 from irsa.rules.table import Finding
 from irsa.rules.tokens import is_kubernetes
 from irsa_policies.one_resource import names_of, subject_of, unknown_of, with_arn
@@ -77,7 +74,6 @@ KINDS = {
 """Kinds that create Pods, and the path of the Pods' spec under ``spec``."""
 
 _OBJECTS = {"kubernetes:core/v1:Secret": "Secret", "kubernetes:core/v1:ConfigMap": "ConfigMap"}
-_KEY = "AWS_ACCESS_KEY_ID"
 
 
 def _check_pods(
@@ -110,12 +106,9 @@ def _check_pods(
 
 def _keys(spec: Json, objects: Mapping[tuple[str, str], Mapping[str, None]]) -> Iterator[str]:
     for container in containers(spec):
-        given = environment(container.spec, objects)
-        # An empty one is none to the SDKs.
-        if _KEY in given and given[_KEY].value != "":
-            source = given[_KEY]
+        if source := access_key(environment(container.spec, objects)):
             where = f" from {source.kind} {source.object}" if source.object else ""
-            yield f"container {container.name} has {_KEY}{where}"
+            yield f"container {container.name} has AWS_ACCESS_KEY_ID{where}"
 
 
 def _objects(

@@ -144,6 +144,12 @@ def _expanded(text: str, known: Mapping[str, Variable]) -> str | None:
     return None if unknown else expanded
 
 
+def access_key(given: Mapping[str, Variable]) -> Variable | None:
+    """A container's static access key, which SDKs take before all else; an empty one is none."""
+    key = given.get("AWS_ACCESS_KEY_ID")
+    return None if key is None or key.value == "" else key
+
+
 def token_mounts(spec: Json, container: Json) -> list[TokenMount]:
     """The projected tokens that a container mounts, the webhook's first."""
     mounts: dict[str, str] = {}

@@ -7,12 +7,10 @@ from typing import cast
 
 from irsa.identity.arns import name_of, parse_provider_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
-from irsa.identity.outputs import UNKNOWN_OUTPUT
-from irsa.identity.policy_json import Json, as_list
+from irsa.identity.policy_json import UNKNOWN_OUTPUT, Json, as_list, mapping, mappings
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.eks import Association
 from irsa.observe.facts import PermissionsPolicy, RegisteredProvider, ServiceAccount, Unread
-from irsa.observe.shapes import mapping, mappings
 
 STABLE = ("arn", "bucket", "name", "uniqueId")
 """Outputs that no update changes: another value is another resource."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, cast
 
-from irsa.identity.policy_json import Json
+from irsa.identity.policy_json import Json, mapping, mappings
 from irsa.identity.subjects import parse_subject
 from irsa.observe.pulumi import (
     ASSOCIATION,
@@ -26,7 +26,6 @@ from irsa.observe.pulumi import (
     state_resources,
     typed,
 )
-from irsa.observe.shapes import mapping, mappings
 
 
 class Resource(NamedTuple):

@@ -17,8 +17,7 @@ from irsa.identity.arns import (
     issuer_of_principal,
     kind_of,
 )
-from irsa.identity.outputs import UNKNOWN_OUTPUT
-from irsa.identity.policy_json import Json
+from irsa.identity.policy_json import UNKNOWN_OUTPUT, Json
 from irsa.identity.subjects import split_subject
 from irsa.observe.pulumi import LATER
 from irsa.rules.conditions import split_key

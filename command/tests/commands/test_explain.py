@@ -6,8 +6,8 @@ import pytest
 
 from irsa.__main__ import main
 from irsa.commands.pictures.tree import Node
-from irsa.identity.outputs import UNKNOWN_OUTPUT
 from irsa.identity.policies import irsa_trust_policy, service_trust_policy
+from irsa.identity.policy_json import UNKNOWN_OUTPUT
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.pulumi import LATER
 from tests.support.mermaid import Drawing

@@ -2,7 +2,6 @@
 
 import pytest
 
-from irsa.identity.outputs import UNKNOWN_OUTPUT
 from irsa.identity.pod_identity import TargetedBy, target_role_trust_policy
 from irsa.identity.policies import (
     TrustedRole,
@@ -11,6 +10,7 @@ from irsa.identity.policies import (
     role_trust_policy,
     service_trust_policy,
 )
+from irsa.identity.policy_json import UNKNOWN_OUTPUT
 from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef
 from irsa.observe.pulumi import LATER
 from irsa.who.assumers import who_can_assume

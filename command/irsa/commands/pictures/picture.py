@@ -7,8 +7,7 @@ from typing import NamedTuple
 from irsa.decide.patterns import is_plain
 from irsa.identity.arns import kind_of, parse_arn
 from irsa.identity.eks import STS_AUDIENCE
-from irsa.identity.policy_json import Json, as_list
-from irsa.observe.shapes import mappings
+from irsa.identity.policy_json import Json, as_list, mappings
 from irsa.verify.link import Status
 from irsa.who.assumers import Assumer
 from irsa.who.callers import Callers

@@ -14,13 +14,19 @@ from irsa.identity.eks import (
 )
 from irsa.observe.aws_config import ProfileChain, profile_chain, with_settings
 from irsa.observe.facts import ConfigFile, Pod, Unread
-from irsa.observe.pod_spec import Container, Variable
+from irsa.observe.pod_spec import Container, Variable, access_key
 from irsa.verify.facts import Facts
 from irsa.verify.link import AS_EXPECTED, Check, Link, ShellCommand, compact
-from irsa.verify.links.containers import CheckedContainer, Problem, link_of, sort_containers
-from irsa.verify.links.pod_profiles import DEFAULT, AwsFiles, Chosen, all_chosen, aws_files
-from irsa.verify.links.running import NO_POD
-from irsa.verify.links.variables import ASK_INSIDE, unusable_variable
+from irsa.verify.links.containers import NO_POD, CheckedContainer, Problem, link_of, sort_containers
+from irsa.verify.links.settings import (
+    ASK_INSIDE,
+    DEFAULT,
+    AwsFiles,
+    Chosen,
+    all_chosen,
+    aws_files,
+    unusable_variable,
+)
 from irsa.verify.remedies.pod import patch_object, remove_variables, restart_of
 
 KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
@@ -105,7 +111,7 @@ def _keys(
     facts: Facts, pod: Pod, container: Container, given: Mapping[str, Variable]
 ) -> Problem | None:
     """Static credentials: every SDK takes them first. Empty ones, or a secret alone, none does."""
-    if "AWS_ACCESS_KEY_ID" not in given or given["AWS_ACCESS_KEY_ID"].value == "":
+    if access_key(given) is None:
         return None
     taken = {name: given[name] for name in KEY_VARIABLES if name in given}
     whole = [each for each in taken.values() if each.whole]
