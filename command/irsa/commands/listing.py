@@ -42,9 +42,7 @@ def run(options: argparse.Namespace) -> int:
     with sources(options) as opened:
         given = read(options, opened, whole=True)
     inventory = Inventory(
-        facts=given.facts,
-        accounts=given.accounts,
-        findings=audited(given.facts, given.gaps),
+        facts=given.facts, accounts=given.accounts, findings=audited(given.facts, given.gaps)
     )
     found = listing(inventory)
     if options.since:

@@ -270,11 +270,7 @@ def _missing(resource: Json, *names: str) -> str:
     return ""
 
 
-_BY_ARN = {
-    ROLE: "role",
-    POLICY: "policy",
-    PROVIDER: "OIDC provider",
-}
+_BY_ARN = {ROLE: "role", POLICY: "policy", PROVIDER: "OIDC provider"}
 _BY_ID = {
     "aws:s3/bucket:Bucket": "bucket",
     "aws:s3/bucketV2:BucketV2": "bucket",

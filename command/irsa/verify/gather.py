@@ -272,8 +272,6 @@ def role_b_target(facts: Facts) -> RoleBTarget | None:
         )
     if facts.role_b_arn:
         return RoleBTarget(
-            role_arn=facts.role_b_arn,
-            external_id=facts.external_id,
-            tags=facts.session_tags,
+            role_arn=facts.role_b_arn, external_id=facts.external_id, tags=facts.session_tags
         )
     return None

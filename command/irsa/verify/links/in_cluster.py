@@ -224,10 +224,7 @@ def _blocking_reason(facts: Facts, pod: Pod) -> tuple[str, str] | None:
         if (each.kind, each.name) in facts.objects and facts.objects[each.kind, each.name] is None
     ]
     if missing:
-        return (
-            f"there is no {names(missing)}",
-            "create it, or take it out of the Pod template",
-        )
+        return (f"there is no {names(missing)}", "create it, or take it out of the Pod template")
     said = f"{pod.reason}: {pod.message}" if pod.message else pod.reason
     if pod.reason not in STARTING and pod.reason != CRASHES:
         return said, "correct what that message names; the Pod then starts by itself"

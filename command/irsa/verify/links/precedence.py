@@ -80,10 +80,7 @@ def problem(facts: Facts, pod: Pod, container: Container, *, reached: bool) -> P
         if isinstance(source, Unread)
     ]
     if files.refused:
-        return Problem(
-            f"{files.refused}; the AWS CLI and boto3 stop there",
-            "correct the file",
-        )
+        return Problem(f"{files.refused}; the AWS CLI and boto3 stop there", "correct the file")
     for choice in all_chosen(files.given):
         finding = _profile(facts, pod, container, files, choice)
         if finding is not None:
@@ -242,7 +239,4 @@ def _without(
         return []  # which of the two files holds it is for a person to see
     text = with_settings(file.text, DEFAULT, dict.fromkeys(SOURCES))
     patch = compact({"data": {file.key: text}})
-    return [
-        patch_object(facts, "ConfigMap", file.config_map, patch),
-        *restart_of(facts, pod),
-    ]
+    return [patch_object(facts, "ConfigMap", file.config_map, patch), *restart_of(facts, pod)]

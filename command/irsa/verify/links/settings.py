@@ -62,10 +62,7 @@ def aws_files(facts: Facts, pod: Pod, container: Container) -> AwsFiles:
         files.append(read_file(file, facts.objects) if file else None)
     config, credentials = files
     try:
-        known = merged(
-            profiles(_text(config)),
-            credentials_profiles(_text(credentials)),
-        )
+        known = merged(profiles(_text(config)), credentials_profiles(_text(credentials)))
     except ValueError as error:
         return AwsFiles(given, config, credentials, {}, str(error))
     return AwsFiles(given, config, credentials, known)

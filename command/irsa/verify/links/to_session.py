@@ -304,11 +304,7 @@ def inside(facts: Facts, answer: Answer | Unread) -> Link:
 
 
 def identity(
-    key: str,
-    role_arn: str,
-    answer: Answer | Unread | NotMade,
-    remedy: str,
-    *commands: ShellCommand,
+    key: str, role_arn: str, answer: Answer | Unread | NotMade, remedy: str, *commands: ShellCommand
 ) -> Link:
     """Check whether a caller, as STS names it, is a session of the role."""
     prefix = session_arn_prefix(role_arn) if role_arn else ""
