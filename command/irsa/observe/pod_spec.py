@@ -97,7 +97,7 @@ def environment(container: Json, objects: Objects) -> dict[str, Variable]:
     https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
     """
     known: dict[str, Variable] = {}
-    for reference in _whole(container):
+    for reference in whole_objects(container):
         values = objects.get((reference.kind, reference.name))
         if isinstance(values, Mapping):
             for key, value in values.items():
@@ -266,7 +266,7 @@ def references(spec: Json) -> list[Reference]:
     wanted: list[Reference] = []
     for item in containers(spec):
         container = item.spec
-        wanted += _whole(container)
+        wanted += whole_objects(container)
         given = environment(container, {})
         for entry in _list(container, "env"):
             reference = _single(entry) if entry["name"].startswith("AWS_") else None
@@ -295,7 +295,7 @@ def needed(spec: Json) -> list[Reference]:
     return wanted
 
 
-def _whole(container: Json) -> list[Reference]:
+def whole_objects(container: Json) -> list[Reference]:
     """The objects that a container's ``envFrom`` takes in whole."""
     return [
         Reference(kind, source["name"], entry.get("prefix") or "")
@@ -324,7 +324,7 @@ def _refs(entry: Json) -> Iterator[tuple[str, Json]]:
 
 def env_from_index(container: Json, variable: Variable) -> int | None:
     """The position of a variable's object among the container's ``envFrom``."""
-    whole = [(each.kind, each.name) for each in _whole(container)]
+    whole = [(each.kind, each.name) for each in whole_objects(container)]
     at = (variable.kind, variable.object)
     return whole.index(at) if at in whole else None
 

@@ -33,6 +33,7 @@ from irsa.observe.pod_spec import (
     containers,
     environment,
     token_mounts,
+    whole_objects,
 )
 
 REVISION = "deployment.kubernetes.io/revision"
@@ -330,7 +331,8 @@ def fleet_pod(document: Json) -> FleetPod | None:
         file = aws_file(spec, container.spec, CREDENTIALS, given)
         if file and file.reference:
             keys.append(f"{file.reference.kind} {file.reference.name}")
-        unread += _secrets_in_whole(container.spec)
+        whole = whole_objects(container.spec)
+        unread += [f"Secret {each.name}" for each in whole if each.kind == "Secret"]
         if ROLE_ARN_VARIABLE in given:
             roles.append(given[ROLE_ARN_VARIABLE].value or "")
         address = given[CREDENTIALS_URI_VARIABLE].value if CREDENTIALS_URI_VARIABLE in given else ""
@@ -349,12 +351,6 @@ def fleet_pod(document: Json) -> FleetPod | None:
         pod_identity,
         without_agent(spec, mapping(metadata.get("labels"))),
     )
-
-
-def _secrets_in_whole(container: Json) -> list[str]:
-    entries = mappings(container.get("envFrom") or [])
-    secrets = (mapping(each.get("secretRef")).get("name") for each in entries)
-    return [f"Secret {name}" for name in secrets if name]
 
 
 def _owner_title(metadata: Json) -> str:

@@ -14,7 +14,7 @@ from irsa.identity.eks import (
 )
 from irsa.observe.aws_config import ProfileChain, profile_chain, with_settings
 from irsa.observe.facts import ConfigFile, Pod, Unread
-from irsa.observe.pod_spec import Container, Variable, access_key
+from irsa.observe.pod_spec import Container, Variable, access_key, whole_objects
 from irsa.verify.facts import Facts
 from irsa.verify.link import AS_EXPECTED, Check, Link, ShellCommand, compact
 from irsa.verify.links.containers import NO_POD, CheckedContainer, Problem, link_of, sort_containers
@@ -74,11 +74,8 @@ def problem(facts: Facts, pod: Pod, container: Container, *, reached: bool) -> P
     keys = _keys(facts, pod, container, files.given)
     if keys is not None:
         return keys
-    unread = [
-        source
-        for source in (facts.objects.get(at) for at in _sources(container))
-        if isinstance(source, Unread)
-    ]
+    sources = (facts.objects.get((e.kind, e.name)) for e in whole_objects(container.spec))
+    unread = [source for source in sources if isinstance(source, Unread)]
     if files.refused:
         return Problem(f"{files.refused}; the AWS CLI and boto3 stop there", "correct the file")
     for choice in all_chosen(files.given):
@@ -92,16 +89,6 @@ def problem(facts: Facts, pod: Pod, container: Container, *, reached: bool) -> P
     if unusable is None and unread:
         return Problem(unread[0].text, unread[0].remedy, certain=False)
     return unusable
-
-
-def _sources(container: Container) -> list[tuple[str, str]]:
-    kinds = (("configMapRef", "ConfigMap"), ("secretRef", "Secret"))
-    return [
-        (kind, entry[field]["name"])
-        for entry in container.spec.get("envFrom") or ()
-        for field, kind in kinds
-        if entry.get(field)
-    ]
 
 
 def _keys(
