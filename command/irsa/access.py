@@ -22,8 +22,7 @@ from irsa.decide.trust_policy import compile_trust_policy
 from irsa.decide.truth import Verdict
 from irsa.identity.arns import parse_role_arn
 from irsa.identity.eks import POD_IDENTITY_SERVICE
-from irsa.identity.outputs import UNKNOWN_OUTPUT
-from irsa.identity.policy_json import Json
+from irsa.identity.policy_json import UNKNOWN_OUTPUT, Json
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
 from irsa.observe.facts import PermissionsPolicy, Principal, Role, ServiceAccount, Unread

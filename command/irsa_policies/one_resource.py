@@ -1,17 +1,13 @@
 """Check one role, or one OIDC provider, before it is created. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from irsa.audit.findings import check_provider
-from irsa.identity.arns import name_of, role_arn
-from irsa.identity.outputs import UNKNOWN_OUTPUT
 from irsa.identity.policies import size
-from irsa.identity.policy_json import Json, as_list
+from irsa.identity.policy_json import UNKNOWN_OUTPUT, Json, as_list, mapping
 from irsa.identity.quotas import TRUST_POLICY_QUOTA
 from irsa.observe.facts import RegisteredProvider
 from irsa.observe.pulumi import HIDDEN, LATER, PROVIDER, ROLE, StackRole, roles_of
-from irsa.observe.shapes import mapping
 from irsa.rules.table import Finding
 from irsa.rules.tokens import TrustContext
 from irsa.rules.trust_policy import check_trust_policy
@@ -32,7 +28,8 @@ def unknown_of(resource: Json) -> str:
     """Return the part of a resource that cannot be checked, and why; empty if all can."""
     fields = mapping(resource.get("outputs"))
     if resource["type"] == ROLE:
-        trust = role_of(resource).trust_policy
+        [role] = roles_of([resource])
+        trust = role.trust_policy
         return f"its trust policy is {_unknown_reason(trust)}" if isinstance(trust, str) else ""
     if resource["type"] == PROVIDER:
         for name, words in (("url", "URL"), ("clientIdLists", "client ids")):
@@ -45,25 +42,6 @@ def _unknown_reason(words: str) -> str:
     return {LATER: "known after `up`", HIDDEN: "a secret"}.get(words, words.strip("()"))
 
 
-def role_of(resource: Json) -> StackRole:
-    """A role, without what other resources attach to it."""
-    [role] = roles_of([resource])
-    return with_arn(role, resource)
-
-
-def with_arn(role: StackRole, resource: Json) -> StackRole:
-    """The role with its ARN put together where only the parts are known."""
-    fields = mapping(resource.get("outputs"))
-    account, path = resource.get("account"), fields.get("path", "/")
-    if role.arn != LATER or not account:
-        return role
-    try:
-        arn = role_arn(str(account), role.name, path=str(path))
-    except ValueError:
-        return role  # name or path is known later, or none that IAM takes
-    return replace(role, arn=arn)
-
-
 def subject_of(role: StackRole) -> str:
     """A role in words."""
     # In a first preview some roles have neither ARN nor name.
@@ -71,17 +49,12 @@ def subject_of(role: StackRole) -> str:
 
 
 def names_of(resource: Json) -> tuple[str, ...]:
-    """Names of a role in exceptions: its name and its ARN, as far as they are known."""
-    if resource["type"] != ROLE:
-        return ()
-    arn = role_of(resource).arn
-    name = mapping(resource.get("outputs")).get("name")
-    names = (arn, name_of(arn), name if isinstance(name, str) else LATER)
-    return tuple(each for each in names if each != LATER and UNKNOWN_OUTPUT not in each)
+    """Names of a role in exceptions; none of another resource."""
+    return tuple(name for role in roles_of([resource]) for name in role.names)
 
 
 def _check_role(resource: Json, quota: int) -> Iterator[Finding]:
-    role = role_of(resource)
+    [role] = roles_of([resource])
     if isinstance(role.trust_policy, str):
         return
     subject = subject_of(role)

@@ -6,30 +6,27 @@ from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
 
-from irsa.audit.findings import check_annotation, check_association
-from irsa.audit.permissions import check_passing
+from irsa.audit.findings import check_annotation, check_association, check_passing
 from irsa.decide.document import statements_of
 from irsa.identity.arns import account_of, issuer_of_principal, name_of, parse_role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
-from irsa.identity.outputs import UNKNOWN_OUTPUT
-from irsa.identity.policy_json import Json
+from irsa.identity.policy_json import UNKNOWN_OUTPUT, Json, mapping
 from irsa.observe.facts import PermissionsPolicy, Role, ServiceAccount
 from irsa.observe.iam import federated
-from irsa.observe.pod_spec import containers, environment
+from irsa.observe.pod_spec import access_key, containers, environment
 from irsa.observe.pulumi import (
     ASSOCIATION,
     LATER,
     PROVIDER,
-    ROLE,
     SERVICE_ACCOUNT,
     StackRole,
     associations_of,
     roles_of,
+    typed,
 )
-from irsa.observe.shapes import mapping
 from irsa.rules.table import Finding
 from irsa.rules.tokens import is_kubernetes
-from irsa_policies.one_resource import names_of, subject_of, unknown_of, with_arn
+from irsa_policies.one_resource import names_of, subject_of, unknown_of
 
 _CHAINING = ("sts:assumerole", "sts:tagsession", "sts:setsourceidentity")
 
@@ -77,7 +74,6 @@ KINDS = {
 """Kinds that create Pods, and the path of the Pods' spec under ``spec``."""
 
 _OBJECTS = {"kubernetes:core/v1:Secret": "Secret", "kubernetes:core/v1:ConfigMap": "ConfigMap"}
-_KEY = "AWS_ACCESS_KEY_ID"
 
 
 def _check_pods(
@@ -110,12 +106,9 @@ def _check_pods(
 
 def _keys(spec: Json, objects: Mapping[tuple[str, str], Mapping[str, None]]) -> Iterator[str]:
     for container in containers(spec):
-        given = environment(container.spec, objects)
-        # An empty one is none to the SDKs.
-        if _KEY in given and given[_KEY].value != "":
-            source = given[_KEY]
+        if source := access_key(environment(container.spec, objects)):
             where = f" from {source.kind} {source.object}" if source.object else ""
-            yield f"container {container.name} has {_KEY}{where}"
+            yield f"container {container.name} has AWS_ACCESS_KEY_ID{where}"
 
 
 def _objects(
@@ -157,11 +150,10 @@ class Stack:
                 yield not_checked(resource, what, names_of(resource))
             elif str(resource["type"]) == SERVICE_ACCOUNT:
                 yield from self.check_service_account(resource)
-        roles = [role for _, role in self._roles]
-        for role, finding in (*_check_chaining(roles), *_check_passing(roles)):
+        for role, finding in (*_check_chaining(self._roles), *_check_passing(self._roles)):
             yield Reported(finding, role.urn, (role.arn, role.name))
         yield from self._check_associations()
-        with_role = {(each.namespace, each.name) for _, each in self._accounts}
+        with_role = {(each.namespace, each.name) for each in self._accounts}
         with_role |= {each.account for each in associations_of(self.resources)}
         for urn, finding in _check_pods(self.resources, with_role):
             yield Reported(finding, urn)
@@ -171,41 +163,31 @@ class Stack:
             if resource["type"] != ASSOCIATION:
                 continue
             known = associations_of([resource])
-            found = self._named(known[0].role_arn) if known else None
-            if not known or (found and isinstance(found[1].trust_policy, str)):
+            role = self._named(known[0].role_arn) if known else None
+            if not known or (role and isinstance(role.trust_policy, str)):
                 yield not_checked(resource, "whether its role trusts EKS: known after `up`")
                 continue
             subject = "service account {}/{}".format(*known[0].account)
-            if found:
-                trust = found[1].trust_policy
-                fact = Role(known[0].role_arn, "", mapping(trust))
-                for finding in check_association(known[0], fact, subject):
-                    urn = str(resource["urn"])
-                    own = replace(finding, advice="", verified=None)
-                    yield Reported(own, urn, names_of(found[0]))
-            else:
+            if role is None:
                 yield self._not_in_stack(resource, subject, known[0].role_arn)
+                continue
+            fact = Role(known[0].role_arn, "", mapping(role.trust_policy))
+            for finding in check_association(known[0], fact, subject):
+                own = replace(finding, advice="", verified=None)
+                yield Reported(own, str(resource["urn"]), role.names)
 
     @cached_property
-    def _roles(self) -> list[tuple[Json, StackRole]]:
-        resources = {str(each["urn"]): each for each in self.resources if each["type"] == ROLE}
-        return [
-            (resources[role.urn], with_arn(role, resources[role.urn]))
-            for role in roles_of(self.resources)
-        ]
+    def _roles(self) -> list[StackRole]:
+        return roles_of(self.resources)
 
     @cached_property
-    def _accounts(self) -> list[tuple[str, ServiceAccount]]:
-        read = (
-            (each["urn"], service_account_of(each))
-            for each in self.resources
-            if each["type"] == SERVICE_ACCOUNT
-        )
-        return [(str(urn), account) for urn, account in read if account and account.role_arn]
+    def _accounts(self) -> list[ServiceAccount]:
+        read = map(service_account_of, typed(self.resources, SERVICE_ACCOUNT))
+        return [account for account in read if account and account.role_arn]
 
     @cached_property
     def _issuers(self) -> list[str]:
-        providers = (each for each in self.resources if each["type"] == PROVIDER)
+        providers = typed(self.resources, PROVIDER)
         urls = (str(mapping(each.get("outputs")).get("url", "")) for each in providers)
         return [u.removeprefix("https://") for u in urls if u and UNKNOWN_OUTPUT not in u]
 
@@ -230,42 +212,35 @@ class Stack:
             yield self._not_in_stack(resource, subject, arn)
 
     def _not_in_stack(self, resource: Json, subject: str, arn: str) -> Reported:
-        if any(role.arn == LATER for _, role in self._roles):
+        if any(role.arn == LATER for role in self._roles):
             return not_checked(resource, f"whether {arn} is a role of this stack: known after `up`")
         names = (arn, name_of(arn))
         return Reported(Finding("not-in-stack", subject, arn), str(resource["urn"]), names)
 
-    def _named(self, arn: str) -> tuple[Json, StackRole] | None:
+    def _named(self, arn: str) -> StackRole | None:
         """The role of an ARN; before an `up` has made it, the only one of its name."""
-        exact = [each for each in self._roles if each[1].arn == arn]
-        late = [
-            each for each in self._roles if (each[1].arn, each[1].name) == (LATER, name_of(arn))
-        ]
+        exact = [each for each in self._roles if each.arn == arn]
+        late = [each for each in self._roles if (each.arn, each.name) == (LATER, name_of(arn))]
         return exact[0] if exact else _only(late)
 
-    def _taken_from(self, service_account: Json) -> tuple[Json, StackRole] | None:
+    def _taken_from(self, service_account: Json) -> StackRole | None:
         """The role whose ARN, still unknown, is in an annotation: the program took it from the
         only role that the metadata depend on."""
         urns = mapping(service_account.get("depends")).get("metadata", [])
-        return _only([each for each in self._roles if each[1].urn in urns])
+        return _only([each for each in self._roles if each.urn in urns])
 
     def _check_trust(
-        self, account: ServiceAccount, found: tuple[Json, StackRole], urn: str, subject: str
+        self, account: ServiceAccount, role: StackRole, urn: str, subject: str
     ) -> Iterator[Reported]:
         """A stack does not say in which cluster a service account is: one of those that the role
         trusts has to be enough."""
-        resource, role = found
-        trust = role.trust_policy
-        if role.arn == LATER and not isinstance(trust, str):
+        trust, names = role.trust_policy, role.names
+        if not isinstance(trust, str):
             # A role trusts the OIDC providers of its own account.
-            account_id = next(filter(None, map(account_of, federated(trust))), "")
-            role = with_arn(role, {**resource, "account": account_id})
+            role = role.in_account(next(filter(None, map(account_of, federated(trust))), ""))
         if isinstance(trust, str) or role.arn == LATER:
-            yield Reported(
-                Finding("not-checked", subject, f"not checked yet: whether {role.label} trusts it"),
-                urn,
-                names_of(resource),
-            )
+            text = f"not checked yet: whether {role.label} trusts it"
+            yield Reported(Finding("not-checked", subject, text), urn, names)
             return
         fact = Role(role.arn, "", trust)
         answers = [
@@ -273,7 +248,7 @@ class Stack:
             for url in self._issuer_urls(trust)
         ]
         if all(answers):
-            yield Reported(_in_a_stack(answers[0][0], account), urn, names_of(resource))
+            yield Reported(_in_a_stack(answers[0][0], account), urn, names)
 
     def _issuer_urls(self, document: Json) -> list[str]:
         trusted = [
@@ -287,7 +262,7 @@ class Stack:
         return [f"https://{name}" for name in names]
 
 
-def _only(roles: Sequence[tuple[Json, StackRole]]) -> tuple[Json, StackRole] | None:
+def _only(roles: Sequence[StackRole]) -> StackRole | None:
     return roles[0] if len(roles) == 1 else None
 
 

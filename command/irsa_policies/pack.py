@@ -21,10 +21,8 @@ from pulumi_policy import (
 from pulumi_policy.proxy import UnknownValueError
 
 from irsa.identity.arns import account_of, is_account_id, name_of
-from irsa.identity.outputs import UNKNOWN_OUTPUT
-from irsa.identity.policy_json import Json
+from irsa.identity.policy_json import UNKNOWN_OUTPUT, Json, mapping
 from irsa.observe.pulumi import PROVIDER, ROLE, SERVICE_ACCOUNT
-from irsa.observe.shapes import mapping
 from irsa.printable import lines
 from irsa.rules.table import Finding, Rule
 from irsa_policies.one_resource import findings_of, names_of

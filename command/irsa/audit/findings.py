@@ -7,19 +7,20 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
-from irsa.access import Judgement, trusts_association, trusts_role, trusts_service_account
-from irsa.audit.permissions import check_forging, check_passing
+from irsa.access import Judgement, assumes, trusts_association, trusts_role, trusts_service_account
 from irsa.decide.association import pod_tags
-from irsa.decide.document import statements_of
+from irsa.decide.document import OtherAction, Statement, statements_of
+from irsa.decide.patterns import Pattern
 from irsa.decide.truth import Verdict
 from irsa.identity.arns import account_of, cluster_arn, issuer_of_principal, parse_role_arn
-from irsa.identity.eks import STS_AUDIENCE
-from irsa.identity.pod_identity import external_id
+from irsa.identity.eks import POD_IDENTITY_SERVICE, STS_AUDIENCE
+from irsa.identity.pod_identity import SESSION_TAGS, external_id
+from irsa.identity.policy_json import Json
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa.observe.eks import Association
-from irsa.observe.facts import RegisteredProvider, Role, ServiceAccount
-from irsa.observe.fleet_pods import FleetPod
-from irsa.rules.conditions import guarded
+from irsa.observe.facts import RegisteredProvider, Role, ServiceAccount, Unread
+from irsa.observe.pods import FleetPod
+from irsa.rules.conditions import guarded, resource_name
 from irsa.rules.issuers import is_dual_stack, is_eks, is_misspelt_eks, issuer
 from irsa.rules.table import RULES, SEVERITIES, Finding
 from irsa.rules.tokens import Hits, TrustContext
@@ -37,10 +38,9 @@ class ClusterFacts:
     account: str
     """The AWS account that it is in."""
     service_accounts: Sequence[ServiceAccount]
-    associations: Sequence[Association] = ()
-    """Those of EKS Pod Identity, as far as they were read."""
-    pods: Sequence[FleetPod] = ()
-    """Its Pods, where they were read."""
+    associations: Sequence[Association] | Unread = ()
+    """Those of EKS Pod Identity."""
+    pods: Sequence[FleetPod] | Unread = ()
     name: str = ""
     """Its context in the kubeconfig, where there are several clusters."""
     whole: bool = True
@@ -51,6 +51,16 @@ class ClusterFacts:
     def issuer(self) -> str:
         """The issuer as condition keys spell it."""
         return self.issuer_url.removeprefix("https://")
+
+    @property
+    def known_associations(self) -> Sequence[Association]:
+        """Its associations, as far as they were read."""
+        return () if isinstance(self.associations, Unread) else self.associations
+
+    @property
+    def known_pods(self) -> Sequence[FleetPod]:
+        """Its Pods, as far as they were read."""
+        return () if isinstance(self.pods, Unread) else self.pods
 
     @cached_property
     def audiences(self) -> frozenset[str]:
@@ -68,7 +78,9 @@ class ClusterFacts:
     @cached_property  # likewise
     def role_arns(self) -> frozenset[str]:
         """ARNs of the roles that its service accounts have."""
-        return frozenset(each.role_arn for each in (*self.service_accounts, *self.associations))
+        return frozenset(
+            each.role_arn for each in (*self.service_accounts, *self.known_associations)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +101,7 @@ class AuditFacts:
     @property
     def associations(self) -> list[Association]:
         """The associations of all clusters."""
-        return [each for cluster in self.clusters for each in cluster.associations]
+        return [each for cluster in self.clusters for each in cluster.known_associations]
 
 
 def audit(facts: AuditFacts) -> list[Finding]:
@@ -162,10 +174,10 @@ def _check_associations(
     facts: AuditFacts, cluster: ClusterFacts, roles: Mapping[str, Role]
 ) -> Iterator[Finding]:
     places: dict[tuple[str, str], set[str]] = {}
-    for pod in cluster.pods:
+    for pod in cluster.known_pods:
         if pod.without_agent:
             places.setdefault((pod.namespace, pod.service_account), set()).add(pod.without_agent)
-    for association in cluster.associations:
+    for association in cluster.known_associations:
         namespace, name = association.account
         subject = f"service account {namespace}/{name}"
         arns = association.role_arn, association.target_role_arn
@@ -174,7 +186,8 @@ def _check_associations(
             yield from check_association(association, role, subject)
         if role and target and association.cluster_arn:
             yield from _check_target(association, role, target, subject)
-        for arn in arns:
+        # A target role of another stack cannot be judged.
+        for arn in arns if cluster.whole else arns[:1]:
             if arn not in roles and account_of(arn) in facts.accounts:
                 yield Finding("role-missing", subject, arn)
         if found := places.get(association.account):
@@ -244,7 +257,10 @@ def _check_roles(facts: AuditFacts) -> Iterator[Finding]:
         users = {each.issuer: each.subjects.get(role.arn, ()) for each in facts.clusters}
         context = TrustContext(role.account, users, registered, audiences, sends_tags)
         subject = f"role {role.arn}"
-        hits = (*_passing(role), *check_forging(role, facts.roles, untagged))
+        hits = (
+            *check_passing([each.content for each in role.known_policies]),
+            *check_forging(role, facts.roles, untagged),
+        )
         found = [
             *check_trust_policy(role.trust_policy, context, subject),
             *_check_use(role, facts.clusters, subject),
@@ -261,10 +277,6 @@ def _check_use(role: Role, clusters: Sequence[ClusterFacts], subject: str) -> It
     for cluster in clusters:
         if cluster.whole and cluster.issuer in trusted and role.arn not in cluster.role_arns:
             yield Finding("unused-role", subject, cluster.issuer, cluster=cluster.name)
-
-
-def _passing(role: Role) -> Hits:
-    return check_passing([each.content for each in role.known_policies])
 
 
 def _check_providers(facts: AuditFacts) -> Iterator[Finding]:
@@ -295,3 +307,89 @@ def check_provider(
         yield Finding("client-ids", subject, audiences)
     if provider.thumbprints and not is_eks(name) and issuer(name) is None:
         yield Finding("thumbprint", subject, ", ".join(provider.thumbprints))
+
+
+_PASS = "iam:PassRole"  # noqa: S105 - an action
+_ASSOCIATE: tuple[OtherAction, ...] = (
+    "eks:CreatePodIdentityAssociation",
+    "eks:UpdatePodIdentityAssociation",
+)
+_SERVICE = "iam:passedtoservice"
+
+
+def check_passing(policies: Sequence[Json]) -> Hits:
+    """Check the policies of one role; those of an administrator are left alone."""
+    statements = [each for document in policies for each in statements_of(document)]
+    allowed = [each for each in statements if each.allows]
+    denied = [each for each in statements if not each.allows and _limits_all(each)]
+    if any(each.covers(_PASS) for each in denied) or any(
+        "*" in each.actions and "*" in each.resources for each in allowed
+    ):
+        return
+    associating = [
+        call
+        for call in _ASSOCIATE
+        if any(each.covers(call) for each in allowed)
+        and not any(each.covers(call) for each in denied)
+    ]
+    if associating:
+        passing = [each for each in allowed if each.covers(_PASS) and _is_about_any(each)]
+        resources = dict.fromkeys(name for each in passing for name in each.resources)
+        if passing:
+            calls = " and ".join(associating)
+            yield "pass-any-role", f"{_PASS} on {', '.join(resources)}, and {calls}"
+
+
+def _is_about_any(statement: Statement) -> bool:
+    """Return whether a statement is about resources of any name, passed to EKS Pod Identity."""
+    for each in statement.conditions:
+        if each.key.lower() == _SERVICE and each.base != "null":
+            patterns = map(Pattern.parse, each.patterns)
+            named = any(pattern.matches(POD_IDENTITY_SERVICE) for pattern in patterns)
+            if named == ("not" in each.base):
+                return False
+    excepted = statement.resource_element == "NotResource"
+    return excepted or any(not resource_name(each).strip("*?") for each in statement.resources)
+
+
+def _limits_all(denial: Statement) -> bool:
+    """Return whether a denial leaves at most resources that it names."""
+    return _is_about_any(denial) and {each.key.lower() for each in denial.conditions} <= {_SERVICE}
+
+
+def check_forging(target: Role, callers: Sequence[Role], untagged: Collection[str]) -> Hits:
+    """Check a role that trusts other roles by the tags of EKS Pod Identity.
+
+    ``untagged`` are the ARNs of roles with an association that disables session tags.
+    """
+    for statement in statements_of(target.trust_policy):
+        asked = {
+            each.key.lower(): each.patterns[0].replace("*", "x").replace("?", "x")
+            for each in statement.conditions
+            if each.positive
+        }
+        tags = {key: value for key, value in asked.items() if key in _TAGS}
+        if not (statement.allows and statement.covers("sts:AssumeRole") and tags):
+            continue
+        names = tuple(key.partition("/")[2] for key in tags)
+        # The caller also chooses which tags are transitive.
+        chosen = {key: value for key, value in asked.items() if key == "sts:transitivetagkeys"}
+        context = {"aws:tagkeys": names, **chosen, **tags}
+        for caller in callers:
+            if caller.arn == target.arn or _only_tagged(caller, untagged):
+                continue
+            external_id = asked.get("sts:externalid", "")
+            judged = assumes(target, caller, external_id=external_id, context=context)
+            if judged.verdict is Verdict.ALLOW:
+                yield "forged-tags", f"statement {statement.number}: {caller.arn}"
+
+
+_TAGS = {f"aws:requesttag/{tag}" for tag in SESSION_TAGS}
+
+
+def _only_tagged(role: Role, untagged: Collection[str]) -> bool:
+    """Return whether EKS alone makes sessions of a role, all with tags that cannot be changed."""
+    trusting = [each for each in statements_of(role.trust_policy) if each.allows]
+    return role.arn not in untagged and all(
+        each.principals == {"Service": (POD_IDENTITY_SERVICE,)} for each in trusting
+    )

@@ -12,10 +12,9 @@ from urllib.parse import quote
 from irsa.audit.findings import AuditFacts
 from irsa.commands import cli
 from irsa.commands.inventory_input import read
-from irsa.commands.inventory_sources import add_sources, sources
+from irsa.commands.sources import add_sources, sources
 from irsa.identity.policy_json import Json
-from irsa.inventory.collect import audited
-from irsa.inventory.rows import FINDINGS, changes
+from irsa.inventory.rows import FINDINGS, audited, changes
 from irsa.observe.saved import report
 from irsa.printable import lines
 from irsa.rules.table import RULES, Finding
@@ -79,10 +78,6 @@ def text(facts: AuditFacts, findings: Sequence[Finding], missing: Sequence[str] 
     return lines(*report, *missing)
 
 
-def _fingerprint(finding: Finding) -> str:
-    return sha256(f"{finding.title} {finding.found}".encode()).hexdigest()
-
-
 def sarif(findings: Sequence[Finding], missing: Sequence[str] = ()) -> Json:
     """Return the findings as SARIF 2.1.0, with a notification for what was not read or checked.
 
@@ -114,7 +109,9 @@ def sarif(findings: Sequence[Finding], missing: Sequence[str] = ()) -> Json:
                     },
                 }
             ],
-            "partialFingerprints": {"primaryLocationLineHash": _fingerprint(each)},
+            "partialFingerprints": {
+                "primaryLocationLineHash": sha256(f"{each.title} {each.found}".encode()).hexdigest()
+            },
         }
         for each in findings
     ]

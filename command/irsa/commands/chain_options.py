@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 
 from irsa import printable
 from irsa.commands import cli
-from irsa.commands.sources import add_sources, sources
+from irsa.commands.sources import add_cluster, cluster_and_aws
 from irsa.identity.policy_json import Json
 from irsa.observe.aws import Aws
 from irsa.observe.files import is_file, read_stack
@@ -69,14 +69,14 @@ def add_chain_options(command: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="AWS profile of this machine that can read role B's account; may be repeated",
     )
-    add_sources(command)
+    add_cluster(command)
 
 
 @contextmanager
 def places(options: argparse.Namespace) -> Generator[Sources]:
     """The cluster and the accounts that the options name."""
     with ExitStack() as opened:
-        cluster, aws = opened.enter_context(sources(options))
+        cluster, aws = opened.enter_context(cluster_and_aws(options))
         trusting = [
             opened.enter_context(Aws(profile=name, region=options.region))
             for name in options.trusting_profile

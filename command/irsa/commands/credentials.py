@@ -14,7 +14,7 @@ import sys
 
 from irsa import PROGRAM
 from irsa.commands import cli
-from irsa.commands.sources import add_sources, sources
+from irsa.commands.sources import add_cluster, cluster_and_aws
 from irsa.identity.eks import POD_IDENTITY_SERVICE, ROLE_ARN_ANNOTATION
 from irsa.observe.aws import Aws
 from irsa.observe.facts import RUNNING, Answer, Credentials, Pod, ServiceAccount, Unread
@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     cli.add_role_b(command, "assume role B as well")
     command.add_argument("--external-id", help="external id that role B requires")
     command.add_argument("--role-arn", help="role to assume (default: the annotation's)")
-    add_sources(command)
+    add_cluster(command)
     return command
 
 
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
             "stdout is a terminal, and these are credentials; use the command as "
             "credential_process of an AWS profile, or redirect its output"
         )
-    with sources(options) as (cluster, aws):
+    with cluster_and_aws(options) as (cluster, aws):
         credentials = _credentials(options, cluster, aws)
     print(json.dumps(process_output(credentials)))
     return cli.HOLDS

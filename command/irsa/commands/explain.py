@@ -146,9 +146,7 @@ def _callers_in(where: Sources, account: str) -> Sequence[Principal] | Unread:
     if reader.account == account:
         return listed
     return replace(
-        listed,
-        permission="iam:GetAccountAuthorizationDetails there",
-        way_out=TRUSTING_PROFILE,
+        listed, permission="iam:GetAccountAuthorizationDetails there", way_out=TRUSTING_PROFILE
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from irsa import PROGRAM
 from irsa.commands import cli
-from irsa.commands.sources import add_sources
+from irsa.commands.sources import add_cluster
 from irsa.identity.arns import issuer_from_provider_arn, issuer_of_principal, provider_arn_for
 from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.regions import partition_of_region, region_of_issuer
@@ -67,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
         help="also import roles that EKS Pod Identity may use for more than the cluster's "
         "associations; the first `pulumi up` limits them to these",
     )
-    add_sources(command)
+    add_cluster(command)
     return command
 
 

@@ -6,11 +6,11 @@ import time
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from irsa.audit.findings import AuditFacts, ClusterFacts
 from irsa.commands import cli
-from irsa.commands.inventory_sources import Clients
+from irsa.commands.sources import Clients
 from irsa.decide.document import statements_of
 from irsa.identity.arns import (
     ClusterArn,
@@ -21,21 +21,18 @@ from irsa.identity.arns import (
     partition_of,
 )
 from irsa.identity.eks import POD_IDENTITY_SERVICE
-from irsa.inventory.collect import Gaps
-from irsa.inventory.rows import ClusterInventory
+from irsa.inventory.rows import Gaps
 from irsa.observe import saved
 from irsa.observe.aws import Aws
-from irsa.observe.eks import Associations
-from irsa.observe.facts import RegisteredProvider, Role, ServiceAccount, Unread
+from irsa.observe.eks import Association
+from irsa.observe.facts import NotAsked, RegisteredProvider, Role, ServiceAccount, Unread
 from irsa.observe.files import read_stack
-from irsa.observe.fleet_pods import FleetPod
 from irsa.observe.iam import AccountPrincipals, federated
 from irsa.observe.kubernetes import Cluster
+from irsa.observe.pods import FleetPod
 from irsa.observe.pulumi import StackResources, StackRole, stack_resources
 from irsa.printable import line
 from irsa.rules.issuers import issuer as known_issuer
-
-T = TypeVar("T")
 
 SESSION_NAME = "irsa-inventory"
 
@@ -48,7 +45,6 @@ class AuditInput(NamedTuple):
     """The facts of clusters and accounts, and the gaps in them."""
 
     facts: AuditFacts
-    clusters: Sequence[ClusterInventory]
     accounts: Sequence[AccountPrincipals]
     gaps: Gaps
     problems: Problems = Problems()
@@ -101,9 +97,8 @@ def read(options: argparse.Namespace, found: Clients, *, whole: bool = False) ->
     if not clusters or not accounts:
         raise cli.Stop("; ".join(problems.values()), cli.UNDECIDED)
     trusting = {each.name for each in accounts if any(map(_trusts_pod_identity, each.roles.roles))}
-    inventories = [_inventory(options, each, accounts, trusting, whole=whole) for each in clusters]
     facts = AuditFacts(
-        clusters=[each.cluster for each in inventories],
+        clusters=[_facts(options, each, accounts, trusting, whole=whole) for each in clusters],
         accounts=[each.name for each in accounts],
         roles=[role for each in accounts for role in each.roles.roles],
         providers=[provider for each in accounts for provider in each.providers],
@@ -113,12 +108,12 @@ def read(options: argparse.Namespace, found: Clients, *, whole: bool = False) ->
     gaps = replace(
         accounts[0].gaps,
         associations_missing=_texts(
-            each.associations for each in inventories if each.cluster.account in trusting
+            each.associations for each in facts.clusters if each.account in trusting
         ),
-        pods_missing=_texts(each.pods for each in inventories if each.cluster.associations),
+        pods_missing=_texts(each.pods for each in facts.clusters if each.known_associations),
         permissions_missing=_without_policies(facts.roles),
     )
-    return AuditInput(facts, inventories, [each.roles for each in accounts], gaps, problems)
+    return AuditInput(facts, [each.roles for each in accounts], gaps, problems)
 
 
 def _clusters(
@@ -185,14 +180,14 @@ def _unread_accounts(facts: AuditFacts, problems: Problems) -> Problems:
     }
 
 
-def _inventory(
+def _facts(
     options: argparse.Namespace,
     cluster: _Cluster,
     accounts: Sequence[_Account],
     trusting: Collection[str],
     *,
     whole: bool,
-) -> ClusterInventory:
+) -> ClusterFacts:
     """Read the rest of a cluster; ``trusting`` are accounts with roles that trust EKS."""
     registered = (
         account.name
@@ -202,20 +197,18 @@ def _inventory(
     name = cluster.eks.account or next(registered, accounts[0].name)
     account = next((each for each in accounts if each.name == name), None)
     aws = account and account.aws
-    associations: Associations | str = {}
+    associations: Sequence[Association] | Unread = ()
     if whole or name in trusting or options.cluster or cluster.eks.name:
         associations = _associations(options, cluster, aws and aws.in_region(cluster.eks.region))
-    found = () if isinstance(associations, str) else tuple(associations.values())
-    pods = _pods(options, cluster.client) if whole or found else ()
-    facts = ClusterFacts(
+    wanted = whole or (associations and not isinstance(associations, Unread))
+    return ClusterFacts(
         name=cluster.name,
         issuer_url=cluster.issuer_url,
         account=name,
         service_accounts=cluster.service_accounts,
-        associations=found,
-        pods=() if isinstance(pods, str) else pods,
+        associations=associations,
+        pods=_pods(options, cluster.client) if wanted else (),
     )
-    return ClusterInventory(facts, pods, associations)
 
 
 def _trusts_pod_identity(role: Role) -> bool:
@@ -225,38 +218,35 @@ def _trusts_pod_identity(role: Role) -> bool:
 
 
 def _texts(facts: Iterable[object]) -> str:
-    return "; ".join(dict.fromkeys(each for each in facts if isinstance(each, str)))
+    return "; ".join(dict.fromkeys(each.text for each in facts if isinstance(each, Unread)))
 
 
 def _without_policies(roles: Sequence[Role]) -> str:
     return next((each.policies.remedy for each in roles if isinstance(each.policies, Unread)), "")
 
 
-def _pods(options: argparse.Namespace, cluster: Cluster | None) -> Sequence[FleetPod] | str:
+def _pods(options: argparse.Namespace, cluster: Cluster | None) -> Sequence[FleetPod] | Unread:
     if options.pods:
         return saved.pods(options.pods)
-    if cluster is None:
-        return f"Pods: not known; give --pods the output of `{saved.GET_PODS}`"
-    return _or_text(cluster.pods())
+    why = f"Pods: not known; give --pods the output of `{saved.GET_PODS}`"
+    return cluster.pods() if cluster else NotAsked("Pods", why, "--pods")
 
 
 def _associations(
     options: argparse.Namespace, cluster: _Cluster, aws: Aws | None
-) -> Associations | str:
+) -> Sequence[Association] | Unread:
     what = "Pod Identity associations"
     if aws is None:
-        return f"{what}: not read, since AWS was not asked"
-    name = options.cluster or cluster.eks.name
-    names = [name] if name else aws.clusters(cluster.issuer_url)
+        return NotAsked(what, f"{what}: not read, since AWS was not asked", "AWS")
+    name, url = options.cluster or cluster.eks.name, cluster.issuer_url
+    names = [name] if name else aws.clusters(url)
     if isinstance(names, Unread):
-        return names.text
+        return names
     if not names:
-        return f"{what}: not read; no EKS cluster in {aws.region} has issuer {cluster.issuer_url}"
-    return _or_text(aws.pod_identities(*names))
-
-
-def _or_text(fact: T | Unread) -> T | str:
-    return fact.text if isinstance(fact, Unread) else fact
+        why = f"{what}: not read; no EKS cluster in {aws.region} has issuer {url}"
+        return NotAsked(what, why, "--region")
+    found = aws.pod_identities(*names)
+    return found if isinstance(found, Unread) else [*found.values()]
 
 
 def _saved_account(options: argparse.Namespace) -> _Account:
@@ -298,14 +288,10 @@ def _stack(options: argparse.Namespace, found: Clients) -> AuditInput:
         raise cli.Stop(f"{name}: neither a cluster nor a role names an issuer; give --issuer")
     live = cli.known(aws.roles()) if aws else None
     arns = {role.arn for role in roles}
-    associations: Associations = {
-        each.account: each for each in stack.associations if each.role_arn in arns
-    }
+    associations = [each for each in stack.associations if each.role_arn in arns]
     pods = _pods(options, None)
-    clusters = _stack_clusters(stack, roles, issuers, associations, pods)
-    inventories = [ClusterInventory(each, pods, associations) for each in clusters]
     facts = AuditFacts(
-        clusters=[each.cluster for each in inventories],
+        clusters=[*_stack_clusters(stack, roles, issuers, associations, pods)],
         accounts=list(dict.fromkeys(role.account for role in roles)),
         roles=roles,
         providers=stack.providers,
@@ -316,44 +302,39 @@ def _stack(options: argparse.Namespace, found: Clients) -> AuditInput:
     gaps = replace(
         _STACK_ALONE,
         policies_missing="" if live else _STACK_ALONE.policies_missing,
-        pods_missing=pods if isinstance(pods, str) and associations else "",
+        pods_missing=_texts([pods]) if associations else "",
     )
     last_used = live.last_used if live else _STACK_SAYS_NOTHING
     problems = {name: f"{name}: {stack.missing}"} if stack.missing else Problems()
-    accounts = [AccountPrincipals(tuple(roles), last_used)]
-    return AuditInput(facts, inventories, accounts, gaps, problems)
+    return AuditInput(facts, [AccountPrincipals(tuple(roles), last_used)], gaps, problems)
 
 
 def _stack_clusters(
     stack: StackResources,
     roles: Sequence[Role],
     issuers: Sequence[str],
-    associations: Associations,
-    pods: Sequence[FleetPod] | str,
+    associations: Sequence[Association],
+    pods: Sequence[FleetPod] | Unread,
 ) -> Iterator[ClusterFacts]:
     """Return a stack's service accounts by issuer: a stack does not say in which cluster one is, so
     it is in one that its role trusts, or else in the first."""
     trusted = {role.arn: federated(role.trust_policy) for role in roles}
     accounts = [each for each in stack.accounts if each.role_arn in trusted]
     annotated = {(each.namespace, each.name) for each in accounts}
-    accounts += [ServiceAccount(*each, {}) for each in associations if each not in annotated]
+    unannotated = (each.account for each in associations if each.account not in annotated)
+    accounts += [ServiceAccount(*each, {}) for each in unannotated]
     found: dict[str, list[ServiceAccount]] = {issuers[0]: []}
     for each in accounts:
         urls = [f"https://{issuer_of_principal(arn)}" for arn in trusted.get(each.role_arn, ())]
         url = next((url for url in issuers if url in urls), issuers[0])
         found.setdefault(url, []).append(each)
-    # A target role of another stack cannot be judged.
-    judged = tuple(
-        each if each.target_role_arn in trusted else replace(each, target_role_arn="")
-        for each in associations.values()
-    )
     for url, own in found.items():
         yield ClusterFacts(
             issuer_url=url,
             account=roles[0].account,
             service_accounts=own,
-            associations=judged if url == issuers[0] else (),
-            pods=() if isinstance(pods, str) else pods,
+            associations=associations if url == issuers[0] else (),
+            pods=pods,
             whole=False,
         )
 

@@ -13,10 +13,9 @@ from importlib.resources import files
 from irsa.commands.inventory_table import COLUMNS, NO, UNKNOWN, cells, role_text
 from irsa.decide.patterns import is_plain
 from irsa.identity.arns import parse_arn
-from irsa.identity.policy_json import Json, as_list
+from irsa.identity.policy_json import Json, as_list, mappings
 from irsa.inventory.rows import Identity, IdentityKind, Listing, Row, targets
 from irsa.observe.facts import Unread
-from irsa.observe.shapes import mappings
 from irsa.printable import line
 from irsa.rules.table import RULES, SEVERITIES
 

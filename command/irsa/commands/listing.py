@@ -13,10 +13,9 @@ from dataclasses import replace
 from irsa.commands import cli
 from irsa.commands.inventory_input import read
 from irsa.commands.inventory_page import page
-from irsa.commands.inventory_sources import add_sources, sources
 from irsa.commands.inventory_table import table
-from irsa.inventory.collect import audited
-from irsa.inventory.rows import ROWS, Inventory, Listing, Row, changes, listing
+from irsa.commands.sources import add_sources, sources
+from irsa.inventory.rows import ROWS, Inventory, Listing, Row, audited, changes, listing
 from irsa.observe.saved import report
 from irsa.printable import lines
 
@@ -43,10 +42,7 @@ def run(options: argparse.Namespace) -> int:
     with sources(options) as opened:
         given = read(options, opened, whole=True)
     inventory = Inventory(
-        facts=given.facts,
-        accounts=given.accounts,
-        findings=audited(given.facts, given.gaps),
-        clusters=given.clusters,
+        facts=given.facts, accounts=given.accounts, findings=audited(given.facts, given.gaps)
     )
     found = listing(inventory)
     if options.since:

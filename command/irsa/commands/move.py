@@ -8,7 +8,7 @@ import argparse
 
 from irsa import PROGRAM
 from irsa.commands import cli
-from irsa.commands.sources import add_sources, sources
+from irsa.commands.sources import add_cluster, cluster_and_aws
 from irsa.move.changes import Stopped, Unknown
 from irsa.move.facts import NAMES
 from irsa.move.plan import Step, notes, owned, program, steps
@@ -54,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
         help="a Pulumi stack; if it owns what has to change, the lines for its program are "
         "printed and nothing is changed",
     )
-    add_sources(command)
+    add_cluster(command)
     return command
 
 
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
     namespace, name = cli.account(options.service_account)
     question = Question(namespace=namespace, name=name, stack=_stack(options.stack))
-    with sources(options) as (cluster, aws):
+    with cluster_and_aws(options) as (cluster, aws):
         where = Sources(cluster, aws)
         runner = Runner(question, options.to, where, lambda: Cluster(options.context))
         try:

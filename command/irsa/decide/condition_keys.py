@@ -41,10 +41,7 @@ _LISTED = {
     r"idcs-[^/]+\.identity\.oraclecloud\.com": "rpst_id",
     r"accounts\.google\.com": "google/organization_number",
 }
-OPAQUE: Final = {
-    "graph.facebook.com": ("app_id", "id"),
-    "www.amazon.com": ("app_id", "user_id"),
-}
+OPAQUE: Final = {"graph.facebook.com": ("app_id", "id"), "www.amazon.com": ("app_id", "user_id")}
 """Issuers whose tokens are no JWTs, so that their claims do not show the keys."""
 
 

@@ -15,8 +15,7 @@ from typing import Any, Literal, NamedTuple, cast
 from irsa.decide.operators import FOR_ALL, read_operator
 from irsa.decide.patterns import Key, Template
 from irsa.identity.arns import parse_role_arn
-from irsa.identity.outputs import UNKNOWN_OUTPUT
-from irsa.identity.policy_json import Json, as_list
+from irsa.identity.policy_json import UNKNOWN_OUTPUT, Json, as_list
 from irsa.identity.subjects import ServiceAccountRef, parse_subject
 
 CURRENT_VERSION = "2012-10-17"

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from irsa.decide.patterns import Lookup, Template, is_plain
 from irsa.decide.truth import Truth, all_of, any_of
 from irsa.identity.arns import pattern_segments, segments
-from irsa.identity.outputs import UNKNOWN_OUTPUT
+from irsa.identity.policy_json import UNKNOWN_OUTPUT
 
 
 class Family(NamedTuple):

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from irsa.decide.truth import Truth, any_of
 from irsa.identity.arns import pattern_segments, segments
-from irsa.identity.outputs import UNKNOWN_OUTPUT
+from irsa.identity.policy_json import UNKNOWN_OUTPUT
 
 
 class Key(Enum):

@@ -14,15 +14,8 @@ from typing import TYPE_CHECKING
 
 from irsa.decide.patterns import Key, Value
 from irsa.decide.truth import Truth
-from irsa.identity.arns import (
-    RoleArn,
-    kind_of_principal,
-    name_of,
-    parse_arn,
-    root_arn,
-    segments,
-)
-from irsa.identity.outputs import UNKNOWN_OUTPUT
+from irsa.identity.arns import RoleArn, kind_of_principal, name_of, parse_arn, root_arn, segments
+from irsa.identity.policy_json import UNKNOWN_OUTPUT
 
 if TYPE_CHECKING:
     from irsa.decide.statements import Policy

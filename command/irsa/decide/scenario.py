@@ -32,10 +32,9 @@ from irsa.decide.trust_policy import (
 from irsa.identity.arns import is_account_id, parse_role_arn
 from irsa.identity.eks import POD_IDENTITY_SERVICE
 from irsa.identity.errors import AwsError, malformed_policy
-from irsa.identity.outputs import UNKNOWN_OUTPUT
 from irsa.identity.pod_identity import check_role
 from irsa.identity.policies import size
-from irsa.identity.policy_json import Json, as_list
+from irsa.identity.policy_json import UNKNOWN_OUTPUT, Json, as_list
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa.identity.subjects import service_account_ref
 from irsa.identity.token import OidcProvider

@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from irsa.decide import assume
+from irsa.decide.assume import check_parameters
 from irsa.decide.evaluate import Inquiry, StepAnswer, refused, undecided
 from irsa.decide.patterns import Value
 from irsa.decide.principals import Caller
 from irsa.decide.request import Request
 from irsa.decide.steps import ASSUME_ROLE, CREATE_ROLE, WEB_IDENTITY, Scenario, Step
-from irsa.decide.sts import check_parameters
 from irsa.decide.truth import Verdict
 from irsa.identity.arns import is_account_id, parse_arn
 from irsa.identity.errors import (

@@ -13,8 +13,7 @@ from irsa.decide.document import DocumentError, Kind, Statement, read_document, 
 from irsa.decide.patterns import Key, Lookup, ResourceTemplate, Template, is_plain, resource_problem
 from irsa.decide.principals import PrincipalElement
 from irsa.decide.truth import Truth, any_of, negated
-from irsa.identity.outputs import UNKNOWN_OUTPUT
-from irsa.identity.policy_json import Json
+from irsa.identity.policy_json import UNKNOWN_OUTPUT, Json
 
 
 class Names:

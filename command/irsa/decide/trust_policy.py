@@ -21,8 +21,7 @@ from irsa.identity.arns import (
     session_arn_prefix,
 )
 from irsa.identity.errors import invalid_principal
-from irsa.identity.outputs import UNKNOWN_OUTPUT
-from irsa.identity.policy_json import Json
+from irsa.identity.policy_json import UNKNOWN_OUTPUT, Json
 
 _PROVIDERS = ("oidc-provider", "saml-provider")
 _DOMAIN = re.compile(r"[a-z0-9.-]+\.[a-z]+")

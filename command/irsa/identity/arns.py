@@ -307,31 +307,25 @@ def check_role_arn(arn: str) -> str:
 
 def check_principal_arn(arn: str) -> str:
     """Return the ARN of a role or user, or raise ValueError."""
-    if not _ROLE_OR_USER.fullmatch(arn):
-        raise ValueError(
-            f"{arn!r} is not the ARN of a role or user; expected "
-            "arn:aws:iam::<account>:role/<name> (of the role, not of a session of it)"
-        )
-    return arn
+    form = "arn:aws:iam::<account>:role/<name> (of the role, not of a session of it)"
+    return _check(arn, _ROLE_OR_USER, "a role or user", form)
 
 
 def check_key_arn(arn: str) -> str:
     """Return the ARN of a KMS key, or raise ValueError."""
-    if not _KEY.fullmatch(arn):
-        raise ValueError(
-            f"{arn!r} is not the ARN of a KMS key; "
-            "expected arn:aws:kms:<region>:<account>:key/<id> (not an alias)"
-        )
-    return arn
+    form = "arn:aws:kms:<region>:<account>:key/<id> (not an alias)"
+    return _check(arn, _KEY, "a KMS key", form)
 
 
 def check_policy_arn(arn: str) -> str:
     """Return the ARN of a managed policy, or raise ValueError."""
-    if not _POLICY.fullmatch(arn):
-        raise ValueError(
-            f"{arn!r} is not the ARN of a managed policy; "
-            "expected arn:aws:iam::<account or aws>:policy/<name>"
-        )
+    form = "arn:aws:iam::<account or aws>:policy/<name>"
+    return _check(arn, _POLICY, "a managed policy", form)
+
+
+def _check(arn: str, pattern: re.Pattern[str], what: str, form: str) -> str:
+    if not pattern.fullmatch(arn):
+        raise ValueError(f"{arn!r} is not the ARN of {what}; expected {form}")
     return arn
 
 

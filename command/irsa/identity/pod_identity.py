@@ -143,10 +143,7 @@ def service_account_trust_policy(
 
 
 def pod_identity_trust_policy(
-    cluster_arns: Sequence[str],
-    subjects: Iterable[Subject],
-    *,
-    disable_session_tags: bool = False,
+    cluster_arns: Sequence[str], subjects: Iterable[Subject], *, disable_session_tags: bool = False
 ) -> Document:
     """Trust EKS for the associations of service accounts in those clusters, and for nothing else.
 

@@ -183,10 +183,7 @@ def principal_arn_trust_policy(
         "Statement": [
             _assume_role_statement(
                 account,
-                [
-                    ("ArnEquals", "aws:PrincipalArn", one_or_list(arns)),
-                    *_external_id(external_id),
-                ],
+                [("ArnEquals", "aws:PrincipalArn", one_or_list(arns)), *_external_id(external_id)],
             )
             for account, arns in of_account.items()
         ],

@@ -54,3 +54,17 @@ def _respelt(statement: Json, spell: Callable[[str], str]) -> Json:
     new = [spell(each) for each in as_list(named["AWS"])]
     entries = new[0] if isinstance(named["AWS"], str) else new
     return {**statement, "Principal": {**named, "AWS": entries}}
+
+
+def mapping(value: object) -> Json:
+    """The value if it is a JSON object; an empty one for anything else."""
+    return cast("Json", value) if isinstance(value, dict) else {}
+
+
+def mappings(value: object) -> list[Json]:
+    """The JSON objects of a list, or the one that stands in its place."""
+    return [cast("Json", each) for each in as_list(value) if isinstance(each, dict)]
+
+
+UNKNOWN_OUTPUT = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+"""Pulumi's placeholder for one in previews."""

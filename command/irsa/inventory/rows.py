@@ -1,7 +1,4 @@
-"""The service accounts of clusters, each with the AWS identities of its Pods. Pure.
-
-A fact that could not be read is a text with the reason and the permission.
-"""
+"""The service accounts of clusters, each with the AWS identities of its Pods. Pure."""
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -9,15 +6,16 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, TypeVar
 
-from irsa.audit.findings import AuditFacts, ClusterFacts
+from irsa.audit.findings import AuditFacts, ClusterFacts, audit
 from irsa.decide.document import statements_of
 from irsa.identity.arns import parse_role_arn
 from irsa.identity.policies import further_clusters
 from irsa.identity.policy_json import Json
-from irsa.observe.eks import Association, Associations
+from irsa.identity.subjects import ServiceAccountRef
+from irsa.observe.eks import Association
 from irsa.observe.facts import Role, ServiceAccount, Unread
-from irsa.observe.fleet_pods import FleetPod
 from irsa.observe.iam import AccountPrincipals
+from irsa.observe.pods import FleetPod
 from irsa.rules.table import Finding
 
 Account = tuple[str, str]
@@ -61,14 +59,6 @@ class Identity(NamedTuple):
         return found
 
 
-class ClusterInventory(NamedTuple):
-    """Facts of a cluster."""
-
-    cluster: ClusterFacts
-    pods: Sequence[FleetPod] | str
-    associations: Associations | str
-
-
 @dataclass(frozen=True, kw_only=True)
 class Inventory:
     """Facts of clusters and accounts."""
@@ -76,7 +66,6 @@ class Inventory:
     facts: AuditFacts
     accounts: Sequence[AccountPrincipals]
     findings: Sequence[Finding]
-    clusters: Sequence[ClusterInventory]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,32 +165,35 @@ def listing(inventory: Inventory) -> Listing:
     """Every service account of the clusters as a row."""
     rows: list[Row] = []
     notes: dict[str, list[str]] = {}
-    for each in inventory.clusters:
+    clusters = inventory.facts.clusters
+    for each in clusters:
         own, told = _rows(inventory, each)
         rows += own
         for note in dict.fromkeys(told):
-            notes.setdefault(note, []).append(each.cluster.name)
+            notes.setdefault(note, []).append(each.name)
     lines = [
-        note if len(names) == len(inventory.clusters) else f"{', '.join(names)}: {note}"
+        note if len(names) == len(clusters) else f"{', '.join(names)}: {note}"
         for note, names in notes.items()
     ]
     roles = {role.arn: role for role in inventory.facts.roles}
-    return Listing(rows, lines, roles, inventory.facts.clusters)
+    return Listing(rows, lines, roles, clusters)
 
 
-def _rows(inventory: Inventory, found: ClusterInventory) -> tuple[list[Row], list[str]]:
+def _rows(inventory: Inventory, cluster: ClusterFacts) -> tuple[list[Row], list[str]]:
     """The service accounts of a cluster, and notes about it."""
-    cluster = found.cluster
-    pods = _group_by_account(found.pods)
+    pods: dict[Account, list[FleetPod]] = {}
+    for pod in cluster.known_pods:
+        pods.setdefault((pod.namespace, pod.service_account), []).append(pod)
+    associations = {each.account: each for each in cluster.known_associations}
     rules = _rules(inventory.findings, cluster)
     roles = {role.arn: role for role in inventory.facts.roles}
     rows: list[Row] = []
     for account in sorted(cluster.service_accounts, key=lambda each: (each.namespace, each.name)):
-        at = (account.namespace, account.name)
-        own = pods.get(at, []) if pods is not None else None
+        at = ServiceAccountRef(account.namespace, account.name)
+        own = None if isinstance(cluster.pods, Unread) else pods.get(at, [])
         identities = tuple(
             each._replace(targets=tuple(targets(each, roles)))
-            for each in _identities(account, own or (), found.associations)
+            for each in _identities(account, own or (), associations.get(at))
         )
         arns = _roles(identities)
         subjects = [f"service account {account.namespace}/{account.name}"]
@@ -217,7 +209,7 @@ def _rows(inventory: Inventory, found: ClusterInventory) -> tuple[list[Row], lis
                 role_used=_last_used(inventory.accounts, arns),
             )
         )
-    return rows, [*_notes(inventory, found, rows)]
+    return rows, [*_notes(inventory, cluster, rows)]
 
 
 def _roles(identities: Sequence[Identity]) -> tuple[str, ...]:
@@ -225,15 +217,6 @@ def _roles(identities: Sequence[Identity]) -> tuple[str, ...]:
     roles = [each.source for each in identities if each.kind in kinds]
     roles += [each.association.target_role_arn for each in identities if each.association]
     return tuple(dict.fromkeys(filter(None, roles)))
-
-
-def _group_by_account(pods: Sequence[FleetPod] | str) -> dict[Account, list[FleetPod]] | None:
-    if isinstance(pods, str):
-        return None
-    found: dict[Account, list[FleetPod]] = {}
-    for pod in pods:
-        found.setdefault((pod.namespace, pod.service_account), []).append(pod)
-    return found
 
 
 def _rules(findings: Sequence[Finding], cluster: ClusterFacts) -> dict[str, list[str]]:
@@ -244,12 +227,10 @@ def _rules(findings: Sequence[Finding], cluster: ClusterFacts) -> dict[str, list
 
 
 def _identities(
-    account: ServiceAccount, pods: Sequence[FleetPod], associations: Associations | str
+    account: ServiceAccount, pods: Sequence[FleetPod], associated: Association | None
 ) -> Iterator[Identity]:
     keys = dict.fromkeys(key for pod in pods for key in pod.keys)
     yield from (Identity(IdentityKind.KEY, key) for key in keys)
-    known: Associations = {} if isinstance(associations, str) else associations
-    associated = known.get((account.namespace, account.name))
     if associated or any(pod.pod_identity for pod in pods):
         role_arn = associated.role_arn if associated else ""
         yield Identity(IdentityKind.POD_IDENTITY, role_arn, associated)
@@ -283,16 +264,15 @@ def _room(roles: Sequence[Role]) -> int | None:
     return min((each for each in found if each is not None), default=None)
 
 
-def _notes(inventory: Inventory, found: ClusterInventory, rows: Sequence[Row]) -> Iterator[str]:
-    for read in (found.pods, found.associations):
-        if isinstance(read, str):
-            yield read
+def _notes(inventory: Inventory, cluster: ClusterFacts, rows: Sequence[Row]) -> Iterator[str]:
+    for read in (cluster.pods, cluster.associations):
+        if isinstance(read, Unread):
+            yield read.text
     for each in inventory.accounts:
         if isinstance(each.last_used, Unread):
             yield each.last_used.text
     unused = sum(
-        each.rule == "unused-role" and each.cluster == found.cluster.name
-        for each in inventory.findings
+        each.rule == "unused-role" and each.cluster == cluster.name for each in inventory.findings
     )
     if unused:
         yield f"roles that trust this cluster without a service account (unused-role): {unused}"
@@ -348,3 +328,70 @@ def changes(
     )
     same = len(now) - len(fresh)
     return fresh, f"against --since: {len(fresh)} new or changed, {same} unchanged, {gone} gone"
+
+
+NEED_LIST = ("deleted-provider", "other-cluster")
+"""Rules that need to know which OIDC providers the account has."""
+NEED_DETAILS = ("client-ids", "thumbprint")
+"""Rules that need to know how an OIDC provider is registered."""
+NEED_ASSOCIATIONS = ("disabled-tags", "no-agent")
+"""Rules that need to know the Pod Identity associations of the cluster."""
+NEED_POLICIES = ("forged-tags", "pass-any-role")
+"""Rules that need to know the permissions policies of roles."""
+
+
+class Unchecked(NamedTuple):
+    """Rules that were not checked."""
+
+    rules: tuple[str, ...]
+    why: str
+    """The missing input, and the option that gives it."""
+
+    @property
+    def text(self) -> str:
+        """The whole in one line."""
+        return f"not checked: {', '.join(self.rules)}: {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """Missing facts of a cluster and an account; a text is the option or permission that gives
+    them."""
+
+    list_missing: str = ""
+    """The option that gives the list of all; empty when it is known."""
+    details_missing: str = ""
+    """The option that gives details; empty when those of all providers are known."""
+    undetailed: frozenset[str] | None = frozenset()
+    """ARNs of the providers without details; None when it is all of them."""
+    policies_missing: str = ""
+    """The option that reads the policies of a stack's roles; empty when they are known."""
+    associations_missing: str = ""
+    pods_missing: str = ""
+    permissions_missing: str = ""
+
+    @property
+    def unchecked(self) -> list[Unchecked]:
+        """The rules that cannot be checked, or not for every provider."""
+        gaps = (
+            (NEED_LIST, self.list_missing),
+            (NEED_DETAILS, self.details_missing),
+            (("foreign-policy", "foreign-key"), self.policies_missing),
+            (NEED_ASSOCIATIONS, self.associations_missing),
+            (("no-agent",), self.pods_missing),
+            (NEED_POLICIES, self.permissions_missing),
+        )
+        return [Unchecked(rules, why) for rules, why in gaps if why]
+
+
+def audited(facts: AuditFacts, gaps: Gaps) -> Sequence[Finding]:
+    """The findings that rest on known facts."""
+    return [each for each in audit(facts) if not _rests_on(each, gaps)]
+
+
+def _rests_on(finding: Finding, gaps: Gaps) -> bool:
+    if finding.rule in NEED_LIST:
+        return bool(gaps.list_missing)
+    if finding.rule not in NEED_DETAILS:
+        return False
+    return gaps.undetailed is None or finding.subject.rpartition(" ")[2] in gaps.undetailed

@@ -18,8 +18,9 @@ from irsa.identity.policy_json import Json
 from irsa.move.facts import Move
 from irsa.observe.aws import Aws
 from irsa.observe.errors import one_line
-from irsa.observe.facts import Owner, Role, ServiceAccount, Unread
+from irsa.observe.facts import KINDS, Owner, Role, ServiceAccount, Unread
 from irsa.observe.kubernetes import Cluster
+from irsa.observe.pods import kind_of
 
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 """Annotation by which `kubectl rollout restart` changes a template."""
@@ -98,29 +99,23 @@ def dissociate(cluster: Cluster, aws: Aws, move: Move) -> None:
 
 def annotate(cluster: Cluster, move: Move, role_arn: str | None) -> None:
     """Name the role in the service account's annotation; None removes it."""
-    from lightkube.resources.core_v1 import ServiceAccount
-
-    annotations = {ROLE_ARN_ANNOTATION: role_arn}
-    body = {"metadata": {"annotations": annotations}}
-    _patch(cluster, ServiceAccount, move.facts.namespace, move.facts.name, body)
+    body = {"metadata": {"annotations": {ROLE_ARN_ANNOTATION: role_arn}}}
+    _patch(cluster, "ServiceAccount", move.facts.namespace, move.facts.name, body)
 
 
 def restart(cluster: Cluster, namespace: str, owner: Owner) -> None:
     """Replace the Pods of a controller as `kubectl rollout restart` does."""
-    from lightkube.resources.apps_v1 import DaemonSet, Deployment, StatefulSet
-
-    kinds = {"deployment": Deployment, "statefulset": StatefulSet, "daemonset": DaemonSet}
     annotations = {RESTARTED_AT: datetime.now(UTC).isoformat(timespec="seconds")}
     body = {"spec": {"template": {"metadata": {"annotations": annotations}}}}
-    _patch(cluster, kinds[owner.kind], namespace, owner.name, body)
+    _patch(cluster, KINDS[owner.kind], namespace, owner.name, body)
 
 
-def _patch(cluster: Cluster, kind: Any, namespace: str, name: str, body: Json) -> None:
+def _patch(cluster: Cluster, kind: str, namespace: str, name: str, body: Json) -> None:
     from lightkube.types import PatchType
 
-    title = kind.__name__
-    with permitted(f"{title} {namespace}/{name}", f"patch on {title.lower()}s"):
-        cluster.client.patch(kind, name, body, namespace=namespace, patch_type=PatchType.MERGE)
+    with permitted(f"{kind} {namespace}/{name}", f"patch on {kind.lower()}s"):
+        options: Any = {"namespace": namespace, "patch_type": PatchType.MERGE}
+        cluster.client.patch(kind_of(kind), name, body, **options)
 
 
 @contextmanager
@@ -154,12 +149,12 @@ def hold(cluster: Cluster, move: Move, seconds: float | None = LEASE) -> None:
 
     Of two writes by what was read at one time the API server refuses the second.
     """
-    from lightkube.resources.core_v1 import ServiceAccount as Kind
     from lightkube.types import PatchType
 
+    kind = kind_of("ServiceAccount")
     (namespace, name), host, process = move.facts.account, socket.gethostname(), os.getpid()
     with permitted(f"service account {move.title}", "patch on serviceaccounts"):
-        found: Any = cluster.client.get(Kind, name, namespace=namespace).metadata
+        found: Any = cluster.client.get(kind, name, namespace=namespace).metadata
         annotations: dict[str, str] = found.annotations or {}
         held = _HELD.fullmatch(annotations.get(LOCK, ""))
         if held and int(held["until"]) > time.time() and _is_another(held["host"], held["process"]):
@@ -169,7 +164,7 @@ def hold(cluster: Cluster, move: Move, seconds: float | None = LEASE) -> None:
         own = None if seconds is None else f"{move.role.arn} {host} {process} {until:.0f}"
         body = {"resourceVersion": found.resourceVersion, "annotations": {LOCK: own}}
         options: Any = {"patch_type": PatchType.MERGE, "field_manager": LOCK}
-        cluster.client.patch(Kind, name, {"metadata": body}, namespace=namespace, **options)
+        cluster.client.patch(kind, name, {"metadata": body}, namespace=namespace, **options)
 
 
 def _is_another(host: str, process: str) -> bool:

@@ -126,7 +126,7 @@ class Move:
         """The controllers of the service account's Pods, with and without Pods."""
         name = self.account.name
         listed = self.facts.owners
-        found = [e for e in listed if e.pod_spec.get("serviceAccountName", "default") == name]
+        found = [each for each in listed if each.service_account == name]
         found += [pod.owner for pod in self.pods if pod.owner is not None]
         return [*{each.target: each for each in found}.values()]
 

@@ -50,10 +50,7 @@ PAGE_SIZE = 1000
 """The most that IAM lists in one answer."""
 
 T = TypeVar("T")
-_MISSING_CODES = (
-    "NoSuchEntity",
-    "ResourceNotFoundException",
-)
+_MISSING_CODES = ("NoSuchEntity", "ResourceNotFoundException")
 
 
 class Aws:

@@ -38,6 +38,15 @@ class Unread:
         return self.way_out or f"grant {self.permission}"
 
 
+class NotAsked(Unread):
+    """A fact that was not asked for: the reason says all."""
+
+    @property
+    def text(self) -> str:
+        """The reason."""
+        return self.reason
+
+
 class NotMounted(Unread):
     """A file at a path where a container mounts nothing: only its image may have it."""
 
@@ -93,6 +102,11 @@ class Owner:
     def pod_spec(self) -> Json:
         """The spec of its template; empty when it was not read."""
         return (self.template or {}).get("spec") or {}
+
+    @property
+    def service_account(self) -> str:
+        """The name of the service account of its Pods."""
+        return self.pod_spec.get("serviceAccountName", "default")
 
     @property
     def target(self) -> str:

@@ -14,10 +14,9 @@ from urllib.parse import unquote
 
 from irsa.decide.document import statements_of
 from irsa.identity.arns import name_of, parse_role_arn
-from irsa.identity.policy_json import Json
+from irsa.identity.policy_json import Json, mapping, mappings
 from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION
 from irsa.observe.facts import PermissionsPolicy, Principal, RegisteredProvider, Role, Unread
-from irsa.observe.shapes import mapping, mappings
 
 DETAILS = "iam:GetAccountAuthorizationDetails"
 FIELDS = ("RoleDetailList", "Roles")

@@ -28,11 +28,14 @@ from irsa.observe.facts import (
     Webhook,
     Workloads,
 )
-from irsa.observe.fleet_pods import FleetPod, fleet_pod
 from irsa.observe.pod_spec import Reference
-from irsa.observe.running_pods import (
+from irsa.observe.pods import (
+    FleetPod,
     annotated_at,
+    fleet_pod,
     kept,
+    kind_of,
+    listed,
     read_controllers,
     read_endpoints,
     read_ready_nodes,
@@ -113,10 +116,10 @@ class Cluster:
 
     def service_account(self, namespace: str, name: str) -> ServiceAccount | Unread | None:
         """One service account."""
-        from lightkube.resources.core_v1 import ServiceAccount as Kind
 
         def read() -> ServiceAccount:
-            return service_account_of(self._client.get(Kind, name, namespace=namespace).to_dict())
+            found = self._client.get(kind_of("ServiceAccount"), name, namespace=namespace)
+            return service_account_of(found.to_dict())
 
         return _kubernetes(
             f"service account {namespace}/{name}",
@@ -126,20 +129,17 @@ class Cluster:
 
     def service_accounts(self) -> list[ServiceAccount] | Unread:
         """All service accounts of the cluster."""
-        from lightkube.resources.core_v1 import ServiceAccount as Kind
-
         return _kubernetes(
             "service accounts",
             "list serviceaccounts in the cluster",
-            lambda: self._everywhere(Kind, service_account_of),
+            lambda: self._everywhere("ServiceAccount", service_account_of),
         )
 
     def pods(self) -> list[FleetPod] | Unread:
         """All Pods of the cluster that have not ended."""
-        from lightkube.resources.core_v1 import Pod as Kind
 
         def read() -> list[FleetPod]:
-            return [pod for pod in self._everywhere(Kind, fleet_pod) if pod is not None]
+            return [pod for pod in self._everywhere("Pod", fleet_pod) if pod is not None]
 
         return _kubernetes("Pods", "list pods in the cluster", read)
 
@@ -155,7 +155,7 @@ class Cluster:
             return ClusterArn("", region, "", name)
         return ClusterArn("", "", "", "")
 
-    def _everywhere(self, kind: Any, keep: Callable[[Json], T]) -> list[T]:
+    def _everywhere(self, kind: str, keep: Callable[[Json], T]) -> list[T]:
         """Return what ``keep`` keeps of all objects of a kind, listed in pages as `kubectl` does.
 
         A cluster that changes fast forgets a listing's next page: then all are listed at once.
@@ -164,7 +164,7 @@ class Cluster:
         from lightkube.core.exceptions import ApiError
 
         def listed(**size: int) -> list[T]:
-            found = self._client.list(kind, namespace="*", **size)
+            found = self._client.list(kind_of(kind), namespace="*", **size)
             return [keep(each.to_dict()) for each in found]
 
         try:
@@ -192,14 +192,11 @@ class Cluster:
 
     def may(self, namespace: str, verb: str, resource: str, name: str) -> bool | Unread:
         """Ask as `kubectl auth can-i` does, about ``deployments.apps`` or ``pods/exec``."""
-        from lightkube.resources.authorization_v1 import SelfSubjectAccessReview
-
         kind, _, group = resource.partition(".")
         kind, _, part = kind.partition("/")
         asked = {"group": group, "resource": kind, "subresource": part, "verb": verb}
         spec = {"resourceAttributes": {**asked, "namespace": namespace, "name": name}}
-        kind_: Any = SelfSubjectAccessReview
-        review = kind_.from_dict({"spec": spec})
+        review = kind_of("SelfSubjectAccessReview").from_dict({"spec": spec})
         return _kubernetes(
             f"permission {verb} {resource}",
             "create selfsubjectaccessreviews",
@@ -208,9 +205,6 @@ class Cluster:
 
     def objects(self, namespace: str, references: Iterable[Reference]) -> Objects:
         """The ConfigMaps and Secrets that Pods refer to; of Secrets no secret is kept."""
-        from lightkube.resources.core_v1 import ConfigMap, Secret
-
-        kinds = {"ConfigMap": ConfigMap, "Secret": Secret}
         wanted: dict[tuple[str, str], list[Reference]] = {}
         for each in references:
             wanted.setdefault((each.kind, each.name), []).append(each)
@@ -218,7 +212,7 @@ class Cluster:
         for (kind, name), of_it in wanted.items():
 
             def read(kind: str = kind, name: str = name, of_it: list[Reference] = of_it) -> Values:
-                document = self._client.get(kinds[kind], name, namespace=namespace).to_dict()
+                document = self._client.get(kind_of(kind), name, namespace=namespace).to_dict()
                 return kept(kind, document.get("data") or {}, of_it)
 
             objects[kind, name] = _kubernetes(
@@ -230,8 +224,6 @@ class Cluster:
 
     def webhook(self, namespace: str) -> Webhook | Unread | None:
         """Return the registration of the pod identity webhook for Pods of a namespace."""
-        from lightkube.resources.core_v1 import Namespace
-
         webhook = _kubernetes(
             "the registration of the pod identity webhook",
             "list mutatingwebhookconfigurations in the cluster",
@@ -252,7 +244,8 @@ class Cluster:
             return webhook
 
         def read() -> dict[str, str]:
-            return self._client.get(Namespace, namespace).to_dict()["metadata"].get("labels") or {}
+            found: Json = self._client.get(kind_of("Namespace"), namespace).to_dict()
+            return found["metadata"].get("labels") or {}
 
         labels = _kubernetes(f"namespace {namespace}", "get namespaces", _if_there(read))
         return replace(webhook, namespace_labels=labels)
@@ -267,30 +260,24 @@ class Cluster:
 
     def node_groups(self) -> dict[str, str] | Unread:
         """The node group of each node, by `irsa.observe.eks.node_group`."""
-        from lightkube.resources.core_v1 import Node as Kind
 
         def read() -> dict[str, str]:
-            return dict(node_group(e.to_dict()) for e in self._client.list(Kind, chunk_size=CHUNK))
+            return dict(map(node_group, listed(self._client, "Node", chunk_size=CHUNK)))
 
         return _kubernetes("nodes", "list nodes in the cluster", read)
 
     def network_policies(self, namespace: str) -> tuple[Json, ...] | Unread:
         """The NetworkPolicies of a namespace."""
-        from lightkube.resources.networking_v1 import NetworkPolicy as Kind
-
         return _kubernetes(
             f"NetworkPolicies of namespace {namespace}",
             f"list networkpolicies in namespace {namespace}",
-            lambda: tuple(e.to_dict() for e in self._client.list(Kind, namespace=namespace)),
+            lambda: tuple(listed(self._client, "NetworkPolicy", namespace=namespace)),
         )
 
     def next_pod(self, namespace: str, template: Json) -> Json | Unread:
         """The spec of a Pod of this template as admission leaves it now; the Pod is not made."""
-        from lightkube.resources.core_v1 import Pod as Kind
-
         metadata: Json = {**(template.get("metadata") or {}), "generateName": "irsa-verify-"}
-        kind: Any = Kind
-        pod = kind.from_dict({"metadata": metadata, "spec": template["spec"]})
+        pod = kind_of("Pod").from_dict({"metadata": metadata, "spec": template["spec"]})
         return _kubernetes(
             f"what becomes of a Pod in namespace {namespace} (tried with dryRun)",
             f"create pods in namespace {namespace}",

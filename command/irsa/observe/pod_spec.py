@@ -97,7 +97,7 @@ def environment(container: Json, objects: Objects) -> dict[str, Variable]:
     https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
     """
     known: dict[str, Variable] = {}
-    for reference in _whole(container):
+    for reference in whole_objects(container):
         values = objects.get((reference.kind, reference.name))
         if isinstance(values, Mapping):
             for key, value in values.items():
@@ -142,6 +142,12 @@ def _expanded(text: str, known: Mapping[str, Variable]) -> str | None:
 
     expanded = _REFERENCE.sub(value, text)
     return None if unknown else expanded
+
+
+def access_key(given: Mapping[str, Variable]) -> Variable | None:
+    """A container's static access key, which SDKs take before all else; an empty one is none."""
+    key = given.get("AWS_ACCESS_KEY_ID")
+    return None if key is None or key.value == "" else key
 
 
 def token_mounts(spec: Json, container: Json) -> list[TokenMount]:
@@ -260,7 +266,7 @@ def references(spec: Json) -> list[Reference]:
     wanted: list[Reference] = []
     for item in containers(spec):
         container = item.spec
-        wanted += _whole(container)
+        wanted += whole_objects(container)
         given = environment(container, {})
         for entry in _list(container, "env"):
             reference = _single(entry) if entry["name"].startswith("AWS_") else None
@@ -289,7 +295,7 @@ def needed(spec: Json) -> list[Reference]:
     return wanted
 
 
-def _whole(container: Json) -> list[Reference]:
+def whole_objects(container: Json) -> list[Reference]:
     """The objects that a container's ``envFrom`` takes in whole."""
     return [
         Reference(kind, source["name"], entry.get("prefix") or "")
@@ -318,7 +324,7 @@ def _refs(entry: Json) -> Iterator[tuple[str, Json]]:
 
 def env_from_index(container: Json, variable: Variable) -> int | None:
     """The position of a variable's object among the container's ``envFrom``."""
-    whole = [(each.kind, each.name) for each in _whole(container)]
+    whole = [(each.kind, each.name) for each in whole_objects(container)]
     at = (variable.kind, variable.object)
     return whole.index(at) if at in whole else None
 

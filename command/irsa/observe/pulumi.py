@@ -2,17 +2,15 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
-from irsa.identity.arns import name_of, parse_provider_arn
+from irsa.identity.arns import name_of, parse_provider_arn, role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
-from irsa.identity.outputs import UNKNOWN_OUTPUT
-from irsa.identity.policy_json import Json, as_list
+from irsa.identity.policy_json import UNKNOWN_OUTPUT, Json, as_list, mapping, mappings
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.eks import Association
 from irsa.observe.facts import PermissionsPolicy, RegisteredProvider, ServiceAccount, Unread
-from irsa.observe.shapes import mapping, mappings
 
 STABLE = ("arn", "bucket", "name", "uniqueId")
 """Outputs that no update changes: another value is another resource."""
@@ -116,11 +114,26 @@ class StackRole:
     arn: str
     trust_policy: Json | str
     policies: tuple[PermissionsPolicy, ...] = ()
+    path: str = "/"
 
     @property
     def label(self) -> str:
         """The role's ARN; its name while that is not known."""
         return self.name if self.arn in (LATER, HIDDEN) else self.arn
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its ARN and its name, as far as they are known."""
+        return tuple(e for e in (self.arn, name_of(self.arn), self.name) if e != LATER)
+
+    def in_account(self, account: str) -> "StackRole":
+        """The role with its ARN put together where only the parts are known."""
+        if self.arn != LATER or not account:
+            return self
+        try:
+            return replace(self, arn=role_arn(account, self.name, path=self.path))
+        except ValueError:
+            return self  # name or path is known later, or none that IAM takes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +195,8 @@ def _role(resource: Json, attached: Sequence[tuple[str, object, PermissionsPolic
         arn=_text(fields, "arn"),
         trust_policy=_document(fields.get("assumeRolePolicy")),
         policies=tuple(sorted(policies, key=lambda policy: policy.name)),
-    )
+        path=str(fields.get("path", "/")),
+    ).in_account(str(resource.get("account", "")))
 
 
 def _attachments(resources: Sequence[Json]) -> Iterator[tuple[str, object, PermissionsPolicy]]:

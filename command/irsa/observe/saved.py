@@ -13,13 +13,12 @@ from typing import NamedTuple, cast
 
 from irsa import PROGRAM
 from irsa.identity.arns import parse_provider_arn, provider_arn_for
-from irsa.identity.policy_json import Json, as_list
+from irsa.identity.policy_json import Json, as_list, mapping, mappings
 from irsa.observe.errors import CollectError, one_line
 from irsa.observe.facts import RegisteredProvider, ServiceAccount
-from irsa.observe.fleet_pods import FleetPod, fleet_pod
 from irsa.observe.iam import FIELDS, AccountPrincipals, IamReader
 from irsa.observe.kubernetes import service_account_of
-from irsa.observe.shapes import mapping, mappings
+from irsa.observe.pods import FleetPod, fleet_pod
 
 GET_ACCOUNTS = "kubectl get serviceaccounts --all-namespaces --output json"
 GET_PODS = "kubectl get pods --all-namespaces --output json"

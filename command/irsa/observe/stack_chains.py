@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, cast
 
-from irsa.identity.policy_json import Json
+from irsa.identity.policy_json import Json, mapping, mappings
 from irsa.identity.subjects import parse_subject
 from irsa.observe.pulumi import (
     ASSOCIATION,
@@ -26,7 +26,6 @@ from irsa.observe.pulumi import (
     state_resources,
     typed,
 )
-from irsa.observe.shapes import mapping, mappings
 
 
 class Resource(NamedTuple):
@@ -271,11 +270,7 @@ def _missing(resource: Json, *names: str) -> str:
     return ""
 
 
-_BY_ARN = {
-    ROLE: "role",
-    POLICY: "policy",
-    PROVIDER: "OIDC provider",
-}
+_BY_ARN = {ROLE: "role", POLICY: "policy", PROVIDER: "OIDC provider"}
 _BY_ID = {
     "aws:s3/bucket:Bucket": "bucket",
     "aws:s3/bucketV2:BucketV2": "bucket",

@@ -7,12 +7,11 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, cast
 
-from irsa.identity.policy_json import Json
+from irsa.identity.policy_json import Json, mapping, mappings
 from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION
 from irsa.observe.errors import CollectError
 from irsa.observe.files import read_json
 from irsa.observe.iam import ExistingRole
-from irsa.observe.shapes import mapping, mappings
 
 _WAY_OUT = "give the whole output of `terraform state pull`"
 

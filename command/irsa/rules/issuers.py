@@ -101,10 +101,7 @@ _ORG = rf"pulumi:[^:*?]+:(?:org|pulumi\.organization\.login):{_PART}:"
 PULUMI = Issuer(
     "Pulumi Cloud",
     "every organization on Pulumi Cloud",
-    {
-        "sub": Claim(_ORG, rf"{_ORG}(?:project:{_PART}:|env:{_PART}[/:])"),
-        "aud": _ORGANIZATION_ONLY,
-    },
+    {"sub": Claim(_ORG, rf"{_ORG}(?:project:{_PART}:|env:{_PART}[/:])"), "aud": _ORGANIZATION_ONLY},
 )
 
 

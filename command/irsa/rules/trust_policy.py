@@ -2,13 +2,207 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from irsa.decide.document import FOREIGN_KEYS, Statement, statements_of
+from irsa.decide.document import FOREIGN_KEYS, Condition, Statement, statements_of
 from irsa.decide.patterns import Pattern
-from irsa.identity.arns import issuer_of_principal
-from irsa.rules.conditions import guarded, split_key
-from irsa.rules.principals import check_pod_identity, check_principals
+from irsa.decide.principals import UNIQUE_ID
+from irsa.identity.arns import account_named_by, is_oidc_provider, issuer_of_principal, parse_arn
+from irsa.identity.eks import POD_IDENTITY_SERVICE
+from irsa.rules.conditions import (
+    CERTIFICATES,
+    CLUSTERS,
+    EVERYONE,
+    NAMESPACES,
+    NETWORKS,
+    OTHER_ACCOUNT,
+    OWN_ACCOUNT,
+    SOURCES,
+    guarded,
+    narrow,
+    opens_with_wildcard,
+    says_something,
+    split_key,
+    wild,
+)
 from irsa.rules.table import Finding
-from irsa.rules.tokens import Hits, TrustContext, check_federated, is_kubernetes
+from irsa.rules.tokens import Hits, TrustContext, check_federated, check_tokens, is_kubernetes
+
+ROLES_ANYWHERE = "rolesanywhere.amazonaws.com"
+"""IAM Roles Anywhere, whose callers have certificates."""
+
+SERVICES: Mapping[str, str] = {
+    "appstream": "https://docs.aws.amazon.com/appstream2/latest/developerguide/example-fleet-machine.html",
+    "bedrock": "https://docs.aws.amazon.com/bedrock/latest/userguide/agents-permissions.html",
+    "codebuild": "https://docs.aws.amazon.com/codebuild/latest/userguide/setting-up-service-role.html",
+    "fis": "https://docs.aws.amazon.com/resilience-hub/latest/userguide/next-gen-resilience-testing-iam-single-account.html",
+    "frauddetector": "https://docs.aws.amazon.com/frauddetector/latest/ug/confused-deputy-prevention.html",
+    "iot": "https://docs.aws.amazon.com/iot/latest/developerguide/cross-service-confused-deputy-prevention.html",
+    "personalize": "https://docs.aws.amazon.com/personalize/latest/dg/cross-service-confused-deputy-prevention.html",
+    "states": "https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html",
+}
+"""Services whose documentation has aws:SourceAccount in the trust policy of a role, with the page.
+
+Of another service it is not known whether it sends the key; EC2's and Lambda's pages do not say
+that they do, and a condition on a key that is not sent locks the service out
+(https://github.com/prowler-cloud/prowler/issues/2810 and /4714)."""
+
+
+def actions_text(statement: Statement) -> str:
+    """Return the element and its actions."""
+    return f"{statement.element} {', '.join(statement.actions)}"
+
+
+def check_principals(statement: Statement, context: TrustContext) -> Hits:
+    """Check all principals that a statement names, except the providers of tokens."""
+    if statement.excepts:
+        yield "not-principal", "NotPrincipal with Effect Allow"
+        return
+    if statement.element == "NotAction":
+        yield "wide-action", actions_text(statement)
+    elif len(statement.assume_actions) > 1 and any(map(wild, statement.actions)):
+        yield "wide-action", f"Action {', '.join(filter(wild, statement.actions))}"
+    yield from _check_everyone(statement, context)
+    for principal in statement.named("AWS"):
+        if UNIQUE_ID.fullmatch(principal):
+            yield "orphaned-principal", principal
+    if statement.covers("sts:AssumeRole"):
+        yield from _check_accounts(statement, context)
+        yield from _check_services(statement)
+
+
+def _check_everyone(statement: Statement, context: TrustContext) -> Hits:
+    federated = "*" in statement.named("Federated")
+    actions = [
+        action
+        for action in statement.assume_actions
+        if "*" in statement.named("AWS") or (federated and action != "sts:AssumeRole")
+    ]
+    conditions = statement.conditions
+    if not actions or narrow(conditions, EVERYONE):
+        return
+    issuers = _issuers(conditions)
+    if issuers or _saml_provider(conditions):
+        if actions != ["sts:AssumeRole"]:
+            yield "any-provider", f"Principal * {conditions_text(conditions)}"
+        # A session that a token made, in whatever account, keeps the token's claims.
+        for name in issuers:
+            yield from check_tokens(conditions, name, context)
+    elif narrow(conditions, NETWORKS):
+        yield "everyone-by-network", f"Principal * {conditions_text(conditions)}"
+    else:
+        yield "everyone", f"Principal * {conditions_text(conditions)}".rstrip()
+
+
+def _issuers(conditions: Sequence[Condition]) -> list[str]:
+    issuers: list[str] = []
+    for each in conditions:
+        if not each.positive or not all(says_something(each, text) for text in each.patterns):
+            continue
+        if each.key.lower() == "aws:federatedprovider":
+            providers = filter(is_oidc_provider, each.values)
+            issuers += [issuer_of_principal(arn).lower() for arn in providers]
+        elif split_key(each.key)[0]:
+            issuers.append(split_key(each.key)[0])
+    return list(dict.fromkeys(issuers))
+
+
+def _saml_provider(conditions: Sequence[Condition]) -> bool:
+    return any(
+        each.positive
+        and each.key.lower() in ("saml:iss", "saml:namequalifier", "aws:federatedprovider")
+        and all(says_something(each, pattern) for pattern in each.patterns)
+        for each in conditions
+    )
+
+
+def conditions_text(conditions: Sequence[Condition]) -> str:
+    """Return the conditions in words; empty without one."""
+    return f"under {', '.join(each.text for each in conditions)}" if conditions else ""
+
+
+def _check_accounts(statement: Statement, context: TrustContext) -> Hits:
+    conditions = statement.conditions
+    for principal in statement.named("AWS"):
+        account = account_named_by(principal)
+        if not account:
+            continue
+        # While the role's account is not known, what would do for another one has to do.
+        own, other = account == context.account, context.account not in ("", account)
+        if not conditions:
+            yield "root-principal", principal
+        elif not narrow(conditions, OWN_ACCOUNT if own else OTHER_ACCOUNT) and not any(
+            map(_subject_of_session, conditions)
+        ):
+            under = f"{principal} {conditions_text(conditions)}"
+            yield ("no-external-id", principal) if other else ("root-principal", under)
+        for each in conditions:
+            yield from (("path-pattern", value) for value in opens_with_wildcard(each))
+
+
+def _subject_of_session(condition: Condition) -> bool:
+    """Return whether a condition asks for the token from which the caller's own session was made.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html
+    """
+    return (
+        split_key(condition.key)[1] == "sub"
+        and condition.positive
+        and all(says_something(condition, pattern) for pattern in condition.patterns)
+    )
+
+
+def _check_services(statement: Statement) -> Hits:
+    for service in statement.named("Service"):
+        name, _, rest = service.partition(".")
+        documented = name in SERVICES and rest.startswith("amazonaws.com")
+        if documented and not narrow(statement.conditions, SOURCES):
+            yield "service-source", service
+        if service == ROLES_ANYWHERE and not narrow(statement.conditions, CERTIFICATES):
+            yield "any-certificate", f"{service} {conditions_text(statement.conditions)}".rstrip()
+
+
+def check_pod_identity(allowed: Sequence[Statement], context: TrustContext) -> Hits:
+    """Check the statements that allow, each with the conditions of the denials for everyone."""
+    trusting = [each for each in allowed if POD_IDENTITY_SERVICE in each.named("Service")]
+    for statement in trusting:
+        if not statement.covers("sts:AssumeRole"):
+            continue
+        at, conditions = f"statement {statement.number}:", statement.conditions
+        if context.session_tags and not any(each.covers("sts:TagSession") for each in trusting):
+            yield "pod-identity-tags", f"{at} {actions_text(statement)}"
+        never = [each for each in conditions if _never_holds(each, context.account)]
+        for each in never:
+            yield "pod-identity-source", f"{at} {each.text} is {', '.join(each.values)}"
+        rule = _RULES.get((narrow(conditions, CLUSTERS), narrow(conditions, NAMESPACES)))
+        if rule and not never:
+            yield rule, f"{at} {POD_IDENTITY_SERVICE} {conditions_text(conditions)}".rstrip()
+
+
+_RULES = {
+    (False, False): "pod-identity-any",
+    (False, True): "pod-identity-cluster",
+    (True, False): "pod-identity-account",
+}
+"""By whether conditions name a cluster, and a namespace of it."""
+
+
+def _never_holds(condition: Condition, account: str) -> bool:
+    """Return whether a condition on the source holds for no cluster; of an account, if known."""
+    key, patterns = condition.key.lower(), condition.patterns
+    # EKS always sends the source: without IfExists or a set operator it would be the same.
+    if not condition._replace(operator=condition.base).positive:
+        return False
+    if key == "aws:sourceaccount":
+        return bool(account) and not any(wild(each) or each == account for each in patterns)
+    return key == "aws:sourcearn" and all(_names_no_cluster(each, account) for each in patterns)
+
+
+def _names_no_cluster(pattern: str, account: str) -> bool:
+    arn = parse_arn(pattern)
+    if arn is None:
+        return not wild(pattern)
+    parts = [(arn.service, "eks"), (arn.account, account), (arn.kind, "cluster")]
+    return any(value and not wild(part) and part != value for part, value in parts)
+
 
 TAG_SESSION = "sts:TagSession"
 

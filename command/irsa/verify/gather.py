@@ -21,9 +21,9 @@ from irsa.verify.facts import (
     Question,
     RoleBFacts,
     RoleBTarget,
+    goes_by_name,
     wrong_containers,
 )
-from irsa.verify.session_names import goes_by_name
 
 NAMED_MAX = 10
 """Service accounts or roles of a trust policy that are looked up, to know which are in use."""
@@ -272,8 +272,6 @@ def role_b_target(facts: Facts) -> RoleBTarget | None:
         )
     if facts.role_b_arn:
         return RoleBTarget(
-            role_arn=facts.role_b_arn,
-            external_id=facts.external_id,
-            tags=facts.session_tags,
+            role_arn=facts.role_b_arn, external_id=facts.external_id, tags=facts.session_tags
         )
     return None

@@ -13,7 +13,7 @@ from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.eks import Association
 from irsa.observe.facts import PermissionsPolicy, Unread
-from irsa.observe.fleet_pods import fleet_pod
+from irsa.observe.pods import fleet_pod
 from tests.support.world import ACCOUNT_A as OWN
 from tests.support.world import ACCOUNT_B, PROVIDER_ARN
 from tests.support.world import CLUSTER_ARN as CLUSTER

@@ -3,7 +3,7 @@
 from argparse import Namespace
 
 from irsa.commands.inventory_input import read
-from irsa.commands.inventory_sources import Clients
+from irsa.commands.sources import Clients
 from irsa.identity.arns import cluster_arn
 from irsa.observe.facts import Unread
 from irsa.observe.iam import AccountPrincipals

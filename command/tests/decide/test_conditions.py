@@ -10,7 +10,7 @@ from irsa.decide.conditions import compile_test, shown
 from irsa.decide.document import Condition
 from irsa.decide.operators import MATCHERS
 from irsa.decide.patterns import Key
-from irsa.identity.outputs import UNKNOWN_OUTPUT
+from irsa.identity.policy_json import UNKNOWN_OUTPUT
 
 ABSENT, PRESENT, UNKNOWN = Key.ABSENT, Key.PRESENT, Key.UNKNOWN
 ROLE = "arn:aws:iam::111122223333:role/team/app"

@@ -17,7 +17,7 @@ from irsa.decide.principals import caller_from_arn
 from irsa.decide.request import Request
 from irsa.decide.statements import compile_policy
 from irsa.decide.truth import Verdict
-from irsa.identity.outputs import UNKNOWN_OUTPUT
+from irsa.identity.policy_json import UNKNOWN_OUTPUT
 from tests.support.world import BUCKET_ARN
 
 ON_ALL = {"Action": "*", "Resource": "*"}

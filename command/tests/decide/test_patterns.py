@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from irsa.decide.patterns import Key, Pattern, Template, Wildcard
-from irsa.identity.outputs import UNKNOWN_OUTPUT
+from irsa.identity.policy_json import UNKNOWN_OUTPUT
 
 TEXTS = st.text("ab:", max_size=12)
 PIECES = st.lists(st.sampled_from(["a", "b", "ab", ":", Wildcard.RUN, Wildcard.ONE]), max_size=9)

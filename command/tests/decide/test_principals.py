@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_pri
 import pytest
 
 from irsa.decide.principals import Grant, PrincipalElement, caller_from_arn, session_of
-from irsa.identity.outputs import UNKNOWN_OUTPUT
+from irsa.identity.policy_json import UNKNOWN_OUTPUT
 from tests.support.refusal import refusal
 from tests.support.world import ACCOUNT_A as A
 

@@ -11,7 +11,7 @@ from command.tests.decide.steps import list_step
 from irsa.decide.json_input import InputError
 from irsa.decide.patterns import Key, ResourceTemplate, resource_problem
 from irsa.decide.scenario import scenario_from
-from irsa.identity.outputs import UNKNOWN_OUTPUT
+from irsa.identity.policy_json import UNKNOWN_OUTPUT
 
 TABLE = "arn:aws:dynamodb:us-east-1:111122223333:table/foo"
 RED = "arn:aws:s3:::red"

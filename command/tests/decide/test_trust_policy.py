@@ -10,7 +10,7 @@ from command.tests.decide.principals import PATHED, ROLE_A, ROLE_B, ROOT, SESSIO
 from command.tests.decide.scenarios import answer, decision, error
 from command.tests.decide.steps import assume_step
 from command.tests.decide.web import WEB_IDENTITY_STATEMENT, issuer_trust, web_identity_step
-from irsa.identity.outputs import UNKNOWN_OUTPUT
+from irsa.identity.policy_json import UNKNOWN_OUTPUT
 from tests.support.world import ACCOUNT_A, ACCOUNT_B, ISSUER, PROVIDER_ARN
 
 MALFORMED = "MalformedPolicyDocument"

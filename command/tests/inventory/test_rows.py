@@ -6,11 +6,11 @@ from irsa.audit.findings import AuditFacts, ClusterFacts
 from irsa.commands.inventory_table import cells
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.subjects import ServiceAccountRef
-from irsa.inventory.rows import ClusterInventory, Identity, IdentityKind, Inventory, listing
+from irsa.inventory.rows import Identity, IdentityKind, Inventory, listing
 from irsa.observe.eks import Association
-from irsa.observe.facts import Role, ServiceAccount
-from irsa.observe.fleet_pods import FleetPod
+from irsa.observe.facts import NotAsked, Role, ServiceAccount
 from irsa.observe.iam import AccountPrincipals
+from irsa.observe.pods import FleetPod
 from irsa.rules.table import Finding
 from tests.support.fleet import ACCOUNT, ISSUER
 
@@ -18,29 +18,33 @@ ROLE = f"arn:aws:iam::{ACCOUNT}:role/app"
 OWN = {"namespace": "dev", "service_account": "app"}
 
 
+NOT_ASKED = NotAsked("it", "Pods: not read", "")
+
+
 def account(role=ROLE):
     return ServiceAccount("dev", "app", {ROLE_ARN_ANNOTATION: role} if role else {})
 
 
-def cluster(role=ROLE, name="", issuer=ISSUER, pods=(), associations="not asked"):
+def cluster(role=ROLE, name="", issuer=ISSUER, pods=(), associations=NOT_ASKED):
     """A cluster with the service account dev/app, whose role is this one."""
-    facts = ClusterFacts(
+    return ClusterFacts(
         name=name,
         issuer_url=f"https://{issuer}",
         account=ACCOUNT,
         service_accounts=(account(role),),
+        associations=associations,
+        pods=pods,
     )
-    return ClusterInventory(facts, pods, associations)
 
 
 def listed(*clusters, findings=()):
     roles = (Role(ROLE, "AROA1", {}),)
     facts = AuditFacts(
-        clusters=[each.cluster for each in clusters], accounts=[ACCOUNT], roles=roles,
+        clusters=clusters, accounts=[ACCOUNT], roles=roles,
         providers=(), now=0,
     )  # fmt: skip
     accounts = [AccountPrincipals(roles, {ROLE: ""})]
-    return listing(Inventory(facts=facts, accounts=accounts, findings=findings, clusters=clusters))
+    return listing(Inventory(facts=facts, accounts=accounts, findings=findings))
 
 
 def test_a_finding_of_one_cluster_is_not_the_others():
@@ -48,9 +52,13 @@ def test_a_finding_of_one_cluster_is_not_the_others():
         Finding("unused-role", f"role {ROLE}", ISSUER, cluster="green"),
         Finding("other-cluster", f"role {ROLE}", ISSUER),
     ]
-    green = cluster(name="green", issuer=ISSUER.replace("0123", "9999"), pods="Pods: not read")
+    green = cluster(
+        name="green",
+        issuer=ISSUER.replace("0123", "9999"),
+        pods=NOT_ASKED,
+    )
 
-    found = listed(cluster(name="blue", associations={}), green, findings=findings)
+    found = listed(cluster(name="blue", associations=()), green, findings=findings)
 
     own = [row.findings for row in found.rows]
     assert own == [("other-cluster",), ("unused-role", "other-cluster")]
@@ -65,7 +73,7 @@ TARGET = "arn:aws:iam::444455556666:role/target"
 def associated(**more):
     """The association of dev/app with a second role."""
     of = Association(arn=ARN, account=ServiceAccountRef("dev", "app"), role_arn=f"{ROLE}-2", **more)
-    return {of.account: of}
+    return [of]
 
 
 @pytest.mark.parametrize(("role", "more"), [(ROLE, [Identity(IdentityKind.IRSA, ROLE)]), ("", [])])

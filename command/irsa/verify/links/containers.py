@@ -17,6 +17,7 @@ from irsa.observe.pod_spec import Container, containers, environment, same_conta
 from irsa.verify.facts import Facts
 from irsa.verify.link import AS_EXPECTED, Check, Link, ShellCommand, unique
 
+NO_POD = "no Pod runs as this service account"
 IDENTITY_VARIABLES = (ROLE_ARN_VARIABLE, CREDENTIALS_URI_VARIABLE)
 """The first of the variables that the webhook injects, for IRSA and for EKS Pod Identity."""
 

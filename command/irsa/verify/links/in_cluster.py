@@ -4,20 +4,22 @@ Pure. What the webhook does and leaves alone:
 https://github.com/aws/amazon-eks-pod-identity-webhook/blob/v0.6.17/README.md
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from irsa.identity.arns import parse_role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.observe.aws_config import Profile
-from irsa.observe.facts import Answer, Role, Unread
+from irsa.observe.facts import PENDING, RUNNING, Answer, Owner, Pod, Role, Unread
+from irsa.observe.pod_spec import needed
 from irsa.verify.facts import Facts, NotMade
-from irsa.verify.link import Check, Link, confirmed
+from irsa.verify.link import Check, Link, confirmed, unique
+from irsa.verify.links.containers import NO_POD, names, pods_named, pods_that
 from irsa.verify.links.injection import injection
 from irsa.verify.links.pod_identity import agent, association
 from irsa.verify.links.precedence import precedence
-from irsa.verify.links.running import running_pod
 from irsa.verify.links.webhook import webhook
-from irsa.verify.remedies.pod import annotate, create_account, restart
+from irsa.verify.remedies.pod import annotate, create_account, delete, restart, resume, set_account
 
 
 def in_cluster_links(facts: Facts, inside: Answer | Unread | NotMade) -> list[Link]:
@@ -116,3 +118,166 @@ def _no_annotation(facts: Facts, check: Check, annotations: Mapping[str, str]) -
     if not commands:
         remedy += "; with --role-arn the commands are printed"
     return check.failed(text, remedy, *commands, *(restart(facts) if commands else ()))
+
+
+PATIENCE = 300.0
+"""Seconds after which a Pod that is still starting is taken for one that will not."""
+CRASHES = "CrashLoopBackOff"
+"""Its cause is in the program, or in the role, which other links check."""
+STARTING = ("", "ContainerCreating", "PodInitializing")
+
+
+def running_pod(facts: Facts) -> Link:
+    """Check whether a Pod runs as the service account, and no newer one is stuck."""
+    wanted = f"a Pod with serviceAccountName {facts.name} in namespace {facts.namespace}"
+    check = Check("pod", wanted)
+    if isinstance(facts.pods, Unread):
+        return check.unknown(facts.pods)
+    pods = facts.judged
+    wrong = [pod for pod in pods if pod.service_account != facts.name]
+    if wrong:
+        return _wrong_account(facts, check, wrong)
+    for problem in (_cannot_be_made, _stuck, _kept):
+        link = problem(facts, check, pods)
+        if link is not None:
+            return link
+    running = [pod for pod in pods if pod.phase == RUNNING]
+    pending = [pod for pod in pods if pod.phase == PENDING]
+    if not running:
+        return check.unknown(*_nothing_runs(facts, pending))
+    outdated = [pod for pod in running if pod.outdated]
+    if outdated:
+        text = f"{pods_that(outdated, 'is', 'are')} of an older template: a rollout is under way"
+        return check.unknown(text, "ask again when it has finished")
+    return check.passed(_describe(running, pending))
+
+
+def _describe(running: Sequence[Pod], pending: Sequence[Pod]) -> str:
+    text = pods_named(running)
+    crashing = [pod for pod in running if pod.reason == CRASHES]
+    text += f"; in {CRASHES}: {names(pod.name for pod in crashing)}" if crashing else ""
+    return text + (f"; starting: {names(pod.name for pod in pending)}" if pending else "")
+
+
+def _wrong_account(facts: Facts, check: Check, wrong: Sequence[Pod]) -> Link:
+    accounts = names(pod.service_account for pod in wrong)
+    owners = {pod.owner.title for pod in wrong if pod.owner}
+    of = f"of {names(owners)} " if owners else ""
+    commands = [command for pod in wrong for command in set_account(facts, pod)]
+    return check.failed(
+        f"{pods_that(wrong, f'{of}runs', f'{of}run')} as {accounts}",
+        "set the service account in the Pod template",
+        *unique(commands),
+    )
+
+
+def _cannot_be_made(facts: Facts, check: Check, pods: Sequence[Pod]) -> Link | None:
+    """Its controller says that the API server refuses the Pods."""
+    for owner in _owners(facts, pods):
+        if owner.trouble:
+            text = f"{owner.title} cannot make Pods: {owner.trouble}"
+            return check.failed(
+                text, "correct what that message names; the controller then tries again by itself"
+            )
+    return None
+
+
+def _owners(facts: Facts, pods: Sequence[Pod]) -> list[Owner]:
+    own = [
+        owner
+        for owner in facts.owners
+        if (
+            owner.name == facts.deployment
+            if facts.deployment
+            else owner.service_account == facts.name
+        )
+    ]
+    return [*own, *(pod.owner for pod in pods if pod.owner and pod.owner not in own)]
+
+
+def _stuck(facts: Facts, check: Check, pods: Sequence[Pod]) -> Link | None:
+    """A Pod that does not start, and whether an older one still serves in its place."""
+    stuck = [
+        (pod, why) for pod in pods if pod.phase == PENDING and (why := _blocking_reason(facts, pod))
+    ]
+    if not stuck:
+        return None
+    pod, (why, remedy) = stuck[0]
+    text = f"Pod {pod.name} is Pending: {why}"
+    if len(stuck) > 1:
+        text += f" (so {'is' if len(stuck) == 2 else 'are'} {names(e.name for e, _ in stuck[1:])})"
+    running = [each for each in pods if each.phase == RUNNING]
+    older = [each for each in running if each.outdated and each.owner == pod.owner]
+    if older:
+        still = pods_that(older, "still runs", "still run")
+        text += f"; the rollout is stuck, and {still} the older template"
+    elif running:
+        text += f"; {pods_that(running, 'runs', 'run')}"
+    return check.failed(text, remedy)
+
+
+def _blocking_reason(facts: Facts, pod: Pod) -> tuple[str, str] | None:
+    """Return why a Pending Pod cannot start, and the remedy; None while it may start."""
+    missing = [
+        f"{each.kind} {each.name}"
+        for each in needed(pod.spec)
+        if (each.kind, each.name) in facts.objects and facts.objects[each.kind, each.name] is None
+    ]
+    if missing:
+        return (f"there is no {names(missing)}", "create it, or take it out of the Pod template")
+    said = f"{pod.reason}: {pod.message}" if pod.message else pod.reason
+    if pod.reason not in STARTING and pod.reason != CRASHES:
+        return said, "correct what that message names; the Pod then starts by itself"
+    age = _age(facts, pod)
+    if pod.reason != CRASHES and age > PATIENCE:
+        return (
+            f"{said or 'starting'} for {age:.0f} s now",
+            f"see its Events: kubectl describe pod {pod.name} --namespace {facts.namespace}",
+        )
+    return None
+
+
+def _age(facts: Facts, pod: Pod) -> float:
+    return facts.now - datetime.fromisoformat(pod.created).timestamp() if pod.created else 0.0
+
+
+def _kept(facts: Facts, check: Check, pods: Sequence[Pod]) -> Link | None:
+    """Pods of an older template that no rollout replaces."""
+    for pod in pods:
+        if pod.outdated and pod.owner and pod.owner.paused:
+            return check.failed(
+                f"the rollouts of {pod.owner.title} are paused, and {pods_named([pod])} is of an "
+                "older template",
+                "resume them",
+                resume(facts, pod.owner),
+            )
+    kept = [pod for pod in pods if pod.outdated and pod.owner and pod.owner.on_delete]
+    if kept:
+        owners = names(pod.owner.title for pod in kept if pod.owner)
+        return check.failed(
+            f"{owners} replaces Pods only once they are deleted (OnDelete), and "
+            f"{pods_that(kept, 'is', 'are')} of an older template",
+            "delete them",
+            *(delete(facts, pod) for pod in kept),
+        )
+    return None
+
+
+def _nothing_runs(facts: Facts, pending: Sequence[Pod]) -> tuple[str, str]:
+    if pending:
+        pod = pending[0]
+        if pod.reason == CRASHES:
+            see = f"kubectl logs --all-containers --namespace {facts.namespace} {pod.name}"
+            text = f"Pod {pod.name} is Pending: an init container keeps failing"
+            return text, f"see its log: {see}"
+        return f"{pods_that(pending, 'is', 'are')} starting", "ask again when it runs"
+    if facts.deployment and facts.deployment not in {owner.name for owner in facts.owners}:
+        return f"there is no Deployment {facts.deployment}", "correct the name, or create it"
+    pods = () if isinstance(facts.pods, Unread) else facts.pods
+    own = [pod for pod in pods if pod.service_account == facts.name]
+    over = [pod for pod in own if not pod.ending and not pod.lives]
+    if over:
+        return f"{NO_POD}: {pods_that(over, 'has', 'have')} ended", "ask while one runs"
+    if own:
+        return f"{NO_POD}: {pods_that(own, 'is', 'are')} being deleted", "ask again in a moment"
+    return NO_POD, "start one, or check the Deployment's Events"

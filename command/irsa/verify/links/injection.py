@@ -33,6 +33,7 @@ from irsa.observe.pod_spec import (
 from irsa.verify.facts import Facts, PodIdentity
 from irsa.verify.link import Check, Link, Status
 from irsa.verify.links.containers import (
+    NO_POD,
     CheckedContainer,
     Problem,
     is_skipped,
@@ -41,9 +42,7 @@ from irsa.verify.links.containers import (
     pods_that,
     sort_containers,
 )
-from irsa.verify.links.pod_profiles import aws_files, chosen
-from irsa.verify.links.running import NO_POD
-from irsa.verify.links.variables import ASK_INSIDE, REGIONS, region_of
+from irsa.verify.links.settings import ASK_INSIDE, REGIONS, aws_files, chosen, region_of
 from irsa.verify.links.webhook import webhook
 from irsa.verify.remedies.pod import (
     change_env,

@@ -14,13 +14,19 @@ from irsa.identity.eks import (
 )
 from irsa.observe.aws_config import ProfileChain, profile_chain, with_settings
 from irsa.observe.facts import ConfigFile, Pod, Unread
-from irsa.observe.pod_spec import Container, Variable
+from irsa.observe.pod_spec import Container, Variable, access_key, whole_objects
 from irsa.verify.facts import Facts
 from irsa.verify.link import AS_EXPECTED, Check, Link, ShellCommand, compact
-from irsa.verify.links.containers import CheckedContainer, Problem, link_of, sort_containers
-from irsa.verify.links.pod_profiles import DEFAULT, AwsFiles, Chosen, all_chosen, aws_files
-from irsa.verify.links.running import NO_POD
-from irsa.verify.links.variables import ASK_INSIDE, unusable_variable
+from irsa.verify.links.containers import NO_POD, CheckedContainer, Problem, link_of, sort_containers
+from irsa.verify.links.settings import (
+    ASK_INSIDE,
+    DEFAULT,
+    AwsFiles,
+    Chosen,
+    all_chosen,
+    aws_files,
+    unusable_variable,
+)
 from irsa.verify.remedies.pod import patch_object, remove_variables, restart_of
 
 KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
@@ -68,16 +74,10 @@ def problem(facts: Facts, pod: Pod, container: Container, *, reached: bool) -> P
     keys = _keys(facts, pod, container, files.given)
     if keys is not None:
         return keys
-    unread = [
-        source
-        for source in (facts.objects.get(at) for at in _sources(container))
-        if isinstance(source, Unread)
-    ]
+    sources = (facts.objects.get((e.kind, e.name)) for e in whole_objects(container.spec))
+    unread = [source for source in sources if isinstance(source, Unread)]
     if files.refused:
-        return Problem(
-            f"{files.refused}; the AWS CLI and boto3 stop there",
-            "correct the file",
-        )
+        return Problem(f"{files.refused}; the AWS CLI and boto3 stop there", "correct the file")
     for choice in all_chosen(files.given):
         finding = _profile(facts, pod, container, files, choice)
         if finding is not None:
@@ -91,21 +91,11 @@ def problem(facts: Facts, pod: Pod, container: Container, *, reached: bool) -> P
     return unusable
 
 
-def _sources(container: Container) -> list[tuple[str, str]]:
-    kinds = (("configMapRef", "ConfigMap"), ("secretRef", "Secret"))
-    return [
-        (kind, entry[field]["name"])
-        for entry in container.spec.get("envFrom") or ()
-        for field, kind in kinds
-        if entry.get(field)
-    ]
-
-
 def _keys(
     facts: Facts, pod: Pod, container: Container, given: Mapping[str, Variable]
 ) -> Problem | None:
     """Static credentials: every SDK takes them first. Empty ones, or a secret alone, none does."""
-    if "AWS_ACCESS_KEY_ID" not in given or given["AWS_ACCESS_KEY_ID"].value == "":
+    if access_key(given) is None:
         return None
     taken = {name: given[name] for name in KEY_VARIABLES if name in given}
     whole = [each for each in taken.values() if each.whole]
@@ -236,7 +226,4 @@ def _without(
         return []  # which of the two files holds it is for a person to see
     text = with_settings(file.text, DEFAULT, dict.fromkeys(SOURCES))
     patch = compact({"data": {file.key: text}})
-    return [
-        patch_object(facts, "ConfigMap", file.config_map, patch),
-        *restart_of(facts, pod),
-    ]
+    return [patch_object(facts, "ConfigMap", file.config_map, patch), *restart_of(facts, pod)]

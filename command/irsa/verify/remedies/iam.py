@@ -14,9 +14,9 @@ from irsa.identity.arns import RoleArn, issuer_of_principal
 from irsa.identity.pod_identity import SERVICE_ACCOUNT_TAG
 from irsa.identity.policy_json import Json, statements, without
 from irsa.observe.facts import PermissionsPolicy, RegisteredProvider, Role, Unread
+from irsa.verify.facts import documents_of
 from irsa.verify.link import Remedy, Resource, ShellCommand, aws
 from irsa.verify.remedies.policy_edits import NARROW
-from irsa.verify.session_names import documents_of
 
 OWN_PREFIX = "irsa-"
 """Of the inline policies that remedies put on a role."""

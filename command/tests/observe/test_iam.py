@@ -62,6 +62,7 @@ def test_a_plain_role_has_no_origin():
         ({"Statement": [{"Principal": {"Federated": ["a", "b"]}}, *TRUST["Statement"]]},
          ["a", "b", PROVIDER_ARN]),
         ({"Statement": [{"Principal": "*"}, {"Principal": {"AWS": "x"}}, "odd"]}, []),
+        ({"Statement": [{"NotPrincipal": {"Federated": "a"}}]}, []),
         ({}, []),
     ],
 )  # fmt: skip

@@ -9,8 +9,8 @@ import random
 import pytest
 
 from irsa.__main__ import main
-from irsa.identity.outputs import UNKNOWN_OUTPUT
 from irsa.identity.policies import bucket_permissions_policy, irsa_trust_policy
+from irsa.identity.policy_json import UNKNOWN_OUTPUT
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.pulumi import LATER, stack_resources
 from tests.support.damage import replace_one_value

@@ -1,21 +1,40 @@
 """Reader of Pods, their controllers, ConfigMaps and Secrets, and the webhook.
 
+Of the Pods of a whole cluster their AWS identity is kept, as their specs show it; the variables
+that take values of Secrets tell the kind of credentials.
+
 Part of `irsa.observe.kubernetes`, whose `Cluster` makes the calls and turns refusals into `Unread`.
 """
 
 import base64
+import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from irsa.identity.eks import (
     CONTAINER_CREDENTIALS_VARIABLES,
+    CREDENTIALS_URI_VARIABLE,
     ROLE_ARN_ANNOTATION,
+    ROLE_ARN_VARIABLE,
+    STS_AUDIENCE,
     WEB_IDENTITY_VARIABLES,
 )
-from irsa.identity.policy_json import Json
+from irsa.identity.injection import without_agent
+from irsa.identity.policy_json import Json, mapping, mappings
 from irsa.observe.aws_config import without_secrets
-from irsa.observe.facts import Owner, Pod, Values, Webhook, Workloads
-from irsa.observe.pod_spec import Reference
+from irsa.observe.facts import ENDED, Owner, Pod, Values, Webhook, Workloads
+from irsa.observe.pod_spec import (
+    CREDENTIALS,
+    Reference,
+    access_key,
+    aws_file,
+    containers,
+    environment,
+    token_mounts,
+    whole_objects,
+)
 
 REVISION = "deployment.kubernetes.io/revision"
 ROLLED_OUT = "NewReplicaSetAvailable"
@@ -39,14 +58,34 @@ WEBHOOK_NAMES = ("iam-for-pods.amazonaws.com", "pod-identity-webhook")
 https://github.com/aws/amazon-eks-pod-identity-webhook/tree/v0.6.17/deploy"""
 
 
+_KINDS = {
+    "admissionregistration_v1": ("MutatingWebhookConfiguration",),
+    "apps_v1": ("DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"),
+    "authorization_v1": ("SelfSubjectAccessReview",),
+    "batch_v1": ("CronJob", "Job"),
+    "core_v1": ("ConfigMap", "Namespace", "Node", "Pod", "Secret", "ServiceAccount"),
+    "discovery_v1": ("EndpointSlice",),
+    "networking_v1": ("NetworkPolicy",),
+}
+
+
+def kind_of(name: str) -> Any:
+    """Return lightkube's class of a kind, which is imported when it is first needed; KeyError for a
+    kind that is not read."""
+    group = {each: group for group, kinds in _KINDS.items() for each in kinds}[name]
+    return getattr(import_module(f"lightkube.resources.{group}"), name)
+
+
+def listed(client: Any, kind: str, **where: Any) -> list[Json]:
+    """The objects of a kind, as JSON."""
+    return [each.to_dict() for each in client.list(kind_of(kind), **where)]
+
+
 def read_workloads(client: Any, namespace: str) -> Workloads:
     """Pods, newest first, each with its owner, and the Deployments."""
-    from lightkube.resources.apps_v1 import Deployment, ReplicaSet
-    from lightkube.resources.core_v1 import Pod as Kind
-
-    deployments = [each.to_dict() for each in client.list(Deployment, namespace=namespace)]
-    sets = [each.to_dict() for each in client.list(ReplicaSet, namespace=namespace)]
-    pods = [each.to_dict() for each in client.list(Kind, namespace=namespace)]
+    deployments = listed(client, "Deployment", namespace=namespace)
+    sets = listed(client, "ReplicaSet", namespace=namespace)
+    pods = listed(client, "Pod", namespace=namespace)
     pods.sort(key=lambda pod: pod["metadata"]["creationTimestamp"], reverse=True)
     owners = {each["metadata"]["uid"]: _owner("deployment", each) for each in deployments}
     replica_sets = {each["metadata"]["uid"]: each for each in sets}
@@ -67,13 +106,10 @@ def read_workloads(client: Any, namespace: str) -> Workloads:
 
 def read_controllers(client: Any, namespace: str) -> tuple[Owner, ...]:
     """The StatefulSets, DaemonSets and CronJobs, with and without Pods."""
-    from lightkube.resources.apps_v1 import DaemonSet, StatefulSet
-    from lightkube.resources.batch_v1 import CronJob
-
     return tuple(
-        _owner(kind.__name__.lower(), each.to_dict())
-        for kind in (StatefulSet, DaemonSet, CronJob)
-        for each in client.list(kind, namespace=namespace)
+        _owner(kind.lower(), each)
+        for kind in ("StatefulSet", "DaemonSet", "CronJob")
+        for each in listed(client, kind, namespace=namespace)
     )
 
 
@@ -100,12 +136,9 @@ class _Others:
         """The owner, and the label and value that Pods of its newest template have."""
         import httpx2
         from lightkube.core.exceptions import LoadResourceError
-        from lightkube.resources.apps_v1 import DaemonSet, ReplicaSet, StatefulSet
-        from lightkube.resources.batch_v1 import Job
 
-        kinds = {each.__name__: each for each in (StatefulSet, DaemonSet, ReplicaSet, Job)}
         try:
-            document = self._client.get(kinds[kind], name, namespace=self._namespace).to_dict()
+            document = self._client.get(kind_of(kind), name, namespace=self._namespace).to_dict()
         # Without its template the Pods can still be judged; only some remedies are missing then.
         except (KeyError, httpx2.HTTPError, LoadResourceError):
             return Owner(kind.lower(), name), "", ""
@@ -216,10 +249,7 @@ def _kept(key: str, value: str, references: Iterable[Reference]) -> str | None:
 
 def read_webhook(client: Any) -> Webhook | None:
     """The registration of the pod identity webhook; None when there is none."""
-    from lightkube.resources.admissionregistration_v1 import MutatingWebhookConfiguration
-
-    for each in client.list(MutatingWebhookConfiguration):
-        configuration: Json = each.to_dict()
+    for configuration in listed(client, "MutatingWebhookConfiguration"):
         for webhook in configuration.get("webhooks") or ():
             name = configuration["metadata"]["name"]
             if any(part in text for text in (webhook["name"], name) for part in WEBHOOK_NAMES):
@@ -229,10 +259,8 @@ def read_webhook(client: Any) -> Webhook | None:
 
 def read_endpoints(client: Any, namespace: str, service: str) -> int:
     """Return the number of a Service's ready addresses."""
-    from lightkube.resources.discovery_v1 import EndpointSlice
-
     labels = {"kubernetes.io/service-name": service}
-    slices = [e.to_dict() for e in client.list(EndpointSlice, namespace=namespace, labels=labels)]
+    slices = listed(client, "EndpointSlice", namespace=namespace, labels=labels)
     # No condition means ready.
     # https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#conditions
     return sum(
@@ -253,10 +281,83 @@ def _parts(document: Json, field: str) -> list[Json]:
 
 def read_ready_nodes(client: Any, name: str) -> frozenset[str]:
     """Return the nodes where a Pod of this name in ``kube-system`` is ready."""
-    from lightkube.resources.core_v1 import Pod as Kind
-
     labels, ready = {"app.kubernetes.io/name": name}, {"type": "Ready", "status": "True"}.items()
-    pods = [e.to_dict() for e in client.list(Kind, namespace="kube-system", labels=labels)]
+    pods = listed(client, "Pod", namespace="kube-system", labels=labels)
     states = [(pod, _parts(_part(pod, "status"), "conditions")) for pod in pods]
     is_ready = [pod for pod, state in states if any(ready <= each.items() for each in state)]
     return frozenset(pod["spec"].get("nodeName", "") for pod in is_ready)
+
+
+_POD_IDENTITY_ADDRESS = re.compile(r"http://(?:169\.254\.170\.23|\[fd00:ec2::23\])/")
+
+
+@dataclass(frozen=True, slots=True)
+class FleetPod:
+    """A Pod that runs or is to run."""
+
+    namespace: str
+    name: str
+    service_account: str
+    owner: str = ""
+    """Its owner, such as ``Deployment s3-app``; empty for a Pod without one."""
+    keys: tuple[str, ...] = ()
+    """Sources of static credentials: ``Secret s3-app-key``, or ``its spec``."""
+    unread: tuple[str, ...] = ()
+    """Secrets that become variables as a whole: one of them may be an access key."""
+    role_arn: str = ""
+    """The role that the webhook injected, or that the Pod sets itself."""
+    own_token: bool = False
+    """True if it mounts a token for STS of its own, for a profile."""
+    pod_identity: bool = False
+    """True if it gets its credentials from the EKS Pod Identity agent."""
+    without_agent: str = ""
+    """``Fargate`` or ``Windows``, where no such agent runs; empty elsewhere."""
+
+
+def fleet_pod(document: Json) -> FleetPod | None:
+    """A Pod, from the API server's JSON; None for one that has ended or is about to go."""
+    metadata, status = mapping(document.get("metadata")), mapping(document.get("status"))
+    if "deletionTimestamp" in metadata or status.get("phase") in ENDED:
+        return None
+    spec = mapping(document.get("spec"))
+    keys: list[str] = []
+    unread: list[str] = []
+    roles: list[str] = []
+    own_token = pod_identity = False
+    for container in containers(spec):
+        given = environment(container.spec, {})
+        if key := access_key(given):
+            keys.append(f"{key.kind} {key.object}" if key.object else "its spec")
+        file = aws_file(spec, container.spec, CREDENTIALS, given)
+        if file and file.reference:
+            keys.append(f"{file.reference.kind} {file.reference.name}")
+        whole = whole_objects(container.spec)
+        unread += [f"Secret {each.name}" for each in whole if each.kind == "Secret"]
+        if ROLE_ARN_VARIABLE in given:
+            roles.append(given[ROLE_ARN_VARIABLE].value or "")
+        address = given[CREDENTIALS_URI_VARIABLE].value if CREDENTIALS_URI_VARIABLE in given else ""
+        pod_identity |= bool(_POD_IDENTITY_ADDRESS.match(address or ""))
+        mounted = token_mounts(spec, container.spec)
+        own_token |= any(each.audience == STS_AUDIENCE for each in mounted)
+    return FleetPod(
+        metadata["namespace"],
+        metadata["name"],
+        str(spec.get("serviceAccountName") or "default"),
+        _owner_title(metadata),
+        tuple(dict.fromkeys(keys)),
+        tuple(dict.fromkeys(unread)),
+        next(iter(roles), ""),
+        own_token and not roles,
+        pod_identity,
+        without_agent(spec, mapping(metadata.get("labels"))),
+    )
+
+
+def _owner_title(metadata: Json) -> str:
+    owners = mappings(metadata.get("ownerReferences") or [])
+    owner = next((each for each in owners if each.get("controller")), mapping(None))
+    kind, name = owner.get("kind", ""), owner.get("name", "")
+    suffix = f"-{mapping(metadata.get('labels')).get('pod-template-hash')}"
+    if kind == "ReplicaSet" and name.endswith(suffix):
+        return f"Deployment {name.removesuffix(suffix)}"  # which names its ReplicaSets so
+    return f"{kind} {name}".strip()

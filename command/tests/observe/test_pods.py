@@ -8,7 +8,7 @@ import pytest
 
 from irsa.observe.facts import Owner
 from irsa.observe.pod_spec import Reference
-from irsa.observe.running_pods import (
+from irsa.observe.pods import (
     annotated_at,
     kept,
     read_controllers,
