@@ -7,11 +7,18 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import botocore.loaders
+import botocore.session
+
 from irsa_sandbox.state import SandboxState
+
+loader = cache(botocore.loaders.create_loader)
+"""Loader of AWS's models, which are read once: a process of its own reads them each time."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,7 @@ def run(
     everything = {**clean_environment(), **state.environment(), **environment}
     with (
         mock.patch.dict(os.environ, everything, clear=True),
+        mock.patch.object(botocore.session, "create_loader", loader),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):

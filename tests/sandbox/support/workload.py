@@ -13,7 +13,6 @@ from unittest import mock
 
 import boto3.session
 import botocore.session
-from botocore.loaders import create_loader
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import ConfigMap, Namespace, ServiceAccount
 
@@ -27,14 +26,11 @@ from irsa_sandbox.json_types import Json
 from irsa_sandbox.session import Session
 from irsa_sandbox.testing.sandbox import CLUSTER
 from tests.sandbox.support.cluster import apply, eventually
-from tests.sandbox.support.in_process import Result
+from tests.sandbox.support.in_process import Result, loader
 from tests.sandbox.support.pod_identity import arn_of_cluster, associate
 from tests.sandbox.support.world import RegisteredCluster
 
 NAME = "app"
-_MODELS = create_loader()
-"""Read once: to parse the services' models takes longer than a call."""
-
 CLUSTER_ARN = arn_of_cluster(CLUSTER)
 
 
@@ -220,7 +216,7 @@ def sdk_in(
         ExitStack() as clients,
     ):
         core = botocore.session.Session(profile=profile)
-        core.register_component("data_loader", _MODELS)
+        core.register_component("data_loader", loader(None))
         sdk = boto3.session.Session(botocore_session=core)
         sdk.client("eks").close()  # S3 and STS have global hosts; this one needs a region
 
