@@ -12,6 +12,7 @@ from irsa.__main__ import main
 from irsa.identity.policies import bucket_permissions_policy, irsa_trust_policy
 from irsa.identity.policy_json import UNKNOWN_OUTPUT
 from irsa.identity.subjects import ServiceAccountRef
+from irsa.observe.pulumi import LATER, StackRole
 from tests.support.damage import replace_one_value
 from tests.support.mermaid import Drawing
 from tests.support.world import ACCOUNT_A, PROVIDER_ARN, ROLE_ARN
@@ -189,3 +190,22 @@ def test_a_file_of_any_shape_is_no_traceback(explain, seed, output):
             assert error.count("\n") == (code != 0)
             if output == "mermaid" and out:
                 Drawing(out)
+
+
+def test_while_a_roles_name_is_not_known_its_policies_are_those_of_its_component(explain):
+    attached = {**ATTACHMENT, "role": UNKNOWN_OUTPUT}
+    kind = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+    own, other = role(name=UNKNOWN_OUTPUT), {**role(name=UNKNOWN_OUTPUT), "parent": "another"}
+    new = [own, {**other, "urn": f"{other['urn']}-b"}, resource(kind, "bucket", attached, {})]
+
+    _, [tree], _ = explain(digest([*new, *RESOURCES[2:3]], operation="create"))
+
+    policies = [[e["label"] for e in each["children"]] for each in tree["children"]]
+    assert ["policies" in each for each in policies] == [True, False]
+
+
+def test_the_arn_of_a_role_that_does_not_exist_yet_has_its_path():
+    later = StackRole("urn", "app", LATER, {}, path="/team/")
+
+    assert later.in_account(ACCOUNT_A).arn == f"arn:aws:iam::{ACCOUNT_A}:role/team/app"
+    assert later.in_account("").arn == LATER
