@@ -10,7 +10,7 @@ from command.tests.decide.principals import PATHED, ROLE_A, ROLE_B, ROOT, SESSIO
 from command.tests.decide.scenarios import answer, decision, error
 from command.tests.decide.steps import assume_step
 from command.tests.decide.web import WEB_IDENTITY_STATEMENT, issuer_trust, web_identity_step
-from irsa.decide.document import named_roles
+from irsa.decide.document import named_accounts, named_roles
 from irsa.identity.policy_json import UNKNOWN_OUTPUT
 from tests.support.world import ACCOUNT_A, ACCOUNT_B, ISSUER, PROVIDER_ARN
 
@@ -256,3 +256,16 @@ def test_the_roles_that_a_trust_policy_names_are_principals_and_conditions():
     found = named_roles(document(named, trust({"AWS": ROOT}, Condition=by_arn), excepted))
 
     assert found == [PATHED, ROLE_A]
+
+
+def test_the_service_accounts_that_it_names_exactly_are_those_of_no_pattern_and_no_exception():
+    conditions = [
+        {"StringEquals": {f"{ISSUER}:sub": ["system:serviceaccount:dev:a", "other"]}},
+        {"StringLike": {f"{ISSUER}:sub": "system:serviceaccount:dev:b"}},
+        {"StringLike": {f"{ISSUER}:sub": "system:serviceaccount:dev:c?"}},
+        {"StringNotEquals": {f"{ISSUER}:sub": "system:serviceaccount:dev:d"}},
+    ]
+
+    found = named_accounts(document(*(trust({"AWS": "*"}, Condition=e) for e in conditions)))
+
+    assert ["/".join(each) for each in found] == ["dev/a", "dev/b"]
