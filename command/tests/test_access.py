@@ -71,7 +71,7 @@ def test_the_callers_own_policies_are_judged_within_its_boundary(statements, ver
     assert judged.verdict is verdict
 
 
-def test_a_policy_that_was_not_listed_is_left_out_where_only_listed_ones_can_allow():
+def test_a_policy_that_was_not_listed_cannot_forge_a_tag():
     trust = {"Effect": "Allow", "Principal": {"AWS": ACCOUNT_A}, "Action": "sts:AssumeRole"}
     unlisted = PermissionsPolicy("aws", Unread("policy", "not listed", "iam:GetPolicyVersion"))
     target, caller = Role(OTHER_ACCOUNT, "AROAB", {"Statement": [trust]}), role_a(ASSUME)

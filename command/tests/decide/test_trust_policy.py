@@ -258,7 +258,7 @@ def test_the_roles_that_a_trust_policy_names_are_principals_and_conditions():
     assert found == [PATHED, ROLE_A]
 
 
-def test_the_service_accounts_that_it_names_exactly_are_those_of_no_pattern_and_no_exception():
+def test_the_service_accounts_that_a_trust_policy_names_exactly():
     conditions = [
         {"StringEquals": {f"{ISSUER}:sub": ["system:serviceaccount:dev:a", "other"]}},
         {"StringLike": {f"{ISSUER}:sub": "system:serviceaccount:dev:b"}},

@@ -192,7 +192,7 @@ def test_a_file_of_any_shape_is_no_traceback(explain, seed, output):
                 Drawing(out)
 
 
-def test_while_a_roles_name_is_not_known_its_policies_are_those_of_its_component(explain):
+def test_policies_of_a_role_without_a_name_yet_are_those_of_its_component(explain):
     attached = {**ATTACHMENT, "role": UNKNOWN_OUTPUT}
     kind = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
     own, other = role(name=UNKNOWN_OUTPUT), {**role(name=UNKNOWN_OUTPUT), "parent": "another"}

@@ -278,7 +278,7 @@ def test_a_cluster_that_is_not_the_kubeconfig_s_for_certain_is_not_read(cluster,
     assert text in (found.reason, found.remedy)
 
 
-def test_a_role_b_that_the_credentials_cannot_read_names_the_option_for_its_account():
+def test_a_role_b_that_cannot_be_read_names_the_option_for_its_account():
     sources = with_config(A + profile("B"), role=UNREAD)
 
     found = gather(replace(QUESTION, profile="B"), sources)
