@@ -1,10 +1,12 @@
 """The evaluator asked for one side of a call: the other side is taken to allow it."""
 
+from dataclasses import replace
+
 import pytest
 
-from irsa.access import may_assume, trusts_role
+from irsa.access import assumes, may_assume, trusts_role
 from irsa.decide.truth import Verdict
-from irsa.observe.facts import PermissionsPolicy, Role
+from irsa.observe.facts import PermissionsPolicy, Role, Unread
 from tests.support.world import ACCOUNT_A, ACCOUNT_B
 
 OTHER_ACCOUNT, OWN_ACCOUNT = (f"arn:aws:iam::{each}:role/b" for each in (ACCOUNT_B, ACCOUNT_A))
@@ -53,3 +55,27 @@ def test_the_trust_policy_alone_decides_whatever_the_caller_may(arn, principal, 
 
     assert judged.verdict is verdict
     assert {each.source.kind for each in judged.reasons if each.source} == {"resource"}
+
+
+@pytest.mark.parametrize(
+    ("statements", "verdict"), [([ASSUME], Verdict.ALLOW), ([DENY], Verdict.DENY)]
+)
+def test_the_callers_own_policies_are_judged_within_its_boundary(statements, verdict):
+    trust = {"Effect": "Allow", "Principal": {"AWS": ACCOUNT_A}, "Action": "sts:AssumeRole"}
+    limit = PermissionsPolicy("limit", {"Statement": statements})
+    caller, target = replace(role_a(ASSUME), boundary=limit), Role(OTHER_ACCOUNT, "AROAB", {})
+    asked = {"session_name": "app", "external_id": "", "duration": 3600, "own_policies": True}
+
+    judged = trusts_role(replace(target, trust_policy={"Statement": [trust]}), caller, **asked)
+
+    assert judged.verdict is verdict
+
+
+def test_a_policy_that_was_not_listed_cannot_forge_a_tag():
+    trust = {"Effect": "Allow", "Principal": {"AWS": ACCOUNT_A}, "Action": "sts:AssumeRole"}
+    unlisted = PermissionsPolicy("aws", Unread("policy", "not listed", "iam:GetPolicyVersion"))
+    target, caller = Role(OTHER_ACCOUNT, "AROAB", {"Statement": [trust]}), role_a(ASSUME)
+    caller = replace(caller, policies=(*caller.policies, unlisted))
+
+    assert assumes(target, caller, external_id="", context={}).verdict is Verdict.ALLOW
+    assert may_assume(caller, OTHER_ACCOUNT, session_name="app").verdict is Verdict.UNKNOWN

@@ -37,9 +37,9 @@ def association(**changed):
     return Association(**{"arn": arn, "account": APP, "role_arn": ROLE} | changed)
 
 
-def found(*roles, associations=(), pods=()):
+def found(*roles, **more):
     """Rule, subject without its first words, and finding."""
-    audited = cluster(service_accounts=(), associations=associations, pods=pods)
+    audited = cluster(service_accounts=(), **more)
     return [
         (each.rule, each.subject.rpartition(" ")[2], each.found)
         for each in audit(facts(*roles, clusters=[audited]))
@@ -84,6 +84,13 @@ def test_the_target_role_of_an_association_trusts_its_role(target, changed, expe
 
     told = rules(role(both(TAGGED, UNTAGGED)), *roles, associations=[one])
     assert {"trust-mismatch", "role-missing"} & {*told} == expected
+
+
+def test_a_target_role_of_another_stack_is_not_judged():
+    one = association(target_role_arn=TARGET)
+
+    told = rules(role(both(TAGGED, UNTAGGED)), associations=[one], whole=False)
+    assert "role-missing" not in told
 
 
 def test_tagging_is_not_needed_where_every_association_disables_tags():

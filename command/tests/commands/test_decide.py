@@ -192,3 +192,6 @@ def test_a_document_of_the_largest_size_is_answered_a_larger_one_refused():
     assert (found["decision"], len(found["steps"][0]["reasons"])) == ("allow", 331)
     with pytest.raises(InputError, match=r"trust_policy: \d+ characters, more than 131072"):
         sized(10_000)
+    larger = {"Effect": "Allow", "Action": "s3:*", "Resource": "x" * 140_000}
+    with pytest.raises(InputError, match=r"identity_policies\[1\]: \d+ characters, more than"):
+        answer(assume_step(identity_policies=[document(larger)]))

@@ -12,7 +12,7 @@ from irsa.__main__ import main
 from irsa.identity.policies import bucket_permissions_policy, irsa_trust_policy
 from irsa.identity.policy_json import UNKNOWN_OUTPUT
 from irsa.identity.subjects import ServiceAccountRef
-from irsa.observe.pulumi import LATER, stack_resources
+from irsa.observe.pulumi import LATER, StackRole, stack_resources
 from tests.support.damage import replace_one_value
 from tests.support.world import ACCOUNT_A, PROVIDER_ARN, ROLE_ARN
 
@@ -159,3 +159,21 @@ def test_a_file_of_any_shape_is_no_traceback(tmp_path, capsys, seed):
             code = main(["audit", "--stack", str(tmp_path / "file.json")])
             assert code in (0, 1, 2, 3)
             assert capsys.readouterr().err.count("\n") <= (code > 1)
+
+
+def test_policies_of_a_role_without_a_name_yet_are_those_of_its_component():
+    attached = {**ATTACHMENT, "role": UNKNOWN_OUTPUT}
+    kind = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+    own, other = role(name=UNKNOWN_OUTPUT), {**role(name=UNKNOWN_OUTPUT), "parent": "another"}
+    new = [own, {**other, "urn": f"{other['urn']}-b"}, resource(kind, "bucket", attached, {})]
+
+    found = read(digest([*new, *RESOURCES[2:3]], operation="create")).roles
+
+    assert [bool(each.policies) for each in found] == [True, False]
+
+
+def test_the_arn_of_a_role_that_does_not_exist_yet_has_its_path():
+    later = StackRole("urn", "app", LATER, {}, path="/team/")
+
+    assert later.in_account(ACCOUNT_A).arn == f"arn:aws:iam::{ACCOUNT_A}:role/team/app"
+    assert later.in_account("").arn == LATER

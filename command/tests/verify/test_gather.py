@@ -28,7 +28,7 @@ from irsa.observe.errors import CollectError
 from irsa.observe.facts import Answer, Pod, Unread, Workloads
 from irsa.verify import walk
 from irsa.verify.facts import Question
-from irsa.verify.gather import NAMED_MAX, Sources, gather, gather_each
+from irsa.verify.gather import NAMED_MAX, TRUSTING_PROFILE, Sources, gather, gather_each
 from irsa.verify.link import Status
 from tests.support import world
 
@@ -276,3 +276,11 @@ def test_a_cluster_that_is_not_the_kubeconfig_s_for_certain_is_not_read(cluster,
 
     assert isinstance(found, Unread)
     assert text in (found.reason, found.remedy)
+
+
+def test_a_role_b_that_cannot_be_read_names_the_option_for_its_account():
+    sources = with_config(A + profile("B"), role=UNREAD)
+
+    found = gather(replace(QUESTION, profile="B"), sources)
+
+    assert found.role_b.role.remedy == TRUSTING_PROFILE
