@@ -51,7 +51,7 @@ class Session:
         self.state = state
         self._clients: dict[str | None, AwsClients] = {}
         self._open = ExitStack()
-        self._models = threading.Lock()
+        self.models = threading.Lock()
         """msgspec, of lightkube's models, crashes if two threads first use one of them."""
 
     @cached_property
@@ -107,7 +107,7 @@ class Session:
     ) -> Iterator[PodProcess]:
         """Lay out a workload's Pod for the time of the context; its first container by default."""
         with ExitStack() as opened:
-            with self._models:
+            with self.models:
                 laid_out = pod_process(
                     self.cluster,
                     self.state.path / "pods",
@@ -131,12 +131,12 @@ class Session:
 
     def service_account(self, namespace: str, name: str) -> None:
         """Make a service account, and its namespace, as a cluster's user would."""
-        with self._models:
+        with self.models:
             create_service_account(self.cluster, namespace, name)
 
     def token(self, namespace: str, name: str, audience: str = STS_AUDIENCE) -> str:
         """A service account's token, from the API server's TokenRequest."""
-        with self._models:
+        with self.models:
             return service_account_token(self.cluster, namespace, name, audience)
 
     def resigned(self, token: str, change: Callable[[dict[str, Any]], None]) -> str:

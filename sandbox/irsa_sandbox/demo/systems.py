@@ -50,6 +50,7 @@ class SandboxSystems(Session):
 
     def read_names(self) -> None:
         """Read the words of the checks, when account A's stack is up."""
+        _ = self.cluster  # before a program on another thread reads a kubeconfig
         outputs = SandboxStack(self.state).outputs()
         roles = {name: outputs[f"{name}_arn"] for name in ("role", "role_a", "pattern_role")}
         roles["role_b"] = role_arn(ACCOUNT_B, "s3-app-B")
@@ -79,7 +80,8 @@ class SandboxSystems(Session):
             self.service_account(namespace, name)
             spec = PodSpec(serviceAccountName=name, containers=[Container(name="app", image="app")])
             pod = Pod(metadata=ObjectMeta(name=name, namespace=namespace), spec=spec)
-            self._pods[each] = self.cluster.create(pod).to_dict()
+            with self.models:
+                self._pods[each] = self.cluster.create(pod).to_dict()
         role = role_arn(ACCOUNT_A, "forms-reports")
         self.aws("eks").create_pod_identity_association(**ANOTHER, roleArn=role)
 
@@ -113,10 +115,12 @@ class SandboxSystems(Session):
                 token = self.expired(self.token(*account(self, of)))
                 return self.assume(token, self.names[role], words(self, command))
             case {"agent_token_of": pod, "command": command, **more}:
-                found = self._pods.get(pod) or find_pod(self.cluster, *account(self, pod))
                 wanted = Token(more.get("audience", POD_IDENTITY_SERVICE), TOKEN_SECONDS)
+                with self.models:
+                    found = self._pods.get(pod) or find_pod(self.cluster, *account(self, pod))
+                    token = mint(self.cluster, found, wanted)[0]
                 with NamedTemporaryFile("w", prefix="token-") as file:  # mode 0600, not in argv
-                    file.write(mint(self.cluster, found, wanted)[0])
+                    file.write(token)
                     file.flush()
                     return self.as_administrator([*command.split(), f"file://{file.name}"])
         files = self._files_with_secret_of(*account(self, question["files_with_secret_of"]))

@@ -209,6 +209,7 @@ class ClusterOfOldVersion(pulumi.ComponentResource):
 
 
 def test_a_stack_of_the_old_version_gets_new_nodes_and_keeps_its_cluster(session, eks, where):
+    open_cluster(session, **where).destroy()
     stack_of(session, "cluster", lambda: ClusterOfOldVersion("dev", where)).up()
     made = eks.describe_cluster(name="vpc")["cluster"]["arn"]
     before = eks.describe_addon(clusterName="vpc", addonName="vpc-cni")["addon"]

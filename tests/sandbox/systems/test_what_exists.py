@@ -8,10 +8,7 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 from botocore.exceptions import ClientError
-from lightkube.models.meta_v1 import ObjectMeta
-from lightkube.resources.apps_v1 import Deployment
-from lightkube.resources.core_v1 import ConfigMap, Secret, ServiceAccount
-from lightkube.resources.core_v1 import Namespace as K8sNamespace
+from lightkube.resources.core_v1 import ServiceAccount
 from pulumi import ResourceOptions
 
 from irsa.identity.arns import provider_arn_for, role_arn
@@ -28,16 +25,13 @@ from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from irsa_sandbox.demo import left_overs
 from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.session import Session
-from tests.sandbox.support.namespaces import delete_namespace
-from tests.sandbox.support.programs import POD_SPEC, in_cluster, refusal, stack_of
+from tests.sandbox.support.programs import POD_SPEC, in_cluster, refusal, stack_of, unchanged
 
 pytestmark = pytest.mark.sandbox
 
 NAME = "taken"
 BUCKET, IRISH_BUCKET = "taken-in-virginia", "taken-in-ireland"
 IRELAND = "eu-west-1"
-TAGS = [{"Key": "owner", "Value": "others"}]
-LABELS = {"owner": "others"}
 TRUST = json.dumps(
     {
         "Version": "2012-10-17",
@@ -50,103 +44,26 @@ TRUST = json.dumps(
         ],
     }
 )
-ALLOW = {"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}
-DOCUMENT = json.dumps({"Version": "2012-10-17", "Statement": [ALLOW]})
 ROLE = role_arn(ACCOUNT_A, "any")
+BARE = "bare"
+"""A service account that is no stack's."""
 
 
 def provider_arn(session: Session) -> str:
     return provider_arn_for(session.state.issuer_url.removeprefix("https://"), ACCOUNT_A)
 
 
-def create(session: Session) -> None:
-    """Create one thing of each kind that the components create."""
-    iam, s3, cluster = session.aws("iam"), session.aws("s3"), session.cluster
-    role = iam.create_role(RoleName=NAME, AssumeRolePolicyDocument=TRUST, Tags=TAGS)["Role"]
-    subnets = [each["SubnetId"] for each in session.aws("ec2").describe_subnets()["Subnets"]]
-    session.aws("eks").create_cluster(
-        name=NAME, roleArn=role["Arn"], resourcesVpcConfig={"subnetIds": subnets[:2]}
-    )
-    iam.create_user(UserName=NAME, Tags=TAGS)
-    iam.create_policy(PolicyName=NAME, PolicyDocument=DOCUMENT, Tags=TAGS)
-    iam.create_open_id_connect_provider(
-        Url=session.state.issuer_url, ClientIDList=["their-audience"], Tags=TAGS
-    )
-    for bucket, where in (
-        (BUCKET, {}),
-        (IRISH_BUCKET, {"CreateBucketConfiguration": {"LocationConstraint": IRELAND}}),
-    ):
-        s3.create_bucket(Bucket=bucket, **where)
-        s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": TAGS})
-        s3.put_object(Bucket=bucket, Key="data", Body=b"theirs")
-    cluster.create(K8sNamespace(metadata=ObjectMeta(name=NAME, labels=LABELS)))
-    cluster.create(ServiceAccount(metadata=metadata_of(ServiceAccount)))
-    cluster.create(ConfigMap(metadata=metadata_of(ConfigMap), data={"config": "theirs"}))
-    cluster.create(Secret(metadata=metadata_of(Secret), stringData={"access_key": "theirs"}))
-    pods = {"metadata": {"labels": LABELS}, "spec": {"containers": [{"name": "a", "image": "a"}]}}
-    spec = {"replicas": 0, "selector": {"matchLabels": LABELS}, "template": pods}
-    metadata = metadata_of(Deployment).to_dict()
-    cluster.create(Deployment.from_dict({"metadata": metadata, "spec": spec}))
+def stack(session: Session, project: str) -> SandboxStack:
+    """A stack with one thing of each kind. All of them have the same things, but for what comes
+    before a thing in its component, which is named for the project."""
 
-
-def metadata_of(kind: Any) -> ObjectMeta:
-    """Each kind has another name: a workload gives its name to a ConfigMap and a Deployment."""
-    return ObjectMeta(name=f"{NAME}-{kind.__name__.lower()}", namespace=NAME, labels=LABELS)
-
-
-def remove(session: Session) -> None:
-    iam, s3 = session.aws("iam"), session.aws("s3")
-    session.aws("eks").delete_cluster(name=NAME)
-    iam.delete_role(RoleName=NAME)
-    iam.delete_user(UserName=NAME)
-    iam.delete_policy(PolicyArn=f"arn:aws:iam::{ACCOUNT_A}:policy/{NAME}")
-    iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=provider_arn(session))
-    for bucket in (BUCKET, IRISH_BUCKET):
-        session.empty_bucket(bucket)
-        s3.delete_bucket(Bucket=bucket)
-    delete_namespace(session, NAME)
-
-
-def state(session: Session) -> dict[str, Any]:
-    """Return each thing as its API shows it, without the IRSA annotation."""
-    iam, s3, found = session.aws("iam"), session.aws("s3"), {}
-    details = iam.get_account_authorization_details()
-    for kind in ("RoleDetailList", "UserDetailList", "Policies"):
-        named = [each for each in details[kind] if NAME in each.values()]
-        found[kind] = [{**each, "RoleLastUsed": None} for each in named]
-    found["keys"] = iam.list_access_keys(UserName=NAME)["AccessKeyMetadata"]
-    provider = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=provider_arn(session))
-    found["provider"] = {key: provider[key] for key in ("ClientIDList", "Tags", "CreateDate")}
-    for bucket in (BUCKET, IRISH_BUCKET):
-        with pytest.raises(ClientError, match="NoSuchBucketPolicy"):
-            s3.get_bucket_policy(Bucket=bucket)
-        found[bucket] = (
-            s3.get_object(Bucket=bucket, Key="data")["Body"].read(),
-            s3.get_bucket_tagging(Bucket=bucket)["TagSet"],
-            s3.get_bucket_versioning(Bucket=bucket).get("Status"),
-        )
-    for kind in (K8sNamespace, ServiceAccount, ConfigMap, Secret, Deployment):
-        metadata = ObjectMeta(name=NAME) if kind is K8sNamespace else metadata_of(kind)
-        shown = session.cluster.get(kind, metadata.name, namespace=metadata.namespace).to_dict()
-        metadata = shown["metadata"]
-        assert "deletionTimestamp" not in metadata
-        own = (metadata["uid"], metadata["labels"], shown.get("data"), shown.get("spec"))
-        found[kind.__name__] = own
-    return found
-
-
-def program(session: Session) -> Callable[[], None]:
-    """The components, each with the name of a thing that exists, and one role that is new."""
-
-    def run() -> None:
-        for name in (NAME, "new"):
+    def program() -> None:
+        for name in (NAME, project):
             subjects = {"subjects": ["dev/app"], "provider_arns": [provider_arn(session)]}
             ServiceAccountRole(name, ServiceAccountRoleArgs(role_name=name, **subjects))
         AccessKeyUser(NAME, AccessKeyUserArgs(user_name=NAME))
-        DataBucket(
-            "new",
-            DataBucketArgs(bucket_name="new-data", force_destroy=True, read_policy_name=NAME),
-        )
+        policy = {"bucket_name": f"{project}-data", "read_policy_name": NAME}
+        DataBucket(project, DataBucketArgs(force_destroy=True, **policy))
         args = EksClusterArgs(cluster_name=NAME, existing=True, create_provider=True)
         EksCluster(NAME, args)
         DataBucket(BUCKET, DataBucketArgs(bucket_name=BUCKET, force_destroy=True))
@@ -156,51 +73,53 @@ def program(session: Session) -> Callable[[], None]:
 
         opts = in_cluster(session)
         Namespace(NAME, NamespaceArgs(namespace=NAME, force_destroy=True), opts)
-
-        def pods(account: str) -> dict[str, Any]:
-            own = Account(namespace=NAME, name=account)
-            return {"service_account": own, "pod_spec": POD_SPEC}
-
         key = AccessKeyArgs(access_key_id="AKIA", secret_access_key="key", region="us-east-1")
         target = TargetRoleArgs(role_arn=role_arn(ACCOUNT_B, "b"))
         chain = RoleChainArgs(targets=[target], region="us-east-1")
-        account = metadata_of(ServiceAccount).name
-        Workload("new", WorkloadArgs(role_arn=ROLE, **pods(account)), opts)
-        for kind, credentials in (
-            (ConfigMap, {"role_arn": ROLE, "chain": chain}),
-            (Secret, {"access_key": key}),
-            (Deployment, {"role_arn": ROLE}),
+        for name, account, credentials in (
+            (project, "account", {"role_arn": ROLE}),
+            ("chained", f"chained-{project}", {"role_arn": ROLE, "chain": chain}),
+            ("keys", f"keys-{project}", {"access_key": key}),
+            ("pods", f"pods-{project}", {"role_arn": ROLE}),
         ):
-            name = metadata_of(kind).name
-            args = WorkloadArgs(**pods(f"{name}-new"), **credentials)
-            Workload(name, args, opts)
+            own: Any = {"service_account": Account(namespace=NAME, name=account), **credentials}
+            Workload(name, WorkloadArgs(pod_spec=POD_SPEC, **own), opts)
 
-    return run
+    return stack_of(session, project, program)
 
 
 @pytest.fixture(scope="module")
-def theirs(session: Session) -> Iterator[dict[str, Any]]:
-    """State of the existing things, which are removed afterwards."""
+def theirs(session: Session) -> Iterator[Callable[[], None]]:
+    """What fails unless the things of a stack of others are as they were, with the data in them."""
     SandboxStack(session.state).destroy()  # it may have the cluster's OIDC provider
-    before = left_overs(session)
-    create(session)
-    yield state(session)
-    remove(session)
+    before, s3, eks, iam = left_overs(session), *map(session.aws, ("s3", "eks", "iam"))
+    role = iam.create_role(RoleName="theirs-cluster", AssumeRolePolicyDocument=TRUST)["Role"]
+    subnets = [each["SubnetId"] for each in session.aws("ec2").describe_subnets()["Subnets"]]
+    where = {"subnetIds": subnets[:2]}
+    eks.create_cluster(name=NAME, roleArn=role["Arn"], resourcesVpcConfig=where)
+    found = stack(session, "theirs")
+    assert found.up().keys() <= {"create", "read"}
+    for bucket in (BUCKET, IRISH_BUCKET):
+        s3.put_object(Bucket=bucket, Key="data", Body=b"theirs")
+    session.service_account(NAME, BARE)
+
+    def are_as_they_were() -> None:
+        unchanged(found)
+        for bucket in (BUCKET, IRISH_BUCKET):
+            assert s3.get_object(Bucket=bucket, Key="data")["Body"].read() == b"theirs"
+
+    yield are_as_they_were
+    for bucket in (BUCKET, IRISH_BUCKET):
+        session.empty_bucket(bucket)
+    found.destroy()
+    eks.delete_cluster(name=NAME)
+    iam.delete_role(RoleName="theirs-cluster")
     assert left_overs(session) == before
 
 
-def refusals(session: Session) -> list[str]:
-    """The error of each kind of resource."""
-    objects = [
-        f'{plural} "{metadata_of(kind).name}" already exists'
-        for plural, kind in (
-            ("serviceaccounts", ServiceAccount),
-            ("configmaps", ConfigMap),
-            ("secrets", Secret),
-            ("deployments.apps", Deployment),
-        )
-    ]
-    return [
+def test_up_refuses_what_exists_and_leaves_it_as_it_was(session, theirs):
+    ours, iam = stack(session, "ours"), session.aws("iam")
+    refusals = [
         *(
             f"creating IAM {kind} ({NAME}): Create{kind}: EntityAlreadyExists: "
             for kind in ("Role", "User", "Policy")
@@ -209,54 +128,51 @@ def refusals(session: Session) -> list[str]:
         f"creating S3 Bucket ({BUCKET}): BucketAlreadyExists",
         f"creating S3 Bucket ({IRISH_BUCKET}): CreateBucket: BucketAlreadyOwnedByYou: ",
         f'namespaces "{NAME}" already exists',
-        *objects,
+        'serviceaccounts "account" already exists',
+        'configmaps "chained" already exists',
+        'secrets "keys" already exists',
+        'deployments.apps "pods" already exists',
     ]
+    assert ours.preview().keys() <= {"create", "read"}
 
+    line = refusal(lambda: ours.up(continue_on_error=True))  # with every error
 
-def test_up_refuses_what_exists_and_leaves_it_as_it_was(session, theirs):
-    stack = stack_of(session, "what-exists", program(session))
-    assert stack.preview().keys() == {"create"}
-
-    line = refusal(lambda: stack.up(continue_on_error=True))  # with every error
-
-    assert [each for each in refusals(session) if each not in line] == []
-    assert state(session) == theirs
+    assert [each for each in refusals if each not in line] == []
+    theirs()
     # Nor does the destroy of the half-made stack take anything but what is its own.
-    iam = session.aws("iam")
-    iam.get_role(RoleName="new")
-    assert stack.destroy().keys() <= {"delete", "discard"}
-    assert state(session) == theirs
+    iam.get_role(RoleName="ours")
+    assert ours.destroy().keys() <= {"delete", "discard"}
+    theirs()
     with pytest.raises(ClientError, match="NoSuchEntity"):
-        iam.get_role(RoleName="new")
+        iam.get_role(RoleName="ours")
 
 
 def test_what_exists_is_used_without_changes(session: Session, theirs):
-    account = metadata_of(ServiceAccount)
-
     def run() -> None:
         EksCluster(NAME, EksClusterArgs(cluster_name=NAME, existing=True))
         DataBucket(NAME, DataBucketArgs(bucket_name=BUCKET, existing=True))
         opts = in_cluster(session)
         Namespace(NAME, NamespaceArgs(namespace=NAME, existing=True), opts)
         args = WorkloadArgs(
-            service_account=Account(namespace=NAME, name=account.name),
+            service_account=Account(namespace=NAME, name=BARE),
             existing_service_account=True,
             role_arn=role_arn(ACCOUNT_A, NAME),
             pod_spec=POD_SPEC,
         )
         Workload("user", args, opts)
 
-    stack = stack_of(session, "existing", run)
-    stack.up()
-    annotated = session.cluster.get(ServiceAccount, account.name, namespace=NAME).metadata
-    assert annotated.annotations == {ROLE_ARN_ANNOTATION: role_arn(ACCOUNT_A, NAME)}
-    assert stack.preview().keys() == {"same", "read"}
-    assert state(session) == theirs
+    def annotations() -> Any:
+        return session.cluster.get(ServiceAccount, BARE, namespace=NAME).metadata.annotations
 
-    stack.destroy()
-    given_back = session.cluster.get(ServiceAccount, account.name, namespace=NAME).metadata
-    assert not given_back.annotations
-    assert state(session) == theirs
+    existing = stack_of(session, "existing", run)
+    existing.up()
+    assert annotations() == {ROLE_ARN_ANNOTATION: role_arn(ACCOUNT_A, NAME)}
+    assert existing.preview().keys() == {"same", "read"}
+    theirs()
+
+    existing.destroy()
+    assert not annotations()
+    theirs()
 
 
 WITHOUT_ACCOUNT = WorkloadArgs(
@@ -277,9 +193,9 @@ MISSING: dict[str, Callable[[ResourceOptions], Any]] = {
 
 @pytest.mark.parametrize("kind", MISSING)
 def test_a_preview_refuses_an_existing_resource_that_is_missing(session: Session, kind: str):
-    stack = stack_of(session, "missing", lambda: MISSING[kind](in_cluster(session)))
+    missing = stack_of(session, "missing", lambda: MISSING[kind](in_cluster(session)))
 
-    assert "missing" in refusal(stack.preview)
+    assert "missing" in refusal(missing.preview)
 
 
 def test_a_bucket_and_a_role_come_under_the_stack_by_import(session: Session):
@@ -305,25 +221,25 @@ def test_a_bucket_and_a_role_come_under_the_stack_by_import(session: Session):
         ServiceAccountRole(name, args)
 
     assert stack_of(session, "adopted", lambda: run(imported=True)).up()["import"] == 2
-    stack = stack_of(session, "adopted", lambda: run(imported=False))
-    assert stack.up().keys() == {"same"}
+    adopted = stack_of(session, "adopted", lambda: run(imported=False))
+    assert adopted.up().keys() == {"same"}
     assert session.aws("s3").get_object(Bucket=name, Key="data")["Body"].read() == b"theirs"
-    assert stack.destroy().keys() == {"delete"}
+    assert adopted.destroy().keys() == {"delete"}
 
 
 def test_the_provider_of_an_existing_cluster_is_created_only_when_asked(session: Session, theirs):
     iam, arn = session.aws("iam"), {"OpenIDConnectProviderArn": provider_arn(session)}
     iam.delete_open_id_connect_provider(**arn)
 
-    def stack(create_provider: bool) -> SandboxStack:
+    def provider(create_provider: bool) -> SandboxStack:
         args = EksClusterArgs(cluster_name=NAME, existing=True, create_provider=create_provider)
         return stack_of(session, "provider", lambda: EksCluster(NAME, args))
 
-    assert provider_arn(session) in refusal(stack(False).preview)
+    assert provider_arn(session) in refusal(provider(False).preview)
 
-    assert stack(True).up()["create"] == 4
+    assert provider(True).up()["create"] == 4
     created = iam.get_open_id_connect_provider(**arn)
-    stack(False).up()  # lets go of it
-    assert stack(False).preview().keys() == {"same"}
-    stack(False).destroy()
+    provider(False).up()  # lets go of it
+    assert provider(False).preview().keys() == {"same"}
+    provider(False).destroy()
     assert iam.get_open_id_connect_provider(**arn)["CreateDate"] == created["CreateDate"]
