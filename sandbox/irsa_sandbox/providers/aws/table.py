@@ -216,8 +216,8 @@ class AwsType(ResourceType[AwsSession]):
                 values[name] = state.get(name, row.default)
             else:
                 values[name] = row.absent
-        found_ = {n: value for n, value in values.items() if value is not None and "." not in n}
-        return self._in_order(found_)
+        there = {n: value for n, value in values.items() if value is not None and "." not in n}
+        return self._in_order(there)
 
     def retag(self, client: Any, named: Named, olds: Properties, tags: TagChange) -> None:
         """Bring the tags up to date."""
@@ -228,8 +228,8 @@ class AwsType(ResourceType[AwsSession]):
         checked = {name: value for name, value in news.items() if value not in ("", [], {})}
         for name in sorted(self.having(Is.REQUIRED) - checked.keys()):
             raise InvalidInput(name, "is required")
-        defaults_ = {n: row.default for n, row in self.rows.items() if row.default is not None}
-        checked = {**defaults_, **checked}
+        filled_in = {n: row.default for n, row in self.rows.items() if row.default is not None}
+        checked = {**filled_in, **checked}
         for name in sorted(self.having(Is.ARN) & checked.keys()):
             if checked[name] is not UNKNOWN and parse_arn(str(checked[name])) is None:
                 raise InvalidInput(name, f"{checked[name]!r} is an invalid ARN")
