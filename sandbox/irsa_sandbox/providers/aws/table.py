@@ -79,10 +79,6 @@ class Is(Flag):
     """An object whose missing fields AWS fills in."""
 
 
-def _unchanged(value: Any) -> Any:
-    return value
-
-
 class Property(NamedTuple):
     """One property of a resource type."""
 
@@ -93,9 +89,9 @@ class Property(NamedTuple):
     """Value that the provider gives it when it is left out."""
     absent: Any = None
     """Its value in the state while AWS shows none, and in a request while the program has none."""
-    sent: Callable[[Any], Any] = _unchanged
+    sent: Callable[[Any], Any] = lambda value: value
     """Its value in a request."""
-    shown: Callable[[Any], Any] = _unchanged
+    shown: Callable[[Any], Any] = lambda value: value
     """Its value in the state, from AWS's answer."""
 
 

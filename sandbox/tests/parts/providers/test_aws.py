@@ -146,6 +146,8 @@ def test_a_role_has_the_outputs_that_others_build_on(engine: Engine, iam: Any):
             "uniqueId": found["RoleId"],
         },
     )
+    looked_up = engine.invoke("aws:iam/getRole:getRole", name="outputs")
+    assert looked_up.items() >= shown(made.state, "arn", "uniqueId", "tags", "path").items()
     engine.delete(made)
 
 
