@@ -11,8 +11,10 @@ https://www.pulumi.com/docs/iac/guides/building-extending/providers/ describes t
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any, Generic, NoReturn
 
 import grpc
@@ -250,39 +252,26 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
             raise Refused("the engine's connection was lost; run the command again")
         return session
 
-    def _errors(self, context: grpc.ServicerContext, subject: str) -> "_OneLine":
-        return _OneLine(context, subject, self._package.explain)
+    @contextmanager
+    def _errors(self, context: grpc.ServicerContext, subject: str) -> Iterator[SimpleNamespace]:
+        """Turn an exception into a gRPC status of one line; log defects with their traceback.
 
-
-class _OneLine:
-    """Turns an exception into a gRPC status of one line; logs defects with their traceback."""
-
-    def __init__(
-        self,
-        context: grpc.ServicerContext,
-        subject: str,
-        explain: Callable[[Exception], str | None],
-    ) -> None:
-        self._context = context
-        self._subject = subject
-        self._explain = explain
-        self.during = ""
-        """Start of the line for an error of the service: the operation and the resource."""
-
-    def __enter__(self) -> "_OneLine":
-        return self
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if not isinstance(error, Exception) or _is_abort(error):
-            return
-        if isinstance(error, Refused | NotReady):
-            text = str(error)
-        elif explained := self._explain(error):
-            text = f"{self.during}{explained}"
-        else:
-            log.error("%s", self._subject, exc_info=error)
-            text = f"defect in the sandbox: {type(error).__name__}: {error}"
-        self._context.abort(grpc.StatusCode.UNKNOWN, " ".join(text.split()))
+        ``during`` starts the line for an error of the service: the operation and the resource.
+        """
+        about = SimpleNamespace(during="")
+        try:
+            yield about
+        except Exception as error:
+            if _is_abort(error):
+                raise
+            if isinstance(error, Refused | NotReady):
+                text = str(error)
+            elif explained := self._package.explain(error):
+                text = f"{about.during}{explained}"
+            else:
+                log.exception("%s", subject)
+                text = f"defect in the sandbox: {type(error).__name__}: {error}"
+            context.abort(grpc.StatusCode.UNKNOWN, " ".join(text.split()))
 
 
 def _during(verb: str, kind: ResourceType[Any], values: Properties) -> str:

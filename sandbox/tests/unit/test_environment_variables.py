@@ -12,17 +12,6 @@ from tests.support.fake_sandbox import STATE
 from tests.support.foreign_variables import table
 
 LOOPBACK = "127.0.0.1,localhost"
-PROXIES = {"HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"}
-OURS = PROXIES | {
-    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION"),
-    *("AWS_CA_BUNDLE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "KUBECONFIG"),
-    *("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_DEBUG_PROVIDERS", "PULUMI_HOME"),
-    "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS",
-    "PULUMI_ENABLE_LEGACY_PLUGIN_SEARCH",
-    "PULUMI_SKIP_UPDATE_CHECK",
-}
-SHARED = ("http_", "all", "SSL", "REQUESTS", "CURL", "GO", "ETCD", "SERVICES", "AUTH", "LOG")
-"""Variables of the caller's that a command of his sees still: they concern other things."""
 
 
 @pytest.fixture
@@ -30,33 +19,49 @@ def theirs(tmp_path) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **table(tmp_path)}
 
 
-def in_a_shell(theirs: dict[str, str]) -> dict[str, str]:
-    """The environment of a shell after its `eval "$(python -m irsa_sandbox env)"`."""
-    kept = dict(theirs)
-    foreign = variables.clean(kept)
-    script = f"{exports(STATE.environment(), foreign)}\nenv -0"
-    done = subprocess.run(["sh", "-ec", script], env=theirs, capture_output=True, check=True)
-    pairs = (entry.partition("=") for entry in done.stdout.decode().split("\0") if entry)
-    return {name: value for name, _, value in pairs if name not in ("PWD", "OLDPWD", "SHLVL", "_")}
-
-
-def in_run(theirs: dict[str, str]) -> dict[str, str]:
-    """The environment of a command of `python -m irsa_sandbox run`."""
-    kept = dict(theirs)
-    variables.clean(kept)
-    return {**kept, **STATE.environment()}
-
-
 def test_nothing_of_the_callers_accounts_and_clusters_is_left(theirs):
+    # Variables of the caller's that a command of his sees still: they concern other things.
+    def in_a_shell(theirs: dict[str, str]) -> dict[str, str]:
+        """The environment of a shell after its `eval "$(python -m irsa_sandbox env)"`."""
+        kept = dict(theirs)
+        foreign = variables.clean(kept)
+        script = f"{exports(STATE.environment(), foreign)}\nenv -0"
+        done = subprocess.run(["sh", "-ec", script], env=theirs, capture_output=True, check=True)
+        pairs = (entry.partition("=") for entry in done.stdout.decode().split("\0") if entry)
+        return {
+            name: value for name, _, value in pairs if name not in ("PWD", "OLDPWD", "SHLVL", "_")
+        }
+
+    def in_run(theirs: dict[str, str]) -> dict[str, str]:
+        """The environment of a command of `python -m irsa_sandbox run`."""
+        kept = dict(theirs)
+        variables.clean(kept)
+        return {**kept, **STATE.environment()}
+
+    shared = ("http_", "all", "SSL", "REQUESTS", "CURL", "GO", "ETCD", "SERVICES", "AUTH", "LOG")
+    proxies = {"HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"}
+    ours = proxies | {
+        *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION"),
+        *("AWS_CA_BUNDLE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "KUBECONFIG"),
+        *(
+            "PULUMI_BACKEND_URL",
+            "PULUMI_CONFIG_PASSPHRASE",
+            "PULUMI_DEBUG_PROVIDERS",
+            "PULUMI_HOME",
+        ),
+        "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS",
+        "PULUMI_ENABLE_LEGACY_PLUGIN_SEARCH",
+        "PULUMI_SKIP_UPDATE_CHECK",
+    }
     theirs["NO_PROXY"] = "amazonaws.com"
     seen = in_a_shell(theirs)
     assert seen == in_run(theirs)
 
-    assert {name for name in seen if name.startswith(variables.FAMILIES)} == OURS - PROXIES
+    assert {name for name in seen if name.startswith(variables.FAMILIES)} == ours - proxies
     for name, value in seen.items():
         if name in theirs and name not in ("PATH", "HOME"):
-            assert name in OURS or name.startswith((*SHARED, *(s.upper() for s in SHARED)))
-            assert (value == theirs[name]) is (name not in OURS)
+            assert name in ours or name.startswith((*shared, *(s.upper() for s in shared)))
+            assert (value == theirs[name]) is (name not in ours)
     assert seen["AWS_CONFIG_FILE"] == seen["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
     assert seen["https_proxy"] == seen["HTTPS_PROXY"] == STATE.aws_proxy
     assert seen["NO_PROXY"] == seen["no_proxy"] == LOOPBACK

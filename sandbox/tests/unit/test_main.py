@@ -16,9 +16,6 @@ from irsa_sandbox.state import FORMAT, STATE_FILE, SandboxError, save
 from irsa_sandbox.toolchain.plugins import Choice
 from tests.support.fake_sandbox import STATE
 
-BEHIND_DASHES = ["aws", "--container", "x", "--", "y"]
-"""Arguments behind `--`, which are not looked at."""
-
 
 @pytest.mark.parametrize(
     ("command", "more"),
@@ -147,10 +144,11 @@ def test_a_sandbox_of_another_version_is_no_riddle(running, capsys):
     ],
 )
 def test_exec_takes_its_options_before_and_behind_the_workload(given):
-    options = parse(["exec", *given.split(), "--", *BEHIND_DASHES])
+    behind_dashes = ["aws", "--container", "x", "--", "y"]
+    options = parse(["exec", *given.split(), "--", *behind_dashes])
 
     assert (options.workload, options.container, str(options.folder)) == ("dev/s3-app", "app", "f")
-    assert options.behind_dashes == BEHIND_DASHES
+    assert options.behind_dashes == behind_dashes
 
 
 def test_run_takes_its_options_before_the_dashes_only():

@@ -22,7 +22,6 @@ from .table import (
 
 _NAMES = Is.REQUIRED | Is.REPLACING
 _TAGS = {"tags": Property(absent={}), "tagsAll": Property(Is.OUTPUT, "tags", absent={})}
-_EMPTY_OBJECT = Property(Is.FILLED, absent={})
 
 
 class _Eks(AwsType):
@@ -82,7 +81,7 @@ class Cluster(_Eks):
         "accessConfig": Property(Is.FILLED | Is.PARTIAL, absent={}),
         "accessConfig.bootstrapClusterCreatorAdminPermissions": Is.REPLACING,
         "bootstrapSelfManagedAddons": Property(Is.REPLACING, default=True),
-        "computeConfig": _EMPTY_OBJECT,
+        "computeConfig": Property(Is.FILLED, absent={}),
         "deletionProtection": Is.FILLED,
         "enabledClusterLogTypes": Property(
             Is.UNORDERED, "logging", absent=[], sent=_logging, shown=_log_types
@@ -101,7 +100,7 @@ class Cluster(_Eks):
         ),
         "name": Is.REPLACING,
         "roleArn": Is.REQUIRED | Is.REPLACING | Is.ARN,
-        "storageConfig": _EMPTY_OBJECT,
+        "storageConfig": Property(Is.FILLED, absent={}),
         "version": Is.FILLED,
         "vpcConfig": Property(
             Is.REQUIRED | Is.PARTIAL,
@@ -161,12 +160,11 @@ class Cluster(_Eks):
 
 def _auto_mode(inputs: Properties) -> Properties:
     """The three parts of EKS Auto Mode, which it changes together; off where they are left out."""
-    network, off = inputs.get("kubernetesNetworkConfig", {}), {"enabled": False}
+    off = {"enabled": False}
+    balancing = inputs.get("kubernetesNetworkConfig", {}).get("elasticLoadBalancing", off)
     return {
         "computeConfig": inputs.get("computeConfig", off),
-        "kubernetesNetworkConfig": {
-            "elasticLoadBalancing": network.get("elasticLoadBalancing", off)
-        },
+        "kubernetesNetworkConfig": {"elasticLoadBalancing": balancing},
         "storageConfig": inputs.get("storageConfig", {"blockStorage": off}),
     }
 
@@ -277,10 +275,8 @@ class Addon(_Eks):
 
 
 def _association(eks: Any, cluster: str, arn: str) -> Properties:
-    association_id = arn.rpartition("/")[2]
-    found = eks.describe_pod_identity_association(
-        clusterName=cluster, associationId=association_id
-    )["association"]
+    at = {"clusterName": cluster, "associationId": arn.rpartition("/")[2]}
+    found = eks.describe_pod_identity_association(**at)["association"]
     return picked(found, ("roleArn", "serviceAccount"))
 
 

@@ -25,7 +25,8 @@ from .table import (
     tags_as_list,
 )
 
-_NAMES = Is.REQUIRED | Is.REPLACING
+_ROLE, _USER = (Property(Is.REQUIRED | Is.REPLACING, f"{name}Name") for name in ("Role", "User"))
+_POLICY = Property(Is.REQUIRED | Is.REPLACING | Is.ARN, "PolicyArn")
 
 
 class _Iam(AwsType):
@@ -154,7 +155,7 @@ class AccessKey(AwsType):
         "createDate": Property(Is.OUTPUT, "CreateDate"),
         "secret": Is.OUTPUT | Is.HELD,
         "status": Property(aws="Status", default="Active"),
-        "user": Property(_NAMES, "UserName"),
+        "user": _USER,
     }
     changes = (Change("update_access_key", ("status",)),)
 
@@ -274,7 +275,7 @@ class RolePolicy(_Iam):
     properties: ClassVar = {
         "name": Property(Is.REPLACING, "PolicyName"),
         "policy": Property(Is.REQUIRED | Is.DOCUMENT, "PolicyDocument"),
-        "role": Property(_NAMES, "RoleName"),
+        "role": _ROLE,
     }
     creates = "put"
     changes = (Change("put_role_policy", ("policy",)),)
@@ -309,20 +310,14 @@ class RolePolicyAttachment(_Attachment):
     """A managed policy on a role."""
 
     noun, key = "role_policy", ("RoleName", "PolicyArn")
-    properties: ClassVar = {
-        "policyArn": Property(_NAMES | Is.ARN, "PolicyArn"),
-        "role": Property(_NAMES, "RoleName"),
-    }
+    properties: ClassVar = {"policyArn": _POLICY, "role": _ROLE}
 
 
 class UserPolicyAttachment(_Attachment):
     """A managed policy on a user."""
 
     noun, key = "user_policy", ("UserName", "PolicyArn")
-    properties: ClassVar = {
-        "policyArn": Property(_NAMES | Is.ARN, "PolicyArn"),
-        "user": Property(_NAMES, "UserName"),
-    }
+    properties: ClassVar = {"policyArn": _POLICY, "user": _USER}
 
 
 class _Exclusive(AwsType):
@@ -380,7 +375,7 @@ class RolePolicyAttachmentsExclusive(_Exclusive):
 
     creates, deletes = "attach", "detach"
     listed, parameter, policies = "policyArns", "PolicyArn", staticmethod(_attached)
-    properties: ClassVar = {"policyArns": Is.UNORDERED, "roleName": Property(_NAMES, "RoleName")}
+    properties: ClassVar = {"policyArns": Is.UNORDERED, "roleName": _ROLE}
 
 
 class RolePoliciesExclusive(_Exclusive):
@@ -389,4 +384,4 @@ class RolePoliciesExclusive(_Exclusive):
     creates, listed, parameter = "put", "policyNames", "PolicyName"
     policies = staticmethod(_inline)
     added: ClassVar = {"PolicyDocument": ""}  # as pulumi-aws does: IAM refuses it
-    properties: ClassVar = {"policyNames": Is.UNORDERED, "roleName": Property(_NAMES, "RoleName")}
+    properties: ClassVar = {"policyNames": Is.UNORDERED, "roleName": _ROLE}

@@ -1,4 +1,4 @@
-"""Functions of the `aws` provider: its own principal and partition, VPCs, subnets, add-ons."""
+"""Functions of the `aws` provider: its own principal, roles, networks, add-ons."""
 
 from collections.abc import Callable
 from functools import cache
@@ -7,6 +7,7 @@ from typing import Any
 from botocore.loaders import create_loader
 
 from ..resource import Properties, Refused
+from .iam import Role
 from .table import AwsSession, picked, tags_as_map
 
 
@@ -36,6 +37,19 @@ def _partition(session: AwsSession, _args: Properties) -> Properties:
 def _domain(partition: str) -> str:
     partitions = create_loader().load_data("partitions")["partitions"]
     return next(each["outputs"]["dnsSuffix"] for each in partitions if each["id"] == partition)
+
+
+def _role(session: AwsSession, args: Properties) -> Properties:
+    """An IAM role of the provider's account."""
+    role = session.client("iam").get_role(RoleName=args["name"])["Role"]
+    shown, times = Role().shown(role, {}), list[Properties]()
+    if used := role.get("RoleLastUsed"):
+        times = [{"lastUsedDate": used["LastUsedDate"].isoformat(), "region": used["Region"]}]
+    return {
+        **{name: shown[name] for name in shown.keys() - {"forceDetachPolicies", "tagsAll"}},
+        "id": role["RoleName"],
+        "roleLastUseds": times,
+    }
 
 
 def _addon_version(session: AwsSession, args: Properties) -> Properties:
@@ -93,6 +107,7 @@ LOOKUPS: dict[str, Callable[[AwsSession, Properties], Properties]] = {
     "aws:ec2/getSubnets:getSubnets": _subnets,
     "aws:ec2/getVpc:getVpc": _vpc,
     "aws:eks/getAddonVersion:getAddonVersion": _addon_version,
+    "aws:iam/getRole:getRole": _role,
     "aws:index/getCallerIdentity:getCallerIdentity": _caller_identity,
     "aws:index/getPartition:getPartition": _partition,
 }

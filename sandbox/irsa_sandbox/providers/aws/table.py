@@ -79,10 +79,6 @@ class Is(Flag):
     """An object whose missing fields AWS fills in."""
 
 
-def _unchanged(value: Any) -> Any:
-    return value
-
-
 class Property(NamedTuple):
     """One property of a resource type."""
 
@@ -93,9 +89,9 @@ class Property(NamedTuple):
     """Value that the provider gives it when it is left out."""
     absent: Any = None
     """Its value in the state while AWS shows none, and in a request while the program has none."""
-    sent: Callable[[Any], Any] = _unchanged
+    sent: Callable[[Any], Any] = lambda value: value
     """Its value in a request."""
-    shown: Callable[[Any], Any] = _unchanged
+    shown: Callable[[Any], Any] = lambda value: value
     """Its value in the state, from AWS's answer."""
 
 
@@ -216,8 +212,8 @@ class AwsType(ResourceType[AwsSession]):
                 values[name] = state.get(name, row.default)
             else:
                 values[name] = row.absent
-        found_ = {n: value for n, value in values.items() if value is not None and "." not in n}
-        return self._in_order(found_)
+        there = {n: value for n, value in values.items() if value is not None and "." not in n}
+        return self._in_order(there)
 
     def retag(self, client: Any, named: Named, olds: Properties, tags: TagChange) -> None:
         """Bring the tags up to date."""
@@ -228,8 +224,8 @@ class AwsType(ResourceType[AwsSession]):
         checked = {name: value for name, value in news.items() if value not in ("", [], {})}
         for name in sorted(self.having(Is.REQUIRED) - checked.keys()):
             raise InvalidInput(name, "is required")
-        defaults_ = {n: row.default for n, row in self.rows.items() if row.default is not None}
-        checked = {**defaults_, **checked}
+        filled_in = {n: row.default for n, row in self.rows.items() if row.default is not None}
+        checked = {**filled_in, **checked}
         for name in sorted(self.having(Is.ARN) & checked.keys()):
             if checked[name] is not UNKNOWN and parse_arn(str(checked[name])) is None:
                 raise InvalidInput(name, f"{checked[name]!r} is an invalid ARN")

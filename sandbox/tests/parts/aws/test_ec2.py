@@ -23,11 +23,6 @@ def group(ec2: Any, vpc: str) -> Iterator[str]:
     ec2.delete_security_group(GroupId=made["GroupId"])
 
 
-def tags_of(ec2: Any, group: str) -> list[dict[str, str]]:
-    (found,) = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
-    return found.get("Tags", [])
-
-
 def test_nothing_can_be_run(ec2):
     image = {"ImageId": "ami-1", "MinCount": 1, "MaxCount": 1}
     assert "RunInstances is not supported" in refusal(lambda: ec2.run_instances(**image))[2]
@@ -47,6 +42,10 @@ def test_a_filter_that_would_not_be_heeded_is_refused(ec2, vpc):
 
 
 def test_tags_are_for_what_exists(ec2, vpc, group):
+    def tags_of(ec2: Any, group: str) -> list[dict[str, str]]:
+        (found,) = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
+        return found.get("Tags", [])
+
     tag = {"Key": "team", "Value": "payments"}
     ids = [vpc, group]
     ec2.create_tags(Resources=ids, Tags=[tag])

@@ -22,8 +22,6 @@ from tests.sandbox.support.aws_harness import (
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("restored")]
 
-MISSING = f"arn:aws:iam::{ACCOUNT_A}:role/missing"
-PROVIDER = {"OpenIDConnectProviderArn": PROVIDER_ARN}
 TO_ROLE_B = {"RoleArn": ROLE_B_ARN, "RoleSessionName": "xactarget"}
 INLINE = {"RoleName": "s3-app", "PolicyName": "s3-app"}
 
@@ -57,16 +55,17 @@ def test_a_recreated_role_is_trusted_again_once_the_policy_is_rewritten(aws: Aws
 
 
 def test_a_trust_policy_names_principals_that_exist(iam, iam_b):
+    missing = f"arn:aws:iam::{ACCOUNT_A}:role/missing"
     user = iam.create_user(UserName="s3-manager")["User"]
     policy = document([user["Arn"], ROLE_ARN])
     iam.create_role(RoleName="for-user", AssumeRolePolicyDocument=policy)
     iam.delete_user(UserName="s3-manager")
     assert shown_trust(iam, "for-user") == {"AWS": [user["UserId"], ROLE_ARN]}
 
-    invalid = f'Invalid principal in policy: "AWS":"{MISSING}"'
+    invalid = f'Invalid principal in policy: "AWS":"{missing}"'
     expected = (400, "MalformedPolicyDocument", invalid)
-    new = {"RoleName": "early", "AssumeRolePolicyDocument": document(MISSING)}
-    change = {"RoleName": "s3-app-B", "PolicyDocument": document([ROLE_ARN, MISSING])}
+    new = {"RoleName": "early", "AssumeRolePolicyDocument": document(missing)}
+    change = {"RoleName": "s3-app-B", "PolicyDocument": document([ROLE_ARN, missing])}
     assert refusal(iam_b.create_role, **new) == expected
     assert refusal(iam_b.update_assume_role_policy, **change) == expected
     for text, words in (
@@ -81,6 +80,7 @@ def test_a_trust_policy_names_principals_that_exist(iam, iam_b):
 
 
 def test_an_issuer_has_one_provider_in_an_account_and_an_https_url(aws: Aws, iam, iam_b):
+    provider = {"OpenIDConnectProviderArn": PROVIDER_ARN}
     url = f"https://{ISSUER}"
     exists = f"Provider with url {url} already exists."
     create = iam.create_open_id_connect_provider
@@ -95,8 +95,8 @@ def test_an_issuer_has_one_provider_in_an_account_and_an_https_url(aws: Aws, iam
     assert refusal(iam.add_client_id_to_open_id_connect_provider, **change) == missing
 
     for _ in range(2):  # again is no error
-        iam.add_client_id_to_open_id_connect_provider(**PROVIDER, ClientID="third")
-    iam.remove_client_id_from_open_id_connect_provider(**PROVIDER, ClientID="sts.amazonaws.com")
+        iam.add_client_id_to_open_id_connect_provider(**provider, ClientID="third")
+    iam.remove_client_id_from_open_id_connect_provider(**provider, ClientID="sts.amazonaws.com")
     assert refusal(aws.assume) == (400, "InvalidIdentityToken", "Incorrect token audience")
 
 

@@ -11,7 +11,6 @@ from tests.sandbox.support.aws_harness import ROLE_ARN, VPC, Aws, refusal
 pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("restored")]
 
 CLUSTER = {"clusterName": "dev"}
-ENTRY = {**CLUSTER, "principalArn": f"arn:aws:iam::{ACCOUNT_A}:role/admins"}
 DATA = {"MetadataOptions": {"HttpTokens": "required"}}
 
 
@@ -67,7 +66,8 @@ def test_a_token_is_one_accounts(aws: Aws):
 
 
 def test_a_refused_call_can_be_made_again_with_its_token(aws: Aws):
+    entry = {**CLUSTER, "principalArn": f"arn:aws:iam::{ACCOUNT_A}:role/admins"}
     eks, token = aws.administrator()("eks"), {"clientRequestToken": "0123456789abcdef" * 3}
-    assert refusal(eks.create_access_entry, **ENTRY, **token)[0] == 404
+    assert refusal(eks.create_access_entry, **entry, **token)[0] == 404
     eks.create_cluster(name="dev", version="1.33", roleArn=ROLE_ARN, resourcesVpcConfig=VPC)
-    assert eks.create_access_entry(**ENTRY, **token)["accessEntry"]["clusterName"] == "dev"
+    assert eks.create_access_entry(**entry, **token)["accessEntry"]["clusterName"] == "dev"

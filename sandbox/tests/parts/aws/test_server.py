@@ -218,11 +218,12 @@ def test_a_refused_request_is_read_to_its_end_and_keeps_its_connection(aws: Aws)
 
 CALL = "Action=GetCallerIdentity&Version=2011-06-15"
 CLIENTS = 150
-PAUSES = [4.9 + 0.2 * number / CLIENTS for number in range(CLIENTS)]
-"""Seconds, around the time after which a server such as Hypercorn closes an idle connection."""
 
 
 def test_a_request_after_a_pause_is_answered_and_a_left_client_forgotten(aws: Aws):
+    # Seconds, around the time after which a server such as Hypercorn closes an idle connection.
+    pauses = [4.9 + 0.2 * number / CLIENTS for number in range(CLIENTS)]
+
     def connections() -> int:
         return aws.emulator._between_requests(lambda: len(asyncio.all_tasks()))
 
@@ -243,5 +244,5 @@ def test_a_request_after_a_pause_is_answered_and_a_left_client_forgotten(aws: Aw
         return False
 
     with ThreadPoolExecutor(CLIENTS) as clients:
-        assert sum(clients.map(lost, PAUSES)) == 0
+        assert sum(clients.map(lost, pauses)) == 0
     eventually(lambda: connections() <= before)

@@ -19,14 +19,6 @@ from tests.support.world import ISSUER_URL, ROLE_ARN
 
 pytestmark = pytest.mark.sandbox
 
-INJECTED = {
-    "AWS_STS_REGIONAL_ENDPOINTS": "regional",
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_REGION": "us-east-1",
-    "AWS_ROLE_ARN": ROLE_ARN,
-    "AWS_WEB_IDENTITY_TOKEN_FILE": f"{TOKEN_FOLDER}/token",
-}
-
 
 def pod_of(account: str, **labels: str) -> Pod:
     return Pod(
@@ -93,9 +85,16 @@ def test_a_token_for_a_pod_that_is_gone_is_refused(cluster, namespace, pod):
 
 
 def test_an_annotation_counts_from_the_moment_it_is_made(cluster, namespace):
+    injected = {
+        "AWS_STS_REGIONAL_ENDPOINTS": "regional",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_REGION": "us-east-1",
+        "AWS_ROLE_ARN": ROLE_ARN,
+        "AWS_WEB_IDENTITY_TOKEN_FILE": f"{TOKEN_FOLDER}/token",
+    }
     for number in range(5):
         cluster.service_account(namespace, f"app-{number}", ROLE_ANNOTATION)
-        assert environment(cluster, namespace, pod_of(f"app-{number}")) == INJECTED
+        assert environment(cluster, namespace, pod_of(f"app-{number}")) == injected
 
 
 @pytest.mark.parametrize(

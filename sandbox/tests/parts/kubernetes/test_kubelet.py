@@ -17,31 +17,6 @@ pytestmark = pytest.mark.sandbox
 
 TOKEN_FILE = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"
 AWS_CONFIG = f"[profile A]\nweb_identity_token_file = {TOKEN_FILE}\n"
-API_ACCESS = "/var/run/secrets/kubernetes.io/serviceaccount"
-
-
-def run(cluster: Cluster, namespace: str, script: str, capfd, **options: Any) -> str:
-    """The output of a shell script that runs as the Deployment `s3-app`."""
-    code = exec_in_pod(
-        cluster.client,
-        cluster.folder / "exec",
-        namespace,
-        "s3-app",
-        ["sh", "-c", script],
-        **{"extra_env": {}, **options},
-    )
-    output = capfd.readouterr()
-    assert code == 0, output.err
-    return output.out
-
-
-def first_waiting(cluster: Cluster, namespace: str) -> dict[str, str] | None:
-    for pod in cluster.pods(namespace):
-        for status in pod["status"].get("containerStatuses", ()):
-            if waiting := status["state"].get("waiting"):
-                assert pod["status"]["phase"] == "Pending"
-                return waiting
-    return None
 
 
 @pytest.fixture
@@ -99,14 +74,15 @@ def test_a_deployment_becomes_available_and_its_pods_are_ready(cluster, namespac
         ]
 
 
-def exec_as(cluster: Cluster, namespace: str, command: list[str], **options: Any) -> Executed:
-    """Run a command as `kubectl exec` does."""
-    [pod] = cluster.pods(namespace)
-    kubeconfig = cluster.control_plane.kubeconfig_file
-    return through_api_server(kubeconfig, namespace, pod["metadata"]["name"], command, **options)
-
-
 def test_exec_through_the_api_server_needs_create_on_pods_exec(cluster, workload):
+    def exec_as(cluster: Cluster, namespace: str, command: list[str], **options: Any) -> Executed:
+        """Run a command as `kubectl exec` does."""
+        [pod] = cluster.pods(namespace)
+        kubeconfig = cluster.control_plane.kubeconfig_file
+        return through_api_server(
+            kubeconfig, namespace, pod["metadata"]["name"], command, **options
+        )
+
     done = exec_as(cluster, workload, ["sh", "-c", "echo $AWS_ROLE_ARN $WHO; exit 3"])
     assert (done.output.decode(), done.code) == (f"{ROLE_ARN} AKIA of $(UNSET)\n", 3)
 
@@ -153,6 +129,14 @@ NO_SECRET = {"reason": "CreateContainerConfigError", "message": 'secret "keys" n
 def test_a_pod_waits_for_what_it_is_made_of_and_says_so(
     cluster, namespace, container, spec, waiting
 ):
+    def first_waiting(cluster: Cluster, namespace: str) -> dict[str, str] | None:
+        for pod in cluster.pods(namespace):
+            for status in pod["status"].get("containerStatuses", ()):
+                if waiting := status["state"].get("waiting"):
+                    assert pod["status"]["phase"] == "Pending"
+                    return waiting
+        return None
+
     cluster.deployment(namespace, "s3-app", container, **spec)
     eventually(lambda: first_waiting(cluster, namespace) == waiting)
     assert cluster.available(namespace, "s3-app") == 0
@@ -165,7 +149,22 @@ def test_a_pod_waits_for_what_it_is_made_of_and_says_so(
 
 
 def test_after_a_roll_out_commands_run_as_the_newest_pod(cluster, workload, capfd):
-    output = run(cluster, workload, f"cat {API_ACCESS}/namespace {API_ACCESS}/ca.crt", capfd)
+    def run(cluster: Cluster, namespace: str, script: str, capfd, **options: Any) -> str:
+        """The output of a shell script that runs as the Deployment `s3-app`."""
+        code = exec_in_pod(
+            cluster.client,
+            cluster.folder / "exec",
+            namespace,
+            "s3-app",
+            ["sh", "-c", script],
+            **{"extra_env": {}, **options},
+        )
+        output = capfd.readouterr()
+        assert code == 0, output.err
+        return output.out
+
+    api_access = "/var/run/secrets/kubernetes.io/serviceaccount"
+    output = run(cluster, workload, f"cat {api_access}/namespace {api_access}/ca.crt", capfd)
     assert output == workload + cluster.authority.ca_pem.decode()
     before = run(cluster, workload, "echo $HOSTNAME", capfd)
     cluster.deployment(workload, "s3-app", {"image": "newer"}, serviceAccountName="s3-app")

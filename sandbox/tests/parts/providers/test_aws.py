@@ -118,7 +118,6 @@ def test_an_unknown_type_or_input_is_refused_by_name(engine: Engine):
         engine.check(ROLE, role(inlinePolicies=[{}]))
 
 
-POLICY = "aws:iam/policy:Policy"
 ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 MANAGED = "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive"
 INLINE = "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive"
@@ -147,6 +146,8 @@ def test_a_role_has_the_outputs_that_others_build_on(engine: Engine, iam: Any):
             "uniqueId": found["RoleId"],
         },
     )
+    looked_up = engine.invoke("aws:iam/getRole:getRole", name="outputs")
+    assert looked_up.items() >= shown(made.state, "arn", "uniqueId", "tags", "path").items()
     engine.delete(made)
 
 
@@ -197,10 +198,12 @@ def test_a_role_with_policies_is_deleted_only_by_force(engine: Engine, iam: Any)
 
 
 def test_a_policy_keeps_its_last_five_versions_and_is_not_deleted_in_use(engine: Engine, iam: Any):
+    policy = "aws:iam/policy:Policy"
+
     def wanted(number: int) -> dict[str, Any]:
         return {"name": "versions", "policy": document(f"s3:Get{number}", "*")}
 
-    made = engine.create(POLICY, wanted(1))
+    made = engine.create(policy, wanted(1))
     for number in range(2, 8):
         made = engine.update(made, wanted(number))
     versions = iam.list_policy_versions(PolicyArn=made.id)["Versions"]
@@ -331,18 +334,6 @@ def test_what_the_provider_refuses_is_refused_in_the_preview(
 
 
 BUCKET = "aws:s3/bucket:Bucket"
-BUCKET_POLICY = "aws:s3/bucketPolicy:BucketPolicy"
-
-
-def tls_only(bucket: str, effect: str = "Deny") -> str:
-    statement = {
-        "Effect": effect,
-        "Principal": "*",
-        "Action": "s3:*",
-        "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
-        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-    }
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 def test_a_bucket_has_the_outputs_that_others_build_on(engine: Engine):
@@ -392,8 +383,19 @@ def test_a_bucket_with_content_is_deleted_only_by_force(engine: Engine, s3: Any)
 
 
 def test_a_bucket_policy_is_the_same_however_it_is_written(engine: Engine):
+    def tls_only(bucket: str, effect: str = "Deny") -> str:
+        statement = {
+            "Effect": effect,
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+        return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+    bucket_policy = "aws:s3/bucketPolicy:BucketPolicy"
     bucket = engine.create(BUCKET, {"bucket": "settings"})
-    made = engine.create(BUCKET_POLICY, {"bucket": "settings", "policy": tls_only("settings")})
+    made = engine.create(bucket_policy, {"bucket": "settings", "policy": tls_only("settings")})
     spelt = json.loads(tls_only("settings"))
     spelt["Statement"][0]["Resource"].reverse()
     spelt["Statement"][0]["Action"] = ["s3:*"]

@@ -26,10 +26,7 @@ ADDON, TEMPLATE = "aws:eks/addon:Addon", "aws:ec2/launchTemplate:LaunchTemplate"
 ENTRY = "aws:eks/accessEntry:AccessEntry"
 ACCESS_POLICY = "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"
 ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
-GET_VERSION = "aws:eks/getAddonVersion:getAddonVersion"
 DEFAULT_VPC = "vpc-00000001"
-ENCRYPTED = {"provider": {"keyArn": "arn:aws:kms:us-east-1:1:key/a"}, "resources": ["secrets"]}
-OTHER_KEY = {**ENCRYPTED, "provider": {"keyArn": "arn:aws:kms:us-east-1:1:key/b"}}
 POLICY = "arn:aws:eks::aws:cluster-access-policy/"
 GROUP = {
     "clusterName": "dev",
@@ -39,12 +36,6 @@ GROUP = {
 }
 CNI = {"addonName": "vpc-cni", "clusterName": "dev"}
 POD_ROLE = f"arn:aws:iam::{ACCOUNT_A}:role/pods"
-ACCOUNT = {
-    "clusterName": "dev",
-    "namespace": "dev",
-    "serviceAccount": "s3-app",
-    "roleArn": POD_ROLE,
-}
 
 
 def cluster(vpc: dict[str, Any] | None = None, **inputs: Any) -> dict[str, Any]:
@@ -131,6 +122,8 @@ def test_eks_refuses_subnets_and_groups_that_do_not_belong_together(
 def test_the_provider_sends_eks_one_kind_of_change_at_a_time(
     engine: Engine, dev: Resource, eks: Any
 ):
+    encrypted = {"provider": {"keyArn": "arn:aws:kms:us-east-1:1:key/a"}, "resources": ["secrets"]}
+    other_key = {**encrypted, "provider": {"keyArn": "arn:aws:kms:us-east-1:1:key/b"}}
     with pytest.raises(eks.exceptions.InvalidParameterException, match="Only one type of update"):
         eks.update_cluster_config(
             name="dev", resourcesVpcConfig={"endpointPrivateAccess": True, "subnetIds": SUBNETS}
@@ -141,7 +134,7 @@ def test_the_provider_sends_eks_one_kind_of_change_at_a_time(
         {**vpc, "publicAccessCidrs": blocks},
         enabledClusterLogTypes=["audit", "api"],
         deletionProtection=True,
-        encryptionConfig=ENCRYPTED,
+        encryptionConfig=encrypted,
     )
     changed = engine.update(dev, wanted)
     assert engine.refresh(changed) == changed
@@ -154,7 +147,7 @@ def test_the_provider_sends_eks_one_kind_of_change_at_a_time(
 
     without = {name: value for name, value in freed.items() if name != "encryptionConfig"}
     assert engine.diff(changed, without) == Difference([], ["encryptionConfig"], True)
-    line = refused(engine.update, changed, {**freed, "encryptionConfig": OTHER_KEY})
+    line = refused(engine.update, changed, {**freed, "encryptionConfig": other_key})
     assert line.startswith("AssociateEncryptionConfig: InvalidRequestException: ")
 
 
@@ -243,9 +236,10 @@ def test_an_addon_keeps_its_role_and_cannot_be_without_it_again(engine: Engine, 
 
 
 def test_versions_of_addons_are_looked_up(engine: Engine):
+    get_version = "aws:eks/getAddonVersion:getAddonVersion"
     of_eks = {"addonName": "kube-proxy", "kubernetesVersion": "1.34"}
     for arguments, is_newest in (({}, False), ({"mostRecent": True}, True)):
-        found = engine.invoke(GET_VERSION, **of_eks, **arguments)
+        found = engine.invoke(get_version, **of_eks, **arguments)
         assert found["version"].startswith("v1.34.")
         assert found["mostRecent"] is is_newest
 
@@ -258,13 +252,19 @@ def pod(iam: Any, dev: Resource) -> None:
 
 def test_a_removed_target_role_stays_as_with_the_published_provider(pod, engine: Engine):
     """It leaves the argument out of its update, which EKS takes for no change."""
-    made = engine.create(ASSOCIATION, {**ACCOUNT, "targetRoleArn": ROLE_B_ARN})
+    account = {
+        "clusterName": "dev",
+        "namespace": "dev",
+        "serviceAccount": "s3-app",
+        "roleArn": POD_ROLE,
+    }
+    made = engine.create(ASSOCIATION, {**account, "targetRoleArn": ROLE_B_ARN})
     assert made.id == made.state["associationId"]
     assert made.state["externalId"] == f"us-east-1/{ACCOUNT_A}/dev/dev/s3-app"
     assert engine.diff(made, {**made.inputs, "region": "us-east-1"}) == NOTHING
     for name in ("clusterName", "region"):
         assert engine.diff(made, {**made.inputs, name: "other"}) == Difference([], [name])
-    assert engine.update(made, ACCOUNT).state["targetRoleArn"] == ROLE_B_ARN
+    assert engine.update(made, account).state["targetRoleArn"] == ROLE_B_ARN
 
 
 def test_an_add_on_has_the_associations_of_its_last_update(pod, engine: Engine):

@@ -61,14 +61,6 @@ def config(namespace: str, **data: str) -> dict[str, Any]:
     return {**named(namespace), "data": data}
 
 
-def replica_set(namespace: str, replicas: int) -> dict[str, Any]:
-    labels = {"app": "app"}
-    pod = {"containers": [{"name": "app", "image": "app"}]}
-    template = {"metadata": {"labels": labels}, "spec": pod}
-    spec = {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template}
-    return {**named(namespace), "spec": spec}
-
-
 def data_of(cluster, namespace):
     return cluster.client.get(ConfigMap, "app", namespace=namespace).data
 
@@ -161,6 +153,14 @@ def test_an_update_does_not_take_over_what_kubectl_set_through_a_subresource(
     cluster, engine, namespace
 ):
     """Nor what a controller set: tests/sandbox/systems/test_changes.py."""
+
+    def replica_set(namespace: str, replicas: int) -> dict[str, Any]:
+        labels = {"app": "app"}
+        pod = {"containers": [{"name": "app", "image": "app"}]}
+        template = {"metadata": {"labels": labels}, "spec": pod}
+        spec = {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template}
+        return {**named(namespace), "spec": spec}
+
     made = engine.create(REPLICA_SET, replica_set(namespace, 0))
     scale, path = {"spec": {"replicas": 1}}, ReplicaSet.Scale
     cluster.client.patch(path, "app", scale, namespace=namespace, field_manager="kubectl")

@@ -63,19 +63,6 @@ def both(session: Session, plugin: str, tmp_path_factory: pytest.TempPathFactory
         yield session, published
 
 
-def compared(plugin: str, things: Resources) -> Resources:
-    """Inputs and outputs of the plugin's resources and of itself."""
-    return {
-        key: {
-            name: plain(each[name]) if plugin == "aws" else each[name]
-            for name in ("inputs", "outputs")
-            if name in each
-        }
-        for key, each in things.items()
-        if key[0].startswith((f"{plugin}:", f"pulumi:providers:{plugin}"))
-    }
-
-
 def plain(value: Any) -> Any:
     """JSON in one spelling, and only what there is."""
     if isinstance(value, Mapping):
@@ -93,6 +80,18 @@ def test_the_plugin_finds_no_changes_after_an_up(both: Both):
 
 
 def test_both_create_the_same_resources(plugin: str, both: Both):
+    def compared(plugin: str, things: Resources) -> Resources:
+        """Inputs and outputs of the plugin's resources and of itself."""
+        return {
+            key: {
+                name: plain(each[name]) if plugin == "aws" else each[name]
+                for name in ("inputs", "outputs")
+                if name in each
+            }
+            for key, each in things.items()
+            if key[0].startswith((f"{plugin}:", f"pulumi:providers:{plugin}"))
+        }
+
     ours, theirs = settled(*(state_of(opened(session).export()) for session in both))
 
     assert ours.keys() == theirs.keys()

@@ -92,14 +92,6 @@ def left_over(tmp_path) -> Callable[[], list[Path]]:
     return lambda: [*(tmp_path / "pods").iterdir()]
 
 
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
 @pytest.mark.parametrize("protocol", [V4, V5])
 def test_output_errors_and_exit_code_come_back(api_server, left_over, protocol):
     done = api_server("sh", "-c", "echo out; echo err >&2; exit 7", protocol=protocol)
@@ -199,6 +191,13 @@ def test_only_the_api_server_is_answered(server, api_server, authority, tmp_path
 
 
 def test_a_command_ends_with_all_that_it_started_when_the_caller_leaves(api_server, left_over):
+    def is_alive(pid: int) -> bool:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
     async def leave() -> list[int]:
         script = "sleep 600 & echo $! $$; wait"
         async with api_server.open("sh", "-c", script) as connection:

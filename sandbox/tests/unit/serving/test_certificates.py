@@ -21,13 +21,12 @@ def pair(authority):
     return authority.issue("server", "localhost", "127.0.0.1")
 
 
-def verify(pair, trusted: Authority, host) -> None:
-    store = Store([load_pem_x509_certificate(trusted.ca_file.read_bytes())])
-    leaf = load_pem_x509_certificate(pair.cert_file.read_bytes())
-    PolicyBuilder().store(store).build_server_verifier(host).verify(leaf, [])
-
-
 def test_a_certificate_is_accepted_for_its_hosts_and_authority_alone(authority, pair, tmp_path):
+    def verify(pair, trusted: Authority, host) -> None:
+        store = Store([load_pem_x509_certificate(trusted.ca_file.read_bytes())])
+        leaf = load_pem_x509_certificate(pair.cert_file.read_bytes())
+        PolicyBuilder().store(store).build_server_verifier(host).verify(leaf, [])
+
     localhost = DNSName("localhost")
     for host in (localhost, IPAddress(ip_address("127.0.0.1"))):
         verify(pair, authority, host)

@@ -146,14 +146,13 @@ def installed(home: Path, name: str, which: str | None = None) -> Path:
     return program(home / "plugins" / f"resource-{name}-v{which}" / f"pulumi-resource-{name}")
 
 
-def build_kubernetes() -> Path:
-    """Leave the files of `make real-kubernetes`."""
-    file = "pulumi-resource-kubernetes"
-    name = key(SOURCES / "pulumi-kubernetes", MODULE_VERSION)
-    return cached_build(name, lambda folder: program(folder / file)) / file
-
-
 def test_plugins_are_found_on_path_in_the_users_folder_and_in_the_cache(tmp_path):
+    def build_kubernetes() -> Path:
+        """Leave the files of `make real-kubernetes`."""
+        file = "pulumi-resource-kubernetes"
+        name = key(SOURCES / "pulumi-kubernetes", MODULE_VERSION)
+        return cached_build(name, lambda folder: program(folder / file)) / file
+
     home = tmp_path / "theirs"
     on_path = program(tmp_path / "bin" / "pulumi-resource-aws")
     installed(home, "aws")

@@ -140,15 +140,13 @@ def test_one_preset_variable_keeps_its_pair_away(preset, added):
     assert env_after(preset) == added
 
 
-ALL_PRESET = [
-    {"name": "AWS_STS_REGIONAL_ENDPOINTS", "value": "legacy"},
-    {"name": "AWS_REGION", "value": "eu-west-1"},
-    {"name": "AWS_ROLE_ARN", "value": "mine"},
-]
-
-
 def test_a_container_with_everything_preset_stays_and_the_volume_comes():
-    container = {"name": "app", "env": ALL_PRESET}
+    all_preset = [
+        {"name": "AWS_STS_REGIONAL_ENDPOINTS", "value": "legacy"},
+        {"name": "AWS_REGION", "value": "eu-west-1"},
+        {"name": "AWS_ROLE_ARN", "value": "mine"},
+    ]
+    container = {"name": "app", "env": all_preset}
     assert patch_of(pod_of(container)) == [
         {"op": "add", "path": "/spec/volumes", "value": [volume()]},
         {"op": "add", "path": "/spec/containers", "value": [{**container, "resources": {}}]},
@@ -222,7 +220,6 @@ def test_token_expiration(on_account, on_pod, seconds):
     assert token_in(operations)["expirationSeconds"] == seconds
 
 
-NAMES = ["a", "b", "c", " b", "b ", 'a"b', "a\nb", "a b", ""]
 NOTHING = ["", "\n\n", 'a"b', 'a,b"', '"a', 'a,"b', '"a"b', 'a, "b"', '"a" ,b', "'a'", "A", "a;b"]
 
 
@@ -249,9 +246,10 @@ NOTHING = ["", "\n\n", 'a"b', 'a,b"', '"a', 'a,"b', '"a"b', 'a, "b"', '"a" ,b', 
     ],
 )
 def test_skip_containers_is_one_csv_record(annotation, skipped):
-    pod = annotated(pod_of(*({"name": name} for name in NAMES)), skip_containers=annotation)
+    names = ["a", "b", "c", " b", "b ", 'a"b', "a\nb", "a b", ""]
+    pod = annotated(pod_of(*({"name": name} for name in names)), skip_containers=annotation)
     patched = {c["name"] for c in containers_in(patch_of(pod)) if "env" in c}
-    assert patched == set(NAMES) - set(skipped)
+    assert patched == set(names) - set(skipped)
 
 
 def test_the_volume_is_added_even_if_every_container_is_skipped():

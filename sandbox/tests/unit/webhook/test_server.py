@@ -14,12 +14,14 @@ from irsa_sandbox.webhook.identities import associated, held_back
 from irsa_sandbox.webhook.server import WebhookServer
 from tests.support.fake_kubernetes import client_of, status
 
-POD = {"metadata": {}, "spec": {"serviceAccountName": "s3-app", "containers": [{"name": "app"}]}}
-KIND = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"}
-REVIEW = {**KIND, "request": {"uid": "u-1", "namespace": "dev", "object": POD}}
-
 
 def test_a_pod_is_left_alone_without_account_and_refused_without_answer(tmp_path):
+    kind = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"}
+    pod = {
+        "metadata": {},
+        "spec": {"serviceAccountName": "s3-app", "containers": [{"name": "app"}]},
+    }
+    review = {**kind, "request": {"uid": "u-1", "namespace": "dev", "object": pod}}
     answers = [status(404, "not found"), status(500, "etcd is away")]
     server = WebhookServer(
         authority=Authority.create(tmp_path),
@@ -27,9 +29,9 @@ def test_a_pod_is_left_alone_without_account_and_refused_without_answer(tmp_path
         region="us-east-1",
     )
     try:
-        assert server.review(REVIEW) == {**KIND, "response": {"uid": "u-1", "allowed": True}}
+        assert server.review(review) == {**kind, "response": {"uid": "u-1", "allowed": True}}
         with pytest.raises(httpx2.HTTPError, match="etcd is away"):
-            server.review(REVIEW)
+            server.review(review)
     finally:
         server.stop()
 
