@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lightkube.resources.core_v1 import ServiceAccount
+from lightkube.resources.core_v1 import Namespace, ServiceAccount
 
 from irsa.__main__ import main
 from irsa.identity.arns import role_arn
@@ -25,6 +25,7 @@ from irsa_sandbox.demo import PROJECT_B
 from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.session import Session
 from irsa_sandbox.snapshots import Snapshots
+from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.in_process import clean_environment, run
 from tests.sandbox.support.policy_pack import Checked, analyzed, previewed
 from tests.sandbox.support.previews import preview
@@ -65,11 +66,16 @@ class Stacks:
         return self.world.irsa(command, "--stack", self.export(), "--output", "json", *options).json
 
 
+def _is_ending(namespace: Any) -> bool:
+    return namespace.metadata.deletionTimestamp is not None
+
+
 @pytest.fixture(scope="module")
 def both(session: Session, tmp_path_factory) -> Iterator[Stacks]:
     state, a = session.state, SandboxStack(session.state)
     with closing(Snapshots(state.path, state.snapshots)) as snapshots:
         a.destroy()  # an earlier module may have left it
+        eventually(lambda: not any(map(_is_ending, session.cluster.list(Namespace))))
         checked = previewed(a)
         a.up()
         b = SandboxStack(state, PROJECT_B)
