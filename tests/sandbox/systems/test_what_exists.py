@@ -90,7 +90,7 @@ def stack(session: Session, project: str) -> SandboxStack:
 
 @pytest.fixture(scope="module")
 def theirs(session: Session) -> Iterator[Callable[[], None]]:
-    """Check that the things of a stack of others are as they were, with the data in them."""
+    """Check that a stack of others has its things as they were, with the data in them."""
     SandboxStack(session.state).destroy()  # it may have the cluster's OIDC provider
     before, s3, eks, iam = left_overs(session), *map(session.aws, ("s3", "eks", "iam"))
     role = iam.create_role(RoleName="theirs-cluster", AssumeRolePolicyDocument=TRUST)["Role"]
