@@ -25,7 +25,7 @@ from irsa.identity.policies import service_trust_policy
 from irsa_sandbox.demo import left_overs
 from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.session import Session
-from irsa_sandbox.state import SandboxError
+from irsa_sandbox.state import PULUMI_BACKEND, SandboxError
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.programs import in_cluster, stack_of, unchanged
 
@@ -44,15 +44,41 @@ def deployment_in(session: Session) -> bool:
     return NAME in [each.metadata.name for each in session.cluster.list(Deployment, namespace="*")]
 
 
+def creating_in(session: Session) -> list[str]:
+    """The types of resources that the state on disk says are being created."""
+    file = session.state.path / PULUMI_BACKEND / ".pulumi" / "stacks" / NAME / "dev.json"
+    try:
+        latest = json.loads(file.read_text())["checkpoint"]["latest"]
+    except (FileNotFoundError, ValueError):
+        return []
+    pending = latest.get("pending_operations") or []
+    return [each["resource"]["type"] for each in pending if each["type"] == "creating"]
+
+
+def cluster_in(session: Session) -> bool:
+    return NAME in session.aws("eks").list_clusters()["clusters"]
+
+
 def kill_during_up(stack: SandboxStack, is_time: Callable[[], bool]) -> None:
+    """Bring the stack up, and kill the engine when it is time: it stands still while that is asked,
+    so that the answer is true of the moment at which it dies."""
     done = threading.Event()
 
-    def kill() -> None:
-        while not done.is_set() and not is_time():
-            time.sleep(0.02)
+    def tell(what: signal.Signals) -> None:
         children = ["pgrep", "-P", str(os.getpid()), "pulumi"]
-        for engine in subprocess.check_output(children, text=True).split():
-            os.kill(int(engine), signal.SIGKILL)
+        found = subprocess.run(children, capture_output=True, text=True, check=False)
+        for engine in found.stdout.split():
+            with suppress(ProcessLookupError):
+                os.kill(int(engine), what)
+
+    def kill() -> None:
+        while not done.is_set():
+            tell(signal.SIGSTOP)
+            if is_time():
+                tell(signal.SIGKILL)
+                return
+            tell(signal.SIGCONT)
+            time.sleep(0.005)
 
     killer = threading.Thread(target=kill)
     killer.start()
@@ -97,9 +123,12 @@ def test_a_killed_up_is_finished_as_pulumi_prescribes(session: Session, provider
         )
 
     def is_time() -> bool:
+        creating = creating_in(session)
         if provider == "eks":
-            return NAME in session.aws("eks").list_clusters()["clusters"]
-        return len(roles_in(session)) >= 5 and deployment_in(session)
+            # The provider has its request, or is about to get it.
+            tries = range(20 if "aws:eks/cluster:Cluster" in creating else 0)
+            return any(cluster_in(session) or time.sleep(0.05) for _ in tries)
+        return bool(creating) and len(roles_in(session)) >= 5 and deployment_in(session)
 
     def opened(imported: list[str]) -> SandboxStack:
         program = cluster if provider == "eks" else workloads

@@ -29,7 +29,7 @@ from tests.sandbox.support.programs import POD_SPEC, in_cluster, refusal, stack_
 
 pytestmark = pytest.mark.sandbox
 
-NAME = "taken"
+NAME, OTHERS = "taken", "theirs"
 BUCKET, IRISH_BUCKET = "taken-in-virginia", "taken-in-ireland"
 IRELAND = "eu-west-1"
 TRUST = json.dumps(
@@ -72,7 +72,9 @@ def stack(session: Session, project: str) -> SandboxStack:
         DataBucket(IRISH_BUCKET, irish, ResourceOptions(providers=[ireland]))
 
         opts = in_cluster(session)
-        Namespace(NAME, NamespaceArgs(namespace=NAME, force_destroy=True), opts)
+        namespace = Namespace(NAME, NamespaceArgs(namespace=NAME, force_destroy=True), opts)
+        if project == OTHERS:  # in the other stack, each thing is refused beside the namespace
+            opts = ResourceOptions.merge(opts, ResourceOptions(depends_on=[namespace]))
         key = AccessKeyArgs(access_key_id="AKIA", secret_access_key="key", region="us-east-1")
         target = TargetRoleArgs(role_arn=role_arn(ACCOUNT_B, "b"))
         chain = RoleChainArgs(targets=[target], region="us-east-1")
@@ -97,7 +99,7 @@ def theirs(session: Session) -> Iterator[Callable[[], None]]:
     subnets = [each["SubnetId"] for each in session.aws("ec2").describe_subnets()["Subnets"]]
     where = {"subnetIds": subnets[:2]}
     eks.create_cluster(name=NAME, roleArn=role["Arn"], resourcesVpcConfig=where)
-    found = stack(session, "theirs")
+    found = stack(session, OTHERS)
     assert found.up().keys() <= {"create", "read"}
     for bucket in (BUCKET, IRISH_BUCKET):
         s3.put_object(Bucket=bucket, Key="data", Body=b"theirs")
