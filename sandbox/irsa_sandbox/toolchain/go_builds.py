@@ -1,6 +1,7 @@
 """Builds a program from a pinned Go module in tools/, with Go from PATH or a package."""
 
 import json
+import math
 import os
 import re
 import shutil
@@ -9,8 +10,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from threading import Lock
+from typing import ClassVar, Self
 
 from ..environment_variables import go_build_environment
 from .cached_build import Progress, ToolError, cached_build
@@ -28,6 +31,9 @@ COMPILER = ("-gcflags=all=-dwarf=false",)  # no debug information, which -s -w d
 COMPILER_VARIABLES = {"GOGC": "400"}  # fewer garbage collections, for more memory
 
 PROGRESS_EVERY = 15.0  # seconds
+COUNTED = 0.9
+"""Share of a build's time that the number of its packages says; the last ones take longer, and
+linking is counted nowhere."""
 
 _standard_library = Lock()
 
@@ -51,10 +57,13 @@ def build(
     on_progress(f"{name}: building with {go} (some minutes, once)")
     started = time.monotonic()
     report = _Report(name, on_progress)
-    with tempfile.TemporaryDirectory() as scratch:
+    with closing(report), tempfile.TemporaryDirectory() as scratch:
         flags = [*COMPILER, *_replacements(go, name, Path(scratch), beside or {})]
+        stale = ["list", "-deps", "-f", "{{if .Stale}}x{{end}}", *flags, package]
+        _go(go, name, *stale, on_line=report)  # downloads modules
         compile_ = ["build", "-v", *flags]
         with _standard_library:  # two builds at the same time compile it once
+            report.compiling(_go(go, name, *stale).count("x"))
             _go(go, name, *compile_, "net/http", on_line=report)
         linked = [f"-ldflags={link}", "-o", str(target), package]
         _go(go, name, *compile_, *linked, on_line=report)
@@ -62,21 +71,54 @@ def build(
 
 
 class _Report:
-    """Reports a build's progress from the lines that Go prints, not more than every few seconds."""
+    """Reports a build's progress from the lines that Go prints, not more than every few seconds.
+
+    Builds side by side share the processors, so the time left is that of all of them.
+    """
+
+    _side_by_side: ClassVar[list[Self]] = []
 
     def __init__(self, name: str, on_progress: Progress) -> None:
         self._name = name
         self._on_progress = on_progress
-        self._counts = {"modules downloaded": 0, "packages compiled": 0}
-        self._reported = time.monotonic()
+        self._downloaded = 0
+        self._ended = False
+        self.compiling(0)
+        self._side_by_side.append(self)
+
+    def compiling(self, packages: int) -> None:
+        self._packages = packages
+        self._compiled = 0
+        self._started = self._reported = time.monotonic()
+
+    def close(self) -> None:
+        self._ended = True
+        if all(each._ended for each in self._side_by_side):
+            self._side_by_side.clear()
 
     def __call__(self, line: str) -> None:
-        downloads = line.startswith("go: downloading")
-        what = "modules downloaded" if downloads else "packages compiled"
-        self._counts[what] += 1
-        if time.monotonic() - self._reported > PROGRESS_EVERY:
-            self._reported = time.monotonic()
-            self._on_progress(f"{self._name}: {self._counts[what]:,} {what}")
+        now = time.monotonic()
+        if line.startswith("go: downloading"):
+            self._downloaded += 1
+        else:
+            self._compiled += 1
+        if now - self._reported > PROGRESS_EVERY:
+            self._reported = now
+            self._on_progress(f"{self._name}: {self._progress(now)}")
+
+    def _progress(self, now: float) -> str:
+        if not self._packages:
+            return f"{self._downloaded} modules downloaded"
+        builds = [each for each in self._side_by_side if each._packages]
+        share = sum(each._compiled for each in builds) / sum(each._packages for each in builds)
+        left = minutes_left(share, now - min(each._started for each in builds))
+        return f"{self._compiled:,} of {self._packages:,} packages compiled, about {left} min left"
+
+
+def minutes_left(share: float, seconds: float) -> int:
+    """Estimate for builds of which that share of the packages was compiled in that time."""
+    share = COUNTED * min(share, 1)
+    return math.ceil(seconds * (1 - share) / share / 60)
 
 
 def version_of(command: list[str], **variables: str) -> tuple[int, ...]:

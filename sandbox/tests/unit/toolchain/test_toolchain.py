@@ -2,6 +2,7 @@
 
 import socket
 import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -15,6 +16,7 @@ from irsa_sandbox.toolchain import PULUMI_VERSION, SOURCES, NotDownloaded, ToolE
 from irsa_sandbox.toolchain.cached_build import cached_build, key
 from irsa_sandbox.toolchain.plugins import MODULE_VERSION, PROVIDERS, Choice, link, obtain
 from tests.support.refusal import refusal
+from tools import environment
 
 
 @pytest.fixture(autouse=True)
@@ -110,6 +112,17 @@ def test_nothing_half_made_is_taken_for_a_tool(tmp_path, monkeypatch):
     assert toolchain.obtain_pulumi(print).read_text() == "#!/bin/sh\necho made\n"
 
 
+def test_other_sources_are_another_tool(tmp_path):
+    (tmp_path / "tool").mkdir()
+    names: list[str] = []
+    for text in ("one", "two", "one"):
+        (tmp_path / "tool" / "go.sum").write_text(text)
+        names.append(key(tmp_path / "tool", "1.0"))
+
+    assert names[0].startswith("tool-1.0-")
+    assert (names[0] == names[1], names[0] == names[2]) == (False, True)
+
+
 def test_a_control_plane_is_taken_only_whole(tmp_path, monkeypatch):
     assets = tmp_path / "assets"
     for name in ("etcd", "kube-apiserver"):  # as envtest ships it
@@ -124,6 +137,13 @@ def test_a_control_plane_is_taken_only_whole(tmp_path, monkeypatch):
 
     program(assets / "kube-controller-manager", "exit 0")
     assert toolchain.obtain_control_plane(print) == assets
+
+
+def test_the_python_that_is_too_old_is_named(monkeypatch, capsys):
+    monkeypatch.setattr(environment, "OLDEST", (4, 0))
+
+    assert environment.main() == 2
+    assert f"{sys.executable} is {sys.version.split()[0]}" in capsys.readouterr().err
 
 
 ALL = frozenset(PROVIDERS)
