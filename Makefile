@@ -12,7 +12,7 @@ help: ## What there is to make (this text)
 
 demo: setup ## The three systems in the sandbox, from nothing to nothing, as a table of checks
 	@$(RUN) -m irsa_sandbox demo
-test: setup ## Every test (about 13 minutes)
+test: setup ## Every test (about 10 minutes)
 	@$(RUN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 check: ## The fast part: lint beside unit, component and program tests (about 1 minute)
 	@$(MAKE) --no-print-directory -j 2 lint quick

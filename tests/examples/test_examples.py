@@ -102,7 +102,7 @@ def test_a_chart_reaches_the_bucket_by_its_values(session, platform):
 
 def until(holds):
     """Wait for Pods that a controller, and not the stack, makes."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while True:
         try:
             assert holds()

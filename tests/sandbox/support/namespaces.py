@@ -1,11 +1,12 @@
 """Objects of a namespace, by a client of the cluster's administrator."""
 
-import time
 from http import HTTPStatus
 from typing import Any
 
 from lightkube.core.exceptions import ApiError
 from lightkube.resources.core_v1 import Namespace
+
+from tests.sandbox.support.cluster import eventually
 
 
 def there(session: Any, kind: Any, name: str, namespace: str | None = None) -> bool:
@@ -26,7 +27,4 @@ def delete_namespace(session: Any, name: str) -> None:
     """Delete a namespace, if it is there, and wait until it is gone."""
     if there(session, Namespace, name):
         session.cluster.delete(Namespace, name)
-    deadline = time.monotonic() + 60
-    while there(session, Namespace, name):
-        assert time.monotonic() < deadline, f"namespace {name} is not gone"
-        time.sleep(0.2)
+    eventually(lambda: not there(session, Namespace, name))
