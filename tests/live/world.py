@@ -93,7 +93,8 @@ class World:
                 claims = json.loads(done.output)
                 told = {name: claims[name] for name in ("aud", "iss", "sub")}
                 answer = answer_of(Done(0, json.dumps(told, indent=1)))
-            if passed or time.monotonic() > deadline:
+            wrongly_granted = check.code is not None and done.code == 0
+            if passed or wrongly_granted or time.monotonic() > deadline:
                 break
             say(f"{check.key}: {answer.code}, asking again")
             time.sleep(PAUSE)

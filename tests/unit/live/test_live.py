@@ -10,12 +10,14 @@ from types import SimpleNamespace
 import pytest
 from botocore.exceptions import ClientError
 
+from irsa_sandbox.demo.checks import Check
 from irsa_sandbox.session import Done
 from tests.live import __main__ as live
 from tests.live import answers, left_overs
 from tests.live.answers import GRANTED, Answer, Row, answer_of, normalised, report
 from tests.live.left_overs import CLUSTER, NODES, REST, LeftOver
 from tests.live.run import Account, Refused, Run, subnets_of, write_private
+from tests.live.world import World
 
 ZONES = ("SubnetId", "VpcId", "AvailabilityZone", "AvailabilityZoneId", "MapPublicIpOnLaunch")
 
@@ -254,3 +256,16 @@ def test_a_report_has_both_answers_where_they_differ(tmp_path, monkeypatch):
     assert same.startswith("passed: b, B does not\n")
     assert same.endswith("\nThe sandbox answers the same.\n")
     assert "andbox" not in new
+
+
+def test_a_call_that_must_be_denied_is_not_asked_again_once_it_was_granted(monkeypatch):
+    asked: list[object] = []
+    world = SimpleNamespace(
+        names={"prefix": ""}, rows=[], _own_words={},
+        in_pod=lambda *command: asked.append(command) or Done(0, "granted"),
+    )  # fmt: skip
+    denied = Check(key="k", title="t", question={"pod": "p", "command": "aws"}, code="AccessDenied")
+    monkeypatch.setattr("tests.live.world.time.sleep", lambda _: pytest.fail("asked again"))
+
+    assert not World.judge(world, denied).passed
+    assert len(asked) == 1
