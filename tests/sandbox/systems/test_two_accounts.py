@@ -14,52 +14,12 @@ from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from irsa_sandbox.aws.clients import AwsClients, Credentials
 from irsa_sandbox.demo import PROJECT_B, left_overs
 from irsa_sandbox.engine.stack import ROOT, SandboxStack
-from irsa_sandbox.session import Done, Session
+from irsa_sandbox.session import Session
 from tests.sandbox.support.chain import changes_of
 from tests.sandbox.support.programs import refusal, unchanged
+from tests.sandbox.support.two_accounts import BUCKET_B, NAMESPACE, OBJECT, ROLE_A, Pair
 
 pytestmark = pytest.mark.sandbox
-
-NAMESPACE = "dev"
-ROLE_A = f"arn:aws:iam::{ACCOUNT_A}:role/s3-app-A"
-BUCKET_A, BUCKET_B = "bucket-s3-app", "bucket-s3-app-b"
-OBJECT = "ledger/2026-11.csv"
-
-
-class Pair:
-    """The repository's two stacks."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
-        self._is_up = False
-
-    def up(self) -> None:
-        """Bring both stacks up, unless they are."""
-        if not self._is_up:
-            self.open_a().up()
-            self.open_b().up()
-            self.session.aws("s3", ACCOUNT_B).put_object(
-                Bucket=BUCKET_B, Key=OBJECT, Body=b"amount\n"
-            )
-        self._is_up = True
-
-    def open_a(self, **options: Any) -> SandboxStack:
-        return SandboxStack(self.session.state, **options)
-
-    def open_b(self, **options: Any) -> SandboxStack:
-        return SandboxStack(self.session.state, PROJECT_B, **options)
-
-    def changed(self) -> None:
-        """Say that the stacks are not as `up` left them."""
-        self._is_up = False
-
-    def empty_buckets(self) -> None:
-        """S3 deletes no bucket that holds something."""
-        self.session.empty_bucket(BUCKET_A)
-        self.session.empty_bucket(BUCKET_B, ACCOUNT_B)
-
-    def in_pod(self, command: list[str], workload: str) -> Done:
-        return self.session.in_pod(NAMESPACE, workload, command)
 
 
 APP = "s3-app-chain"
