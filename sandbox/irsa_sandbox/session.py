@@ -4,10 +4,9 @@ import base64
 import json
 import subprocess
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing
 from datetime import timedelta
 from functools import cached_property
 from http import HTTPStatus
@@ -51,8 +50,6 @@ class Session:
         self.state = state
         self._clients: dict[str | None, AwsClients] = {}
         self._open = ExitStack()
-        self.models = threading.Lock()
-        """msgspec, of lightkube's models, crashes if two threads first use one of them."""
 
     @cached_property
     def cluster(self) -> lightkube.Client:
@@ -101,24 +98,19 @@ class Session:
         # The private folder that stands for the container's root means nothing to a reader.
         return Done(done.code, done.output.replace(str(process.root), ""))
 
-    @contextmanager
     def pod_process(
         self, namespace: str, workload: str, container: str | None = None
-    ) -> Iterator[PodProcess]:
+    ) -> AbstractContextManager[PodProcess]:
         """Lay out a workload's Pod for the time of the context; its first container by default."""
-        with ExitStack() as opened:
-            with self.models:
-                laid_out = pod_process(
-                    self.cluster,
-                    self.state.path / "pods",
-                    find_pod(self.cluster, namespace, workload),
-                    container=container,
-                    extra_env=self.state.pod_environment(),
-                    agent=self.state.pod_identity_agent,
-                    on_note=lambda _: None,
-                )
-                process = opened.enter_context(laid_out)
-            yield process
+        return pod_process(
+            self.cluster,
+            self.state.path / "pods",
+            find_pod(self.cluster, namespace, workload),
+            container=container,
+            extra_env=self.state.pod_environment(),
+            agent=self.state.pod_identity_agent,
+            on_note=lambda _: None,
+        )
 
     def empty_bucket(self, name: str, root_of: str | None = None) -> None:
         """Delete every version of every object, if the bucket is there."""
@@ -131,13 +123,11 @@ class Session:
 
     def service_account(self, namespace: str, name: str) -> None:
         """Make a service account, and its namespace, as a cluster's user would."""
-        with self.models:
-            create_service_account(self.cluster, namespace, name)
+        create_service_account(self.cluster, namespace, name)
 
     def token(self, namespace: str, name: str, audience: str = STS_AUDIENCE) -> str:
         """A service account's token, from the API server's TokenRequest."""
-        with self.models:
-            return service_account_token(self.cluster, namespace, name, audience)
+        return service_account_token(self.cluster, namespace, name, audience)
 
     def resigned(self, token: str, change: Callable[[dict[str, Any]], None]) -> str:
         """A token with other claims, signed by the cluster's own key."""

@@ -20,6 +20,7 @@ from irsa.identity.subjects import service_account_ref
 from ..aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from ..engine.stack import SandboxStack
 from ..json_types import Json
+from ..kubernetes.models import prepare_models
 from ..pods.exec import find_pod
 from ..pods.spec import Token
 from ..pods.token import mint
@@ -40,6 +41,7 @@ class SandboxSystems(Session):
 
     def __init__(self, state: SandboxState) -> None:
         super().__init__(state)
+        prepare_models()  # the checks and the programs use them on threads
         self.names: Mapping[str, str] = {}
         self._pods: dict[str, Json] = {}
 
@@ -50,7 +52,7 @@ class SandboxSystems(Session):
 
     def read_names(self) -> None:
         """Read the words of the checks, when account A's stack is up."""
-        _ = self.cluster  # before a program on another thread reads a kubeconfig
+        _ = self.cluster  # one client for all threads
         outputs = SandboxStack(self.state).outputs()
         roles = {name: outputs[f"{name}_arn"] for name in ("role", "role_a", "pattern_role")}
         roles["role_b"] = role_arn(ACCOUNT_B, "s3-app-B")
@@ -80,8 +82,7 @@ class SandboxSystems(Session):
             self.service_account(namespace, name)
             spec = PodSpec(serviceAccountName=name, containers=[Container(name="app", image="app")])
             pod = Pod(metadata=ObjectMeta(name=name, namespace=namespace), spec=spec)
-            with self.models:
-                self._pods[each] = self.cluster.create(pod).to_dict()
+            self._pods[each] = self.cluster.create(pod).to_dict()
         role = role_arn(ACCOUNT_A, "forms-reports")
         self.aws("eks").create_pod_identity_association(**ANOTHER, roleArn=role)
 
@@ -116,9 +117,8 @@ class SandboxSystems(Session):
                 return self.assume(token, self.names[role], words(self, command))
             case {"agent_token_of": pod, "command": command, **more}:
                 wanted = Token(more.get("audience", POD_IDENTITY_SERVICE), TOKEN_SECONDS)
-                with self.models:
-                    found = self._pods.get(pod) or find_pod(self.cluster, *account(self, pod))
-                    token = mint(self.cluster, found, wanted)[0]
+                found = self._pods.get(pod) or find_pod(self.cluster, *account(self, pod))
+                token = mint(self.cluster, found, wanted)[0]
                 with NamedTemporaryFile("w", prefix="token-") as file:  # mode 0600, not in argv
                     file.write(token)
                     file.flush()
