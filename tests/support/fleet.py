@@ -154,9 +154,6 @@ class Fleet:
             thread.join()
             server.server_close()
 
-    def aws_calls(self) -> int:
-        return sum(count for name, count in self.calls.items() if not name.startswith("/"))
-
 
 class _Handler(BaseHTTPRequestHandler):
     fleet: Fleet

@@ -17,7 +17,6 @@ from irsa.decide.patterns import Key, Value
 from irsa.decide.principals import Caller
 from irsa.identity.arns import issuer_of_principal, name_of
 
-OF_EVERY_ISSUER: Final = ("amr", "aud", "email", "oaud", "sub")
 _GITHUB = (
     "actor actor_id enterprise_id environment job_workflow_ref ref repository repository_id "
     "repository_owner_id workflow"

@@ -5,13 +5,10 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple, NewType
+from typing import NamedTuple
 
 from irsa.identity.names import check_path, check_role_name
 from irsa.identity.quotas import ARN_MAX
-
-AccountId = NewType("AccountId", str)
-"""12 digits. In YAML without quotes it is a number, which is the same unless it begins with 0."""
 
 _PARTITION = r"arn:(?P<partition>aws(?:-[a-z]+)*)"
 _PATH = r"(?P<path>/(?:[\x21-\x7e]{1,510}/)?)"
