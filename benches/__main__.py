@@ -26,8 +26,6 @@ ONCE = "--repetitions 1"
 BENCHES = {
     "decide": Bench(1.0, f"--decisions=100 {ONCE}"),
     "reset": Bench(0.5, f"--restarts 1 {ONCE}"),
-    "second_cluster": Bench(1.0, "--roles 1"),
-    "up": Bench(8.0, "--workloads 1"),
 }
 
 

@@ -43,7 +43,6 @@ COMMANDS = {
         "irsa.commands.credentials", "print a service account's credentials for credential_process"
     ),
     "move": Command("irsa.commands.move", "move Pods between IRSA and EKS Pod Identity"),
-    "import": Command("irsa.commands.imports", "a program that takes over existing roles"),
 }
 
 

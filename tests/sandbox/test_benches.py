@@ -30,7 +30,7 @@ def test_a_bench_runs_at_its_smallest_size(name):
 
 def test_an_interrupted_bench_leaves_nothing_behind(tmp_path: Path):
     with subprocess.Popen(
-        [sys.executable, FOLDER / "up.py"],
+        [sys.executable, FOLDER / "reset.py"],
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "TMPDIR": str(tmp_path)},

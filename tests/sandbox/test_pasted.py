@@ -49,9 +49,6 @@ EXCUSED = {
         "docs/contributing.md",
         "make test-aws PROFILE_A=dev PROFILE_B=data REGION=us-east-1 CLEAN=k7m2p9qx",
     ): ("is for real accounts; tests/sandbox/test_live.py does it in the sandbox"),
-    ("docs/existing.md", "python -m irsa import > __main__.py"): (
-        "is for real accounts; tests/sandbox/irsa/test_import.py does it in the sandbox"
-    ),
     (
         "docs/cluster.md",
         "aws eks update-cluster-config --name production --compute-config enabled=false \\",

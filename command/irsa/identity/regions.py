@@ -72,13 +72,3 @@ def partition_of_region(region: str) -> str:
         f"region {region!r} is not one of AWS's; {meant} "
         "(if it is new, add it to command/irsa/identity/regions.py)"
     )
-
-
-def region_of_issuer(issuer: str) -> str | None:
-    """The region that the issuer of an EKS cluster names; None for any other issuer.
-
-    https://docs.aws.amazon.com/general/latest/gr/eks.html
-    """
-    labels = issuer.removeprefix("https://").partition("/")[0].split(".")
-    known = {name for regions in REGIONS.values() for name in regions}
-    return next((label for label in labels if label in known), None)

@@ -32,11 +32,7 @@ from irsa.observe.facts import Answer, Credentials, RegisteredProvider, Role, Un
 from irsa.observe.iam import (
     DETAILS,
     AccountPrincipals,
-    ExistingRole,
     IamReader,
-    document_of,
-    federated,
-    read_existing,
     read_managed,
     read_policies,
     read_provider,
@@ -300,29 +296,6 @@ class Aws:
             "eks:ListPodIdentityAssociations and eks:DescribePodIdentityAssociation",
             lambda: read_associations(self._client("eks"), [name], **only).get(account),
         )
-
-    def existing_roles(
-        self, provider_arn: str, arns: Collection[str] = ()
-    ) -> list[ExistingRole] | Unread:
-        """The roles of an OIDC provider's account that trust it, and those with these ARNs, each
-        with all that it has."""
-
-        def read() -> list[ExistingRole]:
-            iam = self._client("iam")
-            pages = iam.get_paginator("list_roles").paginate()
-            listed = [role for page in pages for role in page["Roles"]]
-            return [read_existing(iam, role["RoleName"]) for role in listed if trusts(role)]
-
-        def trusts(role: Json) -> bool:
-            what = f"the trust policy of {role['RoleName']}"
-            trusted = federated(document_of(role["AssumeRolePolicyDocument"], what))
-            return provider_arn in trusted or role["Arn"] in arns
-
-        what, needed = (
-            f"roles that trust {provider_arn}",
-            ("iam:ListRoles, iam:GetRole, iam:ListRolePolicies and iam:ListAttachedRolePolicies"),
-        )
-        return self._elsewhere(what, account_of(provider_arn)) or _aws(what, needed, read)
 
     def principals(self, account: str) -> AccountPrincipals | Unread:
         """All users and roles of an account, with all their policies."""

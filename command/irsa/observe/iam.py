@@ -7,9 +7,9 @@ https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationD
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Final, Self
+from typing import Any, Self
 from urllib.parse import unquote
 
 from irsa.decide.document import statements_of
@@ -165,43 +165,6 @@ def _moment(value: Any) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-# The tag that eksctl gives to its stacks, and CloudFormation to the roles in these.
-# https://github.com/eksctl-io/eksctl/blob/main/pkg/apis/eksctl.io/v1alpha5/types.go
-EKSCTL_SERVICE_ACCOUNT: Final = "alpha.eksctl.io/iamserviceaccount-name"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExistingRole:
-    """A role with all its settings."""
-
-    arn: str
-    trust_policy: Json
-    description: str = ""
-    max_session_duration: int = DEFAULT_ROLE_SESSION_DURATION
-    permissions_boundary: str = ""
-    """ARN of a managed policy; empty for none."""
-    tags: Mapping[str, str] = field(default_factory=dict[str, str])
-    attached: Mapping[str, str] = field(default_factory=dict[str, str])
-    """The key of each attached policy in the tool's state, by the policy's ARN; may be empty."""
-    inline: tuple[str, ...] = ()
-    """Names of its inline policies."""
-    origin: str = ""
-    """The tool that manages it, if known: an address in Terraform, eksctl."""
-    given_to: str = ""
-    """The service account and cluster of an EKS Pod Identity association in the tool's state."""
-
-    @property
-    def name(self) -> str:
-        """Its name without the path."""
-        return name_of(self.arn)
-
-    @property
-    def path(self) -> str:
-        """Its path, ``/`` for none."""
-        parsed = parse_role_arn(self.arn)
-        return parsed.path if parsed else "/"
-
-
 def federated(trust_policy: Json) -> list[str]:
     """The ``Federated`` principals of a trust policy, each once."""
     listed = (each for each in statements_of(trust_policy) if not each.excepts)
@@ -227,26 +190,6 @@ def read_policies(iam: Any, role: str) -> Iterator[PermissionsPolicy]:
     for page in iam.get_paginator("list_attached_role_policies").paginate(RoleName=role):
         for attached in page["AttachedPolicies"]:
             yield read_managed(iam, attached["PolicyArn"])
-
-
-def read_existing(iam: Any, name: str) -> ExistingRole:
-    """A role with all that it has."""
-    role: Json = iam.get_role(RoleName=name)["Role"]
-    attached = iam.get_paginator("list_attached_role_policies").paginate(RoleName=name)
-    embedded = iam.get_paginator("list_role_policies").paginate(RoleName=name)
-    tags = tags_of(role)
-    account = tags.get(EKSCTL_SERVICE_ACCOUNT)
-    return ExistingRole(
-        arn=role["Arn"],
-        trust_policy=document_of(role["AssumeRolePolicyDocument"], f"the trust policy of {name}"),
-        description=role.get("Description", ""),
-        max_session_duration=role.get("MaxSessionDuration", DEFAULT_ROLE_SESSION_DURATION),
-        permissions_boundary=role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", ""),
-        tags=tags,
-        attached={each["PolicyArn"]: "" for page in attached for each in page["AttachedPolicies"]},
-        inline=tuple(policy for page in embedded for policy in page["PolicyNames"]),
-        origin=f"eksctl, for service account {account}" if account else "",
-    )
 
 
 def read_managed(iam: Any, arn: str) -> PermissionsPolicy:

@@ -3,7 +3,7 @@
 import botocore.session
 import pytest
 
-from irsa.identity.regions import REGIONS, partition_of_region, region_of_issuer
+from irsa.identity.regions import REGIONS, partition_of_region
 from tests.support.refusal import refusal
 
 
@@ -34,18 +34,3 @@ def test_the_partitions_of_the_regions_are_those_that_botocore_knows():
 
     assert {each: partition_of_region(each) for each in known} == known
     assert sorted(known) == sorted(each for regions in REGIONS.values() for each in regions)
-
-
-@pytest.mark.parametrize(
-    ("issuer", "region"),
-    [
-        ("oidc.eks.eu-west-1.amazonaws.com/id/0A", "eu-west-1"),
-        ("https://oidc.eks.cn-north-1.amazonaws.com.cn/id/0A", "cn-north-1"),
-        ("oidc-eks.us-gov-west-1.api.aws/id/0A", "us-gov-west-1"),
-        ("oidc.example.com/eu-west-1", None),
-        ("eu-west-1-oidc.s3.amazonaws.com", None),
-        ("", None),
-    ],
-)
-def test_the_issuer_of_a_cluster_names_its_region(issuer, region):
-    assert region_of_issuer(issuer) == region

@@ -45,6 +45,7 @@ TRUST = json.dumps(
     }
 )
 ROLE = role_arn(ACCOUNT_A, "any")
+READ_ONLY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
 BARE = "bare"
 """A service account that is no stack's."""
 
@@ -205,7 +206,9 @@ def test_a_bucket_and_a_role_come_under_the_stack_by_import(session: Session):
     name = "adopted-data"
     session.aws("s3").create_bucket(Bucket=name)
     session.aws("s3").put_object(Bucket=name, Key="data", Body=b"theirs")
-    session.aws("iam").create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)
+    iam = session.aws("iam")
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)
+    iam.attach_role_policy(RoleName=name, PolicyArn=READ_ONLY)
     provider = provider_arn_for("oidc.example.com", ACCOUNT_A)
 
     def bucket_by_name(args: pulumi.ResourceTransformationArgs) -> Any:
@@ -218,11 +221,15 @@ def test_a_bucket_and_a_role_come_under_the_stack_by_import(session: Session):
         adopt = ResourceOptions(transformations=[bucket_by_name] if imported else [])
         DataBucket(name, DataBucketArgs(bucket_name=name, force_destroy=True), adopt)
         args = ServiceAccountRoleArgs(
-            role_name=name, subjects=["dev/app"], provider_arns=[provider], imported=imported
+            role_name=name,
+            subjects=["dev/app"],
+            provider_arns=[provider],
+            policy_arns={"this": READ_ONLY},
+            imported=imported,
         )
         ServiceAccountRole(name, args)
 
-    assert stack_of(session, "adopted", lambda: run(imported=True)).up()["import"] == 2
+    assert stack_of(session, "adopted", lambda: run(imported=True)).up()["import"] == 3
     adopted = stack_of(session, "adopted", lambda: run(imported=False))
     assert adopted.up().keys() == {"same"}
     assert session.aws("s3").get_object(Bucket=name, Key="data")["Body"].read() == b"theirs"

@@ -15,8 +15,8 @@ from botocore.exceptions import ClientError
 from typing_extensions import override
 
 from irsa.identity.arns import parse_arn
-from irsa.identity.canonical import canonical
 from irsa.identity.regions import partition_of_region
+from irsa_sandbox.providers.aws.canonical import canonical
 
 from ...aws.clients import AwsClients
 from ..resource import Created, InvalidInput, Properties, Refused, ResourceType

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from irsa.identity.canonical import canonical
 from irsa_components.credentials import TokenArgs
 from irsa_sandbox.engine.stack import SandboxStack
+from irsa_sandbox.providers.aws.canonical import canonical
 from irsa_sandbox.session import Session
 from tests.sandbox.support.comparison import Resources, Written, differences, settled, state_of
 from tests.sandbox.support.with_plugin import (

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from irsa.identity.canonical import canonical
+from irsa_sandbox.providers.aws.canonical import canonical
 
 
 def policy(**elements: object) -> dict[str, object]:

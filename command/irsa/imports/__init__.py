@@ -1,1 +1,0 @@
-"""Existing IAM roles as a program with the components. Pure."""
