@@ -53,15 +53,13 @@ def _sources(row: Row, account: str) -> str:
 
 
 def _source(identity: Identity, account: str) -> str:
-    text, association = role_text(identity.source, account), identity.association
+    text, association = _role_text(identity.source, account), identity.association
     if association and association.target_role_arn:
-        text += f", target {role_text(association.target_role_arn, account)}"
-    if identity.targets:
-        text += f", may assume {', '.join(role_text(each, account) for each in identity.targets)}"
+        text += f", target {_role_text(association.target_role_arn, account)}"
     return f"{text} (session policy)" if association and association.policy else text
 
 
-def role_text(source: str, account: str) -> str:
+def _role_text(source: str, account: str) -> str:
     """A role of the account by its name, and anything else as it is."""
     return name_of(source) if account and account_of(source) == account else source
 

@@ -12,26 +12,21 @@ from dataclasses import replace
 
 from irsa.commands import cli
 from irsa.commands.inventory_input import read
-from irsa.commands.inventory_page import page
 from irsa.commands.inventory_table import table
 from irsa.commands.sources import add_sources, sources
 from irsa.inventory.rows import ROWS, Inventory, Listing, Row, audited, changes, listing
 from irsa.observe.saved import report
 from irsa.printable import lines
 
-OUTPUTS = ("text", "json", "html")
-
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    command = cli.parser(
-        "list", "List service accounts with the AWS identity of their Pods.", outputs=OUTPUTS
-    )
+    command = cli.parser("list", "List service accounts with the AWS identity of their Pods.")
     add_sources(command)
     command.add_argument(
         "--all",
         action="store_true",
-        help="text and html: list service accounts without an AWS identity, too",
+        help="text: list service accounts without an AWS identity, too",
     )
     return command
 
@@ -54,9 +49,6 @@ def run(options: argparse.Namespace) -> int:
         return code
     rows = [row for row in found.rows if row.matters or options.all or options.since]
     notes = [*found.notes, *given.missing, _summary(found, rows)]
-    if options.output == "html":
-        print(page(found, rows, notes))
-        return code
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     if rows:
         print(table(found, rows, width=width))

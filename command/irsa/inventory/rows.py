@@ -1,14 +1,12 @@
 """The service accounts of clusters, each with the AWS identities of its Pods. Pure."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, TypeVar
 
 from irsa.audit.findings import AuditFacts, ClusterFacts, audit
-from irsa.decide.document import statements_of
-from irsa.identity.arns import parse_role_arn
 from irsa.identity.policies import further_clusters
 from irsa.identity.policy_json import Json
 from irsa.identity.subjects import ServiceAccountRef
@@ -39,14 +37,10 @@ class Identity(NamedTuple):
     """The role's ARN, or where an access key comes from; empty when it is not known."""
     association: Association | None = None
     """Of Pod Identity, where it was read."""
-    targets: tuple[str, ...] = ()
-    """Further roles that the role's own policies name for it to assume."""
 
     def as_json(self) -> Json:
         """The identity for ``--output json``."""
         found: Json = {"kind": self.kind.value, "source": self.source}
-        if self.targets:
-            found["targets"] = list(self.targets)
         if self.association is not None:
             own = self.association
             found["association"] = {
@@ -145,8 +139,6 @@ class Listing:
     """By cluster, namespace and name."""
     notes: Sequence[str]
     """Facts that could not be read or are not counted, a line each."""
-    roles: Mapping[str, Role]
-    """The accounts' roles by ARN."""
     clusters: Sequence[ClusterFacts]
 
     def as_json(self) -> Json:
@@ -175,8 +167,7 @@ def listing(inventory: Inventory) -> Listing:
         note if len(names) == len(clusters) else f"{', '.join(names)}: {note}"
         for note, names in notes.items()
     ]
-    roles = {role.arn: role for role in inventory.facts.roles}
-    return Listing(rows, lines, roles, clusters)
+    return Listing(rows, lines, clusters)
 
 
 def _rows(inventory: Inventory, cluster: ClusterFacts) -> tuple[list[Row], list[str]]:
@@ -191,10 +182,7 @@ def _rows(inventory: Inventory, cluster: ClusterFacts) -> tuple[list[Row], list[
     for account in sorted(cluster.service_accounts, key=lambda each: (each.namespace, each.name)):
         at = ServiceAccountRef(account.namespace, account.name)
         own = None if isinstance(cluster.pods, Unread) else pods.get(at, [])
-        identities = tuple(
-            each._replace(targets=tuple(targets(each, roles)))
-            for each in _identities(account, own or (), associations.get(at))
-        )
+        identities = tuple(_identities(account, own or (), associations.get(at)))
         arns = _roles(identities)
         subjects = [f"service account {account.namespace}/{account.name}"]
         subjects += [f"role {arn}" for arn in arns]
@@ -239,19 +227,6 @@ def _identities(
         yield Identity(IdentityKind.IRSA, arn)
     if any(pod.own_token for pod in pods):
         yield Identity(IdentityKind.PROFILE, "")
-
-
-def targets(identity: Identity, roles: Mapping[str, Role]) -> Iterator[str]:
-    """Return the roles that a role's policies name, but the target role of its association."""
-    role = roles.get(identity.source)
-    policies = role.known_policies if role else ()
-    own = identity.association.target_role_arn if identity.association else ""
-    listed = (each for policy in policies for each in statements_of(policy.content))
-    named = (arn for each in listed if each.allows and each.covers("sts:AssumeRole")
-             for arn in each.resources)  # fmt: skip
-    for arn in dict.fromkeys(named):
-        if parse_role_arn(arn) and not set(arn) & {"*", "?", "$"} and arn != own:
-            yield arn
 
 
 def _last_used(accounts: Sequence[AccountPrincipals], arns: Sequence[str]) -> str | None:

@@ -1,34 +1,15 @@
-"""`python -m irsa list`: rows, table and page, from saved files."""
+"""`python -m irsa list`: rows and table, from saved files."""
 
 import json
 import re
-from html.parser import HTMLParser
-from xml.etree import ElementTree as ET
 
 import pytest
 
 from irsa.__main__ import main
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
-from tests.support.browser import browser
 from tests.support.fleet import ACCOUNT, ISSUER, Fleet
 
 GET_PODS = "kubectl get pods --all-namespaces --output json"
-HOSTILE = '"><script>document.title = "run"</script><img src=x onerror=alert(1)>'
-LONG = "reporting-nightly-aggregation-service-with-a-long-name"
-OTHER = "arn:aws:iam::444455556666:role/other"
-BROKEN_WORDS = r"""(() => {
-  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
-  const range = document.createRange(), broken = []
-  while (texts.nextNode())
-    for (const { 0: word, index } of texts.currentNode.data.matchAll(/[\p{L}\p{N}]+/gu)) {
-      range.setStart(texts.currentNode, index)
-      range.setEnd(texts.currentNode, index + word.length)
-      if (new Set([...range.getClientRects()].map(each => each.top)).size > 1) broken.push(word)
-    }
-  return broken
-})()"""
-BOXES = """[...document.querySelectorAll("tbody tr")].map(
-  row => [...row.cells].map(cell => cell.getBoundingClientRect().toJSON()))"""
 
 
 class Saved:
@@ -264,146 +245,3 @@ def test_a_pod_without_a_valid_spec_is_one_line(saved, tmp_path):
         f"irsa list: --pods {tmp_path / 'pods.json'}: Pod a/b has no valid spec; give what "
         f"`{GET_PODS}` prints\n"
     )
-
-
-class Page(HTMLParser):
-    """Tags of a page, and the texts of its table's cells."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.tags, self.rows = [], []
-        self.feed(html.replace("<wbr>", ""))
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        if tag == "tr":
-            self.rows.append([dict(attrs).get("class", "")])
-
-    def handle_data(self, data):
-        if self.lasttag in ("th", "td") and data.strip():
-            self.rows[-1].append(data)
-
-
-def chains(html):
-    """Service accounts and their tree of each chain in the picture."""
-    [found] = re.findall(r'<ul class="chains">.*</ul>', html.replace("<wbr>", ""), re.DOTALL)
-    items = ET.fromstring(found)  # noqa: S314 - the page is ours
-    return [([each.text.strip() for each in own], tree(below)) for own, below in items]
-
-
-def tree(items):
-    return {item[0].text: tree(item[1]) for item in items}
-
-
-def policy(name, effect, action, *resources):
-    statement = {"Effect": effect, "Action": action, "Resource": list(resources)}
-    return {"PolicyName": name, "PolicyDocument": {"Statement": [statement]}}
-
-
-@pytest.fixture
-def chained(saved):
-    """Two service accounts with one role, which may assume further roles."""
-    saved.account(0)["annotations"][ROLE_ARN_ANNOTATION] = OTHER
-    del saved.statement(1)["Condition"]["StringEquals"][f"{ISSUER}:sub"]
-    saved.account(2)["annotations"][ROLE_ARN_ANNOTATION] = role(1)
-    saved.roles["RoleDetailList"][1]["RolePolicyList"] += [
-        policy("chain", "Allow", "sts:AssumeRole", OTHER, role(2)),
-        policy("private", "Deny", "*", "arn:aws:s3:::private/*"),
-    ]
-    back = policy("back", "Allow", "sts:AssumeRole", role(1))
-    saved.roles["RoleDetailList"][2]["RolePolicyList"] = [back]
-    return saved
-
-
-def test_the_page_has_the_table_and_who_can_become_what(chained):
-    code, out, _ = chained.list("--output", "html")
-
-    head, *rows = Page(out).rows
-    assert code == 0
-    assert head[1:3] == ["namespace", "service account"]
-    assert [(row[0], row[2], row[-1]) for row in rows] == [
-        ("note", "app-00000", "• other-account"),
-        ("error", "app-00001", "✗ no-sub"),
-        ("error", "app-00002", "✗ no-sub"),
-    ]
-    unread = {f"role {OTHER}": {"?": {}}}
-    further = {**unread, "role app-00002": {"role app-00001 …": {}, "policy back": {}}}
-    own = {"bucket data-1": {}, "policy chain": {}, "not bucket private": {}}
-    assert chains(out) == [
-        (["team-00/app-00000"], unread),
-        (["team-01/app-00001", "team-02/app-00002"], {"role app-00001": {**further, **own}}),
-    ]
-    assert "Pod Identity associations: not read, since AWS was not asked" in out
-
-
-def test_markup_in_an_annotation_stays_text_in_the_page(saved):
-    saved.account(0)["annotations"][ROLE_ARN_ANNOTATION] = HOSTILE
-    saved.account(1)["annotations"][ROLE_ARN_ANNOTATION] = "</td></script>" + HOSTILE
-
-    _, out, _ = saved.list("--output", "html")
-
-    page = Page(out)
-    assert [HOSTILE in "".join(row) for row in page.rows] == [False, True, True, False]
-    assert [f"role {HOSTILE}" in chain for _, chain in chains(out)] == [True, False, False]
-    assert page.tags.count("script") == 1
-    assert not {"img", "link", "iframe"} & set(page.tags)
-    assert "content=\"default-src 'none'; style-src 'sha256-" in out
-
-
-@pytest.fixture(scope="module")
-def tab(tmp_path_factory):
-    with browser(tmp_path_factory.mktemp("browser")) as opened:
-        yield opened
-
-
-@pytest.fixture
-def page(chained, tmp_path):
-    """A page with long names, as a file."""
-    chained.account(1).update(name=LONG, namespace="data-science-experiments")
-    chained.pod(1, owner={"kind": "StatefulSet", "name": LONG})
-    file = tmp_path / "page.html"
-    file.write_text(chained.list("--output", "html")[1], "utf-8")
-    return file
-
-
-def shown(tab, selector):
-    """Texts of the visible elements."""
-    found = f"[...document.querySelectorAll({selector!r})].filter(each => each.checkVisibility())"
-    return tab.run(f"{found}.map(each => each.textContent)")
-
-
-@pytest.mark.parametrize(("width", "is_narrow"), [(400, True), (1000, False), (1280, False)])
-def test_no_word_is_broken_and_a_narrow_row_is_a_block(tab, page, width, is_narrow):
-    tab.open(page, width)
-
-    assert tab.run("document.documentElement.scrollWidth") == width
-    # The title's id of a cluster is wider than 400 pixels.
-    assert set(tab.run(BROKEN_WORDS)) <= {ISSUER.rpartition("/")[2]}
-    for cells in tab.run(BOXES):
-        columns, lines = ({each[side] for each in cells} for side in ("left", "top"))
-        assert (len(columns), len(lines)) == ((1, len(cells)) if is_narrow else (len(cells), 1))
-
-
-def test_a_header_sorts_and_the_filter_hides_by_mouse_and_keyboard(tab, page):
-    tab.open(page)
-    order, names = "document.querySelector('th:nth-child(2)').ariaSort", "td:nth-child(2)"
-
-    tab.click("th:nth-child(2) button")
-    assert (tab.run(order), shown(tab, names)) == ("ascending", ["app-00000", "app-00002", LONG])
-    tab.press("Enter", 13, "\r")
-    assert (tab.run(order), shown(tab, names)) == ("descending", [LONG, "app-00002", "app-00000"])
-    tab.click("th:last-child button")  # findings
-    assert (tab.run(order), shown(tab, names)) == (None, ["app-00000", LONG, "app-00002"])
-
-    tab.click("input")
-    tab.call("Input.insertText", text="OTHER app-00000")
-    assert (shown(tab, names), len(shown(tab, ".chains > li"))) == (["app-00000"], 1)
-    tab.press("Tab", 9)
-    assert tab.run("document.activeElement.textContent") == "namespace"
-
-
-def test_a_dark_page_without_script_has_table_and_picture(tab, page):
-    tab.open(page, script=False, scheme="dark")
-
-    assert [len(shown(tab, each)) for each in ("tbody tr", ".chains > li", "input")] == [3, 2, 0]
-    assert tab.run("getComputedStyle(document.body).color") == "rgb(255, 255, 255)"
