@@ -56,6 +56,8 @@ def _source(identity: Identity, account: str) -> str:
     text, association = _role_text(identity.source, account), identity.association
     if association and association.target_role_arn:
         text += f", target {_role_text(association.target_role_arn, account)}"
+    if identity.targets:
+        text += f", may assume {', '.join(_role_text(each, account) for each in identity.targets)}"
     return f"{text} (session policy)" if association and association.policy else text
 
 

@@ -1,12 +1,14 @@
 """The service accounts of clusters, each with the AWS identities of its Pods. Pure."""
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, TypeVar
 
 from irsa.audit.findings import AuditFacts, ClusterFacts, audit
+from irsa.decide.document import statements_of
+from irsa.identity.arns import parse_role_arn
 from irsa.identity.policies import further_clusters
 from irsa.identity.policy_json import Json
 from irsa.identity.subjects import ServiceAccountRef
@@ -37,10 +39,14 @@ class Identity(NamedTuple):
     """The role's ARN, or where an access key comes from; empty when it is not known."""
     association: Association | None = None
     """Of Pod Identity, where it was read."""
+    targets: tuple[str, ...] = ()
+    """Further roles that the role's own policies name for it to assume."""
 
     def as_json(self) -> Json:
         """The identity for ``--output json``."""
         found: Json = {"kind": self.kind.value, "source": self.source}
+        if self.targets:
+            found["targets"] = list(self.targets)
         if self.association is not None:
             own = self.association
             found["association"] = {
@@ -182,7 +188,10 @@ def _rows(inventory: Inventory, cluster: ClusterFacts) -> tuple[list[Row], list[
     for account in sorted(cluster.service_accounts, key=lambda each: (each.namespace, each.name)):
         at = ServiceAccountRef(account.namespace, account.name)
         own = None if isinstance(cluster.pods, Unread) else pods.get(at, [])
-        identities = tuple(_identities(account, own or (), associations.get(at)))
+        identities = tuple(
+            each._replace(targets=tuple(_targets(each, roles)))
+            for each in _identities(account, own or (), associations.get(at))
+        )
         arns = _roles(identities)
         subjects = [f"service account {account.namespace}/{account.name}"]
         subjects += [f"role {arn}" for arn in arns]
@@ -227,6 +236,19 @@ def _identities(
         yield Identity(IdentityKind.IRSA, arn)
     if any(pod.own_token for pod in pods):
         yield Identity(IdentityKind.PROFILE, "")
+
+
+def _targets(identity: Identity, roles: Mapping[str, Role]) -> Iterator[str]:
+    """Return the roles that a role's policies name, but the target role of its association."""
+    role = roles.get(identity.source)
+    policies = role.known_policies if role else ()
+    own = identity.association.target_role_arn if identity.association else ""
+    listed = (each for policy in policies for each in statements_of(policy.content))
+    named = (arn for each in listed if each.allows and each.covers("sts:AssumeRole")
+             for arn in each.resources)  # fmt: skip
+    for arn in dict.fromkeys(named):
+        if parse_role_arn(arn) and not set(arn) & {"*", "?", "$"} and arn != own:
+            yield arn
 
 
 def _last_used(accounts: Sequence[AccountPrincipals], arns: Sequence[str]) -> str | None:
