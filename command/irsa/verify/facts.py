@@ -250,6 +250,12 @@ class Facts(Question):
         return self.by_association and missing
 
     @property
+    def lacks_cluster(self) -> bool:
+        """True if the chain is EKS Pod Identity's in a cluster of which EKS says nothing: what its
+        calls and their tags are is not known then."""
+        return self.by_association and not self.cluster_arn
+
+    @property
     def _is_for_pods(self) -> bool:
         """True if the role's trust policy names EKS Pod Identity, and no profile asks STS."""
         if not isinstance(self.role, Role) or self.own_profile is not None:

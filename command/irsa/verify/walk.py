@@ -69,8 +69,7 @@ def walk(facts: Facts, sources: Sources) -> list[Link]:
 
 def _calls(chain: Chain, sources: Sources) -> Calls:
     facts, token, aws = chain.facts, chain.facts.token, sources.aws
-    lacks_cluster = facts.by_association and not facts.cluster_arn
-    ready = facts.role_arn and not facts.lacks_association and not lacks_cluster
+    ready = facts.role_arn and not facts.lacks_association and not facts.lacks_cluster
     name = session_name(facts)
     if not isinstance(token, Token) or not ready:
         not_made = NotMade(lacking(facts))

@@ -14,7 +14,7 @@ from irsa.verify.facts import Facts, NotMade, RoleBCalls, RoleBFacts, RoleBTarge
 from irsa.verify.link import LINKS, Check, Link, Remedy, ShellCommand, confirmed
 from irsa.verify.links.profile import MORE_ROLES, profile, rewrite
 from irsa.verify.links.to_bucket import listing_links
-from irsa.verify.links.to_session import granting, identity, misnamed
+from irsa.verify.links.to_session import granting, identity, lacking, misnamed
 from irsa.verify.remedies.iam import for_all_users, grant, replace_trust, take_back
 from irsa.verify.remedies.pod_identity import target_role
 from irsa.verify.remedies.role_b import RoleBFixer, another_call, judge_role_b, orphans
@@ -102,6 +102,8 @@ def permission(facts: Facts, known: RoleBFacts) -> Link:
     role_a = facts.role
     if known.role is None:
         return check.unknown(NO_ROLE_B)
+    if facts.lacks_cluster:
+        return check.unknown(lacking(facts))
     if not isinstance(role_a, Role):
         return check.undecided(NO_ROLE_A, role_a)
     judged = _may_assume(role_a, known)
@@ -139,6 +141,8 @@ def trust(facts: Facts, known: RoleBFacts) -> Link:
     check = Check("chain-trust", f"role B trusts {facts.role_arn}")
     if role_b is None:
         return check.unknown(NO_ROLE_B)
+    if facts.lacks_cluster:
+        return check.unknown(lacking(facts))
     if not isinstance(role_b, Role) or not isinstance(role_a, Role):
         return check.undecided(NO_ROLE_A, role_b, role_a)
     judged = judge_role_b(role_a, role_b, target)

@@ -244,7 +244,7 @@ def trust(facts: Facts) -> Link:
 def _fixer(facts: Facts, trusting: Role) -> TrustFixer | AssociationFixer | None:
     """None when cluster or token, which the trust policy should allow, is not known."""
     if facts.by_association:
-        return role_of_association(facts, trusting) if facts.cluster_arn else None
+        return None if facts.lacks_cluster else role_of_association(facts, trusting)
     if not isinstance(facts.token, Token):
         return None
     known = facts.providers
@@ -328,7 +328,7 @@ def lacking(facts: Facts) -> str:
     """Return the input that is missing for a call of STS."""
     if not facts.role_arn:
         return NO_ROLE_ARN
-    if facts.by_association and not facts.cluster_arn:
+    if facts.lacks_cluster:
         return "the EKS cluster is not known"
     if facts.lacks_association:
         return NO_ASSOCIATION
