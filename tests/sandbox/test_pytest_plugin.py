@@ -187,7 +187,7 @@ def waiting(project: ForeignProject, *arguments: str) -> Iterator[tuple[Any, Pat
         try:
             eventually(lambda: file.exists() and file.read_text())
             yield running, Path(file.read_text())
-            running.wait(30)
+            running.wait(300)
         finally:
             running.kill()
 
