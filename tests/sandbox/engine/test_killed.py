@@ -77,11 +77,13 @@ def kill_during_up(stack: SandboxStack, is_time: Callable[[], bool]) -> None:
             process = engine()
             while not done.is_set():
                 os.kill(process, signal.SIGSTOP)
+                if hasattr(os, "waitid"):  # a thread may still be in a call that writes the state
+                    os.waitid(os.P_PID, process, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
                 if is_time():
                     os.kill(process, signal.SIGKILL)
                     return
                 os.kill(process, signal.SIGCONT)
-                time.sleep(0.002)
+                time.sleep(0.01)
 
     killer = threading.Thread(target=kill)
     killer.start()
