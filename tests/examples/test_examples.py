@@ -163,7 +163,7 @@ def run(session, platform, environment, language, tmp_path):
         done = subprocess.run(
             [*command, operation, json.dumps(settings)],
             env=environment, cwd=tmp_path, capture_output=True, text=True, check=False,
-            timeout=120,
+            timeout=1800,
         )  # fmt: skip
         output = done.stdout + done.stderr
         assert done.returncode == code, output

@@ -68,7 +68,7 @@ def pulumi(session: Session, repository: Path, tmp_path_factory) -> Iterator[Pul
     with git_server.serving(repository, REPOSITORY, server) as variables:
         yield lambda *arguments: subprocess.run(
             [session.state.pulumi, *arguments], env={**environment, **variables}, cwd=home,
-            capture_output=True, text=True, check=False, timeout=300,
+            capture_output=True, text=True, check=False, timeout=1800,
         )  # fmt: skip
 
 

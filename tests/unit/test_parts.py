@@ -84,7 +84,7 @@ def installed(environment):
         return subprocess.run(
             [environment / "bin" / program, *arguments], cwd=environment,
             env={"PATH": os.defpath, "HOME": str(environment)}, capture_output=True, text=True,
-            check=False, timeout=300,
+            check=False, timeout=1800,
         )  # fmt: skip
 
     return run_in

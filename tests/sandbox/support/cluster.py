@@ -28,7 +28,7 @@ from irsa_sandbox.serving.certificates import Authority
 from tests.support.world import ROLE_ARN
 
 ROLE_ANNOTATION = {ROLE_ARN_ANNOTATION: ROLE_ARN}
-PATIENCE = 120.0  # seconds until a test gives up; no test asserts how long anything takes
+PATIENCE = 600.0  # seconds until a test gives up; no test asserts how long anything takes
 
 
 def eventually(check: Callable[[], Any]) -> Any:

@@ -75,7 +75,7 @@ def test_a_presigned_url_of_another_service_is_refused(aws: Aws):
 def ask(aws: Aws, text: str) -> socket.socket:
     """A connection to the proxy on which this was said."""
     proxy = urlsplit(aws.emulator.proxy)
-    connection = socket.create_connection((proxy.hostname, proxy.port or 0), timeout=60)
+    connection = socket.create_connection((proxy.hostname, proxy.port or 0), timeout=300)
     connection.sendall(text.encode())
     return connection
 

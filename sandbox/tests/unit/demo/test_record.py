@@ -48,7 +48,7 @@ def test_lines_of_the_engine_are_folded_and_outputs_are_for_terminals(monkeypatc
 
 
 def test_work_runs_side_by_side_and_is_shown_as_it_was_announced(capsys):
-    record, both, ran = Record(as_json=True), threading.Barrier(2, timeout=60), []
+    record, both, ran = Record(as_json=True), threading.Barrier(2, timeout=300), []
 
     def work(name: str) -> str:
         both.wait()
@@ -75,7 +75,7 @@ def test_nothing_goes_on_after_an_interrupted_story():
 
     def run():
         started.append(1)
-        over.wait(60)
+        over.wait(300)
 
     def interrupted():
         with record.failure_as_row():
@@ -90,6 +90,6 @@ def test_nothing_goes_on_after_an_interrupted_story():
         interrupted()
     ran = len(started)
 
-    over.wait(60)
+    over.wait(300)
     time.sleep(0.3)
     assert 0 < len(started) == ran < 200

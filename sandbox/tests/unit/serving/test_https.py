@@ -38,7 +38,7 @@ def connection(server: JsonServer, authority: Authority, pair: KeyPair | None):
     if pair is not None:
         context.load_cert_chain(pair.cert_file, pair.key_file)
     return http.client.HTTPSConnection(
-        "127.0.0.1", int(server.url.rpartition(":")[2]), timeout=20, context=context
+        "127.0.0.1", int(server.url.rpartition(":")[2]), timeout=300, context=context
     )
 
 
@@ -65,7 +65,7 @@ def test_a_pause_is_for_callers_with_a_certificate(server, authority, monkeypatc
     for _ in range(2):
         caller.request("POST", "/mutate", b"{}")
         assert caller.getresponse().read()
-        with socket.create_connection((caller.host, caller.port), timeout=20) as silent:
+        with socket.create_connection((caller.host, caller.port), timeout=300) as silent:
             assert silent.recv(1) == b""  # ended, after the time that the caller pauses as well
     caller.close()
 
