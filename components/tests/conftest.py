@@ -1,10 +1,15 @@
 """Fixtures of the components' tests."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
 import pulumi
 import pytest
+
+# An output takes an event loop, also one that a module's table makes; Python 3.12 warns where it
+# has to make one, and 3.14 makes none.
+asyncio.set_event_loop(asyncio.new_event_loop())
 
 
 @pytest.fixture
