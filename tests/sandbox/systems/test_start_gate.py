@@ -101,7 +101,7 @@ def test_the_quota_that_refuses_a_trial_pod_is_named(sandbox):
     )
 
 
-MANY, DESCRIPTORS = 30, 96
+MANY, DESCRIPTORS = 60, 128
 """The SDK's hooks have a server each, with sockets of its own."""
 PROGRAM = f"""
 from pathlib import Path
