@@ -161,6 +161,17 @@ def test_nothing_is_created_without_consent_to_the_price(fresh: Shell):
     assert fresh.left() == []
 
 
+def test_a_run_that_fails_half_way_removes_everything(fresh: Shell):
+    code, printed = fresh.run("--yes", "1", deployer_b=role_arn(ACCOUNT_B, "no-such-role"))
+
+    assert code == 1, printed
+    assert CLUSTER_MADE in printed
+    assert "a stack did not come up" in printed
+    assert fresh.left() == []
+    report = (fresh.only_run() / "report.md").read_text()
+    assert f"- checks: 0 of {len(CHECKS)} passed, 0 asked\n- removed: everything\n" in report
+
+
 def test_ctrl_c_waits_for_pulumi_and_then_removes_everything(fresh: Shell):
     with fresh.started("--yes", "1") as process:
         until(process, CLUSTER_MADE)
@@ -170,8 +181,6 @@ def test_ctrl_c_waits_for_pulumi_and_then_removes_everything(fresh: Shell):
         until(process, "the report is")
     assert process.returncode == 1
     assert fresh.left() == []
-    report = (fresh.only_run() / "report.md").read_text()
-    assert f"- checks: 0 of {len(CHECKS)} passed, 0 asked\n- removed: everything\n" in report
 
 
 def test_a_killed_run_without_its_folder_is_found_in_its_region_and_accounts(fresh: Shell):
