@@ -18,7 +18,6 @@ from command.tests.verify.chains import (
     targeted,
 )
 from irsa.identity.policies import TrustedRole, role_trust_policy
-from irsa.observe.facts import Role
 from irsa.verify.facts import Calls, RoleBFacts
 from irsa.verify.link import Status
 from irsa.verify.walk import Chain
@@ -60,9 +59,8 @@ def test_any_two_facts_that_are_unread_leave_each_link_an_answer(chain):
 @pytest.mark.parametrize("cluster", [None, UNREAD])
 def test_a_role_b_of_pods_whose_cluster_is_unread_is_not_judged(cluster):
     """The session tags, which its trust policy may go by, are not known either."""
-    expecting = {"pod_identity": cluster, "expects_association": True, "expected_role": ROLE.arn}
-    role = Role(ROLE.arn, ROLE.unique_id, ROLE.trust_policy, policies=())
-    facts = replace(CHAINS["Pod Identity and role B"], **{**expecting, "role": role})
+    expected = {"expects_association": True, "expected_role": ROLE.arn}
+    facts = replace(CHAINS["Pod Identity and role B"], pod_identity=cluster, **expected)
 
     links = {link.key: link for link in Chain(facts).links(Calls())}
 

@@ -16,11 +16,11 @@ from typing_extensions import override
 
 from irsa.identity.arns import parse_arn
 from irsa.identity.regions import partition_of_region
-from irsa_sandbox.providers.aws.canonical import canonical
 
 from ...aws.clients import AwsClients
 from ..resource import Created, InvalidInput, Properties, Refused, ResourceType
 from ..values import UNKNOWN, defaults, get_path, set_path
+from .canonical import canonical
 
 EMPTY: Any = (None, "", [], {})
 """Values that mean the same as an input that is left out."""
