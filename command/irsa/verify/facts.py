@@ -17,7 +17,7 @@ from irsa.identity.eks import (
     STS_AUDIENCE,
 )
 from irsa.identity.names import check_session_name
-from irsa.identity.pod_identity import session_tags
+from irsa.identity.pod_identity import SESSION_TAGS, session_tags
 from irsa.identity.policy_json import Json, principals, statements
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa.identity.subjects import ServiceAccountRef
@@ -251,9 +251,16 @@ class Facts(Question):
 
     @property
     def lacks_cluster(self) -> bool:
-        """True if the chain is EKS Pod Identity's in a cluster of which EKS says nothing: what its
-        calls and their tags are is not known then."""
+        """True if the chain is EKS Pod Identity's in a cluster of which EKS says nothing."""
         return self.by_association and not self.cluster_arn
+
+    @property
+    def lacks_tags(self) -> bool:
+        """True if the chain is EKS Pod Identity's, and it is not known which session tags the Pods
+        get, or whether they get any: cluster or association were not read."""
+        known = self.pod_identity
+        unread = isinstance(known, PodIdentity) and isinstance(known.association, Unread)
+        return self.lacks_cluster or (self.by_association and unread)
 
     @property
     def _is_for_pods(self) -> bool:
@@ -272,12 +279,10 @@ class Facts(Question):
     @property
     def session_tags(self) -> Mapping[str, Value]:
         """The tags of the Pod's session of EKS Pod Identity; empty without any."""
+        if self.lacks_tags:
+            return dict.fromkeys(SESSION_TAGS, Key.UNKNOWN)
         found = self.association
-        if (
-            not self.by_association
-            or not self.cluster_arn
-            or (found and found.disable_session_tags)
-        ):
+        if not self.by_association or (found and found.disable_session_tags):
             return {}
         name, uid = (self.pod.name, self.pod.uid) if self.pod else ("", "")
         tags = session_tags(self.cluster_arn, self.account, pod_name=name, pod_uid=uid)

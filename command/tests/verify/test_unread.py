@@ -1,11 +1,14 @@
 """No fact that is missing or cannot be read ends in a traceback, or in a link that rests on it."""
 
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, product
 
 import pytest
 
 from command.tests.verify.chains import (
+    ACCOUNT,
+    ASSOCIATION,
+    EKS,
     GOOD,
     GOOD_EKS,
     OWNER,
@@ -14,17 +17,20 @@ from command.tests.verify.chains import (
     UNREAD,
     identity,
     role_b,
-    statuses,
     targeted,
 )
+from irsa.identity.pod_identity import pod_identity_trust_policy
 from irsa.identity.policies import TrustedRole, role_trust_policy
+from irsa.observe.facts import PermissionsPolicy
 from irsa.verify.facts import Calls, RoleBFacts
+from irsa.verify.gather import role_b_target
 from irsa.verify.link import Status
 from irsa.verify.walk import Chain
 from tests.support.world import ROLE_ARN
 
 REFUSING = role_b(role_trust_policy([TrustedRole(f"{ROLE_ARN}-2", "AROAOTHER")]))
 REFUSED_B = {"role_b": RoleBFacts(target=TARGET, role=REFUSING)}
+JUDGED = ("trust", "permissions", "chain-permission", "chain-trust", "chain-permissions")
 POWERLESS = replace(ROLE, policies=())
 CHAINS = {
     "IRSA": GOOD,
@@ -56,14 +62,56 @@ def test_any_two_facts_that_are_unread_leave_each_link_an_answer(chain):
         assert Chain(facts).links(Calls()), (one, other)
 
 
-@pytest.mark.parametrize("cluster", [None, UNREAD])
-def test_a_role_b_of_pods_whose_cluster_is_unread_is_not_judged(cluster):
-    """The session tags, which its trust policy may go by, are not known either."""
-    expected = {"expects_association": True, "expected_role": ROLE.arn}
-    facts = replace(CHAINS["Pod Identity and role B"], pod_identity=cluster, **expected)
+BY_TAG = {"Null": {"aws:PrincipalTag/kubernetes-namespace": "false"}}
+BY_REQUEST = {"StringEquals": {"aws:RequestTag/kubernetes-namespace": ACCOUNT.namespace}}
+ANY = {"Action": "*", "Resource": "*"}
+POLICIES = {
+    "everything": [{"Effect": "Allow", **ANY}],
+    "tagged": [{"Effect": "Allow", **ANY, "Condition": BY_TAG}],
+    "not tagged": [{"Effect": "Allow", **ANY}, {"Effect": "Deny", **ANY, "Condition": BY_TAG}],
+    "no tags": [{"Effect": "Allow", "Action": ["s3:*", "sts:AssumeRole"], "Resource": "*"}],
+}
+TRUSTING = {"Effect": "Allow", "Principal": {"AWS": ROLE_ARN}}
+WITH_TAGS = ["sts:AssumeRole", "sts:TagSession"]
+TRUST_B = {
+    "any": {**TRUSTING, "Action": WITH_TAGS},
+    "tagged": {**TRUSTING, "Action": WITH_TAGS, "Condition": BY_REQUEST},
+    "no tags": {**TRUSTING, "Action": "sts:AssumeRole"},
+}
+OTHER_CLUSTER = replace(EKS, arn=f"{EKS.arn}-2")
+UNKNOWN_CALLS = {
+    "association unread": (identity(UNREAD), [EKS]),
+    "cluster unread": (UNREAD, [EKS, OTHER_CLUSTER]),
+    "cluster not known": (None, [EKS, OTHER_CLUSTER]),
+}
 
-    links = {link.key: link for link in Chain(facts).links(Calls())}
 
-    judged = {key: statuses(links)[key] for key in ("chain-permission", "chain-trust")}
-    assert judged == dict.fromkeys(judged, Status.UNKNOWN)
-    assert links["chain-trust"].found == "the EKS cluster is not known"
+@pytest.mark.parametrize("unread", UNKNOWN_CALLS)
+@pytest.mark.parametrize("disabled", [False, True], ids=["trust-with-tags", "trust-without"])
+def test_an_unread_call_of_eks_is_judged_as_every_call_that_it_may_be(unread, disabled):
+    """The session's tags are not known, nor whether there are any."""
+    identities, clusters = UNKNOWN_CALLS[unread]
+    trust_a = pod_identity_trust_policy([EKS.arn], [ACCOUNT], disable_session_tags=disabled)
+    calls = [
+        identity(replace(ASSOCIATION, disable_session_tags=off), cluster=cluster)
+        for cluster, off in product(clusters, (False, True))
+    ]
+    chain = replace(GOOD_EKS, expects_association=True, expected_role=ROLE_ARN, bucket="s3-app")
+    for (name, statements), (name_b, trust_b) in product(POLICIES.items(), TRUST_B.items()):
+        policies = (PermissionsPolicy("own", {"Statement": statements}),)
+        role_a = replace(ROLE, trust_policy=trust_a, policies=policies)
+        known_b = role_b({"Statement": [trust_b]}, policies=policies)
+
+        def judged(pod_identity, role_a=role_a, known_b=known_b):
+            facts = replace(chain, pod_identity=pod_identity, role=role_a)
+            facts = replace(facts, role_b_arn=known_b.arn)
+            target = role_b_target(facts)
+            facts = replace(facts, role_b=RoleBFacts(target=target, role=known_b))
+            to_bucket = replace(facts, role_b=None, role_b_arn="")
+            listed = [*Chain(facts).links(Calls()), *Chain(to_bucket).links(Calls())]
+            return {link.key: link.status for link in listed if link.key in JUDGED}
+
+        possible = [judged(each) for each in calls]
+        for key, status in judged(identities).items():
+            answers = {each[key] for each in possible}
+            assert status is Status.UNKNOWN or {status} == answers, (key, name, name_b)
