@@ -216,11 +216,7 @@ class Webhook:
     configuration: str
     """Name of the MutatingWebhookConfiguration."""
     document: Json
-    """Its entry there, with ``clientConfig``, ``rules``, ``failurePolicy`` and the selectors."""
-    endpoints: int | Unread | None = None
-    """Ready addresses behind its Service; None when it is called by URL, as EKS does."""
-    namespace_labels: "Mapping[str, str] | Unread | None" = None
-    """Labels of the Pods' namespace; None when it does not exist."""
+    """Its entry there, with ``failurePolicy``."""
 
 
 @dataclass(frozen=True, slots=True)

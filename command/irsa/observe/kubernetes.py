@@ -8,7 +8,6 @@ import re
 import shlex
 import subprocess
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any, Self, TypeVar
 
 from irsa.identity.arns import ClusterArn, parse_arn
@@ -37,7 +36,6 @@ from irsa.observe.pods import (
     kind_of,
     listed,
     read_controllers,
-    read_endpoints,
     read_ready_nodes,
     read_webhook,
     read_workloads,
@@ -222,33 +220,13 @@ class Cluster:
             )
         return objects
 
-    def webhook(self, namespace: str) -> Webhook | Unread | None:
-        """Return the registration of the pod identity webhook for Pods of a namespace."""
-        webhook = _kubernetes(
+    def webhook(self) -> Webhook | Unread | None:
+        """Return the registration of the pod identity webhook."""
+        return _kubernetes(
             "the registration of the pod identity webhook",
             "list mutatingwebhookconfigurations in the cluster",
             lambda: read_webhook(self._client),
         )
-        if not isinstance(webhook, Webhook):
-            return webhook
-        service: Json = webhook.document["clientConfig"].get("service") or {}
-        if service:
-            place, name = service["namespace"], service["name"]
-            ready = _kubernetes(
-                f"endpoints of Service {place}/{name}",
-                f"list endpointslices in namespace {place}",
-                lambda: read_endpoints(self._client, place, name),
-            )
-            webhook = replace(webhook, endpoints=ready)
-        if not webhook.document.get("namespaceSelector"):
-            return webhook
-
-        def read() -> dict[str, str]:
-            found: Json = self._client.get(kind_of("Namespace"), namespace).to_dict()
-            return found["metadata"].get("labels") or {}
-
-        labels = _kubernetes(f"namespace {namespace}", "get namespaces", _if_there(read))
-        return replace(webhook, namespace_labels=labels)
 
     def agent(self) -> frozenset[str] | Unread:
         """The nodes where the EKS Pod Identity Agent is ready."""

@@ -257,20 +257,6 @@ def read_webhook(client: Any) -> Webhook | None:
     return None
 
 
-def read_endpoints(client: Any, namespace: str, service: str) -> int:
-    """Return the number of a Service's ready addresses."""
-    labels = {"kubernetes.io/service-name": service}
-    slices = listed(client, "EndpointSlice", namespace=namespace, labels=labels)
-    # No condition means ready.
-    # https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#conditions
-    return sum(
-        len(endpoint.get("addresses") or ())
-        for each in slices
-        for endpoint in _parts(each, "endpoints")
-        if _part(endpoint, "conditions").get("ready", True) is not False
-    )
-
-
 def _part(document: Json, field: str) -> Json:
     return document.get(field) or {}
 

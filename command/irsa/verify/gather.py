@@ -98,7 +98,7 @@ def _cluster_facts(question: Question, sources: Sources) -> Facts:
         pods=workloads if isinstance(workloads, Unread) else workloads.pods,
         owners=() if isinstance(workloads, Unread) else workloads.owners,
         network_policies=cluster.network_policies(namespace),
-        webhook=cluster.webhook(namespace),
+        webhook=cluster.webhook(),
         token=question.given_token,
         keys=cluster.keys(),
     )

@@ -12,7 +12,6 @@ from irsa.observe.pods import (
     annotated_at,
     kept,
     read_controllers,
-    read_endpoints,
     read_webhook,
     read_workloads,
 )
@@ -223,16 +222,6 @@ def test_the_webhook_is_known_by_its_name_on_eks_and_elsewhere(name, webhook, fo
     configuration = {"metadata": {"name": name}, "webhooks": [hook]}
     read = read_webhook(cluster(mutatingwebhookconfigurations=[configuration]))
     assert (read is not None and read.configuration == name) is found
-
-
-def test_only_ready_addresses_count():
-    endpoints = [
-        {"addresses": ["10.0.0.1", "10.0.0.2"], "conditions": {"ready": True}},
-        {"addresses": ["10.0.0.3"], "conditions": {"ready": False}},
-        {"addresses": ["10.0.0.4"]},
-    ]
-    slices = [{"addressType": "IPv4", "metadata": {"name": "a"}, "endpoints": endpoints}]
-    assert read_endpoints(cluster(endpointslices=slices), "kube-system", "webhook") == 3
 
 
 def test_controllers_without_pods_are_listed_with_their_templates():

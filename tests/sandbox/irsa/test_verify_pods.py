@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from lightkube.resources.admissionregistration_v1 import MutatingWebhookConfiguration
 from lightkube.resources.apps_v1 import Deployment
-from lightkube.resources.core_v1 import Namespace, Secret
+from lightkube.resources.core_v1 import Secret
 from lightkube.types import PatchType
 
 from irsa.identity.eks import ROLE_ARN_ANNOTATION, SKIP_LABEL, STS_AUDIENCE
@@ -230,15 +230,3 @@ def test_a_webhook_that_does_not_answer_gets_no_restart_until_it_does(workload, 
     eventually(lambda: workload.verify().json[0]["failing_link"] == "injection")
     run(workload, commands_of(workload, "injection"))
     eventually(lambda: workload.verify().code == 0)
-
-
-def test_a_label_that_keeps_the_webhook_away_is_removed(workload):
-    left_out = {"matchExpressions": [{"key": "legacy", "operator": "DoesNotExist"}]}
-    label = {"metadata": {"labels": {"legacy": "yes"}}}
-    workload.session.cluster.patch(Namespace, workload.namespace, label)
-    with registered_webhook(workload, {"namespaceSelector": left_out}):
-        eventually(lambda: failing(workload) == "webhook")
-
-        run(workload, commands_of(workload, "webhook"))
-
-        eventually(lambda: workload.verify().code == 0)

@@ -1,23 +1,17 @@
 """The link `webhook`: whether the pod identity webhook is there to mutate Pods. Pure.
 
-On EKS it runs on the control plane, and is called by URL; elsewhere it is a Service of the cluster.
+Rules, selectors and endpoints of its registration are not judged: a Pod that is tried by dryRun
+shows whether they fit.
 https://github.com/aws/amazon-eks-pod-identity-webhook/tree/v0.6.17/deploy
 https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
 """
 
-from collections.abc import Mapping, Sequence
-
-from irsa.identity.eks import SKIP_LABEL
 from irsa.identity.policy_json import Json
 from irsa.observe.facts import Pod, Unread, Webhook
 from irsa.observe.pod_spec import containers, is_touched
 from irsa.verify.facts import Facts
 from irsa.verify.link import Check, Link
-from irsa.verify.links.containers import is_injected, pods_named, pods_that
-from irsa.verify.remedies.pod import label_namespace, restart
-
-NAME_LABEL = "kubernetes.io/metadata.name"
-"""Label of a namespace that the API server sets to its name."""
+from irsa.verify.links.containers import is_injected, pods_that
 
 
 def webhook(facts: Facts) -> Link:
@@ -28,17 +22,9 @@ def webhook(facts: Facts) -> Link:
     entry = facts.webhook
     if isinstance(entry, Unread) or entry is None:
         return _not_seen(check, entry, facts)
-    for problem in (_not_for_pods, _not_for_namespace, _not_for_labels, _no_endpoints, _silent):
-        link = problem(entry, check, facts)
-        if link is not None:
-            return link
-    how = "calls it by URL, as EKS does" if entry.endpoints is None else "its Service is ready"
-    text = f"{entry.configuration} {how}; failurePolicy {_policy(entry)}"
-    if isinstance(entry.endpoints, Unread):
-        text = f"{entry.configuration} is registered; {entry.endpoints.text}"
-        if not _works(facts):
-            return check.unknown(entry.endpoints)
-    return check.passed(text)
+    return _silent(entry, check, facts) or check.passed(
+        f"{entry.configuration} is registered; failurePolicy {_policy(entry)}"
+    )
 
 
 def _works(facts: Facts) -> str:
@@ -82,79 +68,6 @@ def _policy(entry: Webhook) -> str:
     return entry.document.get("failurePolicy", "Fail")
 
 
-def _not_for_pods(entry: Webhook, check: Check, *_: Facts) -> Link | None:
-    rules: list[Json] = entry.document.get("rules") or []
-    if any(
-        _has(rule, "apiGroups", "")
-        and _has(rule, "operations", "CREATE")
-        and (_has(rule, "resources", "pods") or _has(rule, "resources", "*/*"))
-        for rule in rules
-    ):
-        return None
-    return check.failed(
-        f"{entry.configuration} has no rule for CREATE of pods",
-        "register it as its documentation says",
-    )
-
-
-def _has(rule: Json, field: str, value: str) -> bool:
-    listed: list[str] = rule.get(field) or []
-    return value in listed or "*" in listed
-
-
-def _not_for_namespace(entry: Webhook, check: Check, facts: Facts) -> Link | None:
-    selector: Json = entry.document.get("namespaceSelector") or {}
-    labels = entry.namespace_labels
-    if not selector or labels is None:
-        return None
-    if isinstance(labels, Unread):
-        mutated = any(was_mutated(pod) for pod in facts.judged)
-        return None if mutated else check.unknown(labels)
-    changes = unmet(selector, labels)
-    if not changes:
-        return None
-    text = f"the namespaceSelector of {entry.configuration} leaves namespace {facts.namespace} out"
-    if any(change.startswith(NAME_LABEL) for change in changes):
-        return check.failed(f"{text} by its name", "change the selector, or take another namespace")
-    return check.failed(
-        text,
-        f"{_spelt(changes)} on the namespace, and restart the Pods",
-        label_namespace(facts, changes),
-        *restart(facts),
-    )
-
-
-def _not_for_labels(entry: Webhook, check: Check, facts: Facts) -> Link | None:
-    selector: Json = entry.document.get("objectSelector") or {}
-    # The label that is meant for this is another link's finding.
-    out = [
-        pod for pod in facts.judged if SKIP_LABEL not in pod.labels and unmet(selector, pod.labels)
-    ]
-    if not out:
-        return None
-    return check.failed(
-        f"the objectSelector of {entry.configuration} leaves {pods_named(out)} out",
-        f"{_spelt(unmet(selector, out[0].labels))} on the Pod template",
-    )
-
-
-def _no_endpoints(entry: Webhook, check: Check, *_: Facts) -> Link | None:
-    if entry.endpoints != 0:
-        return None
-    service: Json = entry.document["clientConfig"]["service"]
-    effect = (
-        "so Pods silently start without the role"
-        if _policy(entry) == "Ignore"
-        else "so no Pod can be created"
-    )
-    where = f"{service['namespace']}/{service['name']}"
-    return check.failed(
-        f"Service {where} has no ready endpoint, failurePolicy {_policy(entry)}: {effect}",
-        f"see why the webhook's Pods in namespace {service['namespace']} are not ready; restart "
-        "the workload's Pods afterwards",
-    )
-
-
 def _silent(entry: Webhook, check: Check, facts: Facts) -> Link | None:
     """Pods that were not mutated, and a Pod that is made now is not mutated either.
 
@@ -181,40 +94,7 @@ def _silent(entry: Webhook, check: Check, facts: Facts) -> Link | None:
 
 
 REPAIR = (
-    "repair the webhook (on EKS it belongs to the control plane: the API server's log says "
-    "'failed calling webhook'), and ask again"
+    "repair the webhook, and ask again: compare rules and selectors of its "
+    "MutatingWebhookConfiguration with its documentation; on EKS it belongs to the control plane, "
+    "and the API server's log says 'failed calling webhook'"
 )
-
-
-def unmet(selector: Json, labels: Mapping[str, str]) -> list[str]:
-    """Return the labels that a selector lacks, as `kubectl label` takes them: ``key=value`` to set
-    one and ``key-`` to remove one.
-
-    https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors
-    """
-    wanted: Mapping[str, str] = selector.get("matchLabels") or {}
-    rules: list[Json] = selector.get("matchExpressions") or []
-    return [
-        *(f"{key}={value}" for key, value in wanted.items() if labels.get(key) != value),
-        *(change for rule in rules if (change := _unmet(rule, labels))),
-    ]
-
-
-def _unmet(rule: Json, labels: Mapping[str, str]) -> str:
-    key = rule["key"]
-    value = labels.get(key)
-    values: Sequence[str] = rule.get("values") or [""]
-    match rule["operator"]:
-        case "In":
-            return "" if value in values else f"{key}={values[0]}"
-        case "NotIn":
-            return f"{key}-" if value in values else ""
-        case "Exists":
-            return f"{key}=true" if value is None else ""
-        case _:
-            return "" if value is None else f"{key}-"
-
-
-def _spelt(changes: Sequence[str]) -> str:
-    texts = (f"remove label {e[:-1]}" if e.endswith("-") else f"set label {e}" for e in changes)
-    return " and ".join(texts)

@@ -44,12 +44,6 @@ def create_account(facts: Facts) -> ShellCommand:
     return _kubectl(facts, *words, kind="service account", name=facts.name)
 
 
-def label_namespace(facts: Facts, changes: Sequence[str]) -> ShellCommand:
-    """Set (``key=value``) or remove (``key-``) labels of the namespace."""
-    words, changed = ("label", "namespace", facts.namespace), Resource("namespace", facts.namespace)
-    return kubectl(*words, changes=changed, overwrite=True).with_words(*changes)
-
-
 def restart(facts: Facts) -> list[ShellCommand]:
     """Make the Pods again: restart what owns them, or delete those that are made again by that."""
     commands = [command for pod in facts.judged for command in restart_of(facts, pod)]

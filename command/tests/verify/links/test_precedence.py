@@ -21,6 +21,7 @@ from command.tests.verify.pods import (
     with_variables,
 )
 from irsa.verify.link import Status
+from irsa.verify.links.settings import selects
 from tests.support.world import ROLE_B_ARN
 
 FROM_ENVIRONMENT = "credential_source = Environment\n"
@@ -295,3 +296,19 @@ def test_network_policies_add_up_and_spare_the_host_network():
     assert links(host, network_policies=(policy,))["precedence"].status is Status.PASSED
     unread = links(network_policies=UNREAD)["precedence"]
     assert (unread.status, UNREAD.text in unread.found) == (Status.UNKNOWN, True)
+
+
+@pytest.mark.parametrize(
+    ("operator", "values", "with_label", "without"),
+    [
+        ("In", ["a"], True, False),
+        ("NotIn", ["a"], False, True),
+        ("Exists", None, True, False),
+        ("DoesNotExist", None, False, True),
+    ],
+)
+def test_selectors_choose_as_kubernetes_does(operator, values, with_label, without):
+    selector = {"matchExpressions": [{"key": "k", "operator": operator, "values": values}]}
+    assert (selects(selector, {"k": "a"}), selects(selector, {})) == (with_label, without)
+    assert selects({}, {})
+    assert not selects({"matchLabels": {"k": "a"}}, {"k": "b"})
