@@ -1,7 +1,7 @@
-"""A large cluster and account: as the files that people save, and behind an HTTP server.
+"""A cluster and an account: behind an HTTP server, and as fakes of the command's own clients.
 
 The server is the API server, IAM and STS at one address, speaks in pages as they do, and counts
-the calls. IAM's policies are URL-encoded, as on the wire.
+the calls. IAM's policies are URL-encoded, as on the wire. The fakes are for tests of many runs.
 """
 
 import json
@@ -10,15 +10,20 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qs, quote, urlsplit
 
-from irsa.identity.arns import provider_arn_for, role_arn
-from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from irsa.identity.arns import ClusterArn, provider_arn_for, role_arn
+from irsa.identity.eks import ROLE_ARN_ANNOTATION, STS_AUDIENCE
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
+from irsa.observe.facts import RegisteredProvider, ServiceAccount, Unread
+from irsa.observe.iam import AccountPrincipals, IamReader
+from irsa.observe.kubernetes import service_account_of
+from irsa.observe.pods import FleetPod, fleet_pod
 
 ACCOUNT = "111122223333"
 ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
@@ -28,6 +33,8 @@ ACCESS = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::data-%d/*"}],
 }
+NO_EKS = ClusterArn("", "", "", "")
+LAST_USED = datetime(2026, 11, 26, 9, tzinfo=UTC)
 REFUSAL = (
     "<ErrorResponse><Error><Code>AccessDenied</Code><Message>User: arn:aws:iam::111122223333:user"
     "/auditor is not authorized to perform: iam:{}</Message></Error></ErrorResponse>"
@@ -50,8 +57,17 @@ class Fleet:
     """True if the API server has forgotten the next page of a listing."""
     calls: Counter[str] = field(default_factory=Counter[str])
     """Calls of AWS, by operation, and of the API server, by path."""
+    accounts: list[dict[str, Any]] = field(init=False)
+    roles: list[dict[str, Any]] = field(init=False)
+    """As botocore reads them."""
+    pods: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """Those of the fake cluster; the server refuses to list Pods."""
 
-    def account(self, number: int) -> dict[str, Any]:
+    def __post_init__(self) -> None:
+        self.accounts = [self._account(number) for number in range(self.size)]
+        self.roles = [self._role(number) for number in range(self.size)]
+
+    def _account(self, number: int) -> dict[str, Any]:
         name = f"app-{number:05}"
         annotations = {ROLE_ARN_ANNOTATION: role_arn(ACCOUNT, name)}
         fields = {"f:metadata": {"f:annotations": {f"f:{each}": {} for each in annotations}}}
@@ -67,29 +83,25 @@ class Fleet:
             },
         }
 
-    def role(self, number: int, *, encoded: bool) -> dict[str, Any]:
-        """As IAM lists it: policies URL-encoded on the wire, as JSON by the AWS CLI."""
+    def _role(self, number: int) -> dict[str, Any]:
         name = f"app-{number:05}"
         subject = ServiceAccountRef(f"team-{number % 100:02}", name)
         providers = [self.provider_arn(each) for each, _ in enumerate(self.contexts)]
         trust = irsa_trust_policy(providers, [subject])
         statement = {**ACCESS["Statement"][0], "Resource": f"arn:aws:s3:::data-{number}/*"}
         access = {**ACCESS, "Statement": [statement]}
-        written = (
-            (lambda each: quote(json.dumps(each), safe="")) if encoded else (lambda each: each)
-        )
         return {
             "Path": "/",
             "RoleName": name,
             "RoleId": f"AROA{number:016}",
             "Arn": role_arn(ACCOUNT, name),
             "CreateDate": "2026-01-01T00:00:00Z",
-            "AssumeRolePolicyDocument": written(trust),
+            "AssumeRolePolicyDocument": trust,
             "InstanceProfileList": [],
-            "RolePolicyList": [{"PolicyName": "data", "PolicyDocument": written(access)}],
+            "RolePolicyList": [{"PolicyName": "data", "PolicyDocument": access}],
             "AttachedManagedPolicies": [],
             "Tags": [{"Key": "team", "Value": f"team-{number % 100:02}"}],
-            "RoleLastUsed": {"LastUsedDate": "2026-11-26T09:00:00Z", "Region": "us-east-1"},
+            "RoleLastUsed": {"LastUsedDate": LAST_USED, "Region": "us-east-1"},
         }
 
     def issuer(self, number: int) -> str:
@@ -97,28 +109,6 @@ class Fleet:
 
     def provider_arn(self, number: int) -> str:
         return provider_arn_for(self.issuer(number), ACCOUNT)
-
-    def save(self, folder: Path) -> list[str]:
-        """Write what people save, and return the options that name it."""
-        accounts = [self.account(number) for number in range(self.size)]
-        roles = [self.role(number, encoded=False) for number in range(self.size)]
-        arns = [self.provider_arn(number) for number in range(self.providers)]
-        listed = {"OpenIDConnectProviderList": [{"Arn": arn} for arn in arns]}
-        details = [
-            {"Url": arn.partition("/")[2], "ClientIDList": ["sts.amazonaws.com"]} for arn in arns
-        ]
-        for name, documents in (
-            ("accounts.json", [{"apiVersion": "v1", "kind": "List", "items": accounts}]),
-            ("roles.json", [{"RoleDetailList": roles, "Policies": []}]),
-            ("providers.json", [listed, *details]),
-        ):
-            text = "\n".join(json.dumps(each, indent=4) for each in documents)
-            (folder / name).write_text(text)
-        return [
-            *("--service-accounts", str(folder / "accounts.json"), "--issuer", f"https://{ISSUER}"),
-            *("--roles", str(folder / "roles.json")),
-            *("--providers", str(folder / "providers.json")),
-        ]
 
     @contextmanager
     def serving(self, folder: Path) -> Iterator[Mapping[str, str]]:
@@ -155,6 +145,46 @@ class Fleet:
             server.server_close()
 
 
+class FakeCluster:
+    """A fleet's cluster, in place of `irsa.observe.kubernetes.Cluster`."""
+
+    def __init__(self, fleet: Fleet, eks: ClusterArn = NO_EKS) -> None:
+        self.fleet, self.eks = fleet, eks
+
+    def issuer_url(self) -> str:
+        return f"https://{ISSUER}"
+
+    def service_accounts(self) -> list[ServiceAccount]:
+        return list(map(service_account_of, self.fleet.accounts))
+
+    def pods(self) -> list[FleetPod] | Unread:
+        if not self.fleet.pods:
+            return Unread("Pods", "forbidden", "list pods in the cluster")
+        return list(filter(None, map(fleet_pod, self.fleet.pods)))
+
+
+class FakeAws:
+    """A fleet's account, in place of `irsa.observe.aws.Aws`; it has no EKS cluster."""
+
+    account, region = ACCOUNT, "us-east-1"
+
+    def __init__(self, fleet: Fleet) -> None:
+        self.fleet = fleet
+
+    def in_region(self, _: str) -> Self:
+        return self
+
+    def roles(self) -> AccountPrincipals:
+        return IamReader().add({"RoleDetailList": self.fleet.roles}).result()
+
+    def providers(self, _: str) -> list[RegisteredProvider]:
+        arns = map(self.fleet.provider_arn, range(self.fleet.providers))
+        return [RegisteredProvider(arn, (STS_AUDIENCE,)) for arn in arns]
+
+    def clusters(self, _: str) -> list[str]:
+        return []
+
+
 class _Handler(BaseHTTPRequestHandler):
     fleet: Fleet
     protocol_version = "HTTP/1.1"
@@ -177,10 +207,10 @@ class _Handler(BaseHTTPRequestHandler):
             return self._answer(refusal, 403)
         if self.fleet.forgets and "continue" in query:
             return self._answer({"kind": "Status", "code": 410, "message": "expired"}, 410)
-        start, size = int(query.get("continue", 0)), self.fleet.size
+        start, size = int(query.get("continue", 0)), len(self.fleet.accounts)
         end = min(start + int(query.get("limit", size)), size)
         more = {"continue": str(end)} if end < size else {}
-        items = [self.fleet.account(number) for number in range(start, end)]
+        items = self.fleet.accounts[start:end]
         return self._answer({"kind": "ServiceAccountList", "metadata": more, "items": items})
 
     def do_POST(self) -> None:
@@ -208,15 +238,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _page(self, form: Mapping[str, str], name: str) -> str:
         start, most = int(form.get("Marker", 0)), int(form.get("MaxItems", 100))
-        end = min(start + most, self.fleet.size)
-        roles = [self.fleet.role(number, encoded=True) for number in range(start, end)]
+        end = min(start + most, len(self.fleet.roles))
+        roles = self.fleet.roles[start:end]
         if (
             name == "Roles"
         ):  # https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListRoles.html
             left_out = ("RolePolicyList", "AttachedManagedPolicies", "RoleLastUsed", "Tags")
             roles = [{k: v for k, v in role.items() if k not in left_out} for role in roles]
-        marker = f"<Marker>{end}</Marker>" if end < self.fleet.size else ""
-        truncated = str(end < self.fleet.size).lower()
+        marker = f"<Marker>{end}</Marker>" if end < len(self.fleet.roles) else ""
+        truncated = str(bool(marker)).lower()
         return f"<IsTruncated>{truncated}</IsTruncated>{marker}<{name}>{_xml(roles)}</{name}>"
 
     def _providers(self) -> str:
@@ -240,7 +270,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _xml(value: Any) -> str:
-    """A value as the query protocol writes it."""
+    """A value as the query protocol writes it, a policy URL-encoded."""
+    if isinstance(value, dict) and "Statement" in value:
+        return quote(json.dumps(value), safe="")
     if isinstance(value, list):
         return "".join(f"<member>{_xml(each)}</member>" for each in value)
     if isinstance(value, dict):

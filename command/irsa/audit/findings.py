@@ -92,6 +92,8 @@ class AuditFacts:
     """The accounts whose roles and OIDC providers these are."""
     roles: Sequence[Role]
     providers: Sequence[RegisteredProvider]
+    every_provider: bool = True
+    """False if the accounts may have more OIDC providers: a stack lists its own."""
     now: float
     foreign_policies: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     """Policies of a stack's roles that the stack did not attach, by the role's ARN."""
@@ -248,7 +250,8 @@ def _check_roles(facts: AuditFacts) -> Iterator[Finding]:
     audiences = frozenset({STS_AUDIENCE}).union(*(each.audiences for each in facts.clusters))
     untagged = {each.role_arn for each in facts.associations if each.disable_session_tags}
     tagged = {each.role_arn for each in facts.associations if not each.disable_session_tags}
-    registered = frozenset(provider.arn for provider in facts.providers)
+    arns = frozenset(provider.arn for provider in facts.providers)
+    registered = arns if facts.every_provider else None
     for role in facts.roles:
         arn = parse_role_arn(role.arn)
         if arn is not None and arn.path.startswith(SERVICE_LINKED):

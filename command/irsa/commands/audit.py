@@ -1,6 +1,6 @@
 """``python -m irsa audit``: check the service accounts of clusters and the roles of accounts.
 
-Reads service accounts, roles and OIDC providers, files saved from them, or the state of a stack.
+Reads service accounts, roles and OIDC providers, or the state of a stack.
 """
 
 import argparse
@@ -9,13 +9,11 @@ from collections.abc import Sequence
 from hashlib import sha256
 from urllib.parse import quote
 
-from irsa.audit.findings import AuditFacts
+from irsa.audit.findings import AuditFacts, audit
 from irsa.commands import cli
-from irsa.commands.inventory_input import read
-from irsa.commands.sources import add_sources, sources
+from irsa.commands.inventory_options import add_inventory_options, earlier_report, inventory
 from irsa.identity.policy_json import Json
-from irsa.inventory.rows import FINDINGS, audited, changes
-from irsa.observe.saved import report
+from irsa.inventory.rows import FINDINGS, changes
 from irsa.printable import lines
 from irsa.rules.table import RULES, Finding
 
@@ -30,18 +28,17 @@ def parser() -> argparse.ArgumentParser:
         "Check the service accounts of clusters and the roles of accounts.",
         outputs=OUTPUTS,
     )
-    add_sources(command)
+    add_inventory_options(command)
     return command
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
-    earlier = report(options.since, "audit", FINDINGS.key) if options.since else []
-    with sources(options) as opened:
-        given = read(options, opened)
-    findings, missing = audited(given.facts, given.gaps), given.missing
+    earlier = earlier_report(options.since, "audit", FINDINGS) if options.since else []
+    given = inventory(options)
+    findings, missing = audit(given.facts), given.missing
     if options.since:
-        findings, counts = changes(findings, earlier, FINDINGS, given.problems)
+        findings, counts = changes(findings, earlier, FINDINGS, given.unread)
         missing = [*missing, counts]
     if options.output == "json":
         print(json.dumps([finding.as_json() for finding in findings], indent=1))
@@ -53,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
         cli.complain("audit", each)
     if any(each.severity != "note" for each in findings):
         return cli.FAILS
-    return cli.UNDECIDED if given.problems else cli.HOLDS
+    return cli.UNDECIDED if given.unread else cli.HOLDS
 
 
 def text(facts: AuditFacts, findings: Sequence[Finding], missing: Sequence[str] = ()) -> str:

@@ -10,19 +10,18 @@ import shutil
 import sys
 from dataclasses import replace
 
+from irsa.audit.findings import audit
 from irsa.commands import cli
-from irsa.commands.inventory_input import read
+from irsa.commands.inventory_options import add_inventory_options, earlier_report, inventory
 from irsa.commands.inventory_table import table
-from irsa.commands.sources import add_sources, sources
-from irsa.inventory.rows import ROWS, Inventory, Listing, Row, audited, changes, listing
-from irsa.observe.saved import report
+from irsa.inventory.rows import ROWS, Listing, Row, changes, listing
 from irsa.printable import lines
 
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
     command = cli.parser("list", "List service accounts with the AWS identity of their Pods.")
-    add_sources(command)
+    add_inventory_options(command)
     command.add_argument(
         "--all",
         action="store_true",
@@ -33,17 +32,13 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
-    earlier = report(options.since, "list", ROWS.key) if options.since else []
-    with sources(options) as opened:
-        given = read(options, opened, whole=True)
-    inventory = Inventory(
-        facts=given.facts, accounts=given.accounts, findings=audited(given.facts, given.gaps)
-    )
-    found = listing(inventory)
+    earlier = earlier_report(options.since, "list", ROWS) if options.since else []
+    given = inventory(options, whole=True)
+    found = listing(given, audit(given.facts))
     if options.since:
-        rows, counts = changes(found.rows, earlier, ROWS, given.problems)
+        rows, counts = changes(found.rows, earlier, ROWS, given.unread)
         found = replace(found, rows=rows, notes=[*found.notes, counts])
-    code = cli.UNDECIDED if given.problems else cli.HOLDS
+    code = cli.UNDECIDED if given.unread else cli.HOLDS
     if options.output == "json":
         print(json.dumps({**found.as_json(), "unchecked": given.missing}, indent=1))
         return code

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple, TypeVar
 
-from irsa.audit.findings import AuditFacts, ClusterFacts, audit
+from irsa.audit.findings import AuditFacts, ClusterFacts
 from irsa.decide.document import statements_of
 from irsa.identity.arns import parse_role_arn
 from irsa.identity.policies import further_clusters
@@ -61,11 +61,20 @@ class Identity(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Inventory:
-    """Facts of clusters and accounts."""
+    """Facts of clusters and accounts, and the gaps in them."""
 
     facts: AuditFacts
     accounts: Sequence[AccountPrincipals]
-    findings: Sequence[Finding]
+    unread: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Reasons why clusters and accounts were not read, by context or account id."""
+    unchecked: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Reasons why rules were not checked, by the rules; empty for those that were."""
+
+    @property
+    def missing(self) -> list[str]:
+        """A line for each cluster or account that was not read, and for rules not checked."""
+        rules = (f"not checked: {each}: {why}" for each, why in self.unchecked.items() if why)
+        return [*self.unread.values(), *rules]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,15 +168,15 @@ class Listing:
         }
 
 
-def listing(inventory: Inventory) -> Listing:
+def listing(inventory: Inventory, findings: Sequence[Finding]) -> Listing:
     """Every service account of the clusters as a row."""
     rows: list[Row] = []
     notes: dict[str, list[str]] = {}
     clusters = inventory.facts.clusters
     for each in clusters:
-        own, told = _rows(inventory, each)
+        own = _rows(inventory, findings, each)
         rows += own
-        for note in dict.fromkeys(told):
+        for note in dict.fromkeys(_notes(inventory, findings, each, own)):
             notes.setdefault(note, []).append(each.name)
     lines = [
         note if len(names) == len(clusters) else f"{', '.join(names)}: {note}"
@@ -176,13 +185,13 @@ def listing(inventory: Inventory) -> Listing:
     return Listing(rows, lines, clusters)
 
 
-def _rows(inventory: Inventory, cluster: ClusterFacts) -> tuple[list[Row], list[str]]:
-    """The service accounts of a cluster, and notes about it."""
+def _rows(inventory: Inventory, findings: Sequence[Finding], cluster: ClusterFacts) -> list[Row]:
+    """The service accounts of a cluster."""
     pods: dict[Account, list[FleetPod]] = {}
     for pod in cluster.known_pods:
         pods.setdefault((pod.namespace, pod.service_account), []).append(pod)
     associations = {each.account: each for each in cluster.known_associations}
-    rules = _rules(inventory.findings, cluster)
+    rules = _rules(findings, cluster)
     roles = {role.arn: role for role in inventory.facts.roles}
     rows: list[Row] = []
     for account in sorted(cluster.service_accounts, key=lambda each: (each.namespace, each.name)):
@@ -206,7 +215,7 @@ def _rows(inventory: Inventory, cluster: ClusterFacts) -> tuple[list[Row], list[
                 role_used=_last_used(inventory.accounts, arns),
             )
         )
-    return rows, [*_notes(inventory, cluster, rows)]
+    return rows
 
 
 def _roles(identities: Sequence[Identity]) -> tuple[str, ...]:
@@ -261,16 +270,17 @@ def _room(roles: Sequence[Role]) -> int | None:
     return min((each for each in found if each is not None), default=None)
 
 
-def _notes(inventory: Inventory, cluster: ClusterFacts, rows: Sequence[Row]) -> Iterator[str]:
+def _notes(
+    inventory: Inventory, findings: Sequence[Finding], cluster: ClusterFacts, rows: Sequence[Row]
+) -> Iterator[str]:
+    """Return what was not read or is not counted of a cluster, a line each."""
     for read in (cluster.pods, cluster.associations):
         if isinstance(read, Unread):
             yield read.text
     for each in inventory.accounts:
         if isinstance(each.last_used, Unread):
             yield each.last_used.text
-    unused = sum(
-        each.rule == "unused-role" and each.cluster == cluster.name for each in inventory.findings
-    )
+    unused = sum(each.rule == "unused-role" and each.cluster == cluster.name for each in findings)
     if unused:
         yield f"roles that trust this cluster without a service account (unused-role): {unused}"
     if secrets := sum(bool(row.unread_secrets) for row in rows):
@@ -325,70 +335,3 @@ def changes(
     )
     same = len(now) - len(fresh)
     return fresh, f"against --since: {len(fresh)} new or changed, {same} unchanged, {gone} gone"
-
-
-NEED_LIST = ("deleted-provider", "other-cluster")
-"""Rules that need to know which OIDC providers the account has."""
-NEED_DETAILS = ("client-ids", "thumbprint")
-"""Rules that need to know how an OIDC provider is registered."""
-NEED_ASSOCIATIONS = ("disabled-tags", "no-agent")
-"""Rules that need to know the Pod Identity associations of the cluster."""
-NEED_POLICIES = ("forged-tags", "pass-any-role")
-"""Rules that need to know the permissions policies of roles."""
-
-
-class Unchecked(NamedTuple):
-    """Rules that were not checked."""
-
-    rules: tuple[str, ...]
-    why: str
-    """The missing input, and the option that gives it."""
-
-    @property
-    def text(self) -> str:
-        """The whole in one line."""
-        return f"not checked: {', '.join(self.rules)}: {self.why}"
-
-
-@dataclass(frozen=True, slots=True)
-class Gaps:
-    """Missing facts of a cluster and an account; a text is the option or permission that gives
-    them."""
-
-    list_missing: str = ""
-    """The option that gives the list of all; empty when it is known."""
-    details_missing: str = ""
-    """The option that gives details; empty when those of all providers are known."""
-    undetailed: frozenset[str] | None = frozenset()
-    """ARNs of the providers without details; None when it is all of them."""
-    policies_missing: str = ""
-    """The option that reads the policies of a stack's roles; empty when they are known."""
-    associations_missing: str = ""
-    pods_missing: str = ""
-    permissions_missing: str = ""
-
-    @property
-    def unchecked(self) -> list[Unchecked]:
-        """The rules that cannot be checked, or not for every provider."""
-        gaps = (
-            (NEED_LIST, self.list_missing),
-            (NEED_DETAILS, self.details_missing),
-            (("foreign-policy", "foreign-key"), self.policies_missing),
-            (NEED_ASSOCIATIONS, self.associations_missing),
-            (("no-agent",), self.pods_missing),
-            (NEED_POLICIES, self.permissions_missing),
-        )
-        return [Unchecked(rules, why) for rules, why in gaps if why]
-
-
-def audited(facts: AuditFacts, gaps: Gaps) -> Sequence[Finding]:
-    """The findings that rest on known facts."""
-    return [each for each in audit(facts) if not _rests_on(each, gaps)]
-
-
-def _rests_on(finding: Finding, gaps: Gaps) -> bool:
-    if finding.rule in NEED_LIST:
-        return bool(gaps.list_missing)
-    if finding.rule not in NEED_DETAILS:
-        return False
-    return gaps.undetailed is None or finding.subject.rpartition(" ")[2] in gaps.undetailed

@@ -38,15 +38,6 @@ class Unread:
         return self.way_out or f"grant {self.permission}"
 
 
-class NotAsked(Unread):
-    """A fact that was not asked for: the reason says all."""
-
-    @property
-    def text(self) -> str:
-        """The reason."""
-        return self.reason
-
-
 class NotMounted(Unread):
     """A file at a path where a container mounts nothing: only its image may have it."""
 

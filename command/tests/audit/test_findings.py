@@ -93,6 +93,13 @@ def test_the_cluster_that_does_not_use_a_role_is_found_once(missing):
     ]
 
 
+def test_a_stack_finds_neither_deleted_providers_nor_other_clusters():
+    """Its own OIDC providers may not be all of the account."""
+    for providers in ([], [provider(), provider(GREEN_PROVIDER)]):
+        found = of_both(green=(), providers=providers, every_provider=False)
+        assert [each.rule for each in found] == ["unused-role"]
+
+
 def test_an_audience_that_a_service_account_asks_for_is_expected():
     text = json.dumps(BOTH).replace('"sts.amazonaws.com"', '["sts.amazonaws.com", "vault"]')
     both = json.loads(text)

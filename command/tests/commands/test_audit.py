@@ -1,4 +1,4 @@
-"""`python -m irsa audit`: its calls for thousands of roles, and saved files."""
+"""`python -m irsa audit`: its calls for thousands of roles, and stacks."""
 
 import json
 
@@ -15,6 +15,7 @@ from tests.support.world import CLUSTER_ARN, PROVIDER_ARN
 APP = ServiceAccountRef("dev", "app")
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/app"
 NONE_FOUND = f"account {ACCOUNT}: no findings\n"
+NO_DETAILS = "not checked: forged-tags, pass-any-role: grant iam:GetAccountAuthorizationDetails"
 TWO = ("--context", "x", "--context", "y")
 JSON = ("--output", "json")
 
@@ -86,7 +87,7 @@ def test_since_shows_new_findings_and_they_alone_decide(audited, tmp_path):
     fleet, one = Fleet(2, providers=2, contexts=("x", "y")), ("--context", "x")
     report = tmp_path / "report.json"
     report.write_text(audited(fleet, *one, *JSON)[1])
-    fleet.size = 3
+    fleet = Fleet(3, providers=2, contexts=("x", "y"))
 
     code, out, err = audited(fleet, *one, *JSON, "--since", str(report))
 
@@ -96,7 +97,7 @@ def test_since_shows_new_findings_and_they_alone_decide(audited, tmp_path):
     assert (new["rule"], new["subject"]) == ("other-cluster", f"role {ROLE}-00002")
 
 
-@pytest.mark.parametrize("text", ["{}", '[{"rule": "no-sub"}]', '{"service_accounts": 1}'])
+@pytest.mark.parametrize("text", ["rule", "{}", '[{"rule": "no-sub"}]', '{"service_accounts": 1}'])
 def test_another_file_than_a_report_is_one_line(tmp_path, capsys, text):
     report = tmp_path / "report.json"
     report.write_text(text)
@@ -125,9 +126,7 @@ def test_roles_are_listed_where_authorization_details_are_denied(audited):
     assert code == 0
     assert out.startswith("1100 annotated service accounts and 1100 roles")
     assert fleet.calls["ListRoles"] == 2
-    assert gaps(out) == [
-        "not checked: forged-tags, pass-any-role: grant iam:GetAccountAuthorizationDetails"
-    ]
+    assert gaps(out) == [NO_DETAILS]
 
 
 def test_two_missing_permissions_are_one_line(audited):
@@ -140,25 +139,6 @@ def test_two_missing_permissions_are_one_line(audited):
     assert err.startswith(f"irsa audit: could not read IAM roles: {needs}")
 
 
-@pytest.fixture
-def saved(tmp_path, capsys):
-    """Audit the saved files of a fleet, after a change of them; code, stdout, stderr."""
-
-    def run(*more, size=2, change=None, providers=None, without_providers=False):
-        options = Fleet(size).save(tmp_path)
-        if change:
-            roles = json.loads((tmp_path / "roles.json").read_text())
-            change(roles["RoleDetailList"])
-            (tmp_path / "roles.json").write_text(json.dumps(roles))
-        if providers:
-            text = "".join(json.dumps(each) for each in providers)
-            (tmp_path / "providers.json").write_text(text)
-        code = main(["audit", *(options[:-2] if without_providers else options), *more])
-        return (code, *capsys.readouterr())
-
-    return run
-
-
 def gaps(out):
     return [line for line in out.splitlines() if line.startswith("not checked")]
 
@@ -167,28 +147,13 @@ def rules(out):
     return [(each["rule"], each["subject"]) for each in json.loads(out)]
 
 
-def test_saved_files_have_the_result_of_the_cluster_and_account(saved):
-    whole = f"20 annotated service accounts and 20 roles of {NONE_FOUND}"
-
-    assert saved(size=20) == (0, whole, "")
-
-
-def test_files_replace_the_cluster_or_the_account_alone(audited, tmp_path):
+def test_findings_are_errors_of_roles_and_service_accounts(audited):
     fleet = Fleet(3)
-    options = fleet.save(tmp_path)
-    accounts, roles = options[:4], options[4:]
+    del fleet.roles[0]
+    [statement] = fleet.roles[0]["AssumeRolePolicyDocument"]["Statement"]
+    del statement["Condition"]["StringEquals"][f"{ISSUER}:sub"]
 
-    assert audited(fleet, *roles)[:2] == audited(fleet, *accounts)[:2] == audited(fleet)[:2]
-
-
-def test_findings_of_saved_files(saved):
-    def change(roles):
-        del roles[0]
-        del roles[0]["AssumeRolePolicyDocument"]["Statement"][0]["Condition"]["StringEquals"][
-            f"{ISSUER}:sub"
-        ]
-
-    code, out, _ = saved(*JSON, size=3, change=change)
+    code, out, _ = audited(fleet, *JSON)
 
     assert code == 1
     assert rules(out) == [
@@ -197,36 +162,30 @@ def test_findings_of_saved_files(saved):
     ]
 
 
-def test_without_providers_the_unchecked_rules_are_named(saved):
-    code, out, err = saved(without_providers=True)
+def test_unchecked_rules_are_on_stderr_and_in_sarif(audited):
+    fleet = Fleet(1, refused=frozenset({"GetAccountAuthorizationDetails"}))
 
-    list_ = "`aws iam list-open-id-connect-providers`"
-    get = "`aws iam get-open-id-connect-provider` for each provider"
-    give = "give --providers the output of"
-    expected = [
-        f"not checked: deleted-provider, other-cluster: {give} {list_}",
-        f"not checked: client-ids, thumbprint: {give} {get}",
-    ]
-    assert (code, err, gaps(out)) == (0, "", expected)
-    # Other forms have them on stderr, and SARIF as notifications.
-    _, out, err = saved("--output", "sarif", without_providers=True)
+    code, out, err = audited(fleet, "--output", "sarif")
+
     [invocation] = json.loads(out)["runs"][0]["invocations"]
     texts = [each["message"]["text"] for each in invocation["toolExecutionNotifications"]]
-    assert texts == [line.removeprefix("irsa audit: ") for line in err.splitlines()] == expected
+    assert (code, texts) == (0, [NO_DETAILS])
+    assert err == f"irsa audit: {NO_DETAILS}\n"
 
 
-def test_associations_are_missing_only_where_a_role_trusts_eks(saved):
+def test_associations_are_missing_only_where_a_role_trusts_eks(audited):
+    fleet = Fleet(2)
+    assert gaps(audited(fleet)[1]) == []
+    assert "/clusters" not in fleet.calls
     trust = pod_identity_trust_policy([CLUSTER_ARN], [ServiceAccountRef("team-00", "app-00000")])
+    fleet.roles[0]["AssumeRolePolicyDocument"]["Statement"].extend(trust["Statement"])
 
-    code, out, _ = saved(
-        change=lambda roles: roles[0]["AssumeRolePolicyDocument"]["Statement"].extend(
-            trust["Statement"]
-        )
-    )
+    code, out, _ = audited(fleet)
 
-    why = "Pod Identity associations: not read, since AWS was not asked"
-    assert (code, gaps(out)) == (0, [f"not checked: disabled-tags, no-agent: {why}"])
-    assert gaps(saved()[1]) == []
+    [gap] = gaps(out)
+    why = "could not read Pod Identity associations: needs eks:ListClusters"
+    assert (code, fleet.calls["/clusters"]) == (0, 1)
+    assert gap.startswith(f"not checked: disabled-tags, no-agent: {why}")
 
 
 def test_associations_of_a_named_cluster_are_read_as_their_roles_may_be_gone(audited):
@@ -239,28 +198,6 @@ def test_associations_of_a_named_cluster_are_read_as_their_roles_may_be_gone(aud
     assert "/api/v1/pods" not in fleet.calls
 
 
-LISTED = {"OpenIDConnectProviderList": [{"Arn": PROVIDER_ARN}]}
-
-
-@pytest.mark.parametrize(
-    ("providers", "unchecked", "found"),
-    [
-        # One provider that is given does not make others deleted.
-        ([{"Url": "accounts.google.com", "ClientIDList": ["app"]}],
-         ["deleted-provider, other-cluster"], []),
-        # Of one that is known by its ARN alone, no audience is missing.
-        ([LISTED], ["client-ids, thumbprint"], []),
-        ([LISTED, {"Url": ISSUER, "ClientIDList": ["vault"]}], [],
-         [("client-ids", f"OIDC provider {PROVIDER_ARN}")]),
-    ],
-)  # fmt: skip
-def test_providers_that_are_given_in_part_are_judged_in_part(saved, providers, unchecked, found):
-    code, out, err = saved(*JSON, providers=providers)
-
-    assert (code, rules(out)) == (len(found), found)
-    assert [line.split(": ")[2] for line in err.splitlines()] == unchecked
-
-
 ASK = "`aws eks describe-cluster --name NAME --query cluster.identity.oidc.issuer --output text`"
 NO_ROLE = "is not the ARN of a role; expected arn:aws:iam::<account>:role/<name>"
 
@@ -268,13 +205,12 @@ NO_ROLE = "is not the ARN of a role; expected arn:aws:iam::<account>:role/<name>
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("--service-accounts a --roles r", f"--service-accounts needs --issuer; {ASK} prints it"),
-        ("--service-accounts a --issuer https://i --context c",
-         "--service-accounts replaces the cluster; leave --context out"),
-        ("--providers p", "--providers needs --roles; give both, or neither"),
         ("--stack s --context c", "--stack replaces cluster and account; leave --context out"),
+        ("--roles r",
+         "unrecognized arguments: --roles r; python -m irsa audit --help has the options"),
         ("--drift", "--drift needs --stack; give both, or neither"),
-        ("--stack s --roles r", "--stack replaces cluster and account; leave --roles out"),
+        ("--stack s --assume-role " + ROLE,
+         "--stack replaces cluster and account; leave --assume-role out"),
         ("--context a --context b --issuer https://i", "with several contexts; leave --issuer out"),
         (f"--assume-role {ROLE} --assume-role {ROLE}-2",
          f"--assume-role: two roles of account {ACCOUNT}; give one of them"),
@@ -345,7 +281,9 @@ def test_a_stack_is_audited_by_its_state_alone(of_stack, more):
     code, out = of_stack([role(EXACT), ACCOUNT_OF_APP, *more])
     assert code == 0
     assert out.startswith("1 annotated service accounts and 1 roles of account")
-    assert "not checked: foreign-policy, foreign-key: add --drift" in out
+    providers, drift = gaps(out)
+    assert providers.startswith("not checked: deleted-provider, other-cluster: the stack lists its")
+    assert drift.startswith("not checked: foreign-policy, foreign-key: add --drift")
 
     code, out = of_stack([role(NO_CONDITION), ACCOUNT_OF_APP, *more], *JSON)
     assert code == 1
@@ -367,17 +305,16 @@ def test_a_stack_is_listed_by_its_state_alone(of_stack):
     assert "(a stack's state does not say it)" in of_stack(resources, command="list")[1]
 
 
-def test_an_association_of_a_stack_is_judged_like_one_of_a_cluster(of_stack, tmp_path):
-    labels = {"eks.amazonaws.com/fargate-profile": "apps"}
-    metadata = {"namespace": "dev", "name": "app-1", "labels": labels}
-    pod = {"kind": "Pod", "metadata": metadata, "spec": {"serviceAccountName": "app"}}
-    pods = tmp_path / "pods.json"
-    pods.write_text(json.dumps({"kind": "List", "items": [pod]}))
+def test_an_association_of_a_stack_is_judged_but_for_its_pods(of_stack):
     resources = [role(EXACT), ACCOUNT_OF_APP, CLUSTER, association("app")]
 
-    _, out = of_stack(resources, *JSON, "--pods", str(pods))
+    _, out = of_stack(resources, *JSON)
 
-    assert [rule for rule, _ in rules(out)] == ["trust-mismatch", "no-agent"]
+    assert [rule for rule, _ in rules(out)] == ["trust-mismatch"]
+    assert gaps(of_stack(resources)[1])[-1] == (
+        "not checked: no-agent: could not read Pods: needs a run without --stack (a stack's state "
+        "does not have them)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -388,6 +325,14 @@ def test_a_stack_of_roles_alone_is_audited_by_their_issuers(of_stack, trust, fou
     code, out = of_stack([role(trust)], *JSON)
 
     assert (code, [rule for rule, _ in rules(out)]) == (bool(found), found)
+
+
+def test_the_issuer_of_a_stack_with_pod_identity_alone_is_given(of_stack):
+    trust = pod_identity_trust_policy([CLUSTER_ARN], [APP])
+    resources = [role(trust), association("app")]
+
+    assert of_stack(resources)[0] == 2
+    assert of_stack(resources, "--issuer", f"https://{ISSUER}")[0] == 0
 
 
 SAML = json.loads(json.dumps(EXACT).replace(f"oidc-provider/{ISSUER}", "saml-provider/idp"))

@@ -8,7 +8,7 @@ from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.inventory.rows import Identity, IdentityKind, Inventory, listing
 from irsa.observe.eks import Association
-from irsa.observe.facts import NotAsked, Role, ServiceAccount
+from irsa.observe.facts import Role, ServiceAccount, Unread
 from irsa.observe.iam import AccountPrincipals
 from irsa.observe.pods import FleetPod
 from irsa.rules.table import Finding
@@ -18,14 +18,14 @@ ROLE = f"arn:aws:iam::{ACCOUNT}:role/app"
 OWN = {"namespace": "dev", "service_account": "app"}
 
 
-NOT_ASKED = NotAsked("it", "Pods: not read", "")
+UNREAD = Unread("Pods", "forbidden", "list pods")
 
 
 def account(role=ROLE):
     return ServiceAccount("dev", "app", {ROLE_ARN_ANNOTATION: role} if role else {})
 
 
-def cluster(role=ROLE, name="", issuer=ISSUER, pods=(), associations=NOT_ASKED):
+def cluster(role=ROLE, name="", issuer=ISSUER, pods=(), associations=UNREAD):
     """A cluster with the service account dev/app, whose role is this one."""
     return ClusterFacts(
         name=name,
@@ -44,7 +44,7 @@ def listed(*clusters, findings=()):
         providers=(), now=0,
     )  # fmt: skip
     accounts = [AccountPrincipals(roles, {ROLE: ""})]
-    return listing(Inventory(facts=facts, accounts=accounts, findings=findings))
+    return listing(Inventory(facts=facts, accounts=accounts), findings)
 
 
 def test_a_finding_of_one_cluster_is_not_the_others():
@@ -55,14 +55,14 @@ def test_a_finding_of_one_cluster_is_not_the_others():
     green = cluster(
         name="green",
         issuer=ISSUER.replace("0123", "9999"),
-        pods=NOT_ASKED,
+        pods=UNREAD,
     )
 
     found = listed(cluster(name="blue", associations=()), green, findings=findings)
 
     own = [row.findings for row in found.rows]
     assert own == [("other-cluster",), ("unused-role", "other-cluster")]
-    assert "green: Pods: not read" in found.notes
+    assert f"green: {UNREAD.text}" in found.notes
 
 
 ARN = f"arn:aws:eks:us-east-1:{ACCOUNT}:podidentityassociation/dev/a-1"

@@ -7,7 +7,6 @@ import copy
 import json
 import os
 import shlex
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.session import Session
 from irsa_sandbox.snapshots import Snapshots
 from tests.sandbox.support.cluster import eventually
-from tests.sandbox.support.in_process import clean_environment, run
+from tests.sandbox.support.in_process import run
 from tests.sandbox.support.policy_pack import Checked, analyzed, previewed
 from tests.sandbox.support.previews import preview
 from tests.sandbox.support.remedies import nothing_gained
@@ -117,40 +116,6 @@ def test_list_tells_the_three_systems_apart(stacks):
         assert pod.startswith(f"{name}-")
         assert found[name]["role_last_used"]
         assert found[name]["findings"] == []
-
-
-def test_what_kubectl_and_aws_save_says_the_same(stacks, tmp_path):
-    """The commands are those that the options' help names."""
-    state = stacks.session.state
-    environment = {**clean_environment(), **state.environment(), "HOME": str(tmp_path)}
-    provider = "aws iam get-open-id-connect-provider --open-id-connect-provider-arn"
-    commands = {
-        "accounts": ["kubectl get serviceaccounts --all-namespaces --output json"],
-        "pods": ["kubectl get pods --all-namespaces --output json"],
-        "roles": ["aws iam get-account-authorization-details --filter Role LocalManagedPolicy"],
-        "providers": [
-            "aws iam list-open-id-connect-providers",
-            f"{provider} {stacks.world.provider_arn}",
-        ],
-    }
-    for name, each in commands.items():
-        with (tmp_path / name).open("w") as file:
-            for command in each:
-                subprocess.run(command.split(), env=environment, stdout=file, check=True)
-    saved = [
-        *("--service-accounts", str(tmp_path / "accounts"), "--issuer", state.issuer_url),
-        *("--roles", str(tmp_path / "roles"), "--providers", str(tmp_path / "providers")),
-    ]
-    irsa, pods = stacks.world.irsa, ("--pods", str(tmp_path / "pods"), "--output", "json")
-
-    offline, live = irsa("list", *saved, *pods).json, irsa("list", "--output", "json").json
-
-    assert accounts_of(offline) == accounts_of(live)
-    nothing = {"KUBECONFIG": "/none", "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
-    *same, associations = irsa("audit", *saved, **nothing).out.splitlines()
-    live = irsa("audit").out.replace(", 1 Pod Identity associations", "")
-    assert same == live.splitlines()
-    assert associations.endswith("not read, since AWS was not asked")
 
 
 def test_what_the_stack_owns_is_put_right_by_its_program(stacks):

@@ -1,0 +1,200 @@
+"""The inventory of clusters and the accounts that they are in, read live."""
+
+import argparse
+import sys
+import time
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from irsa.audit.findings import AuditFacts, ClusterFacts
+from irsa.commands import cli
+from irsa.decide.document import statements_of
+from irsa.identity.arns import account_of
+from irsa.identity.eks import POD_IDENTITY_SERVICE
+from irsa.inventory.rows import Inventory
+from irsa.observe.aws import Aws
+from irsa.observe.eks import Association
+from irsa.observe.facts import RegisteredProvider, Role, ServiceAccount, Unread
+from irsa.observe.iam import AccountPrincipals
+from irsa.observe.kubernetes import Cluster
+from irsa.printable import line
+
+SESSION_NAME = "irsa-inventory"
+
+Problems = dict[str, str]
+"""Reasons why clusters and accounts were not read, by context or account id."""
+
+
+class _Cluster(NamedTuple):
+    name: str
+    issuer_url: str
+    service_accounts: Sequence[ServiceAccount]
+    client: Cluster
+
+
+class _Account(NamedTuple):
+    name: str
+    roles: AccountPrincipals
+    providers: Sequence[RegisteredProvider]
+    aws: Aws
+
+
+def read_clusters(
+    options: argparse.Namespace, clients: Mapping[str, Cluster], aws: Aws, *, whole: bool = False
+) -> Inventory:
+    """Read clusters, by context, and accounts; raises `cli.Stop` if none of either could be read.
+
+    Associations are read if a role trusts EKS Pod Identity or the EKS cluster is named, since their
+    roles may be gone; Pods if there are associations. With ``whole`` both in any case.
+    """
+    problems: Problems = {}
+    clusters = list(_clusters(options, clients, problems))
+    issuers = [each.issuer_url for each in clusters]
+    if same := [each.name for each in clusters if issuers.count(each.issuer_url) > 1]:
+        raise cli.Stop(f"--context {', '.join(same)}: they are one cluster; give one of them")
+    accounts = list(_accounts(options, aws, clusters, problems))
+    if not clusters or not accounts:
+        raise cli.Stop("; ".join(problems.values()), cli.UNDECIDED)
+    trusting = {each.name for each in accounts if any(map(_trusts_pod_identity, each.roles.roles))}
+    facts = AuditFacts(
+        clusters=[_facts(options, each, accounts, trusting, whole=whole) for each in clusters],
+        accounts=[each.name for each in accounts],
+        roles=[role for each in accounts for role in each.roles.roles],
+        providers=[provider for each in accounts for provider in each.providers],
+        now=time.time(),
+    )
+    asked = (each.associations for each in facts.clusters if each.account in trusting)
+    pods = (each.pods for each in facts.clusters if each.known_associations)
+    return Inventory(
+        facts=facts,
+        accounts=[each.roles for each in accounts],
+        unread=problems | _unread_accounts(facts, problems),
+        unchecked={
+            "disabled-tags, no-agent": _texts(asked),
+            "no-agent": _texts(pods),
+            "forged-tags, pass-any-role": _without_policies(facts.roles),
+        },
+    )
+
+
+def _clusters(
+    options: argparse.Namespace, clients: Mapping[str, Cluster], problems: Problems
+) -> Iterator[_Cluster]:
+    for context, client in clients.items():
+        with _reading(options, "cluster", context, problems):
+            yield _Cluster(
+                context if len(clients) > 1 else "",
+                options.issuer or cli.known(client.issuer_url()),
+                cli.known(client.service_accounts()),
+                client,
+            )
+
+
+def _accounts(
+    options: argparse.Namespace, aws: Aws, clusters: Sequence[_Cluster], problems: Problems
+) -> Iterator[_Account]:
+    """The account of the credentials, unless others are given and all clusters are theirs; and
+    those of the roles to assume."""
+    own, wanted = cli.known(aws.account), {each.client.eks.account for each in clusters}
+    roles = {account_of(arn): arn for arn in options.assume_role}
+    if not roles or (own not in roles and {own, ""} & wanted):
+        roles = {own: "", **roles}
+    for account, arn in roles.items():
+        with _reading(options, "account", account, problems):
+            reader = cli.known(aws.as_role(arn, SESSION_NAME)) if arn else aws
+            listed = cli.known(reader.roles())
+            yield _Account(account, listed, cli.known(reader.providers(account)), reader)
+
+
+@contextmanager
+def _reading(
+    options: argparse.Namespace, kind: str, name: str, problems: Problems
+) -> Generator[None]:
+    """Turn a `cli.Stop` into a problem; of several clusters and accounts, name this one there, and
+    on a terminal now."""
+    named = len(options.context) + len(options.assume_role) > 1
+    if named and sys.stderr.isatty():
+        print(line(f"reading {kind} {name}"), file=sys.stderr)
+    try:
+        yield
+    except cli.Stop as stop:
+        problems[name] = f"{kind} {name}: {stop}" if named else str(stop)
+
+
+def _unread_accounts(facts: AuditFacts, problems: Problems) -> Problems:
+    """The accounts of clusters for which there are no credentials."""
+    found: dict[str, list[str]] = {}
+    for each in facts.clusters:
+        if each.account not in (*facts.accounts, *problems):
+            found.setdefault(each.account, []).append(each.name or "the cluster")
+    way_out = "give --assume-role a role of it that the credentials may assume"
+    return {
+        account: f"account {account} of {' and '.join(names)}: not read; {way_out}"
+        for account, names in found.items()
+    }
+
+
+def _facts(
+    options: argparse.Namespace,
+    cluster: _Cluster,
+    accounts: Sequence[_Account],
+    trusting: Collection[str],
+    *,
+    whole: bool,
+) -> ClusterFacts:
+    """Read the rest of a cluster; ``trusting`` are accounts with roles that trust EKS."""
+    eks, url = cluster.client.eks, cluster.issuer_url
+    registered = (
+        account.name
+        for account in accounts
+        if any(each.issuer_url == url for each in account.providers)
+    )
+    account = eks.account or next(registered, accounts[0].name)
+    aws = next((each.aws for each in accounts if each.name == account), None)
+    name = options.cluster or eks.name
+    associations: Sequence[Association] | Unread = ()
+    if aws is None:
+        needed = f"credentials of account {account}"
+        associations = Unread(_ASSOCIATIONS, f"account {account} was not read", needed)
+    elif whole or account in trusting or name:
+        associations = _associations(aws.in_region(eks.region), name, url)
+    wanted = whole or (associations and not isinstance(associations, Unread))
+    return ClusterFacts(
+        name=cluster.name,
+        issuer_url=url,
+        account=account,
+        service_accounts=cluster.service_accounts,
+        associations=associations,
+        pods=cluster.client.pods() if wanted else (),
+    )
+
+
+def _trusts_pod_identity(role: Role) -> bool:
+    return any(
+        POD_IDENTITY_SERVICE in each.named("Service") for each in statements_of(role.trust_policy)
+    )
+
+
+def _texts(facts: Iterable[object]) -> str:
+    return "; ".join(dict.fromkeys(each.text for each in facts if isinstance(each, Unread)))
+
+
+def _without_policies(roles: Sequence[Role]) -> str:
+    return next((each.policies.remedy for each in roles if isinstance(each.policies, Unread)), "")
+
+
+_ASSOCIATIONS = "Pod Identity associations"
+
+
+def _associations(aws: Aws, name: str, issuer_url: str) -> Sequence[Association] | Unread:
+    """Return the associations of a cluster: of the EKS cluster of this name, or else of those that
+    have the issuer."""
+    names = [name] if name else aws.clusters(issuer_url)
+    if isinstance(names, Unread):
+        return names
+    if not names:
+        why = f"no EKS cluster in {aws.region} has issuer {issuer_url}"
+        return Unread(_ASSOCIATIONS, why, "the EKS cluster's --region")
+    found = aws.pod_identities(*names)
+    return found if isinstance(found, Unread) else [*found.values()]

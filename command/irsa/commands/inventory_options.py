@@ -1,0 +1,139 @@
+"""Options of `audit` and `list` that choose the inventory."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from irsa import PROGRAM
+from irsa.commands import cli
+from irsa.commands.inventory_clusters import read_clusters
+from irsa.commands.inventory_stack import read_stack_inventory
+from irsa.commands.sources import add_region
+from irsa.identity.arns import account_of, check_role_arn
+from irsa.identity.policy_json import Json, as_list, mapping
+from irsa.inventory.rows import Fields, Inventory
+from irsa.observe.aws import Aws
+from irsa.observe.files import read_text
+from irsa.observe.kubernetes import Cluster
+
+PRINT_ISSUER = (
+    "`aws eks describe-cluster --name NAME --query cluster.identity.oidc.issuer --output text`"
+)
+
+
+def add_inventory_options(command: argparse.ArgumentParser) -> None:
+    """The options that `inventory` and `earlier_report` read."""
+    command.add_argument(
+        "--context",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="context of the kubeconfig (default: the current one); repeated: several clusters",
+    )
+    add_region(command)
+    command.add_argument(
+        "--assume-role",
+        action="append",
+        default=[],
+        type=_role,
+        metavar="ROLE_ARN",
+        help="role by which its account is read, instead of the credentials' own; may be repeated, "
+        "once for each account",
+    )
+    command.add_argument(
+        "--stack",
+        metavar="STACK|FILE",
+        help="the roles and service accounts of a Pulumi stack: its name, or a file with its state "
+        "or with a preview as JSON, instead of a cluster and an account",
+    )
+    command.add_argument(
+        "--drift",
+        action="store_true",
+        help="with --stack: read the account, too, and name the policies that others gave to the "
+        "stack's roles, and access keys of its users that it does not have",
+    )
+    command.add_argument(
+        "--issuer",
+        type=_issuer,
+        metavar="URL",
+        help=f"issuer of the cluster's tokens, from {PRINT_ISSUER} (default: the cluster's, or "
+        "the stack's)",
+    )
+    command.add_argument(
+        "--cluster",
+        metavar="NAME",
+        help="EKS cluster whose Pod Identity associations are read (default: the kubeconfig's, or "
+        "the one with the issuer)",
+    )
+    command.add_argument(
+        "--since",
+        metavar="FILE",
+        help="an earlier report of the same command with --output json: only what is new or "
+        "changed is printed, and the rest counted; - is standard input",
+    )
+
+
+def _issuer(url: str) -> str:
+    if not url.startswith("https://") or len(url.split()) != 1:
+        raise cli.Stop(f"--issuer {url!r} is not a URL with https://; {PRINT_ISSUER} prints it")
+    return url
+
+
+def _role(arn: str) -> str:
+    try:
+        return check_role_arn(arn)
+    except ValueError as error:
+        raise cli.Stop(f"--assume-role {error}") from None
+
+
+def earlier_report(file: str, command: str, fields: Fields) -> list[Json]:
+    """Return the entries of a JSON report of a command; raises `cli.Stop` for any other file."""
+    try:
+        document: object = json.loads(read_text(file))
+    except (ValueError, RecursionError):
+        document = None
+    entries = as_list(mapping(document).get("service_accounts", document))
+    if not all(mapping(each).keys() >= {*fields.key} for each in entries):
+        raise cli.Stop(
+            f"--since {file}: it is not a report of {command}; give what "
+            f"`{PROGRAM} {command} --output json` prints"
+        )
+    return entries
+
+
+def inventory(options: argparse.Namespace, *, whole: bool = False) -> Inventory:
+    """Read the stack, or the clusters and accounts, that the options name; raises `cli.Stop`.
+
+    With ``whole`` also Pods and associations that no finding of `audit` needs.
+    """
+    _check(options)
+    with ExitStack() as opened:
+        if options.stack:
+            aws = opened.enter_context(Aws(region=options.region)) if options.drift else None
+            return read_stack_inventory(options.stack, options.issuer, aws)
+        clusters = {
+            each: opened.enter_context(Cluster(each or None)) for each in options.context or [""]
+        }
+        aws = opened.enter_context(Aws(region=options.region))
+        return read_clusters(options, clusters, aws, whole=whole)
+
+
+def _check(options: argparse.Namespace) -> None:
+    if options.stack:
+        reason = "--stack replaces cluster and account"
+        _leave_out(options, reason, ("context", "assume_role"))
+    elif options.drift:
+        raise cli.Stop("--drift needs --stack; give both, or neither")
+    if len(options.context) > 1:
+        _leave_out(options, "with several contexts", ("issuer", "cluster"))
+    accounts = [account_of(each) for each in options.assume_role]
+    for account in accounts:
+        if accounts.count(account) > 1:
+            raise cli.Stop(f"--assume-role: two roles of account {account}; give one of them")
+
+
+def _leave_out(options: argparse.Namespace, reason: str, names: Sequence[str]) -> None:
+    for name in names:
+        if getattr(options, name):
+            raise cli.Stop(f"{reason}; leave --{name.replace('_', '-')} out")

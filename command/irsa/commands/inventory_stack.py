@@ -1,0 +1,128 @@
+"""The inventory of a Pulumi stack, read from its state or a preview."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+from irsa.audit.findings import AuditFacts, ClusterFacts
+from irsa.commands import cli
+from irsa.identity.arns import account_of, is_oidc_provider, issuer_of_principal, parse_role_arn
+from irsa.inventory.rows import Inventory
+from irsa.observe.aws import Aws
+from irsa.observe.eks import Association
+from irsa.observe.facts import Role, ServiceAccount, Unread
+from irsa.observe.files import read_stack
+from irsa.observe.iam import AccountPrincipals, federated
+from irsa.observe.pulumi import StackResources, StackRole, stack_resources
+from irsa.rules.issuers import issuer as known_issuer
+
+_LAST_USED = Unread("when roles were last used", "a stack's state does not say it", "iam:GetRole")
+_PODS = Unread("Pods", "a stack's state does not have them", "a run without --stack")
+_OWN_PROVIDERS = (
+    "the stack lists its own OIDC providers only; run without --stack for those of the account"
+)
+_DRIFT = "add --drift, which reads the stack's roles and users in the account"
+
+
+def read_stack_inventory(name: str, issuer_url: str | None, aws: Aws | None) -> Inventory:
+    """Read the roles of a stack, and the service accounts that have them; raises `cli.Stop`.
+
+    With ``aws`` also what the account has beside them.
+    """
+    try:
+        stack = stack_resources(read_stack(name))
+    except ValueError as error:
+        raise cli.Stop(f"{name}: {error}") from None
+    roles = [
+        Role(each.arn, "", each.trust_policy, policies=each.policies)
+        for each in stack.roles
+        if parse_role_arn(each.arn) and not isinstance(each.trust_policy, str)
+    ]
+    if not roles and stack.missing:
+        raise cli.Stop(f"{name}: {stack.missing}", cli.UNDECIDED)
+    if not roles:
+        raise cli.Stop(f"{name}: it has no IAM role whose ARN and trust policy are known")
+    issuers = [issuer_url] if issuer_url else stack.issuers or _trusted_issuers(roles)
+    issuers = [each for each in issuers if known_issuer(each.removeprefix("https://")) is None]
+    if not issuers:
+        raise cli.Stop(f"{name}: neither a cluster nor a role names an issuer; give --issuer")
+    live = cli.known(aws.roles()) if aws else None
+    arns = {role.arn for role in roles}
+    associations = [each for each in stack.associations if each.role_arn in arns]
+    return Inventory(
+        facts=AuditFacts(
+            clusters=[*_clusters(stack, roles, issuers, associations)],
+            accounts=list(dict.fromkeys(role.account for role in roles)),
+            roles=roles,
+            providers=stack.providers,
+            every_provider=False,
+            now=time.time(),
+            foreign_policies=_foreign_policies(stack.roles, live.roles) if live else {},
+            foreign_keys=_foreign_keys(aws, stack.access_keys) if aws else {},
+        ),
+        accounts=[AccountPrincipals(tuple(roles), live.last_used if live else _LAST_USED)],
+        unread={name: f"{name}: {stack.missing}"} if stack.missing else {},
+        unchecked={
+            "deleted-provider, other-cluster": _OWN_PROVIDERS,
+            "foreign-policy, foreign-key": "" if live else _DRIFT,
+            "no-agent": _PODS.text if associations else "",
+        },
+    )
+
+
+def _clusters(
+    stack: StackResources,
+    roles: Sequence[Role],
+    issuers: Sequence[str],
+    associations: Sequence[Association],
+) -> Iterator[ClusterFacts]:
+    """Return a stack's service accounts by issuer: a stack does not say in which cluster one is, so
+    it is in one that its role trusts, or else in the first."""
+    trusted = {role.arn: federated(role.trust_policy) for role in roles}
+    accounts = [each for each in stack.accounts if each.role_arn in trusted]
+    annotated = {(each.namespace, each.name) for each in accounts}
+    unannotated = (each.account for each in associations if each.account not in annotated)
+    accounts += [ServiceAccount(*each, {}) for each in unannotated]
+    found: dict[str, list[ServiceAccount]] = {issuers[0]: []}
+    for each in accounts:
+        urls = [f"https://{issuer_of_principal(arn)}" for arn in trusted.get(each.role_arn, ())]
+        url = next((url for url in issuers if url in urls), issuers[0])
+        found.setdefault(url, []).append(each)
+    for url, own in found.items():
+        yield ClusterFacts(
+            issuer_url=url,
+            account=roles[0].account,
+            service_accounts=own,
+            associations=associations if url == issuers[0] else (),
+            pods=_PODS,
+            whole=False,
+        )
+
+
+def _trusted_issuers(roles: Sequence[Role]) -> list[str]:
+    named = (arn for role in roles for arn in federated(role.trust_policy))
+    providers = dict.fromkeys(filter(is_oidc_provider, named))
+    return [f"https://{issuer_of_principal(arn)}" for arn in providers]
+
+
+def _foreign_keys(aws: Aws, keys: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
+    """Return the access keys of a stack's users that the account has and the stack has not. A
+    user of another account may have the name of one here."""
+    return {
+        arn: sorted({*cli.known(aws.access_keys(arn))}.difference(ids))
+        for arn, ids in keys.items()
+        if account_of(arn) == aws.account
+    }
+
+
+def _foreign_policies(
+    roles: Sequence[StackRole], live: Sequence[Role]
+) -> Mapping[str, Sequence[str]]:
+    """Return the policies of a stack's roles that the account has and the stack has not."""
+    own = {role.arn: {each.arn or each.name for each in role.policies} for role in roles}
+    return {
+        role.arn: sorted(
+            {each.arn or each.name for each in cli.known(role.policies)} - own[role.arn]
+        )
+        for role in live
+        if role.arn in own
+    }

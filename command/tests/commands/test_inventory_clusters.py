@@ -1,0 +1,75 @@
+"""The inventory of clusters: where each part of it is read."""
+
+from argparse import Namespace
+
+import pytest
+
+from irsa.commands import cli
+from irsa.commands.inventory_clusters import read_clusters
+from irsa.identity.arns import cluster_arn
+from irsa.observe.facts import Unread
+from tests.support.fleet import ACCOUNT, ISSUER, FakeAws, FakeCluster, Fleet
+from tests.support.world import ACCOUNT_B
+
+OPTIONS = {"issuer": "", "context": [], "assume_role": [], "cluster": ""}
+REGIONS = ("eu-west-1", "us-west-2")
+
+
+def eks(region, account=ACCOUNT):
+    return cluster_arn(f"arn:aws:eks:{region}:{account}:cluster/dev")
+
+
+class Cluster(FakeCluster):
+    def issuer_url(self):
+        return f"https://oidc.eks.{self.eks.region}.amazonaws.com/id/A"
+
+
+class Aws(FakeAws):
+    def __init__(self, fleet, region="us-east-1"):
+        super().__init__(fleet)
+        self.region = region
+
+    def in_region(self, region):
+        return Aws(self.fleet, region)
+
+    def pod_identities(self, *names):
+        self.fleet.calls[(self.region, *names)] += 1
+        return {}
+
+
+def test_associations_are_read_in_the_region_of_their_cluster():
+    fleet = Fleet(0)
+    clusters = {each: Cluster(fleet, eks(each)) for each in REGIONS}
+
+    read_clusters(Namespace(**OPTIONS), clusters, Aws(fleet), whole=True)
+
+    assert fleet.calls == {(each, "dev"): 1 for each in REGIONS}
+
+
+def test_the_issuer_is_given_where_the_cluster_may_not_be_asked_for_it(monkeypatch):
+    fleet, path = Fleet(1), "/.well-known/openid-configuration"
+    unread = Unread(path, "forbidden", f"get {path}")
+    monkeypatch.setattr(FakeCluster, "issuer_url", lambda _: unread)
+    clusters = {"": FakeCluster(fleet)}
+
+    with pytest.raises(cli.Stop, match=f"could not read {path}: needs get {path}"):
+        read_clusters(Namespace(**OPTIONS), clusters, FakeAws(fleet))
+    issuer = {"issuer": f"https://{ISSUER}"}
+    [cluster] = read_clusters(
+        Namespace(**OPTIONS | issuer), clusters, FakeAws(fleet)
+    ).facts.clusters
+    assert cluster.issuer == ISSUER
+
+
+def test_associations_of_an_account_that_was_not_read_need_its_credentials():
+    fleet = Fleet(1)
+    clusters = {
+        "x": Cluster(fleet, eks(REGIONS[0])),
+        "y": Cluster(fleet, eks(REGIONS[1], ACCOUNT_B)),
+    }
+
+    own, foreign = read_clusters(Namespace(**OPTIONS), clusters, Aws(fleet)).facts.clusters
+
+    assert (own.associations, foreign.account) == ([], ACCOUNT_B)
+    needed = f"needs credentials of account {ACCOUNT_B} (account {ACCOUNT_B} was not read)"
+    assert foreign.associations.text == f"could not read Pod Identity associations: {needed}"
