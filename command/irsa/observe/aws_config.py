@@ -15,8 +15,6 @@ from configparser import (
 )
 from dataclasses import dataclass
 
-_HEADER = re.compile(r"\s*\[(?P<section>[^]]*)\]")
-_SETTING = re.compile(r"(?P<key>[^\s=:#;\[][^=:]*?)\s*[=:]")
 _SECRET = re.compile(
     r"(?im)^(\s*(?:aws_secret_access_key|aws_session_token|aws_access_key_id)\s*[=:]).*$"
 )
@@ -87,46 +85,6 @@ def header(name: str) -> str:
     return "[default]" if name == "default" else f"[profile {name}]"
 
 
-def with_header(text: str, section: str, name: str) -> str:
-    """The file with a section's header as SDKs expect it for a profile of that name."""
-    lines = text.splitlines(keepends=True)
-    return "".join(
-        line.replace(f"[{section}]", header(name), 1) if _section_of(line) == section else line
-        for line in lines
-    )
-
-
-def with_settings(text: str, name: str, settings: Mapping[str, str | None]) -> str:
-    """The config file with some settings of one profile changed; None removes one.
-
-    Everything else stays as it is, comments and order included; so does a file without the profile.
-    """
-    lines = text.splitlines()
-    headers = [i for i, line in enumerate(lines) if _section_of(line) is not None]
-    start = next((i + 1 for i in headers if _name(_section_of(lines[i]) or "") == name), 0)
-    if not start:
-        return text
-    end = next((i for i in headers if i >= start), len(lines))
-    changed = [*lines[:start], *_changed(lines[start:end], settings), *lines[end:]]
-    return "\n".join(changed) + ("\n" if text.endswith("\n") else "")
-
-
-def _changed(lines: list[str], settings: Mapping[str, str | None]) -> list[str]:
-    """A section's lines with its settings changed; those that are new come first."""
-    new = {key: f"{key} = {value}" for key, value in settings.items() if value is not None}
-    kept: list[str] = []
-    removing = False
-    for line in lines:
-        if line[:1].isspace() and line.strip():  # it belongs to the setting above it
-            kept += [] if removing else [line]
-            continue
-        setting = _SETTING.match(line)
-        key = setting["key"].lower() if setting else ""
-        removing = key in settings
-        kept += [new.pop(key)] if key in new else [] if removing else [line]
-    return [*new.values(), *kept]
-
-
 def without_secrets(text: str) -> str:
     """The file without the values of its keys; which profiles have some is still to be seen."""
     return _SECRET.sub(r"\1 (not kept)", text)
@@ -160,11 +118,6 @@ def _name(section: str) -> str:
     except ValueError:
         return ""
     return names[0] if kind == "profile" and len(names) == 1 else ""
-
-
-def _section_of(line: str) -> str | None:
-    match = _HEADER.match(line) if line[:1] == "[" else None
-    return match["section"].strip() if match else None
 
 
 def _profile(name: str, values: dict[str, str]) -> Profile:

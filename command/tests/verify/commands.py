@@ -38,9 +38,3 @@ def changed_account(command, role, bucket_policy=None):
         case other:
             pytest.fail(f"{other} changes what other principals may have")
     return replace(role, policies=tuple(policies.values())), bucket_policy
-
-
-def written_config(link):
-    """The AWS config file that a link's commands put into the ConfigMap."""
-    [patch] = [each for each in link.remedy.shell if " patch configmap " in each]
-    return written(patch, "--patch")["data"]["config"]

@@ -44,7 +44,7 @@ class FakeCluster:
         self.service_account = lambda namespace, name: account
         self.workloads = lambda namespace: Workloads(pods)
         self.objects = lambda namespace, references: objects or {}
-        self.webhook = lambda namespace: UNREAD
+        self.webhook = lambda: UNREAD
         self.network_policies = lambda namespace: ()
         self.issuer_url = self.keys = lambda: UNREAD
         self.agent = lambda: READY

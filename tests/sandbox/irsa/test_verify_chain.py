@@ -105,17 +105,28 @@ def test_without_credentials_of_account_b_sts_has_the_last_word(chained):
     assert trust["found"].endswith("but STS granted the session")
 
 
-def test_a_profile_that_every_sdk_refuses_is_patched(chained):
+def corrected(chained, key, fix, *more):
+    """Check a remedy that is a sentence about the ConfigMap, and do what it says."""
+    [result] = chained.verify(*more).json
+    link = link_of(result, key)
+    assert (result["failing_link"], link["commands"]) == (key, [])
+    assert link["remedy"] == f"{fix} in [profile B] in ConfigMap aws, and restart the Pods"
+    chained.config_map("aws", {"config": chained.config()})
+    chained.restart()
+    assert chained.verify(*more).code == 0
+
+
+def test_a_profile_that_every_sdk_refuses_is_named(chained):
     line = "credential_source = Ec2InstanceMetadata\nsource_profile = A"
     chained.config_map("aws", {"config": chained.config().replace("source_profile = A", line)})
     with pytest.raises(BotoCoreError):
         chained.sdk()
-    remedied(chained, "profile", "source_profile and credential_source, which SDKs")
+    corrected(chained, "profile", "remove credential_source")
 
 
 def test_a_wrong_external_id_is_corrected_in_the_profile(chained):
     chained.config_map("aws", {"config": chained.config("tenant-7")})
-    remedied(chained, "chain-trust", "asks for external id")
+    corrected(chained, "chain-trust", f"set external_id = {EXTERNAL_ID}")
 
 
 def test_role_a_gets_the_permission_to_assume_role_b(chained):
@@ -150,7 +161,8 @@ def test_role_b_gets_a_policy(chained):
 def test_a_role_b_that_does_not_exist_is_corrected_in_the_profile(chained):
     text = chained.config().replace(chained.role_b_arn, f"{chained.role_b_arn}x")
     chained.config_map("aws", {"config": text})
-    remedied(chained, "chain-role", "", "--role-b", chained.role_b_arn)
+    fix = f"set role_arn = {chained.role_b_arn}"
+    corrected(chained, "chain-role", fix, "--role-b", chained.role_b_arn)
 
 
 def test_a_bucket_of_another_account_is_opened_by_its_owner(chained):

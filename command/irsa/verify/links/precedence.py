@@ -12,36 +12,23 @@ from irsa.identity.eks import (
     TOKEN_FILE_VARIABLE,
     WEB_IDENTITY_VARIABLES,
 )
-from irsa.observe.aws_config import ProfileChain, profile_chain, with_settings
-from irsa.observe.facts import ConfigFile, Pod, Unread
+from irsa.observe.aws_config import ProfileChain, profile_chain
+from irsa.observe.facts import Pod, Unread
 from irsa.observe.pod_spec import Container, Variable, access_key, whole_objects
 from irsa.verify.facts import Facts
-from irsa.verify.link import AS_EXPECTED, Check, Link, ShellCommand, compact
+from irsa.verify.link import AS_EXPECTED, Check, Link
 from irsa.verify.links.containers import NO_POD, CheckedContainer, Problem, link_of, sort_containers
 from irsa.verify.links.settings import (
     ASK_INSIDE,
-    DEFAULT,
     AwsFiles,
     Chosen,
     all_chosen,
     aws_files,
     unusable_variable,
 )
-from irsa.verify.remedies.pod import patch_object, remove_variables, restart_of
+from irsa.verify.remedies.pod import remove_variables
 
 KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-SOURCES = (
-    "role_arn",
-    "source_profile",
-    "credential_source",
-    "web_identity_token_file",
-    "credential_process",
-    "aws_access_key_id",
-    "aws_secret_access_key",
-    "aws_session_token",
-    "sso_session",
-    "sso_start_url",
-)
 FOLLOWERS = "boto3, the AWS CLI and the SDK for JavaScript look there first"
 JAVASCRIPT = "the SDK for JavaScript takes it"
 
@@ -140,11 +127,15 @@ def _profile(
     if not certain:
         remedy = f"if that is intended, ask with --profile {choice.name}"
         return Problem(f"{choice.text}: {effect}", remedy, certain=False)
-    commands = _without(facts, pod, container, files, choice)
-    remedy = f"remove {choice.variable}, or correct the profile"
-    if choice.name == DEFAULT and not choice.variable:
+    if not choice.variable:
         remedy = f"take {'the role' if leads.roles else _held(leads.start)} out of {choice.text}"
-    return Problem(f"{choice.text}: {effect}", remedy, commands)
+        return Problem(f"{choice.text}: {effect}", remedy)
+    taken = {choice.variable: files.given[choice.variable]}
+    return Problem(
+        f"{choice.text}: {effect}",
+        f"remove {choice.variable}, or correct the profile",
+        remove_variables(facts, pod, container, taken),
+    )
 
 
 def _leads_elsewhere(facts: Facts, choice: Chosen, leads: ProfileChain) -> tuple[str, bool] | None:
@@ -210,20 +201,3 @@ def _no_profile(
         f"remove the variable from {source}, or mount a config file with the profile",
         remove_variables(facts, pod, container, {choice.variable: variable}),
     )
-
-
-def _without(
-    facts: Facts, pod: Pod, container: Container, files: AwsFiles, choice: Chosen
-) -> list[ShellCommand]:
-    """Take the role or the keys out of [default], or the variable that chooses the profile."""
-    if choice.variable:
-        variable = files.given[choice.variable]
-        return remove_variables(facts, pod, container, {choice.variable: variable})
-    file = files.config
-    if not isinstance(file, ConfigFile) or file.text is None or file.kind != "ConfigMap":
-        return []
-    if isinstance(files.credentials, ConfigFile) and files.credentials.text:
-        return []  # which of the two files holds it is for a person to see
-    text = with_settings(file.text, DEFAULT, dict.fromkeys(SOURCES))
-    patch = compact({"data": {file.key: text}})
-    return [patch_object(facts, "ConfigMap", file.config_map, patch), *restart_of(facts, pod)]

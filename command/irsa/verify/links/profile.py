@@ -15,26 +15,28 @@ from irsa.observe.aws_config import (
     profiles,
     sources,
     unprefixed,
-    with_header,
-    with_settings,
 )
 from irsa.observe.facts import ConfigFile, NotMounted, Unread
 from irsa.verify.facts import Facts
-from irsa.verify.link import Check, Link, Remedy, compact
-from irsa.verify.remedies.pod import patch_object, restart
+from irsa.verify.link import Check, Link
 
 REFRESH_WINDOW = 900  # seconds before its end at which SDKs renew a session
 MORE_ROLES = "between role A and role B are more roles, which verify does not judge"
-FAULTS = 8
-"""Faults that one command fixes at most."""
 
 
 class Fault(NamedTuple):
-    """A fault of the file, and the file without it."""
+    """A fault of the file, and the change that corrects it."""
 
     found: str
-    fixed: str | None = None
-    """None when no change is certain to be right."""
+    fix: str = ""
+    """Such as "set role_arn = ARN in [profile B]"; empty when no change is certain to be right."""
+
+
+def settings(name: str, changes: Mapping[str, str | None]) -> str:
+    """Changes to a profile's settings as a sentence; None removes one."""
+    removed = [f"remove {key}" for key, value in changes.items() if value is None]
+    new = [f"set {key} = {value}" for key, value in changes.items() if value is not None]
+    return f"{' and '.join([*removed, *new])} in {header(name)}"
 
 
 class _File(NamedTuple):
@@ -43,10 +45,6 @@ class _File(NamedTuple):
     profiles: Mapping[str, Profile]
     target: Profile
     """Role B's."""
-
-    def changed(self, name: str, changes: Mapping[str, str | None]) -> str:
-        """The file with settings of a profile changed."""
-        return with_settings(self.text, name, changes)
 
     @property
     def own(self) -> str:
@@ -78,8 +76,8 @@ def profile(facts: Facts) -> Link:
     first = fault(facts, file.text)
     if first is None:
         return check.passed()
-    remedy = rewrite(facts, file, without_faults(facts, file.text))
-    return check.failed(first.found, remedy)
+    fix = first.fix or "correct the profile"
+    return check.failed(first.found, f"{fix} {in_file(file)}")
 
 
 def _try_profile(facts: Facts) -> str:
@@ -91,30 +89,9 @@ def _try_profile(facts: Facts) -> str:
     )
 
 
-def without_faults(facts: Facts, text: str) -> str:
-    """The file without any fault, or unchanged when one of them has no certain fix."""
-    changed = text
-    for _ in range(FAULTS):
-        wrong = fault(facts, changed)
-        if wrong is None:
-            return changed
-        if wrong.fixed is None:
-            return text
-        changed = wrong.fixed
-    return text
-
-
-def rewrite(facts: Facts, file: ConfigFile, text: str) -> Remedy:
-    """Remedy and commands that put another text into the ConfigMap.
-
-    A Secret's text is not kept, so there is no command for one.
-    """
-    remedy = f"correct the profile in the {file.kind} and restart the Pods"
-    if text == file.text or file.kind != "ConfigMap":
-        return Remedy(remedy)
-    patch = compact({"data": {file.key: text}})
-    command = patch_object(facts, file.kind, file.config_map, patch)
-    return Remedy("correct the ConfigMap and restart the Pods", (command, *restart(facts)))
+def in_file(file: ConfigFile) -> str:
+    """Return the object that holds the file, and the step that makes a change of it count."""
+    return f"in {file.kind} {file.config_map}, and restart the Pods"
 
 
 def fault(facts: Facts, text: str) -> Fault | None:
@@ -140,7 +117,7 @@ def _missing(text: str, name: str, what: str, known: Mapping[str, Profile]) -> F
     if name in unprefixed(text):
         return Fault(
             f"the file has [{name}] instead of {header(name)}, which SDKs do not see",
-            with_header(text, name, name),
+            f"write {header(name)} in its place",
         )
     return Fault(f"{what}; there are {', '.join(known) or 'none that can be read'}")
 
@@ -149,7 +126,7 @@ def _role_b(at: _File) -> Fault | None:
     if at.target.role_arn:
         return None
     known = at.facts.role_b.target.role_arn if at.facts.role_b else ""
-    better = at.changed(at.target.name, {"role_arn": known}) if known else None
+    better = settings(at.target.name, {"role_arn": known}) if known else ""
     return Fault(f"profile {at.target.name} has no role_arn", better)
 
 
@@ -160,7 +137,7 @@ def _from_agent(at: _File) -> Fault | None:
         return None
     changes = {**dict.fromkeys(given), "credential_source": CONTAINER_SOURCE}
     text = f"has {' and '.join(given) or 'no source'}, and so does not start from the association"
-    return Fault(f"profile {at.target.name} {text}", at.changed(at.target.name, changes))
+    return Fault(f"profile {at.target.name} {text}", settings(at.target.name, changes))
 
 
 def _target(at: _File) -> Fault | None:
@@ -174,10 +151,10 @@ def _target(at: _File) -> Fault | None:
         why = "SDKs refuse" if TOKEN_FILE not in others else "SDKs treat differently"
         return Fault(
             f"profile {at.target.name} contains both {which}, which {why}",
-            at.changed(at.target.name, changes),
+            settings(at.target.name, changes),
         )
     own = at.own
-    better = at.changed(at.target.name, {**changes, "source_profile": own}) if own else None
+    better = settings(at.target.name, {**changes, "source_profile": own}) if own else ""
     return Fault(
         f"profile {at.target.name} has {others[0]}, and so does not start from role A", better
     )
@@ -192,7 +169,7 @@ def _source(at: _File) -> Fault | None:
         return _missing(at.text, name, "", at.profiles)
     what = "which is itself" if name == at.target.name else "which is no profile of the file"
     own = at.own
-    better = at.changed(at.target.name, {"source_profile": own}) if own else None
+    better = settings(at.target.name, {"source_profile": own}) if own else ""
     return Fault(f"profile {at.target.name} has {shown}, {what}", better)
 
 
@@ -202,9 +179,7 @@ def _own(at: _File) -> Fault | None:
     if source.role_arn != at.facts.role_arn and source.source_profile:
         return Fault(f"source_profile {source.name} has itself a source_profile; {MORE_ROLES}")
     if source.role_arn != at.facts.role_arn:
-        better = (
-            at.changed(source.name, {"role_arn": at.facts.role_arn}) if at.facts.role_arn else None
-        )
+        better = settings(source.name, {"role_arn": at.facts.role_arn}) if at.facts.role_arn else ""
         named = source.role_arn or "no role"
         return Fault(f"source_profile {source.name} names {named}", better)
     given = sources(source)
@@ -212,7 +187,7 @@ def _own(at: _File) -> Fault | None:
         return None
     path = source.web_identity_token_file or _token_file(at.facts)
     changes: dict[str, str | None] = {**dict.fromkeys(given), TOKEN_FILE: path}
-    better = at.changed(source.name, changes) if path else None
+    better = settings(source.name, changes) if path else ""
     if len(given) > 1:
         what = f"contains both {' and '.join(given)}"
     else:
@@ -239,5 +214,5 @@ def _duration(at: _File) -> Fault | None:
     )
     return Fault(
         f"duration_seconds = {seconds} of profile {at.target.name}: {why}",
-        at.changed(at.target.name, {"duration_seconds": str(CHAINED_SESSION_MAX)}),
+        settings(at.target.name, {"duration_seconds": str(CHAINED_SESSION_MAX)}),
     )

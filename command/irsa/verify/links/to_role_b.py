@@ -8,11 +8,10 @@ from irsa.decide.truth import Verdict
 from irsa.identity.arns import account_of, parse_role_arn
 from irsa.identity.policies import assume_role_permissions_policy
 from irsa.identity.policy_json import Json, statements
-from irsa.observe.aws_config import with_settings
 from irsa.observe.facts import Answer, ConfigFile, Role, Unread
 from irsa.verify.facts import Facts, NotMade, RoleBCalls, RoleBFacts, RoleBTarget
-from irsa.verify.link import LINKS, Check, Link, Remedy, ShellCommand, confirmed
-from irsa.verify.links.profile import MORE_ROLES, profile, rewrite
+from irsa.verify.link import LINKS, Check, Link, Remedy, confirmed
+from irsa.verify.links.profile import MORE_ROLES, in_file, profile, settings
 from irsa.verify.links.to_bucket import listing_links
 from irsa.verify.links.to_session import granting, identity, lacking, misnamed
 from irsa.verify.remedies.iam import for_all_users, grant, replace_trust, take_back
@@ -88,10 +87,7 @@ def role(facts: Facts, known: RoleBFacts) -> Link:
 
 
 def _correct(facts: Facts, target: RoleBTarget, role_arn: str) -> Remedy:
-    commands = _send(facts, target, {"role_arn": role_arn})
-    if commands:
-        return Remedy("correct role_arn in the profile and restart the Pods", commands)
-    return Remedy(f"name {role_arn} instead")
+    return Remedy(_send(facts, target, {"role_arn": role_arn}) or f"name {role_arn} instead")
 
 
 def permission(facts: Facts, known: RoleBFacts) -> Link:
@@ -179,31 +175,27 @@ def _send_what_is_asked(
 ) -> tuple[str, Remedy]:
     """Role B asks for something that the caller can send: the caller has to change, not role B."""
     differences: list[str] = []
-    settings: dict[str, str] = {}
+    changes: dict[str, str] = {}
     for key, name, sent, asked in (
         ("external_id", "external id", target.external_id, other.external_id),
         ("role_session_name", "session name", target.session_name, other.session_name),
     ):
         if sent != asked:
-            settings[key] = asked
+            changes[key] = asked
             instead = repr(sent) if sent else "none"
             differences.append(f"role B asks for {name} {asked!r}, the caller sends {instead}")
-    names = " and ".join(settings)
-    remedy = f"send it: {names} in the profile"
-    if "external_id" in settings and not target.profile:
-        remedy += ", or --external-id"
-    return "; ".join(differences), Remedy(remedy, _send(facts, target, settings))
+    in_profile = _send(facts, target, changes)
+    by_option = " or --external-id" if "external_id" in changes and not target.profile else ""
+    remedy = in_profile or f"send it: {' and '.join(changes)} in the profile{by_option}"
+    return "; ".join(differences), Remedy(remedy)
 
 
-def _send(
-    facts: Facts, target: RoleBTarget, settings: Mapping[str, str]
-) -> tuple[ShellCommand, ...]:
-    """Write settings into the profile of the Pod's AWS config file; none if there is no such."""
+def _send(facts: Facts, target: RoleBTarget, changes: Mapping[str, str]) -> str:
+    """Name the changes to the profile of the Pod's AWS config file; empty if there is no such."""
     file = facts.config_file
     if not isinstance(file, ConfigFile) or file.text is None or not target.profile:
-        return ()
-    text = with_settings(file.text, target.profile, settings)
-    return rewrite(facts, file, text).commands
+        return ""
+    return f"{settings(target.profile, changes)} {in_file(file)}"
 
 
 def assume(role_b: RoleBFacts, answer: Answer | Unread | NotMade, before: Sequence[Link]) -> Link:

@@ -164,13 +164,8 @@ def _remove_whole(
     if isinstance(values, dict) and set(values) <= set(keys) and at and index is not None:
         path = f"/spec/{at.field}/{at.position}/envFrom/{index}"
         return remove_from_template(facts, pod, path)
-    data = compact({"data": dict.fromkeys(keys)})
-    return [patch_object(facts, variable.kind, variable.object, data), *restart_of(facts, pod)]
-
-
-def patch_object(facts: Facts, kind: str, name: str, patch: str) -> ShellCommand:
-    """Merge a change into a ConfigMap or Secret."""
-    return _patch_with(facts, kind.lower(), name, "merge", patch)
+    kind, data = variable.kind.lower(), compact({"data": dict.fromkeys(keys)})
+    return [_patch_with(facts, kind, variable.object, "merge", data), *restart_of(facts, pod)]
 
 
 def _patch_with(facts: Facts, kind: str, name: str, method: str, patch: str) -> ShellCommand:

@@ -1,13 +1,10 @@
-"""The link `profile`: which chaining profiles SDKs take, and that the printed patch leaves one."""
+"""The link `profile`: which chaining profiles SDKs take, and the settings that correct one."""
 
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from command.tests.verify.chains import BARE, DENIED, GOOD, UNREAD, chained, links
-from command.tests.verify.commands import written_config
 from command.tests.verify.pods import (
     AWS_VOLUME,
     FOLDER,
@@ -19,11 +16,10 @@ from command.tests.verify.pods import (
     spec,
     with_config,
 )
-from irsa.observe.aws_config import profile_chain, profiles, with_settings, without_secrets
+from irsa.observe.aws_config import without_secrets
 from irsa.observe.facts import ConfigFile
-from irsa.verify.link import Status
-from irsa.verify.links.profile import fault, without_faults
-from tests.support.world import ROLE_ARN, ROLE_B_ARN
+from irsa.verify.link import Remedy, Status
+from tests.support.world import ROLE_ARN
 
 CHAINED = replace(GOOD, pods=(pod(with_config()),), profile="B")
 
@@ -72,85 +68,78 @@ def test_a_chain_through_a_third_role_is_left_as_it_is():
     assert found["profile"].remedy.text.endswith("aws sts get-caller-identity --profile B")
 
 
-def test_a_profile_between_is_never_rewritten():
-    broken = A.replace("[profile A]", "[A]") + HUB + B_FROM_HUB
-    assert without_faults(facts(broken), broken) == broken
-    link = profile(broken)
-    assert (link.status, link.remedy.commands) == (Status.FAILED, ())
-
-
 NODE = "credential_source = Ec2InstanceMetadata"
 A_BEFORE = A.replace("s3-app", "before")
 PLAIN_A, PLAIN_B = A.replace("[profile A]", "[A]"), B.replace("[profile B]", "[B]")
 TERSE = (A + B).replace(" = ", "=").replace("source_profile=A", "source_profile=a")
 
 
+TOKEN_SETTING = f"web_identity_token_file = {FOLDER}/token"
+
+
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "found", "fix"),
     [
         (
             f"{A}{B}{NODE}\n",
             "both source_profile and credential_source, which SDKs refuse",
+            "remove credential_source in [profile B]",
         ),
-        (A + B.replace("source_profile = A", NODE), "has credential_source, and so does not start"),
-        (f"{A}{B}web_identity_token_file = {FOLDER}/token\n", "which SDKs treat differently"),
-        (A + PLAIN_B, "the file has [B] instead of [profile B], which SDKs do not see"),
-        (PLAIN_A + B, "the file has [A] instead of [profile A], which SDKs do not see"),
-        (PLAIN_A + PLAIN_B, "[B] instead of [profile B]"),
-        (A + B.replace("= A", "= B"), "has source_profile B, which is itself"),
-        (A.replace("web_identity", "x_identity") + B, "A has no web_identity_token"),
-        (f"{A}{NODE}\n{B}", "A contains both"),
-        (A_BEFORE + B, "source_profile A names"),
-        (TERSE, "has source_profile a, which is no profile of the file"),
-        (f"{A}{B}duration_seconds = 7200\n", "lasts at most an hour"),
-        (f"{A}{B}duration_seconds = 900\n", "renew a session"),
-        (f"{A_BEFORE}{B}credential_source = Environment\nduration_seconds = 60", "contains both"),
+        (
+            A + B.replace("source_profile = A", NODE),
+            "has credential_source, and so does not start",
+            "remove credential_source and set source_profile = A in [profile B]",
+        ),
+        (
+            f"{A}{B}{TOKEN_SETTING}\n",
+            "which SDKs treat differently",
+            "remove web_identity_token_file in [profile B]",
+        ),
+        (
+            A + PLAIN_B,
+            "the file has [B] instead of [profile B], which SDKs do not see",
+            "write [profile B] in its place",
+        ),
+        (PLAIN_A + B, "the file has [A] instead", "write [profile A] in its place"),
+        (
+            A + B.replace("= A", "= B"),
+            "has source_profile B, which is itself",
+            "set source_profile = A in [profile B]",
+        ),
+        (
+            A.replace("web_identity", "x_identity") + B,
+            "A has no web_identity_token",
+            f"set {TOKEN_SETTING} in [profile A]",
+        ),
+        (
+            f"{A}{NODE}\n{B}",
+            "A contains both",
+            f"remove credential_source and set {TOKEN_SETTING} in [profile A]",
+        ),
+        (A_BEFORE + B, "source_profile A names", f"set role_arn = {ROLE_ARN} in [profile A]"),
+        (
+            TERSE,
+            "has source_profile a, which is no profile of the file",
+            "set source_profile = A in [profile B]",
+        ),
+        (
+            f"{A}{B}duration_seconds = 7200\n",
+            "lasts at most an hour",
+            "set duration_seconds = 3600 in [profile B]",
+        ),
+        (
+            f"{A}{B}duration_seconds = 900\n",
+            "renew a session",
+            "set duration_seconds = 3600 in [profile B]",
+        ),
+        (A, "no profile B; there are A", "correct the profile"),
     ],
 )
-def test_the_patch_turns_a_refused_profile_into_one_that_sdks_take(text, found):
+def test_a_refused_profile_is_named_with_the_settings_that_sdks_take(text, found, fix):
     link = profile(text)
 
     assert (link.status, found in link.found) == (Status.FAILED, True), link.found
-    after = written_config(link)
-    taken = profile_chain(profiles(after), "B")
-    assert (taken.roles, taken.start, taken.problem) == ((ROLE_ARN, ROLE_B_ARN), "token", "")
-    assert profile(after).status is Status.PASSED
-
-
-SETTINGS = st.sampled_from(
-    [
-        f"role_arn = {ROLE_ARN}",
-        f"role_arn = {ROLE_B_ARN}",
-        "source_profile = A",
-        "source_profile = B",
-        "source_profile = gone",
-        "credential_source = Environment",
-        f"web_identity_token_file = {FOLDER}/token",
-        "duration_seconds = 900",
-        "region = us-east-1",
-        "s3 =\n  max_concurrent_requests = 20",
-        "# a comment = of A",
-    ]
-)
-HEADERS = st.sampled_from(["[profile A]", "[profile B]", "[A]", "[B]", "[default]"])
-SECTIONS = st.lists(
-    st.tuples(HEADERS, st.lists(SETTINGS, max_size=4, unique_by=lambda line: line.split()[0])),
-    max_size=4,
-    unique_by=lambda section: section[0],
-)
-
-
-@given(SECTIONS)
-def test_a_patched_config_is_one_that_sdks_take_and_keeps_the_rest(sections):
-    text = "".join(f"{head}\n" + "".join(f"{line}\n" for line in lines) for head, lines in sections)
-    after = without_faults(CHAINED, text)
-
-    if after != text:
-        taken = profile_chain(profiles(after), "B")
-        assert (taken.start, taken.problem, taken.roles[:1]) == ("token", "", (ROLE_ARN,))
-        assert fault(CHAINED, after) is None
-        for kept in ("region = us-east-1", "  max_concurrent_requests = 20", "# a comment = of A"):
-            assert after.count(kept) == text.count(kept)
+    assert link.remedy == Remedy(f"{fix} in ConfigMap aws, and restart the Pods")
 
 
 def test_a_config_file_in_a_secret_is_not_printed():
@@ -163,14 +152,6 @@ def test_a_config_file_in_a_secret_is_not_printed():
 
     assert isinstance(replace(CHAINED, pods=(pod(found),), objects=objects).config_file, ConfigFile)
     assert (link.status, link.remedy.shell) == (Status.FAILED, ())
-
-
-def test_settings_are_changed_in_their_own_section_only():
-    text = "[profile A]\nregion=x\nrole_arn: r\n\n[default]\nrole_arn = r\ns3 =\n  a = b\nkeep = 1"
-    changes = {"role_arn": None, "s3": None, "new": "n"}
-    assert with_settings(text, "default", changes) == (
-        "[profile A]\nregion=x\nrole_arn: r\n\n[default]\nnew = n\nkeep = 1"
-    )
 
 
 def test_secrets_are_taken_out_of_a_file():
