@@ -1,8 +1,14 @@
-"""Every command of the documents, pasted one after the other into one shell, in a clone."""
+"""Every command of the documents, pasted one after the other into one shell, in a clone.
 
+The shell has a network of its own where that is possible, so that every packet that leaves the
+machine is counted.
+"""
+
+import json
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,10 +16,13 @@ import pytest
 
 from irsa import REPOSITORY, __version__
 from irsa_sandbox import lifecycle
+from irsa_sandbox.demo.checks import parts
+from tests.live.answers import SANDBOX_ANSWERS
 from tests.sandbox.support.clone import clone_in, newcomer
 from tests.support.code_blocks import COMMANDS, Block, blocks
 from tests.support.requirements import COMMAND, COMPONENTS, SANDBOX
 from tests.support.transcripts import normalised
+from tools.docs.generated import TRANSCRIPT
 
 pytestmark = pytest.mark.sandbox
 
@@ -23,9 +32,7 @@ PLAIN = f"{INSTALLED}; tests/sandbox/engine/test_plain_pulumi.py pastes it where
 PUBLISHED = "reaches the repository; tests/sandbox/test_published.py and test_parts.py do it"
 INSTALL = f"pip install '{COMPONENTS}'"
 EXCUSED = {
-    ("README.md", f"git clone {REPOSITORY}"): (
-        "takes minutes; test_demo runs the demo, and is part of the tests"
-    ),
+    ("README.md", f"git clone {REPOSITORY}"): ("takes minutes; .ci/run begins with the demo"),
     ("README.md", INSTALL): PUBLISHED,
     ("components/README.md", INSTALL): PUBLISHED,
     ("command/README.md", f"pip install '{COMMAND}'"): PUBLISHED,
@@ -74,7 +81,7 @@ EXCUSED = {
             "$ AWS_WEB_IDENTITY_TOKEN_FILE=<another service account> aws s3 ls --recursive "
             "s3://bucket-s3-app"
         ),
-    ): "needs tokens that the demo makes; test_demo compares the text",
+    ): "needs tokens that the demo makes; a test below compares the text",
 }
 """Reasons why blocks are not pasted here, by document and first line."""
 
@@ -97,6 +104,23 @@ with closing(Session(load(Path(".sandbox")))) as session:
 
 LEFT_OUT = re.compile(r"^(AWS_CA_BUNDLE=|AWS_EC2_METADATA_DISABLED=|sandbox: |$)")
 """Lines that the README says are longer, and the note about mount paths."""
+
+
+# The default route is one end of a cable whose other end drops everything. Without IPv6, which
+# sends by itself.
+NETWORK = """
+ip link set lo up
+ip link add out type veth peer name end
+for each in out end; do
+  echo 1 > /proc/sys/net/ipv6/conf/$each/disable_ipv6
+  ip link set $each arp off up
+done
+ip address add 192.0.2.1/24 dev out
+ip route add default via 192.0.2.2
+"""
+SENT = "awk '$1 == \"out:\" {print $11}' /proc/net/dev"
+ASK = "import socket; socket.socket(type=socket.SOCK_DGRAM).sendto(b'x', ('198.51.100.7', 53))"
+OWN_NETWORK = ("unshare", "--map-root-user", "--net")
 
 
 class Pasted(NamedTuple):
@@ -127,8 +151,27 @@ def script(commands: list[str], results: Path) -> str:
     return "\n".join(lines)
 
 
+def has_network() -> bool:
+    """Return whether a network of its own can be had, and counts a packet that leaves."""
+    script = f"{NETWORK}{SENT}; {shlex.join([sys.executable, '-c', ASK])}; {SENT}"
+    command = [*OWN_NETWORK, "sh", "-ec", script]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return False
+    return done.stdout.split() == ["0", "1"]
+
+
+class Session(NamedTuple):
+    """All commands, run."""
+
+    commands: list[Pasted]
+    sent: int | None
+    """Packets to other machines; None where no network of its own can be had."""
+
+
 @pytest.fixture(scope="module")
-def pasted(tmp_path_factory) -> list[Pasted]:
+def session_of_all(tmp_path_factory) -> Session:
     """All commands, run in order by one bash."""
     folder = tmp_path_factory.mktemp("pasted")
     clone = clone_in(folder)
@@ -138,15 +181,26 @@ def pasted(tmp_path_factory) -> list[Pasted]:
     first_of_b = next(n for n, (_, command, _) in enumerate(steps) if "s3-app-chain" in command)
     steps.insert(first_of_b, ("account B's bucket", f"python -c {shlex.quote(UPLOAD_B)}", ""))
     text = script([command for _, command, _ in steps], folder / "results")
+    shell = ["bash", "-c", text]
+    if network := has_network():
+        shell = [*OWN_NETWORK, "bash", "-c", f"{NETWORK}\n{text}\n{SENT}"]
     try:
-        subprocess.run(["bash", "-c", text], cwd=clone, env=newcomer(folder / "home"), check=False)
+        done = subprocess.run(
+            shell, cwd=clone, env=newcomer(folder / "home"), stdout=subprocess.PIPE, check=False
+        )
     finally:
         still_up = lifecycle.down(clone / ".sandbox")
     assert not still_up, f"`{LAST[1]}` left the sandbox running"
-    return [
+    commands = [
         Pasted(where, command.strip(), shown.strip("\n"), *result(folder / "results", number))
         for number, (where, command, shown) in enumerate(steps)
     ]
+    return Session(commands, int(done.stdout) if network else None)
+
+
+@pytest.fixture
+def pasted(session_of_all) -> list[Pasted]:
+    return session_of_all.commands
 
 
 def result(results: Path, step: int) -> tuple[str, list[str]]:
@@ -185,6 +239,24 @@ def test_the_first_listing_shows_an_object(pasted):
     block = next(each for each in pasted if "sandbox exec" in each.command and not each.shown)
 
     assert re.search(r"\d \S+\.csv$", block.output, re.MULTILINE), block.output
+
+
+def test_no_packet_goes_to_another_machine(session_of_all):
+    if session_of_all.sent is None:
+        pytest.skip("no network of its own here: unshare and ip, or the right to use them, lack")
+    assert session_of_all.sent == 0
+
+
+def test_the_refusals_of_the_walk_are_those_of_the_checks():
+    walk = (lifecycle.ROOT / "docs/walkthrough.md").read_text()
+    recorded = json.loads(SANDBOX_ANSWERS.read_text())
+    codes = {check.key: check.code for *_, checks in parts("demo") for check in checks}
+    [block] = [each for each in TRANSCRIPT.finditer(walk) if "irsa-refused" in each["keys"]]
+    errors = re.findall(r"^An error .*", block["content"], re.MULTILINE)
+    for key, error in zip(block["keys"].split(), errors, strict=True):
+        assert f"({codes[key]})" in error
+        if key in recorded:  # test-aws does not wait until a token has expired
+            assert " ".join(error.split()).endswith(f": {recorded[key]['text']}")
 
 
 def test_every_excuse_is_for_an_existing_block():
