@@ -390,7 +390,7 @@ KEY = {"access_key": irsa_components.AccessKeyArgs(**REQUIRED["AccessKeyArgs"])}
             ({"expiration": 599}, "expiration: 599 is outside of 600 to 86400"),
             ({"expiration": 86401}, "expiration: 86401 is outside of"),
         ),
-        ("AccessKeyArgs", {"region": "us-east-1a"}, "region 'us-east-1a' is not one of AWS's"),
+        ("AccessKeyArgs", {"region": "us-east-1a"}, "region 'us-east-1a' is not the name of one"),
         *rows(
             "RoleChainArgs",
             ({"targets": []}, "chain has no targets; give at least one, or leave chain out"),
@@ -400,7 +400,7 @@ KEY = {"access_key": irsa_components.AccessKeyArgs(**REQUIRED["AccessKeyArgs"])}
             ({"own_profile": "a]"}, "profile name 'a]' may have letters"),
             ({"session_name": "x"}, "session name 'x' must be 2 to 64"),
             ({"session_name": "system:serviceaccount:dev:s3-app"}, "a subject has colons"),
-            ({"region": "us-east-1a"}, "did you mean us-east-1"),
+            ({"region": "us-east-1a"}, "it looks like 'us-east-1'"),
         ),
         *rows(
             "TargetRoleArgs",

@@ -179,7 +179,7 @@ def region_of(value: str) -> str:
 def _doubts(facts: Facts, pod: Pod, values: Mapping[str, str]) -> Iterator[Doubt]:
     for name in REGIONS:
         if name in values and not region_of(values[name]):
-            yield f"{name}={values[name]} is no region that irsa knows", True
+            yield f"{name}={values[name]} is not the name of a region", True
     yield from _elsewhere(facts, pod, values)
     address = AGENT_HOSTS["fd00:" in values.get(CREDENTIALS_URI_VARIABLE, "")]
     yield from _proxies(facts, values, address)
