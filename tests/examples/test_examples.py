@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from irsa_sandbox.engine.stack import SandboxStack
 from tests.examples import programs
 from tests.examples.programs import EXAMPLES
 from tests.sandbox.support import in_process
+from tests.sandbox.support.cluster import eventually
 from tests.support import language_host
 
 pytestmark = pytest.mark.sandbox
@@ -54,8 +54,13 @@ def put_object(session, bucket):
 
 
 def lists(session, namespace, workload, bucket):
-    listed = session.in_pod(namespace, workload, ["aws", "s3", "ls", f"s3://{bucket}"])
-    return (listed.code, OBJECT in listed.output) == (0, True)
+    """Return True once a Pod of the workload, which a controller may create later, lists it."""
+    try:
+        listed = session.in_pod(namespace, workload, ["aws", "s3", "ls", f"s3://{bucket}"])
+    except LookupError:
+        return False
+    assert OBJECT in listed.output, listed.output
+    return True
 
 
 def test_a_web_service_and_not_its_proxy_reaches_the_bucket(session, platform):
@@ -77,14 +82,14 @@ def test_the_job_of_a_cron_job_reaches_the_bucket(session, platform):
         metadata = {"name": "by-hand", "namespace": "billing"}  # kubectl create job --from
         job = Job.from_dict({"metadata": metadata, "spec": found["spec"]["jobTemplate"]["spec"]})
         session.cluster.create(job)
-        until(lambda: lists(session, "billing", "by-hand", "acme-invoices"))
+        eventually(lambda: lists(session, "billing", "by-hand", "acme-invoices"))
         session.cluster.delete(Job, "by-hand", namespace="billing")
 
 
 def test_a_stateful_set_reaches_the_bucket(session, platform):
     with running(session, "stateful_set"):
         put_object(session, "acme-ledger")
-        until(lambda: lists(session, "ledger", "ledger-0", "acme-ledger"))
+        eventually(lambda: lists(session, "ledger", "ledger-0", "acme-ledger"))
 
 
 def test_a_chart_reaches_the_bucket_by_its_values(session, platform):
@@ -96,21 +101,8 @@ def test_a_chart_reaches_the_bucket_by_its_values(session, platform):
         spec["serviceAccountName"] = account["name"]  # as the chart's template does
         metadata = {"name": "exporter", "namespace": "monitoring"}
         session.cluster.create(Pod.from_dict({"metadata": metadata, "spec": spec}))
-        until(lambda: lists(session, "monitoring", "exporter", "acme-metrics"))
+        eventually(lambda: lists(session, "monitoring", "exporter", "acme-metrics"))
         session.cluster.delete(Pod, "exporter", namespace="monitoring")
-
-
-def until(holds):
-    """Wait for Pods that a controller, and not the stack, makes."""
-    deadline = time.monotonic() + 300
-    while True:
-        try:
-            assert holds()
-            return
-        except LookupError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)
 
 
 def test_each_controller_has_a_role_with_its_policy_on_one_zone(session, platform):

@@ -1,35 +1,30 @@
 """The Python of the documents runs: each block in the program that its first line names."""
 
-import re
 import runpy
 import sys
 
 import pytest
 
 from tests.programs.test_account_b import OUTPUTS_A, STACK_A
-from tests.support.engine import ROOT, Engine, deploy, run_program, stack_file
+from tests.support.code_blocks import blocks
+from tests.support.engine import Engine, deploy, run_program, stack_file
 from tests.support.world import ISSUER_URL
 
-BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PROGRAMS = {"# __main__.py": ".", "# account_b/__main__.py": "account_b"}
-BLOCKS = [
-    pytest.param(block, id=f"{file.name} {number}")
-    for file in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
-    # The sandbox's page is run by pytest, the components' examples by tests/unit/tools/docs.
-    if file.name not in ("sandbox.md", "components.md")
-    for number, block in enumerate(BLOCK.findall(file.read_text()))
-]
+# The sandbox's page is run by pytest, the components' examples by tests/unit/tools/docs.
+ELSEWHERE = ("docs/sandbox.md", "docs/components.md")
+BLOCKS = [b for b in blocks() if b.language == "python" and b.document not in ELSEWHERE]
 
 
-@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.where)
 def test_python_of_a_document_runs(block, monkeypatch):
     engine = Engine(stacks={STACK_A: {**OUTPUTS_A, "issuer_url": ISSUER_URL}})
-    folder = PROGRAMS.get(block.partition("\n")[0])
+    folder = PROGRAMS.get(block.first_line)
     if folder is None:
-        deploy(lambda: exec(block, {}), engine)  # noqa: S102
+        deploy(lambda: exec(block.content, {}), engine)  # noqa: S102
     else:
-        run = runpy.run_path
-        monkeypatch.setattr(runpy, "run_path", lambda path: exec(block, run(path)))  # noqa: S102
+        run, text = runpy.run_path, block.content
+        monkeypatch.setattr(runpy, "run_path", lambda path: exec(text, run(path)))  # noqa: S102
         monkeypatch.setattr(sys, "path", [*sys.path])
         run_program(stack_file(folder), engine, folder=folder)
 

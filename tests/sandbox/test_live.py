@@ -17,6 +17,7 @@ import pytest
 from lightkube.resources.core_v1 import Namespace
 
 from irsa.identity.arns import role_arn
+from irsa.identity.policies import service_trust_policy
 from irsa_sandbox import lifecycle
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from irsa_sandbox.aws.clients import AwsClients, Credentials
@@ -26,8 +27,8 @@ from irsa_sandbox.session import Session
 from tests.live.__main__ import CHECKS
 from tests.live.answers import SANDBOX_ANSWERS
 from tests.live.run import PLACE_TAG
+from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.command import sandbox
-from tests.sandbox.support.namespaces import delete_namespace
 
 pytestmark = pytest.mark.sandbox
 
@@ -207,7 +208,8 @@ def test_a_killed_run_without_its_folder_is_found_in_its_region_and_accounts(fre
     namespaces = [name for name in fresh.left() if name.startswith("irsa-live-")]
     assert fresh.left() == namespaces
     for name in namespaces:
-        delete_namespace(fresh.session, name)
+        fresh.session.cluster.delete(Namespace, name)
+    eventually(lambda: fresh.left() == [])
 
 
 def test_a_run_that_is_not_found_is_not_said_to_be_gone(fresh: Shell):
@@ -225,53 +227,40 @@ def test_a_run_that_is_not_found_is_not_said_to_be_gone(fresh: Shell):
     assert f"runs of {fresh.folder}: k7m2p9qx\n" in printed
 
 
-@pytest.fixture
-def untagged(fresh: Shell) -> Iterator[str]:
-    """A role and a bucket with a run's name and without its tag."""
+def test_what_has_a_runs_name_without_its_tag_is_left(fresh: Shell):
     iam, s3 = fresh.session.aws("iam"), fresh.session.aws("s3")
     name = "irsa-live-aaaaaaaa-theirs"
-    statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": ACCOUNT_A}}
-    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    trust = json.dumps(service_trust_policy("ec2.amazonaws.com"))
     iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
     provider = iam.create_open_id_connect_provider(
         Url="https://idp.example.com", ClientIDList=["sts.amazonaws.com"]
     )["OpenIDConnectProviderArn"]
     s3.create_bucket(Bucket=name)
     s3.put_object(Bucket=name, Key="theirs", Body=b"")
-    yield name
+    before = fresh.left()
+
+    code, printed = fresh.run("--clean", "aaaaaaaa")
+
+    assert code == 1
+    assert f"NOT removed: role {name} of account {ACCOUNT_A}: has the run's name" in printed
+    assert f"NOT removed: bucket {name} of account {ACCOUNT_A}: " in printed
+    assert "(BucketNotEmpty)" in printed
+    assert fresh.left() == before
+    s3.head_object(Bucket=name, Key="theirs")
     iam.delete_role(RoleName=name)
     iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=provider)
     fresh.session.empty_bucket(name)
     s3.delete_bucket(Bucket=name)
 
 
-def test_what_has_a_runs_name_without_its_tag_is_left(fresh: Shell, untagged: str):
-    before = fresh.left()
-
-    code, printed = fresh.run("--clean", "aaaaaaaa")
-
-    assert code == 1
-    assert f"NOT removed: role {untagged} of account {ACCOUNT_A}: has the run's name" in printed
-    assert f"NOT removed: bucket {untagged} of account {ACCOUNT_A}: " in printed
-    assert "(BucketNotEmpty)" in printed
-    assert fresh.left() == before
-    fresh.session.aws("s3").head_object(Bucket=untagged, Key="theirs")
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
+def test_wrong_usage_is_one_line_and_nothing_is_created(fresh: Shell):
+    """tests/unit/live has the others."""
+    for options, message in (
         (("--profile-b", "a"), "both of account"),
         (("--profile-b", "c"), "profile 'c': The config profile (c) could not be found"),
-        (("--clean", "../.."), "not 8 lowercase letters and digits"),
-        (("--subnets", "subnet-0a1b2c3d"), "EKS needs two"),
-    ],
-    ids=["one-account", "no-such-profile", "strange-id", "one-subnet"],
-)
-def test_wrong_usage_is_one_line_and_nothing_is_created(fresh: Shell, options, message):
-    code, printed = fresh.run("--yes", "1", *options)
-
-    assert (code, printed.count("\n")) == (2, 1)
-    assert printed.startswith("test-aws: ")
-    assert message in printed
+    ):
+        code, printed = fresh.run("--yes", "1", *options)
+        assert (code, printed.count("\n")) == (2, 1)
+        assert printed.startswith("test-aws: ")
+        assert message in printed
     assert not fresh.folder.exists()

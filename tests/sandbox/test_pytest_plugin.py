@@ -60,7 +60,7 @@ def test_the_documents_examples_pass_in_a_folder_with_nothing_else(project, tmp_
     assert processes(str(temporary)) == []
 
 
-def test_a_test_leaves_nothing_to_the_next_and_all_that_was_there(project, borrowed):
+def test_a_test_leaves_nothing_to_the_next_and_all_that_was_there(session, project, borrowed):
     project.write(
         test_resets="""
         import time
@@ -143,22 +143,12 @@ def test_a_test_leaves_nothing_to_the_next_and_all_that_was_there(project, borro
         """
     )
 
+    before = accounts_of(session)
+
     done = project.pytest(*borrowed)
 
     assert "6 passed" in done.stdout, done.stdout
-
-
-def test_a_borrowed_sandbox_runs_on_as_it_was(session, project, borrowed):
-    before = accounts_of(session)
-    project.write(
-        test_it="import pytest\n\n\n@pytest.mark.irsa_keep\ndef test_it(accounts):\n"
-        "    accounts.a.client('s3').create_bucket(Bucket='kept')\n"
-    )
-
-    done = project.pytest(*borrowed)
-
-    assert "1 passed" in done.stdout, done.stdout
-    assert lifecycle.up(session.state.path, print) == session.state
+    assert lifecycle.up(session.state.path, print) == session.state, "it runs on as it was"
     assert accounts_of(session) == before
 
 
@@ -249,9 +239,6 @@ def test_the_users_own_aws_configuration_is_not_looked_at(project, borrowed):
 
 
         def test_it(accounts, pod, irsa_sandbox):
-            arn = accounts.b.client("sts").get_caller_identity()["Arn"]
-            assert arn == f"arn:aws:iam::{accounts.b.id}:user/sandbox-administrator"
-
             trust = irsa_sandbox.trust_policy("dev/app")
             made = {"RoleName": "r", "AssumeRolePolicyDocument": trust}
             role = accounts.a.client("iam").create_role(**made)
@@ -272,15 +259,9 @@ def test_the_users_own_aws_configuration_is_not_looked_at(project, borrowed):
             assert irsa_sandbox.environment() == irsa_sandbox.environment(accounts.a)
         """
     )
-    theirs = {
-        "AWS_PROFILE": "theirs",
-        "AWS_ACCESS_KEY_ID": "theirs",
-        "AWS_SECRET_ACCESS_KEY": "theirs",
-        "AWS_ENDPOINT_URL": "http://127.0.0.1:9/theirs",
-        "AWS_ROLE_ARN": "theirs",
-        "KUBECONFIG": "/theirs",
-        "HTTPS_PROXY": "http://127.0.0.1:9",
-    }
+    theirs = dict.fromkeys(("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "theirs")
+    theirs |= {"AWS_ROLE_ARN": "theirs", "KUBECONFIG": "/theirs"}
+    theirs |= dict.fromkeys(("AWS_ENDPOINT_URL", "HTTPS_PROXY"), "http://127.0.0.1:9/theirs")
 
     done = project.pytest(*borrowed, env=theirs)
 

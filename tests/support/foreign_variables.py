@@ -24,16 +24,17 @@ def table(folder: Path) -> dict[str, str]:
     token.write_text("no token\n")
     kubeconfig = folder / "kubeconfig"
     kubeconfig.write_text("no: kubeconfig\n")
+    services = ("", "_STS", "_S3", "_IAM", "_EKS")
+    proxies = ("http_proxy", "https_proxy", "all_proxy")  # without NO_PROXY
+    certificates = ("AWS_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+    keys = ("SECRET_ACCESS_KEY", "SESSION_TOKEN", "SECURITY_TOKEN", "ROLE_SESSION_NAME")
     return {
         # AWS: identity
         "AWS_PROFILE": "does-not-exist",
         "AWS_DEFAULT_PROFILE": "does-not-exist-either",
         "AWS_ACCESS_KEY_ID": "AKIATHEIRS",
-        "AWS_SECRET_ACCESS_KEY": "theirs",
-        "AWS_SESSION_TOKEN": "theirs",
-        "AWS_SECURITY_TOKEN": "theirs",
+        **{f"AWS_{name}": "theirs" for name in keys},
         "AWS_ROLE_ARN": "arn:aws:iam::999999999999:role/theirs",
-        "AWS_ROLE_SESSION_NAME": "theirs",
         "AWS_WEB_IDENTITY_TOKEN_FILE": str(token),
         "AWS_CONTAINER_CREDENTIALS_FULL_URI": NOWHERE,
         "AWS_CONFIG_FILE": str(config),
@@ -41,33 +42,19 @@ def table(folder: Path) -> dict[str, str]:
         # AWS: where
         "AWS_REGION": "eu-west-9",
         "AWS_DEFAULT_REGION": "eu-west-9",
-        "AWS_ENDPOINT_URL": NOWHERE,
-        "AWS_ENDPOINT_URL_STS": NOWHERE,
-        "AWS_ENDPOINT_URL_S3": NOWHERE,
-        "AWS_ENDPOINT_URL_IAM": NOWHERE,
-        "AWS_ENDPOINT_URL_EKS": NOWHERE,
+        **{f"AWS_ENDPOINT_URL{service}": NOWHERE for service in services},
         "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
         "AWS_USE_FIPS_ENDPOINT": "true",
         "AWS_USE_DUALSTACK_ENDPOINT": "true",
         "AWS_STS_REGIONAL_ENDPOINTS": "legacy",
-        "AWS_CA_BUNDLE": str(bundle),
+        **dict.fromkeys(certificates, str(bundle)),
+        **dict.fromkeys([*proxies, *map(str.upper, proxies)], NOWHERE),
         # AWS: how tools behave
         "AWS_DEFAULT_OUTPUT": "table",
         "AWS_PAGER": "false",
         "AWS_MAX_ATTEMPTS": "1",
         "AWS_CLI_AUTO_PROMPT": "on",
         "AWS_DATA_PATH": str(folder),
-        # proxies, without NO_PROXY
-        "http_proxy": NOWHERE,
-        "https_proxy": NOWHERE,
-        "all_proxy": NOWHERE,
-        "HTTP_PROXY": NOWHERE,
-        "HTTPS_PROXY": NOWHERE,
-        "ALL_PROXY": NOWHERE,
-        # certificates
-        "SSL_CERT_FILE": str(bundle),
-        "REQUESTS_CA_BUNDLE": str(bundle),
-        "CURL_CA_BUNDLE": str(bundle),
         # Kubernetes
         "KUBECONFIG": str(kubeconfig),
         "KUBERNETES_SERVICE_HOST": "127.0.0.1",

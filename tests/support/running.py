@@ -26,7 +26,6 @@ from tests.sandbox.support.aws_harness import Aws, running_aws
 from tests.sandbox.support.cached_builds import needed
 from tests.sandbox.support.cluster import Cluster
 from tests.sandbox.support.provider_harness import Engine, Serving, serving
-from tests.sandbox.support.two_accounts import Pair
 from tests.support.world import ISSUER_URL
 
 
@@ -40,12 +39,18 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
 
 
 @pytest.fixture(scope="module")
-def irsa_sandbox(session: Session) -> Iterator[Sandbox]:
-    """The plugin's fixture on that sandbox, which is put back after each test and the module."""
+def sandbox(session: Session) -> Iterator[Sandbox]:
+    """That sandbox with its cluster registered in account A; it is put back after the module."""
     if "dev" in session.aws("eks").list_clusters()["clusters"]:
         SandboxStack(session.state).destroy()  # an earlier module has left account A's stack
     with held(session.state, ends=False) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def irsa_sandbox(sandbox: Sandbox) -> Sandbox:
+    """The plugin's fixture: it is put back after each test."""
+    return sandbox
 
 
 @pytest.fixture(scope="module")
@@ -152,13 +157,3 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, binaries: Path) -> Iterato
 def namespace(cluster: Cluster) -> str:
     """A namespace of the test's own."""
     return cluster.new_namespace()
-
-
-@pytest.fixture(scope="module")
-def pair(session: Session) -> Iterator[Pair]:
-    """Both of the example's stacks. The buckets are empty afterwards, and account B's stack is
-    gone, so that account A's can be brought to anything and destroyed."""
-    both = Pair(session)
-    yield both
-    both.empty_buckets()
-    both.open_b().destroy()

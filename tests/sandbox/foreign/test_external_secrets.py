@@ -8,7 +8,6 @@ service account, assumes the role of its annotation with it, and with that sessi
 import json
 from typing import Any
 
-import boto3
 import botocore.exceptions
 import pytest
 
@@ -35,57 +34,40 @@ def trust_of_b(accounts: Accounts, action: Any) -> str:
     return document(Principal=principal, Action=action, Condition={"StringEquals": asked})
 
 
-@pytest.fixture
-def role_a(session: Session, irsa_sandbox: Sandbox, accounts: Accounts, pod) -> boto3.Session:
-    """The service account's session of role `eso` in A, which may assume role `team-a` in B."""
-    a, b = accounts.a.client("iam"), accounts.b.client("iam")
-    trust = irsa_sandbox.trust_policy(ACCOUNT)
+def test_only_the_store_that_account_b_trusts_reads_its_secret(
+    session: Session, irsa_sandbox: Sandbox, accounts: Accounts, pod
+):
+    a, b, secrets = *(each.client("iam") for each in accounts), accounts.b.client("secretsmanager")
+    trust, role_b = irsa_sandbox.trust_policy(ACCOUNT), f"arn:aws:iam::{accounts.b.id}:role/team-a"
     made = a.create_role(RoleName="eso", AssumeRolePolicyDocument=trust)["Role"]
-    role_b = f"arn:aws:iam::{accounts.b.id}:role/team-a"
     chain = document(Action=BOTH, Resource=role_b)
     a.put_role_policy(RoleName="eso", PolicyName="chain", PolicyDocument=chain)
     b.create_role(RoleName="team-a", AssumeRolePolicyDocument=trust_of_b(accounts, BOTH))
-    secret = accounts.b.client("secretsmanager").create_secret(Name=SECRET, SecretString="hunter2")
+    secret = secrets.create_secret(Name=SECRET, SecretString="hunter2")
     read = document(Action="secretsmanager:GetSecretValue", Resource=secret["ARN"])
     b.put_role_policy(RoleName="team-a", PolicyName="read", PolicyDocument=read)
-    return pod(ACCOUNT, made["Arn"]).boto3()
+    sts = pod(ACCOUNT, made["Arn"]).boto3().client("sts")
 
-
-@pytest.fixture
-def secret(session: Session, accounts: Accounts, role_a: boto3.Session):
-    """The value that the operator would write into a Secret of the cluster, given the store."""
-
-    def read(**store: Any) -> str:
-        role_b = f"arn:aws:iam::{accounts.b.id}:role/team-a"
+    def value(**store: Any) -> str:
+        """The value that the operator would write into a Secret of the cluster, given the store."""
         request = {"RoleArn": role_b, "RoleSessionName": "external-secrets", **store}
-        assumed = role_a.client("sts").assume_role(**request)["Credentials"]
-        names = ("AccessKeyId", "SecretAccessKey", "SessionToken")
-        keys, state = Credentials(*(assumed[name] for name in names)), session.state
-        clients = session_of(keys, state.aws_proxy, state.path / "ca.pem")
-        return clients.client("secretsmanager").get_secret_value(SecretId=SECRET)["SecretString"]
+        keys = sts.assume_role(**request)["Credentials"]
+        given = Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
+        own = session_of(given, session.state.aws_proxy, session.state.path / "ca.pem")
+        return own.client("secretsmanager").get_secret_value(SecretId=SECRET)["SecretString"]
 
-    return read
-
-
-@pytest.mark.parametrize(
-    "store",
-    [
-        {"Tags": STORE["Tags"]},
-        {**STORE, "ExternalId": "from-team-b"},
-        {"ExternalId": "from-team-a"},
-        {**STORE, "Tags": [{"Key": "team", "Value": "b"}]},
-    ],
-    ids=["no-external-id", "another-external-id", "no-tags", "other-tags"],
-)
-def test_only_the_store_that_account_b_trusts_reads_its_secret(secret, store):
-    assert secret(**STORE) == "hunter2"
-    with pytest.raises(botocore.exceptions.ClientError, match=r"AccessDenied.*sts:AssumeRole"):
-        secret(**store)
-
-
-def test_tags_need_a_permission_of_their_own_at_both_ends(secret, accounts):
-    accounts.b.client("iam").update_assume_role_policy(
-        RoleName="team-a", PolicyDocument=trust_of_b(accounts, "sts:AssumeRole")
-    )
+    assert value(**STORE) == "hunter2"
+    for wrong in (
+        {"ExternalId": None},
+        {"ExternalId": "from-team-b"},
+        {"Tags": []},
+        {"Tags": [{"Key": "team", "Value": "b"}]},
+    ):
+        store = {key: given for key, given in {**STORE, **wrong}.items() if given is not None}
+        with pytest.raises(botocore.exceptions.ClientError, match=r"AccessDenied.*sts:AssumeRole"):
+            value(**store)
+    # Tags need a permission of their own at both ends.
+    trust = trust_of_b(accounts, "sts:AssumeRole")
+    b.update_assume_role_policy(RoleName="team-a", PolicyDocument=trust)
     with pytest.raises(botocore.exceptions.ClientError, match=r"AccessDenied.*sts:TagSession"):
-        secret(**STORE)
+        value(**STORE)

@@ -34,15 +34,6 @@ def test_the_aws_cli_is_the_role_in_a_session_that_says_who_ran_the_command(work
     assert json.loads(caller.output)["Arn"] == arn
 
 
-def test_the_output_is_what_sdks_expect(workload):
-    done = workload.world.irsa("credentials", f"{workload.namespace}/{NAME}")
-
-    assert (done.code, done.err) == (0, "")
-    keys = {"AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"}
-    assert done.json.keys() == {"Version", *keys}
-    assert done.json["Version"] == 1
-
-
 def test_a_terminal_gets_no_credentials(workload):
     refused = workload.world.irsa("credentials", f"{workload.namespace}/{NAME}", terminal=True)
 

@@ -8,33 +8,10 @@ import pytest
 from irsa.identity.pod_identity import pod_identity_trust_policy
 from irsa_sandbox.testing.sandbox import CLUSTER
 from tests.sandbox.support.pod_identity import associate
-from tests.sandbox.support.workload import CLUSTER_ARN, NAME, Workload, user_with
+from tests.sandbox.support.workload import CLUSTER_ARN, NAME, user_with
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.sandbox
-
-
-def test_each_service_account_gets_its_own_findings(workload):
-    open_, gone = (Workload(workload.world, name) for name in ("open", "gone"))
-    for each in (open_, gone):
-        each.create_identity()
-    aud = {f"{workload.world.issuer}:aud": "sts.amazonaws.com"}
-    open_.trust(Condition={"StringEquals": aud})
-    gone.delete_role()
-
-    done = workload.world.irsa("audit", "--output", "json")
-
-    found = {(f["subject"], f["rule"], f["severity"]) for f in done.json}
-    named = {
-        each.namespace: {
-            (rule, severity) for subject, rule, severity in found if each.namespace in subject
-        }
-        for each in (workload, open_, gone)
-    }
-    assert done.code == 1
-    assert named["verify"] == set()
-    assert named["open"] == {("no-sub", "error")}
-    assert named["gone"] == {("role-missing", "error")}
 
 
 def test_the_documented_policy_is_enough_and_no_action_of_it_is_too_much(workload):

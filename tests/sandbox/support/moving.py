@@ -34,7 +34,7 @@ class Traffic:
         self._workload = workload
         self._seconds = seconds
         self._pods: dict[str, contextlib.ExitStack] = {}
-        self._stopping = threading.Event()
+        self.stopping = threading.Event()
         self._readers: list[threading.Thread] = []
         self.lines: list[str] = []
 
@@ -44,13 +44,10 @@ class Traffic:
 
     def run(self) -> None:
         with cluster_client(self._workload.session.state) as client:
-            while not self._stopping.wait(LOOK):
+            while not self.stopping.wait(LOOK):
                 self._follow(client)
             for each in self._pods.values():
                 each.close()
-
-    def stop(self) -> None:
-        self._stopping.set()
 
     def _follow(self, client: Any) -> None:
         listed = [each.to_dict() for each in client.list(Pod, namespace=self._workload.namespace)]
@@ -117,5 +114,5 @@ def traffic(workload: Workload, seconds: float = 0.1) -> Iterator[Traffic]:
     try:
         yield own
     finally:
-        own.stop()
+        own.stopping.set()
         thread.join()

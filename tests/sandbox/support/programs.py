@@ -7,6 +7,7 @@ from typing import Any
 import pulumi_kubernetes as k8s
 import pytest
 from pulumi import ResourceOptions
+from pulumi.automation import EngineEvent
 
 from irsa_components.namespace import Namespace, NamespaceArgs
 from irsa_sandbox.aws.accounts import REGION
@@ -58,3 +59,17 @@ def refusal(run: Callable[[], object]) -> str:
 def unchanged(stack: SandboxStack) -> None:
     """Fail if a refresh or the program finds a change, as `--refresh --expect-no-changes` does."""
     stack.preview(refresh=True, expect_no_changes=True)
+
+
+def changes_of(stack: SandboxStack) -> dict[str, list[str]]:
+    """Return the changes of a preview: `type::name`, and the properties."""
+    found: dict[str, list[str]] = {}
+
+    def note(event: EngineEvent) -> None:
+        step = event.resource_pre_event and event.resource_pre_event.metadata
+        if step and step.op not in ("same", "read"):
+            kind, name = step.urn.split("::")[2:]
+            found[f"{kind.rpartition('$')[2]}::{name}"] = sorted(step.diffs or [step.op])
+
+    stack.preview(on_event=note)
+    return found

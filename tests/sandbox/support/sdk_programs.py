@@ -44,13 +44,6 @@ def javascript() -> Program:
     return Program([node, str(_made("js", (npm, "ci", "--no-audit", "--no-fund")) / "caller.mjs")])
 
 
-def javascript_bucket() -> list[str]:
-    """A command that prints the keys of the bucket that is named behind it."""
-    node, npm = needed("node"), needed("npm")
-    folder = _made("js-bucket", (npm, "ci", "--no-audit", "--no-fund"))
-    return [node, str(folder / "list.mjs")]
-
-
 def go() -> Program:
     compiler = needed("go")
     return Program([str(_made("go", (compiler, "build", "-o", "caller", ".")) / "caller")])

@@ -1,6 +1,5 @@
 """The identity of a service account on whatever runs its pods, under the real engine."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ from irsa_components import (
     role_arn,
 )
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
-from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.session import Session
 from tests.sandbox.support.programs import POD_SPEC, in_namespace, refusal, stack_of, unchanged
 
@@ -67,19 +65,15 @@ def named(name: str) -> Any:
     return {"name": name, "namespace": NAMESPACE}
 
 
-def identity(session: Session, opts: ResourceOptions) -> WorkloadIdentity:
+def program(session: Session) -> None:
+    opts = in_namespace(session, FORCED)
     target = TargetRoleArgs(role_arn=role_arn(ACCOUNT_B, "b"))
     args = WorkloadIdentityArgs(
         service_account=ACCOUNT,
         role_arn=role_arn(ACCOUNT_A, "a"),
         chain=RoleChainArgs(targets=[target], region=REGION),
     )
-    return WorkloadIdentity("app", args, opts)
-
-
-def program(session: Session) -> None:
-    opts = in_namespace(session, FORCED)
-    given = identity(session, opts)
+    given = WorkloadIdentity("app", args, opts)
     template = given.pod_template(TEMPLATE)
     selector: Any = {"match_labels": LABELS}
     k8s.apps.v1.StatefulSet(
@@ -97,51 +91,40 @@ def program(session: Session) -> None:
     Foreign(ResourceOptions.merge(opts, ResourceOptions(transforms=[given.transform])))
 
 
-@pytest.fixture(scope="module")
-def stack(session: Session) -> Iterator[SandboxStack]:
-    found = stack_of(session, NAMESPACE, lambda: program(session))
-    assert found.preview().keys() == {"create"}
-    found.up()
-    yield found
-    found.destroy()
-
-
-@pytest.mark.parametrize(
-    ("kind", "name", "path"),
-    [
-        (StatefulSet, "app", ("spec", "template")),
-        (DaemonSet, "app", ("spec", "template")),
-        (Deployment, "foreign", ("spec", "template")),
-        (Deployment, "secret", ("spec", "template")),
-        (CronJob, "foreign", ("spec", "jobTemplate", "spec", "template")),
-    ],
+KINDS = (
+    (StatefulSet, "app", ("spec", "template")),
+    (DaemonSet, "app", ("spec", "template")),
+    (Deployment, "foreign", ("spec", "template")),
+    (Deployment, "secret", ("spec", "template")),
+    (CronJob, "foreign", ("spec", "jobTemplate", "spec", "template")),
 )
-def test_every_kind_has_the_identity(session, stack, kind, name, path):
-    template = session.cluster.get(kind, name, namespace=NAMESPACE).to_dict()
-    for key in path:
-        template = template[key]
-
-    [container] = template["spec"]["containers"]
-    assert template["spec"]["serviceAccountName"] == "app"
-    assert template["metadata"]["annotations"]["irsa/identity-hash"]
-    assert {"name": "AWS_CONFIG_FILE", "value": "/etc/aws/config"} in container["env"]
-    assert container["securityContext"]["readOnlyRootFilesystem"]
 
 
-def test_what_others_wrote_stays_and_nothing_changes_the_second_time(session, stack):
-    found = session.cluster.get(Deployment, "foreign", namespace=NAMESPACE).to_dict()
-    [container] = found["spec"]["template"]["spec"]["containers"]
+def test_every_kind_has_the_identity_and_what_others_wrote_stays(session, sandbox):
+    stack = stack_of(session, NAMESPACE, lambda: program(session))
+    assert stack.preview().keys() == {"create"}
+    stack.up()
 
-    assert {"name": "NAME", "value": "settings"} in container["env"]
-    assert {"name": "SECRET", "value": "s3cret"} in container["env"]
+    for kind, name, path in KINDS:
+        template = session.cluster.get(kind, name, namespace=NAMESPACE).to_dict()
+        for key in path:
+            template = template[key]
+        [container] = template["spec"]["containers"]
+        assert template["spec"]["serviceAccountName"] == "app"
+        assert template["metadata"]["annotations"]["irsa/identity-hash"]
+        assert {"name": "AWS_CONFIG_FILE", "value": "/etc/aws/config"} in container["env"]
+        assert container["securityContext"]["readOnlyRootFilesystem"]
+        if (kind, name) == (Deployment, "foreign"):
+            assert {"name": "NAME", "value": "settings"} in container["env"]
+            assert {"name": "SECRET", "value": "s3cret"} in container["env"]
     resources = stack.export()["resources"]
     [inputs] = (each["inputs"] for each in resources if each["urn"].endswith("Deployment::foreign"))
     assert "plaintext" in inputs["spec"], "a secret stays one"
     unchanged(stack)
 
 
-@pytest.mark.parametrize("by", ["options", "transform"])
-def test_any_kind_waits_for_its_association(session, by, monkeypatch):
+def test_any_kind_waits_for_its_association(session, sandbox, monkeypatch):
+    """By a transform; components/tests/test_start_gate.py has the options."""
     monkeypatch.setattr("irsa.observe.trial_pods.TIMEOUT", 1.0)
     gated: Any = {"name": "app", "namespace": "gated"}
 
@@ -152,26 +135,20 @@ def test_any_kind_waits_for_its_association(session, by, monkeypatch):
             service_account=ServiceAccount(**gated),
             pod_identity=PodIdentityArgs(association_id="a-none", kubeconfig=kubeconfig),
         )
-        given, template = WorkloadIdentity("app", args, opts), TEMPLATE
-        if by == "transform":
-            transformed = ResourceOptions(transforms=[given.transform])
-            own = ResourceOptions.merge(opts, transformed)
-            parent = ComponentResource("others:index:Parent", "parent", {}, own)
-            opts = ResourceOptions(parent=parent)
-        else:
-            opts, template = given.options(opts), given.pod_template(TEMPLATE)
+        transforms = ResourceOptions(transforms=[WorkloadIdentity("app", args, opts).transform])
+        own = ResourceOptions.merge(opts, transforms)
+        parent = ComponentResource("others:index:Parent", "parent", {}, own)
         spec: Any = {"service_name": "app", "selector": {"match_labels": LABELS}}
         k8s.apps.v1.StatefulSet(
-            "app", metadata=gated, spec={**spec, "template": template}, opts=opts
+            "app",
+            metadata=gated,
+            spec={**spec, "template": TEMPLATE},
+            opts=ResourceOptions(parent=parent),
         )
 
-    found = stack_of(session, "gated", waiting)
-    try:
-        assert refusal(found.up) == (
-            'before hook "gated/app: pods start with their credentials" failed: Pods of gated/app '
-            "would start without the credentials of EKS Pod Identity: the webhook gives container "
-            "app no credentials, after 1 s; run "
-            "`irsa verify --namespace gated --service-account app`"
-        )
-    finally:
-        found.destroy()
+    assert refusal(stack_of(session, "gated", waiting).up) == (
+        'before hook "gated/app: pods start with their credentials" failed: Pods of gated/app '
+        "would start without the credentials of EKS Pod Identity: the webhook gives container "
+        "app no credentials, after 1 s; run "
+        "`irsa verify --namespace gated --service-account app`"
+    )

@@ -9,17 +9,9 @@ import pytest
 from irsa.identity.pod_identity import pod_identity_trust_policy
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
-from irsa_components import ServiceAccount
-from irsa_components.pod_identity_association import (
-    PodIdentityAssociation,
-    PodIdentityAssociationArgs,
-)
 from irsa_sandbox.aws.accounts import ACCOUNT_A
-from irsa_sandbox.engine.stack import SandboxStack
-from irsa_sandbox.session import Session
 from irsa_sandbox.testing.pods import Pod
-from irsa_sandbox.testing.running import held
-from irsa_sandbox.testing.sandbox import Sandbox
+from irsa_sandbox.testing.sandbox import CLUSTER, Sandbox
 from tests.sandbox.support import sdk_programs
 from tests.sandbox.support.pod_identity import (
     ADDON,
@@ -29,7 +21,6 @@ from tests.sandbox.support.pod_identity import (
     nodes_with_agent,
     pod_role,
 )
-from tests.sandbox.support.programs import stack_of
 
 pytestmark = pytest.mark.sandbox
 
@@ -41,48 +32,35 @@ MakePod = Callable[[ServiceAccountRef], Pod]
 
 
 @pytest.fixture(scope="module")
-def sandbox(session: Session) -> Iterator[Sandbox]:
-    SandboxStack(session.state).destroy()  # an earlier test's: the agent would be of its cluster
-    with held(session.state, ends=False) as running:
-        a = running.accounts.a
-        iam, eks = a.client("iam"), a.client("eks")
-        nodes_with_agent(eks, running.cluster_name, node_role(iam, "pod-identity-nodes"))
-        associated = [READER, LATE]
-        for account in associated:
-            role = pod_role(iam, f"pod-{account.name}", running.cluster_name, account)
-            if account != LATE:
-                associate(eks, running.cluster_name, account, role)
-        trust = json.dumps(irsa_trust_policy([running.provider_arn], associated))
-        iam.create_role(RoleName=IRSA_ROLE, AssumeRolePolicyDocument=trust)
-        yield running
+def associated(sandbox: Sandbox) -> Sandbox:
+    iam, eks = (sandbox.accounts.a.client(each) for each in ("iam", "eks"))
+    nodes_with_agent(eks, CLUSTER, node_role(iam))
+    for account in (READER, LATE):
+        role = pod_role(iam, f"pod-{account.name}", CLUSTER, account)
+        if account != LATE:
+            associate(eks, CLUSTER, account, role)
+    trust = json.dumps(irsa_trust_policy([sandbox.provider_arn], [READER, LATE]))
+    iam.create_role(RoleName=IRSA_ROLE, AssumeRolePolicyDocument=trust)
+    return sandbox
 
 
 @pytest.fixture(scope="module")
-def pod(sandbox: Sandbox) -> Iterator[Callable[[ServiceAccountRef], Pod]]:
+def pod(associated: Sandbox) -> Iterator[MakePod]:
     with ExitStack() as running:
         # The annotation names a role in any case, so that the association precedes it.
-        yield lambda account: running.enter_context(sandbox.pod("/".join(account), IRSA_ARN))
+        yield lambda account: running.enter_context(associated.pod("/".join(account), IRSA_ARN))
 
 
-@pytest.fixture(scope="module")
-def reader(pod: MakePod) -> Pod:
-    return pod(READER)
+def role_of(pod: Pod, *env: str) -> str:
+    """The role that boto3 ends up with, or its error."""
+    done = pod.run(["env", *env, *sdk_programs.boto3().command])
+    return done.stdout.split("/")[1] if done.returncode == 0 else done.stderr
 
 
-def role_of(pod: Pod, *env: str, program: sdk_programs.Program | None = None) -> str:
-    """The role that the AWS CLI, or another program, ends up with, or its error."""
-    command = (program or sdk_programs.cli()).command
-    done = pod.run(["env", *env, *command])
-    if done.returncode != 0:
-        return done.stderr
-    return done.stdout.strip().splitlines()[-1].split("/")[1]
-
-
-def test_a_proxy_for_http_is_not_in_the_way(reader: Pod):
+def test_a_proxy_for_http_is_not_in_the_way(pod: MakePod):
     proxies = [f"{name}=http://127.0.0.1:9" for name in ("HTTP_PROXY", "http_proxy")]
 
-    for program in (sdk_programs.cli(), sdk_programs.boto3()):
-        assert role_of(reader, *proxies, program=program) == ROLE
+    assert role_of(pod(READER), *proxies) == ROLE
 
 
 def test_a_pod_that_the_webhook_sees_too_early_has_no_credentials_of_it(
@@ -91,7 +69,7 @@ def test_a_pod_that_the_webhook_sees_too_early_has_no_credentials_of_it(
     """EKS hands the webhook its file some seconds after the association is made."""
     eks = sandbox.accounts.a.client("eks")
     with sandbox.hold_back_associations():
-        associate(eks, sandbox.cluster_name, LATE, f"arn:aws:iam::{ACCOUNT_A}:role/pod-late")
+        associate(eks, CLUSTER, LATE, f"arn:aws:iam::{ACCOUNT_A}:role/pod-late")
         early = pod(LATE)
     late = pod(LATE)
 
@@ -108,56 +86,16 @@ def test_a_restored_sandbox_knows_the_credentials_that_a_pod_gets(sandbox: Sandb
     assert before == role_of(restored) == ROLE
 
 
-def test_without_the_agent_the_connection_fails(sandbox: Sandbox, pod: MakePod):
-    eks = sandbox.accounts.a.client("eks")
-    addon = {"clusterName": sandbox.cluster_name, "addonName": ADDON}
-    eks.delete_addon(**addon)
-    try:
-        error = role_of(pod(READER))
-    finally:
-        eks.create_addon(**addon)
-
-    assert "Error when retrieving credentials from container-role" in error
-    assert "Received non 200" not in error
-
-
-def test_a_refusal_of_eks_auth_reaches_the_sdk(sandbox: Sandbox, pod: MakePod):
+def test_a_refusal_of_eks_auth_and_a_missing_agent_reach_the_sdk(sandbox: Sandbox, pod: MakePod):
     trust = json.dumps(pod_identity_trust_policy([arn_of_cluster("other")], [READER]))
-    iam = sandbox.accounts.a.client("iam")
-    before = iam.get_role(RoleName=ROLE)["Role"]["AssumeRolePolicyDocument"]
+    iam, eks = (sandbox.accounts.a.client(each) for each in ("iam", "eks"))
     iam.update_assume_role_policy(RoleName=ROLE, PolicyDocument=trust)
-    try:
-        error = role_of(pod(READER))
-    finally:
-        iam.update_assume_role_policy(RoleName=ROLE, PolicyDocument=json.dumps(before))
+    refused = role_of(pod(READER))
+    eks.delete_addon(clusterName=CLUSTER, addonName=ADDON)
+    unreached = role_of(pod(READER))
 
-    assert "Received non 200 response 400 from container metadata: [" in error
-    assert "(AccessDeniedException): Unauthorized Exception! EKS does not have" in error
-    assert "associated role., fault: client" in error
-
-
-def test_only_a_removed_session_policy_replaces_an_association(session: Session, sandbox: Sandbox):
-    """A change deletes nothing: where EKS refuses it, the Pods keep what they have."""
-    iam, eks = sandbox.accounts.a.client("iam"), sandbox.accounts.a.client("eks")
-    kept = ServiceAccountRef("pods", "kept")
-    role = pod_role(iam, "pod-kept", sandbox.cluster_name, kept)
-    statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
-    text = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-    def association_of(policy: str | None) -> str:
-        args = PodIdentityAssociationArgs(
-            cluster_arn=arn_of_cluster(sandbox.cluster_name),
-            service_account=ServiceAccount(namespace=kept.namespace, name=kept.name),
-            role_arn=role,
-            session_policy=policy,
-            disable_session_tags=True,
-        )
-        stack_of(session, "kept", lambda: PodIdentityAssociation("kept", args)).up()
-        [found] = eks.list_pod_identity_associations(
-            clusterName=sandbox.cluster_name, namespace=kept.namespace, serviceAccount=kept.name
-        )["associations"]
-        return found["associationId"]
-
-    created = association_of(None)
-    assert association_of(text) == association_of(text.replace("Get", "Put")) == created
-    assert association_of(None) != created
+    assert "Received non 200 response 400 from container metadata: [" in refused
+    assert "(AccessDeniedException): Unauthorized Exception! EKS does not have" in refused
+    assert "associated role., fault: client" in refused
+    assert "Error when retrieving credentials from container-role" in unreached
+    assert "Received non 200" not in unreached

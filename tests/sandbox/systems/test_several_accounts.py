@@ -7,11 +7,12 @@ with the wrong identity.
 import json
 import re
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pulumi_aws as aws
 import pytest
 from pulumi import ResourceOptions
 
@@ -35,16 +36,18 @@ from irsa_components.pod_identity_association import (
 from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
 from irsa_components.workload import Workload, WorkloadArgs
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
+from irsa_sandbox.aws.server import CROSS_ACCOUNT_ROLE
 from irsa_sandbox.engine.stack import ROOT, SandboxStack
 from irsa_sandbox.session import Session
-from tests.sandbox.support.associated import CLUSTER_ARN, eks_cluster
-from tests.sandbox.support.chain import WHO, account_b, changes_of
-from tests.sandbox.support.programs import POD_SPEC, in_namespace, stack_of, unchanged
+from irsa_sandbox.testing.sandbox import CLUSTER, Sandbox
+from tests.sandbox.support.pod_identity import arn_of_cluster, node_role, nodes_with_agent
+from tests.sandbox.support.programs import POD_SPEC, changes_of, in_namespace, stack_of, unchanged
 from tests.sandbox.support.sdk_programs import PROGRAMS
-from tests.sandbox.support.world import RegisteredCluster, world
+from tests.sandbox.support.world import RegisteredCluster
 
 pytestmark = pytest.mark.sandbox
 
+CLUSTER_ARN = arn_of_cluster(CLUSTER)
 NAMESPACE = "several"
 IRSA, AGENT = "irsa", "agent"
 WORKLOADS = [AGENT, IRSA]
@@ -123,7 +126,9 @@ class Several:
                 Workload(workload, args, opts)
 
     def _roles(self) -> None:
-        in_b = ResourceOptions(providers=[account_b()])
+        administrator = aws.ProviderAssumeRoleArgs(role_arn=role_arn(ACCOUNT_B, CROSS_ACCOUNT_ROLE))
+        account_b = aws.Provider("account-b", region=REGION, assume_roles=[administrator])
+        in_b = ResourceOptions(providers=[account_b])
         associations = [
             TargetingAssociationArgs(
                 cluster_arn=CLUSTER_ARN,
@@ -142,10 +147,6 @@ class Several:
             )
             CrossAccountRole(profile, args, in_b if ACCOUNT_B in arn else None)
 
-    def who(self, workload: str, *options: str) -> str:
-        """The identity of the AWS CLI in a Pod, or its error."""
-        return self.session.in_pod(NAMESPACE, workload, [*WHO, *options]).output.strip()
-
     def verify(self, *of: str) -> list[tuple[str, str, str]]:
         """Service account, profile and verdict of each chain."""
         done = self.world.irsa("verify", *of, "--wait", "0", "--output", "json")
@@ -158,22 +159,13 @@ class Several:
 
 
 @pytest.fixture(scope="module")
-def several(session: Session) -> Iterator[Several]:
-    with world(session) as own, eks_cluster(own):
-        found = Several(own)
-        found.roles().up()
-        found.workloads().up()
-        yield found
-        found.workloads().destroy()
-        found.roles().destroy()
-
-
-@pytest.mark.parametrize("profile", TARGETS)
-@pytest.mark.parametrize("workload", EVERYONE)
-def test_each_profile_is_its_role(several: Several, workload: str, profile: str):
-    session = f"{session_arn_prefix(TARGETS[profile])}xactarget"
-
-    assert several.who(workload, "--profile", profile) == session
+def several(session: Session, sandbox: Sandbox) -> Several:
+    iam, eks = session.aws("iam"), session.aws("eks")
+    nodes_with_agent(eks, CLUSTER, node_role(iam))
+    found = Several(RegisteredCluster(session))
+    found.roles().up()
+    found.workloads().up()
+    return found
 
 
 # Identities, as the start of the final ARN. Sessions of the profiles have a name of our own; those
@@ -323,7 +315,6 @@ def test_a_removed_target_goes_from_policy_and_profiles_alone(several: Several, 
     unchanged(several.roles())
     for name in WORKLOADS:
         assert "(AccessDenied) when calling the AssumeRole" in assume(several, name)
-        assert "could not be found" in several.who(name, "--profile", REMOVED)
-        assert several.who(name, "--profile", "B") == CELLS["A→B"]
+        assert "could not be found" in identity(several, name, "boto3", Setup(profile=REMOVED))
     chains = [(name, profile, "passed") for name in EVERYONE for profile in several.targets]
     assert several.verify("--stack", several.export(tmp_path)) == sorted(chains)

@@ -2,24 +2,19 @@
 
 import subprocess
 import threading
-from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any
 
 import pytest
-from lightkube.models.core_v1 import Container, EnvVar, PodSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Namespace as K8sNamespace
-from lightkube.resources.core_v1 import Pod, ResourceQuota, ServiceAccount
+from lightkube.resources.core_v1 import Pod, ServiceAccount
 
 from irsa.identity.eks import CREDENTIALS_URI_VARIABLE
+from irsa.identity.injection import missing
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe import trial_pods
-from irsa.observe.errors import CollectError
 from irsa_sandbox.engine.stack import ROOT
-from irsa_sandbox.session import Session
-from irsa_sandbox.testing.running import held
-from irsa_sandbox.testing.sandbox import Sandbox
+from irsa_sandbox.testing.sandbox import CLUSTER, Sandbox
 from tests.sandbox.support.command import SANDBOX
 from tests.sandbox.support.pod_identity import associate, pod_role
 from tests.sandbox.support.programs import POD_SPEC
@@ -27,31 +22,16 @@ from tests.sandbox.support.programs import POD_SPEC
 pytestmark = pytest.mark.sandbox
 
 NAMESPACE = "start"
-STARTS = 20
-
-
-@pytest.fixture(scope="module")
-def sandbox(session: Session) -> Iterator[Sandbox]:
-    with held(session.state, ends=False) as running:
-        running.take_snapshot()
-        yield running
-        running.restore()
-
-
-def template(account: str) -> dict[str, Any]:
-    return {
-        "spec": {"serviceAccountName": account, "containers": [{"name": "app", "image": "app"}]}
-    }
+STARTS = 8
 
 
 def has_credentials(sandbox: Sandbox, account: str) -> bool:
     """Create a Pod of the service account; return whether the webhook gave it credentials."""
-    spec = PodSpec(serviceAccountName=account, containers=[Container(name="app", image="app")])
-    metadata = ObjectMeta(generateName=f"{account}-", namespace=NAMESPACE)
-    created = sandbox.kubernetes.create(Pod(metadata=metadata, spec=spec)).to_dict()
+    metadata = {"generateName": f"{account}-", "namespace": NAMESPACE}
+    pod = Pod.from_dict({"metadata": metadata, "spec": {**POD_SPEC, "serviceAccountName": account}})
+    created = sandbox.kubernetes.create(pod).to_dict()
     sandbox.kubernetes.delete(Pod, created["metadata"]["name"], namespace=NAMESPACE, grace_period=0)
-    env = created["spec"]["containers"][0].get("env", ())
-    return CREDENTIALS_URI_VARIABLE in {EnvVar.from_dict(each).name for each in env}
+    return missing(created, CREDENTIALS_URI_VARIABLE) == ""
 
 
 def test_each_start_has_credentials_and_without_the_gate_none(sandbox, monkeypatch):
@@ -62,43 +42,22 @@ def test_each_start_has_credentials_and_without_the_gate_none(sandbox, monkeypat
     without, with_gate = 0, 0
     for number in range(STARTS):
         account = f"app-{number}"
+        own = ServiceAccountRef(NAMESPACE, account)
         metadata = ObjectMeta(name=account, namespace=NAMESPACE)
         sandbox.kubernetes.create(ServiceAccount(metadata=metadata))
-        role = pod_role(iam, account, sandbox.cluster_name, ServiceAccountRef(NAMESPACE, account))
+        role = pod_role(iam, account, CLUSTER, own)
         held_back = ExitStack()
         held_back.enter_context(sandbox.hold_back_associations())
-        associate(eks, sandbox.cluster_name, ServiceAccountRef(NAMESPACE, account), role)
+        associate(eks, CLUSTER, own, role)
         without += has_credentials(sandbox, account)  # the control
         timer = threading.Timer(0.1, held_back.close)
         timer.start()
-        own = ServiceAccountRef(NAMESPACE, account)
-        trial_pods.wait_for_credentials(kubeconfig, own, template(account))
+        template = {"spec": {**POD_SPEC, "serviceAccountName": account}}
+        trial_pods.wait_for_credentials(kubeconfig, own, template)
         with_gate += has_credentials(sandbox, account)
         timer.join()
 
     assert (without, with_gate) == (0, STARTS)
-
-
-def test_the_quota_that_refuses_a_trial_pod_is_named(sandbox):
-    """A policy's webhook and a missing permission come in the same way: the API server's words."""
-    name = "full"
-    sandbox.kubernetes.create(K8sNamespace(metadata=ObjectMeta(name=name)))
-    sandbox.kubernetes.create(ServiceAccount(metadata=ObjectMeta(name="app", namespace=name)))
-    metadata = {"name": "none", "namespace": name}
-    spec = {"hard": {"pods": "0"}}
-    sandbox.kubernetes.create(ResourceQuota.from_dict({"metadata": metadata, "spec": spec}))
-    # The sandbox runs no controller of quotas, which would write this.
-    status = {"metadata": metadata, "status": {**spec, "used": {"pods": "0"}}}
-    sandbox.kubernetes.replace(ResourceQuota.Status.from_dict(status))
-    kubeconfig = sandbox.kubeconfig.read_text()
-
-    own = ServiceAccountRef(name, "app")
-    with pytest.raises(CollectError) as refused:
-        trial_pods.wait_for_credentials(kubeconfig, own, template("app"))
-    assert str(refused.value).startswith("cannot be tried: a dry run was refused: pods ")
-    assert "exceeded quota: none, requested: pods=1, used: pods=0, limited: pods=0; " in str(
-        refused.value
-    )
 
 
 MANY, DESCRIPTORS = 60, 128
@@ -133,9 +92,9 @@ def test_many_deployments_start_with_few_descriptors(sandbox, tmp_path):
     accounts = [ServiceAccountRef("many", f"app-{number}") for number in range(MANY)]
     sandbox.kubernetes.create(K8sNamespace(metadata=ObjectMeta(name="many")))
     iam, eks = (sandbox.accounts.a.client(each) for each in ("iam", "eks"))
-    role = pod_role(iam, "many", sandbox.cluster_name, accounts[0])
+    role = pod_role(iam, "many", CLUSTER, accounts[0])
     for account in accounts:
-        associate(eks, sandbox.cluster_name, account, role)
+        associate(eks, CLUSTER, account, role)
     (tmp_path / "__main__.py").write_text(PROGRAM)
     (tmp_path / "Pulumi.yaml").write_text("name: many\nruntime: python\n")
     (tmp_path / "kubeconfig").write_text(sandbox.kubeconfig.read_text())

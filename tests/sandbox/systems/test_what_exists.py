@@ -1,7 +1,7 @@
 """`up` refuses to create what exists and is not the stack's, and leaves it as it was."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pulumi
@@ -13,6 +13,7 @@ from pulumi import ResourceOptions
 
 from irsa.identity.arns import provider_arn_for, role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from irsa.identity.policies import service_trust_policy
 from irsa_components import EksCluster, EksClusterArgs
 from irsa_components import ServiceAccount as Account
 from irsa_components.access_key_user import AccessKeyUser, AccessKeyUserArgs
@@ -22,36 +23,21 @@ from irsa_components.namespace import Namespace, NamespaceArgs
 from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
 from irsa_components.workload import Workload, WorkloadArgs
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
-from irsa_sandbox.demo import left_overs
 from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.session import Session
+from irsa_sandbox.testing.sandbox import CLUSTER, Sandbox
 from tests.sandbox.support.programs import POD_SPEC, in_cluster, refusal, stack_of, unchanged
 
 pytestmark = pytest.mark.sandbox
 
 NAME, OTHERS = "taken", "theirs"
 BUCKET, IRISH_BUCKET = "taken-in-virginia", "taken-in-ireland"
-IRELAND = "eu-west-1"
-TRUST = json.dumps(
-    {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "ec2.amazonaws.com"},
-                "Action": "sts:AssumeRole",
-            }
-        ],
-    }
-)
+TRUST = json.dumps(service_trust_policy("ec2.amazonaws.com"))
 ROLE = role_arn(ACCOUNT_A, "any")
+PROVIDER = provider_arn_for("oidc.example.com", ACCOUNT_A)
 READ_ONLY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
 BARE = "bare"
 """A service account that is no stack's."""
-
-
-def provider_arn(session: Session) -> str:
-    return provider_arn_for(session.state.issuer_url.removeprefix("https://"), ACCOUNT_A)
 
 
 def stack(session: Session, project: str) -> SandboxStack:
@@ -60,15 +46,14 @@ def stack(session: Session, project: str) -> SandboxStack:
 
     def program() -> None:
         for name in (NAME, project):
-            subjects = {"subjects": ["dev/app"], "provider_arns": [provider_arn(session)]}
+            subjects = {"subjects": ["dev/app"], "provider_arns": [PROVIDER]}
             ServiceAccountRole(name, ServiceAccountRoleArgs(role_name=name, **subjects))
         AccessKeyUser(NAME, AccessKeyUserArgs(user_name=NAME))
         policy = {"bucket_name": f"{project}-data", "read_policy_name": NAME}
         DataBucket(project, DataBucketArgs(force_destroy=True, **policy))
-        args = EksClusterArgs(cluster_name=NAME, existing=True, create_provider=True)
-        EksCluster(NAME, args)
+        EksCluster(NAME, EksClusterArgs(cluster_name=CLUSTER, existing=True, create_provider=True))
         DataBucket(BUCKET, DataBucketArgs(bucket_name=BUCKET, force_destroy=True))
-        ireland = aws.Provider("ireland", region=IRELAND)
+        ireland = aws.Provider("ireland", region="eu-west-1")
         irish = DataBucketArgs(bucket_name=IRISH_BUCKET, force_destroy=True)
         DataBucket(IRISH_BUCKET, irish, ResourceOptions(providers=[ireland]))
 
@@ -92,14 +77,10 @@ def stack(session: Session, project: str) -> SandboxStack:
 
 
 @pytest.fixture(scope="module")
-def theirs(session: Session) -> Iterator[Callable[[], None]]:
+def theirs(session: Session, sandbox: Sandbox) -> Callable[[], None]:
     """Check that a stack of others has its things as they were, with the data in them."""
-    SandboxStack(session.state).destroy()  # it may have the cluster's OIDC provider
-    before, s3, eks, iam = left_overs(session), *map(session.aws, ("s3", "eks", "iam"))
-    role = iam.create_role(RoleName="theirs-cluster", AssumeRolePolicyDocument=TRUST)["Role"]
-    subnets = [each["SubnetId"] for each in session.aws("ec2").describe_subnets()["Subnets"]]
-    where = {"subnetIds": subnets[:2]}
-    eks.create_cluster(name=NAME, roleArn=role["Arn"], resourcesVpcConfig=where)
+    s3, own = session.aws("s3"), {"OpenIDConnectProviderArn": sandbox.provider_arn}
+    session.aws("iam").delete_open_id_connect_provider(**own)
     found = stack(session, OTHERS)
     assert found.up().keys() <= {"create", "read"}
     for bucket in (BUCKET, IRISH_BUCKET):
@@ -111,13 +92,7 @@ def theirs(session: Session) -> Iterator[Callable[[], None]]:
         for bucket in (BUCKET, IRISH_BUCKET):
             assert s3.get_object(Bucket=bucket, Key="data")["Body"].read() == b"theirs"
 
-    yield are_as_they_were
-    for bucket in (BUCKET, IRISH_BUCKET):
-        session.empty_bucket(bucket)
-    found.destroy()
-    eks.delete_cluster(name=NAME)
-    iam.delete_role(RoleName="theirs-cluster")
-    assert left_overs(session) == before
+    return are_as_they_were
 
 
 def test_up_refuses_what_exists_and_leaves_it_as_it_was(session, theirs):
@@ -152,7 +127,7 @@ def test_up_refuses_what_exists_and_leaves_it_as_it_was(session, theirs):
 
 def test_what_exists_is_used_without_changes(session: Session, theirs):
     def run() -> None:
-        EksCluster(NAME, EksClusterArgs(cluster_name=NAME, existing=True))
+        EksCluster(NAME, EksClusterArgs(cluster_name=CLUSTER, existing=True))
         DataBucket(NAME, DataBucketArgs(bucket_name=BUCKET, existing=True))
         opts = in_cluster(session)
         Namespace(NAME, NamespaceArgs(namespace=NAME, existing=True), opts)
@@ -209,7 +184,6 @@ def test_a_bucket_and_a_role_come_under_the_stack_by_import(session: Session):
     iam = session.aws("iam")
     iam.create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)
     iam.attach_role_policy(RoleName=name, PolicyArn=READ_ONLY)
-    provider = provider_arn_for("oidc.example.com", ACCOUNT_A)
 
     def bucket_by_name(args: pulumi.ResourceTransformationArgs) -> Any:
         if args.type_ != "aws:s3/bucket:Bucket":
@@ -223,7 +197,7 @@ def test_a_bucket_and_a_role_come_under_the_stack_by_import(session: Session):
         args = ServiceAccountRoleArgs(
             role_name=name,
             subjects=["dev/app"],
-            provider_arns=[provider],
+            provider_arns=[PROVIDER],
             policy_arns={"this": READ_ONLY},
             imported=imported,
         )
@@ -236,15 +210,17 @@ def test_a_bucket_and_a_role_come_under_the_stack_by_import(session: Session):
     assert adopted.destroy().keys() == {"delete"}
 
 
-def test_the_provider_of_an_existing_cluster_is_created_only_when_asked(session: Session, theirs):
-    iam, arn = session.aws("iam"), {"OpenIDConnectProviderArn": provider_arn(session)}
+def test_the_provider_of_an_existing_cluster_is_created_only_when_asked(
+    session: Session, sandbox: Sandbox, theirs
+):
+    iam, arn = session.aws("iam"), {"OpenIDConnectProviderArn": sandbox.provider_arn}
     iam.delete_open_id_connect_provider(**arn)
 
     def provider(create_provider: bool) -> SandboxStack:
-        args = EksClusterArgs(cluster_name=NAME, existing=True, create_provider=create_provider)
+        args = EksClusterArgs(cluster_name=CLUSTER, existing=True, create_provider=create_provider)
         return stack_of(session, "provider", lambda: EksCluster(NAME, args))
 
-    assert provider_arn(session) in refusal(provider(False).preview)
+    assert sandbox.provider_arn in refusal(provider(False).preview)
 
     assert provider(True).up()["create"] == 4
     created = iam.get_open_id_connect_provider(**arn)

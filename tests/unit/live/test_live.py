@@ -269,3 +269,23 @@ def test_a_call_that_must_be_denied_is_not_asked_again_once_it_was_granted(monke
 
     assert not World.judge(world, denied).passed
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "no AWS profiles; make test-aws PROFILE_A=… PROFILE_B=…"),
+        (["--clean", "../.."], "run '../..': not 8 lowercase letters and digits; copy it from"),
+        (["--subnets", "subnet-1"], "--subnets subnet-1: EKS needs two, in two availability zones"),
+    ],
+)
+def test_wrong_usage_is_one_line(brought_up, capsys, monkeypatch, options, message):
+    monkeypatch.setattr(live.shutil, "which", lambda _: "/bin/pulumi")
+    monkeypatch.setattr(os, "environ", {**os.environ})
+    profiles = ["--profile-a", "a", "--profile-b", "b"] if options else []
+
+    assert live.main([*profiles, "--folder", str(brought_up.folder.parent), *options]) == 2
+
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err.count("\n")) == ("", 1)
+    assert printed.err.startswith(f"test-aws: {message}")

@@ -1,16 +1,34 @@
-"""Every link within the repository leads somewhere, and so does every decision that code names."""
+"""The documents: their code blocks, their links, and the parts that are generated."""
 
 import re
+import runpy
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support.code_blocks import COMMANDS, OTHERS, blocks
 from tests.support.paths import ROOT
+from tools import environment
+from tools.docs import generated
+from tools.docs.generated import documents, outdated, with_blocks
+from tools.docs.reference import BLOCKS
 
 LINK = re.compile(r"\]\((?!https?://|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)")
 DECISION = re.compile(r"\bdecisions? (D?[0-9]+)\b")
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+CONTRIBUTING = (ROOT / "docs" / "contributing.md").read_text()
+
+
+def test_each_block_says_what_it_is_and_can_be_pasted_into_any_shell():
+    kinds = (*COMMANDS, *OTHERS)
+    unknown = [block.where for block in blocks() if block.language not in kinds]
+    assert unknown == [], f"say behind the three backticks what the block is: one of {kinds}"
+    shells = [block for block in blocks() if block.language == "sh"]
+    commented = [block.where for block in shells if re.search(r"(^|\s)#", block.content)]
+    assert commented == [], "zsh takes a comment that is pasted for arguments; say it in the text"
+    assert shells
 
 
 def files(*patterns: str) -> list[Path]:
@@ -39,7 +57,7 @@ def test_every_link_leads_somewhere(document):
     assert not dead, f"{document.relative_to(ROOT)}: no such file or heading: {dead}"
 
 
-def test_every_decision_that_is_named_is_recorded():
+def test_every_decision_that_is_named_is_recorded_and_each_is_listed():
     recorded = {path.name[:4] for path in DECISIONS}
     named = {
         (str(path.relative_to(ROOT)), number)
@@ -49,19 +67,13 @@ def test_every_decision_that_is_named_is_recorded():
     }
     assert named
     assert [each for each in sorted(named) if each[1].zfill(4) not in recorded] == []
-
-
-def test_the_architecture_lists_every_decision():
-    text = (ROOT / "docs" / "contributing.md").read_text()
-
     for path in DECISIONS:
         title = path.read_text().partition("\n")[0].removeprefix("# ")
-        assert f"- [{title}](decisions/{path.name})\n" in text
+        assert f"- [{title}](decisions/{path.name})\n" in CONTRIBUTING
 
 
 def test_every_step_of_the_data_flow_exists():
-    text = (ROOT / "docs" / "contributing.md").read_text()
-    flows = text.partition("### Data flow")[2].partition("\n### ")[0].split("\n**")[1:]
+    flows = CONTRIBUTING.partition("### Data flow")[2].partition("\n### ")[0].split("\n**")[1:]
 
     assert len(flows) == 7
     for flow in flows:
@@ -70,3 +82,26 @@ def test_every_step_of_the_data_flow_exists():
         for file, name in steps:
             code = (ROOT / file).read_text()
             assert re.search(rf"(def|class) {name}\b", code), f"{file} has no {name}"
+
+
+def test_every_document_is_current_and_has_each_generated_block_once():
+    assert [str(path.relative_to(ROOT)) for path in outdated()] == [], "run: make docs"
+    texts = [path.read_text() for path in documents()]
+    for name in BLOCKS:
+        assert sum(text.count(f"<!-- begin: {name} -->\n") for text in texts) == 1, name
+    with pytest.raises(KeyError, match="nothing"):
+        with_blocks("<!-- begin: nothing -->\n<!-- end: nothing -->\n")
+
+
+@pytest.mark.parametrize("names", [[], ["page.md"]], ids=["current", "outdated"])
+def test_the_check_exits_with_1_for_an_outdated_document(tmp_path, monkeypatch, capsys, names):
+    monkeypatch.setattr(environment, "ROOT", tmp_path)
+    monkeypatch.setattr(generated, "outdated", lambda: {tmp_path / name: "new" for name in names})
+    monkeypatch.setattr(sys, "argv", ["tools.docs", "--check"])
+
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("tools.docs", run_name="__main__")
+
+    said = [f"{name} is outdated; run `make docs`" for name in names]
+    assert (ended.value.code, capsys.readouterr().err.splitlines()) == (len(names), said)
+    assert list(tmp_path.iterdir()) == []
