@@ -100,7 +100,7 @@ def workload(irsa_world: RegisteredCluster) -> Workload:
     ],
     ids=[
         *("another-account", "skip-label", "skipped-container", "own-volume", "own-mount"),
-        *("api-token", "default-profile", "second-container", "keys-from-secret", "zone"),
+        *("api-token", "second-container", "keys-from-secret", "zone"),
     ],
 )
 def test_the_link_is_named_and_boto3_is_the_role_after_the_commands(
