@@ -1,9 +1,8 @@
-"""`python -m irsa` and the policy pack on the repository's two stacks, as they come up.
+"""`python -m irsa` on the repository's two stacks, as they come up.
 
 Every test finds both stacks as `up` left them.
 """
 
-import copy
 import json
 import os
 import shlex
@@ -26,7 +25,6 @@ from irsa_sandbox.session import Session
 from irsa_sandbox.snapshots import Snapshots
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.in_process import run
-from tests.sandbox.support.policy_pack import Checked, analyzed, previewed
 from tests.sandbox.support.previews import preview
 from tests.sandbox.support.remedies import nothing_gained
 from tests.sandbox.support.workload import sdk_in, troubles
@@ -41,14 +39,13 @@ ROLE_B = role_arn(ACCOUNT_B, "s3-app-B")
 
 @dataclass
 class Stacks:
-    """Both stacks, and what was said of account A's before it came up."""
+    """Both stacks."""
 
     world: RegisteredCluster
     snapshots: Snapshots
     a: SandboxStack
     b: SandboxStack
     folder: Path
-    checked: Checked
 
     @property
     def session(self) -> Session:
@@ -75,12 +72,11 @@ def both(session: Session, tmp_path_factory) -> Iterator[Stacks]:
     with closing(Snapshots(state.path, state.snapshots)) as snapshots:
         a.destroy()  # an earlier module may have left it
         eventually(lambda: not any(map(_is_ending, session.cluster.list(Namespace))))
-        checked = previewed(a)
         a.up()
         b = SandboxStack(state, PROJECT_B)
         b.up()
         world, folder = RegisteredCluster(session), tmp_path_factory.mktemp("stacks")
-        yield Stacks(world, snapshots, a, b, folder, checked)
+        yield Stacks(world, snapshots, a, b, folder)
 
 
 @pytest.fixture
@@ -213,28 +209,3 @@ def test_list_says_why_a_preview_failed(stacks, tmp_path):
 
     assert (done.code, done.err.count("\n")) == (3, 1)
     assert "failed: no role" in done.err
-
-
-def test_the_pack_checks_both_stacks_before_and_after_they_came_up(stacks):
-    first = stacks.checked
-    assert first.error == ""
-    assert {rule for rule, _ in first.rules} == {"not-checked"}
-    assert {name for _, name in first.rules} >= {NAME, "s3-app-A", "crossplane-aws-provider"}
-    for stack in (stacks.a, stacks.b):
-        assert previewed(stack) == ([], "")
-
-
-def test_the_pack_reports_a_broken_state_at_its_level(stacks, tmp_path):
-    pulumi, state = stacks.session.state.pulumi, copy.deepcopy(stacks.a.export())
-    assert analyzed(pulumi, state, tmp_path) == ([], "")
-    kind = "aws:iam/role:Role"
-    [role] = [e for e in state["resources"] if e["type"] == kind and e["outputs"]["name"] == NAME]
-    document = json.loads(role["outputs"]["assumeRolePolicy"])
-    del document["Statement"][0]["Condition"]
-    role["inputs"]["assumeRolePolicy"] = role["outputs"]["assumeRolePolicy"] = json.dumps(document)
-
-    for level in ("mandatory", "advisory"):
-        done = analyzed(pulumi, state, tmp_path, config={"no-sub": level})
-        assert done.rules == {("no-sub", NAME), ("no-aud", NAME)}
-        assert {each.level for each in done.violations} == {level, "advisory"}
-        assert bool(done.error) == (level == "mandatory")
