@@ -164,21 +164,14 @@ def run(session, platform, environment, language, tmp_path):
     return run_one
 
 
-@pytest.fixture
-def exported(session, environment, language):
-    """Gives what `pulumi stack export` prints for the example's stack."""
-
-    def export():
+@pytest.mark.parametrize("language", programs.LANGUAGES)
+def test_the_example_in_another_language(session, environment, run, language, tmp_path):
+    def exported():
         stack = f"organization/reports-{language}/dev"
         command = [session.state.pulumi, "stack", "export", "--stack", stack]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
         return json.loads(done.stdout)
 
-    return export
-
-
-@pytest.mark.parametrize("language", programs.LANGUAGES)
-def test_the_example_in_another_language(session, run, exported, language, tmp_path):
     run("up")
     try:
         put_object(session, "acme-reports")

@@ -6,6 +6,7 @@ alone is not enough: what has the run's name without its tag is reported and lef
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
@@ -89,78 +90,48 @@ def _in_account(run: Run, account: Account) -> Iterator[LeftOver]:
     def named(names: Iterable[str]) -> list[str]:
         return [name for name in names if name.startswith(run.prefix)]
 
-    def found(kind: str, name: str, stage: int, tags: Callable, delete: Callable, /, **at: str):
+    def found(kind: str, name: str, stage: int, describe: Callable, delete: Callable, **at: str):
         try:
-            tagged = tags(**at)
+            tags = _tags(describe(**at))
         except ClientError as error:
             if _code(error) in _GONE:
                 return
             raise
+        is_ours = tags.get(TAG) == run.id
+        place = tags.get(PLACE_TAG, "") if is_ours else ""
         full_name = f"{kind} {name} of account {account.id}"
-        is_ours = tagged.get(TAG) == run.id
-        place = tagged.get(PLACE_TAG, "") if is_ours else ""
         yield LeftOver(full_name, is_ours, lambda: delete(**at), stage, place)
 
-    searched = [eks for eks in account.eks_by_region.values() if eks is not None]
-    listed = ((eks, named(_pages(eks, "list_clusters", "clusters"))) for eks in searched)
-    for eks, cluster in ((eks, cluster) for eks, clusters in listed for cluster in clusters):
-        for group in _pages(eks, "list_nodegroups", "nodegroups", clusterName=cluster):
-            yield from found(
-                "node group",
-                group,
-                NODES,
-                lambda eks=eks, **at: eks.describe_nodegroup(**at)["nodegroup"].get("tags", {}),
-                eks.delete_nodegroup,
-                clusterName=cluster,
-                nodegroupName=group,
-            )
-        yield from found(
-            "cluster",
-            cluster,
-            CLUSTER,
-            lambda eks=eks, **at: eks.describe_cluster(**at)["cluster"].get("tags", {}),
-            eks.delete_cluster,
-            name=cluster,
-        )
-    for provider in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
-        providers = found(
-            "OIDC provider",
-            provider["Arn"],
-            REST,
-            lambda **at: _tags(iam.get_open_id_connect_provider(**at)),
-            iam.delete_open_id_connect_provider,
-            OpenIDConnectProviderArn=provider["Arn"],
-        )
+    for eks in (eks for eks in account.eks_by_region.values() if eks is not None):
+        for name in named(_pages(eks, "list_clusters", "clusters")):
+            for group in _pages(eks, "list_nodegroups", "nodegroups", clusterName=name):
+                nodes = {"clusterName": name, "nodegroupName": group}
+                calls = (eks.describe_nodegroup, eks.delete_nodegroup)
+                yield from found("node group", group, NODES, *calls, **nodes)
+            calls = (eks.describe_cluster, eks.delete_cluster)
+            yield from found("cluster", name, CLUSTER, *calls, name=name)
+    for each in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
+        calls = (iam.get_open_id_connect_provider, iam.delete_open_id_connect_provider)
+        provider = {"OpenIDConnectProviderArn": each["Arn"]}
+        providers = found("OIDC provider", each["Arn"], REST, *calls, **provider)
         yield from (each for each in providers if each.is_ours)  # AWS has chosen its name
-    for kind, listed in (("Role", "list_roles"), ("User", "list_users")):
-        for name in named(each[f"{kind}Name"] for each in _pages(iam, listed, f"{kind}s")):
-            yield from found(
-                kind.lower(),
-                name,
-                REST,
-                lambda kind=kind, **at: _tags(getattr(iam, f"get_{kind.lower()}")(**at)[kind]),
-                lambda kind=kind, **at: _delete_principal(iam, kind.lower(), **at),
-                **{f"{kind}Name": name},
-            )
+    for kind, describe in (("Role", iam.get_role), ("User", iam.get_user)):
+        delete = partial(_delete_principal, iam, kind.lower())
+        listed = _pages(iam, f"list_{kind.lower()}s", f"{kind}s")
+        for name in named(each[f"{kind}Name"] for each in listed):
+            yield from found(kind.lower(), name, REST, describe, delete, **{f"{kind}Name": name})
     for policy in _pages(iam, "list_policies", "Policies", Scope="Local"):
-        if named([policy["PolicyName"]]):
-            yield from found(
-                "policy",
-                policy["PolicyName"],
-                REST,
-                lambda **at: _tags(iam.get_policy(**at)["Policy"]),
-                lambda **at: _delete_policy(iam, **at),
-                PolicyArn=policy["Arn"],
-            )
+        if named([name := policy["PolicyName"]]):
+            delete = partial(_delete_policy, iam)
+            yield from found("policy", name, REST, iam.get_policy, delete, PolicyArn=policy["Arn"])
     for bucket in named(each["Name"] for each in s3.list_buckets()["Buckets"]):
-        yield from found(
-            "bucket",
-            bucket,
-            REST,
+
+        def describe(**at: str) -> Mapping[str, Any]:
             # S3 creates a bucket before it tags it, and a run can end in between.
-            lambda **at: _bucket_tags(s3, **at) or {TAG: run.id},
-            lambda **at: _delete_bucket(s3, **at),
-            Bucket=bucket,
+            return {"tags": _bucket_tags(s3, **at) or {TAG: run.id}}
+
+        yield from found(
+            "bucket", bucket, REST, describe, partial(_delete_bucket, s3), Bucket=bucket
         )
 
 
@@ -169,11 +140,15 @@ def _pages(client: Any, operation: str, field: str, **arguments: str) -> Iterato
         yield from page[field]
 
 
-def _tags(described: Mapping[str, Any]) -> dict[str, str]:
-    return {tag["Key"]: tag["Value"] for tag in described.get("Tags") or ()}
+def _tags(described: Mapping[str, Any]) -> Mapping[str, str]:
+    """Tags of a resource as AWS describes it: under the name of its kind, or by itself."""
+    for each in (described, *described.values()):
+        if isinstance(each, Mapping) and (tags := each.get("tags") or each.get("Tags")):
+            return tags if isinstance(tags, Mapping) else {tag["Key"]: tag["Value"] for tag in tags}
+    return {}
 
 
-def _bucket_tags(s3: Any, **bucket: str) -> dict[str, str]:
+def _bucket_tags(s3: Any, **bucket: str) -> Mapping[str, str]:
     try:
         return _tags({"Tags": s3.get_bucket_tagging(**bucket)["TagSet"]})
     except ClientError as error:

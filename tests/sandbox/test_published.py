@@ -28,6 +28,7 @@ from tests.support import git_server, language_host
 from tests.support.code_blocks import blocks
 from tests.support.paths import ROOT
 from tests.support.requirements import COMPONENTS
+from tests.unit.tools.docs.test_fleet import WORKFLOWS, commands
 
 pytestmark = pytest.mark.sandbox
 
@@ -167,3 +168,13 @@ def test_the_readmes_program_runs_in_a_cluster_with_an_oidc_provider(session, cl
     with sdk_in(session, "default", "reports") as sdk:
         sdk.client("s3").list_objects_v2(Bucket="acme-reports")
     unchanged(stack)
+
+
+def test_every_option_of_a_workflows_pulumi_is_one_of_the_cli(session: Session):
+    found = [words for file in WORKFLOWS for words in commands(file) if words[0] == "pulumi"]
+
+    assert len(found) == 6
+    for _, operation, *words in found:
+        asked = subprocess.check_output([session.state.pulumi, operation, "--help"], text=True)
+        for option in (word for word in words if word.startswith("--")):
+            assert f" {option} " in asked, f"pulumi {operation} has no {option}"

@@ -55,10 +55,6 @@ def creating_in(session: Session) -> list[str]:
     return [each["resource"]["type"] for each in pending if each["type"] == "creating"]
 
 
-def cluster_in(session: Session) -> bool:
-    return NAME in session.aws("eks").list_clusters()["clusters"]
-
-
 def kill_during_up(stack: SandboxStack, is_time: Callable[[], bool]) -> None:
     """Bring the stack up, and kill the engine when it is time: it stands still while that is asked,
     so that the answer is true of the moment at which it dies."""
@@ -132,7 +128,8 @@ def test_a_killed_up_is_finished_as_pulumi_prescribes(session: Session, provider
         if provider == "eks":
             # The provider has its request, or is about to get it.
             tries = range(20 if any(each.startswith("aws:eks/") for each in creating) else 0)
-            return any(cluster_in(session) or time.sleep(0.05) for _ in tries)
+            clusters = session.aws("eks").list_clusters
+            return any(NAME in clusters()["clusters"] or time.sleep(0.05) for _ in tries)
         return bool(creating) and len(roles_in(session)) >= 5 and deployment_in(session)
 
     def opened(imported: list[str]) -> SandboxStack:

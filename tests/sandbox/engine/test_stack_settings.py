@@ -1,6 +1,5 @@
 """A stack's program and settings in the sandbox; errors of one line, shown once."""
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import yaml
 from irsa_sandbox.__main__ import main
 from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.session import Session
-from irsa_sandbox.state import SandboxError
 from tests.sandbox.support import in_process
 from tests.sandbox.support.in_process import Result
 
@@ -22,10 +20,7 @@ import pulumi
 import pulumi_aws as aws
 
 config = pulumi.Config()
-name = config.require("user")
-if not name.islower():
-    raise pulumi.RunError(f"settings:user {name!r}: not in lower case")
-aws.iam.User(name, name=name)
+aws.iam.User("user", name=config.require("user"))
 pulumi.export("password", config.require_secret("password"))
 """
 
@@ -63,43 +58,6 @@ def test_settings_of_a_real_stack_work_and_do_not_change(session: Session, proje
     assert "ana" in users(session)
     opened_again.destroy()
     assert "ana" not in users(session)
-
-
-def test_the_salt_of_one_sandbox_suits_the_next_sandbox(
-    session: Session, project: Path, tmp_path: Path
-):
-    def plain(backend: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        (tmp_path / backend).mkdir(exist_ok=True)
-        return subprocess.run(
-            [session.state.pulumi, *arguments, "--non-interactive", "--cwd", str(project)],
-            env={
-                **session.state.environment(),
-                "PULUMI_BACKEND_URL": f"file://{tmp_path / backend}",
-                "PULUMI_HOME": str(tmp_path / "home"),
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    assert plain("first", "stack", "init", "dev").returncode == 0
-    assert "encryptionsalt" in yaml.safe_load((project / "Pulumi.dev.yaml").read_text())
-    second = plain("second", "stack", "init", "dev")
-
-    assert second.returncode == 0, second.stderr
-    assert SandboxStack(session.state, project).preview()
-
-
-def test_an_error_of_the_program_is_shown_once(session: Session, project: Path):
-    lines: list[str] = []
-    stack = SandboxStack(session.state, project, config={"settings:user": "Ana"})
-
-    with pytest.raises(SandboxError, match=r"^settings:user 'Ana': not in lower case$"):
-        stack.up(on_output=lines.append)
-
-    _, _, diagnostics = "\n".join(lines).partition("Diagnostics:")
-    assert diagnostics.count("not in lower case") == 1
-    assert "an unhandled error occurred" not in "\n".join(lines)
 
 
 def test_stack_up_creates_nothing_when_its_preview_fails(session: Session, project: Path):

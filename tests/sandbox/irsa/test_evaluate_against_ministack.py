@@ -118,6 +118,10 @@ class Generator:
         more = ["*"] if everyone and not web else []
         return {"Principal": {kind: self.some([*PRINCIPALS, *more])}}
 
+    def statement(self, effects: list[str], actions: list[str]) -> Json:
+        word = self.pick(["Action", "Action", "Action", "NotAction"])
+        return {"Effect": self.pick(effects), word: self.some(actions)}
+
     def trust(self, *, web: bool) -> Json:
         own = WEB if web else PLAIN
         actions = [own, own.lower(), "sts:*", "sts:AssumeRole*", "sts:TagSession", "sts:AssumeRol?"]
@@ -126,8 +130,7 @@ class Generator:
         return document(
             *(
                 {
-                    "Effect": self.pick(["Allow", "Allow", "Deny"]),
-                    self.pick(["Action", "Action", "Action", "NotAction"]): self.some(actions),
+                    **self.statement(["Allow", "Allow", "Deny"], actions),
                     **self.principal(web=web),
                     **self.condition([*keys, *OF_REQUEST]),
                 }
@@ -139,8 +142,7 @@ class Generator:
         return document(
             *(
                 {
-                    "Effect": self.pick(["Allow", "Allow", "Allow", "Deny"]),
-                    self.pick(["Action", "Action", "Action", "NotAction"]): self.some(ACTIONS),
+                    **self.statement(["Allow", "Allow", "Allow", "Deny"], ACTIONS),
                     self.pick(["Resource", "Resource", "NotResource"]): self.some(RESOURCES),
                     **(self.principal(everyone=everyone) if principal else {}),
                     **self.condition(CALL_KEYS),

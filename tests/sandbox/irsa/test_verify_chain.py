@@ -33,9 +33,6 @@ EXTERNAL_ID = "tenant-42"
 class Chained(Workload):
     """A workload whose role A leads to role B, and its bucket, in account B."""
 
-    admin = ""
-    """An AWS config file whose profile b reads role B."""
-
     role_b = bucket = "chained-b"
     role_b_arn = role_arn(ACCOUNT_B, role_b)
     session_arn = f"arn:aws:sts::{ACCOUNT_B}:assumed-role/{role_b}/"
@@ -46,7 +43,6 @@ class Chained(Workload):
         role_a = self.session.aws("iam").get_role(RoleName=self.namespace)["Role"]
         trusted = TrustedRole(role_a["Arn"], role_a["RoleId"])
         trust = role_trust_policy([trusted], external_id=EXTERNAL_ID)
-        self.session.aws("s3").delete_bucket(Bucket=self.bucket)  # not in account A
         create_role_b(self, self.role_b, trust)
         self.config_map("aws", {"config": self.config()})
         self.deploy(
@@ -67,10 +63,7 @@ class Chained(Workload):
         )
 
     def verify(self, *more: str, deployment: str = NAME) -> Any:
-        return self.irsa(
-            "verify", "--deployment", deployment, "--bucket", self.bucket, "--profile", "B",
-            "--wait", "0", "--trusting-profile", "b", *more, AWS_CONFIG_FILE=self.admin,
-        )  # fmt: skip
+        return self.verify_in_b("--deployment", deployment, "--profile", "B", *more)
 
     def sdk(self, **options: Any) -> str:
         return super().sdk(profile="B", **options)
@@ -80,7 +73,7 @@ class Chained(Workload):
 def chained(irsa_world, tmp_path_factory):
     found = Chained(irsa_world, "chained")
     found.create_chain()
-    found.admin = administrator_of_b(found.session, tmp_path_factory.mktemp("chained"))
+    found.profiles = administrator_of_b(found.session, tmp_path_factory.mktemp("chained"))
     return found
 
 

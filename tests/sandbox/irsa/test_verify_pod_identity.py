@@ -134,13 +134,11 @@ def test_credentials_are_those_of_the_pods(workload):
 class Targeting(AssociatedWorkload):
     """With a target role in account B, which may list a bucket there."""
 
-    admin = ""
     role_b = bucket = "targeting-b"
     session_arn = f"arn:aws:sts::{ACCOUNT_B}:assumed-role/{role_b}/"
 
     def target(self, trusted: ServiceAccountRef) -> None:
         trust = target_role_trust_policy([TargetedBy(self.role_arn, CLUSTER_ARN, trusted)])
-        self.session.aws("s3").delete_bucket(Bucket=self.bucket)  # not in account A
         create_role_b(self, self.role_b, trust)
         role_b_arn = role_arn(ACCOUNT_B, self.role_b)
         both = ["sts:AssumeRole", "sts:TagSession"]
@@ -150,17 +148,14 @@ class Targeting(AssociatedWorkload):
         self.deploy()
 
     def verify(self, *more: str, **_: str) -> Any:
-        return self.irsa(
-            "verify", "--bucket", self.bucket, "--trusting-profile", "b", "--wait", "0", *more,
-            AWS_CONFIG_FILE=self.admin,
-        )  # fmt: skip
+        return self.verify_in_b(*more)
 
 
 @pytest.mark.parametrize("trusts_it", [True, False])
 def test_the_target_role_s_session_is_the_pod_s(agent, tmp_path, trusts_it):
     targeting = Targeting(agent, "targeting")
     targeting.create_identity()
-    targeting.admin = administrator_of_b(targeting.session, tmp_path)
+    targeting.profiles = administrator_of_b(targeting.session, tmp_path)
     targeting.target(targeting.account._replace(name="app" if trusts_it else "other"))
 
     if trusts_it:

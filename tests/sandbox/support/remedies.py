@@ -86,7 +86,9 @@ def apply(workload: Workload, commands: list[str], root_of: str | None = None) -
                 _kubectl(words, {**in_process.clean_environment(), **state.environment()})
             else:
                 environment = {**state.aws_environment(root_of), **_AWS_CLI_DATA}
-                done = in_process.run(_aws, arguments, state, environment)
+                done = in_process.run(
+                    lambda words: create_clidriver().main(words), arguments, state, environment
+                )
                 assert done.code == 0, f"{command}\n{done.out}{done.err}"
         text = "\n".join(commands)
         for name in sorted({*re.findall(r"\bdeployment[/ ]([\w-]+)", text)} or {NAME}):
@@ -102,10 +104,6 @@ def _kubectl(words: list[str], environment: dict[str, str]) -> None:
         _kubectl(words, environment)
     else:
         assert done.returncode == 0, done.stderr
-
-
-def _aws(arguments: list[str]) -> int:
-    return create_clidriver().main(arguments)
 
 
 @contextlib.contextmanager

@@ -43,6 +43,8 @@ class Workload:
 
     world: RegisteredCluster
     namespace: str
+    profiles: str = ""
+    """An AWS config file whose profile b is of account B."""
 
     @property
     def session(self) -> Session:
@@ -152,9 +154,13 @@ class Workload:
         stated = () if "--role-arn" in more else ("--role-arn", self.role_arn)
         return self.irsa("verify", *named, *stated, "--bucket", self.bucket, "--wait", "0", *more)
 
+    def verify_in_b(self, *more: str) -> Result:
+        """Verify a way to account B, where the bucket is."""
+        named = ("--bucket", self.bucket, "--trusting-profile", "b", "--wait", "0")
+        return self.irsa("verify", *named, *more, AWS_CONFIG_FILE=self.profiles)
+
     def sdk(
         self,
-        bucket: str = "",
         *,
         deployment: str = NAME,
         container: str | None = None,
@@ -165,7 +171,7 @@ class Workload:
         Raises as boto3 does, and `LookupError` when no Pod runs.
         """
         with sdk_in(self.session, self.namespace, deployment, container, profile) as sdk:
-            sdk.client("s3").list_objects_v2(Bucket=bucket or self.bucket)
+            sdk.client("s3").list_objects_v2(Bucket=self.bucket)
             return sdk.client("sts").get_caller_identity()["Arn"]
 
 
@@ -234,6 +240,7 @@ def create_role_b(workload: Workload, name: str, trust: Json) -> None:
     iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
     data = json.dumps(bucket_permissions_policy(bucket_arn(name)))
     iam.put_role_policy(RoleName=name, PolicyName="data", PolicyDocument=data)
+    workload.session.aws("s3").delete_bucket(Bucket=workload.bucket)  # not in account A
     workload.session.aws("s3", ACCOUNT_B).create_bucket(Bucket=name)
 
 

@@ -33,32 +33,21 @@ TEMPLATE: Any = {"metadata": {"labels": LABELS}, "spec": POD_SPEC}
 FORCED = NamespaceArgs(namespace=NAMESPACE, force_destroy=True)
 
 
-class Foreign(ComponentResource):
+def foreign(opts: ResourceOptions) -> None:
     """A component of others: it knows nothing of an identity."""
-
-    def __init__(self, opts: ResourceOptions) -> None:
-        super().__init__("others:index:Foreign", "foreign", {}, opts)
-        own = ResourceOptions(parent=self)
-        settings = k8s.core.v1.Secret("settings", metadata=named("settings"), opts=own)
-        env = {"name": "NAME", "value": settings.metadata.name}  # known by the `up` only
-        secret = {"name": "SECRET", "value": pulumi.Output.secret("s3cret")}
-        container = {"name": "app", "image": "app", "env": [env, secret]}
-        template: Any = {"metadata": {"labels": LABELS}, "spec": {"containers": [container]}}
-        k8s.apps.v1.Deployment(
-            "foreign",
-            metadata=named("foreign"),
-            spec={"selector": {"match_labels": LABELS}, "template": template},
-            opts=own,
-        )
-        late = pulumi.Output.secret({"selector": {"matchLabels": LABELS}, "template": TEMPLATE})
-        k8s.apps.v1.Deployment("secret", metadata=named("secret"), spec=late, opts=own)
-        job: Any = {"template": {"spec": {**POD_SPEC, "restart_policy": "Never"}}}
-        k8s.batch.v1.CronJob(
-            "foreign",
-            metadata=named("foreign"),
-            spec={"schedule": "0 6 * * *", "job_template": {"spec": job}},
-            opts=own,
-        )
+    own = ResourceOptions(parent=ComponentResource("others:index:Foreign", "foreign", {}, opts))
+    settings = k8s.core.v1.Secret("settings", metadata=named("settings"), opts=own)
+    env = {"name": "NAME", "value": settings.metadata.name}  # known by the `up` only
+    secret = {"name": "SECRET", "value": pulumi.Output.secret("s3cret")}
+    container = {"name": "app", "image": "app", "env": [env, secret]}
+    template: Any = {"metadata": {"labels": LABELS}, "spec": {"containers": [container]}}
+    spec: Any = {"selector": {"match_labels": LABELS}, "template": template}
+    k8s.apps.v1.Deployment("foreign", metadata=named("foreign"), spec=spec, opts=own)
+    late = pulumi.Output.secret({"selector": {"matchLabels": LABELS}, "template": TEMPLATE})
+    k8s.apps.v1.Deployment("secret", metadata=named("secret"), spec=late, opts=own)
+    job: Any = {"template": {"spec": {**POD_SPEC, "restart_policy": "Never"}}}
+    spec = {"schedule": "0 6 * * *", "job_template": {"spec": job}}
+    k8s.batch.v1.CronJob("foreign", metadata=named("foreign"), spec=spec, opts=own)
 
 
 def named(name: str) -> Any:
@@ -75,20 +64,12 @@ def program(session: Session) -> None:
     )
     given = WorkloadIdentity("app", args, opts)
     template = given.pod_template(TEMPLATE)
-    selector: Any = {"match_labels": LABELS}
-    k8s.apps.v1.StatefulSet(
-        "app",
-        metadata=named("app"),
-        spec={"service_name": "app", "selector": selector, "template": template},
-        opts=given.options(opts),
-    )
-    k8s.apps.v1.DaemonSet(
-        "app",
-        metadata=named("app"),
-        spec={"selector": selector, "template": template},
-        opts=given.options(opts),
-    )
-    Foreign(ResourceOptions.merge(opts, ResourceOptions(transforms=[given.transform])))
+    spec: Any = {"selector": {"match_labels": LABELS}, "template": template}
+    own = given.options(opts)
+    k8s.apps.v1.DaemonSet("app", metadata=named("app"), spec=spec, opts=own)
+    spec |= {"service_name": "app"}
+    k8s.apps.v1.StatefulSet("app", metadata=named("app"), spec=spec, opts=own)
+    foreign(ResourceOptions.merge(opts, ResourceOptions(transforms=[given.transform])))
 
 
 KINDS = (

@@ -258,9 +258,10 @@ def test_an_sdk_in_the_pod_has_the_documented_identity(several: Several, sdk: st
 
 
 @pytest.mark.parametrize("sdk", PROGRAMS)
-def test_an_sdk_starts_from_the_agent_but_for_a_web_identity_set_by_hand(
+def test_an_sdk_starts_from_the_agent_and_is_role_b_with_the_profile_only_layout(
     several: Several, sdk: str, tmp_path: Path
 ):
+    """It does not start from the agent if a web identity is set by hand."""
     file = tmp_path / "token"
     file.write_text(several.session.token(NAMESPACE, IRSA))
     by_hand = dict(zip(WEB_IDENTITY_VARIABLES, (OWN[IRSA], str(file)), strict=True))
@@ -268,12 +269,8 @@ def test_an_sdk_starts_from_the_agent_but_for_a_web_identity_set_by_hand(
     assert identity(several, AGENT, sdk, Setup()) == "agent"
     assert identity(several, AGENT, sdk, Setup(profile="B")) == "A→B"
     assert identity(several, AGENT, sdk, Setup(by_hand)) == "injected"
-
-
-@pytest.mark.parametrize("workload", [f"{name}-profile" for name in WORKLOADS])
-@pytest.mark.parametrize("sdk", PROGRAMS)
-def test_with_the_profile_only_layout_every_sdk_is_role_b(several: Several, sdk, workload):
-    assert identity(several, workload, sdk, Setup()) == "A→B"
+    for name in WORKLOADS:
+        assert identity(several, f"{name}-profile", sdk, Setup()) == "A→B"
 
 
 def test_verify_and_list_show_each_target(several: Several, tmp_path: Path):
@@ -292,16 +289,15 @@ def test_verify_and_list_show_each_target(several: Several, tmp_path: Path):
         assert {*listed[name]["identities"][0]["targets"]} == {*TARGETS.values()}
 
 
-def assume(several: Several, workload: str) -> str:
-    """The answer to a Pod's own role that assumes the removed target by hand."""
-    command = ["aws", "sts", "assume-role", "--output", "text", "--role-session-name", "by-hand"]
-    command += ["--role-arn", TARGETS[REMOVED]]
-    command += ["--external-id", id_of(workload)] if id_of(workload) else []
-    return several.session.in_pod(NAMESPACE, workload, command).output
-
-
 def test_a_removed_target_goes_from_policy_and_profiles_alone(several: Several, tmp_path: Path):
-    assert all("several-C/by-hand" in assume(several, name) for name in WORKLOADS)
+    def assume(workload: str) -> str:
+        """The answer to a Pod's own role that assumes the removed target by hand."""
+        command = ["aws", "sts", "assume-role", "--role-arn", TARGETS[REMOVED]]
+        command += ["--role-session-name", "by-hand"]
+        command += ["--external-id", id_of(workload)] if id_of(workload) else []
+        return several.session.in_pod(NAMESPACE, workload, command).output
+
+    assert all("several-C/by-hand" in assume(name) for name in WORKLOADS)
     several.targets.remove(REMOVED)
     stack = several.workloads()
 
@@ -314,7 +310,7 @@ def test_a_removed_target_goes_from_policy_and_profiles_alone(several: Several, 
     assert changes.keys() == changed
     unchanged(several.roles())
     for name in WORKLOADS:
-        assert "(AccessDenied) when calling the AssumeRole" in assume(several, name)
+        assert "(AccessDenied) when calling the AssumeRole" in assume(name)
         assert "could not be found" in identity(several, name, "boto3", Setup(profile=REMOVED))
     chains = [(name, profile, "passed") for name in EVERYONE for profile in several.targets]
     assert several.verify("--stack", several.export(tmp_path)) == sorted(chains)

@@ -83,16 +83,12 @@ def test_left_overs_go_in_order_and_only_with_the_tag(monkeypatch, resources, as
     found = left_overs.remove(None)
 
     assert account.asked == asked
-    assert [re.fullmatch(*each) is not None for each in zip(left, found, strict=True)] == [
-        True
-    ] * len(left)
+    assert all(re.fullmatch(*each) for each in zip(left, found, strict=True))
 
 
 def test_a_busy_left_over_is_waited_for_no_longer_than_the_patience(monkeypatch):
-    busy = ["ResourceInUseException"] * 9
-    account = Resources(cluster=(CLUSTER, busy), role=(REST, []))
+    account = Resources(cluster=(CLUSTER, ["ResourceInUseException"] * 9), role=(REST, []))
     monkeypatch.setattr(left_overs, "find", account.find)
-    monkeypatch.setattr(left_overs, "PAUSE", 0.0)
     monkeypatch.setattr(left_overs, "PATIENCE", -1.0)
 
     cluster, role = left_overs.remove(None)
@@ -202,14 +198,9 @@ def test_the_cluster_goes_into_two_public_subnets_of_the_default_vpc(tmp_path):
 def test_every_name_of_the_programs_gets_the_prefix():
     from tests.live.stacks import prefixed
 
-    text = prefixed(
-        'a("s3-app", role_arn, ["dev/s3-app", "x/y"], {"bucket": "bucket-s3-app-b"})', "P"
-    )
-
-    assert (
-        text
-        == 'a("P-s3-app", role_arn, ["P-dev/P-s3-app", "x/y"], {"bucket": "P-bucket-s3-app-b"})'
-    )
+    text = 'a("s3-app", role_arn, ["dev/s3-app", "x/y"], {"bucket": "bucket-s3-app-b"})'
+    own = 'a("P-s3-app", role_arn, ["P-dev/P-s3-app", "x/y"], {"bucket": "P-bucket-s3-app-b"})'
+    assert prefixed(text, "P") == own
 
 
 @pytest.mark.parametrize(

@@ -2,17 +2,17 @@
 
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pulumi
+import pulumi_aws as aws
+import pulumi_eks as eks
 import pytest
 
 from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.providers.eks.server import EksProvider
 from irsa_sandbox.session import Session
 from irsa_sandbox.state import SandboxError
-from tests.sandbox.support.eks_program import cluster_stack
 
 pytestmark = pytest.mark.sandbox
 
@@ -24,15 +24,27 @@ LEAST = {
     "skip_default_node_group": True,
     "skip_default_security_groups": True,
 }
+OUTPUTS = (
+    *("cluster_security_group_id", "node_security_group_id", "default_node_group_asg_name"),
+    *("instance_roles", "kubeconfig", "kubeconfig_json"),
+    *("oidc_issuer", "oidc_provider_arn", "oidc_provider_url"),
+)
 Open = Callable[..., SandboxStack]
 
 
 @pytest.fixture
-def opened(session: Session, tmp_path: Path) -> Iterator[Open]:
+def opened(session: Session) -> Iterator[Open]:
     """Opens the stack of a cluster; destroyed at the end."""
 
     def open_stack(**cluster: Any) -> SandboxStack:
-        return cluster_stack(session.state, tmp_path, {**LEAST, **cluster})
+        def program() -> None:
+            account = aws.Provider("account-a", region="us-east-1")
+            opts = pulumi.ResourceOptions(providers=[account])
+            made = eks.Cluster("dev", **{**LEAST, **cluster}, opts=opts)
+            for name in OUTPUTS:
+                pulumi.export(name, getattr(made, name))
+
+        return SandboxStack(session.state, program=program, project_name="cluster")
 
     yield open_stack
     open_stack().destroy()
