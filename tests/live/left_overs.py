@@ -90,7 +90,7 @@ def _in_account(run: Run, account: Account) -> Iterator[LeftOver]:
     def named(names: Iterable[str]) -> list[str]:
         return [name for name in names if name.startswith(run.prefix)]
 
-    def found(kind: str, name: str, stage: int, describe: Callable, delete: Callable, **at: str):
+    def found(kind: str, own: str, stage: int, describe: Callable, delete: Callable, **at: str):
         try:
             tags = _tags(describe(**at))
         except ClientError as error:
@@ -99,7 +99,7 @@ def _in_account(run: Run, account: Account) -> Iterator[LeftOver]:
             raise
         is_ours = tags.get(TAG) == run.id
         place = tags.get(PLACE_TAG, "") if is_ours else ""
-        full_name = f"{kind} {name} of account {account.id}"
+        full_name = f"{kind} {own} of account {account.id}"
         yield LeftOver(full_name, is_ours, lambda: delete(**at), stage, place)
 
     for eks in (eks for eks in account.eks_by_region.values() if eks is not None):

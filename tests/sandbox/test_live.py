@@ -26,7 +26,6 @@ from irsa_sandbox.demo import left_overs
 from irsa_sandbox.session import Session
 from tests.live.__main__ import CHECKS
 from tests.live.answers import SANDBOX_ANSWERS
-from tests.live.run import PLACE_TAG
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.command import sandbox
 
@@ -212,21 +211,6 @@ def test_a_killed_run_without_its_folder_is_found_in_its_region_and_accounts(fre
     eventually(lambda: fresh.left() == [])
 
 
-def test_a_run_that_is_not_found_is_not_said_to_be_gone(fresh: Shell):
-    private = fresh.folder / "k7m2p9qx" / "private"
-    private.mkdir(parents=True)
-    (private / PLACE_TAG).write_text(f"{REGION}/{ACCOUNT_A}/{ACCOUNT_B}")
-
-    code, printed = fresh.run("--clean", "aaaaaaaa")
-
-    assert code == 1
-    where = f"accounts {ACCOUNT_A} and {ACCOUNT_B}, regions "
-    assert f"found nothing of run aaaaaaaa in {where}" in printed
-    assert REGION in printed
-    assert printed.endswith("REGION=us-east-1 CLEAN=aaaaaaaa\n")
-    assert f"runs of {fresh.folder}: k7m2p9qx\n" in printed
-
-
 def test_what_has_a_runs_name_without_its_tag_is_left(fresh: Shell):
     iam, s3 = fresh.session.aws("iam"), fresh.session.aws("s3")
     name = "irsa-live-aaaaaaaa-theirs"
@@ -251,16 +235,3 @@ def test_what_has_a_runs_name_without_its_tag_is_left(fresh: Shell):
     iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=provider)
     fresh.session.empty_bucket(name)
     s3.delete_bucket(Bucket=name)
-
-
-def test_wrong_usage_is_one_line_and_nothing_is_created(fresh: Shell):
-    """tests/unit/live has the others."""
-    for options, message in (
-        (("--profile-b", "a"), "both of account"),
-        (("--profile-b", "c"), "profile 'c': The config profile (c) could not be found"),
-    ):
-        code, printed = fresh.run("--yes", "1", *options)
-        assert (code, printed.count("\n")) == (2, 1)
-        assert printed.startswith("test-aws: ")
-        assert message in printed
-    assert not fresh.folder.exists()

@@ -27,7 +27,6 @@ from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.session import Session
 from irsa_sandbox.state import SandboxError
 from irsa_sandbox.testing.sandbox import Sandbox
-from tests.sandbox.support.helm import release
 from tests.sandbox.support.programs import (
     POD_SPEC,
     in_cluster,
@@ -254,17 +253,6 @@ def test_a_workload_is_renamed_and_removed_without_what_is_not_its_own(session, 
     acme.stack(**renamed, pods=False).up()
 
     assert names(session, Deployment) == ["reader"]
-
-
-def test_a_role_alone_serves_the_pods_of_a_helm_release(session, acme: Acme):
-    stack = acme.stack(pods=False)
-    stack.up()
-    session.aws("s3").put_object(Bucket=BUCKET, Key="2026.csv", Body=b"amount\n")
-
-    release(session, LOGS, "loki", stack.outputs()["role_arn"])
-
-    assert "2026.csv" in session.in_pod(LOGS, "loki", LIST).output
-    assert stack.up().keys() == {"same"}, "the service account is not the stack's"
 
 
 def protection(session: Any) -> list[Any]:

@@ -1,28 +1,20 @@
-"""A cluster in the real engine: its network, its options, its protection, and its creator."""
+"""A cluster in the real engine: its network, its options and its protection."""
 
 import json
-import ssl
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
-import httpx2
 import pulumi
 import pulumi_aws as aws
 import pulumi_eks
 import pytest
-from pulumi import ResourceOptions, export
+from pulumi import ResourceOptions
 
 from irsa.identity.policies import service_trust_policy
-from irsa_components import (
-    AccessEntryArgs,
-    ControlPlaneArgs,
-    EksCluster,
-    EksClusterArgs,
-)
-from irsa_components.namespace import Namespace, NamespaceArgs
-from irsa_sandbox.aws.accounts import ACCOUNT_A, REGION
+from irsa_components import AccessEntryArgs, ControlPlaneArgs, EksCluster, EksClusterArgs
+from irsa_sandbox.aws.accounts import ACCOUNT_A
 from irsa_sandbox.demo import left_overs
 from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.session import Session
@@ -224,46 +216,3 @@ def test_a_stack_of_the_old_version_gets_new_nodes_and_keeps_its_cluster(session
     assert eks.list_nodegroups(clusterName="vpc")["nodegroups"] == []
     assert eks.list_addons(clusterName="vpc")["addons"] == []
     auto.destroy()
-
-
-def test_the_role_that_deploys_the_cluster_reaches_its_api(session, eks, where):
-    """The cluster's creator is the role, so the Kubernetes provider assumes it as well."""
-    iam, caller = session.aws("iam"), session.aws("sts").get_caller_identity()["Arn"]
-    statement = {"Effect": "Allow", "Principal": {"AWS": caller}, "Action": "sts:AssumeRole"}
-    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    role = iam.create_role(RoleName="deployer", Path="/ci/", AssumeRolePolicyDocument=trust)
-    administrator = "arn:aws:iam::aws:policy/AdministratorAccess"
-    iam.attach_role_policy(RoleName="deployer", PolicyArn=administrator)
-    deployer = role["Role"]["Arn"]
-
-    def program() -> None:
-        role = aws.ProviderAssumeRoleArgs(role_arn=deployer, session_name="ci")
-        account = aws.Provider("account", region=REGION, assume_roles=[role])
-        args = EksClusterArgs(cluster_name="deployed", role_arn=deployer, **where)
-        cluster = EksCluster("deployed", args, ResourceOptions(providers=[account]))
-        in_cluster = ResourceOptions(providers=[cluster.kubernetes_provider])
-        Namespace("deployed", NamespaceArgs(namespace="deployed", force_destroy=True), in_cluster)
-        export("kubeconfig", cluster.kubeconfig)
-
-    stack = stack_of(session, "deployed", program)
-    stack.up()
-    unchanged(stack)
-    assert eks.list_access_entries(clusterName="deployed")["accessEntries"] == [deployer]
-
-    (user,) = json.loads(stack.outputs()["kubeconfig"])["users"]
-    command = user["user"]["exec"]["args"]
-    assert command[-2:] == ["--role", deployer]  # as pulumi-eks writes it
-    assert answer_to(session, command) == 200
-    assert answer_to(session, command[:-2]) == 403
-
-
-def answer_to(session, command):
-    """Return the API server's status for the token that the AWS CLI gets with these arguments."""
-    state = session.state
-    done = session.run(["aws", *command], state.aws_environment())
-    assert done.code == 0, done.output
-    context = ssl.create_default_context(cafile=state.aws_ca_bundle)
-    bearer = f"Bearer {json.loads(done.output)['status']['token']}"
-    url = f"{state.kubernetes_server}/api/v1/namespaces"
-    with httpx2.Client(verify=context, trust_env=False) as http:
-        return http.get(url, headers={"Authorization": bearer}).status_code

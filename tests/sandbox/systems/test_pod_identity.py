@@ -1,14 +1,20 @@
 """EKS Pod Identity in a whole sandbox: webhook, agent, EKS Auth, and real SDKs in Pods."""
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources import core_v1
 
+from irsa.identity.eks import CREDENTIALS_URI_VARIABLE
+from irsa.identity.injection import missing
 from irsa.identity.pod_identity import pod_identity_trust_policy
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
+from irsa.observe import trial_pods
 from irsa_sandbox.aws.accounts import ACCOUNT_A
 from irsa_sandbox.testing.pods import Pod
 from irsa_sandbox.testing.sandbox import CLUSTER, Sandbox
@@ -21,13 +27,14 @@ from tests.sandbox.support.pod_identity import (
     nodes_with_agent,
     pod_role,
 )
+from tests.sandbox.support.programs import POD_SPEC
 
 pytestmark = pytest.mark.sandbox
 
 READER = ServiceAccountRef("pods", "reader")
-LATE = ServiceAccountRef("pods", "late")
 ROLE, IRSA_ROLE = "pod-reader", "irsa-reader"
 IRSA_ARN = f"arn:aws:iam::{ACCOUNT_A}:role/{IRSA_ROLE}"
+NAMESPACE, STARTS = "start", 8
 MakePod = Callable[[ServiceAccountRef], Pod]
 
 
@@ -35,11 +42,8 @@ MakePod = Callable[[ServiceAccountRef], Pod]
 def associated(sandbox: Sandbox) -> Sandbox:
     iam, eks = (sandbox.accounts.a.client(each) for each in ("iam", "eks"))
     nodes_with_agent(eks, CLUSTER, node_role(iam))
-    for account in (READER, LATE):
-        role = pod_role(iam, f"pod-{account.name}", CLUSTER, account)
-        if account != LATE:
-            associate(eks, CLUSTER, account, role)
-    trust = json.dumps(irsa_trust_policy([sandbox.provider_arn], [READER, LATE]))
+    associate(eks, CLUSTER, READER, pod_role(iam, ROLE, CLUSTER, READER))
+    trust = json.dumps(irsa_trust_policy([sandbox.provider_arn], [READER]))
     iam.create_role(RoleName=IRSA_ROLE, AssumeRolePolicyDocument=trust)
     return sandbox
 
@@ -61,20 +65,6 @@ def test_a_proxy_for_http_is_not_in_the_way(pod: MakePod):
     proxies = [f"{name}=http://127.0.0.1:9" for name in ("HTTP_PROXY", "http_proxy")]
 
     assert role_of(pod(READER), *proxies) == ROLE
-
-
-def test_a_pod_that_the_webhook_sees_too_early_has_no_credentials_of_it(
-    sandbox: Sandbox, pod: MakePod
-):
-    """EKS hands the webhook its file some seconds after the association is made."""
-    eks = sandbox.accounts.a.client("eks")
-    with sandbox.hold_back_associations():
-        associate(eks, CLUSTER, LATE, f"arn:aws:iam::{ACCOUNT_A}:role/pod-late")
-        early = pod(LATE)
-    late = pod(LATE)
-
-    assert role_of(early) == IRSA_ROLE
-    assert role_of(late) == "pod-late"
 
 
 def test_a_restored_sandbox_knows_the_credentials_that_a_pod_gets(sandbox: Sandbox, pod: MakePod):
@@ -99,3 +89,40 @@ def test_a_refusal_of_eks_auth_and_a_missing_agent_reach_the_sdk(sandbox: Sandbo
     assert "associated role., fault: client" in refused
     assert "Error when retrieving credentials from container-role" in unreached
     assert "Received non 200" not in unreached
+
+
+def has_credentials(sandbox: Sandbox, account: str) -> bool:
+    """Create a Pod of the service account; return whether the webhook gave it credentials."""
+    metadata = {"generateName": f"{account}-", "namespace": NAMESPACE}
+    spec = {**POD_SPEC, "serviceAccountName": account}
+    pod = core_v1.Pod.from_dict({"metadata": metadata, "spec": spec})
+    created = sandbox.kubernetes.create(pod).to_dict()
+    name, own = created["metadata"]["name"], {"namespace": NAMESPACE, "grace_period": 0}
+    sandbox.kubernetes.delete(core_v1.Pod, name, **own)
+    return missing(created, CREDENTIALS_URI_VARIABLE) == ""
+
+
+def test_each_start_has_credentials_and_without_the_gate_none(sandbox, monkeypatch):
+    monkeypatch.setattr(trial_pods, "PAUSE", 0.05)
+    iam, eks = (sandbox.accounts.a.client(each) for each in ("iam", "eks"))
+    kubeconfig = sandbox.kubeconfig.read_text()
+    sandbox.kubernetes.create(core_v1.Namespace(metadata=ObjectMeta(name=NAMESPACE)))
+    without, with_gate = 0, 0
+    for number in range(STARTS):
+        account = f"app-{number}"
+        own = ServiceAccountRef(NAMESPACE, account)
+        metadata = ObjectMeta(name=account, namespace=NAMESPACE)
+        sandbox.kubernetes.create(core_v1.ServiceAccount(metadata=metadata))
+        role = pod_role(iam, account, CLUSTER, own)
+        held_back = ExitStack()
+        held_back.enter_context(sandbox.hold_back_associations())
+        associate(eks, CLUSTER, own, role)
+        without += has_credentials(sandbox, account)  # the control
+        timer = threading.Timer(0.1, held_back.close)
+        timer.start()
+        template = {"spec": {**POD_SPEC, "serviceAccountName": account}}
+        trial_pods.wait_for_credentials(kubeconfig, own, template)
+        with_gate += has_credentials(sandbox, account)
+        timer.join()
+
+    assert (without, with_gate) == (0, STARTS)

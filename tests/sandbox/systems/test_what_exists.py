@@ -159,21 +159,23 @@ WITHOUT_ACCOUNT = WorkloadArgs(
     role_arn=ROLE,
     pod_spec=POD_SPEC,
 )
-MISSING: dict[str, Callable[[ResourceOptions], Any]] = {
-    "cluster": lambda _: EksCluster("x", EksClusterArgs(cluster_name="missing", existing=True)),
-    "bucket": lambda _: DataBucket("x", DataBucketArgs(bucket_name="missing", existing=True)),
-    "namespace": lambda opts: Namespace(
-        "x", NamespaceArgs(namespace="missing", existing=True), opts
-    ),
-    "service account": lambda opts: Workload("missing", WITHOUT_ACCOUNT, opts),
-}
 
 
-@pytest.mark.parametrize("kind", MISSING)
-def test_a_preview_refuses_an_existing_resource_that_is_missing(session: Session, kind: str):
-    missing = stack_of(session, "missing", lambda: MISSING[kind](in_cluster(session)))
+@pytest.mark.parametrize(
+    ("component", "args"),
+    [
+        (EksCluster, EksClusterArgs(cluster_name="missing", existing=True)),
+        (DataBucket, DataBucketArgs(bucket_name="missing", existing=True)),
+        (Namespace, NamespaceArgs(namespace="missing", existing=True)),
+        (Workload, WITHOUT_ACCOUNT),
+    ],
+)
+def test_a_preview_refuses_an_existing_resource_that_is_missing(session, component, args):
+    def program() -> None:
+        in_a = component in (EksCluster, DataBucket)
+        component("missing", args, None if in_a else in_cluster(session))
 
-    assert "missing" in refusal(missing.preview)
+    assert "missing" in refusal(stack_of(session, "missing", program).preview)
 
 
 def test_a_bucket_and_a_role_come_under_the_stack_by_import(session: Session):

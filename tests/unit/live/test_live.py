@@ -146,6 +146,23 @@ def test_a_region_that_was_not_searched_is_not_said_to_be_empty(brought_up, caps
     assert brought_up.private.exists()
 
 
+def test_a_run_that_is_not_found_is_not_said_to_be_gone(brought_up, capsys):
+    run = Run.load(("a", "b"), "", brought_up.folder.parent, "aaaaaaaa")
+
+    assert live._clean(run) == 1
+
+    printed = capsys.readouterr().out
+    where = f"accounts {'1' * 12} and {'2' * 12}, regions us-east-1, eu-west-1"
+    assert f"found nothing of run aaaaaaaa in {where}\n" in printed
+    assert f"runs of {brought_up.folder.parent}: abcdefgh\n" in printed
+    assert printed.endswith("REGION=us-east-1 CLEAN=aaaaaaaa\n")
+
+
+def test_a_profile_that_does_not_exist_is_one_line():
+    with pytest.raises(Refused, match=r"^profile 'c': The config profile \(c\) could not be found"):
+        Account.load("c", "us-east-1")
+
+
 @pytest.mark.parametrize(
     ("host", "pid"),
     [("elsewhere", 2**22 + 1), (socket.gethostname(), os.getpid())],
@@ -266,6 +283,7 @@ def test_a_call_that_must_be_denied_is_not_asked_again_once_it_was_granted(monke
     ("options", "message"),
     [
         ([], "no AWS profiles; make test-aws PROFILE_A=… PROFILE_B=…"),
+        (["--profile-b", "a"], f"profiles 'a' and 'a': both of account {'1' * 12}; give profiles"),
         (["--clean", "../.."], "run '../..': not 8 lowercase letters and digits; copy it from"),
         (["--subnets", "subnet-1"], "--subnets subnet-1: EKS needs two, in two availability zones"),
     ],

@@ -3,7 +3,9 @@
 All types: test_aws_types.py.
 """
 
+import gc
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from irsa_sandbox.providers.values import UNKNOWN
 from tests.sandbox.support.aws_harness import Aws
 from tests.sandbox.support.aws_harness import allow as document
+from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.provider_harness import (
     NOTHING,
     Difference,
@@ -406,3 +409,23 @@ def test_a_bucket_policy_is_the_same_however_it_is_written(engine: Engine):
     assert engine.diff(made, other) == Difference(["policy"], [])
     engine.delete(made)
     engine.delete(bucket)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="reads Linux's /proc")
+def test_a_provider_closes_its_clients_with_its_connection(provider: Serving):
+    def descriptors() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    provider.configured(region="us-east-1")  # opens what is opened once
+    before = descriptors()
+    gc.disable()  # it would close them too, some time
+    try:
+        instances = [provider.configured(region="us-east-1") for _ in range(10)]
+        assert descriptors() > before + len(instances)
+
+        for _ in instances:
+            provider.disconnect()
+
+        assert eventually(lambda: descriptors() <= before)
+    finally:
+        gc.enable()
