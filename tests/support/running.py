@@ -3,7 +3,6 @@
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from pathlib import Path
 
 import pytest
 
@@ -125,16 +124,14 @@ def either(
 
 
 @pytest.fixture(scope="session")
-def binaries() -> Path:
-    return obtain_control_plane(print)
-
-
-@pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory, binaries: Path) -> Iterator[Cluster]:
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     folder = tmp_path_factory.mktemp("cluster")
     authority = Authority.create(folder / "authority")
     control_plane = ControlPlane(
-        folder=folder / "kubernetes", binaries=binaries, authority=authority, issuer_url=ISSUER_URL
+        folder=folder / "kubernetes",
+        binaries=obtain_control_plane(print),
+        authority=authority,
+        issuer_url=ISSUER_URL,
     )
     with ExitStack() as running:
         running.callback(control_plane.stop)

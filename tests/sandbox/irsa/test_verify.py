@@ -60,9 +60,12 @@ def test_another_audience_is_taken_off_the_service_account(workload):
 
 @pytest.mark.parametrize("elsewhere", [False, True])
 def test_an_oidc_provider_is_registered_in_the_roles_account(workload, elsewhere):
+    iam, iam_b = workload.session.aws("iam"), workload.session.aws("iam", ACCOUNT_B)
     if elsewhere:
-        workload.world.register(ACCOUNT_B)
-    workload.world.unregister()
+        provider = {"Url": workload.session.state.issuer_url, "ClientIDList": [STS_AUDIENCE]}
+        iam_b.create_open_id_connect_provider(**provider)
+    provider_arn = workload.world.provider_arn
+    iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=provider_arn)
     found = f"account {ACCOUNT_A} has no such" if elsewhere else "no such OIDC provider"
     remedied(workload, "provider", found)
 

@@ -55,11 +55,7 @@ def workload(irsa_world: RegisteredCluster) -> Workload:
     ("link", "found", "template"),
     [
         ("pod", "runs as default", {"serviceAccountName": "default"}),
-        (
-            "injection",
-            "skip-pod-identity-webhook",
-            {"metadata": {"labels": {SKIP_LABEL: "true"}}},
-        ),
+        ("injection", "skip-pod-identity-webhook", {"metadata": {"labels": {SKIP_LABEL: "true"}}}),
         (
             "injection",
             "skip-containers=proxy,work on the Pod keeps the webhook away",
@@ -73,8 +69,7 @@ def workload(irsa_world: RegisteredCluster) -> Workload:
             "injection",
             "/elsewhere/token",
             own_volume(
-                STS_AUDIENCE,
-                volumeMounts=[{"name": "aws-iam-token", "mountPath": "/elsewhere"}],
+                STS_AUDIENCE, volumeMounts=[{"name": "aws-iam-token", "mountPath": "/elsewhere"}]
             ),
         ),
         (

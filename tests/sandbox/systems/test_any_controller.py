@@ -27,10 +27,8 @@ from tests.sandbox.support.programs import POD_SPEC, in_namespace, refusal, stac
 pytestmark = pytest.mark.sandbox
 
 NAMESPACE = "anything"
-ACCOUNT = ServiceAccount(namespace=NAMESPACE, name="app")
 LABELS = {"app": "app"}
 TEMPLATE: Any = {"metadata": {"labels": LABELS}, "spec": POD_SPEC}
-FORCED = NamespaceArgs(namespace=NAMESPACE, force_destroy=True)
 
 
 def foreign(opts: ResourceOptions) -> None:
@@ -55,10 +53,10 @@ def named(name: str) -> Any:
 
 
 def program(session: Session) -> None:
-    opts = in_namespace(session, FORCED)
+    opts = in_namespace(session, NamespaceArgs(namespace=NAMESPACE, force_destroy=True))
     target = TargetRoleArgs(role_arn=role_arn(ACCOUNT_B, "b"))
     args = WorkloadIdentityArgs(
-        service_account=ACCOUNT,
+        service_account=ServiceAccount(namespace=NAMESPACE, name="app"),
         role_arn=role_arn(ACCOUNT_A, "a"),
         chain=RoleChainArgs(targets=[target], region=REGION),
     )

@@ -19,7 +19,7 @@ from irsa_sandbox.demo import left_overs
 from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.session import Session
 from irsa_sandbox.snapshots import Snapshots
-from tests.sandbox.support.networks import network, remove_default_vpc
+from tests.sandbox.support.networks import network
 from tests.sandbox.support.programs import refusal, stack_of, unchanged
 
 pytestmark = pytest.mark.sandbox
@@ -41,9 +41,19 @@ def where(session: Session) -> Iterator[dict[str, Any]]:
     # The sandbox's cluster has one issuer, and so an account has one OIDC provider for it.
     SandboxStack(session.state).destroy()
     with closing(Snapshots(session.state.path, session.state.snapshots)):
-        remove_default_vpc(session.aws("ec2"))
+        ec2 = session.aws("ec2")
+        (default,) = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
+        of_vpc = {"Name": "vpc-id", "Values": [default["VpcId"]]}
+        for subnet in ec2.describe_subnets(Filters=[of_vpc])["Subnets"]:
+            ec2.delete_subnet(SubnetId=subnet["SubnetId"])
+        for gateway in ec2.describe_internet_gateways()["InternetGateways"]:
+            if any(each["VpcId"] == default["VpcId"] for each in gateway["Attachments"]):
+                ec2.detach_internet_gateway(
+                    InternetGatewayId=gateway["InternetGatewayId"], VpcId=default["VpcId"]
+                )
+        ec2.delete_vpc(VpcId=default["VpcId"])
         assert "no matching EC2 VPC found" in refusal(open_cluster(session).preview)
-        vpc, subnets = network(session.aws("ec2"), "a", "b")
+        vpc, subnets = network(ec2, "a", "b")
         yield {"vpc_id": vpc, "subnet_ids": subnets}
 
 

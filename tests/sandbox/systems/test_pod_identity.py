@@ -32,27 +32,22 @@ from tests.sandbox.support.programs import POD_SPEC
 pytestmark = pytest.mark.sandbox
 
 READER = ServiceAccountRef("pods", "reader")
-ROLE, IRSA_ROLE = "pod-reader", "irsa-reader"
-IRSA_ARN = f"arn:aws:iam::{ACCOUNT_A}:role/{IRSA_ROLE}"
+ROLE = "pod-reader"
 NAMESPACE, STARTS = "start", 8
-MakePod = Callable[[ServiceAccountRef], Pod]
+MakePod = Callable[[], Pod]
 
 
 @pytest.fixture(scope="module")
-def associated(sandbox: Sandbox) -> Sandbox:
+def pod(sandbox: Sandbox) -> Iterator[MakePod]:
     iam, eks = (sandbox.accounts.a.client(each) for each in ("iam", "eks"))
     nodes_with_agent(eks, CLUSTER, node_role(iam))
     associate(eks, CLUSTER, READER, pod_role(iam, ROLE, CLUSTER, READER))
     trust = json.dumps(irsa_trust_policy([sandbox.provider_arn], [READER]))
-    iam.create_role(RoleName=IRSA_ROLE, AssumeRolePolicyDocument=trust)
-    return sandbox
-
-
-@pytest.fixture(scope="module")
-def pod(associated: Sandbox) -> Iterator[MakePod]:
+    iam.create_role(RoleName="irsa-reader", AssumeRolePolicyDocument=trust)
+    irsa_arn = f"arn:aws:iam::{ACCOUNT_A}:role/irsa-reader"
     with ExitStack() as running:
         # The annotation names a role in any case, so that the association precedes it.
-        yield lambda account: running.enter_context(associated.pod("/".join(account), IRSA_ARN))
+        yield lambda: running.enter_context(sandbox.pod("/".join(READER), irsa_arn))
 
 
 def role_of(pod: Pod, *env: str) -> str:
@@ -64,11 +59,11 @@ def role_of(pod: Pod, *env: str) -> str:
 def test_a_proxy_for_http_is_not_in_the_way(pod: MakePod):
     proxies = [f"{name}=http://127.0.0.1:9" for name in ("HTTP_PROXY", "http_proxy")]
 
-    assert role_of(pod(READER), *proxies) == ROLE
+    assert role_of(pod(), *proxies) == ROLE
 
 
 def test_a_restored_sandbox_knows_the_credentials_that_a_pod_gets(sandbox: Sandbox, pod: MakePod):
-    restored = pod(READER)
+    restored = pod()
     sandbox.take_snapshot()
     before = role_of(restored)
     sandbox.restore()
@@ -80,9 +75,9 @@ def test_a_refusal_of_eks_auth_and_a_missing_agent_reach_the_sdk(sandbox: Sandbo
     trust = json.dumps(pod_identity_trust_policy([arn_of_cluster("other")], [READER]))
     iam, eks = (sandbox.accounts.a.client(each) for each in ("iam", "eks"))
     iam.update_assume_role_policy(RoleName=ROLE, PolicyDocument=trust)
-    refused = role_of(pod(READER))
+    refused = role_of(pod())
     eks.delete_addon(clusterName=CLUSTER, addonName=ADDON)
-    unreached = role_of(pod(READER))
+    unreached = role_of(pod())
 
     assert "Received non 200 response 400 from container metadata: [" in refused
     assert "(AccessDeniedException): Unauthorized Exception! EKS does not have" in refused
