@@ -173,7 +173,7 @@ def test_the_readmes_program_runs_in_a_cluster_with_an_oidc_provider(session, cl
 def test_every_option_of_a_workflows_pulumi_is_one_of_the_cli(session: Session):
     found = [words for file in WORKFLOWS for words in commands(file) if words[0] == "pulumi"]
 
-    assert len(found) == 6
+    assert len(found) == 9
     for _, operation, *words in found:
         asked = subprocess.check_output([session.state.pulumi, operation, "--help"], text=True)
         for option in (word for word in words if word.startswith("--")):

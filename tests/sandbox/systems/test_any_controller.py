@@ -65,7 +65,7 @@ def program(session: Session) -> None:
     spec: Any = {"selector": {"match_labels": LABELS}, "template": template}
     own = given.options(opts)
     k8s.apps.v1.DaemonSet("app", metadata=named("app"), spec=spec, opts=own)
-    spec |= {"service_name": "app"}
+    spec = {**spec, "service_name": "app"}
     k8s.apps.v1.StatefulSet("app", metadata=named("app"), spec=spec, opts=own)
     foreign(ResourceOptions.merge(opts, ResourceOptions(transforms=[given.transform])))
 
