@@ -110,7 +110,7 @@ class WebhookServer:
             "admissionReviewVersions": ["v1"],
             "clientConfig": {
                 "url": self._url,
-                "caBundle": base64.b64encode(self._authority.ca_pem).decode(),
+                "caBundle": self._authority.ca_data,
             },
             # EKS ignores a failing webhook, and the Pod silently runs as the node's role.
             "failurePolicy": "Fail",
