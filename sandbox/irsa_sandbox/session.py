@@ -65,12 +65,11 @@ class Session:
             )
             ca_file = Path(self.state.aws_ca_bundle)
             self._clients[root_of] = AwsClients(credentials, self.state.aws_proxy, ca_file)
-        client = self._clients[root_of](service)
-        self._open.callback(client.close)
-        return client
+        return self._clients[root_of](service)
 
     def close(self) -> None:
         """Close every connection."""
+        self._clients.clear()
         self._open.close()
 
     @cached_property

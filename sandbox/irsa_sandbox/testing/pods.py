@@ -2,7 +2,7 @@
 
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -92,7 +92,11 @@ def running_pod(
         _annotate(client, account, role_arn)
     else:
         _check_exists(client, account)
-    _wait_for(lambda: _exists(client, ConfigMap, ROOT_CA, account.namespace))
+    deadline = time.monotonic() + PATIENCE  # after which the Pod names the missing part
+    while not _exists(client, ConfigMap, ROOT_CA, account.namespace):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(POLL)
     made = client.create(
         PodResource(
             metadata=ObjectMeta(generateName=f"{account.name}-", namespace=account.namespace),
@@ -165,11 +169,4 @@ def _running(client: lightkube.Client, namespace: str, name: str) -> Json:
         except LookupError as error:
             if time.monotonic() > deadline:
                 raise SandboxError(str(error)) from error
-        time.sleep(POLL)
-
-
-def _wait_for(check: Callable[[], bool]) -> None:
-    """Wait for a controller's next change; a Pod without it names the missing part."""
-    deadline = time.monotonic() + PATIENCE
-    while not check() and time.monotonic() < deadline:
         time.sleep(POLL)

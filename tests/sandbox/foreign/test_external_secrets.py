@@ -14,8 +14,7 @@ import pytest
 
 from irsa_sandbox.aws.clients import Credentials, session_of
 from irsa_sandbox.session import Session
-from irsa_sandbox.testing.accounts import Accounts
-from irsa_sandbox.testing.sandbox import Sandbox
+from irsa_sandbox.testing.sandbox import Accounts, Sandbox
 
 pytestmark = pytest.mark.sandbox
 

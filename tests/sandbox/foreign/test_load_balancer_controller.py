@@ -8,8 +8,7 @@ import json
 import botocore.exceptions
 import pytest
 
-from irsa_sandbox.testing.accounts import Accounts
-from irsa_sandbox.testing.sandbox import Sandbox
+from irsa_sandbox.testing.sandbox import Accounts, Sandbox
 
 pytestmark = pytest.mark.sandbox
 

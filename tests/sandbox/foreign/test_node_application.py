@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from irsa_sandbox.testing.accounts import Accounts
-from irsa_sandbox.testing.sandbox import Sandbox
+from irsa_sandbox.testing.sandbox import Accounts, Sandbox
 from tests.sandbox.support import sdk_programs
 
 pytestmark = pytest.mark.sandbox

@@ -18,8 +18,7 @@ from irsa_sandbox.aws.accounts import ACCOUNT_A
 from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.session import Session
 from irsa_sandbox.testing.pods import Pod
-from irsa_sandbox.testing.running import held
-from irsa_sandbox.testing.sandbox import Sandbox
+from irsa_sandbox.testing.sandbox import Sandbox, held
 from tests.sandbox.support import sdk_programs
 from tests.sandbox.support.pod_identity import (
     ADDON,

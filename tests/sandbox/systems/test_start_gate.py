@@ -18,8 +18,7 @@ from irsa.observe import trial_pods
 from irsa.observe.errors import CollectError
 from irsa_sandbox.engine.stack import ROOT
 from irsa_sandbox.session import Session
-from irsa_sandbox.testing.running import held
-from irsa_sandbox.testing.sandbox import Sandbox
+from irsa_sandbox.testing.sandbox import Sandbox, held
 from tests.sandbox.support.command import SANDBOX
 from tests.sandbox.support.pod_identity import associate, pod_role
 from tests.sandbox.support.programs import POD_SPEC
