@@ -5,7 +5,6 @@ Flags: https://kubernetes.io/docs/reference/command-line-tools-reference/kube-ap
 
 import os
 import secrets
-import shutil
 import socket
 import ssl
 import subprocess
@@ -124,10 +123,7 @@ class Process:
 
 
 class ControlPlane:
-    """A Kubernetes control plane on loopback whose tokens have an EKS-shaped issuer.
-
-    It starts empty every time: what an earlier one left in `folder` is removed.
-    """
+    """A Kubernetes control plane on loopback whose tokens have an EKS-shaped issuer."""
 
     server_url: str
     """``https://127.0.0.1:PORT``, known once started."""
@@ -144,7 +140,7 @@ class ControlPlane:
         issuer_url: str,
         token_webhook_config: Path | None = None,
     ) -> None:
-        """Prepare; nothing runs yet.
+        """Prepare in a folder that is new; nothing runs yet.
 
         `binaries` holds etcd, kube-apiserver and kube-controller-manager. `token_webhook_config` is
         a kubeconfig that names an authenticator for further bearer tokens.
@@ -211,9 +207,6 @@ class ControlPlane:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder.chmod(0o700)
         (self.folder / "logs").mkdir(exist_ok=True)
-        shutil.rmtree(self.folder / "etcd-data", ignore_errors=True)
-        for name in (ETCD_SOCKET, "etcd:2"):
-            (self.folder / name).unlink(missing_ok=True)
         self.admin_token = secrets.token_urlsafe(32)
         tokens = f'{self.admin_token},admin,admin,"system:masters"\n'
         write_private(self.folder / "tokens.csv", tokens.encode())

@@ -20,6 +20,7 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.admissionregistration_v1 import MutatingWebhookConfiguration
 from lightkube.resources.core_v1 import Pod, ServiceAccount
 from lightkube.types import PatchType
+from typing_extensions import override
 
 from irsa.identity.eks import SKIP_LABEL
 from irsa.identity.subjects import ServiceAccountRef
@@ -34,7 +35,7 @@ EFFECTIVE_TIMEOUT = 120.0
 log = logging.getLogger(__name__)
 
 
-class WebhookServer:
+class WebhookServer(JsonServer):
     """Serves `patch` over HTTPS and registers it with the API server."""
 
     def __init__(
@@ -54,25 +55,17 @@ class WebhookServer:
         self._region = region
         self._associated = associated
         self._called = threading.Event()
-        self._server = JsonServer(NAME, authority, self.review)
+        super().__init__(NAME, authority, self.review)
 
-    @property
-    def _url(self) -> str:
-        return f"{self._server.url}/mutate"
-
+    @override
     def start(self) -> None:
-        """Listen, register, and return when the API server calls the webhook for new Pods."""
-        self._server.start()
+        """Listen, register, and return when the API server calls the webhook for new Pods.
+
+        After `stop` the registration stays: Pods are refused until the next start.
+        """
+        super().start()
         self._register()
         self._wait_until_effective()
-
-    def ended(self) -> str | None:
-        """The reason why the webhook answers no more; None while it does."""
-        return self._server.ended()
-
-    def stop(self) -> None:
-        """Stop listening. The registration stays: Pods are refused until the next start."""
-        self._server.stop()
 
     def review(self, review: dict[str, Any]) -> dict[str, Any]:
         """Answer one AdmissionReview (v1)."""
@@ -109,7 +102,7 @@ class WebhookServer:
             "name": "iam-for-pods.amazonaws.com",
             "admissionReviewVersions": ["v1"],
             "clientConfig": {
-                "url": self._url,
+                "url": f"{self.url}/mutate",
                 "caBundle": self._authority.ca_data,
             },
             # EKS ignores a failing webhook, and the Pod silently runs as the node's role.
@@ -156,7 +149,7 @@ class WebhookServer:
         while not self._called.is_set():
             if time.monotonic() > deadline:
                 raise TimeoutError(
-                    f"the API server did not call {self._url} within {EFFECTIVE_TIMEOUT:.0f} s"
+                    f"the API server did not call {self.url} within {EFFECTIVE_TIMEOUT:.0f} s"
                 )
             try:
                 self._client.create(probe, dry_run=True)
