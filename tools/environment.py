@@ -19,7 +19,7 @@ from pathlib import Path
 
 OLDEST = (3, 11)
 ROOT = Path(__file__).resolve().parents[1]
-FILES = ("constraints.txt", "command/irsa_policies/locked.txt")
+REQUIREMENTS = "constraints.txt"
 LINK = ROOT / ".venv"
 # The environment is one for several clones: `.venv/bin/python` tells which it was started from, and
 # that of an activated environment where it was started.
@@ -73,7 +73,7 @@ def environment_folder() -> Path:
     """
     from irsa_sandbox.cache import entry
 
-    content = b"".join((ROOT / name).read_bytes() for name in FILES)
+    content = (ROOT / REQUIREMENTS).read_bytes()
     # The base prefix: when it is activated, `python3` is its own and must lead to it again.
     facts = f"{sys.version} {sys.base_prefix} {sys.platform} {OWN_CLONE}".encode()
     return entry(f"python-{hashlib.sha256(content + facts).hexdigest()[:16]}")
@@ -83,12 +83,8 @@ def _install(folder: Path) -> int:
     venv.create(folder, with_pip=True, symlinks=True)
     pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check"]
     # Wheels alone: building a package would run code of packages without a hash.
-    checked = [*pip, "--quiet", "--require-hashes", "--only-binary", ":all:", "-r"]
-    # pulumi-policy wants an older protobuf than all others; the newer runtime reads its messages.
-    for locked in (["constraints.txt"], ["command/irsa_policies/locked.txt", "--no-deps"]):
-        if code := subprocess.run([*checked, *locked], cwd=ROOT, check=False).returncode:
-            return code
-    return 0
+    checked = [*pip, "--quiet", "--require-hashes", "--only-binary", ":all:", "-r", REQUIREMENTS]
+    return subprocess.run(checked, cwd=ROOT, check=False).returncode
 
 
 def find_clone(folder: Path) -> None:

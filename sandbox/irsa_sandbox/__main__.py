@@ -105,7 +105,6 @@ def _exec(options: argparse.Namespace) -> int:
 
 def _stack(options: argparse.Namespace) -> int:
     state = load(options.folder)
-    packs = _packs(options)
     if options.skip_preview and options.operation != "up":
         raise SandboxError(f"--skip-preview is for up, not for {options.operation}; leave it out")
     # pulumi takes a second to import
@@ -126,23 +125,12 @@ def _stack(options: argparse.Namespace) -> int:
     preview = {"up": stack.preview, "destroy": stack.preview_destroy}.get(options.operation)
     if preview and not options.skip_preview:  # as pulumi does, so that mistakes change nothing
         _progress("previewing")
-        _progress(f"previewed: {summary(preview(**packs))}")
+        _progress(f"previewed: {summary(preview())}")
     on_output = None if options.output == "json" else _print_while_read
-    counts = getattr(stack, options.operation)(on_output=on_output, **packs)
+    counts = getattr(stack, options.operation)(on_output=on_output)
     if options.output == "json":
         print(json.dumps(counts))
     return 0
-
-
-def _packs(options: argparse.Namespace) -> dict[str, Any]:
-    """The policy packs for a preview or an `up`, as the Automation API takes them."""
-    given = [str(pack.resolve()) for pack in options.policy_pack]
-    if given and options.operation not in ("preview", "up"):
-        raise SandboxError(
-            f"--policy-pack {given[0]}: {options.operation} checks no policies; "
-            "give it to preview or up"
-        )
-    return {"policy_packs": given} if given else {}
 
 
 def _setting(text: str) -> tuple[str, Any]:
@@ -273,14 +261,6 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="KEY=VALUE",
         help="a value instead of the one in Pulumi.STACK.yaml; [...] and {...} are read as YAML",
-    )
-    stack.add_argument(
-        "--policy-pack",
-        action="append",
-        default=[],
-        type=Path,
-        metavar="PATH",
-        help="check preview and up by this pack: its executable, as there is no language host",
     )
     stack.add_argument("--skip-preview", action="store_true", help="bring up without a preview")
     demo = command("demo", _demo, "the whole story, in a sandbox of its own, as a table of checks")

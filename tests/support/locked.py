@@ -9,7 +9,6 @@ from tests.support.paths import ROOT
 LOCKED = (
     ROOT / "constraints.txt",
     ROOT / "sandbox/irsa_sandbox/tools/go.txt",
-    ROOT / "command/irsa_policies/locked.txt",
 )
 
 
@@ -33,7 +32,6 @@ def locked_versions(
     }
     return environment, {
         found.name.lower().replace("_", "-"): next(iter(found.specifier)).version
-        for file in (LOCKED[0], LOCKED[2])
-        for found in requirements(file.read_text())
+        for found in requirements(LOCKED[0].read_text())
         if found.marker is None or found.marker.evaluate(environment)
     }

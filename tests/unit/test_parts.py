@@ -12,21 +12,17 @@ import venv
 import zipfile
 from email.parser import HeaderParser
 
-import grpc
 import pytest
-from google.protobuf.empty_pb2 import Empty
 from packaging.requirements import Requirement
-from pulumi.runtime.proto.analyzer_pb2_grpc import AnalyzerStub
 
 from irsa import REPOSITORY, __version__
 from irsa_components.package.provider import IrsaProvider
-from irsa_policies.rules import PACK
 from tests.support import requirements
 from tests.support.locked import locked_versions
 from tests.support.paths import ROOT
 
 PARTS = {
-    "command": ["irsa", "irsa_policies"],
+    "command": ["irsa"],
     "components": ["irsa_components"],
     "sandbox": ["irsa_sandbox"],
 }
@@ -160,7 +156,7 @@ def test_a_release_says_what_it_is_and_requires_its_own_tags_parts(part, release
 def test_what_a_part_requires_is_locked(released, platform, machine, python):
     machine, locked = locked_versions(platform, machine, python)
     for wanted in (each for wheel in released.values() for each in requirements_of(wheel)):
-        fits = wanted.marker is None or wanted.marker.evaluate({**machine, "extra": "policies"})
+        fits = wanted.marker is None or wanted.marker.evaluate(machine)
         if not wanted.url and fits:
             assert wanted.specifier.contains(locked[wanted.name]), wanted
 
@@ -170,20 +166,6 @@ def test_doctor_names_the_installed_command(installed):
     assert done.returncode == 0, done.stderr
     assert "irsa verify" in done.stdout
     assert "python -m" not in done.stdout
-
-
-def test_the_installed_policy_pack_serves_the_rules(environment, tmp_path):
-    """The engine starts it in the program's folder, where a module may have the same name."""
-    (tmp_path / "irsa.py").write_text("raise SystemExit('the program was imported')")
-    command = [environment / "bin/irsa-policies", "127.0.0.1:1"]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE) as pack:
-        try:
-            port = int(pack.stdout.readline())
-            with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-                served = AnalyzerStub(channel).GetAnalyzerInfo(Empty())
-        finally:
-            pack.terminate()
-    assert [each.name for each in served.policies] == [*PACK]
 
 
 def test_the_installed_plugin_has_the_schema_of_the_repository(installed):
@@ -231,7 +213,7 @@ def test_the_programs_require_what_components_and_command_do(released):
         str(each)
         for part in ("components", "command")
         for each in requirements_of(released[part])
-        if not each.url and "extra ==" not in str(each)
+        if not each.url
     }
 
     assert {str(Requirement(line)) for line in lines if line[0].isalpha()} == wanted

@@ -13,7 +13,6 @@ from irsa.decide.patterns import Key
 from irsa.decide.scenario import FIELDS
 from irsa.rules.table import RULES
 from irsa.verify.link import LINKS
-from irsa_policies.rules import NEED_MORE, OWN
 from irsa_sandbox.aws.clients import Credentials
 from irsa_sandbox.providers.aws.provider import package as aws_package
 from tools.docs.markdown import table
@@ -56,17 +55,6 @@ def _rules() -> str:
         for key, rule in RULES.items()
     ]
     return table(("rule", "severity", "finding", "why", "remedy"), rows)
-
-
-def _policies() -> str:
-    rows = [
-        (f"[`{key}`]({rule.page})", rule.text, rule.why, rule.remedy) for key, rule in OWN.items()
-    ]
-    return table(("rule", "finding", "why", "remedy"), rows)
-
-
-def _left_to_the_audit() -> str:
-    return table(("left to `audit`", "reason"), [(f"`{k}`", v) for k, v in NEED_MORE.items()])
 
 
 def _errors() -> str:
@@ -172,8 +160,6 @@ BLOCKS = {
     "options": _options,
     "links": _links,
     "rules": _rules,
-    "policies": _policies,
-    "left to the audit": _left_to_the_audit,
     "errors": _errors,
     "causes": _causes,
     "fields": _fields,

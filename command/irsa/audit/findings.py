@@ -145,20 +145,14 @@ def _check_service_accounts(
             yield Finding("role-missing", subject, account.role_arn)
         else:
             role = roles[account.role_arn]
-            yield from check_annotation(
-                account, role, subject, issuer_url=cluster.issuer_url, now=facts.now
+            judged = trusts_service_account(
+                role,
+                account,
+                issuer_url=cluster.issuer_url,
+                session_name="irsa-audit",
+                now=facts.now,
             )
-
-
-def check_annotation(
-    account: ServiceAccount, role: Role, subject: str, *, issuer_url: str, now: float
-) -> Iterator[Finding]:
-    """Check that the annotated role trusts tokens of the service account; ``subject`` is
-    the service account, in words."""
-    judged = trusts_service_account(
-        role, account, issuer_url=issuer_url, session_name="irsa-audit", now=now
-    )
-    yield from _mistrust((account.namespace, account.name), role, subject, judged)
+            yield from _mistrust((account.namespace, account.name), role, subject, judged)
 
 
 def _mistrust(
@@ -185,7 +179,7 @@ def _check_associations(
         arns = association.role_arn, association.target_role_arn
         role, target = map(roles.get, arns)
         if role:
-            yield from check_association(association, role, subject)
+            yield from _check_association(association, role, subject)
         if role and target and association.cluster_arn:
             yield from _check_target(association, role, target, subject)
         # A target role of another stack cannot be judged.
@@ -196,7 +190,7 @@ def _check_associations(
             yield Finding("no-agent", subject, f"Pods on {' and '.join(sorted(found))}")
 
 
-def check_association(association: Association, role: Role, subject: str) -> Iterator[Finding]:
+def _check_association(association: Association, role: Role, subject: str) -> Iterator[Finding]:
     """Check that the role of an association trusts the call that EKS makes for it."""
     tags_off = association.disable_session_tags
     judged = _trusts_association(association, role, disable_session_tags=tags_off)
@@ -287,29 +281,27 @@ def _check_providers(facts: AuditFacts) -> Iterator[Finding]:
     for provider in facts.providers:
         name = issuer_of_principal(provider.arn)
         asked = audiences.get(name, frozenset())
-        for each in check_provider(name, provider, asked, f"OIDC provider {provider.arn}"):
-            yield replace(each, account=account_of(provider.arn))
+        for rule, found in _check_provider(name, provider, asked):
+            subject = f"OIDC provider {provider.arn}"
+            yield Finding(rule, subject, found, account=account_of(provider.arn))
 
 
-def check_provider(
-    name: str, provider: RegisteredProvider, asked: frozenset[str], subject: str
-) -> Iterator[Finding]:
+def _check_provider(name: str, provider: RegisteredProvider, asked: frozenset[str]) -> Hits:
     """Check one OIDC provider, of the issuer ``name`` (without https://).
 
     ``asked`` are the audiences that Pods are known to ask for.
     """
     if is_dual_stack(name):
-        yield Finding("dual-stack-issuer", subject, name)
+        yield "dual-stack-issuer", name
     elif is_misspelt_eks(name):
-        yield Finding("issuer-url", subject, name)
+        yield "issuer-url", name
     if is_eks(name) and not asked:
         asked = frozenset({STS_AUDIENCE})
     if missing := sorted(asked.difference(provider.client_ids)):
         ids = ", ".join(provider.client_ids) or "none"
-        audiences = f"asked for: {', '.join(missing)}; client ids: {ids}"
-        yield Finding("client-ids", subject, audiences)
+        yield "client-ids", f"asked for: {', '.join(missing)}; client ids: {ids}"
     if provider.thumbprints and not is_eks(name) and issuer(name) is None:
-        yield Finding("thumbprint", subject, ", ".join(provider.thumbprints))
+        yield "thumbprint", ", ".join(provider.thumbprints)
 
 
 _PASS = "iam:PassRole"  # noqa: S105 - an action

@@ -1,7 +1,7 @@
 """The inventory of a Pulumi stack, read from its state or a preview."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from irsa.audit.findings import AuditFacts, ClusterFacts
 from irsa.commands import cli
@@ -12,7 +12,7 @@ from irsa.observe.eks import Association
 from irsa.observe.facts import Role, ServiceAccount, Unread
 from irsa.observe.files import read_stack
 from irsa.observe.iam import AccountPrincipals, federated
-from irsa.observe.pulumi import StackResources, StackRole, stack_resources
+from irsa.observe.pulumi import HIDDEN, LATER, StackResources, StackRole, stack_resources
 from irsa.rules.issuers import issuer as known_issuer
 
 _LAST_USED = Unread("when roles were last used", "a stack's state does not say it", "iam:GetRole")
@@ -21,6 +21,12 @@ _OWN_PROVIDERS = (
     "the stack lists its own OIDC providers only; run without --stack for those of the account"
 )
 _DRIFT = "add --drift, which reads the stack's roles and users in the account"
+_UNKNOWN = (
+    "{} service accounts, associations and OIDC providers are known after `up`; audit the state "
+    "then"
+)
+_NO_ISSUER = "https://unknown-issuer.invalid"
+"""That of a stack whose roles trust no cluster."""
 
 
 def read_stack_inventory(name: str, issuer_url: str | None, aws: Aws | None) -> Inventory:
@@ -32,26 +38,26 @@ def read_stack_inventory(name: str, issuer_url: str | None, aws: Aws | None) -> 
         stack = stack_resources(read_stack(name))
     except ValueError as error:
         raise cli.Stop(f"{name}: {error}") from None
+    unread = {each: f"{name}: {each}" for each in _unread(stack)}
     roles = [
-        Role(each.arn, "", each.trust_policy, policies=each.policies)
+        Role(each.label, "", each.trust_policy, policies=each.policies)
         for each in stack.roles
-        if parse_role_arn(each.arn) and not isinstance(each.trust_policy, str)
+        if not isinstance(each.trust_policy, str)
     ]
-    if not roles and stack.missing:
-        raise cli.Stop(f"{name}: {stack.missing}", cli.UNDECIDED)
+    if not roles and unread:
+        raise cli.Stop("; ".join(unread.values()), cli.UNDECIDED)
     if not roles:
-        raise cli.Stop(f"{name}: it has no IAM role whose ARN and trust policy are known")
+        raise cli.Stop(f"{name}: it has no IAM role")
     issuers = [issuer_url] if issuer_url else stack.issuers or _trusted_issuers(roles)
     issuers = [each for each in issuers if known_issuer(each.removeprefix("https://")) is None]
-    if not issuers:
-        raise cli.Stop(f"{name}: neither a cluster nor a role names an issuer; give --issuer")
+    issuers = issuers or [_NO_ISSUER]
     live = cli.known(aws.roles()) if aws else None
     arns = {role.arn for role in roles}
     associations = [each for each in stack.associations if each.role_arn in arns]
     return Inventory(
         facts=AuditFacts(
             clusters=[*_clusters(stack, roles, issuers, associations)],
-            accounts=list(dict.fromkeys(role.account for role in roles)),
+            accounts=list(dict.fromkeys(role.account or LATER for role in roles)),
             roles=roles,
             providers=stack.providers,
             every_provider=False,
@@ -60,13 +66,25 @@ def read_stack_inventory(name: str, issuer_url: str | None, aws: Aws | None) -> 
             foreign_keys=_foreign_keys(aws, stack.access_keys) if aws else {},
         ),
         accounts=[AccountPrincipals(tuple(roles), live.last_used if live else _LAST_USED)],
-        unread={name: f"{name}: {stack.missing}"} if stack.missing else {},
+        unread=unread,
         unchecked={
             "deleted-provider, other-cluster": _OWN_PROVIDERS,
             "foreign-policy, foreign-key": "" if live else _DRIFT,
             "no-agent": _PODS.text if associations else "",
+            "trust-mismatch, disabled-tags, target-not-allowed, client-ids, dual-stack-issuer, "
+            "issuer-url": _UNKNOWN.format(stack.unknown) if stack.unknown else "",
         },
     )
+
+
+def _unread(stack: StackResources) -> Iterator[str]:
+    """Yield reasons why roles of a stack are not judged."""
+    if stack.missing:
+        yield stack.missing
+    unread = [each for each in stack.roles if isinstance(each.trust_policy, str)]
+    if unread:
+        names = ", ".join(f"{each.label} {each.trust_policy}" for each in unread)
+        yield f"trust policies not checked: {names}"
 
 
 def _clusters(
@@ -78,7 +96,7 @@ def _clusters(
     """Return a stack's service accounts by issuer: a stack does not say in which cluster one is, so
     it is in one that its role trusts, or else in the first."""
     trusted = {role.arn: federated(role.trust_policy) for role in roles}
-    accounts = [each for each in stack.accounts if each.role_arn in trusted]
+    accounts = [each for each in stack.accounts if _is_judged(each, trusted)]
     annotated = {(each.namespace, each.name) for each in accounts}
     unannotated = (each.account for each in associations if each.account not in annotated)
     accounts += [ServiceAccount(*each, {}) for each in unannotated]
@@ -96,6 +114,12 @@ def _clusters(
             pods=_PODS,
             whole=False,
         )
+
+
+def _is_judged(account: ServiceAccount, trusted: Collection[str]) -> bool:
+    """Return whether a service account has a role of the stack, or what is no role's ARN."""
+    arn = account.role_arn
+    return arn in trusted or (arn not in (LATER, HIDDEN) and parse_role_arn(arn) is None)
 
 
 def _trusted_issuers(roles: Sequence[Role]) -> list[str]:

@@ -1,6 +1,6 @@
 """The statements of a policy document, as typed values. Pure.
 
-Every reader of a policy takes them from here: the evaluator, the audit, remedies, the policy pack.
+Every reader of a policy takes them from here: the evaluator, the audit, remedies.
 Without a `Kind`, reading is total: what has another form than IAM stores is left out. With one,
 it raises `DocumentError` as IAM refuses to store such a document; names of elements are
 case-sensitive, and unknown ones are errors: a misspelt Condition would otherwise be no condition.

@@ -1,8 +1,10 @@
 """Roles and service accounts among the resources of a Pulumi stack. Pure."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import cast
 
 from irsa.identity.arns import name_of, parse_provider_arn, role_arn
@@ -35,13 +37,20 @@ def stack_resources(document: Json) -> "StackResources":
         listed = [each for each in found if not each.get("delete")]
     # The engine's own order differs between runs.
     resources = sorted(listed, key=lambda each: str(each.get("urn")))
+    accounts, associations = _accounts(resources), _associations(resources)
+    providers = _providers(resources)
     return StackResources(
-        roles=roles_of(resources),
-        accounts=_accounts(resources),
-        associations=associations_of(resources),
-        providers=_providers(resources),
+        roles=_roles(resources),
+        accounts=accounts,
+        associations=associations,
+        providers=providers,
         issuers=_issuers(resources),
         access_keys=_access_keys(resources),
+        unknown=sum(LATER in (each.namespace, each.name, each.role_arn) for each in accounts)
+        + len(typed(resources, ASSOCIATION))
+        - len(associations)
+        + len(typed(resources, PROVIDER))
+        - len(providers),
         missing=missing,
     )
 
@@ -109,31 +118,13 @@ SERVICE_ACCOUNT = "kubernetes:core/v1:ServiceAccount"
 class StackRole:
     """A role of a stack; unknown values are `LATER`."""
 
-    urn: str
     name: str
     arn: str
+    """Known before the role exists if its AWS provider allows one account only."""
+    label: str
+    """The ARN; while that is not known, the name in AWS or else in the program."""
     trust_policy: Json | str
     policies: tuple[PermissionsPolicy, ...] = ()
-    path: str = "/"
-
-    @property
-    def label(self) -> str:
-        """The role's ARN; its name while that is not known."""
-        return self.name if self.arn in (LATER, HIDDEN) else self.arn
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Its ARN and its name, as far as they are known."""
-        return tuple(e for e in (self.arn, name_of(self.arn), self.name) if e != LATER)
-
-    def in_account(self, account: str) -> "StackRole":
-        """The role with its ARN put together where only the parts are known."""
-        if self.arn != LATER or not account:
-            return self
-        try:
-            return replace(self, arn=role_arn(account, self.name, path=self.path))
-        except ValueError:
-            return self  # name or path is known later, or none that IAM takes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +142,9 @@ class StackResources:
     """Issuer URLs of the clusters of the irsa components, and of the OIDC providers."""
     access_keys: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     """Ids of access keys, by the ARNs of the users."""
+    unknown: int = 0
+    """Number of annotated service accounts, of associations and of OIDC providers that are not
+    known as a whole before the `up`."""
     missing: str = ""
     """Reason why resources of the stack are missing; empty when none is."""
 
@@ -164,13 +158,25 @@ def _typed_fields(resources: Sequence[Json], kind: str) -> list[Json]:
     return [_fields(each) for each in typed(resources, kind)]
 
 
-def roles_of(resources: Sequence[Json]) -> list[StackRole]:
+def _roles(resources: Sequence[Json]) -> list[StackRole]:
     """The IAM roles among resources, with the policies that they have."""
-    attached = list(_attachments(resources))
-    return [_role(each, attached) for each in typed(resources, ROLE) if each.get("urn")]
+    attached, allowed = list(_attachments(resources)), _allowed_accounts(resources)
+    return [_role(each, attached, allowed) for each in typed(resources, ROLE) if each.get("urn")]
 
 
-def _role(resource: Json, attached: Sequence[tuple[str, object, PermissionsPolicy]]) -> StackRole:
+def _allowed_accounts(resources: Sequence[Json]) -> dict[str, list[str]]:
+    """The accounts in which an AWS provider may work, by its URN."""
+    return {
+        str(each.get("urn")): re.findall(r"\d{12}", str(_fields(each).get("allowedAccountIds")))
+        for each in typed(resources, "pulumi:providers:aws")
+    }
+
+
+def _role(
+    resource: Json,
+    attached: Sequence[tuple[str, object, PermissionsPolicy]],
+    allowed: Mapping[str, Sequence[str]],
+) -> StackRole:
     fields, inputs = _fields(resource), mapping(resource.get("inputs"))
     name = _text(fields, "name")
     policies = [
@@ -189,14 +195,19 @@ def _role(resource: Json, attached: Sequence[tuple[str, object, PermissionsPolic
         _policy(name_of(arn), None, arn)
         for arn in map(str, as_list(inputs.get("managedPolicyArns") or []))
     ]
+    arn = _text(fields, "arn")
+    accounts = allowed.get(str(resource.get("provider")).rpartition("::")[0], ())
+    if arn == LATER and len(accounts) == 1:
+        with suppress(ValueError):  # name or path is known later, or none that IAM takes
+            arn = role_arn(accounts[0], name, path=str(fields.get("path", "/")))
+    known = (each for each in (arn, name) if each not in (LATER, HIDDEN))
     return StackRole(
-        urn=str(resource["urn"]),
         name=name,
-        arn=_text(fields, "arn"),
+        arn=arn,
+        label=next(known, logical_name(resource)),
         trust_policy=_document(fields.get("assumeRolePolicy")),
         policies=tuple(sorted(policies, key=lambda policy: policy.name)),
-        path=str(fields.get("path", "/")),
-    ).in_account(str(resource.get("account", "")))
+    )
 
 
 def _attachments(resources: Sequence[Json]) -> Iterator[tuple[str, object, PermissionsPolicy]]:
@@ -243,7 +254,7 @@ def _accounts(resources: Sequence[Json]) -> list[ServiceAccount]:
     return accounts
 
 
-def associations_of(resources: Sequence[Json]) -> list[Association]:
+def _associations(resources: Sequence[Json]) -> list[Association]:
     """The EKS Pod Identity associations among resources that are known as a whole."""
     found = [
         Association(

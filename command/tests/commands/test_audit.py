@@ -8,6 +8,7 @@ from irsa.__main__ import main
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.pod_identity import pod_identity_trust_policy
 from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.policy_json import UNKNOWN_OUTPUT
 from irsa.identity.subjects import ServiceAccountRef
 from tests.support.fleet import ACCOUNT, ISSUER, Fleet
 from tests.support.world import CLUSTER_ARN, PROVIDER_ARN
@@ -226,10 +227,15 @@ def test_options_that_contradict_each_other_are_one_line(options, message, capsy
 CLUSTER = ("irsa:index:EksCluster", {"issuer_url": f"https://{ISSUER}"})
 EXACT = irsa_trust_policy([PROVIDER_ARN], [APP])
 NO_CONDITION = {"Statement": [EXACT["Statement"][0] | {"Condition": {}}]}
-ACCOUNT_OF_APP = (
-    "kubernetes:core/v1:ServiceAccount",
-    {"metadata": {"namespace": "dev", "name": "app", "annotations": {ROLE_ARN_ANNOTATION: ROLE}}},
-)
+
+
+def annotated(arn):
+    annotations = {ROLE_ARN_ANNOTATION: arn}
+    metadata = {"namespace": "dev", "name": "app", "annotations": annotations}
+    return ("kubernetes:core/v1:ServiceAccount", {"metadata": metadata})
+
+
+ACCOUNT_OF_APP = annotated(ROLE)
 ASSOCIATION = {
     "associationArn": f"arn:aws:eks:us-east-1:{ACCOUNT}:podidentityassociation/dev/a-1",
     "namespace": "dev",
@@ -327,29 +333,78 @@ def test_a_stack_of_roles_alone_is_audited_by_their_issuers(of_stack, trust, fou
     assert (code, [rule for rule, _ in rules(out)]) == (bool(found), found)
 
 
-def test_the_issuer_of_a_stack_with_pod_identity_alone_is_given(of_stack):
-    trust = pod_identity_trust_policy([CLUSTER_ARN], [APP])
-    resources = [role(trust), association("app")]
-
-    assert of_stack(resources)[0] == 2
-    assert of_stack(resources, "--issuer", f"https://{ISSUER}")[0] == 0
+def created(trust):
+    """The role as a preview has it before its `up`; ``trust`` may be unknown."""
+    text = trust if isinstance(trust, str) else json.dumps(trust)
+    return ("aws:iam/role:Role", {"name": "app", "arn": UNKNOWN_OUTPUT, "assumeRolePolicy": text})
 
 
-SAML = json.loads(json.dumps(EXACT).replace(f"oidc-provider/{ISSUER}", "saml-provider/idp"))
-OF_SAML = {"type": "aws:iam/role:Role", "urn": "urn:r", "outputs": role(SAML)[1]}
+BY_EKS = pod_identity_trust_policy([CLUSTER_ARN], [APP])
+EVERYONE = {"Statement": {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}}
+
+
+@pytest.mark.parametrize(
+    ("resources", "found"),
+    [
+        ([created(EXACT)], []),
+        ([created(NO_CONDITION)], [("no-sub", "role app"), ("no-aud", "role app")]),
+        ([created(EVERYONE), role(EXACT)], [("everyone", "role app")]),
+        # No role of the stack trusts a cluster.
+        ([role(BY_EKS), association("app")], []),
+        ([role(BY_EKS), association("b")], [("trust-mismatch", "service account dev/b")]),
+        ([role(BY_EKS), ACCOUNT_OF_APP], [("trust-mismatch", "service account dev/app")]),
+    ],
+)
+def test_the_roles_of_a_preview_are_judged_before_they_have_an_arn(of_stack, resources, found):
+    code, out = of_stack(resources, *JSON)
+
+    assert (code, rules(out)) == (bool(found), found)
+
+
+@pytest.mark.parametrize("value", [UNKNOWN_OUTPUT, "{"], ids=["later", "no JSON"])
+def test_a_trust_policy_that_cannot_be_read_is_not_passed(of_stack, value):
+    words = "app (known after up)" if value == UNKNOWN_OUTPUT else "app (not JSON)"
+
+    code, out = of_stack([created(value), role(EXACT)])
+    assert code == 3
+    assert f"state.json: trust policies not checked: {words}\n" in out
+    assert of_stack([created(value)])[0] == 3
+
+
+@pytest.mark.parametrize(
+    ("more", "unchecked"),
+    [
+        ([ACCOUNT_OF_APP], 0),
+        ([annotated(UNKNOWN_OUTPUT)], 1),
+        ([annotated(UNKNOWN_OUTPUT), registered(UNKNOWN_OUTPUT)], 2),
+        ([association(UNKNOWN_OUTPUT), annotated(f"{ROLE}-of-another-stack")], 1),
+    ],
+)
+def test_what_the_up_makes_beside_roles_is_counted_as_unchecked(of_stack, more, unchecked):
+    code, out = of_stack([role(EXACT), *more])
+
+    found = [line for line in gaps(out) if "known after `up`" in line]
+    line = (
+        "not checked: trust-mismatch, disabled-tags, target-not-allowed, client-ids, "
+        f"dual-stack-issuer, issuer-url: {unchecked} service accounts, associations and OIDC "
+        "providers are known after `up`; audit the state then"
+    )
+    assert (code, found) == (0, [line] if unchecked else [])
+
+
+def test_an_annotation_that_is_no_arn_is_found(of_stack):
+    code, out = of_stack([role(EXACT), annotated("app")], *JSON)
+
+    assert (code, rules(out)) == (1, [("annotation", "service account dev/app")])
 
 
 @pytest.mark.parametrize(
     ("document", "line"),
     [
         ({"x": 1}, "neither a `pulumi stack export` nor a `pulumi preview --json`"),
-        ({"deployment": {"resources": []}}, "it has no IAM role whose ARN and trust policy are"),
-        (
-            {"deployment": {"resources": [OF_SAML]}},
-            "neither a cluster nor a role names an issuer; give --issuer",
-        ),
+        ({"deployment": {"resources": []}}, "it has no IAM role"),
     ],
-    ids=["no-state", "no-role", "no-issuer"],
+    ids=["no-state", "no-role"],
 )
 def test_a_stack_that_cannot_be_audited_is_one_line(tmp_path, capsys, document, line):
     (tmp_path / "state.json").write_text(json.dumps(document))

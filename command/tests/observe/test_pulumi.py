@@ -12,7 +12,7 @@ from irsa.__main__ import main
 from irsa.identity.policies import bucket_permissions_policy, irsa_trust_policy
 from irsa.identity.policy_json import UNKNOWN_OUTPUT
 from irsa.identity.subjects import ServiceAccountRef
-from irsa.observe.pulumi import LATER, StackRole, stack_resources
+from irsa.observe.pulumi import LATER, stack_resources
 from tests.support.damage import replace_one_value
 from tests.support.world import ACCOUNT_A, PROVIDER_ARN, ROLE_ARN
 
@@ -172,8 +172,23 @@ def test_policies_of_a_role_without_a_name_yet_are_those_of_its_component():
     assert [bool(each.policies) for each in found] == [True, False]
 
 
-def test_the_arn_of_a_role_that_does_not_exist_yet_has_its_path():
-    later = StackRole("urn", "app", LATER, {}, path="/team/")
+@pytest.mark.parametrize(
+    ("allowed", "more", "label"),
+    [
+        ([ACCOUNT_A], {"path": "/team/"}, f"arn:aws:iam::{ACCOUNT_A}:role/team/s3-app"),
+        ([ACCOUNT_A, "444455556666"], {}, "s3-app"),
+        ([], {}, "s3-app"),
+        ([ACCOUNT_A], {"name": UNKNOWN_OUTPUT}, "logical"),
+    ],
+    ids=["one account", "two", "any", "no name"],
+)
+def test_a_role_that_does_not_exist_yet_has_the_account_of_its_aws_provider(allowed, more, label):
+    aws = resource("pulumi:providers:aws", "own", {"allowedAccountIds": json.dumps(allowed)}, {})
+    new = role(**more)
+    new["provider"] = f"{aws['urn']}::{UNKNOWN_OUTPUT}"
+    new["urn"] = new["urn"].replace("::s3-app", "::logical")
 
-    assert later.in_account(ACCOUNT_A).arn == f"arn:aws:iam::{ACCOUNT_A}:role/team/app"
-    assert later.in_account("").arn == LATER
+    [found] = read(digest([aws, new], operation="create")).roles
+
+    assert found.label == label
+    assert found.arn in (label, LATER)

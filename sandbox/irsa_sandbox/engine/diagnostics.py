@@ -19,7 +19,6 @@ _MORE = ("because ",)
 _CANCELED = "update canceled"
 _UNLOCK = "remove the lock with `pulumi cancel`"
 _KILLED = re.compile(r"\A\s*code: -(?P<signal>\d+)$", re.MULTILINE)
-_VIOLATION = re.compile(r"^ *- \[mandatory\] *(?:\[severity: \w+\] *)?(.+\))$", re.MULTILINE)
 _UNKNOWN_STACK = 'unknown stack "'
 _REPEATED_WARNING = re.compile(r"^ *[+~=-]* +\S+ .+ \([\d.]+m?s\) warning: ")
 """On the line of a resource; the diagnostics have it, too."""
@@ -34,8 +33,6 @@ def explain(error: CommandError) -> str:
         return _locked(text)
     if killed := _KILLED.match(text):
         return f"the Pulumi engine was killed (signal {killed['signal']}); {_UNLOCK}, then refresh"
-    if violations := dict.fromkeys(" ".join(each.split()) for each in _VIOLATION.findall(text)):
-        return f"stopped by mandatory policies: {'; '.join(violations)}"
     line = diagnostics(text)
     if line == _CANCELED:
         return "update canceled; run the command again to finish it"

@@ -161,7 +161,6 @@ def test_run_takes_its_options_before_the_dashes_only():
 @pytest.mark.parametrize(
     ("command", "options", "line"),
     [
-        ("destroy", ["--policy-pack=/pack"], "--policy-pack /pack: destroy checks no policies; g"),
         ("destroy", ["--skip-preview"], "--skip-preview is for up, not for destroy; leave it out"),
         (
             "preview",

@@ -1,9 +1,8 @@
-"""`python -m irsa` and the policy pack on the repository's two stacks, as they come up.
+"""`python -m irsa` on the repository's two stacks, as they come up.
 
 Every test finds both stacks as `up` left them.
 """
 
-import copy
 import json
 import os
 import shlex
@@ -13,21 +12,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pulumi
+import pulumi_aws as aws
 import pytest
 from lightkube.resources.core_v1 import Namespace, ServiceAccount
 
 from irsa.__main__ import main
 from irsa.identity.arns import role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
-from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
+from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from irsa_sandbox.demo import PROJECT_B
 from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.session import Session
 from irsa_sandbox.snapshots import Snapshots
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.in_process import run
-from tests.sandbox.support.policy_pack import Checked, analyzed, previewed
 from tests.sandbox.support.previews import preview
+from tests.sandbox.support.programs import stack_of
 from tests.sandbox.support.remedies import nothing_gained
 from tests.sandbox.support.workload import sdk_in, troubles
 from tests.sandbox.support.world import RegisteredCluster
@@ -37,18 +38,19 @@ pytestmark = pytest.mark.sandbox
 NAMESPACE, NAME = "dev", "s3-app"
 ROLE, ROLE_A = role_arn(ACCOUNT_A, NAME), role_arn(ACCOUNT_A, "s3-app-A")
 ROLE_B = role_arn(ACCOUNT_B, "s3-app-B")
+PREVIEW = ("--json", "--show-sames")
 
 
 @dataclass
 class Stacks:
-    """Both stacks, and what was said of account A's before it came up."""
+    """Both stacks, and the preview of account A's before it came up."""
 
     world: RegisteredCluster
     snapshots: Snapshots
     a: SandboxStack
     b: SandboxStack
     folder: Path
-    checked: Checked
+    first_preview: str
 
     @property
     def session(self) -> Session:
@@ -75,12 +77,12 @@ def both(session: Session, tmp_path_factory) -> Iterator[Stacks]:
     with closing(Snapshots(state.path, state.snapshots)) as snapshots:
         a.destroy()  # an earlier module may have left it
         eventually(lambda: not any(map(_is_ending, session.cluster.list(Namespace))))
-        checked = previewed(a)
+        first_preview = preview(a, *PREVIEW)
         a.up()
         b = SandboxStack(state, PROJECT_B)
         b.up()
         world, folder = RegisteredCluster(session), tmp_path_factory.mktemp("stacks")
-        yield Stacks(world, snapshots, a, b, folder, checked)
+        yield Stacks(world, snapshots, a, b, folder, first_preview)
 
 
 @pytest.fixture
@@ -187,19 +189,22 @@ def test_explain_has_a_tree_of_every_workload_of_a_stack(stacks):
     assert all(f"── who can assume {role}\n" in done.out for role in (ROLE, ROLE_A))
 
 
-def listed(stacks: Stacks, text: str) -> Any:
+def ask(stacks: Stacks, command: str, text: str) -> Any:
     file = stacks.folder / "state.json"
     file.write_text(text)
-    return run(main, ["list", "--stack", str(file)], stacks.session.state, {})
+    return run(main, [command, "--stack", str(file)], stacks.session.state, {})
 
 
-def test_list_says_of_the_real_preview_what_it_says_of_the_state(stacks):
-    state = listed(stacks, Path(stacks.export()).read_text())
+@pytest.mark.parametrize(
+    ("command", "words"), [("list", NAME), ("audit", "2 annotated service accounts and 6 roles")]
+)
+def test_a_command_says_of_the_real_preview_what_it_says_of_the_state(stacks, command, words):
+    state = ask(stacks, command, Path(stacks.export()).read_text())
 
     assert (state.code, state.err) == (0, "")
-    assert NAME in state.out
-    assert listed(stacks, preview(stacks.a, "--json", "--show-sames")) == state
-    changes_only = listed(stacks, preview(stacks.a, "--json"))
+    assert words in state.out
+    assert ask(stacks, command, preview(stacks.a, *PREVIEW)) == state
+    changes_only = ask(stacks, command, preview(stacks.a, "--json"))
     assert changes_only.code == 3
     assert "unchanged resources out; `pulumi preview --json --show-sames` has" in changes_only.err
 
@@ -209,32 +214,47 @@ def test_list_says_why_a_preview_failed(stacks, tmp_path):
     (tmp_path / "__main__.py").write_text("import pulumi\n\nraise pulumi.RunError('no role')\n")
     failing = SandboxStack(stacks.session.state, tmp_path)
 
-    done = listed(stacks, preview(failing, "--json", "--show-sames"))
+    done = ask(stacks, "list", preview(failing, *PREVIEW))
 
     assert (done.code, done.err.count("\n")) == (3, 1)
     assert "failed: no role" in done.err
 
 
-def test_the_pack_checks_both_stacks_before_and_after_they_came_up(stacks):
-    first = stacks.checked
-    assert first.error == ""
-    assert {rule for rule, _ in first.rules} == {"not-checked"}
-    assert {name for _, name in first.rules} >= {NAME, "s3-app-A", "crossplane-aws-provider"}
-    for stack in (stacks.a, stacks.b):
-        assert previewed(stack) == ([], "")
+def test_a_first_preview_names_the_roles_whose_trust_policy_is_unknown(stacks):
+    first = ask(stacks, "audit", stacks.first_preview)
+
+    assert (first.code, first.err) == (3, "")
+    assert f"{ROLE} (known after up), {ROLE_A} (known after up)" in first.out
+    # Account B's role trusts no cluster.
+    other = ask(stacks, "audit", preview(stacks.b, *PREVIEW))
+    assert (other.code, other.err) == (0, "")
+    assert f"1 roles of account {ACCOUNT_B}: no findings" in other.out
 
 
-def test_the_pack_reports_a_broken_state_at_its_level(stacks, tmp_path):
-    pulumi, state = stacks.session.state.pulumi, copy.deepcopy(stacks.a.export())
-    assert analyzed(pulumi, state, tmp_path) == ([], "")
-    kind = "aws:iam/role:Role"
-    [role] = [e for e in state["resources"] if e["type"] == kind and e["outputs"]["name"] == NAME]
-    document = json.loads(role["outputs"]["assumeRolePolicy"])
-    del document["Statement"][0]["Condition"]
-    role["inputs"]["assumeRolePolicy"] = role["outputs"]["assumeRolePolicy"] = json.dumps(document)
+def test_a_dangerous_trust_policy_is_refused_before_its_role_exists(stacks, tmp_path):
+    """By the commands of docs/examples/pull-request.yml."""
+    accepted = tmp_path / "accepted.json"
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}
 
-    for level in ("mandatory", "advisory"):
-        done = analyzed(pulumi, state, tmp_path, config={"no-sub": level})
-        assert done.rules == {("no-sub", NAME), ("no-aud", NAME)}
-        assert {each.level for each in done.violations} == {level, "advisory"}
-        assert bool(done.error) == (level == "mandatory")
+    def program() -> None:
+        own = aws.Provider("own", region=REGION, allowed_account_ids=[ACCOUNT_A])
+        trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        opts = pulumi.ResourceOptions(provider=own)
+        aws.iam.Role("open", name="open", assume_role_policy=trust, opts=opts)
+
+    stack = stack_of(stacks.session, "open", program)
+    file = tmp_path / "preview.json"
+    file.write_text(preview(stack, *PREVIEW))
+    done = stacks.world.irsa("audit", "--stack", str(file), "--output", "json")
+
+    assert done.code == 1
+    [found] = done.json
+    assert (found["rule"], found["subject"]) == ("everyone", f"role {role_arn(ACCOUNT_A, 'open')}")
+    # What was accepted passes, of the state as well.
+    accepted.write_text(done.out)
+    assert stacks.world.irsa("audit", "--stack", str(file), "--since", str(accepted)).code == 0
+    stack.up()
+    file.write_text(json.dumps({"version": 3, "deployment": stack.export()}))
+    assert stacks.world.irsa("audit", "--stack", str(file), "--since", str(accepted)).code == 0
+    assert stacks.world.irsa("audit", "--stack", str(file)).code == 1
+    stack.destroy()

@@ -28,7 +28,6 @@ pytestmark = pytest.mark.sandbox
 
 BEFORE = f"arn:aws:iam::{ACCOUNT_A}:role/before"
 API_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
-DEFAULT = f"[default]\nrole_arn = {BEFORE}\ncredential_source = Environment\nregion = us-east-1\n"
 SKIP = "eks.amazonaws.com/skip-containers"
 PROXY = {"name": NAME, "image": "proxy"}
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "x"}
@@ -48,7 +47,6 @@ def env(**variables: str) -> Json:
 def workload(irsa_world: RegisteredCluster) -> Workload:
     """With what the broken Deployments refer to."""
     own = Workload(irsa_world, "pods").create()
-    own.config_map("aws", {"config": DEFAULT})
     apply(own.session.cluster, Secret, own.namespace, "keys", stringData=KEYS)
     return own
 
@@ -86,17 +84,6 @@ def workload(irsa_world: RegisteredCluster) -> Workload:
         ),
         (
             "precedence",
-            f"the profile [default]: it leads to {BEFORE}",
-            {
-                "volumes": [{"name": "aws", "configMap": {"name": "aws"}}],
-                "container": {
-                    **env(AWS_CONFIG_FILE="/etc/aws/config")["container"],
-                    "volumeMounts": [{"name": "aws", "mountPath": "/etc/aws"}],
-                },
-            },
-        ),
-        (
-            "precedence",
             "container work: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY in the container",
             {"containers": [PROXY, {"name": "work", "image": "work", "env": environment(KEYS)}]},
         ),
@@ -113,7 +100,7 @@ def workload(irsa_world: RegisteredCluster) -> Workload:
     ],
     ids=[
         *("another-account", "skip-label", "skipped-container", "own-volume", "own-mount"),
-        *("api-token", "default-profile", "second-container", "keys-from-secret", "zone"),
+        *("api-token", "second-container", "keys-from-secret", "zone"),
     ],
 )
 def test_the_link_is_named_and_boto3_is_the_role_after_the_commands(

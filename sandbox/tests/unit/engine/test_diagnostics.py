@@ -1,7 +1,6 @@
 """Errors of the engine as one line. The texts are the CLI's own, 3.274.1.
 
-Those of policies and protected resources: tests/sandbox/policy_pack/test_dangers.py and
-tests/sandbox/systems/test_cluster.py.
+Those of protected resources: tests/sandbox/systems/test_cluster.py.
 """
 
 import pytest

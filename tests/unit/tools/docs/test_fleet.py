@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from importlib import import_module
+from itertools import takewhile
 from typing import Any
 
 import pytest
@@ -137,10 +138,23 @@ def test_the_workflows_run_what_the_document_promises():
     run = {" ".join(words) for file in WORKFLOWS for words in commands(file)}
     pulumi = {line.removeprefix("pulumi ").split()[0] for line in run if line.startswith("pulumi ")}
 
-    assert pulumi == {"install", "preview", "refresh", "up"}
-    for line in run:
-        if line.startswith(("pulumi preview", "pulumi up")):
-            assert "--policy-pack ../.irsa/bin/irsa-policies" in line
+    assert pulumi == {"install", "preview", "refresh", "stack", "up"}
+
+
+@pytest.mark.parametrize("name", ["pull-request.yml", "up.yml"])
+def test_a_preview_is_audited_and_refused_before_an_up(name):
+    lines = [" ".join(words) for words in commands(EXAMPLES / name)]
+    [at] = [n for n, line in enumerate(lines) if " > preview.json" in line]
+    ups = [n for n, line in enumerate(lines) if line.startswith("pulumi up")]
+
+    assert lines[at].startswith("pulumi preview --cwd PROGRAM --stack prod --json --show-sames")
+    assert lines[at + 1] == ".irsa/bin/irsa audit --stack preview.json || [ $? = 3 ]"
+    assert ups == ([at + 2] if name == "up.yml" else [])
+    if ups:
+        assert lines[ups[0] + 1 :] == [
+            "pulumi stack export --cwd PROGRAM --stack prod > state.json",
+            ".irsa/bin/irsa audit --stack state.json",
+        ]
 
 
 def test_the_workflows_commands_of_ours_exist():
@@ -151,4 +165,4 @@ def test_the_workflows_commands_of_ours_exist():
     assert found
     for name, *options in found:
         parser = import_module(COMMANDS[name].module).parser()
-        parser.parse_args(options[: options.index(">")] if ">" in options else options)
+        parser.parse_args([*takewhile(lambda word: word not in (">", "||"), options)])

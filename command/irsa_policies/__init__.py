@@ -1,1 +1,0 @@
-"""The audit's rules as a Pulumi policy pack (docs/fleet.md)."""
