@@ -29,7 +29,7 @@ from .aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from .aws.clients import AwsClients, Credentials
 from .aws_cli import AwsCli
 from .pods.exec import find_pod
-from .pods.process import PodProcess, pod_process
+from .pods.process import PodProcess, find_object, pod_process
 from .state import SandboxState, cluster_client
 
 TOKEN_SECONDS = TOKEN_EXPIRATION.start
@@ -200,13 +200,8 @@ def left_overs(session: Session, account: str = ACCOUNT_A) -> list[str]:
         *eks.list_clusters()["clusters"],
         *(template["LaunchTemplateName"] for template in templates),
     ]
-    try:
-        session.cluster.get(Namespace, "dev")
-    except ApiError as error:
-        if error.status.code != HTTPStatus.NOT_FOUND:
-            raise
-        return names
-    return [*names, "namespace dev"]
+    namespace = find_object(session.cluster, Namespace, "dev")
+    return [*names, "namespace dev"] if namespace else names
 
 
 def claims_of(token: str) -> dict[str, Any]:

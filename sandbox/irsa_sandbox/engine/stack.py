@@ -87,7 +87,8 @@ class SandboxStack:
 
         work_dir = sandbox.path / "projects" / name
         if program:
-            write_settings({"name": name, "runtime": "python"}, stack, config or {}, work_dir)
+            written = {"config": dict(config or {})}
+            write_settings({"name": name, "runtime": "python"}, stack, written, work_dir)
         else:
             copy_settings(self._project, stack, config or {}, work_dir)
         home = str(sandbox.path / PULUMI_HOME)

@@ -204,9 +204,8 @@ class ControlPlane:
             return http.get("/openid/v1/jwks").raise_for_status().json()
 
     def _prepare(self) -> None:
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.folder.chmod(0o700)
-        (self.folder / "logs").mkdir(exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True)
+        (self.folder / "logs").mkdir()
         self.admin_token = secrets.token_urlsafe(32)
         tokens = f'{self.admin_token},admin,admin,"system:masters"\n'
         write_private(self.folder / "tokens.csv", tokens.encode())

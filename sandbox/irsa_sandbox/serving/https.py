@@ -1,5 +1,5 @@
-"""Servers on threads of their own; of them, one for the calls that an API server makes: HTTPS, JSON
-in, JSON out, loopback only.
+"""Servers on loopback, each on a thread of its own, and the one for the calls that an API server
+makes: HTTPS, JSON in, JSON out.
 
 Every user of the machine can connect to loopback, so a caller must show a client certificate of the
 sandbox's own authority, which only the API server has.

@@ -10,7 +10,6 @@ import random
 import threading
 import time
 from collections.abc import Callable, Collection
-from http import HTTPStatus
 from typing import Any
 
 import lightkube
@@ -25,6 +24,7 @@ from typing_extensions import override
 from irsa.identity.eks import SKIP_LABEL
 from irsa.identity.subjects import ServiceAccountRef
 
+from ..pods.process import find_object
 from ..serving.certificates import Authority
 from ..serving.https import JsonServer
 from .json_patch import JITTERED_EXPIRATION, patch
@@ -89,13 +89,8 @@ class WebhookServer(JsonServer):
         """
         if not account.name:
             return None
-        try:
-            found = self._client.get(ServiceAccount, account.name, namespace=account.namespace)
-        except ApiError as error:
-            if error.status.code == HTTPStatus.NOT_FOUND:
-                return None
-            raise
-        return (found.metadata and found.metadata.annotations) or {}
+        found = find_object(self._client, ServiceAccount, account.name, namespace=account.namespace)
+        return found and found.to_dict()["metadata"].get("annotations", {})
 
     def _register(self) -> None:
         webhook = {

@@ -13,7 +13,7 @@ import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 from pulumi import Input, Inputs, InvokeOptions, Output, ResourceOptions
 
-from .children import ServiceRole, VpcCniAddon, kube_proxy, kubeconfig
+from .children import ServiceRole, VpcCniAddon, kubeconfig, newest_addon
 
 SUPPORTED_INPUTS = frozenset(
     {
@@ -91,7 +91,7 @@ class Cluster(pulumi.ComponentResource):
             )
         cluster = self._cluster(name, inputs, network, role, nodes)
         if not auto_mode:
-            kube_proxy(self, name, cluster)
+            newest_addon(self, f"{name}-kube-proxy", "kube-proxy", cluster)
         config, provider = self._access(name, inputs, cluster)
         cni = None
         if not cast("bool", inputs.get("useDefaultVpcCni", auto_mode)):
