@@ -14,7 +14,7 @@ from typing import Any
 
 from irsa.commands.terminal import quietly
 from irsa_sandbox import lifecycle
-from irsa_sandbox.interrupts import hide_interrupted_readers, on_interrupt
+from irsa_sandbox.engine.stack import hide_interrupted_readers
 from irsa_sandbox.state import SandboxError, SandboxState
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -55,7 +55,7 @@ def own_folder() -> Iterator[Path]:
     try:
         yield folder
     finally:
-        with on_interrupt(signal.SIG_IGN):
+        with lifecycle.on_interrupt(signal.SIG_IGN):
             lifecycle.down(folder)
             shutil.rmtree(folder, ignore_errors=True)  # an interrupted engine may write to it still
 

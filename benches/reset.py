@@ -12,8 +12,7 @@ from typing import Any
 from _measure import own_folder, progress, report, run, seconds
 
 from irsa_sandbox import lifecycle
-from irsa_sandbox.testing.running import held
-from irsa_sandbox.testing.sandbox import Sandbox
+from irsa_sandbox.testing.sandbox import Sandbox, held
 
 GOAL = 0.2  # seconds, for the median of a reset
 

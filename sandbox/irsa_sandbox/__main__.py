@@ -22,7 +22,6 @@ from irsa import __version__
 from irsa.commands.terminal import discard_output, quietly
 
 from . import COMMAND, environment_variables, lifecycle
-from .interrupts import hide_interrupted_readers
 from .state import FOLDER, SandboxError, SandboxState, exports, load
 from .toolchain import plugins
 
@@ -108,7 +107,8 @@ def _stack(options: argparse.Namespace) -> int:
     state = load(options.folder)
     if options.skip_preview and options.operation != "up":
         raise SandboxError(f"--skip-preview is for up, not for {options.operation}; leave it out")
-    from .engine.stack import SandboxStack, summary  # pulumi takes a second to import
+    # pulumi takes a second to import
+    from .engine.stack import SandboxStack, hide_interrupted_readers, summary
 
     hide_interrupted_readers()
     stack = SandboxStack(
@@ -154,6 +154,7 @@ def _setting(text: str) -> tuple[str, Any]:
 
 def _demo(options: argparse.Namespace) -> int:
     from .demo import run
+    from .engine.stack import hide_interrupted_readers
 
     hide_interrupted_readers()
     return run(options.folder, _progress, output=options.output, providers=_choice(options))

@@ -1,16 +1,18 @@
 """The user's cache folder: tools and virtual environments, made once and then only used.
 
-What lies there is run, so other users may not write to it. Standard library only: set-up runs this
-before there are any packages.
+A lock keeps two set-ups apart, and what is finished appears by a rename, so a killed build leaves
+nothing that looks finished. What lies there is run, so other users may not write to it.
+Standard library only: set-up runs this before there are any packages.
 """
 
 import fcntl
+import hashlib
 import os
 import shutil
 import stat
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -106,3 +108,23 @@ def finished(folder: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
+
+
+def cached_build(name: str, make: Callable[[Path], None]) -> Path:
+    """Return the folder of that name in the cache; build a missing one."""
+    folder = entry(name)
+    with lock(folder):
+        if not folder.exists():
+            with finished(folder) as unfinished:
+                make(unfinished)
+    return folder
+
+
+def key(sources: Path, version: str) -> str:
+    """The name in the cache of a build from that folder: another one when the folder, with
+    its pinned hashes, is another."""
+    digest = hashlib.sha256()
+    for file in sorted(path for path in sources.rglob("*") if path.is_file()):
+        of_file = hashlib.sha256(file.read_bytes()).hexdigest()
+        digest.update(f"{file.relative_to(sources)}\0{of_file}\0".encode())
+    return f"{sources.name}-{version}-{digest.hexdigest()[:8]}"

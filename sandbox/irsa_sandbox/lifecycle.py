@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,7 +17,6 @@ from typing import IO
 from . import toolchain
 from .environment_variables import background
 from .folder import clear, is_held, refuse_others, take
-from .interrupts import on_interrupt
 from .state import (
     ENDED_FILE,
     FAILED,
@@ -116,6 +116,20 @@ def down(folder: Path) -> bool:
             )
         time.sleep(0.05)
     return True
+
+
+@contextmanager
+def on_interrupt(action: signal.Handlers) -> Iterator[None]:
+    """Let Ctrl-C end the process at once (``SIG_DFL``), where there is nothing to tidy up, or do
+    nothing (``SIG_IGN``), where tidying up is under way. On other threads it does not arrive."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, action)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

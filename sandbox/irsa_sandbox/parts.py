@@ -1,6 +1,5 @@
 """The parts of a sandbox: started in this order, watched, and stopped in reverse."""
 
-import base64
 import os
 import secrets
 from collections.abc import Callable
@@ -13,12 +12,10 @@ from typing import Protocol, TypeVar
 
 from .aws.accounts import ACCOUNT_A, REGION
 from .aws.server import ClusterFacts, Emulator
-from .kubernetes.authenticator import Authenticator
-from .kubernetes.cluster_access import administrators
-from .kubernetes.control_plane import ETCD_SOCKET, ControlPlane
+from .kubernetes.authenticator import Authenticator, administrators
+from .kubernetes.control_plane import ETCD_SOCKET, ControlPlane, prepare_models
 from .kubernetes.kubelet import Kubelet
 from .kubernetes.kubelet_exec import ExecServer
-from .kubernetes.models import prepare_models
 from .kubernetes.pod_identity_agent import Agent, AgentServer
 from .kubernetes.storage import Storage
 from .providers.aws import provider as aws
@@ -130,7 +127,7 @@ class Parts:
     def _aws(self, cluster: ControlPlane, authenticator: Authenticator) -> Emulator:
         facts = ClusterFacts(
             endpoint=cluster.server_url,
-            ca_data=base64.b64encode(self._authority.ca_pem).decode(),
+            ca_data=self._authority.ca_data,
             issuer_url=self._issuer_url,
         )
         folder, authority = self._folder / "aws", self._authority

@@ -14,9 +14,8 @@ import pytest
 from .errors import SandboxError
 
 if TYPE_CHECKING:
-    from .testing.accounts import Accounts
     from .testing.pods import Pod
-    from .testing.sandbox import Sandbox
+    from .testing.sandbox import Accounts, Sandbox
 
 OPTION = "irsa_sandbox"
 KEEP = "irsa_keep"
@@ -50,8 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def irsa_sandbox(request: pytest.FixtureRequest) -> "Iterator[Sandbox]":
     """A cluster with the pod identity webhook and an OIDC provider, and two accounts that enforce
     IAM. Each test finds it as session and module fixtures have made it."""
-    with _in_one_line():
-        from .testing.running import running
+    from .testing.sandbox import running
 
     config = request.config
     with ExitStack() as after:

@@ -29,7 +29,7 @@ from .aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from .aws.clients import AwsClients, Credentials
 from .aws_cli import AwsCli
 from .pods.exec import find_pod
-from .pods.process import PodProcess, pod_process
+from .pods.process import PodProcess, find_object, pod_process
 from .state import SandboxState, cluster_client
 
 TOKEN_SECONDS = TOKEN_EXPIRATION.start
@@ -65,12 +65,11 @@ class Session:
             )
             ca_file = Path(self.state.aws_ca_bundle)
             self._clients[root_of] = AwsClients(credentials, self.state.aws_proxy, ca_file)
-        client = self._clients[root_of](service)
-        self._open.callback(client.close)
-        return client
+        return self._clients[root_of](service)
 
     def close(self) -> None:
         """Close every connection."""
+        self._clients.clear()
         self._open.close()
 
     @cached_property
@@ -201,13 +200,8 @@ def left_overs(session: Session, account: str = ACCOUNT_A) -> list[str]:
         *eks.list_clusters()["clusters"],
         *(template["LaunchTemplateName"] for template in templates),
     ]
-    try:
-        session.cluster.get(Namespace, "dev")
-    except ApiError as error:
-        if error.status.code != HTTPStatus.NOT_FOUND:
-            raise
-        return names
-    return [*names, "namespace dev"]
+    namespace = find_object(session.cluster, Namespace, "dev")
+    return [*names, "namespace dev"] if namespace else names
 
 
 def claims_of(token: str) -> dict[str, Any]:

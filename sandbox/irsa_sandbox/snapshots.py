@@ -16,20 +16,20 @@ from socketserver import StreamRequestHandler, ThreadingUnixStreamServer
 from typing import Any
 
 from .errors import SandboxError
+from .serving.https import BackgroundServer
 
 TAKE, RESTORE, ENDS = "take", "restore", "ends"
 """Remember how the sandbox is now; make it so again; the sandbox is to end with this connection."""
 
 DONE = "done"
 TIMEOUT = 60.0  # seconds, within which each is answered
-POLL = 0.1  # seconds until `stop` is noticed
 
 Restore = Callable[[], None]
 
 log = logging.getLogger(__name__)
 
 
-class SnapshotServer:
+class SnapshotServer(BackgroundServer):
     """The socket, for a folder that other users may not enter."""
 
     def __init__(self, file: Path, take: Callable[[], Restore], end: Callable[[], None]) -> None:
@@ -38,24 +38,7 @@ class SnapshotServer:
         self._end = end
         self._held = threading.Lock()
         self._holder = ""
-        self._server = _Server(str(file), _handler(self._serve))
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(POLL,), name="snapshots", daemon=True
-        )
-
-    def start(self) -> None:
-        """Answer, on threads of their own."""
-        self._thread.start()
-
-    def ended(self) -> str | None:
-        """The reason why it answers no more; None while it does."""
-        return None if self._thread.is_alive() else "the snapshots' server ended"
-
-    def stop(self) -> None:
-        """Stop listening, whether started or not. Nothing is restored any more."""
-        if self._thread.is_alive():
-            self._server.shutdown()  # would wait for ever for a loop that never ran
-        self._server.server_close()
+        super().__init__("snapshots' server", _Server(str(file), _handler(self._serve)))
 
     def _serve(self, handler: StreamRequestHandler) -> None:
         holder = handler.rfile.readline().decode().strip()

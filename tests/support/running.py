@@ -16,9 +16,7 @@ from irsa_sandbox.providers.aws.provider import package
 from irsa_sandbox.pytest_plugin import _irsa_reset, pod  # noqa: F401 - fixtures
 from irsa_sandbox.serving.certificates import Authority
 from irsa_sandbox.session import Session
-from irsa_sandbox.testing.accounts import Accounts
-from irsa_sandbox.testing.running import held
-from irsa_sandbox.testing.sandbox import Sandbox
+from irsa_sandbox.testing.sandbox import Accounts, Sandbox, held
 from irsa_sandbox.toolchain import obtain_control_plane
 from irsa_sandbox.webhook.server import WebhookServer
 from tests.sandbox.support.aws_harness import Aws, running_aws

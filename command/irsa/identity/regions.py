@@ -18,7 +18,7 @@ PARTITIONS: Final = {
     "aws-iso-f": "us-isof",
     "aws-eusc": "eusc-[a-z]{2}",
 }
-"""How the names of a partition's regions begin, as regular expressions."""
+"""Beginnings of the names of a partition's regions, as regular expressions."""
 _REST = r"(central|(north|south)?(east|west)|north|south)-[1-9]"
 
 

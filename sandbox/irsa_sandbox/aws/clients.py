@@ -53,7 +53,7 @@ class AwsClients:
         self.region = region
         self._proxy = proxy
         self._ca_file = ca_file
-        self._session = session_of(credentials, proxy, ca_file, region)
+        self.session = session_of(credentials, proxy, ca_file, region)
         self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
         weakref.finalize(self, _close, self._clients)
@@ -63,7 +63,7 @@ class AwsClients:
         key = service, region or self.region
         with self._lock:
             if key not in self._clients:
-                self._clients[key] = self._session.client(
+                self._clients[key] = self.session.client(
                     service,  # pyright: ignore[reportArgumentType] - the stubs list every name
                     region_name=key[1],
                     config=Config(retries={"total_max_attempts": 3}, max_pool_connections=32),

@@ -16,22 +16,17 @@ from uuid import uuid4
 from irsa.identity.arns import parse_arn, session_arn_prefix
 
 from . import eks_addons, errors
+from .ec2 import Network
 from .eks_pod_identity import PATH as ASSOCIATIONS
 from .eks_pod_identity import Caller, PodIdentity
 from .errors import AwsError, Response, as_answer
-from .network import Network
 from .query_protocol import Handler, Query
 
 Record = MutableMapping[str, Any]
 
-_UPDATE = re.compile(
-    r"/clusters/(?P<cluster>[^/]+)(?:/node-groups/(?P<group>[^/]+))?/"
-    r"(?P<what>updates|update-config|update-version)"
-)
-_ADDON = re.compile(r"/clusters/(?P<cluster>[^/]+)/addons(?:/(?P<addon>[^/]+)/update)?")
-_ONE_ADDON = re.compile(r"/clusters/(?P<cluster>[^/]+)/addons/(?P<addon>[^/]+)")
-_MADE_UPDATE = re.compile(r"/clusters/(?P<cluster>[^/]+)/(?:addons/(?P<addon>[^/]+)/)?.*")
-_ONE_UPDATE = re.compile(r"/clusters/(?P<cluster>[^/]+)/updates/(?P<id>[^/]+)")
+_CLUSTER = r"/clusters/(?P<cluster>[^/]+)"
+_UPDATE = rf"{_CLUSTER}(?:/node-groups/(?P<group>[^/]+))?/(?:updates|update-config|update-version)"
+_MADE_UPDATE = re.compile(rf"{_CLUSTER}/(?:addons/(?P<addon>[^/]+)/)?.*")
 _UPDATES = "_updates"
 """Key of the updates in a cluster's record; MiniStack shows no key that begins like this."""
 
@@ -45,12 +40,18 @@ _ARNS = {
 AUTO_MODE = frozenset({"computeConfig", "kubernetesNetworkConfig", "storageConfig"})
 """The parts of a cluster's configuration that EKS Auto Mode enables together."""
 
-_ADDON_VERSIONS = re.compile("/addons/supported-versions")
-_CLUSTERS = re.compile("/clusters")
-_CLUSTER = re.compile(r"/clusters/([^/]+)")
-_ACCESS = re.compile(r"/clusters/[^/]+/access-entries(/arn:.*/[^/]+)?")
-_NODE_GROUPS = re.compile(r"/clusters/([^/]+)/node-groups")
 # https://docs.aws.amazon.com/eks/latest/APIReference/API_UpdateClusterConfig.html
+_CHANGES = AUTO_MODE | {
+    "accessConfig",
+    "deletionProtection",
+    "labels",
+    "launchTemplate",
+    "logging",
+    "resourcesVpcConfig",
+    "scalingConfig",
+    "version",
+}
+"""The properties of clusters and node groups that can change."""
 _NOT_CHANGES = {"clientRequestToken", "force"}
 _KINDS = {
     "accessConfig": "AccessConfigUpdate",
@@ -138,17 +139,17 @@ class Eks:
         self._records = records
         self._network = network
         self._pod_identity = pod_identity
-        self._answers: tuple[tuple[str, re.Pattern[str], _Answer], ...] = (
-            ("GET", _ADDON_VERSIONS, self._addon_versions),
-            ("GET", _ONE_UPDATE, self._describe_update),
+        self._answers: tuple[tuple[str, str, _Answer], ...] = (
+            ("GET", "/addons/supported-versions", self._addon_versions),
+            ("GET", rf"{_CLUSTER}/updates/(?P<id>[^/]+)", self._describe_update),
             ("POST", _UPDATE, self._update),
-            ("POST", _ACCESS, self._write_access),
+            ("POST", rf"{_CLUSTER}/access-entries(/arn:.*/[^/]+)?", self._write_access),
             ("", ASSOCIATIONS, self._association),
-            ("POST", _ADDON, self._write_addon),
-            ("DELETE", _ONE_ADDON, self._delete_addon),
+            ("POST", rf"{_CLUSTER}/addons(?:/(?P<addon>[^/]+)/update)?", self._write_addon),
+            ("DELETE", rf"{_CLUSTER}/addons/(?P<addon>[^/]+)", self._delete_addon),
             ("DELETE", _CLUSTER, self._delete),
-            ("POST", _NODE_GROUPS, self._create_nodes),
-            ("POST", _CLUSTERS, self._create),
+            ("POST", rf"{_CLUSTER}/node-groups", self._create_nodes),
+            ("POST", "/clusters", self._create),
         )
 
     async def handle(
@@ -158,7 +159,7 @@ class Eks:
         request = _Request(method, unquote(path), headers, body, query)
         try:
             for verb, pattern, answer in self._answers:
-                if verb in (method, "") and (match := pattern.fullmatch(request.path)):
+                if verb in (method, "") and (match := re.fullmatch(pattern, request.path)):
                     return self._filled_in(await answer(match, request))
         except AwsError as error:
             return errors.as_json(error)
@@ -347,7 +348,7 @@ class Eks:
         for name in change.keys() - _NOT_CHANGES:
             if name not in _CHANGES:
                 raise errors.not_in_sandbox(f"A change of {name}")
-            _CHANGES[name](record, change[name])
+            _change(record, name, change[name])
         update = {
             "id": str(uuid4()),
             "status": "Successful",
@@ -411,47 +412,22 @@ def _kind_of(change: Mapping[str, Any], node_group: str | None) -> str:
     return next((_KINDS[name] for name in change if name in _KINDS), "ConfigUpdate")
 
 
-def _log(record: Record, value: Mapping[str, Any]) -> None:
+def _change(record: Record, name: str, value: Any) -> None:
+    """Change a property; what is not given of an object stays as it is."""
+    if name == "labels":
+        kept = {**record["labels"], **value.get("addOrUpdateLabels", {})}
+        gone = value.get("removeLabels", ())
+        value = {label: text for label, text in kept.items() if label not in gone}
+    elif name == "logging":
+        value = _logging(record["logging"], value)
+    elif isinstance(value, dict):
+        value = {**record.get(name, {}), **value}
+    record[name] = value
+
+
+def _logging(before: Mapping[str, Any], change: Mapping[str, Any]) -> Mapping[str, Any]:
     """Switch kinds of logs on and off; those that are not named stay as they are."""
-    on = {
-        kind
-        for setup in record["logging"]["clusterLogging"]
-        if setup.get("enabled")
-        for kind in setup["types"]
-    }
-    for setup in value["clusterLogging"]:
+    on: set[str] = set()
+    for setup in (*before["clusterLogging"], *change["clusterLogging"]):
         on = on | set(setup["types"]) if setup.get("enabled") else on - set(setup["types"])
-    record["logging"] = {"clusterLogging": [{"types": sorted(on), "enabled": True}]}
-
-
-def _replace(name: str) -> Callable[[Record, Any], None]:
-    def change(record: Record, value: Any) -> None:
-        record[name] = value
-
-    return change
-
-
-def _merge(name: str) -> Callable[[Record, Any], None]:
-    def change(record: Record, value: Any) -> None:
-        record[name] = {**record.get(name, {}), **value}
-
-    return change
-
-
-def _relabel(record: Record, value: Mapping[str, Any]) -> None:
-    labels = {**record["labels"], **value.get("addOrUpdateLabels", {})}
-    gone = value.get("removeLabels", ())
-    record["labels"] = {name: text for name, text in labels.items() if name not in gone}
-
-
-_CHANGES: dict[str, Callable[[Record, Any], None]] = {
-    "accessConfig": _merge("accessConfig"),
-    **{name: _merge(name) for name in AUTO_MODE},
-    "launchTemplate": _replace("launchTemplate"),
-    "deletionProtection": _replace("deletionProtection"),
-    "labels": _relabel,
-    "logging": _log,
-    "resourcesVpcConfig": _merge("resourcesVpcConfig"),
-    "scalingConfig": _merge("scalingConfig"),
-    "version": _replace("version"),
-}
+    return {"clusterLogging": [{"types": sorted(on), "enabled": True}]}

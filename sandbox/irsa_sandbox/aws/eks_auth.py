@@ -7,7 +7,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -17,11 +17,11 @@ from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import decode_unverified
 
 from . import errors
-from .cluster_keys import ClusterKeys
+from .eks_pod_identity import AssociationRecords
 from .errors import Response
-from .pod_tokens import BoundPod, invalid_token, verified_pod
 from .query_protocol import Query
 from .role_sessions import RoleSession, RoleSessions, Untrusted
+from .tokens import BoundPod, ClusterKeys, invalid_token, verified_pod
 
 ACTION = "eks-auth:AssumeRoleForPodIdentity"
 AGENT_ADDON = "eks-pod-identity-agent"
@@ -44,22 +44,11 @@ class Node(NamedTuple):
     """Its node group; empty in EKS Auto Mode, where EKS runs the agent without a Pod."""
 
 
-class AuthRecords(NamedTuple):
-    """MiniStack's records in the account and region of a request."""
-
-    cluster_arn: Callable[[str], str]
-    """The ARN of a cluster of that name, which need not exist."""
-
-    cluster: Callable[[str], Mapping[str, Any] | None]
-
-    associations: Callable[[], Iterable[Mapping[str, Any]]]
-
-
 class EksAuth:
     """Answers the EKS Pod Identity Agent."""
 
     def __init__(
-        self, records: AuthRecords, sessions: RoleSessions, keys: ClusterKeys, denied: Denied
+        self, records: AssociationRecords, sessions: RoleSessions, keys: ClusterKeys, denied: Denied
     ) -> None:
         self._records = records
         self._sessions = sessions
@@ -105,7 +94,7 @@ class EksAuth:
         return verified_pod(token, issuer_url=self._keys.issuer_url, jwks=jwks, now=time.time())
 
     def _association(self, cluster: str, account: ServiceAccountRef) -> Mapping[str, Any]:
-        for each in self._records.associations():
+        for each in self._records.associations.values():
             of = ServiceAccountRef(each["namespace"], each["serviceAccount"])
             if (each["clusterName"], of) == (cluster, account):
                 return each

@@ -25,7 +25,7 @@ from .query_protocol import Handler, Query
 
 Record = MutableMapping[str, Any]
 
-PATH = re.compile(r"/clusters/(?P<cluster>[^/]+)/pod-identity-associations(?:/(?P<id>[^/]+))?")
+PATH = r"/clusters/(?P<cluster>[^/]+)/pod-identity-associations(?:/(?P<id>[^/]+))?"
 
 _CHANGES = ("disableSessionTags", "policy", "roleArn", "targetRoleArn")
 _SUMMARY = (
@@ -49,6 +49,9 @@ class AssociationRecords:
 
     cluster: Callable[[str], Mapping[str, Any] | None]
     """A cluster by its name."""
+
+    cluster_arn: Callable[[str], str]
+    """The ARN of a cluster of that name, which need not exist."""
 
     role: Callable[[str], Mapping[str, Any] | None]
     """An IAM role by its name."""

@@ -15,49 +15,32 @@ _NAMESPACES = {
     "iam": "https://iam.amazonaws.com/doc/2010-05-08/",
     "sts": "https://sts.amazonaws.com/doc/2011-06-15/",
 }
+_HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
+_ERRORS = {
+    "ec2": "<Response><Errors><Error>{}</Error></Errors><RequestID>{}</RequestID></Response>",
+    "s3": _HEAD + "<Error>{}<RequestId>{}</RequestId></Error>",
+    "s3-control": _HEAD
+    + "<ErrorResponse><Error>{}</Error><RequestId>{}</RequestId></ErrorResponse>",
+    **{
+        service: f'<ErrorResponse xmlns="{namespace}"><Error><Type>Sender</Type>'
+        "{}</Error><RequestId>{}</RequestId></ErrorResponse>"
+        for service, namespace in _NAMESPACES.items()
+    },
+}
+"""The document of an error, with places for its details and the id of the request."""
 
 Response = tuple[int, dict[str, str], bytes]
 """HTTP status, headers and body: what MiniStack's handlers return."""
 
 
-def as_xml(error: AwsError, service: str) -> Response:
-    """The error as the query protocol of ``iam`` or ``sts`` puts it on the wire."""
-    body = (
-        f'<ErrorResponse xmlns="{_NAMESPACES[service]}"><Error><Type>Sender</Type>'
-        f"<Code>{error.code}</Code><Message>{escape(error.message)}</Message></Error>"
-        f"<RequestId>{uuid4()}</RequestId></ErrorResponse>"
-    )
-    return error.http, {"Content-Type": "text/xml"}, body.encode()
-
-
-def as_ec2_xml(error: AwsError) -> Response:
-    """The error as ``ec2``'s own variety of the query protocol puts it on the wire."""
-    body = (
-        f"<Response><Errors><Error><Code>{error.code}</Code>"
-        f"<Message>{escape(error.message)}</Message></Error></Errors>"
-        f"<RequestID>{uuid4()}</RequestID></Response>"
-    )
-    return error.http, {"Content-Type": "text/xml"}, body.encode()
-
-
-def as_s3(error: AwsError, resource: str) -> Response:
-    """The error as S3 puts it on the wire."""
-    body = (
-        f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{error.code}</Code>'
-        f"<Message>{escape(error.message)}</Message><Resource>{escape(resource)}</Resource>"
-        f"<RequestId>{uuid4()}</RequestId></Error>"
-    )
-    return error.http, {"Content-Type": "application/xml"}, body.encode()
-
-
-def as_s3_control(error: AwsError) -> Response:
-    """The error as S3 Control puts it on the wire."""
-    body = (
-        f'<?xml version="1.0" encoding="UTF-8"?>\n<ErrorResponse><Error><Code>{error.code}</Code>'
-        f"<Message>{escape(error.message)}</Message></Error><RequestId>{uuid4()}</RequestId>"
-        "</ErrorResponse>"
-    )
-    return error.http, {"Content-Type": "application/xml"}, body.encode()
+def as_xml(error: AwsError, service: str, resource: str = "") -> Response:
+    """The error as the service's XML protocol puts it on the wire."""
+    details = f"<Code>{error.code}</Code><Message>{escape(error.message)}</Message>"
+    if resource:
+        details += f"<Resource>{escape(resource)}</Resource>"
+    kind = "application/xml" if service.startswith("s3") else "text/xml"
+    body = _ERRORS[service].format(details, uuid4())
+    return error.http, {"Content-Type": kind}, body.encode()
 
 
 def as_json(error: AwsError) -> Response:

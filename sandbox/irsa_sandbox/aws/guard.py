@@ -85,7 +85,7 @@ def _refusal(scope: Scope) -> Response | None:
     return (
         errors.as_xml(errors.missing_token(), "sts")
         if actions
-        else errors.as_s3(errors.access_denied(), path)
+        else errors.as_xml(errors.access_denied(), "s3", path)
     )
 
 

@@ -9,22 +9,33 @@ looks the same from outside.
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 from xml.etree import ElementTree as ET
 
+from irsa.decide.document import DocumentError
+from irsa.decide.trust_policy import (
+    check_existence,
+    check_shared_issuers,
+    check_storable,
+    compile_trust_policy,
+)
 from irsa.identity.arns import provider_arn_for
-from irsa.identity.errors import quota_exceeded
-from irsa.identity.policies import size_of_text
+from irsa.identity.errors import malformed_policy, quota_exceeded
+from irsa.identity.policies import size, size_of_text
 from irsa.identity.policy_json import with_principals
 from irsa.identity.quotas import (
     ACCESS_KEYS_MAX,
     CLIENT_IDS_MAX,
     INLINE_POLICIES_SIZE_MAX,
     POLICY_SIZE_MAX,
+    TRUST_POLICY_QUOTA,
 )
 
-from . import errors, managed_policies
+from . import errors
 from .errors import AwsError, Response
 from .query_protocol import (
     FORM,
@@ -35,13 +46,15 @@ from .query_protocol import (
     numbered,
     query_parameters,
 )
-from .trust_policies import stored_trust_policy
 
 Record = MutableMapping[str, Any]
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 _NAMESPACE = "https://iam.amazonaws.com/doc/2010-05-08/"
 _TRUST = {"CreateRole": "AssumeRolePolicyDocument", "UpdateAssumeRolePolicy": "PolicyDocument"}
+_OF_AWS = "iam::aws:policy/"
+_LISTED = "2026-10-27"
+"""Day of the list of AWS's own policies. AWS adds some each week, and a newer one is refused."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,14 +142,14 @@ class Iam:
         attached = parameters["PolicyArn"] if attaches else ""
         boundary = parameters.get("PermissionsBoundary", "")
         for arn, what in ((attached, "Policy"), (boundary, "Scope ARN:")):
-            if arn and not (managed_policies.is_of_aws(arn) or self._records.policy(arn)):
-                raise managed_policies.no_such_policy(arn, what)
+            if arn and not (_is_of_aws(arn) or self._records.policy(arn)):
+                raise _no_such_policy(arn, what)
 
     async def _store_trust(self, parameters: Parameters) -> Response:
         name = _TRUST[parameters["Action"]]
         unique_ids = {role["RoleId"]: role["Arn"] for role in self._records.roles()}
         unique_ids |= {user["UserId"]: user["Arn"] for user in self._records.users()}
-        stored = stored_trust_policy(parameters.get(name, ""), unique_ids)
+        stored = _stored_trust_policy(parameters.get(name, ""), unique_ids)
         return await self._forward({**parameters, name: stored})
 
     async def _delete(self, parameters: Parameters) -> Response:
@@ -220,6 +233,54 @@ class Iam:
 
     async def _forward(self, parameters: Parameters) -> Response:
         return await self._iam("POST", "/", FORM, urlencode(parameters).encode(), {})
+
+
+def _stored_trust_policy(text: str, unique_ids: dict[str, str]) -> str:
+    """The document as IAM shows it once it is stored; raises `AwsError` for one that IAM refuses.
+
+    ``unique_ids`` are the roles and users that exist: the ARN of each by its unique id.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
+    """
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise malformed_policy("This policy contains invalid Json") from error
+    try:
+        compile_trust_policy(document)
+        check_storable(document)
+        check_shared_issuers(document)
+        document = with_principals(document, lambda each: unique_ids.get(each, each))
+        check_existence(document, frozenset(unique_ids.values()))
+    except DocumentError as error:
+        raise malformed_policy(error.message) from error
+    if size(document) > TRUST_POLICY_QUOTA:
+        raise quota_exceeded("ACLSizePerRole", TRUST_POLICY_QUOTA)
+    return json.dumps(document)
+
+
+@cache
+def _policies_of_aws() -> frozenset[str]:
+    """The names of AWS's own managed policies, with their paths.
+
+    https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html
+    """
+    return frozenset(Path(__file__).with_name("managed_policies.txt").read_text().split())
+
+
+def _is_of_aws(arn: str) -> bool:
+    """Return whether AWS has this policy; it has the same ones in every partition."""
+    return arn.partition(_OF_AWS)[2] in _policies_of_aws()
+
+
+def _no_such_policy(arn: str, what: str) -> AwsError:
+    """IAM's error for a policy to attach that does not exist, and for one of AWS's, which may be
+    misspelt, the nearest names."""
+    message = f"{what} {arn} does not exist or is not attachable."
+    if name := arn.partition(_OF_AWS)[2]:
+        near = get_close_matches(name, _policies_of_aws(), n=3)
+        meant = f"; did you mean {' or '.join(near)}?" if near else ""
+        message += f" AWS has none of that name (the sandbox's list of {_LISTED}){meant}"
+    return AwsError("NoSuchEntity", 404, message)
 
 
 def _append(item: ET.Element, name: str, fields: Mapping[str, str]) -> None:

@@ -29,22 +29,20 @@ from irsa.identity.eks import POD_IDENTITY_SERVICE
 
 from ..environment_variables import exported
 from . import eks as eks_front
-from . import errors, idempotency, s3_control
+from . import errors, idempotency
 from . import iam as iam_front
 from .accounts import REGION
 from .clients import Credentials
-from .cluster_keys import ClusterKeys, KeySet
-from .ec2 import Ec2
-from .eks_auth import AGENT_ADDON, AuthRecords, EksAuth, Node
+from .ec2 import Ec2, Network
+from .eks_auth import AGENT_ADDON, EksAuth, Node
 from .eks_pod_identity import AssociationRecords, Caller, PodIdentity
 from .errors import Response
 from .guard import Application, guarded
-from .network import Network
 from .query_protocol import Query
 from .role_sessions import NewSession, RoleRecords, RoleSession, RoleSessions
-from .s3 import list_objects, put_access_block
-from .s3_control import Denial, S3Control
+from .s3 import BucketRecords, Denial, S3Control, list_objects, put_access_block
 from .sts import TRANSITIVE_KEYS, IamRecords, SessionRecords, Sts, note_use
+from .tokens import ClusterKeys, KeySet
 
 T = TypeVar("T")
 
@@ -91,13 +89,14 @@ def load(
     network = _network(ec2)
     keys = ClusterKeys(facts.issuer_url, jwks, published)
     sts_front = Sts(sts.handle_request, _records_by_account(iam), _session_records(sts), keys)
-    auth = EksAuth(_auth_records(eks), _role_sessions(), keys, _denied)
+    associations = _association_records(eks, iam)
+    auth = EksAuth(associations, _role_sessions(), keys, _denied)
     eks_served = eks_front.Eks(
         eks.handle_request,
         facts,
         _eks_records(eks),
         network,
-        PodIdentity(eks.handle_request, _association_records(eks, iam)),
+        PodIdentity(eks.handle_request, associations),
     )
     once = partial(idempotency.idempotent, caller=lambda: (eks.get_account_id(), eks.get_region()))
     app.SERVICE_HANDLERS.update(
@@ -109,7 +108,7 @@ def load(
         ),
         ec2=once(
             Ec2(ec2.handle_request, network).handle,
-            refused=lambda why: errors.as_ec2_xml(errors.token_of_other_parameters(why)),
+            refused=lambda why: errors.as_xml(errors.token_of_other_parameters(why), "ec2"),
         ),
     )
     s3._list_objects_v1 = list_objects(s3._list_objects_v1, s3._get_bucket_request_payment)
@@ -212,14 +211,6 @@ def _eks_records(eks: Any) -> eks_front.EksRecords:
     )
 
 
-def _auth_records(eks: Any) -> AuthRecords:
-    return AuthRecords(
-        cluster_arn=eks._cluster_arn,
-        cluster=eks._clusters.get,
-        associations=eks._pod_identity_associations.values,
-    )
-
-
 def _session_records(sts: Any) -> SessionRecords:
     return SessionRecords(
         of_caller=lambda headers, query: sts._sessions.get(
@@ -306,6 +297,7 @@ def _association_records(eks: Any, iam: Any) -> AssociationRecords:
     return AssociationRecords(
         associations=eks._pod_identity_associations,
         cluster=eks._clusters.get,
+        cluster_arn=eks._cluster_arn,
         role=iam._roles.get,
         check_pass_role=check_pass_role,
     )
@@ -328,10 +320,8 @@ def _s3_control_denial(app: Any) -> Denial:
     )
 
 
-def _s3_control_records(s3: Any, iam: Any) -> s3_control.BucketRecords:
-    return s3_control.BucketRecords(
-        account=iam.get_account_id, buckets=s3._buckets, tags=s3._bucket_tags
-    )
+def _s3_control_records(s3: Any, iam: Any) -> BucketRecords:
+    return BucketRecords(account=iam.get_account_id, buckets=s3._buckets, tags=s3._bucket_tags)
 
 
 def _network(ec2: Any) -> Network:

@@ -17,7 +17,7 @@ from irsa.identity.eks import POD_IDENTITY_SERVICE
 from irsa.identity.pod_identity import SESSION_SECONDS, external_id, session_tags
 
 from .clients import Credentials
-from .pod_tokens import BoundPod
+from .tokens import BoundPod
 
 Record = MutableMapping[str, Any]
 

@@ -1,16 +1,22 @@
-"""S3 in front of MiniStack: settings of a bucket that it answers otherwise.
+"""S3 and S3 Control in front of MiniStack: settings of a bucket that it answers otherwise, and the
+tags of buckets, which the aws provider reads and writes by S3 Control.
 
-https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html
+MiniStack answers at S3 Control's path, whatever the host, and for buckets that do not exist.
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations.html
 """
 
-from collections.abc import Callable
-from typing import Any
+import re
+from collections.abc import Callable, Container, Mapping, MutableMapping
+from typing import Any, NamedTuple
+from urllib.parse import unquote
 from xml.etree import ElementTree as ET
+from xml.sax.saxutils import escape
 
 from botocore.session import get_session
 
 from . import errors
-from .errors import Response
+from .errors import AwsError, Response
+from .hosts import parse_host
 from .query_protocol import Query
 
 List = Callable[[str, Query], Response]
@@ -24,6 +30,15 @@ ACCESS_BLOCKS = (
     "RestrictPublicBuckets",
 )
 
+TAGS = "/v20180820/tags/"
+_CONTROL = "http://awss3control.amazonaws.com/doc/2018-08-20/"
+_ACTIONS = {
+    "DELETE": "s3:UntagResource",
+    "GET": "s3:ListTagsForResource",
+    "POST": "s3:TagResource",
+}
+_BUCKET = re.compile(r"arn:aws:s3:::(?P<name>[a-z0-9.-]+)")
+
 
 def list_objects(list_them: List, request_payment: Callable[[str], Response]) -> List:
     """``list_them`` for requests that ask for a list, and nothing else.
@@ -36,7 +51,8 @@ def list_objects(list_them: List, request_payment: Callable[[str], Response]) ->
         if "requestPayment" in query:
             return request_payment(bucket)
         for name in sorted(settings & query.keys()):
-            return errors.as_s3(errors.not_in_sandbox(f"GET ?{name} of a bucket"), f"/{bucket}")
+            refusal = errors.not_in_sandbox(f"GET ?{name} of a bucket")
+            return errors.as_xml(refusal, "s3", f"/{bucket}")
         return list_them(bucket, query)
 
     return answer
@@ -52,7 +68,7 @@ def put_access_block(put: Put) -> Put:
         try:
             root = ET.fromstring(body)  # noqa: S314 - of the machine's own user
         except ET.ParseError:
-            return errors.as_s3(errors.malformed_xml(), f"/{bucket}")
+            return errors.as_xml(errors.malformed_xml(), "s3", f"/{bucket}")
         given = {child.tag.rpartition("}")[2]: child.text for child in root}
         settings = "".join(f"<{each}>{given.get(each, 'false')}</{each}>" for each in ACCESS_BLOCKS)
         name = "PublicAccessBlockConfiguration"
@@ -68,3 +84,103 @@ def _settings() -> set[str]:
     paths = [http["requestUri"] for http in requests if http["method"] == "GET"]
     found = {path.partition("?")[2].partition("&")[0] for path in paths if "/{Key+}" not in path}
     return {name for name in found if name and "=" not in name}
+
+
+Denial = Callable[[str, str, Mapping[str, str], Query, str], Response | None]
+"""MiniStack's answer to who may not do an action to a resource, and None to who may: of the action,
+the resource, the headers, the query and the id of a request."""
+
+
+class BucketRecords(NamedTuple):
+    """MiniStack's records in the account of a request's caller."""
+
+    account: Callable[[], str]
+    """That account."""
+
+    buckets: Container[str]
+    """The account's buckets by name."""
+
+    tags: MutableMapping[str, dict[str, str]]
+    """The tags of those buckets that have any."""
+
+
+class S3Control:
+    """Answers requests to an account's own host of S3 Control."""
+
+    def __init__(self, denial: Denial, records: BucketRecords) -> None:
+        self._denial = denial
+        self._records = records
+
+    async def handle(
+        self,
+        path: str,
+        method: str,
+        body: bytes,
+        query: Query,
+        request_id: str,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response | None:
+        """Answer a request; None for one that is not for S3 Control."""
+        headers = headers or {}
+        host = parse_host(headers.get("host", "").partition(":")[0])
+        if host is None or host.service != "s3-control":
+            return None
+        try:
+            action = _ACTIONS.get(method)
+            if not path.startswith(TAGS) or action is None:
+                raise errors.not_in_sandbox(f"S3 Control, {method} {path},")
+            arn = unquote(path.removeprefix(TAGS))
+            if denied := self._denial(action, arn, headers, query, request_id):
+                return denied
+            named = {host.label, headers.get("x-amz-account-id", "")}
+            if named != {self._records.account()}:
+                raise errors.access_denied()
+            return self._answer(action, self._bucket(arn), body, query)
+        except AwsError as error:
+            return errors.as_xml(error, "s3-control")
+
+    def _answer(self, action: str, bucket: str, body: bytes, query: Query) -> Response:
+        tags = dict(self._records.tags.get(bucket, {}))
+        if action == "s3:ListTagsForResource":
+            return 200, {"Content-Type": "application/xml"}, _shown(tags)
+        if action == "s3:TagResource":
+            tags |= _wanted(body)
+        for key in query.get("tagKeys", ()) if action == "s3:UntagResource" else ():
+            tags.pop(key, None)
+        if tags:
+            self._records.tags[bucket] = tags
+        else:  # as S3 itself has it, whose GetBucketTagging finds no set of tags then
+            self._records.tags.pop(bucket, None)
+        return 204, {}, b""
+
+    def _bucket(self, arn: str) -> str:
+        match = _BUCKET.fullmatch(arn)
+        if match is None:
+            raise errors.not_in_sandbox(f"S3 Control's tags of {arn!r}")
+        if match["name"] not in self._records.buckets:
+            raise errors.no_such_resource()
+        return match["name"]
+
+
+def _wanted(body: bytes) -> dict[str, str]:
+    if b"<!" in body:  # declarations, which could blow up; no SDK sends any
+        raise errors.malformed_xml()
+    try:
+        root = ET.fromstring(body)  # noqa: S314 - without declarations
+    except ET.ParseError as error:
+        raise errors.malformed_xml() from error
+    return {
+        tag.findtext("{*}Key", ""): tag.findtext("{*}Value", "")
+        for tag in root.iterfind("{*}Tags/{*}Tag")
+    }
+
+
+def _shown(tags: Mapping[str, str]) -> bytes:
+    items = "".join(
+        f"<Tag><Key>{escape(key)}</Key><Value>{escape(value)}</Value></Tag>"
+        for key, value in tags.items()
+    )
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<ListTagsForResourceResult xmlns="{_CONTROL}">'
+        f"<Tags>{items}</Tags></ListTagsForResourceResult>"
+    ).encode()

@@ -30,12 +30,12 @@ from ..serving.tunnel import Contexts, Tunnel
 from . import ministack
 from .accounts import ACCOUNT_A, ACCOUNT_B, ADMINISTRATOR
 from .clients import AwsClients, Credentials
-from .cluster_keys import KeySet
 from .eks import ClusterFacts
 from .eks_auth import Node
 from .guard import Application
 from .hosts import PORT, STS, parse_host
 from .ministack import SERVICES
+from .tokens import KeySet
 
 T = TypeVar("T")
 

@@ -43,7 +43,6 @@ from irsa.identity.token import (
 
 from . import errors
 from .accounts import REGION
-from .cluster_keys import ClusterKeys
 from .errors import Response
 from .query_protocol import (
     FORM,
@@ -55,6 +54,7 @@ from .query_protocol import (
     query_parameters,
 )
 from .role_sessions import tag_keys
+from .tokens import ClusterKeys
 
 Record = MutableMapping[str, Any]
 

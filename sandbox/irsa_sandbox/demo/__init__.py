@@ -15,7 +15,6 @@ from ..aws.accounts import ACCOUNT_B
 from ..engine.stack import ROOT, SandboxStack, summary
 from ..environment_variables import exported
 from ..folder import refuse_others
-from ..interrupts import on_interrupt
 from ..session import Done, left_overs
 from ..state import SandboxError, SandboxState
 from ..toolchain.plugins import ANY, Choice
@@ -63,7 +62,7 @@ def run(
             ):
                 _story(systems, record)
         finally:
-            with on_interrupt(signal.SIG_IGN):
+            with lifecycle.on_interrupt(signal.SIG_IGN):
                 lifecycle.down(own)
     return record.finish()
 

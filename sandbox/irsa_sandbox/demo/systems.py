@@ -20,7 +20,7 @@ from irsa.identity.subjects import service_account_ref
 from ..aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from ..engine.stack import SandboxStack
 from ..json_types import Json
-from ..kubernetes.models import prepare_models
+from ..kubernetes.control_plane import prepare_models
 from ..pods.exec import find_pod
 from ..pods.spec import Token
 from ..pods.token import mint

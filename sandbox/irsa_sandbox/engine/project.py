@@ -48,22 +48,16 @@ def copy_settings(project: Path, stack: str, config: Mapping[str, Any], target: 
                 f"have; give the sandbox a value of its own: --config '{key}=VALUE'"
             )
     kept = {key: value for key, value in settings.items() if key not in NOT_COPIED}
-    _write_both(read_project(project), file.name, {**kept, "config": values}, target)
+    write_settings(read_project(project), stack, {**kept, "config": values}, target)
 
 
 def write_settings(
-    project: Mapping[str, Any], stack: str, config: Mapping[str, Any], target: Path
+    project: Mapping[str, Any], stack: str, settings: Mapping[str, Any], target: Path
 ) -> None:
-    """Write the two settings files of a program that has no folder of its own."""
-    _write_both(project, f"Pulumi.{stack}.yaml", {"config": dict(config)}, target)
-
-
-def _write_both(
-    project: Mapping[str, Any], name: str, settings: Mapping[str, Any], target: Path
-) -> None:
+    """Write the two settings files of a project and its stack into a folder."""
     target.mkdir(parents=True, exist_ok=True)
     _write(target / "Pulumi.yaml", project)
-    _write(target / name, settings)
+    _write(target / f"Pulumi.{stack}.yaml", settings)
 
 
 def _known(project: Path, file: Path) -> None:

@@ -7,6 +7,7 @@ the engine writes to them.
 
 import runpy
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -86,7 +87,8 @@ class SandboxStack:
 
         work_dir = sandbox.path / "projects" / name
         if program:
-            write_settings({"name": name, "runtime": "python"}, stack, config or {}, work_dir)
+            written = {"config": dict(config or {})}
+            write_settings({"name": name, "runtime": "python"}, stack, written, work_dir)
         else:
             copy_settings(self._project, stack, config or {}, work_dir)
         home = str(sandbox.path / PULUMI_HOME)
@@ -223,6 +225,18 @@ def _use_a_connection_for_each_engine() -> None:
     happens to get the port of an earlier one would be taken for gone until the next attempt is due.
     """
     _GRPC_CHANNEL_OPTIONS.append(("grpc.use_local_subchannel_pool", 1))
+
+
+def hide_interrupted_readers() -> None:
+    """Print no traceback of the threads with which pulumi reads its CLI's output: Ctrl-C closes
+    the pipes under them."""
+    before = threading.excepthook
+
+    def hook(found: threading.ExceptHookArgs) -> None:
+        if not (found.exc_type is ValueError and "closed file" in str(found.exc_value)):
+            before(found)
+
+    threading.excepthook = hook
 
 
 @cache

@@ -19,13 +19,16 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 import yaml
 
-from irsa.identity.arns import account_of
+from irsa.identity.arns import account_of, parse_session_arn
 
 from ..aws.accounts import REGION
 from ..serving.certificates import Authority
 from ..serving.files import write_private
 from ..serving.https import JsonServer
-from .cluster_access import principal
+
+ADMIN_POLICY = "AmazonEKSClusterAdminPolicy"
+"""Of AWS's access policies only this one, on the whole cluster, has an effect in the sandbox.
+https://docs.aws.amazon.com/eks/latest/userguide/access-policies.html"""
 
 PREFIX = "k8s-aws-v1."
 CLUSTER_HEADER = "x-k8s-aws-id"
@@ -40,13 +43,7 @@ class Authenticator:
     https://kubernetes.io/docs/reference/access-authn-authz/authentication/#webhook-token-authentication
     """
 
-    def __init__(
-        self,
-        *,
-        folder: Path,
-        authority: Authority,
-        account: str,
-    ) -> None:
+    def __init__(self, *, folder: Path, authority: Authority, account: str) -> None:
         """Write the API server's configuration; nothing is answered before `start`.
 
         ``account`` owns the cluster; identities of other accounts are refused.
@@ -55,7 +52,10 @@ class Authenticator:
         self._account = account
         self._server = JsonServer("authenticator", authority, self.review)
         self.config_file = folder / "authenticator.yaml"
-        write_private(self.config_file, yaml.safe_dump(self._config()).encode())
+        client = authority.issue_client("authenticator-client")
+        user = {"client-certificate": str(client.cert_file), "client-key": str(client.key_file)}
+        config = authority.kubeconfig(self._server.url, user)
+        write_private(self.config_file, yaml.safe_dump(config).encode())
 
     def start(
         self,
@@ -121,22 +121,6 @@ class Authenticator:
             raise Unauthenticated(f"{arn} does not belong to the cluster's account {self._account}")
         return arn
 
-    def _config(self) -> dict[str, Any]:
-        authority = base64.b64encode(self._authority.ca_pem).decode()
-        cluster = {"server": self._server.url, "certificate-authority-data": authority}
-        client = self._authority.issue_client("authenticator-client")
-        user = {"client-certificate": str(client.cert_file), "client-key": str(client.key_file)}
-        return {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{"name": "authenticator", "cluster": cluster}],
-            "users": [{"name": "api-server", "user": user}],
-            "contexts": [
-                {"name": "webhook", "context": {"cluster": "authenticator", "user": "api-server"}}
-            ],
-            "current-context": "webhook",
-        }
-
 
 class Unauthenticated(Exception):
     """The token proves no identity; the text says why."""
@@ -157,3 +141,27 @@ def _arn(answer: str) -> str:
     if match is None:
         raise Unauthenticated("STS's answer names no caller")
     return match[1]
+
+
+def administrators(eks: Any, cluster: str) -> frozenset[str]:
+    """The principals that are administrators of the cluster, as `principal` spells them.
+
+    ``eks`` is a boto3 client.
+    """
+    return frozenset(
+        principal(arn)
+        for arn in eks.list_access_entries(clusterName=cluster)["accessEntries"]
+        for policy in eks.list_associated_access_policies(clusterName=cluster, principalArn=arn)[
+            "associatedAccessPolicies"
+        ]
+        if policy["policyArn"].endswith(f"/{ADMIN_POLICY}")
+        and policy["accessScope"]["type"] == "cluster"
+    )
+
+
+def principal(arn: str) -> str:
+    """The ARN without a path, and of a role for a session of it, whose ARN has no path either."""
+    if session := parse_session_arn(arn):
+        return session.role_arn
+    kind, slash, name = arn.partition("/")
+    return f"{kind}{slash}{name.rpartition('/')[2]}"

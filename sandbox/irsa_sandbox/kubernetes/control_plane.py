@@ -3,20 +3,22 @@
 Flags: https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/
 """
 
-import base64
 import os
 import secrets
-import shutil
 import socket
 import ssl
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import lightkube
+import lightkube.config.models
+import lightkube.resources.core_v1
+import msgspec
 import yaml
 from cryptography.hazmat.primitives.asymmetric import rsa
 from lightkube.config.kubeconfig import KubeConfig
@@ -67,6 +69,19 @@ def reserve_port() -> socket.socket:
     return reserved
 
 
+def prepare_models() -> None:
+    """Use each of lightkube's models of core resources and kubeconfigs once, before threads do.
+
+    msgspec builds what it needs to know of one at its first use, and crashes the process if two
+    threads do so at the same time (0.19 to 0.22).
+    """
+    for module in (lightkube.config.models, lightkube.resources.core_v1):
+        for model in vars(module).values():
+            if isinstance(model, type) and issubclass(model, msgspec.Struct):
+                with suppress(msgspec.ValidationError):  # a field that must be there
+                    msgspec.convert({}, model)
+
+
 def _answers(http: httpx2.Client, path: str) -> bool:
     try:
         return http.get(path).is_success
@@ -108,10 +123,7 @@ class Process:
 
 
 class ControlPlane:
-    """A Kubernetes control plane on loopback whose tokens have an EKS-shaped issuer.
-
-    It starts empty every time: what an earlier one left in `folder` is removed.
-    """
+    """A Kubernetes control plane on loopback whose tokens have an EKS-shaped issuer."""
 
     server_url: str
     """``https://127.0.0.1:PORT``, known once started."""
@@ -128,7 +140,7 @@ class ControlPlane:
         issuer_url: str,
         token_webhook_config: Path | None = None,
     ) -> None:
-        """Prepare; nothing runs yet.
+        """Prepare in a folder that is new; nothing runs yet.
 
         `binaries` holds etcd, kube-apiserver and kube-controller-manager. `token_webhook_config` is
         a kubeconfig that names an authenticator for further bearer tokens.
@@ -150,7 +162,7 @@ class ControlPlane:
         try:
             with reserve_port() as reserved:
                 self.server_url = f"https://127.0.0.1:{reserved.getsockname()[1]}"
-                self._write_kubeconfig()
+                write_private(self.kubeconfig_file, yaml.safe_dump(self.kubeconfig()).encode())
                 self._launch("etcd", *self._etcd_flags())
                 self._wait("etcd", lambda: (self.folder / ETCD_SOCKET).exists())
                 self._launch("kube-apiserver", *self._api_server_flags())
@@ -178,24 +190,7 @@ class ControlPlane:
 
     def kubeconfig(self) -> dict[str, Any]:
         """A kubeconfig with the admin token in it."""
-        return {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [
-                {
-                    "name": "sandbox",
-                    "cluster": {
-                        "server": self.server_url,
-                        "certificate-authority-data": base64.b64encode(
-                            self._authority.ca_pem
-                        ).decode(),
-                    },
-                }
-            ],
-            "users": [{"name": "admin", "user": {"token": self.admin_token}}],
-            "contexts": [{"name": "sandbox", "context": {"cluster": "sandbox", "user": "admin"}}],
-            "current-context": "sandbox",
-        }
+        return self._authority.kubeconfig(self.server_url, {"token": self.admin_token})
 
     def client(self) -> lightkube.Client:
         """A client with the admin's rights, which ignores the caller's proxies."""
@@ -209,20 +204,13 @@ class ControlPlane:
             return http.get("/openid/v1/jwks").raise_for_status().json()
 
     def _prepare(self) -> None:
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.folder.chmod(0o700)
-        (self.folder / "logs").mkdir(exist_ok=True)
-        shutil.rmtree(self.folder / "etcd-data", ignore_errors=True)
-        for name in (ETCD_SOCKET, "etcd:2"):
-            (self.folder / name).unlink(missing_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True)
+        (self.folder / "logs").mkdir()
         self.admin_token = secrets.token_urlsafe(32)
         tokens = f'{self.admin_token},admin,admin,"system:masters"\n'
         write_private(self.folder / "tokens.csv", tokens.encode())
         signing_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         write_private(self.folder / "service-accounts-key.pem", key_pem(signing_key))
-
-    def _write_kubeconfig(self) -> None:
-        write_private(self.kubeconfig_file, yaml.safe_dump(self.kubeconfig()).encode())
 
     def _launch(self, name: str, *flags: str) -> None:
         program = self._binaries / name
@@ -307,11 +295,7 @@ class ControlPlane:
         """
         client = self._authority.issue_client("kube-apiserver-client")
         user = {"client-certificate": str(client.cert_file), "client-key": str(client.key_file)}
-        users = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "users": [{"name": "*", "user": user}],
-        }
+        users = {"apiVersion": "v1", "kind": "Config", "users": [{"name": "*", "user": user}]}
         write_private(self.folder / "webhooks.yaml", yaml.safe_dump(users).encode())
         webhooks = {
             "apiVersion": "apiserver.config.k8s.io/v1",

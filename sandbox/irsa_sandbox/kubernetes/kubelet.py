@@ -97,11 +97,7 @@ class Kubelet:
 
     def _register_node(self) -> None:
         labels = {"kubernetes.io/hostname": NODE_NAME, "kubernetes.io/os": "linux"}
-        try:
-            self._client.create(Node(metadata=ObjectMeta(name=NODE_NAME, labels=labels)))
-        except ApiError as error:
-            if error.status.code != HTTPStatus.CONFLICT:
-                raise
+        self._client.create(Node(metadata=ObjectMeta(name=NODE_NAME, labels=labels)))
         status = {
             "conditions": [condition("Ready", "KubeletReady")],
             "addresses": [{"type": "InternalIP", "address": HOST_IP}],

@@ -22,8 +22,8 @@ from irsa.identity.token import Token, decode_unverified, is_moment
 
 from ..aws.clients import AwsClients
 from ..aws.eks_auth import Node
-from ..aws.pod_tokens import bound_pod, verified_pod
 from ..aws.role_sessions import Untrusted
+from ..aws.tokens import bound_pod, verified_pod
 from ..serving.https import LocalServer
 from ..serving.peers import uid_of_peer
 

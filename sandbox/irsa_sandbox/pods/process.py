@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from posixpath import normpath
+from typing import Any
 
 import lightkube
 from lightkube.core.exceptions import ApiError
@@ -54,17 +55,23 @@ class PodProcess:
         return _AGENT.sub(self.agent, mapped) if self.agent else mapped
 
 
+def find_object(client: lightkube.Client, kind: Any, name: str, **where: str) -> Any:
+    """Return the object of that name, or None if there is none."""
+    try:
+        return client.get(kind, name, **where)
+    except ApiError as error:
+        if error.status.code == HTTPStatus.NOT_FOUND:
+            return None
+        raise
+
+
 def object_lookup(client: lightkube.Client, namespace: str) -> Lookup:
     """Read ConfigMaps and Secrets of a namespace; None stands for one that does not exist."""
     kinds = {"ConfigMap": ConfigMap, "Secret": Secret}
 
     def lookup(kind: str, name: str) -> Json | None:
-        try:
-            return client.get(kinds[kind], name, namespace=namespace).to_dict()
-        except ApiError as error:
-            if error.status.code == HTTPStatus.NOT_FOUND:
-                return None
-            raise
+        found = find_object(client, kinds[kind], name, namespace=namespace)
+        return found and found.to_dict()
 
     return lookup
 

@@ -15,44 +15,25 @@ HOST_IP = "127.0.0.1"
 def running_status(pod: Json) -> Json:
     """The status of a Pod whose init containers are done and whose containers are ready."""
     now = _now()
-    done = {
-        "terminated": {"exitCode": 0, "reason": "Completed", "startedAt": now, "finishedAt": now}
-    }
     running = {"running": {"startedAt": now}}
-    spec = pod["spec"]
-    return {
-        **_status(pod, "Running", ready=True),
-        "initContainerStatuses": [
-            # A sidecar is an init container that is restarted, and so runs on.
-            _container_status(
-                c, running if c.get("restartPolicy") == "Always" else done, ready=True
-            )
-            for c in spec.get("initContainers", ())
-        ],
-        "containerStatuses": [
-            _container_status(c, running, ready=True) for c in spec["containers"]
-        ],
-    }
+    ended = {"exitCode": 0, "reason": "Completed", "startedAt": now, "finishedAt": now}
+    return _status(pod, running, {"terminated": ended}, ready=True)
 
 
 def waiting_status(pod: Json, problem: PodNotReady) -> Json:
     """The status of a Pod that cannot start yet, with the reason at each container."""
     state = {"waiting": {"reason": problem.reason, "message": problem.message}}
-    spec = pod["spec"]
-    return {
-        **_status(pod, "Pending", ready=False, message=problem.message),
-        "initContainerStatuses": [
-            _container_status(c, state, ready=False) for c in spec.get("initContainers", ())
-        ],
-        "containerStatuses": [_container_status(c, state, ready=False) for c in spec["containers"]],
-    }
+    return _status(pod, state, state, ready=False, message=problem.message)
 
 
-def _status(pod: Json, phase: str, *, ready: bool, message: str | None = None) -> Json:
-    pod_ip = _pod_ip(pod["metadata"]["uid"])
+def _status(
+    pod: Json, state: Json, initial: Json, *, ready: bool, message: str | None = None
+) -> Json:
+    """``initial`` is the state of init containers that end; a sidecar is one that runs on."""
+    spec, pod_ip = pod["spec"], _pod_ip(pod["metadata"]["uid"])
     reason = None if ready else "ContainersNotReady"
     return {
-        "phase": phase,
+        "phase": "Running" if ready else "Pending",
         "startTime": pod.get("status", {}).get("startTime") or _now(),
         "hostIP": HOST_IP,
         "hostIPs": [{"ip": HOST_IP}],
@@ -64,7 +45,16 @@ def _status(pod: Json, phase: str, *, ready: bool, message: str | None = None) -
             condition("ContainersReady", reason, message, true=ready),
             condition("Ready", reason, message, true=ready),
         ],
+        "initContainerStatuses": [
+            _container_status(c, state if _is_sidecar(c) else initial, ready=ready)
+            for c in spec.get("initContainers", ())
+        ],
+        "containerStatuses": [_container_status(c, state, ready=ready) for c in spec["containers"]],
     }
+
+
+def _is_sidecar(init_container: Json) -> bool:
+    return init_container.get("restartPolicy") == "Always"
 
 
 def condition(

@@ -100,7 +100,7 @@ class ResourceType(Generic[S]):
 
     def update(self, session: S, resource_id: str, olds: Properties, news: Properties) -> None:
         """Bring the resource from the old state to the new inputs."""
-        raise Refused(f"{self.token} {resource_id}: the sandbox cannot change it in place")
+        raise NotImplementedError
 
     def delete(self, session: S, resource_id: str, state: Properties) -> None:
         """Remove the resource; one that is gone already is fine."""
@@ -127,18 +127,15 @@ class ResourceType(Generic[S]):
         """`replace_on`, where it depends on the provider's configuration."""
         return self.replace_on
 
-    def keeps_name(self, olds: Properties, news: Properties) -> bool:
-        """Return True if both have one name, so that the old must be deleted first."""
+    def deletes_first(self, olds: Properties, news: Properties) -> bool:
+        """Return True if a replacement deletes the old resource before it creates the new one, as
+        it must if both have one name."""
         name = self.name_property
         return (
             name is not None
             and get_path(olds, name) == get_path(news, name)
             and name not in defaults(news)
         )
-
-    def deletes_first(self, olds: Properties, news: Properties) -> bool:
-        """Return True if a replacement deletes the old resource before it creates the new one."""
-        return self.keeps_name(olds, news)
 
     def preview(self, session: S, inputs: Properties, state: Properties | None) -> Properties:
         """The state that a create (``state`` None) or an update would leave, without doing it."""

@@ -37,12 +37,14 @@ def decode(properties: struct_pb2.Struct) -> tuple[dict[str, Any], frozenset[str
 
 def encode(values: Mapping[str, Any], secret: Iterable[str] = ()) -> struct_pb2.Struct:
     """The reverse of `decode`: properties named in ``secret`` are marked whole."""
-    hidden = frozenset(secret)
-    fields = {
-        name: _secret(_marshal(value)) if name in hidden else _marshal(value)
-        for name, value in values.items()
-    }
-    return struct_pb2.Struct(fields=fields)
+    hidden, signature = frozenset(secret), {rpc._special_sig_key: rpc._special_secret_sig}
+    struct = (
+        struct_pb2.Struct()
+    )  # `PropertyValue.marshal` of pulumi 3.272 raises on computed values
+    for name, value in values.items():
+        wire = _wire(value)
+        struct.update({name: {**signature, "value": wire} if name in hidden else wire})
+    return struct
 
 
 def defaults(values: Mapping[str, Any]) -> list[str]:
@@ -144,28 +146,12 @@ def _plain(value: PropertyValue) -> Any:
     return content
 
 
-def _marshal(value: Any) -> struct_pb2.Value:
-    # `PropertyValue.marshal` of pulumi 3.272 raises on computed values, hence our own.
+def _wire(value: Any) -> Any:
+    """The value with the wire's sign for what is unknown."""
     if value is UNKNOWN:
-        return struct_pb2.Value(string_value=rpc.UNKNOWN)
-    if value is None:
-        return struct_pb2.Value(null_value=struct_pb2.NULL_VALUE)
-    if isinstance(value, bool):
-        return struct_pb2.Value(bool_value=value)
-    if isinstance(value, int | float):
-        return struct_pb2.Value(number_value=value)
-    if isinstance(value, str):
-        return struct_pb2.Value(string_value=value)
+        return rpc.UNKNOWN
     if isinstance(value, Mapping):
-        fields = {name: _marshal(item) for name, item in value.items()}
-        return struct_pb2.Value(struct_value=struct_pb2.Struct(fields=fields))
+        return {name: _wire(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        items = [_marshal(item) for item in value]
-        return struct_pb2.Value(list_value=struct_pb2.ListValue(values=items))
-    raise TypeError(f"a property cannot hold a {type(value).__name__}")
-
-
-def _secret(value: struct_pb2.Value) -> struct_pb2.Value:
-    signature = struct_pb2.Value(string_value=rpc._special_secret_sig)
-    fields = {rpc._special_sig_key: signature, "value": value}
-    return struct_pb2.Value(struct_value=struct_pb2.Struct(fields=fields))
+        return [_wire(item) for item in value]
+    return value

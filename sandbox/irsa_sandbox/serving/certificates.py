@@ -1,10 +1,12 @@
 """The sandbox's own certificate authority. Its private key never leaves memory."""
 
 import ipaddress
+from base64 import b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -103,6 +105,23 @@ class Authority:
     def ca_file(self) -> Path:
         """The file that clients take as their trust store."""
         return self.folder / "ca.pem"
+
+    @property
+    def ca_data(self) -> str:
+        """The authority's certificate in base64, as kubeconfigs and EKS have it."""
+        return b64encode(self.ca_pem).decode()
+
+    def kubeconfig(self, server: str, user: Mapping[str, str]) -> dict[str, Any]:
+        """A kubeconfig with one server, whose certificate is of this authority, and one user."""
+        cluster = {"server": server, "certificate-authority-data": self.ca_data}
+        return {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "sandbox", "cluster": cluster}],
+            "users": [{"name": "admin", "user": user}],
+            "contexts": [{"name": "sandbox", "context": {"cluster": "sandbox", "user": "admin"}}],
+            "current-context": "sandbox",
+        }
 
     @classmethod
     def create(cls, folder: Path) -> Self:

@@ -1,4 +1,5 @@
-"""A small HTTPS server for the calls that an API server makes: JSON in, JSON out, loopback only.
+"""Servers on loopback, each on a thread of its own, and the one for the calls that an API server
+makes: HTTPS, JSON in, JSON out.
 
 Every user of the machine can connect to loopback, so a caller must show a client certificate of the
 sandbox's own authority, which only the API server has.
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from typing import Any
 
 from typing_extensions import override
@@ -23,6 +25,7 @@ from .certificates import Authority
 BODY_LIMIT = 2 * 3 * 1024 * 1024
 """Bytes. The API server takes no request above 3 MiB, and a review can hold an object twice."""
 
+POLL = 0.1  # seconds until `stop` is noticed
 HANDSHAKE_TIMEOUT = 30  # seconds
 IDLE_CONNECTION_TIMEOUT = 3600  # seconds; longer than the 90 s for which an API server keeps one,
 # so that no request arrives at a connection that is being closed
@@ -32,21 +35,16 @@ log = logging.getLogger(__name__)
 Answer = Callable[[dict[str, Any]], dict[str, Any]]
 
 
-class LocalServer:
-    """HTTP server on a free loopback port."""
+class BackgroundServer:
+    """A server on a thread of its own."""
 
-    scheme = "http"
-
-    def __init__(self, name: str, handler: type[BaseHTTPRequestHandler]) -> None:
-        """Listen; nothing is answered before `start`."""
-        self._server = _Server(("127.0.0.1", 0), handler)
+    def __init__(self, name: str, server: TCPServer) -> None:
+        """``server`` listens; nothing is answered before `start`."""
+        self._server = server
         self._name = name
-        self._thread = threading.Thread(target=self._server.serve_forever, name=name, daemon=True)
-
-    @property
-    def url(self) -> str:
-        """``SCHEME://127.0.0.1:PORT``."""
-        return f"{self.scheme}://127.0.0.1:{self._server.server_address[1]}"
+        self._thread = threading.Thread(
+            target=server.serve_forever, args=(POLL,), name=name, daemon=True
+        )
 
     def start(self) -> None:
         """Answer, on a thread of its own."""
@@ -57,10 +55,25 @@ class LocalServer:
         return None if self._thread.is_alive() else f"the {self._name} ended"
 
     def stop(self) -> None:
-        """Stop listening, whether started or not."""
+        """Stop listening, whether started or not; safe to call again."""
         if self._thread.is_alive():
             self._server.shutdown()  # would wait for ever for a loop that never ran
         self._server.server_close()
+
+
+class LocalServer(BackgroundServer):
+    """HTTP server on a free loopback port."""
+
+    scheme = "http"
+
+    def __init__(self, name: str, handler: type[BaseHTTPRequestHandler]) -> None:
+        """Listen; nothing is answered before `start`."""
+        super().__init__(name, _Server(("127.0.0.1", 0), handler))
+
+    @property
+    def url(self) -> str:
+        """``SCHEME://127.0.0.1:PORT``."""
+        return f"{self.scheme}://127.0.0.1:{self._server.server_address[1]}"
 
 
 class JsonServer(LocalServer):

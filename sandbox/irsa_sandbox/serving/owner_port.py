@@ -16,16 +16,18 @@ from itertools import count
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Any
 
+from typing_extensions import override
+
+from .https import BackgroundServer
 from .peers import uid_of_peer
 from .socket_folder import SocketFolder
 
 CHUNK = 64 * 1024
-POLL = 0.1  # seconds until `stop` is noticed
 
 log = logging.getLogger(__name__)
 
 
-class OwnerPort:
+class OwnerPort(BackgroundServer):
     """The port, and the address on which a gRPC server is to listen behind it."""
 
     def __init__(self) -> None:
@@ -37,10 +39,7 @@ class OwnerPort:
         self._kept: dict[str, Any] = {}  # by peer; an open connection has an entry
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
-        self._server = _Server(("127.0.0.1", 0), _handler(self._handle))
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(POLL,), name="owner-port", daemon=True
-        )
+        super().__init__("owner-port", _Server(("127.0.0.1", 0), _handler(self._handle)))
 
     @property
     def port(self) -> int:
@@ -57,15 +56,9 @@ class OwnerPort:
         """Return the value that was kept last for that peer, or None."""
         return self._kept.get(peer)
 
-    def start(self) -> None:
-        """Serve, once the gRPC server behind listens."""
-        self._thread.start()
-
+    @override
     def stop(self) -> None:
-        """End every connection; safe to call again, whether started or not."""
-        if self._thread.is_alive():
-            self._server.shutdown()  # would wait for ever for a loop that never ran
-        self._server.server_close()
+        super().stop()
         with self._lock:
             for connection in self._open:
                 _shut(connection)

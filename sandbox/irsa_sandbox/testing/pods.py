@@ -2,14 +2,12 @@
 
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from http import HTTPStatus
 from pathlib import Path
 
 import boto3.session
 import lightkube
-from lightkube.core.exceptions import ApiError
 from lightkube.models.core_v1 import Container, PodSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap, Namespace, ServiceAccount
@@ -22,7 +20,7 @@ from ..aws.clients import session_in
 from ..errors import SandboxError
 from ..json_types import Json
 from ..pods.exec import find_pod
-from ..pods.process import PodProcess, pod_process
+from ..pods.process import PodProcess, find_object, pod_process
 from ..state import SandboxState
 
 FIELD_MANAGER = "irsa-sandbox-pytest"
@@ -92,7 +90,11 @@ def running_pod(
         _annotate(client, account, role_arn)
     else:
         _check_exists(client, account)
-    _wait_for(lambda: _exists(client, ConfigMap, ROOT_CA, account.namespace))
+    deadline = time.monotonic() + PATIENCE  # after which the Pod names the missing part
+    while not find_object(client, ConfigMap, ROOT_CA, namespace=account.namespace):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(POLL)
     made = client.create(
         PodResource(
             metadata=ObjectMeta(generateName=f"{account.name}-", namespace=account.namespace),
@@ -135,7 +137,7 @@ def _annotate(client: lightkube.Client, account: ServiceAccountRef, role_arn: st
 
 
 def _check_exists(client: lightkube.Client, account: ServiceAccountRef) -> None:
-    if _exists(client, ServiceAccount, account.name, account.namespace):
+    if find_object(client, ServiceAccount, account.name, namespace=account.namespace):
         return
     listed = client.list(ServiceAccount, namespace=account.namespace)
     there = [each.to_dict()["metadata"]["name"] for each in listed]
@@ -143,18 +145,6 @@ def _check_exists(client: lightkube.Client, account: ServiceAccountRef) -> None:
         f"namespace {account.namespace} has no service account {account.name}; it has "
         f"{', '.join(there) or 'none'}; make it, or give `pod` the role_arn to make it with"
     )
-
-
-def _exists(
-    client: lightkube.Client, kind: type[ConfigMap | ServiceAccount], name: str, namespace: str
-) -> bool:
-    try:
-        client.get(kind, name, namespace=namespace)
-    except ApiError as error:
-        if error.status.code != HTTPStatus.NOT_FOUND:
-            raise
-        return False
-    return True
 
 
 def _running(client: lightkube.Client, namespace: str, name: str) -> Json:
@@ -165,11 +155,4 @@ def _running(client: lightkube.Client, namespace: str, name: str) -> Json:
         except LookupError as error:
             if time.monotonic() > deadline:
                 raise SandboxError(str(error)) from error
-        time.sleep(POLL)
-
-
-def _wait_for(check: Callable[[], bool]) -> None:
-    """Wait for a controller's next change; a Pod without it names the missing part."""
-    deadline = time.monotonic() + PATIENCE
-    while not check() and time.monotonic() < deadline:
         time.sleep(POLL)

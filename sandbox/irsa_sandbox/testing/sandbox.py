@@ -1,26 +1,29 @@
-"""The fixture `irsa_sandbox`: a cluster, its issuer, and the two accounts."""
+"""The fixtures `irsa_sandbox` and `accounts`: a cluster, its issuer, and the two accounts.
+
+The sandbox is started for the test session, or one that runs already and is given back.
+"""
 
 import json
 import os
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import boto3.session
 import lightkube
 
 from irsa.identity.arns import aws_policy_arn, provider_arn_for
 from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.policies import irsa_trust_policy, service_trust_policy
 
-from .. import environment_variables
-from ..aws.accounts import ACCOUNT_A, ACCOUNT_B, ADMINISTRATOR
-from ..aws.clients import Credentials
+from .. import environment_variables, lifecycle
+from ..aws.accounts import ACCOUNT_A, ACCOUNT_B, ADMINISTRATOR, REGION
+from ..aws.clients import AwsClients, Credentials
 from ..snapshots import Snapshots
 from ..state import SandboxState, cluster_client
 from ..webhook.identities import held_back
-from .accounts import Account, Accounts
 from .pods import Pod, parse, running_pod
 
 if TYPE_CHECKING:
@@ -28,6 +31,41 @@ if TYPE_CHECKING:
 
 CLUSTER = "sandbox"
 """Name of the cluster in account A's EKS."""
+
+
+class Account:
+    """One account. Nothing of the process's own AWS configuration is looked at."""
+
+    region = REGION
+
+    def __init__(self, state: SandboxState, account_id: str, credentials: Credentials) -> None:
+        self.id = account_id
+        """Twelve digits."""
+
+        self.credentials = credentials
+        self._clients = AwsClients(credentials, state.aws_proxy, Path(state.aws_ca_bundle))
+
+    @property
+    def session(self) -> boto3.session.Session:
+        """A boto3 session of the administrator, an IAM user."""
+        return self._clients.session
+
+    def client(self, service: str) -> Any:
+        """The administrator's boto3 client of a service."""
+        return self._clients(service)
+
+    def __repr__(self) -> str:  # without the keys: pytest prints what a failed test had
+        return f"<account {self.id}>"
+
+
+class Accounts(NamedTuple):
+    """Both."""
+
+    a: Account
+    """The cluster's: its OIDC provider is registered here."""
+
+    b: Account
+    """Another one."""
 
 
 class Sandbox:
@@ -124,16 +162,36 @@ class Sandbox:
 
 
 @contextmanager
-def prepared(state: SandboxState, snapshots: Snapshots) -> Iterator[Sandbox]:
-    """Make a sandbox that runs into one for tests, and close all connections afterwards."""
+def running(folder: Path | None, on_progress: Callable[[str], None]) -> Iterator[Sandbox]:
+    """The sandbox in ``folder``, or a new one in a temporary folder.
+
+    One that ran before runs on afterwards, and is what it was; any other is stopped. Raises
+    `SandboxError`, one line, when there can be none, or another process tests in it.
+    """
     with ExitStack() as after:
+        if folder is None:
+            folder = after.enter_context(lifecycle.temporary_folder("irsa-pytest-"))
+        state, is_ours = lifecycle.find_or_start(folder, on_progress)
+        if is_ours:
+            after.callback(lifecycle.down, state.path)
+        yield after.enter_context(held(state, ends=is_ours))
+
+
+@contextmanager
+def held(state: SandboxState, *, ends: bool) -> Iterator[Sandbox]:
+    """A sandbox that runs, made ready for tests. However this process ends, it is then what it was
+    before, or ends with it.
+
+    Raises `SandboxError` when another process holds it.
+    """
+    with closing(Snapshots(state.path, state.snapshots)) as snapshots:
+        if ends:
+            snapshots.ends()
         a = Account(state, ACCOUNT_A, Credentials(state.access_key_id, state.secret_access_key))
-        after.callback(a.close)
         _register_cluster(a, state.issuer_url)
         b = Account(state, ACCOUNT_B, _administrator_of_b(state))
-        after.callback(b.close)
-        kubernetes = after.enter_context(cluster_client(state))
-        yield Sandbox(state, snapshots, Accounts(a, b), kubernetes)
+        with cluster_client(state) as kubernetes:
+            yield Sandbox(state, snapshots, Accounts(a, b), kubernetes)
 
 
 def _register_cluster(account: Account, issuer_url: str) -> None:
@@ -158,14 +216,9 @@ def _register_cluster(account: Account, issuer_url: str) -> None:
 def _administrator_of_b(state: SandboxState) -> Credentials:
     """A user like account A's, as AWS lets no root assume a role."""
     root = Account(state, ACCOUNT_B, Credentials(ACCOUNT_B, state.root_secret))
-    try:
-        iam = root.client("iam")
-        with suppress(iam.exceptions.EntityAlreadyExistsException):
-            iam.create_user(UserName=ADMINISTRATOR)
-        iam.attach_user_policy(
-            UserName=ADMINISTRATOR, PolicyArn=aws_policy_arn("AdministratorAccess")
-        )
-        key = iam.create_access_key(UserName=ADMINISTRATOR)["AccessKey"]
-    finally:
-        root.close()
+    iam = root.client("iam")
+    with suppress(iam.exceptions.EntityAlreadyExistsException):
+        iam.create_user(UserName=ADMINISTRATOR)
+    iam.attach_user_policy(UserName=ADMINISTRATOR, PolicyArn=aws_policy_arn("AdministratorAccess"))
+    key = iam.create_access_key(UserName=ADMINISTRATOR)["AccessKey"]
     return Credentials(key["AccessKeyId"], key["SecretAccessKey"])

@@ -16,10 +16,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ..cache import CacheError, cache_folder, private_umask
+from ..cache import CacheError, cache_folder, cached_build, key, private_umask
 from . import plugins
-from .cached_build import Progress, ToolError, cached_build, key
-from .downloads import NotDownloaded, download
+from .downloads import NotDownloaded, Progress, ToolError, download
 from .go_builds import SOURCES, build, version_of
 
 PULUMI_VERSION = "3.274.1"

@@ -3,7 +3,7 @@
 import sys
 
 from ..cache import CacheError
-from .cached_build import ToolError
+from .downloads import ToolError
 from .plugins import build_kubernetes
 
 

@@ -12,17 +12,23 @@ import sys
 import tarfile
 import tempfile
 import tomllib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from .cached_build import Progress
-
 CONNECT_TIMEOUT = 3.0  # seconds; who cannot be reached is not waited for
 READ_TIMEOUT = 30.0
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+Progress = Callable[[str], None]
+
+
+class ToolError(Exception):
+    """A tool cannot be obtained; the text says the ways to supply it."""
 
 
 class NotDownloaded(Exception):

@@ -15,8 +15,9 @@ from pathlib import Path
 from threading import Lock
 from typing import ClassVar, Self
 
+from ..cache import cached_build
 from ..environment_variables import go_build_environment
-from .cached_build import Progress, ToolError, cached_build
+from .downloads import Progress, ToolError
 
 GO_OLDEST = (1, 26, 6)
 

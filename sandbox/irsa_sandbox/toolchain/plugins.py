@@ -14,8 +14,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-from ..cache import entry, private_umask
-from .cached_build import Progress, ToolError, cached_build, key
+from ..cache import cached_build, entry, key, private_umask
+from .downloads import Progress, ToolError
 from .go_builds import SOURCES, build, last_line
 
 PROVIDERS = ("aws", "eks", "kubernetes")

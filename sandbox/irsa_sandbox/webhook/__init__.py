@@ -1,5 +1,1 @@
-"""The pod identity webhook."""
-
-from .json_patch import patch
-
-__all__ = ["patch"]
+"""The pod identity webhook. Imports nothing."""

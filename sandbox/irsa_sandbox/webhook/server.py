@@ -10,7 +10,6 @@ import random
 import threading
 import time
 from collections.abc import Callable, Collection
-from http import HTTPStatus
 from typing import Any
 
 import lightkube
@@ -20,10 +19,12 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.admissionregistration_v1 import MutatingWebhookConfiguration
 from lightkube.resources.core_v1 import Pod, ServiceAccount
 from lightkube.types import PatchType
+from typing_extensions import override
 
 from irsa.identity.eks import SKIP_LABEL
 from irsa.identity.subjects import ServiceAccountRef
 
+from ..pods.process import find_object
 from ..serving.certificates import Authority
 from ..serving.https import JsonServer
 from .json_patch import JITTERED_EXPIRATION, patch
@@ -34,7 +35,7 @@ EFFECTIVE_TIMEOUT = 120.0
 log = logging.getLogger(__name__)
 
 
-class WebhookServer:
+class WebhookServer(JsonServer):
     """Serves `patch` over HTTPS and registers it with the API server."""
 
     def __init__(
@@ -54,25 +55,17 @@ class WebhookServer:
         self._region = region
         self._associated = associated
         self._called = threading.Event()
-        self._server = JsonServer(NAME, authority, self.review)
+        super().__init__(NAME, authority, self.review)
 
-    @property
-    def _url(self) -> str:
-        return f"{self._server.url}/mutate"
-
+    @override
     def start(self) -> None:
-        """Listen, register, and return when the API server calls the webhook for new Pods."""
-        self._server.start()
+        """Listen, register, and return when the API server calls the webhook for new Pods.
+
+        After `stop` the registration stays: Pods are refused until the next start.
+        """
+        super().start()
         self._register()
         self._wait_until_effective()
-
-    def ended(self) -> str | None:
-        """The reason why the webhook answers no more; None while it does."""
-        return self._server.ended()
-
-    def stop(self) -> None:
-        """Stop listening. The registration stays: Pods are refused until the next start."""
-        self._server.stop()
 
     def review(self, review: dict[str, Any]) -> dict[str, Any]:
         """Answer one AdmissionReview (v1)."""
@@ -96,21 +89,16 @@ class WebhookServer:
         """
         if not account.name:
             return None
-        try:
-            found = self._client.get(ServiceAccount, account.name, namespace=account.namespace)
-        except ApiError as error:
-            if error.status.code == HTTPStatus.NOT_FOUND:
-                return None
-            raise
-        return (found.metadata and found.metadata.annotations) or {}
+        found = find_object(self._client, ServiceAccount, account.name, namespace=account.namespace)
+        return found and found.to_dict()["metadata"].get("annotations", {})
 
     def _register(self) -> None:
         webhook = {
             "name": "iam-for-pods.amazonaws.com",
             "admissionReviewVersions": ["v1"],
             "clientConfig": {
-                "url": self._url,
-                "caBundle": base64.b64encode(self._authority.ca_pem).decode(),
+                "url": f"{self.url}/mutate",
+                "caBundle": self._authority.ca_data,
             },
             # EKS ignores a failing webhook, and the Pod silently runs as the node's role.
             "failurePolicy": "Fail",
@@ -156,7 +144,7 @@ class WebhookServer:
         while not self._called.is_set():
             if time.monotonic() > deadline:
                 raise TimeoutError(
-                    f"the API server did not call {self._url} within {EFFECTIVE_TIMEOUT:.0f} s"
+                    f"the API server did not call {self.url} within {EFFECTIVE_TIMEOUT:.0f} s"
                 )
             try:
                 self._client.create(probe, dry_run=True)

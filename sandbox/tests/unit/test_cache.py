@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from irsa_sandbox import cache, toolchain
-from irsa_sandbox.cache import CacheError, cache_folder, entry, private_umask
+from irsa_sandbox.cache import CacheError, cache_folder, entry, key, private_umask
 from irsa_sandbox.toolchain import KUBERNETES_VERSION, SOURCES, ToolError
-from irsa_sandbox.toolchain.cached_build import key
 from tests.support.refusal import refusal
 from tools import environment
 

@@ -12,6 +12,7 @@ from irsa_sandbox.kubernetes.kubelet_exec import ExecServer
 from irsa_sandbox.providers.eks.server import EksServer
 from irsa_sandbox.providers.server import ProviderServer
 from irsa_sandbox.serving.certificates import Authority
+from irsa_sandbox.serving.https import JsonServer
 from irsa_sandbox.webhook.server import WebhookServer
 from tests.sandbox.support.cluster import eventually
 from tests.support.fake_kubernetes import client_of, status
@@ -27,7 +28,7 @@ def authenticator(tmp_path):
 def webhook(tmp_path):
     client = client_of(lambda request: status(403, "no"))
     made = WebhookServer(authority=Authority.create(tmp_path), client=client, region="us-east-1")
-    return made, made._server.start
+    return made, lambda: JsonServer.start(made)
 
 
 def provider(tmp_path):

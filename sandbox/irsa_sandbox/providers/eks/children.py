@@ -95,38 +95,35 @@ class VpcCniAddon(pulumi.ComponentResource):
     def __init__(self, name: str, cluster: aws.eks.Cluster, opts: ResourceOptions) -> None:
         super().__init__("eks:index:VpcCniAddon", name, {}, opts)
         values = json.dumps(_CNI_VALUES, sort_keys=True, separators=(",", ":"))
-        addon = _addon(self, name, "vpc-cni", cluster, values)
+        addon = newest_addon(self, name, "vpc-cni", cluster, values)
         self.register_outputs({"addon": addon})
 
 
-def kube_proxy(parent: pulumi.Resource, name: str, cluster: aws.eks.Cluster) -> None:
-    """Put kube-proxy on the cluster."""
-    _addon(parent, f"{name}-kube-proxy", "kube-proxy", cluster, None)
-
-
-def _addon(
-    parent: pulumi.Resource, name: str, addon: str, cluster: aws.eks.Cluster, values: str | None
+def newest_addon(
+    parent: pulumi.Resource,
+    name: str,
+    addon: str,
+    cluster: aws.eks.Cluster,
+    values: str | None = None,
 ) -> aws.eks.Addon:
+    """Put an add-on in its newest version on the cluster."""
+    newest = aws.eks.get_addon_version_output(
+        addon_name=addon,
+        kubernetes_version=cluster.version,
+        most_recent=True,
+        opts=InvokeOptions(parent=parent),
+    )
     return aws.eks.Addon(
         name,
         cluster_name=cluster.name,
         addon_name=addon,
-        addon_version=_newest(parent, addon, cluster.version),
+        addon_version=newest.version,
         configuration_values=values,
         preserve=True,
         resolve_conflicts_on_create="OVERWRITE",
         resolve_conflicts_on_update="OVERWRITE",
         opts=ResourceOptions(parent=parent),
     )
-
-
-def _newest(parent: pulumi.Resource, addon: str, version: Output[str]) -> Output[str]:
-    return aws.eks.get_addon_version_output(
-        addon_name=addon,
-        kubernetes_version=version,
-        most_recent=True,
-        opts=InvokeOptions(parent=parent),
-    ).version
 
 
 _EXEC_API = "client.authentication.k8s.io/v1beta1"

@@ -13,8 +13,7 @@ import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 from pulumi import Input, Inputs, InvokeOptions, Output, ResourceOptions
 
-from .children import ServiceRole, VpcCniAddon, kube_proxy, kubeconfig
-from .outputs import Parts, outputs_of
+from .children import ServiceRole, VpcCniAddon, kubeconfig, newest_addon
 
 SUPPORTED_INPUTS = frozenset(
     {
@@ -92,27 +91,30 @@ class Cluster(pulumi.ComponentResource):
             )
         cluster = self._cluster(name, inputs, network, role, nodes)
         if not auto_mode:
-            kube_proxy(self, name, cluster)
+            newest_addon(self, f"{name}-kube-proxy", "kube-proxy", cluster)
         config, provider = self._access(name, inputs, cluster)
         cni = None
         if not cast("bool", inputs.get("useDefaultVpcCni", auto_mode)):
             cni = VpcCniAddon(
                 f"{name}-vpc-cni", cluster, ResourceOptions(parent=self, providers=[provider])
             )
-        self.outputs = outputs_of(
-            Parts(
-                cluster=cluster,
-                cni=cni,
-                encryption=_encryption(inputs),
-                kubeconfig=config,
-                nodes=nodes.role if nodes else None,
-                provider=provider,
-                role=role.role,
-                subnet_ids=network.subnet_ids,
-                version=inputs.get("version"),
-                vpc_id=network.vpc_id,
-            )
-        )
+        core = {
+            "accessEntries": [],
+            "autoModeNodeRoleName": nodes.role.name if nodes else "",
+            "cluster": cluster,
+            "clusterIamRole": role.role,
+            "encryptionConfig": _encryption(inputs),
+            "endpoint": cluster.endpoint,
+            "instanceRoles": [],
+            "kubeconfig": config,
+            "nodeGroupOptions": _given({"version": inputs.get("version")}),
+            "provider": provider,
+            "storageClasses": {},
+            "subnetIds": network.subnet_ids,
+            "vpcCni": cni,
+            "vpcId": network.vpc_id,
+        }
+        self.outputs = _outputs(_given(core))
         self.register_outputs(self.outputs)
 
     def _cluster(
@@ -176,6 +178,40 @@ class Cluster(pulumi.ComponentResource):
             opts=ResourceOptions(parent=self),
         )
         return config, provider
+
+
+def _outputs(core: dict[str, Any]) -> dict[str, Any]:
+    """The outputs by their names on the wire; empty for nodes, security groups and Fargate profiles
+    of the component's own.
+
+    ``core`` is one of them, which other components of pulumi-eks take.
+    https://www.pulumi.com/registry/packages/eks/api-docs/cluster/#outputs
+    """
+    cluster: aws.eks.Cluster = core["cluster"]
+    issuer_url = cluster.identities[0].oidcs[0].issuer
+    # Without groups of pulumi-eks' own, its outputs name the one that EKS makes.
+    of_eks = cluster.vpc_config.cluster_security_group_id
+    return {
+        "autoModeNodeRoleName": core["autoModeNodeRoleName"],
+        "clusterIngressRuleId": "",
+        "clusterSecurityGroupId": of_eks,
+        "core": core,
+        "defaultNodeGroupAsgName": "",
+        "eksCluster": cluster,
+        "fargateProfileId": "",
+        "fargateProfileStatus": "",
+        "instanceRoles": [],
+        "kubeconfig": core["kubeconfig"],
+        "kubeconfigJson": Output.json_dumps(core["kubeconfig"], separators=(",", ":")),
+        "nodeSecurityGroupId": of_eks,
+        "oidcIssuer": issuer_url.apply(lambda url: url.removeprefix("https://")),
+        "oidcProviderArn": "",
+        "oidcProviderUrl": issuer_url,
+    }
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _auto_mode(inputs: Inputs) -> bool:

@@ -103,10 +103,12 @@ class KubernetesApi:
 
 def refusal(error: Exception) -> str | None:
     """Kubernetes' own word for why it refused (``AlreadyExists``, ``NotFound``), if it did."""
-    if not isinstance(error, httpx2.HTTPStatusError):
-        return None
+    return _status(error.response, "reason") if isinstance(error, httpx2.HTTPStatusError) else None
+
+
+def _status(answer: httpx2.Response, field: str) -> str | None:
     try:
-        return error.response.json()["reason"]
+        return answer.json()[field]
     except (ValueError, KeyError, TypeError):
         return None
 
@@ -114,10 +116,7 @@ def refusal(error: Exception) -> str | None:
 def explain(error: Exception) -> str | None:
     """One line for an error of the client, or None for anything else."""
     if isinstance(error, httpx2.HTTPStatusError):
-        try:
-            message = error.response.json()["message"]
-        except (ValueError, KeyError, TypeError):
-            message = error.response.text[:200]
+        message = _status(error.response, "message") or error.response.text[:200]
         if error.response.status_code == 409 and message.startswith("Apply failed"):
             message += '; annotate the object with pulumi.com/patchForce: "true" to take it over'
         return f"Kubernetes refused ({error.response.status_code}): {message}"

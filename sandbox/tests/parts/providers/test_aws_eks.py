@@ -6,7 +6,7 @@ import pytest
 
 from irsa.identity.subjects import ServiceAccountRef
 from irsa_sandbox.aws.accounts import ACCOUNT_A
-from irsa_sandbox.kubernetes.cluster_access import administrators, principal
+from irsa_sandbox.kubernetes.authenticator import administrators, principal
 from tests.sandbox.support.aws_harness import ISSUER, ROLE_ARN, ROLE_B_ARN, SUBNETS, VPC, Aws
 from tests.sandbox.support.networks import network
 from tests.sandbox.support.pod_identity import AUTO_MODE, pod_role

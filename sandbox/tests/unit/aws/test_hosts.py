@@ -50,7 +50,7 @@ def test_a_host_says_its_service_and_what_stands_in_front_of_it(name, host):
         "s3.us-east-1.amazonaws.com.example.org",
         "evil-s3.us-east-1.amazonaws.com",
         "data.iam.amazonaws.com",
-        "sts.us-east-9.amazonaws.com",
+        "sts.us-esat-1.amazonaws.com",
         "sts.us-gov-west-1.amazonaws.com",
         "sts.cn-north-1.amazonaws.com.cn",
         "sts.us-east-1.amazonaws.com.",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from irsa_sandbox.kubernetes.cluster_access import principal
+from irsa_sandbox.kubernetes.authenticator import principal
 
 ROLE = "arn:aws:iam::111122223333:role/admin"
 

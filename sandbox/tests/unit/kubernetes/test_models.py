@@ -10,7 +10,7 @@ import pytest
     ("prepare", "use"),
     [
         (
-            "from irsa_sandbox.kubernetes.models import prepare_models; prepare_models()",
+            "from irsa_sandbox.kubernetes.control_plane import prepare_models; prepare_models()",
             'Pod.from_dict({"metadata": {"name": "app"}, "spec": {"containers": [{"name": "a"}]}})',
         ),
         (

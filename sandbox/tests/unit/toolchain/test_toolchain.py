@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from irsa_sandbox import toolchain
+from irsa_sandbox.cache import cached_build, key
 from irsa_sandbox.toolchain import PULUMI_VERSION, SOURCES, NotDownloaded, ToolError, plugins
-from irsa_sandbox.toolchain.cached_build import cached_build, key
 from irsa_sandbox.toolchain.plugins import MODULE_VERSION, PROVIDERS, Choice, link, obtain
 from tests.support.refusal import refusal
 from tools import environment
