@@ -34,13 +34,6 @@ class Result:
         return json.loads(self.out)
 
 
-class Terminal(io.StringIO):
-    """A standard output that is a terminal."""
-
-    def isatty(self) -> bool:
-        return True
-
-
 def run(
     main: Callable[[list[str]], int],
     arguments: list[str],
@@ -50,11 +43,12 @@ def run(
     terminal: bool = False,
 ) -> Result:
     """Call a command's ``main``; ``environment`` adds to the sandbox's."""
-    out, err = Terminal() if terminal else io.StringIO(), io.StringIO()
+    out, err = io.StringIO(), io.StringIO()
     everything = {**clean_environment(), **state.environment(), **environment}
     with (
         mock.patch.dict(os.environ, everything, clear=True),
         mock.patch.object(botocore.session, "create_loader", loader),
+        mock.patch.object(out, "isatty", lambda: terminal),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):

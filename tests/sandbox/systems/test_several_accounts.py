@@ -258,7 +258,7 @@ def test_an_sdk_in_the_pod_has_the_documented_identity(several: Several, sdk: st
 
 
 @pytest.mark.parametrize("sdk", PROGRAMS)
-def test_an_sdk_starts_from_the_agent_and_is_role_b_with_the_profile_only_layout(
+def test_an_sdk_starts_from_the_agent_or_is_role_b_by_profile_only(
     several: Several, sdk: str, tmp_path: Path
 ):
     """It does not start from the agent if a web identity is set by hand."""
