@@ -48,7 +48,7 @@ def run(
     with (
         mock.patch.dict(os.environ, everything, clear=True),
         mock.patch.object(botocore.session, "create_loader", loader),
-        mock.patch.object(out, "isatty", lambda: terminal),
+        mock.patch.object(out, "isatty", return_value=terminal),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):
