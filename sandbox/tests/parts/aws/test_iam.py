@@ -127,22 +127,19 @@ def test_policies_have_a_size_without_counting_spaces(iam):
 
 def test_names_and_durations_are_within_the_limits_of_the_api(iam):
     role = {"RoleName": "x" * 65, "AssumeRolePolicyDocument": document(ROLE_ARN)}
-    assert refusal(iam.create_role, **role, MaxSessionDuration=43201)[1:] == (
-        "ValidationError",
-        (
-            f"2 validation errors detected: Value '{'x' * 65}' at 'roleName' failed to satisfy "
-            "constraint: Member must have length less than or equal to 64; Value '43201' at "
-            "'maxSessionDuration' failed to satisfy constraint: Member must have value less than "
-            "or equal to 43200"
-        ),
+    message = (
+        f"2 validation errors detected: Value '{'x' * 65}' at 'roleName' failed to satisfy "
+        "constraint: Member must have length less than or equal to 64; Value '43201' at "
+        "'maxSessionDuration' failed to satisfy constraint: Member must have value less than "
+        "or equal to 43200"
     )
-    assert refusal(iam.create_user, UserName="a user")[1:] == (
-        "ValidationError",
-        (
-            "1 validation error detected: Value 'a user' at 'userName' failed to satisfy "
-            r"constraint: Member must satisfy regular expression pattern: [\w+=,.@-]+"
-        ),
+    refused = refusal(iam.create_role, **role, MaxSessionDuration=43201)
+    assert refused[1:] == ("ValidationError", message)
+    message = (
+        "1 validation error detected: Value 'a user' at 'userName' failed to satisfy "
+        r"constraint: Member must satisfy regular expression pattern: [\w+=,.@-]+"
     )
+    assert refusal(iam.create_user, UserName="a user")[1:] == ("ValidationError", message)
 
 
 def test_the_principal_arn_of_a_session_is_its_role(aws: Aws, iam_b):
@@ -232,9 +229,10 @@ def test_a_policy_that_does_not_exist_is_neither_attached_nor_a_boundary(iam, ia
     assert iam.get_account_authorization_details()["RoleDetailList"] == before
 
 
-@pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
-def test_policies_of_aws_are_attached_in_every_partition(iam, partition):
-    arn = f"arn:{partition}:iam::aws:policy/service-role/AmazonEBSCSIDriverPolicy"
-    iam.attach_role_policy(RoleName="s3-app", PolicyArn=arn)
-    [attached] = iam.list_attached_role_policies(RoleName="s3-app")["AttachedPolicies"]
-    assert attached["PolicyArn"] == arn
+def test_policies_of_aws_are_attached_in_every_partition(iam):
+    name = "iam::aws:policy/service-role/AmazonEBSCSIDriverPolicy"
+    arns = {f"arn:{partition}:{name}" for partition in ("aws", "aws-cn", "aws-us-gov")}
+    for arn in arns:
+        iam.attach_role_policy(RoleName="s3-app", PolicyArn=arn)
+    attached = iam.list_attached_role_policies(RoleName="s3-app")["AttachedPolicies"]
+    assert {each["PolicyArn"] for each in attached} == arns

@@ -4,6 +4,7 @@ Real reviews: sandbox/tests/parts/kubernetes/test_control_plane.py.
 """
 
 from typing import Any
+from unittest.mock import Mock
 
 import httpx2
 import pytest
@@ -36,35 +37,22 @@ def test_a_pod_is_left_alone_without_account_and_refused_without_answer(tmp_path
         server.stop()
 
 
-class Eks:
-    """Two clusters with associations, in pages of one."""
-
-    def __init__(self) -> None:
-        self.made = {"a": ["reader"], "b": ["writer", "late"]}
-
-    def list_clusters(self) -> dict[str, Any]:
-        return {"clusters": [*self.made]}
-
-    def get_paginator(self, _: str) -> "Eks":
-        return self
-
-    def paginate(self, *, clusterName: str) -> list[dict[str, Any]]:  # noqa: N803 - EKS's name
-        return [
-            {"associations": [{"namespace": "dev", "serviceAccount": name}]}
-            for name in self.made[clusterName]
-        ]
-
-
-def refs(*names: str) -> frozenset[ServiceAccountRef]:
-    return frozenset(ServiceAccountRef("dev", name) for name in names)
-
-
 def test_the_associations_of_every_cluster_count_until_they_are_held_back(tmp_path):
-    eks = Eks()
+    made = {"a": ["reader"], "b": ["writer", "late"]}
+
+    def pages(**cluster: str) -> list[dict[str, Any]]:
+        names = made[cluster["clusterName"]]
+        return [{"associations": [{"namespace": "dev", "serviceAccount": n}]} for n in names]
+
+    def refs(*names: str) -> frozenset[ServiceAccountRef]:
+        return frozenset(ServiceAccountRef("dev", name) for name in names)
+
+    eks = Mock()
+    eks.list_clusters.side_effect = lambda: {"clusters": [*made]}
+    eks.get_paginator.return_value.paginate.side_effect = pages
     before = refs("reader", "writer", "late")
     assert associated(eks, tmp_path) == before
     with held_back(eks, tmp_path):
-        eks.made = {"a": ["new"], "b": []}
+        made.update(a=["new"], b=[])
         assert associated(eks, tmp_path) == before
-
     assert associated(eks, tmp_path) == refs("new")
