@@ -193,7 +193,7 @@ class ClusterOfOldVersion(pulumi.ComponentResource):
         )
         cni = aws.iam.RolePolicyAttachment(
             f"{name}-node-AmazonEKS_CNI_Policy",
-            role=role.name,
+            role=role,  # a resource, which the engine sends as its id
             policy_arn="arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy",
             opts=child,
         )

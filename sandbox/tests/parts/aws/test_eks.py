@@ -173,7 +173,7 @@ def test_nodes_take_a_launch_template_that_exists_and_keep_it(ec2, eks):
     assert refusal(eks.update_nodegroup_version, **NODES, launchTemplate=newest)[:2] == INVALID
 
 
-def test_auto_mode_is_enabled_whole_and_without_add_ons_in_a_network_that_is_here(eks):
+def test_auto_mode_is_enabled_alone_whole_and_without_add_ons(eks):
     wanted, without = {**CLUSTER, "name": "auto"}, {"bootstrapSelfManagedAddons": False}
     for refused in (
         *({**AUTO_MODE, name: {}, **without} for name in AUTO_MODE),
@@ -184,6 +184,9 @@ def test_auto_mode_is_enabled_whole_and_without_add_ons_in_a_network_that_is_her
         assert refusal(eks.create_cluster, **wanted, **refused)[0] == 400
     part = {"storageConfig": AUTO_MODE["storageConfig"]}
     assert refusal(eks.update_cluster_config, name="dev", **part)[:2] == INVALID
+    two = {"resourcesVpcConfig": {"endpointPrivateAccess": True, "subnetIds": SUBNETS}}
+    message = "Only one type of update can be allowed."
+    assert refusal(eks.update_cluster_config, name="dev", **two) == (*INVALID, message)
 
     eks.create_cluster(**wanted, **AUTO_MODE, **without)
     eks.update_cluster_config(name="dev", **AUTO_MODE)

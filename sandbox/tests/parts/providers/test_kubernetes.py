@@ -65,26 +65,24 @@ def data_of(cluster, namespace):
     return cluster.client.get(ConfigMap, "app", namespace=namespace).data
 
 
-def test_a_create_of_what_exists_is_refused_and_leaves_it_alone(cluster, engine, namespace):
-    """An existing object is never taken over silently, so it is never deleted either."""
-    cluster.config_map(namespace, "app", {"theirs": "1"})
+def annotations_of(cluster, namespace):
+    return cluster.client.get(ServiceAccount, "app", namespace=namespace).metadata.annotations
 
+
+def test_a_provider_takes_over_what_exists_only_if_it_is_told_to(
+    cluster, provider, engine, kubeconfig, namespace
+):
+    """What it has not taken over it never deletes: tests/sandbox/systems/test_what_exists.py."""
+    metadata = ObjectMeta(name="app", namespace=namespace)
+    cluster.client.create(ConfigMap(metadata=metadata, data={"theirs": "1"}))
     assert refused(engine.create, CONFIG_MAP, config(namespace, ours="2")) == (
-        'configmaps "app" already exists; bring it in with the resource '
-        "option `import_`, or change what it has with a …Patch resource, which leaves it when it "
-        "goes"
+        'configmaps "app" already exists; bring it in with the resource option `import_`, or '
+        "change what it has with a …Patch resource, which leaves it when it goes"
     )
     assert data_of(cluster, namespace) == {"theirs": "1"}
 
-
-def test_a_provider_may_take_over_what_exists(cluster, provider, kubeconfig, namespace):
     taking = provider.configured(kubeconfig=kubeconfig, upsertExistingObjects="true")
-    cluster.client.create(
-        ConfigMap(metadata=ObjectMeta(name="app", namespace=namespace), data={"theirs": "1"})
-    )
-
     made = taking.create(CONFIG_MAP, config(namespace, ours="2"))
-
     assert data_of(cluster, namespace) == {"theirs": "1", "ours": "2"}
     assert re.fullmatch("pulumi-kubernetes-[0-9a-f]{8}", made.state[FIELD_MANAGER])
 
@@ -93,34 +91,27 @@ def test_a_patch_gives_back_what_it_changed_and_keeps_the_object(cluster, engine
     """One that does not exist is made, and made again at the end, as by the published provider:
     it gives up its fields without looking whether there are any."""
 
-    def annotations() -> Any:
-        return cluster.client.get(ServiceAccount, "app", namespace=namespace).metadata.annotations
-
     assert engine.preview(SERVICE_ACCOUNT_PATCH, account(namespace, "r"))
     made = engine.create(SERVICE_ACCOUNT_PATCH, account(namespace, "r"))
-    assert annotations() == {ROLE_ARN_ANNOTATION: "r"}
+    assert annotations_of(cluster, namespace) == {ROLE_ARN_ANNOTATION: "r"}
     engine.delete(made)
-    assert annotations() is None
+    assert annotations_of(cluster, namespace) is None
 
     cluster.service_account(namespace, "app", {"team": "theirs"})
     made = engine.create(SERVICE_ACCOUNT_PATCH, account(namespace, "r"))
     engine.delete(made)
-    assert annotations() == {"team": "theirs"}
+    assert annotations_of(cluster, namespace) == {"team": "theirs"}
 
     cluster.client.delete(ServiceAccount, "app", namespace=namespace)
     engine.delete(made)
-    assert annotations() is None
+    assert annotations_of(cluster, namespace) is None
 
 
 def test_two_patches_of_one_object_are_rivals(cluster, engine, namespace):
     """Each resource is a manager of its own."""
-    metadata = ObjectMeta(name="app", namespace=namespace)
-    cluster.client.create(ServiceAccount(metadata=metadata))
-    engine.create(SERVICE_ACCOUNT_PATCH, named(namespace, annotations={"a": "1"}))
-    engine.create(SERVICE_ACCOUNT_PATCH, named(namespace, annotations={"b": "1"}))
-
-    found = cluster.client.get(ServiceAccount, "app", namespace=namespace)
-    assert found.metadata.annotations == {"a": "1", "b": "1"}
+    for annotation in ({"a": "1"}, {"b": "1"}):
+        engine.create(SERVICE_ACCOUNT_PATCH, named(namespace, annotations=annotation))
+    assert annotations_of(cluster, namespace) == {"a": "1", "b": "1"}
     conflict = named(namespace, annotations={"a": "2"})
     assert "conflict" in refused(engine.create, SERVICE_ACCOUNT_PATCH, conflict)
 
@@ -128,9 +119,7 @@ def test_two_patches_of_one_object_are_rivals(cluster, engine, namespace):
 def test_a_change_removes_what_the_program_no_longer_has(cluster, engine, namespace):
     made = engine.create(CONFIG_MAP, config(namespace, a="1"))
     assert engine.refresh(made).state[FIELD_MANAGER] == made.state[FIELD_MANAGER]
-
     changed = engine.update(made, config(namespace, b="2"))
-
     assert data_of(cluster, namespace) == {"b": "2"}
     assert engine.diff(changed, config(namespace, b="2")) == NOTHING
 
@@ -144,9 +133,7 @@ def test_an_update_takes_over_what_kubectl_set_and_a_preview_does_not(cluster, e
     line = refused(engine.update, made, account(namespace, "r2"), preview=True)
     assert 'conflict with "kubectl-annotate"' in line
     engine.update(made, account(namespace, "r2"))
-
-    found = cluster.client.get(ServiceAccount, "app", namespace=namespace)
-    assert found.metadata.annotations == {ROLE_ARN_ANNOTATION: "r2"}
+    assert annotations_of(cluster, namespace) == {ROLE_ARN_ANNOTATION: "r2"}
 
 
 def test_an_update_does_not_take_over_what_kubectl_set_through_a_subresource(
@@ -227,12 +214,16 @@ def test_what_the_sandbox_does_not_know_is_refused_by_name(provider, engine, kub
     assert refused(engine.invoke, "kubernetes:yaml:decode") == "the sandbox has no such function"
 
 
-def test_what_holds_a_deletion_up_is_said(cluster, engine, monkeypatch):
+def test_what_holds_a_deletion_up_is_said_and_there(cluster, engine, monkeypatch):
+    made = engine.create("kubernetes:core/v1:Namespace", {"metadata": {"name": "leaving"}})
+    engine.create(CONFIG_MAP, named("leaving"))
+    cluster.client.delete(Namespace, "leaving")
+    assert engine.refresh(made) is None, "what is on its way out is gone"
+
     monkeypatch.setattr(ready, "DELETION_UNDER_WAY", 0.5)
     namespace = {"name": "held", "annotations": {"pulumi.com/timeoutSeconds": "1"}}
     made = engine.create("kubernetes:core/v1:Namespace", {"metadata": namespace})
     engine.create(CONFIG_MAP, named("held", finalizers=["example.com/hold"]))
-
     assert refused(engine.delete, made).startswith("Namespace held is still being deleted; it is ")
     held = "example.com/hold in 1 resource instances"
     eventually(lambda: held in refused(engine.delete, made))
@@ -240,12 +231,3 @@ def test_what_holds_a_deletion_up_is_said(cluster, engine, monkeypatch):
     body = {"metadata": {"finalizers": None}}
     cluster.client.patch(ConfigMap, "app", body, namespace="held")
     eventually(lambda: engine.refresh(made) is None)
-
-
-def test_what_is_on_its_way_out_is_gone_when_it_is_read(cluster, engine):
-    made = engine.create("kubernetes:core/v1:Namespace", {"metadata": {"name": "leaving"}})
-    engine.create(CONFIG_MAP, named("leaving"))
-
-    cluster.client.delete(Namespace, "leaving")
-
-    assert engine.refresh(made) is None
