@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-from typing import Any
 
 import pytest
 from lightkube.resources.core_v1 import Node
@@ -10,7 +9,7 @@ from websockets.exceptions import InvalidStatus
 
 from irsa_sandbox.pods.exec import exec_in_pod
 from tests.sandbox.support.cluster import ROLE_ANNOTATION, Cluster, eventually
-from tests.support.exec_client import Executed, through_api_server
+from tests.support.exec_client import through_api_server
 from tests.support.world import ROLE_ARN
 
 pytestmark = pytest.mark.sandbox
@@ -75,19 +74,13 @@ def test_a_deployment_becomes_available_and_its_pods_are_ready(cluster, namespac
 
 
 def test_exec_through_the_api_server_needs_create_on_pods_exec(cluster, workload):
-    def exec_as(cluster: Cluster, namespace: str, command: list[str], **options: Any) -> Executed:
-        """Run a command as `kubectl exec` does."""
-        [pod] = cluster.pods(namespace)
-        kubeconfig = cluster.control_plane.kubeconfig_file
-        return through_api_server(
-            kubeconfig, namespace, pod["metadata"]["name"], command, **options
-        )
-
-    done = exec_as(cluster, workload, ["sh", "-c", "echo $AWS_ROLE_ARN $WHO; exit 3"])
+    [pod] = cluster.pods(workload)
+    target = (cluster.control_plane.kubeconfig_file, workload, pod["metadata"]["name"])
+    done = through_api_server(*target, ["sh", "-c", "echo $AWS_ROLE_ARN $WHO; exit 3"])
     assert (done.output.decode(), done.code) == (f"{ROLE_ARN} AKIA of $(UNSET)\n", 3)
 
     with pytest.raises(InvalidStatus) as refused:
-        exec_as(cluster, workload, ["true"], token=cluster.token(workload, "s3-app"))
+        through_api_server(*target, ["true"], token=cluster.token(workload, "s3-app"))
     assert refused.value.response.status_code == 403
     assert b"pods/exec" in refused.value.response.body
 
@@ -96,31 +89,21 @@ def test_exec_through_the_api_server_needs_create_on_pods_exec(cluster, workload
 def test_kubectl_exec(cluster, workload):
     kubectl = ["kubectl", "--kubeconfig", str(cluster.control_plane.kubeconfig_file)]
     command = [*kubectl, "exec", "--namespace", workload, "deploy/s3-app", "--stdin", "--"]
-
-    done = subprocess.run(
-        [*command, "sh", "-c", "cat; echo $KEY >&2; exit 7"],
-        input="read\n",
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
+    command += ["sh", "-c", "cat; echo $KEY >&2; exit 7"]
+    done = subprocess.run(command, input="read\n", capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (7, "read\n")
     assert done.stderr == "AKIA\ncommand terminated with exit code 7\n"
 
 
 ENV = {"env": [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "id"}}}]}
 NO_SECRET = {"reason": "CreateContainerConfigError", "message": 'secret "keys" not found'}
+NO_CONFIG = {"reason": "ContainerCreating", "message": 'configmap "aws" not found'}
 
 
 @pytest.mark.parametrize(
     ("container", "spec", "waiting"),
     [
-        (
-            {},
-            {"volumes": [{"name": "aws", "configMap": {"name": "aws"}}]},
-            {"reason": "ContainerCreating", "message": 'configmap "aws" not found'},
-        ),
+        ({}, {"volumes": [{"name": "aws", "configMap": {"name": "aws"}}]}, NO_CONFIG),
         (ENV, {}, NO_SECRET),
         ({}, {"initContainers": [{"name": "init", "image": "init", **ENV}]}, NO_SECRET),
     ],
@@ -129,16 +112,17 @@ NO_SECRET = {"reason": "CreateContainerConfigError", "message": 'secret "keys" n
 def test_a_pod_waits_for_what_it_is_made_of_and_says_so(
     cluster, namespace, container, spec, waiting
 ):
-    def first_waiting(cluster: Cluster, namespace: str) -> dict[str, str] | None:
-        for pod in cluster.pods(namespace):
-            for status in pod["status"].get("containerStatuses", ()):
-                if waiting := status["state"].get("waiting"):
-                    assert pod["status"]["phase"] == "Pending"
-                    return waiting
-        return None
+    def first_waiting() -> object:
+        found = [
+            (pod["status"]["phase"], status["state"]["waiting"])
+            for pod in cluster.pods(namespace)
+            for status in pod["status"].get("containerStatuses", ())
+            if "waiting" in status["state"]
+        ]
+        return found[0] if found else None
 
     cluster.deployment(namespace, "s3-app", container, **spec)
-    eventually(lambda: first_waiting(cluster, namespace) == waiting)
+    eventually(lambda: first_waiting() == ("Pending", waiting))
     assert cluster.available(namespace, "s3-app") == 0
     with pytest.raises(LookupError, match="{reason}: {message}".format(**waiting)):
         exec_in_pod(cluster.client, cluster.folder, namespace, "s3-app", ["true"], extra_env={})
@@ -149,27 +133,21 @@ def test_a_pod_waits_for_what_it_is_made_of_and_says_so(
 
 
 def test_after_a_roll_out_commands_run_as_the_newest_pod(cluster, workload, capfd):
-    def run(cluster: Cluster, namespace: str, script: str, capfd, **options: Any) -> str:
-        """The output of a shell script that runs as the Deployment `s3-app`."""
-        code = exec_in_pod(
-            cluster.client,
-            cluster.folder / "exec",
-            namespace,
-            "s3-app",
-            ["sh", "-c", script],
-            **{"extra_env": {}, **options},
-        )
+    def run(script: str) -> str:
+        """The output of a shell script that runs as the Deployment."""
+        command, target = ["sh", "-c", script], (cluster.folder / "exec", workload, "s3-app")
+        code = exec_in_pod(cluster.client, *target, command, extra_env={})
         output = capfd.readouterr()
         assert code == 0, output.err
         return output.out
 
     api_access = "/var/run/secrets/kubernetes.io/serviceaccount"
-    output = run(cluster, workload, f"cat {api_access}/namespace {api_access}/ca.crt", capfd)
+    output = run(f"cat {api_access}/namespace {api_access}/ca.crt")
     assert output == workload + cluster.authority.ca_pem.decode()
-    before = run(cluster, workload, "echo $HOSTNAME", capfd)
+    before = run("echo $HOSTNAME")
     cluster.deployment(workload, "s3-app", {"image": "newer"}, serviceAccountName="s3-app")
     eventually(lambda: cluster.available(workload, "s3-app") == 1)
     eventually(lambda: len(cluster.pods(workload)) == 1)
-    after = run(cluster, workload, "echo $HOSTNAME", capfd)
+    after = run("echo $HOSTNAME")
     assert after != before
     assert after.strip() == cluster.pods(workload)[0]["metadata"]["name"]

@@ -117,7 +117,8 @@ def test_what_leaves_a_cluster_is_switched_off_but_its_key_stays_for_life(
         "computeConfig": off,
         "kubernetesNetworkConfig": {"elasticLoadBalancing": off},
         "storageConfig": {"blockStorage": off},
-        "deletionProtection": False, "enabledClusterLogTypes": [],
+        "deletionProtection": False,
+        "enabledClusterLogTypes": [],
     }
     made = engine.update(made, cluster(encryptionConfig=encrypted, **switched))
     assert made.state["computeConfig"]["enabled"] is False
