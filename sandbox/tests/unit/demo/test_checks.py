@@ -9,45 +9,32 @@ from irsa_sandbox.session import Done
 
 REFUSED = "An error occurred (AccessDenied) when calling the GetObject operation: not you"
 SYSTEMS = SimpleNamespace(names={"prefix": "", "role": "r"})
+ANSWER = {"contains": ["ROLE={role}"], "variables": ["ROLE"]}
+REFUSAL = {"code": "AccessDenied", "contains": ["not you"]}
 
 
 @pytest.mark.parametrize("asker", ["demo", "test-aws"])
 def test_each_check_has_a_key_and_a_title_of_its_own(asker):
     checks = [check for *_, checks in parts(asker) for check in checks]
-
-    assert len({check.key for check in checks}) == len({check.title for check in checks})
-    assert len({check.key for check in checks}) == len(checks)
-
-
-@pytest.mark.parametrize(
-    ("code", "output", "holds"),
-    [
-        (0, "ROLE=r", True),
-        (0, "ROLE=s", False),
-        (0, "ROLE=r\nKEY=x", False),
-        (1, "ROLE=r", False),
-        (0, f"ROLE=r\n{REFUSED}", False),
-    ],
-    ids=["as it must be", "another text", "one variable more", "a failure", "an error"],
-)
-def test_code_text_and_variables_all_count_in_a_check(code, output, holds):
-    check = Check(key="k", title="t", question={}, contains=["ROLE={role}"], variables=["ROLE"])
-
-    assert check.holds(Done(code, output), SYSTEMS) is holds
+    keys, titles = {check.key for check in checks}, {check.title for check in checks}
+    assert len(keys) == len(titles) == len(checks)
 
 
 @pytest.mark.parametrize(
-    ("code", "output", "holds"),
+    ("expected", "code", "output", "holds"),
     [
-        (254, REFUSED, True),
-        (254, REFUSED.replace("Denied", "Granted"), False),
-        (254, REFUSED.replace("not", "as"), False),
-        (0, REFUSED, False),
-        (254, "AccessDenied, not you", False),
+        (ANSWER, 0, "ROLE=r", True),
+        (ANSWER, 0, "ROLE=s", False),
+        (ANSWER, 0, "ROLE=r\nKEY=x", False),
+        (ANSWER, 1, "ROLE=r", False),
+        (ANSWER, 0, f"ROLE=r\n{REFUSED}", False),
+        (REFUSAL, 254, REFUSED, True),
+        (REFUSAL, 254, REFUSED.replace("Denied", "Granted"), False),
+        (REFUSAL, 254, REFUSED.replace("not", "as"), False),
+        (REFUSAL, 0, REFUSED, False),
+        (REFUSAL, 254, "AccessDenied, not you", False),  # no error of AWS
     ],
-    ids=["as it must be", "another code", "another text", "a success", "no error of AWS"],
 )
-def test_a_refusal_is_an_error_of_aws_with_its_code(code, output, holds):
-    check = Check(key="k", title="t", question={}, code="AccessDenied", contains=["not you"])
-
+def test_code_text_and_variables_all_count_in_a_check(expected, code, output, holds):
+    check = Check(key="k", title="t", question={}, **expected)
     assert check.holds(Done(code, output), SYSTEMS) is holds

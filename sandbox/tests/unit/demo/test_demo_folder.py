@@ -18,17 +18,15 @@ def folders(monkeypatch, tmp_path):
     used: list[Path] = []
 
     def start(folder, programs, on_progress):
-        assert programs == "tools"
-        assert folder.stat().st_mode & 0o777 == 0o700
+        assert (programs, folder.stat().st_mode & 0o777) == ("tools", 0o700)
         (folder / "state.json").touch()
         used.append(folder)
         return SimpleNamespace(search_path=dict, aws_environment=dict)
 
     monkeypatch.setattr(demo, "PROJECT_B", tmp_path)  # which an installed sandbox has not
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(demo.lifecycle, "tools", lambda on_progress, providers: "tools")
-    monkeypatch.setattr(demo.lifecycle, "start", start)
-    monkeypatch.setattr(demo.lifecycle, "down", lambda folder: used.append(folder))
+    for name, fake in (("tools", lambda *_: "tools"), ("start", start), ("down", used.append)):
+        monkeypatch.setattr(demo.lifecycle, name, fake)
     monkeypatch.setattr(demo, "_story", lambda systems, record: None)
     return used
 
@@ -46,10 +44,8 @@ def test_each_demo_has_a_folder_of_its_own_that_is_removed(folders, tmp_path, mo
 
     started, stopped, again, stopped_again, *last = folders
     assert started == stopped != again == stopped_again
-    assert not started.exists()
-    assert not again.exists()
     assert last == [given, given]
-    assert given.exists()
+    assert [each.exists() for each in (started, again, given)] == [False, False, True]
     monkeypatch.setattr(demo.lifecycle, "start", lambda *_: None)
     with pytest.raises(SandboxError, match=r"^a sandbox runs in .*; leave out --folder, or stop"):
         run(tmp_path / "running")
@@ -76,5 +72,4 @@ def test_a_part_that_fails_is_a_failed_check_of_the_table(folders, monkeypatch, 
         assert (passed["passed"], failed["passed"]) == (True, False)
         assert failed["title"] == "the forms: pulumi up: no error"
         assert failed["output"].endswith("no Deployment")
-    assert len(folders) == 2, "it was stopped"
-    assert not folders[0].exists()
+    assert (len(folders), folders[0].exists()) == (2, False), "it was stopped"

@@ -41,7 +41,6 @@ def test_lines_of_the_engine_are_folded_and_outputs_are_for_terminals(monkeypatc
         record.announce(started, lambda row: row, is_refusal=row.key == "rm")
     with record.failure_as_row():
         pass
-
     assert ("report.csv" in screen.getvalue()) is is_terminal
     assert screen.getvalue().count("\n") < 20
     assert is_terminal or screen.getvalue() == ELSEWHERE
@@ -77,19 +76,18 @@ def test_nothing_goes_on_after_an_interrupted_story():
         started.append(1)
         over.wait(300)
 
+    @record.failure_as_row()
     def interrupted():
-        with record.failure_as_row():
-            first = record.start(run)
-            for _ in range(200):
-                record.start(run, is_command=True)
-                record.start(run, first)
-            threading.Timer(0.2, over.set).start()
-            raise KeyboardInterrupt
+        first = record.start(run)
+        for _ in range(200):
+            record.start(run, is_command=True)
+            record.start(run, first)
+        threading.Timer(0.2, over.set).start()
+        raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     ran = len(started)
-
     over.wait(300)
     time.sleep(0.3)
     assert 0 < len(started) == ran < 200

@@ -13,43 +13,32 @@ CLOUD_KEY = "secretsprovider: awskms://alias/ours\nencryptedkey: AQICAHg=\n"
 
 
 @pytest.fixture
-def project(tmp_path):
-    """A project's folder with these settings of the stack `dev`."""
+def copied(tmp_path):
+    """Copies a project with these settings of the stack `dev`."""
 
-    def make(settings: str, pulumi: str = PROJECT):
-        folder = tmp_path / "project"
-        folder.mkdir(exist_ok=True)
-        (folder / "Pulumi.yaml").write_text(pulumi)
-        (folder / "Pulumi.dev.yaml").write_text(settings)
-        return folder
+    def copy(settings: str, pulumi: str = PROJECT, **config: str):
+        (tmp_path / "Pulumi.yaml").write_text(pulumi)
+        (tmp_path / "Pulumi.dev.yaml").write_text(settings)
+        copy_settings(tmp_path, "dev", config, tmp_path / "copy")
+        assert (tmp_path / "Pulumi.dev.yaml").read_text() == settings
+        return yaml.safe_load((tmp_path / "copy" / "Pulumi.dev.yaml").read_text())
 
-    return make
-
-
-def copied(folder, tmp_path, **config):
-    copy_settings(folder, "dev", config, tmp_path / "copy")
-    return yaml.safe_load((tmp_path / "copy" / "Pulumi.dev.yaml").read_text())
+    return copy
 
 
-@pytest.mark.parametrize("foreign", [SALT, CLOUD_KEY], ids=["salt", "cloud-key"])
-def test_the_encryption_of_a_users_secrets_is_not_copied(project, tmp_path, foreign):
-    folder = project(f"{foreign}config:\n  irsa:a: b\n")
-    before = {file: file.read_bytes() for file in folder.iterdir()}
-
-    for _ in range(2):
-        assert copied(folder, tmp_path) == {"config": {"irsa:a": "b"}}
+def test_the_encryption_of_a_users_secrets_is_not_copied(copied, tmp_path):
+    for foreign in (SALT, CLOUD_KEY):
+        assert copied(f"{foreign}config:\n  irsa:a: b\n") == {"config": {"irsa:a": "b"}}
         with (tmp_path / "copy" / "Pulumi.dev.yaml").open("a") as file:
-            file.write(SALT)  # of an earlier run
-    assert {file: file.read_bytes() for file in folder.iterdir()} == before
+            file.write(SALT)  # for the next run
 
 
-def test_a_reader_of_a_copy_reads_it_whole(project, tmp_path):
+def test_a_reader_of_a_copy_reads_it_whole(copied, tmp_path):
     """Stacks of one project that run side by side share its Pulumi.yaml."""
-    copied(project(""), tmp_path)
+    copied("")
     with (tmp_path / "copy" / "Pulumi.yaml").open() as reader:
-        copied(project("", PROJECT + "description: new\n"), tmp_path)
+        copied("", PROJECT + "description: new\n")
         assert reader.read() == PROJECT
-
     files = {file.name for file in (tmp_path / "copy").iterdir()}
     assert files == {"Pulumi.dev.yaml", "Pulumi.yaml"}
 
@@ -62,32 +51,25 @@ def test_a_reader_of_a_copy_reads_it_whole(project, tmp_path):
     ],
     ids=["plain", "nested"],
 )
-def test_an_encrypted_value_is_named_and_can_be_replaced(project, tmp_path, settings, path):
-    folder = project(settings)
-
-    assert refusal(copied, folder, tmp_path, raised=SandboxError) == (
-        f"{folder}/Pulumi.dev.yaml: {path} is encrypted (`secure:`) with a key that the sandbox "
+def test_an_encrypted_value_is_named_and_can_be_replaced(copied, tmp_path, settings, path):
+    assert refusal(copied, settings, raised=SandboxError) == (
+        f"{tmp_path}/Pulumi.dev.yaml: {path} is encrypted (`secure:`) with a key that the sandbox "
         "does not have; give the sandbox a value of its own: --config 'irsa:key=VALUE'"
     )
-    assert copied(folder, tmp_path, **{"irsa:key": "x"}) == {"config": {"irsa:key": "x"}}
+    assert copied(settings, **{"irsa:key": "x"}) == {"config": {"irsa:key": "x"}}
 
 
 MAPPING = "it must be a mapping, lines of `key: value`"
+TWICE = "config:\n  aws:region: x\n  a: b\n  aws:region: y\n"
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (
-            "config:\n\taws:region: x\n",
-            ", line 2: not YAML: found character '\\t' that cannot start",
-        ),
+        ("config:\n\taws:region: x\n", ", line 2: not YAML: found character '\\t' that cannot st"),
         ("config:\n  a: b\n c: d\n", ", line 3: not YAML: expected <block end>, but found"),
         ("config:\n  a: b: c\n", ", line 2: not YAML: mapping values are not allowed here"),
-        (
-            "config:\n  aws:region: x\n  a: b\n  aws:region: y\n",
-            ", line 4: not YAML: the key 'aws:region' is given twice",
-        ),
+        (TWICE, ", line 4: not YAML: the key 'aws:region' is given twice"),
         ("config: []\n", f": `config` is a list; {MAPPING}"),
         ("just text\n", f" is text; {MAPPING}"),
         ("- a\n", f" is a list; {MAPPING}"),
@@ -96,28 +78,25 @@ MAPPING = "it must be a mapping, lines of `key: value`"
     ],
     ids=["tab", "indent", "two-colons", "twice", "list", "text", "all-list", "number", "binary"],
 )
-def test_malformed_settings_are_one_line(project, tmp_path, settings, message):
-    folder = project(settings)
-
-    line = refusal(copied, folder, tmp_path, raised=SandboxError)
-    assert line.startswith(f"{folder}/Pulumi.dev.yaml{message}")
+def test_malformed_settings_are_one_line(copied, tmp_path, settings, message):
+    line = refusal(copied, settings, raised=SandboxError)
+    assert line.startswith(f"{tmp_path}/Pulumi.dev.yaml{message}")
 
 
-def test_a_project_without_a_name_is_one_line(project, tmp_path):
-    for pulumi in ("runtime: python\n", "name: [a]\n"):
-        line = refusal(copied, project("", pulumi), tmp_path, raised=SandboxError)
-        assert "/Pulumi.yaml: `name` is missing" in line
+def test_a_project_without_a_name_is_one_line(copied, tmp_path):
     assert refusal(copy_settings, tmp_path, "dev", {}, tmp_path / "copy", raised=SandboxError) == (
         f"{tmp_path} has no Pulumi.yaml; --project names the folder that has it"
     )
+    for pulumi in ("runtime: python\n", "name: [a]\n"):
+        line = refusal(copied, "", pulumi, raised=SandboxError)
+        assert "/Pulumi.yaml: `name` is missing" in line
 
 
-def test_a_stack_without_settings_is_refused_if_others_have_some(project, tmp_path):
-    folder = project("config: {}\n")
-
-    assert refusal(copy_settings, folder, "prod", {}, tmp_path / "copy", raised=SandboxError) == (
-        f"{folder} has no Pulumi.prod.yaml; it has Pulumi.dev.yaml"
-    )
-    copy_settings(folder, "prod", {"irsa:a": "b"}, tmp_path / "copy")  # all of it is given
-    (folder / "Pulumi.dev.yaml").unlink()
-    copy_settings(folder, "dev", {}, tmp_path / "copy")  # a project that needs none
+def test_a_stack_without_settings_is_refused_if_others_have_some(copied, tmp_path):
+    copied("config: {}\n")
+    copy = tmp_path / "copy"
+    line = refusal(copy_settings, tmp_path, "prod", {}, copy, raised=SandboxError)
+    assert line == f"{tmp_path} has no Pulumi.prod.yaml; it has Pulumi.dev.yaml"
+    copy_settings(tmp_path, "prod", {"irsa:a": "b"}, copy)  # all of it is given
+    (tmp_path / "Pulumi.dev.yaml").unlink()
+    copy_settings(tmp_path, "dev", {}, copy)  # a project that needs none

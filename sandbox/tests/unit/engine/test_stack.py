@@ -14,7 +14,7 @@ from pulumi.runtime.settings import Settings
 
 from irsa_sandbox.engine import stack
 from irsa_sandbox.engine.stack import SandboxStack
-from irsa_sandbox.state import SandboxError, SandboxState
+from irsa_sandbox.state import SandboxError
 from tests.support.fake_sandbox import STATE
 
 
@@ -59,31 +59,22 @@ def cli(tmp_path: Path) -> Path:
     return program
 
 
-@pytest.fixture
-def state(tmp_path: Path, cli: Path) -> SandboxState:
-    return replace(STATE, folder=str(tmp_path / "sandbox"), pulumi=str(cli))
-
-
 def test_the_cli_writes_its_logs_into_the_sandbox_and_its_end_is_one_line(
-    tmp_path, cli, state, monkeypatch
+    tmp_path, cli, monkeypatch
 ):
-    (tmp_path / "Pulumi.yaml").write_text("name: project\nruntime: python\n")
+    state = replace(STATE, folder=str(tmp_path / "sandbox"), pulumi=str(cli))
+    (tmp_path / "Pulumi.yaml").write_text("name: project\nruntime: yaml\n")
     (tmp_path / "Pulumi.dev.yaml").write_text("config: {}\n")
 
-    SandboxStack(state, tmp_path)
+    opened = SandboxStack(state, tmp_path)
+    calls = cli.with_name("pulumi.homes").read_text().splitlines()
+    assert len(calls) >= 2, "its version, and the stack"
+    assert set(calls) == {str(tmp_path / "sandbox" / "pulumi-home")}
+    with pytest.raises(RunError, match=r"^/\S+ has no __main__\.py, and `stack` runs Python "):
+        opened._run_main()
+
     monkeypatch.setattr(stack, "_pulumi_command", stack._pulumi_command.__wrapped__)
     cli.write_text("#!/bin/sh\nkill -9 $$\n")
     line = r"^the Pulumi CLI did not start: .*SIGKILL.*; run it again$"
     with pytest.raises(SandboxError, match=line):
         SandboxStack(state, tmp_path)
-
-    calls = cli.with_name("pulumi.homes").read_text().splitlines()
-    assert len(calls) >= 2, "its version, and the stack"
-    assert set(calls) == {str(tmp_path / "sandbox" / "pulumi-home")}
-
-
-def test_a_program_of_another_language_is_one_line(tmp_path, state):
-    (tmp_path / "Pulumi.yaml").write_text("name: project\nruntime: yaml\n")
-
-    with pytest.raises(RunError, match=r"^/\S+ has no __main__\.py, and `stack` runs Python "):
-        SandboxStack(state, tmp_path)._run_main()

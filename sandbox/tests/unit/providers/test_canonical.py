@@ -55,16 +55,10 @@ def test_documents_that_mean_something_else_stay_apart(left, right):
     assert canonical(json.dumps(left)) != canonical(json.dumps(right))
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"text"', "1"], ids=repr)
-def test_what_is_no_json_object_is_refused(text):
-    with pytest.raises(ValueError, match=r"Expecting|expected a JSON object"):
-        canonical(text)
-
-
-@pytest.mark.parametrize(
-    "odd",
-    [{}, {"Statement": []}, {"Statement": ["text"]}, policy(Principal=7), policy(Condition=7)],
-    ids=repr,
-)
-def test_an_odd_document_is_left_for_aws_to_judge(odd):
-    assert json.loads(canonical(odd)) == odd
+def test_what_is_no_json_object_is_refused_and_an_odd_one_left_for_aws_to_judge():
+    for text in ("", "{", "[]", "null", '"text"', "1"):
+        with pytest.raises(ValueError, match=r"Expecting|expected a JSON object"):
+            canonical(text)
+    odd = [{}, {"Statement": []}, {"Statement": ["text"]}]
+    for document in (*odd, policy(Principal=7), policy(Condition=7)):
+        assert json.loads(canonical(document)) == document

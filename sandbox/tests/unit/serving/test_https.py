@@ -33,13 +33,18 @@ def server(authority, reviews) -> Iterator[JsonServer]:
     running.stop()
 
 
+@pytest.fixture
+def api_server(authority) -> KeyPair:
+    """The certificate of the API server."""
+    return authority.issue_client("kube-apiserver-client")
+
+
 def connection(server: JsonServer, authority: Authority, pair: KeyPair | None):
     context = ssl.create_default_context(cafile=authority.ca_file)
     if pair is not None:
         context.load_cert_chain(pair.cert_file, pair.key_file)
-    return http.client.HTTPSConnection(
-        "127.0.0.1", int(server.url.rpartition(":")[2]), timeout=300, context=context
-    )
+    port = int(server.url.rpartition(":")[2])
+    return http.client.HTTPSConnection("127.0.0.1", port, timeout=300, context=context)
 
 
 def post(server: JsonServer, authority: Authority, pair: KeyPair | None, body: bytes = b"{}"):
@@ -49,19 +54,19 @@ def post(server: JsonServer, authority: Authority, pair: KeyPair | None, body: b
         return answer.status, answer.read()
 
 
-def test_the_api_server_s_certificate_is_answered_up_to_the_bound(server, authority, reviews):
+def test_the_api_server_s_certificate_is_answered_up_to_the_bound(
+    server, authority, reviews, api_server
+):
     longest = json.dumps("x" * (BODY_LIMIT - 2)).encode()
     assert len(longest) == BODY_LIMIT
-
     for body in (b'{"a": 1}', longest):
-        answer = post(server, authority, authority.issue_client("kube-apiserver-client"), body)
-        assert answer == (200, b'{"a": "b"}')
+        assert post(server, authority, api_server, body) == (200, b'{"a": "b"}')
         assert reviews.pop() == json.loads(body)
 
 
-def test_a_pause_is_for_callers_with_a_certificate(server, authority, monkeypatch):
+def test_a_pause_is_for_callers_with_a_certificate(server, authority, monkeypatch, api_server):
     monkeypatch.setattr(https, "HANDSHAKE_TIMEOUT", 0.2)
-    caller = connection(server, authority, authority.issue_client("kube-apiserver-client"))
+    caller = connection(server, authority, api_server)
     for _ in range(2):
         caller.request("POST", "/mutate", b"{}")
         assert caller.getresponse().read()
@@ -70,39 +75,26 @@ def test_a_pause_is_for_callers_with_a_certificate(server, authority, monkeypatc
     caller.close()
 
 
-@pytest.mark.parametrize(
-    "pair",
-    [
-        lambda authority: None,
-        lambda authority: Authority.create(authority.folder / "x").issue_client("kube-apiserver"),
-        lambda authority: authority.issue("aws", "127.0.0.1"),
-    ],
-    ids=["no certificate", "another authority's", "a server's"],
-)
-def test_a_caller_without_the_client_certificate_is_refused(server, authority, reviews, pair):
-    with pytest.raises((ssl.SSLError, OSError)):
-        post(server, authority, pair(authority))
-
+def test_a_caller_without_the_client_certificate_is_refused(server, authority, reviews, tmp_path):
+    for pair in (
+        None,
+        Authority.create(tmp_path / "another").issue_client("kube-apiserver"),
+        authority.issue("aws", "127.0.0.1"),  # a server's
+    ):
+        with pytest.raises((ssl.SSLError, OSError)):
+            post(server, authority, pair)
     assert reviews == []
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"Content-Length": str(BODY_LIMIT + 1)},
-        {"Content-Length": "-1"},
-        {"Content-Length": "many"},
-        {"Transfer-Encoding": "chunked"},
-    ],
-)
-def test_a_body_without_a_bound_is_not_read(server, authority, reviews, headers):
-    pair = authority.issue_client("kube-apiserver-client")
-    with closing(connection(server, authority, pair)) as client:
-        client.putrequest("POST", "/mutate")
-        for name, value in headers.items():
+def test_a_body_without_a_bound_is_not_read(server, authority, reviews, api_server):
+    for name, value in (
+        *(("Content-Length", size) for size in (str(BODY_LIMIT + 1), "-1", "many")),
+        ("Transfer-Encoding", "chunked"),
+    ):
+        with closing(connection(server, authority, api_server)) as client:
+            client.putrequest("POST", "/mutate")
             client.putheader(name, value)
-        client.endheaders()
-        answer = client.getresponse()
-
-    assert (answer.status, answer.getheader("Connection")) == (413, "close")
+            client.endheaders()
+            answer = client.getresponse()
+        assert (answer.status, answer.getheader("Connection")) == (413, "close")
     assert reviews == []

@@ -25,11 +25,9 @@ def aged(folder):
 
 def test_it_is_the_owners_alone_and_goes(parent):
     folder = SocketFolder()
-
     assert folder.path.stat().st_mode & 0o777 == 0o700
-
-    folder.remove()
-    folder.remove()
+    for _ in range(2):
+        folder.remove()
     assert list(parent.iterdir()) == []
 
 
@@ -39,14 +37,11 @@ def test_what_a_killed_process_left_is_removed(parent):
         f"s.PARENT = pathlib.Path({str(parent)!r}); f = s.SocketFolder(); "
         "(f.path / 'server').touch(); print(f.path, flush=True); os.kill(os.getpid(), 9)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     left = aged(parent / done.stdout.strip())
     assert (left / "server").exists()
-
     folder = SocketFolder()
-
     assert list(parent.iterdir()) == [folder.path]
 
 
