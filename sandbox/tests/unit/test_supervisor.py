@@ -1,10 +1,13 @@
 """Each server of the sandbox says that it has ended. A whole sandbox, and the processes of the
 control plane: tests/sandbox/test_lifecycle.py."""
 
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import httpx2
-import pytest
 
 from irsa_sandbox.kubernetes.authenticator import Authenticator
 from irsa_sandbox.kubernetes.kubelet import Kubelet
@@ -17,55 +20,31 @@ from tests.sandbox.support.cluster import eventually
 from tests.support.fake_kubernetes import client_of, status
 
 
-def authenticator(tmp_path):
-    made = Authenticator(folder=tmp_path, authority=Authority.create(tmp_path), account="1")
-    return made, lambda: made.start(
-        proxy="http://127.0.0.1:1", administrators=frozenset(), clusters=list
-    )
+def refuse(request: httpx2.Request) -> httpx2.Response:
+    return status(403, "no") if request.method == "GET" else httpx2.Response(201, json={})
 
 
-def webhook(tmp_path):
-    client = client_of(lambda request: status(403, "no"))
-    made = WebhookServer(authority=Authority.create(tmp_path), client=client, region="us-east-1")
-    return made, made._server.start
+def parts(authority: Authority, folder: Path) -> Iterator[tuple[Any, Callable[[], None], str]]:
+    """Every server, what starts it, and what it says at its end."""
+    client = client_of(refuse)
+    one = Authenticator(folder=folder.parent, authority=authority, account="1")
+    reach = {"proxy": "http://127.0.0.1:1", "administrators": frozenset(), "clusters": list}
+    yield one, partial(one.start, **reach), "the authenticator ended"
+    webhook = WebhookServer(authority=authority, client=client, region="us-east-1")
+    yield webhook, webhook._server.start, "the pod-identity-webhook ended"
+    for provider in (ProviderServer(SimpleNamespace(name="aws")), EksServer()):
+        name = "eks" if isinstance(provider, EksServer) else "aws"
+        yield provider, provider.start, f"the {name} provider ended"
+    commands = ExecServer(authority=authority, client=client, folder=folder, extra_env={})
+    kubelet = Kubelet(client, commands)
+    yield kubelet, kubelet.start, "the kubelet ended (thread kubelet-"
 
 
-def provider(tmp_path):
-    made = ProviderServer(SimpleNamespace(name="aws"))
-    return made, made.start
-
-
-def eks_provider(tmp_path):
-    made = EksServer()
-    return made, made.start
-
-
-def kubelet(tmp_path):
-    def api(request: httpx2.Request) -> httpx2.Response:
-        return status(403, "no") if request.method == "GET" else httpx2.Response(201, json={})
-
-    authority, folder = Authority.create(tmp_path), tmp_path / "pods"
-    server = ExecServer(authority=authority, client=client_of(api), folder=folder, extra_env={})
-    made = Kubelet(client_of(api), server)
-    return made, made.start
-
-
-@pytest.mark.parametrize(
-    ("part", "ended"),
-    [
-        (authenticator, "the authenticator ended"),
-        (webhook, "the pod-identity-webhook ended"),
-        (provider, "the aws provider ended"),
-        (eks_provider, "the eks provider ended"),
-        (kubelet, "the kubelet ended (thread kubelet-"),
-    ],
-)
-def test_a_server_says_that_it_has_ended(tmp_path, part, ended):
-    made, start = part(tmp_path)
-    start()
-    try:
-        assert made.ended() is None
-    finally:
-        made.stop()
-
-    assert eventually(made.ended).startswith(ended)
+def test_a_server_says_that_it_has_ended(tmp_path):
+    for part, start, ended in parts(Authority.create(tmp_path), tmp_path / "pods"):
+        start()
+        try:
+            assert part.ended() is None
+        finally:
+            part.stop()
+        assert eventually(part.ended).startswith(ended)
