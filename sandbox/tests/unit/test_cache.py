@@ -44,9 +44,7 @@ def test_the_cache_and_its_new_parents_are_the_user_s_own(home):
     assert mode(cache_folder()) == 0o700
 
 
-def test_a_cache_that_cannot_be_or_that_others_can_write_is_one_line_with_the_way_out(
-    monkeypatch, tmp_path
-):
+def test_a_cache_that_others_can_write_or_that_cannot_be_is_one_line(monkeypatch, tmp_path):
     folder = cache_folder()
     for bits in (0o777, 0o720):
         folder.chmod(bits)
@@ -74,7 +72,6 @@ def test_so_is_an_entry_of_it_and_a_set_up_says_so_in_one_line(capsys, monkeypat
     folder.mkdir(0o777)
     with pytest.raises(ToolError, match=rf"^\S+{folder.name} can be written by others"):
         toolchain.obtain(print)
-
     environment.environment_folder().mkdir(0o777)
     monkeypatch.setattr(environment, "LINK", folder / ".venv")
     assert environment.main() == 2

@@ -33,9 +33,7 @@ def test_a_folder_without_a_sandbox_is_named_and_nothing_made(tmp_path, capsys, 
 
 
 @pytest.mark.parametrize("command", ["up", "demo"])
-def test_a_folder_with_something_else_is_refused_in_one_line(
-    tmp_path, capsys, monkeypatch, command
-):
+def test_a_folder_with_something_else_is_refused(tmp_path, capsys, monkeypatch, command):
     monkeypatch.setattr("irsa_sandbox.demo.PROJECT_B", tmp_path)  # an installed sandbox has none
     (tmp_path / "thesis.txt").write_text("data")
     assert main([command, "--folder", str(tmp_path)]) == 1
@@ -95,7 +93,6 @@ def test_a_running_sandbox_with_other_providers_or_of_another_version_is_refused
     assert main([*up, "published"]) == 1
     runs = f"the sandbox in {running} runs with no provider left to plugins"
     assert capsys.readouterr().err == f"sandbox: {runs}; {stop} to start it with others\n"
-
     (running / STATE_FILE).write_text(json.dumps({"format": FORMAT + 1, "pid": 1}))
     started = f"another version of this program started the sandbox in {running}"
     for command in ("up", "status"):
@@ -130,9 +127,7 @@ def test_options_stand_before_the_dashes_and_around_the_workload():
         ),
     ],
 )
-def test_options_that_an_operation_does_not_take_are_refused(
-    running, capsys, operation, options, line
-):
+def test_options_of_other_operations_are_refused(running, capsys, operation, options, line):
     assert main(["stack", operation, "--folder", str(running), *options]) == 1
     assert line in capsys.readouterr().err
 

@@ -23,12 +23,10 @@ def test_the_repositorys_own_tests_run_beside_what_pip_leaves_in_a_clone(tmp_pat
     (facts / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: irsa\nVersion: 0\n")
     (facts / "entry_points.txt").write_text(ENTRY_POINT)
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "tests/unit/test_nothing.py"]
-
     done = subprocess.run(
         command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True,
         text=True, check=False,
     )  # fmt: skip
-
     assert done.stderr == "ERROR: file or directory not found: tests/unit/test_nothing.py\n\n"
 
 
@@ -44,9 +42,7 @@ def test_it(n):
 
 def test_a_project_that_does_not_use_it_sees_nothing_of_it(project):
     project.write(test_it=UNBURDENED)
-
     done = project.pytest("--strict-markers", "--doctest-modules")
-
     assert "1 passed" in done.stdout, done.stdout
 
 
@@ -90,9 +86,7 @@ def test_tools_that_cannot_be_had_are_one_line(project, tmp_path):
 
 def test_one_folder_for_several_processes_is_refused_before_any_test(project):
     project.write(test_it=USES_IT)
-
     done = project.pytest("-n", "2", "--irsa-sandbox", "shared")
-
     assert done.stdout.strip() == (
         "ERROR: --irsa-sandbox is one sandbox, and -n 2 are as many processes that would reset it "
         "under each other; leave it out, and each has a sandbox of its own"

@@ -83,7 +83,6 @@ PRIVATE = {"endpointPrivateAccess": True}
 def test_an_update_can_be_asked_for_afterwards_by_its_own_part(eks, kind, change, at):
     made = change(eks)["update"]
     assert (made["type"], made["status"], made["errors"]) == (kind, "Successful", [])
-
     asked = {"name": "dev", "updateId": made["id"]}
     assert eks.describe_update(**asked, **at)["update"] == made
     others = [{"nodegroupName": "others"}, {"addonName": "kube-proxy"}, *([{}] if at else [])]
@@ -100,7 +99,6 @@ def test_a_recreated_cluster_has_neither_updates_add_ons_nor_associations(eks, r
     eks.delete_cluster(name="dev")
     assert refusal(eks.describe_pod_identity_association, **one(association))[:2] == NOT_FOUND
     eks.create_cluster(**CLUSTER)
-
     assert refusal(eks.describe_update, **made)[:2] == NOT_FOUND
     assert refusal(eks.describe_addon, **DNS)[:2] == NOT_FOUND
     assert eks.list_addons(**AT)["addons"] == []
@@ -146,7 +144,6 @@ def test_an_add_on_that_cannot_be_is_refused(eks, wanted, what):
     assert eks.list_addons(**AT)["addons"] == []
     for missing in ("kube-proxy", "mine"):
         assert refusal(eks.update_addon, **AT, addonName=missing)[:2] == NOT_FOUND
-
     before = eks.create_addon(**PROXY)["addon"]
     assert refusal(eks.update_addon, **PROXY, addonVersion="v1")[:2] == INVALID
     assert eks.describe_addon(**PROXY)["addon"] == before
@@ -277,7 +274,6 @@ def test_what_eks_cannot_use_is_refused(eks, role, changed, message):
     refused = refusal(eks.create_pod_identity_association, **{**ASSOCIATION, **changed})
     assert refused[:2] == INVALID
     assert refused[2].startswith(message)
-
     made = create(eks)
     assert refusal(eks.update_pod_identity_association, **one(made), **changed) == refused
     assert eks.describe_pod_identity_association(**one(made))["association"] == made
@@ -286,7 +282,6 @@ def test_what_eks_cannot_use_is_refused(eks, role, changed, message):
 def test_associations_are_listed_in_pages_and_without_their_roles(eks, role):
     made = [create(eks, serviceAccount=name) for name in ("a", "b", "c")]
     create(eks, namespace="other")
-
     pages = eks.get_paginator("list_pod_identity_associations").paginate(
         **AT, namespace="dev", PaginationConfig={"PageSize": 2}
     )
@@ -378,7 +373,6 @@ def test_a_token_is_one_accounts_and_one_calls_that_was_not_refused(aws: Aws, ek
     clients = (aws.emulator.client("ec2", account) for account in (ACCOUNT_A, ACCOUNT_B))
     made = [each.create_launch_template(**TEMPLATE, ClientToken=TOKEN) for each in clients]
     assert len({each["LaunchTemplate"]["LaunchTemplateId"] for each in made}) == 2
-
     token = {"clientRequestToken": TOKEN[::-1]}
     entry = {"clusterName": "late", "principalArn": f"arn:aws:iam::{ACCOUNT_A}:role/admins"}
     assert refusal(eks.create_access_entry, **entry, **token)[0] == 404

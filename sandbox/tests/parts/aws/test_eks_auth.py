@@ -50,7 +50,6 @@ from tests.sandbox.support.pod_identity import (
     TARGET_ARN,
     Associated,
     allow,
-    arn_of_cluster,
     associate,
     node_role,
     nodes_with_agent,
@@ -91,7 +90,6 @@ def check_seconds(answer: dict, seconds: int) -> None:
 
 def test_a_pod_gets_a_session_of_the_associations_role(world: Associated):
     answer = world.ask()
-
     assert answer["subject"] == {"namespace": "dev", "serviceAccount": "reader"}
     assert answer["audience"] == "pods.eks.amazonaws.com"
     assert re.fullmatch(
@@ -110,7 +108,6 @@ def test_only_the_cluster_and_account_of_an_association_get_a_session(world: Ass
         (pod_token(ServiceAccountRef("prod", "reader")), CLUSTER),
     ):
         assert world.refused(raw, cluster)[:2] == MISSING
-
     associate(world.eks, "other", READER, world.role_arn)  # its trust policy names the first
     assert world.refused(cluster="other") == DENIED
 
@@ -139,7 +136,7 @@ def bound(world: Associated) -> None:
             trust(TARGET, target_role_trust_policy([TargetedBy(*by)]))
             for by in (
                 (f"{POD_ROLE_ARN}-2", CLUSTER_ARN, READER),
-                (POD_ROLE_ARN, arn_of_cluster("other"), READER),
+                (POD_ROLE_ARN, f"{CLUSTER_ARN}-2", READER),
                 (POD_ROLE_ARN, CLUSTER_ARN, OTHER),
             )
         ),
@@ -156,9 +153,7 @@ def test_a_session_needs_every_policy_on_its_way(world: Associated, change):
     target = f"::{ACCOUNT_B}:assumed-role/{TARGET}/eks-production-"
     assert target in answer["assumedRoleUser"]["arn"]
     check_seconds(answer, TARGET_SESSION_SECONDS)
-
     change(world)
-
     assert world.refused() == DENIED
 
 
@@ -200,7 +195,6 @@ def test_without_session_tags_a_target_role_is_given_the_external_id(world: Asso
     retarget(world, targetRoleArn=TARGET_ARN, disableSessionTags=True)
     trust(ROLE, service_trust_policy("pods.eks.amazonaws.com"))(world)  # EKS does not look again
     assert world.ask()["credentials"]
-
     trust(TARGET, policy(OTHER))(world)
     assert world.refused() == DENIED
 
@@ -288,7 +282,7 @@ def agent(aws: Aws, ahead: list[float]) -> Agent:
     ids=["role", "target-role"],
 )
 def test_a_pods_credentials_stay_as_long_as_they_are_valid(
-    world: Associated, node: Node, agent: Agent, ahead, more, seconds
+    world, node, agent, ahead, more, seconds
 ):
     world.target()
     retarget(world, **more)
@@ -330,9 +324,7 @@ def test_the_agent_runs_on_nodes_with_the_addon_and_in_auto_mode(aws: Aws, world
     assert found == [None, Node("other", world.node_role, "nodes"), None, Node("auto", ROLE_ARN)]
 
 
-def test_requests_at_once_have_one_session_and_read_no_models_of_all_services(
-    node: Node, agent: Agent, monkeypatch: pytest.MonkeyPatch
-):
+def test_requests_at_once_have_one_session_and_read_not_all_models(node, agent, monkeypatch):
     """That takes many seconds, in which the emulator answers nothing: an SDK waits two."""
     listed = Mock(return_value=[])
     monkeypatch.setattr(botocore.session.Session, "get_available_services", listed)

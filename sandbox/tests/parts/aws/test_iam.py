@@ -146,14 +146,13 @@ def test_the_principal_arn_of_a_session_is_its_role(aws: Aws, iam_b):
     sts = aws.session()("sts")
     without_path = f"arn:aws:iam::{ACCOUNT_A}:role/s3-app"
     session = f"arn:aws:sts::{ACCOUNT_A}:assumed-role/s3-app/app"
-    for arn in (ROLE_ARN, without_path, session):
+    for arn in (without_path, session, ROLE_ARN):
         condition = {"ArnEquals": {"aws:PrincipalArn": arn}}
         trusting = document(f"arn:aws:iam::{ACCOUNT_A}:root", Condition=condition)
         iam_b.update_assume_role_policy(RoleName="s3-app-B", PolicyDocument=trusting)
-        if arn == ROLE_ARN:
-            assert "Credentials" in sts.assume_role(**TO_ROLE_B)
-        else:
+        if arn != ROLE_ARN:
             assert refusal(sts.assume_role, **TO_ROLE_B)[1] == "AccessDenied"
+    assert "Credentials" in sts.assume_role(**TO_ROLE_B)
 
 
 def test_the_default_version_of_a_policy_decides(aws: Aws, iam):

@@ -46,7 +46,6 @@ def test_tags_change_and_s3_shows_the_same(control, s3, bucket):
     assert tags_of(control, new_bucket(s3, CreateBucketConfiguration={"Tags": [TIER]})) == [TIER]
     control.tag_resource(**bucket, Tags=[TEAM, TIER])
     control.tag_resource(**bucket, Tags=[changed])
-
     assert tags_of(control, bucket) == [TEAM, changed]
     assert s3.get_bucket_tagging(Bucket=name_of(bucket))["TagSet"] == [TEAM, changed]
     control.untag_resource(**bucket, TagKeys=["team", "other"])

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from urllib.parse import urlencode, urlsplit
 
-import httpx2
 import pytest
 
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
@@ -52,19 +51,15 @@ ROLES = "/?Action=ListRoles&Version=2010-05-08"
             for method, name in (("GET", "config"), ("GET", "health"), ("POST", "reset"))
         ),
         *(
-            (method, S3, path, {}, DENIED)
-            for method, path in (
-                ("GET", "/"),
-                ("PUT", "/taken"),
-                ("PUT", "/taken/object"),
-                ("DELETE", f"/{BUCKET}"),
-                ("PUT", "/taken?X-Amz-Signature=00"),
-                ("PUT", "/taken?X-Amz-Signature=&X-Amz-Credential=&X-Amz-Algorithm="),
-                ("PUT", "/taken?AWSAccessKeyId=&Signature=&Expires="),
+            ("PUT", S3, f"/taken{query}", {}, DENIED)
+            for query in (
+                "",
+                "?X-Amz-Signature=00",
+                "?X-Amz-Signature=&X-Amz-Credential=&X-Amz-Algorithm=",
+                "?AWSAccessKeyId=&Signature=&Expires=",
             )
         ),
         ("GET", HOSTS["eks"], "/clusters", {}, DENIED),
-        ("PUT", "taken.s3.amazonaws.com", "/", {}, DENIED),
         ("PUT", f"taken.s3.{REGION}.amazonaws.com", "/", {}, DENIED),
         ("PUT", STS, "/", FORM, (403, "")),
         ("PUT", S3, "/", FORM, NO_ACTION),
@@ -80,7 +75,6 @@ ROLES = "/?Action=ListRoles&Version=2010-05-08"
 def test_nothing_is_made_without_a_signature(aws: Aws, method, host, path, headers, expected):
     content = "Action=AssumeRoleWithWebIdentity&Version=2011-06-15" if headers else b""
     answer = aws.http(method, path, host=host, headers=headers, content=content)
-
     assert (answer.status_code, expected[1] in answer.text) == (expected[0], True)
     accounts = (ACCOUNT_A, ACCOUNT_B, "000000000000")  # an unknown one among them
     found = [aws.emulator.client("s3", account).list_buckets()["Buckets"] for account in accounts]
@@ -93,16 +87,10 @@ def test_an_action_without_a_signature_is_missing_its_token(aws: Aws, action):
     assert (answer.status_code, NO_TOKEN[1] in answer.text) == (403, True)
 
 
-@pytest.mark.parametrize(
-    "credentials",
-    [
-        Credentials(ACCOUNT_A, "test"),
-        Credentials("test", "test"),  # MiniStack's default root
-        Credentials("AKIAXXXXXXXXXXXXXXXX", "test"),
-    ],
-)
-def test_credentials_that_were_not_given_out_are_refused(aws: Aws, credentials):
-    clients = AwsClients(credentials, aws.emulator.proxy, aws.authority.ca_file)
+@pytest.mark.parametrize("key", [ACCOUNT_A, "test", "AKIAXXXXXXXXXXXXXXXX"])
+def test_credentials_that_were_not_given_out_are_refused(aws: Aws, key):
+    """Among them MiniStack's default root, with its secret."""
+    clients = AwsClients(Credentials(key, "test"), aws.emulator.proxy, aws.authority.ca_file)
     assert refusal(clients("iam").list_roles)[0] == 403
 
 
@@ -112,9 +100,7 @@ def test_credentials_that_were_not_given_out_are_refused(aws: Aws, credentials):
 @pytest.mark.parametrize(
     "headers",
     [
-        ["Bearer x"],
         [f"Bearer {SCOPE}"],
-        ["Basic MTExMTIyMjIzMzMzOng="],
         [f"AWS {ACCOUNT_A}:x"],
         [SCOPE],
         [SIGNED.replace("HMAC", "ECDSA-P256")],
@@ -137,7 +123,6 @@ def test_an_authorization_header_that_proves_nothing_is_refused(aws: Aws, servic
     "credential",
     [
         "{key}",
-        "{key}/20260101/{region}/iam",
         "{key}/20260101/{region}/iam/aws4",
         "{key}/today/{region}/iam/aws4_request",
         "{key}/20260101/{region}/extra/iam/aws4_request",
@@ -212,9 +197,7 @@ ROLE_B = f"Action=AssumeRole&Version=2011-06-15&RoleSessionName=x1&RoleArn={ROLE
         ("POST", "secretsmanager", "/", {**TARGET, "content-type": "text/plain"}, "{}"),
     ],
 )
-def test_a_request_cannot_say_that_it_is_another_action(
-    aws: Aws, restored, method, service, path, headers, content
-):
+def test_a_request_is_no_other_action(aws: Aws, restored, method, service, path, headers, content):
     """Neither to be judged by a permission that its caller has, nor by an action in the query."""
     permit(aws, "secretsmanager:*", "*")
     host, credentials = headers.get("host", HOSTS[service]), aws.session().credentials
@@ -223,9 +206,7 @@ def test_a_request_cannot_say_that_it_is_another_action(
     assert (answer.status_code, NO_ACTION[1] in answer.text) == (400, True)
 
 
-def test_a_workload_needs_the_permission_for_calls_that_the_sandbox_answers_itself(
-    aws: Aws, restored
-):
+def test_a_workload_needs_permissions_for_calls_that_the_sandbox_answers(aws: Aws, restored):
     """Those of a deployment: tests/sandbox/systems/test_deployer.py. S3 Control: test_s3.py."""
     administrator, workload = aws.administrator(), aws.session()
     administrator("iam").delete_role_policy(RoleName="s3-app", PolicyName="s3-app")
@@ -287,14 +268,6 @@ def test_the_process_s_own_access_key_is_not_root(aws: Aws, monkeypatch):
     clients = AwsClients(credentials, aws.emulator.proxy, aws.authority.ca_file)
     assert clients("sts").get_caller_identity()["Arn"].endswith(":user/outsider")
     assert refusal(clients("iam").list_roles)[1] == "AccessDenied"
-
-
-def test_a_bucket_with_a_dot_is_none_as_the_certificate_is_for_one_label(aws: Aws):
-    s3 = aws.administrator()("s3")
-    s3.create_bucket(Bucket="data.example")  # SDKs put such a name into the path
-    with pytest.raises(httpx2.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
-        aws.http("GET", host="data.example.s3.amazonaws.com")
-    s3.delete_bucket(Bucket="data.example")
 
 
 def ask(aws: Aws, text: str) -> socket.socket:

@@ -78,7 +78,6 @@ def test_exec_through_the_api_server_needs_create_on_pods_exec(cluster, workload
     target = (cluster.control_plane.kubeconfig_file, workload, pod["metadata"]["name"])
     done = through_api_server(*target, ["sh", "-c", "echo $AWS_ROLE_ARN $WHO; exit 3"])
     assert (done.output.decode(), done.code) == (f"{ROLE_ARN} AKIA of $(UNSET)\n", 3)
-
     with pytest.raises(InvalidStatus) as refused:
         through_api_server(*target, ["true"], token=cluster.token(workload, "s3-app"))
     assert refused.value.response.status_code == 403
@@ -109,9 +108,7 @@ NO_CONFIG = {"reason": "ContainerCreating", "message": 'configmap "aws" not foun
     ],
     ids=["volume", "variable", "init-container"],
 )
-def test_a_pod_waits_for_what_it_is_made_of_and_says_so(
-    cluster, namespace, container, spec, waiting
-):
+def test_a_pod_waits_for_what_it_is_made_of(cluster, namespace, container, spec, waiting):
     def first_waiting() -> object:
         found = [
             (pod["status"]["phase"], status["state"]["waiting"])

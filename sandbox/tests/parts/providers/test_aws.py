@@ -80,7 +80,6 @@ def test_default_tags_go_on_what_has_tags_and_the_resource_s_own_win(aws: Aws, p
     made = engine.create(ROLE, role(name="tagged", tags={"team": "data"}))
     merged = {"stack": "dev", "team": "data"}
     assert shown(made.state, "tags", "tagsAll") == {"tags": merged, "tagsAll": merged}
-
     other = provider.configured(defaultTags=json.dumps({"tags": {"stack": "prod"}}))
     assert other.diff(made, role(name="tagged", tags={"team": "data"})) == Difference(
         ["tags.stack"], []
@@ -268,9 +267,7 @@ HTTP = "url: expected a URL with https://, got http://issuer.example"
         (CLUSTER, {"roleArn": READ_ONLY}, "vpcConfig: is required"),
     ],
 )
-def test_what_the_provider_refuses_is_refused_in_the_preview(
-    request, either: Engine, token, inputs, message
-):
+def test_what_the_provider_refuses_fails_the_preview(request, either, token, inputs, message):
     with pytest.raises(InvalidInput) as refused_:
         either.check(token, inputs)
     if "plugin" not in request.node.name:  # whose words are its own

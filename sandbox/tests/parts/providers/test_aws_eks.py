@@ -77,9 +77,7 @@ def test_a_change_of_a_cluster_is_named_by_its_path(engine: Engine):
             assert engine.refresh(made) == made
 
 
-def test_eks_refuses_subnets_and_groups_that_do_not_belong_together(
-    engine: Engine, dev: Resource, elsewhere: Any
-):
+def test_eks_refuses_subnets_and_groups_that_do_not_belong_together(engine, dev, elsewhere):
     strange, group = elsewhere["subnets"][1], elsewhere["group"]
     other_group = (
         f"Security group(s) [{group}] are not in the same VPC as the subnets. Please speci"
@@ -102,9 +100,7 @@ def test_eks_refuses_subnets_and_groups_that_do_not_belong_together(
     assert refused(engine.create, NODES, {**GROUP, **moved}).endswith(outside)
 
 
-def test_what_leaves_a_cluster_is_switched_off_but_its_key_stays_for_life(
-    engine: Engine, dev: Resource
-):
+def test_what_leaves_a_cluster_is_switched_off_but_its_key_stays_for_life(engine: Engine, dev):
     """All else changes in place, however much at a time: tests/sandbox/systems/test_cluster.py."""
     keys = [{"keyArn": f"arn:aws:kms:us-east-1:1:key/{name}"} for name in "ab"]
     encrypted, other = ({"provider": key, "resources": ["secrets"]} for key in keys)
@@ -165,9 +161,7 @@ def test_the_groups_and_namespaces_of_an_access_entry_have_no_order(engine: Engi
     assert engine.diff(policy, same) == NOTHING
 
 
-def test_administrators_are_the_creator_and_principals_with_the_policy(
-    aws: Aws, dev: Resource, eks: Any
-):
+def test_administrators_are_the_creator_and_principals_with_the_policy(aws: Aws, dev, eks):
     """A principal counts without its path, as in the ARN of a session."""
     cluster_admin, account = "AmazonEKSClusterAdminPolicy", f"arn:aws:iam::{ACCOUNT_A}"
     for name, policy, scope in (
@@ -189,7 +183,6 @@ def test_an_addon_keeps_its_role_and_cannot_be_without_it_again(engine: Engine, 
     assert made.state["arn"].startswith(f"arn:aws:eks:us-east-1:{ACCOUNT_A}:addon/dev/vpc-cni/")
     changed = {**CNI, "serviceAccountRoleArn": ROLE_ARN, "configurationValues": "{}"}
     assert engine.update(made, changed).state["serviceAccountRoleArn"] == ROLE_ARN
-
     assert refused(engine.update, made, CNI) == (
         "InvalidParameterException: Cross-account pass role is not allowed. The aws provider asks "
         "for an empty role (terraform-provider-aws#30645); remove the add-on in one `up` and "
@@ -219,15 +212,12 @@ def test_an_add_on_has_the_associations_of_its_last_update(pod, engine: Engine):
     made = engine.create(ADDON, wanted)
     assert made.state["podIdentityAssociations"] == associations
     assert engine.refresh(made) == made
-
     without = engine.update(made, CNI)
     assert without.state["podIdentityAssociations"] == []
     assert engine.update(without, wanted).state["podIdentityAssociations"] == associations
 
 
-def test_networks_versions_of_addons_and_the_partition_are_looked_up(
-    engine: Engine, elsewhere: Any
-):
+def test_networks_versions_of_addons_and_the_partition_are_looked_up(engine, elsewhere):
     assert engine.invoke("aws:ec2/getVpc:getVpc", default=True)["id"] == DEFAULT_VPC
     of_vpc = {"name": "vpc-id", "values": [elsewhere["vpc"]]}
     ids = engine.invoke("aws:ec2/getSubnets:getSubnets", filters=[of_vpc])["ids"]

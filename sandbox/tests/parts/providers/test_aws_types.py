@@ -250,7 +250,6 @@ def test_a_resource_is_read_changed_imported_and_deleted(account, engine: Engine
 def test_a_change_has_the_same_effect_in_both_providers(account, either: Engine, token):
     inputs, in_place, replacing, *_ = TYPES[token]
     made = either.create(token, inputs)
-
     for changes, expected in ((in_place, "update"), (replacing, "replace")):
         effects = {n: effect(either.diff(made, {**inputs, n: v})) for n, v in changes.items()}
         assert effects == dict.fromkeys(changes, expected)

@@ -69,7 +69,7 @@ def annotations_of(cluster, namespace):
     return cluster.client.get(ServiceAccount, "app", namespace=namespace).metadata.annotations
 
 
-def test_a_provider_takes_over_what_exists_only_if_it_is_told_to(
+def test_what_exists_is_taken_over_if_it_is_asked_for(
     cluster, provider, engine, kubeconfig, namespace
 ):
     """What it has not taken over it never deletes: tests/sandbox/systems/test_what_exists.py."""
@@ -129,16 +129,13 @@ def test_an_update_takes_over_what_kubectl_set_and_a_preview_does_not(cluster, e
     theirs = {"metadata": {"annotations": {ROLE_ARN_ANNOTATION: "theirs"}}}
     where = {"namespace": namespace, "field_manager": "kubectl-annotate"}
     cluster.client.patch(ServiceAccount, "app", theirs, **where)
-
     line = refused(engine.update, made, account(namespace, "r2"), preview=True)
     assert 'conflict with "kubectl-annotate"' in line
     engine.update(made, account(namespace, "r2"))
     assert annotations_of(cluster, namespace) == {ROLE_ARN_ANNOTATION: "r2"}
 
 
-def test_an_update_does_not_take_over_what_kubectl_set_through_a_subresource(
-    cluster, engine, namespace
-):
+def test_an_update_takes_over_nothing_that_was_set_by_a_subresource(cluster, engine, namespace):
     """Nor what a controller set: tests/sandbox/systems/test_changes.py."""
 
     def replica_set(namespace: str, replicas: int) -> dict[str, Any]:
@@ -160,7 +157,6 @@ def test_an_update_does_not_take_over_what_kubectl_set_through_a_subresource(
 def test_an_update_of_what_is_gone_is_refused(cluster, engine, namespace):
     made = engine.create(CONFIG_MAP, config(namespace, a="1"))
     cluster.client.delete(ConfigMap, "app", namespace=namespace)
-
     assert refused(engine.update, made, config(namespace, a="2")) == (
         f"ConfigMap {namespace}/app is gone, so it cannot be changed; run a refresh, after which "
         "the next up creates it again"
@@ -182,9 +178,7 @@ def test_an_import_leaves_out_what_the_cluster_writes(cluster, engine, namespace
     theirs = ObjectMeta(name="app", namespace=namespace)
     content = ConfigMap(metadata=theirs, data={"a": "1"})
     cluster.client.create(content, field_manager="kubectl-create")
-
     found = engine.read(CONFIG_MAP, f"{namespace}/app")
-
     assert found.inputs == {"apiVersion": "v1", "kind": "ConfigMap", **config(namespace, a="1")}
     assert engine.diff(found, config(namespace, a="1")) == NOTHING
     changed = engine.update(found, config(namespace, a="2"))
@@ -192,9 +186,7 @@ def test_an_import_leaves_out_what_the_cluster_writes(cluster, engine, namespace
     engine.delete(changed)
 
 
-def test_the_cluster_without_a_kubeconfig_is_the_sandbox_s(
-    cluster, provider, namespace, monkeypatch
-):
+def test_without_a_kubeconfig_it_is_the_sandbox_s(cluster, provider, namespace, monkeypatch):
     monkeypatch.setenv("KUBECONFIG", "/theirs")  # of the caller, and ~/.kube/config
     provider.configured().create(CONFIG_MAP, config(namespace, key="x"))
     assert data_of(cluster, namespace) == {"key": "x"}

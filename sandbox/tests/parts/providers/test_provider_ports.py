@@ -39,9 +39,7 @@ def port(request: pytest.FixtureRequest) -> Iterator[int]:
     server.stop()
 
 
-def test_another_user_is_refused_every_call_and_nothing_runs(
-    port: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-):
+def test_another_user_is_refused_every_call_and_nothing_runs(port: int, monkeypatch, tmp_path):
     """A real one where root runs the tests; elsewhere this process, for which the port is told
     another owner, because only root can change its user."""
     if os.geteuid() != 0:
@@ -66,7 +64,6 @@ def test_another_user_is_refused_every_call_and_nothing_runs(
 
 def test_a_peer_of_an_unknown_user_is_refused(port: int, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(owner_port, "uid_of_peer", lambda _: None)
-
     assert {status for status, _ in stranger.answers(port, {}).values()} == {"UNAVAILABLE"}
 
 
@@ -75,7 +72,6 @@ def test_a_kubeconfig_is_not_read_by_its_path(tmp_path: Path):
     file.write_text(json.dumps(kubeconfig({"token": "secret"})))
     with serving(kubernetes.package({})) as provider:
         line = refused(provider.configured, kubeconfig=str(file))
-
     assert line.endswith("the sandbox reads no other file")
 
 

@@ -148,7 +148,6 @@ def test_of_a_kubelet_it_has_exec_by_web_socket_alone(api_server):
         answer = refused.value.response
         message = b"the sandbox runs no containers and serves exec only"
         assert (answer.status_code, answer.body) == (501, message)
-
     url = f"{api_server.url}/exec/dev/running/app?command=true"
     with httpx2.Client(verify=api_server.tls, trust_env=False) as http:
         answer = http.post(url, headers={"Connection": "Upgrade", "Upgrade": "SPDY/3.1"})

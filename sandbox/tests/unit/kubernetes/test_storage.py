@@ -91,6 +91,5 @@ def test_a_snapshot_waits_for_controllers_but_not_for_ever():
 
     etcd.read = busy
     assert etcd.read_quiet()[POD] == b"3"
-
     etcd.read = lambda: {POD: str(next(numbers)).encode()}
     assert etcd.read_quiet()

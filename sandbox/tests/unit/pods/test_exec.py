@@ -1,7 +1,5 @@
 """Commands in a Pod: exit codes, paths, and Pods in which none can run."""
 
-from typing import Any
-
 import httpx2
 import pytest
 
@@ -10,9 +8,7 @@ from tests.support.fake_kubernetes import client_of
 from tests.support.fake_pods import POD, TOKEN_PATH, Api
 
 
-def execute(
-    tmp_path: Any, notes: list[str], pods: list[Any], command: list[str], name: str = "s3-app-1"
-) -> int:
+def execute(tmp_path, notes, pods, command, name="s3-app-1") -> int:
     """Run a command where there are these Pods, and the Deployments ``d1`` and ``d2``."""
 
     def api(request: httpx2.Request) -> httpx2.Response:
@@ -37,9 +33,7 @@ def execute(
         (["cat", f"{TOKEN_PATH}/token"], 0, "token-1", "mount paths"),  # its path is mapped
     ],
 )
-def test_the_commands_output_and_exit_code_are_passed_on(
-    tmp_path, capfd, command, code, output, note
-):
+def test_output_and_exit_code_are_passed_on(tmp_path, capfd, command, code, output, note):
     notes: list[str] = []
     assert execute(tmp_path, notes, [POD], command) == code
     assert capfd.readouterr().out == output

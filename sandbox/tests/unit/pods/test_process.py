@@ -186,6 +186,5 @@ def test_only_a_path_of_its_own_is_mapped(text, mapped):
 )
 def test_the_agents_address_is_mapped_and_no_other(text, mapped):
     process = PodProcess({}, ROOT, (), "http://127.0.0.1:5")
-
     assert process.local(text) == mapped
     assert PodProcess({}, ROOT, ()).local(text) == text

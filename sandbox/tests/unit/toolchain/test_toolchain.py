@@ -48,9 +48,8 @@ def make_pulumi(folder: Path, on_progress) -> None:
 
 
 @pytest.mark.parametrize(("which", "is_taken"), [("v3.274.1", True), ("v3.199.0", False)])
-def test_a_recent_pulumi_on_path_is_taken_and_writes_into_the_cache_only(
-    tmp_path, monkeypatch, cache, which, is_taken
-):
+def test_a_recent_pulumi_on_path_is_taken(tmp_path, monkeypatch, cache, which, is_taken):
+    """Even its version is asked for with a Pulumi folder in the cache."""
     monkeypatch.setattr(toolchain, "_build_pulumi", make_pulumi)
     record = f'echo "$PULUMI_HOME" > {tmp_path}/home; echo {which}'
     on_path = program(tmp_path / "bin" / "pulumi", record)
@@ -131,9 +130,7 @@ def test_plugins_are_found_on_path_in_the_users_folder_and_in_the_cache(tmp_path
     eks = installed(home, "eks")
     name = key(SOURCES / "pulumi-kubernetes", MODULE_VERSION)  # as `make real-kubernetes` leaves it
     built = cached_build(name, lambda folder: program(folder / file)) / file
-
     found = obtain(Choice(frozenset(PROVIDERS), home=home), NO_PULUMI, told.append)
-
     assert found == {"aws": on_path, "eks": eks, "kubernetes": built}
     which = f"aws ({on_path}), eks ({eks}), kubernetes ({built})"
     assert told == [f"providers: published plugins of {which}"]
@@ -144,7 +141,6 @@ def test_a_plugin_that_cannot_be_had_is_one_line_and_attached_providers_need_non
     for names in (frozenset[str](), None):
         assert obtain(Choice(names, home=tmp_path), NO_PULUMI, told.append) == {}
     assert told == []
-
     installed(tmp_path, "aws", which="7.0.0")  # which is not what the program asks for
     for name, built in (("aws", ""), ("kubernetes", ", nor built by `make real-kubernetes`")):
         choice = Choice(frozenset({name}), home=tmp_path)

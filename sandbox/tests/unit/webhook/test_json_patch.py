@@ -93,9 +93,7 @@ ALL_PRESET = env(AWS_STS_REGIONAL_ENDPOINTS="legacy", AWS_REGION="x", AWS_ROLE_A
     ],
     ids=["nothing", "something", "mount of that name", "all preset", "skipped"],
 )
-def test_every_container_but_ephemeral_ones_is_patched_and_keeps_what_it_has(
-    given, changed, skipped
-):
+def test_every_container_but_ephemeral_ones_is_patched(given, changed, skipped):
     containers = [{"name": "app", **given}]
     pods = {"initContainers": containers, "ephemeralContainers": containers}
     patched = [{"name": "app", **given, **changed}]
@@ -203,9 +201,7 @@ def test_regional_sts_is_switched_by_what_go_reads_as_a_boolean(value):
         ("3600", "", 3600),
     ],
 )
-def test_the_default_expiration_alone_is_jittered_and_for_an_association_alone(
-    on_account, on_pod, seconds
-):
+def test_the_default_expiration_of_an_association_is_jittered(on_account, on_pod, seconds):
     given = {
         "of_account": account(token_expiration=on_account),
         "of_pod": annotations(token_expiration=on_pod),
@@ -309,9 +305,7 @@ def test_an_association_precedes_the_annotation_of_a_role_and_labels_the_pod(lab
         ([], None, [*REGIONS, *AGENT]),  # of an account that does not exist yet
     ],
 )
-def test_one_variable_of_the_agents_keeps_the_other_out_and_a_role_does_not(
-    preset, of_account, added
-):
+def test_one_variable_of_the_agents_keeps_the_other_out(preset, of_account, added):
     container = {"name": "app", "env": preset}
     operations = patch_of(container, of_account=of_account, jittered=JITTERED)
     [container] = containers_of(operations)
