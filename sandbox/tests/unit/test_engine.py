@@ -24,8 +24,6 @@ from tests.support.fake_sandbox import STATE
 from tests.support.refusal import refusal
 
 PROJECT = "name: irsa\nruntime: python\n"
-SALT = "encryptionsalt: v1:GkMrwKcN0ZE=:v1:aaaa:bbbb\n"
-CLOUD_KEY = "secretsprovider: awskms://alias/ours\nencryptedkey: AQICAHg=\n"
 
 
 @pytest.fixture
@@ -40,13 +38,6 @@ def copied(tmp_path):
         return yaml.safe_load((tmp_path / "copy" / "Pulumi.dev.yaml").read_text())
 
     return copy
-
-
-def test_the_encryption_of_a_users_secrets_is_not_copied(copied, tmp_path):
-    for foreign in (SALT, CLOUD_KEY):
-        assert copied(f"{foreign}config:\n  irsa:a: b\n") == {"config": {"irsa:a": "b"}}
-        with (tmp_path / "copy" / "Pulumi.dev.yaml").open("a") as file:
-            file.write(SALT)  # for the next run
 
 
 def test_a_reader_of_a_copy_reads_it_whole(copied, tmp_path):

@@ -3,14 +3,12 @@
 What the provider alone asks is tested in sandbox/tests/parts/providers/test_aws_eks.py.
 """
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from botocore.config import Config
 
-from irsa.identity.eks import POD_IDENTITY_SERVICE
 from irsa.identity.subjects import ServiceAccountRef
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from irsa_sandbox.aws.clients import session_of
@@ -290,27 +288,6 @@ def test_associations_are_listed_in_pages_and_without_their_roles(eks, role):
     summary = {"associationArn", "associationId", "clusterName", "namespace", "serviceAccount"}
     listed = sorted((each for page in found for each in page), key=lambda e: e["serviceAccount"])
     assert listed == [{name: each[name] for name in summary} for each in made]
-
-
-def test_a_caller_needs_permission_to_pass_the_role(aws: Aws, eks, iam, role):
-    def allowed(service: str) -> str:
-        passing = {"StringEquals": {"iam:PassedToService": service}}
-        statements = [
-            {"Effect": "Allow", "Action": "eks:*", "Resource": "*"},
-            {"Effect": "Allow", "Action": "iam:PassRole", "Resource": ROLE, "Condition": passing},
-        ]
-        return json.dumps({"Version": "2012-10-17", "Statement": statements})
-
-    of_workload = {"RoleName": "s3-app", "PolicyName": "eks"}
-    workload = aws.session()("eks")
-    iam.put_role_policy(**of_workload, PolicyDocument=allowed("ec2.amazonaws.com"))
-    denied = refusal(workload.create_pod_identity_association, **ASSOCIATION)
-    assert denied[:2] == (403, "AccessDeniedException")
-    assert f"is not authorized to perform: iam:PassRole on resource: {ROLE}" in denied[2]
-    assert refusal(workload.create_addon, **CNI, podIdentityAssociations=NODE_ROLE) == denied
-
-    iam.put_role_policy(**of_workload, PolicyDocument=allowed(POD_IDENTITY_SERVICE))
-    create(workload)
 
 
 def test_an_add_on_owns_its_associations(eks, role):

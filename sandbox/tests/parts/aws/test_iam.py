@@ -36,24 +36,6 @@ def shown_trust(iam: Any, name: str = "s3-app-B") -> Any:
     return role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]
 
 
-def test_a_recreated_role_is_trusted_again_once_the_policy_is_rewritten(aws: Aws, iam, iam_b):
-    unique_id = iam.get_role(RoleName="s3-app")["Role"]["RoleId"]
-    assert refusal(iam.delete_role, RoleName="s3-app")[:2] == (409, "DeleteConflict")
-    assert shown_trust(iam_b) == {"AWS": ROLE_ARN}
-
-    iam.delete_role_policy(**INLINE)
-    iam.delete_role(RoleName="s3-app")
-    trusting = trust(sub=SUBJECT, aud="sts.amazonaws.com")
-    iam.create_role(RoleName="s3-app", Path="/team/", AssumeRolePolicyDocument=trusting)
-    iam.put_role_policy(**INLINE, PolicyDocument=allow("sts:*", ROLE_B_ARN))
-    assert shown_trust(iam_b) == {"AWS": unique_id}
-    assert refusal(aws.session()("sts").assume_role, **TO_ROLE_B)[:2] == (403, "AccessDenied")
-
-    iam_b.update_assume_role_policy(RoleName="s3-app-B", PolicyDocument=document(ROLE_ARN))
-    assert shown_trust(iam_b) == {"AWS": ROLE_ARN}
-    assert "Credentials" in aws.session()("sts").assume_role(**TO_ROLE_B)
-
-
 def test_a_trust_policy_names_principals_that_exist(iam, iam_b):
     missing = f"arn:aws:iam::{ACCOUNT_A}:role/missing"
     user = iam.create_user(UserName="s3-manager")["User"]

@@ -1,8 +1,5 @@
 """Pods of real controllers, run by the sandbox's kubelet, and commands run as them."""
 
-import shutil
-import subprocess
-
 import pytest
 from lightkube.resources.core_v1 import Node
 from websockets.exceptions import InvalidStatus
@@ -82,16 +79,6 @@ def test_exec_through_the_api_server_needs_create_on_pods_exec(cluster, workload
         through_api_server(*target, ["true"], token=cluster.token(workload, "s3-app"))
     assert refused.value.response.status_code == 403
     assert b"pods/exec" in refused.value.response.body
-
-
-@pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not installed")
-def test_kubectl_exec(cluster, workload):
-    kubectl = ["kubectl", "--kubeconfig", str(cluster.control_plane.kubeconfig_file)]
-    command = [*kubectl, "exec", "--namespace", workload, "deploy/s3-app", "--stdin", "--"]
-    command += ["sh", "-c", "cat; echo $KEY >&2; exit 7"]
-    done = subprocess.run(command, input="read\n", capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (7, "read\n")
-    assert done.stderr == "AKIA\ncommand terminated with exit code 7\n"
 
 
 ENV = {"env": [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "id"}}}]}
