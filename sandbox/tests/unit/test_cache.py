@@ -57,7 +57,6 @@ def test_a_cache_that_others_can_write_or_that_cannot_be_is_one_line(monkeypatch
         stranger.setattr(os, "geteuid", lambda: theirs + 1)
         line = refusal(cache_folder, raised=CacheError)
     assert line.startswith(f"{folder} belongs to another user (uid {theirs}), whose programs")
-
     (tmp_path / "file").touch()
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path / "file"))

@@ -99,7 +99,6 @@ def test_a_part_that_fails_is_a_failed_check_of_the_table(folders, monkeypatch, 
         record.announce(record.start(no_deployment), lambda row: row, "the forms: pulumi up")
 
     monkeypatch.setattr(demo, "_story", fail)
-
     if error is KeyboardInterrupt:
         with pytest.raises(error):
             run()
@@ -163,7 +162,6 @@ def test_work_runs_side_by_side_and_is_shown_as_it_was_announced(capsys):
         after = record.start(lambda: f"after {sorted(ran)}", *two)
         for started in (after, *two, record.start(lambda: 1 / 0), record.start(list)):
             record.announce(started, lambda text: Row(text, text, "", "", passed=True))
-
     assert [(row.key, row.passed) for row in record.rows] == [
         ("after ['a', 'b']", True), ("a", True), ("b", True), ("unfinished", False),
     ]  # fmt: skip

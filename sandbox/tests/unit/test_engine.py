@@ -197,14 +197,12 @@ def test_the_cli_logs_into_the_sandbox_and_its_end_is_one_line(tmp_path, cli, mo
     state = replace(STATE, folder=str(tmp_path / "sandbox"), pulumi=str(cli))
     (tmp_path / "Pulumi.yaml").write_text("name: project\nruntime: yaml\n")
     (tmp_path / "Pulumi.dev.yaml").write_text("config: {}\n")
-
     opened = SandboxStack(state, tmp_path)
     calls = cli.with_name("pulumi.homes").read_text().splitlines()
     assert len(calls) >= 2, "its version, and the stack"
     assert set(calls) == {str(tmp_path / "sandbox" / "pulumi-home")}
     with pytest.raises(RunError, match=r"^/\S+ has no __main__\.py, and `stack` runs Python "):
         opened._run_main()
-
     monkeypatch.setattr(stack, "_pulumi_command", stack._pulumi_command.__wrapped__)
     cli.write_text("#!/bin/sh\nkill -9 $$\n")
     line = r"^the Pulumi CLI did not start: .*SIGKILL.*; run it again$"

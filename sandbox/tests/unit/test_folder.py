@@ -37,7 +37,6 @@ def test_a_folder_is_taken_made_private_and_cleared_of_what_a_sandbox_left(tmp_p
             assert is_held(folder)
             assert take(folder) is None
             clear(folder)
-
         assert not is_held(folder)
         assert lock.closed
         assert (mode(folder), mode(folder / LOCK_FILE)) == (0o700, 0o600)

@@ -73,7 +73,6 @@ def test_published_providers_are_taken_when_they_are_asked_for(monkeypatch):
     for given in ([], *(["--providers", each] for each in ("kubernetes", "attached", "published"))):
         monkeypatch.setenv("PULUMI_HOME", "/theirs/pulumi")
         assert main(["up", *given]) == 1
-
     home, every = Path("/theirs/pulumi"), {"aws", "eks", "kubernetes"}
     chosen = (None, frozenset({"kubernetes"}), frozenset(), frozenset(every))
     assert seen == [Choice(names, home) for names in chosen]

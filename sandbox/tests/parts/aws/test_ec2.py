@@ -54,7 +54,6 @@ def test_a_launch_template_takes_no_user_data_but_an_empty_text(ec2):
     [*versions] = ec2.describe_launch_template_versions(**ids)["LaunchTemplateVersions"]
     shown = [each["LaunchTemplateData"].get("MetadataOptions") for each in versions]
     assert (len(shown), {"UserData"} & versions[0]["LaunchTemplateData"].keys()) == (2, set())
-
     data["UserData"] = "eA=="
     refused = refusal(ec2.create_launch_template_version, **ids, LaunchTemplateData=data)
     name = "LaunchTemplateData.UserData of ec2:CreateLaunchTemplateVersion"

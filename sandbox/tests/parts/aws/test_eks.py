@@ -13,16 +13,9 @@ from irsa.identity.subjects import ServiceAccountRef
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from irsa_sandbox.aws.clients import session_of
 from irsa_sandbox.aws.eks_addons import ADDONS
-from tests.sandbox.support.aws_harness import (
-    ROLE_ARN,
-    ROLE_B_ARN,
-    SUBNETS,
-    VPC,
-    Aws,
-    allow,
-    refusal,
-)
+from tests.sandbox.support.aws_harness import ROLE_ARN, SUBNETS, VPC, Aws, allow, refusal
 from tests.sandbox.support.pod_identity import AUTO_MODE, pod_role
+from tests.support.world import ROLE_B_ARN
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("cluster")]
 
@@ -154,7 +147,6 @@ def test_nodes_take_a_launch_template_that_exists_and_keep_it(ec2, eks):
     template = {"id": made["LaunchTemplateId"], "version": "1"}
     for wrong in ({"launchTemplate": {"id": "lt-0"}}, {"launchTemplate": template, "diskSize": 9}):
         assert refusal(eks.create_nodegroup, **GROUP, **wrong)[:2] == INVALID
-
     created = eks.create_nodegroup(**GROUP, launchTemplate=template)["nodegroup"]
     assert created["launchTemplate"] == {**template, "name": "nodes"}
     assert "diskSize" not in created
@@ -162,7 +154,6 @@ def test_nodes_take_a_launch_template_that_exists_and_keep_it(ec2, eks):
     eks.update_nodegroup_version(**NODES, launchTemplate=newest)
     found = eks.describe_nodegroup(**NODES)["nodegroup"]["launchTemplate"]
     assert found == {**template, "name": "nodes", "version": "2"}
-
     eks.delete_nodegroup(**NODES)
     eks.create_nodegroup(**GROUP)
     assert refusal(eks.update_nodegroup_version, **NODES, launchTemplate=newest)[:2] == INVALID
@@ -182,7 +173,6 @@ def test_auto_mode_is_enabled_alone_whole_and_without_add_ons(eks):
     two = {"resourcesVpcConfig": {"endpointPrivateAccess": True, "subnetIds": SUBNETS}}
     message = "Only one type of update can be allowed."
     assert refusal(eks.update_cluster_config, name="dev", **two) == (*INVALID, message)
-
     eks.create_cluster(**wanted, **AUTO_MODE, **without)
     eks.update_cluster_config(name="dev", **AUTO_MODE)
     for name in ("auto", "dev"):
@@ -247,11 +237,9 @@ def test_an_association_is_created_described_and_deleted(eks, role):
     assert eks.describe_pod_identity_association(**one(made))["association"] == made
     again = (409, "ResourceInUseException", f"Association already exists: {id_}")
     assert refusal(eks.create_pod_identity_association, **ASSOCIATION) == again
-
     changed = eks.update_pod_identity_association(**one(made), targetRoleArn="")["association"]
     emptied = {name: made[name] for name in made.keys() - {"externalId", "targetRoleArn"}}
     assert {**changed, "modifiedAt": made["modifiedAt"]} == emptied
-
     eks.delete_pod_identity_association(**one(made))
     assert refusal(eks.describe_pod_identity_association, **one(made))[:2] == NOT_FOUND
 
@@ -302,13 +290,11 @@ def test_an_add_on_owns_its_associations(eks, role):
         refused = refusal(call, **at)
         assert refused[:2] == (400, "InvalidRequestException")
         assert f"is owned by {addon['addonArn']}" in refused[2]
-
     eks.update_addon(**CNI, configurationValues="{}")
     eks.update_addon(**CNI, podIdentityAssociations=NODE_ROLE)
     assert eks.describe_addon(**CNI)["addon"]["podIdentityAssociations"] == [arn]
     eks.update_addon(**CNI, podIdentityAssociations=[])
     assert eks.list_pod_identity_associations(**AT)["associations"] == []
-
     eks.update_addon(**CNI, podIdentityAssociations=NODE_ROLE)
     eks.delete_addon(**CNI, preserve=True)
     assert eks.list_pod_identity_associations(**AT)["associations"] == []

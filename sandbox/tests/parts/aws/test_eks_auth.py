@@ -28,15 +28,7 @@ from irsa_sandbox.aws.clients import Credentials
 from irsa_sandbox.aws.role_sessions import SESSION_SECONDS, TARGET_SESSION_SECONDS
 from irsa_sandbox.kubernetes import pod_identity_agent
 from irsa_sandbox.kubernetes.pod_identity_agent import Agent, AgentServer, Node
-from tests.sandbox.support.aws_harness import (
-    BUCKET,
-    ISSUER,
-    ROLE_ARN,
-    STRANGER,
-    Aws,
-    refusal,
-    token,
-)
+from tests.sandbox.support.aws_harness import ROLE_ARN, STRANGER, Aws, refusal, token
 from tests.sandbox.support.aws_harness import allow as document
 from tests.sandbox.support.pod_identity import (
     ADDON,
@@ -55,6 +47,7 @@ from tests.sandbox.support.pod_identity import (
     nodes_with_agent,
     pod_token,
 )
+from tests.support.world import BUCKET, ISSUER
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("restored")]
 
@@ -228,9 +221,7 @@ def test_a_session_passes_its_tags_on_to_the_next_role(world: Associated):
     }
     world.target({"Version": "2012-10-17", "Statement": [statement]})
     sts = world.session()("sts")
-
     keys = sts.assume_role(RoleArn=TARGET_ARN, RoleSessionName="next")["Credentials"]
-
     given = Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
     again = world.aws.administrator().with_credentials(given)("sts")
     allow(world.iam_b, TARGET, "sts:*")

@@ -7,18 +7,8 @@ from typing import Any
 import pytest
 
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
-from tests.sandbox.support.aws_harness import (
-    BUCKET,
-    ISSUER,
-    PROVIDER_ARN,
-    ROLE_ARN,
-    ROLE_B_ARN,
-    SUBJECT,
-    Aws,
-    allow,
-    refusal,
-    trust,
-)
+from tests.sandbox.support.aws_harness import ROLE_ARN, Aws, allow, refusal, trust
+from tests.support.world import BUCKET, ISSUER, PROVIDER_ARN, ROLE_B_ARN, SUBJECT
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("restored")]
 
@@ -43,7 +33,6 @@ def test_a_trust_policy_names_principals_that_exist(iam, iam_b):
     iam.create_role(RoleName="for-user", AssumeRolePolicyDocument=policy)
     iam.delete_user(UserName="s3-manager")
     assert shown_trust(iam, "for-user") == {"AWS": [user["UserId"], ROLE_ARN]}
-
     invalid = f'Invalid principal in policy: "AWS":"{missing}"'
     expected = (400, "MalformedPolicyDocument", invalid)
     new = {"RoleName": "early", "AssumeRolePolicyDocument": document(missing)}
@@ -75,7 +64,6 @@ def test_an_issuer_has_one_provider_in_an_account_and_an_https_url(aws: Aws, iam
     change = {"OpenIDConnectProviderArn": arn, "ClientID": "vault"}
     missing = (404, "NoSuchEntity", f"OpenIDConnect Provider not found for arn {arn}")
     assert refusal(iam.add_client_id_to_open_id_connect_provider, **change) == missing
-
     for _ in range(2):  # again is no error
         iam.add_client_id_to_open_id_connect_provider(**provider, ClientID="third")
     iam.remove_client_id_from_open_id_connect_provider(**provider, ClientID="sts.amazonaws.com")
@@ -92,14 +80,12 @@ def test_policies_have_a_size_without_counting_spaces(iam):
     large = {"PolicyDocument": sized(6145)}
     assert refusal(iam.create_policy, PolicyName="larger", **large) == too_large
     assert refusal(iam.create_policy_version, PolicyArn=made, **large) == too_large
-
     spare = 2048 - len(document("*", Sid="").replace(" ", ""))
     long = {"RoleName": "long", "AssumeRolePolicyDocument": document("*", Sid="x" * spare)}
     iam.create_role(**long)
     longer = {**long, "AssumeRolePolicyDocument": document("*", Sid="x" * (spare + 1))}
     exceeded = "Cannot exceed quota for ACLSizePerRole: 2048"
     assert refusal(iam.create_role, **longer) == (409, "LimitExceeded", exceeded)
-
     for size in (9000, 10000):  # the second replaces the first
         iam.put_role_policy(**INLINE, PolicyDocument=sized(size))
     exceeded = "Maximum policy size of 10240 bytes exceeded for role s3-app"
@@ -146,9 +132,7 @@ def test_the_default_version_of_a_policy_decides(aws: Aws, iam):
     made = iam.create_policy_version(**at, PolicyDocument=read, SetAsDefault=False)
     version = made["PolicyVersion"]["VersionId"]
     assert refusal(workload.list_objects_v2, Bucket=BUCKET)[1] == "AccessDenied"
-
     iam.set_default_policy_version(**at, VersionId=version)
-
     assert workload.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
     versions = iam.list_policy_versions(**at)["Versions"]
     assert [v["VersionId"] for v in versions if v["IsDefaultVersion"]] == [version]
@@ -163,10 +147,8 @@ def test_authorization_details_show_boundary_and_last_use(aws: Aws, iam):
     iam.put_role_permissions_boundary(RoleName="s3-app", PermissionsBoundary=boundary)
     iam.create_role(RoleName="unused", AssumeRolePolicyDocument=trust(sub=SUBJECT))
     aws.assume()
-
     page = iam.get_account_authorization_details(Filter=["Role"])
     roles = {role["RoleName"]: role for role in page["RoleDetailList"]}
-
     last_used = roles["s3-app"]["RoleLastUsed"]
     assert roles["unused"]["RoleLastUsed"] == {}
     assert last_used["Region"] == "us-east-1"
@@ -195,7 +177,6 @@ def test_a_policy_that_does_not_exist_is_neither_attached_nor_a_boundary(iam, ia
     iam.create_user(UserName="reports")
     before = iam.get_account_authorization_details()["RoleDetailList"]
     text = f"{arn} does not exist or is not attachable."
-
     for call, owner, name, what in (
         (iam.attach_role_policy, {"RoleName": "s3-app"}, "PolicyArn", "Policy"),
         (iam.attach_user_policy, {"UserName": "reports"}, "PolicyArn", "Policy"),

@@ -109,13 +109,11 @@ def test_settings_of_a_bucket_are_shown_as_by_s3_or_refused_by_name(s3, bucket):
     assert s3.get_bucket_request_payment(**at)["Payer"] == "BucketOwner"
     s3.put_bucket_request_payment(**at, RequestPaymentConfiguration={"Payer": "Requester"})
     assert s3.get_bucket_request_payment(**at)["Payer"] == "Requester"
-
     one = {"PublicAccessBlockConfiguration": {"BlockPublicAcls": True}}
     s3.put_public_access_block(**at, **one)
     shown = s3.get_public_access_block(**at)["PublicAccessBlockConfiguration"]
     others = ("IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
     assert shown == {"BlockPublicAcls": True, **dict.fromkeys(others, False)}
-
     message = "GET ?inventory of a bucket is not supported by the sandbox"
     refused = refusal(s3.list_bucket_inventory_configurations, **at)
     assert refused == (400, "ValidationError", message)

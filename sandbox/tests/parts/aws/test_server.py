@@ -14,18 +14,9 @@ import pytest
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from irsa_sandbox.aws.clients import AwsClients, Credentials
 from irsa_sandbox.serving import tunnel
-from tests.sandbox.support.aws_harness import (
-    BUCKET,
-    HOSTS,
-    PROVIDER_ARN,
-    ROLE_ARN,
-    ROLE_B_ARN,
-    VPC,
-    Aws,
-    allow,
-    refusal,
-)
+from tests.sandbox.support.aws_harness import HOSTS, ROLE_ARN, VPC, Aws, allow, refusal
 from tests.sandbox.support.cluster import eventually
+from tests.support.world import BUCKET, PROVIDER_ARN, ROLE_B_ARN
 
 pytestmark = pytest.mark.sandbox
 
@@ -239,9 +230,7 @@ def test_a_secret_is_read_by_callers_whose_policy_names_it_in_its_account(aws: A
     secret = owner.create_secret(Name="prod/db", SecretString="hunter2")["ARN"]
     permit(aws, "secretsmanager:ListSecrets", "*")
     assert refusal(ours.get_secret_value, SecretId="prod/db")[1] == "AccessDeniedException"
-
     permit(aws, "secretsmanager:GetSecretValue", f"{secret.rpartition('-')[0]}-??????")
-
     for name in ("prod/db", secret):
         assert ours.get_secret_value(SecretId=name)["SecretString"] == "hunter2"
     for call, inputs in (
@@ -251,7 +240,6 @@ def test_a_secret_is_read_by_callers_whose_policy_names_it_in_its_account(aws: A
         (ours.list_secrets, {}),
     ):
         assert refusal(call, **inputs)[1] == "AccessDeniedException"
-
     theirs = aws.emulator.client("secretsmanager", ACCOUNT_B)
     assert theirs.list_secrets()["SecretList"] == []
     refused = refusal(theirs.get_secret_value, SecretId="prod/db")

@@ -110,7 +110,6 @@ def test_a_pod_waits_for_what_it_is_made_of(cluster, namespace, container, spec,
     assert cluster.available(namespace, "s3-app") == 0
     with pytest.raises(LookupError, match="{reason}: {message}".format(**waiting)):
         exec_in_pod(cluster.client, cluster.folder, namespace, "s3-app", ["true"], extra_env={})
-
     cluster.config_map(namespace, "aws", {"config": AWS_CONFIG})
     cluster.secret(namespace, "keys", {"id": "AKIA"})
     eventually(lambda: cluster.available(namespace, "s3-app") == 1)

@@ -12,15 +12,7 @@ from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from irsa_sandbox.providers.values import UNKNOWN
 from tests.sandbox.support.aws_harness import Aws
 from tests.sandbox.support.aws_harness import allow as document
-from tests.sandbox.support.provider_harness import (
-    NOTHING,
-    Difference,
-    Engine,
-    InvalidInput,
-    Serving,
-    refused,
-    shown,
-)
+from tests.sandbox.support.provider_harness import NOTHING, Difference, InvalidInput, refused, shown
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("restored")]
 
@@ -38,7 +30,7 @@ def role(**inputs: Any) -> dict[str, Any]:
     return {"assumeRolePolicy": trust(ACCOUNT_A), **inputs}
 
 
-def test_it_works_as_the_administrator_or_as_an_assumed_role(provider: Serving, aws: Aws):
+def test_it_works_as_the_administrator_or_as_an_assumed_role(provider, aws: Aws):
     def caller(**config: str) -> str:
         configured = provider.configured(**config)
         return configured.invoke("aws:index/getCallerIdentity:getCallerIdentity")["arn"]
@@ -69,12 +61,12 @@ SETTINGS = "an aws provider's configuration; it knows accessKey, allowedAccountI
     ],
     ids=["account", "role", "profile", "session policy"],
 )
-def test_a_configuration_that_cannot_be_is_one_line(provider: Serving, config, line):
+def test_a_configuration_that_cannot_be_is_one_line(provider, config, line):
     texts = {k: v if isinstance(v, str) else json.dumps(v) for k, v in config.items()}
     assert refused(provider.configured, **texts).startswith(line)
 
 
-def test_default_tags_go_on_what_has_tags_and_the_resource_s_own_win(aws: Aws, provider: Serving):
+def test_default_tags_go_on_what_has_tags_and_the_resource_s_own_win(aws: Aws, provider):
     tags = json.dumps({"tags": {"stack": "dev", "team": "platform"}})
     engine = provider.configured(defaultTags=tags)
     made = engine.create(ROLE, role(name="tagged", tags={"team": "data"}))
@@ -86,14 +78,14 @@ def test_default_tags_go_on_what_has_tags_and_the_resource_s_own_win(aws: Aws, p
     )
 
 
-def test_a_configuration_that_is_not_known_yet_lets_a_preview_pass(provider: Serving):
+def test_a_configuration_that_is_not_known_yet_lets_a_preview_pass(provider):
     engine = provider.configured(assumeRoles=UNKNOWN)
     assert engine.preview(ROLE, role(name="new"))["arn"] is UNKNOWN
     line = "the configuration of this aws provider is not known in a preview"
     assert refused(engine.create, ROLE, role(name="new")) == line
 
 
-def test_an_unknown_type_or_input_is_refused_by_name(engine: Engine):
+def test_an_unknown_type_or_input_is_refused_by_name(engine):
     line = refused(engine.check, "aws:ec2/instance:Instance", {})
     assert line.startswith(
         "the sandbox has no resource type aws:ec2/instance:Instance; it has aws:"
@@ -110,7 +102,7 @@ USER, KEY = "aws:iam/user:User", "aws:iam/accessKey:AccessKey"
 READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
 
 
-def test_a_role_has_the_outputs_that_others_build_on(engine: Engine, iam: Any):
+def test_a_role_has_the_outputs_that_others_build_on(engine, iam):
     made = engine.create(ROLE, role(name="outputs", path="/team/", tags={"stack": "prod"}))
     found = iam.get_role(RoleName="outputs")["Role"]
     assert (made.id, made.state) == (
@@ -134,14 +126,14 @@ def test_a_role_has_the_outputs_that_others_build_on(engine: Engine, iam: Any):
     assert looked_up.items() >= shown(made.state, "arn", "uniqueId", "tags", "path").items()
 
 
-def test_a_name_is_made_up_from_the_logical_name_and_kept(engine: Engine):
+def test_a_name_is_made_up_from_the_logical_name_and_kept(engine):
     made = engine.create(ROLE, role(), name="reader")
     assert made.id == "reader-0102030"
     assert engine.check(ROLE, role(), made.inputs, name="other")["name"] == "reader-0102030"
     assert engine.check(BUCKET, {}, name="Data")["bucket"] == "data-0102030"
 
 
-def test_a_role_is_the_same_however_it_is_written_but_for_its_path(engine: Engine):
+def test_a_role_is_the_same_however_it_is_written_but_for_its_path(engine):
     made = engine.create(ROLE, role(name="changing"))
     for change in (
         {"assumeRolePolicy": trust(ACCOUNT_A, indent=4)},
@@ -153,14 +145,14 @@ def test_a_role_is_the_same_however_it_is_written_but_for_its_path(engine: Engin
     assert moved == Difference([], ["path"], delete_first=True)
 
 
-def test_what_leaves_the_program_leaves_the_role(engine: Engine):
+def test_what_leaves_the_program_leaves_the_role(engine):
     made = engine.create(ROLE, role(name="plain"))
     more = {"description": "x", "permissionsBoundary": READ_ONLY, "tags": {"a": "b"}}
     changed = engine.update(made, role(name="plain", **more))
     assert engine.update(changed, role(name="plain")).state == made.state
 
 
-def test_a_role_with_policies_is_deleted_only_by_force(engine: Engine, iam: Any):
+def test_a_role_with_policies_is_deleted_only_by_force(engine, iam):
     gentle = engine.create(ROLE, role(name="attached"))
     iam.attach_role_policy(RoleName="attached", PolicyArn=READ_ONLY)
     iam.put_role_policy(RoleName="attached", PolicyName="p", PolicyDocument=document("s3:*", "*"))
@@ -173,7 +165,7 @@ def test_a_role_with_policies_is_deleted_only_by_force(engine: Engine, iam: Any)
     assert engine.refresh(forced) is None
 
 
-def test_a_policy_keeps_its_last_five_versions(engine: Engine, iam: Any):
+def test_a_policy_keeps_its_last_five_versions(engine, iam):
     def wanted(number: int) -> dict[str, Any]:
         return {"name": "versions", "policy": document(f"s3:Get{number}", "*")}
 
@@ -186,7 +178,7 @@ def test_a_policy_keeps_its_last_five_versions(engine: Engine, iam: Any):
     assert json.loads(made.state["policy"])["Statement"][0]["Action"] == "s3:Get7"
 
 
-def test_exclusive_policies_are_all_that_a_role_keeps(engine: Engine, iam: Any):
+def test_exclusive_policies_are_all_that_a_role_keeps(engine, iam):
     """Also after drift: tests/sandbox/systems/test_changes.py."""
     holder = engine.create(ROLE, role(name="exclusive"))
     at, foreign = {"RoleName": "exclusive"}, "arn:aws:iam::aws:policy/job-function/Billing"
@@ -214,7 +206,7 @@ def test_exclusive_policies_are_all_that_a_role_keeps(engine: Engine, iam: Any):
     assert engine.refresh(managed) is None
 
 
-def test_the_audiences_of_a_provider_have_no_order(engine: Engine):
+def test_the_audiences_of_a_provider_have_no_order(engine):
     wanted = {"url": "https://issuer.example/id/A", "clientIdLists": ["vault", "a"]}
     made = engine.create(PROVIDER, wanted)
     assert shown(made.state, "arn", "url", "clientIdLists", "thumbprintLists") == {
@@ -229,7 +221,7 @@ def test_the_audiences_of_a_provider_have_no_order(engine: Engine):
     assert engine.diff(made, other) == Difference(paths, ["url"])
 
 
-def test_the_secret_of_an_access_key_is_a_secret_and_survives_a_refresh(engine: Engine):
+def test_the_secret_of_an_access_key_is_a_secret_and_survives_a_refresh(engine):
     user = engine.create(USER, {"name": "s3-manager"})
     key = engine.create(KEY, {"user": "s3-manager"})
     assert key.state["secret"]
@@ -274,7 +266,7 @@ def test_what_the_provider_refuses_fails_the_preview(request, either, token, inp
         assert str(refused_.value).startswith(message)
 
 
-def test_a_bucket_has_the_outputs_that_others_build_on(engine: Engine):
+def test_a_bucket_has_the_outputs_that_others_build_on(engine):
     made = engine.create(BUCKET, {"bucket": "outputs", "tags": {"a": "1"}})
     assert (made.id, made.state) == (
         "outputs",
@@ -295,13 +287,13 @@ def test_a_bucket_has_the_outputs_that_others_build_on(engine: Engine):
     assert without.state == made.state | {"tags": {}, "tagsAll": {}}
 
 
-def test_a_bucket_of_another_account_is_not_imported(engine: Engine, aws: Aws):
+def test_a_bucket_of_another_account_is_not_imported(engine, aws: Aws):
     """Nor taken over: tests/sandbox/systems/test_what_exists.py."""
     aws.emulator.client("s3", ACCOUNT_B).create_bucket(Bucket="theirs")
     assert refused(engine.read, BUCKET, "theirs").startswith("HeadBucket: 403: ")
 
 
-def test_a_bucket_with_content_is_deleted_only_by_force(engine: Engine, s3: Any):
+def test_a_bucket_with_content_is_deleted_only_by_force(engine, s3):
     gentle = engine.create(BUCKET, {"bucket": "full"})
     s3.put_bucket_versioning(Bucket="full", VersioningConfiguration={"Status": "Enabled"})
     for text in (b"1", b"2"):
@@ -315,25 +307,10 @@ def test_a_bucket_with_content_is_deleted_only_by_force(engine: Engine, s3: Any)
     assert engine.refresh(forced) is None
 
 
-def test_a_bucket_policy_is_the_same_however_it_is_written(engine: Engine):
-    statement: dict[str, Any] = {
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": "s3:*",
-        "Resource": ["arn:aws:s3:::settings", "arn:aws:s3:::settings/*"],
-        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-    }
-
-    def policy(**changed: Any) -> dict[str, str]:
-        document = {"Version": "2012-10-17", "Statement": [{**statement, **changed}]}
-        return {"bucket": "settings", "policy": json.dumps(document, indent=len(changed))}
-
+def test_a_bucket_policy_is_the_same_however_it_is_written(engine):
+    """And which spellings are one: sandbox/tests/unit/providers/test_canonical.py."""
     engine.create(BUCKET, {"bucket": "settings"})
-    made = engine.create("aws:s3/bucketPolicy:BucketPolicy", policy())
-    same = policy(
-        Resource=statement["Resource"][::-1],
-        Action=["s3:*"],
-        Condition={"Bool": {"aws:SecureTransport": [False]}},
-    )
-    assert engine.diff(made, same) == NOTHING
-    assert engine.diff(made, policy(Effect="Allow")) == Difference(["policy"], [])
+    wanted = {"bucket": "settings", "policy": trust(ACCOUNT_A)}
+    made = engine.create("aws:s3/bucketPolicy:BucketPolicy", wanted)
+    assert engine.diff(made, {**wanted, "policy": trust(ACCOUNT_A, indent=2)}) == NOTHING
+    assert engine.diff(made, {**wanted, "policy": trust(ACCOUNT_B)}) == Difference(["policy"], [])

@@ -10,13 +10,7 @@ from irsa_sandbox.kubernetes.cluster_access import administrators, principal
 from tests.sandbox.support.aws_harness import ROLE_ARN, ROLE_B_ARN, SUBNETS, VPC, Aws
 from tests.sandbox.support.networks import network
 from tests.sandbox.support.pod_identity import AUTO_MODE, pod_role
-from tests.sandbox.support.provider_harness import (
-    NOTHING,
-    Difference,
-    Engine,
-    Resource,
-    refused,
-)
+from tests.sandbox.support.provider_harness import NOTHING, Difference, refused
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("restored")]
 
@@ -42,25 +36,25 @@ def cluster(vpc: dict[str, Any] | None = None, **inputs: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def dev(engine: Engine, restored: None) -> Resource:
+def dev(engine, restored):
     return engine.create(CLUSTER, cluster(version="1.34"))
 
 
 @pytest.fixture
-def pod(iam: Any, dev: Resource) -> None:
+def pod(iam: Any, dev) -> None:
     """The role of Pods."""
     pod_role(iam, "pods", "dev", ServiceAccountRef("dev", "s3-app"))
 
 
 @pytest.fixture
-def elsewhere(ec2: Any, restored: None) -> dict[str, Any]:
+def elsewhere(ec2: Any, restored) -> dict[str, Any]:
     """Another VPC: its id, its subnets, its security group."""
     vpc, subnets = network(ec2, "a", "b")
     group = ec2.create_security_group(GroupName="g", Description="g", VpcId=vpc)["GroupId"]
     return {"vpc": vpc, "subnets": subnets, "group": group}
 
 
-def test_a_change_of_a_cluster_is_named_by_its_path(engine: Engine):
+def test_a_change_of_a_cluster_is_named_by_its_path(engine):
     wanted = cluster(accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"})
     made = engine.create(CLUSTER, wanted)
     endpoints = {"endpointPrivateAccess": True, "endpointPublicAccess": True}
@@ -91,7 +85,6 @@ def test_eks_refuses_subnets_and_groups_that_do_not_belong_together(engine, dev,
     ):
         line = refused(engine.create, CLUSTER, cluster(vpc, name="wrong"))
         assert line.startswith(f"CreateCluster: InvalidParameterException: {message}")
-
     moved = {"subnetIds": elsewhere["subnets"]}
     made = engine.create(CLUSTER, cluster(moved, name="else"))
     assert made.state["vpcConfig"]["vpcId"] == elsewhere["vpc"]
@@ -100,7 +93,7 @@ def test_eks_refuses_subnets_and_groups_that_do_not_belong_together(engine, dev,
     assert refused(engine.create, NODES, {**GROUP, **moved}).endswith(outside)
 
 
-def test_what_leaves_a_cluster_is_switched_off_but_its_key_stays_for_life(engine: Engine, dev):
+def test_what_leaves_a_cluster_is_switched_off_but_its_key_stays_for_life(engine, dev):
     """All else changes in place, however much at a time: tests/sandbox/systems/test_cluster.py."""
     keys = [{"keyArn": f"arn:aws:kms:us-east-1:1:key/{name}"} for name in "ab"]
     encrypted, other = ({"provider": key, "resources": ["secrets"]} for key in keys)
@@ -119,13 +112,12 @@ def test_what_leaves_a_cluster_is_switched_off_but_its_key_stays_for_life(engine
     made = engine.update(made, cluster(encryptionConfig=encrypted, **switched))
     assert made.state["computeConfig"]["enabled"] is False
     assert made.state["enabledClusterLogTypes"] == []
-
     assert engine.diff(made, cluster(**switched)) == Difference([], ["encryptionConfig"], True)
     line = refused(engine.update, made, cluster(encryptionConfig=other, **switched))
     assert line.startswith("AssociateEncryptionConfig: InvalidRequestException: ")
 
 
-def test_nodes_follow_their_launch_template_in_place(engine: Engine, dev: Resource):
+def test_nodes_follow_their_launch_template_in_place(engine, dev):
     options = {"httpTokens": "required", "httpPutResponseHopLimit": 1}
     template = engine.create(TEMPLATE, {"metadataOptions": options})
     assert template.state["arn"].endswith(f"{ACCOUNT_A}:launch-template/{template.id}")
@@ -133,7 +125,6 @@ def test_nodes_follow_their_launch_template_in_place(engine: Engine, dev: Resour
     assert engine.refresh(nodes) == nodes
     in_use = "DeleteCluster: ResourceInUseException: Cluster has nodegroups attached"
     assert refused(engine.delete, dev) == in_use
-
     wanted = {"metadataOptions": {**options, "httpPutResponseHopLimit": 2}}
     changed = engine.update(template, wanted)
     assert (changed.state["latestVersion"], changed.state["defaultVersion"]) == (2, 1)
@@ -150,7 +141,7 @@ def test_nodes_follow_their_launch_template_in_place(engine: Engine, dev: Resour
     assert engine.diff(again, GROUP) == Difference(["launchTemplate"], [])
 
 
-def test_the_groups_and_namespaces_of_an_access_entry_have_no_order(engine: Engine, dev: Resource):
+def test_the_groups_and_namespaces_of_an_access_entry_have_no_order(engine, dev):
     entry = {"clusterName": "dev", "principalArn": ROLE_ARN}
     made = engine.create(ENTRY, {**entry, "kubernetesGroups": ["b", "a"]})
     assert made.state["kubernetesGroups"] == ["a", "b"]
@@ -178,7 +169,7 @@ def test_administrators_are_the_creator_and_principals_with_the_policy(aws: Aws,
     assert principal(f"arn:aws:sts::{ACCOUNT_A}:assumed-role/admin/x") == f"{account}:role/admin"
 
 
-def test_an_addon_keeps_its_role_and_cannot_be_without_it_again(engine: Engine, dev: Resource):
+def test_an_addon_keeps_its_role_and_cannot_be_without_it_again(engine, dev):
     made = engine.create(ADDON, {**CNI, "serviceAccountRoleArn": ROLE_ARN})
     assert made.state["arn"].startswith(f"arn:aws:eks:us-east-1:{ACCOUNT_A}:addon/dev/vpc-cni/")
     changed = {**CNI, "serviceAccountRoleArn": ROLE_ARN, "configurationValues": "{}"}
@@ -193,7 +184,7 @@ def test_an_addon_keeps_its_role_and_cannot_be_without_it_again(engine: Engine, 
     )
 
 
-def test_a_removed_target_role_stays_as_with_the_published_provider(pod, engine: Engine):
+def test_a_removed_target_role_stays_as_with_the_published_provider(pod, engine):
     """It leaves the argument out of its update, which EKS takes for no change."""
     account = {"clusterName": "dev", "namespace": "dev", "serviceAccount": "s3-app"}
     account["roleArn"] = POD_ROLE
@@ -206,7 +197,7 @@ def test_a_removed_target_role_stays_as_with_the_published_provider(pod, engine:
     assert engine.update(made, account).state["targetRoleArn"] == ROLE_B_ARN
 
 
-def test_an_add_on_has_the_associations_of_its_last_update(pod, engine: Engine):
+def test_an_add_on_has_the_associations_of_its_last_update(pod, engine):
     associations = [{"roleArn": POD_ROLE, "serviceAccount": "aws-node"}]
     wanted = {**CNI, "podIdentityAssociations": associations}
     made = engine.create(ADDON, wanted)
@@ -237,7 +228,7 @@ def test_networks_versions_of_addons_and_the_partition_are_looked_up(engine, els
     }
 
 
-def test_an_id_of_another_form_is_refused(engine: Engine):
+def test_an_id_of_another_form_is_refused(engine):
     for token, form in (
         (NODES, "CLUSTER:NODE-GROUP"),
         (ENTRY, "CLUSTER:PRINCIPAL-ARN"),

@@ -261,13 +261,11 @@ def test_an_input_that_aws_fills_in_may_leave_the_program(account, either: Engin
     """The schema of terraform-provider-aws calls them optional and computed."""
     base, filled = TYPES[token].inputs, TYPES[token].filled
     made = either.create(token, {**base, **filled})
-
     for name in filled:
         fewer = {n: v for n, v in {**base, **filled}.items() if n != name}
         assert either.diff(made, {**base, **fewer}) == NOTHING, name
     left = either.update(made, base)
     assert shown(left.state, *filled) == shown(made.state, *filled)
-
     # The state has the program's inputs now, and a refresh brings none of the others back.
     seen = either.refresh(Resource(made.urn, made.id, either.check(token, base), left.state))
     assert seen is not None

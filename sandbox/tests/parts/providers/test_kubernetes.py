@@ -16,13 +16,7 @@ from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa_sandbox.providers.kubernetes import ready
 from irsa_sandbox.providers.kubernetes.provider import FIELD_MANAGER, package
 from tests.sandbox.support.cluster import eventually
-from tests.sandbox.support.provider_harness import (
-    NOTHING,
-    Difference,
-    InvalidInput,
-    refused,
-    serving,
-)
+from tests.sandbox.support.provider_harness import NOTHING, InvalidInput, refused, serving
 
 pytestmark = pytest.mark.sandbox
 
@@ -80,7 +74,6 @@ def test_what_exists_is_taken_over_if_it_is_asked_for(
         "change what it has with a …Patch resource, which leaves it when it goes"
     )
     assert data_of(cluster, namespace) == {"theirs": "1"}
-
     taking = provider.configured(kubeconfig=kubeconfig, upsertExistingObjects="true")
     made = taking.create(CONFIG_MAP, config(namespace, ours="2"))
     assert data_of(cluster, namespace) == {"theirs": "1", "ours": "2"}
@@ -90,18 +83,15 @@ def test_what_exists_is_taken_over_if_it_is_asked_for(
 def test_a_patch_gives_back_what_it_changed_and_keeps_the_object(cluster, engine, namespace):
     """One that does not exist is made, and made again at the end, as by the published provider:
     it gives up its fields without looking whether there are any."""
-
     assert engine.preview(SERVICE_ACCOUNT_PATCH, account(namespace, "r"))
     made = engine.create(SERVICE_ACCOUNT_PATCH, account(namespace, "r"))
     assert annotations_of(cluster, namespace) == {ROLE_ARN_ANNOTATION: "r"}
     engine.delete(made)
     assert annotations_of(cluster, namespace) is None
-
     cluster.service_account(namespace, "app", {"team": "theirs"})
     made = engine.create(SERVICE_ACCOUNT_PATCH, account(namespace, "r"))
     engine.delete(made)
     assert annotations_of(cluster, namespace) == {"team": "theirs"}
-
     cluster.client.delete(ServiceAccount, "app", namespace=namespace)
     engine.delete(made)
     assert annotations_of(cluster, namespace) is None
@@ -148,9 +138,7 @@ def test_an_update_takes_over_nothing_that_was_set_by_a_subresource(cluster, eng
     made = engine.create(REPLICA_SET, replica_set(namespace, 0))
     scale, path = {"spec": {"replicas": 1}}, ReplicaSet.Scale
     cluster.client.patch(path, "app", scale, namespace=namespace, field_manager="kubectl")
-
     line = refused(engine.update, made, replica_set(namespace, 2))
-
     assert 'conflict with "kubectl" with subresource "scale"' in line
 
 
@@ -168,9 +156,8 @@ def test_an_update_of_what_is_gone_is_refused(cluster, engine, namespace):
 
 def test_paths_of_a_difference_are_the_published_ones(engine, namespace):
     made = engine.create(SERVICE_ACCOUNT, account(namespace, "r"))
-    assert engine.diff(made, account(namespace, "r2")) == Difference(
-        [f'metadata.annotations["{ROLE_ARN_ANNOTATION}"]'], []
-    )
+    path = f'metadata.annotations["{ROLE_ARN_ANNOTATION}"]'
+    assert engine.diff(made, account(namespace, "r2"))[:2] == ([path], [])
     assert engine.diff(made, account("other", "r")).replacing == ["metadata.namespace"]
 
 
@@ -211,7 +198,6 @@ def test_what_holds_a_deletion_up_is_said_and_there(cluster, engine, monkeypatch
     engine.create(CONFIG_MAP, named("leaving"))
     cluster.client.delete(Namespace, "leaving")
     assert engine.refresh(made) is None, "what is on its way out is gone"
-
     monkeypatch.setattr(ready, "DELETION_UNDER_WAY", 0.5)
     namespace = {"name": "held", "annotations": {"pulumi.com/timeoutSeconds": "1"}}
     made = engine.create("kubernetes:core/v1:Namespace", {"metadata": namespace})

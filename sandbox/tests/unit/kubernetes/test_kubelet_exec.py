@@ -169,7 +169,6 @@ def test_only_the_api_server_is_answered(server, api_server, authority, tmp_path
     with pytest.raises(httpx2.TransportError), httpx2.Client(trust_env=False) as plain:
         plain.get(f"http://127.0.0.1:{server.port}/exec/dev/running/app?command=touch")
     assert not ran.exists()
-
     api_server("touch", str(ran))
     assert ran.exists()
 

@@ -5,14 +5,7 @@ from typing import Any
 
 import pytest
 
-from irsa_sandbox.pods.spec import (
-    PodNotReady,
-    Token,
-    VolumeFile,
-    environment,
-    expand,
-    volume_files,
-)
+from irsa_sandbox.pods.spec import PodNotReady, Token, VolumeFile, environment, expand, volume_files
 
 POD = {
     "metadata": {

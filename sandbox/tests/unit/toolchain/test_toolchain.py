@@ -92,7 +92,6 @@ def test_nothing_half_made_is_taken_for_a_tool(cache, monkeypatch):
         "no Pulumi CLI: go build: no route to host. Put pulumi 3.274.1 on PATH, or give Go a "
         "module proxy (GOPROXY) to build it from"
     )
-
     monkeypatch.setattr(toolchain, "_build_pulumi", make_pulumi)
     assert toolchain.obtain_pulumi(print).read_text() == "#!/bin/sh\necho made\n"
 
@@ -171,7 +170,6 @@ def test_what_is_missing_is_installed_once_and_not_into_the_users_folder(tmp_pat
     with pytest.raises(ToolError, match=r"^no published plugin of eks: error: 403 HTTP error$"):
         obtain(choice, broken, print)
     assert [path.suffix for path in cache.iterdir()] == [".lock"]
-
     installer = """\
 test "$1 $2 $3" = "plugin install resource" || exit 9
 echo "$PULUMI_HOME" >> "$0.homes"
