@@ -21,6 +21,17 @@ REFUSED = "An error occurred (AccessDenied) when calling the GetObject operation
 SYSTEMS = SimpleNamespace(names={"prefix": "", "role": "r"})
 ANSWER = {"contains": ["ROLE={role}"], "variables": ["ROLE"]}
 REFUSAL = {"code": "AccessDenied", "contains": ["not you"]}
+ELSEWHERE = """\
+warning: user 'x' has a static access key
+$ aws s3 ls
+passed: it lists
+$ aws s3 rm
+AccessDenied
+passed: it is refused
+$ aws sts get-caller-identity
+role/x
+FAILED: it is its role
+"""
 
 
 @pytest.mark.parametrize("asker", ["demo", "test-aws"])
@@ -109,19 +120,6 @@ def test_a_part_that_fails_is_a_failed_check_of_the_table(folders, monkeypatch, 
         assert failed["title"] == "the forms: pulumi up: no error"
         assert failed["output"].endswith("no Deployment")
     assert (len(folders), folders[0].exists()) == (2, False), "it was stopped"
-
-
-ELSEWHERE = """\
-warning: user 'x' has a static access key
-$ aws s3 ls
-passed: it lists
-$ aws s3 rm
-AccessDenied
-passed: it is refused
-$ aws sts get-caller-identity
-role/x
-FAILED: it is its role
-"""
 
 
 @pytest.mark.parametrize("is_terminal", [True, False])

@@ -24,6 +24,27 @@ from tests.support.fake_sandbox import STATE
 from tests.support.refusal import refusal
 
 PROJECT = "name: irsa\nruntime: python\n"
+MAPPING = "it must be a mapping, lines of `key: value`"
+TWICE = "config:\n  aws:region: x\n  a: b\n  aws:region: y\n"
+CANCELED = """Updating (dev):
+Diagnostics:
+  pulumi:pulumi:Stack (irsa-dev):
+    error: update canceled
+    error: Resource monitor has terminated, shutting down
+    error: an unhandled error occurred: Exception calling application: invalid state
+
+Resources:
+    + 9 created
+"""
+LOCKED = """error: the stack is currently locked by 1 lock(s). Either wait for the other \
+process(es) to end or delete the lock file with `pulumi cancel`.
+  file:///sandbox/.pulumi/locks/dev/1.json: created by ana@laptop (pid 4711) at 2026-11-25T09:15Z
+"""
+CLI = """\
+#!/bin/sh
+echo "$PULUMI_HOME" >> "$0.homes"
+if test "$1" = version; then echo v3.274.1; fi
+"""
 
 
 @pytest.fixture
@@ -56,7 +77,6 @@ def test_a_reader_of_a_copy_reads_it_whole(copied, tmp_path):
         ("config:\n  irsa:key:\n    secure: v1:aaaa\n", "irsa:key"),
         ("config:\n  irsa:key:\n    - {inner: {secure: v1:aaaa}}\n", "irsa:key[0].inner"),
     ],
-    ids=["plain", "nested"],
 )
 def test_an_encrypted_value_is_named_and_can_be_replaced(copied, tmp_path, settings, path):
     assert refusal(copied, settings, raised=SandboxError) == (
@@ -64,10 +84,6 @@ def test_an_encrypted_value_is_named_and_can_be_replaced(copied, tmp_path, setti
         "does not have; give the sandbox a value of its own: --config 'irsa:key=VALUE'"
     )
     assert copied(settings, **{"irsa:key": "x"}) == {"config": {"irsa:key": "x"}}
-
-
-MAPPING = "it must be a mapping, lines of `key: value`"
-TWICE = "config:\n  aws:region: x\n  a: b\n  aws:region: y\n"
 
 
 @pytest.mark.parametrize(
@@ -83,7 +99,6 @@ TWICE = "config:\n  aws:region: x\n  a: b\n  aws:region: y\n"
         ("17\n", f" is `17`; {MAPPING}"),
         ("a: \x00\n", ": unacceptable character #x0000: special characters"),
     ],
-    ids=["tab", "indent", "two-colons", "twice", "list", "text", "all-list", "number", "binary"],
 )
 def test_malformed_settings_are_one_line(copied, tmp_path, settings, message):
     line = refusal(copied, settings, raised=SandboxError)
@@ -109,22 +124,6 @@ def test_a_stack_without_settings_is_refused_if_others_have_some(copied, tmp_pat
     copy_settings(tmp_path, "dev", {}, copy)  # a project that needs none
 
 
-CANCELED = """Updating (dev):
-Diagnostics:
-  pulumi:pulumi:Stack (irsa-dev):
-    error: update canceled
-    error: Resource monitor has terminated, shutting down
-    error: an unhandled error occurred: Exception calling application: invalid state
-
-Resources:
-    + 9 created
-"""
-LOCKED = """error: the stack is currently locked by 1 lock(s). Either wait for the other \
-process(es) to end or delete the lock file with `pulumi cancel`.
-  file:///sandbox/.pulumi/locks/dev/1.json: created by ana@laptop (pid 4711) at 2026-11-25T09:15Z
-"""
-
-
 @pytest.mark.parametrize(
     ("code", "stdout", "stderr", "line"),
     [
@@ -134,7 +133,6 @@ process(es) to end or delete the lock file with `pulumi cancel`.
         (255, "", "error: incorrect passphrase\n", "incorrect passphrase"),
         (255, "", "panic: something\nelse\n", "code: 255 stdout: stderr: panic: something else"),
     ],
-    ids=["locked", "cancelled", "killed", "error", "anything-else"],
 )
 def test_an_error_of_the_cli_is_one_line(code, stdout, stderr, line):
     result = CommandResult(stdout=stdout, stderr=stderr, code=code)
@@ -174,13 +172,6 @@ def test_an_engine_on_the_port_of_one_that_ended_is_reached():
         assert again.monitor.SupportsFeature(resource_pb2.SupportsFeatureRequest()).hasSupport
     finally:
         server.stop(None)
-
-
-CLI = """\
-#!/bin/sh
-echo "$PULUMI_HOME" >> "$0.homes"
-if test "$1" = version; then echo v3.274.1; fi
-"""
 
 
 @pytest.fixture

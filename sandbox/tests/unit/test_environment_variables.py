@@ -10,13 +10,6 @@ from tests.support.fake_sandbox import STATE
 from tests.support.foreign_variables import table
 
 LOOPBACK = "127.0.0.1,localhost"
-
-
-@pytest.fixture
-def theirs(tmp_path) -> dict[str, str]:
-    return {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **table(tmp_path)}
-
-
 OURS = {
     *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION"),
     *("AWS_CA_BUNDLE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "KUBECONFIG"),
@@ -27,6 +20,11 @@ OURS = {
 PROXIES = {"HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"}
 SHARED = ("http_", "all", "SSL", "REQUESTS", "CURL", "GO", "ETCD", "SERVICES", "AUTH", "LOG")
 """The caller's variables that a command of his sees still, by how they begin: of other things."""
+
+
+@pytest.fixture
+def theirs(tmp_path) -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **table(tmp_path)}
 
 
 def test_nothing_of_the_callers_accounts_and_clusters_is_left(theirs):

@@ -10,6 +10,14 @@ from tests.support.foreign_project import ENTRY_POINT, ForeignProject
 from tests.support.paths import ROOT
 
 USES_IT = "def test_it(irsa_sandbox):\n    pass\n"
+UNBURDENED = """
+import sys
+from hypothesis import given, strategies
+
+@given(strategies.integers())
+def test_it(n):
+    assert not {"boto3", "botocore", "grpc", "lightkube", "pulumi", "yaml"} & {*sys.modules}
+"""
 
 
 @pytest.fixture
@@ -28,16 +36,6 @@ def test_the_repositorys_own_tests_run_beside_what_pip_leaves_in_a_clone(tmp_pat
         text=True, check=False,
     )  # fmt: skip
     assert done.stderr == "ERROR: file or directory not found: tests/unit/test_nothing.py\n\n"
-
-
-UNBURDENED = """
-import sys
-from hypothesis import given, strategies
-
-@given(strategies.integers())
-def test_it(n):
-    assert not {"boto3", "botocore", "grpc", "lightkube", "pulumi", "yaml"} & {*sys.modules}
-"""
 
 
 def test_a_project_that_does_not_use_it_sees_nothing_of_it(project):

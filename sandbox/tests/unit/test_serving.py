@@ -24,6 +24,10 @@ from irsa_sandbox.serving.https import BODY_LIMIT, JsonServer
 from irsa_sandbox.serving.peers import uid_of_peer
 from irsa_sandbox.serving.socket_folder import PREFIX, SocketFolder
 
+FORMS = {"IPv4": (socket.AF_INET, "127.0.0.1"), "mapped": (socket.AF_INET6, "::ffff:127.0.0.1")}
+Pair = tuple[socket.socket, socket.socket]
+LONG_AGO = 1_700_000_000
+
 
 def verify(pair: KeyPair, trusted: Authority, host: DNSName | IPAddress) -> None:
     store = Store([load_pem_x509_certificate(trusted.ca_file.read_bytes())])
@@ -140,10 +144,6 @@ def test_a_body_without_a_bound_is_not_read(server, authority, reviews, api_serv
     assert reviews == []
 
 
-FORMS = {"IPv4": (socket.AF_INET, "127.0.0.1"), "mapped": (socket.AF_INET6, "::ffff:127.0.0.1")}
-Pair = tuple[socket.socket, socket.socket]
-
-
 @pytest.fixture(params=FORMS)
 def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
     """A client's socket and the accepted one. gRPC's C core connects in the second form."""
@@ -181,9 +181,6 @@ def test_lsof_finds_the_owner_as_well(pair: Pair, monkeypatch: pytest.MonkeyPatc
     assert uid_of_peer(pair[1]) == os.geteuid()
     pair[0].close()
     assert uid_of_peer(pair[1]) is None
-
-
-LONG_AGO = 1_700_000_000
 
 
 @pytest.fixture(autouse=True)

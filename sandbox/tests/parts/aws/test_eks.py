@@ -27,6 +27,16 @@ NODES = {**AT, "nodegroupName": "nodes"}
 GROUP = {**NODES, "subnets": SUBNETS, "nodeRole": ROLE_ARN}
 NOT_FOUND = (404, "ResourceNotFoundException")
 INVALID = (400, "InvalidParameterException")
+LOGS = {"clusterLogging": [{"types": ["api"], "enabled": True}]}
+PRIVATE = {"endpointPrivateAccess": True}
+SECRETS = {"resources": ["secrets"], "provider": {"keyArn": "arn:aws:kms:x"}}
+ENCRYPTED = {**AT, "encryptionConfig": [SECRETS]}
+ROLE = f"arn:aws:iam::{ACCOUNT_A}:role/s3-app-pods"
+ASSOCIATION = {**AT, "namespace": "dev", "serviceAccount": "s3-app", "roleArn": ROLE}
+NODE_ROLE = [{"serviceAccount": "aws-node", "roleArn": ROLE}]
+TOKEN = "0123456789abcdef" * 3
+IMDS = {"MetadataOptions": {"HttpTokens": "required"}}
+TEMPLATE = {"LaunchTemplateName": "x", "LaunchTemplateData": IMDS}
 
 
 @pytest.fixture
@@ -44,17 +54,8 @@ def update_nodes(eks: Any) -> dict[str, Any]:
     return eks.update_nodegroup_config(**NODES, labels={"addOrUpdateLabels": {"a": "b"}})
 
 
-def encrypt(eks: Any) -> dict[str, Any]:
-    keys = [{"resources": ["secrets"], "provider": {"keyArn": "arn:aws:kms:x"}}]
-    return eks.associate_encryption_config(**AT, encryptionConfig=keys)
-
-
 def update_config(**change: Any) -> Callable[[Any], dict[str, Any]]:
     return lambda eks: eks.update_cluster_config(name="dev", **change)
-
-
-LOGS = {"clusterLogging": [{"types": ["api"], "enabled": True}]}
-PRIVATE = {"endpointPrivateAccess": True}
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,7 @@ PRIVATE = {"endpointPrivateAccess": True}
         ("LoggingUpdate", update_config(logging=LOGS), {}),
         ("DeletionProtectionUpdate", update_config(deletionProtection=False), {}),
         ("AccessConfigUpdate", update_config(accessConfig={"authenticationMode": "API"}), {}),
-        ("AssociateEncryptionConfig", encrypt, {}),
+        ("AssociateEncryptionConfig", lambda eks: eks.associate_encryption_config(**ENCRYPTED), {}),
         ("ConfigUpdate", update_nodes, {"nodegroupName": "nodes"}),
         ("AddonUpdate", update_addon, {"addonName": "coredns"}),
     ],
@@ -127,7 +128,6 @@ def test_an_add_on_has_the_default_version_and_the_tags_of_now(eks):
         ({"addonVersion": "v1.0.0-eksbuild.1"}, "Addon version"),
         ({"addonVersion": ADDONS["kube-proxy"].versions["1.33"][0]}, "Addon version"),
     ],
-    ids=["unknown", "unknown version", "for another Kubernetes version"],
 )
 def test_an_add_on_that_cannot_be_is_refused(eks, wanted, what):
     message = f"{what} specified is not supported"
@@ -201,11 +201,6 @@ def test_an_access_entry_has_a_user_name_and_no_group_of_kubernetes(eks, princip
     assert (changed["username"], changed["kubernetesGroups"]) == ("ann", ["viewers"])
 
 
-ROLE = f"arn:aws:iam::{ACCOUNT_A}:role/s3-app-pods"
-ASSOCIATION = {**AT, "namespace": "dev", "serviceAccount": "s3-app", "roleArn": ROLE}
-NODE_ROLE = [{"serviceAccount": "aws-node", "roleArn": ROLE}]
-
-
 @pytest.fixture
 def role(cluster: None, iam: Any) -> None:
     """The role of Pods that associations name."""
@@ -254,7 +249,6 @@ def test_an_association_is_created_described_and_deleted(eks, role):
         ({"policy": " " * 2049, "disableSessionTags": True}, "policy is longer than 2048"),
         ({"targetRoleArn": "s3-app-B"}, "The target role ARN is invalid"),
     ],
-    ids=["path", "account", "trust", "policy with tags", "long policy", "target role"],
 )
 def test_what_eks_cannot_use_is_refused(eks, role, changed, message):
     refused = refusal(eks.create_pod_identity_association, **{**ASSOCIATION, **changed})
@@ -307,11 +301,6 @@ def test_an_add_on_takes_no_association_of_others(eks, role):
     other = [{"serviceAccount": "s3-app", "roleArn": ROLE}]
     assert refusal(eks.create_addon, **CNI, podIdentityAssociations=other)[:2] == INVALID
     assert eks.list_addons(**AT)["addons"] == []
-
-
-TOKEN = "0123456789abcdef" * 3
-IMDS = {"MetadataOptions": {"HttpTokens": "required"}}
-TEMPLATE = {"LaunchTemplateName": "x", "LaunchTemplateData": IMDS}
 
 
 def test_a_call_with_the_same_token_is_made_once(aws: Aws, eks, ec2):

@@ -14,6 +14,7 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("restored")]
 
 TO_ROLE_B = {"RoleArn": ROLE_B_ARN, "RoleSessionName": "xactarget"}
 INLINE = {"RoleName": "s3-app", "PolicyName": "s3-app"}
+OF_AWS = "arn:aws:iam::aws:policy"
 
 
 def document(principal: Any, **more: Any) -> str:
@@ -157,9 +158,6 @@ def test_authorization_details_show_boundary_and_last_use(aws: Aws, iam):
         "PermissionsBoundaryType": "PermissionsBoundaryPolicy",
         "PermissionsBoundaryArn": boundary,
     }
-
-
-OF_AWS = "arn:aws:iam::aws:policy"
 
 
 @pytest.mark.parametrize(

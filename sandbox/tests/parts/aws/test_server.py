@@ -32,6 +32,10 @@ SCOPE = f"Credential={ACCOUNT_A}/20260101/{REGION}/iam/aws4_request"
 SIGNED = f"AWS4-HMAC-SHA256 {SCOPE}, SignedHeaders=host, Signature=00"
 CALL = "Action=GetCallerIdentity&Version=2011-06-15"
 ROLES = "/?Action=ListRoles&Version=2010-05-08"
+ROLE_B = f"Action=AssumeRole&Version=2011-06-15&RoleSessionName=x1&RoleArn={ROLE_B_ARN}"
+CONNECT = "CONNECT {0} HTTP/1.1\r\nHost: {0}\r\n\r\n"
+TO_STS = CONNECT.format(f"{STS}:443")
+TARGETS = ["example.org:443", f"{STS}:80", STS, f"{STS}:https", "[::1]:443", ""]
 
 
 @pytest.mark.parametrize(
@@ -162,9 +166,6 @@ def permit(aws: Aws, action: str, resource: str) -> None:
     iam.put_role_policy(**own, PolicyDocument=allow(action, resource))
 
 
-ROLE_B = f"Action=AssumeRole&Version=2011-06-15&RoleSessionName=x1&RoleArn={ROLE_B_ARN}"
-
-
 @pytest.mark.parametrize(
     ("method", "service", "path", "headers", "content"),
     [
@@ -264,11 +265,6 @@ def ask(aws: Aws, text: str) -> socket.socket:
     connection = socket.create_connection((proxy.hostname, proxy.port or 0), timeout=300)
     connection.sendall(text.encode())
     return connection
-
-
-CONNECT = "CONNECT {0} HTTP/1.1\r\nHost: {0}\r\n\r\n"
-TO_STS = CONNECT.format(f"{STS}:443")
-TARGETS = ["example.org:443", f"{STS}:80", STS, f"{STS}:https", "[::1]:443", ""]
 
 
 @pytest.mark.parametrize(

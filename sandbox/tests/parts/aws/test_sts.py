@@ -30,6 +30,18 @@ LONG = "The requested DurationSeconds exceeds the MaxSessionDuration set for thi
 POLICY = "A session policy of AssumeRoleWithWebIdentity is not supported by the sandbox"
 NO_ARN = (400, "ValidationError", "Request ARN is invalid")
 TO_ROLE_B = {"RoleArn": ROLE_B_ARN, "RoleSessionName": "xactarget"}
+CALL = {
+    "Action": "AssumeRoleWithWebIdentity",
+    "Version": "2011-06-15",
+    "RoleArn": ROLE_ARN,
+    "RoleSessionName": "app",
+}
+FORGED = {**CALL, "WebIdentityToken": token(STRANGER)}
+FORM = str(httpx2.QueryParams(FORGED))
+JSON_HEADERS = {
+    "content-type": "application/x-amz-json-1.1",
+    "x-amz-target": "AWSSecurityTokenServiceV20110615.AssumeRoleWithWebIdentity",
+}
 
 
 def test_the_token_of_the_pod_becomes_a_session_of_the_role(aws: Aws):
@@ -102,20 +114,6 @@ def test_a_chained_session_lasts_an_hour_and_passes_on_tags_that_it_has(aws: Aws
     tags = {"Tags": [{"Key": "Team", "Value": "blue"}], "TransitiveTagKeys": ["team", "other"]}
     refused = refusal(sts.assume_role, **TO_ROLE_B, **tags)
     assert refused == (400, "InvalidParameterValue", message)
-
-
-CALL = {
-    "Action": "AssumeRoleWithWebIdentity",
-    "Version": "2011-06-15",
-    "RoleArn": ROLE_ARN,
-    "RoleSessionName": "app",
-}
-FORGED = {**CALL, "WebIdentityToken": token(STRANGER)}
-FORM = str(httpx2.QueryParams(FORGED))
-JSON_HEADERS = {
-    "content-type": "application/x-amz-json-1.1",
-    "x-amz-target": "AWSSecurityTokenServiceV20110615.AssumeRoleWithWebIdentity",
-}
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,10 @@ from tests.support.world import ROLE_ARN
 
 pytestmark = pytest.mark.sandbox
 
-TOKEN_FILE = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"
-AWS_CONFIG = f"[profile A]\nweb_identity_token_file = {TOKEN_FILE}\n"
+AWS_CONFIG = "[profile A]\nregion = us-east-1\n"
+ENV = {"env": [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "id"}}}]}
+NO_SECRET = {"reason": "CreateContainerConfigError", "message": 'secret "keys" not found'}
+NO_CONFIG = {"reason": "ContainerCreating", "message": 'configmap "aws" not found'}
 
 
 @pytest.fixture
@@ -81,11 +83,6 @@ def test_exec_through_the_api_server_needs_create_on_pods_exec(cluster, workload
     assert b"pods/exec" in refused.value.response.body
 
 
-ENV = {"env": [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "id"}}}]}
-NO_SECRET = {"reason": "CreateContainerConfigError", "message": 'secret "keys" not found'}
-NO_CONFIG = {"reason": "ContainerCreating", "message": 'configmap "aws" not found'}
-
-
 @pytest.mark.parametrize(
     ("container", "spec", "waiting"),
     [
@@ -93,7 +90,6 @@ NO_CONFIG = {"reason": "ContainerCreating", "message": 'configmap "aws" not foun
         (ENV, {}, NO_SECRET),
         ({}, {"initContainers": [{"name": "init", "image": "init", **ENV}]}, NO_SECRET),
     ],
-    ids=["volume", "variable", "init-container"],
 )
 def test_a_pod_waits_for_what_it_is_made_of(cluster, namespace, container, spec, waiting):
     def first_waiting() -> object:

@@ -18,6 +18,18 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("restored")]
 
 ROLE = "aws:iam/role:Role"
 ACCOUNT_B_ROLE = f"arn:aws:iam::{ACCOUNT_B}:role/OrganizationAccountAccessRole"
+SETTINGS = "an aws provider's configuration; it knows accessKey, allowedAccountIds, assume"
+BUCKET = "aws:s3/bucket:Bucket"
+MANAGED = "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive"
+INLINE = "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive"
+PROVIDER = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
+USER, KEY = "aws:iam/user:User", "aws:iam/accessKey:AccessKey"
+READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+CLUSTER = "aws:eks/cluster:Cluster"
+ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
+ACCOUNT = {"clusterName": "a", "namespace": "b", "serviceAccount": "c"}
+DAY = "maxSessionDuration: expected it in the range (3600 - 43200), got 50000"
+HTTP = "url: expected a URL with https://, got http://issuer.example"
 
 
 def trust(account: str, **layout: Any) -> str:
@@ -42,9 +54,6 @@ def test_it_works_as_the_administrator_or_as_an_assumed_role(provider, aws: Aws)
     )
 
 
-SETTINGS = "an aws provider's configuration; it knows accessKey, allowedAccountIds, assume"
-
-
 @pytest.mark.parametrize(
     ("config", "line"),
     [
@@ -59,7 +68,6 @@ SETTINGS = "an aws provider's configuration; it knows accessKey, allowedAccountI
             "the sandbox does not know 'policy' in assumeRoles of an aws provider",
         ),
     ],
-    ids=["account", "role", "profile", "session policy"],
 )
 def test_a_configuration_that_cannot_be_is_one_line(provider, config, line):
     texts = {k: v if isinstance(v, str) else json.dumps(v) for k, v in config.items()}
@@ -92,14 +100,6 @@ def test_an_unknown_type_or_input_is_refused_by_name(engine):
     )
     with pytest.raises(InvalidInput, match="inlinePolicies: the sandbox does not know this input"):
         engine.check(ROLE, role(inlinePolicies=[{}]))
-
-
-BUCKET = "aws:s3/bucket:Bucket"
-MANAGED = "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive"
-INLINE = "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive"
-PROVIDER = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
-USER, KEY = "aws:iam/user:User", "aws:iam/accessKey:AccessKey"
-READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
 
 
 def test_a_role_has_the_outputs_that_others_build_on(engine, iam):
@@ -236,13 +236,6 @@ def test_the_secret_of_an_access_key_is_a_secret_and_survives_a_refresh(engine):
     )
     engine.delete(engine.update(user, {"name": "s3-manager", "forceDestroy": True}))
     assert engine.refresh(key) is None
-
-
-CLUSTER = "aws:eks/cluster:Cluster"
-ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
-ACCOUNT = {"clusterName": "a", "namespace": "b", "serviceAccount": "c"}
-DAY = "maxSessionDuration: expected it in the range (3600 - 43200), got 50000"
-HTTP = "url: expected a URL with https://, got http://issuer.example"
 
 
 @pytest.mark.parametrize(

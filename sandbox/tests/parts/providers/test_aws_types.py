@@ -29,6 +29,8 @@ TAGS = {"tags": {"team": "a"}}
 SCALING = {"minSize": 1, "maxSize": 2, "desiredSize": 1}
 PUBLIC = {**VPC, "publicAccessCidrs": ["203.0.113.0/24"]}
 IMDS = {"httpTokens": "required", "httpPutResponseHopLimit": 1}
+UNREADABLE = {"bootstrapSelfManagedAddons", "forceDestroy", "preserve"}
+"""Inputs that an import does not find in AWS."""
 
 
 def of_bucket(action: str) -> str:
@@ -191,8 +193,6 @@ TYPES = {
     ),
 }  # fmt: skip
 EACH = pytest.mark.parametrize("token", TYPES, ids=[t.rpartition(":")[2] for t in TYPES])
-UNREADABLE = {"bootstrapSelfManagedAddons", "forceDestroy", "preserve"}
-"""Inputs that an import does not find in AWS."""
 STAY = {token for token in TYPES if "Exclusive" in token or "SideEncryption" in token}
 STAY.add("aws:s3/bucketVersioning:BucketVersioning")
 """Types whose deletion leaves AWS's own value or what is there."""

@@ -20,6 +20,7 @@ NAME = "alone"
 """Not the example's name, which an earlier module may have left in the sandbox."""
 OWN = {"name": NAME, "skip_default_node_group": True, "skip_default_security_groups": True}
 Open = Callable[..., SandboxStack]
+INPUTS = {"name": "dev", "skipDefaultNodeGroup": True, "skipDefaultSecurityGroups": True}
 
 
 @pytest.fixture
@@ -83,9 +84,6 @@ def test_auto_mode_has_a_role_for_its_nodes_and_no_addons(opened: Open, session:
     assert ":role/dev-nodeRole-role-" in compute["nodeRoleArn"]
     with pytest.raises(SandboxError, match="`publicAccessCidrs` can only be set when"):
         opened(endpoint_public_access=False, public_access_cidrs=["203.0.113.0/24"]).preview()
-
-
-INPUTS = {"name": "dev", "skipDefaultNodeGroup": True, "skipDefaultSecurityGroups": True}
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,6 @@ def test_the_pods_environment_folder_and_addresses_are_the_commands(api_server, 
         ("true", {"path": "/exec/dev/gone/app"}, 'pods "gone" not found'),
         ("true", {"path": "/exec/dev/running/x"}, "pod running has no container 'x'; it has app"),
     ],
-    ids=["terminal", "no-such-command", "no-command", "not-running", "no-pod", "no-container"],
 )
 def test_what_cannot_run_is_refused_in_one_line(api_server, command, options, message):
     done = api_server(*command.split(), **options)

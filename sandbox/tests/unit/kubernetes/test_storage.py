@@ -44,14 +44,20 @@ def at_once(monkeypatch):
     monkeypatch.setattr(storage, "QUIET", 0.0)
 
 
-def test_the_new_goes_and_the_rest_comes_back_dependencies_first():
+def test_the_new_goes_and_the_rest_comes_back_dependencies_first_without_leases_and_events():
+    """Leases of the API server stay as they are, and events are gone."""
     etcd = Etcd()
-    before = etcd.read()
+    lease, event = b"/registry/leases/kube-system/apiserver-x", b"/registry/events/dev/a"
+    before = {**etcd.content}
+    etcd.content |= {lease: b"1", event: b"old"}
+    read = etcd.read()
     del etcd.content[SECRET]
-    etcd.content |= {NAMESPACE: b"2", POD: b"new", DEPLOYMENT: b"d"}
-    etcd.restore(before)
-    assert etcd.content == before
-    assert [key for key in etcd.changed if key != SECRET] == [DEPLOYMENT, NAMESPACE, POD]
+    etcd.content |= {NAMESPACE: b"2", POD: b"new", DEPLOYMENT: b"d", lease: b"2"}
+    etcd.content[b"/registry/events/dev/b"] = etcd.content.pop(event)
+    etcd.restore(read)
+    assert etcd.content == {**before, lease: b"2"}
+    order = [key for key in etcd.changed if key in (DEPLOYMENT, NAMESPACE, POD)]
+    assert order == [DEPLOYMENT, NAMESPACE, POD]
 
 
 def test_a_late_controller_is_put_right_and_one_that_insists_is_noted(caplog):
@@ -67,17 +73,6 @@ def test_a_late_controller_is_put_right_and_one_that_insists_is_noted(caplog):
         etcd.restore(before)
         assert etcd.content == {**before, **left}
     assert f"a controller insists on [{POD!r}]" in caplog.text
-
-
-def test_leases_of_the_api_server_stay_and_events_do_not_return():
-    etcd = Etcd()
-    lease, event = b"/registry/leases/kube-system/apiserver-x", b"/registry/events/dev/a"
-    etcd.content |= {lease: b"1", event: b"old"}
-    before = etcd.read()
-    etcd.content[lease] = b"2"
-    etcd.content[b"/registry/events/dev/b"] = etcd.content.pop(event)
-    etcd.restore(before)
-    assert etcd.content == {NAMESPACE: b"1", SECRET: b"s", lease: b"2"}
 
 
 def test_a_snapshot_waits_for_controllers_but_not_for_ever():

@@ -7,6 +7,12 @@ from irsa_sandbox.pods.exec import exec_in_pod
 from tests.support.fake_kubernetes import client_of
 from tests.support.fake_pods import POD, TOKEN_PATH, Api
 
+LEAVING = {**POD, "metadata": {**POD["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}}
+NO_CONFIG = {"reason": "ContainerCreating", "message": 'configmap "aws" not found'}
+APP = {"name": "app", "image": "", "imageID": "", "ready": False, "restartCount": 0}
+PHASE = {"phase": "Pending", "containerStatuses": [{**APP, "state": {"waiting": NO_CONFIG}}]}
+NONE, CAUSE = "'s3-app-1' in namespace 'dev' has no running Pod", ": ".join(NO_CONFIG.values())
+
 
 def execute(tmp_path, notes, pods, command, name="s3-app-1") -> int:
     """Run a command where there are these Pods, and the Deployments ``d1`` and ``d2``."""
@@ -40,13 +46,6 @@ def test_output_and_exit_code_are_passed_on(tmp_path, capfd, command, code, outp
     assert notes[-1].startswith(note)
 
 
-LEAVING = {**POD, "metadata": {**POD["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}}
-NO_CONFIG = {"reason": "ContainerCreating", "message": 'configmap "aws" not found'}
-APP = {"name": "app", "image": "", "imageID": "", "ready": False, "restartCount": 0}
-PHASE = {"phase": "Pending", "containerStatuses": [{**APP, "state": {"waiting": NO_CONFIG}}]}
-NONE, CAUSE = "'s3-app-1' in namespace 'dev' has no running Pod", ": ".join(NO_CONFIG.values())
-
-
 @pytest.mark.parametrize(
     ("pods", "name", "message"),
     [
@@ -56,7 +55,6 @@ NONE, CAUSE = "'s3-app-1' in namespace 'dev' has no running Pod", ": ".join(NO_C
         ([LEAVING], "s3-app-1", NONE),
         ([{**POD, "status": PHASE}], "s3-app-1", f"{NONE}: s3-app-1 waits, {CAUSE}"),
     ],
-    ids=["nothing", "other-pod", "no-pods", "terminating", "pending"],
 )
 def test_a_workload_without_a_running_pod_is_refused(tmp_path, pods, name, message):
     with pytest.raises(LookupError) as refused:

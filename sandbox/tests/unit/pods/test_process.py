@@ -16,6 +16,11 @@ from tests.support.fake_kubernetes import client_of, status
 from tests.support.fake_pods import CONFIG, POD, TOKEN_PATH, Api, pod_of
 
 ROOT = Path("/private/root")
+NO_CONFIG = pod_of(
+    {"volumeMounts": [{"name": "v", "mountPath": "/v"}]},
+    [{"name": "v", "configMap": {"name": "gone"}}],
+)
+NO_ACCOUNT = {**POD, "spec": {**POD["spec"], "serviceAccountName": "gone"}}
 
 
 @pytest.fixture
@@ -107,13 +112,6 @@ def refuse_tokens(request: httpx2.Request) -> httpx2.Response:
     return status(403, "no token for you") if request.method == "POST" else Api()(request)
 
 
-NO_CONFIG = pod_of(
-    {"volumeMounts": [{"name": "v", "mountPath": "/v"}]},
-    [{"name": "v", "configMap": {"name": "gone"}}],
-)
-NO_ACCOUNT = {**POD, "spec": {**POD["spec"], "serviceAccountName": "gone"}}
-
-
 @pytest.mark.parametrize(
     ("pod", "api", "message"),
     [
@@ -121,7 +119,6 @@ NO_ACCOUNT = {**POD, "spec": {**POD["spec"], "serviceAccountName": "gone"}}
         (NO_CONFIG, Api(), '.*configmap "gone" not found'),
         (NO_ACCOUNT, Api(), "FailedMount: no token for service account 'gone': .*/token not found"),
     ],
-    ids=["token", "config map", "service account"],
 )
 def test_what_is_missing_is_named_and_nothing_is_left(running, tmp_path, pod, api, message):
     with pytest.raises(PodNotReady, match=f"^{message}$"), running(pod, api=api):

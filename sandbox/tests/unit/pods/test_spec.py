@@ -28,6 +28,24 @@ OBJECTS: dict[tuple[str, str], dict[str, Any]] = {
     },
     ("Secret", "empty"): {},
 }
+AWS = {"config": b"[default]", "region": b"us-east-1", "blob": b"\xff\x00"}
+ITEMS = [{"key": "config", "path": "sub/aws"}, {"key": "region", "path": "r", "mode": 0o400}]
+NO_KEY = [{"key": "Config", "path": "c"}]
+LABELS = [{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]
+SHOWN_LABELS = b'app="s3-app"\ntier="a \\"b\\""'
+FIELDS = {
+    "metadata.name": "s3-app-1",
+    "metadata.namespace": "dev",
+    "metadata.uid": "u-1",
+    "metadata.labels['app']": "s3-app",
+    "metadata.annotations['example.com/hash']": "abc",
+    "metadata.annotations['none']": "",
+    "spec.nodeName": "sandbox",
+    "spec.serviceAccountName": "s3-app",
+    "status.hostIP": "127.0.0.1",
+    "status.podIP": "10.1.2.3",
+}
+NO_CONFIG = 'configmap "aws" references non-existent key: Config'
 
 
 def lookup(kind: str, name: str) -> dict[str, Any] | None:
@@ -40,13 +58,6 @@ def files_of(**volume: Any) -> dict[str, VolumeFile]:
 
 def env_of(*variables: dict[str, Any], env_from: list[dict[str, Any]] | None = None):
     return environment({"env": list(variables), "envFrom": env_from}, POD, lookup)
-
-
-AWS = {"config": b"[default]", "region": b"us-east-1", "blob": b"\xff\x00"}
-ITEMS = [{"key": "config", "path": "sub/aws"}, {"key": "region", "path": "r", "mode": 0o400}]
-NO_KEY = [{"key": "Config", "path": "c"}]
-LABELS = [{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]
-SHOWN_LABELS = b'app="s3-app"\ntier="a \\"b\\""'
 
 
 @pytest.mark.parametrize(
@@ -146,20 +157,6 @@ def test_env_from_comes_first_and_is_overridden():
     }
 
 
-FIELDS = {
-    "metadata.name": "s3-app-1",
-    "metadata.namespace": "dev",
-    "metadata.uid": "u-1",
-    "metadata.labels['app']": "s3-app",
-    "metadata.annotations['example.com/hash']": "abc",
-    "metadata.annotations['none']": "",
-    "spec.nodeName": "sandbox",
-    "spec.serviceAccountName": "s3-app",
-    "status.hostIP": "127.0.0.1",
-    "status.podIP": "10.1.2.3",
-}
-
-
 def test_a_value_is_taken_from_where_it_stands_or_left_out():
     fields = [{"name": path, "valueFrom": {"fieldRef": {"fieldPath": path}}} for path in FIELDS]
     assert env_of(*fields) == FIELDS
@@ -171,9 +168,6 @@ def test_a_value_is_taken_from_where_it_stands_or_left_out():
         ({"resourceFieldRef": {"resource": "limits.cpu"}}, {}),
     ):
         assert env_of({"name": "V", "valueFrom": source}) == value
-
-
-NO_CONFIG = 'configmap "aws" references non-existent key: Config'
 
 
 def from_key(kind: str, name: str, key: str) -> dict[str, Any]:

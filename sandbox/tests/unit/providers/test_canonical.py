@@ -4,15 +4,15 @@ import pytest
 
 from irsa_sandbox.providers.aws.canonical import canonical
 
+ROOT = "arn:aws:iam::111122223333:root"
+SECURE = {"Bool": {"aws:SecureTransport": False}}
+A, B = {"Sid": "a"}, {"Sid": "b"}
+EQUALS, LIKE = ({each: {"k": "a*"}} for each in ("StringEquals", "StringLike"))
+
 
 def policy(**elements: object) -> dict[str, object]:
     statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*", **elements}
     return {"Version": "2012-10-17", "Statement": [statement]}
-
-
-ROOT = "arn:aws:iam::111122223333:root"
-SECURE = {"Bool": {"aws:SecureTransport": False}}
-A, B = {"Sid": "a"}, {"Sid": "b"}
 
 
 @pytest.mark.parametrize(
@@ -31,9 +31,6 @@ A, B = {"Sid": "a"}, {"Sid": "b"}
 )
 def test_two_spellings_of_one_document_are_one_text(left, right):
     assert canonical(json.dumps(left, indent=3)) == canonical(right)
-
-
-EQUALS, LIKE = ({each: {"k": "a*"}} for each in ("StringEquals", "StringLike"))
 
 
 @pytest.mark.parametrize(

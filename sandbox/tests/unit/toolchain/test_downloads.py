@@ -16,6 +16,7 @@ from irsa_sandbox.toolchain import CONTROL_PLANE, KUBERNETES_VERSION, PULUMI_VER
 from irsa_sandbox.toolchain.downloads import NotDownloaded, download, entries
 
 PROGRAM = b"a program"
+PUBLISHED = {"path": "programs", "url": "/release.tar.gz", "checksums": "/sums.txt"}
 
 
 def sha256(content: bytes) -> str:
@@ -76,7 +77,6 @@ def downloaded(folder: Path, *wanted: dict[str, str], host: str = "") -> dict[st
 
 TOOL = {"path": "tool", "url": "/tool", "sha256": sha256(PROGRAM)}
 RELEASE = {"path": "x", "url": "/release.tar.gz", "sha256": sha256(ARCHIVE)}
-PUBLISHED = {"path": "programs", "url": "/release.tar.gz", "checksums": "/sums.txt"}
 
 
 def test_a_program_and_parts_of_archives_are_put_in_their_places(server, tmp_path):

@@ -150,26 +150,10 @@ def test_a_plugin_that_cannot_be_had_is_one_line_and_attached_providers_need_non
         )
 
 
-@pytest.fixture
-def downloads(monkeypatch):
-    """A host to download from."""
-    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        monkeypatch.setattr(plugins, "DOWNLOADS", f"http://127.0.0.1:{server.server_port}")
-        yield
-        server.shutdown()
-        thread.join()
-
-
-@pytest.mark.usefixtures("downloads")
-def test_what_is_missing_is_installed_once_and_not_into_the_users_folder(tmp_path, cache):
+def test_what_is_missing_is_installed_once_into_the_cache_alone(tmp_path, cache, monkeypatch):
     choice = Choice(frozenset({"eks"}), home=tmp_path / "theirs")
     failing = 'echo "warning: slow" >&2; echo "error: 403 HTTP error" >&2; exit 255'
     broken = program(tmp_path / "broken", failing)
-    with pytest.raises(ToolError, match=r"^no published plugin of eks: error: 403 HTTP error$"):
-        obtain(choice, broken, print)
-    assert [path.suffix for path in cache.iterdir()] == [".lock"]
     installer = """\
 test "$1 $2 $3" = "plugin install resource" || exit 9
 echo "$PULUMI_HOME" >> "$0.homes"
@@ -177,7 +161,17 @@ plugin="$PULUMI_HOME/plugins/resource-$4-v$5"
 mkdir -p "$plugin"; touch "$plugin/pulumi-resource-$4"
 """
     pulumi = program(tmp_path / "pulumi", installer)
-    first = obtain(choice, pulumi, print)
+    with (
+        HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as host,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        monkeypatch.setattr(plugins, "DOWNLOADS", f"http://127.0.0.1:{host.server_port}")
+        for _ in range(2):  # it is asked before each installation
+            pool.submit(host.handle_request)
+        with pytest.raises(ToolError, match=r"^no published plugin of eks: error: 403 HTTP error$"):
+            obtain(choice, broken, print)
+        assert [path.suffix for path in cache.iterdir()] == [".lock"]
+        first = obtain(choice, pulumi, print)
     assert obtain(choice, pulumi, print) == first
     assert first["eks"].is_relative_to(cache)
     (home,) = (tmp_path / "pulumi.homes").read_text().splitlines()

@@ -1,7 +1,5 @@
 """The pod identity webhook's patch. What is not tested: that EKS still runs this version."""
 
-from typing import Any
-
 import pytest
 
 from irsa.identity.eks import CREDENTIALS_URI, POD_IDENTITY_TOKEN_FILE
@@ -13,26 +11,20 @@ POD_IDENTITY_FOLDER = "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount"
 MOUNT = {"name": "aws-iam-token", "readOnly": True, "mountPath": FOLDER}
 AGENT_MOUNT = {"name": "eks-pod-identity-token", "readOnly": True, "mountPath": POD_IDENTITY_FOLDER}
 JITTERED = 80_000
+TOKEN = {"audience": "sts.amazonaws.com", "expirationSeconds": 86400, "path": "token"}
+VOLUME = {"name": "aws-iam-token", "projected": {"sources": [{"serviceAccountToken": TOKEN}]}}
+THEIRS = {"name": "data", "mountPath": "/data"}
+NAMED_SO = [{"name": "aws-iam-token", "mountPath": "/elsewhere"}]
+LIMITS = {"limits": {"cpu": "1"}}
+FROM_MAP = [{"configMapRef": {"name": "aws-env"}}]  # says nothing of its variables
+SECRET = {"name": "AWS_ROLE_ARN", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}
+TRUE, FALSE = ["1", "t", "T", "true", "TRUE", "True"], ["0", "f", "F", "false", "FALSE", "False"]
+OTHERS = ["", "yes", "no", "tRUE", " true", "true ", "2", "on"]
+NOTHING = ["", "\n\n", 'a"b', 'a,b"', '"a', 'a,"b', '"a"b', 'a, "b"', '"a" ,b', "'a'", "A", "a;b"]
 
 
 def env(**variables: str) -> list[dict[str, str]]:
     return [{"name": name, "value": value} for name, value in variables.items()]
-
-
-REGIONAL = env(AWS_STS_REGIONAL_ENDPOINTS="regional")
-REGIONS = env(AWS_DEFAULT_REGION="us-east-1", AWS_REGION="us-east-1")
-IDENTITY = env(AWS_ROLE_ARN=ROLE_ARN, AWS_WEB_IDENTITY_TOKEN_FILE=f"{FOLDER}/token")
-AGENT = env(
-    AWS_CONTAINER_CREDENTIALS_FULL_URI=CREDENTIALS_URI,
-    AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=POD_IDENTITY_TOKEN_FILE,
-)
-EVERYTHING = [*REGIONAL, *REGIONS, *IDENTITY]
-ADDED = {"resources": {}, "env": EVERYTHING, "volumeMounts": [MOUNT]}
-
-
-def volume(audience: str = "sts.amazonaws.com", seconds: int = 86400) -> dict[str, Any]:
-    token = {"audience": audience, "expirationSeconds": seconds, "path": "token"}
-    return {"name": "aws-iam-token", "projected": {"sources": [{"serviceAccountToken": token}]}}
 
 
 def annotations(**given: str | None) -> dict[str, str]:
@@ -45,37 +37,34 @@ def account(**given: str | None) -> dict[str, str]:
 
 
 ACCOUNT = account()
+REGIONAL = env(AWS_STS_REGIONAL_ENDPOINTS="regional")
+REGIONS = env(AWS_DEFAULT_REGION="us-east-1", AWS_REGION="us-east-1")
+IDENTITY = env(AWS_ROLE_ARN=ROLE_ARN, AWS_WEB_IDENTITY_TOKEN_FILE=f"{FOLDER}/token")
+AGENT = [
+    *env(AWS_CONTAINER_CREDENTIALS_FULL_URI=CREDENTIALS_URI),
+    *env(AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=POD_IDENTITY_TOKEN_FILE),
+]
+EVERYTHING = [*REGIONAL, *REGIONS, *IDENTITY]
+ADDED = {"resources": {}, "env": EVERYTHING, "volumeMounts": [MOUNT]}
+MINE = env(A="a")
+ALL_PRESET = env(AWS_STS_REGIONAL_ENDPOINTS="legacy", AWS_REGION="x", AWS_ROLE_ARN="mine")
 
 
-def patch_of(
-    *containers: dict[str, Any],
-    of_account: dict[str, str] | None = ACCOUNT,
-    of_pod: dict[str, str] | None = None,
-    jittered: int | None = None,
-    **spec: Any,
-) -> list[dict[str, Any]]:
+def patch_of(*containers, of_account=ACCOUNT, of_pod=None, jittered=None, **spec):
     """The patch of a Pod; of one with a container `app` if none is given."""
     spec = {"containers": [*containers] or [{"name": "app"}], **spec}
     pod = {"metadata": {"name": "p", "annotations": of_pod}, "spec": spec}
     return patch(pod, of_account, "us-east-1", jittered)
 
 
-def containers_of(operations: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def containers_of(operations):
     return next(each["value"] for each in operations if each["path"] == "/spec/containers")
 
 
-def token_of(operations: list[dict[str, Any]]) -> dict[str, Any]:
+def token_of(operations):
     value = next(each["value"] for each in operations if each["path"].startswith("/spec/volumes"))
     [added] = value if isinstance(value, list) else [value]
     return added["projected"]["sources"][0]["serviceAccountToken"]
-
-
-MINE = env(A="a")
-THEIRS = {"name": "data", "mountPath": "/data"}
-NAMED_SO = [{"name": "aws-iam-token", "mountPath": "/elsewhere"}]
-LIMITS = {"limits": {"cpu": "1"}}
-FROM_MAP = [{"configMapRef": {"name": "aws-env"}}]  # says nothing of its variables
-ALL_PRESET = env(AWS_STS_REGIONAL_ENDPOINTS="legacy", AWS_REGION="x", AWS_ROLE_ARN="mine")
 
 
 @pytest.mark.parametrize(
@@ -98,7 +87,7 @@ def test_every_container_but_ephemeral_ones_is_patched(given, changed, skipped):
     pods = {"initContainers": containers, "ephemeralContainers": containers}
     patched = [{"name": "app", **given, **changed}]
     assert patch_of(*containers, of_pod=annotations(skip_containers=skipped), **pods) == [
-        {"op": "add", "path": "/spec/volumes", "value": [volume()]},
+        {"op": "add", "path": "/spec/volumes", "value": [VOLUME]},
         {"op": "add", "path": "/spec/containers", "value": patched},
         {"op": "add", "path": "/spec/initContainers", "value": patched},
     ]
@@ -107,18 +96,15 @@ def test_every_container_but_ephemeral_ones_is_patched(given, changed, skipped):
 @pytest.mark.parametrize(
     ("volumes", "added"),
     [
-        (None, {"path": "/spec/volumes", "value": [volume()]}),
-        ([], {"path": "/spec/volumes/0", "value": volume()}),
-        ([{"name": "data"}], {"path": "/spec/volumes/0", "value": volume()}),
+        (None, {"path": "/spec/volumes", "value": [VOLUME]}),
+        ([], {"path": "/spec/volumes/0", "value": VOLUME}),
+        ([{"name": "data"}], {"path": "/spec/volumes/0", "value": VOLUME}),
         ([{"name": "aws-iam-token", "emptyDir": {}}], {}),
     ],
 )
 def test_the_volume_goes_first_or_makes_the_list_unless_there_is_one(volumes, added):
     operations = patch_of(volumes=volumes)
     assert operations[:-1] == ([{"op": "add", **added}] if added else [])
-
-
-SECRET = {"name": "AWS_ROLE_ARN", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}
 
 
 @pytest.mark.parametrize(
@@ -166,10 +152,6 @@ def test_annotations_are_used_as_they_are(audience, token):
     assert container["env"][-2] == {"name": "AWS_ROLE_ARN", "value": "s3-app "}
 
 
-TRUE, FALSE = ["1", "t", "T", "true", "TRUE", "True"], ["0", "f", "F", "false", "FALSE", "False"]
-OTHERS = ["", "yes", "no", "tRUE", " true", "true ", "2", "on"]
-
-
 @pytest.mark.parametrize("value", [*TRUE, *FALSE, *OTHERS])
 def test_regional_sts_is_switched_by_what_go_reads_as_a_boolean(value):
     [container] = containers_of(patch_of(of_account=account(sts_regional_endpoints=value)))
@@ -203,9 +185,6 @@ def test_the_default_expiration_of_an_association_is_jittered(on_account, on_pod
     assert token_of(patch_of(**given))["expirationSeconds"] == seconds
     jittered = token_of(patch_of(**given, jittered=JITTERED))["expirationSeconds"]
     assert jittered == (JITTERED if seconds == 86400 else seconds)
-
-
-NOTHING = ["", "\n\n", 'a"b', 'a,b"', '"a', 'a,"b', '"a"b', 'a, "b"', '"a" ,b', "'a'", "A", "a;b"]
 
 
 @pytest.mark.parametrize(
