@@ -106,9 +106,8 @@ def test_malformed_settings_are_one_line(copied, tmp_path, settings, message):
 
 
 def test_a_project_without_a_name_is_one_line(copied, tmp_path):
-    assert refusal(copy_settings, tmp_path, "dev", {}, tmp_path / "copy", raised=SandboxError) == (
-        f"{tmp_path} has no Pulumi.yaml; --project names the folder that has it"
-    )
+    line = refusal(copy_settings, tmp_path, "dev", {}, tmp_path / "copy", raised=SandboxError)
+    assert line == f"{tmp_path} has no Pulumi.yaml; --project names the folder that has it"
     for pulumi in ("runtime: python\n", "name: [a]\n"):
         line = refusal(copied, "", pulumi, raised=SandboxError)
         assert "/Pulumi.yaml: `name` is missing" in line

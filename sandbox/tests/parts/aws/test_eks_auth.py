@@ -178,9 +178,7 @@ def test_a_node_needs_the_permission(world: Associated):
     ask = bare.assume_role_for_pod_identity
     status, code, message = refusal(ask, clusterName=CLUSTER, token=pod_token())
     assert (status, code) == (400, "AccessDeniedException")
-    assert message.endswith(
-        f"perform: eks-auth:AssumeRoleForPodIdentity on resource: {CLUSTER_ARN}"
-    )
+    assert message.endswith(f"eks-auth:AssumeRoleForPodIdentity on resource: {CLUSTER_ARN}")
 
 
 def test_without_session_tags_a_target_role_is_given_the_external_id(world: Associated):
@@ -272,9 +270,7 @@ def agent(aws: Aws, ahead: list[float]) -> Agent:
     ("more", "seconds"),
     [({}, SESSION_SECONDS), ({"targetRoleArn": TARGET_ARN}, TARGET_SESSION_SECONDS)],
 )
-def test_a_pods_credentials_stay_as_long_as_they_are_valid(
-    world, node, agent, ahead, more, seconds
-):
+def test_a_pods_credentials_stay_while_they_are_valid(world, node, agent, ahead, more, seconds):
     world.target()
     retarget(world, **more)
     first = agent.credentials(node, RAW)

@@ -11,6 +11,7 @@ from tests.support.world import ROLE_ARN
 
 pytestmark = pytest.mark.sandbox
 
+CONDITIONS = ("PodScheduled", "Initialized", "ContainersReady", "Ready")
 AWS_CONFIG = "[profile A]\nregion = us-east-1\n"
 ENV = {"env": [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "id"}}}]}
 NO_SECRET = {"reason": "CreateContainerConfigError", "message": 'secret "keys" not found'}
@@ -61,9 +62,8 @@ def test_a_deployment_becomes_available_and_its_pods_are_ready(cluster, namespac
     for pod in pods:
         status = pod["status"]
         assert (status["phase"], pod["spec"]["nodeName"]) == ("Running", "sandbox")
-        assert {c["type"]: c["status"] for c in status["conditions"]} == dict.fromkeys(
-            ("PodScheduled", "Initialized", "ContainersReady", "Ready"), "True"
-        )
+        conditions = {c["type"]: c["status"] for c in status["conditions"]}
+        assert conditions == dict.fromkeys(CONDITIONS, "True")
         containers = [*status["initContainerStatuses"], *status["containerStatuses"]]
         assert [(c["name"], c["ready"], [*c["state"]]) for c in containers] == [
             ("init", True, ["terminated"]),

@@ -49,9 +49,8 @@ def test_it_works_as_the_administrator_or_as_an_assumed_role(provider, aws: Aws)
 
     assert caller(region="us-east-1") == aws.emulator.administrator_arn
     roles = json.dumps([{"roleArn": ACCOUNT_B_ROLE, "sessionName": "deploy"}])
-    assert caller(assumeRoles=roles, allowedAccountIds=f'["{ACCOUNT_B}"]') == (
-        f"arn:aws:sts::{ACCOUNT_B}:assumed-role/OrganizationAccountAccessRole/deploy"
-    )
+    session = f"arn:aws:sts::{ACCOUNT_B}:assumed-role/OrganizationAccountAccessRole/deploy"
+    assert caller(assumeRoles=roles, allowedAccountIds=f'["{ACCOUNT_B}"]') == session
 
 
 @pytest.mark.parametrize(
@@ -81,9 +80,7 @@ def test_default_tags_go_on_what_has_tags_and_the_resource_s_own_win(aws: Aws, p
     merged = {"stack": "dev", "team": "data"}
     assert shown(made.state, "tags", "tagsAll") == {"tags": merged, "tagsAll": merged}
     other = provider.configured(defaultTags=json.dumps({"tags": {"stack": "prod"}}))
-    assert other.diff(made, role(name="tagged", tags={"team": "data"})) == Difference(
-        ["tags.stack"], []
-    )
+    assert other.diff(made, made.inputs | {"tags": {"team": "data"}})[:2] == (["tags.stack"], [])
 
 
 def test_a_configuration_that_is_not_known_yet_lets_a_preview_pass(provider):
@@ -95,9 +92,7 @@ def test_a_configuration_that_is_not_known_yet_lets_a_preview_pass(provider):
 
 def test_an_unknown_type_or_input_is_refused_by_name(engine):
     line = refused(engine.check, "aws:ec2/instance:Instance", {})
-    assert line.startswith(
-        "the sandbox has no resource type aws:ec2/instance:Instance; it has aws:"
-    )
+    assert line.startswith("the sandbox has no resource type aws:ec2/instance:Instance; it has a")
     with pytest.raises(InvalidInput, match="inlinePolicies: the sandbox does not know this input"):
         engine.check(ROLE, role(inlinePolicies=[{}]))
 
@@ -105,23 +100,20 @@ def test_an_unknown_type_or_input_is_refused_by_name(engine):
 def test_a_role_has_the_outputs_that_others_build_on(engine, iam):
     made = engine.create(ROLE, role(name="outputs", path="/team/", tags={"stack": "prod"}))
     found = iam.get_role(RoleName="outputs")["Role"]
-    assert (made.id, made.state) == (
-        "outputs",
-        {
-            "arn": f"arn:aws:iam::{ACCOUNT_A}:role/team/outputs",
-            "assumeRolePolicy": made.inputs["assumeRolePolicy"],
-            "createDate": found["CreateDate"].isoformat(),
-            "description": "",
-            "forceDetachPolicies": False,
-            "maxSessionDuration": 3600,
-            "name": "outputs",
-            "path": "/team/",
-            "permissionsBoundary": "",
-            "tags": {"stack": "prod"},
-            "tagsAll": {"stack": "prod"},
-            "uniqueId": found["RoleId"],
-        },
-    )
+    assert made.state == {
+        "arn": f"arn:aws:iam::{ACCOUNT_A}:role/team/outputs",
+        "assumeRolePolicy": made.inputs["assumeRolePolicy"],
+        "createDate": found["CreateDate"].isoformat(),
+        "description": "",
+        "forceDetachPolicies": False,
+        "maxSessionDuration": 3600,
+        "name": made.id,
+        "path": "/team/",
+        "permissionsBoundary": "",
+        "tags": {"stack": "prod"},
+        "tagsAll": {"stack": "prod"},
+        "uniqueId": found["RoleId"],
+    }
     looked_up = engine.invoke("aws:iam/getRole:getRole", name="outputs")
     assert looked_up.items() >= shown(made.state, "arn", "uniqueId", "tags", "path").items()
 
@@ -227,13 +219,11 @@ def test_the_secret_of_an_access_key_is_a_secret_and_survives_a_refresh(engine):
     assert key.state["secret"]
     assert engine.refresh(key) == key
     assert engine.secrets_of(KEY, {"user": "s3-manager"}) == {"secret"}
-    assert refused(engine.read, KEY, key.id) == (
-        "an access key cannot be imported: AWS does not show its secret again"
-    )
+    line = "an access key cannot be imported: AWS does not show its secret again"
+    assert refused(engine.read, KEY, key.id) == line
     assert refused(engine.update, user, {"name": "x"}).startswith("user s3-manager: the sandbox")
-    assert refused(engine.delete, user).startswith(
-        "deleting IAM User (s3-manager): DeleteUser: DeleteConflict: "
-    )
+    line = "deleting IAM User (s3-manager): DeleteUser: DeleteConflict: "
+    assert refused(engine.delete, user).startswith(line)
     engine.delete(engine.update(user, {"name": "s3-manager", "forceDestroy": True}))
     assert engine.refresh(key) is None
 
@@ -261,21 +251,18 @@ def test_what_the_provider_refuses_fails_the_preview(request, either, token, inp
 
 def test_a_bucket_has_the_outputs_that_others_build_on(engine):
     made = engine.create(BUCKET, {"bucket": "outputs", "tags": {"a": "1"}})
-    assert (made.id, made.state) == (
-        "outputs",
-        {
-            "arn": "arn:aws:s3:::outputs",
-            "bucket": "outputs",
-            "bucketDomainName": "outputs.s3.amazonaws.com",
-            "bucketRegion": "us-east-1",
-            "bucketRegionalDomainName": "outputs.s3.us-east-1.amazonaws.com",
-            "forceDestroy": False,
-            "hostedZoneId": "Z3AQBSTGFYJSTF",
-            "region": "us-east-1",
-            "tags": {"a": "1"},
-            "tagsAll": {"a": "1"},
-        },
-    )
+    assert made.state == {
+        "arn": "arn:aws:s3:::outputs",
+        "bucketDomainName": "outputs.s3.amazonaws.com",
+        "bucketRegionalDomainName": "outputs.s3.us-east-1.amazonaws.com",
+        "forceDestroy": False,
+        "hostedZoneId": "Z3AQBSTGFYJSTF",
+        "bucket": made.id,
+        "bucketRegion": "us-east-1",
+        "region": "us-east-1",
+        "tags": {"a": "1"},
+        "tagsAll": {"a": "1"},
+    }
     without = engine.update(made, {"bucket": "outputs"})
     assert without.state == made.state | {"tags": {}, "tagsAll": {}}
 
@@ -292,9 +279,8 @@ def test_a_bucket_with_content_is_deleted_only_by_force(engine, s3):
     for text in (b"1", b"2"):
         s3.put_object(Bucket="full", Key="k", Body=text)
     s3.delete_object(Bucket="full", Key="k")
-    assert refused(engine.delete, gentle).startswith(
-        "deleting S3 Bucket (full): DeleteBucket: BucketNotEmpty: "
-    )
+    line = "deleting S3 Bucket (full): DeleteBucket: BucketNotEmpty: "
+    assert refused(engine.delete, gentle).startswith(line)
     forced = engine.update(gentle, {"bucket": "full", "forceDestroy": True})
     engine.delete(forced)
     assert engine.refresh(forced) is None

@@ -179,9 +179,8 @@ def test_an_addon_keeps_its_role_and_cannot_be_without_it_again(engine, dev):
         "for an empty role (terraform-provider-aws#30645); remove the add-on in one `up` and "
         "create it in the next"
     )
-    assert refused(engine.create, ADDON, CNI).startswith(
-        "CreateAddon: ResourceInUseException: Addon already exists"
-    )
+    line = "CreateAddon: ResourceInUseException: Addon already exists"
+    assert refused(engine.create, ADDON, CNI).startswith(line)
 
 
 def test_a_removed_target_role_stays_as_with_the_published_provider(pod, engine):

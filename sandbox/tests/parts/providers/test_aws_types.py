@@ -57,9 +57,7 @@ class Type(NamedTuple):
     """Its id, as programs give it to an import; empty if AWS has nothing to import."""
 
 
-def setting(
-    inputs: dict[str, Any], in_place: dict[str, Any], filled: dict[str, Any] | None = None
-) -> Type:
+def setting(inputs: Any, in_place: Any, filled: Any = None) -> Type:
     """A setting of a bucket."""
     inputs, other = {"bucket": "made", **inputs}, {"bucket": "other"}
     return Type(inputs, in_place, other, filled or {}, import_id="made")

@@ -63,9 +63,7 @@ def annotations_of(cluster, namespace):
     return cluster.client.get(ServiceAccount, "app", namespace=namespace).metadata.annotations
 
 
-def test_what_exists_is_taken_over_if_it_is_asked_for(
-    cluster, provider, engine, kubeconfig, namespace
-):
+def test_what_exists_is_taken_over_on_request(cluster, provider, engine, kubeconfig, namespace):
     """What it has not taken over it never deletes: tests/sandbox/systems/test_what_exists.py."""
     metadata = ObjectMeta(name="app", namespace=namespace)
     cluster.client.create(ConfigMap(metadata=metadata, data={"theirs": "1"}))
@@ -187,9 +185,8 @@ def test_what_the_sandbox_does_not_know_is_refused_by_name(provider, engine, kub
     assert line.startswith("the sandbox does not know 'renderYamlToDirectory' in a kubernetes")
     group, release = "kubernetes:yaml/v2:ConfigGroup", "kubernetes:helm.sh/v3:Release"
     assert refused(engine.construct, group) == f"the sandbox has no component {group}"
-    assert refused(engine.create, release, {"metadata": {"name": "x"}}) == (
-        "the API server knows no kind Release in helm.sh/v3"
-    )
+    line = refused(engine.create, release, {"metadata": {"name": "x"}})
+    assert line == "the API server knows no kind Release in helm.sh/v3"
     assert refused(engine.invoke, "kubernetes:yaml:decode") == "the sandbox has no such function"
 
 

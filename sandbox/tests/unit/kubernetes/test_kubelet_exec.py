@@ -45,9 +45,7 @@ class Caller:
         if pair:
             self.tls.load_cert_chain(*pair)
 
-    def open(
-        self, *command: str, path: str = "/exec/dev/running/app", protocol: str = V5, **query: Any
-    ):
+    def open(self, *command: str, path="/exec/dev/running/app", protocol=V5, **query: Any):
         asked = {"command": command, "output": 1, "error": 1, **query}
         return opened(f"{self.url}{path}?{urlencode(asked, doseq=True)}", self.tls, protocol)
 
