@@ -43,7 +43,8 @@ def made(stack: SandboxStack) -> dict[str, str]:
     return {name: types.rpartition("$")[2] for types, name in below}
 
 
-def test_a_cluster_has_pulumi_eks_own_role_addons_and_kubeconfig(opened: Open):
+def test_a_cluster_has_pulumi_eks_own_roles_addons_and_kubeconfig(opened: Open, session):
+    """In Auto Mode as well: tests/sandbox/systems/test_cluster.py."""
     role = "arn:aws:iam::111122223333:role/deployer"
     options = {"provider_credential_opts": {"role_arn": role}}
     stack = opened(**options)
@@ -69,21 +70,16 @@ def test_a_cluster_has_pulumi_eks_own_role_addons_and_kubeconfig(opened: Open):
     opened(**options, use_default_vpc_cni=True).up()
     assert "dev-vpc-cni" not in made(stack)
     assert stack.destroy() == {"delete": 9}
+    with pytest.raises(SandboxError, match="`publicAccessCidrs` can only be set when"):
+        opened(endpoint_public_access=False, public_access_cidrs=["203.0.113.0/24"]).preview()
 
-
-def test_auto_mode_has_a_role_for_its_nodes_and_no_addons(opened: Open, session: Session):
     stack = opened(auto_mode={"enabled": True}, coredns_addon_options={"enabled": False})
     stack.up()
-    assert stack.preview().keys() == {"same"}
-    found = made(stack)
-    assert "aws:eks/addon:Addon" not in found.values()
-    attached = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
-    assert [*found.values()].count(attached) == 5 + 2
     compute = session.aws("eks").describe_cluster(name=NAME)["cluster"]["computeConfig"]
     assert compute["nodePools"] == ["general-purpose", "system"]
     assert ":role/dev-nodeRole-role-" in compute["nodeRoleArn"]
-    with pytest.raises(SandboxError, match="`publicAccessCidrs` can only be set when"):
-        opened(endpoint_public_access=False, public_access_cidrs=["203.0.113.0/24"]).preview()
+    attached = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+    assert [*made(stack).values()].count(attached) == 5 + 2
 
 
 @pytest.mark.parametrize(

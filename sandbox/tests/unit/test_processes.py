@@ -1,20 +1,27 @@
-"""Each server of the sandbox says that it has ended. A whole sandbox, and the processes of the
-control plane: tests/sandbox/test_lifecycle.py."""
+"""Each server says that it has ended, and one process at a time resets the sandbox."""
 
+import os
+import tempfile
+from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 
 import httpx2
+import pytest
 
+from irsa_sandbox.errors import SandboxError
 from irsa_sandbox.kubernetes.authenticator import Authenticator
 from irsa_sandbox.kubernetes.kubelet import Kubelet
 from irsa_sandbox.kubernetes.kubelet_exec import ExecServer
 from irsa_sandbox.providers.eks.server import EksServer
 from irsa_sandbox.providers.server import ProviderServer
 from irsa_sandbox.serving.certificates import Authority
+from irsa_sandbox.snapshots import Snapshots, SnapshotServer
 from irsa_sandbox.webhook.server import WebhookServer
 from tests.sandbox.support.cluster import eventually
 from tests.support.fake_kubernetes import client_of, status
+from tests.support.refusal import refusal
 
 
 def test_a_server_says_that_it_has_ended(tmp_path):
@@ -42,3 +49,33 @@ def test_a_server_says_that_it_has_ended(tmp_path):
         finally:
             part.stop()
         assert eventually(part.ended).startswith(ended)
+
+
+FOLDER = Path("/sandbox")
+
+
+def test_a_second_holder_is_refused_and_what_goes_wrong_said_in_one_line(tmp_path):
+    failures: list[Exception] = []
+
+    def take() -> Callable[[], None]:
+        if failures:
+            raise failures.pop()
+        return lambda: None
+
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # a short path
+        file = Path(folder) / "snapshots"
+        server = SnapshotServer(file, take, lambda: None)
+        server.start()
+        holder = Snapshots(FOLDER, str(file))
+        assert refusal(Snapshots, FOLDER, str(file), raised=SandboxError) == (
+            f"the sandbox in /sandbox: process {os.getpid()} tests in it; wait for its end, or use "
+            "another folder"
+        )
+        failures.append(RuntimeError("etcd is\ngone"))
+        assert refusal(holder.take, raised=SandboxError) == "the sandbox in /sandbox: etcd is gone"
+        holder.take()
+        holder.close()
+        Snapshots(FOLDER, str(file)).close()
+        server.stop()
+    with pytest.raises(SandboxError, match=r"^the sandbox in /sandbox does not answer: .*$"):
+        Snapshots(FOLDER, str(tmp_path / "missing"))
