@@ -28,10 +28,6 @@ def home(tmp_path, monkeypatch):
     os.umask(before)
 
 
-def mode(path: Path) -> int:
-    return stat.S_IMODE(path.stat().st_mode)
-
-
 def make(folder: Path) -> None:
     (folder / "bin").mkdir()
     (folder / "bin" / "pulumi").write_text("a program")
@@ -39,9 +35,10 @@ def make(folder: Path) -> None:
 
 def test_the_cache_and_its_new_parents_are_the_user_s_own(home):
     folder = cache_folder()
-    assert [mode(path) for path in (folder, folder.parent, home)] == [0o700] * 3
+    made = (folder, folder.parent, home)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in made] == [0o700] * 3
     folder.chmod(0o755)  # others can only read it
-    assert mode(cache_folder()) == 0o700
+    assert stat.S_IMODE(cache_folder().stat().st_mode) == 0o700
 
 
 def test_a_cache_that_others_can_write_or_that_cannot_be_is_one_line(monkeypatch, tmp_path):

@@ -43,21 +43,16 @@ def test_a_folder_is_taken_made_private_and_cleared_of_what_a_sandbox_left(tmp_p
         assert [entry.name for entry in folder.iterdir()] == [LOCK_FILE]
 
 
-def with_lock(text: str):
+def with_lock(folder: Path, text: str) -> None:
     """Fill a folder: a lock with this text, and another file."""
-
-    def fill(folder: Path) -> None:
-        (folder / LOCK_FILE).write_text(text)
-        (folder / "thesis.txt").write_text("data")
-
-    return fill
+    (folder / LOCK_FILE).write_text(text)
+    (folder / "thesis.txt").write_text("data")
 
 
 def with_linked_lock(folder: Path) -> None:
-    real = folder.parent / "real-lock"
-    real.write_bytes(MARK)
-    (folder / LOCK_FILE).symlink_to(real)
-    (folder / "thesis.txt").write_text("data")
+    with_lock(folder, MARK.decode())
+    (folder / LOCK_FILE).rename(folder.parent / "real-lock")
+    (folder / LOCK_FILE).symlink_to(folder.parent / "real-lock")
 
 
 def written(folder: Path) -> dict[str, tuple[int, int, int]]:
@@ -71,9 +66,9 @@ def written(folder: Path) -> dict[str, tuple[int, int, int]]:
     [
         lambda folder: (folder / "thesis.txt").write_text("data"),
         lambda folder: (folder / LOCK_FILE).write_text("4711"),
-        with_lock(""),
-        with_lock("4711"),
-        with_lock(MARK.decode() + "and more"),
+        lambda folder: with_lock(folder, ""),
+        lambda folder: with_lock(folder, "4711"),
+        lambda folder: with_lock(folder, MARK.decode() + "and more"),
         with_linked_lock,
         lambda folder: (folder / LOCK_FILE).mkdir(),
         lambda folder: (folder / LOCK_FILE).symlink_to("/nowhere"),
@@ -89,7 +84,7 @@ def test_a_folder_with_something_else_in_it_is_refused_untouched(tmp_path, fill)
 
 
 def test_a_mark_in_a_folder_that_others_may_write_to_does_not_count(tmp_path):
-    with_lock(MARK.decode())(tmp_path)
+    with_lock(tmp_path, MARK.decode())
     tmp_path.chmod(0o1777)
     assert OTHERS in refusal(take, tmp_path, raised=SandboxError)
     assert (tmp_path / "thesis.txt").read_text() == "data"
@@ -104,7 +99,7 @@ def test_neither_a_mark_nor_a_state_of_another_user_counts(tmp_path):
         (tmp_path / STATE_FILE).write_text("{}")
         os.chown(tmp_path / STATE_FILE, 1001, 1001)
         assert "belongs to " in refusal(load, tmp_path, raised=SandboxError)
-    with_lock(MARK.decode())(tmp_path)
+    with_lock(tmp_path, MARK.decode())
     os.chown(tmp_path / LOCK_FILE, 1001, 1001)
     assert OTHERS in refusal(take, tmp_path, raised=SandboxError)
 

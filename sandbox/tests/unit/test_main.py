@@ -78,12 +78,6 @@ def test_published_providers_are_taken_when_they_are_asked_for(monkeypatch):
     assert seen == [Choice(names, home) for names in chosen]
 
 
-def test_the_users_own_pulumi_folder_is_not_the_engines(running, capsys, monkeypatch):
-    monkeypatch.setenv("PULUMI_HOME", "/theirs/pulumi")
-    assert main(["env", "--folder", str(running), "--output", "json"]) == 0
-    assert json.loads(capsys.readouterr().out)["PULUMI_HOME"] == f"{running}/pulumi-home"
-
-
 def test_a_running_sandbox_with_other_providers_or_of_another_version_is_refused(running, capsys):
     up = ["up", "--folder", str(running), "--providers"]
     stop = f"stop it with `python -m irsa_sandbox down --folder {running}`"
@@ -135,7 +129,6 @@ def test_options_of_other_operations_are_refused(running, capsys, operation, opt
     ("given", "message"),
     [
         ("exec dev/s3-app", "no command given; write it behind `--`"),
-        ("run --", "no command given; write it behind `--`"),
         ("exec dev/s3-app aws s3 ls", "unrecognized arguments: aws s3 ls"),
         ("up --providers gcp", "'gcp' is no provider; give attached, published, or some"),
         ("down -- now", "only `run` and `exec` take a command behind `--`"),

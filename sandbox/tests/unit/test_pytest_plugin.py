@@ -31,10 +31,9 @@ def test_the_repositorys_own_tests_run_beside_what_pip_leaves_in_a_clone(tmp_pat
     (facts / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: irsa\nVersion: 0\n")
     (facts / "entry_points.txt").write_text(ENTRY_POINT)
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "tests/unit/test_nothing.py"]
-    done = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True,
-        text=True, check=False,
-    )  # fmt: skip
+    options = {"capture_output": True, "text": True, "check": False}
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, **options)
     assert done.stderr == "ERROR: file or directory not found: tests/unit/test_nothing.py\n\n"
 
 

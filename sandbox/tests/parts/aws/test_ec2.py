@@ -1,7 +1,5 @@
 """EC2 in the emulator: nothing that could run, no filter that is not heeded, tags of what is."""
 
-from typing import Any
-
 import pytest
 
 from tests.sandbox.support.aws_harness import refusal
@@ -9,13 +7,8 @@ from tests.sandbox.support.aws_harness import refusal
 pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("restored")]
 
 
-@pytest.fixture
-def vpc(ec2: Any) -> str:
-    """A VPC that is not the default one."""
-    return ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-
-
-def test_a_filter_that_would_not_be_heeded_is_refused_and_nothing_can_be_run(ec2, vpc):
+def test_a_filter_that_would_not_be_heeded_is_refused_and_nothing_can_be_run(ec2):
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     old_name = [{"Name": "isDefault", "Values": ["true"]}]
     (default,) = ec2.describe_vpcs(Filters=old_name)["Vpcs"]
     assert (default["IsDefault"], default["VpcId"] == vpc) == (True, False)
@@ -26,11 +19,12 @@ def test_a_filter_that_would_not_be_heeded_is_refused_and_nothing_can_be_run(ec2
     assert "RunInstances is not supported" in refused[2]
 
 
-def test_tags_are_for_what_exists(ec2, vpc):
+def test_tags_are_for_what_exists(ec2):
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     made = ec2.create_security_group(GroupName="tagged", Description="of a test", VpcId=vpc)
     group, tag = made["GroupId"], {"Key": "team", "Value": "payments"}
 
-    def tags() -> list[dict[str, str]]:
+    def tags():
         (found,) = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
         return found.get("Tags", [])
 

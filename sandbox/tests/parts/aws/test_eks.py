@@ -1,7 +1,4 @@
-"""EKS in the emulator: updates, add-ons, node groups, access entries, Pod Identity associations.
-
-What the provider alone asks is tested in sandbox/tests/parts/providers/test_aws_eks.py.
-"""
+"""EKS in the emulator: updates, add-ons, node groups, access entries, Pod Identity associations."""
 
 from collections.abc import Callable
 from typing import Any

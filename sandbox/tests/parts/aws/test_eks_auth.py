@@ -53,8 +53,6 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("restored")]
 
 OTHER = ServiceAccountRef("dev", "writer")
 POD_ROLE_ARN = f"arn:aws:iam::{ACCOUNT_A}:role/{ROLE}"
-NARROW = document("s3:ListBucket", "*")
-MISSING = (404, "ResourceNotFoundException")
 DENIED = (
     400,
     "AccessDeniedException",
@@ -104,7 +102,7 @@ def test_only_the_cluster_and_account_of_an_association_get_a_session(world: Ass
         (pod_token(OTHER), CLUSTER),
         (pod_token(ServiceAccountRef("prod", "reader")), CLUSTER),
     ):
-        assert world.refused(raw, cluster)[:2] == MISSING
+        assert world.refused(raw, cluster)[:2] == (404, "ResourceNotFoundException")
     associate(world.eks, "other", READER, world.role_arn)  # its trust policy names the first
     assert world.refused(cluster="other") == DENIED
 
@@ -120,7 +118,8 @@ def trust(role: str, document: object) -> Callable[[Associated], object]:
 
 
 def bound(world: Associated) -> None:
-    made = world.iam.create_policy(PolicyName="narrow", PolicyDocument=NARROW)["Policy"]["Arn"]
+    narrow = document("s3:ListBucket", "*")
+    made = world.iam.create_policy(PolicyName="narrow", PolicyDocument=narrow)["Policy"]["Arn"]
     world.iam.put_role_permissions_boundary(RoleName=ROLE, PermissionsBoundary=made)
 
 
@@ -196,23 +195,19 @@ def test_without_session_tags_a_target_role_is_given_the_external_id(world: Asso
 
 
 def test_a_bucket_policy_sees_the_tags_of_the_pod(world: Associated):
-    s3 = world.aws.emulator.client("s3", ACCOUNT_A)
+    s3, bucket = world.aws.emulator.client("s3", ACCOUNT_A), {"Bucket": BUCKET}
+    denied = {"Effect": "Deny", "Principal": "*", "Action": "s3:ListBucket"}
     for namespace in ("dev", "prod"):
-        statement = {
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": "s3:ListBucket",
-            "Resource": f"arn:aws:s3:::{BUCKET}",
-            "Condition": {
-                "StringNotEquals": {"aws:PrincipalTag/kubernetes-namespace": namespace},
-                "StringLike": {"aws:PrincipalArn": world.role_arn},
-            },
+        condition = {
+            "StringNotEquals": {"aws:PrincipalTag/kubernetes-namespace": namespace},
+            "StringLike": {"aws:PrincipalArn": world.role_arn},
         }
+        statement = {**denied, "Resource": f"arn:aws:s3:::{BUCKET}", "Condition": condition}
         policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        s3.put_bucket_policy(Bucket=BUCKET, Policy=policy)
+        s3.put_bucket_policy(**bucket, Policy=policy)
         if namespace == "dev":
-            assert world.session()("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
-    assert refusal(world.session()("s3").list_objects_v2, Bucket=BUCKET)[1] == "AccessDenied"
+            assert world.session()("s3").list_objects_v2(**bucket)["KeyCount"] == 0
+    assert refusal(world.session()("s3").list_objects_v2, **bucket)[1] == "AccessDenied"
 
 
 def test_a_session_passes_its_tags_on_to_the_next_role(world: Associated):

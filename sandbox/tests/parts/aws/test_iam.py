@@ -164,7 +164,6 @@ def test_authorization_details_show_boundary_and_last_use(aws: Aws, iam):
     ("arn", "meant"),
     [
         (f"{OF_AWS}/AmazonS3ReadOnlyAcces", "AmazonS3ReadOnlyAccess"),
-        (f"{OF_AWS}/AmazonEKS_CNI_Policies", "AmazonEKS_CNI_Policy"),
         (f"{OF_AWS}/AmazonEBSCSIDriverPolicy", "service-role/AmazonEBSCSIDriverPolicy"),
         (f"arn:aws:iam::{ACCOUNT_A}:policy/missing", ""),
         (f"arn:aws:iam::{ACCOUNT_B}:policy/reads", ""),  # of another account

@@ -48,10 +48,7 @@ def test_the_token_of_the_pod_becomes_a_session_of_the_role(aws: Aws):
     answer = aws.assume()
     told = ("SubjectFromWebIdentityToken", "Audience", "Provider")
     assert [answer[name] for name in told] == [SUBJECT, "sts.amazonaws.com", PROVIDER_ARN]
-    session = aws.session()
-    caller = session("sts").get_caller_identity()["Arn"]
-    assert caller == f"arn:aws:sts::{ACCOUNT_A}:assumed-role/s3-app/app"
-    assert session("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
+    assert aws.session()("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def pod_of(account: str, **labels: str) -> Pod:
     )
 
 
-def environment(cluster: Cluster, namespace: str, pod: Pod) -> dict[str, str]:
+def environment(cluster, namespace, pod: Pod) -> dict[str, str]:
     """Return the variables that the webhook injects into a Pod, by a dry run."""
     made = cluster.client.create(pod, namespace=namespace, dry_run=True).to_dict()
     [container] = made["spec"]["containers"]
@@ -75,27 +75,20 @@ def test_a_token_for_a_pod_that_is_gone_is_refused(cluster, namespace, pod):
         mint(cluster.client, pod, Token("sts.amazonaws.com", 3600))
 
 
-def test_an_annotation_counts_from_the_moment_it_is_made(cluster, namespace):
+def test_an_annotation_counts_at_once_and_other_pods_are_left_alone(cluster, namespace):
     injected = {
         "AWS_STS_REGIONAL_ENDPOINTS": "regional",
+        "AWS_ROLE_ARN": ROLE_ARN,
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_REGION": "us-east-1",
-        "AWS_ROLE_ARN": ROLE_ARN,
         "AWS_WEB_IDENTITY_TOKEN_FILE": f"{TOKEN_FOLDER}/token",
     }
     for number in range(5):
         cluster.service_account(namespace, f"app-{number}", ROLE_ANNOTATION)
         assert environment(cluster, namespace, pod_of(f"app-{number}")) == injected
-
-
-def test_other_pods_are_left_alone(cluster, namespace):
-    cluster.service_account(namespace, "s3-app", ROLE_ANNOTATION)
     skip = "eks.amazonaws.com/skip-pod-identity-webhook"
-    for pod in (
-        pod_of("default"),
-        pod_of("s3-app", **{skip: "true"}),
-        pod_of("s3-app", **{skip: ""}),
-    ):
+    skipping = [pod_of("app-0", **{skip: value}) for value in ("true", "")]
+    for pod in (pod_of("default"), *skipping):
         assert environment(cluster, namespace, pod) == {}
 
 

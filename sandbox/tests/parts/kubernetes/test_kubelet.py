@@ -5,7 +5,7 @@ from lightkube.resources.core_v1 import Node
 from websockets.exceptions import InvalidStatus
 
 from irsa_sandbox.pods.exec import exec_in_pod
-from tests.sandbox.support.cluster import ROLE_ANNOTATION, Cluster, eventually
+from tests.sandbox.support.cluster import ROLE_ANNOTATION, eventually
 from tests.support.exec_client import through_api_server
 from tests.support.world import ROLE_ARN
 
@@ -16,30 +16,6 @@ AWS_CONFIG = "[profile A]\nregion = us-east-1\n"
 ENV = {"env": [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "id"}}}]}
 NO_SECRET = {"reason": "CreateContainerConfigError", "message": 'secret "keys" not found'}
 NO_CONFIG = {"reason": "ContainerCreating", "message": 'configmap "aws" not found'}
-
-
-@pytest.fixture
-def workload(cluster: Cluster, namespace: str) -> str:
-    """The namespace of a Deployment `s3-app` with a role, an AWS config file and a Secret."""
-    cluster.service_account(namespace, "s3-app", ROLE_ANNOTATION)
-    cluster.config_map(namespace, "aws", {"config": AWS_CONFIG})
-    cluster.secret(namespace, "keys", {"id": "AKIA"})
-    cluster.deployment(
-        namespace,
-        "s3-app",
-        {
-            "env": [
-                {"name": "AWS_CONFIG_FILE", "value": "/etc/aws/config"},
-                {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "id"}}},
-                {"name": "WHO", "value": "$(KEY) of $(UNSET)"},
-            ],
-            "volumeMounts": [{"name": "aws", "mountPath": "/etc/aws", "readOnly": True}],
-        },
-        serviceAccountName="s3-app",
-        volumes=[{"name": "aws", "configMap": {"name": "aws"}}],
-    )
-    eventually(lambda: cluster.available(namespace, "s3-app") == 1)
-    return namespace
 
 
 def test_a_deployment_becomes_available_and_its_pods_are_ready(cluster, namespace):
@@ -72,13 +48,18 @@ def test_a_deployment_becomes_available_and_its_pods_are_ready(cluster, namespac
         ]
 
 
-def test_exec_through_the_api_server_needs_create_on_pods_exec(cluster, workload):
-    [pod] = cluster.pods(workload)
-    target = (cluster.control_plane.kubeconfig_file, workload, pod["metadata"]["name"])
+def test_exec_through_the_api_server_needs_create_on_pods_exec(cluster, namespace):
+    cluster.service_account(namespace, "s3-app", ROLE_ANNOTATION)
+    cluster.secret(namespace, "keys", {"id": "AKIA"})
+    env = [*ENV["env"], {"name": "WHO", "value": "$(KEY) of $(UNSET)"}]
+    cluster.deployment(namespace, "s3-app", {"env": env}, serviceAccountName="s3-app")
+    eventually(lambda: cluster.available(namespace, "s3-app") == 1)
+    [pod] = cluster.pods(namespace)
+    target = (cluster.control_plane.kubeconfig_file, namespace, pod["metadata"]["name"])
     done = through_api_server(*target, ["sh", "-c", "echo $AWS_ROLE_ARN $WHO; exit 3"])
     assert (done.output.decode(), done.code) == (f"{ROLE_ARN} AKIA of $(UNSET)\n", 3)
     with pytest.raises(InvalidStatus) as refused:
-        through_api_server(*target, ["true"], token=cluster.token(workload, "s3-app"))
+        through_api_server(*target, ["true"], token=cluster.token(namespace, "s3-app"))
     assert refused.value.response.status_code == 403
     assert b"pods/exec" in refused.value.response.body
 
@@ -109,24 +90,3 @@ def test_a_pod_waits_for_what_it_is_made_of(cluster, namespace, container, spec,
     cluster.config_map(namespace, "aws", {"config": AWS_CONFIG})
     cluster.secret(namespace, "keys", {"id": "AKIA"})
     eventually(lambda: cluster.available(namespace, "s3-app") == 1)
-
-
-def test_after_a_roll_out_commands_run_as_the_newest_pod(cluster, workload, capfd):
-    def run(script: str) -> str:
-        """The output of a shell script that runs as the Deployment."""
-        command, target = ["sh", "-c", script], (cluster.folder / "exec", workload, "s3-app")
-        code = exec_in_pod(cluster.client, *target, command, extra_env={})
-        output = capfd.readouterr()
-        assert code == 0, output.err
-        return output.out
-
-    api_access = "/var/run/secrets/kubernetes.io/serviceaccount"
-    output = run(f"cat {api_access}/namespace {api_access}/ca.crt")
-    assert output == workload + cluster.authority.ca_pem.decode()
-    before = run("echo $HOSTNAME")
-    cluster.deployment(workload, "s3-app", {"image": "newer"}, serviceAccountName="s3-app")
-    eventually(lambda: cluster.available(workload, "s3-app") == 1)
-    eventually(lambda: len(cluster.pods(workload)) == 1)
-    after = run("echo $HOSTNAME")
-    assert after != before
-    assert after.strip() == cluster.pods(workload)[0]["metadata"]["name"]

@@ -1,7 +1,4 @@
-"""The `aws` provider's configuration, what all its types share, and its resources of IAM and S3.
-
-All types: test_aws_types.py.
-"""
+"""The `aws` provider's configuration, what all its types share, and its resources of IAM and S3."""
 
 import json
 from typing import Any

@@ -219,12 +219,8 @@ def test_networks_versions_of_addons_and_the_partition_are_looked_up(engine, els
         version = "aws:eks/getAddonVersion:getAddonVersion"
         found = engine.invoke(version, **of_eks, **arguments)
         assert (found["version"][:6], found["mostRecent"]) == ("v1.34.", is_newest)
-    assert engine.invoke("aws:index/getPartition:getPartition") == {
-        "dnsSuffix": "amazonaws.com",
-        "id": "aws",
-        "partition": "aws",
-        "reverseDnsPrefix": "com.amazonaws",
-    }
+    found = engine.invoke("aws:index/getPartition:getPartition")
+    assert (found["partition"], found["dnsSuffix"]) == ("aws", "amazonaws.com")
 
 
 def test_an_id_of_another_form_is_refused(engine):

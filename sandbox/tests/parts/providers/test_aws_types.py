@@ -21,9 +21,8 @@ POLICY, OTHER_POLICY = allow("s3:GetObject", "*"), allow("s3:PutObject", "*")
 OF_AWS = "arn:aws:iam::aws:policy"
 READ_ONLY, ADMINISTRATOR = f"{OF_AWS}/ReadOnlyAccess", f"{OF_AWS}/AdministratorAccess"
 POD_ROLE, OTHER_POD_ROLE = (f"arn:aws:iam::{ACCOUNT_A}:role/{name}" for name in ("app", "other"))
-VIEW, EDIT = (
-    f"arn:aws:eks::aws:cluster-access-policy/AmazonEKS{name}Policy" for name in ("View", "Edit")
-)
+ACCESS = "arn:aws:eks::aws:cluster-access-policy/AmazonEKS"
+VIEW, EDIT = f"{ACCESS}ViewPolicy", f"{ACCESS}EditPolicy"
 ONE_NAMESPACE = {"type": "namespace", "namespaces": ["dev"]}
 TAGS = {"tags": {"team": "a"}}
 SCALING = {"minSize": 1, "maxSize": 2, "desiredSize": 1}

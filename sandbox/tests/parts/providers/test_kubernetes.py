@@ -34,12 +34,8 @@ def provider(cluster):
 
 
 @pytest.fixture(scope="module")
-def kubeconfig(cluster):
-    return cluster.control_plane.kubeconfig()
-
-
-@pytest.fixture(scope="module")
-def engine(provider, kubeconfig):
+def engine(cluster, provider):
+    kubeconfig = cluster.control_plane.kubeconfig()
     return provider.configured(kubeconfig=kubeconfig, enableConfigMapMutable=True)
 
 
@@ -63,7 +59,7 @@ def annotations_of(cluster, namespace):
     return cluster.client.get(ServiceAccount, "app", namespace=namespace).metadata.annotations
 
 
-def test_what_exists_is_taken_over_on_request(cluster, provider, engine, kubeconfig, namespace):
+def test_what_exists_is_taken_over_on_request(cluster, provider, engine, namespace):
     """What it has not taken over it never deletes: tests/sandbox/systems/test_what_exists.py."""
     metadata = ObjectMeta(name="app", namespace=namespace)
     cluster.client.create(ConfigMap(metadata=metadata, data={"theirs": "1"}))
@@ -72,6 +68,7 @@ def test_what_exists_is_taken_over_on_request(cluster, provider, engine, kubecon
         "change what it has with a …Patch resource, which leaves it when it goes"
     )
     assert data_of(cluster, namespace) == {"theirs": "1"}
+    kubeconfig = cluster.control_plane.kubeconfig()
     taking = provider.configured(kubeconfig=kubeconfig, upsertExistingObjects="true")
     made = taking.create(CONFIG_MAP, config(namespace, ours="2"))
     assert data_of(cluster, namespace) == {"theirs": "1", "ours": "2"}
@@ -177,11 +174,11 @@ def test_without_a_kubeconfig_it_is_the_sandbox_s(cluster, provider, namespace, 
     assert data_of(cluster, namespace) == {"key": "x"}
 
 
-def test_what_the_sandbox_does_not_know_is_refused_by_name(provider, engine, kubeconfig):
+def test_what_the_sandbox_does_not_know_is_refused_by_name(provider, engine):
     for annotation in ("pulumi.com/waitFor", "pulumi.com/deletionPropagationPolicy"):
         with pytest.raises(InvalidInput, match=f"does not know {annotation}; it knows "):
             engine.check(CONFIG_MAP, named("x", annotations={annotation: "x"}))
-    line = refused(provider.configured, kubeconfig=kubeconfig, renderYamlToDirectory="x")
+    line = refused(provider.configured, renderYamlToDirectory="x")
     assert line.startswith("the sandbox does not know 'renderYamlToDirectory' in a kubernetes")
     group, release = "kubernetes:yaml/v2:ConfigGroup", "kubernetes:helm.sh/v3:Release"
     assert refused(engine.construct, group) == f"the sandbox has no component {group}"

@@ -1,7 +1,4 @@
-"""Admission reviews and associations, the API server and EKS being played.
-
-Real reviews: sandbox/tests/parts/kubernetes/test_control_plane.py.
-"""
+"""Admission reviews and associations, the API server and EKS being played."""
 
 from typing import Any
 from unittest.mock import Mock
@@ -18,17 +15,12 @@ from tests.support.fake_kubernetes import client_of, status
 
 def test_a_pod_is_left_alone_without_account_and_refused_without_answer(tmp_path):
     kind = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"}
-    pod = {
-        "metadata": {},
-        "spec": {"serviceAccountName": "s3-app", "containers": [{"name": "app"}]},
-    }
+    spec = {"serviceAccountName": "s3-app", "containers": [{"name": "app"}]}
+    pod = {"metadata": {}, "spec": spec}
     review = {**kind, "request": {"uid": "u-1", "namespace": "dev", "object": pod}}
     answers = [status(404, "not found"), status(500, "etcd is away")]
-    server = WebhookServer(
-        authority=Authority.create(tmp_path),
-        client=client_of(lambda _: answers.pop(0)),
-        region="us-east-1",
-    )
+    authority, client = Authority.create(tmp_path), client_of(lambda _: answers.pop(0))
+    server = WebhookServer(authority=authority, client=client, region="us-east-1")
     try:
         assert server.review(review) == {**kind, "response": {"uid": "u-1", "allowed": True}}
         with pytest.raises(httpx2.HTTPError, match="etcd is away"):
