@@ -78,7 +78,7 @@ def test_published_providers_are_taken_when_they_are_asked_for(monkeypatch):
     assert seen == [Choice(names, home) for names in chosen]
 
 
-def test_a_running_sandbox_with_other_providers_or_of_another_version_is_refused(running, capsys):
+def test_a_sandbox_with_other_providers_or_of_another_version_is_refused(running, capsys):
     up = ["up", "--folder", str(running), "--providers"]
     stop = f"stop it with `python -m irsa_sandbox down --folder {running}`"
     assert main([*up, "attached"]) == 0

@@ -35,7 +35,7 @@ def verify(pair: KeyPair, trusted: Authority, host: DNSName | IPAddress) -> None
     PolicyBuilder().store(store).build_server_verifier(host).verify(leaf, [])
 
 
-def test_a_certificate_is_accepted_for_its_hosts_and_authority_alone_and_keys_are_private(tmp_path):
+def test_a_certificate_is_for_its_hosts_and_authority_and_keys_are_private(tmp_path):
     authority, localhost = Authority.create(tmp_path / "ours"), DNSName("localhost")
     pair = authority.issue("server", "localhost", "127.0.0.1")
     for host in (localhost, IPAddress(ip_address("127.0.0.1"))):
@@ -158,7 +158,7 @@ def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
 def test_the_peer_s_user_is_found_until_the_peer_leaves(pair: Pair):
     assert uid_of_peer(pair[1]) == os.geteuid()
     if os.geteuid() == 0:  # only root can make another user's connection
-        os.fchown(pair[0].fileno(), 65534, 65534)  # as a socket that `nobody` has made
+        os.fchown(pair[0].fileno(), 65534, 65534)  # as a socket that another user has made
         assert uid_of_peer(pair[1]) == 65534
     pair[0].sendall(b"a request")
     pair[0].close()  # the kernel then shows root as its owner

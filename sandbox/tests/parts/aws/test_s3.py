@@ -119,7 +119,7 @@ def test_settings_of_a_bucket_are_shown_as_by_s3_or_refused_by_name(s3, bucket):
     assert refused == (400, "ValidationError", message)
 
 
-def test_objects_are_listed_in_both_ways_even_one_with_the_name_of_an_s3_control_path(s3, bucket):
+def test_an_object_named_as_a_path_of_s3_control_is_listed_in_both_ways(s3, bucket):
     at, key = {"Bucket": name_of(bucket)}, f"v20180820/tags/{bucket['ResourceArn']}"
     s3.put_object(**at, Key=key, Body=b"content")
     assert s3.get_object(**at, Key=key)["Body"].read() == b"content"

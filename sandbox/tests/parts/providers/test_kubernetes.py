@@ -60,7 +60,7 @@ def annotations_of(cluster, namespace):
 
 
 def test_what_exists_is_taken_over_on_request(cluster, provider, engine, namespace):
-    """What it has not taken over it never deletes: tests/sandbox/systems/test_what_exists.py."""
+    """Nothing else is deleted later: tests/sandbox/systems/test_what_exists.py."""
     metadata = ObjectMeta(name="app", namespace=namespace)
     cluster.client.create(ConfigMap(metadata=metadata, data={"theirs": "1"}))
     assert refused(engine.create, CONFIG_MAP, config(namespace, ours="2")) == (

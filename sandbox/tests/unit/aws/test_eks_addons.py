@@ -8,7 +8,7 @@ from irsa.identity.errors import AwsError
 from irsa_sandbox.aws.eks_addons import ADDONS, complete, describe_versions
 
 
-def test_every_kubernetes_version_has_one_default_of_every_add_on_and_the_newest_comes_first():
+def test_every_kubernetes_version_has_a_default_add_on_and_the_newest_first():
     for kubernetes in {version for addon in ADDONS.values() for version in addon.versions}:
         addons = describe_versions({"kubernetesVersion": [kubernetes]})["addons"]
         assert [addon["addonName"] for addon in addons] == sorted(ADDONS)

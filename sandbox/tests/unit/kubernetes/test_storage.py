@@ -44,7 +44,7 @@ def at_once(monkeypatch):
     monkeypatch.setattr(storage, "QUIET", 0.0)
 
 
-def test_the_new_goes_and_the_rest_comes_back_dependencies_first_without_leases_and_events():
+def test_the_new_goes_and_the_rest_comes_back_dependencies_first():
     """Leases of the API server stay as they are, and events are gone."""
     etcd = Etcd()
     lease, event = b"/registry/leases/kube-system/apiserver-x", b"/registry/events/dev/a"

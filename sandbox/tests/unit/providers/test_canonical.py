@@ -52,7 +52,7 @@ def test_documents_that_mean_something_else_stay_apart(left, right):
     assert canonical(json.dumps(left)) != canonical(json.dumps(right))
 
 
-def test_what_is_no_json_object_is_refused_and_an_odd_one_left_for_aws_to_judge():
+def test_what_is_no_json_object_is_refused_and_an_odd_one_left_for_aws():
     for text in ("", "{", "[]", "null", '"text"', "1"):
         with pytest.raises(ValueError, match=r"Expecting|expected a JSON object"):
             canonical(text)

@@ -135,7 +135,7 @@ def test_plugins_are_found_on_path_in_the_users_folder_and_in_the_cache(tmp_path
     assert told == [f"providers: published plugins of {which}"]
 
 
-def test_a_plugin_that_cannot_be_had_is_one_line_and_attached_providers_need_none(tmp_path):
+def test_a_plugin_that_cannot_be_had_is_one_line_and_attached_need_none(tmp_path):
     told: list[str] = []
     for names in (frozenset[str](), None):
         assert obtain(Choice(names, home=tmp_path), NO_PULUMI, told.append) == {}
