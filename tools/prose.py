@@ -21,7 +21,6 @@ ALLOWED = frozenset(
     {
         ("tests/sandbox/support/stranger.py", "nobody"),  # the user of Unix
         ("sandbox/tests/parts/providers/test_provider_ports.py", "nobody"),
-        ("sandbox/tests/unit/serving/test_peers.py", "nobody"),
         ("tools/prose.py", ""),
         ("tests/unit/tools/test_prose.py", ""),
     }

@@ -26,12 +26,9 @@ def aws() -> Iterator[AwsCli]:
 def test_code_and_output_are_those_of_a_process_of_its_own(aws, tmp_path: Path, command: str):
     environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], **NOWHERE}
     program = Path(sys.executable).with_name("aws")
-    alone = subprocess.run(
-        [program, *command.split()], env=environment, capture_output=True, text=True, check=False
-    )
-
+    given = [program, *command.split()]
+    alone = subprocess.run(given, env=environment, capture_output=True, text=True, check=False)
     code, output = aws.run(command.split(), environment)
-
     assert code == alone.returncode
     assert sorted(output.split()) == sorted((alone.stdout + alone.stderr).split())
 
@@ -40,10 +37,8 @@ def test_a_command_has_its_own_variables_alone(aws, tmp_path: Path, monkeypatch)
     monkeypatch.setenv("AWS_PROFILE", "mine")
     regions = ("eu-west-1", "eu-west-3")
     own = [{"HOME": str(tmp_path), "AWS_DEFAULT_REGION": region} for region in regions]
-
     with ThreadPoolExecutor(2) as pool:
         listed = list(pool.map(lambda each: aws.run(["configure", "list"], each)[1], own))
-
     assert [region in output for region, output in zip(regions, listed, strict=True)] == [True] * 2
     assert not any("mine" in output for output in listed)
 
@@ -52,7 +47,5 @@ def test_what_a_command_keeps_is_in_its_own_home(aws, tmp_path: Path):
     """A session that another Pod got by a profile, in the CLI's cache, is not this one's."""
     (tmp_path / ".aws").mkdir()
     (tmp_path / ".aws" / "config").write_text("[default]\ncli_history = enabled\n")
-
     aws.run(["s3", "ls"], {"HOME": str(tmp_path), **NOWHERE})
-
     assert (tmp_path / ".aws" / "cli" / "history" / "history.db").exists()

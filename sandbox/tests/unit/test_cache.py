@@ -27,10 +27,6 @@ def home(tmp_path, monkeypatch):
     os.umask(before)
 
 
-def mode(path: Path) -> int:
-    return stat.S_IMODE(path.stat().st_mode)
-
-
 def make(folder: Path) -> None:
     (folder / "bin").mkdir()
     (folder / "bin" / "pulumi").write_text("a program")
@@ -38,19 +34,54 @@ def make(folder: Path) -> None:
 
 def test_the_cache_and_its_new_parents_are_the_user_s_own(home):
     folder = cache_folder()
+    made = (folder, folder.parent, home)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in made] == [0o700] * 3
+    folder.chmod(0o755)  # others can only read it
+    assert stat.S_IMODE(cache_folder().stat().st_mode) == 0o700
 
-    assert [mode(path) for path in (folder, folder.parent, home)] == [0o700] * 3
 
-
-def test_a_home_that_cannot_hold_the_cache_is_one_line(monkeypatch, tmp_path):
+def test_a_cache_that_others_can_write_or_that_cannot_be_is_one_line(monkeypatch, tmp_path):
+    folder = cache_folder()
+    for bits in (0o777, 0o720):
+        folder.chmod(bits)
+        assert refusal(cache_folder, raised=CacheError) == (
+            f"{folder} can be written by others (mode 0{bits:o}), whose programs would be run; "
+            f"remove it, or trust what is in it: chmod -R go-w {folder}"
+        )
+    theirs = folder.stat().st_uid
+    with monkeypatch.context() as stranger:
+        stranger.setattr(os, "geteuid", lambda: theirs + 1)
+        line = refusal(cache_folder, raised=CacheError)
+    assert line.startswith(f"{folder} belongs to another user (uid {theirs}), whose programs")
     (tmp_path / "file").touch()
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path / "file"))
-
     assert refusal(cache_folder, raised=CacheError) == (
         f"{tmp_path}/file/.cache cannot be made: Not a directory; set XDG_CACHE_HOME to a folder "
         "that you can write to"
     )
+
+
+def test_so_is_an_entry_of_it_and_a_set_up_says_so_in_one_line(capsys, monkeypatch):
+    folder = entry(key(SOURCES / "kubernetes", KUBERNETES_VERSION))
+    folder.mkdir(0o777)
+    with pytest.raises(ToolError, match=rf"^\S+{folder.name} can be written by others"):
+        toolchain.obtain(print)
+    environment.environment_folder().mkdir(0o777)
+    monkeypatch.setattr(environment, "LINK", folder / ".venv")
+    assert environment.main() == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_what_is_made_under_an_open_umask_is_closed_and_the_umask_left(tmp_path, monkeypatch):
+    """Tools, and the virtual environment."""
+    monkeypatch.setattr(environment, "LINK", tmp_path / ".venv")
+    monkeypatch.setattr(environment, "_install", lambda folder: folder.mkdir() or make(folder) or 0)
+    assert toolchain.obtain(print).pulumi.exists()
+    assert environment.main() == 0
+    assert (tmp_path / ".venv" / "bin" / "pulumi").exists()
+    written = [p for p in cache_folder().rglob("*") if p.lstat().st_mode & cache.OTHERS_WRITE]
+    assert (written, os.umask(0)) == ([], 0)
 
 
 def test_two_set_ups_in_one_process_leave_the_users_umask():
@@ -67,55 +98,4 @@ def test_two_set_ups_in_one_process_leave_the_users_umask():
         with private_umask():
             go_on.set()
             done.result()
-
     assert os.umask(0) == 0, "the caller's umask is another now"
-
-
-def test_what_is_made_under_an_open_umask_is_closed(tmp_path, monkeypatch):
-    """Tools, and the virtual environment."""
-    monkeypatch.setattr(environment, "LINK", tmp_path / ".venv")
-    monkeypatch.setattr(environment, "_install", lambda folder: folder.mkdir() or make(folder) or 0)
-
-    assert toolchain.obtain(print).pulumi.exists()
-    assert environment.main() == 0
-
-    assert (tmp_path / ".venv" / "bin" / "pulumi").exists()
-    written = [p for p in cache_folder().rglob("*") if p.lstat().st_mode & cache.OTHERS_WRITE]
-    assert written == []
-    assert os.umask(0) == 0, "the caller's umask is another now"
-
-
-@pytest.mark.parametrize("bits", [0o755, 0o777, 0o720])
-def test_a_cache_that_others_can_write_is_refused_with_the_way_out(bits):
-    folder = cache_folder()
-    folder.chmod(bits)
-    if bits == 0o755:  # they can only read it
-        assert mode(cache_folder()) == 0o700
-        return
-
-    assert refusal(cache_folder, raised=CacheError) == (
-        f"{folder} can be written by others (mode 0{bits:o}), whose programs would be run; "
-        f"remove it, or trust what is in it: chmod -R go-w {folder}"
-    )
-
-
-def test_so_is_an_entry_of_it_and_a_set_up_says_so_in_one_line(capsys, monkeypatch):
-    folder = entry(key(SOURCES / "kubernetes", KUBERNETES_VERSION))
-    folder.mkdir(0o777)
-
-    with pytest.raises(ToolError, match=rf"^\S+{folder.name} can be written by others"):
-        toolchain.obtain(print)
-
-    environment.environment_folder().mkdir(0o777)
-    monkeypatch.setattr(environment, "LINK", folder / ".venv")
-    assert environment.main() == 2
-    assert capsys.readouterr().err.count("\n") == 1
-
-
-def test_a_cache_of_another_user_s_is_refused(monkeypatch):
-    folder = cache_folder()
-    theirs = folder.stat().st_uid
-    monkeypatch.setattr(os, "geteuid", lambda: theirs + 1)
-
-    with pytest.raises(CacheError, match=f"{folder} belongs to another user .uid {theirs}."):
-        cache_folder()

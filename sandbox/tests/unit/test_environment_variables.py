@@ -1,17 +1,25 @@
 """The caller's variables that get through, over the whole table."""
 
 import os
-import subprocess
 from dataclasses import replace
 
 import pytest
 
 from irsa_sandbox import environment_variables as variables
-from irsa_sandbox.state import exports
 from tests.support.fake_sandbox import STATE
 from tests.support.foreign_variables import table
 
 LOOPBACK = "127.0.0.1,localhost"
+OURS = {
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION"),
+    *("AWS_CA_BUNDLE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "KUBECONFIG"),
+    *("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_DEBUG_PROVIDERS", "PULUMI_HOME"),
+    "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS",
+    *("PULUMI_ENABLE_LEGACY_PLUGIN_SEARCH", "PULUMI_SKIP_UPDATE_CHECK"),
+}
+PROXIES = {"HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"}
+SHARED = ("http_", "all", "SSL", "REQUESTS", "CURL", "GO", "ETCD", "SERVICES", "AUTH", "LOG")
+"""The caller's variables that a command of his sees still, by how they begin: of other things."""
 
 
 @pytest.fixture
@@ -20,48 +28,16 @@ def theirs(tmp_path) -> dict[str, str]:
 
 
 def test_nothing_of_the_callers_accounts_and_clusters_is_left(theirs):
-    # Variables of the caller's that a command of his sees still: they concern other things.
-    def in_a_shell(theirs: dict[str, str]) -> dict[str, str]:
-        """The environment of a shell after its `eval "$(python -m irsa_sandbox env)"`."""
-        kept = dict(theirs)
-        foreign = variables.clean(kept)
-        script = f"{exports(STATE.environment(), foreign)}\nenv -0"
-        done = subprocess.run(["sh", "-ec", script], env=theirs, capture_output=True, check=True)
-        pairs = (entry.partition("=") for entry in done.stdout.decode().split("\0") if entry)
-        return {
-            name: value for name, _, value in pairs if name not in ("PWD", "OLDPWD", "SHLVL", "_")
-        }
-
-    def in_run(theirs: dict[str, str]) -> dict[str, str]:
-        """The environment of a command of `python -m irsa_sandbox run`."""
-        kept = dict(theirs)
-        variables.clean(kept)
-        return {**kept, **STATE.environment()}
-
-    shared = ("http_", "all", "SSL", "REQUESTS", "CURL", "GO", "ETCD", "SERVICES", "AUTH", "LOG")
-    proxies = {"HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"}
-    ours = proxies | {
-        *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION"),
-        *("AWS_CA_BUNDLE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "KUBECONFIG"),
-        *(
-            "PULUMI_BACKEND_URL",
-            "PULUMI_CONFIG_PASSPHRASE",
-            "PULUMI_DEBUG_PROVIDERS",
-            "PULUMI_HOME",
-        ),
-        "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS",
-        "PULUMI_ENABLE_LEGACY_PLUGIN_SEARCH",
-        "PULUMI_SKIP_UPDATE_CHECK",
-    }
+    """Nor in a shell: tests/sandbox/test_foreign_variables.py."""
     theirs["NO_PROXY"] = "amazonaws.com"
-    seen = in_a_shell(theirs)
-    assert seen == in_run(theirs)
-
-    assert {name for name in seen if name.startswith(variables.FAMILIES)} == ours - proxies
-    for name, value in seen.items():
-        if name in theirs and name not in ("PATH", "HOME"):
-            assert name in ours or name.startswith((*shared, *(s.upper() for s in shared)))
-            assert (value == theirs[name]) is (name not in ours)
+    seen = dict(theirs)
+    variables.clean(seen)
+    seen |= STATE.environment()
+    assert {name for name in seen if name.startswith(variables.FAMILIES)} == OURS
+    for name in seen.keys() & theirs.keys() - {"PATH", "HOME"}:
+        ours = name in OURS | PROXIES
+        assert ours or name.startswith((*SHARED, *(s.upper() for s in SHARED)))
+        assert (seen[name] != theirs[name]) is ours
     assert seen["AWS_CONFIG_FILE"] == seen["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
     assert seen["https_proxy"] == seen["HTTPS_PROXY"] == STATE.aws_proxy
     assert seen["NO_PROXY"] == seen["no_proxy"] == LOOPBACK
@@ -76,7 +52,6 @@ def test_the_engine_attaches_to_providers_that_have_no_plugin():
 
 def test_the_sandboxs_own_processes_see_none_of_it(theirs):
     language = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
-
     assert variables.background({**theirs, **language}) == {
         **{name: theirs[name] for name in ("PATH", "HOME")},
         **language,
@@ -97,7 +72,6 @@ def test_the_sandboxs_own_processes_see_none_of_it(theirs):
 )
 def test_loopback_is_added_to_no_proxy_once(given, lower, upper):
     once = variables.no_proxy(given)
-
     assert once == {"no_proxy": lower, "NO_PROXY": upper}
     assert variables.no_proxy(once) == once
     environ = {"PATH": "/bin"}
@@ -105,10 +79,8 @@ def test_loopback_is_added_to_no_proxy_once(given, lower, upper):
 
 
 def test_go_builds_for_this_machine_from_the_callers_module_proxy(theirs):
-    seen = variables.go_build_environment(
-        {**theirs, "GOPROXY": "https://proxy.example", "GOPRIVATE": "corp"}
-    )
-
+    given = {**theirs, "GOPROXY": "https://proxy.example", "GOPRIVATE": "corp"}
+    seen = variables.go_build_environment(given)
     assert {name: value for name, value in seen.items() if "GO" in name} == {
         "GOPROXY": "https://proxy.example",
         "GOPRIVATE": "corp",
@@ -125,9 +97,7 @@ def test_a_variable_that_has_its_value_is_not_written_again(monkeypatch):
     monkeypatch.delenv("NEW", raising=False)
     written: list[str] = []
     monkeypatch.setattr(os, "putenv", lambda name, _: written.append(os.fsdecode(name)))
-
     with variables.exported(SAME="1", NEW="2"):
         assert os.environ["NEW"] == "2"
-
     assert written == ["NEW"]
     assert (os.environ["SAME"], "NEW" in os.environ) == ("1", False)

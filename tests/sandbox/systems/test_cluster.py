@@ -182,7 +182,8 @@ def cluster_of_old_version(where: dict[str, Any]) -> None:
         opts=child,
     )
     policy = "arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy"
-    attached = {"role": role.name, "policy_arn": policy, "opts": child}
+    # A resource, which the engine sends as its id.
+    attached = {"role": role, "policy_arn": policy, "opts": child}
     cni = aws.iam.RolePolicyAttachment("dev-node-AmazonEKS_CNI_Policy", **attached)
     aws.eks.NodeGroup(
         "dev",

@@ -23,6 +23,12 @@ def test_an_environment_of_another_tool_is_refused(tmp_path, monkeypatch, capsys
     assert capsys.readouterr().err.startswith(f"{folder} was not made by this set-up; remove it")
 
 
+def test_the_python_that_is_too_old_is_named(monkeypatch, capsys):
+    monkeypatch.setattr(environment, "OLDEST", (4, 0))
+    assert environment.main() == 2
+    assert f"{sys.executable} is {sys.version.split()[0]}" in capsys.readouterr().err
+
+
 def test_an_activated_environment_leads_to_itself():
     """`make` runs the first `python3` on PATH, which is then the environment's own."""
     script = "from tools.environment import environment_folder; print(environment_folder())"

@@ -1,33 +1,44 @@
-"""EKS in the emulator: updates that can be asked for, and add-ons that AWS has.
+"""EKS in the emulator: updates, add-ons, node groups, access entries, Pod Identity associations."""
 
-Versions of add-ons are tested in sandbox/tests/unit/aws/test_eks_addons.py.
-"""
-
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from botocore.config import Config
 
+from irsa.identity.subjects import ServiceAccountRef
+from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from irsa_sandbox.aws.clients import session_of
 from irsa_sandbox.aws.eks_addons import ADDONS
-from tests.sandbox.support.aws_harness import ROLE_ARN, SUBNETS, VPC, Aws, refusal
-from tests.sandbox.support.pod_identity import AUTO_MODE
+from tests.sandbox.support.aws_harness import ROLE_ARN, SUBNETS, VPC, Aws, allow, refusal
+from tests.sandbox.support.pod_identity import AUTO_MODE, pod_role
+from tests.support.world import ROLE_B_ARN
 
-pytestmark = pytest.mark.sandbox
+pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("cluster")]
 
-NAME, VERSION = "dev", "1.34"
-CLUSTER = {"name": NAME, "version": VERSION, "roleArn": ROLE_ARN, "resourcesVpcConfig": VPC}
-PROXY, DNS = ({"clusterName": NAME, "addonName": name} for name in ("kube-proxy", "coredns"))
+VERSION = "1.34"
+CLUSTER = {"name": "dev", "version": VERSION, "roleArn": ROLE_ARN, "resourcesVpcConfig": VPC}
+AT = {"clusterName": "dev"}
+PROXY, DNS, CNI = ({**AT, "addonName": name} for name in ("kube-proxy", "coredns", "vpc-cni"))
+NODES = {**AT, "nodegroupName": "nodes"}
+GROUP = {**NODES, "subnets": SUBNETS, "nodeRole": ROLE_ARN}
 NOT_FOUND = (404, "ResourceNotFoundException")
 INVALID = (400, "InvalidParameterException")
+LOGS = {"clusterLogging": [{"types": ["api"], "enabled": True}]}
+PRIVATE = {"endpointPrivateAccess": True}
+SECRETS = {"resources": ["secrets"], "provider": {"keyArn": "arn:aws:kms:x"}}
+ENCRYPTED = {**AT, "encryptionConfig": [SECRETS]}
+ROLE = f"arn:aws:iam::{ACCOUNT_A}:role/s3-app-pods"
+ASSOCIATION = {**AT, "namespace": "dev", "serviceAccount": "s3-app", "roleArn": ROLE}
+NODE_ROLE = [{"serviceAccount": "aws-node", "roleArn": ROLE}]
+TOKEN = "0123456789abcdef" * 3
+IMDS = {"MetadataOptions": {"HttpTokens": "required"}}
+TEMPLATE = {"LaunchTemplateName": "x", "LaunchTemplateData": IMDS}
 
 
-@pytest.fixture(autouse=True)
-def cluster(eks: Any) -> Iterator[None]:
+@pytest.fixture
+def cluster(restored: None, eks: Any) -> None:
     eks.create_cluster(**CLUSTER)
-    yield
-    eks.delete_cluster(name=NAME)
 
 
 def update_addon(eks: Any) -> dict[str, Any]:
@@ -36,41 +47,24 @@ def update_addon(eks: Any) -> dict[str, Any]:
 
 
 def update_nodes(eks: Any) -> dict[str, Any]:
-    nodes = {"clusterName": NAME, "nodegroupName": "nodes"}
-    eks.create_nodegroup(**nodes, subnets=SUBNETS, nodeRole=ROLE_ARN)
-    try:
-        return eks.update_nodegroup_config(**nodes, labels={"addOrUpdateLabels": {"a": "b"}})
-    finally:
-        eks.delete_nodegroup(**nodes)
+    eks.create_nodegroup(**GROUP)
+    return eks.update_nodegroup_config(**NODES, labels={"addOrUpdateLabels": {"a": "b"}})
 
 
 def update_config(**change: Any) -> Callable[[Any], dict[str, Any]]:
-    return lambda eks: eks.update_cluster_config(name=NAME, **change)
-
-
-def encrypt(eks: Any) -> dict[str, Any]:
-    keys = [{"resources": ["secrets"], "provider": {"keyArn": "arn:aws:kms:x"}}]
-    return eks.associate_encryption_config(clusterName=NAME, encryptionConfig=keys)
+    return lambda eks: eks.update_cluster_config(name="dev", **change)
 
 
 @pytest.mark.parametrize(
     ("kind", "change", "at"),
     [
-        ("VersionUpdate", lambda eks: eks.update_cluster_version(name=NAME, version="1.35"), {}),
-        (
-            "EndpointAccessUpdate",
-            update_config(resourcesVpcConfig={"endpointPrivateAccess": True}),
-            {},
-        ),
+        ("VersionUpdate", lambda eks: eks.update_cluster_version(name="dev", version="1.35"), {}),
+        ("EndpointAccessUpdate", update_config(resourcesVpcConfig=PRIVATE), {}),
         ("VpcConfigUpdate", update_config(resourcesVpcConfig={"subnetIds": SUBNETS}), {}),
-        (
-            "LoggingUpdate",
-            update_config(logging={"clusterLogging": [{"types": ["api"], "enabled": True}]}),
-            {},
-        ),
+        ("LoggingUpdate", update_config(logging=LOGS), {}),
         ("DeletionProtectionUpdate", update_config(deletionProtection=False), {}),
         ("AccessConfigUpdate", update_config(accessConfig={"authenticationMode": "API"}), {}),
-        ("AssociateEncryptionConfig", encrypt, {}),
+        ("AssociateEncryptionConfig", lambda eks: eks.associate_encryption_config(**ENCRYPTED), {}),
         ("ConfigUpdate", update_nodes, {"nodegroupName": "nodes"}),
         ("AddonUpdate", update_addon, {"addonName": "coredns"}),
     ],
@@ -78,30 +72,27 @@ def encrypt(eks: Any) -> dict[str, Any]:
 def test_an_update_can_be_asked_for_afterwards_by_its_own_part(eks, kind, change, at):
     made = change(eks)["update"]
     assert (made["type"], made["status"], made["errors"]) == (kind, "Successful", [])
-
-    asked = {"name": NAME, "updateId": made["id"]}
+    asked = {"name": "dev", "updateId": made["id"]}
     assert eks.describe_update(**asked, **at)["update"] == made
     others = [{"nodegroupName": "others"}, {"addonName": "kube-proxy"}, *([{}] if at else [])]
     for other in others:
         missing = (*NOT_FOUND, f"No update found for ID: {made['id']}")
         assert refusal(eks.describe_update, **asked, **other) == missing
-
-
-def test_an_unknown_update_is_not_found(eks):
-    assert refusal(eks.describe_update, name=NAME, updateId="x")[:2] == NOT_FOUND
     missing = (*NOT_FOUND, "No cluster found for name: other.")
-    assert refusal(eks.describe_update, name="other", updateId="x") == missing
+    assert refusal(eks.describe_update, **{**asked, "name": "other"}) == missing
 
 
-def test_a_recreated_cluster_has_neither_updates_nor_add_ons(eks):
-    made = {"name": NAME, "updateId": update_addon(eks)["update"]["id"], "addonName": "coredns"}
-    eks.delete_cluster(name=NAME)
+def test_a_recreated_cluster_has_neither_updates_add_ons_nor_associations(eks, role):
+    made = {"name": "dev", "updateId": update_addon(eks)["update"]["id"], "addonName": "coredns"}
+    association = create(eks)
+    eks.delete_cluster(name="dev")
+    assert refusal(eks.describe_pod_identity_association, **one(association))[:2] == NOT_FOUND
     eks.create_cluster(**CLUSTER)
-
     assert refusal(eks.describe_update, **made)[:2] == NOT_FOUND
     assert refusal(eks.describe_addon, **DNS)[:2] == NOT_FOUND
-    assert eks.list_addons(clusterName=NAME)["addons"] == []
-    assert "_updates" not in eks.describe_cluster(name=NAME)["cluster"]
+    assert eks.list_addons(**AT)["addons"] == []
+    assert eks.list_pod_identity_associations(**AT)["associations"] == []
+    assert "_updates" not in eks.describe_cluster(name="dev")["cluster"]
 
 
 def test_an_add_on_that_is_updated_without_its_role_loses_it(aws: Aws, eks):
@@ -134,16 +125,13 @@ def test_an_add_on_has_the_default_version_and_the_tags_of_now(eks):
         ({"addonVersion": "v1.0.0-eksbuild.1"}, "Addon version"),
         ({"addonVersion": ADDONS["kube-proxy"].versions["1.33"][0]}, "Addon version"),
     ],
-    ids=["unknown", "unknown version", "for another Kubernetes version"],
 )
 def test_an_add_on_that_cannot_be_is_refused(eks, wanted, what):
     message = f"{what} specified is not supported"
     assert refusal(eks.create_addon, **{**PROXY, **wanted}) == (*INVALID, message)
-    assert eks.list_addons(clusterName=NAME)["addons"] == []
+    assert eks.list_addons(**AT)["addons"] == []
     for missing in ("kube-proxy", "mine"):
-        refused = refusal(eks.update_addon, clusterName=NAME, addonName=missing)
-        assert refused[:2] == NOT_FOUND
-
+        assert refusal(eks.update_addon, **AT, addonName=missing)[:2] == NOT_FOUND
     before = eks.create_addon(**PROXY)["addon"]
     assert refusal(eks.update_addon, **PROXY, addonVersion="v1")[:2] == INVALID
     assert eks.describe_addon(**PROXY)["addon"] == before
@@ -153,65 +141,189 @@ def test_nodes_take_a_launch_template_that_exists_and_keep_it(ec2, eks):
     data = {"LaunchTemplateName": "nodes", "LaunchTemplateData": {}}
     made = ec2.create_launch_template(**data)["LaunchTemplate"]
     ec2.create_launch_template_version(**data)
-    nodes = {"clusterName": NAME, "nodegroupName": "nodes"}
-    group = {**nodes, "subnets": SUBNETS, "nodeRole": ROLE_ARN}
     template = {"id": made["LaunchTemplateId"], "version": "1"}
     for wrong in ({"launchTemplate": {"id": "lt-0"}}, {"launchTemplate": template, "diskSize": 9}):
-        assert refusal(eks.create_nodegroup, **group, **wrong)[:2] == INVALID
-
-    created = eks.create_nodegroup(**group, launchTemplate=template)["nodegroup"]
+        assert refusal(eks.create_nodegroup, **GROUP, **wrong)[:2] == INVALID
+    created = eks.create_nodegroup(**GROUP, launchTemplate=template)["nodegroup"]
     assert created["launchTemplate"] == {**template, "name": "nodes"}
     assert "diskSize" not in created
     newest = {"name": "nodes", "version": "$Latest"}
-    eks.update_nodegroup_version(**nodes, launchTemplate=newest)
-    found = eks.describe_nodegroup(**nodes)["nodegroup"]["launchTemplate"]
+    eks.update_nodegroup_version(**NODES, launchTemplate=newest)
+    found = eks.describe_nodegroup(**NODES)["nodegroup"]["launchTemplate"]
     assert found == {**template, "name": "nodes", "version": "2"}
-
-    eks.delete_nodegroup(**nodes)
-    eks.create_nodegroup(**group)
-    assert refusal(eks.update_nodegroup_version, **nodes, launchTemplate=newest)[:2] == INVALID
-    eks.delete_nodegroup(**nodes)
-    ec2.delete_launch_template(LaunchTemplateName="nodes")
+    eks.delete_nodegroup(**NODES)
+    eks.create_nodegroup(**GROUP)
+    assert refusal(eks.update_nodegroup_version, **NODES, launchTemplate=newest)[:2] == INVALID
 
 
-def test_auto_mode_is_enabled_whole_and_without_add_ons(eks):
-    wanted = {"name": "auto", "roleArn": ROLE_ARN, "resourcesVpcConfig": VPC}
-    for name in AUTO_MODE:
-        part = {**AUTO_MODE, name: {}, "bootstrapSelfManagedAddons": False}
-        assert refusal(eks.create_cluster, **wanted, **part)[:2] == INVALID
-    assert refusal(eks.create_cluster, **wanted, **AUTO_MODE)[:2] == INVALID
+def test_auto_mode_is_enabled_alone_whole_and_without_add_ons(eks):
+    wanted, without = {**CLUSTER, "name": "auto"}, {"bootstrapSelfManagedAddons": False}
+    for refused in (
+        *({**AUTO_MODE, name: {}, **without} for name in AUTO_MODE),
+        AUTO_MODE,
+        {"kubernetesNetworkConfig": {"ipFamily": "ipv6"}},
+        {"kubernetesNetworkConfig": {"serviceIpv4Cidr": "10.2.0.0/16"}},
+    ):
+        assert refusal(eks.create_cluster, **wanted, **refused)[0] == 400
     part = {"storageConfig": AUTO_MODE["storageConfig"]}
-    assert refusal(eks.update_cluster_config, name=NAME, **part)[:2] == INVALID
-
-    eks.create_cluster(**wanted, **AUTO_MODE, bootstrapSelfManagedAddons=False)
-    eks.update_cluster_config(name=NAME, **AUTO_MODE)
-    for name in ("auto", NAME):
+    assert refusal(eks.update_cluster_config, name="dev", **part)[:2] == INVALID
+    two = {"resourcesVpcConfig": {"endpointPrivateAccess": True, "subnetIds": SUBNETS}}
+    message = "Only one type of update can be allowed."
+    assert refusal(eks.update_cluster_config, name="dev", **two) == (*INVALID, message)
+    eks.create_cluster(**wanted, **AUTO_MODE, **without)
+    eks.update_cluster_config(name="dev", **AUTO_MODE)
+    for name in ("auto", "dev"):
         found = eks.describe_cluster(name=name)["cluster"]
         assert found["computeConfig"] == AUTO_MODE["computeConfig"]
         assert found["kubernetesNetworkConfig"]["elasticLoadBalancing"] == {"enabled": True}
         assert found["storageConfig"] == AUTO_MODE["storageConfig"]
-    eks.delete_cluster(name="auto")
 
 
-@pytest.mark.parametrize("network", [{"ipFamily": "ipv6"}, {"serviceIpv4Cidr": "10.2.0.0/16"}])
-def test_a_cluster_has_the_addresses_of_the_sandboxs_control_plane(eks, network):
-    wanted = {"name": "other", "roleArn": ROLE_ARN, "resourcesVpcConfig": VPC}
-    assert refusal(eks.create_cluster, **wanted, kubernetesNetworkConfig=network)[0] == 400
+@pytest.mark.parametrize(
+    ("principal", "name"),
+    [
+        ("role/teams/admin", f"arn:aws:sts::{ACCOUNT_A}:assumed-role/admin/{{{{SessionName}}}}"),
+        ("user/ann", f"arn:aws:iam::{ACCOUNT_A}:user/ann"),
+    ],
+)
+def test_an_access_entry_has_a_user_name_and_no_group_of_kubernetes(eks, principal, name):
+    entry = {**AT, "principalArn": f"arn:aws:iam::{ACCOUNT_A}:{principal}"}
+    groups = {"kubernetesGroups": ["viewers", "system:masters"]}
+    message = "The kubernetes group name system:masters is invalid, it cannot start with system:"
+    assert refusal(eks.create_access_entry, **entry, **groups) == (*INVALID, message)
+    made = eks.create_access_entry(**entry, kubernetesGroups=["viewers"])["accessEntry"]
+    assert made["username"] == name
+    assert refusal(eks.update_access_entry, **entry, **groups) == (*INVALID, message)
+    changed = eks.update_access_entry(**entry, username="ann")["accessEntry"]
+    assert (changed["username"], changed["kubernetesGroups"]) == ("ann", ["viewers"])
 
 
-def test_an_access_entry_has_a_user_name_and_no_group_of_kubernetes(eks):
-    for principal, name in (
-        ("role/teams/admin", "arn:aws:sts::111122223333:assumed-role/admin/{{SessionName}}"),
-        ("user/ann", "arn:aws:iam::111122223333:user/ann"),
+@pytest.fixture
+def role(cluster: None, iam: Any) -> None:
+    """The role of Pods that associations name."""
+    pod_role(iam, "s3-app-pods", "dev", ServiceAccountRef("dev", "s3-app"))
+
+
+def create(eks: Any, **changed: Any) -> dict[str, Any]:
+    return eks.create_pod_identity_association(**{**ASSOCIATION, **changed})["association"]
+
+
+def one(association: dict[str, Any]) -> dict[str, str]:
+    return {**AT, "associationId": association["associationId"]}
+
+
+def test_an_association_is_created_described_and_deleted(eks, role):
+    made = create(eks, targetRoleArn=ROLE_B_ARN, tags={"team": "data"})
+    id_ = made["associationId"]
+    assert made == {
+        **ASSOCIATION,
+        "associationArn": f"arn:aws:eks:{REGION}:{ACCOUNT_A}:podidentityassociation/dev/{id_}",
+        "associationId": id_,
+        "createdAt": made["createdAt"],
+        "disableSessionTags": False,
+        "externalId": f"{REGION}/{ACCOUNT_A}/dev/dev/s3-app",
+        "modifiedAt": made["createdAt"],
+        "tags": {"team": "data"},
+        "targetRoleArn": ROLE_B_ARN,
+    }
+    assert eks.describe_pod_identity_association(**one(made))["association"] == made
+    again = (409, "ResourceInUseException", f"Association already exists: {id_}")
+    assert refusal(eks.create_pod_identity_association, **ASSOCIATION) == again
+    changed = eks.update_pod_identity_association(**one(made), targetRoleArn="")["association"]
+    emptied = {name: made[name] for name in made.keys() - {"externalId", "targetRoleArn"}}
+    assert {**changed, "modifiedAt": made["modifiedAt"]} == emptied
+    eks.delete_pod_identity_association(**one(made))
+    assert refusal(eks.describe_pod_identity_association, **one(made))[:2] == NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"roleArn": ROLE.replace("role/", "role/x/")}, "Role provided in the request does not"),
+        ({"roleArn": ROLE_B_ARN}, "Role provided in the request does not exist."),
+        ({"roleArn": ROLE_ARN}, "Trust policy of the role provided is invalid."),
+        ({"policy": allow("s3:GetObject", "*")}, "disableSessionTags must be set to true"),
+        ({"policy": " " * 2049, "disableSessionTags": True}, "policy is longer than 2048"),
+        ({"targetRoleArn": "s3-app-B"}, "The target role ARN is invalid"),
+    ],
+)
+def test_what_eks_cannot_use_is_refused(eks, role, changed, message):
+    refused = refusal(eks.create_pod_identity_association, **{**ASSOCIATION, **changed})
+    assert refused[:2] == INVALID
+    assert refused[2].startswith(message)
+    made = create(eks)
+    assert refusal(eks.update_pod_identity_association, **one(made), **changed) == refused
+    assert eks.describe_pod_identity_association(**one(made))["association"] == made
+
+
+def test_associations_are_listed_in_pages_and_without_their_roles(eks, role):
+    made = [create(eks, serviceAccount=name) for name in ("a", "b", "c")]
+    create(eks, namespace="other")
+    pages = eks.get_paginator("list_pod_identity_associations").paginate(
+        **AT, namespace="dev", PaginationConfig={"PageSize": 2}
+    )
+    found = [page["associations"] for page in pages]
+    assert [len(page) for page in found] == [2, 1]
+    summary = {"associationArn", "associationId", "clusterName", "namespace", "serviceAccount"}
+    listed = sorted((each for page in found for each in page), key=lambda e: e["serviceAccount"])
+    assert listed == [{name: each[name] for name in summary} for each in made]
+
+
+def test_an_add_on_owns_its_associations(eks, role):
+    """Each update writes all of them, unless it says nothing of them."""
+    addon = eks.create_addon(**CNI, podIdentityAssociations=NODE_ROLE)["addon"]
+    (arn,) = addon["podIdentityAssociations"]
+    at = {**AT, "associationId": arn.rpartition("/")[2]}
+    made = eks.describe_pod_identity_association(**at)["association"]
+    assert (made["namespace"], made["serviceAccount"]) == ("kube-system", "aws-node")
+    assert (made["roleArn"], made["ownerArn"]) == (ROLE, addon["addonArn"])
+    for call in (eks.update_pod_identity_association, eks.delete_pod_identity_association):
+        refused = refusal(call, **at)
+        assert refused[:2] == (400, "InvalidRequestException")
+        assert f"is owned by {addon['addonArn']}" in refused[2]
+    eks.update_addon(**CNI, configurationValues="{}")
+    eks.update_addon(**CNI, podIdentityAssociations=NODE_ROLE)
+    assert eks.describe_addon(**CNI)["addon"]["podIdentityAssociations"] == [arn]
+    eks.update_addon(**CNI, podIdentityAssociations=[])
+    assert eks.list_pod_identity_associations(**AT)["associations"] == []
+    eks.update_addon(**CNI, podIdentityAssociations=NODE_ROLE)
+    eks.delete_addon(**CNI, preserve=True)
+    assert eks.list_pod_identity_associations(**AT)["associations"] == []
+
+
+def test_an_add_on_takes_no_association_of_others(eks, role):
+    create(eks, namespace="kube-system", serviceAccount="aws-node")
+    refused = refusal(eks.create_addon, **CNI, podIdentityAssociations=NODE_ROLE)
+    assert refused[:2] == (409, "ResourceInUseException")
+    other = [{"serviceAccount": "s3-app", "roleArn": ROLE}]
+    assert refusal(eks.create_addon, **CNI, podIdentityAssociations=other)[:2] == INVALID
+    assert eks.list_addons(**AT)["addons"] == []
+
+
+def test_a_call_with_the_same_token_is_made_once(aws: Aws, eks, ec2):
+    """An SDK makes it again by itself when an answer was lost."""
+    eks.create_addon(**CNI)
+    for call, inputs, other in (
+        (eks.create_cluster, {**CLUSTER, "name": "x"}, {"version": "1.33"}),
+        (eks.update_addon, {**CNI, "configurationValues": "{}"}, {"configurationValues": ""}),
+        (ec2.create_launch_template, TEMPLATE, {"LaunchTemplateName": "y"}),
     ):
-        entry = {"clusterName": NAME, "principalArn": f"arn:aws:iam::111122223333:{principal}"}
-        groups = {"kubernetesGroups": ["viewers", "system:masters"]}
-        message = (
-            "The kubernetes group name system:masters is invalid, it cannot start with system:"
-        )
-        assert refusal(eks.create_access_entry, **entry, **groups) == (*INVALID, message)
-        made = eks.create_access_entry(**entry, kubernetesGroups=["viewers"])["accessEntry"]
-        assert made["username"] == name
-        assert refusal(eks.update_access_entry, **entry, **groups) == (*INVALID, message)
-        changed = eks.update_access_entry(**entry, username="ann")["accessEntry"]
-        assert (changed["username"], changed["kubernetesGroups"]) == ("ann", ["viewers"])
+        name = "ClientToken" if inputs is TEMPLATE else "clientRequestToken"
+        token = {name: f"{call.__name__}-{TOKEN}"}
+        first, again = call(**inputs, **token), call(**inputs, **token)
+        assert {**again, "ResponseMetadata": None} == {**first, "ResponseMetadata": None}
+        status, code, message = refusal(call, **{**inputs, **other}, **token)
+        assert status == 400
+        assert code in ("InvalidParameterException", "IdempotentParameterMismatch")
+        assert message.endswith("was used with other parameters")
+
+
+def test_a_token_is_one_accounts_and_one_calls_that_was_not_refused(aws: Aws, eks):
+    clients = (aws.emulator.client("ec2", account) for account in (ACCOUNT_A, ACCOUNT_B))
+    made = [each.create_launch_template(**TEMPLATE, ClientToken=TOKEN) for each in clients]
+    assert len({each["LaunchTemplate"]["LaunchTemplateId"] for each in made}) == 2
+    token = {"clientRequestToken": TOKEN[::-1]}
+    entry = {"clusterName": "late", "principalArn": f"arn:aws:iam::{ACCOUNT_A}:role/admins"}
+    assert refusal(eks.create_access_entry, **entry, **token)[0] == 404
+    eks.create_cluster(**{**CLUSTER, "name": "late"})
+    assert eks.create_access_entry(**entry, **token)["accessEntry"]["clusterName"] == "late"

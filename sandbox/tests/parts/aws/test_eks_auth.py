@@ -1,4 +1,4 @@
-"""EKS Auth: whose token gets a session of which role, and what the session may do.
+"""EKS Auth, and the agent in front of it: whose token gets a session, and what that may do.
 
 Which trust policies let EKS in is tested in command/tests/decide/test_pod_identity.py.
 """
@@ -6,12 +6,16 @@ Which trust policies let EKS in is tested in command/tests/decide/test_pod_ident
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from unittest.mock import Mock
 
+import botocore.session
+import httpx2
 import pytest
 
 from irsa.identity.arns import root_arn
-from irsa.identity.errors import transitive_tag_is_set
+from irsa.identity.errors import AwsError, transitive_tag_is_set
 from irsa.identity.pod_identity import (
     TargetedBy,
     pod_identity_trust_policy,
@@ -22,47 +26,66 @@ from irsa.identity.subjects import ServiceAccountRef
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from irsa_sandbox.aws.clients import Credentials
 from irsa_sandbox.aws.role_sessions import SESSION_SECONDS, TARGET_SESSION_SECONDS
-from tests.sandbox.support.aws_harness import BUCKET, ISSUER, STRANGER, Aws, refusal, token
+from irsa_sandbox.kubernetes import pod_identity_agent
+from irsa_sandbox.kubernetes.pod_identity_agent import Agent, AgentServer, Node
+from tests.sandbox.support.aws_harness import ROLE_ARN, STRANGER, Aws, refusal, token
 from tests.sandbox.support.aws_harness import allow as document
 from tests.sandbox.support.pod_identity import (
+    ADDON,
+    AUTO_MODE,
     CLUSTER,
     CLUSTER_ARN,
+    POD,
     READER,
     ROLE,
     TARGET,
     TARGET_ARN,
     Associated,
     allow,
-    arn_of_cluster,
     associate,
     node_role,
+    nodes_with_agent,
     pod_token,
 )
+from tests.support.world import BUCKET, ISSUER
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("restored")]
 
 OTHER = ServiceAccountRef("dev", "writer")
+POD_ROLE_ARN = f"arn:aws:iam::{ACCOUNT_A}:role/{ROLE}"
 DENIED = (
     400,
     "AccessDeniedException",
     "Unauthorized Exception! EKS does not have permissions to assume the associated role.",
 )
+DAY = int(time.time()) + 24 * 3600
+RAW, RENEWED = pod_token(exp=DAY), pod_token(exp=DAY + 1)
+NOT_ITS_ADDRESS = (
+    "Access Denied. Called agent through invalid address, please use either [127.0.0.1] address "
+    "not example.org\n"
+)
+EXPIRED = {"Authorization": pod_token(exp=int(time.time()) - 1)}
 
 
 @pytest.fixture
 def world(aws: Aws, restored: None) -> Associated:
-    return Associated(aws)
+    """A cluster whose service account `dev/reader` has an association."""
+    world = Associated(aws)
+    world.associate()
+    return world
+
+
+def retarget(world: Associated, **more: object) -> None:
+    """Change the association."""
+    [made] = world.eks.list_pod_identity_associations(clusterName=CLUSTER)["associations"]
+    which = {name: made[name] for name in ("associationId", "clusterName")}
+    world.eks.update_pod_identity_association(**which, **more)
 
 
 def test_a_pod_gets_a_session_of_the_associations_role(world: Associated):
-    association_id = world.associate()
-
     answer = world.ask()
-
-    association = answer["podIdentityAssociation"]
     assert answer["subject"] == {"namespace": "dev", "serviceAccount": "reader"}
     assert answer["audience"] == "pods.eks.amazonaws.com"
-    assert association["associationId"] == association_id
     assert re.fullmatch(
         rf"arn:aws:sts::{ACCOUNT_A}:assumed-role/{ROLE}/eks-production-reader-6d5-[0-9a-f-]{{36}}",
         answer["assumedRoleUser"]["arn"],
@@ -71,19 +94,15 @@ def test_a_pod_gets_a_session_of_the_associations_role(world: Associated):
     assert SESSION_SECONDS - 60 < seconds <= SESSION_SECONDS
 
 
-@pytest.mark.parametrize("account", [OTHER, ServiceAccountRef("prod", "reader")])
-def test_no_other_service_account_gets_one(world: Associated, account):
-    world.associate()
-
-    assert world.refused(pod_token(account))[:2] == (404, "ResourceNotFoundException")
-
-
-def test_neither_another_nor_a_missing_cluster_has_the_association(world: Associated):
-    world.associate()
+def test_only_the_cluster_and_account_of_an_association_get_a_session(world: Associated):
     world.create_cluster("other")
-    for name in ("other", "missing"):
-        assert world.refused(cluster=name)[:2] == (404, "ResourceNotFoundException")
-
+    for raw, cluster in (
+        (pod_token(), "other"),
+        (pod_token(), "missing"),
+        (pod_token(OTHER), CLUSTER),
+        (pod_token(ServiceAccountRef("prod", "reader")), CLUSTER),
+    ):
+        assert world.refused(raw, cluster)[:2] == (404, "ResourceNotFoundException")
     associate(world.eks, "other", READER, world.role_arn)  # its trust policy names the first
     assert world.refused(cluster="other") == DENIED
 
@@ -99,12 +118,9 @@ def trust(role: str, document: object) -> Callable[[Associated], object]:
 
 
 def bound(world: Associated) -> None:
-    made = world.iam.create_policy(PolicyName="narrow", PolicyDocument=NARROW)["Policy"]["Arn"]
+    narrow = document("s3:ListBucket", "*")
+    made = world.iam.create_policy(PolicyName="narrow", PolicyDocument=narrow)["Policy"]["Arn"]
     world.iam.put_role_permissions_boundary(RoleName=ROLE, PermissionsBoundary=made)
-
-
-POD_ROLE_ARN = f"arn:aws:iam::{ACCOUNT_A}:role/{ROLE}"
-NARROW = document("s3:ListBucket", "*")
 
 
 @pytest.mark.parametrize(
@@ -116,7 +132,7 @@ NARROW = document("s3:ListBucket", "*")
             trust(TARGET, target_role_trust_policy([TargetedBy(*by)]))
             for by in (
                 (f"{POD_ROLE_ARN}-2", CLUSTER_ARN, READER),
-                (POD_ROLE_ARN, arn_of_cluster("other"), READER),
+                (POD_ROLE_ARN, f"{CLUSTER_ARN}-2", READER),
                 (POD_ROLE_ARN, CLUSTER_ARN, OTHER),
             )
         ),
@@ -128,15 +144,13 @@ NARROW = document("s3:ListBucket", "*")
 def test_a_session_needs_every_policy_on_its_way(world: Associated, change):
     """EKS looks at both roles with an association, and STS at each call."""
     world.target()
-    world.associate(targetRoleArn=TARGET_ARN)
+    retarget(world, targetRoleArn=TARGET_ARN)
     answer = world.ask()
     target = f"::{ACCOUNT_B}:assumed-role/{TARGET}/eks-production-"
     assert target in answer["assumedRoleUser"]["arn"]
     seconds = answer["credentials"]["expiration"].timestamp() - time.time()
     assert TARGET_SESSION_SECONDS - 60 < seconds <= TARGET_SESSION_SECONDS
-
     change(world)
-
     assert world.refused() == DENIED
 
 
@@ -153,25 +167,17 @@ def test_a_session_needs_every_policy_on_its_way(world: Associated, change):
     ],
 )
 def test_a_token_that_is_not_the_clusters_for_a_pod_is_refused(world: Associated, raw, code, words):
-    world.associate()
     status, found, message = world.refused(raw)
-
-    assert (status, found) == (400, code)
-    assert words in message
+    assert (status, found, words in message) == (400, code, True)
 
 
 def test_a_node_needs_the_permission(world: Associated):
-    world.associate()
     arn = node_role(world.iam, "bare", may_ask=False)
     bare = world.aws.emulator.instance(arn)("eks-auth")
-
-    status, code, message = refusal(
-        bare.assume_role_for_pod_identity, clusterName=CLUSTER, token=pod_token()
-    )
+    ask = bare.assume_role_for_pod_identity
+    status, code, message = refusal(ask, clusterName=CLUSTER, token=pod_token())
     assert (status, code) == (400, "AccessDeniedException")
-    assert message.endswith(
-        f"perform: eks-auth:AssumeRoleForPodIdentity on resource: {CLUSTER_ARN}"
-    )
+    assert message.endswith(f"eks-auth:AssumeRoleForPodIdentity on resource: {CLUSTER_ARN}")
 
 
 def test_without_session_tags_a_target_role_is_given_the_external_id(world: Associated):
@@ -181,42 +187,27 @@ def test_without_session_tags_a_target_role_is_given_the_external_id(world: Asso
 
     world.target(policy(READER))
     world.trust_without_tags()
-    world.associate(targetRoleArn=TARGET_ARN, disableSessionTags=True)
+    retarget(world, targetRoleArn=TARGET_ARN, disableSessionTags=True)
     trust(ROLE, service_trust_policy("pods.eks.amazonaws.com"))(world)  # EKS does not look again
     assert world.ask()["credentials"]
-
     trust(TARGET, policy(OTHER))(world)
     assert world.refused() == DENIED
 
 
 def test_a_bucket_policy_sees_the_tags_of_the_pod(world: Associated):
-    world.associate()
-    s3 = world.aws.emulator.client("s3", ACCOUNT_A)
+    s3, bucket = world.aws.emulator.client("s3", ACCOUNT_A), {"Bucket": BUCKET}
+    denied = {"Effect": "Deny", "Principal": "*", "Action": "s3:ListBucket"}
     for namespace in ("dev", "prod"):
-        statement = {
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": "s3:ListBucket",
-            "Resource": f"arn:aws:s3:::{BUCKET}",
-            "Condition": {
-                "StringNotEquals": {"aws:PrincipalTag/kubernetes-namespace": namespace},
-                "StringLike": {"aws:PrincipalArn": world.role_arn},
-            },
+        condition = {
+            "StringNotEquals": {"aws:PrincipalTag/kubernetes-namespace": namespace},
+            "StringLike": {"aws:PrincipalArn": world.role_arn},
         }
+        statement = {**denied, "Resource": f"arn:aws:s3:::{BUCKET}", "Condition": condition}
         policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        s3.put_bucket_policy(Bucket=BUCKET, Policy=policy)
+        s3.put_bucket_policy(**bucket, Policy=policy)
         if namespace == "dev":
-            assert world.session()("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
-    assert refusal(world.session()("s3").list_objects_v2, Bucket=BUCKET)[1] == "AccessDenied"
-
-
-def test_the_associations_policy_narrows_the_session(world: Associated):
-    world.trust_without_tags()
-    world.associate(policy=NARROW, disableSessionTags=True)
-    s3 = world.session()("s3")
-
-    assert s3.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
-    assert refusal(s3.put_object, Bucket=BUCKET, Key="x")[1] == "AccessDenied"
+            assert world.session()("s3").list_objects_v2(**bucket)["KeyCount"] == 0
+    assert refusal(world.session()("s3").list_objects_v2, **bucket)[1] == "AccessDenied"
 
 
 def test_a_session_passes_its_tags_on_to_the_next_role(world: Associated):
@@ -227,11 +218,8 @@ def test_a_session_passes_its_tags_on_to_the_next_role(world: Associated):
         "Condition": {"StringEquals": {"aws:RequestTag/kubernetes-namespace": "dev"}},
     }
     world.target({"Version": "2012-10-17", "Statement": [statement]})
-    world.associate()
     sts = world.session()("sts")
-
     keys = sts.assume_role(RoleArn=TARGET_ARN, RoleSessionName="next")["Credentials"]
-
     given = Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
     again = world.aws.administrator().with_credentials(given)("sts")
     allow(world.iam_b, TARGET, "sts:*")
@@ -247,9 +235,126 @@ def test_a_session_passes_its_tags_on_to_the_next_role(world: Associated):
 
 def test_eks_auth_needs_a_signature(world: Associated):
     path = f"/clusters/{CLUSTER}/assume-role-for-pod-identity"
-    answer = world.aws.http(
-        "POST", path, host="eks-auth.us-east-1.api.aws", json={"token": pod_token()}
+    token = {"token": pod_token()}
+    answer = world.aws.http("POST", path, host="eks-auth.us-east-1.api.aws", json=token)
+    assert (answer.status_code, ISSUER in answer.text) == (403, False)
+
+
+@pytest.fixture
+def node(world: Associated) -> Node:
+    return Node(CLUSTER, world.node_role)
+
+
+@pytest.fixture
+def ahead() -> list[float]:
+    """Seconds by which the agent's clock is ahead; a test changes them."""
+    return [0.0]
+
+
+@pytest.fixture
+def agent(aws: Aws, ahead: list[float]) -> Agent:
+    return Agent(
+        instance=aws.emulator.instance,
+        jwks=aws.issuer.jwks,
+        issuer_url=f"https://{ISSUER}",
+        now=lambda: time.time() + ahead[0],
     )
 
-    assert answer.status_code == 403
-    assert ISSUER not in answer.text
+
+@pytest.mark.parametrize(
+    ("more", "seconds"),
+    [({}, SESSION_SECONDS), ({"targetRoleArn": TARGET_ARN}, TARGET_SESSION_SECONDS)],
+)
+def test_a_pods_credentials_stay_while_they_are_valid(world, node, agent, ahead, more, seconds):
+    world.target()
+    retarget(world, **more)
+    first = agent.credentials(node, RAW)
+    world.eks.delete_cluster(name=CLUSTER)
+    ahead[0] = seconds - 30
+    for raw in (RAW, RENEWED, RAW):
+        assert agent.credentials(node, raw) == first
+    ahead[0] = seconds - 10
+    for raw in (RAW, RENEWED):
+        with pytest.raises(AwsError, match="ResourceNotFoundException"):
+            agent.credentials(node, raw)
+
+
+def test_the_cache_serves_neither_another_pod_nor_a_forged_token(world, node: Node, agent: Agent):
+    first = agent.credentials(node, RAW)
+    account = {"namespace": READER.namespace, "serviceaccount": {"name": READER.name}}
+    other = pod_token(**{"kubernetes.io": {**account, "pod": {**POD, "uid": "another"}}})
+    assert agent.credentials(node, other) != first
+    for forged in (pod_token(key=STRANGER), pod_token(aud=["vault"])):
+        with pytest.raises(
+            AwsError, match=r"^\[.*\]: \(InvalidTokenException\): .*, fault: client$"
+        ):
+            agent.credentials(node, forged)
+    with pytest.raises(AwsError, match="no EC2 IMDS role found"):  # no instance may have it
+        agent.credentials(Node(CLUSTER, world.role_arn), pod_token(key=STRANGER))
+
+
+def test_the_agent_runs_on_nodes_with_the_addon_and_in_auto_mode(aws: Aws, world: Associated):
+    found = [aws.emulator.node_with_agent()]
+    world.create_cluster("other")
+    nodes_with_agent(world.eks, "other", world.node_role)
+    found.append(aws.emulator.node_with_agent())
+    world.eks.delete_addon(clusterName="other", addonName=ADDON)
+    found.append(aws.emulator.node_with_agent())
+    world.create_cluster("auto")
+    world.eks.update_cluster_config(name="auto", **AUTO_MODE)
+    found.append(aws.emulator.node_with_agent())
+    assert found == [None, Node("other", world.node_role, "nodes"), None, Node("auto", ROLE_ARN)]
+
+
+def test_requests_at_once_have_one_session_and_read_not_all_models(node, agent, monkeypatch):
+    """That takes many seconds, in which the emulator answers nothing: an SDK waits two."""
+    listed = Mock(return_value=[])
+    monkeypatch.setattr(botocore.session.Session, "get_available_services", listed)
+    with ThreadPoolExecutor(4) as sdks:
+        answers = list(sdks.map(lambda _: agent.credentials(node, RAW), range(4)))
+    assert answers.count(answers[0]) == 4
+    listed.assert_not_called()
+
+
+@pytest.fixture
+def nodes(node: Node) -> list[Node | None]:
+    """The node with an agent, which a test may take away."""
+    return [node]
+
+
+@pytest.fixture
+def get(agent: Agent, nodes: list[Node | None]) -> Iterator[Callable[..., httpx2.Response]]:
+    """Asks the agent behind its port."""
+    server = AgentServer(agent, lambda: nodes[0])
+    server.start()
+    yield lambda path="/v1/credentials", **headers: httpx2.get(
+        f"{server.url}{path}", headers=headers, trust_env=False
+    )
+    server.stop()
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "text"),
+    [
+        ({}, 400, "Service account token cannot be empty\n"),
+        ({"Authorization": "Bearer x"}, 400, "Service account token cannot be parsed: token is m"),
+        (EXPIRED, 400, "Service account token failed basic claim validations: token is expired"),
+        ({"Authorization": RAW, "path": "/v2/credentials"}, 404, "404 page not found\n"),
+        ({"Authorization": RAW, "Host": "example.org"}, 403, NOT_ITS_ADDRESS),
+    ],
+)
+def test_a_refusal_is_plain_text(get, request_, status, text):
+    answer = get(**request_)
+    assert (answer.status_code, answer.text[: len(text)]) == (status, text)
+
+
+@pytest.mark.parametrize("why", ["no agent on a node", "another user"])
+def test_no_connection_is_answered_for(get, nodes, monkeypatch, why):
+    answer = get(Authorization=RAW)
+    assert (answer.status_code, "SecretAccessKey" in answer.json()) == (200, True)
+    if why == "another user":
+        monkeypatch.setattr(pod_identity_agent, "uid_of_peer", lambda _: 1)
+    else:
+        nodes[0] = None
+    with pytest.raises(httpx2.RemoteProtocolError):
+        get(Authorization=RAW)

@@ -1,27 +1,23 @@
 """S3 in the emulator, and S3 Control: the tags of buckets, at an account's own host."""
 
 from typing import Any
+from urllib.parse import unquote
 from uuid import uuid4
 
 import pytest
 
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from irsa_sandbox.aws.clients import Credentials
-from tests.sandbox.support.aws_harness import BUCKET, Aws, refusal
+from tests.sandbox.support.aws_harness import Aws, refusal
 
 pytestmark = pytest.mark.sandbox
 
 TEAM, TIER = {"Key": "team", "Value": "payments & <more>"}, {"Key": "tier", "Value": ""}
-CALLS: dict[str, dict[str, Any]] = {
-    "list_tags_for_resource": {},
-    "tag_resource": {"Tags": [TEAM]},
-    "untag_resource": {"TagKeys": ["team"]},
-}
 
 
 @pytest.fixture(scope="module")
 def control(aws: Aws) -> Any:
-    return s3_control(aws, aws.emulator.administrator)
+    return aws.administrator()("s3control")
 
 
 @pytest.fixture
@@ -34,10 +30,6 @@ def new_bucket(s3: Any, **settings: Any) -> dict[str, str]:
     name = f"bucket-{uuid4()}"
     s3.create_bucket(Bucket=name, **settings)
     return {"AccountId": ACCOUNT_A, "ResourceArn": f"arn:aws:s3:::{name}"}
-
-
-def s3_control(aws: Aws, credentials: Credentials) -> Any:
-    return aws.administrator().with_credentials(credentials)("s3control")
 
 
 def name_of(bucket: dict[str, str]) -> str:
@@ -54,7 +46,6 @@ def test_tags_change_and_s3_shows_the_same(control, s3, bucket):
     assert tags_of(control, new_bucket(s3, CreateBucketConfiguration={"Tags": [TIER]})) == [TIER]
     control.tag_resource(**bucket, Tags=[TEAM, TIER])
     control.tag_resource(**bucket, Tags=[changed])
-
     assert tags_of(control, bucket) == [TEAM, changed]
     assert s3.get_bucket_tagging(Bucket=name_of(bucket))["TagSet"] == [TEAM, changed]
     control.untag_resource(**bucket, TagKeys=["team", "other"])
@@ -64,29 +55,34 @@ def test_tags_change_and_s3_shows_the_same(control, s3, bucket):
     assert missing[:2] == (404, "NoSuchTagSet")
 
 
-@pytest.mark.parametrize("operation", CALLS)
-def test_tags_are_for_permitted_callers_of_the_account(aws, control, bucket, operation):
+@pytest.mark.parametrize(
+    ("operation", "inputs"),
+    [
+        ("list_tags_for_resource", {}),
+        ("tag_resource", {"Tags": [TEAM]}),
+        ("untag_resource", {"TagKeys": ["team"]}),
+    ],
+)
+def test_tags_are_for_permitted_callers_of_the_account(aws, control, bucket, operation, inputs):
     """Neither at another account's host, nor for another account's bucket."""
     control.tag_resource(**bucket, Tags=[TEAM])
-    account_b = s3_control(aws, Credentials(ACCOUNT_B, aws.emulator.root_secret))
-    request = {**bucket, **CALLS[operation]}
+    request, admin = {**bucket, **inputs}, aws.emulator.administrator
     at_b = {**request, "AccountId": ACCOUNT_B}
-    guessed = Credentials(aws.emulator.administrator.access_key_id, "guessed")
-    assert refusal(getattr(s3_control(aws, guessed), operation), **request)[0] == 403
-    none = {**request, "ResourceArn": "arn:aws:s3:::no-such-bucket"}
-    refused = [
-        refusal(getattr(client, operation), **asked)[:2]
-        for client, asked in (
-            (s3_control(aws, aws.session().credentials), request),
-            (control, at_b),
-            (account_b, request),
-            (account_b, at_b),
-            (control, none),
-        )
-    ]
-
+    account_b, guessed = (
+        Credentials(ACCOUNT_B, aws.emulator.root_secret),
+        admin._replace(secret_access_key="guessed"),
+    )
     denied, missing = (403, "AccessDenied"), (404, "NoSuchResource")
-    assert refused == [denied, denied, denied, missing, missing]
+    for credentials, asked, expected in (
+        (guessed, request, (403, "SignatureDoesNotMatch")),
+        (aws.session().credentials, request, denied),
+        (admin, at_b, denied),
+        (account_b, request, denied),
+        (account_b, at_b, missing),
+        (admin, {**request, "ResourceArn": "arn:aws:s3:::no-such-bucket"}, missing),
+    ):
+        client = aws.administrator().with_credentials(credentials)("s3control")
+        assert refusal(getattr(client, operation), **asked)[:2] == expected
     assert tags_of(control, bucket) == [TEAM]
 
 
@@ -98,45 +94,35 @@ def test_other_operations_of_s3_control_are_refused_by_name(control, bucket):
     assert "tags of 'arn:aws:s3:us-east-1" in refusal(control.list_tags_for_resource, **point)[2]
 
 
-def test_an_object_may_have_the_name_of_an_s3_control_path(s3, bucket):
-    at = {"Bucket": name_of(bucket), "Key": f"v20180820/tags/{bucket['ResourceArn']}"}
-    s3.put_object(**at, Body=b"content")
-    assert s3.get_object(**at)["Body"].read() == b"content"
-
-
-def test_a_declaration_in_the_body_is_refused(aws, control, bucket):
+def test_a_declaration_in_the_body_is_refused(aws, bucket):
     bomb = b'<!DOCTYPE x [<!ENTITY a "aaaa">]><TagResourceRequest/>'
-    declaring = s3_control(aws, aws.emulator.administrator)
+    declaring = aws.administrator()("s3control")
     declaring.meta.events.register(
         "before-call.s3-control.TagResource", lambda params, **_: params.update(body=bomb)
     )
     assert refusal(declaring.tag_resource, **bucket, Tags=[TEAM])[:2] == (400, "MalformedXML")
-    assert tags_of(control, bucket) == []
+    assert tags_of(declaring, bucket) == []
 
 
-def test_the_request_payment_is_shown(s3):
-    assert s3.get_bucket_request_payment(Bucket=BUCKET)["Payer"] == "BucketOwner"
-    payment = {"Payer": "Requester"}
-    s3.put_bucket_request_payment(Bucket=BUCKET, RequestPaymentConfiguration=payment)
-    assert s3.get_bucket_request_payment(Bucket=BUCKET)["Payer"] == "Requester"
-
-
-def test_a_setting_that_is_not_kept_is_refused_by_name(s3):
-    refused = refusal(s3.list_bucket_inventory_configurations, Bucket=BUCKET)
+def test_settings_of_a_bucket_are_shown_as_by_s3_or_refused_by_name(s3, bucket):
+    at = {"Bucket": name_of(bucket)}
+    assert s3.get_bucket_request_payment(**at)["Payer"] == "BucketOwner"
+    s3.put_bucket_request_payment(**at, RequestPaymentConfiguration={"Payer": "Requester"})
+    assert s3.get_bucket_request_payment(**at)["Payer"] == "Requester"
+    one = {"PublicAccessBlockConfiguration": {"BlockPublicAcls": True}}
+    s3.put_public_access_block(**at, **one)
+    shown = s3.get_public_access_block(**at)["PublicAccessBlockConfiguration"]
+    others = ("IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+    assert shown == {"BlockPublicAcls": True, **dict.fromkeys(others, False)}
     message = "GET ?inventory of a bucket is not supported by the sandbox"
+    refused = refusal(s3.list_bucket_inventory_configurations, **at)
     assert refused == (400, "ValidationError", message)
 
 
-def test_objects_are_listed_in_both_ways(s3):
-    s3.put_object(Bucket=BUCKET, Key="listed/a", Body=b"")
-    asked = {"Bucket": BUCKET, "Prefix": "listed/", "Delimiter": "-", "EncodingType": "url"}
+def test_an_object_named_as_a_path_of_s3_control_is_listed_in_both_ways(s3, bucket):
+    at, key = {"Bucket": name_of(bucket)}, f"v20180820/tags/{bucket['ResourceArn']}"
+    s3.put_object(**at, Key=key, Body=b"content")
+    assert s3.get_object(**at, Key=key)["Body"].read() == b"content"
+    asked = {**at, "Prefix": "v20180820/", "Delimiter": "?", "EncodingType": "url"}
     for answer in (s3.list_objects(**asked), s3.list_objects_v2(**asked)):
-        assert [each["Key"] for each in answer["Contents"]] == ["listed/a"]
-
-
-def test_a_public_access_block_shows_all_four_settings(s3):
-    one = {"PublicAccessBlockConfiguration": {"BlockPublicAcls": True}}
-    s3.put_public_access_block(Bucket=BUCKET, **one)
-    shown = s3.get_public_access_block(Bucket=BUCKET)["PublicAccessBlockConfiguration"]
-    others = ("IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
-    assert shown == {"BlockPublicAcls": True, **dict.fromkeys(others, False)}
+        assert [unquote(each["Key"]) for each in answer["Contents"]] == [key]

@@ -55,20 +55,6 @@ ASSOCIATED = "associated"
 
 
 Asked = tuple[dict[str, Any], dict[str, str]]
-
-
-def pod(*names: str, annotations: dict[str, str] | None = None, **content: Any) -> Asked:
-    """The spec and the annotations of a Pod with containers of one content; `spec` has more."""
-    spec = content.pop("spec", {})
-    named = [{"name": name, "image": "app", **content} for name in names or ("app",)]
-    annotations = {f"{EKS}/{key}": value for key, value in (annotations or {}).items()}
-    return {"containers": named, **spec}, annotations
-
-
-def preset(**values: str) -> Asked:
-    return pod(env=[{"name": name, "value": value} for name, value in values.items()])
-
-
 LEGACY = {"AWS_REGION": "x", "AWS_STS_REGIONAL_ENDPOINTS": "legacy"}
 FROM_FIELD = {"name": "AWS_REGION", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}
 SIDECAR = {"name": "proxy", "image": "app", "restartPolicy": "Always"}
@@ -84,6 +70,21 @@ ANNOTATIONS = [
     ("audience", "vault"),
     ("role-arn", "arn:aws:iam::111122223333:role/other"),
 ]
+_LIFETIME = re.compile(r'"expirationSeconds": ?(\d+)')
+
+
+def pod(*names: str, annotations: dict[str, str] | None = None, **content: Any) -> Asked:
+    """The spec and the annotations of a Pod with containers of one content; `spec` has more."""
+    spec = content.pop("spec", {})
+    named = [{"name": name, "image": "app", **content} for name in names or ("app",)]
+    annotations = {f"{EKS}/{key}": value for key, value in (annotations or {}).items()}
+    return {"containers": named, **spec}, annotations
+
+
+def preset(**values: str) -> Asked:
+    return pod(env=[{"name": name, "value": value} for name, value in values.items()])
+
+
 PODS: dict[str, Asked] = {
     "plain": pod(),
     "two": pod("app", "other"),
@@ -212,9 +213,6 @@ def patch_of(answer: dict[str, Any]) -> list[Any]:
     assert response["allowed"]
     patch = base64.b64decode(response.get("patch") or base64.b64encode(b"[]")).decode()
     return json.loads(_LIFETIME.sub(_without_jitter, patch))
-
-
-_LIFETIME = re.compile(r'"expirationSeconds": ?(\d+)')
 
 
 def _without_jitter(match: re.Match[str]) -> str:

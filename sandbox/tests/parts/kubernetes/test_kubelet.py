@@ -1,46 +1,21 @@
 """Pods of real controllers, run by the sandbox's kubelet, and commands run as them."""
 
-import shutil
-import subprocess
-from typing import Any
-
 import pytest
 from lightkube.resources.core_v1 import Node
 from websockets.exceptions import InvalidStatus
 
 from irsa_sandbox.pods.exec import exec_in_pod
-from tests.sandbox.support.cluster import ROLE_ANNOTATION, Cluster, eventually
-from tests.support.exec_client import Executed, through_api_server
+from tests.sandbox.support.cluster import ROLE_ANNOTATION, eventually
+from tests.support.exec_client import through_api_server
 from tests.support.world import ROLE_ARN
 
 pytestmark = pytest.mark.sandbox
 
-TOKEN_FILE = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"
-AWS_CONFIG = f"[profile A]\nweb_identity_token_file = {TOKEN_FILE}\n"
-
-
-@pytest.fixture
-def workload(cluster: Cluster, namespace: str) -> str:
-    """The namespace of a Deployment `s3-app` with a role, an AWS config file and a Secret."""
-    cluster.service_account(namespace, "s3-app", ROLE_ANNOTATION)
-    cluster.config_map(namespace, "aws", {"config": AWS_CONFIG})
-    cluster.secret(namespace, "keys", {"id": "AKIA"})
-    cluster.deployment(
-        namespace,
-        "s3-app",
-        {
-            "env": [
-                {"name": "AWS_CONFIG_FILE", "value": "/etc/aws/config"},
-                {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "id"}}},
-                {"name": "WHO", "value": "$(KEY) of $(UNSET)"},
-            ],
-            "volumeMounts": [{"name": "aws", "mountPath": "/etc/aws", "readOnly": True}],
-        },
-        serviceAccountName="s3-app",
-        volumes=[{"name": "aws", "configMap": {"name": "aws"}}],
-    )
-    eventually(lambda: cluster.available(namespace, "s3-app") == 1)
-    return namespace
+CONDITIONS = ("PodScheduled", "Initialized", "ContainersReady", "Ready")
+AWS_CONFIG = "[profile A]\nregion = us-east-1\n"
+ENV = {"env": [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "id"}}}]}
+NO_SECRET = {"reason": "CreateContainerConfigError", "message": 'secret "keys" not found'}
+NO_CONFIG = {"reason": "ContainerCreating", "message": 'configmap "aws" not found'}
 
 
 def test_a_deployment_becomes_available_and_its_pods_are_ready(cluster, namespace):
@@ -63,9 +38,8 @@ def test_a_deployment_becomes_available_and_its_pods_are_ready(cluster, namespac
     for pod in pods:
         status = pod["status"]
         assert (status["phase"], pod["spec"]["nodeName"]) == ("Running", "sandbox")
-        assert {c["type"]: c["status"] for c in status["conditions"]} == dict.fromkeys(
-            ("PodScheduled", "Initialized", "ContainersReady", "Ready"), "True"
-        )
+        conditions = {c["type"]: c["status"] for c in status["conditions"]}
+        assert conditions == dict.fromkeys(CONDITIONS, "True")
         containers = [*status["initContainerStatuses"], *status["containerStatuses"]]
         assert [(c["name"], c["ready"], [*c["state"]]) for c in containers] == [
             ("init", True, ["terminated"]),
@@ -74,102 +48,45 @@ def test_a_deployment_becomes_available_and_its_pods_are_ready(cluster, namespac
         ]
 
 
-def test_exec_through_the_api_server_needs_create_on_pods_exec(cluster, workload):
-    def exec_as(cluster: Cluster, namespace: str, command: list[str], **options: Any) -> Executed:
-        """Run a command as `kubectl exec` does."""
-        [pod] = cluster.pods(namespace)
-        kubeconfig = cluster.control_plane.kubeconfig_file
-        return through_api_server(
-            kubeconfig, namespace, pod["metadata"]["name"], command, **options
-        )
-
-    done = exec_as(cluster, workload, ["sh", "-c", "echo $AWS_ROLE_ARN $WHO; exit 3"])
+def test_exec_through_the_api_server_needs_create_on_pods_exec(cluster, namespace):
+    cluster.service_account(namespace, "s3-app", ROLE_ANNOTATION)
+    cluster.secret(namespace, "keys", {"id": "AKIA"})
+    env = [*ENV["env"], {"name": "WHO", "value": "$(KEY) of $(UNSET)"}]
+    cluster.deployment(namespace, "s3-app", {"env": env}, serviceAccountName="s3-app")
+    eventually(lambda: cluster.available(namespace, "s3-app") == 1)
+    [pod] = cluster.pods(namespace)
+    target = (cluster.control_plane.kubeconfig_file, namespace, pod["metadata"]["name"])
+    done = through_api_server(*target, ["sh", "-c", "echo $AWS_ROLE_ARN $WHO; exit 3"])
     assert (done.output.decode(), done.code) == (f"{ROLE_ARN} AKIA of $(UNSET)\n", 3)
-
     with pytest.raises(InvalidStatus) as refused:
-        exec_as(cluster, workload, ["true"], token=cluster.token(workload, "s3-app"))
+        through_api_server(*target, ["true"], token=cluster.token(namespace, "s3-app"))
     assert refused.value.response.status_code == 403
     assert b"pods/exec" in refused.value.response.body
-
-
-@pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not installed")
-def test_kubectl_exec(cluster, workload):
-    kubectl = ["kubectl", "--kubeconfig", str(cluster.control_plane.kubeconfig_file)]
-    command = [*kubectl, "exec", "--namespace", workload, "deploy/s3-app", "--stdin", "--"]
-
-    done = subprocess.run(
-        [*command, "sh", "-c", "cat; echo $KEY >&2; exit 7"],
-        input="read\n",
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert (done.returncode, done.stdout) == (7, "read\n")
-    assert done.stderr == "AKIA\ncommand terminated with exit code 7\n"
-
-
-ENV = {"env": [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "id"}}}]}
-NO_SECRET = {"reason": "CreateContainerConfigError", "message": 'secret "keys" not found'}
 
 
 @pytest.mark.parametrize(
     ("container", "spec", "waiting"),
     [
-        (
-            {},
-            {"volumes": [{"name": "aws", "configMap": {"name": "aws"}}]},
-            {"reason": "ContainerCreating", "message": 'configmap "aws" not found'},
-        ),
+        ({}, {"volumes": [{"name": "aws", "configMap": {"name": "aws"}}]}, NO_CONFIG),
         (ENV, {}, NO_SECRET),
         ({}, {"initContainers": [{"name": "init", "image": "init", **ENV}]}, NO_SECRET),
     ],
-    ids=["volume", "variable", "init-container"],
 )
-def test_a_pod_waits_for_what_it_is_made_of_and_says_so(
-    cluster, namespace, container, spec, waiting
-):
-    def first_waiting(cluster: Cluster, namespace: str) -> dict[str, str] | None:
-        for pod in cluster.pods(namespace):
-            for status in pod["status"].get("containerStatuses", ()):
-                if waiting := status["state"].get("waiting"):
-                    assert pod["status"]["phase"] == "Pending"
-                    return waiting
-        return None
+def test_a_pod_waits_for_what_it_is_made_of(cluster, namespace, container, spec, waiting):
+    def first_waiting() -> object:
+        found = [
+            (pod["status"]["phase"], status["state"]["waiting"])
+            for pod in cluster.pods(namespace)
+            for status in pod["status"].get("containerStatuses", ())
+            if "waiting" in status["state"]
+        ]
+        return found[0] if found else None
 
     cluster.deployment(namespace, "s3-app", container, **spec)
-    eventually(lambda: first_waiting(cluster, namespace) == waiting)
+    eventually(lambda: first_waiting() == ("Pending", waiting))
     assert cluster.available(namespace, "s3-app") == 0
     with pytest.raises(LookupError, match="{reason}: {message}".format(**waiting)):
         exec_in_pod(cluster.client, cluster.folder, namespace, "s3-app", ["true"], extra_env={})
-
     cluster.config_map(namespace, "aws", {"config": AWS_CONFIG})
     cluster.secret(namespace, "keys", {"id": "AKIA"})
     eventually(lambda: cluster.available(namespace, "s3-app") == 1)
-
-
-def test_after_a_roll_out_commands_run_as_the_newest_pod(cluster, workload, capfd):
-    def run(cluster: Cluster, namespace: str, script: str, capfd, **options: Any) -> str:
-        """The output of a shell script that runs as the Deployment `s3-app`."""
-        code = exec_in_pod(
-            cluster.client,
-            cluster.folder / "exec",
-            namespace,
-            "s3-app",
-            ["sh", "-c", script],
-            **{"extra_env": {}, **options},
-        )
-        output = capfd.readouterr()
-        assert code == 0, output.err
-        return output.out
-
-    api_access = "/var/run/secrets/kubernetes.io/serviceaccount"
-    output = run(cluster, workload, f"cat {api_access}/namespace {api_access}/ca.crt", capfd)
-    assert output == workload + cluster.authority.ca_pem.decode()
-    before = run(cluster, workload, "echo $HOSTNAME", capfd)
-    cluster.deployment(workload, "s3-app", {"image": "newer"}, serviceAccountName="s3-app")
-    eventually(lambda: cluster.available(workload, "s3-app") == 1)
-    eventually(lambda: len(cluster.pods(workload)) == 1)
-    after = run(cluster, workload, "echo $HOSTNAME", capfd)
-    assert after != before
-    assert after.strip() == cluster.pods(workload)[0]["metadata"]["name"]

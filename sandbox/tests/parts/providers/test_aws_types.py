@@ -21,14 +21,15 @@ POLICY, OTHER_POLICY = allow("s3:GetObject", "*"), allow("s3:PutObject", "*")
 OF_AWS = "arn:aws:iam::aws:policy"
 READ_ONLY, ADMINISTRATOR = f"{OF_AWS}/ReadOnlyAccess", f"{OF_AWS}/AdministratorAccess"
 POD_ROLE, OTHER_POD_ROLE = (f"arn:aws:iam::{ACCOUNT_A}:role/{name}" for name in ("app", "other"))
-VIEW, EDIT = (
-    f"arn:aws:eks::aws:cluster-access-policy/AmazonEKS{name}Policy" for name in ("View", "Edit")
-)
+ACCESS = "arn:aws:eks::aws:cluster-access-policy/AmazonEKS"
+VIEW, EDIT = f"{ACCESS}ViewPolicy", f"{ACCESS}EditPolicy"
 ONE_NAMESPACE = {"type": "namespace", "namespaces": ["dev"]}
 TAGS = {"tags": {"team": "a"}}
 SCALING = {"minSize": 1, "maxSize": 2, "desiredSize": 1}
 PUBLIC = {**VPC, "publicAccessCidrs": ["203.0.113.0/24"]}
 IMDS = {"httpTokens": "required", "httpPutResponseHopLimit": 1}
+UNREADABLE = {"bootstrapSelfManagedAddons", "forceDestroy", "preserve"}
+"""Inputs that an import does not find in AWS."""
 
 
 def of_bucket(action: str) -> str:
@@ -55,9 +56,7 @@ class Type(NamedTuple):
     """Its id, as programs give it to an import; empty if AWS has nothing to import."""
 
 
-def setting(
-    inputs: dict[str, Any], in_place: dict[str, Any], filled: dict[str, Any] | None = None
-) -> Type:
+def setting(inputs: Any, in_place: Any, filled: Any = None) -> Type:
     """A setting of a bucket."""
     inputs, other = {"bucket": "made", **inputs}, {"bucket": "other"}
     return Type(inputs, in_place, other, filled or {}, import_id="made")
@@ -191,8 +190,6 @@ TYPES = {
     ),
 }  # fmt: skip
 EACH = pytest.mark.parametrize("token", TYPES, ids=[t.rpartition(":")[2] for t in TYPES])
-UNREADABLE = {"bootstrapSelfManagedAddons", "forceDestroy", "preserve"}
-"""Inputs that an import does not find in AWS."""
 STAY = {token for token in TYPES if "Exclusive" in token or "SideEncryption" in token}
 STAY.add("aws:s3/bucketVersioning:BucketVersioning")
 """Types whose deletion leaves AWS's own value or what is there."""
@@ -250,7 +247,6 @@ def test_a_resource_is_read_changed_imported_and_deleted(account, engine: Engine
 def test_a_change_has_the_same_effect_in_both_providers(account, either: Engine, token):
     inputs, in_place, replacing, *_ = TYPES[token]
     made = either.create(token, inputs)
-
     for changes, expected in ((in_place, "update"), (replacing, "replace")):
         effects = {n: effect(either.diff(made, {**inputs, n: v})) for n, v in changes.items()}
         assert effects == dict.fromkeys(changes, expected)
@@ -262,13 +258,11 @@ def test_an_input_that_aws_fills_in_may_leave_the_program(account, either: Engin
     """The schema of terraform-provider-aws calls them optional and computed."""
     base, filled = TYPES[token].inputs, TYPES[token].filled
     made = either.create(token, {**base, **filled})
-
     for name in filled:
         fewer = {n: v for n, v in {**base, **filled}.items() if n != name}
         assert either.diff(made, {**base, **fewer}) == NOTHING, name
     left = either.update(made, base)
     assert shown(left.state, *filled) == shown(made.state, *filled)
-
     # The state has the program's inputs now, and a refresh brings none of the others back.
     seen = either.refresh(Resource(made.urn, made.id, either.check(token, base), left.state))
     assert seen is not None

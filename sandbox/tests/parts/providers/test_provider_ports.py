@@ -4,13 +4,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from irsa_sandbox.providers.eks import server as eks
+from irsa_sandbox.providers.eks.server import EksServer
 from irsa_sandbox.providers.kubernetes import provider as kubernetes
 from irsa_sandbox.providers.resource import Package
 from irsa_sandbox.providers.server import ProviderServer
@@ -20,28 +20,21 @@ from tests.sandbox.support.provider_harness import refused, serving
 from tests.support.paths import ROOT
 
 
-def secrets(_config: Any) -> Any:
-    raise AssertionError("a stranger got as far as the provider's configuration")
-
-
-SERVERS: dict[str, Callable[[], Any]] = {
-    "aws": lambda: ProviderServer(Package(name="aws", version="7.0.0", connect=secrets)),
-    "eks": eks.EksServer,
-    "kubernetes": lambda: ProviderServer(kubernetes.package({})),
-}
-
-
-@pytest.fixture(params=SERVERS)
+@pytest.fixture(
+    params=[
+        lambda: ProviderServer(Package(name="aws", version="7.0.0", connect=dict)),
+        EksServer,
+        lambda: ProviderServer(kubernetes.package({})),
+    ]
+)
 def port(request: pytest.FixtureRequest) -> Iterator[int]:
-    server = SERVERS[request.param]()
+    server = request.param()
     server.start()
     yield server.port
     server.stop()
 
 
-def test_another_user_is_refused_every_call_and_nothing_runs(
-    port: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-):
+def test_another_user_is_refused_every_call_and_nothing_runs(port: int, monkeypatch, tmp_path):
     """A real one where root runs the tests; elsewhere this process, for which the port is told
     another owner, because only root can change its user."""
     if os.geteuid() != 0:
@@ -57,7 +50,6 @@ def test_another_user_is_refused_every_call_and_nothing_runs(
         check=True,
         cwd=ROOT,
     )
-
     found = json.loads(done.stdout)
     assert [*found] == [method.name for method in stranger.SERVICE.methods]
     assert {status for status, _ in found.values()} == {"UNAVAILABLE"}
@@ -66,7 +58,6 @@ def test_another_user_is_refused_every_call_and_nothing_runs(
 
 def test_a_peer_of_an_unknown_user_is_refused(port: int, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(owner_port, "uid_of_peer", lambda _: None)
-
     assert {status for status, _ in stranger.answers(port, {}).values()} == {"UNAVAILABLE"}
 
 
@@ -75,7 +66,6 @@ def test_a_kubeconfig_is_not_read_by_its_path(tmp_path: Path):
     file.write_text(json.dumps(kubeconfig({"token": "secret"})))
     with serving(kubernetes.package({})) as provider:
         line = refused(provider.configured, kubeconfig=str(file))
-
     assert line.endswith("the sandbox reads no other file")
 
 

@@ -7,25 +7,20 @@ import pytest
 from irsa.identity.errors import AwsError
 from irsa_sandbox.aws.eks_addons import ADDONS, complete, describe_versions
 
-VERSIONS = sorted({version for addon in ADDONS.values() for version in addon.versions})
 
-
-@pytest.mark.parametrize("kubernetes", VERSIONS)
-def test_every_kubernetes_version_has_one_default_of_every_add_on(kubernetes):
-    addons = describe_versions({"kubernetesVersion": [kubernetes]})["addons"]
-    assert [addon["addonName"] for addon in addons] == sorted(ADDONS)
-    for addon in addons:
-        compatible = [c for v in addon["addonVersions"] for c in v["compatibilities"]]
-        assert {each["clusterVersion"] for each in compatible} == {kubernetes}
-        assert sum(each["defaultVersion"] for each in compatible) == 1
-
-
-@pytest.mark.parametrize("name", ADDONS)
-def test_the_newest_version_comes_first(name):
-    (addon,) = describe_versions({"addonName": [name]})["addons"]
-    versions = [each["addonVersion"] for each in addon["addonVersions"]]
-    ages = [[int(number) for number in re.findall(r"\d+", version)] for version in versions]
-    assert ages == sorted(ages, reverse=True)
+def test_every_kubernetes_version_has_a_default_add_on_and_the_newest_first():
+    for kubernetes in {version for addon in ADDONS.values() for version in addon.versions}:
+        addons = describe_versions({"kubernetesVersion": [kubernetes]})["addons"]
+        assert [addon["addonName"] for addon in addons] == sorted(ADDONS)
+        for addon in addons:
+            compatible = [c for v in addon["addonVersions"] for c in v["compatibilities"]]
+            assert {each["clusterVersion"] for each in compatible} == {kubernetes}
+            assert sum(each["defaultVersion"] for each in compatible) == 1
+    for name in ADDONS:
+        (addon,) = describe_versions({"addonName": [name]})["addons"]
+        versions = [each["addonVersion"] for each in addon["addonVersions"]]
+        ages = [[int(number) for number in re.findall(r"\d+", version)] for version in versions]
+        assert ages == sorted(ages, reverse=True)
 
 
 def test_a_kubernetes_version_that_eks_no_longer_has_has_no_add_ons():

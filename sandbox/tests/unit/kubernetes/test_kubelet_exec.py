@@ -3,7 +3,7 @@
 import asyncio
 import os
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -40,16 +40,14 @@ class Caller:
     """Calls the kubelet's port, with a certificate if it has one."""
 
     def __init__(self, server: ExecServer, ca_file: Path, pair: KeyPair | None = None) -> None:
-        self._url = f"https://127.0.0.1:{server.port}"
-        self._tls = ssl.create_default_context(cafile=ca_file)
+        self.url = f"https://127.0.0.1:{server.port}"
+        self.tls = ssl.create_default_context(cafile=ca_file)
         if pair:
-            self._tls.load_cert_chain(*pair)
+            self.tls.load_cert_chain(*pair)
 
-    def open(
-        self, *command: str, path: str = "/exec/dev/running/app", protocol: str = V5, **query: Any
-    ):
+    def open(self, *command: str, path="/exec/dev/running/app", protocol=V5, **query: Any):
         asked = {"command": command, "output": 1, "error": 1, **query}
-        return opened(f"{self._url}{path}?{urlencode(asked, doseq=True)}", self._tls, protocol)
+        return opened(f"{self.url}{path}?{urlencode(asked, doseq=True)}", self.tls, protocol)
 
     def __call__(self, *command: str, stdin: bytes | None = None, **options: Any) -> Executed:
         asked = options if stdin is None else {"input": 1, **options}
@@ -67,14 +65,17 @@ def authority(tmp_path) -> Authority:
 
 
 @pytest.fixture
-def server(authority, tmp_path) -> Iterator[ExecServer]:
+def pods(tmp_path) -> Path:
+    """The folder in which Pods are laid out."""
+    return tmp_path / "pods"
+
+
+@pytest.fixture
+def server(authority, pods) -> Iterator[ExecServer]:
+    agent, variables = "http://127.0.0.1:1", {"MORE": "yes"}
     with client_of(api) as client:
         made = ExecServer(
-            authority=authority,
-            client=client,
-            folder=tmp_path / "pods",
-            extra_env={"MORE": "yes"},
-            agent="http://127.0.0.1:1",
+            authority=authority, client=client, folder=pods, extra_env=variables, agent=agent
         )
         made.start()
         yield made
@@ -87,15 +88,9 @@ def api_server(server, authority) -> Caller:
     return Caller(server, authority.ca_file, authority.issue_client("api-server"))
 
 
-@pytest.fixture
-def left_over(tmp_path) -> Callable[[], list[Path]]:
-    return lambda: [*(tmp_path / "pods").iterdir()]
-
-
 @pytest.mark.parametrize("protocol", [V4, V5])
-def test_output_errors_and_exit_code_come_back(api_server, left_over, protocol):
+def test_output_errors_and_exit_code_come_back(api_server, pods, protocol):
     done = api_server("sh", "-c", "echo out; echo err >&2; exit 7", protocol=protocol)
-
     assert (done.output, done.errors) == (b"out\n", b"err\n")
     assert done.status == {
         "metadata": {},
@@ -104,28 +99,25 @@ def test_output_errors_and_exit_code_come_back(api_server, left_over, protocol):
         "message": "command terminated with exit code 7",
         "details": {"causes": [{"reason": "ExitCode", "message": "7"}]},
     }
-    assert left_over() == []
+    assert [*pods.iterdir()] == []
     assert api_server("true").status == {"metadata": {}, "status": "Success"}
     assert api_server("sh", "-c", "kill -TERM $$").code == 143
 
 
 def test_input_is_passed_on_to_its_end_or_not_read(api_server):
     megabytes = os.urandom(3_000_000)
-
     assert api_server("cat", stdin=megabytes).output == megabytes
     for command, stdin in (("true", megabytes), ("cat", None)):
         done = api_server(command, stdin=stdin)
         assert (done.code, done.output) == (0, b"")
 
 
-def test_the_pods_environment_folder_and_addresses_are_the_commands(api_server, tmp_path):
+def test_the_pods_environment_folder_and_addresses_are_the_commands(api_server, pods):
     script = 'echo "$CONFIG $MORE $HOSTNAME"; pwd; ls; echo $0; echo $1'
-    agent = "http://169.254.170.23/v1"
-    done = api_server("sh", "-c", script, "/scratch", agent)
-
+    done = api_server("sh", "-c", script, "/scratch", "http://169.254.170.23/v1")
     environment, folder, *others = done.output.decode().splitlines()
     assert environment == "/etc/aws/config yes running"
-    assert Path(folder).is_relative_to((tmp_path / "pods").resolve())
+    assert Path(folder).is_relative_to(pods.resolve())
     assert others == ["scratch", f"{folder}/scratch", "http://127.0.0.1:1/v1"]
 
 
@@ -139,58 +131,46 @@ def test_the_pods_environment_folder_and_addresses_are_the_commands(api_server, 
         ("true", {"path": "/exec/dev/gone/app"}, 'pods "gone" not found'),
         ("true", {"path": "/exec/dev/running/x"}, "pod running has no container 'x'; it has app"),
     ],
-    ids=["terminal", "no-such-command", "no-command", "not-running", "no-pod", "no-container"],
 )
 def test_what_cannot_run_is_refused_in_one_line(api_server, command, options, message):
     done = api_server(*command.split(), **options)
-
     assert (done.status["status"], done.status["message"]) == ("Failure", message)
     assert "details" not in done.status
 
 
-def test_of_a_kubelet_it_has_exec_by_web_socket_alone(server, authority, api_server):
+def test_of_a_kubelet_it_has_exec_by_web_socket_alone(api_server):
     for path in ("/containerLogs/dev/running/app", "/run/dev/running/app", "/"):
         with pytest.raises(InvalidStatus) as refused:
             api_server("true", path=path)
         answer = refused.value.response
         message = b"the sandbox runs no containers and serves exec only"
         assert (answer.status_code, answer.body) == (501, message)
-
-    tls = ssl.create_default_context(cafile=authority.ca_file)
-    tls.load_cert_chain(*authority.issue_client("api-server"))
-    url = f"https://127.0.0.1:{server.port}/exec/dev/running/app?command=true"
-    with httpx2.Client(verify=tls, trust_env=False) as http:
+    url = f"{api_server.url}/exec/dev/running/app?command=true"
+    with httpx2.Client(verify=api_server.tls, trust_env=False) as http:
         answer = http.post(url, headers={"Connection": "Upgrade", "Upgrade": "SPDY/3.1"})
     # kubectl shows this; with a colon it would read it as YAML, and show nothing.
-    assert (answer.status_code, answer.text) == (
-        400,
-        "exec in the sandbox needs kubectl 1.31 or newer",
-    )
+    message = "exec in the sandbox needs kubectl 1.31 or newer"
+    assert (answer.status_code, answer.text) == (400, message)
 
 
-@pytest.mark.parametrize(
-    "pair",
-    [
-        lambda authority: None,
-        lambda authority: authority.issue("webhook", "127.0.0.1"),
-        lambda authority: Authority.create(authority.folder / "x").issue_client("api-server"),
-    ],
-    ids=["no certificate", "a server's", "another authority's"],
-)
-def test_only_the_api_server_is_answered(server, api_server, authority, tmp_path, pair):
+def test_only_the_api_server_is_answered(server, api_server, authority, tmp_path):
     """The port runs commands as the sandbox's user."""
     ran = tmp_path / "ran"
-    with pytest.raises((OSError, ConnectionClosed, InvalidMessage)):
-        Caller(server, authority.ca_file, pair(authority))("touch", str(ran))
+    for pair in (
+        None,
+        authority.issue("webhook", "127.0.0.1"),  # a server's
+        Authority.create(tmp_path / "another").issue_client("api-server"),
+    ):
+        with pytest.raises((OSError, ConnectionClosed, InvalidMessage)):
+            Caller(server, authority.ca_file, pair)("touch", str(ran))
     with pytest.raises(httpx2.TransportError), httpx2.Client(trust_env=False) as plain:
         plain.get(f"http://127.0.0.1:{server.port}/exec/dev/running/app?command=touch")
     assert not ran.exists()
-
     api_server("touch", str(ran))
     assert ran.exists()
 
 
-def test_a_command_ends_with_all_that_it_started_when_the_caller_leaves(api_server, left_over):
+def test_a_command_ends_with_all_that_it_started_when_the_caller_leaves(api_server, pods):
     def is_alive(pid: int) -> bool:
         try:
             os.kill(pid, 0)
@@ -207,6 +187,5 @@ def test_a_command_ends_with_all_that_it_started_when_the_caller_leaves(api_serv
 
     background = api_server("sh", "-c", "sleep 600 >/dev/null 2>&1 </dev/null & echo $!")
     pids = [*asyncio.run(leave()), int(background.output)]
-
     eventually(lambda: not any(map(is_alive, pids)))
-    eventually(lambda: left_over() == [])
+    eventually(lambda: [*pods.iterdir()] == [])

@@ -5,21 +5,20 @@ import sys
 
 import pytest
 
+CONFIG = """{"current-context": "a", "users": [{"name": "a", "user": {"token": "t"}}], \
+"clusters": [{"name": "a", "cluster": {"server": "https://a"}}], \
+"contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}]}"""
+POD = {"metadata": {"name": "app"}, "spec": {"containers": [{"name": "a"}]}}
+
 
 @pytest.mark.parametrize(
     ("prepare", "use"),
     [
         (
             "from irsa_sandbox.kubernetes.control_plane import prepare_models; prepare_models()",
-            'Pod.from_dict({"metadata": {"name": "app"}, "spec": {"containers": [{"name": "a"}]}})',
+            f"Pod.from_dict({POD})",
         ),
-        (
-            "from irsa.observe.trial_pods import check_command",
-            """check_command('{"current-context": "a", \
-"users": [{"name": "a", "user": {"token": "t"}}], \
-"clusters": [{"name": "a", "cluster": {"server": "https://a"}}], \
-"contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}]}')""",
-        ),
+        ("from irsa.observe.trial_pods import check_command", f"check_command({CONFIG!r})"),
     ],
     ids=["sandbox", "trial Pods"],
 )
@@ -33,8 +32,6 @@ threads = [threading.Thread(target=lambda: (barrier.wait(), {use})) for _ in ran
 for each in threads: each.start()
 for each in threads: each.join()
 """
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False
-    )
-
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

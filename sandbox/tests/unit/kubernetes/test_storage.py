@@ -17,7 +17,7 @@ NAMESPACE, SECRET = b"/registry/namespaces/dev", b"/registry/secrets/dev/key"
 class Etcd(Storage):
     """etcd as a dict, with a controller that looks at it after each change."""
 
-    def __init__(self, controller: Callable[[dict[bytes, bytes]], None]) -> None:
+    def __init__(self, controller: Callable[[dict[bytes, bytes]], None] = lambda _: None) -> None:
         super().__init__(Path("/nowhere"))
         self.content: dict[bytes, bytes] = {NAMESPACE: b"1", SECRET: b"s"}
         self.changed: list[bytes] = []
@@ -25,12 +25,8 @@ class Etcd(Storage):
 
     def _post(self, what: str, body: Any) -> dict[str, Any]:
         if what == "range":
-            return {
-                "kvs": [
-                    {"key": b64encode(key), "value": b64encode(value)}
-                    for key, value in sorted(self.content.items())
-                ]
-            }
+            pairs = sorted(self.content.items())
+            return {"kvs": [{"key": b64encode(k), "value": b64encode(v)} for k, v in pairs]}
         [operation] = body["success"]
         [(kind, change)] = operation.items()
         key = b64decode(change["key"])
@@ -48,20 +44,20 @@ def at_once(monkeypatch):
     monkeypatch.setattr(storage, "QUIET", 0.0)
 
 
-def idle(_content: dict[bytes, bytes]) -> None:
-    """A controller that has nothing to do."""
-
-
 def test_the_new_goes_and_the_rest_comes_back_dependencies_first():
-    etcd = Etcd(idle)
-    before = etcd.read()
+    """Leases of the API server stay as they are, and events are gone."""
+    etcd = Etcd()
+    lease, event = b"/registry/leases/kube-system/apiserver-x", b"/registry/events/dev/a"
+    before = {**etcd.content}
+    etcd.content |= {lease: b"1", event: b"old"}
+    read = etcd.read()
     del etcd.content[SECRET]
-    etcd.content |= {NAMESPACE: b"2", POD: b"new", DEPLOYMENT: b"d"}
-
-    etcd.restore(before)
-
-    assert etcd.content == before
-    assert [key for key in etcd.changed if key != SECRET] == [DEPLOYMENT, NAMESPACE, POD]
+    etcd.content |= {NAMESPACE: b"2", POD: b"new", DEPLOYMENT: b"d", lease: b"2"}
+    etcd.content[b"/registry/events/dev/b"] = etcd.content.pop(event)
+    etcd.restore(read)
+    assert etcd.content == {**before, lease: b"2"}
+    order = [key for key in etcd.changed if key in (DEPLOYMENT, NAMESPACE, POD)]
+    assert order == [DEPLOYMENT, NAMESPACE, POD]
 
 
 def test_a_late_controller_is_put_right_and_one_that_insists_is_noted(caplog):
@@ -74,29 +70,14 @@ def test_a_late_controller_is_put_right_and_one_that_insists_is_noted(caplog):
         before = etcd.read()
         etcd.content[DEPLOYMENT] = b"d"
         assert caplog.text == ""
-
         etcd.restore(before)
-
         assert etcd.content == {**before, **left}
     assert f"a controller insists on [{POD!r}]" in caplog.text
 
 
-def test_leases_of_the_api_server_stay_and_events_do_not_return():
-    etcd = Etcd(idle)
-    lease, event = b"/registry/leases/kube-system/apiserver-x", b"/registry/events/dev/a"
-    etcd.content |= {lease: b"1", event: b"old"}
-    before = etcd.read()
-    etcd.content[lease] = b"2"
-    etcd.content[b"/registry/events/dev/b"] = etcd.content.pop(event)
-
-    etcd.restore(before)
-
-    assert etcd.content == {NAMESPACE: b"1", SECRET: b"s", lease: b"2"}
-
-
 def test_a_snapshot_waits_for_controllers_but_not_for_ever():
     numbers = iter(range(100))
-    etcd = Etcd(idle)
+    etcd = Etcd()
     reads = etcd.read
 
     def busy() -> Any:
@@ -105,6 +86,5 @@ def test_a_snapshot_waits_for_controllers_but_not_for_ever():
 
     etcd.read = busy
     assert etcd.read_quiet()[POD] == b"3"
-
     etcd.read = lambda: {POD: str(next(numbers)).encode()}
     assert etcd.read_quiet()

@@ -3,7 +3,6 @@
 import contextlib
 import stat
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,28 +15,36 @@ from tests.support.fake_kubernetes import client_of, status
 from tests.support.fake_pods import CONFIG, POD, TOKEN_PATH, Api, pod_of
 
 ROOT = Path("/private/root")
+NO_CONFIG = pod_of(
+    {"volumeMounts": [{"name": "v", "mountPath": "/v"}]},
+    [{"name": "v", "configMap": {"name": "gone"}}],
+)
+NO_ACCOUNT = {**POD, "spec": {**POD["spec"], "serviceAccountName": "gone"}}
 
 
 @pytest.fixture
-def notes() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def running(tmp_path, notes, monkeypatch):
+def running(tmp_path, monkeypatch):
     """Lay out a Pod; the caller's environment is full of what must not get in."""
     for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "KUBECONFIG", "SOMETHING"):
         monkeypatch.setenv(name, "the caller's")
 
-    def start(pod: dict[str, Any] = POD, api: Callable[..., Any] | None = None, **options: Any):
+    def start(pod: Any = POD, api: Any = None, on_note: Any = print, **options: Any):
         client = client_of(api or Api())
-        return pod_process(client, tmp_path / "exec", pod, on_note=notes.append, **options)
+        return pod_process(client, tmp_path / "exec", pod, on_note=on_note, **options)
 
     return start
 
 
 def content(process: PodProcess, path: str) -> str:
     return Path(f"{process.root}{path}").read_text()
+
+
+def files(process: PodProcess) -> dict[str, int]:
+    """Return the mode of every file by its path, also of those beside the container's root."""
+    found = [path for path in process.root.parent.rglob("*") if path.is_file()]
+    return {
+        f"/{path.relative_to(process.root)}": stat.S_IMODE(path.stat().st_mode) for path in found
+    }
 
 
 def test_the_token_is_bound_to_the_pod_as_the_volume_says(running):
@@ -65,34 +72,22 @@ def test_the_environment_is_the_containers_and_little_else(running, monkeypatch)
         }
 
 
-def test_volumes_are_mounted_and_paths_mapped_in_config_maps_alone(running, notes):
+def test_volumes_are_mounted_privately_and_paths_mapped_in_config_maps_alone(running):
+    notes: list[str] = []
     mounts = f"/etc/aws, /host, /keys, /tmp, /var/cache, {TOKEN_PATH}"
-    with running() as process:
+    with running(on_note=notes.append) as process:
         mapped = CONFIG.replace(TOKEN_PATH, f"{process.root}{TOKEN_PATH}")
         assert content(process, "/etc/aws/config") == mapped
         assert content(process, "/keys/config") == CONFIG
-        Path(f"{process.root}/tmp/file").write_text("shared")
-        assert content(process, "/var/cache/file") == "shared", "one emptyDir, mounted twice"
         assert notes == [
             "volume host is an empty folder here: /host",
             f"mount paths are below {process.root} here: {mounts}",
         ]
-
-
-def test_every_file_is_readable_by_its_owner_alone(running):
-    with running() as process:
-        private = process.root.parent
-        modes = {
-            str(path.relative_to(process.root)): stat.S_IMODE(path.stat().st_mode)
-            for path in process.root.rglob("*")
-            if path.is_file()
-        }
-        assert stat.S_IMODE(private.stat().st_mode) == 0o700
-        assert modes == {
-            f"{TOKEN_PATH[1:]}/token": 0o600,
-            "etc/aws/config": 0o600,
-            "keys/config": 0o400,
-        }
+        paths = (f"{TOKEN_PATH}/token", "/etc/aws/config", "/keys/config")
+        assert files(process) == dict(zip(paths, (0o600, 0o600, 0o400), strict=True))
+        assert stat.S_IMODE(process.root.parent.stat().st_mode) == 0o700
+        Path(f"{process.root}/tmp/file").write_text("shared")
+        assert content(process, "/var/cache/file") == "shared", "one emptyDir, mounted twice"
 
 
 def test_a_container_is_chosen_by_name_and_nothing_is_left_afterwards(running, tmp_path):
@@ -115,22 +110,10 @@ def refuse_tokens(request: httpx2.Request) -> httpx2.Response:
 @pytest.mark.parametrize(
     ("pod", "api", "message"),
     [
-        (POD, refuse_tokens, r".*no token for you"),
-        (
-            pod_of(
-                {"volumeMounts": [{"name": "v", "mountPath": "/v"}]},
-                [{"name": "v", "configMap": {"name": "gone"}}],
-            ),
-            Api(),
-            r'.*configmap "gone" not found',
-        ),
-        (
-            {**POD, "spec": {**POD["spec"], "serviceAccountName": "gone"}},
-            Api(),
-            "FailedMount: no token for service account 'gone': .*/token not found",
-        ),
+        (POD, refuse_tokens, ".*no token for you"),
+        (NO_CONFIG, Api(), '.*configmap "gone" not found'),
+        (NO_ACCOUNT, Api(), "FailedMount: no token for service account 'gone': .*/token not found"),
     ],
-    ids=["token", "config map", "service account"],
 )
 def test_what_is_missing_is_named_and_nothing_is_left(running, tmp_path, pod, api, message):
     with pytest.raises(PodNotReady, match=f"^{message}$"), running(pod, api=api):
@@ -139,30 +122,22 @@ def test_what_is_missing_is_named_and_nothing_is_left(running, tmp_path, pod, ap
 
 
 @pytest.mark.parametrize(
-    ("mount", "files"),
+    ("mount", "shown"),
     [
-        ({"subPath": "config"}, {"v": CONFIG}),
-        ({"subPath": "none"}, {}),
-        ({"subPathExpr": "$(KEY)"}, {"v": CONFIG}),
-        ({"mountPath": "/a/../../v"}, {"v/config": CONFIG}),
-        ({"mountPath": "/v/"}, {"v/config": CONFIG}),
+        ({"subPath": "config"}, ["/v"]),
+        ({"subPath": "none"}, []),
+        ({"subPathExpr": "$(KEY)"}, ["/v"]),
+        ({"mountPath": "/a/../../v"}, ["/v/config"]),
+        ({"mountPath": "/v/"}, ["/v/config"]),
     ],
 )
-def test_a_mount_shows_its_part_of_the_volume_where_it_may(running, mount, files):
-    pod = pod_of(
-        {
-            "env": [{"name": "KEY", "value": "config"}],
-            "volumeMounts": [{"name": "v", "mountPath": "/v", **mount}],
-        },
-        [{"name": "v", "secret": {"secretName": "keys"}}],
-    )
+def test_a_mount_shows_its_part_of_the_volume_where_it_may(running, mount, shown):
+    mounts = [{"name": "v", "mountPath": "/v", **mount}]
+    container = {"env": [{"name": "KEY", "value": "config"}], "volumeMounts": mounts}
+    pod = pod_of(container, [{"name": "v", "secret": {"secretName": "keys"}}])
     with running(pod) as process:
-        found = {
-            str(path.relative_to(process.root)): path.read_text()
-            for path in process.root.parent.rglob("*")
-            if path.is_file()
-        }
-        assert found == files
+        assert [*files(process)] == shown
+        assert [content(process, path) for path in shown] == [CONFIG] * len(shown)
 
 
 def test_a_token_is_replaced_before_it_expires(running):
@@ -192,17 +167,12 @@ def test_only_a_path_of_its_own_is_mapped(text, mapped):
     assert map_paths(text, (), ROOT) == text
 
 
-@pytest.mark.parametrize(
-    ("text", "mapped"),
-    [
+def test_the_agents_address_is_mapped_and_no_other():
+    process = PodProcess({}, ROOT, (), "http://127.0.0.1:5")
+    for text, mapped in (
         ("http://169.254.170.23/v1/credentials", "http://127.0.0.1:5/v1/credentials"),
         ("uri = http://169.254.170.23:80/v1", "uri = http://127.0.0.1:5/v1"),
-        ("http://169.254.170.231/", "http://169.254.170.231/"),
-        ("http://169.254.170.23:8080/", "http://169.254.170.23:8080/"),
-    ],
-)
-def test_the_agents_address_is_mapped_and_no_other(text, mapped):
-    process = PodProcess({}, ROOT, (), "http://127.0.0.1:5")
-
-    assert process.local(text) == mapped
-    assert PodProcess({}, ROOT, ()).local(text) == text
+        *((f"http://169.254.170.23{more}/",) * 2 for more in ("1", ":8080")),
+    ):
+        assert process.local(text) == mapped
+        assert PodProcess({}, ROOT, ()).local(text) == text

@@ -49,7 +49,6 @@ esac
 
 def test_a_stub_is_compiled_in_the_place_of_all_files_of_its_package(tool, tmp_path):
     build("tool", ".", tmp_path / "made", print, stamps={"a.b": "1"})
-
     replaced = json.loads((tmp_path / "overlay").read_text())["Replace"]
     link = Path(next(iter(replaced))).parents[1]
     assert {Path(file).relative_to(link).as_posix(): by for file, by in replaced.items()} == {
@@ -68,14 +67,14 @@ def test_a_stub_is_compiled_in_the_place_of_all_files_of_its_package(tool, tmp_p
 
 
 def test_a_stub_that_does_not_fit_is_named_whatever_is_compiled_after_it(tool, tmp_path):
-    def refused() -> str:
-        return refusal(build, "tool", ".", tmp_path / "made", print, stamps={}, raised=ToolError)
-
+    arguments = ("tool", ".", tmp_path / "made", print)
     write_go(tmp_path, "\t".join([STUB, "m", str(tmp_path), str(tmp_path)]), fails="true")
-    assert refused() == "go build: driver.go:1: undefined: driver.New"
+    line = refusal(build, *arguments, stamps={}, raised=ToolError)
+    assert line == "go build: driver.go:1: undefined: driver.New"
     missing = 'printf "no module has $5; to add it:\\n\\tgo get $5\\n" >&2'
     (tmp_path / "go").write_text(f"#!/bin/sh\n{missing}\nexit 1\n")
-    assert refused() == f"go list: no module has {STUB}; to add it:"
+    line = refusal(build, *arguments, stamps={}, raised=ToolError)
+    assert line == f"go list: no module has {STUB}; to add it:"
 
 
 def test_every_stub_is_of_a_module_that_is_pinned():
@@ -90,7 +89,5 @@ def test_every_stub_is_of_a_module_that_is_pinned():
 def test_progress_is_reported_from_the_lines_of_a_build(tool, tmp_path, monkeypatch):
     monkeypatch.setattr(go_builds, "PROGRESS_EVERY", -1.0)
     told: list[str] = []
-
     build("tool", ".", tmp_path / "made", told.append, stamps={})
-
     assert told[1] == "tool: 1 of 2 packages compiled, about 1 min left"

@@ -1,9 +1,7 @@
-"""Admission reviews and associations, the API server and EKS being played.
-
-Real reviews: sandbox/tests/parts/kubernetes/test_control_plane.py.
-"""
+"""Admission reviews and associations, the API server and EKS being played."""
 
 from typing import Any
+from unittest.mock import Mock
 
 import httpx2
 import pytest
@@ -17,17 +15,12 @@ from tests.support.fake_kubernetes import client_of, status
 
 def test_a_pod_is_left_alone_without_account_and_refused_without_answer(tmp_path):
     kind = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"}
-    pod = {
-        "metadata": {},
-        "spec": {"serviceAccountName": "s3-app", "containers": [{"name": "app"}]},
-    }
+    spec = {"serviceAccountName": "s3-app", "containers": [{"name": "app"}]}
+    pod = {"metadata": {}, "spec": spec}
     review = {**kind, "request": {"uid": "u-1", "namespace": "dev", "object": pod}}
     answers = [status(404, "not found"), status(500, "etcd is away")]
-    server = WebhookServer(
-        authority=Authority.create(tmp_path),
-        client=client_of(lambda _: answers.pop(0)),
-        region="us-east-1",
-    )
+    authority, client = Authority.create(tmp_path), client_of(lambda _: answers.pop(0))
+    server = WebhookServer(authority=authority, client=client, region="us-east-1")
     try:
         assert server.review(review) == {**kind, "response": {"uid": "u-1", "allowed": True}}
         with pytest.raises(httpx2.HTTPError, match="etcd is away"):
@@ -36,35 +29,22 @@ def test_a_pod_is_left_alone_without_account_and_refused_without_answer(tmp_path
         server.stop()
 
 
-class Eks:
-    """Two clusters with associations, in pages of one."""
-
-    def __init__(self) -> None:
-        self.made = {"a": ["reader"], "b": ["writer", "late"]}
-
-    def list_clusters(self) -> dict[str, Any]:
-        return {"clusters": [*self.made]}
-
-    def get_paginator(self, _: str) -> "Eks":
-        return self
-
-    def paginate(self, *, clusterName: str) -> list[dict[str, Any]]:  # noqa: N803 - EKS's name
-        return [
-            {"associations": [{"namespace": "dev", "serviceAccount": name}]}
-            for name in self.made[clusterName]
-        ]
-
-
-def refs(*names: str) -> frozenset[ServiceAccountRef]:
-    return frozenset(ServiceAccountRef("dev", name) for name in names)
-
-
 def test_the_associations_of_every_cluster_count_until_they_are_held_back(tmp_path):
-    eks = Eks()
+    made = {"a": ["reader"], "b": ["writer", "late"]}
+
+    def pages(**cluster: str) -> list[dict[str, Any]]:
+        names = made[cluster["clusterName"]]
+        return [{"associations": [{"namespace": "dev", "serviceAccount": n}]} for n in names]
+
+    def refs(*names: str) -> frozenset[ServiceAccountRef]:
+        return frozenset(ServiceAccountRef("dev", name) for name in names)
+
+    eks = Mock()
+    eks.list_clusters.side_effect = lambda: {"clusters": [*made]}
+    eks.get_paginator.return_value.paginate.side_effect = pages
     before = refs("reader", "writer", "late")
     assert associated(eks, tmp_path) == before
     with held_back(eks, tmp_path):
-        eks.made = {"a": ["new"], "b": []}
+        made.update(a=["new"], b=[])
         assert associated(eks, tmp_path) == before
-
     assert associated(eks, tmp_path) == refs("new")

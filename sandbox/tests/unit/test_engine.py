@@ -1,0 +1,200 @@
+"""The engine's settings files, its errors as one line, and several runs of it in one process."""
+
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import grpc
+import pytest
+import yaml
+from google.protobuf.empty_pb2 import Empty
+from pulumi import RunError
+from pulumi.automation import CommandResult
+from pulumi.automation.errors import create_command_error
+from pulumi.runtime.proto import resource_pb2, resource_pb2_grpc
+from pulumi.runtime.settings import Settings
+
+from irsa_sandbox.engine import stack
+from irsa_sandbox.engine.diagnostics import explain, without_repeats
+from irsa_sandbox.engine.project import copy_settings
+from irsa_sandbox.engine.stack import SandboxStack
+from irsa_sandbox.state import SandboxError
+from tests.support.fake_sandbox import STATE
+from tests.support.refusal import refusal
+
+PROJECT = "name: irsa\nruntime: python\n"
+MAPPING = "it must be a mapping, lines of `key: value`"
+TWICE = "config:\n  aws:region: x\n  a: b\n  aws:region: y\n"
+CANCELED = """Updating (dev):
+Diagnostics:
+  pulumi:pulumi:Stack (irsa-dev):
+    error: update canceled
+    error: Resource monitor has terminated, shutting down
+    error: an unhandled error occurred: Exception calling application: invalid state
+
+Resources:
+    + 9 created
+"""
+LOCKED = """error: the stack is currently locked by 1 lock(s). Either wait for the other \
+process(es) to end or delete the lock file with `pulumi cancel`.
+  file:///sandbox/.pulumi/locks/dev/1.json: created by ana@laptop (pid 4711) at 2026-11-25T09:15Z
+"""
+CLI = """\
+#!/bin/sh
+echo "$PULUMI_HOME" >> "$0.homes"
+if test "$1" = version; then echo v3.274.1; fi
+"""
+
+
+@pytest.fixture
+def copied(tmp_path):
+    """Copies a project with these settings of the stack `dev`."""
+
+    def copy(settings: str, pulumi: str = PROJECT, **config: str):
+        (tmp_path / "Pulumi.yaml").write_text(pulumi)
+        (tmp_path / "Pulumi.dev.yaml").write_text(settings)
+        copy_settings(tmp_path, "dev", config, tmp_path / "copy")
+        assert (tmp_path / "Pulumi.dev.yaml").read_text() == settings
+        return yaml.safe_load((tmp_path / "copy" / "Pulumi.dev.yaml").read_text())
+
+    return copy
+
+
+def test_a_reader_of_a_copy_reads_it_whole(copied, tmp_path):
+    """Stacks of one project that run side by side share its Pulumi.yaml."""
+    copied("")
+    with (tmp_path / "copy" / "Pulumi.yaml").open() as reader:
+        copied("", PROJECT + "description: new\n")
+        assert reader.read() == PROJECT
+    files = {file.name for file in (tmp_path / "copy").iterdir()}
+    assert files == {"Pulumi.dev.yaml", "Pulumi.yaml"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "path"),
+    [
+        ("config:\n  irsa:key:\n    secure: v1:aaaa\n", "irsa:key"),
+        ("config:\n  irsa:key:\n    - {inner: {secure: v1:aaaa}}\n", "irsa:key[0].inner"),
+    ],
+)
+def test_an_encrypted_value_is_named_and_can_be_replaced(copied, tmp_path, settings, path):
+    assert refusal(copied, settings, raised=SandboxError) == (
+        f"{tmp_path}/Pulumi.dev.yaml: {path} is encrypted (`secure:`) with a key that the sandbox "
+        "does not have; give the sandbox a value of its own: --config 'irsa:key=VALUE'"
+    )
+    assert copied(settings, **{"irsa:key": "x"}) == {"config": {"irsa:key": "x"}}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ("config:\n\taws:region: x\n", ", line 2: not YAML: found character '\\t' that cannot st"),
+        ("config:\n  a: b\n c: d\n", ", line 3: not YAML: expected <block end>, but found"),
+        ("config:\n  a: b: c\n", ", line 2: not YAML: mapping values are not allowed here"),
+        (TWICE, ", line 4: not YAML: the key 'aws:region' is given twice"),
+        ("config: []\n", f": `config` is a list; {MAPPING}"),
+        ("just text\n", f" is text; {MAPPING}"),
+        ("- a\n", f" is a list; {MAPPING}"),
+        ("17\n", f" is `17`; {MAPPING}"),
+        ("a: \x00\n", ": unacceptable character #x0000: special characters"),
+    ],
+)
+def test_malformed_settings_are_one_line(copied, tmp_path, settings, message):
+    line = refusal(copied, settings, raised=SandboxError)
+    assert line.startswith(f"{tmp_path}/Pulumi.dev.yaml{message}")
+
+
+def test_a_project_without_a_name_is_one_line(copied, tmp_path):
+    line = refusal(copy_settings, tmp_path, "dev", {}, tmp_path / "copy", raised=SandboxError)
+    assert line == f"{tmp_path} has no Pulumi.yaml; --project names the folder that has it"
+    for pulumi in ("runtime: python\n", "name: [a]\n"):
+        line = refusal(copied, "", pulumi, raised=SandboxError)
+        assert "/Pulumi.yaml: `name` is missing" in line
+
+
+def test_a_stack_without_settings_is_refused_if_others_have_some(copied, tmp_path):
+    copied("config: {}\n")
+    copy = tmp_path / "copy"
+    line = refusal(copy_settings, tmp_path, "prod", {}, copy, raised=SandboxError)
+    assert line == f"{tmp_path} has no Pulumi.prod.yaml; it has Pulumi.dev.yaml"
+    copy_settings(tmp_path, "prod", {"irsa:a": "b"}, copy)  # all of it is given
+    (tmp_path / "Pulumi.dev.yaml").unlink()
+    copy_settings(tmp_path, "dev", {}, copy)  # a project that needs none
+
+
+@pytest.mark.parametrize(
+    ("code", "stdout", "stderr", "line"),
+    [
+        (255, "", LOCKED, "the stack is locked by process 4711 (ana@laptop); wait until it end"),
+        (255, CANCELED, "", "update canceled; run the command again to finish it"),
+        (-9, "Updating (dev):\n", "", "the Pulumi engine was killed (signal 9); remove the lock"),
+        (255, "", "error: incorrect passphrase\n", "incorrect passphrase"),
+        (255, "", "panic: something\nelse\n", "code: 255 stdout: stderr: panic: something else"),
+    ],
+)
+def test_an_error_of_the_cli_is_one_line(code, stdout, stderr, line):
+    result = CommandResult(stdout=stdout, stderr=stderr, code=code)
+    assert explain(create_command_error(result)).startswith(line)
+
+
+def test_an_error_and_a_warning_are_shown_once():
+    lines: list[str] = []
+    show = without_repeats(lines.append)
+    resource = " +  irsa:index:AccessKeyUser s3-manager creating (0s)"
+    shown = [resource, "    warning: a static access key", "    error: irsa:cluster: unknown key"]
+    for line in (f"{resource} warning: a static access key", *shown):
+        show(line)
+    show("    error: an unhandled error occurred: irsa:cluster: unknown key")
+    assert lines == shown
+
+
+class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
+    def SupportsFeature(self, request, context):  # noqa: N802 - gRPC's name
+        return resource_pb2.SupportsFeatureResponse(hasSupport=True)
+
+
+def test_an_engine_on_the_port_of_one_that_ended_is_reached():
+    stack._use_a_connection_for_each_engine()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+    ended = Settings("irsa", "dev", monitor=address)
+    for _ in range(3):
+        with pytest.raises(grpc.RpcError):
+            ended.monitor.SignalAndWaitForShutdown(Empty())
+    server = grpc.server(ThreadPoolExecutor(1))
+    resource_pb2_grpc.add_ResourceMonitorServicer_to_server(Monitor(), server)
+    server.add_insecure_port(address)
+    server.start()
+    again = Settings("irsa", "dev", monitor=address)
+    try:
+        assert again.monitor.SupportsFeature(resource_pb2.SupportsFeatureRequest()).hasSupport
+    finally:
+        server.stop(None)
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Path:
+    """A Pulumi CLI that notes which folder it would write its log to, and does nothing."""
+    program = tmp_path / "tools" / "bin" / "pulumi"
+    program.parent.mkdir(parents=True)
+    program.write_text(CLI)
+    program.chmod(0o755)
+    return program
+
+
+def test_the_cli_logs_into_the_sandbox_and_its_end_is_one_line(tmp_path, cli, monkeypatch):
+    state = replace(STATE, folder=str(tmp_path / "sandbox"), pulumi=str(cli))
+    (tmp_path / "Pulumi.yaml").write_text("name: project\nruntime: yaml\n")
+    (tmp_path / "Pulumi.dev.yaml").write_text("config: {}\n")
+    opened = SandboxStack(state, tmp_path)
+    calls = cli.with_name("pulumi.homes").read_text().splitlines()
+    assert len(calls) >= 2, "its version, and the stack"
+    assert set(calls) == {str(tmp_path / "sandbox" / "pulumi-home")}
+    with pytest.raises(RunError, match=r"^/\S+ has no __main__\.py, and `stack` runs Python "):
+        opened._run_main()
+    monkeypatch.setattr(stack, "_pulumi_command", stack._pulumi_command.__wrapped__)
+    cli.write_text("#!/bin/sh\nkill -9 $$\n")
+    line = r"^the Pulumi CLI did not start: .*SIGKILL.*; run it again$"
+    with pytest.raises(SandboxError, match=line):
+        SandboxStack(state, tmp_path)

@@ -1,0 +1,82 @@
+"""Each server says that it has ended, and one process at a time resets the sandbox."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+
+import httpx2
+import pytest
+
+from irsa_sandbox.errors import SandboxError
+from irsa_sandbox.kubernetes.authenticator import Authenticator
+from irsa_sandbox.kubernetes.kubelet import Kubelet
+from irsa_sandbox.kubernetes.kubelet_exec import ExecServer
+from irsa_sandbox.providers.eks.server import EksServer
+from irsa_sandbox.providers.server import ProviderServer
+from irsa_sandbox.serving.certificates import Authority
+from irsa_sandbox.serving.https import JsonServer
+from irsa_sandbox.snapshots import Snapshots, SnapshotServer
+from irsa_sandbox.webhook.server import WebhookServer
+from tests.sandbox.support.cluster import eventually
+from tests.support.fake_kubernetes import client_of, status
+from tests.support.refusal import refusal
+
+
+def test_a_server_says_that_it_has_ended(tmp_path):
+    def refuse(request: httpx2.Request) -> httpx2.Response:
+        return status(403, "no") if request.method == "GET" else httpx2.Response(201, json={})
+
+    authority, client = Authority.create(tmp_path), client_of(refuse)
+    proxy = {"proxy": "http://127.0.0.1:1", "administrators": frozenset(), "clusters": list}
+    one = Authenticator(folder=tmp_path, authority=authority, account="1")
+    webhook = WebhookServer(authority=authority, client=client, region="us-east-1")
+    aws, eks = ProviderServer(SimpleNamespace(name="aws")), EksServer()
+    folder = tmp_path / "pods"
+    commands = ExecServer(authority=authority, client=client, folder=folder, extra_env={})
+    kubelet = Kubelet(client, commands)
+    for part, start, ended in (
+        (one, partial(one.start, **proxy), "the authenticator ended"),
+        (webhook, partial(JsonServer.start, webhook), "the pod-identity-webhook ended"),
+        (aws, aws.start, "the aws provider ended"),
+        (eks, eks.start, "the eks provider ended"),
+        (kubelet, kubelet.start, "the kubelet ended (thread kubelet-"),
+    ):
+        start()
+        try:
+            assert part.ended() is None
+        finally:
+            part.stop()
+        assert eventually(part.ended).startswith(ended)
+
+
+FOLDER = Path("/sandbox")
+
+
+def test_a_second_holder_is_refused_and_what_goes_wrong_said_in_one_line(tmp_path):
+    failures: list[Exception] = []
+
+    def take() -> Callable[[], None]:
+        if failures:
+            raise failures.pop()
+        return lambda: None
+
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # a short path
+        file = Path(folder) / "snapshots"
+        server = SnapshotServer(file, take, lambda: None)
+        server.start()
+        holder = Snapshots(FOLDER, str(file))
+        assert refusal(Snapshots, FOLDER, str(file), raised=SandboxError) == (
+            f"the sandbox in /sandbox: process {os.getpid()} tests in it; wait for its end, or use "
+            "another folder"
+        )
+        failures.append(RuntimeError("etcd is\ngone"))
+        assert refusal(holder.take, raised=SandboxError) == "the sandbox in /sandbox: etcd is gone"
+        holder.take()
+        holder.close()
+        Snapshots(FOLDER, str(file)).close()
+        server.stop()
+    with pytest.raises(SandboxError, match=r"^the sandbox in /sandbox does not answer: .*$"):
+        Snapshots(FOLDER, str(tmp_path / "missing"))
