@@ -9,17 +9,12 @@ from irsa_components.data_bucket import DataBucket, DataBucketArgs
 from tests.support.engine import Engine, deploy
 from tests.support.world import BUCKET_ARN as ARN
 
+ENCRYPTED = {"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}
+PUBLIC = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
 GUARDS = {
-    "BucketPublicAccessBlock": {
-        "blockPublicAcls": True,
-        "blockPublicPolicy": True,
-        "ignorePublicAcls": True,
-        "restrictPublicBuckets": True,
-    },
+    "BucketPublicAccessBlock": dict.fromkeys(PUBLIC, True),
     "BucketOwnershipControls": {"rule": {"objectOwnership": "BucketOwnerEnforced"}},
-    "BucketServerSideEncryptionConfiguration": {
-        "rules": [{"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}]
-    },
+    "BucketServerSideEncryptionConfiguration": {"rules": [ENCRYPTED]},
     "BucketVersioning": {"versioningConfiguration": {"status": "Enabled"}},
     "BucketPolicy": {"policy": json.dumps(tls_only_bucket_policy(ARN))},
 }

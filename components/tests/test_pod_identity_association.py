@@ -1,7 +1,6 @@
 """PodIdentityAssociation: its arguments, its replacement, and what it registers."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pulumi
@@ -75,14 +74,11 @@ def test_another_service_account_is_another_resource():
 
 
 def test_an_existing_association_is_imported_by_its_id():
-    engine = association(imported_id="dev,a-0123456789abcdefg")
+    options = association(imported_id="dev,a-0123456789abcdefg").options(ASSOCIATION, NAME)
+    assert options.importId == "dev,a-0123456789abcdefg"
 
-    assert engine.options(ASSOCIATION, NAME).importId == "dev,a-0123456789abcdefg"
 
-
-def test_the_state_names_cluster_service_account_and_roles(
-    registered_outputs: Callable[[str], dict[str, Any]],
-):
+def test_the_state_names_cluster_service_account_and_roles(registered_outputs):
     association(target_role_arn=ROLE_B)
 
     assert registered_outputs("irsa:index:PodIdentityAssociation") == {
@@ -97,16 +93,14 @@ def test_the_state_names_cluster_service_account_and_roles(
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("name", "value", "message"),
     [
-        ({"cluster_arn": "dev"}, "is not the ARN of an EKS cluster"),
-        ({"role_arn": ROLE_B}, "is not in account 111122223333 of the cluster"),
-        ({"target_role_arn": "s3-app-B"}, "is not the ARN of a role"),
-        ({"session_policy": json.dumps("x" * 2047)}, "session_policy: it has 2049 characters"),
+        ("cluster_arn", "dev", "is not the ARN of an EKS cluster"),
+        ("role_arn", ROLE_B, "is not in account 111122223333 of the cluster"),
+        ("target_role_arn", "s3-app-B", "is not the ARN of a role"),
+        ("session_policy", json.dumps("x" * 2047), "session_policy: it has 2049 characters"),
     ],
 )
-def test_an_output_is_refused_in_one_line_before_an_association_is_deleted(changes, message):
-    outputs = {name: pulumi.Output.from_input(value) for name, value in changes.items()}
-
-    with pytest.raises(pulumi.RunError, match=f"{message}"):
-        association(**outputs, disable_session_tags=True)
+def test_an_output_is_refused_in_one_line_before_an_association_is_deleted(name, value, message):
+    with pytest.raises(pulumi.RunError, match=message):
+        association(**{name: pulumi.Output.from_input(value)}, disable_session_tags=True)
