@@ -55,12 +55,9 @@ def move(
     now: float = NOW,
     **facts: Any,
 ) -> Move:
-    annotations = {ROLE_ARN_ANNOTATION: ROLE_ARN} if annotated else {}
-    account = ServiceAccount(*ACCOUNT, annotations)
-    identity = PodIdentity(
-        cluster=EksCluster(CLUSTER, addon="ACTIVE"), association=association, agent=frozenset({"n"})
-    )
-    providers = (RegisteredProvider(PROVIDER, ("sts.amazonaws.com",)),)
+    account = ServiceAccount(*ACCOUNT, {ROLE_ARN_ANNOTATION: ROLE_ARN} if annotated else {})
+    cluster = EksCluster(CLUSTER, addon="ACTIVE")
+    identity = PodIdentity(cluster=cluster, association=association, agent=frozenset({"n"}))
     known = Facts(
         namespace="dev",
         name="s3-app",
@@ -71,12 +68,11 @@ def move(
         pods=pods,
         pod_identity=identity,
         keys={},
-        providers=providers,
+        providers=(RegisteredProvider(PROVIDER, ("sts.amazonaws.com",)),),
         role=role,
     )
-    return Move(
-        to=to, facts=replace(known, **facts), account=account, role=role, issuer_url=ISSUER_URL
-    )
+    known = replace(known, **facts)
+    return Move(to=to, facts=known, account=account, role=role, issuer_url=ISSUER_URL)
 
 
 def with_irsa(to: Mechanism = "pod-identity", **changed: Any) -> Move:
