@@ -126,12 +126,6 @@ def test_no_annotation_ends_an_audit(role_arn, audience):
     assert len(found) == bool(role_arn)
 
 
-def worst(document: Any) -> int:
-    """The severest finding about the role; the smaller the worse."""
-    found = [each for each in audit(facts(document)) if each.subject.startswith("role ")]
-    return min((SEVERITIES.index(each.severity) for each in found), default=len(SEVERITIES))
-
-
 @pytest.mark.parametrize("name", [
     name for name, (statement, found) in CASES.items() if "Condition" in statement and not found
 ])  # fmt: skip
@@ -147,6 +141,11 @@ def test_what_a_condition_makes_good_is_found_without_it(name):
 @MANY
 @given(STORED)
 def test_a_policy_is_no_better_when_its_conditions_hold_for_absent_keys(document):
+    def worst(document: Any) -> int:
+        """The severest finding about the role; the smaller the worse."""
+        found = [each for each in audit(facts(document)) if each.subject.startswith("role ")]
+        return min((SEVERITIES.index(each.severity) for each in found), default=len(SEVERITIES))
+
     weaker = copy.deepcopy(document)
     statements = weaker["Statement"]
     for each in statements if isinstance(statements, list) else [statements]:
