@@ -138,9 +138,7 @@ def test_impossible_trust_is_refused(clusters, subjects, message):
     assert message in refusal(pod_identity_trust_policy, clusters, subjects)
 
 
-AWAY = (
-    "is not in account 444455556666 of the cluster; give a role of that account, and the other one"
-)
+AWAY = "is not in account 444455556666 of the cluster; give a role of that account, and the other"
 GOV = "is not in partition aws-us-gov of the cluster; begin its ARN with arn:aws-us-gov:"
 
 

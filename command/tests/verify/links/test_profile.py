@@ -19,7 +19,7 @@ from command.tests.verify.pods import (
     spec,
     with_config,
 )
-from irsa.observe.aws_config import profile_chain, profiles, with_settings, without_secrets
+from irsa.observe.aws_config import profile_chain, profiles
 from irsa.observe.facts import ConfigFile
 from irsa.verify.link import Status
 from irsa.verify.links.profile import fault, without_faults
@@ -73,7 +73,7 @@ def test_a_chain_through_a_third_role_is_left_as_it_is():
 
 
 def test_a_profile_between_is_never_rewritten():
-    broken = A.replace("[profile A]", "[A]") + HUB + B_FROM_HUB
+    broken = PLAIN_A + HUB + B_FROM_HUB
     assert without_faults(facts(broken), broken) == broken
     link = profile(broken)
     assert (link.status, link.remedy.commands) == (Status.FAILED, ())
@@ -85,25 +85,27 @@ PLAIN_A, PLAIN_B = A.replace("[profile A]", "[A]"), B.replace("[profile B]", "[B
 TERSE = (A + B).replace(" = ", "=").replace("source_profile=A", "source_profile=a")
 
 
+NO_TOKEN = A.replace("web_identity", "x_identity")
+LONG, SHORT = (f"{A}{B}duration_seconds = {seconds}\n" for seconds in (7200, 900))
+BOTH_SOURCES = "both source_profile and credential_source, which SDKs refuse"
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        (
-            f"{A}{B}{NODE}\n",
-            "both source_profile and credential_source, which SDKs refuse",
-        ),
+        (f"{A}{B}{NODE}\n", BOTH_SOURCES),
         (A + B.replace("source_profile = A", NODE), "has credential_source, and so does not start"),
         (f"{A}{B}web_identity_token_file = {FOLDER}/token\n", "which SDKs treat differently"),
         (A + PLAIN_B, "the file has [B] instead of [profile B], which SDKs do not see"),
         (PLAIN_A + B, "the file has [A] instead of [profile A], which SDKs do not see"),
         (PLAIN_A + PLAIN_B, "[B] instead of [profile B]"),
         (A + B.replace("= A", "= B"), "has source_profile B, which is itself"),
-        (A.replace("web_identity", "x_identity") + B, "A has no web_identity_token"),
+        (NO_TOKEN + B, "A has no web_identity_token"),
         (f"{A}{NODE}\n{B}", "A contains both"),
         (A_BEFORE + B, "source_profile A names"),
         (TERSE, "has source_profile a, which is no profile of the file"),
-        (f"{A}{B}duration_seconds = 7200\n", "lasts at most an hour"),
-        (f"{A}{B}duration_seconds = 900\n", "renew a session"),
+        (LONG, "lasts at most an hour"),
+        (SHORT, "renew a session"),
         (f"{A_BEFORE}{B}credential_source = Environment\nduration_seconds = 60", "contains both"),
     ],
 )
@@ -117,21 +119,13 @@ def test_the_patch_turns_a_refused_profile_into_one_that_sdks_take(text, found):
     assert profile(after).status is Status.PASSED
 
 
-SETTINGS = st.sampled_from(
-    [
-        f"role_arn = {ROLE_ARN}",
-        f"role_arn = {ROLE_B_ARN}",
-        "source_profile = A",
-        "source_profile = B",
-        "source_profile = gone",
-        "credential_source = Environment",
-        f"web_identity_token_file = {FOLDER}/token",
-        "duration_seconds = 900",
-        "region = us-east-1",
-        "s3 =\n  max_concurrent_requests = 20",
-        "# a comment = of A",
-    ]
-)
+SETTINGS = st.sampled_from([
+    *(f"role_arn = {ROLE_ARN}", f"role_arn = {ROLE_B_ARN}"),
+    *(f"web_identity_token_file = {FOLDER}/token", "duration_seconds = 900"),
+    *("source_profile = A", "source_profile = B", "source_profile = gone", "region = us-east-1"),
+    *("credential_source = Environment", "# a comment = of A"),
+    "s3 =\n  max_concurrent_requests = 20",
+])  # fmt: skip
 HEADERS = st.sampled_from(["[profile A]", "[profile B]", "[A]", "[B]", "[default]"])
 SECTIONS = st.lists(
     st.tuples(HEADERS, st.lists(SETTINGS, max_size=4, unique_by=lambda line: line.split()[0])),
@@ -163,21 +157,6 @@ def test_a_config_file_in_a_secret_is_not_printed():
 
     assert isinstance(replace(CHAINED, pods=(pod(found),), objects=objects).config_file, ConfigFile)
     assert (link.status, link.remedy.shell) == (Status.FAILED, ())
-
-
-def test_settings_are_changed_in_their_own_section_only():
-    text = "[profile A]\nregion=x\nrole_arn: r\n\n[default]\nrole_arn = r\ns3 =\n  a = b\nkeep = 1"
-    changes = {"role_arn": None, "s3": None, "new": "n"}
-    assert with_settings(text, "default", changes) == (
-        "[profile A]\nregion=x\nrole_arn: r\n\n[default]\nnew = n\nkeep = 1"
-    )
-
-
-def test_secrets_are_taken_out_of_a_file():
-    text = "[a]\naws_access_key_id = AKIA\nAWS_SECRET_ACCESS_KEY=s\nregion = x\n"
-    assert without_secrets(text) == (
-        "[a]\naws_access_key_id = (not kept)\nAWS_SECRET_ACCESS_KEY= (not kept)\nregion = x\n"
-    )
 
 
 @pytest.mark.parametrize(
