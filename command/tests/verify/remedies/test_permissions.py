@@ -73,8 +73,8 @@ def test_a_deny_of_the_bucket_makes_an_exception_for_the_role(condition, left):
     elif left is None:
         assert remedy.shell == (f"aws s3api delete-bucket-policy --bucket {BUCKET}",)
     else:
-        [statement] = written(remedy.shell[0], "--policy")["Statement"]
-        assert statement == {**stop, "Condition": left}
+        statements = written(remedy.shell[0], "--policy")["Statement"]
+        assert statements == [{**stop, "Condition": left}]
 
 
 def test_a_region_guard_is_judged_by_the_region_of_the_request():
@@ -104,7 +104,6 @@ def test_a_role_without_a_policy_has_none_and_is_not_asked_of_no_bucket():
 
 def test_a_policy_that_the_evaluator_does_not_know_is_not_refused():
     strange = PermissionsPolicy("new", {"Statement": [{**ALLOW, "Until": "2030"}]})
-
     link = links(role=replace(ROLE, policies=(strange,)), data=NOT_MADE)["permissions"]
 
     assert link.status is Status.UNKNOWN
