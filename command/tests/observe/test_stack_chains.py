@@ -42,15 +42,9 @@ def role(name="s3-app", *accounts, **outputs):
 
 
 def association(name="s3-app", **outputs):
-    found = {
-        "cluster_arn": CLUSTER_ARN,
-        "namespace": "dev",
-        "service_account_name": name,
-        "role_arn": ROLE_A_ARN,
-        "target_role_arn": ROLE_B_ARN,
-        "association_id": "a-1",
-    }
-    return component("PodIdentityAssociation", name, **{**found, **outputs})
+    account = {"namespace": "dev", "service_account_name": name, "cluster_arn": CLUSTER_ARN}
+    roles = {"role_arn": ROLE_A_ARN, "target_role_arn": ROLE_B_ARN, "association_id": "a-1"}
+    return component("PodIdentityAssociation", name, **{**account, **roles, **outputs})
 
 
 def state(*resources):
@@ -122,14 +116,13 @@ def test_a_workload_is_a_chain_for_each_target(by):
 
 def test_a_workload_s_role_is_the_one_of_its_association():
     associated = workload(role_arn=None, association_id="a-1")
-    by_association = {"association_id": "a-1", "target_role_arn": ROLE_B_ARN}
+    own = chain(association_id="a-1", target_role_arn=ROLE_B_ARN)
 
-    assert chains_of(state(associated, association("one"), role())) == StackChains(
-        [chain(**by_association)], []
-    )
+    found = chains_of(state(associated, association("one"), role()))
+    assert found == StackChains([own], [])
     unknown, alone = chains_of(state(associated)), chains_of(state(association()))
     assert unknown.chains == [replace(chain(association_id="a-1"), role_arn="")]
-    assert alone.chains == [replace(chain(**by_association), deployment="")]
+    assert alone.chains == [replace(own, deployment="")]
     assert chains_of(state(association("x", role_arn=UNKNOWN_OUTPUT))).skipped == [("x", NO_ROLE)]
 
 
@@ -161,17 +154,18 @@ def test_the_bucket_is_the_one_whose_policy_the_role_has():
 NO_ROLE = "the state has no role_arn of it; run `pulumi up`"
 
 
+PATTERNS = "it trusts patterns only (system:serviceaccount:dev:job-*)"
+HIDDEN = "its role_arn is a secret; give `pulumi stack export --show-secrets`"
+
+
 @pytest.mark.parametrize(
     ("found", "reason"),
     [
         (workload("key", role_arn=None), "it has an access key and no role"),
         (workload("key", namespace=None), "the state has no namespace of it; run `pulumi up`"),
         (workload("key", role_arn=UNKNOWN_OUTPUT), NO_ROLE),
-        (
-            workload("key", role_arn={**SECRET, "ciphertext": "v1:x"}),
-            "its role_arn is a secret; give `pulumi stack export --show-secrets`",
-        ),
-        (role("key", "dev:job-*"), "it trusts patterns only (system:serviceaccount:dev:job-*)"),
+        (workload("key", role_arn={**SECRET, "ciphertext": "v1:x"}), HIDDEN),
+        (role("key", "dev:job-*"), PATTERNS),
         (role("key", subjects=None), "the state has no subjects of it; run `pulumi up`"),
         (role("key", role_arn=None), NO_ROLE),
     ],
@@ -224,25 +218,24 @@ def test_another_document_is_refused_with_the_way_out(document, problem, tmp_pat
 NO_ACCOUNT = " is not NAMESPACE/SERVICE-ACCOUNT: "
 
 
+TWICE = "dev/app is given beside --namespace or --service-account; give one\n"
+
+
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
         ("dev", NO_ACCOUNT),
         ("dev/a/b", NO_ACCOUNT),
         ("--namespace dev/app --service-account app", NO_ACCOUNT),
-        (
-            "dev/app --namespace ops",
-            "dev/app is given beside --namespace or --service-account; give one\n",
-        ),
+        ("dev/app --namespace ops", TWICE),
         ("--namespace dev", "give NAMESPACE/SERVICE-ACCOUNT, such as dev/s3-app, or --stack\n"),
     ],
 )
 def test_a_service_account_is_named_once_and_checked_before_the_cluster(options, problem, capsys):
     assert main(["verify", *options.split()]) == 2
-    error = capsys.readouterr().err
-    assert error.startswith("irsa verify: ")
-    assert problem in error
-    assert error.count("\n") == 1
+    [line] = capsys.readouterr().err.splitlines(keepends=True)
+    assert line.startswith("irsa verify: ")
+    assert problem in line
 
 
 @pytest.fixture

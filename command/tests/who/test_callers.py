@@ -110,10 +110,6 @@ def test_an_account_that_cannot_be_read_says_what_it_takes():
     ]
 
 
-def version(document, *, default):
-    return {"Document": document, "IsDefaultVersion": default}
-
-
 def test_an_account_is_read_whole_and_what_no_page_holds_is_not_guessed():
     managed, boundary = "arn:aws:iam::aws:policy/A", "arn:aws:iam::aws:policy/PowerUserAccess"
     of_role = {
@@ -124,17 +120,17 @@ def test_an_account_is_read_whole_and_what_no_page_holds_is_not_guessed():
         "AttachedManagedPolicies": [{"PolicyArn": managed}],
         "PermissionsBoundary": {"PermissionsBoundaryArn": boundary},
     }
-    versions = [version(MAY_NOT, default=False), version(MAY, default=True)]
-    policies = [
-        {"Arn": managed, "PolicyVersionList": versions},
-        {"Arn": boundary, "PolicyVersionList": [version(MAY_NOT, default=True)]},
-    ]
-    own = [{"PolicyName": "team", "PolicyDocument": MAY}]
-    principals = {
-        "UserDetailList": [{"Arn": ALICE, "UserId": "AIDAALICE", "GroupList": ["team"]}],
-        "RoleDetailList": [of_role],
-    }
-    groups = {"GroupDetailList": [{"GroupName": "team", "GroupPolicyList": own}]}
+
+    def policy(arn, *documents):
+        """A managed policy, whose last version is the default."""
+        versions = [{"Document": e, "IsDefaultVersion": e is documents[-1]} for e in documents]
+        return {"Arn": arn, "PolicyVersionList": versions}
+
+    alice = {"Arn": ALICE, "UserId": "AIDAALICE", "GroupList": ["team"]}
+    team = {"GroupName": "team", "GroupPolicyList": [{"PolicyName": "t", "PolicyDocument": MAY}]}
+    principals = {"UserDetailList": [alice], "RoleDetailList": [of_role]}
+    policies = {"Policies": [policy(managed, MAY_NOT, MAY), policy(boundary, MAY_NOT)]}
+    groups = {"GroupDetailList": [team]}
 
     def read(*pages):
         reader = IamReader()
@@ -146,8 +142,8 @@ def test_an_account_is_read_whole_and_what_no_page_holds_is_not_guessed():
             for caller in (*listed.roles, *listed.users)
         ]
 
-    assert read(principals, groups | {"Policies": policies}) == [[MAY_NOT, MAY, MAY_NOT], [MAY]]
-    assert read(principals, {"Policies": policies}) == [[MAY_NOT, MAY, MAY_NOT], [{}]]
+    assert read(principals, groups | policies) == [[MAY_NOT, MAY, MAY_NOT], [MAY]]
+    assert read(principals, policies) == [[MAY_NOT, MAY, MAY_NOT], [{}]]
     assert read(principals, groups) == [[MAY_NOT, {}, {}], [MAY]]
 
 
@@ -198,11 +194,7 @@ UNIDENTIFIED = {"Null": {"aws:PrincipalArn": "true"}, "StringLike": {"sts:Extern
         (role_b(tags={"team": "a"}), user(BY_TAG), [ALICE]),
         (role_b(), user(BY_TAG), NO_POLICY),
         # No call changes these.
-        (
-            role_b({"StringEquals": {"aws:PrincipalArn": f"{ALICE}-2"}}),
-            user(ADMINISTRATOR),
-            NO_POLICY,
-        ),
+        (role_b(equals("aws:PrincipalArn", f"{ALICE}-2")), user(ADMINISTRATOR), NO_POLICY),
         (role_b(UNIDENTIFIED), user(ADMINISTRATOR), NO_POLICY),
         # Tags that the caller may not pass do not help.
         (role_b(TAGGED), user(MAY), NO_POLICY),
@@ -233,11 +225,10 @@ NULLS = st.dictionaries(KEYS, st.sampled_from(["true", "false"]), max_size=1)
 
 @st.composite
 def conditions(draw):
+    values = st.lists(st.sampled_from(VALUES), min_size=1)
     tests = {}
     for key in draw(st.lists(KEYS, max_size=3, unique=True)):
-        tests.setdefault(draw(OPERATORS), {})[key] = draw(
-            st.lists(st.sampled_from(VALUES), min_size=1)
-        )
+        tests.setdefault(draw(OPERATORS), {})[key] = draw(values)
     nulls = draw(NULLS)
     return tests | ({"Null": nulls} if nulls else {})
 

@@ -28,12 +28,12 @@ from tests.support.world import SUBJECT as OURS
 
 OTHER = f"{ISSUER}0"
 OTHER_ARN = f"{PROVIDER_ARN}0"
-DEV = "system:serviceaccount:dev"
+DEV, STAGE = "system:serviceaccount:dev", "system:serviceaccount:stage:s3-app"
 SUBJECTS = [
     OURS,
     f"{DEV}:s3app",
     f"{DEV}:worker-1",
-    "system:serviceaccount:stage:s3-app",
+    STAGE,
     f"{DEV}:*",
 ]
 AUDIENCES = ["sts.amazonaws.com", "vault"]
@@ -175,12 +175,9 @@ REMOVED = f"; remove {GONE}, as no service account of that name uses the role"
 
 @pytest.mark.parametrize(("more", "said"), [([], ""), ([GONE], REMOVED)])
 def test_a_service_account_that_uses_the_role_keeps_it(more, said):
-    other = "system:serviceaccount:stage:s3-app"
-    document = equals(aud=STS, sub=[other, *more])
+    link, [found] = fixed(equals(aud=STS, sub=[STAGE, *more]), neighbours=frozenset({STAGE}))
 
-    link, [found] = fixed(document, neighbours=frozenset({other}))
-
-    assert found == equals(aud=STS, sub=[other, OURS])
+    assert found == equals(aud=STS, sub=[STAGE, OURS])
     assert link.remedy.text == f"replace the trust policy: add {OURS}{said}"
 
 
