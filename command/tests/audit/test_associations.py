@@ -1,31 +1,32 @@
 """Findings about Pod Identity associations, their Pods, and roles that could use them."""
 
+from dataclasses import replace
+
 import pytest
 
 from command.tests.audit.audited import cluster, facts, role
+from command.tests.verify.chains import ACCOUNT as APP
+from command.tests.verify.chains import ASSOCIATION
+from command.tests.verify.chains import TRUST as IRSA
+from command.tests.verify.chains import TRUST_EKS as TAGGED
 from irsa.audit.findings import audit
 from irsa.identity.pod_identity import (
     TargetedBy,
     pod_identity_trust_policy,
     target_role_trust_policy,
 )
-from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
-from irsa.observe.eks import Association
 from irsa.observe.facts import PermissionsPolicy, Unread
 from irsa.observe.pods import fleet_pod
 from tests.support.world import ACCOUNT_A as OWN
-from tests.support.world import ACCOUNT_B, PROVIDER_ARN
+from tests.support.world import ACCOUNT_B
 from tests.support.world import CLUSTER_ARN as CLUSTER
 from tests.support.world import ROLE_ARN as ROLE
 
-APP = ServiceAccountRef("dev", "s3-app")
 OF_OWN = f"arn:aws:iam::{OWN}:role"
 TARGET = f"{OF_OWN}/target"
 FAR = TARGET.replace(OWN, ACCOUNT_B)
-TAGGED = pod_identity_trust_policy([CLUSTER], [APP])
 UNTAGGED = pod_identity_trust_policy([CLUSTER], [APP], disable_session_tags=True)
-IRSA = irsa_trust_policy([PROVIDER_ARN], [APP])
 
 
 def both(one, other):
@@ -36,8 +37,7 @@ TAGGED_OR_NOT, BOTH = both(TAGGED, UNTAGGED), both(TAGGED, IRSA)
 
 
 def association(**changed):
-    arn = CLUSTER.replace(":cluster/dev", ":podidentityassociation/dev/a-1")
-    return Association(**{"arn": arn, "account": APP, "role_arn": ROLE} | changed)
+    return replace(ASSOCIATION, **changed)
 
 
 def found(*roles, **more):
