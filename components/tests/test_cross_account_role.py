@@ -20,6 +20,11 @@ from tests.support.world import ROLE_A_ARN as ROLE_A
 POLICY = "arn:aws:iam::444455556666:policy/s3-app"
 TRUSTED = Trusted(role_arn=ROLE_A, unique_id="AROAEXAMPLE1")
 ARGS = {"role_name": "s3-app-B", "trusted_roles": [TRUSTED]}
+ASSOCIATION = {
+    "cluster_arn": CLUSTER_ARN,
+    "service_account": ServiceAccount(namespace="dev", name="s3-app"),
+    "role_arn": ROLE_A,
+}
 
 
 def role_b(engine: Engine | None = None, **changes) -> Engine:
@@ -84,13 +89,6 @@ def test_the_arn_is_known_once_the_policies_are_attached():
     engine = deploy(program)
     assert engine.waits_for("Parameter", "RolePolicyAttachment")
     assert engine.one("RolePolicyAttachment").inputs == {"role": "s3-app-B", "policyArn": POLICY}
-
-
-ASSOCIATION = {
-    "cluster_arn": CLUSTER_ARN,
-    "service_account": ServiceAccount(namespace="dev", name="s3-app"),
-    "role_arn": ROLE_A,
-}
 
 
 @pytest.mark.parametrize("disabled", [False, True])

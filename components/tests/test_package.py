@@ -32,6 +32,7 @@ WORKLOAD = {**PODS, "roleArn": ROLE_ARN}
 LATER = Output.from_input("us-east-1")
 NOT_PLAIN = "is the output of a resource; give a plain value"
 NO_NAME = "read_policy_name: policy name 'a b' may have letters, digits and any of _+=,.@- only"
+NAMES = {f"{each}PolicyName": each for each in ("read", "readWrite", "full")}
 
 
 def chain(**more):
@@ -110,9 +111,6 @@ def test_the_schema_marks_secrets(schema):
         ("AccessKey", "secretAccessKey"),
         ("PodIdentity", "kubeconfig"),
     }
-
-
-NAMES = {f"{each}PolicyName": each for each in ("read", "readWrite", "full")}
 
 
 @pytest.mark.parametrize(

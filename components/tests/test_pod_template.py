@@ -58,6 +58,21 @@ TYPED = core.PodSpecArgs(
     ),
     volumes=[core.VolumeArgs(name="data", empty_dir=core.EmptyDirVolumeSourceArgs())],
 )
+NON_ROOT = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+CONFINED = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
+OWN = {"name": "app", "env": [HOME], "volumeMounts": [SCRATCH], "securityContext": CONFINED}
+LINUX = {
+    "securityContext": NON_ROOT,
+    "containers": [OWN],
+    "volumes": [{"name": "irsa-home", "emptyDir": {}}],
+}
+AS_ROOT = {**NON_ROOT, "runAsUser": 0, "runAsNonRoot": False}
+SKIPPING = {"eks.amazonaws.com/skip-pod-identity-webhook": "true"}
+SKIPPED = {"eks.amazonaws.com/skip-containers": "app"}
 
 
 def snake(value: Any) -> Any:
@@ -146,21 +161,6 @@ def test_named_containers_alone_get_the_identity(form):
     assert skipped == "migrate,proxy", "the webhook would give them the role, too"
 
 
-NON_ROOT = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
-CONFINED = {
-    "allowPrivilegeEscalation": False,
-    "readOnlyRootFilesystem": True,
-    "capabilities": {"drop": ["ALL"]},
-}
-OWN = {"name": "app", "env": [HOME], "volumeMounts": [SCRATCH], "securityContext": CONFINED}
-LINUX = {
-    "securityContext": NON_ROOT,
-    "containers": [OWN],
-    "volumes": [{"name": "irsa-home", "emptyDir": {}}],
-}
-AS_ROOT = {**NON_ROOT, "runAsUser": 0, "runAsNonRoot": False}
-
-
 @pytest.mark.parametrize(
     ("own", "added"),
     [
@@ -198,10 +198,6 @@ def additions(warned: list[str] | None = None, **changes: Any) -> PodAdditions:
 
 def app(**fields: Any) -> dict[str, Any]:
     return {"spec": {"containers": [{"name": "app", **fields}]}}
-
-
-SKIPPING = {"eks.amazonaws.com/skip-pod-identity-webhook": "true"}
-SKIPPED = {"eks.amazonaws.com/skip-containers": "app"}
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,11 @@ HOME = {"name": "HOME", "value": "/tmp"}
 SCRATCH = {"name": "irsa-home", "emptyDir": {}}
 CONFIG_VOLUME = {"name": "irsa-aws-config", "configMap": {"name": "s3-app"}}
 CONFIG_FILE = {"name": "AWS_CONFIG_FILE", "value": "/etc/aws/config"}
+EXISTING = {"existing_service_account": True}
+TARGETS = [
+    {"role_arn": ROLE_B, "profile": "B", "external_id": None},
+    {"role_arn": ROLE_C, "profile": "C", "external_id": "t-42"},
+]
 
 
 def workload(**changes) -> Engine:
@@ -134,9 +139,6 @@ def test_pods_are_restarted_when_their_identity_changes_and_for_nothing_else(bef
     assert first == identity_hash(workload(**before, replicas=2))
 
 
-EXISTING = {"existing_service_account": True}
-
-
 @pytest.mark.parametrize(
     ("changes", "later", "earlier"),
     [
@@ -189,12 +191,6 @@ def test_the_service_accounts_urn_survives_that_the_workload_is_renamed():
         return {urn for urn in engine.monitor.depends_on if "ServiceAccount" in urn}
 
     assert urns("a") == urns("b") != set()
-
-
-TARGETS = [
-    {"role_arn": ROLE_B, "profile": "B", "external_id": None},
-    {"role_arn": ROLE_C, "profile": "C", "external_id": "t-42"},
-]
 
 
 @pytest.mark.parametrize(

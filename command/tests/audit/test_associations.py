@@ -27,6 +27,11 @@ OF_OWN = f"arn:aws:iam::{OWN}:role"
 TARGET = f"{OF_OWN}/target"
 FAR = TARGET.replace(OWN, ACCOUNT_B)
 UNTAGGED = pod_identity_trust_policy([CLUSTER], [APP], disable_session_tags=True)
+BY_TAGS = role(target_role_trust_policy([TargetedBy(ROLE, CLUSTER, APP)]), TARGET)
+KUBERNETES = {"ForAnyValue:StringLike": {"aws:TagKeys": "kubernetes-*"}}
+FORGED = [("forged-tags", TARGET, f"statement 1: {ROLE}")]
+PASS, ASSOCIATE = "iam:PassRole", "eks:CreatePodIdentityAssociation"
+TO, EC2 = "iam:PassedToService", "ec2.amazonaws.com"
 
 
 def both(one, other):
@@ -102,16 +107,13 @@ def test_tagging_is_not_needed_where_every_association_disables_tags():
     assert "pod-identity-tags" in rules(role(trust))
 
 
-FARGATE_LABEL = {"eks.amazonaws.com/fargate-profile": "apps"}
-
-
 def pod(labels, **spec):
     metadata = {"namespace": "dev", "name": "p", "labels": labels}
     spec = {"serviceAccountName": "s3-app", "containers": [], **spec}
     return fleet_pod({"metadata": metadata, "spec": spec, "status": {}})
 
 
-FARGATE = pod(FARGATE_LABEL)
+FARGATE = pod({"eks.amazonaws.com/fargate-profile": "apps"})
 LINUX, WINDOWS = (pod({}, nodeSelector={"kubernetes.io/os": each}) for each in ("linux", "windows"))
 
 
@@ -145,10 +147,7 @@ def denied(action, resource="*", **condition):
 
 
 CHAIN = permissions(allowed(["sts:AssumeRole", "sts:TagSession"], TARGET))
-BY_TAGS = role(target_role_trust_policy([TargetedBy(ROLE, CLUSTER, APP)]), TARGET)
-KUBERNETES = {"ForAnyValue:StringLike": {"aws:TagKeys": "kubernetes-*"}}
 NO_KUBERNETES_TAGS = denied("sts:TagSession", **KUBERNETES)
-FORGED = [("forged-tags", TARGET, f"statement 1: {ROLE}")]
 
 
 @pytest.mark.parametrize(
@@ -197,10 +196,6 @@ def test_the_caller_that_forges_tags_also_chooses_which_are_transitive():
     assume = {**assume, "Condition": assume["Condition"] | transitive}
 
     assert found(role(BOTH, **CHAIN), role({"Statement": [assume, tag]}, TARGET)) == FORGED
-
-
-PASS, ASSOCIATE = "iam:PassRole", "eks:CreatePodIdentityAssociation"
-TO, EC2 = "iam:PassedToService", "ec2.amazonaws.com"
 
 
 @pytest.mark.parametrize(

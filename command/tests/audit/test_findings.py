@@ -25,6 +25,19 @@ OTHER_ROLE = f"arn:aws:iam::{ACCOUNT_B}:role/other"
 GOOD = irsa_trust_policy([PROVIDER_ARN], [APP])
 AUD, SUB = {f"{ISSUER}:aud": "sts.amazonaws.com"}, {f"{ISSUER}:sub": SUBJECT}
 ANNOTATED, BARE = annotated(), ServiceAccount("dev", "default", {})
+GREEN = ISSUER.replace("0123", "9999")
+GREEN_PROVIDER = PROVIDER_ARN.replace(ISSUER, GREEN)
+BOTH = irsa_trust_policy([PROVIDER_ARN, GREEN_PROVIDER], [APP])
+SHA1 = "990f4193972f2becf12ddeda5237f9c952f20d9e"
+NOT_NAMED = {
+    "issuer-url": ["oidc.eks.us-east-1.amazonaws.com", f"{ISSUER}/", ISSUER.lower()],
+    "dual-stack-issuer": ["oidc-eks.us-east-1.api.aws/id/0123456789ABCDEF"],
+}
+AWAY, ORGANIZATION = (
+    {"Federated": GITHUB.replace(ACCOUNT_A, ACCOUNT_B)},
+    {"aws:PrincipalOrgID": "o"},
+)
+THEIRS = "\x1b]0;owned\a\x1b[2J\n0 findings\x9b2J\u202e"
 
 
 def with_condition(condition):
@@ -32,9 +45,6 @@ def with_condition(condition):
 
 
 NO_SUB = with_condition({"StringEquals": AUD})
-GREEN = ISSUER.replace("0123", "9999")
-GREEN_PROVIDER = PROVIDER_ARN.replace(ISSUER, GREEN)
-BOTH = irsa_trust_policy([PROVIDER_ARN, GREEN_PROVIDER], [APP])
 
 
 def findings(*roles, accounts=(ANNOTATED,), **changed):
@@ -123,13 +133,6 @@ def test_a_trust_policy_that_only_a_call_can_decide_is_said_to_be_unknown():
     )
 
 
-SHA1 = "990f4193972f2becf12ddeda5237f9c952f20d9e"
-NOT_NAMED = {
-    "issuer-url": ["oidc.eks.us-east-1.amazonaws.com", f"{ISSUER}/", ISSUER.lower()],
-    "dual-stack-issuer": ["oidc-eks.us-east-1.api.aws/id/0123456789ABCDEF"],
-}
-
-
 def at(issuer, **more):
     return provider(PROVIDER_ARN.replace(ISSUER, issuer), **more)
 
@@ -160,12 +163,6 @@ def test_findings_about_a_registered_provider(registered, expected):
 
     about = [each for each in found if each.subject.startswith("OIDC provider")]
     assert [(each.rule, each.found) for each in about] == expected
-
-
-AWAY, ORGANIZATION = (
-    {"Federated": GITHUB.replace(ACCOUNT_A, ACCOUNT_B)},
-    {"aws:PrincipalOrgID": "o"},
-)
 
 
 @pytest.mark.parametrize(
@@ -209,9 +206,6 @@ def test_the_json_has_all_that_the_table_says():
         **{name: getattr(rule, name) for name in ("text", "why", "remedy", "page")},
         "found": f"statement 1: conditions on aud of {ISSUER}",
     }
-
-
-THEIRS = "\x1b]0;owned\a\x1b[2J\n0 findings\x9b2J\u202e"
 
 
 def test_no_output_speaks_to_the_terminal():

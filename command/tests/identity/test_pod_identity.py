@@ -31,6 +31,17 @@ OF_CLUSTER = {
     "StringEquals": {"aws:SourceAccount": ACCOUNT_A},
     "ArnEquals": {"aws:SourceArn": CLUSTER_ARN},
 }
+ASSUME = {
+    "Effect": "Allow",
+    "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT_A}:root"},
+    "Action": "sts:AssumeRole",
+    "Condition": {
+        "ArnEquals": {"aws:PrincipalArn": ROLE_A_ARN},
+        "StringEquals": {**TAGS, "sts:ExternalId": EXTERNAL_ID},
+    },
+}
+AWAY = "is not in account 444455556666 of the cluster; give a role of that account, and the other"
+GOV = "is not in partition aws-us-gov of the cluster; begin its ARN with arn:aws-us-gov:"
 
 
 @pytest.mark.parametrize(
@@ -62,17 +73,6 @@ def test_each_namespace_and_each_pattern_has_a_statement_of_its_own():
     assert [each.get("StringLike") for each in conditions] == [None, {name: "x-*"}, None]
     sources = [each["ArnEquals"]["aws:SourceArn"] for each in conditions]
     assert sources == [[CLUSTER_ARN, SECOND]] * 3
-
-
-ASSUME = {
-    "Effect": "Allow",
-    "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT_A}:root"},
-    "Action": "sts:AssumeRole",
-    "Condition": {
-        "ArnEquals": {"aws:PrincipalArn": ROLE_A_ARN},
-        "StringEquals": {**TAGS, "sts:ExternalId": EXTERNAL_ID},
-    },
-}
 
 
 def test_a_target_role_trusts_one_association_by_its_external_id_and_tags_unless_they_are_off():
@@ -136,10 +136,6 @@ def test_a_role_with_both_mechanisms_has_the_statements_of_both():
 )
 def test_impossible_trust_is_refused(clusters, subjects, message):
     assert message in refusal(pod_identity_trust_policy, clusters, subjects)
-
-
-AWAY = "is not in account 444455556666 of the cluster; give a role of that account, and the other"
-GOV = "is not in partition aws-us-gov of the cluster; begin its ARN with arn:aws-us-gov:"
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,19 @@ from tests.support.world import ACCOUNT_A, BUCKET_ARN, PROVIDER_ARN, ROLE_A_ARN,
 SECOND_ARN = PROVIDER_ARN.replace("us-east-1", "eu-west-1")
 S3_APP = service_account_ref("dev", "s3-app")
 PROVIDERS = service_account_pattern("crossplane-system", "aws-provider-*")
+DEV = "system:serviceaccount:dev"
+A_AND_B = [service_account_ref("dev", name) for name in ("b", "a", "b")]
+READ = (["s3:GetBucketLocation", "s3:ListBucket"], ["s3:GetObject"])
+OF_OBJECTS = ("AbortMultipartUpload", "DeleteObject", "GetObject")
+READ_WRITE = (
+    [*READ[0], "s3:ListBucketMultipartUploads"],
+    [f"s3:{each}" for each in (*OF_OBJECTS, *("ListMultipartUploadParts", "PutObject"))],
+)
+BOTH = [BUCKET_ARN, f"{BUCKET_ARN}/*"]
+TRUSTED = TrustedRole(ROLE_A_ARN, "AROAEXAMPLE1")
+OTHER = TrustedRole("arn:aws:iam::999988887777:role/team/other", "AROAEXAMPLE2")
+ROOT = f"arn:aws:iam::{ACCOUNT_A}:root"
+ALLOW = {"Effect": "Allow", "Action": "sts:AssumeRole"}
 
 
 def statement(subjects, provider_arn=PROVIDER_ARN, operator="StringEquals", audience=""):
@@ -38,10 +51,8 @@ def statement(subjects, provider_arn=PROVIDER_ARN, operator="StringEquals", audi
 
 
 EXACT, PATTERN = statement(SUBJECT), statement(PROVIDERS.subject, operator="StringLike")
-DEV = "system:serviceaccount:dev"
 
 
-A_AND_B = [service_account_ref("dev", name) for name in ("b", "a", "b")]
 TWO, SECOND = [PROVIDER_ARN, SECOND_ARN, PROVIDER_ARN], statement(SUBJECT, SECOND_ARN)
 
 
@@ -99,16 +110,6 @@ def test_a_condition_given_twice_is_refused():
         condition_block(("StringEquals", "x:aud", "a"), ("StringEquals", "x:aud", "b"))
 
 
-READ = (["s3:GetBucketLocation", "s3:ListBucket"], ["s3:GetObject"])
-OF_OBJECTS = ("AbortMultipartUpload", "DeleteObject", "GetObject")
-OF_UPLOADS = ("ListMultipartUploadParts", "PutObject")
-READ_WRITE = (
-    [*READ[0], "s3:ListBucketMultipartUploads"],
-    [f"s3:{each}" for each in (*OF_OBJECTS, *OF_UPLOADS)],
-)
-BOTH = [BUCKET_ARN, f"{BUCKET_ARN}/*"]
-
-
 @pytest.mark.parametrize(("permissions", "actions"), [("read", READ), ("read-write", READ_WRITE)])
 def test_permissions_are_for_this_bucket_and_its_objects(permissions, actions):
     of_bucket, of_objects = actions
@@ -134,12 +135,6 @@ def test_requests_without_tls_are_denied_to_everybody():
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
     assert tls_only_bucket_policy(BUCKET_ARN)["Statement"] == [statement]
-
-
-TRUSTED = TrustedRole(ROLE_A_ARN, "AROAEXAMPLE1")
-OTHER = TrustedRole("arn:aws:iam::999988887777:role/team/other", "AROAEXAMPLE2")
-ROOT = f"arn:aws:iam::{ACCOUNT_A}:root"
-ALLOW = {"Effect": "Allow", "Action": "sts:AssumeRole"}
 
 
 def test_a_role_is_trusted_by_arn_and_its_unique_id_stands_in_the_sid():

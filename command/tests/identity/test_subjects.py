@@ -16,6 +16,11 @@ from irsa.identity.subjects import (
 )
 from tests.support.refusal import refusal
 
+NO_LABEL, NO_SUBDOMAIN = "is not a DNS-1123 label", "is not a DNS-1123 subdomain"
+OVER_BROAD = "pattern 'system:serviceaccount:{}:{}' is over-broad"
+NO_ACCOUNT = "can match no service account"
+LABELS = st.text("ab0-", min_size=1, max_size=9).filter(lambda text: text.strip("-") == text)
+
 
 @pytest.mark.parametrize("name", ["a", "7", "default", "my.app-1", "a" * 253, "0.0"])
 def test_an_exact_subject_is_what_the_cluster_puts_into_tokens(name):
@@ -23,9 +28,6 @@ def test_an_exact_subject_is_what_the_cluster_puts_into_tokens(name):
 
     assert account == ServiceAccountRef("dev", name)
     assert account.subject == f"system:serviceaccount:dev:{name}"
-
-
-NO_LABEL, NO_SUBDOMAIN = "is not a DNS-1123 label", "is not a DNS-1123 subdomain"
 
 
 @pytest.mark.parametrize(
@@ -46,10 +48,6 @@ NO_LABEL, NO_SUBDOMAIN = "is not a DNS-1123 label", "is not a DNS-1123 subdomain
 )
 def test_an_exact_subject_that_no_token_can_carry_is_refused(namespace, name, named):
     assert named in refusal(service_account_ref, namespace, name)
-
-
-OVER_BROAD = "pattern 'system:serviceaccount:{}:{}' is over-broad"
-NO_ACCOUNT = "can match no service account"
 
 
 @pytest.mark.parametrize(
@@ -102,9 +100,6 @@ def test_a_pattern_covers_names_of_one_namespace_or_all_of_them_when_asked_for()
 )
 def test_a_subject_says_which_service_account_it_is(text, account):
     assert split_subject(text) == account
-
-
-LABELS = st.text("ab0-", min_size=1, max_size=9).filter(lambda text: text.strip("-") == text)
 
 
 @settings(max_examples=25)

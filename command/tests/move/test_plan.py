@@ -26,7 +26,6 @@ BOTH = trusting(BY_TOKEN, BY_ASSOCIATION)
 DAY, LEEWAY, GRACE = 86_400, 300, 30
 OLD, NEW = (pod(IRSA),), (pod(POD_IDENTITY),)
 UNTAGGED = replace(ASSOCIATION, disable_session_tags=True)
-ENDING = (*NEW, pod(IRSA, ending=True))
 MOVED = NOW - 3600 + GRACE
 """The last old Pod was gone an hour ago."""
 AFTER = ["session-again", "wait", "unannotate", "distrust"]
@@ -41,6 +40,7 @@ RESTARTED = {**ASSOCIATED, "pods": NEW}
 MOVED_STATE = {**RESTARTED, "role": trusting(BY_ASSOCIATION), "annotated": False}
 ANNOTATED = {"role": BOTH, "annotated": True}
 BACK = {"annotated": True, "association": None, "pods": OLD}
+SHORT = {"eks.amazonaws.com/token-expiration": "600"}
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ BACK = {"annotated": True, "association": None, "pods": OLD}
         (with_irsa(now=NOW + 9 * DAY), TO_POD_IDENTITY),
         (with_irsa(role=BOTH), TO_POD_IDENTITY[1:]),
         (with_irsa(**ASSOCIATED), TO_POD_IDENTITY[2:]),
-        (with_irsa(**ASSOCIATED, pods=ENDING), TO_POD_IDENTITY[2:]),
+        (with_irsa(**ASSOCIATED, pods=(*NEW, pod(IRSA, ending=True))), TO_POD_IDENTITY[2:]),
         (with_irsa(**RESTARTED), AFTER),
         (with_irsa(**RESTARTED, now=MOVED + DAY + LEEWAY), ["session-again", *AFTER[2:]]),
         (with_irsa(**RESTARTED, annotated=False), ["session-again", "wait", "distrust"]),
@@ -79,9 +79,6 @@ def test_the_plan_names_what_is_not_read_and_what_was_not_asked():
     assert unread.endswith("roles that they assume must allow sts:TagSession")
     assert unasked == "not asked: iam:PassRole"
     assert notes(with_pod_identity())[0].endswith("conditions on session tags fail with IRSA")
-
-
-SHORT = {"eks.amazonaws.com/token-expiration": "600"}
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,6 @@ BY_OTHERS = irsa_trust_policy([PROVIDER_ARN.replace("1111", "9999", 1)], [ACCOUN
 CHAIN = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": OTHER}
 ADMIN = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 NO_TAGS = {"Effect": "Deny", "Action": "sts:TagSession", "Resource": "*"}
-EXTERNAL = {"StringEquals": {"sts:ExternalId": "x"}}
 DENY = {"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"}
 BY_ROLE_TAG, TAGGED = (
     PermissionsPolicy("data", {"Resource": f"arn:aws:s3:::b/${{aws:PrincipalTag/{tag}}}"})
@@ -92,7 +91,7 @@ SECRET = {("Secret", "aws"): {"AWS_ROLE_ARN": None}}
 NO_AGENT = PodIdentity(cluster=EksCluster(CLUSTER_ARN), association=None)
 NIGHTLY = Owner("cronjob", "nightly", {"spec": {**BY_HAND["spec"], "serviceAccountName": "s3-app"}})
 FROM_SECRET_TEMPLATE = owned({"spec": {"containers": [FROM_SECRET]}})
-BY_ANY_ROLE = {**CHAIN, "Action": "sts:*", "Condition": EXTERNAL}
+BY_ANY_ROLE = {**CHAIN, "Action": "sts:*", "Condition": {"StringEquals": {"sts:ExternalId": "x"}}}
 IN_STACK = {"project": "irsa", "stack": "dev"}
 
 

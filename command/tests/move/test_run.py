@@ -44,6 +44,17 @@ NEEDED = {
 }
 ALLOW = Verdict.ALLOW
 CALLS = (Call(PROVIDER_ARN, SUBJECT, "sts.amazonaws.com"), Call(CLUSTER_ARN, SUBJECT))
+IRSA_STATE = {"annotated": True, "associated": False, "documents": [BY_TOKEN], "variable": IRSA}
+PI_STATE = {"annotated": False, "associated": True, "documents": [BY_ASSOCIATION],
+            "variable": POD_IDENTITY}  # fmt: skip
+BOTH_STATE = {"annotated": True, "associated": True, "documents": [BY_TOKEN, BY_ASSOCIATION]}
+STATES = st.sampled_from(
+    [IRSA_STATE, PI_STATE, *({**BOTH_STATE, "variable": each} for each in (IRSA, POD_IDENTITY))]
+)
+EVENTS = st.lists(st.sampled_from(["", "", "annotation", "trust", "denial"]), max_size=30)
+START = {"pod-identity": IRSA_STATE, "irsa": PI_STATE}
+NO_TOKEN = "serviceaccounts/token dev/s3-app: the cluster denies create"
+NO_PODS = "trial Pod of Deployment s3-app: exceeded quota: full"
 
 
 @dataclass
@@ -201,16 +212,6 @@ def carried_out(world):
         return runner.carry_out(found, lambda _: None, wait=True)
 
 
-IRSA_STATE = {"annotated": True, "associated": False, "documents": [BY_TOKEN], "variable": IRSA}
-PI_STATE = {"annotated": False, "associated": True, "documents": [BY_ASSOCIATION],
-            "variable": POD_IDENTITY}  # fmt: skip
-BOTH_STATE = {"annotated": True, "associated": True, "documents": [BY_TOKEN, BY_ASSOCIATION]}
-STATES = st.sampled_from(
-    [IRSA_STATE, PI_STATE, *({**BOTH_STATE, "variable": each} for each in (IRSA, POD_IDENTITY))]
-)
-EVENTS = st.lists(st.sampled_from(["", "", "annotation", "trust", "denial"]), max_size=30)
-
-
 @settings(max_examples=20)
 @given(STATES, st.sampled_from(["irsa", "pod-identity"]), EVENTS, st.booleans())
 def test_nothing_is_taken_away_unasked_or_without_the_other_way_in(state, to, events, unread):
@@ -226,11 +227,6 @@ def test_nothing_is_taken_away_unasked_or_without_the_other_way_in(state, to, ev
         assert ROLE_ARN in stopped
         assert "move dev/s3-app --yes --to" in stopped
     assert world.disturbed or not stopped
-
-
-START = {"pod-identity": IRSA_STATE, "irsa": PI_STATE}
-NO_TOKEN = "serviceaccounts/token dev/s3-app: the cluster denies create"
-NO_PODS = "trial Pod of Deployment s3-app: exceeded quota: full"
 
 
 @pytest.mark.parametrize(

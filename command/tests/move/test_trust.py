@@ -25,6 +25,12 @@ CALLS = [
     *(Call(source, each.subject) for source in CLUSTERS for each in BOTH),
 ]
 FULL = (irsa_trust_policy(PROVIDERS, BOTH), pod_identity_trust_policy(CLUSTERS, BOTH))
+NAMES = st.sampled_from([f"app-{letter}" for letter in "abcdef"])
+[BY_ISSUER], [BY_SERVICE] = statements(BY_TOKEN), statements(BY_ASSOCIATION)
+EC2_TOO = {"Service": [*BY_SERVICE["Principal"].values(), "ec2.amazonaws.com"]}
+IN_TEAM = Call(CLUSTER, ServiceAccountRef("team", "app").subject)
+APP_X = Call(PROVIDER, ServiceAccountRef("dev", "app-x").subject, "sts.amazonaws.com")
+BOTH_TAGS = {NAMESPACE_TAG: "team", SERVICE_ACCOUNT_TAG: "app"}
 
 
 def by_tags(tags, operator="StringEquals"):
@@ -62,9 +68,6 @@ def test_adding_a_caller_keeps_the_statements_and_no_other_gains(call):
     no_gain(answers(role), after, but=lambda each: each == call)
 
 
-NAMES = st.sampled_from([f"app-{letter}" for letter in "abcdef"])
-
-
 @settings(max_examples=10)
 @given(st.lists(NAMES, min_size=1, unique=True), NAMES, st.booleans())
 def test_accounts_that_share_a_role_share_a_statement_and_leave_it_as_it_was(names, gone, by_token):
@@ -87,13 +90,6 @@ def test_accounts_that_share_a_role_share_a_statement_and_leave_it_as_it_was(nam
 def test_an_account_of_another_namespace_has_a_statement_of_its_own():
     call = Call(CLUSTER, ServiceAccountRef("other", "s3-app").subject)
     assert len(statements(with_caller(trusting(BY_ASSOCIATION), call))) == 1 + 1
-
-
-[BY_ISSUER], [BY_SERVICE] = statements(BY_TOKEN), statements(BY_ASSOCIATION)
-EC2_TOO = {"Service": [*BY_SERVICE["Principal"].values(), "ec2.amazonaws.com"]}
-IN_TEAM = Call(CLUSTER, ServiceAccountRef("team", "app").subject)
-APP_X = Call(PROVIDER, ServiceAccountRef("dev", "app-x").subject, "sts.amazonaws.com")
-BOTH_TAGS = {NAMESPACE_TAG: "team", SERVICE_ACCOUNT_TAG: "app"}
 
 
 def pattern(name):

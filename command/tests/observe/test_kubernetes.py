@@ -11,6 +11,23 @@ from irsa.verify.link import Status
 from tests.support.trial_pods import kubeconfig
 
 NOTHING = ("", "", "", "")
+FORBIDDEN = (
+    'Error from server (Forbidden): pods "s3-app-1" is forbidden: User "x" cannot create resource '
+    '"pods/exec" in API group "" in the namespace "dev"'
+)
+DIAL = "dial tcp 10.0.0.7:10250"
+REFUSED = f"Error from server: error dialing backend: {DIAL}: connect: connection refused"
+TIMEOUT = (
+    f'error: Internal error occurred: error sending request: Post "https": {DIAL}: i/o timeout'
+)
+KUBELET = "a kubelet that the API server reaches"
+OPEN = "let the API server reach the node's port that the error names"
+NO_CLI = 'error: exec: "aws": executable file not found in $PATH'
+LEAVE_OUT = "leave --exec out, or take an image that has the AWS CLI"
+SEE = (
+    "see why this fails: kubectl exec s3-app-1 --namespace dev -- aws sts get-caller-identity "
+    "--query Arn --output text"
+)
 
 
 @pytest.fixture
@@ -48,25 +65,6 @@ def test_a_cluster_is_named_as_the_aws_cli_or_eksctl_wrote_it(asked, entry, eks)
 
 def inside(cluster):
     return cluster.caller_inside("dev", Pod("s3-app-1", "s3-app", {}, {}, {}))
-
-
-FORBIDDEN = (
-    'Error from server (Forbidden): pods "s3-app-1" is forbidden: User "x" cannot create resource '
-    '"pods/exec" in API group "" in the namespace "dev"'
-)
-DIAL = "dial tcp 10.0.0.7:10250"
-REFUSED = f"Error from server: error dialing backend: {DIAL}: connect: connection refused"
-TIMEOUT = (
-    f'error: Internal error occurred: error sending request: Post "https": {DIAL}: i/o timeout'
-)
-KUBELET = "a kubelet that the API server reaches"
-OPEN = "let the API server reach the node's port that the error names"
-NO_CLI = 'error: exec: "aws": executable file not found in $PATH'
-LEAVE_OUT = "leave --exec out, or take an image that has the AWS CLI"
-SEE = (
-    "see why this fails: kubectl exec s3-app-1 --namespace dev -- aws sts get-caller-identity "
-    "--query Arn --output text"
-)
 
 
 @pytest.mark.parametrize(

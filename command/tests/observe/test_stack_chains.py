@@ -18,6 +18,24 @@ OIDC_PROVIDER = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
 ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 METADATA = {"metadata": {"namespace": "dev", "name": "s3-app"}}
+TARGETS = [
+    {"role_arn": ROLE_B_ARN, "profile": "B", "external_id": "t-42"},
+    {"role_arn": f"{ROLE_B_ARN}-2", "profile": "C", "external_id": None},
+]
+NO_ROLE = "the state has no role_arn of it; run `pulumi up`"
+PATTERNS = "it trusts patterns only (system:serviceaccount:dev:job-*)"
+HIDDEN = "its role_arn is a secret; give `pulumi stack export --show-secrets`"
+NOT_A_STATE = (
+    "this is not the state of a stack; give the output of `pulumi stack export`, or the name of "
+    "the stack"
+)
+NO_COMPONENTS = (
+    "the stack has no Workload, ServiceAccountRole or PodIdentityAssociation of the irsa "
+    "components; name the stack of a program that uses them, after `pulumi up`"
+)
+NO_ACCOUNT = " is not NAMESPACE/SERVICE-ACCOUNT: "
+TWICE = "dev/app is given beside --namespace or --service-account; give one\n"
+ALL = "s3-app (dev/s3-app), app (dev/app), app (ops/app), key (it has an access key and no role)"
 
 
 def resource(kind, name="x", parent="stack", **fields):
@@ -95,12 +113,6 @@ def test_a_workload_is_a_chain_and_its_role_is_no_second_one():
     assert chains_of(state(identity, role())) == StackChains([replace(chain(), deployment="")], [])
 
 
-TARGETS = [
-    {"role_arn": ROLE_B_ARN, "profile": "B", "external_id": "t-42"},
-    {"role_arn": f"{ROLE_B_ARN}-2", "profile": "C", "external_id": None},
-]
-
-
 @pytest.mark.parametrize(
     "by", [{}, {"association_id": "a-1", "role_arn": None}], ids=["role", "association"]
 )
@@ -151,13 +163,6 @@ def test_the_bucket_is_the_one_whose_policy_the_role_has():
         assert found.chains == [chain(bucket=name)]
 
 
-NO_ROLE = "the state has no role_arn of it; run `pulumi up`"
-
-
-PATTERNS = "it trusts patterns only (system:serviceaccount:dev:job-*)"
-HIDDEN = "its role_arn is a secret; give `pulumi stack export --show-secrets`"
-
-
 @pytest.mark.parametrize(
     ("found", "reason"),
     [
@@ -185,16 +190,6 @@ def test_secrets_that_were_exported_in_plain_are_read():
     assert len(chains_of(state(role(subjects=subjects))).chains) == 1
 
 
-NOT_A_STATE = (
-    "this is not the state of a stack; give the output of `pulumi stack export`, or the name of "
-    "the stack"
-)
-NO_COMPONENTS = (
-    "the stack has no Workload, ServiceAccountRole or PodIdentityAssociation of the irsa "
-    "components; name the stack of a program that uses them, after `pulumi up`"
-)
-
-
 @pytest.mark.parametrize(
     ("document", "problem"),
     [
@@ -213,12 +208,6 @@ def test_another_document_is_refused_with_the_way_out(document, problem, tmp_pat
 
     assert main(["verify", "--stack", str(file)]) == 2
     assert capsys.readouterr().err == f"irsa verify: --stack {file}: {problem}\n"
-
-
-NO_ACCOUNT = " is not NAMESPACE/SERVICE-ACCOUNT: "
-
-
-TWICE = "dev/app is given beside --namespace or --service-account; give one\n"
 
 
 @pytest.mark.parametrize(
@@ -282,9 +271,6 @@ def test_the_question_about_an_association_expects_it(chosen):
 
     assert (question.expects_association, question.expected_role) == (True, ROLE_A_ARN)
     assert (question.expected_target, question.role_b_arn) == (ROLE_B_ARN, "")
-
-
-ALL = "s3-app (dev/s3-app), app (dev/app), app (ops/app), key (it has an access key and no role)"
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,14 @@ from irsa.verify.walk import Chain
 from tests.support.world import ACCOUNT_A, ROLE_ARN
 
 REFUSED = {"assumed": DENIED, **NO_SESSION}
+NODE = Answer(True, "arn:aws:sts::111122223333:assumed-role/dev-node/i-0123456789abcdef0")
+LONGER = Answer(allowed=True, arn=SESSION_ARN.replace("/s3-app/", "/s3-app-2/"))
+NO_CREDENTIALS = Answer(allowed=False, code="aws", message="Unable to locate credentials")
+SLOW = Answer(allowed=False, code="ReadTimeoutError", message="timed out")
+LATE, TRIED = replace(SESSION, seconds=12), replace(DENIED, seconds=90)
+MISSPELT = {"role": None, "target": RoleBTarget(role_arn="s3-app-B", profile="B")}
+DELETED = {"Effect": "Allow", "Principal": {"AWS": "AROAGONE"}, "Action": "sts:AssumeRole"}
+OF_DELETED = {"role": role_b({"Statement": DELETED}), "assumed": DENIED}
 
 
 def test_every_link_of_a_good_chain_passes_in_the_order_of_the_table():
@@ -102,13 +110,6 @@ def test_an_annotation_that_iam_has_no_role_for_is_not_the_arn_of_a_role():
     assert link.found.startswith(f"'{ROLE_ARN}!' is not the ARN of a role")
 
 
-NODE = Answer(True, "arn:aws:sts::111122223333:assumed-role/dev-node/i-0123456789abcdef0")
-LONGER = Answer(allowed=True, arn=SESSION_ARN.replace("/s3-app/", "/s3-app-2/"))
-NO_CREDENTIALS = Answer(allowed=False, code="aws", message="Unable to locate credentials")
-SLOW = Answer(allowed=False, code="ReadTimeoutError", message="timed out")
-LATE, TRIED = replace(SESSION, seconds=12), replace(DENIED, seconds=90)
-
-
 @pytest.mark.parametrize(
     ("key", "answers", "status", "found"),
     [
@@ -140,11 +141,6 @@ def test_without_a_role_nothing_is_asked_of_aws():
 def test_a_missing_service_account_is_created():
     link = links(service_account=None, expected_role=ROLE_ARN)["service-account"]
     assert link.remedy.shell[0] == "kubectl create serviceaccount s3-app --namespace dev"
-
-
-MISSPELT = {"role": None, "target": RoleBTarget(role_arn="s3-app-B", profile="B")}
-DELETED = {"Effect": "Allow", "Principal": {"AWS": "AROAGONE"}, "Action": "sts:AssumeRole"}
-OF_DELETED = {"role": role_b({"Statement": DELETED}), "assumed": DENIED}
 
 
 @pytest.mark.parametrize(

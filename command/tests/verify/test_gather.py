@@ -33,6 +33,12 @@ from irsa.verify.link import Status
 from tests.support import world
 
 QUESTION = Question(namespace="dev", name="s3-app", wait=0)
+KEY = "[profile key]\naws_access_key_id = AKIA\naws_secret_access_key = x\n"
+INVALID = Answer(allowed=False, code="ValidationError", message="x")
+NO_IDENTITY = identity(None, agent=frozenset())
+GROUPS = {"n": "workers", "other": "gpu"}
+OTHER_REGION = f"region us-east-1 has {world.CLUSTER_ARN}"
+CREDENTIALS = "give --region and credentials of the kubeconfig's cluster"
 
 
 class FakeCluster:
@@ -107,9 +113,6 @@ def profile(name, source="A"):
     return f"[profile {name}]\nrole_arn = {world.ROLE_B_ARN}-{name}\nsource_profile = {source}\n"
 
 
-KEY = "[profile key]\naws_access_key_id = AKIA\naws_secret_access_key = x\n"
-
-
 @pytest.mark.parametrize(
     ("more", "profiles"),
     [
@@ -176,9 +179,6 @@ def test_a_role_b_that_cannot_be_read_names_the_option_for_its_account():
     assert found.role_b.role.remedy == TRUSTING_PROFILE
 
 
-INVALID = Answer(allowed=False, code="ValidationError", message="x")
-
-
 @pytest.mark.parametrize(
     ("answers", "wait", "outcome", "slept"),
     [
@@ -209,9 +209,6 @@ def eks_sources(spec=associated_pod().spec, account=BARE, **changes):  # noqa: B
     return Sources(cluster, FakeAws(**changes))
 
 
-NO_IDENTITY = identity(None, agent=frozenset())
-
-
 @pytest.mark.parametrize(
     ("sources", "known", "asked"),
     [
@@ -223,9 +220,6 @@ NO_IDENTITY = identity(None, agent=frozenset())
 def test_a_token_is_for_eks_where_an_association_is(sources, known, asked):
     assert gather(QUESTION, sources).pod_identity == known
     assert sources.cluster.asked == [asked]
-
-
-GROUPS = {"n": "workers", "other": "gpu"}
 
 
 @pytest.mark.parametrize(
@@ -252,10 +246,6 @@ def test_the_nodes_of_the_pods_are_read_with_their_roles(groups, nodes, roles):
 def test_a_node_is_of_a_node_group_or_of_auto_mode(label, group):
     labels = dict([label.split("=")])
     assert node_group({"metadata": {"name": "n", "labels": labels}}) == ("n", group)
-
-
-OTHER_REGION = f"region us-east-1 has {world.CLUSTER_ARN}"
-CREDENTIALS = "give --region and credentials of the kubeconfig's cluster"
 
 
 @pytest.mark.parametrize(

@@ -92,9 +92,7 @@ STACK = Stack("dev", frozenset({Resource("association", "dev:dev/s3-app")}))
 UP = ("pulumi refresh --stack dev", "pulumi up --stack dev")
 
 
-OLD = associated(role_arn=f"{ROLE_ARN}-old")
 OF_ADD_ON = associated(role_arn=f"{ROLE_ARN}-old", owner_arn=ADDON)
-OF_STACK = {"stack": STACK, "expects_association": True}
 OF_TARGET_ROLE = {"expects_association": True, "expected_target": ROLE_B_ARN}
 OTHER_ID = {"pod_identity": identity(replace(TARGETING, external_id="other"))}
 
@@ -104,9 +102,9 @@ OTHER_ID = {"pod_identity": identity(replace(TARGETING, external_id="other"))}
     [
         (MISSING | EXPECTED, (CREATE, RESTART)),
         (MISSING, ()),
-        (OLD | EXPECTED, (UPDATE, RESTART)),
+        (associated(role_arn=f"{ROLE_ARN}-old") | EXPECTED, (UPDATE, RESTART)),
         (OF_ADD_ON | EXPECTED, ()),
-        (MISSING | EXPECTED | OF_STACK, (*UP, RESTART)),
+        (MISSING | EXPECTED | {"stack": STACK, "expects_association": True}, (*UP, RESTART)),
         (EXPECTED | OF_TARGET_ROLE, (UPDATE_TARGET, RESTART)),
         (OTHER_ID, ()),
     ],

@@ -46,6 +46,8 @@ variables = st.lists(st.sampled_from(list(VALUES)), max_size=4, unique=True).fla
     lambda names: st.fixed_dictionaries({name: st.sampled_from(VALUES[name]) for name in names})
 )
 _loader = botocore.loaders.create_loader()
+JAVA, BOTO = "aws-sdk-java-1795561309", "botocore-session-1795561309"
+NAMES = [BOTO, JAVA, "aws-go-sdk-1", "irsa-verify"]
 
 
 @functools.cache
@@ -103,10 +105,6 @@ def test_a_variable_that_sends_botocore_elsewhere_is_never_passed(
     if inside and any("proxy" in name.lower() for name in env):
         return  # STS answered through it
     assert not (wrong and found.status is Status.PASSED), (env, found)
-
-
-JAVA, BOTO = "aws-sdk-java-1795561309", "botocore-session-1795561309"
-NAMES = [BOTO, JAVA, "aws-go-sdk-1", "irsa-verify"]
 
 
 @settings(deadline=None)

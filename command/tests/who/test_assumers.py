@@ -29,6 +29,7 @@ REPOSITORY = "repo:org/repo:*"
 ACTIONS = "tokens of GitHub Actions"
 EVERY = f"every service account of the cluster {ISSUER}"
 AUDIENCE = "aud StringEquals sts.amazonaws.com"
+OF_CLUSTER = f"of the cluster {ISSUER} if {AUDIENCE}"
 
 
 def words(policy, account=""):
@@ -37,9 +38,6 @@ def words(policy, account=""):
 
 def statement(principal, action="sts:AssumeRole", effect="Allow", **more):
     return {"Statement": {"Effect": effect, "Principal": principal, "Action": action, **more}}
-
-
-OF_CLUSTER = f"of the cluster {ISSUER} if {AUDIENCE}"
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,25 @@ MAY, MAY_NOT = document(allow("sts:AssumeRole", ROLE_B)), document(allow("s3:*",
 ADMINISTRATOR = document(allow("*", "*"))
 NO_POLICY = [f"no caller: no policy of account {ACCOUNT_A} allows it"]
 TAGGING = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]
+OPTIONAL = {"StringEqualsIfExists": {"aws:RequestTag/team": "a"}}
+PERHAPS = [f"perhaps {ROLE_A}: condition key aws:PrincipalTag/team"]
+UNIDENTIFIED = {"Null": {"aws:PrincipalArn": "true"}, "StringLike": {"sts:ExternalId": "*"}}
+SESSION = f"arn:aws:sts::{ACCOUNT_A}:assumed-role/s3-app-A/ci"
+PRINCIPALS = [ROOT, ROOT, ACCOUNT_A, "*", ALICE, "AIDAALICE", ROLE_A, "AROAROLEA", SESSION]
+VALUES = ["ab", "a?*", "*", "b${aws:username}", "${sts:ExternalId}", "dave", ALICE, ROLE_A]
+KEYS = st.sampled_from([
+    "aws:PrincipalArn", "iam:ResourceTag/team", "sts:RoleSessionName", "sts:ExternalId",
+    "sts:SourceIdentity", "aws:RequestTag/team", "aws:PrincipalTag/team", "aws:TagKeys",
+    "sts:TransitiveTagKeys", "aws:username",
+])  # fmt: skip
+OPERATORS = st.builds(
+    "{}String{}{}".format,
+    st.sampled_from(["", "", "ForAnyValue:", "ForAllValues:"]),
+    st.sampled_from(["Equals", "NotEquals", "Like", "NotLike", "EqualsIgnoreCase"]),
+    st.sampled_from(["", "IfExists"]),
+)
+NULLS = st.dictionaries(KEYS, st.sampled_from(["true", "false"]), max_size=1)
+TAGS = st.sampled_from([{}, {"team": "ab"}, {"team": "dave"}])
 
 
 def role_b(*conditions, actions=TAGGING, **more):
@@ -170,13 +189,9 @@ def test_a_value_that_the_caller_chooses_keeps_no_caller_out(condition):
 
 
 TEAM_A = equals("aws:PrincipalTag/team", "a")
-OWN_NAME = equals("sts:RoleSessionName", "${aws:username}")
 TAGGED = equals("aws:RequestTag/team", "a")
-OPTIONAL = {"StringEqualsIfExists": {"aws:RequestTag/team": "a"}}
 BY_ID = document(allow("*", "*", Condition=equals("sts:ExternalId", "t-43")))
 BY_TAG = document(allow("*", "*", Condition=equals("iam:ResourceTag/team", "a")))
-PERHAPS = [f"perhaps {ROLE_A}: condition key aws:PrincipalTag/team"]
-UNIDENTIFIED = {"Null": {"aws:PrincipalArn": "true"}, "StringLike": {"sts:ExternalId": "*"}}
 
 
 @pytest.mark.parametrize(
@@ -184,7 +199,7 @@ UNIDENTIFIED = {"Null": {"aws:PrincipalArn": "true"}, "StringLike": {"sts:Extern
     [
         # Each statement has an external id of its own.
         (role_b(*(equals("sts:ExternalId", f"t-4{n}") for n in (2, 3))), user(BY_ID), [ALICE]),
-        (role_b(OWN_NAME), user(ADMINISTRATOR), [ALICE]),
+        (role_b(equals("sts:RoleSessionName", "${aws:username}")), user(ADMINISTRATOR), [ALICE]),
         (role_b(TEAM_A), user(ADMINISTRATOR, tags={"Team": "a"}), [ALICE]),
         (role_b(TEAM_A), user(ADMINISTRATOR, tags={"team": "b"}), NO_POLICY),
         (role_b(TEAM_A), user(ADMINISTRATOR), NO_POLICY),
@@ -204,23 +219,6 @@ UNIDENTIFIED = {"Null": {"aws:PrincipalArn": "true"}, "StringLike": {"sts:Extern
 )
 def test_who_may_is_asked_of_a_call_that_fulfils_what_a_call_can(trusting, caller, expected):
     assert texts(trusting, caller) == expected
-
-
-SESSION = f"arn:aws:sts::{ACCOUNT_A}:assumed-role/s3-app-A/ci"
-PRINCIPALS = [ROOT, ROOT, ACCOUNT_A, "*", ALICE, "AIDAALICE", ROLE_A, "AROAROLEA", SESSION]
-VALUES = ["ab", "a?*", "*", "b${aws:username}", "${sts:ExternalId}", "dave", ALICE, ROLE_A]
-KEYS = st.sampled_from([
-    "aws:PrincipalArn", "iam:ResourceTag/team", "sts:RoleSessionName", "sts:ExternalId",
-    "sts:SourceIdentity", "aws:RequestTag/team", "aws:PrincipalTag/team", "aws:TagKeys",
-    "sts:TransitiveTagKeys", "aws:username",
-])  # fmt: skip
-OPERATORS = st.builds(
-    "{}String{}{}".format,
-    st.sampled_from(["", "", "ForAnyValue:", "ForAllValues:"]),
-    st.sampled_from(["Equals", "NotEquals", "Like", "NotLike", "EqualsIgnoreCase"]),
-    st.sampled_from(["", "IfExists"]),
-)
-NULLS = st.dictionaries(KEYS, st.sampled_from(["true", "false"]), max_size=1)
 
 
 @st.composite
@@ -248,7 +246,6 @@ def sent(draw):
     return keys
 
 
-TAGS = st.sampled_from([{}, {"team": "ab"}, {"team": "dave"}])
 OWN = conditions().map(lambda each: document(allow(TAGGING, ROLE_B, Condition=each)))
 
 

@@ -30,6 +30,7 @@ REGION, DEFAULT = ("AWS_REGION", "eu-west-1"), ("AWS_DEFAULT_REGION", "eu-west-1
 
 
 BOTH_EMPTY = "AWS_REGION is empty and AWS_DEFAULT_REGION is empty"
+PROXY = container("istio-proxy", ("PROXY", "1"), bare=True)
 
 
 @pytest.mark.parametrize(
@@ -102,9 +103,6 @@ def test_a_skipped_container_is_undecided_unless_it_is_asked_about():
     assert "patch" not in str(links(job, containers=("work",))["injection"].remedy.shell)
     wrong = wrong_containers(replace(GOOD, pods=(found,), containers=("wrk",)))
     assert wrong == "no container 'wrk' in the Pods of dev/s3-app; there are app, work"
-
-
-PROXY = container("istio-proxy", ("PROXY", "1"), bare=True)
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,15 @@ BOTH = "contains both source_profile and credential_source"
 
 
 LEADS_TO_B = f"it leads to {ROLE_B_ARN}; the SDK for JavaScript"
+PROFILE_OF_IMAGE = (("AWS_CONFIG_FILE", "/opt/aws/config"), ("AWS_PROFILE", "B"))
+KEYS_OF_SECRET = container("app", envFrom=[{"secretRef": {"name": "keys"}}])
+SECRET = {"objects": {("Secret", "keys"): UNREAD}}
+KEY_OF_SECRET = {"valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}
+URL = "http://127.0.0.1:9"
+HTTPS = {"ports": [{"port": 443}]}
+DNS = {"ports": [{"port": 53, "protocol": "UDP"}], "to": [{"namespaceSelector": {}}]}
+PRIVATE = {"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}], **HTTPS}
+LOCKED = {"metadata": {"name": "locked"}}
 
 
 @pytest.mark.parametrize(
@@ -87,11 +96,6 @@ def test_a_profile_that_goes_on_to_another_role_is_asked_about():
     assert asked == {Status.PASSED}
 
 
-PROFILE_OF_IMAGE = (("AWS_CONFIG_FILE", "/opt/aws/config"), ("AWS_PROFILE", "B"))
-KEYS_OF_SECRET = container("app", envFrom=[{"secretRef": {"name": "keys"}}])
-SECRET = {"objects": {("Secret", "keys"): UNREAD}}
-
-
 @pytest.mark.parametrize(
     ("found", "changes", "text"),
     [
@@ -114,9 +118,6 @@ def test_a_profile_that_is_nowhere_fails_also_an_empty_one(name, value, kind):
     # A Job's template cannot be changed.
     commands = () if kind == "job" else (f"{SET_ENV} {name}-",)
     assert (link.status, link.remedy.shell) == (Status.FAILED, commands)
-
-
-KEY_OF_SECRET = {"valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}
 
 
 @pytest.mark.parametrize(
@@ -153,9 +154,6 @@ def test_keys_in_an_init_container_are_taken_out_of_its_list():
     patch = '"path":"/spec/template/spec/initContainers/0/env","value":[{"name":"LEVEL"'
     assert link.found.startswith("Pod app-1, container init: ")
     assert patch in link.remedy.shell[0]
-
-
-URL = "http://127.0.0.1:9"
 
 
 def precedence(*variables, **changes):
@@ -248,21 +246,12 @@ def test_a_host_alias_of_sts_is_not_passed():
     assert "hostAliases send sts.us-east-1.amazonaws.com to 10.0.0.9" in link.found
 
 
-HTTPS = {"ports": [{"port": 443}]}
-DNS = {"ports": [{"port": 53, "protocol": "UDP"}], "to": [{"namespaceSelector": {}}]}
-BLOCK = {"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}
-PRIVATE = {"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}], **HTTPS}
-
-
-LOCKED = {"metadata": {"name": "locked"}}
-
-
 @pytest.mark.parametrize(
     ("rules", "fields", "status"),
     [
         ([{}], {}, Status.PASSED),
         ([DNS, HTTPS], {}, Status.PASSED),
-        ([DNS, {**HTTPS, **BLOCK}], {}, Status.PASSED),
+        ([DNS, {**HTTPS, "to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}], {}, Status.PASSED),
         ([DNS, PRIVATE], {}, Status.UNKNOWN),
         ([HTTPS], {}, Status.UNKNOWN),
         ([], {}, Status.UNKNOWN),

@@ -85,7 +85,6 @@ PLAIN_A, PLAIN_B = A.replace("[profile A]", "[A]"), B.replace("[profile B]", "[B
 TERSE = (A + B).replace(" = ", "=").replace("source_profile=A", "source_profile=a")
 
 
-NO_TOKEN = A.replace("web_identity", "x_identity")
 LONG, SHORT = (f"{A}{B}duration_seconds = {seconds}\n" for seconds in (7200, 900))
 BOTH_SOURCES = "both source_profile and credential_source, which SDKs refuse"
 
@@ -100,7 +99,7 @@ BOTH_SOURCES = "both source_profile and credential_source, which SDKs refuse"
         (PLAIN_A + B, "the file has [A] instead of [profile A], which SDKs do not see"),
         (PLAIN_A + PLAIN_B, "[B] instead of [profile B]"),
         (A + B.replace("= A", "= B"), "has source_profile B, which is itself"),
-        (NO_TOKEN + B, "A has no web_identity_token"),
+        (A.replace("web_identity", "x_identity") + B, "A has no web_identity_token"),
         (f"{A}{NODE}\n{B}", "A contains both"),
         (A_BEFORE + B, "source_profile A names"),
         (TERSE, "has source_profile a, which is no profile of the file"),

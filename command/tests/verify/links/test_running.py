@@ -15,6 +15,8 @@ BEFORE = "2026-11-24T23:40:00Z"
 OLD_ROLE = ROLE_ARN.replace("s3-app", "before")
 NEW = pod(spec(container()), "new")
 NOT_MUTATED = spec(container(bare=True))
+RESUME = "kubectl rollout resume deployment/app --namespace dev"
+DELETE = "kubectl delete pod old --namespace dev"
 
 
 def test_a_stuck_rollout_is_named_with_what_serves_on():
@@ -63,10 +65,6 @@ def test_pods_that_have_ended_or_are_ending_are_not_judged(gone):
     alone = links(over)
     assert (alone["pod"].status, alone["precedence"].status) == (Status.UNKNOWN, Status.UNKNOWN)
     assert "Pod over" in alone["pod"].found
-
-
-RESUME = "kubectl rollout resume deployment/app --namespace dev"
-DELETE = "kubectl delete pod old --namespace dev"
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,8 @@ ACCOUNT = replace(GOOD.service_account, annotated_at=AT)
 SERVICE = {"service": {"namespace": "kube-system", "name": "pod-identity-webhook"}}
 MUTATED = pod(spec(container()))
 ALONE = pod({"containers": [container(bare=True)], "volumes": []}, "alone", created=LATER)
+DEAD = 'failed calling webhook "iam-for-pods.amazonaws.com": connection refused'
+LATE = "created after the annotation, and not mutated"
 
 
 def registered(**changes):
@@ -44,12 +46,6 @@ def test_a_mutated_pod_shows_the_webhook_that_is_not_seen(found):
     alone = link(found, ALONE)
     assert (alone.status, alone.remedy.shell) == (Status.UNKNOWN if found else Status.FAILED, ())
     assert not found or alone.remedy.text == "grant a permission"
-
-
-DEAD = 'failed calling webhook "iam-for-pods.amazonaws.com": connection refused'
-
-
-LATE = "created after the annotation, and not mutated"
 
 
 @pytest.mark.parametrize(

@@ -22,17 +22,16 @@ from tests.support.world import ACCOUNT_B, ROLE_ARN
 LOCKED = Unread("policy of bucket bucket", "AccessDenied", "s3:GetBucketPolicy")
 HIDDEN = Unread("boundary arn:x", "AccessDenied", "iam:GetPolicy and iam:GetPolicyVersion")
 BOUNDED = replace(ROLE, boundary=HIDDEN)
-
-
-def refusal(message, code="AccessDenied"):
-    return Answer(allowed=False, code=code, message=message)
-
-
 CALLER = "User: arn:aws:sts::111122223333:assumed-role/s3-app/x is not authorized to perform: "
 LIST = f'{CALLER}s3:ListBucket on resource: "arn:aws:s3:::bucket" '
 BY_RESOURCE = f"{LIST}with an explicit deny in a resource-based policy"
 ALLOWS = "policy allows the s3:ListBucket action"
 SCP = "a service control policy: arn:aws:organizations::1:p/x"
+CONTROL = "service or resource control policy"
+
+
+def refusal(message, code="AccessDenied"):
+    return Answer(allowed=False, code=code, message=message)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +84,6 @@ def test_what_s3_says_comes_before_control_policies(message, words):
 
 
 NO_PROVIDER = refusal("No OpenIDConnect provider found in your account", "InvalidIdentityToken")
-CONTROL = "service or resource control policy"
 
 
 @pytest.mark.parametrize(

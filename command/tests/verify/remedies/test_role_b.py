@@ -28,18 +28,6 @@ CALLS = [
     replace(TARGET, external_id=external_id, session_name=name)
     for external_id, name in product(["", "tenant-42", "tenant-7"], ["irsa-verify", "ledger"])
 ]
-
-
-def verdicts(document):
-    """Return the verdict for each role, external id and session name."""
-    trusting = Role(ROLE_B_ARN, "AROAB", document)
-    return {
-        (caller.arn, call): judge_role_b(caller, trusting, call).verdict
-        for caller in (ROLE, NEIGHBOUR, STRANGER)
-        for call in CALLS
-    }
-
-
 ACCOUNT = f"arn:aws:iam::{ACCOUNT_A}:root"
 PRINCIPALS = [
     *(ROLE_ARN, NEIGHBOUR.arn, STRANGER.arn, "AROAGONE", ACCOUNT, OTHER_ACCOUNT, "*"),
@@ -54,6 +42,18 @@ LINES = [
     (["StringEquals"], "aws:PrincipalTag/team", ["ledger"]),
 ]
 ACTIONS = ["sts:AssumeRole", ["sts:AssumeRole", "sts:TagSession"]]
+MOVED = ROLE_B_ARN.replace("role/", "role/team/")
+BY_PROFILE = replace(TARGET, profile="B")
+
+
+def verdicts(document):
+    """Return the verdict for each role, external id and session name."""
+    trusting = Role(ROLE_B_ARN, "AROAB", document)
+    return {
+        (caller.arn, call): judge_role_b(caller, trusting, call).verdict
+        for caller in (ROLE, NEIGHBOUR, STRANGER)
+        for call in CALLS
+    }
 
 
 @settings(deadline=None)
@@ -78,10 +78,6 @@ def test_after_the_remedy_role_b_trusts_no_other_caller(document):
     if asked and all("sts:ExternalId" in str(each["Condition"]) for each in asked):
         without = judge_role_b(ROLE, again, replace(TARGET, external_id=""))
         assert without.verdict is not Verdict.ALLOW or "StringNotEquals" in str(asked)
-
-
-MOVED = ROLE_B_ARN.replace("role/", "role/team/")
-BY_PROFILE = replace(TARGET, profile="B")
 
 
 def with_profile(text=A + B, target=BY_PROFILE, **changes):

@@ -181,7 +181,6 @@ def test_a_service_account_that_uses_the_role_keeps_it(more, said):
     assert link.remedy.text == f"replace the trust policy: add {OURS}{said}"
 
 
-WORKERS = BESIDE["StringLike"]
 NO_KEY = {"ForAllValues:StringEquals": {f"https://{ISSUER}:sub": OURS}, **BESIDE}
 ROOT = {"AWS": "arn:aws:iam::111122223333:root", "Federated": PROVIDER_ARN}
 BOTH_CLUSTERS = (*GOOD.providers, RegisteredProvider(OTHER_ARN, (STS,)))
@@ -191,7 +190,7 @@ BOTH_CLUSTERS = (*GOOD.providers, RegisteredProvider(OTHER_ARN, (STS,)))
     "document",
     [
         one(BESIDE),
-        one({"ForAllValues:StringLike": WORKERS}),
+        one({"ForAllValues:StringLike": BESIDE["StringLike"]}),
         one(NO_KEY),
         one({"StringEquals": {f"{ISSUER}:sub": OURS}}, Action="sts:AssumeRole", Principal=ROOT),
         one({"StringEquals": {f"{OTHER}:sub": OURS}}, OTHER_ARN),
