@@ -55,7 +55,7 @@ def test_the_role_has_the_given_name_path_boundary_and_duration():
     }
 
 
-def test_every_policy_is_attached_under_its_own_name_and_the_arn_waits_for_them():
+def test_each_policy_is_attached_under_its_name_and_the_arn_waits_for_them():
     logs = "arn:aws:iam::aws:policy/Logs"
 
     def program() -> None:

@@ -86,7 +86,7 @@ def test_the_severest_come_first():
 
 
 @pytest.mark.parametrize("missing", ["blue", "green"])
-def test_a_role_is_meant_for_both_clusters_and_found_once_where_one_does_not_use_it(missing):
+def test_a_role_of_two_clusters_is_found_once_where_one_does_not_use_it(missing):
     issuer, arn = (GREEN, GREEN_PROVIDER) if missing == "green" else (ISSUER, PROVIDER_ARN)
     pattern = irsa_trust_policy([PROVIDER_ARN, GREEN_PROVIDER], [ANY_APP])
 

@@ -75,7 +75,7 @@ def test_each_namespace_and_each_pattern_has_a_statement_of_its_own():
     assert sources == [[CLUSTER_ARN, SECOND]] * 3
 
 
-def test_a_target_role_trusts_one_association_by_its_external_id_and_tags_unless_they_are_off():
+def test_a_target_role_trusts_one_association_by_its_external_id_and_tags():
     one = TargetedBy(ROLE_A_ARN, CLUSTER_ARN, S3_APP)
     assume, tag = target_role_trust_policy([one])["Statement"]
     [only] = target_role_trust_policy([one._replace(disable_session_tags=True)])["Statement"]

@@ -143,7 +143,7 @@ def test_a_role_is_trusted_by_arn_and_its_unique_id_stands_in_the_sid():
     assert role_trust_policy([TRUSTED]) == {"Version": "2012-10-17", "Statement": [statement]}
 
 
-def test_several_roles_have_a_statement_each_in_a_stable_order_and_one_external_id():
+def test_several_roles_have_a_statement_each_in_order_and_one_external_id():
     policy = role_trust_policy([OTHER, TRUSTED, OTHER])
 
     assert policy == role_trust_policy([TRUSTED, OTHER])

@@ -73,7 +73,7 @@ def test_a_pattern_that_trusts_too_much_or_nothing_is_refused(namespace, pattern
     assert named.format(namespace, pattern) in message
 
 
-def test_a_pattern_covers_names_of_one_namespace_or_all_of_them_when_asked_for():
+def test_a_pattern_covers_names_of_one_namespace_or_all_when_asked_for():
     pattern = service_account_pattern("crossplane-system", "aws-provider-*")
     message = refusal(service_account_pattern, "dev", "*")
 
