@@ -16,12 +16,14 @@ def user(engine: Engine | None = None, **changes) -> Engine:
     return deploy(lambda: AccessKeyUser("s3-app", args), engine)
 
 
-def test_the_user_has_a_policy_and_a_key():
+def test_the_user_has_a_policy_and_a_key_whose_secret_is_no_output(registered_outputs):
     engine = user(path="/debug/")
 
     assert engine.one("User").inputs == {"name": "s3-manager", "path": "/debug/"}
     assert engine.one("UserPolicyAttachment").inputs == {"user": "s3-manager", "policyArn": POLICY}
     assert engine.one("AccessKey").inputs == {"user": "s3-manager"}
+    outputs = {"access_key_id": "debug/s3-manager-v1-id", "user_name": "s3-manager"}
+    assert registered_outputs("irsa:index:AccessKeyUser") == outputs
 
 
 def test_the_preview_says_why_not_to():
@@ -52,12 +54,3 @@ def test_the_key_is_a_secret_and_its_id_waits_for_the_attachments():
     assert inputs["description"] == "s3-manager-v1-id"
     assert inputs["dataType"] == secret("s3-manager-v1-secret")
     assert engine.waits_for("Parameter", "UserPolicyAttachment")
-
-
-def test_the_secret_is_not_among_the_components_outputs(registered_outputs):
-    user()
-
-    assert registered_outputs("irsa:index:AccessKeyUser") == {
-        "access_key_id": "s3-manager-v1-id",
-        "user_name": "s3-manager",
-    }

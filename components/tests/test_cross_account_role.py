@@ -66,8 +66,14 @@ def test_both_forms_of_trust_require_the_external_id(trust, form):
     assert statement["Condition"]["StringEquals"] == {"sts:ExternalId": "tenant-42"}
 
 
-def test_the_role_has_the_given_name_path_boundary_and_duration():
-    engine = role_b(path="/team/", permissions_boundary=POLICY, max_session_duration=7200)
+def test_the_role_has_the_given_settings_and_its_arn_waits_for_the_policies():
+    def program() -> None:
+        given = {"path": "/team/", "permissions_boundary": POLICY, "max_session_duration": 7200}
+        args = CrossAccountRoleArgs(**ARGS, **given, policy_arns={"bucket": POLICY})
+        made = CrossAccountRole("s3-app", args)
+        aws.ssm.Parameter("uses-the-arn", type="String", description=made.role_arn)
+
+    engine = deploy(program)
 
     inputs = engine.one("Role").inputs
     del inputs["assumeRolePolicy"]
@@ -78,15 +84,6 @@ def test_the_role_has_the_given_name_path_boundary_and_duration():
         "permissionsBoundary": POLICY,
         "maxSessionDuration": 7200,
     }
-
-
-def test_the_arn_is_known_once_the_policies_are_attached():
-    def program() -> None:
-        args = CrossAccountRoleArgs(**ARGS, policy_arns={"bucket": POLICY})
-        made = CrossAccountRole("s3-app", args)
-        aws.ssm.Parameter("uses-the-arn", type="String", description=made.role_arn)
-
-    engine = deploy(program)
     assert engine.waits_for("Parameter", "RolePolicyAttachment")
     assert engine.one("RolePolicyAttachment").inputs == {"role": "s3-app-B", "policyArn": POLICY}
 

@@ -78,6 +78,5 @@ def test_a_policy_that_is_not_there_is_an_error_at_its_line(attribute):
 
 
 def test_a_preview_shows_every_resource():
-    policies = {"read_policy_name": "s3-app-read", "full_policy_name": "s3-app"}
-
-    assert bucket(Engine(preview=True), **policies).tree() == bucket(**policies).tree()
+    names = {"read_policy_name": "s3-app-read", "full_policy_name": "s3-app"}
+    assert bucket(Engine(preview=True), **names).tree() == bucket(**names).tree()

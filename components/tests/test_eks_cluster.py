@@ -105,10 +105,12 @@ def test_the_control_plane_has_the_given_settings(args, changed):
 
 
 def test_auto_mode_has_the_nodes_role_of_eks_and_no_coredns_of_ours():
-    inputs = cluster(auto_mode=True)[0].one("eks:index:Cluster").inputs
+    engine, _ = cluster(auto_mode=True)
 
+    inputs = engine.one("eks:index:Cluster").inputs
     assert inputs["autoMode"] == {"enabled": True, "createNodeRole": True}
     assert inputs["corednsAddonOptions"]["enabled"] is False
+    assert engine.waits_for("kubernetes", "eks:index:Cluster")
 
 
 def test_a_cluster_without_public_endpoint_logs_a_warning():
@@ -223,7 +225,7 @@ def test_the_vpc_cni_has_a_role_for_aws_node_alone(partition):
     }
 
 
-def test_nodes_wait_for_the_vpc_cni_and_it_for_the_agent():
+def test_nodes_wait_for_the_vpc_cni_it_for_the_agent_and_objects_leave_first():
     """VPC CNI without the agent fails, and says nothing; nodes without VPC CNI are not ready."""
     engine, _ = cluster()
 
@@ -234,19 +236,9 @@ def test_nodes_wait_for_the_vpc_cni_and_it_for_the_agent():
     (alias,) = cni.aliases  # of an older stack, which becomes ours in place
     of_pulumi_eks = "EksCluster$eks:index:Cluster$eks:index:VpcCniAddon::dev-vpc-cni"
     assert alias.spec.parentUrn.endswith(of_pulumi_eks)
-
-
-def test_objects_in_the_cluster_are_deleted_before_nodes_and_cluster():
-    engine, _ = cluster()
     for earlier in ("NodeGroup", "RolePolicyAttachment", "eks:index:Cluster"):
         assert engine.waits_for("kubernetes", earlier)
-    assert cluster(auto_mode=True)[0].waits_for("kubernetes", "eks:index:Cluster")
-
-
-def test_the_kubernetes_provider_is_replaced_only_with_the_cluster():
-    engine, _ = cluster()
-
-    assert engine.one("kubernetes").inputs == {
+    assert engine.one("kubernetes").inputs == {  # replaced only with the cluster
         "kubeconfig": secret('{"kind": "Config"}'),
         "clusterIdentifier": ISSUER_URL,
         "enableConfigMapMutable": "true",

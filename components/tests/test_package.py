@@ -142,18 +142,14 @@ def test_nested_arguments_and_whole_numbers_arrive():
     assert "duration_seconds = 1800\n" in config
 
 
-def test_lists_of_records_arrive():
+def test_lists_of_records_arrive_and_an_access_key_stays_secret():
     trusted = {"roleArn": Output.from_input(ROLE_A_ARN), "uniqueId": "AROAEXAMPLE"}
     engine, _ = create("CrossAccountRole", {"roleName": "b", "trustedRoles": [trusted]})
-
     assert ROLE_A_ARN in engine.one("Role").inputs["assumeRolePolicy"]
 
-
-def test_an_access_key_stays_secret():
     secret_key = Output.secret("s3cret")
     key = {"accessKeyId": "AKIA", "secretAccessKey": secret_key, "region": "us-east-1"}
     engine, _ = create("Workload", {**PODS, "accessKey": key})
-
     data = {"aws_access_key_id": "QUtJQQ==", "aws_secret_access_key": "czNjcmV0"}
     assert engine.one("Secret").inputs["data"] == secret(data)
 

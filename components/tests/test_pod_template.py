@@ -265,7 +265,6 @@ def test_what_has_no_pod_template_is_left_alone(inputs):
 @pytest.mark.parametrize("metadata", [lambda: None, lambda: Output.secret({"namespace": "dev"})])
 def test_a_namespace_that_cannot_be_seen_is_none(metadata):
     found: list[Any] = []
-
     deploy(lambda: found.append(namespace_of({"metadata": metadata()})))
     assert found == [None]
 

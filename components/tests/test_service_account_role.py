@@ -39,19 +39,27 @@ def test_the_role_trusts_exactly_the_subjects_clusters_and_audience_given():
     assert trust_of(role()) == irsa_trust_policy([PROVIDER_ARN], accounts[:1])
 
 
-def test_the_role_has_the_given_name_path_boundary_and_duration():
-    engine = role(
-        path="/team/", permissions_boundary=POLICY, max_session_duration=7200, role_name="reader"
-    )
+def test_the_role_has_the_given_name_path_boundary_and_duration(registered_outputs):
+    given = {"path": "/team/", "permissions_boundary": POLICY, "max_session_duration": 7200}
+    subjects = ["dev/s3-app", "dev/job-*"]
+    engine = role(**given, subjects=subjects, audience="vault", role_b_arns=[ROLE_B])
 
     inputs = engine.one("Role").inputs
     del inputs["assumeRolePolicy"]
     assert inputs == {
-        "name": "reader",
+        "name": "s3-app",
         "path": "/team/",
         "description": "IRSA for dev",
         "permissionsBoundary": POLICY,
         "maxSessionDuration": 7200,
+    }
+    assert registered_outputs("irsa:index:ServiceAccountRole") == {
+        "role_arn": "arn:aws:iam::111122223333:role/team/s3-app",
+        "role_name": "s3-app",
+        "role_unique_id": "AROATEAMS3APP",
+        "subjects": ["system:serviceaccount:dev:s3-app", "system:serviceaccount:dev:job-*"],
+        "audience": "vault",
+        "role_b_arns": [ROLE_B],
     }
 
 
@@ -138,19 +146,6 @@ def test_a_role_for_a_whole_namespace_logs_a_warning():
     assert role(subjects=["dev/job-*", "dev/s3-app"]).logged == []
 
 
-def test_the_outputs_describe_the_role(registered_outputs):
-    role(subjects=["dev/s3-app", "dev/job-*"], audience="vault", role_b_arns=[ROLE_B])
-
-    assert registered_outputs("irsa:index:ServiceAccountRole") == {
-        "role_arn": "arn:aws:iam::111122223333:role/s3-app",
-        "role_name": "s3-app",
-        "role_unique_id": "AROAS3APP",
-        "subjects": ["system:serviceaccount:dev:s3-app", "system:serviceaccount:dev:job-*"],
-        "audience": "vault",
-        "role_b_arns": [ROLE_B],
-    }
-
-
 def test_a_trust_policy_above_the_quota_is_refused():
     many = [f"dev/service-account-number-{n:03}" for n in range(60)]
 
@@ -176,6 +171,9 @@ def test_a_role_can_serve_both_mechanisms():
     principals = [{"Federated": PROVIDER_ARN}, {"Service": "pods.eks.amazonaws.com"}]
     assert [each["Principal"] for each in trust_of(engine)["Statement"]] == principals
     assert engine.one("Role").inputs["description"] == "IRSA and EKS Pod Identity for dev"
+    # STS accepts no token of a provider in another account, nor EKS a role of one.
+    with pytest.raises(pulumi.RunError, match=r"are in different accounts, and a role trusts"):
+        role(cluster_arns=[CLUSTER.replace("111122223333", "444455556666")])
 
 
 def test_a_role_without_session_tags_warns_that_associations_decide():
@@ -191,12 +189,6 @@ def test_further_statements_are_added():
         "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}},
     }
     assert trust_of(role(further_statements=[further]))["Statement"][1:] == [further]
-
-
-def test_providers_and_clusters_of_two_accounts_are_refused():
-    """STS accepts no token of a provider in another account, nor EKS a role of one."""
-    with pytest.raises(pulumi.RunError, match=r"are in different accounts, and a role trusts"):
-        role(cluster_arns=[CLUSTER.replace("111122223333", "444455556666")])
 
 
 def test_a_permissions_policy_above_the_quota_is_refused_before_iam():

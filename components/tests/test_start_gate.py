@@ -104,7 +104,6 @@ def test_whatever_runs_the_pods_waits_for_them(tried, inputs):
 
 def test_each_hook_has_its_own_kubeconfig(tried: list[httpx2.Request]):
     """They have different parents, and may be in different clusters."""
-
     run(*((kubeconfig(token=token), INPUTS) for token in ("a", "b")))
     headers = [each.headers["Authorization"] for each in tried]
     assert sorted(headers) == ["Bearer a"] * IN_A_ROW + ["Bearer b"] * IN_A_ROW

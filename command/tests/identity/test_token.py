@@ -156,7 +156,6 @@ UNPROVEN = {
     "no kid": signed(kid=None),
     "key for encryption": signed(kid="encryption"),
     "algorithm that the key is not for": signed(algorithm="RS512"),
-    "algorithm that the key is not for either": signed(algorithm="PS256"),
     "algorithm IAM does not list": signed(algorithm="PS256", kid="any"),
     "wrong curve": signed(P256, "ES256", "p384"),
     "EC token, RSA key": signed(P256, "ES256", "cluster"),

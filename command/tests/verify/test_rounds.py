@@ -159,29 +159,24 @@ class World:
                 assert self.association is None
                 self.association = replace(ASSOCIATION, role_arn=options["--role-arn"])
             case ["aws", "eks", "update-pod-identity-association"]:
-                tagging = "--no-disable-session-tags" in words
-                assert not (self.association.policy and tagging)
-                self.association = replace(
-                    self.association,
-                    role_arn=options.get("--role-arn", self.association.role_arn),
-                    disable_session_tags=self.association.disable_session_tags and not tagging,
-                )
+                changes: Json = {}
+                if "--no-disable-session-tags" in words:
+                    assert not self.association.policy
+                    changes["disable_session_tags"] = False
+                if role_arn := options.get("--role-arn"):
+                    changes["role_arn"] = role_arn
+                self.association = replace(self.association, **changes)
             case ["python", "-m", "irsa"]:
                 assert not self.beside
-                self._move()
+                kept = [*self.role.trust_policy["Statement"], *ROLE.trust_policy["Statement"]]
+                self.role = replace(self.role, trust_policy={"Statement": kept})
+                self.annotations[ROLE_ARN_ANNOTATION] = self.association.role_arn
+                self.association = None
             case other:
                 pytest.fail(f"not simulated: {other}")
 
-    def _move(self) -> None:
-        tokens = irsa_trust_policy([world.PROVIDER_ARN], [ACCOUNT])["Statement"]
-        kept = self.role.trust_policy["Statement"]
-        self.role = replace(self.role, trust_policy={"Statement": [*kept, *tokens]})
-        self.annotations[ROLE_ARN_ANNOTATION] = self.association.role_arn
-        self.association = None
-
     def change(self, **values: Any) -> None:
-        for name, value in values.items():
-            setattr(self, name, value)
+        vars(self).update(values)
 
     def env(self, **values: str) -> None:
         self.container["env"] += [{"name": name, "value": value} for name, value in values.items()]
@@ -192,9 +187,8 @@ class World:
         source = {"configMapRef": {"name": name}, "prefix": prefix}
         self.container.setdefault("envFrom", []).append(source)
 
-    def label(self, key: str, **values: Any) -> None:
-        self.labels[key] = "x"
-        self.change(**values)
+    def label(self, key: str, *, beside: bool = False) -> None:
+        self.labels[key], self.beside = "x", beside
 
     def trust(self, document: Json, *more: Json) -> None:
         kept = [e for e in self.role.trust_policy["Statement"] if e["Effect"] == "Deny"]

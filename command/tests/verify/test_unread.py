@@ -10,6 +10,7 @@ from command.tests.verify.chains import (
     GOOD_EKS,
     OWNER,
     ROLE,
+    ROLE_EKS,
     TARGET,
     UNREAD,
     identity,
@@ -25,14 +26,11 @@ from tests.support.world import ROLE_ARN
 
 REFUSING = role_b(role_trust_policy([TrustedRole(f"{ROLE_ARN}-2", "AROAOTHER")]))
 REFUSED_B = {"role_b": RoleBFacts(target=TARGET, role=REFUSING)}
-POWERLESS = replace(ROLE, policies=())
 CHAINS = {
     "IRSA": GOOD,
-    "IRSA and role B": replace(GOOD, role=POWERLESS, **REFUSED_B),
+    "IRSA and role B": replace(GOOD, role=replace(ROLE, policies=()), **REFUSED_B),
     "Pod Identity": GOOD_EKS,
-    "Pod Identity and role B": replace(
-        GOOD_EKS, role=replace(POWERLESS, trust_policy=GOOD_EKS.role.trust_policy), **REFUSED_B
-    ),
+    "Pod Identity and role B": replace(GOOD_EKS, role=replace(ROLE_EKS, policies=()), **REFUSED_B),
     "Pod Identity and target role": targeted(REFUSING.trust_policy),
 }
 NONE = ("service_account", "webhook", "pod_identity", "next_pod", "token", "role", "bucket_policy")

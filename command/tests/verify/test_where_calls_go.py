@@ -119,14 +119,12 @@ def test_the_pod_s_session_name_decides_and_no_other(effect, operator, pattern, 
     guard = {operator: {"sts:RoleSessionName": pattern}}
     listed = [statement]
     if effect == "Allow":
-        block = statement["Condition"]
-        block[operator] = {**block.get(operator, {}), **guard[operator]}
+        statement["Condition"].setdefault(operator, {}).update(guard[operator])
     else:
         deny = {"Effect": "Deny", "Principal": "*", "Action": "sts:*", "Condition": guard}
         listed.append(deny)
     role = replace(ROLE, trust_policy={"Version": "2012-10-17", "Statement": listed})
-    env = {"AWS_ROLE_SESSION_NAME": own} if own else {}
-    pod = pod_with(GOOD, env, from_config_map=False)
+    pod = pod_with(GOOD, {"AWS_ROLE_SESSION_NAME": own} if own else {}, from_config_map=False)
 
     status = links(pod, role=role, calls=UNMADE)["trust"].status
 
