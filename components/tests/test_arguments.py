@@ -65,90 +65,11 @@ NAMES = vars(irsa_components)["_MODULES"]
 ALL: Mapping[str, Any] = {
     name: found for name in NAMES if is_dataclass(found := getattr(irsa_components, name))
 }
-
-
-def wrong(hint: Any) -> Iterator[Any]:
-    """Yield values of every type that the annotation does not name."""
-    members = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    named = {get_origin(each) or each for each in members}
-    if Any in named:
-        return
-    built_in = {Sequence: list, Mapping: dict}
-    accepted = {built_in.get(each, each) for each in named}
-    yield from (value for kind, value in VALUES.items() if kind not in accepted)
-    for each in members:
-        if get_origin(each) is Sequence:
-            yield from ([value] for value in wrong(get_args(each)[0]))
-        if get_origin(each) is Mapping:
-            yield from ({"a": value} for value in wrong(get_args(each)[1]))
-            yield {7: "a"}
-
-
-def refused(name: str, changes: Mapping[str, Any]) -> str:
-    return refusal(ALL[name], **{**REQUIRED[name], **changes})
-
-
-@pytest.mark.parametrize("name", sorted(ALL))
-def test_a_value_of_a_wrong_type_is_refused_in_one_line_with_the_fields_name(name):
-    for field in fields(ALL[name]):
-        values = [*wrong(field.type)]
-        for value in values:
-            message = refused(name, {field.name: value})
-            assert field.name in message, value
-            assert "; give " in message
-        assert values or Any in (field.type, *get_args(field.type))
-
-
-@pytest.mark.parametrize(
-    ("name", "field", "value", "said"),
-    [
-        # `pulumi.Config().get` returns text, of which every one but the empty is true to Python.
-        ("DataBucketArgs", "force_destroy", "false", "the text 'false'; give True or False"),
-        ("DataBucketArgs", "force_destroy", "", "the text ''; give True or False"),
-        ("DataBucketArgs", "bucket_name", LATER, "the output of a resource; give a plain value"),
-        ("AccessKeyArgs", "secret_access_key", b"s3cret", "a value of type bytes; give text"),
-    ],
-)
-def test_a_value_is_shown_unless_it_may_be_a_secret(name, field, value, said):
-    assert refused(name, {field: value}) == f"{field} is {said}"
-
-
-def test_arguments_are_replaced_as_those_of_any_dataclass():
-    @arguments
-    class Sized:
-        sizes: Sequence[int] = ()
-
-    assert Sized(sizes=(1, 2)) == Sized(sizes=[1, 2]) != Sized()
-    assert refusal(Sized, sizes=[1, "2"]) == "sizes[1] is the text '2'; give a whole number"
-
-
 FREE = (
     *("access_key_id", "association_id", "containers", "imported_id", "kubeconfig"),
     *("replicas", "secret_access_key"),
 )
 """Fields for which only the type is checked."""
-
-
-def mistaken(hint: Any) -> Iterator[Any]:
-    """Yield values of the annotation's own types, too long or too small for all that AWS names."""
-    for each in get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,):
-        if each in (str, int):
-            yield {str: "\n" * 1300, int: -1}[each]
-        if get_origin(each) is Sequence:
-            yield from ([value] for value in mistaken(get_args(each)[0]))
-        if get_origin(each) is Mapping:
-            yield from ({"a": value} for value in mistaken(get_args(each)[1]))
-
-
-@pytest.mark.parametrize("name", sorted(REQUIRED))
-def test_a_text_or_number_that_aws_cannot_take_is_refused_by_field(name):
-    for field in fields(ALL[name]):
-        if field.name not in FREE:
-            for value in mistaken(field.type):
-                said = refused(name, {field.name: value})
-                assert field.name.removesuffix("s") in said
-
-
 STATEMENT = {
     "Effect": "Allow",
     "Principal": {"AWS": ROLE},
@@ -332,6 +253,81 @@ REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
         ({"external_id": "a\nrole_arn = x"}, "must be 2 to 1224"),
     ],
 }
+
+
+def wrong(hint: Any) -> Iterator[Any]:
+    """Yield values of every type that the annotation does not name."""
+    members = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    named = {get_origin(each) or each for each in members}
+    if Any in named:
+        return
+    built_in = {Sequence: list, Mapping: dict}
+    accepted = {built_in.get(each, each) for each in named}
+    yield from (value for kind, value in VALUES.items() if kind not in accepted)
+    for each in members:
+        if get_origin(each) is Sequence:
+            yield from ([value] for value in wrong(get_args(each)[0]))
+        if get_origin(each) is Mapping:
+            yield from ({"a": value} for value in wrong(get_args(each)[1]))
+            yield {7: "a"}
+
+
+def refused(name: str, changes: Mapping[str, Any]) -> str:
+    return refusal(ALL[name], **{**REQUIRED[name], **changes})
+
+
+@pytest.mark.parametrize("name", sorted(ALL))
+def test_a_value_of_a_wrong_type_is_refused_in_one_line_with_the_fields_name(name):
+    for field in fields(ALL[name]):
+        values = [*wrong(field.type)]
+        for value in values:
+            message = refused(name, {field.name: value})
+            assert field.name in message, value
+            assert "; give " in message
+        assert values or Any in (field.type, *get_args(field.type))
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "value", "said"),
+    [
+        # `pulumi.Config().get` returns text, of which every one but the empty is true to Python.
+        ("DataBucketArgs", "force_destroy", "false", "the text 'false'; give True or False"),
+        ("DataBucketArgs", "force_destroy", "", "the text ''; give True or False"),
+        ("DataBucketArgs", "bucket_name", LATER, "the output of a resource; give a plain value"),
+        ("AccessKeyArgs", "secret_access_key", b"s3cret", "a value of type bytes; give text"),
+    ],
+)
+def test_a_value_is_shown_unless_it_may_be_a_secret(name, field, value, said):
+    assert refused(name, {field: value}) == f"{field} is {said}"
+
+
+def test_arguments_are_replaced_as_those_of_any_dataclass():
+    @arguments
+    class Sized:
+        sizes: Sequence[int] = ()
+
+    assert Sized(sizes=(1, 2)) == Sized(sizes=[1, 2]) != Sized()
+    assert refusal(Sized, sizes=[1, "2"]) == "sizes[1] is the text '2'; give a whole number"
+
+
+def mistaken(hint: Any) -> Iterator[Any]:
+    """Yield values of the annotation's own types, too long or too small for all that AWS names."""
+    for each in get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,):
+        if each in (str, int):
+            yield {str: "\n" * 1300, int: -1}[each]
+        if get_origin(each) is Sequence:
+            yield from ([value] for value in mistaken(get_args(each)[0]))
+        if get_origin(each) is Mapping:
+            yield from ({"a": value} for value in mistaken(get_args(each)[1]))
+
+
+@pytest.mark.parametrize("name", sorted(REQUIRED))
+def test_a_text_or_number_that_aws_cannot_take_is_refused_by_field(name):
+    for field in fields(ALL[name]):
+        if field.name not in FREE:
+            for value in mistaken(field.type):
+                said = refused(name, {field.name: value})
+                assert field.name.removesuffix("s") in said
 
 
 @pytest.mark.parametrize(

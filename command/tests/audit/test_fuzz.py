@@ -50,6 +50,8 @@ PRINCIPALS = st.sampled_from([
 ACTIONS = st.sampled_from([
     "sts:AssumeRole", "sts:AssumeRoleWithWebIdentity", "sts:AssumeRoleWithSAML", "sts:*", "*", "",
 ])  # fmt: skip
+GOOD = [each for each, found in CASES.values() if "Condition" in each and not found]
+NOTES = {"trust-mismatch", "trust-unknown", "thumbprint"}
 
 
 def some(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -124,10 +126,6 @@ def test_no_annotation_ends_an_audit(role_arn, audience):
     accounts = [annotated(role_arn, audience=audience)]
     found = audit(audited.facts(clusters=[cluster("x", service_accounts=accounts)], providers=[]))
     assert len(found) == bool(role_arn)
-
-
-GOOD = [each for each, found in CASES.values() if "Condition" in each and not found]
-NOTES = {"trust-mismatch", "trust-unknown", "thumbprint"}
 
 
 @pytest.mark.parametrize("statement", GOOD, ids=str)

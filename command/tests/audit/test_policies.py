@@ -30,6 +30,38 @@ BUILDKITE, GHE, SENTINEL = "agent.buildkite.com", "token.actions.acme.ghe.com", 
 ISSUERS = (ISSUER, SECOND, GITHUB, "gitlab.com", TERRAFORM, BITBUCKET, "id.example.com",
            VERCEL, TEAM, PULUMI, SCALR, CODEFRESH, UPBOUND, BUILDKITE, GHE,
            f"{GITHUB}/acme", SENTINEL)  # fmt: skip
+AUD = {f"{ISSUER}:aud": "sts.amazonaws.com"}
+SUB = {f"{ISSUER}:sub": SUBJECT}
+GOOD = {"StringEquals": {**AUD, **SUB}}
+APP = ServiceAccountRef("dev", "s3-app")
+CLUSTERS = f"arn:aws:eks:us-east-1:{OWN}:cluster"
+ASSOCIATIONS = f"arn:aws:eks:us-east-1:{OWN}:podidentityassociation/dev/*"
+IN_DEV = {"StringEquals": {"aws:RequestTag/kubernetes-namespace": "dev"}}
+CALLER, ORG = "aws:PrincipalArn", "aws:PrincipalOrgID"
+BUILD, PODS = "codebuild.amazonaws.com", "pods.eks.amazonaws.com"
+ANYWHERE = "rolesanywhere.amazonaws.com"
+ANCHOR = f"arn:aws:rolesanywhere:us-east-1:{OWN}:trust-anchor"
+NAMESPACE = "aws:RequestTag/kubernetes-namespace"
+TAGGED = ["sts:AssumeRole", "sts:TagSession"]
+OF_OWN, OF_OTHER = f"arn:aws:iam::{OWN}:role", f"arn:aws:iam::{OTHER}:role"
+SSO = f"{OF_OWN}/aws-reserved/sso.amazonaws.com/*/AWSReservedSSO_Admin_*"
+COGNITO, IDP = "cognito-identity.amazonaws.com", f"arn:aws:iam::{OWN}:saml-provider/idp"
+SAML = "sts:AssumeRoleWithSAML"
+SIGN_IN = {"StringEquals": {"SAML:aud": "https://signin.aws.amazon.com/saml"}}
+GUESTS = {"ForAnyValue:StringLike": {f"{COGNITO}:amr": "unauthenticated"}}
+POOL = {"StringEquals": {f"{COGNITO}:aud": "us-east-1:pool"}}
+SA = "system:serviceaccount"
+OF_CLUSTER = {"ArnEquals": {"aws:SourceArn": f"{CLUSTERS}/dev"}}
+OF_RESOURCE = {"StringEquals": {"aws:SourceAccount": "${aws:ResourceAccount}"}}
+FAR = f"{CLUSTERS}/dev".replace(OWN, OTHER)
+BROAD = {"StringEquals": AUD, "StringLike": {f"{ISSUER}:sub": "*:app"}}
+ANY_PULUMI = {f"{PULUMI}:sub": "pulumi:deploy:org:*"}
+TO_ASSUME = {"Effect": "Allow", "Action": "sts:AssumeRole"}
+OWN_APP = {"Principal": {"AWS": f"{OF_OWN}/app"}}
+SENTINEL_SESSION = {f"{SENTINEL}:aud": "api://1", "sts:RoleSessionName": "Sentinel_1"}
+OUTSIDE = {"StringNotEqualsIfExists": {ORG: "o-1"}}
+BY_SERVICE = "aws:PrincipalIsAWSService"
+SERVICES, NO_SERVICES = ({"BoolIfExists": {BY_SERVICE: each}} for each in ("false", "true"))
 
 
 def provider(issuer: str, account: str = OWN) -> str:
@@ -59,11 +91,6 @@ def of(issuer: str, sub: Any, aud: Any = "sts.amazonaws.com", operator="StringLi
     keys = {"StringEquals": {f"{issuer}:aud": aud}} | more
     keys.setdefault(operator, {})[f"{issuer}:sub"] = sub
     return tokens(keys, issuer)
-
-
-AUD = {f"{ISSUER}:aud": "sts.amazonaws.com"}
-SUB = {f"{ISSUER}:sub": SUBJECT}
-GOOD = {"StringEquals": {**AUD, **SUB}}
 
 
 def claims(issuer: str, **values: str):
@@ -109,34 +136,7 @@ def from_source(arn: Any, operator: str = "ArnEquals"):
     return by_eks(**{**IN_DEV, operator: {"aws:SourceArn": arn}})
 
 
-APP = ServiceAccountRef("dev", "s3-app")
-CLUSTERS = f"arn:aws:eks:us-east-1:{OWN}:cluster"
-ASSOCIATIONS = f"arn:aws:eks:us-east-1:{OWN}:podidentityassociation/dev/*"
-IN_DEV = {"StringEquals": {"aws:RequestTag/kubernetes-namespace": "dev"}}
-CALLER, ORG = "aws:PrincipalArn", "aws:PrincipalOrgID"
-BUILD, PODS = "codebuild.amazonaws.com", "pods.eks.amazonaws.com"
-ANYWHERE = "rolesanywhere.amazonaws.com"
-ANCHOR = f"arn:aws:rolesanywhere:us-east-1:{OWN}:trust-anchor"
-NAMESPACE = "aws:RequestTag/kubernetes-namespace"
-TAGGED = ["sts:AssumeRole", "sts:TagSession"]
-OF_OWN, OF_OTHER = f"arn:aws:iam::{OWN}:role", f"arn:aws:iam::{OTHER}:role"
-SSO = f"{OF_OWN}/aws-reserved/sso.amazonaws.com/*/AWSReservedSSO_Admin_*"
-COGNITO, IDP = "cognito-identity.amazonaws.com", f"arn:aws:iam::{OWN}:saml-provider/idp"
-SAML = "sts:AssumeRoleWithSAML"
-SIGN_IN = {"StringEquals": {"SAML:aud": "https://signin.aws.amazon.com/saml"}}
-GUESTS = {"ForAnyValue:StringLike": {f"{COGNITO}:amr": "unauthenticated"}}
-POOL = {"StringEquals": {f"{COGNITO}:aud": "us-east-1:pool"}}
-SA = "system:serviceaccount"
-
-OF_CLUSTER = {"ArnEquals": {"aws:SourceArn": f"{CLUSTERS}/dev"}}
-OF_RESOURCE = {"StringEquals": {"aws:SourceAccount": "${aws:ResourceAccount}"}}
 OF_PROVIDER = {"aws:FederatedProvider": provider(ISSUER)}
-FAR = f"{CLUSTERS}/dev".replace(OWN, OTHER)
-BROAD = {"StringEquals": AUD, "StringLike": {f"{ISSUER}:sub": "*:app"}}
-ANY_PULUMI = {f"{PULUMI}:sub": "pulumi:deploy:org:*"}
-TO_ASSUME = {"Effect": "Allow", "Action": "sts:AssumeRole"}
-OWN_APP = {"Principal": {"AWS": f"{OF_OWN}/app"}}
-SENTINEL_SESSION = {f"{SENTINEL}:aud": "api://1", "sts:RoleSessionName": "Sentinel_1"}
 
 BROKEN = {
     "everyone": {
@@ -377,11 +377,6 @@ def test_statements_are_judged_one_by_one_and_clusters_together():
 
 def test_a_variable_is_a_text_in_policies_of_the_old_version():
     assert rules(of(ISSUER, f"${{{ISSUER}:sub}}"), version="2008-10-17") == []
-
-
-OUTSIDE = {"StringNotEqualsIfExists": {ORG: "o-1"}}
-BY_SERVICE = "aws:PrincipalIsAWSService"
-SERVICES, NO_SERVICES = ({"BoolIfExists": {BY_SERVICE: each}} for each in ("false", "true"))
 
 
 @pytest.mark.parametrize(

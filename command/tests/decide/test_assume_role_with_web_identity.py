@@ -19,6 +19,13 @@ NO_KEY = (
 )
 REFUSED = "Not authorized to perform sts:AssumeRoleWithWebIdentity"
 NOT_REGISTERED = "No OpenIDConnect provider found in your account for https://other"
+NOT_AN_ARN = "Request ARN is invalid"
+# STS does not show a token.
+TOO_SHORT = outside("", "webIdentityToken", "have length greater than or equal to 4")
+TOO_LONG = {"duration_seconds": 7200, "max_session_duration": 3600}
+KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+PUBLIC = jwt.algorithms.RSAAlgorithm.to_jwk(KEY.public_key(), as_dict=True)
+JWKS = {"keys": [PUBLIC | {"kid": "first", "alg": "RS256", "use": "sig"}]}
 
 
 @pytest.mark.parametrize(
@@ -35,15 +42,8 @@ def test_sts_refuses_a_wrong_token_with_400(changed, message):
     assert error(web_identity_step(token=token(**changed))) == (INVALID, 400, message)
 
 
-NOT_AN_ARN = "Request ARN is invalid"
-
-
 def named(name, constraint):
     return {"role_session_name": name}, outside(name, "roleSessionName", constraint)
-
-
-# STS does not show a token.
-TOO_SHORT = outside("", "webIdentityToken", "have length greater than or equal to 4")
 
 
 def lasting(seconds, constraint):
@@ -83,9 +83,6 @@ def test_sts_refuses_with_400_before_or_beside_the_policy(changed, message):
 def test_the_provider_is_looked_up_in_the_roles_account(providers, code):
     assert error(web_identity_step(), oidc_providers=providers)[0] == code
     assert decision(web_identity_step(), oidc_providers=provider(url=ISSUER)) == "allow"
-
-
-TOO_LONG = {"duration_seconds": 7200, "max_session_duration": 3600}
 
 
 @pytest.mark.parametrize(
@@ -190,11 +187,6 @@ def test_the_audiences_are_those_that_the_provider_accepts(operator, value, verd
     assert decision(step, oidc_providers=provider(client_ids=["second", "sts.amazonaws.com"])) == (
         verdict
     )
-
-
-KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-PUBLIC = jwt.algorithms.RSAAlgorithm.to_jwk(KEY.public_key(), as_dict=True)
-JWKS = {"keys": [PUBLIC | {"kid": "first", "alg": "RS256", "use": "sig"}]}
 
 
 def signed(**claims):

@@ -46,6 +46,27 @@ BY_ROLE_TAG, TAGGED = (
 BY_ISSUER = PermissionsPolicy("data", {"Resource": f"arn:aws:s3:::b/${{{ISSUER}:sub}}/*"})
 UNREAD = Unread("policies of role s3-app", "AccessDenied", "iam:GetRolePolicy")
 PULUMI = {"app.kubernetes.io/managed-by": "pulumi"}
+FROM_SECRET = {"name": "app", "envFrom": [{"secretRef": {"name": "aws"}}]}
+SECRET = {("Secret", "aws"): {"AWS_ROLE_ARN": None}}
+NO_AGENT = PodIdentity(cluster=EksCluster(CLUSTER_ARN), association=None)
+NIGHTLY = Owner("cronjob", "nightly", {"spec": {**BY_HAND["spec"], "serviceAccountName": "s3-app"}})
+BY_ANY_ROLE = {**CHAIN, "Action": "sts:*", "Condition": {"StringEquals": {"sts:ExternalId": "x"}}}
+IN_STACK = {"project": "irsa", "stack": "dev"}
+DENIED = Unread("permission", "AccessDenied", "iam:SimulatePrincipalPolicy")
+SESSION = "arn:aws:sts::111122223333:assumed-role/deploy/ci"
+NOT_ASKED = [
+    f"not asked: {each} (AccessDenied)"
+    for each in (
+        f"iam:UpdateAssumeRolePolicy on {ROLE_ARN}",
+        f"eks:CreatePodIdentityAssociation on {CLUSTER_ARN}",
+        f"iam:PassRole on {ROLE_ARN}",
+        f"eks-auth:AssumeRoleForPodIdentity on {CLUSTER_ARN}",
+    )
+]
+DEPLOYER = "arn:aws:iam::111122223333:role/ci/deploy"
+NO_PASS = {"Effect": "Deny", "Action": "iam:PassRole", "Resource": "*"}
+AT_TIMES = {**ADMIN, "Condition": {"IpAddress": {"aws:SourceIp": "192.0.2.1"}}}
+NOT_PASSED = f"{ROLE_ARN}: the caller may not call iam:PassRole; grant it"
 
 
 def with_role(make=with_irsa, **fields):
@@ -86,13 +107,7 @@ def owned(template, **owner):
     return {"owners": (owner,), "pods": (pod(IRSA, owner),)}
 
 
-FROM_SECRET = {"name": "app", "envFrom": [{"secretRef": {"name": "aws"}}]}
-SECRET = {("Secret", "aws"): {"AWS_ROLE_ARN": None}}
-NO_AGENT = PodIdentity(cluster=EksCluster(CLUSTER_ARN), association=None)
-NIGHTLY = Owner("cronjob", "nightly", {"spec": {**BY_HAND["spec"], "serviceAccountName": "s3-app"}})
 FROM_SECRET_TEMPLATE = owned({"spec": {"containers": [FROM_SECRET]}})
-BY_ANY_ROLE = {**CHAIN, "Action": "sts:*", "Condition": {"StringEquals": {"sts:ExternalId": "x"}}}
-IN_STACK = {"project": "irsa", "stack": "dev"}
 
 
 @pytest.mark.parametrize(
@@ -175,20 +190,6 @@ def test_a_plain_workload_is_not_refused(found):
     assert [*refusals(found)] == []
 
 
-DENIED = Unread("permission", "AccessDenied", "iam:SimulatePrincipalPolicy")
-SESSION = "arn:aws:sts::111122223333:assumed-role/deploy/ci"
-NOT_ASKED = [
-    f"not asked: {each} (AccessDenied)"
-    for each in (
-        f"iam:UpdateAssumeRolePolicy on {ROLE_ARN}",
-        f"eks:CreatePodIdentityAssociation on {CLUSTER_ARN}",
-        f"iam:PassRole on {ROLE_ARN}",
-        f"eks-auth:AssumeRoleForPodIdentity on {CLUSTER_ARN}",
-    )
-]
-DEPLOYER = "arn:aws:iam::111122223333:role/ci/deploy"
-
-
 def deployer(*policies):
     documents = tuple(PermissionsPolicy("p", {"Statement": [each]}) for each in policies)
     return replace(trusting(BY_TOKEN), arn=DEPLOYER, policies=documents)
@@ -207,12 +208,7 @@ def asked(caller, role, simulated=DENIED):
     return ask(with_irsa(), SimpleNamespace(cluster=cluster, aws=aws)), callers
 
 
-NO_PASS = {"Effect": "Deny", "Action": "iam:PassRole", "Resource": "*"}
-AT_TIMES = {**ADMIN, "Condition": {"IpAddress": {"aws:SourceIp": "192.0.2.1"}}}
-
-
 NO_POLICIES = replace(deployer(), policies=Unread("policies", "no", "iam:GetRolePolicy"))
-NOT_PASSED = f"{ROLE_ARN}: the caller may not call iam:PassRole; grant it"
 
 
 @pytest.mark.parametrize(

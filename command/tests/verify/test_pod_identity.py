@@ -48,6 +48,48 @@ from tests.support.world import CLUSTER_ARN, ROLE_ARN, ROLE_B_ARN
 FAILED, UNKNOWN, PASSED = Status.FAILED, Status.UNKNOWN, Status.PASSED
 OTHER = ServiceAccountRef("dev", "other")
 URL = "http://127.0.0.1:9"
+CREATE = (
+    "aws eks create-pod-identity-association --cluster-name dev --namespace dev "
+    f"--service-account s3-app --role-arn {ROLE_ARN} --region us-east-1"
+)
+UPDATE = (
+    "aws eks update-pod-identity-association --cluster-name dev --association-id a-1 "
+    f"--role-arn {ROLE_ARN} --region us-east-1"
+)
+UPDATE_TARGET = UPDATE.replace("--role-arn", "--target-role-arn").replace(ROLE_ARN, ROLE_B_ARN)
+ADDON = "arn:aws:eks:us-east-1:111122223333:addon/dev/vpc-cni/1"
+MISSING = {"pod_identity": identity(None)}
+EXPECTED = {"expected_role": ROLE_ARN}
+STACK = Stack("dev", frozenset({Resource("association", "dev:dev/s3-app")}))
+UP = ("pulumi refresh --stack dev", "pulumi up --stack dev")
+OF_ADD_ON = associated(role_arn=f"{ROLE_ARN}-old", owner_arn=ADDON)
+OF_TARGET_ROLE = {"expects_association": True, "expected_target": ROLE_B_ARN}
+OTHER_ID = {"pod_identity": identity(replace(TARGETING, external_id="other"))}
+NODE_ROLE = Role("arn:aws:iam::111122223333:role/nodes", "AROANODES", {}, policies=ALL)
+AUTO = {"nodes": {"n": AUTO_MODE}, "node_roles": {AUTO_MODE: NODE_ROLE}, "agent": frozenset({"x"})}
+FARGATE = associated_pod(labels={FARGATE_LABEL: "fp"})
+WINDOWS = associated_pod(nodeSelector={"kubernetes.io/os": "windows"})
+MOVE = "python -m irsa move dev/s3-app --to irsa --yes"
+INJECTED = associated_pod().spec
+NOTHING = {"containers": [{"name": "app"}], "volumes": []}
+FOR_STS = json.loads(json.dumps(INJECTED).replace('pods.eks.amazonaws.com"', 'sts.amazonaws.com"'))
+PATCH = "kubectl patch deployment app --namespace dev --type json --patch"
+DROP_VOLUME = (f"""{PATCH} '[{{"op":"remove","path":"/spec/template/spec/volumes/0"}}]'""",)
+NEXT = "a Pod that is made now gets"
+OF_OTHER = pod_identity_trust_policy([CLUSTER_ARN], [OTHER])
+OF_CLUSTER_2 = pod_identity_trust_policy([f"{CLUSTER_ARN}-2"], [ACCOUNT])
+NOT_PROD = {"StringNotEquals": {"aws:RequestTag/kubernetes-namespace": "prod"}}
+WIDE = pod_identity_trust_policy([CLUSTER_ARN], [ACCOUNT, OTHER], disable_session_tags=True)
+LIMIT = '{"Statement": {"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}}'
+ROLE_UNTAGGED = replace(ROLE, trust_policy=WIDE)
+LIMITED = {"policy": LIMIT, "disable_session_tags": True}
+OF_TARGET = RoleBCalls(assumed=SESSION_B, caller=SESSION_B, data=Answer(allowed=True))
+WANTED = target_role_trust_policy([BY_ASSOCIATION])
+BY_OTHER = target_role_trust_policy([BY_ASSOCIATION._replace(service_account=OTHER)])
+BY_CLUSTER_2 = target_role_trust_policy([BY_ASSOCIATION._replace(cluster_arn=f"{CLUSTER_ARN}-2")])
+UNTAGGING = {**WANTED, "Statement": WANTED["Statement"][:1]}
+PROFILE = f"[profile B]\nrole_arn = {ROLE_B_ARN}\n"
+FROM_AGENT = f"{PROFILE}credential_source = EcsContainer\n"
 
 
 def test_an_association_takes_the_place_of_annotation_and_provider():
@@ -74,27 +116,6 @@ def test_unreadable_associations_leave_an_annotated_chain_as_it_is():
 def test_an_unread_answer_of_eks_names_the_permission(key, changes):
     link = eks_links(**changes)[key]
     assert (link.status, link.remedy.text) == (UNKNOWN, "grant a permission")
-
-
-CREATE = (
-    "aws eks create-pod-identity-association --cluster-name dev --namespace dev "
-    f"--service-account s3-app --role-arn {ROLE_ARN} --region us-east-1"
-)
-UPDATE = (
-    "aws eks update-pod-identity-association --cluster-name dev --association-id a-1 "
-    f"--role-arn {ROLE_ARN} --region us-east-1"
-)
-UPDATE_TARGET = UPDATE.replace("--role-arn", "--target-role-arn").replace(ROLE_ARN, ROLE_B_ARN)
-ADDON = "arn:aws:eks:us-east-1:111122223333:addon/dev/vpc-cni/1"
-MISSING = {"pod_identity": identity(None)}
-EXPECTED = {"expected_role": ROLE_ARN}
-STACK = Stack("dev", frozenset({Resource("association", "dev:dev/s3-app")}))
-UP = ("pulumi refresh --stack dev", "pulumi up --stack dev")
-
-
-OF_ADD_ON = associated(role_arn=f"{ROLE_ARN}-old", owner_arn=ADDON)
-OF_TARGET_ROLE = {"expects_association": True, "expected_target": ROLE_B_ARN}
-OTHER_ID = {"pod_identity": identity(replace(TARGETING, external_id="other"))}
 
 
 @pytest.mark.parametrize(
@@ -158,9 +179,6 @@ def test_a_call_inside_the_pod_proves_the_agent_of_its_node():
         assert eks_links(*found, pod_identity=known, inside=SESSION)["agent"].status is status
 
 
-NODE_ROLE = Role("arn:aws:iam::111122223333:role/nodes", "AROANODES", {}, policies=ALL)
-
-
 def node_role(effect, action="eks-auth:AssumeRoleForPodIdentity"):
     document = {"Statement": {"Effect": effect, "Action": action, "Resource": "*"}}
     return replace(NODE_ROLE, policies=(PermissionsPolicy("own", document),))
@@ -168,9 +186,6 @@ def node_role(effect, action="eks-auth:AssumeRoleForPodIdentity"):
 
 def with_role(role):
     return {"node_roles": {"workers": role}}
-
-
-AUTO = {"nodes": {"n": AUTO_MODE}, "node_roles": {AUTO_MODE: NODE_ROLE}, "agent": frozenset({"x"})}
 
 
 @pytest.mark.parametrize(
@@ -195,11 +210,6 @@ def test_the_agent_is_judged_by_the_pods_nodes_and_their_roles(changes, status, 
     assert link.remedy.commands == ()
 
 
-FARGATE = associated_pod(labels={FARGATE_LABEL: "fp"})
-WINDOWS = associated_pod(nodeSelector={"kubernetes.io/os": "windows"})
-MOVE = "python -m irsa move dev/s3-app --to irsa --yes"
-
-
 @pytest.mark.parametrize(
     ("pods", "place", "commands"),
     [
@@ -214,14 +224,6 @@ def test_pods_where_no_agent_runs_need_irsa(pods, place, commands):
     link = eks_links(*pods, pod_identity=known)["agent"]
     assert (link.status, link.remedy.shell) == (FAILED, commands)
     assert link.found == f"Pod app-1 is on {place}, where no agent runs"
-
-
-INJECTED = associated_pod().spec
-NOTHING = {"containers": [{"name": "app"}], "volumes": []}
-FOR_STS = json.loads(json.dumps(INJECTED).replace('pods.eks.amazonaws.com"', 'sts.amazonaws.com"'))
-PATCH = "kubectl patch deployment app --namespace dev --type json --patch"
-DROP_VOLUME = (f"""{PATCH} '[{{"op":"remove","path":"/spec/template/spec/volumes/0"}}]'""",)
-NEXT = "a Pod that is made now gets"
 
 
 @pytest.mark.parametrize(
@@ -287,10 +289,6 @@ def with_file(variable):
     return associated_pod(env, volumes=[AWS_VOLUME], mounts=[AWS_MOUNT])
 
 
-OF_OTHER = pod_identity_trust_policy([CLUSTER_ARN], [OTHER])
-OF_CLUSTER_2 = pod_identity_trust_policy([f"{CLUSTER_ARN}-2"], [ACCOUNT])
-
-
 @pytest.mark.parametrize(
     ("document", "found"),
     [
@@ -309,9 +307,6 @@ def joined(document, more):
     return readable({**document, "Statement": [*document["Statement"], *more["Statement"]]})
 
 
-NOT_PROD = {"StringNotEquals": {"aws:RequestTag/kubernetes-namespace": "prod"}}
-
-
 @pytest.mark.parametrize("trusted", [[], TRUST_EKS["Statement"]], ids=["none", "eks"])
 @pytest.mark.parametrize("action", ["sts:AssumeRole", "sts:TagSession"])
 @pytest.mark.parametrize(
@@ -326,12 +321,6 @@ def test_a_deny_by_what_eks_sends_is_not_lifted(trusted, action, condition, reme
     trust = {**TRUST_EKS, "Statement": [*trusted, stop]}
     link = eks_links(role=replace(ROLE, trust_policy=trust), calls=UNMADE)["trust"]
     assert link.remedy.text.startswith(remedy)
-
-
-WIDE = pod_identity_trust_policy([CLUSTER_ARN], [ACCOUNT, OTHER], disable_session_tags=True)
-LIMIT = '{"Statement": {"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}}'
-ROLE_UNTAGGED = replace(ROLE, trust_policy=WIDE)
-LIMITED = {"policy": LIMIT, "disable_session_tags": True}
 
 
 def allowing(action, resource="*", **condition):
@@ -379,9 +368,6 @@ def test_a_grant_to_a_shared_role_names_who_else_gains_it():
     assert text(BY_TAG).endswith("role s3-app goes by session tags (others: other)")
 
 
-OF_TARGET = RoleBCalls(assumed=SESSION_B, caller=SESSION_B, data=Answer(allowed=True))
-
-
 @pytest.mark.parametrize("expected", ["", ROLE_B_ARN], ids=["not-named", "the-target-role"])
 def test_the_session_of_a_target_role_is_made_in_one_call(expected):
     facts = targeted(expected_role=expected)
@@ -406,12 +392,6 @@ def test_role_a_must_be_allowed_to_tag_the_target_role_s_session():
     assert '"sts:TagSession"' in own.remedy.shell[0]
 
 
-WANTED = target_role_trust_policy([BY_ASSOCIATION])
-BY_OTHER = target_role_trust_policy([BY_ASSOCIATION._replace(service_account=OTHER)])
-BY_CLUSTER_2 = target_role_trust_policy([BY_ASSOCIATION._replace(cluster_arn=f"{CLUSTER_ARN}-2")])
-UNTAGGING = {**WANTED, "Statement": WANTED["Statement"][:1]}
-
-
 @pytest.mark.parametrize(
     "trust", [BY_OTHER, BY_CLUSTER_2, UNTAGGING], ids=["account", "cluster", "tags"]
 )
@@ -425,10 +405,6 @@ def with_profile(text):
     """Facts of a Pod whose AWS config file leads to role B."""
     own = with_file("AWS_CONFIG_FILE")
     return replace(GOOD_EKS, pods=(own,), profile="B", **config(text))
-
-
-PROFILE = f"[profile B]\nrole_arn = {ROLE_B_ARN}\n"
-FROM_AGENT = f"{PROFILE}credential_source = EcsContainer\n"
 
 
 @pytest.mark.parametrize(

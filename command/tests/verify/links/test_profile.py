@@ -26,6 +26,27 @@ from irsa.verify.links.profile import fault, without_faults
 from tests.support.world import ROLE_ARN, ROLE_B_ARN
 
 CHAINED = replace(GOOD, pods=(pod(with_config()),), profile="B")
+HUB = f"[profile hub]\nrole_arn = {ROLE_ARN}-hub\nsource_profile = A\n"
+B_FROM_HUB = B.replace("= A", "= hub")
+NODE = "credential_source = Ec2InstanceMetadata"
+A_BEFORE = A.replace("s3-app", "before")
+PLAIN_A, PLAIN_B = A.replace("[profile A]", "[A]"), B.replace("[profile B]", "[B]")
+TERSE = (A + B).replace(" = ", "=").replace("source_profile=A", "source_profile=a")
+LONG, SHORT = (f"{A}{B}duration_seconds = {seconds}\n" for seconds in (7200, 900))
+BOTH_SOURCES = "both source_profile and credential_source, which SDKs refuse"
+SETTINGS = st.sampled_from([
+    *(f"role_arn = {ROLE_ARN}", f"role_arn = {ROLE_B_ARN}"),
+    *(f"web_identity_token_file = {FOLDER}/token", "duration_seconds = 900"),
+    *("source_profile = A", "source_profile = B", "source_profile = gone", "region = us-east-1"),
+    *("credential_source = Environment", "# a comment = of A"),
+    "s3 =\n  max_concurrent_requests = 20",
+])  # fmt: skip
+HEADERS = st.sampled_from(["[profile A]", "[profile B]", "[A]", "[B]", "[default]"])
+SECTIONS = st.lists(
+    st.tuples(HEADERS, st.lists(SETTINGS, max_size=4, unique_by=lambda line: line.split()[0])),
+    max_size=4,
+    unique_by=lambda section: section[0],
+)
 
 
 def facts(text):
@@ -58,10 +79,6 @@ def test_a_file_that_nothing_is_mounted_at_is_mounted():
     assert profile(A + B).status is Status.PASSED
 
 
-HUB = f"[profile hub]\nrole_arn = {ROLE_ARN}-hub\nsource_profile = A\n"
-B_FROM_HUB = B.replace("= A", "= hub")
-
-
 def test_a_chain_through_a_third_role_is_left_as_it_is():
     found = chained(facts(A + HUB + B_FROM_HUB), assumed=DENIED)
 
@@ -77,16 +94,6 @@ def test_a_profile_between_is_never_rewritten():
     assert without_faults(facts(broken), broken) == broken
     link = profile(broken)
     assert (link.status, link.remedy.commands) == (Status.FAILED, ())
-
-
-NODE = "credential_source = Ec2InstanceMetadata"
-A_BEFORE = A.replace("s3-app", "before")
-PLAIN_A, PLAIN_B = A.replace("[profile A]", "[A]"), B.replace("[profile B]", "[B]")
-TERSE = (A + B).replace(" = ", "=").replace("source_profile=A", "source_profile=a")
-
-
-LONG, SHORT = (f"{A}{B}duration_seconds = {seconds}\n" for seconds in (7200, 900))
-BOTH_SOURCES = "both source_profile and credential_source, which SDKs refuse"
 
 
 @pytest.mark.parametrize(
@@ -116,21 +123,6 @@ def test_the_patch_turns_a_refused_profile_into_one_that_sdks_take(text, found):
     taken = profile_chain(profiles(after), "B")
     assert (taken.roles, taken.start, taken.problem) == ((ROLE_ARN, ROLE_B_ARN), "token", "")
     assert profile(after).status is Status.PASSED
-
-
-SETTINGS = st.sampled_from([
-    *(f"role_arn = {ROLE_ARN}", f"role_arn = {ROLE_B_ARN}"),
-    *(f"web_identity_token_file = {FOLDER}/token", "duration_seconds = 900"),
-    *("source_profile = A", "source_profile = B", "source_profile = gone", "region = us-east-1"),
-    *("credential_source = Environment", "# a comment = of A"),
-    "s3 =\n  max_concurrent_requests = 20",
-])  # fmt: skip
-HEADERS = st.sampled_from(["[profile A]", "[profile B]", "[A]", "[B]", "[default]"])
-SECTIONS = st.lists(
-    st.tuples(HEADERS, st.lists(SETTINGS, max_size=4, unique_by=lambda line: line.split()[0])),
-    max_size=4,
-    unique_by=lambda section: section[0],
-)
 
 
 @given(SECTIONS)

@@ -39,18 +39,6 @@ SUBJECTS = [
 AUDIENCES = ["sts.amazonaws.com", "vault"]
 CALLERS = [(i, s, a) for i in (ISSUER, OTHER) for s in SUBJECTS[:4] for a in AUDIENCES]
 ASKED = (ISSUER, OURS, "sts.amazonaws.com")
-
-
-def verdict(document, caller):
-    role = replace(ROLE, trust_policy=document)
-    return trusts_token(role, token(*caller), session_name="irsa-verify", now=NOW)
-
-
-def token(issuer, subject, audience):
-    claims = {**CLAIMS, "iss": f"https://{issuer}", "sub": subject, "aud": [audience]}
-    return Token("", {}, claims)
-
-
 OPERATORS = [
     "StringEquals", "StringLike", "StringNotEquals", "StringNotLike", "StringEqualsIfExists",
     "ForAllValues:StringLike", "ForAllValues:StringEquals", "ForAnyValue:StringEquals",
@@ -70,6 +58,28 @@ PRINCIPALS = [
 ]
 TOKENS = "sts:AssumeRoleWithWebIdentity"
 ACTIONS = [TOKENS, TOKENS, [TOKENS, "sts:TagSession"], "sts:*", "sts:AssumeRole"]
+STS = "sts.amazonaws.com"
+OF_ISSUER = {f"{OTHER}:aud": STS, f"{OTHER}:sub": OURS}
+BESIDE = {"StringLike": {f"{ISSUER}:sub": f"{DEV}:worker-*"}}
+WEAK = {"ForAllValues:StringEquals": {f"{ISSUER}:aud": STS, f"{ISSUER}:sub": f"{OURS}s"}}
+NOT_REGISTERED = "replace the issuer, which the account has not registered"
+NOT_ITS_CALL = "replace sts:AssumeRole, which is not the call of a token"
+AND_PATTERN = f"replace sub {OURS} and StringLike sub {DEV}:worker-* by {OURS}"
+GONE = f"{DEV}:chart"
+REMOVED = f"; remove {GONE}, as no service account of that name uses the role"
+NO_KEY = {"ForAllValues:StringEquals": {f"https://{ISSUER}:sub": OURS}, **BESIDE}
+ROOT = {"AWS": "arn:aws:iam::111122223333:root", "Federated": PROVIDER_ARN}
+BOTH_CLUSTERS = (*GOOD.providers, RegisteredProvider(OTHER_ARN, (STS,)))
+
+
+def verdict(document, caller):
+    role = replace(ROLE, trust_policy=document)
+    return trusts_token(role, token(*caller), session_name="irsa-verify", now=NOW)
+
+
+def token(issuer, subject, audience):
+    claims = {**CLAIMS, "iss": f"https://{issuer}", "sub": subject, "aud": [audience]}
+    return Token("", {}, claims)
 
 
 @settings(deadline=None)
@@ -134,17 +144,8 @@ def equals(**claims):
     return one({"StringEquals": {f"{ISSUER}:{name}": value for name, value in claims.items()}})
 
 
-STS = "sts.amazonaws.com"
-OF_ISSUER = {f"{OTHER}:aud": STS, f"{OTHER}:sub": OURS}
 RIGHT = equals(aud=STS, sub=OURS)
 EXACT = RIGHT["Statement"][0]["Condition"]
-BESIDE = {"StringLike": {f"{ISSUER}:sub": f"{DEV}:worker-*"}}
-WEAK = {"ForAllValues:StringEquals": {f"{ISSUER}:aud": STS, f"{ISSUER}:sub": f"{OURS}s"}}
-
-
-NOT_REGISTERED = "replace the issuer, which the account has not registered"
-NOT_ITS_CALL = "replace sts:AssumeRole, which is not the call of a token"
-AND_PATTERN = f"replace sub {OURS} and StringLike sub {DEV}:worker-* by {OURS}"
 
 
 @pytest.mark.parametrize(
@@ -169,21 +170,12 @@ def test_what_is_wrong_in_a_fitting_statement_is_replaced(document, text):
     assert found["Statement"] == others + RIGHT["Statement"]
 
 
-GONE = f"{DEV}:chart"
-REMOVED = f"; remove {GONE}, as no service account of that name uses the role"
-
-
 @pytest.mark.parametrize(("more", "said"), [([], ""), ([GONE], REMOVED)])
 def test_a_service_account_that_uses_the_role_keeps_it(more, said):
     link, [found] = fixed(equals(aud=STS, sub=[STAGE, *more]), neighbours=frozenset({STAGE}))
 
     assert found == equals(aud=STS, sub=[STAGE, OURS])
     assert link.remedy.text == f"replace the trust policy: add {OURS}{said}"
-
-
-NO_KEY = {"ForAllValues:StringEquals": {f"https://{ISSUER}:sub": OURS}, **BESIDE}
-ROOT = {"AWS": "arn:aws:iam::111122223333:root", "Federated": PROVIDER_ARN}
-BOTH_CLUSTERS = (*GOOD.providers, RegisteredProvider(OTHER_ARN, (STS,)))
 
 
 @pytest.mark.parametrize(
