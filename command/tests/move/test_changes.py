@@ -127,7 +127,6 @@ def test_of_two_that_read_the_same_the_second_stops():
 @pytest.mark.parametrize(
     ("seconds", "left"),
     [(0, f"{ROLE_ARN} {HOST} {SELF} 0"), (None, None)],
-    ids=["stopped", "ended"],
 )
 def test_a_move_that_stops_keeps_its_role_and_one_that_ends_does_not(seconds, left):
     written = []

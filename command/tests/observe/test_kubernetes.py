@@ -81,7 +81,6 @@ def inside(cluster):
         ("Unable to connect to the server: EOF", "kubectl exec", SEE),
         (None, "kubectl", "install kubectl, and see that it answers"),
     ],
-    ids=["forbidden", "no-kubelet", "no-way-to-it", "no-aws-cli", "something-else", "no-kubectl"],
 )
 def test_only_what_is_forbidden_is_fixed_by_granting_it(asked, says, needs, remedy):
     found = asked(inside, says=says)

@@ -174,7 +174,6 @@ def test_the_bucket_is_the_one_whose_policy_the_role_has():
         (role("key", subjects=None), "the state has no subjects of it; run `pulumi up`"),
         (role("key", role_arn=None), NO_ROLE),
     ],
-    ids=["access key", "killed run", "unknown", "secret", "patterns", "no subjects", "no role"],
 )
 def test_a_component_without_a_chain_is_skipped_with_the_reason(found, reason):
     assert chains_of(state(found)) == StackChains([], [("key", reason)])

@@ -256,7 +256,6 @@ def test_a_node_is_of_a_node_group_or_of_auto_mode(label, group):
         (cluster_arn(world.CLUSTER_ARN), {"eks_cluster": lambda _: None}, CREDENTIALS),
         (("",) * 4, {"clusters": lambda *_: ["dev", "dev-2"]}, "dev, dev-2 have this issuer"),
     ],
-    ids=["arn", "eksctl", "not-of-the-region", "two-of-an-issuer"],
 )
 def test_a_cluster_that_is_not_the_kubeconfig_s_for_certain_is_not_read(cluster, account, text):
     sources = eks_sources()

@@ -217,7 +217,6 @@ def test_the_agent_is_judged_by_the_pods_nodes_and_their_roles(changes, status, 
         ([WINDOWS], "Windows", (MOVE,)),
         ([FARGATE, replace(associated_pod(), name="app-2")], "Fargate", ()),
     ],
-    ids=["fargate", "windows", "beside-nodes"],
 )
 def test_pods_where_no_agent_runs_need_irsa(pods, place, commands):
     known = identity(cluster=EksCluster(CLUSTER_ARN, auto_mode=True))
@@ -236,7 +235,6 @@ def test_pods_where_no_agent_runs_need_irsa(pods, place, commands):
         (INJECTED, NOTHING, f"but {NEXT} no AWS identity", ()),
         (FOR_STS, INJECTED, "the Pod's token is for audience 'sts.amazonaws.com'", DROP_VOLUME),
     ],
-    ids=["irsa", "nothing", "still-irsa", "next-irsa", "next-nothing", "token"],
 )  # fmt: skip
 def test_what_this_pod_has_and_the_next_one_gets(now, following, found, commands):
     link = eks_links(pod(now), next_pod=following)["injection"]

@@ -102,7 +102,6 @@ def test_a_profile_that_goes_on_to_another_role_is_asked_about():
         (with_variables(*PROFILE_OF_IMAGE), {}, "ask inside the Pod, with --exec"),
         (pod(spec(KEYS_OF_SECRET)), SECRET, "grant a permission"),
     ],
-    ids=["file-of-the-image", "secret"],
 )
 def test_what_was_not_read_is_not_known(found, changes, text):
     link = links(found, **changes)["precedence"]

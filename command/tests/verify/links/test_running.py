@@ -74,7 +74,6 @@ def test_pods_that_have_ended_or_are_ending_are_not_judged(gone):
         ("deployment", {"paused": True}, Status.FAILED, (RESUME,)),
         ("statefulset", {"on_delete": True}, Status.FAILED, (DELETE,)),
     ],
-    ids=["under-way", "paused", "only-by-deletion"],
 )
 def test_a_rollout_is_waited_for_resumed_or_done_by_deletion(kind, owner, status, commands):
     own = replace(NEW.owner, kind=kind, **owner)

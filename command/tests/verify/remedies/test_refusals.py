@@ -95,7 +95,6 @@ NO_PROVIDER = refusal("No OpenIDConnect provider found in your account", "Invali
         (refusal("Could not connect", "EndpointConnectionError"), "nothing answered"),
         (DENIED, CONTROL),
     ],
-    ids=["no-provider", "audience", "issuer", "network", "unexplained"],
 )
 def test_what_sts_says_comes_before_control_policies(answer, words):
     providers = {} if answer is DENIED else {"providers": LOCKED}

@@ -159,7 +159,6 @@ EXACT = RIGHT["Statement"][0]["Condition"]
         (one({**EXACT, **BESIDE}), AND_PATTERN),
         (one(EXACT, Action="sts:AssumeRole"), NOT_ITS_CALL),
     ],
-    ids=["subject", "wildcard", "audience", "issuer", "for-all-values", "and-pattern", "action"],
 )
 def test_what_is_wrong_in_a_fitting_statement_is_replaced(document, text):
     others = one(BESIDE)["Statement"]
