@@ -1,8 +1,7 @@
 """Arguments of components: a value of a wrong type is refused in one line with its field's name."""
 
-import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -16,6 +15,7 @@ from tests.support.world import CLUSTER_ARN as CLUSTER
 from tests.support.world import PROVIDER_ARN, ROLE_B_ARN
 from tests.support.world import ROLE_ARN as ROLE
 
+LATER = pulumi.Output.from_input("reports")
 ACCOUNT = {"service_account": irsa_components.ServiceAccount(namespace="dev", name="s3-app")}
 TARGET = irsa_components.TargetRoleArgs(role_arn=ROLE_B_ARN)
 REQUIRED: Mapping[str, Mapping[str, Any]] = {
@@ -65,6 +65,194 @@ NAMES = vars(irsa_components)["_MODULES"]
 ALL: Mapping[str, Any] = {
     name: found for name in NAMES if is_dataclass(found := getattr(irsa_components, name))
 }
+FREE = (
+    *("access_key_id", "association_id", "containers", "imported_id", "kubeconfig"),
+    *("replicas", "secret_access_key"),
+)
+"""Fields for which only the type is checked."""
+STATEMENT = {
+    "Effect": "Allow",
+    "Principal": {"AWS": ROLE},
+    "Action": "sts:AssumeRole",
+    "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}},
+}
+FURTHER = [
+    [STATEMENT | {"Condition": {"StringEqual": {"aws:PrincipalOrgID": "o-a1"}}}],
+    [STATEMENT | {"Principal": "*", "Condition": {"Null": {"aws:Arn": "false"}}}],
+    [STATEMENT | {"Effect": "allow"}],
+    [STATEMENT | {"Resource": "*"}],
+    [STATEMENT | {"Action": "s3:GetObject"}],
+    [STATEMENT | {"Principal": {"AWS": ROLE.replace("role", "group")}}],
+    [STATEMENT | {"Sid": "with-dash"}],
+    [STATEMENT | {"Sid": "Same"}, STATEMENT | {"Sid": "Same"}],
+]
+SECRET_PRINCIPAL = STATEMENT | {"Principal": {"AWS": pulumi.Output.secret("")}}
+POLICY = '{"Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}'
+UNTAGGED = {"disable_session_tags": True}
+IN_CHINA = CLUSTER.replace("arn:aws:", "arn:aws-cn:")
+BUCKET = "arn:aws:iam::111122223333:policy/bucket"
+EXISTING = {"existing": True}
+MANY = {f"p{n}": f"{BUCKET}{n}" for n in range(20)}
+TWICE = {"a": BUCKET, "b": BUCKET}
+VPC, SUBNETS = "vpc-00000001", ["subnet-00000001", "subnet-00000002"]
+NODES = irsa_components.NodeGroupArgs(max_size=9)
+ENTRIES = [irsa_components.AccessEntryArgs(**REQUIRED["AccessEntryArgs"])]
+CHAIN = irsa_components.RoleChainArgs(targets=[TARGET], region="us-east-1")
+PODS = irsa_components.PodIdentityArgs(association_id="a-1")
+KEY = {"access_key": irsa_components.AccessKeyArgs(**REQUIRED["AccessKeyArgs"])}
+OF_EXISTING = {
+    "version": {"version": "1.34"},
+    "subnet_ids": {"vpc_id": VPC, "subnet_ids": SUBNETS},
+    "control_plane": {"control_plane": irsa_components.ControlPlaneArgs(deletion_protection=True)},
+    "access_entries": {"access_entries": ENTRIES},
+    "nodes": {"nodes": NODES},
+    "auto_mode": {"auto_mode": True},
+}
+BOTH_TRUE = EXISTING | {"force_destroy": True}
+NO_ENDPOINT = {"endpoint_public_access": False, "endpoint_private_access": False}
+NO_EFFECT = {"endpoint_public_access": False, "public_access_cidrs": ["203.0.113.0/24"]}
+CREATED = EXISTING | {"provider_arn": PROVIDER_ARN, "create_provider": True}
+NO_ROLE = {"role_arn": None}
+REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
+    "ServiceAccountRoleArgs": [
+        ({"subjects": []}, "role 's3-app' trusts no principal"),
+        ({"provider_arns": []}, "role 's3-app' trusts no principal"),
+        ({"subjects": ["s3-app"]}, "subject 's3-app' is not NAMESPACE/NAME"),
+        ({"subjects": ["dev/*"]}, "pattern 'system:serviceaccount:dev:*' is over-broad"),
+        ({"provider_arns": [""]}, "provider_arns[0]: '' is not an OIDC provider ARN"),
+        ({"trust_policy_quota": 2047}, "trust_policy_quota: 2047 is outside of 2048 to 8192"),
+        ({"policy_arns": {"a": "s3-app"}}, "policy_arns['a']: 's3-app' is not"),
+        ({"policy_arns": TWICE}, "policy_arns['b'] and policy_arns['a'] are both 'arn:aws:iam::11"),
+        ({"policy_arns": {"a": BUCKET.replace("aws", "aws-cn")}}, "are in two partitions"),
+        ({"role_b_arns": [ROLE.replace("aws", "aws-cn")]}, "are in two partitions; use one"),
+        ({"policy_arns": MANY, "role_b_arns": [ROLE]}, "has 21 managed policies; IAM attaches"),
+        ({"tags": {"aws:owner": "me"}}, "tag 'aws:owner': AWS keeps the prefix 'aws:'"),
+        ({"description": "x" * 1001}, "is not at most 1000 characters"),
+        ({"description": "reports — dev"}, "description: 'reports — dev'"),
+        (UNTAGGED, "disable_session_tags is for EKS Pod Identity"),
+        ({"cluster_arns": [IN_CHINA], "provider_arns": []}, "IRSA"),
+        ({"further_statements": [STATEMENT | {"Condition": {}}]}, "[0] needs a Principal and"),
+        ({"further_statements": [SECRET_PRINCIPAL]}, "Output is not JSON serializable; give plain"),
+        *(({"further_statements": listed}, "further_statements: ") for listed in FURTHER),
+    ],
+    "CrossAccountRoleArgs": [
+        ({"trusted_roles": []}, "role 'B' trusts no principal"),
+        ({"trust": "arn"}, "trust: 'arn' is not one of role-arn, principal-arn"),
+        ({"trust": "role-arn"}, "role 'B' trusts a role without its unique id"),
+        ({"permissions_boundary": ROLE}, "permissions_boundary: 'arn:aws:iam"),
+    ],
+    "TrustedRoleArgs": [({"unique_id": "AROA X"}, "unique_id: 'AROA X' is not the unique id")],
+    "TargetingAssociationArgs": [({"role_arn": ROLE_B_ARN}, "is not in account 111122223333")],
+    "PodIdentityAssociationArgs": [
+        ({"session_policy": POLICY}, "set disable_session_tags=True"),
+        *(
+            (UNTAGGED | {"session_policy": text}, f"session_policy: it is not a{more}")
+            for text, more in {
+                "{": " policy (Expecting",
+                "[1]": "",
+                "{}": " policy",
+                POLICY.replace('"Effect": "Allow", ', ""): " policy (Statement[1]",
+                POLICY.replace('"Act', '"Principal": "*", "Act'): " policy (Statement[1]",
+            }.items()
+        ),
+        (UNTAGGED | {"session_policy": f'"{"x" * 2047}"'}, "2049 characters; EKS accepts 2048"),
+        ({"cluster_arn": IN_CHINA}, "use IRSA"),
+    ],
+    "AccessKeyUserArgs": [
+        ({"key_version": 0}, "key_version: 0 is outside of 1 to"),
+        ({"user_name": "a b"}, "user name 'a b' may have letters"),
+    ],
+    "DataBucketArgs": [
+        ({"bucket_name": "Bucket"}, "bucket name 'Bucket' is refused by S3"),
+        (BOTH_TRUE, "bucket 'reports': existing=True is never deleted"),
+        ({"read_policy_name": "a b"}, "policy name 'a b' may have"),
+    ],
+    "NamespaceArgs": [
+        (BOTH_TRUE, "existing=True is never deleted"),
+        ({"namespace": "Acme"}, "namespace 'Acme' is not a DNS-1123 label"),
+    ],
+    "EksClusterArgs": [
+        *(
+            (EXISTING | changes, f"{field} cannot be set on an existing cluster")
+            for field, changes in OF_EXISTING.items()
+        ),
+        (EXISTING | {"provider_arn": "x"}, "'x' is not an OIDC provider ARN"),
+        (CREATED, "create_provider is for an existing cluster without an OIDC provider; remove it"),
+        ({"create_provider": True}, "create_provider is for an existing cluster without"),
+        (EXISTING | {"audiences": ["mine"]}, "cannot be set on an existing OIDC provider"),
+        ({"provider_arn": PROVIDER_ARN}, "is created, so its OIDC provider cannot exist yet"),
+        ({"subnet_ids": SUBNETS}, "has one of subnet_ids and vpc_id; give both, or neither"),
+        ({"vpc_id": VPC}, "has one of subnet_ids and vpc_id; give both, or neither"),
+        ({"vpc_id": "main", "subnet_ids": SUBNETS}, "such as 'vpc-0a1b2c3d'"),
+        ({"vpc_id": VPC, "subnet_ids": SUBNETS[:1]}, "1 subnets; EKS needs 2 in different av"),
+        ({"vpc_id": VPC, "subnet_ids": SUBNETS[:1] * 2}, "subnet_ids has subnet-00000001 twice"),
+        ({"vpc_id": VPC, "subnet_ids": [*SUBNETS, VPC]}, "'vpc-00000001' is not the id of a"),
+        ({"auto_mode": True, "nodes": NODES}, "nodes has no effect with auto_mode=True"),
+        ({"role_arn": ROLE, "access_entries": ENTRIES}, "so EKS makes it an administrator"),
+        ({"role_arn": ROLE, "partition": "aws-cn"}, "is not in partition aws-cn"),
+        ({"partition": "aws-us"}, "partition: 'aws-us' is not one of aws, aws-cn"),
+        ({"cluster_name": "my dev"}, "cluster_name: 'my dev' is not 1 to 100"),
+        ({"cluster_name": "d" * 101}, "is not 1 to 100 letters"),
+        ({"version": "1.9999"}, "'1.9999' is not a Kubernetes version, such as '1.34'"),
+        ({"audiences": ["sts amazonaws"]}, "audiences[0]: 'sts amazonaws' is not 1"),
+    ],
+    "NodeGroupArgs": [
+        ({"instance_types": ()}, "instance_types is empty"),
+        ({"instance_types": ["t3medium"]}, "instance_types[0]: 't3medium' is not one, such"),
+        ({"min_size": 4}, "min_size 4, desired_size 2 and max_size 3 must ascend"),
+        ({"desired_size": 4}, "min_size 1, desired_size 4 and max_size 3 must ascend"),
+        (dict.fromkeys(["min_size", "desired_size", "max_size"], 0), "must be at least 1"),
+        ({"min_size": -1}, "min_size -1"),
+    ],
+    "ControlPlaneArgs": [
+        (NO_ENDPOINT, "_private_access are both False"),
+        ({"public_access_cidrs": []}, "public_access_cidrs is empty"),
+        (NO_EFFECT, "public_access_cidrs has no effect with endpoint_public_access=False"),
+        ({"public_access_cidrs": ["203.0.113.7/24"]}, "block; write '203.0.113.0/24'"),
+        ({"public_access_cidrs": ["203.0.113.5"]}, "block; write '203.0.113.5/32'"),
+        ({"public_access_cidrs": ["office"]}, "an IPv4 CIDR block, such as '203.0.113.0/24'"),
+        ({"public_access_cidrs": ["10.1.0.0/16"]}, "[0]: 10.1.0.0/16 is a private range; use"),
+        ({"log_types": ["Audit"]}, "log_types[0]: 'Audit' is not one of api"),
+        ({"encryption_key_arn": "alias/eks"}, "'alias/eks' is not the ARN of a KMS key"),
+    ],
+    "AccessEntryArgs": [
+        ({"policy": "cluster-admin"}, "'cluster-admin' is not one of AmazonEKSClusterAdmin"),
+        ({"principal_arn": "ann"}, "'ann' is not the ARN of a role or user"),
+        ({"namespaces": ["Dev"]}, "namespace 'Dev' is not a DNS-1123 label"),
+    ],
+    "WorkloadArgs": [
+        (KEY, "role_arn and access_key are both given, and every SDK uses the key"),
+        (KEY | NO_ROLE | {"pod_identity": PODS}, "pod_identity and access_key are bot"),
+        (KEY | NO_ROLE | {"chain": CHAIN}, "chain starts from a role, not from acces"),
+        (NO_ROLE | {"chain": CHAIN}, "the pods have no AWS identity; give role_arn, "),
+        *(
+            ({"role_arn": arn}, f"role_arn: {arn!r} is not the ARN of a role")
+            for arn in ("", f"{ROLE} ")
+        ),
+    ],
+    "TokenArgs": [
+        ({"audience": ""}, "audience: '' is not 1 to 255 characters"),
+        ({"expiration": 599}, "expiration: 599 is outside of 600 to 86400"),
+        ({"expiration": 86401}, "expiration: 86401 is outside of"),
+    ],
+    "AccessKeyArgs": [({"region": "us-east-1a"}, "region 'us-east-1a' is not the name of one")],
+    "RoleChainArgs": [
+        ({"targets": []}, "chain has no targets; give at least one, or leave chain out"),
+        ({"targets": [TARGET] * 2}, "profile 'B' is given to two targets; rename one"),
+        ({"own_profile": "B"}, "own_profile and a target's are both 'B'; rename one"),
+        ({"own_profile": "default"}, "profile name 'default' would change requests without"),
+        ({"own_profile": "a]"}, "profile name 'a]' may have letters"),
+        ({"session_name": "x"}, "session name 'x' must be 2 to 64"),
+        ({"session_name": "system:serviceaccount:dev:s3-app"}, "a subject has colons"),
+        ({"region": "us-east-1a"}, "it looks like 'us-east-1'"),
+    ],
+    "TargetRoleArgs": [
+        ({"duration_seconds": 3601}, "3601 is above 3600: a chained session"),
+        ({"duration_seconds": 900}, "900 is not above 900: SDKs would assume"),
+        ({"profile": "DEFAULT"}, "profile name 'DEFAULT' would change requests without a"),
+        ({"external_id": "a\nrole_arn = x"}, "must be 2 to 1224"),
+    ],
+}
 
 
 def wrong(hint: Any) -> Iterator[Any]:
@@ -103,16 +291,9 @@ def test_a_value_of_a_wrong_type_is_refused_in_one_line_with_the_fields_name(nam
     ("name", "field", "value", "said"),
     [
         # `pulumi.Config().get` returns text, of which every one but the empty is true to Python.
-        *(
-            ("DataBucketArgs", "force_destroy", text, f"the text {text!r}; give True or False")
-            for text in ("false", "no", "0", "")
-        ),
-        (
-            "DataBucketArgs",
-            "bucket_name",
-            pulumi.Output.from_input("reports"),
-            "the output of a resource; give a plain value",
-        ),
+        ("DataBucketArgs", "force_destroy", "false", "the text 'false'; give True or False"),
+        ("DataBucketArgs", "force_destroy", "", "the text ''; give True or False"),
+        ("DataBucketArgs", "bucket_name", LATER, "the output of a resource; give a plain value"),
         ("AccessKeyArgs", "secret_access_key", b"s3cret", "a value of type bytes; give text"),
     ],
 )
@@ -127,13 +308,6 @@ def test_arguments_are_replaced_as_those_of_any_dataclass():
 
     assert Sized(sizes=(1, 2)) == Sized(sizes=[1, 2]) != Sized()
     assert refusal(Sized, sizes=[1, "2"]) == "sizes[1] is the text '2'; give a whole number"
-
-
-FREE = (
-    *("access_key_id", "association_id", "containers", "imported_id", "kubeconfig"),
-    *("replicas", "secret_access_key"),
-)
-"""Fields for which only the type is checked."""
 
 
 def mistaken(hint: Any) -> Iterator[Any]:
@@ -156,270 +330,9 @@ def test_a_text_or_number_that_aws_cannot_take_is_refused_by_field(name):
                 assert field.name.removesuffix("s") in said
 
 
-STATEMENT = {
-    "Effect": "Allow",
-    "Principal": {"AWS": ROLE},
-    "Action": "sts:AssumeRole",
-    "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}},
-}
-POLICY = '{"Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}'
-UNTAGGED = {"disable_session_tags": True}
-IN_CHINA = CLUSTER.replace("arn:aws:", "arn:aws-cn:")
-BUCKET = "arn:aws:iam::111122223333:policy/bucket"
-EXISTING = {"existing": True}
-MANY = {f"p{n}": f"{BUCKET}{n}" for n in range(20)}
-
-
-def rows(name: str, *cases: tuple[Mapping[str, Any], str]) -> list[Any]:
-    return [(name, *case) for case in cases]
-
-
 @pytest.mark.parametrize(
     ("name", "changes", "message"),
-    [
-        *rows(
-            "ServiceAccountRoleArgs",
-            ({"role_name": "r" * 65}, "has 65 characters; IAM accepts 64"),
-            ({"subjects": []}, "role 's3-app' trusts no principal"),
-            ({"provider_arns": []}, "role 's3-app' trusts no principal"),
-            ({"subjects": ["s3-app"]}, "subject 's3-app' is not NAMESPACE/NAME"),
-            ({"subjects": ["dev/*"]}, "pattern 'system:serviceaccount:dev:*' is over-broad"),
-            ({"provider_arns": [""]}, "provider_arns[0]: '' is not an OIDC provider ARN"),
-            ({"trust_policy_quota": 2047}, "trust_policy_quota: 2047 is outside of 2048 to 8192"),
-            ({"policy_arns": {"a": "s3-app"}}, "policy_arns['a']: 's3-app' is not"),
-            (
-                {"policy_arns": {"a": BUCKET, "b": BUCKET}},
-                f"role 's3-app': policy_arns['b'] and policy_arns['a'] are both {BUCKET!r}; remove",
-            ),
-            ({"policy_arns": {"a": BUCKET.replace("aws", "aws-cn")}}, "are in two partitions"),
-            ({"role_b_arns": [ROLE.replace("aws", "aws-cn")]}, "are in two partitions; use one"),
-            ({"policy_arns": MANY, "role_b_arns": [ROLE]}, "has 21 managed policies; IAM attaches"),
-            ({"tags": {"aws:owner": "me"}}, "tag 'aws:owner': AWS keeps the prefix 'aws:'"),
-            ({"description": "x" * 1001}, "is not at most 1000 characters"),
-            ({"description": "reports — dev"}, "description: 'reports — dev'"),
-            (UNTAGGED, "disable_session_tags is for EKS Pod Identity"),
-            ({"cluster_arns": [IN_CHINA], "provider_arns": []}, "IRSA"),
-            ({"further_statements": [STATEMENT | {"Condition": {}}]}, "[0] needs a Principal and"),
-            (
-                {
-                    "further_statements": [
-                        STATEMENT | {"Principal": {"AWS": pulumi.Output.secret("")}}
-                    ]
-                },
-                "further_statements[0]: Object of type Output is not JSON serializable; give plain",
-            ),
-            *(
-                ({"further_statements": listed}, "further_statements: ")
-                for listed in (
-                    [STATEMENT | {"Condition": {"StringEqual": {"aws:PrincipalOrgID": "o-a1"}}}],
-                    [STATEMENT | {"Principal": "*", "Condition": {"Null": {"aws:Arn": "false"}}}],
-                    [STATEMENT | {"Effect": "allow"}],
-                    [STATEMENT | {"Resource": "*"}],
-                    [STATEMENT | {"Action": "s3:GetObject"}],
-                    [STATEMENT | {"Principal": {"AWS": ROLE.replace("role", "group")}}],
-                    [STATEMENT | {"Sid": "with-dash"}],
-                    [STATEMENT | {"Sid": "Same"}, STATEMENT | {"Sid": "Same"}],
-                )
-            ),
-        ),
-        *rows(
-            "CrossAccountRoleArgs",
-            ({"trusted_roles": []}, "role 'B' trusts no principal"),
-            ({"trust": "arn"}, "trust: 'arn' is not one of role-arn, principal-arn"),
-            ({"trust": "role-arn"}, "role 'B' trusts a role without its unique id"),
-            ({"permissions_boundary": ROLE}, "permissions_boundary: 'arn:aws:iam"),
-        ),
-        ("TrustedRoleArgs", {"unique_id": "AROA X"}, "unique_id: 'AROA X' is not the unique id"),
-        ("TargetingAssociationArgs", {"role_arn": ROLE_B_ARN}, "is not in account 111122223333"),
-        *rows(
-            "PodIdentityAssociationArgs",
-            ({"session_policy": POLICY}, "set disable_session_tags=True"),
-            (UNTAGGED | {"session_policy": "{"}, "session_policy: it is not a policy (Expecting"),
-            (UNTAGGED | {"session_policy": "[1]"}, "session_policy: it is not a"),
-            (UNTAGGED | {"session_policy": "{}"}, "session_policy: it is not a policy"),
-            (
-                UNTAGGED | {"session_policy": POLICY.replace('"Effect": "Allow", ', "")},
-                "session_policy: it is not a policy (Statement[1]",
-            ),
-            (
-                UNTAGGED | {"session_policy": POLICY.replace('"Act', '"Principal": "*", "Act')},
-                "session_policy: it is not a policy (Statement[1]",
-            ),
-            (UNTAGGED | {"session_policy": f'"{"x" * 2047}"'}, "2049 characters; EKS accepts 2048"),
-            ({"cluster_arn": IN_CHINA}, "use IRSA"),
-            ({"role_arn": ROLE_B_ARN}, "is not in account 111122223333 of the cluster"),
-        ),
-        *rows(
-            "AccessKeyUserArgs",
-            ({"key_version": 0}, "key_version: 0 is outside of 1 to"),
-            ({"user_name": "a b"}, "user name 'a b' may have letters"),
-        ),
-        *rows(
-            "DataBucketArgs",
-            ({"bucket_name": "Bucket"}, "bucket name 'Bucket' is refused by S3"),
-            (
-                EXISTING | {"force_destroy": True},
-                "bucket 'reports': existing=True is never deleted",
-            ),
-            ({"read_policy_name": "a b"}, "policy name 'a b' may have"),
-        ),
-        ("NamespaceArgs", EXISTING | {"force_destroy": True}, "existing=True is never deleted"),
-        ("NamespaceArgs", {"namespace": "Acme"}, "namespace 'Acme' is not a DNS-1123 label"),
-    ],
+    [(name, *case) for name, cases in REFUSED.items() for case in cases],
 )
-def test_what_iam_eks_or_s3_would_refuse_is_refused_before(name, changes, message):
+def test_what_aws_would_refuse_or_leaves_pods_without_identity_is_refused(name, changes, message):
     assert message in refused(name, changes)
-
-
-VIEW = {"principal_arn": ROLE, "policy": "AmazonEKSViewPolicy"}
-VPC, SUBNETS = "vpc-00000001", ["subnet-00000001", "subnet-00000002"]
-PROTECTED = irsa_components.ControlPlaneArgs(deletion_protection=True)
-NODES = irsa_components.NodeGroupArgs(max_size=9)
-ENTRIES = [irsa_components.AccessEntryArgs(**VIEW)]
-PRIVATE = {"endpoint_public_access": False}
-
-
-@pytest.mark.parametrize(
-    ("name", "changes", "message"),
-    [
-        *[
-            ("EksClusterArgs", EXISTING | changes, f"{name} cannot be set on an existing cluster")
-            for name, changes in {
-                "version": {"version": "1.34"},
-                "subnet_ids": {"vpc_id": VPC, "subnet_ids": SUBNETS},
-                "control_plane": {"control_plane": PROTECTED},
-                "access_entries": {"access_entries": ENTRIES},
-                "nodes": {"nodes": NODES},
-                "auto_mode": {"auto_mode": True},
-            }.items()
-        ],
-        *rows(
-            "EksClusterArgs",
-            (EXISTING | {"provider_arn": "x"}, "'x' is not an OIDC provider ARN"),
-            (
-                EXISTING | {"provider_arn": PROVIDER_ARN, "create_provider": True},
-                "create_provider is for an existing cluster without an OIDC provider; remove it",
-            ),
-            ({"create_provider": True}, "create_provider is for an existing cluster without"),
-            (EXISTING | {"audiences": ["mine"]}, "cannot be set on an existing OIDC provider"),
-            ({"provider_arn": PROVIDER_ARN}, "is created, so its OIDC provider cannot exist yet"),
-            ({"subnet_ids": SUBNETS}, "has one of subnet_ids and vpc_id; give both, or neither"),
-            ({"vpc_id": VPC}, "has one of subnet_ids and vpc_id; give both, or neither"),
-            ({"vpc_id": "main", "subnet_ids": SUBNETS}, "such as 'vpc-0a1b2c3d'"),
-            ({"vpc_id": VPC, "subnet_ids": SUBNETS[:1]}, "1 subnets; EKS needs 2 in different av"),
-            (
-                {"vpc_id": VPC, "subnet_ids": SUBNETS[:1] * 2},
-                "subnet_ids has subnet-00000001 twice",
-            ),
-            ({"vpc_id": VPC, "subnet_ids": [*SUBNETS, VPC]}, "'vpc-00000001' is not the id of a"),
-            ({"auto_mode": True, "nodes": NODES}, "nodes has no effect with auto_mode=True"),
-            (
-                {"role_arn": ROLE, "access_entries": ENTRIES},
-                f"{ROLE} creates the cluster, so EKS makes it an administrator",
-            ),
-            ({"role_arn": ROLE, "partition": "aws-cn"}, "is not in partition aws-cn"),
-            ({"partition": "aws-us"}, "partition: 'aws-us' is not one of aws, aws-cn"),
-            ({"cluster_name": "my dev"}, "cluster_name: 'my dev' is not 1 to 100"),
-            ({"cluster_name": "d" * 101}, "is not 1 to 100 letters"),
-            (
-                {"version": "1.9999"},
-                "version: '1.9999' is not a Kubernetes version, such as '1.34'",
-            ),
-            ({"audiences": "sts.amazonaws.com"}, "audiences is the text"),
-            ({"audiences": ["sts amazonaws"]}, "audiences[0]: 'sts amazonaws' is not 1"),
-        ),
-        *rows(
-            "NodeGroupArgs",
-            ({"instance_types": ()}, "instance_types is empty"),
-            ({"instance_types": ["t3medium"]}, "instance_types[0]: 't3medium' is not one, such"),
-            ({"min_size": 4}, "min_size 4, desired_size 2 and max_size 3 must ascend"),
-            ({"desired_size": 4}, "min_size 1, desired_size 4 and max_size 3 must ascend"),
-            (dict.fromkeys(["min_size", "desired_size", "max_size"], 0), "must be at least 1"),
-            ({"min_size": -1}, "min_size -1"),
-        ),
-        *rows(
-            "ControlPlaneArgs",
-            (PRIVATE | {"endpoint_private_access": False}, "_private_access are both False"),
-            ({"public_access_cidrs": []}, "public_access_cidrs is empty"),
-            (
-                PRIVATE | {"public_access_cidrs": ["203.0.113.0/24"]},
-                "public_access_cidrs has no effect with endpoint_public_access=False",
-            ),
-            ({"public_access_cidrs": ["203.0.113.7/24"]}, "block; write '203.0.113.0/24'"),
-            ({"public_access_cidrs": ["203.0.113.5"]}, "block; write '203.0.113.5/32'"),
-            ({"public_access_cidrs": ["office"]}, "an IPv4 CIDR block, such as '203.0.113.0/24'"),
-            ({"public_access_cidrs": ["10.1.0.0/16"]}, "[0]: 10.1.0.0/16 is a private range; use"),
-            ({"log_types": ["Audit"]}, "log_types[0]: 'Audit' is not one of api"),
-            ({"encryption_key_arn": "alias/eks"}, "'alias/eks' is not the ARN of a KMS key"),
-        ),
-        *rows(
-            "AccessEntryArgs",
-            ({"policy": "cluster-admin"}, "'cluster-admin' is not one of AmazonEKSClusterAdmin"),
-            ({"principal_arn": "ann"}, "'ann' is not the ARN of a role or user"),
-            ({"namespaces": ["Dev"]}, "namespace 'Dev' is not a DNS-1123 label"),
-        ),
-    ],
-)
-def test_a_cluster_that_contradicts_itself_or_eks_is_refused(name, changes, message):
-    assert message in refused(name, changes)
-
-
-CHAIN = irsa_components.RoleChainArgs(targets=[TARGET], region="us-east-1")
-PODS = irsa_components.PodIdentityArgs(association_id="a-1")
-KEY = {"access_key": irsa_components.AccessKeyArgs(**REQUIRED["AccessKeyArgs"])}
-
-
-@pytest.mark.parametrize(
-    ("name", "changes", "message"),
-    [
-        *rows(
-            "WorkloadArgs",
-            (KEY, "role_arn and access_key are both given, and every SDK uses the key"),
-            (KEY | {"role_arn": None, "pod_identity": PODS}, "pod_identity and access_key are bot"),
-            (KEY | {"role_arn": None, "chain": CHAIN}, "chain starts from a role, not from acces"),
-            ({"role_arn": None, "chain": CHAIN}, "the pods have no AWS identity; give role_arn, "),
-            ({"replicas": 1.5}, "replicas is the number 1.5; give a whole number"),
-            *(
-                ({"role_arn": arn}, f"role_arn: {arn!r} is not the ARN of a role")
-                for arn in ("", f"{ROLE} ", ROLE.replace(":role/", ":instance-profile/"))
-            ),
-        ),
-        *rows(
-            "TokenArgs",
-            ({"audience": ""}, "audience: '' is not 1 to 255 characters"),
-            ({"expiration": 599}, "expiration: 599 is outside of 600 to 86400"),
-            ({"expiration": 86401}, "expiration: 86401 is outside of"),
-        ),
-        ("AccessKeyArgs", {"region": "us-east-1a"}, "region 'us-east-1a' is not the name of one"),
-        *rows(
-            "RoleChainArgs",
-            ({"targets": []}, "chain has no targets; give at least one, or leave chain out"),
-            ({"targets": [TARGET] * 2}, "profile 'B' is given to two targets; rename one"),
-            ({"own_profile": "B"}, "own_profile and a target's are both 'B'; rename one"),
-            ({"own_profile": "default"}, "profile name 'default' would change requests without"),
-            ({"own_profile": "a]"}, "profile name 'a]' may have letters"),
-            ({"session_name": "x"}, "session name 'x' must be 2 to 64"),
-            ({"session_name": "system:serviceaccount:dev:s3-app"}, "a subject has colons"),
-            ({"region": "us-east-1a"}, "it looks like 'us-east-1'"),
-        ),
-        *rows(
-            "TargetRoleArgs",
-            ({"duration_seconds": 3601}, "3601 is above 3600: a chained session"),
-            ({"duration_seconds": 900}, "900 is not above 900: SDKs would assume"),
-            ({"profile": "DEFAULT"}, "profile name 'DEFAULT' would change requests without a"),
-            ({"external_id": "a\nrole_arn = x"}, "must be 2 to 1224"),
-        ),
-    ],
-)
-def test_pods_without_a_working_identity_are_refused(name, changes, message):
-    assert message in refused(name, changes)
-
-
-def test_a_bare_output_is_checked_when_it_is_known():
-    async def refused() -> None:
-        args = ALL["WorkloadArgs"](**REQUIRED["WorkloadArgs"])
-        later = replace(args, role_arn=pulumi.Output.from_input("s3-app"))
-        with pytest.raises(pulumi.RunError, match=r"^WorkloadArgs.role_arn: 's3-app' is not the"):
-            await later.role_arn.future()
-
-    asyncio.run(refused())

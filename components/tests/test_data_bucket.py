@@ -9,17 +9,12 @@ from irsa_components.data_bucket import DataBucket, DataBucketArgs
 from tests.support.engine import Engine, deploy
 from tests.support.world import BUCKET_ARN as ARN
 
+ENCRYPTED = {"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}
+PUBLIC = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
 GUARDS = {
-    "BucketPublicAccessBlock": {
-        "blockPublicAcls": True,
-        "blockPublicPolicy": True,
-        "ignorePublicAcls": True,
-        "restrictPublicBuckets": True,
-    },
+    "BucketPublicAccessBlock": dict.fromkeys(PUBLIC, True),
     "BucketOwnershipControls": {"rule": {"objectOwnership": "BucketOwnerEnforced"}},
-    "BucketServerSideEncryptionConfiguration": {
-        "rules": [{"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}]
-    },
+    "BucketServerSideEncryptionConfiguration": {"rules": [ENCRYPTED]},
     "BucketVersioning": {"versioningConfiguration": {"status": "Enabled"}},
     "BucketPolicy": {"policy": json.dumps(tls_only_bucket_policy(ARN))},
 }
@@ -83,6 +78,5 @@ def test_a_policy_that_is_not_there_is_an_error_at_its_line(attribute):
 
 
 def test_a_preview_shows_every_resource():
-    policies = {"read_policy_name": "s3-app-read", "full_policy_name": "s3-app"}
-
-    assert bucket(Engine(preview=True), **policies).tree() == bucket(**policies).tree()
+    names = {"read_policy_name": "s3-app-read", "full_policy_name": "s3-app"}
+    assert bucket(Engine(preview=True), **names).tree() == bucket(**names).tree()

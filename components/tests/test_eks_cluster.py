@@ -8,13 +8,8 @@ import pytest
 from irsa.identity.pod_identity import pod_identity_trust_policy
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import service_account_ref
-from irsa_components import (
-    AccessEntryArgs,
-    ControlPlaneArgs,
-    EksCluster,
-    EksClusterArgs,
-    NodeGroupArgs,
-)
+from irsa_components import AccessEntryArgs, EksCluster, EksClusterArgs, NodeGroupArgs
+from irsa_components import ControlPlaneArgs as Plane
 from tests.support.engine import Engine, deploy, secret
 from tests.support.refusal import refusal
 from tests.support.world import CLUSTER_ARN, ISSUER, ISSUER_URL, PROVIDER_ARN
@@ -22,15 +17,16 @@ from tests.support.world import CLUSTER_ARN, ISSUER, ISSUER_URL, PROVIDER_ARN
 COMPONENT = "pulumi:pulumi:Stack$irsa:index:EksCluster"
 ALWAYS = {"aws:iam/openIdConnectProvider:OpenIdConnectProvider", "pulumi:providers:kubernetes"}
 NODES = {
-    "aws:ec2/launchTemplate:LaunchTemplate",
-    "aws:eks/addon:Addon",
-    "aws:eks/nodeGroup:NodeGroup",
-    "aws:iam/role:Role",
-    "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+    *("aws:ec2/launchTemplate:LaunchTemplate", "aws:eks/addon:Addon", "aws:iam/role:Role"),
+    *("aws:eks/nodeGroup:NodeGroup", "aws:iam/rolePolicyAttachment:RolePolicyAttachment"),
 }
 DEPLOYER = "arn:aws:iam::111122223333:role/deployer"
 KEY = "arn:aws:kms:us-east-1:111122223333:key/0a1b"
 AWS_NODE = service_account_ref("kube-system", "aws-node")
+SUBNETS = ["subnet-00000001", "subnet-00000002"]
+PRIVATE_LOGS = {"control_plane": Plane(endpoint_private_access=False, log_types=())}
+OFFICE = {"control_plane": Plane(public_access_cidrs=("203.0.113.0/24",))}
+NO_ENDPOINT = {"control_plane": Plane(endpoint_public_access=False)}
 
 
 def cluster(engine: Engine | None = None, **args) -> tuple[Engine, dict]:
@@ -77,20 +73,18 @@ def test_a_cluster_has_its_children_in_the_preview_too(args, children):
     ("args", "changed"),
     [
         # Without its VPC, pulumi-eks puts security groups into the default one.
-        ({"vpc_id": "vpc-00000001", "subnet_ids": ["subnet-00000001", "subnet-00000002"]},
-         {"vpcId": "vpc-00000001", "subnetIds": ["subnet-00000001", "subnet-00000002"]}),
+        (
+            {"vpc_id": "vpc-00000001", "subnet_ids": SUBNETS},
+            {"vpcId": "vpc-00000001", "subnetIds": SUBNETS},
+        ),
         ({"version": "1.34"}, {"version": "1.34"}),
         ({"role_arn": DEPLOYER}, {"providerCredentialOpts": {"roleArn": DEPLOYER}}),
-        ({"control_plane": ControlPlaneArgs(endpoint_private_access=False, log_types=())},
-         {"endpointPrivateAccess": False, "enabledClusterLogTypes": []}),
-        ({"control_plane": ControlPlaneArgs(public_access_cidrs=("203.0.113.0/24",))},
-         {"publicAccessCidrs": ["203.0.113.0/24"]}),
-        ({"control_plane": ControlPlaneArgs(encryption_key_arn=KEY)},
-         {"encryptionConfigKeyArn": KEY}),
-        ({"control_plane": ControlPlaneArgs(endpoint_public_access=False)},
-         {"endpointPublicAccess": False, "publicAccessCidrs": None}),
+        (PRIVATE_LOGS, {"endpointPrivateAccess": False, "enabledClusterLogTypes": []}),
+        (OFFICE, {"publicAccessCidrs": ["203.0.113.0/24"]}),
+        ({"control_plane": Plane(encryption_key_arn=KEY)}, {"encryptionConfigKeyArn": KEY}),
+        (NO_ENDPOINT, {"endpointPublicAccess": False, "publicAccessCidrs": None}),
     ],
-)  # fmt: skip
+)
 def test_the_control_plane_has_the_given_settings(args, changed):
     inputs = {
         "name": "dev",
@@ -106,22 +100,21 @@ def test_the_control_plane_has_the_given_settings(args, changed):
         **changed,
     }
 
-    assert cluster(**args)[0].one("eks:index:Cluster").inputs == {
-        key: value for key, value in inputs.items() if value is not None
-    }
+    found = cluster(**args)[0].one("eks:index:Cluster").inputs
+    assert found == {key: value for key, value in inputs.items() if value is not None}
 
 
 def test_auto_mode_has_the_nodes_role_of_eks_and_no_coredns_of_ours():
-    inputs = cluster(auto_mode=True)[0].one("eks:index:Cluster").inputs
+    engine, _ = cluster(auto_mode=True)
 
+    inputs = engine.one("eks:index:Cluster").inputs
     assert inputs["autoMode"] == {"enabled": True, "createNodeRole": True}
     assert inputs["corednsAddonOptions"]["enabled"] is False
+    assert engine.waits_for("kubernetes", "eks:index:Cluster")
 
 
 def test_a_cluster_without_public_endpoint_logs_a_warning():
-    engine, _ = cluster(control_plane=ControlPlaneArgs(endpoint_public_access=False))
-
-    (line,) = engine.logged
+    (line,) = cluster(**NO_ENDPOINT)[0].logged
     assert line == (
         "warning: cluster 'dev' has no public endpoint: this deployment, and every client, must "
         "run in its VPC or in a network connected to it"
@@ -132,7 +125,7 @@ def test_a_cluster_without_public_endpoint_logs_a_warning():
 @pytest.mark.parametrize("protection", [False, True])
 def test_a_protected_cluster_is_protected_in_pulumi_too(protection):
     """EKS refuses to delete it only once the nodes and everything in the cluster are gone."""
-    engine, _ = cluster(control_plane=ControlPlaneArgs(deletion_protection=protection))
+    engine, _ = cluster(control_plane=Plane(deletion_protection=protection))
 
     assert engine.one("eks:index:Cluster").inputs["deletionProtection"] is protection
     # Roles of other stacks trust the provider, and the engine keeps the cluster alone.
@@ -141,44 +134,40 @@ def test_a_protected_cluster_is_protected_in_pulumi_too(protection):
 
 
 def test_access_entries_give_principals_their_policies():
-    principals = {
-        name: f"arn:aws-cn:iam::111122223333:{name}"
-        for name in ("role/aws-reserved/admin", "user/ann")
-    }
+    admin, ann = (f"arn:aws-cn:iam::111122223333:{who}" for who in ("role/aws/admin", "user/ann"))
     given = [
-        ("role/aws-reserved/admin", "AmazonEKSClusterAdminPolicy", ()),
-        ("user/ann", "AmazonEKSViewPolicy", ()),
-        ("user/ann", "AmazonEKSEditPolicy", ("dev",)),
+        (admin, "AmazonEKSClusterAdminPolicy", ()),
+        (ann, "AmazonEKSViewPolicy", ()),
+        (ann, "AmazonEKSEditPolicy", ("dev",)),
     ]
     entries = [
-        AccessEntryArgs(principal_arn=principals[who], policy=policy, namespaces=namespaces)
-        for who, policy, namespaces in given
+        AccessEntryArgs(principal_arn=arn, policy=policy, namespaces=namespaces)
+        for arn, policy, namespaces in given
     ]
     engine, _ = cluster(partition="aws-cn", access_entries=entries)
 
+    def named(arn: str) -> str:
+        return arn.replace("arn:aws-cn:iam::", "dev-").replace(":", "-", 1)
+
     assert {entry.name: entry.inputs for entry in engine.of("AccessEntry")} == {
-        f"dev-111122223333-{who}": {"clusterName": "dev", "principalArn": arn}
-        for who, arn in principals.items()
+        named(arn): {"clusterName": "dev", "principalArn": arn} for arn in (admin, ann)
     }
     in_dev = {"type": "namespace", "namespaces": ["dev"]}
     assert {each.name: each.inputs for each in engine.of("AccessPolicyAssociation")} == {
-        f"dev-111122223333-{who}-{policy}": {
+        f"{named(arn)}-{policy}": {
             "clusterName": "dev",
-            "principalArn": principals[who],
+            "principalArn": arn,
             "policyArn": f"arn:aws-cn:eks::aws:cluster-access-policy/{policy}",
             "accessScope": in_dev if namespaces else {"type": "cluster"},
         }
-        for who, policy, namespaces in given
+        for arn, policy, namespaces in given
     }
 
 
 def test_the_oidc_provider_has_the_audiences_and_no_thumbprint():
-    engine, _ = cluster(audiences=["sts.amazonaws.com", "vault"])
-
-    assert engine.one("OpenIdConnectProvider").inputs == {
-        "url": ISSUER_URL,
-        "clientIdLists": ["sts.amazonaws.com", "vault"],
-    }
+    audiences = ["sts.amazonaws.com", "vault"]
+    inputs = cluster(audiences=audiences)[0].one("OpenIdConnectProvider").inputs
+    assert inputs == {"url": ISSUER_URL, "clientIdLists": audiences}
 
 
 def test_the_node_group_is_sized_as_asked_and_uses_the_clusters_subnets():
@@ -203,7 +192,6 @@ def test_the_node_group_is_sized_as_asked_and_uses_the_clusters_subnets():
 def test_the_vpc_cni_has_a_role_for_aws_node_alone(partition):
     """By Pod Identity, which the China regions do not have."""
     engine, _ = cluster(partition=partition)
-    in_china = partition == "aws-cn"
 
     role = "arn:aws:iam::111122223333:role/dev-vpc-cni"
     association = {"roleArn": role, "serviceAccount": "aws-node"}
@@ -211,8 +199,10 @@ def test_the_vpc_cni_has_a_role_for_aws_node_alone(partition):
         "eks-pod-identity-agent": {},
         "vpc-cni": {"podIdentityAssociations": [association]},
     }
-    if in_china:
+    wanted = pod_identity_trust_policy([CLUSTER_ARN], [AWS_NODE])
+    if partition == "aws-cn":
         special = {"vpc-cni": {"serviceAccountRoleArn": role}}
+        wanted = irsa_trust_policy([PROVIDER_ARN], [AWS_NODE])
     assert {each.name: each.inputs for each in engine.of("Addon")} == {
         f"dev-{name}": {
             "clusterName": "dev",
@@ -224,12 +214,8 @@ def test_the_vpc_cni_has_a_role_for_aws_node_alone(partition):
         }
         for name, more in special.items()
     }
-    trust = json.loads(engine.named("Role", "dev-vpc-cni").inputs["assumeRolePolicy"])
-    assert trust == (
-        irsa_trust_policy([PROVIDER_ARN], [AWS_NODE])
-        if in_china
-        else pod_identity_trust_policy([CLUSTER_ARN], [AWS_NODE])
-    )
+    trust = engine.named("Role", "dev-vpc-cni").inputs["assumeRolePolicy"]
+    assert json.loads(trust) == wanted
     attached = engine.of("RolePolicyAttachment")
     policies = f"arn:{partition}:iam::aws:policy/"
     assert {(each.inputs["role"], each.inputs["policyArn"]) for each in attached} == {
@@ -239,39 +225,20 @@ def test_the_vpc_cni_has_a_role_for_aws_node_alone(partition):
     }
 
 
-def test_nodes_wait_for_the_vpc_cni_and_it_for_the_agent():
+def test_nodes_wait_for_the_vpc_cni_it_for_the_agent_and_objects_leave_first():
     """VPC CNI without the agent fails, and says nothing; nodes without VPC CNI are not ready."""
     engine, _ = cluster()
 
     assert engine.waits_for("NodeGroup", "Addon")
-    cni = engine.options("Addon", "dev-vpc-cni").dependencies
-    assert [urn for urn in cni if urn.endswith("::dev-eks-pod-identity-agent")]
-    assert [urn for urn in cni if urn.endswith("::dev-vpc-cni-AmazonEKS_CNI_Policy")]
-
-
-def test_the_vpc_cni_of_an_older_stack_becomes_ours_in_place():
-    engine, _ = cluster()
-
-    (alias,) = engine.options("Addon", "dev-vpc-cni").aliases
+    cni = engine.options("Addon", "dev-vpc-cni")
+    assert [urn for urn in cni.dependencies if urn.endswith("::dev-eks-pod-identity-agent")]
+    assert [urn for urn in cni.dependencies if urn.endswith("::dev-vpc-cni-AmazonEKS_CNI_Policy")]
+    (alias,) = cni.aliases  # of an older stack, which becomes ours in place
     of_pulumi_eks = "EksCluster$eks:index:Cluster$eks:index:VpcCniAddon::dev-vpc-cni"
     assert alias.spec.parentUrn.endswith(of_pulumi_eks)
-
-
-@pytest.mark.parametrize(
-    ("auto_mode", "earlier"),
-    [
-        *((False, typ) for typ in ("NodeGroup", "RolePolicyAttachment", "eks:index:Cluster")),
-        (True, "eks:index:Cluster"),
-    ],
-)
-def test_objects_in_the_cluster_are_deleted_before_nodes_and_cluster(auto_mode, earlier):
-    assert cluster(auto_mode=auto_mode)[0].waits_for("kubernetes", earlier)
-
-
-def test_the_kubernetes_provider_is_replaced_only_with_the_cluster():
-    engine, _ = cluster()
-
-    assert engine.one("kubernetes").inputs == {
+    for earlier in ("NodeGroup", "RolePolicyAttachment", "eks:index:Cluster"):
+        assert engine.waits_for("kubernetes", earlier)
+    assert engine.one("kubernetes").inputs == {  # replaced only with the cluster
         "kubeconfig": secret('{"kind": "Config"}'),
         "clusterIdentifier": ISSUER_URL,
         "enableConfigMapMutable": "true",
@@ -283,35 +250,21 @@ def test_the_kubernetes_provider_is_replaced_only_with_the_cluster():
 def test_an_existing_clusters_kubeconfig_gets_its_token_from_the_aws_cli(role_arn):
     _, outputs = cluster(existing=True, role_arn=role_arn)
 
-    command = "eks get-token --cluster-name dev --region us-east-1 --output json"
+    words = "eks get-token --cluster-name dev --region us-east-1 --output json"
+    command = {
+        "apiVersion": "client.authentication.k8s.io/v1beta1",
+        "command": "aws",
+        "args": [*words.split(), *(("--role-arn", role_arn) if role_arn else ())],
+        "interactiveMode": "Never",
+    }
+    server = {"server": "https://cluster.example", "certificate-authority-data": "Q0E="}
+    context = {"cluster": CLUSTER_ARN, "user": CLUSTER_ARN}
     assert json.loads(outputs["kubeconfig"]) == {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [
-            {
-                "name": CLUSTER_ARN,
-                "cluster": {
-                    "server": "https://cluster.example",
-                    "certificate-authority-data": "Q0E=",
-                },
-            }
-        ],
-        "users": [
-            {
-                "name": CLUSTER_ARN,
-                "user": {
-                    "exec": {
-                        "apiVersion": "client.authentication.k8s.io/v1beta1",
-                        "command": "aws",
-                        "args": [*command.split(), *(("--role-arn", role_arn) if role_arn else ())],
-                        "interactiveMode": "Never",
-                    }
-                },
-            }
-        ],
-        "contexts": [
-            {"name": CLUSTER_ARN, "context": {"cluster": CLUSTER_ARN, "user": CLUSTER_ARN}}
-        ],
+        "clusters": [{"name": CLUSTER_ARN, "cluster": server}],
+        "users": [{"name": CLUSTER_ARN, "user": {"exec": command}}],
+        "contexts": [{"name": CLUSTER_ARN, "context": context}],
         "current-context": CLUSTER_ARN,
     }
 

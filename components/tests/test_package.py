@@ -29,7 +29,14 @@ PODS = {
     "podSpec": {"containers": [{"name": "app", "image": "app"}]},
 }
 WORKLOAD = {**PODS, "roleArn": ROLE_ARN}
-CHAIN = {"targets": [{"roleArn": ROLE_B_ARN}], "region": "us-east-1"}
+LATER = Output.from_input("us-east-1")
+NOT_PLAIN = "is the output of a resource; give a plain value"
+NO_NAME = "read_policy_name: policy name 'a b' may have letters, digits and any of _+=,.@- only"
+NAMES = {f"{each}PolicyName": each for each in ("read", "readWrite", "full")}
+
+
+def chain(**more):
+    return {"chain": {"targets": [{"roleArn": ROLE_B_ARN}], "region": "us-east-1", **more}}
 
 
 @cache
@@ -58,11 +65,7 @@ def snake_case(name):
 def test_every_argument_is_an_input_and_optional_if_it_has_a_default(schema, kind):
     found = schema["resources"][f"irsa:index:{kind.__name__}"]
     declared = fields(get_type_hints(kind.__init__)["args"])
-    required = {
-        each.name
-        for each in declared
-        if each.default is MISSING and each.default_factory is MISSING
-    }
+    required = {f.name for f in declared if f.default is f.default_factory is MISSING}
 
     assert [snake_case(name) for name in found["inputProperties"]] == [f.name for f in declared]
     assert {snake_case(name) for name in found["requiredInputs"]} == required
@@ -71,7 +74,6 @@ def test_every_argument_is_an_input_and_optional_if_it_has_a_default(schema, kin
 
 def test_every_type_in_the_schema_is_defined_in_it(schema):
     references = set(re.findall(r'"#/types/(.*?)"', json.dumps(schema)))
-
     assert references == schema["types"].keys() >= {"irsa:index:ServiceAccount"}
     assert schema["dependencies"] == []
 
@@ -97,40 +99,39 @@ def test_the_example_in_pulumi_yaml_fits_the_schema(schema):
 
 def test_the_schema_marks_secrets(schema):
     found = {**schema["resources"], **schema["types"]}
-    for kind, name in {
-        "EksCluster": "kubeconfig",
-        "AccessKeyUser": "secretAccessKey",
-        "AccessKey": "secretAccessKey",
-        "PodIdentity": "kubeconfig",
-    }.items():
-        assert found[f"irsa:index:{kind}"]["properties"][name]["secret"]
-    assert json.dumps(schema).count('"secret": true') == 4
+    secrets = {
+        (kind.rpartition(":")[2], name)
+        for kind, each in found.items()
+        for name, value in each.get("properties", {}).items()
+        if value.get("secret")
+    }
+    assert secrets == {
+        ("EksCluster", "kubeconfig"),
+        ("AccessKeyUser", "secretAccessKey"),
+        ("AccessKey", "secretAccessKey"),
+        ("PodIdentity", "kubeconfig"),
+    }
 
 
-def test_a_component_gives_every_output_of_the_schema(schema):
-    for kind, inputs in {
-        "DataBucket": {
-            "bucketName": "acme-reports",
-            **{f"{each}PolicyName": each for each in ("read", "readWrite", "full")},
-        },
-        "EksCluster": {"clusterName": "platform", "existing": True},
-        "ServiceAccountRole": ROLE,
-    }.items():
-        _, state = create(kind, inputs)
-        assert state.keys() == schema["resources"][f"irsa:index:{kind}"]["properties"].keys()
+@pytest.mark.parametrize(
+    ("kind", "inputs"),
+    [
+        ("DataBucket", {"bucketName": "acme-reports", **NAMES}),
+        ("EksCluster", {"clusterName": "platform", "existing": True}),
+        ("ServiceAccountRole", ROLE),
+    ],
+)
+def test_a_component_gives_every_output_of_the_schema(schema, kind, inputs):
+    _, state = create(kind, inputs)
+    assert state.keys() == schema["resources"][f"irsa:index:{kind}"]["properties"].keys()
 
 
 def test_nested_arguments_and_whole_numbers_arrive():
     target = {"roleArn": Output.from_input(ROLE_B_ARN), "durationSeconds": 1800.0}
-    engine, _ = create(
-        "Workload",
-        {
-            **WORKLOAD,
-            "replicas": 3.0,
-            "chain": {**CHAIN, "targets": [target]},
-            "podSpec": {"containers": [{"name": "app", "env": [{"name": "A", "value": "b"}]}]},
-        },
-    )
+    spec = {"containers": [{"name": "app", "env": [{"name": "A", "value": "b"}]}]}
+    given = {**WORKLOAD, "replicas": 3.0, "podSpec": spec, **chain(targets=[target])}
+
+    engine, _ = create("Workload", given)
 
     deployment = engine.one("Deployment").inputs["spec"]
     [container] = deployment["template"]["spec"]["containers"]
@@ -141,18 +142,14 @@ def test_nested_arguments_and_whole_numbers_arrive():
     assert "duration_seconds = 1800\n" in config
 
 
-def test_lists_of_records_arrive():
+def test_lists_of_records_arrive_and_an_access_key_stays_secret():
     trusted = {"roleArn": Output.from_input(ROLE_A_ARN), "uniqueId": "AROAEXAMPLE"}
     engine, _ = create("CrossAccountRole", {"roleName": "b", "trustedRoles": [trusted]})
-
     assert ROLE_A_ARN in engine.one("Role").inputs["assumeRolePolicy"]
 
-
-def test_an_access_key_stays_secret():
     secret_key = Output.secret("s3cret")
     key = {"accessKeyId": "AKIA", "secretAccessKey": secret_key, "region": "us-east-1"}
     engine, _ = create("Workload", {**PODS, "accessKey": key})
-
     data = {"aws_access_key_id": "QUtJQQ==", "aws_secret_access_key": "czNjcmV0"}
     assert engine.one("Secret").inputs["data"] == secret(data)
 
@@ -160,25 +157,13 @@ def test_an_access_key_stays_secret():
 @pytest.mark.parametrize(
     ("kind", "inputs", "problem"),
     [
-        (
-            "DataBucket",
-            {"bucketName": "acme", "readPolicyName": "a b"},
-            "read_policy_name: policy name 'a b' may have letters, digits and any of _+=,.@- only",
-        ),
-        (
-            "ServiceAccountRole",
-            {**ROLE, "roleName": Output.from_input("reports")},
-            "roleName is the output of a resource; give a plain value",
-        ),
+        ("DataBucket", {"bucketName": "acme", "readPolicyName": "a b"}, NO_NAME),
+        ("ServiceAccountRole", {**ROLE, "roleName": LATER}, f"roleName {NOT_PLAIN}"),
+        ("Workload", {**WORKLOAD, **chain(region=LATER)}, f"chain.region {NOT_PLAIN}"),
         (
             "Workload",
-            {**WORKLOAD, "chain": {**CHAIN, "profileOnly": "yes"}},
+            {**WORKLOAD, **chain(profileOnly="yes")},
             "profile_only is the text 'yes'; give True or False",
-        ),
-        (
-            "Workload",
-            {**WORKLOAD, "chain": {**CHAIN, "region": Output.from_input("us-east-1")}},
-            "chain.region is the output of a resource; give a plain value",
         ),
     ],
 )
@@ -214,10 +199,8 @@ def test_the_plugin_started_by_hand_says_who_starts_it(arguments):
 def test_there_is_one_version_and_one_address(schema):
     plugin = yaml.safe_load((ROOT / "components/PulumiPlugin.yaml").read_text())
     [pulumi] = re.findall(r'"pulumi>=([\d.]+),', (ROOT / "components/setup.py").read_text())
-    tags = subprocess.run(
-        ["git", "tag", "--points-at", "HEAD", "v*"], cwd=ROOT, capture_output=True, text=True,
-        check=False,
-    ).stdout.split()  # fmt: skip
+    git = ["git", "-C", str(ROOT), "tag", "--points-at", "HEAD", "v*"]
+    tags = subprocess.run(git, capture_output=True, text=True, check=False).stdout.split()
 
     assert {schema["version"], provider().version} == {__version__}
     assert set(tags) <= {f"v{__version__}"}

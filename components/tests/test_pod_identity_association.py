@@ -1,7 +1,6 @@
 """PodIdentityAssociation: its arguments, its replacement, and what it registers."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pulumi
@@ -29,9 +28,16 @@ def association(engine: Engine | None = None, **changes: Any) -> Engine:
     return deploy(lambda: PodIdentityAssociation("s3-app", args), engine)
 
 
-def test_the_association_gives_the_role_to_one_service_account():
+def test_the_association_gives_the_role_to_one_service_account(registered_outputs):
     """In the region of the cluster's ARN, where the provider's may have a cluster of that name."""
-    assert association().one(ASSOCIATION).inputs == {
+    given = {
+        "session_policy": POLICY,
+        "disable_session_tags": True,
+        "imported_id": "dev,a-01234567",
+    }
+    plain, engine = association(), association(target_role_arn=ROLE_B, **given)
+
+    inputs = {
         "clusterName": "dev",
         "region": "us-east-1",
         "namespace": "dev",
@@ -39,14 +45,19 @@ def test_the_association_gives_the_role_to_one_service_account():
         "roleArn": ROLE,
         "disableSessionTags": False,
     }
-
-
-def test_a_target_role_and_a_session_policy_are_passed_on():
-    engine = association(target_role_arn=ROLE_B, session_policy=POLICY, disable_session_tags=True)
-
-    inputs = engine.one(ASSOCIATION).inputs
-    assert (inputs["targetRoleArn"], inputs["policy"]) == (ROLE_B, POLICY)
-    assert inputs["disableSessionTags"]
+    more = {"targetRoleArn": ROLE_B, "policy": POLICY, "disableSessionTags": True}
+    assert plain.one(ASSOCIATION).inputs == inputs
+    assert engine.one(ASSOCIATION).inputs == {**inputs, **more}
+    assert engine.options(ASSOCIATION, NAME).importId == "dev,a-01234567"
+    assert registered_outputs("irsa:index:PodIdentityAssociation") == {
+        "cluster_arn": CLUSTER,
+        "namespace": "dev",
+        "service_account_name": "s3-app",
+        "role_arn": ROLE,
+        "target_role_arn": ROLE_B,
+        "association_id": f"a-{NAME}",
+        "external_id": f"{NAME}-id",
+    }
 
 
 @pytest.mark.parametrize(
@@ -74,39 +85,15 @@ def test_another_service_account_is_another_resource():
     assert other.one(ASSOCIATION).name == "s3-app/dev/s3"
 
 
-def test_an_existing_association_is_imported_by_its_id():
-    engine = association(imported_id="dev,a-0123456789abcdefg")
-
-    assert engine.options(ASSOCIATION, NAME).importId == "dev,a-0123456789abcdefg"
-
-
-def test_the_state_names_cluster_service_account_and_roles(
-    registered_outputs: Callable[[str], dict[str, Any]],
-):
-    association(target_role_arn=ROLE_B)
-
-    assert registered_outputs("irsa:index:PodIdentityAssociation") == {
-        "cluster_arn": CLUSTER,
-        "namespace": "dev",
-        "service_account_name": "s3-app",
-        "role_arn": ROLE,
-        "target_role_arn": ROLE_B,
-        "association_id": f"a-{NAME}",
-        "external_id": f"{NAME}-id",
-    }
-
-
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("name", "value", "message"),
     [
-        ({"cluster_arn": "dev"}, "is not the ARN of an EKS cluster"),
-        ({"role_arn": ROLE_B}, "is not in account 111122223333 of the cluster"),
-        ({"target_role_arn": "s3-app-B"}, "is not the ARN of a role"),
-        ({"session_policy": json.dumps("x" * 2047)}, "session_policy: it has 2049 characters"),
+        ("cluster_arn", "dev", "is not the ARN of an EKS cluster"),
+        ("role_arn", ROLE_B, "is not in account 111122223333 of the cluster"),
+        ("target_role_arn", "s3-app-B", "is not the ARN of a role"),
+        ("session_policy", json.dumps("x" * 2047), "session_policy: it has 2049 characters"),
     ],
 )
-def test_an_output_is_refused_in_one_line_before_an_association_is_deleted(changes, message):
-    outputs = {name: pulumi.Output.from_input(value) for name, value in changes.items()}
-
-    with pytest.raises(pulumi.RunError, match=f"{message}"):
-        association(**outputs, disable_session_tags=True)
+def test_an_output_is_refused_in_one_line_before_an_association_is_deleted(name, value, message):
+    with pytest.raises(pulumi.RunError, match=message):
+        association(**{name: pulumi.Output.from_input(value)}, disable_session_tags=True)

@@ -10,20 +10,9 @@ import pytest
 from pulumi import Output
 
 from irsa.identity.eks import RESERVED_VARIABLES
-from irsa_components import (
-    RoleChainArgs,
-    ServiceAccount,
-    TargetRoleArgs,
-    Workload,
-    WorkloadArgs,
-)
-from irsa_components.pod_template import (
-    HASH_ANNOTATION,
-    PodAdditions,
-    add_identity,
-    map_template,
-    namespace_of,
-)
+from irsa_components import RoleChainArgs, ServiceAccount, TargetRoleArgs, Workload, WorkloadArgs
+from irsa_components.pod_template import HASH_ANNOTATION as HASH
+from irsa_components.pod_template import PodAdditions, add_identity, map_template, namespace_of
 from tests.support.engine import Engine, deploy
 from tests.support.refusal import refusal
 from tests.support.world import ROLE_ARN, ROLE_B_ARN
@@ -35,44 +24,55 @@ VARIABLE = {"name": "AWS_CONFIG_FILE", "value": "/etc/aws/config"}
 HOME = {"name": "HOME", "value": "/tmp"}
 SCRATCH = {"name": "irsa-home", "mountPath": "/tmp"}
 
+PROXY = {"privileged": True, "readOnlyRootFilesystem": False}
+ON_PORT_80 = {"runAsUser": 1000, "capabilities": {"add": ["NET_BIND_SERVICE"]}}
 WIRE = {
     "initContainers": [{"name": "migrate"}],
     "containers": [
         {
             "name": "web",
             "env": [{"name": "LOG", "value": "debug"}],
-            "securityContext": {"runAsUser": 1000, "capabilities": {"add": ["NET_BIND_SERVICE"]}},
+            "securityContext": ON_PORT_80,
             "volumeMounts": [{"name": "data", "mountPath": "/data"}],
         },
-        {
-            "name": "proxy",
-            "securityContext": {"privileged": True, "readOnlyRootFilesystem": False},
-        },
+        {"name": "proxy", "securityContext": PROXY},
     ],
     "securityContext": {"fsGroup": 2000, "seccompProfile": {"type": "Unconfined"}},
     "volumes": [{"name": "data", "emptyDir": {}}],
 }
 core = k8s.core.v1
-ON_PORT_80 = core.SecurityContextArgs(
-    run_as_user=1000, capabilities=core.CapabilitiesArgs(add=["NET_BIND_SERVICE"])
+WEB = core.ContainerArgs(
+    name="web",
+    env=[core.EnvVarArgs(name="LOG", value="debug")],
+    security_context=core.SecurityContextArgs(
+        run_as_user=1000, capabilities=core.CapabilitiesArgs(add=["NET_BIND_SERVICE"])
+    ),
+    volume_mounts=[core.VolumeMountArgs(name="data", mount_path="/data")],
 )
 PRIVILEGED = core.SecurityContextArgs(privileged=True, read_only_root_filesystem=False)
 TYPED = core.PodSpecArgs(
     init_containers=[core.ContainerArgs(name="migrate")],
-    containers=[
-        core.ContainerArgs(
-            name="web",
-            env=[core.EnvVarArgs(name="LOG", value="debug")],
-            security_context=ON_PORT_80,
-            volume_mounts=[core.VolumeMountArgs(name="data", mount_path="/data")],
-        ),
-        core.ContainerArgs(name="proxy", security_context=PRIVILEGED),
-    ],
+    containers=[WEB, core.ContainerArgs(name="proxy", security_context=PRIVILEGED)],
     security_context=core.PodSecurityContextArgs(
         fs_group=2000, seccomp_profile=core.SeccompProfileArgs(type="Unconfined")
     ),
     volumes=[core.VolumeArgs(name="data", empty_dir=core.EmptyDirVolumeSourceArgs())],
 )
+NON_ROOT = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+CONFINED = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
+OWN = {"name": "app", "env": [HOME], "volumeMounts": [SCRATCH], "securityContext": CONFINED}
+LINUX = {
+    "securityContext": NON_ROOT,
+    "containers": [OWN],
+    "volumes": [{"name": "irsa-home", "emptyDir": {}}],
+}
+AS_ROOT = {**NON_ROOT, "runAsUser": 0, "runAsNonRoot": False}
+SKIPPING = {"eks.amazonaws.com/skip-pod-identity-webhook": "true"}
+SKIPPED = {"eks.amazonaws.com/skip-containers": "app"}
 
 
 def snake(value: Any) -> Any:
@@ -107,10 +107,13 @@ def pod(spec: Callable[[], Any], engine: Engine | None = None, **changes: Any) -
 def test_every_container_gets_the_identity_and_keeps_what_it_says(form):
     template = pod(FORMS[form])
 
-    assert [*template["metadata"]["annotations"]] == [HASH_ANNOTATION]
+    assert [*template["metadata"]["annotations"]] == [HASH]
     security = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True}
     identity = {"env": [HOME, VARIABLE], "volumeMounts": [SCRATCH, MOUNT]}
     migrate, web, proxy = (*WIRE["initContainers"], *WIRE["containers"])
+    bind = {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]}
+    # Kubernetes refuses a privileged container without it.
+    privileged = {**PROXY, "allowPrivilegeEscalation": True, "capabilities": {"drop": ["ALL"]}}
     assert template["spec"] == {
         **WIRE,
         "serviceAccountName": "s3-app",
@@ -128,22 +131,13 @@ def test_every_container_gets_the_identity_and_keeps_what_it_says(form):
                 **web,
                 "env": [*identity["env"], *web["env"]],
                 "volumeMounts": [*identity["volumeMounts"], *web["volumeMounts"]],
-                "securityContext": {
-                    **security,
-                    "runAsUser": 1000,
-                    "capabilities": {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]},
-                },
+                "securityContext": {**security, "runAsUser": 1000, "capabilities": bind},
             },
             {
                 **proxy,  # its root file system can be written
                 "env": [VARIABLE],
                 "volumeMounts": [MOUNT],
-                "securityContext": {
-                    **proxy["securityContext"],
-                    # Kubernetes refuses a privileged container without it.
-                    "allowPrivilegeEscalation": True,
-                    "capabilities": {"drop": ["ALL"]},
-                },
+                "securityContext": privileged,
             },
         ],
         "volumes": [
@@ -167,24 +161,6 @@ def test_named_containers_alone_get_the_identity(form):
     assert skipped == "migrate,proxy", "the webhook would give them the role, too"
 
 
-LINUX = {
-    "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-    "containers": [
-        {
-            "name": "app",
-            "env": [HOME],
-            "volumeMounts": [SCRATCH],
-            "securityContext": {
-                "allowPrivilegeEscalation": False,
-                "readOnlyRootFilesystem": True,
-                "capabilities": {"drop": ["ALL"]},
-            },
-        }
-    ],
-    "volumes": [{"name": "irsa-home", "emptyDir": {}}],
-}
-
-
 @pytest.mark.parametrize(
     ("own", "added"),
     [
@@ -192,19 +168,9 @@ LINUX = {
         # The API server refuses Linux's settings: kubernetes.io/docs/concepts/windows/intro/
         ({"os": {"name": "windows"}}, {}),
         ({"nodeSelector": {"kubernetes.io/os": "windows"}}, {}),
-        (
-            {"securityContext": {"runAsUser": 0}},  # root on purpose
-            {
-                **LINUX,
-                "securityContext": {
-                    **LINUX["securityContext"],
-                    "runAsUser": 0,
-                    "runAsNonRoot": False,
-                },
-            },
-        ),
+        ({"securityContext": {"runAsUser": 0}}, {**LINUX, "securityContext": AS_ROOT}),
     ],
-    ids=["nothing", "windows", "selector", "root"],
+    ids=["nothing", "windows", "selector", "root-on-purpose"],
 )
 def test_a_pod_that_says_nothing_has_no_privileges(own, added):
     spec = {"containers": [{"name": "app"}], **own}
@@ -218,14 +184,10 @@ def test_a_pod_that_says_nothing_has_no_privileges(own, added):
 
 
 def test_what_is_already_there_is_not_added_again():
-    own = {
-        "name": "app",
-        "env": [{"name": "HOME", "value": "/srv"}],
-        "volumeMounts": [{"name": "data", "mountPath": "/tmp"}],
-    }
-    (found,) = pod(lambda: {"containers": [own]}, chain=None)["spec"]["containers"]
-
-    assert (found["env"], found["volumeMounts"]) == (own["env"], own["volumeMounts"])
+    env = [{"name": "HOME", "value": "/srv"}]
+    own = {"env": env, "volumeMounts": [{"name": "data", "mountPath": "/tmp"}]}
+    (found,) = pod(lambda: app(**own)["spec"], chain=None)["spec"]["containers"]
+    assert {key: found[key] for key in own} == own
 
 
 def additions(warned: list[str] | None = None, **changes: Any) -> PodAdditions:
@@ -241,28 +203,16 @@ def app(**fields: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("template", "message"),
     [
-        *[
-            (
-                app(env=[{"name": name, "value": "x"}]),
-                f"container 'app': environment variable {name!r}",
-            )
+        *(
+            (app(env=[{"name": name, "value": "x"}]), f"'app': environment variable {name!r}")
             for name in RESERVED_VARIABLES
-        ],
-        *[
-            (
-                {"spec": {field: "other"}},
-                "names service account 'other', and the identity is that of dev/s3-app",
-            )
+        ),
+        *(
+            ({"spec": {field: "other"}}, "'other', and the identity is that of dev/s3-app")
             for field in ("serviceAccountName", "service_account_name", "service_account")
-        ],
-        (
-            {"metadata": {"labels": {"eks.amazonaws.com/skip-pod-identity-webhook": "true"}}},
-            "label eks.amazonaws.com/skip-pod-identity-webhook keeps the webhook from the pods",
         ),
-        (
-            {"metadata": {"annotations": {"eks.amazonaws.com/skip-containers": "app"}}},
-            "annotation eks.amazonaws.com/skip-containers is the identity's; list the containers",
-        ),
+        ({"metadata": {"labels": SKIPPING}}, "label eks.amazonaws.com/skip-pod-identity-webhook k"),
+        ({"metadata": {"annotations": SKIPPED}}, "skip-containers is the identity's; list the con"),
         ({"spec": "nginx"}, "'nginx' is no part of a pod template; give a dictionary"),
     ],
 )
@@ -278,18 +228,17 @@ def test_what_hides_the_identity_is_refused_by_name(template, message):
     assert message in str(refused.value)
 
 
-TEMPLATE = {"spec": {"containers": [{"name": "app"}]}}
-OF_CRON_JOB = {"jobTemplate": {"spec": {"template": TEMPLATE}}}
+OF_CRON_JOB = {"jobTemplate": {"spec": {"template": app()}}}
 
 
 @pytest.mark.parametrize(
     "inputs",
     [
-        lambda: {"kind": "Pod", **TEMPLATE},
-        lambda: {"kind": "Pod", "spec": Output.secret(TEMPLATE["spec"])},
-        lambda: {"spec": {"template": TEMPLATE}},
-        lambda: {"spec": {"template": Output.secret(TEMPLATE)}},
-        lambda: {"spec": Output.secret({"template": TEMPLATE})},
+        lambda: {"kind": "Pod", **app()},
+        lambda: {"kind": "Pod", "spec": Output.secret(app()["spec"])},
+        lambda: {"spec": {"template": app()}},
+        lambda: {"spec": {"template": Output.secret(app())}},
+        lambda: {"spec": Output.secret({"template": app()})},
         lambda: {"spec": OF_CRON_JOB},
         lambda: {"spec": Output.secret(OF_CRON_JOB)},
     ],
@@ -307,12 +256,7 @@ def test_every_template_is_found_also_in_outputs(inputs):
 
 @pytest.mark.parametrize(
     "inputs",
-    [
-        {"data": {"template": "x"}},
-        {"spec": "text"},
-        {"spec": {"template": {"type": "Opaque"}}},
-        {"spec": ["a"]},
-    ],
+    [{"data": {"template": "x"}}, {"spec": {"template": {"type": "Opaque"}}}, {"spec": ["a"]}],
 )
 def test_what_has_no_pod_template_is_left_alone(inputs):
     assert map_template(inputs, lambda _: pytest.fail("no template")) is None
@@ -321,42 +265,33 @@ def test_what_has_no_pod_template_is_left_alone(inputs):
 @pytest.mark.parametrize("metadata", [lambda: None, lambda: Output.secret({"namespace": "dev"})])
 def test_a_namespace_that_cannot_be_seen_is_none(metadata):
     found: list[Any] = []
-
     deploy(lambda: found.append(namespace_of({"metadata": metadata()})))
     assert found == [None]
 
 
 def test_a_container_that_is_not_there_is_named():
-    def program() -> None:
-        pulumi.export("template", add_identity(app(), additions(containers=["web"])))
-
     with pytest.raises(pulumi.RunError, match=r"^containers: 'web' is none of app$"):
-        deploy(program)
+        deploy(lambda: pulumi.export("x", add_identity(app(), additions(containers=["web"]))))
 
 
 @pytest.mark.parametrize(
-    ("source", "seen"),
-    [
-        ({"secretRef": {"name": "settings"}}, False),
-        ({"secretRef": {"name": "settings"}, "prefix": "AWS_"}, False),
-        ({"secretRef": {"name": "settings"}, "prefix": "A"}, False),
-        ({"secretRef": {"name": "settings"}, "prefix": "APP_"}, True),
-    ],
+    ("prefix", "warned"),
+    [({}, True), ({"prefix": "AWS_"}, True), ({"prefix": "A"}, True), ({"prefix": "APP_"}, False)],
 )
-def test_variables_that_cannot_be_seen_are_warned_of(source, seen):
-    warned: list[str] = []
-    add_identity(app(envFrom=[source]), additions(warned))
+def test_variables_that_cannot_be_seen_are_warned_of(prefix, warned):
+    lines: list[str] = []
+    add_identity(app(envFrom=[{"secretRef": {"name": "settings"}, **prefix}]), additions(lines))
 
     line = (
         "dev/s3-app: container 'app' takes every key of Secret 'settings' (envFrom): one such as "
         "AWS_ACCESS_KEY_ID or AWS_PROFILE would hide the identity; take single keys, or give a "
         "prefix"
     )
-    assert warned == ([] if seen else [line])
+    assert lines == [line] * warned
 
 
 def test_a_preview_that_does_not_know_the_pod_shows_the_rest():
     template = pod(lambda: {**WIRE, "containers": Output.from_input(pulumi.UNKNOWN)}, Engine(True))
 
     assert template["spec"]["serviceAccountName"] == "s3-app"
-    assert HASH_ANNOTATION in template["metadata"]["annotations"]
+    assert HASH in template["metadata"]["annotations"]

@@ -39,29 +39,46 @@ def test_the_role_trusts_exactly_the_subjects_clusters_and_audience_given():
     assert trust_of(role()) == irsa_trust_policy([PROVIDER_ARN], accounts[:1])
 
 
-def test_the_role_has_the_given_name_path_boundary_and_duration():
-    engine = role(
-        path="/team/", permissions_boundary=POLICY, max_session_duration=7200, role_name="reader"
-    )
+def test_the_role_has_the_given_name_path_boundary_and_duration(registered_outputs):
+    given = {"path": "/team/", "permissions_boundary": POLICY, "max_session_duration": 7200}
+    subjects = ["dev/s3-app", "dev/job-*"]
+    engine = role(**given, subjects=subjects, audience="vault", role_b_arns=[ROLE_B])
 
     inputs = engine.one("Role").inputs
     del inputs["assumeRolePolicy"]
     assert inputs == {
-        "name": "reader",
+        "name": "s3-app",
         "path": "/team/",
         "description": "IRSA for dev",
         "permissionsBoundary": POLICY,
         "maxSessionDuration": 7200,
     }
+    assert registered_outputs("irsa:index:ServiceAccountRole") == {
+        "role_arn": "arn:aws:iam::111122223333:role/team/s3-app",
+        "role_name": "s3-app",
+        "role_unique_id": "AROATEAMS3APP",
+        "subjects": ["system:serviceaccount:dev:s3-app", "system:serviceaccount:dev:job-*"],
+        "audience": "vault",
+        "role_b_arns": [ROLE_B],
+    }
 
 
-def test_every_policy_is_attached_under_its_own_name():
-    engine = role(policy_arns={"bucket": POLICY, "logs": "arn:aws:iam::aws:policy/Logs"})
+def test_each_policy_is_attached_under_its_name_and_the_arn_waits_for_them():
+    logs = "arn:aws:iam::aws:policy/Logs"
+
+    def program() -> None:
+        args = ServiceAccountRoleArgs(**ARGS, policy_arns={"bucket": POLICY, "logs": logs})
+        made = ServiceAccountRole("s3-app", args)
+        aws.ssm.Parameter("uses-the-arn", type="String", description=made.role_arn)
+
+    engine = deploy(program)
 
     assert {r.name: r.inputs for r in engine.of("RolePolicyAttachment")} == {
         "s3-app-bucket": {"role": "s3-app", "policyArn": POLICY},
-        "s3-app-logs": {"role": "s3-app", "policyArn": "arn:aws:iam::aws:policy/Logs"},
+        "s3-app-logs": {"role": "s3-app", "policyArn": logs},
     }
+    assert engine.waits_for("Parameter", "RolePolicyAttachment")
+    assert engine.one("Parameter").inputs["description"] == "arn:aws:iam::111122223333:role/s3-app"
 
 
 def test_role_b_is_the_only_thing_that_a_chaining_role_may_assume():
@@ -108,26 +125,9 @@ def test_an_exclusive_role_keeps_no_policy_that_others_gave_it():
     assert engine.waits_for("RolePolicyAttachmentsExclusive", "RolePolicyAttachment")
 
 
-def test_the_arn_is_known_once_the_policies_are_attached():
-    def program() -> None:
-        made = ServiceAccountRole(
-            "s3-app", ServiceAccountRoleArgs(**ARGS, policy_arns={"a": POLICY, "b": f"{POLICY}2"})
-        )
-        aws.ssm.Parameter("uses-the-arn", type="String", description=made.role_arn)
-
-    engine = deploy(program)
-
-    assert engine.waits_for("Parameter", "RolePolicyAttachment")
-    assert engine.one("Parameter").inputs["description"] == (
-        "arn:aws:iam::111122223333:role/s3-app"
-    )
-
-
 def test_a_preview_before_the_cluster_exists_shows_every_resource():
     def program() -> None:
-        cluster = aws.iam.OpenIdConnectProvider(
-            "cluster", url="https://x", client_id_lists=["sts.amazonaws.com"]
-        )
+        cluster = aws.iam.OpenIdConnectProvider("cluster", url="https://x", client_id_lists=["a"])
         args = {**ARGS, "provider_arns": [cluster.arn], "policy_arns": {"bucket": POLICY}}
         ServiceAccountRole("s3-app", ServiceAccountRoleArgs(**args))
 
@@ -146,19 +146,6 @@ def test_a_role_for_a_whole_namespace_logs_a_warning():
     assert role(subjects=["dev/job-*", "dev/s3-app"]).logged == []
 
 
-def test_the_outputs_describe_the_role(registered_outputs):
-    role(subjects=["dev/s3-app", "dev/job-*"], audience="vault", role_b_arns=[ROLE_B])
-
-    assert registered_outputs("irsa:index:ServiceAccountRole") == {
-        "role_arn": "arn:aws:iam::111122223333:role/s3-app",
-        "role_name": "s3-app",
-        "role_unique_id": "AROAS3APP",
-        "subjects": ["system:serviceaccount:dev:s3-app", "system:serviceaccount:dev:job-*"],
-        "audience": "vault",
-        "role_b_arns": [ROLE_B],
-    }
-
-
 def test_a_trust_policy_above_the_quota_is_refused():
     many = [f"dev/service-account-number-{n:03}" for n in range(60)]
 
@@ -171,9 +158,8 @@ def test_a_trust_policy_above_the_quota_is_refused():
 def test_a_role_for_pod_identity_trusts_eks_and_may_tag_role_b():
     engine = role(provider_arns=[], cluster_arns=[CLUSTER], role_b_arns=[ROLE_B])
 
-    assert trust_of(engine) == pod_identity_trust_policy(
-        [CLUSTER], [service_account_ref("dev", "s3-app")]
-    )
+    app = service_account_ref("dev", "s3-app")
+    assert trust_of(engine) == pod_identity_trust_policy([CLUSTER], [app])
     assert engine.one("Role").inputs["description"] == "EKS Pod Identity for dev"
     policy = json.loads(engine.one("Policy").inputs["policy"])
     assert policy == assume_role_permissions_policy(ROLE_B, tag_session=True)
@@ -182,18 +168,17 @@ def test_a_role_for_pod_identity_trusts_eks_and_may_tag_role_b():
 def test_a_role_can_serve_both_mechanisms():
     engine = role(cluster_arns=[pulumi.Output.from_input(CLUSTER)])
 
-    trust = trust_of(engine)
-    assert [each["Principal"] for each in trust["Statement"]] == [
-        {"Federated": PROVIDER_ARN},
-        {"Service": "pods.eks.amazonaws.com"},
-    ]
+    principals = [{"Federated": PROVIDER_ARN}, {"Service": "pods.eks.amazonaws.com"}]
+    assert [each["Principal"] for each in trust_of(engine)["Statement"]] == principals
     assert engine.one("Role").inputs["description"] == "IRSA and EKS Pod Identity for dev"
+    # STS accepts no token of a provider in another account, nor EKS a role of one.
+    with pytest.raises(pulumi.RunError, match=r"are in different accounts, and a role trusts"):
+        role(cluster_arns=[CLUSTER.replace("111122223333", "444455556666")])
 
 
 def test_a_role_without_session_tags_warns_that_associations_decide():
-    engine = role(provider_arns=[], cluster_arns=[CLUSTER], disable_session_tags=True)
-
-    assert [line for line in engine.logged if "the association alone decides" in line]
+    (line,) = role(provider_arns=[], cluster_arns=[CLUSTER], disable_session_tags=True).logged
+    assert "the association alone decides" in line
 
 
 def test_further_statements_are_added():
@@ -203,18 +188,10 @@ def test_further_statements_are_added():
         "Action": "sts:AssumeRole",
         "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}},
     }
-
     assert trust_of(role(further_statements=[further]))["Statement"][1:] == [further]
-
-
-def test_providers_and_clusters_of_two_accounts_are_refused():
-    """STS accepts no token of a provider in another account, nor EKS a role of one."""
-    with pytest.raises(pulumi.RunError, match=r"are in different accounts, and a role trusts"):
-        role(cluster_arns=[CLUSTER.replace("111122223333", "444455556666")])
 
 
 def test_a_permissions_policy_above_the_quota_is_refused_before_iam():
     arns = [f"arn:aws:iam::444455556666:role/{'x' * 40}{n:03}" for n in range(80)]
-
     with pytest.raises(pulumi.RunError, match="characters; IAM accepts 6144"):
         role(role_b_arns=arns)

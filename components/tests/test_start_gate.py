@@ -52,25 +52,21 @@ def run(*calls: Any, preview: bool = False) -> None:
 
     def program() -> None:
         for number, (config, *inputs) in enumerate(calls):
-            name = str(number)
-            waited = call(hook_of(config), *inputs, name=name)
-            pulumi.export(name, Output.from_input(waited))
+            waited = call(hook_of(config), *inputs, name=str(number))
+            pulumi.export(str(number), Output.from_input(waited))
 
     deploy(program, Engine(preview=preview))
 
 
 @pytest.mark.parametrize("secret", [False, True])
 @pytest.mark.parametrize(("template", "pods"), [(TEMPLATE, 0), ({**TEMPLATE, "x": 1}, IN_A_ROW)])
-def test_a_deployment_that_is_scaled_waits_for_nothing(
-    tried: list[httpx2.Request], template: dict[str, Any], pods: int, secret: bool
-):
+def test_a_deployment_that_is_scaled_waits_for_nothing(tried, template, pods, secret):
     """A quota may be the reason to scale it down."""
     metadata = {"name": "s3-app", "namespace": "dev"}
     before, after = (
         {"metadata": metadata, "spec": {"replicas": count, "template": each}}
         for count, each in ((3.0, template), (1.0, TEMPLATE))
     )
-
     if secret:  # as the engine sends what has one: an external id may be
         for each in (before, after):
             each["spec"] = {SIGNATURE: SECRET, "value": each["spec"]}
@@ -101,14 +97,13 @@ def test_hooks_of_one_service_account_have_names_of_their_own():
     ],
     ids=["Pod", "StatefulSet", "CronJob"],
 )
-def test_whatever_runs_the_pods_waits_for_them(tried: list[httpx2.Request], inputs: dict[str, Any]):
+def test_whatever_runs_the_pods_waits_for_them(tried, inputs):
     run((None, inputs))
     assert [json.loads(each.content)["spec"] for each in tried] == [TEMPLATE["spec"]] * IN_A_ROW
 
 
 def test_each_hook_has_its_own_kubeconfig(tried: list[httpx2.Request]):
     """They have different parents, and may be in different clusters."""
-
     run(*((kubeconfig(token=token), INPUTS) for token in ("a", "b")))
     headers = [each.headers["Authorization"] for each in tried]
     assert sorted(headers) == ["Bearer a"] * IN_A_ROW + ["Bearer b"] * IN_A_ROW

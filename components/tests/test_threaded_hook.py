@@ -57,20 +57,14 @@ def test_a_hook_answers_after_its_programs_event_loop_has_stopped(registered: Re
     del program
 
 
-@pytest.mark.parametrize(
-    ("error", "text"),
-    [
-        (pulumi.RunError("no credentials"), "no credentials"),
-        (KeyError("spec"), "KeyError('spec')"),
-    ],
-)
-def test_an_error_is_answered_in_one_line(registered: Registered, error: Exception, text: str):
+@pytest.mark.parametrize("error", [pulumi.RunError("no credentials"), KeyError("spec")])
+def test_an_error_is_answered_in_one_line(registered: Registered, error: Exception):
     def fail(*_: Any) -> None:
         raise error
 
     program = keep_program(fail)
 
-    assert registered.call() == text
+    assert registered.call() == (str(error) if type(error) is pulumi.RunError else repr(error))
     del program
 
 

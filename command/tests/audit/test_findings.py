@@ -25,6 +25,19 @@ OTHER_ROLE = f"arn:aws:iam::{ACCOUNT_B}:role/other"
 GOOD = irsa_trust_policy([PROVIDER_ARN], [APP])
 AUD, SUB = {f"{ISSUER}:aud": "sts.amazonaws.com"}, {f"{ISSUER}:sub": SUBJECT}
 ANNOTATED, BARE = annotated(), ServiceAccount("dev", "default", {})
+GREEN = ISSUER.replace("0123", "9999")
+GREEN_PROVIDER = PROVIDER_ARN.replace(ISSUER, GREEN)
+BOTH = irsa_trust_policy([PROVIDER_ARN, GREEN_PROVIDER], [APP])
+SHA1 = "990f4193972f2becf12ddeda5237f9c952f20d9e"
+NOT_NAMED = {
+    "issuer-url": ["oidc.eks.us-east-1.amazonaws.com", f"{ISSUER}/", ISSUER.lower()],
+    "dual-stack-issuer": ["oidc-eks.us-east-1.api.aws/id/0123456789ABCDEF"],
+}
+AWAY, ORGANIZATION = (
+    {"Federated": GITHUB.replace(ACCOUNT_A, ACCOUNT_B)},
+    {"aws:PrincipalOrgID": "o"},
+)
+THEIRS = "\x1b]0;owned\a\x1b[2J\n0 findings\x9b2J\u202e"
 
 
 def with_condition(condition):
@@ -38,6 +51,14 @@ def findings(*roles, accounts=(ANNOTATED,), **changed):
     """Rule and finding, for the cluster with these service accounts."""
     given = facts(*roles, clusters=[cluster(service_accounts=accounts)], **changed)
     return [(each.rule, each.found) for each in audit(given)]
+
+
+def of_both(*roles, blue=(ANNOTATED,), green=(ANNOTATED,), **more):
+    """Findings about a role of two audited clusters that trusts its service account in both."""
+    clusters = [cluster(name="blue", service_accounts=blue),
+                cluster(GREEN, name="green", service_accounts=green)]  # fmt: skip
+    both = {"clusters": clusters, "providers": [provider(), provider(GREEN_PROVIDER)]}
+    return audit(facts(*roles or [role(BOTH)], **both | more))
 
 
 @pytest.mark.parametrize(
@@ -64,29 +85,12 @@ def test_the_severest_come_first():
     assert [rule for rule, _ in found] == ["no-sub", "deleted-provider", "unused-role"]
 
 
-GREEN = ISSUER.replace("0123", "9999")
-GREEN_PROVIDER = PROVIDER_ARN.replace(ISSUER, GREEN)
-BOTH = irsa_trust_policy([PROVIDER_ARN, GREEN_PROVIDER], [APP])
-
-
-def of_both(*roles, blue=(ANNOTATED,), green=(ANNOTATED,), **more):
-    """Findings about a role of two audited clusters that trusts its service account in both."""
-    clusters = [cluster(name="blue", service_accounts=blue),
-                cluster(GREEN, name="green", service_accounts=green)]  # fmt: skip
-    both = {"clusters": clusters, "providers": [provider(), provider(GREEN_PROVIDER)]}
-    return audit(facts(*roles or [role(BOTH)], **both | more))
-
-
-def test_a_role_that_two_clusters_use_is_meant_for_both():
+@pytest.mark.parametrize("missing", ["blue", "green"])
+def test_a_role_of_two_clusters_is_found_once_where_one_does_not_use_it(missing):
+    issuer, arn = (GREEN, GREEN_PROVIDER) if missing == "green" else (ISSUER, PROVIDER_ARN)
     pattern = irsa_trust_policy([PROVIDER_ARN, GREEN_PROVIDER], [ANY_APP])
 
     assert of_both() == of_both(role(pattern)) == []
-
-
-@pytest.mark.parametrize("missing", ["blue", "green"])
-def test_the_cluster_that_does_not_use_a_role_is_found_once(missing):
-    issuer, arn = (GREEN, GREEN_PROVIDER) if missing == "green" else (ISSUER, PROVIDER_ARN)
-
     assert [(each.rule, each.cluster, each.found) for each in of_both(**{missing: ()})] == [
         ("other-cluster", "", f"{arn}: {SUBJECT}"),
         ("unused-role", missing, issuer),
@@ -102,14 +106,12 @@ def test_a_stack_finds_neither_deleted_providers_nor_other_clusters():
 
 def test_an_audience_that_a_service_account_asks_for_is_expected():
     text = json.dumps(BOTH).replace('"sts.amazonaws.com"', '["sts.amazonaws.com", "vault"]')
-    both = json.loads(text)
+    both, vault = json.loads(text), annotated(audience="vault")
     own = role({**both, "Statement": both["Statement"][:1]})
-    vault = annotated(audience="vault")
 
+    unasked = ("client-ids", "asked for: vault; client ids: sts.amazonaws.com")
     assert findings(own) == [("broad-aud", f"statement 1: vault of {ISSUER}")]
-    assert findings(own, accounts=[vault]) == [
-        ("client-ids", "asked for: vault; client ids: sts.amazonaws.com")
-    ]
+    assert findings(own, accounts=[vault]) == [unasked]
     # One cluster that asks for it is enough.
     assert "broad-aud" in {each.rule for each in of_both(role(both))}
     assert "broad-aud" not in {each.rule for each in of_both(role(both), green=[vault])}
@@ -120,12 +122,10 @@ def test_a_role_of_another_audited_account_is_checked():
 
     found = of_both(other, blue=[annotated(OTHER_ROLE)], green=(), accounts=accounts)
 
-    by_rule = {each.rule: each for each in found}
-    assert {rule: each.account for rule, each in by_rule.items()} == {
-        "foreign-provider": ACCOUNT_B,
-        "trust-mismatch": ACCOUNT_A,
-    }
-    mismatch = by_rule["trust-mismatch"]
+    [foreign] = [each for each in found if each.rule == "foreign-provider"]
+    [mismatch] = [each for each in found if each is not foreign]
+    assert (foreign.account, mismatch.account) == (ACCOUNT_B, ACCOUNT_A)
+    assert mismatch.rule == "trust-mismatch"
     assert mismatch.title == "service account dev/s3-app in cluster blue"
     assert " verify --context blue --namespace dev --service-account s3-app " in mismatch.remedy
 
@@ -138,13 +138,6 @@ def test_a_trust_policy_that_only_a_call_can_decide_is_said_to_be_unknown():
     assert finding.remedy == (
         "python -m irsa verify --namespace dev --service-account s3-app makes the call"
     )
-
-
-SHA1 = "990f4193972f2becf12ddeda5237f9c952f20d9e"
-NOT_NAMED = {
-    "issuer-url": ["oidc.eks.us-east-1.amazonaws.com", f"{ISSUER}/", ISSUER.lower()],
-    "dual-stack-issuer": ["oidc-eks.us-east-1.api.aws/id/0123456789ABCDEF"],
-}
 
 
 def at(issuer, **more):
@@ -182,14 +175,9 @@ def test_findings_about_a_registered_provider(registered, expected):
 @pytest.mark.parametrize(
     ("principal", "condition", "context", "expected"),
     [
-        ({"Federated": GITHUB.replace(ACCOUNT_A, ACCOUNT_B)}, {}, TrustContext(), False),
-        ({"Federated": GITHUB.replace(ACCOUNT_A, ACCOUNT_B)}, {}, TrustContext(ACCOUNT_A), True),
-        (
-            {"AWS": ACCOUNT_B},
-            {"StringEquals": {"aws:PrincipalOrgID": "o-1"}},
-            TrustContext(),
-            False,
-        ),
+        (AWAY, {}, TrustContext(), False),
+        (AWAY, {}, TrustContext(ACCOUNT_A), True),
+        ({"AWS": ACCOUNT_B}, {"StringEquals": ORGANIZATION}, TrustContext(), False),
         ({"AWS": ACCOUNT_B}, {"Bool": {"aws:SecureTransport": "true"}}, TrustContext(), True),
     ],
 )
@@ -197,9 +185,7 @@ def test_what_is_not_known_is_not_found(principal, condition, context, expected)
     action = "sts:AssumeRole" if "AWS" in principal else "sts:AssumeRoleWithWebIdentity"
     statement = {"Effect": "Allow", "Principal": principal, "Action": action}
     found = check_trust_policy({"Statement": {**statement, "Condition": condition}}, context, "x")
-
-    rules = {each.rule for each in found}
-    assert bool(rules & {"foreign-provider", "root-principal"}) is expected
+    assert bool({each.rule for each in found} & {"foreign-provider", "root-principal"}) is expected
 
 
 @pytest.mark.parametrize("key", RULES)
@@ -217,21 +203,16 @@ def test_every_rule_is_whole(key):
 def test_the_json_has_all_that_the_table_says():
     [finding] = audit(facts(role(NO_SUB)))
 
+    rule = RULES["no-sub"]
     assert finding.as_json() == {
         "rule": "no-sub",
         "severity": "error",
         "cluster": None,
         "account": ACCOUNT_A,
         "subject": f"role {ROLE_ARN}",
-        "text": RULES["no-sub"].text,
-        "why": RULES["no-sub"].why,
+        **{name: getattr(rule, name) for name in ("text", "why", "remedy", "page")},
         "found": f"statement 1: conditions on aud of {ISSUER}",
-        "remedy": RULES["no-sub"].remedy,
-        "page": RULES["no-sub"].page,
     }
-
-
-THEIRS = "\x1b]0;owned\a\x1b[2J\n0 findings\x9b2J\u202e"
 
 
 def test_no_output_speaks_to_the_terminal():
@@ -254,18 +235,19 @@ def test_sarif_names_the_rule_the_level_and_the_place():
     [run] = sarif([Finding("no-sub", subject, where)])["runs"]
 
     assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == list(RULES)
+    artifact = {"uri": f"role%20{ROLE_ARN.replace(':', '%3A')}"}
+    place = {"artifactLocation": artifact, "region": {"startLine": 1}}
+    hashed = sha256(f"{subject} {where}".encode()).hexdigest()
     [result] = run["results"]
-    assert (result["ruleId"], result["level"]) == ("no-sub", "error")
-    assert result["message"]["text"] == f"{subject}: {RULES['no-sub'].text} ({where})"
-    assert result["locations"] == [
-        {
-            "logicalLocations": [{"fullyQualifiedName": subject}],
-            "physicalLocation": {
-                "artifactLocation": {"uri": f"role%20{ROLE_ARN.replace(':', '%3A')}"},
-                "region": {"startLine": 1},
-            },
-        }
-    ]
-    assert result["partialFingerprints"] == {
-        "primaryLocationLineHash": sha256(f"{subject} {where}".encode()).hexdigest()
+    assert result == {
+        "ruleId": "no-sub",
+        "level": "error",
+        "message": {"text": f"{subject}: {RULES['no-sub'].text} ({where})"},
+        "locations": [
+            {
+                "logicalLocations": [{"fullyQualifiedName": subject}],
+                "physicalLocation": place,
+            }
+        ],
+        "partialFingerprints": {"primaryLocationLineHash": hashed},
     }

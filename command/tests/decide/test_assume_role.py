@@ -18,6 +18,20 @@ BY_ID, BY_PATH = trusts(trust({"AWS": "AROAEXAMPLE1"})), trusts(trust({"AWS": PA
 EXTERNAL = trusts(trust({"AWS": ROLE_A}, Condition={"StringEquals": {"sts:ExternalId": "t-42"}}))
 OWN = {"resource": f"arn:aws:iam::{ACCOUNT_A}:role/other"}
 IN_CHINA = f"arn:aws-cn:iam::{ACCOUNT_B}:role/s3-app-B"
+BY_USER = trusts(trust({"AWS": USER})) | {"principal": USER}
+LONGEST = {"duration_seconds": 43200, "max_session_duration": 43200}
+LONG = {"duration_seconds": 3601, "max_session_duration": 43200}
+TEAM, ALICE = {"aws:RequestTag/team": "blue"}, {"sts:SourceIdentity": "alice"}
+TAGGED = TEAM | {"sts:TransitiveTagKeys": ["team"]}
+BY_A, BY_B = (trusts(trust({"AWS": role}, Action="sts:*")) for role in (ROLE_A, ROLE_B))
+OTHER = {"aws:RequestTag/other": "x", "aws:TagKeys": ["other"]}
+ONLY_OTHER = {"ForAllValues:StringEquals": {"aws:TagKeys": ["other"]}}
+LIST_ALLOWED = document(allow("s3:ListBucket", "*"))
+PUT, ANY = document(allow("s3:PutObject", "*")), document(allow("*", "*"))
+TAGS = "https://aws.amazon.com/tags"
+SOURCE = "https://aws.amazon.com/source_identity"
+NESTED = {TAGS: {"principal_tags": {"Team": ["red"]}, "transitive_tag_keys": ["Team"]}}
+FLAT = {f"{TAGS}/principal_tags/Team": "red", f"{TAGS}/transitive_tag_keys": ["Team"]}
 
 
 @pytest.mark.parametrize(
@@ -46,10 +60,6 @@ def test_assume_role_is_refused_with_403(changed):
     assert error(step) == (DENIED, 403, A_MAY_NOT.replace(ROLE_B, step["resource"]))
 
 
-BY_USER = trusts(trust({"AWS": USER})) | {"principal": USER}
-LONGEST = {"duration_seconds": 43200, "max_session_duration": 43200}
-
-
 @pytest.mark.parametrize(
     "changed",
     [
@@ -71,9 +81,6 @@ LONGEST = {"duration_seconds": 43200, "max_session_duration": 43200}
 )
 def test_assume_role_is_allowed(changed):
     assert error(assume_step(**changed)) is None
-
-
-LONG = {"duration_seconds": 3601, "max_session_duration": 43200}
 
 
 def external_id(value, constraint):
@@ -150,11 +157,6 @@ def test_of_an_unknown_caller_its_account_and_its_kind_matter():
     assert decision(long | {"chained": True}) == "deny"
 
 
-TEAM, ALICE = {"aws:RequestTag/team": "blue"}, {"sts:SourceIdentity": "alice"}
-TAGGED = TEAM | {"sts:TransitiveTagKeys": ["team"]}
-BY_A, BY_B = (trusts(trust({"AWS": role}, Action="sts:*")) for role in (ROLE_A, ROLE_B))
-
-
 def chain(passed, **second):
     """A chain from role A over role B back to role A, in which all calls are allowed."""
     again = {"principal": None, "resource": ROLE_A, **BY_B, **EVERYTHING, **second}
@@ -198,10 +200,6 @@ def test_what_a_session_passes_on_is_not_changed(context, changed, code):
     found = answer(*chain(context, context=changed))["error"]
 
     assert (found and found["code"]) == code
-
-
-OTHER = {"aws:RequestTag/other": "x", "aws:TagKeys": ["other"]}
-ONLY_OTHER = {"ForAllValues:StringEquals": {"aws:TagKeys": ["other"]}}
 
 
 @pytest.mark.parametrize(
@@ -278,10 +276,6 @@ def test_tags_and_a_source_identity_are_judged_by_keys_of_their_own(context, tes
     assert decision(step | trusts(one, two)) == "allow"
 
 
-LIST_ALLOWED = document(allow("s3:ListBucket", "*"))
-PUT, ANY = document(allow("s3:PutObject", "*")), document(allow("*", "*"))
-
-
 @pytest.mark.parametrize(
     ("of_a", "of_b", "verdict"),
     [
@@ -329,10 +323,6 @@ def test_parameters_that_sts_does_not_take(changed, where):
     assert where is None or f"at '{where}' failed" in found[2]
 
 
-TAGS = "https://aws.amazon.com/tags"
-SOURCE = "https://aws.amazon.com/source_identity"
-
-
 @pytest.mark.parametrize(
     "tags",
     [
@@ -347,10 +337,6 @@ def test_session_tags_of_another_form_than_aws_documents_are_not_guessed_at(tags
     assert answer(web_identity_step(token=token(**{TAGS: tags})))["steps"][0]["missing"] == [
         "what the token's https://aws.amazon.com/tags change"
     ]
-
-
-NESTED = {TAGS: {"principal_tags": {"Team": ["red"]}, "transitive_tag_keys": ["Team"]}}
-FLAT = {f"{TAGS}/principal_tags/Team": "red", f"{TAGS}/transitive_tag_keys": ["Team"]}
 
 
 def trusting(*actions, **condition):

@@ -1,8 +1,6 @@
 """AssumeRoleWithWebIdentity: STS's checks in their order, then the trust policy."""
 
-import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from command.tests.decide.messages import A_MAY_NOT, MAXIMUM, outside
 from command.tests.decide.policies import document
@@ -10,6 +8,7 @@ from command.tests.decide.principals import ROOT
 from command.tests.decide.scenarios import answer, decision, error, provider
 from command.tests.decide.steps import assume_step
 from command.tests.decide.web import WEB_IDENTITY_STATEMENT, issuer_trust, token, web_identity_step
+from command.tests.identity.test_token import JWKS, signed
 from tests.support.world import ACCOUNT_A, ACCOUNT_B, ISSUER, NOW, PROVIDER_ARN, SUBJECT
 
 DENIED, INVALID, VALIDATION = "AccessDenied", "InvalidIdentityToken", "ValidationError"
@@ -19,6 +18,10 @@ NO_KEY = (
 )
 REFUSED = "Not authorized to perform sts:AssumeRoleWithWebIdentity"
 NOT_REGISTERED = "No OpenIDConnect provider found in your account for https://other"
+NOT_AN_ARN = "Request ARN is invalid"
+# STS does not show a token.
+TOO_SHORT = outside("", "webIdentityToken", "have length greater than or equal to 4")
+TOO_LONG = {"duration_seconds": 7200, "max_session_duration": 3600}
 
 
 @pytest.mark.parametrize(
@@ -35,15 +38,8 @@ def test_sts_refuses_a_wrong_token_with_400(changed, message):
     assert error(web_identity_step(token=token(**changed))) == (INVALID, 400, message)
 
 
-NOT_AN_ARN = "Request ARN is invalid"
-
-
 def named(name, constraint):
     return {"role_session_name": name}, outside(name, "roleSessionName", constraint)
-
-
-# STS does not show a token.
-TOO_SHORT = outside("", "webIdentityToken", "have length greater than or equal to 4")
 
 
 def lasting(seconds, constraint):
@@ -83,9 +79,6 @@ def test_sts_refuses_with_400_before_or_beside_the_policy(changed, message):
 def test_the_provider_is_looked_up_in_the_roles_account(providers, code):
     assert error(web_identity_step(), oidc_providers=providers)[0] == code
     assert decision(web_identity_step(), oidc_providers=provider(url=ISSUER)) == "allow"
-
-
-TOO_LONG = {"duration_seconds": 7200, "max_session_duration": 3600}
 
 
 @pytest.mark.parametrize(
@@ -190,16 +183,6 @@ def test_the_audiences_are_those_that_the_provider_accepts(operator, value, verd
     assert decision(step, oidc_providers=provider(client_ids=["second", "sts.amazonaws.com"])) == (
         verdict
     )
-
-
-KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-PUBLIC = jwt.algorithms.RSAAlgorithm.to_jwk(KEY.public_key(), as_dict=True)
-JWKS = {"keys": [PUBLIC | {"kid": "first", "alg": "RS256", "use": "sig"}]}
-
-
-def signed(**claims):
-    """The token as a scenario has it as text, to be checked against its key set."""
-    return jwt.encode(token(**claims), KEY, "RS256", headers={"kid": "first"})
 
 
 @pytest.mark.parametrize(

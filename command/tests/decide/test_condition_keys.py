@@ -17,6 +17,26 @@ from tests.support.world import ACCOUNT_A, ACCOUNT_B, BUCKET_ARN, ISSUER, NOW, P
 
 SUB, AUD = f"{ISSUER}:sub", f"{ISSUER}:aud"
 GITHUB = "token.actions.githubusercontent.com"
+WEB = Caller("web-identity", PROVIDER_ARN, ACCOUNT_A)
+LOGS, BOB = caller_from_arn("logs.amazonaws.com"), caller_from_arn(USER)
+SESSION = session_of(ROLE_A, "app")
+ABSENT, PRESENT, UNKNOWN = Key.ABSENT, Key.PRESENT, Key.UNKNOWN
+ISSUERS = {
+    GITHUB: "repository_id",
+    f"{GITHUB}/acme": "job_workflow_ref",
+    "token.actions.acme.ghe.com": "environment",
+    "gitlab.com": "project_id",
+    "agent.buildkite.com": "pipeline_id",
+    "agent.acme.buildkite.dev": "build_branch",
+    "oidc.circleci.com/org/1": "oidc.circleci.com/project-id",
+    "idcs-1.identity.oraclecloud.com": "rpst_id",
+}
+B_SESSION = {"principal": f"arn:aws:sts::{ACCOUNT_B}:assumed-role/s3-app-B/x"}
+HOME = {"StringLike": {"s3:prefix": "home/*"}}
+TLS = {"Bool": {"aws:SecureTransport": True}}
+NAMED = issuer_trust(StringLike={"sts:RoleSessionName": "a*"})
+FROM_TEN = issuer_trust(IpAddress={"aws:SourceIp": "10.0.0.0/8"})
+FOO = trust({"AWS": ROLE_A}, Condition={"Foo": {"a": "b"}})
 
 
 def listing(condition, *, effect="Allow", **changed):
@@ -25,12 +45,6 @@ def listing(condition, *, effect="Allow", **changed):
     if effect == "Deny":
         statements = [allow("s3:*", "*"), deny("s3:*", "*", Condition=condition)]
     return list_step(resource_account=ACCOUNT_A, **grants(*statements), **changed)
-
-
-WEB = Caller("web-identity", PROVIDER_ARN, ACCOUNT_A)
-LOGS, BOB = caller_from_arn("logs.amazonaws.com"), caller_from_arn(USER)
-SESSION = session_of(ROLE_A, "app")
-ABSENT, PRESENT, UNKNOWN = Key.ABSENT, Key.PRESENT, Key.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -187,18 +201,6 @@ def test_which_claim_is_a_client_id_is_not_guessed():
     ]
 
 
-ISSUERS = {
-    GITHUB: "repository_id",
-    f"{GITHUB}/acme": "job_workflow_ref",
-    "token.actions.acme.ghe.com": "environment",
-    "gitlab.com": "project_id",
-    "agent.buildkite.com": "pipeline_id",
-    "agent.acme.buildkite.dev": "build_branch",
-    "oidc.circleci.com/org/1": "oidc.circleci.com/project-id",
-    "idcs-1.identity.oraclecloud.com": "rpst_id",
-}
-
-
 @pytest.mark.parametrize(("issuer", "claim"), ISSUERS.items())
 @pytest.mark.parametrize(
     ("operator", "value", "verdict"),
@@ -254,11 +256,6 @@ def test_every_row_has_a_page_and_every_key_stands_once():
     assert all(row.page.startswith("reference_policies_") for row in TABLE)
 
 
-B_SESSION = {"principal": f"arn:aws:sts::{ACCOUNT_B}:assumed-role/s3-app-B/x"}
-HOME = {"StringLike": {"s3:prefix": "home/*"}}
-TLS = {"Bool": {"aws:SecureTransport": True}}
-
-
 @pytest.mark.parametrize(
     ("condition", "context", "verdict"),
     [
@@ -285,11 +282,6 @@ def test_condition_keys_come_from_the_step_its_caller_and_the_clock(condition, c
     own = grants(allow("s3:*", "*", Condition=condition))
 
     assert decision(list_step(**B_SESSION, **own, context=context)) == verdict
-
-
-NAMED = issuer_trust(StringLike={"sts:RoleSessionName": "a*"})
-FROM_TEN = issuer_trust(IpAddress={"aws:SourceIp": "10.0.0.0/8"})
-FOO = trust({"AWS": ROLE_A}, Condition={"Foo": {"a": "b"}})
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,10 @@ from tests.support.world import ACCOUNT_A, ACCOUNT_B
 
 ALL = [document(allow("*", "*"))]
 KEY = f"arn:aws:kms:us-east-1:{ACCOUNT_A}:key/1"
+ROOT_B = f"arn:aws:iam::{ACCOUNT_B}:root"
+TAGS = {"aws:RequestTag/team": "a", "aws:TagKeys": ["team"]}
+NO_TAGS = [document(allow("sts:GetWebIdentityToken", "*"))]
+ANY = {"context": {}, "token": token(), "chained": True, "role_exists": True, "trust_policy": {}}
 
 
 def call(action, resource="*", **changed):
@@ -79,11 +83,6 @@ def test_claims_that_a_person_writes_down_need_no_iat():
     assert decision(web_identity_step(token=token(iat=None))) == "allow"
 
 
-ROOT_B = f"arn:aws:iam::{ACCOUNT_B}:root"
-TAGS = {"aws:RequestTag/team": "a", "aws:TagKeys": ["team"]}
-NO_TAGS = [document(allow("sts:GetWebIdentityToken", "*"))]
-
-
 def may_not(action, resource, user=USER):
     return f"User: {user} is not authorized to perform: sts:{action} on resource: {resource}"
 
@@ -134,9 +133,6 @@ def test_a_repositorys_policy_has_no_resource():
 def test_an_action_or_field_that_does_not_exist_here_is_refused(step, line):
     with pytest.raises(InputError, match=line):
         scenario_from(scenario(step))
-
-
-ANY = {"context": {}, "token": token(), "chained": True, "role_exists": True, "trust_policy": {}}
 
 
 @pytest.mark.parametrize(

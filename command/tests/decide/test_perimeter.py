@@ -17,6 +17,7 @@ OWN = {"principal": USER, "resource_account": ACCOUNT_A}
 SCP, RCP = "service control policies", "resource control policies"
 ENDPOINT = "the policy of a VPC endpoint"
 GIVEN = {"service_control_policies": [], "resource_control_policies": [], "endpoint_policy": None}
+LINKED = ROLE_A.replace("role/", "role/aws-service-role/x.amazonaws.com/")
 
 
 @pytest.mark.parametrize(
@@ -47,9 +48,6 @@ def test_each_level_of_service_control_policies_must_allow(levels, verdict):
 )
 def test_the_policies_around_the_resource_limit_every_kind_of_call(step, verdict):
     assert decision(step) == verdict
-
-
-LINKED = ROLE_A.replace("role/", "role/aws-service-role/x.amazonaws.com/")
 
 
 @pytest.mark.parametrize(

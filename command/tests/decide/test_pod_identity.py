@@ -24,6 +24,19 @@ APP, OTHER = ServiceAccountRef("dev", "s3-app"), ServiceAccountRef("dev", "other
 TAG = "aws:RequestTag"
 NAMESPACE, ACCOUNT = f"{TAG}/kubernetes-namespace", f"{TAG}/kubernetes-service-account"
 MAY_CHAIN = grants(allow("sts:AssumeRole", ROLE_B), allow("sts:TagSession", ROLE_B))
+TAGGED = pod_identity_trust_policy([CLUSTER], [APP])
+UNTAGGED = pod_identity_trust_policy([CLUSTER], [APP], disable_session_tags=True)
+SEVERAL = pod_identity_trust_policy(
+    [CLUSTER, SECOND], [APP, OTHER, ServiceAccountPattern("ci", "runner-*")]
+)
+SERVICE = {"Service": "pods.eks.amazonaws.com"}
+ANY_EKS = document(trust(SERVICE, Action="sts:*"))
+SAME_ORGANIZATION = {"StringEquals": {"aws:SourceOrgID": "${aws:ResourceOrgID}"}}
+ASSOCIATION = CLUSTER.replace("cluster/dev", "podidentityassociation/*")
+ONLY_ASSUME = grants(allow("sts:AssumeRole", ROLE_B))
+FORGED = {f"{TAG}/eks-cluster-arn": CLUSTER, NAMESPACE: "dev", ACCOUNT: "s3-app"}
+TAGGING = {"Action": ["sts:AssumeRole", "sts:TagSession"]}
+BY_TAGS = document(trust({"AWS": ACCOUNT_A}, **TAGGING, Condition={"StringEquals": FORGED}))
 
 
 def by_eks(policy, *, disable=False, cluster=CLUSTER, namespace="dev", account="s3-app", **more):
@@ -36,15 +49,6 @@ def by_eks(policy, *, disable=False, cluster=CLUSTER, namespace="dev", account="
     }
     step = {"action": "sts:AssumeRole", "resource": ROLE_A, "pod_identity": association}
     return step | {"trust_policy": policy, **more}
-
-
-TAGGED = pod_identity_trust_policy([CLUSTER], [APP])
-UNTAGGED = pod_identity_trust_policy([CLUSTER], [APP], disable_session_tags=True)
-SEVERAL = pod_identity_trust_policy(
-    [CLUSTER, SECOND], [APP, OTHER, ServiceAccountPattern("ci", "runner-*")]
-)
-SERVICE = {"Service": "pods.eks.amazonaws.com"}
-ANY_EKS = document(trust(SERVICE, Action="sts:*"))
 
 
 @pytest.mark.parametrize(
@@ -74,10 +78,6 @@ def test_eks_needs_both_actions_unless_session_tags_are_disabled():
     assert error(by_eks(alone))[2] == (
         f"User: {service} is not authorized to perform: {action} on resource: {ROLE_A}"
     )
-
-
-SAME_ORGANIZATION = {"StringEquals": {"aws:SourceOrgID": "${aws:ResourceOrgID}"}}
-ASSOCIATION = CLUSTER.replace("cluster/dev", "podidentityassociation/*")
 
 
 @pytest.mark.parametrize(
@@ -113,9 +113,6 @@ def to_target(*, disable=False, role=ROLE_A, **more):
     }
 
 
-ONLY_ASSUME = grants(allow("sts:AssumeRole", ROLE_B))
-
-
 @pytest.mark.parametrize(
     ("first", "second", "verdict"),
     [
@@ -145,11 +142,6 @@ def test_a_tag_of_the_session_wins_over_one_of_the_role():
     assert decision(by_eks(ANY_EKS), read) == "allow"
     assert decision(by_eks(ANY_EKS, namespace="prod"), read) == "deny"
     assert decision(by_eks(ANY_EKS, namespace="prod", disable=True), read) == "allow"
-
-
-FORGED = {f"{TAG}/eks-cluster-arn": CLUSTER, NAMESPACE: "dev", ACCOUNT: "s3-app"}
-TAGGING = {"Action": ["sts:AssumeRole", "sts:TagSession"]}
-BY_TAGS = document(trust({"AWS": ACCOUNT_A}, **TAGGING, Condition={"StringEquals": FORGED}))
 
 
 def guard():

@@ -26,6 +26,20 @@ WORTH = {"deny": 0, "unknown": 1, "allow": 2}
 KINDS = ["identity_policies", "resource_policy", "permissions_boundary", "endpoint_policy",
          "service_control_policies", "resource_control_policies"]  # fmt: skip
 ONE_MORE = KINDS[2:]
+FACTS = st.fixed_dictionaries(
+    dict.fromkeys(["s3:key", "s3:other", "s3:absent"], VALUES | st.none())
+)
+ONE = st.builds(lambda operator, key, value: {operator: {key: value}}, OPERATORS, KEYS, VALUES)
+ITSELF = {USER: [USER, "AIDAEXAMPLE1"], SESSION_A: [SESSION_A]}
+SILENT = st.lists(statements("Allow"), max_size=2).map(lambda each: document(*each))
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+PATHS = st.lists(st.integers(0, 7), min_size=1, max_size=7)
 
 
 def worth(step: dict[str, Any]) -> int:
@@ -93,12 +107,6 @@ def test_the_case_of_condition_keys_does_not_matter(step, change):
     assert decision(changed) == decision(step)
 
 
-FACTS = st.fixed_dictionaries(
-    dict.fromkeys(["s3:key", "s3:other", "s3:absent"], VALUES | st.none())
-)
-ONE = st.builds(lambda operator, key, value: {operator: {key: value}}, OPERATORS, KEYS, VALUES)
-
-
 @MANY
 @given(STEPS, ONE, st.booleans(), FACTS)
 def test_knowing_more_never_changes_a_certain_answer(step, condition, denies, context):
@@ -109,10 +117,6 @@ def test_knowing_more_never_changes_a_certain_answer(step, condition, denies, co
 
     before = decision(step | {"context": None})
     assert before in ("unknown", decision(step | {"context": context}))
-
-
-ITSELF = {USER: [USER, "AIDAEXAMPLE1"], SESSION_A: [SESSION_A]}
-SILENT = st.lists(statements("Allow"), max_size=2).map(lambda each: document(*each))
 
 
 @FEW
@@ -139,16 +143,6 @@ def test_every_unknown_names_a_fact_and_every_answer_has_a_reason(step):
 
     assert found["reasons"]
     assert ("missing" in found) == (found["decision"] == "unknown")
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3)
-    ),
-    max_leaves=8,
-)
-PATHS = st.lists(st.integers(0, 7), min_size=1, max_size=7)
 
 
 def replaced(value: Any, path: list[int], by: Any) -> Any:

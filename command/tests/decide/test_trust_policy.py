@@ -22,6 +22,15 @@ SID = "Statement IDs (SID) must be alpha-numeric. Check that your input satisfie
 VENDOR = "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
 OF_A = f"arn:aws:iam::{ACCOUNT_A}"
 NEW = f"{OF_A}:role/new"
+A_ROLE = {"AWS": ROLE_A}
+SOON = {"DateLessThan": {"aws:CurrentTime": "soon"}}
+EXCEPT_A = {"Effect": "Allow", "NotPrincipal": A_ROLE, "Action": "sts:AssumeRole"}
+GITHUB = "token.actions.githubusercontent.com"
+KEYS = f"{GITHUB}:sub or {GITHUB}:job_workflow_ref"
+SESSION_TRUST = trust({"AWS": SESSION_A})
+MAY = grants(allow("iam:CreateRole", "*"))
+ONLY_S3 = document(FOR_ALL | allow("s3:*", "*"))
+LONG = trust({"AWS": [f"{ROLE_A}{number}" for number in range(60)]})
 
 
 def invalid(kind, name):
@@ -90,11 +99,6 @@ def create(*statements, **changed):
     )
 
 
-A_ROLE = {"AWS": ROLE_A}
-SOON = {"DateLessThan": {"aws:CurrentTime": "soon"}}
-EXCEPT_A = {"Effect": "Allow", "NotPrincipal": A_ROLE, "Action": "sts:AssumeRole"}
-
-
 @pytest.mark.parametrize(
     ("statements", "message"),
     [
@@ -132,10 +136,6 @@ def test_what_iam_does_not_store_is_refused_in_its_words(statements, message):
 )
 def test_what_iam_stores_is_stored(statement):
     assert answer(create(statement))["steps"][0]["reasons"] == ["IAM stores this trust policy"]
-
-
-GITHUB = "token.actions.githubusercontent.com"
-KEYS = f"{GITHUB}:sub or {GITHUB}:job_workflow_ref"
 
 
 def shared(issuer, action="sts:AssumeRoleWithWebIdentity", **condition):
@@ -180,9 +180,6 @@ def test_a_condition_on_the_customer_of_a_shared_issuer_is_enough(step, verdict)
     assert decision(step) == verdict
 
 
-SESSION_TRUST = trust({"AWS": SESSION_A})
-
-
 @pytest.mark.parametrize(
     ("statement", "existing", "refused"),
     [
@@ -217,11 +214,6 @@ def test_create_role_knows_the_quota_only_at_its_ends():
     ]
     message = "Cannot exceed quota for ACLSizePerRole: 2048"
     assert sized(300)["error"] == {"code": "LimitExceeded", "http": 409, "message": message}
-
-
-MAY = grants(allow("iam:CreateRole", "*"))
-ONLY_S3 = document(FOR_ALL | allow("s3:*", "*"))
-LONG = trust({"AWS": [f"{ROLE_A}{number}" for number in range(60)]})
 
 
 @pytest.mark.parametrize(

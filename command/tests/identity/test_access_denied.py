@@ -11,6 +11,7 @@ DEPLOYMENTS = "arn:aws:codedeploy:us-east-1:123456789012:deploymentgroup:*"
 NO_ALLOW, DENY, UNSAID = Refusal.NO_ALLOW, Refusal.DENY, Refusal.UNSAID
 SCP, RCP, VPC = PolicyType.SERVICE_CONTROL, PolicyType.RESOURCE_CONTROL, PolicyType.VPC_ENDPOINT
 TRANSITIVE = "a VPC endpoint policy transitively through a service control policy"
+DENIED_BY_IDENTITY = "explicit deny in an identity-based policy"
 
 # The phrases of troubleshoot_access-denied, AWS's order.
 PHRASES = {
@@ -64,17 +65,13 @@ def test_the_policy_that_aws_names_is_kept():
     ("phrase", "reason"),
     [
         ("because no identity-based policy allows", f"no identity-based policy allows {LIST}"),
-        (
-            "with an explicit deny in an identity-based policy",
-            "explicit deny in an identity-based policy",
-        ),
+        (f"with an {DENIED_BY_IDENTITY}", DENIED_BY_IDENTITY),
         ("with an explicit deny", "explicit deny"),
         ("", ""),
     ],
 )
 def test_the_reason_is_said_in_words(phrase, reason):
     denial = read_denial(f"User: {JOHN} is not authorized to perform: {LIST} {phrase}")
-
     assert denial.reason == reason
 
 

@@ -8,7 +8,6 @@ from tests.support.refusal import refusal
 from tests.support.world import ACCOUNT_A, ISSUER, PROVIDER_ARN, ROLE_ARN
 
 ACCOUNT = f"arn:aws:iam::{ACCOUNT_A}"
-ARABIC_DIGITS = "١١١١٢٢٢٢٣٣٣٣"
 
 
 @pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov", "aws-iso-b"])
@@ -45,13 +44,10 @@ def test_nothing_else_gives_an_issuer(arn):
     ("account_id", "name", "path", "named"),
     [
         ("1234", "r", "/", "account id '1234' is not 12 digits"),
-        (ARABIC_DIGITS, "r", "/", "is not 12 digits"),
         (ACCOUNT_A, "r" * 65, "/", f"role name '{'r' * 65}' has 65 characters; IAM accepts 64"),
         (ACCOUNT_A, "a/b", "/", "role name 'a/b' may have letters"),
-        (ACCOUNT_A, "", "/", "role name '' may have letters"),
         (ACCOUNT_A, "r", "team/", "path 'team/' must begin and end with '/'"),
         (ACCOUNT_A, "r", "/team", "path '/team' must begin and end with '/'"),
-        (ACCOUNT_A, "r", "", "path '' must begin and end with '/'"),
         (ACCOUNT_A, "r", "/a b/", "path '/a b/' must begin and end with '/'"),
         (ACCOUNT_A, "r", "/" + "x" * 511 + "/", "at most 512 characters"),
     ],
@@ -61,16 +57,11 @@ def test_an_arn_that_iam_would_never_give_is_not_computed(account_id, name, path
 
 
 @pytest.mark.parametrize(
-    "arn", ["arn:aws:iam::aws:policy/ReadOnlyAccess", "arn:aws-cn:iam::111122223333:policy/team/x"]
-)
-def test_managed_policies_are_named_by_their_arn(arn):
-    assert arns.check_policy_arn(arn) == arn
-
-
-@pytest.mark.parametrize(
     "arn", ["", "ReadOnlyAccess", "arn:aws:iam::aws:role/x", "arn:aws:iam::aws:policy/"]
 )
-def test_what_is_no_policy_arn_is_refused(arn):
+def test_managed_policies_are_named_by_their_arn(arn):
+    for known in ("arn:aws:iam::aws:policy/ReadOnlyAccess", f"{ACCOUNT}:policy/team/x"):
+        assert arns.check_policy_arn(known) == known
     message = refusal(arns.check_policy_arn, arn)
     assert message.startswith(f"{arn!r} is not the ARN of a managed policy")
 
@@ -98,7 +89,6 @@ def test_a_role_is_taken_apart_and_put_together_again(partition, path, name):
     "text",
     [
         f"{ACCOUNT}:role/",
-        f"{ACCOUNT}:role/a/",
         f"{ACCOUNT}:role/a!",
         f"{ACCOUNT}:role/" + "a" * 65,
         f"{ACCOUNT}:role/" + "p" * 511 + "/x",
@@ -140,17 +130,14 @@ def test_a_session_does_not_show_the_path_of_its_role():
 )
 def test_any_arn_says_whose_it_is_and_what_it_is(text, account, partition, kind, name):
     parsed = arns.parse_arn(text)
-
-    assert str(parsed) == text
+    assert (str(parsed), parsed.name) == (text, name)
     found = (arns.account_of(text), arns.partition_of(text), arns.kind_of(text))
     assert found == (account, partition, kind)
-    assert parsed.name == name
 
 
 def test_an_arn_keeps_the_colons_of_its_resource():
-    assert arns.parse_arn("arn:aws:logs:us-east-1:111122223333:log-group:x:*") == Arn(
-        "aws", "logs", "us-east-1", ACCOUNT_A, "log-group:x:*"
-    )
+    parts = ("aws", "logs", "us-east-1", ACCOUNT_A, "log-group:x:*")
+    assert arns.parse_arn(f"arn:{':'.join(parts)}") == Arn(*parts)
 
 
 @pytest.mark.parametrize(
@@ -219,13 +206,10 @@ def test_an_arn_is_cut_at_its_first_five_colons(text, parts):
         (f"{ACCOUNT}:role/a:b", ""),
         (f"{ACCOUNT}:role/a b", ""),
         (f"{ACCOUNT}:group/g", ""),
-        (f"{ACCOUNT}:saml-provider/a b", ""),
         ("arn:aws:iam:eu-west-1:111122223333:role/r", ""),
         (f"{ACCOUNT}:assumed-role/r/session", ""),
         ("arn:aws:sts::111122223333:assumed-role/r", ""),
         ("arn:aws:sts::111122223333:assumed-role/r/a/b", ""),
-        ("arn:aws:sts::111122223333:federated-user/a/b", ""),
-        ("arn:aws:sts::111122223333:role/r", ""),
         ("arn:awsx:iam::111122223333:role/r", ""),
     ],
 )
@@ -242,7 +226,7 @@ def test_arns_are_built_from_their_parts():
 
 
 @pytest.mark.parametrize(
-    "text", ["11112222333", "aws", "", "1111222233334", ARABIC_DIGITS, "111122223333\n"]
+    "text", ["11112222333", "aws", "", "1111222233334", "١١١١٢٢٢٢٣٣٣٣", "111122223333\n"]
 )
 def test_an_account_id_has_12_digits(text):
     assert arns.is_account_id(ACCOUNT_A)

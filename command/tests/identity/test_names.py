@@ -5,32 +5,14 @@ import pytest
 from irsa.identity.names import check_bucket_name, check_session_duration, check_tags
 from tests.support.refusal import refusal
 
-
-@pytest.mark.parametrize(
-    "name", ["bucket-s3-app", "abc", "my.bucket.1", "a" * 63, "192.168.1.app", "1a2"]
-)
-def test_bucket_names_that_s3_accepts_are_accepted(name):
-    assert check_bucket_name(name) == name
+BAD = ["ab", "Bucket", "a_b", "-ab", "ab-", "a..b", "192.168.1.1", "xn--abc", "x-s3alias"]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "",
-        "ab",
-        "a" * 64,
-        "Bucket",
-        "a_b",
-        "-ab",
-        "ab-",
-        "a..b",
-        "192.168.1.1",
-        "xn--abc",
-        "x-s3alias",
-    ],
-)
+@pytest.mark.parametrize("name", [*BAD, "", "a" * 64])
 def test_bucket_names_that_s3_refuses_are_refused(name):
     assert refusal(check_bucket_name, name).startswith(f"bucket name {name!r} is refused")
+    for good in ("bucket-s3-app", "abc", "my.bucket.1", "a" * 63, "192.168.1.app", "1a2"):
+        assert check_bucket_name(good) == good
 
 
 @pytest.mark.parametrize("seconds", [-1, 0, 3599, 43_201])
@@ -39,10 +21,6 @@ def test_session_durations_beyond_the_limits_are_refused(seconds):
     assert refusal(check_session_duration, seconds) == (
         f"maximum session duration {seconds} is outside of 3600 to 43200 seconds"
     )
-
-
-def test_tags_that_iam_accepts_are_accepted():
-    check_tags({**{f"{n}": "" for n in range(49)}, "Kostenstelle/Größe 1": "a_b.c:d/e=f+g-h@i"})
 
 
 @pytest.mark.parametrize(
@@ -57,4 +35,5 @@ def test_tags_that_iam_accepts_are_accepted():
     ],
 )
 def test_tags_that_iam_refuses_are_refused(tags, message):
+    check_tags({**{f"{n}": "" for n in range(49)}, "Kostenstelle/Größe 1": "a_b.c:d/e=f+g-h@i"})
     assert message in refusal(check_tags, tags)

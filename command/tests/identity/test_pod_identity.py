@@ -31,6 +31,17 @@ OF_CLUSTER = {
     "StringEquals": {"aws:SourceAccount": ACCOUNT_A},
     "ArnEquals": {"aws:SourceArn": CLUSTER_ARN},
 }
+ASSUME = {
+    "Effect": "Allow",
+    "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT_A}:root"},
+    "Action": "sts:AssumeRole",
+    "Condition": {
+        "ArnEquals": {"aws:PrincipalArn": ROLE_A_ARN},
+        "StringEquals": {**TAGS, "sts:ExternalId": EXTERNAL_ID},
+    },
+}
+AWAY = "is not in account 444455556666 of the cluster; give a role of that account, and the other"
+GOV = "is not in partition aws-us-gov of the cluster; begin its ARN with arn:aws-us-gov:"
 
 
 @pytest.mark.parametrize(
@@ -55,51 +66,26 @@ def test_each_namespace_and_each_pattern_has_a_statement_of_its_own():
     statements = pod_identity_trust_policy([CLUSTER_ARN, SECOND], subjects)["Statement"]
 
     namespace, name = list(TAGS)[1:]
-    equals = [each["Condition"]["StringEquals"] for each in statements]
-    assert [(each[namespace], each.get(name)) for each in equals] == [
-        ("dev", ["s3-app", "s3-b"]),
-        ("dev", None),
-        ("jobs", "nightly"),
-    ]
-    assert [each["Condition"].get("StringLike") for each in statements] == [
-        None,
-        {name: "x-*"},
-        None,
-    ]
-    sources = [each["Condition"]["ArnEquals"]["aws:SourceArn"] for each in statements]
+    conditions = [each["Condition"] for each in statements]
+    equals = [each["StringEquals"] for each in conditions]
+    assert [each[namespace] for each in equals] == ["dev", "dev", "jobs"]
+    assert [each.get(name) for each in equals] == [["s3-app", "s3-b"], None, "nightly"]
+    assert [each.get("StringLike") for each in conditions] == [None, {name: "x-*"}, None]
+    sources = [each["ArnEquals"]["aws:SourceArn"] for each in conditions]
     assert sources == [[CLUSTER_ARN, SECOND]] * 3
 
 
-ASSUME = {
-    "Effect": "Allow",
-    "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT_A}:root"},
-    "Action": "sts:AssumeRole",
-    "Condition": {
-        "ArnEquals": {"aws:PrincipalArn": ROLE_A_ARN},
-        "StringEquals": {**TAGS, "sts:ExternalId": EXTERNAL_ID},
-    },
-}
-
-
-def test_a_target_role_trusts_one_association_by_its_external_id():
-    assume, tag = target_role_trust_policy([TargetedBy(ROLE_A_ARN, CLUSTER_ARN, S3_APP)])[
-        "Statement"
-    ]
+def test_a_target_role_trusts_one_association_by_its_external_id_and_tags():
+    one = TargetedBy(ROLE_A_ARN, CLUSTER_ARN, S3_APP)
+    assume, tag = target_role_trust_policy([one])["Statement"]
+    [only] = target_role_trust_policy([one._replace(disable_session_tags=True)])["Statement"]
 
     assert external_id(CLUSTER_ARN, S3_APP) == EXTERNAL_ID
     assert assume == ASSUME
     assert tag["Action"] == "sts:TagSession"
     assert tag["Condition"] == {**ASSUME["Condition"], "StringEquals": TAGS}
-
-
-def test_a_target_role_without_tags_asks_for_the_external_id_alone():
-    untagged = TargetedBy(ROLE_A_ARN, CLUSTER_ARN, S3_APP, True)
-    [only] = target_role_trust_policy([untagged])["Statement"]
-
-    assert only["Condition"] == {
-        **ASSUME["Condition"],
-        "StringEquals": {"sts:ExternalId": EXTERNAL_ID},
-    }
+    by_id = {"StringEquals": {"sts:ExternalId": EXTERNAL_ID}}
+    assert only["Condition"] == {**ASSUME["Condition"], **by_id}
 
 
 def test_clusters_of_one_association_share_statements_for_the_quota():
@@ -128,19 +114,14 @@ def test_a_target_role_trusts_no_combination_that_is_no_association():
 
 
 def test_a_role_with_both_mechanisms_has_the_statements_of_both():
-    both = service_account_trust_policy(
-        [S3_APP], provider_arns=[PROVIDER_ARN], cluster_arns=[CLUSTER_ARN]
-    )
-
-    assert both["Statement"] == [
+    sources = {"provider_arns": [PROVIDER_ARN], "cluster_arns": [CLUSTER_ARN]}
+    assert service_account_trust_policy([S3_APP], **sources)["Statement"] == [
         *irsa_trust_policy([PROVIDER_ARN], [S3_APP])["Statement"],
         *pod_identity_trust_policy([CLUSTER_ARN], [S3_APP])["Statement"],
     ]
-    assert "the quota is 2048" in refusal(
-        service_account_trust_policy,
-        [service_account_ref(f"team-{n}", "app") for n in range(5)],
-        cluster_arns=[CLUSTER_ARN],
-    )
+    many = [service_account_ref(f"team-{n}", "app") for n in range(5)]
+    message = refusal(service_account_trust_policy, many, cluster_arns=[CLUSTER_ARN])
+    assert "the quota is 2048" in message
 
 
 @pytest.mark.parametrize(
@@ -160,17 +141,8 @@ def test_impossible_trust_is_refused(clusters, subjects, message):
 @pytest.mark.parametrize(
     ("cluster", "problem"),
     [
-        (
-            CLUSTER_ARN.replace(ACCOUNT_A, "444455556666"),
-            (
-                "is not in account 444455556666 of the cluster; give a role of that account, and "
-                "the other one as target role"
-            ),
-        ),
-        (
-            f"arn:aws-us-gov:eks:us-gov-west-1:{ACCOUNT_A}:cluster/dev",
-            "is not in partition aws-us-gov of the cluster; begin its ARN with arn:aws-us-gov:",
-        ),
+        (CLUSTER_ARN.replace(ACCOUNT_A, "444455556666"), f"{AWAY} one as target role"),
+        (f"arn:aws-us-gov:eks:us-gov-west-1:{ACCOUNT_A}:cluster/dev", GOV),
     ],
 )
 def test_a_role_of_another_account_or_partition_cannot_be_passed_to_eks(cluster, problem):

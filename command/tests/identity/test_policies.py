@@ -20,9 +20,22 @@ from irsa.identity.subjects import service_account_pattern, service_account_ref
 from tests.support.refusal import refusal
 from tests.support.world import ACCOUNT_A, BUCKET_ARN, PROVIDER_ARN, ROLE_A_ARN, ROLE_B_ARN, SUBJECT
 
-SECOND_PROVIDER_ARN = PROVIDER_ARN.replace("us-east-1", "eu-west-1")
+SECOND_ARN = PROVIDER_ARN.replace("us-east-1", "eu-west-1")
 S3_APP = service_account_ref("dev", "s3-app")
 PROVIDERS = service_account_pattern("crossplane-system", "aws-provider-*")
+DEV = "system:serviceaccount:dev"
+A_AND_B = [service_account_ref("dev", name) for name in ("b", "a", "b")]
+READ = (["s3:GetBucketLocation", "s3:ListBucket"], ["s3:GetObject"])
+OF_OBJECTS = ("AbortMultipartUpload", "DeleteObject", "GetObject")
+READ_WRITE = (
+    [*READ[0], "s3:ListBucketMultipartUploads"],
+    [f"s3:{each}" for each in (*OF_OBJECTS, *("ListMultipartUploadParts", "PutObject"))],
+)
+BOTH = [BUCKET_ARN, f"{BUCKET_ARN}/*"]
+TRUSTED = TrustedRole(ROLE_A_ARN, "AROAEXAMPLE1")
+OTHER = TrustedRole("arn:aws:iam::999988887777:role/team/other", "AROAEXAMPLE2")
+ROOT = f"arn:aws:iam::{ACCOUNT_A}:root"
+ALLOW = {"Effect": "Allow", "Action": "sts:AssumeRole"}
 
 
 def statement(subjects, provider_arn=PROVIDER_ARN, operator="StringEquals", audience=""):
@@ -38,7 +51,9 @@ def statement(subjects, provider_arn=PROVIDER_ARN, operator="StringEquals", audi
 
 
 EXACT, PATTERN = statement(SUBJECT), statement(PROVIDERS.subject, operator="StringLike")
-DEV = "system:serviceaccount:dev"
+
+
+TWO, SECOND = [PROVIDER_ARN, SECOND_ARN, PROVIDER_ARN], statement(SUBJECT, SECOND_ARN)
 
 
 @pytest.mark.parametrize(
@@ -47,28 +62,15 @@ DEV = "system:serviceaccount:dev"
         ([PROVIDER_ARN], [S3_APP], {}, [EXACT]),
         ([PROVIDER_ARN], [PROVIDERS], {}, [PATTERN]),
         ([PROVIDER_ARN], [PROVIDERS, S3_APP], {}, [EXACT, PATTERN]),
-        (
-            [PROVIDER_ARN],
-            [service_account_ref("dev", name) for name in ("b", "a", "b")],
-            {},
-            [statement([f"{DEV}:a", f"{DEV}:b"])],
-        ),
-        (
-            [PROVIDER_ARN, SECOND_PROVIDER_ARN, PROVIDER_ARN],
-            [S3_APP],
-            {},
-            [EXACT, statement(SUBJECT, SECOND_PROVIDER_ARN)],
-        ),
+        ([PROVIDER_ARN], A_AND_B, {}, [statement([f"{DEV}:a", f"{DEV}:b"])]),
+        (TWO, [S3_APP], {}, [EXACT, SECOND]),
         ([PROVIDER_ARN], [S3_APP], {"audience": "vault"}, [statement(SUBJECT, audience="vault")]),
     ],
     ids=["exact", "pattern", "both", "one-kind", "clusters", "audience"],
 )
-def test_service_accounts_are_trusted_by_subject_and_audience(
-    providers, subjects, audience, statements
-):
+def test_service_accounts_are_trusted_by_subject(providers, subjects, audience, statements):
     """Exact subjects and patterns, and each cluster, have statements of their own."""
     document = irsa_trust_policy(providers, subjects, **audience)
-
     assert document == {"Version": "2012-10-17", "Statement": statements}
 
 
@@ -89,6 +91,7 @@ def test_a_policy_above_the_quota_is_refused_with_its_size():
     )
     assert irsa_trust_policy([PROVIDER_ARN], subjects, quota=size(allowed)) == allowed
     assert refusal(irsa_trust_policy, [PROVIDER_ARN], subjects, quota=size(allowed) - 1)
+    assert size(allowed) == len("".join(json.dumps(allowed, indent=4).split()))
 
 
 def test_the_usual_quota_holds_31_subjects_or_four_clusters():
@@ -102,26 +105,9 @@ def test_the_usual_quota_holds_31_subjects_or_four_clusters():
     assert "clusters (4 of 7 fit), use" in refusal(irsa_trust_policy, clusters, [S3_APP])
 
 
-def test_white_space_is_not_counted():
-    document = irsa_trust_policy([PROVIDER_ARN], [S3_APP])
-
-    assert size(document) == len("".join(json.dumps(document, indent=4).split()))
-
-
 def test_a_condition_given_twice_is_refused():
     with pytest.raises(ValueError, match=r"^condition StringEquals x:aud is given twice$"):
         condition_block(("StringEquals", "x:aud", "a"), ("StringEquals", "x:aud", "b"))
-
-
-READ = (["s3:GetBucketLocation", "s3:ListBucket"], ["s3:GetObject"])
-READ_WRITE = (
-    [*READ[0], "s3:ListBucketMultipartUploads"],
-    [
-        *("s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject"),
-        *("s3:ListMultipartUploadParts", "s3:PutObject"),
-    ],
-)
-BOTH = [BUCKET_ARN, f"{BUCKET_ARN}/*"]
 
 
 @pytest.mark.parametrize(("permissions", "actions"), [("read", READ), ("read-write", READ_WRITE)])
@@ -135,9 +121,6 @@ def test_permissions_are_for_this_bucket_and_its_objects(permissions, actions):
         ],
     }
     assert bucket_permissions_policy(BUCKET_ARN) == bucket_permissions_policy(BUCKET_ARN, "read")
-
-
-def test_full_is_every_action_on_this_bucket_alone():
     full = {"Sid": "Everything", "Effect": "Allow", "Action": "s3:*", "Resource": BOTH}
     assert bucket_permissions_policy(BUCKET_ARN, "full")["Statement"] == [full]
 
@@ -154,26 +137,17 @@ def test_requests_without_tls_are_denied_to_everybody():
     assert tls_only_bucket_policy(BUCKET_ARN)["Statement"] == [statement]
 
 
-TRUSTED = TrustedRole(ROLE_A_ARN, "AROAEXAMPLE1")
-OTHER = TrustedRole("arn:aws:iam::999988887777:role/team/other", "AROAEXAMPLE2")
-ROOT = f"arn:aws:iam::{ACCOUNT_A}:root"
-ALLOW = {"Effect": "Allow", "Action": "sts:AssumeRole"}
-
-
 def test_a_role_is_trusted_by_arn_and_its_unique_id_stands_in_the_sid():
     """Without the Sid a recreated role would leave the document equal, and the trust unwritten."""
     statement = {**ALLOW, "Sid": "AssumeFromAROAEXAMPLE1", "Principal": {"AWS": ROLE_A_ARN}}
     assert role_trust_policy([TRUSTED]) == {"Version": "2012-10-17", "Statement": [statement]}
 
 
-def test_several_roles_have_a_statement_each_in_a_stable_order():
+def test_several_roles_have_a_statement_each_in_order_and_one_external_id():
     policy = role_trust_policy([OTHER, TRUSTED, OTHER])
 
     assert policy == role_trust_policy([TRUSTED, OTHER])
     assert [s["Principal"]["AWS"] for s in policy["Statement"]] == [ROLE_A_ARN, OTHER.arn]
-
-
-def test_an_external_id_is_asked_of_every_role():
     for statement in role_trust_policy([TRUSTED, OTHER], external_id="tenant-42")["Statement"]:
         assert statement["Condition"] == {"StringEquals": {"sts:ExternalId": "tenant-42"}}
 
@@ -202,16 +176,11 @@ def test_trust_by_condition_groups_roles_by_account_and_keeps_its_partition():
     }
 
 
-def test_a_service_is_trusted_by_name():
+def test_a_service_is_trusted_by_name_and_permission_is_for_one_role():
     statement = {**ALLOW, "Principal": {"Service": "ec2.amazonaws.com"}}
     assert service_trust_policy("ec2.amazonaws.com")["Statement"] == [statement]
-
-
-def test_permission_is_for_one_role_and_nothing_else():
-    assert assume_role_permissions_policy(ROLE_B_ARN) == {
-        "Version": "2012-10-17",
-        "Statement": [{**ALLOW, "Resource": ROLE_B_ARN}],
-    }
+    may_assume = {"Version": "2012-10-17", "Statement": [{**ALLOW, "Resource": ROLE_B_ARN}]}
+    assert assume_role_permissions_policy(ROLE_B_ARN) == may_assume
 
 
 @pytest.mark.parametrize("arn", ["AROAEXAMPLE1", f"arn:aws:sts::{ACCOUNT_A}:assumed-role/x/y"])

@@ -46,10 +46,8 @@ def test_the_principals_of_one_type(principal, named):
 
 def test_principals_by_type_are_those_of_one_element():
     statement = {"NotPrincipal": {"AWS": ROLE}}
-
     assert principals_by_type(statement, "NotPrincipal") == {"AWS": ROLE}
-    assert principals_by_type(statement) == {}
-    assert principals_by_type({"Principal": "*"}) == {}
+    assert principals_by_type(statement) == principals_by_type({"Principal": "*"}) == {}
 
 
 @pytest.mark.parametrize("named", [ROLE, [ROLE, "*"]])

@@ -33,6 +33,11 @@ NO_KEY = (
 NOT_A_JWT = (
     "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)"
 )
+UNKNOWN = "No OpenIDConnect provider found in your account for"
+EARLY = f"Token is not valid yet: current date/time {NOW} must be after the"
+CRITICAL = {"kid": "cluster", "crit": ["exp"], "exp": NOW}
+SECRET = b"x" * 32
+SHARED = {"kty": "oct", "k": urlsafe_b64encode(SECRET).decode().rstrip("="), "kid": "shared"}
 
 
 def jwk(key: Any, **members: str) -> dict[str, Any]:
@@ -99,10 +104,6 @@ def test_a_token_expires_five_minutes_after_its_exp():
     )
 
 
-UNKNOWN = "No OpenIDConnect provider found in your account for"
-EARLY = f"Token is not valid yet: current date/time {NOW} must be after the"
-
-
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
@@ -149,14 +150,12 @@ def hs256_with_the_public_key() -> str:
     return f"{head}.{urlsafe_b64encode(signature).decode().rstrip('=')}"
 
 
-CRITICAL = {"kid": "cluster", "crit": ["exp"], "exp": NOW}
 UNPROVEN = {
     "another key under a known kid": signed(OTHER_RSA),
     "unknown kid": signed(kid="rotated-away"),
     "no kid": signed(kid=None),
     "key for encryption": signed(kid="encryption"),
     "algorithm that the key is not for": signed(algorithm="RS512"),
-    "algorithm that the key is not for either": signed(algorithm="PS256"),
     "algorithm IAM does not list": signed(algorithm="PS256", kid="any"),
     "wrong curve": signed(P256, "ES256", "p384"),
     "EC token, RSA key": signed(P256, "ES256", "cluster"),
@@ -177,10 +176,6 @@ UNPROVEN = {
 @pytest.mark.parametrize("token", UNPROVEN.values(), ids=UNPROVEN)
 def test_a_signature_that_the_key_set_does_not_prove_is_refused(token):
     assert refusal(token) == ("InvalidIdentityToken", 400, NO_KEY)
-
-
-SECRET = b"x" * 32
-SHARED = {"kty": "oct", "k": urlsafe_b64encode(SECRET).decode().rstrip("="), "kid": "shared"}
 
 
 @pytest.mark.parametrize(

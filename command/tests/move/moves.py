@@ -3,35 +3,23 @@
 from dataclasses import replace
 from typing import Any
 
+from command.tests.verify.chains import ACCOUNT, ASSOCIATION, GOOD, identity
+from command.tests.verify.chains import TRUST as BY_TOKEN
+from command.tests.verify.chains import TRUST_EKS as BY_ASSOCIATION
+from command.tests.verify.pods import AGENT_URI
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
-from irsa.identity.pod_identity import pod_identity_trust_policy
-from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.policy_json import Json, statements
-from irsa.identity.subjects import ServiceAccountRef
 from irsa.move.facts import Mechanism, Move
-from irsa.observe.eks import Association, EksCluster
-from irsa.observe.facts import Owner, Pod, RegisteredProvider, Role, ServiceAccount
-from irsa.verify.facts import Facts, PodIdentity
+from irsa.observe.facts import Owner, Pod, Role, ServiceAccount
 from tests.support.world import CLUSTER_ARN, ISSUER_URL, PROVIDER_ARN, ROLE_ARN
 
 CLUSTER, PROVIDER = CLUSTER_ARN, PROVIDER_ARN
-ACCOUNT = ServiceAccountRef("dev", "s3-app")
 NOW = 1_800_000_000.0
-ROLLED_OUT = "2027-01-15T07:00:00Z"  # an hour before
-ASSOCIATION = Association(
-    arn=CLUSTER.replace("cluster/dev", "podidentityassociation/dev/a-1"),
-    account=ACCOUNT,
-    role_arn=ROLE_ARN,
-)
-BY_TOKEN = irsa_trust_policy([PROVIDER], [ACCOUNT])
-BY_ASSOCIATION = pod_identity_trust_policy([CLUSTER], [ACCOUNT])
 TEMPLATE = {"spec": {"serviceAccountName": "s3-app", "containers": [{"name": "app"}]}}
-OWNER = Owner("deployment", "s3-app", TEMPLATE, rolled_out=ROLLED_OUT)
+OWNER = Owner("deployment", "s3-app", TEMPLATE, rolled_out="2027-01-15T07:00:00Z")  # an hour ago
 IRSA = {"name": "AWS_ROLE_ARN", "value": ROLE_ARN}
-POD_IDENTITY = {
-    "name": "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    "value": "http://169.254.170.23/v1/credentials",
-}
+POD_IDENTITY = {"name": "AWS_CONTAINER_CREDENTIALS_FULL_URI", "value": AGENT_URI}
+KNOWN = replace(GOOD, expected_role=ROLE_ARN, expects_association=True, keys={}, bucket="")
 
 
 def trusting(*documents: Json) -> Role:
@@ -45,38 +33,11 @@ def pod(variable: Json, owner: Owner | None = OWNER, **fields: Any) -> Pod:
     return Pod("s3-app-1", "s3-app", owner=owner, **fields)
 
 
-def move(
-    to: Mechanism,
-    role: Role,
-    *,
-    annotated: bool,
-    association: Association | None,
-    pods: tuple[Pod, ...],
-    now: float = NOW,
-    **facts: Any,
-) -> Move:
-    annotations = {ROLE_ARN_ANNOTATION: ROLE_ARN} if annotated else {}
-    account = ServiceAccount(*ACCOUNT, annotations)
-    identity = PodIdentity(
-        cluster=EksCluster(CLUSTER, addon="ACTIVE"), association=association, agent=frozenset({"n"})
-    )
-    providers = (RegisteredProvider(PROVIDER, ("sts.amazonaws.com",)),)
-    known = Facts(
-        namespace="dev",
-        name="s3-app",
-        now=now,
-        expected_role=ROLE_ARN,
-        expects_association=True,
-        service_account=account,
-        pods=pods,
-        pod_identity=identity,
-        keys={},
-        providers=providers,
-        role=role,
-    )
-    return Move(
-        to=to, facts=replace(known, **facts), account=account, role=role, issuer_url=ISSUER_URL
-    )
+def move(to: Mechanism, role: Role, *, annotated: bool, association: Any, **facts: Any) -> Move:
+    account = ServiceAccount(*ACCOUNT, {ROLE_ARN_ANNOTATION: ROLE_ARN} if annotated else {})
+    own = {"service_account": account, "pod_identity": identity(association), "role": role}
+    known = replace(KNOWN, **{"now": NOW, **own, **facts})
+    return Move(to=to, facts=known, account=account, role=role, issuer_url=ISSUER_URL)
 
 
 def with_irsa(to: Mechanism = "pod-identity", **changed: Any) -> Move:

@@ -26,8 +26,9 @@ BOTH = trusting(BY_TOKEN, BY_ASSOCIATION)
 DAY, LEEWAY, GRACE = 86_400, 300, 30
 OLD, NEW = (pod(IRSA),), (pod(POD_IDENTITY),)
 UNTAGGED = replace(ASSOCIATION, disable_session_tags=True)
-ENDING = (*NEW, pod(IRSA, ending=True))
 MOVED = NOW - 3600 + GRACE
+"""The last old Pod was gone an hour ago."""
+AFTER = ["session-again", "wait", "unannotate", "distrust"]
 """The last old Pod was gone an hour ago."""
 
 
@@ -39,6 +40,7 @@ RESTARTED = {**ASSOCIATED, "pods": NEW}
 MOVED_STATE = {**RESTARTED, "role": trusting(BY_ASSOCIATION), "annotated": False}
 ANNOTATED = {"role": BOTH, "annotated": True}
 BACK = {"annotated": True, "association": None, "pods": OLD}
+SHORT = {"eks.amazonaws.com/token-expiration": "600"}
 
 
 @pytest.mark.parametrize(
@@ -48,7 +50,7 @@ BACK = {"annotated": True, "association": None, "pods": OLD}
         (with_irsa(now=NOW + 9 * DAY), TO_POD_IDENTITY),
         (with_irsa(role=BOTH), TO_POD_IDENTITY[1:]),
         (with_irsa(**ASSOCIATED), TO_POD_IDENTITY[2:]),
-        (with_irsa(**ASSOCIATED, pods=ENDING), TO_POD_IDENTITY[2:]),
+        (with_irsa(**ASSOCIATED, pods=(*NEW, pod(IRSA, ending=True))), TO_POD_IDENTITY[2:]),
         (with_irsa(**RESTARTED), AFTER),
         (with_irsa(**RESTARTED, now=MOVED + DAY + LEEWAY), ["session-again", *AFTER[2:]]),
         (with_irsa(**RESTARTED, annotated=False), ["session-again", "wait", "distrust"]),
@@ -71,34 +73,28 @@ def test_the_steps_that_are_left(found, wanted):
 
 
 def test_the_plan_names_what_is_not_read_and_what_was_not_asked():
-    there, back = replace(with_irsa(), unasked=("iam:PassRole",)), with_pod_identity()
-
-    unread, unasked = notes(there)
+    unread, unasked = notes(replace(with_irsa(), unasked=("iam:PassRole",)))
 
     assert "buckets, KMS keys and roles" in unread
     assert unread.endswith("roles that they assume must allow sts:TagSession")
     assert unasked == "not asked: iam:PassRole"
-    assert notes(back)[0].endswith("conditions on session tags fail with IRSA")
+    assert notes(with_pod_identity())[0].endswith("conditions on session tags fail with IRSA")
 
 
-def test_tokens_of_ten_minutes_are_over_with_the_longest_session():
-    short = {"eks.amazonaws.com/token-expiration": "600"}
-    moved = with_irsa(**ASSOCIATED, pods=(pod(POD_IDENTITY, annotations=short),))
-
-    assert moved.over == MOVED + 3600
-
-
-def test_a_rollout_whose_end_is_not_known_ended_with_the_newest_pod():
-    unknown = pod(POD_IDENTITY, None, created="2027-01-15T07:30:00Z")
-    moved = with_irsa(**ASSOCIATED, pods=(unknown,))
-
-    assert moved.over == MOVED + 1800 + DAY + LEEWAY
+@pytest.mark.parametrize(
+    ("found", "over"),
+    [
+        # Tokens of ten minutes are over with the longest session.
+        (pod(POD_IDENTITY, annotations=SHORT), MOVED + 3600),
+        # A rollout whose end is not known ended with the newest Pod.
+        (pod(POD_IDENTITY, None, created="2027-01-15T07:30:00Z"), MOVED + 1800 + DAY + LEEWAY),
+    ],
+)
+def test_a_move_is_over_with_the_last_session_of_the_old_pods(found, over):
+    assert with_irsa(**ASSOCIATED, pods=(found,)).over == over
 
 
 def test_a_statement_for_associations_without_session_tags_is_not_overlooked():
     role = trusting(BY_TOKEN, WITHOUT_TAGS)
-    found = with_pod_identity(role=role, annotated=True, association=None, pods=OLD)
-
-    [*_, distrust] = steps(found)
-
+    [*_, distrust] = steps(with_pod_identity(**{**BACK, "role": role}))
     assert distrust.text.startswith("others have access by the statement that trusts dev/s3-app")

@@ -36,16 +36,25 @@ from irsa.observe.facts import Answer, Unread, Workloads
 from irsa.verify.facts import Question
 from tests.support.world import CLUSTER_ARN, PROVIDER_ARN, ROLE_ARN, SUBJECT
 
-BARE = {"name": "HOME", "value": "/"}
-SESSION = "arn:aws:sts::111122223333:assumed-role/s3-app/x"
-USER = "arn:aws:iam::111122223333:user/mover"
-LATER = NOW + 9 * 86_400
+ASSUMED = "arn:aws:sts::111122223333:assumed-role/s3-app"
 NEEDED = {
     "dissociate": {"patch", "create", "pods", "eks:DeletePodIdentityAssociation"},
     "unannotate": {"patch"},
     "distrust": {"iam:UpdateAssumeRolePolicy"},
 }
+ALLOW = Verdict.ALLOW
 CALLS = (Call(PROVIDER_ARN, SUBJECT, "sts.amazonaws.com"), Call(CLUSTER_ARN, SUBJECT))
+IRSA_STATE = {"annotated": True, "associated": False, "documents": [BY_TOKEN], "variable": IRSA}
+PI_STATE = {"annotated": False, "associated": True, "documents": [BY_ASSOCIATION],
+            "variable": POD_IDENTITY}  # fmt: skip
+BOTH_STATE = {"annotated": True, "associated": True, "documents": [BY_TOKEN, BY_ASSOCIATION]}
+STATES = st.sampled_from(
+    [IRSA_STATE, PI_STATE, *({**BOTH_STATE, "variable": each} for each in (IRSA, POD_IDENTITY))]
+)
+EVENTS = st.lists(st.sampled_from(["", "", "annotation", "trust", "denial"]), max_size=30)
+START = {"pod-identity": IRSA_STATE, "irsa": PI_STATE}
+NO_TOKEN = "serviceaccounts/token dev/s3-app: the cluster denies create"
+NO_PODS = "trial Pod of Deployment s3-app: exceeded quota: full"
 
 
 @dataclass
@@ -88,7 +97,7 @@ class World:
         )
         self.aws: Any = SimpleNamespace(
             client={"iam": iam, "eks": eks}.__getitem__,
-            caller=lambda: Answer(True, USER),
+            caller=lambda: Answer(True, "arn:aws:iam::111122223333:user/mover"),
             simulate=self.simulate,
             assume_with_web_identity=self.assume,
             assume_for_pod=self.assume,
@@ -96,11 +105,9 @@ class World:
 
     @property
     def move(self):
-        pods = (pod(self.variable),) * self.pods
-        found = move(
-            self.to, self.role, annotated=False, pods=pods, now=LATER,
-            association=ASSOCIATION if self.associated else None,
-        )  # fmt: skip
+        state = {"annotated": False, "association": ASSOCIATION if self.associated else None}
+        pods, later = (pod(self.variable),) * self.pods, NOW + 9 * 86_400
+        found = move(self.to, self.role, **state, pods=pods, now=later)
         return replace(found, account=replace(found.account, annotations=dict(self.annotations)))
 
     def look(self, *kinds):
@@ -135,10 +142,10 @@ class World:
     def next_variable(self):
         if self.associated:
             return POD_IDENTITY
-        return IRSA if ROLE_ARN_ANNOTATION in self.annotations else BARE
+        return IRSA if ROLE_ARN_ANNOTATION in self.annotations else {"name": "HOME"}
 
     def assume(self, *_):
-        return Answer(self.move.trusts_wanted, SESSION), None
+        return Answer(self.move.trusts_wanted, f"{ASSUMED}/x"), None
 
     def get(self, *_, **__):
         found = SimpleNamespace(annotations=dict(self.annotations), resourceVersion="1")
@@ -180,16 +187,12 @@ class World:
         self.asked.clear()
         if not self.disturbed:
             found = self.move
-            by_token, by_association = (
-                verdict(found.role, each) is Verdict.ALLOW for each in CALLS
-            )
+            by_token, by_association = (verdict(found.role, each) is ALLOW for each in CALLS)
             assert (found.account.role_arn and by_token) or (found.association and by_association)
 
-    def sleep(self, seconds):
+    def monotonic(self, seconds=0.1):
+        """The time, which goes on by each look at it, and by each sleep."""
         self.clock += seconds
-
-    def monotonic(self):
-        self.clock += 0.1
         return self.clock
 
 
@@ -202,21 +205,11 @@ def carried_out(world):
     """Do as the command does with --yes --wait."""
     runner = Acting(Question(namespace="dev", name="s3-app", wait=0), world.to, world,
                     lambda: nullcontext(world.cluster))  # fmt: skip
-    clock = SimpleNamespace(sleep=world.sleep, monotonic=world.monotonic, time=lambda: 0.0)
+    clock = SimpleNamespace(sleep=world.monotonic, monotonic=world.monotonic, time=lambda: 0.0)
     with mock.patch.object(run, "time", clock):
         found = ask(runner.observe(), world)
         check_refusals(found)
         return runner.carry_out(found, lambda _: None, wait=True)
-
-
-IRSA_STATE = {"annotated": True, "associated": False, "documents": [BY_TOKEN], "variable": IRSA}
-PI_STATE = {"annotated": False, "associated": True, "documents": [BY_ASSOCIATION],
-            "variable": POD_IDENTITY}  # fmt: skip
-BOTH_STATE = {"annotated": True, "associated": True, "documents": [BY_TOKEN, BY_ASSOCIATION]}
-STATES = st.sampled_from(
-    [IRSA_STATE, PI_STATE, *({**BOTH_STATE, "variable": each} for each in (IRSA, POD_IDENTITY))]
-)
-EVENTS = st.lists(st.sampled_from(["", "", "annotation", "trust", "denial"]), max_size=30)
 
 
 @settings(max_examples=20)
@@ -236,16 +229,10 @@ def test_nothing_is_taken_away_unasked_or_without_the_other_way_in(state, to, ev
     assert world.disturbed or not stopped
 
 
-START = {"pod-identity": IRSA_STATE, "irsa": PI_STATE}
-RBAC = "the cluster denies patch; grant it by RBAC"
-NO_TOKEN = "serviceaccounts/token dev/s3-app: the cluster denies create"
-NO_PODS = "trial Pod of Deployment s3-app: exceeded quota: full"
-
-
 @pytest.mark.parametrize(
     ("to", "denied", "text"),
     [
-        *((to, "patch", RBAC) for to in START),
+        *((to, "patch", "the cluster denies patch; grant it by RBAC") for to in START),
         *((to, "create", NO_TOKEN) for to in START),
         *((to, "pods", NO_PODS) for to in START),
         *((to, "iam:UpdateAssumeRolePolicy", "may not call {}; grant it") for to in START),
@@ -261,8 +248,7 @@ def test_what_is_denied_is_refused_before_the_first_change(to, denied, text):
     with pytest.raises(Stopped, match=text.format(denied)):
         carried_out(world)
 
-    assert world.writes == []
-    assert LOCK not in world.annotations
+    assert (world.writes, LOCK in world.annotations) == ([], False)
 
 
 def test_the_association_stays_if_a_controller_takes_the_annotation_back():

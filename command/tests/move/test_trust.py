@@ -18,15 +18,19 @@ from tests.support.no_gain import no_gain
 OTHER = ServiceAccountRef("dev", "other")
 PROVIDERS, CLUSTERS = [PROVIDER, f"{PROVIDER}2"], [CLUSTER, f"{CLUSTER}2"]
 BOTH = [ACCOUNT, OTHER]
-TOKEN, ASSOCIATION = (
-    Call(PROVIDER, ACCOUNT.subject, "sts.amazonaws.com"),
-    Call(CLUSTER, ACCOUNT.subject),
-)
+TOKEN = Call(PROVIDER, ACCOUNT.subject, "sts.amazonaws.com")
+ASSOCIATION = Call(CLUSTER, ACCOUNT.subject)
 CALLS = [
     *(Call(source, each.subject, "sts.amazonaws.com") for source in PROVIDERS for each in BOTH),
     *(Call(source, each.subject) for source in CLUSTERS for each in BOTH),
 ]
 FULL = (irsa_trust_policy(PROVIDERS, BOTH), pod_identity_trust_policy(CLUSTERS, BOTH))
+NAMES = st.sampled_from([f"app-{letter}" for letter in "abcdef"])
+[BY_ISSUER], [BY_SERVICE] = statements(BY_TOKEN), statements(BY_ASSOCIATION)
+EC2_TOO = {"Service": [*BY_SERVICE["Principal"].values(), "ec2.amazonaws.com"]}
+IN_TEAM = Call(CLUSTER, ServiceAccountRef("team", "app").subject)
+APP_X = Call(PROVIDER, ServiceAccountRef("dev", "app-x").subject, "sts.amazonaws.com")
+BOTH_TAGS = {NAMESPACE_TAG: "team", SERVICE_ACCOUNT_TAG: "app"}
 
 
 def by_tags(tags, operator="StringEquals"):
@@ -64,9 +68,6 @@ def test_adding_a_caller_keeps_the_statements_and_no_other_gains(call):
     no_gain(answers(role), after, but=lambda each: each == call)
 
 
-NAMES = st.sampled_from([f"app-{letter}" for letter in "abcdef"])
-
-
 @settings(max_examples=10)
 @given(st.lists(NAMES, min_size=1, unique=True), NAMES, st.booleans())
 def test_accounts_that_share_a_role_share_a_statement_and_leave_it_as_it_was(names, gone, by_token):
@@ -87,62 +88,46 @@ def test_accounts_that_share_a_role_share_a_statement_and_leave_it_as_it_was(nam
 
 
 def test_an_account_of_another_namespace_has_a_statement_of_its_own():
-    role = trusting(BY_ASSOCIATION)
+    call = Call(CLUSTER, ServiceAccountRef("other", "s3-app").subject)
+    assert len(statements(with_caller(trusting(BY_ASSOCIATION), call))) == 1 + 1
 
-    document = with_caller(role, Call(CLUSTER, ServiceAccountRef("other", "s3-app").subject))
 
-    assert len(statements(document)) == 1 + 1
+def pattern(name):
+    return irsa_trust_policy([PROVIDER], [service_account_pattern("dev", name)])
 
 
 def test_an_exception_of_a_deny_is_not_widened():
-    key = f"{PROVIDER.partition('/')[2]}:sub"
-    deny = {**statements(BY_TOKEN)[0], "Effect": "Deny",
-            "Condition": {"StringNotEquals": {key: OTHER.subject}}}  # fmt: skip
+    exception = {"StringNotEquals": {f"{PROVIDER.partition('/')[2]}:sub": OTHER.subject}}
+    deny = {**statements(BY_TOKEN)[0], "Effect": "Deny", "Condition": exception}
+    role = trusting(irsa_trust_policy([PROVIDER], [OTHER]), {"Statement": [deny]})
 
-    assert (
-        with_caller(trusting(irsa_trust_policy([PROVIDER], [OTHER]), {"Statement": [deny]}), TOKEN)
-        is None
-    )
+    assert with_caller(role, TOKEN) is None
 
 
 def test_a_statement_of_several_providers_loses_one():
-    [statement] = statements(BY_TOKEN)
     weak = {f"{each.partition('/')[2]}:sub": ACCOUNT.subject for each in PROVIDERS}
-    several = {**statement, "Principal": {"Federated": PROVIDERS},
-               "Condition": {"StringEqualsIfExists": weak}}  # fmt: skip
+    condition = {"Condition": {"StringEqualsIfExists": weak}}
+    several = {**BY_ISSUER, "Principal": {"Federated": PROVIDERS}, **condition}
 
     left = without_caller(trusting({"Statement": [several]}), TOKEN)
 
     assert statements(left) == [{**several, "Principal": {"Federated": PROVIDERS[1]}}]
 
 
-[BY_ISSUER] = statements(BY_TOKEN)
-[BY_SERVICE] = statements(BY_ASSOCIATION)
-EC2_TOO = {"Service": [*BY_SERVICE["Principal"].values(), "ec2.amazonaws.com"]}
-IN_TEAM = Call(CLUSTER, ServiceAccountRef("team", "app").subject)
-
-
 @pytest.mark.parametrize(
     ("document", "call"),
     [
-        (irsa_trust_policy([PROVIDER], [service_account_pattern("dev", "s3-*")]), TOKEN),
+        (pattern("s3-*"), TOKEN),
+        (pattern("app-*"), APP_X),
         ({"Statement": [{**BY_ISSUER, "Condition": {}}]}, TOKEN),
         ({"Statement": [{**BY_ISSUER, "Principal": "*", "Condition": {}}]}, TOKEN),
-        (
-            irsa_trust_policy([PROVIDER], [service_account_pattern("dev", "app-*")]),
-            Call(PROVIDER, ServiceAccountRef("dev", "app-x").subject, "sts.amazonaws.com"),
-        ),
         (by_tags({NAMESPACE_TAG: "team"}), IN_TEAM),
         (by_tags({SERVICE_ACCOUNT_TAG: "app"}), IN_TEAM),
-        (
-            by_tags({NAMESPACE_TAG: "team", SERVICE_ACCOUNT_TAG: "app"}, "StringEqualsIfExists"),
-            IN_TEAM,
-        ),
+        (by_tags(BOTH_TAGS, "StringEqualsIfExists"), IN_TEAM),
         ({"Statement": [{**BY_SERVICE, "Principal": EC2_TOO}]}, ASSOCIATION),
     ],
-    ids=["pattern", "every-account", "everyone", "pattern-of-another", "namespace", "name",
-         "without-tags", "service"],
-)  # fmt: skip
+    ids=["pattern", "another", "all", "everyone", "namespace", "name", "without-tags", "service"],
+)
 def test_a_statement_by_which_others_have_access_stays(document, call):
     assert verdict(trusting(document), call) is Verdict.ALLOW
     assert without_caller(trusting(document), call) is None

@@ -7,7 +7,7 @@ from irsa.observe.aws import Aws
 from irsa.observe.facts import Credentials, Unread
 from tests.support.world import ROLE_ARN
 
-CALLER = "arn:aws:iam::111122223333:user/mover"
+MISSING = {"MissingContextValues": ["aws:SourceIp"]}
 
 
 @pytest.fixture(scope="module")
@@ -21,17 +21,14 @@ def aws():
     [
         ({"EvalDecision": "allowed"}, True),
         ({"EvalDecision": "implicitDeny"}, False),
-        (
-            {"EvalDecision": "allowed", "MissingContextValues": ["aws:SourceIp"]},
-            "it depends on aws:SourceIp",
-        ),
+        ({"EvalDecision": "allowed", **MISSING}, "it depends on aws:SourceIp"),
     ],
 )
 def test_a_simulation_that_depends_on_a_key_is_no_answer(aws, result, answer):
     with Stubber(aws.client("iam")) as iam:
         result = {"EvalActionName": "iam:PassRole", **result}
         iam.add_response("simulate_principal_policy", {"EvaluationResults": [result]})
-        found = aws.simulate(CALLER, "iam:PassRole", ROLE_ARN)
+        found = aws.simulate("arn:aws:iam::111122223333:user/mover", "iam:PassRole", ROLE_ARN)
 
     assert (found.reason if isinstance(found, Unread) else found) == answer
 

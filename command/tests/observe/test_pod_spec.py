@@ -4,20 +4,10 @@ import pytest
 
 from irsa.identity.eks import TOKEN_FILE
 from irsa.identity.profiles import aws_config
+from irsa.observe import pod_spec
 from irsa.observe.aws_config import Profile, profiles
 from irsa.observe.facts import ConfigFile, Unread
-from irsa.observe.pod_spec import (
-    Reference,
-    TokenMount,
-    Variable,
-    config_file,
-    containers,
-    environment,
-    needed,
-    references,
-    token_mounts,
-    variables,
-)
+from irsa.observe.pod_spec import Reference, TokenMount, Variable, config_file, containers
 from tests.support.refusal import refusal
 from tests.support.world import ROLE_A_ARN, ROLE_B_ARN
 
@@ -75,11 +65,11 @@ def test_the_webhooks_token_comes_first_and_the_api_servers_not_at_all():
     mounts = [{"name": v["name"], "mountPath": f"/{v['name']}/"} for v in volumes]
     found = spec(volumes, volumeMounts=mounts)
 
-    assert token_mounts(found, found["containers"][0]) == [
+    assert pod_spec.token_mounts(found, found["containers"][0]) == [
         TokenMount("aws-iam-token", "/aws-iam-token/token", "sts.amazonaws.com", 3600),
         TokenMount("own", "/own/jwt", "vault", 600),
     ]
-    assert token_mounts(found, {"name": "without-mounts"}) == []
+    assert pod_spec.token_mounts(found, {"name": "without-mounts"}) == []
 
 
 def config_volume(**source):
@@ -115,14 +105,12 @@ def test_the_object_behind_the_aws_config_file(volumes, env, mounts, expected):
     found = spec(volumes, env=env, volumeMounts=mounts)
     kind, name, key = expected
 
-    reference = references(found)[0]  # a whole folder may hold the credentials file, too
-    [place] = containers(found)
-
+    reference = pod_spec.references(found)[0]  # a whole folder may hold the credentials file, too
     assert (reference.kind, reference.name, reference.key) == expected
-    assert config_file(found, place, {(kind, name): {key: "text"}}) == ConfigFile(
-        name, key, "text", kind
-    )
-    assert config_file(found, place, {(kind, name): None}) == ConfigFile(name, key, None, kind)
+    [place] = containers(found)
+    for values, text in (({key: "text"}, "text"), (None, None)):
+        file = config_file(found, place, {(kind, name): values})
+        assert file == ConfigFile(name, key, text, kind)
 
 
 @pytest.mark.parametrize(
@@ -133,14 +121,13 @@ def test_the_object_behind_the_aws_config_file(volumes, env, mounts, expected):
 def test_a_config_file_that_is_in_no_object_is_unread(volumes, mounts):
     found = spec(volumes, env=FILE, volumeMounts=mounts)
     file = config_file(found, containers(found)[0], {})
-
     assert isinstance(file, Unread)
     assert file.remedy == "ask inside the Pod, with --exec"
 
 
 def test_without_variable_and_home_folder_there_is_no_config_file():
     found = spec(config_volume(), volumeMounts=FOLDER)
-    assert (config_file(found, containers(found)[0], {}), references(found)) == (None, [])
+    assert (config_file(found, containers(found)[0], {}), pod_spec.references(found)) == (None, [])
 
 
 def test_variables_and_what_they_are_taken_from():
@@ -164,8 +151,8 @@ def test_variables_and_what_they_are_taken_from():
         ("ConfigMap", "settings"): {"p": "legacy", "A": "0"},
     }
 
-    assert variables(found["containers"][0])["B"] is None
-    assert environment(found["containers"][0], objects) == {
+    assert pod_spec.variables(found["containers"][0])["B"] is None
+    assert pod_spec.environment(found["containers"][0], objects) == {
         "AWS_ACCESS_KEY_ID": Variable(None, "Secret", "keys", "ACCESS_KEY_ID", whole=True),
         "p": Variable("legacy", "ConfigMap", "settings", "p", whole=True),
         "A": Variable("1"),
@@ -175,7 +162,7 @@ def test_variables_and_what_they_are_taken_from():
         "D": Variable(None),
         "E": Variable(""),
     }
-    assert references(found) == [
+    assert pod_spec.references(found) == [
         Reference("Secret", "keys", "AWS_"),
         Reference("ConfigMap", "settings", ""),
         Reference("ConfigMap", "settings", key="p", variable="AWS_PROFILE"),
@@ -195,7 +182,7 @@ def test_what_a_pod_waits_for_is_all_that_is_not_optional():
     ]
     found = spec(volumes, env=env, envFrom=env_from)
 
-    assert [(each.kind, each.name) for each in needed(found)] == [
+    assert [(each.kind, each.name) for each in pod_spec.needed(found)] == [
         ("Secret", "certificate"),
         ("ConfigMap", "page"),
         ("ConfigMap", "settings"),

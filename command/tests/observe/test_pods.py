@@ -72,11 +72,9 @@ def deployment(*conditions):
     [("NewReplicaSetAvailable", "2026-11-24T23:00:00Z"), ("ReplicaSetUpdated", "")],
 )
 def test_the_end_of_a_rollout_is_known_once_it_is_complete(reason, moment):
-    times = {"lastUpdateTime": "2026-11-24T23:00:00Z"}
-    progressing = {"type": "Progressing", "reason": reason, **times}
-
-    [owner] = read_workloads(cluster(deployments=[deployment(progressing)]), "dev").owners
-
+    last = {"lastUpdateTime": "2026-11-24T23:00:00Z"}
+    progressing = deployment({"type": "Progressing", "reason": reason, **last})
+    [owner] = read_workloads(cluster(deployments=[progressing]), "dev").owners
     assert owner.rolled_out == moment
 
 
@@ -86,22 +84,16 @@ def test_the_newest_revision_is_told_from_older_ones_by_its_number():
         pod("old", 1, controlled_by("ReplicaSet", "r9", "r9")),
         pod("new", 2, controlled_by("ReplicaSet", "r10", "r10")),
     ]
-    found = read_workloads(
-        cluster(
-            deployments=[deployment({"type": "Progressing"}, failure)],
-            replicasets=[replica_set(9), replica_set(10)],
-            pods=pods,
-        ),
-        "dev",
-    )
+    lists = {"replicasets": [replica_set(9), replica_set(10)], "pods": pods}
+    deployments = [deployment({"type": "Progressing"}, failure)]
+    found = read_workloads(cluster(deployments=deployments, **lists), "dev")
 
-    assert [(each.name, each.outdated, each.deployment) for each in found.pods] == [
-        ("new", False, "app"),
-        ("old", True, "app"),
-    ]
+    new, old = found.pods
+    assert (new.name, new.outdated, new.deployment) == ("new", False, "app")
+    assert (old.name, old.outdated, old.deployment) == ("old", True, "app")
     [owner] = found.owners
     assert (owner.trouble, owner.paused, owner.target) == ("quota exceeded", True, "deployment/app")
-    assert found.pods[0].template == TEMPLATE
+    assert new.template == TEMPLATE
 
 
 def test_other_owners_are_read_once_and_may_stay_unread():
@@ -152,55 +144,45 @@ NO_IMAGE, CRASHING = waiting("ErrImagePull", message="no\nsuch"), waiting("Crash
 UNSCHEDULED = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
 
 
+BEFORE = {"initContainerStatuses": CRASHING, "containerStatuses": waiting("PodInitializing")}
+GONE = {"metadata": {"deletionTimestamp": "2026-11-24T23:59:00Z"}}
+
+
 @pytest.mark.parametrize(
     ("fields", "reason", "message"),
     [
         ({}, "", ""),
         ({"containerStatuses": NO_IMAGE}, "ErrImagePull", "no such"),
-        (
-            {"initContainerStatuses": CRASHING, "containerStatuses": waiting("PodInitializing")},
-            "CrashLoopBackOff",
-            "",
-        ),
+        (BEFORE, "CrashLoopBackOff", ""),
         ({"conditions": [UNSCHEDULED]}, "Unschedulable", ""),
+        (GONE, "", ""),
     ],
 )
-def test_why_a_pod_waits(fields, reason, message):
+def test_why_a_pod_waits_and_that_it_lives_unless_it_is_being_deleted(fields, reason, message):
     [found] = read_workloads(cluster(pods=[pod("a", 1, {}, **fields)]), "dev").pods
-    assert (found.reason, found.message, found.lives) == (reason, message, True)
-
-
-def test_a_pod_that_is_being_deleted_does_not_live():
-    gone = pod("a", 1, {}, metadata={"deletionTimestamp": "2026-11-24T23:59:00Z"})
-    assert not read_workloads(cluster(pods=[gone]), "dev").pods[0].lives
-
-
-def encoded(**values):
-    return {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
+    assert (found.reason, found.message, found.lives) == (reason, message, fields is not GONE)
 
 
 def test_of_a_secret_the_names_and_what_is_no_secret_are_kept():
-    data = encoded(
-        PROFILE="legacy", SECRET_ACCESS_KEY="s3cr3t", config="[a]\naws_secret_access_key = s3cr3t"
-    )
+    config = "[a]\naws_access_key_id = AKIA\nAWS_SECRET_ACCESS_KEY=s3cr3t\nregion = x\n"
+    values = {"PROFILE": "legacy", "SECRET_ACCESS_KEY": "s3cr3t", "config": config}
+    data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
     references = [
         Reference("Secret", "s", "AWS_"),
         Reference("Secret", "s", key="config"),
         Reference("Secret", "s", key="SECRET_ACCESS_KEY", variable="AWS_SECRET_ACCESS_KEY"),
     ]
+    text = config.replace("AKIA", "(not kept)").replace("=s3cr3t", "= (not kept)")
 
-    assert kept("Secret", data, references) == {
-        "PROFILE": "legacy",
-        "SECRET_ACCESS_KEY": None,
-        "config": "[a]\naws_secret_access_key = (not kept)",
-    }
+    found = kept("Secret", data, references)
+    assert found == {"PROFILE": "legacy", "SECRET_ACCESS_KEY": None, "config": text}
     assert kept("ConfigMap", {"a": "b"}, []) == {"a": "b"}
 
 
 def test_when_the_annotation_was_written_is_told_from_other_fields():
-    annotation = {"f:metadata": {"f:annotations": {"f:eks.amazonaws.com/role-arn": {}}}}
+    annotation = {"f:annotations": {"f:eks.amazonaws.com/role-arn": {}}}
     fields = [
-        {"time": "2026-01-01T00:00:00Z", "fieldsV1": annotation},
+        {"time": "2026-01-01T00:00:00Z", "fieldsV1": {"f:metadata": annotation}},
         {"time": "2026-02-01T00:00:00Z", "fieldsV1": {"f:metadata": {"f:labels": {}}}},
         {},
     ]

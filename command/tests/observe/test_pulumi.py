@@ -110,7 +110,6 @@ def test_a_replaced_role_is_listed_once_and_its_arn_is_not_known():
             "the preview failed: no such role",
         ),
     ],
-    ids=["no-sames", "failed"],
 )
 def test_a_preview_without_all_resources_says_so(tmp_path, capsys, text, message):
     assert read(text).missing == message
@@ -130,7 +129,6 @@ def test_a_preview_without_all_resources_says_so(tmp_path, capsys, text, message
         ("[]", "(not a policy)"),
         (None, "(known after up)"),
     ],
-    ids=["unknown", "preview's", "state's", "no-json", "no-policy", "none"],
 )
 def test_a_trust_policy_that_cannot_be_read_is_said_in_words(value, expected):
     [found] = read(state([role(assumeRolePolicy=value)])).roles

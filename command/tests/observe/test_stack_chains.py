@@ -18,6 +18,24 @@ OIDC_PROVIDER = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
 ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 METADATA = {"metadata": {"namespace": "dev", "name": "s3-app"}}
+TARGETS = [
+    {"role_arn": ROLE_B_ARN, "profile": "B", "external_id": "t-42"},
+    {"role_arn": f"{ROLE_B_ARN}-2", "profile": "C", "external_id": None},
+]
+NO_ROLE = "the state has no role_arn of it; run `pulumi up`"
+PATTERNS = "it trusts patterns only (system:serviceaccount:dev:job-*)"
+HIDDEN = "its role_arn is a secret; give `pulumi stack export --show-secrets`"
+NOT_A_STATE = (
+    "this is not the state of a stack; give the output of `pulumi stack export`, or the name of "
+    "the stack"
+)
+NO_COMPONENTS = (
+    "the stack has no Workload, ServiceAccountRole or PodIdentityAssociation of the irsa "
+    "components; name the stack of a program that uses them, after `pulumi up`"
+)
+NO_ACCOUNT = " is not NAMESPACE/SERVICE-ACCOUNT: "
+TWICE = "dev/app is given beside --namespace or --service-account; give one\n"
+ALL = "s3-app (dev/s3-app), app (dev/app), app (ops/app), key (it has an access key and no role)"
 
 
 def resource(kind, name="x", parent="stack", **fields):
@@ -42,15 +60,9 @@ def role(name="s3-app", *accounts, **outputs):
 
 
 def association(name="s3-app", **outputs):
-    found = {
-        "cluster_arn": CLUSTER_ARN,
-        "namespace": "dev",
-        "service_account_name": name,
-        "role_arn": ROLE_A_ARN,
-        "target_role_arn": ROLE_B_ARN,
-        "association_id": "a-1",
-    }
-    return component("PodIdentityAssociation", name, **{**found, **outputs})
+    account = {"namespace": "dev", "service_account_name": name, "cluster_arn": CLUSTER_ARN}
+    roles = {"role_arn": ROLE_A_ARN, "target_role_arn": ROLE_B_ARN, "association_id": "a-1"}
+    return component("PodIdentityAssociation", name, **{**account, **roles, **outputs})
 
 
 def state(*resources):
@@ -101,12 +113,6 @@ def test_a_workload_is_a_chain_and_its_role_is_no_second_one():
     assert chains_of(state(identity, role())) == StackChains([replace(chain(), deployment="")], [])
 
 
-TARGETS = [
-    {"role_arn": ROLE_B_ARN, "profile": "B", "external_id": "t-42"},
-    {"role_arn": f"{ROLE_B_ARN}-2", "profile": "C", "external_id": None},
-]
-
-
 @pytest.mark.parametrize(
     "by", [{}, {"association_id": "a-1", "role_arn": None}], ids=["role", "association"]
 )
@@ -122,14 +128,13 @@ def test_a_workload_is_a_chain_for_each_target(by):
 
 def test_a_workload_s_role_is_the_one_of_its_association():
     associated = workload(role_arn=None, association_id="a-1")
-    by_association = {"association_id": "a-1", "target_role_arn": ROLE_B_ARN}
+    own = chain(association_id="a-1", target_role_arn=ROLE_B_ARN)
 
-    assert chains_of(state(associated, association("one"), role())) == StackChains(
-        [chain(**by_association)], []
-    )
+    found = chains_of(state(associated, association("one"), role()))
+    assert found == StackChains([own], [])
     unknown, alone = chains_of(state(associated)), chains_of(state(association()))
     assert unknown.chains == [replace(chain(association_id="a-1"), role_arn="")]
-    assert alone.chains == [replace(chain(**by_association), deployment="")]
+    assert alone.chains == [replace(own, deployment="")]
     assert chains_of(state(association("x", role_arn=UNKNOWN_OUTPUT))).skipped == [("x", NO_ROLE)]
 
 
@@ -158,24 +163,17 @@ def test_the_bucket_is_the_one_whose_policy_the_role_has():
         assert found.chains == [chain(bucket=name)]
 
 
-NO_ROLE = "the state has no role_arn of it; run `pulumi up`"
-
-
 @pytest.mark.parametrize(
     ("found", "reason"),
     [
         (workload("key", role_arn=None), "it has an access key and no role"),
         (workload("key", namespace=None), "the state has no namespace of it; run `pulumi up`"),
         (workload("key", role_arn=UNKNOWN_OUTPUT), NO_ROLE),
-        (
-            workload("key", role_arn={**SECRET, "ciphertext": "v1:x"}),
-            "its role_arn is a secret; give `pulumi stack export --show-secrets`",
-        ),
-        (role("key", "dev:job-*"), "it trusts patterns only (system:serviceaccount:dev:job-*)"),
+        (workload("key", role_arn={**SECRET, "ciphertext": "v1:x"}), HIDDEN),
+        (role("key", "dev:job-*"), PATTERNS),
         (role("key", subjects=None), "the state has no subjects of it; run `pulumi up`"),
         (role("key", role_arn=None), NO_ROLE),
     ],
-    ids=["access key", "killed run", "unknown", "secret", "patterns", "no subjects", "no role"],
 )
 def test_a_component_without_a_chain_is_skipped_with_the_reason(found, reason):
     assert chains_of(state(found)) == StackChains([], [("key", reason)])
@@ -189,16 +187,6 @@ def test_secrets_that_were_exported_in_plain_are_read():
     assert [each.external_id for each in chains_of(state(hidden)).chains] == ["t-42", ""]
     subjects = plain(["system:serviceaccount:dev:s3-app"])
     assert len(chains_of(state(role(subjects=subjects))).chains) == 1
-
-
-NOT_A_STATE = (
-    "this is not the state of a stack; give the output of `pulumi stack export`, or the name of "
-    "the stack"
-)
-NO_COMPONENTS = (
-    "the stack has no Workload, ServiceAccountRole or PodIdentityAssociation of the irsa "
-    "components; name the stack of a program that uses them, after `pulumi up`"
-)
 
 
 @pytest.mark.parametrize(
@@ -221,28 +209,21 @@ def test_another_document_is_refused_with_the_way_out(document, problem, tmp_pat
     assert capsys.readouterr().err == f"irsa verify: --stack {file}: {problem}\n"
 
 
-NO_ACCOUNT = " is not NAMESPACE/SERVICE-ACCOUNT: "
-
-
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
         ("dev", NO_ACCOUNT),
         ("dev/a/b", NO_ACCOUNT),
         ("--namespace dev/app --service-account app", NO_ACCOUNT),
-        (
-            "dev/app --namespace ops",
-            "dev/app is given beside --namespace or --service-account; give one\n",
-        ),
+        ("dev/app --namespace ops", TWICE),
         ("--namespace dev", "give NAMESPACE/SERVICE-ACCOUNT, such as dev/s3-app, or --stack\n"),
     ],
 )
 def test_a_service_account_is_named_once_and_checked_before_the_cluster(options, problem, capsys):
     assert main(["verify", *options.split()]) == 2
-    error = capsys.readouterr().err
-    assert error.startswith("irsa verify: ")
-    assert problem in error
-    assert error.count("\n") == 1
+    [line] = capsys.readouterr().err.splitlines(keepends=True)
+    assert line.startswith("irsa verify: ")
+    assert problem in line
 
 
 @pytest.fixture
@@ -289,9 +270,6 @@ def test_the_question_about_an_association_expects_it(chosen):
 
     assert (question.expects_association, question.expected_role) == (True, ROLE_A_ARN)
     assert (question.expected_target, question.role_b_arn) == (ROLE_B_ARN, "")
-
-
-ALL = "s3-app (dev/s3-app), app (dev/app), app (ops/app), key (it has an access key and no role)"
 
 
 @pytest.mark.parametrize(

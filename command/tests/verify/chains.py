@@ -7,13 +7,8 @@ from dataclasses import replace
 from functools import partial
 
 from command.tests.verify.pods import SPEC, associated_pod
+from irsa.identity import pod_identity
 from irsa.identity.eks import ROLE_ARN_ANNOTATION, SKIP_LABEL
-from irsa.identity.pod_identity import (
-    TargetedBy,
-    external_id,
-    pod_identity_trust_policy,
-    target_role_trust_policy,
-)
 from irsa.identity.policies import TrustedRole, irsa_trust_policy, role_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
@@ -129,11 +124,11 @@ ASSOCIATION = Association(
     account=ACCOUNT,
     role_arn=world.ROLE_ARN,
 )
-SENT_ID = external_id(world.CLUSTER_ARN, ACCOUNT)
+SENT_ID = pod_identity.external_id(world.CLUSTER_ARN, ACCOUNT)
 TARGETING = replace(ASSOCIATION, target_role_arn=world.ROLE_B_ARN, external_id=SENT_ID)
-BY_ASSOCIATION = TargetedBy(world.ROLE_ARN, world.CLUSTER_ARN, ACCOUNT)
+BY_ASSOCIATION = pod_identity.TargetedBy(world.ROLE_ARN, world.CLUSTER_ARN, ACCOUNT)
 EKS = EksCluster(world.CLUSTER_ARN, addon="ACTIVE")
-TRUST_EKS = pod_identity_trust_policy([world.CLUSTER_ARN], [ACCOUNT])
+TRUST_EKS = pod_identity.pod_identity_trust_policy([world.CLUSTER_ARN], [ACCOUNT])
 EKS_TOKEN = Token("", {}, {**CLAIMS, "aud": ["pods.eks.amazonaws.com"]})
 ROLE_EKS = replace(ROLE, trust_policy=TRUST_EKS)
 READY = frozenset({"n"})
@@ -166,6 +161,6 @@ def targeted(trust=None, role_a=ROLE_EKS, association=TARGETING, **changes):
     """Facts of an association with a target role."""
     tags = replace(GOOD_EKS, pod_identity=identity(TARGETING)).session_tags
     target = RoleBTarget(role_arn=world.ROLE_B_ARN, external_id=SENT_ID, tags=tags)
-    role = role_b(trust or target_role_trust_policy([BY_ASSOCIATION]))
+    role = role_b(trust or pod_identity.target_role_trust_policy([BY_ASSOCIATION]))
     known = {"pod_identity": identity(association), "role": role_a}
     return replace(GOOD_EKS, **known, role_b=RoleBFacts(target=target, role=role), **changes)

@@ -28,7 +28,16 @@ from irsa.verify.link import LINKS, Status, failing_link, status_of
 from irsa.verify.walk import Chain
 from tests.support.world import ACCOUNT_A, ROLE_ARN
 
+NO_ARN = f"{ROLE_ARN}!"
 REFUSED = {"assumed": DENIED, **NO_SESSION}
+NODE = Answer(True, "arn:aws:sts::111122223333:assumed-role/dev-node/i-0123456789abcdef0")
+LONGER = Answer(allowed=True, arn=SESSION_ARN.replace("/s3-app/", "/s3-app-2/"))
+NO_CREDENTIALS = Answer(allowed=False, code="aws", message="Unable to locate credentials")
+SLOW = Answer(allowed=False, code="ReadTimeoutError", message="timed out")
+LATE, TRIED = replace(SESSION, seconds=12), replace(DENIED, seconds=90)
+MISSPELT = {"role": None, "target": RoleBTarget(role_arn="s3-app-B", profile="B")}
+DELETED = {"Effect": "Allow", "Principal": {"AWS": "AROAGONE"}, "Action": "sts:AssumeRole"}
+OF_DELETED = {"role": role_b({"Statement": DELETED}), "assumed": DENIED}
 
 
 def test_every_link_of_a_good_chain_passes_in_the_order_of_the_table():
@@ -46,8 +55,7 @@ def test_a_provider_at_the_dual_stack_address_is_no_providers_of_the_token():
     link = links(providers=(dual_stack,))["provider"]
 
     assert link.status is Status.FAILED
-    assert "api.aws/id/" in link.found
-    assert "(the dual-stack address, which no token names)" in link.found
+    assert f"{issuer} (the dual-stack address, which no token names)" in link.found
 
 
 @pytest.mark.parametrize(
@@ -64,17 +72,16 @@ def test_a_provider_at_the_dual_stack_address_is_no_providers_of_the_token():
 )
 def test_an_unread_fact_names_the_permission(changes, key):
     link = links(**changes)[key]
-    assert (link.status, link.found, link.remedy.text) == (
-        Status.UNKNOWN,
-        "could not read it: needs a permission (403 Forbidden)",
-        "grant a permission",
-    )
+    assert link.status is Status.UNKNOWN
+    assert link.found == "could not read it: needs a permission (403 Forbidden)"
+    assert link.remedy.text == "grant a permission"
 
 
-@pytest.mark.parametrize("key", ["provider", "audience", "role", "trust"])
-def test_an_unread_fact_holds_when_sts_granted_the_session(key):
-    link = links(providers=UNREAD, role=UNREAD)[key]
-    assert (link.status, link.found.endswith("but STS accepted the token")) == (Status.PASSED, True)
+def test_an_unread_fact_holds_when_sts_granted_the_session():
+    found = links(providers=UNREAD, role=UNREAD)
+    for key in ("provider", "audience", "role", "trust"):
+        assert found[key].status is Status.PASSED
+        assert found[key].found.endswith("but STS accepted the token")
 
 
 def test_an_undecided_trust_policy_is_decided_by_sts_or_the_likely_cause():
@@ -92,35 +99,22 @@ def test_an_undecided_trust_policy_is_decided_by_sts_or_the_likely_cause():
     )
 
 
-@pytest.mark.parametrize("value", [f'"{ROLE_ARN}"', f" {ROLE_ARN}\n", f"'{ROLE_ARN}'"])
-def test_quotes_and_white_space_are_taken_off_the_annotation(value):
+@pytest.mark.parametrize(
+    ("value", "corrected"),
+    [(f'"{ROLE_ARN}"', True), (f" {ROLE_ARN}\n", True), (f"'{ROLE_ARN}'", True), (NO_ARN, False)],
+)
+def test_quotes_and_white_space_are_taken_off_the_annotation(value, corrected):
     link = links(**annotated(value))["annotation"]
-    assert (link.status, link.remedy.shell[0].rpartition("=")[2]) == (Status.FAILED, ROLE_ARN)
-
-
-@pytest.mark.parametrize("name", ["role/a!", "role/team//", "role/", f"role/{'a' * 65}", "x"])
-def test_an_annotation_that_iam_has_no_role_for_is_not_the_arn_of_a_role(name):
-    value = f"arn:aws:iam::111122223333:{name}"
-    link = links(**annotated(value))["annotation"]
-
-    assert (link.status, link.remedy.shell) == (Status.FAILED, ())
-    assert link.found.startswith(f"{value!r} is not the ARN of a role")
-
-
-NODE = Answer(True, "arn:aws:sts::111122223333:assumed-role/dev-node/i-0123456789abcdef0")
-LONGER = Answer(allowed=True, arn=SESSION_ARN.replace("/s3-app/", "/s3-app-2/"))
-NO_CREDENTIALS = Answer(allowed=False, code="aws", message="Unable to locate credentials")
-SLOW = Answer(allowed=False, code="ReadTimeoutError", message="timed out")
-LATE = replace(SESSION, seconds=12)
+    assert link.status is Status.FAILED
+    assert [each.rpartition("=")[2] for each in link.remedy.shell[:1]] == [ROLE_ARN] * corrected
+    assert corrected or link.found.startswith(f"{value!r} is not the ARN of a role")
 
 
 @pytest.mark.parametrize(
     ("key", "answers", "status", "found"),
     [
-        ("assume", {**REFUSED, "assumed": replace(DENIED, seconds=90)}, Status.FAILED,
-         "AccessDenied: Access Denied (tried for 90 s)"),
-        ("assume", {"assumed": LATE}, Status.PASSED,
-         "granted after 12 s: the change had to propagate"),
+        ("assume", {**REFUSED, "assumed": TRIED}, Status.FAILED, "Denied (tried for 90 s)"),
+        ("assume", {"assumed": LATE}, Status.PASSED, "after 12 s: the change had to propagate"),
         ("caller", {"caller": NODE}, Status.FAILED, NODE.arn),
         ("caller", {"caller": LONGER}, Status.FAILED, LONGER.arn),
         ("inside", {"inside": SESSION}, Status.PASSED, SESSION_ARN),
@@ -129,7 +123,7 @@ LATE = replace(SESSION, seconds=12)
         ("inside", {"inside": UNREAD}, Status.UNKNOWN, UNREAD.text),
         ("refused", {"refused": SLOW}, Status.UNKNOWN, SLOW.text),
     ],
-)  # fmt: skip
+)
 def test_a_call_proves_what_its_answer_says(key, answers, status, found):
     every = links(**answers)
 
@@ -149,11 +143,6 @@ def test_a_missing_service_account_is_created():
     assert link.remedy.shell[0] == "kubectl create serviceaccount s3-app --namespace dev"
 
 
-MISSPELT = RoleBTarget(role_arn="s3-app-B", profile="B")
-DELETED = {"Effect": "Allow", "Principal": {"AWS": "AROAGONE"}, "Action": "sts:AssumeRole"}
-OF_DELETED = {"role": role_b({"Statement": DELETED}), "assumed": DENIED}
-
-
 @pytest.mark.parametrize(
     ("changes", "key", "status", "found"),
     [
@@ -162,11 +151,10 @@ OF_DELETED = {"role": role_b({"Statement": DELETED}), "assumed": DENIED}
         ({"role": None, "assumed": DENIED}, "chain-trust", Status.UNKNOWN, "there is no role B"),
         ({"role": UNREAD, "assumed": DENIED}, "chain-role", Status.UNKNOWN, UNREAD.text),
         ({"role": UNREAD, "assumed": DENIED}, "chain-trust", Status.UNKNOWN, UNREAD.text),
-        ({"role": None, "target": MISSPELT}, "chain-role", Status.FAILED,
-         "'s3-app-B' is not the ARN of a role"),
+        (MISSPELT, "chain-role", Status.FAILED, "'s3-app-B' is not the ARN of a role"),
         (OF_DELETED, "chain-trust", Status.FAILED, "it names AROAGONE, a principal that was del"),
     ],
-)  # fmt: skip
+)
 def test_one_link_on_the_way_to_role_b(changes, key, status, found):
     link = chained(**changes)[key]
     assert (link.status, found in link.found) == (status, True), link.found

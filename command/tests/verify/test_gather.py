@@ -19,7 +19,7 @@ from command.tests.verify.chains import (
     UNREAD,
     identity,
 )
-from command.tests.verify.pods import AWS_MOUNT, AWS_VOLUME, SPEC, A, associated_pod
+from command.tests.verify.pods import AWS_MOUNT, AWS_VOLUME, SPEC, A, associated_pod, config
 from irsa.identity.arns import ClusterArn, cluster_arn
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
@@ -33,6 +33,12 @@ from irsa.verify.link import Status
 from tests.support import world
 
 QUESTION = Question(namespace="dev", name="s3-app", wait=0)
+KEY = "[profile key]\naws_access_key_id = AKIA\naws_secret_access_key = x\n"
+INVALID = Answer(allowed=False, code="ValidationError", message="x")
+NO_IDENTITY = identity(None, agent=frozenset())
+GROUPS = {"n": "workers", "other": "gpu"}
+OTHER_REGION = f"region us-east-1 has {world.CLUSTER_ARN}"
+CREDENTIALS = "give --region and credentials of the kubeconfig's cluster"
 
 
 class FakeCluster:
@@ -93,21 +99,18 @@ def test_a_service_account_that_was_not_read_keeps_what_it_has():
 
 def with_config(text, role=ROLE):
     """The cluster and the account of a service account whose Pod has an AWS config file."""
-    env = [{"name": "AWS_CONFIG_FILE", "value": "/etc/aws/config"}]
-    mounted = {
-        "containers": [{"name": "app", "env": env, "volumeMounts": [AWS_MOUNT]}],
-        "volumes": [AWS_VOLUME],
+    own = {
+        "name": "app",
+        "env": [{"name": "AWS_CONFIG_FILE", "value": "/etc/aws/config"}],
+        "volumeMounts": [AWS_MOUNT],
     }
-    cluster = FakeCluster(spec=mounted, objects={("ConfigMap", "aws"): {"config": text}})
-    return Sources(cluster, FakeAws(role=role))
+    mounted = {"containers": [own], "volumes": [AWS_VOLUME]}
+    return Sources(FakeCluster(spec=mounted, **config(text)), FakeAws(role=role))
 
 
 def profile(name, source="A"):
     """A profile that leads to role B."""
     return f"[profile {name}]\nrole_arn = {world.ROLE_B_ARN}-{name}\nsource_profile = {source}\n"
-
-
-KEY = "[profile key]\naws_access_key_id = AKIA\naws_secret_access_key = x\n"
 
 
 @pytest.mark.parametrize(
@@ -131,26 +134,25 @@ def test_each_profile_that_leads_from_the_role_to_one_more_is_a_chain(more, prof
     assert [facts.title for facts in asked] == titles
 
 
-@pytest.mark.parametrize("named", [{"profile": "C"}, {"role_b_arn": world.ROLE_B_ARN}])
-def test_a_question_that_names_a_profile_or_role_b_is_one_chain(named):
-    question = replace(QUESTION, **named)
-
-    [facts] = gather_each(question, with_config(A + profile("B") + profile("C")))
-
-    end = f"profile {named['profile']}" if "profile" in named else world.ROLE_B_ARN
+@pytest.mark.parametrize(
+    ("named", "end"),
+    [({"profile": "C"}, "profile C"), ({"role_b_arn": world.ROLE_B_ARN}, world.ROLE_B_ARN)],
+)
+def test_a_question_that_names_a_profile_or_role_b_is_one_chain(named, end):
+    sources = with_config(A + profile("B") + profile("C"))
+    [facts] = gather_each(replace(QUESTION, **named), sources)
     assert facts.title == f"dev/s3-app ({end})"
 
 
 @pytest.mark.parametrize("name", ["", "irsa-b"])
 def test_role_b_s_session_name_is_the_profile_s_where_a_policy_goes_by_it(name):
     setting = f"role_session_name = {name}\n" if name else ""
-    by_name = {"StringLike": {"sts:RoleSessionName": "irsa-*"}}
     allow = {"Effect": "Allow", "Principal": {"AWS": ROLE.arn}, "Action": "sts:AssumeRole"}
-    trusting = replace(ROLE, trust_policy={"Statement": {**allow, "Condition": by_name}})
+    by_name = {"Condition": {"StringLike": {"sts:RoleSessionName": "irsa-*"}}}
+    trusting = replace(ROLE, trust_policy={"Statement": allow | by_name})
 
     sources = with_config(A + profile("B") + setting, trusting)
     facts = gather(replace(QUESTION, profile="B"), sources)
-
     assert facts.role_b.target.session_name == name
 
 
@@ -167,14 +169,14 @@ def test_sts_is_not_asked_with_a_name_that_is_not_the_pod_s():
 
 
 def test_an_invalid_arn_of_role_b_is_not_looked_up():
-    question = replace(QUESTION, profile="B")
-
-    found = gather(question, with_config("[profile B]\nrole_arn = s3-app-B\n"))
-
-    assert (found.role_b.target.role_arn, found.role_b.role) == ("s3-app-B", None)
+    sources = with_config("[profile B]\nrole_arn = s3-app-B\n")
+    found = gather(replace(QUESTION, profile="B"), sources).role_b
+    assert (found.target.role_arn, found.role) == ("s3-app-B", None)
 
 
-INVALID = Answer(allowed=False, code="ValidationError", message="x")
+def test_a_role_b_that_cannot_be_read_names_the_option_for_its_account():
+    found = gather(replace(QUESTION, profile="B"), with_config(A + profile("B"), role=UNREAD))
+    assert found.role_b.role.remedy == TRUSTING_PROFILE
 
 
 @pytest.mark.parametrize(
@@ -207,28 +209,22 @@ def eks_sources(spec=associated_pod().spec, account=BARE, **changes):  # noqa: B
     return Sources(cluster, FakeAws(**changes))
 
 
-def test_a_token_for_eks_is_bound_to_the_running_pod():
-    sources = eks_sources()
-
-    found = gather(QUESTION, sources)
-
-    assert (found.pod_identity, found.role_arn) == (identity(), ROLE.arn)
-    assert sources.cluster.asked == [("pods.eks.amazonaws.com", "s3-app-1")]
-
-
-def test_without_an_association_the_token_is_for_sts():
-    sources = eks_sources(SPEC, association=None)
-
-    assert gather(QUESTION, sources).pod_identity == identity(None, agent=frozenset())
-    assert sources.cluster.asked == [("sts.amazonaws.com", None)]
+@pytest.mark.parametrize(
+    ("sources", "known", "asked"),
+    [
+        (eks_sources(), identity(), ("pods.eks.amazonaws.com", "s3-app-1")),
+        (eks_sources(SPEC, association=None), NO_IDENTITY, ("sts.amazonaws.com", None)),
+    ],
+    ids=["bound-to-the-running-pod", "no-association"],
+)
+def test_a_token_is_for_eks_where_an_association_is(sources, known, asked):
+    assert gather(QUESTION, sources).pod_identity == known
+    assert sources.cluster.asked == [asked]
 
 
 @pytest.mark.parametrize(
     ("groups", "nodes", "roles"),
-    [
-        ({"n": "workers", "other": "gpu"}, {"n": "workers"}, {"workers": "role of workers"}),
-        (UNREAD, UNREAD, {}),
-    ],
+    [(GROUPS, {"n": "workers"}, {"workers": "role of workers"}), (UNREAD, UNREAD, {})],
 )
 def test_the_nodes_of_the_pods_are_read_with_their_roles(groups, nodes, roles):
     sources = eks_sources(associated_pod(nodeName="n").spec)
@@ -236,51 +232,37 @@ def test_the_nodes_of_the_pods_are_read_with_their_roles(groups, nodes, roles):
     sources.aws.node_role = lambda _, group: f"role of {group}"
 
     found = gather(QUESTION, sources).pod_identity
-
     assert (found.nodes, found.node_roles) == (nodes, roles)
 
 
 @pytest.mark.parametrize(
-    ("labels", "group"),
+    ("label", "group"),
     [
-        ({"eks.amazonaws.com/nodegroup": "workers"}, "workers"),
-        ({"eks.amazonaws.com/compute-type": "auto"}, AUTO_MODE),
-        ({"karpenter.sh/nodepool": "default"}, ""),
+        ("eks.amazonaws.com/nodegroup=workers", "workers"),
+        ("eks.amazonaws.com/compute-type=auto", AUTO_MODE),
+        ("karpenter.sh/nodepool=default", ""),
     ],
 )
-def test_a_node_is_of_a_node_group_or_of_auto_mode(labels, group):
+def test_a_node_is_of_a_node_group_or_of_auto_mode(label, group):
+    labels = dict([label.split("=")])
     assert node_group({"metadata": {"name": "n", "labels": labels}}) == ("n", group)
-
-
-OTHER_REGION = f"region us-east-1 has {world.CLUSTER_ARN}"
-CREDENTIALS = "give --region and credentials of the kubeconfig's cluster"
 
 
 @pytest.mark.parametrize(
     ("cluster", "account", "text"),
     [
-        (ClusterArn("aws", "eu-west-1", world.ACCOUNT_A, "dev"), {}, OTHER_REGION),
-        (ClusterArn("", "eu-west-1", "", "dev"), {}, OTHER_REGION),
+        (("aws", "eu-west-1", world.ACCOUNT_A, "dev"), {}, OTHER_REGION),
+        (("", "eu-west-1", "", "dev"), {}, OTHER_REGION),
         (cluster_arn(world.CLUSTER_ARN), {"eks_cluster": lambda _: None}, CREDENTIALS),
-        (ClusterArn("", "", "", ""), {"clusters": lambda *_: ["dev", "dev-2"]},
-         "dev, dev-2 have this issuer"),
+        (("",) * 4, {"clusters": lambda *_: ["dev", "dev-2"]}, "dev, dev-2 have this issuer"),
     ],
-    ids=["arn", "eksctl", "not-of-the-region", "two-of-an-issuer"],
-)  # fmt: skip
+)
 def test_a_cluster_that_is_not_the_kubeconfig_s_for_certain_is_not_read(cluster, account, text):
     sources = eks_sources()
-    sources.cluster.eks, sources.cluster.issuer_url = cluster, lambda: world.ISSUER_URL
+    sources.cluster.eks, sources.cluster.issuer_url = ClusterArn(*cluster), lambda: world.ISSUER_URL
     vars(sources.aws).update(account)
 
     found = gather(QUESTION, sources).pod_identity
 
     assert isinstance(found, Unread)
     assert text in (found.reason, found.remedy)
-
-
-def test_a_role_b_that_cannot_be_read_names_the_option_for_its_account():
-    sources = with_config(A + profile("B"), role=UNREAD)
-
-    found = gather(replace(QUESTION, profile="B"), sources)
-
-    assert found.role_b.role.remedy == TRUSTING_PROFILE

@@ -46,6 +46,8 @@ variables = st.lists(st.sampled_from(list(VALUES)), max_size=4, unique=True).fla
     lambda names: st.fixed_dictionaries({name: st.sampled_from(VALUES[name]) for name in names})
 )
 _loader = botocore.loaders.create_loader()
+JAVA, BOTO = "aws-sdk-java-1795561309", "botocore-session-1795561309"
+NAMES = [BOTO, JAVA, "aws-go-sdk-1", "irsa-verify"]
 
 
 @functools.cache
@@ -105,10 +107,6 @@ def test_a_variable_that_sends_botocore_elsewhere_is_never_passed(
     assert not (wrong and found.status is Status.PASSED), (env, found)
 
 
-JAVA, BOTO = "aws-sdk-java-1795561309", "botocore-session-1795561309"
-NAMES = [BOTO, JAVA, "aws-go-sdk-1", "irsa-verify"]
-
-
 @settings(deadline=None)
 @given(
     st.sampled_from(["Allow", "Deny"]),
@@ -121,14 +119,12 @@ def test_the_pod_s_session_name_decides_and_no_other(effect, operator, pattern, 
     guard = {operator: {"sts:RoleSessionName": pattern}}
     listed = [statement]
     if effect == "Allow":
-        block = statement["Condition"]
-        block[operator] = {**block.get(operator, {}), **guard[operator]}
+        statement["Condition"].setdefault(operator, {}).update(guard[operator])
     else:
         deny = {"Effect": "Deny", "Principal": "*", "Action": "sts:*", "Condition": guard}
         listed.append(deny)
     role = replace(ROLE, trust_policy={"Version": "2012-10-17", "Statement": listed})
-    env = {"AWS_ROLE_SESSION_NAME": own} if own else {}
-    pod = pod_with(GOOD, env, from_config_map=False)
+    pod = pod_with(GOOD, {"AWS_ROLE_SESSION_NAME": own} if own else {}, from_config_map=False)
 
     status = links(pod, role=role, calls=UNMADE)["trust"].status
 

@@ -2,14 +2,8 @@
 
 import pytest
 
+from irsa.identity import policies
 from irsa.identity.pod_identity import TargetedBy, target_role_trust_policy
-from irsa.identity.policies import (
-    TrustedRole,
-    irsa_trust_policy,
-    principal_arn_trust_policy,
-    role_trust_policy,
-    service_trust_policy,
-)
 from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef
 from irsa.who.assumers import who_can_assume
 from tests.support.world import ACCOUNT_A as ACCOUNT
@@ -29,6 +23,7 @@ REPOSITORY = "repo:org/repo:*"
 ACTIONS = "tokens of GitHub Actions"
 EVERY = f"every service account of the cluster {ISSUER}"
 AUDIENCE = "aud StringEquals sts.amazonaws.com"
+OF_CLUSTER = f"of the cluster {ISSUER} if {AUDIENCE}"
 
 
 def words(policy, account=""):
@@ -39,19 +34,16 @@ def statement(principal, action="sts:AssumeRole", effect="Allow", **more):
     return {"Statement": {"Effect": effect, "Principal": principal, "Action": action, **more}}
 
 
-OF_CLUSTER = f"of the cluster {ISSUER} if {AUDIENCE}"
-
-
 @pytest.mark.parametrize(
     ("policy", "expected"),
     [
-        (irsa_trust_policy([PROVIDER], [EXACT, PATTERN]),
+        (policies.irsa_trust_policy([PROVIDER], [EXACT, PATTERN]),
          [f"service account dev/s3-app {OF_CLUSTER}", f"service accounts {NAMES} {OF_CLUSTER}"]),
-        (role_trust_policy([TrustedRole(ROLE_A, "AROA1")], external_id="t-42"),
+        (policies.role_trust_policy([policies.TrustedRole(ROLE_A, "AROA1")], external_id="t-42"),
          [f"{ROLE_A} if sts:ExternalId StringEquals t-42"]),
-        (principal_arn_trust_policy([ROLE_A]),
+        (policies.principal_arn_trust_policy([ROLE_A]),
          [f"{WHOLE_ACCOUNT} if aws:PrincipalArn ArnEquals {ROLE_A}"]),
-        (service_trust_policy("ec2.amazonaws.com"), ["the service ec2.amazonaws.com"]),
+        (policies.service_trust_policy("ec2.amazonaws.com"), ["the service ec2.amazonaws.com"]),
         (statement("*"), ["everyone"]),
         (statement({"AWS": "AROAGONE"}), ["no caller: AROAGONE was deleted"]),
         (statement({"AWS": ACCOUNT_B}), [f"every caller that account {ACCOUNT_B} allows"]),
@@ -109,7 +101,7 @@ def test_who_cannot_come_is_not_named(principal, action, expected):
 
 
 def test_an_exact_subject_with_an_asterisk_is_no_pattern():
-    policy = irsa_trust_policy([PROVIDER], [EXACT])
+    policy = policies.irsa_trust_policy([PROVIDER], [EXACT])
     policy["Statement"][0]["Condition"]["StringEquals"][f"{ISSUER}:sub"] = EXACT.subject[:-6] + "*"
 
     assert words(policy) == [f"service account dev/* {OF_CLUSTER}"]

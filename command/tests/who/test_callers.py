@@ -24,6 +24,25 @@ MAY, MAY_NOT = document(allow("sts:AssumeRole", ROLE_B)), document(allow("s3:*",
 ADMINISTRATOR = document(allow("*", "*"))
 NO_POLICY = [f"no caller: no policy of account {ACCOUNT_A} allows it"]
 TAGGING = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]
+OPTIONAL = {"StringEqualsIfExists": {"aws:RequestTag/team": "a"}}
+PERHAPS = [f"perhaps {ROLE_A}: condition key aws:PrincipalTag/team"]
+UNIDENTIFIED = {"Null": {"aws:PrincipalArn": "true"}, "StringLike": {"sts:ExternalId": "*"}}
+SESSION = f"arn:aws:sts::{ACCOUNT_A}:assumed-role/s3-app-A/ci"
+PRINCIPALS = [ROOT, ROOT, ACCOUNT_A, "*", ALICE, "AIDAALICE", ROLE_A, "AROAROLEA", SESSION]
+VALUES = ["ab", "a?*", "*", "b${aws:username}", "${sts:ExternalId}", "dave", ALICE, ROLE_A]
+KEYS = st.sampled_from([
+    "aws:PrincipalArn", "iam:ResourceTag/team", "sts:RoleSessionName", "sts:ExternalId",
+    "sts:SourceIdentity", "aws:RequestTag/team", "aws:PrincipalTag/team", "aws:TagKeys",
+    "sts:TransitiveTagKeys", "aws:username",
+])  # fmt: skip
+OPERATORS = st.builds(
+    "{}String{}{}".format,
+    st.sampled_from(["", "", "ForAnyValue:", "ForAllValues:"]),
+    st.sampled_from(["Equals", "NotEquals", "Like", "NotLike", "EqualsIgnoreCase"]),
+    st.sampled_from(["", "IfExists"]),
+)
+NULLS = st.dictionaries(KEYS, st.sampled_from(["true", "false"]), max_size=1)
+TAGS = st.sampled_from([{}, {"team": "ab"}, {"team": "dave"}])
 
 
 def role_b(*conditions, actions=TAGGING, **more):
@@ -110,10 +129,6 @@ def test_an_account_that_cannot_be_read_says_what_it_takes():
     ]
 
 
-def version(document, *, default):
-    return {"Document": document, "IsDefaultVersion": default}
-
-
 def test_an_account_is_read_whole_and_what_no_page_holds_is_not_guessed():
     managed, boundary = "arn:aws:iam::aws:policy/A", "arn:aws:iam::aws:policy/PowerUserAccess"
     of_role = {
@@ -124,17 +139,17 @@ def test_an_account_is_read_whole_and_what_no_page_holds_is_not_guessed():
         "AttachedManagedPolicies": [{"PolicyArn": managed}],
         "PermissionsBoundary": {"PermissionsBoundaryArn": boundary},
     }
-    versions = [version(MAY_NOT, default=False), version(MAY, default=True)]
-    policies = [
-        {"Arn": managed, "PolicyVersionList": versions},
-        {"Arn": boundary, "PolicyVersionList": [version(MAY_NOT, default=True)]},
-    ]
-    own = [{"PolicyName": "team", "PolicyDocument": MAY}]
-    principals = {
-        "UserDetailList": [{"Arn": ALICE, "UserId": "AIDAALICE", "GroupList": ["team"]}],
-        "RoleDetailList": [of_role],
-    }
-    groups = {"GroupDetailList": [{"GroupName": "team", "GroupPolicyList": own}]}
+
+    def policy(arn, *documents):
+        """A managed policy, whose last version is the default."""
+        versions = [{"Document": e, "IsDefaultVersion": e is documents[-1]} for e in documents]
+        return {"Arn": arn, "PolicyVersionList": versions}
+
+    alice = {"Arn": ALICE, "UserId": "AIDAALICE", "GroupList": ["team"]}
+    team = {"GroupName": "team", "GroupPolicyList": [{"PolicyName": "t", "PolicyDocument": MAY}]}
+    principals = {"UserDetailList": [alice], "RoleDetailList": [of_role]}
+    policies = {"Policies": [policy(managed, MAY_NOT, MAY), policy(boundary, MAY_NOT)]}
+    groups = {"GroupDetailList": [team]}
 
     def read(*pages):
         reader = IamReader()
@@ -146,8 +161,8 @@ def test_an_account_is_read_whole_and_what_no_page_holds_is_not_guessed():
             for caller in (*listed.roles, *listed.users)
         ]
 
-    assert read(principals, groups | {"Policies": policies}) == [[MAY_NOT, MAY, MAY_NOT], [MAY]]
-    assert read(principals, {"Policies": policies}) == [[MAY_NOT, MAY, MAY_NOT], [{}]]
+    assert read(principals, groups | policies) == [[MAY_NOT, MAY, MAY_NOT], [MAY]]
+    assert read(principals, policies) == [[MAY_NOT, MAY, MAY_NOT], [{}]]
     assert read(principals, groups) == [[MAY_NOT, {}, {}], [MAY]]
 
 
@@ -174,13 +189,9 @@ def test_a_value_that_the_caller_chooses_keeps_no_caller_out(condition):
 
 
 TEAM_A = equals("aws:PrincipalTag/team", "a")
-OWN_NAME = equals("sts:RoleSessionName", "${aws:username}")
 TAGGED = equals("aws:RequestTag/team", "a")
-OPTIONAL = {"StringEqualsIfExists": {"aws:RequestTag/team": "a"}}
 BY_ID = document(allow("*", "*", Condition=equals("sts:ExternalId", "t-43")))
 BY_TAG = document(allow("*", "*", Condition=equals("iam:ResourceTag/team", "a")))
-PERHAPS = [f"perhaps {ROLE_A}: condition key aws:PrincipalTag/team"]
-UNIDENTIFIED = {"Null": {"aws:PrincipalArn": "true"}, "StringLike": {"sts:ExternalId": "*"}}
 
 
 @pytest.mark.parametrize(
@@ -188,7 +199,7 @@ UNIDENTIFIED = {"Null": {"aws:PrincipalArn": "true"}, "StringLike": {"sts:Extern
     [
         # Each statement has an external id of its own.
         (role_b(*(equals("sts:ExternalId", f"t-4{n}") for n in (2, 3))), user(BY_ID), [ALICE]),
-        (role_b(OWN_NAME), user(ADMINISTRATOR), [ALICE]),
+        (role_b(equals("sts:RoleSessionName", "${aws:username}")), user(ADMINISTRATOR), [ALICE]),
         (role_b(TEAM_A), user(ADMINISTRATOR, tags={"Team": "a"}), [ALICE]),
         (role_b(TEAM_A), user(ADMINISTRATOR, tags={"team": "b"}), NO_POLICY),
         (role_b(TEAM_A), user(ADMINISTRATOR), NO_POLICY),
@@ -198,11 +209,7 @@ UNIDENTIFIED = {"Null": {"aws:PrincipalArn": "true"}, "StringLike": {"sts:Extern
         (role_b(tags={"team": "a"}), user(BY_TAG), [ALICE]),
         (role_b(), user(BY_TAG), NO_POLICY),
         # No call changes these.
-        (
-            role_b({"StringEquals": {"aws:PrincipalArn": f"{ALICE}-2"}}),
-            user(ADMINISTRATOR),
-            NO_POLICY,
-        ),
+        (role_b(equals("aws:PrincipalArn", f"{ALICE}-2")), user(ADMINISTRATOR), NO_POLICY),
         (role_b(UNIDENTIFIED), user(ADMINISTRATOR), NO_POLICY),
         # Tags that the caller may not pass do not help.
         (role_b(TAGGED), user(MAY), NO_POLICY),
@@ -214,30 +221,12 @@ def test_who_may_is_asked_of_a_call_that_fulfils_what_a_call_can(trusting, calle
     assert texts(trusting, caller) == expected
 
 
-SESSION = f"arn:aws:sts::{ACCOUNT_A}:assumed-role/s3-app-A/ci"
-PRINCIPALS = [ROOT, ROOT, ACCOUNT_A, "*", ALICE, "AIDAALICE", ROLE_A, "AROAROLEA", SESSION]
-VALUES = ["ab", "a?*", "*", "b${aws:username}", "${sts:ExternalId}", "dave", ALICE, ROLE_A]
-KEYS = st.sampled_from([
-    "aws:PrincipalArn", "iam:ResourceTag/team", "sts:RoleSessionName", "sts:ExternalId",
-    "sts:SourceIdentity", "aws:RequestTag/team", "aws:PrincipalTag/team", "aws:TagKeys",
-    "sts:TransitiveTagKeys", "aws:username",
-])  # fmt: skip
-OPERATORS = st.builds(
-    "{}String{}{}".format,
-    st.sampled_from(["", "", "ForAnyValue:", "ForAllValues:"]),
-    st.sampled_from(["Equals", "NotEquals", "Like", "NotLike", "EqualsIgnoreCase"]),
-    st.sampled_from(["", "IfExists"]),
-)
-NULLS = st.dictionaries(KEYS, st.sampled_from(["true", "false"]), max_size=1)
-
-
 @st.composite
 def conditions(draw):
+    values = st.lists(st.sampled_from(VALUES), min_size=1)
     tests = {}
     for key in draw(st.lists(KEYS, max_size=3, unique=True)):
-        tests.setdefault(draw(OPERATORS), {})[key] = draw(
-            st.lists(st.sampled_from(VALUES), min_size=1)
-        )
+        tests.setdefault(draw(OPERATORS), {})[key] = draw(values)
     nulls = draw(NULLS)
     return tests | ({"Null": nulls} if nulls else {})
 
@@ -257,7 +246,6 @@ def sent(draw):
     return keys
 
 
-TAGS = st.sampled_from([{}, {"team": "ab"}, {"team": "dave"}])
 OWN = conditions().map(lambda each: document(allow(TAGGING, ROLE_B, Condition=each)))
 
 

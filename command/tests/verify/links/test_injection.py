@@ -8,11 +8,9 @@ from command.tests.verify.chains import BARE, GOOD, links, statuses
 from command.tests.verify.commands import RESTART, SET_ENV
 from command.tests.verify.pods import (
     AWS_MOUNT,
-    AWS_MOUNTS,
-    AWS_VOLUME,
-    B_FROM_A,
     FOLDER,
     A,
+    B,
     config,
     container,
     pod,
@@ -25,24 +23,27 @@ from irsa.verify.link import Status
 from tests.support.world import ROLE_ARN
 
 SKIP = "eks.amazonaws.com/skip-containers"
-
-
 EMPTY, EMPTY_DEFAULT = ("AWS_REGION", ""), ("AWS_DEFAULT_REGION", "")
+
+
 REGION, DEFAULT = ("AWS_REGION", "eu-west-1"), ("AWS_DEFAULT_REGION", "eu-west-1")
+
+
+BOTH_EMPTY = "AWS_REGION is empty and AWS_DEFAULT_REGION is empty"
+PROXY = container("istio-proxy", ("PROXY", "1"), bare=True)
 
 
 @pytest.mark.parametrize(
     ("env", "found", "command"),
     [
         ([EMPTY], "AWS_REGION is empty", "AWS_REGION-"),
-        ([EMPTY, EMPTY_DEFAULT], "AWS_REGION is empty and AWS_DEFAULT_REGION is empty",
-         "AWS_REGION- AWS_DEFAULT_REGION-"),
+        ([EMPTY, EMPTY_DEFAULT], BOTH_EMPTY, "AWS_REGION- AWS_DEFAULT_REGION-"),
         ([DEFAULT], "no AWS_REGION", "AWS_REGION=eu-west-1"),
         ([REGION, EMPTY_DEFAULT], "AWS_DEFAULT_REGION is empty", "AWS_DEFAULT_REGION=eu-west-1"),
         ([], "no AWS_REGION and no AWS_DEFAULT_REGION", "AWS_REGION=us-east-1 AWS_DEFAULT"),
         ([REGION], "no AWS_DEFAULT_REGION: ", ""),
     ],
-)  # fmt: skip
+)
 def test_a_region_that_is_empty_or_in_one_variable_only(env, found, command):
     link = links(pod(spec(with_regions(*env))))["injection"]
 
@@ -55,18 +56,18 @@ def test_a_region_that_is_empty_or_in_one_variable_only(env, found, command):
         assert link.remedy.text == "if a Python program runs there, set both"
 
 
+def test_a_region_in_the_profile_is_one_for_every_sdk():
+    given = with_config()
+    [own] = given["containers"]
+    own["env"] = [each for each in own["env"] if "REGION" not in each["name"]]
+    assert statuses(links(pod(given), **config("[default]\nregion = us-east-1\n"))) == {}
+
+
 def with_regions(*env):
     """A container with no other regions than these."""
     own = container("app", *env)
     names = {"AWS_REGION", "AWS_DEFAULT_REGION"} - {name for name, _ in env}
     return {**own, "env": [each for each in own["env"] if each["name"] not in names]}
-
-
-def test_a_region_in_the_profile_is_one_for_every_sdk():
-    given = with_config()
-    own = given["containers"][0]
-    own["env"] = [each for each in own["env"] if "REGION" not in each["name"]]
-    assert statuses(links(pod(given), **config("[default]\nregion = us-east-1\n"))) == {}
 
 
 def test_a_role_out_of_what_was_not_read_is_not_known():
@@ -76,14 +77,12 @@ def test_a_role_out_of_what_was_not_read_is_not_known():
 
 
 def test_a_pod_that_reads_its_token_by_profile_needs_no_webhook():
-    env = (("AWS_CONFIG_FILE", "/etc/aws/config"), ("AWS_PROFILE", "B"))
-    own = container("app", *env, volumeMounts=AWS_MOUNTS)
-    found = spec(own, container("log", bare=True), volumes=[AWS_VOLUME])
-    text = f"{A}[profile B]\n{B_FROM_A}"
-    changes = {"profile": "B", "service_account": BARE, "webhook": None, **config(text)}
+    found = with_config(("AWS_PROFILE", "B"))
+    found["containers"].append(container("log", bare=True))
+    changes = {"profile": "B", "service_account": BARE, "webhook": None, **config(A + B)}
 
     assert statuses(links(pod(found), **changes)) == {}
-    own["volumeMounts"] = [AWS_MOUNT]
+    found["containers"][0]["volumeMounts"] = [AWS_MOUNT]
     assert links(pod(found), **changes)["injection"].found == "no token"
 
 
@@ -102,12 +101,8 @@ def test_a_skipped_container_is_undecided_unless_it_is_asked_about():
     assert (other.status, other.found) == (Status.PASSED, "Pod app-1 has them, in container app")
     job = replace(found, owner=replace(found.owner, kind="job"))
     assert "patch" not in str(links(job, containers=("work",))["injection"].remedy.shell)
-    assert wrong_containers(replace(GOOD, pods=(found,), containers=("wrk",))) == (
-        "no container 'wrk' in the Pods of dev/s3-app; there are app, work"
-    )
-
-
-PROXY = container("istio-proxy", ("PROXY", "1"), bare=True)
+    wrong = wrong_containers(replace(GOOD, pods=(found,), containers=("wrk",)))
+    assert wrong == "no container 'wrk' in the Pods of dev/s3-app; there are app, work"
 
 
 @pytest.mark.parametrize(
@@ -150,9 +145,8 @@ def test_both_variables_by_hand_are_removed_not_the_volume():
     own = found.template["spec"]["containers"][0]
     own["env"].append({"name": "AWS_ROLE_ARN", "value": ROLE_ARN})
 
-    commands = links(found)["injection"].remedy.shell
-
-    assert commands == (f"{SET_ENV} AWS_ROLE_ARN- AWS_WEB_IDENTITY_TOKEN_FILE-",)
+    removed = f"{SET_ENV} AWS_ROLE_ARN- AWS_WEB_IDENTITY_TOKEN_FILE-"
+    assert links(found)["injection"].remedy.shell == (removed,)
 
 
 def test_a_windows_pods_token_is_where_its_variable_says():

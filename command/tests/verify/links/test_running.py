@@ -15,13 +15,8 @@ BEFORE = "2026-11-24T23:40:00Z"
 OLD_ROLE = ROLE_ARN.replace("s3-app", "before")
 NEW = pod(spec(container()), "new")
 NOT_MUTATED = spec(container(bare=True))
-
-
-def rolling(found=NEW, **changes):
-    """A Pod of a rollout, and one of the older template, with one owner."""
-    owner = replace(found.owner, **changes)
-    old = replace(found, name="old", outdated=True, owner=owner)
-    return replace(found, owner=owner), old
+RESUME = "kubectl rollout resume deployment/app --namespace dev"
+DELETE = "kubectl delete pod old --namespace dev"
 
 
 def test_a_stuck_rollout_is_named_with_what_serves_on():
@@ -42,9 +37,8 @@ def test_a_stuck_rollout_is_named_with_what_serves_on():
 
 def test_pods_of_another_service_account_get_this_one():
     link = links(replace(NEW, service_account="default"), deployment="app")["pod"]
-    assert link.remedy.shell == (
-        "kubectl set serviceaccount deployment app s3-app --namespace dev",
-    )
+    command = "kubectl set serviceaccount deployment app s3-app --namespace dev"
+    assert link.remedy.shell == (command,)
 
 
 @pytest.mark.parametrize(
@@ -77,15 +71,14 @@ def test_pods_that_have_ended_or_are_ending_are_not_judged(gone):
     ("kind", "owner", "status", "commands"),
     [
         ("deployment", {}, Status.UNKNOWN, ()),
-        ("deployment", {"paused": True}, Status.FAILED,
-         ("kubectl rollout resume deployment/app --namespace dev",)),
-        ("statefulset", {"on_delete": True}, Status.FAILED,
-         ("kubectl delete pod old --namespace dev",)),
+        ("deployment", {"paused": True}, Status.FAILED, (RESUME,)),
+        ("statefulset", {"on_delete": True}, Status.FAILED, (DELETE,)),
     ],
-    ids=["under-way", "paused", "only-by-deletion"],
-)  # fmt: skip
+)
 def test_a_rollout_is_waited_for_resumed_or_done_by_deletion(kind, owner, status, commands):
-    link = links(*rolling(replace(NEW, owner=replace(NEW.owner, kind=kind)), **owner))["pod"]
+    own = replace(NEW.owner, kind=kind, **owner)
+    new, old = (replace(NEW, name=name, owner=own) for name in ("new", "old"))
+    link = links(new, replace(old, outdated=True))["pod"]
     assert (link.status, link.remedy.shell) == (status, commands)
     assert commands or link.remedy.text == "ask again when it has finished"
 

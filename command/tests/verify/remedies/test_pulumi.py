@@ -48,11 +48,9 @@ def test_a_restart_stays():
 
 def test_what_others_put_beside_the_stack_is_removed_by_hand():
     stop = {"Statement": [{"Effect": "Deny", "Action": "s3:*", "Resource": "*"}]}
-    both = (*ALL, PermissionsPolicy("guard", stop))
-    found = links(stack=STACK, role=replace(ROLE, policies=both))["permissions"]
-    assert found.remedy.shell == (
-        "aws iam delete-role-policy --role-name s3-app --policy-name guard",
-    )
+    both = replace(ROLE, policies=(*ALL, PermissionsPolicy("guard", stop)))
+    command = "aws iam delete-role-policy --role-name s3-app --policy-name guard"
+    assert links(stack=STACK, role=both)["permissions"].remedy.shell == (command,)
 
 
 def test_without_the_stacks_name_there_is_no_command_to_paste():

@@ -22,15 +22,16 @@ from tests.support.world import ACCOUNT_B, ROLE_ARN
 LOCKED = Unread("policy of bucket bucket", "AccessDenied", "s3:GetBucketPolicy")
 HIDDEN = Unread("boundary arn:x", "AccessDenied", "iam:GetPolicy and iam:GetPolicyVersion")
 BOUNDED = replace(ROLE, boundary=HIDDEN)
+CALLER = "User: arn:aws:sts::111122223333:assumed-role/s3-app/x is not authorized to perform: "
+LIST = f'{CALLER}s3:ListBucket on resource: "arn:aws:s3:::bucket" '
+BY_RESOURCE = f"{LIST}with an explicit deny in a resource-based policy"
+ALLOWS = "policy allows the s3:ListBucket action"
+SCP = "a service control policy: arn:aws:organizations::1:p/x"
+CONTROL = "service or resource control policy"
 
 
 def refusal(message, code="AccessDenied"):
     return Answer(allowed=False, code=code, message=message)
-
-
-CALLER = "User: arn:aws:sts::111122223333:assumed-role/s3-app/x is not authorized to perform: "
-LIST = f'{CALLER}s3:ListBucket on resource: "arn:aws:s3:::bucket" '
-BY_RESOURCE = f"{LIST}with an explicit deny in a resource-based policy"
 
 
 @pytest.mark.parametrize(
@@ -67,18 +68,14 @@ def test_an_unread_boundary_shows_on_the_way_to_role_b():
     ("message", "words"),
     [
         (BY_RESOURCE, "explicit deny in a resource"),
-        (f"{LIST}because no resource-based policy allows the s3:ListBucket action",
-         "in the account of the resource"),
-        (f"{LIST}because no identity-based policy allows the s3:ListBucket action",
-         "no identity-based policy allows s3:ListBucket"),
-        (f"{LIST}with an explicit deny in a service control policy: arn:aws:organizations::1:p/x",
-         "a service control policy (arn:aws:organizations::1:p/x); ask the administrators"),
-        (f"{LIST}because no VPC endpoint policy allows the s3:ListBucket action",
-         "correct the VPC endpoint's policy"),
+        (f"{LIST}because no resource-based {ALLOWS}", "in the account of the resource"),
+        (f"{LIST}because no identity-based {ALLOWS}", "no identity-based policy allows s3:List"),
+        (f"{LIST}with an explicit deny in {SCP}", "a service control policy (arn:aws:organization"),
+        (f"{LIST}because no VPC endpoint {ALLOWS}", "correct the VPC endpoint's policy"),
         (f"{LIST}with an explicit deny", "explicit deny; AWS does not name the policy"),
         ("Access Denied", "service or resource control policy of the organization may"),
     ],
-)  # fmt: skip
+)
 def test_what_s3_says_comes_before_control_policies(message, words):
     answer = refusal(message)
     for link in (links(data=answer)["data"], chained(data=answer)["chain-data"]):
@@ -87,7 +84,6 @@ def test_what_s3_says_comes_before_control_policies(message, words):
 
 
 NO_PROVIDER = refusal("No OpenIDConnect provider found in your account", "InvalidIdentityToken")
-CONTROL = "service or resource control policy"
 
 
 @pytest.mark.parametrize(
@@ -99,7 +95,6 @@ CONTROL = "service or resource control policy"
         (refusal("Could not connect", "EndpointConnectionError"), "nothing answered"),
         (DENIED, CONTROL),
     ],
-    ids=["no-provider", "audience", "issuer", "network", "unexplained"],
 )
 def test_what_sts_says_comes_before_control_policies(answer, words):
     providers = {} if answer is DENIED else {"providers": LOCKED}
@@ -120,12 +115,13 @@ def test_a_wrong_account_in_the_annotation_is_corrected_if_a_role_shows_it(link,
     given = {**annotated(wrong), **known, "assumed": NO_PROVIDER, **NO_SESSION}
     stranger = replace(ROLE, trust_policy={"Statement": []})
 
-    corrected = links(elsewhere=ROLE, **given)[link].remedy
-    neither = links(elsewhere=stranger, **given)[link].remedy
-    named = links(elsewhere=ROLE, expected_role=wrong, **given)[link].remedy
+    def remedy(elsewhere, **more):
+        return links(elsewhere=elsewhere, **given, **more)[link].remedy
 
-    assert " annotate " not in str(named.shell)
-    assert corrected.shell[0].endswith(f" --overwrite {ROLE_ARN_ANNOTATION}={ROLE_ARN}")
+    corrected = f" --overwrite {ROLE_ARN_ANNOTATION}={ROLE_ARN}"
+    assert remedy(ROLE).shell[0].endswith(corrected)
+    assert " annotate " not in str(remedy(ROLE, expected_role=wrong).shell)
+    neither = remedy(stranger)
     assert neither.shell == ()
     assert "register the" in neither.text
     assert "or correct the" in neither.text
@@ -133,9 +129,7 @@ def test_a_wrong_account_in_the_annotation_is_corrected_if_a_role_shows_it(link,
 
 def test_an_unread_policy_of_another_accounts_bucket_gets_no_command():
     found = links(role=replace(ROLE, policies=()), bucket_policy=LOCKED, data=DENIED)
-    failing = failing_link(list(found.values()))
-    assert failing is not None
-    assert failing.key == "data"
+    assert failing_link(list(found.values())) == found["data"]
     assert "-bucket-policy" not in str(found)
 
 
