@@ -91,6 +91,7 @@ def cluster(text, written, *, conflict=False):
 @pytest.mark.parametrize(
     ("host", "process", "seconds"),
     [(HOST, SELF, 60), (HOST, "ended", 60), (HOST, OTHER, -1), ("elsewhere", OTHER, -1)],
+    ids=["own", "killed", "expired", "expired-elsewhere"],
 )
 def test_a_lock_of_no_living_process_is_taken_over(host, process, seconds):
     if process == "ended":
@@ -127,6 +128,7 @@ def test_of_two_that_read_the_same_the_second_stops():
 @pytest.mark.parametrize(
     ("seconds", "left"),
     [(0, f"{ROLE_ARN} {HOST} {SELF} 0"), (None, None)],
+    ids=["stopped", "ended"],
 )
 def test_a_move_that_stops_keeps_its_role_and_one_that_ends_does_not(seconds, left):
     written = []
