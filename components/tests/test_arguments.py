@@ -1,6 +1,6 @@
 """Arguments of components: a value of a wrong type is refused in one line with its field's name."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
@@ -255,21 +255,27 @@ REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
 }
 
 
+def members_of(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+
+
+def nested(hint: Any, values: Callable[[Any], Iterable[Any]]) -> Iterator[Any]:
+    """Yield values for an annotation, and for its items in lists and mappings."""
+    yield from values(hint)
+    for each in members_of(hint):
+        if get_origin(each) is Sequence:
+            yield from ([value] for value in nested(get_args(each)[0], values))
+        if get_origin(each) is Mapping:
+            yield from ({"a": value} for value in nested(get_args(each)[1], values))
+
+
 def wrong(hint: Any) -> Iterator[Any]:
     """Yield values of every type that the annotation does not name."""
-    members = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    named = {get_origin(each) or each for each in members}
-    if Any in named:
-        return
-    built_in = {Sequence: list, Mapping: dict}
-    accepted = {built_in.get(each, each) for each in named}
-    yield from (value for kind, value in VALUES.items() if kind not in accepted)
-    for each in members:
-        if get_origin(each) is Sequence:
-            yield from ([value] for value in wrong(get_args(each)[0]))
-        if get_origin(each) is Mapping:
-            yield from ({"a": value} for value in wrong(get_args(each)[1]))
-            yield {7: "a"}
+    named = {get_origin(each) or each for each in members_of(hint)}
+    if Any not in named:
+        accepted = {{Sequence: list, Mapping: dict}.get(each, each) for each in named}
+        yield from (value for kind, value in VALUES.items() if kind not in accepted)
+        yield from [{7: "a"}] * (Mapping in named)
 
 
 def refused(name: str, changes: Mapping[str, Any]) -> str:
@@ -279,7 +285,7 @@ def refused(name: str, changes: Mapping[str, Any]) -> str:
 @pytest.mark.parametrize("name", sorted(ALL))
 def test_a_value_of_a_wrong_type_is_refused_in_one_line_with_the_fields_name(name):
     for field in fields(ALL[name]):
-        values = [*wrong(field.type)]
+        values = [*nested(field.type, wrong)]
         for value in values:
             message = refused(name, {field.name: value})
             assert field.name in message, value
@@ -310,22 +316,16 @@ def test_arguments_are_replaced_as_those_of_any_dataclass():
     assert refusal(Sized, sizes=[1, "2"]) == "sizes[1] is the text '2'; give a whole number"
 
 
-def mistaken(hint: Any) -> Iterator[Any]:
-    """Yield values of the annotation's own types, too long or too small for all that AWS names."""
-    for each in get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,):
-        if each in (str, int):
-            yield {str: "\n" * 1300, int: -1}[each]
-        if get_origin(each) is Sequence:
-            yield from ([value] for value in mistaken(get_args(each)[0]))
-        if get_origin(each) is Mapping:
-            yield from ({"a": value} for value in mistaken(get_args(each)[1]))
+def mistaken(hint: Any) -> list[Any]:
+    """Return values of the annotation's own types, too long or too small for all AWS names."""
+    return [{str: "\n" * 1300, int: -1}[each] for each in members_of(hint) if each in (str, int)]
 
 
 @pytest.mark.parametrize("name", sorted(REQUIRED))
 def test_a_text_or_number_that_aws_cannot_take_is_refused_by_field(name):
     for field in fields(ALL[name]):
         if field.name not in FREE:
-            for value in mistaken(field.type):
+            for value in nested(field.type, mistaken):
                 said = refused(name, {field.name: value})
                 assert field.name.removesuffix("s") in said
 

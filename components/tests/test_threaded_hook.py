@@ -21,6 +21,13 @@ class Registered:
 
     def __init__(self) -> None:
         self.requests: list[Any] = []
+        self.programs: list[object] = []
+
+    def run(self, function: HookFunction) -> None:
+        """Run a program with a hook; keep its connection to the engine: with it the hook ends."""
+        engine = Engine()
+        deploy(lambda: ThreadedHook("hook", function, engine.monitor), engine)
+        self.programs.append(engine.monitor)
 
     def call(self, number: int = 0, token: str = "", timeout: float = 60.0) -> str:
         """Return the error that a hook answers with."""
@@ -40,21 +47,12 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> Registered:
     return engine
 
 
-def keep_program(function: HookFunction) -> object:
-    """Run a program with a hook; return its connection to the engine, with which the hook ends."""
-    engine = Engine()
-    deploy(lambda: ThreadedHook("hook", function, engine.monitor), engine)
-    return engine.monitor
-
-
 def test_a_hook_answers_after_its_programs_event_loop_has_stopped(registered: Registered):
     """The engine may finish an operation of a program that has failed meanwhile."""
     names: list[str] = []
-    program = keep_program(lambda args, _: names.append(args.name))
-
+    registered.run(lambda args, _: names.append(args.name))
     assert (registered.call(), names) == ("", ["s3-app"])
     assert registered.requests[0].on_dry_run
-    del program
 
 
 @pytest.mark.parametrize("error", [pulumi.RunError("no credentials"), KeyError("spec")])
@@ -62,18 +60,17 @@ def test_an_error_is_answered_in_one_line(registered: Registered, error: Excepti
     def fail(*_: Any) -> None:
         raise error
 
-    program = keep_program(fail)
-
+    registered.run(fail)
     assert registered.call() == (str(error) if type(error) is pulumi.RunError else repr(error))
-    del program
 
 
 def test_the_hooks_of_a_process_share_a_server_and_end_with_their_programs(registered: Registered):
-    programs = [keep_program(lambda *_: None) for _ in range(2)]
+    for _ in range(2):
+        registered.run(lambda *_: None)
     assert len({each.callback.target for each in registered.requests}) == 1
     assert registered.call(1) == ""
 
-    programs.pop()
+    registered.programs.pop()
     deploy(lambda: None)  # the SDK keeps the settings of the program before
     gc.collect()
 
@@ -84,18 +81,13 @@ def test_the_hooks_of_a_process_share_a_server_and_end_with_their_programs(regis
 
 def test_a_function_learns_that_the_engine_waits_no_more(registered: Registered):
     heard = threading.Event()
-    program = keep_program(lambda _, ended: ended.wait(300) and heard.set())
-
+    registered.run(lambda _, ended: ended.wait(300) and heard.set())
     with pytest.raises(grpc.RpcError, match="DEADLINE_EXCEEDED"):
         registered.call(timeout=0.1)
-
     assert heard.wait(300)
-    del program
 
 
 def test_another_user_of_the_machine_cannot_run_a_hook(registered: Registered):
-    program = keep_program(lambda *_: pytest.fail("it ran"))
-
+    registered.run(lambda *_: pytest.fail("it ran"))
     with pytest.raises(grpc.RpcError, match="NOT_FOUND"):
         registered.call(token="guess")
-    del program
