@@ -227,6 +227,7 @@ BROKEN = {
     },
     "whole-namespace": {"whole namespace": of(ISSUER, f"{SA}:dev:*")},
     "weak-operator": {
+        "ForAllValues": of(ISSUER, SUBJECT, operator="ForAllValues:StringEquals"),
         "IfExists": of(ISSUER, SUBJECT, operator="StringEqualsIfExists"),
         "ForAllValues aud": tokens({"StringEquals": SUB, "ForAllValues:StringEquals": AUD}),
         "Not": of(ISSUER, SUBJECT, operator="StringNotEquals"),
@@ -261,6 +262,7 @@ BROKEN = {
     "any-customer": {
         "Cognito guests of any pool": allow({"Federated": COGNITO}, GUESTS, WEB),
         "repo:org*": of(GITHUB, "repo:org*"),
+        "GitHub *": of(GITHUB, "*"),
         "GitHub, one of two": of(GITHUB, ["repo:org/repo:*", "repo:*"]),
         "GitHub without sub": claims(GITHUB, aud="sts.amazonaws.com"),
         "GitLab": of("gitlab.com", "project_path:*"),
@@ -311,6 +313,7 @@ BROKEN = {
         "other root, PrincipalArn": root_of(OTHER, "ArnLike", CALLER, f"{OF_OTHER}/app"),
         "other role without ExternalId": allow({"AWS": f"{OF_OTHER}/app"}),
         "own root, PrincipalTag": root_of(OWN, "StringEquals", "aws:PrincipalTag/team", "me"),
+        "own root, PrincipalArn": root_of(OWN, "ArnLike", CALLER, f"{OF_OWN}/app"),
         "own root, SSO path": root_of(OWN, "ArnLike", CALLER, SSO),
         "own root, session of a service account": allow({"AWS": ROOT}, {"StringEquals": SUB}),
         "service with source": service(BUILD, {"StringEquals": {"aws:SourceAccount": OWN}}),

@@ -35,6 +35,7 @@ def test_an_exact_subject_is_what_the_cluster_puts_into_tokens(name):
     [
         ("Dev", "s3-app", f"namespace 'Dev' {NO_LABEL}"),
         ("dev.x", "s3-app", f"namespace 'dev.x' {NO_LABEL}"),
+        ("*", "s3-app", f"namespace '*' {NO_LABEL}"),
         ("dev\n", "s3-app", rf"namespace 'dev\n' {NO_LABEL}"),
         ("", "s3-app", f"namespace '' {NO_LABEL}"),
         ("d" * 64, "s3-app", f"namespace '{'d' * 64}' {NO_LABEL}"),
@@ -43,6 +44,7 @@ def test_an_exact_subject_is_what_the_cluster_puts_into_tokens(name):
         ("dev", "a:b", f"service account name 'a:b' {NO_SUBDOMAIN}"),
         ("dev", "", f"service account name '' {NO_SUBDOMAIN}"),
         ("dev", "a" * 254, f"service account name '{'a' * 254}' {NO_SUBDOMAIN}"),
+        ("dev", "s3-?", "service account name 's3-?' has a wildcard"),
         ("dev", "s3-*", "'s3-*' has a wildcard, which an exact subject takes literally"),
     ],
 )
@@ -54,6 +56,8 @@ def test_an_exact_subject_that_no_token_can_carry_is_refused(namespace, name, na
     ("namespace", "pattern", "named"),
     [
         ("*", "*", OVER_BROAD),
+        ("*", "s3-*", OVER_BROAD),
+        ("dev*", "s3-*", OVER_BROAD),
         ("de?", "s3-*", OVER_BROAD),
         ("dev", "*", OVER_BROAD),
         ("dev", "**", OVER_BROAD),
