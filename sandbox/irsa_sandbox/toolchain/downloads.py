@@ -78,7 +78,8 @@ def _fetch(wanted: Entry, folder: Path, on_progress: Progress) -> Path:
     import httpx2  # takes 0.1 s
 
     timeout = httpx2.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT)
-    file = folder / wanted.file
+    # In a folder of its own: two entries may be parts of one archive.
+    file = Path(tempfile.mkdtemp(dir=folder)) / wanted.file
     digest = hashlib.sha256()
     try:
         # Without compression on the way, which would undo that of an archive.
