@@ -14,8 +14,7 @@ from typing import Any
 
 from irsa.commands.terminal import quietly
 from irsa_sandbox import lifecycle
-from irsa_sandbox.engine.stack import hide_interrupted_readers
-from irsa_sandbox.state import SandboxError, SandboxState
+from irsa_sandbox.state import SandboxError
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -41,7 +40,6 @@ def run(main: Callable[[], None]) -> None:
     """Run a bench; `kill` ends it as Ctrl-C does, and either way it takes down what it started."""
     for sign in (signal.SIGINT, signal.SIGTERM):  # a shell's background job ignores the first
         signal.signal(sign, signal.default_int_handler)
-    hide_interrupted_readers()
     try:
         sys.exit(quietly(lambda: main() or 0))
     except SandboxError as error:
@@ -57,14 +55,7 @@ def own_folder() -> Iterator[Path]:
     finally:
         with lifecycle.on_interrupt(signal.SIG_IGN):
             lifecycle.down(folder)
-            shutil.rmtree(folder, ignore_errors=True)  # an interrupted engine may write to it still
-
-
-@contextmanager
-def own_sandbox() -> Iterator[SandboxState]:
-    """A sandbox in such a folder."""
-    with own_folder() as folder:
-        yield lifecycle.up(folder, progress)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def medians(repetitions: int, sides: Mapping[str, Callable[[], float]]) -> dict[str, float]:

@@ -38,9 +38,8 @@ def decode(properties: struct_pb2.Struct) -> tuple[dict[str, Any], frozenset[str
 def encode(values: Mapping[str, Any], secret: Iterable[str] = ()) -> struct_pb2.Struct:
     """The reverse of `decode`: properties named in ``secret`` are marked whole."""
     hidden, signature = frozenset(secret), {rpc._special_sig_key: rpc._special_secret_sig}
-    struct = (
-        struct_pb2.Struct()
-    )  # `PropertyValue.marshal` of pulumi 3.272 raises on computed values
+    # Not by `PropertyValue.marshal`: that of pulumi 3.272 raises on computed values.
+    struct = struct_pb2.Struct()
     for name, value in values.items():
         wire = _wire(value)
         struct.update({name: {**signature, "value": wire} if name in hidden else wire})
