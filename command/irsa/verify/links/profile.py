@@ -32,8 +32,8 @@ class Fault(NamedTuple):
     """Such as "set role_arn = ARN in [profile B]"; empty when no change is certain to be right."""
 
 
-def settings(name: str, changes: Mapping[str, str | None]) -> str:
-    """Changes to a profile's settings as a sentence; None removes one."""
+def describe_changes(name: str, changes: Mapping[str, str | None]) -> str:
+    """Describe changes to a profile's settings; None removes one."""
     removed = [f"remove {key}" for key, value in changes.items() if value is None]
     new = [f"set {key} = {value}" for key, value in changes.items() if value is not None]
     return f"{' and '.join([*removed, *new])} in {header(name)}"
@@ -76,8 +76,8 @@ def profile(facts: Facts) -> Link:
     first = fault(facts, file.text)
     if first is None:
         return check.passed()
-    fix = first.fix or "correct the profile"
-    return check.failed(first.found, f"{fix} {in_file(file)}")
+    remedy = describe_correction(file, first.fix or "correct the profile")
+    return check.failed(first.found, remedy)
 
 
 def _try_profile(facts: Facts) -> str:
@@ -89,9 +89,9 @@ def _try_profile(facts: Facts) -> str:
     )
 
 
-def in_file(file: ConfigFile) -> str:
-    """Return the object that holds the file, and the step that makes a change of it count."""
-    return f"in {file.kind} {file.config_map}, and restart the Pods"
+def describe_correction(file: ConfigFile, change: str) -> str:
+    """Describe a change with the object that holds the file, and the step that makes it count."""
+    return f"{change} in {file.kind} {file.config_map}, and restart the Pods"
 
 
 def fault(facts: Facts, text: str) -> Fault | None:
@@ -126,7 +126,7 @@ def _role_b(at: _File) -> Fault | None:
     if at.target.role_arn:
         return None
     known = at.facts.role_b.target.role_arn if at.facts.role_b else ""
-    better = settings(at.target.name, {"role_arn": known}) if known else ""
+    better = describe_changes(at.target.name, {"role_arn": known}) if known else ""
     return Fault(f"profile {at.target.name} has no role_arn", better)
 
 
@@ -137,7 +137,7 @@ def _from_agent(at: _File) -> Fault | None:
         return None
     changes = {**dict.fromkeys(given), "credential_source": CONTAINER_SOURCE}
     text = f"has {' and '.join(given) or 'no source'}, and so does not start from the association"
-    return Fault(f"profile {at.target.name} {text}", settings(at.target.name, changes))
+    return Fault(f"profile {at.target.name} {text}", describe_changes(at.target.name, changes))
 
 
 def _target(at: _File) -> Fault | None:
@@ -151,10 +151,10 @@ def _target(at: _File) -> Fault | None:
         why = "SDKs refuse" if TOKEN_FILE not in others else "SDKs treat differently"
         return Fault(
             f"profile {at.target.name} contains both {which}, which {why}",
-            settings(at.target.name, changes),
+            describe_changes(at.target.name, changes),
         )
     own = at.own
-    better = settings(at.target.name, {**changes, "source_profile": own}) if own else ""
+    better = describe_changes(at.target.name, {**changes, "source_profile": own}) if own else ""
     return Fault(
         f"profile {at.target.name} has {others[0]}, and so does not start from role A", better
     )
@@ -169,7 +169,7 @@ def _source(at: _File) -> Fault | None:
         return _missing(at.text, name, "", at.profiles)
     what = "which is itself" if name == at.target.name else "which is no profile of the file"
     own = at.own
-    better = settings(at.target.name, {"source_profile": own}) if own else ""
+    better = describe_changes(at.target.name, {"source_profile": own}) if own else ""
     return Fault(f"profile {at.target.name} has {shown}, {what}", better)
 
 
@@ -179,7 +179,11 @@ def _own(at: _File) -> Fault | None:
     if source.role_arn != at.facts.role_arn and source.source_profile:
         return Fault(f"source_profile {source.name} has itself a source_profile; {MORE_ROLES}")
     if source.role_arn != at.facts.role_arn:
-        better = settings(source.name, {"role_arn": at.facts.role_arn}) if at.facts.role_arn else ""
+        better = (
+            describe_changes(source.name, {"role_arn": at.facts.role_arn})
+            if at.facts.role_arn
+            else ""
+        )
         named = source.role_arn or "no role"
         return Fault(f"source_profile {source.name} names {named}", better)
     given = sources(source)
@@ -187,7 +191,7 @@ def _own(at: _File) -> Fault | None:
         return None
     path = source.web_identity_token_file or _token_file(at.facts)
     changes: dict[str, str | None] = {**dict.fromkeys(given), TOKEN_FILE: path}
-    better = settings(source.name, changes) if path else ""
+    better = describe_changes(source.name, changes) if path else ""
     if len(given) > 1:
         what = f"contains both {' and '.join(given)}"
     else:
@@ -214,5 +218,5 @@ def _duration(at: _File) -> Fault | None:
     )
     return Fault(
         f"duration_seconds = {seconds} of profile {at.target.name}: {why}",
-        settings(at.target.name, {"duration_seconds": str(CHAINED_SESSION_MAX)}),
+        describe_changes(at.target.name, {"duration_seconds": str(CHAINED_SESSION_MAX)}),
     )

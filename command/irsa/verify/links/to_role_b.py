@@ -11,7 +11,7 @@ from irsa.identity.policy_json import Json, statements
 from irsa.observe.facts import Answer, ConfigFile, Role, Unread
 from irsa.verify.facts import Facts, NotMade, RoleBCalls, RoleBFacts, RoleBTarget
 from irsa.verify.link import LINKS, Check, Link, Remedy, confirmed
-from irsa.verify.links.profile import MORE_ROLES, in_file, profile, settings
+from irsa.verify.links.profile import MORE_ROLES, describe_changes, describe_correction, profile
 from irsa.verify.links.to_bucket import listing_links
 from irsa.verify.links.to_session import granting, identity, lacking, misnamed
 from irsa.verify.remedies.iam import for_all_users, grant, replace_trust, take_back
@@ -87,7 +87,9 @@ def role(facts: Facts, known: RoleBFacts) -> Link:
 
 
 def _correct(facts: Facts, target: RoleBTarget, role_arn: str) -> Remedy:
-    return Remedy(_send(facts, target, {"role_arn": role_arn}) or f"name {role_arn} instead")
+    return Remedy(
+        _profile_remedy(facts, target, {"role_arn": role_arn}) or f"name {role_arn} instead"
+    )
 
 
 def permission(facts: Facts, known: RoleBFacts) -> Link:
@@ -184,18 +186,18 @@ def _send_what_is_asked(
             changes[key] = asked
             instead = repr(sent) if sent else "none"
             differences.append(f"role B asks for {name} {asked!r}, the caller sends {instead}")
-    in_profile = _send(facts, target, changes)
+    in_profile = _profile_remedy(facts, target, changes)
     by_option = " or --external-id" if "external_id" in changes and not target.profile else ""
     remedy = in_profile or f"send it: {' and '.join(changes)} in the profile{by_option}"
     return "; ".join(differences), Remedy(remedy)
 
 
-def _send(facts: Facts, target: RoleBTarget, changes: Mapping[str, str]) -> str:
-    """Name the changes to the profile of the Pod's AWS config file; empty if there is no such."""
+def _profile_remedy(facts: Facts, target: RoleBTarget, changes: Mapping[str, str]) -> str:
+    """Describe the changes to the Pod's profile that leads to role B; empty without one."""
     file = facts.config_file
     if not isinstance(file, ConfigFile) or file.text is None or not target.profile:
         return ""
-    return f"{settings(target.profile, changes)} {in_file(file)}"
+    return describe_correction(file, describe_changes(target.profile, changes))
 
 
 def assume(role_b: RoleBFacts, answer: Answer | Unread | NotMade, before: Sequence[Link]) -> Link:
