@@ -1,6 +1,5 @@
 """Facts of one chain, from a service account to its data, and AWS's answers to its calls. Pure."""
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,11 +11,9 @@ from irsa.identity.eks import (
     AUDIENCE_ANNOTATION,
     CONTAINER_SOURCE,
     POD_IDENTITY_SERVICE,
-    ROLE_ARN_VARIABLE,
     SKIP_LABEL,
     STS_AUDIENCE,
 )
-from irsa.identity.names import check_session_name
 from irsa.identity.pod_identity import SESSION_TAGS, session_tags
 from irsa.identity.policy_json import Json, principals, statements
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
@@ -40,10 +37,8 @@ from irsa.observe.facts import (
 )
 from irsa.observe.pod_spec import (
     Container,
-    Variable,
     config_file,
     containers,
-    environment,
     is_associated,
     is_touched,
 )
@@ -474,43 +469,6 @@ def issuer_of(token: Token) -> str:
     """The token's issuer as condition keys spell it."""
     issuer: Any = token.claims.get("iss", "")
     return str(issuer).removeprefix("https://")
-
-
-VARIABLE = "AWS_ROLE_SESSION_NAME"
-UNNAMED = NotMade(
-    "a policy goes by the session's name, which is not known here; set AWS_ROLE_SESSION_NAME in "
-    "the container, or role_session_name in the profile"
-)
-_NAMED = re.compile(r'sts:rolesessionname|:assumed-role/|\baroa\w*:(?!\*")|\$\{aws:userid')
-
-
-def session_name(facts: Facts) -> str | None:
-    """Return the name of the role's session, any if no policy goes by it; None if not known."""
-    if facts.by_association:
-        return None
-    role_b = facts.role_b.role if facts.role_b else None
-    generated = None if goes_by_name(facts.role, role_b, facts.bucket_policy) else SESSION_NAME
-    return _given(facts) or generated
-
-
-def _given(facts: Facts) -> str:
-    """Return the one valid name that the Pods send; empty for none, and for several."""
-    files, own = facts.pod_profiles, facts.own_profile if facts.profile_only else None
-    own = files.get(files[facts.profile].source_profile, own) if facts.profile in files else own
-    containers = [each for pod in facts.judged for each in facts.asked(pod)]
-    given = [environment(each.spec, facts.objects) for each in containers]
-    unset = Variable("")
-    names = {each.get(VARIABLE, unset).value or "" for each in given if ROLE_ARN_VARIABLE in each}
-    names = {own.role_session_name} if own and own.web_identity_token_file else names
-    try:
-        return check_session_name(names.pop()) if len(names) == 1 else ""
-    except ValueError:
-        return ""
-
-
-def goes_by_name(*known: Role | Json | Unread | None) -> bool:
-    """Return whether a policy among these may decide by a session's name."""
-    return any(_NAMED.search(json.dumps(each).lower()) for e in known for each in documents_of(e))
 
 
 def documents_of(known: Role | Json | Unread | None) -> list[Json]:

@@ -21,9 +21,9 @@ from irsa.verify.facts import (
     Question,
     RoleBFacts,
     RoleBTarget,
-    goes_by_name,
     wrong_containers,
 )
+from irsa.verify.session_name import goes_by_name
 
 NAMED_MAX = 10
 """Service accounts or roles of a trust policy that are looked up, to know which are in use."""

@@ -9,13 +9,14 @@ from irsa.identity.arns import cluster_arn
 from irsa.identity.token import Token
 from irsa.observe.aws import Aws
 from irsa.observe.facts import Answer, Credentials, Unread
-from irsa.verify.facts import UNNAMED, Calls, Facts, NotMade, RoleBCalls, RoleBFacts, session_name
+from irsa.verify.facts import Calls, Facts, NotMade, RoleBCalls, RoleBFacts
 from irsa.verify.gather import Sources
 from irsa.verify.link import Link, Status, left_to_stack, status_of
 from irsa.verify.links.in_cluster import in_cluster_links
 from irsa.verify.links.to_bucket import bucket_links
 from irsa.verify.links.to_role_b import links_before_role_b, role_b_links
 from irsa.verify.links.to_session import lacking, links_before_sts, session_links
+from irsa.verify.session_name import UNNAMED, session_name
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,10 @@ from irsa.observe.pod_spec import (
     environment,
     read_file,
 )
-from irsa.verify.facts import VARIABLE as SESSION_NAME
 from irsa.verify.facts import Facts
 from irsa.verify.links.containers import Problem
 from irsa.verify.remedies.pod import change_env, remove_variables
+from irsa.verify.session_name import VARIABLE as SESSION_NAME
 
 PROFILE_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 DEFAULT = "default"

@@ -10,7 +10,7 @@ from irsa.identity.arns import Arn, partition_of
 from irsa.identity.policies import VERSION
 from irsa.identity.policy_json import Json, with_statements
 from irsa.observe.facts import Answer, PermissionsPolicy, Role, Unread
-from irsa.verify.facts import Calls, Facts, NotMade, session_name
+from irsa.verify.facts import Calls, Facts, NotMade
 from irsa.verify.link import Check, Link, Remedy, ShellCommand, confirmed
 from irsa.verify.remedies import refusals
 from irsa.verify.remedies.iam import (
@@ -23,6 +23,7 @@ from irsa.verify.remedies.iam import (
 )
 from irsa.verify.remedies.pod_identity import enable_tags, with_tags
 from irsa.verify.remedies.policy_edits import NARROW, with_role_exception
+from irsa.verify.session_name import session_name
 
 LIST_ACTION = "s3:ListBucket"
 INLINE_NAME = "irsa-bucket"

@@ -21,13 +21,14 @@ from irsa.identity.quotas import TRUST_POLICY_QUOTA
 from irsa.identity.token import OidcProvider, Token, verify_token
 from irsa.observe.facts import UNREACHED, Answer, RegisteredProvider, Role, ServiceAccount, Unread
 from irsa.rules.issuers import is_dual_stack
-from irsa.verify.facts import UNNAMED, Calls, Facts, NotMade, issuer_of, session_name
+from irsa.verify.facts import Calls, Facts, NotMade, issuer_of
 from irsa.verify.link import Check, Link, Remedy, ShellCommand, Status, confirmed
 from irsa.verify.remedies import pod_identity, refusals
 from irsa.verify.remedies.iam import create_role, register_audience, register_issuer, replace_trust
 from irsa.verify.remedies.pod import annotate, remove_annotation, restart
 from irsa.verify.remedies.pod_identity import AssociationFixer, role_of_association, with_tags
 from irsa.verify.remedies.trust import TrustFixer
+from irsa.verify.session_name import UNNAMED, session_name
 
 NO_TOKEN = "there is no token"  # noqa: S105
 NO_ASSOCIATION = "there is no association"
