@@ -250,7 +250,7 @@ class Facts(Question):
         return self.by_association and not self.cluster_arn
 
     @property
-    def lacks_tags(self) -> bool:
+    def tags_unread(self) -> bool:
         """True if the chain is EKS Pod Identity's, and it is not known which session tags the Pods
         get, or whether they get any: cluster or association were not read."""
         known = self.pod_identity
@@ -274,7 +274,7 @@ class Facts(Question):
     @property
     def session_tags(self) -> Mapping[str, Value]:
         """The tags of the Pod's session of EKS Pod Identity; empty without any."""
-        if self.lacks_tags:
+        if self.tags_unread:
             return dict.fromkeys(SESSION_TAGS, Key.UNKNOWN)
         found = self.association
         if not self.by_association or (found and found.disable_session_tags):

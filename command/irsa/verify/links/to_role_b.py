@@ -100,7 +100,7 @@ def permission(facts: Facts, known: RoleBFacts) -> Link:
     role_a = facts.role
     if known.role is None:
         return check.unknown(NO_ROLE_B)
-    if facts.lacks_tags:
+    if facts.tags_unread:
         return check.unknown(lacking(facts))
     if not isinstance(role_a, Role):
         return check.undecided(NO_ROLE_A, role_a)
@@ -139,7 +139,7 @@ def trust(facts: Facts, known: RoleBFacts) -> Link:
     check = Check("chain-trust", f"role B trusts {facts.role_arn}")
     if role_b is None:
         return check.unknown(NO_ROLE_B)
-    if facts.lacks_tags:
+    if facts.tags_unread:
         return check.unknown(lacking(facts))
     if not isinstance(role_b, Role) or not isinstance(role_a, Role):
         return check.undecided(NO_ROLE_A, role_b, role_a)

@@ -245,7 +245,7 @@ def trust(facts: Facts) -> Link:
 def _fixer(facts: Facts, trusting: Role) -> TrustFixer | AssociationFixer | None:
     """None when cluster or token, which the trust policy should allow, is not known."""
     if facts.by_association:
-        return None if facts.lacks_tags else role_of_association(facts, trusting)
+        return None if facts.tags_unread else role_of_association(facts, trusting)
     if not isinstance(facts.token, Token):
         return None
     known = facts.providers
@@ -333,6 +333,6 @@ def lacking(facts: Facts) -> str:
         return "the EKS cluster is not known"
     if facts.lacks_association:
         return NO_ASSOCIATION
-    if facts.lacks_tags:
+    if facts.tags_unread:
         return "it is not known whether the association disables session tags"
     return NO_TOKEN if not isinstance(facts.token, Token) else "there is no role"
