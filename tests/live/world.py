@@ -19,15 +19,7 @@ from lightkube.core.exceptions import ApiError
 from lightkube.resources.core_v1 import Namespace, Pod
 
 from irsa.identity.eks import ROLE_ARN_VARIABLE, STS_AUDIENCE, TOKEN_FILE_VARIABLE
-from irsa_sandbox.demo.checks import (
-    CONTENT_A,
-    CONTENT_B,
-    OBJECT_A,
-    OBJECT_B,
-    Check,
-    account,
-    names_of,
-)
+from irsa_sandbox.demo import checks
 from irsa_sandbox.environment_variables import NO_AWS_FILES
 from irsa_sandbox.session import Done, create_service_account, service_account_token
 from tests.live.answers import Row, answer_of, normalised
@@ -52,7 +44,7 @@ class World:
         self._state = run.private / "state.json"
         write_private(self._state, json.dumps(a.state()))
         roles = {name: outputs[f"{name}_arn"] for name in ("role", "role_a", "pattern_role")}
-        self.names: Mapping[str, str] = names_of(
+        self.names: Mapping[str, str] = checks.names_of(
             {**roles, "role_b": of_b["role_b_arn"]},
             bucket_a=f"{run.prefix}-bucket-s3-app",
             bucket_b=of_b["bucket"],
@@ -77,12 +69,12 @@ class World:
     def upload(self) -> None:
         """Put an object into each bucket, as the account's own profile."""
         for of, bucket, key, content in (
-            (self.run.a, "bucket_a", OBJECT_A, CONTENT_A),
-            (self.run.b, "bucket_b", OBJECT_B, CONTENT_B),
+            (self.run.a, "bucket_a", checks.OBJECT_A, checks.CONTENT_A),
+            (self.run.b, "bucket_b", checks.OBJECT_B, checks.CONTENT_B),
         ):
             of.client("s3").put_object(Bucket=self.names[bucket], Key=key, Body=content)
 
-    def judge(self, check: Check) -> Row:
+    def judge(self, check: checks.Check) -> Row:
         """Ask, and ask again while AWS may not have propagated every change."""
         deadline = time.monotonic() + PATIENCE
         while True:
@@ -158,7 +150,7 @@ class World:
 
     def ask(self, question: Mapping[str, Any]) -> Done:
         """Run `irsa verify` of a workload; return the links and their states."""
-        _, name = account(self, question["verify"])
+        _, name = checks.account(self, question["verify"])
         command = [sys.executable, "-m", "irsa", "verify", "--stack", str(self._state)]
         command += ["--workload", name, "--output", "json"]
         done = self._run([*command, "--trusting-profile", self.run.b.profile], {})

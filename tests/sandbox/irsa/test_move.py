@@ -19,11 +19,7 @@ from lightkube.resources.rbac_authorization_v1 import ClusterRole, ClusterRoleBi
 from lightkube.types import PatchType
 
 from irsa.commands import move as command
-from irsa.identity.eks import (
-    CREDENTIALS_URI_VARIABLE,
-    DEFAULT_TOKEN_EXPIRATION,
-    ROLE_ARN_ANNOTATION,
-)
+from irsa.identity import eks
 from irsa.identity.injection import missing
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
@@ -38,12 +34,12 @@ from tests.sandbox.support import moving
 from tests.sandbox.support.cluster import apply, eventually
 from tests.sandbox.support.in_process import Result, clean_environment
 from tests.sandbox.support.moving import CALLS, Traffic, traffic
-from tests.sandbox.support.workload import NAME, AssociatedWorkload, user_with
+from tests.sandbox.support.workload import NAME, AssociatedWorkload
 
 pytestmark = pytest.mark.sandbox
 
 LATE = 2.0  # seconds
-LIFETIME = GRACE_SECONDS + DEFAULT_TOKEN_EXPIRATION + EXPIRY_LEEWAY
+LIFETIME = GRACE_SECONDS + eks.DEFAULT_TOKEN_EXPIRATION + EXPIRY_LEEWAY
 LATER = 3 * 86_400
 """Seconds after which all tokens and sessions are over."""
 
@@ -68,13 +64,13 @@ class MovingWorkload(AssociatedWorkload):
         annotations = (found.metadata and found.metadata.annotations) or {}
         role = self.session.aws("iam").get_role(RoleName=self.namespace)["Role"]
         trust = role["AssumeRolePolicyDocument"]
-        return ROLE_ARN_ANNOTATION in annotations, bool(self.association), trust
+        return eks.ROLE_ARN_ANNOTATION in annotations, bool(self.association), trust
 
 
 @pytest.fixture(scope="module")
 def workload(agent) -> MovingWorkload:
     found = MovingWorkload(agent, "moving")
-    found.create_identity({ROLE_ARN_ANNOTATION: found.role_arn})
+    found.create_identity({eks.ROLE_ARN_ANNOTATION: found.role_arn})
     found.dissociate()
     found.set_trust(found.by_token)
     found.deploy()
@@ -211,7 +207,7 @@ def test_each_controller_is_restarted_and_the_end_is_waited_for(workload, late):
 
     assert (done.code, workload.state[0]) == (0, False), done.err
     pods = [*workload.session.cluster.list(Pod, namespace=workload.namespace)]
-    assert [missing(each.to_dict(), CREDENTIALS_URI_VARIABLE) for each in pods] == ["", ""]
+    assert [missing(each.to_dict(), eks.CREDENTIALS_URI_VARIABLE) for each in pods] == ["", ""]
 
 
 def test_a_move_that_cluster_and_account_refuse_changes_nothing(workload, tmp_path):
@@ -239,7 +235,7 @@ def test_a_move_that_cluster_and_account_refuse_changes_nothing(workload, tmp_pa
     full = {"status": {"hard": {"pods": "1"}, "used": {"pods": "1"}}}
     merge = {"namespace": namespace, "patch_type": PatchType.MERGE}
     cluster.patch(ResourceQuota.Status, "full", full, **merge)
-    before, keys = workload.state, user_with(workload.session, *reads)
+    before, keys = workload.state, workload.user_with(*reads)
 
     refused = workload.moved("pod-identity", "--yes", KUBECONFIG=str(file), **keys)
 
@@ -273,7 +269,7 @@ def test_three_accounts_that_share_a_role_move_at_once(workload):
     accounts = [ServiceAccountRef(workload.namespace, name) for name in names]
     workload.set_trust(irsa_trust_policy([workload.world.provider_arn], accounts))
     for account in accounts[1:]:
-        annotations = {ROLE_ARN_ANNOTATION: workload.role_arn}
+        annotations = {eks.ROLE_ARN_ANNOTATION: workload.role_arn}
         apply(workload.session.cluster, ServiceAccount, *account, annotations=annotations)
         workload.deploy(account.name, serviceAccountName=account.name)
 

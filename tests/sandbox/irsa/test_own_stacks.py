@@ -17,7 +17,6 @@ import pulumi_aws as aws
 import pytest
 from lightkube.resources.core_v1 import Namespace, ServiceAccount
 
-from irsa.__main__ import main
 from irsa.identity.arns import role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
@@ -26,12 +25,11 @@ from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.session import Session
 from irsa_sandbox.snapshots import Snapshots
 from tests.sandbox.support.cluster import eventually
-from tests.sandbox.support.in_process import run
+from tests.sandbox.support.in_process import RegisteredCluster
 from tests.sandbox.support.previews import preview
 from tests.sandbox.support.programs import stack_of
 from tests.sandbox.support.remedies import nothing_gained
 from tests.sandbox.support.workload import sdk_in, troubles
-from tests.sandbox.support.world import RegisteredCluster
 
 pytestmark = pytest.mark.sandbox
 
@@ -192,7 +190,7 @@ def test_explain_has_a_tree_of_every_workload_of_a_stack(stacks):
 def ask(stacks: Stacks, command: str, text: str) -> Any:
     file = stacks.folder / "state.json"
     file.write_text(text)
-    return run(main, [command, "--stack", str(file)], stacks.session.state, {})
+    return stacks.world.irsa(command, "--stack", str(file))
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,10 @@ from irsa.identity.eks import ROLE_ARN_ANNOTATION, SKIP_LABEL, STS_AUDIENCE
 from irsa_sandbox.aws.accounts import ACCOUNT_A
 from irsa_sandbox.json_types import Json
 from tests.sandbox.support.cluster import apply, eventually
+from tests.sandbox.support.in_process import RegisteredCluster
 from tests.sandbox.support.remedies import apply as run
 from tests.sandbox.support.remedies import remedied
 from tests.sandbox.support.workload import NAME, Workload, environment, link_of
-from tests.sandbox.support.world import RegisteredCluster
 
 pytestmark = pytest.mark.sandbox
 

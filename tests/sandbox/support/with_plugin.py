@@ -16,19 +16,8 @@ import pulumi_aws as aws
 import pytest
 from pulumi import ResourceOptions, automation
 
+import irsa_components as irsa
 from irsa.identity.arns import role_arn
-from irsa_components import EksCluster, EksClusterArgs, ServiceAccount
-from irsa_components.access_key_user import AccessKeyUser, AccessKeyUserArgs
-from irsa_components.credentials import AccessKeyArgs, RoleChainArgs, TargetRoleArgs, TokenArgs
-from irsa_components.cross_account_role import (
-    CrossAccountRole,
-    CrossAccountRoleArgs,
-    TrustedRoleArgs,
-)
-from irsa_components.data_bucket import DataBucket, DataBucketArgs
-from irsa_components.namespace import Namespace, NamespaceArgs
-from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
-from irsa_components.workload import Workload, WorkloadArgs
 from irsa_sandbox import lifecycle
 from irsa_sandbox.aws.accounts import ACCOUNT_B, REGION
 from irsa_sandbox.aws.server import CROSS_ACCOUNT_ROLE
@@ -106,7 +95,7 @@ class Settings:
     description: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     service_account: str = IRSA
-    token: TokenArgs = field(default_factory=TokenArgs)
+    token: irsa.TokenArgs = field(default_factory=irsa.TokenArgs)
     replicas: int = 1
     image: str = "public.ecr.aws/aws-cli/aws-cli:2.31.0"
     command: Sequence[str] = ("sleep", "infinity")
@@ -120,34 +109,34 @@ def program(settings: Settings) -> None:
     administrator = aws.ProviderAssumeRoleArgs(role_arn=role_arn(ACCOUNT_B, CROSS_ACCOUNT_ROLE))
     account_b = aws.Provider("account-b", region=REGION, assume_roles=[administrator])
     in_b = ResourceOptions(providers=[account_b])
-    cluster = EksCluster("dev", EksClusterArgs(cluster_name="dev"), in_a)
+    cluster = irsa.EksCluster("dev", irsa.EksClusterArgs(cluster_name="dev"), in_a)
     in_cluster = ResourceOptions(providers=[cluster.kubernetes_provider])
-    namespace_args = NamespaceArgs(namespace=NAMESPACE, force_destroy=True)
-    namespace = Namespace(NAMESPACE, namespace_args, in_cluster)
+    namespace_args = irsa.NamespaceArgs(namespace=NAMESPACE, force_destroy=True)
+    namespace = irsa.Namespace(NAMESPACE, namespace_args, in_cluster)
     in_namespace = ResourceOptions.merge(in_cluster, ResourceOptions(depends_on=[namespace]))
     env = [{"name": name, "value": value} for name, value in settings.env.items()]
     container = {"name": "app", "image": settings.image, "command": settings.command, "env": env}
     pod_spec: Any = {"securityContext": {"runAsUser": 65532}, "containers": [container]}
 
     named: dict[str, Any] = {f"{settings.permissions}_policy_name": "compared"}
-    bucket_args = DataBucketArgs(bucket_name=settings.bucket, force_destroy=True, **named)
-    bucket = DataBucket("bucket", bucket_args, in_a)
+    bucket_args = irsa.DataBucketArgs(bucket_name=settings.bucket, force_destroy=True, **named)
+    bucket = irsa.DataBucket("bucket", bucket_args, in_a)
     access = {"bucket": getattr(bucket, f"{settings.permissions}_policy_arn")}
-    user_args = AccessKeyUserArgs(
+    user_args = irsa.AccessKeyUserArgs(
         user_name=settings.user, key_version=settings.key_version, policy_arns=access
     )
-    user = AccessKeyUser("user", user_args, in_a)
-    key = AccessKeyArgs(
+    user = irsa.AccessKeyUser("user", user_args, in_a)
+    key = irsa.AccessKeyArgs(
         access_key_id=user.access_key_id, secret_access_key=user.secret_access_key, region=REGION
     )
-    with_key = ServiceAccount(namespace=NAMESPACE, name="s3-app-key")
-    key_args = WorkloadArgs(service_account=with_key, access_key=key, pod_spec=pod_spec)
-    Workload("s3-app-key", key_args, in_namespace)
+    with_key = irsa.ServiceAccount(namespace=NAMESPACE, name="s3-app-key")
+    key_args = irsa.WorkloadArgs(service_account=with_key, access_key=key, pod_spec=pod_spec)
+    irsa.Workload("s3-app-key", key_args, in_namespace)
 
-    account = ServiceAccount(namespace=NAMESPACE, name=settings.service_account)
-    role = ServiceAccountRole(
+    account = irsa.ServiceAccount(namespace=NAMESPACE, name=settings.service_account)
+    role = irsa.ServiceAccountRole(
         IRSA,
-        ServiceAccountRoleArgs(
+        irsa.ServiceAccountRoleArgs(
             role_name=settings.role,
             provider_arns=[cluster.provider_arn],
             service_accounts=[account],
@@ -158,20 +147,20 @@ def program(settings: Settings) -> None:
         ),
         in_a,
     )
-    irsa_args = WorkloadArgs(
+    irsa_args = irsa.WorkloadArgs(
         service_account=account,
         role_arn=role.role_arn,
         token=settings.token,
         pod_spec=pod_spec,
         replicas=settings.replicas,
     )
-    Workload(IRSA, irsa_args, in_namespace)
+    irsa.Workload(IRSA, irsa_args, in_namespace)
 
     role_b_arn = role_arn(ACCOUNT_B, settings.role_b)
-    chained = ServiceAccount(namespace=NAMESPACE, name=CHAIN)
-    role_a = ServiceAccountRole(
+    chained = irsa.ServiceAccount(namespace=NAMESPACE, name=CHAIN)
+    role_a = irsa.ServiceAccountRole(
         "role-a",
-        ServiceAccountRoleArgs(
+        irsa.ServiceAccountRoleArgs(
             role_name="s3-app-A",
             provider_arns=[cluster.provider_arn],
             service_accounts=[chained],
@@ -179,15 +168,15 @@ def program(settings: Settings) -> None:
         ),
         in_a,
     )
-    target = TargetRoleArgs(role_arn=role_b_arn, duration_seconds=settings.duration)
-    chain = RoleChainArgs(targets=[target], region=REGION)
-    chain_args = WorkloadArgs(
+    target = irsa.TargetRoleArgs(role_arn=role_b_arn, duration_seconds=settings.duration)
+    chain = irsa.RoleChainArgs(targets=[target], region=REGION)
+    chain_args = irsa.WorkloadArgs(
         service_account=chained, role_arn=role_a.role_arn, chain=chain, pod_spec=pod_spec
     )
-    Workload(CHAIN, chain_args, in_namespace)
-    trusted = TrustedRoleArgs(role_arn=role_a.role_arn, unique_id=role_a.role_unique_id)
-    role_b_args = CrossAccountRoleArgs(role_name=settings.role_b, trusted_roles=[trusted])
-    CrossAccountRole("role-b", role_b_args, in_b)
+    irsa.Workload(CHAIN, chain_args, in_namespace)
+    trusted = irsa.TrustedRoleArgs(role_arn=role_a.role_arn, unique_id=role_a.role_unique_id)
+    role_b_args = irsa.CrossAccountRoleArgs(role_name=settings.role_b, trusted_roles=[trusted])
+    irsa.CrossAccountRole("role-b", role_b_args, in_b)
 
 
 def opened(session: Session, **changes: Any) -> SandboxStack:

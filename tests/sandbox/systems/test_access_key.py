@@ -11,18 +11,13 @@ import pytest
 from lightkube.resources.apps_v1 import Deployment, ReplicaSet
 from lightkube.resources.core_v1 import Event, Pod, Secret
 
-from irsa_components import ServiceAccount
-from irsa_components.access_key_user import AccessKeyUser, AccessKeyUserArgs
-from irsa_components.credentials import AccessKeyArgs
-from irsa_components.data_bucket import DataBucket, DataBucketArgs
-from irsa_components.namespace import NamespaceArgs
-from irsa_components.workload import Workload, WorkloadArgs
+import irsa_components as irsa
 from irsa_sandbox.aws.accounts import REGION
 from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.pods.exec import find_pod
 from irsa_sandbox.session import Session
 from irsa_sandbox.testing.sandbox import Sandbox
-from tests.sandbox.support.programs import POD_SPEC, in_namespace, refusal, stack_of
+from tests.sandbox.support.programs import POD_SPEC, in_namespace, key_of, refusal, stack_of
 
 pytestmark = pytest.mark.sandbox
 
@@ -42,27 +37,18 @@ class Stack(NamedTuple):
         return stack_of(self.session, "access-key", lambda: self._program(key_version))
 
     def _program(self, key_version: int) -> None:
-        bucket = DataBucket(
-            BUCKET,
-            DataBucketArgs(bucket_name=BUCKET, force_destroy=True, read_policy_name=BUCKET),
-        )
+        data = irsa.DataBucketArgs(bucket_name=BUCKET, force_destroy=True, read_policy_name=BUCKET)
+        bucket = irsa.DataBucket(BUCKET, data)
         policies = {"data": bucket.read_policy_arn}
-        user_args = AccessKeyUserArgs(user_name=USER, policy_arns=policies, key_version=key_version)
-        user = AccessKeyUser(USER, user_args)
-        key = AccessKeyArgs(
-            access_key_id=user.access_key_id,
-            secret_access_key=user.secret_access_key,
-            region=REGION,
+        user_args = irsa.AccessKeyUserArgs(
+            user_name=USER, policy_arns=policies, key_version=key_version
         )
-        Workload(
-            KEY,
-            WorkloadArgs(
-                service_account=ServiceAccount(namespace=NAMESPACE, name=KEY),
-                access_key=key,
-                pod_spec=POD_SPEC,
-            ),
-            in_namespace(self.session, NamespaceArgs(namespace=NAMESPACE, force_destroy=True)),
+        user = irsa.AccessKeyUser(USER, user_args)
+        account = irsa.ServiceAccount(namespace=NAMESPACE, name=KEY)
+        args = irsa.WorkloadArgs(
+            service_account=account, access_key=key_of(user), pod_spec=POD_SPEC
         )
+        irsa.Workload(KEY, args, in_namespace(self.session, NAMESPACE, force_destroy=True))
 
     def up(self, key_version: int) -> None:
         self.open(key_version).up(on_output=self.lines.append)

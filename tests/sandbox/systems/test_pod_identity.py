@@ -18,15 +18,7 @@ from irsa.observe import trial_pods
 from irsa_sandbox.aws.accounts import ACCOUNT_A
 from irsa_sandbox.testing.pods import Pod
 from irsa_sandbox.testing.sandbox import CLUSTER, Sandbox
-from tests.sandbox.support import sdk_programs
-from tests.sandbox.support.pod_identity import (
-    ADDON,
-    arn_of_cluster,
-    associate,
-    node_role,
-    nodes_with_agent,
-    pod_role,
-)
+from tests.sandbox.support import pod_identity, sdk_programs
 from tests.sandbox.support.programs import POD_SPEC
 
 pytestmark = pytest.mark.sandbox
@@ -40,8 +32,8 @@ MakePod = Callable[[], Pod]
 @pytest.fixture(scope="module")
 def pod(sandbox: Sandbox) -> Iterator[MakePod]:
     iam, eks = (sandbox.accounts.a.client(each) for each in ("iam", "eks"))
-    nodes_with_agent(eks, CLUSTER, node_role(iam))
-    associate(eks, CLUSTER, READER, pod_role(iam, ROLE, CLUSTER, READER))
+    pod_identity.nodes_with_agent(eks, CLUSTER, pod_identity.node_role(iam))
+    pod_identity.associate(eks, CLUSTER, READER, pod_identity.pod_role(iam, ROLE, CLUSTER, READER))
     trust = json.dumps(irsa_trust_policy([sandbox.provider_arn], [READER]))
     iam.create_role(RoleName="irsa-reader", AssumeRolePolicyDocument=trust)
     irsa_arn = f"arn:aws:iam::{ACCOUNT_A}:role/irsa-reader"
@@ -72,11 +64,11 @@ def test_a_restored_sandbox_knows_the_credentials_that_a_pod_gets(sandbox: Sandb
 
 
 def test_a_refusal_of_eks_auth_and_a_missing_agent_reach_the_sdk(sandbox: Sandbox, pod: MakePod):
-    trust = json.dumps(pod_identity_trust_policy([arn_of_cluster("other")], [READER]))
+    trust = json.dumps(pod_identity_trust_policy([pod_identity.arn_of_cluster("other")], [READER]))
     iam, eks = (sandbox.accounts.a.client(each) for each in ("iam", "eks"))
     iam.update_assume_role_policy(RoleName=ROLE, PolicyDocument=trust)
     refused = role_of(pod())
-    eks.delete_addon(clusterName=CLUSTER, addonName=ADDON)
+    eks.delete_addon(clusterName=CLUSTER, addonName=pod_identity.ADDON)
     unreached = role_of(pod())
 
     assert "Received non 200 response 400 from container metadata: [" in refused
@@ -108,10 +100,10 @@ def test_each_start_has_credentials_and_without_the_gate_none(sandbox, monkeypat
         own = ServiceAccountRef(NAMESPACE, account)
         metadata = ObjectMeta(name=account, namespace=NAMESPACE)
         sandbox.kubernetes.create(core_v1.ServiceAccount(metadata=metadata))
-        role = pod_role(iam, account, CLUSTER, own)
+        role = pod_identity.pod_role(iam, account, CLUSTER, own)
         held_back = ExitStack()
         held_back.enter_context(sandbox.hold_back_associations())
-        associate(eks, CLUSTER, own, role)
+        pod_identity.associate(eks, CLUSTER, own, role)
         without += has_credentials(sandbox, account)  # the control
         timer = threading.Timer(0.1, held_back.close)
         timer.start()

@@ -16,34 +16,20 @@ import pulumi_aws as aws
 import pytest
 from pulumi import ResourceOptions
 
+import irsa_components as irsa
 from irsa.identity.arns import role_arn, session_arn_prefix
 from irsa.identity.eks import WEB_IDENTITY_VARIABLES
 from irsa.identity.pod_identity import external_id
 from irsa.identity.subjects import ServiceAccountRef
-from irsa_components import ServiceAccount
-from irsa_components.credentials import PodIdentityArgs, RoleChainArgs, TargetRoleArgs
-from irsa_components.cross_account_role import (
-    CrossAccountRole,
-    CrossAccountRoleArgs,
-    TargetingAssociationArgs,
-    TrustedRoleArgs,
-)
-from irsa_components.namespace import NamespaceArgs
-from irsa_components.pod_identity_association import (
-    PodIdentityAssociation,
-    PodIdentityAssociationArgs,
-)
-from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
-from irsa_components.workload import Workload, WorkloadArgs
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from irsa_sandbox.aws.server import CROSS_ACCOUNT_ROLE
 from irsa_sandbox.engine.stack import ROOT, SandboxStack
 from irsa_sandbox.session import Session
 from irsa_sandbox.testing.sandbox import CLUSTER, Sandbox
+from tests.sandbox.support.in_process import RegisteredCluster
 from tests.sandbox.support.pod_identity import arn_of_cluster, node_role, nodes_with_agent
 from tests.sandbox.support.programs import POD_SPEC, changes_of, in_namespace, stack_of, unchanged
 from tests.sandbox.support.sdk_programs import PROGRAMS
-from tests.sandbox.support.world import RegisteredCluster
 
 pytestmark = pytest.mark.sandbox
 
@@ -87,7 +73,9 @@ class Several:
         return stack_of(self.session, "several-roles", self._roles)
 
     def _workloads(self) -> None:
-        opts = in_namespace(self.session, NamespaceArgs(namespace=NAMESPACE, force_destroy=True))
+        opts = in_namespace(
+            self.session, irsa.NamespaceArgs(namespace=NAMESPACE, force_destroy=True)
+        )
         clusters: dict[str, Any] = {
             IRSA: {"provider_arns": [self.world.provider_arn]},
             AGENT: {"cluster_arns": [CLUSTER_ARN]},
@@ -95,57 +83,57 @@ class Several:
         kubeconfig = Path(self.session.state.kubeconfig).read_text()
         for name in WORKLOADS:
             both = [name, f"{name}-profile"]
-            accounts = [ServiceAccount(namespace=NAMESPACE, name=each) for each in both]
-            role_args = ServiceAccountRoleArgs(
+            accounts = [irsa.ServiceAccount(namespace=NAMESPACE, name=each) for each in both]
+            role_args = irsa.ServiceAccountRoleArgs(
                 role_name=f"several-{name}",
                 service_accounts=accounts,
                 role_b_arns=[TARGETS[each] for each in self.targets],
                 **clusters[name],
             )
-            role = ServiceAccountRole(name, role_args)
+            role = irsa.ServiceAccountRole(name, role_args)
             for workload, account in zip(both, accounts, strict=True):
                 identity: dict[str, Any] = {"role_arn": role.role_arn}
                 if name == AGENT:
-                    args = PodIdentityAssociationArgs(
+                    args = irsa.PodIdentityAssociationArgs(
                         cluster_arn=CLUSTER_ARN, service_account=account, role_arn=role.role_arn
                     )
-                    made = PodIdentityAssociation(workload, args).association_id
-                    pods = PodIdentityArgs(association_id=made, kubeconfig=kubeconfig)
+                    made = irsa.PodIdentityAssociation(workload, args).association_id
+                    pods = irsa.PodIdentityArgs(association_id=made, kubeconfig=kubeconfig)
                     identity = {"pod_identity": pods}
                 targets = [
-                    TargetRoleArgs(
+                    irsa.TargetRoleArgs(
                         role_arn=TARGETS[each], profile=each, external_id=id_of(workload)
                     )
                     for each in self.targets
                 ]
                 only = workload != name
-                chain = RoleChainArgs(targets=targets, region=REGION, profile_only=only)
-                args = WorkloadArgs(
+                chain = irsa.RoleChainArgs(targets=targets, region=REGION, profile_only=only)
+                args = irsa.WorkloadArgs(
                     service_account=account, pod_spec=POD_SPEC, chain=chain, **identity
                 )
-                Workload(workload, args, opts)
+                irsa.Workload(workload, args, opts)
 
     def _roles(self) -> None:
         administrator = aws.ProviderAssumeRoleArgs(role_arn=role_arn(ACCOUNT_B, CROSS_ACCOUNT_ROLE))
         account_b = aws.Provider("account-b", region=REGION, assume_roles=[administrator])
         in_b = ResourceOptions(providers=[account_b])
         associations = [
-            TargetingAssociationArgs(
+            irsa.TargetingAssociationArgs(
                 cluster_arn=CLUSTER_ARN,
-                service_account=ServiceAccount(namespace=NAMESPACE, name=name),
+                service_account=irsa.ServiceAccount(namespace=NAMESPACE, name=name),
                 role_arn=OWN[AGENT],
             )
             for name in EVERYONE
             if id_of(name)
         ]
         for profile, arn in TARGETS.items():
-            args = CrossAccountRoleArgs(
+            args = irsa.CrossAccountRoleArgs(
                 role_name=f"several-{profile}",
-                trusted_roles=[TrustedRoleArgs(role_arn=OWN[IRSA])],
+                trusted_roles=[irsa.TrustedRoleArgs(role_arn=OWN[IRSA])],
                 trust="principal-arn",
                 associations=associations,
             )
-            CrossAccountRole(profile, args, in_b if ACCOUNT_B in arn else None)
+            irsa.CrossAccountRole(profile, args, in_b if ACCOUNT_B in arn else None)
 
     def verify(self, *of: str) -> list[tuple[str, str, str]]:
         """Service account, profile and verdict of each chain."""

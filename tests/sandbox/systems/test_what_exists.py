@@ -11,17 +11,10 @@ from botocore.exceptions import ClientError
 from lightkube.resources.core_v1 import ServiceAccount
 from pulumi import ResourceOptions
 
+import irsa_components as irsa
 from irsa.identity.arns import provider_arn_for, role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.policies import service_trust_policy
-from irsa_components import EksCluster, EksClusterArgs
-from irsa_components import ServiceAccount as Account
-from irsa_components.access_key_user import AccessKeyUser, AccessKeyUserArgs
-from irsa_components.credentials import AccessKeyArgs, RoleChainArgs, TargetRoleArgs
-from irsa_components.data_bucket import DataBucket, DataBucketArgs
-from irsa_components.namespace import Namespace, NamespaceArgs
-from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
-from irsa_components.workload import Workload, WorkloadArgs
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.session import Session
@@ -47,31 +40,38 @@ def stack(session: Session, project: str) -> SandboxStack:
     def program() -> None:
         for name in (NAME, project):
             subjects = {"subjects": ["dev/app"], "provider_arns": [PROVIDER]}
-            ServiceAccountRole(name, ServiceAccountRoleArgs(role_name=name, **subjects))
-        AccessKeyUser(NAME, AccessKeyUserArgs(user_name=NAME))
+            irsa.ServiceAccountRole(name, irsa.ServiceAccountRoleArgs(role_name=name, **subjects))
+        irsa.AccessKeyUser(NAME, irsa.AccessKeyUserArgs(user_name=NAME))
         policy = {"bucket_name": f"{project}-data", "read_policy_name": NAME}
-        DataBucket(project, DataBucketArgs(force_destroy=True, **policy))
-        EksCluster(NAME, EksClusterArgs(cluster_name=CLUSTER, existing=True, create_provider=True))
-        DataBucket(BUCKET, DataBucketArgs(bucket_name=BUCKET, force_destroy=True))
+        irsa.DataBucket(project, irsa.DataBucketArgs(force_destroy=True, **policy))
+        irsa.EksCluster(
+            NAME, irsa.EksClusterArgs(cluster_name=CLUSTER, existing=True, create_provider=True)
+        )
+        irsa.DataBucket(BUCKET, irsa.DataBucketArgs(bucket_name=BUCKET, force_destroy=True))
         ireland = aws.Provider("ireland", region="eu-west-1")
-        irish = DataBucketArgs(bucket_name=IRISH_BUCKET, force_destroy=True)
-        DataBucket(IRISH_BUCKET, irish, ResourceOptions(providers=[ireland]))
+        irish = irsa.DataBucketArgs(bucket_name=IRISH_BUCKET, force_destroy=True)
+        irsa.DataBucket(IRISH_BUCKET, irish, ResourceOptions(providers=[ireland]))
 
         opts = in_cluster(session)
-        namespace = Namespace(NAME, NamespaceArgs(namespace=NAME, force_destroy=True), opts)
+        namespace = irsa.Namespace(
+            NAME, irsa.NamespaceArgs(namespace=NAME, force_destroy=True), opts
+        )
         if project == OTHERS:  # in the other stack, each thing is refused beside the namespace
             opts = ResourceOptions.merge(opts, ResourceOptions(depends_on=[namespace]))
-        key = AccessKeyArgs(access_key_id="AKIA", secret_access_key="key", region="us-east-1")
-        target = TargetRoleArgs(role_arn=role_arn(ACCOUNT_B, "b"))
-        chain = RoleChainArgs(targets=[target], region="us-east-1")
+        key = irsa.AccessKeyArgs(access_key_id="AKIA", secret_access_key="key", region="us-east-1")
+        target = irsa.TargetRoleArgs(role_arn=role_arn(ACCOUNT_B, "b"))
+        chain = irsa.RoleChainArgs(targets=[target], region="us-east-1")
         for name, account, credentials in (
             (project, "account", {"role_arn": ROLE}),
             ("chained", f"chained-{project}", {"role_arn": ROLE, "chain": chain}),
             ("keys", f"keys-{project}", {"access_key": key}),
             ("pods", f"pods-{project}", {"role_arn": ROLE}),
         ):
-            own: Any = {"service_account": Account(namespace=NAME, name=account), **credentials}
-            Workload(name, WorkloadArgs(pod_spec=POD_SPEC, **own), opts)
+            own: Any = {
+                "service_account": irsa.ServiceAccount(namespace=NAME, name=account),
+                **credentials,
+            }
+            irsa.Workload(name, irsa.WorkloadArgs(pod_spec=POD_SPEC, **own), opts)
 
     return stack_of(session, project, program)
 
@@ -127,17 +127,17 @@ def test_up_refuses_what_exists_and_leaves_it_as_it_was(session, theirs):
 
 def test_what_exists_is_used_without_changes(session: Session, theirs):
     def run() -> None:
-        EksCluster(NAME, EksClusterArgs(cluster_name=CLUSTER, existing=True))
-        DataBucket(NAME, DataBucketArgs(bucket_name=BUCKET, existing=True))
+        irsa.EksCluster(NAME, irsa.EksClusterArgs(cluster_name=CLUSTER, existing=True))
+        irsa.DataBucket(NAME, irsa.DataBucketArgs(bucket_name=BUCKET, existing=True))
         opts = in_cluster(session)
-        Namespace(NAME, NamespaceArgs(namespace=NAME, existing=True), opts)
-        args = WorkloadArgs(
-            service_account=Account(namespace=NAME, name=BARE),
+        irsa.Namespace(NAME, irsa.NamespaceArgs(namespace=NAME, existing=True), opts)
+        args = irsa.WorkloadArgs(
+            service_account=irsa.ServiceAccount(namespace=NAME, name=BARE),
             existing_service_account=True,
             role_arn=role_arn(ACCOUNT_A, NAME),
             pod_spec=POD_SPEC,
         )
-        Workload("user", args, opts)
+        irsa.Workload("user", args, opts)
 
     def annotations() -> Any:
         return session.cluster.get(ServiceAccount, BARE, namespace=NAME).metadata.annotations
@@ -153,8 +153,8 @@ def test_what_exists_is_used_without_changes(session: Session, theirs):
     theirs()
 
 
-WITHOUT_ACCOUNT = WorkloadArgs(
-    service_account=Account(namespace="default", name="missing"),
+WITHOUT_ACCOUNT = irsa.WorkloadArgs(
+    service_account=irsa.ServiceAccount(namespace="default", name="missing"),
     existing_service_account=True,
     role_arn=ROLE,
     pod_spec=POD_SPEC,
@@ -164,15 +164,15 @@ WITHOUT_ACCOUNT = WorkloadArgs(
 @pytest.mark.parametrize(
     ("component", "args"),
     [
-        (EksCluster, EksClusterArgs(cluster_name="missing", existing=True)),
-        (DataBucket, DataBucketArgs(bucket_name="missing", existing=True)),
-        (Namespace, NamespaceArgs(namespace="missing", existing=True)),
-        (Workload, WITHOUT_ACCOUNT),
+        (irsa.EksCluster, irsa.EksClusterArgs(cluster_name="missing", existing=True)),
+        (irsa.DataBucket, irsa.DataBucketArgs(bucket_name="missing", existing=True)),
+        (irsa.Namespace, irsa.NamespaceArgs(namespace="missing", existing=True)),
+        (irsa.Workload, WITHOUT_ACCOUNT),
     ],
 )
 def test_a_preview_refuses_an_existing_resource_that_is_missing(session, component, args):
     def program() -> None:
-        in_a = component in (EksCluster, DataBucket)
+        in_a = component in (irsa.EksCluster, irsa.DataBucket)
         component("missing", args, None if in_a else in_cluster(session))
 
     assert "missing" in refusal(stack_of(session, "missing", program).preview)
@@ -195,15 +195,15 @@ def test_a_bucket_and_a_role_come_under_the_stack_by_import(session: Session):
 
     def run(*, imported: bool) -> None:
         adopt = ResourceOptions(transformations=[bucket_by_name] if imported else [])
-        DataBucket(name, DataBucketArgs(bucket_name=name, force_destroy=True), adopt)
-        args = ServiceAccountRoleArgs(
+        irsa.DataBucket(name, irsa.DataBucketArgs(bucket_name=name, force_destroy=True), adopt)
+        args = irsa.ServiceAccountRoleArgs(
             role_name=name,
             subjects=["dev/app"],
             provider_arns=[PROVIDER],
             policy_arns={"this": READ_ONLY},
             imported=imported,
         )
-        ServiceAccountRole(name, args)
+        irsa.ServiceAccountRole(name, args)
 
     assert stack_of(session, "adopted", lambda: run(imported=True)).up()["import"] == 3
     adopted = stack_of(session, "adopted", lambda: run(imported=False))
@@ -219,8 +219,10 @@ def test_the_provider_of_an_existing_cluster_is_created_only_when_asked(
     iam.delete_open_id_connect_provider(**arn)
 
     def provider(create_provider: bool) -> SandboxStack:
-        args = EksClusterArgs(cluster_name=CLUSTER, existing=True, create_provider=create_provider)
-        return stack_of(session, "provider", lambda: EksCluster(NAME, args))
+        args = irsa.EksClusterArgs(
+            cluster_name=CLUSTER, existing=True, create_provider=create_provider
+        )
+        return stack_of(session, "provider", lambda: irsa.EksCluster(NAME, args))
 
     assert sandbox.provider_arn in refusal(provider(False).preview)
 
