@@ -27,7 +27,7 @@ from irsa_sandbox.snapshots import Snapshots
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.in_process import RegisteredCluster
 from tests.sandbox.support.previews import preview
-from tests.sandbox.support.programs import stack_of
+from tests.sandbox.support.programs import exported, stack_of
 from tests.sandbox.support.remedies import nothing_gained
 from tests.sandbox.support.workload import sdk_in, troubles
 
@@ -56,9 +56,7 @@ class Stacks:
 
     def export(self) -> str:
         """The file of account A's state."""
-        file = self.folder / "export.json"
-        file.write_text(json.dumps({"version": 3, "deployment": self.a.export()}))
-        return str(file)
+        return exported(self.a, self.folder)
 
     def json(self, command: str, *options: str) -> Any:
         """The answer of a command about account A's stack."""
@@ -252,7 +250,7 @@ def test_a_dangerous_trust_policy_is_refused_before_its_role_exists(stacks, tmp_
     accepted.write_text(done.out)
     assert stacks.world.irsa("audit", "--stack", str(file), "--since", str(accepted)).code == 0
     stack.up()
-    file.write_text(json.dumps({"version": 3, "deployment": stack.export()}))
-    assert stacks.world.irsa("audit", "--stack", str(file), "--since", str(accepted)).code == 0
-    assert stacks.world.irsa("audit", "--stack", str(file)).code == 1
+    state = exported(stack, tmp_path)
+    assert stacks.world.irsa("audit", "--stack", state, "--since", str(accepted)).code == 0
+    assert stacks.world.irsa("audit", "--stack", state).code == 1
     stack.destroy()

@@ -1,5 +1,6 @@
 """Stacks of programs that tests write as functions."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,11 +36,16 @@ def in_cluster(session: Session) -> ResourceOptions:
     return ResourceOptions(providers=[provider])
 
 
-def in_namespace(session: Session, name: str, **args: bool) -> ResourceOptions:
+def in_namespace(opts: ResourceOptions, name: str, **args: bool) -> ResourceOptions:
     """Options for what depends on a namespace of the program."""
-    opts = in_cluster(session)
     created = irsa.Namespace(name, irsa.NamespaceArgs(namespace=name, **args), opts)
     return ResourceOptions.merge(opts, ResourceOptions(depends_on=[created]))
+
+
+def pods(name: str, account: irsa.ServiceAccount, opts: ResourceOptions, **args: Any) -> None:
+    """Deploy pods of a service account."""
+    args = {"service_account": account, "pod_spec": POD_SPEC, **args}
+    irsa.Workload(name, irsa.WorkloadArgs(**args), opts)
 
 
 def key_of(user: irsa.AccessKeyUser) -> irsa.AccessKeyArgs:
@@ -59,6 +65,13 @@ def refusal(run: Callable[[], object]) -> str:
 def unchanged(stack: SandboxStack) -> None:
     """Fail if a refresh or the program finds a change, as `--refresh --expect-no-changes` does."""
     stack.preview(refresh=True, expect_no_changes=True)
+
+
+def exported(stack: SandboxStack, folder: Path) -> str:
+    """Write the stack's state as `pulumi stack export` does; return the file."""
+    file = folder / "export.json"
+    file.write_text(json.dumps({"version": 3, "deployment": stack.export()}))
+    return str(file)
 
 
 def changes_of(stack: SandboxStack) -> dict[str, list[str]]:

@@ -26,6 +26,7 @@ from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.providers.values import DEFAULTS
 from irsa_sandbox.session import Session
 from irsa_sandbox.toolchain.plugins import Choice, find
+from tests.sandbox.support import programs
 
 NAMESPACE, IRSA, CHAIN = "dev", "s3-app", "s3-app-chain"
 PROJECT = "compared"
@@ -33,7 +34,6 @@ MISSING = "(missing)"
 
 Resources = Mapping[tuple[str, str], Mapping[str, Any]]
 """Resources, or steps of the engine, by their type and their URN."""
-
 
 State = Mapping[str, Mapping[str, Any]]
 """The resources of a stack, whole, by their URNs."""
@@ -111,13 +111,12 @@ def program(settings: Settings) -> None:
     in_b = ResourceOptions(providers=[account_b])
     cluster = irsa.EksCluster("dev", irsa.EksClusterArgs(cluster_name="dev"), in_a)
     in_cluster = ResourceOptions(providers=[cluster.kubernetes_provider])
-    namespace_args = irsa.NamespaceArgs(namespace=NAMESPACE, force_destroy=True)
-    namespace = irsa.Namespace(NAMESPACE, namespace_args, in_cluster)
-    in_namespace = ResourceOptions.merge(in_cluster, ResourceOptions(depends_on=[namespace]))
+    opts = programs.in_namespace(in_cluster, NAMESPACE, force_destroy=True)
     env = [{"name": name, "value": value} for name, value in settings.env.items()]
     container = {"name": "app", "image": settings.image, "command": settings.command, "env": env}
-    pod_spec: Any = {"securityContext": {"runAsUser": 65532}, "containers": [container]}
+    spec: Any = {"securityContext": {"runAsUser": 65532}, "containers": [container]}
 
+    account = partial(irsa.ServiceAccount, namespace=NAMESPACE)
     named: dict[str, Any] = {f"{settings.permissions}_policy_name": "compared"}
     bucket_args = irsa.DataBucketArgs(bucket_name=settings.bucket, force_destroy=True, **named)
     bucket = irsa.DataBucket("bucket", bucket_args, in_a)
@@ -126,20 +125,16 @@ def program(settings: Settings) -> None:
         user_name=settings.user, key_version=settings.key_version, policy_arns=access
     )
     user = irsa.AccessKeyUser("user", user_args, in_a)
-    key = irsa.AccessKeyArgs(
-        access_key_id=user.access_key_id, secret_access_key=user.secret_access_key, region=REGION
-    )
-    with_key = irsa.ServiceAccount(namespace=NAMESPACE, name="s3-app-key")
-    key_args = irsa.WorkloadArgs(service_account=with_key, access_key=key, pod_spec=pod_spec)
-    irsa.Workload("s3-app-key", key_args, in_namespace)
+    key, with_key = programs.key_of(user), account(name="s3-app-key")
+    programs.pods("s3-app-key", with_key, opts, access_key=key, pod_spec=spec)
 
-    account = irsa.ServiceAccount(namespace=NAMESPACE, name=settings.service_account)
+    own = account(name=settings.service_account)
     role = irsa.ServiceAccountRole(
         IRSA,
         irsa.ServiceAccountRoleArgs(
             role_name=settings.role,
             provider_arns=[cluster.provider_arn],
-            service_accounts=[account],
+            service_accounts=[own],
             policy_arns=access,
             max_session_duration=settings.max_session,
             description=settings.description,
@@ -147,17 +142,11 @@ def program(settings: Settings) -> None:
         ),
         in_a,
     )
-    irsa_args = irsa.WorkloadArgs(
-        service_account=account,
-        role_arn=role.role_arn,
-        token=settings.token,
-        pod_spec=pod_spec,
-        replicas=settings.replicas,
-    )
-    irsa.Workload(IRSA, irsa_args, in_namespace)
+    more = {"token": settings.token, "replicas": settings.replicas}
+    programs.pods(IRSA, own, opts, role_arn=role.role_arn, pod_spec=spec, **more)
 
     role_b_arn = role_arn(ACCOUNT_B, settings.role_b)
-    chained = irsa.ServiceAccount(namespace=NAMESPACE, name=CHAIN)
+    chained = account(name=CHAIN)
     role_a = irsa.ServiceAccountRole(
         "role-a",
         irsa.ServiceAccountRoleArgs(
@@ -170,10 +159,7 @@ def program(settings: Settings) -> None:
     )
     target = irsa.TargetRoleArgs(role_arn=role_b_arn, duration_seconds=settings.duration)
     chain = irsa.RoleChainArgs(targets=[target], region=REGION)
-    chain_args = irsa.WorkloadArgs(
-        service_account=chained, role_arn=role_a.role_arn, chain=chain, pod_spec=pod_spec
-    )
-    irsa.Workload(CHAIN, chain_args, in_namespace)
+    programs.pods(CHAIN, chained, opts, role_arn=role_a.role_arn, chain=chain, pod_spec=spec)
     trusted = irsa.TrustedRoleArgs(role_arn=role_a.role_arn, unique_id=role_a.role_unique_id)
     role_b_args = irsa.CrossAccountRoleArgs(role_name=settings.role_b, trusted_roles=[trusted])
     irsa.CrossAccountRole("role-b", role_b_args, in_b)

@@ -17,7 +17,7 @@ from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.pods.exec import find_pod
 from irsa_sandbox.session import Session
 from irsa_sandbox.testing.sandbox import Sandbox
-from tests.sandbox.support.programs import POD_SPEC, in_namespace, key_of, refusal, stack_of
+from tests.sandbox.support.programs import in_cluster, in_namespace, key_of, pods, refusal, stack_of
 
 pytestmark = pytest.mark.sandbox
 
@@ -45,10 +45,8 @@ class Stack(NamedTuple):
         )
         user = irsa.AccessKeyUser(USER, user_args)
         account = irsa.ServiceAccount(namespace=NAMESPACE, name=KEY)
-        args = irsa.WorkloadArgs(
-            service_account=account, access_key=key_of(user), pod_spec=POD_SPEC
-        )
-        irsa.Workload(KEY, args, in_namespace(self.session, NAMESPACE, force_destroy=True))
+        opts = in_namespace(in_cluster(self.session), NAMESPACE, force_destroy=True)
+        pods(KEY, account, opts, access_key=key_of(user))
 
     def up(self, key_version: int) -> None:
         self.open(key_version).up(on_output=self.lines.append)

@@ -13,7 +13,14 @@ from pulumi import ComponentResource, ResourceOptions
 import irsa_components as irsa
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from irsa_sandbox.session import Session
-from tests.sandbox.support.programs import POD_SPEC, in_namespace, refusal, stack_of, unchanged
+from tests.sandbox.support.programs import (
+    POD_SPEC,
+    in_cluster,
+    in_namespace,
+    refusal,
+    stack_of,
+    unchanged,
+)
 
 pytestmark = pytest.mark.sandbox
 
@@ -44,7 +51,7 @@ def named(name: str) -> Any:
 
 
 def program(session: Session) -> None:
-    opts = in_namespace(session, NAMESPACE, force_destroy=True)
+    opts = in_namespace(in_cluster(session), NAMESPACE, force_destroy=True)
     target = irsa.TargetRoleArgs(role_arn=irsa.role_arn(ACCOUNT_B, "b"))
     args = irsa.WorkloadIdentityArgs(
         service_account=irsa.ServiceAccount(namespace=NAMESPACE, name="app"),
@@ -91,7 +98,7 @@ def test_any_kind_waits_for_its_association(session, sandbox, monkeypatch):
     gated: Any = {"name": "app", "namespace": "gated"}
 
     def waiting() -> None:
-        opts = in_namespace(session, "gated", force_destroy=True)
+        opts = in_namespace(in_cluster(session), "gated", force_destroy=True)
         kubeconfig = Path(session.state.kubeconfig).read_text()
         args = irsa.WorkloadIdentityArgs(
             service_account=irsa.ServiceAccount(**gated),

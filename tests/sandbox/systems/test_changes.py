@@ -59,7 +59,7 @@ class Acme:
     def program(self) -> None:
         opts, policies = programs.in_cluster(self.session), {}
         if self.namespace is not None:
-            opts = programs.in_namespace(self.session, ACME, **self.namespace)
+            opts = programs.in_namespace(opts, ACME, **self.namespace)
         if self.data is not None:
             bucket = irsa.DataBucket(BUCKET, replace(self.data, full_policy_name=BUCKET))
             policies = {"data": bucket.full_policy_arn}
@@ -79,15 +79,11 @@ class Acme:
         )
         export("role_arn", role.role_arn)
         if self.pods:
-            own: Any = {"service_account": account, "role_arn": role.role_arn}
-            irsa.Workload(self.name, irsa.WorkloadArgs(**own, pod_spec=programs.POD_SPEC), opts)
+            programs.pods(self.name, account, opts, role_arn=role.role_arn)
         if self.namespace is not None:
             user = irsa.AccessKeyUser("writer", irsa.AccessKeyUserArgs(user_name="writer"))
             neighbour = irsa.ServiceAccount(namespace=ACME, name=self.neighbour)
-            own = {"service_account": neighbour, "access_key": programs.key_of(user)}
-            irsa.Workload(
-                self.neighbour, irsa.WorkloadArgs(**own, pod_spec=programs.POD_SPEC), opts
-            )
+            programs.pods(self.neighbour, neighbour, opts, access_key=programs.key_of(user))
 
 
 @pytest.fixture(scope="module")

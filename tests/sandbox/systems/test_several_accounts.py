@@ -4,11 +4,11 @@ A call that succeeds proves nothing here: in several rows of the table of docs/f
 with the wrong identity.
 """
 
-import json
 import re
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,9 +26,10 @@ from irsa_sandbox.aws.server import CROSS_ACCOUNT_ROLE
 from irsa_sandbox.engine.stack import ROOT, SandboxStack
 from irsa_sandbox.session import Session
 from irsa_sandbox.testing.sandbox import CLUSTER, Sandbox
+from tests.sandbox.support import programs
 from tests.sandbox.support.in_process import RegisteredCluster
 from tests.sandbox.support.pod_identity import arn_of_cluster, node_role, nodes_with_agent
-from tests.sandbox.support.programs import POD_SPEC, changes_of, in_namespace, stack_of, unchanged
+from tests.sandbox.support.programs import changes_of, unchanged
 from tests.sandbox.support.sdk_programs import PROGRAMS
 
 pytestmark = pytest.mark.sandbox
@@ -66,16 +67,12 @@ class Several:
     def session(self) -> Session:
         return self.world.session
 
-    def workloads(self) -> SandboxStack:
-        return stack_of(self.session, "several", self._workloads)
+    def stack(self, program: Callable[[], None]) -> SandboxStack:
+        return programs.stack_of(self.session, f"several-{program.__name__}", program)
 
-    def roles(self) -> SandboxStack:
-        return stack_of(self.session, "several-roles", self._roles)
-
-    def _workloads(self) -> None:
-        opts = in_namespace(
-            self.session, irsa.NamespaceArgs(namespace=NAMESPACE, force_destroy=True)
-        )
+    def workloads(self) -> None:
+        in_cluster = programs.in_cluster(self.session)
+        opts = programs.in_namespace(in_cluster, NAMESPACE, force_destroy=True)
         clusters: dict[str, Any] = {
             IRSA: {"provider_arns": [self.world.provider_arn]},
             AGENT: {"cluster_arns": [CLUSTER_ARN]},
@@ -98,22 +95,15 @@ class Several:
                         cluster_arn=CLUSTER_ARN, service_account=account, role_arn=role.role_arn
                     )
                     made = irsa.PodIdentityAssociation(workload, args).association_id
-                    pods = irsa.PodIdentityArgs(association_id=made, kubeconfig=kubeconfig)
-                    identity = {"pod_identity": pods}
-                targets = [
-                    irsa.TargetRoleArgs(
-                        role_arn=TARGETS[each], profile=each, external_id=id_of(workload)
-                    )
-                    for each in self.targets
-                ]
+                    given = irsa.PodIdentityArgs(association_id=made, kubeconfig=kubeconfig)
+                    identity = {"pod_identity": given}
+                target = partial(irsa.TargetRoleArgs, external_id=id_of(workload))
+                targets = [target(role_arn=TARGETS[each], profile=each) for each in self.targets]
                 only = workload != name
                 chain = irsa.RoleChainArgs(targets=targets, region=REGION, profile_only=only)
-                args = irsa.WorkloadArgs(
-                    service_account=account, pod_spec=POD_SPEC, chain=chain, **identity
-                )
-                irsa.Workload(workload, args, opts)
+                programs.pods(workload, account, opts, chain=chain, **identity)
 
-    def _roles(self) -> None:
+    def roles(self) -> None:
         administrator = aws.ProviderAssumeRoleArgs(role_arn=role_arn(ACCOUNT_B, CROSS_ACCOUNT_ROLE))
         account_b = aws.Provider("account-b", region=REGION, assume_roles=[administrator])
         in_b = ResourceOptions(providers=[account_b])
@@ -141,9 +131,7 @@ class Several:
         return sorted((e["service_account"], e["profile"], e["verdict"]) for e in done.json)
 
     def export(self, folder: Path) -> str:
-        file = folder / "export.json"
-        file.write_text(json.dumps({"version": 3, "deployment": self.workloads().export()}))
-        return str(file)
+        return programs.exported(self.stack(self.workloads), folder)
 
 
 @pytest.fixture(scope="module")
@@ -151,8 +139,8 @@ def several(session: Session, sandbox: Sandbox) -> Several:
     iam, eks = session.aws("iam"), session.aws("eks")
     nodes_with_agent(eks, CLUSTER, node_role(iam))
     found = Several(RegisteredCluster(session))
-    found.roles().up()
-    found.workloads().up()
+    found.stack(found.roles).up()
+    found.stack(found.workloads).up()
     return found
 
 
@@ -287,7 +275,7 @@ def test_a_removed_target_goes_from_policy_and_profiles_alone(several: Several, 
 
     assert all("several-C/by-hand" in assume(name) for name in WORKLOADS)
     several.targets.remove(REMOVED)
-    stack = several.workloads()
+    stack = several.stack(several.workloads)
 
     changes = changes_of(stack)
     stack.up()
@@ -296,7 +284,7 @@ def test_a_removed_target_goes_from_policy_and_profiles_alone(several: Several, 
     for kind in ("kubernetes:core/v1:ConfigMap", "kubernetes:apps/v1:Deployment"):
         changed |= {f"{kind}::{name}" for name in EVERYONE}
     assert changes.keys() == changed
-    unchanged(several.roles())
+    unchanged(several.stack(several.roles))
     for name in WORKLOADS:
         assert "(AccessDenied) when calling the AssumeRole" in assume(name)
         assert "could not be found" in identity(several, name, "boto3", Setup(profile=REMOVED))

@@ -19,7 +19,8 @@ from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.session import Session
 from irsa_sandbox.testing.sandbox import CLUSTER, Sandbox
-from tests.sandbox.support.programs import POD_SPEC, in_cluster, refusal, stack_of, unchanged
+from tests.sandbox.support import programs
+from tests.sandbox.support.programs import in_cluster, refusal, stack_of, unchanged
 
 pytestmark = pytest.mark.sandbox
 
@@ -44,20 +45,17 @@ def stack(session: Session, project: str) -> SandboxStack:
         irsa.AccessKeyUser(NAME, irsa.AccessKeyUserArgs(user_name=NAME))
         policy = {"bucket_name": f"{project}-data", "read_policy_name": NAME}
         irsa.DataBucket(project, irsa.DataBucketArgs(force_destroy=True, **policy))
-        irsa.EksCluster(
-            NAME, irsa.EksClusterArgs(cluster_name=CLUSTER, existing=True, create_provider=True)
-        )
+        cluster = irsa.EksClusterArgs(cluster_name=CLUSTER, existing=True, create_provider=True)
+        irsa.EksCluster(NAME, cluster)
         irsa.DataBucket(BUCKET, irsa.DataBucketArgs(bucket_name=BUCKET, force_destroy=True))
         ireland = aws.Provider("ireland", region="eu-west-1")
         irish = irsa.DataBucketArgs(bucket_name=IRISH_BUCKET, force_destroy=True)
         irsa.DataBucket(IRISH_BUCKET, irish, ResourceOptions(providers=[ireland]))
 
-        opts = in_cluster(session)
-        namespace = irsa.Namespace(
-            NAME, irsa.NamespaceArgs(namespace=NAME, force_destroy=True), opts
-        )
-        if project == OTHERS:  # in the other stack, each thing is refused beside the namespace
-            opts = ResourceOptions.merge(opts, ResourceOptions(depends_on=[namespace]))
+        beside = in_cluster(session)
+        inside = programs.in_namespace(beside, NAME, force_destroy=True)
+        # In the other stack, each thing is refused beside the namespace.
+        opts = inside if project == OTHERS else beside
         key = irsa.AccessKeyArgs(access_key_id="AKIA", secret_access_key="key", region="us-east-1")
         target = irsa.TargetRoleArgs(role_arn=role_arn(ACCOUNT_B, "b"))
         chain = irsa.RoleChainArgs(targets=[target], region="us-east-1")
@@ -67,11 +65,8 @@ def stack(session: Session, project: str) -> SandboxStack:
             ("keys", f"keys-{project}", {"access_key": key}),
             ("pods", f"pods-{project}", {"role_arn": ROLE}),
         ):
-            own: Any = {
-                "service_account": irsa.ServiceAccount(namespace=NAME, name=account),
-                **credentials,
-            }
-            irsa.Workload(name, irsa.WorkloadArgs(pod_spec=POD_SPEC, **own), opts)
+            own: dict[str, Any] = credentials
+            programs.pods(name, irsa.ServiceAccount(namespace=NAME, name=account), opts, **own)
 
     return stack_of(session, project, program)
 
@@ -131,13 +126,8 @@ def test_what_exists_is_used_without_changes(session: Session, theirs):
         irsa.DataBucket(NAME, irsa.DataBucketArgs(bucket_name=BUCKET, existing=True))
         opts = in_cluster(session)
         irsa.Namespace(NAME, irsa.NamespaceArgs(namespace=NAME, existing=True), opts)
-        args = irsa.WorkloadArgs(
-            service_account=irsa.ServiceAccount(namespace=NAME, name=BARE),
-            existing_service_account=True,
-            role_arn=role_arn(ACCOUNT_A, NAME),
-            pod_spec=POD_SPEC,
-        )
-        irsa.Workload("user", args, opts)
+        account, own = irsa.ServiceAccount(namespace=NAME, name=BARE), role_arn(ACCOUNT_A, NAME)
+        programs.pods("user", account, opts, existing_service_account=True, role_arn=own)
 
     def annotations() -> Any:
         return session.cluster.get(ServiceAccount, BARE, namespace=NAME).metadata.annotations
@@ -153,21 +143,21 @@ def test_what_exists_is_used_without_changes(session: Session, theirs):
     theirs()
 
 
-WITHOUT_ACCOUNT = irsa.WorkloadArgs(
-    service_account=irsa.ServiceAccount(namespace="default", name="missing"),
-    existing_service_account=True,
-    role_arn=ROLE,
-    pod_spec=POD_SPEC,
-)
-
-
 @pytest.mark.parametrize(
     ("component", "args"),
     [
         (irsa.EksCluster, irsa.EksClusterArgs(cluster_name="missing", existing=True)),
         (irsa.DataBucket, irsa.DataBucketArgs(bucket_name="missing", existing=True)),
         (irsa.Namespace, irsa.NamespaceArgs(namespace="missing", existing=True)),
-        (irsa.Workload, WITHOUT_ACCOUNT),
+        (
+            irsa.Workload,
+            irsa.WorkloadArgs(
+                service_account=irsa.ServiceAccount(namespace="default", name="missing"),
+                existing_service_account=True,
+                role_arn=ROLE,
+                pod_spec=programs.POD_SPEC,
+            ),
+        ),
     ],
 )
 def test_a_preview_refuses_an_existing_resource_that_is_missing(session, component, args):
@@ -218,17 +208,15 @@ def test_the_provider_of_an_existing_cluster_is_created_only_when_asked(
     iam, arn = session.aws("iam"), {"OpenIDConnectProviderArn": sandbox.provider_arn}
     iam.delete_open_id_connect_provider(**arn)
 
-    def provider(create_provider: bool) -> SandboxStack:
-        args = irsa.EksClusterArgs(
-            cluster_name=CLUSTER, existing=True, create_provider=create_provider
-        )
+    def provider(**create: bool) -> SandboxStack:
+        args = irsa.EksClusterArgs(cluster_name=CLUSTER, existing=True, **create)
         return stack_of(session, "provider", lambda: irsa.EksCluster(NAME, args))
 
-    assert sandbox.provider_arn in refusal(provider(False).preview)
+    assert sandbox.provider_arn in refusal(provider().preview)
 
-    assert provider(True).up()["create"] == 4
+    assert provider(create_provider=True).up()["create"] == 4
     created = iam.get_open_id_connect_provider(**arn)
-    provider(False).up()  # lets go of it
-    assert provider(False).preview().keys() == {"same"}
-    provider(False).destroy()
+    provider().up()  # lets go of it
+    assert provider().preview().keys() == {"same"}
+    provider().destroy()
     assert iam.get_open_id_connect_provider(**arn)["CreateDate"] == created["CreateDate"]
