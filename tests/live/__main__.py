@@ -18,9 +18,10 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from irsa_sandbox.demo.checks import parts
+from irsa_sandbox.serving.files import write_private
 from tests.live import left_overs
 from tests.live.answers import as_json, report
-from tests.live.run import FOLDER, PLACE_TAG, TAG, Refused, Run, say, subnets_of, write_private
+from tests.live.run import FOLDER, PLACE_TAG, TAG, Refused, Run, say, subnets_of
 from tests.support.paths import ROOT
 
 USAGE = 2
@@ -118,8 +119,8 @@ def _checked(run: Run, vpc: str, subnets: list[str], deployer_b: str) -> int:
         facts |= {"checks": passed, "removed": "everything" if is_removed else "NOT everything"}
         facts["left by pulumi destroy"] = (run.folder / LEFT).read_text()
         answers = as_json({row.key: row.answer for row in rows})
-        write_private(run.folder / "answers.json", answers)
-        write_private(run.folder / "report.md", report(facts, rows))
+        write_private(run.folder / "answers.json", answers.encode())
+        write_private(run.folder / "report.md", report(facts, rows).encode())
         say(f"the report is {run.folder / 'report.md'}")
     return 0 if holds and is_removed else 1
 
@@ -144,7 +145,7 @@ def _clean(run: Run) -> int:
     if run.folder.exists():
         left = ", ".join(each.name for each in left_overs.find(run)) or "nothing"
         without_ids = left.replace(run.a.id, "ACCOUNT_A").replace(run.b.id, "ACCOUNT_B")
-        write_private(run.folder / LEFT, without_ids)
+        write_private(run.folder / LEFT, without_ids.encode())
     for problem in (problems := left_overs.remove(run)):
         say(f"NOT removed: {problem}")
     where = f"accounts {run.a.id} and {run.b.id}"

@@ -23,6 +23,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from irsa_sandbox.serving.files import write_private
 from tests.support.paths import ROOT
 
 FOLDER = ROOT / ".live"
@@ -181,8 +182,8 @@ class Run:
         self.folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder.mkdir(mode=0o700)
         (self.private / "state").mkdir(mode=0o700, parents=True)
-        write_private(self.private / "passphrase", secrets.token_urlsafe(24))
-        write_private(self.private / PLACE_TAG, self.place)
+        write_private(self.private / "passphrase", secrets.token_urlsafe(24).encode())
+        write_private(self.private / PLACE_TAG, self.place.encode())
 
     def forget(self) -> None:
         """Delete everything but the report."""
@@ -193,13 +194,6 @@ def _runs(pid: int) -> bool:
     command = ["ps", "-o", "stat=", "-p", str(pid)]
     state = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     return state.strip() != "" and not state.startswith("Z")
-
-
-def write_private(file: Path, text: str) -> None:
-    """Write a file that only its owner can read."""
-    file.unlink(missing_ok=True)
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-        stream.write(text)
 
 
 # https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html

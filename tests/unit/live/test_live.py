@@ -14,9 +14,9 @@ from irsa_sandbox.demo.checks import Check
 from irsa_sandbox.session import Done
 from tests.live import __main__ as live
 from tests.live import answers, left_overs
-from tests.live.answers import GRANTED, Answer, Row, answer_of, normalised, report
+from tests.live.answers import Answer, Row, answer_of, normalised, report
 from tests.live.left_overs import CLUSTER, NODES, REST, LeftOver
-from tests.live.run import Account, Refused, Run, subnets_of, write_private
+from tests.live.run import Account, Refused, Run, subnets_of
 from tests.live.world import World
 
 ZONES = ("SubnetId", "VpcId", "AvailabilityZone", "AvailabilityZoneId", "MapPublicIpOnLaunch")
@@ -100,12 +100,9 @@ def test_a_busy_left_over_is_waited_for_no_longer_than_the_patience(monkeypatch)
 def test_the_folder_of_a_run_and_its_files_are_private(tmp_path):
     run = run_with(tmp_path / "run")
     run.begin()
-    file = run.folder / "report.md"
-    file.touch(0o644)
-    write_private(file, "text")
 
-    paths = (run.folder, run.private / "passphrase", file)
-    assert [stat.S_IMODE(path.stat().st_mode) for path in paths] == [0o700, 0o600, 0o600]
+    paths = (run.folder, run.private / "passphrase")
+    assert [stat.S_IMODE(path.stat().st_mode) for path in paths] == [0o700, 0o600]
 
 
 @pytest.fixture
@@ -234,7 +231,7 @@ def test_every_name_of_the_programs_gets_the_prefix():
 )
 def test_a_report_holds_no_account_key_or_token(text, shown):
     names = {"123456789012": "ACCOUNT_A", "irsa-live-x": "RUN"}
-    assert normalised(Answer("granted", text), names).text == shown
+    assert normalised(text, names) == shown
 
 
 def test_a_refusal_printed_by_the_cli_is_aws_s_code_and_text():
@@ -249,12 +246,12 @@ def test_a_refusal_printed_by_the_cli_is_aws_s_code_and_text():
 def test_a_report_has_both_answers_where_they_differ(tmp_path, monkeypatch):
     refused = Answer("AccessDenied", "no", "AssumeRole")
     recorded = tmp_path / "answers.json"
-    recorded.write_text(answers.as_json({"a": Answer(GRANTED, "x"), "b": refused}))
+    recorded.write_text(answers.as_json({"a": Answer("granted", "x"), "b": refused}))
     monkeypatch.setattr(answers, "SANDBOX_ANSWERS", recorded)
     rows = [
         Row("a", "A works", False, Answer("AccessDenied", "not you", "GetObject")),
         Row("b", "B does not", True, refused),
-        Row("c", "C is new", True, Answer(GRANTED, "y")),
+        Row("c", "C is new", True, Answer("granted", "y")),
     ]
 
     _, failed, same, new = report({"run": "abcdefgh"}, rows).split("\n## ")
