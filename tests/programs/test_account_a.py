@@ -1,7 +1,6 @@
 """Account A's program: the three systems, and what they depend on."""
 
 import json
-from typing import Any
 
 import pytest
 
@@ -22,11 +21,11 @@ def engine() -> Engine:
     return run_program(stack_file())
 
 
-def run(**changes: Any) -> Engine:
+def run(**changes):
     return run_program({**stack_file(), **{f"irsa:{key}": each for key, each in changes.items()}})
 
 
-def policy(engine: Engine, name: str) -> Any:
+def policy(engine, name):
     return json.loads(engine.named("Policy", name).inputs["policy"])
 
 

@@ -9,7 +9,6 @@ import re
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -19,7 +18,7 @@ from irsa_sandbox import lifecycle
 from irsa_sandbox.demo.checks import parts
 from tests.live.answers import SANDBOX_ANSWERS, normalised
 from tests.sandbox.support.clone import clone_in, newcomer
-from tests.support.code_blocks import COMMANDS, Block, blocks
+from tests.support.code_blocks import COMMANDS, blocks
 from tests.support.requirements import COMMAND, COMPONENTS, SANDBOX
 from tools.docs.generated import TRANSCRIPT
 
@@ -97,13 +96,13 @@ class Pasted(NamedTuple):
     """The parts of it that ended with another code than 0."""
 
 
-def pasteable() -> list[Block]:
+def pasteable():
     commands = [block for block in blocks() if block.language in COMMANDS]
     found = [block for block in commands if not block.first_line.startswith((*EXCUSED,))]
     return sorted(found, key=lambda block: block.first_line == LAST)  # stable but for the last
 
 
-def script(commands: list[str], results: Path) -> str:
+def script(commands, results):
     lines = [f"trap 'echo \"$BASH_COMMAND\" >>{results}/$step.failed' ERR"]
     for step, command in enumerate(commands):
         lines += [f"step={step}", "{", command, f"}} >{results}/{step}.output 2>&1 </dev/null"]
@@ -162,7 +161,7 @@ def pasted(session_of_all) -> list[Pasted]:
     return session_of_all.commands
 
 
-def result(results: Path, step: int) -> tuple[str, list[str]]:
+def result(results, step):
     failed = results / f"{step}.failed"
     output = (results / f"{step}.output").read_text()
     return output, failed.read_text().splitlines() if failed.exists() else []

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
@@ -23,8 +22,6 @@ from pulumi import ResourceOptions
 
 from irsa.identity.policies import service_trust_policy
 from irsa_sandbox.demo import left_overs
-from irsa_sandbox.engine.stack import SandboxStack
-from irsa_sandbox.session import Session
 from irsa_sandbox.state import PULUMI_BACKEND, SandboxError
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.programs import in_cluster, stack_of, unchanged
@@ -35,16 +32,16 @@ NAME = "killed"
 ROLE = "aws:iam/role:Role"
 
 
-def roles_in(session: Session) -> list[str]:
+def roles_in(session):
     names = [role["RoleName"] for role in session.aws("iam").list_roles()["Roles"]]
     return [name for name in names if name.startswith(NAME)]
 
 
-def deployment_in(session: Session) -> bool:
+def deployment_in(session):
     return NAME in [each.metadata.name for each in session.cluster.list(Deployment, namespace="*")]
 
 
-def creating_in(session: Session) -> list[str]:
+def creating_in(session):
     """The types of resources that the state on disk says are being created."""
     file = session.state.path / PULUMI_BACKEND / ".pulumi" / "stacks" / NAME / "dev.json"
     try:
@@ -55,7 +52,7 @@ def creating_in(session: Session) -> list[str]:
     return [each["resource"]["type"] for each in pending if each["type"] == "creating"]
 
 
-def kill_during_up(stack: SandboxStack, is_time: Callable[[], bool]) -> None:
+def kill_during_up(stack, is_time):
     """Bring the stack up, and kill the engine when it is time: it stands still while that is asked,
     so that the answer is true of the moment at which it dies."""
     done = threading.Event()
@@ -92,7 +89,7 @@ def kill_during_up(stack: SandboxStack, is_time: Callable[[], bool]) -> None:
 
 
 @pytest.mark.parametrize("provider", ["aws and kubernetes", "eks"])
-def test_a_killed_up_is_finished_as_pulumi_prescribes(session: Session, provider: str):
+def test_a_killed_up_is_finished_as_pulumi_prescribes(session, provider):
     """Import what was being made, if it is a role, and delete it otherwise."""
 
     def workloads(imported: list[str]) -> None:
@@ -132,7 +129,7 @@ def test_a_killed_up_is_finished_as_pulumi_prescribes(session: Session, provider
             return any(NAME in clusters()["clusters"] or time.sleep(0.05) for _ in tries)
         return bool(creating) and len(roles_in(session)) >= 5 and deployment_in(session)
 
-    def opened(imported: list[str]) -> SandboxStack:
+    def opened(imported):
         program = cluster if provider == "eks" else workloads
         return stack_of(session, NAME, partial(program, imported))
 

@@ -1,10 +1,8 @@
 """`list` and `audit` of two clusters, each a sandbox, and of the accounts that they are in."""
 
 import json
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -30,7 +28,7 @@ ROLE_OF_B = ("--assume-role", role_arn(ACCOUNT_B, CROSS_ACCOUNT_ROLE))
 
 
 @pytest.fixture(scope="module")
-def green(tmp_path_factory) -> Iterator[Session]:
+def green(tmp_path_factory):
     """Another cluster, in account B."""
     state = lifecycle.up(tmp_path_factory.mktemp("green"), print)
     with closing(Session(state)) as green:
@@ -72,12 +70,12 @@ def test_clusters_of_two_accounts_are_one_list_and_a_role_is_meant_for_both(
     blue.aws("iam").create_role(RoleName="both-clusters", AssumeRolePolicyDocument=document)
     file.write_text(json.dumps(kubeconfig(blue, green)))
 
-    def asked(command: str, *arguments: str) -> tuple[int, Any]:
+    def asked(command, *arguments):
         given = (*arguments, *CONTEXTS, "--output", "json")
         done = irsa_world.irsa(command, *given, KUBECONFIG=str(file))
         return done.code, done.json
 
-    def rows(found: Any) -> list[tuple[str, str, str]]:
+    def rows(found):
         return [
             (each["cluster"], each["account"], each["identities"][0]["source"])
             for each in found["service_accounts"]

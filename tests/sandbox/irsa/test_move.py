@@ -6,11 +6,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -27,13 +25,12 @@ from irsa.identity.token import EXPIRY_LEEWAY
 from irsa.move.changes import LOCK
 from irsa.move.facts import GRACE_SECONDS
 from irsa.verify.gather import Sources
-from irsa_sandbox.json_types import Json
 from irsa_sandbox.kubernetes.control_plane import API_AUDIENCE
 from irsa_sandbox.webhook.identities import held_back
 from tests.sandbox.support import moving
 from tests.sandbox.support.cluster import apply, eventually
-from tests.sandbox.support.in_process import Result, clean_environment
-from tests.sandbox.support.moving import CALLS, Traffic, traffic
+from tests.sandbox.support.in_process import clean_environment
+from tests.sandbox.support.moving import CALLS, traffic
 from tests.sandbox.support.workload import NAME, AssociatedWorkload
 
 pytestmark = pytest.mark.sandbox
@@ -51,14 +48,14 @@ class MovingWorkload(AssociatedWorkload):
     """With IRSA at first."""
 
     @property
-    def by_token(self) -> Json:
+    def by_token(self):
         return irsa_trust_policy([self.world.provider_arn], [self.account])
 
-    def moved(self, to: str, *options: str, **variables: str) -> Result:
+    def moved(self, to, *options, **variables):
         return self.world.irsa("move", "/".join(self.account), "--to", to, *options, **variables)
 
     @property
-    def state(self) -> tuple[bool, bool, Json]:
+    def state(self):
         """Annotated, associated, and the trust policy."""
         found = self.session.cluster.get(ServiceAccount, NAME, namespace=self.namespace)
         annotations = (found.metadata and found.metadata.annotations) or {}
@@ -89,7 +86,7 @@ def late(monkeypatch):
 
 
 @contextmanager
-def late_webhook(workload: MovingWorkload) -> Iterator[None]:
+def late_webhook(workload):
     """EKS's webhook hears of the association, or of its end, two seconds later."""
     before = bool(workload.association)
 
@@ -106,7 +103,7 @@ def late_webhook(workload: MovingWorkload) -> Iterator[None]:
         thread.join()
 
 
-def calling(calls: Traffic, number: int) -> None:
+def calling(calls, number):
     """Wait for so many calls."""
     while (seen := len(calls.lines)) < number:
         eventually(lambda: len(calls.lines) > seen)
@@ -151,7 +148,7 @@ def test_the_order_of_eksctl_fails_calls(workload):
 
 
 @contextmanager
-def started(workload: MovingWorkload, name: str, to: str, late: float = 0) -> Iterator[Any]:
+def started(workload, name, to, late=0):
     """Start a move in a process of its own; yields it and the lines that it prints."""
     arguments = ["move", f"{workload.namespace}/{name}", "--to", to, "--yes"]
     variables = {**clean_environment(), **workload.session.state.environment()}

@@ -6,11 +6,9 @@ Every test finds both stacks as `up` left them.
 import json
 import os
 import shlex
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -22,7 +20,6 @@ from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from irsa_sandbox.demo import PROJECT_B
 from irsa_sandbox.engine.stack import SandboxStack
-from irsa_sandbox.session import Session
 from irsa_sandbox.snapshots import Snapshots
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.in_process import RegisteredCluster
@@ -51,24 +48,24 @@ class Stacks:
     first_preview: str
 
     @property
-    def session(self) -> Session:
+    def session(self):
         return self.world.session
 
     def export(self) -> str:
         """The file of account A's state."""
         return exported(self.a, self.folder)
 
-    def json(self, command: str, *options: str) -> Any:
+    def json(self, command, *options):
         """The answer of a command about account A's stack."""
         return self.world.irsa(command, "--stack", self.export(), "--output", "json", *options).json
 
 
-def _is_ending(namespace: Any) -> bool:
+def _is_ending(namespace):
     return namespace.metadata.deletionTimestamp is not None
 
 
 @pytest.fixture(scope="module")
-def both(session: Session, tmp_path_factory) -> Iterator[Stacks]:
+def both(session, tmp_path_factory):
     state, a = session.state, SandboxStack(session.state)
     with closing(Snapshots(state.path, state.snapshots)) as snapshots:
         a.destroy()  # an earlier module may have left it
@@ -82,13 +79,13 @@ def both(session: Session, tmp_path_factory) -> Iterator[Stacks]:
 
 
 @pytest.fixture
-def stacks(both: Stacks) -> Iterator[Stacks]:
+def stacks(both):
     both.snapshots.take()
     yield both
     both.snapshots.restore()
 
 
-def accounts_of(listed: Any) -> dict[str, Any]:
+def accounts_of(listed):
     """The service accounts of the stacks' namespace, by name."""
     rows = listed["service_accounts"]
     return {each["name"]: each for each in rows if each["namespace"] == NAMESPACE}
@@ -185,7 +182,7 @@ def test_explain_has_a_tree_of_every_workload_of_a_stack(stacks):
     assert all(f"── who can assume {role}\n" in done.out for role in (ROLE, ROLE_A))
 
 
-def ask(stacks: Stacks, command: str, text: str) -> Any:
+def ask(stacks, command, text):
     file = stacks.folder / "state.json"
     file.write_text(text)
     return stacks.world.irsa(command, "--stack", str(file))

@@ -1,7 +1,6 @@
 """`python -m irsa verify` on the chain from role A to role B."""
 
 import json
-from typing import Any
 
 import pytest
 from botocore.exceptions import BotoCoreError
@@ -51,10 +50,10 @@ class Chained(Workload):
             session_name="xactarget",
         )
 
-    def verify(self, *more: str, deployment: str = NAME) -> Any:
+    def verify(self, *more, deployment=NAME):
         return self.verify_in_b("--deployment", deployment, "--profile", "B", *more)
 
-    def sdk(self, **options: Any) -> str:
+    def sdk(self, **options):
         return super().sdk(profile="B", **options)
 
 

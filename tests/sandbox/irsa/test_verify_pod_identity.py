@@ -3,7 +3,6 @@
 import json
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 from lightkube.resources.core_v1 import Pod
@@ -140,7 +139,7 @@ class Targeting(AssociatedWorkload):
         self.associate(targetRoleArn=role_b_arn)
         self.deploy()
 
-    def verify(self, *more: str, **_: str) -> Any:
+    def verify(self, *more, **_):
         return self.verify_in_b(*more)
 
 

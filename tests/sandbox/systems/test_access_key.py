@@ -4,7 +4,7 @@ import base64
 import json
 import subprocess
 import threading
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote
 
 import pytest
@@ -13,10 +13,8 @@ from lightkube.resources.core_v1 import Event, Pod, Secret
 
 import irsa_components as irsa
 from irsa_sandbox.aws.accounts import REGION
-from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.pods.exec import find_pod
 from irsa_sandbox.session import Session
-from irsa_sandbox.testing.sandbox import Sandbox
 from tests.sandbox.support.programs import in_cluster, in_namespace, key_of, pods, refusal, stack_of
 
 pytestmark = pytest.mark.sandbox
@@ -33,7 +31,7 @@ class Stack(NamedTuple):
     lines: list[str]
     """Output of every `up`."""
 
-    def open(self, key_version: int) -> SandboxStack:
+    def open(self, key_version):
         return stack_of(self.session, "access-key", lambda: self._program(key_version))
 
     def _program(self, key_version: int) -> None:
@@ -63,7 +61,7 @@ class Stack(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def stack(session: Session, sandbox: Sandbox) -> Stack:
+def stack(session, sandbox):
     opened = Stack(session, [])
     opened.up(1)
     session.aws("s3").put_object(Bucket=BUCKET, Key=OBJECT, Body=b"day,visits\n")
@@ -75,7 +73,7 @@ def test_the_secret_key_is_in_plain_text_in_its_secret_alone(stack: Stack):
     state, cluster = stack.session.state, stack.session.cluster
     of_secret = cluster.get(Secret, KEY, namespace=NAMESPACE).to_dict()
     del of_secret["data"]
-    objects: list[Any] = [of_secret]  # with managed fields and every annotation
+    objects = [of_secret]  # with managed fields and every annotation
     for kind in (Deployment, ReplicaSet, Pod, Event):
         objects += [found.to_dict() for found in cluster.list(kind, namespace=NAMESPACE)]
     texts = {

@@ -1,7 +1,6 @@
 """The identity of a service account on whatever runs its pods, under the real engine."""
 
 from pathlib import Path
-from typing import Any
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -12,7 +11,6 @@ from pulumi import ComponentResource, ResourceOptions
 
 import irsa_components as irsa
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
-from irsa_sandbox.session import Session
 from tests.sandbox.support.programs import (
     POD_SPEC,
     in_cluster,
@@ -26,7 +24,7 @@ pytestmark = pytest.mark.sandbox
 
 NAMESPACE = "anything"
 LABELS = {"app": "app"}
-TEMPLATE: Any = {"metadata": {"labels": LABELS}, "spec": POD_SPEC}
+TEMPLATE = {"metadata": {"labels": LABELS}, "spec": POD_SPEC}
 
 
 def foreign(opts: ResourceOptions) -> None:
@@ -36,21 +34,21 @@ def foreign(opts: ResourceOptions) -> None:
     env = {"name": "NAME", "value": settings.metadata.name}  # known by the `up` only
     secret = {"name": "SECRET", "value": pulumi.Output.secret("s3cret")}
     container = {"name": "app", "image": "app", "env": [env, secret]}
-    template: Any = {"metadata": {"labels": LABELS}, "spec": {"containers": [container]}}
-    spec: Any = {"selector": {"match_labels": LABELS}, "template": template}
+    template = {"metadata": {"labels": LABELS}, "spec": {"containers": [container]}}
+    spec = {"selector": {"match_labels": LABELS}, "template": template}
     k8s.apps.v1.Deployment("foreign", metadata=named("foreign"), spec=spec, opts=own)
     late = pulumi.Output.secret({"selector": {"matchLabels": LABELS}, "template": TEMPLATE})
     k8s.apps.v1.Deployment("secret", metadata=named("secret"), spec=late, opts=own)
-    job: Any = {"template": {"spec": {**POD_SPEC, "restart_policy": "Never"}}}
+    job = {"template": {"spec": {**POD_SPEC, "restart_policy": "Never"}}}
     spec = {"schedule": "0 6 * * *", "job_template": {"spec": job}}
     k8s.batch.v1.CronJob("foreign", metadata=named("foreign"), spec=spec, opts=own)
 
 
-def named(name: str) -> Any:
+def named(name):
     return {"name": name, "namespace": NAMESPACE}
 
 
-def program(session: Session) -> None:
+def program(session):
     opts = in_namespace(in_cluster(session), NAMESPACE, force_destroy=True)
     target = irsa.TargetRoleArgs(role_arn=irsa.role_arn(ACCOUNT_B, "b"))
     args = irsa.WorkloadIdentityArgs(
@@ -60,7 +58,7 @@ def program(session: Session) -> None:
     )
     given = irsa.WorkloadIdentity("app", args, opts)
     template = given.pod_template(TEMPLATE)
-    spec: Any = {"selector": {"match_labels": LABELS}, "template": template}
+    spec = {"selector": {"match_labels": LABELS}, "template": template}
     own = given.options(opts)
     k8s.apps.v1.DaemonSet("app", metadata=named("app"), spec=spec, opts=own)
     spec = {**spec, "service_name": "app"}
@@ -95,7 +93,7 @@ def test_every_kind_has_the_identity_and_what_others_wrote_stays(session, sandbo
 def test_any_kind_waits_for_its_association(session, sandbox, monkeypatch):
     """By a transform; components/tests/test_start_gate.py has the options."""
     monkeypatch.setattr("irsa.observe.trial_pods.TIMEOUT", 1.0)
-    gated: Any = {"name": "app", "namespace": "gated"}
+    gated = {"name": "app", "namespace": "gated"}
 
     def waiting() -> None:
         opts = in_namespace(in_cluster(session), "gated", force_destroy=True)
@@ -108,7 +106,7 @@ def test_any_kind_waits_for_its_association(session, sandbox, monkeypatch):
         own = ResourceOptions.merge(opts, ResourceOptions(transforms=[given.transform]))
         parent = ComponentResource("others:index:Parent", "parent", {}, own)
         selector = {"match_labels": LABELS}
-        spec: Any = {"service_name": "app", "selector": selector, "template": TEMPLATE}
+        spec = {"service_name": "app", "selector": selector, "template": TEMPLATE}
         opts = ResourceOptions(parent=parent)
         k8s.apps.v1.StatefulSet("app", metadata=gated, spec=spec, opts=opts)
 

@@ -4,7 +4,6 @@ import copy
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import pytest
 from lightkube.models.meta_v1 import ObjectMeta
@@ -18,10 +17,8 @@ from irsa.identity.arns import provider_arn_for, role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa_sandbox.aws.accounts import ACCOUNT_A
 from irsa_sandbox.demo import left_overs
-from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.session import Session
 from irsa_sandbox.state import SandboxError
-from irsa_sandbox.testing.sandbox import Sandbox
 from tests.sandbox.support import programs
 
 pytestmark = pytest.mark.sandbox
@@ -53,7 +50,7 @@ class Acme:
     """Options of the namespace that the stack has."""
     pods: bool = True
 
-    def stack(self, **changes: Any) -> SandboxStack:
+    def stack(self, **changes):
         return programs.stack_of(self.session, "acme", replace(self, **changes).program)
 
     def program(self) -> None:
@@ -87,17 +84,17 @@ class Acme:
 
 
 @pytest.fixture(scope="module")
-def acme(session: Any, sandbox: Sandbox) -> Acme:
+def acme(session, sandbox):
     return Acme(session=session, provider_arn=sandbox.provider_arn)
 
 
-def names(session: Session, kind: Any) -> list[str]:
+def names(session, kind):
     """Names of the objects of a kind, in the namespace if they are in one."""
     where = {} if kind is K8sNamespace else {"namespace": ACME}
     return [each.metadata.name for each in session.cluster.list(kind, **where)]
 
 
-def moments(stack: SandboxStack, *wanted: str) -> list[int]:
+def moments(stack, *wanted):
     """Bring the stack up; return at which points of the output these lines come."""
     lines: list[str] = []
     counts = stack.up(on_output=lines.append)
@@ -214,7 +211,7 @@ def test_a_workload_is_renamed_and_removed_without_what_is_not_its_own(session, 
     acme.stack(**SALES).up()
     iam = session.aws("iam")
 
-    def kept() -> tuple[Any, ...]:
+    def kept():
         return (
             session.cluster.get(ServiceAccount, "sales", namespace=ACME).metadata.uid,
             iam.get_role(RoleName="sales")["Role"],
@@ -234,7 +231,7 @@ def test_a_workload_is_renamed_and_removed_without_what_is_not_its_own(session, 
     assert names(session, Deployment) == ["reader"]
 
 
-def protection(session: Any) -> list[Any]:
+def protection(session):
     s3, kinds = session.aws("s3"), ("public_access_block", "bucket_policy", "bucket_versioning")
     kinds += ("bucket_encryption", "bucket_ownership_controls")
     found = [getattr(s3, f"get_{kind}")(Bucket=BUCKET) for kind in kinds]

@@ -1,10 +1,8 @@
 """A cluster in the real engine: its network, its options and its protection."""
 
 import json
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -17,7 +15,6 @@ from irsa_components import AccessEntryArgs, ControlPlaneArgs, EksCluster, EksCl
 from irsa_sandbox.aws.accounts import ACCOUNT_A
 from irsa_sandbox.demo import left_overs
 from irsa_sandbox.engine.stack import SandboxStack
-from irsa_sandbox.session import Session
 from irsa_sandbox.snapshots import Snapshots
 from tests.sandbox.support.networks import network
 from tests.sandbox.support.programs import refusal, stack_of, unchanged
@@ -30,12 +27,12 @@ VIEW = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
 
 
 @pytest.fixture(scope="module")
-def eks(session: Session) -> Any:
+def eks(session):
     return session.aws("eks")
 
 
 @pytest.fixture(scope="module")
-def where(session: Session) -> Iterator[dict[str, Any]]:
+def where(session):
     """The one VPC of the account, with two subnets. A new default VPC would have other subnets, so
     that the sandbox is put back."""
     # The sandbox's cluster has one issuer, and so an account has one OIDC provider for it.
@@ -57,7 +54,7 @@ def where(session: Session) -> Iterator[dict[str, Any]]:
         yield {"vpc_id": vpc, "subnet_ids": subnets}
 
 
-def open_cluster(session: Session, name: str = "vpc", **args: Any) -> SandboxStack:
+def open_cluster(session, name="vpc", **args):
     cluster_args = EksClusterArgs(cluster_name=name, **args)
     return stack_of(session, "cluster", lambda: EksCluster("dev", cluster_args))
 
@@ -157,7 +154,7 @@ def associated(eks):
     return {each["serviceAccount"]: each["roleArn"] for each in described}
 
 
-def cluster_of_old_version(where: dict[str, Any]) -> None:
+def cluster_of_old_version(where):
     """The children of `EksCluster` before version 0.2 that became others."""
     component = pulumi.ComponentResource("irsa:index:EksCluster", "dev", {})
     child = ResourceOptions(parent=component)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pulumi_aws as aws
 import pytest
@@ -23,9 +23,8 @@ from irsa.identity.pod_identity import external_id
 from irsa.identity.subjects import ServiceAccountRef
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from irsa_sandbox.aws.server import CROSS_ACCOUNT_ROLE
-from irsa_sandbox.engine.stack import ROOT, SandboxStack
-from irsa_sandbox.session import Session
-from irsa_sandbox.testing.sandbox import CLUSTER, Sandbox
+from irsa_sandbox.engine.stack import ROOT
+from irsa_sandbox.testing.sandbox import CLUSTER
 from tests.sandbox.support import programs
 from tests.sandbox.support.in_process import RegisteredCluster
 from tests.sandbox.support.pod_identity import arn_of_cluster, node_role, nodes_with_agent
@@ -64,16 +63,16 @@ class Several:
     targets: list[str] = field(default_factory=lambda: [*TARGETS])
 
     @property
-    def session(self) -> Session:
+    def session(self):
         return self.world.session
 
-    def stack(self, program: Callable[[], None]) -> SandboxStack:
+    def stack(self, program):
         return programs.stack_of(self.session, f"several-{program.__name__}", program)
 
     def workloads(self) -> None:
         in_cluster = programs.in_cluster(self.session)
         opts = programs.in_namespace(in_cluster, NAMESPACE, force_destroy=True)
-        clusters: dict[str, Any] = {
+        clusters = {
             IRSA: {"provider_arns": [self.world.provider_arn]},
             AGENT: {"cluster_arns": [CLUSTER_ARN]},
         }
@@ -89,7 +88,7 @@ class Several:
             )
             role = irsa.ServiceAccountRole(name, role_args)
             for workload, account in zip(both, accounts, strict=True):
-                identity: dict[str, Any] = {"role_arn": role.role_arn}
+                identity = {"role_arn": role.role_arn}
                 if name == AGENT:
                     args = irsa.PodIdentityAssociationArgs(
                         cluster_arn=CLUSTER_ARN, service_account=account, role_arn=role.role_arn
@@ -135,7 +134,7 @@ class Several:
 
 
 @pytest.fixture(scope="module")
-def several(session: Session, sandbox: Sandbox) -> Several:
+def several(session, sandbox):
     iam, eks = session.aws("iam"), session.aws("eks")
     nodes_with_agent(eks, CLUSTER, node_role(iam))
     found = Several(RegisteredCluster(session))

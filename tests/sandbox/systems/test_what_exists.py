@@ -1,8 +1,6 @@
 """`up` refuses to create what exists and is not the stack's, and leaves it as it was."""
 
 import json
-from collections.abc import Callable
-from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -16,9 +14,7 @@ from irsa.identity.arns import provider_arn_for, role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.policies import service_trust_policy
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
-from irsa_sandbox.engine.stack import SandboxStack
-from irsa_sandbox.session import Session
-from irsa_sandbox.testing.sandbox import CLUSTER, Sandbox
+from irsa_sandbox.testing.sandbox import CLUSTER
 from tests.sandbox.support import programs
 from tests.sandbox.support.programs import in_cluster, refusal, stack_of, unchanged
 
@@ -34,7 +30,7 @@ BARE = "bare"
 """A service account that is no stack's."""
 
 
-def stack(session: Session, project: str) -> SandboxStack:
+def stack(session, project):
     """A stack with one thing of each kind. All of them have the same things, but for what comes
     before a thing in its component, which is named for the project."""
 
@@ -65,14 +61,14 @@ def stack(session: Session, project: str) -> SandboxStack:
             ("keys", f"keys-{project}", {"access_key": key}),
             ("pods", f"pods-{project}", {"role_arn": ROLE}),
         ):
-            own: dict[str, Any] = credentials
+            own = credentials
             programs.pods(name, irsa.ServiceAccount(namespace=NAME, name=account), opts, **own)
 
     return stack_of(session, project, program)
 
 
 @pytest.fixture(scope="module")
-def theirs(session: Session, sandbox: Sandbox) -> Callable[[], None]:
+def theirs(session, sandbox):
     """Check that a stack of others has its things as they were, with the data in them."""
     s3, own = session.aws("s3"), {"OpenIDConnectProviderArn": sandbox.provider_arn}
     session.aws("iam").delete_open_id_connect_provider(**own)
@@ -120,7 +116,7 @@ def test_up_refuses_what_exists_and_leaves_it_as_it_was(session, theirs):
         iam.get_role(RoleName="ours")
 
 
-def test_what_exists_is_used_without_changes(session: Session, theirs):
+def test_what_exists_is_used_without_changes(session, theirs):
     def run() -> None:
         irsa.EksCluster(NAME, irsa.EksClusterArgs(cluster_name=CLUSTER, existing=True))
         irsa.DataBucket(NAME, irsa.DataBucketArgs(bucket_name=BUCKET, existing=True))
@@ -129,7 +125,7 @@ def test_what_exists_is_used_without_changes(session: Session, theirs):
         account, own = irsa.ServiceAccount(namespace=NAME, name=BARE), role_arn(ACCOUNT_A, NAME)
         programs.pods("user", account, opts, existing_service_account=True, role_arn=own)
 
-    def annotations() -> Any:
+    def annotations():
         return session.cluster.get(ServiceAccount, BARE, namespace=NAME).metadata.annotations
 
     existing = stack_of(session, "existing", run)
@@ -168,7 +164,7 @@ def test_a_preview_refuses_an_existing_resource_that_is_missing(session, compone
     assert "missing" in refusal(stack_of(session, "missing", program).preview)
 
 
-def test_a_bucket_and_a_role_come_under_the_stack_by_import(session: Session):
+def test_a_bucket_and_a_role_come_under_the_stack_by_import(session):
     """The component's children get `import_`; a role has an argument for it."""
     name = "adopted-data"
     session.aws("s3").create_bucket(Bucket=name)
@@ -177,7 +173,7 @@ def test_a_bucket_and_a_role_come_under_the_stack_by_import(session: Session):
     iam.create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)
     iam.attach_role_policy(RoleName=name, PolicyArn=READ_ONLY)
 
-    def bucket_by_name(args: pulumi.ResourceTransformationArgs) -> Any:
+    def bucket_by_name(args):
         if args.type_ != "aws:s3/bucket:Bucket":
             return None
         opts = ResourceOptions.merge(args.opts, ResourceOptions(import_=name))
@@ -202,13 +198,11 @@ def test_a_bucket_and_a_role_come_under_the_stack_by_import(session: Session):
     assert adopted.destroy().keys() == {"delete"}
 
 
-def test_the_provider_of_an_existing_cluster_is_created_only_when_asked(
-    session: Session, sandbox: Sandbox, theirs
-):
+def test_the_provider_of_an_existing_cluster_is_created_only_when_asked(session, sandbox, theirs):
     iam, arn = session.aws("iam"), {"OpenIDConnectProviderArn": sandbox.provider_arn}
     iam.delete_open_id_connect_provider(**arn)
 
-    def provider(**create: bool) -> SandboxStack:
+    def provider(**create):
         args = irsa.EksClusterArgs(cluster_name=CLUSTER, existing=True, **create)
         return stack_of(session, "provider", lambda: irsa.EksCluster(NAME, args))
 

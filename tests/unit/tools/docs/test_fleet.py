@@ -5,7 +5,6 @@ import re
 import shlex
 from importlib import import_module
 from itertools import takewhile
-from typing import Any
 
 import pytest
 import yaml
@@ -36,7 +35,7 @@ def test_the_number_of_clusters_that_fit_into_a_trust_policy(quota, clusters):
     assert f"| {quota:,} characters | {clusters} | " in (ROOT / "docs/fleet.md").read_text()
 
 
-def decided(trust: str, **claims: Any) -> str:
+def decided(trust, **claims):
     """Return the decision on a token of GitHub with these claims."""
     token = {
         "iss": f"https://{ISSUER}", "aud": ["sts.amazonaws.com"], "sub": "", "exp": NOW + 300,
@@ -98,11 +97,11 @@ def test_a_trust_document_lets_one_environment_of_one_repository_in(trust, claim
     )
 
 
-def jobs(file: Any) -> dict[str, Any]:
+def jobs(file):
     return yaml.safe_load(file.read_text())["jobs"]
 
 
-def commands(file: Any) -> list[list[str]]:
+def commands(file):
     """Return the commands of a workflow's steps, as words, with PROGRAM for its variable."""
     return [
         shlex.split(re.sub(r"\$\{\{ \w+\.program \}\}", "PROGRAM", line))
