@@ -30,8 +30,7 @@ AWS bills account A about 0.20 dollars an hour; a run takes about 40 minutes (do
 Everything is removed at the end, after a failure too. If that is not possible, it costs about
 5 dollars a day until `{command}`."""
 CHECKS = [check for *_, checks in parts("test-aws") for check in checks]
-LEFT = "left-by-pulumi"
-"""File of a run that names what `pulumi destroy` did not delete."""
+LEFT = "left-by-pulumi"  # file that names what `pulumi destroy` did not delete
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -137,8 +136,8 @@ def _clean(run: Run) -> int:
     run.check_locks()
     found = left_overs.find(run)
     places = {each.place for each in found if each.place}
-    if (run.private / PLACE_TAG).exists():
-        places.add(run.place)
+    if (record := run.private / PLACE_TAG).exists():
+        places.add(record.read_text())
     for place in places:
         run.check(place)
     _destroy(run)

@@ -38,9 +38,6 @@ Resources = Mapping[tuple[str, str], Mapping[str, Any]]
 State = Mapping[str, Mapping[str, Any]]
 """The resources of a stack, whole, by their URNs."""
 
-_NOT_COMPARED = {"created", "id", "modified", "sourcePosition", "stackTrace"}
-"""Times, ids and source positions of a resource."""
-
 _RANDOM = (
     (r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|\+00:00)", "<time>"),
     (r"(AKIA|AIDA|ANPA|AROA)[A-Z0-9]{12,}", r"\1<id>"),
@@ -236,7 +233,10 @@ def differences_of_previews(
     """Compare the previews of changes of arguments."""
     found: list[Difference] = []
     for arguments in changes:
-        attached, published = (_steps(session, **arguments) for session in sessions)
+        listeners = [Steps() for _ in sessions]
+        for session, listener in zip(sessions, listeners, strict=True):
+            opened(session, **arguments).preview(on_event=listener)
+        attached, published = (each.taken for each in listeners)
         assert attached
         assert attached.keys() == published.keys()
         found += differences(attached, published)
@@ -258,12 +258,6 @@ def settled(sessions: Sequence[Session]) -> tuple[Resources, Resources]:
     return _settled(ours, theirs), _settled(theirs, ours)
 
 
-def _steps(session: Session, **changes: Any) -> Resources:
-    listener = Steps()
-    opened(session, **changes).preview(on_event=listener)
-    return listener.taken
-
-
 def _differences(path: str, one: Any, other: Any) -> Iterator[tuple[str, Any, Any]]:
     if isinstance(one, dict) and isinstance(other, dict):
         for key in sorted({*one, *other}):
@@ -280,7 +274,8 @@ def _settled(state: State, other: State) -> Resources:
     made_up = _made_up(state, other)
     things: dict[tuple[str, str], dict[str, Any]] = {}
     for urn, resource in state.items():
-        compared = {k: v for k, v in resource.items() if k not in _NOT_COMPARED}
+        times_and_places = {"created", "id", "modified", "sourcePosition", "stackTrace"}
+        compared = {k: v for k, v in resource.items() if k not in times_and_places}
         compared["dependencies"] = sorted(compared.get("dependencies", ()))
         compared["propertyDependencies"] = {
             name: sorted(urns or ())

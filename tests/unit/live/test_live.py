@@ -19,8 +19,6 @@ from tests.live.left_overs import CLUSTER, NODES, REST, LeftOver
 from tests.live.run import Account, Refused, Run, subnets_of
 from tests.live.world import World
 
-ZONES = ("SubnetId", "VpcId", "AvailabilityZone", "AvailabilityZoneId", "MapPublicIpOnLaunch")
-
 
 def run_with(folder, client=None):
     session = SimpleNamespace(client=lambda service, **options: client)
@@ -190,20 +188,19 @@ def test_the_only_identity_of_a_run_is_its_profile(tmp_path):
 
 
 def test_the_cluster_goes_into_two_public_subnets_of_the_default_vpc(tmp_path):
+    names = ("AvailabilityZone", "AvailabilityZoneId", "DefaultForAz", "MapPublicIpOnLaunch")
     rows = [
-        ("subnet-c", "vpc-d", "us-east-1c", "use1-az6", True),
-        ("subnet-e", "vpc-d", "us-east-1a", "use1-az3", True),  # EKS is not there
-        ("subnet-o", "vpc-o", "us-east-1a", "use1-az1", True),
-        ("subnet-p", "vpc-d", "us-east-1a", "use1-az1", False),
-        ("subnet-b", "vpc-d", "us-east-1b", "use1-az2", True),
+        ("us-east-1c", "use1-az6", True, True),
+        ("us-east-1a", "use1-az3", True, True),  # EKS is not there
+        ("us-east-1a", "use1-az1", False, True),
+        ("us-east-1a", "use1-az1", True, False),
+        ("us-east-1b", "use1-az2", True, True),
     ]
-    vpcs = [{"VpcId": "vpc-d", "IsDefault": True}, {"VpcId": "vpc-o", "IsDefault": False}]
-    subnets = [dict(zip(ZONES, row, strict=True)) for row in rows]
-    ec2 = SimpleNamespace(
-        describe_vpcs=lambda: {"Vpcs": vpcs}, describe_subnets=lambda: {"Subnets": subnets}
-    )
+    found = [dict(zip(names, row, strict=True)) for row in rows]
+    subnets = [{**each, "SubnetId": n, "VpcId": "vpc-d"} for n, each in enumerate(found)]
+    ec2 = SimpleNamespace(describe_subnets=lambda: {"Subnets": subnets})
 
-    assert subnets_of(run_with(tmp_path, ec2), []) == ("vpc-d", ["subnet-b", "subnet-c"])
+    assert subnets_of(run_with(tmp_path, ec2), []) == ("vpc-d", [4, 0])
     subnets.pop()
     with pytest.raises(Refused, match="no default VPC in us-east-1 with public subnets"):
         subnets_of(run_with(tmp_path, ec2), [])
