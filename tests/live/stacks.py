@@ -90,7 +90,7 @@ class Stack:
     def changes(self) -> set[str]:
         """Return the kinds of operations of another `up`."""
         say(f"{self.title}: pulumi preview")
-        return {kind.value for kind in self._stack.preview().change_summary}
+        return set(self._stack.preview().change_summary)
 
     def destroy(self) -> None:
         """Run `pulumi destroy`, with the lock of an earlier process removed."""
