@@ -59,8 +59,6 @@ VALUES: Mapping[type, Any] = {
     object: object(),
     str: "false",
 }
-
-
 NAMES = vars(irsa_components)["_MODULES"]
 ALL: Mapping[str, Any] = {
     name: found for name in NAMES if is_dataclass(found := getattr(irsa_components, name))
@@ -76,18 +74,14 @@ STATEMENT = {
     "Action": "sts:AssumeRole",
     "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}},
 }
-FURTHER = [
-    [STATEMENT | {"Condition": {"StringEqual": {"aws:PrincipalOrgID": "o-a1"}}}],
-    [STATEMENT | {"Principal": "*", "Condition": {"Null": {"aws:Arn": "false"}}}],
-    [STATEMENT | {"Effect": "allow"}],
-    [STATEMENT | {"Resource": "*"}],
-    [STATEMENT | {"Action": "s3:GetObject"}],
-    [STATEMENT | {"Principal": {"AWS": ROLE.replace("role", "group")}}],
-    [STATEMENT | {"Sid": "with-dash"}],
-    [STATEMENT | {"Sid": "Same"}, STATEMENT | {"Sid": "Same"}],
-]
+FURTHER = (
+    {"Effect": "allow"},  # no policy
+    {"Sid": "with-dash"},  # IAM does not store it
+    {"Principal": "*", "Condition": {"Null": {"aws:Arn": "false"}}},  # an error of the audit
+)
 SECRET_PRINCIPAL = STATEMENT | {"Principal": {"AWS": pulumi.Output.secret("")}}
 POLICY = '{"Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}'
+OF_RESOURCE = POLICY.replace('"Act', '"Principal": "*", "Act')
 UNTAGGED = {"disable_session_tags": True}
 IN_CHINA = CLUSTER.replace("arn:aws:", "arn:aws-cn:")
 BUCKET = "arn:aws:iam::111122223333:policy/bucket"
@@ -119,42 +113,31 @@ REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
         ({"provider_arns": []}, "role 's3-app' trusts no principal"),
         ({"subjects": ["s3-app"]}, "subject 's3-app' is not NAMESPACE/NAME"),
         ({"subjects": ["dev/*"]}, "pattern 'system:serviceaccount:dev:*' is over-broad"),
-        ({"provider_arns": [""]}, "provider_arns[0]: '' is not an OIDC provider ARN"),
         ({"trust_policy_quota": 2047}, "trust_policy_quota: 2047 is outside of 2048 to 8192"),
         ({"policy_arns": {"a": "s3-app"}}, "policy_arns['a']: 's3-app' is not"),
         ({"policy_arns": TWICE}, "policy_arns['b'] and policy_arns['a'] are both 'arn:aws:iam::11"),
         ({"policy_arns": {"a": BUCKET.replace("aws", "aws-cn")}}, "are in two partitions"),
         ({"role_b_arns": [ROLE.replace("aws", "aws-cn")]}, "are in two partitions; use one"),
         ({"policy_arns": MANY, "role_b_arns": [ROLE]}, "has 21 managed policies; IAM attaches"),
-        ({"tags": {"aws:owner": "me"}}, "tag 'aws:owner': AWS keeps the prefix 'aws:'"),
         ({"description": "x" * 1001}, "is not at most 1000 characters"),
         ({"description": "reports — dev"}, "description: 'reports — dev'"),
         (UNTAGGED, "disable_session_tags is for EKS Pod Identity"),
         ({"cluster_arns": [IN_CHINA], "provider_arns": []}, "IRSA"),
         ({"further_statements": [STATEMENT | {"Condition": {}}]}, "[0] needs a Principal and"),
         ({"further_statements": [SECRET_PRINCIPAL]}, "Output is not JSON serializable; give plain"),
-        *(({"further_statements": listed}, "further_statements: ") for listed in FURTHER),
+        *(({"further_statements": [STATEMENT | each]}, "statements: ") for each in FURTHER),
     ],
     "CrossAccountRoleArgs": [
         ({"trusted_roles": []}, "role 'B' trusts no principal"),
         ({"trust": "arn"}, "trust: 'arn' is not one of role-arn, principal-arn"),
         ({"trust": "role-arn"}, "role 'B' trusts a role without its unique id"),
-        ({"permissions_boundary": ROLE}, "permissions_boundary: 'arn:aws:iam"),
     ],
     "TrustedRoleArgs": [({"unique_id": "AROA X"}, "unique_id: 'AROA X' is not the unique id")],
     "TargetingAssociationArgs": [({"role_arn": ROLE_B_ARN}, "is not in account 111122223333")],
     "PodIdentityAssociationArgs": [
         ({"session_policy": POLICY}, "set disable_session_tags=True"),
-        *(
-            (UNTAGGED | {"session_policy": text}, f"session_policy: it is not a{more}")
-            for text, more in {
-                "{": " policy (Expecting",
-                "[1]": "",
-                "{}": " policy",
-                POLICY.replace('"Effect": "Allow", ', ""): " policy (Statement[1]",
-                POLICY.replace('"Act', '"Principal": "*", "Act'): " policy (Statement[1]",
-            }.items()
-        ),
+        (UNTAGGED | {"session_policy": "{"}, "session_policy: it is not a policy (Expecting"),
+        (UNTAGGED | {"session_policy": OF_RESOURCE}, "it is not a policy (Statement[1]"),
         (UNTAGGED | {"session_policy": f'"{"x" * 2047}"'}, "2049 characters; EKS accepts 2048"),
         ({"cluster_arn": IN_CHINA}, "use IRSA"),
     ],
@@ -162,21 +145,13 @@ REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
         ({"key_version": 0}, "key_version: 0 is outside of 1 to"),
         ({"user_name": "a b"}, "user name 'a b' may have letters"),
     ],
-    "DataBucketArgs": [
-        ({"bucket_name": "Bucket"}, "bucket name 'Bucket' is refused by S3"),
-        (BOTH_TRUE, "bucket 'reports': existing=True is never deleted"),
-        ({"read_policy_name": "a b"}, "policy name 'a b' may have"),
-    ],
-    "NamespaceArgs": [
-        (BOTH_TRUE, "existing=True is never deleted"),
-        ({"namespace": "Acme"}, "namespace 'Acme' is not a DNS-1123 label"),
-    ],
+    "DataBucketArgs": [(BOTH_TRUE, "bucket 'reports': existing=True is never deleted")],
+    "NamespaceArgs": [(BOTH_TRUE, "existing=True is never deleted")],
     "EksClusterArgs": [
         *(
             (EXISTING | changes, f"{field} cannot be set on an existing cluster")
             for field, changes in OF_EXISTING.items()
         ),
-        (EXISTING | {"provider_arn": "x"}, "'x' is not an OIDC provider ARN"),
         (CREATED, "create_provider is for an existing cluster without an OIDC provider; remove it"),
         ({"create_provider": True}, "create_provider is for an existing cluster without"),
         (EXISTING | {"audiences": ["mine"]}, "cannot be set on an existing OIDC provider"),
@@ -218,24 +193,18 @@ REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
     "AccessEntryArgs": [
         ({"policy": "cluster-admin"}, "'cluster-admin' is not one of AmazonEKSClusterAdmin"),
         ({"principal_arn": "ann"}, "'ann' is not the ARN of a role or user"),
-        ({"namespaces": ["Dev"]}, "namespace 'Dev' is not a DNS-1123 label"),
     ],
     "WorkloadArgs": [
         (KEY, "role_arn and access_key are both given, and every SDK uses the key"),
         (KEY | NO_ROLE | {"pod_identity": PODS}, "pod_identity and access_key are bot"),
         (KEY | NO_ROLE | {"chain": CHAIN}, "chain starts from a role, not from acces"),
         (NO_ROLE | {"chain": CHAIN}, "the pods have no AWS identity; give role_arn, "),
-        *(
-            ({"role_arn": arn}, f"role_arn: {arn!r} is not the ARN of a role")
-            for arn in ("", f"{ROLE} ")
-        ),
     ],
     "TokenArgs": [
         ({"audience": ""}, "audience: '' is not 1 to 255 characters"),
         ({"expiration": 599}, "expiration: 599 is outside of 600 to 86400"),
         ({"expiration": 86401}, "expiration: 86401 is outside of"),
     ],
-    "AccessKeyArgs": [({"region": "us-east-1a"}, "region 'us-east-1a' is not the name of one")],
     "RoleChainArgs": [
         ({"targets": []}, "chain has no targets; give at least one, or leave chain out"),
         ({"targets": [TARGET] * 2}, "profile 'B' is given to two targets; rename one"),
@@ -244,7 +213,6 @@ REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
         ({"own_profile": "a]"}, "profile name 'a]' may have letters"),
         ({"session_name": "x"}, "session name 'x' must be 2 to 64"),
         ({"session_name": "system:serviceaccount:dev:s3-app"}, "a subject has colons"),
-        ({"region": "us-east-1a"}, "it looks like 'us-east-1'"),
     ],
     "TargetRoleArgs": [
         ({"duration_seconds": 3601}, "3601 is above 3600: a chained session"),

@@ -6,33 +6,21 @@ import pulumi
 import pytest
 from pulumi import Output
 
-from irsa_components import (
-    PodIdentityArgs,
-    PodIdentityAssociation,
-    PodIdentityAssociationArgs,
-    ServiceAccount,
-    ServiceAccountRole,
-    ServiceAccountRoleArgs,
-    TokenArgs,
-    WorkloadIdentity,
-    WorkloadIdentityArgs,
-)
+import irsa_components as irsa
 from tests.support.engine import Engine, deploy
 from tests.support.world import CLUSTER_ARN, PROVIDER_ARN, ROLE_ARN
 
-S3_APP = ServiceAccount(namespace="dev", name="s3-app")
-RENAMED = ServiceAccount(namespace="dev", name="s3-app-2")
-ELSEWHERE = ServiceAccount(namespace="prod", name="s3-app")
+S3_APP = irsa.ServiceAccount(namespace="dev", name="s3-app")
+RENAMED = irsa.ServiceAccount(namespace="dev", name="s3-app-2")
+ELSEWHERE = irsa.ServiceAccount(namespace="prod", name="s3-app")
 UNTAGGED = {"disable_session_tags": True}
-VAULT = {"token": TokenArgs(audience="vault")}
+VAULT = {"token": irsa.TokenArgs(audience="vault")}
 STATEMENT = {
     "Effect": "Allow",
     "Principal": {"AWS": "arn:aws:iam::111122223333:role/debug"},
     "Action": "sts:AssumeRole",
     "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}},
 }
-
-
 ROLE = {
     "role_name": "s3-app",
     "provider_arns": [PROVIDER_ARN],
@@ -41,18 +29,20 @@ ROLE = {
 }
 
 
-def role(**changes: Any) -> ServiceAccountRole:
-    return ServiceAccountRole("s3-app", ServiceAccountRoleArgs(**{**ROLE, **changes}))
+def role(**changes: Any) -> irsa.ServiceAccountRole:
+    return irsa.ServiceAccountRole("s3-app", irsa.ServiceAccountRoleArgs(**{**ROLE, **changes}))
 
 
-def by_irsa(account: ServiceAccount, role_arn: Any, **more: Any) -> None:
+def by_irsa(account: irsa.ServiceAccount, role_arn: Any, **more: Any) -> None:
     args = {"service_account": account, "role_arn": role_arn, **more}
-    WorkloadIdentity("s3-app", WorkloadIdentityArgs(**args))
+    irsa.WorkloadIdentity("s3-app", irsa.WorkloadIdentityArgs(**args))
 
 
-def by_association(account: ServiceAccount, role_arn: Any, **more: Any) -> PodIdentityAssociation:
+def by_association(
+    account: irsa.ServiceAccount, role_arn: Any, **more: Any
+) -> irsa.PodIdentityAssociation:
     args = {"cluster_arn": CLUSTER_ARN, "service_account": account, "role_arn": role_arn, **more}
-    return PodIdentityAssociation("s3-app", PodIdentityAssociationArgs(**args))
+    return irsa.PodIdentityAssociation("s3-app", irsa.PodIdentityAssociationArgs(**args))
 
 
 def refused(program: Any, *, preview: bool = True) -> str:
@@ -118,9 +108,9 @@ def test_a_role_that_refuses_the_session_is_refused(mechanism, changes, more, me
 def test_an_association_of_another_service_account_is_refused(preview):
     def program() -> None:
         association = by_association(S3_APP, role().role_arn)
-        pods = PodIdentityArgs(association_id=association.association_id)
-        args = WorkloadIdentityArgs(service_account=RENAMED, pod_identity=pods)
-        WorkloadIdentity("s3-app", args)
+        pods = irsa.PodIdentityArgs(association_id=association.association_id)
+        args = irsa.WorkloadIdentityArgs(service_account=RENAMED, pod_identity=pods)
+        irsa.WorkloadIdentity("s3-app", args)
 
     assert refused(program, preview=preview) == (
         "the association is that of service account dev/s3-app, and the pods run as dev/s3-app-2; "
