@@ -91,12 +91,7 @@ def test_what_the_role_does_not_decide_is_accepted():
         (by_irsa, {"provider_arns": []}, {}, "trusts no OIDC provider, so dev/s3-app cannot assum"),
         (by_irsa, {}, VAULT, "admits tokens for audience 'sts.amazonaws.com', and those of dev/s3"),
         (by_association, {"cluster_arns": []}, {}, "does not trust EKS Pod Identity, so no associ"),
-        (
-            by_association,
-            {},
-            UNTAGGED,
-            "admits associations with session tags only, and the one",
-        ),
+        (by_association, {}, UNTAGGED, "admits associations with session tags only, and the one"),
     ],
 )
 def test_a_role_that_refuses_the_session_is_refused(mechanism, changes, more, message):

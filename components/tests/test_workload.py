@@ -146,9 +146,10 @@ def test_pods_wait_for_what_their_identity_is_made_of(changes, later, earlier):
     assert workload(**changes).waits_for(later, earlier)
 
 
-def deployed(engine: Engine, **changes) -> Engine:
-    """Deploy a workload of a role, a key and a namespace that the program makes as well."""
-
+@pytest.mark.parametrize(
+    "changes", [{}, {"chain": CHAIN}, {"chain": PROFILE_ONLY}, {"access_key": KEY}]
+)
+def test_a_workload_is_previewed_before_what_it_depends_on_exists(changes):
     def program() -> None:
         namespace = irsa.Namespace("dev", irsa.NamespaceArgs(namespace="dev"))
         role = aws.iam.Role("role", assume_role_policy="{}")
@@ -161,15 +162,7 @@ def deployed(engine: Engine, **changes) -> Engine:
         options = ResourceOptions(depends_on=[namespace], providers=providers)
         irsa.Workload("s3-app", irsa.WorkloadArgs(**{**ARGS, **changes, **given}), options)
 
-    return deploy(program, engine)
-
-
-@pytest.mark.parametrize(
-    "changes", [{}, {"chain": CHAIN}, {"chain": PROFILE_ONLY}, {"access_key": KEY}]
-)
-def test_a_workload_is_previewed_before_what_it_depends_on_exists(changes):
-    preview, up = (deployed(Engine(preview=each), **changes) for each in (True, False))
-
+    preview, up = (deploy(program, Engine(preview=each)) for each in (True, False))
     assert preview.tree() == up.tree()
     assert preview.waits_for("Deployment", "AccessKey" if "access_key" in changes else "Role")
     for child in ("ServiceAccount", "ConfigMap", "Secret", "Deployment"):

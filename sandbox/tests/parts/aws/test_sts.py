@@ -20,12 +20,6 @@ NO_KEY = (
     "Couldn't retrieve verification key from your identity provider,  "
     "please reference AssumeRoleWithWebIdentity documentation for requirements"
 )
-NO_PROVIDER = "No OpenIDConnect provider found in your account for https://elsewhere.example"
-SHORT = (
-    "2 validation errors detected: Value 'a' at 'roleSessionName' failed to satisfy constraint: "
-    "Member must have length greater than or equal to 2; Value '899' at 'durationSeconds' failed "
-    "to satisfy constraint: Member must have value greater than or equal to 900"
-)
 LONG = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
 POLICY = "A session policy of AssumeRoleWithWebIdentity is not supported by the sandbox"
 NO_ARN = (400, "ValidationError", "Request ARN is invalid")
@@ -55,17 +49,11 @@ def test_the_token_of_the_pod_becomes_a_session_of_the_role(aws: Aws):
     ("claims", "request_", "expected"),
     [
         ({"sub": f"{SUBJECT}-2"}, {}, DENIED),
-        ({"sub": f"{SUBJECT}-2"}, {"DurationSeconds": 7201}, DENIED),
-        ({"aud": ["vault"]}, {}, DENIED),
         ({"aud": ["unknown"]}, {}, (400, "InvalidIdentityToken", "Incorrect token audience")),
         ({"key": STRANGER}, {}, (400, "InvalidIdentityToken", NO_KEY)),
-        ({"iss": "https://elsewhere.example"}, {}, (400, "InvalidIdentityToken", NO_PROVIDER)),
-        ({}, {"RoleArn": "s3-app-with-a-long-name"}, NO_ARN),
         ({}, {"RoleArn": f"arn:aws:iam::{ACCOUNT_A}:user/a"}, NO_ARN),
-        ({}, {"RoleArn": f"arn:aws:iam::{ACCOUNT_A}:role/none"}, DENIED),
         ({}, {"RoleArn": f"arn:aws:iam::{ACCOUNT_A}:role/s3-app"}, DENIED),  # without its path
         ({}, {"DurationSeconds": 7201}, (400, "ValidationError", LONG)),
-        ({}, {"DurationSeconds": 899, "RoleSessionName": "a"}, (400, "ValidationError", SHORT)),
         ({}, {"Policy": "{}"}, (400, "ValidationError", POLICY)),
     ],
 )
