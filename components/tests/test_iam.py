@@ -7,12 +7,7 @@ import pulumi_aws as aws
 import pytest
 
 import irsa_components as irsa
-from irsa.identity import policies
-from irsa.identity.pod_identity import (
-    TargetedBy,
-    pod_identity_trust_policy,
-    target_role_trust_policy,
-)
+from irsa.identity import pod_identity, policies
 from irsa.identity.subjects import service_account_pattern, service_account_ref
 from tests.support.engine import Engine, deploy, secret
 from tests.support.world import CLUSTER_ARN as CLUSTER
@@ -196,7 +191,7 @@ def test_a_role_for_pod_identity_trusts_eks_and_may_tag_role_b():
     engine = role(provider_arns=[], cluster_arns=[CLUSTER], role_b_arns=[ROLE_B])
 
     app = service_account_ref("dev", "s3-app")
-    assert trust_of(engine) == pod_identity_trust_policy([CLUSTER], [app])
+    assert trust_of(engine) == pod_identity.pod_identity_trust_policy([CLUSTER], [app])
     assert engine.one("Role").inputs["description"] == "EKS Pod Identity for dev"
     policy = json.loads(engine.one("Policy").inputs["policy"])
     assert policy == policies.assume_role_permissions_policy(ROLE_B, tag_session=True)
@@ -278,10 +273,11 @@ def targeting(namespace: str, *, disabled: bool = False) -> irsa.TargetingAssoci
 @pytest.mark.parametrize("disabled", [False, True])
 def test_a_target_role_trusts_an_association_that_does_not_exist_yet(disabled):
     given = [targeting("dev", disabled=disabled)]
-    targeted = TargetedBy(ROLE_A, CLUSTER, service_account_ref("dev", "s3-app"), disabled)
+    account = service_account_ref("dev", "s3-app")
+    targeted = pod_identity.TargetedBy(ROLE_A, CLUSTER, account, disabled)
 
     trust = trust_of(role_b(trusted_roles=[], associations=given))
-    assert trust == target_role_trust_policy([targeted])
+    assert trust == pod_identity.target_role_trust_policy([targeted])
 
 
 def test_a_trust_policy_of_role_b_above_the_quota_ends_in_one_line():

@@ -4,7 +4,6 @@ import pytest
 from lightkube.resources.core_v1 import Node
 from websockets.exceptions import InvalidStatus
 
-from irsa_sandbox.pods.exec import exec_in_pod
 from tests.sandbox.support.cluster import ROLE_ANNOTATION, eventually
 from tests.support.exec_client import through_api_server
 from tests.support.world import ROLE_ARN
@@ -85,8 +84,6 @@ def test_a_pod_waits_for_what_it_is_made_of(cluster, namespace, container, spec,
     cluster.deployment(namespace, "s3-app", container, **spec)
     eventually(lambda: first_waiting() == ("Pending", waiting))
     assert cluster.available(namespace, "s3-app") == 0
-    with pytest.raises(LookupError, match="{reason}: {message}".format(**waiting)):
-        exec_in_pod(cluster.client, cluster.folder, namespace, "s3-app", ["true"], extra_env={})
     cluster.config_map(namespace, "aws", {"config": AWS_CONFIG})
     cluster.secret(namespace, "keys", {"id": "AKIA"})
     eventually(lambda: cluster.available(namespace, "s3-app") == 1)
