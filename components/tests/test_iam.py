@@ -214,13 +214,8 @@ def test_a_role_without_session_tags_warns_that_associations_decide():
 
 
 def test_further_statements_are_added():
-    further = {
-        "Effect": "Allow",
-        "Principal": {"AWS": "arn:aws:iam::111122223333:role/tools"},
-        "Action": "sts:AssumeRole",
-        "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}},
-    }
-    assert trust_of(role(further_statements=[further]))["Statement"][1:] == [further]
+    further = policies.principal_arn_trust_policy([ROLE_A])["Statement"]
+    assert trust_of(role(further_statements=further))["Statement"][1:] == further
 
 
 def test_a_permissions_policy_above_the_quota_is_refused_before_iam():

@@ -7,6 +7,7 @@ import pytest
 from pulumi import Output
 
 import irsa_components as irsa
+from irsa.identity.policies import principal_arn_trust_policy
 from tests.support.engine import Engine, deploy
 from tests.support.world import CLUSTER_ARN, PROVIDER_ARN, ROLE_ARN
 
@@ -14,13 +15,8 @@ S3_APP = irsa.ServiceAccount(namespace="dev", name="s3-app")
 RENAMED = irsa.ServiceAccount(namespace="dev", name="s3-app-2")
 ELSEWHERE = irsa.ServiceAccount(namespace="prod", name="s3-app")
 UNTAGGED = {"disable_session_tags": True}
+FURTHER = principal_arn_trust_policy([ROLE_ARN])["Statement"]
 VAULT = {"token": irsa.TokenArgs(audience="vault")}
-STATEMENT = {
-    "Effect": "Allow",
-    "Principal": {"AWS": "arn:aws:iam::111122223333:role/debug"},
-    "Action": "sts:AssumeRole",
-    "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}},
-}
 ROLE = {
     "role_name": "s3-app",
     "provider_arns": [PROVIDER_ARN],
@@ -71,7 +67,7 @@ def test_a_service_account_that_the_role_does_not_trust_is_refused(mechanism, ac
         {"service_accounts": [ELSEWHERE, S3_APP]},
         {"service_accounts": [], "subjects": ["dev/s3-ap?"]},
         # What further statements admit, this program need not know.
-        {"service_accounts": [ELSEWHERE], "further_statements": [STATEMENT]},
+        {"service_accounts": [ELSEWHERE], "further_statements": FURTHER},
     ],
 )
 def test_a_service_account_that_the_role_trusts_is_accepted(mechanism, changes, preview):

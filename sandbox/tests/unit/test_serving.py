@@ -24,7 +24,6 @@ from irsa_sandbox.serving.https import BODY_LIMIT, JsonServer
 from irsa_sandbox.serving.peers import uid_of_peer
 from irsa_sandbox.serving.socket_folder import PREFIX, SocketFolder
 
-FORMS = {"IPv4": (socket.AF_INET, "127.0.0.1"), "mapped": (socket.AF_INET6, "::ffff:127.0.0.1")}
 Pair = tuple[socket.socket, socket.socket]
 LONG_AGO = 1_700_000_000
 
@@ -144,10 +143,10 @@ def test_a_body_without_a_bound_is_not_read(server, authority, reviews, api_serv
     assert reviews == []
 
 
-@pytest.fixture(params=FORMS)
+@pytest.fixture(params=[(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::ffff:127.0.0.1")])
 def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
     """A client's socket and the accepted one. gRPC's C core connects in the second form."""
-    family, host = FORMS[request.param]
+    family, host = request.param
     with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(family) as client:
         client.connect((host, server.getsockname()[1]))
         accepted, _ = server.accept()

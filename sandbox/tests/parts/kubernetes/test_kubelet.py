@@ -67,7 +67,6 @@ def test_exec_through_the_api_server_needs_create_on_pods_exec(cluster, namespac
     ("container", "spec", "waiting"),
     [
         ({}, {"volumes": [{"name": "aws", "configMap": {"name": "aws"}}]}, NO_CONFIG),
-        (ENV, {}, NO_SECRET),
         ({}, {"initContainers": [{"name": "init", "image": "init", **ENV}]}, NO_SECRET),
     ],
 )
