@@ -18,6 +18,8 @@ from tests.support.world import ROLE_ARN as ROLE
 LATER = pulumi.Output.from_input("reports")
 ACCOUNT = {"service_account": irsa_components.ServiceAccount(namespace="dev", name="s3-app")}
 TARGET = irsa_components.TargetRoleArgs(role_arn=ROLE_B_ARN)
+TRUSTED = irsa_components.TrustedRoleArgs(role_arn=ROLE)
+IRSA = {"provider_arns": [PROVIDER_ARN], "subjects": ["dev/s3-app"]}
 REQUIRED: Mapping[str, Mapping[str, Any]] = {
     "AccessEntryArgs": {"principal_arn": ROLE, "policy": "AmazonEKSViewPolicy"},
     "AccessKeyArgs": {"access_key_id": "a", "secret_access_key": "b", "region": "us-east-1"},
@@ -25,7 +27,7 @@ REQUIRED: Mapping[str, Mapping[str, Any]] = {
     "CrossAccountRoleArgs": {
         "role_name": "B",
         "trust": "principal-arn",
-        "trusted_roles": [irsa_components.TrustedRoleArgs(role_arn=ROLE)],
+        "trusted_roles": [TRUSTED],
     },
     "DataBucketArgs": {"bucket_name": "reports"},
     "EksClusterArgs": {"cluster_name": "dev"},
@@ -34,11 +36,7 @@ REQUIRED: Mapping[str, Mapping[str, Any]] = {
     "PodIdentityAssociationArgs": {**ACCOUNT, "cluster_arn": CLUSTER, "role_arn": ROLE},
     "RoleChainArgs": {"region": "us-east-1", "targets": [TARGET]},
     "ServiceAccount": {"namespace": "dev", "name": "s3-app"},
-    "ServiceAccountRoleArgs": {
-        "role_name": "s3-app",
-        "provider_arns": [PROVIDER_ARN],
-        "subjects": ["dev/s3-app"],
-    },
+    "ServiceAccountRoleArgs": {**IRSA, "role_name": "s3-app"},
     "TargetRoleArgs": {"role_arn": ROLE},
     "TargetingAssociationArgs": {**ACCOUNT, "cluster_arn": CLUSTER, "role_arn": ROLE},
     "TrustedRoleArgs": {"role_arn": ROLE},

@@ -11,7 +11,6 @@ from tests.support.world import ROLE_ARN
 pytestmark = pytest.mark.sandbox
 
 CONDITIONS = ("PodScheduled", "Initialized", "ContainersReady", "Ready")
-AWS_CONFIG = "[profile A]\nregion = us-east-1\n"
 ENV = {"env": [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "id"}}}]}
 NO_SECRET = {"reason": "CreateContainerConfigError", "message": 'secret "keys" not found'}
 NO_CONFIG = {"reason": "ContainerCreating", "message": 'configmap "aws" not found'}
@@ -83,6 +82,6 @@ def test_a_pod_waits_for_what_it_is_made_of(cluster, namespace, container, spec,
     cluster.deployment(namespace, "s3-app", container, **spec)
     eventually(lambda: first_waiting() == ("Pending", waiting))
     assert cluster.available(namespace, "s3-app") == 0
-    cluster.config_map(namespace, "aws", {"config": AWS_CONFIG})
+    cluster.config_map(namespace, "aws", {"config": "[profile A]"})
     cluster.secret(namespace, "keys", {"id": "AKIA"})
     eventually(lambda: cluster.available(namespace, "s3-app") == 1)

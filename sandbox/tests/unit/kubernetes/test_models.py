@@ -7,15 +7,13 @@ import pytest
 
 from tests.support.trial_pods import kubeconfig
 
-POD = {"metadata": {"name": "app"}, "spec": {"containers": [{"name": "a"}]}}
-
 
 @pytest.mark.parametrize(
     ("prepare", "use"),
     [
         (
             "from irsa_sandbox.kubernetes.control_plane import prepare_models; prepare_models()",
-            f"Pod.from_dict({POD})",
+            "Pod.from_dict({'spec': {'containers': [{'name': 'a'}]}})",
         ),
         (
             "from irsa.observe.trial_pods import check_command",
