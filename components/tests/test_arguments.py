@@ -72,7 +72,6 @@ IN_CHINA = CLUSTER.replace("arn:aws:", "arn:aws-cn:")
 BUCKET = "arn:aws:iam::111122223333:policy/bucket"
 EXISTING = {"existing": True}
 MANY = {f"p{n}": f"{BUCKET}{n}" for n in range(20)}
-TWICE = {"a": BUCKET, "b": BUCKET}
 VPC, SUBNETS = "vpc-00000001", ["subnet-00000001", "subnet-00000002"]
 NODES = irsa_components.NodeGroupArgs(max_size=9)
 ENTRIES = [irsa_components.AccessEntryArgs(**REQUIRED["AccessEntryArgs"])]
@@ -90,7 +89,6 @@ OF_EXISTING = {
 BOTH_TRUE = EXISTING | {"force_destroy": True}
 NO_ENDPOINT = {"endpoint_public_access": False, "endpoint_private_access": False}
 NO_EFFECT = {"endpoint_public_access": False, "public_access_cidrs": ["203.0.113.0/24"]}
-CREATED = EXISTING | {"provider_arn": PROVIDER_ARN, "create_provider": True}
 NO_ROLE = {"role_arn": None}
 REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
     "ServiceAccountRoleArgs": [
@@ -100,7 +98,7 @@ REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
         ({"subjects": ["dev/*"]}, "pattern 'system:serviceaccount:dev:*' is over-broad"),
         ({"trust_policy_quota": 2047}, "trust_policy_quota: 2047 is outside of 2048 to 8192"),
         ({"policy_arns": {"a": "s3-app"}}, "policy_arns['a']: 's3-app' is not"),
-        ({"policy_arns": TWICE}, "policy_arns['b'] and policy_arns['a'] are both 'arn:aws:iam::11"),
+        ({"policy_arns": {"a": BUCKET, "b": BUCKET}}, "policy_arns['b'] and policy_arns['a'] are"),
         ({"policy_arns": {"a": BUCKET.replace("aws", "aws-cn")}}, "are in two partitions"),
         ({"role_b_arns": [ROLE.replace("aws", "aws-cn")]}, "are in two partitions; use one"),
         ({"policy_arns": MANY, "role_b_arns": [ROLE]}, "has 21 managed policies; IAM attaches"),
@@ -137,7 +135,7 @@ REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
             (EXISTING | changes, f"{field} cannot be set on an existing cluster")
             for field, changes in OF_EXISTING.items()
         ),
-        (CREATED, "create_provider is for an existing cluster without an OIDC provider; remove it"),
+        (EXISTING | {"provider_arn": PROVIDER_ARN, "create_provider": True}, "create_provider is"),
         ({"create_provider": True}, "create_provider is for an existing cluster without"),
         (EXISTING | {"audiences": ["mine"]}, "cannot be set on an existing OIDC provider"),
         ({"provider_arn": PROVIDER_ARN}, "is created, so its OIDC provider cannot exist yet"),
@@ -279,8 +277,7 @@ def test_a_text_or_number_that_aws_cannot_take_is_refused_by_field(name):
     for field in fields(ALL[name]):
         if field.name not in FREE:
             for value in nested(field.type, mistaken):
-                said = refused(name, {field.name: value})
-                assert field.name.removesuffix("s") in said
+                assert field.name.removesuffix("s") in refused(name, {field.name: value})
 
 
 @pytest.mark.parametrize(

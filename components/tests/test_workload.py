@@ -1,4 +1,4 @@
-"""Workload: its objects in the cluster, their order, and the AWS identity of its pods."""
+"""Workload and Namespace: objects in the cluster, their order, and the pods' AWS identity."""
 
 import base64
 from dataclasses import replace
@@ -105,6 +105,18 @@ def test_the_deployment_selects_its_own_pods():
     assert inputs["spec"]["selector"] == {"matchLabels": labels}
     assert pod(engine)["metadata"]["labels"] == labels
     assert "replicas" not in workload().one("Deployment").inputs["spec"], "left to autoscalers"
+
+
+@pytest.mark.parametrize("force_destroy", [False, True])
+def test_a_namespace_is_retained_unless_force_destroy_and_an_existing_one_read(force_destroy):
+    args = irsa.NamespaceArgs(namespace="acme", force_destroy=force_destroy)
+    engine = deploy(lambda: irsa.Namespace("acme", args))
+
+    assert engine.one("Namespace").inputs["metadata"] == {"name": "acme"}
+    assert engine.options("Namespace", "acme").retainOnDelete is not force_destroy
+    existing = irsa.NamespaceArgs(namespace="acme", existing=True)
+    engine = deploy(lambda: irsa.Namespace("acme", existing))
+    assert engine.one("Namespace").resource_id == "acme"
 
 
 @pytest.mark.parametrize(
