@@ -74,7 +74,7 @@ def test_a_role_has_the_given_name_path_boundary_and_duration(deployed, name, de
     }
 
 
-def test_the_outputs_say_whom_the_role_trusts(registered_outputs):
+def test_the_outputs_name_the_trusted_subjects_and_the_audience(registered_outputs):
     subjects = ["dev/s3-app", "dev/job-*"]
     role(path="/team/", subjects=subjects, audience="vault", role_b_arns=[ROLE_B])
 

@@ -108,7 +108,7 @@ def test_the_deployment_selects_its_own_pods():
 
 
 @pytest.mark.parametrize("force_destroy", [False, True])
-def test_a_namespace_is_retained_unless_force_destroy_and_an_existing_one_read(force_destroy):
+def test_a_namespace_is_retained_unless_force_destroy_or_only_read(force_destroy):
     args = irsa.NamespaceArgs(namespace="acme", force_destroy=force_destroy)
     engine = deploy(lambda: irsa.Namespace("acme", args))
 
