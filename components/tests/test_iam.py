@@ -89,17 +89,16 @@ def test_the_outputs_name_the_trusted_subjects_and_the_audience(registered_outpu
 
 
 @pytest.mark.parametrize(
-    ("component", "args", "name"),
+    ("component", "args", "given"),
     [
-        (irsa.ServiceAccountRole, irsa.ServiceAccountRoleArgs, "s3-app"),
-        (irsa.CrossAccountRole, irsa.CrossAccountRoleArgs, "s3-app-B"),
+        (irsa.ServiceAccountRole, irsa.ServiceAccountRoleArgs, ARGS),
+        (irsa.CrossAccountRole, irsa.CrossAccountRoleArgs, ARGS_B),
     ],
 )
-def test_each_policy_is_attached_under_its_name_and_the_arn_waits_for_them(component, args, name):
-    arns = {"bucket": POLICY, "logs": "arn:aws:iam::aws:policy/Logs"}
+def test_each_policy_is_attached_under_its_name_and_the_arn_waits_for_them(component, args, given):
+    name, arns = given["role_name"], {"bucket": POLICY, "logs": "arn:aws:iam::aws:policy/Logs"}
 
     def program() -> None:
-        given = ARGS if component is irsa.ServiceAccountRole else ARGS_B
         made = component("s3-app", args(**given, policy_arns=arns))
         aws.ssm.Parameter("uses-the-arn", type="String", description=made.role_arn)
 
