@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from types import NoneType, UnionType
+from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
 import pulumi
@@ -18,49 +18,32 @@ from tests.support.world import ROLE_ARN as ROLE
 LATER = pulumi.Output.from_input("reports")
 ACCOUNT = {"service_account": irsa_components.ServiceAccount(namespace="dev", name="s3-app")}
 TARGET = irsa_components.TargetRoleArgs(role_arn=ROLE_B_ARN)
+TRUSTED = irsa_components.TrustedRoleArgs(role_arn=ROLE)
+IRSA = {"provider_arns": [PROVIDER_ARN], "subjects": ["dev/s3-app"]}
 REQUIRED: Mapping[str, Mapping[str, Any]] = {
     "AccessEntryArgs": {"principal_arn": ROLE, "policy": "AmazonEKSViewPolicy"},
     "AccessKeyArgs": {"access_key_id": "a", "secret_access_key": "b", "region": "us-east-1"},
     "AccessKeyUserArgs": {"user_name": "s3-app"},
-    "ControlPlaneArgs": {},
     "CrossAccountRoleArgs": {
         "role_name": "B",
         "trust": "principal-arn",
-        "trusted_roles": [irsa_components.TrustedRoleArgs(role_arn=ROLE)],
+        "trusted_roles": [TRUSTED],
     },
     "DataBucketArgs": {"bucket_name": "reports"},
     "EksClusterArgs": {"cluster_name": "dev"},
     "NamespaceArgs": {"namespace": "dev"},
-    "NodeGroupArgs": {},
     "PodIdentityArgs": {"association_id": "a-1"},
     "PodIdentityAssociationArgs": {**ACCOUNT, "cluster_arn": CLUSTER, "role_arn": ROLE},
     "RoleChainArgs": {"region": "us-east-1", "targets": [TARGET]},
     "ServiceAccount": {"namespace": "dev", "name": "s3-app"},
-    "ServiceAccountRoleArgs": {
-        "role_name": "s3-app",
-        "provider_arns": [PROVIDER_ARN],
-        "subjects": ["dev/s3-app"],
-    },
+    "ServiceAccountRoleArgs": {**IRSA, "role_name": "s3-app"},
     "TargetRoleArgs": {"role_arn": ROLE},
     "TargetingAssociationArgs": {**ACCOUNT, "cluster_arn": CLUSTER, "role_arn": ROLE},
-    "TokenArgs": {},
     "TrustedRoleArgs": {"role_arn": ROLE},
     "WorkloadArgs": {**ACCOUNT, "role_arn": ROLE, "pod_spec": {}},
     "WorkloadIdentityArgs": {**ACCOUNT, "role_arn": ROLE},
 }
-VALUES: Mapping[type, Any] = {
-    bool: True,
-    bytes: b"text",
-    dict: {},
-    float: 1.5,
-    int: 7,
-    list: [],
-    NoneType: None,
-    object: object(),
-    str: "false",
-}
-
-
+VALUES = (True, b"text", {}, 1.5, 7, [], None, object(), "false")
 NAMES = vars(irsa_components)["_MODULES"]
 ALL: Mapping[str, Any] = {
     name: found for name in NAMES if is_dataclass(found := getattr(irsa_components, name))
@@ -76,24 +59,19 @@ STATEMENT = {
     "Action": "sts:AssumeRole",
     "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}},
 }
-FURTHER = [
-    [STATEMENT | {"Condition": {"StringEqual": {"aws:PrincipalOrgID": "o-a1"}}}],
-    [STATEMENT | {"Principal": "*", "Condition": {"Null": {"aws:Arn": "false"}}}],
-    [STATEMENT | {"Effect": "allow"}],
-    [STATEMENT | {"Resource": "*"}],
-    [STATEMENT | {"Action": "s3:GetObject"}],
-    [STATEMENT | {"Principal": {"AWS": ROLE.replace("role", "group")}}],
-    [STATEMENT | {"Sid": "with-dash"}],
-    [STATEMENT | {"Sid": "Same"}, STATEMENT | {"Sid": "Same"}],
-]
+FURTHER = (
+    {"Effect": "allow"},  # no policy
+    {"Sid": "with-dash"},  # IAM does not store it
+    {"Principal": "*", "Condition": {"Null": {"aws:Arn": "false"}}},  # an error of the audit
+)
 SECRET_PRINCIPAL = STATEMENT | {"Principal": {"AWS": pulumi.Output.secret("")}}
 POLICY = '{"Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}'
+OF_RESOURCE = POLICY.replace('"Act', '"Principal": "*", "Act')
 UNTAGGED = {"disable_session_tags": True}
 IN_CHINA = CLUSTER.replace("arn:aws:", "arn:aws-cn:")
 BUCKET = "arn:aws:iam::111122223333:policy/bucket"
 EXISTING = {"existing": True}
 MANY = {f"p{n}": f"{BUCKET}{n}" for n in range(20)}
-TWICE = {"a": BUCKET, "b": BUCKET}
 VPC, SUBNETS = "vpc-00000001", ["subnet-00000001", "subnet-00000002"]
 NODES = irsa_components.NodeGroupArgs(max_size=9)
 ENTRIES = [irsa_components.AccessEntryArgs(**REQUIRED["AccessEntryArgs"])]
@@ -111,7 +89,6 @@ OF_EXISTING = {
 BOTH_TRUE = EXISTING | {"force_destroy": True}
 NO_ENDPOINT = {"endpoint_public_access": False, "endpoint_private_access": False}
 NO_EFFECT = {"endpoint_public_access": False, "public_access_cidrs": ["203.0.113.0/24"]}
-CREATED = EXISTING | {"provider_arn": PROVIDER_ARN, "create_provider": True}
 NO_ROLE = {"role_arn": None}
 REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
     "ServiceAccountRoleArgs": [
@@ -119,42 +96,31 @@ REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
         ({"provider_arns": []}, "role 's3-app' trusts no principal"),
         ({"subjects": ["s3-app"]}, "subject 's3-app' is not NAMESPACE/NAME"),
         ({"subjects": ["dev/*"]}, "pattern 'system:serviceaccount:dev:*' is over-broad"),
-        ({"provider_arns": [""]}, "provider_arns[0]: '' is not an OIDC provider ARN"),
         ({"trust_policy_quota": 2047}, "trust_policy_quota: 2047 is outside of 2048 to 8192"),
         ({"policy_arns": {"a": "s3-app"}}, "policy_arns['a']: 's3-app' is not"),
-        ({"policy_arns": TWICE}, "policy_arns['b'] and policy_arns['a'] are both 'arn:aws:iam::11"),
+        ({"policy_arns": {"a": BUCKET, "b": BUCKET}}, "policy_arns['b'] and policy_arns['a'] are"),
         ({"policy_arns": {"a": BUCKET.replace("aws", "aws-cn")}}, "are in two partitions"),
         ({"role_b_arns": [ROLE.replace("aws", "aws-cn")]}, "are in two partitions; use one"),
         ({"policy_arns": MANY, "role_b_arns": [ROLE]}, "has 21 managed policies; IAM attaches"),
-        ({"tags": {"aws:owner": "me"}}, "tag 'aws:owner': AWS keeps the prefix 'aws:'"),
         ({"description": "x" * 1001}, "is not at most 1000 characters"),
         ({"description": "reports — dev"}, "description: 'reports — dev'"),
         (UNTAGGED, "disable_session_tags is for EKS Pod Identity"),
         ({"cluster_arns": [IN_CHINA], "provider_arns": []}, "IRSA"),
         ({"further_statements": [STATEMENT | {"Condition": {}}]}, "[0] needs a Principal and"),
         ({"further_statements": [SECRET_PRINCIPAL]}, "Output is not JSON serializable; give plain"),
-        *(({"further_statements": listed}, "further_statements: ") for listed in FURTHER),
+        *(({"further_statements": [STATEMENT | each]}, "statements: ") for each in FURTHER),
     ],
     "CrossAccountRoleArgs": [
         ({"trusted_roles": []}, "role 'B' trusts no principal"),
         ({"trust": "arn"}, "trust: 'arn' is not one of role-arn, principal-arn"),
         ({"trust": "role-arn"}, "role 'B' trusts a role without its unique id"),
-        ({"permissions_boundary": ROLE}, "permissions_boundary: 'arn:aws:iam"),
     ],
     "TrustedRoleArgs": [({"unique_id": "AROA X"}, "unique_id: 'AROA X' is not the unique id")],
     "TargetingAssociationArgs": [({"role_arn": ROLE_B_ARN}, "is not in account 111122223333")],
     "PodIdentityAssociationArgs": [
         ({"session_policy": POLICY}, "set disable_session_tags=True"),
-        *(
-            (UNTAGGED | {"session_policy": text}, f"session_policy: it is not a{more}")
-            for text, more in {
-                "{": " policy (Expecting",
-                "[1]": "",
-                "{}": " policy",
-                POLICY.replace('"Effect": "Allow", ', ""): " policy (Statement[1]",
-                POLICY.replace('"Act', '"Principal": "*", "Act'): " policy (Statement[1]",
-            }.items()
-        ),
+        (UNTAGGED | {"session_policy": "{"}, "session_policy: it is not a policy (Expecting"),
+        (UNTAGGED | {"session_policy": OF_RESOURCE}, "it is not a policy (Statement[1]"),
         (UNTAGGED | {"session_policy": f'"{"x" * 2047}"'}, "2049 characters; EKS accepts 2048"),
         ({"cluster_arn": IN_CHINA}, "use IRSA"),
     ],
@@ -162,22 +128,14 @@ REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
         ({"key_version": 0}, "key_version: 0 is outside of 1 to"),
         ({"user_name": "a b"}, "user name 'a b' may have letters"),
     ],
-    "DataBucketArgs": [
-        ({"bucket_name": "Bucket"}, "bucket name 'Bucket' is refused by S3"),
-        (BOTH_TRUE, "bucket 'reports': existing=True is never deleted"),
-        ({"read_policy_name": "a b"}, "policy name 'a b' may have"),
-    ],
-    "NamespaceArgs": [
-        (BOTH_TRUE, "existing=True is never deleted"),
-        ({"namespace": "Acme"}, "namespace 'Acme' is not a DNS-1123 label"),
-    ],
+    "DataBucketArgs": [(BOTH_TRUE, "bucket 'reports': existing=True is never deleted")],
+    "NamespaceArgs": [(BOTH_TRUE, "existing=True is never deleted")],
     "EksClusterArgs": [
         *(
             (EXISTING | changes, f"{field} cannot be set on an existing cluster")
             for field, changes in OF_EXISTING.items()
         ),
-        (EXISTING | {"provider_arn": "x"}, "'x' is not an OIDC provider ARN"),
-        (CREATED, "create_provider is for an existing cluster without an OIDC provider; remove it"),
+        (EXISTING | {"provider_arn": PROVIDER_ARN, "create_provider": True}, "create_provider is"),
         ({"create_provider": True}, "create_provider is for an existing cluster without"),
         (EXISTING | {"audiences": ["mine"]}, "cannot be set on an existing OIDC provider"),
         ({"provider_arn": PROVIDER_ARN}, "is created, so its OIDC provider cannot exist yet"),
@@ -218,24 +176,18 @@ REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
     "AccessEntryArgs": [
         ({"policy": "cluster-admin"}, "'cluster-admin' is not one of AmazonEKSClusterAdmin"),
         ({"principal_arn": "ann"}, "'ann' is not the ARN of a role or user"),
-        ({"namespaces": ["Dev"]}, "namespace 'Dev' is not a DNS-1123 label"),
     ],
     "WorkloadArgs": [
         (KEY, "role_arn and access_key are both given, and every SDK uses the key"),
         (KEY | NO_ROLE | {"pod_identity": PODS}, "pod_identity and access_key are bot"),
         (KEY | NO_ROLE | {"chain": CHAIN}, "chain starts from a role, not from acces"),
         (NO_ROLE | {"chain": CHAIN}, "the pods have no AWS identity; give role_arn, "),
-        *(
-            ({"role_arn": arn}, f"role_arn: {arn!r} is not the ARN of a role")
-            for arn in ("", f"{ROLE} ")
-        ),
     ],
     "TokenArgs": [
         ({"audience": ""}, "audience: '' is not 1 to 255 characters"),
         ({"expiration": 599}, "expiration: 599 is outside of 600 to 86400"),
         ({"expiration": 86401}, "expiration: 86401 is outside of"),
     ],
-    "AccessKeyArgs": [({"region": "us-east-1a"}, "region 'us-east-1a' is not the name of one")],
     "RoleChainArgs": [
         ({"targets": []}, "chain has no targets; give at least one, or leave chain out"),
         ({"targets": [TARGET] * 2}, "profile 'B' is given to two targets; rename one"),
@@ -244,7 +196,6 @@ REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
         ({"own_profile": "a]"}, "profile name 'a]' may have letters"),
         ({"session_name": "x"}, "session name 'x' must be 2 to 64"),
         ({"session_name": "system:serviceaccount:dev:s3-app"}, "a subject has colons"),
-        ({"region": "us-east-1a"}, "it looks like 'us-east-1'"),
     ],
     "TargetRoleArgs": [
         ({"duration_seconds": 3601}, "3601 is above 3600: a chained session"),
@@ -274,12 +225,12 @@ def wrong(hint: Any) -> Iterator[Any]:
     named = {get_origin(each) or each for each in members_of(hint)}
     if Any not in named:
         accepted = {{Sequence: list, Mapping: dict}.get(each, each) for each in named}
-        yield from (value for kind, value in VALUES.items() if kind not in accepted)
+        yield from (value for value in VALUES if type(value) not in accepted)
         yield from [{7: "a"}] * (Mapping in named)
 
 
 def refused(name: str, changes: Mapping[str, Any]) -> str:
-    return refusal(ALL[name], **{**REQUIRED[name], **changes})
+    return refusal(ALL[name], **{**REQUIRED.get(name, {}), **changes})
 
 
 @pytest.mark.parametrize("name", sorted(ALL))
@@ -321,13 +272,12 @@ def mistaken(hint: Any) -> list[Any]:
     return [{str: "\n" * 1300, int: -1}[each] for each in members_of(hint) if each in (str, int)]
 
 
-@pytest.mark.parametrize("name", sorted(REQUIRED))
+@pytest.mark.parametrize("name", sorted(ALL))
 def test_a_text_or_number_that_aws_cannot_take_is_refused_by_field(name):
     for field in fields(ALL[name]):
         if field.name not in FREE:
             for value in nested(field.type, mistaken):
-                said = refused(name, {field.name: value})
-                assert field.name.removesuffix("s") in said
+                assert field.name.removesuffix("s") in refused(name, {field.name: value})
 
 
 @pytest.mark.parametrize(

@@ -195,10 +195,7 @@ def test_the_vpc_cni_has_a_role_for_aws_node_alone(partition):
 
     role = "arn:aws:iam::111122223333:role/dev-vpc-cni"
     association = {"roleArn": role, "serviceAccount": "aws-node"}
-    special = {
-        "eks-pod-identity-agent": {},
-        "vpc-cni": {"podIdentityAssociations": [association]},
-    }
+    special = {"eks-pod-identity-agent": {}, "vpc-cni": {"podIdentityAssociations": [association]}}
     wanted = pod_identity_trust_policy([CLUSTER_ARN], [AWS_NODE])
     if partition == "aws-cn":
         special = {"vpc-cni": {"serviceAccountRoleArn": role}}

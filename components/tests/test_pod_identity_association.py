@@ -23,9 +23,9 @@ ARGS = {
 }
 
 
-def association(engine: Engine | None = None, **changes: Any) -> Engine:
+def association(**changes: Any) -> Engine:
     args = PodIdentityAssociationArgs(**{**ARGS, **changes})
-    return deploy(lambda: PodIdentityAssociation("s3-app", args), engine)
+    return deploy(lambda: PodIdentityAssociation("s3-app", args))
 
 
 def test_the_association_gives_the_role_to_one_service_account(registered_outputs):

@@ -228,9 +228,6 @@ def test_what_hides_the_identity_is_refused_by_name(template, message):
     assert message in str(refused.value)
 
 
-OF_CRON_JOB = {"jobTemplate": {"spec": {"template": app()}}}
-
-
 @pytest.mark.parametrize(
     "inputs",
     [
@@ -239,8 +236,8 @@ OF_CRON_JOB = {"jobTemplate": {"spec": {"template": app()}}}
         lambda: {"spec": {"template": app()}},
         lambda: {"spec": {"template": Output.secret(app())}},
         lambda: {"spec": Output.secret({"template": app()})},
-        lambda: {"spec": OF_CRON_JOB},
-        lambda: {"spec": Output.secret(OF_CRON_JOB)},
+        lambda: {"spec": {"jobTemplate": {"spec": {"template": app()}}}},
+        lambda: {"spec": Output.secret({"jobTemplate": {"spec": {"template": app()}}})},
     ],
 )
 def test_every_template_is_found_also_in_outputs(inputs):

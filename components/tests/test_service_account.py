@@ -6,33 +6,17 @@ import pulumi
 import pytest
 from pulumi import Output
 
-from irsa_components import (
-    PodIdentityArgs,
-    PodIdentityAssociation,
-    PodIdentityAssociationArgs,
-    ServiceAccount,
-    ServiceAccountRole,
-    ServiceAccountRoleArgs,
-    TokenArgs,
-    WorkloadIdentity,
-    WorkloadIdentityArgs,
-)
+import irsa_components as irsa
+from irsa.identity.policies import principal_arn_trust_policy
 from tests.support.engine import Engine, deploy
 from tests.support.world import CLUSTER_ARN, PROVIDER_ARN, ROLE_ARN
 
-S3_APP = ServiceAccount(namespace="dev", name="s3-app")
-RENAMED = ServiceAccount(namespace="dev", name="s3-app-2")
-ELSEWHERE = ServiceAccount(namespace="prod", name="s3-app")
+S3_APP = irsa.ServiceAccount(namespace="dev", name="s3-app")
+RENAMED = irsa.ServiceAccount(namespace="dev", name="s3-app-2")
+ELSEWHERE = irsa.ServiceAccount(namespace="prod", name="s3-app")
 UNTAGGED = {"disable_session_tags": True}
-VAULT = {"token": TokenArgs(audience="vault")}
-STATEMENT = {
-    "Effect": "Allow",
-    "Principal": {"AWS": "arn:aws:iam::111122223333:role/debug"},
-    "Action": "sts:AssumeRole",
-    "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}},
-}
-
-
+FURTHER = principal_arn_trust_policy([ROLE_ARN])["Statement"]
+VAULT = {"token": irsa.TokenArgs(audience="vault")}
 ROLE = {
     "role_name": "s3-app",
     "provider_arns": [PROVIDER_ARN],
@@ -41,18 +25,20 @@ ROLE = {
 }
 
 
-def role(**changes: Any) -> ServiceAccountRole:
-    return ServiceAccountRole("s3-app", ServiceAccountRoleArgs(**{**ROLE, **changes}))
+def role(**changes: Any) -> irsa.ServiceAccountRole:
+    return irsa.ServiceAccountRole("s3-app", irsa.ServiceAccountRoleArgs(**{**ROLE, **changes}))
 
 
-def by_irsa(account: ServiceAccount, role_arn: Any, **more: Any) -> None:
+def by_irsa(account: irsa.ServiceAccount, role_arn: Any, **more: Any) -> None:
     args = {"service_account": account, "role_arn": role_arn, **more}
-    WorkloadIdentity("s3-app", WorkloadIdentityArgs(**args))
+    irsa.WorkloadIdentity("s3-app", irsa.WorkloadIdentityArgs(**args))
 
 
-def by_association(account: ServiceAccount, role_arn: Any, **more: Any) -> PodIdentityAssociation:
+def by_association(
+    account: irsa.ServiceAccount, role_arn: Any, **more: Any
+) -> irsa.PodIdentityAssociation:
     args = {"cluster_arn": CLUSTER_ARN, "service_account": account, "role_arn": role_arn, **more}
-    return PodIdentityAssociation("s3-app", PodIdentityAssociationArgs(**args))
+    return irsa.PodIdentityAssociation("s3-app", irsa.PodIdentityAssociationArgs(**args))
 
 
 def refused(program: Any, *, preview: bool = True) -> str:
@@ -81,7 +67,7 @@ def test_a_service_account_that_the_role_does_not_trust_is_refused(mechanism, ac
         {"service_accounts": [ELSEWHERE, S3_APP]},
         {"service_accounts": [], "subjects": ["dev/s3-ap?"]},
         # What further statements admit, this program need not know.
-        {"service_accounts": [ELSEWHERE], "further_statements": [STATEMENT]},
+        {"service_accounts": [ELSEWHERE], "further_statements": FURTHER},
     ],
 )
 def test_a_service_account_that_the_role_trusts_is_accepted(mechanism, changes, preview):
@@ -101,12 +87,7 @@ def test_what_the_role_does_not_decide_is_accepted():
         (by_irsa, {"provider_arns": []}, {}, "trusts no OIDC provider, so dev/s3-app cannot assum"),
         (by_irsa, {}, VAULT, "admits tokens for audience 'sts.amazonaws.com', and those of dev/s3"),
         (by_association, {"cluster_arns": []}, {}, "does not trust EKS Pod Identity, so no associ"),
-        (
-            by_association,
-            {},
-            UNTAGGED,
-            "admits associations with session tags only, and the one",
-        ),
+        (by_association, {}, UNTAGGED, "admits associations with session tags only, and the one"),
     ],
 )
 def test_a_role_that_refuses_the_session_is_refused(mechanism, changes, more, message):
@@ -118,9 +99,9 @@ def test_a_role_that_refuses_the_session_is_refused(mechanism, changes, more, me
 def test_an_association_of_another_service_account_is_refused(preview):
     def program() -> None:
         association = by_association(S3_APP, role().role_arn)
-        pods = PodIdentityArgs(association_id=association.association_id)
-        args = WorkloadIdentityArgs(service_account=RENAMED, pod_identity=pods)
-        WorkloadIdentity("s3-app", args)
+        pods = irsa.PodIdentityArgs(association_id=association.association_id)
+        args = irsa.WorkloadIdentityArgs(service_account=RENAMED, pod_identity=pods)
+        irsa.WorkloadIdentity("s3-app", args)
 
     assert refused(program, preview=preview) == (
         "the association is that of service account dev/s3-app, and the pods run as dev/s3-app-2; "

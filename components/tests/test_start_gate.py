@@ -9,19 +9,17 @@ import httpx2
 import pulumi
 import pytest
 from pulumi import UNKNOWN, Output, RunError
+from pulumi.runtime import rpc
 from pulumi.runtime.proto.resource_pb2 import ResourceHookRequest
 
 from irsa.observe.trial_pods import IN_A_ROW
 from irsa_components import ServiceAccount, start_gate
 from tests.support import trial_pods
-from tests.support.engine import Engine, deploy
+from tests.support.engine import Engine, deploy, secret
 from tests.support.trial_pods import TEMPLATE, command, kubeconfig
 
 ACCOUNT = ServiceAccount(namespace="dev", name="s3-app")
 INPUTS = {"metadata": {"namespace": "dev"}, "spec": {"template": TEMPLATE}}
-SIGNATURE, SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
-UNKNOWN_TEXT = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""Marks of values by the engine (pulumi/sdk/go/common/resource/plugin/rpc.go)."""
 
 
 async def call(hook: Any, new: Any, old: Any = None, *, name: str = "s3-app") -> None:
@@ -58,18 +56,18 @@ def run(*calls: Any, preview: bool = False) -> None:
     deploy(program, Engine(preview=preview))
 
 
-@pytest.mark.parametrize("secret", [False, True])
+@pytest.mark.parametrize("is_secret", [False, True])
 @pytest.mark.parametrize(("template", "pods"), [(TEMPLATE, 0), ({**TEMPLATE, "x": 1}, IN_A_ROW)])
-def test_a_deployment_that_is_scaled_waits_for_nothing(tried, template, pods, secret):
+def test_a_deployment_that_is_scaled_waits_for_nothing(tried, template, pods, is_secret):
     """A quota may be the reason to scale it down."""
     metadata = {"name": "s3-app", "namespace": "dev"}
     before, after = (
         {"metadata": metadata, "spec": {"replicas": count, "template": each}}
         for count, each in ((3.0, template), (1.0, TEMPLATE))
     )
-    if secret:  # as the engine sends what has one: an external id may be
+    if is_secret:  # as the engine sends what has one: an external id may be
         for each in (before, after):
-            each["spec"] = {SIGNATURE: SECRET, "value": each["spec"]}
+            each["spec"] = secret(each["spec"])
 
     run((None, after, before))
     assert len(tried) == pods
@@ -120,7 +118,7 @@ def test_a_command_that_is_missing_is_named_in_the_preview(preview: bool):
 
 
 def test_a_preview_tries_no_pods_and_does_not_wait_for_a_kubeconfig(tried: list[httpx2.Request]):
-    inputs = {"metadata": {"namespace": "dev"}, "spec": UNKNOWN_TEXT}
+    inputs = {"metadata": {"namespace": "dev"}, "spec": rpc.UNKNOWN}
 
     run((UNKNOWN, inputs), (kubeconfig(token="t"), inputs), preview=True)
     assert tried == []

@@ -42,8 +42,8 @@ class Registered:
 @pytest.fixture
 def registered(monkeypatch: pytest.MonkeyPatch) -> Registered:
     engine = Registered()
-    register = lambda _, request: engine.requests.append(request)  # noqa: E731
-    monkeypatch.setattr(MockMonitor, "RegisterResourceHook", register)
+    append = engine.requests.append
+    monkeypatch.setattr(MockMonitor, "RegisterResourceHook", lambda _, request: append(request))
     return engine
 
 

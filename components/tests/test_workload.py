@@ -1,4 +1,4 @@
-"""Workload: its objects in the cluster, their order, and the AWS identity of its pods."""
+"""Workload and Namespace: objects in the cluster, their order, and the pods' AWS identity."""
 
 import base64
 from dataclasses import replace
@@ -12,35 +12,26 @@ from botocore.configloader import load_config
 from pulumi import ResourceOptions
 from pulumi.output import Unknown
 
-from irsa_components import (
-    AccessKeyArgs,
-    Namespace,
-    NamespaceArgs,
-    PodIdentityArgs,
-    RoleChainArgs,
-    ServiceAccount,
-    TargetRoleArgs,
-    TokenArgs,
-    Workload,
-    WorkloadArgs,
-)
+import irsa_components as irsa
 from tests.support.engine import Engine, deploy, secret
 from tests.support.world import ROLE_A_ARN as ROLE_A
 from tests.support.world import ROLE_B_ARN as ROLE_B
 
 ROLE_C = "arn:aws:iam::555566667777:role/s3-app-C"
-TARGET = TargetRoleArgs(role_arn=ROLE_B)
-CHAIN = RoleChainArgs(targets=[TARGET], region="us-east-1")
-AGENCY = TargetRoleArgs(role_arn=ROLE_C, profile="C", external_id="t-42", duration_seconds=1800)
+TARGET = irsa.TargetRoleArgs(role_arn=ROLE_B)
+CHAIN = irsa.RoleChainArgs(targets=[TARGET], region="us-east-1")
+AGENCY = irsa.TargetRoleArgs(
+    role_arn=ROLE_C, profile="C", external_id="t-42", duration_seconds=1800
+)
 TWO = replace(CHAIN, targets=[TARGET, AGENCY])
 PROFILE_ONLY = replace(CHAIN, profile_only=True)
-KEY = AccessKeyArgs(access_key_id="AKIA", secret_access_key="very-secret", region="us-east-1")
-POD_IDENTITY = PodIdentityArgs(association_id="a-1", kubeconfig="{}")
+KEY = irsa.AccessKeyArgs(access_key_id="AKIA", secret_access_key="very-secret", region="us-east-1")
+POD_IDENTITY = irsa.PodIdentityArgs(association_id="a-1", kubeconfig="{}")
 ASSOCIATED = {"pod_identity": POD_IDENTITY}
-VAULT = TokenArgs(audience="vault", expiration=3600)
+VAULT = irsa.TokenArgs(audience="vault", expiration=3600)
 SHARED = "role_session_name = xactarget\nregion = us-east-1\nsts_regional_endpoints = regional\n"
 ARGS = {
-    "service_account": ServiceAccount(namespace="dev", name="s3-app"),
+    "service_account": irsa.ServiceAccount(namespace="dev", name="s3-app"),
     "pod_spec": {"containers": [{"name": "app", "image": "app"}]},
 }
 HOME = {"name": "HOME", "value": "/tmp"}
@@ -56,7 +47,9 @@ TARGETS = [
 
 def workload(**changes) -> Engine:
     identity = {} if {"access_key", "pod_identity"} & changes.keys() else {"role_arn": ROLE_A}
-    return deploy(lambda: Workload("s3-app", WorkloadArgs(**{**ARGS, **identity, **changes})))
+    return deploy(
+        lambda: irsa.Workload("s3-app", irsa.WorkloadArgs(**{**ARGS, **identity, **changes}))
+    )
 
 
 def pod(engine: Engine) -> dict:
@@ -114,6 +107,18 @@ def test_the_deployment_selects_its_own_pods():
     assert "replicas" not in workload().one("Deployment").inputs["spec"], "left to autoscalers"
 
 
+@pytest.mark.parametrize("force_destroy", [False, True])
+def test_a_namespace_is_retained_unless_force_destroy_or_only_read(force_destroy):
+    args = irsa.NamespaceArgs(namespace="acme", force_destroy=force_destroy)
+    engine = deploy(lambda: irsa.Namespace("acme", args))
+
+    assert engine.one("Namespace").inputs["metadata"] == {"name": "acme"}
+    assert engine.options("Namespace", "acme").retainOnDelete is not force_destroy
+    existing = irsa.NamespaceArgs(namespace="acme", existing=True)
+    engine = deploy(lambda: irsa.Namespace("acme", existing))
+    assert engine.one("Namespace").resource_id == "acme"
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -153,11 +158,12 @@ def test_pods_wait_for_what_their_identity_is_made_of(changes, later, earlier):
     assert workload(**changes).waits_for(later, earlier)
 
 
-def deployed(engine: Engine, **changes) -> Engine:
-    """Deploy a workload of a role, a key and a namespace that the program makes as well."""
-
+@pytest.mark.parametrize(
+    "changes", [{}, {"chain": CHAIN}, {"chain": PROFILE_ONLY}, {"access_key": KEY}]
+)
+def test_a_workload_is_previewed_before_what_it_depends_on_exists(changes):
     def program() -> None:
-        namespace = Namespace("dev", NamespaceArgs(namespace="dev"))
+        namespace = irsa.Namespace("dev", irsa.NamespaceArgs(namespace="dev"))
         role = aws.iam.Role("role", assume_role_policy="{}")
         key = aws.iam.AccessKey("key", user="s3-manager")
         given = {"role_arn": role.arn}
@@ -166,17 +172,9 @@ def deployed(engine: Engine, **changes) -> Engine:
             given = {"access_key": replace(KEY, access_key_id=key.id, secret_access_key=secret_key)}
         providers = [k8s.Provider("cluster", kubeconfig="{}")]
         options = ResourceOptions(depends_on=[namespace], providers=providers)
-        Workload("s3-app", WorkloadArgs(**{**ARGS, **changes, **given}), options)
+        irsa.Workload("s3-app", irsa.WorkloadArgs(**{**ARGS, **changes, **given}), options)
 
-    return deploy(program, engine)
-
-
-@pytest.mark.parametrize(
-    "changes", [{}, {"chain": CHAIN}, {"chain": PROFILE_ONLY}, {"access_key": KEY}]
-)
-def test_a_workload_is_previewed_before_what_it_depends_on_exists(changes):
-    preview, up = (deployed(Engine(preview=each), **changes) for each in (True, False))
-
+    preview, up = (deploy(program, Engine(preview=each)) for each in (True, False))
     assert preview.tree() == up.tree()
     assert preview.waits_for("Deployment", "AccessKey" if "access_key" in changes else "Role")
     for child in ("ServiceAccount", "ConfigMap", "Secret", "Deployment"):
@@ -187,7 +185,7 @@ def test_a_workload_is_previewed_before_what_it_depends_on_exists(changes):
 
 def test_the_service_accounts_urn_survives_that_the_workload_is_renamed():
     def urns(name: str) -> set[str]:
-        engine = deploy(lambda: Workload(name, WorkloadArgs(**ARGS, role_arn=ROLE_A)))
+        engine = deploy(lambda: irsa.Workload(name, irsa.WorkloadArgs(**ARGS, role_arn=ROLE_A)))
         return {urn for urn in engine.monitor.depends_on if "ServiceAccount" in urn}
 
     assert urns("a") == urns("b") != set()
@@ -334,7 +332,7 @@ def test_a_replaced_association_leaves_the_deployment_in_place(preview):
             "s3-app", cluster_name="dev", namespace="dev", service_account="s3-app", role_arn=ROLE_A
         )
         pod_identity = replace(POD_IDENTITY, association_id=association.association_id)
-        Workload("s3-app", WorkloadArgs(**ARGS, pod_identity=pod_identity))
+        irsa.Workload("s3-app", irsa.WorkloadArgs(**ARGS, pod_identity=pod_identity))
 
     engine = deploy(program, Engine(preview=preview))
 

@@ -3,7 +3,7 @@
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
+from unittest.mock import Mock
 
 import grpc
 import pytest
@@ -39,11 +39,6 @@ Resources:
 LOCKED = """error: the stack is currently locked by 1 lock(s). Either wait for the other \
 process(es) to end or delete the lock file with `pulumi cancel`.
   file:///sandbox/.pulumi/locks/dev/1.json: created by ana@laptop (pid 4711) at 2026-11-25T09:15Z
-"""
-CLI = """\
-#!/bin/sh
-echo "$PULUMI_HOME" >> "$0.homes"
-if test "$1" = version; then echo v3.274.1; fi
 """
 
 
@@ -149,11 +144,6 @@ def test_an_error_and_a_warning_are_shown_once():
     assert lines == shown
 
 
-class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
-    def SupportsFeature(self, request, context):  # noqa: N802 - gRPC's name
-        return resource_pb2.SupportsFeatureResponse(hasSupport=True)
-
-
 def test_an_engine_on_the_port_of_one_that_ended_is_reached():
     stack._use_a_connection_for_each_engine()
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -163,7 +153,9 @@ def test_an_engine_on_the_port_of_one_that_ended_is_reached():
         with pytest.raises(grpc.RpcError):
             ended.monitor.SignalAndWaitForShutdown(Empty())
     server = grpc.server(ThreadPoolExecutor(1))
-    resource_pb2_grpc.add_ResourceMonitorServicer_to_server(Monitor(), server)
+    answer = resource_pb2.SupportsFeatureResponse(hasSupport=True)
+    monitor = Mock(SupportsFeature=lambda *_: answer)
+    resource_pb2_grpc.add_ResourceMonitorServicer_to_server(monitor, server)
     server.add_insecure_port(address)
     server.start()
     again = Settings("irsa", "dev", monitor=address)
@@ -173,17 +165,12 @@ def test_an_engine_on_the_port_of_one_that_ended_is_reached():
         server.stop(None)
 
 
-@pytest.fixture
-def cli(tmp_path: Path) -> Path:
-    """A Pulumi CLI that notes which folder it would write its log to, and does nothing."""
-    program = tmp_path / "tools" / "bin" / "pulumi"
-    program.parent.mkdir(parents=True)
-    program.write_text(CLI)
-    program.chmod(0o755)
-    return program
-
-
-def test_the_cli_logs_into_the_sandbox_and_its_end_is_one_line(tmp_path, cli, monkeypatch):
+def test_the_cli_logs_into_the_sandbox_and_its_end_is_one_line(tmp_path, monkeypatch):
+    cli = tmp_path / "tools" / "bin" / "pulumi"
+    cli.parent.mkdir(parents=True)
+    version = 'test "$1" != version || echo v3.274.1'
+    cli.write_text(f'#!/bin/sh\necho "$PULUMI_HOME" >> "$0.homes"\n{version}\n')
+    cli.chmod(0o755)
     state = replace(STATE, folder=str(tmp_path / "sandbox"), pulumi=str(cli))
     (tmp_path / "Pulumi.yaml").write_text("name: project\nruntime: yaml\n")
     (tmp_path / "Pulumi.dev.yaml").write_text("config: {}\n")

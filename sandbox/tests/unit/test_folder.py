@@ -16,12 +16,6 @@ from tests.support.refusal import refusal
 OTHERS = "holds something that is not a sandbox's"
 
 
-def taken(folder: Path):
-    lock = take(folder)
-    assert lock is not None
-    return lock
-
-
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
@@ -33,7 +27,7 @@ def test_a_folder_is_taken_made_private_and_cleared_of_what_a_sandbox_left(tmp_p
             (folder / "pulumi" / "stacks").mkdir(parents=True)
             (folder / STATE_FILE).touch()
             folder.chmod(mode_before)
-        with taken(folder) as lock:
+        with take(folder) as lock:
             assert is_held(folder)
             assert take(folder) is None
             clear(folder)
@@ -89,13 +83,13 @@ def test_a_mark_in_a_folder_that_others_may_write_to_does_not_count(tmp_path):
     assert OTHERS in refusal(take, tmp_path, raised=SandboxError)
     assert (tmp_path / "thesis.txt").read_text() == "data"
     tmp_path.chmod(0o755)
-    taken(tmp_path).close()
+    take(tmp_path).close()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a file to another user")
 def test_neither_a_mark_nor_a_state_of_another_user_counts(tmp_path):
     """A state lies there if the folder was theirs to change after its owner was checked."""
-    with taken(tmp_path):
+    with take(tmp_path):
         (tmp_path / STATE_FILE).write_text("{}")
         os.chown(tmp_path / STATE_FILE, 1001, 1001)
         assert "belongs to " in refusal(load, tmp_path, raised=SandboxError)
@@ -106,7 +100,7 @@ def test_neither_a_mark_nor_a_state_of_another_user_counts(tmp_path):
 
 def test_an_empty_lock_alone_is_a_start_that_was_cut_short(tmp_path):
     (tmp_path / LOCK_FILE).touch()
-    taken(tmp_path).close()
+    take(tmp_path).close()
     assert (tmp_path / LOCK_FILE).read_bytes() == MARK
 
 
@@ -114,7 +108,7 @@ def test_clearing_follows_no_link(tmp_path):
     ours, theirs = tmp_path / "ours", tmp_path / "theirs"
     theirs.mkdir()
     (theirs / "thesis.txt").write_text("data")
-    with taken(ours):
+    with take(ours):
         (ours / "inner").mkdir()
         for link in ("folder-link", "inner/link"):
             (ours / link).symlink_to(theirs)
@@ -125,7 +119,7 @@ def test_clearing_follows_no_link(tmp_path):
 
 
 def test_another_users_folder_is_refused(tmp_path, monkeypatch):
-    taken(tmp_path).close()
+    take(tmp_path).close()
     # Not of `os` itself, by which the ports of a running sandbox know their owner.
     stranger = SimpleNamespace(**{**vars(os), "geteuid": lambda: os.getuid() + 1})
     monkeypatch.setattr(folders, "os", stranger)

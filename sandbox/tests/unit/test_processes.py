@@ -52,10 +52,8 @@ def test_a_server_says_that_it_has_ended(tmp_path):
         assert eventually(part.ended).startswith(ended)
 
 
-FOLDER = Path("/sandbox")
-
-
 def test_a_second_holder_is_refused_and_what_goes_wrong_said_in_one_line(tmp_path):
+    sandbox = Path("/sandbox")
     failures: list[Exception] = []
 
     def take() -> Callable[[], None]:
@@ -67,8 +65,8 @@ def test_a_second_holder_is_refused_and_what_goes_wrong_said_in_one_line(tmp_pat
         file = Path(folder) / "snapshots"
         server = SnapshotServer(file, take, lambda: None)
         server.start()
-        holder = Snapshots(FOLDER, str(file))
-        assert refusal(Snapshots, FOLDER, str(file), raised=SandboxError) == (
+        holder = Snapshots(sandbox, str(file))
+        assert refusal(Snapshots, sandbox, str(file), raised=SandboxError) == (
             f"the sandbox in /sandbox: process {os.getpid()} tests in it; wait for its end, or use "
             "another folder"
         )
@@ -76,7 +74,7 @@ def test_a_second_holder_is_refused_and_what_goes_wrong_said_in_one_line(tmp_pat
         assert refusal(holder.take, raised=SandboxError) == "the sandbox in /sandbox: etcd is gone"
         holder.take()
         holder.close()
-        Snapshots(FOLDER, str(file)).close()
+        Snapshots(sandbox, str(file)).close()
         server.stop()
     with pytest.raises(SandboxError, match=r"^the sandbox in /sandbox does not answer: .*$"):
-        Snapshots(FOLDER, str(tmp_path / "missing"))
+        Snapshots(sandbox, str(tmp_path / "missing"))

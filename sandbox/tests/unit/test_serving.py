@@ -24,8 +24,6 @@ from irsa_sandbox.serving.https import BODY_LIMIT, JsonServer
 from irsa_sandbox.serving.peers import uid_of_peer
 from irsa_sandbox.serving.socket_folder import PREFIX, SocketFolder
 
-FORMS = {"IPv4": (socket.AF_INET, "127.0.0.1"), "mapped": (socket.AF_INET6, "::ffff:127.0.0.1")}
-Pair = tuple[socket.socket, socket.socket]
 LONG_AGO = 1_700_000_000
 
 
@@ -144,10 +142,10 @@ def test_a_body_without_a_bound_is_not_read(server, authority, reviews, api_serv
     assert reviews == []
 
 
-@pytest.fixture(params=FORMS)
-def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
+@pytest.fixture(params=[(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::ffff:127.0.0.1")])
+def pair(request: pytest.FixtureRequest) -> Iterator[tuple[socket.socket, socket.socket]]:
     """A client's socket and the accepted one. gRPC's C core connects in the second form."""
-    family, host = FORMS[request.param]
+    family, host = request.param
     with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(family) as client:
         client.connect((host, server.getsockname()[1]))
         accepted, _ = server.accept()
@@ -155,7 +153,7 @@ def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
             yield client, accepted
 
 
-def test_the_peer_s_user_is_found_until_the_peer_leaves(pair: Pair):
+def test_the_peer_s_user_is_found_until_the_peer_leaves(pair):
     assert uid_of_peer(pair[1]) == os.geteuid()
     if os.geteuid() == 0:  # only root can make another user's connection
         os.fchown(pair[0].fileno(), 65534, 65534)  # as a socket that another user has made
@@ -168,14 +166,14 @@ def test_the_peer_s_user_is_found_until_the_peer_leaves(pair: Pair):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's table")
-def test_an_owner_that_changes_while_it_is_looked_up_is_unknown(pair: Pair, monkeypatch):
+def test_an_owner_that_changes_while_it_is_looked_up_is_unknown(pair, monkeypatch):
     owners = iter([0, 65534])
     monkeypatch.setattr(peers, "_owner_on_linux", lambda *_: next(owners))
     assert uid_of_peer(pair[1]) is None
 
 
 @pytest.mark.skipif(shutil.which("lsof") is None, reason="this machine has no lsof")
-def test_lsof_finds_the_owner_as_well(pair: Pair, monkeypatch: pytest.MonkeyPatch):
+def test_lsof_finds_the_owner_as_well(pair, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr(peers, "LSOF", shutil.which("lsof"))
     assert uid_of_peer(pair[1]) == os.geteuid()

@@ -32,8 +32,7 @@ ROLE = f"arn:aws:iam::{ACCOUNT_A}:role/s3-app-pods"
 ASSOCIATION = {**AT, "namespace": "dev", "serviceAccount": "s3-app", "roleArn": ROLE}
 NODE_ROLE = [{"serviceAccount": "aws-node", "roleArn": ROLE}]
 TOKEN = "0123456789abcdef" * 3
-IMDS = {"MetadataOptions": {"HttpTokens": "required"}}
-TEMPLATE = {"LaunchTemplateName": "x", "LaunchTemplateData": IMDS}
+TEMPLATE = {"LaunchTemplateName": "x", "LaunchTemplateData": {}}
 
 
 @pytest.fixture

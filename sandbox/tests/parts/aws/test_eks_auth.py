@@ -28,125 +28,95 @@ from irsa_sandbox.aws.clients import Credentials
 from irsa_sandbox.aws.role_sessions import SESSION_SECONDS, TARGET_SESSION_SECONDS
 from irsa_sandbox.kubernetes import pod_identity_agent
 from irsa_sandbox.kubernetes.pod_identity_agent import Agent, AgentServer, Node
+from tests.sandbox.support import pod_identity as pods
 from tests.sandbox.support.aws_harness import ROLE_ARN, STRANGER, Aws, refusal, token
 from tests.sandbox.support.aws_harness import allow as document
-from tests.sandbox.support.pod_identity import (
-    ADDON,
-    AUTO_MODE,
-    CLUSTER,
-    CLUSTER_ARN,
-    POD,
-    READER,
-    ROLE,
-    TARGET,
-    TARGET_ARN,
-    Associated,
-    allow,
-    associate,
-    node_role,
-    nodes_with_agent,
-    pod_token,
-)
 from tests.support.world import BUCKET, ISSUER
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("restored")]
 
 OTHER = ServiceAccountRef("dev", "writer")
-POD_ROLE_ARN = f"arn:aws:iam::{ACCOUNT_A}:role/{ROLE}"
 DENIED = (
     400,
     "AccessDeniedException",
     "Unauthorized Exception! EKS does not have permissions to assume the associated role.",
 )
 DAY = int(time.time()) + 24 * 3600
-RAW, RENEWED = pod_token(exp=DAY), pod_token(exp=DAY + 1)
-NOT_ITS_ADDRESS = (
-    "Access Denied. Called agent through invalid address, please use either [127.0.0.1] address "
-    "not example.org\n"
-)
-EXPIRED = {"Authorization": pod_token(exp=int(time.time()) - 1)}
+RAW, RENEWED, OLD = (pods.pod_token(exp=seconds) for seconds in (DAY, DAY + 1, 1))
 
 
 @pytest.fixture
-def world(aws: Aws, restored: None) -> Associated:
+def world(aws: Aws, restored: None) -> pods.Associated:
     """A cluster whose service account `dev/reader` has an association."""
-    world = Associated(aws)
+    world = pods.Associated(aws)
     world.associate()
     return world
 
 
-def retarget(world: Associated, **more: object) -> None:
+def retarget(world: pods.Associated, **more: object) -> None:
     """Change the association."""
-    [made] = world.eks.list_pod_identity_associations(clusterName=CLUSTER)["associations"]
+    [made] = world.eks.list_pod_identity_associations(clusterName=pods.CLUSTER)["associations"]
     which = {name: made[name] for name in ("associationId", "clusterName")}
     world.eks.update_pod_identity_association(**which, **more)
 
 
-def test_a_pod_gets_a_session_of_the_associations_role(world: Associated):
+def test_a_pod_gets_a_session_of_the_associations_role(world: pods.Associated):
     answer = world.ask()
     assert answer["subject"] == {"namespace": "dev", "serviceAccount": "reader"}
     assert answer["audience"] == "pods.eks.amazonaws.com"
     assert re.fullmatch(
-        rf"arn:aws:sts::{ACCOUNT_A}:assumed-role/{ROLE}/eks-production-reader-6d5-[0-9a-f-]{{36}}",
+        rf"arn:aws:sts::{ACCOUNT_A}:assumed-role/{pods.ROLE}/eks-production-reader-6d5-[0-9a-f-]{{36}}",
         answer["assumedRoleUser"]["arn"],
     )
     seconds = answer["credentials"]["expiration"].timestamp() - time.time()
     assert SESSION_SECONDS - 60 < seconds <= SESSION_SECONDS
 
 
-def test_only_the_cluster_and_account_of_an_association_get_a_session(world: Associated):
+def test_only_the_cluster_and_account_of_an_association_get_a_session(world: pods.Associated):
     world.create_cluster("other")
     for raw, cluster in (
-        (pod_token(), "other"),
-        (pod_token(), "missing"),
-        (pod_token(OTHER), CLUSTER),
-        (pod_token(ServiceAccountRef("prod", "reader")), CLUSTER),
+        (pods.pod_token(), "other"),
+        (pods.pod_token(), "missing"),
+        (pods.pod_token(OTHER), pods.CLUSTER),
+        (pods.pod_token(ServiceAccountRef("prod", "reader")), pods.CLUSTER),
     ):
         assert world.refused(raw, cluster)[:2] == (404, "ResourceNotFoundException")
-    associate(world.eks, "other", READER, world.role_arn)  # its trust policy names the first
+    pods.associate(world.eks, "other", pods.READER, world.role_arn)  # which trusts the first
     assert world.refused(cluster="other") == DENIED
 
 
-def trust(role: str, document: object) -> Callable[[Associated], object]:
+def trust(role: str, document: object) -> Callable[[pods.Associated], object]:
     """Rewrite the trust policy of one of the two roles."""
 
-    def rewrite(world: Associated) -> None:
-        iam = world.iam if role == ROLE else world.iam_b
+    def rewrite(world: pods.Associated) -> None:
+        iam = world.iam if role == pods.ROLE else world.iam_b
         iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(document))
 
     return rewrite
 
 
-def bound(world: Associated) -> None:
+def bound(world: pods.Associated) -> None:
     narrow = document("s3:ListBucket", "*")
     made = world.iam.create_policy(PolicyName="narrow", PolicyDocument=narrow)["Policy"]["Arn"]
-    world.iam.put_role_permissions_boundary(RoleName=ROLE, PermissionsBoundary=made)
+    world.iam.put_role_permissions_boundary(RoleName=pods.ROLE, PermissionsBoundary=made)
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        trust(ROLE, pod_identity_trust_policy([CLUSTER_ARN], [OTHER])),
-        trust(ROLE, service_trust_policy("pods.eks.amazonaws.com")),  # without sts:TagSession
-        *(
-            trust(TARGET, target_role_trust_policy([TargetedBy(*by)]))
-            for by in (
-                (f"{POD_ROLE_ARN}-2", CLUSTER_ARN, READER),
-                (POD_ROLE_ARN, f"{CLUSTER_ARN}-2", READER),
-                (POD_ROLE_ARN, CLUSTER_ARN, OTHER),
-            )
-        ),
-        lambda world: allow(world.iam, ROLE, "sts:AssumeRole"),  # without sts:TagSession
+        trust(pods.ROLE, pod_identity_trust_policy([pods.CLUSTER_ARN], [OTHER])),
+        trust(pods.TARGET, service_trust_policy("pods.eks.amazonaws.com")),
+        lambda world: pods.allow(world.iam, pods.ROLE, "sts:AssumeRole"),  # without sts:TagSession
         bound,
     ],
-    ids=["account", "tags", "role", "cluster", "target's account", "permission", "boundary"],
+    ids=["role", "target", "permission", "boundary"],
 )
-def test_a_session_needs_every_policy_on_its_way(world: Associated, change):
+def test_a_session_needs_every_policy_on_its_way(world: pods.Associated, change):
     """EKS looks at both roles with an association, and STS at each call."""
     world.target()
-    retarget(world, targetRoleArn=TARGET_ARN)
+    retarget(world, targetRoleArn=pods.TARGET_ARN)
     answer = world.ask()
-    target = f"::{ACCOUNT_B}:assumed-role/{TARGET}/eks-production-"
+    target = f"::{ACCOUNT_B}:assumed-role/{pods.TARGET}/eks-production-"
     assert target in answer["assumedRoleUser"]["arn"]
     seconds = answer["credentials"]["expiration"].timestamp() - time.time()
     assert TARGET_SESSION_SECONDS - 60 < seconds <= TARGET_SESSION_SECONDS
@@ -157,44 +127,44 @@ def test_a_session_needs_every_policy_on_its_way(world: Associated, change):
 @pytest.mark.parametrize(
     ("raw", "code", "words"),
     [
-        (pod_token(aud=["sts.amazonaws.com"]), "InvalidTokenException", "Incorrect token audience"),
-        (pod_token(exp=int(time.time()) - 3600), "ExpiredTokenException", "is expired: current"),
-        (pod_token(key=STRANGER), "InvalidTokenException", "verification key"),
-        (pod_token(iss="https://example.org"), "InvalidTokenException", "https://example.org"),
+        (pods.pod_token(aud=["sts.amazonaws.com"]), "InvalidTokenException", "token audience"),
+        (pods.pod_token(exp=int(time.time()) - 3600), "ExpiredTokenException", "is expired"),
+        (pods.pod_token(key=STRANGER), "InvalidTokenException", "verification key"),
+        (pods.pod_token(iss="https://example.org"), "InvalidTokenException", "https://example.org"),
         (token(aud="pods.eks.amazonaws.com"), "InvalidTokenException", "bound to a Pod"),
         ("x.y.z", "InvalidTokenException", "not a valid JWT"),
         ("x", "InvalidParameterException", "regular expression pattern"),
     ],
 )
-def test_a_token_that_is_not_the_clusters_for_a_pod_is_refused(world: Associated, raw, code, words):
+def test_a_token_that_is_not_the_clusters_for_a_pod_is_refused(world, raw, code, words):
     status, found, message = world.refused(raw)
     assert (status, found, words in message) == (400, code, True)
 
 
-def test_a_node_needs_the_permission(world: Associated):
-    arn = node_role(world.iam, "bare", may_ask=False)
+def test_a_node_needs_the_permission(world: pods.Associated):
+    arn = pods.node_role(world.iam, "bare", may_ask=False)
     bare = world.aws.emulator.instance(arn)("eks-auth")
     ask = bare.assume_role_for_pod_identity
-    status, code, message = refusal(ask, clusterName=CLUSTER, token=pod_token())
+    status, code, message = refusal(ask, clusterName=pods.CLUSTER, token=pods.pod_token())
     assert (status, code) == (400, "AccessDeniedException")
-    assert message.endswith(f"eks-auth:AssumeRoleForPodIdentity on resource: {CLUSTER_ARN}")
+    assert message.endswith(f"eks-auth:AssumeRoleForPodIdentity on resource: {pods.CLUSTER_ARN}")
 
 
-def test_without_session_tags_a_target_role_is_given_the_external_id(world: Associated):
+def test_without_session_tags_a_target_role_is_given_the_external_id(world: pods.Associated):
     def policy(account: ServiceAccountRef) -> object:
-        by = TargetedBy(world.role_arn, CLUSTER_ARN, account, disable_session_tags=True)
+        by = TargetedBy(world.role_arn, pods.CLUSTER_ARN, account, disable_session_tags=True)
         return target_role_trust_policy([by])
 
-    world.target(policy(READER))
+    world.target(policy(pods.READER))
     world.trust_without_tags()
-    retarget(world, targetRoleArn=TARGET_ARN, disableSessionTags=True)
-    trust(ROLE, service_trust_policy("pods.eks.amazonaws.com"))(world)  # EKS does not look again
+    retarget(world, targetRoleArn=pods.TARGET_ARN, disableSessionTags=True)
+    trust(pods.ROLE, service_trust_policy("pods.eks.amazonaws.com"))(world)  # EKS looks only once
     assert world.ask()["credentials"]
-    trust(TARGET, policy(OTHER))(world)
+    trust(pods.TARGET, policy(OTHER))(world)
     assert world.refused() == DENIED
 
 
-def test_a_bucket_policy_sees_the_tags_of_the_pod(world: Associated):
+def test_a_bucket_policy_sees_the_tags_of_the_pod(world: pods.Associated):
     s3, bucket = world.aws.emulator.client("s3", ACCOUNT_A), {"Bucket": BUCKET}
     denied = {"Effect": "Deny", "Principal": "*", "Action": "s3:ListBucket"}
     for namespace in ("dev", "prod"):
@@ -210,7 +180,7 @@ def test_a_bucket_policy_sees_the_tags_of_the_pod(world: Associated):
     assert refusal(world.session()("s3").list_objects_v2, **bucket)[1] == "AccessDenied"
 
 
-def test_a_session_passes_its_tags_on_to_the_next_role(world: Associated):
+def test_a_session_passes_its_tags_on_to_the_next_role(world: pods.Associated):
     statement = {
         "Effect": "Allow",
         "Principal": {"AWS": root_arn(ACCOUNT_A)},
@@ -219,30 +189,30 @@ def test_a_session_passes_its_tags_on_to_the_next_role(world: Associated):
     }
     world.target({"Version": "2012-10-17", "Statement": [statement]})
     sts = world.session()("sts")
-    keys = sts.assume_role(RoleArn=TARGET_ARN, RoleSessionName="next")["Credentials"]
+    keys = sts.assume_role(RoleArn=pods.TARGET_ARN, RoleSessionName="next")["Credentials"]
     given = Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
     again = world.aws.administrator().with_credentials(given)("sts")
-    allow(world.iam_b, TARGET, "sts:*")
+    pods.allow(world.iam_b, pods.TARGET, "sts:*")
     refused = (400, "InvalidParameterValue", transitive_tag_is_set().message)
     for next_sts in (sts, again):
         for key in ("kubernetes-namespace", "Kubernetes-Namespace"):
             forged = {"Tags": [{"Key": key, "Value": "prod"}], "RoleSessionName": "next"}
-            assert refusal(next_sts.assume_role, RoleArn=TARGET_ARN, **forged) == refused
-    allow(world.iam, ROLE, "sts:AssumeRole")
-    message = refusal(sts.assume_role, RoleArn=TARGET_ARN, RoleSessionName="next")[2]
-    assert message.endswith(f"perform: sts:TagSession on resource: {TARGET_ARN}")
+            assert refusal(next_sts.assume_role, RoleArn=pods.TARGET_ARN, **forged) == refused
+    pods.allow(world.iam, pods.ROLE, "sts:AssumeRole")
+    message = refusal(sts.assume_role, RoleArn=pods.TARGET_ARN, RoleSessionName="next")[2]
+    assert message.endswith(f"perform: sts:TagSession on resource: {pods.TARGET_ARN}")
 
 
-def test_eks_auth_needs_a_signature(world: Associated):
-    path = f"/clusters/{CLUSTER}/assume-role-for-pod-identity"
-    token = {"token": pod_token()}
+def test_eks_auth_needs_a_signature(world: pods.Associated):
+    path = f"/clusters/{pods.CLUSTER}/assume-role-for-pod-identity"
+    token = {"token": pods.pod_token()}
     answer = world.aws.http("POST", path, host="eks-auth.us-east-1.api.aws", json=token)
     assert (answer.status_code, ISSUER in answer.text) == (403, False)
 
 
 @pytest.fixture
-def node(world: Associated) -> Node:
-    return Node(CLUSTER, world.node_role)
+def node(world: pods.Associated) -> Node:
+    return Node(pods.CLUSTER, world.node_role)
 
 
 @pytest.fixture
@@ -263,13 +233,13 @@ def agent(aws: Aws, ahead: list[float]) -> Agent:
 
 @pytest.mark.parametrize(
     ("more", "seconds"),
-    [({}, SESSION_SECONDS), ({"targetRoleArn": TARGET_ARN}, TARGET_SESSION_SECONDS)],
+    [({}, SESSION_SECONDS), ({"targetRoleArn": pods.TARGET_ARN}, TARGET_SESSION_SECONDS)],
 )
 def test_a_pods_credentials_stay_while_they_are_valid(world, node, agent, ahead, more, seconds):
     world.target()
     retarget(world, **more)
     first = agent.credentials(node, RAW)
-    world.eks.delete_cluster(name=CLUSTER)
+    world.eks.delete_cluster(name=pods.CLUSTER)
     ahead[0] = seconds - 30
     for raw in (RAW, RENEWED, RAW):
         assert agent.credentials(node, raw) == first
@@ -281,27 +251,27 @@ def test_a_pods_credentials_stay_while_they_are_valid(world, node, agent, ahead,
 
 def test_the_cache_serves_neither_another_pod_nor_a_forged_token(world, node: Node, agent: Agent):
     first = agent.credentials(node, RAW)
-    account = {"namespace": READER.namespace, "serviceaccount": {"name": READER.name}}
-    other = pod_token(**{"kubernetes.io": {**account, "pod": {**POD, "uid": "another"}}})
+    account = {"namespace": "dev", "serviceaccount": {"name": pods.READER.name}}
+    other = pods.pod_token(**{"kubernetes.io": {**account, "pod": {**pods.POD, "uid": "another"}}})
     assert agent.credentials(node, other) != first
-    for forged in (pod_token(key=STRANGER), pod_token(aud=["vault"])):
+    for forged in (pods.pod_token(key=STRANGER), pods.pod_token(aud=["vault"])):
         with pytest.raises(
             AwsError, match=r"^\[.*\]: \(InvalidTokenException\): .*, fault: client$"
         ):
             agent.credentials(node, forged)
     with pytest.raises(AwsError, match="no EC2 IMDS role found"):  # no instance may have it
-        agent.credentials(Node(CLUSTER, world.role_arn), pod_token(key=STRANGER))
+        agent.credentials(Node(pods.CLUSTER, world.role_arn), pods.pod_token(key=STRANGER))
 
 
-def test_the_agent_runs_on_nodes_with_the_addon_and_in_auto_mode(aws: Aws, world: Associated):
+def test_the_agent_runs_on_nodes_with_the_addon_and_in_auto_mode(aws: Aws, world: pods.Associated):
     found = [aws.emulator.node_with_agent()]
     world.create_cluster("other")
-    nodes_with_agent(world.eks, "other", world.node_role)
+    pods.nodes_with_agent(world.eks, "other", world.node_role)
     found.append(aws.emulator.node_with_agent())
-    world.eks.delete_addon(clusterName="other", addonName=ADDON)
+    world.eks.delete_addon(clusterName="other", addonName=pods.ADDON)
     found.append(aws.emulator.node_with_agent())
     world.create_cluster("auto")
-    world.eks.update_cluster_config(name="auto", **AUTO_MODE)
+    world.eks.update_cluster_config(name="auto", **pods.AUTO_MODE)
     found.append(aws.emulator.node_with_agent())
     assert found == [None, Node("other", world.node_role, "nodes"), None, Node("auto", ROLE_ARN)]
 
@@ -338,9 +308,9 @@ def get(agent: Agent, nodes: list[Node | None]) -> Iterator[Callable[..., httpx2
     [
         ({}, 400, "Service account token cannot be empty\n"),
         ({"Authorization": "Bearer x"}, 400, "Service account token cannot be parsed: token is m"),
-        (EXPIRED, 400, "Service account token failed basic claim validations: token is expired"),
+        ({"Authorization": OLD}, 400, "Service account token failed basic claim validations: tok"),
         ({"Authorization": RAW, "path": "/v2/credentials"}, 404, "404 page not found\n"),
-        ({"Authorization": RAW, "Host": "example.org"}, 403, NOT_ITS_ADDRESS),
+        ({"Authorization": RAW, "Host": "example.org"}, 403, "Access Denied. Called agent through"),
     ],
 )
 def test_a_refusal_is_plain_text(get, request_, status, text):

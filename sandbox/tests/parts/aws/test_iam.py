@@ -22,18 +22,17 @@ def document(principal: Any, **more: Any) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [{**statement, **more}]})
 
 
-def shown_trust(iam: Any, name: str = "s3-app-B") -> Any:
-    role = iam.get_role(RoleName=name)["Role"]
-    return role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]
-
-
 def test_a_trust_policy_names_principals_that_exist(iam, iam_b):
+    def principal(account, name):
+        role = account.get_role(RoleName=name)["Role"]
+        return role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]
+
     missing = f"arn:aws:iam::{ACCOUNT_A}:role/missing"
     user = iam.create_user(UserName="s3-manager")["User"]
     policy = document([user["Arn"], ROLE_ARN])
     iam.create_role(RoleName="for-user", AssumeRolePolicyDocument=policy)
     iam.delete_user(UserName="s3-manager")
-    assert shown_trust(iam, "for-user") == {"AWS": [user["UserId"], ROLE_ARN]}
+    assert principal(iam, "for-user") == {"AWS": [user["UserId"], ROLE_ARN]}
     invalid = f'Invalid principal in policy: "AWS":"{missing}"'
     expected = (400, "MalformedPolicyDocument", invalid)
     new = {"RoleName": "early", "AssumeRolePolicyDocument": document(missing)}
@@ -48,7 +47,7 @@ def test_a_trust_policy_names_principals_that_exist(iam, iam_b):
         refused = refusal(iam_b.create_role, RoleName="early", AssumeRolePolicyDocument=text)
         assert refused == (400, "MalformedPolicyDocument", words)
     assert "early" not in [role["RoleName"] for role in iam_b.list_roles()["Roles"]]
-    assert shown_trust(iam_b) == {"AWS": ROLE_ARN}
+    assert principal(iam_b, "s3-app-B") == {"AWS": ROLE_ARN}
 
 
 def test_an_issuer_has_one_provider_in_an_account_and_an_https_url(aws: Aws, iam, iam_b):

@@ -52,9 +52,7 @@ ACCOUNTS: dict[str, dict[str, str]] = {
 """Annotations of service accounts, beside the one that names a role."""
 ASSOCIATED = "associated"
 """Accounts whose names begin so have an EKS Pod Identity association; otherwise they are alike."""
-
-
-Asked = tuple[dict[str, Any], dict[str, str]]
+Asked = tuple[dict[str, Any], dict[str, Any]]
 LEGACY = {"AWS_REGION": "x", "AWS_STS_REGIONAL_ENDPOINTS": "legacy"}
 FROM_FIELD = {"name": "AWS_REGION", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}
 SIDECAR = {"name": "proxy", "image": "app", "restartPolicy": "Always"}
@@ -73,12 +71,12 @@ ANNOTATIONS = [
 _LIFETIME = re.compile(r'"expirationSeconds": ?(\d+)')
 
 
-def pod(*names: str, annotations: dict[str, str] | None = None, **content: Any) -> Asked:
-    """The spec and the annotations of a Pod with containers of one content; `spec` has more."""
+def pod(*names: str, annotations: Any = (), labels: Any = None, **content: Any) -> Asked:
+    """The spec and the metadata of a Pod with containers of one content; `spec` has more."""
     spec = content.pop("spec", {})
     named = [{"name": name, "image": "app", **content} for name in names or ("app",)]
-    annotations = {f"{EKS}/{key}": value for key, value in (annotations or {}).items()}
-    return {"containers": named, **spec}, annotations
+    annotations = {f"{EKS}/{key}": value for key, value in dict(annotations).items()}
+    return {"containers": named, **spec}, {"annotations": annotations, "labels": labels}
 
 
 def preset(**values: str) -> Asked:
@@ -97,14 +95,14 @@ PODS: dict[str, Asked] = {
     **{f"volume-{name}": pod(spec={"volumes": [{"name": name, "emptyDir": {}}]}) for name in NAMES},
     **{f"mount-{name}": pod(volumeMounts=[{"name": name, "mountPath": "/x"}]) for name in NAMES},
     **{f"preset-{name}": preset(**{name: "mine"}) for name in VARIABLES},
-    **{f"labels-{len(each)}": pod(spec={"labels": each}) for each in ({}, {"app": "x"})},
+    **{f"labels-{len(each)}": pod(labels=each) for each in ({}, {"app": "x"})},
     **{
         f"skip-{value!r}": pod("app", "other", annotations={"skip-containers": value})
         for value in SKIPPED
     },
     **{f"pod-{key}-{value}": pod(annotations={key: value}) for key, value in ANNOTATIONS},
 }
-"""Specs and annotations of Pods."""
+"""Specs and metadata of Pods."""
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +161,7 @@ def real(cluster: Cluster, accounts: str, tmp_path_factory) -> Iterator[Review]:
 
         try:
             *_, last = ACCOUNTS
-            asked = asked_for(accounts, last, {"containers": [{"name": "app"}]}, {})
+            asked = asked_for(accounts, last, pod())
             version = eventually(lambda: _version(review, asked))
             yield lambda asked: review({**asked, "apiVersion": version})
         finally:
@@ -187,23 +185,19 @@ def _version(review: Review, asked: dict[str, Any]) -> str | None:
     return None
 
 
-def asked_for(
-    namespace: str, account: str, spec: dict[str, Any], annotations: dict[str, str]
-) -> dict[str, Any]:
-    """The review of a Pod that is being created; labels stand in its spec here."""
-    metadata = {"name": "app", "namespace": namespace, "annotations": annotations}
-    labels = {name: value for name, value in spec.items() if name == "labels"}
-    without = {name: value for name, value in spec.items() if name != "labels"}
-    pod = {
+def asked_for(namespace: str, account: str, pod: Asked) -> dict[str, Any]:
+    """The review of a Pod that is being created."""
+    spec, metadata = pod
+    created = {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {**metadata, **labels},
-        "spec": {**without, "serviceAccountName": account},
+        "metadata": {"name": "app", "namespace": namespace, **metadata},
+        "spec": {**spec, "serviceAccountName": account},
     }
     return {
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",
-        "request": {"uid": "1", "namespace": namespace, "operation": "CREATE", "object": pod},
+        "request": {"uid": "1", "namespace": namespace, "operation": "CREATE", "object": created},
     }
 
 
@@ -212,13 +206,10 @@ def patch_of(answer: dict[str, Any]) -> list[Any]:
     response = answer["response"]
     assert response["allowed"]
     patch = base64.b64decode(response.get("patch") or base64.b64encode(b"[]")).decode()
-    return json.loads(_LIFETIME.sub(_without_jitter, patch))
-
-
-def _without_jitter(match: re.Match[str]) -> str:
-    seconds = int(match[1])
-    seconds = JITTERED_EXPIRATION[-1] if seconds in JITTERED_EXPIRATION else seconds
-    return f'"expirationSeconds": {seconds}'
+    for seconds in set(_LIFETIME.findall(patch)):
+        if int(seconds) in JITTERED_EXPIRATION:
+            patch = patch.replace(seconds, str(JITTERED_EXPIRATION[-1]))
+    return json.loads(patch)
 
 
 @pytest.mark.parametrize("account", names("missing"))
@@ -233,8 +224,8 @@ def test_both_patch_every_pod_alike(cluster: Cluster, real: Review, accounts: st
     )
     different = {
         name: (patch_of(ours.review(asked)), patch_of(real(asked)))
-        for name, (spec, annotations) in PODS.items()
-        for asked in [asked_for(accounts, account, spec, annotations)]
+        for name, each in PODS.items()
+        for asked in [asked_for(accounts, account, each)]
         if patch_of(ours.review(asked)) != patch_of(real(asked))
     }
     ours.stop()
@@ -245,7 +236,7 @@ def test_both_patch_every_pod_alike(cluster: Cluster, real: Review, accounts: st
 def test_the_cases_are_told_apart(real: Review, accounts: str):
     """Else the comparison would say nothing."""
     patches = {
-        json.dumps(patch_of(real(asked_for(accounts, account, *pod))))
-        for account, pod in itertools.product(names(), PODS.values())
+        json.dumps(patch_of(real(asked_for(accounts, account, each))))
+        for account, each in itertools.product(names(), PODS.values())
     }
     assert len(patches) > 2 * len(PODS)

@@ -12,14 +12,7 @@ from irsa_sandbox.providers.values import UNKNOWN
 from tests.sandbox.support.aws_harness import Aws
 from tests.sandbox.support.aws_harness import allow as document
 from tests.sandbox.support.cluster import eventually
-from tests.sandbox.support.provider_harness import (
-    NOTHING,
-    Difference,
-    InvalidInput,
-    Serving,
-    refused,
-    shown,
-)
+from tests.sandbox.support.provider_harness import NOTHING, Difference, InvalidInput, refused, shown
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("restored")]
 
@@ -303,7 +296,7 @@ def test_a_bucket_policy_is_the_same_however_it_is_written(engine):
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="reads Linux's /proc")
-def test_a_provider_closes_its_clients_with_its_connection(provider: Serving):
+def test_a_provider_closes_its_clients_with_its_connection(provider):
     def descriptors() -> int:
         return len(list(Path("/proc/self/fd").iterdir()))
 

@@ -28,7 +28,7 @@ GROUP = {
     "scalingConfig": {"minSize": 1, "maxSize": 2, "desiredSize": 1},
 }
 CNI = {"addonName": "vpc-cni", "clusterName": "dev"}
-POD_ROLE = f"arn:aws:iam::{ACCOUNT_A}:role/pods"
+READER = ServiceAccountRef("dev", "s3-app")
 
 
 def cluster(vpc: dict[str, Any] | None = None, **inputs: Any) -> dict[str, Any]:
@@ -38,12 +38,6 @@ def cluster(vpc: dict[str, Any] | None = None, **inputs: Any) -> dict[str, Any]:
 @pytest.fixture
 def dev(engine, restored):
     return engine.create(CLUSTER, cluster(version="1.34"))
-
-
-@pytest.fixture
-def pod(iam: Any, dev) -> None:
-    """The role of Pods."""
-    pod_role(iam, "pods", "dev", ServiceAccountRef("dev", "s3-app"))
 
 
 @pytest.fixture
@@ -183,10 +177,10 @@ def test_an_addon_keeps_its_role_and_cannot_be_without_it_again(engine, dev):
     assert refused(engine.create, ADDON, CNI).startswith(line)
 
 
-def test_a_removed_target_role_stays_as_with_the_published_provider(pod, engine):
+def test_a_removed_target_role_stays_as_with_the_published_provider(iam, dev, engine):
     """It leaves the argument out of its update, which EKS takes for no change."""
     account = {"clusterName": "dev", "namespace": "dev", "serviceAccount": "s3-app"}
-    account["roleArn"] = POD_ROLE
+    account["roleArn"] = pod_role(iam, "pods", "dev", READER)
     made = engine.create(ASSOCIATION, {**account, "targetRoleArn": ROLE_B_ARN})
     assert made.id == made.state["associationId"]
     assert made.state["externalId"] == f"us-east-1/{ACCOUNT_A}/dev/dev/s3-app"
@@ -196,8 +190,9 @@ def test_a_removed_target_role_stays_as_with_the_published_provider(pod, engine)
     assert engine.update(made, account).state["targetRoleArn"] == ROLE_B_ARN
 
 
-def test_an_add_on_has_the_associations_of_its_last_update(pod, engine):
-    associations = [{"roleArn": POD_ROLE, "serviceAccount": "aws-node"}]
+def test_an_add_on_has_the_associations_of_its_last_update(iam, dev, engine):
+    role = pod_role(iam, "pods", "dev", READER)
+    associations = [{"roleArn": role, "serviceAccount": "aws-node"}]
     wanted = {**CNI, "podIdentityAssociations": associations}
     made = engine.create(ADDON, wanted)
     assert made.state["podIdentityAssociations"] == associations

@@ -3,10 +3,12 @@
 The same as with terraform-provider-aws 6.47.1, where its plugin is on PATH.
 """
 
+import json
 from typing import Any, NamedTuple
 
 import pytest
 
+from irsa.identity.policies import tls_only_bucket_policy
 from irsa.identity.subjects import ServiceAccountRef
 from irsa_sandbox.aws.accounts import ACCOUNT_A
 from irsa_sandbox.providers.aws.provider import package
@@ -27,16 +29,10 @@ ONE_NAMESPACE = {"type": "namespace", "namespaces": ["dev"]}
 TAGS = {"tags": {"team": "a"}}
 SCALING = {"minSize": 1, "maxSize": 2, "desiredSize": 1}
 PUBLIC = {**VPC, "publicAccessCidrs": ["203.0.113.0/24"]}
+OF_BUCKET = json.dumps(tls_only_bucket_policy("arn:aws:s3:::made"))
 IMDS = {"httpTokens": "required", "httpPutResponseHopLimit": 1}
 UNREADABLE = {"bootstrapSelfManagedAddons", "forceDestroy", "preserve"}
 """Inputs that an import does not find in AWS."""
-
-
-def of_bucket(action: str) -> str:
-    """A bucket policy that denies the action to everybody."""
-    resource, everybody = '"arn:aws:s3:::made/*"', '"Principal": "*", "Effect"'
-    text = allow(action, "*").replace('"*"', resource).replace('"Effect"', everybody)
-    return text.replace("Allow", "Deny")
 
 
 def encryption(algorithm: str, *, bucket_key: bool = False, **key: str) -> dict[str, Any]:
@@ -132,7 +128,7 @@ TYPES = {
         setting(encryption("AES256"), encryption("aws:kms", kmsMasterKeyId="alias/key"),
                 encryption("AES256", bucket_key=True)),
     "aws:s3/bucketPolicy:BucketPolicy": setting(
-        {"policy": of_bucket("s3:GetObject")}, {"policy": of_bucket("s3:PutObject")}
+        {"policy": OF_BUCKET}, {"policy": OF_BUCKET.replace("s3:*", "s3:PutObject")}
     ),
     "aws:ec2/launchTemplate:LaunchTemplate": Type(
         {"name": "planned"},

@@ -22,7 +22,6 @@ pytestmark = pytest.mark.sandbox
 
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
 SERVICE_ACCOUNT = "kubernetes:core/v1:ServiceAccount"
-REPLICA_SET = "kubernetes:apps/v1:ReplicaSet"
 SERVICE_ACCOUNT_PATCH = "kubernetes:core/v1:ServiceAccountPatch"
 
 
@@ -123,17 +122,17 @@ def test_an_update_takes_over_what_kubectl_set_and_a_preview_does_not(cluster, e
 def test_an_update_takes_over_nothing_that_was_set_by_a_subresource(cluster, engine, namespace):
     """Nor what a controller set: tests/sandbox/systems/test_changes.py."""
 
-    def replica_set(namespace: str, replicas: int) -> dict[str, Any]:
+    def replica_set(replicas: int) -> dict[str, Any]:
         labels = {"app": "app"}
         pod = {"containers": [{"name": "app", "image": "app"}]}
         template = {"metadata": {"labels": labels}, "spec": pod}
         spec = {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template}
         return {**named(namespace), "spec": spec}
 
-    made = engine.create(REPLICA_SET, replica_set(namespace, 0))
+    made = engine.create("kubernetes:apps/v1:ReplicaSet", replica_set(0))
     scale, path = {"spec": {"replicas": 1}}, ReplicaSet.Scale
     cluster.client.patch(path, "app", scale, namespace=namespace, field_manager="kubectl")
-    line = refused(engine.update, made, replica_set(namespace, 2))
+    line = refused(engine.update, made, replica_set(2))
     assert 'conflict with "kubectl" with subresource "scale"' in line
 
 

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,6 +17,7 @@ from irsa_sandbox.serving import owner_port
 from tests.sandbox.support import stranger
 from tests.sandbox.support.provider_harness import refused, serving
 from tests.support.paths import ROOT
+from tests.support.trial_pods import command, kubeconfig
 
 
 @pytest.fixture(
@@ -40,8 +40,7 @@ def test_another_user_is_refused_every_call_and_nothing_runs(port: int, monkeypa
     if os.geteuid() != 0:
         monkeypatch.setattr(owner_port, "uid_of_peer", lambda _: stranger.NOBODY)
     mark = tmp_path / "mark"
-    user = {"exec": {"command": "sh", "args": ["-c", f"id > {mark}"]}}
-    config = {"kubeconfig": json.dumps(kubeconfig(user))}
+    config = {"kubeconfig": command("sh", "-c", f"id > {mark}")}
     done = subprocess.run(
         [sys.executable, "-m", "tests.sandbox.support.stranger"],
         input=json.dumps({"port": port, "config": config}),
@@ -63,18 +62,7 @@ def test_a_peer_of_an_unknown_user_is_refused(port: int, monkeypatch: pytest.Mon
 
 def test_a_kubeconfig_is_not_read_by_its_path(tmp_path: Path):
     file = tmp_path / "kubeconfig"
-    file.write_text(json.dumps(kubeconfig({"token": "secret"})))
+    file.write_text(kubeconfig(token="secret"))
     with serving(kubernetes.package({})) as provider:
         line = refused(provider.configured, kubeconfig=str(file))
     assert line.endswith("the sandbox reads no other file")
-
-
-def kubeconfig(user: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1"}}],
-        "users": [{"name": "u", "user": user}],
-        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-        "current-context": "x",
-    }

@@ -65,18 +65,10 @@ def authority(tmp_path) -> Authority:
 
 
 @pytest.fixture
-def pods(tmp_path) -> Path:
-    """The folder in which Pods are laid out."""
-    return tmp_path / "pods"
-
-
-@pytest.fixture
-def server(authority, pods) -> Iterator[ExecServer]:
-    agent, variables = "http://127.0.0.1:1", {"MORE": "yes"}
+def server(authority, tmp_path) -> Iterator[ExecServer]:
+    options = {"extra_env": {"MORE": "yes"}, "agent": "http://127.0.0.1:1"}
     with client_of(api) as client:
-        made = ExecServer(
-            authority=authority, client=client, folder=pods, extra_env=variables, agent=agent
-        )
+        made = ExecServer(authority=authority, client=client, folder=tmp_path / "pods", **options)
         made.start()
         yield made
         made.stop()
@@ -89,7 +81,7 @@ def api_server(server, authority) -> Caller:
 
 
 @pytest.mark.parametrize("protocol", [V4, V5])
-def test_output_errors_and_exit_code_come_back(api_server, pods, protocol):
+def test_output_errors_and_exit_code_come_back(api_server, tmp_path, protocol):
     done = api_server("sh", "-c", "echo out; echo err >&2; exit 7", protocol=protocol)
     assert (done.output, done.errors) == (b"out\n", b"err\n")
     assert done.status == {
@@ -99,7 +91,7 @@ def test_output_errors_and_exit_code_come_back(api_server, pods, protocol):
         "message": "command terminated with exit code 7",
         "details": {"causes": [{"reason": "ExitCode", "message": "7"}]},
     }
-    assert [*pods.iterdir()] == []
+    assert [*(tmp_path / "pods").iterdir()] == []
     assert api_server("true").status == {"metadata": {}, "status": "Success"}
     assert api_server("sh", "-c", "kill -TERM $$").code == 143
 
@@ -112,12 +104,12 @@ def test_input_is_passed_on_to_its_end_or_not_read(api_server):
         assert (done.code, done.output) == (0, b"")
 
 
-def test_the_pods_environment_folder_and_addresses_are_the_commands(api_server, pods):
+def test_the_pods_environment_folder_and_addresses_are_the_commands(api_server, tmp_path):
     script = 'echo "$CONFIG $MORE $HOSTNAME"; pwd; ls; echo $0; echo $1'
     done = api_server("sh", "-c", script, "/scratch", "http://169.254.170.23/v1")
     environment, folder, *others = done.output.decode().splitlines()
     assert environment == "/etc/aws/config yes running"
-    assert Path(folder).is_relative_to(pods.resolve())
+    assert Path(folder).is_relative_to(tmp_path.resolve())
     assert others == ["scratch", f"{folder}/scratch", "http://127.0.0.1:1/v1"]
 
 
@@ -170,7 +162,7 @@ def test_only_the_api_server_is_answered(server, api_server, authority, tmp_path
     assert ran.exists()
 
 
-def test_a_command_ends_with_all_that_it_started_when_the_caller_leaves(api_server, pods):
+def test_a_command_ends_with_all_that_it_started_when_the_caller_leaves(api_server, tmp_path):
     def is_alive(pid: int) -> bool:
         try:
             os.kill(pid, 0)
@@ -188,4 +180,4 @@ def test_a_command_ends_with_all_that_it_started_when_the_caller_leaves(api_serv
     background = api_server("sh", "-c", "sleep 600 >/dev/null 2>&1 </dev/null & echo $!")
     pids = [*asyncio.run(leave()), int(background.output)]
     eventually(lambda: not any(map(is_alive, pids)))
-    eventually(lambda: [*pods.iterdir()] == [])
+    eventually(lambda: [*(tmp_path / "pods").iterdir()] == [])

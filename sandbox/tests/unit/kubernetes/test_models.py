@@ -5,10 +5,7 @@ import sys
 
 import pytest
 
-CONFIG = """{"current-context": "a", "users": [{"name": "a", "user": {"token": "t"}}], \
-"clusters": [{"name": "a", "cluster": {"server": "https://a"}}], \
-"contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}]}"""
-POD = {"metadata": {"name": "app"}, "spec": {"containers": [{"name": "a"}]}}
+from tests.support.trial_pods import kubeconfig
 
 
 @pytest.mark.parametrize(
@@ -16,9 +13,12 @@ POD = {"metadata": {"name": "app"}, "spec": {"containers": [{"name": "a"}]}}
     [
         (
             "from irsa_sandbox.kubernetes.control_plane import prepare_models; prepare_models()",
-            f"Pod.from_dict({POD})",
+            "Pod.from_dict({'spec': {'containers': [{'name': 'a'}]}})",
         ),
-        ("from irsa.observe.trial_pods import check_command", f"check_command({CONFIG!r})"),
+        (
+            "from irsa.observe.trial_pods import check_command",
+            f"check_command({kubeconfig(token='t')!r})",
+        ),
     ],
     ids=["sandbox", "trial Pods"],
 )

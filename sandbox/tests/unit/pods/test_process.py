@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 
 from irsa_sandbox.pods.process import PodProcess, map_paths, pod_process
@@ -103,14 +102,10 @@ def test_a_container_is_chosen_by_name_and_nothing_is_left_afterwards(running, t
     assert list(folder.iterdir()) == []
 
 
-def refuse_tokens(request: httpx2.Request) -> httpx2.Response:
-    return status(403, "no token for you") if request.method == "POST" else Api()(request)
-
-
 @pytest.mark.parametrize(
     ("pod", "api", "message"),
     [
-        (POD, refuse_tokens, ".*no token for you"),
+        (POD, lambda r: status(403, "no token") if r.method == "POST" else Api()(r), ".*no token"),
         (NO_CONFIG, Api(), '.*configmap "gone" not found'),
         (NO_ACCOUNT, Api(), "FailedMount: no token for service account 'gone': .*/token not found"),
     ],

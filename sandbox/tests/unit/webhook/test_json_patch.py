@@ -108,20 +108,25 @@ def test_the_volume_goes_first_or_makes_the_list_unless_there_is_one(volumes, ad
 
 
 @pytest.mark.parametrize(
-    ("preset", "added"),
+    ("preset", "added", "jittered"),
     [
-        (env(AWS_ROLE_ARN="mine"), [*REGIONAL, *REGIONS]),
-        ([SECRET], [*REGIONAL, *REGIONS]),
-        (env(AWS_WEB_IDENTITY_TOKEN_FILE=""), [*REGIONAL, *REGIONS]),
-        (env(AWS_REGION="mine"), [*REGIONAL, *IDENTITY]),
-        (env(AWS_DEFAULT_REGION="mine"), [*REGIONAL, *IDENTITY]),
-        (env(AWS_STS_REGIONAL_ENDPOINTS="x"), [*REGIONS, *IDENTITY]),
-        (env(aws_region="mine"), EVERYTHING),
+        (env(AWS_ROLE_ARN="mine"), [*REGIONAL, *REGIONS], None),
+        ([SECRET], [*REGIONAL, *REGIONS], None),
+        (env(AWS_WEB_IDENTITY_TOKEN_FILE=""), [*REGIONAL, *REGIONS], None),
+        (env(AWS_REGION="mine"), [*REGIONAL, *IDENTITY], None),
+        (env(AWS_DEFAULT_REGION="mine"), [*REGIONAL, *IDENTITY], None),
+        (env(AWS_STS_REGIONAL_ENDPOINTS="x"), [*REGIONS, *IDENTITY], None),
+        (env(aws_region="mine"), EVERYTHING, None),
+        (AGENT[:1], [*REGIONAL, *REGIONS], JITTERED),
+        (AGENT[1:], [*REGIONAL, *REGIONS], JITTERED),
+        (IDENTITY[:1], [*REGIONAL, *REGIONS, *AGENT], JITTERED),
     ],
 )
-def test_one_preset_variable_keeps_its_pair_away(preset, added):
-    [container] = containers_of(patch_of({"name": "app", "env": preset}))
+def test_one_preset_variable_keeps_its_pair_away(preset, added, jittered):
+    container = {"name": "app", "env": preset}
+    [container] = containers_of(patch_of(container, jittered=jittered))
     assert container["env"] == [*preset, *added]
+    assert container["volumeMounts"] == [AGENT_MOUNT if jittered else MOUNT]
 
 
 @pytest.mark.parametrize(
@@ -262,21 +267,6 @@ def test_an_association_precedes_the_annotation_of_a_role_and_labels_the_pod(lab
     [container] = containers["value"]
     added, mounts = [*REGIONAL, *REGIONS, *AGENT], [AGENT_MOUNT]
     assert container == {"name": "app", "resources": {}, "env": added, "volumeMounts": mounts}
-
-
-@pytest.mark.parametrize(
-    ("preset", "of_account", "added"),
-    [
-        (AGENT[:1], {}, [*REGIONAL, *REGIONS]),
-        (AGENT[1:], {}, [*REGIONAL, *REGIONS]),
-        (IDENTITY[:1], {}, [*REGIONAL, *REGIONS, *AGENT]),
-        ([], None, [*REGIONS, *AGENT]),  # of an account that does not exist yet
-    ],
-)
-def test_one_variable_of_the_agents_keeps_the_other_out(preset, of_account, added):
-    container = {"name": "app", "env": preset}
-    operations = patch_of(container, of_account=of_account, jittered=JITTERED)
-    [container] = containers_of(operations)
-    assert container["env"] == [*preset, *added]
-    assert container["volumeMounts"] == [AGENT_MOUNT]
-    assert token_of(operations)["expirationSeconds"] == JITTERED
+    # An account that does not exist yet has no regional endpoints.
+    [container] = containers_of(patch_of(of_account=None, jittered=JITTERED))
+    assert container["env"] == [*REGIONS, *AGENT]

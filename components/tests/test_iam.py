@@ -1,0 +1,319 @@
+"""Roles and users of IAM: trust policies, permissions, and when ARNs and keys are known."""
+
+import json
+
+import pulumi
+import pulumi_aws as aws
+import pytest
+
+import irsa_components as irsa
+from irsa.identity import pod_identity, policies
+from irsa.identity.subjects import service_account_pattern, service_account_ref
+from tests.support.engine import Engine, deploy, secret
+from tests.support.world import CLUSTER_ARN as CLUSTER
+from tests.support.world import PROVIDER_ARN
+from tests.support.world import ROLE_A_ARN as ROLE_A
+from tests.support.world import ROLE_B_ARN as ROLE_B
+
+POLICY = "arn:aws:iam::111122223333:policy/s3-app"
+ARGS = {"role_name": "s3-app", "provider_arns": [PROVIDER_ARN], "subjects": ["dev/s3-app"]}
+TRUSTED = irsa.TrustedRoleArgs(role_arn=ROLE_A, unique_id="AROAEXAMPLE1")
+ARGS_B = {"role_name": "s3-app-B", "trusted_roles": [TRUSTED]}
+USER = {"user_name": "s3-manager", "policy_arns": {"bucket": POLICY}}
+
+
+def role(engine: Engine | None = None, **changes) -> Engine:
+    args = irsa.ServiceAccountRoleArgs(**{**ARGS, **changes})
+    return deploy(lambda: irsa.ServiceAccountRole("s3-app", args), engine)
+
+
+def role_b(**changes) -> Engine:
+    args = irsa.CrossAccountRoleArgs(**{**ARGS_B, **changes})
+    return deploy(lambda: irsa.CrossAccountRole("s3-app", args))
+
+
+def user(engine: Engine | None = None, **changes) -> Engine:
+    args = irsa.AccessKeyUserArgs(**{**USER, **changes})
+    return deploy(lambda: irsa.AccessKeyUser("s3-app", args), engine)
+
+
+def trust_of(engine: Engine) -> dict:
+    return json.loads(engine.one("Role").inputs["assumeRolePolicy"])
+
+
+def test_the_role_trusts_exactly_the_subjects_clusters_and_audience_given():
+    other = PROVIDER_ARN.replace("us-east-1", "eu-west-1")
+    engine = role(
+        subjects=["dev/job-*", "dev/s3-app"], provider_arns=[PROVIDER_ARN, other], audience="vault"
+    )
+
+    accounts = [service_account_ref("dev", "s3-app"), service_account_pattern("dev", "job-*")]
+    assert trust_of(engine) == policies.irsa_trust_policy(
+        [PROVIDER_ARN, other], accounts, audience="vault"
+    )
+    assert trust_of(role()) == policies.irsa_trust_policy([PROVIDER_ARN], accounts[:1])
+
+
+@pytest.mark.parametrize(
+    ("deployed", "name", "description"),
+    [
+        (role, "s3-app", "IRSA for dev"),
+        (role_b, "s3-app-B", "Assumed from another account by role chaining"),
+    ],
+)
+def test_a_role_has_the_given_name_path_boundary_and_duration(deployed, name, description):
+    given = {"path": "/team/", "permissions_boundary": POLICY, "max_session_duration": 7200}
+    inputs = deployed(**given).one("Role").inputs
+    del inputs["assumeRolePolicy"]
+    assert inputs == {
+        "name": name,
+        "path": "/team/",
+        "description": description,
+        "permissionsBoundary": POLICY,
+        "maxSessionDuration": 7200,
+    }
+
+
+def test_the_outputs_name_the_trusted_subjects_and_the_audience(registered_outputs):
+    subjects = ["dev/s3-app", "dev/job-*"]
+    role(path="/team/", subjects=subjects, audience="vault", role_b_arns=[ROLE_B])
+
+    assert registered_outputs("irsa:index:ServiceAccountRole") == {
+        "role_arn": "arn:aws:iam::111122223333:role/team/s3-app",
+        "role_name": "s3-app",
+        "role_unique_id": "AROATEAMS3APP",
+        "subjects": ["system:serviceaccount:dev:s3-app", "system:serviceaccount:dev:job-*"],
+        "audience": "vault",
+        "role_b_arns": [ROLE_B],
+    }
+
+
+@pytest.mark.parametrize(
+    ("component", "args", "given"),
+    [
+        (irsa.ServiceAccountRole, irsa.ServiceAccountRoleArgs, ARGS),
+        (irsa.CrossAccountRole, irsa.CrossAccountRoleArgs, ARGS_B),
+    ],
+)
+def test_each_policy_is_attached_under_its_name_and_the_arn_waits_for_them(component, args, given):
+    name, arns = given["role_name"], {"bucket": POLICY, "logs": "arn:aws:iam::aws:policy/Logs"}
+
+    def program() -> None:
+        made = component("s3-app", args(**given, policy_arns=arns))
+        aws.ssm.Parameter("uses-the-arn", type="String", description=made.role_arn)
+
+    engine = deploy(program)
+
+    assert {each.name: each.inputs for each in engine.of("RolePolicyAttachment")} == {
+        f"{name}-{key}": {"role": name, "policyArn": arn} for key, arn in arns.items()
+    }
+    assert engine.waits_for("Parameter", "RolePolicyAttachment")
+    found = engine.one("Parameter").inputs["description"]
+    assert found == f"arn:aws:iam::111122223333:role/{name}"
+
+
+def test_role_b_is_the_only_thing_that_a_chaining_role_may_assume():
+    engine = role(role_name="s3-app-A", role_b_arns=[ROLE_B])
+
+    policy = engine.one("Policy")
+    assert policy.inputs["name"] == "s3-app-A-assume-role"
+    assert json.loads(policy.inputs["policy"]) == policies.assume_role_permissions_policy(ROLE_B)
+    assert engine.one("RolePolicyAttachment").inputs == {
+        "role": "s3-app-A",
+        "policyArn": "arn:aws:iam::111122223333:policy/s3-app-A-assume-role",
+    }
+
+
+def test_an_imported_role_is_imported_by_name_with_its_policies():
+    own = pulumi.Output.from_input(POLICY)  # one that the stack makes
+    engine = Engine(role_tags={"s3-app": {"project": "irsa", "stack": "dev"}})
+    role(engine, path="/team/", imported=True, policy_arns={"logs": POLICY, "bucket": own})
+
+    assert engine.options("Role", "team/s3-app").importId == "s3-app"
+    assert engine.options("RolePolicyAttachment", "team/s3-app-logs").importId == f"s3-app/{POLICY}"
+    assert engine.options("RolePolicyAttachment", "team/s3-app-bucket").importId == ""
+
+
+def test_a_role_of_another_stack_is_not_imported():
+    engine = Engine(role_tags={"s3-app": {"project": "irsa", "stack": "prod"}})
+
+    with pytest.raises(pulumi.RunError, match="'s3-app' belongs to stack 'prod' of project 'irsa'"):
+        role(engine, imported=True)
+    assert engine.of("Role") == []
+
+
+def test_an_exclusive_role_keeps_no_policy_that_others_gave_it():
+    assert not role(policy_arns={"logs": POLICY}).of("RolePolicyAttachmentsExclusive")
+
+    engine = role(exclusive=True, policy_arns={"logs": POLICY}, role_b_arns=[ROLE_B])
+
+    assert engine.one("RolePolicyAttachmentsExclusive").inputs == {
+        "roleName": "s3-app",
+        "policyArns": [POLICY, "arn:aws:iam::111122223333:policy/s3-app-assume-role"],
+    }
+    inline = engine.one("RolePoliciesExclusive")
+    assert inline.inputs == {"roleName": "s3-app", "policyNames": []}
+    assert engine.waits_for("RolePolicyAttachmentsExclusive", "RolePolicyAttachment")
+
+
+def test_a_preview_before_the_cluster_exists_shows_every_resource():
+    def program() -> None:
+        cluster = aws.iam.OpenIdConnectProvider("cluster", url="https://x", client_id_lists=["a"])
+        args = {**ARGS, "provider_arns": [cluster.arn], "policy_arns": {"bucket": POLICY}}
+        irsa.ServiceAccountRole("s3-app", irsa.ServiceAccountRoleArgs(**args))
+
+    engine = deploy(program, Engine(preview=True))
+
+    assert engine.one("Role").inputs["name"] == "s3-app"
+    assert engine.one("RolePolicyAttachment").inputs["role"] == "s3-app"
+
+
+def test_a_role_for_a_whole_namespace_logs_a_warning():
+    (line,) = role(subjects=["dev/*"], allow_whole_namespace=True).logged
+    assert line == (
+        "warning: role 's3-app' trusts every service account of namespace 'dev': any user who may "
+        "create a pod there gets its permissions"
+    )
+    assert role(subjects=["dev/job-*", "dev/s3-app"]).logged == []
+
+
+def test_a_trust_policy_above_the_quota_is_refused():
+    many = [f"dev/service-account-number-{n:03}" for n in range(60)]
+
+    with pytest.raises(pulumi.RunError, match="and the quota is 2048: trust fewer") as caught:
+        role(subjects=many)
+    assert str(caught.value).startswith("role 's3-app': the trust policy has ")
+    assert role(subjects=many, trust_policy_quota=4096).one("Role")
+
+
+def test_a_role_for_pod_identity_trusts_eks_and_may_tag_role_b():
+    engine = role(provider_arns=[], cluster_arns=[CLUSTER], role_b_arns=[ROLE_B])
+
+    app = service_account_ref("dev", "s3-app")
+    assert trust_of(engine) == pod_identity.pod_identity_trust_policy([CLUSTER], [app])
+    assert engine.one("Role").inputs["description"] == "EKS Pod Identity for dev"
+    policy = json.loads(engine.one("Policy").inputs["policy"])
+    assert policy == policies.assume_role_permissions_policy(ROLE_B, tag_session=True)
+
+
+def test_a_role_can_serve_both_mechanisms():
+    engine = role(cluster_arns=[pulumi.Output.from_input(CLUSTER)])
+
+    principals = [{"Federated": PROVIDER_ARN}, {"Service": "pods.eks.amazonaws.com"}]
+    assert [each["Principal"] for each in trust_of(engine)["Statement"]] == principals
+    assert engine.one("Role").inputs["description"] == "IRSA and EKS Pod Identity for dev"
+    # STS accepts no token of a provider in another account, nor EKS a role of one.
+    with pytest.raises(pulumi.RunError, match=r"are in different accounts, and a role trusts"):
+        role(cluster_arns=[CLUSTER.replace("111122223333", "444455556666")])
+
+
+def test_a_role_without_session_tags_warns_that_associations_decide():
+    (line,) = role(provider_arns=[], cluster_arns=[CLUSTER], disable_session_tags=True).logged
+    assert "the association alone decides" in line
+
+
+def test_further_statements_are_added():
+    further = policies.principal_arn_trust_policy([ROLE_A])["Statement"]
+    assert trust_of(role(further_statements=further))["Statement"][1:] == further
+
+
+def test_a_permissions_policy_above_the_quota_is_refused_before_iam():
+    arns = [f"arn:aws:iam::444455556666:role/{'x' * 40}{n:03}" for n in range(80)]
+    with pytest.raises(pulumi.RunError, match="characters; IAM accepts 6144"):
+        role(role_b_arns=arns)
+
+
+def test_a_recreated_role_a_changes_the_trust_policy_and_nothing_else():
+    recreated = irsa.TrustedRoleArgs(role_arn=ROLE_A, unique_id="AROARECREATED")
+    before, after = (
+        engine.one("Role").inputs for engine in (role_b(), role_b(trusted_roles=[recreated]))
+    )
+    assert {key for key in before if before[key] != after[key]} == {"assumeRolePolicy"}
+
+
+def test_role_b_trusts_each_role_by_arn_with_its_unique_id():
+    other = irsa.TrustedRoleArgs(role_arn=f"{ROLE_A}-2", unique_id="AROAEXAMPLE2")
+    trusted = [(ROLE_A, "AROAEXAMPLE1"), (f"{ROLE_A}-2", "AROAEXAMPLE2")]
+
+    assert trust_of(role_b(trusted_roles=[other, TRUSTED])) == policies.role_trust_policy(
+        [policies.TrustedRole(*each) for each in trusted]
+    )
+
+
+def test_trust_by_principal_arn_needs_no_unique_id():
+    trusted = [irsa.TrustedRoleArgs(role_arn=ROLE_A)]
+    trust = trust_of(role_b(trust="principal-arn", trusted_roles=trusted))
+    assert trust == policies.principal_arn_trust_policy([ROLE_A])
+
+
+@pytest.mark.parametrize("trust", ["role-arn", "principal-arn"])
+@pytest.mark.parametrize("form", [str, pulumi.Output.from_input], ids=["plain", "output"])
+def test_both_forms_of_trust_require_the_external_id(trust, form):
+    (statement,) = trust_of(role_b(trust=trust, external_id=form("tenant-42")))["Statement"]
+
+    assert statement["Condition"]["StringEquals"] == {"sts:ExternalId": "tenant-42"}
+
+
+def targeting(namespace: str, *, disabled: bool = False) -> irsa.TargetingAssociationArgs:
+    """Return an association that does not exist yet, with role B as its target."""
+    return irsa.TargetingAssociationArgs(
+        cluster_arn=CLUSTER,
+        service_account=irsa.ServiceAccount(namespace=namespace, name="s3-app"),
+        role_arn=ROLE_A,
+        disable_session_tags=disabled,
+    )
+
+
+@pytest.mark.parametrize("disabled", [False, True])
+def test_a_target_role_trusts_an_association_that_does_not_exist_yet(disabled):
+    given = [targeting("dev", disabled=disabled)]
+    account = service_account_ref("dev", "s3-app")
+    targeted = pod_identity.TargetedBy(ROLE_A, CLUSTER, account, disabled)
+
+    trust = trust_of(role_b(trusted_roles=[], associations=given))
+    assert trust == pod_identity.target_role_trust_policy([targeted])
+
+
+def test_a_trust_policy_of_role_b_above_the_quota_ends_in_one_line():
+    with pytest.raises(pulumi.RunError, match=r"role 's3-app-B': .* characters; IAM accepts 2048"):
+        role_b(trusted_roles=[], associations=[targeting(f"team-{n}") for n in range(3)])
+
+
+def test_the_user_has_a_policy_and_a_key_whose_secret_is_no_output(registered_outputs):
+    engine = user(path="/debug/")
+
+    assert engine.one("User").inputs == {"name": "s3-manager", "path": "/debug/"}
+    assert engine.one("UserPolicyAttachment").inputs == {"user": "s3-manager", "policyArn": POLICY}
+    assert engine.one("AccessKey").inputs == {"user": "s3-manager"}
+    outputs = {"access_key_id": "debug/s3-manager-v1-id", "user_name": "s3-manager"}
+    assert registered_outputs("irsa:index:AccessKeyUser") == outputs
+
+
+def test_the_preview_says_why_not_to():
+    (line,) = user(Engine(preview=True)).logged
+    assert line == (
+        "warning: user 's3-manager' has a static access key: it never expires and works from any "
+        "machine, while IRSA's credentials expire and belong to one service account. Use it for "
+        "local debugging only."
+    )
+
+
+def test_the_next_key_is_another_resource_so_that_both_work_during_the_up():
+    """Pulumi deletes resources that left the program last; a replacement could delete first."""
+    first, second = user(), user(key_version=20261129)  # a number, or a date
+
+    assert first.one("AccessKey").name != second.one("AccessKey").name
+    assert first.one("User").inputs == second.one("User").inputs
+
+
+def test_the_key_is_a_secret_and_its_id_waits_for_the_attachments():
+    def program() -> None:
+        made = irsa.AccessKeyUser("s3-app", irsa.AccessKeyUserArgs(**USER))
+        used = {"description": made.access_key_id, "data_type": made.secret_access_key}
+        aws.ssm.Parameter("uses-it", type="String", **used)
+
+    engine = deploy(program)
+    inputs = engine.one("Parameter").inputs
+    assert inputs["description"] == "s3-manager-v1-id"
+    assert inputs["dataType"] == secret("s3-manager-v1-secret")
+    assert engine.waits_for("Parameter", "UserPolicyAttachment")
