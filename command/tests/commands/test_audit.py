@@ -19,6 +19,13 @@ NONE_FOUND = f"account {ACCOUNT}: no findings\n"
 NO_DETAILS = "not checked: forged-tags, pass-any-role: grant iam:GetAccountAuthorizationDetails"
 TWO = ("--context", "x", "--context", "y")
 JSON = ("--output", "json")
+ASK = "`aws eks describe-cluster --name NAME --query cluster.identity.oidc.issuer --output text`"
+NO_ROLE = "is not the ARN of a role; expected arn:aws:iam::<account>:role/<name>"
+CLUSTER = ("irsa:index:EksCluster", {"issuer_url": f"https://{ISSUER}"})
+EXACT = irsa_trust_policy([PROVIDER_ARN], [APP])
+NO_CONDITION = {"Statement": [EXACT["Statement"][0] | {"Condition": {}}]}
+BY_EKS = pod_identity_trust_policy([CLUSTER_ARN], [APP])
+EVERYONE = {"Statement": {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}}
 
 
 @pytest.fixture
@@ -199,10 +206,6 @@ def test_associations_of_a_named_cluster_are_read_as_their_roles_may_be_gone(aud
     assert "/api/v1/pods" not in fleet.calls
 
 
-ASK = "`aws eks describe-cluster --name NAME --query cluster.identity.oidc.issuer --output text`"
-NO_ROLE = "is not the ARN of a role; expected arn:aws:iam::<account>:role/<name>"
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -222,11 +225,6 @@ NO_ROLE = "is not the ARN of a role; expected arn:aws:iam::<account>:role/<name>
 def test_options_that_contradict_each_other_are_one_line(options, message, capsys):
     assert main(["audit", *options.split()]) == 2
     assert capsys.readouterr() == ("", f"irsa audit: {message}\n")
-
-
-CLUSTER = ("irsa:index:EksCluster", {"issuer_url": f"https://{ISSUER}"})
-EXACT = irsa_trust_policy([PROVIDER_ARN], [APP])
-NO_CONDITION = {"Statement": [EXACT["Statement"][0] | {"Condition": {}}]}
 
 
 def annotated(arn):
@@ -337,10 +335,6 @@ def created(trust):
     """The role as a preview has it before its `up`; ``trust`` may be unknown."""
     text = trust if isinstance(trust, str) else json.dumps(trust)
     return ("aws:iam/role:Role", {"name": "app", "arn": UNKNOWN_OUTPUT, "assumeRolePolicy": text})
-
-
-BY_EKS = pod_identity_trust_policy([CLUSTER_ARN], [APP])
-EVERYONE = {"Statement": {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}}
 
 
 @pytest.mark.parametrize(

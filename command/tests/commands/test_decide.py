@@ -19,6 +19,9 @@ from irsa.decide.json_input import InputError
 from irsa.printable import line
 from tests.support.world import ISSUER
 
+STATEMENT = "steps.1.identity_policies.0.Statement.0"
+BOTH_ACTIONS = {"Effect": "Allow", "Action": "*", "NotAction": "*", "Resource": "*"}
+
 
 def test_the_whole_chain_is_allowed():
     found = answer(web_identity_step(), assume_step(), list_step())
@@ -87,10 +90,6 @@ def refused(text, tmp_path, capsys):
 )
 def test_a_file_without_a_scenario_is_one_line(text, message, tmp_path, capsys):
     assert refused(text, tmp_path, capsys).startswith(message)
-
-
-STATEMENT = "steps.1.identity_policies.0.Statement.0"
-BOTH_ACTIONS = {"Effect": "Allow", "Action": "*", "NotAction": "*", "Resource": "*"}
 
 
 def shown(path):

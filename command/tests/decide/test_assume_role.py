@@ -17,7 +17,6 @@ BY_CONDITION = trusts(trust({"AWS": ROOT}, Condition={"ArnEquals": {"aws:Princip
 BY_ID, BY_PATH = trusts(trust({"AWS": "AROAEXAMPLE1"})), trusts(trust({"AWS": PATHED}))
 EXTERNAL = trusts(trust({"AWS": ROLE_A}, Condition={"StringEquals": {"sts:ExternalId": "t-42"}}))
 OWN = {"resource": f"arn:aws:iam::{ACCOUNT_A}:role/other"}
-IN_CHINA = f"arn:aws-cn:iam::{ACCOUNT_B}:role/s3-app-B"
 BY_USER = trusts(trust({"AWS": USER})) | {"principal": USER}
 LONGEST = {"duration_seconds": 43200, "max_session_duration": 43200}
 LONG = {"duration_seconds": 3601, "max_session_duration": 43200}
@@ -45,7 +44,7 @@ FLAT = {f"{TAGS}/principal_tags/Team": "red", f"{TAGS}/transitive_tag_keys": ["T
         grants(allow("sts:AssumeRole", f"{ROLE_B}x")),
         grants(allow("*", "*"), deny("sts:AssumeRole", ROLE_B)),
         {"permissions_boundary": document(allow("s3:*", "*"))},
-        {"resource": IN_CHINA},
+        {"resource": f"arn:aws-cn:iam::{ACCOUNT_B}:role/s3-app-B"},
         # In one account the trust policy must allow too, and :root only delegates.
         OWN | trusts(trust({"AWS": ACCOUNT_B})) | EVERYTHING,
         OWN | trusts(trust({"AWS": ROOT})) | {"identity_policies": []},

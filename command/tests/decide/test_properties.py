@@ -21,11 +21,8 @@ from tests.support.world import ACCOUNT_A
 # No deadline: a busy machine is not a failure.
 FEW = settings(max_examples=20, deadline=None)
 MANY = settings(max_examples=30, deadline=None)
-
-WORTH = {"deny": 0, "unknown": 1, "allow": 2}
 KINDS = ["identity_policies", "resource_policy", "permissions_boundary", "endpoint_policy",
          "service_control_policies", "resource_control_policies"]  # fmt: skip
-ONE_MORE = KINDS[2:]
 FACTS = st.fixed_dictionaries(
     dict.fromkeys(["s3:key", "s3:other", "s3:absent"], VALUES | st.none())
 )
@@ -39,11 +36,10 @@ JSON = st.recursive(
     ),
     max_leaves=8,
 )
-PATHS = st.lists(st.integers(0, 7), min_size=1, max_size=7)
 
 
 def worth(step: dict[str, Any]) -> int:
-    return WORTH[decision(step)]
+    return {"deny": 0, "unknown": 1, "allow": 2}[decision(step)]
 
 
 def with_statement(step: dict[str, Any], kind: str, statement: dict[str, Any]) -> dict[str, Any]:
@@ -67,7 +63,7 @@ def test_one_more_deny_never_grants_and_one_more_allow_never_refuses(step, kind,
 
 
 @FEW
-@given(STEPS, st.sampled_from(ONE_MORE), st.data())
+@given(STEPS, st.sampled_from(KINDS[2:]), st.data())
 def test_one_more_limit_never_grants(step, kind, data):
     assume(not step[kind])
     policy = data.draw(policies(kind))
@@ -165,7 +161,7 @@ def line(raw: bytes) -> str:
 
 
 @MANY
-@given(STEPS, PATHS, JSON)
+@given(STEPS, st.lists(st.integers(0, 7), min_size=1, max_size=7), JSON)
 def test_any_json_in_any_place_is_an_answer_or_one_line(step, path, by):
     whole = scenario(web_identity_step(), step)
 

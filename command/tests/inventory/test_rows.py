@@ -16,9 +16,10 @@ from tests.support.fleet import ACCOUNT, ISSUER
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/app"
 OWN = {"namespace": "dev", "service_account": "app"}
-
-
 UNREAD = Unread("Pods", "forbidden", "list pods")
+ARN = f"arn:aws:eks:us-east-1:{ACCOUNT}:podidentityassociation/dev/a-1"
+OWNER = f"arn:aws:eks:us-east-1:{ACCOUNT}:addon/dev/vpc-cni/42"
+TARGET = "arn:aws:iam::444455556666:role/target"
 
 
 def account(role=ROLE):
@@ -63,11 +64,6 @@ def test_a_finding_of_one_cluster_is_not_the_others():
     own = [row.findings for row in found.rows]
     assert own == [("other-cluster",), ("unused-role", "other-cluster")]
     assert f"green: {UNREAD.text}" in found.notes
-
-
-ARN = f"arn:aws:eks:us-east-1:{ACCOUNT}:podidentityassociation/dev/a-1"
-OWNER = f"arn:aws:eks:us-east-1:{ACCOUNT}:addon/dev/vpc-cni/42"
-TARGET = "arn:aws:iam::444455556666:role/target"
 
 
 def associated(**more):

@@ -142,8 +142,6 @@ def waiting(reason, **more):
 
 NO_IMAGE, CRASHING = waiting("ErrImagePull", message="no\nsuch"), waiting("CrashLoopBackOff")
 UNSCHEDULED = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
-
-
 BEFORE = {"initContainerStatuses": CRASHING, "containerStatuses": waiting("PodInitializing")}
 GONE = {"metadata": {"deletionTimestamp": "2026-11-24T23:59:00Z"}}
 

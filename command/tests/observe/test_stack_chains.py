@@ -15,7 +15,6 @@ from tests.support.world import CLUSTER_ARN, PROVIDER_ARN, ROLE_A_ARN, ROLE_B_AR
 POLICY = "arn:aws:iam::111122223333:policy/read"
 ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 OIDC_PROVIDER = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
-ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 METADATA = {"metadata": {"namespace": "dev", "name": "s3-app"}}
 TARGETS = [
@@ -23,7 +22,6 @@ TARGETS = [
     {"role_arn": f"{ROLE_B_ARN}-2", "profile": "C", "external_id": None},
 ]
 NO_ROLE = "the state has no role_arn of it; run `pulumi up`"
-PATTERNS = "it trusts patterns only (system:serviceaccount:dev:job-*)"
 HIDDEN = "its role_arn is a secret; give `pulumi stack export --show-secrets`"
 NOT_A_STATE = (
     "this is not the state of a stack; give the output of `pulumi stack export`, or the name of "
@@ -86,7 +84,7 @@ def test_a_state_names_the_stack_and_what_it_owns():
         resource("kubernetes:core/v1:ServiceAccountPatch", outputs=METADATA),
         resource("kubernetes:apps/v1:Deployment", outputs=METADATA),
         resource(ATTACHMENT, outputs=attachment),
-        resource(ASSOCIATION, outputs=associated),
+        resource("aws:eks/podIdentityAssociation:PodIdentityAssociation", outputs=associated),
         resource("aws:eks/addon:Addon", outputs={"clusterName": "dev", "addonName": "agent"}),
     )
     owned = {
@@ -170,7 +168,7 @@ def test_the_bucket_is_the_one_whose_policy_the_role_has():
         (workload("key", namespace=None), "the state has no namespace of it; run `pulumi up`"),
         (workload("key", role_arn=UNKNOWN_OUTPUT), NO_ROLE),
         (workload("key", role_arn={**SECRET, "ciphertext": "v1:x"}), HIDDEN),
-        (role("key", "dev:job-*"), PATTERNS),
+        (role("key", "dev:job-*"), "it trusts patterns only (system:serviceaccount:dev:job-*)"),
         (role("key", subjects=None), "the state has no subjects of it; run `pulumi up`"),
         (role("key", role_arn=None), NO_ROLE),
     ],

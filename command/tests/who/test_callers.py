@@ -24,7 +24,6 @@ MAY, MAY_NOT = document(allow("sts:AssumeRole", ROLE_B)), document(allow("s3:*",
 ADMINISTRATOR = document(allow("*", "*"))
 NO_POLICY = [f"no caller: no policy of account {ACCOUNT_A} allows it"]
 TAGGING = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]
-OPTIONAL = {"StringEqualsIfExists": {"aws:RequestTag/team": "a"}}
 PERHAPS = [f"perhaps {ROLE_A}: condition key aws:PrincipalTag/team"]
 UNIDENTIFIED = {"Null": {"aws:PrincipalArn": "true"}, "StringLike": {"sts:ExternalId": "*"}}
 SESSION = f"arn:aws:sts::{ACCOUNT_A}:assumed-role/s3-app-A/ci"
@@ -214,7 +213,7 @@ BY_TAG = document(allow("*", "*", Condition=equals("iam:ResourceTag/team", "a"))
         # Tags that the caller may not pass do not help.
         (role_b(TAGGED), user(MAY), NO_POLICY),
         (role_b(TAGGED), user(document(allow("sts:*", ROLE_B))), [ALICE]),
-        (role_b(OPTIONAL), user(MAY), [ALICE]),
+        (role_b({"StringEqualsIfExists": {"aws:RequestTag/team": "a"}}), user(MAY), [ALICE]),
     ],
 )
 def test_who_may_is_asked_of_a_call_that_fulfils_what_a_call_can(trusting, caller, expected):

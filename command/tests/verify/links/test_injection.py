@@ -24,11 +24,7 @@ from tests.support.world import ROLE_ARN
 
 SKIP = "eks.amazonaws.com/skip-containers"
 EMPTY, EMPTY_DEFAULT = ("AWS_REGION", ""), ("AWS_DEFAULT_REGION", "")
-
-
 REGION, DEFAULT = ("AWS_REGION", "eu-west-1"), ("AWS_DEFAULT_REGION", "eu-west-1")
-
-
 BOTH_EMPTY = "AWS_REGION is empty and AWS_DEFAULT_REGION is empty"
 PROXY = container("istio-proxy", ("PROXY", "1"), bare=True)
 

@@ -22,6 +22,12 @@ from irsa.verify.link import Remedy, Status
 from tests.support.world import ROLE_ARN
 
 CHAINED = replace(GOOD, pods=(pod(with_config()),), profile="B")
+HUB = f"[profile hub]\nrole_arn = {ROLE_ARN}-hub\nsource_profile = A\n"
+NODE = "credential_source = Ec2InstanceMetadata"
+A_BEFORE = A.replace("s3-app", "before")
+PLAIN_A, PLAIN_B = A.replace("[profile A]", "[A]"), B.replace("[profile B]", "[B]")
+TERSE = (A + B).replace(" = ", "=").replace("source_profile=A", "source_profile=a")
+TOKEN_SETTING = f"web_identity_token_file = {FOLDER}/token"
 
 
 def facts(text):
@@ -54,27 +60,14 @@ def test_a_file_that_nothing_is_mounted_at_is_mounted():
     assert profile(A + B).status is Status.PASSED
 
 
-HUB = f"[profile hub]\nrole_arn = {ROLE_ARN}-hub\nsource_profile = A\n"
-B_FROM_HUB = B.replace("= A", "= hub")
-
-
 def test_a_chain_through_a_third_role_is_left_as_it_is():
-    found = chained(facts(A + HUB + B_FROM_HUB), assumed=DENIED)
+    found = chained(facts(A + HUB + B.replace("= A", "= hub")), assumed=DENIED)
 
     later = [each for key, each in found.items() if key == "profile" or key.startswith("chain-")]
     assert found["chain-role"].status is Status.PASSED
     assert [each.status for each in later if each.key != "chain-role"] == [Status.UNKNOWN] * 8
     assert [each.remedy.commands for each in later] == [()] * 9
     assert found["profile"].remedy.text.endswith("aws sts get-caller-identity --profile B")
-
-
-NODE = "credential_source = Ec2InstanceMetadata"
-A_BEFORE = A.replace("s3-app", "before")
-PLAIN_A, PLAIN_B = A.replace("[profile A]", "[A]"), B.replace("[profile B]", "[B]")
-TERSE = (A + B).replace(" = ", "=").replace("source_profile=A", "source_profile=a")
-
-
-TOKEN_SETTING = f"web_identity_token_file = {FOLDER}/token"
 
 
 @pytest.mark.parametrize(

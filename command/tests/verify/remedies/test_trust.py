@@ -69,7 +69,6 @@ GONE = f"{DEV}:chart"
 REMOVED = f"; remove {GONE}, as no service account of that name uses the role"
 NO_KEY = {"ForAllValues:StringEquals": {f"https://{ISSUER}:sub": OURS}, **BESIDE}
 ROOT = {"AWS": "arn:aws:iam::111122223333:root", "Federated": PROVIDER_ARN}
-BOTH_CLUSTERS = (*GOOD.providers, RegisteredProvider(OTHER_ARN, (STS,)))
 
 
 def verdict(document, caller):
@@ -189,7 +188,7 @@ def test_a_service_account_that_uses_the_role_keeps_it(more, said):
     ids=["pattern", "weak-pattern", "beside-no-key", "of-a-role-too", "of-another-cluster"],
 )
 def test_a_statement_that_others_may_use_stays(document):
-    _, [found] = fixed(document, providers=BOTH_CLUSTERS)
+    _, [found] = fixed(document, providers=(*GOOD.providers, RegisteredProvider(OTHER_ARN, (STS,))))
 
     assert found["Statement"] == [*document["Statement"], *RIGHT["Statement"]]
 
