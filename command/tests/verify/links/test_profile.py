@@ -16,7 +16,6 @@ from command.tests.verify.pods import (
     spec,
     with_config,
 )
-from irsa.observe.aws_config import without_secrets
 from irsa.observe.facts import ConfigFile
 from irsa.verify.link import Remedy, Status
 from tests.support.world import ROLE_ARN
@@ -145,13 +144,6 @@ def test_a_config_file_in_a_secret_is_not_printed():
 
     assert isinstance(replace(CHAINED, pods=(pod(found),), objects=objects).config_file, ConfigFile)
     assert (link.status, link.remedy.shell) == (Status.FAILED, ())
-
-
-def test_secrets_are_taken_out_of_a_file():
-    text = "[a]\naws_access_key_id = AKIA\nAWS_SECRET_ACCESS_KEY=s\nregion = x\n"
-    assert without_secrets(text) == (
-        "[a]\naws_access_key_id = (not kept)\nAWS_SECRET_ACCESS_KEY= (not kept)\nregion = x\n"
-    )
 
 
 @pytest.mark.parametrize(
