@@ -7,11 +7,11 @@ import pytest
 from irsa.__main__ import main
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.pod_identity import pod_identity_trust_policy
-from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.policies import assume_role_permissions_policy, irsa_trust_policy
 from irsa.identity.policy_json import UNKNOWN_OUTPUT
 from irsa.identity.subjects import ServiceAccountRef
 from tests.support.fleet import ACCOUNT, ISSUER, Fleet
-from tests.support.world import CLUSTER_ARN, PROVIDER_ARN
+from tests.support.world import CLUSTER_ARN, PROVIDER_ARN, ROLE_B_ARN
 
 APP = ServiceAccountRef("dev", "app")
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/app"
@@ -247,8 +247,8 @@ def registered(issuer=ISSUER):
     return ("aws:iam/openIdConnectProvider:OpenIdConnectProvider", outputs)
 
 
-def association(name):
-    outputs = {**ASSOCIATION, "serviceAccount": name}
+def association(name, **more):
+    outputs = {**ASSOCIATION, "serviceAccount": name, **more}
     return ("aws:eks/podIdentityAssociation:PodIdentityAssociation", outputs)
 
 
@@ -307,6 +307,35 @@ def test_a_stack_is_listed_by_its_state_alone(of_stack):
     assert {"no-sub", "no-aud"} <= set(row["findings"])
     assert (other["name"], other["identities"][0]["kind"]) == ("other", "Pod Identity")
     assert "(a stack's state does not say it)" in of_stack(resources, command="list")[1]
+
+
+def test_the_roles_that_a_role_s_policies_name_are_its_targets(of_stack):
+    """The target role of an association is named there already."""
+    further, own, arn = f"{ROLE_B_ARN}-2", f"{ROLE}-of-this-account", f"{ROLE}-policy"
+    statements = [
+        *assume_role_permissions_policy(ROLE_B_ARN, further, own)["Statement"],
+        {"Effect": "Allow", "Action": "*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "sts:AssumeRole", "Resource": f"{ROLE_B_ARN}-denied"},
+        {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": f"{ROLE_B_ARN}-*"},
+        {"Effect": "Allow", "Action": "iam:GetRole", "Resource": f"{ROLE_B_ARN}-read"},
+    ]
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    attachment = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+    resources = [
+        *(CLUSTER, role(EXACT), ACCOUNT_OF_APP, association("app", targetRoleArn=ROLE_B_ARN)),
+        ("aws:iam/policy:Policy", {"arn": arn, "policy": policy}),
+        (attachment, {"role": "app", "policyArn": arn}),
+    ]
+
+    [row] = json.loads(of_stack(resources, *JSON, command="list")[1])["service_accounts"]
+    assert [(each["kind"], each["targets"]) for each in row["identities"]] == [
+        ("Pod Identity", [further, own]),
+        ("IRSA", [ROLE_B_ARN, further, own]),
+    ]
+    assert (
+        f"app, target {ROLE_B_ARN}, may assume {further}, app-of-this-account, "
+        f"app, may assume {ROLE_B_ARN}, {further}, app-of-this-account"
+    ) in of_stack(resources, command="list")[1]
 
 
 def test_an_association_of_a_stack_is_judged_but_for_its_pods(of_stack):

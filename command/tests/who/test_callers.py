@@ -15,7 +15,6 @@ from irsa.decide.trust_policy import compile_trust_policy
 from irsa.decide.truth import Verdict
 from irsa.identity.arns import parse_role_arn
 from irsa.observe.facts import PermissionsPolicy, Principal, Role, Unread
-from irsa.observe.iam import IamReader
 from irsa.who.callers import UNLISTED, Callers, who_may
 from tests.support.world import ACCOUNT_A
 
@@ -126,43 +125,6 @@ def test_an_account_that_cannot_be_read_says_what_it_takes():
     assert Callers("1", unread=unread).texts == [
         "could not read users and roles of account 1: needs iam:Get (denied); ask the owner"
     ]
-
-
-def test_an_account_is_read_whole_and_what_no_page_holds_is_not_guessed():
-    managed, boundary = "arn:aws:iam::aws:policy/A", "arn:aws:iam::aws:policy/PowerUserAccess"
-    of_role = {
-        "Arn": ROLE_A,
-        "RoleId": "AROAROLEA",
-        "AssumeRolePolicyDocument": document(),
-        "RolePolicyList": [{"PolicyName": "own", "PolicyDocument": MAY_NOT}],
-        "AttachedManagedPolicies": [{"PolicyArn": managed}],
-        "PermissionsBoundary": {"PermissionsBoundaryArn": boundary},
-    }
-
-    def policy(arn, *documents):
-        """A managed policy, whose last version is the default."""
-        versions = [{"Document": e, "IsDefaultVersion": e is documents[-1]} for e in documents]
-        return {"Arn": arn, "PolicyVersionList": versions}
-
-    alice = {"Arn": ALICE, "UserId": "AIDAALICE", "GroupList": ["team"]}
-    team = {"GroupName": "team", "GroupPolicyList": [{"PolicyName": "t", "PolicyDocument": MAY}]}
-    principals = {"UserDetailList": [alice], "RoleDetailList": [of_role]}
-    policies = {"Policies": [policy(managed, MAY_NOT, MAY), policy(boundary, MAY_NOT)]}
-    groups = {"GroupDetailList": [team]}
-
-    def read(*pages):
-        reader = IamReader()
-        for page in pages:
-            reader.add(page)
-        listed = reader.result()
-        return [
-            [each.content for each in (*caller.policies, caller.boundary) if each]
-            for caller in (*listed.roles, *listed.users)
-        ]
-
-    assert read(principals, groups | policies) == [[MAY_NOT, MAY, MAY_NOT], [MAY]]
-    assert read(principals, policies) == [[MAY_NOT, MAY, MAY_NOT], [{}]]
-    assert read(principals, groups) == [[MAY_NOT, {}, {}], [MAY]]
 
 
 @pytest.mark.parametrize(
