@@ -24,15 +24,7 @@ from irsa.observe.facts import (
     Unread,
     Webhook,
 )
-from irsa.verify.facts import (
-    Calls,
-    Facts,
-    NotMade,
-    PodIdentity,
-    RoleBCalls,
-    RoleBFacts,
-    RoleBTarget,
-)
+from irsa.verify.facts import Calls, Facts, PodIdentity, RoleBCalls, RoleBFacts, RoleBTarget
 from irsa.verify.link import Status
 from irsa.verify.walk import Chain
 from tests.support import world
@@ -75,7 +67,8 @@ GOOD = Facts(
     keys=Unread("the key set", "403 Forbidden", "get /openid/v1/jwks"),
 )
 UNREAD = Unread("it", "403 Forbidden", "a permission")
-NOT_MADE = NotMade("it was not made")
+UNMADE = Calls()
+NOT_MADE = UNMADE.caller
 DENIED = Answer(allowed=False, code="AccessDenied", message="Access Denied")
 SESSION = Answer(allowed=True, arn=SESSION_ARN)
 SESSION_B = Answer(allowed=True, arn="arn:aws:sts::444455556666:assumed-role/s3-app-B/irsa-verify")
@@ -148,7 +141,6 @@ GOOD_EKS = replace(
     next_pod=associated_pod().spec,
 )
 eks_links = partial(links, facts=GOOD_EKS)
-UNMADE = Calls()
 
 
 def targeted(trust=None, role_a=ROLE_EKS, association=TARGETING, **changes):

@@ -40,8 +40,8 @@ AWS_VOLUME = {"name": "aws", "configMap": {"name": "aws"}}
 AWS_MOUNT = {"name": "aws", "mountPath": "/etc/aws"}
 AWS_MOUNTS = [*INJECTED["volumeMounts"], AWS_MOUNT]
 A = f"[profile A]\nrole_arn = {ROLE_ARN}\nweb_identity_token_file = {FOLDER}/token\n"
-B_FROM_A = f"role_arn = {ROLE_B_ARN}\nsource_profile = A\n"
-B = f"[profile B]\n{B_FROM_A}"
+FROM_A = f"role_arn = {ROLE_B_ARN}\nsource_profile = A\n"
+B = f"[profile B]\n{FROM_A}"
 
 
 def container(name="app", *env, bare=False, mutated=INJECTED, **fields):
@@ -76,7 +76,7 @@ def pod(spec, name="app-1", *, foreign=(), owner="app", kind="deployment", **fie
     return Pod(name, NAME, *metadata, spec, made, **fields)
 
 
-def with_variables(*env, **fields):
+def with_env(*env, **fields):
     """A Pod whose container has variables."""
     return pod(spec(container("app", *env)), **fields)
 

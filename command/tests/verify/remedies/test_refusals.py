@@ -8,16 +8,7 @@ from dataclasses import replace
 import pytest
 
 from command.tests.decide.policies import FOR_ALL, allow, deny
-from command.tests.verify.chains import (
-    DENIED,
-    NO_SESSION,
-    NOT_MADE,
-    ROLE,
-    UNMADE,
-    annotated,
-    chained,
-    links,
-)
+from command.tests.verify.chains import DENIED, NO_SESSION, ROLE, UNMADE, annotated, chained, links
 from command.tests.verify.commands import written
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.observe.facts import Answer, PermissionsPolicy, Unread
@@ -59,7 +50,9 @@ def refusal(message, code="AccessDenied"):
     ],
     ids=["bucket", "boundary", "policies", "both"],
 )
-@pytest.mark.parametrize("answer", [refusal(BY_RESOURCE), NOT_MADE], ids=["refused", "not-asked"])
+@pytest.mark.parametrize(
+    "answer", [refusal(BY_RESOURCE), UNMADE.data], ids=["refused", "not-asked"]
+)
 def test_a_policy_that_could_not_be_read_shows(changes, unread, answer):
     link = links(data=answer, **changes)["permissions"]
 
@@ -75,7 +68,7 @@ def test_an_unread_policy_does_not_hide_what_denies():
 
 
 def test_an_unread_boundary_shows_on_the_way_to_role_b():
-    link = chained(role_a=BOUNDED, assumed=NOT_MADE)["chain-permission"]
+    link = chained(role_a=BOUNDED, assumed=UNMADE.data)["chain-permission"]
     assert (link.status, link.found) == (Status.UNKNOWN, HIDDEN.text)
 
 
@@ -238,7 +231,7 @@ def test_a_role_without_a_policy_has_none_and_is_not_asked_of_no_bucket():
 
 def test_a_policy_that_the_evaluator_does_not_know_is_not_refused():
     strange = PermissionsPolicy("new", {"Statement": [{**ALLOW, "Until": "2030"}]})
-    link = links(role=replace(ROLE, policies=(strange,)), data=NOT_MADE)["permissions"]
+    link = links(role=replace(ROLE, policies=(strange,)), data=UNMADE.data)["permissions"]
 
     assert link.status is Status.UNKNOWN
     assert link.found.startswith("cannot be judged: Statement[1]: unknown element 'Until'")

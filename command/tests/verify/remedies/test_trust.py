@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from command.tests.verify.chains import CLAIMS, DENIED, GOOD, ROLE, links
 from command.tests.verify.commands import written
-from command.tests.verify.pods import with_variables
+from command.tests.verify.pods import with_env
 from command.tests.verify.remedies.strategies import documents
 from irsa.access import trusts_token
 from irsa.commands import verify
@@ -200,7 +200,7 @@ def test_a_statement_that_others_may_use_stays(document):
     ],
 )
 def test_a_condition_on_more_than_who_calls_is_met_and_not_lifted(operator, key, value):
-    pods = (with_variables(("AWS_ROLE_SESSION_NAME", "reports")),)
+    pods = (with_env(("AWS_ROLE_SESSION_NAME", "reports")),)
     link, found = fixed(one({**EXACT, operator: {key: value}}), pods=pods)
 
     met = f"meet the trust policy's conditions ({key} {operator} {value}); they are not lifted"
