@@ -24,11 +24,10 @@ PASS, ASSOCIATE = "iam:PassRole", "eks:CreatePodIdentityAssociation"
 TO, EC2 = "iam:PassedToService", "ec2.amazonaws.com"
 
 
-def both(one, other):
-    return {**one, "Statement": [*one["Statement"], *other["Statement"]]}
-
-
-TAGGED_OR_NOT, BOTH = both(TRUST_EKS, UNTAGGED), both(TRUST_EKS, TRUST)
+TAGGED_OR_NOT, BOTH = (
+    {**TRUST_EKS, "Statement": [*TRUST_EKS["Statement"], *each["Statement"]]}
+    for each in (UNTAGGED, TRUST)
+)
 
 
 def association(**changed):
