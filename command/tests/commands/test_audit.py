@@ -350,16 +350,6 @@ def test_an_association_of_a_stack_is_judged_but_for_its_pods(of_stack):
     )
 
 
-@pytest.mark.parametrize(
-    ("trust", "found"), [(EXACT, []), (NO_CONDITION, ["no-sub", "no-aud"])], ids=["exact", "open"]
-)
-def test_a_stack_of_roles_alone_is_audited_by_their_issuers(of_stack, trust, found):
-    """Other programs and charts may have their service accounts."""
-    code, out = of_stack([role(trust)], *JSON)
-
-    assert (code, [rule for rule, _ in rules(out)]) == (bool(found), found)
-
-
 def created(trust):
     """The role as a preview has it before its `up`; ``trust`` may be unknown."""
     text = trust if isinstance(trust, str) else json.dumps(trust)
@@ -369,6 +359,11 @@ def created(trust):
 @pytest.mark.parametrize(
     ("resources", "found"),
     [
+        # Other programs and charts may have the service accounts.
+        ([role(EXACT)], []),
+        ([role(NO_CONDITION)], [("no-sub", f"role {ROLE}"), ("no-aud", f"role {ROLE}")]),
+        ([role(EXACT), annotated("app")], [("annotation", "service account dev/app")]),
+        # In a preview roles have no ARN yet.
         ([created(EXACT)], []),
         ([created(NO_CONDITION)], [("no-sub", "role app"), ("no-aud", "role app")]),
         ([created(EVERYONE), role(EXACT)], [("everyone", "role app")]),
@@ -378,7 +373,9 @@ def created(trust):
         ([role(BY_EKS), ACCOUNT_OF_APP], [("trust-mismatch", "service account dev/app")]),
     ],
 )
-def test_the_roles_of_a_preview_are_judged_before_they_have_an_arn(of_stack, resources, found):
+def test_roles_of_a_stack_are_judged_without_a_cluster_and_before_they_have_an_arn(
+    of_stack, resources, found
+):
     code, out = of_stack(resources, *JSON)
 
     assert (code, rules(out)) == (bool(found), found)
@@ -413,12 +410,6 @@ def test_what_the_up_makes_beside_roles_is_counted_as_unchecked(of_stack, more, 
         "providers are known after `up`; audit the state then"
     )
     assert (code, found) == (0, [line] if unchecked else [])
-
-
-def test_an_annotation_that_is_no_arn_is_found(of_stack):
-    code, out = of_stack([role(EXACT), annotated("app")], *JSON)
-
-    assert (code, rules(out)) == (1, [("annotation", "service account dev/app")])
 
 
 @pytest.mark.parametrize(

@@ -82,24 +82,23 @@ def test_assume_role_is_allowed(changed):
     assert error(assume_step(**changed)) is None
 
 
-def external_id(value, constraint):
-    return outside(value, "externalId", constraint)
-
-
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
         (LONG, CHAINED),
         (LONG | BY_USER | {"chained": True}, CHAINED),
         ({"duration_seconds": 7200, "max_session_duration": 3600, "chained": False}, MAXIMUM),
-        ({"external_id": "x"}, external_id("x", "have length greater than or equal to 2")),
+        (
+            {"external_id": "x"},
+            outside("x", "externalId", "have length greater than or equal to 2"),
+        ),
         (
             {"external_id": "x" * 1225},
-            external_id("x" * 200, "have length less than or equal to 1224"),
+            outside("x" * 200, "externalId", "have length less than or equal to 1224"),
         ),
         (
             {"external_id": "a b"},
-            external_id("a b", r"satisfy regular expression pattern: [\w+=,.@:\/-]*"),
+            outside("a b", "externalId", r"satisfy regular expression pattern: [\w+=,.@:\/-]*"),
         ),
         ({"resource": "s3-app-B"}, "Request ARN is invalid"),
     ],

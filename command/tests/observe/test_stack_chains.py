@@ -1,4 +1,4 @@
-"""The state of a stack: what the stack owns, and the chains of its components."""
+"""The state of a stack: its sources, what the stack owns, and the chains of its components."""
 
 import json
 from dataclasses import replace
@@ -9,7 +9,10 @@ from irsa.__main__ import main
 from irsa.commands.chain_options import questions
 from irsa.commands.verify import parser
 from irsa.identity.policy_json import UNKNOWN_OUTPUT
+from irsa.observe.errors import CollectError
+from irsa.observe.files import read_stack
 from irsa.observe.stack_chains import Resource, Stack, StackChain, StackChains, chains_of, stack_of
+from tests.support.refusal import refusal
 from tests.support.world import CLUSTER_ARN, PROVIDER_ARN, ROLE_A_ARN, ROLE_B_ARN
 
 POLICY = "arn:aws:iam::111122223333:policy/read"
@@ -282,3 +285,29 @@ def test_a_choice_that_fits_none_says_which_exist(chosen, option, resources, exi
     with pytest.raises(Exception, match=f"no chain of {option.split()[1]}; ") as raised:
         chosen(option, *resources)
     assert str(raised.value).endswith(f"the stack has {existing}")
+
+
+def test_without_the_pulumi_cli_one_line_says_the_way_out(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert refusal(read_stack, "dev", raised=CollectError) == (
+        "--stack dev: there is no file of that name, and the Pulumi CLI, which knows stacks, is "
+        "not on PATH; install it (https://www.pulumi.com/docs/install/), or give a file that "
+        "`pulumi stack export` wrote"
+    )
+    assert main(["verify", "--stack", "dev"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_stack_is_exported_by_the_cli(monkeypatch, tmp_path):
+    program = tmp_path / "pulumi"
+    program.write_text('#!/bin/sh\necho "{\\"asked\\": \\"$*\\"}"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    assert read_stack("dev") == {"asked": "stack export --stack dev"}
+
+
+def test_a_file_of_that_name_comes_first(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dev").write_text(json.dumps({"workloads": {}}))
+    assert read_stack("dev") == {"workloads": {}}

@@ -190,7 +190,7 @@ def test_a_refusal_is_tried_again_until_iam_has_heard_of_the_change(
     assert (found, sum(sleeps)) == (outcome, slept)
 
 
-def eks_sources(spec=associated_pod().spec, account=GOOD_EKS.service_account, **changes):  # noqa: B008
+def eks_sources(spec=GOOD_EKS.next_pod, account=GOOD_EKS.service_account, **changes):
     """A cluster that a kubeconfig names, and its account with the association."""
     cluster = FakeCluster(account, spec, token=GOOD_EKS.token)
     cluster.eks = cluster_arn(world.CLUSTER_ARN)
