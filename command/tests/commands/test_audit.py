@@ -373,7 +373,7 @@ def created(trust):
         ([role(BY_EKS), ACCOUNT_OF_APP], [("trust-mismatch", "service account dev/app")]),
     ],
 )
-def test_roles_of_a_stack_are_judged_without_a_cluster_and_before_they_have_an_arn(
+def test_roles_of_a_stack_are_judged_without_a_cluster_and_without_an_arn(
     of_stack, resources, found
 ):
     code, out = of_stack(resources, *JSON)

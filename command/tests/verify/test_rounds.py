@@ -147,7 +147,7 @@ class World:
                 self.annotations |= dict(e.split("=", 1) for e in words[4:] if "=" in e)
             case ["kubectl", "patch", "deployment"]:
                 for operation in json.loads(options["--patch"]):
-                    put({"spec": {"template": self.template}}, **operation)
+                    remove({"spec": {"template": self.template}}, **operation)
             case ["kubectl", "patch", "configmap"]:
                 merged = {**self.objects[words[3]], **written(command, "--patch")["data"]}
                 self.objects[words[3]] = {k: v for k, v in merged.items() if v is not None}
@@ -215,16 +215,13 @@ class World:
         self.association = replace(self.association or ASSOCIATION, **changes)
 
 
-def put(document: Any, op: str, path: str, value: Any = None) -> None:
-    """Apply an operation of a JSON patch."""
+def remove(document: Any, op: str, path: str) -> None:
+    """Apply an operation of a JSON patch; none of these remedies adds a value."""
+    assert op == "remove"
     *above, last = [each.replace("~1", "/").replace("~0", "~") for each in path.split("/")[1:]]
     for each in above:
         document = document[int(each)] if isinstance(document, list) else document[each]
-    key = int(last) if isinstance(document, list) else last
-    if op == "remove":
-        del document[key]
-    else:
-        document[key] = value
+    del document[int(last) if isinstance(document, list) else last]
 
 
 NO_TRUST = {"Version": "2012-10-17", "Statement": []}
