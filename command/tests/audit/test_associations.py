@@ -22,8 +22,6 @@ KUBERNETES = {"ForAnyValue:StringLike": {"aws:TagKeys": "kubernetes-*"}}
 FORGED = [("forged-tags", TARGET, f"statement 1: {ROLE_ARN}")]
 PASS, ASSOCIATE = "iam:PassRole", "eks:CreatePodIdentityAssociation"
 TO, EC2 = "iam:PassedToService", "ec2.amazonaws.com"
-
-
 TAGGED_OR_NOT, BOTH = (
     {**TRUST_EKS, "Statement": [*TRUST_EKS["Statement"], *each["Statement"]]}
     for each in (UNTAGGED, TRUST)

@@ -16,7 +16,6 @@ FROM_ENVIRONMENT = "credential_source = Environment\n"
 TO_B = f"[default]\nrole_arn = {ROLE_B_ARN}\n"
 A_BEFORE = A.replace("s3-app", "before")
 BOTH = "contains both source_profile and credential_source"
-LEADS_TO_B = f"it leads to {ROLE_B_ARN}; the SDK for JavaScript"
 PROFILE_OF_IMAGE = (("AWS_CONFIG_FILE", "/opt/aws/config"), ("AWS_PROFILE", "B"))
 KEYS_OF_SECRET = container("app", envFrom=[{"secretRef": {"name": "keys"}}])
 SECRET = {"objects": {("Secret", "keys"): UNREAD}}
@@ -36,7 +35,7 @@ LOCKED = {"metadata": {"name": "locked"}}
         (f"[default]\n{FROM_A}[profile A]\nregion = x\n", "no cred"),
         ("[default]\naws_access_key_id = AKIA\n", "a static key"),
         ("[default]\ncredential_process = x\n", "a credential_process"),
-        (TO_B + A.splitlines()[-1], LEADS_TO_B),
+        (TO_B + A.splitlines()[-1], f"it leads to {ROLE_B_ARN}; the SDK for JavaScript"),
         (f"[default]\n{FROM_A}{A_BEFORE}", "role/before"),
     ],
 )
