@@ -17,18 +17,21 @@ from irsa.decide.reasons import Reason, remark
 from irsa.decide.scenario import check_claims
 from irsa.decide.simulate import simulate
 from irsa.decide.statements import Policy, compile_policy
-from irsa.decide.steps import Scenario, Step, TokenClaims
+from irsa.decide.steps import (
+    AssumeRole,
+    AssumeRoleWithWebIdentity,
+    ResourceCall,
+    Scenario,
+    Step,
+    TokenClaims,
+)
 from irsa.decide.trust_policy import compile_trust_policy
 from irsa.decide.truth import Verdict
-from irsa.identity.arns import parse_role_arn
 from irsa.identity.eks import POD_IDENTITY_SERVICE
 from irsa.identity.policy_json import UNKNOWN_OUTPUT, Json
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
 from irsa.observe.facts import PermissionsPolicy, Principal, Role, ServiceAccount, Unread
-
-WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
-ASSUME_ROLE = "sts:AssumeRole"
 
 Tags = Mapping[str, Value]
 """The session tags of EKS Pod Identity, by name in lower case."""
@@ -84,15 +87,15 @@ def trusts_token(role: Role, token: Token, *, session_name: str | None, now: flo
     """Decide whether a role's trust policy allows a token, which is taken to be valid."""
     claims = {name: token.claims[name] for name in _CLAIMS if name in token.claims}
 
-    def step() -> Step:
+    def step() -> AssumeRoleWithWebIdentity:
         check_claims(claims, "token")
-        return _assume(
-            role,
-            None,
-            action=WEB_IDENTITY,
+        return AssumeRoleWithWebIdentity(
+            resource=role.arn,
             token=TokenClaims(claims),
+            trust=compile_trust_policy(role.trust_policy),
             only="resource",
             session_name=session_name,
+            max_duration=role.max_session_duration,
         )
 
     return judge(step, now)
@@ -120,7 +123,7 @@ def trusts_association(
 ) -> Judgement:
     """Decide whether a role's trust policy allows EKS to assume it for an association."""
 
-    def step() -> Step:
+    def step() -> AssumeRole:
         keys = call_keys(cluster_arn, account, disable_session_tags=disable_session_tags)
         return _assume(role, caller_from_arn(POD_IDENTITY_SERVICE), keys=keys)
 
@@ -181,10 +184,8 @@ def may_assume(
 ) -> Judgement:
     """Decide whether a role's own policies allow it to assume another role."""
     return judge(
-        lambda: Step(
-            action=ASSUME_ROLE,
+        lambda: AssumeRole(
             resource=target_arn,
-            role=parse_role_arn(target_arn),
             caller=_session(role, session_name, tags),
             only="caller",
             identity=_identity(role),
@@ -213,7 +214,7 @@ def allows(
     another one decides. ``resource_account`` is the role's own when it is empty.
     """
     return judge(
-        lambda: Step(
+        lambda: ResourceCall(
             action=action,
             resource=resource,
             resource_account=resource_account or role.account,
@@ -227,12 +228,9 @@ def allows(
     )
 
 
-def _assume(role: Role, caller: Caller | None, action: str = ASSUME_ROLE, **more: Any) -> Step:
-    """A call for a session of a role."""
-    return Step(
-        action=action,
+def _assume(role: Role, caller: Caller | None, **more: Any) -> AssumeRole:
+    return AssumeRole(
         resource=role.arn,
-        role=parse_role_arn(role.arn),
         caller=caller,
         trust=compile_trust_policy(role.trust_policy),
         max_duration=role.max_session_duration,
@@ -240,7 +238,7 @@ def _assume(role: Role, caller: Caller | None, action: str = ASSUME_ROLE, **more
     )
 
 
-def called_by(role: Role, principal: Principal) -> Step:
+def called_by(role: Role, principal: Principal) -> AssumeRole:
     """The call by which a user or role assumes a role, without the values that it chooses."""
     return _assume(role, None, identity=_identity(principal), boundary=_boundary(principal))
 

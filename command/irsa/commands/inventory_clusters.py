@@ -9,9 +9,7 @@ from typing import NamedTuple
 
 from irsa.audit.findings import AuditFacts, ClusterFacts
 from irsa.commands import cli
-from irsa.decide.document import statements_of
 from irsa.identity.arns import account_of
-from irsa.identity.eks import POD_IDENTITY_SERVICE
 from irsa.inventory.rows import Inventory
 from irsa.observe.aws import Aws
 from irsa.observe.eks import Association
@@ -56,7 +54,9 @@ def read_clusters(
     accounts = list(_accounts(options, aws, clusters, problems))
     if not clusters or not accounts:
         raise cli.Stop("; ".join(problems.values()), cli.UNDECIDED)
-    trusting = {each.name for each in accounts if any(map(_trusts_pod_identity, each.roles.roles))}
+    trusting = {
+        each.name for each in accounts if any(role.trusts_pod_identity for role in each.roles.roles)
+    }
     facts = AuditFacts(
         clusters=[_facts(options, each, accounts, trusting, whole=whole) for each in clusters],
         accounts=[each.name for each in accounts],
@@ -167,12 +167,6 @@ def _facts(
         service_accounts=cluster.service_accounts,
         associations=associations,
         pods=cluster.client.pods() if wanted else (),
-    )
-
-
-def _trusts_pod_identity(role: Role) -> bool:
-    return any(
-        POD_IDENTITY_SERVICE in each.named("Service") for each in statements_of(role.trust_policy)
     )
 
 

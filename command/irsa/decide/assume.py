@@ -17,7 +17,7 @@ from irsa.decide.policies import Policies
 from irsa.decide.principals import Caller, session_of
 from irsa.decide.request import Request
 from irsa.decide.statements import Policy
-from irsa.decide.steps import Scenario, Step
+from irsa.decide.steps import AssumeRole, AssumeRoleWithWebIdentity, Scenario, SessionCall
 from irsa.decide.truth import Verdict
 from irsa.decide.web_identity import TokenIdentity, check_token
 from irsa.identity.arns import ProviderArn, RoleArn
@@ -159,7 +159,7 @@ Keys = Mapping[str, Value]
 
 
 def with_web_identity(
-    scenario: Scenario, step: Step, role: RoleArn
+    scenario: Scenario, step: AssumeRoleWithWebIdentity, role: RoleArn
 ) -> tuple[StepAnswer, Callable[[], Caller]]:
     """AssumeRoleWithWebIdentity: the answer, and what makes the session when it is granted."""
     if step.token is None:
@@ -185,7 +185,7 @@ def _provider(identity: TokenIdentity, role: RoleArn) -> str:
 
 
 def _decide_by_trust_policy(
-    scenario: Scenario, step: Step, identity: TokenIdentity, caller: Caller, keys: Keys
+    scenario: Scenario, step: SessionCall, identity: TokenIdentity, caller: Caller, keys: Keys
 ) -> StepAnswer:
     if not step.role_exists:
         return refused(web_identity_denied(), "the role does not exist")
@@ -205,7 +205,7 @@ def _decide_by_trust_policy(
 
 
 def with_credentials(
-    scenario: Scenario, step: Step, role: RoleArn, caller: Caller | None
+    scenario: Scenario, step: AssumeRole, role: RoleArn, caller: Caller | None
 ) -> tuple[StepAnswer, Callable[[], Caller]]:
     """AssumeRole: the answer, and what makes the session when it is granted."""
     if caller is not None and caller.kind == "session" and step.context:
@@ -213,22 +213,23 @@ def with_credentials(
             caller = replace(caller, source_identity=kept)
         if unknown := _beside_inherited(step.context, caller):
             step = replace(step, context={**step.context, **unknown})
-    keys = _keys(step, role, {**_inherited(caller), **step.keys})
+    keys = {**_inherited(caller), **step.keys}
+    if step.external_id is not None:
+        keys["sts:externalid"] = step.external_id
+    keys = _keys(step, role, keys)
     answer = _assume_role(scenario, step, role, caller, keys)
     return answer, partial(_session, step, keys, caller)
 
 
-def _keys(step: Step, role: RoleArn, more: Keys) -> Keys:
+def _keys(step: SessionCall, role: RoleArn, more: Keys) -> Keys:
     keys: dict[str, Value] = {"aws:resourceaccount": role.account, **more}
     if step.session_name is not None:
         keys["sts:rolesessionname"] = step.session_name
-    if step.external_id is not None:
-        keys["sts:externalid"] = step.external_id
     return {**keys, **step.context} if step.context else keys
 
 
 def _request(
-    scenario: Scenario, step: Step, caller: Caller | None, keys: Keys, action: str = ""
+    scenario: Scenario, step: SessionCall, caller: Caller | None, keys: Keys, action: str = ""
 ) -> Request:
     asked = action or step.action
     return Request(asked, step.resource, caller, keys, context=step.context, now=scenario.now)
@@ -258,7 +259,7 @@ def _beside_inherited(context: Keys, caller: Caller) -> dict[str, Value]:
 
 
 def _session(
-    step: Step, keys: Keys, caller: Caller | None, federation: Keys | None = None
+    step: SessionCall, keys: Keys, caller: Caller | None, federation: Keys | None = None
 ) -> Caller:
     tags, transitive = _session_tags(keys, caller)
     return session_of(
@@ -319,7 +320,7 @@ def _changed(context: Keys | None, caller: Caller | None) -> AwsError | None:
 
 
 def _assume_role(
-    scenario: Scenario, step: Step, role: RoleArn, caller: Caller | None, keys: Keys
+    scenario: Scenario, step: AssumeRole, role: RoleArn, caller: Caller | None, keys: Keys
 ) -> StepAnswer:
     def refusal(action: str = step.action) -> AwsError:
         return not_authorized(caller.arn if caller else "<principal>", action, step.resource)
@@ -353,7 +354,7 @@ def _assume_role(
 
 
 def _more_actions(
-    scenario: Scenario, step: Step, keys: Keys, inquiry: Inquiry
+    scenario: Scenario, step: SessionCall, keys: Keys, inquiry: Inquiry
 ) -> tuple[tuple[str, Decision] | None, list[str]]:
     """Session tags and a source identity, given or passed on, need actions of their own.
 
@@ -382,7 +383,7 @@ def _more_actions(
 
 
 def _limited(
-    step: Step, answer: StepAnswer, facts: list[str], *, chained: bool | None
+    step: SessionCall, answer: StepAnswer, facts: list[str], *, chained: bool | None
 ) -> StepAnswer:
     """Apply the limits of the session's length to a call that is not refused so far."""
     error = above_chained_maximum() if chained and step.duration > CHAINED_SESSION_MAX else None
@@ -398,9 +399,10 @@ def _limited(
     return undecided(*facts, decision=answer.decision) if facts else answer
 
 
-def policies_of(step: Step, caller: Caller | None) -> Policies:
+def policies_of(step: SessionCall, caller: Caller | None) -> Policies:
     """The policies that meet in a call for a session: the role's is its trust policy."""
     if step.only == "caller":
-        return step.policies(None, "", caller)
+        return step.policies(None, "", caller, step.only)
+    trust = step.trust if isinstance(step.trust, Policy) else None
     missing = f"{step.path}.trust_policy" if step.trust is None else ""
-    return step.policies(step.trust if isinstance(step.trust, Policy) else None, missing, caller)
+    return step.policies(trust, missing, caller, step.only)

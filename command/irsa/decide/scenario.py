@@ -12,7 +12,7 @@ from 1, as in the answers: ``steps[2].identity_policies[1].Statement[3].Effect``
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from irsa.decide import json_input
 from irsa.decide.association import call_keys
@@ -22,7 +22,15 @@ from irsa.decide.patterns import Key, Value
 from irsa.decide.policies import has_resource_control
 from irsa.decide.principals import Caller, caller_from_arn
 from irsa.decide.statements import Policy, compile_policy, merge
-from irsa.decide.steps import ASSUME_ROLE, CREATE_ROLE, Scenario, Step, TokenClaims
+from irsa.decide.steps import (
+    AssumeRole,
+    AssumeRoleWithWebIdentity,
+    CreateRole,
+    ResourceCall,
+    Scenario,
+    Step,
+    TokenClaims,
+)
 from irsa.decide.trust_policy import (
     check_existence,
     check_shared_issuers,
@@ -170,7 +178,7 @@ class _Fields:
 
     def refuse_others(self, action: str) -> None:
         """Raise `InputError` for a field that would change nothing about a call."""
-        if action.lower() == ASSUME_ROLE and "pod_identity" in self._fields:
+        if action.lower() == "sts:assumerole" and "pod_identity" in self._fields:
             action += " with pod_identity"
         known = _FIELDS_OF.get(action.lower(), FIELDS["any other"])
         if not self._fields.keys() <= known:
@@ -228,66 +236,96 @@ class _Fields:
 
 def _step(value: object, at: str, small: bool) -> Step:
     fields = _Fields(value, at, small)
-    action = fields.read("action", json_input.text)
-    if action is None:
-        raise InputError(f"{at}.action", "missing")
-    service, colon, name = action.partition(":")
-    if not (service and colon and name) or not action.isascii() or "*" in action or "?" in action:
-        raise InputError(
-            f"{at}.action", f"{json_input.show(action)} is not an action like s3:GetObject"
-        )
-    if action.lower() in _NOT_MODELLED:
-        raise InputError(f"{at}.action", f"{action} is not modelled here")
-    if asked := _S3_OPERATIONS.get(action.lower()):
-        raise InputError(
-            f"{at}.action", f"{action} is an operation of S3's API; its action is {asked}"
-        )
+    action = _action(fields)
     fields.refuse_others(action)
     resource = fields.read("resource", json_input.text)
-    creates = action.lower() == CREATE_ROLE
-    doubts: list[str] = []
-    trust = _trust(fields, doubts if creates else None)
-    if resource is None and not creates:
+    if resource is None and action.lower() != "iam:createrole":
         raise InputError(f"{at}.resource", "missing")
+    call: dict[str, Any] = {
+        "path": at,
+        "action": action,
+        "resource": resource or "*",
+        "caller": _caller(fields),
+        "caller_role_arn": fields.read("principal_role_arn", json_input.text),
+        "caller_id": fields.read("principal_id", json_input.text),
+        "identity": fields.policies("identity_policies", "identity policy", Kind.IDENTITY),
+        "boundary": fields.policy("permissions_boundary", "permissions boundary", Kind.IDENTITY),
+        "service_control": fields.read("service_control_policies", fields.levels),
+        "resource_control": _resource_control(fields, action, resource or "*"),
+        "endpoint": fields.policy("endpoint_policy", "endpoint policy", Kind.PERIMETER),
+        "no_endpoint": "endpoint_policy" in fields.given and fields.get("endpoint_policy") is None,
+        "context": fields.read("context", _context),
+    }
+    match action.lower():
+        case "iam:createrole":
+            return _create_role(fields, call)
+        case "sts:assumerole":
+            return _assume_role(fields, call | _session(fields))
+        case "sts:assumerolewithwebidentity":
+            token = fields.read("token", _token)
+            return AssumeRoleWithWebIdentity(**call, **_session(fields), token=token)
+        case _:
+            return ResourceCall(
+                **call,
+                resource_account=fields.read("resource_account", _account),
+                resource_policy=fields.policy("resource_policy", "resource policy", Kind.RESOURCE),
+                resource_policy_given="resource_policy" in fields.given,
+            )
+
+
+def _action(fields: _Fields) -> str:
+    action, at = fields.read("action", json_input.text), f"{fields.at}.action"
+    if action is None:
+        raise InputError(at, "missing")
+    service, colon, name = action.partition(":")
+    if not (service and colon and name) or not action.isascii() or "*" in action or "?" in action:
+        raise InputError(at, f"{json_input.show(action)} is not an action like s3:GetObject")
+    if action.lower() in _NOT_MODELLED:
+        raise InputError(at, f"{action} is not modelled here")
+    if asked := _S3_OPERATIONS.get(action.lower()):
+        raise InputError(at, f"{action} is an operation of S3's API; its action is {asked}")
+    return action
+
+
+def _create_role(fields: _Fields, call: Mapping[str, Any]) -> CreateRole:
+    doubts: list[str] = []
+    trust = _trust(fields, doubts)
+    return CreateRole(
+        **call,
+        trust=trust,
+        trust_size=size(fields.get("trust_policy")) if isinstance(trust, Policy) else 0,
+        trust_doubts=doubts,
+        resource_given=fields.get("resource") is not None,
+    )
+
+
+def _session(fields: _Fields) -> dict[str, Any]:
+    """The fields that both calls for a session of a role have."""
     duration = fields.read("duration_seconds", json_input.integer)
     session = fields.as_one("session_policies", "session policy", Kind.IDENTITY)
-    association = fields.read("pod_identity", partial(_association, resource or ""))
-    if association and "aws:tagkeys" in association and fields.get("session_policies"):
-        raise InputError(
-            f"{at}.session_policies", "EKS takes a session policy only with disable_session_tags"
-        )
-    return Step(
-        path=at,
-        action=action,
-        resource=resource or "*",
-        resource_given=resource is not None,
-        role=parse_role_arn(resource or ""),
-        resource_account=fields.read("resource_account", _account),
-        caller=caller_from_arn(POD_IDENTITY_SERVICE) if association else _caller(fields),
-        caller_role_arn=fields.read("principal_role_arn", json_input.text),
-        caller_id=fields.read("principal_id", json_input.text),
-        chained=fields.read("chained", json_input.flag),
-        token=fields.read("token", _token),
-        trust=trust,
-        trust_doubts=doubts,
-        role_exists=fields.read("role_exists", json_input.flag) is not False,
-        resource_policy=fields.policy("resource_policy", "resource policy", Kind.RESOURCE),
-        resource_policy_given="resource_policy" in fields.given,
-        identity=fields.policies("identity_policies", "identity policy", Kind.IDENTITY),
-        boundary=fields.policy("permissions_boundary", "permissions boundary", Kind.IDENTITY),
-        session=session if fields.get("session_policies") else None,
-        session_sizes=tuple(map(size, as_list(fields.get("session_policies") or []))),
-        service_control=fields.read("service_control_policies", fields.levels),
-        resource_control=_resource_control(fields, action, resource or "*"),
-        endpoint=fields.policy("endpoint_policy", "endpoint policy", Kind.PERIMETER),
-        no_endpoint="endpoint_policy" in fields.given and fields.get("endpoint_policy") is None,
-        session_name=fields.read("role_session_name", json_input.text),
+    return {
+        "trust": _trust(fields, None),
+        "role_exists": fields.read("role_exists", json_input.flag) is not False,
+        "session": session if fields.get("session_policies") else None,
+        "session_sizes": tuple(map(size, as_list(fields.get("session_policies") or []))),
+        "session_name": fields.read("role_session_name", json_input.text),
+        "duration": DEFAULT_SESSION_DURATION if duration is None else duration,
+        "max_duration": fields.read("max_session_duration", json_input.integer),
+    }
+
+
+def _assume_role(fields: _Fields, call: dict[str, Any]) -> AssumeRole:
+    """AssumeRole by a principal, or by EKS for an association."""
+    association = fields.read("pod_identity", partial(_association, call["resource"]))
+    if association is not None:
+        call |= {"caller": caller_from_arn(POD_IDENTITY_SERVICE), "keys": association}
+        if "aws:tagkeys" in association and fields.get("session_policies"):
+            problem = "EKS takes a session policy only with disable_session_tags"
+            raise InputError(f"{fields.at}.session_policies", problem)
+    return AssumeRole(
+        **call,
         external_id=fields.read("external_id", json_input.text),
-        duration=DEFAULT_SESSION_DURATION if duration is None else duration,
-        max_duration=fields.read("max_session_duration", json_input.integer),
-        context=fields.read("context", _context),
-        keys=association or {},
-        trust_size=size(fields.get("trust_policy")) if creates and isinstance(trust, Policy) else 0,
+        chained=fields.read("chained", json_input.flag),
     )
 
 

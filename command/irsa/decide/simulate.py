@@ -13,9 +13,16 @@ from irsa.decide.evaluate import Inquiry, StepAnswer, refused, undecided
 from irsa.decide.patterns import Value
 from irsa.decide.principals import Caller
 from irsa.decide.request import Request
-from irsa.decide.steps import ASSUME_ROLE, CREATE_ROLE, WEB_IDENTITY, Scenario, Step
+from irsa.decide.steps import (
+    AssumeRoleWithWebIdentity,
+    Call,
+    CreateRole,
+    ResourceCall,
+    Scenario,
+    Step,
+)
 from irsa.decide.truth import Verdict
-from irsa.identity.arns import is_account_id, parse_arn
+from irsa.identity.arns import is_account_id, parse_arn, parse_role_arn
 from irsa.identity.errors import (
     AwsError,
     invalid_role_arn,
@@ -92,33 +99,33 @@ def _no_caller() -> None:
 
 def _take(scenario: Scenario, step: Step, session: Session) -> tuple[StepAnswer, Session]:
     """One step's answer, and the session that the next step has."""
-    action = step.action.lower()
+    if isinstance(step, ResourceCall) and not isinstance(step, CreateRole):
+        return _call(scenario, step, _caller(step, session)), session
     if isinstance(step.trust, AwsError):
         return refused(step.trust, "trust policy: IAM would not have stored it"), session
-    caller = None if action == WEB_IDENTITY else _caller(step, session)
-    if action == CREATE_ROLE:
-        return _create_role(scenario, step, caller), session
-    if action not in (WEB_IDENTITY, ASSUME_ROLE):
-        return _call(scenario, step, caller), session
+    if isinstance(step, CreateRole):
+        return _create_role(scenario, step, _caller(step, session)), session
+    by_token = isinstance(step, AssumeRoleWithWebIdentity)
+    role = parse_role_arn(step.resource)
     source = (step.context or {}).get("sts:sourceidentity")
     error = check_parameters(
-        step.role,
+        role,
         session_name=step.session_name,
         duration=step.duration,
-        external_id=step.external_id,
-        token=step.token if isinstance(step.token, str) else None,
+        external_id=None if by_token else step.external_id,
+        token=step.token if by_token and isinstance(step.token, str) else None,
         tags=assume.tags_of(step.context or {}),
         source_identity=source if isinstance(source, str) else None,
         session_policies=step.session_sizes,
     )
-    if error is not None or step.role is None:
+    if error is not None or role is None:
         return refused(error or invalid_role_arn(), "STS refuses the parameters"), session
-    if action == WEB_IDENTITY:
-        return assume.with_web_identity(scenario, step, step.role)
-    return assume.with_credentials(scenario, step, step.role, caller)
+    if by_token:
+        return assume.with_web_identity(scenario, step, role)
+    return assume.with_credentials(scenario, step, role, _caller(step, session))
 
 
-def _caller(step: Step, session_so_far: Session) -> Caller | None:
+def _caller(step: Call, session_so_far: Session) -> Caller | None:
     """The step's principal, or the session so far, with the facts of the step and the chain."""
     session = session_so_far()
     if session is None or (step.caller is not None and step.caller.arn != session.arn):
@@ -132,7 +139,7 @@ def _caller(step: Step, session_so_far: Session) -> Caller | None:
     )
 
 
-def _create_role(scenario: Scenario, step: Step, caller: Caller | None) -> StepAnswer:
+def _create_role(scenario: Scenario, step: CreateRole, caller: Caller | None) -> StepAnswer:
     """Return whether the caller may create the role, and IAM stores its trust policy.
 
     A step that says nothing of the caller asks about the trust policy only.
@@ -163,7 +170,7 @@ def _create_role(scenario: Scenario, step: Step, caller: Caller | None) -> StepA
 
 
 def _call(
-    scenario: Scenario, step: Step, caller: Caller | None, *, own_account: bool = False
+    scenario: Scenario, step: ResourceCall, caller: Caller | None, *, own_account: bool = False
 ) -> StepAnswer:
     """A call of any other action, on a resource that may have a policy of its own."""
     action = step.action.lower()

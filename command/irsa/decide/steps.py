@@ -10,15 +10,10 @@ from irsa.decide.patterns import Value
 from irsa.decide.policies import Policies, Side
 from irsa.decide.principals import Caller
 from irsa.decide.statements import Policy
-from irsa.identity.arns import RoleArn
 from irsa.identity.errors import AwsError
 from irsa.identity.policy_json import Json
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa.identity.token import OidcProvider
-
-WEB_IDENTITY = "sts:assumerolewithwebidentity"
-ASSUME_ROLE = "sts:assumerole"
-CREATE_ROLE = "iam:createrole"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,53 +25,30 @@ class TokenClaims:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One call of the chain. None is a missing fact."""
+class Call:
+    """One call, and the policies that limit it. None is a missing fact."""
 
     path: str = "steps[1]"
     action: str
     resource: str
-    role: RoleArn | None = None
-    resource_account: str | None = None
     caller: Caller | None = None
     caller_role_arn: str | None = None
     caller_id: str | None = None
-    chained: bool | None = None
-    token: TokenClaims | str | None = None
-    """Claims, or the token's text."""
-    trust: Policy | AwsError | None = None
-    only: Side | None = None
-    """Of AssumeRole and AssumeRoleWithWebIdentity: ask only whether the trust policy allows it
-    (``resource``; a token is taken to be valid), or only whether the caller's policies do."""
-    role_exists: bool = True
-    resource_policy: Policy | None = None
-    resource_policy_given: bool = False
     identity: Sequence[Policy] | None = None
     boundary: Policy | None = None
-    session: Policy | None = None
-    """Session policies of the session that the call makes, as one."""
-    session_sizes: tuple[int, ...] = ()
-    """Their sizes in characters."""
     service_control: Sequence[Policy] | None = None
     """Those of each level as one."""
     resource_control: Policy | None = None
     endpoint: Policy | None = None
     no_endpoint: bool = False
-    session_name: str | None = None
-    external_id: str | None = None
-    duration: int = DEFAULT_SESSION_DURATION
-    max_duration: int | None = None
     context: Mapping[str, Value] | None = None
-    keys: Mapping[str, Value] = field(default_factory=dict[str, Value])
-    """Condition keys of AssumeRole, in lower case, that another field than ``context`` gives."""
-    resource_given: bool = True
-    """False when ``iam:CreateRole`` does not say which role."""
-    trust_size: int = 0
-    trust_doubts: Sequence[str] = ()
-    """Unknown facts on whether ``iam:CreateRole`` stores the trust policy."""
 
     def policies(
-        self, resource: Policy | None, resource_missing: str, caller: Caller | None
+        self,
+        resource: Policy | None,
+        resource_missing: str,
+        caller: Caller | None,
+        only: Side | None = None,
     ) -> Policies:
         """The policies that meet in the call: the resource's, and all of the caller's."""
         return Policies(
@@ -90,8 +62,70 @@ class Step:
             self.resource_control,
             self.endpoint,
             self.no_endpoint,
-            self.only,
+            only,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceCall(Call):
+    """A call on a resource that may have a policy of its own."""
+
+    resource_account: str | None = None
+    resource_policy: Policy | None = None
+    resource_policy_given: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateRole(ResourceCall):
+    """``iam:CreateRole``, with IAM's answer in place of a trust policy that it does not store."""
+
+    trust: Policy | AwsError | None
+    trust_size: int = 0
+    trust_doubts: Sequence[str] = ()
+    """Unknown facts on whether IAM stores it."""
+    resource_given: bool = True
+    """False when it is not said which role."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionCall(Call):
+    """A call for a session of a role, which is the resource."""
+
+    trust: Policy | AwsError | None = None
+    only: Side | None = None
+    """Ask only whether the trust policy allows it (``resource``; a token is taken to be valid), or
+    only whether the caller's policies do."""
+    role_exists: bool = True
+    session: Policy | None = None
+    """Session policies of the session that the call makes, as one."""
+    session_sizes: tuple[int, ...] = ()
+    """Their sizes in characters."""
+    session_name: str | None = None
+    duration: int = DEFAULT_SESSION_DURATION
+    max_duration: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssumeRoleWithWebIdentity(SessionCall):
+    """The unsigned call, with a web identity token."""
+
+    action: str = "sts:AssumeRoleWithWebIdentity"
+    token: TokenClaims | str | None = None
+    """Claims, or the token's text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssumeRole(SessionCall):
+    """The call with credentials."""
+
+    action: str = "sts:AssumeRole"
+    external_id: str | None = None
+    chained: bool | None = None
+    keys: Mapping[str, Value] = field(default_factory=dict[str, Value])
+    """Condition keys, in lower case, that another field than ``context`` gives."""
+
+
+Step = AssumeRole | AssumeRoleWithWebIdentity | CreateRole | ResourceCall
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from irsa.identity.arns import account_of, issuer_of_principal, name_of
-from irsa.identity.eks import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, STS_AUDIENCE
-from irsa.identity.policy_json import Json
+from irsa.identity.eks import (
+    AUDIENCE_ANNOTATION,
+    POD_IDENTITY_SERVICE,
+    ROLE_ARN_ANNOTATION,
+    STS_AUDIENCE,
+)
+from irsa.identity.policy_json import Json, principals, statements
 from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION
 from irsa.identity.subjects import ServiceAccountRef
 
@@ -272,6 +277,12 @@ class Role(Principal):
 
     trust_policy: Json
     max_session_duration: int = DEFAULT_ROLE_SESSION_DURATION
+
+    @property
+    def trusts_pod_identity(self) -> bool:
+        """True if a statement of the trust policy names EKS Pod Identity."""
+        listed = statements(self.trust_policy)
+        return any(POD_IDENTITY_SERVICE in principals(each, "Service") for each in listed)
 
 
 UNREACHED = "EndpointConnectionError"

@@ -15,7 +15,7 @@ from irsa.identity.eks import (
     STS_AUDIENCE,
 )
 from irsa.identity.pod_identity import SESSION_TAGS, session_tags
-from irsa.identity.policy_json import Json, principals, statements
+from irsa.identity.policy_json import Json
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
@@ -225,7 +225,8 @@ class Facts(Question):
     def by_association(self) -> bool:
         """True if the chain is EKS Pod Identity's: the webhook asks for an association first.
 
-        Without one the role can be meant for it: the Pods show it, or the role's trust policy.
+        Without one the role can be meant for it: the Pods show it or, where no profile asks STS, the
+        role's trust policy.
         """
         known = self.pod_identity
         found = known.association if isinstance(known, PodIdentity) else known
@@ -235,7 +236,9 @@ class Facts(Question):
             return False
         if any(is_associated(pod.spec) for pod in self.judged):
             return True
-        return isinstance(known, PodIdentity) and found is None and self._is_for_pods
+        if not (isinstance(known, PodIdentity) and found is None and isinstance(self.role, Role)):
+            return False
+        return self.own_profile is None and self.role.trusts_pod_identity
 
     @property
     def lacks_association(self) -> bool:
@@ -256,14 +259,6 @@ class Facts(Question):
         known = self.pod_identity
         unread = isinstance(known, PodIdentity) and isinstance(known.association, Unread)
         return self.lacks_cluster or (self.by_association and unread)
-
-    @property
-    def _is_for_pods(self) -> bool:
-        """True if the role's trust policy names EKS Pod Identity, and no profile asks STS."""
-        if not isinstance(self.role, Role) or self.own_profile is not None:
-            return False
-        listed = statements(self.role.trust_policy)
-        return any(POD_IDENTITY_SERVICE in principals(each, "Service") for each in listed)
 
     @property
     def cluster_arn(self) -> str:

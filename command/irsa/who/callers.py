@@ -18,7 +18,7 @@ from irsa.access import called_by, judge
 from irsa.decide.document import statements_of
 from irsa.decide.patterns import Key, Value
 from irsa.decide.principals import Caller, caller_from_arn, session_of
-from irsa.decide.steps import Step
+from irsa.decide.steps import AssumeRole
 from irsa.decide.truth import Verdict
 from irsa.identity.policy_json import Json
 from irsa.observe.facts import PermissionsPolicy, Principal, Role, Unread
@@ -213,7 +213,9 @@ def _session(caller: Principal, name: str | None) -> Caller:
     return caller_from_arn(caller.arn, unique_id=caller.unique_id)
 
 
-def _called(step: Callable[[], Step], caller: Caller, context: Mapping[str, Value]) -> Step:
+def _called(
+    step: Callable[[], AssumeRole], caller: Caller, context: Mapping[str, Value]
+) -> AssumeRole:
     external_id, name = context.get(EXTERNAL_ID), context.get(SESSION)
     return replace(
         step(),

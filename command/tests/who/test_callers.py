@@ -10,10 +10,9 @@ from irsa.access import judge
 from irsa.decide.document import Kind
 from irsa.decide.principals import caller_from_arn, session_of
 from irsa.decide.statements import compile_policy
-from irsa.decide.steps import Step
+from irsa.decide.steps import AssumeRole
 from irsa.decide.trust_policy import compile_trust_policy
 from irsa.decide.truth import Verdict
-from irsa.identity.arns import parse_role_arn
 from irsa.observe.facts import PermissionsPolicy, Principal, Role, Unread
 from irsa.who.callers import UNLISTED, Callers, who_may
 from tests.support.world import ACCOUNT_A
@@ -233,10 +232,8 @@ def test_every_caller_that_can_is_named(trusted, own, boundary, denied, tags, is
     principal_tags = caller_tags | (session_tags if is_role else {})
 
     session = session_of(ROLE_A, "ci", "AROAROLEA")
-    step = Step(
-        action="sts:AssumeRole",
+    step = AssumeRole(
         resource=ROLE_B,
-        role=parse_role_arn(ROLE_B),
         caller=session if is_role else caller_from_arn(ALICE, unique_id="AIDAALICE"),
         trust=compile_trust_policy(target.trust_policy),
         identity=[compile_policy(own, "policy", Kind.IDENTITY)],
