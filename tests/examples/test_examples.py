@@ -14,14 +14,13 @@ from lightkube.resources.autoscaling_v2 import HorizontalPodAutoscaler
 from lightkube.resources.batch_v1 import CronJob, Job
 from lightkube.resources.core_v1 import Pod
 
-from irsa.__main__ import main
 from irsa.identity.eks import ROLE_ARN_VARIABLE
 from irsa_sandbox.demo import left_overs
 from irsa_sandbox.engine.stack import SandboxStack
 from tests.examples import programs
 from tests.examples.programs import EXAMPLES
-from tests.sandbox.support import in_process
 from tests.sandbox.support.cluster import eventually
+from tests.sandbox.support.in_process import RegisteredCluster
 from tests.support import language_host
 
 pytestmark = pytest.mark.sandbox
@@ -178,11 +177,11 @@ def test_the_example_in_another_language(session, environment, run, language, tm
         assert lists(session, "reporting", "reports", "acme-reports")
         file = tmp_path / "export.json"
         file.write_text(json.dumps(exported()))
-        verify = ["verify", "--stack", str(file), "--wait", "0"]
-        verified = in_process.run(main, verify, session.state, {})
+        irsa = RegisteredCluster(session).irsa
+        verified = irsa("verify", "--stack", str(file), "--wait", "0")
         assert verified.out.endswith("\npassed\n"), verified.out + verified.err
         for command in ("audit", "explain", "list"):
-            done = in_process.run(main, [command, "--stack", str(file)], session.state, {})
+            done = irsa(command, "--stack", str(file))
             assert done.code == 0, done.out + done.err
     finally:
         run("destroy")

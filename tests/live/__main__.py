@@ -18,9 +18,10 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from irsa_sandbox.demo.checks import parts
+from irsa_sandbox.serving.files import write_private
 from tests.live import left_overs
 from tests.live.answers import as_json, report
-from tests.live.run import FOLDER, PLACE_TAG, TAG, Refused, Run, say, subnets_of, write_private
+from tests.live.run import FOLDER, PLACE_TAG, TAG, Refused, Run, say, subnets_of
 from tests.support.paths import ROOT
 
 USAGE = 2
@@ -29,8 +30,7 @@ AWS bills account A about 0.20 dollars an hour; a run takes about 40 minutes (do
 Everything is removed at the end, after a failure too. If that is not possible, it costs about
 5 dollars a day until `{command}`."""
 CHECKS = [check for *_, checks in parts("test-aws") for check in checks]
-LEFT = "left-by-pulumi"
-"""File of a run that names what `pulumi destroy` did not delete."""
+LEFT = "left-by-pulumi"  # file that names what `pulumi destroy` did not delete
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -118,8 +118,8 @@ def _checked(run: Run, vpc: str, subnets: list[str], deployer_b: str) -> int:
         facts |= {"checks": passed, "removed": "everything" if is_removed else "NOT everything"}
         facts["left by pulumi destroy"] = (run.folder / LEFT).read_text()
         answers = as_json({row.key: row.answer for row in rows})
-        write_private(run.folder / "answers.json", answers)
-        write_private(run.folder / "report.md", report(facts, rows))
+        write_private(run.folder / "answers.json", answers.encode())
+        write_private(run.folder / "report.md", report(facts, rows).encode())
         say(f"the report is {run.folder / 'report.md'}")
     return 0 if holds and is_removed else 1
 
@@ -136,15 +136,15 @@ def _clean(run: Run) -> int:
     run.check_locks()
     found = left_overs.find(run)
     places = {each.place for each in found if each.place}
-    if (run.private / PLACE_TAG).exists():
-        places.add(run.place)
+    if (record := run.private / PLACE_TAG).exists():
+        places.add(record.read_text())
     for place in places:
         run.check(place)
     _destroy(run)
     if run.folder.exists():
         left = ", ".join(each.name for each in left_overs.find(run)) or "nothing"
         without_ids = left.replace(run.a.id, "ACCOUNT_A").replace(run.b.id, "ACCOUNT_B")
-        write_private(run.folder / LEFT, without_ids)
+        write_private(run.folder / LEFT, without_ids.encode())
     for problem in (problems := left_overs.remove(run)):
         say(f"NOT removed: {problem}")
     where = f"accounts {run.a.id} and {run.b.id}"

@@ -23,6 +23,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from irsa_sandbox.serving.files import write_private
 from tests.support.paths import ROOT
 
 FOLDER = ROOT / ".live"
@@ -106,8 +107,7 @@ class Run:
         if run_id and not _ID.fullmatch(run_id):
             raise Refused(f"run {run_id!r}: not 8 lowercase letters and digits; copy it from .live")
         record = folder.resolve() / run_id / "private" / PLACE_TAG
-        place = record.read_text() if run_id and record.exists() else ""
-        recorded = place.partition("/")[0]
+        recorded = record.read_text().partition("/")[0] if run_id and record.exists() else ""
         if region and recorded and region != recorded:
             raise Refused(f"run {run_id}: its region is {recorded}, not {region}; "
                           f"give REGION={recorded}")  # fmt: skip
@@ -117,14 +117,11 @@ class Run:
             raise Refused(f"profiles {a.profile!r} and {b.profile!r}: both of account {a.id}; "
                           "give profiles of two accounts")  # fmt: skip
         run_id = run_id or "".join(secrets.choice("abcdefghjkmnpqrstuvwxyz") for _ in range(8))
-        run = cls(run_id, region, a, b, folder.resolve() / run_id)
-        if place:
-            run.check(place)
-        return run
+        return cls(run_id, region, a, b, folder.resolve() / run_id)
 
     @property
     def place(self) -> str:
-        """Region and accounts, which `load` and `check` compare."""
+        """Region and accounts, which `load` and `check` compare with the record and the tags."""
         return f"{self.region}/{self.a.id}/{self.b.id}"
 
     def check(self, place: str) -> None:
@@ -181,8 +178,8 @@ class Run:
         self.folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder.mkdir(mode=0o700)
         (self.private / "state").mkdir(mode=0o700, parents=True)
-        write_private(self.private / "passphrase", secrets.token_urlsafe(24))
-        write_private(self.private / PLACE_TAG, self.place)
+        write_private(self.private / "passphrase", secrets.token_urlsafe(24).encode())
+        write_private(self.private / PLACE_TAG, self.place.encode())
 
     def forget(self) -> None:
         """Delete everything but the report."""
@@ -193,13 +190,6 @@ def _runs(pid: int) -> bool:
     command = ["ps", "-o", "stat=", "-p", str(pid)]
     state = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     return state.strip() != "" and not state.startswith("Z")
-
-
-def write_private(file: Path, text: str) -> None:
-    """Write a file that only its owner can read."""
-    file.unlink(missing_ok=True)
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-        stream.write(text)
 
 
 # https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html
@@ -216,18 +206,17 @@ def subnets_of(run: Run, given: Sequence[str]) -> tuple[str, list[str]]:
     if given:
         found = ec2.describe_subnets(SubnetIds=list(given))["Subnets"]
         return found[0]["VpcId"], list(given)
-    default = [vpc["VpcId"] for vpc in ec2.describe_vpcs()["Vpcs"] if vpc["IsDefault"]]
-    by_zone = {
-        subnet["AvailabilityZone"]: subnet["SubnetId"]
+    found = [
+        subnet
         for subnet in ec2.describe_subnets()["Subnets"]
-        if subnet["VpcId"] in default
+        if subnet["DefaultForAz"]
         and subnet["MapPublicIpOnLaunch"]
         and subnet.get("AvailabilityZoneId") not in _WITHOUT_EKS
-    }
-    chosen = [by_zone[zone] for zone in sorted(by_zone)][:2]
-    if len(chosen) < 2:
+    ]
+    if len(found) < 2:
         raise Refused(
             f"account {run.a.id}: no default VPC in {run.region} with public subnets in two zones; "
             "give SUBNETS=subnet-…,subnet-… of one VPC that reaches the internet"
         )
-    return default[0], chosen
+    found.sort(key=lambda subnet: subnet["AvailabilityZone"])
+    return found[0]["VpcId"], [subnet["SubnetId"] for subnet in found[:2]]

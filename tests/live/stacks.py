@@ -90,8 +90,7 @@ class Stack:
     def changes(self) -> set[str]:
         """Return the kinds of operations of another `up`."""
         say(f"{self.title}: pulumi preview")
-        counts = self._stack.preview().change_summary
-        return {str(getattr(kind, "value", kind)) for kind in counts}
+        return set(self._stack.preview().change_summary)
 
     def destroy(self) -> None:
         """Run `pulumi destroy`, with the lock of an earlier process removed."""
@@ -105,8 +104,7 @@ class Stack:
 
     def state(self) -> dict[str, Any]:
         """Return the exported state."""
-        exported = self._stack.export_stack()
-        return {"version": exported.version, "deployment": exported.deployment}
+        return vars(self._stack.export_stack())
 
     def _program(self) -> None:
         sys.path.insert(0, str(self._folder))  # as a language host does

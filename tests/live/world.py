@@ -16,22 +16,16 @@ import lightkube
 from httpx2.websockets import HTTPXWSException
 from lightkube.config.kubeconfig import KubeConfig
 from lightkube.core.exceptions import ApiError
-from lightkube.resources.core_v1 import Namespace, Pod
+from lightkube.resources.core_v1 import Namespace
 
 from irsa.identity.eks import ROLE_ARN_VARIABLE, STS_AUDIENCE, TOKEN_FILE_VARIABLE
-from irsa_sandbox.demo.checks import (
-    CONTENT_A,
-    CONTENT_B,
-    OBJECT_A,
-    OBJECT_B,
-    Check,
-    account,
-    names_of,
-)
+from irsa_sandbox.demo import checks
 from irsa_sandbox.environment_variables import NO_AWS_FILES
+from irsa_sandbox.pods.exec import find_pod
+from irsa_sandbox.serving.files import write_private
 from irsa_sandbox.session import Done, create_service_account, service_account_token
 from tests.live.answers import Row, answer_of, normalised
-from tests.live.run import TAG, Run, say, write_private
+from tests.live.run import TAG, Run, say
 from tests.live.stacks import Stack
 from tests.support.paths import ROOT
 
@@ -48,11 +42,11 @@ class World:
         self.rows: list[Row] = []
         outputs, of_b = a.outputs(), b.outputs()
         kubeconfig = run.private / "kubeconfig"
-        write_private(kubeconfig, outputs["kubeconfig"])
+        write_private(kubeconfig, outputs["kubeconfig"].encode())
         self._state = run.private / "state.json"
-        write_private(self._state, json.dumps(a.state()))
+        write_private(self._state, json.dumps(a.state()).encode())
         roles = {name: outputs[f"{name}_arn"] for name in ("role", "role_a", "pattern_role")}
-        self.names: Mapping[str, str] = names_of(
+        self.names: Mapping[str, str] = checks.names_of(
             {**roles, "role_b": of_b["role_b_arn"]},
             bucket_a=f"{run.prefix}-bucket-s3-app",
             bucket_b=of_b["bucket"],
@@ -77,12 +71,12 @@ class World:
     def upload(self) -> None:
         """Put an object into each bucket, as the account's own profile."""
         for of, bucket, key, content in (
-            (self.run.a, "bucket_a", OBJECT_A, CONTENT_A),
-            (self.run.b, "bucket_b", OBJECT_B, CONTENT_B),
+            (self.run.a, "bucket_a", checks.OBJECT_A, checks.CONTENT_A),
+            (self.run.b, "bucket_b", checks.OBJECT_B, checks.CONTENT_B),
         ):
             of.client("s3").put_object(Bucket=self.names[bucket], Key=key, Body=content)
 
-    def judge(self, check: Check) -> Row:
+    def judge(self, check: checks.Check) -> Row:
         """Ask, and ask again while AWS may not have propagated every change."""
         deadline = time.monotonic() + PATIENCE
         while True:
@@ -98,7 +92,8 @@ class World:
                 break
             say(f"{check.key}: {answer.code}, asking again")
             time.sleep(PAUSE)
-        row = Row(check.key, check.title, passed, normalised(answer, self._own_words))
+        shown = answer._replace(text=normalised(answer.text, self._own_words))
+        row = Row(check.key, check.title, passed, shown)
         self.rows.append(row)
         say(f"{check.key}: {'passed' if passed else 'FAILED'}, {answer.code}")
         return row
@@ -108,15 +103,9 @@ class World:
         deadline = time.monotonic() + POD_PATIENCE
         while True:
             try:
-                pod = self._running(namespace, workload)
-                call = self._async.exec(
-                    pod,
-                    namespace=namespace,
-                    command=command,
-                    stdout=True,
-                    stderr=True,
-                    timeout=120.0,
-                )
+                pod = find_pod(self._client, namespace, workload)["metadata"]["name"]
+                both = {"stdout": True, "stderr": True, "timeout": 120.0}
+                call = self._async.exec(pod, namespace=namespace, command=command, **both)
                 done = self._runner.run(call)
                 return Done(done.exit_code, f"{done.stdout}{done.stderr}")
             # A Pod that is not there yet, or a node's kubelet that does not answer yet.
@@ -125,19 +114,9 @@ class World:
                     return Done(1, f"{namespace}/{workload}: {error}")
                 time.sleep(2)
 
-    def _running(self, namespace: str, workload: str) -> str:
-        phases: list[str] = []
-        labels = {"app.kubernetes.io/name": workload}
-        for pod in self._client.list(Pod, namespace=namespace, labels=labels):
-            document = pod.to_dict()
-            phases.append(document.get("status", {}).get("phase"))
-            if phases[-1] == "Running" and "deletionTimestamp" not in document["metadata"]:
-                return document["metadata"]["name"]
-        raise LookupError(f"no running Pod, but {phases}")
-
     def as_administrator(self, command: Sequence[str]) -> Done:
         """Run an AWS command as account A's profile, which has deployed it."""
-        return self._run(command, {})
+        return self._run(command)
 
     def service_account(self, namespace: str, name: str) -> None:
         """Create a service account, unless it exists."""
@@ -154,25 +133,25 @@ class World:
             file = Path(home) / "token"
             file.write_text(token)
             own = {ROLE_ARN_VARIABLE: role, TOKEN_FILE_VARIABLE: str(file), "HOME": home}
-            return self._run(command, {**NO_AWS_FILES, **own}, without="AWS_PROFILE")
+            environment = {**os.environ, **NO_AWS_FILES, **own}
+            del environment["AWS_PROFILE"]
+            return self._run(command, environment)
 
     def ask(self, question: Mapping[str, Any]) -> Done:
         """Run `irsa verify` of a workload; return the links and their states."""
-        _, name = account(self, question["verify"])
+        _, name = checks.account(self, question["verify"])
         command = [sys.executable, "-m", "irsa", "verify", "--stack", str(self._state)]
         command += ["--workload", name, "--output", "json"]
-        done = self._run([*command, "--trusting-profile", self.run.b.profile], {})
+        done = self._run([*command, "--trusting-profile", self.run.b.profile])
         if not done.output.startswith("["):
             return done
         [result], _ = json.JSONDecoder().raw_decode(done.output)
         links = [f"{link['key']}: {link['status']}" for link in result["links"]]
         return Done(done.code, "\n".join(links))
 
-    def _run(self, command: Sequence[str], more: Mapping[str, str], without: str = "") -> Done:
-        environment = {**os.environ, **more}
-        environment.pop(without, None)
+    def _run(self, command: Sequence[str], env: Mapping[str, str] = os.environ) -> Done:
         done = subprocess.run(
-            list(command), cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+            command, cwd=ROOT, env=env, capture_output=True, text=True, check=False
         )
         return Done(done.returncode, done.stdout + done.stderr)
 

@@ -1,15 +1,10 @@
 """Account A's program: the three systems, and what they depend on."""
 
 import json
-from typing import Any
 
 import pytest
 
-from irsa.identity.policies import (
-    assume_role_permissions_policy,
-    bucket_permissions_policy,
-    irsa_trust_policy,
-)
+from irsa.identity import policies
 from irsa.identity.subjects import parse_service_accounts
 from tests.support.engine import Engine, outputs_of, run_program, stack_file
 from tests.support.world import ACCOUNT_A, CLUSTER_ARN, ISSUER_URL, PROVIDER_ARN
@@ -26,11 +21,11 @@ def engine() -> Engine:
     return run_program(stack_file())
 
 
-def run(**changes: Any) -> Engine:
+def run(**changes):
     return run_program({**stack_file(), **{f"irsa:{key}": each for key, each in changes.items()}})
 
 
-def policy(engine: Engine, name: str) -> Any:
+def policy(engine, name):
     return json.loads(engine.named("Policy", name).inputs["policy"])
 
 
@@ -48,7 +43,7 @@ def config_file(engine: Engine) -> str:
 )
 def test_each_role_trusts_its_own_service_accounts(engine, role, subject):
     trust = json.loads(engine.named("Role", role).inputs["assumeRolePolicy"])
-    assert trust == irsa_trust_policy([PROVIDER_ARN], [parse_service_accounts(subject)])
+    assert trust == policies.irsa_trust_policy([PROVIDER_ARN], [parse_service_accounts(subject)])
 
 
 def test_system_1_gives_the_pod_the_key_of_a_user_who_reads_the_bucket(engine):
@@ -62,7 +57,7 @@ def test_system_1_gives_the_pod_the_key_of_a_user_who_reads_the_bucket(engine):
 def test_system_2_lets_the_pods_role_read_the_bucket(engine):
     annotations = engine.named("ServiceAccount", "dev/s3-app").inputs["metadata"]["annotations"]
     assert annotations == {"eks.amazonaws.com/role-arn": f"{ARN}role/s3-app"}
-    read = bucket_permissions_policy("arn:aws:s3:::bucket-s3-app", "read")
+    read = policies.bucket_permissions_policy("arn:aws:s3:::bucket-s3-app", "read")
     assert policy(engine, "bucket-s3-app-read") == read
     attachment = engine.named("RolePolicyAttachment", "s3-app-bucket").inputs
     assert attachment == {"role": "s3-app", "policyArn": READS}
@@ -75,7 +70,7 @@ def test_system_3_lets_role_a_assume_role_b_and_nothing_else(external_id):
     found = [each.inputs for each in engine.of("RolePolicyAttachment")]
     [attached] = [each["policyArn"] for each in found if each["role"] == "s3-app-A"]
     assert attached == f"{ARN}policy/s3-app-A-assume-role"
-    assert policy(engine, "s3-app-A-assume-role") == assume_role_permissions_policy(ROLE_B)
+    assert policy(engine, "s3-app-A-assume-role") == policies.assume_role_permissions_policy(ROLE_B)
     assert f"[profile B]\nrole_arn = {ROLE_B}\nsource_profile = A\n" in config_file(engine)
     assert ("external_id = tenant-42\n" in config_file(engine)) == bool(external_id)
 
@@ -83,7 +78,7 @@ def test_system_3_lets_role_a_assume_role_b_and_nothing_else(external_id):
 def test_the_computed_arns_keep_the_partition():
     engine = run_program({**stack_file(), "aws:region": "cn-north-1"})
 
-    in_china = assume_role_permissions_policy(ROLE_B.replace("arn:aws:", "arn:aws-cn:"))
+    in_china = policies.assume_role_permissions_policy(ROLE_B.replace("arn:aws:", "arn:aws-cn:"))
     assert policy(engine, "s3-app-A-assume-role") == in_china
 
 

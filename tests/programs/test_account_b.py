@@ -1,7 +1,6 @@
 """Account B's program: its bucket, and role B that trusts role A of account A's stack."""
 
 import json
-from typing import Any
 
 import pulumi
 import pytest
@@ -21,19 +20,13 @@ OUTPUTS_A = {
 }
 
 
-def run(
-    outputs_a: dict[str, Any] = OUTPUTS_A,
-    *,
-    stack_a: str = STACK_A,
-    preview: bool = False,
-    **changes: Any,
-) -> Engine:
+def run(outputs_a=OUTPUTS_A, *, stack_a=STACK_A, preview=False, **changes):
     config = {f"irsa-account-b:{key}": value for key, value in changes.items()}
     engine = Engine(preview=preview, stacks={stack_a: outputs_a})
     return run_program({**stack_file(FOLDER), **config}, engine, folder=FOLDER)
 
 
-def trust_of(engine: Engine) -> dict[str, Any]:
+def trust_of(engine):
     return json.loads(engine.one("Role").inputs["assumeRolePolicy"])
 
 

@@ -1,8 +1,6 @@
 """A state of an older program comes up with today's: nothing is replaced or deleted."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -29,7 +27,7 @@ FOLDERS = {
 OTHER_ACCOUNT = ("444455556666", "111122223333")
 
 
-def registered(project: str) -> Mapping[str, Mapping[str, Any]]:
+def registered(project):
     """Inputs of what today's program registers, by URN without stack and project, and by alias."""
     folder = FOLDERS[project]
     config = {**stack_file(folder), f"{project}:issuerUrl": ISSUER_URL}
@@ -38,7 +36,7 @@ def registered(project: str) -> Mapping[str, Mapping[str, Any]]:
     engine = Engine(stacks={"organization/irsa/dev": CLUSTER})
     run_program(config, engine, folder=folder)
     inputs = {(each.typ, each.name): dict(each.inputs) for each in engine.registered}
-    found: dict[str, Mapping[str, Any]] = {}
+    found = {}
     for urn in engine.monitor.depends_on:
         path, name = urn.split("::", 2)[2].removeprefix("pulumi:pulumi:Stack$").split("::", 1)
         kind = path.rpartition("$")[2]
@@ -61,6 +59,6 @@ def test_no_resource_is_replaced_or_deleted(project):
         assert given == {key: before[key] for key in given}, urn
 
 
-def names(inputs: Mapping[str, Any]) -> Mapping[str, str]:
+def names(inputs):
     metadata = inputs["metadata"]
     return {key: metadata[key] for key in ("name", "namespace") if key in metadata}

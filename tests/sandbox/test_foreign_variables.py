@@ -6,7 +6,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,7 +39,7 @@ class Shell(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+def shell(tmp_path_factory):
     """A shell with every variable of the table and an AWS configuration, and a sandbox.
 
     A machine need not have an AWS CLI, and not every AWS CLI and Pulumi CLI will do.

@@ -5,7 +5,6 @@ import shlex
 import signal
 import stat
 import subprocess
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 
 from irsa_sandbox import lifecycle
 from irsa_sandbox.folder import is_held
-from irsa_sandbox.state import LOG_FILE, STATE_FILE, SandboxError, SandboxState, load
+from irsa_sandbox.state import LOG_FILE, STATE_FILE, SandboxError, load
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.command import SANDBOX, sandbox, started
 
@@ -33,7 +32,7 @@ def processes(leader: int) -> list[tuple[int, str]]:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def folder(tmp_path_factory):
     """The folder of a sandbox that these tests end and start again."""
     made = tmp_path_factory.mktemp("lifecycle")
     yield made
@@ -41,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def running(folder: Path) -> SandboxState:
+def running(folder):
     return lifecycle.up(folder, print)
 
 
@@ -150,7 +149,7 @@ def test_files_with_secrets_are_for_their_owner_only(session):
     assert [f for f in private if f.stat().st_mode & 0o077] == []
 
 
-def socket_inodes(pid: int) -> Iterator[str]:
+def socket_inodes(pid):
     """Yield the inodes of the sockets of a process, as Linux's tables name them."""
     for link in Path(f"/proc/{pid}/fd").iterdir():
         with suppress(FileNotFoundError):  # closed meanwhile, as a connection may be

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -94,7 +93,7 @@ class Shell(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+def shell(tmp_path_factory):
     """A sandbox of its own, as the stacks are of a cluster of their own."""
     folder = tmp_path_factory.mktemp("live")
     state = lifecycle.up(folder / "sandbox", print)
@@ -119,7 +118,6 @@ def fresh(shell: Shell, tmp_path: Path) -> Shell:
 
 def until(process: subprocess.Popen[str], text: str) -> str:
     """Return the output up to a line with the text."""
-    assert process.stdout is not None
     printed = ""
     for line in process.stdout:
         printed += line

@@ -10,17 +10,13 @@ import shutil
 import subprocess
 import sysconfig
 import venv
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 import yaml
 
 from irsa import REPOSITORY, __version__
 from irsa_sandbox.engine.stack import SandboxStack
-from irsa_sandbox.session import Session
 from irsa_sandbox.state import SandboxError
-from irsa_sandbox.testing.sandbox import Sandbox
 from tests.sandbox.support.clone import clone_in
 from tests.sandbox.support.programs import stack_of, unchanged
 from tests.sandbox.support.workload import sdk_in
@@ -34,11 +30,10 @@ pytestmark = pytest.mark.sandbox
 
 TAG = f"v{__version__}"
 PACKAGE = f"{REPOSITORY}/components"
-Pulumi = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture(scope="module")
-def repository(tmp_path_factory) -> Path:
+def repository(tmp_path_factory):
     """A commit of the working tree with the version's tag, and one after it without the package."""
     clone = clone_in(tmp_path_factory.mktemp("published"))
     git(clone, "init", "-q")
@@ -50,12 +45,12 @@ def repository(tmp_path_factory) -> Path:
     return clone
 
 
-def git(clone: Path, *arguments: str) -> str:
+def git(clone, *arguments):
     return subprocess.check_output(["git", *arguments], cwd=clone, text=True).strip()
 
 
 @pytest.fixture(scope="module")
-def pulumi(session: Session, repository: Path, tmp_path_factory) -> Iterator[Pulumi]:
+def pulumi(session, repository, tmp_path_factory):
     """The CLI on a machine that reaches the repository alone."""
     home, tools, server = (tmp_path_factory.mktemp(each) for each in ("home", "tools", "server"))
     language_host.put_into(tools, "python")
@@ -97,7 +92,7 @@ def test_the_engine_gets_the_package_from_git(pulumi, repository, form):
 
 
 @pytest.fixture
-def project(pulumi, tmp_path) -> Path:
+def project(pulumi, tmp_path):
     """A project from the template, and its environment with what its requirement brings."""
     project, source = tmp_path / "own", documented("pulumi new ")
     options = ["--generate-only", "--yes", "--name", "own", "--dir", str(project)]
@@ -115,7 +110,7 @@ def project(pulumi, tmp_path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def cluster(session: Session, irsa_sandbox: Sandbox) -> str:
+def cluster(session, irsa_sandbox):
     """The name of an EKS cluster with an OIDC provider, as the README has it."""
     eks, known = session.aws("eks"), irsa_sandbox.cluster_name
     found = eks.describe_cluster(name=known)["cluster"]
@@ -125,7 +120,7 @@ def cluster(session: Session, irsa_sandbox: Sandbox) -> str:
     return "dev"
 
 
-def test_the_template_runs_in_its_own_environment(session, cluster, project: Path, pod):
+def test_the_template_runs_in_its_own_environment(session, cluster, project, pod):
     with (project / "__main__.py").open("a") as program:
         program.write("import sys\npulumi.export('ran', [sys.prefix, __file__])\n")
     own = {"cluster": cluster, "serviceAccount": "reports/nightly", "bucket": "acme-nightly"}
@@ -140,7 +135,7 @@ def test_the_template_runs_in_its_own_environment(session, cluster, project: Pat
     unchanged(stack)
 
 
-def test_an_error_in_its_own_environment_is_one_line(session: Session, project: Path):
+def test_an_error_in_its_own_environment_is_one_line(session, project):
     stack = SandboxStack(session.state, project, stack="mistake")
     (project / "__main__.py").write_text("import pulumi\nraise pulumi.RunError('not today')\n")
     with pytest.raises(SandboxError, match=r"^not today$"):
@@ -170,7 +165,7 @@ def test_the_readmes_program_runs_in_a_cluster_with_an_oidc_provider(session, cl
     unchanged(stack)
 
 
-def test_every_option_of_a_workflows_pulumi_is_one_of_the_cli(session: Session):
+def test_every_option_of_a_workflows_pulumi_is_one_of_the_cli(session):
     found = [words for file in WORKFLOWS for words in commands(file) if words[0] == "pulumi"]
 
     assert len(found) == 9

@@ -3,17 +3,14 @@
 import re
 import signal
 import subprocess
-from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from irsa_sandbox import lifecycle
 from irsa_sandbox.aws.accounts import ACCOUNT_B
 from irsa_sandbox.folder import is_held
-from irsa_sandbox.session import Session
 from tests.sandbox.support.cluster import eventually
 from tests.support.code_blocks import blocks
 from tests.support.foreign_project import ForeignProject
@@ -27,7 +24,7 @@ def project(tmp_path: Path) -> ForeignProject:
 
 
 @pytest.fixture
-def borrowed(session: Session) -> list[str]:
+def borrowed(session):
     """The option that saves a test the start of a sandbox."""
     return ["--irsa-sandbox", str(session.state.path)]
 
@@ -153,7 +150,7 @@ def test_a_test_leaves_nothing_to_the_next_and_all_that_was_there(session, proje
 
 
 @contextmanager
-def waiting(project: ForeignProject, *arguments: str) -> Iterator[tuple[Any, Path]]:
+def waiting(project, *arguments):
     """Its pytest, which is gone afterwards, and the sandbox's folder, once its test waits."""
     project.write(
         test_it="""
@@ -201,7 +198,7 @@ def test_a_borrowed_sandbox_is_put_back_when_the_borrower_is_killed(session, pro
     eventually(lambda: accounts_of(session) == before)
 
 
-def accounts_of(session: Session) -> list[str]:
+def accounts_of(session):
     """Users, buckets and clusters."""
     return [
         *(user["UserName"] for user in session.aws("iam", ACCOUNT_B).list_users()["Users"]),

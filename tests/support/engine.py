@@ -34,13 +34,8 @@ def secret(value: Any) -> dict[str, Any]:
 _LOOP = asyncio.new_event_loop()
 
 
-def _is_secret(value: Any) -> bool:
-    return isinstance(value, dict) and value.get(_SIGNATURE) == _SECRET
-
-
 class Monitor(MockMonitor):
-    """Remembers the dependencies and the options of every registration, which `MockMonitor`
-    drops."""
+    """Remembers dependencies and options of every registration, which `MockMonitor` drops."""
 
     def __init__(self, mocks: pulumi.runtime.Mocks) -> None:
         super().__init__(mocks)
@@ -87,7 +82,7 @@ class Engine(pulumi.runtime.Mocks):
         state = dict(args.inputs)
         if args.typ == "pulumi:pulumi:StackReference":
             outputs = dict(self.stacks[args.inputs["name"]])
-            secrets = [name for name, value in outputs.items() if _is_secret(value)]
+            secrets = [k for k, v in outputs.items() if isinstance(v, dict) and v.get(_SIGNATURE)]
             return args.name, {**state, "outputs": outputs, "secretOutputNames": secrets}
         if self.preview:
             return "", state
@@ -99,11 +94,8 @@ class Engine(pulumi.runtime.Mocks):
         match args.typ:
             case "aws:iam/role:Role":
                 arn = f"arn:aws:iam::{ACCOUNT_A}:role{path}{name}"
-                return {
-                    "name": name,
-                    "arn": arn,
-                    "uniqueId": f"AROA{re.sub('[^A-Z0-9]', '', args.name.upper())}",
-                }
+                unique_id = f"AROA{re.sub('[^A-Z0-9]', '', args.name.upper())}"
+                return {"name": name, "arn": arn, "uniqueId": unique_id}
             case "aws:iam/policy:Policy":
                 return {"arn": f"arn:aws:iam::{ACCOUNT_A}:policy/{name}"}
             case "aws:iam/openIdConnectProvider:OpenIdConnectProvider":
@@ -168,11 +160,8 @@ class Engine(pulumi.runtime.Mocks):
 
     def options(self, typ: str, name: str) -> Any:
         """Return the options of a registration: aliases, hooks, retainOnDelete, ..."""
-        return next(
-            found
-            for key, found in self.monitor.requests.items()
-            if _is(key[0], typ) and key[1] == name
-        )
+        requests = self.monitor.requests.items()
+        return next(each for (kind, own), each in requests if _is(kind, typ) and own == name)
 
     def tree(self) -> set[str]:
         """Every resource as ``<parent type>$<type>``, which is how a URN shows parentage."""
@@ -215,30 +204,17 @@ def _cluster(name: str) -> dict[str, Any]:
     }
 
 
-class _Kept(logging.Handler):
-    """Keeps what a program logs."""
-
-    def __init__(self, lines: list[str]) -> None:
-        super().__init__(logging.INFO)
-        self._lines = lines
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._lines.append(f"{record.levelname.lower()}: {record.getMessage()}")
-
-
 def deploy(
-    program: Callable[[], Any],
-    engine: Engine | None = None,
-    *,
-    project: str = "irsa",
+    program: Callable[[], Any], engine: Engine | None = None, project: str = "irsa"
 ) -> Engine:
     """Run a program to completion; every registration has landed when this returns."""
     engine = engine or Engine()
+    logged = engine.logged
     asyncio.set_event_loop(_LOOP)
     # A program that fails leaves futures that are never awaited; Pulumi's hosts silence them, too.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
-    logger = logging.Logger("program")
-    logger.addHandler(_Kept(engine.logged))
+    logger = logging.Logger("program", logging.INFO)
+    logger.handle = lambda each: logged.append(f"{each.levelname.lower()}: {each.getMessage()}")
     pulumi.runtime.set_mocks(
         engine,
         monitor=engine.monitor,
@@ -275,14 +251,12 @@ def run_program(
 ) -> Engine:
     """Run a project's ``__main__.py`` with the configuration that its stack file would hold."""
     project = yaml.safe_load((ROOT / folder / "Pulumi.yaml").read_text())["name"]
-    pulumi.runtime.set_all_config(
-        {
-            key: value if isinstance(value, str) else json.dumps(value)
-            for key, value in config.items()
-        }
-    )
+    texts = {
+        key: each if isinstance(each, str) else json.dumps(each) for key, each in config.items()
+    }
+    pulumi.runtime.set_all_config(texts)
     main = str(ROOT / folder / "__main__.py")
-    return deploy(lambda: runpy.run_path(main), engine, project=project)
+    return deploy(lambda: runpy.run_path(main), engine, project)
 
 
 def refusal(config: Mapping[str, Any], *, folder: str = ".", lines: int = 1) -> str:

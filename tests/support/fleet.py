@@ -240,9 +240,8 @@ class _Handler(BaseHTTPRequestHandler):
         start, most = int(form.get("Marker", 0)), int(form.get("MaxItems", 100))
         end = min(start + most, len(self.fleet.roles))
         roles = self.fleet.roles[start:end]
-        if (
-            name == "Roles"
-        ):  # https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListRoles.html
+        # https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListRoles.html
+        if name == "Roles":
             left_out = ("RolePolicyList", "AttachedManagedPolicies", "RoleLastUsed", "Tags")
             roles = [{k: v for k, v in role.items() if k not in left_out} for role in roles]
         marker = f"<Marker>{end}</Marker>" if end < len(self.fleet.roles) else ""

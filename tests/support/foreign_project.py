@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 from irsa_sandbox.engine.stack import ROOT
 
@@ -31,19 +32,12 @@ class ForeignProject:
         for name, text in files.items():
             (self.folder / f"{name}.py").write_text(dedent(text))
 
-    def pytest(
-        self, *arguments: str, env: Mapping[str, str] | None = None
-    ) -> "subprocess.CompletedProcess[str]":
+    def pytest(self, *arguments: str, env: Mapping[str, str] | None = None) -> Any:
         """Run its tests, warnings being errors; both outputs are in ``stdout``."""
         return subprocess.run(
-            self.command(*arguments),
-            cwd=self.folder,
-            env=self.environment(env),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
+            self.command(*arguments), cwd=self.folder, env=self.environment(env), text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+        )  # fmt: skip
 
     def command(self, *arguments: str) -> list[str]:
         """Return the command that runs its tests."""

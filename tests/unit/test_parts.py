@@ -1,9 +1,11 @@
 """Each part, installed alone: from its folder in a clone, from a release's tag, and from its sdist.
 
-The environments have this one's packages behind their own, so that no index is asked.
+The environments have this one's packages behind their own, so that no index is asked. What `make
+setup` installs has one version and its hashes.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,17 +20,10 @@ from packaging.requirements import Requirement
 from irsa import REPOSITORY, __version__
 from irsa_components.package.provider import IrsaProvider
 from tests.support import requirements
-from tests.support.locked import locked_versions
 from tests.support.paths import ROOT
 
-PARTS = {
-    "command": ["irsa"],
-    "components": ["irsa_components"],
-    "sandbox": ["irsa_sandbox"],
-}
-NEEDS = {"command": [], "components": ["command"], "sandbox": ["command", "components"]}
-"""The parts that each one stands on."""
-PACKAGES = {name for names in PARTS.values() for name in names}
+PARTS = {"command": "irsa", "components": "irsa_components", "sandbox": "irsa_sandbox"}
+LOCKED = (ROOT / "constraints.txt", ROOT / "sandbox/irsa_sandbox/tools/go.txt")
 AUTHOR = "-c user.name=a -c user.email=a@b.c"
 OFFLINE = ["--no-index", "--no-build-isolation"]
 BUILD = "import sys; from setuptools import build_meta; build_meta.build_{}(sys.argv[1])"
@@ -70,7 +65,9 @@ def environment(clone, tmp_path_factory):
     folder = tmp_path_factory.mktemp("environment")
     site = new_environment(folder)
     pip("install", *OFFLINE, clone / "sandbox", python=folder / "bin/python")
-    assert {each.name.split("-")[0] for each in site.iterdir() if each.is_dir()} == PACKAGES
+    assert {each.name.split("-")[0] for each in site.iterdir() if each.is_dir()} == {
+        *PARTS.values()
+    }
     return folder
 
 
@@ -95,7 +92,7 @@ def released(clone, tmp_path_factory):
     here = f"file://localhost{tagged}"
     lines = [getattr(requirements, part.upper()).replace(REPOSITORY, here) for part in PARTS]
     pip("wheel", "--no-deps", *OFFLINE, "-w", wheels, *lines)
-    return {part: next(wheels.glob(f"{packages[0]}-[0-9]*")) for part, packages in PARTS.items()}
+    return {part: next(wheels.glob(f"{package}-[0-9]*")) for part, package in PARTS.items()}
 
 
 def metadata(wheel):
@@ -111,8 +108,7 @@ def requirements_of(wheel):
 def test_a_wheel_has_its_package_with_every_file_and_no_test(part, released):
     files = {
         str(each.relative_to(ROOT / part))
-        for package in PARTS[part]
-        for each in (ROOT / part / package).rglob("*")
+        for each in (ROOT / part / PARTS[part]).rglob("*")
         if each.is_file() and each.suffix != ".pyc"
     }
     names = {
@@ -120,7 +116,7 @@ def test_a_wheel_has_its_package_with_every_file_and_no_test(part, released):
     }
 
     assert names == files
-    assert f"{PARTS[part][0]}/py.typed" in names
+    assert f"{PARTS[part]}/py.typed" in names
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -137,8 +133,11 @@ def test_an_sdist_builds_the_releases_wheel(part, clone, released, tmp_path):
     assert {n: one.read(n) for n in one.namelist()} == {n: other.read(n) for n in other.namelist()}
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_a_release_says_what_it_is_and_requires_its_own_tags_parts(part, released):
+@pytest.mark.parametrize(
+    ("part", "needs"),
+    [("command", []), ("components", ["command"]), ("sandbox", ["command", "components"])],
+)
+def test_a_release_says_what_it_is_and_requires_its_own_tags_parts(part, needs, released):
     facts = metadata(released[part])
     needed = {str(each) for each in requirements_of(released[part]) if each.url}
 
@@ -146,19 +145,49 @@ def test_a_release_says_what_it_is_and_requires_its_own_tags_parts(part, release
     assert facts["Project-URL"] == f"Repository, {REPOSITORY}"
     for header in ("Author", "Classifier", "Description-Content-Type", "Keywords", "License-File"):
         assert facts[header], header
-    assert needed == {getattr(requirements, each.upper()) for each in NEEDS[part]}
+    assert needed == {getattr(requirements, each.upper()) for each in needs}
     assert (ROOT / part / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+
+
+def read_requirements(file):
+    """Return the requirements of a file, without pip's options and comments."""
+    lines = (re.split(r" #| --hash| \\", line)[0] for line in file.read_text().splitlines())
+    return [Requirement(line) for line in lines if re.match(r"\w", line)]
+
+
+@pytest.mark.parametrize("file", LOCKED, ids=lambda file: file.name)
+def test_every_package_is_pinned_with_its_hashes_and_no_index_is_named(file):
+    text = file.read_text()
+    entries = re.split(r"\n(?=\w)", "\n".join(text.splitlines()[2:]))
+
+    assert len(entries) == len(read_requirements(file))
+    assert not re.search("://|index", text)
+    for entry in entries:
+        first, *hashes = entry.split(" \\\n")
+        assert re.fullmatch(r"[\w.-]+==[\w.]+( ;.+)?", first)
+        assert hashes
+        assert all(re.fullmatch(r" {4}--hash=sha256:[0-9a-f]{64}", line) for line in hashes)
 
 
 @pytest.mark.parametrize("platform", ["linux", "darwin"])
 @pytest.mark.parametrize("machine", ["x86_64", "arm64"])
 @pytest.mark.parametrize("python", ["3.11", "3.14"])
-def test_what_a_part_requires_is_locked(released, platform, machine, python):
-    machine, locked = locked_versions(platform, machine, python)
-    for wanted in (each for wheel in released.values() for each in requirements_of(wheel)):
-        fits = wanted.marker is None or wanted.marker.evaluate(machine)
-        if not wanted.url and fits:
-            assert wanted.specifier.contains(locked[wanted.name]), wanted
+def test_what_is_required_is_locked_in_a_version_that_fits(released, platform, machine, python):
+    """By a part, or by a contributor's tools."""
+    facts = {"sys_platform": platform, "platform_machine": machine, "python_version": python}
+    facts |= {"python_full_version": f"{python}.0", "implementation_name": "cpython"}
+    facts["platform_python_implementation"] = "CPython"
+
+    def fitting(found):
+        return [each for each in found if each.marker is None or each.marker.evaluate(facts)]
+
+    locked = {
+        each.name.lower().replace("_", "-"): next(iter(each.specifier)).version
+        for each in fitting(read_requirements(LOCKED[0]))
+    }
+    wanted = [each for wheel in released.values() for each in requirements_of(wheel)]
+    for each in fitting([*wanted, *read_requirements(ROOT / "requirements-dev.txt")]):
+        assert each.url or each.specifier.contains(locked[each.name]), each
 
 
 def test_doctor_names_the_installed_command(installed):

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
@@ -23,11 +22,9 @@ from pulumi import ResourceOptions
 
 from irsa.identity.policies import service_trust_policy
 from irsa_sandbox.demo import left_overs
-from irsa_sandbox.engine.stack import SandboxStack
-from irsa_sandbox.session import Session
 from irsa_sandbox.state import PULUMI_BACKEND, SandboxError
 from tests.sandbox.support.cluster import eventually
-from tests.sandbox.support.programs import in_cluster, stack_of, unchanged
+from tests.sandbox.support.programs import POD_SPEC, in_cluster, stack_of, unchanged
 
 pytestmark = pytest.mark.sandbox
 
@@ -35,27 +32,7 @@ NAME = "killed"
 ROLE = "aws:iam/role:Role"
 
 
-def roles_in(session: Session) -> list[str]:
-    names = [role["RoleName"] for role in session.aws("iam").list_roles()["Roles"]]
-    return [name for name in names if name.startswith(NAME)]
-
-
-def deployment_in(session: Session) -> bool:
-    return NAME in [each.metadata.name for each in session.cluster.list(Deployment, namespace="*")]
-
-
-def creating_in(session: Session) -> list[str]:
-    """The types of resources that the state on disk says are being created."""
-    file = session.state.path / PULUMI_BACKEND / ".pulumi" / "stacks" / NAME / "dev.json"
-    try:
-        latest = json.loads(file.read_text())["checkpoint"]["latest"]
-    except (FileNotFoundError, ValueError):
-        return []
-    pending = latest.get("pending_operations") or []
-    return [each["resource"]["type"] for each in pending if each["type"] == "creating"]
-
-
-def kill_during_up(stack: SandboxStack, is_time: Callable[[], bool]) -> None:
+def kill_during_up(stack, is_time):
     """Bring the stack up, and kill the engine when it is time: it stands still while that is asked,
     so that the answer is true of the moment at which it dies."""
     done = threading.Event()
@@ -92,10 +69,18 @@ def kill_during_up(stack: SandboxStack, is_time: Callable[[], bool]) -> None:
 
 
 @pytest.mark.parametrize("provider", ["aws and kubernetes", "eks"])
-def test_a_killed_up_is_finished_as_pulumi_prescribes(session: Session, provider: str):
+def test_a_killed_up_is_finished_as_pulumi_prescribes(session, provider):
     """Import what was being made, if it is a role, and delete it otherwise."""
 
-    def workloads(imported: list[str]) -> None:
+    def roles():
+        names = [role["RoleName"] for role in session.aws("iam").list_roles()["Roles"]]
+        return [name for name in names if name.startswith(NAME)]
+
+    def is_deployed():
+        listed = session.cluster.list(Deployment, namespace="*")
+        return NAME in [each.metadata.name for each in listed]
+
+    def workloads(imported):
         account = aws.Provider("account-a", region="us-east-1")
         trust = json.dumps(service_trust_policy("ec2.amazonaws.com"))
         for name in [f"{NAME}-{number:02}" for number in range(20)]:
@@ -103,16 +88,12 @@ def test_a_killed_up_is_finished_as_pulumi_prescribes(session: Session, provider
             aws.iam.Role(name, name=name, assume_role_policy=trust, opts=opts)
         opts, labels = in_cluster(session), {"app": NAME}
         namespace = k8s.core.v1.Namespace(NAME, metadata={"name": NAME}, opts=opts)
-        pods = {"containers": [{"name": "app", "image": "app"}]}
-        spec = {
-            "replicas": 20,
-            "selector": {"match_labels": labels},
-            "template": {"metadata": {"labels": labels}, "spec": pods},
-        }
+        template = {"metadata": {"labels": labels}, "spec": POD_SPEC}
+        spec = {"replicas": 20, "selector": {"match_labels": labels}, "template": template}
         metadata = {"name": NAME, "namespace": namespace.metadata.name}
         k8s.apps.v1.Deployment(NAME, metadata=metadata, spec=spec, opts=opts)
 
-    def cluster(_imported: list[str]) -> None:
+    def cluster(_imported):
         account = aws.Provider("account-a", region="us-east-1")
         eks.Cluster(
             NAME,
@@ -123,16 +104,21 @@ def test_a_killed_up_is_finished_as_pulumi_prescribes(session: Session, provider
             opts=ResourceOptions(providers=[account]),
         )
 
-    def is_time() -> bool:
-        creating = creating_in(session)
+    def is_time():
+        file = session.state.path / PULUMI_BACKEND / ".pulumi" / "stacks" / NAME / "dev.json"
+        creating = []
+        with suppress(FileNotFoundError, ValueError):  # it is being written
+            latest = json.loads(file.read_text())["checkpoint"]["latest"]
+            pending = latest.get("pending_operations") or []
+            creating = [each["resource"]["type"] for each in pending if each["type"] == "creating"]
         if provider == "eks":
             # The provider has its request, or is about to get it.
             tries = range(20 if any(each.startswith("aws:eks/") for each in creating) else 0)
             clusters = session.aws("eks").list_clusters
             return any(NAME in clusters()["clusters"] or time.sleep(0.05) for _ in tries)
-        return bool(creating) and len(roles_in(session)) >= 5 and deployment_in(session)
+        return bool(creating) and len(roles()) >= 5 and is_deployed()
 
-    def opened(imported: list[str]) -> SandboxStack:
+    def opened(imported):
         program = cluster if provider == "eks" else workloads
         return stack_of(session, NAME, partial(program, imported))
 
@@ -151,14 +137,14 @@ def test_a_killed_up_is_finished_as_pulumi_prescribes(session: Session, provider
     }
     kinds = {kind for kind, _ in pending}
     assert pending
-    made = [name for kind, name in pending if kind == ROLE and name in roles_in(session)]
+    made = [name for kind, name in pending if kind == ROLE and name in roles()]
     imported = [name for name in made if re.fullmatch(rf"{NAME}-\d\d", name)]
     for name in set(made) - set(imported):  # of the component, under a generated name
         session.aws("iam").delete_role(RoleName=name)
     if "kubernetes:apps/v1:Deployment" in kinds:
         with suppress(ApiError):  # it does not exist
             session.cluster.delete(Deployment, NAME, namespace=NAME)
-        assert eventually(lambda: not deployment_in(session))
+        assert eventually(lambda: not is_deployed())
     with suppress(ClientError):  # a policy attachment is set by the next `up`
         if "aws:eks/cluster:Cluster" in kinds:
             session.aws("eks").delete_cluster(name=NAME)

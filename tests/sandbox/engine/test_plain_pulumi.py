@@ -27,21 +27,19 @@ pytestmark = [
 ]
 
 UP, DRIFT, DOWN = [block for block in blocks() if block.document == "docs/sandbox.md"][:3]
-LOOK_A = "python -m irsa_sandbox stack preview --output json"
-LOOK_B = f"{LOOK_A} --project account_b"
-ANNOTATION = "kubectl get serviceaccount s3-app --namespace dev --output jsonpath={.metadata}"
 
 
 def test_the_section_makes_what_sandbox_stack_makes_and_leaves_nothing(tmp_path):
     """Pasted into one shell, with looks at it in between."""
     clone, home = clone_in(tmp_path), tmp_path / "home"
     home.mkdir()
+    look = "python -m irsa_sandbox stack preview --output json"
     steps = {
         "up": UP.content,
-        "a": LOOK_A,
-        "b": LOOK_B,
+        "a": look,
+        "b": f"{look} --project account_b",
         "drift": DRIFT.content,
-        "annotation": ANNOTATION,
+        "annotation": "kubectl get serviceaccount s3-app --namespace dev --output json",
         "down": DOWN.content,
     }
     # Who types it confirms each step.

@@ -1,16 +1,13 @@
 """A stack's program and settings in the sandbox; errors of one line, shown once."""
 
 import sys
-from pathlib import Path
 
 import pytest
 import yaml
 
 from irsa_sandbox.__main__ import main
 from irsa_sandbox.engine.stack import SandboxStack
-from irsa_sandbox.session import Session
 from tests.sandbox.support import in_process
-from tests.sandbox.support.in_process import Result
 
 pytestmark = pytest.mark.sandbox
 
@@ -26,7 +23,7 @@ pulumi.export("password", config.require_secret("password"))
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(tmp_path):
     (tmp_path / "Pulumi.yaml").write_text("name: settings\nruntime: python\n")
     settings = {"config": {"settings:user": "ana", "settings:password": "hunter2"}}
     (tmp_path / "Pulumi.dev.yaml").write_text(yaml.safe_dump(settings))
@@ -34,17 +31,17 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def operation(name: str, session: Session, project: Path, *options: str) -> Result:
+def operation(name, session, project, *options):
     """Run an operation of `python -m irsa_sandbox stack`."""
     where = ["--folder", session.state.folder, "--project", str(project)]
     return in_process.run(main, ["stack", name, *where, *options], session.state, {})
 
 
-def users(session: Session) -> set[str]:
+def users(session):
     return {user["UserName"] for user in session.aws("iam").list_users()["Users"]}
 
 
-def test_settings_of_a_real_stack_work_and_do_not_change(session: Session, project: Path):
+def test_settings_of_a_real_stack_work_and_do_not_change(session, project):
     with (project / "Pulumi.dev.yaml").open("a") as file:
         file.write(CLOUD_KEY)
     before = {file: file.read_bytes() for file in project.iterdir() if file.is_file()}
@@ -60,7 +57,7 @@ def test_settings_of_a_real_stack_work_and_do_not_change(session: Session, proje
     assert "ana" not in users(session)
 
 
-def test_stack_up_creates_nothing_when_its_preview_fails(session: Session, project: Path):
+def test_stack_up_creates_nothing_when_its_preview_fails(session, project):
     (project / "__main__.py").write_text("""
 import pulumi
 import pulumi_aws as aws
@@ -87,7 +84,7 @@ user.name.apply(refuse)
     assert users(session) == before
 
 
-def test_stack_destroy_deletes_nothing_when_its_preview_fails(session: Session, project: Path):
+def test_stack_destroy_deletes_nothing_when_its_preview_fails(session, project):
     (project / "__main__.py").write_text("""
 import pulumi
 import pulumi_aws as aws

@@ -2,15 +2,14 @@
 
 import pytest
 
-from irsa_sandbox.session import Session
-from irsa_sandbox.testing.sandbox import CLUSTER, Sandbox
+from irsa_sandbox.testing.sandbox import CLUSTER
+from tests.sandbox.support.in_process import RegisteredCluster
 from tests.sandbox.support.pod_identity import node_role, nodes_with_agent, wait_for_agent
 from tests.sandbox.support.workload import Workload
-from tests.sandbox.support.world import RegisteredCluster
 
 
 @pytest.fixture(scope="module")
-def irsa_world(session: Session, irsa_sandbox: Sandbox) -> RegisteredCluster:
+def irsa_world(session, irsa_sandbox):
     """The sandbox, which is put back after each test."""
     return RegisteredCluster(session)
 

@@ -15,14 +15,7 @@ from irsa_sandbox import lifecycle
 from irsa_sandbox.aws.accounts import ACCOUNT_B
 from irsa_sandbox.testing.sandbox import CLUSTER
 from tests.sandbox.support.pod_identity import associate
-from tests.sandbox.support.workload import (
-    CLUSTER_ARN,
-    NAME,
-    administrator_of_b,
-    link_of,
-    troubles,
-    user_with,
-)
+from tests.sandbox.support.workload import CLUSTER_ARN, NAME, link_of, troubles
 from tests.support.paths import ROOT
 from tests.support.trial_pods import kubeconfig
 
@@ -116,9 +109,9 @@ def test_the_principals_that_a_trusted_account_allows_are_listed(workload, tmp_p
     root = {"AWS": f"arn:aws:iam::{ACCOUNT_B}:root"}
     statement = {"Effect": "Allow", "Principal": root, "Action": "sts:AssumeRole"}
     workload.set_trust({**workload.trust_policy, "Statement": [statement]})
-    profiles = administrator_of_b(workload.session, tmp_path)
+    workload.administer_b(tmp_path)
 
-    done = workload.irsa("explain", "--trusting-profile", "b", AWS_CONFIG_FILE=profiles)
+    done = workload.irsa("explain", "--trusting-profile", "b", AWS_CONFIG_FILE=workload.profiles)
 
     labels = [node["label"] for node in nodes(done.json[0])]
     assert (done.code, done.err) == (1, ""), "the service account's own link fails"
@@ -149,22 +142,20 @@ def test_with_an_api_server_that_is_not_there_nothing_can_be_told(workload, tmp_
 
 
 def test_the_documented_policy_is_enough_and_no_action_of_it_is_too_much(workload):
-    session, irsa = workload.session, workload.world.irsa
+    irsa = workload.world.irsa
     text = (ROOT / "docs/commands.md").read_text()
     [block] = re.findall(r"```json\n(\{\n  \"Version\".*?)```", text, re.DOTALL)
     [statement] = json.loads(block)["Statement"]
     every = statement["Action"]
-    own, by_eks = (
-        workload.trust_policy,
-        pod_identity_trust_policy([CLUSTER_ARN], [workload.account]),
-    )
+    own = workload.trust_policy
+    by_eks = pod_identity_trust_policy([CLUSTER_ARN], [workload.account])
     workload.set_trust({**own, "Statement": own["Statement"] + by_eks["Statement"]})
-    associate(session.aws("eks"), CLUSTER, workload.account, workload.role_arn)
+    associate(workload.session.aws("eks"), CLUSTER, workload.account, workload.role_arn)
 
-    keys = user_with(session, *every)
+    keys = workload.user_with(*every)
     done = irsa("list", "--output", "json", **keys)
     audit = irsa("audit", "--output", "json", **keys)
-    less_eks = user_with(session, *(each for each in every if "eks:" not in each))
+    less_eks = workload.user_with(*(each for each in every if "eks:" not in each))
     without_eks = irsa("audit", "--output", "json", **less_eks)
 
     assert not [each for each in done.json["notes"] if each.startswith("could not read")]
@@ -180,5 +171,5 @@ def test_the_documented_policy_is_enough_and_no_action_of_it_is_too_much(workloa
     assert without_eks.code in (0, 1)
     assert "not checked: disabled-tags, no-agent: could not read Pod Identity assoc" in unchecked
     for action in every:
-        got = irsa("list", **user_with(session, *(each for each in every if each != action)))
+        got = irsa("list", **workload.user_with(*(each for each in every if each != action)))
         assert "could not read" in got.out + got.err, action

@@ -1,10 +1,8 @@
 """`list` and `audit` of two clusters, each a sandbox, and of the accounts that they are in."""
 
 import json
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -25,12 +23,10 @@ pytestmark = pytest.mark.sandbox
 APP = ServiceAccountRef("fleet", "app")
 BOTH = role_arn(ACCOUNT_A, "both-clusters")
 BLUE, GREEN = "blue", "green"
-CONTEXTS = ("--context", BLUE, "--context", GREEN)
-ROLE_OF_B = ("--assume-role", role_arn(ACCOUNT_B, CROSS_ACCOUNT_ROLE))
 
 
 @pytest.fixture(scope="module")
-def green(tmp_path_factory) -> Iterator[Session]:
+def green(tmp_path_factory):
     """Another cluster, in account B."""
     state = lifecycle.up(tmp_path_factory.mktemp("green"), print)
     with closing(Session(state)) as green:
@@ -38,46 +34,36 @@ def green(tmp_path_factory) -> Iterator[Session]:
     lifecycle.down(state.path)
 
 
-def register(blue: Session, green: Session) -> None:
-    """Register the second cluster's issuer in account A, and publish its key set."""
+def test_clusters_of_two_accounts_are_one_list_and_a_role_is_meant_for_both(
+    irsa_world, green, tmp_path
+):
+    """A role of A trusts one service account of both."""
+    blue, file = irsa_world.session, tmp_path / "kubeconfig"
     url = green.state.issuer_url
     blue.aws("iam").create_open_id_connect_provider(Url=url, ClientIDList=[STS_AUDIENCE])
     keys = green.cluster._client._client.get("/openid/v1/jwks").raise_for_status().text
-    issuers = blue.state.path / "aws" / "issuers"
+    issuers = blue.state.path / "aws" / "issuers"  # where the sandbox reads published key sets
     issuers.mkdir(exist_ok=True)
     (issuers / f"{quote(url, safe='')}.json").write_text(keys)
-
-
-def kubeconfig(blue: Session, green: Session):
-    """One kubeconfig with both, as `aws eks update-kubeconfig` names clusters."""
-    merged = {"clusters": [], "users": [], "contexts": []}
+    providers = [provider_arn_for(each, ACCOUNT_A) for each in (blue.state.issuer_url, url)]
+    trust = json.dumps(irsa_trust_policy(providers, [APP]))
+    blue.aws("iam").create_role(RoleName="both-clusters", AssumeRolePolicyDocument=trust)
+    # One kubeconfig with both, as `aws eks update-kubeconfig` names clusters.
+    merged = {"clusters": [], "users": [], "contexts": [], "current-context": BLUE}
     for name, account, session in ((BLUE, ACCOUNT_A, blue), (GREEN, ACCOUNT_B, green)):
         own = yaml.safe_load(Path(session.state.kubeconfig).read_text())
         arn = f"arn:aws:eks:{REGION}:{account}:cluster/{name}"
         merged["clusters"].append({**own["clusters"][0], "name": arn})
         merged["users"].append({**own["users"][0], "name": name})
         merged["contexts"].append({"name": name, "context": {"cluster": arn, "user": name}})
-    return {**merged, "current-context": BLUE}
+    file.write_text(json.dumps(merged))
 
-
-def test_clusters_of_two_accounts_are_one_list_and_a_role_is_meant_for_both(
-    irsa_world, green, tmp_path
-):
-    """A role of A trusts one service account of both."""
-    blue, file = irsa_world.session, tmp_path / "kubeconfig"
-    register(blue, green)
-    urls = (blue.state.issuer_url, green.state.issuer_url)
-    trust = irsa_trust_policy([provider_arn_for(url, ACCOUNT_A) for url in urls], [APP])
-    document = json.dumps(trust)
-    blue.aws("iam").create_role(RoleName="both-clusters", AssumeRolePolicyDocument=document)
-    file.write_text(json.dumps(kubeconfig(blue, green)))
-
-    def asked(command: str, *arguments: str) -> tuple[int, Any]:
-        given = (*arguments, *CONTEXTS, "--output", "json")
-        done = irsa_world.irsa(command, *given, KUBECONFIG=str(file))
+    def asked(command, *arguments):
+        given = ("--context", BLUE, "--context", GREEN, "--output", "json")
+        done = irsa_world.irsa(command, *arguments, *given, KUBECONFIG=str(file))
         return done.code, done.json
 
-    def rows(found: Any) -> list[tuple[str, str, str]]:
+    def rows(found):
         return [
             (each["cluster"], each["account"], each["identities"][0]["source"])
             for each in found["service_accounts"]
@@ -88,9 +74,10 @@ def test_clusters_of_two_accounts_are_one_list_and_a_role_is_meant_for_both(
         with running_pod(each.cluster, blue.state, "/".join(APP), BOTH) as pod:
             caller = pod.boto3().client("sts").get_caller_identity()["Arn"]
         assert caller.startswith(f"arn:aws:sts::{ACCOUNT_A}:assumed-role/both-clusters/")
-    code, found = asked("list", *ROLE_OF_B)
+    role_of_b = ("--assume-role", role_arn(ACCOUNT_B, CROSS_ACCOUNT_ROLE))
+    code, found = asked("list", *role_of_b)
     assert (code, rows(found)) == (0, [(BLUE, ACCOUNT_A, BOTH), (GREEN, ACCOUNT_B, BOTH)])
-    _, audit = asked("audit", *ROLE_OF_B)
+    _, audit = asked("audit", *role_of_b)
     assert [each for each in audit if BOTH in each["subject"] or APP.name in each["subject"]] == []
     # Account B cannot be read, and the rest is.
     code, found = asked("list")

@@ -14,7 +14,6 @@ service, and the AWS principal * does not name a web identity.
 import json
 import random
 import time
-from typing import Any
 
 import botocore.exceptions
 import pytest
@@ -37,8 +36,7 @@ from irsa.decide.policies import Policies
 from irsa.decide.principals import Caller, caller_from_arn
 from irsa.decide.request import Request
 from irsa.decide.statements import compile_policy
-from irsa_sandbox.json_types import Json
-from tests.sandbox.support.aws_harness import ISSUER, ROLE_ARN, SUBJECT, Aws
+from tests.sandbox.support.aws_harness import ISSUER, ROLE_ARN, SUBJECT
 
 pytestmark = pytest.mark.sandbox
 
@@ -87,7 +85,7 @@ class Generator:
         self._random = random.Random(seed)  # noqa: S311 - cases, not secrets
         self._kinds = kinds
 
-    def pick(self, values: Any) -> Any:
+    def pick(self, values):
         return self._random.choice(list(values))
 
     def some(self, values: list[str]) -> str | list[str]:
@@ -95,8 +93,8 @@ class Generator:
             return self.pick(values)
         return [self.pick(values) for _ in range(self._random.randint(1, 3))]
 
-    def condition(self, keys: list[str]) -> Json:
-        found: dict[str, Json] = {}
+    def condition(self, keys):
+        found = {}
         for _ in range(self.pick([0, 0, 1, 1, 2])):
             key = self.pick(keys)
             if self._random.random() < 0.1:
@@ -109,7 +107,7 @@ class Generator:
             found.setdefault(operator, {})[self.pick([key, key, key.upper()])] = self.some(values)
         return {"Condition": found} if found else {}
 
-    def principal(self, *, web: bool = False, everyone: bool = True) -> Json:
+    def principal(self, *, web=False, everyone=True):
         kind = self.pick(self._kinds)
         if kind == "*" and everyone:
             return {"Principal": "*"}
@@ -118,11 +116,11 @@ class Generator:
         more = ["*"] if everyone and not web else []
         return {"Principal": {kind: self.some([*PRINCIPALS, *more])}}
 
-    def statement(self, effects: list[str], actions: list[str]) -> Json:
+    def statement(self, effects, actions):
         word = self.pick(["Action", "Action", "Action", "NotAction"])
         return {"Effect": self.pick(effects), word: self.some(actions)}
 
-    def trust(self, *, web: bool) -> Json:
+    def trust(self, *, web):
         own = WEB if web else PLAIN
         actions = [own, own.lower(), "sts:*", "sts:AssumeRole*", "sts:TagSession", "sts:AssumeRol?"]
         claims = [f"{ISSUER}:sub", f"{ISSUER}:aud"]
@@ -138,7 +136,7 @@ class Generator:
             )
         )
 
-    def policy(self, *, principal: bool = False, everyone: bool = True) -> Json:
+    def policy(self, *, principal=False, everyone=True):
         return document(
             *(
                 {
@@ -152,7 +150,7 @@ class Generator:
         )
 
 
-def trust_answers(make: Generator) -> tuple[Any, str, str]:
+def trust_answers(make):
     """A trust policy, and what ours and MiniStack's code make of it."""
     web = make.pick([True, False])
     policy = make.trust(web=web)
@@ -169,7 +167,7 @@ def trust_answers(make: Generator) -> tuple[Any, str, str]:
     return policy, ours, "allow" if theirs else "deny"
 
 
-def trust_verdict(request: Request, policy: Json) -> str:
+def trust_verdict(request, policy):
     """The answer of a trust policy alone: the caller's own policies allow everything."""
     every = document({"Effect": "Allow", "Action": "*", "Resource": "*"})
     policies = Policies(
@@ -179,7 +177,7 @@ def trust_verdict(request: Request, policy: Json) -> str:
     return Inquiry(request, policies, same_account=False).decide().verdict.value
 
 
-def call_answers(make: Generator) -> tuple[Any, str, str]:
+def call_answers(make):
     """An S3 call under policies of every kind, and what both make of it."""
     identity = [make.policy() for _ in range(make.pick([0, 1, 1, 2]))]
     boundary, session = (make.policy() if make.pick([1, 0, 0]) else None for _ in range(2))
@@ -187,7 +185,7 @@ def call_answers(make: Generator) -> tuple[Any, str, str]:
     resource = make.policy(principal=True, everyone=everyone) if make.pick([1, 1, 0]) else None
     owner, arn = make.pick([ACCOUNT_A, ACCOUNT_A, ACCOUNT_B]), make.pick([SESSION_A, USER])
     absent = make.pick(["s3:prefix", "s3:max-keys", ""])
-    keys: dict[str, Any] = {k.lower(): v for k, v in VALUES.items() if k != absent}
+    keys = {k.lower(): v for k, v in VALUES.items() if k != absent}
     labels = make.pick([["a", "ab"], ["a"], ["home/x", "b"]])
     action, address = "s3:ListBucket", {"aws:sourceip": "10.1.2.3", "aws:securetransport": "true"}
     ours = Inquiry(
@@ -215,7 +213,7 @@ def call_answers(make: Generator) -> tuple[Any, str, str]:
     return case, ours.decide().verdict.value, "allow" if result.decision == "Allow" else "deny"
 
 
-def their_context(arn: str, action: str, resource: str, keys: Json) -> ministack.EvalContext:
+def their_context(arn, action, resource, keys):
     return ministack.EvalContext(
         principal_arn=arn,
         principal_type="User" if ":user/" in arn else "AssumedRole",
@@ -240,7 +238,7 @@ def test_both_judge_thousands_of_cases_alike(judge):
     assert (sum(counted), min(counted) > cases // 10) == (cases, True)
 
 
-def test_the_api_judges_trust_policies_like_our_evaluator(aws: Aws):
+def test_the_api_judges_trust_policies_like_our_evaluator(aws):
     """Web identities through the sandbox's STS, which checks the token."""
     make, iam = Generator(7, ("Federated", "*")), aws.emulator.client("iam", ACCOUNT_A)
     caller = Caller("web-identity", PROVIDER_ARN, ACCOUNT_A)

@@ -6,11 +6,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -19,11 +17,7 @@ from lightkube.resources.rbac_authorization_v1 import ClusterRole, ClusterRoleBi
 from lightkube.types import PatchType
 
 from irsa.commands import move as command
-from irsa.identity.eks import (
-    CREDENTIALS_URI_VARIABLE,
-    DEFAULT_TOKEN_EXPIRATION,
-    ROLE_ARN_ANNOTATION,
-)
+from irsa.identity import eks
 from irsa.identity.injection import missing
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
@@ -31,19 +25,18 @@ from irsa.identity.token import EXPIRY_LEEWAY
 from irsa.move.changes import LOCK
 from irsa.move.facts import GRACE_SECONDS
 from irsa.verify.gather import Sources
-from irsa_sandbox.json_types import Json
 from irsa_sandbox.kubernetes.control_plane import API_AUDIENCE
 from irsa_sandbox.webhook.identities import held_back
 from tests.sandbox.support import moving
 from tests.sandbox.support.cluster import apply, eventually
-from tests.sandbox.support.in_process import Result, clean_environment
-from tests.sandbox.support.moving import CALLS, Traffic, traffic
-from tests.sandbox.support.workload import NAME, AssociatedWorkload, user_with
+from tests.sandbox.support.in_process import clean_environment
+from tests.sandbox.support.moving import CALLS, traffic
+from tests.sandbox.support.workload import NAME, AssociatedWorkload
 
 pytestmark = pytest.mark.sandbox
 
 LATE = 2.0  # seconds
-LIFETIME = GRACE_SECONDS + DEFAULT_TOKEN_EXPIRATION + EXPIRY_LEEWAY
+LIFETIME = GRACE_SECONDS + eks.DEFAULT_TOKEN_EXPIRATION + EXPIRY_LEEWAY
 LATER = 3 * 86_400
 """Seconds after which all tokens and sessions are over."""
 
@@ -55,26 +48,26 @@ class MovingWorkload(AssociatedWorkload):
     """With IRSA at first."""
 
     @property
-    def by_token(self) -> Json:
+    def by_token(self):
         return irsa_trust_policy([self.world.provider_arn], [self.account])
 
-    def moved(self, to: str, *options: str, **variables: str) -> Result:
+    def moved(self, to, *options, **variables):
         return self.world.irsa("move", "/".join(self.account), "--to", to, *options, **variables)
 
     @property
-    def state(self) -> tuple[bool, bool, Json]:
+    def state(self):
         """Annotated, associated, and the trust policy."""
         found = self.session.cluster.get(ServiceAccount, NAME, namespace=self.namespace)
         annotations = (found.metadata and found.metadata.annotations) or {}
         role = self.session.aws("iam").get_role(RoleName=self.namespace)["Role"]
         trust = role["AssumeRolePolicyDocument"]
-        return ROLE_ARN_ANNOTATION in annotations, bool(self.association), trust
+        return eks.ROLE_ARN_ANNOTATION in annotations, bool(self.association), trust
 
 
 @pytest.fixture(scope="module")
 def workload(agent) -> MovingWorkload:
     found = MovingWorkload(agent, "moving")
-    found.create_identity({ROLE_ARN_ANNOTATION: found.role_arn})
+    found.create_identity({eks.ROLE_ARN_ANNOTATION: found.role_arn})
     found.dissociate()
     found.set_trust(found.by_token)
     found.deploy()
@@ -93,7 +86,7 @@ def late(monkeypatch):
 
 
 @contextmanager
-def late_webhook(workload: MovingWorkload) -> Iterator[None]:
+def late_webhook(workload):
     """EKS's webhook hears of the association, or of its end, two seconds later."""
     before = bool(workload.association)
 
@@ -110,7 +103,7 @@ def late_webhook(workload: MovingWorkload) -> Iterator[None]:
         thread.join()
 
 
-def calling(calls: Traffic, number: int) -> None:
+def calling(calls, number):
     """Wait for so many calls."""
     while (seen := len(calls.lines)) < number:
         eventually(lambda: len(calls.lines) > seen)
@@ -155,7 +148,7 @@ def test_the_order_of_eksctl_fails_calls(workload):
 
 
 @contextmanager
-def started(workload: MovingWorkload, name: str, to: str, late: float = 0) -> Iterator[Any]:
+def started(workload, name, to, late=0):
     """Start a move in a process of its own; yields it and the lines that it prints."""
     arguments = ["move", f"{workload.namespace}/{name}", "--to", to, "--yes"]
     variables = {**clean_environment(), **workload.session.state.environment()}
@@ -211,7 +204,7 @@ def test_each_controller_is_restarted_and_the_end_is_waited_for(workload, late):
 
     assert (done.code, workload.state[0]) == (0, False), done.err
     pods = [*workload.session.cluster.list(Pod, namespace=workload.namespace)]
-    assert [missing(each.to_dict(), CREDENTIALS_URI_VARIABLE) for each in pods] == ["", ""]
+    assert [missing(each.to_dict(), eks.CREDENTIALS_URI_VARIABLE) for each in pods] == ["", ""]
 
 
 def test_a_move_that_cluster_and_account_refuse_changes_nothing(workload, tmp_path):
@@ -239,7 +232,7 @@ def test_a_move_that_cluster_and_account_refuse_changes_nothing(workload, tmp_pa
     full = {"status": {"hard": {"pods": "1"}, "used": {"pods": "1"}}}
     merge = {"namespace": namespace, "patch_type": PatchType.MERGE}
     cluster.patch(ResourceQuota.Status, "full", full, **merge)
-    before, keys = workload.state, user_with(workload.session, *reads)
+    before, keys = workload.state, workload.user_with(*reads)
 
     refused = workload.moved("pod-identity", "--yes", KUBECONFIG=str(file), **keys)
 
@@ -273,7 +266,7 @@ def test_three_accounts_that_share_a_role_move_at_once(workload):
     accounts = [ServiceAccountRef(workload.namespace, name) for name in names]
     workload.set_trust(irsa_trust_policy([workload.world.provider_arn], accounts))
     for account in accounts[1:]:
-        annotations = {ROLE_ARN_ANNOTATION: workload.role_arn}
+        annotations = {eks.ROLE_ARN_ANNOTATION: workload.role_arn}
         apply(workload.session.cluster, ServiceAccount, *account, annotations=annotations)
         workload.deploy(account.name, serviceAccountName=account.name)
 

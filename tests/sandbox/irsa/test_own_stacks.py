@@ -6,32 +6,27 @@ Every test finds both stacks as `up` left them.
 import json
 import os
 import shlex
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 import pytest
 from lightkube.resources.core_v1 import Namespace, ServiceAccount
 
-from irsa.__main__ import main
 from irsa.identity.arns import role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from irsa_sandbox.demo import PROJECT_B
 from irsa_sandbox.engine.stack import SandboxStack
-from irsa_sandbox.session import Session
 from irsa_sandbox.snapshots import Snapshots
 from tests.sandbox.support.cluster import eventually
-from tests.sandbox.support.in_process import run
+from tests.sandbox.support.in_process import RegisteredCluster
 from tests.sandbox.support.previews import preview
-from tests.sandbox.support.programs import stack_of
+from tests.sandbox.support.programs import exported, stack_of
 from tests.sandbox.support.remedies import nothing_gained
 from tests.sandbox.support.workload import sdk_in, troubles
-from tests.sandbox.support.world import RegisteredCluster
 
 pytestmark = pytest.mark.sandbox
 
@@ -53,26 +48,24 @@ class Stacks:
     first_preview: str
 
     @property
-    def session(self) -> Session:
+    def session(self):
         return self.world.session
 
     def export(self) -> str:
         """The file of account A's state."""
-        file = self.folder / "export.json"
-        file.write_text(json.dumps({"version": 3, "deployment": self.a.export()}))
-        return str(file)
+        return exported(self.a, self.folder)
 
-    def json(self, command: str, *options: str) -> Any:
+    def json(self, command, *options):
         """The answer of a command about account A's stack."""
         return self.world.irsa(command, "--stack", self.export(), "--output", "json", *options).json
 
 
-def _is_ending(namespace: Any) -> bool:
+def _is_ending(namespace):
     return namespace.metadata.deletionTimestamp is not None
 
 
 @pytest.fixture(scope="module")
-def both(session: Session, tmp_path_factory) -> Iterator[Stacks]:
+def both(session, tmp_path_factory):
     state, a = session.state, SandboxStack(session.state)
     with closing(Snapshots(state.path, state.snapshots)) as snapshots:
         a.destroy()  # an earlier module may have left it
@@ -86,13 +79,13 @@ def both(session: Session, tmp_path_factory) -> Iterator[Stacks]:
 
 
 @pytest.fixture
-def stacks(both: Stacks) -> Iterator[Stacks]:
+def stacks(both):
     both.snapshots.take()
     yield both
     both.snapshots.restore()
 
 
-def accounts_of(listed: Any) -> dict[str, Any]:
+def accounts_of(listed):
     """The service accounts of the stacks' namespace, by name."""
     rows = listed["service_accounts"]
     return {each["name"]: each for each in rows if each["namespace"] == NAMESPACE}
@@ -189,10 +182,10 @@ def test_explain_has_a_tree_of_every_workload_of_a_stack(stacks):
     assert all(f"── who can assume {role}\n" in done.out for role in (ROLE, ROLE_A))
 
 
-def ask(stacks: Stacks, command: str, text: str) -> Any:
+def ask(stacks, command, text):
     file = stacks.folder / "state.json"
     file.write_text(text)
-    return run(main, [command, "--stack", str(file)], stacks.session.state, {})
+    return stacks.world.irsa(command, "--stack", str(file))
 
 
 @pytest.mark.parametrize(
@@ -254,7 +247,7 @@ def test_a_dangerous_trust_policy_is_refused_before_its_role_exists(stacks, tmp_
     accepted.write_text(done.out)
     assert stacks.world.irsa("audit", "--stack", str(file), "--since", str(accepted)).code == 0
     stack.up()
-    file.write_text(json.dumps({"version": 3, "deployment": stack.export()}))
-    assert stacks.world.irsa("audit", "--stack", str(file), "--since", str(accepted)).code == 0
-    assert stacks.world.irsa("audit", "--stack", str(file)).code == 1
+    state = exported(stack, tmp_path)
+    assert stacks.world.irsa("audit", "--stack", state, "--since", str(accepted)).code == 0
+    assert stacks.world.irsa("audit", "--stack", state).code == 1
     stack.destroy()

@@ -1,29 +1,17 @@
 """`python -m irsa verify` on the chain from role A to role B."""
 
 import json
-from typing import Any
 
 import pytest
 from botocore.exceptions import BotoCoreError
 
+from irsa.identity import policies
 from irsa.identity.arns import role_arn
 from irsa.identity.eks import TOKEN_FILE
-from irsa.identity.policies import (
-    TrustedRole,
-    assume_role_permissions_policy,
-    role_trust_policy,
-)
 from irsa.identity.profiles import aws_config
 from irsa_sandbox.aws.accounts import ACCOUNT_B, REGION
 from tests.sandbox.support.remedies import remedied
-from tests.sandbox.support.workload import (
-    NAME,
-    Workload,
-    administrator_of_b,
-    create_role_b,
-    environment,
-    link_of,
-)
+from tests.sandbox.support.workload import NAME, Workload, environment, link_of
 
 pytestmark = pytest.mark.sandbox
 
@@ -39,11 +27,11 @@ class Chained(Workload):
 
     def create_chain(self) -> None:
         self.create_identity()
-        self.put_policy(assume_role_permissions_policy(self.role_b_arn))
+        self.put_policy(policies.assume_role_permissions_policy(self.role_b_arn))
         role_a = self.session.aws("iam").get_role(RoleName=self.namespace)["Role"]
-        trusted = TrustedRole(role_a["Arn"], role_a["RoleId"])
-        trust = role_trust_policy([trusted], external_id=EXTERNAL_ID)
-        create_role_b(self, self.role_b, trust)
+        trusted = policies.TrustedRole(role_a["Arn"], role_a["RoleId"])
+        trust = policies.role_trust_policy([trusted], external_id=EXTERNAL_ID)
+        self.create_role_b(self.role_b, trust)
         self.config_map("aws", {"config": self.config()})
         self.deploy(
             volumes=[{"name": "aws", "configMap": {"name": "aws"}}],
@@ -62,10 +50,10 @@ class Chained(Workload):
             session_name="xactarget",
         )
 
-    def verify(self, *more: str, deployment: str = NAME) -> Any:
+    def verify(self, *more, deployment=NAME):
         return self.verify_in_b("--deployment", deployment, "--profile", "B", *more)
 
-    def sdk(self, **options: Any) -> str:
+    def sdk(self, **options):
         return super().sdk(profile="B", **options)
 
 
@@ -73,7 +61,7 @@ class Chained(Workload):
 def chained(irsa_world, tmp_path_factory):
     found = Chained(irsa_world, "chained")
     found.create_chain()
-    found.profiles = administrator_of_b(found.session, tmp_path_factory.mktemp("chained"))
+    found.administer_b(tmp_path_factory.mktemp("chained"))
     return found
 
 
@@ -108,7 +96,7 @@ def test_role_a_gets_the_permission_to_assume_role_b(chained):
 
 
 def test_a_deny_that_keeps_role_a_from_role_b_is_removed(chained):
-    guard = assume_role_permissions_policy(chained.role_b_arn)
+    guard = policies.assume_role_permissions_policy(chained.role_b_arn)
     resource = f"arn:aws:iam::{ACCOUNT_B}:role/*-b"
     guard["Statement"][0] |= {"Effect": "Deny", "Resource": resource}
     chained.put_policy(guard, "guard")
@@ -120,7 +108,7 @@ def test_role_b_trusts_a_role_a_that_was_created_again(chained):
     trust = json.dumps(chained.trust_policy)
     iam = chained.session.aws("iam")
     iam.create_role(RoleName=chained.namespace, AssumeRolePolicyDocument=trust)
-    chained.put_policy(assume_role_permissions_policy(chained.role_b_arn))
+    chained.put_policy(policies.assume_role_permissions_policy(chained.role_b_arn))
     remedied(chained, "chain-trust", "a principal that was deleted", root_of=ACCOUNT_B)
 
 

@@ -3,7 +3,6 @@
 import json
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 from lightkube.resources.core_v1 import Pod
@@ -24,14 +23,7 @@ from irsa_sandbox.webhook.identities import held_back
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.pod_identity import ADDON, NODE_POLICY
 from tests.sandbox.support.remedies import apply, remedied
-from tests.sandbox.support.workload import (
-    CLUSTER_ARN,
-    AssociatedWorkload,
-    administrator_of_b,
-    create_role_b,
-    link_of,
-    troubles,
-)
+from tests.sandbox.support.workload import CLUSTER_ARN, AssociatedWorkload, link_of, troubles
 
 pytestmark = pytest.mark.sandbox
 
@@ -139,7 +131,7 @@ class Targeting(AssociatedWorkload):
 
     def target(self, trusted: ServiceAccountRef) -> None:
         trust = target_role_trust_policy([TargetedBy(self.role_arn, CLUSTER_ARN, trusted)])
-        create_role_b(self, self.role_b, trust)
+        self.create_role_b(self.role_b, trust)
         role_b_arn = role_arn(ACCOUNT_B, self.role_b)
         both = ["sts:AssumeRole", "sts:TagSession"]
         statement = {"Effect": "Allow", "Action": both, "Resource": role_b_arn}
@@ -147,7 +139,7 @@ class Targeting(AssociatedWorkload):
         self.associate(targetRoleArn=role_b_arn)
         self.deploy()
 
-    def verify(self, *more: str, **_: str) -> Any:
+    def verify(self, *more, **_):
         return self.verify_in_b(*more)
 
 
@@ -155,7 +147,7 @@ class Targeting(AssociatedWorkload):
 def test_the_target_role_s_session_is_the_pod_s(agent, tmp_path, trusts_it):
     targeting = Targeting(agent, "targeting")
     targeting.create_identity()
-    targeting.profiles = administrator_of_b(targeting.session, tmp_path)
+    targeting.administer_b(tmp_path)
     targeting.target(targeting.account._replace(name="app" if trusts_it else "other"))
 
     if trusts_it:

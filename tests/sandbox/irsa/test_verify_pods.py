@@ -5,8 +5,6 @@ the link, and after its commands boto3 is the role.
 """
 
 import contextlib
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
@@ -17,12 +15,10 @@ from lightkube.types import PatchType
 
 from irsa.identity.eks import ROLE_ARN_ANNOTATION, SKIP_LABEL, STS_AUDIENCE
 from irsa_sandbox.aws.accounts import ACCOUNT_A
-from irsa_sandbox.json_types import Json
 from tests.sandbox.support.cluster import apply, eventually
 from tests.sandbox.support.remedies import apply as run
 from tests.sandbox.support.remedies import remedied
 from tests.sandbox.support.workload import NAME, Workload, environment, link_of
-from tests.sandbox.support.world import RegisteredCluster
 
 pytestmark = pytest.mark.sandbox
 
@@ -33,18 +29,18 @@ PROXY = {"name": NAME, "image": "proxy"}
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "x"}
 
 
-def own_volume(audience: str, **container: Any) -> Json:
+def own_volume(audience, **container):
     token = {"path": "token", "audience": audience, "expirationSeconds": 3600}
     volume = {"name": "aws-iam-token", "projected": {"sources": [{"serviceAccountToken": token}]}}
     return {"volumes": [volume], "container": container}
 
 
-def env(**variables: str) -> Json:
+def env(**variables):
     return {"container": {"env": environment(variables)}}
 
 
 @pytest.fixture(scope="module")
-def workload(irsa_world: RegisteredCluster) -> Workload:
+def workload(irsa_world):
     """With what the broken Deployments refer to."""
     own = Workload(irsa_world, "pods").create()
     apply(own.session.cluster, Secret, own.namespace, "keys", stringData=KEYS)
@@ -158,12 +154,12 @@ def test_a_stuck_rollout_waits_for_its_config_map(workload):
 
 
 @contextlib.contextmanager
-def registered_webhook(workload: Workload, **changes: Any) -> Iterator[None]:
+def registered_webhook(workload, **changes):
     """The webhook's registration, changed."""
     cluster, name = workload.session.cluster, "pod-identity-webhook"
     found = cluster.get(MutatingWebhookConfiguration, name).to_dict()["webhooks"][0]
 
-    def register(webhook: dict[str, Any]) -> None:
+    def register(webhook):
         body = {"webhooks": [webhook]}
         cluster.patch(MutatingWebhookConfiguration, name, body, patch_type=PatchType.MERGE)
 

@@ -10,15 +10,8 @@ from typing import Any
 import lightkube
 from lightkube.models.authentication_v1 import TokenRequestSpec
 from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources import core_v1
 from lightkube.resources.apps_v1 import Deployment
-from lightkube.resources.core_v1 import (
-    ConfigMap,
-    Namespace,
-    Pod,
-    Secret,
-    ServiceAccount,
-    ServiceAccountToken,
-)
 from lightkube.types import PatchType
 
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
@@ -69,8 +62,8 @@ class Cluster:
     def new_namespace(self) -> str:
         """Create a namespace and wait until Pods may be made in it."""
         name = f"test-{next(self._numbers)}"
-        self.client.create(Namespace(metadata=ObjectMeta(name=name)))
-        eventually(lambda: [*self.client.list(ServiceAccount, namespace=name)])
+        self.client.create(core_v1.Namespace(metadata=ObjectMeta(name=name)))
+        eventually(lambda: [*self.client.list(core_v1.ServiceAccount, namespace=name)])
         return name
 
     def apply(self, kind: type, namespace: str, name: str, **content: Any) -> None:
@@ -78,13 +71,13 @@ class Cluster:
         apply(self.client, kind, namespace, name, **content)
 
     def service_account(self, namespace: str, name: str, annotations: Json) -> None:
-        self.apply(ServiceAccount, namespace, name, annotations=annotations)
+        self.apply(core_v1.ServiceAccount, namespace, name, annotations=annotations)
 
     def config_map(self, namespace: str, name: str, data: dict[str, str]) -> None:
-        self.apply(ConfigMap, namespace, name, data=data)
+        self.apply(core_v1.ConfigMap, namespace, name, data=data)
 
     def secret(self, namespace: str, name: str, data: dict[str, str]) -> None:
-        self.apply(Secret, namespace, name, stringData=data)
+        self.apply(core_v1.Secret, namespace, name, stringData=data)
 
     def deployment(
         self, namespace: str, name: str, container: Json, replicas: int = 1, **spec: Any
@@ -117,9 +110,11 @@ class Cluster:
 
     def token(self, namespace: str, name: str) -> str:
         """A service account's token for the API server."""
-        request = ServiceAccountToken(metadata=ObjectMeta(), spec=TokenRequestSpec(audiences=None))
+        request = core_v1.ServiceAccountToken(
+            metadata=ObjectMeta(), spec=TokenRequestSpec(audiences=None)
+        )
         answer = self.client.create(request, name, namespace=namespace)
         return answer.to_dict()["status"]["token"]
 
     def pods(self, namespace: str) -> list[Json]:
-        return [pod.to_dict() for pod in self.client.list(Pod, namespace=namespace)]
+        return [pod.to_dict() for pod in self.client.list(core_v1.Pod, namespace=namespace)]

@@ -38,6 +38,5 @@ def started(*arguments: str) -> subprocess.Popen[str]:
         text=True,
         start_new_session=True,
     )
-    assert process.stdout is not None
     assert any(line.endswith("| argparse\n") for line in process.stdout)
     return process

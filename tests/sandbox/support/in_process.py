@@ -15,6 +15,10 @@ from unittest import mock
 import botocore.loaders
 import botocore.session
 
+from irsa.__main__ import main
+from irsa.identity.arns import provider_arn_for
+from irsa_sandbox.aws.accounts import ACCOUNT_A
+from irsa_sandbox.session import Session
 from irsa_sandbox.state import SandboxState
 
 loader = cache(botocore.loaders.create_loader)
@@ -35,7 +39,7 @@ class Result:
 
 
 def run(
-    main: Callable[[list[str]], int],
+    command: Callable[[list[str]], int],
     arguments: list[str],
     state: SandboxState,
     environment: Mapping[str, str],
@@ -52,8 +56,23 @@ def run(
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):
-        code = main(arguments)
+        code = command(arguments)
     return Result(code, out.getvalue(), err.getvalue())
+
+
+@dataclass
+class RegisteredCluster:
+    """A sandbox with the cluster registered in account A, for `python -m irsa`."""
+
+    session: Session
+
+    @property
+    def provider_arn(self) -> str:
+        return provider_arn_for(self.session.state.issuer_url, ACCOUNT_A)
+
+    def irsa(self, *arguments: str, terminal: bool = False, **environment: str) -> Result:
+        """Run `python -m irsa` in this process, with the sandbox's environment."""
+        return run(main, [*arguments], self.session.state, environment, terminal=terminal)
 
 
 def clean_environment() -> dict[str, str]:

@@ -24,7 +24,6 @@ from tests.sandbox.support.workload import NAME, Workload
 
 CALLS = int(os.environ.get("MOVE_CALLS", "120"))
 """Calls that a move there and back is to last at least."""
-LOOK = 0.05  # seconds
 
 
 class Traffic:
@@ -35,7 +34,6 @@ class Traffic:
         self._seconds = seconds
         self._pods: dict[str, contextlib.ExitStack] = {}
         self.stopping = threading.Event()
-        self._readers: list[threading.Thread] = []
         self.lines: list[str] = []
 
     @property
@@ -44,7 +42,7 @@ class Traffic:
 
     def run(self) -> None:
         with cluster_client(self._workload.session.state) as client:
-            while not self.stopping.wait(LOOK):
+            while not self.stopping.wait(0.05):
                 self._follow(client)
             for each in self._pods.values():
                 each.close()
@@ -67,22 +65,12 @@ class Traffic:
     def _started(self, client: Any, pod: Any) -> contextlib.ExitStack:
         state = self._workload.session.state
         with contextlib.ExitStack() as opened:
-            process = opened.enter_context(
-                pod_process(
-                    client,
-                    state.path / "pods",
-                    pod,
-                    extra_env=state.pod_environment(),
-                    agent=state.pod_identity_agent,
-                    on_note=lambda _: None,
-                )
-            )
-            child = subprocess.Popen(
-                [sys.executable, SOURCES / "lister.py", self._workload.bucket, str(self._seconds)],
-                env=process.env,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
+            given = {"extra_env": state.pod_environment(), "agent": state.pod_identity_agent}
+            pods, silent = state.path / "pods", lambda _: None
+            process = opened.enter_context(pod_process(client, pods, pod, **given, on_note=silent))
+            lister = [sys.executable, SOURCES / "lister.py"]
+            command = [*lister, self._workload.bucket, str(self._seconds)]
+            child = subprocess.Popen(command, env=process.env, stdout=subprocess.PIPE, text=True)
             reader = threading.Thread(target=self._read, args=[child])
             reader.start()
             opened.callback(reader.join)

@@ -1,5 +1,6 @@
 """Stacks of programs that tests write as functions."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,25 +10,19 @@ import pytest
 from pulumi import ResourceOptions
 from pulumi.automation import EngineEvent
 
-from irsa_components.namespace import Namespace, NamespaceArgs
+import irsa_components as irsa
 from irsa_sandbox.aws.accounts import REGION
 from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.session import Session
 from irsa_sandbox.state import SandboxError
 
-Program = Callable[[], object]
-
 POD_SPEC: Any = {"containers": [{"name": "app", "image": "app"}]}
 
 
-def stack_of(
-    session: Session, project: str, program: Program, *, stack: str = "dev", **config: Any
-) -> SandboxStack:
+def stack_of(session: Session, project: str, program: Callable[[], object]) -> SandboxStack:
     """Open a stack of a function."""
-    config = {"aws:region": REGION, **config}
-    return SandboxStack(
-        session.state, program=program, project_name=project, stack=stack, config=config
-    )
+    config = {"aws:region": REGION}
+    return SandboxStack(session.state, program=program, project_name=project, config=config)
 
 
 def in_cluster(session: Session) -> ResourceOptions:
@@ -41,11 +36,22 @@ def in_cluster(session: Session) -> ResourceOptions:
     return ResourceOptions(providers=[provider])
 
 
-def in_namespace(session: Session, args: NamespaceArgs) -> ResourceOptions:
+def in_namespace(opts: ResourceOptions, name: str, **args: bool) -> ResourceOptions:
     """Options for what depends on a namespace of the program."""
-    opts = in_cluster(session)
-    created = Namespace(args.namespace, args, opts)
+    created = irsa.Namespace(name, irsa.NamespaceArgs(namespace=name, **args), opts)
     return ResourceOptions.merge(opts, ResourceOptions(depends_on=[created]))
+
+
+def pods(name: str, account: irsa.ServiceAccount, opts: ResourceOptions, **args: Any) -> None:
+    """Deploy pods of a service account."""
+    args = {"service_account": account, "pod_spec": POD_SPEC, **args}
+    irsa.Workload(name, irsa.WorkloadArgs(**args), opts)
+
+
+def key_of(user: irsa.AccessKeyUser) -> irsa.AccessKeyArgs:
+    """Return the credentials of a workload with the user's key."""
+    key = {"access_key_id": user.access_key_id, "secret_access_key": user.secret_access_key}
+    return irsa.AccessKeyArgs(**key, region=REGION)
 
 
 def refusal(run: Callable[[], object]) -> str:
@@ -59,6 +65,13 @@ def refusal(run: Callable[[], object]) -> str:
 def unchanged(stack: SandboxStack) -> None:
     """Fail if a refresh or the program finds a change, as `--refresh --expect-no-changes` does."""
     stack.preview(refresh=True, expect_no_changes=True)
+
+
+def exported(stack: SandboxStack, folder: Path) -> str:
+    """Write the stack's state as `pulumi stack export` does; return the file."""
+    file = folder / "export.json"
+    file.write_text(json.dumps({"version": 3, "deployment": stack.export()}))
+    return str(file)
 
 
 def changes_of(stack: SandboxStack) -> dict[str, list[str]]:

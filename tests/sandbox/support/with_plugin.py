@@ -16,19 +16,8 @@ import pulumi_aws as aws
 import pytest
 from pulumi import ResourceOptions, automation
 
+import irsa_components as irsa
 from irsa.identity.arns import role_arn
-from irsa_components import EksCluster, EksClusterArgs, ServiceAccount
-from irsa_components.access_key_user import AccessKeyUser, AccessKeyUserArgs
-from irsa_components.credentials import AccessKeyArgs, RoleChainArgs, TargetRoleArgs, TokenArgs
-from irsa_components.cross_account_role import (
-    CrossAccountRole,
-    CrossAccountRoleArgs,
-    TrustedRoleArgs,
-)
-from irsa_components.data_bucket import DataBucket, DataBucketArgs
-from irsa_components.namespace import Namespace, NamespaceArgs
-from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
-from irsa_components.workload import Workload, WorkloadArgs
 from irsa_sandbox import lifecycle
 from irsa_sandbox.aws.accounts import ACCOUNT_B, REGION
 from irsa_sandbox.aws.server import CROSS_ACCOUNT_ROLE
@@ -37,6 +26,7 @@ from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.providers.values import DEFAULTS
 from irsa_sandbox.session import Session
 from irsa_sandbox.toolchain.plugins import Choice, find
+from tests.sandbox.support import programs
 
 NAMESPACE, IRSA, CHAIN = "dev", "s3-app", "s3-app-chain"
 PROJECT = "compared"
@@ -45,12 +35,8 @@ MISSING = "(missing)"
 Resources = Mapping[tuple[str, str], Mapping[str, Any]]
 """Resources, or steps of the engine, by their type and their URN."""
 
-
 State = Mapping[str, Mapping[str, Any]]
 """The resources of a stack, whole, by their URNs."""
-
-_NOT_COMPARED = {"created", "id", "modified", "sourcePosition", "stackTrace"}
-"""Times, ids and source positions of a resource."""
 
 _RANDOM = (
     (r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|\+00:00)", "<time>"),
@@ -106,7 +92,7 @@ class Settings:
     description: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     service_account: str = IRSA
-    token: TokenArgs = field(default_factory=TokenArgs)
+    token: irsa.TokenArgs = field(default_factory=irsa.TokenArgs)
     replicas: int = 1
     image: str = "public.ecr.aws/aws-cli/aws-cli:2.31.0"
     command: Sequence[str] = ("sleep", "infinity")
@@ -120,37 +106,32 @@ def program(settings: Settings) -> None:
     administrator = aws.ProviderAssumeRoleArgs(role_arn=role_arn(ACCOUNT_B, CROSS_ACCOUNT_ROLE))
     account_b = aws.Provider("account-b", region=REGION, assume_roles=[administrator])
     in_b = ResourceOptions(providers=[account_b])
-    cluster = EksCluster("dev", EksClusterArgs(cluster_name="dev"), in_a)
+    cluster = irsa.EksCluster("dev", irsa.EksClusterArgs(cluster_name="dev"), in_a)
     in_cluster = ResourceOptions(providers=[cluster.kubernetes_provider])
-    namespace_args = NamespaceArgs(namespace=NAMESPACE, force_destroy=True)
-    namespace = Namespace(NAMESPACE, namespace_args, in_cluster)
-    in_namespace = ResourceOptions.merge(in_cluster, ResourceOptions(depends_on=[namespace]))
+    opts = programs.in_namespace(in_cluster, NAMESPACE, force_destroy=True)
     env = [{"name": name, "value": value} for name, value in settings.env.items()]
     container = {"name": "app", "image": settings.image, "command": settings.command, "env": env}
-    pod_spec: Any = {"securityContext": {"runAsUser": 65532}, "containers": [container]}
+    spec: Any = {"securityContext": {"runAsUser": 65532}, "containers": [container]}
 
+    account = partial(irsa.ServiceAccount, namespace=NAMESPACE)
     named: dict[str, Any] = {f"{settings.permissions}_policy_name": "compared"}
-    bucket_args = DataBucketArgs(bucket_name=settings.bucket, force_destroy=True, **named)
-    bucket = DataBucket("bucket", bucket_args, in_a)
+    bucket_args = irsa.DataBucketArgs(bucket_name=settings.bucket, force_destroy=True, **named)
+    bucket = irsa.DataBucket("bucket", bucket_args, in_a)
     access = {"bucket": getattr(bucket, f"{settings.permissions}_policy_arn")}
-    user_args = AccessKeyUserArgs(
+    user_args = irsa.AccessKeyUserArgs(
         user_name=settings.user, key_version=settings.key_version, policy_arns=access
     )
-    user = AccessKeyUser("user", user_args, in_a)
-    key = AccessKeyArgs(
-        access_key_id=user.access_key_id, secret_access_key=user.secret_access_key, region=REGION
-    )
-    with_key = ServiceAccount(namespace=NAMESPACE, name="s3-app-key")
-    key_args = WorkloadArgs(service_account=with_key, access_key=key, pod_spec=pod_spec)
-    Workload("s3-app-key", key_args, in_namespace)
+    user = irsa.AccessKeyUser("user", user_args, in_a)
+    key, with_key = programs.key_of(user), account(name="s3-app-key")
+    programs.pods("s3-app-key", with_key, opts, access_key=key, pod_spec=spec)
 
-    account = ServiceAccount(namespace=NAMESPACE, name=settings.service_account)
-    role = ServiceAccountRole(
+    own = account(name=settings.service_account)
+    role = irsa.ServiceAccountRole(
         IRSA,
-        ServiceAccountRoleArgs(
+        irsa.ServiceAccountRoleArgs(
             role_name=settings.role,
             provider_arns=[cluster.provider_arn],
-            service_accounts=[account],
+            service_accounts=[own],
             policy_arns=access,
             max_session_duration=settings.max_session,
             description=settings.description,
@@ -158,20 +139,14 @@ def program(settings: Settings) -> None:
         ),
         in_a,
     )
-    irsa_args = WorkloadArgs(
-        service_account=account,
-        role_arn=role.role_arn,
-        token=settings.token,
-        pod_spec=pod_spec,
-        replicas=settings.replicas,
-    )
-    Workload(IRSA, irsa_args, in_namespace)
+    more = {"token": settings.token, "replicas": settings.replicas}
+    programs.pods(IRSA, own, opts, role_arn=role.role_arn, pod_spec=spec, **more)
 
     role_b_arn = role_arn(ACCOUNT_B, settings.role_b)
-    chained = ServiceAccount(namespace=NAMESPACE, name=CHAIN)
-    role_a = ServiceAccountRole(
+    chained = account(name=CHAIN)
+    role_a = irsa.ServiceAccountRole(
         "role-a",
-        ServiceAccountRoleArgs(
+        irsa.ServiceAccountRoleArgs(
             role_name="s3-app-A",
             provider_arns=[cluster.provider_arn],
             service_accounts=[chained],
@@ -179,15 +154,12 @@ def program(settings: Settings) -> None:
         ),
         in_a,
     )
-    target = TargetRoleArgs(role_arn=role_b_arn, duration_seconds=settings.duration)
-    chain = RoleChainArgs(targets=[target], region=REGION)
-    chain_args = WorkloadArgs(
-        service_account=chained, role_arn=role_a.role_arn, chain=chain, pod_spec=pod_spec
-    )
-    Workload(CHAIN, chain_args, in_namespace)
-    trusted = TrustedRoleArgs(role_arn=role_a.role_arn, unique_id=role_a.role_unique_id)
-    role_b_args = CrossAccountRoleArgs(role_name=settings.role_b, trusted_roles=[trusted])
-    CrossAccountRole("role-b", role_b_args, in_b)
+    target = irsa.TargetRoleArgs(role_arn=role_b_arn, duration_seconds=settings.duration)
+    chain = irsa.RoleChainArgs(targets=[target], region=REGION)
+    programs.pods(CHAIN, chained, opts, role_arn=role_a.role_arn, chain=chain, pod_spec=spec)
+    trusted = irsa.TrustedRoleArgs(role_arn=role_a.role_arn, unique_id=role_a.role_unique_id)
+    role_b_args = irsa.CrossAccountRoleArgs(role_name=settings.role_b, trusted_roles=[trusted])
+    irsa.CrossAccountRole("role-b", role_b_args, in_b)
 
 
 def opened(session: Session, **changes: Any) -> SandboxStack:
@@ -261,7 +233,10 @@ def differences_of_previews(
     """Compare the previews of changes of arguments."""
     found: list[Difference] = []
     for arguments in changes:
-        attached, published = (_steps(session, **arguments) for session in sessions)
+        listeners = [Steps() for _ in sessions]
+        for session, listener in zip(sessions, listeners, strict=True):
+            opened(session, **arguments).preview(on_event=listener)
+        attached, published = (each.taken for each in listeners)
         assert attached
         assert attached.keys() == published.keys()
         found += differences(attached, published)
@@ -283,12 +258,6 @@ def settled(sessions: Sequence[Session]) -> tuple[Resources, Resources]:
     return _settled(ours, theirs), _settled(theirs, ours)
 
 
-def _steps(session: Session, **changes: Any) -> Resources:
-    listener = Steps()
-    opened(session, **changes).preview(on_event=listener)
-    return listener.taken
-
-
 def _differences(path: str, one: Any, other: Any) -> Iterator[tuple[str, Any, Any]]:
     if isinstance(one, dict) and isinstance(other, dict):
         for key in sorted({*one, *other}):
@@ -305,7 +274,8 @@ def _settled(state: State, other: State) -> Resources:
     made_up = _made_up(state, other)
     things: dict[tuple[str, str], dict[str, Any]] = {}
     for urn, resource in state.items():
-        compared = {k: v for k, v in resource.items() if k not in _NOT_COMPARED}
+        times_and_places = {"created", "id", "modified", "sourcePosition", "stackTrace"}
+        compared = {k: v for k, v in resource.items() if k not in times_and_places}
         compared["dependencies"] = sorted(compared.get("dependencies", ()))
         compared["propertyDependencies"] = {
             name: sorted(urns or ())

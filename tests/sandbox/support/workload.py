@@ -26,9 +26,8 @@ from irsa_sandbox.json_types import Json
 from irsa_sandbox.session import Session
 from irsa_sandbox.testing.sandbox import CLUSTER
 from tests.sandbox.support.cluster import apply, eventually
-from tests.sandbox.support.in_process import Result, loader
+from tests.sandbox.support.in_process import RegisteredCluster, Result, loader
 from tests.sandbox.support.pod_identity import arn_of_cluster, associate
-from tests.sandbox.support.world import RegisteredCluster
 
 NAME = "app"
 CLUSTER_ARN = arn_of_cluster(CLUSTER)
@@ -159,18 +158,41 @@ class Workload:
         named = ("--bucket", self.bucket, "--trusting-profile", "b", "--wait", "0")
         return self.irsa("verify", *named, *more, AWS_CONFIG_FILE=self.profiles)
 
-    def sdk(
-        self,
-        *,
-        deployment: str = NAME,
-        container: str | None = None,
-        profile: str | None = None,
-    ) -> str:
+    def user_with(self, *actions: str) -> dict[str, str]:
+        """Create a user who may do this and no more; return its keys as environment variables."""
+        iam, name = self.session.aws("iam"), f"user-{time.monotonic_ns()}"
+        iam.create_user(UserName=name)
+        statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=document)
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        return {
+            "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+        }
+
+    def administer_b(self, folder: Path) -> None:
+        """Write the AWS config file: profile b is account B's root."""
+        file, secret = folder / "profiles", self.session.state.root_secret
+        keys = f"aws_access_key_id = {ACCOUNT_B}\naws_secret_access_key = {secret}\n"
+        file.write_text(f"[profile b]\n{keys}")
+        self.profiles = str(file)
+
+    def create_role_b(self, name: str, trust: Json) -> None:
+        """Create a role in account B that may list a bucket there, which bears its name."""
+        iam = self.session.aws("iam", ACCOUNT_B)
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
+        data = json.dumps(bucket_permissions_policy(bucket_arn(name)))
+        iam.put_role_policy(RoleName=name, PolicyName="data", PolicyDocument=data)
+        self.session.aws("s3").delete_bucket(Bucket=self.bucket)  # not in account A
+        self.session.aws("s3", ACCOUNT_B).create_bucket(Bucket=name)
+
+    def sdk(self, deployment: str = NAME, **options: str | None) -> str:
         """Return the caller ARN of boto3 in a Deployment's Pod, after it has listed the bucket.
 
         Raises as boto3 does, and `LookupError` when no Pod runs.
         """
-        with sdk_in(self.session, self.namespace, deployment, container, profile) as sdk:
+        with sdk_in(self.session, self.namespace, deployment, **options) as sdk:
             sdk.client("s3").list_objects_v2(Bucket=self.bucket)
             return sdk.client("sts").get_caller_identity()["Arn"]
 
@@ -234,16 +256,6 @@ def sdk_in(
         yield SimpleNamespace(client=client)
 
 
-def create_role_b(workload: Workload, name: str, trust: Json) -> None:
-    """Create a role in account B that may list a bucket there, which bears its name."""
-    iam = workload.session.aws("iam", ACCOUNT_B)
-    iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
-    data = json.dumps(bucket_permissions_policy(bucket_arn(name)))
-    iam.put_role_policy(RoleName=name, PolicyName="data", PolicyDocument=data)
-    workload.session.aws("s3").delete_bucket(Bucket=workload.bucket)  # not in account A
-    workload.session.aws("s3", ACCOUNT_B).create_bucket(Bucket=name)
-
-
 def wait_for_pods(session: Session, namespace: str, name: str = NAME) -> None:
     """Wait until a Deployment's only Pod is of its newest revision."""
 
@@ -259,28 +271,6 @@ def wait_for_pods(session: Session, namespace: str, name: str = NAME) -> None:
 def environment(variables: dict[str, str]) -> list[dict[str, str]]:
     """Variables as a container lists them."""
     return [{"name": name, "value": value} for name, value in variables.items()]
-
-
-def user_with(session: Session, *actions: str) -> dict[str, str]:
-    """Create a user who may do this and no more; return its keys as environment variables."""
-    iam, name = session.aws("iam"), f"user-{time.monotonic_ns()}"
-    iam.create_user(UserName=name)
-    statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    iam.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=document)
-    key = iam.create_access_key(UserName=name)["AccessKey"]
-    return {
-        "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
-        "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
-    }
-
-
-def administrator_of_b(session: Session, folder: Path) -> str:
-    """Write an AWS config file whose profile b is account B's root; return its path."""
-    file, secret = folder / "profiles", session.state.root_secret
-    keys = f"aws_access_key_id = {ACCOUNT_B}\naws_secret_access_key = {secret}\n"
-    file.write_text(f"[profile b]\n{keys}")
-    return str(file)
 
 
 def link_of(result: Json, key: str) -> Json:

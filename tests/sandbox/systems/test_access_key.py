@@ -4,25 +4,18 @@ import base64
 import json
 import subprocess
 import threading
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote
 
 import pytest
 from lightkube.resources.apps_v1 import Deployment, ReplicaSet
 from lightkube.resources.core_v1 import Event, Pod, Secret
 
-from irsa_components import ServiceAccount
-from irsa_components.access_key_user import AccessKeyUser, AccessKeyUserArgs
-from irsa_components.credentials import AccessKeyArgs
-from irsa_components.data_bucket import DataBucket, DataBucketArgs
-from irsa_components.namespace import NamespaceArgs
-from irsa_components.workload import Workload, WorkloadArgs
+import irsa_components as irsa
 from irsa_sandbox.aws.accounts import REGION
-from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.pods.exec import find_pod
 from irsa_sandbox.session import Session
-from irsa_sandbox.testing.sandbox import Sandbox
-from tests.sandbox.support.programs import POD_SPEC, in_namespace, refusal, stack_of
+from tests.sandbox.support.programs import in_cluster, in_namespace, key_of, pods, refusal, stack_of
 
 pytestmark = pytest.mark.sandbox
 
@@ -38,31 +31,20 @@ class Stack(NamedTuple):
     lines: list[str]
     """Output of every `up`."""
 
-    def open(self, key_version: int) -> SandboxStack:
+    def open(self, key_version):
         return stack_of(self.session, "access-key", lambda: self._program(key_version))
 
     def _program(self, key_version: int) -> None:
-        bucket = DataBucket(
-            BUCKET,
-            DataBucketArgs(bucket_name=BUCKET, force_destroy=True, read_policy_name=BUCKET),
-        )
+        data = irsa.DataBucketArgs(bucket_name=BUCKET, force_destroy=True, read_policy_name=BUCKET)
+        bucket = irsa.DataBucket(BUCKET, data)
         policies = {"data": bucket.read_policy_arn}
-        user_args = AccessKeyUserArgs(user_name=USER, policy_arns=policies, key_version=key_version)
-        user = AccessKeyUser(USER, user_args)
-        key = AccessKeyArgs(
-            access_key_id=user.access_key_id,
-            secret_access_key=user.secret_access_key,
-            region=REGION,
+        user_args = irsa.AccessKeyUserArgs(
+            user_name=USER, policy_arns=policies, key_version=key_version
         )
-        Workload(
-            KEY,
-            WorkloadArgs(
-                service_account=ServiceAccount(namespace=NAMESPACE, name=KEY),
-                access_key=key,
-                pod_spec=POD_SPEC,
-            ),
-            in_namespace(self.session, NamespaceArgs(namespace=NAMESPACE, force_destroy=True)),
-        )
+        user = irsa.AccessKeyUser(USER, user_args)
+        account = irsa.ServiceAccount(namespace=NAMESPACE, name=KEY)
+        opts = in_namespace(in_cluster(self.session), NAMESPACE, force_destroy=True)
+        pods(KEY, account, opts, access_key=key_of(user))
 
     def up(self, key_version: int) -> None:
         self.open(key_version).up(on_output=self.lines.append)
@@ -79,7 +61,7 @@ class Stack(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def stack(session: Session, sandbox: Sandbox) -> Stack:
+def stack(session, sandbox):
     opened = Stack(session, [])
     opened.up(1)
     session.aws("s3").put_object(Bucket=BUCKET, Key=OBJECT, Body=b"day,visits\n")
@@ -91,7 +73,7 @@ def test_the_secret_key_is_in_plain_text_in_its_secret_alone(stack: Stack):
     state, cluster = stack.session.state, stack.session.cluster
     of_secret = cluster.get(Secret, KEY, namespace=NAMESPACE).to_dict()
     del of_secret["data"]
-    objects: list[Any] = [of_secret]  # with managed fields and every annotation
+    objects = [of_secret]  # with managed fields and every annotation
     for kind in (Deployment, ReplicaSet, Pod, Event):
         objects += [found.to_dict() for found in cluster.list(kind, namespace=NAMESPACE)]
     texts = {

@@ -1,7 +1,6 @@
 """The identity of a service account on whatever runs its pods, under the real engine."""
 
 from pathlib import Path
-from typing import Any
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -10,25 +9,22 @@ from lightkube.resources.apps_v1 import DaemonSet, Deployment, StatefulSet
 from lightkube.resources.batch_v1 import CronJob
 from pulumi import ComponentResource, ResourceOptions
 
-from irsa_components import (
-    NamespaceArgs,
-    PodIdentityArgs,
-    RoleChainArgs,
-    ServiceAccount,
-    TargetRoleArgs,
-    WorkloadIdentity,
-    WorkloadIdentityArgs,
-    role_arn,
-)
+import irsa_components as irsa
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
-from irsa_sandbox.session import Session
-from tests.sandbox.support.programs import POD_SPEC, in_namespace, refusal, stack_of, unchanged
+from tests.sandbox.support.programs import (
+    POD_SPEC,
+    in_cluster,
+    in_namespace,
+    refusal,
+    stack_of,
+    unchanged,
+)
 
 pytestmark = pytest.mark.sandbox
 
 NAMESPACE = "anything"
 LABELS = {"app": "app"}
-TEMPLATE: Any = {"metadata": {"labels": LABELS}, "spec": POD_SPEC}
+TEMPLATE = {"metadata": {"labels": LABELS}, "spec": POD_SPEC}
 
 
 def foreign(opts: ResourceOptions) -> None:
@@ -38,31 +34,31 @@ def foreign(opts: ResourceOptions) -> None:
     env = {"name": "NAME", "value": settings.metadata.name}  # known by the `up` only
     secret = {"name": "SECRET", "value": pulumi.Output.secret("s3cret")}
     container = {"name": "app", "image": "app", "env": [env, secret]}
-    template: Any = {"metadata": {"labels": LABELS}, "spec": {"containers": [container]}}
-    spec: Any = {"selector": {"match_labels": LABELS}, "template": template}
+    template = {"metadata": {"labels": LABELS}, "spec": {"containers": [container]}}
+    spec = {"selector": {"match_labels": LABELS}, "template": template}
     k8s.apps.v1.Deployment("foreign", metadata=named("foreign"), spec=spec, opts=own)
     late = pulumi.Output.secret({"selector": {"matchLabels": LABELS}, "template": TEMPLATE})
     k8s.apps.v1.Deployment("secret", metadata=named("secret"), spec=late, opts=own)
-    job: Any = {"template": {"spec": {**POD_SPEC, "restart_policy": "Never"}}}
+    job = {"template": {"spec": {**POD_SPEC, "restart_policy": "Never"}}}
     spec = {"schedule": "0 6 * * *", "job_template": {"spec": job}}
     k8s.batch.v1.CronJob("foreign", metadata=named("foreign"), spec=spec, opts=own)
 
 
-def named(name: str) -> Any:
+def named(name):
     return {"name": name, "namespace": NAMESPACE}
 
 
-def program(session: Session) -> None:
-    opts = in_namespace(session, NamespaceArgs(namespace=NAMESPACE, force_destroy=True))
-    target = TargetRoleArgs(role_arn=role_arn(ACCOUNT_B, "b"))
-    args = WorkloadIdentityArgs(
-        service_account=ServiceAccount(namespace=NAMESPACE, name="app"),
-        role_arn=role_arn(ACCOUNT_A, "a"),
-        chain=RoleChainArgs(targets=[target], region=REGION),
+def program(session):
+    opts = in_namespace(in_cluster(session), NAMESPACE, force_destroy=True)
+    target = irsa.TargetRoleArgs(role_arn=irsa.role_arn(ACCOUNT_B, "b"))
+    args = irsa.WorkloadIdentityArgs(
+        service_account=irsa.ServiceAccount(namespace=NAMESPACE, name="app"),
+        role_arn=irsa.role_arn(ACCOUNT_A, "a"),
+        chain=irsa.RoleChainArgs(targets=[target], region=REGION),
     )
-    given = WorkloadIdentity("app", args, opts)
+    given = irsa.WorkloadIdentity("app", args, opts)
     template = given.pod_template(TEMPLATE)
-    spec: Any = {"selector": {"match_labels": LABELS}, "template": template}
+    spec = {"selector": {"match_labels": LABELS}, "template": template}
     own = given.options(opts)
     k8s.apps.v1.DaemonSet("app", metadata=named("app"), spec=spec, opts=own)
     spec = {**spec, "service_name": "app"}
@@ -70,24 +66,16 @@ def program(session: Session) -> None:
     foreign(ResourceOptions.merge(opts, ResourceOptions(transforms=[given.transform])))
 
 
-KINDS = (
-    (StatefulSet, "app", ("spec", "template")),
-    (DaemonSet, "app", ("spec", "template")),
-    (Deployment, "foreign", ("spec", "template")),
-    (Deployment, "secret", ("spec", "template")),
-    (CronJob, "foreign", ("spec", "jobTemplate", "spec", "template")),
-)
-
-
 def test_every_kind_has_the_identity_and_what_others_wrote_stays(session, sandbox):
     stack = stack_of(session, NAMESPACE, lambda: program(session))
     assert stack.preview().keys() == {"create"}
     stack.up()
 
-    for kind, name, path in KINDS:
-        template = session.cluster.get(kind, name, namespace=NAMESPACE).to_dict()
-        for key in path:
-            template = template[key]
+    kinds = [(StatefulSet, "app"), (DaemonSet, "app")]
+    kinds += [(Deployment, "foreign"), (Deployment, "secret"), (CronJob, "foreign")]
+    for kind, name in kinds:
+        spec = session.cluster.get(kind, name, namespace=NAMESPACE).to_dict()["spec"]
+        template = spec.get("jobTemplate", {"spec": spec})["spec"]["template"]
         [container] = template["spec"]["containers"]
         assert template["spec"]["serviceAccountName"] == "app"
         assert template["metadata"]["annotations"]["irsa/identity-hash"]
@@ -105,25 +93,22 @@ def test_every_kind_has_the_identity_and_what_others_wrote_stays(session, sandbo
 def test_any_kind_waits_for_its_association(session, sandbox, monkeypatch):
     """By a transform; components/tests/test_start_gate.py has the options."""
     monkeypatch.setattr("irsa.observe.trial_pods.TIMEOUT", 1.0)
-    gated: Any = {"name": "app", "namespace": "gated"}
+    gated = {"name": "app", "namespace": "gated"}
 
     def waiting() -> None:
-        opts = in_namespace(session, NamespaceArgs(namespace="gated", force_destroy=True))
+        opts = in_namespace(in_cluster(session), "gated", force_destroy=True)
         kubeconfig = Path(session.state.kubeconfig).read_text()
-        args = WorkloadIdentityArgs(
-            service_account=ServiceAccount(**gated),
-            pod_identity=PodIdentityArgs(association_id="a-none", kubeconfig=kubeconfig),
+        args = irsa.WorkloadIdentityArgs(
+            service_account=irsa.ServiceAccount(**gated),
+            pod_identity=irsa.PodIdentityArgs(association_id="a-none", kubeconfig=kubeconfig),
         )
-        transforms = ResourceOptions(transforms=[WorkloadIdentity("app", args, opts).transform])
-        own = ResourceOptions.merge(opts, transforms)
+        given = irsa.WorkloadIdentity("app", args, opts)
+        own = ResourceOptions.merge(opts, ResourceOptions(transforms=[given.transform]))
         parent = ComponentResource("others:index:Parent", "parent", {}, own)
-        spec: Any = {"service_name": "app", "selector": {"match_labels": LABELS}}
-        k8s.apps.v1.StatefulSet(
-            "app",
-            metadata=gated,
-            spec={**spec, "template": TEMPLATE},
-            opts=ResourceOptions(parent=parent),
-        )
+        selector = {"match_labels": LABELS}
+        spec = {"service_name": "app", "selector": selector, "template": TEMPLATE}
+        opts = ResourceOptions(parent=parent)
+        k8s.apps.v1.StatefulSet("app", metadata=gated, spec=spec, opts=opts)
 
     assert refusal(stack_of(session, "gated", waiting).up) == (
         'before hook "gated/app: pods start with their credentials" failed: Pods of gated/app '

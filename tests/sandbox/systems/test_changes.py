@@ -2,8 +2,8 @@
 
 import copy
 import json
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import pytest
 from lightkube.models.meta_v1 import ObjectMeta
@@ -12,41 +12,24 @@ from lightkube.resources.core_v1 import ConfigMap, ServiceAccount
 from lightkube.resources.core_v1 import Namespace as K8sNamespace
 from pulumi import export
 
+import irsa_components as irsa
 from irsa.identity.arns import provider_arn_for, role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
-from irsa_components import ServiceAccount as Account
-from irsa_components.access_key_user import AccessKeyUser, AccessKeyUserArgs
-from irsa_components.credentials import AccessKeyArgs
-from irsa_components.data_bucket import DataBucket, DataBucketArgs
-from irsa_components.namespace import NamespaceArgs
-from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
-from irsa_components.workload import Workload, WorkloadArgs
-from irsa_sandbox.aws.accounts import ACCOUNT_A, REGION
+from irsa_sandbox.aws.accounts import ACCOUNT_A
 from irsa_sandbox.demo import left_overs
-from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.session import Session
 from irsa_sandbox.state import SandboxError
-from irsa_sandbox.testing.sandbox import Sandbox
-from tests.sandbox.support.programs import (
-    POD_SPEC,
-    in_cluster,
-    in_namespace,
-    refusal,
-    stack_of,
-    unchanged,
-)
+from tests.sandbox.support import programs
 
 pytestmark = pytest.mark.sandbox
 
 ACME, BUCKET, LOGS = "acme", "acme-reports", "logs"
-ALL_CALLS = json.dumps(
-    {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
-)
+SALES = {"account": "sales", "role": "sales"}
 LIST = ["aws", "s3", "ls", f"s3://{BUCKET}"]
 SECOND_CLUSTER = provider_arn_for("oidc.example.com/id/2", ACCOUNT_A)
 
-FORCED_DATA = DataBucketArgs(bucket_name=BUCKET, force_destroy=True)
-FORCED_NAMESPACE = NamespaceArgs(namespace=ACME, force_destroy=True)
+FORCED_DATA = irsa.DataBucketArgs(bucket_name=BUCKET, force_destroy=True)
+FORCED = {"force_destroy": True}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,24 +45,25 @@ class Acme:
     duration: int = 3600
     exclusive: bool = False
     neighbour: str = "writer"
-    data: DataBucketArgs | None = FORCED_DATA
-    namespace: NamespaceArgs | None = FORCED_NAMESPACE
+    data: irsa.DataBucketArgs | None = FORCED_DATA
+    namespace: Mapping[str, bool] | None = field(default_factory=lambda: FORCED)
+    """Options of the namespace that the stack has."""
     pods: bool = True
 
-    def stack(self, **changes: Any) -> SandboxStack:
-        return stack_of(self.session, "acme", replace(self, **changes).program)
+    def stack(self, **changes):
+        return programs.stack_of(self.session, "acme", replace(self, **changes).program)
 
     def program(self) -> None:
-        namespace = self.namespace
-        opts = in_namespace(self.session, namespace) if namespace else in_cluster(self.session)
-        policies = {}
+        opts, policies = programs.in_cluster(self.session), {}
+        if self.namespace is not None:
+            opts = programs.in_namespace(opts, ACME, **self.namespace)
         if self.data is not None:
-            bucket = DataBucket(BUCKET, replace(self.data, full_policy_name=BUCKET))
+            bucket = irsa.DataBucket(BUCKET, replace(self.data, full_policy_name=BUCKET))
             policies = {"data": bucket.full_policy_arn}
-        account = Account(namespace=ACME, name=self.account)
-        role = ServiceAccountRole(
+        account = irsa.ServiceAccount(namespace=ACME, name=self.account)
+        role = irsa.ServiceAccountRole(
             "reports",
-            ServiceAccountRoleArgs(
+            irsa.ServiceAccountRoleArgs(
                 role_name=self.role,
                 path=self.path,
                 provider_arns=[SECOND_CLUSTER, self.provider_arn],
@@ -92,32 +76,25 @@ class Acme:
         )
         export("role_arn", role.role_arn)
         if self.pods:
-            args = WorkloadArgs(service_account=account, role_arn=role.role_arn, pod_spec=POD_SPEC)
-            Workload(self.name, args, opts)
+            programs.pods(self.name, account, opts, role_arn=role.role_arn)
         if self.namespace is not None:
-            user = AccessKeyUser("writer", AccessKeyUserArgs(user_name="writer"))
-            key = AccessKeyArgs(
-                access_key_id=user.access_key_id,
-                secret_access_key=user.secret_access_key,
-                region=REGION,
-            )
-            neighbour = Account(namespace=ACME, name=self.neighbour)
-            args = WorkloadArgs(service_account=neighbour, access_key=key, pod_spec=POD_SPEC)
-            Workload(self.neighbour, args, opts)
+            user = irsa.AccessKeyUser("writer", irsa.AccessKeyUserArgs(user_name="writer"))
+            neighbour = irsa.ServiceAccount(namespace=ACME, name=self.neighbour)
+            programs.pods(self.neighbour, neighbour, opts, access_key=programs.key_of(user))
 
 
 @pytest.fixture(scope="module")
-def acme(session: Any, sandbox: Sandbox) -> Acme:
+def acme(session, sandbox):
     return Acme(session=session, provider_arn=sandbox.provider_arn)
 
 
-def names(session: Session, kind: Any) -> list[str]:
+def names(session, kind):
     """Names of the objects of a kind, in the namespace if they are in one."""
     where = {} if kind is K8sNamespace else {"namespace": ACME}
     return [each.metadata.name for each in session.cluster.list(kind, **where)]
 
 
-def moments(stack: SandboxStack, *wanted: str) -> list[int]:
+def moments(stack, *wanted):
     """Bring the stack up; return at which points of the output these lines come."""
     lines: list[str] = []
     counts = stack.up(on_output=lines.append)
@@ -130,7 +107,7 @@ def test_a_property_changes_in_place_and_a_path_not_at_all(session, acme: Acme):
     stack = acme.stack()
     assert stack.preview().keys() == {"create"}
     assert stack.up().keys() == {"create"}
-    unchanged(stack)
+    programs.unchanged(stack)
     # Pods that were scaled by hand keep their number.
     scale = {"spec": {"replicas": 2}}
     client = session.cluster
@@ -145,7 +122,7 @@ def test_a_property_changes_in_place_and_a_path_not_at_all(session, acme: Acme):
     assert role["MaxSessionDuration"] == 7200
     assert client.get(Deployment, "reports", namespace=ACME).spec.replicas == 2
 
-    line = refusal(acme.stack(path="/team/").up)
+    line = programs.refusal(acme.stack(path="/team/").up)
 
     assert line.startswith("creating IAM Role (reports): CreateRole: EntityAlreadyExists")
     assert session.aws("iam").get_role(RoleName="reports")["Role"]["Arn"] == role["Arn"]
@@ -168,10 +145,12 @@ def test_drift_fails_the_nightly_preview_and_the_next_up_repairs_it(session, acm
     [policy] = iam.list_attached_role_policies(RoleName="reports")["AttachedPolicies"]
     iam.detach_role_policy(RoleName="reports", PolicyArn=policy["PolicyArn"])
     iam.attach_role_policy(RoleName="reports", PolicyArn="arn:aws:iam::aws:policy/IAMFullAccess")
-    iam.put_role_policy(RoleName="reports", PolicyName="more", PolicyDocument=ALL_CALLS)
+    every = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    more = json.dumps({"Version": "2012-10-17", "Statement": every})
+    iam.put_role_policy(RoleName="reports", PolicyName="more", PolicyDocument=more)
 
     with pytest.raises(SandboxError, match="no changes were expected"):
-        unchanged(stack)
+        programs.unchanged(stack)
     assert stack.export()["resources"] == before["resources"], "a preview writes nothing"
 
     refreshed = stack.refresh()
@@ -181,7 +160,7 @@ def test_drift_fails_the_nightly_preview_and_the_next_up_repairs_it(session, acm
     assert iam.get_role(RoleName="reports")["Role"]["AssumeRolePolicyDocument"] == trust
     assert iam.list_attached_role_policies(RoleName="reports")["AttachedPolicies"] == [policy]
     assert iam.list_role_policies(RoleName="reports")["PolicyNames"] == []
-    unchanged(stack)
+    programs.unchanged(stack)
 
 
 def test_an_annotation_that_another_client_set_is_a_conflict_with_a_fix(session, acme: Acme):
@@ -192,16 +171,13 @@ def test_an_annotation_that_another_client_set_is_a_conflict_with_a_fix(session,
     session.cluster.patch(ServiceAccount, "reports", body, namespace=ACME)
     stack.refresh()
 
-    line = refusal(stack.up)
+    line = programs.refusal(stack.up)
 
     assert "conflict" in line
     assert 'annotate the object with pulumi.com/patchForce: "true"' in line
     session.cluster.delete(ServiceAccount, "reports", namespace=ACME)
     stack.refresh()
     assert stack.up()["create"] == 1
-
-
-SALES = {"account": "sales", "role": "sales"}
 
 
 def test_what_is_renamed_exists_before_the_old_one_goes(session, acme: Acme):
@@ -235,7 +211,7 @@ def test_a_workload_is_renamed_and_removed_without_what_is_not_its_own(session, 
     acme.stack(**SALES).up()
     iam = session.aws("iam")
 
-    def kept() -> tuple[Any, ...]:
+    def kept():
         return (
             session.cluster.get(ServiceAccount, "sales", namespace=ACME).metadata.uid,
             iam.get_role(RoleName="sales")["Role"],
@@ -248,14 +224,14 @@ def test_a_workload_is_renamed_and_removed_without_what_is_not_its_own(session, 
     order = moments(stack, "Deployment sales created", "Deployment reports deleted")
     assert order == sorted(order)
     assert kept() == before
-    unchanged(stack)
+    programs.unchanged(stack)
 
     acme.stack(**renamed, pods=False).up()
 
     assert names(session, Deployment) == ["reader"]
 
 
-def protection(session: Any) -> list[Any]:
+def protection(session):
     s3, kinds = session.aws("s3"), ("public_access_block", "bucket_policy", "bucket_versioning")
     kinds += ("bucket_encryption", "bucket_ownership_controls")
     found = [getattr(s3, f"get_{kind}")(Bucket=BUCKET) for kind in kinds]
@@ -272,7 +248,7 @@ def test_a_bucket_that_cannot_go_keeps_its_protection_and_all_else_goes(session,
     locked = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     s3.put_bucket_policy(Bucket=BUCKET, Policy=locked)
 
-    assert BUCKET in refusal(acme.stack(pods=False, data=None).up)
+    assert BUCKET in programs.refusal(acme.stack(pods=False, data=None).up)
 
     s3.put_bucket_policy(Bucket=BUCKET, Policy=policy)
     assert protection(session) == before
@@ -283,9 +259,8 @@ def test_a_bucket_that_cannot_go_keeps_its_protection_and_all_else_goes(session,
 
 
 def test_data_and_namespace_stay_and_are_used_again_as_existing(session, acme: Acme):
-    data = DataBucketArgs(bucket_name=BUCKET)
-    kept = NamespaceArgs(namespace=ACME)
-    acme.stack(data=data, namespace=kept, pods=False).up()
+    data = irsa.DataBucketArgs(bucket_name=BUCKET)
+    acme.stack(data=data, namespace={}, pods=False).up()
     s3 = session.aws("s3")
     s3.put_object(Bucket=BUCKET, Key="2026.csv", Body=b"amount\n")
     session.cluster.create(ConfigMap(metadata=ObjectMeta(name="theirs", namespace=ACME)))
@@ -302,7 +277,7 @@ def test_data_and_namespace_stay_and_are_used_again_as_existing(session, acme: A
     assert protection(session) == before
     assert "theirs" in names(session, ConfigMap)
 
-    acme.stack(data=replace(data, existing=True), namespace=replace(kept, existing=True)).up()
+    acme.stack(data=replace(data, existing=True), namespace={"existing": True}).up()
     assert "2026.csv" in session.in_pod(ACME, "reports", LIST).output
     without.up()
     assert s3.head_object(Bucket=BUCKET, Key="2026.csv")

@@ -1,10 +1,8 @@
 """A cluster in the real engine: its network, its options and its protection."""
 
 import json
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -17,7 +15,6 @@ from irsa_components import AccessEntryArgs, ControlPlaneArgs, EksCluster, EksCl
 from irsa_sandbox.aws.accounts import ACCOUNT_A
 from irsa_sandbox.demo import left_overs
 from irsa_sandbox.engine.stack import SandboxStack
-from irsa_sandbox.session import Session
 from irsa_sandbox.snapshots import Snapshots
 from tests.sandbox.support.networks import network
 from tests.sandbox.support.programs import refusal, stack_of, unchanged
@@ -30,12 +27,12 @@ VIEW = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
 
 
 @pytest.fixture(scope="module")
-def eks(session: Session) -> Any:
+def eks(session):
     return session.aws("eks")
 
 
 @pytest.fixture(scope="module")
-def where(session: Session) -> Iterator[dict[str, Any]]:
+def where(session):
     """The one VPC of the account, with two subnets. A new default VPC would have other subnets, so
     that the sandbox is put back."""
     # The sandbox's cluster has one issuer, and so an account has one OIDC provider for it.
@@ -57,7 +54,7 @@ def where(session: Session) -> Iterator[dict[str, Any]]:
         yield {"vpc_id": vpc, "subnet_ids": subnets}
 
 
-def open_cluster(session: Session, name: str = "vpc", **args: Any) -> SandboxStack:
+def open_cluster(session, name="vpc", **args):
     cluster_args = EksClusterArgs(cluster_name=name, **args)
     return stack_of(session, "cluster", lambda: EksCluster("dev", cluster_args))
 
@@ -157,48 +154,47 @@ def associated(eks):
     return {each["serviceAccount"]: each["roleArn"] for each in described}
 
 
-def cluster_of_old_version(where: dict[str, Any]) -> None:
-    """The children of `EksCluster` before version 0.2 that became others."""
-    component = pulumi.ComponentResource("irsa:index:EksCluster", "dev", {})
-    child = ResourceOptions(parent=component)
-    cluster = pulumi_eks.Cluster(
-        "dev",
-        name="vpc",
-        **where,
-        skip_default_security_groups=True,
-        endpoint_private_access=True,
-        public_access_cidrs=["0.0.0.0/0"],
-        enabled_cluster_log_types=["audit", "authenticator"],
-        deletion_protection=False,
-        authentication_mode=pulumi_eks.AuthenticationMode.API,
-        create_oidc_provider=False,
-        skip_default_node_group=True,
-        opts=child,
-    )
-    role = aws.iam.Role(
-        "dev-node",
-        description="Nodes of EKS cluster vpc",
-        assume_role_policy=json.dumps(service_trust_policy("ec2.amazonaws.com")),
-        opts=child,
-    )
-    policy = "arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy"
-    # A resource, which the engine sends as its id.
-    attached = {"role": role, "policy_arn": policy, "opts": child}
-    cni = aws.iam.RolePolicyAttachment("dev-node-AmazonEKS_CNI_Policy", **attached)
-    aws.eks.NodeGroup(
-        "dev",
-        cluster_name=cluster.eks_cluster.apply(lambda made: made.name),
-        node_role_arn=role.arn,
-        subnet_ids=cluster.eks_cluster.apply(lambda made: made.vpc_config.subnet_ids),
-        instance_types=["t3.medium"],
-        scaling_config={"desired_size": 2, "min_size": 1, "max_size": 3},
-        opts=ResourceOptions(parent=component, depends_on=[cluster, cni]),
-    )
-
-
 def test_a_stack_of_the_old_version_gets_new_nodes_and_keeps_its_cluster(session, eks, where):
+    def cluster_of_old_version():
+        """The children of `EksCluster` before version 0.2 that became others."""
+        component = pulumi.ComponentResource("irsa:index:EksCluster", "dev", {})
+        child = ResourceOptions(parent=component)
+        cluster = pulumi_eks.Cluster(
+            "dev",
+            name="vpc",
+            **where,
+            skip_default_security_groups=True,
+            endpoint_private_access=True,
+            public_access_cidrs=["0.0.0.0/0"],
+            enabled_cluster_log_types=["audit", "authenticator"],
+            deletion_protection=False,
+            authentication_mode=pulumi_eks.AuthenticationMode.API,
+            create_oidc_provider=False,
+            skip_default_node_group=True,
+            opts=child,
+        )
+        role = aws.iam.Role(
+            "dev-node",
+            description="Nodes of EKS cluster vpc",
+            assume_role_policy=json.dumps(service_trust_policy("ec2.amazonaws.com")),
+            opts=child,
+        )
+        policy = "arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy"
+        # A resource, which the engine sends as its id.
+        attached = {"role": role, "policy_arn": policy, "opts": child}
+        cni = aws.iam.RolePolicyAttachment("dev-node-AmazonEKS_CNI_Policy", **attached)
+        aws.eks.NodeGroup(
+            "dev",
+            cluster_name=cluster.eks_cluster.apply(lambda made: made.name),
+            node_role_arn=role.arn,
+            subnet_ids=cluster.eks_cluster.apply(lambda made: made.vpc_config.subnet_ids),
+            instance_types=["t3.medium"],
+            scaling_config={"desired_size": 2, "min_size": 1, "max_size": 3},
+            opts=ResourceOptions(parent=component, depends_on=[cluster, cni]),
+        )
+
     open_cluster(session, **where).destroy()
-    stack_of(session, "cluster", lambda: cluster_of_old_version(where)).up()
+    stack_of(session, "cluster", cluster_of_old_version).up()
     made = eks.describe_cluster(name="vpc")["cluster"]["arn"]
     before = eks.describe_addon(clusterName="vpc", addonName="vpc-cni")["addon"]
     old = eks.list_nodegroups(clusterName="vpc")["nodegroups"]

@@ -1,7 +1,7 @@
 """Both stacks, deployed by roles with the policies of docs/examples and no other permission."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -63,9 +63,7 @@ class Deployers(NamedTuple):
 
 
 @pytest.fixture(scope="module", params=["", pytest.param("aws", marks=pytest.mark.published)])
-def deployers(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Deployers]:
+def deployers(request, tmp_path_factory):
     """Deployers with the sandbox's own providers, and with terraform-provider-aws."""
     principal = {"Principal": {"AWS": root_arn(ACCOUNT_A)}, "Action": "sts:AssumeRole"}
     trust = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", **principal}}
@@ -132,9 +130,7 @@ def test_both_stacks_live_with_the_policies_alone(deployers: Deployers):
     ("account", "action"),
     [("a", "iam:PassRole"), ("b", "iam:CreateRole"), ("b", "s3:PutBucketPolicy")],
 )
-def test_a_deployment_without_an_action_is_refused_by_its_name(
-    deployers: Deployers, account: str, action: str
-):
+def test_a_deployment_without_an_action_is_refused_by_its_name(deployers, account, action):
     without = json.dumps(POLICIES[account]).replace(f'"{action}"', '"s3:GetObject"')
     edits = DATA["alone"] if account == "b" else {}
     deployers.permit(account, json.loads(without))

@@ -2,7 +2,6 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -16,17 +15,8 @@ from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe import trial_pods
 from irsa_sandbox.aws.accounts import ACCOUNT_A
-from irsa_sandbox.testing.pods import Pod
-from irsa_sandbox.testing.sandbox import CLUSTER, Sandbox
-from tests.sandbox.support import sdk_programs
-from tests.sandbox.support.pod_identity import (
-    ADDON,
-    arn_of_cluster,
-    associate,
-    node_role,
-    nodes_with_agent,
-    pod_role,
-)
+from irsa_sandbox.testing.sandbox import CLUSTER
+from tests.sandbox.support import pod_identity, sdk_programs
 from tests.sandbox.support.programs import POD_SPEC
 
 pytestmark = pytest.mark.sandbox
@@ -34,14 +24,13 @@ pytestmark = pytest.mark.sandbox
 READER = ServiceAccountRef("pods", "reader")
 ROLE = "pod-reader"
 NAMESPACE, STARTS = "start", 8
-MakePod = Callable[[], Pod]
 
 
 @pytest.fixture(scope="module")
-def pod(sandbox: Sandbox) -> Iterator[MakePod]:
+def pod(sandbox):
     iam, eks = (sandbox.accounts.a.client(each) for each in ("iam", "eks"))
-    nodes_with_agent(eks, CLUSTER, node_role(iam))
-    associate(eks, CLUSTER, READER, pod_role(iam, ROLE, CLUSTER, READER))
+    pod_identity.nodes_with_agent(eks, CLUSTER, pod_identity.node_role(iam))
+    pod_identity.associate(eks, CLUSTER, READER, pod_identity.pod_role(iam, ROLE, CLUSTER, READER))
     trust = json.dumps(irsa_trust_policy([sandbox.provider_arn], [READER]))
     iam.create_role(RoleName="irsa-reader", AssumeRolePolicyDocument=trust)
     irsa_arn = f"arn:aws:iam::{ACCOUNT_A}:role/irsa-reader"
@@ -50,19 +39,19 @@ def pod(sandbox: Sandbox) -> Iterator[MakePod]:
         yield lambda: running.enter_context(sandbox.pod("/".join(READER), irsa_arn))
 
 
-def role_of(pod: Pod, *env: str) -> str:
+def role_of(pod, *env):
     """The role that boto3 ends up with, or its error."""
     done = pod.run(["env", *env, *sdk_programs.boto3().command])
     return done.stdout.split("/")[1] if done.returncode == 0 else done.stderr
 
 
-def test_a_proxy_for_http_is_not_in_the_way(pod: MakePod):
+def test_a_proxy_for_http_is_not_in_the_way(pod):
     proxies = [f"{name}=http://127.0.0.1:9" for name in ("HTTP_PROXY", "http_proxy")]
 
     assert role_of(pod(), *proxies) == ROLE
 
 
-def test_a_restored_sandbox_knows_the_credentials_that_a_pod_gets(sandbox: Sandbox, pod: MakePod):
+def test_a_restored_sandbox_knows_the_credentials_that_a_pod_gets(sandbox, pod):
     restored = pod()
     sandbox.take_snapshot()
     before = role_of(restored)
@@ -71,12 +60,12 @@ def test_a_restored_sandbox_knows_the_credentials_that_a_pod_gets(sandbox: Sandb
     assert before == role_of(restored) == ROLE
 
 
-def test_a_refusal_of_eks_auth_and_a_missing_agent_reach_the_sdk(sandbox: Sandbox, pod: MakePod):
-    trust = json.dumps(pod_identity_trust_policy([arn_of_cluster("other")], [READER]))
+def test_a_refusal_of_eks_auth_and_a_missing_agent_reach_the_sdk(sandbox, pod):
+    trust = json.dumps(pod_identity_trust_policy([pod_identity.arn_of_cluster("other")], [READER]))
     iam, eks = (sandbox.accounts.a.client(each) for each in ("iam", "eks"))
     iam.update_assume_role_policy(RoleName=ROLE, PolicyDocument=trust)
     refused = role_of(pod())
-    eks.delete_addon(clusterName=CLUSTER, addonName=ADDON)
+    eks.delete_addon(clusterName=CLUSTER, addonName=pod_identity.ADDON)
     unreached = role_of(pod())
 
     assert "Received non 200 response 400 from container metadata: [" in refused
@@ -86,7 +75,7 @@ def test_a_refusal_of_eks_auth_and_a_missing_agent_reach_the_sdk(sandbox: Sandbo
     assert "Received non 200" not in unreached
 
 
-def has_credentials(sandbox: Sandbox, account: str) -> bool:
+def has_credentials(sandbox, account):
     """Create a Pod of the service account; return whether the webhook gave it credentials."""
     metadata = {"generateName": f"{account}-", "namespace": NAMESPACE}
     spec = {**POD_SPEC, "serviceAccountName": account}
@@ -108,10 +97,10 @@ def test_each_start_has_credentials_and_without_the_gate_none(sandbox, monkeypat
         own = ServiceAccountRef(NAMESPACE, account)
         metadata = ObjectMeta(name=account, namespace=NAMESPACE)
         sandbox.kubernetes.create(core_v1.ServiceAccount(metadata=metadata))
-        role = pod_role(iam, account, CLUSTER, own)
+        role = pod_identity.pod_role(iam, account, CLUSTER, own)
         held_back = ExitStack()
         held_back.enter_context(sandbox.hold_back_associations())
-        associate(eks, CLUSTER, own, role)
+        pod_identity.associate(eks, CLUSTER, own, role)
         without += has_credentials(sandbox, account)  # the control
         timer = threading.Timer(0.1, held_back.close)
         timer.start()

@@ -4,46 +4,32 @@ A call that succeeds proves nothing here: in several rows of the table of docs/f
 with the wrong identity.
 """
 
-import json
 import re
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pulumi_aws as aws
 import pytest
 from pulumi import ResourceOptions
 
+import irsa_components as irsa
 from irsa.identity.arns import role_arn, session_arn_prefix
 from irsa.identity.eks import WEB_IDENTITY_VARIABLES
 from irsa.identity.pod_identity import external_id
 from irsa.identity.subjects import ServiceAccountRef
-from irsa_components import ServiceAccount
-from irsa_components.credentials import PodIdentityArgs, RoleChainArgs, TargetRoleArgs
-from irsa_components.cross_account_role import (
-    CrossAccountRole,
-    CrossAccountRoleArgs,
-    TargetingAssociationArgs,
-    TrustedRoleArgs,
-)
-from irsa_components.namespace import NamespaceArgs
-from irsa_components.pod_identity_association import (
-    PodIdentityAssociation,
-    PodIdentityAssociationArgs,
-)
-from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
-from irsa_components.workload import Workload, WorkloadArgs
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from irsa_sandbox.aws.server import CROSS_ACCOUNT_ROLE
-from irsa_sandbox.engine.stack import ROOT, SandboxStack
-from irsa_sandbox.session import Session
-from irsa_sandbox.testing.sandbox import CLUSTER, Sandbox
+from irsa_sandbox.engine.stack import ROOT
+from irsa_sandbox.testing.sandbox import CLUSTER
+from tests.sandbox.support import programs
+from tests.sandbox.support.in_process import RegisteredCluster
 from tests.sandbox.support.pod_identity import arn_of_cluster, node_role, nodes_with_agent
-from tests.sandbox.support.programs import POD_SPEC, changes_of, in_namespace, stack_of, unchanged
+from tests.sandbox.support.programs import changes_of, unchanged
 from tests.sandbox.support.sdk_programs import PROGRAMS
-from tests.sandbox.support.world import RegisteredCluster
 
 pytestmark = pytest.mark.sandbox
 
@@ -77,75 +63,66 @@ class Several:
     targets: list[str] = field(default_factory=lambda: [*TARGETS])
 
     @property
-    def session(self) -> Session:
+    def session(self):
         return self.world.session
 
-    def workloads(self) -> SandboxStack:
-        return stack_of(self.session, "several", self._workloads)
+    def stack(self, program):
+        return programs.stack_of(self.session, f"several-{program.__name__}", program)
 
-    def roles(self) -> SandboxStack:
-        return stack_of(self.session, "several-roles", self._roles)
-
-    def _workloads(self) -> None:
-        opts = in_namespace(self.session, NamespaceArgs(namespace=NAMESPACE, force_destroy=True))
-        clusters: dict[str, Any] = {
+    def workloads(self) -> None:
+        in_cluster = programs.in_cluster(self.session)
+        opts = programs.in_namespace(in_cluster, NAMESPACE, force_destroy=True)
+        clusters = {
             IRSA: {"provider_arns": [self.world.provider_arn]},
             AGENT: {"cluster_arns": [CLUSTER_ARN]},
         }
         kubeconfig = Path(self.session.state.kubeconfig).read_text()
         for name in WORKLOADS:
             both = [name, f"{name}-profile"]
-            accounts = [ServiceAccount(namespace=NAMESPACE, name=each) for each in both]
-            role_args = ServiceAccountRoleArgs(
+            accounts = [irsa.ServiceAccount(namespace=NAMESPACE, name=each) for each in both]
+            role_args = irsa.ServiceAccountRoleArgs(
                 role_name=f"several-{name}",
                 service_accounts=accounts,
                 role_b_arns=[TARGETS[each] for each in self.targets],
                 **clusters[name],
             )
-            role = ServiceAccountRole(name, role_args)
+            role = irsa.ServiceAccountRole(name, role_args)
             for workload, account in zip(both, accounts, strict=True):
-                identity: dict[str, Any] = {"role_arn": role.role_arn}
+                identity = {"role_arn": role.role_arn}
                 if name == AGENT:
-                    args = PodIdentityAssociationArgs(
+                    args = irsa.PodIdentityAssociationArgs(
                         cluster_arn=CLUSTER_ARN, service_account=account, role_arn=role.role_arn
                     )
-                    made = PodIdentityAssociation(workload, args).association_id
-                    pods = PodIdentityArgs(association_id=made, kubeconfig=kubeconfig)
-                    identity = {"pod_identity": pods}
-                targets = [
-                    TargetRoleArgs(
-                        role_arn=TARGETS[each], profile=each, external_id=id_of(workload)
-                    )
-                    for each in self.targets
-                ]
+                    made = irsa.PodIdentityAssociation(workload, args).association_id
+                    given = irsa.PodIdentityArgs(association_id=made, kubeconfig=kubeconfig)
+                    identity = {"pod_identity": given}
+                target = partial(irsa.TargetRoleArgs, external_id=id_of(workload))
+                targets = [target(role_arn=TARGETS[each], profile=each) for each in self.targets]
                 only = workload != name
-                chain = RoleChainArgs(targets=targets, region=REGION, profile_only=only)
-                args = WorkloadArgs(
-                    service_account=account, pod_spec=POD_SPEC, chain=chain, **identity
-                )
-                Workload(workload, args, opts)
+                chain = irsa.RoleChainArgs(targets=targets, region=REGION, profile_only=only)
+                programs.pods(workload, account, opts, chain=chain, **identity)
 
-    def _roles(self) -> None:
+    def roles(self) -> None:
         administrator = aws.ProviderAssumeRoleArgs(role_arn=role_arn(ACCOUNT_B, CROSS_ACCOUNT_ROLE))
         account_b = aws.Provider("account-b", region=REGION, assume_roles=[administrator])
         in_b = ResourceOptions(providers=[account_b])
         associations = [
-            TargetingAssociationArgs(
+            irsa.TargetingAssociationArgs(
                 cluster_arn=CLUSTER_ARN,
-                service_account=ServiceAccount(namespace=NAMESPACE, name=name),
+                service_account=irsa.ServiceAccount(namespace=NAMESPACE, name=name),
                 role_arn=OWN[AGENT],
             )
             for name in EVERYONE
             if id_of(name)
         ]
         for profile, arn in TARGETS.items():
-            args = CrossAccountRoleArgs(
+            args = irsa.CrossAccountRoleArgs(
                 role_name=f"several-{profile}",
-                trusted_roles=[TrustedRoleArgs(role_arn=OWN[IRSA])],
+                trusted_roles=[irsa.TrustedRoleArgs(role_arn=OWN[IRSA])],
                 trust="principal-arn",
                 associations=associations,
             )
-            CrossAccountRole(profile, args, in_b if ACCOUNT_B in arn else None)
+            irsa.CrossAccountRole(profile, args, in_b if ACCOUNT_B in arn else None)
 
     def verify(self, *of: str) -> list[tuple[str, str, str]]:
         """Service account, profile and verdict of each chain."""
@@ -153,18 +130,16 @@ class Several:
         return sorted((e["service_account"], e["profile"], e["verdict"]) for e in done.json)
 
     def export(self, folder: Path) -> str:
-        file = folder / "export.json"
-        file.write_text(json.dumps({"version": 3, "deployment": self.workloads().export()}))
-        return str(file)
+        return programs.exported(self.stack(self.workloads), folder)
 
 
 @pytest.fixture(scope="module")
-def several(session: Session, sandbox: Sandbox) -> Several:
+def several(session, sandbox):
     iam, eks = session.aws("iam"), session.aws("eks")
     nodes_with_agent(eks, CLUSTER, node_role(iam))
     found = Several(RegisteredCluster(session))
-    found.roles().up()
-    found.workloads().up()
+    found.stack(found.roles).up()
+    found.stack(found.workloads).up()
     return found
 
 
@@ -299,7 +274,7 @@ def test_a_removed_target_goes_from_policy_and_profiles_alone(several: Several, 
 
     assert all("several-C/by-hand" in assume(name) for name in WORKLOADS)
     several.targets.remove(REMOVED)
-    stack = several.workloads()
+    stack = several.stack(several.workloads)
 
     changes = changes_of(stack)
     stack.up()
@@ -308,7 +283,7 @@ def test_a_removed_target_goes_from_policy_and_profiles_alone(several: Several, 
     for kind in ("kubernetes:core/v1:ConfigMap", "kubernetes:apps/v1:Deployment"):
         changed |= {f"{kind}::{name}" for name in EVERYONE}
     assert changes.keys() == changed
-    unchanged(several.roles())
+    unchanged(several.stack(several.roles))
     for name in WORKLOADS:
         assert "(AccessDenied) when calling the AssumeRole" in assume(name)
         assert "could not be found" in identity(several, name, "boto3", Setup(profile=REMOVED))

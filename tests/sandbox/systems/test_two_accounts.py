@@ -1,6 +1,5 @@
 """The chain across the repository's stacks in the real engine: order, recreation, privileges."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,7 +41,7 @@ class Pair(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def both(session: Session) -> Iterator[Pair]:
+def both(session):
     pair = Pair(session, SandboxStack(session.state), SandboxStack(session.state, PROJECT_B))
     for stack in (pair.a, pair.b):
         stack.up()

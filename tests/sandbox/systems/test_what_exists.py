@@ -1,8 +1,6 @@
 """`up` refuses to create what exists and is not the stack's, and leaves it as it was."""
 
 import json
-from collections.abc import Callable
-from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -11,22 +9,14 @@ from botocore.exceptions import ClientError
 from lightkube.resources.core_v1 import ServiceAccount
 from pulumi import ResourceOptions
 
+import irsa_components as irsa
 from irsa.identity.arns import provider_arn_for, role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.policies import service_trust_policy
-from irsa_components import EksCluster, EksClusterArgs
-from irsa_components import ServiceAccount as Account
-from irsa_components.access_key_user import AccessKeyUser, AccessKeyUserArgs
-from irsa_components.credentials import AccessKeyArgs, RoleChainArgs, TargetRoleArgs
-from irsa_components.data_bucket import DataBucket, DataBucketArgs
-from irsa_components.namespace import Namespace, NamespaceArgs
-from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
-from irsa_components.workload import Workload, WorkloadArgs
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
-from irsa_sandbox.engine.stack import SandboxStack
-from irsa_sandbox.session import Session
-from irsa_sandbox.testing.sandbox import CLUSTER, Sandbox
-from tests.sandbox.support.programs import POD_SPEC, in_cluster, refusal, stack_of, unchanged
+from irsa_sandbox.testing.sandbox import CLUSTER
+from tests.sandbox.support import programs
+from tests.sandbox.support.programs import in_cluster, refusal, stack_of, unchanged
 
 pytestmark = pytest.mark.sandbox
 
@@ -40,44 +30,45 @@ BARE = "bare"
 """A service account that is no stack's."""
 
 
-def stack(session: Session, project: str) -> SandboxStack:
+def stack(session, project):
     """A stack with one thing of each kind. All of them have the same things, but for what comes
     before a thing in its component, which is named for the project."""
 
     def program() -> None:
         for name in (NAME, project):
             subjects = {"subjects": ["dev/app"], "provider_arns": [PROVIDER]}
-            ServiceAccountRole(name, ServiceAccountRoleArgs(role_name=name, **subjects))
-        AccessKeyUser(NAME, AccessKeyUserArgs(user_name=NAME))
+            irsa.ServiceAccountRole(name, irsa.ServiceAccountRoleArgs(role_name=name, **subjects))
+        irsa.AccessKeyUser(NAME, irsa.AccessKeyUserArgs(user_name=NAME))
         policy = {"bucket_name": f"{project}-data", "read_policy_name": NAME}
-        DataBucket(project, DataBucketArgs(force_destroy=True, **policy))
-        EksCluster(NAME, EksClusterArgs(cluster_name=CLUSTER, existing=True, create_provider=True))
-        DataBucket(BUCKET, DataBucketArgs(bucket_name=BUCKET, force_destroy=True))
+        irsa.DataBucket(project, irsa.DataBucketArgs(force_destroy=True, **policy))
+        cluster = irsa.EksClusterArgs(cluster_name=CLUSTER, existing=True, create_provider=True)
+        irsa.EksCluster(NAME, cluster)
+        irsa.DataBucket(BUCKET, irsa.DataBucketArgs(bucket_name=BUCKET, force_destroy=True))
         ireland = aws.Provider("ireland", region="eu-west-1")
-        irish = DataBucketArgs(bucket_name=IRISH_BUCKET, force_destroy=True)
-        DataBucket(IRISH_BUCKET, irish, ResourceOptions(providers=[ireland]))
+        irish = irsa.DataBucketArgs(bucket_name=IRISH_BUCKET, force_destroy=True)
+        irsa.DataBucket(IRISH_BUCKET, irish, ResourceOptions(providers=[ireland]))
 
-        opts = in_cluster(session)
-        namespace = Namespace(NAME, NamespaceArgs(namespace=NAME, force_destroy=True), opts)
-        if project == OTHERS:  # in the other stack, each thing is refused beside the namespace
-            opts = ResourceOptions.merge(opts, ResourceOptions(depends_on=[namespace]))
-        key = AccessKeyArgs(access_key_id="AKIA", secret_access_key="key", region="us-east-1")
-        target = TargetRoleArgs(role_arn=role_arn(ACCOUNT_B, "b"))
-        chain = RoleChainArgs(targets=[target], region="us-east-1")
+        beside = in_cluster(session)
+        inside = programs.in_namespace(beside, NAME, force_destroy=True)
+        # In the other stack, each thing is refused beside the namespace.
+        opts = inside if project == OTHERS else beside
+        key = irsa.AccessKeyArgs(access_key_id="AKIA", secret_access_key="key", region="us-east-1")
+        target = irsa.TargetRoleArgs(role_arn=role_arn(ACCOUNT_B, "b"))
+        chain = irsa.RoleChainArgs(targets=[target], region="us-east-1")
         for name, account, credentials in (
             (project, "account", {"role_arn": ROLE}),
             ("chained", f"chained-{project}", {"role_arn": ROLE, "chain": chain}),
             ("keys", f"keys-{project}", {"access_key": key}),
             ("pods", f"pods-{project}", {"role_arn": ROLE}),
         ):
-            own: Any = {"service_account": Account(namespace=NAME, name=account), **credentials}
-            Workload(name, WorkloadArgs(pod_spec=POD_SPEC, **own), opts)
+            own = credentials
+            programs.pods(name, irsa.ServiceAccount(namespace=NAME, name=account), opts, **own)
 
     return stack_of(session, project, program)
 
 
 @pytest.fixture(scope="module")
-def theirs(session: Session, sandbox: Sandbox) -> Callable[[], None]:
+def theirs(session, sandbox):
     """Check that a stack of others has its things as they were, with the data in them."""
     s3, own = session.aws("s3"), {"OpenIDConnectProviderArn": sandbox.provider_arn}
     session.aws("iam").delete_open_id_connect_provider(**own)
@@ -125,21 +116,16 @@ def test_up_refuses_what_exists_and_leaves_it_as_it_was(session, theirs):
         iam.get_role(RoleName="ours")
 
 
-def test_what_exists_is_used_without_changes(session: Session, theirs):
+def test_what_exists_is_used_without_changes(session, theirs):
     def run() -> None:
-        EksCluster(NAME, EksClusterArgs(cluster_name=CLUSTER, existing=True))
-        DataBucket(NAME, DataBucketArgs(bucket_name=BUCKET, existing=True))
+        irsa.EksCluster(NAME, irsa.EksClusterArgs(cluster_name=CLUSTER, existing=True))
+        irsa.DataBucket(NAME, irsa.DataBucketArgs(bucket_name=BUCKET, existing=True))
         opts = in_cluster(session)
-        Namespace(NAME, NamespaceArgs(namespace=NAME, existing=True), opts)
-        args = WorkloadArgs(
-            service_account=Account(namespace=NAME, name=BARE),
-            existing_service_account=True,
-            role_arn=role_arn(ACCOUNT_A, NAME),
-            pod_spec=POD_SPEC,
-        )
-        Workload("user", args, opts)
+        irsa.Namespace(NAME, irsa.NamespaceArgs(namespace=NAME, existing=True), opts)
+        account, own = irsa.ServiceAccount(namespace=NAME, name=BARE), role_arn(ACCOUNT_A, NAME)
+        programs.pods("user", account, opts, existing_service_account=True, role_arn=own)
 
-    def annotations() -> Any:
+    def annotations():
         return session.cluster.get(ServiceAccount, BARE, namespace=NAME).metadata.annotations
 
     existing = stack_of(session, "existing", run)
@@ -153,32 +139,32 @@ def test_what_exists_is_used_without_changes(session: Session, theirs):
     theirs()
 
 
-WITHOUT_ACCOUNT = WorkloadArgs(
-    service_account=Account(namespace="default", name="missing"),
-    existing_service_account=True,
-    role_arn=ROLE,
-    pod_spec=POD_SPEC,
-)
-
-
 @pytest.mark.parametrize(
     ("component", "args"),
     [
-        (EksCluster, EksClusterArgs(cluster_name="missing", existing=True)),
-        (DataBucket, DataBucketArgs(bucket_name="missing", existing=True)),
-        (Namespace, NamespaceArgs(namespace="missing", existing=True)),
-        (Workload, WITHOUT_ACCOUNT),
+        (irsa.EksCluster, irsa.EksClusterArgs(cluster_name="missing", existing=True)),
+        (irsa.DataBucket, irsa.DataBucketArgs(bucket_name="missing", existing=True)),
+        (irsa.Namespace, irsa.NamespaceArgs(namespace="missing", existing=True)),
+        (
+            irsa.Workload,
+            irsa.WorkloadArgs(
+                service_account=irsa.ServiceAccount(namespace="default", name="missing"),
+                existing_service_account=True,
+                role_arn=ROLE,
+                pod_spec=programs.POD_SPEC,
+            ),
+        ),
     ],
 )
 def test_a_preview_refuses_an_existing_resource_that_is_missing(session, component, args):
     def program() -> None:
-        in_a = component in (EksCluster, DataBucket)
+        in_a = component in (irsa.EksCluster, irsa.DataBucket)
         component("missing", args, None if in_a else in_cluster(session))
 
     assert "missing" in refusal(stack_of(session, "missing", program).preview)
 
 
-def test_a_bucket_and_a_role_come_under_the_stack_by_import(session: Session):
+def test_a_bucket_and_a_role_come_under_the_stack_by_import(session):
     """The component's children get `import_`; a role has an argument for it."""
     name = "adopted-data"
     session.aws("s3").create_bucket(Bucket=name)
@@ -187,7 +173,7 @@ def test_a_bucket_and_a_role_come_under_the_stack_by_import(session: Session):
     iam.create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)
     iam.attach_role_policy(RoleName=name, PolicyArn=READ_ONLY)
 
-    def bucket_by_name(args: pulumi.ResourceTransformationArgs) -> Any:
+    def bucket_by_name(args):
         if args.type_ != "aws:s3/bucket:Bucket":
             return None
         opts = ResourceOptions.merge(args.opts, ResourceOptions(import_=name))
@@ -195,15 +181,15 @@ def test_a_bucket_and_a_role_come_under_the_stack_by_import(session: Session):
 
     def run(*, imported: bool) -> None:
         adopt = ResourceOptions(transformations=[bucket_by_name] if imported else [])
-        DataBucket(name, DataBucketArgs(bucket_name=name, force_destroy=True), adopt)
-        args = ServiceAccountRoleArgs(
+        irsa.DataBucket(name, irsa.DataBucketArgs(bucket_name=name, force_destroy=True), adopt)
+        args = irsa.ServiceAccountRoleArgs(
             role_name=name,
             subjects=["dev/app"],
             provider_arns=[PROVIDER],
             policy_arns={"this": READ_ONLY},
             imported=imported,
         )
-        ServiceAccountRole(name, args)
+        irsa.ServiceAccountRole(name, args)
 
     assert stack_of(session, "adopted", lambda: run(imported=True)).up()["import"] == 3
     adopted = stack_of(session, "adopted", lambda: run(imported=False))
@@ -212,21 +198,19 @@ def test_a_bucket_and_a_role_come_under_the_stack_by_import(session: Session):
     assert adopted.destroy().keys() == {"delete"}
 
 
-def test_the_provider_of_an_existing_cluster_is_created_only_when_asked(
-    session: Session, sandbox: Sandbox, theirs
-):
+def test_the_provider_of_an_existing_cluster_is_created_only_when_asked(session, sandbox, theirs):
     iam, arn = session.aws("iam"), {"OpenIDConnectProviderArn": sandbox.provider_arn}
     iam.delete_open_id_connect_provider(**arn)
 
-    def provider(create_provider: bool) -> SandboxStack:
-        args = EksClusterArgs(cluster_name=CLUSTER, existing=True, create_provider=create_provider)
-        return stack_of(session, "provider", lambda: EksCluster(NAME, args))
+    def provider(**create):
+        args = irsa.EksClusterArgs(cluster_name=CLUSTER, existing=True, **create)
+        return stack_of(session, "provider", lambda: irsa.EksCluster(NAME, args))
 
-    assert sandbox.provider_arn in refusal(provider(False).preview)
+    assert sandbox.provider_arn in refusal(provider().preview)
 
-    assert provider(True).up()["create"] == 4
+    assert provider(create_provider=True).up()["create"] == 4
     created = iam.get_open_id_connect_provider(**arn)
-    provider(False).up()  # lets go of it
-    assert provider(False).preview().keys() == {"same"}
-    provider(False).destroy()
+    provider().up()  # lets go of it
+    assert provider().preview().keys() == {"same"}
+    provider().destroy()
     assert iam.get_open_id_connect_provider(**arn)["CreateDate"] == created["CreateDate"]

@@ -5,25 +5,19 @@ from dataclasses import fields
 
 import pytest
 
+import irsa_components as irsa
 from command.tests.move.moves import CLUSTER, PROVIDER, ROLE_ARN, with_irsa, with_pod_identity
 from irsa.move.plan import owned, program
 from irsa.observe.stack_chains import Resource, Stack
-from irsa_components import (
-    PodIdentityArgs,
-    PodIdentityAssociationArgs,
-    ServiceAccount,
-    ServiceAccountRoleArgs,
-    WorkloadArgs,
-)
 
 ARGUMENTS = {
     each.name
     for args in (
-        PodIdentityArgs,
-        PodIdentityAssociationArgs,
-        ServiceAccount,
-        ServiceAccountRoleArgs,
-        WorkloadArgs,
+        irsa.PodIdentityArgs,
+        irsa.PodIdentityAssociationArgs,
+        irsa.ServiceAccount,
+        irsa.ServiceAccountRoleArgs,
+        irsa.WorkloadArgs,
     )
     for each in fields(args)
 }

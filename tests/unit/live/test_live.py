@@ -14,12 +14,10 @@ from irsa_sandbox.demo.checks import Check
 from irsa_sandbox.session import Done
 from tests.live import __main__ as live
 from tests.live import answers, left_overs
-from tests.live.answers import GRANTED, Answer, Row, answer_of, normalised, report
+from tests.live.answers import Answer, Row, answer_of, normalised, report
 from tests.live.left_overs import CLUSTER, NODES, REST, LeftOver
-from tests.live.run import Account, Refused, Run, subnets_of, write_private
+from tests.live.run import Account, Refused, Run, subnets_of
 from tests.live.world import World
-
-ZONES = ("SubnetId", "VpcId", "AvailabilityZone", "AvailabilityZoneId", "MapPublicIpOnLaunch")
 
 
 def run_with(folder, client=None):
@@ -100,12 +98,9 @@ def test_a_busy_left_over_is_waited_for_no_longer_than_the_patience(monkeypatch)
 def test_the_folder_of_a_run_and_its_files_are_private(tmp_path):
     run = run_with(tmp_path / "run")
     run.begin()
-    file = run.folder / "report.md"
-    file.touch(0o644)
-    write_private(file, "text")
 
-    paths = (run.folder, run.private / "passphrase", file)
-    assert [stat.S_IMODE(path.stat().st_mode) for path in paths] == [0o700, 0o600, 0o600]
+    paths = (run.folder, run.private / "passphrase")
+    assert [stat.S_IMODE(path.stat().st_mode) for path in paths] == [0o700, 0o600]
 
 
 @pytest.fixture
@@ -193,20 +188,19 @@ def test_the_only_identity_of_a_run_is_its_profile(tmp_path):
 
 
 def test_the_cluster_goes_into_two_public_subnets_of_the_default_vpc(tmp_path):
+    names = ("AvailabilityZone", "AvailabilityZoneId", "DefaultForAz", "MapPublicIpOnLaunch")
     rows = [
-        ("subnet-c", "vpc-d", "us-east-1c", "use1-az6", True),
-        ("subnet-e", "vpc-d", "us-east-1a", "use1-az3", True),  # EKS is not there
-        ("subnet-o", "vpc-o", "us-east-1a", "use1-az1", True),
-        ("subnet-p", "vpc-d", "us-east-1a", "use1-az1", False),
-        ("subnet-b", "vpc-d", "us-east-1b", "use1-az2", True),
+        ("us-east-1c", "use1-az6", True, True),
+        ("us-east-1a", "use1-az3", True, True),  # EKS is not there
+        ("us-east-1a", "use1-az1", False, True),
+        ("us-east-1a", "use1-az1", True, False),
+        ("us-east-1b", "use1-az2", True, True),
     ]
-    vpcs = [{"VpcId": "vpc-d", "IsDefault": True}, {"VpcId": "vpc-o", "IsDefault": False}]
-    subnets = [dict(zip(ZONES, row, strict=True)) for row in rows]
-    ec2 = SimpleNamespace(
-        describe_vpcs=lambda: {"Vpcs": vpcs}, describe_subnets=lambda: {"Subnets": subnets}
-    )
+    found = [dict(zip(names, row, strict=True)) for row in rows]
+    subnets = [{**each, "SubnetId": n, "VpcId": "vpc-d"} for n, each in enumerate(found)]
+    ec2 = SimpleNamespace(describe_subnets=lambda: {"Subnets": subnets})
 
-    assert subnets_of(run_with(tmp_path, ec2), []) == ("vpc-d", ["subnet-b", "subnet-c"])
+    assert subnets_of(run_with(tmp_path, ec2), []) == ("vpc-d", [4, 0])
     subnets.pop()
     with pytest.raises(Refused, match="no default VPC in us-east-1 with public subnets"):
         subnets_of(run_with(tmp_path, ec2), [])
@@ -234,7 +228,7 @@ def test_every_name_of_the_programs_gets_the_prefix():
 )
 def test_a_report_holds_no_account_key_or_token(text, shown):
     names = {"123456789012": "ACCOUNT_A", "irsa-live-x": "RUN"}
-    assert normalised(Answer("granted", text), names).text == shown
+    assert normalised(text, names) == shown
 
 
 def test_a_refusal_printed_by_the_cli_is_aws_s_code_and_text():
@@ -249,12 +243,12 @@ def test_a_refusal_printed_by_the_cli_is_aws_s_code_and_text():
 def test_a_report_has_both_answers_where_they_differ(tmp_path, monkeypatch):
     refused = Answer("AccessDenied", "no", "AssumeRole")
     recorded = tmp_path / "answers.json"
-    recorded.write_text(answers.as_json({"a": Answer(GRANTED, "x"), "b": refused}))
+    recorded.write_text(answers.as_json({"a": Answer("granted", "x"), "b": refused}))
     monkeypatch.setattr(answers, "SANDBOX_ANSWERS", recorded)
     rows = [
         Row("a", "A works", False, Answer("AccessDenied", "not you", "GetObject")),
         Row("b", "B does not", True, refused),
-        Row("c", "C is new", True, Answer(GRANTED, "y")),
+        Row("c", "C is new", True, Answer("granted", "y")),
     ]
 
     _, failed, same, new = report({"run": "abcdefgh"}, rows).split("\n## ")

@@ -5,7 +5,6 @@ import re
 import shlex
 from importlib import import_module
 from itertools import takewhile
-from typing import Any
 
 import pytest
 import yaml
@@ -34,26 +33,6 @@ def test_the_number_of_clusters_that_fit_into_a_trust_policy(quota, clusters):
     with pytest.raises(ValueError, match="trust fewer subjects or clusters"):
         irsa_trust_policy(providers, own, quota=quota)
     assert f"| {quota:,} characters | {clusters} | " in (ROOT / "docs/fleet.md").read_text()
-
-
-def decided(trust: str, **claims: Any) -> str:
-    """Return the decision on a token of GitHub with these claims."""
-    token = {
-        "iss": f"https://{ISSUER}", "aud": ["sts.amazonaws.com"], "sub": "", "exp": NOW + 300,
-        "nbf": NOW, "iat": NOW, **claims,
-    }  # fmt: skip
-    step = {
-        "action": "sts:AssumeRoleWithWebIdentity",
-        "resource": ROLE_ARN,
-        "token": token,
-        "trust_policy": json.loads((EXAMPLES / trust).read_text()),
-        "role_session_name": "GitHubActions",
-    }
-    providers = [
-        {"account": ACCOUNT_A, "url": token["iss"], "client_ids": ["sts.amazonaws.com", "x"]}
-    ]
-    scenario = {"now": NOW, "oidc_providers": providers, "steps": [step]}
-    return simulate(scenario_from(scenario)).as_json()["decision"]
 
 
 @pytest.mark.parametrize("trust", ENVIRONMENTS)
@@ -92,17 +71,27 @@ def decided(trust: str, **claims: Any) -> str:
 def test_a_trust_document_lets_one_environment_of_one_repository_in(trust, claims, decision):
     own = ENVIRONMENTS[trust]
     [other] = {*ENVIRONMENTS.values()} - {own}
+    claims = {"iss": f"https://{ISSUER}", "aud": ["sts.amazonaws.com"], **claims}
+    times = {"exp": NOW + 300, "nbf": NOW, "iat": NOW}
+    step = {
+        "action": "sts:AssumeRoleWithWebIdentity",
+        "resource": ROLE_ARN,
+        "token": {**times, **claims, "sub": claims["sub"].format(own=own, other=other)},
+        "trust_policy": json.loads((EXAMPLES / trust).read_text()),
+        "role_session_name": "GitHubActions",
+    }
+    provider = {"account": ACCOUNT_A, "url": claims["iss"]}
+    provider["client_ids"] = ["sts.amazonaws.com", "x"]
 
-    assert (
-        decided(trust, **{**claims, "sub": claims["sub"].format(own=own, other=other)}) == decision
-    )
+    scenario = {"now": NOW, "oidc_providers": [provider], "steps": [step]}
+    assert simulate(scenario_from(scenario)).as_json()["decision"] == decision
 
 
-def jobs(file: Any) -> dict[str, Any]:
+def jobs(file):
     return yaml.safe_load(file.read_text())["jobs"]
 
 
-def commands(file: Any) -> list[list[str]]:
+def commands(file):
     """Return the commands of a workflow's steps, as words, with PROGRAM for its variable."""
     return [
         shlex.split(re.sub(r"\$\{\{ \w+\.program \}\}", "PROGRAM", line))
