@@ -5,40 +5,27 @@ from dataclasses import replace
 import pytest
 
 from command.tests.audit.audited import cluster, facts, role
-from command.tests.verify.chains import ACCOUNT as APP
-from command.tests.verify.chains import ASSOCIATION
-from command.tests.verify.chains import TRUST as IRSA
-from command.tests.verify.chains import TRUST_EKS as TAGGED
+from command.tests.verify.chains import ACCOUNT, ASSOCIATION, BY_ASSOCIATION, TRUST, TRUST_EKS
 from irsa.audit.findings import audit
-from irsa.identity.pod_identity import (
-    TargetedBy,
-    pod_identity_trust_policy,
-    target_role_trust_policy,
-)
+from irsa.identity.pod_identity import pod_identity_trust_policy, target_role_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.facts import PermissionsPolicy, Unread
 from irsa.observe.pods import fleet_pod
-from tests.support.world import ACCOUNT_A as OWN
-from tests.support.world import ACCOUNT_B
-from tests.support.world import CLUSTER_ARN as CLUSTER
-from tests.support.world import ROLE_ARN as ROLE
+from tests.support.world import ACCOUNT_A, ACCOUNT_B, CLUSTER_ARN, ROLE_ARN
 
-OF_OWN = f"arn:aws:iam::{OWN}:role"
+OF_OWN = f"arn:aws:iam::{ACCOUNT_A}:role"
 TARGET = f"{OF_OWN}/target"
-FAR = TARGET.replace(OWN, ACCOUNT_B)
-UNTAGGED = pod_identity_trust_policy([CLUSTER], [APP], disable_session_tags=True)
-BY_TAGS = role(target_role_trust_policy([TargetedBy(ROLE, CLUSTER, APP)]), TARGET)
+FAR = TARGET.replace(ACCOUNT_A, ACCOUNT_B)
+UNTAGGED = pod_identity_trust_policy([CLUSTER_ARN], [ACCOUNT], disable_session_tags=True)
+BY_TAGS = role(target_role_trust_policy([BY_ASSOCIATION]), TARGET)
 KUBERNETES = {"ForAnyValue:StringLike": {"aws:TagKeys": "kubernetes-*"}}
-FORGED = [("forged-tags", TARGET, f"statement 1: {ROLE}")]
+FORGED = [("forged-tags", TARGET, f"statement 1: {ROLE_ARN}")]
 PASS, ASSOCIATE = "iam:PassRole", "eks:CreatePodIdentityAssociation"
 TO, EC2 = "iam:PassedToService", "ec2.amazonaws.com"
-
-
-def both(one, other):
-    return {**one, "Statement": [*one["Statement"], *other["Statement"]]}
-
-
-TAGGED_OR_NOT, BOTH = both(TAGGED, UNTAGGED), both(TAGGED, IRSA)
+TAGGED_OR_NOT, BOTH = (
+    {**TRUST_EKS, "Statement": [*TRUST_EKS["Statement"], *each["Statement"]]}
+    for each in (UNTAGGED, TRUST)
+)
 
 
 def association(**changed):
@@ -62,14 +49,14 @@ def rules(*roles, **more):
 @pytest.mark.parametrize(
     ("trust", "changed", "expected"),
     [
-        (TAGGED, {}, []),
+        (TRUST_EKS, {}, []),
         (UNTAGGED, {"disable_session_tags": True}, ["pod-identity-account"]),
-        (TAGGED, {"account": ServiceAccountRef("dev", "other")}, ["trust-mismatch"]),
-        (IRSA, {}, ["trust-mismatch"]),
-        (TAGGED, {"role_arn": TARGET}, ["role-missing"]),
-        (TAGGED, {"disable_session_tags": True}, ["disabled-tags"]),
-        (TAGGED, {"arn": "a-1", "target_role_arn": ROLE}, ["trust-unknown"]),
-        (TAGGED, {"arn": CLUSTER.replace("aws", "aws-cn", 1)}, ["trust-unknown"]),
+        (TRUST_EKS, {"account": ServiceAccountRef("dev", "other")}, ["trust-mismatch"]),
+        (TRUST, {}, ["trust-mismatch"]),
+        (TRUST_EKS, {"role_arn": TARGET}, ["role-missing"]),
+        (TRUST_EKS, {"disable_session_tags": True}, ["disabled-tags"]),
+        (TRUST_EKS, {"arn": "a-1", "target_role_arn": ROLE_ARN}, ["trust-unknown"]),
+        (TRUST_EKS, {"arn": CLUSTER_ARN.replace("aws", "aws-cn", 1)}, ["trust-unknown"]),
     ],
 )
 def test_the_role_of_an_association_trusts_the_call_that_eks_makes(trust, changed, expected):
@@ -79,9 +66,9 @@ def test_the_role_of_an_association_trusts_the_call_that_eks_makes(trust, change
 @pytest.mark.parametrize(
     ("target", "changed", "expected"),
     [
-        (TargetedBy(ROLE, CLUSTER, APP), {}, set()),
-        (TargetedBy(ROLE, CLUSTER, APP), {"disable_session_tags": True}, {"trust-mismatch"}),
-        (TargetedBy(TARGET, CLUSTER, APP), {}, {"trust-mismatch"}),
+        (BY_ASSOCIATION, {}, set()),
+        (BY_ASSOCIATION, {"disable_session_tags": True}, {"trust-mismatch"}),
+        (BY_ASSOCIATION._replace(role_arn=TARGET), {}, {"trust-mismatch"}),
         (None, {}, {"role-missing"}),
         (None, {"target_role_arn": FAR}, set()),
     ],
@@ -129,8 +116,8 @@ LINUX, WINDOWS = (pod({}, nodeSelector={"kubernetes.io/os": each}) for each in (
 def test_the_pods_of_an_association_where_no_agent_runs(pods, places):
     expected = [("no-agent", "dev/s3-app", places)] if places else []
 
-    assert found(role(TAGGED), associations=[association()], pods=pods) == expected
-    assert found(role(TAGGED), pods=pods) == []
+    assert found(role(TRUST_EKS), associations=[association()], pods=pods) == expected
+    assert found(role(TRUST_EKS), pods=pods) == []
 
 
 def permissions(*statements):
@@ -153,7 +140,7 @@ NO_KUBERNETES_TAGS = denied("sts:TagSession", **KUBERNETES)
 @pytest.mark.parametrize(
     ("caller", "associations", "expected"),
     [
-        (role(TAGGED, **CHAIN), [association()], []),
+        (role(TRUST_EKS, **CHAIN), [association()], []),
         # Sessions by IRSA have no tags yet, and set what they like.
         (role(BOTH, **CHAIN), [association()], FORGED),
         (role(UNTAGGED, **CHAIN), [association(disable_session_tags=True)], FORGED),
@@ -182,7 +169,8 @@ def test_a_role_that_may_tag_its_own_calls_can_forge_trusted_tags(caller, associ
 def test_the_role_of_an_association_may_assume_the_target_role(
     policies, target, disabled, is_found
 ):
-    trusting = role(target_role_trust_policy([TargetedBy(ROLE, CLUSTER, APP, disabled)]), target)
+    by = BY_ASSOCIATION._replace(disable_session_tags=disabled)
+    trusting = role(target_role_trust_policy([by]), target)
     one = association(target_role_arn=target, disable_session_tags=disabled)
 
     told = rules(role(TAGGED_OR_NOT, **policies), trusting, associations=[one])
@@ -201,7 +189,7 @@ def test_the_caller_that_forges_tags_also_chooses_which_are_transitive():
 @pytest.mark.parametrize(
     ("statements", "is_found"),
     [
-        ([allowed(PASS), allowed(ASSOCIATE, CLUSTER)], True),
+        ([allowed(PASS), allowed(ASSOCIATE, CLUSTER_ARN)], True),
         ([allowed(["iam:Pass*", "eks:*"], f"{OF_OWN}/*")], True),
         ([allowed(PASS, StringEquals={TO: "pods.eks.amazonaws.com"}), allowed(ASSOCIATE)], True),
         ([allowed(PASS, StringLike={TO: "*.amazonaws.com"}), allowed("eks:*")], True),
@@ -212,7 +200,7 @@ def test_the_caller_that_forges_tags_also_chooses_which_are_transitive():
         ([allowed([PASS, "eks:*"]), denied("eks:*PodIdentityAssociation")], False),
         ([allowed("*")], False),
         ([allowed([PASS, ASSOCIATE]), denied(PASS, f"{OF_OWN}/admin")], True),
-        ([allowed([PASS, ASSOCIATE]), denied(ASSOCIATE, CLUSTER)], True),
+        ([allowed([PASS, ASSOCIATE]), denied(ASSOCIATE, CLUSTER_ARN)], True),
         ([allowed([PASS, ASSOCIATE]), denied(PASS, Bool={"aws:ViaAWSService": True})], True),
         ([allowed([PASS, ASSOCIATE]), denied(PASS, StringNotEquals={TO: EC2})], False),
         ([allowed(PASS, StringNotEquals={TO: EC2}), allowed(ASSOCIATE)], True),

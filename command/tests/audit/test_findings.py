@@ -33,10 +33,7 @@ NOT_NAMED = {
     "issuer-url": ["oidc.eks.us-east-1.amazonaws.com", f"{ISSUER}/", ISSUER.lower()],
     "dual-stack-issuer": ["oidc-eks.us-east-1.api.aws/id/0123456789ABCDEF"],
 }
-AWAY, ORGANIZATION = (
-    {"Federated": GITHUB.replace(ACCOUNT_A, ACCOUNT_B)},
-    {"aws:PrincipalOrgID": "o"},
-)
+AWAY = {"Federated": GITHUB.replace(ACCOUNT_A, ACCOUNT_B)}
 THEIRS = "\x1b]0;owned\a\x1b[2J\n0 findings\x9b2J\u202e"
 
 
@@ -177,7 +174,7 @@ def test_findings_about_a_registered_provider(registered, expected):
     [
         (AWAY, {}, TrustContext(), False),
         (AWAY, {}, TrustContext(ACCOUNT_A), True),
-        ({"AWS": ACCOUNT_B}, {"StringEquals": ORGANIZATION}, TrustContext(), False),
+        ({"AWS": ACCOUNT_B}, {"StringEquals": {"aws:PrincipalOrgID": "o"}}, TrustContext(), False),
         ({"AWS": ACCOUNT_B}, {"Bool": {"aws:SecureTransport": "true"}}, TrustContext(), True),
     ],
 )

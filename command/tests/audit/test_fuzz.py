@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 from command.tests.audit import audited
 from command.tests.audit.audited import annotated, cluster, role
 from command.tests.audit.test_policies import CASES, ISSUER, OWN, ROLE_ARN, provider
+from command.tests.verify.chains import ASSOCIATION
 from irsa.audit.findings import AuditFacts, audit
 from irsa.commands.audit import sarif, text
-from irsa.identity.subjects import ServiceAccountRef
-from irsa.observe.eks import Association
 from irsa.observe.facts import PermissionsPolicy, RegisteredProvider
 from irsa.rules.table import RULES, SEVERITIES
 from irsa.who.assumers import who_can_assume
@@ -78,13 +77,10 @@ STORED = st.fixed_dictionaries(
 
 
 def facts(document: Any) -> AuditFacts:
-    arn = f"arn:aws:eks:us-east-1:{OWN}:podidentityassociation/dev/a-1"
-    app = ServiceAccountRef("dev", "s3-app")
-    association = Association(arn=arn, account=app, role_arn=ROLE_ARN)
     registered = RegisteredProvider(provider(ISSUER), (), ("0" * 40,)), RegisteredProvider("", ())
     return audited.facts(
         role(document, policies=(PermissionsPolicy("p", document),)),
-        clusters=[cluster(associations=[association])],
+        clusters=[cluster(associations=[ASSOCIATION])],
         providers=registered,
     )
 

@@ -6,13 +6,9 @@ import pytest
 
 from command.tests.audit.audited import facts, role
 from command.tests.audit.audited import provider as registered
+from command.tests.verify.chains import ACCOUNT, BY_ASSOCIATION
 from irsa.audit.findings import audit
-from irsa.identity.pod_identity import (
-    TargetedBy,
-    pod_identity_trust_policy,
-    target_role_trust_policy,
-)
-from irsa.identity.subjects import ServiceAccountRef
+from irsa.identity.pod_identity import pod_identity_trust_policy, target_role_trust_policy
 from irsa.rules import issuers
 from tests.support.world import ACCOUNT_A as OWN
 from tests.support.world import ACCOUNT_B as OTHER
@@ -33,7 +29,6 @@ ISSUERS = (ISSUER, SECOND, GITHUB, "gitlab.com", TERRAFORM, BITBUCKET, "id.examp
 AUD = {f"{ISSUER}:aud": "sts.amazonaws.com"}
 SUB = {f"{ISSUER}:sub": SUBJECT}
 GOOD = {"StringEquals": {**AUD, **SUB}}
-APP = ServiceAccountRef("dev", "s3-app")
 CLUSTERS = f"arn:aws:eks:us-east-1:{OWN}:cluster"
 ASSOCIATIONS = f"arn:aws:eks:us-east-1:{OWN}:podidentityassociation/dev/*"
 IN_DEV = {"StringEquals": {"aws:RequestTag/kubernetes-namespace": "dev"}}
@@ -59,6 +54,7 @@ ANY_PULUMI = {f"{PULUMI}:sub": "pulumi:deploy:org:*"}
 TO_ASSUME = {"Effect": "Allow", "Action": "sts:AssumeRole"}
 OWN_APP = {"Principal": {"AWS": f"{OF_OWN}/app"}}
 SENTINEL_SESSION = {f"{SENTINEL}:aud": "api://1", "sts:RoleSessionName": "Sentinel_1"}
+FAR_AND_UNTAGGED = {"role_arn": f"{OF_OTHER}/app", "cluster_arn": FAR, "disable_session_tags": True}
 OUTSIDE = {"StringNotEqualsIfExists": {ORG: "o-1"}}
 BY_SERVICE = "aws:PrincipalIsAWSService"
 SERVICES, NO_SERVICES = ({"BoolIfExists": {BY_SERVICE: each}} for each in ("false", "true"))
@@ -123,12 +119,9 @@ def by_eks(**condition: Any):
     return service("pods.eks.amazonaws.com", condition, ["sts:AssumeRole", "sts:TagSession"])
 
 
-def in_dev(**keys: str):
-    return by_eks(StringEquals={NAMESPACE: "dev", **keys})
-
-
-def target(association: TargetedBy):
-    return target_role_trust_policy([association])["Statement"][0]
+def target(**changes: Any):
+    """A statement of a target role for the association of the chains, or a changed one."""
+    return target_role_trust_policy([BY_ASSOCIATION._replace(**changes)])["Statement"][0]
 
 
 def from_source(arn: Any, operator: str = "ArnEquals"):
@@ -201,7 +194,9 @@ BROKEN = {
         "Pod Identity, no ARN": from_source("dev"),
         "Pod Identity, another service": from_source(f"arn:aws:s3:us-east-1:{OWN}:cluster/dev"),
         "Pod Identity, another account's cluster": from_source(FAR),
-        "Pod Identity, another account": in_dev(**{"aws:SourceAccount": OTHER}),
+        "Pod Identity, another account": by_eks(
+            StringEquals={NAMESPACE: "dev", "aws:SourceAccount": OTHER}
+        ),
     },
     "wide-action": {
         "sts:*": allow({"AWS": f"{OF_OTHER}/app"}, None, "sts:*"),
@@ -319,11 +314,13 @@ BROKEN = {
         "service with source": service(BUILD, {"StringEquals": {"aws:SourceAccount": OWN}}),
         "service for the own account": service(BUILD, OF_RESOURCE),
         "service without a documented source": service(["ec2.amazonaws.com"]),
-        "Pod Identity": pod_identity_trust_policy([f"{CLUSTERS}/dev"], [APP])["Statement"][0],
+        "Pod Identity": pod_identity_trust_policy([f"{CLUSTERS}/dev"], [ACCOUNT])["Statement"][0],
         "Pod Identity, by pattern": from_source([ASSOCIATIONS, f"{CLUSTERS}/d*"], "ArnLike"),
-        "Pod Identity, a cluster's name": in_dev(**{"aws:RequestTag/eks-cluster-name": "dev"}),
-        "target role": target(TargetedBy(f"{OF_OWN}/app", f"{CLUSTERS}/dev", APP)),
-        "target role without session tags": target(TargetedBy(f"{OF_OTHER}/app", FAR, APP, True)),
+        "Pod Identity, a cluster's name": by_eks(
+            StringEquals={NAMESPACE: "dev", "aws:RequestTag/eks-cluster-name": "dev"}
+        ),
+        "target role": target(),
+        "target role without session tags": target(**FAR_AND_UNTAGGED),
         "an anchor": certificate("ArnEquals", "aws:SourceArn", f"{ANCHOR}/1"),
         "a unit": certificate("StringEquals", "aws:PrincipalTag/x509Subject/OU", "build"),
         "a wildcard for one call": allow({"AWS": f"{OF_OTHER}/app"}, None, ["sts:AssumeRol?"]),

@@ -7,11 +7,11 @@ import pytest
 from irsa.__main__ import main
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.pod_identity import pod_identity_trust_policy
-from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.policies import assume_role_permissions_policy, irsa_trust_policy
 from irsa.identity.policy_json import UNKNOWN_OUTPUT
 from irsa.identity.subjects import ServiceAccountRef
 from tests.support.fleet import ACCOUNT, ISSUER, Fleet
-from tests.support.world import CLUSTER_ARN, PROVIDER_ARN
+from tests.support.world import CLUSTER_ARN, PROVIDER_ARN, ROLE_B_ARN
 
 APP = ServiceAccountRef("dev", "app")
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/app"
@@ -19,6 +19,13 @@ NONE_FOUND = f"account {ACCOUNT}: no findings\n"
 NO_DETAILS = "not checked: forged-tags, pass-any-role: grant iam:GetAccountAuthorizationDetails"
 TWO = ("--context", "x", "--context", "y")
 JSON = ("--output", "json")
+ASK = "`aws eks describe-cluster --name NAME --query cluster.identity.oidc.issuer --output text`"
+NO_ROLE = "is not the ARN of a role; expected arn:aws:iam::<account>:role/<name>"
+CLUSTER = ("irsa:index:EksCluster", {"issuer_url": f"https://{ISSUER}"})
+EXACT = irsa_trust_policy([PROVIDER_ARN], [APP])
+NO_CONDITION = {"Statement": [EXACT["Statement"][0] | {"Condition": {}}]}
+BY_EKS = pod_identity_trust_policy([CLUSTER_ARN], [APP])
+EVERYONE = {"Statement": {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}}
 
 
 @pytest.fixture
@@ -199,10 +206,6 @@ def test_associations_of_a_named_cluster_are_read_as_their_roles_may_be_gone(aud
     assert "/api/v1/pods" not in fleet.calls
 
 
-ASK = "`aws eks describe-cluster --name NAME --query cluster.identity.oidc.issuer --output text`"
-NO_ROLE = "is not the ARN of a role; expected arn:aws:iam::<account>:role/<name>"
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -222,11 +225,6 @@ NO_ROLE = "is not the ARN of a role; expected arn:aws:iam::<account>:role/<name>
 def test_options_that_contradict_each_other_are_one_line(options, message, capsys):
     assert main(["audit", *options.split()]) == 2
     assert capsys.readouterr() == ("", f"irsa audit: {message}\n")
-
-
-CLUSTER = ("irsa:index:EksCluster", {"issuer_url": f"https://{ISSUER}"})
-EXACT = irsa_trust_policy([PROVIDER_ARN], [APP])
-NO_CONDITION = {"Statement": [EXACT["Statement"][0] | {"Condition": {}}]}
 
 
 def annotated(arn):
@@ -249,8 +247,8 @@ def registered(issuer=ISSUER):
     return ("aws:iam/openIdConnectProvider:OpenIdConnectProvider", outputs)
 
 
-def association(name):
-    outputs = {**ASSOCIATION, "serviceAccount": name}
+def association(name, **more):
+    outputs = {**ASSOCIATION, "serviceAccount": name, **more}
     return ("aws:eks/podIdentityAssociation:PodIdentityAssociation", outputs)
 
 
@@ -311,6 +309,35 @@ def test_a_stack_is_listed_by_its_state_alone(of_stack):
     assert "(a stack's state does not say it)" in of_stack(resources, command="list")[1]
 
 
+def test_the_roles_that_a_role_s_policies_name_are_its_targets(of_stack):
+    """The target role of an association is named there already."""
+    further, own, arn = f"{ROLE_B_ARN}-2", f"{ROLE}-of-this-account", f"{ROLE}-policy"
+    statements = [
+        *assume_role_permissions_policy(ROLE_B_ARN, further, own)["Statement"],
+        {"Effect": "Allow", "Action": "*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "sts:AssumeRole", "Resource": f"{ROLE_B_ARN}-denied"},
+        {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": f"{ROLE_B_ARN}-*"},
+        {"Effect": "Allow", "Action": "iam:GetRole", "Resource": f"{ROLE_B_ARN}-read"},
+    ]
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    attachment = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+    resources = [
+        *(CLUSTER, role(EXACT), ACCOUNT_OF_APP, association("app", targetRoleArn=ROLE_B_ARN)),
+        ("aws:iam/policy:Policy", {"arn": arn, "policy": policy}),
+        (attachment, {"role": "app", "policyArn": arn}),
+    ]
+
+    [row] = json.loads(of_stack(resources, *JSON, command="list")[1])["service_accounts"]
+    assert [(each["kind"], each["targets"]) for each in row["identities"]] == [
+        ("Pod Identity", [further, own]),
+        ("IRSA", [ROLE_B_ARN, further, own]),
+    ]
+    assert (
+        f"app, target {ROLE_B_ARN}, may assume {further}, app-of-this-account, "
+        f"app, may assume {ROLE_B_ARN}, {further}, app-of-this-account"
+    ) in of_stack(resources, command="list")[1]
+
+
 def test_an_association_of_a_stack_is_judged_but_for_its_pods(of_stack):
     resources = [role(EXACT), ACCOUNT_OF_APP, CLUSTER, association("app")]
 
@@ -323,29 +350,20 @@ def test_an_association_of_a_stack_is_judged_but_for_its_pods(of_stack):
     )
 
 
-@pytest.mark.parametrize(
-    ("trust", "found"), [(EXACT, []), (NO_CONDITION, ["no-sub", "no-aud"])], ids=["exact", "open"]
-)
-def test_a_stack_of_roles_alone_is_audited_by_their_issuers(of_stack, trust, found):
-    """Other programs and charts may have their service accounts."""
-    code, out = of_stack([role(trust)], *JSON)
-
-    assert (code, [rule for rule, _ in rules(out)]) == (bool(found), found)
-
-
 def created(trust):
     """The role as a preview has it before its `up`; ``trust`` may be unknown."""
     text = trust if isinstance(trust, str) else json.dumps(trust)
     return ("aws:iam/role:Role", {"name": "app", "arn": UNKNOWN_OUTPUT, "assumeRolePolicy": text})
 
 
-BY_EKS = pod_identity_trust_policy([CLUSTER_ARN], [APP])
-EVERYONE = {"Statement": {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}}
-
-
 @pytest.mark.parametrize(
     ("resources", "found"),
     [
+        # Other programs and charts may have the service accounts.
+        ([role(EXACT)], []),
+        ([role(NO_CONDITION)], [("no-sub", f"role {ROLE}"), ("no-aud", f"role {ROLE}")]),
+        ([role(EXACT), annotated("app")], [("annotation", "service account dev/app")]),
+        # In a preview roles have no ARN yet.
         ([created(EXACT)], []),
         ([created(NO_CONDITION)], [("no-sub", "role app"), ("no-aud", "role app")]),
         ([created(EVERYONE), role(EXACT)], [("everyone", "role app")]),
@@ -355,7 +373,9 @@ EVERYONE = {"Statement": {"Effect": "Allow", "Principal": "*", "Action": "sts:As
         ([role(BY_EKS), ACCOUNT_OF_APP], [("trust-mismatch", "service account dev/app")]),
     ],
 )
-def test_the_roles_of_a_preview_are_judged_before_they_have_an_arn(of_stack, resources, found):
+def test_roles_of_a_stack_are_judged_without_a_cluster_and_without_an_arn(
+    of_stack, resources, found
+):
     code, out = of_stack(resources, *JSON)
 
     assert (code, rules(out)) == (bool(found), found)
@@ -390,12 +410,6 @@ def test_what_the_up_makes_beside_roles_is_counted_as_unchecked(of_stack, more, 
         "providers are known after `up`; audit the state then"
     )
     assert (code, found) == (0, [line] if unchecked else [])
-
-
-def test_an_annotation_that_is_no_arn_is_found(of_stack):
-    code, out = of_stack([role(EXACT), annotated("app")], *JSON)
-
-    assert (code, rules(out)) == (1, [("annotation", "service account dev/app")])
 
 
 @pytest.mark.parametrize(

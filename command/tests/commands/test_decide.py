@@ -19,6 +19,9 @@ from irsa.decide.json_input import InputError
 from irsa.printable import line
 from tests.support.world import ISSUER
 
+STATEMENT = "steps.1.identity_policies.0.Statement.0"
+BOTH_ACTIONS = {"Effect": "Allow", "Action": "*", "NotAction": "*", "Resource": "*"}
+
 
 def test_the_whole_chain_is_allowed():
     found = answer(web_identity_step(), assume_step(), list_step())
@@ -89,15 +92,6 @@ def test_a_file_without_a_scenario_is_one_line(text, message, tmp_path, capsys):
     assert refused(text, tmp_path, capsys).startswith(message)
 
 
-STATEMENT = "steps.1.identity_policies.0.Statement.0"
-BOTH_ACTIONS = {"Effect": "Allow", "Action": "*", "NotAction": "*", "Resource": "*"}
-
-
-def shown(path):
-    """A path as errors have it, with indices from 1."""
-    return re.sub(r"\.(\d+)", lambda found: f"[{int(found[1]) + 1}]", path)
-
-
 @pytest.mark.parametrize(
     ("path", "value", "problem"),
     [
@@ -144,7 +138,9 @@ def test_a_wrong_field_is_one_line_that_names_it(path, value, problem, tmp_path,
 
     text = json.dumps(found).replace("Infinity", "1e400")
 
-    assert refused(text, tmp_path, capsys).startswith(line(shown(path)) + problem)
+    # Errors have indices from 1.
+    shown = re.sub(r"\.(\d+)", lambda found: f"[{int(found[1]) + 1}]", path)
+    assert refused(text, tmp_path, capsys).startswith(line(shown) + problem)
 
 
 def test_a_file_that_cannot_be_read_is_one_line(tmp_path, capsys):

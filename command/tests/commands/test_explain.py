@@ -54,12 +54,6 @@ def test_another_file_is_one_line(tmp_path, capsys, document):
     assert capsys.readouterr().err == f"irsa explain: {file}: {problem}\n"
 
 
-def test_the_tree_for_a_terminal():
-    tree = Node("a [b]", [Node('c "d" <e>'), Node("f", [Node("g")])])
-
-    assert str(tree) == 'a [b]\n├── c "d" <e>\n└── f\n    └── g'
-
-
 def test_a_long_label_is_wrapped_beside_its_rail():
     words, arn = "word " * 30, f"arn:{'x' * 120}"
 

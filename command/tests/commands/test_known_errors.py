@@ -18,6 +18,7 @@ BY_KEY = {error.key: error for error in KNOWN_ERRORS}
 CAUSES = [(error, cause) for error in KNOWN_ERRORS for cause in error.causes]
 UNSOURCED = {"clock", "left-over", "other-account"}
 """Causes that need no page."""
+REFUSED = "User: arn:aws:sts::111122223333:assumed-role/s3-app/s is not authorized to perform: "
 
 
 def keys(text):
@@ -104,9 +105,6 @@ def test_a_wrapping_error_is_an_answer_only_by_itself():
 def test_line_breaks_and_case_do_not_matter():
     message = web_identity_denied().message.upper().replace(" ", "\n  ")
     assert keys(message) == ["web-identity-denied"]
-
-
-REFUSED = "User: arn:aws:sts::111122223333:assumed-role/s3-app/s is not authorized to perform: "
 
 
 @pytest.mark.parametrize(

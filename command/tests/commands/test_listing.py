@@ -56,10 +56,6 @@ def listed(monkeypatch, capsys):
     return listed
 
 
-def variable(name, **source):
-    return {"name": name, **source}
-
-
 def role(number):
     return f"arn:aws:iam::{ACCOUNT}:role/app-{number:05}"
 
@@ -72,19 +68,19 @@ def key(source):
     return {"kind": "access key", "source": source}
 
 
-INJECTED = [variable("AWS_ROLE_ARN", value=role(0))]
+INJECTED = [{"name": "AWS_ROLE_ARN", "value": role(0)}]
 KEY_ID, ENDPOINT = "AWS_ACCESS_KEY_ID", "AWS_CONTAINER_CREDENTIALS_FULL_URI"
-KEY = variable(KEY_ID, valueFrom={"secretKeyRef": {"name": "s3", "key": "id"}})
-AGENT = variable(ENDPOINT, value="http://169.254.170.23/v1/credentials")
+KEY = {"name": KEY_ID, "valueFrom": {"secretKeyRef": {"name": "s3", "key": "id"}}}
+AGENT = {"name": ENDPOINT, "value": "http://169.254.170.23/v1/credentials"}
 
 PODS = {
     "the webhook's role": (INJECTED, [irsa(0)]),
     "a key from a Secret": ([KEY, *INJECTED], [key("Secret s3"), irsa(0)]),
-    "a key in the spec": ([variable(KEY_ID, value="AKIA")], [key("its spec"), irsa(0)]),
-    "an empty key, which SDKs ignore": ([variable(KEY_ID, value="")], [irsa(0)]),
+    "a key in the spec": ([{"name": KEY_ID, "value": "AKIA"}], [key("its spec"), irsa(0)]),
+    "an empty key, which SDKs ignore": ([{"name": KEY_ID, "value": ""}], [irsa(0)]),
     "the agent of Pod Identity": ([AGENT], [{"kind": "Pod Identity", "source": ""}, irsa(0)]),
-    "another endpoint for credentials": ([variable(ENDPOINT, value="http://a/")], [irsa(0)]),
-    "another role": ([variable("AWS_ROLE_ARN", value=role(1))], [irsa(0), irsa(1)]),
+    "another endpoint for credentials": ([{"name": ENDPOINT, "value": "http://a/"}], [irsa(0)]),
+    "another role": ([{"name": "AWS_ROLE_ARN", "value": role(1)}], [irsa(0), irsa(1)]),
 }
 
 

@@ -3,6 +3,8 @@
 import copy
 from typing import Any
 
+FOR_ALL = {"Principal": "*"}
+
 
 def document(*statements: dict[str, Any]) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": [copy.deepcopy(each) for each in statements]}
@@ -14,9 +16,6 @@ def allow(action: str, resource: str, **more: Any) -> dict[str, Any]:
 
 def deny(action: str, resource: str, **more: Any) -> dict[str, Any]:
     return allow(action, resource, **more) | {"Effect": "Deny"}
-
-
-FOR_ALL = {"Principal": "*"}
 
 
 def trust(principal: Any, **more: Any) -> dict[str, Any]:

@@ -2,15 +2,12 @@
 
 from typing import Any
 
-# ruff: noqa: F401 - tests of other folders take all of them from here
-from command.tests.decide.messages import A_MAY_NOT, CHAINED, MAXIMUM, outside
-from command.tests.decide.policies import FOR_ALL, allow, deny, document, grants, trust, trusts
-from command.tests.decide.principals import PATHED, ROLE_A, ROLE_B, ROOT, SESSION_A, USER
-from command.tests.decide.steps import assume_step, list_step
-from command.tests.decide.web import WEB_IDENTITY_STATEMENT, issuer_trust, token, web_identity_step
+# ruff: noqa: F401 - tests of other folders take them from here
+from command.tests.decide.policies import document
+from command.tests.decide.principals import ROLE_A, ROLE_B, ROOT, SESSION_A, USER
 from irsa.decide.scenario import scenario_from
 from irsa.decide.simulate import simulate
-from tests.support.world import ACCOUNT_A, ACCOUNT_B, ISSUER, NOW, PROVIDER_ARN, SUBJECT
+from tests.support.world import ACCOUNT_A, ACCOUNT_B, ISSUER, NOW, PROVIDER_ARN
 
 
 def scenario(*steps: dict[str, Any], **changed: Any) -> dict[str, Any]:

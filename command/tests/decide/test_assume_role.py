@@ -17,7 +17,6 @@ BY_CONDITION = trusts(trust({"AWS": ROOT}, Condition={"ArnEquals": {"aws:Princip
 BY_ID, BY_PATH = trusts(trust({"AWS": "AROAEXAMPLE1"})), trusts(trust({"AWS": PATHED}))
 EXTERNAL = trusts(trust({"AWS": ROLE_A}, Condition={"StringEquals": {"sts:ExternalId": "t-42"}}))
 OWN = {"resource": f"arn:aws:iam::{ACCOUNT_A}:role/other"}
-IN_CHINA = f"arn:aws-cn:iam::{ACCOUNT_B}:role/s3-app-B"
 BY_USER = trusts(trust({"AWS": USER})) | {"principal": USER}
 LONGEST = {"duration_seconds": 43200, "max_session_duration": 43200}
 LONG = {"duration_seconds": 3601, "max_session_duration": 43200}
@@ -45,7 +44,7 @@ FLAT = {f"{TAGS}/principal_tags/Team": "red", f"{TAGS}/transitive_tag_keys": ["T
         grants(allow("sts:AssumeRole", f"{ROLE_B}x")),
         grants(allow("*", "*"), deny("sts:AssumeRole", ROLE_B)),
         {"permissions_boundary": document(allow("s3:*", "*"))},
-        {"resource": IN_CHINA},
+        {"resource": f"arn:aws-cn:iam::{ACCOUNT_B}:role/s3-app-B"},
         # In one account the trust policy must allow too, and :root only delegates.
         OWN | trusts(trust({"AWS": ACCOUNT_B})) | EVERYTHING,
         OWN | trusts(trust({"AWS": ROOT})) | {"identity_policies": []},
@@ -83,24 +82,23 @@ def test_assume_role_is_allowed(changed):
     assert error(assume_step(**changed)) is None
 
 
-def external_id(value, constraint):
-    return outside(value, "externalId", constraint)
-
-
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
         (LONG, CHAINED),
         (LONG | BY_USER | {"chained": True}, CHAINED),
         ({"duration_seconds": 7200, "max_session_duration": 3600, "chained": False}, MAXIMUM),
-        ({"external_id": "x"}, external_id("x", "have length greater than or equal to 2")),
+        (
+            {"external_id": "x"},
+            outside("x", "externalId", "have length greater than or equal to 2"),
+        ),
         (
             {"external_id": "x" * 1225},
-            external_id("x" * 200, "have length less than or equal to 1224"),
+            outside("x" * 200, "externalId", "have length less than or equal to 1224"),
         ),
         (
             {"external_id": "a b"},
-            external_id("a b", r"satisfy regular expression pattern: [\w+=,.@:\/-]*"),
+            outside("a b", "externalId", r"satisfy regular expression pattern: [\w+=,.@:\/-]*"),
         ),
         ({"resource": "s3-app-B"}, "Request ARN is invalid"),
     ],

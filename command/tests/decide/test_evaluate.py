@@ -24,6 +24,7 @@ ON_ALL = {"Action": "*", "Resource": "*"}
 STRANGE = {"Condition": {"StringEqualz": {"aws:x": "y"}}}
 YES, NO = document(allow("s3:*", "*")), document(deny("s3:*", "*"))
 OTHER, NOT_PUT = document(allow("s3:PutObject", "*")), document(deny("s3:PutObject", "*"))
+EXCEPT_USER = document({"Effect": "Allow", "NotPrincipal": {"AWS": USER}} | ON_ALL)
 UNDECIDED = document(allow("s3:*", "*", **STRANGE))
 PERHAPS_NOT = document(deny("s3:*", "*", **STRANGE))
 YES_PERHAPS = document(*YES["Statement"], *PERHAPS_NOT["Statement"])
@@ -172,6 +173,11 @@ ANOTHER = document(*UNSURE["Statement"], *names(USER)["Statement"])
         ({"identity": [YES], "resource_missing": "its policy"}, "its policy"),
         ({"identity": [YES], "same_account": None}, "resource_account"),
         ({"identity": [YES], "caller": None, "resource": names(USER, "Deny")}, "principal"),
+        ({"resource": EXCEPT_USER, "boundary": OTHER},
+         "whether a boundary or session policy limits what NotPrincipal grants"),
+        # A limit is no missing fact of a denial.
+        ({"resource": names("*", "Deny", **STRANGE), "identity": [YES], "boundary": YES},
+         "condition operator StringEqualz"),
     ],
 )  # fmt: skip
 def test_a_missing_fact_makes_unknown_what_it_could_change(kinds, missing):
@@ -255,20 +261,6 @@ def test_notprincipal_spares_a_caller_that_is_listed_with_all_its_names(effect, 
         assert found.missing == [
             "what AWS makes of a NotPrincipal that lists not all the caller's names"
         ]
-
-
-def test_whether_a_silent_limit_holds_for_notprincipal_is_not_known():
-    policy = document({"Effect": "Allow", "NotPrincipal": {"AWS": USER}} | ON_ALL)
-
-    assert inquire(resource=policy, boundary=OTHER).missing == [
-        "whether a boundary or session policy limits what NotPrincipal grants"
-    ]
-
-
-def test_a_limit_is_no_missing_fact_of_a_denial():
-    perhaps = inquire(resource=names("*", "Deny", **STRANGE), identity=[YES], boundary=YES)
-
-    assert perhaps.missing == ["condition operator StringEqualz"]
 
 
 @pytest.mark.parametrize(

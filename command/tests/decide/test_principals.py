@@ -53,26 +53,21 @@ def test_an_element_names_a_caller_as_directly_as_aws_documents(caller, entries,
 
 
 @pytest.mark.parametrize(
-    ("known_id", "entry", "grants", "facts"),
+    ("arn", "known_id", "entry", "grants", "facts"),
     [
-        ("AROAEXAMPLE1", "AROAEXAMPLE1", (ROLE, ROLE), []),
-        ("AROAEXAMPLE1:one", "AROAEXAMPLE1", (ROLE, ROLE), []),
-        ("AROAEXAMPLE1", "AROAEXAMPLE2", (NONE, NONE), []),
-        (None, "AROAEXAMPLE1", (NONE, ROLE), [f"principal_id of {ROLE_ARN}"]),
-        (None, "AIDAEXAMPLE1", (NONE, NONE), []),
+        (SESSION, "AROAEXAMPLE1", "AROAEXAMPLE1", (ROLE, ROLE), []),
+        (SESSION, "AROAEXAMPLE1:one", "AROAEXAMPLE1", (ROLE, ROLE), []),
+        (SESSION, "AROAEXAMPLE1", "AROAEXAMPLE2", (NONE, NONE), []),
+        (SESSION, None, "AROAEXAMPLE1", (NONE, ROLE), [f"principal_id of {ROLE_ARN}"]),
+        (SESSION, None, "AIDAEXAMPLE1", (NONE, NONE), []),
+        (USER, None, "AIDAEXAMPLE1", (NONE, DIRECT), [f"principal_id of {USER}"]),
     ],
 )
-def test_a_unique_id_names_the_role_that_had_it(known_id, entry, grants, facts):
+def test_a_unique_id_names_the_role_or_user_that_had_it(arn, known_id, entry, grants, facts):
     element = PrincipalElement({"AWS": [entry]}, negated=False)
-    caller = caller_from_arn(SESSION, unique_id=known_id)
+    caller = caller_from_arn(arn, unique_id=known_id)
 
     assert (element.grant(caller), element.missing(caller)) == (grants, facts)
-
-
-def test_a_user_without_a_known_id_may_be_named_directly():
-    element = PrincipalElement({"AWS": ["AIDAEXAMPLE1"]}, negated=False)
-
-    assert element.grant(caller_from_arn(USER)) == (NONE, DIRECT)
 
 
 def test_a_session_without_a_known_name_may_be_the_one_that_is_named():

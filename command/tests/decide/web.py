@@ -3,8 +3,8 @@
 from typing import Any
 
 from command.tests.decide.policies import document
+from command.tests.decide.principals import ROLE_A
 from tests.support.world import ISSUER, NOW, PROVIDER_ARN, SUBJECT
-from tests.support.world import ROLE_A_ARN as ROLE_A
 
 WEB_IDENTITY_STATEMENT: dict[str, Any] = {
     "Effect": "Allow",

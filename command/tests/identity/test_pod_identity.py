@@ -25,8 +25,6 @@ TAGS = {
     "aws:RequestTag/kubernetes-service-account": "s3-app",
 }
 EXTERNAL_ID = "us-east-1/111122223333/dev/dev/s3-app"
-
-
 OF_CLUSTER = {
     "StringEquals": {"aws:SourceAccount": ACCOUNT_A},
     "ArnEquals": {"aws:SourceArn": CLUSTER_ARN},

@@ -51,8 +51,6 @@ def statement(subjects, provider_arn=PROVIDER_ARN, operator="StringEquals", audi
 
 
 EXACT, PATTERN = statement(SUBJECT), statement(PROVIDERS.subject, operator="StringLike")
-
-
 TWO, SECOND = [PROVIDER_ARN, SECOND_ARN, PROVIDER_ARN], statement(SUBJECT, SECOND_ARN)
 
 

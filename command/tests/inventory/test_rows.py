@@ -1,114 +1,85 @@
 """Identities and findings of a service account's row."""
 
+from dataclasses import replace
+
 import pytest
 
-from irsa.audit.findings import AuditFacts, ClusterFacts
+from command.tests.audit.audited import annotated, cluster, facts, role
+from command.tests.verify.chains import ASSOCIATION, BARE
 from irsa.commands.inventory_table import cells
-from irsa.identity.eks import ROLE_ARN_ANNOTATION
-from irsa.identity.subjects import ServiceAccountRef
 from irsa.inventory.rows import Identity, IdentityKind, Inventory, listing
-from irsa.observe.eks import Association
-from irsa.observe.facts import Role, ServiceAccount, Unread
+from irsa.observe.facts import Unread
 from irsa.observe.iam import AccountPrincipals
 from irsa.observe.pods import FleetPod
 from irsa.rules.table import Finding
-from tests.support.fleet import ACCOUNT, ISSUER
+from tests.support.world import ACCOUNT_A, ISSUER, ROLE_ARN, ROLE_B_ARN
 
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/app"
-OWN = {"namespace": "dev", "service_account": "app"}
-
-
+OWN = {"namespace": "dev", "service_account": "s3-app"}
 UNREAD = Unread("Pods", "forbidden", "list pods")
-
-
-def account(role=ROLE):
-    return ServiceAccount("dev", "app", {ROLE_ARN_ANNOTATION: role} if role else {})
-
-
-def cluster(role=ROLE, name="", issuer=ISSUER, pods=(), associations=UNREAD):
-    """A cluster with the service account dev/app, whose role is this one."""
-    return ClusterFacts(
-        name=name,
-        issuer_url=f"https://{issuer}",
-        account=ACCOUNT,
-        service_accounts=(account(role),),
-        associations=associations,
-        pods=pods,
-    )
+OWNER = f"arn:aws:eks:us-east-1:{ACCOUNT_A}:addon/dev/vpc-cni/42"
+SECOND = f"{ROLE_ARN}-2"
 
 
 def listed(*clusters, findings=()):
-    roles = (Role(ROLE, "AROA1", {}),)
-    facts = AuditFacts(
-        clusters=clusters, accounts=[ACCOUNT], roles=roles,
-        providers=(), now=0,
-    )  # fmt: skip
-    accounts = [AccountPrincipals(roles, {ROLE: ""})]
-    return listing(Inventory(facts=facts, accounts=accounts), findings)
+    roles = (role({}),)
+    accounts = [AccountPrincipals(roles, {ROLE_ARN: ""})]
+    return listing(Inventory(facts=facts(*roles, clusters=clusters), accounts=accounts), findings)
 
 
 def test_a_finding_of_one_cluster_is_not_the_others():
     findings = [
-        Finding("unused-role", f"role {ROLE}", ISSUER, cluster="green"),
-        Finding("other-cluster", f"role {ROLE}", ISSUER),
+        Finding("unused-role", f"role {ROLE_ARN}", ISSUER, cluster="green"),
+        Finding("other-cluster", f"role {ROLE_ARN}", ISSUER),
     ]
-    green = cluster(
-        name="green",
-        issuer=ISSUER.replace("0123", "9999"),
-        pods=UNREAD,
-    )
+    green = cluster(ISSUER.replace("0123", "9999"), name="green", pods=UNREAD)
 
-    found = listed(cluster(name="blue", associations=()), green, findings=findings)
+    found = listed(cluster(name="blue"), green, findings=findings)
 
     own = [row.findings for row in found.rows]
     assert own == [("other-cluster",), ("unused-role", "other-cluster")]
     assert f"green: {UNREAD.text}" in found.notes
 
 
-ARN = f"arn:aws:eks:us-east-1:{ACCOUNT}:podidentityassociation/dev/a-1"
-OWNER = f"arn:aws:eks:us-east-1:{ACCOUNT}:addon/dev/vpc-cni/42"
-TARGET = "arn:aws:iam::444455556666:role/target"
-
-
 def associated(**more):
-    """The association of dev/app with a second role."""
-    of = Association(arn=ARN, account=ServiceAccountRef("dev", "app"), role_arn=f"{ROLE}-2", **more)
-    return [of]
+    """The association of the service account with a second role."""
+    return [replace(ASSOCIATION, role_arn=SECOND, **more)]
 
 
-@pytest.mark.parametrize(("role", "more"), [(ROLE, [Identity(IdentityKind.IRSA, ROLE)]), ("", [])])
-def test_an_association_wins_over_the_annotation(role, more):
-    found = listed(cluster(role, associations=associated()))
+@pytest.mark.parametrize(
+    ("account", "more"), [(annotated(), [Identity(IdentityKind.IRSA, ROLE_ARN)]), (BARE, [])]
+)
+def test_an_association_wins_over_the_annotation(account, more):
+    found = listed(cluster(service_accounts=[account], associations=associated()))
 
     first, *rest = found.rows[0].identities
-    assert (first.kind, first.source, rest) == (IdentityKind.POD_IDENTITY, f"{ROLE}-2", more)
+    assert (first.kind, first.source, rest) == (IdentityKind.POD_IDENTITY, SECOND, more)
 
 
 def test_a_row_has_target_role_session_policy_and_owner_of_an_association():
     policy = '{"Statement": []}'
-    more = {"target_role_arn": TARGET, "policy": policy, "disable_session_tags": True}
-    found = listed(cluster("", associations=associated(**more, owner_arn=OWNER)))
+    more = {"target_role_arn": ROLE_B_ARN, "policy": policy, "disable_session_tags": True}
+    one = associated(**more, owner_arn=OWNER)
 
-    [row] = found.rows
-    assert row.roles == (f"{ROLE}-2", TARGET)
+    [row] = listed(cluster(service_accounts=[BARE], associations=one)).rows
+    assert row.roles == (SECOND, ROLE_B_ARN)
     [identity] = row.as_json()["identities"]
-    assert (identity["kind"], identity["source"]) == ("Pod Identity", f"{ROLE}-2")
+    assert (identity["kind"], identity["source"]) == ("Pod Identity", SECOND)
     assert identity["association"] == {
-        "arn": ARN,
-        "target_role": TARGET,
+        "arn": ASSOCIATION.arn,
+        "target_role": ROLE_B_ARN,
         "session_policy": policy,
         "session_tags": False,
         "owner": OWNER,
     }
     assert cells(row)[2:4] == (
         "Pod Identity (addon dev/vpc-cni)",
-        f"app-2, target {TARGET} (session policy)",
+        f"s3-app-2, target {ROLE_B_ARN} (session policy)",
     )
 
 
 def test_pods_older_than_an_association_are_counted():
     pods = [
-        FleetPod(name="old", role_arn=ROLE, **OWN),
+        FleetPod(name="old", role_arn=ROLE_ARN, **OWN),
         FleetPod(name="new", pod_identity=True, **OWN),
     ]
 

@@ -19,6 +19,8 @@ from irsa.observe.facts import Owner
 from tests.support.fake_kubernetes import client_of, status
 from tests.support.world import ROLE_ARN
 
+HOST, SELF, OTHER = socket.gethostname(), str(os.getpid()), str(os.getppid())
+
 
 @pytest.mark.parametrize("kind", ["deployment", "statefulset", "daemonset"])
 def test_a_controller_is_restarted_by_the_annotation_of_its_template(kind):
@@ -68,9 +70,6 @@ def test_a_trust_policy_is_edited_as_it_is_now_if_it_differs():
     changes.set_trust(aws, role, lambda _: None)
 
     assert [json.loads(each) for each in written] == [{"Version": "now", "Id": "x"}]
-
-
-HOST, SELF, OTHER = socket.gethostname(), str(os.getpid()), str(os.getppid())
 
 
 def cluster(text, written, *, conflict=False):

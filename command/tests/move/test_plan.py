@@ -29,10 +29,6 @@ UNTAGGED = replace(ASSOCIATION, disable_session_tags=True)
 MOVED = NOW - 3600 + GRACE
 """The last old Pod was gone an hour ago."""
 AFTER = ["session-again", "wait", "unannotate", "distrust"]
-"""The last old Pod was gone an hour ago."""
-
-
-AFTER = ["session-again", "wait", "unannotate", "distrust"]
 TO_POD_IDENTITY = ["trust", "associate", "session", "gate", "restart", *AFTER]
 TO_IRSA = ["session", "dissociate", "gate", "restart", "session-again", "wait", "distrust"]
 ASSOCIATED = {"role": BOTH, "association": ASSOCIATION}

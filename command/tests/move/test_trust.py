@@ -92,10 +92,6 @@ def test_an_account_of_another_namespace_has_a_statement_of_its_own():
     assert len(statements(with_caller(trusting(BY_ASSOCIATION), call))) == 1 + 1
 
 
-def pattern(name):
-    return irsa_trust_policy([PROVIDER], [service_account_pattern("dev", name)])
-
-
 def test_an_exception_of_a_deny_is_not_widened():
     exception = {"StringNotEquals": {f"{PROVIDER.partition('/')[2]}:sub": OTHER.subject}}
     deny = {**statements(BY_TOKEN)[0], "Effect": "Deny", "Condition": exception}
@@ -117,8 +113,8 @@ def test_a_statement_of_several_providers_loses_one():
 @pytest.mark.parametrize(
     ("document", "call"),
     [
-        (pattern("s3-*"), TOKEN),
-        (pattern("app-*"), APP_X),
+        (irsa_trust_policy([PROVIDER], [service_account_pattern("dev", "s3-*")]), TOKEN),
+        (irsa_trust_policy([PROVIDER], [service_account_pattern("dev", "app-*")]), APP_X),
         ({"Statement": [{**BY_ISSUER, "Condition": {}}]}, TOKEN),
         ({"Statement": [{**BY_ISSUER, "Principal": "*", "Condition": {}}]}, TOKEN),
         (by_tags({NAMESPACE_TAG: "team"}), IN_TEAM),

@@ -1,4 +1,4 @@
-"""Roles as IAM describes them."""
+"""Roles and users as IAM describes them."""
 
 from datetime import datetime
 
@@ -38,33 +38,40 @@ def read(*pages):
     return reader.result()
 
 
-def test_roles_have_their_policies_from_all_pages():
-    managed = f"arn:aws:iam::{ACCOUNT}:policy/team/data"
-    read_only = "arn:aws:iam::aws:policy/ReadOnlyAccess"
-    attached = [
-        {"PolicyName": "data", "PolicyArn": managed},
-        {"PolicyName": "ReadOnlyAccess", "PolicyArn": read_only},
-    ]
-    versions = [
-        {"VersionId": "v2", "IsDefaultVersion": True, "Document": {"Statement": ["new"]}},
-        {"VersionId": "v1", "IsDefaultVersion": False, "Document": {"Statement": ["old"]}},
-    ]
-    policies = [{"Arn": managed, "PolicyVersionList": versions}]
+def test_an_account_is_read_whole_and_what_no_page_holds_is_not_guessed():
+    managed, boundary = f"arn:aws:iam::{ACCOUNT}:policy/team/data", "arn:aws:iam::aws:policy/Power"
+    of_role = {
+        **ROLE,
+        "AttachedManagedPolicies": [{"PolicyArn": managed}],
+        "PermissionsBoundary": {"PermissionsBoundaryArn": boundary},
+    }
+    own, old, new = ROLE["RolePolicyList"][0]["PolicyDocument"], {"Statement": ["old"]}, {"Id": "x"}
 
-    [role] = read(
-        {"RoleDetailList": [{**ROLE, "AttachedManagedPolicies": attached}]}, {"Policies": policies}
-    ).roles
+    def policy(arn, *documents):
+        """A managed policy, whose last version is the default."""
+        versions = [{"Document": e, "IsDefaultVersion": e is documents[-1]} for e in documents]
+        return {"Arn": arn, "PolicyVersionList": versions}
 
+    alice = {"Arn": f"arn:aws:iam::{ACCOUNT}:user/alice", "UserId": "AIDA", "GroupList": ["team"]}
+    team = {"GroupName": "team", "GroupPolicyList": [{"PolicyName": "t", "PolicyDocument": new}]}
+    principals = {"UserDetailList": [alice], "RoleDetailList": [of_role]}
+    policies = {"Policies": [policy(managed, old, new), policy(boundary, old)]}
+    groups = {"GroupDetailList": [team]}
+
+    def contents(*pages):
+        listed = read(*pages)
+        return [
+            [each.content for each in (*caller.policies, caller.boundary) if each]
+            for caller in (*listed.roles, *listed.users)
+        ]
+
+    assert contents(principals, groups | policies) == [[own, new, old], [new]]
+    assert contents(principals, policies) == [[own, new, old], [{}]]
+    assert contents(principals, groups) == [[own, {}, {}], [new]]
+    [role] = read(principals).roles
     assert role.trust_policy == ROLE["AssumeRolePolicyDocument"]
-    assert role.policies == (
-        PermissionsPolicy("data", ROLE["RolePolicyList"][0]["PolicyDocument"]),
-        PermissionsPolicy("data", {"Statement": ["new"]}, managed),
-        PermissionsPolicy(
-            "ReadOnlyAccess",
-            Unread(f"policy {read_only}", "it was not listed", "iam:GetPolicyVersion"),
-            read_only,
-        ),
-    )
+    unlisted = Unread(f"policy {managed}", "it was not listed", "iam:GetPolicyVersion")
+    assert role.policies[1] == PermissionsPolicy("data", unlisted, managed)
 
 
 def test_an_unused_role_differs_from_one_without_a_known_last_use():

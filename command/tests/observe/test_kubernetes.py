@@ -73,11 +73,7 @@ def inside(cluster):
         (FORBIDDEN, "create on pods/exec", "grant create on pods/exec"),
         (REFUSED, KUBELET, OPEN),
         (TIMEOUT, KUBELET, OPEN),
-        (
-            NO_CLI,
-            "the AWS CLI in the image",
-            "leave --exec out, or take an image that has the AWS CLI",
-        ),
+        (NO_CLI, "the AWS CLI in the image", LEAVE_OUT),
         ("Unable to connect to the server: EOF", "kubectl exec", SEE),
         (None, "kubectl", "install kubectl, and see that it answers"),
     ],

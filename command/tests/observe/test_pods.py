@@ -8,13 +8,7 @@ import pytest
 
 from irsa.observe.facts import Owner
 from irsa.observe.pod_spec import Reference
-from irsa.observe.pods import (
-    annotated_at,
-    kept,
-    read_controllers,
-    read_webhook,
-    read_workloads,
-)
+from irsa.observe.pods import annotated_at, kept, read_controllers, read_webhook, read_workloads
 from tests.support.fake_kubernetes import client_of, status
 
 TEMPLATE = {"spec": {"containers": [{"name": "app", "image": "i"}]}}
@@ -142,8 +136,6 @@ def waiting(reason, **more):
 
 NO_IMAGE, CRASHING = waiting("ErrImagePull", message="no\nsuch"), waiting("CrashLoopBackOff")
 UNSCHEDULED = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
-
-
 BEFORE = {"initContainerStatuses": CRASHING, "containerStatuses": waiting("PodInitializing")}
 GONE = {"metadata": {"deletionTimestamp": "2026-11-24T23:59:00Z"}}
 

@@ -1,4 +1,4 @@
-"""The state of a stack: what the stack owns, and the chains of its components."""
+"""The state of a stack: its sources, what the stack owns, and the chains of its components."""
 
 import json
 from dataclasses import replace
@@ -9,13 +9,15 @@ from irsa.__main__ import main
 from irsa.commands.chain_options import questions
 from irsa.commands.verify import parser
 from irsa.identity.policy_json import UNKNOWN_OUTPUT
+from irsa.observe.errors import CollectError
+from irsa.observe.files import read_stack
 from irsa.observe.stack_chains import Resource, Stack, StackChain, StackChains, chains_of, stack_of
+from tests.support.refusal import refusal
 from tests.support.world import CLUSTER_ARN, PROVIDER_ARN, ROLE_A_ARN, ROLE_B_ARN
 
 POLICY = "arn:aws:iam::111122223333:policy/read"
 ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 OIDC_PROVIDER = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
-ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 METADATA = {"metadata": {"namespace": "dev", "name": "s3-app"}}
 TARGETS = [
@@ -23,7 +25,6 @@ TARGETS = [
     {"role_arn": f"{ROLE_B_ARN}-2", "profile": "C", "external_id": None},
 ]
 NO_ROLE = "the state has no role_arn of it; run `pulumi up`"
-PATTERNS = "it trusts patterns only (system:serviceaccount:dev:job-*)"
 HIDDEN = "its role_arn is a secret; give `pulumi stack export --show-secrets`"
 NOT_A_STATE = (
     "this is not the state of a stack; give the output of `pulumi stack export`, or the name of "
@@ -86,7 +87,7 @@ def test_a_state_names_the_stack_and_what_it_owns():
         resource("kubernetes:core/v1:ServiceAccountPatch", outputs=METADATA),
         resource("kubernetes:apps/v1:Deployment", outputs=METADATA),
         resource(ATTACHMENT, outputs=attachment),
-        resource(ASSOCIATION, outputs=associated),
+        resource("aws:eks/podIdentityAssociation:PodIdentityAssociation", outputs=associated),
         resource("aws:eks/addon:Addon", outputs={"clusterName": "dev", "addonName": "agent"}),
     )
     owned = {
@@ -170,7 +171,7 @@ def test_the_bucket_is_the_one_whose_policy_the_role_has():
         (workload("key", namespace=None), "the state has no namespace of it; run `pulumi up`"),
         (workload("key", role_arn=UNKNOWN_OUTPUT), NO_ROLE),
         (workload("key", role_arn={**SECRET, "ciphertext": "v1:x"}), HIDDEN),
-        (role("key", "dev:job-*"), PATTERNS),
+        (role("key", "dev:job-*"), "it trusts patterns only (system:serviceaccount:dev:job-*)"),
         (role("key", subjects=None), "the state has no subjects of it; run `pulumi up`"),
         (role("key", role_arn=None), NO_ROLE),
     ],
@@ -284,3 +285,29 @@ def test_a_choice_that_fits_none_says_which_exist(chosen, option, resources, exi
     with pytest.raises(Exception, match=f"no chain of {option.split()[1]}; ") as raised:
         chosen(option, *resources)
     assert str(raised.value).endswith(f"the stack has {existing}")
+
+
+def test_without_the_pulumi_cli_one_line_says_the_way_out(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert refusal(read_stack, "dev", raised=CollectError) == (
+        "--stack dev: there is no file of that name, and the Pulumi CLI, which knows stacks, is "
+        "not on PATH; install it (https://www.pulumi.com/docs/install/), or give a file that "
+        "`pulumi stack export` wrote"
+    )
+    assert main(["verify", "--stack", "dev"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_stack_is_exported_by_the_cli(monkeypatch, tmp_path):
+    program = tmp_path / "pulumi"
+    program.write_text('#!/bin/sh\necho "{\\"asked\\": \\"$*\\"}"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    assert read_stack("dev") == {"asked": "stack export --stack dev"}
+
+
+def test_a_file_of_that_name_comes_first(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dev").write_text(json.dumps({"workloads": {}}))
+    assert read_stack("dev") == {"workloads": {}}

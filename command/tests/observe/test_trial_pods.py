@@ -3,44 +3,37 @@
 import json
 import socketserver
 import threading
-from pathlib import Path
 
-import httpx2
 import pytest
 
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe import trial_pods
 from irsa.observe.errors import CollectError
 from irsa.observe.trial_pods import IN_A_ROW
-from tests.support.trial_pods import TEMPLATE, command, kubeconfig
-from tests.support.trial_pods import tried as tried_pods
+from tests.support.trial_pods import TEMPLATE, command, kubeconfig, tried
 
 
 def wait(config: str) -> None:
     trial_pods.wait_for_credentials(config, ServiceAccountRef("dev", "s3-app"), TEMPLATE)
 
 
-@pytest.fixture
-def tried(monkeypatch: pytest.MonkeyPatch) -> list[httpx2.Request]:
-    return tried_pods(monkeypatch)
-
-
-def test_a_trial_pod_has_the_templates_labels_and_annotations(tried: list[httpx2.Request]):
+def test_a_trial_pod_has_the_templates_labels_and_annotations(monkeypatch):
     """An injector or a policy may look at them."""
+    requests = tried(monkeypatch)
     wait(kubeconfig(token="t"))
 
     metadata = {**TEMPLATE["metadata"], "generateName": "irsa-trial-"}
-    assert [json.loads(each.content)["metadata"] for each in tried] == [metadata] * IN_A_ROW
+    assert [json.loads(each.content)["metadata"] for each in requests] == [metadata] * IN_A_ROW
 
 
-def test_the_kubeconfigs_command_runs_once(tried: list[httpx2.Request], tmp_path: Path):
+def test_the_kubeconfigs_command_runs_once(monkeypatch, tmp_path):
     """It is `aws eks get-token`, which takes longer than the trials."""
-    log = tmp_path / "log"
+    requests, log = tried(monkeypatch), tmp_path / "log"
     credential = json.dumps({"status": {"token": "k8s-aws-v1.x"}})
     wait(command("sh", "-c", f"echo run >> {log}; echo '{credential}'"))
 
     assert log.read_text() == "run\n"
-    assert {each.headers["Authorization"] for each in tried} == {"Bearer k8s-aws-v1.x"}
+    assert {each.headers["Authorization"] for each in requests} == {"Bearer k8s-aws-v1.x"}
 
 
 @pytest.mark.parametrize(

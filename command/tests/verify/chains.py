@@ -24,22 +24,13 @@ from irsa.observe.facts import (
     Unread,
     Webhook,
 )
-from irsa.verify.facts import (
-    Calls,
-    Facts,
-    NotMade,
-    PodIdentity,
-    RoleBCalls,
-    RoleBFacts,
-    RoleBTarget,
-)
+from irsa.verify.facts import Calls, Facts, PodIdentity, RoleBCalls, RoleBFacts, RoleBTarget
 from irsa.verify.link import Status
 from irsa.verify.walk import Chain
 from tests.support import world
 
 ACCOUNT = ServiceAccountRef(world.NAMESPACE, world.NAME)
 SESSION_ARN = "arn:aws:sts::111122223333:assumed-role/s3-app/irsa-verify"
-SESSION_B_ARN = "arn:aws:sts::444455556666:assumed-role/s3-app-B/irsa-verify"
 CLAIMS = {
     "iss": world.ISSUER_URL,
     "sub": world.SUBJECT,
@@ -47,12 +38,11 @@ CLAIMS = {
     "iat": world.NOW - 1,
     "exp": world.NOW + 600,
 }
-NOT_SKIPPED = {"key": SKIP_LABEL, "operator": "DoesNotExist"}
 REGISTERED = {
     "name": "iam-for-pods.amazonaws.com",
     "failurePolicy": "Ignore",
     "clientConfig": {"url": "https://127.0.0.1:23443/mutate"},
-    "objectSelector": {"matchExpressions": [NOT_SKIPPED]},
+    "objectSelector": {"matchExpressions": [{"key": SKIP_LABEL, "operator": "DoesNotExist"}]},
     "rules": [
         {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
     ],
@@ -77,15 +67,30 @@ GOOD = Facts(
     keys=Unread("the key set", "403 Forbidden", "get /openid/v1/jwks"),
 )
 UNREAD = Unread("it", "403 Forbidden", "a permission")
-NOT_MADE = NotMade("it was not made")
+UNMADE = Calls()
+NOT_MADE = UNMADE.caller
 DENIED = Answer(allowed=False, code="AccessDenied", message="Access Denied")
 SESSION = Answer(allowed=True, arn=SESSION_ARN)
-SESSION_B = Answer(allowed=True, arn=SESSION_B_ARN)
+SESSION_B = Answer(allowed=True, arn="arn:aws:sts::444455556666:assumed-role/s3-app-B/irsa-verify")
 GRANTED = Calls(assumed=SESSION, caller=SESSION, data=Answer(allowed=True), refused=DENIED)
 GRANTED_B = RoleBCalls(
     assumed=SESSION_B, caller=SESSION_B, data=Answer(allowed=True), direct=DENIED
 )
 NO_SESSION = {"caller": NOT_MADE, "data": NOT_MADE, "refused": NOT_MADE}
+TARGET = RoleBTarget(role_arn=world.ROLE_B_ARN)
+ASSOCIATION = Association(
+    arn="arn:aws:eks:us-east-1:111122223333:podidentityassociation/dev/a-1",
+    account=ACCOUNT,
+    role_arn=world.ROLE_ARN,
+)
+SENT_ID = pod_identity.external_id(world.CLUSTER_ARN, ACCOUNT)
+TARGETING = replace(ASSOCIATION, target_role_arn=world.ROLE_B_ARN, external_id=SENT_ID)
+BY_ASSOCIATION = pod_identity.TargetedBy(world.ROLE_ARN, world.CLUSTER_ARN, ACCOUNT)
+EKS = EksCluster(world.CLUSTER_ARN, addon="ACTIVE")
+TRUST_EKS = pod_identity.pod_identity_trust_policy([world.CLUSTER_ARN], [ACCOUNT])
+EKS_TOKEN = Token("", {}, {**CLAIMS, "aud": ["pods.eks.amazonaws.com"]})
+ROLE_EKS = replace(ROLE, trust_policy=TRUST_EKS)
+READY = frozenset({"n"})
 
 
 def links(*pods, facts=GOOD, calls=GRANTED, **changes):
@@ -105,9 +110,6 @@ def role_b(trust_policy=None, **changes):
     return replace(Role(world.ROLE_B_ARN, "AROAB", trusting, policies=ALL), **changes)
 
 
-TARGET = RoleBTarget(role_arn=world.ROLE_B_ARN)
-
-
 def chained(facts=GOOD, role_a=ROLE, target=TARGET, **changes):
     """Return the links of a chain to role B with other facts of it and other answers."""
     answers = {key: changes.pop(key) for key in list(changes) if hasattr(GRANTED_B, key)}
@@ -117,21 +119,6 @@ def chained(facts=GOOD, role_a=ROLE, target=TARGET, **changes):
 
 def annotated(value):
     return {"service_account": replace(BARE, annotations={ROLE_ARN_ANNOTATION: value})}
-
-
-ASSOCIATION = Association(
-    arn="arn:aws:eks:us-east-1:111122223333:podidentityassociation/dev/a-1",
-    account=ACCOUNT,
-    role_arn=world.ROLE_ARN,
-)
-SENT_ID = pod_identity.external_id(world.CLUSTER_ARN, ACCOUNT)
-TARGETING = replace(ASSOCIATION, target_role_arn=world.ROLE_B_ARN, external_id=SENT_ID)
-BY_ASSOCIATION = pod_identity.TargetedBy(world.ROLE_ARN, world.CLUSTER_ARN, ACCOUNT)
-EKS = EksCluster(world.CLUSTER_ARN, addon="ACTIVE")
-TRUST_EKS = pod_identity.pod_identity_trust_policy([world.CLUSTER_ARN], [ACCOUNT])
-EKS_TOKEN = Token("", {}, {**CLAIMS, "aud": ["pods.eks.amazonaws.com"]})
-ROLE_EKS = replace(ROLE, trust_policy=TRUST_EKS)
-READY = frozenset({"n"})
 
 
 def identity(association=ASSOCIATION, cluster=EKS, agent=READY, **fields):
@@ -154,7 +141,6 @@ GOOD_EKS = replace(
     next_pod=associated_pod().spec,
 )
 eks_links = partial(links, facts=GOOD_EKS)
-UNMADE = Calls()
 
 
 def targeted(trust=None, role_a=ROLE_EKS, association=TARGETING, **changes):

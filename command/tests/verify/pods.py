@@ -36,6 +36,12 @@ AGENT_VOLUME = {
     "name": "eks-pod-identity-token",
     "projected": {"sources": [{"serviceAccountToken": AGENT_SOURCE}]},
 }
+AWS_VOLUME = {"name": "aws", "configMap": {"name": "aws"}}
+AWS_MOUNT = {"name": "aws", "mountPath": "/etc/aws"}
+AWS_MOUNTS = [*INJECTED["volumeMounts"], AWS_MOUNT]
+A = f"[profile A]\nrole_arn = {ROLE_ARN}\nweb_identity_token_file = {FOLDER}/token\n"
+FROM_A = f"role_arn = {ROLE_B_ARN}\nsource_profile = A\n"
+B = f"[profile B]\n{FROM_A}"
 
 
 def container(name="app", *env, bare=False, mutated=INJECTED, **fields):
@@ -70,7 +76,7 @@ def pod(spec, name="app-1", *, foreign=(), owner="app", kind="deployment", **fie
     return Pod(name, NAME, *metadata, spec, made, **fields)
 
 
-def with_variables(*env, **fields):
+def with_env(*env, **fields):
     """A Pod whose container has variables."""
     return pod(spec(container("app", *env)), **fields)
 
@@ -81,14 +87,6 @@ def associated_pod(*env, volumes=(), labels=None, mounts=(), **fields):
     own["volumeMounts"] += mounts
     fields |= {"containers": [own], "volumes": [AGENT_VOLUME, *volumes]}
     return pod(fields, labels=labels or {})
-
-
-AWS_VOLUME = {"name": "aws", "configMap": {"name": "aws"}}
-AWS_MOUNT = {"name": "aws", "mountPath": "/etc/aws"}
-AWS_MOUNTS = [*INJECTED["volumeMounts"], AWS_MOUNT]
-A = f"[profile A]\nrole_arn = {ROLE_ARN}\nweb_identity_token_file = {FOLDER}/token\n"
-B_FROM_A = f"role_arn = {ROLE_B_ARN}\nsource_profile = A\n"
-B = f"[profile B]\n{B_FROM_A}"
 
 
 def with_config(*env):

@@ -5,20 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from command.tests.verify.chains import (
-    ASSOCIATION,
-    BARE,
-    CLAIMS,
-    DENIED,
-    EKS,
-    EKS_TOKEN,
-    GOOD,
-    READY,
-    ROLE,
-    SESSION,
-    UNREAD,
-    identity,
-)
+from command.tests.verify.chains import DENIED, GOOD, GOOD_EKS, ROLE, SESSION, UNREAD, identity
 from command.tests.verify.pods import AWS_MOUNT, AWS_VOLUME, SPEC, A, associated_pod, config
 from irsa.identity.arns import ClusterArn, cluster_arn
 from irsa.identity.policies import irsa_trust_policy
@@ -32,6 +19,7 @@ from irsa.verify.gather import NAMED_MAX, TRUSTING_PROFILE, Sources, gather, gat
 from irsa.verify.link import Status
 from tests.support import world
 
+KNOWN = GOOD_EKS.pod_identity
 QUESTION = Question(namespace="dev", name="s3-app", wait=0)
 KEY = "[profile key]\naws_access_key_id = AKIA\naws_secret_access_key = x\n"
 INVALID = Answer(allowed=False, code="ValidationError", message="x")
@@ -53,7 +41,7 @@ class FakeCluster:
         self.webhook = lambda: UNREAD
         self.network_policies = lambda namespace: ()
         self.issuer_url = self.keys = lambda: UNREAD
-        self.agent = lambda: READY
+        self.agent = lambda: KNOWN.agent
         self.tokens = token
 
     def token(self, namespace, name, audience, pod=None):
@@ -66,16 +54,16 @@ class FakeAws:
 
     region, account = world.REGION, world.ACCOUNT_A
 
-    def __init__(self, association=ASSOCIATION, role=ROLE):
+    def __init__(self, association=KNOWN.association, role=ROLE):
         self.providers = lambda account: list(GOOD.providers)
         self.role = lambda arn: role
-        self.eks_cluster = lambda name: EKS
+        self.eks_cluster = lambda name: KNOWN.cluster
         self.association = lambda cluster, account: association
 
 
 def test_a_cluster_whose_clock_is_ahead_makes_valid_tokens():
     facts = gather(QUESTION, Sources(FakeCluster(), FakeAws(), now=lambda: world.NOW - 60))
-    assert facts.now == CLAIMS["iat"]
+    assert facts.now == GOOD.token.claims["iat"]
 
 
 @pytest.mark.parametrize("named", ["expected_role", "role_b_arn"])
@@ -202,9 +190,9 @@ def test_a_refusal_is_tried_again_until_iam_has_heard_of_the_change(
     assert (found, sum(sleeps)) == (outcome, slept)
 
 
-def eks_sources(spec=associated_pod().spec, account=BARE, **changes):  # noqa: B008
+def eks_sources(spec=GOOD_EKS.next_pod, account=GOOD_EKS.service_account, **changes):
     """A cluster that a kubeconfig names, and its account with the association."""
-    cluster = FakeCluster(account, spec, token=EKS_TOKEN)
+    cluster = FakeCluster(account, spec, token=GOOD_EKS.token)
     cluster.eks = cluster_arn(world.CLUSTER_ARN)
     return Sources(cluster, FakeAws(**changes))
 

@@ -62,13 +62,10 @@ MISSING = {"pod_identity": identity(None)}
 EXPECTED = {"expected_role": ROLE_ARN}
 STACK = Stack("dev", frozenset({Resource("association", "dev:dev/s3-app")}))
 UP = ("pulumi refresh --stack dev", "pulumi up --stack dev")
-OF_ADD_ON = associated(role_arn=f"{ROLE_ARN}-old", owner_arn=ADDON)
 OF_TARGET_ROLE = {"expects_association": True, "expected_target": ROLE_B_ARN}
-OTHER_ID = {"pod_identity": identity(replace(TARGETING, external_id="other"))}
 NODE_ROLE = Role("arn:aws:iam::111122223333:role/nodes", "AROANODES", {}, policies=ALL)
 AUTO = {"nodes": {"n": AUTO_MODE}, "node_roles": {AUTO_MODE: NODE_ROLE}, "agent": frozenset({"x"})}
 FARGATE = associated_pod(labels={FARGATE_LABEL: "fp"})
-WINDOWS = associated_pod(nodeSelector={"kubernetes.io/os": "windows"})
 MOVE = "python -m irsa move dev/s3-app --to irsa --yes"
 INJECTED = associated_pod().spec
 NOTHING = {"containers": [{"name": "app"}], "volumes": []}
@@ -124,10 +121,10 @@ def test_an_unread_answer_of_eks_names_the_permission(key, changes):
         (MISSING | EXPECTED, (CREATE, RESTART)),
         (MISSING, ()),
         (associated(role_arn=f"{ROLE_ARN}-old") | EXPECTED, (UPDATE, RESTART)),
-        (OF_ADD_ON | EXPECTED, ()),
+        (associated(role_arn=f"{ROLE_ARN}-old", owner_arn=ADDON) | EXPECTED, ()),
         (MISSING | EXPECTED | {"stack": STACK, "expects_association": True}, (*UP, RESTART)),
         (EXPECTED | OF_TARGET_ROLE, (UPDATE_TARGET, RESTART)),
-        (OTHER_ID, ()),
+        ({"pod_identity": identity(replace(TARGETING, external_id="other"))}, ()),
     ],
     ids=["missing", "no-role", "another-role", "of-an-add-on", "stack", "target", "external-id"],
 )
@@ -214,7 +211,7 @@ def test_the_agent_is_judged_by_the_pods_nodes_and_their_roles(changes, status, 
     ("pods", "place", "commands"),
     [
         ([FARGATE], "Fargate", (MOVE,)),
-        ([WINDOWS], "Windows", (MOVE,)),
+        ([associated_pod(nodeSelector={"kubernetes.io/os": "windows"})], "Windows", (MOVE,)),
         ([FARGATE, replace(associated_pod(), name="app-2")], "Fargate", ()),
     ],
 )

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from command.tests.verify.chains import ACCOUNT, ASSOCIATION, EKS_TOKEN, GOOD, READY, ROLE, identity
-from command.tests.verify.commands import changed_account, written
+from command.tests.verify.commands import written
 from command.tests.verify.pods import AGENT_VOLUME, ASSOCIATED, INJECTED, TOKEN_VOLUME, container
 from irsa.access import allows
 from irsa.decide.association import pod_tags
@@ -132,6 +132,7 @@ class World:
         assert not PLACEHOLDER.search(command), command
         words = shlex.split(command)
         options = dict(pairwise(words))
+        assert options.get("--role-name", self.role.name) == self.role.name
         match words[:3]:
             case ["kubectl", "rollout", "restart"]:
                 pass
@@ -146,13 +147,25 @@ class World:
                 self.annotations |= dict(e.split("=", 1) for e in words[4:] if "=" in e)
             case ["kubectl", "patch", "deployment"]:
                 for operation in json.loads(options["--patch"]):
-                    put({"spec": {"template": self.template}}, **operation)
+                    remove({"spec": {"template": self.template}}, **operation)
             case ["kubectl", "patch", "configmap"]:
                 merged = {**self.objects[words[3]], **written(command, "--patch")["data"]}
                 self.objects[words[3]] = {k: v for k, v in merged.items() if v is not None}
-            case ["aws", "iam" | "s3api", _]:
-                account = changed_account(command, self.role, self.bucket_policy)
-                self.role, self.bucket_policy = account
+            case ["aws", "iam", "update-assume-role-policy"]:
+                self.role = replace(self.role, trust_policy=written(command))
+            case ["aws", "iam", "put-role-policy"]:
+                name = options["--policy-name"]
+                policies = {each.arn or each.name: each for each in self.role.policies}
+                policies[name] = PermissionsPolicy(name, written(command))
+                self.role = replace(self.role, policies=tuple(policies.values()))
+            case ["aws", "iam", "delete-role-policy" | "detach-role-policy"]:
+                gone = options.get("--policy-arn") or options["--policy-name"]
+                kept = tuple(e for e in self.role.policies if (e.arn or e.name) != gone)
+                assert kept != self.role.policies
+                self.role = replace(self.role, policies=kept)
+            case ["aws", "s3api", "put-bucket-policy" | "delete-bucket-policy"]:
+                document = written(command, "--policy") if "--policy" in options else None
+                self.bucket_policy = document
             case ["aws", "eks", "create-addon"]:
                 self.agent = True
             case ["aws", "eks", "create-pod-identity-association"]:
@@ -173,7 +186,7 @@ class World:
                 self.annotations[ROLE_ARN_ANNOTATION] = self.association.role_arn
                 self.association = None
             case other:
-                pytest.fail(f"not simulated: {other}")
+                pytest.fail(f"not simulated, or it changes what other principals may have: {other}")
 
     def change(self, **values: Any) -> None:
         vars(self).update(values)
@@ -202,16 +215,13 @@ class World:
         self.association = replace(self.association or ASSOCIATION, **changes)
 
 
-def put(document: Any, op: str, path: str, value: Any = None) -> None:
-    """Apply an operation of a JSON patch."""
+def remove(document: Any, op: str, path: str) -> None:
+    """Apply an operation of a JSON patch; none of these remedies adds a value."""
+    assert op == "remove"
     *above, last = [each.replace("~1", "/").replace("~0", "~") for each in path.split("/")[1:]]
     for each in above:
         document = document[int(each)] if isinstance(document, list) else document[each]
-    key = int(last) if isinstance(document, list) else last
-    if op == "remove":
-        del document[key]
-    else:
-        document[key] = value
+    del document[int(last) if isinstance(document, list) else last]
 
 
 NO_TRUST = {"Version": "2012-10-17", "Statement": []}

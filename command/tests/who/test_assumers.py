@@ -6,14 +6,11 @@ from irsa.identity import policies
 from irsa.identity.pod_identity import TargetedBy, target_role_trust_policy
 from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef
 from irsa.who.assumers import who_can_assume
-from tests.support.world import ACCOUNT_A as ACCOUNT
-from tests.support.world import ACCOUNT_B, CLUSTER_ARN, ISSUER
-from tests.support.world import PROVIDER_ARN as PROVIDER
-from tests.support.world import ROLE_A_ARN as ROLE_A
+from tests.support.world import ACCOUNT_A, ACCOUNT_B, CLUSTER_ARN, ISSUER, PROVIDER_ARN, ROLE_A_ARN
 
 WEB = "sts:AssumeRoleWithWebIdentity"
 NO_CALLER = "no caller: no statement lets one assume the role"
-WHOLE_ACCOUNT = f"every caller that account {ACCOUNT} allows"
+WHOLE_ACCOUNT = f"every caller that account {ACCOUNT_A} allows"
 EXACT = ServiceAccountRef("dev", "s3-app")
 PATTERN = ServiceAccountPattern("crossplane-system", "aws-provider-*")
 NAMES = "crossplane-system/aws-provider-*"
@@ -37,12 +34,12 @@ def statement(principal, action="sts:AssumeRole", effect="Allow", **more):
 @pytest.mark.parametrize(
     ("policy", "expected"),
     [
-        (policies.irsa_trust_policy([PROVIDER], [EXACT, PATTERN]),
+        (policies.irsa_trust_policy([PROVIDER_ARN], [EXACT, PATTERN]),
          [f"service account dev/s3-app {OF_CLUSTER}", f"service accounts {NAMES} {OF_CLUSTER}"]),
-        (policies.role_trust_policy([policies.TrustedRole(ROLE_A, "AROA1")], external_id="t-42"),
-         [f"{ROLE_A} if sts:ExternalId StringEquals t-42"]),
-        (policies.principal_arn_trust_policy([ROLE_A]),
-         [f"{WHOLE_ACCOUNT} if aws:PrincipalArn ArnEquals {ROLE_A}"]),
+        (policies.role_trust_policy([policies.TrustedRole(ROLE_A_ARN, "A")], external_id="t-42"),
+         [f"{ROLE_A_ARN} if sts:ExternalId StringEquals t-42"]),
+        (policies.principal_arn_trust_policy([ROLE_A_ARN]),
+         [f"{WHOLE_ACCOUNT} if aws:PrincipalArn ArnEquals {ROLE_A_ARN}"]),
         (policies.service_trust_policy("ec2.amazonaws.com"), ["the service ec2.amazonaws.com"]),
         (statement("*"), ["everyone"]),
         (statement({"AWS": "AROAGONE"}), ["no caller: AROAGONE was deleted"]),
@@ -77,7 +74,7 @@ def test_the_principals_of_a_trust_policy_in_words(policy, expected):
     ],
 )  # fmt: skip
 def test_tokens_in_the_terms_of_their_issuers(issuer, condition, expected):
-    principal = {"Federated": PROVIDER.replace(ISSUER, issuer)}
+    principal = {"Federated": PROVIDER_ARN.replace(ISSUER, issuer)}
     policy = statement(principal, WEB, Condition=condition)
 
     assert words({"Version": "2012-10-17", **policy}) == [expected]
@@ -86,28 +83,28 @@ def test_tokens_in_the_terms_of_their_issuers(issuer, condition, expected):
 @pytest.mark.parametrize(
     ("principal", "action", "expected"),
     [
-        ({"Federated": PROVIDER}, "sts:AssumeRole", NO_CALLER),
-        ({"Federated": f"arn:aws:iam::{ACCOUNT}:saml-provider/idp"}, WEB, NO_CALLER),
+        ({"Federated": PROVIDER_ARN}, "sts:AssumeRole", NO_CALLER),
+        ({"Federated": f"arn:aws:iam::{ACCOUNT_A}:saml-provider/idp"}, WEB, NO_CALLER),
         ({"Service": "ec2.amazonaws.com"}, WEB, NO_CALLER),
-        ({"AWS": ROLE_A}, WEB, NO_CALLER),
+        ({"AWS": ROLE_A_ARN}, WEB, NO_CALLER),
         ({"AWS": "*"}, WEB, "everyone"),
-        ({"AWS": ROLE_A}, "sts:TagSession", NO_CALLER),
-        ({"Federated": PROVIDER.replace(ACCOUNT, ACCOUNT_B)}, WEB, NO_CALLER),
-        ({"Federated": PROVIDER}, WEB, EVERY),
+        ({"AWS": ROLE_A_ARN}, "sts:TagSession", NO_CALLER),
+        ({"Federated": PROVIDER_ARN.replace(ACCOUNT_A, ACCOUNT_B)}, WEB, NO_CALLER),
+        ({"Federated": PROVIDER_ARN}, WEB, EVERY),
     ],
 )
 def test_who_cannot_come_is_not_named(principal, action, expected):
-    assert words(statement(principal, action), ACCOUNT) == [expected]
+    assert words(statement(principal, action), ACCOUNT_A) == [expected]
 
 
 def test_an_exact_subject_with_an_asterisk_is_no_pattern():
-    policy = policies.irsa_trust_policy([PROVIDER], [EXACT])
+    policy = policies.irsa_trust_policy([PROVIDER_ARN], [EXACT])
     policy["Statement"][0]["Condition"]["StringEquals"][f"{ISSUER}:sub"] = EXACT.subject[:-6] + "*"
 
     assert words(policy) == [f"service account dev/* {OF_CLUSTER}"]
 
 
 def test_a_statement_about_tags_alone_lets_no_caller_assume_the_role():
-    [said] = words(target_role_trust_policy([TargetedBy(ROLE_A, CLUSTER_ARN, EXACT)]))
+    [said] = words(target_role_trust_policy([TargetedBy(ROLE_A_ARN, CLUSTER_ARN, EXACT)]))
 
     assert said.startswith(WHOLE_ACCOUNT)

@@ -14,7 +14,6 @@ from irsa.decide.steps import AssumeRole
 from irsa.decide.trust_policy import compile_trust_policy
 from irsa.decide.truth import Verdict
 from irsa.observe.facts import PermissionsPolicy, Principal, Role, Unread
-from irsa.observe.iam import IamReader
 from irsa.who.callers import UNLISTED, Callers, who_may
 from tests.support.world import ACCOUNT_A
 
@@ -23,7 +22,6 @@ MAY, MAY_NOT = document(allow("sts:AssumeRole", ROLE_B)), document(allow("s3:*",
 ADMINISTRATOR = document(allow("*", "*"))
 NO_POLICY = [f"no caller: no policy of account {ACCOUNT_A} allows it"]
 TAGGING = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]
-OPTIONAL = {"StringEqualsIfExists": {"aws:RequestTag/team": "a"}}
 PERHAPS = [f"perhaps {ROLE_A}: condition key aws:PrincipalTag/team"]
 UNIDENTIFIED = {"Null": {"aws:PrincipalArn": "true"}, "StringLike": {"sts:ExternalId": "*"}}
 SESSION = f"arn:aws:sts::{ACCOUNT_A}:assumed-role/s3-app-A/ci"
@@ -128,43 +126,6 @@ def test_an_account_that_cannot_be_read_says_what_it_takes():
     ]
 
 
-def test_an_account_is_read_whole_and_what_no_page_holds_is_not_guessed():
-    managed, boundary = "arn:aws:iam::aws:policy/A", "arn:aws:iam::aws:policy/PowerUserAccess"
-    of_role = {
-        "Arn": ROLE_A,
-        "RoleId": "AROAROLEA",
-        "AssumeRolePolicyDocument": document(),
-        "RolePolicyList": [{"PolicyName": "own", "PolicyDocument": MAY_NOT}],
-        "AttachedManagedPolicies": [{"PolicyArn": managed}],
-        "PermissionsBoundary": {"PermissionsBoundaryArn": boundary},
-    }
-
-    def policy(arn, *documents):
-        """A managed policy, whose last version is the default."""
-        versions = [{"Document": e, "IsDefaultVersion": e is documents[-1]} for e in documents]
-        return {"Arn": arn, "PolicyVersionList": versions}
-
-    alice = {"Arn": ALICE, "UserId": "AIDAALICE", "GroupList": ["team"]}
-    team = {"GroupName": "team", "GroupPolicyList": [{"PolicyName": "t", "PolicyDocument": MAY}]}
-    principals = {"UserDetailList": [alice], "RoleDetailList": [of_role]}
-    policies = {"Policies": [policy(managed, MAY_NOT, MAY), policy(boundary, MAY_NOT)]}
-    groups = {"GroupDetailList": [team]}
-
-    def read(*pages):
-        reader = IamReader()
-        for page in pages:
-            reader.add(page)
-        listed = reader.result()
-        return [
-            [each.content for each in (*caller.policies, caller.boundary) if each]
-            for caller in (*listed.roles, *listed.users)
-        ]
-
-    assert read(principals, groups | policies) == [[MAY_NOT, MAY, MAY_NOT], [MAY]]
-    assert read(principals, policies) == [[MAY_NOT, MAY, MAY_NOT], [{}]]
-    assert read(principals, groups) == [[MAY_NOT, {}, {}], [MAY]]
-
-
 @pytest.mark.parametrize(
     "condition",
     [
@@ -213,7 +174,7 @@ BY_TAG = document(allow("*", "*", Condition=equals("iam:ResourceTag/team", "a"))
         # Tags that the caller may not pass do not help.
         (role_b(TAGGED), user(MAY), NO_POLICY),
         (role_b(TAGGED), user(document(allow("sts:*", ROLE_B))), [ALICE]),
-        (role_b(OPTIONAL), user(MAY), [ALICE]),
+        (role_b({"StringEqualsIfExists": {"aws:RequestTag/team": "a"}}), user(MAY), [ALICE]),
     ],
 )
 def test_who_may_is_asked_of_a_call_that_fulfils_what_a_call_can(trusting, caller, expected):

@@ -6,29 +6,14 @@ import pytest
 
 from command.tests.verify.chains import BARE, GOOD, links, statuses
 from command.tests.verify.commands import RESTART, SET_ENV
-from command.tests.verify.pods import (
-    AWS_MOUNT,
-    FOLDER,
-    A,
-    B,
-    config,
-    container,
-    pod,
-    spec,
-    with_config,
-    with_variables,
-)
+from command.tests.verify.pods import A, B, config, container, pod, spec, with_config, with_env
 from irsa.verify.facts import wrong_containers
 from irsa.verify.link import Status
 from tests.support.world import ROLE_ARN
 
 SKIP = "eks.amazonaws.com/skip-containers"
 EMPTY, EMPTY_DEFAULT = ("AWS_REGION", ""), ("AWS_DEFAULT_REGION", "")
-
-
 REGION, DEFAULT = ("AWS_REGION", "eu-west-1"), ("AWS_DEFAULT_REGION", "eu-west-1")
-
-
 BOTH_EMPTY = "AWS_REGION is empty and AWS_DEFAULT_REGION is empty"
 PROXY = container("istio-proxy", ("PROXY", "1"), bare=True)
 
@@ -45,7 +30,11 @@ PROXY = container("istio-proxy", ("PROXY", "1"), bare=True)
     ],
 )
 def test_a_region_that_is_empty_or_in_one_variable_only(env, found, command):
-    link = links(pod(spec(with_regions(*env))))["injection"]
+    own = container("app", *env)
+    names = {"AWS_REGION", "AWS_DEFAULT_REGION"} - {name for name, _ in env}
+    own["env"] = [each for each in own["env"] if each["name"] not in names]
+
+    link = links(pod(spec(own)))["injection"]
 
     assert link.found.startswith(found)
     if command:
@@ -63,16 +52,9 @@ def test_a_region_in_the_profile_is_one_for_every_sdk():
     assert statuses(links(pod(given), **config("[default]\nregion = us-east-1\n"))) == {}
 
 
-def with_regions(*env):
-    """A container with no other regions than these."""
-    own = container("app", *env)
-    names = {"AWS_REGION", "AWS_DEFAULT_REGION"} - {name for name, _ in env}
-    return {**own, "env": [each for each in own["env"] if each["name"] not in names]}
-
-
 def test_a_role_out_of_what_was_not_read_is_not_known():
     reference = {"valueFrom": {"secretKeyRef": {"name": "s", "key": "role"}}}
-    link = links(with_variables(("AWS_ROLE_ARN", reference)))["injection"]
+    link = links(with_env(("AWS_ROLE_ARN", reference)))["injection"]
     assert (link.status, link.remedy.text) == (Status.UNKNOWN, "ask inside the Pod, with --exec")
 
 
@@ -82,7 +64,8 @@ def test_a_pod_that_reads_its_token_by_profile_needs_no_webhook():
     changes = {"profile": "B", "service_account": BARE, "webhook": None, **config(A + B)}
 
     assert statuses(links(pod(found), **changes)) == {}
-    found["containers"][0]["volumeMounts"] = [AWS_MOUNT]
+    [own, _] = found["containers"]
+    own["volumeMounts"] = [each for each in own["volumeMounts"] if each["name"] == "aws"]
     assert links(pod(found), **changes)["injection"].found == "no token"
 
 
@@ -141,7 +124,7 @@ def test_what_makes_the_pods_is_restarted(kind, owner, commands):
 
 def test_both_variables_by_hand_are_removed_not_the_volume():
     api_token = "/var/run/secrets/kubernetes.io/serviceaccount/token"
-    found = with_variables(("AWS_WEB_IDENTITY_TOKEN_FILE", api_token), ("AWS_ROLE_ARN", ROLE_ARN))
+    found = with_env(("AWS_WEB_IDENTITY_TOKEN_FILE", api_token), ("AWS_ROLE_ARN", ROLE_ARN))
     own = found.template["spec"]["containers"][0]
     own["env"].append({"name": "AWS_ROLE_ARN", "value": ROLE_ARN})
 
@@ -150,8 +133,8 @@ def test_both_variables_by_hand_are_removed_not_the_volume():
 
 
 def test_a_windows_pods_token_is_where_its_variable_says():
-    path = "C:" + f"{FOLDER}/token".replace("/", "\\")
-    found = with_variables(("AWS_WEB_IDENTITY_TOKEN_FILE", path))
+    path = r"C:\var\run\secrets\eks.amazonaws.com\serviceaccount\token"
+    found = with_env(("AWS_WEB_IDENTITY_TOKEN_FILE", path))
     found.template["spec"]["containers"][0]["env"] = []
     assert statuses(links(found)) == {}
 

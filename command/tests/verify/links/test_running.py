@@ -6,7 +6,7 @@ import pytest
 
 from command.tests.verify.chains import links, statuses
 from command.tests.verify.commands import RESTART
-from command.tests.verify.pods import container, pod, spec, with_variables
+from command.tests.verify.pods import container, pod, spec, with_env
 from irsa.observe.facts import Owner
 from irsa.verify.link import Status
 from tests.support.world import ROLE_ARN
@@ -22,7 +22,7 @@ DELETE = "kubectl delete pod old --namespace dev"
 def test_a_stuck_rollout_is_named_with_what_serves_on():
     env_from = [{"configMapRef": {"name": "settings"}}]
     new = pod(spec(container(envFrom=env_from)), "new", phase="Pending")
-    before = with_variables(("AWS_ROLE_ARN", OLD_ROLE), name="old", outdated=True)
+    before = with_env(("AWS_ROLE_ARN", OLD_ROLE), name="old", outdated=True)
     absent = {("ConfigMap", "settings"): None}
 
     found = links(new, replace(before, owner=new.owner), objects=absent)

@@ -16,6 +16,7 @@ AT, LATER = "2026-11-24T23:40:00Z", "2026-11-24T23:40:01Z"
 ACCOUNT = replace(GOOD.service_account, annotated_at=AT)
 MUTATED = pod(spec(container()))
 ALONE = pod({"containers": [container(bare=True)], "volumes": []}, "alone", created=LATER)
+DEAD = 'failed calling webhook "iam-for-pods.amazonaws.com": connection refused'
 
 
 def registered(**changes):
@@ -42,9 +43,6 @@ def test_a_mutated_pod_shows_the_webhook_that_is_not_seen(found):
     alone = link(found, ALONE)
     assert (alone.status, alone.remedy.shell) == (Status.UNKNOWN if found else Status.FAILED, ())
     assert not found or alone.remedy.text == "grant a permission"
-
-
-DEAD = 'failed calling webhook "iam-for-pods.amazonaws.com": connection refused'
 
 
 @pytest.mark.parametrize(

@@ -33,10 +33,9 @@ PRINCIPALS = [
     *(ROLE_ARN, NEIGHBOUR.arn, STRANGER.arn, "AROAGONE", ACCOUNT, OTHER_ACCOUNT, "*"),
     *([ROLE_ARN, NEIGHBOUR.arn], [STRANGER.arn, "AROAGONE"], [GONE, ROLE_ARN]),
 ]
-ARN_OPERATORS = ["ArnEquals", "ArnLike", "ArnNotEquals", "StringLike"]
 ARNS = [ROLE_ARN, NEIGHBOUR.arn, GONE, f"arn:aws:iam::{ACCOUNT_A}:role/s3-*"]
 LINES = [
-    (ARN_OPERATORS, "aws:PrincipalArn", ARNS),
+    (["ArnEquals", "ArnLike", "ArnNotEquals", "StringLike"], "aws:PrincipalArn", ARNS),
     (["StringEquals", "StringNotEquals"], "sts:ExternalId", ["tenant-42", "tenant-7"]),
     (["StringEquals", "StringLike"], "sts:RoleSessionName", ["ledger", "led*"]),
     (["StringEquals"], "aws:PrincipalTag/team", ["ledger"]),

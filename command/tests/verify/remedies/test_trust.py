@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from command.tests.verify.chains import CLAIMS, DENIED, GOOD, ROLE, links
 from command.tests.verify.commands import written
-from command.tests.verify.pods import with_variables
+from command.tests.verify.pods import with_env
 from command.tests.verify.remedies.strategies import documents
 from irsa.access import trusts_token
 from irsa.commands import verify
@@ -23,14 +23,13 @@ from irsa.observe.facts import RegisteredProvider
 from irsa.verify.link import Status
 from irsa.verify.remedies.trust import TrustFixer
 from tests.support.no_gain import no_gain
-from tests.support.world import ISSUER, NOW, PROVIDER_ARN
-from tests.support.world import SUBJECT as OURS
+from tests.support.world import ISSUER, NOW, PROVIDER_ARN, SUBJECT
 
 OTHER = f"{ISSUER}0"
 OTHER_ARN = f"{PROVIDER_ARN}0"
 DEV, STAGE = "system:serviceaccount:dev", "system:serviceaccount:stage:s3-app"
 SUBJECTS = [
-    OURS,
+    SUBJECT,
     f"{DEV}:s3app",
     f"{DEV}:worker-1",
     STAGE,
@@ -38,7 +37,7 @@ SUBJECTS = [
 ]
 AUDIENCES = ["sts.amazonaws.com", "vault"]
 CALLERS = [(i, s, a) for i in (ISSUER, OTHER) for s in SUBJECTS[:4] for a in AUDIENCES]
-ASKED = (ISSUER, OURS, "sts.amazonaws.com")
+ASKED = (ISSUER, SUBJECT, "sts.amazonaws.com")
 OPERATORS = [
     "StringEquals", "StringLike", "StringNotEquals", "StringNotLike", "StringEqualsIfExists",
     "ForAllValues:StringLike", "ForAllValues:StringEquals", "ForAnyValue:StringEquals",
@@ -59,17 +58,16 @@ PRINCIPALS = [
 TOKENS = "sts:AssumeRoleWithWebIdentity"
 ACTIONS = [TOKENS, TOKENS, [TOKENS, "sts:TagSession"], "sts:*", "sts:AssumeRole"]
 STS = "sts.amazonaws.com"
-OF_ISSUER = {f"{OTHER}:aud": STS, f"{OTHER}:sub": OURS}
+OF_ISSUER = {f"{OTHER}:aud": STS, f"{OTHER}:sub": SUBJECT}
 BESIDE = {"StringLike": {f"{ISSUER}:sub": f"{DEV}:worker-*"}}
-WEAK = {"ForAllValues:StringEquals": {f"{ISSUER}:aud": STS, f"{ISSUER}:sub": f"{OURS}s"}}
+WEAK = {"ForAllValues:StringEquals": {f"{ISSUER}:aud": STS, f"{ISSUER}:sub": f"{SUBJECT}s"}}
 NOT_REGISTERED = "replace the issuer, which the account has not registered"
 NOT_ITS_CALL = "replace sts:AssumeRole, which is not the call of a token"
-AND_PATTERN = f"replace sub {OURS} and StringLike sub {DEV}:worker-* by {OURS}"
+AND_PATTERN = f"replace sub {SUBJECT} and StringLike sub {DEV}:worker-* by {SUBJECT}"
 GONE = f"{DEV}:chart"
 REMOVED = f"; remove {GONE}, as no service account of that name uses the role"
-NO_KEY = {"ForAllValues:StringEquals": {f"https://{ISSUER}:sub": OURS}, **BESIDE}
+NO_KEY = {"ForAllValues:StringEquals": {f"https://{ISSUER}:sub": SUBJECT}, **BESIDE}
 ROOT = {"AWS": "arn:aws:iam::111122223333:root", "Federated": PROVIDER_ARN}
-BOTH_CLUSTERS = (*GOOD.providers, RegisteredProvider(OTHER_ARN, (STS,)))
 
 
 def verdict(document, caller):
@@ -144,18 +142,18 @@ def equals(**claims):
     return one({"StringEquals": {f"{ISSUER}:{name}": value for name, value in claims.items()}})
 
 
-RIGHT = equals(aud=STS, sub=OURS)
+RIGHT = equals(aud=STS, sub=SUBJECT)
 EXACT = RIGHT["Statement"][0]["Condition"]
 
 
 @pytest.mark.parametrize(
     ("document", "text"),
     [
-        (equals(aud=STS, sub=f"{DEV}:s3app"), f"replace sub {DEV}:s3app by {OURS}"),
-        (equals(aud=STS, sub=f"{DEV}:*"), f"replace sub {DEV}:* by {OURS}"),
-        (equals(aud="vault", sub=OURS), "replace aud vault by sts.amazonaws.com"),
+        (equals(aud=STS, sub=f"{DEV}:s3app"), f"replace sub {DEV}:s3app by {SUBJECT}"),
+        (equals(aud=STS, sub=f"{DEV}:*"), f"replace sub {DEV}:* by {SUBJECT}"),
+        (equals(aud="vault", sub=SUBJECT), "replace aud vault by sts.amazonaws.com"),
         (one({"StringEquals": OF_ISSUER}, OTHER_ARN), NOT_REGISTERED),
-        (one(WEAK), f"replace ForAllValues:StringEquals sub {OURS}s by {OURS}"),
+        (one(WEAK), f"replace ForAllValues:StringEquals sub {SUBJECT}s by {SUBJECT}"),
         (one({**EXACT, **BESIDE}), AND_PATTERN),
         (one(EXACT, Action="sts:AssumeRole"), NOT_ITS_CALL),
     ],
@@ -173,8 +171,8 @@ def test_what_is_wrong_in_a_fitting_statement_is_replaced(document, text):
 def test_a_service_account_that_uses_the_role_keeps_it(more, said):
     link, [found] = fixed(equals(aud=STS, sub=[STAGE, *more]), neighbours=frozenset({STAGE}))
 
-    assert found == equals(aud=STS, sub=[STAGE, OURS])
-    assert link.remedy.text == f"replace the trust policy: add {OURS}{said}"
+    assert found == equals(aud=STS, sub=[STAGE, SUBJECT])
+    assert link.remedy.text == f"replace the trust policy: add {SUBJECT}{said}"
 
 
 @pytest.mark.parametrize(
@@ -183,13 +181,13 @@ def test_a_service_account_that_uses_the_role_keeps_it(more, said):
         one(BESIDE),
         one({"ForAllValues:StringLike": BESIDE["StringLike"]}),
         one(NO_KEY),
-        one({"StringEquals": {f"{ISSUER}:sub": OURS}}, Action="sts:AssumeRole", Principal=ROOT),
-        one({"StringEquals": {f"{OTHER}:sub": OURS}}, OTHER_ARN),
+        one({"StringEquals": {f"{ISSUER}:sub": SUBJECT}}, Action="sts:AssumeRole", Principal=ROOT),
+        one({"StringEquals": {f"{OTHER}:sub": SUBJECT}}, OTHER_ARN),
     ],
     ids=["pattern", "weak-pattern", "beside-no-key", "of-a-role-too", "of-another-cluster"],
 )
 def test_a_statement_that_others_may_use_stays(document):
-    _, [found] = fixed(document, providers=BOTH_CLUSTERS)
+    _, [found] = fixed(document, providers=(*GOOD.providers, RegisteredProvider(OTHER_ARN, (STS,))))
 
     assert found["Statement"] == [*document["Statement"], *RIGHT["Statement"]]
 
@@ -202,7 +200,7 @@ def test_a_statement_that_others_may_use_stays(document):
     ],
 )
 def test_a_condition_on_more_than_who_calls_is_met_and_not_lifted(operator, key, value):
-    pods = (with_variables(("AWS_ROLE_SESSION_NAME", "reports")),)
+    pods = (with_env(("AWS_ROLE_SESSION_NAME", "reports")),)
     link, found = fixed(one({**EXACT, operator: {key: value}}), pods=pods)
 
     met = f"meet the trust policy's conditions ({key} {operator} {value}); they are not lifted"
