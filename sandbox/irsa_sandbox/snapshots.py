@@ -16,7 +16,7 @@ from socketserver import StreamRequestHandler, ThreadingUnixStreamServer
 from typing import Any
 
 from .errors import SandboxError
-from .serving.https import BackgroundServer
+from .serving.servers import BackgroundServer
 
 TAKE, RESTORE, ENDS = "take", "restore", "ends"
 """Remember how the sandbox is now; make it so again; the sandbox is to end with this connection."""

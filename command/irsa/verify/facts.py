@@ -225,8 +225,8 @@ class Facts(Question):
     def by_association(self) -> bool:
         """True if the chain is EKS Pod Identity's: the webhook asks for an association first.
 
-        Without one the role can be meant for it: the Pods show it or, where no profile asks STS, the
-        role's trust policy.
+        Without one the role can be meant for it: the Pods show it, or its trust policy where no
+        profile asks STS.
         """
         known = self.pod_identity
         found = known.association if isinstance(known, PodIdentity) else known

@@ -24,7 +24,7 @@ from irsa.identity.arns import account_of, parse_session_arn
 from ..aws.accounts import REGION
 from ..serving.certificates import Authority
 from ..serving.files import write_private
-from ..serving.https import JsonServer
+from ..serving.servers import JsonServer
 
 ADMIN_POLICY = "AmazonEKSClusterAdminPolicy"
 """Of AWS's access policies only this one, on the whole cluster, has an effect in the sandbox.

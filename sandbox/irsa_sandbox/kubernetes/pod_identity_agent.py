@@ -24,8 +24,8 @@ from ..aws.clients import AwsClients
 from ..aws.eks_auth import Node
 from ..aws.role_sessions import Untrusted
 from ..aws.tokens import bound_pod, verified_pod
-from ..serving.https import LocalServer
 from ..serving.peers import uid_of_peer
+from ..serving.servers import LocalServer
 
 PATH = "/v1/credentials"
 SHORTEST_LIFE = 15.0

@@ -18,8 +18,8 @@ from typing import Any
 
 from typing_extensions import override
 
-from .https import BackgroundServer
 from .peers import uid_of_peer
+from .servers import BackgroundServer
 from .socket_folder import SocketFolder
 
 CHUNK = 64 * 1024

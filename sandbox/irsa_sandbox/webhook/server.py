@@ -26,7 +26,7 @@ from irsa.identity.subjects import ServiceAccountRef
 
 from ..pods.process import find_object
 from ..serving.certificates import Authority
-from ..serving.https import JsonServer
+from ..serving.servers import JsonServer
 from .json_patch import JITTERED_EXPIRATION, patch
 
 NAME = "pod-identity-webhook"

@@ -17,7 +17,7 @@ from irsa_sandbox.kubernetes.kubelet_exec import ExecServer
 from irsa_sandbox.providers.eks.server import EksServer
 from irsa_sandbox.providers.server import ProviderServer
 from irsa_sandbox.serving.certificates import Authority
-from irsa_sandbox.serving.https import JsonServer
+from irsa_sandbox.serving.servers import JsonServer
 from irsa_sandbox.snapshots import Snapshots, SnapshotServer
 from irsa_sandbox.webhook.server import WebhookServer
 from tests.sandbox.support.cluster import eventually

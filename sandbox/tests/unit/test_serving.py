@@ -17,11 +17,11 @@ import pytest
 from cryptography.x509 import DNSName, IPAddress, load_pem_x509_certificate
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from irsa_sandbox.serving import https, peers, socket_folder
+from irsa_sandbox.serving import peers, servers, socket_folder
 from irsa_sandbox.serving.certificates import Authority, KeyPair
 from irsa_sandbox.serving.files import write_private
-from irsa_sandbox.serving.https import BODY_LIMIT, JsonServer
 from irsa_sandbox.serving.peers import uid_of_peer
+from irsa_sandbox.serving.servers import BODY_LIMIT, JsonServer
 from irsa_sandbox.serving.socket_folder import PREFIX, SocketFolder
 
 LONG_AGO = 1_700_000_000
@@ -107,7 +107,7 @@ def test_the_api_server_is_answered_up_to_the_bound(server, authority, reviews, 
 
 
 def test_a_pause_is_for_callers_with_a_certificate(server, authority, monkeypatch, api_server):
-    monkeypatch.setattr(https, "HANDSHAKE_TIMEOUT", 0.2)
+    monkeypatch.setattr(servers, "HANDSHAKE_TIMEOUT", 0.2)
     caller = connection(server, authority, api_server)
     for _ in range(2):
         caller.request("POST", "/mutate", b"{}")
