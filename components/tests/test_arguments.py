@@ -60,9 +60,11 @@ STATEMENT = {
     "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}},
 }
 FURTHER = (
-    {"Effect": "allow"},  # no policy
-    {"Sid": "with-dash"},  # IAM does not store it
-    {"Principal": "*", "Condition": {"Null": {"aws:Arn": "false"}}},  # an error of the audit
+    [STATEMENT | {"Effect": "allow"}],  # no policy
+    [STATEMENT | {"Sid": "with-dash"}],  # IAM does not store it
+    [STATEMENT | {"Sid": "Same"}, STATEMENT | {"Sid": "Same"}],
+    # An error of the audit:
+    [STATEMENT | {"Principal": "*", "Condition": {"Null": {"aws:Arn": "false"}}}],
 )
 SECRET_PRINCIPAL = STATEMENT | {"Principal": {"AWS": pulumi.Output.secret("")}}
 POLICY = '{"Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}'
@@ -86,6 +88,7 @@ OF_EXISTING = {
     "nodes": {"nodes": NODES},
     "auto_mode": {"auto_mode": True},
 }
+CREATED = EXISTING | {"provider_arn": PROVIDER_ARN, "create_provider": True}
 BOTH_TRUE = EXISTING | {"force_destroy": True}
 NO_ENDPOINT = {"endpoint_public_access": False, "endpoint_private_access": False}
 NO_EFFECT = {"endpoint_public_access": False, "public_access_cidrs": ["203.0.113.0/24"]}
@@ -98,7 +101,10 @@ REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
         ({"subjects": ["dev/*"]}, "pattern 'system:serviceaccount:dev:*' is over-broad"),
         ({"trust_policy_quota": 2047}, "trust_policy_quota: 2047 is outside of 2048 to 8192"),
         ({"policy_arns": {"a": "s3-app"}}, "policy_arns['a']: 's3-app' is not"),
-        ({"policy_arns": {"a": BUCKET, "b": BUCKET}}, "policy_arns['b'] and policy_arns['a'] are"),
+        (
+            {"policy_arns": {"a": BUCKET, "b": BUCKET}},
+            "policy_arns['b'] and policy_arns['a'] are both 'arn:aws:iam::11",
+        ),
         ({"policy_arns": {"a": BUCKET.replace("aws", "aws-cn")}}, "are in two partitions"),
         ({"role_b_arns": [ROLE.replace("aws", "aws-cn")]}, "are in two partitions; use one"),
         ({"policy_arns": MANY, "role_b_arns": [ROLE]}, "has 21 managed policies; IAM attaches"),
@@ -108,7 +114,7 @@ REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
         ({"cluster_arns": [IN_CHINA], "provider_arns": []}, "IRSA"),
         ({"further_statements": [STATEMENT | {"Condition": {}}]}, "[0] needs a Principal and"),
         ({"further_statements": [SECRET_PRINCIPAL]}, "Output is not JSON serializable; give plain"),
-        *(({"further_statements": [STATEMENT | each]}, "statements: ") for each in FURTHER),
+        *(({"further_statements": listed}, "further_statements: ") for listed in FURTHER),
     ],
     "CrossAccountRoleArgs": [
         ({"trusted_roles": []}, "role 'B' trusts no principal"),
@@ -119,8 +125,10 @@ REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
     "TargetingAssociationArgs": [({"role_arn": ROLE_B_ARN}, "is not in account 111122223333")],
     "PodIdentityAssociationArgs": [
         ({"session_policy": POLICY}, "set disable_session_tags=True"),
-        (UNTAGGED | {"session_policy": "{"}, "session_policy: it is not a policy (Expecting"),
-        (UNTAGGED | {"session_policy": OF_RESOURCE}, "it is not a policy (Statement[1]"),
+        *(
+            (UNTAGGED | {"session_policy": text}, f"session_policy: it is not a policy{more}")
+            for text, more in {"{": " (Expecting", "{}": "", OF_RESOURCE: " (Statement[1]"}.items()
+        ),
         (UNTAGGED | {"session_policy": f'"{"x" * 2047}"'}, "2049 characters; EKS accepts 2048"),
         ({"cluster_arn": IN_CHINA}, "use IRSA"),
     ],
@@ -135,7 +143,8 @@ REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
             (EXISTING | changes, f"{field} cannot be set on an existing cluster")
             for field, changes in OF_EXISTING.items()
         ),
-        (EXISTING | {"provider_arn": PROVIDER_ARN, "create_provider": True}, "create_provider is"),
+        (EXISTING | {"provider_arn": "x"}, "'x' is not an OIDC provider ARN"),
+        (CREATED, "create_provider is for an existing cluster without an OIDC provider; remove it"),
         ({"create_provider": True}, "create_provider is for an existing cluster without"),
         (EXISTING | {"audiences": ["mine"]}, "cannot be set on an existing OIDC provider"),
         ({"provider_arn": PROVIDER_ARN}, "is created, so its OIDC provider cannot exist yet"),

@@ -59,7 +59,11 @@ def test_a_chain_through_a_third_role_is_left_as_it_is():
 @pytest.mark.parametrize(
     ("text", "found", "fix"),
     [
-        (f"{A}{B}{NODE}\n", "which SDKs refuse", "remove credential_source in [profile B]"),
+        (
+            f"{A}{B}{NODE}\n",
+            "both source_profile and credential_source, which SDKs refuse",
+            "remove credential_source in [profile B]",
+        ),
         (
             A + B.replace("source_profile = A", NODE),
             "has credential_source, and so does not start",
@@ -70,9 +74,17 @@ def test_a_chain_through_a_third_role_is_left_as_it_is():
             "which SDKs treat differently",
             "remove web_identity_token_file in [profile B]",
         ),
-        (A + PLAIN_B, "the file has [B] instead of [profile B]", "write [profile B] in its place"),
+        (
+            A + PLAIN_B,
+            "the file has [B] instead of [profile B], which SDKs do not see",
+            "write [profile B] in its place",
+        ),
         (PLAIN_A + B, "the file has [A] instead", "write [profile A] in its place"),
-        (A + B.replace("= A", "= B"), "which is itself", "set source_profile = A in [profile B]"),
+        (
+            A + B.replace("= A", "= B"),
+            "has source_profile B, which is itself",
+            "set source_profile = A in [profile B]",
+        ),
         (
             A.replace("web_identity", "x_identity") + B,
             "A has no web_identity_token",
@@ -84,7 +96,11 @@ def test_a_chain_through_a_third_role_is_left_as_it_is():
             f"remove credential_source and set {TOKEN_SETTING} in [profile A]",
         ),
         (A_BEFORE + B, "source_profile A names", f"set role_arn = {ROLE_ARN} in [profile A]"),
-        (TERSE, "a, which is no profile of the file", "set source_profile = A in [profile B]"),
+        (
+            TERSE,
+            "has source_profile a, which is no profile of the file",
+            "set source_profile = A in [profile B]",
+        ),
         (
             f"{A}{B}duration_seconds = 7200\n",
             "lasts at most an hour",
