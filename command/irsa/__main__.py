@@ -80,7 +80,8 @@ def main(arguments: Sequence[str]) -> int:
     except cli.Stop as stop:
         return _stopped(f"irsa {name}", str(stop), stop.code)
     except CollectError as error:
-        return _stopped(f"irsa {name}", str(error))
+        code = cli.UNDECIDED if error.undecided else cli.USAGE
+        return _stopped(f"irsa {name}", str(error), code)
 
 
 def _stopped(who: str, why: str, code: int = cli.USAGE) -> int:

@@ -1,18 +1,21 @@
 """Options of `verify` and `explain` that choose the chains."""
 
 import argparse
+import re
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import product, starmap
 
 from irsa import printable
 from irsa.commands import cli
 from irsa.commands.sources import add_cluster, cluster_and_aws
+from irsa.identity.arns import parse_arn
 from irsa.identity.policy_json import Json
 from irsa.observe.aws import Aws
 from irsa.observe.files import is_file, read_stack
 from irsa.observe.stack_chains import Stack, StackChain, chains_of, stack_of
-from irsa.verify.facts import Question
+from irsa.verify.facts import Grant, Question
 from irsa.verify.gather import Sources
 
 
@@ -54,7 +57,20 @@ def add_chain_options(command: argparse.ArgumentParser) -> None:
         "that other webhooks added)",
     )
     command.add_argument("--role-arn", help="role that annotation or association should name")
-    command.add_argument("--bucket", help="bucket that the role, or role B, should list")
+    command.add_argument(
+        "--bucket",
+        help="bucket that the role, or role B, should list; what the role's policies name in it is "
+        "judged, too",
+    )
+    for name, what in (("action", "such as sqs:SendMessage"), ("resource", "its ARN, or *")):
+        command.add_argument(
+            f"--{name}",
+            action="append",
+            default=[],
+            metavar=name.upper(),
+            help=f"{name} that the role, or role B, should be allowed, {what}; may be repeated, "
+            "each action on each resource",
+        )
     command.add_argument(
         "--profile",
         help="profile of the Pod's own AWS config file that leads to role B (default: each that "
@@ -106,6 +122,21 @@ def questions(options: argparse.Namespace) -> list[Question]:
     return [_question(options, chain, None)]
 
 
+def _grants(options: argparse.Namespace) -> tuple[Grant, ...]:
+    if bool(options.action) != bool(options.resource):
+        given, lacking = sorted(
+            ("--action", "--resource"), key=lambda e: not getattr(options, e[2:])
+        )
+        raise cli.Stop(f"{given} is given without {lacking}; give both, or --bucket")
+    for action in options.action:
+        if not re.fullmatch(r"[\w-]+:[\w*?]+", action):
+            raise cli.Stop(f"--action {action}: not an action; give SERVICE:ACTION: s3:GetObject")
+    for resource in options.resource:
+        if resource != "*" and parse_arn(resource) is None:
+            raise cli.Stop(f"--resource {resource}: not an ARN; give arn:aws:SERVICE:… or *")
+    return tuple(starmap(Grant, product(options.action, options.resource)))
+
+
 def _chosen(options: argparse.Namespace, document: Json) -> Sequence[StackChain]:
     """The chains of a stack that the options choose; components without a chain go to stderr."""
     chains, skipped = chains_of(document)
@@ -141,6 +172,8 @@ def _question(options: argparse.Namespace, chain: StackChain, stack: Stack | Non
         deployment=options.deployment or chain.deployment,
         containers=tuple(options.container),
         bucket=options.bucket or chain.bucket,
+        grants=_grants(options),
+        stack_policies=chain.policies,
         profile=options.profile or chain.profile,
         role_b_arn=options.role_b or chain.role_b_arn,
         external_id=options.external_id or chain.external_id,

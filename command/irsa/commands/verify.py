@@ -6,7 +6,9 @@ commands of the remedy. Needs read access only, and names the permissions that a
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from irsa import printable
@@ -14,14 +16,17 @@ from irsa.commands import cli
 from irsa.commands.chain_options import add_chain_options, places, questions
 from irsa.identity.errors import AwsError
 from irsa.identity.token import Token, decode_unverified
+from irsa.observe.facts import Role
 from irsa.observe.files import read_text
 from irsa.verify.facts import Facts
 from irsa.verify.gather import gather_each
+from irsa.verify.grants import asked_grants
 from irsa.verify.link import Link, Status, failing_link, status_of
 from irsa.verify.walk import walk
 
 EXIT_CODES = {Status.PASSED: cli.HOLDS, Status.FAILED: cli.FAILS, Status.UNKNOWN: cli.UNDECIDED}
 WAIT = 90.0  # seconds
+PERMISSIONS = "permissions"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -56,10 +61,11 @@ def run(options: argparse.Namespace) -> int:
         results = [
             (facts, walk(facts, where)) for each in asked for facts in gather_each(each, where)
         ]
+        title = where.title
     if options.output == "json":
         print(json.dumps([result_json(*each) for each in results], indent=1))
     else:
-        print("\n\n".join(text(*each) for each in results))
+        print("\n\n".join(text(*each, title, colours()) for each in results))
     return EXIT_CODES[status_of([link for _, links in results for link in links])]
 
 
@@ -91,17 +97,58 @@ def _command(command: str) -> Iterator[str]:
     yield from (f"                {line}" for line in others)
 
 
-def text(facts: Facts, links: Sequence[Link]) -> str:
-    """Return a chain's result as text."""
-    report = [facts.title]
-    for link in links:
-        report.append(f"  {link.status.mark} {link.key:<16} {link.title}")
-        if link.status is not Status.PASSED:
-            report.append(f"      expected  {link.expected}")
+def colours() -> Mapping[Status, str]:
+    """The colour of each status for a terminal; empty elsewhere, and with NO_COLOR.
+
+    https://no-color.org
+    """
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        return {}
+    return {Status.FAILED: "31", Status.UNKNOWN: "33", Status.PASSED: "32"}
+
+
+_ORDER = (Status.FAILED, Status.UNKNOWN, Status.NOT_ASKED, Status.PASSED)
+
+
+def text(
+    facts: Facts, links: Sequence[Link], place: str = "", colour: Mapping[Status, str] | None = None
+) -> str:
+    """Return a chain's result as text: what does not hold first."""
+    report, remedies = [f"{facts.title}{f': {place}' if place else ''}"], set[str]()
+    # Without policies nothing else can help; then in the order of a request.
+    ordered = sorted(links, key=lambda e: (_ORDER.index(e.status), not e.key.endswith(PERMISSIONS)))
+    for link in ordered:
+        if link.status is Status.PASSED:
+            report.append(f"  {link.status.mark} {link.key:<17} {link.found}")
+            continue
+        report.append(f"  {link.status.mark} {link.key:<17} {link.title}")
+        report.append(f"      expected  {link.expected}")
         report.append(f"      found     {link.found}")
-        if link.remedy.text:
+        if link.remedy.text and link.remedy.text not in remedies:
             report.append(f"      remedy    {link.remedy.text}")
-            report += [line for command in link.remedy.shell for line in _command(command)]
-    failing = failing_link(links)
-    report.append(f"{status_of(links).value}{f': the link {failing.key!r}' if failing else ''}")
-    return printable.lines(*report)
+        remedies.add(link.remedy.text)
+        report += [line for command in link.remedy.shell for line in _command(command)]
+    report.append(_verdict(facts, links))
+    lines = printable.lines(*report).split("\n")
+    for code in (colour or {}).items():
+        lines = [_coloured(each, *code) for each in lines]
+    return "\n".join(lines)
+
+
+def _coloured(line: str, status: Status, code: str) -> str:
+    mark = f"  {status.mark} "
+    start, end = f"\x1b[{code}m", "\x1b[0m"
+    return f"{start}{line}{end}" if line.startswith((mark, status.value)) else line
+
+
+def _verdict(facts: Facts, links: Sequence[Link]) -> str:
+    """Status, the failing link, the actions that were judged, and the questions not asked."""
+    failing, status = failing_link(links), status_of(links)
+    if failing:
+        return f"{status.value}: the link {failing.key!r}"
+    role = facts.role_b.role if facts.role_b else facts.role
+    grants = asked_grants(role, facts) if isinstance(role, Role) else []
+    judged = ", ".join(dict.fromkeys(each.action for each in grants))
+    left = "other actions" if judged else "permissions"
+    left += "" if facts.inside else ", the call inside the Pod (--exec)"
+    return f"{status.value}{f': {judged}' if judged else ''}; not asked: {left}"

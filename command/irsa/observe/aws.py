@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, Self, TypeVar
 
-from irsa.identity.arns import account_of, cluster_arn, name_of
+from irsa.identity.arns import account_of, cluster_arn, name_of, parse_arn
 from irsa.identity.policy_json import Json
 from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION, DEFAULT_SESSION_DURATION
 from irsa.identity.subjects import ServiceAccountRef
@@ -38,6 +38,7 @@ from irsa.observe.iam import (
     read_provider,
     tags_of,
 )
+from irsa.observe.resource_policies import NO_POLICY, READERS
 
 DEFAULT_REGION = "us-east-1"  # when nothing says another one; IAM has no regions anyway
 
@@ -316,6 +317,20 @@ class Aws:
             way_out = "correct the bucket's name, or create the bucket"
             return replace(policy, permission="a bucket of that name", way_out=way_out)
         return policy
+
+    def resource_policy(self, arn: str) -> Json | Unread | None:
+        """The policy of a resource; None when it has none, or its service knows none."""
+        parsed = parse_arn(arn)
+        if parsed is None or parsed.service not in READERS or "*" in arn:
+            return None
+        needed, read = READERS[parsed.service]
+        client = self.in_region(parsed.region)._client(parsed.service)
+
+        def document() -> Json | None:
+            policy = read(client, parsed)
+            return json.loads(policy) if policy else None
+
+        return _aws(f"policy of {arn}", needed, _unless(NO_POLICY, document))
 
     def assume_with_web_identity(
         self, role_arn: str, token: Token, session_name: str

@@ -7,6 +7,11 @@ READ_TIMEOUT = 20.0  # seconds
 class CollectError(Exception):
     """Nothing can be read at all: no kubeconfig, no such context, no such profile."""
 
+    def __init__(self, message: str, *, undecided: bool = False) -> None:
+        """``undecided``: the question is right, and asking again may answer it."""
+        super().__init__(message)
+        self.undecided = undecided
+
 
 def one_line(error: object) -> str:
     """Return an error's text without line breaks."""

@@ -43,6 +43,10 @@ class Unread:
         return self.way_out or f"grant {self.permission}"
 
 
+class Unreached(Unread):
+    """A fact of an API server that does not answer, or that something answers for."""
+
+
 class NotMounted(Unread):
     """A file at a path where a container mounts nothing: only its image may have it."""
 

@@ -31,6 +31,8 @@ class AccountPrincipals:
     """Time of a role's last use (ISO 8601), by its ARN; empty for none within the 400 days that IAM
     looks back."""
     users: tuple[Principal, ...] = ()
+    managed: tuple[PermissionsPolicy, ...] = ()
+    """The account's own managed policies, attached or not, as far as they were asked for."""
 
 
 class IamReader:
@@ -64,7 +66,8 @@ class IamReader:
         roles = tuple(map(self._with_policies, self._roles.values()))
         known = all(role.arn in self._last_used for role in roles)
         users = tuple(map(self._user, self._users))
-        return AccountPrincipals(roles, self._last_used if known else _NOT_LISTED, users)
+        last_used = self._last_used if known else _NOT_LISTED
+        return AccountPrincipals(roles, last_used, users, tuple(self._managed.values()))
 
     def _add(self, role: Json) -> None:
         arn: str = role["Arn"]

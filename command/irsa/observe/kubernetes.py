@@ -22,6 +22,7 @@ from irsa.observe.facts import (
     Owner,
     Pod,
     ServiceAccount,
+    Unreached,
     Unread,
     Values,
     Webhook,
@@ -50,6 +51,9 @@ CHUNK = 500
 
 NOT_FOUND = 404
 GONE = 410
+SERVER_ERROR = 500
+REACHABLE = "a reachable API server"
+ASK_AGAIN = "ask again when the API server answers"
 AWS_CLI_ERRORS = (
     (
         r"[Cc](ould not connect to the endpoint|onnect timeout)|connect to proxy|Invalid endpoint",
@@ -97,6 +101,7 @@ class Cluster:
             # Without the proxies of the environment a kubeconfig's own `proxy-url` still counts.
             self._client: Any = Client(config, timeout=timeout)
             self._entry: str = config.context.cluster if config else ""
+            self.context: str = (config.context_name if config else "") or "(none)"
         except (ConfigError, OSError, KeyError) as error:
             raise CollectError(f"kubeconfig: {error}") from error
         self._context = context
@@ -111,6 +116,11 @@ class Cluster:
     def client(self) -> Any:
         """A client of lightkube's, for the changes of `irsa.move.changes`."""
         return self._client
+
+    @property
+    def title(self) -> str:
+        """The cluster's name: EKS's, or else the kubeconfig's."""
+        return self.eks.name or self._entry or "(none)"
 
     def service_account(self, namespace: str, name: str) -> ServiceAccount | Unread | None:
         """One service account."""
@@ -348,9 +358,13 @@ def _kubernetes(what: str, permission: str, read: Callable[[], T]) -> T | Unread
         causes = error.status.details.causes if error.status.details else None
         if any(each.reason == "NamespaceTerminating" for each in causes or ()):
             return Unread(what, one_line(error), "a namespace that stays", TERMINATING)
+        if (error.status.code or 0) >= SERVER_ERROR:
+            return Unreached(what, one_line(error), REACHABLE, ASK_AGAIN)
         return Unread(what, one_line(error), permission)
+    except KeyError as error:  # lightkube reads the Content-Type of each error
+        return Unreached(what, f"an answer without {error.args[0]}", REACHABLE, ASK_AGAIN)
     except (httpx2.HTTPError, ConfigError, LoadResourceError, OSError, ValueError) as error:
-        return Unread(what, one_line(error), f"{permission}; a reachable API server")
+        return Unreached(what, one_line(error), f"{permission}; {REACHABLE}")
 
 
 def _if_there(read: Callable[[], T]) -> Callable[[], T | None]:

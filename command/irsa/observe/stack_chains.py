@@ -10,6 +10,7 @@ from typing import NamedTuple, cast
 
 from irsa.identity.policy_json import Json, mapping, mappings
 from irsa.identity.subjects import parse_subject
+from irsa.observe.facts import PermissionsPolicy
 from irsa.observe.pulumi import (
     ASSOCIATION,
     ATTACHMENT,
@@ -23,6 +24,7 @@ from irsa.observe.pulumi import (
     output,
     readable,
     revealed,
+    stack_resources,
     state_resources,
     typed,
 )
@@ -73,6 +75,8 @@ class StackChain:
     """The EKS Pod Identity association; empty for IRSA."""
     target_role_arn: str = ""
     """The association's target role."""
+    policies: tuple[Json, ...] = ()
+    """The role's permissions policies, as far as the state has them; none where role B is asked."""
 
     @property
     def label(self) -> str:
@@ -147,7 +151,17 @@ def chains_of(document: Json) -> StackChains:
             skipped.append((logical_name(role), alone))
         else:
             chains += alone
-    return StackChains(chains, skipped)
+    policies = {each.arn: each.policies for each in stack_resources(document).roles}
+    return StackChains([_with_policies(each, policies) for each in chains], skipped)
+
+
+def _with_policies(
+    chain: StackChain, policies: Mapping[str, Sequence[PermissionsPolicy]]
+) -> StackChain:
+    role_b = chain.role_b_arn or chain.profile
+    role_arn = chain.target_role_arn or ("" if role_b else chain.role_arn)
+    known = (each.content for each in policies.get(role_arn, ()))
+    return replace(chain, policies=tuple(filter(None, known)))
 
 
 def _resources(document: Json) -> list[Json]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from irsa.decide.patterns import Key, Value
 from irsa.identity.arns import parse_role_arn, parse_session_arn
@@ -35,6 +35,7 @@ from irsa.observe.facts import (
     Unread,
     Webhook,
 )
+from irsa.observe.iam import AccountPrincipals
 from irsa.observe.pod_spec import (
     Container,
     config_file,
@@ -115,18 +116,37 @@ class RoleBFacts:
     """ARNs in role B's trust policy of roles in role A's account that do not exist."""
 
 
+NO_AGENT = Unread("Pods of the agent", "nothing shows that the Pods need it", "an association")
+"""The agent's nodes are read where an association, the Pods or the role show the need."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PodIdentity:
     """EKS Pod Identity in the cluster, and for the service account."""
 
     cluster: EksCluster
     association: Association | Unread | None
-    agent: frozenset[str] | Unread = frozenset()
+    agent: frozenset[str] | Unread = NO_AGENT
     """The nodes where the agent is ready."""
     nodes: Mapping[str, str] | Unread = field(default_factory=dict[str, str], hash=False)
     """The node group of each node; `Unread` or empty if no node was asked for."""
     node_roles: Mapping[str, Role | Unread] = field(default_factory=dict[str, Any], hash=False)
     """By node group."""
+
+
+class Grant(NamedTuple):
+    """An action on a resource that a role needs."""
+
+    action: str
+    resource: str
+    """Its ARN, or ``*``."""
+    statement: Json | None = None
+    """The policy statement that names both; None where the user does."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What is asked, whoever asks it."""
+        return self.action.lower(), self.resource
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +166,12 @@ class Question:
     containers: tuple[str, ...] = ()
     """The containers that are asked about; none stands for all that may use AWS."""
     bucket: str = ""
+    grants: tuple[Grant, ...] = ()
+    """What the role, or role B, should be allowed besides."""
+    stack_policies: tuple[Json, ...] = field(default=(), hash=False)
+    """The policies that the stack gives that role."""
+    found_role: str = ""
+    """Why the role was searched for and found, where neither user nor stack names it."""
     profile: str = ""
     """The profile of the Pod's AWS config file that leads to role B."""
     role_b_arn: str = ""
@@ -203,6 +229,17 @@ class Facts(Question):
     bucket_policy: Json | Unread | None = None
     bucket_account: str = ""
     """The account of the bucket's owner; empty when it is not known."""
+    resource_policies: Mapping[str, Json | Unread | None] = field(
+        default_factory=dict[str, Any], hash=False
+    )
+    """The policies of the resources in ``grants``, by ARN; without services that have none."""
+    iam: AccountPrincipals | Unread | None = None
+    """Roles and managed policies of the role's account; None where no link made them worth it."""
+    trusting: tuple[Role, ...] | Unread = ()
+    """The account's other roles that name this service account in their trust policy, and allow
+    it; read with ``iam``."""
+    existing: tuple[ServiceAccountRef, ...] | Unread | None = None
+    """All service accounts of the cluster, read where this one does not exist."""
     neighbours: frozenset[str] = frozenset()
     """Subjects in the trust policy of other service accounts that are annotated with the role, or
     may be: they were not read."""

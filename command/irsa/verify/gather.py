@@ -1,17 +1,29 @@
 """Reader of one chain's facts; it tries no call and judges nothing."""
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
+from difflib import get_close_matches
 
+from irsa.access import trusts_association, trusts_token
 from irsa.decide.document import named_accounts, named_roles
-from irsa.identity.arns import ClusterArn, account_of, check_role_arn, cluster_arn, parse_role_arn
+from irsa.decide.truth import Verdict
+from irsa.identity.arns import (
+    ClusterArn,
+    account_of,
+    check_role_arn,
+    cluster_arn,
+    name_of,
+    parse_role_arn,
+)
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
+from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
 from irsa.observe.aws import Aws
 from irsa.observe.eks import EksCluster
 from irsa.observe.errors import CollectError
-from irsa.observe.facts import PENDING, RUNNING, Pod, Role, ServiceAccount, Unread
+from irsa.observe.facts import PENDING, RUNNING, Pod, Role, ServiceAccount, Unreached, Unread
 from irsa.observe.kubernetes import Cluster
 from irsa.observe.pod_spec import Reference, needed, references
 from irsa.verify.facts import (
@@ -44,6 +56,13 @@ class Sources:
     def reader(self, account: str) -> Aws:
         """The credentials of an account, or else the caller's own."""
         return next((aws for aws in (self.aws, *self.others) if aws.account == account), self.aws)
+
+    @property
+    def title(self) -> str:
+        """Context, cluster and account, by which a reader sees that these are the ones meant."""
+        account = self.aws.account
+        known = "unknown" if isinstance(account, Unread) else account
+        return f"context {self.cluster.context}, cluster {self.cluster.title}, account {known}"
 
     def role(self, arn: str) -> Role | Unread | None:
         """A role, read in its account; None for what is not the ARN of one."""
@@ -78,6 +97,7 @@ def gather(question: Question, sources: Sources) -> Facts:
     if wrong := wrong_containers(facts):
         raise CollectError(f"--container: {wrong}")
     facts = _account_facts(facts, sources)
+    facts = replace(facts, pod_identity=_with_agent(facts, sources))
     facts = replace(facts, role_b=_role_b_facts(facts, sources))
     if facts.given_token is not None or not isinstance(facts.service_account, ServiceAccount):
         return facts
@@ -85,6 +105,66 @@ def gather(question: Question, sources: Sources) -> Facts:
     # At least the time of a fresh token from a cluster whose clock is fast.
     issued = token.claims.get("iat", 0) if isinstance(token, Token) else 0
     return replace(facts, token=token, now=max(sources.now(), issued))
+
+
+def search(facts: Facts, sources: Sources) -> Facts:
+    """Read the account's roles and policies; where one role alone is meant for the service account,
+    read the chain again as if the user had named it."""
+    known = facts.role_arn or facts.meant_role
+    account = account_of(facts.session_role or known) if known else sources.aws.account
+    iam = sources.reader(str(account)).roles()
+    trusting = iam if isinstance(iam, Unread) else tuple(_trusting(facts, iam.roles))
+    facts = replace(facts, iam=iam, trusting=trusting)
+    role = _meant(facts, trusting)
+    if role is None:
+        return facts
+    by_eks = not _by_token(facts, role)
+    question = Question(**{each.name: getattr(facts, each.name) for each in fields(Question)})
+    named = replace(
+        question, expected_role=role.arn, expects_association=by_eks, found_role=role.arn
+    )
+    return replace(gather(named, sources), iam=iam, trusting=trusting)
+
+
+def _trusting(facts: Facts, roles: Iterable[Role]) -> Iterator[Role]:
+    """The roles whose trust policy names the service account exactly, and allows it."""
+    for role in roles:
+        text = json.dumps(role.trust_policy)
+        named = facts.subject in text or all(f'"{each}"' in text for each in facts.account)
+        if (
+            named
+            and role.arn != facts.role_arn
+            and (_by_token(facts, role) or _by_eks(facts, role))
+        ):
+            yield role
+
+
+def _by_token(facts: Facts, role: Role) -> bool:
+    if not isinstance(facts.token, Token) or facts.by_association:
+        return False
+    judged = trusts_token(role, facts.token, session_name=SESSION_NAME, now=facts.now)
+    return judged.verdict is Verdict.ALLOW
+
+
+def _by_eks(facts: Facts, role: Role) -> bool:
+    cluster = facts.cluster_arn
+    return bool(cluster) and (
+        trusts_association(role, cluster, facts.account, disable_session_tags=False).verdict
+        is Verdict.ALLOW
+    )
+
+
+def _meant(facts: Facts, trusting: tuple[Role, ...] | Unread) -> Role | None:
+    """The role that trusts the service account, where association or annotation is wrong: the only
+    one, or the only one of a similar name."""
+    if facts.expected_role or isinstance(trusting, Unread):
+        return None
+    names = {each.name: each for each in trusting}
+    wrong = name_of(facts.association.role_arn if facts.association else facts.annotated_role)
+    near = get_close_matches(wrong, names, 2)
+    if len(trusting) == 1 or len(near) != 1:
+        return trusting[0] if len(trusting) == 1 else None
+    return names[near[0]]
 
 
 def _cluster_facts(question: Question, sources: Sources) -> Facts:
@@ -102,6 +182,10 @@ def _cluster_facts(question: Question, sources: Sources) -> Facts:
         token=question.given_token,
         keys=cluster.keys(),
     )
+    if isinstance(facts.service_account, Unreached):
+        raise CollectError(facts.service_account.text, undecided=True)
+    if facts.service_account is None:
+        facts = replace(facts, existing=_existing(cluster))
     wanted = [each for pod in facts.judged for each in _references(pod)]
     facts = replace(facts, objects=cluster.objects(namespace, wanted))
     facts = replace(facts, pod_identity=_pod_identity(facts, sources))
@@ -110,8 +194,15 @@ def _cluster_facts(question: Question, sources: Sources) -> Facts:
     return replace(facts, next_pod=cluster.next_pod(namespace, template)) if template else facts
 
 
+def _existing(cluster: Cluster) -> tuple[ServiceAccountRef, ...] | Unread:
+    listed = cluster.service_accounts()
+    if isinstance(listed, Unread):
+        return listed
+    return tuple(ServiceAccountRef(each.namespace, each.name) for each in listed)
+
+
 def _pod_identity(facts: Facts, sources: Sources) -> PodIdentity | Unread | None:
-    """The association of the service account, and the agent if one may be needed."""
+    """The cluster, and the association of the service account."""
     name = eks_name(sources.cluster, sources.aws)
     if name is None or isinstance(name, Unread):
         return name
@@ -123,17 +214,20 @@ def _pod_identity(facts: Facts, sources: Sources) -> PodIdentity | Unread | None
         reason, needed = f"region {sources.aws.region} has {found}", "its account and region"
         fix = "give --region and credentials of the kubeconfig's cluster"
         return Unread(f"EKS cluster {name} of the kubeconfig", reason, needed, fix)
-    known = PodIdentity(
-        cluster=cluster, association=sources.aws.association(cluster, facts.account)
-    )
-    if not replace(facts, pod_identity=known).by_association:
+    return PodIdentity(cluster=cluster, association=sources.aws.association(cluster, facts.account))
+
+
+def _with_agent(facts: Facts, sources: Sources) -> PodIdentity | Unread | None:
+    """The agent and its nodes, where the chain is EKS Pod Identity's; a role alone can show it."""
+    known = facts.pod_identity
+    if not isinstance(known, PodIdentity) or not facts.by_association:
         return known
     known = replace(known, agent=sources.cluster.agent())
     listed = sources.cluster.node_groups() if facts.nodes else {}
     if isinstance(listed, Unread):
         return replace(known, nodes=listed)
     groups = {node: listed.get(node, "") for node in facts.nodes}
-    roles = {group: sources.aws.node_role(cluster, group) for group in {*groups.values()}}
+    roles = {group: sources.aws.node_role(known.cluster, group) for group in {*groups.values()}}
     return replace(known, nodes=groups, node_roles=roles)
 
 
@@ -189,6 +283,9 @@ def _account_facts(facts: Facts, sources: Sources) -> Facts:
         ),
         neighbours=_neighbours(facts, role, sources.cluster),
     )
+    asked = dict.fromkeys(each.resource for each in facts.grants)
+    policies = {arn: sources.reader(account_of(arn)).resource_policy(arn) for arn in asked}
+    facts = replace(facts, resource_policies=policies)
     return _with_bucket(facts, reader, sources) if facts.bucket else facts
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple
 
+from irsa import PROGRAM
 from irsa.identity.policy_json import Json
 from irsa.observe.facts import Answer, Unread
 from irsa.observe.stack_chains import Resource, Stack
@@ -58,6 +59,11 @@ def aws(*words: str, changes: Resource | None, **options: str | bool) -> ShellCo
     return ShellCommand(("aws", *words, *_spelt(options)), changes)
 
 
+def irsa(*words: str) -> ShellCommand:
+    """Build a command of this program that changes nothing."""
+    return ShellCommand((*PROGRAM.split(), *words))
+
+
 def kubectl(*words: str, changes: Resource | None, **options: str | bool) -> ShellCommand:
     """Build a `kubectl` command by the same rule."""
     return ShellCommand(("kubectl", *words, *_spelt(options)), changes)
@@ -94,7 +100,7 @@ LINKS = {
     "assume": "STS grants a session of the role",
     "caller": "the session is the role's, and not the node's",
     "inside": "inside the Pod, the AWS CLI is the role (with --exec)",
-    "permissions": "policies allow the role to list the bucket",
+    "permissions": "policies allow the role what is asked for",
     "data": "the role lists the bucket",
     "refused": "a call that must be refused is refused",
     "profile": "the Pod's AWS config file leads from role A to role B",
@@ -103,7 +109,7 @@ LINKS = {
     "chain-trust": "role B's trust policy allows role A",
     "chain-assume": "STS grants role A a session of role B",
     "chain-caller": "that session is role B's",
-    "chain-permissions": "policies allow role B to list the bucket",
+    "chain-permissions": "policies allow role B what is asked for",
     "chain-data": "role B lists the bucket",
     "chain-refused": "role A alone is refused by the bucket",
 }
@@ -118,11 +124,13 @@ class Status(Enum):
     PASSED = "passed"
     FAILED = "failed"
     UNKNOWN = "unknown"
+    NOT_ASKED = "not asked"
+    """A link that the question leaves out; it decides nothing."""
 
     @property
     def mark(self) -> str:
         """The status as one character, in reports and trees."""
-        return {"passed": "✓", "failed": "✗"}.get(self.value, "?")
+        return {"passed": "✓", "failed": "✗", "not asked": "·"}.get(self.value, "?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +177,10 @@ class Check:
         """A link that does not hold; the remedy is given whole, or as text and commands."""
         whole = Remedy(remedy, commands) if isinstance(remedy, str) else remedy
         return Link(self.key, Status.FAILED, self.expected, found, whole)
+
+    def not_asked(self, found: str, remedy: str, *commands: ShellCommand) -> Link:
+        """A link that the question leaves out, with the command that asks it."""
+        return Link(self.key, Status.NOT_ASKED, self.expected, found, Remedy(remedy, commands))
 
     def unknown(self, found: Unread | NotMade | str, remedy: str = "") -> Link:
         """An undecided link; an unread fact says which permission it needs."""

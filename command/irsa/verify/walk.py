@@ -8,9 +8,9 @@ from functools import cached_property, partial
 from irsa.identity.arns import cluster_arn
 from irsa.identity.token import Token
 from irsa.observe.aws import Aws
-from irsa.observe.facts import Answer, Credentials, Unread
+from irsa.observe.facts import Answer, Credentials, ServiceAccount, Unread
 from irsa.verify.facts import Calls, Facts, NotMade, RoleBCalls, RoleBFacts
-from irsa.verify.gather import Sources
+from irsa.verify.gather import Sources, search
 from irsa.verify.link import Link, Status, left_to_stack, status_of
 from irsa.verify.links.in_cluster import in_cluster_links
 from irsa.verify.links.to_bucket import bucket_links
@@ -54,18 +54,32 @@ PROPAGATES = frozenset(
     {"AccessDenied", "AccessDeniedException", "InvalidIdentityToken", "IDPCommunicationError"}
 )
 
+SEARCHED = frozenset({"association", "role", "trust", "permissions", "chain-permissions"})
+"""Links whose remedy depends on what else the account has."""
+
 Call = Callable[[], tuple[Answer | Unread, Credentials | None]]
 
 
 def walk(facts: Facts, sources: Sources) -> list[Link]:
     """Every link of a chain, each tried as far as the one before it leads."""
-    chain = Chain(facts)
+    chain = Chain(_searched(facts, sources))
+    facts = chain.facts
     calls = _calls(chain, sources)
     if facts.inside and facts.pod is not None:
         container = next(iter(facts.containers), "")
         inside = sources.cluster.caller_inside(facts.namespace, facts.pod, container)
         calls = replace(calls, inside=inside)
     return chain.links(calls)
+
+
+def _searched(facts: Facts, sources: Sources) -> Facts:
+    """The facts with those that only a failing link makes worth a search of the whole account."""
+    chain = Chain(facts)
+    failed = {each.key for each in chain.links() if each.status is Status.FAILED}
+    names_none = not facts.role_arn and isinstance(facts.service_account, ServiceAccount)
+    if not failed & SEARCHED and not names_none:
+        return facts
+    return search(facts, sources)
 
 
 def _calls(chain: Chain, sources: Sources) -> Calls:

@@ -48,7 +48,7 @@ UNREAD = Unread("policies of role s3-app", "AccessDenied", "iam:GetRolePolicy")
 PULUMI = {"app.kubernetes.io/managed-by": "pulumi"}
 FROM_SECRET = {"name": "app", "envFrom": [{"secretRef": {"name": "aws"}}]}
 SECRET = {("Secret", "aws"): {"AWS_ROLE_ARN": None}}
-NO_AGENT = PodIdentity(cluster=EksCluster(CLUSTER_ARN), association=None)
+NO_AGENT = PodIdentity(cluster=EksCluster(CLUSTER_ARN), association=None, agent=frozenset())
 NIGHTLY = Owner("cronjob", "nightly", {"spec": {**BY_HAND["spec"], "serviceAccountName": "s3-app"}})
 BY_ANY_ROLE = {**CHAIN, "Action": "sts:*", "Condition": {"StringEquals": {"sts:ExternalId": "x"}}}
 IN_STACK = {"project": "irsa", "stack": "dev"}

@@ -14,7 +14,7 @@ from irsa.observe.eks import AUTO_MODE, node_group
 from irsa.observe.errors import CollectError
 from irsa.observe.facts import Answer, Pod, Unread, Workloads
 from irsa.verify import walk
-from irsa.verify.facts import Question
+from irsa.verify.facts import PodIdentity, Question
 from irsa.verify.gather import NAMED_MAX, TRUSTING_PROFILE, Sources, gather, gather_each
 from irsa.verify.link import Status
 from tests.support import world
@@ -23,7 +23,7 @@ KNOWN = GOOD_EKS.pod_identity
 QUESTION = Question(namespace="dev", name="s3-app", wait=0)
 KEY = "[profile key]\naws_access_key_id = AKIA\naws_secret_access_key = x\n"
 INVALID = Answer(allowed=False, code="ValidationError", message="x")
-NO_IDENTITY = identity(None, agent=frozenset())
+NO_IDENTITY = PodIdentity(cluster=KNOWN.cluster, association=None)
 GROUPS = {"n": "workers", "other": "gpu"}
 OTHER_REGION = f"region us-east-1 has {world.CLUSTER_ARN}"
 CREDENTIALS = "give --region and credentials of the kubeconfig's cluster"

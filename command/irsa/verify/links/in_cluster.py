@@ -6,20 +6,24 @@ https://github.com/aws/amazon-eks-pod-identity-webhook/blob/v0.6.17/README.md
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from difflib import get_close_matches
 
-from irsa.identity.arns import parse_role_arn
+from irsa.identity.arns import name_of, parse_role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.observe.aws_config import Profile
 from irsa.observe.facts import PENDING, RUNNING, Answer, Owner, Pod, Role, Unread
 from irsa.observe.pod_spec import needed
 from irsa.verify.facts import Facts, NotMade
-from irsa.verify.link import Check, Link, confirmed, unique
-from irsa.verify.links.containers import NO_POD, names, pods_named, pods_that
+from irsa.verify.link import Check, Link, Remedy, confirmed, irsa, unique
+from irsa.verify.links.containers import NO_POD, SHOWN, names, pods_named, pods_that
 from irsa.verify.links.injection import injection
 from irsa.verify.links.pod_identity import agent, association
 from irsa.verify.links.precedence import precedence
 from irsa.verify.links.webhook import webhook
+from irsa.verify.remedies.account import naming_role
 from irsa.verify.remedies.pod import annotate, create_account, delete, restart, resume, set_account
+
+NOTHING_NAMES = "no such annotation, and no EKS Pod Identity association"
 
 
 def in_cluster_links(facts: Facts, inside: Answer | Unread | NotMade) -> list[Link]:
@@ -41,6 +45,8 @@ def service_account(facts: Facts) -> Link:
     if isinstance(account, Unread):
         return check.unknown(account)
     if account is None:
+        if nearest := _nearest(facts):
+            return check.failed(*nearest)
         return check.failed(
             "no such service account",
             "create it, or correct the name; a trust policy names it exactly",
@@ -49,6 +55,19 @@ def service_account(facts: Facts) -> Link:
             *restart(facts),
         )
     return check.passed("it exists")
+
+
+def _nearest(facts: Facts) -> tuple[str, Remedy] | None:
+    """The missing namespace, or a service account of a similar name, and the next question."""
+    if not isinstance(facts.existing, tuple):
+        return None
+    near = get_close_matches("/".join(facts.account), map("/".join, facts.existing), SHOWN)
+    there = facts.namespace in {each.namespace for each in facts.existing}
+    if there and not near:
+        return None
+    found = "no such service account" if there else f"there is no namespace {facts.namespace}"
+    remedy = f"correct the name: there is {names(near)}" if near else "correct the namespace"
+    return found, Remedy(remedy, tuple(irsa("verify", each) for each in near[:1]))
 
 
 def annotation(facts: Facts) -> Link:
@@ -67,8 +86,9 @@ def annotation(facts: Facts) -> Link:
     if not parse_role_arn(value):
         return _no_role_arn(facts, check, value)
     if facts.expected_role and value != facts.expected_role:
+        meant = f"; role {name_of(facts.found_role)} trusts this service account"
         return check.failed(
-            f"it names {value}",
+            f"it names {value}{meant if facts.found_role else ''}",
             "annotate the service account with the right role, and restart the Pods",
             *annotate(facts, facts.expected_role),
             *restart(facts),
@@ -110,13 +130,14 @@ def _no_annotation(facts: Facts, check: Check, annotations: Mapping[str, str]) -
         if key != ROLE_ARN_ANNOTATION and parse_role_arn(value)
     }
     role_arn = facts.expected_role or next(iter(misspelt.values()), "")
-    text = (
-        f"the annotation is misspelt: {', '.join(misspelt)}" if misspelt else "no such annotation"
+    text = f"the annotation is misspelt: {', '.join(misspelt)}" if misspelt else NOTHING_NAMES
+    text += f"; role {name_of(facts.found_role)} trusts this service account" * bool(
+        facts.found_role
     )
     commands = annotate(facts, role_arn, *(f"{key}-" for key in misspelt))
     remedy = "annotate the service account and restart the Pods: the webhook acts on new ones only"
     if not commands:
-        remedy += "; with --role-arn the commands are printed"
+        remedy = f"{naming_role(facts)}; then {remedy}"
     return check.failed(text, remedy, *commands, *(restart(facts) if commands else ()))
 
 

@@ -1,19 +1,29 @@
 """The links behind the session: the role's policies, and S3's answers. Pure."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from irsa.access import Judgement, allows
 from irsa.decide.truth import Verdict
-from irsa.identity.arns import Arn, partition_of
+from irsa.identity.arns import account_of
 from irsa.identity.policies import VERSION
 from irsa.identity.policy_json import Json, with_statements
 from irsa.observe.facts import Answer, PermissionsPolicy, Role, Unread
-from irsa.verify.facts import Calls, Facts, NotMade
-from irsa.verify.link import Check, Link, Remedy, ShellCommand, confirmed
+from irsa.observe.iam import AccountPrincipals
+from irsa.verify.facts import Calls, Facts, Grant, NotMade
+from irsa.verify.grants import (
+    LIST_ACTION,
+    asked_grants,
+    bucket_listing,
+    judge_grant,
+    named_grants,
+    role_grants,
+)
+from irsa.verify.link import Check, Link, Remedy, ShellCommand, Status, confirmed, irsa
+from irsa.verify.links.containers import names
 from irsa.verify.remedies import refusals
 from irsa.verify.remedies.iam import (
+    attach_policy,
     create_bucket,
     for_all_users,
     grant,
@@ -23,93 +33,174 @@ from irsa.verify.remedies.iam import (
 )
 from irsa.verify.remedies.pod_identity import enable_tags, with_tags
 from irsa.verify.remedies.policy_edits import NARROW, with_role_exception
-from irsa.verify.session_name import session_name
 
-LIST_ACTION = "s3:ListBucket"
 INLINE_NAME = "irsa-bucket"
+NO_POLICY = "the role has no policy"
+ASK = "ask with --bucket, or with --action and --resource"
 
 
 def bucket_links(facts: Facts, calls: Calls) -> list[Link]:
-    """The links that a bucket makes checkable, and the refusal that every role owes."""
-    listed = listing_links("", facts, facts.role, calls.data) if facts.bucket else []
-    return [*listed, refused(facts, calls.refused)]
+    """What the role may do, the bucket's list, and the refusal that every role owes."""
+    return [*data_links("", facts, facts.role, calls.data), refused(facts, calls.refused)]
 
 
-def listing_links(
+def data_links(
     prefix: str, facts: Facts, role: Role | Unread | None, answer: Answer | NotMade
 ) -> list[Link]:
-    """Check whether a role may list the bucket, and does; ``answer`` is S3's to that role."""
-    allowed = permissions(f"{prefix}permissions", facts, role)
-    listed = listing(f"{prefix}data", facts, answer, [allowed])
-    return [confirmed(allowed, answer, "S3 listed it"), listed]
+    """Check whether a role may do what is asked for, and lists the bucket if one is; ``answer`` is
+    S3's to that role."""
+    key = f"{prefix}permissions"
+    grants = asked_grants(role, facts) if isinstance(role, Role) else []
+    allowed = permissions(key, facts, role, grants)
+    if not facts.bucket:
+        return [allowed]
+    if allowed.status is Status.UNKNOWN:
+        listed = permissions(key, facts, role, grants[:1])
+        listed, others = confirmed(listed, answer, "S3 listed it"), grants[1:]
+        holds = others and listed.status is Status.PASSED
+        allowed = permissions(key, facts, role, others) if holds else listed
+    return [allowed, listing(f"{prefix}data", facts, answer, [allowed])]
 
 
-def bucket_arn(role: Role, bucket: str) -> str:
-    """The bucket's ARN in the role's partition."""
-    return str(Arn(partition_of(role.arn), "s3", "", "", bucket))
-
-
-def permissions(key: str, facts: Facts, role: Role | Unread | None) -> Link:
-    """Check whether policies let a role list the bucket."""
-    check = Check(key, f"{LIST_ACTION} on bucket {facts.bucket}")
+def permissions(
+    key: str, facts: Facts, role: Role | Unread | None, grants: Sequence[Grant]
+) -> Link:
+    """Check whether policies allow a role what the question asks; without a question, whether they
+    allow it anything."""
+    check = Check(key, describe_grants(grants) or "what the application needs")
     if not isinstance(role, Role):
         return check.undecided("there is no role", role)
-    judged = judge_listing(role, facts)
-    if judged.verdict is Verdict.ALLOW:
-        return check.passed(judged.deciding)
-    if judged.verdict is Verdict.UNKNOWN:
-        policies = (role.policies, role.boundary, facts.bucket_policy)
-        return check.undecided(judged.text, *policies)
-    found, tagged = facts.association, judge_listing(role, with_tags(facts)).verdict
-    if found and tagged is Verdict.ALLOW and not found.policy:
-        return check.failed(judged.text, enable_tags(facts, found))
-    remedy = allow_listing(role, facts, judged)
+    if not grants:
+        return _anything(check, facts, role)
+    judged = [(each, judge_grant(role, facts, each)) for each in grants]
+    denied = [(each, answer) for each, answer in judged if answer.verdict is Verdict.DENY]
+    if denied:
+        return _denied(check, facts, role, denied)
+    for each, answer in judged:
+        if answer.verdict is Verdict.UNKNOWN:
+            asked = f"{describe_grants([each])}: " if len(judged) > 1 else ""
+            policy = facts.resource_policies.get(each.resource, facts.bucket_policy)
+            return check.undecided(f"{asked}{answer.text}", role.policies, role.boundary, policy)
+    return check.passed(judged[0][1].deciding if len(judged) == 1 else "allowed")
+
+
+def _denied(
+    check: Check, facts: Facts, role: Role, denied: Sequence[tuple[Grant, Judgement]]
+) -> Link:
+    grant, judged = denied[0]
     # Where it has none at all, what other policies say of the call only misleads.
-    why = judged.text if role.policies or judged.denials else "the role has no policy"
+    why = judged.text if role.policies or judged.denials else NO_POLICY
+    if len(denied) > 1 or grant.action != LIST_ACTION:
+        why = f"not allowed: {describe_grants(each for each, _ in denied)}; {why}"
+    found = facts.association
+    tagged = judge_grant(role, with_tags(facts), grant).verdict
+    if found and tagged is Verdict.ALLOW and not found.policy:
+        return check.failed(why, enable_tags(facts, found))
+    remedy = allow(role, facts, denied)
     return check.failed(why, for_all_users(role, remedy, facts.subject, facts.name))
 
 
-def judge_listing(
-    role: Role,
-    facts: Facts,
-    *,
-    own_policies_only: bool = False,
-    without_session_policy: bool = False,
-) -> Judgement:
-    """Judge the role's policies on listing the bucket."""
-    target = facts.role_b.target if facts.role_b else None
-    of_role_b = target and role.arn == target.role_arn
-    name = (target.session_name or None) if target and of_role_b else session_name(facts)
-    found = None if without_session_policy else facts.association
-    limit = found.policy if found and role.arn == facts.session_role else ""
-    return allows(
-        role,
-        LIST_ACTION,
-        bucket_arn(role, facts.bucket),
-        session_name=name,
-        resource_account="" if own_policies_only else facts.bucket_account,
-        resource_policy=None if own_policies_only else facts.bucket_policy,
-        context={"s3:max-keys": "1", "aws:requestedregion": facts.region},
-        tags=facts.session_tags,
-        session_policy=json.loads(limit) if limit else None,
-    )
+def _anything(check: Check, facts: Facts, role: Role) -> Link:
+    """The link of a chain of which nothing is asked."""
+    if isinstance(role.policies, Unread):
+        return check.unknown(role.policies)
+    if not role.policies:
+        why = f"{NO_POLICY}; only a resource's policy can grant"
+        return check.unknown(why, f"give the role a policy, or {ASK}")
+    named = role_grants(role)
+    judged = [judge_grant(role, facts, each, own_policies_only=True) for each in named]
+    if judged and all(each.verdict is Verdict.DENY for each in judged):
+        return check.failed(
+            f"nothing that its policies name is allowed: {judged[0].text}",
+            take_back(role, judged[0].denials) if judged[0].denials else NARROW,
+        )
+    found = f"the role's policies name {describe_grants(named) or 'nothing'}"
+    return check.not_asked(found, ASK, *_asking(facts, named))
 
 
-def allow_listing(role: Role, facts: Facts, judged: Judgement) -> Remedy:
-    """Return what to change so that the role may list the bucket."""
-    in_bucket = judged.denying("resource")
-    if in_bucket and isinstance(facts.bucket_policy, dict):
-        return _except_in_bucket(role, facts, facts.bucket_policy, in_bucket)
+def _asking(facts: Facts, named: Sequence[Grant]) -> Iterator[ShellCommand]:
+    """The command that asks for what a role's policies name, if they name it without patterns."""
+    whole = [each for each in named if not {"*", "?"} & {*each.action, *each.resource}]
+    for each in whole[:1]:
+        bucket = each.resource.partition(":s3:::")[2]
+        asked = ["--action", each.action, "--resource", each.resource]
+        asked = ["--bucket", bucket] if bucket and "/" not in bucket else asked
+        yield irsa("verify", f"{facts.namespace}/{facts.name}", *asked)
+
+
+def describe_grants(grants: Iterable[Grant]) -> str:
+    """Return actions and resources in one line: ``s3:GetObject on arn:aws:s3:::b/*``."""
+    of_resource: dict[str, list[str]] = {}
+    for each in grants:
+        of_resource.setdefault(each.resource, []).append(each.action)
+    return names(f"{names(listed)} on {resource}" for resource, listed in of_resource.items())
+
+
+def allow(role: Role, facts: Facts, denied: Sequence[tuple[Grant, Judgement]]) -> Remedy:
+    """Return what to change so that the role may do what it may not; the first one's cause comes
+    first, and the same change is for all that have it."""
+    asked, judged = denied[0]
+    in_resource = judged.denying("resource")
+    bucket_policy = facts.bucket_policy if _is_of_bucket(role, facts, asked) else None
+    if in_resource and isinstance(bucket_policy, dict):
+        return _except_in_bucket(role, facts, bucket_policy, in_resource)
+    if in_resource:
+        return Remedy(f"ask the owner of {asked.resource} to except the role in its policy")
     if judged.denials:
         return take_back(role, judged.denials)
-    if judge_listing(role, facts, without_session_policy=True).verdict is Verdict.ALLOW:
+    free = judge_grant(role, facts, asked, without_session_policy=True)
+    if free.verdict is Verdict.ALLOW:
         return Remedy("allow it in the session policy of the association, which limits the role")
-    own = judge_listing(role, facts, own_policies_only=True)
+    own = judge_grant(role, facts, asked, own_policies_only=True)
     if own.verdict is Verdict.ALLOW:
-        return _allow_in_bucket(role, facts)
-    wanted: Json = {"Version": VERSION, "Statement": [_listing(role, facts)]}
-    unbounded = judge_listing(replace(role, boundary=None), facts, own_policies_only=True)
-    return grant(role, INLINE_NAME, wanted, bounded=unbounded.verdict is Verdict.ALLOW)
+        if _is_of_bucket(role, facts, asked):
+            return _allow_in_bucket(role, facts, asked)
+        return Remedy(f"ask the owner of {asked.resource} to allow the role in its policy")
+    unbounded = judge_grant(replace(role, boundary=None), facts, asked, own_policies_only=True)
+    bounded = unbounded.verdict is Verdict.ALLOW
+    wanted = [each for each, answer in denied if not answer.denials]
+    if not bounded and (fitting := _fitting(role, facts, wanted)):
+        return fitting
+    policy: Json = {"Version": VERSION, "Statement": [*_statements(wanted)]}
+    return grant(role, INLINE_NAME, policy, bounded=bounded)
+
+
+def _is_of_bucket(role: Role, facts: Facts, asked: Grant) -> bool:
+    bucket = asked.resource.partition("/")[0]
+    return bool(facts.bucket) and bucket == bucket_listing(role, facts.bucket).resource
+
+
+def _fitting(role: Role, facts: Facts, wanted: Sequence[Grant]) -> Remedy | None:
+    """Attach a managed policy of the account that allows this, and nothing elsewhere."""
+    known = facts.iam.managed if isinstance(facts.iam, AccountPrincipals) else ()
+    within = {each.resource.partition("/")[0] for each in wanted}
+    for policy in known:
+        named = [*named_grants([policy.content])]
+        alone = replace(role, policies=(policy,), boundary=None)
+        narrow = named and all(each.resource.partition("/")[0] in within for each in named)
+        if (
+            account_of(policy.arn) == role.account
+            and narrow
+            and all(
+                judge_grant(alone, facts, each, own_policies_only=True).verdict is Verdict.ALLOW
+                for each in wanted
+            )
+        ):
+            text = (
+                f"attach the account's policy {policy.name}, which allows {describe_grants(named)}"
+            )
+            return Remedy(text, (attach_policy(role, policy.arn),))
+    return None
+
+
+def _statements(wanted: Iterable[Grant]) -> Iterator[Json]:
+    """The statements that allow what fails, and nothing else."""
+    of_resource: dict[str, list[str]] = {}
+    for each in wanted:
+        of_resource.setdefault(each.resource, []).append(each.action)
+    for resource, actions in of_resource.items():
+        action = actions[0] if len(actions) == 1 else actions
+        yield {"Effect": "Allow", "Action": action, "Resource": resource}
 
 
 def _except_in_bucket(role: Role, facts: Facts, policy: Json, positions: list[int]) -> Remedy:
@@ -120,20 +211,15 @@ def _except_in_bucket(role: Role, facts: Facts, policy: Json, positions: list[in
     return Remedy(NARROW, (replace_bucket_policy(facts.bucket, document),))
 
 
-def _allow_in_bucket(role: Role, facts: Facts) -> Remedy:
+def _allow_in_bucket(role: Role, facts: Facts, asked: Grant) -> Remedy:
     """The bucket is another account's, and only its own policy is still missing."""
     text = f"in account {facts.bucket_account}, allow the role in the bucket's policy"
     if isinstance(facts.bucket_policy, Unread):
         return Remedy(text)
     policy = facts.bucket_policy or {"Version": VERSION, "Statement": []}
-    document = with_statements(policy, {"Principal": {"AWS": role.arn}, **_listing(role, facts)})
+    [statement] = _statements([asked])
+    document = with_statements(policy, {"Principal": {"AWS": role.arn}, **statement})
     return Remedy(text, (replace_bucket_policy(facts.bucket, document),))
-
-
-def _listing(role: Role, facts: Facts) -> Json:
-    """The statement that allows the call that fails, and nothing else."""
-    resource = bucket_arn(role, facts.bucket)
-    return {"Effect": "Allow", "Action": LIST_ACTION, "Resource": resource}
 
 
 def listing(key: str, facts: Facts, answer: Answer | NotMade, before: Sequence[Link]) -> Link:

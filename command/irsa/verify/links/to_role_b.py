@@ -12,7 +12,7 @@ from irsa.observe.facts import Answer, ConfigFile, Role, Unread
 from irsa.verify.facts import Facts, NotMade, RoleBCalls, RoleBFacts, RoleBTarget
 from irsa.verify.link import LINKS, Check, Link, Remedy, confirmed
 from irsa.verify.links.profile import MORE_ROLES, describe_changes, describe_correction, profile
-from irsa.verify.links.to_bucket import listing_links
+from irsa.verify.links.to_bucket import data_links
 from irsa.verify.links.to_session import granting, identity, lacking, misnamed
 from irsa.verify.remedies.iam import for_all_users, grant, replace_trust, take_back
 from irsa.verify.remedies.pod_identity import target_role
@@ -38,8 +38,7 @@ def role_b_links(
     links += [confirmed(link, calls.assumed, "STS granted the session") for link in before]
     up_to_here = [*before_a, *before] if facts.has_target_role else before
     links += [assume(facts.role_b, calls.assumed, up_to_here), caller(facts.role_b, calls.caller)]
-    if facts.bucket:
-        links += listing_links("chain-", facts, facts.role_b.role, calls.data)
+    links += data_links("chain-", facts, facts.role_b.role, calls.data)
     if facts.bucket and not facts.has_target_role:
         links.append(direct(facts, calls.direct))
     return links
@@ -48,7 +47,7 @@ def role_b_links(
 def _not_judged(facts: Facts) -> list[Link]:
     """The links of a chain through more roles than two: role A is not to assume role B itself."""
     of_role_b = [key for key in LINKS if key.startswith("chain-") and key != "chain-role"]
-    listed = of_role_b if facts.bucket else of_role_b[: of_role_b.index("chain-caller") + 1]
+    listed = of_role_b if facts.bucket else of_role_b[: of_role_b.index("chain-data")]
     return [Check(key, LINKS[key]).unknown(MORE_ROLES) for key in listed]
 
 

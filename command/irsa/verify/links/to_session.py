@@ -24,6 +24,7 @@ from irsa.rules.issuers import is_dual_stack
 from irsa.verify.facts import Calls, Facts, NotMade, issuer_of
 from irsa.verify.link import Check, Link, Remedy, ShellCommand, Status, confirmed
 from irsa.verify.remedies import pod_identity, refusals
+from irsa.verify.remedies.account import near_roles
 from irsa.verify.remedies.iam import create_role, register_audience, register_issuer, replace_trust
 from irsa.verify.remedies.pod import annotate, remove_annotation, restart
 from irsa.verify.remedies.pod_identity import AssociationFixer, role_of_association, with_tags
@@ -179,12 +180,9 @@ def role(facts: Facts) -> Link:
     if isinstance(known, Unread):
         return check.unknown(known)
     if known is None:
-        arn, wanted = parse_role_arn(expected), _wanted_trust(facts)
-        create = (create_role(arn, wanted),) if arn and wanted else ()
-        text = f"create the role, or correct the {facts.named_by}"
         return check.failed(
             "no such role; STS says AccessDenied, as for a trust policy that refuses",
-            _correct_account(facts) or Remedy(text, create),
+            _correct_account(facts) or _correct_or_create(facts),
         )
     if known.arn != facts.role_arn:
         found = facts.association
@@ -198,6 +196,15 @@ def role(facts: Facts) -> Link:
             *restart(facts),
         )
     return check.passed(f"it exists ({known.unique_id})")
+
+
+def _correct_or_create(facts: Facts) -> Remedy:
+    """Correct what names the role; create one only where no role of the account is meant."""
+    arn, wanted = parse_role_arn(facts.role_arn), _wanted_trust(facts)
+    if near := near_roles(facts):
+        return Remedy(f"correct the {facts.named_by}: {near}")
+    create = (create_role(arn, wanted),) if arn and wanted else ()
+    return Remedy(f"create the role, or correct the {facts.named_by}", create)
 
 
 def misnamed(real: str, named: str) -> str:

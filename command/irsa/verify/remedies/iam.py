@@ -68,6 +68,12 @@ def remove_policy(role: Role, policy: PermissionsPolicy) -> ShellCommand:
     )
 
 
+def attach_policy(role: Role, arn: str) -> ShellCommand:
+    """Attach a managed policy to a role."""
+    changes = Resource("attachment", f"{role.name}:{arn}")
+    return aws("iam", "attach-role-policy", changes=changes, role_name=role.name, policy_arn=arn)
+
+
 def without_statements(
     role: Role, policy: PermissionsPolicy, positions: Sequence[int]
 ) -> ShellCommand:

@@ -1,0 +1,39 @@
+"""The roles of an account that may be meant, where the one that is named is wrong. Pure."""
+
+from difflib import get_close_matches
+
+from irsa.identity.arns import name_of
+from irsa.observe.facts import Role, Unread
+from irsa.observe.iam import AccountPrincipals
+from irsa.verify.facts import Facts
+from irsa.who.assumers import who_can_assume
+
+
+def near_roles(facts: Facts) -> str:
+    """Return the roles that may be meant, with the reason; empty if the account has none."""
+    if isinstance(facts.trusting, Unread):
+        return facts.trusting.text
+    if facts.trusting:
+        listed = " and ".join(each.arn for each in facts.trusting)
+        return f"{listed} trust{'s' if len(facts.trusting) == 1 else ''} this service account"
+    by_name = {}
+    if isinstance(facts.iam, AccountPrincipals):
+        by_name = {each.name: each for each in facts.iam.roles if each.arn != facts.role_arn}
+    similar = get_close_matches(name_of(facts.role_arn), by_name, 1)
+    return "".join(
+        f"there is {by_name[name].arn}, which trusts {trusted_by(by_name[name])} today"
+        for name in similar
+    )
+
+
+def trusted_by(role: Role) -> str:
+    """Whom a role's trust policy names, in one line."""
+    return ", ".join(dict.fromkeys(each.text for each in who_can_assume(role.trust_policy)))
+
+
+def naming_role(facts: Facts) -> str:
+    """Return where the role that the service account needs comes from."""
+    if near := near_roles(facts):
+        return f"choose the role: {near}"
+    account = "" if facts.iam is None else " of the account"
+    return f"no role{account} names this service account: create one, or ask its owner"
