@@ -16,14 +16,13 @@ from pulumi import Input, Output
 from pulumi.output import Unknown
 
 from irsa.identity.eks import RESERVED_VARIABLES, SKIP_CONTAINERS_ANNOTATION, SKIP_LABEL
-from irsa.identity.injection import without_agent
+from irsa.identity.injection import HASH_ANNOTATION, without_agent
 
 from .service_account import ServiceAccount
 from .values import camel, in_apply
 
 Fields = dict[str, Any]
 
-HASH_ANNOTATION: Final = "irsa/identity-hash"
 """Annotation of pods that changes when their identity does, and so restarts them."""
 HOME: Final = "/tmp"  # noqa: S108 - a path in the container, on a volume of the pod's own
 _HOME_VOLUME: Final = {"name": "irsa-home", "emptyDir": {}}

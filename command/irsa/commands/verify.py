@@ -21,7 +21,7 @@ from irsa.observe.files import read_text
 from irsa.verify.facts import Facts
 from irsa.verify.gather import gather_each
 from irsa.verify.grants import asked_grants
-from irsa.verify.link import Link, Status, failing_link, status_of
+from irsa.verify.link import AS_EXPECTED, Link, Status, failing_link, status_of
 from irsa.verify.walk import walk
 
 EXIT_CODES = {Status.PASSED: cli.HOLDS, Status.FAILED: cli.FAILS, Status.UNKNOWN: cli.UNDECIDED}
@@ -61,10 +61,11 @@ def run(options: argparse.Namespace) -> int:
         results = [
             (facts, walk(facts, where)) for each in asked for facts in gather_each(each, where)
         ]
-        title = where.title
+        place = where.place
     if options.output == "json":
-        print(json.dumps([result_json(*each) for each in results], indent=1))
+        print(json.dumps([place | result_json(*each) for each in results], indent=1))
     else:
+        title = ", ".join(f"{name} {value}" for name, value in place.items())
         print("\n\n".join(text(*each, title, colours()) for each in results))
     return EXIT_CODES[status_of([link for _, links in results for link in links])]
 
@@ -117,9 +118,11 @@ def text(
     report, remedies = [f"{facts.title}{f': {place}' if place else ''}"], set[str]()
     # Without policies nothing else can help; then in the order of a request.
     ordered = sorted(links, key=lambda e: (_ORDER.index(e.status), not e.key.endswith(PERMISSIONS)))
+    whole = (Status.FAILED,) if failing_link(links) else (Status.UNKNOWN, Status.NOT_ASKED)
     for link in ordered:
-        if link.status is Status.PASSED:
-            report.append(f"  {link.status.mark} {link.key:<17} {link.found}")
+        if link.status not in whole:
+            found = link.title if link.found == AS_EXPECTED else link.found
+            report.append(f"  {link.status.mark} {link.key:<17} {found}")
             continue
         report.append(f"  {link.status.mark} {link.key:<17} {link.title}")
         report.append(f"      expected  {link.expected}")

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Mapping
+from typing import Final
 
 from irsa.identity.eks import (
     CREDENTIALS_URI_VARIABLE,
@@ -10,6 +11,11 @@ from irsa.identity.eks import (
     SKIP_CONTAINERS_ANNOTATION,
 )
 from irsa.identity.policy_json import Json
+
+
+HASH_ANNOTATION: Final = "irsa/identity-hash"
+"""Annotation of pod templates that the irsa components complete: the list of skipped containers in
+them is the program's."""
 
 
 def missing(pod: Json, variable: str, value: str = "") -> str:

@@ -58,11 +58,11 @@ class Sources:
         return next((aws for aws in (self.aws, *self.others) if aws.account == account), self.aws)
 
     @property
-    def title(self) -> str:
+    def place(self) -> dict[str, str]:
         """Context, cluster and account, by which a reader sees that these are the ones meant."""
         account = self.aws.account
         known = "unknown" if isinstance(account, Unread) else account
-        return f"context {self.cluster.context}, cluster {self.cluster.title}, account {known}"
+        return {"context": self.cluster.context, "cluster": self.cluster.title, "account": known}
 
     def role(self, arn: str) -> Role | Unread | None:
         """A role, read in its account; None for what is not the ARN of one."""

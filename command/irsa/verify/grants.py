@@ -53,8 +53,10 @@ def asked_grants(role: Role, facts: Facts) -> list[Grant]:
     """What the question asks: of a bucket its listing and what the role's policies name in it, of
     a stack what the stack's policies name."""
     of_bucket = _in_bucket(role, facts.bucket) if facts.bucket else ()
-    grants = [*of_bucket, *facts.grants, *named_grants(facts.stack_policies)]
-    return [*{each.key: each for each in reversed(grants)}.values()][::-1]
+    grants: dict[tuple[str, str], Grant] = {}
+    for each in (*of_bucket, *facts.grants, *named_grants(facts.stack_policies)):
+        grants.setdefault(each.key, each)
+    return [*grants.values()]
 
 
 def _in_bucket(role: Role, bucket: str) -> Iterator[Grant]:

@@ -3,15 +3,16 @@
 All of them, init containers included, for the webhook mutates all; with ``--container`` those that
 are named. Left out is a container that another webhook added, such as a mesh's proxy, when the
 identity webhook left it alone and nothing in it is about AWS. A container that the Pod's own
-annotation skips is a finding when it is asked about or is the Pod's first one, which is the one
-that `kubectl exec` takes; of another one it is not known whether it needs the role.
+annotation skips is left out if the irsa components wrote that annotation. Otherwise it is a finding
+when it is asked about or is the Pod's first one, which is the one that `kubectl exec` takes; of
+another one it is not known whether it needs the role.
 """
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from irsa.identity.eks import CREDENTIALS_URI_VARIABLE, ROLE_ARN_VARIABLE
-from irsa.identity.injection import skipped_containers
+from irsa.identity.injection import HASH_ANNOTATION, skipped_containers
 from irsa.observe.facts import Pod
 from irsa.observe.pod_spec import Container, containers, environment, same_container, variables
 from irsa.verify.facts import Facts
@@ -29,16 +30,19 @@ class SortedContainers(NamedTuple):
     doubtful: list[Container]
     """Skipped by the annotation: whether they are to be the role is not known."""
     left_out: list[Container]
-    """Of other webhooks, and without AWS."""
+    """Of other webhooks and without AWS, or excluded by a program of the irsa components."""
 
 
 def sort_containers(facts: Facts, pod: Pod) -> SortedContainers:
     """Sort a Pod's containers."""
     sorted_out = SortedContainers([], [], [])
-    for container in facts.asked(pod):
+    asked = facts.asked(pod)
+    excluded = asked if HASH_ANNOTATION in pod.annotations else []
+    excluded = [each for each in excluded if is_skipped(pod, each)]
+    for container in asked:
         if facts.containers:
             sorted_out.judged.append(container)
-        elif is_foreign(facts, pod, container):
+        elif is_foreign(facts, pod, container) or (container in excluded and excluded != asked):
             sorted_out.left_out.append(container)
         elif is_skipped(pod, container) and not is_first(pod, container):
             sorted_out.doubtful.append(container)

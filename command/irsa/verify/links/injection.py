@@ -96,7 +96,9 @@ def injection(facts: Facts) -> Link:
     left_out = names(container.name for _, parts in sorted_out for container in parts.left_out)
     well = f"{pods_that(facts.judged, 'has', 'have')} them"
     well += f", in container {names(facts.containers)}" if facts.containers else ""
-    well += f"; not looked at: {left_out}, which another webhook added" if left_out else ""
+    well += f"; not looked at: {left_out}, which program or another webhook leaves out" * bool(
+        left_out
+    )
     link = link_of(check, cases, well)
     return _next_pod(facts, check, link) if link.status is Status.PASSED else link
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from irsa.access import allows
 from irsa.decide.truth import Verdict
-from irsa.identity.arns import cluster_arn
+from irsa.identity.arns import cluster_arn, name_of
 from irsa.identity.injection import without_agent
 from irsa.identity.pod_identity import external_id
 from irsa.observe.eks import AGENT, AUTO_MODE, FOR_POD_IDENTITY, Association
@@ -37,7 +37,8 @@ def association(facts: Facts) -> Link:
     if isinstance(found, Unread):
         return check.unknown(found)
     if found is None:
-        return check.failed("the service account has none", create(facts))
+        trusting = f"; role {name_of(facts.found_role)} trusts it" if facts.found_role else ""
+        return check.failed(f"no association for this service account{trusting}", create(facts))
     if facts.role_arn != found.role_arn:
         text = f"{found.id} names {found.role_arn}"
         return check.failed(text, correct(facts, found, role_arn=facts.role_arn))
