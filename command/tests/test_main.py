@@ -2,12 +2,16 @@
 
 import subprocess
 import sys
+from functools import partial
 from shlex import quote
 
+import httpx2
 import pytest
+from lightkube.config import client_adapter
 
 from irsa import __version__
 from irsa.__main__ import COMMANDS, main
+from tests.support.trial_pods import kubeconfig
 
 
 @pytest.mark.parametrize(
@@ -40,6 +44,22 @@ def test_no_client_of_aws_or_kubernetes_is_loaded_before_it_is_needed(arguments)
     )
 
     assert done.stderr.splitlines()[-1] == "set()"
+
+
+@pytest.mark.parametrize("name", ["verify", "explain", "credentials", "move"])
+@pytest.mark.parametrize("body", [{}, {"json": {"kind": "Status", "code": 503}}])
+def test_an_api_server_that_does_not_answer_is_one_line(name, body, tmp_path, monkeypatch, capsys):
+    (tmp_path / "kubeconfig").write_text(kubeconfig(token="t"))
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+    transport = httpx2.MockTransport(lambda _: httpx2.Response(503, **body))
+    parameters = partial(client_adapter.ConnectionParams, transport=transport)
+    monkeypatch.setattr(client_adapter, "ConnectionParams", parameters)
+
+    role = f"arn:aws:iam::111122223333:role/{name}"
+    more = {"move": ["--to", "irsa"], "credentials": ["--role-arn", role]}.get(name, [])
+    assert main([name, "dev/s3-app", *more]) == 3
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"irsa {name}: could not read ")
 
 
 def test_a_closed_pipe_is_no_error():

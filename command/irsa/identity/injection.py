@@ -12,7 +12,6 @@ from irsa.identity.eks import (
 )
 from irsa.identity.policy_json import Json
 
-
 HASH_ANNOTATION: Final = "irsa/identity-hash"
 """Annotation of pod templates that the irsa components complete: the list of skipped containers in
 them is the program's."""

@@ -145,7 +145,7 @@ class Grant(NamedTuple):
 
     @property
     def key(self) -> tuple[str, str]:
-        """What is asked, whoever asks it."""
+        """Identity of the question, without the statement."""
         return self.action.lower(), self.resource
 
 
@@ -167,11 +167,11 @@ class Question:
     """The containers that are asked about; none stands for all that may use AWS."""
     bucket: str = ""
     grants: tuple[Grant, ...] = ()
-    """What the role, or role B, should be allowed besides."""
+    """Further actions that the role, or role B, should be allowed."""
     stack_policies: tuple[Json, ...] = field(default=(), hash=False)
     """The policies that the stack gives that role."""
     found_role: str = ""
-    """Why the role was searched for and found, where neither user nor stack names it."""
+    """The ``expected_role`` if the account was searched for it; else empty."""
     profile: str = ""
     """The profile of the Pod's AWS config file that leads to role B."""
     role_b_arn: str = ""

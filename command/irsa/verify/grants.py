@@ -45,13 +45,13 @@ def named_grants(documents: Iterable[Json]) -> Iterator[Grant]:
 
 
 def role_grants(role: Role) -> list[Grant]:
-    """What a role's policies name."""
+    """Actions and resources that a role's policies name."""
     return [*named_grants(each.content for each in role.known_policies)]
 
 
 def asked_grants(role: Role, facts: Facts) -> list[Grant]:
-    """What the question asks: of a bucket its listing and what the role's policies name in it, of
-    a stack what the stack's policies name."""
+    """Grants of the question: of a bucket its listing and those that the role's policies name in
+    it, of a stack those that the stack's policies name."""
     of_bucket = _in_bucket(role, facts.bucket) if facts.bucket else ()
     grants: dict[tuple[str, str], Grant] = {}
     for each in (*of_bucket, *facts.grants, *named_grants(facts.stack_policies)):

@@ -62,7 +62,7 @@ Call = Callable[[], tuple[Answer | Unread, Credentials | None]]
 
 def walk(facts: Facts, sources: Sources) -> list[Link]:
     """Every link of a chain, each tried as far as the one before it leads."""
-    chain = Chain(_searched(facts, sources))
+    chain = Chain(searched(facts, sources))
     facts = chain.facts
     calls = _calls(chain, sources)
     if facts.inside and facts.pod is not None:
@@ -72,7 +72,7 @@ def walk(facts: Facts, sources: Sources) -> list[Link]:
     return chain.links(calls)
 
 
-def _searched(facts: Facts, sources: Sources) -> Facts:
+def searched(facts: Facts, sources: Sources) -> Facts:
     """The facts with those that only a failing link makes worth a search of the whole account."""
     chain = Chain(facts)
     failed = {each.key for each in chain.links() if each.status is Status.FAILED}

@@ -37,8 +37,7 @@ def sort_containers(facts: Facts, pod: Pod) -> SortedContainers:
     """Sort a Pod's containers."""
     sorted_out = SortedContainers([], [], [])
     asked = facts.asked(pod)
-    excluded = asked if HASH_ANNOTATION in pod.annotations else []
-    excluded = [each for each in excluded if is_skipped(pod, each)]
+    excluded = [each for each in asked if is_excluded(pod, each)]
     for container in asked:
         if facts.containers:
             sorted_out.judged.append(container)
@@ -63,6 +62,11 @@ def is_first(pod: Pod, container: Container) -> bool:
 def is_skipped(pod: Pod, container: Container) -> bool:
     """Return whether the Pod's annotation tells the webhook to leave the container alone."""
     return container.name in skipped_containers(pod.annotations)
+
+
+def is_excluded(pod: Pod, container: Container) -> bool:
+    """Return whether a program of the irsa components excludes the container."""
+    return HASH_ANNOTATION in pod.annotations and is_skipped(pod, container)
 
 
 def is_foreign(facts: Facts, pod: Pod, container: Container) -> bool:

@@ -36,6 +36,7 @@ from irsa.verify.links.containers import (
     NO_POD,
     CheckedContainer,
     Problem,
+    is_excluded,
     is_skipped,
     link_of,
     names,
@@ -93,12 +94,12 @@ def injection(facts: Facts) -> Link:
         for pod, parts in sorted_out
         for container in parts.doubtful
     ]
-    left_out = names(container.name for _, parts in sorted_out for container in parts.left_out)
+    left_out = [(pod, each) for pod, parts in sorted_out for each in parts.left_out]
     well = f"{pods_that(facts.judged, 'has', 'have')} them"
     well += f", in container {names(facts.containers)}" if facts.containers else ""
-    well += f"; not looked at: {left_out}, which program or another webhook leaves out" * bool(
-        left_out
-    )
+    for why, skipped in (("another webhook added", False), ("the program excludes", True)):
+        listed = names(each.name for pod, each in left_out if is_excluded(pod, each) is skipped)
+        well += f"; not looked at: {listed}, which {why}" if listed else ""
     link = link_of(check, cases, well)
     return _next_pod(facts, check, link) if link.status is Status.PASSED else link
 
@@ -196,11 +197,10 @@ def _wrong_variables(facts: Facts, pod: Pod, container: Container) -> Problem | 
     if not value:
         return _not_mutated(facts, pod, have)
     if value not in wanted:
-        return Problem(
-            f"{names[0]}={value}: the Pod is older than the {facts.named_by}",
-            "restart the Pods",
-            restart_of(facts, pod),
-        )
+        text = f"{names[0]}={value}: the Pod is older than the {facts.named_by}"
+        if facts.role is None:  # a new Pod would lose what this one has
+            return Problem(f"{text}, whose role does not exist", "see the link 'role'", (), False)
+        return Problem(text, "restart the Pods", restart_of(facts, pod))
     return None
 
 

@@ -40,7 +40,7 @@ ASK = "ask with --bucket, or with --action and --resource"
 
 
 def bucket_links(facts: Facts, calls: Calls) -> list[Link]:
-    """What the role may do, the bucket's list, and the refusal that every role owes."""
+    """Links of the role's permissions, the bucket's list, and the refusal that every role owes."""
     return [*data_links("", facts, facts.role, calls.data), refused(facts, calls.refused)]
 
 

@@ -27,7 +27,7 @@ def near_roles(facts: Facts) -> str:
 
 
 def trusted_by(role: Role) -> str:
-    """Whom a role's trust policy names, in one line."""
+    """Callers that a role's trust policy names, in one line."""
     return ", ".join(dict.fromkeys(each.text for each in who_can_assume(role.trust_policy)))
 
 

@@ -7,6 +7,7 @@ import pytest
 from command.tests.verify.chains import BARE, GOOD, links, statuses
 from command.tests.verify.commands import RESTART, SET_ENV
 from command.tests.verify.pods import A, B, config, container, pod, spec, with_config, with_env
+from irsa.identity.injection import HASH_ANNOTATION
 from irsa.verify.facts import wrong_containers
 from irsa.verify.link import Status
 from tests.support.world import ROLE_ARN
@@ -105,6 +106,18 @@ def test_a_meshs_sidecar_without_aws_is_judged_only_if_it_is_asked_about(found):
     assert given["injection"].found.endswith(left)
     asked = links(found, containers=("istio-proxy",))
     assert asked["injection"].status is Status.FAILED
+
+
+@pytest.mark.parametrize(
+    ("skipped", "status"), [("work", Status.PASSED), ("app,work", Status.FAILED)]
+)
+def test_a_container_that_the_program_excludes_is_left_out_unless_all_are(skipped, status):
+    containers = [container(bare="app" in skipped), container("work", bare=True)]
+    found = pod(spec(*containers), annotations={SKIP: skipped, HASH_ANNOTATION: "x"})
+    link = links(found)["injection"]
+    assert link.status is status
+    if status is Status.PASSED:
+        assert link.found.endswith("not looked at: work, which the program excludes")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,214 @@
+"""Questions of what a role may do: never left out, and judged by all policies that decide."""
+
+from dataclasses import replace
+from itertools import product
+
+import pytest
+
+from command.tests.verify.chains import (
+    ALL,
+    DENIED,
+    GOOD,
+    GOOD_EKS,
+    GRANTED,
+    ROLE,
+    TARGET,
+    UNMADE,
+    UNREAD,
+    links,
+    role_b,
+    targeted,
+)
+from irsa.access import allows
+from irsa.commands.verify import text
+from irsa.decide.truth import Verdict
+from irsa.observe.facts import PermissionsPolicy
+from irsa.observe.iam import AccountPrincipals
+from irsa.verify.facts import Grant, RoleBFacts
+from irsa.verify.link import Status, status_of
+from irsa.verify.walk import Chain
+from tests.support.world import ACCOUNT_A, BUCKET
+
+B = f"arn:aws:s3:::{BUCKET}"
+QUEUE = f"arn:aws:sqs:us-east-1:{ACCOUNT_A}:orders"
+KEY = f"arn:aws:kms:us-east-1:{ACCOUNT_A}:key/1"
+SEND = (Grant("sqs:SendMessage", QUEUE),)
+PASSED, FAILED, UNKNOWN, NOT_ASKED = Status.PASSED, Status.FAILED, Status.UNKNOWN, Status.NOT_ASKED
+FREE = replace(GOOD, bucket="")
+
+
+def allow(action, resource="*", **more):
+    return {"Effect": "Allow", "Action": action, "Resource": resource, **more}
+
+
+def deny(action, resource="*", **more):
+    return {**allow(action, resource, **more), "Effect": "Deny"}
+
+
+def having(*statements, facts=FREE, name="own", **changes):
+    """The facts of a role with one inline policy, or none."""
+    policies = (PermissionsPolicy(name, {"Statement": [*statements]}),) if statements else ()
+    return replace(facts, role=replace(ROLE, policies=policies), **changes)
+
+
+def asked(facts, calls=GRANTED):
+    return links(facts=facts, calls=calls)["permissions"]
+
+
+READ = allow(["s3:GetObject", "s3:ListBucket"], [B, f"{B}/*"])
+BY_TAG = {"Condition": {"StringEquals": {"s3:ExistingObjectTag/team": "a"}}}
+FROM = {"Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}}
+STOP = {"Statement": [deny("s3:GetObject", f"{B}/*", Principal="*")]}
+CHAINS = {
+    "IRSA": GOOD,
+    "Pod Identity": GOOD_EKS,
+    "role B": replace(GOOD, role_b=RoleBFacts(target=TARGET, role=role_b())),
+    "target role": targeted(),
+}
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+@pytest.mark.parametrize(
+    ("policies", "question", "status"),
+    [
+        ((), {}, UNKNOWN),
+        ((), {"bucket": BUCKET}, FAILED),
+        (ALL, {}, NOT_ASKED),
+        (ALL, {"bucket": BUCKET}, PASSED),
+        (ALL, {"grants": (Grant("sqs:SendMessage", "*"),)}, PASSED),
+        (UNREAD, {}, UNKNOWN),
+        ((PermissionsPolicy("no", {"Statement": [allow("*"), deny("*")]}),), {}, FAILED),
+        ((PermissionsPolicy("part", {"Statement": [READ]}),), {"grants": SEND}, FAILED),
+    ],
+    ids=["none", "none-asked", "all", "bucket", "queue", "unread", "denied", "other"],
+)
+def test_permissions_are_never_left_out(chain, policies, question, status):
+    facts = replace(CHAINS[chain], **{"bucket": "", **question})
+    if facts.role_b:
+        end = replace(facts.role_b.role, policies=policies)
+        facts = replace(facts, role_b=replace(facts.role_b, role=end))
+    else:
+        facts = replace(facts, role=replace(facts.role, policies=policies))
+    found = [e for e in Chain(facts).links(UNMADE) if e.key.endswith("permissions")]
+    assert [each.status for each in found] == [status]
+
+
+def test_without_a_question_the_link_prints_the_command_that_asks():
+    found = asked(having(READ))
+    assert found.remedy.shell == (f"python -m irsa verify dev/s3-app --bucket {BUCKET}",)
+    assert (
+        asked(having(allow(SEND[0].action, QUEUE)))
+        .remedy.shell[0]
+        .endswith(f"--action sqs:SendMessage --resource {QUEUE}")
+    )
+    assert asked(having(allow("s3:*"))).remedy.shell == ()  # which has no bucket to ask about
+
+
+@pytest.mark.parametrize(
+    ("facts", "status"),
+    [
+        (having(READ, bucket=BUCKET), PASSED),
+        (having(READ, bucket=BUCKET, bucket_policy=STOP), FAILED),
+        (having(allow("s3:*"), bucket=BUCKET, bucket_policy=STOP), PASSED),
+        (having(allow("s3:Get*"), allow("s3:List*"), bucket=BUCKET, bucket_policy=STOP), PASSED),
+        (having(READ, allow("s3:PutObject", f"{B}/*", **BY_TAG), bucket=BUCKET), PASSED),
+        (having(READ, allow("s3:PutObject", f"{B}/*", **FROM), bucket=BUCKET), UNKNOWN),
+        (having(READ, deny("s3:GetObject", f"{B}/*", **BY_TAG), bucket=BUCKET), UNKNOWN),
+        (having(allow("kms:Decrypt", KEY), grants=(Grant("kms:Decrypt", KEY),)), PASSED),
+        (having(allow("sqs:*"), grants=SEND, resource_policies={QUEUE: UNREAD}), UNKNOWN),
+        (having(allow("sqs:Send*", QUEUE), stack_policies=({"Statement": READ},)), FAILED),
+        (having(READ, stack_policies=({"Statement": READ},)), PASSED),
+        (having(allow("s3:Get*", B, **BY_TAG), stack_policies=({"Statement": READ},)), FAILED),
+    ],
+)
+def test_what_the_role_s_or_the_stack_s_policies_name_is_judged(facts, status):
+    assert asked(facts).status is status
+
+
+def test_a_stack_s_condition_on_the_request_is_no_doubt_while_the_role_has_the_statement():
+    statement = allow("s3:GetObject", f"{B}/*", **BY_TAG)
+    stack = ({"Statement": [statement]},)
+    assert asked(having(statement, stack_policies=stack)).status is PASSED
+    assert asked(having(statement, deny("s3:*"), stack_policies=stack)).status is FAILED
+
+
+STATEMENTS = [
+    allow("s3:GetObject", f"{B}/*"),
+    allow("s3:*", "*"),
+    allow("s3:GetObject", f"{B}/*", **BY_TAG),
+    deny("s3:GetObject", f"{B}/*"),
+    deny("s3:*", f"{B}/private/*"),
+    deny("s3:*", "*", **FROM),
+]
+BUCKET_POLICIES = [None, STOP, UNREAD, {"Statement": [allow("s3:*", f"{B}/*", Principal="*")]}]
+
+
+def test_what_passes_is_never_denied_for_certain():
+    """A question of the user, over all pairs of statements and bucket policies."""
+    grant = Grant("s3:GetObject", f"{B}/reports/x")
+    for one, other, policy in product(STATEMENTS, STATEMENTS, BUCKET_POLICIES):
+        facts = having(one, other, bucket=BUCKET, bucket_policy=policy, grants=(grant,))
+        facts = replace(facts, bucket_account=ACCOUNT_A)
+        sure = allows(
+            facts.role, *grant[:2], session_name="x", resource_policy=policy,
+            context={"s3:existingobjecttag/team": "b", "aws:sourceip": "192.0.2.1"},
+        ).verdict  # fmt: skip
+        if asked(facts).status is PASSED:
+            assert sure is Verdict.ALLOW, (one, other, policy)
+
+
+def test_a_call_of_s3_answers_for_its_own_action_alone():
+    facts = having(READ, allow("s3:PutObject", f"{B}/*", **FROM), bucket=BUCKET)
+    assert asked(replace(facts, bucket_policy=UNREAD)).status is UNKNOWN
+    listing = having(allow("s3:ListBucket", B), bucket=BUCKET, bucket_policy=UNREAD)
+    assert asked(listing).status is PASSED  # by the list that S3 gave
+
+
+def fitting(name, *statements, account=ACCOUNT_A):
+    return PermissionsPolicy(name, {"Statement": [*statements]}, f"arn:aws:iam::{account}:policy/x")
+
+
+@pytest.mark.parametrize(
+    ("policies", "command"),
+    [
+        ([fitting("read", READ)], "attach-role-policy"),
+        ([fitting("wide", READ, allow("sqs:*"))], "put-role-policy"),
+        ([fitting("other", allow("s3:GetObject", f"{B}/*"))], "put-role-policy"),
+        ([fitting("aws", READ, account="aws")], "put-role-policy"),
+        ([], "put-role-policy"),
+    ],
+)
+def test_an_unattached_policy_that_fits_comes_before_a_new_one(policies, command):
+    known = AccountPrincipals((), {}, managed=tuple(policies))
+    found = asked(having(bucket=BUCKET, iam=known), replace(GRANTED, data=DENIED))
+    assert found.remedy.shell[0].startswith(f"aws iam {command} --role-name s3-app")
+
+
+def test_one_policy_allows_all_that_is_missing():
+    more = (Grant("s3:GetObject", f"{B}/*"), Grant("s3:PutObject", f"{B}/*"), *SEND)
+    [command] = asked(having(bucket=BUCKET, grants=more)).remedy.shell
+    for each in ("s3:ListBucket", "s3:GetObject", "s3:PutObject", "sqs:SendMessage", QUEUE):
+        assert each in command
+
+
+def test_the_report_begins_with_what_fails_and_ends_with_what_was_judged():
+    facts = having(READ, bucket=BUCKET)
+    found = Chain(facts).links(GRANTED)
+    good = text(facts, found, "context c").splitlines()
+    assert good[0] == "dev/s3-app: context c"
+    assert len(good) == len(found) + 2
+    assert good[-1].startswith("passed: s3:ListBucket, s3:GetObject; not asked: other actions")
+    assert text(FREE, Chain(FREE).links(GRANTED)).endswith(
+        "passed; not asked: permissions, the call inside the Pod (--exec)"
+    )
+    broken = replace(facts, webhook=None, pods=())
+    lines = text(broken, Chain(broken).links(GRANTED), "", {FAILED: "31"}).splitlines()
+    assert lines[1].startswith("\x1b[31m  ✗ webhook")
+    assert [each[2] for each in lines[5:-1] if each[2] in "✗"] == []
+    assert all(each.startswith(("  ✓ ", "  ? ", "  · ")) for each in lines[5:-1])
+
+
+def test_a_status_that_was_not_asked_decides_nothing():
+    found = [*links(facts=having(READ)).values()]
+    assert NOT_ASKED in {each.status for each in found}
+    assert status_of(found) is PASSED
