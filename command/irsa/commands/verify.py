@@ -26,7 +26,6 @@ from irsa.verify.walk import walk
 
 EXIT_CODES = {Status.PASSED: cli.HOLDS, Status.FAILED: cli.FAILS, Status.UNKNOWN: cli.UNDECIDED}
 WAIT = 90.0  # seconds
-PERMISSIONS = "permissions"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -116,8 +115,9 @@ def text(
 ) -> str:
     """Return a chain's result as text: what does not hold first."""
     report, remedies = [f"{facts.title}{f': {place}' if place else ''}"], set[str]()
-    # Without policies nothing else can help; then in the order of a request.
-    ordered = sorted(links, key=lambda e: (_ORDER.index(e.status), not e.key.endswith(PERMISSIONS)))
+    # In the order of a request; but a role without a policy comes before what is merely unknown.
+    first = [e for e in links if e.status is Status.UNKNOWN and e.key.endswith("permissions")]
+    ordered = sorted(links, key=lambda e: (_ORDER.index(e.status), e not in first))
     whole = (Status.FAILED,) if failing_link(links) else (Status.UNKNOWN, Status.NOT_ASKED)
     for link in ordered:
         if link.status not in whole:

@@ -61,7 +61,7 @@ def cause(where, **named):
 @pytest.mark.parametrize(
     ("where", "key", "command"),
     [
-        (sources(**{"account": annotated(TYPO)["service_account"]}), "annotation", "annotate"),
+        (sources(account=annotated(TYPO)["service_account"]), "annotation", "annotate"),
         (sources(BARE), "annotation", "annotate"),
         (sources(annotated(OTHER.arn)["service_account"]), "annotation", "annotate"),
         (sources(BARE, (ROLE_EKS, OTHER)), "association", "create-pod-identity-association"),
@@ -77,7 +77,7 @@ def test_the_cause_is_the_same_with_and_without_the_role_s_name(where, key, comm
     assert "create-role" not in " ".join(commands)
     named = cause(where, expected_role=ROLE.arn, expects_association="association" in key)
     assert named[:2] == (found, commands)
-    assert key == "association" and where.aws.association(0, 0) or "trusts" in link.found
+    assert (key == "association" and where.aws.association(0, 0)) or "trusts" in link.found
 
 
 NEAR = replace(OTHER, arn=world.ROLE_ARN)
@@ -111,7 +111,7 @@ EXISTING = [replace(BARE, name=each) for each in ("s3-app", "s3-app-key")]
     ("account", "found", "remedy", "command"),
     [
         (("dev", "s3app"), "no such service account", "there is dev/s3-app", "dev/s3-app"),
-        (("prod", "s3-app"), "there is no namespace prod", "correct the name: there is", ""),
+        (("prod", "s3-ap"), "there is no namespace prod", "correct the name: there is", ""),
         (("nope", "nope"), "there is no namespace nope", "correct the namespace", None),
         (("dev", "reports"), "no such service account", "create it", "serviceaccount reports"),
     ],
@@ -122,7 +122,7 @@ def test_a_missing_service_account_is_answered_by_the_nearest_name(account, foun
     key, commands, link = cause(where, namespace=account[0], name=account[1])
     assert (key, link.found) == ("service-account", found)
     assert remedy in link.remedy.text
-    assert command is None and not commands or command in commands[0]
+    assert (command is None and not commands) or command in commands[0]
 
 
 def test_an_api_server_that_does_not_answer_ends_the_question():

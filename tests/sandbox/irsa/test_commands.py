@@ -134,11 +134,9 @@ def test_with_an_api_server_that_is_not_there_nothing_can_be_told(workload, tmp_
     done = workload.irsa("verify", KUBECONFIG=str(file))
     explained = workload.irsa("explain", KUBECONFIG=str(file))
 
-    [result] = done.json
-    assert (done.code, result["verdict"]) == (3, "unknown")
-    assert "a reachable API server" in result["links"][0]["found"]
-    assert (explained.code, explained.out, explained.err.count("\n")) == (3, "", 1)
-    assert f"could not read service account {workload.namespace}/{NAME}" in explained.err
+    for each in (done, explained):
+        assert (each.code, each.out, each.err.count("\n")) == (3, "", 1)
+        assert f"could not read service account {workload.namespace}/{NAME}" in each.err
 
 
 def test_the_documented_policy_is_enough_and_no_action_of_it_is_too_much(workload):

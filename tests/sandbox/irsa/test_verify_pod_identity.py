@@ -37,7 +37,7 @@ def workload(agent) -> AssociatedWorkload:
 
 def test_a_missing_association_is_created(workload):
     workload.dissociate()
-    remedied(workload, "association", "has none")
+    remedied(workload, "association", "no association")
 
 
 def test_an_association_gets_the_role(workload):

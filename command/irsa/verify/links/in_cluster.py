@@ -58,11 +58,15 @@ def service_account(facts: Facts) -> Link:
 
 
 def _nearest(facts: Facts) -> tuple[str, Remedy] | None:
-    """The missing namespace, or a service account of a similar name, and the next question."""
-    if not isinstance(facts.existing, tuple):
+    """The missing namespace, or a service account of a similar name, and the next question; None
+    for a name that Pods or controllers use."""
+    used = any(each.service_account == facts.name for each in (*facts.judged, *facts.owners))
+    if used or not isinstance(facts.existing, tuple):
         return None
-    near = get_close_matches("/".join(facts.account), map("/".join, facts.existing), SHOWN)
-    there = facts.namespace in {each.namespace for each in facts.existing}
+    there = [each for each in facts.existing if each.namespace == facts.namespace]
+    titles = {"/".join(each[bool(there) :]): "/".join(each) for each in there or facts.existing}
+    wanted = "/".join(facts.account[bool(there) :])
+    near = [titles[e] for e in get_close_matches(wanted, titles, SHOWN) if "default" not in e]
     if there and not near:
         return None
     found = "no such service account" if there else f"there is no namespace {facts.namespace}"
