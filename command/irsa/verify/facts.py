@@ -1,12 +1,11 @@
 """Facts of one chain, from a service account to its data, and AWS's answers to its calls. Pure."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from irsa.decide.patterns import Key, Value
-from irsa.identity.arns import parse_role_arn, parse_session_arn
+from irsa.identity.arns import parse_role_arn
 from irsa.identity.eks import (
     AUDIENCE_ANNOTATION,
     CONTAINER_SOURCE,
@@ -217,15 +216,11 @@ class Facts(Question):
     next_pod: Json | Unread | None = None
     """The spec of a new Pod after admission, by dryRun; None where it was not tried: without an
     association only for Pods that were not mutated."""
-    candidate: Role | Unread | None = None
-    """The role that a wrong annotation seems to mean, as IAM has it."""
     token: Token | Unread | None = None
     keys: Json | Unread
     """The key set that the cluster signs tokens with."""
     providers: tuple[RegisteredProvider, ...] | Unread = ()
     role: Role | Unread | None = None
-    elsewhere: Role | None = None
-    """A role of that name in another account that can be read, where the role itself was not."""
     bucket_policy: Json | Unread | None = None
     bucket_account: str = ""
     """The account of the bucket's owner; empty when it is not known."""
@@ -365,19 +360,6 @@ class Facts(Question):
         if isinstance(account, ServiceAccount):
             return account.annotations.get(AUDIENCE_ANNOTATION, STS_AUDIENCE)
         return STS_AUDIENCE
-
-    @property
-    def meant_role(self) -> str:
-        """The role that a wrong annotation seems to mean; empty when that is not known.
-
-        Quotes, white space and repeated slashes are left away. A session's ARN names the role
-        without its path, so it takes IAM to say which role it is.
-        """
-        value = re.sub("//+", "/", self.annotated_role.strip(" \t\r\n\"'`"))
-        if parse_role_arn(value):
-            return value
-        session = parse_session_arn(value)
-        return session.role_arn if session else ""
 
     @property
     def judged(self) -> tuple[Pod, ...]:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
+from itertools import chain
 
 from irsa.access import trusts_association, trusts_token
 from irsa.decide.document import named_accounts, named_roles
@@ -108,14 +109,14 @@ def gather(question: Question, sources: Sources) -> Facts:
 
 
 def search(facts: Facts, sources: Sources) -> Facts:
-    """Read the account's roles and policies; where one role alone is meant for the service account,
+    """Read the accounts' roles and policies; where one role alone is meant for the service account,
     read the chain again as if the user had named it."""
-    known = facts.role_arn or facts.meant_role
-    account = account_of(facts.session_role or known) if known else sources.aws.account
-    iam = sources.reader(str(account)).roles()
-    trusting = iam if isinstance(iam, Unread) else tuple(_trusting(facts, iam.roles))
-    facts = replace(facts, iam=iam, trusting=trusting)
-    role = _meant(facts, trusting)
+    listed = {aws: aws.roles() for aws in dict.fromkeys((sources.aws, *sources.others))}
+    read = [each for each in listed.values() if not isinstance(each, Unread)]
+    iam = listed[sources.reader(account_of(facts.session_role))]
+    trusting = tuple(_trusting(facts, chain.from_iterable(each.roles for each in read)))
+    facts = replace(facts, iam=iam, trusting=iam if isinstance(iam, Unread) else trusting)
+    role = _meant(facts)
     if role is None:
         return facts
     by_eks = not _by_token(facts, role)
@@ -123,7 +124,7 @@ def search(facts: Facts, sources: Sources) -> Facts:
     named = replace(
         question, expected_role=role.arn, expects_association=by_eks, found_role=role.arn
     )
-    return replace(gather(named, sources), iam=iam, trusting=trusting)
+    return replace(gather(named, sources), iam=iam, trusting=facts.trusting)
 
 
 def _trusting(facts: Facts, roles: Iterable[Role]) -> Iterator[Role]:
@@ -154,9 +155,10 @@ def _by_eks(facts: Facts, role: Role) -> bool:
     )
 
 
-def _meant(facts: Facts, trusting: tuple[Role, ...] | Unread) -> Role | None:
+def _meant(facts: Facts) -> Role | None:
     """The role that trusts the service account, where association or annotation is wrong: the only
     one, or the only one of a similar name."""
+    trusting = facts.trusting
     if facts.expected_role or isinstance(trusting, Unread):
         return None
     names = {each.name: each for each in trusting}
@@ -268,8 +270,7 @@ def _references(pod: Pod) -> list[Reference]:
 
 def _account_facts(facts: Facts, sources: Sources) -> Facts:
     if not facts.role_arn:
-        meant = facts.meant_role
-        return replace(facts, candidate=sources.role(meant)) if meant else facts
+        return facts
     account = account_of(facts.role_arn)
     reader = sources.reader(account)
     providers = reader.providers(account)
@@ -278,25 +279,12 @@ def _account_facts(facts: Facts, sources: Sources) -> Facts:
         facts,
         providers=providers if isinstance(providers, Unread) else tuple(providers),
         role=role,
-        elsewhere=(
-            None if isinstance(role, Role) or facts.by_association else _elsewhere(facts, sources)
-        ),
         neighbours=_neighbours(facts, role, sources.cluster),
     )
     asked = dict.fromkeys(each.resource for each in facts.grants)
     policies = {arn: sources.reader(account_of(arn)).resource_policy(arn) for arn in asked}
     facts = replace(facts, resource_policies=policies)
     return _with_bucket(facts, reader, sources) if facts.bucket else facts
-
-
-def _elsewhere(facts: Facts, sources: Sources) -> Role | None:
-    """A role of the annotation's name in another account; the account in it may be wrong."""
-    named = parse_role_arn(facts.annotated_role)
-    if named is None:
-        return None
-    others = [e for e in (sources.aws, *sources.others) if e.account != named.account]
-    found = (e.role(str(named._replace(account=str(e.account)))) for e in others)
-    return next((role for role in found if isinstance(role, Role)), None)
 
 
 def _with_bucket(facts: Facts, reader: Aws, sources: Sources) -> Facts:

@@ -54,7 +54,9 @@ PROPAGATES = frozenset(
     {"AccessDenied", "AccessDeniedException", "InvalidIdentityToken", "IDPCommunicationError"}
 )
 
-SEARCHED = frozenset({"association", "role", "trust", "permissions", "chain-permissions"})
+SEARCHED = frozenset(
+    {"association", "provider", "role", "trust", "permissions", "chain-permissions"}
+)
 """Links whose remedy depends on what else the account has."""
 
 Call = Callable[[], tuple[Answer | Unread, Credentials | None]]

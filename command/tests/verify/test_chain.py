@@ -22,7 +22,6 @@ from command.tests.verify.chains import (
     SESSION_ARN,
     TARGET,
     UNREAD,
-    annotated,
     chained,
     identity,
     links,
@@ -158,17 +157,6 @@ def test_an_undecided_trust_policy_is_decided_by_sts_or_the_likely_cause():
 
 
 @pytest.mark.parametrize(
-    ("value", "corrected"),
-    [(f'"{ROLE_ARN}"', True), (f" {ROLE_ARN}\n", True), (f"'{ROLE_ARN}'", True), (NO_ARN, False)],
-)
-def test_quotes_and_white_space_are_taken_off_the_annotation(value, corrected):
-    link = links(**annotated(value))["annotation"]
-    assert link.status is Status.FAILED
-    assert [each.rpartition("=")[2] for each in link.remedy.shell[:1]] == [ROLE_ARN] * corrected
-    assert corrected or link.found.startswith(f"{value!r} is not the ARN of a role")
-
-
-@pytest.mark.parametrize(
     ("key", "answers", "status", "found"),
     [
         ("assume", {**REFUSED, "assumed": TRIED}, Status.FAILED, "Denied (tried for 90 s)"),
@@ -217,17 +205,6 @@ def test_one_link_on_the_way_to_role_b(changes, key, status, found):
     link = chained(**changes)[key]
     assert (link.status, found in link.found) == (status, True), link.found
     assert "AROAGONE" not in str(link.remedy.commands)
-
-
-def test_a_sessions_role_is_annotated_when_iam_says_which_it_is():
-    moved = replace(ROLE, arn=ROLE_ARN.replace("role/", "role/team/"))
-
-    known = links(candidate=moved, **annotated(NODE.arn.replace("dev-node", "s3-app")))
-    guess = links(**annotated(SESSION_ARN))["annotation"]
-
-    assert known["annotation"].remedy.shell[0].endswith(f"={moved.arn}")
-    assert guess.remedy.shell == ()
-    assert "role s3-app in account 111122223333, with the role's path" in guess.remedy.text
 
 
 @pytest.mark.parametrize("chain", CHAINS)

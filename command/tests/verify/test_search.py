@@ -12,6 +12,7 @@ from command.tests.verify.chains import (
     GOOD_EKS,
     ROLE,
     ROLE_EKS,
+    SESSION_ARN,
     UNREAD,
     annotated,
 )
@@ -35,6 +36,7 @@ OTHER = replace(
     arn=f"{world.ROLE_ARN}-2",
     trust_policy=irsa_trust_policy([world.PROVIDER_ARN], [ServiceAccountRef("dev", "nb")]),
 )
+FOREIGN = world.ROLE_ARN.replace(world.ACCOUNT_A, world.ACCOUNT_B)
 TYPO = world.ROLE_ARN[:-1]
 TO_OTHER = replace(ASSOCIATION, role_arn=TYPO)
 
@@ -64,10 +66,22 @@ def cause(where, **named):
         (sources(account=annotated(TYPO)["service_account"]), "annotation", "annotate"),
         (sources(BARE), "annotation", "annotate"),
         (sources(annotated(OTHER.arn)["service_account"]), "annotation", "annotate"),
+        (sources(annotated(f'"{ROLE.arn}"')["service_account"]), "annotation", "annotate"),
+        (sources(annotated(SESSION_ARN)["service_account"]), "annotation", "annotate"),
+        (sources(annotated(FOREIGN)["service_account"]), "annotation", "annotate"),
         (sources(BARE, (ROLE_EKS, OTHER)), "association", "create-pod-identity-association"),
         (sources(BARE, (ROLE_EKS, OTHER), TO_OTHER), "association", "update-pod-identity-assoc"),
     ],
-    ids=["misspelt", "missing", "another role", "no association", "another association"],
+    ids=[
+        "misspelt",
+        "missing",
+        "another role",
+        "quotes",
+        "session",
+        "account",
+        "no association",
+        "another association",
+    ],
 )
 def test_the_cause_is_the_same_with_and_without_the_role_s_name(where, key, command):
     found, commands, link = cause(where)

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from difflib import get_close_matches
 
-from irsa.identity.arns import name_of, parse_role_arn
+from irsa.identity.arns import parse_role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.observe.aws_config import Profile
-from irsa.observe.facts import PENDING, RUNNING, Answer, Owner, Pod, Role, Unread
+from irsa.observe.facts import PENDING, RUNNING, Answer, Owner, Pod, Unread
 from irsa.observe.pod_spec import needed
 from irsa.verify.facts import Facts, NotMade
 from irsa.verify.link import Check, Link, Remedy, confirmed, irsa, unique
@@ -20,7 +20,7 @@ from irsa.verify.links.injection import injection
 from irsa.verify.links.pod_identity import agent, association
 from irsa.verify.links.precedence import precedence
 from irsa.verify.links.webhook import webhook
-from irsa.verify.remedies.account import naming_role
+from irsa.verify.remedies.account import found_role, naming_role
 from irsa.verify.remedies.pod import annotate, create_account, delete, restart, resume, set_account
 
 NOTHING_NAMES = "no such annotation, and no EKS Pod Identity association"
@@ -90,9 +90,8 @@ def annotation(facts: Facts) -> Link:
     if not parse_role_arn(value):
         return _no_role_arn(facts, check, value)
     if facts.expected_role and value != facts.expected_role:
-        meant = f"; role {name_of(facts.found_role)} trusts this service account"
         return check.failed(
-            f"it names {value}{meant if facts.found_role else ''}",
+            f"it names {value}{found_role(facts)}",
             "annotate the service account with the right role, and restart the Pods",
             *annotate(facts, facts.expected_role),
             *restart(facts),
@@ -109,22 +108,13 @@ def _no_annotation_needed(facts: Facts, own: Profile) -> Link:
 
 
 def _no_role_arn(facts: Facts, check: Check, value: str) -> Link:
-    """An ARN of something else, or one in quotes; the role that it means, if that is certain."""
-    meant, candidate = facts.expected_role, facts.candidate
-    if not meant and isinstance(candidate, Role):
-        meant = candidate.arn
-    if not meant and facts.meant_role and facts.meant_role in value:
-        meant = facts.meant_role  # the very text, without what is around it
-    remedy = "annotate the service account with the role's ARN, and restart the Pods"
-    said = parse_role_arn(facts.meant_role)
-    if not meant and said:
-        remedy += (
-            f"; it seems to be that of role {said.name} in account {said.account}, with the role's "
-            "path if it has one"
-        )
-    commands = [*annotate(facts, meant), *restart(facts)] if meant else []
+    """An ARN of something else, or one in quotes."""
     text = f"{value!r} is not the ARN of a role; the webhook injects it all the same"
-    return check.failed(text, remedy, *commands)
+    remedy = "annotate the service account with the role's ARN, and restart the Pods"
+    if not facts.expected_role:
+        return check.failed(text, f"{naming_role(facts)}; then {remedy}")
+    commands = (*annotate(facts, facts.expected_role), *restart(facts))
+    return check.failed(f"{text}{found_role(facts)}", remedy, *commands)
 
 
 def _no_annotation(facts: Facts, check: Check, annotations: Mapping[str, str]) -> Link:
@@ -135,9 +125,7 @@ def _no_annotation(facts: Facts, check: Check, annotations: Mapping[str, str]) -
     }
     role_arn = facts.expected_role or next(iter(misspelt.values()), "")
     text = f"the annotation is misspelt: {', '.join(misspelt)}" if misspelt else NOTHING_NAMES
-    text += f"; role {name_of(facts.found_role)} trusts this service account" * bool(
-        facts.found_role
-    )
+    text += found_role(facts)
     commands = annotate(facts, role_arn, *(f"{key}-" for key in misspelt))
     remedy = "annotate the service account and restart the Pods: the webhook acts on new ones only"
     if not commands:

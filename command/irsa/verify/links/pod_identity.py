@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from irsa.access import allows
 from irsa.decide.truth import Verdict
-from irsa.identity.arns import cluster_arn, name_of
+from irsa.identity.arns import cluster_arn
 from irsa.identity.injection import without_agent
 from irsa.identity.pod_identity import external_id
 from irsa.observe.eks import AGENT, AUTO_MODE, FOR_POD_IDENTITY, Association
@@ -15,6 +15,7 @@ from irsa.observe.facts import Unread
 from irsa.verify.facts import Facts, PodIdentity
 from irsa.verify.link import Check, Link, Status
 from irsa.verify.links.containers import names, pods_that
+from irsa.verify.remedies.account import found_role
 from irsa.verify.remedies.pod_identity import correct, create, install_agent, use_irsa
 
 ACTIVE = "ACTIVE"
@@ -37,10 +38,10 @@ def association(facts: Facts) -> Link:
     if isinstance(found, Unread):
         return check.unknown(found)
     if found is None:
-        trusting = f"; role {name_of(facts.found_role)} trusts it" if facts.found_role else ""
-        return check.failed(f"no association for this service account{trusting}", create(facts))
+        text = f"no association for this service account{found_role(facts)}"
+        return check.failed(text, create(facts))
     if facts.role_arn != found.role_arn:
-        text = f"{found.id} names {found.role_arn}"
+        text = f"{found.id} names {found.role_arn}{found_role(facts)}"
         return check.failed(text, correct(facts, found, role_arn=facts.role_arn))
     if facts.expects_association and found.target_role_arn != facts.expected_target:
         text = f"{found.id} has target role {found.target_role_arn or '(none)'}"

@@ -1,9 +1,7 @@
 """The links from the token to a session: provider, audience, role, trust policy, STS. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from irsa.access import trusts_token
 from irsa.decide.truth import Verdict
 from irsa.identity.arns import (
     account_of,
@@ -22,7 +20,7 @@ from irsa.identity.token import OidcProvider, Token, verify_token
 from irsa.observe.facts import UNREACHED, Answer, RegisteredProvider, Role, ServiceAccount, Unread
 from irsa.rules.issuers import is_dual_stack
 from irsa.verify.facts import Calls, Facts, NotMade, issuer_of
-from irsa.verify.link import Check, Link, Remedy, ShellCommand, Status, confirmed
+from irsa.verify.link import Check, Link, Remedy, ShellCommand, confirmed
 from irsa.verify.remedies import pod_identity, refusals
 from irsa.verify.remedies.account import near_roles
 from irsa.verify.remedies.iam import create_role, register_audience, register_issuer, replace_trust
@@ -112,10 +110,9 @@ def provider(facts: Facts) -> Link:
     others = ", ".join(map(_described, facts.providers)) or "none at all"
     text = "register the issuer there, or correct the role's account: it is the one that counts"
     sure = facts.expected_role or facts.role is not None
-    register = Remedy(text, (register_issuer(wanted, STS_AUDIENCE),) if sure else ())
     return check.failed(
         f"account {account} has no such OIDC provider (it has {others})",
-        _correct_account(facts) or register,
+        Remedy(text, (register_issuer(wanted, STS_AUDIENCE),) if sure else ()),
     )
 
 
@@ -124,21 +121,6 @@ def _described(provider: RegisteredProvider) -> str:
     name = provider.issuer_url.removeprefix("https://")
     note = " (the dual-stack address, which no token names)" if is_dual_stack(name) else ""
     return f"{provider.issuer_url}{note}"
-
-
-def _correct_account(facts: Facts) -> Remedy | None:
-    """Correct the account in the annotation; None unless another's role trusts the token."""
-    other, token = facts.elsewhere, facts.token
-    if other is None or facts.expected_role or not isinstance(token, Token):
-        return None
-    judged = trusts_token(other, token, session_name=session_name(facts), now=facts.now)
-    if judged.verdict is not Verdict.ALLOW:
-        return None
-    text = (
-        f"correct the account in the annotation: the role of that name in account {other.account} "
-        "trusts the service account; then restart the Pods"
-    )
-    return Remedy(text, (*annotate(facts, other.arn), *restart(facts)))
 
 
 def audience(facts: Facts) -> Link:
@@ -182,7 +164,7 @@ def role(facts: Facts) -> Link:
     if known is None:
         return check.failed(
             "no such role; STS says AccessDenied, as for a trust policy that refuses",
-            _correct_account(facts) or _correct_or_create(facts),
+            _correct_or_create(facts),
         )
     if known.arn != facts.role_arn:
         found = facts.association
@@ -278,11 +260,7 @@ def assume(facts: Facts, answer: Answer | Unread | NotMade, before: Sequence[Lin
     """Check whether STS grants the session."""
     call = "AssumeRoleForPodIdentity" if facts.by_association else "AssumeRoleWithWebIdentity"
     check = Check("assume", f"{call} of {facts.role_arn or 'the role'}")
-    link = granting(check, answer, before)
-    failed = any(each.status is Status.FAILED for each in before)
-    if isinstance(answer, Answer) and answer.code == "InvalidIdentityToken" and not failed:
-        return replace(link, remedy=_correct_account(facts) or link.remedy)
-    return link
+    return granting(check, answer, before)
 
 
 def granting(check: Check, answer: Answer | Unread | NotMade, before: Sequence[Link]) -> Link:

@@ -31,6 +31,11 @@ def trusted_by(role: Role) -> str:
     return ", ".join(dict.fromkeys(each.text for each in who_can_assume(role.trust_policy)))
 
 
+def found_role(facts: Facts) -> str:
+    """Return the reason for the expected role, if the account was searched for it."""
+    return f"; {facts.found_role} trusts this service account" if facts.found_role else ""
+
+
 def naming_role(facts: Facts) -> str:
     """Return where the role that the service account needs comes from."""
     if near := near_roles(facts):

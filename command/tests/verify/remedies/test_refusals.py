@@ -8,9 +8,8 @@ from dataclasses import replace
 import pytest
 
 from command.tests.decide.policies import FOR_ALL, allow, deny
-from command.tests.verify.chains import DENIED, NO_SESSION, ROLE, UNMADE, annotated, chained, links
+from command.tests.verify.chains import DENIED, NO_SESSION, ROLE, UNMADE, chained, links
 from command.tests.verify.commands import written
-from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.observe.facts import Answer, PermissionsPolicy, Unread
 from irsa.verify.link import Status, failing_link
 from tests.support.world import ACCOUNT_A, ACCOUNT_B, BUCKET, ROLE_ARN
@@ -109,30 +108,6 @@ def test_what_sts_says_comes_before_control_policies(answer, words):
     text = links(assumed=answer, **providers, **NO_SESSION)["assume"].remedy.text
     assert words in text
     assert (CONTROL in text) is (answer is DENIED)
-
-
-@pytest.mark.parametrize(
-    ("link", "known"),
-    [
-        ("provider", {"providers": (), "role": None}),
-        ("assume", {"providers": LOCKED, "role": LOCKED}),
-    ],
-)
-def test_a_wrong_account_in_the_annotation_is_corrected_if_a_role_shows_it(link, known):
-    wrong = ROLE_ARN.replace("1111", "2222")
-    given = {**annotated(wrong), **known, "assumed": NO_PROVIDER, **NO_SESSION}
-    stranger = replace(ROLE, trust_policy={"Statement": []})
-
-    def remedy(elsewhere, **more):
-        return links(elsewhere=elsewhere, **given, **more)[link].remedy
-
-    corrected = f" --overwrite {ROLE_ARN_ANNOTATION}={ROLE_ARN}"
-    assert remedy(ROLE).shell[0].endswith(corrected)
-    assert " annotate " not in str(remedy(ROLE, expected_role=wrong).shell)
-    neither = remedy(stranger)
-    assert neither.shell == ()
-    assert "register the" in neither.text
-    assert "or correct the" in neither.text
 
 
 def test_an_unread_policy_of_another_accounts_bucket_gets_no_command():
