@@ -38,7 +38,7 @@ from irsa.observe.iam import (
     read_provider,
     tags_of,
 )
-from irsa.observe.resource_policies import NO_POLICY, READERS
+from irsa.observe.resource_policies import NO_POLICY, READERS, read_resource_policy
 
 DEFAULT_REGION = "us-east-1"  # when nothing says another one; IAM has no regions anyway
 
@@ -323,14 +323,12 @@ class Aws:
         parsed = parse_arn(arn)
         if parsed is None or parsed.service not in READERS or "*" in arn:
             return None
-        needed, read = READERS[parsed.service]
         client = self.in_region(parsed.region)._client(parsed.service)
-
-        def document() -> Json | None:
-            policy = read(client, parsed)
-            return json.loads(policy) if policy else None
-
-        return _aws(f"policy of {arn}", needed, _unless(NO_POLICY, document))
+        return _aws(
+            f"policy of {arn}",
+            READERS[parsed.service].permission,
+            _unless(NO_POLICY, lambda: read_resource_policy(client, parsed)),
+        )
 
     def assume_with_web_identity(
         self, role_arn: str, token: Token, session_name: str

@@ -5,58 +5,51 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_aws-services-that-wor
 """
 # pyright: reportMissingTypeStubs=false
 
-from collections.abc import Callable
-from typing import Any, Final
+import json
+from typing import Any, Final, NamedTuple
 
 from irsa.identity.arns import Arn
-from irsa.identity.policy_json import Json
+from irsa.identity.policy_json import Json, mapping
 
-NO_POLICY: Final = (
-    "NoSuchBucketPolicy",
-    "PolicyNotFoundException",
-    "RepositoryPolicyNotFoundException",
-    "ResourceNotFoundException",
-)
-"""Error codes of a resource without a policy."""
-READERS: Final[dict[str, tuple[str, Callable[[Any, Arn], str | None]]]] = {
-    "s3": (
-        "s3:GetBucketPolicy",
-        lambda s3, arn: s3.get_bucket_policy(Bucket=arn.resource.partition("/")[0])["Policy"],
+
+class PolicyReader(NamedTuple):
+    """The call that reads the policies of a service's resources."""
+
+    permission: str
+    operation: str
+    parameter: str
+    """Takes the ARN, or for S3 and SQS what their calls name a resource by."""
+    element: str
+    """Element of the answer, or of its attributes."""
+
+
+READERS: Final = {
+    "s3": PolicyReader("s3:GetBucketPolicy", "get_bucket_policy", "Bucket", "Policy"),
+    "sqs": PolicyReader("sqs:GetQueueAttributes", "get_queue_attributes", "QueueUrl", "Policy"),
+    "sns": PolicyReader("sns:GetTopicAttributes", "get_topic_attributes", "TopicArn", "Policy"),
+    "kms": PolicyReader("kms:GetKeyPolicy", "get_key_policy", "KeyId", "Policy"),
+    "secretsmanager": PolicyReader(
+        "secretsmanager:GetResourcePolicy", "get_resource_policy", "SecretId", "ResourcePolicy"
     ),
-    "sqs": (
-        "sqs:GetQueueUrl and sqs:GetQueueAttributes",
-        lambda sqs, arn: _queue(sqs, arn).get("Policy"),
+    "dynamodb": PolicyReader(
+        "dynamodb:GetResourcePolicy", "get_resource_policy", "ResourceArn", "Policy"
     ),
-    "sns": (
-        "sns:GetTopicAttributes",
-        lambda sns, arn: sns.get_topic_attributes(TopicArn=str(arn))["Attributes"]["Policy"],
-    ),
-    "kms": (
-        "kms:GetKeyPolicy",
-        lambda kms, arn: kms.get_key_policy(KeyId=str(arn), PolicyName="default")["Policy"],
-    ),
-    "secretsmanager": (
-        "secretsmanager:GetResourcePolicy",
-        lambda each, arn: each.get_resource_policy(SecretId=str(arn)).get("ResourcePolicy"),
-    ),
-    "dynamodb": (
-        "dynamodb:GetResourcePolicy",
-        lambda tables, arn: tables.get_resource_policy(ResourceArn=str(arn))["Policy"],
-    ),
-    "lambda": (
-        "lambda:GetPolicy",
-        lambda functions, arn: functions.get_policy(FunctionName=str(arn))["Policy"],
-    ),
-    "ecr": ("ecr:GetRepositoryPolicy", lambda ecr, arn: _repository(ecr, arn)["policyText"]),
+    "lambda": PolicyReader("lambda:GetPolicy", "get_policy", "FunctionName", "Policy"),
 }
-"""Permission and call by service; other services decide by the caller's policies alone."""
+"""By service; the others decide by the caller's policies, or are not read."""
+NO_POLICY: Final = ("NoSuchBucketPolicy", "PolicyNotFoundException", "ResourceNotFoundException")
+"""Error codes of a resource without a policy."""
 
 
-def _queue(sqs: Any, arn: Arn) -> Json:
-    url = sqs.get_queue_url(QueueName=arn.resource, QueueOwnerAWSAccountId=arn.account)["QueueUrl"]
-    return sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"]).get("Attributes", {})
-
-
-def _repository(ecr: Any, arn: Arn) -> Json:
-    name = arn.resource.partition("/")[2]
-    return ecr.get_repository_policy(registryId=arn.account, repositoryName=name)
+def read_resource_policy(client: Any, arn: Arn) -> Json | None:
+    """A resource's policy; None when it has none."""
+    reader = READERS[arn.service]
+    asked: Json = {reader.parameter: str(arn)}
+    if arn.service == "s3":
+        asked = {reader.parameter: arn.resource.partition("/")[0]}
+    elif arn.service == "sqs":
+        url = f"{client.meta.endpoint_url}/{arn.account}/{arn.resource}"
+        asked = {reader.parameter: url, "AttributeNames": [reader.element]}
+    answer: Json = getattr(client, reader.operation)(**asked)
+    policy = (mapping(answer.get("Attributes")) or answer).get(reader.element)
+    return json.loads(policy) if policy else None

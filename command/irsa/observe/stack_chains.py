@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, cast
 
-from irsa.identity.policy_json import Json, mapping, mappings
+from irsa.identity.policy_json import Json, as_list, mapping, mappings, statements
 from irsa.identity.subjects import parse_subject
 from irsa.observe.facts import PermissionsPolicy
 from irsa.observe.pulumi import (
@@ -68,6 +68,7 @@ class StackChain:
     deployment: str = ""
     """Empty for a role alone, whose service account another tool creates."""
     bucket: str = ""
+    """The first that the stack's policies let the role list."""
     role_b_arn: str = ""
     profile: str = ""
     external_id: str = ""
@@ -97,7 +98,6 @@ STACK_TYPE = "pulumi:pulumi:Stack"
 _WORKLOADS = ("irsa:index:Workload", "irsa:index:WorkloadIdentity")
 _ROLE = "irsa:index:ServiceAccountRole"
 _ASSOCIATION = "irsa:index:PodIdentityAssociation"
-_BUCKET = "irsa:index:DataBucket"
 
 
 def stack_of(document: Json, name: str = "") -> Stack:
@@ -125,12 +125,11 @@ def chains_of(document: Json) -> StackChains:
             "the stack has no Workload, ServiceAccountRole or PodIdentityAssociation of the irsa "
             "components; name the stack of a program that uses them, after `pulumi up`"
         )
-    buckets = _buckets(resources)
     by_id = {output(each, "association_id"): each for each in associations}
     chains: list[StackChain] = []
     skipped: list[tuple[str, str]] = []
     for workload in workloads:
-        found = _workload_chains(workload, buckets, by_id)
+        found = _workload_chains(workload, by_id)
         if isinstance(found, str):
             skipped.append((logical_name(workload), found))
         else:
@@ -141,12 +140,12 @@ def chains_of(document: Json) -> StackChains:
         if missing:
             skipped.append((logical_name(each), missing))
         elif output(each, "association_id") not in in_use:
-            chains += _chains(each, each, buckets)
+            chains += _chains(each, each)
     used = {chain.role_arn for chain in chains}
     for role in roles:
         if output(role, "role_arn") in used:
             continue
-        alone = _role_chains(role, buckets)
+        alone = _role_chains(role)
         if isinstance(alone, str):
             skipped.append((logical_name(role), alone))
         else:
@@ -160,8 +159,16 @@ def _with_policies(
 ) -> StackChain:
     role_b = chain.role_b_arn or chain.profile
     role_arn = chain.target_role_arn or ("" if role_b else chain.role_arn)
-    known = (each.content for each in policies.get(role_arn, ()))
-    return replace(chain, policies=tuple(filter(None, known)))
+    known = [each.content for each in policies.get(role_arn, ())]
+    named = [
+        str(resource)
+        for statement in (each for document in known for each in statements(document))
+        if "s3:ListBucket" in as_list(statement.get("Action"))
+        for resource in as_list(statement.get("Resource"))
+    ]
+    buckets = [each.partition(":s3:::")[2] for each in named if not {*"/*?"} & {*each}]
+    bucket = next(filter(None, buckets), "")
+    return replace(chain, policies=tuple(filter(None, known)), bucket=bucket)
 
 
 def _resources(document: Json) -> list[Json]:
@@ -184,20 +191,18 @@ def _name(document: Json, resources: Sequence[Json]) -> str:
     return next((urn.removeprefix("urn:pulumi:").partition("::")[0] for urn in urns), "")
 
 
-def _workload_chains(
-    workload: Json, buckets: Mapping[str, str], associations: Mapping[str, Json]
-) -> list[StackChain] | str:
+def _workload_chains(workload: Json, associations: Mapping[str, Json]) -> list[StackChain] | str:
     """The chains of a Workload, or the reason why it has none."""
     missing = _missing(workload, "namespace", "service_account_name")
     association_id = output(workload, "association_id")
     if not missing and association_id:
-        return _chains(workload, associations.get(association_id, {}), buckets)
+        return _chains(workload, associations.get(association_id, {}))
     if not missing and mapping(workload.get("outputs")).get("role_arn") is None:
         missing = "it has an access key and no role"
-    return missing or _missing(workload, "role_arn") or _chains(workload, workload, buckets)
+    return missing or _missing(workload, "role_arn") or _chains(workload, workload)
 
 
-def _chains(component: Json, naming: Json, buckets: Mapping[str, str]) -> list[StackChain]:
+def _chains(component: Json, naming: Json) -> list[StackChain]:
     """A chain for each target of a component, or one; ``naming`` is the one that names the role."""
     role_arn = output(naming, "role_arn")
     chain = StackChain(
@@ -206,7 +211,6 @@ def _chains(component: Json, naming: Json, buckets: Mapping[str, str]) -> list[S
         service_account=output(component, "service_account_name"),
         role_arn=role_arn,
         deployment=output(component, "deployment_name"),
-        bucket=buckets.get(role_arn, ""),
         association_id=output(component, "association_id"),
         target_role_arn=output(naming, "target_role_arn"),
     )
@@ -222,7 +226,7 @@ def _chains(component: Json, naming: Json, buckets: Mapping[str, str]) -> list[S
     ] or [chain]
 
 
-def _role_chains(role: Json, buckets: Mapping[str, str]) -> list[StackChain] | str:
+def _role_chains(role: Json) -> list[StackChain] | str:
     """A chain for each service account that a role trusts by its exact name, to each role B, or
     the reason why there is none."""
     subjects = _list(role, "subjects")
@@ -239,32 +243,11 @@ def _role_chains(role: Json, buckets: Mapping[str, str]) -> list[StackChain] | s
             namespace=account.namespace,
             service_account=account.name,
             role_arn=role_arn,
-            bucket=buckets.get(role_arn, ""),
             role_b_arn=role_b_arn,
         )
         for account in accounts
         for role_b_arn in _list(role, "role_b_arns") or [""]
     ]
-
-
-def _buckets(resources: Sequence[Json]) -> dict[str, str]:
-    """The bucket that each role has a policy for, by the role's ARN.
-
-    The attachment is a child of the role's component, the policy one of the bucket's.
-    """
-    names = {each.get("urn"): output(each, "bucket_name") for each in typed(resources, _BUCKET)}
-    of_policy = {
-        output(each, "arn"): names.get(each.get("parent"), "") for each in typed(resources, POLICY)
-    }
-    owners = [*typed(resources, _ROLE), *typed(resources, _ASSOCIATION)]
-    role_arns = {each.get("urn"): output(each, "role_arn") for each in owners}
-    found: dict[str, str] = {}
-    for each in typed(resources, ATTACHMENT):
-        bucket = of_policy.get(output(each, "policyArn"))
-        role_arn = role_arns.get(each.get("parent"))
-        if bucket and role_arn:
-            found.setdefault(role_arn, bucket)
-    return found
 
 
 def _list(resource: Json, name: str) -> list[str]:

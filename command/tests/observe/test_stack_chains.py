@@ -150,18 +150,24 @@ def test_a_role_alone_is_a_chain_for_each_exact_subject():
     ]
 
 
-def test_the_bucket_is_the_one_whose_policy_the_role_has():
-    bucket, mine = component("DataBucket", "data", bucket_name="acme-data"), role()
-    policies = [
-        resource("aws:iam/policy:Policy", "read", bucket["urn"], outputs={"arn": POLICY}),
-        resource("aws:iam/policy:Policy", "own", outputs={"arn": f"{POLICY}-2"}),
-    ]
-    other = resource(ATTACHMENT, "a", mine["urn"], outputs={"policyArn": f"{POLICY}-2"})
-    read = resource(ATTACHMENT, "b", mine["urn"], outputs={"policyArn": POLICY})
-
-    for attached, name in (([other, read], "acme-data"), ([other], "")):
-        found = chains_of(state(workload(), mine, bucket, *attached, *policies))
-        assert found.chains == [chain(bucket=name)]
+@pytest.mark.parametrize(
+    ("resource_arns", "bucket"),
+    [(["arn:aws:s3:::acme-data/*", "arn:aws:s3:::acme-data"], "acme-data"), (["*"], "")],
+)
+def test_the_stack_s_policies_are_the_questions_of_their_role(resource_arns, bucket):
+    listing = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": resource_arns}
+    document = {"Statement": [listing]}
+    name = ROLE_A_ARN.rpartition("/")[2]
+    found = chains_of(
+        state(
+            workload(),
+            role(),
+            resource("aws:iam/role:Role", "r", outputs={"arn": ROLE_A_ARN, "name": name}),
+            resource("aws:iam/policy:Policy", "p", outputs={"arn": POLICY, "policy": document}),
+            resource(ATTACHMENT, "a", outputs={"policyArn": POLICY, "role": name}),
+        )
+    )
+    assert found.chains == [chain(bucket=bucket, policies=(document,))]
 
 
 @pytest.mark.parametrize(
