@@ -45,7 +45,7 @@ def test_a_message_names_its_errors_and_no_others(row):
         # Texts of AWS and the SDKs without a thread.
         ("An error occurred (AccessDenied) when calling the ListObjectsV2 operation: Access Denied",
          ["data-denied"]),
-        ("You must specify a region. You can also configure your region by running", ["no-region"]),
+        ("You must specify a region. You can also configure your region by running", ["region"]),
         ("No such file or directory: 'eks.amazonaws.com/serviceaccount/token'", ["token-file"]),
         (r"Could not find file 'C:\eks.amazonaws.com\serviceaccount\token'.", ["token-file"]),
         ("Received non 200 response 400 from container metadata", ["pod-identity"]),
@@ -55,7 +55,7 @@ def test_a_message_names_its_errors_and_no_others(row):
         ("software.amazon.awssdk.auth.credentials.WebIdentityTokenFileCredentialsProvider", []),
         # Two errors in one log are both found; the summaries between them are not.
         (("failed to refresh cached credentials, Incorrect token audience; Unable to locate "
-          "credentials; You must specify a region"), ["audience", "no-region"]),
+          "credentials; You must specify a region"), ["audience", "region"]),
     ],
 )  # fmt: skip
 def test_a_text_names_its_errors_and_no_others(text, expected):
