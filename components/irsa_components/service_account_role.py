@@ -85,7 +85,7 @@ class ServiceAccountRoleArgs:
     """ARN of the managed policy that the role's permissions cannot exceed."""
 
     max_session_duration: values.SessionDuration = DEFAULT_ROLE_SESSION_DURATION
-    """Longest session that STS will issue, in seconds (3600 to 43200)."""
+    """Longest session in seconds (3600 to 43200); an hour unless the application asks for more."""
 
     trust_policy_quota: Annotated[int, values.within(TRUST_POLICY_QUOTAS)] = TRUST_POLICY_QUOTA
     """Characters that IAM accepts in a trust policy; above 2048 only if AWS raised the quota."""

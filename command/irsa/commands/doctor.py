@@ -3,13 +3,18 @@
 import argparse
 import json
 import re
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 
 from irsa import PROGRAM
 from irsa.commands import cli
-from irsa.commands.known_errors import KNOWN_ERRORS, VERIFY, Cause, KnownError, diagnose, plain
+from irsa.commands.known_errors import KNOWN_ERRORS, Cause, KnownError, diagnose, plain
+from irsa.commands.message_names import authorization_calls, fill, names, verify
 from irsa.identity.errors import Denial, read_denial
 from irsa.printable import line
+
+Check = Callable[[Cause], str]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -29,48 +34,56 @@ def run(options: argparse.Namespace) -> int:
 
         text = read_text("-")
     errors = diagnose(text)
-    denial = read_denial(plain(text))
+    flat = plain(text)
+    denial = read_denial(flat)
+    found = names(flat)
+    asking = verify(found, denial)
+    check = partial(_check, found=found, asking=asking)
+    calls = authorization_calls(flat)
     if options.output == "json":
-        print(json.dumps([_as_json(error, denial) for error in errors], indent=1))
+        more = {"verify": asking, "calls": calls}
+        print(json.dumps([_as_json(error, denial, check) | more for error in errors], indent=1))
     elif errors:
         said = [f"AWS says: {line(denial.reason)}"] if denial and denial.reason else []
-        print("\n\n".join([*said, *map(_as_text, errors), f"verify: {VERIFY}"]))
+        explain = [f"AWS explains it: {line('; '.join(calls))}"] if calls else []
+        parts = [_as_text(error, check) for error in errors]
+        print("\n\n".join([*said, *explain, *parts, f"verify: {line(asking)}"]))
     else:
         print(f"not among the {len(KNOWN_ERRORS)} known errors; `{PROGRAM} verify` checks the "
               "whole chain")  # fmt: skip
     return cli.HOLDS if errors else cli.UNDECIDED
 
 
-def _as_text(error: KnownError) -> str:
+def _as_text(error: KnownError, check_of: Check) -> str:
     lines = [error.error, f"  {error.meaning}"]
     for number, cause in enumerate(error.causes, start=1):
         link = f"link {cause.link!r}"
-        check = f"{_check(cause)}  ({link})" if cause.link else _check(cause)
-        check = check if cause.check else f"{link} of verify"
+        check = f"{check_of(cause)}  ({link})" if cause.link else check_of(cause)
+        check = line(check) if cause.check else f"{link} of verify"
         lines += [f"  {number}. {cause.cause}", f"     check: {check}"]
     return "\n".join(lines)
 
 
-def _check(cause: Cause) -> str:
-    """The check, with the name by which the program was started."""
-    return re.sub("^irsa ", f"{PROGRAM} ", cause.check) or VERIFY
+def _check(cause: Cause, found: dict[str, str], asking: str) -> str:
+    """The check, with the program's name and the text's names."""
+    return fill(re.sub("^irsa ", f"{PROGRAM} ", cause.check), found) or asking
 
 
-def _as_json(error: KnownError, denial: Denial | None) -> dict[str, object]:
+def _as_json(error: KnownError, denial: Denial | None, check_of: Check) -> dict[str, object]:
     return {
         "key": error.key,
         "error": error.error,
         "meaning": error.meaning,
         "denial": denial and _denial_as_json(denial),
-        "causes": [_cause_as_json(each) for each in error.causes],
+        "causes": [_cause_as_json(each, check_of(each)) for each in error.causes],
     }
 
 
-def _cause_as_json(cause: Cause) -> dict[str, str | None]:
+def _cause_as_json(cause: Cause, check: str) -> dict[str, str | None]:
     return {
         "id": cause.id,
         "cause": cause.cause,
-        "check": _check(cause),
+        "check": check,
         "link": cause.link or None,
         "source": cause.source or None,
     }

@@ -4,16 +4,15 @@ import re
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
-from irsa import PROGRAM, data
+from irsa import data
 from irsa.identity.errors import Denial, PolicyType, Refusal, flatten, read_denial
-
-VERIFY = f"{PROGRAM} verify --namespace NAMESPACE --service-account NAME"
 
 TEXT_MAX = 50_000
 """Characters that are read, from the end: errors are at the end of a log."""
 
-# Programs print errors as JSON strings: \n, \n\t and \". A \t alone may be a folder on Windows.
-_ESCAPED = re.compile(r"\\n(?:\\t)?|\\(?=[\"'])")
+# Programs print errors as JSON strings (\n, \n\t, \"), or with a bar before each line.
+# A \t alone may be a folder on Windows.
+_ESCAPED = re.compile(r"\\n(?:\\t)?|\\(?=[\"'])|\n\s*[|>]\s")
 
 
 class Level(IntEnum):
@@ -69,6 +68,8 @@ class KnownError:
     causes: tuple[Cause, ...]
     """The likeliest first."""
     level: Level = Level.NAMED
+    fallback: re.Pattern[str] | None = None
+    """The kind of text that is this one if no error's pattern fits."""
 
 
 _FILE = data.load("known_errors.yaml")
@@ -82,7 +83,9 @@ def diagnose(text: str) -> list[KnownError]:
     after those that the text itself names.
     """
     flat = plain(text)
-    fitting = [each for each in KNOWN_ERRORS if each.pattern.search(flat)]
+    fitting = [each for each in KNOWN_ERRORS if each.pattern.search(flat)] or [
+        each for each in KNOWN_ERRORS if each.fallback and each.fallback.search(flat)
+    ]
     nearest = min((each.level for each in fitting), default=None)
     denial = read_denial(flat)
     return [

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from botocore.loaders import Loader
 
 from irsa.__main__ import main
 from irsa.commands.known_errors import KNOWN_ERRORS, TEXT_MAX, Level, diagnose
@@ -45,7 +46,7 @@ def test_a_message_names_its_errors_and_no_others(row):
         # Texts of AWS and the SDKs without a thread.
         ("An error occurred (AccessDenied) when calling the ListObjectsV2 operation: Access Denied",
          ["data-denied"]),
-        ("You must specify a region. You can also configure your region by running", ["no-region"]),
+        ("You must specify a region. You can also configure your region by running", ["region"]),
         ("No such file or directory: 'eks.amazonaws.com/serviceaccount/token'", ["token-file"]),
         (r"Could not find file 'C:\eks.amazonaws.com\serviceaccount\token'.", ["token-file"]),
         ("Received non 200 response 400 from container metadata", ["pod-identity"]),
@@ -55,7 +56,7 @@ def test_a_message_names_its_errors_and_no_others(row):
         ("software.amazon.awssdk.auth.credentials.WebIdentityTokenFileCredentialsProvider", []),
         # Two errors in one log are both found; the summaries between them are not.
         (("failed to refresh cached credentials, Incorrect token audience; Unable to locate "
-          "credentials; You must specify a region"), ["audience", "no-region"]),
+          "credentials; You must specify a region"), ["audience", "region"]),
     ],
 )  # fmt: skip
 def test_a_text_names_its_errors_and_no_others(text, expected):
@@ -94,10 +95,9 @@ def test_every_cause_has_an_id_a_check_and_a_source_or_a_link_of_verify():
 
 def test_a_wrapping_error_is_an_answer_only_by_itself():
     wrapper = "failed to refresh cached credentials, operation error STS: AssumeRole, "
-    summaries = {"no-credentials", "imds", "malformed-policy"}
     assert keys(wrapper) == ["no-credentials"]
     for error in KNOWN_ERRORS:
-        if error.key not in summaries:
+        if error.level < Level.FALLBACK and error.key != "malformed-policy":
             text = f"{wrapper}{error.error} NoCredentialProviders, no EC2 IMDS role found"
             assert keys(text) == [error.key]
 
@@ -170,8 +170,44 @@ def test_json_has_the_causes_in_order(capsys):
 
     [error] = json.loads(capsys.readouterr().out)
     assert error["key"] == "request-arn"
-    assert [cause["link"] for cause in error["causes"]] == ["annotation", "annotation"]
+    assert [cause["link"] for cause in error["causes"]] == ["annotation"]
     assert error["causes"][0].keys() == {"id", "cause", "check", "link", "source"}
+
+
+ROLE_A = "arn:aws:iam::111122223333:role/s3-app"
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ("Unable to locate credentials", "NAMESPACE/NAME"),
+        ("system:serviceaccount:dev:app: Incorrect token audience", "dev/app"),
+        ("An IAM role must be associated with service account app (namespace: dev)", "dev/app"),
+        ("AccessDenied: Access Denied s3a://data/x", "NAMESPACE/NAME --bucket data"),
+        (f"{REFUSED}s3:ListBucket on resource: arn:aws:s3:::data",
+         f"NAMESPACE/NAME --role-arn {ROLE_A} --bucket data"),
+        (f"{REFUSED}s3:GetObject on resource: arn:aws:s3:::a/b",
+         f"NAMESPACE/NAME --role-arn {ROLE_A} --action s3:GetObject --resource arn:aws:s3:::a/b"),
+        (f"{REFUSED}ec2:A", f"NAMESPACE/NAME --role-arn {ROLE_A} --action ec2:A --resource '*'"),
+        (f"{REFUSED}sts:AssumeRole on resource: arn:aws:iam::444455556666:role/b",
+         f"NAMESPACE/NAME --role-arn {ROLE_A} --role-b arn:aws:iam::444455556666:role/b"),
+        (f"{REFUSED}sts:AssumeRole on resource: {ROLE_A}", f"NAMESPACE/NAME --role-arn {ROLE_A}"),
+        (f"User: u is not authorized to perform: sts:AssumeRole on resource: {ROLE_A}",
+         f"NAMESPACE/NAME --role-b {ROLE_A}"),
+        (f"{REFUSED.replace('/s is', '/i-0abc is')}s3:ListBucket", "NAMESPACE/NAME"),
+        ("Not authorized to perform sts:AssumeRoleWithWebIdentity", "NAMESPACE/NAME"),
+    ],
+)  # fmt: skip
+def test_the_printed_command_has_what_the_text_names(text, options, capsys):
+    assert main(["doctor", text]) == 0
+    assert f"\nverify: python -m irsa verify {options}\n" in capsys.readouterr().out
+
+
+def test_every_error_that_sts_declares_is_known():
+    shapes = Loader().load_service_model("sts", "service-2")["shapes"].values()
+    codes = {shape["error"]["code"] for shape in shapes if shape.get("exception")}
+    for code in codes - {"InvalidAuthorizationMessageException", "JWTPayloadSizeExceededException"}:
+        assert keys(f"An error occurred ({code}) when calling the AssumeRole operation: x"), code
 
 
 @pytest.mark.parametrize(
@@ -181,6 +217,8 @@ def test_json_has_the_causes_in_order(capsys):
          ["check: link 'audience' of verify", "python -m irsa verify"]),
         (f"{REFUSED}s3:ListBucket because no session policy allows it", 0,
          ["AWS says: no session policy allows s3:ListBucket"]),
+        (f"{REFUSED}iam:GetRole … with the following authorization id: ab12-cd34", 0,
+         ["authorization-details --authorization-id ab12-cd34; aws", "authorization-policy --pol"]),
         ("it does not work", 3, ["python -m irsa verify"]),
     ],
 )  # fmt: skip
