@@ -67,6 +67,12 @@ def walk(facts: Facts, sources: Sources) -> list[Link]:
     chain = Chain(searched(facts, sources))
     facts = chain.facts
     calls = _calls(chain, sources)
+    refused = isinstance(calls.assumed, Answer) and not calls.assumed.allowed
+    if refused and isinstance(facts.role, Unread) and not facts.found_role:
+        # A role of another account that cannot be read: the account may be wrong.
+        found = search(facts, sources)
+        if found.found_role:
+            return walk(found, sources)
     if facts.inside and facts.pod is not None:
         container = next(iter(facts.containers), "")
         inside = sources.cluster.caller_inside(facts.namespace, facts.pod, container)

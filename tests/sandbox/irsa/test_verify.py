@@ -45,11 +45,11 @@ def test_a_misspelt_annotation_is_corrected(workload):
     remedied(workload, "annotation", "the annotation is misspelt: eks.amazonaws.com/rolearn")
 
 
-def test_a_wrong_account_in_the_annotation_shows_at_sts(workload):
+def test_a_wrong_account_in_the_annotation_is_corrected(workload):
     wrong = workload.role_arn.replace(ACCOUNT_A, "222233334444")
     workload.service_account({ROLE_ARN_ANNOTATION: wrong})
     workload.restart()
-    remedied(workload, "assume", "No OpenIDConnect provider", "--role-arn", "")
+    remedied(workload, "annotation", f"{wrong}; {workload.role_arn} trusts", "--role-arn", "")
 
 
 def test_another_audience_is_taken_off_the_service_account(workload):
