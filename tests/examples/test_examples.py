@@ -69,6 +69,8 @@ def test_a_web_service_and_not_its_proxy_reaches_the_bucket(session, platform):
         with session.pod_process("shop", "orders", "proxy") as proxy:
             assert ROLE_ARN_VARIABLE not in proxy.env
             assert (proxy.root / "etc/tls/tls.crt").read_text() == "x"
+        verified = RegisteredCluster(session).irsa("verify", "shop/orders", "--wait", "0")
+        assert verified.code == 0, verified.out
         scaler = session.cluster.get(HorizontalPodAutoscaler, "orders", namespace="shop")
         assert scaler.spec.scaleTargetRef.name == "orders"
         assert stack.up().keys() == {"same"}, "a second one must change nothing"
