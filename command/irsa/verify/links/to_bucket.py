@@ -174,23 +174,19 @@ def _fitting(role: Role, facts: Facts, wanted: Sequence[Grant]) -> Remedy | None
     """Attach a managed policy of the account that allows this, and nothing elsewhere."""
     known = facts.iam.managed if isinstance(facts.iam, AccountPrincipals) else ()
     within = {each.resource.partition("/")[0] for each in wanted}
-    for policy in known:
+    fitting: list[tuple[list[Grant], PermissionsPolicy]] = []
+    for policy in (each for each in known if account_of(each.arn) == role.account):
         named = [*named_grants([policy.content])]
+        narrow = all(each.resource.partition("/")[0] in within for each in named)
         alone = replace(role, policies=(policy,), boundary=None)
-        narrow = named and all(each.resource.partition("/")[0] in within for each in named)
-        if (
-            account_of(policy.arn) == role.account
-            and narrow
-            and all(
-                judge_grant(alone, facts, each, own_policies_only=True).verdict is Verdict.ALLOW
-                for each in wanted
-            )
-        ):
-            text = (
-                f"attach the account's policy {policy.name}, which allows {describe_grants(named)}"
-            )
-            return Remedy(text, (attach_policy(role, policy.arn),))
-    return None
+        judged = [judge_grant(alone, facts, each, own_policies_only=True) for each in wanted]
+        if narrow and all(each.verdict is Verdict.ALLOW for each in judged):
+            fitting.append((named, policy))
+    if not fitting:
+        return None
+    named, policy = min(fitting, key=lambda each: len(each[0]))
+    text = f"attach the account's policy {policy.name}, which allows {describe_grants(named)}"
+    return Remedy(text, (attach_policy(role, policy.arn),))
 
 
 def _statements(wanted: Iterable[Grant]) -> Iterator[Json]:
