@@ -21,6 +21,7 @@ from irsa.verify.remedies.iam import (
     replace_bucket_policy,
     take_back,
 )
+from irsa.verify.remedies.pod import call_inside
 from irsa.verify.remedies.pod_identity import enable_tags, with_tags
 from irsa.verify.remedies.policy_edits import NARROW, with_role_exception
 from irsa.verify.session_name import session_name
@@ -41,7 +42,8 @@ def listing_links(
     """Check whether a role may list the bucket, and does; ``answer`` is S3's to that role."""
     allowed = permissions(f"{prefix}permissions", facts, role)
     listed = listing(f"{prefix}data", facts, answer, [allowed])
-    return [confirmed(allowed, answer, "S3 listed it"), listed]
+    asked = call_inside(facts, "s3api", "list-objects-v2", "--bucket", facts.bucket)
+    return [confirmed(allowed, answer, "S3 listed it", asked), listed]
 
 
 def bucket_arn(role: Role, bucket: str) -> str:
@@ -55,11 +57,8 @@ def permissions(key: str, facts: Facts, role: Role | Unread | None) -> Link:
     if not isinstance(role, Role):
         return check.undecided("there is no role", role)
     judged = judge_listing(role, facts)
-    if judged.verdict is Verdict.ALLOW:
-        return check.passed(judged.deciding)
-    if judged.verdict is Verdict.UNKNOWN:
-        policies = (role.policies, role.boundary, facts.bucket_policy)
-        return check.undecided(judged.text, *policies)
+    if link := check.judged(judged, role.policies, role.boundary, facts.bucket_policy):
+        return link
     found, tagged = facts.association, judge_listing(role, with_tags(facts)).verdict
     if found and tagged is Verdict.ALLOW and not found.policy:
         return check.failed(judged.text, enable_tags(facts, found))
