@@ -4,11 +4,12 @@ Nothing here decides: `irsa.decide.simulate` does. A policy that it cannot read,
 unknown element, makes the answer UNKNOWN: IAM stored that policy, so it is not refused.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from irsa.decide.association import call_keys
+from irsa.decide.condition_keys import OF_PLACE
 from irsa.decide.document import Kind
 from irsa.decide.patterns import Key, Value
 from irsa.decide.policies import Source
@@ -58,6 +59,14 @@ class Judgement(NamedTuple):
     verdict: Verdict
     reasons: tuple[Reason, ...]
     """The deciding one first."""
+    missing: Iterable[str] = ()
+    """The facts without which it is UNKNOWN, as `decide` lists them."""
+
+    @property
+    def by_place(self) -> bool:
+        """True if the answer to the same call from elsewhere may be another one."""
+        keys = {f"condition key {key}" for key in OF_PLACE.split()}
+        return not keys.isdisjoint(map(str.lower, self.missing))
 
     @property
     def denials(self) -> list[DenyingStatement]:
@@ -287,4 +296,4 @@ def judge(step: Callable[[], Step], now: float | None = None) -> Judgement:
         [answer] = simulate(Scenario(now, None, None, [step()])).steps
     except ValueError as error:
         return Judgement(Verdict.UNKNOWN, (remark(f"cannot be judged: {error}"),))
-    return Judgement(answer.verdict, tuple(answer.reasons))
+    return Judgement(answer.verdict, tuple(answer.reasons), answer.missing)

@@ -50,6 +50,12 @@ def claim_keys(issuer: str) -> tuple[str, ...]:
     return tuple(next(listed, "").split())
 
 
+OF_PLACE: Final = (
+    "aws:sourceip aws:sourcevpc aws:sourcevpcarn aws:sourcevpce aws:vpcsourceip aws:vpceaccount "
+    "aws:vpceorgid aws:vpceorgpaths aws:useragent aws:referer aws:requestedregion"
+)
+"""Keys by which the same call from elsewhere may get another answer: AWS's properties of the
+network, and of the request the program, the page and the region."""
 GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
 """Address of the pages of the table."""
 ASSUMING = ("sts:assumerole", "sts:assumerolewithwebidentity")

@@ -13,12 +13,15 @@ from configparser import (
     ParsingError,
     RawConfigParser,
 )
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 _SECRET = re.compile(
     r"(?im)^(\s*(?:aws_secret_access_key|aws_session_token|aws_access_key_id)\s*[=:]).*$"
 )
 TOKEN_FILE = "web_identity_token_file"  # noqa: S105 - a setting's name
+_TEXTS = ("role_arn", "source_profile", TOKEN_FILE, "role_session_name", "external_id",
+          "credential_source", "region")  # fmt: skip
 _OTHER_SECTIONS = ("sso-session", "services", "plugins", "preview")
 
 
@@ -40,34 +43,19 @@ class Profile:
     other_source: str = ""
     """``credential_process`` or ``sso``, for a profile that gets credentials that way."""
     region: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict[str, str], compare=False)
+    """All that it says."""
 
 
-def profiles(text: str) -> dict[str, Profile]:
-    """The profiles of a config file by name; ValueError when it cannot be read."""
-    return {
-        name: _profile(name, values)
-        for section, values in _sections(text).items()
-        if (name := _name(section))
-    }
+def profiles(config: str, credentials: str = "") -> dict[str, Profile]:
+    """The profiles of both files by name; ValueError when one cannot be read.
 
-
-def credentials_profiles(text: str) -> dict[str, Profile]:
-    """The profiles of a credentials file, whose headers are the names alone; or ValueError."""
-    return {name: _profile(name, values) for name, values in _sections(text).items()}
-
-
-def merged(config: Mapping[str, Profile], credentials: Mapping[str, Profile]) -> dict[str, Profile]:
-    """The profiles of both files; the credentials file wins, as in every SDK."""
-    both = dict(config)
-    for name, over in credentials.items():
-        under = both.get(name)
-        both[name] = over if under is None else _merge(under, over)
-    return both
-
-
-def _merge(under: Profile, over: Profile) -> Profile:
-    values = {field: getattr(over, field) or getattr(under, field) for field in Profile.__slots__}
-    return Profile(**values)
+    The credentials file's headers are the names alone, and its settings win, as in every SDK.
+    """
+    named = {name: values for each, values in _sections(config).items() if (name := _name(each))}
+    for name, values in _sections(credentials).items():
+        named.setdefault(name, {}).update(values)
+    return {name: _profile(name, values) for name, values in named.items()}
 
 
 def unprefixed(text: str) -> list[str]:
@@ -125,18 +113,14 @@ def _profile(name: str, values: dict[str, str]) -> Profile:
     if seconds is not None and not seconds.isdecimal():
         raise ValueError(f"AWS config file: duration_seconds {seconds!r} of profile {name!r}")
     sso = "sso" if {"sso_session", "sso_start_url"} & values.keys() else ""
+    texts: dict[str, Any] = {key: values[key] for key in _TEXTS if key in values}
     return Profile(
         name,
-        values.get("role_arn", ""),
-        values.get("source_profile", ""),
-        values.get("web_identity_token_file", ""),
-        values.get("role_session_name", ""),
-        values.get("external_id", ""),
-        None if seconds is None else int(seconds),
-        "aws_access_key_id" in values,
-        values.get("credential_source", ""),
-        "credential_process" if "credential_process" in values else sso,
-        values.get("region", ""),
+        duration_seconds=None if seconds is None else int(seconds),
+        has_keys="aws_access_key_id" in values,
+        other_source="credential_process" if "credential_process" in values else sso,
+        settings=values,
+        **texts,
     )
 
 
@@ -166,12 +150,10 @@ def profile_chain(
     problem = "; ".join(role_problems(known, profile, seen))
     if problem:
         return ProfileChain(problem=problem)
-    if profile.web_identity_token_file:
-        return ProfileChain((profile.role_arn,), "token")
-    if profile.credential_source:
-        return ProfileChain((profile.role_arn,), profile.credential_source)
-    if profile.source_profile == name:
-        return ProfileChain((profile.role_arn,), "keys")
+    start = "token" if profile.web_identity_token_file else profile.credential_source
+    start = start or ("keys" if profile.source_profile == name else "")
+    if start:
+        return ProfileChain((profile.role_arn,), start)
     before = profile_chain(known, profile.source_profile, (*seen, name))
     if before.problem:
         return before

@@ -9,7 +9,7 @@ from posixpath import dirname
 from typing import NamedTuple
 
 from irsa.identity.eks import POD_IDENTITY_VOLUME, TOKEN_VOLUME
-from irsa.identity.policy_json import Json
+from irsa.identity.policy_json import Json, mapping
 from irsa.observe.facts import ConfigFile, NotMounted, Objects, Unread
 
 _REFERENCE = re.compile(r"\$(?:\$|\((?P<name>[^)]*)\))")
@@ -113,11 +113,24 @@ def environment(container: Json, objects: Objects) -> dict[str, Variable]:
     return known
 
 
+def with_fields(pod: Json) -> Json:
+    """The spec of a Pod, where each variable that takes a lasting field of it has its value.
+
+    https://kubernetes.io/docs/concepts/workloads/pods/downward-api/#available-fields
+    """
+    for entry in (each for item in containers(pod["spec"]) for each in _list(item.spec, "env")):
+        reference = mapping(mapping(entry.get("valueFrom")).get("fieldRef"))
+        part, _, name = str(reference.get("fieldPath")).partition(".")
+        if isinstance(value := mapping(pod.get(part)).get(name), str):
+            entry["value"] = value
+    return pod["spec"]
+
+
 def _taken(entry: Json, objects: Objects) -> Variable | None:
     """A variable with ``valueFrom``; None when the key that it names is not there."""
     reference = _single(entry)
     if reference is None:
-        return Variable(None)
+        return Variable(entry.get("value"))  # which `with_fields` has put there
     values = objects.get((reference.kind, reference.name))
     if not isinstance(values, Mapping):
         return Variable(None, reference.kind, reference.name, reference.key)
@@ -191,6 +204,8 @@ class AwsFile(NamedTuple):
 
 CONFIG = ("AWS_CONFIG_FILE", "config")
 CREDENTIALS = ("AWS_SHARED_CREDENTIALS_FILE", "credentials")
+CA_BUNDLE = ("AWS_CA_BUNDLE", "")
+"""The certificates that SDKs trust; no folder has some by default."""
 
 
 def aws_file(
@@ -206,10 +221,11 @@ def aws_file(
         folders = (each for each in mounted if each.endswith(DEFAULT_FOLDER))
         files = (each for each in mounted if each.endswith(f"{DEFAULT_FOLDER}/{default}"))
         path = next((f"{folder}/{default}" for folder in folders), next(files, ""))
-        if not path:
+        mount = mounted.get(path) or mounted.get(dirname(path))
+        alone = len(containers(spec)) == 1
+        empty = [each["name"] for each in _list(spec, "volumes") if alone and "emptyDir" in each]
+        if not (path and default and mount) or mount["name"] in empty:
             return None
-        reference = _behind(spec, mounted, path)
-        return AwsFile(name, path, reference) if reference else None
     # SDKs expand a path such as ~/.aws/config.
     absolute = path.startswith("/")
     covered = not absolute or any(f"{path}/".startswith(f"{each}/") for each in mounted)
@@ -233,10 +249,7 @@ def _behind(spec: Json, mounted: Mapping[str, Json], path: str) -> Reference | N
 
 def _sources(volume: Json) -> Iterator[tuple[str, Json]]:
     """Return the ConfigMaps and Secrets of a volume."""
-    for each in (volume, *_list(volume.get("projected") or {}, "sources")):
-        for field, kind in (("configMap", "ConfigMap"), ("secret", "Secret")):
-            if each.get(field):
-                yield kind, each[field]
+    return _refs(volume, *_list(volume.get("projected") or {}, "sources"))
 
 
 def read_file(file: AwsFile, objects: Objects) -> ConfigFile | Unread:
@@ -271,7 +284,7 @@ def references(spec: Json) -> list[Reference]:
         for entry in _list(container, "env"):
             reference = _single(entry) if entry["name"].startswith("AWS_") else None
             wanted += [reference] if reference else []
-        for variable in (CONFIG, CREDENTIALS):
+        for variable in (CONFIG, CREDENTIALS, CA_BUNDLE):
             file = aws_file(spec, container, variable, given)
             wanted += [file.reference] if file and file.reference else []
     return wanted
@@ -285,13 +298,9 @@ def needed(spec: Json) -> list[Reference]:
             name = source.get("name") or source.get("secretName", "")
             wanted += [] if source.get("optional") else [Reference(kind, name)]
     for item in containers(spec):
-        for field, entries in (("envFrom", _list(item.spec, "envFrom")),
-                               ("valueFrom", _list(item.spec, "env"))):  # fmt: skip
-            for entry in entries:
-                source = entry if field == "envFrom" else entry.get("valueFrom") or {}
-                wanted += [
-                    Reference(k, s["name"]) for k, s in _refs(source) if not s.get("optional")
-                ]
+        entries: list[Json] = [each.get("valueFrom") or {} for each in _list(item.spec, "env")]
+        refs = _refs(*_list(item.spec, "envFrom"), *entries)
+        wanted += [Reference(kind, ref["name"]) for kind, ref in refs if not ref.get("optional")]
     return wanted
 
 
@@ -311,15 +320,15 @@ def _single(entry: Json) -> Reference | None:
     return None
 
 
-def _refs(entry: Json) -> Iterator[tuple[str, Json]]:
-    for field, kind in (
-        ("configMapRef", "ConfigMap"),
-        ("secretRef", "Secret"),
-        ("configMapKeyRef", "ConfigMap"),
-        ("secretKeyRef", "Secret"),
-    ):
-        if entry.get(field):
-            yield kind, entry[field]
+def _refs(*entries: Json) -> Iterator[tuple[str, Json]]:
+    """The ConfigMaps and Secrets of volumes, of their sources or of variables."""
+    for field, source in (each for entry in entries for each in entry.items()):
+        kind = _KINDS.get(field.removesuffix("Ref").removesuffix("Key"))
+        if source and kind:
+            yield kind, source
+
+
+_KINDS = {"configMap": "ConfigMap", "secret": "Secret"}
 
 
 def env_from_index(container: Json, variable: Variable) -> int | None:

@@ -34,6 +34,7 @@ from irsa.observe.pod_spec import (
     environment,
     token_mounts,
     whole_objects,
+    with_fields,
 )
 
 REVISION = "deployment.kubernetes.io/revision"
@@ -188,7 +189,7 @@ def _pod(document: Json, owner: Owner | None, *, outdated: bool = False) -> Pod:
         document["spec"].get("serviceAccountName", "default"),
         metadata.get("annotations") or {},
         metadata.get("labels") or {},
-        document["spec"],
+        with_fields(document),
         owner,
         phase=status.get("phase", "Pending"),
         ending="deletionTimestamp" in metadata,

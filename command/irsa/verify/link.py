@@ -11,6 +11,8 @@ from enum import Enum
 from typing import NamedTuple
 
 from irsa import PROGRAM
+from irsa.access import Judgement
+from irsa.decide.truth import Verdict
 from irsa.identity.policy_json import Json
 from irsa.observe.facts import Answer, Unread
 from irsa.observe.stack_chains import Resource, Stack
@@ -142,6 +144,8 @@ class Link:
     expected: str
     found: str
     remedy: Remedy = NO_REMEDY
+    by_place: bool = False
+    """True if a key that says where a call comes from decides, and is not known."""
 
     @property
     def title(self) -> str:
@@ -198,13 +202,25 @@ class Check:
         remedies = dict.fromkeys(each.remedy for each in unread)
         return self.unknown("; ".join(each.text for each in unread), "; ".join(remedies))
 
+    def judged(self, judged: Judgement, *facts: object) -> Link | None:
+        """The link that the evaluator decides, or leaves open for want of facts; None if denied."""
+        if judged.verdict is Verdict.ALLOW:
+            return self.passed(judged.deciding)
+        link = replace(self.undecided(judged.text, *facts), by_place=judged.by_place)
+        return link if judged.verdict is Verdict.UNKNOWN else None
 
-def confirmed(link: Link, answer: Answer | Unread | NotMade, but: str) -> Link:
-    """The link as a call's answer leaves it: an undecided one holds if AWS granted what
-    it would have refused otherwise; ``but`` says what."""
-    if link.status is Status.UNKNOWN and isinstance(answer, Answer) and answer.allowed:
-        return Check(link.key, link.expected).passed(f"{link.found}; but {but}")
-    return link
+
+def confirmed(link: Link, answer: Answer | Unread | NotMade, but: str, inside: str = "") -> Link:
+    """Mark an undecided link as passed if AWS granted the dependent call; ``but`` says which.
+
+    A call from here shows nothing of a condition on where a call comes from: ``inside`` says how to
+    make it in the Pod, if it was not made there.
+    """
+    if link.status is not Status.UNKNOWN or not isinstance(answer, Answer) or not answer.allowed:
+        return link
+    if link.by_place and inside:
+        return replace(link, remedy=Remedy(inside))
+    return Check(link.key, link.expected).passed(f"{link.found}; but {but}")
 
 
 def failing_link(links: Sequence[Link]) -> Link | None:

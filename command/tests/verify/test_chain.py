@@ -143,7 +143,7 @@ def test_an_unread_fact_holds_when_sts_granted_the_session():
 
 def test_an_undecided_trust_policy_is_decided_by_sts_or_the_likely_cause():
     [own] = ROLE.trust_policy["Statement"]
-    block = {**own["Condition"], "IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}
+    block = {**own["Condition"], "StringLike": {"aws:ResourceOrgID": "o-1"}}
     trusting = replace(ROLE, trust_policy={"Statement": [{**own, "Condition": block}]})
 
     granted, refused = links(role=trusting)["trust"], links(role=trusting, **REFUSED)

@@ -125,7 +125,7 @@ def test_what_the_role_s_or_the_stack_s_policies_name_is_judged(facts, status):
     assert asked(facts).status is status
 
 
-def test_a_stack_s_condition_on_the_request_is_no_doubt_while_the_role_has_the_statement():
+def test_a_condition_on_the_request_is_no_doubt_in_the_stack_s_own_statement():
     statement = allow("s3:GetObject", f"{B}/*", **BY_TAG)
     stack = ({"Statement": [statement]},)
     assert asked(having(statement, stack_policies=stack)).status is PASSED

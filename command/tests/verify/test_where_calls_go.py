@@ -1,6 +1,7 @@
 """`verify` never says "passed" where botocore sends a call elsewhere, or a name decides."""
 
 import functools
+import itertools
 import os
 from copy import deepcopy
 from dataclasses import replace
@@ -9,15 +10,24 @@ from unittest import mock
 import botocore.credentials
 import botocore.loaders
 import botocore.session
+import pytest
+from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES, DEFAULT_S3_CONFIG_VARS
+from botocore.exceptions import BotoCoreError
 from botocore.utils import get_environ_proxies
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from command.tests.verify import chains
 from command.tests.verify.chains import GOOD, GOOD_EKS, ROLE, SESSION, UNMADE, links
+from command.tests.verify.pods import config, pod, with_config
 from irsa.access import trusts_token
+from irsa.decide.condition_keys import OF_PLACE
 from irsa.decide.truth import Verdict
 from irsa.identity.eks import CREDENTIALS_URI
+from irsa.identity.policy_json import statements
+from irsa.observe.facts import PermissionsPolicy
 from irsa.verify.link import Status
+from irsa.verify.links.settings import FILE_HOSTS
 from tests.support.world import NOW
 
 REGIONS = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
@@ -135,3 +145,78 @@ def test_the_pod_s_session_name_decides_and_no_other(effect, operator, pattern, 
     if status is not Status.UNKNOWN:
         assert verdicts == {Verdict.ALLOW if status is Status.PASSED else Verdict.DENY}
     assert not (own and status is Status.UNKNOWN)
+
+
+TRIED = ("", "x y", "-1", "0", "3", "2097152", "true", "IPv4", URL, "legacy", "Standard",
+         "when_required", "preferred", "path")  # fmt: skip
+MORE = (["services", "endpoint_url"], ["REQUESTS_CA_BUNDLE", "AWS_ENDPOINT_URL"])
+ROWS = {**BOTOCORE_DEFAUT_SESSION_VARIABLES, **DEFAULT_S3_CONFIG_VARS, "more": MORE}
+
+
+def names(listed):
+    """The names of a setting, of which botocore's table has none, one or several."""
+    return listed if isinstance(listed, list) else [listed] * bool(listed)
+
+
+@pytest.mark.parametrize("row", [name for name in ROWS if not name.startswith("csm")])
+def test_what_botocore_refuses_is_named_and_what_it_takes_does_not_fail(row, tmp_path):
+    """Without client-side monitoring (csm), which is not documented."""
+    file, service = tmp_path / "config", "s3" if "3" in str(ROWS[row]) else "sts"
+    for name, value in itertools.product([*names(ROWS[row][1]), *names(ROWS[row][0])], TRIED):
+        key = name if isinstance(name, str) else f"{name[0]} =\n  {name[1]}"
+        by_file = not key.isupper()
+        section = "profile A" if key in FILE_HOSTS else "default"
+        text, env = (f"[{section}]\n{key} = {value}\n", {}) if by_file else ("", {name: value})
+        file.write_text(text)
+        token = {"AWS_ROLE_ARN": ROLE.arn, "AWS_WEB_IDENTITY_TOKEN_FILE": f"{tmp_path}/token"}
+        known = {**REGIONS, **token, "AWS_CONFIG_FILE": f"{file}", **env}
+        error = ""
+        with mock.patch.dict(os.environ, known, clear=True):
+            session = botocore.session.Session()
+            session.register_component("data_loader", _loader)
+            try:
+                session.create_client(service).close()
+            except (AttributeError, ValueError, BotoCoreError) as raised:
+                error = str(raised)
+        of_file = links(pod(with_config()), **config(text))
+        by_env = [links(pod_with(e, env, from_config_map=False), facts=e) for e in (GOOD, GOOD_EKS)]
+        for found in [of_file] if by_file else by_env:
+            judged = [found[each] for each in ("injection", "precedence")]
+            failed = [each for each in judged if each.status is Status.FAILED]
+            said = " ".join(each.found for each in judged if each.status is not Status.PASSED)
+            named = error or (by_file and key in FILE_HOSTS)
+            assert key.split()[-1] in said if named else not failed, (name, value, error, judged)
+
+
+def guarded(document, key, effect, **more):
+    """Return the policy with a condition on the key: in its statements, or in a Deny."""
+    listed, block = statements(document), {"StringLike": {key: "here"}}
+    if effect == "Deny":
+        deny = {"Effect": "Deny", "Condition": {"StringNotLike": {key: "here"}}, **more}
+        return {"Statement": [*listed, deny]}
+    return {"Statement": [{**e, "Condition": {**e.get("Condition", {}), **block}} for e in listed]}
+
+
+@pytest.mark.parametrize("effect", ["Allow", "Deny"])
+@pytest.mark.parametrize("key", ["aws:SourceIp", "aws:ResourceOrgID", *OF_PLACE.split()])
+def test_a_call_from_here_shows_nothing_of_a_condition_on_its_place(key, effect):
+    policy = guarded({"Statement": chains.ALLOW}, key, effect, Action="*", Resource="*")
+    bucket = guarded({"Statement": []}, key, "Deny", Principal="*", Action="s3:*", Resource="*")
+    limited = replace(ROLE, policies=(PermissionsPolicy("own", policy),))
+    by_token, by_eks, by_role = (
+        replace(e, trust_policy=guarded(e.trust_policy, key, effect, Principal="*", Action="sts:*"))
+        for e in (ROLE, chains.ROLE_EKS, chains.role_b())
+    )
+    here = [
+        links(role=by_token)["trust"],
+        links(facts=GOOD_EKS, role=by_eks)["trust"],
+        links(role=limited)["permissions"],
+        links(bucket_policy=bucket)["permissions"],
+        chains.chained(role_a=limited)["chain-permission"],
+        chains.chained(role=by_role)["chain-trust"],
+    ]
+
+    by_place = key != "aws:ResourceOrgID"
+    assert {each.status is Status.PASSED for each in here} == {not by_place}
+    assert ("verify dev/s3-app --bucket bucket-s3-app --exec" in here[0].remedy.text) is by_place
+    assert links(role=by_token, inside=SESSION)["trust"].status is Status.PASSED

@@ -72,7 +72,7 @@ def problem(facts: Facts, pod: Pod, container: Container, *, reached: bool) -> P
     web_identity = _web_identity(facts, pod, container, files.given)
     if web_identity is not None:
         return web_identity
-    unusable = unusable_variable(facts, pod, container, files.given, reached=reached)
+    unusable = unusable_variable(facts, pod, container, files, reached=reached)
     if unusable is None and unread:
         return Problem(unread[0].text, unread[0].remedy, certain=False)
     return unusable

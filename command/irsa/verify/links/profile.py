@@ -19,6 +19,7 @@ from irsa.observe.aws_config import (
 from irsa.observe.facts import ConfigFile, NotMounted, Unread
 from irsa.verify.facts import Facts
 from irsa.verify.link import Check, Link
+from irsa.verify.remedies.pod import call_inside
 
 REFRESH_WINDOW = 900  # seconds before its end at which SDKs renew a session
 MORE_ROLES = "between role A and role B are more roles, which verify does not judge"
@@ -33,7 +34,9 @@ class Fault(NamedTuple):
 
 
 def describe_changes(name: str, changes: Mapping[str, str | None]) -> str:
-    """Describe changes to a profile's settings; None removes one."""
+    """Describe changes to a profile's settings; None removes one. Empty if a value is not known."""
+    if "" in changes.values():
+        return ""
     removed = [f"remove {key}" for key, value in changes.items() if value is None]
     new = [f"set {key} = {value}" for key, value in changes.items() if value is not None]
     return f"{' and '.join([*removed, *new])} in {header(name)}"
@@ -72,21 +75,13 @@ def profile(facts: Facts) -> Link:
         text = f"{file.kind} {file.config_map} has no key {file.key}"
         return check.failed(text, f"create the {file.kind} with that key")
     if facts.roles_between:
-        return check.unknown(f"profile {facts.profile}: {MORE_ROLES}", _try_profile(facts))
+        inside = call_inside(facts, "sts", "get-caller-identity")
+        return check.unknown(f"profile {facts.profile}: {MORE_ROLES}", inside)
     first = fault(facts, file.text)
     if first is None:
         return check.passed()
     remedy = describe_correction(file, first.fix or "correct the profile")
     return check.failed(first.found, remedy)
-
-
-def _try_profile(facts: Facts) -> str:
-    """The call that shows inside the Pod whether the profile leads to its role."""
-    pod = f" {facts.pod.name}" if facts.pod else ""
-    return (
-        f"try it inside the Pod: kubectl exec --namespace {facts.namespace}{pod} -- "
-        f"aws sts get-caller-identity --profile {facts.profile}"
-    )
 
 
 def describe_correction(file: ConfigFile, change: str) -> str:
@@ -126,7 +121,7 @@ def _role_b(at: _File) -> Fault | None:
     if at.target.role_arn:
         return None
     known = at.facts.role_b.target.role_arn if at.facts.role_b else ""
-    better = describe_changes(at.target.name, {"role_arn": known}) if known else ""
+    better = describe_changes(at.target.name, {"role_arn": known})
     return Fault(f"profile {at.target.name} has no role_arn", better)
 
 
@@ -153,8 +148,7 @@ def _target(at: _File) -> Fault | None:
             f"profile {at.target.name} contains both {which}, which {why}",
             describe_changes(at.target.name, changes),
         )
-    own = at.own
-    better = describe_changes(at.target.name, {**changes, "source_profile": own}) if own else ""
+    better = describe_changes(at.target.name, {**changes, "source_profile": at.own})
     return Fault(
         f"profile {at.target.name} has {others[0]}, and so does not start from role A", better
     )
@@ -168,8 +162,7 @@ def _source(at: _File) -> Fault | None:
     if name in unprefixed(at.text):
         return _missing(at.text, name, "", at.profiles)
     what = "which is itself" if name == at.target.name else "which is no profile of the file"
-    own = at.own
-    better = describe_changes(at.target.name, {"source_profile": own}) if own else ""
+    better = describe_changes(at.target.name, {"source_profile": at.own})
     return Fault(f"profile {at.target.name} has {shown}, {what}", better)
 
 
@@ -179,11 +172,7 @@ def _own(at: _File) -> Fault | None:
     if source.role_arn != at.facts.role_arn and source.source_profile:
         return Fault(f"source_profile {source.name} has itself a source_profile; {MORE_ROLES}")
     if source.role_arn != at.facts.role_arn:
-        better = (
-            describe_changes(source.name, {"role_arn": at.facts.role_arn})
-            if at.facts.role_arn
-            else ""
-        )
+        better = describe_changes(source.name, {"role_arn": at.facts.role_arn})
         named = source.role_arn or "no role"
         return Fault(f"source_profile {source.name} names {named}", better)
     given = sources(source)
@@ -191,7 +180,7 @@ def _own(at: _File) -> Fault | None:
         return None
     path = source.web_identity_token_file or _token_file(at.facts)
     changes: dict[str, str | None] = {**dict.fromkeys(given), TOKEN_FILE: path}
-    better = describe_changes(source.name, changes) if path else ""
+    better = describe_changes(source.name, changes)
     if len(given) > 1:
         what = f"contains both {' and '.join(given)}"
     else:

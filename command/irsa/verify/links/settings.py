@@ -4,15 +4,16 @@ Tried with the AWS CLI, boto3, JavaScript v3 and Go v2; the table of docs/forms.
 https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
 """
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from irsa.identity.arns import partition_of
 from irsa.identity.eks import CREDENTIALS_URI_VARIABLE, RELATIVE_URI_VARIABLE
 from irsa.identity.names import check_session_name
 from irsa.identity.policy_json import Json
 from irsa.identity.regions import partition_of_region
-from irsa.observe.aws_config import Profile, credentials_profiles, merged, profiles
+from irsa.identity.sdk_settings import LIMITED, NESTED, is_taken
+from irsa.observe.aws_config import Profile, profiles
 from irsa.observe.facts import ConfigFile, Pod, Unread
 from irsa.observe.pod_spec import (
     CONFIG,
@@ -20,14 +21,12 @@ from irsa.observe.pod_spec import (
     Container,
     Variable,
     aws_file,
-    config_file,
     environment,
     read_file,
 )
 from irsa.verify.facts import Facts
 from irsa.verify.links.containers import Problem
 from irsa.verify.remedies.pod import change_env, remove_variables
-from irsa.verify.session_name import VARIABLE as SESSION_NAME
 
 PROFILE_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 DEFAULT = "default"
@@ -61,7 +60,7 @@ def aws_files(facts: Facts, pod: Pod, container: Container) -> AwsFiles:
         files.append(read_file(file, facts.objects) if file else None)
     config, credentials = files
     try:
-        known = merged(profiles(_text(config)), credentials_profiles(_text(credentials)))
+        known = profiles(_text(config), _text(credentials))
     except ValueError as error:
         return AwsFiles(given, config, credentials, {}, str(error))
     return AwsFiles(given, config, credentials, known)
@@ -93,24 +92,20 @@ def chosen(given: Mapping[str, Variable]) -> Chosen:
 
 def all_chosen(given: Mapping[str, Variable]) -> Iterator[Chosen]:
     """The profiles that SDKs take: with both variables set, boto3 and the CLI take the second."""
-    chosen_by_variable = False
-    for name in PROFILE_VARIABLES:
-        if name in given:
-            chosen_by_variable = True
-            yield Chosen(given[name].value or "", name)
-    if not chosen_by_variable:
-        yield Chosen(DEFAULT)
+    named = [Chosen(given[name].value or "", name) for name in PROFILE_VARIABLES if name in given]
+    return iter(named or [Chosen(DEFAULT)])
 
 
 REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
+REGION_KEYS, SESSION_NAME = ("region", "default_region"), "role_session_name"
 HOSTS = ("AWS_ENDPOINT_URL", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT")
 """Variables that change the hosts of all services."""
-FILE_SETTINGS = re.compile(
-    r"^\s*(endpoint_url|services|use_fips_endpoint|use_dualstack_endpoint)\s*=", re.MULTILINE
-)
+FILE_HOSTS = ("endpoint_url", "services", "use_dualstack_endpoint", "use_fips_endpoint")
 AGENT_HOSTS = ("169.254.170.23", "fd00:ec2::23")
 """By whether the cluster has IPv6."""
 EVERYWHERE = {"cidr": "0.0.0.0/0"}
+DNS_NAMESPACE = {"kubernetes.io/metadata.name": "kube-system"}
+DNS_POD = {"k8s-app": "kube-dns", "eks.amazonaws.com/component": "coredns"}
 ASK_INSIDE = "ask inside the Pod, with --exec"
 NO_PROXY = "no_proxy"
 NOT_KNOWN = "a value that cannot be known here"
@@ -119,25 +114,52 @@ Doubt = tuple[str, bool]
 """A reason why calls may not arrive, and whether STS's answer inside the Pod settles it."""
 
 
+Setting = tuple[str, str | None, str]
+"""Its key in the config file, its value (None for an unknown one), and the name in findings."""
+
+
+def _settings(facts: Facts, files: AwsFiles) -> Iterator[Setting]:
+    """The settings; a variable wins over the file."""
+    for name, given in files.given.items():
+        key = name.removeprefix("REQUESTS_").removeprefix("AWS_").lower()
+        read = name in (f"AWS_{key.upper()}", "REQUESTS_CA_BUNDLE") and key not in NESTED
+        if read and not (facts.by_association and key == SESSION_NAME):
+            yield key, given.value, name
+    own = facts.own_profile.name if facts.own_profile else ""
+    used = {facts.profile, own, *(each.name for each in all_chosen(files.given))}
+    for profile in sorted(files.profiles.keys() & used):
+        for key, value in files.profiles[profile].settings.items():
+            if f"AWS_{key.upper()}" not in files.given:
+                yield key, value, f"{key} of profile {profile}"
+
+
 def unusable_variable(
-    facts: Facts, pod: Pod, container: Container, given: Mapping[str, Variable], *, reached: bool
+    facts: Facts, pod: Pod, container: Container, files: AwsFiles, *, reached: bool
 ) -> Problem | None:
     """Return what keeps SDKs from a session, or may; None without it.
 
     Whether an endpoint or a proxy answers is known only inside the Pod: ``reached`` says that STS
     answered there.
     """
-    if wrong := dict(_wrong(facts, given)):
-        fixes = {name: right for name, (_, right) in wrong.items()}
+    given, settings = files.given, [*_settings(facts, files)]
+    if wrong := dict(_wrong(facts, settings)):
+        fixes = {name: right for name, (_, right) in wrong.items() if name in given}
         values = [f"{name}={right}" for name, right in fixes.items() if right]
         commands = change_env(facts, pod, container, *values) if values else []
         taken = {name: given[name] for name, right in fixes.items() if not right}
         commands += remove_variables(facts, pod, container, taken)
-        remedy = " and ".join([f"set {each}" for each in values] + [f"remove {e}" for e in taken])
-        return Problem("; ".join(found for found, _ in wrong.values()), remedy, commands)
+        steps = [f"set {each}" for each in values] + [f"remove {each}" for each in taken]
+        steps += [f"correct {name}" for name in wrong if name not in given]
+        return Problem("; ".join(e for e, _ in wrong.values()), " and ".join(steps), commands)
     known = {name: NOT_KNOWN if e.value is None else e.value for name, e in given.items()}
     known = {name: value for name, value in known.items() if value or name.lower() == NO_PROXY}
-    found = [*_doubts(facts, pod, known), *_by_file(facts, pod, container)]
+    address = AGENT_HOSTS["fd00:" in known.get(CREDENTIALS_URI_VARIABLE, "")]
+    found = [
+        *_uncertain(facts, pod, container, settings),
+        *_elsewhere(facts, pod, files, known),
+        *_proxies(facts, known, address),
+        *_network_policies(facts, pod, address),
+    ]
     unsure = [each for each in found if not (reached and each[1])]
     settled = all(by_sts for _, by_sts in unsure)
     remedy = ASK_INSIDE if settled else "list the bucket inside the Pod"
@@ -145,24 +167,46 @@ def unusable_variable(
     return Problem(text, remedy, certain=False) if unsure else None
 
 
-def _wrong(facts: Facts, given: Mapping[str, Variable]) -> Iterator[tuple[str, tuple[str, str]]]:
-    """The variables that are certainly wrong; each with the finding and the right value, if any."""
-    name = RELATIVE_URI_VARIABLE
-    if facts.by_association and name in given:
-        yield name, (f"{name}: every SDK asks ECS's address in place of the agent", "")
-    session = given[SESSION_NAME].value if SESSION_NAME in given else ""
-    if session and not facts.by_association:
-        try:
-            check_session_name(session)
-        except ValueError as error:
-            yield SESSION_NAME, (f"{SESSION_NAME}, which STS refuses: {error}", "")
-    for name in REGIONS:
-        value = (given[name].value if name in given else "") or ""
-        right = region_of(value)
-        zone = f"{value.strip()} is an availability zone of region {right}"
-        blank = f"{value!r} has white space around the region"
-        if right not in ("", value):
+def _wrong(facts: Facts, settings: Iterable[Setting]) -> Iterator[tuple[str, tuple[str, str]]]:
+    """The settings that are certainly wrong; each with the finding and the right value, if any."""
+    for key, value, name in settings:
+        if facts.by_association and name == RELATIVE_URI_VARIABLE:
+            yield name, (f"{name}: every SDK asks ECS's address in place of the agent", "")
+        if value is not None and not is_taken(key, value):
+            yield name, (f"{name} {value!r}: boto3 and the AWS CLI refuse it before any call", "")
+        if value and key == SESSION_NAME:
+            try:
+                check_session_name(value)
+            except ValueError as error:
+                yield name, (f"{name}, which STS refuses: {error}", "")
+        value = value or ""
+        right = region_of(value) if key in REGION_KEYS else ""
+        role, own = partition_of(facts.role_arn), region_of(facts.region)
+        if right and facts.role_arn and partition_of_region(right) != role:
+            fits = own if own and partition_of_region(own) == role else ""
+            yield name, (f"{name}={value}, and the role is in partition {role}", fits)
+        elif right not in ("", value):
+            zone = f"{value.strip()} is an availability zone of region {right}"
+            blank = f"{value!r} has white space around the region"
             yield name, (f"{name}={blank if value.strip() == right else zone}", right)
+
+
+def _uncertain(
+    facts: Facts, pod: Pod, container: Container, settings: Iterable[Setting]
+) -> Iterator[Doubt]:
+    """The settings that may be wrong: their values, or the files that they name, were not read."""
+    for key, value, name in settings:
+        if value is None and key in (*LIMITED, *REGION_KEYS, SESSION_NAME):
+            yield f"{name} has {NOT_KNOWN}", True
+        elif value and key in REGION_KEYS and not region_of(value):
+            yield f"{name}={value} is not the name of a region", True
+        elif value and key == "ca_bundle":
+            file = aws_file(pod.spec, container.spec, (name, ""), {name: Variable(value)})
+            found = read_file(file, facts.objects) if file else None
+            if isinstance(found, Unread):
+                yield found.text, True
+            elif found and found.text is None and (found.kind, found.config_map) in facts.objects:
+                yield f"{name}={value}: {found.kind} {found.config_map} has no such key", True
 
 
 def region_of(value: str) -> str:
@@ -176,18 +220,9 @@ def region_of(value: str) -> str:
     return ""
 
 
-def _doubts(facts: Facts, pod: Pod, values: Mapping[str, str]) -> Iterator[Doubt]:
-    for name in REGIONS:
-        if name in values and not region_of(values[name]):
-            yield f"{name}={values[name]} is not the name of a region", True
-    yield from _elsewhere(facts, pod, values)
-    address = AGENT_HOSTS["fd00:" in values.get(CREDENTIALS_URI_VARIABLE, "")]
-    yield from _proxies(facts, values, address)
-    if not pod.spec.get("hostNetwork"):
-        yield from _network_policies(facts, pod, address)
-
-
-def _elsewhere(facts: Facts, pod: Pod, values: Mapping[str, str]) -> Iterator[Doubt]:
+def _elsewhere(
+    facts: Facts, pod: Pod, files: AwsFiles, values: Mapping[str, str]
+) -> Iterator[Doubt]:
     """Settings that change the addresses of STS or S3."""
     ignored = values.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true"
     by_eks = facts.by_association and (facts.has_target_role or not facts.through_role_b)
@@ -197,20 +232,16 @@ def _elsewhere(facts: Facts, pod: Pod, values: Mapping[str, str]) -> Iterator[Do
         if value.lower() != "false" and not (ignored and "_URL" in name):
             text = f"{name}={value} changes where calls go, and nothing may answer there"
             yield text, name.endswith("_STS") or not facts.bucket
+    # A program may choose any profile.
+    keys = {key for profile in files.profiles.values() for key in profile.settings}
+    for key in sorted(keys.intersection(FILE_HOSTS)):
+        text = f"{key} of its AWS config file changes where calls go"
+        yield f"{text}, and nothing may answer there", not facts.bucket
     for alias in pod.spec.get("hostAliases") or ():
         for host in alias.get("hostnames") or ():
             if "amazonaws.com" in host or host.endswith(".api.aws"):
                 text = f"hostAliases send {host} to {alias['ip']}, which may not answer"
                 yield text, host.startswith("sts.")
-
-
-def _by_file(facts: Facts, pod: Pod, container: Container) -> Iterator[Doubt]:
-    """Settings of the container's AWS config file, in any of its sections."""
-    file = config_file(pod.spec, container, facts.objects)
-    text = (file.text if isinstance(file, ConfigFile) else None) or ""
-    if names := sorted({*FILE_SETTINGS.findall(text)}):
-        found = f"its AWS config file has {', '.join(names)}: that changes where calls go"
-        yield f"{found}, and nothing may answer there", not facts.bucket
 
 
 def _proxies(facts: Facts, values: Mapping[str, str], address: str) -> Iterator[Doubt]:
@@ -246,10 +277,11 @@ def _network_policies(facts: Facts, pod: Pod, address: str) -> Iterator[Doubt]:
 
     https://kubernetes.io/docs/concepts/services-networking/network-policies/
     """
-    if isinstance(facts.network_policies, Unread):
-        yield facts.network_policies.text, True
+    listed = () if pod.spec.get("hostNetwork") else facts.network_policies
+    if isinstance(listed, Unread):
+        yield listed.text, True
         return
-    own = [each for each in facts.network_policies if _limits(each.get("spec") or {}, pod)]
+    own = [each for each in listed if _limits(each.get("spec") or {}, pod)]
     rules: list[Json] = [rule for each in own for rule in each["spec"].get("egress") or ()]
     ways = [(53, "DNS"), (443, "AWS"), *([(80, address)] if facts.by_association else [])]
     closed = [f"{to}:{port}" for port, to in ways if not any(_is_open(e, port, to) for e in rules)]
@@ -287,10 +319,14 @@ def selects(selector: Json, labels: Mapping[str, str]) -> bool:
 
 
 def _is_open(rule: Json, port: int, to: str) -> bool:
-    """Return whether an egress rule is certainly for a port of a host; a DNS may be anywhere."""
-    blocks = [each.get("ipBlock") or {} for each in rule.get("to") or [{"ipBlock": EVERYWHERE}]]
+    """Return whether an egress rule is certainly for a port of a host, or of CoreDNS on EKS."""
+    peers: list[Json] = rule.get("to") or [{"ipBlock": EVERYWHERE}]
+    blocks: list[Json] = [each.get("ipBlock") or {} for each in peers]
     alone = {"cidr": f"{to}/{128 if ':' in to else 32}"}
     protocol = "UDP" if to == "DNS" else "TCP"
     ports = rule.get("ports") or [{"protocol": protocol}]
     listed = [e.get("port", port) for e in ports if e.get("protocol", "TCP") == protocol]
-    return port in listed and (to == "DNS" or EVERYWHERE in blocks or alone in blocks)
+    spaces = [e for e in peers if to == "DNS" and e.get("namespaceSelector") is not None]
+    dns = [e for e in spaces if selects(e["namespaceSelector"], DNS_NAMESPACE)]
+    there = any(selects(each.get("podSelector") or {}, DNS_POD) for each in dns)
+    return port in listed and (there or EVERYWHERE in blocks or alone in blocks)

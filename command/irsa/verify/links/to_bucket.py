@@ -31,6 +31,7 @@ from irsa.verify.remedies.iam import (
     replace_bucket_policy,
     take_back,
 )
+from irsa.verify.remedies.pod import call_inside
 from irsa.verify.remedies.pod_identity import enable_tags, with_tags
 from irsa.verify.remedies.policy_edits import NARROW, with_role_exception
 
@@ -54,12 +55,25 @@ def data_links(
     allowed = permissions(key, facts, role, grants)
     if not facts.bucket:
         return [allowed]
-    if allowed.status is Status.UNKNOWN:
+    if isinstance(role, Role) and allowed.status is Status.UNKNOWN:
+        inside = call_inside(facts, "s3api", "list-objects-v2", "--bucket", facts.bucket)
         listed = permissions(key, facts, role, grants[:1])
-        listed, others = confirmed(listed, answer, "S3 listed it"), grants[1:]
+        listed = confirmed(listed, answer, "S3 listed it", inside)
+        # Where the very same statements decide, S3's answer to the listing is one to the others.
+        by = [_deciding(judge_grant(role, facts, each)) for each in grants]
+        others = [
+            e for e, same in zip(grants[1:], by[1:], strict=True) if None in by or same != by[0]
+        ]
         holds = others and listed.status is Status.PASSED
         allowed = permissions(key, facts, role, others) if holds else listed
     return [allowed, listing(f"{prefix}data", facts, answer, [allowed])]
+
+
+def _deciding(judged: Judgement) -> set[tuple[object, ...]] | None:
+    """The statements that leave an answer open; None for a policy that was not read."""
+    if not all(each.startswith("condition key") for each in judged.missing):
+        return None
+    return {(each.source, each.statement) for each in judged.reasons}
 
 
 def permissions(
@@ -73,15 +87,20 @@ def permissions(
     if not grants:
         return _anything(check, facts, role)
     judged = [(each, judge_grant(role, facts, each)) for each in grants]
-    denied = [(each, answer) for each, answer in judged if answer.verdict is Verdict.DENY]
-    if denied:
+    denied, unknown = (
+        [each for each in judged if each[1].verdict is verdict]
+        for verdict in (Verdict.DENY, Verdict.UNKNOWN)
+    )
+    grant, answer = (denied or unknown or judged)[0]
+    policy = facts.resource_policies.get(grant.resource, facts.bucket_policy)
+    link = check.judged(answer, role.policies, role.boundary, policy)
+    if link is None:
         return _denied(check, facts, role, denied)
-    for each, answer in judged:
-        if answer.verdict is Verdict.UNKNOWN:
-            asked = f"{describe_grants([each])}: " if len(judged) > 1 else ""
-            policy = facts.resource_policies.get(each.resource, facts.bucket_policy)
-            return check.undecided(f"{asked}{answer.text}", role.policies, role.boundary, policy)
-    return check.passed(judged[0][1].deciding if len(judged) == 1 else "allowed")
+    if len(judged) == 1:
+        return link
+    return replace(
+        link, found=f"{describe_grants([grant])}: {link.found}" if unknown else "allowed"
+    )
 
 
 def _denied(

@@ -15,6 +15,7 @@ from irsa.verify.links.profile import MORE_ROLES, describe_changes, describe_cor
 from irsa.verify.links.to_bucket import data_links
 from irsa.verify.links.to_session import granting, identity, lacking, misnamed
 from irsa.verify.remedies.iam import for_all_users, grant, replace_trust, take_back
+from irsa.verify.remedies.pod import call_inside
 from irsa.verify.remedies.pod_identity import target_role
 from irsa.verify.remedies.role_b import RoleBFixer, another_call, judge_role_b, orphans
 
@@ -35,7 +36,8 @@ def role_b_links(
         return links
     if facts.roles_between:
         return [*links, *before, *_not_judged(facts)]
-    links += [confirmed(link, calls.assumed, "STS granted the session") for link in before]
+    but, asked = "STS granted the session", call_inside(facts, "sts", "get-caller-identity")
+    links += [confirmed(link, calls.assumed, but, asked) for link in before]
     up_to_here = [*before_a, *before] if facts.has_target_role else before
     links += [assume(facts.role_b, calls.assumed, up_to_here), caller(facts.role_b, calls.caller)]
     links += data_links("chain-", facts, facts.role_b.role, calls.data)
@@ -104,10 +106,8 @@ def permission(facts: Facts, known: RoleBFacts) -> Link:
     if not isinstance(role_a, Role):
         return check.undecided(NO_ROLE_A, role_a)
     judged = _may_assume(role_a, known)
-    if judged.verdict is Verdict.ALLOW:
-        return check.passed(judged.deciding)
-    if judged.verdict is Verdict.UNKNOWN:
-        return check.undecided(judged.text, role_a.policies, role_a.boundary)
+    if link := check.judged(judged, role_a.policies, role_a.boundary):
+        return link
     if judged.denials:
         remedy = take_back(role_a, judged.denials)
     else:
@@ -143,10 +143,8 @@ def trust(facts: Facts, known: RoleBFacts) -> Link:
     if not isinstance(role_b, Role) or not isinstance(role_a, Role):
         return check.undecided(NO_ROLE_A, role_b, role_a)
     judged = judge_role_b(role_a, role_b, target)
-    if judged.verdict is Verdict.ALLOW:
-        return check.passed(judged.deciding)
-    if judged.verdict is Verdict.UNKNOWN:
-        return check.unknown(judged.text)
+    if link := check.judged(judged):
+        return link
     other = None if facts.has_target_role else another_call(role_a, role_b, target)
     if other is not None:
         return check.failed(*_send_what_is_asked(facts, target, other))

@@ -1,8 +1,8 @@
 """The links from the token to a session: provider, audience, role, trust policy, STS. Pure."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from irsa.decide.truth import Verdict
 from irsa.identity.arns import (
     account_of,
     name_of,
@@ -20,11 +20,11 @@ from irsa.identity.token import OidcProvider, Token, verify_token
 from irsa.observe.facts import UNREACHED, Answer, RegisteredProvider, Role, ServiceAccount, Unread
 from irsa.rules.issuers import is_dual_stack
 from irsa.verify.facts import Calls, Facts, NotMade, issuer_of
-from irsa.verify.link import Check, Link, Remedy, ShellCommand, confirmed
+from irsa.verify.link import Check, Link, Remedy, ShellCommand, Status, confirmed
 from irsa.verify.remedies import pod_identity, refusals
 from irsa.verify.remedies.account import near_roles
 from irsa.verify.remedies.iam import create_role, register_audience, register_issuer, replace_trust
-from irsa.verify.remedies.pod import annotate, remove_annotation, restart
+from irsa.verify.remedies.pod import annotate, remove_annotation, restart, verify_inside
 from irsa.verify.remedies.pod_identity import AssociationFixer, role_of_association, with_tags
 from irsa.verify.remedies.trust import TrustFixer
 from irsa.verify.session_name import UNNAMED, session_name
@@ -40,11 +40,13 @@ def session_links(facts: Facts, calls: Calls, before: Sequence[Link]) -> list[Li
     The session of an association's target role is made in the same call.
     """
     but = "EKS granted the session" if facts.by_association else "STS accepted the token"
+    made = identity("inside", facts.session_role, calls.inside, "")
+    asked = "" if made.status is Status.PASSED else verify_inside(facts)
     if facts.has_target_role:
-        links = [confirmed(link, calls.of_role_b.assumed, but) for link in before]
+        links = [confirmed(link, calls.of_role_b.assumed, but, asked) for link in before]
     else:
         links = [
-            *(confirmed(link, calls.assumed, but) for link in before),
+            *(confirmed(link, calls.assumed, but, asked) for link in before),
             assume(facts, calls.assumed, before),
             caller(facts, calls.caller),
         ]
@@ -214,11 +216,9 @@ def trust(facts: Facts) -> Link:
     if trusting is None or fixer is None:
         return check.unknown(lacking(facts))
     judged = fixer.judge(trusting.trust_policy)
-    if judged.verdict is Verdict.ALLOW:
-        return check.passed(judged.deciding)
-    if judged.verdict is Verdict.UNKNOWN:
-        unnamed = not facts.by_association and session_name(facts) is None
-        return check.unknown(f"{judged.text}; {UNNAMED.why}" if unnamed else judged.text)
+    if link := check.judged(judged):
+        named = facts.by_association or session_name(facts) is not None
+        return link if named else replace(link, found=f"{link.found}; {UNNAMED.why}")
     found = facts.association
     if found and found.disable_session_tags:
         return check.failed(judged.text, pod_identity.enable_tags(facts, found))

@@ -3,8 +3,10 @@
 Where nothing can be changed in place, there is no command and the remedy is a sentence.
 """
 
+import shlex
 from collections.abc import Sequence
 
+from irsa import PROGRAM
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.policy_json import Json
 from irsa.observe.facts import Owner, Pod
@@ -42,6 +44,24 @@ def create_account(facts: Facts) -> ShellCommand:
     """Create the service account."""
     words = ("create", "serviceaccount", facts.name)
     return _kubectl(facts, *words, kind="service account", name=facts.name)
+
+
+def verify_inside(facts: Facts) -> str:
+    """The command that asks the same question with ``--exec``."""
+    given = {"role-arn": facts.expected_role, "bucket": facts.bucket, "profile": facts.profile}
+    given |= {"role-b": facts.role_b_arn, "external-id": facts.external_id}
+    words = [word for name, value in given.items() if value for word in (f"--{name}", value)]
+    words += [word for name in facts.containers for word in ("--container", name)]
+    command = [*PROGRAM.split(), "verify", f"{facts.namespace}/{facts.name}", *words, "--exec"]
+    return f"ask inside the Pod: {shlex.join(command)}"
+
+
+def call_inside(facts: Facts, *words: str) -> str:
+    """The call of the AWS CLI that shows inside the Pod what it may."""
+    pod = f" {facts.pod.name}" if facts.pod else ""
+    profile = ("--profile", facts.profile) if facts.profile else ()
+    command = f"kubectl exec --namespace {facts.namespace}{pod} -- "
+    return f"try it inside the Pod: {command}{shlex.join(['aws', *words, *profile])}"
 
 
 def restart(facts: Facts) -> list[ShellCommand]:

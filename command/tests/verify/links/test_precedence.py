@@ -3,13 +3,20 @@
 What SDKs do in each breakage was tried with the AWS CLI, boto3, JavaScript v3 and Go v2.
 """
 
+from copy import deepcopy
+from dataclasses import replace
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from command.tests.verify.chains import SESSION, UNREAD, links, statuses
 from command.tests.verify.commands import SET_ENV
 from command.tests.verify.pods import FROM_A, A, config, container, pod, spec, with_config, with_env
+from irsa.identity.regions import partition_of_region
+from irsa.observe.pod_spec import references, with_fields
 from irsa.verify.link import Status
-from irsa.verify.links.settings import selects
+from irsa.verify.links.settings import REGIONS, selects
 from tests.support.world import ROLE_B_ARN
 
 FROM_ENVIRONMENT = "credential_source = Environment\n"
@@ -192,19 +199,6 @@ def test_variables_that_change_nothing_pass(variables):
     assert statuses(links(with_env(*variables))) == {}
 
 
-@pytest.mark.parametrize(
-    ("text", "name"),
-    [
-        (f"[profile A]\nendpoint_url = {URL}\n", "endpoint_url"),
-        ("[default]\nservices = dev\n[services dev]\ns3 =\n  endpoint_url = x\n", "services"),
-        ("[default]\nuse_fips_endpoint=true\n", "use_fips_endpoint"),
-    ],
-)
-def test_a_config_file_that_changes_where_calls_go_is_not_passed(text, name):
-    link = links(pod(with_config()), **config(text))["precedence"]
-    assert (link.status, name in link.found) == (Status.UNKNOWN, True)
-
-
 def test_a_call_inside_settles_what_concerns_sts_in_its_container():
     url, sts = ("AWS_ENDPOINT_URL", URL), ("AWS_ENDPOINT_URL_STS", URL)
 
@@ -246,6 +240,21 @@ def test_a_network_policy_lets_the_pod_out_for_certain_or_is_named(rules, fields
     assert (link.status, named) == (status, status is Status.UNKNOWN)
 
 
+@pytest.mark.parametrize(
+    "space", [{"kubernetes.io/metadata.name": "kube-system"}, {"team": "a"}, {}]
+)
+@pytest.mark.parametrize("labels", [{"k8s-app": "kube-dns"}, {"app": "db"}, {}])
+@pytest.mark.parametrize("spaces", [True, False])
+def test_a_network_policy_opens_53_to_core_dns_or_is_named(space, labels, spaces):
+    peer = {"podSelector": {"matchLabels": labels}}
+    peer |= {"namespaceSelector": {"matchLabels": space}} if spaces else {}
+    opened = {"podSelector": {}, "egress": [{**DNS, "to": [peer]}, HTTPS]}
+    link = links(network_policies=({"spec": opened, **LOCKED},))["precedence"]
+    assert (link.status is Status.PASSED) is (
+        spaces and "team" not in space and "app" not in labels
+    )
+
+
 def test_network_policies_add_up_and_spare_the_host_network():
     shut = {"podSelector": {}, "policyTypes": ["Egress"], "egress": []}
     policy, other = ({"spec": {**shut, "egress": each}, **LOCKED} for each in ([], [{}]))
@@ -271,3 +280,46 @@ def test_selectors_choose_as_kubernetes_does(operator, values, with_label, witho
     assert (selects(selector, {"k": "a"}), selects(selector, {})) == (with_label, without)
     assert selects({}, {})
     assert not selects({"matchLabels": {"k": "a"}}, {"k": "b"})
+
+
+@pytest.mark.parametrize("partition", ["aws", "aws-cn"])
+@pytest.mark.parametrize("region", ["us-east-1", "cn-north-1", "us-gov-west-1", "eusc-de-east-1"])
+def test_a_region_is_of_the_role_s_partition(region, partition):
+    role_arn = ROLE_B_ARN.replace("aws", partition)
+    link = precedence(*((each, region) for each in REGIONS), expected_role=role_arn)
+    fits = partition_of_region(region) == partition
+    assert link.status is (Status.PASSED if fits else Status.FAILED)
+
+
+@pytest.mark.parametrize("end", ["", "/config", "/credentials"])
+@pytest.mark.parametrize(
+    "kind", ["csi", "hostPath", "persistentVolumeClaim", "emptyDir", "configMap"]
+)
+def test_a_volume_at_the_home_s_folder_is_read_or_not_known(end, kind):
+    mount = {"name": "v", "mountPath": f"/root/.aws{end}", "subPath": end[1:]}
+    own = container("app", volumeMounts=[mount])
+    made = pod(spec(own, volumes=[{"name": "v", kind: {"name": "v"}}]))
+    link = links(made, objects={("ConfigMap", "v"): {}})["precedence"]
+    known = kind in ("emptyDir", "configMap")
+    assert link.status is (Status.PASSED if known else Status.UNKNOWN)
+
+
+@pytest.mark.parametrize("path", ["/etc/ssl/ca.pem", "/etc/aws/ca.pem", "/etc/aws/no.pem"])
+def test_a_bundle_of_certificates_is_on_a_volume_or_not_known(path):
+    own, objects = with_config(("AWS_CA_BUNDLE", path)), {("ConfigMap", "aws"): {"ca.pem": ""}}
+    here, inside = (links(pod(own), objects=objects, **e) for e in ({}, {"inside": SESSION}))
+    assert (here["precedence"].status is Status.PASSED) is (path == "/etc/aws/ca.pem")
+    assert inside["precedence"].status is Status.PASSED
+    assert (path[-6:] in str(references(own))) is path.startswith("/etc/aws")
+
+
+@given(st.text("ab-.", min_size=1, max_size=20), st.text("ab-", min_size=1, max_size=40))
+def test_a_session_name_of_the_pod_s_own_fields_is_judged_as_sts_does(space, name):
+    refs = {"N": "metadata.namespace", "P": "metadata.name"}
+    env = [(each, {"valueFrom": {"fieldRef": {"fieldPath": path}}}) for each, path in refs.items()]
+    text = "app:$(N).$(P)" if "aa" in name else "app-$(N).$(P)"
+    made = with_env(*env, ("AWS_ROLE_SESSION_NAME", text))
+    document = {"metadata": {"namespace": space, "name": name}, "spec": deepcopy(made.spec)}
+    link = links(replace(made, spec=with_fields(document)))["precedence"]
+    taken = ":" not in text and len(f"app-{space}.{name}") <= 64
+    assert link.status is (Status.PASSED if taken else Status.FAILED)
