@@ -46,7 +46,7 @@ def verify(found: dict[str, str], denial: Denial | None) -> str:
     itself = role == resource and "START" in found
     if role and (itself or role != resource):
         words.append(f"--role-arn {role}")
-    if ":role/" in resource and not itself:
+    if ":role/" in resource and not itself and action.lower().startswith("sts:"):
         words.append(f"--role-b {shlex.quote(resource)}")
     elif action and not _NOT_ASKED.match(action):
         resource = resource if resource.startswith("arn:") else "*"

@@ -17,7 +17,7 @@ ROWS = yaml.safe_load(Path(__file__).with_name("messages.yaml").read_text())
 SOLVED = [row for row in ROWS if "cause" in row]
 BY_KEY = {error.key: error for error in KNOWN_ERRORS}
 CAUSES = [(error, cause) for error in KNOWN_ERRORS for cause in error.causes]
-UNSOURCED = {"clock", "left-over", "other-account"}
+UNSOURCED = {"clock", "other-account"}
 """Causes that need no page."""
 REFUSED = "User: arn:aws:sts::111122223333:assumed-role/s3-app/s is not authorized to perform: "
 
@@ -52,6 +52,11 @@ def test_a_message_names_its_errors_and_no_others(row):
         ("Received non 200 response 400 from container metadata", ["pod-identity"]),
         *((text, []) for text in ("", "Bad Request", "sts", "AccessDenied")),
         ("Roles may not be assumed by root accounts.", []),
+        # Other clouds and programs in words that AWS uses as well.
+        ("googleapi: Error 403: Permission 'iam.serviceAccounts.actAs' denied", []),
+        ("This request is not authorized to perform this operation using this permission.", []),
+        ("Token has expired and can no longer be refreshed", []),
+        ("rewrite /foo: 301 PermanentRedirect", []),
         ("invalid regional endpoint", []),
         ("software.amazon.awssdk.auth.credentials.WebIdentityTokenFileCredentialsProvider", []),
         # Two errors in one log are both found; the summaries between them are not.
@@ -170,7 +175,7 @@ def test_json_has_the_causes_in_order(capsys):
 
     [error] = json.loads(capsys.readouterr().out)
     assert error["key"] == "request-arn"
-    assert [cause["link"] for cause in error["causes"]] == ["annotation"]
+    assert [cause["link"] for cause in error["causes"]] == ["annotation", None]
     assert error["causes"][0].keys() == {"id", "cause", "check", "link", "source"}
 
 
@@ -191,6 +196,8 @@ ROLE_A = "arn:aws:iam::111122223333:role/s3-app"
         (f"{REFUSED}ec2:A", f"NAMESPACE/NAME --role-arn {ROLE_A} --action ec2:A --resource '*'"),
         (f"{REFUSED}sts:AssumeRole on resource: arn:aws:iam::444455556666:role/b",
          f"NAMESPACE/NAME --role-arn {ROLE_A} --role-b arn:aws:iam::444455556666:role/b"),
+        (f"{REFUSED}iam:CreateRole on resource: {ROLE_A}b",
+         f"NAMESPACE/NAME --role-arn {ROLE_A} --action iam:CreateRole --resource {ROLE_A}b"),
         (f"{REFUSED}sts:AssumeRole on resource: {ROLE_A}", f"NAMESPACE/NAME --role-arn {ROLE_A}"),
         (f"User: u is not authorized to perform: sts:AssumeRole on resource: {ROLE_A}",
          f"NAMESPACE/NAME --role-b {ROLE_A}"),
