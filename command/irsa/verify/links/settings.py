@@ -26,7 +26,7 @@ from irsa.observe.pod_spec import (
 )
 from irsa.verify.facts import Facts
 from irsa.verify.links.containers import Problem
-from irsa.verify.remedies.pod import change_env, remove_variables
+from irsa.verify.remedies.pod import change_variables
 from irsa.verify.session_name import VARIABLE as SESSION_NAME
 
 PROFILE_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
@@ -128,13 +128,12 @@ def unusable_variable(
     answered there.
     """
     if wrong := dict(_wrong(facts, given)):
-        fixes = {name: right for name, (_, right) in wrong.items()}
-        values = [f"{name}={right}" for name, right in fixes.items() if right]
-        commands = change_env(facts, pod, container, *values) if values else []
-        taken = {name: given[name] for name, right in fixes.items() if not right}
-        commands += remove_variables(facts, pod, container, taken)
-        remedy = " and ".join([f"set {each}" for each in values] + [f"remove {e}" for e in taken])
-        return Problem("; ".join(found for found, _ in wrong.values()), remedy, commands)
+        right = {name: value for name, (_, value) in wrong.items() if value}
+        steps = [f"set {name}={value}" for name, value in right.items()]
+        text = " and ".join([*steps, *(f"remove {name}" for name in wrong if name not in right)])
+        of_it = {name: given[name] for name in wrong}
+        remedy = change_variables(facts, pod, container, of_it, text, right)
+        return Problem("; ".join(found for found, _ in wrong.values()), *remedy)
     known = {name: NOT_KNOWN if e.value is None else e.value for name, e in given.items()}
     known = {name: value for name, value in known.items() if value or name.lower() == NO_PROXY}
     found = [*_doubts(facts, pod, known), *_by_file(facts, pod, container)]
