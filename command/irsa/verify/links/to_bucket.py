@@ -11,7 +11,7 @@ from irsa.identity.policies import VERSION
 from irsa.identity.policy_json import Json, with_statements
 from irsa.observe.facts import Answer, PermissionsPolicy, Role, Unread
 from irsa.verify.facts import Calls, Facts, NotMade
-from irsa.verify.link import Check, Link, Remedy, ShellCommand, confirmed
+from irsa.verify.link import Check, Link, Remedy, confirmed
 from irsa.verify.remedies import refusals
 from irsa.verify.remedies.iam import (
     create_bucket,
@@ -31,7 +31,7 @@ INLINE_NAME = "irsa-bucket"
 
 def bucket_links(facts: Facts, calls: Calls) -> list[Link]:
     """The links that a bucket makes checkable, and the refusal that every role owes."""
-    listed = listing_links("", facts, facts.role, calls.data) if facts.bucket else []
+    listed = listing_links("", facts, facts.named_role, calls.data) if facts.bucket else []
     return [*listed, refused(facts, calls.refused)]
 
 
@@ -66,7 +66,9 @@ def permissions(key: str, facts: Facts, role: Role | Unread | None) -> Link:
     remedy = allow_listing(role, facts, judged)
     # Where it has none at all, what other policies say of the call only misleads.
     why = judged.text if role.policies or judged.denials else "the role has no policy"
-    return check.failed(why, for_all_users(role, remedy, facts.subject, facts.name))
+    own = (facts.subject, facts.name, facts.role_arn)
+    remedy = for_all_users(role, remedy, *own, lifts=bool(judged.denials))
+    return check.failed(why, remedy)
 
 
 def judge_listing(
@@ -158,18 +160,13 @@ def refused(facts: Facts, answer: Answer | NotMade) -> Link:
         if answer.code in ("AccessDenied", "AccessDeniedException"):
             return check.passed("refused")
         return check.unknown(answer.text)
-    remedy = "take off the policies that allow more than the workload needs"
-    return check.failed("the role can list IAM users", remedy, *_too_much(facts.role))
-
-
-def _too_much(role: Role | Unread | None) -> list[ShellCommand]:
-    if not isinstance(role, Role) or isinstance(role.policies, Unread):
-        return []
-    return [
-        remove_policy(role, policy)
-        for policy in role.policies
-        if _allows_listing_users(role, policy)
-    ]
+    remedy = Remedy("take off the policies that allow more than the workload needs")
+    role = facts.named_role
+    if isinstance(role, Role) and not isinstance(role.policies, Unread):
+        wide = (each for each in role.policies if _allows_listing_users(role, each))
+        remedy = remedy._replace(commands=tuple(remove_policy(role, each) for each in wide))
+        remedy = for_all_users(role, remedy, facts.subject, facts.name, lifts=True)
+    return check.failed("the role can list IAM users", remedy)
 
 
 def _allows_listing_users(role: Role, policy: PermissionsPolicy) -> bool:
