@@ -14,9 +14,7 @@ from typing import Any, Literal, NamedTuple, cast
 
 from irsa.decide.operators import FOR_ALL, read_operator
 from irsa.decide.patterns import Key, Template
-from irsa.identity.arns import parse_role_arn
 from irsa.identity.policy_json import UNKNOWN_OUTPUT, Json, as_list
-from irsa.identity.subjects import ServiceAccountRef, parse_subject
 
 CURRENT_VERSION = "2012-10-17"
 VERSIONS = (CURRENT_VERSION, "2008-10-17")
@@ -195,29 +193,6 @@ def names_exactly(condition: Condition) -> bool:
     without the key through: ``ForAllValues:StringEquals``, ``StringEqualsIfExists``."""
     pattern = condition.base == "stringlike" and set("".join(condition.values)) & {"*", "?"}
     return condition.base in ("stringequals", "stringlike") and not pattern
-
-
-def named_accounts(document: Json) -> list[ServiceAccountRef]:
-    """The service accounts that a trust policy names exactly."""
-    named = [
-        parse_subject(value)
-        for statement in statements_of(document)
-        for condition in statement.conditions
-        if condition.key.lower().endswith(":sub") and names_exactly(condition)
-        for value in condition.values
-    ]
-    return [each for each in dict.fromkeys(named) if each is not None]
-
-
-def named_roles(document: Json) -> list[str]:
-    """The ARNs of roles that a trust policy names, as principals or in conditions."""
-    named: list[str] = []
-    for statement in statements_of(document):
-        named += () if statement.excepts else statement.named("AWS")
-        conditions = (e for e in statement.conditions if e.key.lower() == "aws:principalarn")
-        named += (value for condition in conditions for value in condition.values)
-    exact = (arn for arn in named if parse_role_arn(arn) and not set(arn) & {"*", "?", "$"})
-    return list(dict.fromkeys(exact))
 
 
 def read_document(document: object) -> tuple[list[object], bool]:

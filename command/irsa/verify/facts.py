@@ -111,8 +111,11 @@ class RoleBFacts:
 
     target: RoleBTarget
     role: Role | Unread | None
-    gone: frozenset[str] = frozenset()
-    """ARNs in role B's trust policy of roles in role A's account that do not exist."""
+
+    @property
+    def named_role(self) -> Role | Unread | None:
+        """The role, if it is the very one that is meant."""
+        return _named(self.role, self.target.expected_arn or self.target.role_arn)
 
 
 NO_AGENT = Unread("Pods of the agent", "nothing shows that the Pods need it", "an association")
@@ -235,10 +238,12 @@ class Facts(Question):
     it; read with ``iam``."""
     existing: tuple[ServiceAccountRef, ...] | Unread | None = None
     """All service accounts of the cluster, read where this one does not exist."""
-    neighbours: frozenset[str] = frozenset()
-    """Subjects in the trust policy of other service accounts that are annotated with the role, or
-    may be: they were not read."""
     role_b: RoleBFacts | None = None
+
+    @property
+    def named_role(self) -> Role | Unread | None:
+        """The role, if it is the very one that the chain names; no remedy changes another one."""
+        return _named(self.role, self.role_arn)
 
     @property
     def annotated_role(self) -> str:
@@ -457,6 +462,10 @@ class Facts(Question):
     def profile_only(self) -> bool:
         """True if a profile of the Pod names the role, so that nothing is injected."""
         return not (self.annotated_role or self.by_association) and self.own_profile is not None
+
+
+def _named(role: Role | Unread | None, arn: str) -> Role | Unread | None:
+    return None if isinstance(role, Role) and role.arn != arn else role
 
 
 def file_profiles(file: ConfigFile | Unread | None) -> dict[str, Profile]:

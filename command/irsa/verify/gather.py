@@ -8,7 +8,6 @@ from difflib import get_close_matches
 from itertools import chain
 
 from irsa.access import trusts_association, trusts_token
-from irsa.decide.document import named_accounts, named_roles
 from irsa.decide.truth import Verdict
 from irsa.identity.arns import (
     ClusterArn,
@@ -37,9 +36,6 @@ from irsa.verify.facts import (
     wrong_containers,
 )
 from irsa.verify.session_name import goes_by_name
-
-NAMED_MAX = 10
-"""Service accounts or roles of a trust policy that are looked up, to know which are in use."""
 
 TRUSTING_PROFILE = "name a profile of that account with --trusting-profile"
 
@@ -279,7 +275,6 @@ def _account_facts(facts: Facts, sources: Sources) -> Facts:
         facts,
         providers=providers if isinstance(providers, Unread) else tuple(providers),
         role=role,
-        neighbours=_neighbours(facts, role, sources.cluster),
     )
     asked = dict.fromkeys(each.resource for each in facts.grants)
     policies = {arn: sources.reader(account_of(arn)).resource_policy(arn) for arn in asked}
@@ -299,21 +294,6 @@ def _with_bucket(facts: Facts, reader: Aws, sources: Sources) -> Facts:
     return replace(facts, bucket_policy=unread)
 
 
-def _neighbours(facts: Facts, role: Role | Unread | None, cluster: Cluster) -> frozenset[str]:
-    if not isinstance(role, Role):
-        return frozenset()
-    others = [each for each in named_accounts(role.trust_policy) if each != facts.account]
-
-    def uses(account: ServiceAccount | Unread | None) -> bool:
-        """True also if nothing says that it does not, so that its access stays."""
-        return isinstance(account, Unread) or (
-            isinstance(account, ServiceAccount) and account.role_arn == role.arn
-        )
-
-    unused = {each for each in others[:NAMED_MAX] if not uses(cluster.service_account(*each))}
-    return frozenset(each.subject for each in others if each not in unused)
-
-
 def _role_b_facts(facts: Facts, sources: Sources) -> RoleBFacts | None:
     target = role_b_target(facts)
     if target is None:
@@ -323,15 +303,7 @@ def _role_b_facts(facts: Facts, sources: Sources) -> RoleBFacts | None:
         role_b = replace(role_b, way_out=TRUSTING_PROFILE)
     if target.session_name == SESSION_NAME and goes_by_name(role_b):
         target = replace(target, session_name="")
-    return RoleBFacts(target=target, role=role_b, gone=_gone(facts, role_b, sources))
-
-
-def _gone(facts: Facts, role_b: Role | Unread | None, sources: Sources) -> frozenset[str]:
-    if not isinstance(role_b, Role) or not facts.role_arn:
-        return frozenset()
-    account = account_of(facts.role_arn)
-    named = [arn for arn in named_roles(role_b.trust_policy) if account_of(arn) == account]
-    return frozenset(arn for arn in named[:NAMED_MAX] if sources.role(arn) is None)
+    return RoleBFacts(target=target, role=role_b)
 
 
 def role_b_target(facts: Facts) -> RoleBTarget | None:

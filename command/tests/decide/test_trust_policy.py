@@ -10,7 +10,6 @@ from command.tests.decide.principals import PATHED, ROLE_A, ROLE_B, ROOT, SESSIO
 from command.tests.decide.scenarios import answer, decision, error
 from command.tests.decide.steps import assume_step
 from command.tests.decide.web import WEB_IDENTITY_STATEMENT, issuer_trust, web_identity_step
-from irsa.decide.document import named_accounts, named_roles
 from irsa.identity.policy_json import UNKNOWN_OUTPUT
 from tests.support.world import ACCOUNT_A, ACCOUNT_B, ISSUER, PROVIDER_ARN
 
@@ -237,26 +236,3 @@ def test_create_role_knows_the_quota_only_at_its_ends():
 )
 def test_the_callers_policies_decide_whether_it_may_create_a_role(changed, verdict):
     assert decision(create(trust(A_ROLE), principal=USER, **changed)) == verdict
-
-
-def test_the_roles_that_a_trust_policy_names_are_principals_and_conditions():
-    by_arn = {"ArnLike": {"aws:PrincipalArn": [ROLE_A, "arn:aws:iam::111122223333:role/*"]}}
-    named = trust({"AWS": [PATHED, USER]})
-    excepted = {"Effect": "Deny", "NotPrincipal": {"AWS": ROLE_B}, "Action": "sts:AssumeRole"}
-
-    found = named_roles(document(named, trust({"AWS": ROOT}, Condition=by_arn), excepted))
-
-    assert found == [PATHED, ROLE_A]
-
-
-def test_the_service_accounts_that_a_trust_policy_names_exactly():
-    conditions = [
-        {"StringEquals": {f"{ISSUER}:sub": ["system:serviceaccount:dev:a", "other"]}},
-        {"StringLike": {f"{ISSUER}:sub": "system:serviceaccount:dev:b"}},
-        {"StringLike": {f"{ISSUER}:sub": "system:serviceaccount:dev:c?"}},
-        {"StringNotEquals": {f"{ISSUER}:sub": "system:serviceaccount:dev:d"}},
-    ]
-
-    found = named_accounts(document(*(trust({"AWS": "*"}, Condition=e) for e in conditions)))
-
-    assert ["/".join(each) for each in found] == ["dev/a", "dev/b"]

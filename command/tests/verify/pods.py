@@ -57,7 +57,7 @@ def spec(*containers, volumes=(), **fields):
     return {"containers": list(containers), "volumes": [TOKEN_VOLUME, *volumes], **fields}
 
 
-def template(mutated, foreign=()):
+def template(mutated, foreign=(), **metadata):
     """Return the Pod template: the spec without the changes of webhooks."""
     own = deepcopy(mutated)
     for part in ("containers", "initContainers"):
@@ -67,13 +67,13 @@ def template(mutated, foreign=()):
             injected = INJECTED[part] + ASSOCIATED[part]
             each[part] = [item for item in each.get(part, []) if item not in injected]
     own["volumes"] = [each for each in own["volumes"] if each not in (TOKEN_VOLUME, AGENT_VOLUME)]
-    return {"spec": own}
+    return {"metadata": metadata, "spec": own}
 
 
 def pod(spec, name="app-1", *, foreign=(), owner="app", kind="deployment", **fields):
-    made = Owner(kind, owner, template(spec, foreign)) if owner else None
-    metadata = (fields.pop("annotations", {}), fields.pop("labels", {}))
-    return Pod(name, NAME, *metadata, spec, made, **fields)
+    metadata = {each: fields.pop(each, {}) for each in ("annotations", "labels")}
+    made = Owner(kind, owner, template(spec, foreign, **metadata)) if owner else None
+    return Pod(name, NAME, *metadata.values(), spec, made, **fields)
 
 
 def with_env(*env, **fields):

@@ -8,14 +8,12 @@ import pytest
 from command.tests.verify.chains import DENIED, GOOD, GOOD_EKS, ROLE, SESSION, UNREAD, identity
 from command.tests.verify.pods import AWS_MOUNT, AWS_VOLUME, SPEC, A, associated_pod, config
 from irsa.identity.arns import ClusterArn, cluster_arn
-from irsa.identity.policies import irsa_trust_policy
-from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.eks import AUTO_MODE, node_group
 from irsa.observe.errors import CollectError
 from irsa.observe.facts import Answer, Pod, Unread, Workloads
 from irsa.verify import walk
 from irsa.verify.facts import PodIdentity, Question
-from irsa.verify.gather import NAMED_MAX, TRUSTING_PROFILE, Sources, gather, gather_each
+from irsa.verify.gather import TRUSTING_PROFILE, Sources, gather, gather_each
 from irsa.verify.link import Status
 from tests.support import world
 
@@ -70,19 +68,6 @@ def test_a_cluster_whose_clock_is_ahead_makes_valid_tokens():
 def test_a_wrong_role_arn_is_refused_before_anything_is_read(named):
     with pytest.raises(CollectError, match="'s3-app' is not the ARN of a role; expected"):
         gather(replace(QUESTION, **{named: "s3-app"}), Sources(None, None))
-
-
-def test_a_service_account_that_was_not_read_keeps_what_it_has():
-    named = [ServiceAccountRef("dev", str(number)) for number in range(NAMED_MAX)]
-    trust = irsa_trust_policy([world.PROVIDER_ARN], [ServiceAccountRef("a", "hidden"), *named])
-    cluster = FakeCluster()
-    known = {"s3-app": cluster.account, "hidden": UNREAD}
-    cluster.service_account = lambda _, name: known.get(name)
-
-    found = gather(QUESTION, Sources(cluster, FakeAws(role=replace(ROLE, trust_policy=trust))))
-
-    kept = {"a:hidden", f"dev:{NAMED_MAX - 1}"}  # of as many only the first are looked up
-    assert found.neighbours == {f"system:serviceaccount:{each}" for each in kept}
 
 
 def with_config(text, role=ROLE):

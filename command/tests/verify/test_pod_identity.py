@@ -73,8 +73,6 @@ FOR_STS = json.loads(json.dumps(INJECTED).replace('pods.eks.amazonaws.com"', 'st
 PATCH = "kubectl patch deployment app --namespace dev --type json --patch"
 DROP_VOLUME = (f"""{PATCH} '[{{"op":"remove","path":"/spec/template/spec/volumes/0"}}]'""",)
 NEXT = "a Pod that is made now gets"
-OF_OTHER = pod_identity_trust_policy([CLUSTER_ARN], [OTHER])
-OF_CLUSTER_2 = pod_identity_trust_policy([f"{CLUSTER_ARN}-2"], [ACCOUNT])
 NOT_PROD = {"StringNotEquals": {"aws:RequestTag/kubernetes-namespace": "prod"}}
 WIDE = pod_identity_trust_policy([CLUSTER_ARN], [ACCOUNT, OTHER], disable_session_tags=True)
 LIMIT = '{"Statement": {"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}}'
@@ -83,8 +81,6 @@ LIMITED = {"policy": LIMIT, "disable_session_tags": True}
 OF_TARGET = RoleBCalls(assumed=SESSION_B, caller=SESSION_B, data=Answer(allowed=True))
 WANTED = target_role_trust_policy([BY_ASSOCIATION])
 BY_OTHER = target_role_trust_policy([BY_ASSOCIATION._replace(service_account=OTHER)])
-BY_CLUSTER_2 = target_role_trust_policy([BY_ASSOCIATION._replace(cluster_arn=f"{CLUSTER_ARN}-2")])
-UNTAGGING = {**WANTED, "Statement": WANTED["Statement"][:1]}
 PROFILE = f"[profile B]\nrole_arn = {ROLE_B_ARN}\n"
 FROM_AGENT = f"{PROFILE}credential_source = EcsContainer\n"
 
@@ -284,19 +280,6 @@ def with_file(variable):
     return associated_pod(env, volumes=[AWS_VOLUME], mounts=[AWS_MOUNT])
 
 
-@pytest.mark.parametrize(
-    ("document", "found"),
-    [
-        (OF_OTHER, "the policy says 'other', the request says 's3-app'"),
-        (OF_CLUSTER_2, f"the policy says '{CLUSTER_ARN}-2'"),
-    ],
-)
-def test_the_trust_policy_gets_a_statement_and_keeps_the_others(document, found):
-    link = eks_links(role=replace(ROLE, trust_policy=document), calls=UNMADE)["trust"]
-    assert found in link.found
-    assert [each.words[-1] for each in link.remedy.commands] == [joined(document, TRUST_EKS)]
-
-
 def joined(document, more):
     """The text of a document with another's statements."""
     return readable({**document, "Statement": [*document["Statement"], *more["Statement"]]})
@@ -385,15 +368,6 @@ def test_role_a_must_be_allowed_to_tag_the_target_role_s_session():
     own, bounded = link(replace(ROLE_EKS, policies=(one,))), link(replace(ROLE_EKS, boundary=one))
     assert (own.status, bounded.status, bounded.remedy.shell) == (FAILED, FAILED, ())
     assert '"sts:TagSession"' in own.remedy.shell[0]
-
-
-@pytest.mark.parametrize(
-    "trust", [BY_OTHER, BY_CLUSTER_2, UNTAGGING], ids=["account", "cluster", "tags"]
-)
-def test_the_target_role_s_trust_policy_gets_statements_for_the_association(trust):
-    link = links(facts=targeted(trust), calls=UNMADE)["chain-trust"]
-    assert link.status is FAILED
-    assert link.remedy.commands[0].words[-1] == joined(trust, WANTED)
 
 
 def with_profile(text):

@@ -104,7 +104,13 @@ TWINS = (replace(ROLE, arn="arn:aws:iam::111122223333:role/writer"), TWO[1])
     ("roles", "listed", "key", "creates", "text"),
     [
         ([FAR], None, "role", True, "create the role, or correct the annotation"),
-        ([NEAR], None, "role", False, f"there is {NEAR.arn}, which trusts service account dev/nb"),
+        (
+            [NEAR],
+            None,
+            "role",
+            False,
+            f"there is {NEAR.arn}, which trusts system:serviceaccount:dev:nb",
+        ),
         (TWO, None, "annotation", False, "annotate the service account with the right role"),
         (TWINS, None, "role", False, "trust this service account"),
         ([ROLE], UNREAD, "role", False, "could not read it: needs a permission"),

@@ -116,8 +116,8 @@ def test_list_tells_the_three_systems_apart(stacks):
 def test_what_the_stack_owns_is_put_right_by_its_program(stacks):
     session, iam = stacks.session, stacks.session.aws("iam")
     trust = json.dumps(iam.get_role(RoleName=NAME)["Role"]["AssumeRolePolicyDocument"])
-    typo = trust.replace("dev:s3-app", "dev:s3app")
-    iam.update_assume_role_policy(RoleName=NAME, PolicyDocument=typo)
+    drift = trust.replace('"sts.amazonaws.com"', '"vault"')
+    iam.update_assume_role_policy(RoleName=NAME, PolicyDocument=drift)
     for policy in iam.list_attached_role_policies(RoleName=NAME)["AttachedPolicies"]:
         iam.detach_role_policy(RoleName=NAME, PolicyArn=policy["PolicyArn"])
     annotations = {ROLE_ARN_ANNOTATION: f"{ROLE}-another"}

@@ -20,8 +20,10 @@ from botocore.exceptions import ClientError
 from irsa.access import allows
 from irsa.decide.truth import Verdict
 from irsa.identity.arns import ClusterArn, bucket_arn, name_of, role_arn
+from irsa.identity.subjects import ServiceAccountRef, parse_subject
 from irsa.observe.facts import PermissionsPolicy, Role
 from irsa.observe.iam import IamReader
+from irsa.verify.remedies.policy_edits import named_callers
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from irsa_sandbox.json_types import Json
 from irsa_sandbox.session import Session
@@ -109,28 +111,32 @@ def _kubectl(words: list[str], environment: dict[str, str]) -> None:
 @contextlib.contextmanager
 def nothing_gained(session: Session, namespace: str, *roles: str) -> Iterator[None]:
     """Check that only the workload's own roles, by name, may do more afterwards than before, and
-    that its own service account alone gets sessions that it did not; no other caller loses one."""
+    that its own service account alone gets sessions that it did not; no other caller loses one,
+    nor a service account that a trust policy of these roles names, whether it exists or not."""
     own = {namespace, f"{namespace}-b", *roles}
-    before = _Answers(session, namespace)
+    trusting = [e for a in _BOTH for e in _roles(session, a) if e.name in own]
+    named = (parse_subject(value) for e in trusting for value in named_callers(e.trust_policy))
+    known = [*seven_accounts(namespace, NAME), *(each for each in named if each)]
+    before = _Answers(session, namespace, known)
     yield
-    after = _Answers(session, namespace)
+    after = _Answers(session, namespace, known)
     no_gain(before.calls, after.calls, but=lambda call: name_of(call[0]) in own)
     no_loss(before.calls, after.calls, but=lambda call: name_of(call[0]) in own)
 
     def is_own(call: Sessions) -> bool:
         by_role = call.kind == "role" and name_of(call.source) in own
-        by_account = call.account == f"{namespace}/{NAME}" and call.kind != "untagged"
+        accounts = {f"{namespace}/{each}" for each in (NAME, *roles)}
+        by_account = call.account in accounts and call.kind != "untagged"
         return by_role or (by_account and name_of(call.role) in own)
 
     no_gain(before.sessions, after.sessions, but=is_own)
-    # Of the workload's own role, subjects that are misspelt lose what they had.
-    no_loss(before.sessions, after.sessions, but=lambda call: name_of(call.role) in own)
+    no_loss(before.sessions, after.sessions, but=is_own)
 
 
 class _Answers:
     """The evaluator's answers to callers of both accounts, before or after a remedy."""
 
-    def __init__(self, session: Session, namespace: str) -> None:
+    def __init__(self, session: Session, namespace: str, accounts: list[ServiceAccountRef]) -> None:
         roles = [each for account in _BOTH for each in _roles(session, account)]
         callers = [*roles, *STRANGERS]
         issuer = session.state.issuer_url.removeprefix("https://")
@@ -140,14 +146,14 @@ class _Answers:
             for role in roles
             for call, verdict in session_answers(
                 role,
-                seven_accounts(namespace, NAME),
+                accounts,
                 issuers=[issuer, f"{issuer}0"],
                 clusters=[str(ClusterArn("aws", REGION, ACCOUNT_A, name)) for name in clusters],
                 callers=callers,
                 now=time.time(),
             )
         }
-        """Of roles to tokens and associations of seven service accounts, and to all roles."""
+        """Of roles to tokens and associations of service accounts, and to all roles."""
 
         self.calls: dict[tuple[str, str, str], Verdict] = {}
         """Of buckets, by caller, action and resource."""

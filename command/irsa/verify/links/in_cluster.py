@@ -21,7 +21,15 @@ from irsa.verify.links.pod_identity import agent, association
 from irsa.verify.links.precedence import precedence
 from irsa.verify.links.webhook import webhook
 from irsa.verify.remedies.account import found_role, naming_role
-from irsa.verify.remedies.pod import annotate, create_account, delete, restart, resume, set_account
+from irsa.verify.remedies.pod import (
+    annotate,
+    create_account,
+    delete,
+    if_in_template,
+    restart,
+    resume,
+    set_account,
+)
 
 NOTHING_NAMES = "no such annotation, and no EKS Pod Identity association"
 
@@ -176,12 +184,11 @@ def _wrong_account(facts: Facts, check: Check, wrong: Sequence[Pod]) -> Link:
     accounts = names(pod.service_account for pod in wrong)
     owners = {pod.owner.title for pod in wrong if pod.owner}
     of = f"of {names(owners)} " if owners else ""
-    commands = [command for pod in wrong for command in set_account(facts, pod)]
-    return check.failed(
-        f"{pods_that(wrong, f'{of}runs', f'{of}run')} as {accounts}",
-        "set the service account in the Pod template",
-        *unique(commands),
-    )
+    commands = unique(command for pod in wrong for command in set_account(facts, pod))
+    has = [e for e in wrong if not e.owner or e.owner.service_account == e.service_account]
+    text = "set the service account in the Pod template"
+    remedy = if_in_template(wrong[0], has, text, commands)
+    return check.failed(f"{pods_that(wrong, f'{of}runs', f'{of}run')} as {accounts}", remedy)
 
 
 def _cannot_be_made(facts: Facts, check: Check, pods: Sequence[Pod]) -> Link | None:

@@ -46,11 +46,15 @@ from irsa.verify.links.containers import (
 from irsa.verify.links.settings import ASK_INSIDE, REGIONS, aws_files, chosen, region_of
 from irsa.verify.links.webhook import webhook
 from irsa.verify.remedies.pod import (
+    AT_ADMISSION,
     change_env,
+    if_in_template,
     remove_from_template,
     remove_volume,
     replace_in_template,
     restart_of,
+    template_metadata,
+    template_sets,
 )
 
 REMOVE_PRESET = "remove what is set by hand; the webhook sets both"
@@ -115,7 +119,8 @@ def _next_pod(facts: Facts, check: Check, link: Link) -> Link:
     return check.failed(text, SEE_ASSOCIATION if facts.lacks_association else LATER)
 
 
-SEE_ASSOCIATION = "see the link 'association': a restart does not help before"
+SEE = "see the link {!r}: a restart does not help before"
+SEE_ASSOCIATION = SEE.format("association")
 LATER = (
     "ask again in a minute, as the webhook learns of an association with a delay; if that does "
     "not help, ask AWS"
@@ -163,8 +168,12 @@ def _skipped(facts: Facts, pod: Pod, container: Container) -> Problem | None:
         path = f"/metadata/labels/{SKIP_LABEL.replace('/', '~1')}"
         return Problem(
             f"label {SKIP_LABEL}={pod.labels[SKIP_LABEL]} on the Pod keeps the webhook away",
-            "remove the label from the Pod template",
-            remove_from_template(facts, pod, path),
+            *if_in_template(
+                pod,
+                SKIP_LABEL in template_metadata(pod, "labels"),
+                "remove the label from the Pod template",
+                remove_from_template(facts, pod, path),
+            ),
         )
     if not is_skipped(pod, container):
         return None
@@ -178,8 +187,12 @@ def _skipped(facts: Facts, pod: Pod, container: Container) -> Problem | None:
     value = pod.annotations[SKIP_CONTAINERS_ANNOTATION]
     return Problem(
         f"annotation {SKIP_CONTAINERS_ANNOTATION}={value} on the Pod keeps the webhook away",
-        f"take {container.name} out of that annotation of the Pod template",
-        commands,
+        *if_in_template(
+            pod,
+            template_metadata(pod, "annotations").get(SKIP_CONTAINERS_ANNOTATION) == value,
+            f"take {container.name} out of that annotation of the Pod template",
+            commands,
+        ),
     )
 
 
@@ -196,12 +209,15 @@ def _wrong_variables(facts: Facts, pod: Pod, container: Container) -> Problem | 
         return _set_by_hand(facts, pod, container, preset)
     if not value:
         return _not_mutated(facts, pod, have)
-    if value not in wanted:
-        text = f"{names[0]}={value}: the Pod is older than the {facts.named_by}"
-        if facts.role is None:  # a new Pod would lose what this one has
-            return Problem(f"{text}, whose role does not exist", "see the link 'role'", (), False)
-        return Problem(text, "restart the Pods", restart_of(facts, pod))
-    return None
+    if value in wanted:
+        return None
+    since = facts.named_at
+    if since and pod.created > since:
+        return Problem(f"{names[0]}={value}, although the Pod is newer", AT_ADMISSION)
+    text = f"{names[0]}={value}: the Pod is older than the {facts.named_by}"
+    if facts.role is None:  # a new Pod would lose what this one has
+        return Problem(f"{text}, whose role does not exist", "see the link 'role'", (), False)
+    return Problem(text, "restart the Pods", restart_of(facts, pod))
 
 
 def _preset(pod: Pod, container: Container, pair: tuple[str, ...]) -> list[str]:
@@ -237,8 +253,10 @@ def _not_mutated(facts: Facts, pod: Pod, have: dict[str, Variable]) -> Problem:
             return Problem(text, "delete the association if it is still there; restart the Pods")
     if facts.lacks_association:
         return Problem(text, SEE_ASSOCIATION)
+    if not facts.by_association and not facts.annotated_role:
+        return Problem(text, SEE.format("annotation"))
     if webhook(facts).status is Status.FAILED:
-        return Problem(text, "see the link 'webhook': a restart does not help before")
+        return Problem(text, SEE.format("webhook"))
     if facts.by_association and isinstance(facts.next_pod, dict):
         tried = facts.next_pod
         if not _is_prepared(tried):
@@ -321,13 +339,11 @@ def _no_region(facts: Facts, pod: Pod, container: Container) -> Problem | None:
     )
     # Without AWS_DEFAULT_REGION alone, only boto3 has none, and which SDK runs is not known.
     certain = not known or missing != ["AWS_DEFAULT_REGION"]
-    remedy = REMOVE_PRESET if preset and not known else "set both"
-    return Problem(
-        f"{' and '.join(lacking)}: {why}",
-        remedy if certain else "if a Python program runs there, set both",
-        change_env(facts, pod, container, *changes),
-        certain,
-    )
+    text = REMOVE_PRESET if preset and not known else "set both"
+    text = text if certain else "if a Python program runs there, set both"
+    found = template_sets(pod, container, [name for name in empty if not have[name].whole])
+    remedy = if_in_template(pod, found, text, change_env(facts, pod, container, *changes))
+    return Problem(f"{' and '.join(lacking)}: {why}", *remedy, certain)
 
 
 def _region_of_profile(facts: Facts, pod: Pod, container: Container) -> str:

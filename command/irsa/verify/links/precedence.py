@@ -26,7 +26,7 @@ from irsa.verify.links.settings import (
     aws_files,
     unusable_variable,
 )
-from irsa.verify.remedies.pod import remove_variables
+from irsa.verify.remedies.pod import change_variables
 
 KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 FOLLOWERS = "boto3, the AWS CLI and the SDK for JavaScript look there first"
@@ -89,8 +89,7 @@ def _keys(
     where = f"through envFrom of {whole[0].kind} {whole[0].object}" if whole else "in the container"
     return Problem(
         f"{', '.join(taken)} {where}: static credentials win over the role",
-        "remove them",
-        remove_variables(facts, pod, container, taken),
+        *change_variables(facts, pod, container, taken, "remove them"),
     )
 
 
@@ -109,8 +108,7 @@ def _web_identity(
     return Problem(
         f"{' and '.join(taken)} set by hand: in this Pod {role_arn or 'a web identity'} wins over "
         "the association, in every SDK",
-        "remove them",
-        remove_variables(facts, pod, container, taken),
+        *change_variables(facts, pod, container, taken, "remove them"),
     )
 
 
@@ -131,10 +129,9 @@ def _profile(
         remedy = f"take {'the role' if leads.roles else _held(leads.start)} out of {choice.text}"
         return Problem(f"{choice.text}: {effect}", remedy)
     taken = {choice.variable: files.given[choice.variable]}
+    remedy = f"remove {choice.variable}, or correct the profile"
     return Problem(
-        f"{choice.text}: {effect}",
-        f"remove {choice.variable}, or correct the profile",
-        remove_variables(facts, pod, container, taken),
+        f"{choice.text}: {effect}", *change_variables(facts, pod, container, taken, remedy)
     )
 
 
@@ -195,9 +192,9 @@ def _no_profile(
         return Problem(f"{choice.text}; {unread.text}", unread.remedy, certain=False)
     source = f"{variable.kind} {variable.object}" if variable.whole else "the template"
     whole = f" through envFrom of {source}" if variable.whole else ""
+    remedy = f"remove the variable from {source}, or mount a config file with the profile"
     return Problem(
         f"{choice.text}{whole}, and the Pod's AWS config file has no such profile: SDKs fail, or "
         "use the node's role",
-        f"remove the variable from {source}, or mount a config file with the profile",
-        remove_variables(facts, pod, container, {choice.variable: variable}),
+        *change_variables(facts, pod, container, {choice.variable: variable}, remedy),
     )

@@ -26,7 +26,7 @@ from irsa.observe.pod_spec import (
 )
 from irsa.verify.facts import Facts
 from irsa.verify.links.containers import Problem
-from irsa.verify.remedies.pod import change_env, remove_variables
+from irsa.verify.remedies.pod import change_variables
 
 PROFILE_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 DEFAULT = "default"
@@ -143,14 +143,13 @@ def unusable_variable(
     """
     given, settings = files.given, [*_settings(facts, files)]
     if wrong := dict(_wrong(facts, settings)):
-        fixes = {name: right for name, (_, right) in wrong.items() if name in given}
-        values = [f"{name}={right}" for name, right in fixes.items() if right]
-        commands = change_env(facts, pod, container, *values) if values else []
-        taken = {name: given[name] for name, right in fixes.items() if not right}
-        commands += remove_variables(facts, pod, container, taken)
-        steps = [f"set {each}" for each in values] + [f"remove {each}" for each in taken]
+        of_it = {name: given[name] for name in wrong if name in given}
+        right = {name: value for name, (_, value) in wrong.items() if value and name in given}
+        steps = [f"set {name}={value}" for name, value in right.items()]
+        steps += [f"remove {name}" for name in of_it if name not in right]
         steps += [f"correct {name}" for name in wrong if name not in given]
-        return Problem("; ".join(e for e, _ in wrong.values()), " and ".join(steps), commands)
+        remedy = change_variables(facts, pod, container, of_it, " and ".join(steps), right)
+        return Problem("; ".join(found for found, _ in wrong.values()), *remedy)
     known = {name: NOT_KNOWN if e.value is None else e.value for name, e in given.items()}
     known = {name: value for name, value in known.items() if value or name.lower() == NO_PROXY}
     address = AGENT_HOSTS["fd00:" in known.get(CREDENTIALS_URI_VARIABLE, "")]

@@ -42,7 +42,7 @@ ASK = "ask with --bucket, or with --action and --resource"
 
 def bucket_links(facts: Facts, calls: Calls) -> list[Link]:
     """Links of the role's permissions, the bucket's list, and the refusal that every role owes."""
-    return [*data_links("", facts, facts.role, calls.data), refused(facts, calls.refused)]
+    return [*data_links("", facts, facts.named_role, calls.data), refused(facts, calls.refused)]
 
 
 def data_links(
@@ -116,7 +116,8 @@ def _denied(
     if found and tagged is Verdict.ALLOW and not found.policy:
         return check.failed(why, enable_tags(facts, found))
     remedy = allow(role, facts, denied)
-    return check.failed(why, for_all_users(role, remedy, facts.subject, facts.name))
+    own = (facts.subject, facts.name, facts.role_arn)
+    return check.failed(why, for_all_users(role, remedy, *own, lifts=bool(judged.denials)))
 
 
 def _anything(check: Check, facts: Facts, role: Role) -> Link:
@@ -259,18 +260,13 @@ def refused(facts: Facts, answer: Answer | NotMade) -> Link:
         if answer.code in ("AccessDenied", "AccessDeniedException"):
             return check.passed("refused")
         return check.unknown(answer.text)
-    remedy = "take off the policies that allow more than the workload needs"
-    return check.failed("the role can list IAM users", remedy, *_too_much(facts.role))
-
-
-def _too_much(role: Role | Unread | None) -> list[ShellCommand]:
-    if not isinstance(role, Role) or isinstance(role.policies, Unread):
-        return []
-    return [
-        remove_policy(role, policy)
-        for policy in role.policies
-        if _allows_listing_users(role, policy)
-    ]
+    remedy = Remedy("take off the policies that allow more than the workload needs")
+    role = facts.named_role
+    if isinstance(role, Role) and not isinstance(role.policies, Unread):
+        wide = (each for each in role.policies if _allows_listing_users(role, each))
+        remedy = remedy._replace(commands=tuple(remove_policy(role, each) for each in wide))
+        remedy = for_all_users(role, remedy, facts.subject, facts.name, lifts=True)
+    return check.failed("the role can list IAM users", remedy)
 
 
 def _allows_listing_users(role: Role, policy: PermissionsPolicy) -> bool:

@@ -7,7 +7,7 @@ from irsa.access import Judgement, may_assume
 from irsa.decide.truth import Verdict
 from irsa.identity.arns import account_of, parse_role_arn
 from irsa.identity.policies import assume_role_permissions_policy
-from irsa.identity.policy_json import Json, statements
+from irsa.identity.policy_json import statements
 from irsa.observe.facts import Answer, ConfigFile, Role, Unread
 from irsa.verify.facts import Facts, NotMade, RoleBCalls, RoleBFacts, RoleBTarget
 from irsa.verify.link import LINKS, Check, Link, Remedy, confirmed
@@ -17,7 +17,8 @@ from irsa.verify.links.to_session import granting, identity, lacking, misnamed
 from irsa.verify.remedies.iam import for_all_users, grant, replace_trust, take_back
 from irsa.verify.remedies.pod import call_inside
 from irsa.verify.remedies.pod_identity import target_role
-from irsa.verify.remedies.role_b import RoleBFixer, another_call, judge_role_b, orphans
+from irsa.verify.remedies.policy_edits import orphans
+from irsa.verify.remedies.role_b import RoleBFixer, another_call, judge_role_b
 
 INLINE_NAME = "irsa-assume-role-b"
 NO_ROLE_A = "role A was not read"
@@ -40,7 +41,7 @@ def role_b_links(
     links += [confirmed(link, calls.assumed, but, asked) for link in before]
     up_to_here = [*before_a, *before] if facts.has_target_role else before
     links += [assume(facts.role_b, calls.assumed, up_to_here), caller(facts.role_b, calls.caller)]
-    links += data_links("chain-", facts, facts.role_b.role, calls.data)
+    links += data_links("chain-", facts, facts.role_b.named_role, calls.data)
     if facts.bucket and not facts.has_target_role:
         links.append(direct(facts, calls.direct))
     return links
@@ -98,7 +99,7 @@ def permission(facts: Facts, known: RoleBFacts) -> Link:
     target = known.target
     actions = "sts:AssumeRole and sts:TagSession" if target.tags else "sts:AssumeRole"
     check = Check("chain-permission", f"{actions} on {target.role_arn}")
-    role_a = facts.role
+    role_a = facts.named_role
     if known.role is None:
         return check.unknown(NO_ROLE_B)
     if facts.tags_unread:
@@ -115,7 +116,8 @@ def permission(facts: Facts, known: RoleBFacts) -> Link:
         wanted = assume_role_permissions_policy(target.role_arn, tag_session=bool(target.tags))
         bounded = unbounded.verdict is Verdict.ALLOW
         remedy = grant(role_a, INLINE_NAME, wanted, bounded=bounded)
-    return check.failed(judged.text, for_all_users(role_a, remedy, facts.subject, facts.name))
+    remedy = for_all_users(role_a, remedy, facts.subject, facts.name, lifts=bool(judged.denials))
+    return check.failed(judged.text, remedy)
 
 
 def _may_assume(role_a: Role, known: RoleBFacts) -> Judgement:
@@ -134,7 +136,7 @@ def _may_assume(role_a: Role, known: RoleBFacts) -> Judgement:
 
 def trust(facts: Facts, known: RoleBFacts) -> Link:
     """Check whether role B trusts role A as it is now."""
-    role_a, role_b, target = facts.role, known.role, known.target
+    role_a, role_b, target = facts.named_role, known.named_role, known.target
     check = Check("chain-trust", f"role B trusts {facts.role_arn}")
     if role_b is None:
         return check.unknown(NO_ROLE_B)
@@ -149,24 +151,19 @@ def trust(facts: Facts, known: RoleBFacts) -> Link:
     if other is not None:
         return check.failed(*_send_what_is_asked(facts, target, other))
     text = judged.text
-    deleted = orphaned_principals(role_b.trust_policy)
+    deleted = [e for each in statements(role_b.trust_policy) for e in orphans(each)]
     if deleted:
         text = f"it names {', '.join(deleted)}, a principal that was deleted: {text}"
     fixer = (
         target_role(facts, role_a, role_b, target)
         if facts.by_association
-        else RoleBFixer(role_a=role_a, role=role_b, target=target, gone=known.gone)
+        else RoleBFixer(role_a=role_a, role=role_b, target=target)
     )
     fix = fixer.fix(judged)
     if fix.document is None:
         return check.failed(text, fix.text)
     remedy = f"bring account B's stack up again, or in its account: {fix.text}"
     return check.failed(text, remedy, replace_trust(role_b, fix.document))
-
-
-def orphaned_principals(document: Json) -> list[str]:
-    """The unique ids among a trust policy's principals: IAM shows one when its role is gone."""
-    return [each for statement in statements(document) for each in orphans(statement)]
 
 
 def _send_what_is_asked(

@@ -13,9 +13,7 @@ from irsa.identity.arns import (
 )
 from irsa.identity.eks import AUDIENCE_ANNOTATION, POD_IDENTITY_SERVICE, STS_AUDIENCE
 from irsa.identity.errors import AwsError
-from irsa.identity.policies import size
 from irsa.identity.policy_json import Json
-from irsa.identity.quotas import TRUST_POLICY_QUOTA
 from irsa.identity.token import OidcProvider, Token, verify_token
 from irsa.observe.facts import UNREACHED, Answer, RegisteredProvider, Role, ServiceAccount, Unread
 from irsa.rules.issuers import is_dual_stack
@@ -23,10 +21,10 @@ from irsa.verify.facts import Calls, Facts, NotMade, issuer_of
 from irsa.verify.link import Check, Link, Remedy, ShellCommand, Status, confirmed
 from irsa.verify.remedies import pod_identity, refusals
 from irsa.verify.remedies.account import near_roles
-from irsa.verify.remedies.iam import create_role, register_audience, register_issuer, replace_trust
+from irsa.verify.remedies.iam import create_role, register_audience, register_issuer
 from irsa.verify.remedies.pod import annotate, remove_annotation, restart, verify_inside
 from irsa.verify.remedies.pod_identity import AssociationFixer, role_of_association, with_tags
-from irsa.verify.remedies.trust import TrustFixer
+from irsa.verify.remedies.trust import TrustFixer, let_trust, today_trusted
 from irsa.verify.session_name import UNNAMED, session_name
 
 NO_TOKEN = "there is no token"  # noqa: S105
@@ -169,12 +167,16 @@ def role(facts: Facts) -> Link:
             _correct_or_create(facts),
         )
     if known.arn != facts.role_arn:
-        found = facts.association
+        text, found, fixer = misnamed(known.arn, expected), facts.association, _fixer(facts, known)
+        if fixer is None or not fixer.trusts(known.trust_policy):
+            ask = f"ask the owner of {known.arn}, which trusts {today_trusted(known)} today"
+            return check.failed(text, f"correct the {facts.named_by}, or {ask}")
+        if facts.expected_role:  # a corrected annotation would not be what is expected
+            return check.failed(text, f"ask with --role-arn {known.arn}, or correct the stack")
         if found is not None:
-            remedy = pod_identity.correct(facts, found, role_arn=known.arn)
-            return check.failed(misnamed(known.arn, expected), remedy)
+            return check.failed(text, pod_identity.correct(facts, found, role_arn=known.arn))
         return check.failed(
-            misnamed(known.arn, expected),
+            text,
             "annotate the service account with the role's whole ARN, and restart the Pods",
             *annotate(facts, known.arn),
             *restart(facts),
@@ -209,7 +211,7 @@ def trust(facts: Facts) -> Link:
     if facts.by_association:
         wanted = f"{POD_IDENTITY_SERVICE} for {facts.namespace}/{facts.name} of {facts.cluster_arn}"
     check = Check("trust", f"a statement that allows {wanted}")
-    trusting = facts.role
+    trusting = facts.named_role
     if isinstance(trusting, Unread):
         return check.unknown(trusting)
     fixer = _fixer(facts, trusting) if trusting else None
@@ -222,13 +224,7 @@ def trust(facts: Facts) -> Link:
     found = facts.association
     if found and found.disable_session_tags:
         return check.failed(judged.text, pod_identity.enable_tags(facts, found))
-    fix = fixer.fix(judged)
-    if fix.document is None:
-        return check.failed(judged.text, fix.text)
-    remedy = f"replace the trust policy: {fix.text}"
-    if size(fix.document) > TRUST_POLICY_QUOTA:
-        remedy += f" (it has more than {TRUST_POLICY_QUOTA} characters: raise the quota first)"
-    return check.failed(judged.text, remedy, replace_trust(trusting, fix.document))
+    return check.failed(judged.text, let_trust(facts, trusting, fixer.fix(judged)))
 
 
 def _fixer(facts: Facts, trusting: Role) -> TrustFixer | AssociationFixer | None:
@@ -247,7 +243,6 @@ def _fixer(facts: Facts, trusting: Role) -> TrustFixer | AssociationFixer | None
         session_name=session_name(facts),
         now=facts.now,
         registered=None if isinstance(known, Unread) else frozenset(p.arn for p in known),
-        neighbours=facts.neighbours,
     )
 
 

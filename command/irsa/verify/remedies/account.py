@@ -3,10 +3,10 @@
 from difflib import get_close_matches
 
 from irsa.identity.arns import name_of
-from irsa.observe.facts import Role, Unread
+from irsa.observe.facts import Unread
 from irsa.observe.iam import AccountPrincipals
 from irsa.verify.facts import Facts
-from irsa.who.assumers import who_can_assume
+from irsa.verify.remedies.trust import today_trusted
 
 
 def near_roles(facts: Facts) -> str:
@@ -21,14 +21,9 @@ def near_roles(facts: Facts) -> str:
         by_name = {each.name: each for each in facts.iam.roles if each.arn != facts.role_arn}
     similar = get_close_matches(name_of(facts.role_arn), by_name, 1)
     return "".join(
-        f"there is {by_name[name].arn}, which trusts {trusted_by(by_name[name])} today"
+        f"there is {by_name[name].arn}, which trusts {today_trusted(by_name[name])} today"
         for name in similar
     )
-
-
-def trusted_by(role: Role) -> str:
-    """Callers that a role's trust policy names, in one line."""
-    return ", ".join(dict.fromkeys(each.text for each in who_can_assume(role.trust_policy)))
 
 
 def found_role(facts: Facts) -> str:

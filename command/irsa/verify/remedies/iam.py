@@ -8,15 +8,13 @@ import json
 from collections.abc import Sequence
 
 from irsa.access import DenyingStatement
-from irsa.decide.document import conditions_of
 from irsa.decide.policies import Source
 from irsa.identity.arns import RoleArn, issuer_of_principal
-from irsa.identity.pod_identity import SERVICE_ACCOUNT_TAG
-from irsa.identity.policy_json import Json, statements, without
+from irsa.identity.policy_json import Json, without
 from irsa.observe.facts import PermissionsPolicy, RegisteredProvider, Role, Unread
 from irsa.verify.facts import documents_of
 from irsa.verify.link import Remedy, Resource, ShellCommand, aws
-from irsa.verify.remedies.policy_edits import NARROW
+from irsa.verify.remedies.policy_edits import NARROW, named_callers
 
 OWN_PREFIX = "irsa-"
 """Of the inline policies that remedies put on a role."""
@@ -197,17 +195,19 @@ def create_bucket(bucket: str) -> ShellCommand:
     return aws("s3", "mb", f"s3://{bucket}", changes=Resource("bucket", bucket))
 
 
-def for_all_users(role: Role, remedy: Remedy, *own: str) -> Remedy:
+def for_all_users(role: Role, remedy: Remedy, *own: str, lifts: bool = False) -> Remedy:
     """Say who else gains by a change to a role's policies: the callers that its trust policy names.
 
-    Without commands where the policies go by session tags, which tell these callers apart.
+    Without commands where the policies go by session tags, which tell these callers apart, and
+    where the change ``lifts`` what stands in a policy: that is for the other callers, too.
     """
-    conditions = [e for each in statements(role.trust_policy) for e in conditions_of(each)]
-    ends = (":sub", f"/{SERVICE_ACCOUNT_TAG}")
-    users = [value for e in conditions if e.key.lower().endswith(ends) for value in e.values]
-    others = ", ".join(dict.fromkeys(e for e in users if e not in own))
+    others = ", ".join(e for e in named_callers(role.trust_policy) if e not in own)
     if remedy.commands and "aws:principaltag/" in json.dumps(documents_of(role)).lower():
         text = f"{remedy.text}, for the service account's aws:PrincipalTag alone"
         return Remedy(f"{text}: role {role.name} goes by session tags (others: {others or 'none'})")
-    text = f"{remedy.text}; {others} may have role {role.name} as well, and gain what it gains"
-    return remedy._replace(text=text) if others and remedy.commands else remedy
+    if not others or not remedy.commands:
+        return remedy
+    text = f"{remedy.text}; {others} may have role {role.name} as well"
+    if lifts:
+        return Remedy(f"{text}: ask their owners first")
+    return remedy._replace(text=f"{text}, and gain what it gains")

@@ -4,15 +4,23 @@ Where nothing can be changed in place, there is no command and the remedy is a s
 """
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from irsa import PROGRAM
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
-from irsa.identity.policy_json import Json
+from irsa.identity.policy_json import Json, mapping
 from irsa.observe.facts import Owner, Pod
-from irsa.observe.pod_spec import Container, Variable, containers, env_from_index, same_container
+from irsa.observe.pod_spec import (
+    Container,
+    Variable,
+    containers,
+    env_from_index,
+    same_container,
+    variables,
+)
 from irsa.verify.facts import Facts
-from irsa.verify.link import Resource, ShellCommand, compact, kubectl, unique
+from irsa.verify.link import Remedy, Resource, ShellCommand, compact, kubectl, unique
 
 
 def _kubectl(
@@ -141,7 +149,8 @@ def replace_in_template(facts: Facts, pod: Pod, path: str, value: str) -> list[S
 def _patch(facts: Facts, pod: Pod, operations: Sequence[Json]) -> list[ShellCommand]:
     if pod.owner is None or not pod.owner.rolls or not operations:
         return []
-    return [_patch_with(facts, pod.owner.kind, pod.owner.name, "json", compact(operations))]
+    kind, name, patch = pod.owner.kind, pod.owner.name, compact(operations)
+    return [_kubectl(facts, "patch", kind, name, kind=kind, name=name, type="json", patch=patch)]
 
 
 def remove_volume(facts: Facts, pod: Pod, volume: str) -> list[ShellCommand]:
@@ -158,38 +167,69 @@ def remove_volume(facts: Facts, pod: Pod, volume: str) -> list[ShellCommand]:
     return remove_from_template(facts, pod, *paths)
 
 
-def remove_variables(
-    facts: Facts, pod: Pod, container: Container, taken: dict[str, Variable]
-) -> list[ShellCommand]:
-    """Take variables from a container, wherever it has them from."""
-    commands: list[ShellCommand] = []
-    own = [name for name, each in taken.items() if not each.whole]
-    if own:
-        commands += change_env(facts, pod, container, *(f"{name}-" for name in own))
-    groups = {(each.kind, each.object): each for each in taken.values() if each.whole}
-    for each in groups.values():
-        keys = [v.key for v in taken.values() if (v.kind, v.object) == (each.kind, each.object)]
-        commands += _remove_whole(facts, pod, container, each, keys)
-    return commands
+AT_ADMISSION = (
+    "restart Pods that are older than their template; it does not have this, so that otherwise "
+    "something changes the Pods at admission, such as a policy of the cluster: change it there"
+)
 
 
-def _remove_whole(
-    facts: Facts, pod: Pod, container: Container, variable: Variable, keys: Sequence[str]
-) -> list[ShellCommand]:
-    """Remove an ``envFrom`` that gives nothing else, or else its keys from the object."""
+def if_in_template(
+    pod: Pod, found: object, text: str, commands: Sequence[ShellCommand] = ()
+) -> Remedy:
+    """The change of something ``found`` in the template; a sentence alone where it is not there."""
+    return Remedy(text, tuple(commands)) if found or not pod.template else Remedy(AT_ADMISSION)
+
+
+def template_metadata(pod: Pod, field: str) -> Json:
+    """The labels or annotations of the template."""
+    return mapping(mapping((pod.template or {}).get("metadata")).get(field))
+
+
+def template_sets(pod: Pod, container: Container, names: Iterable[str]) -> bool:
+    """Return whether the container has variables by the template, and as it sets them."""
+    own = same_container(pod.template["spec"], container) if pod.template else None
+    set_there, has = variables(own.spec) if own else {}, variables(container.spec)
+    return all(each in set_there and set_there[each] == has.get(each) for each in names)
+
+
+def change_variables(
+    facts: Facts,
+    pod: Pod,
+    container: Container,
+    given: Mapping[str, Variable],
+    text: str,
+    right: Mapping[str, str] = MappingProxyType({}),
+) -> Remedy:
+    """Give variables of a container their ``right`` values, or remove them: ``text`` says so.
+
+    An object keeps its keys, as anything in the namespace may take them: it is named.
+    """
+    own = [name for name, each in given.items() if not each.whole]
+    changes = [f"{name}={value}" for name, value in right.items()]
+    changes += [f"{name}-" for name in own if name not in right]
+    commands = change_env(facts, pod, container, *changes) if changes else []
+    taken = [each for name, each in given.items() if each.whole and name not in right]
+    for each in {(each.kind, each.object): each for each in taken}.values():
+        keys = {e.key for e in taken if (e.kind, e.object) == (each.kind, each.object)}
+        path = _sole_source(facts, pod, container, each, keys)
+        if not path:
+            what = f"{', '.join(sorted(keys))} of {each.kind} {each.object}"
+            return Remedy(f"{text}: {what}, which others may take too")
+        commands += remove_from_template(facts, pod, path)
+    return if_in_template(pod, template_sets(pod, container, own), text, commands)
+
+
+def _sole_source(
+    facts: Facts, pod: Pod, container: Container, variable: Variable, keys: Collection[str]
+) -> str:
+    """The place in the template of an ``envFrom`` that gives nothing else; empty without one."""
     values = facts.objects.get((variable.kind, variable.object))
     spec = _template_spec(pod)
     at = same_container(spec, container) if spec else None
     index = env_from_index(at.spec, variable) if at else None
-    if isinstance(values, dict) and set(values) <= set(keys) and at and index is not None:
-        path = f"/spec/{at.field}/{at.position}/envFrom/{index}"
-        return remove_from_template(facts, pod, path)
-    kind, data = variable.kind.lower(), compact({"data": dict.fromkeys(keys)})
-    return [_patch_with(facts, kind, variable.object, "merge", data), *restart_of(facts, pod)]
-
-
-def _patch_with(facts: Facts, kind: str, name: str, method: str, patch: str) -> ShellCommand:
-    return _kubectl(facts, "patch", kind, name, kind=kind, name=name, type=method, patch=patch)
+    if not isinstance(values, dict) or set(values) - set(keys) or at is None or index is None:
+        return ""
+    return f"/spec/{at.field}/{at.position}/envFrom/{index}"
 
 
 def _template_spec(pod: Pod) -> Json | None:

@@ -17,11 +17,15 @@ from irsa.observe.eks import AGENT, Association
 from irsa.observe.facts import Role, Unread
 from irsa.verify.facts import Facts, PodIdentity, RoleBTarget
 from irsa.verify.link import Remedy, Resource, ShellCommand, aws
-from irsa.verify.remedies.iam import replace_trust
 from irsa.verify.remedies.pod import restart
-from irsa.verify.remedies.policy_edits import with_role_exception
 from irsa.verify.remedies.role_b import judge_role_b
-from irsa.verify.remedies.trust import Fixer, TrustFix, caller_has_to_meet
+from irsa.verify.remedies.trust import (
+    ADD_STATEMENT,
+    Fixer,
+    TrustFix,
+    caller_has_to_meet,
+    let_trust,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,12 +35,9 @@ class AssociationFixer(Fixer):
     wanted: Json
     """The trust policy that allows the association, and nothing else."""
     judging: Callable[[Role], Judgement]
-    role_a: str = ""
-    """The association's role, if it is the caller; else EKS is."""
 
     def with_exception(self, document: Json, positions: Sequence[int]) -> Json | None:
-        """Except role A; EKS calls for every service account, and gets no exception."""
-        return with_role_exception(document, positions, self.role_a) if self.role_a else None
+        """None: EKS and role A call for every service account that has the role."""
 
     def judge(self, document: Json) -> Judgement:
         """The answer of the trust policy to the association's call."""
@@ -47,7 +48,7 @@ class AssociationFixer(Fixer):
         added = with_statements(document, *statements(self.wanted))
         if not self.trusts(added):
             return caller_has_to_meet(statements(document))
-        return TrustFix("add a statement for this service account; the others stay", added)
+        return TrustFix(ADD_STATEMENT, added)
 
 
 def role_of_association(facts: Facts, role: Role) -> AssociationFixer:
@@ -69,7 +70,6 @@ def target_role(facts: Facts, role_a: Role, role: Role, target: RoleBTarget) -> 
         role=role,
         wanted=target_role_trust_policy([named]),
         judging=lambda each: judge_role_b(role_a, each, target),
-        role_a=role_a.arn,
     )
 
 
@@ -107,19 +107,21 @@ def create(facts: Facts) -> Remedy:
         target_role_arn=facts.expected_target,
     )
     text = "create it and restart the Pods: the webhook acts on new ones only"
-    return Remedy(text, (*_with_trust(facts), command, *restart(facts)))
+    return _with_trust(facts, Remedy(text, (command, *restart(facts))))
 
 
-def _with_trust(facts: Facts) -> list[ShellCommand]:
-    """Let the role trust EKS, which refuses an association with a role that does not."""
-    role = facts.role
+def _with_trust(facts: Facts, remedy: Remedy) -> Remedy:
+    """Let the role trust EKS before, which refuses an association with a role that does not."""
+    role = facts.named_role
     if not isinstance(role, Role):
-        return []
+        return remedy
     fixer = role_of_association(with_tags(facts), role)
     if fixer.trusts(role.trust_policy):
-        return []
-    fix = fixer.fix(fixer.judge(role.trust_policy))
-    return [replace_trust(role, fix.document)] if fix.document else []
+        return remedy
+    trust = let_trust(facts, role, fixer.fix(fixer.judge(role.trust_policy)))
+    if not trust.commands:
+        return trust
+    return Remedy(f"{trust.text}; then {remedy.text}", (*trust.commands, *remedy.commands))
 
 
 def correct(facts: Facts, association: Association, **changes: str) -> Remedy:
@@ -127,7 +129,7 @@ def correct(facts: Facts, association: Association, **changes: str) -> Remedy:
     if association.owner_arn:
         return owned(association)
     command = _update(facts, association, **changes)
-    return Remedy(f"correct it, and {KEPT}", (*_with_trust(facts), command, *restart(facts)))
+    return _with_trust(facts, Remedy(f"correct it, and {KEPT}", (command, *restart(facts))))
 
 
 def use_irsa(facts: Facts) -> Remedy:
@@ -158,7 +160,7 @@ def enable_tags(facts: Facts, association: Association) -> Remedy:
         )
     command = _update(facts, association, no_disable_session_tags=True)
     text = f"enable its session tags, and {KEPT}"
-    return Remedy(text, (*_with_trust(facts), command, *restart(facts)))
+    return _with_trust(facts, Remedy(text, (command, *restart(facts))))
 
 
 def owned(association: Association) -> Remedy:

@@ -7,7 +7,9 @@ removed only when it is about this caller alone.
 from collections.abc import Callable, Iterable, Sequence
 
 from irsa.decide.document import Condition, conditions_of
-from irsa.identity.policy_json import Json, as_list, statements, without
+from irsa.decide.principals import UNIQUE_ID
+from irsa.identity.pod_identity import SERVICE_ACCOUNT_TAG
+from irsa.identity.policy_json import Json, as_list, principals, statements, without
 
 NARROW = "remove or narrow the statement that denies it, if it is not intended"
 PRINCIPAL_ARN = "aws:PrincipalArn"
@@ -64,6 +66,37 @@ def with_statement(document: Json, position: int, statement: Json) -> Json:
     """The document with another statement in one place."""
     listed = [s if i != position else statement for i, s in enumerate(statements(document))]
     return {**document, "Statement": listed}
+
+
+def named_callers(document: Json) -> list[str]:
+    """The callers that a trust policy admits by name or pattern, as it spells them."""
+    named: list[str] = []
+    for statement in statements(document):
+        if statement.get("Effect") == "Allow":
+            named += principals(statement, "AWS")
+            for condition in conditions_of(statement):
+                ends = (":sub", f"/{SERVICE_ACCOUNT_TAG}", PRINCIPAL_ARN.lower())
+                named += condition.values if condition.key.lower().endswith(ends) else ()
+    return list(dict.fromkeys(named))
+
+
+def orphans(statement: Json) -> list[str]:
+    """The unique ids among a statement's principals: IAM shows one when its role is gone."""
+    return [each for each in principals(statement, "AWS") if UNIQUE_ID.fullmatch(each)]
+
+
+def without_orphans(document: Json) -> Json:
+    """The document without them: they admit no caller, and IAM stores no document that has one."""
+    kept: list[Json] = []
+    for statement in statements(document):
+        if gone := orphans(statement):
+            left = [each for each in principals(statement, "AWS") if each not in gone]
+            principal = {**statement["Principal"], "AWS": left[0] if len(left) == 1 else left}
+            principal = {kind: named for kind, named in principal.items() if named}
+            kept += [{**statement, "Principal": principal}] if principal else []
+        else:
+            kept.append(statement)
+    return {**document, "Statement": kept}
 
 
 def with_exception(

@@ -11,7 +11,6 @@ from itertools import product
 
 from irsa.access import Judgement, trusts_role
 from irsa.decide.document import Condition, conditions_of
-from irsa.decide.principals import UNIQUE_ID
 from irsa.decide.truth import Verdict
 from irsa.identity.arns import account_of, partition_of, root_arn
 from irsa.identity.policy_json import Json, as_list, principals, statements, with_statements
@@ -21,6 +20,7 @@ from irsa.verify.remedies.policy_edits import (
     call_conditions,
     is_about_caller,
     is_principal_arn,
+    orphans,
     with_conditions,
     with_role_exception,
     with_statement,
@@ -73,15 +73,13 @@ class RoleBFixer(Fixer):
 
     role_a: Role
     target: RoleBTarget
-    gone: frozenset[str]
-    """ARNs of roles in the trust policy that do not exist."""
 
     def with_exception(self, document: Json, positions: Sequence[int]) -> Json | None:
         """Except role A."""
         return with_role_exception(document, positions, self.role_a.arn)
 
     def allow(self, document: Json) -> TrustFix:
-        """Put role A in place of a deleted role or beside others, or else add a statement."""
+        """Add role A to a fitting statement, or else a statement."""
         if self._names_role_a(document):
             return caller_has_to_meet(statements(document))
         for position, statement, text in self._candidates(document):
@@ -129,49 +127,31 @@ class RoleBFixer(Fixer):
         return self.judge({**document, "Statement": free}).verdict is Verdict.ALLOW
 
     def _candidates(self, document: Json) -> Iterator[tuple[int, Json, str]]:
-        """Statements with role A in the place of a role that is gone, or else beside others."""
+        """Statements with role A beside the others, those of a deleted role first."""
         fitting = [
             (position, statement)
             for position, statement in enumerate(statements(document))
             if _is_assume_role(statement) and _about_account(statement, self.role_a.account)
         ]
-        for position, statement in fitting:
-            wrong = [*orphans(statement), *self._deleted_roles(statement)]
-            if wrong:
-                text = f"put role A in place of {', '.join(wrong)}"
-                yield position, self._with_role_a(statement), text
-        for position, statement in fitting:
-            yield position, self._with_role_a(statement), "trust role A as well"
-
-    def _deleted_roles(self, statement: Json) -> list[str]:
-        return [each for each in dict.fromkeys(_named(statement)) if each in self.gone]
+        for position, statement in sorted(fitting, key=lambda each: not orphans(each[1])):
+            gone = ", ".join(orphans(statement))
+            text = f"put role A in place of {gone}" if gone else "trust role A as well"
+            yield position, self._with_role_a(statement), text
 
     def _with_role_a(self, statement: Json) -> Json:
-        wrong = {*orphans(statement), *self._deleted_roles(statement)}
-        arn = self.role_a.arn
-        kept = [each for each in principals(statement, "AWS") if each not in wrong]
+        arn, kept = self.role_a.arn, principals(statement, "AWS")
         if not any(_covers(each, self.role_a) for each in kept):
-            kept.append(arn)
+            kept = [*kept, arn]
         changed: list[Condition] = []
         for condition in conditions_of(statement):
             if is_principal_arn(condition) and condition.operator in _POSITIVE:
-                values = [each for each in condition.values if each not in wrong and each != arn]
-                changed.append(condition._replace(values=(*values, arn)))
+                others = [each for each in condition.values if each != arn]
+                changed.append(condition._replace(values=(*others, arn)))
             else:
                 changed.append(condition)
         # Other types of principal, such as services, stay.
         principal = {**statement["Principal"], "AWS": kept[0] if len(kept) == 1 else kept}
         return {**with_conditions(statement, changed), "Principal": principal}
-
-
-def orphans(statement: Json) -> list[str]:
-    """The unique ids among a statement's principals: IAM shows one when its role is gone."""
-    return [each for each in principals(statement, "AWS") if UNIQUE_ID.fullmatch(each)]
-
-
-def _named(statement: Json) -> list[str]:
-    conditions = filter(is_principal_arn, conditions_of(statement))
-    return [*principals(statement, "AWS"), *(v for each in conditions for v in each.values)]
 
 
 def _is_assume_role(statement: Json) -> bool:

@@ -1,40 +1,47 @@
 """Fix role A's trust policy so that it allows one service account, and no other caller. Pure.
 
-What is wrong in a statement that is meant for the service account is replaced, so that the wrong
-subject, audience or issuer is trusted no longer. It is meant for it if it names service accounts
-exactly, and no other of these has access by it; one that has keeps it. Conditions on anything but
-the caller stay: the caller has to meet them. Every change is judged before it is proposed.
+Nothing is removed, as any entry may be another caller's: a subject is added to a list, or a
+statement to the others. An entry that looks misspelt is named, for a person to remove.
+Conditions on anything but the caller stay: the caller has to meet them. Every change is judged
+before it is proposed.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import NamedTuple
 
 from irsa.access import Judgement, trusts_token
 from irsa.decide.document import Condition, conditions_of, names_exactly
 from irsa.decide.truth import Verdict
 from irsa.identity.arns import partition_of, provider_arn_for
-from irsa.identity.policies import VERSION, irsa_trust_policy
-from irsa.identity.policy_json import Json, as_list, principals, statements, with_statements
+from irsa.identity.policies import irsa_trust_policy, size
+from irsa.identity.policy_json import Json, principals, statements, with_statements
+from irsa.identity.quotas import TRUST_POLICY_QUOTA
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
-from irsa.observe.facts import Role
+from irsa.observe.facts import Role, Unread
+from irsa.verify.facts import Facts
+from irsa.verify.link import Remedy
+from irsa.verify.remedies.iam import replace_trust
+from irsa.verify.remedies.pod import annotate, restart
 from irsa.verify.remedies.policy_edits import (
     NARROW,
     call_conditions,
     describe_call_conditions,
     is_about_caller,
+    named_callers,
     on_claim,
-    token_claim,
     with_conditions,
     with_statement,
     with_subject_exception,
+    without_orphans,
 )
 
-ACTION = "sts:AssumeRoleWithWebIdentity"
-WEB_IDENTITY = ACTION.lower()
-ASSUME_ROLE = "sts:assumerole"
+ADD_STATEMENT = "add a statement for this service account; the others stay"
+NEAR = 0.95
+"""Likeness of two subjects of which one may be the other, misspelt; most of it is the prefix."""
 
 
 class TrustFix(NamedTuple):
@@ -53,6 +60,11 @@ class Fixer(ABC):
     role: Role
 
     def fix(self, judged: Judgement) -> TrustFix:
+        """Fix the document, and leave out deleted principals, which IAM does not take back."""
+        fix = self._fix(judged)
+        return fix._replace(document=without_orphans(fix.document)) if fix.document else fix
+
+    def _fix(self, judged: Judgement) -> TrustFix:
         """Except the caller from the statements that deny it, and allow it if need be."""
         document, denying = self.role.trust_policy, judged.denying("resource")
         if not denying:
@@ -81,7 +93,7 @@ class Fixer(ABC):
 
     @abstractmethod
     def allow(self, document: Json) -> TrustFix:
-        """Replace the wrong part of a fitting statement, or else add one."""
+        """Add the caller to a fitting statement, or else a statement."""
 
 
 def caller_has_to_meet(listed: Iterable[Json]) -> TrustFix:
@@ -92,6 +104,32 @@ def caller_has_to_meet(listed: Iterable[Json]) -> TrustFix:
             "change the Deny of the trust policy: it has no condition that a call meets"
         )
     return TrustFix(f"meet the trust policy's conditions ({names}); they are not lifted")
+
+
+def let_trust(facts: Facts, role: Role, fix: TrustFix) -> Remedy:
+    """Change the trust policy of the role that the chain names, unless another one may be meant."""
+    if fix.document is None:
+        return Remedy(fix.text)
+    if isinstance(facts.trusting, Unread):
+        text = f"{facts.trusting.text}: another role may trust the service account"
+        return Remedy(f"{text}; {facts.trusting.remedy}")
+    today = f"{role.name} trusts {today_trusted(role)} today"
+    if facts.trusting:
+        named = [each.arn for each in facts.trusting]
+        text = f"correct the {facts.named_by}: {' and '.join(named)} trusts the service account"
+        sure = len(named) == 1 and not (facts.expected_role or facts.by_association)
+        commands = (*annotate(facts, named[0]), *restart(facts)) if sure else ()
+        return Remedy(f"{text}, and {today}", commands)
+    text = f"replace the trust policy: {fix.text}; {today}"
+    if size(fix.document) > TRUST_POLICY_QUOTA:
+        more = f"it would have more than {TRUST_POLICY_QUOTA} characters: raise the quota first"
+        return Remedy(f"{text} ({more})")
+    return Remedy(text, (replace_trust(role, fix.document),))
+
+
+def today_trusted(role: Role) -> str:
+    """The callers that a role trusts as it is, for their owners to be asked."""
+    return " and ".join(named_callers(role.trust_policy)) or "no caller by name"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,39 +145,38 @@ class TrustFixer(Fixer):
     now: float
     registered: frozenset[str] | None
     """ARNs of the account's OIDC providers; None when they are not known."""
-    neighbours: frozenset[str]
-    """Subjects of other service accounts that use the role."""
 
     def with_exception(self, document: Json, positions: Sequence[int]) -> Json | None:
         """Except the service account."""
         return with_subject_exception(document, positions, self.issuer, self.account.subject)
 
-    def judge(self, document: Json, subject: str = "") -> Judgement:
-        """The answer to the token, or to the same one of another service account."""
-        role, token = replace(self.role, trust_policy=document), self.token
-        if subject:
-            token = replace(token, claims={**token.claims, "sub": subject})
-        return trusts_token(role, token, session_name=self.session_name, now=self.now)
+    def judge(self, document: Json) -> Judgement:
+        """The answer to the token."""
+        role = replace(self.role, trust_policy=document)
+        return trusts_token(role, self.token, session_name=self.session_name, now=self.now)
 
     def allow(self, document: Json) -> TrustFix:
-        """Replace a wrong subject, audience, action or issuer, or else add a statement."""
+        """Add the subject to a fitting statement, or else a statement."""
+        doubtful = self._doubtful(document)
         perhaps: TrustFix | None = None
-        obstructed: list[int] = []
-        for position, statement, text in self._candidates(document):
-            changed = with_statement(document, position, statement)
-            verdict = self._verdict(changed)
+        unmet: list[Json] = []
+        for statement, changed, text in self._candidates(document):
+            fix = TrustFix(f"{text}{doubtful}", changed)
+            verdict = self.judge(changed).verdict
             if verdict is Verdict.ALLOW:
-                return TrustFix(text, changed)
+                return fix
             if verdict is Verdict.UNKNOWN:
-                perhaps = perhaps or TrustFix(text, changed)
-            elif call_conditions(statement) and self._allows_but_for_conditions(changed, position):
-                obstructed.append(position)
+                perhaps = perhaps or fix
+            elif call_conditions(statement) and self._allows_but_for_conditions(statement):
+                if changed is document:
+                    return caller_has_to_meet([statement])
+                unmet.append(statement)
         if perhaps is not None:
             return perhaps
-        if obstructed:
-            return caller_has_to_meet(statements(document)[each] for each in obstructed[:1])
-        text = "add a statement for this service account; the others stay"
-        return TrustFix(text, with_statements(document, *statements(self.wanted)))
+        if unmet:
+            return caller_has_to_meet(unmet[:1])
+        added = with_statements(document, *statements(self.wanted))
+        return TrustFix(f"{ADD_STATEMENT}{doubtful}", added)
 
     @property
     def provider_arn(self) -> str:
@@ -152,112 +189,63 @@ class TrustFixer(Fixer):
         """The trust policy that allows this service account, and nothing else."""
         return irsa_trust_policy([self.provider_arn], [self.account], audience=self.audience)
 
-    def _verdict(self, document: Json, subject: str = "") -> Verdict:
-        return self.judge(document, subject).verdict
-
-    def _allows_but_for_conditions(self, document: Json, position: int) -> bool:
-        statement = statements(document)[position]
+    def _allows_but_for_conditions(self, statement: Json) -> bool:
         free = with_conditions(statement, [*filter(is_about_caller, conditions_of(statement))])
-        return self._verdict({**document, "Statement": [free]}) is Verdict.ALLOW
+        return self.trusts({**self.role.trust_policy, "Statement": [free]})
 
-    def _candidates(self, document: Json) -> Iterator[tuple[int, Json, str]]:
-        """Statements as they might be: those with the fewest changes first."""
+    def _candidates(self, document: Json) -> Iterator[tuple[Json, Json, str]]:
+        """The statement that should allow it, and the document with it; the nearest one first."""
         allowing = [
             (position, statement)
             for position, statement in enumerate(statements(document))
             if statement.get("Effect") == "Allow" and principals(statement, "Federated")
         ]
-        fitting = [each for each in allowing if WEB_IDENTITY in _actions(each[1])]
-        for position, statement in fitting:
-            if self.provider_arn in principals(statement, "Federated"):
-                yield position, statement, ""
-        for position, statement in fitting:
-            kept = self._neighbours_in(statement)
-            if kept is not None:
-                changed = self._with_subject(statement, kept)
-                yield position, changed, self._subject_text(statement, kept)
-        for position, statement in fitting:
-            changed = self._with_claims(statement)
-            if changed is not None:
-                text = f"replace {self._shown(statement, 'aud')} by {self.audience}"
-                yield position, changed, text
-        for position, statement in allowing:
-            if ASSUME_ROLE in _actions(statement) and self._neighbours_in(statement) == []:
-                actions = [e for e in _actions(statement) if e not in (ASSUME_ROLE, WEB_IDENTITY)]
-                action = [*actions, ACTION] if actions else ACTION
-                changed = {**self._for_us_alone(statement), "Action": action}
-                text = "replace sts:AssumeRole, which is not the call of a token"
-                yield position, changed, text
-        for position, statement in fitting:
-            changed = self._with_issuer(statement)
-            if changed is not None:
-                yield position, changed, "replace the issuer, which the account has not registered"
-
-    def _with_subject(self, statement: Json, kept: Sequence[str]) -> Json:
-        """The statement for this subject, and for the neighbours that it was for already."""
-        others = [each for each in conditions_of(statement) if token_claim(each) != "sub"]
-        audiences = on_claim(statement, "aud")
-        if len(audiences) == 1 and audiences[0].weak and names_exactly(audiences[0]):
-            others[others.index(audiences[0])] = audiences[0]._replace(operator="StringEquals")
-        wanted = Condition("StringEquals", f"{self.issuer}:sub", (*kept, self.account.subject))
-        return with_conditions(statement, [*others, wanted])
-
-    def _with_claims(self, statement: Json) -> Json | None:
-        if not all(map(names_exactly, on_claim(statement, "aud"))):
-            return None
-        return self._for_us_alone(statement) if self._neighbours_in(statement) == [] else None
-
-    def _with_issuer(self, statement: Json) -> Json | None:
-        """The statement for this cluster, if the one that it names is none of the account's."""
-        named = principals(statement, "Federated")
-        if self.registered is None or self.registered & set(named):
-            return None
-        return {**self._for_us_alone(statement), "Principal": {"Federated": self.provider_arn}}
-
-    def _for_us_alone(self, statement: Json) -> Json:
-        return with_conditions(statement, [*on_claim(statement, ""), *self._claims()])
-
-    def _neighbours_in(self, statement: Json) -> list[str] | None:
-        """The neighbours that have access by a statement; None when it is not for us to replace."""
-        subjects = on_claim(statement, "sub")
-        exact = [each for each in subjects if names_exactly(each)]
-        own = [each for each in exact if each.key == f"{self.issuer}:sub"]
-        providers = principals(statement, "Federated")
-        if self.provider_arn not in providers or len(statement["Principal"]) > 1 or not exact:
-            return None
-        if len(providers) > 1 and not any(each.positive for each in own):
-            return None  # another cluster's service accounts may have access by it
-        if not own and all(each.weak for each in exact):
-            return None  # every service account has access by it
-        alone = {"Version": VERSION, "Statement": [with_conditions(statement, subjects)]}
-        others = sorted(self.neighbours - {self.account.subject})
-        return [each for each in others if self._verdict(alone, each) is Verdict.ALLOW]
-
-    def _subject_text(self, statement: Json, kept: Sequence[str]) -> str:
-        own = self.account.subject
-        if not kept:
-            return f"replace {self._shown(statement, 'sub')} by {own}"
-        values = [each for c in on_claim(statement, "sub") for each in c.values]
-        removed = sorted({*values} - {*kept, own})
-        if not removed:
-            return f"add {own}"
-        why = "as no service account of that name uses the role"
-        return f"add {own}; remove {', '.join(removed)}, {why}"
-
-    def _shown(self, statement: Json, claim: str) -> str:
-        texts = [
-            f"{each.operator} {each.key} {', '.join(each.values)}"
-            for each in on_claim(statement, claim)
+        fitting = [
+            each for each in allowing if self.provider_arn in principals(each[1], "Federated")
         ]
-        own = f"{self.issuer}:{claim}"
-        return " and ".join(e.replace(own, claim).removeprefix("StringEquals ") for e in texts)
+        for _, statement in fitting:
+            yield statement, document, ""
+        for position, statement in fitting:
+            changed = self._with_subject(statement)
+            yield (
+                changed,
+                with_statement(document, position, changed),
+                f"add {self.account.subject}",
+            )
+        for _, statement in allowing:
+            if self._is_meant(statement):
+                beside = self._beside(statement)
+                yield beside, with_statements(document, beside), ADD_STATEMENT
 
-    def _claims(self) -> list[Condition]:
-        return [
-            Condition("StringEquals", f"{self.issuer}:aud", (self.audience,)),
-            Condition("StringEquals", f"{self.issuer}:sub", (self.account.subject,)),
+    def _with_subject(self, statement: Json) -> Json:
+        """The statement with this subject in its lists: a token of another one gains nothing."""
+        listed = [
+            each._replace(values=(*each.values, self.account.subject))
+            if self._lacks(each)
+            else each
+            for each in conditions_of(statement)
         ]
+        return with_conditions(statement, listed)
 
+    def _lacks(self, condition: Condition) -> bool:
+        exact = condition.positive and names_exactly(condition)
+        own = condition.key.lower() == f"{self.issuer}:sub".lower()
+        return exact and own and self.account.subject not in condition.values
 
-def _actions(statement: Json) -> list[str]:
-    return [each.lower() for each in as_list(statement.get("Action", []))]
+    def _is_meant(self, statement: Json) -> bool:
+        """Return whether it names service accounts, of this cluster or of one that is gone."""
+        named = {*principals(statement, "Federated")}
+        gone = self.registered is not None and not self.registered & named
+        exact = any(map(names_exactly, on_claim(statement, "sub")))
+        return exact and (gone or self.provider_arn in named)
+
+    def _beside(self, statement: Json) -> Json:
+        """The wanted statement under the other one's conditions on the call."""
+        [wanted] = statements(self.wanted)
+        return with_conditions(wanted, [*conditions_of(wanted), *call_conditions(statement)])
+
+    def _doubtful(self, document: Json) -> str:
+        """The second step: the entries that may be meant for this service account."""
+        near = get_close_matches(self.account.subject, named_callers(document), cutoff=NEAR)
+        others = ", ".join(each for each in near if each != self.account.subject)
+        return f"; then remove by hand, if misspelt: {others}" if others else ""

@@ -15,8 +15,9 @@ from command.tests.verify.commands import SET_ENV
 from command.tests.verify.pods import FROM_A, A, config, container, pod, spec, with_config, with_env
 from irsa.identity.regions import partition_of_region
 from irsa.observe.pod_spec import references, with_fields
-from irsa.verify.link import Status
+from irsa.verify.link import Remedy, Status
 from irsa.verify.links.settings import REGIONS, selects
+from irsa.verify.remedies.pod import AT_ADMISSION
 from tests.support.world import ROLE_B_ARN
 
 FROM_ENVIRONMENT = "credential_source = Environment\n"
@@ -106,6 +107,26 @@ def test_a_profile_that_is_nowhere_fails_also_an_empty_one(name, value, kind):
     # A Job's template cannot be changed.
     commands = () if kind == "job" else (f"{SET_ENV} {name}-",)
     assert (link.status, link.remedy.shell) == (Status.FAILED, commands)
+
+
+@pytest.mark.parametrize("others", [[], [{"name": "AWS_PROFILE", "value": "own"}]])
+def test_a_variable_that_admission_adds_stays_in_no_template(others):
+    found = with_env(("AWS_PROFILE", "legacy"))
+    found.template["spec"]["containers"][0]["env"] = others
+
+    link = links(found)["precedence"]
+
+    assert (link.status, link.remedy) == (Status.FAILED, Remedy(AT_ADMISSION))
+
+
+def test_an_object_keeps_its_keys_as_others_may_take_them():
+    own = pod(spec(container(envFrom=[{"configMapRef": {"name": "shared"}}])))
+    keys = {("ConfigMap", "shared"): {"AWS_ACCESS_KEY_ID": "AKIA", "COLOR": "red"}}
+
+    remedy = links(own, objects=keys)["precedence"].remedy
+
+    kept = "remove them: AWS_ACCESS_KEY_ID of ConfigMap shared, which others may take too"
+    assert remedy == Remedy(kept)
 
 
 @pytest.mark.parametrize("value", ["x", {"valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}])

@@ -8,11 +8,13 @@ from dataclasses import replace
 import pytest
 
 from command.tests.decide.policies import FOR_ALL, allow, deny
-from command.tests.verify.chains import DENIED, NO_SESSION, ROLE, UNMADE, chained, links
+from command.tests.verify.chains import ACCOUNT, DENIED, NO_SESSION, ROLE, UNMADE, chained, links
 from command.tests.verify.commands import written
+from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.facts import Answer, PermissionsPolicy, Unread
 from irsa.verify.link import Status, failing_link
-from tests.support.world import ACCOUNT_A, ACCOUNT_B, BUCKET, ROLE_ARN
+from tests.support.world import ACCOUNT_A, ACCOUNT_B, BUCKET, PROVIDER_ARN, ROLE_ARN
 
 LOCKED = Unread("policy of bucket bucket", "AccessDenied", "s3:GetBucketPolicy")
 HIDDEN = Unread("boundary arn:x", "AccessDenied", "iam:GetPolicy and iam:GetPolicyVersion")
@@ -158,6 +160,25 @@ def test_what_others_may_have_is_left_to_its_owner(changes, owner, question):
 def test_a_deny_in_an_inline_policy_is_removed_and_the_rest_stays():
     [command] = refused_by(role=replace(ROLE, policies=(replace(GUARD, arn=""),))).remedy.shell
     assert written(command)["Statement"] == [ALLOW]
+
+
+@pytest.mark.parametrize(
+    ("link", "known"),
+    [
+        ("permissions", {"policies": (replace(GUARD, arn=""),)}),
+        ("permissions", {"bucket_policy": {"Statement": [deny("s3:*", "*", **FOR_ALL)]}}),
+        ("refused", {"refused": Answer(allowed=True)}),
+    ],
+    ids=["role", "bucket", "too-much"],
+)
+def test_nothing_is_lifted_or_taken_while_others_may_have_the_role(link, known):
+    trust = irsa_trust_policy([PROVIDER_ARN], [ACCOUNT, ServiceAccountRef("dev", "nb")])
+    own = {"trust_policy": trust, "policies": known.pop("policies", ROLE.policies)}
+
+    remedy = links(role=replace(ROLE, **own), data=DENIED, **known)[link].remedy
+
+    assert remedy.shell == ()
+    assert "; system:serviceaccount:dev:nb may have role s3-app as well: ask" in remedy.text
 
 
 @pytest.mark.parametrize(
