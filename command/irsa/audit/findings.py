@@ -7,14 +7,15 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
-from irsa.access import Judgement, assumes, trusts_association, trusts_role, trusts_service_account
+from irsa.access import Judgement, trusts_association, trusts_role, trusts_service_account
+from irsa.audit.forging import Forgers
 from irsa.decide.association import pod_tags
 from irsa.decide.document import OtherAction, Statement, statements_of
 from irsa.decide.patterns import Pattern
 from irsa.decide.truth import Verdict
 from irsa.identity.arns import account_of, cluster_arn, issuer_of_principal, parse_role_arn
 from irsa.identity.eks import POD_IDENTITY_SERVICE, STS_AUDIENCE
-from irsa.identity.pod_identity import SESSION_TAGS, external_id
+from irsa.identity.pod_identity import external_id
 from irsa.identity.policy_json import Json
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa.observe.eks import Association
@@ -246,6 +247,7 @@ def _check_roles(facts: AuditFacts) -> Iterator[Finding]:
     tagged = {each.role_arn for each in facts.associations if not each.disable_session_tags}
     arns = frozenset(provider.arn for provider in facts.providers)
     registered = arns if facts.every_provider else None
+    forgers = Forgers(facts.roles, untagged)
     for role in facts.roles:
         arn = parse_role_arn(role.arn)
         if arn is not None and arn.path.startswith(SERVICE_LINKED):
@@ -256,7 +258,7 @@ def _check_roles(facts: AuditFacts) -> Iterator[Finding]:
         subject = f"role {role.arn}"
         hits = (
             *check_passing([each.content for each in role.known_policies]),
-            *check_forging(role, facts.roles, untagged),
+            *forgers.check(role),
         )
         found = [
             *check_trust_policy(role.trust_policy, context, subject),
@@ -350,41 +352,3 @@ def _is_about_any(statement: Statement) -> bool:
 def _limits_all(denial: Statement) -> bool:
     """Return whether a denial leaves at most resources that it names."""
     return _is_about_any(denial) and {each.key.lower() for each in denial.conditions} <= {_SERVICE}
-
-
-def check_forging(target: Role, callers: Sequence[Role], untagged: Collection[str]) -> Hits:
-    """Check a role that trusts other roles by the tags of EKS Pod Identity.
-
-    ``untagged`` are the ARNs of roles with an association that disables session tags.
-    """
-    for statement in statements_of(target.trust_policy):
-        asked = {
-            each.key.lower(): each.patterns[0].replace("*", "x").replace("?", "x")
-            for each in statement.conditions
-            if each.positive
-        }
-        tags = {key: value for key, value in asked.items() if key in _TAGS}
-        if not (statement.allows and statement.covers("sts:AssumeRole") and tags):
-            continue
-        names = tuple(key.partition("/")[2] for key in tags)
-        # The caller also chooses which tags are transitive.
-        chosen = {key: value for key, value in asked.items() if key == "sts:transitivetagkeys"}
-        context = {"aws:tagkeys": names, **chosen, **tags}
-        for caller in callers:
-            if caller.arn == target.arn or _only_tagged(caller, untagged):
-                continue
-            external_id = asked.get("sts:externalid", "")
-            judged = assumes(target, caller, external_id=external_id, context=context)
-            if judged.verdict is Verdict.ALLOW:
-                yield "forged-tags", f"statement {statement.number}: {caller.arn}"
-
-
-_TAGS = {f"aws:requesttag/{tag}" for tag in SESSION_TAGS}
-
-
-def _only_tagged(role: Role, untagged: Collection[str]) -> bool:
-    """Return whether EKS alone makes sessions of a role, all with tags that cannot be changed."""
-    trusting = [each for each in statements_of(role.trust_policy) if each.allows]
-    return role.arn not in untagged and all(
-        each.principals == {"Service": (POD_IDENTITY_SERVICE,)} for each in trusting
-    )
