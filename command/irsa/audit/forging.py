@@ -13,14 +13,15 @@ from dataclasses import replace
 from functools import cache, partial
 from itertools import chain, islice
 
-from irsa.access import calling, judge
+from irsa.access import calling
 from irsa.decide.conditions import compile_test
 from irsa.decide.document import Statement, statements_of
 from irsa.decide.patterns import Key, Value
 from irsa.decide.principals import session_of
 from irsa.decide.request import Request
+from irsa.decide.simulate import simulate
 from irsa.decide.statements import CompiledStatement
-from irsa.decide.steps import AssumeRole
+from irsa.decide.steps import AssumeRole, Scenario
 from irsa.decide.trust_policy import compile_trust_policy
 from irsa.decide.truth import Verdict
 from irsa.identity.arns import account_named_by
@@ -71,7 +72,7 @@ class Forgers:
         if own is None or caller.arn == step.resource:
             return False
         call = replace(step, caller=own.caller, identity=own.identity, boundary=own.boundary)
-        return judge(lambda: call).verdict is Verdict.ALLOW
+        return simulate(Scenario(None, None, None, [call])).verdict is Verdict.ALLOW
 
     def _compiled(self, arn: str) -> AssumeRole | None:
         """The call of a role; None if EKS alone makes its sessions, or it cannot be judged."""
@@ -84,19 +85,18 @@ class Forgers:
     def _unnamed(self, statement: Statement, step: AssumeRole) -> Iterator[Role]:
         """The roles that a statement may allow without their names, and which may send its tags."""
         wide = [each for each in statement.named("AWS") if each == "*" or account_named_by(each)]
-        if not wide:
-            return iter(())
         ids = [each.partition(":")[0] for each in _asked_of(statement, "aws:userid")]
-        if ids and not any(map(wild, ids)):
-            return (self._named[each] for each in ids if each in self._named)
+        arns = _asked_of(statement, "aws:principalarn")
+        exact = next((each for each in (arns, ids) if each and not any(map(wild, each))), None)
+        if not wide or exact is not None:
+            return (self._named[each] for each in exact or () if wide and each in self._named)
         senders, by_start = self._senders(frozenset(step.context or ()) & _TAGS)
         lengths = range(len(step.resource) + 1)
         allowed = [by_start.get(step.resource[:length], ()) for length in lengths]
-        starts = [_start(each) for each in _asked_of(statement, "aws:principalarn")]
         # In its own account '*' needs no policy of the caller's.
-        own = [step.resource.partition("role/")[0]] if "*" in wide and not starts else []
-        ranges = [self._beginning(each) for each in starts or own]
-        if starts and ("*" in wide or sum(map(len, ranges)) < sum(map(len, allowed))):
+        own = [step.resource.partition("role/")[0]] if "*" in wide else []
+        ranges = list(map(self._beginning, map(_start, arns) if arns else own))
+        if arns and ("*" in wide or sum(map(len, ranges)) < sum(map(len, allowed))):
             allowed = []
         listed = (self._roles[index] for each in ranges for index in each)
         return chain((each for each in listed if each.arn in senders), *allowed)

@@ -10,6 +10,7 @@ from command.tests.audit.audited import role
 from irsa.access import calling, judge
 from irsa.audit import forging
 from irsa.audit.forging import Forgers
+from irsa.decide.simulate import simulate
 from irsa.decide.trust_policy import compile_trust_policy
 from irsa.decide.truth import Verdict
 from irsa.observe.facts import PermissionsPolicy
@@ -111,7 +112,7 @@ DENIED = statement("Deny", "sts:TagSession", OF_TAGS[1], Resource="*")
 def test_the_calls_judged_grow_with_the_roles(monkeypatch, principal, condition, own):
     """Where a tenth of the roles trusts the account or everyone by tags."""
     judged = []
-    monkeypatch.setattr(forging, "judge", lambda step: judged.append(step) or judge(step))
+    monkeypatch.setattr(forging, "simulate", lambda one: judged.append(one) or simulate(one))
     named = {"StringEquals": {NAMESPACE: "dev"}, **condition}
     trusting = {"Statement": [statement(Principal={"AWS": principal}, condition=named)]}
     targets = [role(trusting, f"{OWN}t-{number}-x") for number in range(10)]
