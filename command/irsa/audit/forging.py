@@ -143,7 +143,7 @@ def _call_with_tags(statement: Statement, target: Role) -> AssumeRole | None:
     context |= {key: value for key, value in asked.items() if key in (_TRANSITIVE, _EXTERNAL_ID)}
     caller = session_of(target.arn, None)
     request = Request("sts:AssumeRole", target.arn, caller, {}, context=context)
-    of_caller = ("aws:principalarn", "aws:userid")
+    of_caller = ("aws:principalarn", "aws:userid", "aws:principalaccount")
     others = (each for each in statement.conditions if each.key.lower() not in of_caller)
     if not all(compile_test(each).holds(request.value) for each in others):
         return None

@@ -37,6 +37,10 @@ OF_CALLERS = [
     {"StringEquals": {"aws:PrincipalOrgID": "o-1"}},
     {"StringLike": {"aws:userid": "AROA2:*"}},
 ]
+GUARDS = [
+    {"ArnNotLike": {"aws:PrincipalArn": f"{OWN}a*"}},
+    {"StringNotEquals": {"aws:PrincipalAccount": ACCOUNT_B}},
+]
 PRINCIPALS = [*CALLERS, "*", ACCOUNT_A, f"arn:aws:iam::{ACCOUNT_A}:root", ACCOUNT_B, "AROA1"]
 
 
@@ -61,28 +65,31 @@ OWN_STATEMENTS = st.builds(
     st.sampled_from(OF_TAGS),
 )
 DOCUMENTS = st.lists(OWN_STATEMENTS, max_size=2).map(lambda found: policies(*found))
-ROLES = st.tuples(*(
-    st.builds(lambda own, limit, arn=arn, number=number: replace(
-        role(BY_EC2, arn), unique_id=f"AROA{number}", policies=own, boundary=next(iter(limit), None)),
-        DOCUMENTS, st.just(()) | DOCUMENTS)
-    for number, arn in enumerate(CALLERS)
-))  # fmt: skip
-TRUSTS = st.builds(
-    lambda principals, condition, denial: [
-        statement(
-            Principal={"AWS": principals},
-            condition={**condition, "StringLike": {NAMESPACE: "dev", **condition.get("StringLike", {})}},
-        ),
-        *([statement("Deny", Principal={"AWS": "*"}, condition=denial)] if denial else []),
-    ],
-    st.lists(st.sampled_from(PRINCIPALS), min_size=1, max_size=2),
-    st.sampled_from(OF_CALLERS),
-    st.sampled_from([{}, {}, {"ArnNotLike": {"aws:PrincipalArn": f"{OWN}a*"}}]),
-)  # fmt: skip
+POLICIES = st.lists(
+    st.tuples(DOCUMENTS, st.none() | DOCUMENTS.map(lambda found: found[0])), min_size=4, max_size=4
+)
+
+
+def callers_with(policies):
+    return [
+        replace(role(BY_EC2, arn), unique_id=f"AROA{number}", policies=own, boundary=limit)
+        for number, (arn, (own, limit)) in enumerate(zip(CALLERS, policies, strict=True))
+    ]
+
+
+@st.composite
+def trusting(draw):
+    """The statements of a trust policy by tags."""
+    condition = dict(draw(st.sampled_from(OF_CALLERS)))
+    condition["StringLike"] = {NAMESPACE: "dev", **condition.get("StringLike", {})}
+    principals = draw(st.lists(st.sampled_from(PRINCIPALS), min_size=1, max_size=2))
+    guard = statement("Deny", Principal={"AWS": "*"}, condition=draw(st.sampled_from(GUARDS)))
+    guards = [guard] * draw(st.booleans())
+    return [statement(Principal={"AWS": principals}, condition=condition), *guards]
 
 
 @settings(max_examples=300, deadline=None)
-@given(TRUSTS, ROLES)
+@given(trusting(), POLICIES.map(callers_with))
 def test_the_callers_are_those_that_the_evaluator_lets_in(statements, callers):
     target = role({"Version": "2012-10-17", "Statement": statements}, TARGET)
     trust = compile_trust_policy(target.trust_policy)
@@ -114,8 +121,8 @@ def test_the_calls_judged_grow_with_the_roles(monkeypatch, principal, condition,
     judged = []
     monkeypatch.setattr(forging, "simulate", lambda one: judged.append(one) or simulate(one))
     named = {"StringEquals": {NAMESPACE: "dev"}, **condition}
-    trusting = {"Statement": [statement(Principal={"AWS": principal}, condition=named)]}
-    targets = [role(trusting, f"{OWN}t-{number}-x") for number in range(10)]
+    by_tags = {"Statement": [statement(Principal={"AWS": principal}, condition=named)]}
+    targets = [role(by_tags, f"{OWN}t-{number}-x") for number in range(10)]
     callers = [role(BY_EC2, f"{OWN}z-{number}", policies=own(number % 10)) for number in range(90)]
     roles = [*targets, *callers]
     forgers = Forgers(roles, ())
