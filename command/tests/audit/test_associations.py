@@ -50,7 +50,7 @@ def rules(*roles, **more):
     ("trust", "changed", "expected"),
     [
         (TRUST_EKS, {}, []),
-        (UNTAGGED, {"disable_session_tags": True}, ["pod-identity-account"]),
+        (UNTAGGED, {"disable_session_tags": True}, []),
         (TRUST_EKS, {"account": ServiceAccountRef("dev", "other")}, ["trust-mismatch"]),
         (TRUST, {}, ["trust-mismatch"]),
         (TRUST_EKS, {"role_arn": TARGET}, ["role-missing"]),
@@ -89,7 +89,7 @@ def test_tagging_is_not_needed_where_every_association_disables_tags():
     trust = {**UNTAGGED, "Statement": [statement | {"Action": "sts:AssumeRole"}]}
     off, on = association(disable_session_tags=True), association()
 
-    assert rules(role(trust), associations=[off]) == ["pod-identity-account"]
+    assert rules(role(trust), associations=[off]) == []
     assert "pod-identity-tags" in rules(role(trust), associations=[off, on])
     assert "pod-identity-tags" in rules(role(trust))
 
