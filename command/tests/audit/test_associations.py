@@ -56,7 +56,7 @@ def rules(*roles, **more):
         (TRUST_EKS, {"role_arn": TARGET}, ["role-missing"]),
         (TRUST_EKS, {"disable_session_tags": True}, ["disabled-tags"]),
         (TRUST_EKS, {"arn": "a-1", "target_role_arn": ROLE_ARN}, ["trust-unknown"]),
-        (TRUST_EKS, {"arn": CLUSTER_ARN.replace("aws", "aws-cn", 1)}, ["trust-unknown"]),
+        (TRUST_EKS, {"arn": CLUSTER_ARN.replace("aws", "aws-cn", 1)}, ["trust-mismatch"]),
     ],
 )
 def test_the_role_of_an_association_trusts_the_call_that_eks_makes(trust, changed, expected):
