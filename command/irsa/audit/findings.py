@@ -9,6 +9,7 @@ from functools import cached_property, partial
 
 from irsa.access import Judgement, trusts_association, trusts_role, trusts_service_account
 from irsa.audit.forging import Forgers
+from irsa.audit.trusting_eks import trusts_cluster
 from irsa.decide.association import pod_tags
 from irsa.decide.document import OtherAction, Statement, statements_of
 from irsa.decide.patterns import Pattern
@@ -44,6 +45,8 @@ class ClusterFacts:
     pods: Sequence[FleetPod] | Unread = ()
     name: str = ""
     """Its context in the kubeconfig, where there are several clusters."""
+    arn: str = ""
+    """Of an EKS cluster whose associations were read; empty while it is not known."""
     whole: bool = True
     """False if it may have more service accounts than these: charts and other programs have some
     that a stack does not know."""
@@ -273,9 +276,15 @@ def _check_roles(facts: AuditFacts) -> Iterator[Finding]:
 def _check_use(role: Role, clusters: Sequence[ClusterFacts], subject: str) -> Iterator[Finding]:
     statements = guarded(statements_of(role.trust_policy))
     trusted = {issuer_of_principal(arn) for each in statements for arn in each.named("Federated")}
+    by_eks = any(POD_IDENTITY_SERVICE in each.named("Service") for each in statements)
     for cluster in clusters:
-        if cluster.whole and cluster.issuer in trusted and role.arn not in cluster.role_arns:
+        unread = by_eks and isinstance(cluster.associations, Unread)
+        if not cluster.whole or unread or role.arn in cluster.role_arns:
+            continue
+        if cluster.issuer in trusted:
             yield Finding("unused-role", subject, cluster.issuer, cluster=cluster.name)
+        elif by_eks and cluster.account == role.account and trusts_cluster(role, cluster.arn):
+            yield Finding("unused-role", subject, POD_IDENTITY_SERVICE, cluster=cluster.name)
 
 
 def _check_providers(facts: AuditFacts) -> Iterator[Finding]:

@@ -7,12 +7,14 @@ import pytest
 from command.tests.audit.audited import cluster, facts, role
 from command.tests.verify.chains import ACCOUNT, ASSOCIATION, BY_ASSOCIATION, TRUST, TRUST_EKS
 from irsa.audit.findings import audit
+from irsa.identity.eks import POD_IDENTITY_SERVICE
 from irsa.identity.pod_identity import pod_identity_trust_policy, target_role_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.facts import PermissionsPolicy, Unread
 from irsa.observe.pods import fleet_pod
-from tests.support.world import ACCOUNT_A, ACCOUNT_B, CLUSTER_ARN, ROLE_ARN
+from tests.support.world import ACCOUNT_A, ACCOUNT_B, CLUSTER_ARN, ISSUER, ROLE_ARN
 
+UNREAD = Unread("associations", "denied", "eks:ListPodIdentityAssociations")
 OF_OWN = f"arn:aws:iam::{ACCOUNT_A}:role"
 TARGET = f"{OF_OWN}/target"
 FAR = TARGET.replace(ACCOUNT_A, ACCOUNT_B)
@@ -82,6 +84,29 @@ def test_the_target_role_of_an_association_trusts_its_role(target, changed, expe
     assert {"trust-mismatch", "role-missing"} & told == expected
     # The role may be of another stack.
     assert "role-missing" not in rules(*roles, associations=[one], whole=False)
+
+
+@pytest.mark.parametrize(
+    ("trust", "changed", "expected"),
+    [
+        (TRUST_EKS, {}, [POD_IDENTITY_SERVICE]),
+        (UNTAGGED, {}, [POD_IDENTITY_SERVICE]),
+        (BOTH, {}, [ISSUER]),
+        (TRUST_EKS, {"associations": [ASSOCIATION]}, []),
+        (BOTH, {"associations": [ASSOCIATION]}, []),
+        (BOTH, {"associations": UNREAD}, []),
+        (TRUST_EKS, {"associations": UNREAD}, []),
+        (TRUST_EKS, {"arn": f"{CLUSTER_ARN}-2"}, []),
+        (TRUST_EKS, {"arn": ""}, []),
+        (TRUST_EKS, {"account": ACCOUNT_B}, []),
+        (TRUST_EKS, {"whole": False}, []),
+    ],
+)
+def test_a_role_for_associations_that_none_has_is_unused(trust, changed, expected):
+    own = cluster(**{"service_accounts": (), "arn": CLUSTER_ARN} | changed)
+    told = audit(facts(role(trust), clusters=[own]))
+
+    assert [each.found for each in told if each.rule == "unused-role"] == expected
 
 
 def test_tagging_is_not_needed_where_every_association_disables_tags():
