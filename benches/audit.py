@@ -12,18 +12,17 @@ The account is read from what GetAccountAuthorizationDetails answers, and judged
 """
 
 import argparse
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from _measure import medians, report, run
+from _measure import cpu_seconds, medians, report, run
 
 from irsa.audit.findings import AuditFacts, ClusterFacts, audit
 from irsa.identity.pod_identity import TargetedBy, target_role_trust_policy
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.eks import Association
-from irsa.observe.facts import RegisteredProvider
+from irsa.observe.facts import RegisteredProvider, Role
 from irsa.observe.iam import IamReader
 
 ACCOUNT = "111122223333"
@@ -78,14 +77,16 @@ def _audited(row: str, size: int) -> Callable[[], float]:
     def measure() -> float:
         pages = list(_pages(row, size))
         facts = _facts(row, size)
-        started = time.process_time()
-        reader = IamReader()
-        for page in pages:
-            reader.add(page)
-        audit(AuditFacts(roles=reader.result().roles, **facts))
-        return time.process_time() - started
+        return cpu_seconds(lambda: audit(AuditFacts(roles=_read(pages), **facts)))
 
     return measure
+
+
+def _read(pages: list[Any]) -> Sequence[Role]:
+    reader = IamReader()
+    for page in pages:
+        reader.add(page)
+    return reader.result().roles
 
 
 def _facts(row: str, size: int) -> dict[str, Any]:

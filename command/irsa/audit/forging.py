@@ -128,8 +128,8 @@ class Forgers:
 
 
 def _call_with_tags(statement: Statement, target: Role) -> AssumeRole | None:
-    """Return the call that a statement asks for by EKS's tags; None where it certainly allows no
-    call, whoever makes it."""
+    """Return the call that a statement asks for by EKS's tags; None where no caller's call is
+    certainly allowed."""
     asked = {
         each.key.lower(): each.patterns[0].replace("*", "x").replace("?", "x")
         for each in statement.conditions

@@ -148,7 +148,7 @@ def _caller(step: Call, session_so_far: Session) -> Caller | None:
 def _scope(
     scenario: Scenario, step: ScopeCall, caller: Caller | None
 ) -> tuple[StepAnswer, Session]:
-    """The same session, whose permissions are those that its policy allows as well."""
+    """Limit a session to what its scope-down policy allows as well."""
     scoped = caller and replace(caller, scopes=(*caller.scopes, *step.scope))
     answer = _call(scenario, step, caller)
     if answer.verdict is not Verdict.DENY and (problem := scope_problem(step.size, step.duration)):

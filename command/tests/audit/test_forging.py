@@ -117,7 +117,7 @@ DENIED = statement("Deny", "sts:TagSession", OF_TAGS[1], Resource="*")
     ids=["of any role", "denied", "of one role"],
 )
 def test_the_calls_judged_grow_with_the_roles(monkeypatch, principal, condition, own):
-    """Where a tenth of the roles trusts the account or everyone by tags."""
+    """A tenth of the roles trusts the account or everyone by tags."""
     judged = []
     monkeypatch.setattr(forging, "simulate", lambda one: judged.append(one) or simulate(one))
     named = {"StringEquals": {NAMESPACE: "dev"}, **condition}
