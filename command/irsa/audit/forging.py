@@ -20,7 +20,6 @@ from irsa.decide.patterns import Key, Value
 from irsa.decide.principals import session_of
 from irsa.decide.request import Request
 from irsa.decide.simulate import simulate
-from irsa.decide.statements import CompiledStatement
 from irsa.decide.steps import AssumeRole, Scenario
 from irsa.decide.trust_policy import compile_trust_policy
 from irsa.decide.truth import Verdict
@@ -85,11 +84,14 @@ class Forgers:
     def _unnamed(self, statement: Statement, step: AssumeRole) -> Iterator[Role]:
         """The roles that a statement may allow without their names, and which may send its tags."""
         wide = [each for each in statement.named("AWS") if each == "*" or account_named_by(each)]
-        ids = [each.partition(":")[0] for each in _asked_of(statement, "aws:userid")]
-        arns = _asked_of(statement, "aws:principalarn")
-        exact = next((each for each in (arns, ids) if each and not any(map(wild, each))), None)
-        if not wide or exact is not None:
-            return (self._named[each] for each in exact or () if wide and each in self._named)
+        arns = [
+            pattern
+            for each in statement.conditions
+            if each.positive and each.key.lower() == "aws:principalarn"
+            for pattern in each.patterns
+        ]
+        if not wide or (arns and not any(map(wild, arns))):
+            return (self._named[each] for each in arns if wide and each in self._named)
         senders, by_start = self._senders(frozenset(step.context or ()) & _TAGS)
         lengths = range(len(step.resource) + 1)
         allowed = [by_start.get(step.resource[:length], ()) for length in lengths]
@@ -109,7 +111,7 @@ class Forgers:
     ) -> tuple[Collection[str], Mapping[str, Sequence[Role]]]:
         """The callers that are not certainly denied to send tags; those that some statement allows
         to assume roles, by what the ARNs of these roles begin with."""
-        named: Context = {"aws:tagkeys": tuple(each.removeprefix(_TAG) for each in tags)}
+        sent: Context = {"aws:tagkeys": tuple(each.removeprefix(_TAG) for each in tags)}
         chosen: Context = {_TRANSITIVE: Key.UNKNOWN, **dict.fromkeys(tags, Key.PRESENT)}
         arns: set[str] = set()
         found: dict[str, list[Role]] = defaultdict(list)
@@ -117,10 +119,12 @@ class Forgers:
             call = self._call(role.arn)
             if call is None:
                 continue
-            request = Request("sts:TagSession", "*", call.caller, chosen, context=named)
+            request = Request("sts:TagSession", "*", call.caller, chosen, context=sent)
             policies = (*(call.identity or ()), *filter(None, [call.boundary]))
             denials = (s for each in policies for s in each.statements if not s.allow)
-            if not any(_denies_all(each, request) for each in denials):
+            # On '*', a certain denial is one of every role, but for those that NotResource spares.
+            named = (s for s in denials if s.resource is not None and not s.resource.negated)
+            if not any(s.applies(request.action, "*", request.value) for s in named):
                 arns.add(role.arn)
                 for start in dict.fromkeys(_starts(role)):
                     found[start].append(role)
@@ -153,18 +157,6 @@ def _call_with_tags(statement: Statement, target: Role) -> AssumeRole | None:
         return None
     duration = target.max_session_duration
     return AssumeRole(resource=target.arn, trust=trust, max_duration=duration, context=context)
-
-
-def _asked_of(statement: Statement, key: str) -> list[str]:
-    """Return the patterns of which a statement asks one of a key, given in lower case."""
-    asked = (each for each in statement.conditions if each.positive and each.key.lower() == key)
-    return [pattern for each in asked for pattern in each.patterns]
-
-
-def _denies_all(denial: CompiledStatement, request: Request) -> bool:
-    """Return whether a denial certainly covers a request on any resource."""
-    named = denial.resource is not None and not denial.resource.negated
-    return named and bool(denial.applies(request.action, "*", request.value))
 
 
 def _starts(role: Role) -> Iterator[str]:

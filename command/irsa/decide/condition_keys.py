@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+from irsa.decide.document import FOREIGN_KEYS
 from irsa.decide.patterns import Key, Value
 from irsa.decide.principals import Caller
 from irsa.identity.arns import issuer_of_principal, name_of
@@ -54,6 +55,8 @@ GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
 """Address of the pages of the table."""
 ASSUMING = ("sts:assumerole", "sts:assumerolewithwebidentity")
 """The actions whose condition keys a scenario's fields give completely."""
+_OF_STEP = (*ASSUMING, *map(str.lower, FOREIGN_KEYS))
+"""And those that the same calls need besides."""
 
 
 class Call(NamedTuple):
@@ -218,7 +221,7 @@ _TOKEN = OfCaller("of the token", _token_value)
 _TAGS = OfCall("absent if listed", _if_listed)
 _REQUEST_TAGS = OfCall(
     "of the step; other calls: absent if listed",
-    lambda call, key: ABSENT if call.action in ASSUMING else _if_listed(call, key),
+    lambda call, key: ABSENT if call.action in _OF_STEP else _if_listed(call, key),
 )
 _PRINCIPAL_TAGS = OfCall("session tags; others: absent if listed", _if_listed)
 _KMS_CALLER = OfCall("the caller's account, in KMS", _kms_caller)

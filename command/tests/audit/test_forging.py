@@ -35,7 +35,6 @@ OF_CALLERS = [
     {"ArnLike": {"aws:PrincipalArn": f"{OWN}a*"}},
     {"ArnEquals": {"aws:PrincipalArn": [f"{OWN}c", f"{FAR}d"]}},
     {"StringEquals": {"aws:PrincipalOrgID": "o-1"}},
-    {"StringLike": {"aws:userid": "AROA2:*"}},
 ]
 GUARDS = [
     {"ArnNotLike": {"aws:PrincipalArn": f"{OWN}a*"}},
