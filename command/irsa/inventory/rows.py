@@ -94,7 +94,7 @@ class Row:
     """Clusters for which its roles' trust policies have room within IAM's default quota; None where
     they trust none."""
     trusted_by: tuple[str, ...] = ()
-    """ARNs of roles that name it for an association that does not exist; of no other identity."""
+    """ARNs of roles that name it for an association, if none and no other identity was seen."""
     role_used: str | None = None
     """Time of the last use of its role by any caller: ISO 8601, empty for not within 400 days, None
     when that is not known, or it has no role here."""
@@ -217,7 +217,9 @@ def _rows(inventory: Inventory, findings: Sequence[Finding], cluster: ClusterFac
                 identities=identities,
                 pods=None if own is None else tuple(own),
                 findings=tuple(dict.fromkeys(r for s in subjects for r in rules.get(s, ()))),
-                trusted_by=() if identities else tuple(by_account.get(at, ())),
+                trusted_by=()
+                if any(i.source for i in identities)
+                else tuple(by_account.get(at, ())),
                 further_clusters=_room([roles[arn] for arn in arns if arn in roles]),
                 role_used=_last_used(inventory.accounts, arns),
             )

@@ -86,6 +86,12 @@ OF_CLUSTER = pod_identity_trust_policy([CLUSTER_ARN], [ACCOUNT], disable_session
     ("document", "changed", "expected"),
     [
         (TRUST_EKS, {}, (MISSING, "s3-app trusts it")),
+        (
+            TRUST_EKS,
+            {"pods": [FleetPod(name="old", pod_identity=True, **OWN)]},
+            (MISSING, "s3-app trusts it"),
+        ),
+        (TRUST_EKS, {"service_accounts": [annotated()]}, ("IRSA", "s3-app")),
         (TRUST_EKS, {"associations": UNREAD}, ("?", "s3-app trusts it")),
         (TRUST_EKS, {"arn": f"{CLUSTER_ARN}-2"}, ("node's or none", "-")),
         (OF_CLUSTER, {}, ("node's or none", "-")),
