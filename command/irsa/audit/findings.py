@@ -259,13 +259,14 @@ def _check_roles(facts: AuditFacts) -> Iterator[Finding]:
         users = {each.issuer: each.subjects.get(role.arn, ()) for each in facts.clusters}
         context = TrustContext(role.account, users, registered, audiences, sends_tags)
         subject = f"role {role.arn}"
+        statements = guarded(statements_of(role.trust_policy))
         hits = (
             *check_passing([each.content for each in role.known_policies]),
-            *forgers.check(role),
+            *forgers.check(role, statements),
         )
         found = [
             *check_trust_policy(role.trust_policy, context, subject),
-            *_check_use(role, facts.clusters, subject),
+            *_check_use(role, statements, facts.clusters, subject),
             *(Finding(rule, subject, text) for rule, text in hits),
         ]
         if foreign := facts.foreign_policies.get(role.arn):
@@ -273,8 +274,9 @@ def _check_roles(facts: AuditFacts) -> Iterator[Finding]:
         yield from (replace(each, account=role.account) for each in found)
 
 
-def _check_use(role: Role, clusters: Sequence[ClusterFacts], subject: str) -> Iterator[Finding]:
-    statements = guarded(statements_of(role.trust_policy))
+def _check_use(
+    role: Role, statements: Sequence[Statement], clusters: Sequence[ClusterFacts], subject: str
+) -> Iterator[Finding]:
     trusted = {issuer_of_principal(arn) for each in statements for arn in each.named("Federated")}
     by_eks = any(POD_IDENTITY_SERVICE in each.named("Service") for each in statements)
     for cluster in clusters:

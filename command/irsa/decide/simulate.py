@@ -86,11 +86,10 @@ def simulate(scenario: Scenario) -> Outcome:
     return Outcome(Verdict.UNKNOWN if open_step else Verdict.ALLOW, open_step, answers)
 
 
-_SCOPED = "sts:getscopedcredentials"
 _NOT_FOR = {
     "sts:getfederationtoken": ("session",),
     "sts:assumeroot": ("root",),
-    _SCOPED: ("user", "root"),
+    "sts:getscopedcredentials": ("user", "root"),
 }
 """The callers of which STS does not take the call, whatever their policies allow."""
 WEB_IDENTITY_TOKEN, TAGS = "sts:getwebidentitytoken", ("aws:requesttag/", "aws:tagkeys")

@@ -10,10 +10,12 @@ from command.tests.audit.audited import role
 from irsa.access import calling, judge
 from irsa.audit import forging
 from irsa.audit.forging import Forgers
+from irsa.decide.document import statements_of
 from irsa.decide.simulate import simulate
 from irsa.decide.trust_policy import compile_trust_policy
 from irsa.decide.truth import Verdict
 from irsa.observe.facts import PermissionsPolicy
+from irsa.rules.conditions import guarded
 from tests.support.world import ACCOUNT_A, ACCOUNT_B
 
 OWN, FAR = (f"arn:aws:iam::{each}:role/" for each in (ACCOUNT_A, ACCOUNT_B))
@@ -87,6 +89,10 @@ def trusting(draw):
     return [statement(Principal={"AWS": principals}, condition=condition), *guards]
 
 
+def check(forgers, target):
+    return forgers.check(target, guarded(statements_of(target.trust_policy)))
+
+
 @settings(max_examples=300, deadline=None)
 @given(trusting(), POLICIES.map(callers_with))
 def test_the_callers_are_those_that_the_evaluator_lets_in(statements, callers):
@@ -97,7 +103,7 @@ def test_the_callers_are_those_that_the_evaluator_lets_in(statements, callers):
         call = replace(calling(caller), resource=TARGET, trust=trust, context=SENT)
         return judge(lambda: call).verdict is Verdict.ALLOW
 
-    told = {found for _, found in Forgers([target, *callers], ()).check(target)}
+    told = {found for _, found in check(Forgers([target, *callers], ()), target)}
     assert told == {f"statement 1: {each.arn}" for each in callers if forges(each)}
 
 
@@ -126,7 +132,7 @@ def test_the_calls_judged_grow_with_the_roles(monkeypatch, principal, condition,
     roles = [*targets, *callers]
     forgers = Forgers(roles, ())
 
-    found = {each.arn: [*forgers.check(each)] for each in roles}
+    found = {each.arn: [*check(forgers, each)] for each in roles}
 
     assert len(judged) <= 3 * len(roles)
     assert all(len(each) <= 11 for each in found.values())
