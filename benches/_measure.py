@@ -1,6 +1,7 @@
 """Shared parts of the benches: medians of interleaved runs, progress, one JSON on stdout."""
 
 import json
+import resource
 import shutil
 import signal
 import statistics
@@ -34,6 +35,19 @@ def seconds(run: Callable[[], object]) -> float:
     started = time.perf_counter()
     run()
     return time.perf_counter() - started
+
+
+def cpu_seconds(run: Callable[[], object]) -> float:
+    """CPU time of one run, and of processes that it waits for: what else the machine does counts
+    less."""
+
+    def used() -> float:
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return time.process_time() + children.ru_utime + children.ru_stime
+
+    started = used()
+    run()
+    return used() - started
 
 
 def run(main: Callable[[], None]) -> None:

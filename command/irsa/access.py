@@ -168,23 +168,18 @@ def trusts_role(
     )
 
 
-def assumes(
-    role: Role, caller: Role, *, external_id: str, context: Mapping[str, Value]
-) -> Judgement:
-    """Decide whether a session of one role may assume another with session tags.
+def calling(caller: Role) -> AssumeRole:
+    """The caller's side of a call by a session of a role; ValueError for policies that cannot be
+    read.
 
     Policies that AWS manages are not among those of a whole account, and left out.
     """
     listed = [each for each in caller.known_policies if not isinstance(each.document, Unread)]
-    return judge(
-        lambda: _assume(
-            role,
-            session_of(caller.arn, None, caller.unique_id),
-            identity=_identity(replace(caller, policies=tuple(listed))),
-            boundary=_boundary(caller),
-            external_id=external_id or None,
-            context=context,
-        )
+    return AssumeRole(
+        resource=caller.arn,
+        caller=session_of(caller.arn, None, caller.unique_id),
+        identity=_identity(replace(caller, policies=tuple(listed))),
+        boundary=_boundary(caller),
     )
 
 

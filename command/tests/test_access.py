@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from irsa.access import assumes, may_assume, trusts_role
+from irsa.access import calling, judge, may_assume, trusts_role
+from irsa.decide.trust_policy import compile_trust_policy
 from irsa.decide.truth import Verdict
 from irsa.observe.facts import PermissionsPolicy, Role, Unread
 from tests.support.world import ACCOUNT_A, ACCOUNT_B
@@ -74,8 +75,9 @@ def test_the_callers_own_policies_are_judged_within_its_boundary(statements, ver
 def test_a_policy_that_was_not_listed_cannot_forge_a_tag():
     trust = {"Effect": "Allow", "Principal": {"AWS": ACCOUNT_A}, "Action": "sts:AssumeRole"}
     unlisted = PermissionsPolicy("aws", Unread("policy", "not listed", "iam:GetPolicyVersion"))
-    target, caller = Role(OTHER_ACCOUNT, "AROAB", {"Statement": [trust]}), role_a(ASSUME)
-    caller = replace(caller, policies=(*caller.policies, unlisted))
+    caller = replace(role_a(ASSUME), policies=(*role_a(ASSUME).policies, unlisted))
+    trusting = compile_trust_policy({"Statement": [trust]})
+    call = replace(calling(caller), resource=OTHER_ACCOUNT, trust=trusting, context={})
 
-    assert assumes(target, caller, external_id="", context={}).verdict is Verdict.ALLOW
+    assert judge(lambda: call).verdict is Verdict.ALLOW
     assert may_assume(caller, OTHER_ACCOUNT, session_name="app").verdict is Verdict.UNKNOWN

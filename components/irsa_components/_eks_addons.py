@@ -25,7 +25,7 @@ def create_addons(
     """Create the agent, and then VPC CNI with a role of its own, instead of the node's.
 
     Without the agent VPC CNI fails and logs nothing, and without VPC CNI nodes do not get ready.
-    The China regions have no EKS Pod Identity, so there is no agent there, and the role is by IRSA.
+    In the China regions, where EKS Pod Identity is not proven, the role is by IRSA, without agent.
     https://docs.aws.amazon.com/eks/latest/userguide/cni-iam-role.html
     """
     child_opts = ResourceOptions(parent=parent)

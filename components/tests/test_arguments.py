@@ -111,7 +111,6 @@ REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
         ({"description": "x" * 1001}, "is not at most 1000 characters"),
         ({"description": "reports — dev"}, "description: 'reports — dev'"),
         (UNTAGGED, "disable_session_tags is for EKS Pod Identity"),
-        ({"cluster_arns": [IN_CHINA], "provider_arns": []}, "IRSA"),
         ({"further_statements": [STATEMENT | {"Condition": {}}]}, "[0] needs a Principal and"),
         ({"further_statements": [SECRET_PRINCIPAL]}, "Output is not JSON serializable; give plain"),
         *(({"further_statements": listed}, "further_statements: ") for listed in FURTHER),
@@ -130,7 +129,7 @@ REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
             for text, more in {"{": " (Expecting", "{}": "", OF_RESOURCE: " (Statement[1]"}.items()
         ),
         (UNTAGGED | {"session_policy": f'"{"x" * 2047}"'}, "2049 characters; EKS accepts 2048"),
-        ({"cluster_arn": IN_CHINA}, "use IRSA"),
+        ({"cluster_arn": IN_CHINA}, "is not in partition aws-cn of the cluster"),
     ],
     "AccessKeyUserArgs": [
         ({"key_version": 0}, "key_version: 0 is outside of 1 to"),

@@ -190,7 +190,7 @@ def test_the_node_group_is_sized_as_asked_and_uses_the_clusters_subnets():
 
 @pytest.mark.parametrize("partition", ["aws", "aws-cn"])
 def test_the_vpc_cni_has_a_role_for_aws_node_alone(partition):
-    """By Pod Identity, which the China regions do not have."""
+    """By Pod Identity, which is not proven in the China regions."""
     engine, _ = cluster(partition=partition)
 
     role = "arn:aws:iam::111122223333:role/dev-vpc-cni"

@@ -7,14 +7,16 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
-from irsa.access import Judgement, assumes, trusts_association, trusts_role, trusts_service_account
+from irsa.access import Judgement, trusts_association, trusts_role, trusts_service_account
+from irsa.audit.forging import Forgers
+from irsa.audit.trusting_eks import trusts_cluster
 from irsa.decide.association import pod_tags
 from irsa.decide.document import OtherAction, Statement, statements_of
 from irsa.decide.patterns import Pattern
 from irsa.decide.truth import Verdict
 from irsa.identity.arns import account_of, cluster_arn, issuer_of_principal, parse_role_arn
 from irsa.identity.eks import POD_IDENTITY_SERVICE, STS_AUDIENCE
-from irsa.identity.pod_identity import SESSION_TAGS, external_id
+from irsa.identity.pod_identity import external_id
 from irsa.identity.policy_json import Json
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa.observe.eks import Association
@@ -43,6 +45,8 @@ class ClusterFacts:
     pods: Sequence[FleetPod] | Unread = ()
     name: str = ""
     """Its context in the kubeconfig, where there are several clusters."""
+    arn: str = ""
+    """Of an EKS cluster whose associations were read; empty while it is not known."""
     whole: bool = True
     """False if it may have more service accounts than these: charts and other programs have some
     that a stack does not know."""
@@ -246,6 +250,7 @@ def _check_roles(facts: AuditFacts) -> Iterator[Finding]:
     tagged = {each.role_arn for each in facts.associations if not each.disable_session_tags}
     arns = frozenset(provider.arn for provider in facts.providers)
     registered = arns if facts.every_provider else None
+    forgers = Forgers(facts.roles, untagged)
     for role in facts.roles:
         arn = parse_role_arn(role.arn)
         if arn is not None and arn.path.startswith(SERVICE_LINKED):
@@ -254,13 +259,14 @@ def _check_roles(facts: AuditFacts) -> Iterator[Finding]:
         users = {each.issuer: each.subjects.get(role.arn, ()) for each in facts.clusters}
         context = TrustContext(role.account, users, registered, audiences, sends_tags)
         subject = f"role {role.arn}"
+        statements = guarded(statements_of(role.trust_policy))
         hits = (
             *check_passing([each.content for each in role.known_policies]),
-            *check_forging(role, facts.roles, untagged),
+            *forgers.check(role, statements),
         )
         found = [
             *check_trust_policy(role.trust_policy, context, subject),
-            *_check_use(role, facts.clusters, subject),
+            *_check_use(role, statements, facts.clusters, subject),
             *(Finding(rule, subject, text) for rule, text in hits),
         ]
         if foreign := facts.foreign_policies.get(role.arn):
@@ -268,12 +274,19 @@ def _check_roles(facts: AuditFacts) -> Iterator[Finding]:
         yield from (replace(each, account=role.account) for each in found)
 
 
-def _check_use(role: Role, clusters: Sequence[ClusterFacts], subject: str) -> Iterator[Finding]:
-    statements = guarded(statements_of(role.trust_policy))
+def _check_use(
+    role: Role, statements: Sequence[Statement], clusters: Sequence[ClusterFacts], subject: str
+) -> Iterator[Finding]:
     trusted = {issuer_of_principal(arn) for each in statements for arn in each.named("Federated")}
+    by_eks = any(POD_IDENTITY_SERVICE in each.named("Service") for each in statements)
     for cluster in clusters:
-        if cluster.whole and cluster.issuer in trusted and role.arn not in cluster.role_arns:
+        unread = by_eks and isinstance(cluster.associations, Unread)
+        if not cluster.whole or unread or role.arn in cluster.role_arns:
+            continue
+        if cluster.issuer in trusted:
             yield Finding("unused-role", subject, cluster.issuer, cluster=cluster.name)
+        elif by_eks and cluster.account == role.account and trusts_cluster(role, cluster.arn):
+            yield Finding("unused-role", subject, POD_IDENTITY_SERVICE, cluster=cluster.name)
 
 
 def _check_providers(facts: AuditFacts) -> Iterator[Finding]:
@@ -350,41 +363,3 @@ def _is_about_any(statement: Statement) -> bool:
 def _limits_all(denial: Statement) -> bool:
     """Return whether a denial leaves at most resources that it names."""
     return _is_about_any(denial) and {each.key.lower() for each in denial.conditions} <= {_SERVICE}
-
-
-def check_forging(target: Role, callers: Sequence[Role], untagged: Collection[str]) -> Hits:
-    """Check a role that trusts other roles by the tags of EKS Pod Identity.
-
-    ``untagged`` are the ARNs of roles with an association that disables session tags.
-    """
-    for statement in statements_of(target.trust_policy):
-        asked = {
-            each.key.lower(): each.patterns[0].replace("*", "x").replace("?", "x")
-            for each in statement.conditions
-            if each.positive
-        }
-        tags = {key: value for key, value in asked.items() if key in _TAGS}
-        if not (statement.allows and statement.covers("sts:AssumeRole") and tags):
-            continue
-        names = tuple(key.partition("/")[2] for key in tags)
-        # The caller also chooses which tags are transitive.
-        chosen = {key: value for key, value in asked.items() if key == "sts:transitivetagkeys"}
-        context = {"aws:tagkeys": names, **chosen, **tags}
-        for caller in callers:
-            if caller.arn == target.arn or _only_tagged(caller, untagged):
-                continue
-            external_id = asked.get("sts:externalid", "")
-            judged = assumes(target, caller, external_id=external_id, context=context)
-            if judged.verdict is Verdict.ALLOW:
-                yield "forged-tags", f"statement {statement.number}: {caller.arn}"
-
-
-_TAGS = {f"aws:requesttag/{tag}" for tag in SESSION_TAGS}
-
-
-def _only_tagged(role: Role, untagged: Collection[str]) -> bool:
-    """Return whether EKS alone makes sessions of a role, all with tags that cannot be changed."""
-    trusting = [each for each in statements_of(role.trust_policy) if each.allows]
-    return role.arn not in untagged and all(
-        each.principals == {"Service": (POD_IDENTITY_SERVICE,)} for each in trusting
-    )

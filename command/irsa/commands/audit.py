@@ -1,6 +1,6 @@
 """``python -m irsa audit``: check the service accounts of clusters and the roles of accounts.
 
-Reads service accounts, roles and OIDC providers, or the state of a stack.
+Reads service accounts, roles and OIDC providers, or a saved account, or the state of a stack.
 """
 
 import argparse
@@ -12,6 +12,7 @@ from urllib.parse import quote
 from irsa.audit.findings import AuditFacts, audit
 from irsa.commands import cli
 from irsa.commands.inventory_options import add_inventory_options, earlier_report, inventory
+from irsa.commands.inventory_saved import SAVE
 from irsa.identity.policy_json import Json
 from irsa.inventory.rows import FINDINGS, changes
 from irsa.printable import lines
@@ -28,6 +29,13 @@ def parser() -> argparse.ArgumentParser:
         "Check the service accounts of clusters and the roles of accounts.",
         outputs=OUTPUTS,
     )
+    command.add_argument(
+        "saved",
+        nargs="?",
+        metavar="FILE",
+        help=f"all pages of what `{SAVE}` prints, instead of a cluster and an account; - is "
+        "standard input",
+    )
     add_inventory_options(command)
     return command
 
@@ -35,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
     earlier = earlier_report(options.since, "audit", FINDINGS) if options.since else []
-    given = inventory(options)
+    given = inventory(options, saved=options.saved)
     findings, missing = audit(given.facts), given.missing
     if options.since:
         findings, counts = changes(findings, earlier, FINDINGS, given.unread)

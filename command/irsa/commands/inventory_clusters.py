@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from irsa.audit.findings import AuditFacts, ClusterFacts
 from irsa.commands import cli
-from irsa.identity.arns import account_of
+from irsa.identity.arns import ClusterArn, account_of, partition_of
 from irsa.inventory.rows import Inventory
 from irsa.observe.aws import Aws
 from irsa.observe.eks import Association
@@ -151,17 +151,24 @@ def _facts(
         if any(each.issuer_url == url for each in account.providers)
     )
     account = eks.account or next(registered, accounts[0].name)
-    aws = next((each.aws for each in accounts if each.name == account), None)
+    own = next((each for each in accounts if each.name == account), None)
     name = options.cluster or eks.name
     associations: Sequence[Association] | Unread = ()
-    if aws is None:
+    arn = ""
+    if own is None:
         needed = f"credentials of account {account}"
         associations = Unread(_ASSOCIATIONS, f"account {account} was not read", needed)
     elif whole or account in trusting or name:
-        associations = _associations(aws.in_region(eks.region), name, url)
+        regional = own.aws.in_region(eks.region)
+        names = [name] if name else regional.clusters(url)
+        associations = _associations(regional, names, url)
+        if not isinstance(names, Unread) and len(names) == 1 and own.roles.roles:
+            partition = partition_of(own.roles.roles[0].arn)
+            arn = str(ClusterArn(partition, regional.region, account, names[0]))
     wanted = whole or (associations and not isinstance(associations, Unread))
     return ClusterFacts(
         name=cluster.name,
+        arn=arn,
         issuer_url=url,
         account=account,
         service_accounts=cluster.service_accounts,
@@ -181,10 +188,11 @@ def _without_policies(roles: Sequence[Role]) -> str:
 _ASSOCIATIONS = "Pod Identity associations"
 
 
-def _associations(aws: Aws, name: str, issuer_url: str) -> Sequence[Association] | Unread:
-    """Return the associations of a cluster: of the EKS cluster of this name, or else of those that
-    have the issuer."""
-    names = [name] if name else aws.clusters(issuer_url)
+def _associations(
+    aws: Aws, names: Sequence[str] | Unread, issuer_url: str
+) -> Sequence[Association] | Unread:
+    """Return the associations of the EKS cluster that is named, or of those that have the
+    issuer."""
     if isinstance(names, Unread):
         return names
     if not names:

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from irsa import PROGRAM
 from irsa.commands import cli
 from irsa.commands.inventory_clusters import read_clusters
+from irsa.commands.inventory_saved import read_saved_account
 from irsa.commands.inventory_stack import read_stack_inventory
 from irsa.commands.sources import add_region
 from irsa.identity.arns import account_of, check_role_arn
@@ -20,6 +21,9 @@ from irsa.observe.kubernetes import Cluster
 PRINT_ISSUER = (
     "`aws eks describe-cluster --name NAME --query cluster.identity.oidc.issuer --output text`"
 )
+
+
+_READ = ("context", "region", "assume_role", "stack", "drift", "issuer", "cluster")
 
 
 def add_inventory_options(command: argparse.ArgumentParser) -> None:
@@ -102,11 +106,17 @@ def earlier_report(file: str, command: str, fields: Fields) -> list[Json]:
     return entries
 
 
-def inventory(options: argparse.Namespace, *, whole: bool = False) -> Inventory:
-    """Read the stack, or the clusters and accounts, that the options name; raises `cli.Stop`.
+def inventory(
+    options: argparse.Namespace, *, whole: bool = False, saved: str | None = None
+) -> Inventory:
+    """Read the stack, or the clusters and accounts, that the options name, or the account of a
+    ``saved`` file; raises `cli.Stop`.
 
     With ``whole`` also Pods and associations that no finding of `audit` needs.
     """
+    if saved:
+        _leave_out(options, f"{saved} replaces cluster, account and stack", _READ)
+        return read_saved_account(saved)
     _check(options)
     with ExitStack() as opened:
         if options.stack:

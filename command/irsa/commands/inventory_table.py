@@ -5,6 +5,7 @@ from itertools import groupby
 
 from irsa.identity.arns import account_of, name_of, parse_arn
 from irsa.inventory.rows import Identity, IdentityKind, Listing, Row
+from irsa.observe.facts import Unread
 from irsa.printable import line
 
 COLUMNS = ("service account", "Pods", "identity", "role or key", "last used", "findings")
@@ -42,13 +43,17 @@ def _identity(row: Row) -> str:
         forms += f" ({', '.join(sorted(owners))})"
     if row.without_role and row.pods is not None:
         return f"{forms} ({row.without_role} of {len(row.pods)} Pods without)"
+    if row.trusted_by:
+        read = not isinstance(row.cluster.associations, Unread)
+        return "no association for this service account, or Pods older than it" if read else UNKNOWN
     if not forms and row.unread_secrets:
         return f"node's or none ({', '.join(row.unread_secrets)} not read)"
     return forms or (UNKNOWN if row.pods is None else "node's or none")
 
 
 def _sources(row: Row, account: str) -> str:
-    texts = (_source(each, account) for each in row.identities if each.source)
+    texts = [_source(each, account) for each in row.identities if each.source]
+    texts += [f"{_role_text(each, account)} trusts it" for each in row.trusted_by]
     return ", ".join(dict.fromkeys(texts)) or NO
 
 

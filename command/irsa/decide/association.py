@@ -11,7 +11,8 @@ from irsa.decide.document import Kind
 from irsa.decide.patterns import Key, Value
 from irsa.decide.statements import compile_policy
 from irsa.identity.arns import ClusterArn
-from irsa.identity.pod_identity import SESSION_POLICY_MAX, SESSION_TAGS, parse_cluster
+from irsa.identity.arns import cluster_arn as parse_cluster
+from irsa.identity.pod_identity import SESSION_POLICY_MAX, SESSION_TAGS
 from irsa.identity.policies import size_of_text
 from irsa.identity.subjects import ServiceAccountRef
 

@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache, partial
+from typing import TypedDict
 
 from irsa.decide.document import FOREIGN_KEYS
 from irsa.decide.evaluate import Decision, Inquiry, StepAnswer, refused, undecided
@@ -36,6 +37,7 @@ from irsa.identity.quotas import (
     CHAINED_SESSION_MAX,
     EXTERNAL_ID_LENGTH,
     ROLE_SESSION_DURATION,
+    SCOPED_DURATION,
     SESSION_DURATION,
     SESSION_NAME_LENGTH,
     SESSION_POLICIES_SIZE_MAX,
@@ -105,8 +107,21 @@ def _token_problem(token: str | None) -> str | None:
     return _constraint("webIdentityToken", None, constraint)
 
 
-def _duration_problem(duration: int) -> str | None:
-    least, most = SESSION_DURATION.start, SESSION_DURATION.stop - 1
+def scope_problem(size: int | None, duration: int | None) -> AwsError | None:
+    """Return STS's answer to the parameters of GetScopedCredentials.
+
+    https://docs.aws.amazon.com/STS/latest/APIReference/API_GetScopedCredentials.html
+    """
+    problem = _policies_problem((size or 0,)) or _duration_problem(duration, SCOPED_DURATION)
+    if size is None and duration is None:
+        problem = "at least one of Policy and DurationSeconds is required"
+    return AwsError("ValidationError", 400, problem) if problem else None
+
+
+def _duration_problem(duration: int | None, limits: range = SESSION_DURATION) -> str | None:
+    least, most = limits.start, limits.stop - 1
+    if duration is None:
+        return None
     if duration < least:
         constraint = f"Member must have value greater than or equal to {least}"
     elif duration > most:
@@ -150,6 +165,7 @@ def _constraint(name: str, value: str | None, constraint: str) -> str:
 
 
 TAG_SESSION, SET_SOURCE_IDENTITY = "sts:TagSession", "sts:SetSourceIdentity"
+SET_CONTEXT, _CONTEXTS = "sts:SetContext", "sts:requestcontext"
 _TAG = "aws:requesttag/"
 _TAG_KEYS, _TRANSITIVE = "aws:tagkeys", "sts:transitivetagkeys"
 _TAGS = (_TAG, _TAG_KEYS, _TRANSITIVE)
@@ -173,6 +189,11 @@ def with_web_identity(
     caller = Caller("web-identity", _provider(identity, role), role.account, role.partition)
     federation = identity.session_keys | {"aws:federatedprovider": caller.arn}
     keys = _keys(step, role, identity.keys)
+    error = check_parameters(role, session_name=None, duration=step.duration, **passed_on(keys))
+    if error is not None:
+        return refused(error, "STS refuses what the token passes"), partial(
+            session_of, step.resource, None
+        )
     answer = _decide_by_trust_policy(scenario, step, identity, caller, keys)
     return answer, partial(_session, step, keys, caller, federation)
 
@@ -299,13 +320,22 @@ def _session_tags(keys: Keys, caller: Caller | None) -> tuple[dict[str, Value], 
     return tags, frozenset(map(str.lower, names)) & tags.keys() | passed
 
 
-def tags_of(keys: Keys) -> tuple[tuple[str, str], ...]:
-    """Return the session tags that a call passes, whose values are known."""
-    return tuple(
+class PassedOn(TypedDict):
+    """Parameters of a call that its session keeps, as far as their values are known."""
+
+    tags: tuple[tuple[str, str], ...]
+    source_identity: str | None
+
+
+def passed_on(keys: Keys) -> PassedOn:
+    """Return the session tags and the source identity that a call or its token passes."""
+    tags = tuple(
         (key.removeprefix(_TAG), value)
         for key, value in keys.items()
         if key.startswith(_TAG) and isinstance(value, str)
     )
+    source = keys.get(_SOURCE_IDENTITY)
+    return {"tags": tags, "source_identity": source if isinstance(source, str) else None}
 
 
 def _changed(context: Keys | None, caller: Caller | None) -> AwsError | None:
@@ -368,6 +398,7 @@ def _more_actions(
     needed = [TAG_SESSION] if any(key.startswith(_TAGS) for key in given) else []
     if _SOURCE_IDENTITY in given or isinstance(passed, str):
         needed.append(SET_SOURCE_IDENTITY)
+    needed += [SET_CONTEXT] if any(key.startswith(_CONTEXTS) for key in given) else []
     facts: list[str] = []
     for action in needed:
         foreign = dict.fromkeys(FOREIGN_KEYS[action], Key.ABSENT)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+from irsa.decide.document import FOREIGN_KEYS
 from irsa.decide.patterns import Key, Value
 from irsa.decide.principals import Caller
 from irsa.identity.arns import issuer_of_principal, name_of
@@ -60,6 +61,8 @@ GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
 """Address of the pages of the table."""
 ASSUMING = ("sts:assumerole", "sts:assumerolewithwebidentity")
 """The actions whose condition keys a scenario's fields give completely."""
+_OF_STEP = (*ASSUMING, *map(str.lower, FOREIGN_KEYS))
+"""And those that the same calls need besides."""
 
 
 class Call(NamedTuple):
@@ -142,7 +145,8 @@ def _row_of(key: str) -> KeyRow:
     if row is None:
         row = next((each for prefix, each in _PREFIXES if key.startswith(prefix)), None)
     if row is None:
-        row = OF_ISSUERS if "." in key.rpartition(":")[0] else OF_SERVICES
+        # An issuer is a host. What follows the first colon may be the name of a tag.
+        row = OF_ISSUERS if "." in key.partition(":")[0] else OF_SERVICES
     return row
 
 
@@ -221,6 +225,10 @@ _SOURCE = OfCaller("as the steps before set it", lambda caller, _: caller.source
 _SESSION = OfCaller("of the token", lambda caller, key: (caller.federation or {}).get(key, ABSENT))
 _TOKEN = OfCaller("of the token", _token_value)
 _TAGS = OfCall("absent if listed", _if_listed)
+_REQUEST_TAGS = OfCall(
+    "of the step; other calls: absent if listed",
+    lambda call, key: ABSENT if call.action in _OF_STEP else _if_listed(call, key),
+)
 _PRINCIPAL_TAGS = OfCall("session tags; others: absent if listed", _if_listed)
 _KMS_CALLER = OfCall("the caller's account, in KMS", _kms_caller)
 _FALSE = OfCall("false", lambda _, __: "false")
@@ -279,8 +287,8 @@ TABLE = (
     _global("aws:SourceOrgID aws:SourceOrgPaths", ABSENT, ABSENT, ABSENT, ABSENT, UNKNOWN),
     _for_all("aws:CalledVia aws:CalledViaFirst aws:CalledViaLast", ABSENT),
     _for_all("aws:ViaAWSService", _FALSE),
-    _for_all("aws:RequestTag/", ABSENT),
-    _for_all("aws:TagKeys", ABSENT),
+    _for_all("aws:RequestTag/", _REQUEST_TAGS),
+    _for_all("aws:TagKeys", _REQUEST_TAGS),
     _for_all("aws:CurrentTime", _TIME),
     _for_all("aws:EpochTime", PRESENT),
     _for_all("aws:RequestedRegion", _REGION),
@@ -293,7 +301,7 @@ TABLE = (
     KeyRow("saml:", ABSENT, ABSENT, UNKNOWN, UNKNOWN, ABSENT, f"{_STS_PAGE}#condition-keys-saml"),
     KeyRow(
         "ec2:SourceInstanceARN ec2:RoleDelivery lambda:SourceFunctionArn ssm:SourceInstanceARN "
-        "identitystore:UserId",
+        "identitystore:UserId glue:CredentialIssuingService glue:RoleAssumedBy",
         ABSENT, ABSENT, UNKNOWN, ABSENT, ABSENT, _SERVICES_PAGE,
     ),
 )  # fmt: skip

@@ -58,7 +58,7 @@ class Test(ABC):
 class ValueTest(Test):
     """Every operator but Null, plain or under a set operator."""
 
-    __slots__ = ("_absent", "_for", "_matcher", "_negated")
+    __slots__ = ("_absent", "_for", "_matcher", "_negated", "_present")
 
     def __init__(self, condition: Condition, operator: Operator) -> None:
         super().__init__(condition)
@@ -69,6 +69,11 @@ class ValueTest(Test):
         self._absent = (
             operator.if_exists or self._for == FOR_ALL or (self._negated and self._for != FOR_ANY)
         )
+        # A ``*`` fits every value, but ForAllValues does not ask an empty one, and several values
+        # need a set operator.
+        every = "*" in condition.values and ("like" in operator.base or operator.base[:3] == "arn")
+        asked = not self._negated if self._for == FOR_ALL else self._for or self._key not in _LISTS
+        self._present = not self._negated if every and asked else None
 
     @property
     def names_caller(self) -> bool:
@@ -83,7 +88,8 @@ class ValueTest(Test):
                 return True  # an empty string is no value to this operator
             return self._one(value, lookup)
         if isinstance(value, Key):
-            return self._absent if value is Key.ABSENT else None
+            known = {Key.ABSENT: self._absent, Key.PRESENT: self._present}
+            return known.get(value)
         if self._for == FOR_ALL:
             return all_of(self._one(each, lookup) for each in value)
         if self._for == FOR_ANY:
@@ -147,6 +153,8 @@ class UnknownTest(Test):
         return [f"condition operator {clip(self._condition.operator)}"]
 
 
+_LISTS = ("aws:principalservicenameslist",)
+"""Keys with several values that a request certainly has."""
 _SHOWN = 5
 _CLIP = 300
 

@@ -35,6 +35,12 @@ OtherAction = Literal[
 ]
 FOREIGN_KEYS = {
     "sts:TagSession": ("sts:externalid", "sts:rolesessionname", "sts:sourceidentity"),
+    "sts:SetContext": (
+        "sts:externalid",
+        "sts:rolesessionname",
+        "sts:sourceidentity",
+        "sts:transitivetagkeys",
+    ),
     "sts:SetSourceIdentity": ("sts:externalid", "sts:rolesessionname", "sts:transitivetagkeys"),
 }
 """Keys of AssumeRole, in lower case, that the actions beside it do not have.

@@ -41,7 +41,10 @@ class Policies(NamedTuple):
     """The only side that is asked: the other one is taken to allow; None when both are asked."""
 
     def perimeter(self, caller: Caller | None) -> "Iterable[tuple[Source, Policy]]":
-        """The policies of organizations and of the VPC endpoint that limit a caller."""
+        """The policies that limit a caller whatever the resource's policy grants it: of
+        GetScopedCredentials, organizations and the VPC endpoint."""
+        for number, policy in enumerate(caller.scopes if caller else ()):
+            yield Source("scope", number), policy
         if caller is None or caller.has_service_control:
             for level, policy in enumerate(self.service_control or ()):
                 yield Source("service_control", level), policy
@@ -56,7 +59,7 @@ class Source(NamedTuple):
 
     kind: Literal[
         "resource", "identity", "boundary", "session", "service_control", "resource_control",
-        "endpoint",
+        "endpoint", "scope",
     ]  # fmt: skip
     """The field of `Policies` that holds it."""
     position: int = 0

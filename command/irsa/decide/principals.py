@@ -63,6 +63,8 @@ class Caller:
     """Those of them that a session passes on when it assumes a role."""
     session_policy: "Policy | None" = None
     """Of a session: the session policies that the call passed, as one."""
+    scopes: tuple["Policy", ...] = ()
+    """Of a session: the policies of GetScopedCredentials, each of which must allow what it does."""
     root_arn: str = field(init=False, default="")
     """ARN of the caller's account."""
 

@@ -28,6 +28,7 @@ from irsa.decide.steps import (
     CreateRole,
     ResourceCall,
     Scenario,
+    ScopeCall,
     Step,
     TokenClaims,
 )
@@ -159,6 +160,7 @@ FIELDS = {
     "sts:AssumeRole": _EVERY_CALL | _CALLER | _SESSION | {"chained", "external_id"},
     "sts:AssumeRole with pod_identity": _EVERY_CALL | _SESSION | {"pod_identity"},
     "iam:CreateRole": _EVERY_CALL | _CALLER | {"trust_policy", "existing_principals"},
+    "sts:GetScopedCredentials": _EVERY_CALL | _CALLER | {"session_policies", "duration_seconds"},
     "any other": _EVERY_CALL | _CALLER | _RESOURCE,
 }
 """The fields of a step by its call; a field that would change nothing about it is refused."""
@@ -264,6 +266,16 @@ def _step(value: object, at: str, small: bool) -> Step:
         case "sts:assumerolewithwebidentity":
             token = fields.read("token", _token)
             return AssumeRoleWithWebIdentity(**call, **_session(fields), token=token)
+        case "sts:getscopedcredentials":
+            name, listed = "session_policies", as_list(fields.get("session_policies") or [])
+            if len(listed) > 1:
+                raise InputError(f"{at}.{name}", f"{action} takes one policy; leave the others out")
+            return ScopeCall(
+                **call,
+                scope=fields.policies(name, "scope-down policy", Kind.IDENTITY) or (),
+                size=size(listed[0]) if listed else None,
+                duration=fields.read("duration_seconds", json_input.integer),
+            )
         case _:
             return ResourceCall(
                 **call,

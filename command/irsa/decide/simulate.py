@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from irsa.decide import assume
-from irsa.decide.assume import check_parameters
+from irsa.decide.assume import check_parameters, scope_problem
 from irsa.decide.evaluate import Inquiry, StepAnswer, refused, undecided
 from irsa.decide.patterns import Value
 from irsa.decide.principals import Caller
@@ -19,6 +19,7 @@ from irsa.decide.steps import (
     CreateRole,
     ResourceCall,
     Scenario,
+    ScopeCall,
     Step,
 )
 from irsa.decide.truth import Verdict
@@ -85,7 +86,11 @@ def simulate(scenario: Scenario) -> Outcome:
     return Outcome(Verdict.UNKNOWN if open_step else Verdict.ALLOW, open_step, answers)
 
 
-_NOT_FOR = {"sts:getfederationtoken": "session", "sts:assumeroot": "root"}
+_NOT_FOR = {
+    "sts:getfederationtoken": ("session",),
+    "sts:assumeroot": ("root",),
+    "sts:getscopedcredentials": ("user", "root"),
+}
 """The callers of which STS does not take the call, whatever their policies allow."""
 WEB_IDENTITY_TOKEN, TAGS = "sts:getwebidentitytoken", ("aws:requesttag/", "aws:tagkeys")
 
@@ -99,6 +104,8 @@ def _no_caller() -> None:
 
 def _take(scenario: Scenario, step: Step, session: Session) -> tuple[StepAnswer, Session]:
     """One step's answer, and the session that the next step has."""
+    if isinstance(step, ScopeCall):
+        return _scope(scenario, step, _caller(step, session))
     if isinstance(step, ResourceCall) and not isinstance(step, CreateRole):
         return _call(scenario, step, _caller(step, session)), session
     if isinstance(step.trust, AwsError):
@@ -107,15 +114,13 @@ def _take(scenario: Scenario, step: Step, session: Session) -> tuple[StepAnswer,
         return _create_role(scenario, step, _caller(step, session)), session
     by_token = isinstance(step, AssumeRoleWithWebIdentity)
     role = parse_role_arn(step.resource)
-    source = (step.context or {}).get("sts:sourceidentity")
     error = check_parameters(
         role,
         session_name=step.session_name,
         duration=step.duration,
         external_id=None if by_token else step.external_id,
         token=step.token if by_token and isinstance(step.token, str) else None,
-        tags=assume.tags_of(step.context or {}),
-        source_identity=source if isinstance(source, str) else None,
+        **assume.passed_on(step.context or {}),
         session_policies=step.session_sizes,
     )
     if error is not None or role is None:
@@ -137,6 +142,17 @@ def _caller(step: Call, session_so_far: Session) -> Caller | None:
         role_arn=step.caller_role_arn or session.role_arn,
         unique_id=step.caller_id or session.unique_id,
     )
+
+
+def _scope(
+    scenario: Scenario, step: ScopeCall, caller: Caller | None
+) -> tuple[StepAnswer, Session]:
+    """Limit a session to what its scope-down policy allows as well."""
+    scoped = caller and replace(caller, scopes=(*caller.scopes, *step.scope))
+    answer = _call(scenario, step, caller)
+    if answer.verdict is not Verdict.DENY and (problem := scope_problem(step.size, step.duration)):
+        answer = refused(problem, "STS refuses the parameters")
+    return answer, lambda: scoped
 
 
 def _create_role(scenario: Scenario, step: CreateRole, caller: Caller | None) -> StepAnswer:
@@ -177,7 +193,7 @@ def _call(
     if action == "sts:getcalleridentity":
         return StepAnswer(Verdict.ALLOW, notes=["GetCallerIdentity needs no permission"])
     refusal = not_authorized(caller.arn if caller else "<principal>", step.action, step.resource)
-    if caller is not None and caller.kind == _NOT_FOR.get(action):
+    if caller is not None and caller.kind in _NOT_FOR.get(action, ()):
         words = session_credentials(step.action) if caller.kind == "session" else refusal
         return refused(words, "STS refuses the caller")
     arn = parse_arn(step.resource)

@@ -76,6 +76,17 @@ class ResourceCall(Call):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeCall(ResourceCall):
+    """``sts:GetScopedCredentials``, by which a session gives up permissions."""
+
+    scope: Sequence[Policy] = ()
+    """Its policy, if it has one."""
+    size: int | None = None
+    """Its size in characters."""
+    duration: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CreateRole(ResourceCall):
     """``iam:CreateRole``, with IAM's answer in place of a trust policy that it does not store."""
 

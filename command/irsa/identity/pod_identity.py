@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from irsa.identity.arns import (
-    ClusterArn,
     account_of,
     check_role_arn,
     cluster_arn,
@@ -63,16 +62,8 @@ class TargetedBy(NamedTuple):
 
 
 def check_cluster(arn: str) -> str:
-    """Return the ARN of a cluster that can have EKS Pod Identity, or raise ValueError."""
-    return str(parse_cluster(arn))
-
-
-def parse_cluster(arn: str) -> ClusterArn:
-    """Return the parts of such an ARN, or raise ValueError."""
-    cluster = cluster_arn(arn)
-    if cluster.partition == "aws-cn":
-        raise ValueError(f"cluster {arn}: the China regions have no EKS Pod Identity; use IRSA")
-    return cluster
+    """Return the ARN of an EKS cluster, or raise ValueError."""
+    return str(cluster_arn(arn))
 
 
 def check_role(role_arn: str, of_cluster: str) -> str:
@@ -151,8 +142,7 @@ def pod_identity_trust_policy(
     lists of one statement's conditions combine freely. Without session tags no condition can name
     a service account: any user who may create an association in the clusters decides.
 
-    ValueError when there is no cluster or no subject, for clusters of two accounts, and for one in
-    a China region.
+    ValueError when there is no cluster or no subject, and for clusters of two accounts.
     https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html
     """
     clusters = [check_cluster(arn) for arn in dict.fromkeys(cluster_arns)]

@@ -39,6 +39,8 @@ SESSION_POLICIES_SIZE_MAX: Final = 2048
 SESSION_POLICY_ARNS_MAX: Final = 10
 SESSION_DURATION: Final = range(900, 43_200 + 1)
 """Seconds that a session may be asked to last."""
+SCOPED_DURATION: Final = range(1, 129_600 + 1)
+"""Seconds that a session of GetScopedCredentials may be asked to last."""
 DEFAULT_SESSION_DURATION: Final = 3600
 """Default length of a session in seconds."""
 CHAINED_SESSION_MAX: Final = 3600

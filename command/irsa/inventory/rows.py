@@ -7,6 +7,7 @@ from enum import Enum
 from typing import NamedTuple, TypeVar
 
 from irsa.audit.findings import AuditFacts, ClusterFacts
+from irsa.audit.trusting_eks import roles_by_account
 from irsa.decide.document import statements_of
 from irsa.identity.arns import parse_role_arn
 from irsa.identity.policies import further_clusters
@@ -92,6 +93,8 @@ class Row:
     further_clusters: int | None = None
     """Clusters for which its roles' trust policies have room within IAM's default quota; None where
     they trust none."""
+    trusted_by: tuple[str, ...] = ()
+    """ARNs of roles that name it for an association, if none and no other identity was seen."""
     role_used: str | None = None
     """Time of the last use of its role by any caller: ISO 8601, empty for not within 400 days, None
     when that is not known, or it has no role here."""
@@ -108,8 +111,8 @@ class Row:
 
     @property
     def matters(self) -> bool:
-        """True if it has an identity or a finding."""
-        return bool(self.identities or self.findings)
+        """True if it has an identity or a finding, or should have an association."""
+        return bool(self.identities or self.findings or self.trusted_by)
 
     @property
     def without_role(self) -> int:
@@ -140,6 +143,7 @@ class Row:
             "pods": pods,
             "pods_without_role": None if pods is None else self.without_role,
             "secrets_not_read": None if pods is None else list(self.unread_secrets),
+            "trusted_by": list(self.trusted_by),
             "role_last_used": self.role_used,
             "further_clusters": self.further_clusters,
             "findings": list(self.findings),
@@ -193,6 +197,8 @@ def _rows(inventory: Inventory, findings: Sequence[Finding], cluster: ClusterFac
     associations = {each.account: each for each in cluster.known_associations}
     rules = _rules(findings, cluster)
     roles = {role.arn: role for role in inventory.facts.roles}
+    trusting = [each for each in roles.values() if each.account == cluster.account]
+    by_account = roles_by_account(trusting if cluster.arn else (), cluster.arn)
     rows: list[Row] = []
     for account in sorted(cluster.service_accounts, key=lambda each: (each.namespace, each.name)):
         at = ServiceAccountRef(account.namespace, account.name)
@@ -211,6 +217,9 @@ def _rows(inventory: Inventory, findings: Sequence[Finding], cluster: ClusterFac
                 identities=identities,
                 pods=None if own is None else tuple(own),
                 findings=tuple(dict.fromkeys(r for s in subjects for r in rules.get(s, ()))),
+                trusted_by=()
+                if any(i.source for i in identities)
+                else tuple(by_account.get(at, ())),
                 further_clusters=_room([roles[arn] for arn in arns if arn in roles]),
                 role_used=_last_used(inventory.accounts, arns),
             )

@@ -126,8 +126,10 @@ def tags_of(details: Json) -> dict[str, str]:
     return {each["Key"]: each["Value"] for each in details.get("Tags", ())}
 
 
-def _moment(time: datetime | None) -> str:
-    """Return a time as ISO 8601 in UTC; empty for none."""
+def _moment(time: datetime | str | None) -> str:
+    """Return a time, which the AWS CLI prints as text, as ISO 8601 in UTC; empty for none."""
+    if isinstance(time, str):
+        time = datetime.fromisoformat(time)
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if time else ""
 
 

@@ -25,6 +25,8 @@ def narrow(conditions: Iterable[Condition], keys: Mapping[str, Narrow]) -> bool:
 def _is_narrow(condition: Condition, keys: Mapping[str, Narrow]) -> bool:
     key = condition.key.lower()
     is_narrow = keys.get(key) or keys.get(key.partition("/")[0] + "/")
+    if key in _IN_EVERY_REQUEST:  # an operator for absent keys asks for as much as any other
+        condition = condition._replace(operator=condition.base)
     if is_narrow is None or not condition.positive:
         return False
     return all(
@@ -35,6 +37,9 @@ def _is_narrow(condition: Condition, keys: Mapping[str, Narrow]) -> bool:
 
 _OWN = ("${aws:resourceorgid}", "${aws:resourceaccount}")
 """Variables for the organization and the account of the role itself."""
+
+
+_IN_EVERY_REQUEST = ("aws:principalaccount", "aws:userid")
 
 
 def wild(text: str) -> bool:
@@ -166,13 +171,13 @@ OWN_ACCOUNT: Mapping[str, Narrow] = {
 """Keys that pick principals out of an account which the Principal element names as a whole."""
 
 OTHER_ACCOUNT: Mapping[str, Narrow] = {
-    **OWN_ACCOUNT,
-    "sts:externalid": says_something,
+    **{key: each for key, each in OWN_ACCOUNT.items() if key != "aws:principaltag/"},
+    "sts:externalid": _exact,
     "aws:principalorgid": _exact,
     "aws:principalorgpaths": _starts(r"o-[a-z0-9]+/"),
 }
-"""Keys that pick principals out of another account: the external id and the organization keep
-strangers out, too.
+"""Keys that pick principals out of another account, which sets the tags of its principals itself.
+The external id and the organization keep strangers out; a pattern lets the ids of others pass.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html"""
 
 CLUSTERS: Mapping[str, Narrow] = {
@@ -196,22 +201,35 @@ https://docs.aws.amazon.com/rolesanywhere/latest/userguide/trust-model.html"""
 
 
 def guarded(statements: Sequence[Statement]) -> list[Statement]:
-    """Return the statements that allow, each with the conditions of the denials for everyone.
+    """Return the statements that allow, each with the conditions of the denials for everyone or for
+    its own principals.
 
     ``Deny`` to ``*`` under StringNotEquals on one key asks for what StringEquals would ask for, of
     every call that it covers. A denial with several conditions holds only where all do: it guards
     nothing for certain. One that spares AWS's own services guards against everybody else.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_data-perimeters.html
     """
-    guards = [each for each in statements if not each.allows and "*" in each.named("AWS")]
+    guards = [each for each in statements if not (each.allows or each.excepts)]
     return [
         each._replace(
             conditions=each.conditions
-            + tuple(demanded for guard in guards for demanded in _demanded(guard, each))
+            + tuple(
+                demanded
+                for guard in guards
+                if _is_for_all(guard, each)
+                for demanded in _demanded(guard, each)
+            )
         )
         for each in statements
         if each.allows
     ]
+
+
+def _is_for_all(guard: Statement, statement: Statement) -> bool:
+    """Return whether a denial is for all principals of a statement."""
+    named = statement.principals.items()
+    listed = all({*each} <= {*guard.principals.get(kind, ())} for kind, each in named)
+    return "*" in guard.named("AWS") or (listed and bool(named) and not statement.excepts)
 
 
 def _spares_services(condition: Condition) -> bool:

@@ -69,7 +69,9 @@ def check_federated(statement: Statement, context: TrustContext) -> Hits:
                 yield from check_saml(statement.conditions)
         elif statement.covers("sts:AssumeRoleWithWebIdentity"):
             name = issuer_of_principal(principal)
-            if is_dual_stack(name):
+            if is_oidc_provider(principal) and "://" in name:
+                yield "provider-arn", principal
+            elif is_dual_stack(name):
                 yield "dual-stack-issuer", principal
             elif is_oidc_provider(principal) and not context.knows(principal):
                 yield "deleted-provider", principal

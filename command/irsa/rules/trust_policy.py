@@ -33,6 +33,7 @@ SERVICES: Mapping[str, str] = {
     "appstream": "https://docs.aws.amazon.com/appstream2/latest/developerguide/example-fleet-machine.html",
     "bedrock": "https://docs.aws.amazon.com/bedrock/latest/userguide/agents-permissions.html",
     "codebuild": "https://docs.aws.amazon.com/codebuild/latest/userguide/setting-up-service-role.html",
+    "ecs-tasks": "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html",
     "fis": "https://docs.aws.amazon.com/resilience-hub/latest/userguide/next-gen-resilience-testing-iam-single-account.html",
     "frauddetector": "https://docs.aws.amazon.com/frauddetector/latest/ug/confused-deputy-prevention.html",
     "iot": "https://docs.aws.amazon.com/iot/latest/developerguide/cross-service-confused-deputy-prevention.html",
@@ -173,7 +174,8 @@ def check_pod_identity(allowed: Sequence[Statement], context: TrustContext) -> H
         for each in never:
             yield "pod-identity-source", f"{at} {each.text} is {', '.join(each.values)}"
         rule = _RULES.get((narrow(conditions, CLUSTERS), narrow(conditions, NAMESPACES)))
-        if rule and not never:
+        # Without session tags nothing but the cluster can be named.
+        if rule and not never and (context.session_tags or rule != "pod-identity-account"):
             yield rule, f"{at} {POD_IDENTITY_SERVICE} {conditions_text(conditions)}".rstrip()
 
 

@@ -27,6 +27,7 @@ SESSION_NAME: Final = "irsa-explain"
 EXTERNAL_ID, SOURCE_IDENTITY = "sts:externalid", "sts:sourceidentity"
 SESSION, _TAG = "sts:rolesessionname", "aws:requesttag/"
 _TAG_KEYS, _TRANSITIVE = "aws:tagkeys", "sts:transitivetagkeys"
+_CONTEXTS: Final = "sts:requestcontext"
 _TRIED: Final = 256
 """Calls that are tried for one caller. What none of them shows stays undecided."""
 _VARIABLE = re.compile(r"\$\{\s*([^},\s]+)[^}]*\}")
@@ -69,15 +70,13 @@ def asked_by(documents: Iterable[Json]) -> Asked:
 
 def whatever(asked: Asked) -> Iterator[Context]:
     """Yield contexts that together stand for every call: a value that the caller chooses is not
-    known. Tags and a source identity need permissions, so that each is sent or certainly not."""
+    known. Tags, a source identity and contexts need permissions: each is sent or certainly not."""
     tags = [*asked.prefixed(_TAG), *({_TAG_KEYS, _TRANSITIVE} & asked.values.keys())]
     source = [SOURCE_IDENTITY] if SOURCE_IDENTITY in asked.values else []
-    for with_tags, with_source in product([False, True][: 1 + bool(tags)], [False, True]):
-        if with_source and not source:
-            continue
+    kinds = [each for each in (tags, source, [*asked.prefixed(_CONTEXTS)]) if each]
+    for sent in product([Key.ABSENT, Key.UNKNOWN], repeat=len(kinds)):
         yield {
-            **dict.fromkeys(tags, Key.UNKNOWN if with_tags else Key.ABSENT),
-            **dict.fromkeys(source, Key.UNKNOWN if with_source else Key.ABSENT),
+            **{key: value for keys, value in zip(kinds, sent, strict=True) for key in keys},
             **({EXTERNAL_ID: Key.UNKNOWN} if EXTERNAL_ID in asked.values else {}),
         }
 

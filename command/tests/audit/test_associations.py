@@ -7,12 +7,14 @@ import pytest
 from command.tests.audit.audited import cluster, facts, role
 from command.tests.verify.chains import ACCOUNT, ASSOCIATION, BY_ASSOCIATION, TRUST, TRUST_EKS
 from irsa.audit.findings import audit
+from irsa.identity.eks import POD_IDENTITY_SERVICE
 from irsa.identity.pod_identity import pod_identity_trust_policy, target_role_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.facts import PermissionsPolicy, Unread
 from irsa.observe.pods import fleet_pod
-from tests.support.world import ACCOUNT_A, ACCOUNT_B, CLUSTER_ARN, ROLE_ARN
+from tests.support.world import ACCOUNT_A, ACCOUNT_B, CLUSTER_ARN, ISSUER, ROLE_ARN
 
+UNREAD = Unread("associations", "denied", "eks:ListPodIdentityAssociations")
 OF_OWN = f"arn:aws:iam::{ACCOUNT_A}:role"
 TARGET = f"{OF_OWN}/target"
 FAR = TARGET.replace(ACCOUNT_A, ACCOUNT_B)
@@ -50,13 +52,13 @@ def rules(*roles, **more):
     ("trust", "changed", "expected"),
     [
         (TRUST_EKS, {}, []),
-        (UNTAGGED, {"disable_session_tags": True}, ["pod-identity-account"]),
+        (UNTAGGED, {"disable_session_tags": True}, []),
         (TRUST_EKS, {"account": ServiceAccountRef("dev", "other")}, ["trust-mismatch"]),
         (TRUST, {}, ["trust-mismatch"]),
         (TRUST_EKS, {"role_arn": TARGET}, ["role-missing"]),
         (TRUST_EKS, {"disable_session_tags": True}, ["disabled-tags"]),
         (TRUST_EKS, {"arn": "a-1", "target_role_arn": ROLE_ARN}, ["trust-unknown"]),
-        (TRUST_EKS, {"arn": CLUSTER_ARN.replace("aws", "aws-cn", 1)}, ["trust-unknown"]),
+        (TRUST_EKS, {"arn": CLUSTER_ARN.replace("aws", "aws-cn", 1)}, ["trust-mismatch"]),
     ],
 )
 def test_the_role_of_an_association_trusts_the_call_that_eks_makes(trust, changed, expected):
@@ -84,12 +86,35 @@ def test_the_target_role_of_an_association_trusts_its_role(target, changed, expe
     assert "role-missing" not in rules(*roles, associations=[one], whole=False)
 
 
+@pytest.mark.parametrize(
+    ("trust", "changed", "expected"),
+    [
+        (TRUST_EKS, {}, [POD_IDENTITY_SERVICE]),
+        (UNTAGGED, {}, [POD_IDENTITY_SERVICE]),
+        (BOTH, {}, [ISSUER]),
+        (TRUST_EKS, {"associations": [ASSOCIATION]}, []),
+        (BOTH, {"associations": [ASSOCIATION]}, []),
+        (BOTH, {"associations": UNREAD}, []),
+        (TRUST_EKS, {"associations": UNREAD}, []),
+        (TRUST_EKS, {"arn": f"{CLUSTER_ARN}-2"}, []),
+        (TRUST_EKS, {"arn": ""}, []),
+        (TRUST_EKS, {"account": ACCOUNT_B}, []),
+        (TRUST_EKS, {"whole": False}, []),
+    ],
+)
+def test_a_role_for_associations_that_none_has_is_unused(trust, changed, expected):
+    own = cluster(**{"service_accounts": (), "arn": CLUSTER_ARN} | changed)
+    told = audit(facts(role(trust), clusters=[own]))
+
+    assert [each.found for each in told if each.rule == "unused-role"] == expected
+
+
 def test_tagging_is_not_needed_where_every_association_disables_tags():
     [statement] = UNTAGGED["Statement"]
     trust = {**UNTAGGED, "Statement": [statement | {"Action": "sts:AssumeRole"}]}
     off, on = association(disable_session_tags=True), association()
 
-    assert rules(role(trust), associations=[off]) == ["pod-identity-account"]
+    assert rules(role(trust), associations=[off]) == []
     assert "pod-identity-tags" in rules(role(trust), associations=[off, on])
     assert "pod-identity-tags" in rules(role(trust))
 

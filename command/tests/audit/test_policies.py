@@ -172,10 +172,16 @@ BROKEN = {
         "other root, PrincipalArn role/*": root_of(OTHER, "ArnLike", CALLER, f"{OF_OTHER}/*"),
         "other root, ExternalId *": root_of(OTHER, "StringLike", "sts:ExternalId", "*"),
         "other root, any ExternalId": root_of(OTHER, "Null", "sts:ExternalId", False),
+        "other root, ExternalId by pattern": root_of(OTHER, "StringLike", "sts:ExternalId", "a*"),
+        "other root, its own tag": root_of(OTHER, "StringEquals", "aws:PrincipalTag/team", "me"),
     },
     "path-pattern": {"own root, path trick": root_of(OWN, "ArnLike", CALLER, f"{OF_OWN}/*admin")},
     "orphaned-principal": {"deleted role": allow({"AWS": "AROAEXAMPLE"})},
-    "service-source": {"service without source": service(BUILD)},
+    "service-source": {
+        "service without source": service(BUILD),
+        "ECS": service("ecs-tasks.amazonaws.com"),
+    },
+    "provider-arn": {"ARN with https://": of(f"https://{ISSUER}", SUBJECT)},
     "any-certificate": {
         "Roles Anywhere": service(ANYWHERE),
         "any anchor of the account": certificate("StringEquals", "aws:SourceAccount", OWN),
@@ -298,6 +304,12 @@ BROKEN = {
         "OrgID": anyone("StringEquals", ORG, "o-1"),
         "own organization": anyone("StringEquals", ORG, "${aws:ResourceOrgID}"),
         "OrgPaths": anyone("ForAnyValue:StringLike", "aws:PrincipalOrgPaths", "o-1/r-1/*"),
+        "PrincipalAccount IfExists": anyone(
+            "StringEqualsIfExists", "aws:PrincipalAccount", [OTHER]
+        ),
+        "PrincipalAccount ForAllValues": anyone(
+            "ForAllValues:StringEquals", "aws:PrincipalAccount", [OTHER]
+        ),
         "PrincipalAccount": anyone("StringEquals", "aws:PrincipalAccount", [OTHER]),
         "PrincipalArn": anyone("ArnLike", CALLER, f"{OF_OTHER}/app-*"),
         "SourceAccount": anyone("StringEquals", "aws:SourceAccount", OWN),
@@ -395,6 +407,17 @@ def test_a_variable_is_a_text_in_policies_of_the_old_version():
 )
 def test_a_denial_of_the_call_for_all_others_is_a_condition(condition, action, expected):
     assert rules(allow("*"), allow("*", condition, action, Effect="Deny")) == expected
+
+
+@pytest.mark.parametrize(
+    ("principal", "expected"),
+    [({"Service": PODS}, []), ("*", []), ({"Service": BUILD}, ["pod-identity-account"])],
+)
+def test_a_denial_for_the_same_principal_is_a_condition(principal, expected):
+    outside = {"StringNotEquals": {NAMESPACE: "dev"}}
+    denial = allow(principal, outside, TAGGED, Effect="Deny")
+
+    assert rules(by_eks(**OF_CLUSTER), denial) == expected
 
 
 def test_roles_that_aws_made_are_left_alone():

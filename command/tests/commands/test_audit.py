@@ -211,7 +211,7 @@ def test_associations_of_a_named_cluster_are_read_as_their_roles_may_be_gone(aud
     [
         ("--stack s --context c", "--stack replaces cluster and account; leave --context out"),
         ("--roles r",
-         "unrecognized arguments: --roles r; python -m irsa audit --help has the options"),
+         "unrecognized arguments: --roles; python -m irsa audit --help has the options"),
         ("--drift", "--drift needs --stack; give both, or neither"),
         ("--stack s --assume-role " + ROLE,
          "--stack replaces cluster and account; leave --assume-role out"),

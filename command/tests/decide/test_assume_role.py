@@ -319,6 +319,17 @@ def test_parameters_that_sts_does_not_take(changed, where):
 
     assert (found and found[0]) == (where and VALIDATION)
     assert where is None or f"at '{where}' failed" in found[2]
+    if context := changed.get("context"):
+        assert error(passing(context)) == found
+
+
+def passing(context):
+    """A call whose token passes the tags and the source identity."""
+    of_tags = {key.partition("/")[2]: each for key, each in context.items() if "/" in key}
+    claims = token(**{f"{TAGS}/principal_tags/{key}": each for key, each in of_tags.items()})
+    if "sts:SourceIdentity" in context:
+        claims["https://aws.amazon.com/source_identity"] = context["sts:SourceIdentity"]
+    return web_identity_step(token=claims, **trusting("sts:TagSession", "sts:SetSourceIdentity"))
 
 
 @pytest.mark.parametrize(

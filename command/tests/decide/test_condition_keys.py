@@ -20,6 +20,7 @@ GITHUB = "token.actions.githubusercontent.com"
 WEB = Caller("web-identity", PROVIDER_ARN, ACCOUNT_A)
 LOGS, BOB = caller_from_arn("logs.amazonaws.com"), caller_from_arn(USER)
 SESSION = session_of(ROLE_A, "app")
+WITH_TAGS = ("assumerole", "assumerolewithwebidentity", "tagsession", "setsourceidentity")
 ABSENT, PRESENT, UNKNOWN = Key.ABSENT, Key.PRESENT, Key.UNKNOWN
 ISSUERS = {
     GITHUB: "repository_id",
@@ -80,6 +81,8 @@ def test_a_call_carries_the_keys_of_its_caller(caller, keys):
         ("sts:getwebidentitytoken", "sts:IdentityTokenAudience", UNKNOWN, ABSENT),
         ("iam:passrole", "iam:PassedToService", UNKNOWN, ABSENT),
         ("s3:getobject", "iam:PassedToService", ABSENT, ABSENT),
+        ("ec2:runinstances", "aws:RequestTag/team", UNKNOWN, ABSENT),
+        *((f"sts:{each}", "aws:RequestTag/team", ABSENT, ABSENT) for each in WITH_TAGS),
         ("kms:decrypt", "kms:CallerAccount", ACCOUNT_A, ACCOUNT_A),
         ("s3:getobject", "kms:CallerAccount", ABSENT, ABSENT),
     ],

@@ -87,6 +87,17 @@ def may_not(action, resource, user=USER):
     return f"User: {user} is not authorized to perform: sts:{action} on resource: {resource}"
 
 
+def scoped(**changed):
+    return call(f"sts:{SCOPED}", **{"principal": SESSION_A} | changed)
+
+
+SCOPED, LISTING = "GetScopedCredentials", [document(allow("s3:ListBucket", "*"))]
+TOO_LONG = (
+    "1 validation error detected: Value '129601' at 'durationSeconds' failed to satisfy "
+    "constraint: Member must have value less than or equal to 129600"
+)
+
+
 @pytest.mark.parametrize(
     ("step", "expected"),
     [
@@ -98,6 +109,11 @@ def may_not(action, resource, user=USER):
         (call("sts:AssumeRoot", ROOT_B), None),
         (call("sts:AssumeRoot", ROOT_B, identity_policies=[]), may_not("AssumeRoot", ROOT_B)),
         (call("sts:AssumeRoot", ROOT_B, principal=ROOT), may_not("AssumeRoot", ROOT_B, ROOT)),
+        (scoped(duration_seconds=1), None),
+        (scoped(session_policies=LISTING, principal=ROOT), may_not(SCOPED, "*", ROOT)),
+        (scoped(session_policies=LISTING, principal=USER), may_not(SCOPED, "*")),
+        (scoped(session_policies=LISTING, duration_seconds=129_601), TOO_LONG),
+        (scoped(), "at least one of Policy and DurationSeconds is required"),
         (call("sts:GetWebIdentityToken", identity_policies=NO_TAGS), None),
         (call("sts:GetWebIdentityToken", context=TAGS), None),
         (
@@ -111,6 +127,21 @@ def test_calls_of_sts_that_give_other_credentials(step, expected):
 
     assert (found and found[2]) == expected
     assert decision(step) == ("deny" if expected else "allow")
+
+
+@pytest.mark.parametrize(
+    ("policies", "verdict"),
+    [([LISTING, LISTING], "deny"), ([ALL, LISTING], "allow"), ([ALL, NO_TAGS], "deny")],
+)
+def test_scoped_credentials_scoped_again_have_what_both_allow(policies, verdict):
+    steps = [scoped(session_policies=each) for each in policies]
+
+    assert decision(*steps, list_step(resource_account=ACCOUNT_A)) == verdict
+
+
+def test_scoped_credentials_take_one_policy():
+    with pytest.raises(InputError, match="GetScopedCredentials takes one policy"):
+        scenario_from(scenario(scoped(session_policies=ALL * 2)))
 
 
 def test_a_repositorys_policy_has_no_resource():
@@ -142,6 +173,7 @@ def test_an_action_or_field_that_does_not_exist_here_is_refused(step, line):
         ("sts:AssumeRole", assume_step()),
         ("sts:AssumeRole with pod_identity", by_eks(TAGGED)),
         ("iam:CreateRole", call("iam:CreateRole", ROLE_B, **trusts(trust({"AWS": ROLE_A})))),
+        ("sts:GetScopedCredentials", scoped(session_policies=LISTING)),
         ("any other", list_step(principal=USER, resource_account=ACCOUNT_A)),
     ],
 )

@@ -176,7 +176,7 @@ def test_tags_can_be_forged_by_a_role_that_may_tag_unless_a_guard_denies():
     ("changed", "line"),
     [
         ({"cluster": CLUSTER.replace("cluster/", "addon/")}, "is not the ARN of an EKS cluster"),
-        ({"cluster": CLUSTER.replace("aws:", "aws-cn:", 1)}, "the China regions have no EKS Pod"),
+        ({"cluster": CLUSTER.replace("aws:", "aws-cn:", 1)}, "is not in partition aws-cn of the "),
         ({"cluster": CLUSTER.replace(ACCOUNT_A, ACCOUNT_B)}, "is not in account .* of the cluster"),
         ({"account": "s3-*"}, "has a wildcard"),
         ({"namespace": 1}, r"pod_identity\.namespace: 1 is not a string"),

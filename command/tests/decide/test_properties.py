@@ -205,6 +205,26 @@ def test_only_a_denial_takes_what_names_the_caller_itself(named, boundary, own):
     assert decision(list_step(**step, resource_account=ACCOUNT_A)) == "allow"
 
 
+SCOPED = {
+    "action": "sts:GetScopedCredentials",
+    "resource": "*",
+    "principal": SESSION_A,
+    "identity_policies": [document(allow("sts:*", "*"))],
+}
+
+
+@MANY
+@given(STEPS, policies())
+def test_scoped_credentials_do_what_the_session_and_their_policy_allow(step, scope):
+    """Whatever grants it, a resource's policy for the session itself included."""
+    step |= {"principal": SESSION_A}
+    own = {**step, **dict.fromkeys(KINDS), "identity_policies": [scope]}
+    alone = decision(own | {"resource_account": ACCOUNT_A})
+
+    found = decision(SCOPED | {"session_policies": [scope]}, step)
+    assert found == min(decision(step), alone, key=["deny", "unknown", "allow"].index)
+
+
 @FEW
 @given(STEPS)
 def test_every_unknown_names_a_fact_and_every_answer_has_a_reason(step):

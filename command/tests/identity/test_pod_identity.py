@@ -122,13 +122,19 @@ def test_a_role_with_both_mechanisms_has_the_statements_of_both():
     assert "the quota is 2048" in message
 
 
+def test_a_cluster_of_the_china_regions_is_trusted_as_any_other():
+    cluster = "arn:aws-cn:eks:cn-north-1:111122223333:cluster/dev"
+    [statement] = pod_identity_trust_policy([cluster], [S3_APP])["Statement"]
+
+    assert statement["Condition"]["ArnEquals"] == {"aws:SourceArn": cluster}
+
+
 @pytest.mark.parametrize(
     ("clusters", "subjects", "message"),
     [
         ([], [S3_APP], "clusters of 0 accounts"),
         ([CLUSTER_ARN], [], "and 0 subjects"),
         ([CLUSTER_ARN, SECOND.replace("1111", "9999")], [S3_APP], "clusters of 2 accounts"),
-        (["arn:aws-cn:eks:cn-north-1:111122223333:cluster/dev"], [S3_APP], "use IRSA"),
         (["dev"], [S3_APP], "'dev' is not the ARN of an EKS cluster"),
     ],
 )

@@ -5,14 +5,15 @@ from dataclasses import replace
 import pytest
 
 from command.tests.audit.audited import annotated, cluster, facts, role
-from command.tests.verify.chains import ASSOCIATION, BARE
+from command.tests.verify.chains import ACCOUNT, ASSOCIATION, BARE, TRUST_EKS
 from irsa.commands.inventory_table import cells
+from irsa.identity.pod_identity import pod_identity_trust_policy
 from irsa.inventory.rows import Identity, IdentityKind, Inventory, listing
 from irsa.observe.facts import Unread
 from irsa.observe.iam import AccountPrincipals
 from irsa.observe.pods import FleetPod
 from irsa.rules.table import Finding
-from tests.support.world import ACCOUNT_A, ISSUER, ROLE_ARN, ROLE_B_ARN
+from tests.support.world import ACCOUNT_A, CLUSTER_ARN, ISSUER, ROLE_ARN, ROLE_B_ARN
 
 OWN = {"namespace": "dev", "service_account": "s3-app"}
 UNREAD = Unread("Pods", "forbidden", "list pods")
@@ -20,8 +21,8 @@ OWNER = f"arn:aws:eks:us-east-1:{ACCOUNT_A}:addon/dev/vpc-cni/42"
 SECOND = f"{ROLE_ARN}-2"
 
 
-def listed(*clusters, findings=()):
-    roles = (role({}),)
+def listed(*clusters, findings=(), document=None):
+    roles = (role(document or {}),)
     accounts = [AccountPrincipals(roles, {ROLE_ARN: ""})]
     return listing(Inventory(facts=facts(*roles, clusters=clusters), accounts=accounts), findings)
 
@@ -75,6 +76,36 @@ def test_a_row_has_target_role_session_policy_and_owner_of_an_association():
         "Pod Identity (addon dev/vpc-cni)",
         f"s3-app-2, target {ROLE_B_ARN} (session policy)",
     )
+
+
+MISSING = "no association for this service account, or Pods older than it"
+OF_CLUSTER = pod_identity_trust_policy([CLUSTER_ARN], [ACCOUNT], disable_session_tags=True)
+
+
+@pytest.mark.parametrize(
+    ("document", "changed", "expected"),
+    [
+        (TRUST_EKS, {}, (MISSING, "s3-app trusts it")),
+        (
+            TRUST_EKS,
+            {"pods": [FleetPod(name="old", pod_identity=True, **OWN)]},
+            (MISSING, "s3-app trusts it"),
+        ),
+        (TRUST_EKS, {"service_accounts": [annotated()]}, ("IRSA", "s3-app")),
+        (TRUST_EKS, {"associations": UNREAD}, ("?", "s3-app trusts it")),
+        (TRUST_EKS, {"arn": f"{CLUSTER_ARN}-2"}, ("node's or none", "-")),
+        (OF_CLUSTER, {}, ("node's or none", "-")),
+        (TRUST_EKS, {"associations": [ASSOCIATION]}, ("Pod Identity", "s3-app")),
+    ],
+)
+def test_a_role_that_names_a_service_account_without_association_is_named(
+    document, changed, expected
+):
+    own = {"service_accounts": [BARE], "arn": CLUSTER_ARN} | changed
+    [row] = listed(cluster(**own), document=document).rows
+
+    assert cells(row)[2:4] == expected
+    assert row.matters == (expected[1] != "-")
 
 
 def test_pods_older_than_an_association_are_counted():

@@ -21,7 +21,7 @@ ALICE = f"arn:aws:iam::{ACCOUNT_A}:user/alice"
 MAY, MAY_NOT = document(allow("sts:AssumeRole", ROLE_B)), document(allow("s3:*", "*"))
 ADMINISTRATOR = document(allow("*", "*"))
 NO_POLICY = [f"no caller: no policy of account {ACCOUNT_A} allows it"]
-TAGGING = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]
+TAGGING = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity", "sts:SetContext"]
 PERHAPS = [f"perhaps {ROLE_A}: condition key aws:PrincipalTag/team"]
 UNIDENTIFIED = {"Null": {"aws:PrincipalArn": "true"}, "StringLike": {"sts:ExternalId": "*"}}
 SESSION = f"arn:aws:sts::{ACCOUNT_A}:assumed-role/s3-app-A/ci"
@@ -30,7 +30,7 @@ VALUES = ["ab", "a?*", "*", "b${aws:username}", "${sts:ExternalId}", "dave", ALI
 KEYS = st.sampled_from([
     "aws:PrincipalArn", "iam:ResourceTag/team", "sts:RoleSessionName", "sts:ExternalId",
     "sts:SourceIdentity", "aws:RequestTag/team", "aws:PrincipalTag/team", "aws:TagKeys",
-    "sts:TransitiveTagKeys", "aws:username",
+    "sts:TransitiveTagKeys", "aws:username", "sts:RequestContextProviders", "sts:RequestContext/a",
 ])  # fmt: skip
 OPERATORS = st.builds(
     "{}String{}{}".format,
@@ -196,9 +196,12 @@ def sent(draw):
     """A call, as condition keys."""
     texts = st.none() | st.sampled_from(["ab", "abc", "balice", "dave"])
     keys = {"sts:rolesessionname": draw(st.sampled_from(["ab", "abc", "balice", "dave"]))}
-    for key in ("sts:externalid", "sts:sourceidentity", "aws:requesttag/team"):
+    chosen = ("sts:externalid", "sts:sourceidentity", "aws:requesttag/team", "sts:requestcontext/a")
+    for key in chosen:
         if (value := draw(texts)) is not None:
             keys[key] = value
+    if "sts:requestcontext/a" in keys:
+        keys["sts:requestcontextproviders"] = ("ab",)
     if "aws:requesttag/team" in keys:
         keys["aws:tagkeys"] = ("team",)
         if draw(st.booleans()):

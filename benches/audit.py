@@ -1,0 +1,166 @@
+"""CPU time of ``irsa audit`` on large accounts, as a ratio to an account of plain IRSA roles.
+
+The account is read from what GetAccountAuthorizationDetails answers, and judged, in one process:
+
+- ``named``: a quarter of the roles trusts another one by EKS's session tags (`forged-tags`)
+- ``wide``: the same, where a tenth of these statements names the account or everyone
+- ``denied``: the same, where the callers are denied to send such tags
+- ``targets``: a quarter of the roles is the target role of an association (`target-not-allowed`)
+- ``clusters``: the roles trust a service account of two of twenty clusters (`unused-role`,
+  `other-cluster`)
+- ``growth``: the time with ten times the roles, divided by ten: 1.0 is linear
+"""
+
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from _measure import cpu_seconds, medians, report, run
+
+from irsa.audit.findings import AuditFacts, ClusterFacts, audit
+from irsa.identity.pod_identity import TargetedBy, target_role_trust_policy
+from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.subjects import ServiceAccountRef
+from irsa.observe.eks import Association
+from irsa.observe.facts import RegisteredProvider, Role
+from irsa.observe.iam import IamReader
+
+ACCOUNT = "111122223333"
+CLUSTER = f"arn:aws:eks:us-east-1:{ACCOUNT}:cluster/c"
+ISSUERS = [f"oidc.eks.us-east-1.amazonaws.com/id/{number:032X}" for number in range(20)]
+PROVIDERS = [f"arn:aws:iam::{ACCOUNT}:oidc-provider/{issuer}" for issuer in ISSUERS]
+NO_TAGS = {
+    "Effect": "Deny",
+    "Action": "sts:TagSession",
+    "Resource": "*",
+    "Condition": {"ForAnyValue:StringLike": {"aws:TagKeys": "kubernetes-*"}},
+}
+GOAL, GROWTH_GOAL = 2.0, 1.5
+BY_TAGS = ("named", "wide")
+"""The rows whose ratio has a goal; of the others, which have more in each role, the growth has."""
+
+
+def main() -> None:
+    """Run the bench."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--roles", type=int, default=20_000)
+    parser.add_argument("--repetitions", type=int, default=3)
+    options = parser.parse_args()
+    rows = ("without", "named", "wide", "denied", "targets", "clusters")
+    sides = {
+        f"{row} {size}": _audited(row, size)
+        for row in rows
+        for size in (options.roles // 10, options.roles)
+    }
+    found = medians(options.repetitions, sides)
+    large = {row: found[f"{row} {options.roles}"] for row in rows}
+    small = {row: found[f"{row} {options.roles // 10}"] for row in rows}
+    growth = {row: round(large[row] / small[row] / 10, 2) for row in rows}
+    ratios = {row: round(large[row] / large["without"], 2) for row in rows[1:]}
+    report(
+        {
+            "bench": "audit",
+            "repetitions": options.repetitions,
+            "roles": options.roles,
+            "ratio_to_without": ratios,
+            "goal_by_tags": GOAL,
+            "growth": growth,
+            "growth_goal": GROWTH_GOAL,
+            "met": all(ratios[row] <= GOAL for row in BY_TAGS)
+            and max(growth.values()) <= GROWTH_GOAL,
+        }
+    )
+
+
+def _audited(row: str, size: int) -> Callable[[], float]:
+    """CPU seconds of one audit."""
+
+    def measure() -> float:
+        pages = list(_pages(row, size))
+        facts = _facts(row, size)
+        return cpu_seconds(lambda: audit(AuditFacts(roles=_read(pages), **facts)))
+
+    return measure
+
+
+def _read(pages: list[Any]) -> Sequence[Role]:
+    reader = IamReader()
+    for page in pages:
+        reader.add(page)
+    return reader.result().roles
+
+
+def _facts(row: str, size: int) -> dict[str, Any]:
+    associations: list[Association] = []
+    if row == "targets":
+        associations = [
+            Association(
+                arn=f"arn:aws:eks:us-east-1:{ACCOUNT}:podidentityassociation/c/a-{number}",
+                account=ServiceAccountRef("dev", f"app-{number}"),
+                role_arn=_arn(number + 1),
+                target_role_arn=_arn(number),
+            )
+            for number in range(0, size - 1, 4)
+        ]
+    issuers = ISSUERS if row == "clusters" else ISSUERS[:1]
+    return {
+        "clusters": [
+            ClusterFacts(
+                name=str(number),
+                issuer_url=f"https://{issuer}",
+                account=ACCOUNT,
+                service_accounts=(),
+                associations=associations if number == 0 else (),
+            )
+            for number, issuer in enumerate(issuers)
+        ],
+        "accounts": [ACCOUNT],
+        "providers": [RegisteredProvider(arn, ("sts.amazonaws.com",)) for arn in PROVIDERS],
+        "now": 0.0,
+    }
+
+
+def _arn(number: int) -> str:
+    return f"arn:aws:iam::{ACCOUNT}:role/app-{number}"
+
+
+def _pages(row: str, size: int) -> Iterator[dict[str, Any]]:
+    roles = [_role(row, number) for number in range(size)]
+    for first in range(0, size, 100):
+        yield {"RoleDetailList": roles[first : first + 100]}
+
+
+def _role(row: str, number: int) -> dict[str, Any]:
+    target = _arn(number - 1)
+    allowed = {"Effect": "Allow", "Action": ["sts:AssumeRole", "sts:TagSession"]}
+    own: list[Any] = [allowed | {"Resource": "*" if number % 10 == 1 else target}]
+    own += [NO_TAGS] if row == "denied" else []
+    return {
+        "Arn": _arn(number),
+        "RoleId": f"AROA{number}",
+        "AssumeRolePolicyDocument": _trust_policy(row, number),
+        "RolePolicyList": [{"PolicyName": "own", "PolicyDocument": _document(own)}],
+        "AttachedManagedPolicies": [],
+    }
+
+
+def _trust_policy(row: str, number: int) -> Any:
+    account = ServiceAccountRef("dev", f"app-{number}")
+    if row == "without" or row == "clusters" or number % 4:
+        used = 2 if row == "clusters" else 1
+        first = number % (len(PROVIDERS) - 1) if row == "clusters" else 0
+        return irsa_trust_policy(PROVIDERS[first : first + used], [account])
+    trusting = target_role_trust_policy([TargetedBy(_arn(number + 1), CLUSTER, account)])
+    if row in ("wide", "denied") and number % 40 == 0:
+        everyone = "*" if number % 80 else f"arn:aws:iam::{ACCOUNT}:root"
+        for statement in trusting["Statement"]:
+            statement["Principal"] = {"AWS": everyone}
+    return trusting
+
+
+def _document(statements: list[Any]) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,181 @@
+"""Roles that can set the tags by which another role trusts EKS Pod Identity. Pure.
+
+A statement is asked about the callers that it names. One for an account or everyone is asked about
+roles that its conditions and their own policies leave, until a few are found: the time of an audit
+grows with the roles, not with their square.
+"""
+
+import re
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cache, partial
+from itertools import chain, islice
+
+from irsa.access import calling
+from irsa.decide.conditions import compile_test
+from irsa.decide.document import Statement, statements_of
+from irsa.decide.patterns import Key, Value
+from irsa.decide.principals import session_of
+from irsa.decide.request import Request
+from irsa.decide.simulate import simulate
+from irsa.decide.steps import AssumeRole, Scenario
+from irsa.decide.trust_policy import compile_trust_policy
+from irsa.decide.truth import Verdict
+from irsa.identity.arns import account_named_by
+from irsa.identity.eks import POD_IDENTITY_SERVICE
+from irsa.identity.pod_identity import SESSION_TAGS
+from irsa.observe.facts import Role
+from irsa.rules.conditions import wild
+from irsa.rules.tokens import Hits
+
+_TAG = "aws:requesttag/"
+_TAGS = {f"{_TAG}{tag}" for tag in SESSION_TAGS}
+_TRANSITIVE, _EXTERNAL_ID = "sts:transitivetagkeys", "sts:externalid"
+_LISTED = 10
+"""Callers that are named for one statement about a whole account or everyone."""
+Context = dict[str, Value]
+_LAST = "\U0010ffff"
+
+
+class Forgers:
+    """The roles that were read, as callers whose policies are compiled once.
+
+    ``untagged`` are the ARNs of roles with an association that disables session tags.
+    """
+
+    def __init__(self, roles: Sequence[Role], untagged: Collection[str]) -> None:
+        self._untagged = untagged
+        self._roles = sorted(roles, key=lambda each: each.arn)
+        self._arns = [each.arn for each in self._roles]
+        self._named = {name: each for each in roles for name in (each.arn, each.unique_id)}
+        self._call = cache(self._compiled)
+        self._senders = cache(self._senders_of)
+
+    def check(self, target: Role, statements: Sequence[Statement]) -> Hits:
+        """Check a role that trusts other roles by the tags of EKS Pod Identity; ``statements`` are
+        those that allow, each with the conditions of the denials."""
+        for statement in statements:
+            step = _call_with_tags(statement, target)
+            if step is None:
+                continue
+            forges = partial(self._forges, step)
+            own = (self._named[each] for each in statement.named("AWS") if each in self._named)
+            others = filter(forges, self._unnamed(statement, step))
+            found = [each.arn for each in chain(filter(forges, own), islice(others, _LISTED))]
+            found += ["further roles, which are not listed"] * any(True for _ in others)
+            yield from (("forged-tags", f"statement {statement.number}: {arn}") for arn in found)
+
+    def _forges(self, step: AssumeRole, caller: Role) -> bool:
+        own = self._call(caller.arn)
+        if own is None or caller.arn == step.resource:
+            return False
+        call = replace(step, caller=own.caller, identity=own.identity, boundary=own.boundary)
+        return simulate(Scenario(None, None, None, [call])).verdict is Verdict.ALLOW
+
+    def _compiled(self, arn: str) -> AssumeRole | None:
+        """The call of a role; None if EKS alone makes its sessions, or it cannot be judged."""
+        role = self._named[arn]
+        try:
+            return None if _only_tagged(role, self._untagged) else calling(role)
+        except ValueError:
+            return None
+
+    def _unnamed(self, statement: Statement, step: AssumeRole) -> Iterator[Role]:
+        """The roles that a statement may allow without their names, and which may send its tags."""
+        wide = [each for each in statement.named("AWS") if each == "*" or account_named_by(each)]
+        arns = [
+            pattern
+            for each in statement.conditions
+            if each.positive and each.key.lower() == "aws:principalarn"
+            for pattern in each.patterns
+        ]
+        if not wide or (arns and not any(map(wild, arns))):
+            return (self._named[each] for each in arns if wide and each in self._named)
+        senders, by_start = self._senders(frozenset(step.context or ()) & _TAGS)
+        lengths = range(len(step.resource) + 1)
+        allowed = [by_start.get(step.resource[:length], ()) for length in lengths]
+        # In its own account '*' needs no policy of the caller's.
+        own = [step.resource.partition("role/")[0]] if "*" in wide else []
+        ranges = list(map(self._beginning, map(_start, arns) if arns else own))
+        if arns and ("*" in wide or sum(map(len, ranges)) < sum(map(len, allowed))):
+            allowed = []
+        listed = (self._roles[index] for each in ranges for index in each)
+        return chain((each for each in listed if each.arn in senders), *allowed)
+
+    def _beginning(self, start: str) -> range:
+        return range(bisect_left(self._arns, start), bisect_left(self._arns, start + _LAST))
+
+    def _senders_of(
+        self, tags: frozenset[str]
+    ) -> tuple[Collection[str], Mapping[str, Sequence[Role]]]:
+        """The callers that are not certainly denied to send tags; those that some statement allows
+        to assume roles, by what the ARNs of these roles begin with."""
+        sent: Context = {"aws:tagkeys": tuple(each.removeprefix(_TAG) for each in tags)}
+        chosen: Context = {_TRANSITIVE: Key.UNKNOWN, **dict.fromkeys(tags, Key.PRESENT)}
+        arns: set[str] = set()
+        found: dict[str, list[Role]] = defaultdict(list)
+        for role in self._roles:
+            call = self._call(role.arn)
+            if call is None:
+                continue
+            request = Request("sts:TagSession", "*", call.caller, chosen, context=sent)
+            policies = (*(call.identity or ()), *filter(None, [call.boundary]))
+            denials = (s for each in policies for s in each.statements if not s.allow)
+            # On '*', a certain denial is one of every role, but for those that NotResource spares.
+            named = (s for s in denials if s.resource is not None and not s.resource.negated)
+            if not any(s.applies(request.action, "*", request.value) for s in named):
+                arns.add(role.arn)
+                for start in dict.fromkeys(_starts(role)):
+                    found[start].append(role)
+        return arns, found
+
+
+def _call_with_tags(statement: Statement, target: Role) -> AssumeRole | None:
+    """Return the call that a statement asks for by EKS's tags; None where no caller's call is
+    certainly allowed."""
+    asked = {
+        each.key.lower(): each.patterns[0].replace("*", "x").replace("?", "x")
+        for each in statement.conditions
+        if each.positive
+    }
+    tags = {key: value for key, value in asked.items() if key in _TAGS}
+    if not (statement.covers("sts:AssumeRole") and tags):
+        return None
+    context: Context = {"aws:tagkeys": tuple(key.removeprefix(_TAG) for key in tags), **tags}
+    # The caller also chooses which tags are transitive, and the external id.
+    context |= {key: value for key, value in asked.items() if key in (_TRANSITIVE, _EXTERNAL_ID)}
+    caller = session_of(target.arn, None)
+    request = Request("sts:AssumeRole", target.arn, caller, {}, context=context)
+    of_caller = ("aws:principalarn", "aws:userid", "aws:principalaccount")
+    others = (each for each in statement.conditions if each.key.lower() not in of_caller)
+    if not all(compile_test(each).holds(request.value) for each in others):
+        return None
+    try:
+        trust = compile_trust_policy(target.trust_policy)
+    except ValueError:
+        return None
+    duration = target.max_session_duration
+    return AssumeRole(resource=target.arn, trust=trust, max_duration=duration, context=context)
+
+
+def _starts(role: Role) -> Iterator[str]:
+    """Yield what the ARNs of the roles begin with that a role's own policies name."""
+    for policy in role.known_policies:
+        for each in statements_of(policy.content):
+            if each.allows and each.covers("sts:AssumeRole"):
+                excepts = each.resource_element == "NotResource"
+                yield from [""] if excepts else map(_start, each.resources)
+
+
+def _start(pattern: str) -> str:
+    return re.split(r"[*?$]", pattern, maxsplit=1)[0]
+
+
+def _only_tagged(role: Role, untagged: Collection[str]) -> bool:
+    """Return whether EKS alone makes sessions of a role, all with tags that cannot be changed."""
+    trusting = [each for each in statements_of(role.trust_policy) if each.allows]
+    return role.arn not in untagged and all(
+        each.principals == {"Service": (POD_IDENTITY_SERVICE,)} for each in trusting
+    )
