@@ -4,11 +4,12 @@ Nothing here decides: `irsa.decide.simulate` does. A policy that it cannot read,
 unknown element, makes the answer UNKNOWN: IAM stored that policy, so it is not refused.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from irsa.decide.association import call_keys
+from irsa.decide.difference import keys_apart, untagged
 from irsa.decide.document import Kind
 from irsa.decide.patterns import Key, Value
 from irsa.decide.policies import Source
@@ -16,7 +17,7 @@ from irsa.decide.principals import Caller, caller_from_arn, session_of
 from irsa.decide.reasons import Reason, remark
 from irsa.decide.scenario import check_claims
 from irsa.decide.simulate import simulate
-from irsa.decide.statements import Policy, compile_policy
+from irsa.decide.statements import Policy, compile_policy, merge
 from irsa.decide.steps import (
     AssumeRole,
     AssumeRoleWithWebIdentity,
@@ -226,6 +227,25 @@ def allows(
             context={"aws:securetransport": "true", **WITHOUT_MFA, **(context or {})},
         )
     )
+
+
+def differences(role: Role, by_token: Caller, by_association: Caller) -> Iterator[str]:
+    """Say where a role's policies, as far as they were read, may answer two sessions differently."""
+    boundary = [role.boundary] if isinstance(role.boundary, PermissionsPolicy) else []
+    for layer in (role.known_policies, boundary):
+        read = [each for each in layer if not isinstance(each.document, Unread)]
+        try:
+            compiled = [compile_policy(e.content, f"policy {e.name}", Kind.IDENTITY) for e in read]
+        except ValueError as error:
+            yield f"a policy cannot be judged, {error}; correct it"
+            continue
+        listed = merge(compiled).statements
+        for statement, keys in keys_apart(listed, (by_token, by_association), role.tags):
+            text = f"{statement.name}, goes by {', '.join(keys)}, where the sessions differ"
+            yield f"{text}; name the resources instead"
+        for target in untagged(listed, by_association, f"{role.arn}-x"):
+            text = f"it may assume {target} but not pass on its session's tags"
+            yield f"{text}; allow sts:TagSession there, and in the trust policy of that role"
 
 
 def _assume(role: Role, caller: Caller | None, **more: Any) -> AssumeRole:

@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Literal
 
+from irsa.decide.association import pod_tags
+from irsa.decide.principals import Caller, session_of
 from irsa.decide.truth import Verdict
-from irsa.identity.arns import partition_of, provider_arn_for
+from irsa.identity.arns import issuer_of_principal, partition_of, provider_arn_for
 from irsa.identity.eks import (
     CREDENTIALS_URI_VARIABLE,
     DEFAULT_TOKEN_EXPIRATION,
@@ -14,7 +17,7 @@ from irsa.identity.eks import (
     TOKEN_EXPIRATION_ANNOTATION,
 )
 from irsa.identity.injection import missing
-from irsa.identity.pod_identity import SESSION_SECONDS
+from irsa.identity.pod_identity import SESSION_SECONDS, parse_cluster
 from irsa.identity.policy_json import Json
 from irsa.identity.token import EXPIRY_LEEWAY
 from irsa.move.trust import Call, verdict
@@ -86,6 +89,20 @@ class Move:
         by_token = Call(self.provider_arn, subject, self.account.audience)
         tagged = not (self.association and self.association.disable_session_tags)
         return by_token, Call(self.facts.cluster_arn, subject, tagged=tagged)
+
+    @property
+    def sessions(self) -> tuple[Caller, Caller]:
+        """Sessions of IRSA and of EKS Pod Identity, as policies see them, of unknown names."""
+        by_token, by_association = self._calls
+        issuer = issuer_of_principal(by_token.source).lower()
+        claims = {f"{issuer}:sub": by_token.subject, f"{issuer}:aud": by_token.audience}
+        cluster = parse_cluster(by_association.source)
+        tags = pod_tags(cluster, self.facts.account) if by_association.tagged else {}
+        session = partial(session_of, self.role.arn, None, self.role.unique_id)
+        return (
+            session(federation={**claims, "aws:federatedprovider": by_token.source}),
+            session(federation={}, session_tags=tags, transitive_tags=frozenset(tags)),
+        )
 
     @property
     def trusts_wanted(self) -> bool:

@@ -1,31 +1,34 @@
 """Reasons not to move a workload, found before the first change, and the caller's permissions."""
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from fnmatch import fnmatchcase
 
-from irsa.access import allows
-from irsa.decide.association import call_keys
+from irsa.access import allows, differences
 from irsa.decide.truth import Verdict
-from irsa.identity.arns import issuer_of_principal, parse_session_arn
+from irsa.identity.arns import parse_session_arn
 from irsa.identity.eks import (
     CONTAINER_CREDENTIALS_VARIABLES,
     RELATIVE_URI_VARIABLE,
     WEB_IDENTITY_VARIABLES,
 )
 from irsa.identity.names import owning_stack
-from irsa.identity.pod_identity import SESSION_TAGS, check_cluster, check_role
+from irsa.identity.pod_identity import check_cluster, check_role
 from irsa.identity.policies import size
-from irsa.identity.policy_json import as_list, statements
 from irsa.identity.quotas import TRUST_POLICY_QUOTA
 from irsa.move.changes import known
-from irsa.move.facts import NAMES, Move
+from irsa.move.facts import Move
 from irsa.move.plan import steps
 from irsa.move.trust import SESSION_NAME, with_caller
 from irsa.observe.aws import FOR_POD_IDENTITY, Aws
-from irsa.observe.facts import Owner, Pod, RegisteredProvider, Role, Unread
+from irsa.observe.facts import (
+    Owner,
+    PermissionsPolicy,
+    Pod,
+    RegisteredProvider,
+    Role,
+    Unread,
+)
 from irsa.observe.kubernetes import Cluster
 from irsa.observe.pod_spec import Container, config_file, containers, environment
 from irsa.verify.facts import file_profiles
@@ -130,41 +133,17 @@ def _container(move: Move, owner: Owner, container: Container) -> Iterator[str]:
 
 
 def _policies(move: Move) -> Iterator[str]:
-    """Say that a policy goes by keys that sessions of the new mechanism do not have."""
-    role, keys = move.role, [f"aws:PrincipalTag/{each}" for each in SESSION_TAGS]
-    if move.to_pod_identity:
-        keys = [f"{issuer_of_principal(move.provider_arn)}:", "aws:FederatedProvider"]
+    """Say where the role's policies may answer sessions of the two mechanisms differently."""
+    role = move.role
     listed = [role.policies] if isinstance(role.policies, Unread) else role.policies
-    for policy in (*listed, *([role.boundary] if role.boundary else [])):
-        if isinstance(policy, Unread):
-            yield f"{policy.text}; {policy.remedy}"
-            continue
-        text = json.dumps(policy.content).lower()
-        for key in (each for each in keys if each.lower() in text):
-            what = f"policy {policy.name} of role {role.name} asks for {key}"
-            yield f"{what}: {NAMES[move.to]} has no such key; name the resources instead"
-
-
-def _chains(move: Move) -> Iterator[str]:
-    """Say that the role may assume another one, but not with the tags that its sessions get."""
-    role, call = move.role, move.wanted
-    policies = role.known_policies if call.tagged else ()
-    keys = call_keys(call.source, move.facts.account, disable_session_tags=False)
-    for statement in (each for policy in policies for each in statements(policy.content)):
-        actions = as_list(statement.get("Action", [])) if statement.get("Effect") == "Allow" else []
-        assumes = any(fnmatchcase("sts:assumerole", each.lower()) for each in actions)
-        for each in as_list(statement.get("Resource", [])) if assumes else ():
-            target = (f"{role.arn}-x" if each == "*" else each).replace("*", "x")
-            tagging = allows(
-                role, "sts:TagSession", target, session_name=SESSION_NAME, context=keys
-            )
-            if tagging.verdict is Verdict.DENY:
-                what = f"role {role.arn}: it may assume {each} but not pass on its session's tags"
-                yield f"{what}; allow sts:TagSession there, and in the trust policy of that role"
+    for each in (*listed, role.boundary):
+        unread = each.document if isinstance(each, PermissionsPolicy) else each
+        if isinstance(unread, Unread):
+            yield f"{unread.text}; {unread.remedy}"
+    yield from (f"role {role.arn}: {text}" for text in differences(role, *move.sessions))
 
 
 def _to_pod_identity(move: Move) -> Iterator[str]:
-    yield from _chains(move)
     try:
         check_role(move.role.arn, check_cluster(move.facts.cluster_arn))
     except ValueError as error:

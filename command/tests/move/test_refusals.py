@@ -36,14 +36,18 @@ OTHER = ROLE_ARN.replace("1111", "9999", 1)
 BY_HAND = {"spec": {"containers": [{"name": "app", "env": [IRSA]}]}}
 BY_OTHERS = irsa_trust_policy([PROVIDER_ARN.replace("1111", "9999", 1)], [ACCOUNT])
 CHAIN = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": OTHER}
-ADMIN = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+ANY = {"Effect": "Allow", "Resource": "*"}
+ADMIN = {**ANY, "Action": "*"}
 NO_TAGS = {"Effect": "Deny", "Action": "sts:TagSession", "Resource": "*"}
 DENY = {"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"}
-BY_ROLE_TAG, TAGGED = (
-    PermissionsPolicy("data", {"Resource": f"arn:aws:s3:::b/${{aws:PrincipalTag/{tag}}}"})
-    for tag in ("team", NAMESPACE_TAG)
+READ = {"Effect": "Allow", "Action": "s3:GetObject"}
+BY_ROLE_TAG, TAGGED, BY_ISSUER = (
+    {**READ, "Resource": f"arn:aws:s3:::b/${{{key}}}/*"}
+    for key in ("aws:PrincipalTag/team", f"aws:PrincipalTag/{NAMESPACE_TAG}", f"{ISSUER}:sub")
 )
-BY_ISSUER = PermissionsPolicy("data", {"Resource": f"arn:aws:s3:::b/${{{ISSUER}:sub}}/*"})
+BY_NAME = {**ADMIN, "Condition": {"StringLike": {"aws:userid": "*:reports"}}}
+IF_TAGGED = {"Null": {f"aws:PrincipalTag/{NAMESPACE_TAG}": False}}
+OTHER_IDS = {"StringNotEquals": {"sts:ExternalId": "x"}}
 UNREAD = Unread("policies of role s3-app", "AccessDenied", "iam:GetRolePolicy")
 PULUMI = {"app.kubernetes.io/managed-by": "pulumi"}
 FROM_SECRET = {"name": "app", "envFrom": [{"secretRef": {"name": "aws"}}]}
@@ -79,9 +83,9 @@ def with_account(**fields):
     return replace(found, account=replace(found.account, **fields))
 
 
-def with_policies(*listed):
-    policies = tuple(PermissionsPolicy("p", {"Statement": [each]}) for each in listed)
-    return with_role(policies=policies)
+def with_policies(*listed, make=with_irsa):
+    documents = ({"Version": "2012-10-17", "Statement": [each]} for each in listed)
+    return with_role(make, policies=tuple(PermissionsPolicy("p", each) for each in documents))
 
 
 def full():
@@ -131,13 +135,7 @@ FROM_SECRET_TEMPLATE = owned({"spec": {"containers": [FROM_SECRET]}})
         (with_pod_identity(association=replace(ASSOCIATION, policy="{}")), "no session policy"),
         (with_pod_identity(providers=()), "aws iam create-open-id-connect-provider"),
         (with_pod_identity(providers=(RegisteredProvider(PROVIDER_ARN, ()),)), "not a client id"),
-        (with_role(with_pod_identity, policies=(TAGGED,)), "/kubernetes-namespace: IRSA has"),
-        (with_role(policies=(BY_ISSUER,)), f"asks for {ISSUER}:"),
-        (with_role(boundary=BY_ISSUER), f"asks for {ISSUER}:"),
         (with_role(policies=UNREAD), "grant iam:GetRolePolicy"),
-        (with_policies(CHAIN), f"it may assume {OTHER} but not pass on its session's tags"),
-        (with_policies(ADMIN, NO_TAGS), "it may assume * but not pass on its session's tags"),
-        (with_policies(BY_ANY_ROLE), f"it may assume {OTHER} but not"),
         (replace(with_irsa(), denied=("PassRole",)), "PassRole"),
         (with_irsa(role=trusting()), f"neither dev/s3-app by {CLUSTER_ARN} nor by {PROVIDER_ARN}"),
         (with_irsa(role=full()), "its trust policy would have 2"),
@@ -147,6 +145,27 @@ FROM_SECRET_TEMPLATE = owned({"spec": {"containers": [FROM_SECRET]}})
 )
 def test_a_move_is_refused_with_the_fix(found, text):
     [reason] = refusals(found)
+    assert text in reason
+
+
+@pytest.mark.parametrize("make", [with_irsa, with_pod_identity])
+@pytest.mark.parametrize(
+    ("listed", "text"),
+    [
+        ([TAGGED], "policy p, statement 1, goes by aws:PrincipalTag/kubernetes-namespace, where"),
+        ([BY_ISSUER], f"goes by {ISSUER}:sub, where the sessions differ; name the resources"),
+        ([BY_NAME], "goes by aws:userid, where"),
+        ([ADMIN, {**NO_TAGS, "Action": "*", "Condition": IF_TAGGED}], "kubernetes-namespace, where"),
+        ([CHAIN], f"it may assume {OTHER} but not pass on its session's tags; allow sts:TagSession"),
+        ([ADMIN, NO_TAGS], "it may assume * but not pass on its session's tags"),
+        ([BY_ANY_ROLE], f"it may assume {OTHER} but not"),
+        ([{"NotAction": ["iam:*", "sts:TagSession"], **ANY}], "it may assume * but not"),
+        ([ADMIN, {**NO_TAGS, "Action": "sts:*", "Condition": OTHER_IDS}], "it may assume * but not"),
+        ([{**READ, "Principal": "*"}], "a policy cannot be judged, Statement[1].Principal: only"),
+    ],
+)
+def test_a_policy_that_answers_the_two_sessions_differently_is_named(make, listed, text):
+    [reason] = refusals(with_policies(*listed, make=make))
     assert text in reason
 
 
@@ -183,7 +202,7 @@ def test_what_another_tool_manages_is_left_to_its_source(tool, place, mark):
         with_policies({**CHAIN, "Action": ["sts:AssumeRole", "sts:TagSession"]}),
         with_policies({**CHAIN, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"}),
         with_irsa(pods=(pod(POD_IDENTITY, Owner("job", "j", TEMPLATE)),)),
-        with_role(with_pod_identity, policies=(BY_ROLE_TAG,)),
+        with_policies(BY_ROLE_TAG, make=with_pod_identity),
     ],
 )
 def test_a_plain_workload_is_not_refused(found):
