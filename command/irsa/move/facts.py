@@ -14,6 +14,7 @@ from irsa.identity.eks import (
     CREDENTIALS_URI_VARIABLE,
     DEFAULT_TOKEN_EXPIRATION,
     ROLE_ARN_VARIABLE,
+    SKIP_LABEL,
     TOKEN_EXPIRATION_ANNOTATION,
 )
 from irsa.identity.injection import missing
@@ -123,8 +124,10 @@ class Move:
 
     @property
     def old(self) -> Sequence[Pod]:
-        """The Pods without the credentials that they are to have."""
-        return [pod for pod in self.pods if self.lacks(pod.annotations, pod.spec)]
+        """The Pods without the credentials that they are to have, but for those that the webhook
+        leaves alone."""
+        touched = [pod for pod in self.pods if SKIP_LABEL not in pod.labels]
+        return [pod for pod in touched if self.lacks(pod.annotations, pod.spec)]
 
     def lacks(self, annotations: object, spec: Json) -> str:
         """Return what a Pod has instead of the credentials; empty if it has them."""

@@ -10,6 +10,7 @@ from irsa.identity.arns import parse_session_arn
 from irsa.identity.eks import (
     CONTAINER_CREDENTIALS_VARIABLES,
     RELATIVE_URI_VARIABLE,
+    SKIP_LABEL,
     WEB_IDENTITY_VARIABLES,
 )
 from irsa.identity.names import owning_stack
@@ -22,6 +23,7 @@ from irsa.move.plan import steps
 from irsa.move.trust import SESSION_NAME, with_caller
 from irsa.observe.aws import FOR_POD_IDENTITY, Aws
 from irsa.observe.facts import (
+    RUNNING,
     Owner,
     PermissionsPolicy,
     Pod,
@@ -31,8 +33,8 @@ from irsa.observe.facts import (
 )
 from irsa.observe.kubernetes import Cluster
 from irsa.observe.pod_spec import Container, config_file, containers, environment
-from irsa.verify.facts import file_profiles
-from irsa.verify.gather import Sources
+from irsa.verify.facts import PodIdentity, file_profiles
+from irsa.verify.gather import Sources, with_nodes
 from irsa.verify.link import Status
 from irsa.verify.links.pod_identity import agent
 
@@ -42,7 +44,7 @@ BY_HAND = (
     RELATIVE_URI_VARIABLE,
     "AWS_ACCESS_KEY_ID",
 )
-MANAGED_BY = "app.kubernetes.io/managed-by"
+MANAGED_BY, INSTANCE = "app.kubernetes.io/managed-by", "app.kubernetes.io/instance"
 TOOLS = {
     "Argo CD": r"^argocd",
     "Flux": r"toolkit\.fluxcd\.io/|^(kustomize|helm)-controller$",
@@ -50,8 +52,15 @@ TOOLS = {
     "eksctl": r"eksctl\.(io|cluster\.k8s\.io)/|managed-by=eksctl",
     "Terraform": r"managed-?by=(terraform|opentofu)|^(terraform$|terraform=true|hashicorp)",
     "CloudFormation": r"^aws:cloudformation:",
+    "Crossplane": r"^crossplane-(kind|name|providerconfig)=",
+    "kapp": r"^kapp\.k14s\.io/",
+    "Rancher": r"^cattle\.io/creator=",
+    "Argo CD, by its label,": f"^{INSTANCE}=",
 }
 """Patterns of the annotations, labels, field managers and tags that a tool sets."""
+BY_KUBECTL = "kubectl-client-side-apply"
+"""The field manager of `kubectl apply`, which leaves labels as its manifest has them. Argo CD sets
+its label by an apply of its own, and notes no manager: https://github.com/argoproj/argo-cd/issues/16813"""
 
 
 def refusals(move: Move) -> Iterator[str]:
@@ -59,6 +68,9 @@ def refusals(move: Move) -> Iterator[str]:
     found, arn = move.association, move.role.arn
     if found is not None and found.owner_arn:
         yield f"association {found.id}: add-on {found.owner_arn} manages it; change the add-on"
+    if found is not None and (found.target_role_arn or found.policy):
+        what = "target role" if found.target_role_arn else "session policy"
+        yield f"association {found.id}: IRSA has no {what}; give the role what the Pods need first"
     if found is not None and found.role_arn != arn:
         text = f"it names {found.role_arn}, and the annotation {arn}"
         yield f"association {found.id}: {text}; let both name the role that the Pods should have"
@@ -66,12 +78,16 @@ def refusals(move: Move) -> Iterator[str]:
     yield from _managed(move)
     for pod in move.old:
         yield from _pod(pod)
+    for owner in move.outdated:
+        if SKIP_LABEL in ((owner.template or {}).get("metadata") or {}).get("labels", {}):
+            text = f"its template has label {SKIP_LABEL}, and its Pods have a role by the webhook"
+            yield f"{owner.title}: {text}; remove the label, or restart it first"
     for owner in move.owners:
         for container in containers(owner.pod_spec):
             yield from _container(move, owner, container)
     yield from _policies(move)
     yield from move.denied or ()
-    yield from _to_pod_identity(move) if move.to_pod_identity else _to_irsa(move)
+    yield from _to_pod_identity(move) if move.to_pod_identity else _provider(move)
     if not move.trusts_wanted:
         yield from _trust(move, f"role {arn}: its trust policy")
 
@@ -103,6 +119,8 @@ def _managed(move: Move) -> Iterator[str]:
     """Say that another tool has the service account, the role or the association."""
     account, found = move.account, move.association
     tags = {**account.labels, **move.role.tags, **(found.tags if found else {})}
+    if BY_KUBECTL in account.managers:
+        tags.pop(INSTANCE, None)
     marks = [*account.annotations, *account.managers, *map("=".join, tags.items())]
     for tool, pattern in TOOLS.items():
         if hits := [each for each in marks if re.search(pattern, each, re.IGNORECASE)]:
@@ -148,17 +166,12 @@ def _to_pod_identity(move: Move) -> Iterator[str]:
         check_role(move.role.arn, check_cluster(move.facts.cluster_arn))
     except ValueError as error:
         yield str(error)
+    if move.association is None and all(pod.phase != RUNNING for pod in move.pods):
+        text = "none of its Pods runs, and EKS gives a session to a running Pod alone"
+        yield f"service account {move.title}: {text}; run a Deployment with it for the time of the move"
     link = agent(move.facts)
     if link.status is Status.FAILED:
         yield "; ".join(("agent: " + link.found, link.remedy.text, *link.remedy.shell))
-
-
-def _to_irsa(move: Move) -> Iterator[str]:
-    found = move.association
-    if found is not None and (found.target_role_arn or found.policy):
-        what = "target role" if found.target_role_arn else "session policy"
-        yield f"association {found.id}: IRSA has no {what}; give the role what the Pods need first"
-    yield from _provider(move)
 
 
 def _provider(move: Move) -> Iterator[str]:
@@ -179,7 +192,15 @@ def _provider(move: Move) -> Iterator[str]:
 
 
 def ask(move: Move, sources: Sources) -> Move:
-    """Return the move with the answers; raises `Unknown` where the API server gives none."""
+    """Return the move with the answers, and with all nodes that can run its Pods; raises `Unknown`
+    where the API server gives none."""
+    identity = move.facts.pod_identity
+    if move.to_pod_identity and isinstance(identity, PodIdentity):
+        nodes = sources.cluster.node_groups([each.pod_spec for each in move.owners])
+        if not isinstance(nodes, Unread) and not isinstance(identity.nodes, Unread):
+            nodes = {**identity.nodes, **nodes}
+        identity = with_nodes(identity, nodes, sources.aws)
+        move = replace(move, facts=replace(move.facts, pod_identity=identity))
     denied, unasked = [*_by_cluster(move, sources.cluster)], list[str]()
     for action, resource in _aws_needs(move):
         answer = _may(sources.aws, action, resource)

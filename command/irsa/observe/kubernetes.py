@@ -7,7 +7,7 @@ comes back as `Unread`; nothing here judges what it finds.
 import re
 import shlex
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self, TypeVar
 
 from irsa.identity.arns import ClusterArn, parse_arn
@@ -31,6 +31,7 @@ from irsa.observe.pod_spec import Reference
 from irsa.observe.pods import (
     FleetPod,
     annotated_at,
+    can_run,
     fleet_pod,
     kept,
     kind_of,
@@ -97,6 +98,7 @@ class Cluster:
             # Without the proxies of the environment a kubeconfig's own `proxy-url` still counts.
             self._client: Any = Client(config, timeout=timeout)
             self._entry: str = config.context.cluster if config else ""
+            self.context: str = context or (config.context_name if config else "") or ""
         except (ConfigError, OSError, KeyError) as error:
             raise CollectError(f"kubeconfig: {error}") from error
         self._context = context
@@ -236,11 +238,17 @@ class Cluster:
             lambda: read_ready_nodes(self._client, AGENT),
         )
 
-    def node_groups(self) -> dict[str, str] | Unread:
-        """The node group of each node, by `irsa.observe.eks.node_group`."""
+    def node_groups(self, specs: Sequence[Json] | None = None) -> dict[str, str] | Unread:
+        """The node group of each node, by `irsa.observe.eks.node_group`; with ``specs``, of those
+        that can run a Pod of one of them."""
 
         def read() -> dict[str, str]:
-            return dict(map(node_group, listed(self._client, "Node", chunk_size=CHUNK)))
+            nodes = listed(self._client, "Node", chunk_size=CHUNK)
+            return dict(
+                node_group(node)
+                for node in nodes
+                if specs is None or any(can_run(each, node) for each in specs)
+            )
 
         return _kubernetes("nodes", "list nodes in the cluster", read)
 

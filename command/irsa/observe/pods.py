@@ -274,6 +274,47 @@ def read_ready_nodes(client: Any, name: str) -> frozenset[str]:
     return frozenset(pod["spec"].get("nodeName", "") for pod in is_ready)
 
 
+_SYSTEM = {"kubernetes.io/os": "linux"}
+
+
+def can_run(spec: Json, node: Json) -> bool:
+    """Return True if the scheduler may place a Pod on a node, by the node's labels and taints.
+
+    https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/
+    """
+    labels = {**_SYSTEM, **_part(node["metadata"], "labels")}
+    affinity = _part(_part(spec, "affinity"), "nodeAffinity")
+    terms = _parts(
+        _part(affinity, "requiredDuringSchedulingIgnoredDuringExecution"), "nodeSelectorTerms"
+    )
+    wanted = {**({} if terms else _SYSTEM), **_part(spec, "nodeSelector")}
+    near = (all(_matches(e, labels) for e in _parts(each, "matchExpressions")) for each in terms)
+    taints = [e for e in _parts(_part(node, "spec"), "taints") if e["effect"] in _KEEPS_AWAY]
+    tolerated = _parts(spec, "tolerations")
+    return (
+        wanted.items() <= labels.items()
+        and (not terms or any(near))
+        and all(any(_tolerates(each, taint) for each in tolerated) for taint in taints)
+    )
+
+
+_KEEPS_AWAY = ("NoSchedule", "NoExecute")
+
+
+def _matches(expression: Json, labels: Mapping[str, str]) -> bool:
+    value, listed = labels.get(expression["key"]), expression.get("values") or ()
+    of_operator = {"In": value in listed, "NotIn": value not in listed}
+    of_operator |= {"Exists": value is not None, "DoesNotExist": value is None}
+    return of_operator.get(expression["operator"], True)
+
+
+def _tolerates(toleration: Json, taint: Json) -> bool:
+    value = toleration.get("value") or ""
+    equal = toleration.get("operator") == "Exists" or value == (taint.get("value") or "")
+    named = (toleration.get(e) or taint[e] for e in ("key", "effect"))
+    return equal and [*named] == [taint["key"], taint["effect"]]
+
+
 _POD_IDENTITY_ADDRESS = re.compile(r"http://(?:169\.254\.170\.23|\[fd00:ec2::23\])/")
 
 

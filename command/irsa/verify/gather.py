@@ -1,7 +1,7 @@
 """Reader of one chain's facts; it tries no call and judges nothing."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 
 from irsa.decide.document import named_accounts, named_roles
@@ -130,11 +130,15 @@ def _pod_identity(facts: Facts, sources: Sources) -> PodIdentity | Unread | None
         return known
     known = replace(known, agent=sources.cluster.agent())
     listed = sources.cluster.node_groups() if facts.nodes else {}
-    if isinstance(listed, Unread):
-        return replace(known, nodes=listed)
-    groups = {node: listed.get(node, "") for node in facts.nodes}
-    roles = {group: sources.aws.node_role(cluster, group) for group in {*groups.values()}}
-    return replace(known, nodes=groups, node_roles=roles)
+    own = listed if isinstance(listed, Unread) else {e: listed.get(e, "") for e in facts.nodes}
+    return with_nodes(known, own, sources.aws)
+
+
+def with_nodes(known: PodIdentity, nodes: Mapping[str, str] | Unread, aws: Aws) -> PodIdentity:
+    """The cluster with these nodes, by node group, and with the roles of their groups."""
+    groups = () if isinstance(nodes, Unread) else {*nodes.values()}
+    roles = {group: aws.node_role(known.cluster, group) for group in groups}
+    return replace(known, nodes=nodes, node_roles=roles)
 
 
 def _is_named(cluster: EksCluster, named: ClusterArn) -> bool:

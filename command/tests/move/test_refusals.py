@@ -223,7 +223,9 @@ def asked(caller, role, simulated=DENIED):
 
     answers = {"caller": lambda: Answer(True, caller), "role": lambda _: role}
     aws = SimpleNamespace(**answers, simulate=simulate)
-    cluster = SimpleNamespace(may=lambda *_: True, next_pod=lambda *_: pod(IRSA).spec)
+    cluster = SimpleNamespace(
+        may=lambda *_: True, next_pod=lambda *_: pod(IRSA).spec, node_groups=lambda _: {}
+    )
     return ask(with_irsa(), SimpleNamespace(cluster=cluster, aws=aws)), callers
 
 

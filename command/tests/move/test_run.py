@@ -83,6 +83,7 @@ class World:
             may=self.may,
             next_pod=self.next_pod,
             token=lambda *_: "token",
+            node_groups=lambda _: {},
             workloads=lambda _: Workloads(self.move.facts.pods, (OWNER,)),
         )
         iam = SimpleNamespace(
@@ -258,18 +259,19 @@ def test_the_association_stays_if_a_controller_takes_the_annotation_back():
 
     assert world.associated
     assert str(stopped.value).endswith(
-        f"dev/s3-app is not annotated and has association a-1, for role {ROLE_ARN}; go on with "
-        "`python -m irsa move dev/s3-app --yes --to irsa`, or back with `python -m irsa move "
+        f"dev/s3-app is not annotated and has association a-1, and role {ROLE_ARN} trusts it by "
+        "IRSA and EKS Pod Identity; go on with `python -m irsa move dev/s3-app --yes --to irsa`, or back with `python -m irsa move "
         "dev/s3-app --yes --to pod-identity`"
     )
     assert world.annotations[LOCK].startswith(f"{ROLE_ARN} ")
 
 
-def test_without_a_running_pod_nothing_is_proven_and_nothing_taken_away():
-    world = World("pod-identity", **IRSA_STATE, pods=0)
-
+def test_without_a_running_pod_nothing_is_proven_and_nothing_changed():
+    with pytest.raises(Stopped, match="none of its Pods runs"):
+        carried_out(world := World("pod-identity", **IRSA_STATE, pods=0))
+    assert world.writes == []
+    # Where the association is there already, the Pods of a Deployment ended on the way.
     with pytest.raises(Unknown, match="not proven"):
-        carried_out(world)
-
-    assert world.writes == ["trust", "associate"]
+        carried_out(world := World("pod-identity", **BOTH_STATE, variable=IRSA, pods=0))
+    assert world.writes == []
     assert carried_out(World("irsa", **PI_STATE, pods=0)) is None
