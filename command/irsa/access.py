@@ -9,15 +9,15 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from irsa.decide.association import call_keys
-from irsa.decide.difference import keys_apart, untagged
-from irsa.decide.document import Kind
+from irsa.decide.difference import differences
+from irsa.decide.document import Kind, statements_of
 from irsa.decide.patterns import Key, Value
 from irsa.decide.policies import Source
 from irsa.decide.principals import Caller, caller_from_arn, session_of
 from irsa.decide.reasons import Reason, remark
 from irsa.decide.scenario import check_claims
 from irsa.decide.simulate import simulate
-from irsa.decide.statements import Policy, compile_policy, merge
+from irsa.decide.statements import Policy, compile_policy
 from irsa.decide.steps import (
     AssumeRole,
     AssumeRoleWithWebIdentity,
@@ -229,23 +229,20 @@ def allows(
     )
 
 
-def differences(role: Role, by_token: Caller, by_association: Caller) -> Iterator[str]:
-    """Say where a role's policies, as far as they were read, may answer two sessions differently."""
+def answers_apart(role: Role, *sessions: Caller) -> Iterator[str]:
+    """Say where a role's policies, as far as they were read, may answer sessions differently."""
     boundary = [role.boundary] if isinstance(role.boundary, PermissionsPolicy) else []
     for layer in (role.known_policies, boundary):
-        read = [each for each in layer if not isinstance(each.document, Unread)]
-        try:
-            compiled = [compile_policy(e.content, f"policy {e.name}", Kind.IDENTITY) for e in read]
-        except ValueError as error:
-            yield f"a policy cannot be judged, {error}; correct it"
-            continue
-        listed = merge(compiled).statements
-        for statement, keys in keys_apart(listed, (by_token, by_association), role.tags):
-            text = f"{statement.name}, goes by {', '.join(keys)}, where the sessions differ"
-            yield f"{text}; name the resources instead"
-        for target in untagged(listed, by_association, f"{role.arn}-x"):
-            text = f"it may assume {target} but not pass on its session's tags"
-            yield f"{text}; allow sts:TagSession there, and in the trust policy of that role"
+        named = [(each.name, one) for each in layer for one in statements_of(each.content)]
+        for place, keys in differences([one for _, one in named], sessions, role.tags):
+            name, statement = named[place]
+            what = "goes by {}, where the sessions differ; name the resources instead"
+            if not keys:
+                what = (
+                    "answers AssumeRole and sts:TagSession differently, and only one session has "
+                    "tags to pass on; allow both, also in the trust policies of those roles"
+                )
+            yield f"policy {name}, statement {statement.number}, {what.format(', '.join(keys))}"
 
 
 def _assume(role: Role, caller: Caller | None, **more: Any) -> AssumeRole:

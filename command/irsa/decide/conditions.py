@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from irsa.decide.document import Condition
 from irsa.decide.operators import FOR_ALL, FOR_ANY, MATCHERS, Operator, read_operator
-from irsa.decide.patterns import Key, Lookup, Value, variable_keys
+from irsa.decide.patterns import Key, Lookup, Value
 from irsa.decide.truth import Truth, all_of, any_of, negated
 
 
@@ -23,12 +23,6 @@ class Test(ABC):
     def __init__(self, condition: Condition) -> None:
         self._condition = condition
         self._key = condition.key.lower()
-
-    @property
-    def keys(self) -> frozenset[str]:
-        """The condition keys that it reads, as the policy spells them."""
-        condition = self._condition
-        return variable_keys(condition.values, variables=condition.variables) | {condition.key}
 
     @property
     def names_caller(self) -> bool:

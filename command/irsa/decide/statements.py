@@ -10,15 +10,7 @@ from typing import NamedTuple
 
 from irsa.decide.conditions import Test, clip, compile_test
 from irsa.decide.document import DocumentError, Kind, Statement, read_document, read_statement
-from irsa.decide.patterns import (
-    Key,
-    Lookup,
-    ResourceTemplate,
-    Template,
-    is_plain,
-    resource_problem,
-    variable_keys,
-)
+from irsa.decide.patterns import Key, Lookup, ResourceTemplate, Template, is_plain, resource_problem
 from irsa.decide.principals import PrincipalElement
 from irsa.decide.truth import Truth, any_of, negated
 from irsa.identity.policy_json import UNKNOWN_OUTPUT, Json
@@ -27,13 +19,12 @@ from irsa.identity.policy_json import UNKNOWN_OUTPUT, Json
 class Names:
     """An Action, NotAction, Resource or NotResource element."""
 
-    __slots__ = ("_exact", "_ignore_case", "_templates", "_variables", "_word", "negated", "texts")
+    __slots__ = ("_exact", "_ignore_case", "_templates", "_texts", "_word", "negated")
 
     def __init__(self, word: str, texts: Sequence[str], *, variables: bool) -> None:
         self.negated = word.startswith("Not")
         self._word = word
-        self._variables = variables
-        self.texts = texts
+        self._texts = texts
         self._ignore_case = word.endswith("Action")
         plain = [text for text in texts if is_plain(text, wildcards=True)]
         self._exact = frozenset(map(str.lower, plain) if self._ignore_case else plain)
@@ -46,11 +37,6 @@ class Names:
                 for text in texts
                 if not is_plain(text, wildcards=True)
             ]
-
-    @property
-    def keys(self) -> frozenset[str]:
-        """The condition keys of its variables, as the policy spells them."""
-        return variable_keys(self.texts, variables=self._variables)
 
     def covers(self, name: str, lookup: Lookup) -> Truth:
         """Return whether the element covers the request's action or resource."""
@@ -66,8 +52,8 @@ class Names:
 
     def describe(self, name: str) -> str:
         """Return the element and the request in one line."""
-        shown = ", ".join(clip(text) for text in self.texts[:5])
-        extra = f" and {len(self.texts) - 5} more" if len(self.texts) > 5 else ""
+        shown = ", ".join(clip(text) for text in self._texts[:5])
+        extra = f" and {len(self._texts) - 5} more" if len(self._texts) > 5 else ""
         kind = "action" if self._ignore_case else "resource"
         return f"{kind}: {self._word} is {shown}{extra}, the request's is {clip(name)}"
 

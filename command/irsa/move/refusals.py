@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from irsa.access import allows, differences
+from irsa.access import allows, answers_apart
 from irsa.decide.truth import Verdict
 from irsa.identity.arns import parse_session_arn
 from irsa.identity.eks import (
@@ -79,7 +79,7 @@ def refusals(move: Move) -> Iterator[str]:
     for pod in move.old:
         yield from _pod(pod)
     for owner in move.outdated:
-        if SKIP_LABEL in ((owner.template or {}).get("metadata") or {}).get("labels", {}):
+        if SKIP_LABEL in owner.labels:
             text = f"its template has label {SKIP_LABEL}, and its Pods have a role by the webhook"
             yield f"{owner.title}: {text}; remove the label, or restart it first"
     for owner in move.owners:
@@ -158,7 +158,7 @@ def _policies(move: Move) -> Iterator[str]:
         unread = each.document if isinstance(each, PermissionsPolicy) else each
         if isinstance(unread, Unread):
             yield f"{unread.text}; {unread.remedy}"
-    yield from (f"role {role.arn}: {text}" for text in differences(role, *move.sessions))
+    yield from (f"role {role.arn}: {text}" for text in answers_apart(role, *move.sessions))
 
 
 def _to_pod_identity(move: Move) -> Iterator[str]:
@@ -168,7 +168,7 @@ def _to_pod_identity(move: Move) -> Iterator[str]:
         yield str(error)
     if move.association is None and all(pod.phase != RUNNING for pod in move.pods):
         text = "none of its Pods runs, and EKS gives a session to a running Pod alone"
-        yield f"service account {move.title}: {text}; run a Deployment with it for the time of the move"
+        yield f"service account {move.title}: {text}; run a Deployment with it meanwhile"
     link = agent(move.facts)
     if link.status is Status.FAILED:
         yield "; ".join(("agent: " + link.found, link.remedy.text, *link.remedy.shell))

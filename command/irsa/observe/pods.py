@@ -274,45 +274,30 @@ def read_ready_nodes(client: Any, name: str) -> frozenset[str]:
     return frozenset(pod["spec"].get("nodeName", "") for pod in is_ready)
 
 
-_SYSTEM = {"kubernetes.io/os": "linux"}
+_LINUX = {"kubernetes.io/os": "linux"}
 
 
 def can_run(spec: Json, node: Json) -> bool:
-    """Return True if the scheduler may place a Pod on a node, by the node's labels and taints.
+    """Return False if a node's labels or taints keep the Pods of a spec away.
 
     https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/
     """
-    labels = {**_SYSTEM, **_part(node["metadata"], "labels")}
+    labels = {**_LINUX, **_part(node["metadata"], "labels")}
+    wanted = {**_LINUX, **_part(spec, "nodeSelector")}
     affinity = _part(_part(spec, "affinity"), "nodeAffinity")
-    terms = _parts(
-        _part(affinity, "requiredDuringSchedulingIgnoredDuringExecution"), "nodeSelectorTerms"
-    )
-    wanted = {**({} if terms else _SYSTEM), **_part(spec, "nodeSelector")}
-    near = (all(_matches(e, labels) for e in _parts(each, "matchExpressions")) for each in terms)
-    taints = [e for e in _parts(_part(node, "spec"), "taints") if e["effect"] in _KEEPS_AWAY]
-    tolerated = _parts(spec, "tolerations")
-    return (
-        wanted.items() <= labels.items()
-        and (not terms or any(near))
-        and all(any(_tolerates(each, taint) for each in tolerated) for taint in taints)
-    )
-
-
-_KEEPS_AWAY = ("NoSchedule", "NoExecute")
+    required = _part(affinity, "requiredDuringSchedulingIgnoredDuringExecution")
+    terms = [_parts(each, "matchExpressions") for each in _parts(required, "nodeSelectorTerms")]
+    near = not terms or any(all(_matches(e, labels) for e in each) for each in terms)
+    taints = [e for e in _parts(_part(node, "spec"), "taints") if e["effect"] != "PreferNoSchedule"]
+    keys = {each.get("key") for each in _parts(spec, "tolerations")}
+    tolerated = None in keys or all(each["key"] in keys for each in taints)
+    return near and tolerated and wanted.items() <= labels.items()
 
 
 def _matches(expression: Json, labels: Mapping[str, str]) -> bool:
     value, listed = labels.get(expression["key"]), expression.get("values") or ()
-    of_operator = {"In": value in listed, "NotIn": value not in listed}
-    of_operator |= {"Exists": value is not None, "DoesNotExist": value is None}
-    return of_operator.get(expression["operator"], True)
-
-
-def _tolerates(toleration: Json, taint: Json) -> bool:
-    value = toleration.get("value") or ""
-    equal = toleration.get("operator") == "Exists" or value == (taint.get("value") or "")
-    named = (toleration.get(e) or taint[e] for e in ("key", "effect"))
-    return equal and [*named] == [taint["key"], taint["effect"]]
+    answers = {"In": value in listed, "NotIn": value not in listed, "DoesNotExist": value is None}
+    return answers.get(expression["operator"], value is not None)
 
 
 _POD_IDENTITY_ADDRESS = re.compile(r"http://(?:169\.254\.170\.23|\[fd00:ec2::23\])/")

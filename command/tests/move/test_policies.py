@@ -1,6 +1,7 @@
 """Policies of the role under both mechanisms: a move changes no answer, and ordinary roles move."""
 
 from dataclasses import replace
+from itertools import product
 
 import pytest
 from hypothesis import given
@@ -18,14 +19,18 @@ from tests.support.world import ISSUER, PROVIDER_ARN, ROLE_ARN, SUBJECT
 
 ROLE_B = ROLE_ARN.replace("1111", "9999", 1)
 TEAM, NAMESPACE = "${aws:PrincipalTag/team}", "${aws:PrincipalTag/kubernetes-namespace}"
-ALIKE = ["aws:SourceVpc", "aws:SecureTransport", "aws:RequestedRegion", "aws:PrincipalOrgID",
-         "aws:ResourceTag/team", "s3:prefix", "aws:PrincipalArn", "aws:PrincipalTag/team"]  # fmt: skip
+ALIKE = [
+    *("aws:SourceVpc", "aws:SecureTransport", "aws:RequestedRegion", "aws:PrincipalOrgID"),
+    *("aws:ResourceTag/team", "s3:prefix", "aws:PrincipalArn", "aws:PrincipalTag/team"),
+]
 OWN = ["aws:PrincipalTag/kubernetes-namespace", "aws:PrincipalTag/kubernetes-pod-name",
        "aws:FederatedProvider", f"{ISSUER}:sub", "aws:userid"]  # fmt: skip
 OF_CALL = ["aws:RequestTag/kubernetes-namespace", "aws:TagKeys", "sts:TransitiveTagKeys",
            "sts:ExternalId", "sts:RoleSessionName", "aws:SourceVpc"]  # fmt: skip
-OPERATORS = ["StringEquals", "StringNotEquals", "StringLike", "StringNotLikeIfExists", "ArnLike",
-             "StringEqualsIfExists", "ForAnyValue:StringLike", "ForAllValues:StringEquals"]  # fmt: skip
+OPERATORS = [
+    *("StringEquals", "StringNotEquals", "StringLike", "StringNotLikeIfExists", "ArnLike"),
+    *("StringEqualsIfExists", "ForAnyValue:StringLike", "ForAllValues:StringEquals"),
+]
 VALUES = ["dev", "x", "*", "true", "AROAEXAMPLE:*", ROLE_ARN, SUBJECT, PROVIDER_ARN, TEAM]
 ANY_CALL = [("Action", "*"), ("Action", ["s3:*", "sts:*"]), ("NotAction", "iam:*")]
 OBJECTS = [("Resource", ["arn:aws:s3:::b/*", ROLE_B]), ("Resource", f"arn:aws:s3:::b/{TEAM}/*"),
@@ -36,32 +41,22 @@ ROLES = [("Resource", "*"), ("Resource", ROLE_B), ("NotResource", f"{ROLE_B}-x")
 
 
 def documents(actions, resources, keys, values):
-    """Policies of one to three statements, half of them without conditions."""
-    block = st.builds(
-        lambda operator, key, value: {operator: {key: value}},
-        st.sampled_from(OPERATORS),
-        st.sampled_from(keys),
-        st.lists(st.sampled_from(values), min_size=1, max_size=2, unique=True),
-    )
-    null = st.builds(
-        lambda key, value: {"Null": {key: value}},
-        st.sampled_from(keys),
-        st.sampled_from(["true", "false"]),
-    )
+    """Policies of one to three statements, each with up to two operators."""
+    blocks = [{each: {key: value}} for each, key, value in product(OPERATORS, keys, values)]
+    blocks += [{"Null": {key: value}} for key, value in product(keys, ["true", "false"])]
+    condition = st.just({}) | st.sampled_from(blocks)
+    effects = st.sampled_from(["Allow", "Allow", "Deny"])
+    names = st.tuples(st.sampled_from(actions), st.sampled_from(resources)).map(dict)
     statement = st.builds(
-        lambda effect, action, resource, *conditions: {
-            "Effect": effect,
-            **dict([action, resource]),
-            "Condition": {k: v for each in conditions for k, v in each.items()},
-        },
-        st.sampled_from(["Allow", "Allow", "Deny"]),
-        st.sampled_from(actions),
-        st.sampled_from(resources),
-        st.just({}) | block | null,
-        st.just({}) | block,
+        lambda effect, named, *given: {"Effect": effect, **named, "Condition": merged(given)},
+        *(effects, names, condition, condition),
     )
     listed = st.lists(statement, min_size=1, max_size=3)
     return listed.map(lambda each: {"Version": "2012-10-17", "Statement": each})
+
+
+def merged(blocks):
+    return {operator: keys for block in blocks for operator, keys in block.items()}
 
 
 ORDINARY = documents(ANY_CALL, OBJECTS, ALIKE, VALUES)
@@ -117,4 +112,57 @@ def test_no_move_changes_an_answer_of_the_roles_policies(written, data):
 @given(st.lists(ORDINARY, max_size=2), st.none() | ORDINARY)
 def test_conditions_on_what_both_sessions_carry_are_no_reason(policies, boundary):
     for found in moves(policies, boundary):
+        assert [*refusals(found)] == []
+
+
+def allow(actions, resource="*", **conditions):
+    statement = {"Effect": "Allow", "Action": actions.split(), "Resource": resource}
+    return {**statement, "Condition": conditions}
+
+
+def deny(actions, **conditions):
+    return {**allow(actions, **conditions), "Effect": "Deny"}
+
+
+OWN_ID, OLD = {"aws:userid": "AROAEXAMPLE:*"}, {"aws:TokenIssueTime": "2026-01-01T00:00:00Z"}
+IN_EU = {"StringNotEquals": {"aws:RequestedRegion": ["eu-central-1"]}}
+BY_S3 = {"kms:ViaService": "s3.eu-central-1.amazonaws.com"}
+IN_VPC, IN_ORG = (
+    {"aws:SourceVpc": "vpc-1"},
+    {"aws:PrincipalOrgID": "o-1", "aws:ResourceOrgID": "o-1"},
+)
+NO_TLS, PASSED = {"aws:SecureTransport": "false"}, {"iam:PassedToService": "ec2.amazonaws.com"}
+LEADING = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["web"]}}
+ORDINARY_ROLES = {
+    "s3": [allow("s3:GetObject s3:PutObject", "arn:aws:s3:::b/*"), deny("s3:*", Bool=NO_TLS)],
+    "s3-prefix": [allow("s3:ListBucket", "arn:aws:s3:::b", StringLike={"s3:prefix": ["a/*"]})],
+    "s3-vpc": [allow("s3:*", "arn:aws:s3:::b*"), deny("s3:*", StringNotEquals=IN_VPC)],
+    "s3-kms": [allow("s3:Get*"), allow("kms:Decrypt kms:GenerateDataKey", StringEquals=BY_S3)],
+    "sqs": [allow("sqs:ReceiveMessage sqs:DeleteMessage", "arn:aws:sqs:*:111122223333:orders")],
+    "sns": [allow("sns:Publish", "arn:aws:sns:*:111122223333:*"), deny("sns:*", Bool=NO_TLS)],
+    "kms": [allow("kms:Decrypt", StringEquals={"kms:EncryptionContext:app": "web"})],
+    "secrets": [allow("secretsmanager:Get*", StringEquals={"aws:ResourceTag/team": TEAM})],
+    "ssm": [allow("ssm:Get*", "arn:aws:ssm:*:*:parameter/web/*"), deny("ssm:*", **IN_EU)],
+    "ecr": [allow("ecr:GetAuthorizationToken"), allow("ecr:BatchGet*", "arn:aws:ecr:*:*:*")],
+    "dns": [allow("route53:Change*", "arn:aws:route53:::hostedzone/Z1"), allow("route53:List*")],
+    "dynamodb": [allow("dynamodb:Query", "arn:aws:dynamodb:*:111122223333:table/t", **LEADING)],
+    "chain": [allow("sts:AssumeRole sts:TagSession", ROLE_B)],
+    "chain-id": [allow("sts:AssumeRole", ROLE_B, StringEquals={"sts:ExternalId": "x"}),
+                 allow("sts:TagSession", "arn:aws:iam::*:role/*")],
+    "chain-org": [allow("sts:AssumeRole sts:TagSession", StringEquals=IN_ORG)],
+    "balancers": [allow("elasticloadbalancing:*", Null={"aws:RequestTag/cluster": "true"})],
+    "ebs": [allow("ec2:CreateTags", StringEquals={"ec2:CreateAction": ["CreateVolume"]}),
+            allow("ec2:DeleteVolume", StringLike={"aws:ResourceTag/csi": "*"})],
+    "nodes": [allow("ec2:RunInstances", StringEquals={"aws:RequestTag/pool": "a"}),
+              allow("iam:PassRole", StringEquals=PASSED)],
+    "old-sessions": [allow("*"), deny("*", DateLessThan=OLD)],
+    "own-id": [allow("logs:*"), deny("*", StringNotLike=OWN_ID)],
+    "account": [allow("logs:*"), deny("*", StringNotEquals={"aws:PrincipalAccount": "1" * 12})],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("role", ORDINARY_ROLES)
+def test_an_ordinary_role_moves_in_both_directions(role):
+    document = {"Version": "2012-10-17", "Statement": ORDINARY_ROLES[role]}
+    for found in moves([document], None):
         assert [*refusals(found)] == []
