@@ -16,6 +16,7 @@ from irsa.identity.eks import (
 from irsa.identity.names import owning_stack
 from irsa.identity.pod_identity import check_cluster, check_role
 from irsa.identity.policies import size
+from irsa.identity.policy_json import Json
 from irsa.identity.quotas import TRUST_POLICY_QUOTA
 from irsa.move.changes import known
 from irsa.move.facts import Move
@@ -59,8 +60,8 @@ TOOLS = {
 }
 """Patterns of the annotations, labels, field managers and tags that a tool sets."""
 BY_KUBECTL = "kubectl-client-side-apply"
-"""The field manager of `kubectl apply`, which leaves labels as its manifest has them. Argo CD sets
-its label by an apply of its own, and notes no manager: https://github.com/argoproj/argo-cd/issues/16813"""
+"""Field manager of `kubectl apply`; Argo CD's apply, which sets the label, does not note it.
+https://github.com/argoproj/argo-cd/issues/16813"""
 
 
 def refusals(move: Move) -> Iterator[str]:
@@ -79,7 +80,8 @@ def refusals(move: Move) -> Iterator[str]:
     for pod in move.old:
         yield from _pod(pod)
     for owner in move.outdated:
-        if SKIP_LABEL in owner.labels:
+        metadata: Json = (owner.template or {}).get("metadata") or {}
+        if SKIP_LABEL in (metadata.get("labels") or {}):
             text = f"its template has label {SKIP_LABEL}, and its Pods have a role by the webhook"
             yield f"{owner.title}: {text}; remove the label, or restart it first"
     for owner in move.owners:

@@ -14,7 +14,7 @@ from irsa.identity.eks import (
     ROLE_ARN_ANNOTATION,
     STS_AUDIENCE,
 )
-from irsa.identity.policy_json import Json, mapping, principals, statements
+from irsa.identity.policy_json import Json, principals, statements
 from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION
 from irsa.identity.subjects import ServiceAccountRef
 
@@ -98,11 +98,6 @@ class Owner:
     def pod_spec(self) -> Json:
         """The spec of its template; empty when it was not read."""
         return (self.template or {}).get("spec") or {}
-
-    @property
-    def labels(self) -> Json:
-        """The labels of its template."""
-        return mapping(mapping((self.template or {}).get("metadata")).get("labels"))
 
     @property
     def service_account(self) -> str:

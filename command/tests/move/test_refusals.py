@@ -168,6 +168,8 @@ def test_a_move_is_refused_with_the_fix(found, text):
             (listed, "statement 1, answers AssumeRole and sts:TagSession differently")
             for listed in (
                 [CHAIN],
+                [CHAIN, {**CHAIN, "Action": "sts:TagSession", "Resource": f"{OTHER}-x"}],
+                [CHAIN, {"Effect": "Allow", "Action": "sts:TagSession", "NotResource": OTHER}],
                 [ADMIN, NO_TAGS],
                 [BY_ANY_ROLE],
                 [{"NotAction": ["iam:*", "sts:TagSession"], **ANY}],

@@ -291,8 +291,8 @@ def test_the_association_stays_if_a_controller_takes_the_annotation_back():
     assert world.associated
     assert str(stopped.value).endswith(
         f"dev/s3-app is not annotated and has association a-1, and role {ROLE_ARN} trusts it "
-        "by EKS Pod Identity and IRSA; go on with `python -m irsa move dev/s3-app --yes --to irsa`, "
-        "or back with `python -m irsa move dev/s3-app --yes --to pod-identity`"
+        "by EKS Pod Identity and IRSA; go on with `python -m irsa move dev/s3-app --yes --to "
+        "irsa`, or back with `python -m irsa move dev/s3-app --yes --to pod-identity`"
     )
     assert world.annotations[LOCK].startswith(f"{ROLE_ARN} ")
 
