@@ -4,13 +4,14 @@ Nothing here decides: `irsa.decide.simulate` does. A policy that it cannot read,
 unknown element, makes the answer UNKNOWN: IAM stored that policy, so it is not refused.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from irsa.decide.association import call_keys
 from irsa.decide.condition_keys import OF_PLACE
-from irsa.decide.document import Kind
+from irsa.decide.difference import differences
+from irsa.decide.document import Kind, statements_of
 from irsa.decide.patterns import Key, Value
 from irsa.decide.policies import Source
 from irsa.decide.principals import Caller, caller_from_arn, session_of
@@ -230,6 +231,22 @@ def allows(
             context={"aws:securetransport": "true", **WITHOUT_MFA, **(context or {})},
         )
     )
+
+
+def answers_apart(role: Role, *sessions: Caller) -> Iterator[str]:
+    """Say where a role's policies, as far as they were read, may answer sessions differently."""
+    boundary = [role.boundary] if isinstance(role.boundary, PermissionsPolicy) else []
+    for layer in (role.known_policies, boundary):
+        named = [(each.name, one) for each in layer for one in statements_of(each.content)]
+        for place, keys in differences([one for _, one in named], sessions, role.tags):
+            name, statement = named[place]
+            what = "goes by {}, where the sessions differ; name the resources instead"
+            if not keys:
+                what = (
+                    "answers AssumeRole and sts:TagSession differently, and only one session has "
+                    "tags to pass on; allow both, also in the trust policies of those roles"
+                )
+            yield f"policy {name}, statement {statement.number}, {what.format(', '.join(keys))}"
 
 
 def _assume(role: Role, caller: Caller | None, **more: Any) -> AssumeRole:

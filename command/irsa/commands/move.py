@@ -11,9 +11,10 @@ from irsa.commands import cli
 from irsa.commands.sources import add_cluster, cluster_and_aws
 from irsa.move.changes import Stopped, Unknown
 from irsa.move.facts import NAMES
-from irsa.move.plan import Step, notes, owned, program, steps
+from irsa.move.plan import Step, notes, owned, program, standing, steps
 from irsa.move.refusals import ask, unproven
 from irsa.move.run import Runner, check_refusals
+from irsa.observe.facts import Unread
 from irsa.observe.files import is_file, read_stack
 from irsa.observe.kubernetes import Cluster
 from irsa.observe.stack_chains import Stack, stack_of
@@ -88,7 +89,11 @@ def _run(runner: Runner, options: argparse.Namespace) -> int:
     found = owned(move, runner.question.stack)
     move = move if found else ask(move, runner.sources)
     changes = options.yes and not found
-    print(lines(f"{move.title} to {NAMES[move.to]}, with role {move.role.arn}"))
+    account = runner.sources.aws.account
+    where = [f"context {runner.sources.cluster.context}", f"cluster {move.facts.cluster_arn}"]
+    where.append(f"account {move.role.account if isinstance(account, Unread) else account}")
+    title = f"{move.title} to {NAMES[move.to]}, with role {move.role.arn}"
+    print(lines(", ".join(where), title), flush=True)
     for step in planned:
         if step.done or not changes:
             _say(step)
@@ -102,8 +107,8 @@ def _run(runner: Runner, options: argparse.Namespace) -> int:
     waiting = runner.carry_out(move, _say, wait=options.wait)
     if waiting is None:
         for each in unproven(move):
-            ask_inside = f"ask inside a new Pod, by `{PROGRAM} verify --exec`"
-            raise Unknown(f"role {move.role.arn}: not proven, {each} is not known; {ask_inside}")
+            text = f"not proven, {each} is not known; ask inside a new Pod, by `{PROGRAM} verify"
+            raise Unknown(f"role {move.role.arn}: {text} --exec`; {standing(runner.observe())}")
         return cli.HOLDS
     _say(waiting)
     print(lines("run the same command again then, or now with --wait"))

@@ -232,9 +232,9 @@ def with_credentials(
     if caller is not None and caller.kind == "session" and step.context:
         if (kept := step.context.get("aws:sourceidentity")) is not None:
             caller = replace(caller, source_identity=kept)
-        if unknown := _beside_inherited(step.context, caller):
+        if unknown := _besideinherited(step.context, caller):
             step = replace(step, context={**step.context, **unknown})
-    keys = {**_inherited(caller), **step.keys}
+    keys = {**inherited(caller), **step.keys}
     if step.external_id is not None:
         keys["sts:externalid"] = step.external_id
     keys = _keys(step, role, keys)
@@ -256,7 +256,7 @@ def _request(
     return Request(asked, step.resource, caller, keys, context=step.context, now=scenario.now)
 
 
-def _inherited(caller: Caller | None) -> dict[str, Value]:
+def inherited(caller: Caller | None) -> dict[str, Value]:
     """Return the condition keys of the transitive tags that a session passes on.
 
     https://docs.aws.amazon.com/eks/latest/userguide/pod-id-assign-target-role.html asks the second
@@ -268,7 +268,7 @@ def _inherited(caller: Caller | None) -> dict[str, Value]:
     return {**tags, _TAG_KEYS: Key.UNKNOWN, _TRANSITIVE: Key.UNKNOWN}
 
 
-def _beside_inherited(context: Keys, caller: Caller) -> dict[str, Value]:
+def _besideinherited(context: Keys, caller: Caller) -> dict[str, Value]:
     """Return the keys that name tags, where only some of the inherited ones are in them."""
     names = {name: context.get(name) for name in (_TAG_KEYS, _TRANSITIVE)}
     listed = {name: [each] if isinstance(each, str) else each for name, each in names.items()}

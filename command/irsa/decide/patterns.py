@@ -294,6 +294,12 @@ def _variable(content: str) -> PolicyVariable | None:
     return PolicyVariable(key, default[1:-1]) if key and quoted else None
 
 
+def variable_keys(texts: Iterable[str], *, variables: bool) -> frozenset[str]:
+    """Return the condition keys of the variables in texts, as they spell them."""
+    pieces = (p for text in texts for p in _pieces(text, variables=variables, wildcards=False))
+    return frozenset(piece.key for piece in pieces if isinstance(piece, PolicyVariable))
+
+
 _COLONS = 5
 _FOLLOWED = 16
 """Colons up to which every place where a star may end is tried; with more the answer is unknown."""

@@ -3,14 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Literal
 
+from irsa.decide.association import pod_tags
+from irsa.decide.principals import Caller, session_of
 from irsa.decide.truth import Verdict
-from irsa.identity.arns import partition_of, provider_arn_for
+from irsa.identity.arns import cluster_arn, issuer_of_principal, partition_of, provider_arn_for
 from irsa.identity.eks import (
     CREDENTIALS_URI_VARIABLE,
     DEFAULT_TOKEN_EXPIRATION,
     ROLE_ARN_VARIABLE,
+    SKIP_LABEL,
     TOKEN_EXPIRATION_ANNOTATION,
 )
 from irsa.identity.injection import missing
@@ -88,6 +92,20 @@ class Move:
         return by_token, Call(self.facts.cluster_arn, subject, tagged=tagged)
 
     @property
+    def sessions(self) -> tuple[Caller, Caller]:
+        """Sessions of IRSA and of EKS Pod Identity, as policies see them, of unknown names."""
+        by_token, by_association = self._calls
+        issuer = issuer_of_principal(by_token.source).lower()
+        claims = {f"{issuer}:sub": by_token.subject, f"{issuer}:aud": by_token.audience}
+        cluster = cluster_arn(by_association.source)
+        tags = pod_tags(cluster, self.facts.account) if by_association.tagged else {}
+        session = partial(session_of, self.role.arn, None, self.role.unique_id)
+        return (
+            session(federation={**claims, "aws:federatedprovider": by_token.source}),
+            session(federation={}, session_tags=tags, transitive_tags=frozenset(tags)),
+        )
+
+    @property
     def trusts_wanted(self) -> bool:
         """True if the role allows the new call for certain."""
         return verdict(self.role, self.wanted) is Verdict.ALLOW
@@ -106,8 +124,10 @@ class Move:
 
     @property
     def old(self) -> Sequence[Pod]:
-        """The Pods without the credentials that they are to have."""
-        return [pod for pod in self.pods if self.lacks(pod.annotations, pod.spec)]
+        """The Pods without the credentials that they are to have, but for those that the webhook
+        leaves alone."""
+        touched = [pod for pod in self.pods if SKIP_LABEL not in pod.labels]
+        return [pod for pod in touched if self.lacks(pod.annotations, pod.spec)]
 
     def lacks(self, annotations: object, spec: Json) -> str:
         """Return what a Pod has instead of the credentials; empty if it has them."""

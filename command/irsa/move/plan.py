@@ -54,8 +54,11 @@ def standing(move: Move) -> str:
     named = "" if move.account.role_arn else "not "
     found = f"association {move.association.id}" if move.association else "no association"
     command, [back] = f"`{PROGRAM} move {move.title} --yes --to", {*NAMES} - {move.to}
+    trusts = {move.to: move.trusts_wanted, back: move.trusts_unwanted}
+    trusted = " and ".join(text for to, text in NAMES.items() if trusts[to]) or "neither way"
     ways = f"go on with {command} {move.to}`, or back with {command} {back}`"
-    return f"{move.title} is {named}annotated and has {found}, for role {move.role.arn}; {ways}"
+    state = f"{move.title} is {named}annotated and has {found}"
+    return f"{state}, and role {move.role.arn} trusts it by {trusted}; {ways}"
 
 
 def _before(move: Move) -> Iterator[Step]:

@@ -1,35 +1,41 @@
 """Reasons not to move a workload, found before the first change, and the caller's permissions."""
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from fnmatch import fnmatchcase
 
-from irsa.access import allows
-from irsa.decide.association import call_keys
+from irsa.access import allows, answers_apart
 from irsa.decide.truth import Verdict
-from irsa.identity.arns import issuer_of_principal, parse_session_arn
+from irsa.identity.arns import parse_session_arn
 from irsa.identity.eks import (
     CONTAINER_CREDENTIALS_VARIABLES,
     RELATIVE_URI_VARIABLE,
+    SKIP_LABEL,
     WEB_IDENTITY_VARIABLES,
 )
 from irsa.identity.names import owning_stack
-from irsa.identity.pod_identity import SESSION_TAGS, check_cluster, check_role
+from irsa.identity.pod_identity import check_cluster, check_role
 from irsa.identity.policies import size
-from irsa.identity.policy_json import as_list, statements
+from irsa.identity.policy_json import Json
 from irsa.identity.quotas import TRUST_POLICY_QUOTA
 from irsa.move.changes import known
-from irsa.move.facts import NAMES, Move
+from irsa.move.facts import Move
 from irsa.move.plan import steps
 from irsa.move.trust import SESSION_NAME, with_caller
 from irsa.observe.aws import FOR_POD_IDENTITY, Aws
-from irsa.observe.facts import Owner, Pod, RegisteredProvider, Role, Unread
+from irsa.observe.facts import (
+    RUNNING,
+    Owner,
+    PermissionsPolicy,
+    Pod,
+    RegisteredProvider,
+    Role,
+    Unread,
+)
 from irsa.observe.kubernetes import Cluster
 from irsa.observe.pod_spec import Container, config_file, containers, environment
-from irsa.verify.facts import file_profiles
-from irsa.verify.gather import Sources
+from irsa.verify.facts import PodIdentity, file_profiles
+from irsa.verify.gather import Sources, with_nodes
 from irsa.verify.link import Status
 from irsa.verify.links.pod_identity import agent
 
@@ -39,7 +45,7 @@ BY_HAND = (
     RELATIVE_URI_VARIABLE,
     "AWS_ACCESS_KEY_ID",
 )
-MANAGED_BY = "app.kubernetes.io/managed-by"
+MANAGED_BY, INSTANCE = "app.kubernetes.io/managed-by", "app.kubernetes.io/instance"
 TOOLS = {
     "Argo CD": r"^argocd",
     "Flux": r"toolkit\.fluxcd\.io/|^(kustomize|helm)-controller$",
@@ -47,8 +53,15 @@ TOOLS = {
     "eksctl": r"eksctl\.(io|cluster\.k8s\.io)/|managed-by=eksctl",
     "Terraform": r"managed-?by=(terraform|opentofu)|^(terraform$|terraform=true|hashicorp)",
     "CloudFormation": r"^aws:cloudformation:",
+    "Crossplane": r"^crossplane-(kind|name|providerconfig)=",
+    "kapp": r"^kapp\.k14s\.io/",
+    "Rancher": r"^cattle\.io/creator=",
+    "Argo CD, by its label,": f"^{INSTANCE}=",
 }
 """Patterns of the annotations, labels, field managers and tags that a tool sets."""
+BY_KUBECTL = "kubectl-client-side-apply"
+"""Field manager of `kubectl apply`; Argo CD's apply, which sets the label, does not note it.
+https://github.com/argoproj/argo-cd/issues/16813"""
 
 
 def refusals(move: Move) -> Iterator[str]:
@@ -56,6 +69,9 @@ def refusals(move: Move) -> Iterator[str]:
     found, arn = move.association, move.role.arn
     if found is not None and found.owner_arn:
         yield f"association {found.id}: add-on {found.owner_arn} manages it; change the add-on"
+    if found is not None and (found.target_role_arn or found.policy):
+        what = "target role" if found.target_role_arn else "session policy"
+        yield f"association {found.id}: IRSA has no {what}; give the role what the Pods need first"
     if found is not None and found.role_arn != arn:
         text = f"it names {found.role_arn}, and the annotation {arn}"
         yield f"association {found.id}: {text}; let both name the role that the Pods should have"
@@ -63,12 +79,17 @@ def refusals(move: Move) -> Iterator[str]:
     yield from _managed(move)
     for pod in move.old:
         yield from _pod(pod)
+    for owner in move.outdated:
+        metadata: Json = (owner.template or {}).get("metadata") or {}
+        if SKIP_LABEL in (metadata.get("labels") or {}):
+            text = f"its template has label {SKIP_LABEL}, and its Pods have a role by the webhook"
+            yield f"{owner.title}: {text}; remove the label, or restart it first"
     for owner in move.owners:
         for container in containers(owner.pod_spec):
             yield from _container(move, owner, container)
     yield from _policies(move)
     yield from move.denied or ()
-    yield from _to_pod_identity(move) if move.to_pod_identity else _to_irsa(move)
+    yield from _to_pod_identity(move) if move.to_pod_identity else _provider(move)
     if not move.trusts_wanted:
         yield from _trust(move, f"role {arn}: its trust policy")
 
@@ -100,6 +121,8 @@ def _managed(move: Move) -> Iterator[str]:
     """Say that another tool has the service account, the role or the association."""
     account, found = move.account, move.association
     tags = {**account.labels, **move.role.tags, **(found.tags if found else {})}
+    if BY_KUBECTL in account.managers:
+        tags.pop(INSTANCE, None)
     marks = [*account.annotations, *account.managers, *map("=".join, tags.items())]
     for tool, pattern in TOOLS.items():
         if hits := [each for each in marks if re.search(pattern, each, re.IGNORECASE)]:
@@ -130,56 +153,27 @@ def _container(move: Move, owner: Owner, container: Container) -> Iterator[str]:
 
 
 def _policies(move: Move) -> Iterator[str]:
-    """Say that a policy goes by keys that sessions of the new mechanism do not have."""
-    role, keys = move.role, [f"aws:PrincipalTag/{each}" for each in SESSION_TAGS]
-    if move.to_pod_identity:
-        keys = [f"{issuer_of_principal(move.provider_arn)}:", "aws:FederatedProvider"]
+    """Say where the role's policies may answer sessions of the two mechanisms differently."""
+    role = move.role
     listed = [role.policies] if isinstance(role.policies, Unread) else role.policies
-    for policy in (*listed, *([role.boundary] if role.boundary else [])):
-        if isinstance(policy, Unread):
-            yield f"{policy.text}; {policy.remedy}"
-            continue
-        text = json.dumps(policy.content).lower()
-        for key in (each for each in keys if each.lower() in text):
-            what = f"policy {policy.name} of role {role.name} asks for {key}"
-            yield f"{what}: {NAMES[move.to]} has no such key; name the resources instead"
-
-
-def _chains(move: Move) -> Iterator[str]:
-    """Say that the role may assume another one, but not with the tags that its sessions get."""
-    role, call = move.role, move.wanted
-    policies = role.known_policies if call.tagged else ()
-    keys = call_keys(call.source, move.facts.account, disable_session_tags=False)
-    for statement in (each for policy in policies for each in statements(policy.content)):
-        actions = as_list(statement.get("Action", [])) if statement.get("Effect") == "Allow" else []
-        assumes = any(fnmatchcase("sts:assumerole", each.lower()) for each in actions)
-        for each in as_list(statement.get("Resource", [])) if assumes else ():
-            target = (f"{role.arn}-x" if each == "*" else each).replace("*", "x")
-            tagging = allows(
-                role, "sts:TagSession", target, session_name=SESSION_NAME, context=keys
-            )
-            if tagging.verdict is Verdict.DENY:
-                what = f"role {role.arn}: it may assume {each} but not pass on its session's tags"
-                yield f"{what}; allow sts:TagSession there, and in the trust policy of that role"
+    for each in (*listed, role.boundary):
+        unread = each.document if isinstance(each, PermissionsPolicy) else each
+        if isinstance(unread, Unread):
+            yield f"{unread.text}; {unread.remedy}"
+    yield from (f"role {role.arn}: {text}" for text in answers_apart(role, *move.sessions))
 
 
 def _to_pod_identity(move: Move) -> Iterator[str]:
-    yield from _chains(move)
     try:
         check_role(move.role.arn, check_cluster(move.facts.cluster_arn))
     except ValueError as error:
         yield str(error)
+    if move.association is None and all(pod.phase != RUNNING for pod in move.pods):
+        text = "none of its Pods runs, and EKS gives a session to a running Pod alone"
+        yield f"service account {move.title}: {text}; run a Deployment with it meanwhile"
     link = agent(move.facts)
     if link.status is Status.FAILED:
         yield "; ".join(("agent: " + link.found, link.remedy.text, *link.remedy.shell))
-
-
-def _to_irsa(move: Move) -> Iterator[str]:
-    found = move.association
-    if found is not None and (found.target_role_arn or found.policy):
-        what = "target role" if found.target_role_arn else "session policy"
-        yield f"association {found.id}: IRSA has no {what}; give the role what the Pods need first"
-    yield from _provider(move)
 
 
 def _provider(move: Move) -> Iterator[str]:
@@ -200,7 +194,15 @@ def _provider(move: Move) -> Iterator[str]:
 
 
 def ask(move: Move, sources: Sources) -> Move:
-    """Return the move with the answers; raises `Unknown` where the API server gives none."""
+    """Return the move with the answers, and with all nodes that can run its Pods; raises `Unknown`
+    where the API server gives none."""
+    identity = move.facts.pod_identity
+    if move.to_pod_identity and isinstance(identity, PodIdentity):
+        nodes = sources.cluster.node_groups([each.pod_spec for each in move.owners])
+        if not isinstance(nodes, Unread) and not isinstance(identity.nodes, Unread):
+            nodes = {**identity.nodes, **nodes}
+        identity = with_nodes(identity, nodes, sources.aws)
+        move = replace(move, facts=replace(move.facts, pod_identity=identity))
     denied, unasked = [*_by_cluster(move, sources.cluster)], list[str]()
     for action, resource in _aws_needs(move):
         answer = _may(sources.aws, action, resource)

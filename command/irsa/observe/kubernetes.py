@@ -7,7 +7,7 @@ comes back as `Unread`; nothing here judges what it finds.
 import re
 import shlex
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self, TypeVar
 
 from irsa.identity.arns import ClusterArn, parse_arn
@@ -32,6 +32,7 @@ from irsa.observe.pod_spec import Reference
 from irsa.observe.pods import (
     FleetPod,
     annotated_at,
+    can_run,
     fleet_pod,
     kept,
     kind_of,
@@ -246,11 +247,17 @@ class Cluster:
             lambda: read_ready_nodes(self._client, AGENT),
         )
 
-    def node_groups(self) -> dict[str, str] | Unread:
-        """The node group of each node, by `irsa.observe.eks.node_group`."""
+    def node_groups(self, specs: Sequence[Json] | None = None) -> dict[str, str] | Unread:
+        """The node group of each node, by `irsa.observe.eks.node_group`; with ``specs``, of those
+        that can run a Pod of one of them."""
 
         def read() -> dict[str, str]:
-            return dict(map(node_group, listed(self._client, "Node", chunk_size=CHUNK)))
+            nodes = listed(self._client, "Node", chunk_size=CHUNK)
+            return dict(
+                node_group(node)
+                for node in nodes
+                if specs is None or any(can_run(each, node) for each in specs)
+            )
 
         return _kubernetes("nodes", "list nodes in the cluster", read)
 

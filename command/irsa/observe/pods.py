@@ -275,6 +275,32 @@ def read_ready_nodes(client: Any, name: str) -> frozenset[str]:
     return frozenset(pod["spec"].get("nodeName", "") for pod in is_ready)
 
 
+_LINUX = {"kubernetes.io/os": "linux"}
+
+
+def can_run(spec: Json, node: Json) -> bool:
+    """Return False if a node's labels or taints keep the Pods of a spec away.
+
+    https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/
+    """
+    labels = {**_LINUX, **_part(node["metadata"], "labels")}
+    wanted = {**_LINUX, **_part(spec, "nodeSelector")}
+    affinity = _part(_part(spec, "affinity"), "nodeAffinity")
+    required = _part(affinity, "requiredDuringSchedulingIgnoredDuringExecution")
+    terms = [_parts(each, "matchExpressions") for each in _parts(required, "nodeSelectorTerms")]
+    near = not terms or any(all(_matches(e, labels) for e in each) for each in terms)
+    taints = [e for e in _parts(_part(node, "spec"), "taints") if e["effect"] != "PreferNoSchedule"]
+    keys = {each.get("key") for each in _parts(spec, "tolerations")}
+    tolerated = None in keys or all(each["key"] in keys for each in taints)
+    return near and tolerated and wanted.items() <= labels.items()
+
+
+def _matches(expression: Json, labels: Mapping[str, str]) -> bool:
+    value, listed = labels.get(expression["key"]), expression.get("values") or ()
+    answers = {"In": value in listed, "NotIn": value not in listed, "DoesNotExist": value is None}
+    return answers.get(expression["operator"], value is not None)
+
+
 _POD_IDENTITY_ADDRESS = re.compile(r"http://(?:169\.254\.170\.23|\[fd00:ec2::23\])/")
 
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from itertools import chain
@@ -222,11 +222,15 @@ def _with_agent(facts: Facts, sources: Sources) -> PodIdentity | Unread | None:
         return known
     known = replace(known, agent=sources.cluster.agent())
     listed = sources.cluster.node_groups() if facts.nodes else {}
-    if isinstance(listed, Unread):
-        return replace(known, nodes=listed)
-    groups = {node: listed.get(node, "") for node in facts.nodes}
-    roles = {group: sources.aws.node_role(known.cluster, group) for group in {*groups.values()}}
-    return replace(known, nodes=groups, node_roles=roles)
+    own = listed if isinstance(listed, Unread) else {e: listed.get(e, "") for e in facts.nodes}
+    return with_nodes(known, own, sources.aws)
+
+
+def with_nodes(known: PodIdentity, nodes: Mapping[str, str] | Unread, aws: Aws) -> PodIdentity:
+    """The cluster with these nodes, by node group, and with the roles of their groups."""
+    groups = () if isinstance(nodes, Unread) else {*nodes.values()}
+    roles = {group: aws.node_role(known.cluster, group) for group in groups}
+    return replace(known, nodes=nodes, node_roles=roles)
 
 
 def _is_named(cluster: EksCluster, named: ClusterArn) -> bool:

@@ -4,7 +4,7 @@ They go to IAM's simulator, else to the evaluator, else to nothing.
 """
 
 from dataclasses import replace
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 
 import pytest
 
@@ -21,12 +21,13 @@ from command.tests.move.moves import (
     with_irsa,
     with_pod_identity,
 )
+from command.tests.verify.chains import READY
 from command.tests.verify.pods import AWS_MOUNT, AWS_VOLUME, config
-from irsa.identity.eks import FARGATE_LABEL
+from irsa.identity.eks import FARGATE_LABEL, SKIP_LABEL
 from irsa.identity.pod_identity import NAMESPACE_TAG
 from irsa.identity.policies import TrustedRole, irsa_trust_policy, role_trust_policy
 from irsa.move.plan import notes
-from irsa.move.refusals import ask, refusals, unproven
+from irsa.move.refusals import BY_KUBECTL, ask, refusals, unproven
 from irsa.observe.eks import EksCluster
 from irsa.observe.facts import Answer, Owner, PermissionsPolicy, RegisteredProvider, Unread
 from irsa.verify.facts import PodIdentity
@@ -36,18 +37,24 @@ OTHER = ROLE_ARN.replace("1111", "9999", 1)
 BY_HAND = {"spec": {"containers": [{"name": "app", "env": [IRSA]}]}}
 BY_OTHERS = irsa_trust_policy([PROVIDER_ARN.replace("1111", "9999", 1)], [ACCOUNT])
 CHAIN = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": OTHER}
-ADMIN = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+ANY = {"Effect": "Allow", "Resource": "*"}
+ADMIN = {**ANY, "Action": "*"}
 NO_TAGS = {"Effect": "Deny", "Action": "sts:TagSession", "Resource": "*"}
 DENY = {"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"}
-BY_ROLE_TAG, TAGGED = (
-    PermissionsPolicy("data", {"Resource": f"arn:aws:s3:::b/${{aws:PrincipalTag/{tag}}}"})
-    for tag in ("team", NAMESPACE_TAG)
+READ = {"Effect": "Allow", "Action": "s3:GetObject"}
+BY_ROLE_TAG, TAGGED, BY_ISSUER = (
+    {**READ, "Resource": f"arn:aws:s3:::b/${{{key}}}/*"}
+    for key in ("aws:PrincipalTag/team", f"aws:PrincipalTag/{NAMESPACE_TAG}", f"{ISSUER}:sub")
 )
-BY_ISSUER = PermissionsPolicy("data", {"Resource": f"arn:aws:s3:::b/${{{ISSUER}:sub}}/*"})
+BY_NAME = {**ADMIN, "Condition": {"StringLike": {"aws:userid": "*:reports"}}}
+IF_TAGGED = {"Null": {f"aws:PrincipalTag/{NAMESPACE_TAG}": False}}
+OTHER_IDS = {"StringNotEquals": {"sts:ExternalId": "x"}}
 UNREAD = Unread("policies of role s3-app", "AccessDenied", "iam:GetRolePolicy")
 PULUMI = {"app.kubernetes.io/managed-by": "pulumi"}
 FROM_SECRET = {"name": "app", "envFrom": [{"secretRef": {"name": "aws"}}]}
 SECRET = {("Secret", "aws"): {"AWS_ROLE_ARN": None}}
+SKIPS = {SKIP_LABEL: "true"}
+SKIPPED = pod({"name": "HOME"}, Owner("job", "j", TEMPLATE), labels=SKIPS)
 NO_AGENT = PodIdentity(cluster=EksCluster(CLUSTER_ARN), association=None, agent=frozenset())
 NIGHTLY = Owner("cronjob", "nightly", {"spec": {**BY_HAND["spec"], "serviceAccountName": "s3-app"}})
 BY_ANY_ROLE = {**CHAIN, "Action": "sts:*", "Condition": {"StringEquals": {"sts:ExternalId": "x"}}}
@@ -79,9 +86,9 @@ def with_account(**fields):
     return replace(found, account=replace(found.account, **fields))
 
 
-def with_policies(*listed):
-    policies = tuple(PermissionsPolicy("p", {"Statement": [each]}) for each in listed)
-    return with_role(policies=policies)
+def with_policies(*listed, make=with_irsa):
+    documents = ({"Version": "2012-10-17", "Statement": [each]} for each in listed)
+    return with_role(make, policies=tuple(PermissionsPolicy("p", each) for each in documents))
 
 
 def full():
@@ -118,6 +125,8 @@ FROM_SECRET_TEMPLATE = owned({"spec": {"containers": [FROM_SECRET]}})
         (with_irsa(role=replace(trusting(BY_OTHERS), arn=OTHER)), "is not in account 111122223333"),
         (with_irsa(association=replace(ASSOCIATION, owner_arn="arn:addon")), "change the add-on"),
         (with_irsa(association=replace(ASSOCIATION, role_arn=OTHER)), "let both name the role"),
+        (with_irsa(pods=(pod(IRSA, phase="Pending"),)), "run a Deployment with it meanwhile"),
+        (with_irsa(**owned({"metadata": {"labels": SKIPS}, **TEMPLATE})), "remove the label, or"),
         (with_irsa(pods=(pod(IRSA, None),)), "no controller replaces it"),
         (with_irsa(pods=(pod(IRSA, Owner("job", "j", TEMPLATE)),)), "wait for its end"),
         (with_irsa(pods=(pod(IRSA, replace(OWNER, paused=True)),)), "resume its rollouts"),
@@ -128,16 +137,10 @@ FROM_SECRET_TEMPLATE = owned({"spec": {"containers": [FROM_SECRET]}})
         (with_irsa(owners=(OWNER, NIGHTLY)), "CronJob nightly: container app sets AWS_ROLE_ARN by"),
         (with_irsa(role=trusting(BY_TOKEN, {"Statement": [DENY]})), "remove the condition or"),
         (with_pod_identity(association=replace(ASSOCIATION, target_role_arn=OTHER)), "no target"),
-        (with_pod_identity(association=replace(ASSOCIATION, policy="{}")), "no session policy"),
+        (with_irsa(association=replace(ASSOCIATION, policy="{}")), "no session policy"),
         (with_pod_identity(providers=()), "aws iam create-open-id-connect-provider"),
         (with_pod_identity(providers=(RegisteredProvider(PROVIDER_ARN, ()),)), "not a client id"),
-        (with_role(with_pod_identity, policies=(TAGGED,)), "/kubernetes-namespace: IRSA has"),
-        (with_role(policies=(BY_ISSUER,)), f"asks for {ISSUER}:"),
-        (with_role(boundary=BY_ISSUER), f"asks for {ISSUER}:"),
         (with_role(policies=UNREAD), "grant iam:GetRolePolicy"),
-        (with_policies(CHAIN), f"it may assume {OTHER} but not pass on its session's tags"),
-        (with_policies(ADMIN, NO_TAGS), "it may assume * but not pass on its session's tags"),
-        (with_policies(BY_ANY_ROLE), f"it may assume {OTHER} but not"),
         (replace(with_irsa(), denied=("PassRole",)), "PassRole"),
         (with_irsa(role=trusting()), f"neither dev/s3-app by {CLUSTER_ARN} nor by {PROVIDER_ARN}"),
         (with_irsa(role=full()), "its trust policy would have 2"),
@@ -147,6 +150,36 @@ FROM_SECRET_TEMPLATE = owned({"spec": {"containers": [FROM_SECRET]}})
 )
 def test_a_move_is_refused_with_the_fix(found, text):
     [reason] = refusals(found)
+    assert text in reason
+
+
+@pytest.mark.parametrize("make", [with_irsa, with_pod_identity])
+@pytest.mark.parametrize(
+    ("listed", "text"),
+    [
+        ([TAGGED], "policy p, statement 1, goes by aws:PrincipalTag/kubernetes-namespace, where"),
+        ([BY_ISSUER], f"goes by {ISSUER}:sub, where the sessions differ; name the resources"),
+        ([BY_NAME], "goes by aws:userid, where"),
+        (
+            [ADMIN, {**NO_TAGS, "Action": "*", "Condition": IF_TAGGED}],
+            "kubernetes-namespace, where",
+        ),
+        *(
+            (listed, "statement 1, answers AssumeRole and sts:TagSession differently")
+            for listed in (
+                [CHAIN],
+                [CHAIN, {**CHAIN, "Action": "sts:TagSession", "Resource": f"{OTHER}-x"}],
+                [CHAIN, {"Effect": "Allow", "Action": "sts:TagSession", "NotResource": OTHER}],
+                [ADMIN, NO_TAGS],
+                [BY_ANY_ROLE],
+                [{"NotAction": ["iam:*", "sts:TagSession"], **ANY}],
+                [ADMIN, {**NO_TAGS, "Action": "sts:*", "Condition": OTHER_IDS}],
+            )
+        ),
+    ],
+)
+def test_a_policy_that_answers_the_two_sessions_differently_is_named(make, listed, text):
+    [reason] = refusals(with_policies(*listed, make=make))
     assert text in reason
 
 
@@ -163,6 +196,10 @@ def test_a_move_is_refused_with_the_fix(found, text):
         ("Terraform", "managers", "Terraform"),
         ("Terraform", "tags", "ManagedBy=terraform"),
         ("CloudFormation", "tags", "aws:cloudformation:stack-name=s"),
+        ("Crossplane", "tags", "crossplane-providerconfig=default"),
+        ("kapp", "labels", "kapp.k14s.io/app=1700000000000000000"),
+        ("Rancher", "labels", "cattle.io/creator=norman"),
+        ("Argo CD, by its label,", "labels", "app.kubernetes.io/instance=shop"),
     ],
 )
 def test_what_another_tool_manages_is_left_to_its_source(tool, place, mark):
@@ -183,7 +220,9 @@ def test_what_another_tool_manages_is_left_to_its_source(tool, place, mark):
         with_policies({**CHAIN, "Action": ["sts:AssumeRole", "sts:TagSession"]}),
         with_policies({**CHAIN, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"}),
         with_irsa(pods=(pod(POD_IDENTITY, Owner("job", "j", TEMPLATE)),)),
-        with_role(with_pod_identity, policies=(BY_ROLE_TAG,)),
+        with_irsa(pods=(pod(IRSA), SKIPPED)),
+        with_account(labels={"app.kubernetes.io/instance": "shop"}, managers=(BY_KUBECTL,)),
+        with_policies(BY_ROLE_TAG, make=with_pod_identity),
     ],
 )
 def test_a_plain_workload_is_not_refused(found):
@@ -195,7 +234,7 @@ def deployer(*policies):
     return replace(trusting(BY_TOKEN), arn=DEPLOYER, policies=documents)
 
 
-def asked(caller, role, simulated=DENIED):
+def asked(caller, role, simulated=DENIED, nodes=MappingProxyType({})):
     callers = []
 
     def simulate(arn, *_):
@@ -203,8 +242,11 @@ def asked(caller, role, simulated=DENIED):
         return simulated
 
     answers = {"caller": lambda: Answer(True, caller), "role": lambda _: role}
+    answers["node_role"] = lambda *_: role
     aws = SimpleNamespace(**answers, simulate=simulate)
-    cluster = SimpleNamespace(may=lambda *_: True, next_pod=lambda *_: pod(IRSA).spec)
+    cluster = SimpleNamespace(
+        may=lambda *_: True, next_pod=lambda *_: pod(IRSA).spec, node_groups=lambda _: nodes
+    )
     return ask(with_irsa(), SimpleNamespace(cluster=cluster, aws=aws)), callers
 
 
@@ -230,6 +272,19 @@ def test_where_iam_does_not_simulate_the_evaluator_is_asked(role, denied, unaske
 def test_the_simulator_is_asked_about_the_role_of_a_session_by_its_whole_arn():
     found, callers = asked(SESSION, deployer(), simulated=True)
     assert (found.denied, found.unasked, {*callers}) == ((), (), {DEPLOYER})
+
+
+@pytest.mark.parametrize(
+    ("node", "text"),
+    [
+        ("n-2", "no agent is ready on n-2, where the Pods can run"),
+        (*READY, "of the nodes (spot): there is no policy"),
+    ],
+)
+def test_every_node_that_can_run_the_pods_is_judged(node, text):
+    found, _ = asked(SESSION, deployer(), simulated=True, nodes={node: "spot"})
+    [reason] = refusals(found)
+    assert text in reason
 
 
 def test_nodes_whose_role_is_not_known_are_said_and_not_refused():

@@ -56,6 +56,10 @@ START = {"pod-identity": IRSA_STATE, "irsa": PI_STATE}
 NO_TOKEN = "serviceaccounts/token dev/s3-app: the cluster denies create"
 
 
+class Killed(BaseException):
+    """The end of a process that nothing can catch."""
+
+
 @dataclass
 class World:
     """One service account with a Pod; ``events`` is what others do at one look after another."""
@@ -69,6 +73,7 @@ class World:
     denied: set[str] = field(default_factory=set[str])
     unread: bool = False
     pods: int = 1
+    dies: tuple[int, str] = (0, "")
 
     def __post_init__(self) -> None:
         self.annotations = {ROLE_ARN_ANNOTATION: ROLE_ARN} if self.annotated else {}
@@ -83,6 +88,7 @@ class World:
             may=self.may,
             next_pod=self.next_pod,
             token=lambda *_: "token",
+            node_groups=lambda _: {},
             workloads=lambda _: Workloads(self.move.facts.pods, (OWNER,)),
         )
         iam = SimpleNamespace(
@@ -174,6 +180,7 @@ class World:
     def written(self, key) -> Iterator[None]:
         """Note a change; nothing is taken that is not asked for, or without the other way in."""
         self.writes.append(key)
+        self.die("before")
         if needed := NEEDED.get(key):
             found = self.move
             assert needed - (set() if found.old else {"pods"}) <= self.asked
@@ -183,11 +190,17 @@ class World:
             assert found.account.role_arn or found.to_pod_identity
             assert key == "dissociate" or not found.old
         yield
+        self.die("after")
         self.asked.clear()
         if not self.disturbed:
             found = self.move
             by_token, by_association = (verdict(found.role, each) is ALLOW for each in CALLS)
             assert (found.account.role_arn and by_token) or (found.association and by_association)
+
+    def die(self, moment):
+        """End as a killed process does, before or after the change that is to be the last."""
+        if self.dies == (len(self.writes), moment):
+            raise Killed
 
     def monotonic(self, seconds=0.1):
         """The time, which goes on by each look at it, and by each sleep."""
@@ -228,6 +241,25 @@ def test_nothing_is_taken_away_unasked_or_without_the_other_way_in(state, to, ev
     assert world.disturbed or not stopped
 
 
+@pytest.mark.parametrize("to", START)
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("change", range(1, 6))
+def test_a_move_that_is_killed_at_a_change_goes_on_to_the_same_end(to, change, moment):
+    """Each change but the last is made with the other way in, which `written` asserts."""
+    whole, world = World(to, **START[to]), World(to, **START[to], dies=(change, moment))
+    carried_out(whole)
+    with pytest.raises(Killed):
+        carried_out(world)
+
+    world.dies = (0, "")
+    carried_out(world)
+
+    assert {*world.writes} == {*whole.writes}
+    assert (world.annotations, world.associated, world.role, world.variable) == (
+        *(whole.annotations, whole.associated, whole.role, whole.variable),
+    )
+
+
 @pytest.mark.parametrize(
     ("to", "denied", "text"),
     [
@@ -258,18 +290,19 @@ def test_the_association_stays_if_a_controller_takes_the_annotation_back():
 
     assert world.associated
     assert str(stopped.value).endswith(
-        f"dev/s3-app is not annotated and has association a-1, for role {ROLE_ARN}; go on with "
-        "`python -m irsa move dev/s3-app --yes --to irsa`, or back with `python -m irsa move "
-        "dev/s3-app --yes --to pod-identity`"
+        f"dev/s3-app is not annotated and has association a-1, and role {ROLE_ARN} trusts it "
+        "by EKS Pod Identity and IRSA; go on with `python -m irsa move dev/s3-app --yes --to "
+        "irsa`, or back with `python -m irsa move dev/s3-app --yes --to pod-identity`"
     )
     assert world.annotations[LOCK].startswith(f"{ROLE_ARN} ")
 
 
-def test_without_a_running_pod_nothing_is_proven_and_nothing_taken_away():
-    world = World("pod-identity", **IRSA_STATE, pods=0)
-
+def test_without_a_running_pod_nothing_is_proven_and_nothing_changed():
+    with pytest.raises(Stopped, match="none of its Pods runs"):
+        carried_out(world := World("pod-identity", **IRSA_STATE, pods=0))
+    assert world.writes == []
+    # Where the association is there already, the Pods of a Deployment ended on the way.
     with pytest.raises(Unknown, match="not proven"):
-        carried_out(world)
-
-    assert world.writes == ["trust", "associate"]
+        carried_out(world := World("pod-identity", **BOTH_STATE, variable=IRSA, pods=0))
+    assert world.writes == []
     assert carried_out(World("irsa", **PI_STATE, pods=0)) is None

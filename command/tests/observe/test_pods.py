@@ -8,7 +8,14 @@ import pytest
 
 from irsa.observe.facts import Owner
 from irsa.observe.pod_spec import Reference
-from irsa.observe.pods import annotated_at, kept, read_controllers, read_webhook, read_workloads
+from irsa.observe.pods import (
+    annotated_at,
+    can_run,
+    kept,
+    read_controllers,
+    read_webhook,
+    read_workloads,
+)
 from tests.support.fake_kubernetes import client_of, status
 
 TEMPLATE = {"spec": {"containers": [{"name": "app", "image": "i"}]}}
@@ -213,3 +220,32 @@ def test_controllers_without_pods_are_listed_with_their_templates():
         ("daemonset/x", template["spec"], True),
         ("cronjob/x", template["spec"], False),
     ]
+
+
+OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist")
+GPU, WINDOWS = {"key": "gpu", "effect": "NoSchedule"}, {"kubernetes.io/os": "windows"}
+
+
+def near(operator):
+    terms = [{"matchExpressions": [{"key": "zone", "operator": operator, "values": ["b"]}]}]
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
+    return {"affinity": {"nodeAffinity": required}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "labels", "taint", "can"),
+    [
+        ({}, {}, {**GPU, "effect": "PreferNoSchedule"}, True),
+        ({}, {}, GPU, False),
+        ({"tolerations": [{"key": "gpu", "operator": "Exists"}]}, {}, GPU, True),
+        ({"tolerations": [{"operator": "Exists"}]}, {}, GPU, True),
+        ({}, WINDOWS, None, False),
+        ({"nodeSelector": WINDOWS}, WINDOWS, None, True),
+        *((near(each), {"zone": "a"}, None, each in ("NotIn", "Exists")) for each in OPERATORS),
+        *((near(each), {}, None, each in ("NotIn", "DoesNotExist")) for each in OPERATORS),
+    ],
+)
+def test_the_nodes_that_can_run_a_pod(spec, labels, taint, can):
+    taints = [taint] if taint else []
+    node = {"metadata": {"name": "n-1", "labels": labels}, "spec": {"taints": taints}}
+    assert can_run(spec, node) is can

@@ -25,13 +25,14 @@ from irsa.identity.token import EXPIRY_LEEWAY
 from irsa.move.changes import LOCK
 from irsa.move.facts import GRACE_SECONDS
 from irsa.verify.gather import Sources
+from irsa_sandbox.aws.accounts import ACCOUNT_A
 from irsa_sandbox.kubernetes.control_plane import API_AUDIENCE
 from irsa_sandbox.webhook.identities import held_back
 from tests.sandbox.support import moving
 from tests.sandbox.support.cluster import apply, eventually
 from tests.sandbox.support.in_process import clean_environment
 from tests.sandbox.support.moving import CALLS, traffic
-from tests.sandbox.support.workload import NAME, AssociatedWorkload
+from tests.sandbox.support.workload import CLUSTER_ARN, NAME, AssociatedWorkload
 
 pytestmark = pytest.mark.sandbox
 
@@ -128,6 +129,8 @@ def test_a_move_there_and_back_fails_no_call(workload, late, monkeypatch):
 
     print(there.out, ended.out, back.out, f"{len(calls.lines)} calls, {len(calls.failed)} failed")
     assert (there.code, ended.code, back.code) == (4, 0, 0), there.out + ended.err + back.err
+    where = f", cluster {CLUSTER_ARN}, account {ACCOUNT_A}"
+    assert there.out.partition("\n")[0].endswith(where)
     assert calls.failed == []
     assert len(waiting[2]["Statement"]) == both
     assert moved == (False, True, workload.trust_policy)

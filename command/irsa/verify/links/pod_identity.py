@@ -109,10 +109,12 @@ def _on_nodes(facts: Facts, check: Check, known: PodIdentity) -> Link | None:
     """Return the link of nodes whose agent cannot serve the Pods, or may not; None without."""
     groups: Mapping[str, str] = {} if isinstance(known.nodes, Unread) else known.nodes
     served = frozenset[str]() if isinstance(known.agent, Unread) else known.agent
-    missing = [e for e in sorted(facts.nodes - served) if groups.get(e) != AUTO_MODE]
+    asked = facts.nodes | groups.keys()
+    missing = [e for e in sorted(asked - served) if groups.get(e) != AUTO_MODE]
     unread = [e for e in (known.agent if missing else None, known.nodes) if isinstance(e, Unread)]
     if missing and not unread:
-        return check.failed(f"no agent is ready on {names(missing)}, where the Pods run", SEE)
+        where = f"where the Pods {'run' if facts.nodes.issuperset(missing) else 'can run'}"
+        return check.failed(f"no agent is ready on {names(missing)}, {where}", SEE)
     for group, role in known.node_roles.items():
         if isinstance(role, Unread):
             unread.append(role)

@@ -145,7 +145,10 @@ def _principals(statement: Json) -> list[str]:
 def with_subject_exception(
     document: Json, positions: Sequence[int], issuer: str, subject: str
 ) -> Json | None:
-    """Except a service account of a cluster, as `with_exception` does."""
+    """Except a service account of a cluster, as `with_exception` does; None for a Deny of roles,
+    too, whose sessions may have the token's claims."""
+    if any(principals(statements(document)[each], "AWS") for each in positions):
+        return None
     key = f"{issuer}:sub"
 
     def is_ours(statement: Json) -> bool:

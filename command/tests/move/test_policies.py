@@ -1,0 +1,168 @@
+"""Policies of the role under both mechanisms: a move changes no answer, and ordinary roles move."""
+
+from dataclasses import replace
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from command.tests.move.moves import with_irsa, with_pod_identity
+from irsa.access import WITHOUT_MFA, judge
+from irsa.decide.document import Kind
+from irsa.decide.patterns import Key
+from irsa.decide.statements import compile_policy
+from irsa.decide.steps import AssumeRole, ResourceCall
+from irsa.move.refusals import refusals
+from irsa.observe.facts import PermissionsPolicy
+from tests.support.world import ISSUER, PROVIDER_ARN, ROLE_ARN, SUBJECT
+
+ROLE_B = ROLE_ARN.replace("1111", "9999", 1)
+TEAM, NAMESPACE = "${aws:PrincipalTag/team}", "${aws:PrincipalTag/kubernetes-namespace}"
+ALIKE = [
+    *("aws:SourceVpc", "aws:SecureTransport", "aws:RequestedRegion", "aws:PrincipalOrgID"),
+    *("aws:ResourceTag/team", "s3:prefix", "aws:PrincipalArn", "aws:PrincipalTag/team"),
+]
+OWN = ["aws:PrincipalTag/kubernetes-namespace", "aws:PrincipalTag/kubernetes-pod-name",
+       "aws:FederatedProvider", f"{ISSUER}:sub", "aws:userid"]  # fmt: skip
+OF_CALL = ["aws:RequestTag/kubernetes-namespace", "aws:TagKeys", "sts:TransitiveTagKeys",
+           "sts:ExternalId", "sts:RoleSessionName", "aws:SourceVpc"]  # fmt: skip
+OPERATORS = [
+    *("StringEquals", "StringNotEquals", "StringLike", "StringNotLikeIfExists", "ArnLike"),
+    *("StringEqualsIfExists", "ForAnyValue:StringLike", "ForAllValues:StringEquals"),
+]
+VALUES = ["dev", "x", "*", "true", "AROAEXAMPLE:*", ROLE_ARN, SUBJECT, PROVIDER_ARN, TEAM]
+ANY_CALL = [("Action", "*"), ("Action", ["s3:*", "sts:*"]), ("NotAction", "iam:*")]
+OBJECTS = [("Resource", ["arn:aws:s3:::b/*", ROLE_B]), ("Resource", f"arn:aws:s3:::b/{TEAM}/*"),
+           ("NotResource", "arn:aws:s3:::b/web/*"), ("Resource", "*")]  # fmt: skip
+CHAIN = [("Action", "sts:*"), ("Action", "sts:AssumeRole"), ("Action", "sts:TagSession"),
+         ("NotAction", ["iam:*", "sts:TagSession"])]  # fmt: skip
+ROLES = [("Resource", "*"), ("Resource", ROLE_B), ("NotResource", f"{ROLE_B}-x")]
+
+
+def documents(actions, resources, keys, values):
+    """Policies of one to three statements, each with up to two operators."""
+    blocks = [{each: {key: value}} for each, key, value in product(OPERATORS, keys, values)]
+    blocks += [{"Null": {key: value}} for key, value in product(keys, ["true", "false"])]
+    condition = st.just({}) | st.sampled_from(blocks)
+    effects = st.sampled_from(["Allow", "Allow", "Deny"])
+    names = st.tuples(st.sampled_from(actions), st.sampled_from(resources)).map(dict)
+    statement = st.builds(
+        lambda effect, named, *given: {"Effect": effect, **named, "Condition": merged(given)},
+        *(effects, names, condition, condition),
+    )
+    listed = st.lists(statement, min_size=1, max_size=3)
+    return listed.map(lambda each: {"Version": "2012-10-17", "Statement": each})
+
+
+def merged(blocks):
+    return {operator: keys for block in blocks for operator, keys in block.items()}
+
+
+ORDINARY = documents(ANY_CALL, OBJECTS, ALIKE, VALUES)
+DATA = documents(
+    ANY_CALL,
+    [*OBJECTS, ("Resource", f"arn:aws:s3:::b/{NAMESPACE}/*")],
+    [*ALIKE[:2], *OWN],
+    [*VALUES, NAMESPACE, "*:reports"],
+)
+CHAINS = documents(CHAIN, ROLES, OF_CALL, ["dev", "x", "*"])
+
+
+def moves(policies, boundary):
+    """A move in each direction of a role with these policies."""
+    listed = tuple(PermissionsPolicy(f"p{n}", each) for n, each in enumerate(policies))
+    limit = boundary and PermissionsPolicy("limit", boundary)
+    more = {"policies": listed, "boundary": limit, "tags": {"team": "web"}}
+    return [replace(e, role=replace(e.role, **more)) for e in (with_irsa(), with_pod_identity())]
+
+
+def answers(found, name, context, external_id):
+    """The answers to two calls of each of two sessions, whose names and Pods are known."""
+    role = found.role
+    known = {key.lower(): context.get(key, Key.ABSENT) for key in ALIKE[:6]}
+    asked = {
+        "identity": [compile_policy(each.document, "p", Kind.IDENTITY) for each in role.policies],
+        "boundary": role.boundary and compile_policy(role.boundary.document, "b", Kind.IDENTITY),
+        "context": {"aws:principaltag/team": "web", **WITHOUT_MFA, **known},
+    }
+    of_b = {"only": "caller", "session_name": "dev", "external_id": external_id}
+    for caller, named in zip(found.sessions, (name, "eks-dev-s3-app-1"), strict=True):
+        tags = {k: "x" if v is Key.PRESENT else v for k, v in caller.session_tags.items()}
+        asked["caller"] = replace(caller, session_name=named, session_tags=tags)
+        data = ResourceCall(action="s3:GetObject", resource="arn:aws:s3:::b/dev/x",
+                            resource_account=role.account, **asked)  # fmt: skip
+        chain = AssumeRole(resource=ROLE_B, **of_b, **asked)
+        yield [judge(lambda step=step: step).verdict for step in (data, chain)]
+
+
+@pytest.mark.parametrize("written", [DATA, CHAINS], ids=["data", "chains"])
+@given(st.data())
+def test_no_move_changes_an_answer_of_the_roles_policies(written, data):
+    policies = data.draw(st.lists(written, min_size=1, max_size=2))
+    boundary = data.draw(st.none() | written)
+    value = st.sampled_from(["dev", "x", "true"])
+    context = data.draw(st.dictionaries(st.sampled_from(ALIKE[:6]), value))
+    given_id, name = data.draw(st.none() | value), data.draw(st.sampled_from(["reports", "s-1"]))
+    for found in moves(policies, boundary):
+        before, after = answers(found, name, context, given_id)
+        assert before == after or [*refusals(found)]
+
+
+@given(st.lists(ORDINARY, max_size=2), st.none() | ORDINARY)
+def test_conditions_on_what_both_sessions_carry_are_no_reason(policies, boundary):
+    for found in moves(policies, boundary):
+        assert [*refusals(found)] == []
+
+
+def allow(actions, resource="*", **conditions):
+    statement = {"Effect": "Allow", "Action": actions.split(), "Resource": resource}
+    return {**statement, "Condition": conditions}
+
+
+def deny(actions, **conditions):
+    return {**allow(actions, **conditions), "Effect": "Deny"}
+
+
+OWN_ID, OLD = {"aws:userid": "AROAEXAMPLE:*"}, {"aws:TokenIssueTime": "2026-01-01T00:00:00Z"}
+IN_EU = {"StringNotEquals": {"aws:RequestedRegion": ["eu-central-1"]}}
+BY_S3 = {"kms:ViaService": "s3.eu-central-1.amazonaws.com"}
+IN_VPC, IN_ORG = (
+    {"aws:SourceVpc": "vpc-1"},
+    {"aws:PrincipalOrgID": "o-1", "aws:ResourceOrgID": "o-1"},
+)
+NO_TLS, PASSED = {"aws:SecureTransport": "false"}, {"iam:PassedToService": "ec2.amazonaws.com"}
+LEADING = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["web"]}}
+ORDINARY_ROLES = {
+    "s3": [allow("s3:GetObject s3:PutObject", "arn:aws:s3:::b/*"), deny("s3:*", Bool=NO_TLS)],
+    "s3-prefix": [allow("s3:ListBucket", "arn:aws:s3:::b", StringLike={"s3:prefix": ["a/*"]})],
+    "s3-vpc": [allow("s3:*", "arn:aws:s3:::b*"), deny("s3:*", StringNotEquals=IN_VPC)],
+    "s3-kms": [allow("s3:Get*"), allow("kms:Decrypt kms:GenerateDataKey", StringEquals=BY_S3)],
+    "sqs": [allow("sqs:ReceiveMessage sqs:DeleteMessage", "arn:aws:sqs:*:111122223333:orders")],
+    "sns": [allow("sns:Publish", "arn:aws:sns:*:111122223333:*"), deny("sns:*", Bool=NO_TLS)],
+    "kms": [allow("kms:Decrypt", StringEquals={"kms:EncryptionContext:app": "web"})],
+    "secrets": [allow("secretsmanager:Get*", StringEquals={"aws:ResourceTag/team": TEAM})],
+    "ssm": [allow("ssm:Get*", "arn:aws:ssm:*:*:parameter/web/*"), deny("ssm:*", **IN_EU)],
+    "ecr": [allow("ecr:GetAuthorizationToken"), allow("ecr:BatchGet*", "arn:aws:ecr:*:*:*")],
+    "dns": [allow("route53:Change*", "arn:aws:route53:::hostedzone/Z1"), allow("route53:List*")],
+    "dynamodb": [allow("dynamodb:Query", "arn:aws:dynamodb:*:111122223333:table/t", **LEADING)],
+    "chain": [allow("sts:AssumeRole sts:TagSession", ROLE_B)],
+    "chain-id": [allow("sts:AssumeRole", ROLE_B, StringEquals={"sts:ExternalId": "x"}),
+                 allow("sts:TagSession", "arn:aws:iam::*:role/*")],
+    "chain-org": [allow("sts:AssumeRole sts:TagSession", StringEquals=IN_ORG)],
+    "balancers": [allow("elasticloadbalancing:*", Null={"aws:RequestTag/cluster": "true"})],
+    "ebs": [allow("ec2:CreateTags", StringEquals={"ec2:CreateAction": ["CreateVolume"]}),
+            allow("ec2:DeleteVolume", StringLike={"aws:ResourceTag/csi": "*"})],
+    "nodes": [allow("ec2:RunInstances", StringEquals={"aws:RequestTag/pool": "a"}),
+              allow("iam:PassRole", StringEquals=PASSED)],
+    "old-sessions": [allow("*"), deny("*", DateLessThan=OLD)],
+    "own-id": [allow("logs:*"), deny("*", StringNotLike=OWN_ID)],
+    "account": [allow("logs:*"), deny("*", StringNotEquals={"aws:PrincipalAccount": "1" * 12})],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("role", ORDINARY_ROLES)
+def test_an_ordinary_role_moves_in_both_directions(role):
+    document = {"Version": "2012-10-17", "Statement": ORDINARY_ROLES[role]}
+    for found in moves([document], None):
+        assert [*refusals(found)] == []
