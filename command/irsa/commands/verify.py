@@ -11,10 +11,11 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from irsa import printable
+from irsa import PROGRAM, printable
 from irsa.commands import cli
 from irsa.commands.chain_options import add_chain_options, places, questions
 from irsa.identity.errors import AwsError
+from irsa.identity.policy_json import as_list
 from irsa.identity.token import Token, decode_unverified
 from irsa.observe.facts import Role
 from irsa.observe.files import read_text
@@ -56,9 +57,12 @@ def run(options: argparse.Namespace) -> int:
         replace(each, given_token=token, wait=options.wait, inside=options.inside)
         for each in questions(options)
     ]
+    again = same_place(options)
     with places(options) as where:
         results = [
-            (facts, walk(facts, where)) for each in asked for facts in gather_each(each, where)
+            (facts, [asking(link, again) for link in walk(facts, where)])
+            for each in asked
+            for facts in gather_each(each, where)
         ]
         place = where.place
     if options.output == "json":
@@ -67,6 +71,24 @@ def run(options: argparse.Namespace) -> int:
         title = ", ".join(f"{name} {value}" for name, value in place.items())
         print("\n\n".join(text(*each, title, colours()) for each in results))
     return EXIT_CODES[status_of([link for _, links in results for link in links])]
+
+
+def same_place(options: argparse.Namespace) -> list[str]:
+    """The options by which another question asks the same cluster, accounts and Pods."""
+    names = ("context", "region", "trusting_profile", "profile", "role_b", "external_id")
+    given = [(name, getattr(options, name)) for name in names]
+    listed = [(name, e) for name, value in given for e in as_list(value or [])]
+    return [word for name, e in listed for word in (f"--{name.replace('_', '-')}", e)]
+
+
+def asking(link: Link, again: Sequence[str]) -> Link:
+    """The link whose commands of `verify` have these options."""
+    verify = (*PROGRAM.split(), "verify")
+    commands = [
+        each.with_words(*again) if each.words[: len(verify)] == verify else each
+        for each in link.remedy.commands
+    ]
+    return replace(link, remedy=link.remedy._replace(commands=tuple(commands)))
 
 
 def _read_token(file: str) -> Token:

@@ -90,7 +90,9 @@ def service_account_ref(namespace: str, name: str) -> ServiceAccountRef:
 
 def parse_account(text: str) -> ServiceAccountRef:
     """Return the service account that ``NAMESPACE/NAME`` names exactly, or raise ValueError."""
-    namespace, _, name = text.partition("/")
+    namespace, slash, name = text.partition("/")
+    if not slash:
+        raise ValueError(f"{text!r} is not NAMESPACE/SERVICE-ACCOUNT: it has no namespace")
     try:
         return service_account_ref(namespace, name)
     except ValueError as error:

@@ -78,6 +78,7 @@ class Aws:
             self.region: str = region or self._session.region_name or DEFAULT_REGION
         except BotoCoreError as error:
             raise CollectError(f"AWS configuration: {error}") from error
+        self.profile = profile or ""
         self._credentials = credentials
         self._clients: dict[str, Any] = {}
         self._sessions: list[Aws] = []

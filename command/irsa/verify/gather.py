@@ -181,7 +181,8 @@ def _cluster_facts(question: Question, sources: Sources) -> Facts:
         keys=cluster.keys(),
     )
     if isinstance(facts.service_account, Unreached):
-        raise CollectError(facts.service_account.text, undecided=True)
+        where = f"context {cluster.context}; --context names another"
+        raise CollectError(f"{facts.service_account.text}; {where}", undecided=True)
     if facts.service_account is None:
         facts = replace(facts, existing=_existing(cluster))
     wanted = [each for pod in facts.judged for each in _references(pod)]

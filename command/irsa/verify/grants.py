@@ -125,6 +125,22 @@ def judge_grant(
     return other if other.verdict is Verdict.ALLOW else first
 
 
+def is_partial(role: Role, facts: Facts, grant: Grant, judged: Judgement) -> bool:
+    """Return whether boundary or session policy may allow a part of what a pattern names."""
+    pattern = grant.statement and {"*", "?"} & {*grant.action, *grant.resource}
+    if not pattern or judged.verdict is not Verdict.DENY or judged.denials:
+        return False
+    free = replace(role, boundary=None)
+    alone = judge_grant(free, facts, grant, own_policies_only=True, without_session_policy=True)
+    return alone.verdict is Verdict.ALLOW
+
+
+def excepts(role: Role) -> bool:
+    """Return whether a policy denies all but some actions or resources."""
+    listed = [each for document in documents_of(role) for each in statements(document)]
+    return any({"NotAction", "NotResource"} & {*each} for each in listed)
+
+
 def _context(facts: Facts, grant: Grant, documents: Sequence[Json]) -> dict[str, Value]:
     """The keys of the call; those of services are known for verify's own listing alone."""
     known: dict[str, Value] = {"aws:requestedregion": facts.region}

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
-from irsa.identity.arns import cluster_arn
+from irsa.identity.arns import account_of, cluster_arn
 from irsa.identity.token import Token
 from irsa.observe.aws import Aws
 from irsa.observe.facts import Answer, Credentials, ServiceAccount, Unread
@@ -13,6 +13,7 @@ from irsa.verify.facts import Calls, Facts, NotMade, RoleBCalls, RoleBFacts
 from irsa.verify.gather import Sources, search
 from irsa.verify.link import Link, Status, left_to_stack, status_of
 from irsa.verify.links.in_cluster import in_cluster_links
+from irsa.verify.links.pod_identity import association
 from irsa.verify.links.to_bucket import bucket_links
 from irsa.verify.links.to_role_b import links_before_role_b, role_b_links
 from irsa.verify.links.to_session import lacking, links_before_sts, session_links
@@ -77,7 +78,21 @@ def walk(facts: Facts, sources: Sources) -> list[Link]:
         container = next(iter(facts.containers), "")
         inside = sources.cluster.caller_inside(facts.namespace, facts.pod, container)
         calls = replace(calls, inside=inside)
-    return chain.links(calls)
+    return [_in_account(each, facts, sources) for each in chain.links(calls)]
+
+
+def _in_account(link: Link, facts: Facts, sources: Sources) -> Link:
+    """The link whose commands name the profile of the account that they change, if it has one."""
+    of_role_b = facts.role_b and link.key.startswith("chain-") and link.key != "chain-permission"
+    arn = facts.role_b.target.role_arn if facts.role_b and of_role_b else facts.role_arn
+    profile = sources.reader(account_of(arn)).profile
+    if not profile:
+        return link
+    commands = [
+        each.with_words("--profile", profile) if each.words[0] == "aws" else each
+        for each in link.remedy.commands
+    ]
+    return replace(link, remedy=link.remedy._replace(commands=tuple(commands)))
 
 
 def searched(facts: Facts, sources: Sources) -> Facts:
@@ -100,6 +115,7 @@ def _calls(chain: Chain, sources: Sources) -> Calls:
     if name is None and not facts.by_association:
         return Calls(assumed=UNNAMED, of_role_b=RoleBCalls(assumed=UNNAMED))
     before = [*chain.before_sts, *(chain.before_role_b if facts.has_target_role else ())]
+    before += [association(facts)] if facts.by_association else []
     if facts.by_association:
         # As the node's agent does, but with the caller's own credentials.
         call = partial(aws.assume_for_pod, cluster_arn(facts.cluster_arn).name, token)

@@ -152,7 +152,7 @@ def test_an_undecided_trust_policy_is_decided_by_sts_or_the_likely_cause():
     assert granted.found.endswith("; but STS accepted the token")
     assert refused["trust"].status is Status.UNKNOWN
     assert refused["assume"].remedy.text == (
-        "verify could not decide a link above, which may be the cause: 'trust'"
+        "verify could not decide a link, which may be the cause: 'trust'"
     )
 
 

@@ -31,6 +31,7 @@ class FakeCluster:
     """The API server of a cluster with one Pod."""
 
     def __init__(self, account=GOOD.service_account, spec=SPEC, objects=None, token=GOOD.token):
+        self.context = "dev"
         self.eks, self.account, self.asked = ClusterArn("", "", "", ""), account, []
         pods = (Pod("s3-app-1", "s3-app", {}, {}, spec),)
         self.service_account = lambda namespace, name: account
@@ -50,7 +51,7 @@ class FakeCluster:
 class FakeAws:
     """Account A: the role, the provider, and the EKS cluster with an association or none."""
 
-    region, account = world.REGION, world.ACCOUNT_A
+    region, account, profile = world.REGION, world.ACCOUNT_A, ""
 
     def __init__(self, association=KNOWN.association, role=ROLE):
         self.providers = lambda account: list(GOOD.providers)

@@ -5,6 +5,7 @@ https://github.com/aws/amazon-eks-pod-identity-webhook/blob/v0.6.17/README.md
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from difflib import get_close_matches
 
@@ -12,7 +13,7 @@ from irsa.identity.arns import parse_role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.observe.aws_config import Profile
 from irsa.observe.facts import PENDING, RUNNING, Answer, Owner, Pod, Unread
-from irsa.observe.pod_spec import needed
+from irsa.observe.pod_spec import access_key, environment, needed
 from irsa.verify.facts import Facts, NotMade
 from irsa.verify.link import Check, Link, Remedy, confirmed, irsa, unique
 from irsa.verify.links.containers import NO_POD, SHOWN, names, pods_named, pods_that
@@ -98,6 +99,11 @@ def annotation(facts: Facts) -> Link:
     if not parse_role_arn(value):
         return _no_role_arn(facts, check, value)
     if facts.expected_role and value != facts.expected_role:
+        trusting = () if isinstance(facts.trusting, Unread) else facts.trusting
+        if not facts.found_role and value in {each.arn for each in trusting}:
+            text = f"it names {value}, which trusts the service account, and {facts.role_arn} not"
+            again = irsa("verify", "/".join(facts.account), "--role-b", facts.role_arn)
+            return check.failed(text, "if the Pods assume the other role from it, ask so", again)
         return check.failed(
             f"it names {value}{found_role(facts)}",
             "annotate the service account with the right role, and restart the Pods",
@@ -134,6 +140,13 @@ def _no_annotation(facts: Facts, check: Check, annotations: Mapping[str, str]) -
     role_arn = facts.expected_role or next(iter(misspelt.values()), "")
     text = f"the annotation is misspelt: {', '.join(misspelt)}" if misspelt else NOTHING_NAMES
     text += found_role(facts)
+    keys = [
+        access_key(environment(each.spec, facts.objects))
+        for pod in facts.judged
+        for each in facts.asked(pod)
+    ]
+    if not role_arn and any(keys):
+        return check.unknown(f"{text}; the Pods use an access key, and nothing names a role")
     commands = annotate(facts, role_arn, *(f"{key}-" for key in misspelt))
     remedy = "annotate the service account and restart the Pods: the webhook acts on new ones only"
     if not commands:
@@ -165,7 +178,8 @@ def running_pod(facts: Facts) -> Link:
     running = [pod for pod in pods if pod.phase == RUNNING]
     pending = [pod for pod in pods if pod.phase == PENDING]
     if not running:
-        return check.unknown(*_nothing_runs(facts, pending))
+        link, other = check.unknown(*_nothing_runs(facts, pending)), _other_account(facts)
+        return link if pods or other is None else replace(link, remedy=other)
     outdated = [pod for pod in running if pod.outdated]
     if outdated:
         text = f"{pods_that(outdated, 'is', 'are')} of an older template: a rollout is under way"
@@ -283,6 +297,17 @@ def _kept(facts: Facts, check: Check, pods: Sequence[Pod]) -> Link | None:
     return None
 
 
+def _other_account(facts: Facts) -> Remedy | None:
+    """A Deployment of a similar name, which runs as another service account."""
+    others = {e.name: e for e in facts.owners if e.service_account != facts.name}
+    near = get_close_matches(facts.name, others, 1)
+    if not near or facts.deployment:
+        return None
+    text = f"if {others[near[0]].title}, which runs as {others[near[0]].service_account}, should"
+    again = irsa("verify", "/".join(facts.account), "--deployment", near[0])
+    return Remedy(f"{text} run as {facts.name}, ask about it", (again,))
+
+
 def _nothing_runs(facts: Facts, pending: Sequence[Pod]) -> tuple[str, str]:
     if pending:
         pod = pending[0]
@@ -300,4 +325,4 @@ def _nothing_runs(facts: Facts, pending: Sequence[Pod]) -> tuple[str, str]:
         return f"{NO_POD}: {pods_that(over, 'has', 'have')} ended", "ask while one runs"
     if own:
         return f"{NO_POD}: {pods_that(own, 'is', 'are')} being deleted", "ask again in a moment"
-    return NO_POD, "start one, or check the Deployment's Events"
+    return NO_POD, "start one, or see the Events of what makes the Pods"

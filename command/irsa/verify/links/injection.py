@@ -215,6 +215,8 @@ def _wrong_variables(facts: Facts, pod: Pod, container: Container) -> Problem | 
     if since and pod.created > since:
         return Problem(f"{names[0]}={value}, although the Pod is newer", AT_ADMISSION)
     text = f"{names[0]}={value}: the Pod is older than the {facts.named_by}"
+    if value == facts.annotated_role and not facts.by_association:
+        return Problem(f"{names[0]}={value}, as the annotation says", "see the link 'annotation'")
     if facts.role is None:  # a new Pod would lose what this one has
         return Problem(f"{text}, whose role does not exist", "see the link 'role'", (), False)
     return Problem(text, "restart the Pods", restart_of(facts, pod))

@@ -87,6 +87,8 @@ def _keys(
     taken = {name: given[name] for name in KEY_VARIABLES if name in given}
     whole = [each for each in taken.values() if each.whole]
     where = f"through envFrom of {whole[0].kind} {whole[0].object}" if whole else "in the container"
+    if not facts.role_arn and not facts.annotated_role:  # the Pods would have nothing without them
+        return Problem(f"{', '.join(taken)} {where}: nothing names a role", "", certain=False)
     return Problem(
         f"{', '.join(taken)} {where}: static credentials win over the role",
         *change_variables(facts, pod, container, taken, "remove them"),

@@ -15,6 +15,8 @@ from irsa.verify.grants import (
     LIST_ACTION,
     asked_grants,
     bucket_listing,
+    excepts,
+    is_partial,
     judge_grant,
     named_grants,
     role_grants,
@@ -87,6 +89,7 @@ def permissions(
     if not grants:
         return _anything(check, facts, role)
     judged = [(each, judge_grant(role, facts, each)) for each in grants]
+    judged = [each for each in judged if not is_partial(role, facts, *each)] or judged
     denied, unknown = (
         [each for each in judged if each[1].verdict is verdict]
         for verdict in (Verdict.DENY, Verdict.UNKNOWN)
@@ -129,10 +132,15 @@ def _anything(check: Check, facts: Facts, role: Role) -> Link:
         return check.unknown(why, f"give the role a policy, or {ASK}")
     named = role_grants(role)
     judged = [judge_grant(role, facts, each, own_policies_only=True) for each in named]
-    if judged and all(each.verdict is Verdict.DENY for each in judged):
+    if judged and all(each.denials for each in judged) and not excepts(role):
         return check.failed(
-            f"nothing that its policies name is allowed: {judged[0].text}",
-            take_back(role, judged[0].denials) if judged[0].denials else NARROW,
+            f"all that its policies name is denied: {judged[0].text}",
+            for_all_users(
+                role,
+                take_back(role, judged[0].denials),
+                *(facts.subject, facts.name, facts.role_arn),
+                lifts=True,
+            ),
         )
     found = f"the role's policies name {describe_grants(named) or 'nothing'}"
     return check.not_asked(found, ASK, *_asking(facts, named))
@@ -181,6 +189,8 @@ def allow(role: Role, facts: Facts, denied: Sequence[tuple[Grant, Judgement]]) -
     wanted = [each for each, answer in denied if not answer.denials]
     if not bounded and (fitting := _fitting(role, facts, wanted)):
         return fitting
+    if any(each.resource == "*" for each in wanted):
+        return Remedy("give the role a policy for the resource itself; ask with its ARN")
     policy: Json = {"Version": VERSION, "Statement": [*_statements(wanted)]}
     return grant(role, INLINE_NAME, policy, bounded=bounded)
 

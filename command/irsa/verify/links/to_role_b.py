@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 
 from irsa.access import Judgement, may_assume
 from irsa.decide.truth import Verdict
@@ -10,10 +11,12 @@ from irsa.identity.policies import assume_role_permissions_policy
 from irsa.identity.policy_json import statements
 from irsa.observe.facts import Answer, ConfigFile, Role, Unread
 from irsa.verify.facts import Facts, NotMade, RoleBCalls, RoleBFacts, RoleBTarget
+from irsa.verify.grants import role_grants
 from irsa.verify.link import LINKS, Check, Link, Remedy, confirmed
 from irsa.verify.links.profile import MORE_ROLES, describe_changes, describe_correction, profile
 from irsa.verify.links.to_bucket import data_links
 from irsa.verify.links.to_session import granting, identity, lacking, misnamed
+from irsa.verify.remedies.account import SIMILAR
 from irsa.verify.remedies.iam import for_all_users, grant, replace_trust, take_back
 from irsa.verify.remedies.pod import call_inside
 from irsa.verify.remedies.pod_identity import target_role
@@ -109,6 +112,11 @@ def permission(facts: Facts, known: RoleBFacts) -> Link:
     judged = _may_assume(role_a, known)
     if link := check.judged(judged, role_a.policies, role_a.boundary):
         return link
+    named = [each.resource for each in role_grants(role_a) if each.key[0] == "sts:assumerole"]
+    near = get_close_matches(target.role_arn, named, 1, SIMILAR)
+    if near and not isinstance(known.role, Role):
+        text = f"role A's policies name {near[0]}, and not {target.role_arn}"
+        return check.failed(text, _correct(facts, target, near[0]))
     if judged.denials:
         remedy = take_back(role_a, judged.denials)
     else:

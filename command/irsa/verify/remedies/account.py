@@ -8,6 +8,9 @@ from irsa.observe.iam import AccountPrincipals
 from irsa.verify.facts import Facts
 from irsa.verify.remedies.trust import today_trusted
 
+SIMILAR = 0.88
+"""Share of letters of two names that a slip of the hand leaves alike: s3-ap, s3-app."""
+
 
 def near_roles(facts: Facts) -> str:
     """Return the roles that may be meant, with the reason; empty if the account has none."""
@@ -19,7 +22,7 @@ def near_roles(facts: Facts) -> str:
     by_name = {}
     if isinstance(facts.iam, AccountPrincipals):
         by_name = {each.name: each for each in facts.iam.roles if each.arn != facts.role_arn}
-    similar = get_close_matches(name_of(facts.role_arn), by_name, 1)
+    similar = get_close_matches(name_of(facts.role_arn), by_name, 1, SIMILAR)
     return "".join(
         f"there is {by_name[name].arn}, which trusts {today_trusted(by_name[name])} today"
         for name in similar

@@ -6,6 +6,7 @@ several lines, and IAM and S3 do not mind the white space.
 
 import json
 from collections.abc import Sequence
+from itertools import chain, count
 
 from irsa.access import DenyingStatement
 from irsa.decide.policies import Source
@@ -129,7 +130,11 @@ def grant(role: Role, name: str, wanted: Json, *, bounded: bool) -> Remedy:
     """
     boundary = role.boundary
     if not bounded or not isinstance(boundary, PermissionsPolicy):
-        return Remedy("give the role a policy that allows it", (inline(role, name, wanted),))
+        used = {each.name for each in role.known_policies}  # put-role-policy would replace it
+        free = (
+            each for each in chain([name], (f"{name}-{n}" for n in count(2))) if each not in used
+        )
+        return Remedy("give the role a policy that allows it", (inline(role, next(free), wanted),))
     return Remedy(
         f"ask the owner of the permissions boundary {boundary.name}, which other principals may "
         "have, to allow it, or give the role another boundary"

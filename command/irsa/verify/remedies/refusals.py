@@ -28,10 +28,11 @@ def remedy_after(answer: Answer, before: Sequence[Link]) -> str:
     said = remedy_of(answer)
     if said:
         return said
-    untold = [link.key for link in before if link.status is Status.UNKNOWN]
+    untold = [link for link in before if link.status is Status.UNKNOWN]
     if untold:
-        names = ", ".join(map(repr, untold))
-        return f"verify could not decide a link above, which may be the cause: {names}"
+        names = ", ".join(repr(link.key) for link in untold)
+        fix = next((f"; {each.remedy.text}" for each in untold if each.remedy.text), "")
+        return f"verify could not decide a link, which may be the cause: {names}{fix}"
     return BEYOND
 
 
