@@ -37,7 +37,7 @@ from irsa.verify.facts import (
 )
 from irsa.verify.session_name import goes_by_name
 
-TRUSTING_PROFILE = "name a profile of that account with --trusting-profile"
+TRUSTING_PROFILE = "name a profile of that account with --trusting-profile, or ask its owner"
 
 
 @dataclass(frozen=True)

@@ -78,10 +78,10 @@ def walk(facts: Facts, sources: Sources) -> list[Link]:
         container = next(iter(facts.containers), "")
         inside = sources.cluster.caller_inside(facts.namespace, facts.pod, container)
         calls = replace(calls, inside=inside)
-    return [_in_account(each, facts, sources) for each in chain.links(calls)]
+    return [in_account(each, facts, sources) for each in chain.links(calls)]
 
 
-def _in_account(link: Link, facts: Facts, sources: Sources) -> Link:
+def in_account(link: Link, facts: Facts, sources: Sources) -> Link:
     """The link whose commands name the profile of the account that they change, if it has one."""
     of_role_b = facts.role_b and link.key.startswith("chain-") and link.key != "chain-permission"
     arn = facts.role_b.target.role_arn if facts.role_b and of_role_b else facts.role_arn

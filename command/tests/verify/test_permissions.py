@@ -164,6 +164,28 @@ def test_a_call_of_s3_answers_for_its_own_action_alone():
     assert asked(listing).status is PASSED  # by the list that S3 gave
 
 
+LIMIT = PermissionsPolicy("limit", {"Statement": [allow("s3:*", [B, f"{B}/2026/*"])]})
+ALL_BUT = deny("*", NotResource=f"{B}/2026/*")
+del ALL_BUT["Resource"]
+
+
+@pytest.mark.parametrize("question", [{}, {"stack_policies": ({"Statement": READ},)}])
+@pytest.mark.parametrize("more", [{"boundary": LIMIT}, {"policies": [READ, ALL_BUT]}])
+def test_a_limit_that_allows_a_part_of_what_the_policies_name_fails_nothing(question, more):
+    facts = having(*more.get("policies", [READ]), **question)
+    facts = replace(facts, role=replace(facts.role, boundary=more.get("boundary")))
+    if more.get("boundary") or not question:
+        assert asked(facts).status is (PASSED if question else NOT_ASKED)
+
+
+def test_a_new_policy_replaces_none_and_is_for_the_resource_alone():
+    own = (PermissionsPolicy("irsa-bucket", {"Statement": [allow("sqs:*", QUEUE)]}),)
+    facts = replace(having(bucket=BUCKET), role=replace(ROLE, policies=own))
+    assert "--policy-name irsa-bucket-2 " in asked(facts).remedy.shell[0]
+    every = asked(having(READ, grants=(Grant("secretsmanager:GetSecretValue", "*"),)))
+    assert (every.status, every.remedy.shell) == (FAILED, ())
+
+
 def fitting(name, *statements, account=ACCOUNT_A):
     return PermissionsPolicy(name, {"Statement": [*statements]}, f"arn:aws:iam::{account}:policy/x")
 

@@ -13,6 +13,7 @@ from command.tests.verify.chains import (
     ROLE,
     ROLE_EKS,
     SESSION_ARN,
+    TARGET,
     UNREAD,
     annotated,
 )
@@ -22,14 +23,15 @@ from irsa.identity.arns import cluster_arn
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.errors import CollectError
-from irsa.observe.facts import Unreached
+from irsa.observe.facts import Owner, Pod, Unreached, Workloads
 from irsa.observe.iam import AccountPrincipals
-from irsa.verify.facts import Question
+from irsa.verify.facts import Question, RoleBFacts
 from irsa.verify.gather import Sources, gather
-from irsa.verify.link import failing_link
-from irsa.verify.walk import Chain, searched
+from irsa.verify.link import Check, aws, failing_link, kubectl
+from irsa.verify.walk import Chain, in_account, searched
 from tests.support import world
 
+RESTARTS = kubectl("rollout", "restart", "x", changes=None)
 QUESTION = Question(namespace=ACCOUNT.namespace, name=ACCOUNT.name, wait=0)
 OTHER = replace(
     ROLE,
@@ -143,6 +145,49 @@ def test_a_missing_service_account_is_answered_by_the_nearest_name(account, foun
     assert (key, link.found) == ("service-account", found)
     assert remedy in link.remedy.text
     assert (command is None and not commands) or command in commands[0]
+
+
+def test_a_role_that_is_reached_by_chaining_is_not_annotated():
+    where = sources(roles=(ROLE, OTHER))
+    key, commands, link = cause(where, expected_role=OTHER.arn)
+    assert (key, commands) == (
+        "annotation",
+        (f"python -m irsa verify dev/s3-app --role-b {OTHER.arn}",),
+    )
+    assert "which trusts the service account" in link.found
+
+
+def test_pods_with_an_access_key_are_not_cut_off():
+    keys = [{"name": each, "value": "x"} for each in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")]
+    spec = {"containers": [{"name": "app", "env": keys}]}
+    where = sources(BARE, (OTHER,))
+    where.cluster.workloads = lambda _: Workloads((Pod("p", "s3-app", {}, {}, spec),))
+    links = Chain(searched(gather(QUESTION, where), where)).links()
+    assert failing_link([each for each in links if each.key != "injection"]) is None
+    assert [each.remedy.shell for each in links if each.key in ("annotation", "precedence")] == [
+        (),
+        (),
+    ]
+
+
+def test_a_deployment_of_that_name_that_runs_as_another_account_is_asked_about():
+    where = sources()
+    owner = Owner("deployment", "s3-app", {"spec": {"serviceAccountName": "default"}})
+    where.cluster.workloads = lambda _: Workloads((), (owner,))
+    [link] = [e for e in Chain(gather(QUESTION, where)).links() if e.key == "pod"]
+    assert link.remedy.shell == ("python -m irsa verify dev/s3-app --deployment s3-app",)
+
+
+@pytest.mark.parametrize(
+    ("key", "end"), [("trust", "-x"), ("chain-permission", "-x"), ("chain-trust", "-x --profile b")]
+)
+def test_commands_name_the_profile_of_the_account_that_they_change(key, end):
+    where, other = sources(), FakeAws()
+    other.account, other.profile = world.ACCOUNT_B, "b"
+    facts = replace(GOOD, role_b=RoleBFacts(target=TARGET, role=None))
+    link = Check(key, "it").failed("it", "do so", aws("iam", "-x", changes=None), RESTARTS)
+    found = in_account(link, facts, replace(where, others=(other,)))
+    assert [each.split(" ", 2)[2] for each in found.remedy.shell] == [end, "restart x"]
 
 
 def test_an_api_server_that_does_not_answer_ends_the_question():

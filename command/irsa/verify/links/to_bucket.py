@@ -257,7 +257,7 @@ def listing(key: str, facts: Facts, answer: Answer | NotMade, before: Sequence[L
         return check.passed("listed")
     if answer.code == "NoSuchBucket":
         command = create_bucket(facts.bucket)
-        return check.failed(answer.text, "create the bucket, or correct its name", command)
+        return check.failed(answer.text, "correct its name, or create the bucket", command)
     return check.failed(answer.text, refusals.remedy_after(answer, before))
 
 
