@@ -134,6 +134,9 @@ def _grants(options: argparse.Namespace) -> tuple[Grant, ...]:
     for resource in options.resource:
         if resource != "*" and parse_arn(resource) is None:
             raise cli.Stop(f"--resource {resource}: not an ARN; give arn:aws:SERVICE:… or *")
+        if ":secretsmanager:" in resource and not re.search(r"[*?]|-\w{6}$", resource):
+            why = "a secret's ARN ends in - and six characters, and a policy without them fits none"
+            raise cli.Stop(f"--resource {resource}: {why}; give the ARN of describe-secret")
     return tuple(starmap(Grant, product(options.action, options.resource)))
 
 

@@ -5,6 +5,7 @@ from argparse import Namespace
 
 import pytest
 
+from irsa.__main__ import main
 from irsa.commands.chain_options import places
 from irsa.identity.kubeconfig import kubeconfig
 
@@ -20,3 +21,22 @@ def test_aws_is_read_in_the_clusters_region(given, region, tmp_path, monkeypatch
 
     with places(Namespace(context=None, region=given, trusting_profile=[])) as found:
         assert found.aws.region == region
+
+
+SECRET = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:db"
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["--action", "s3:GetObject"], "--action is given without --resource; give both"),
+        (["--resource", "*"], "--resource is given without --action; give both"),
+        (["--action", "GetObject", "--resource", "*"], "--action GetObject: not an action; give"),
+        (["--action", "s3:GetObject", "--resource", "b"], "--resource b: not an ARN; give arn:"),
+        (["--action", "s3:GetObject", "--resource", SECRET], "ends in - and six characters"),
+    ],
+)
+def test_a_question_that_is_incomplete_is_one_line(given, words, capsys):
+    assert main(["verify", "dev/s3-app", *given]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert words in line
