@@ -58,6 +58,8 @@ def test_a_message_names_its_errors_and_no_others(row):
         ("Token has expired and can no longer be refreshed", []),
         ("rewrite /foo: 301 PermanentRedirect", []),
         ("invalid regional endpoint", []),
+        ("open keeper gcpkms://projects/x: rpc error: code = PermissionDenied", []),
+        ("undefined method `credentials' for nil:NilClass", []),
         ("software.amazon.awssdk.auth.credentials.WebIdentityTokenFileCredentialsProvider", []),
         # Two errors in one log are both found; the summaries between them are not.
         (("failed to refresh cached credentials, Incorrect token audience; Unable to locate "
