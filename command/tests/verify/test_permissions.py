@@ -76,11 +76,22 @@ CHAINS = {
         (ALL, {}, NOT_ASKED),
         (ALL, {"bucket": BUCKET}, PASSED),
         (ALL, {"grants": (Grant("sqs:SendMessage", "*"),)}, PASSED),
-        (UNREAD, {}, UNKNOWN),
+        (UNREAD, {}, NOT_ASKED),
+        (UNREAD, {"grants": (Grant("sqs:SendMessage", "*"),)}, UNKNOWN),
         ((PermissionsPolicy("no", {"Statement": [allow("*"), deny("*")]}),), {}, FAILED),
         ((PermissionsPolicy("part", {"Statement": [READ]}),), {"grants": SEND}, FAILED),
     ],
-    ids=["none", "none-asked", "all", "bucket", "queue", "unread", "denied", "other"],
+    ids=[
+        "none",
+        "none-asked",
+        "all",
+        "bucket",
+        "queue",
+        "unread",
+        "unread-asked",
+        "denied",
+        "other",
+    ],
 )
 def test_permissions_are_never_left_out(chain, policies, question, status):
     facts = replace(CHAINS[chain], **{"bucket": "", **question})

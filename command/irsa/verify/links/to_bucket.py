@@ -84,6 +84,9 @@ def permissions(
     """Check whether policies allow a role what the question asks; without a question, whether they
     allow it anything."""
     check = Check(key, describe_grants(grants) or "what the application needs")
+    unread = role if isinstance(role, Unread) else isinstance(role, Role) and role.policies
+    if isinstance(unread, Unread) and not (facts.bucket or facts.grants or facts.stack_policies):
+        return check.not_asked(unread.text, f"{unread.remedy}, or {ASK}")
     if not isinstance(role, Role):
         return check.undecided("there is no role", role)
     if not grants:
@@ -125,8 +128,6 @@ def _denied(
 
 def _anything(check: Check, facts: Facts, role: Role) -> Link:
     """The link of a chain of which nothing is asked."""
-    if isinstance(role.policies, Unread):
-        return check.unknown(role.policies)
     if not role.policies:
         why = f"{NO_POLICY}; only a resource's policy can grant"
         return check.unknown(why, f"give the role a policy, or {ASK}")
