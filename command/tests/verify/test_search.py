@@ -170,7 +170,7 @@ def test_pods_with_an_access_key_are_not_cut_off():
     ]
 
 
-def test_a_deployment_of_that_name_that_runs_as_another_account_is_asked_about():
+def test_a_deployment_of_that_name_is_asked_about_if_it_runs_otherwise():
     where = sources()
     owner = Owner("deployment", "s3-app", {"spec": {"serviceAccountName": "default"}})
     where.cluster.workloads = lambda _: Workloads((), (owner,))
