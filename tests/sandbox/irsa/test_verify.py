@@ -30,7 +30,15 @@ def document(effect, action, resource="*", **more):
 def test_every_link_is_broken_by_a_test():
     text = "".join(file.read_text() for file in Path(__file__).parent.glob("test_verify*.py"))
     # What STS and S3 say themselves fails with the link that explains it.
-    effects = {"caller", "inside", "chain-assume", "chain-caller", "chain-data", "chain-refused"}
+    effects = {
+        "assume",
+        "caller",
+        "inside",
+        "chain-assume",
+        "chain-caller",
+        "chain-data",
+        "chain-refused",
+    }
     assert {key for key in LINKS if f'"{key}"' not in text} <= effects
 
 

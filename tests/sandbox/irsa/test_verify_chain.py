@@ -109,13 +109,13 @@ def test_role_b_trusts_a_role_a_that_was_created_again(chained):
     iam = chained.session.aws("iam")
     iam.create_role(RoleName=chained.namespace, AssumeRolePolicyDocument=trust)
     chained.put_policy(policies.assume_role_permissions_policy(chained.role_b_arn))
-    remedied(chained, "chain-trust", "a principal that was deleted", root_of=ACCOUNT_B)
+    remedied(chained, "chain-trust", "a principal that was deleted")
 
 
 def test_role_b_gets_a_policy(chained):
     iam = chained.session.aws("iam", ACCOUNT_B)
     iam.delete_role_policy(RoleName=chained.role_b, PolicyName="data")
-    remedied(chained, "chain-permissions", "the role has no policy", root_of=ACCOUNT_B)
+    remedied(chained, "chain-permissions", "the role has no policy")
 
 
 def test_a_role_b_that_does_not_exist_is_corrected_in_the_profile(chained):

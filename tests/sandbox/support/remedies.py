@@ -48,7 +48,6 @@ def remedied(
     link: str,
     found: str,
     *more: str,
-    root_of: str | None = None,
     deployment: str = NAME,
     container: str | None = None,
 ) -> None:
@@ -63,7 +62,7 @@ def remedied(
     for _ in range(ATTEMPTS):
         commands = link_of(result, result["failing_link"])["commands"]
         assert commands
-        apply(workload, commands, root_of)
+        apply(workload, commands)
         [result] = workload.verify(*more, deployment=deployment).json
         if result["verdict"] != "failed":
             break
@@ -72,8 +71,8 @@ def remedied(
     assert caller.startswith(workload.session_arn)
 
 
-def apply(workload: Workload, commands: list[str], root_of: str | None = None) -> None:
-    """Run the commands, as account A's administrator or an account's root, and wait for the Pods.
+def apply(workload: Workload, commands: list[str]) -> None:
+    """Run the commands with the administrator's shell and profiles, and wait for the Pods.
 
     The AWS CLI runs in this process, which saves most of its second.
     """
@@ -87,7 +86,8 @@ def apply(workload: Workload, commands: list[str], root_of: str | None = None) -
             elif program == "kubectl":
                 _kubectl(words, {**in_process.clean_environment(), **state.environment()})
             else:
-                environment = {**state.aws_environment(root_of), **_AWS_CLI_DATA}
+                environment = {**state.aws_environment(), **_AWS_CLI_DATA}
+                environment |= {"AWS_CONFIG_FILE": workload.profiles} if workload.profiles else {}
                 done = in_process.run(
                     lambda words: create_clidriver().main(words), arguments, state, environment
                 )
