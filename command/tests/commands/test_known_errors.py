@@ -51,9 +51,15 @@ def test_a_message_names_its_errors_and_no_others(row):
         (r"Could not find file 'C:\eks.amazonaws.com\serviceaccount\token'.", ["token-file"]),
         ("Received non 200 response 400 from container metadata", ["pod-identity"]),
         *((text, []) for text in ("", "Bad Request", "sts", "AccessDenied")),
-        ("Roles may not be assumed by root accounts.", []),
+        ("Roles may not be assumed by root accounts.", ["assume-role-denied"]),
+        ("The connection to the server localhost:8080 was refused", ["cluster-access"]),
+        ("ClusterSecretStore: spec.provider.aws.region: Required value", ["region"]),
+        ("not authorized to perform operation DescribeMountTargets", ["data-denied"]),
         # Other clouds and programs in words that AWS uses as well.
         ("googleapi: Error 403: Permission 'iam.serviceAccounts.actAs' denied", []),
+        ("Permission iam.serviceAccounts.actAs is required: 403 forbidden", []),
+        ('pods is forbidden: User "me@example.com" cannot list resource "pods"', []),
+        ("spec.region: Required value; couldn't connect to server localhost:27017", []),
         ("This request is not authorized to perform this operation using this permission.", []),
         ("Token has expired and can no longer be refreshed", []),
         ("rewrite /foo: 301 PermanentRedirect", []),
@@ -140,11 +146,35 @@ def test_line_breaks_and_case_do_not_matter():
         ("Received non 200 response 400 from container metadata", "trust"),
         ("Received non 200 response 404 from container metadata", "association"),
         ("connect ECONNREFUSED 169.254.170.23:80", "agent"),
+        ("E0101 reflector.go:178] Failed to list *v1beta1.Ingress: Unauthorized", "old-client"),
     ],
 )  # fmt: skip
 def test_the_cause_that_the_text_names_comes_first(said, cause):
     [error, *_] = diagnose(said)
     assert error.causes[0].id == cause
+
+
+@pytest.mark.parametrize("verb", ["get", "list", "create", "impersonate"])
+@pytest.mark.parametrize(
+    "user",
+    ["", "dev", "system:anonymous", "system:node:ip-10-0-0-1.ec2.internal",
+     "system:serviceaccount:dev:app", "arn:aws:sts::111122223333:assumed-role/s3-app/s",
+     "arn:aws:sts::111122223333:assumed-role/dev-NodeInstanceRole/i-0123456789abcdef0",
+     "arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_Admin_ab/me@example.com"],
+)  # fmt: skip
+def test_a_refusal_of_rbac_is_one_of_the_cluster_for_every_user(user, verb):
+    said = f'nodes is forbidden: User "{user}" cannot {verb} resource "nodes" in API group ""'
+    assert keys(said) == keys(json.dumps({"message": said})) == ["cluster-access"]
+    assert diagnose(said)[0].causes[0].id == "no-access"
+
+
+@pytest.mark.parametrize("call", ["AssumeRole", "AssumeRoleWithWebIdentity", "GetCallerIdentity"])
+@pytest.mark.parametrize(
+    "code", ["Unknown", "301", "404", "405", "MethodNotAllowed", "NotImplemented", "NoSuchBucket"]
+)
+def test_a_code_that_sts_does_not_have_is_of_another_endpoint(code, call):
+    [error] = diagnose(f"An error occurred ({code}) when calling the {call} operation: {code}")
+    assert (error.key, error.causes[0].id) == ("region", "endpoint")
 
 
 def test_an_error_of_pod_identity_is_named_as_such():
