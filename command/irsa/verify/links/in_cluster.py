@@ -14,7 +14,7 @@ from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.observe.aws_config import Profile
 from irsa.observe.facts import PENDING, RUNNING, Answer, Owner, Pod, Unread
 from irsa.observe.pod_spec import access_key, environment, needed
-from irsa.verify.facts import Facts, NotMade
+from irsa.verify.facts import Facts, NotMade, PodIdentity
 from irsa.verify.link import Check, Link, Remedy, confirmed, irsa, unique
 from irsa.verify.links.containers import NO_POD, SHOWN, names, pods_named, pods_that
 from irsa.verify.links.injection import injection
@@ -31,8 +31,6 @@ from irsa.verify.remedies.pod import (
     resume,
     set_account,
 )
-
-NOTHING_NAMES = "no such annotation, and no EKS Pod Identity association"
 
 
 def in_cluster_links(facts: Facts, inside: Answer | Unread | NotMade) -> list[Link]:
@@ -138,7 +136,14 @@ def _no_annotation(facts: Facts, check: Check, annotations: Mapping[str, str]) -
         if key != ROLE_ARN_ANNOTATION and parse_role_arn(value)
     }
     role_arn = facts.expected_role or next(iter(misspelt.values()), "")
-    text = f"the annotation is misspelt: {', '.join(misspelt)}" if misspelt else NOTHING_NAMES
+    text = (
+        f"the annotation is misspelt: {', '.join(misspelt)}" if misspelt else "no such annotation"
+    )
+    known = facts.pod_identity
+    found = known.association if isinstance(known, PodIdentity) else known
+    if isinstance(known, PodIdentity) and found is None:
+        text += ", and no EKS Pod Identity association"
+    text += f"; {found.text}" if isinstance(found, Unread) else ""
     text += found_role(facts)
     keys = [
         access_key(environment(each.spec, facts.objects))
