@@ -327,7 +327,7 @@ def test_session_tags_that_a_policy_goes_by_are_enabled():
 def test_a_session_policy_limits_the_session(facts, key):
     link = links(facts=facts, calls=UNMADE)[key]
     assert (link.status, link.remedy.commands) == (FAILED, ())
-    assert link.remedy.text.startswith("allow it in the session policy")
+    assert link.remedy.text.startswith("allow it in the association's session policy")
 
 
 def test_policies_on_session_tags_are_decided_by_the_pod_s_own():

@@ -21,7 +21,7 @@ from irsa.verify.links.injection import injection
 from irsa.verify.links.pod_identity import agent, association
 from irsa.verify.links.precedence import precedence
 from irsa.verify.links.webhook import webhook
-from irsa.verify.remedies.account import found_role, naming_role
+from irsa.verify.remedies.account import SIMILAR, found_role, naming_role
 from irsa.verify.remedies.pod import (
     annotate,
     create_account,
@@ -305,8 +305,9 @@ def _kept(facts: Facts, check: Check, pods: Sequence[Pod]) -> Link | None:
 def _other_account(facts: Facts) -> Remedy | None:
     """A Deployment of a similar name, which runs as another service account."""
     others = {e.name: e for e in facts.owners if e.service_account != facts.name}
-    near = get_close_matches(facts.name, others, 1)
-    if not near or facts.deployment:
+    near = get_close_matches(facts.name, others, 1, SIMILAR)
+    own = any(each.service_account == facts.name for each in facts.owners)
+    if not near or facts.deployment or own:
         return None
     text = f"if {others[near[0]].title}, which runs as {others[near[0]].service_account}, should"
     again = irsa("verify", "/".join(facts.account), "--deployment", near[0])

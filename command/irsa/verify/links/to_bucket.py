@@ -117,7 +117,10 @@ def _denied(
     why = judged.text if role.policies or judged.denials else NO_POLICY
     if len(denied) > 1 or grant.action != LIST_ACTION:
         why = f"not allowed: {describe_grants(each for each, _ in denied)}; {why}"
-    found = facts.association
+    found, named = facts.association, facts.annotated_role
+    if found and named not in ("", found.role_arn):
+        text = f"the association wins over the annotation {named}: keep the one that is meant"
+        return check.failed(why, f"{text}, remove the other one, and restart the Pods")
     tagged = judge_grant(role, with_tags(facts), grant).verdict
     if found and tagged is Verdict.ALLOW and not found.policy:
         return check.failed(why, enable_tags(facts, found))
@@ -144,13 +147,14 @@ def _anything(check: Check, facts: Facts, role: Role) -> Link:
             ),
         )
     found = f"the role's policies name {describe_grants(named) or 'nothing'}"
-    return check.not_asked(found, ASK, *_asking(facts, named))
+    return check.not_asked(found, ASK, *_asking(role, facts, named))
 
 
-def _asking(facts: Facts, named: Sequence[Grant]) -> Iterator[ShellCommand]:
+def _asking(role: Role, facts: Facts, named: Sequence[Grant]) -> Iterator[ShellCommand]:
     """The command that asks for what a role's policies name, if they name it without patterns."""
     whole = [each for each in named if not {"*", "?"} & {*each.action, *each.resource}]
-    for each in whole[:1]:
+    limited = [e for e in whole if judge_grant(role, facts, e).verdict is not Verdict.DENY]
+    for each in limited[:1]:
         bucket = each.resource.partition(":s3:::")[2]
         asked = ["--action", each.action, "--resource", each.resource]
         asked = ["--bucket", bucket] if bucket and "/" not in bucket else asked
@@ -179,7 +183,7 @@ def allow(role: Role, facts: Facts, denied: Sequence[tuple[Grant, Judgement]]) -
         return take_back(role, judged.denials)
     free = judge_grant(role, facts, asked, without_session_policy=True)
     if free.verdict is Verdict.ALLOW:
-        return Remedy("allow it in the session policy of the association, which limits the role")
+        return Remedy("allow it in the association's session policy, and restart the Pods")
     own = judge_grant(role, facts, asked, own_policies_only=True)
     if own.verdict is Verdict.ALLOW:
         if _is_of_bucket(role, facts, asked):
@@ -257,8 +261,10 @@ def listing(key: str, facts: Facts, answer: Answer | NotMade, before: Sequence[L
     if answer.allowed:
         return check.passed("listed")
     if answer.code == "NoSuchBucket":
-        command = create_bucket(facts.bucket)
-        return check.failed(answer.text, "correct its name, or create the bucket", command)
+        text = "correct its name, also in policies, or create the bucket"
+        # A name that a person or a policy gives may be the mistake; a stack's is the program's.
+        commands = [create_bucket(facts.bucket)] if facts.stack else []
+        return check.failed(answer.text, text, *commands)
     return check.failed(answer.text, refusals.remedy_after(answer, before))
 
 

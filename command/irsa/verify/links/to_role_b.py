@@ -116,7 +116,8 @@ def permission(facts: Facts, known: RoleBFacts) -> Link:
     near = get_close_matches(target.role_arn, named, 1, SIMILAR)
     if near and not isinstance(known.role, Role):
         text = f"role A's policies name {near[0]}, and not {target.role_arn}"
-        return check.failed(text, _correct(facts, target, near[0]))
+        fix = f"{_correct(facts, target, near[0]).text}, or correct role A's policies"
+        return check.failed(text, f"{fix}; to see which one is wrong, {known.role.remedy}")
     if judged.denials:
         remedy = take_back(role_a, judged.denials)
     else:

@@ -22,7 +22,7 @@ def near_roles(facts: Facts) -> str:
     by_name = {}
     if isinstance(facts.iam, AccountPrincipals):
         by_name = {each.name: each for each in facts.iam.roles if each.arn != facts.role_arn}
-    similar = get_close_matches(name_of(facts.role_arn), by_name, 1, SIMILAR)
+    similar = get_close_matches(name_of(facts.role_arn) or facts.name, by_name, 1, SIMILAR)
     return "".join(
         f"there is {by_name[name].arn}, which trusts {today_trusted(by_name[name])} today"
         for name in similar
