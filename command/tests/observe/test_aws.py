@@ -1,10 +1,13 @@
 """Answers of IAM that are neither yes nor no."""
 
+import json
+
 import pytest
 from botocore.stub import Stubber
 
 from irsa.observe.aws import Aws
 from irsa.observe.facts import Credentials, Unread
+from irsa.observe.resource_policies import NO_POLICY, READERS
 from tests.support.world import ROLE_ARN
 
 MISSING = {"MissingContextValues": ["aws:SourceIp"]}
@@ -61,3 +64,31 @@ def test_a_bucket_that_does_not_exist_is_not_one_without_a_policy(aws, code, pol
 
     assert (type(found) if found else None) is policy
     assert not found or found.remedy == remedy
+
+
+POLICY = {"Statement": []}
+NAME = {"s3": "bucket/key", "sqs": "queue", "lambda": "function:f", "dynamodb": "table/t"}
+
+
+@pytest.mark.parametrize("service", READERS)
+@pytest.mark.parametrize("has_one", [True, False])
+def test_the_policy_of_a_resource_is_read_with_its_service_s_call(aws, service, has_one):
+    region, account = ("", "") if service == "s3" else ("us-east-1", "111122223333")
+    arn = f"arn:aws:{service}:{region}:{account}:{NAME.get(service, 'x')}"
+    reader = READERS[service]
+    with Stubber(aws.client(service)) as stub:
+        if has_one:
+            answer = {reader.element: json.dumps(POLICY)}
+            by_attribute = service in ("sqs", "sns")
+            stub.add_response(reader.operation, {"Attributes": answer} if by_attribute else answer)
+        else:
+            stub.add_client_error(reader.operation, NO_POLICY[0])
+        assert aws.resource_policy(arn) == (POLICY if has_one else None)
+    assert aws.resource_policy(f"{arn}*") is aws.resource_policy("*") is None
+
+
+def test_a_resource_policy_that_may_not_be_read_names_the_permission(aws):
+    with Stubber(aws.client("kms")) as stub:
+        stub.add_client_error("get_key_policy", "AccessDeniedException")
+        found = aws.resource_policy("arn:aws:kms:us-east-1:111122223333:key/1")
+    assert found.remedy == "grant kms:GetKeyPolicy"
