@@ -19,6 +19,7 @@ from irsa.observe.facts import UNREACHED, Answer, RegisteredProvider, Role, Serv
 from irsa.rules.issuers import is_dual_stack
 from irsa.verify.facts import Calls, Facts, NotMade, issuer_of
 from irsa.verify.link import Check, Link, Remedy, ShellCommand, Status, confirmed
+from irsa.verify.links.pod_identity import association
 from irsa.verify.remedies import pod_identity, refusals
 from irsa.verify.remedies.account import near_roles
 from irsa.verify.remedies.iam import create_role, register_audience, register_issuer
@@ -39,13 +40,14 @@ def session_links(facts: Facts, calls: Calls, before: Sequence[Link]) -> list[Li
     """
     but = "EKS granted the session" if facts.by_association else "STS accepted the token"
     made = identity("inside", facts.session_role, calls.inside, "")
+    naming = [association(facts)] if facts.by_association else []
     asked = "" if made.status is Status.PASSED else verify_inside(facts)
     if facts.has_target_role:
         links = [confirmed(link, calls.of_role_b.assumed, but, asked) for link in before]
     else:
         links = [
             *(confirmed(link, calls.assumed, but, asked) for link in before),
-            assume(facts, calls.assumed, before),
+            assume(facts, calls.assumed, [*naming, *before]),
             caller(facts, calls.caller),
         ]
     if not isinstance(calls.inside, NotMade):
