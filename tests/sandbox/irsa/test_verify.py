@@ -115,7 +115,7 @@ def test_a_deny_of_the_bucket_makes_an_exception(workload):
     remedied(workload, "permissions", "resource policy, statement 1")
 
 
-def test_a_bucket_that_was_deleted_is_not_created_under_a_name_that_may_be_wrong(workload):
+def test_a_bucket_that_is_missing_is_not_created_for_a_wrong_name(workload):
     workload.session.aws("s3").delete_bucket(Bucket=workload.bucket)
     link = link_of(workload.verify().json[0], "data")
     assert (link["found"][:12], link["commands"]) == ("NoSuchBucket", [])
