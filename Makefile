@@ -17,7 +17,7 @@ test: setup ## Every test (about 10 minutes)
 check: ## The fast part: lint beside unit, component and program tests (about 1 minute)
 	@$(MAKE) --no-print-directory -j 2 lint quick
 quick: setup
-	@$(RUN) -m pytest -n 3 -m "not sandbox" command/tests components/tests sandbox/tests/unit tests/unit tests/programs
+	@$(RUN) -m pytest -n 3 --dist loadfile -m "not sandbox" command/tests components/tests sandbox/tests/unit tests/unit tests/programs
 test-aws: setup ## Both stacks on two AWS accounts, which costs money: docs/contributing.md
 	@$(RUN) -m tests.live --profile-a "$(PROFILE_A)" --profile-b "$(PROFILE_B)" --region "$(REGION)" \
 	  --subnets "$(SUBNETS)" --deployer-b "$(DEPLOYER_B)" --yes "$(YES)" --clean "$(CLEAN)"
