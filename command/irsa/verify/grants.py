@@ -95,10 +95,7 @@ def judge_grant(
     arn = parse_arn(grant.resource)
     owner = account_of(grant.resource) if arn and arn.account.isdigit() else ""
     resource_policy = facts.resource_policies.get(grant.resource)
-    if (
-        facts.bucket
-        and bucket_listing(role, facts.bucket).resource == grant.resource.partition("/")[0]
-    ):
+    if is_of_bucket(role, facts, grant):
         owner, resource_policy = facts.bucket_account, facts.bucket_policy
     if own_policies_only or (arn and arn.service == "kms" and resource_policy is None):
         resource_policy = _DEFAULT_KEY_POLICY if arn and arn.service == "kms" else None
@@ -123,6 +120,20 @@ def judge_grant(
     policies = (*role.known_policies, PermissionsPolicy("its conditions hold", met))
     other = judged(replace(role, policies=policies))
     return other if other.verdict is Verdict.ALLOW else first
+
+
+def is_of_bucket(role: Role, facts: Facts, grant: Grant) -> bool:
+    """Return whether it is about the bucket in question."""
+    bucket = grant.resource.partition("/")[0]
+    return bool(facts.bucket) and bucket == bucket_listing(role, facts.bucket).resource
+
+
+def actions_by_resource(grants: Iterable[Grant]) -> dict[str, list[str]]:
+    """The actions of grants by their resource."""
+    found: dict[str, list[str]] = {}
+    for each in grants:
+        found.setdefault(each.resource, []).append(each.action)
+    return found
 
 
 def is_partial(role: Role, facts: Facts, grant: Grant, judged: Judgement) -> bool:

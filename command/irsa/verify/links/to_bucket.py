@@ -13,9 +13,10 @@ from irsa.observe.iam import AccountPrincipals
 from irsa.verify.facts import Calls, Facts, Grant, NotMade
 from irsa.verify.grants import (
     LIST_ACTION,
+    actions_by_resource,
     asked_grants,
-    bucket_listing,
     excepts,
+    is_of_bucket,
     is_partial,
     judge_grant,
     named_grants,
@@ -163,10 +164,8 @@ def _asking(role: Role, facts: Facts, named: Sequence[Grant]) -> Iterator[ShellC
 
 def describe_grants(grants: Iterable[Grant]) -> str:
     """Return actions and resources in one line: ``s3:GetObject on arn:aws:s3:::b/*``."""
-    of_resource: dict[str, list[str]] = {}
-    for each in grants:
-        of_resource.setdefault(each.resource, []).append(each.action)
-    return names(f"{names(listed)} on {resource}" for resource, listed in of_resource.items())
+    listed = actions_by_resource(grants).items()
+    return names(f"{names(actions)} on {resource}" for resource, actions in listed)
 
 
 def allow(role: Role, facts: Facts, denied: Sequence[tuple[Grant, Judgement]]) -> Remedy:
@@ -174,7 +173,7 @@ def allow(role: Role, facts: Facts, denied: Sequence[tuple[Grant, Judgement]]) -
     first, and the same change is for all that have it."""
     asked, judged = denied[0]
     in_resource = judged.denying("resource")
-    bucket_policy = facts.bucket_policy if _is_of_bucket(role, facts, asked) else None
+    bucket_policy = facts.bucket_policy if is_of_bucket(role, facts, asked) else None
     if in_resource and isinstance(bucket_policy, dict):
         return _except_in_bucket(role, facts, bucket_policy, in_resource)
     if in_resource:
@@ -186,7 +185,7 @@ def allow(role: Role, facts: Facts, denied: Sequence[tuple[Grant, Judgement]]) -
         return Remedy("allow it in the association's session policy, and restart the Pods")
     own = judge_grant(role, facts, asked, own_policies_only=True)
     if own.verdict is Verdict.ALLOW:
-        if _is_of_bucket(role, facts, asked):
+        if is_of_bucket(role, facts, asked):
             return _allow_in_bucket(role, facts, asked)
         return Remedy(f"ask the owner of {asked.resource} to allow the role in its policy")
     unbounded = judge_grant(replace(role, boundary=None), facts, asked, own_policies_only=True)
@@ -198,11 +197,6 @@ def allow(role: Role, facts: Facts, denied: Sequence[tuple[Grant, Judgement]]) -
         return Remedy("give the role a policy for the resource itself; ask with its ARN")
     policy: Json = {"Version": VERSION, "Statement": [*_statements(wanted)]}
     return grant(role, INLINE_NAME, policy, bounded=bounded)
-
-
-def _is_of_bucket(role: Role, facts: Facts, asked: Grant) -> bool:
-    bucket = asked.resource.partition("/")[0]
-    return bool(facts.bucket) and bucket == bucket_listing(role, facts.bucket).resource
 
 
 def _fitting(role: Role, facts: Facts, wanted: Sequence[Grant]) -> Remedy | None:
@@ -226,10 +220,7 @@ def _fitting(role: Role, facts: Facts, wanted: Sequence[Grant]) -> Remedy | None
 
 def _statements(wanted: Iterable[Grant]) -> Iterator[Json]:
     """The statements that allow what fails, and nothing else."""
-    of_resource: dict[str, list[str]] = {}
-    for each in wanted:
-        of_resource.setdefault(each.resource, []).append(each.action)
-    for resource, actions in of_resource.items():
+    for resource, actions in actions_by_resource(wanted).items():
         action = actions[0] if len(actions) == 1 else actions
         yield {"Effect": "Allow", "Action": action, "Resource": resource}
 
