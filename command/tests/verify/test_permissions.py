@@ -197,6 +197,9 @@ def test_a_new_policy_replaces_none_and_is_for_the_resource_alone():
     assert (every.status, every.remedy.shell) == (FAILED, ())
 
 
+PUT = "put-role-policy"
+
+
 def fitting(name, *statements, account=ACCOUNT_A):
     return PermissionsPolicy(name, {"Statement": [*statements]}, f"arn:aws:iam::{account}:policy/x")
 
@@ -206,6 +209,9 @@ def fitting(name, *statements, account=ACCOUNT_A):
     [
         ([fitting("read", READ)], "attach-role-policy"),
         ([fitting("wide", READ, allow("sqs:*"))], "put-role-policy"),
+        ([fitting("spares", READ, {"Effect": "Allow", "Action": "*", "NotResource": QUEUE})], PUT),
+        ([fitting("but", READ, {"Effect": "Allow", "NotAction": "iam:*", "Resource": B})], PUT),
+        ([fitting("own", READ, allow("sqs:*", "arn:aws:sqs:*:*:${aws:username}"))], PUT),
         ([fitting("other", allow("s3:GetObject", f"{B}/*"))], "put-role-policy"),
         ([fitting("aws", READ, account="aws")], "put-role-policy"),
         ([], "put-role-policy"),

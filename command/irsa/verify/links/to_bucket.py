@@ -206,8 +206,10 @@ def _fitting(role: Role, facts: Facts, wanted: Sequence[Grant]) -> Remedy | None
     fitting: list[tuple[list[Grant], PermissionsPolicy]] = []
     for policy in (each for each in known if account_of(each.arn) == role.account):
         named = [*named_grants([policy.content])]
-        narrow = all(each.resource.partition("/")[0] in within for each in named)
         alone = replace(role, policies=(policy,), boundary=None)
+        # What is allowed by exception, or by a variable, is not among what the policy names.
+        narrow = not excepts(alone) and "$" not in str(policy.content)
+        narrow = narrow and all(each.resource.partition("/")[0] in within for each in named)
         judged = [judge_grant(alone, facts, each, own_policies_only=True) for each in wanted]
         if narrow and all(each.verdict is Verdict.ALLOW for each in judged):
             fitting.append((named, policy))
