@@ -22,76 +22,68 @@ cluster = irsa.EksCluster("dev", config.cluster_args, in_account)
 in_cluster = ResourceOptions(providers=[cluster.kubernetes_provider])
 
 # A stack for trials: force_destroy deletes the namespace and the bucket with everything in them.
-namespace = irsa.Namespace(
-    "dev", irsa.NamespaceArgs(namespace="dev", force_destroy=True), in_cluster
-)
+namespace_args = irsa.NamespaceArgs(namespace=config.namespace, force_destroy=True)
+namespace = irsa.Namespace("dev", namespace_args, in_cluster)
 in_namespace = ResourceOptions.merge(in_cluster, ResourceOptions(depends_on=[namespace]))
-bucket_args = irsa.DataBucketArgs(
-    bucket_name="bucket-s3-app", force_destroy=True, read_policy_name="bucket-s3-app-read"
-)
-bucket = irsa.DataBucket("bucket-s3-app", bucket_args, in_account)
-read_bucket = {"bucket": bucket.read_policy_arn}
-aws_cli: k8s.core.v1.PodSpecArgsDict = {
-    "security_context": {"run_as_user": 65532},  # the image's user is root
-    # By tag, to be readable; a digest is safer.
-    "containers": [
-        {
-            "name": "app",
-            "image": "public.ecr.aws/aws-cli/aws-cli:2.31.0",
-            "command": ["sleep", "infinity"],
-        }
-    ],
-}
+bucket_args = irsa.DataBucketArgs(force_destroy=True, managed_policies=["read"])
+bucket = irsa.DataBucket("s3-app", bucket_args, in_account)
+
+
+def aws_cli(bucket_name: pulumi.Input[str]) -> k8s.core.v1.PodSpecArgsDict:
+    """Return pods with the AWS CLI, which find their bucket in their environment."""
+    container: k8s.core.v1.ContainerArgsDict = {
+        "name": "app",
+        # By tag, to be readable; a digest is safer.
+        "image": "public.ecr.aws/aws-cli/aws-cli:2.31.0",
+        "command": ["sleep", "infinity"],
+        "env": [{"name": "BUCKET", "value": bucket_name}],
+    }
+    return {"security_context": {"run_as_user": 65532}, "containers": [container]}
+
 
 # System 1: the access key of an IAM user, in a Secret. For comparison, and to debug.
-user_args = irsa.AccessKeyUserArgs(user_name="s3-manager", policy_arns=read_bucket)
+user_args = irsa.AccessKeyUserArgs(policy_arns={"bucket": bucket.read_policy_arn})
 user = irsa.AccessKeyUser("s3-manager", user_args, in_account)
-key = irsa.AccessKeyArgs(
-    access_key_id=user.access_key_id,
-    secret_access_key=user.secret_access_key,
-    region=config.region,
-)
-with_key = irsa.ServiceAccount(namespace="dev", name="s3-app-key")
-key_args = irsa.WorkloadArgs(service_account=with_key, access_key=key, pod_spec=aws_cli)
+with_key = irsa.ServiceAccount(namespace=config.namespace, name="s3-app-key")
+key = irsa.AccessKeyArgs(user=user, region=config.region)
+pod_spec = aws_cli(bucket.bucket_name)
+key_args = irsa.WorkloadArgs(service_account=with_key, access_key=key, pod_spec=pod_spec)
 irsa.Workload("s3-app-key", key_args, in_namespace)
 
 # System 2: IRSA. A role that one service account may assume, and its pods.
-s3_app = irsa.ServiceAccount(namespace="dev", name="s3-app")
+s3_app = irsa.ServiceAccount(namespace=config.namespace, name="s3-app")
 role_args = irsa.ServiceAccountRoleArgs(
-    role_name="s3-app",
-    provider_arns=[cluster.provider_arn],
-    service_accounts=[s3_app],
-    policy_arns=read_bucket,
+    irsa_clusters=[cluster], service_accounts=[s3_app], policies={"read": bucket.read()}
 )
 role = irsa.ServiceAccountRole("s3-app", role_args, in_account)
-irsa_args = irsa.WorkloadArgs(service_account=s3_app, role_arn=role.role_arn, pod_spec=aws_cli)
+irsa_args = irsa.WorkloadArgs(service_account=s3_app, role=role, pod_spec=pod_spec)
 irsa.Workload("s3-app", irsa_args, in_namespace)
 
 # A role alone, for service accounts that an operator creates.
 pattern_args = irsa.ServiceAccountRoleArgs(
-    role_name="crossplane-aws-provider",
-    provider_arns=[cluster.provider_arn],
-    subjects=["crossplane-system/aws-provider-*"],
+    irsa_clusters=[cluster], subjects=["crossplane-system/aws-provider-*"]
 )
 pattern_role = irsa.ServiceAccountRole("crossplane-aws-provider", pattern_args, in_account)
 
 # System 3: role chaining. Role A may assume role B of account B, and nothing else.
-s3_app_chain = irsa.ServiceAccount(namespace="dev", name="s3-app-chain")
-role_b_arn = irsa.role_arn(config.account_b_id, "s3-app-B", partition=config.partition)
+s3_app_chain = irsa.ServiceAccount(namespace=config.namespace, name="s3-app-chain")
+# Names in account B, which its stack makes of this stack's name as well.
+stack_a = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+role_b_name = irsa.shared_name("s3-app-B", stack_a)
+role_b_arn = irsa.role_arn(config.account_b_id, role_b_name, partition=config.partition)
+bucket_b_name = irsa.shared_name("s3-app-b", stack_a, config.account_b_id)
 role_a_args = irsa.ServiceAccountRoleArgs(
-    role_name="s3-app-A",
-    provider_arns=[cluster.provider_arn],
-    service_accounts=[s3_app_chain],
-    role_b_arns=[role_b_arn],
+    irsa_clusters=[cluster], service_accounts=[s3_app_chain], role_b_arns=[role_b_arn]
 )
 role_a = irsa.ServiceAccountRole("s3-app-A", role_a_args, in_account)
 target = irsa.TargetRoleArgs(role_arn=role_b_arn, external_id=config.external_id)
 chain = irsa.RoleChainArgs(targets=[target], region=config.region)
 chain_args = irsa.WorkloadArgs(
-    service_account=s3_app_chain, role_arn=role_a.role_arn, chain=chain, pod_spec=aws_cli
+    service_account=s3_app_chain, role=role_a, chain=chain, pod_spec=aws_cli(bucket_b_name)
 )
 irsa.Workload("s3-app-chain", chain_args, in_namespace)
 
+pulumi.export("bucket", bucket.bucket_name)
 pulumi.export("cluster_name", cluster.cluster_name)
 pulumi.export("cluster_arn", cluster.cluster_arn)
 pulumi.export("issuer_url", cluster.issuer_url)

@@ -68,6 +68,7 @@ class AccountAConfig(AccountConfig):
     """Configuration of project irsa."""
 
     cluster: Mapping[str, Any]
+    namespace: values.NamespaceName
     account_b_id: Annotated[str, check_account_id]
     external_id: values.ExternalId | None = None
 

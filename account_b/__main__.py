@@ -17,24 +17,25 @@ account_b = aws.Provider(
     default_tags=aws.ProviderDefaultTagsArgs(tags=config.all_tags),
 )
 in_account = ResourceOptions(providers=[account_b])
-stack_a = f"{pulumi.get_organization()}/irsa/{pulumi.get_stack()}"
-account_a = StackReference(config.account_a_stack or stack_a)
+same_name = f"{pulumi.get_organization()}/irsa/{pulumi.get_stack()}"
+stack_a = config.account_a_stack or same_name
+account_a = StackReference(stack_a)
 
 # A stack for trials: force_destroy deletes the bucket with everything in it.
-bucket_args = irsa.DataBucketArgs(
-    bucket_name="bucket-s3-app-b", force_destroy=True, read_policy_name="bucket-s3-app-b-read"
-)
-bucket = irsa.DataBucket("bucket-s3-app-b", bucket_args, in_account)
+# Account A's stack knows the names of bucket and role before they exist.
+bucket_name = irsa.shared_name("s3-app-b", stack_a, config.account_id)
+bucket_args = irsa.DataBucketArgs(bucket_name=bucket_name, force_destroy=True)
+bucket = irsa.DataBucket("s3-app-b", bucket_args, in_account)
 
 role_a = irsa.TrustedRoleArgs(
     role_arn=account_a.get_output("role_a_arn"),
     unique_id=account_a.get_output("role_a_unique_id"),  # another one if recreated
 )
 role_b_args = irsa.CrossAccountRoleArgs(
-    role_name="s3-app-B",
+    role_name=irsa.shared_name("s3-app-B", stack_a),
     trusted_roles=[role_a],
     external_id=account_a.get_output("external_id"),
-    policy_arns={"bucket": bucket.read_policy_arn},
+    policies={"read": bucket.read()},
 )
 role_b = irsa.CrossAccountRole("s3-app-B", role_b_args, in_account)
 

@@ -1,26 +1,51 @@
-"""IAM resources that several components create alike: managed policies and attachments."""
+"""IAM resources that several components create alike: policies and attachments."""
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from contextlib import suppress
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 import pulumi_aws as aws
-from pulumi import CustomResource, Input, Output, Resource, ResourceOptions, RunError
+from pulumi import Alias, CustomResource, Input, Output, Resource, ResourceOptions, RunError
 
 from irsa.identity.names import check_policy_name
-from irsa.identity.policies import Document, size
+from irsa.identity.policies import VERSION, Document, one_or_list, size
 from irsa.identity.quotas import POLICY_SIZE_MAX
 
+from .values import PolicyDocument, in_apply
+
 T = TypeVar("T")
+Aliases = Mapping[str, Sequence[str | Alias]]
+
+ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+INLINE_POLICY = "aws:iam/rolePolicy:RolePolicy"
+MANAGED_POLICY = "aws:iam/policy:Policy"
+ROLE = "aws:iam/role:Role"
 
 
-def iam_name(path: str, name: str) -> str:
-    """Return the logical name of an IAM role or user: its path and name.
+def allow(
+    actions: str | Sequence[str], resources: Input[str] | Sequence[Input[str]]
+) -> Output[Document]:
+    """Return a policy document that allows actions on resources, for ``policies`` of a role."""
+    listed = [actions] if isinstance(actions, str) else actions
+    arns: Any = resources if isinstance(resources, list | tuple) else [resources]
+
+    def document(known: Sequence[str]) -> Document:
+        grant = {"Action": one_or_list(listed), "Resource": one_or_list(known)}
+        return {"Version": VERSION, "Statement": [{"Effect": "Allow", **grant}]}
+
+    return Output.all(*arns).apply(document)
+
+
+def iam_name(path: str, name: str | None, component: str) -> str:
+    """Return the logical name of an IAM role or user: its path and name, if the program gives one.
 
     Named after itself and not after its workload, it survives a rename of the workload. IAM cannot
-    move it to another path, so a role with another path is another role.
+    move it to another path, so a role with another path is another role. A name that Pulumi makes
+    begins with the component's.
     """
-    return f"{path}{name}".removeprefix("/")
+    return f"{path}{name}".removeprefix("/") if name else component
 
 
 def wait_for(value: Output[T], *resources: CustomResource) -> Output[T]:
@@ -32,9 +57,15 @@ def wait_for(value: Output[T], *resources: CustomResource) -> Output[T]:
 
 
 def managed_policy(
-    name: str, document: Output[Document], *, description: str, parent: Resource
+    logical_name: str,
+    name: str | None,
+    document: Output[Document],
+    *,
+    description: str,
+    parent: Resource,
+    aliases: Sequence[str | Alias] | None = None,
 ) -> aws.iam.Policy:
-    """Create a managed policy of that physical and logical name.
+    """Create a managed policy.
 
     IAM cannot change the description of a policy, so it must not depend on the document.
     """
@@ -42,17 +73,17 @@ def managed_policy(
     def text(complete: Document) -> str:
         if size(complete) > POLICY_SIZE_MAX:
             raise RunError(
-                f"policy {name!r} has {size(complete)} characters; IAM accepts {POLICY_SIZE_MAX}, "
-                "name fewer resources"
+                f"policy {logical_name!r} has {size(complete)} characters; IAM accepts "
+                f"{POLICY_SIZE_MAX}, name fewer resources"
             )
         return json.dumps(complete)
 
     return aws.iam.Policy(
-        check_policy_name(name),
-        name=name,
+        logical_name,
+        name=name and check_policy_name(name),
         description=description,
         policy=document.apply(text),
-        opts=ResourceOptions(parent=parent),
+        opts=ResourceOptions(parent=parent, aliases=aliases),
     )
 
 
@@ -62,6 +93,7 @@ def attach_policies(
     policy_arns: Mapping[str, Input[str]],
     *,
     parent: Resource,
+    aliases: Aliases = MappingProxyType({}),
     imported_from: str | None = None,
 ) -> list[aws.iam.RolePolicyAttachment]:
     """Attach managed policies to a role; import those of the role ``imported_from``.
@@ -75,6 +107,7 @@ def attach_policies(
             policy_arn=policy_arn,
             opts=ResourceOptions(
                 parent=parent,
+                aliases=aliases.get(key),
                 import_=f"{imported_from}/{policy_arn}"
                 if imported_from and isinstance(policy_arn, str)
                 else None,
@@ -84,15 +117,87 @@ def attach_policies(
     ]
 
 
+def check_policies(
+    owner: str, policies: Mapping[str, PolicyDocument], policy_arns: Mapping[str, object]
+) -> None:
+    """Raise ValueError for inline policies that IAM refuses, as far as they are known now."""
+    for name in policies.keys() & policy_arns.keys():
+        raise ValueError(f"{owner}: {name!r} is in policies and in policy_arns; rename one")
+    known = {}
+    for name, each in policies.items():
+        # A document with outputs in it is checked when they are known.
+        with suppress(TypeError):
+            known[name] = _text(each)
+    _check_known(owner, known)
+
+
+def _check_known(owner: str, policies: Mapping[str, str]) -> None:
+    if policies:
+        # Imported here: many programs give none, and the evaluator takes a while to load.
+        from irsa.rules.inline_policies import check_inline_policies
+
+        check_inline_policies(owner, policies)
+
+
+def _text(document: object) -> str:
+    return document if isinstance(document, str) else json.dumps(document)
+
+
+def embed_policies(
+    role: aws.iam.Role,
+    logical_name: str,
+    policies: Mapping[str, PolicyDocument],
+    *,
+    owner: str,
+    parent: Resource,
+    aliases: Aliases,
+    imported_from: str | None = None,
+) -> list[aws.iam.RolePolicy]:
+    """Create a role's inline policies; import those of the role ``imported_from``."""
+    documents = {name: Output.from_input(each) for name, each in policies.items()}
+
+    async def check() -> None:
+        known = {}
+        for name, each in documents.items():
+            if await each.is_secret():
+                raise RunError(
+                    f"{owner}: policies[{name!r}] is secret, and no preview or audit could show "
+                    "what it allows; give Output.unsecret(…) of it"
+                )
+            if await each.is_known():
+                try:
+                    known[name] = _text(await each.future())
+                except TypeError as error:
+                    raise RunError(f"{owner}: policies[{name!r}]: {error}; give JSON") from None
+        in_apply(_check_known)(owner, known)
+
+    checked = Output.from_input(check())
+    return [
+        aws.iam.RolePolicy(
+            f"{logical_name}-{name}",
+            name=name,
+            role=role.name,
+            policy=Output.all(each, checked).apply(lambda both: _text(both[0])),
+            opts=ResourceOptions(
+                parent=parent,
+                aliases=aliases.get(name),
+                import_=f"{imported_from}:{name}" if imported_from else None,
+            ),
+        )
+        for name, each in documents.items()
+    ]
+
+
 def remove_other_policies(
     role: aws.iam.Role,
     logical_name: str,
     policy_arns: Mapping[str, Input[str]],
+    policies: Sequence[str],
     *,
-    after: Sequence[aws.iam.RolePolicyAttachment],
+    after: Sequence[Resource],
     parent: Resource,
 ) -> None:
-    """Detach every managed policy but these from a role, and delete its inline policies.
+    """Detach every managed policy but these from a role, and delete its other inline policies.
 
     https://www.pulumi.com/registry/packages/aws/api-docs/iam/rolepolicyattachmentsexclusive/
     """
@@ -101,4 +206,6 @@ def remove_other_policies(
     aws.iam.RolePolicyAttachmentsExclusive(
         logical_name, role_name=role.name, policy_arns=list(policy_arns.values()), opts=opts
     )
-    aws.iam.RolePoliciesExclusive(logical_name, role_name=role.name, policy_names=[], opts=opts)
+    aws.iam.RolePoliciesExclusive(
+        logical_name, role_name=role.name, policy_names=[*policies], opts=opts
+    )

@@ -12,14 +12,15 @@ from irsa.identity.arns import check_policy_arns
 
 from . import values
 from ._iam import iam_name, wait_for
+from .taking_over import TakingOverArgs, aliases
 
 
 @values.arguments
-class AccessKeyUserArgs:
+class AccessKeyUserArgs(TakingOverArgs):
     """Arguments of `AccessKeyUser`."""
 
-    user_name: values.UserName
-    """Physical name of the user."""
+    user_name: values.UserName | None = None
+    """Physical name of the user; by default Pulumi makes one."""
 
     policy_arns: Mapping[str, Input[values.PolicyArn]] = field(default_factory=dict)
     """Managed policies to attach, keyed by the name that goes into the child's URN."""
@@ -34,7 +35,8 @@ class AccessKeyUserArgs:
     """IAM path of the user."""
 
     def __post_init__(self) -> None:
-        check_policy_arns(f"user {self.user_name!r}", self.policy_arns)
+        owner = f"user {self.user_name!r}" if self.user_name else "the user"
+        check_policy_arns(owner, self.policy_arns)
 
 
 class AccessKeyUser(pulumi.ComponentResource):
@@ -53,27 +55,30 @@ class AccessKeyUser(pulumi.ComponentResource):
         self, name: str, args: AccessKeyUserArgs, opts: ResourceOptions | None = None
     ) -> None:
         super().__init__("irsa:index:AccessKeyUser", name, {}, opts)
+        owner = f"user {args.user_name or name!r}"
+        children = [("user", "aws:iam/user:User"), ("key", "aws:iam/accessKey:AccessKey")]
+        attachment = "aws:iam/userPolicyAttachment:UserPolicyAttachment"
+        old = aliases(owner, args, [*children, *((key, attachment) for key in args.policy_arns)])
         pulumi.log.warn(
-            f"user {args.user_name!r} has a static access key: it never expires and works from any "
+            f"{owner} has a static access key: it never expires and works from any "
             "machine, while IRSA's credentials expire and belong to one service account. Use it "
             "for local debugging only.",
             self,
         )
 
-        logical_name = iam_name(args.path, args.user_name)
-
-        user = aws.iam.User(
+        logical_name = iam_name(args.path, args.user_name, name)
+        user = self.user = aws.iam.User(
             logical_name,
             name=args.user_name,
             path=args.path,
-            opts=ResourceOptions(parent=self),
+            opts=ResourceOptions(parent=self, aliases=old.get("user")),
         )
         attachments = [
             aws.iam.UserPolicyAttachment(
                 f"{logical_name}-{key}",
                 user=user.name,
                 policy_arn=policy_arn,
-                opts=ResourceOptions(parent=self),
+                opts=ResourceOptions(parent=self, aliases=old.get(key)),
             )
             for key, policy_arn in args.policy_arns.items()
         ]
@@ -82,10 +87,10 @@ class AccessKeyUser(pulumi.ComponentResource):
         key = aws.iam.AccessKey(
             f"{logical_name}-v{args.key_version}",
             user=user.name,
-            opts=ResourceOptions(parent=self),
+            opts=ResourceOptions(parent=self, aliases=old.get("key")),
         )
 
-        self.user_name = user.name
+        self.user_name = user.name if args.user_name else user.id
         self.access_key_id = wait_for(key.id, *attachments)
         self.secret_access_key = Output.secret(key.secret)
         self.register_outputs({"user_name": self.user_name, "access_key_id": self.access_key_id})

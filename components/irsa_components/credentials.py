@@ -12,6 +12,8 @@ from irsa.identity.profiles import aws_config, check_chained_duration, check_pro
 from irsa.identity.quotas import TOKEN_EXPIRATION
 
 from . import values
+from .access_key_user import AccessKeyUser
+from .pod_identity_association import PodIdentityAssociation
 from .pod_template import PodAdditions
 
 CONFIG_FOLDER = "/etc/aws"
@@ -95,7 +97,10 @@ class RoleChainArgs:
 class PodIdentityArgs:
     """EKS Pod Identity: the pods get the role of an association of their service account."""
 
-    association_id: Input[str]
+    association: Annotated[PodIdentityAssociation | None, values.gives("association_id")] = None
+    """The association, which must be the pods' service account's."""
+
+    association_id: Input[str] = values.FROM_OBJECT
     """Id of the association: `association_id` of `PodIdentityAssociation`."""
 
     kubeconfig: Input[str] | None = None
@@ -109,10 +114,16 @@ class PodIdentityArgs:
 class AccessKeyArgs:
     """An access key, for pods without a role."""
 
-    access_key_id: Input[str]
+    user: Annotated[
+        AccessKeyUser | None,
+        values.gives("access_key_id", "secret_access_key"),
+    ] = None
+    """The user whose key it is."""
+
+    access_key_id: Input[str] = values.FROM_OBJECT
     """Id of the key."""
 
-    secret_access_key: Input[str]
+    secret_access_key: Input[str] = values.FROM_OBJECT
     """The secret. It is stored in the Secret only, whose data Pulumi always encrypts."""
 
     region: values.Region

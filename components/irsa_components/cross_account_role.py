@@ -22,8 +22,19 @@ from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION, TRUST_POLICY_QUO
 from irsa.identity.subjects import service_account_ref
 
 from . import values
-from ._iam import attach_policies, iam_name, wait_for
+from ._iam import (
+    ATTACHMENT,
+    INLINE_POLICY,
+    ROLE,
+    attach_policies,
+    check_policies,
+    embed_policies,
+    iam_name,
+    wait_for,
+)
 from .service_account import ServiceAccount
+from .service_account_role import ServiceAccountRole
+from .taking_over import TakingOverArgs, aliases
 from .values import in_apply
 
 
@@ -31,7 +42,12 @@ from .values import in_apply
 class TrustedRoleArgs:
     """A role of the trusted account."""
 
-    role_arn: Input[values.RoleArn]
+    role: Annotated[
+        ServiceAccountRole | None, values.gives("role_arn", unique_id="role_unique_id")
+    ] = None
+    """The role, if this program has it."""
+
+    role_arn: Input[values.RoleArn] = values.FROM_OBJECT
     """Its ARN."""
 
     unique_id: Input[values.UniqueId] | None = None
@@ -61,11 +77,12 @@ class TargetingAssociationArgs:
 
 
 @values.arguments
-class CrossAccountRoleArgs:
+class CrossAccountRoleArgs(TakingOverArgs):
     """Arguments of `CrossAccountRole`."""
 
-    role_name: values.RoleName
-    """Physical name of the role, which the trusted account knows beforehand."""
+    role_name: values.RoleName | None = None
+    """Physical name of the role, if the trusted account must know it beforehand (`shared_name`); by
+    default Pulumi makes one."""
 
     trusted_roles: Sequence[TrustedRoleArgs] = ()
     """Roles that may assume this one."""
@@ -82,6 +99,9 @@ class CrossAccountRoleArgs:
     external_id: Input[values.ExternalId | None] = None
     """``sts:ExternalId`` that the caller must send."""
 
+    policies: Mapping[values.PolicyName, values.PolicyDocument] = field(default_factory=dict)
+    """Inline policies by name, each a document, its JSON, or an output."""
+
     policy_arns: Mapping[str, Input[values.PolicyArn]] = field(default_factory=dict)
     """Managed policies to attach, keyed by the name that goes into the child's URN."""
 
@@ -96,18 +116,24 @@ class CrossAccountRoleArgs:
 
     def __post_init__(self) -> None:
         trusted = [each.role_arn for each in (*self.trusted_roles, *self.associations)]
-        check_policy_arns(f"role {self.role_name!r}", self.policy_arns, beside=trusted)
+        owner = self.owner()
+        check_policy_arns(owner, self.policy_arns, beside=trusted)
+        check_policies(owner, self.policies, self.policy_arns)
         if not self.trusted_roles and not self.associations:
             raise ValueError(
-                f"role {self.role_name!r} trusts no principal; give at least one of trusted_roles "
-                "or associations"
+                f"{owner} trusts no principal; give at least one of trusted_roles or associations"
             )
         if self.trust == "role-arn" and any(r.unique_id is None for r in self.trusted_roles):
             raise ValueError(
-                f"role {self.role_name!r} trusts a role without its unique id, so an `up` would "
+                f"{owner} trusts a role without its unique id, so an `up` would "
                 "not repair the trust when that role was recreated; give unique_id, or use trust "
                 "'principal-arn'"
             )
+
+    def owner(self, component: str = "") -> str:
+        """Return the role's name for messages."""
+        name = self.role_name or component
+        return f"role {name!r}" if name else "the role"
 
 
 class CrossAccountRole(pulumi.ComponentResource):
@@ -124,8 +150,13 @@ class CrossAccountRole(pulumi.ComponentResource):
     ) -> None:
         super().__init__("irsa:index:CrossAccountRole", name, {}, opts)
 
-        logical_name = iam_name(args.path, args.role_name)
-        role = aws.iam.Role(
+        owner = args.owner(name)
+        children = [("role", ROLE)]
+        children += [(key, ATTACHMENT) for key in args.policy_arns]
+        children += [(key, INLINE_POLICY) for key in args.policies]
+        old = aliases(owner, args, children)
+        logical_name = iam_name(args.path, args.role_name, name)
+        role = self.role = aws.iam.Role(
             logical_name,
             name=args.role_name,
             path=args.path,
@@ -134,15 +165,19 @@ class CrossAccountRole(pulumi.ComponentResource):
                 args.external_id,
                 [[each.role_arn, each.unique_id] for each in args.trusted_roles],
                 [[each.role_arn, each.cluster_arn] for each in args.associations],
-            ).apply(in_apply(partial(_trust_policy, args), f"role {args.role_name!r}: ")),
+            ).apply(in_apply(partial(_trust_policy, args), f"{owner}: ")),
             permissions_boundary=args.permissions_boundary,
             max_session_duration=args.max_session_duration,
-            opts=ResourceOptions(parent=self),
+            opts=ResourceOptions(parent=self, aliases=old.get("role")),
         )
-        attachments = attach_policies(role, logical_name, args.policy_arns, parent=self)
+        common: Any = {"parent": self, "aliases": old}
+        policies = [
+            *attach_policies(role, logical_name, args.policy_arns, **common),
+            *embed_policies(role, logical_name, args.policies, owner=owner, **common),
+        ]
 
-        self.role_arn = wait_for(role.arn, *attachments)
-        self.role_name = role.name
+        self.role_arn = wait_for(role.arn, *policies)
+        self.role_name = role.name if args.role_name else role.id
         self.register_outputs(
             {
                 "role_arn": self.role_arn,

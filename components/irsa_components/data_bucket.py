@@ -1,7 +1,9 @@
 """A private S3 bucket, and the managed policies that give access to it."""
 
 import json
+from collections.abc import Sequence
 from functools import partial
+from typing import Annotated, Any
 
 import pulumi
 import pulumi_aws as aws
@@ -9,20 +11,38 @@ from pulumi import Output, ResourceOptions
 
 from irsa.identity.policies import (
     PERMISSIONS,
+    Document,
     bucket_permissions_policy,
+    check_key_prefix,
     tls_only_bucket_policy,
 )
 
 from . import values
-from ._iam import managed_policy, wait_for
+from ._iam import MANAGED_POLICY, Aliases, managed_policy, wait_for
+from .taking_over import TakingOverArgs, aliases
+
+CHILDREN = {
+    "bucket": "aws:s3/bucket:Bucket",
+    "public-access": "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
+    "ownership": "aws:s3/bucketOwnershipControls:BucketOwnershipControls",
+    "encryption": (
+        "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
+    ),
+    "versioning": "aws:s3/bucketVersioning:BucketVersioning",
+    "policy": "aws:s3/bucketPolicy:BucketPolicy",
+}
+
+
+def _attribute(permissions: str) -> str:
+    return permissions.replace("-", "_")
 
 
 @values.arguments
-class DataBucketArgs:
+class DataBucketArgs(TakingOverArgs):
     """Arguments of `DataBucket`."""
 
-    bucket_name: values.BucketName
-    """Name of the bucket, unique in the world."""
+    bucket_name: values.BucketName | None = None
+    """Name of the bucket, unique in the world; by default Pulumi makes one."""
 
     force_destroy: bool = False
     """Delete the bucket, and the objects in it, when it leaves the stack. By default it stays, with
@@ -30,6 +50,11 @@ class DataBucketArgs:
 
     existing: bool = False
     """Use the existing bucket of that name; it is never changed or deleted."""
+
+    managed_policies: Sequence[Annotated[str, values.one_of(*PERMISSIONS)]] = ()
+    """Managed policies to create, whose names Pulumi makes: any of ``read``, ``read-write`` and
+    ``full``, which is every S3 action. A role of one program takes `read` or `read_write` of the
+    bucket as its own policy instead."""
 
     read_policy_name: values.PolicyName | None = None
     """Name of a managed policy to create, which lets its holder read this bucket."""
@@ -41,6 +66,8 @@ class DataBucketArgs:
     """Name of a managed policy to create, which allows every S3 action on this bucket."""
 
     def __post_init__(self) -> None:
+        if self.existing and self.bucket_name is None:
+            raise ValueError("existing=True is a bucket without a name; give bucket_name")
         if self.existing and self.force_destroy:
             raise ValueError(
                 f"bucket {self.bucket_name!r}: existing=True is never deleted; remove force_destroy"
@@ -70,39 +97,67 @@ class DataBucket(pulumi.ComponentResource):
         self, name: str, args: DataBucketArgs, opts: ResourceOptions | None = None
     ) -> None:
         super().__init__("irsa:index:DataBucket", name, {}, opts)
+        names = {each: getattr(args, f"{_attribute(each)}_policy_name") for each in PERMISSIONS}
+        policies = [e for e in PERMISSIONS if names[e] is not None or e in args.managed_policies]
+        children = [*CHILDREN.items()] if not args.existing else []
+        children += [(each, MANAGED_POLICY) for each in policies]
+        old = aliases(f"bucket {args.bucket_name or name!r}", args, children)
         if args.existing:
-            bucket = aws.s3.Bucket.get(name, args.bucket_name, opts=ResourceOptions(parent=self))
-            self.bucket_name, self.bucket_arn = bucket.bucket, bucket.arn
+            self.bucket = aws.s3.Bucket.get(
+                name, str(args.bucket_name), opts=ResourceOptions(parent=self)
+            )
+            self.bucket_name, self.bucket_arn = self.bucket.bucket, self.bucket.arn
         else:
-            bucket, bucket_policy = self._create(name, args)
-            self.bucket_name = bucket_policy.bucket
-            self.bucket_arn = wait_for(bucket.arn, bucket_policy)
+            self.bucket, bucket_policy = self._create(name, args, old)
+            # A name of Pulumi's has a random part, which a preview does not know.
+            self.bucket_name = bucket_policy.bucket if args.bucket_name else bucket_policy.id
+            self.bucket_arn = wait_for(self.bucket.arn, bucket_policy)
         outputs = {"bucket_name": self.bucket_name, "bucket_arn": self.bucket_arn}
-        for permissions in PERMISSIONS:
-            policy = f"{permissions.replace('-', '_')}_policy"
-            if (policy_name := getattr(args, f"{policy}_name")) is not None:
-                outputs[f"{policy}_arn"] = self._policy(policy_name, permissions)
-                setattr(self, f"{policy}_arn", outputs[f"{policy}_arn"])
+        for permissions in policies:
+            key = f"{_attribute(permissions)}_policy_arn"
+            outputs[key] = managed_policy(
+                names[permissions] or f"{name}-{permissions}",
+                names[permissions],
+                self._document(permissions),
+                description="Access to one bucket",
+                parent=self,
+                aliases=old.get(permissions),
+            ).arn
+            setattr(self, key, outputs[key])
         self.register_outputs(outputs)
 
-    def _policy(self, name: str, permissions: str) -> Output[str]:
-        document = self.bucket_arn.apply(
-            partial(bucket_permissions_policy, permissions=permissions)
-        )
-        return managed_policy(name, document, description="Access to one bucket", parent=self).arn
+    def read(self, prefix: str = "") -> Output[Document]:
+        """Return a policy document that allows to read the bucket, or the objects whose keys begin
+        with a prefix, such as ``reports/``; for ``policies`` of a role."""
+        return self._document("read", prefix)
 
-    def _create(self, name: str, args: DataBucketArgs) -> tuple[aws.s3.Bucket, aws.s3.BucketPolicy]:
+    def read_write(self, prefix: str = "") -> Output[Document]:
+        """Return a policy document that allows to read and write, as `read` does."""
+        return self._document("read-write", prefix)
+
+    def _document(self, permissions: str, prefix: str = "") -> Output[Document]:
+        check_key_prefix(prefix)
+        return self.bucket_arn.apply(
+            partial(bucket_permissions_policy, permissions=permissions, prefix=prefix)
+        )
+
+    def _create(
+        self, name: str, args: DataBucketArgs, old: Aliases
+    ) -> tuple[aws.s3.Bucket, aws.s3.BucketPolicy]:
         """Create the bucket and what protects it, of which its policy comes last."""
         retain = not args.force_destroy
+
+        def opts(key: str, **more: Any) -> ResourceOptions:
+            return ResourceOptions(
+                parent=self, retain_on_delete=retain, aliases=old.get(key), **more
+            )
+
         bucket = aws.s3.Bucket(
-            name,
-            bucket=args.bucket_name,
-            force_destroy=args.force_destroy,
-            opts=ResourceOptions(parent=self, retain_on_delete=retain),
+            name, bucket=args.bucket_name, force_destroy=args.force_destroy, opts=opts("bucket")
         )
         # Deleted with the bucket and not before it: a bucket that cannot be deleted keeps its
         # protection.
-        child_opts = ResourceOptions(parent=self, deleted_with=bucket, retain_on_delete=retain)
+        deleted_with: Any = {"deleted_with": bucket}
         public_access = aws.s3.BucketPublicAccessBlock(
             name,
             bucket=bucket.bucket,
@@ -110,35 +165,36 @@ class DataBucket(pulumi.ComponentResource):
             block_public_policy=True,
             ignore_public_acls=True,
             restrict_public_buckets=True,
-            opts=child_opts,
+            opts=opts("public-access", **deleted_with),
         )
         ownership = aws.s3.BucketOwnershipControls(
             name,
             bucket=bucket.bucket,
             rule={"object_ownership": "BucketOwnerEnforced"},
-            opts=child_opts,
+            opts=opts("ownership", **deleted_with),
         )
         encryption = aws.s3.BucketServerSideEncryptionConfiguration(
             name,
             bucket=bucket.bucket,
             rules=[{"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}],
-            opts=child_opts,
+            opts=opts("encryption", **deleted_with),
         )
         versioning = aws.s3.BucketVersioning(
             name,
             bucket=bucket.bucket,
             versioning_configuration={"status": "Enabled"},
-            opts=child_opts,
+            opts=opts("versioning", **deleted_with),
         )
         bucket_policy = aws.s3.BucketPolicy(
             name,
             bucket=bucket.bucket,
             policy=bucket.arn.apply(lambda arn: json.dumps(tls_only_bucket_policy(arn))),
-            opts=ResourceOptions.merge(
-                child_opts,
-                # Once it exists, the bucket is protected. S3 also refuses a policy and a public
-                # access block that are written at the same time.
-                ResourceOptions(depends_on=[public_access, ownership, encryption, versioning]),
+            # Once it exists, the bucket is protected. S3 also refuses a policy and a public
+            # access block that are written at the same time.
+            opts=opts(
+                "policy",
+                depends_on=[public_access, ownership, encryption, versioning],
+                **deleted_with,
             ),
         )
         return bucket, bucket_policy

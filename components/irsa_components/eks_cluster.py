@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_aws as aws
 import pulumi_eks as eks
-import pulumi_kubernetes as k8s
 from pulumi import Output, Resource, ResourceOptions
 
 from irsa.identity.arns import (
@@ -21,30 +20,17 @@ from irsa.identity.policies import service_trust_policy
 
 from ._eks_addons import create_addons
 from ._iam import attach_policies
+from .cluster import Cluster
 from .eks_cluster_args import EksClusterArgs
+from .taking_over import aliases
 from .values import in_apply
 
 # https://docs.aws.amazon.com/eks/latest/userguide/create-node-role.html
 NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly")
 
 
-class EksCluster(pulumi.ComponentResource):
+class EksCluster(Cluster):
     """A cluster, its IAM OIDC provider, and a Kubernetes provider that reaches it."""
-
-    cluster_name: Output[str]
-    """Name in EKS."""
-
-    cluster_arn: Output[str]
-    """ARN of the cluster, for the trust policies of EKS Pod Identity."""
-
-    issuer_url: Output[str]
-    """The ``iss`` claim of the cluster's tokens, with ``https://``."""
-
-    provider_arn: Output[str]
-    """ARN of the IAM OIDC provider, for trust policies."""
-
-    kubeconfig: Output[str]
-    """A kubeconfig as JSON; secret."""
 
     def __init__(
         self, name: str, args: EksClusterArgs, opts: ResourceOptions | None = None
@@ -53,7 +39,9 @@ class EksCluster(pulumi.ComponentResource):
 
         created = None if args.existing else self._control_plane(name, args)
         if created is None:
-            found = aws.eks.Cluster.get(name, args.cluster_name, opts=ResourceOptions(parent=self))
+            found = aws.eks.Cluster.get(
+                name, str(args.cluster_name), opts=ResourceOptions(parent=self)
+            )
             self.issuer_url = found.identities[0].oidcs[0].issuer
             config = Output.all(
                 arn=found.arn,
@@ -70,32 +58,12 @@ class EksCluster(pulumi.ComponentResource):
         self.provider_arn = self._oidc_provider_arn(name, args)
         nodes = self._nodes(name, args, created) if created else []
 
-        # Not among the outputs, so that the package for other languages does without it.
-        self.kubernetes_provider = k8s.Provider(
-            name,
-            kubeconfig=self.kubeconfig,
-            # The issuer changes when the cluster is another one, and at no other time; without
-            # it a new certificate would replace everything in the cluster.
-            cluster_identifier=self.issuer_url,
-            # Without these two every change replaces, and a moment without the Secret is downtime.
-            enable_config_map_mutable=True,
-            enable_secret_mutable=True,
-            opts=ResourceOptions(parent=self, depends_on=nodes),
-        )
-        self.register_outputs(
-            {
-                "cluster_name": self.cluster_name,
-                "cluster_arn": self.cluster_arn,
-                "issuer_url": self.issuer_url,
-                "provider_arn": self.provider_arn,
-                "kubeconfig": self.kubeconfig,
-            }
-        )
+        self._finish(name, nodes)
 
     def _oidc_provider_arn(self, name: str, args: EksClusterArgs) -> Output[str]:
         if args.provider_arn is not None:
             return Output.all(args.provider_arn, self.issuer_url).apply(
-                in_apply(lambda found: _same_issuer(args.cluster_name, *found))
+                in_apply(lambda found: _same_issuer(str(args.cluster_name), *found))
             )
         if args.existing and not args.create_provider:
             # Under the created one's name: a stack that had created it lets go of it, unharmed.
@@ -105,6 +73,8 @@ class EksCluster(pulumi.ComponentResource):
             ).arn
         # pulumi-eks could create it, but fetches a TLS thumbprint from the machine that
         # deploys, which fails behind proxies; IAM no longer needs one (decision 0013).
+        kind = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
+        old = aliases(f"cluster {args.cluster_name or name!r}", args, [("provider", kind)])
         return aws.iam.OpenIdConnectProvider(
             name,
             url=self.issuer_url,
@@ -114,6 +84,7 @@ class EksCluster(pulumi.ComponentResource):
                 # `up --skip-preview` keeps the protected cluster and deletes what else it
                 # can, and roles of other stacks trust this provider.
                 protect=args.control_plane.deletion_protection,
+                aliases=old.get("provider"),
             ),
         ).arn
 
@@ -127,7 +98,7 @@ class EksCluster(pulumi.ComponentResource):
         child_opts = ResourceOptions(parent=self)
         role = aws.iam.Role(
             f"{name}-node",
-            description=f"Nodes of EKS cluster {args.cluster_name}",
+            description=f"Nodes of EKS cluster {args.cluster_name or name}",
             assume_role_policy=json.dumps(service_trust_policy("ec2.amazonaws.com")),
             opts=child_opts,
         )
@@ -159,8 +130,8 @@ class EksCluster(pulumi.ComponentResource):
         spec = args.control_plane
         if not spec.endpoint_public_access:
             pulumi.log.warn(
-                f"cluster {args.cluster_name!r} has no public endpoint: this deployment, and "
-                "every client, must run in its VPC or in a network connected to it",
+                f"cluster {args.cluster_name or name!r} has no public endpoint: this deployment, "
+                "and every client, must run in its VPC or in a network connected to it",
                 self,
             )
         return eks.Cluster(

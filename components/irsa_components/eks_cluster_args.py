@@ -10,11 +10,12 @@ from irsa.identity.arns import partition_of
 from irsa.identity.eks import STS_AUDIENCE
 
 from . import values
+from .taking_over import TakingOverArgs
 
 ANYWHERE: Final = "0.0.0.0/0"
 FEWEST_SUBNETS: Final = 2
 OF_CREATED: Final = (
-    "version", "subnet_ids", "vpc_id", "control_plane", "access_entries", "nodes", "auto_mode",
+    "version", "subnet_ids", "vpc_id", "control_plane", "nodes", "auto_mode",
 )  # fmt: skip
 _INSTANCE_TYPE = r"[a-z][a-z0-9-]*\.[a-z0-9-]+"
 # https://docs.aws.amazon.com/eks/latest/userguide/control-plane-logs.html
@@ -75,7 +76,7 @@ class ControlPlaneArgs:
 
 @values.arguments
 class AccessEntryArgs:
-    """An IAM principal that may use a created cluster's API.
+    """An IAM principal that may use a cluster's API.
 
     https://docs.aws.amazon.com/eks/latest/userguide/access-entries.html
     """
@@ -122,11 +123,11 @@ class NodeGroupArgs:
 
 
 @values.arguments
-class EksClusterArgs:
+class EksClusterArgs(TakingOverArgs):
     """Arguments of `EksCluster`."""
 
-    cluster_name: values.ClusterName
-    """Name of the cluster in EKS."""
+    cluster_name: values.ClusterName | None = None
+    """Name of the cluster in EKS; by default Pulumi makes one."""
 
     existing: bool = False
     """Use the existing cluster of that name; it is never changed or deleted."""
@@ -156,8 +157,7 @@ class EksClusterArgs:
     """Endpoints, logs, encryption and deletion protection of a created cluster."""
 
     access_entries: Sequence[AccessEntryArgs] = ()
-    """Principals that may use a created cluster's API, in addition to the principal that creates
-    it."""
+    """Principals that may use the cluster's API. EKS adds the principal that creates a cluster."""
 
     nodes: NodeGroupArgs = field(default_factory=NodeGroupArgs)
     """Managed node group of a created cluster."""
@@ -178,7 +178,9 @@ class EksClusterArgs:
     """Partition of the account, for the ARNs of AWS's own policies."""
 
     def __post_init__(self) -> None:
-        cluster = f"cluster {self.cluster_name!r}"
+        cluster = f"cluster {self.cluster_name!r}" if self.cluster_name else "the cluster"
+        if self.existing and self.cluster_name is None:
+            raise ValueError("existing=True is a cluster without a name; give cluster_name")
         defaults = (None, (), [], False, ControlPlaneArgs(), NodeGroupArgs())
         given = [each for each in OF_CREATED if getattr(self, each) not in defaults]
         if given and self.existing:
@@ -212,7 +214,9 @@ class EksClusterArgs:
                     f"{cluster}: {name} {arn} is not in partition {self.partition}; begin it with "
                     f"arn:{self.partition}:"
                 )
-        if self.role_arn in [entry.principal_arn for entry in self.access_entries]:
+        if not self.existing and self.role_arn in [
+            entry.principal_arn for entry in self.access_entries
+        ]:
             raise ValueError(
                 f"{cluster}: {self.role_arn} creates the cluster, so EKS makes it an "
                 "administrator; remove it from access_entries"

@@ -5,10 +5,11 @@ import pulumi_kubernetes as k8s
 from pulumi import Output, ResourceOptions
 
 from . import values
+from .taking_over import TakingOverArgs, aliases
 
 
 @values.arguments
-class NamespaceArgs:
+class NamespaceArgs(TakingOverArgs):
     """Arguments of `Namespace`."""
 
     namespace: values.NamespaceName
@@ -41,10 +42,16 @@ class Namespace(pulumi.ComponentResource):
                 name, args.namespace, opts=ResourceOptions(parent=self)
             )
         else:
+            children = [("namespace", "kubernetes:core/v1:Namespace")]
+            old = aliases(f"namespace {args.namespace!r}", args, children)
             namespace = k8s.core.v1.Namespace(
                 name,
                 metadata=k8s.meta.v1.ObjectMetaArgs(name=args.namespace),
-                opts=ResourceOptions(parent=self, retain_on_delete=not args.force_destroy),
+                opts=ResourceOptions(
+                    parent=self,
+                    retain_on_delete=not args.force_destroy,
+                    aliases=old.get("namespace"),
+                ),
             )
         self.namespace = namespace.metadata.name
         self.register_outputs({"namespace": self.namespace})

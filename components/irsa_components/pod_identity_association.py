@@ -1,6 +1,6 @@
 """EKS Pod Identity: an association that gives a role to the pods of one service account."""
 
-from functools import partial
+from typing import Annotated
 
 import pulumi
 import pulumi_aws as aws
@@ -10,22 +10,30 @@ from irsa.identity.arns import cluster_arn
 from irsa.identity.pod_identity import check_role
 
 from . import values
-from .service_account import ServiceAccount, declare, related
+from .cluster import Cluster
+from .service_account import ServiceAccount
+from .service_account_role import ServiceAccountRole
+from .taking_over import TakingOverArgs, aliases
 
 
 @values.arguments
-class PodIdentityAssociationArgs:
+class PodIdentityAssociationArgs(TakingOverArgs):
     """Arguments of `PodIdentityAssociation`."""
 
-    cluster_arn: Input[values.PodIdentityClusterArn]
+    cluster: Annotated[Cluster | None, values.gives("cluster_arn")] = None
+    """The cluster, which runs the EKS Pod Identity Agent."""
+
+    cluster_arn: Input[values.PodIdentityClusterArn] = values.FROM_OBJECT
     """ARN of the cluster, which runs the EKS Pod Identity Agent."""
 
     service_account: ServiceAccount
     """The service account, which need not exist yet. EKS accepts one association for it."""
 
-    role_arn: Input[values.RoleArn]
-    """Role of the cluster's account that the pods get. A role of this program must admit the
-    service account."""
+    role: Annotated[ServiceAccountRole | None, values.gives("role_arn")] = None
+    """Role of this program that the pods get, which must admit the service account."""
+
+    role_arn: Input[values.RoleArn] = values.FROM_OBJECT
+    """Role of the cluster's account that the pods get."""
 
     target_role_arn: Input[values.RoleArn] | None = None
     """Role of any account that EKS assumes with that role; the pods get this one's session."""
@@ -48,6 +56,8 @@ class PodIdentityAssociationArgs:
                 "EKS applies a session_policy only without session tags; set "
                 "disable_session_tags=True, here and on the role"
             )
+        if self.role is not None:
+            self.role.check_association(self.service_account, not self.disable_session_tags)
 
 
 class PodIdentityAssociation(pulumi.ComponentResource):
@@ -67,9 +77,10 @@ class PodIdentityAssociation(pulumi.ComponentResource):
         cluster = Output.from_input(args.cluster_arn).apply(cluster_arn)
         optional = {"policy": args.session_policy, "targetRoleArn": args.target_role_arn}
         account = args.service_account
-        tags = not args.disable_session_tags
-        role_arn = related(args.role_arn, "association", account, tags)
-        association = aws.eks.PodIdentityAssociation(
+        self._account = account
+        kind = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
+        old = aliases(f"association of {account}", args, [("association", kind)])
+        association = self.association = aws.eks.PodIdentityAssociation(
             # With its account in the name, that of another account is another resource: it is
             # created, and its Pods are ready, before the old account's is deleted.
             f"{name}/{account}",
@@ -78,7 +89,7 @@ class PodIdentityAssociation(pulumi.ComponentResource):
             namespace=account.namespace,
             service_account=account.name,
             # Checked before a replaced association is deleted.
-            role_arn=Output.all(role_arn, args.cluster_arn).apply(
+            role_arn=Output.all(args.role_arn, args.cluster_arn).apply(
                 values.in_apply(lambda arns: check_role(*arns), f"association of {account}: ")
             ),
             target_role_arn=args.target_role_arn,
@@ -86,14 +97,13 @@ class PodIdentityAssociation(pulumi.ComponentResource):
             disable_session_tags=args.disable_session_tags,
             opts=ResourceOptions(
                 parent=self,
-                aliases=[Alias(name=name)],
+                aliases=[Alias(name=name), *old.get("association", ())],
                 import_=args.imported_id,
                 delete_before_replace=True,  # EKS accepts one for a service account
                 # EKS changes them in place, but keeps what the aws provider leaves out.
                 replace_on_changes=[key for key, value in optional.items() if value is None],
             ),
         )
-        declare(association, pods=partial(_check_pods, account))
         self.association_id = association.association_id
         self.external_id = association.external_id
         self.register_outputs(
@@ -108,10 +118,10 @@ class PodIdentityAssociation(pulumi.ComponentResource):
             }
         )
 
-
-def _check_pods(account: ServiceAccount, pods: ServiceAccount) -> None:
-    if pods != account:
-        raise ValueError(
-            f"the association is that of service account {account}, and the pods run as {pods}; "
-            "give both the same ServiceAccount"
-        )
+    def check_pods(self, account: ServiceAccount) -> None:
+        """Raise ValueError for pods that run as another service account."""
+        if account != self._account:
+            raise ValueError(
+                f"the association is that of service account {self._account}, and the pods run as "
+                f"{account}; give both the same ServiceAccount"
+            )

@@ -23,7 +23,6 @@ from .values import camel, in_apply
 
 Fields = dict[str, Any]
 
-"""Annotation of pods that changes when their identity does, and so restarts them."""
 HOME: Final = "/tmp"  # noqa: S108 - a path in the container, on a volume of the pod's own
 _HOME_VOLUME: Final = {"name": "irsa-home", "emptyDir": {}}
 _HOME_MOUNT: Final = {"name": "irsa-home", "mountPath": HOME}

@@ -27,22 +27,40 @@ from irsa.identity.subjects import ServiceAccountPattern, Subject, parse_service
 
 from . import values
 from ._iam import (
+    ATTACHMENT,
+    INLINE_POLICY,
+    MANAGED_POLICY,
+    ROLE,
     attach_policies,
+    check_policies,
+    embed_policies,
     iam_name,
     managed_policy,
     remove_other_policies,
     wait_for,
 )
-from .service_account import ServiceAccount, declare
+from .cluster import Cluster
+from .service_account import ServiceAccount
+from .taking_over import TakingOverArgs, aliases
 from .values import in_apply
 
 
 @values.arguments
-class ServiceAccountRoleArgs:
+class ServiceAccountRoleArgs(TakingOverArgs):
     """Arguments of `ServiceAccountRole`."""
 
-    role_name: values.RoleName
-    """Physical name of the role, so that its ARN is known before it exists."""
+    role_name: values.RoleName | None = None
+    """Physical name of the role, if its ARN must be known before it exists; by default Pulumi makes
+    one."""
+
+    irsa_clusters: Annotated[Sequence[Cluster], values.gives(provider_arns="provider_arn")] = ()
+    """IRSA: the clusters that the service accounts live in."""
+
+    pod_identity_clusters: Annotated[
+        Sequence[Cluster], values.gives(cluster_arns="cluster_arn")
+    ] = ()
+    """EKS Pod Identity: the clusters, of the role's own account. Each service account also needs a
+    `PodIdentityAssociation`."""
 
     provider_arns: Sequence[Input[values.ProviderArn]] = ()
     """IRSA: ARNs of the IAM OIDC providers of the clusters that the service accounts live in."""
@@ -71,6 +89,10 @@ class ServiceAccountRoleArgs:
 
     audience: values.Audience = STS_AUDIENCE
     """The ``aud`` claim that their tokens must carry."""
+
+    policies: Mapping[values.PolicyName, values.PolicyDocument] = field(default_factory=dict)
+    """Inline policies by name, each a document, its JSON, or an output: `allow`, or a bucket's
+    ``read`` and ``read_write``."""
 
     policy_arns: Mapping[str, Input[values.PolicyArn]] = field(default_factory=dict)
     """Managed policies to attach, keyed by the name that goes into the child's URN."""
@@ -101,19 +123,25 @@ class ServiceAccountRoleArgs:
     refresh shows them, the next `up` removes them."""
 
     imported: bool = False
-    """Import the existing role of that name instead of creating one, and with it those of
-    ``policy_arns`` that are plain text, which must be attached to it. The same `up` then updates
-    what differs from these arguments. A role whose tags ``project`` and ``stack`` name another
-    stack is refused."""
+    """Import the existing role of that name, which no stack has, instead of creating one, and with
+    it its ``policies``, and those of ``policy_arns`` that are plain text, which must be attached to
+    it. The same `up` then updates what differs from these arguments. A role whose tags ``project``
+    and ``stack`` name a stack is refused: a role of this stack is `taken_over`."""
 
     def __post_init__(self) -> None:
-        owner = f"role {self.role_name!r}"
+        owner = self.owner()
         clusters = [*self.provider_arns, *self.cluster_arns]
         check_policy_arns(owner, self.policy_arns, beside=[*clusters, *self.role_b_arns])
+        check_policies(owner, self.policies, self.policy_arns)
+        if self.imported and (self.role_name is None or self.taken_over):
+            raise ValueError(
+                f"{owner}: imported names a role of no stack by role_name; give that, and remove "
+                "taken_over"
+            )
         if not self.parsed_subjects or not clusters:
             raise ValueError(
-                f"{owner} trusts no principal; give service_accounts, and one of provider_arns "
-                "(IRSA) or cluster_arns (EKS Pod Identity)"
+                f"{owner} trusts no principal; give service_accounts, and one of irsa_clusters "
+                "or pod_identity_clusters (or their provider_arns, cluster_arns)"
             )
         if self.disable_session_tags and not self.cluster_arns:
             raise ValueError(
@@ -127,6 +155,11 @@ class ServiceAccountRoleArgs:
                 f"{owner} has {attached} managed policies; IAM attaches at most "
                 f"{ATTACHED_POLICIES_MAX} to a role, merge some"
             )
+
+    def owner(self, component: str = "") -> str:
+        """Return the role's name for messages."""
+        name = self.role_name or component
+        return f"role {name!r}" if name else "the role"
 
     @cached_property
     def parsed_subjects(self) -> list[Subject]:
@@ -144,52 +177,12 @@ class ServiceAccountRoleArgs:
         # Imported here: most programs give none, and the rules take a while to load.
         from irsa.rules.further_statements import check_further_statements
 
-        return check_further_statements(f"role {self.role_name!r}", self.further_statements)
+        return check_further_statements(self.owner(), self.further_statements)
 
     @property
     def tagged(self) -> bool:
         """True if associations need session tags, which name the service account."""
         return bool(self.cluster_arns) and not self.disable_session_tags
-
-    def check_irsa(self, account: ServiceAccount, audience: str) -> None:
-        """Raise ValueError for a service account whose tokens the trust policy refuses."""
-        role = f"role {self.role_name!r}"
-        if not self.provider_arns and not self.further_statements:
-            raise ValueError(
-                f"{role} trusts no OIDC provider, so {account} cannot assume it by IRSA; give the "
-                "role provider_arns, or the pods pod_identity instead of role_arn"
-            )
-        self._check_subject(account)
-        if audience != self.audience and not self.further_statements:
-            raise ValueError(
-                f"{role} admits tokens for audience {self.audience!r}, and those of {account} are "
-                f"for {audience!r}; give both the same audience"
-            )
-
-    def check_association(self, account: ServiceAccount, session_tags: bool) -> None:
-        """Raise ValueError for a service account whose association the trust policy refuses."""
-        role = f"role {self.role_name!r}"
-        if not self.cluster_arns and not self.further_statements:
-            raise ValueError(
-                f"{role} does not trust EKS Pod Identity, so no association gives it to {account}; "
-                "give the role cluster_arns"
-            )
-        if self.tagged:
-            self._check_subject(account)
-        if self.tagged and not session_tags:
-            raise ValueError(
-                f"{role} admits associations with session tags only, and the one of {account} has "
-                "none; give disable_session_tags to both, or to neither"
-            )
-
-    def _check_subject(self, account: ServiceAccount) -> None:
-        # A name has no brackets, and further statements may admit others.
-        names = [f"{each.namespace}/{each[1]}" for each in self.parsed_subjects]
-        if not self.further_statements and not any(fnmatchcase(str(account), n) for n in names):
-            raise ValueError(
-                f"role {self.role_name!r} does not trust service account {account}: it trusts "
-                f"{', '.join(names)}; give both the same ServiceAccount"
-            )
 
 
 class ServiceAccountRole(pulumi.ComponentResource):
@@ -208,10 +201,17 @@ class ServiceAccountRole(pulumi.ComponentResource):
         self, name: str, args: ServiceAccountRoleArgs, opts: ResourceOptions | None = None
     ) -> None:
         super().__init__("irsa:index:ServiceAccountRole", name, {}, opts)
+        self._args, self._owner = args, args.owner(name)
+        children = [("role", ROLE)]
+        children += [(key, ATTACHMENT) for key in args.policy_arns]
+        children += [(key, INLINE_POLICY) for key in args.policies]
+        if args.role_b_arns:
+            children += [("assume-role", ATTACHMENT), ("assume-role-policy", MANAGED_POLICY)]
+        old = aliases(self._owner, args, children)
         for subject in args.parsed_subjects:
             if isinstance(subject, ServiceAccountPattern) and subject.whole_namespace:
                 pulumi.log.warn(
-                    f"role {args.role_name!r} trusts every service account of namespace "
+                    f"{self._owner} trusts every service account of namespace "
                     f"{subject.namespace!r}: any user who may create a pod there gets its "
                     "permissions",
                     self,
@@ -219,47 +219,54 @@ class ServiceAccountRole(pulumi.ComponentResource):
 
         if args.disable_session_tags:
             pulumi.log.warn(
-                f"role {args.role_name!r} trusts every association of its clusters: without "
+                f"{self._owner} trusts every association of its clusters: without "
                 "session tags, the association alone decides which service account gets the role",
                 self,
             )
         for warning in args.warnings:
             pulumi.log.warn(warning, self)
 
-        logical_name = iam_name(args.path, args.role_name)
+        logical_name = iam_name(args.path, args.role_name, name)
         imported = args.role_name if args.imported else None
-        role = aws.iam.Role(
+        role = self.role = aws.iam.Role(
             logical_name,
-            name=_unowned(args.role_name, self) if args.imported else args.role_name,
+            name=_unowned(imported, self) if imported else args.role_name,
             path=args.path,
             description=args.description or _description(args),
             assume_role_policy=Output.all([*args.provider_arns], [*args.cluster_arns]).apply(
-                in_apply(partial(_trust_policy, args), f"role {args.role_name!r}: ")
+                in_apply(partial(_trust_policy, args), f"{self._owner}: ")
             ),
             permissions_boundary=args.permissions_boundary,
             max_session_duration=args.max_session_duration,
             tags=dict(args.tags) or None,
-            opts=ResourceOptions(parent=self, import_=imported),
+            opts=ResourceOptions(parent=self, import_=imported, aliases=old.get("role")),
         )
-        declare(role, irsa=args.check_irsa, association=args.check_association)
         policy_arns = dict(args.policy_arns)
         if args.role_b_arns:
+            policy_name = f"{args.role_name or name}-assume-role"
             policy_arns["assume-role"] = managed_policy(
-                f"{args.role_name}-assume-role",
+                policy_name,
+                policy_name if args.role_name else None,
                 Output.all(*args.role_b_arns).apply(
                     lambda arns: assume_role_permissions_policy(*arns, tag_session=args.tagged)
                 ),
                 description="Assume further roles by role chaining",
                 parent=self,
+                aliases=old.get("assume-role-policy"),
             ).arn
-        attachments = attach_policies(
-            role, logical_name, policy_arns, parent=self, imported_from=imported
-        )
+        common: Any = {"parent": self, "aliases": old, "imported_from": imported}
+        policies = [
+            *attach_policies(role, logical_name, policy_arns, **common),
+            *embed_policies(role, logical_name, args.policies, owner=self._owner, **common),
+        ]
         if args.exclusive:
-            remove_other_policies(role, logical_name, policy_arns, after=attachments, parent=self)
+            remove_other_policies(
+                role, logical_name, policy_arns, [*args.policies], after=policies, parent=self
+            )
 
-        self.role_arn = wait_for(role.arn, *attachments)
-        self.role_name = role.name
+        self.role_arn = wait_for(role.arn, *policies)
+        # A name of Pulumi's has a random part, which a preview does not know.
+        self.role_name = role.name if args.role_name else role.id
         self.role_unique_id = role.unique_id
         self.register_outputs(
             {
@@ -272,15 +279,61 @@ class ServiceAccountRole(pulumi.ComponentResource):
             }
         )
 
+    def check_irsa(self, account: ServiceAccount, audience: str) -> None:
+        """Raise ValueError for a service account whose tokens the trust policy refuses."""
+        role, args = self._owner, self._args
+        if not args.provider_arns and not args.further_statements:
+            raise ValueError(
+                f"{role} trusts no OIDC provider, so {account} cannot assume it by IRSA; give the "
+                "role irsa_clusters, or the pods pod_identity instead of the role"
+            )
+        self._check_subject(account)
+        if audience != args.audience and not args.further_statements:
+            raise ValueError(
+                f"{role} admits tokens for audience {args.audience!r}, and those of {account} are "
+                f"for {audience!r}; give both the same audience"
+            )
+
+    def check_association(self, account: ServiceAccount, session_tags: bool) -> None:
+        """Raise ValueError for a service account whose association the trust policy refuses."""
+        role, args = self._owner, self._args
+        if not args.cluster_arns and not args.further_statements:
+            raise ValueError(
+                f"{role} does not trust EKS Pod Identity, so no association gives it to {account}; "
+                "give the role pod_identity_clusters"
+            )
+        if args.tagged:
+            self._check_subject(account)
+        if args.tagged and not session_tags:
+            raise ValueError(
+                f"{role} admits associations with session tags only, and the one of {account} has "
+                "none; give disable_session_tags to both, or to neither"
+            )
+
+    def _check_subject(self, account: ServiceAccount) -> None:
+        args = self._args
+        # A name has no brackets, and further statements may admit others.
+        names = [f"{each.namespace}/{each[1]}" for each in args.parsed_subjects]
+        if not args.further_statements and not any(fnmatchcase(str(account), n) for n in names):
+            raise ValueError(
+                f"{self._owner} does not trust service account {account}: it trusts "
+                f"{', '.join(names)}; give both the same ServiceAccount"
+            )
+
 
 def _unowned(role_name: str, parent: pulumi.Resource) -> Output[str]:
-    """Return the name of a role to import, unless its tags say that another stack has it: whichever
-    stack is destroyed first would delete it for both."""
+    """Return the name of a role to import, unless its tags say that a stack has it: two stacks
+    would both delete it, and this one would delete it under its other URN."""
     own = pulumi.get_project(), pulumi.get_stack()
 
     def check(tags: Mapping[str, str]) -> str:
         owner = owning_stack(tags)
-        if owner not in (None, own):
+        if owner == own:
+            raise pulumi.RunError(
+                f"role {role_name!r} is of this stack; remove `imported` after its first `up`, or "
+                "take the role over from its other URN by taken_over"
+            )
+        if owner:
             project, stack = owner
             raise pulumi.RunError(
                 f"role {role_name!r} belongs to stack {stack!r} of project {project!r}; remove "

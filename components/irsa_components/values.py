@@ -5,15 +5,42 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from types import NoneType, UnionType
-from typing import Annotated, Any, TypeVar, Union, dataclass_transform, get_args, get_origin
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    TypeVar,
+    Union,
+    dataclass_transform,
+    get_args,
+    get_origin,
+)
 
-from pulumi import Output, RunError, StackReference
+from pulumi import Input, Output, RunError, StackReference
 
 from irsa.identity import arns, names, regions, subjects
 from irsa.identity.pod_identity import check_cluster
 from irsa.identity.quotas import DESCRIPTION_MAX
 
 T = TypeVar("T")
+if TYPE_CHECKING:
+    PolicyDocument = Input[str | Mapping[str, Any]]
+else:
+    PolicyDocument = Input[Any]
+
+FROM_OBJECT: Any = "from the object"
+"""Default of an argument that must be given, or come from a component: see `gives`."""
+
+
+class _Gives(dict[str, str]):
+    """Attributes of a component, by the arguments that they are."""
+
+
+def gives(*names: str, **attributes: str) -> _Gives:
+    """Mark, in ``Annotated``, an argument that takes a component in Python alone. The arguments
+    named here are the component's attributes of that name, or of the name given; they take text
+    in other languages, and for what another stack has."""
+    return _Gives({each: each for each in names} | attributes)
 
 
 def in_apply(function: Callable[..., T], owner: str = "") -> Callable[..., T]:
@@ -173,18 +200,47 @@ def arguments(kind: type[T]) -> type[T]:
     inherited = next((_hints[each] for each in kind.__mro__ if each in _hints), {})
     hints = _hints[kind] = {**inherited, **own}
     kind.__annotations__ = {name: _stripped(hint) for name, hint in own.items()}
+    objects = {name: each for name, hint in hints.items() for each in _gives_of(hint)}
     given = vars(kind).get("__post_init__")
     check_together: Callable[[Any], None] = given or getattr(kind, "check_together", _nothing)
 
     def __post_init__(self: Any) -> None:  # noqa: N807 - dataclasses' name
         for name, hint in hints.items():
-            value = _checked(type(self), name, hint, getattr(self, name))
-            object.__setattr__(self, name, value)
+            if (value := getattr(self, name)) is not FROM_OBJECT:
+                object.__setattr__(self, name, _checked(type(self), name, hint, value))
+        for name, attributes in objects.items():
+            for argument, attribute in attributes.items():
+                object.__setattr__(self, argument, _from_object(self, name, argument, attribute))
         check_together(self)
 
     kind.__post_init__ = __post_init__  # type: ignore[attr-defined]
     kind.check_together = check_together  # type: ignore[attr-defined]
-    return dataclass(frozen=True, kw_only=True)(kind)
+    made = dataclass(frozen=True, kw_only=True)(kind)
+    for name in objects.keys() & own.keys():
+        del made.__annotations__[name]  # for Pulumi's analyzer, which knows no such type
+    return made
+
+
+def _gives_of(hint: Any) -> list[_Gives]:
+    found = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+    return [each for each in found if isinstance(each, _Gives)]
+
+
+def _from_object(args: Any, name: str, argument: str, attribute: str) -> Any:
+    """Return the value of an argument, from the component or components that are given for it."""
+    value, text = getattr(args, name), getattr(args, argument)
+    if isinstance(value, Sequence):
+        found = [getattr(each, attribute) for each in value]
+        return [*(each for each in text if not any(each is one for one in found)), *found]
+    if value is None and text is FROM_OBJECT:
+        raise ValueError(f"{argument} is missing; give {name}, or {argument} of another stack's")
+    if value is None:
+        return text
+    found = getattr(value, attribute)
+    # Equal in a copy by `dataclasses.replace`.
+    if text is not None and text is not FROM_OBJECT and text is not found:
+        raise ValueError(f"{name} and {argument} are both given; remove {argument}")
+    return found
 
 
 def _nothing(_: object) -> None: ...
@@ -207,7 +263,7 @@ def _checked(kind: type, path: str, hint: Any, value: Any) -> Any:
         return _one_of(kind, path, parts, value)
     if origin is Annotated:
         value = _checked(kind, path, parts[0], value)
-        for check in parts[1:]:
+        for check in filter(callable, parts[1:]):
             try:
                 check(value)
             except ValueError as error:

@@ -1,5 +1,7 @@
 """A Deployment whose pods get AWS credentials through one service account, or an access key."""
 
+from collections.abc import Mapping
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 import pulumi_kubernetes as k8s
@@ -11,9 +13,10 @@ from . import values
 from .workload_identity import WorkloadIdentity, WorkloadIdentityArgs
 
 if TYPE_CHECKING:
+    Strategy = Input[k8s.apps.v1.DeploymentStrategyArgs | k8s.apps.v1.DeploymentStrategyArgsDict]
     PodSpec = Input[k8s.core.v1.PodSpecArgs | k8s.core.v1.PodSpecArgsDict]
 else:
-    PodSpec = Input[Any]
+    PodSpec = Strategy = Input[Any]
 
 
 @values.arguments
@@ -27,6 +30,25 @@ class WorkloadArgs(WorkloadIdentityArgs):
     """Number of pods. Without it there is one, until an autoscaler or `kubectl scale` sets another
     number, which then stays."""
 
+    strategy: Strategy | None = None
+    """Strategy of the Deployment; a rolling update by default."""
+
+    labels: Mapping[str, Input[str]] = field(default_factory=dict)
+    """Further labels of the Deployment."""
+
+    annotations: Mapping[str, Input[str]] = field(default_factory=dict)
+    """Annotations of the Deployment."""
+
+    pod_labels: Mapping[str, Input[str]] = field(default_factory=dict)
+    """Further labels of the pods; ``app.kubernetes.io/name`` is the component's name."""
+
+    pod_annotations: Mapping[str, Input[str]] = field(default_factory=dict)
+    """Annotations of the pods."""
+
+    def children(self) -> list[tuple[str, str]]:
+        """Return the keys and type tokens of the component's children."""
+        return [*super().children(), ("deployment", "kubernetes:apps/v1:Deployment")]
+
 
 class Workload(WorkloadIdentity):
     """A `WorkloadIdentity`, and a Deployment of pods that have it.
@@ -37,21 +59,33 @@ class Workload(WorkloadIdentity):
     deployment_name: Output[str]
     """Name of the Deployment, once its pods are ready."""
 
+    pod_labels: Output[dict[str, str]]
+    """Labels by which a Service or a policy selects the pods."""
+
     def __init__(self, name: str, args: WorkloadArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__(check_workload_name(name), args, opts)
 
     def _create(self, name: str, args: Any) -> dict[str, Any]:
-        labels = {"app.kubernetes.io/name": name}
-        namespace = args.service_account.namespace
-        template: Any = {"metadata": {"labels": labels}, "spec": args.pod_spec}
-        self.deployment_name = k8s.apps.v1.Deployment(
+        selector = {"app.kubernetes.io/name": name}
+        meta: Any = {"labels": {**args.pod_labels, **selector}}
+        if args.pod_annotations:
+            meta["annotations"] = {**args.pod_annotations}
+        self.deployment = k8s.apps.v1.Deployment(
             name,
-            metadata={"name": name, "namespace": namespace, "labels": labels},
+            metadata={
+                "name": name,
+                "namespace": args.service_account.namespace,
+                "labels": {**args.labels, **selector},
+                "annotations": {**args.annotations} or None,
+            },
             spec=k8s.apps.v1.DeploymentSpecArgs(
                 replicas=args.replicas,
-                selector=k8s.meta.v1.LabelSelectorArgs(match_labels=labels),
-                template=self.pod_template(template),
+                strategy=args.strategy,
+                selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector),
+                template=self.pod_template({"metadata": meta, "spec": args.pod_spec}),
             ),
-            opts=self.options(self._opts),
-        ).metadata.name
-        return {"deployment_name": self.deployment_name}
+            opts=self.options(self._child_opts("deployment")),
+        )
+        self.deployment_name = self.deployment.metadata.name
+        self.pod_labels = Output.from_input(selector)
+        return {"deployment_name": self.deployment_name, "pod_labels": self.pod_labels}

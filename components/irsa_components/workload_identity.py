@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -29,15 +29,17 @@ from .credentials import (
     role_annotations,
 )
 from .pod_template import PodAdditions, add_identity, map_template, namespace_of
-from .service_account import ServiceAccount, related
+from .service_account import ServiceAccount
+from .service_account_role import ServiceAccountRole
 from .start_gate import start_gate
+from .taking_over import TakingOverArgs, aliases
 
 if TYPE_CHECKING:
     PodTemplate = Input[k8s.core.v1.PodTemplateSpecArgs | k8s.core.v1.PodTemplateSpecArgsDict]
 
 
 @values.arguments
-class WorkloadIdentityArgs:
+class WorkloadIdentityArgs(TakingOverArgs):
     """Arguments of `WorkloadIdentity`."""
 
     service_account: ServiceAccount
@@ -47,8 +49,11 @@ class WorkloadIdentityArgs:
     existing_service_account: bool = False
     """Annotate an existing service account instead of creating one."""
 
+    role: Annotated[ServiceAccountRole | None, values.gives("role_arn")] = None
+    """IRSA: role of this program that the pods assume, which must admit the service account."""
+
     role_arn: Input[values.RoleArn] | None = None
-    """IRSA: role that the pods assume. A role of this program must admit the service account."""
+    """IRSA: ARN of the role that the pods assume."""
 
     chain: RoleChainArgs | None = None
     """Further roles, which the pods assume from that role or the association's. A Kubernetes
@@ -83,6 +88,20 @@ class WorkloadIdentityArgs:
             )
         if self.chain is not None and self.access_key is not None:
             raise ValueError("chain starts from a role, not from access_key; remove one")
+        if self.role is not None:
+            self.role.check_irsa(self.service_account, self.token.audience or STS_AUDIENCE)
+        if self.pod_identity is not None and self.pod_identity.association is not None:
+            self.pod_identity.association.check_pods(self.service_account)
+
+    def children(self) -> list[tuple[str, str]]:
+        """Return the keys and type tokens of the component's children."""
+        existing = self.existing_service_account
+        found = [] if existing else [("service-account", "kubernetes:core/v1:ServiceAccount")]
+        if self.chain is not None:
+            found.append(("config", "kubernetes:core/v1:ConfigMap"))
+        if self.access_key is not None:
+            found.append(("secret", "kubernetes:core/v1:Secret"))
+        return found
 
 
 class WorkloadIdentity(pulumi.ComponentResource):
@@ -100,18 +119,22 @@ class WorkloadIdentity(pulumi.ComponentResource):
         super().__init__(f"irsa:index:{type(self).__name__}", name, {}, opts)
         account = args.service_account
         # Children do not inherit them.
-        child_opts = ResourceOptions(parent=self, depends_on=opts.depends_on if opts else None)
+        depends_on = opts.depends_on if opts else None
+        old = aliases(f"identity of {account}", args, args.children())
+
+        def child_opts(key: str) -> ResourceOptions:
+            return ResourceOptions(parent=self, depends_on=depends_on, aliases=old.get(key))
+
         profile_only = args.chain is not None and args.chain.profile_only
-        role_arn = association_id = None
-        if args.role_arn is not None:
-            audience = args.token.audience or STS_AUDIENCE
-            role_arn = related(args.role_arn, "irsa", account, audience)
-        if args.pod_identity is not None:
-            association_id = related(args.pod_identity.association_id, "pods", account)
+        role_arn = None if args.role_arn is None else Output.from_input(args.role_arn)
+        pods = args.pod_identity
+        association_id = pods and Output.from_input(pods.association_id)
         annotations = (
             role_annotations(role_arn, args.token) if role_arn and not profile_only else {}
         )
-        self.service_account_name = self._service_account(args, annotations, child_opts)
+        self.service_account_name = self._service_account(
+            args, annotations, child_opts("service-account")
+        )
         self._additions = PodAdditions(
             account=account,
             account_name=self.service_account_name,
@@ -120,20 +143,22 @@ class WorkloadIdentity(pulumi.ComponentResource):
             warn=partial(pulumi.log.warn, resource=self),
             identity={**annotations},
         )
-        self._opts = child_opts
+        self._child_opts = child_opts
         if args.chain is not None:
             own = role_arn if association_id is None else None
-            add_profiles(self._additions, own, args.chain, args.token, name=name, opts=child_opts)
+            add_profiles(
+                self._additions, own, args.chain, args.token, name=name, opts=child_opts("config")
+            )
         if args.access_key is not None:
-            add_key(self._additions, args.access_key, name=name, opts=child_opts)
+            add_key(self._additions, args.access_key, name=name, opts=child_opts("secret"))
         self._waits = ResourceOptions()
-        if args.pod_identity is not None and association_id is not None:
+        if pods is not None and association_id is not None:
             self._additions.identity["association-id"] = _without_dependency(association_id)
             # None of its own: the Output brings the association.
             association: Any = association_id.apply(lambda _: None)
             self._waits.depends_on = [association]
-            if args.pod_identity.kubeconfig is not None:
-                kubeconfig = Output.from_input(args.pod_identity.kubeconfig)
+            if pods.kubeconfig is not None:
+                kubeconfig = Output.from_input(pods.kubeconfig)
                 self._waits.hooks = start_gate(account, kubeconfig)
         self.register_outputs(
             {

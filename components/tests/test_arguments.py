@@ -44,13 +44,15 @@ REQUIRED: Mapping[str, Mapping[str, Any]] = {
     "WorkloadIdentityArgs": {**ACCOUNT, "role_arn": ROLE},
 }
 VALUES = (True, b"text", {}, 1.5, 7, [], None, object(), "false")
-NAMES = vars(irsa_components)["_MODULES"]
 ALL: Mapping[str, Any] = {
-    name: found for name in NAMES if is_dataclass(found := getattr(irsa_components, name))
+    name: found
+    for name in irsa_components.__all__
+    if is_dataclass(found := getattr(irsa_components, name))
 }
 FREE = (
     *("access_key_id", "association_id", "containers", "imported_id", "kubeconfig"),
-    *("replicas", "secret_access_key"),
+    *("replicas", "secret_access_key", "taken_over"),
+    *("annotations", "labels", "pod_annotations", "pod_labels"),
 )
 """Fields for which only the type is checked."""
 STATEMENT = {
@@ -84,7 +86,6 @@ OF_EXISTING = {
     "version": {"version": "1.34"},
     "subnet_ids": {"vpc_id": VPC, "subnet_ids": SUBNETS},
     "control_plane": {"control_plane": irsa_components.ControlPlaneArgs(deletion_protection=True)},
-    "access_entries": {"access_entries": ENTRIES},
     "nodes": {"nodes": NODES},
     "auto_mode": {"auto_mode": True},
 }

@@ -19,6 +19,16 @@ POLICY = "arn:aws:iam::111122223333:policy/s3-app"
 ARGS = {"role_name": "s3-app", "provider_arns": [PROVIDER_ARN], "subjects": ["dev/s3-app"]}
 TRUSTED = irsa.TrustedRoleArgs(role_arn=ROLE_A, unique_id="AROAEXAMPLE1")
 ARGS_B = {"role_name": "s3-app-B", "trusted_roles": [TRUSTED]}
+QUEUE = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Action": "sqs:SendMessage",
+            "Resource": "arn:aws:sqs:us-east-1:111122223333:orders",
+        }
+    ],
+}
 USER = {"user_name": "s3-manager", "policy_arns": {"bucket": POLICY}}
 
 
@@ -126,18 +136,27 @@ def test_role_b_is_the_only_thing_that_a_chaining_role_may_assume():
 
 def test_an_imported_role_is_imported_by_name_with_its_policies():
     own = pulumi.Output.from_input(POLICY)  # one that the stack makes
-    engine = Engine(role_tags={"s3-app": {"project": "irsa", "stack": "dev"}})
-    role(engine, path="/team/", imported=True, policy_arns={"logs": POLICY, "bucket": own})
+    engine = Engine(role_tags={"s3-app": {"team": "shop"}})
+    given = {"policy_arns": {"logs": POLICY, "bucket": own}, "policies": {"queue": QUEUE}}
+    role(engine, path="/team/", imported=True, **given)
 
     assert engine.options("Role", "team/s3-app").importId == "s3-app"
     assert engine.options("RolePolicyAttachment", "team/s3-app-logs").importId == f"s3-app/{POLICY}"
     assert engine.options("RolePolicyAttachment", "team/s3-app-bucket").importId == ""
+    assert engine.options("RolePolicy", "team/s3-app-queue").importId == "s3-app:queue"
 
 
-def test_a_role_of_another_stack_is_not_imported():
-    engine = Engine(role_tags={"s3-app": {"project": "irsa", "stack": "prod"}})
+@pytest.mark.parametrize(
+    ("stack", "said"),
+    [
+        ("prod", "'s3-app' belongs to stack 'prod' of project 'irsa'"),
+        ("dev", "'s3-app' is of this stack; remove `imported` after its first `up`, or take the"),
+    ],
+)
+def test_a_role_of_a_stack_is_not_imported(stack, said):
+    engine = Engine(role_tags={"s3-app": {"project": "irsa", "stack": stack}})
 
-    with pytest.raises(pulumi.RunError, match="'s3-app' belongs to stack 'prod' of project 'irsa'"):
+    with pytest.raises(pulumi.RunError, match=said):
         role(engine, imported=True)
     assert engine.of("Role") == []
 
@@ -317,3 +336,81 @@ def test_the_key_is_a_secret_and_its_id_waits_for_the_attachments():
     assert inputs["description"] == "s3-manager-v1-id"
     assert inputs["dataType"] == secret("s3-manager-v1-secret")
     assert engine.waits_for("Parameter", "UserPolicyAttachment")
+
+
+@pytest.mark.parametrize("deployed", [role, role_b])
+def test_policies_are_a_roles_own_and_the_arn_waits_for_them(deployed):
+    queue = pulumi.Output.from_input(QUEUE["Statement"][0]["Resource"])
+    policies_ = {
+        "document": QUEUE,
+        "json": json.dumps(QUEUE),
+        "grant": irsa.allow("sqs:SendMessage", queue),
+        "nested": {**QUEUE, "Statement": [{**QUEUE["Statement"][0], "Resource": queue}]},
+    }
+    engine = deployed(policies=policies_)
+
+    found = {each.inputs["name"]: each.inputs for each in engine.of("RolePolicy")}
+    assert found.keys() == policies_.keys()
+    for inputs in found.values():
+        assert json.loads(inputs["policy"]) == QUEUE
+        assert inputs["role"] == engine.one("Role").inputs["name"]
+
+
+UNKNOWN_ELEMENT = {"Version": "2012-10-17", "Statement": [{**QUEUE["Statement"][0], "Actoin": "x"}]}
+LARGE = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {**QUEUE["Statement"][0], "Resource": [f"arn:aws:s3:::{n:060}" for n in range(90)]}
+    ],
+}
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["known now", "known late"])
+@pytest.mark.parametrize("deployed", [role, role_b])
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"queue": UNKNOWN_ELEMENT}, r"policies\['queue'\] is not a policy \(Statement\[1\]: unkn"),
+        ({"queue": "{"}, r"policies\['queue'\] is not a policy \(Expecting"),
+        ({"a": LARGE, "b": LARGE}, "policies have [0-9]+ characters; IAM accepts 10240"),
+    ],
+    ids=["unknown element", "no JSON", "too large together"],
+)
+def test_policies_that_iam_does_not_store_are_refused(deployed, given, said, later):
+    if later:
+        given = {name: pulumi.Output.from_input(each) for name, each in given.items()}
+    with pytest.raises((ValueError, pulumi.RunError), match=said):
+        deployed(policies=given)
+
+
+def test_a_secret_policy_is_refused_with_its_argument():
+    with pytest.raises(pulumi.RunError, match=r"policies\['queue'\] is secret.*Output.unsecret"):
+        role(policies={"queue": pulumi.Output.secret(json.dumps(QUEUE))})
+
+
+def test_an_exclusive_role_keeps_its_own_policies():
+    engine = role(exclusive=True, policies={"queue": QUEUE})
+    assert engine.one("RolePoliciesExclusive").inputs["policyNames"] == ["queue"]
+
+
+def test_without_a_name_pulumi_names_role_user_and_policy_after_the_component():
+    engine = role(role_name=None, role_b_arns=[ROLE_B], policy_arns={"logs": POLICY})
+    assert "name" not in engine.named("Role", "s3-app").inputs
+    assert "name" not in engine.named("Policy", "s3-app-assume-role").inputs
+    assert {each.name for each in engine.of("RolePolicyAttachment")} == {
+        "s3-app-assume-role",
+        "s3-app-logs",
+    }
+    assert "name" not in user(user_name=None).named("User", "s3-app").inputs
+
+
+@pytest.mark.parametrize(("name", "shown"), [("s3-app", True), (None, False)])
+def test_a_name_with_a_random_part_is_not_an_output_of_a_preview(name, shown):
+    args = irsa.ServiceAccountRoleArgs(**{**ARGS, "role_name": name})
+
+    def program() -> None:
+        made = irsa.ServiceAccountRole("s3-app", args)
+        aws.ssm.Parameter("shows", type="String", description=made.role_name)
+
+    inputs = deploy(program, Engine(preview=True)).one("Parameter").inputs
+    assert isinstance(inputs["description"], str) is shown

@@ -15,6 +15,7 @@ from pulumi.errors import InputPropertiesError, InputPropertyError
 
 from irsa import REPOSITORY, __version__
 from irsa_components.package.provider import COMPONENTS, IrsaProvider
+from irsa_components.values import FROM_OBJECT
 from tests.support.engine import deploy, secret
 from tests.support.paths import ROOT
 from tests.support.world import PROVIDER_ARN, ROLE_A_ARN, ROLE_ARN, ROLE_B_ARN
@@ -64,8 +65,11 @@ def snake_case(name):
 @pytest.mark.parametrize("kind", COMPONENTS, ids=lambda kind: kind.__name__)
 def test_every_argument_is_an_input_and_optional_if_it_has_a_default(schema, kind):
     found = schema["resources"][f"irsa:index:{kind.__name__}"]
-    declared = fields(get_type_hints(kind.__init__)["args"])
-    required = {f.name for f in declared if f.default is f.default_factory is MISSING}
+    args = get_type_hints(kind.__init__)["args"]
+    annotated = {name for kind in args.__mro__[:-1] for name in kind.__annotations__}
+    declared = [each for each in fields(args) if each.name in annotated]
+    needed = (MISSING, FROM_OBJECT)
+    required = {f.name for f in declared if f.default in needed and f.default_factory is MISSING}
 
     assert [snake_case(name) for name in found["inputProperties"]] == [f.name for f in declared]
     assert {snake_case(name) for name in found["requiredInputs"]} == required

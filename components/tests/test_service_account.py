@@ -9,13 +9,21 @@ from pulumi import Output
 import irsa_components as irsa
 from irsa.identity.policies import principal_arn_trust_policy
 from tests.support.engine import Engine, deploy
-from tests.support.world import CLUSTER_ARN, PROVIDER_ARN, ROLE_ARN
+from tests.support.world import CLUSTER_ARN, ISSUER_URL, PROVIDER_ARN, ROLE_ARN
 
 S3_APP = irsa.ServiceAccount(namespace="dev", name="s3-app")
 RENAMED = irsa.ServiceAccount(namespace="dev", name="s3-app-2")
 ELSEWHERE = irsa.ServiceAccount(namespace="prod", name="s3-app")
 UNTAGGED = {"disable_session_tags": True}
 FURTHER = principal_arn_trust_policy([ROLE_ARN])["Statement"]
+PLATFORM = "acme/platform/dev"
+OUTPUTS = {
+    "cluster_name": "dev",
+    "cluster_arn": CLUSTER_ARN,
+    "issuer_url": ISSUER_URL,
+    "provider_arn": PROVIDER_ARN,
+    "kubeconfig": "{}",
+}
 VAULT = {"token": irsa.TokenArgs(audience="vault")}
 ROLE = {
     "role_name": "s3-app",
@@ -29,36 +37,32 @@ def role(**changes: Any) -> irsa.ServiceAccountRole:
     return irsa.ServiceAccountRole("s3-app", irsa.ServiceAccountRoleArgs(**{**ROLE, **changes}))
 
 
-def by_irsa(account: irsa.ServiceAccount, role_arn: Any, **more: Any) -> None:
-    args = {"service_account": account, "role_arn": role_arn, **more}
-    irsa.WorkloadIdentity("s3-app", irsa.WorkloadIdentityArgs(**args))
+def by_irsa(account: irsa.ServiceAccount, **more: Any) -> None:
+    args = irsa.WorkloadIdentityArgs(service_account=account, **more)
+    irsa.WorkloadIdentity("s3-app", args)
 
 
-def by_association(
-    account: irsa.ServiceAccount, role_arn: Any, **more: Any
-) -> irsa.PodIdentityAssociation:
-    args = {"cluster_arn": CLUSTER_ARN, "service_account": account, "role_arn": role_arn, **more}
+def by_association(account: irsa.ServiceAccount, **more: Any) -> irsa.PodIdentityAssociation:
+    args = {"cluster_arn": CLUSTER_ARN, "service_account": account, **more}
     return irsa.PodIdentityAssociation("s3-app", irsa.PodIdentityAssociationArgs(**args))
 
 
-def refused(program: Any, *, preview: bool = True) -> str:
-    with pytest.raises(pulumi.RunError) as caught:
-        deploy(program, Engine(preview=preview))
+def refused(program: Any) -> str:
+    with pytest.raises(ValueError, match="; ") as caught:
+        deploy(program, Engine(preview=True))
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
 
-@pytest.mark.parametrize("preview", [True, False])
 @pytest.mark.parametrize("mechanism", [by_irsa, by_association])
 @pytest.mark.parametrize("account", [RENAMED, ELSEWHERE], ids=str)
-def test_a_service_account_that_the_role_does_not_trust_is_refused(mechanism, account, preview):
-    assert refused(lambda: mechanism(account, role().role_arn), preview=preview) == (
+def test_a_service_account_that_the_role_does_not_trust_is_refused(mechanism, account):
+    assert refused(lambda: mechanism(account, role=role())) == (
         f"role 's3-app' does not trust service account {account}: it trusts dev/s3-app; give both "
         "the same ServiceAccount"
     )
 
 
-@pytest.mark.parametrize("preview", [True, False])
 @pytest.mark.parametrize("mechanism", [by_irsa, by_association])
 @pytest.mark.parametrize(
     "changes",
@@ -69,16 +73,17 @@ def test_a_service_account_that_the_role_does_not_trust_is_refused(mechanism, ac
         # What further statements admit, this program need not know.
         {"service_accounts": [ELSEWHERE], "further_statements": FURTHER},
     ],
+    ids=["it alone", "two", "a pattern", "further statements"],
 )
-def test_a_service_account_that_the_role_trusts_is_accepted(mechanism, changes, preview):
-    deploy(lambda: mechanism(S3_APP, role(**changes).role_arn), Engine(preview=preview))
+def test_a_service_account_that_the_role_trusts_is_accepted(mechanism, changes):
+    deploy(lambda: mechanism(S3_APP, role=role(**changes)))
 
 
 def test_what_the_role_does_not_decide_is_accepted():
     """Of a role from elsewhere nothing is known; one without session tags admits all."""
-    deploy(lambda: by_irsa(RENAMED, ROLE_ARN))
-    deploy(lambda: by_irsa(RENAMED, Output.from_input(ROLE_ARN)))
-    deploy(lambda: by_association(RENAMED, role(**UNTAGGED).role_arn, **UNTAGGED))
+    deploy(lambda: by_irsa(RENAMED, role_arn=ROLE_ARN))
+    deploy(lambda: by_irsa(RENAMED, role_arn=Output.from_input(ROLE_ARN)))
+    deploy(lambda: by_association(RENAMED, role=role(**UNTAGGED), **UNTAGGED))
 
 
 @pytest.mark.parametrize(
@@ -89,21 +94,64 @@ def test_what_the_role_does_not_decide_is_accepted():
         (by_association, {"cluster_arns": []}, {}, "does not trust EKS Pod Identity, so no associ"),
         (by_association, {}, UNTAGGED, "admits associations with session tags only, and the one"),
     ],
+    ids=["no provider", "audience", "no Pod Identity", "no session tags"],
 )
 def test_a_role_that_refuses_the_session_is_refused(mechanism, changes, more, message):
-    text = refused(lambda: mechanism(S3_APP, role(**changes).role_arn, **more))
+    text = refused(lambda: mechanism(S3_APP, role=role(**changes), **more))
     assert text.startswith(f"role 's3-app' {message}")
 
 
-@pytest.mark.parametrize("preview", [True, False])
-def test_an_association_of_another_service_account_is_refused(preview):
+def test_an_association_of_another_service_account_is_refused():
     def program() -> None:
-        association = by_association(S3_APP, role().role_arn)
-        pods = irsa.PodIdentityArgs(association_id=association.association_id)
-        args = irsa.WorkloadIdentityArgs(service_account=RENAMED, pod_identity=pods)
-        irsa.WorkloadIdentity("s3-app", args)
+        pods = irsa.PodIdentityArgs(association=by_association(S3_APP, role=role()))
+        by_irsa(RENAMED, pod_identity=pods)
 
-    assert refused(program, preview=preview) == (
+    assert refused(program) == (
         "the association is that of service account dev/s3-app, and the pods run as dev/s3-app-2; "
         "give both the same ServiceAccount"
     )
+
+
+def test_a_component_gives_what_is_text_for_another_stacks():
+    """The role trusts its clusters, and the pods have role and association, as with their ARNs."""
+
+    def program() -> None:
+        cluster = irsa.StackCluster("platform", pulumi.StackReference(PLATFORM))
+        clusters = {"irsa_clusters": [cluster], "pod_identity_clusters": [cluster]}
+        made = role(provider_arns=[], cluster_arns=[], **clusters)
+        args = irsa.PodIdentityAssociationArgs(cluster=cluster, service_account=S3_APP, role=made)
+        association = irsa.PodIdentityAssociation("s3-app", args)
+        by_irsa(S3_APP, role=made, pod_identity=irsa.PodIdentityArgs(association=association))
+
+    engine = deploy(program, Engine(stacks={PLATFORM: OUTPUTS}))
+    trust = engine.one("aws:iam/role:Role").inputs["assumeRolePolicy"]
+    as_text = deploy(role).one("aws:iam/role:Role").inputs["assumeRolePolicy"]
+    assert trust == as_text
+    assert engine.one("PodIdentityAssociation").inputs["roleArn"] == ROLE_ARN.replace(
+        "web", "s3-app"
+    )
+    provider = engine.one("pulumi:providers:kubernetes").inputs
+    assert provider["clusterIdentifier"] == ISSUER_URL
+    assert provider["enableSecretMutable"] == provider["enableConfigMapMutable"] == "true"
+
+
+def test_a_cluster_of_a_stack_that_lacks_an_output_is_refused():
+    outputs = {name: value for name, value in OUTPUTS.items() if name != "provider_arn"}
+    with pytest.raises(pulumi.RunError, match=f"provider_arn is an output .* of stack {PLATFORM}"):
+        deploy(
+            lambda: irsa.StackCluster("platform", pulumi.StackReference(PLATFORM)),
+            Engine(stacks={PLATFORM: outputs}),
+        )
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (dict, "role_arn is missing; give role, or role_arn of another stack's"),
+        (lambda: {"role": role(), "role_arn": ROLE_ARN}, "role and role_arn are both given; rem"),
+        (lambda: {"role": ROLE_ARN}, "role is the text 'arn:aws:iam::"),
+    ],
+    ids=["neither", "both", "text"],
+)
+def test_a_relation_is_one_component_or_one_text(given, said):
+    assert said in refused(lambda: by_association(S3_APP, **given()))

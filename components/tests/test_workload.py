@@ -206,6 +206,7 @@ def test_the_outputs_describe_the_workload(registered_outputs, changes, further)
         "namespace": "dev",
         "service_account_name": "s3-app",
         "deployment_name": "s3-app",
+        "pod_labels": {"app.kubernetes.io/name": "s3-app"},
         "role_arn": ROLE_A,
         **further,
     }

@@ -86,7 +86,9 @@ class Engine(pulumi.runtime.Mocks):
             return args.name, {**state, "outputs": outputs, "secretOutputNames": secrets}
         if self.preview:
             return "", state
-        return f"{args.name}-id", {**state, **self._computed(args)}
+        state |= self._computed(args)
+        named = {"aws:iam/role:Role": "name", "aws:s3/bucketPolicy:BucketPolicy": "bucket"}
+        return state.get(named.get(args.typ, ""), f"{args.name}-id"), state
 
     def _computed(self, args: MockResourceArgs) -> dict[str, Any]:
         name = args.inputs.get("name", args.name)
@@ -108,7 +110,7 @@ class Engine(pulumi.runtime.Mocks):
             case "aws:iam/accessKey:AccessKey":
                 return {"secret": f"{args.name}-secret"}
             case "aws:s3/bucket:Bucket":
-                bucket = args.resource_id or args.inputs["bucket"]
+                bucket = args.resource_id or args.inputs.get("bucket", args.name)
                 return {"arn": f"arn:aws:s3:::{bucket}", "bucket": bucket}
             case "kubernetes:core/v1:ServiceAccount" | "kubernetes:core/v1:Namespace":
                 if not args.resource_id:
@@ -127,7 +129,7 @@ class Engine(pulumi.runtime.Mocks):
     def _eks_component(self, args: MockResourceArgs) -> dict[str, Any]:
         """pulumi-eks's outputs; its cluster is a child, which the mock engine does not make."""
         urn = f"urn:pulumi:dev::irsa::eks:index:Cluster$aws:eks/cluster:Cluster::{args.name}-child"
-        state = _cluster(args.inputs["name"])
+        state = _cluster(args.inputs.get("name", args.name))
         self.monitor.resources[urn] = MockMonitor.ResourceRegistration(urn, state["name"], state)
         return {
             "eksCluster": {_SIGNATURE: _RESOURCE, "urn": urn, "id": state["name"]},

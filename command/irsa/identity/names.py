@@ -1,5 +1,6 @@
 """Names that AWS gives rules for, checked as AWS would. Pure."""
 
+import hashlib
 import re
 from collections.abc import Mapping
 from ipaddress import IPv4Network
@@ -51,6 +52,15 @@ def _check_iam_name(what: str, name: str, longest: int) -> str:
 def check_user_name(name: str) -> str:
     """Return the IAM user's name, or raise ValueError."""
     return _check_iam_name("user name", name, USER_NAME_MAX)
+
+
+def shared_name(name: str, *owners: str) -> str:
+    """Return a name on which two stacks agree before it exists: the name and a hash of its owners.
+
+    ``owners`` are the full name of one of the stacks, ``organization/project/stack``, and for a
+    bucket, whose name is unique in the world, the id of its account.
+    """
+    return f"{name}-{hashlib.sha256('/'.join(owners).encode()).hexdigest()[:7]}"
 
 
 def check_tags(tags: Mapping[str, str]) -> None:

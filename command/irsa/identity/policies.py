@@ -225,37 +225,37 @@ def assume_role_permissions_policy(*role_arns: str, tag_session: bool = False) -
     }
 
 
-def bucket_permissions_policy(bucket_arn: str, permissions: str = "read") -> Document:
-    """Permissions on one bucket and its objects: one of `PERMISSIONS`."""
+def check_key_prefix(prefix: str) -> None:
+    """Raise ValueError for a prefix of keys that a policy would match more widely than it reads."""
+    if set(prefix) & set("*?$"):
+        raise ValueError(f"prefix {prefix!r} has one of *?$, which a policy takes as a pattern")
+    if prefix and not prefix.endswith("/"):
+        raise ValueError(f"prefix {prefix!r} would match {prefix + '2'!r} as well; end it with '/'")
+
+
+def bucket_permissions_policy(
+    bucket_arn: str, permissions: str = "read", prefix: str = ""
+) -> Document:
+    """Permissions on one bucket and its objects: one of `PERMISSIONS`, limited to the keys that
+    begin with a prefix."""
     if permissions == "full":
-        return {
-            "Version": VERSION,
-            "Statement": [
-                {
-                    "Sid": "Everything",
-                    "Effect": "Allow",
-                    "Action": "s3:*",
-                    "Resource": [bucket_arn, f"{bucket_arn}/*"],
-                }
-            ],
-        }
-    return {
-        "Version": VERSION,
-        "Statement": [
-            {
-                "Sid": "Bucket",
-                "Effect": "Allow",
-                "Action": _BUCKET_ACTIONS[permissions],
-                "Resource": bucket_arn,
-            },
-            {
-                "Sid": "Objects",
-                "Effect": "Allow",
-                "Action": _OBJECT_ACTIONS[permissions],
-                "Resource": f"{bucket_arn}/*",
-            },
-        ],
-    }
+        grants = [("Everything", "s3:*", [bucket_arn, f"{bucket_arn}/*"])]
+    else:
+        grants = [
+            ("Bucket", _BUCKET_ACTIONS[permissions], bucket_arn),
+            ("Objects", _OBJECT_ACTIONS[permissions], f"{bucket_arn}/{prefix}*"),
+        ]
+    statements: list[Document] = [
+        {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource}
+        for sid, actions, resource in grants
+    ]
+    if prefix:
+        # S3 has no such key for the list of uploads, so that is left out.
+        bucket = statements[0] | {"Action": "s3:GetBucketLocation"}
+        limit = condition_block(("StringLike", "s3:prefix", f"{prefix}*"))
+        listed = {"Sid": "List", "Action": "s3:ListBucket", "Condition": limit}
+        statements[:1] = [bucket, {**bucket, **listed}]
+    return {"Version": VERSION, "Statement": statements}
 
 
 def tls_only_bucket_policy(bucket_arn: str) -> Document:

@@ -25,6 +25,7 @@ from ..eks_cluster import EksCluster
 from ..namespace import Namespace
 from ..pod_identity_association import PodIdentityAssociation
 from ..service_account_role import ServiceAccountRole
+from ..values import FROM_OBJECT
 from ..workload import Workload
 from ..workload_identity import WorkloadIdentity
 
@@ -61,10 +62,12 @@ class IrsaProvider(ComponentProvider):
     def __init__(self) -> None:
         super().__init__([*COMPONENTS], NAME, NAMESPACE, __version__)
         for kind, properties, names in self._dataclasses():
-            for each in fields(kind):
-                definition = properties[next(key for key in names if names[key] == each.name)]
-                if each.default is not MISSING or each.default_factory is not MISSING:
-                    definition.optional = True
+            keys = {name: key for key, name in names.items()}
+            # Arguments that are components exist in Python alone.
+            for each in (e for e in fields(kind) if e.name in keys):
+                definition = properties[keys[each.name]]
+                required = each.default in (MISSING, FROM_OBJECT)
+                definition.optional = not required or each.default_factory is not MISSING
                 if definition.items is not None and definition.items.ref:
                     definition.items.plain = None  # Go's generator makes no type for plain items
                 # The host reads the class itself, and not what it inherits.

@@ -1,0 +1,69 @@
+"""An EKS cluster for roles, associations and workloads: what programs use of it."""
+
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_kubernetes as k8s
+from pulumi import Output, Resource, ResourceOptions, StackReference
+
+from . import values
+
+
+class Cluster(pulumi.ComponentResource):
+    """An EKS cluster, its IAM OIDC provider, and a Kubernetes provider that reaches it."""
+
+    cluster_name: Output[str]
+    """Name in EKS."""
+
+    cluster_arn: Output[str]
+    """ARN of the cluster, for the trust policies of EKS Pod Identity."""
+
+    issuer_url: Output[str]
+    """The ``iss`` claim of the cluster's tokens, with ``https://``."""
+
+    provider_arn: Output[str]
+    """ARN of the IAM OIDC provider, for trust policies."""
+
+    kubeconfig: Output[str]
+    """A kubeconfig as JSON; secret."""
+
+    def _finish(self, name: str, nodes: Sequence[Resource] = ()) -> None:
+        """Create the Kubernetes provider, and register the outputs."""
+        # Not among the outputs, so that the package for other languages does without it.
+        self.kubernetes_provider = k8s.Provider(
+            name,
+            kubeconfig=self.kubeconfig,
+            # The issuer changes when the cluster is another one, and at no other time; without
+            # it a new certificate would replace everything in the cluster.
+            cluster_identifier=self.issuer_url,
+            # Without these two every change replaces, and a moment without the Secret is downtime.
+            enable_config_map_mutable=True,
+            enable_secret_mutable=True,
+            opts=ResourceOptions(parent=self, depends_on=nodes),
+        )
+        self.register_outputs({key: getattr(self, key) for key in Cluster.__annotations__})
+
+
+class StackCluster(Cluster):
+    """The cluster of another stack, which exports the outputs of `Cluster` by their names."""
+
+    def __init__(
+        self, name: str, stack: StackReference, opts: ResourceOptions | None = None
+    ) -> None:
+        super().__init__("irsa:index:StackCluster", name, {}, opts)
+        found = StackOutputs(**{key: stack.get_output(key) for key in Cluster.__annotations__})
+        for key in Cluster.__annotations__:
+            setattr(self, key, Output.from_input(getattr(found, key)))
+        self.kubeconfig = Output.secret(self.kubeconfig)
+        self._finish(name)
+
+
+@values.arguments
+class StackOutputs:
+    """Outputs of another stack that name its cluster."""
+
+    cluster_name: pulumi.Input[values.ClusterName]
+    cluster_arn: pulumi.Input[values.PodIdentityClusterArn]
+    issuer_url: pulumi.Input[str]
+    provider_arn: pulumi.Input[values.ProviderArn]
+    kubeconfig: pulumi.Input[str]
