@@ -63,7 +63,7 @@ def _test(run: Run, options: argparse.Namespace) -> int:
         raise Refused(f"{', '.join(taken)}: exists already; run this again, with another id")
     for letter, account in (("A", run.a), ("B", run.b)):
         print(f"account {letter}: {account.id} in {run.region}, as {account.caller}")
-    print(f"run {run.id}: every name begins with {run.prefix}-, every tag is {TAG}={run.id}")
+    print(f"run {run.id}: names begin with {run.prefix}-, every resource has tag {TAG}={run.id}")
     print(PRICE.format(command=run.clean_command), flush=True)
     if not _agreed(options.yes):
         print("nothing was created")

@@ -88,7 +88,8 @@ def _in_account(run: Run, account: Account) -> Iterator[LeftOver]:
     iam, s3 = account.client("iam"), account.client("s3")
 
     def named(names: Iterable[str]) -> list[str]:
-        return [name for name in names if name.startswith(run.prefix)]
+        own = run.shared_names
+        return [name for name in names if name.startswith(run.prefix) or name in own]
 
     def found(kind: str, own: str, stage: int, describe: Callable, delete: Callable, **at: str):
         try:

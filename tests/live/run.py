@@ -1,6 +1,6 @@
 """One live run: its id, two accounts, folder and environment.
 
-Everything that a run creates bears its id, in its name and as a tag of every AWS resource.
+Everything that a run creates bears its id, as a tag and, but for the `shared_names`, in its name.
 """
 
 import json
@@ -23,6 +23,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from irsa.identity.names import shared_name
 from irsa_sandbox.serving.files import write_private
 from tests.support.paths import ROOT
 
@@ -152,8 +153,14 @@ class Run:
 
     @property
     def prefix(self) -> str:
-        """Beginning of every name of the run; also the name of its stacks."""
+        """Name of the run's stacks and cluster, and beginning of the names that Pulumi makes."""
         return f"irsa-live-{self.id}"
+
+    @property
+    def shared_names(self) -> tuple[str, str]:
+        """Names of role B and its bucket, which account A's stack makes of its own name."""
+        stack = f"organization/irsa/{self.prefix}"
+        return shared_name("s3-app-B", stack), shared_name("s3-app-b", stack, self.b.id)
 
     @property
     def private(self) -> Path:

@@ -1,10 +1,9 @@
-"""The two stacks of a run: the repository's programs with prefixed names, by the real CLI.
+"""The two stacks of a run: the repository's programs under a stack name of its own, by the CLI.
 
 With a language host the CLI runs the programs as `pulumi up` does; without one, as in the sandbox,
 they run in this process, as the Automation API's inline programs.
 """
 
-import re
 import runpy
 import shutil
 import sys
@@ -19,23 +18,8 @@ from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 from tests.live.run import PLACE_TAG, TAG, Run, say
 from tests.support.paths import ROOT
 
-_NAME = re.compile(
-    r'"((?:dev|crossplane-system|bucket-s3-app|s3-app|s3-manager|crossplane-aws-provider)'
-    r'[\w-]*(?:/[^"]+)?)"'
-)
-"""Names of AWS and Kubernetes resources in the programs, and subjects ``NAMESPACE/NAME``."""
-
 # Engines end and new ones get their ports: gRPC would reuse a connection that is gone.
 _GRPC_CHANNEL_OPTIONS.append(("grpc.use_local_subchannel_pool", 1))
-
-
-def prefixed(program: str, prefix: str) -> str:
-    """Return the program with the prefix before every name of a resource."""
-
-    def replace(found: re.Match[str]) -> str:
-        return '"' + "/".join(f"{prefix}-{part}" for part in found[1].split("/")) + '"'
-
-    return _NAME.sub(replace, program)
 
 
 def prepare(run: Run, vpc: str, subnets: list[str], deployer_b: str) -> None:
@@ -44,19 +28,20 @@ def prepare(run: Run, vpc: str, subnets: list[str], deployer_b: str) -> None:
     (run.private / "stack_config.py").symlink_to(ROOT / "stack_config.py")
     tags = {TAG: run.id, PLACE_TAG: run.place}
     cluster = {"clusterName": run.prefix, "vpcId": vpc, "subnetIds": subnets}
-    a = {"accountId": run.a.id, "accountBId": run.b.id, "cluster": cluster, "tags": tags}
+    a = {"accountId": run.a.id, "accountBId": run.b.id, "cluster": cluster, "namespace": "dev"}
+    a["tags"] = tags
     b: dict[str, Any] = {"accountId": run.b.id, "tags": tags}
     if deployer_b:
         b["assumeRoleArn"] = deployer_b
     for folder, project, settings in ((".", "irsa", a), ("account_b", "irsa-account-b", b)):
         target = run.private / folder
-        program = (ROOT / folder / "__main__.py").read_text("utf-8")
-        (target / "__main__.py").write_text(prefixed(program, run.prefix))
+        (target / "__main__.py").symlink_to(ROOT / folder / "__main__.py")
         content = yaml.safe_load((ROOT / folder / "Pulumi.yaml").read_text("utf-8"))
         content["runtime"]["options"]["virtualenv"] = sys.prefix  # the packages of this run
         (target / "Pulumi.yaml").write_text(yaml.safe_dump(content))
         config = {f"{project}:{key}": value for key, value in settings.items()}
-        config["aws:region"] = run.region
+        # The stack's name is in every name that Pulumi makes, and no other run has it.
+        config |= {"aws:region": run.region, "pulumi:autonaming": {"pattern": "${stack}-${name}"}}
         (target / f"Pulumi.{run.prefix}.yaml").write_text(yaml.safe_dump({"config": config}))
 
 

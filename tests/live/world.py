@@ -48,11 +48,11 @@ class World:
         roles = {name: outputs[f"{name}_arn"] for name in ("role", "role_a", "pattern_role")}
         self.names: Mapping[str, str] = checks.names_of(
             {**roles, "role_b": of_b["role_b_arn"]},
-            bucket_a=f"{run.prefix}-bucket-s3-app",
+            bucket_a=outputs["bucket"],
             bucket_b=of_b["bucket"],
             issuer=outputs["issuer_url"],
-            prefix=f"{run.prefix}-",
             region=run.region,
+            user=f"{run.prefix}-s3-manager",
         )
         config = KubeConfig.from_file(kubeconfig).get()
         self._client = lightkube.Client(config)
@@ -139,7 +139,7 @@ class World:
 
     def ask(self, question: Mapping[str, Any]) -> Done:
         """Run `irsa verify` of a workload; return the links and their states."""
-        _, name = checks.account(self, question["verify"])
+        _, name = checks.account(question["verify"])
         command = [sys.executable, "-m", "irsa", "verify", "--stack", str(self._state)]
         command += ["--workload", name, "--output", "json"]
         done = self._run([*command, "--trusting-profile", self.run.b.profile])
@@ -161,6 +161,7 @@ class World:
         return {
             run.a.id: "ACCOUNT_A",
             run.b.id: "ACCOUNT_B",
+            **dict(zip(run.shared_names, ("ROLE_B", "BUCKET_B"), strict=True)),
             run.prefix: "RUN",
             run.region: "REGION",
             run.a.caller: "DEPLOYER_A",

@@ -5,13 +5,15 @@ import json
 import pytest
 
 from irsa.identity import policies
+from irsa.identity.names import shared_name
 from irsa.identity.subjects import parse_service_accounts
 from tests.support.engine import Engine, outputs_of, run_program, stack_file
-from tests.support.world import ACCOUNT_A, CLUSTER_ARN, ISSUER_URL, PROVIDER_ARN
-from tests.support.world import ROLE_B_ARN as ROLE_B
+from tests.support.world import ACCOUNT_A, ACCOUNT_B, CLUSTER_ARN, ISSUER_URL, PROVIDER_ARN
 
 ARN = f"arn:aws:iam::{ACCOUNT_A}:"
-READS = f"{ARN}policy/bucket-s3-app-read"
+READS = f"{ARN}policy/s3-app-read"
+ROLE_B_NAME = shared_name("s3-app-B", "organization/irsa/dev")
+ROLE_B = f"arn:aws:iam::{ACCOUNT_B}:role/{ROLE_B_NAME}"
 DEPLOYER = f"{ARN}role/deployer"
 
 
@@ -57,10 +59,10 @@ def test_system_1_gives_the_pod_the_key_of_a_user_who_reads_the_bucket(engine):
 def test_system_2_lets_the_pods_role_read_the_bucket(engine):
     annotations = engine.named("ServiceAccount", "dev/s3-app").inputs["metadata"]["annotations"]
     assert annotations == {"eks.amazonaws.com/role-arn": f"{ARN}role/s3-app"}
-    read = policies.bucket_permissions_policy("arn:aws:s3:::bucket-s3-app", "read")
-    assert policy(engine, "bucket-s3-app-read") == read
-    attachment = engine.named("RolePolicyAttachment", "s3-app-bucket").inputs
-    assert attachment == {"role": "s3-app", "policyArn": READS}
+    read = policies.bucket_permissions_policy("arn:aws:s3:::s3-app", "read")
+    embedded = engine.one("RolePolicy").inputs
+    assert (embedded["role"], json.loads(embedded["policy"])) == ("s3-app", read)
+    assert policy(engine, "s3-app-read") == read, "the user's, by attachment"
 
 
 @pytest.mark.parametrize("external_id", ["tenant-42", None])
@@ -133,6 +135,7 @@ def test_a_preview_shows_every_resource(engine):
 
 def test_the_outputs_are_what_account_b_and_users_need():
     assert outputs_of({**stack_file(), "irsa:externalId": "tenant-42"}) == {
+        "bucket": "s3-app",
         "cluster_name": "dev",
         "issuer_url": ISSUER_URL,
         "cluster_arn": CLUSTER_ARN,
@@ -160,3 +163,19 @@ def test_a_new_cluster_goes_into_the_configured_subnets():
 
     inputs = run(cluster={"clusterName": "dev", **network}).one("eks:index:Cluster").inputs
     assert {key: inputs[key] for key in network} == network
+
+
+def test_no_name_of_aws_is_in_the_program():
+    """Pulumi names them, but for the cluster, which the stack's configuration names."""
+    engine = run_program(stack_file(), Engine())
+    for kind in ("aws:iam/role:Role", "User", "aws:iam/policy:Policy"):
+        assert [each.name for each in engine.of(kind) if "name" in each.inputs] == [], kind
+    assert "bucket" not in engine.one("Bucket").inputs
+
+
+def test_the_pods_find_their_bucket_in_their_environment(engine):
+    bucket_b = shared_name("s3-app-b", "organization/irsa/dev", ACCOUNT_B)
+    for deployment in engine.of("Deployment"):
+        [container] = deployment.inputs["spec"]["template"]["spec"]["containers"]
+        bucket = bucket_b if deployment.name == "s3-app-chain" else "s3-app"
+        assert {"name": "BUCKET", "value": bucket} in container["env"]

@@ -5,6 +5,7 @@ import json
 import pulumi
 import pytest
 
+from irsa.identity.names import shared_name
 from irsa.identity.policies import TrustedRole, bucket_permissions_policy, role_trust_policy
 from tests.support.engine import Engine, outputs_of, run_program, secret, stack_file
 from tests.support.refusal import refusal
@@ -13,6 +14,8 @@ from tests.support.world import ROLE_A_ARN as ROLE_A
 
 FOLDER = "account_b"
 STACK_A = "organization/irsa/dev"
+ROLE_B = shared_name("s3-app-B", STACK_A)
+BUCKET_B = shared_name("s3-app-b", STACK_A, ACCOUNT_B)
 OUTPUTS_A = {
     "kubeconfig": secret("{}"),  # a secret output must not make the others secret
     "role_a_arn": ROLE_A,
@@ -34,17 +37,16 @@ def test_role_b_trusts_role_a_of_account_as_stack():
     engine = run()
 
     assert engine.one("StackReference").name == STACK_A
-    assert engine.one("Role").inputs["name"] == "s3-app-B"
+    assert engine.one("Role").inputs["name"] == ROLE_B
     assert trust_of(engine) == role_trust_policy([TrustedRole(ROLE_A, "AROAEXAMPLE1")])
 
 
 def test_role_b_reads_the_bucket_and_nothing_else():
     engine = run()
 
-    policy = json.loads(engine.one("Policy").inputs["policy"])
-    assert policy == bucket_permissions_policy("arn:aws:s3:::bucket-s3-app-b", "read")
-    attachment = engine.one("RolePolicyAttachment").inputs
-    assert attachment["role"] == "s3-app-B"
+    inputs = engine.one("RolePolicy").inputs
+    read = bucket_permissions_policy(f"arn:aws:s3:::{BUCKET_B}", "read")
+    assert (inputs["role"], json.loads(inputs["policy"])) == (ROLE_B, read)
 
 
 def test_role_b_requires_account_as_external_id():
@@ -78,6 +80,7 @@ def test_another_stack_of_account_a_can_be_configured():
     engine = run(stack_a="acme/irsa/prod", accountAStack="acme/irsa/prod")
 
     assert engine.one("StackReference").name == "acme/irsa/prod"
+    assert engine.one("Role").inputs["name"] == shared_name("s3-app-B", "acme/irsa/prod")
 
 
 @pytest.mark.parametrize("preview", [False, True])
@@ -94,6 +97,6 @@ def test_an_output_that_account_a_lacks_is_one_line(missing, preview):
 
 def test_the_outputs_name_bucket_and_role():
     assert outputs_of(stack_file(FOLDER), folder=FOLDER, stacks={STACK_A: OUTPUTS_A}) == {
-        "bucket": "bucket-s3-app-b",
-        "role_b_arn": f"arn:aws:iam::{ACCOUNT_A}:role/s3-app-B",  # as the mock engine names it
+        "bucket": BUCKET_B,
+        "role_b_arn": f"arn:aws:iam::{ACCOUNT_A}:role/{ROLE_B}",  # as the mock engine names it
     }

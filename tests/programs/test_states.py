@@ -1,11 +1,12 @@
-"""A state of an older program comes up with today's: nothing is replaced or deleted."""
+"""A state of an older program that gives every name: nothing is replaced or deleted."""
 
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.support.engine import Engine, run_program, stack_file
+from tests.programs.every_name import account_a, account_b
+from tests.support.engine import Engine, deploy, run_program, stack_file
 from tests.support.world import ISSUER_URL, PROVIDER_ARN
 
 STATES = yaml.safe_load(Path(__file__).with_name("states.yaml").read_text())
@@ -17,9 +18,8 @@ CLUSTER = {
     "role_a_arn": "arn:aws:iam::111122223333:role/s3-app-A",
     "role_a_unique_id": "AROAEXAMPLE",
 }
+PROGRAMS = {"irsa": account_a, "irsa-account-b": account_b}
 FOLDERS = {
-    "irsa": ".",
-    "irsa-account-b": "account_b",
     "forms": "examples/forms",
     "forms-account-b": "examples/forms_account_b",
 }
@@ -28,13 +28,13 @@ OTHER_ACCOUNT = ("444455556666", "111122223333")
 
 
 def registered(project):
-    """Inputs of what today's program registers, by URN without stack and project, and by alias."""
-    folder = FOLDERS[project]
-    config = {**stack_file(folder), f"{project}:issuerUrl": ISSUER_URL}
-    if not project.startswith("forms"):
-        config = stack_file(folder)
+    """Inputs of what a program registers today, by URN without stack and project, and by alias."""
     engine = Engine(stacks={"organization/irsa/dev": CLUSTER})
-    run_program(config, engine, folder=folder)
+    if project in PROGRAMS:
+        deploy(PROGRAMS[project], engine, project)
+    else:
+        config = {**stack_file(FOLDERS[project]), f"{project}:issuerUrl": ISSUER_URL}
+        run_program(config, engine, folder=FOLDERS[project])
     inputs = {(each.typ, each.name): dict(each.inputs) for each in engine.registered}
     found = {}
     for urn in engine.monitor.depends_on:

@@ -59,7 +59,9 @@ UPLOAD = """
 from pathlib import Path
 from irsa_sandbox.demo.systems import SandboxSystems
 from irsa_sandbox.state import load
-SandboxSystems(load(Path(".sandbox"))).prepare()
+systems = SandboxSystems(load(Path(".sandbox")))
+systems.read_names()
+systems.prepare()
 """
 """Fills the buckets as the demo does, whose transcripts list them."""
 

@@ -87,7 +87,8 @@ class Engine(pulumi.runtime.Mocks):
         if self.preview:
             return "", state
         state |= self._computed(args)
-        named = {"aws:iam/role:Role": "name", "aws:s3/bucketPolicy:BucketPolicy": "bucket"}
+        named = {"aws:iam/role:Role": "name", "aws:iam/user:User": "name"}
+        named |= {"aws:s3/bucketPolicy:BucketPolicy": "bucket"}
         return state.get(named.get(args.typ, ""), f"{args.name}-id"), state
 
     def _computed(self, args: MockResourceArgs) -> dict[str, Any]:
@@ -107,6 +108,8 @@ class Engine(pulumi.runtime.Mocks):
                 return {"arn": f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{issuer}"}
             case "aws:eks/podIdentityAssociation:PodIdentityAssociation":
                 return {"associationId": f"a-{args.name}", "externalId": f"{args.name}-id"}
+            case "aws:iam/user:User":
+                return {"name": name}
             case "aws:iam/accessKey:AccessKey":
                 return {"secret": f"{args.name}-secret"}
             case "aws:s3/bucket:Bucket":

@@ -34,7 +34,7 @@ class Systems(Protocol):
     """The systems of one run, of which the checks are asked."""
 
     names: Mapping[str, str]
-    """Words: accounts, buckets, roles, region, issuer, and the `prefix` of every name."""
+    """Words: accounts, buckets, roles, region and issuer."""
 
     def in_pod(self, namespace: str, workload: str, command: Sequence[str]) -> Done:
         """Run a command in a workload's Pod."""
@@ -88,17 +88,17 @@ class Check:
         """Return the answer."""
         match self.question:
             case {"pod": pod, "command": command}:
-                done = systems.in_pod(*account(systems, pod), words(systems, command))
+                done = systems.in_pod(*account(pod), words(systems, command))
                 return Done(done.code, _SANDBOX_LINES.sub("", done.output))
             case {"claims_of": pod}:
-                done = systems.in_pod(*account(systems, pod), shlex.split(TOKEN))
+                done = systems.in_pod(*account(pod), shlex.split(TOKEN))
                 return done if done.code else Done(0, pretty(claims_of(done.output.strip())))
             case {"token_of": of, "role": role, "command": command, **more}:
-                own = account(systems, of)
+                own = account(of)
                 systems.service_account(*own)
                 token = systems.token(*own, more.get("audience", STS_AUDIENCE))
                 if "subject" in more:
-                    subject = ":".join(account(systems, more["subject"]))
+                    subject = ":".join(account(more["subject"]))
                     token = with_claims(token, sub=f"system:serviceaccount:{subject}")
                 return systems.assume(token, systems.names[role], words(systems, command))
             case {"administrator": command}:
@@ -109,9 +109,9 @@ class Check:
         """Return the command as a person types it."""
         match self.question:
             case {"pod": pod, "command": command}:
-                shown = f"{_exec(systems, pod)} {command}"
+                shown = f"{_exec(pod)} {command}"
             case {"claims_of": pod}:
-                return f"{_exec(systems, pod)} {TOKEN} | {PRINT_CLAIMS}"
+                return f"{_exec(pod)} {TOKEN} | {PRINT_CLAIMS}"
             case {"agent_token_of": _, "who": who, "command": command}:
                 shown = f"{command} <{who}>"
             case {"who": who, "command": command}:
@@ -125,7 +125,7 @@ class Check:
     def holds(self, done: Done, systems: Systems) -> bool:
         """Return whether the answer is as it must be."""
         error = _ERROR.search(done.output)
-        namespace, name = account(systems, self.question.get("claims_of", ""))
+        namespace, name = account(self.question.get("claims_of", ""))
         own = {"namespace": namespace, "name": name, "subject": f"{namespace}:{name}"}
         contained = [each.format_map({**systems.names, **own}) for each in self.contains]
         named = {line.partition("=")[0] for line in done.output.splitlines()} - _OPTIONAL
@@ -159,11 +159,10 @@ def _read(written: dict[str, Any]) -> Check:
     return Check(**own, question=written)
 
 
-def account(systems: Systems, text: str) -> tuple[str, str]:
+def account(text: str) -> tuple[str, str]:
     """Return namespace and name of a service account, or of the workload of that name."""
     namespace, _, name = text.rpartition("/")
-    prefix = systems.names["prefix"]
-    return f"{prefix}{namespace or 'dev'}", f"{prefix}{name}"
+    return namespace or "dev", name
 
 
 def words(systems: Systems, command: str) -> list[str]:
@@ -171,5 +170,5 @@ def words(systems: Systems, command: str) -> list[str]:
     return shlex.split(command.format_map(systems.names))
 
 
-def _exec(systems: Systems, pod: str) -> str:
-    return f"python -m irsa_sandbox exec {'/'.join(account(systems, pod))} --"
+def _exec(pod: str) -> str:
+    return f"python -m irsa_sandbox exec {'/'.join(account(pod))} --"

@@ -14,6 +14,7 @@ from lightkube.resources.core_v1 import Pod
 
 from irsa.identity.arns import role_arn
 from irsa.identity.eks import POD_IDENTITY_SERVICE
+from irsa.identity.names import shared_name
 from irsa.identity.pod_identity import external_id
 from irsa.identity.subjects import service_account_ref
 
@@ -28,7 +29,9 @@ from ..session import TOKEN_SECONDS, Done, Session
 from ..state import SandboxState
 from .checks import CONTENT_A, CONTENT_B, OBJECT_A, OBJECT_B, account, names_of, words
 
-BUCKET_A, BUCKET_B = "bucket-s3-app", "bucket-s3-app-b"
+STACK_A = "organization/irsa/dev"
+ROLE_B = role_arn(ACCOUNT_B, shared_name("s3-app-B", STACK_A))
+BUCKET_B = shared_name("s3-app-b", STACK_A, ACCOUNT_B)
 FORMS_A, FORMS_B = "acme-forms", "acme-forms-b"
 NEW, OLD = "2026/november.csv", "2025/november.csv"
 SECRET = "AWS_SECRET_ACCESS_KEY"  # noqa: S105 - the variable
@@ -47,7 +50,8 @@ class SandboxSystems(Session):
 
     def prepare(self) -> None:
         """Upload the systems' objects, when both stacks are up."""
-        self.aws("s3").put_object(Bucket=BUCKET_A, Key=OBJECT_A, Body=CONTENT_A)
+        bucket = self.names["bucket_a"]
+        self.aws("s3").put_object(Bucket=bucket, Key=OBJECT_A, Body=CONTENT_A)
         self.aws("s3", ACCOUNT_B).put_object(Bucket=BUCKET_B, Key=OBJECT_B, Body=CONTENT_B)
 
     def read_names(self) -> None:
@@ -55,17 +59,16 @@ class SandboxSystems(Session):
         _ = self.cluster  # one client for all threads
         outputs = SandboxStack(self.state).outputs()
         roles = {name: outputs[f"{name}_arn"] for name in ("role", "role_a", "pattern_role")}
-        roles["role_b"] = role_arn(ACCOUNT_B, "s3-app-B")
+        roles["role_b"] = ROLE_B
         roles["direct_role"] = role_arn(ACCOUNT_B, "forms-direct")
         self.names = names_of(
             roles,
             account_b=ACCOUNT_B,
-            bucket_a=BUCKET_A,
+            bucket_a=outputs["bucket"],
             bucket_b=BUCKET_B,
             cluster_arn=CLUSTER_ARN,
             issuer=outputs["issuer_url"],
             ledger_id=external_id(CLUSTER_ARN, service_account_ref("forms", "ledger")),
-            prefix="",
             region=REGION,
             sessions_a=f"arn:aws:sts::{ACCOUNT_A}:assumed-role/",
             sessions_b=f"arn:aws:sts::{ACCOUNT_B}:assumed-role/",
@@ -78,7 +81,7 @@ class SandboxSystems(Session):
             self.aws("s3").put_object(Bucket=FORMS_A, Key=key, Body=CONTENT_A)
         self.aws("s3", ACCOUNT_B).put_object(Bucket=FORMS_B, Key=NEW, Body=CONTENT_A)
         for each in ("forms/other", "stage/reports", "forms/another"):
-            namespace, name = account(self, each)
+            namespace, name = account(each)
             self.service_account(namespace, name)
             spec = PodSpec(serviceAccountName=name, containers=[Container(name="app", image="app")])
             pod = Pod(metadata=ObjectMeta(name=name, namespace=namespace), spec=spec)
@@ -88,7 +91,7 @@ class SandboxSystems(Session):
 
     def empty(self) -> None:
         """Delete the systems' objects."""
-        self.empty_bucket(BUCKET_A)
+        self.empty_bucket(self.names["bucket_a"])
         self.empty_bucket(BUCKET_B, ACCOUNT_B)
 
     def empty_forms(self) -> None:
@@ -113,17 +116,17 @@ class SandboxSystems(Session):
         """Answer what takes the cluster's key, a node's agent, or the sandbox's files."""
         match question:
             case {"expired_token_of": of, "role": role, "command": command}:
-                token = self.expired(self.token(*account(self, of)))
+                token = self.expired(self.token(*account(of)))
                 return self.assume(token, self.names[role], words(self, command))
             case {"agent_token_of": pod, "command": command, **more}:
                 wanted = Token(more.get("audience", POD_IDENTITY_SERVICE), TOKEN_SECONDS)
-                found = self._pods.get(pod) or find_pod(self.cluster, *account(self, pod))
+                found = self._pods.get(pod) or find_pod(self.cluster, *account(pod))
                 token = mint(self.cluster, found, wanted)[0]
                 with NamedTemporaryFile("w", prefix="token-") as file:  # mode 0600, not in argv
                     file.write(token)
                     file.flush()
                     return self.as_administrator([*command.split(), f"file://{file.name}"])
-        files = self._files_with_secret_of(*account(self, question["files_with_secret_of"]))
+        files = self._files_with_secret_of(*account(question["files_with_secret_of"]))
         return Done(0, "\n".join(files) or "nothing found")
 
     def _files_with_secret_of(self, namespace: str, workload: str) -> list[str]:

@@ -206,14 +206,6 @@ def test_the_cluster_goes_into_two_public_subnets_of_the_default_vpc(tmp_path):
         subnets_of(run_with(tmp_path, ec2), [])
 
 
-def test_every_name_of_the_programs_gets_the_prefix():
-    from tests.live.stacks import prefixed
-
-    text = 'a("s3-app", role_arn, ["dev/s3-app", "x/y"], {"bucket": "bucket-s3-app-b"})'
-    own = 'a("P-s3-app", role_arn, ["P-dev/P-s3-app", "x/y"], {"bucket": "P-bucket-s3-app-b"})'
-    assert prefixed(text, "P") == own
-
-
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
@@ -263,7 +255,7 @@ def test_a_report_has_both_answers_where_they_differ(tmp_path, monkeypatch):
 def test_a_call_that_must_be_denied_is_not_asked_again_once_it_was_granted(monkeypatch):
     asked: list[object] = []
     world = SimpleNamespace(
-        names={"prefix": ""}, rows=[], _own_words={},
+        names={}, rows=[], _own_words={},
         in_pod=lambda *command: asked.append(command) or Done(0, "granted"),
     )  # fmt: skip
     denied = Check(key="k", title="t", question={"pod": "p", "command": "aws"}, code="AccessDenied")
