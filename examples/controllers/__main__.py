@@ -1,9 +1,6 @@
 """Roles of two controllers that charts install, with permissions on the records of one zone."""
 
-import json
-
 import pulumi
-import pulumi_aws as aws
 
 from irsa_components import ServiceAccountRole, ServiceAccountRoleArgs
 
@@ -30,12 +27,9 @@ for account, allowed in calls.items():
         {"Effect": "Allow", "Action": actions, "Resource": resource, "Condition": condition}
         for actions, resource, condition in allowed
     ]
-    document = json.dumps({"Version": "2012-10-17", "Statement": statements})
-    policy = aws.iam.Policy(name, name=name, policy=document)
     args = ServiceAccountRoleArgs(
-        role_name=name,
         provider_arns=[config.require("providerArn")],
         subjects=[account],
-        policy_arns={"permissions": policy.arn},
+        policies={"records": {"Version": "2012-10-17", "Statement": statements}},
     )
     pulumi.export(name, ServiceAccountRole(name, args).role_arn)

@@ -4,60 +4,38 @@ import pulumi
 import pulumi_kubernetes as k8s
 from pulumi import ResourceOptions
 
-from irsa_components import (
-    DataBucket,
-    DataBucketArgs,
-    Namespace,
-    NamespaceArgs,
-    PodIdentityArgs,
-    PodIdentityAssociation,
-    PodIdentityAssociationArgs,
-    ServiceAccount,
-    ServiceAccountRole,
-    ServiceAccountRoleArgs,
-    WorkloadIdentity,
-    WorkloadIdentityArgs,
-)
+import irsa_components as irsa
 
 same_name = f"{pulumi.get_organization()}/platform/{pulumi.get_stack()}"
-platform = pulumi.StackReference(pulumi.Config().get("platform") or same_name)
-cluster = k8s.Provider(
-    "platform",
-    kubeconfig=platform.require_output("kubeconfig"),
-    cluster_identifier=platform.require_output("issuer_url"),  # else a new certificate replaces all
-    enable_config_map_mutable=True,
-    enable_secret_mutable=True,
-)
+stack = pulumi.StackReference(pulumi.Config().get("platform") or same_name)
+platform = irsa.StackCluster("platform", stack)
+in_cluster = ResourceOptions(providers=[platform.kubernetes_provider])
 
-billing = ServiceAccount(namespace="billing", name="invoices")
-namespace_args = NamespaceArgs(namespace=billing.namespace, force_destroy=True)
-namespace = Namespace("billing", namespace_args, ResourceOptions(providers=[cluster]))
-in_namespace = ResourceOptions(providers=[cluster], depends_on=[namespace])
+billing = irsa.ServiceAccount(namespace="billing", name="invoices")
+namespace_args = irsa.NamespaceArgs(namespace=billing.namespace, force_destroy=True)
+namespace = irsa.Namespace("billing", namespace_args, in_cluster)
+in_namespace = ResourceOptions.merge(in_cluster, ResourceOptions(depends_on=[namespace]))
 
-bucket_args = DataBucketArgs(
-    bucket_name="acme-invoices", force_destroy=True, read_policy_name="invoices-read"
-)
-bucket = DataBucket("invoices", bucket_args)
-role_args = ServiceAccountRoleArgs(
-    role_name="invoices",
-    cluster_arns=[platform.require_output("cluster_arn")],
+bucket = irsa.DataBucket("invoices", irsa.DataBucketArgs(force_destroy=True))
+role_args = irsa.ServiceAccountRoleArgs(
+    pod_identity_clusters=[platform],
     service_accounts=[billing],
-    policy_arns={"bucket": bucket.read_policy_arn},
+    policies={"bucket": bucket.read()},
 )
-association_args = PodIdentityAssociationArgs(
-    cluster_arn=platform.require_output("cluster_arn"),
+association_args = irsa.PodIdentityAssociationArgs(
+    cluster=platform,
     service_account=billing,
-    role_arn=ServiceAccountRole("invoices", role_args).role_arn,
+    role=irsa.ServiceAccountRole("invoices", role_args),
 )
-association = PodIdentityAssociation("invoices", association_args)
-identity_args = WorkloadIdentityArgs(
+association = irsa.PodIdentityAssociation("invoices", association_args)
+identity_args = irsa.WorkloadIdentityArgs(
     service_account=billing,
-    pod_identity=PodIdentityArgs(
-        association_id=association.association_id,
-        kubeconfig=platform.require_output("kubeconfig"),  # waits for the association
+    pod_identity=irsa.PodIdentityArgs(
+        association=association,
+        kubeconfig=platform.kubeconfig,  # waits for the association
     ),
 )
-identity = WorkloadIdentity("invoices", identity_args, in_namespace)
+identity = irsa.WorkloadIdentity("invoices", identity_args, in_namespace)
 
 template = k8s.core.v1.PodTemplateSpecArgs(
     spec=k8s.core.v1.PodSpecArgs(
@@ -67,7 +45,7 @@ template = k8s.core.v1.PodTemplateSpecArgs(
             k8s.core.v1.ContainerArgs(
                 name="invoices",
                 image="public.ecr.aws/aws-cli/aws-cli:2.31.0",
-                args=["s3", "ls", "s3://acme-invoices"],
+                args=["s3", "ls", bucket.bucket_name],
             )
         ],
     )

@@ -69,10 +69,10 @@ def run(account: ServiceAccount, **identity: Any) -> None:
 def pod_identity(account: ServiceAccount, role: ServiceAccountRole, **more: Any) -> PodIdentityArgs:
     """Create the association of a service account, whose pods wait for its credentials."""
     args = PodIdentityAssociationArgs(
-        cluster_arn=cluster_arn, service_account=account, role_arn=role.role_arn, **more
+        cluster_arn=cluster_arn, service_account=account, role=role, **more
     )
     association = PodIdentityAssociation(account.name, args)
-    return PodIdentityArgs(association_id=association.association_id, kubeconfig=kubeconfig)
+    return PodIdentityArgs(association=association, kubeconfig=kubeconfig)
 
 
 # EKS Pod Identity: no OIDC provider and no annotation; the association gives the role.
@@ -131,7 +131,7 @@ role_of_both = ServiceAccountRole(
         policy_arns=read,
     ),
 )
-run(both, role_arn=role_of_both.role_arn, pod_identity=pod_identity(both, role_of_both))
+run(both, role=role_of_both, pod_identity=pod_identity(both, role_of_both))
 
 # Federation: account B trusts the cluster's issuer itself, so the pods are its role at once.
 run(direct, role_arn=role_arn(config.require("accountBId"), "forms-direct"))

@@ -1,49 +1,29 @@
 """A service account with its role, for a chart that Helm, Argo CD or Flux installs."""
 
 import pulumi
-import pulumi_kubernetes as k8s
 from pulumi import ResourceOptions
 
-from irsa_components import (
-    DataBucket,
-    DataBucketArgs,
-    Namespace,
-    NamespaceArgs,
-    ServiceAccount,
-    ServiceAccountRole,
-    ServiceAccountRoleArgs,
-    WorkloadIdentity,
-    WorkloadIdentityArgs,
-)
+import irsa_components as irsa
 
 same_name = f"{pulumi.get_organization()}/platform/{pulumi.get_stack()}"
-platform = pulumi.StackReference(pulumi.Config().get("platform") or same_name)
-cluster = k8s.Provider(
-    "platform",
-    kubeconfig=platform.require_output("kubeconfig"),
-    cluster_identifier=platform.require_output("issuer_url"),  # else a new certificate replaces all
-    enable_config_map_mutable=True,
-    enable_secret_mutable=True,
-)
+stack = pulumi.StackReference(pulumi.Config().get("platform") or same_name)
+platform = irsa.StackCluster("platform", stack)
+in_cluster = ResourceOptions(providers=[platform.kubernetes_provider])
 
-exporter = ServiceAccount(namespace="monitoring", name="exporter")
-namespace_args = NamespaceArgs(namespace=exporter.namespace, force_destroy=True)
-namespace = Namespace("monitoring", namespace_args, ResourceOptions(providers=[cluster]))
-in_namespace = ResourceOptions(providers=[cluster], depends_on=[namespace])
+exporter = irsa.ServiceAccount(namespace="monitoring", name="exporter")
+namespace_args = irsa.NamespaceArgs(namespace=exporter.namespace, force_destroy=True)
+namespace = irsa.Namespace("monitoring", namespace_args, in_cluster)
+in_namespace = ResourceOptions.merge(in_cluster, ResourceOptions(depends_on=[namespace]))
 
-bucket_args = DataBucketArgs(
-    bucket_name="acme-metrics", force_destroy=True, read_write_policy_name="metrics-write"
-)
-bucket = DataBucket("metrics", bucket_args)
-role_args = ServiceAccountRoleArgs(
-    role_name="exporter",
-    provider_arns=[platform.require_output("provider_arn")],
+bucket = irsa.DataBucket("metrics", irsa.DataBucketArgs(force_destroy=True))
+role_args = irsa.ServiceAccountRoleArgs(
+    irsa_clusters=[platform],
     service_accounts=[exporter],
-    policy_arns={"bucket": bucket.read_write_policy_arn},
+    policies={"bucket": bucket.read_write()},
 )
-role = ServiceAccountRole("exporter", role_args)
-identity_args = WorkloadIdentityArgs(service_account=exporter, role_arn=role.role_arn)
-identity = WorkloadIdentity("exporter", identity_args, in_namespace)
+role = irsa.ServiceAccountRole("exporter", role_args)
+identity_args = irsa.WorkloadIdentityArgs(service_account=exporter, role=role)
+identity = irsa.WorkloadIdentity("exporter", identity_args, in_namespace)
 
 values = {"serviceAccount": {"create": False, "name": identity.service_account_name}}
 pulumi.export("values", values)  # for `helm upgrade --values`, or values= of k8s.helm.v4.Chart

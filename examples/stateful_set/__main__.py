@@ -4,46 +4,27 @@ import pulumi
 import pulumi_kubernetes as k8s
 from pulumi import ResourceOptions
 
-from irsa_components import (
-    DataBucket,
-    DataBucketArgs,
-    Namespace,
-    NamespaceArgs,
-    ServiceAccount,
-    ServiceAccountRole,
-    ServiceAccountRoleArgs,
-    WorkloadIdentity,
-    WorkloadIdentityArgs,
-)
+import irsa_components as irsa
 
 same_name = f"{pulumi.get_organization()}/platform/{pulumi.get_stack()}"
-platform = pulumi.StackReference(pulumi.Config().get("platform") or same_name)
-cluster = k8s.Provider(
-    "platform",
-    kubeconfig=platform.require_output("kubeconfig"),
-    cluster_identifier=platform.require_output("issuer_url"),  # else a new certificate replaces all
-    enable_config_map_mutable=True,
-    enable_secret_mutable=True,
-)
+stack = pulumi.StackReference(pulumi.Config().get("platform") or same_name)
+platform = irsa.StackCluster("platform", stack)
+in_cluster = ResourceOptions(providers=[platform.kubernetes_provider])
 
-ledger = ServiceAccount(namespace="ledger", name="ledger")
-namespace_args = NamespaceArgs(namespace=ledger.namespace, force_destroy=True)
-namespace = Namespace("ledger", namespace_args, ResourceOptions(providers=[cluster]))
-in_namespace = ResourceOptions(providers=[cluster], depends_on=[namespace])
+ledger = irsa.ServiceAccount(namespace="ledger", name="ledger")
+namespace_args = irsa.NamespaceArgs(namespace=ledger.namespace, force_destroy=True)
+namespace = irsa.Namespace("ledger", namespace_args, in_cluster)
+in_namespace = ResourceOptions.merge(in_cluster, ResourceOptions(depends_on=[namespace]))
 
-bucket_args = DataBucketArgs(
-    bucket_name="acme-ledger", force_destroy=True, read_write_policy_name="ledger-write"
-)
-bucket = DataBucket("ledger", bucket_args)
-role_args = ServiceAccountRoleArgs(
-    role_name="ledger",
-    provider_arns=[platform.require_output("provider_arn")],
+bucket = irsa.DataBucket("ledger", irsa.DataBucketArgs(force_destroy=True))
+role_args = irsa.ServiceAccountRoleArgs(
+    irsa_clusters=[platform],
     service_accounts=[ledger],
-    policy_arns={"bucket": bucket.read_write_policy_arn},
+    policies={"bucket": bucket.read_write()},
 )
-role = ServiceAccountRole("ledger", role_args)
-identity_args = WorkloadIdentityArgs(service_account=ledger, role_arn=role.role_arn)
-identity = WorkloadIdentity("ledger", identity_args, in_namespace)
+role = irsa.ServiceAccountRole("ledger", role_args)
+identity_args = irsa.WorkloadIdentityArgs(service_account=ledger, role=role)
+identity = irsa.WorkloadIdentity("ledger", identity_args, in_namespace)
 
 labels = {"app.kubernetes.io/name": "ledger"}
 template = k8s.core.v1.PodTemplateSpecArgs(

@@ -4,45 +4,26 @@ import pulumi
 import pulumi_kubernetes as k8s
 from pulumi import ResourceOptions
 
-from irsa_components import (
-    DataBucket,
-    DataBucketArgs,
-    Namespace,
-    NamespaceArgs,
-    ServiceAccount,
-    ServiceAccountRole,
-    ServiceAccountRoleArgs,
-    Workload,
-    WorkloadArgs,
-)
+import irsa_components as irsa
 
 same_name = f"{pulumi.get_organization()}/platform/{pulumi.get_stack()}"
-platform = pulumi.StackReference(pulumi.Config().get("platform") or same_name)
-cluster = k8s.Provider(
-    "platform",
-    kubeconfig=platform.require_output("kubeconfig"),
-    cluster_identifier=platform.require_output("issuer_url"),  # else a new certificate replaces all
-    enable_config_map_mutable=True,
-    enable_secret_mutable=True,
-)
+stack = pulumi.StackReference(pulumi.Config().get("platform") or same_name)
+platform = irsa.StackCluster("platform", stack)
+in_cluster = ResourceOptions(providers=[platform.kubernetes_provider])
 
-shop = ServiceAccount(namespace="shop", name="orders")
-namespace_args = NamespaceArgs(namespace=shop.namespace, force_destroy=True)
-namespace = Namespace("shop", namespace_args, ResourceOptions(providers=[cluster]))
-in_namespace = ResourceOptions(providers=[cluster], depends_on=[namespace])
+shop = irsa.ServiceAccount(namespace="shop", name="orders")
+namespace_args = irsa.NamespaceArgs(namespace=shop.namespace, force_destroy=True)
+namespace = irsa.Namespace("shop", namespace_args, in_cluster)
+in_namespace = ResourceOptions.merge(in_cluster, ResourceOptions(depends_on=[namespace]))
 in_shop = k8s.meta.v1.ObjectMetaArgs(name=shop.name, namespace=shop.namespace)
 
-bucket_args = DataBucketArgs(
-    bucket_name="acme-shop-orders", force_destroy=True, read_write_policy_name="shop-orders-write"
-)
-bucket = DataBucket("orders", bucket_args)
-role_args = ServiceAccountRoleArgs(
-    role_name="shop-orders",
-    provider_arns=[platform.require_output("provider_arn")],
+bucket = irsa.DataBucket("orders", irsa.DataBucketArgs(force_destroy=True))
+role_args = irsa.ServiceAccountRoleArgs(
+    irsa_clusters=[platform],
     service_accounts=[shop],
-    policy_arns={"bucket": bucket.read_write_policy_arn},
+    policies={"bucket": bucket.read_write()},
 )
-role = ServiceAccountRole("orders", role_args)
+role = irsa.ServiceAccountRole("orders", role_args)
 
 certificate = k8s.core.v1.Secret(
     "orders",
@@ -72,22 +53,22 @@ volume = k8s.core.v1.VolumeArgs(
     name="certificate",
     secret=k8s.core.v1.SecretVolumeSourceArgs(secret_name=certificate.metadata.name),
 )
-Workload(
+workload = irsa.Workload(
     "orders",
-    WorkloadArgs(
+    irsa.WorkloadArgs(
         service_account=shop,
-        role_arn=role.role_arn,
+        role=role,
         containers=["web"],  # the proxy needs nothing of AWS
         pod_spec=k8s.core.v1.PodSpecArgs(containers=[web, proxy], volumes=[volume]),
     ),
     in_namespace,
 )
-labels = {"app.kubernetes.io/name": "orders"}
 k8s.core.v1.Service(
     "orders",
     metadata=in_shop,
     spec=k8s.core.v1.ServiceSpecArgs(
-        selector=labels, ports=[k8s.core.v1.ServicePortArgs(port=443, target_port="https")]
+        selector=workload.pod_labels,
+        ports=[k8s.core.v1.ServicePortArgs(port=443, target_port="https")],
     ),
     opts=in_namespace,
 )

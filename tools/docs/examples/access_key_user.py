@@ -5,7 +5,6 @@ from irsa_components import AccessKeyUser, AccessKeyUserArgs
 user = AccessKeyUser(
     "debug",
     AccessKeyUserArgs(
-        user_name="s3-debug",
         policy_arns={"read": "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"},
         key_version=2,  # one more is the next key
     ),

@@ -8,6 +8,6 @@ role_a = TrustedRoleArgs(
 )
 role_b = CrossAccountRole(
     "s3-app",
-    CrossAccountRoleArgs(role_name="s3-app-B", trusted_roles=[role_a], external_id="tenant-42"),
+    CrossAccountRoleArgs(trusted_roles=[role_a], external_id="tenant-42"),
 )
 pulumi.export("role_b_arn", role_b.role_arn)
