@@ -164,8 +164,8 @@ def test_the_cause_that_the_text_names_comes_first(said, cause):
 )  # fmt: skip
 def test_a_refusal_of_rbac_is_one_of_the_cluster_for_every_user(user, verb):
     said = f'nodes is forbidden: User "{user}" cannot {verb} resource "nodes" in API group ""'
-    assert keys(said) == keys(json.dumps({"message": said})) == ["cluster-access"]
-    assert diagnose(said)[0].causes[0].id == "no-access"
+    assert keys(said) == keys(json.dumps({"message": said})) == ["rbac"]
+    assert diagnose(said)[0].causes[0].id == "role"
 
 
 @pytest.mark.parametrize("call", ["AssumeRole", "AssumeRoleWithWebIdentity", "GetCallerIdentity"])
