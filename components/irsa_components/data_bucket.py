@@ -112,6 +112,8 @@ class DataBucket(pulumi.ComponentResource):
             # A name of Pulumi's has a random part, which a preview does not know.
             self.bucket_name = bucket_policy.bucket if args.bucket_name else bucket_policy.id
             self.bucket_arn = wait_for(self.bucket.arn, bucket_policy)
+            if args.bucket_name is None and not args.force_destroy:
+                self.bucket.id.apply(self._say_name)
         outputs = {"bucket_name": self.bucket_name, "bucket_arn": self.bucket_arn}
         for permissions in policies:
             key = f"{_attribute(permissions)}_policy_arn"
@@ -125,6 +127,13 @@ class DataBucket(pulumi.ComponentResource):
             ).arn
             setattr(self, key, outputs[key])
         self.register_outputs(outputs)
+
+    def _say_name(self, name: str) -> None:
+        pulumi.log.info(
+            f"bucket {name} stays when it leaves the stack; to use it again: "
+            f"DataBucketArgs(bucket_name={name!r}, existing=True)",
+            self,
+        )
 
     def read(self, prefix: str = "") -> Output[Document]:
         """Return a policy document that allows to read the bucket, or the objects whose keys begin

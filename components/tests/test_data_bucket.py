@@ -1,9 +1,13 @@
 """DataBucket: its protection, its retention, and the policies that give access to it."""
 
 import json
+from functools import partial
 
 import pytest
 
+from irsa.decide.document import Kind
+from irsa.decide.patterns import Key
+from irsa.decide.statements import compile_policy
 from irsa.identity.policies import bucket_permissions_policy, tls_only_bucket_policy
 from irsa_components.data_bucket import DataBucket, DataBucketArgs
 from tests.support.engine import Engine, deploy
@@ -80,3 +84,43 @@ def test_a_policy_that_is_not_there_is_an_error_at_its_line(attribute):
 def test_a_preview_shows_every_resource():
     names = {"read_policy_name": "s3-app-read", "full_policy_name": "s3-app"}
     assert bucket(Engine(preview=True), **names).tree() == bucket(**names).tree()
+
+
+def test_a_bucket_that_stays_under_a_name_of_pulumis_says_how_to_use_it_again():
+    line = "info: bucket data stays when it leaves the stack; to use it again: "
+    [said] = [each for each in bucket(bucket_name=None).logged if "stays" in each]
+    assert said == f"{line}DataBucketArgs(bucket_name='data', existing=True)"
+    for quiet in ({"force_destroy": True}, {"bucket_name": "data"}):
+        assert not [e for e in bucket(**{"bucket_name": None, **quiet}).logged if "stays" in e]
+    assert not bucket(Engine(preview=True), bucket_name=None).logged
+
+
+@pytest.mark.parametrize("permissions", ["read", "read_write"])
+def test_a_document_of_the_bucket_creates_nothing_and_keeps_to_a_prefix(permissions):
+    found = {}
+
+    def program() -> None:
+        made = DataBucket("data", DataBucketArgs(bucket_name="bucket-s3-app"))
+        for prefix in ("", "reports/"):
+            getattr(made, permissions)(prefix).apply(partial(found.__setitem__, prefix))
+        for wrong in ("reports", "a*/"):
+            with pytest.raises(ValueError, match="prefix '"):
+                getattr(made, permissions)(wrong)
+
+    assert not deploy(program).of("aws:iam/policy:Policy")
+    level = permissions.replace("_", "-")
+    assert found[""] == bucket_permissions_policy(ARN, level)
+    policy = compile_policy(found["reports/"], "policy", Kind.IDENTITY)
+
+    def allowed(action: str, resource: str, prefix: str | None = None) -> bool:
+        keys = {} if prefix is None else {"s3:prefix": prefix}
+        lookup = lambda key: keys.get(key, Key.ABSENT)  # noqa: E731
+        return any(each.applies(action, resource, lookup) is True for each in policy.statements)
+
+    assert allowed("s3:GetObject", f"{ARN}/reports/x")
+    assert not allowed("s3:GetObject", f"{ARN}/x")
+    assert allowed("s3:PutObject", f"{ARN}/reports/x") is (permissions == "read_write")
+    assert allowed("s3:ListBucket", ARN, "reports/2026")
+    assert not allowed("s3:ListBucket", ARN, "x")
+    assert not allowed("s3:ListBucket", ARN)
+    assert allowed("s3:GetBucketLocation", ARN)

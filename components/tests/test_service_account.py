@@ -10,6 +10,7 @@ import irsa_components as irsa
 from irsa.identity.policies import principal_arn_trust_policy
 from tests.support.engine import Engine, deploy
 from tests.support.world import CLUSTER_ARN, ISSUER_URL, PROVIDER_ARN, ROLE_ARN
+from tests.support.world import CLUSTER_OUTPUTS as OUTPUTS
 
 S3_APP = irsa.ServiceAccount(namespace="dev", name="s3-app")
 RENAMED = irsa.ServiceAccount(namespace="dev", name="s3-app-2")
@@ -17,13 +18,6 @@ ELSEWHERE = irsa.ServiceAccount(namespace="prod", name="s3-app")
 UNTAGGED = {"disable_session_tags": True}
 FURTHER = principal_arn_trust_policy([ROLE_ARN])["Statement"]
 PLATFORM = "acme/platform/dev"
-OUTPUTS = {
-    "cluster_name": "dev",
-    "cluster_arn": CLUSTER_ARN,
-    "issuer_url": ISSUER_URL,
-    "provider_arn": PROVIDER_ARN,
-    "kubeconfig": "{}",
-}
 VAULT = {"token": irsa.TokenArgs(audience="vault")}
 ROLE = {
     "role_name": "s3-app",

@@ -7,14 +7,11 @@ import yaml
 
 from tests.programs.every_name import account_a, account_b
 from tests.support.engine import Engine, deploy, run_program, stack_file
-from tests.support.world import ISSUER_URL, PROVIDER_ARN
+from tests.support.world import CLUSTER_OUTPUTS, ISSUER_URL
 
 STATES = yaml.safe_load(Path(__file__).with_name("states.yaml").read_text())
 CLUSTER = {
-    "cluster_arn": "arn:aws:eks:us-east-1:111122223333:cluster/dev",
-    "issuer_url": ISSUER_URL,
-    "kubeconfig": "{}",
-    "provider_arn": PROVIDER_ARN,
+    **CLUSTER_OUTPUTS,
     "role_a_arn": "arn:aws:iam::111122223333:role/s3-app-A",
     "role_a_unique_id": "AROAEXAMPLE",
 }

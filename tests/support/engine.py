@@ -88,7 +88,7 @@ class Engine(pulumi.runtime.Mocks):
             return "", state
         state |= self._computed(args)
         named = {"aws:iam/role:Role": "name", "aws:iam/user:User": "name"}
-        named |= {"aws:s3/bucketPolicy:BucketPolicy": "bucket"}
+        named |= {"aws:s3/bucketPolicy:BucketPolicy": "bucket", "aws:s3/bucket:Bucket": "bucket"}
         return state.get(named.get(args.typ, ""), f"{args.name}-id"), state
 
     def _computed(self, args: MockResourceArgs) -> dict[str, Any]:

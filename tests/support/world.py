@@ -15,5 +15,14 @@ SUBJECT = f"system:serviceaccount:{NAMESPACE}:{NAME}"
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT_A}:role/s3-app"
 ROLE_A_ARN = f"arn:aws:iam::{ACCOUNT_A}:role/s3-app-A"
 ROLE_B_ARN = f"arn:aws:iam::{ACCOUNT_B}:role/s3-app-B"
+CLUSTER_OUTPUTS = {
+    "cluster_name": "dev",
+    "cluster_arn": CLUSTER_ARN,
+    "issuer_url": ISSUER_URL,
+    "provider_arn": PROVIDER_ARN,
+    "kubeconfig": "{}",
+}
+"""Outputs of a platform's stack."""
+
 BUCKET = "bucket-s3-app"
 BUCKET_ARN = f"arn:aws:s3:::{BUCKET}"

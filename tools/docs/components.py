@@ -28,7 +28,19 @@ pip install 'irsa-components @ git+https://github.example/acme/irsa@v0.2.0#subdi
 Pulumi components for Python; [package.md](package.md) has them for other languages. Each takes a
 name, its arguments and `ResourceOptions`, whose providers the children inherit. An output that
 names a resource (`role_arn`, `bucket_name`) is known when everything that belongs to the resource
-exists, so a resource that waits for it finds it complete.
+exists, so a resource that waits for it finds it complete. What a component made is an attribute
+(`role`, `bucket`, `association`, `deployment`). Without a physical name Pulumi makes one, as the
+stack's `pulumi:autonaming` says.
+
+For Python alone:
+
+- An argument that is a component (`role`, `cluster`, `irsa_clusters`, `association`, `user`)
+  replaces its ARN or id, and is checked: a role must admit the service account of its pods.
+- `StackCluster("platform", StackReference("acme/platform/dev"))` is the cluster that another stack
+  exports as `cluster_name`, `cluster_arn`, `issuer_url`, `provider_arn` and `kubeconfig`.
+- `bucket.read()`, `bucket.read_write(prefix="reports/")` and `allow(actions, resources)` are policy
+  documents for `policies` of a role.
+- `shared_name("s3-app-B", "acme/irsa/dev")` is a name on which two stacks agree before it exists.
 """
 
 COMPARED = EXAMPLES.parent / "compared"
@@ -59,7 +71,8 @@ CHILDREN: dict[str, dict[str, str]] = {
     },
     "CrossAccountRole": {
         "aws:iam/role:Role": "",
-        "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "one for each policy",
+        "aws:iam/rolePolicy:RolePolicy": "one for each of `policies`",
+        "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "one for each of `policy_arns`",
     },
     "DataBucket": {
         "aws:s3/bucket:Bucket": "only read when it exists, and then without what follows",
@@ -68,7 +81,7 @@ CHILDREN: dict[str, dict[str, str]] = {
         _ENCRYPTION: "",
         "aws:s3/bucketVersioning:BucketVersioning": "",
         "aws:s3/bucketPolicy:BucketPolicy": "",
-        "aws:iam/policy:Policy": "one for each policy that is named",
+        "aws:iam/policy:Policy": "one for each policy that is named or listed",
     },
     "EksCluster": {
         "eks:index:Cluster": "an adopted cluster is read, as `aws:eks/cluster:Cluster`",
@@ -88,7 +101,8 @@ CHILDREN: dict[str, dict[str, str]] = {
     "PodIdentityAssociation": {"aws:eks/podIdentityAssociation:PodIdentityAssociation": ""},
     "ServiceAccountRole": {
         "aws:iam/role:Role": "",
-        "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "one for each policy",
+        "aws:iam/rolePolicy:RolePolicy": "one for each of `policies`",
+        "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "one for each of `policy_arns`",
         "aws:iam/policy:Policy": "`sts:AssumeRole`, with `role_b_arns`",
         "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive": "with `exclusive`",
         "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive": "with `exclusive`",
@@ -186,6 +200,8 @@ def _outputs(kind: Any) -> Iterator[tuple[str, str, str]]:
 def _default(field: "Field[Any]") -> str:
     if field.default_factory is not MISSING:
         return f"`{getattr(field.default_factory, '__name__', '')}()`"
+    if field.default is values.FROM_OBJECT:
+        return "the component's"
     return REQUIRED if field.default is MISSING else f"`{field.default!r}`"
 
 
