@@ -4,10 +4,13 @@ Type tokens, property names and what forces a replacement are those of pulumi-aw
 AWS's own. https://www.pulumi.com/registry/packages/aws/api-docs/
 """
 
+import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from enum import Flag, auto
+from functools import partial
 from itertools import zip_longest
 from typing import Any, ClassVar, NamedTuple
 
@@ -93,6 +96,8 @@ class Property(NamedTuple):
     """Its value in a request."""
     shown: Callable[[Any], Any] = lambda value: value
     """Its value in the state, from AWS's answer."""
+    rule: Callable[[str], object] | str = ""
+    """Pattern of a text that AWS takes, or a function that raises ValueError for any other."""
 
 
 def outputs(*names: str) -> dict[str, Is]:
@@ -227,17 +232,23 @@ class AwsType(ResourceType[AwsSession]):
         filled_in = {n: row.default for n, row in self.rows.items() if row.default is not None}
         checked = {**filled_in, **checked}
         for name in sorted(self.having(Is.ARN) & checked.keys()):
-            if checked[name] is not UNKNOWN and parse_arn(str(checked[name])) is None:
-                raise InvalidInput(name, f"{checked[name]!r} is an invalid ARN")
+            arns = checked[name] if isinstance(checked[name], list) else [checked[name]]
+            for arn in arns:
+                if arn is not UNKNOWN and parse_arn(str(arn)) is None:
+                    raise InvalidInput(name, f"{arn!r} is an invalid ARN")
         for name in self.having(Is.DOCUMENT) & checked.keys():
-            checked[name] = _document(name, checked[name])
+            checked[name] = policy_document(name, checked[name])
+        for name, row in self.rows.items():
+            if row.rule and name in checked:
+                obey(row.rule, name, checked[name])
         return self._in_order(checked)
 
     def _in_order(self, values: Properties) -> Properties:
         for path in self.having(Is.UNORDERED):
             listed = get_path(values, path)
             if isinstance(listed, list) and UNKNOWN not in listed:
-                values = set_path(values, path, sorted(listed))
+                as_text = partial(json.dumps, sort_keys=True, default=str)
+                values = set_path(values, path, sorted(listed, key=as_text))
         return values
 
     @override
@@ -316,7 +327,7 @@ class AwsType(ResourceType[AwsSession]):
     @override
     def refreshed(self, inputs: Properties, state: Properties) -> Properties:
         """Live values of the program's inputs, and of inputs that were set outside of Pulumi."""
-        live = self.inputs_of(state)
+        live = {n: given for n, given in inputs.items() if given == []} | self.inputs_of(state)
         live |= {
             n: _shaped_like(state[n], inputs[n]) for n in self.having(Is.PARTIAL) if n in inputs
         }
@@ -380,7 +391,21 @@ def _shown(row: Property, found: Any) -> Any:
     return canonical(value) if Is.DOCUMENT in row.rules else value
 
 
-def _document(name: str, text: Any) -> Any:
+def obey(rule: Callable[[str], object] | str, name: str, text: Any) -> None:
+    """Raise `InvalidInput` for a property's text that breaks the rule."""
+    if text is UNKNOWN:
+        return
+    try:
+        if not isinstance(rule, str):
+            rule(text)
+        elif not re.fullmatch(rule, text):
+            raise ValueError(f"{text!r} does not match {rule}")
+    except ValueError as error:
+        raise InvalidInput(name, str(error)) from error
+
+
+def policy_document(name: str, text: Any) -> Any:
+    """The document in one spelling; raise `InvalidInput` for a text that is none."""
     if text is UNKNOWN:
         return text
     try:

@@ -38,6 +38,7 @@ from .rules import (
     FORCE_ANNOTATION,
     REPLACED_BY,
     annotation,
+    refuse_invalid_name,
     refuse_unknown_annotations,
     refuse_unknown_settings,
 )
@@ -125,12 +126,13 @@ class KubernetesObject(ResourceType[Session]):
     """Any object. One instance per type token."""
 
     name_property = "metadata.name"
-    autoname = True
+    renames = False
 
     def __init__(self, token: str) -> None:
         self.token = token
         module, _, name = token.partition(":")[2].rpartition(":")
         self.is_patch = name.endswith("Patch")
+        self.autoname = not self.is_patch
         self.kind = name.removesuffix("Patch")
         self.api_version = module.removeprefix("core/")
         self.secret = frozenset({"data", "stringData"}) if self.kind == "Secret" else frozenset()
@@ -138,8 +140,11 @@ class KubernetesObject(ResourceType[Session]):
 
     @override
     def check(self, news: Properties) -> Properties:
-        if self.is_patch and "__defaults" in news:
+        name = get_path(news, "metadata.name")
+        if self.is_patch and name is None:
             raise InvalidInput("metadata.name", "a patch must name the object that it changes")
+        if isinstance(name, str):
+            refuse_invalid_name(self.api_version, self.kind, name)
         refuse_unknown_annotations(news)
         news = {**news, "apiVersion": self.api_version, "kind": self.kind}
         plain = news.get("stringData")
