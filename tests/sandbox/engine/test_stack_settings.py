@@ -41,6 +41,10 @@ def users(session):
     return {user["UserName"] for user in session.aws("iam").list_users()["Users"]}
 
 
+def buckets(session):
+    return {bucket["Name"] for bucket in session.aws("s3").list_buckets()["Buckets"]}
+
+
 def test_settings_of_a_real_stack_work_and_do_not_change(session, project):
     with (project / "Pulumi.dev.yaml").open("a") as file:
         file.write(CLOUD_KEY)
@@ -106,3 +110,31 @@ aws.iam.User("other", name="other")
     assert operation("destroy", session, project).code == 0
     assert operation("destroy", session, project).code == 0  # there is nothing left
     assert not {"kept", "other"} & users(session)
+
+
+def test_stack_destroy_names_what_it_keeps_and_how_it_is_used_again(session, project):
+    (project / "__main__.py").write_text("""
+import pulumi_aws as aws
+from pulumi import ResourceOptions
+
+import irsa_components as irsa
+
+irsa.DataBucket("data", irsa.DataBucketArgs(bucket_name="kept-data"))
+irsa.Namespace("kept", irsa.NamespaceArgs(namespace="kept"))
+aws.s3.Bucket("own", opts=ResourceOptions(retain_on_delete=True))
+aws.s3.Bucket("gone", bucket="kept-not")
+""")
+    assert operation("up", session, project, "--config", "aws:region=us-east-1").code == 0
+    [own] = [each for each in buckets(session) if each.startswith("own-")]
+
+    destroyed = operation("destroy", session, project, "--output", "json")
+
+    assert sorted(line for line in destroyed.err.splitlines() if " is kept; " in line) == [
+        "aws:s3/bucket:Bucket kept-data: kept-data is kept; "
+        'DataBucketArgs(bucket_name="kept-data", existing=True) uses it again',
+        f'aws:s3/bucket:Bucket own: {own} is kept; ResourceOptions(import_="{own}") uses it again',
+        "kubernetes:core/v1:Namespace kept: kept is kept; "
+        'NamespaceArgs(namespace="kept", existing=True) uses it again',
+    ]
+    assert buckets(session) >= {own, "kept-data"}
+    assert "kept-not" not in buckets(session)

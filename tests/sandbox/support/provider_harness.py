@@ -49,13 +49,25 @@ class Engine:
         self._stub = stub
 
     def check(
-        self, token: str, inputs: Properties, olds: Properties | None = None, *, name: str = "main"
+        self,
+        token: str,
+        inputs: Properties,
+        olds: Properties | None = None,
+        *,
+        name: str = "main",
+        autonaming: tuple[str, str] | None = None,
     ) -> Properties:
+        """Return the checked inputs; ``autonaming`` is a mode and the proposed name."""
+        modes = pb.CheckRequest.AutonamingOptions
+        rules = autonaming and modes(
+            mode=modes.Mode.Value(autonaming[0]), proposed_name=autonaming[1]
+        )
         request = pb.CheckRequest(
             urn=_urn(token, name),
             news=encode(inputs),
             olds=encode(olds or {}),
             randomSeed=b"\x01\x02\x03\x04",
+            autonaming=rules,
         )
         response = self._stub.Check(request)
         if response.failures:

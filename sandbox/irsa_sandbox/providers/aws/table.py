@@ -421,7 +421,7 @@ def _kept(olds: Any, news: Any, path: Sequence[str]) -> Any:
         return [_kept(old, new, rest) for old, new in pairs]
     if not isinstance(olds, Mapping) or not isinstance(news, Mapping):
         return news
-    if olds.get(name) in EMPTY:
+    if olds.get(name) in (None, "", {}):  # an empty list may be the program's
         return news
     if rest:
         return {**news, name: _kept(olds[name], news[name], rest)} if name in news else news

@@ -25,6 +25,10 @@ INLINE = "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive"
 PROVIDER = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
 USER, KEY = "aws:iam/user:User", "aws:iam/accessKey:AccessKey"
 READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+BUCKETS, FULL = (
+    f"arn:aws:iam::aws:policy/{name}" for name in ("AmazonS3FullAccess", "IAMFullAccess")
+)
+READ, WRITE = document("s3:GetObject", "*"), document("s3:PutObject", "*")
 CLUSTER = "aws:eks/cluster:Cluster"
 ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
 ACCOUNT = {"clusterName": "a", "namespace": "b", "serviceAccount": "c"}
@@ -93,8 +97,8 @@ def test_a_configuration_that_is_not_known_yet_lets_a_preview_pass(provider):
 def test_an_unknown_type_or_input_is_refused_by_name(engine):
     line = refused(engine.check, "aws:ec2/instance:Instance", {})
     assert line.startswith("the sandbox has no resource type aws:ec2/instance:Instance; it has a")
-    with pytest.raises(InvalidInput, match="inlinePolicies: the sandbox does not know this input"):
-        engine.check(ROLE, role(inlinePolicies=[{}]))
+    with pytest.raises(InvalidInput, match="namePrefix: the sandbox does not know this input"):
+        engine.check(ROLE, role(namePrefix="web-"))
 
 
 def test_a_role_has_the_outputs_that_others_build_on(engine, iam):
@@ -106,6 +110,8 @@ def test_a_role_has_the_outputs_that_others_build_on(engine, iam):
         "createDate": found["CreateDate"].isoformat(),
         "description": "",
         "forceDetachPolicies": False,
+        "inlinePolicies": [],
+        "managedPolicyArns": [],
         "maxSessionDuration": 3600,
         "name": made.id,
         "path": "/team/",
@@ -122,7 +128,11 @@ def test_a_name_is_made_up_from_the_logical_name_and_kept(engine):
     made = engine.create(ROLE, role(), name="reader")
     assert made.id == "reader-0102030"
     assert engine.check(ROLE, role(), made.inputs, name="other")["name"] == "reader-0102030"
+    assert engine.check(ROLE, role(), made.inputs, autonaming=("ENFORCE", "x"))["name"] == made.id
     assert engine.check(BUCKET, {}, name="Data")["bucket"] == "data-0102030"
+    assert engine.check(BUCKET, {}, autonaming=("PROPOSE", "Data"))["bucket"] == "data"
+    with pytest.raises(InvalidInput, match="bucket name 'Data' is refused by S3"):
+        engine.check(BUCKET, {}, autonaming=("ENFORCE", "Data"))
 
 
 def test_a_role_is_the_same_however_it_is_written_but_for_its_path(engine):
@@ -155,6 +165,52 @@ def test_a_role_with_policies_is_deleted_only_by_force(engine, iam):
     forced = engine.update(gentle, role(name="attached", forceDetachPolicies=True))
     engine.delete(forced)
     assert engine.refresh(forced) is None
+
+
+def policies_of(iam, name: str) -> tuple[list[str], list[str]]:
+    attached = iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
+    return iam.list_role_policies(RoleName=name)["PolicyNames"], [p["PolicyArn"] for p in attached]
+
+
+def test_a_role_has_the_policies_of_its_lists_and_no_others(engine, iam):
+    """Lists that are left out manage nothing, empty ones remove all."""
+    given = {
+        "inlinePolicies": [{"name": "b", "policy": READ}, {"name": "a", "policy": READ}],
+        "managedPolicyArns": [READ_ONLY, BUCKETS],
+    }
+    made = engine.create(ROLE, role(name="lists", **given))
+    assert policies_of(iam, "lists") == (["a", "b"], [BUCKETS, READ_ONLY])
+    assert engine.refresh(made) == made
+    turned = {name: values[::-1] for name, values in given.items()}
+    for same in (turned, {}, {"inlinePolicies": []}):
+        assert engine.diff(made, role(name="lists", **same)) == NOTHING
+
+    iam.attach_role_policy(RoleName="lists", PolicyArn=FULL)
+    iam.put_role_policy(RoleName="lists", PolicyName="c", PolicyDocument=READ)
+    iam.put_role_policy(RoleName="lists", PolicyName="a", PolicyDocument=WRITE)
+    seen = engine.refresh(made)
+    paths = ["inlinePolicies[0].policy", "inlinePolicies[2]", "managedPolicyArns[1]"]
+    found = engine.diff(seen, role(name="lists", **given))
+    assert (found.in_place[0], found.in_place[1], found.replacing) == (*paths[:2], [])
+    assert {path.partition("[")[0] for path in found.in_place} == {*given}
+    again = engine.update(seen, role(name="lists", **given))
+    assert again.state == made.state
+
+    fewer = engine.update(again, role(name="lists", inlinePolicies=[{}], managedPolicyArns=[]))
+    assert policies_of(iam, "lists") == ([], [])
+    assert engine.refresh(fewer) == fewer
+    iam.attach_role_policy(RoleName="lists", PolicyArn=FULL)
+    assert engine.diff(fewer, role(name="lists")) == NOTHING
+    unmanaged = engine.update(fewer, role(name="lists", description="x"))
+    assert policies_of(iam, "lists") == ([], [FULL])
+    engine.delete(unmanaged)  # its state shows what others attached, which goes with it
+
+
+def test_a_role_with_a_wrong_policy_is_not_left_behind(engine, iam):
+    wrong = {"inlinePolicies": [{"name": "p", "policy": json.dumps({"Statement": []})}]}
+    line = refused(engine.create, ROLE, role(name="wrong", **wrong))
+    assert line.startswith("creating IAM Role (wrong): PutRolePolicy: MalformedPolicyDocument")
+    assert "wrong" not in [each["RoleName"] for each in iam.list_roles()["Roles"]]
 
 
 def test_a_policy_keeps_its_last_five_versions(engine, iam):
@@ -237,6 +293,10 @@ def test_the_secret_of_an_access_key_is_a_secret_and_survives_a_refresh(engine):
         ),
         (ROLE, role(maxSessionDuration=50_000), DAY),
         (ROLE, role(permissionsBoundary="x"), "permissionsBoundary: 'x' is an invalid ARN"),
+        (ROLE, role(managedPolicyArns=[READ_ONLY, "x"]), "managedPolicyArns: 'x' is an invalid A"),
+        (ROLE, role(inlinePolicies=[{"name": "a b", "policy": READ}]), "inlinePolicies: policy na"),
+        (ROLE, role(inlinePolicies=[{"name": "a"}]), "inlinePolicies: is not a policy document"),
+        (ROLE, role(name="x" * 65), f"name: role name '{'x' * 65}' has 65 characters; IAM accepts"),
         (PROVIDER, {"url": "http://issuer.example"}, HTTP),
         (ASSOCIATION, {**ACCOUNT, "roleArn": "x"}, "roleArn: 'x' is an invalid ARN"),
         (CLUSTER, {"roleArn": READ_ONLY}, "vpcConfig: is required"),
