@@ -88,6 +88,9 @@ class ResourceType(Generic[S]):
         """The name that is made of a generated one."""
         return name
 
+    def check_name(self, name: str) -> None:
+        """Raise ValueError for a name that the service must refuse."""
+
     def check(self, news: Properties) -> Properties:
         """Fill in defaults and normalise (JSON documents, for example), or raise `InvalidInput`.
         Values may be `UNKNOWN`."""

@@ -88,8 +88,6 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         self, request: Any, context: grpc.ServicerContext
     ) -> pb.ProviderHandshakeResponse:
         # Without `accept_resources` the engine sends the id of a resource that a program gives.
-        # Without `supports_autonaming_configuration` it does not send what the stack's
-        # `pulumi:autonaming` makes of a name.
         return pb.ProviderHandshakeResponse(
             accept_secrets=True, accept_outputs=True, supports_autonaming_configuration=True
         )
@@ -219,17 +217,18 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
                     raise InvalidInput(
                         name, f"the sandbox does not know this input of {kind.token}"
                     )
-        name = kind.name_property
-        if kind.autoname and name is not None and get_path(news, name) is None:
+        name = kind.name_property or ""
+        if kind.autoname and get_path(news, name) is None:
             generated = _generated_name(kind, name, request, olds)
             news = set_path(news, name, generated) | {DEFAULTS: [name]} if generated else news
         try:
-            return kind.check({name: value for name, value in news.items() if value is not None})
-        except InvalidInput as error:
-            if error.property_name not in defaults(news):
-                raise
-            fix = f"set {name}, or change the logical name or pulumi:autonaming"
-            raise InvalidInput(error.property_name, f"{error.reason}; {fix}") from error
+            if isinstance(text := get_path(news, name), str):
+                kind.check_name(text)
+        except ValueError as error:
+            fix = f"; set {name}, or change the logical name or pulumi:autonaming"
+            text = f"{error}{fix if name in defaults(news) else ''}"
+            raise InvalidInput(name, text) from error
+        return kind.check({name: value for name, value in news.items() if value is not None})
 
     def _state(
         self, kind: ResourceType[S], session: S, resource_id: str, known: Properties

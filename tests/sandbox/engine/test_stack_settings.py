@@ -119,7 +119,7 @@ from pulumi import ResourceOptions
 
 import irsa_components as irsa
 
-irsa.DataBucket("data", irsa.DataBucketArgs(bucket_name="kept-data"))
+irsa.DataBucket("data", irsa.DataBucketArgs(bucket_name="acme"))
 irsa.Namespace("kept", irsa.NamespaceArgs(namespace="kept"))
 aws.s3.Bucket("own", opts=ResourceOptions(retain_on_delete=True))
 aws.s3.Bucket("gone", bucket="kept-not")
@@ -129,12 +129,14 @@ aws.s3.Bucket("gone", bucket="kept-not")
 
     destroyed = operation("destroy", session, project, "--output", "json")
 
-    assert sorted(line for line in destroyed.err.splitlines() if " is kept; " in line) == [
-        "aws:s3/bucket:Bucket kept-data: kept-data is kept; "
-        'DataBucketArgs(bucket_name="kept-data", existing=True) uses it again',
-        f'aws:s3/bucket:Bucket own: {own} is kept; ResourceOptions(import_="{own}") uses it again',
-        "kubernetes:core/v1:Namespace kept: kept is kept; "
-        'NamespaceArgs(namespace="kept", existing=True) uses it again',
+    kept = {
+        "aws:s3/bucket:Bucket data: acme": 'DataBucketArgs(bucket_name="acme", existing=True)',
+        f"aws:s3/bucket:Bucket own: {own}": f'ResourceOptions(import_="{own}")',
+        "kubernetes:core/v1:Namespace kept: kept": 'NamespaceArgs(namespace="kept", existing=True)',
+    }
+    lines = [line for line in destroyed.err.splitlines() if " is kept; " in line]
+    assert sorted(lines) == [
+        f"{what} is kept; {again} uses it again" for what, again in kept.items()
     ]
-    assert buckets(session) >= {own, "kept-data"}
+    assert buckets(session) >= {own, "acme"}
     assert "kept-not" not in buckets(session)

@@ -13,7 +13,7 @@ from irsa.identity.quotas import (
 )
 
 from ..resource import Created, InvalidInput, Properties, Refused
-from ..values import UNKNOWN
+from ..values import UNKNOWN, has_unknown
 from .canonical import canonical
 from .table import (
     LISTED_TAGS,
@@ -26,9 +26,7 @@ from .table import (
     TagChange,
     changed,
     gone_is_fine,
-    obey,
     picked,
-    policy_document,
     tags_as_list,
 )
 
@@ -70,11 +68,7 @@ class _Principal(_Iam):
 
 
 class Role(_Principal):
-    """An IAM role.
-
-    With ``inlinePolicies`` or ``managedPolicyArns`` it has these policies and no others; without
-    them it has what other resources and users gave it.
-    """
+    """An IAM role. With a list of policies it has these and no others."""
 
     title = "IAM Role ({name})"
     noun, member, key = "role", "Role", ("RoleName",)
@@ -84,7 +78,6 @@ class Role(_Principal):
         "createDate": Property(Is.OUTPUT, "CreateDate"),
         "description": Property(aws="Description", absent=""),
         "forceDetachPolicies": Property(Is.HELD, default=False),
-        # Held: operations of their own take and show them.
         "inlinePolicies": Property(Is.FILLED | Is.HELD | Is.UNORDERED),
         "managedPolicyArns": Property(Is.FILLED | Is.HELD | Is.UNORDERED | Is.ARN),
         "maxSessionDuration": Property(
@@ -111,7 +104,7 @@ class Role(_Principal):
             checked["managedPolicyArns"] = []  # which removes them all, as [{}] does the others
         if isinstance(policies := checked.get("inlinePolicies"), list):
             checked["inlinePolicies"] = [_embedded(each) for each in policies if each != {}]
-        return checked
+        return self._in_order(checked)
 
     @override
     def create(self, session: AwsSession, inputs: Properties) -> Created:
@@ -146,11 +139,14 @@ class Role(_Principal):
 
 
 def _embedded(policy: Any) -> Any:
-    """One of the ``inlinePolicies``."""
-    if policy is UNKNOWN:
+    """One of the ``inlinePolicies``, as IAM shows it."""
+    if has_unknown(policy):
         return policy
-    obey(check_policy_name, "inlinePolicies", policy.get("name", ""))
-    return {**policy, "policy": policy_document("inlinePolicies", policy.get("policy"))}
+    try:
+        name = check_policy_name(policy.get("name", ""))
+        return {"name": name, "policy": canonical(policy.get("policy"))}
+    except (TypeError, ValueError) as error:
+        raise InvalidInput("inlinePolicies", str(error)) from error
 
 
 def _policies(iam: Any, named: Named) -> Properties:

@@ -4,13 +4,11 @@ Type tokens, property names and what forces a replacement are those of pulumi-aw
 AWS's own. https://www.pulumi.com/registry/packages/aws/api-docs/
 """
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from enum import Flag, auto
-from functools import partial
 from itertools import zip_longest
 from typing import Any, ClassVar, NamedTuple
 
@@ -97,7 +95,7 @@ class Property(NamedTuple):
     shown: Callable[[Any], Any] = lambda value: value
     """Its value in the state, from AWS's answer."""
     rule: Callable[[str], object] | str = ""
-    """Pattern of a text that AWS takes, or a function that raises ValueError for any other."""
+    """Of a name: the pattern that AWS takes, or a function that raises ValueError for others."""
 
 
 def outputs(*names: str) -> dict[str, Is]:
@@ -237,19 +235,23 @@ class AwsType(ResourceType[AwsSession]):
                 if arn is not UNKNOWN and parse_arn(str(arn)) is None:
                     raise InvalidInput(name, f"{arn!r} is an invalid ARN")
         for name in self.having(Is.DOCUMENT) & checked.keys():
-            checked[name] = policy_document(name, checked[name])
-        for name, row in self.rows.items():
-            if row.rule and name in checked:
-                obey(row.rule, name, checked[name])
+            checked[name] = _document(name, checked[name])
         return self._in_order(checked)
 
     def _in_order(self, values: Properties) -> Properties:
         for path in self.having(Is.UNORDERED):
             listed = get_path(values, path)
             if isinstance(listed, list) and UNKNOWN not in listed:
-                as_text = partial(json.dumps, sort_keys=True, default=str)
-                values = set_path(values, path, sorted(listed, key=as_text))
+                values = set_path(values, path, sorted(listed, key=repr))
         return values
+
+    @override
+    def check_name(self, name: str) -> None:
+        rule = self.rows[str(self.name_property)].rule
+        if not isinstance(rule, str):
+            rule(name)
+        elif rule and not re.fullmatch(rule, name):
+            raise ValueError(f"{name!r} does not match {rule}")
 
     @override
     def create(self, session: AwsSession, inputs: Properties) -> Created:
@@ -391,21 +393,7 @@ def _shown(row: Property, found: Any) -> Any:
     return canonical(value) if Is.DOCUMENT in row.rules else value
 
 
-def obey(rule: Callable[[str], object] | str, name: str, text: Any) -> None:
-    """Raise `InvalidInput` for a property's text that breaks the rule."""
-    if text is UNKNOWN:
-        return
-    try:
-        if not isinstance(rule, str):
-            rule(text)
-        elif not re.fullmatch(rule, text):
-            raise ValueError(f"{text!r} does not match {rule}")
-    except ValueError as error:
-        raise InvalidInput(name, str(error)) from error
-
-
-def policy_document(name: str, text: Any) -> Any:
-    """The document in one spelling; raise `InvalidInput` for a text that is none."""
+def _document(name: str, text: Any) -> Any:
     if text is UNKNOWN:
         return text
     try:

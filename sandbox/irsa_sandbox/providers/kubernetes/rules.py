@@ -3,11 +3,8 @@
 Names are those of pulumi-kubernetes; what is not here is refused by name.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any
-
-from irsa.identity.subjects import check_dns_subdomain
 
 from ..resource import InvalidInput, Properties, Refused
 from ..values import get_path
@@ -29,8 +26,9 @@ TIMEOUT_ANNOTATION = "pulumi.com/timeoutSeconds"
 _PREFIX = "pulumi.com/"
 _ANNOTATIONS = (FORCE_ANNOTATION, SKIP_ANNOTATION, TIMEOUT_ANNOTATION)
 
-_PATH_SEGMENT_NAMES = frozenset({"IPAddress", "certificates.k8s.io", "rbac.authorization.k8s.io"})
-"""API groups and kinds whose names are no DNS names."""
+PATH_SEGMENT_NAMES = frozenset({"IPAddress", "certificates.k8s.io", "rbac.authorization.k8s.io"})
+"""API groups and kinds whose names are no DNS names.
+https://kubernetes.io/docs/concepts/overview/working-with-objects/names/"""
 
 REPLACED_BY: Mapping[str, tuple[str, ...]] = {
     "ClusterRoleBinding": ("roleRef",),
@@ -62,20 +60,6 @@ REPLACED_BY: Mapping[str, tuple[str, ...]] = {
 def annotation(content: Mapping[str, Any], name: str) -> str | None:
     """The value of one of the object's annotations."""
     return (get_path(content, "metadata.annotations") or {}).get(name)
-
-
-def refuse_invalid_name(api_version: str, kind: str, name: str) -> None:
-    """Raise `InvalidInput` for a name that the API server refuses for most kinds; it knows more.
-
-    https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
-    """
-    try:
-        if not {api_version.partition("/")[0], kind} & _PATH_SEGMENT_NAMES:
-            check_dns_subdomain(f"{kind} name", name)
-        elif re.search(r"[/%]|\A\.\.?\Z", name):
-            raise ValueError(f"{kind} name {name!r} is not a path segment (without '/' and '%')")
-    except ValueError as error:
-        raise InvalidInput("metadata.name", str(error)) from error
 
 
 def refuse_unknown_settings(config: Properties) -> None:
