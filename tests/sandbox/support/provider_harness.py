@@ -55,13 +55,9 @@ class Engine:
         olds: Properties | None = None,
         *,
         name: str = "main",
-        autonaming: tuple[str, str] | None = None,
+        **autonaming: str,
     ) -> Properties:
-        """Return the checked inputs; ``autonaming`` is a mode and the proposed name."""
-        modes = pb.CheckRequest.AutonamingOptions
-        rules = autonaming and modes(
-            mode=modes.Mode.Value(autonaming[0]), proposed_name=autonaming[1]
-        )
+        rules = pb.CheckRequest.AutonamingOptions(**autonaming) if autonaming else None
         request = pb.CheckRequest(
             urn=_urn(token, name),
             news=encode(inputs),

@@ -146,7 +146,7 @@ def _embedded(policy: Any) -> Any:
         name = check_policy_name(policy.get("name", ""))
         return {"name": name, "policy": canonical(policy.get("policy"))}
     except (TypeError, ValueError) as error:
-        raise InvalidInput("inlinePolicies", str(error)) from error
+        raise InvalidInput("inlinePolicies", f"{policy.get('name')!r}: {error}") from error
 
 
 def _policies(iam: Any, named: Named) -> Properties:

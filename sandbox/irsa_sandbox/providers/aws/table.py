@@ -23,9 +23,6 @@ from ..resource import Created, InvalidInput, Properties, Refused, ResourceType
 from ..values import UNKNOWN, defaults, get_path, set_path
 from .canonical import canonical
 
-EMPTY: Any = (None, "", [], {})
-"""Values that mean the same as an input that is left out."""
-
 
 class AwsSession:
     """A configured provider instance. Without clients, its configuration is not known yet."""
@@ -323,7 +320,7 @@ class AwsType(ResourceType[AwsSession]):
         return {
             name: value
             for name, value in state.items()
-            if value not in EMPTY and name not in self.having(Is.OUTPUT)
+            if value not in (None, "", [], {}) and name not in self.having(Is.OUTPUT)
         }
 
     @override
