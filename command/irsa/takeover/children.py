@@ -3,16 +3,7 @@
 from typing import NamedTuple
 
 from irsa.identity.policy_json import UNKNOWN_OUTPUT, Json
-from irsa.observe.pulumi import (
-    ASSOCIATION,
-    ATTACHMENT,
-    INLINE_POLICY,
-    POLICY,
-    PROVIDER,
-    ROLE,
-    SERVICE_ACCOUNT,
-    logical_name,
-)
+from irsa.observe import pulumi
 
 NEW = "new"
 """A child that the stack does not have, in place of its URN in ``taken_over``."""
@@ -24,14 +15,13 @@ ACCESS_KEY = "aws:iam/accessKey:AccessKey"
 BUCKET = "aws:s3/bucket:Bucket"
 NAMESPACE = "kubernetes:core/v1:Namespace"
 SETTINGS = {
-    f"aws:s3/bucket{each}:Bucket{each}": key
-    for each, key in {
-        "PublicAccessBlock": "public-access",
-        "OwnershipControls": "ownership",
-        "ServerSideEncryptionConfiguration": "encryption",
-        "Versioning": "versioning",
-        "Policy": "policy",
-    }.items()
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": "public-access",
+    "aws:s3/bucketOwnershipControls:BucketOwnershipControls": "ownership",
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": (
+        "encryption"
+    ),
+    "aws:s3/bucketVersioning:BucketVersioning": "versioning",
+    "aws:s3/bucketPolicy:BucketPolicy": "policy",
 }
 """Keys of a bucket's settings."""
 
@@ -47,19 +37,19 @@ class Child(NamedTuple):
 
 
 CHILDREN = {
-    ROLE: Child("role", "{name}"),
-    POLICY: Child("", "{name}"),
-    ATTACHMENT: Child("", "{role}/{policyArn}"),
-    INLINE_POLICY: Child("", "{role}:{name}"),
+    pulumi.ROLE: Child("role", "{name}"),
+    pulumi.POLICY: Child("", "{name}"),
+    pulumi.ATTACHMENT: Child("", "{role}/{policyArn}"),
+    pulumi.INLINE_POLICY: Child("", "{role}:{name}"),
     USER: Child("user", "{name}"),
     USER_ATTACHMENT: Child("", "{user}/{policyArn}"),
     USER_POLICY: Child("", "{user}:{name}"),
     ACCESS_KEY: Child("key", "{id}"),
     BUCKET: Child("bucket", "{bucket}"),
     **{kind: Child(key, "{bucket}") for kind, key in SETTINGS.items()},
-    ASSOCIATION: Child("association", "{clusterName},{associationId}"),
-    PROVIDER: Child("provider", "{url}"),
-    SERVICE_ACCOUNT: Child("service-account", "{metadata[namespace]}/{metadata[name]}"),
+    pulumi.ASSOCIATION: Child("association", "{clusterName},{associationId}"),
+    pulumi.PROVIDER: Child("provider", "{url}"),
+    pulumi.SERVICE_ACCOUNT: Child("service-account", "{metadata[namespace]}/{metadata[name]}"),
     "kubernetes:apps/v1:Deployment": Child("deployment", "{metadata[namespace]}/{metadata[name]}"),
     NAMESPACE: Child("namespace", "{metadata[name]}"),
 }
@@ -68,7 +58,7 @@ CHILDREN = {
 def child_key(child: Json, owner: str) -> str:
     """Return a child's key; ``owner`` is the logical name of the component's role or user."""
     kind = CHILDREN.get(str(child.get("type")))
-    return (kind and kind.key) or logical_name(child).removeprefix(f"{owner}-")
+    return (kind and kind.key) or pulumi.logical_name(child).removeprefix(f"{owner}-")
 
 
 def physical_id(kind: str, properties: Json) -> str:

@@ -15,7 +15,8 @@ from irsa.identity.pod_identity import SERVICE_ACCOUNT_TAG as NAME
 from irsa.identity.pod_identity import service_account_trust_policy
 from irsa.identity.policies import size
 from irsa.identity.policy_json import Json, as_list, principals, principals_by_type, statements
-from irsa.identity.quotas import TRUST_POLICY_QUOTA, TRUST_POLICY_QUOTA_MAX
+from irsa.identity.quotas import TRUST_POLICY_QUOTA as QUOTA
+from irsa.identity.quotas import TRUST_POLICY_QUOTA_MAX
 from irsa.identity.subjects import ServiceAccountPattern, parse_service_accounts, split_subject
 from irsa.rules.further_statements import check_further_statements
 
@@ -39,17 +40,20 @@ def service_account_trust(document: Json, associations: Mapping[str, set[str]]) 
     ``associations`` are the service accounts (``NAMESPACE/NAME``) that have the role by EKS Pod
     Identity, by cluster: its trust policy need not name them.
     """
-    own, best = statements(document), Trust({}, ["no argument names its callers"])
+    own, best = statements(document), Trust({}, ["no arguments express it"])
     least = len(own) + 1, 0, 0
     for arguments, policy in _candidates(own, associations):
         written = statements(policy)
         if all(any(_covers(each, new) for each in own) for new in written):
             rest = [each for each in own if not any(_covers(new, each) for new in written)]
-            problems = [problem for each in rest if (problem := _problem(each))]
-            rank = len(problems), len(rest), -len(written)
-            if rank < least:
-                further = [each for each in rest if not _problem(each)]
-                more = {"further_statements": further} if further else {}
+            left = [each for each in rest if _problem(each)]
+            problems = [f"{json.dumps(each)}: {_problem(each)}" for each in left]
+            rank = len(left), len(rest), -len(written)
+            if rank < least and not any(each.get("Effect") == "Deny" for each in left):
+                further = [each for each in rest if each not in left]
+                more: Json = {"further_statements": further} if further else {}
+                if (whole := size({**policy, "Statement": [*written, *further]})) > QUOTA:
+                    more["trust_policy_quota"] = whole
                 least, best = rank, Trust({**arguments, **more}, problems)
     return best
 
@@ -59,7 +63,7 @@ def _problem(statement: Json) -> str:
     try:
         check_further_statements("trust policy", [statement])
     except ValueError as error:
-        return f"{json.dumps(statement)}: {error}"
+        return str(error)
     return ""
 
 
@@ -109,7 +113,8 @@ def _candidates(
             tags = [values.get(f"aws:requesttag/{each}", []) for each in (NAMESPACE, NAME)]
             for cluster in values.get("aws:sourcearn", []):
                 clusters[cluster].update(map("/".join, product(*tags)))
-    for names in map(frozenset, (*tokens.values(), *clusters.values())):
+    listed = dict.fromkeys(map(frozenset, (*tokens.values(), *clusters.values())))
+    for names in filter(None, listed):
         nearest = [each for each in clusters if clusters[each] >= names]
         for audience in sorted({each for each, _ in tokens} | {STS_AUDIENCE}):
             providers = [key[1] for key in tokens if key[0] == audience and tokens[key] >= names]
@@ -138,6 +143,5 @@ def _written(
         "allow_whole_namespace": any(each.whole_namespace for each in patterns),
         "audience": audience if audience != STS_AUDIENCE else "",
         "disable_session_tags": untagged and bool(clusters),
-        "trust_policy_quota": size(policy) if size(policy) > TRUST_POLICY_QUOTA else 0,
     }
     return {name: value for name, value in arguments.items() if value}, policy
