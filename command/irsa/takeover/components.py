@@ -72,8 +72,8 @@ class Takeover:
     def names(self) -> set[str]:
         """Logical name, id, ARN and URN of the resource."""
         own = self.resource
-        named = own["id"], own["urn"], fields_of(own).get("arn")
-        return {pulumi.logical_name(own), *map(str, named)}
+        arn = fields_of(own).get("arn", own["id"])
+        return {pulumi.logical_name(own), str(own["id"]), str(own["urn"]), str(arn)}
 
 
 def takeovers(document: Json) -> list[Takeover]:

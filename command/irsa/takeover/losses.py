@@ -21,9 +21,9 @@ _DELETES = ("delete", "delete-replaced", "replace")
 def losses(document: Json) -> Iterator[Finding]:
     """Yield a finding for each resource that a preview makes, and deletes under another URN."""
     made: dict[tuple[str, str], list[Json]] = defaultdict(list)
-    families: dict[object, list[Json]] = defaultdict(list)
-    gone: dict[object, Json] = {}
-    read: dict[object, Json] = {}
+    families: dict[str, list[Json]] = defaultdict(list)
+    gone: dict[str, Json] = {}
+    read: dict[str, Json] = {}
     accounts: dict[str, str] = {}
     for step in mappings(document.get("steps")):
         operation = step.get("op")
@@ -32,20 +32,20 @@ def losses(document: Json) -> Iterator[Finding]:
             name = physical_id(_kind(new), mapping(new.get("inputs")))
             name = str(new.get("importID")) if operation in _IMPORTS else name
             made[_kind(new), name].append(new)
-            families[new.get("parent")].append(new)
+            families[str(new.get("parent"))].append(new)
         if operation in _DELETES:
-            gone[old.get("urn")] = old
+            gone[str(old.get("urn"))] = old
         elif operation == "update":  # after an import: what the provider has read
-            read[old.get("urn")] = old
+            read[str(old.get("urn"))] = old
         if account := account_of(output(old, "arn")):
             accounts[_provider(old)] = account
     pairs = {
-        (str(new["urn"]), str(urn)): (new, old)
+        (str(new.get("urn")), urn): (new, old)
         for urn, old in gone.items()
         if _is_deleted(old, gone)
         for name in _ids(old) - {""}
         for new in made.get((_kind(old), name), ())
-        if new.get("urn") not in (None, urn)
+        if new.get("urn") != urn
     }
     moved = {new: part(old) for new, old in pairs}
     for (urn, old_urn), (new, old) in pairs.items():
@@ -55,7 +55,7 @@ def losses(document: Json) -> Iterator[Finding]:
                 "imported-and-deleted" if same else "perhaps-deleted",
                 f"{_kind(old).rpartition(':')[2]} {old.get('id')}",
                 f"{urn} has it during the `up`, which ends with the deletion of {old_urn}",
-                _lines(old_urn, new, families[new.get("parent")], moved),
+                _lines(old_urn, new, families[str(new.get("parent"))], moved),
             )
 
 
@@ -69,9 +69,9 @@ def _ids(state: Json) -> set[str]:
     return {str(state.get("id", "")), physical_id(_kind(state), properties)}
 
 
-def _is_deleted(state: Json, gone: Mapping[object, Json]) -> bool:
+def _is_deleted(state: Json, gone: Mapping[str, Json]) -> bool:
     """Return False for a resource that stays in AWS when it leaves the stack."""
-    states = [state, gone.get(state.get("deletedWith"), {})]
+    states = [state, gone.get(str(state.get("deletedWith")), {})]
     return not any(each.get("retainOnDelete") or each.get("external") for each in states)
 
 

@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import product
-from typing import NamedTuple
 
 from irsa.decide.document import conditions_of
 from irsa.identity.arns import issuer_of_principal
@@ -27,20 +26,16 @@ Test = tuple[str, str, frozenset[str]]
 """Operator, key and values of a condition."""
 
 
-class Trust(NamedTuple):
-    """Arguments that express a trust policy, and the problems of statements that they leave out."""
-
-    arguments: Json
-    problems: list[str]
-
-
-def service_account_trust(document: Json, associations: Mapping[str, set[str]]) -> Trust:
-    """Return the arguments that keep a trust policy, or most of it.
+def service_account_trust(
+    document: Json, associations: Mapping[str, set[str]]
+) -> tuple[Json, list[str]]:
+    """Return the arguments that keep a trust policy, and a line for each statement they leave out.
 
     ``associations`` are the service accounts (``NAMESPACE/NAME``) that have the role by EKS Pod
     Identity, by cluster: its trust policy need not name them.
     """
-    own, best = statements(document), Trust({}, ["no arguments express it"])
+    own = statements(document)
+    best: tuple[Json, list[str]] = {}, ["no arguments express it"]
     least = len(own) + 1, 0, 0
     for arguments, policy in _candidates(own, associations):
         written = statements(policy)
@@ -54,7 +49,7 @@ def service_account_trust(document: Json, associations: Mapping[str, set[str]]) 
                 more: Json = {"further_statements": further} if further else {}
                 if (whole := size({**policy, "Statement": [*written, *further]})) > QUOTA:
                     more["trust_policy_quota"] = whole
-                least, best = rank, Trust({**arguments, **more}, problems)
+                least, best = rank, ({**arguments, **more}, problems)
     return best
 
 
