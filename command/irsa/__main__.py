@@ -42,6 +42,9 @@ COMMANDS = {
     "credentials": Command(
         "irsa.commands.credentials", "print a service account's credentials for credential_process"
     ),
+    "takeover": Command(
+        "irsa.commands.takeover", "print the lines with which a program takes a stack's roles over"
+    ),
     "move": Command("irsa.commands.move", "move Pods between IRSA and EKS Pod Identity"),
 }
 

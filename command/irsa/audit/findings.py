@@ -103,6 +103,8 @@ class AuditFacts:
     """Policies of a stack's roles that the stack did not attach, by the role's ARN."""
     foreign_keys: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     """Ids of access keys of a stack's users that the stack does not have, by the user's ARN."""
+    planned: Sequence[Finding] = ()
+    """Findings about the steps of a preview."""
 
     @property
     def associations(self) -> list[Association]:
@@ -113,7 +115,7 @@ class AuditFacts:
 def audit(facts: AuditFacts) -> list[Finding]:
     """All findings, the severest first."""
     roles = {role.arn: role for role in facts.roles}
-    findings = [*_check_roles(facts), *_check_providers(facts)]
+    findings = [*facts.planned, *_check_roles(facts), *_check_providers(facts)]
     findings += [
         Finding("foreign-key", f"user {arn}", ", ".join(ids), account=account_of(arn))
         for arn, ids in facts.foreign_keys.items()

@@ -14,6 +14,7 @@ from irsa.observe.files import read_stack
 from irsa.observe.iam import AccountPrincipals, federated
 from irsa.observe.pulumi import HIDDEN, LATER, StackResources, StackRole, stack_resources
 from irsa.rules.issuers import issuer as known_issuer
+from irsa.takeover.losses import losses
 
 _LAST_USED = Unread("when roles were last used", "a stack's state does not say it", "iam:GetRole")
 _PODS = Unread("Pods", "a stack's state does not have them", "a run without --stack")
@@ -35,7 +36,8 @@ def read_stack_inventory(name: str, issuer_url: str | None, aws: Aws | None) -> 
     With ``aws`` also what the account has beside them.
     """
     try:
-        stack = stack_resources(read_stack(name))
+        document = read_stack(name)
+        stack = stack_resources(document)
     except ValueError as error:
         raise cli.Stop(f"{name}: {error}") from None
     unread = {each: f"{name}: {each}" for each in _unread(stack)}
@@ -44,9 +46,10 @@ def read_stack_inventory(name: str, issuer_url: str | None, aws: Aws | None) -> 
         for each in stack.roles
         if not isinstance(each.trust_policy, str)
     ]
-    if not roles and unread:
+    planned = [*losses(document)]
+    if not roles and unread and not planned:
         raise cli.Stop("; ".join(unread.values()), cli.UNDECIDED)
-    if not roles:
+    if not roles and not planned:
         raise cli.Stop(f"{name}: it has no IAM role")
     issuers = [issuer_url] if issuer_url else stack.issuers or _trusted_issuers(roles)
     issuers = [each for each in issuers if known_issuer(each.removeprefix("https://")) is None]
@@ -56,14 +59,15 @@ def read_stack_inventory(name: str, issuer_url: str | None, aws: Aws | None) -> 
     associations = [each for each in stack.associations if each.role_arn in arns]
     return Inventory(
         facts=AuditFacts(
-            clusters=[*_clusters(stack, roles, issuers, associations)],
-            accounts=list(dict.fromkeys(role.account or LATER for role in roles)),
+            clusters=[*_clusters(stack, roles, issuers, associations)] if roles else [],
+            accounts=list(dict.fromkeys(role.account or LATER for role in roles)) or [LATER],
             roles=roles,
             providers=stack.providers,
             every_provider=False,
             now=time.time(),
             foreign_policies=_foreign_policies(stack.roles, live.roles) if live else {},
             foreign_keys=_foreign_keys(aws, stack.access_keys) if aws else {},
+            planned=planned,
         ),
         accounts=[AccountPrincipals(tuple(roles), live.last_used if live else _LAST_USED)],
         unread=unread,

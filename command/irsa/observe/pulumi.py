@@ -155,7 +155,7 @@ def typed(resources: Sequence[Json], kind: str) -> list[Json]:
 
 
 def _typed_fields(resources: Sequence[Json], kind: str) -> list[Json]:
-    return [_fields(each) for each in typed(resources, kind)]
+    return [fields_of(each) for each in typed(resources, kind)]
 
 
 def _roles(resources: Sequence[Json]) -> list[StackRole]:
@@ -167,7 +167,7 @@ def _roles(resources: Sequence[Json]) -> list[StackRole]:
 def _allowed_accounts(resources: Sequence[Json]) -> dict[str, list[str]]:
     """The accounts in which an AWS provider may work, by its URN."""
     return {
-        str(each.get("urn")): re.findall(r"\d{12}", str(_fields(each).get("allowedAccountIds")))
+        str(each.get("urn")): re.findall(r"\d{12}", str(fields_of(each).get("allowedAccountIds")))
         for each in typed(resources, "pulumi:providers:aws")
     }
 
@@ -177,7 +177,7 @@ def _role(
     attached: Sequence[tuple[str, object, PermissionsPolicy]],
     allowed: Mapping[str, Sequence[str]],
 ) -> StackRole:
-    fields, inputs = _fields(resource), mapping(resource.get("inputs"))
+    fields, inputs = fields_of(resource), mapping(resource.get("inputs"))
     name = _text(fields, "name")
     policies = [
         policy
@@ -205,7 +205,7 @@ def _role(
         name=name,
         arn=arn,
         label=next(known, logical_name(resource)),
-        trust_policy=_document(fields.get("assumeRolePolicy")),
+        trust_policy=policy_document(fields.get("assumeRolePolicy")),
         policies=tuple(sorted(policies, key=lambda policy: policy.name)),
     )
 
@@ -217,13 +217,13 @@ def _attachments(resources: Sequence[Json]) -> Iterator[tuple[str, object, Permi
     }
     documents.pop(LATER, None)
     for each in typed(resources, ATTACHMENT):
-        fields = _fields(each)
+        fields = fields_of(each)
         arn = _text(fields, "policyArn")
         name = logical_name(each) if arn == LATER else name_of(arn)
         policy = _policy(name, documents.get(arn), arn)
         yield _text(fields, "role"), each.get("parent"), policy
     for each in typed(resources, INLINE_POLICY):
-        fields = _fields(each)
+        fields = fields_of(each)
         name = _text(fields, "name")
         policy = _policy(logical_name(each) if name == LATER else name, fields.get("policy"))
         yield _text(fields, "role"), each.get("parent"), policy
@@ -235,7 +235,7 @@ def logical_name(resource: Json) -> str:
 
 
 def _policy(name: str, document: object, arn: str = "") -> PermissionsPolicy:
-    read = "the stack has no document of it" if document is None else _document(document)
+    read = "the stack has no document of it" if document is None else policy_document(document)
     if isinstance(read, str):
         read = Unread(f"policy {arn or name}", read, "iam:GetPolicyVersion")
     return PermissionsPolicy(name, read, arn)
@@ -246,7 +246,7 @@ def _accounts(resources: Sequence[Json]) -> list[ServiceAccount]:
     for resource in resources:
         if not str(resource.get("type")).startswith(SERVICE_ACCOUNT):
             continue
-        metadata = mapping(_fields(resource).get("metadata"))
+        metadata = mapping(fields_of(resource).get("metadata"))
         annotations = mapping(metadata.get("annotations"))
         if ROLE_ARN_ANNOTATION in annotations:
             role = {ROLE_ARN_ANNOTATION: _text(annotations, ROLE_ARN_ANNOTATION)}
@@ -256,18 +256,20 @@ def _accounts(resources: Sequence[Json]) -> list[ServiceAccount]:
 
 def _associations(resources: Sequence[Json]) -> list[Association]:
     """The EKS Pod Identity associations among resources that are known as a whole."""
-    found = [
-        Association(
-            arn=_text(each, "associationArn"),
-            account=ServiceAccountRef(_text(each, "namespace"), _text(each, "serviceAccount")),
-            role_arn=_text(each, "roleArn"),
-            target_role_arn=_text(each, "targetRoleArn") if each.get("targetRoleArn") else "",
-            policy=_text(each, "policy") if each.get("policy") else "",
-            disable_session_tags=bool(each.get("disableSessionTags")),
-        )
-        for each in _typed_fields(resources, ASSOCIATION)
-    ]
+    found = [association_of(each) for each in _typed_fields(resources, ASSOCIATION)]
     return [each for each in found if LATER not in (each.arn, *each.account, each.role_arn)]
+
+
+def association_of(fields: Json) -> Association:
+    """Return an association by its fields; unknown ones are `LATER`."""
+    return Association(
+        arn=_text(fields, "associationArn"),
+        account=ServiceAccountRef(_text(fields, "namespace"), _text(fields, "serviceAccount")),
+        role_arn=_text(fields, "roleArn"),
+        target_role_arn=_text(fields, "targetRoleArn") if fields.get("targetRoleArn") else "",
+        policy=_text(fields, "policy") if fields.get("policy") else "",
+        disable_session_tags=bool(fields.get("disableSessionTags")),
+    )
 
 
 def _providers(resources: Sequence[Json]) -> list[RegisteredProvider]:
@@ -281,7 +283,7 @@ def _providers(resources: Sequence[Json]) -> list[RegisteredProvider]:
 def _access_keys(resources: Sequence[Json]) -> dict[str, list[str]]:
     of_user: dict[str, list[str]] = {}
     for each in typed(resources, "aws:iam/accessKey:AccessKey"):
-        of_user.setdefault(_text(_fields(each), "user"), []).append(str(each.get("id")))
+        of_user.setdefault(_text(fields_of(each), "user"), []).append(str(each.get("id")))
     return {
         arn: of_user.get(_text(user, "name"), [])
         for user in _typed_fields(resources, "aws:iam/user:User")
@@ -313,7 +315,8 @@ def _names(metadata: Json) -> tuple[str, str]:
     return _text(metadata, "namespace"), _text(metadata, "name")
 
 
-def _fields(resource: Json) -> Json:
+def fields_of(resource: Json) -> Json:
+    """Return a resource's outputs, and the inputs that are not among them, without secrets."""
     fields = {**mapping(resource.get("inputs")), **mapping(resource.get("outputs"))}
     return {name: revealed(value) for name, value in fields.items()}
 
@@ -338,7 +341,7 @@ def _known(value: str) -> str:
     return LATER if UNKNOWN_OUTPUT in value else value
 
 
-def _document(value: object) -> Json | str:
+def policy_document(value: object) -> Json | str:
     """Return a policy document, or words for one that cannot be read."""
     if mapping(value):
         return LATER if UNKNOWN_OUTPUT in str(value) else mapping(value)

@@ -40,7 +40,7 @@ class Finding:
     """``service account dev/s3-app``, ``role arn:…``, ``user arn:…`` or ``OIDC provider arn:…``."""
     found: str
     advice: str = ""
-    """The effect of `verify`, where the remedy is to run it."""
+    """The remedy, if it is not the rule's; with ``verified``, the effect of `verify`."""
     verified: tuple[str, str] | None = None
     """Namespace and name of the service account for which the remedy is to run `verify`."""
     cluster: str = ""
@@ -63,7 +63,7 @@ class Finding:
     def remedy(self) -> str:
         """The remedy."""
         if self.verified is None:
-            return RULES[self.rule].remedy
+            return self.advice or RULES[self.rule].remedy
         named = ["--context", self.cluster] if self.cluster else []
         named += ["--namespace", self.verified[0], "--service-account", self.verified[1]]
         return f"{shlex.join([*PROGRAM.split(), 'verify', *named])} {self.advice}"

@@ -1,0 +1,130 @@
+"""``python -m irsa takeover``: the lines with which a program takes over what a stack has."""
+
+import argparse
+import json
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+
+from irsa.commands import cli
+from irsa.identity.policy_json import Json
+from irsa.observe.files import read_stack
+from irsa.observe.pulumi import logical_name, stack_resources
+from irsa.printable import lines
+from irsa.takeover.children import NEW, part
+from irsa.takeover.components import Takeover, takeovers
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    command = cli.parser(
+        "takeover",
+        "Print the lines with which a program takes over what a stack has, of a program in any "
+        "language: roles with their policies, managed policies, users, buckets, associations, "
+        "service accounts, OIDC providers and namespaces. It writes nothing.",
+    )
+    command.add_argument(
+        "stack",
+        metavar="STACK|FILE",
+        help="the stack's name, or a file with its state or with what `pulumi preview --json "
+        "--show-sames` prints; - is standard input",
+    )
+    command.add_argument(
+        "--name",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="physical or logical name, ARN or URN of what is taken over; may be repeated "
+        "(default: all of it)",
+    )
+    command.add_argument(
+        "--to",
+        type=_stack,
+        metavar="ORG/PROJECT/STACK",
+        help="stack of the program that takes over; for another one than the first, the command "
+        "that moves the resources is printed, too",
+    )
+    return command
+
+
+def _stack(text: str) -> list[str]:
+    parts = text.split("/")
+    if len(parts) != len(("org", "project", "stack")) or not all(parts):
+        raise cli.Stop(f"--to {text!r} is not ORG/PROJECT/STACK; `pulumi stack ls` has the name")
+    return parts
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command; its exit code."""
+    document = read_stack(options.stack)
+    try:
+        missing = stack_resources(document).missing
+    except ValueError as error:
+        raise cli.Stop(f"{options.stack}: {error}") from None
+    found, wanted = takeovers(document), {*options.name}
+    for name in options.name:
+        if not any(name in each.names for each in found):
+            raise cli.Stop(
+                f"--name {name}: the stack has no such resource; leave it out to see all"
+            )
+    chosen = [each for each in found if (wanted & each.names if wanted else each.component)]
+    if not chosen:
+        raise cli.Stop(f"{options.stack}: it has nothing that a component takes over")
+    move = _move(chosen, options.to)
+    if options.output == "json":
+        listed = [_as_json(each) for each in chosen]
+        print(json.dumps({"move": move, "components": listed}, indent=1))
+    else:
+        first = [shlex.join(move), "# then take them out of that stack's program"] if move else []
+        print(lines(*first, *(line for each in chosen for line in _source(each))))
+    if missing:
+        cli.complain("takeover", f"{missing}: lines may be missing")
+    return cli.UNDECIDED if missing else cli.HOLDS
+
+
+def _move(chosen: Sequence[Takeover], to: Sequence[str] | None) -> list[str]:
+    """Return the command that moves resources to another stack; empty for this one."""
+    urns = [urn for each in chosen for urn in each.taken_over.values() if urn != NEW]
+    stack, project = urns[0].split(":")[2], urns[0].split("::")[1]
+    if not to or [*to[1:]] == [project, stack]:
+        return []
+    places = ["--source", f"{to[0]}/{project}/{stack}", "--dest", "/".join(to)]
+    return ["pulumi", "state", "move", *places, "--include-parents", *urns]
+
+
+def _as_json(each: Takeover) -> Json:
+    return {
+        "component": each.component or None,
+        "name": logical_name(each.resource),
+        "arguments": each.arguments,
+        "taken_over": {key: part(urn) for key, urn in each.taken_over.items()},
+        "by_hand": each.by_hand,
+    }
+
+
+def _source(each: Takeover) -> Iterator[str]:
+    """Yield the lines of a program, and comments on what they leave out."""
+    name, urns = json.dumps(logical_name(each.resource)), each.taken_over
+    arguments = [f"{key}={_python(key, value)}," for key, value in each.arguments.items()]
+    if each.component == "aws.iam.Policy":
+        alias = f'f"urn:pulumi:{{get_stack()}}::{{get_project()}}::{part(*urns.values())}"'
+        yield from (f"{each.component}(", f"    {name},", *(f"    {line}" for line in arguments))
+        yield from (f"    opts=ResourceOptions(aliases=[{alias}]),", ")")
+    elif each.component:
+        yield from (f"{each.component}(", f"    {name},", f"    {each.component}Args(")
+        yield from (f"        {line}" for line in arguments)
+        yield "        taken_over={"
+        for key, urn in urns.items():
+            yield f"            {json.dumps(key)}: {json.dumps(part(urn))},"
+        yield from ("        },", "    ),", ")")
+    else:
+        yield f"# no component makes {each.resource['urn']}"
+    yield from (f"# by hand: {line}" for line in each.by_hand)
+
+
+def _python(argument: str, value: object) -> str:
+    if argument == "service_account":
+        namespace, _, name = str(value).partition("/")
+        return f"ServiceAccount(namespace={json.dumps(namespace)}, name={json.dumps(name)})"
+    text = json.dumps(value)
+    return repr(value) if re.search(r"\b(true|false|null)\b", text) else text

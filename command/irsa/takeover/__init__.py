@@ -1,0 +1,1 @@
+"""Resources of a stack that components of its program take over. Pure."""

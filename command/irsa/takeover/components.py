@@ -1,0 +1,237 @@
+"""The components that take the resources of a stack over, with their arguments. Pure."""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from irsa.identity.arns import name_of
+from irsa.identity.eks import POD_IDENTITY_SERVICE, ROLE_ARN_ANNOTATION
+from irsa.identity.policy_json import Json, mapping, mappings
+from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION
+from irsa.identity.subjects import SUBJECT_PREFIX
+from irsa.observe import pulumi
+from irsa.observe.pulumi import association_of, fields_of, policy_document
+from irsa.takeover import children
+from irsa.takeover.children import NEW
+from irsa.takeover.trust import service_account_trust
+from irsa.who.assumers import who_can_assume
+
+
+class _Component(NamedTuple):
+    """A component for resources of a type."""
+
+    name: str
+    named_by: str = ""
+    """The argument for the physical name."""
+    properties: str = ""
+    """Properties for which there are arguments of the same names, in Python's spelling."""
+
+
+_ROLE = "path permissionsBoundary maxSessionDuration"
+_CROSS_ACCOUNT = _Component("CrossAccountRole", "role_name", _ROLE)
+_COMPONENTS = {
+    pulumi.ROLE: _Component("ServiceAccountRole", "role_name", f"{_ROLE} description tags"),
+    pulumi.POLICY: _Component("aws.iam.Policy", "name", "path description tags policy"),
+    pulumi.ASSOCIATION: _Component(
+        "PodIdentityAssociation", properties="roleArn targetRoleArn disableSessionTags"
+    ),
+    pulumi.SERVICE_ACCOUNT: _Component("WorkloadIdentity"),
+    pulumi.PROVIDER: _Component("EksCluster"),
+    children.USER: _Component("AccessKeyUser", "user_name", "path"),
+    children.BUCKET: _Component("DataBucket", "bucket_name", "forceDestroy"),
+    children.NAMESPACE: _Component("Namespace"),
+}
+_OTHERWISE_READ = (
+    "name", "namePrefix", "tagsAll", "bucket", "bucketPrefix", "assumeRolePolicy", "inlinePolicies",
+    "managedPolicyArns", "region", "clusterName", "namespace", "serviceAccount", "policy",
+    "apiVersion", "kind", "metadata", "url", "clientIdLists",
+)  # fmt: skip
+_DEFAULTS: tuple[object, ...] = (None, False, "", "/", DEFAULT_ROLE_SESSION_DURATION, [], {})
+_EXCLUSIVE = (
+    "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive",
+    "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive",
+)
+
+
+@dataclass(slots=True)
+class Takeover:
+    """A component that takes a resource and its children over. A managed policy stays one."""
+
+    resource: Json
+    component: str
+    """Empty where none makes such a resource."""
+    arguments: Json
+    taken_over: dict[str, str]
+    """URNs, or `NEW`, by the keys of the component's children."""
+    by_hand: list[str]
+
+    @property
+    def names(self) -> set[str]:
+        """Logical name, id, ARN and URN of the resource."""
+        own = self.resource
+        arn = fields_of(own).get("arn", own["id"])
+        return {pulumi.logical_name(own), str(own["id"]), str(own["urn"]), str(arn)}
+
+
+def takeovers(document: Json) -> list[Takeover]:
+    """Return what can be taken over of a stack, by its state or by a preview."""
+    states = pulumi.state_resources(document)
+    if states is None:
+        states = [mapping(each.get("oldState")) for each in mappings(document.get("steps"))]
+    listed = {
+        str(each["urn"]): each
+        for each in states
+        if each.keys() >= {"id", "urn"} and not (each.get("delete") or each.get("external"))
+    }
+    resources = [listed[urn] for urn in sorted(listed) if "irsa:index:" not in urn]
+    return [_takeover(each, resources) for each in resources if each.get("type") in _COMPONENTS]
+
+
+def _takeover(resource: Json, resources: Sequence[Json]) -> Takeover:
+    kind, fields = str(resource["type"]), fields_of(resource)
+    name, named_by, properties = _COMPONENTS[kind]
+    trust = policy_document(fields.get("assumeRolePolicy"))
+    if isinstance(trust, dict) and not _is_for_pods(trust):
+        name, named_by, properties = _CROSS_ACCOUNT
+    keys = properties.split()
+    inputs = mapping(resource.get("inputs"))
+    left = [e for e in sorted(inputs) if inputs[e] and e not in (*keys, *_OTHERWISE_READ)]
+    arguments: Json = {
+        re.sub("[A-Z]", lambda e: f"_{e[0].lower()}", e): fields.get(e) for e in keys
+    }
+    found = Takeover(
+        resource,
+        name,
+        ({named_by: resource["id"]} if named_by else {}) | arguments,
+        {children.CHILDREN[kind].key: str(resource["urn"])},
+        [f"{each}: no argument of {name}" for each in left if not each.startswith("__")],
+    )
+    if kind in _READERS:
+        _READERS[kind](found, fields, resources)
+    found.arguments = {k: v for k, v in found.arguments.items() if v not in _DEFAULTS}
+    return found
+
+
+def _is_for_pods(trust: Json) -> bool:
+    return any(each in str(trust) for each in (POD_IDENTITY_SERVICE, SUBJECT_PREFIX, "oidc.eks."))
+
+
+def _of(
+    resources: Sequence[Json], kind: str, key: str, value: object
+) -> Iterator[tuple[str, Json]]:
+    """Yield URN and properties of the resources of a type that name another resource."""
+    for each in pulumi.typed(resources, kind):
+        fields = fields_of(each)
+        named = fields.get(key)
+        if value == named or (isinstance(named, list) and value in named):
+            yield str(each["urn"]), fields
+
+
+def _attach(found: Takeover, attachments: Mapping[str, str]) -> None:
+    """Add managed policies, by ARN, under keys that no other child has."""
+    found.arguments["policy_arns"] = keys = dict[str, str]()
+    for arn, urn in attachments.items():
+        key = name_of(arn)
+        while key in found.taken_over:
+            key += "-policy"
+        keys[key], found.taken_over[key] = arn, urn
+
+
+def _read_role(found: Takeover, fields: Json, resources: Sequence[Json]) -> None:
+    name = fields.get("name")
+    inputs = mapping(found.resource.get("inputs"))
+    inline = [(NEW, each) for each in mappings(inputs.get("inlinePolicies")) if each.get("policy")]
+    inline += _of(resources, pulumi.INLINE_POLICY, "role", name)
+    policies = {str(own.get("name")): policy_document(own.get("policy")) for _, own in inline}
+    found.taken_over = {str(own.get("name")): urn for urn, own in inline} | found.taken_over
+    if "role" in policies:
+        found.by_hand.append("policy role: the role itself has this key; rename the policy first")
+    shared = [*_of(resources, "aws:iam/policyAttachment:PolicyAttachment", "roles", name)]
+    found.by_hand += [
+        f"{urn} detaches its policy when it leaves the program: first run `up` with "
+        "ResourceOptions(retain_on_delete=True) on it"
+        for urn, _ in shared
+    ]
+    attached = [*shared, *_of(resources, pulumi.ATTACHMENT, "role", name)]
+    arns = {str(own.get("policyArn")): NEW if own.get("roles") else urn for urn, own in attached}
+    _attach(found, dict.fromkeys(map(str, inputs.get("managedPolicyArns") or []), NEW) | arns)
+    exclusive = all(any(_of(resources, each, "roleName", name)) for each in _EXCLUSIVE)
+    found.arguments |= {"policies": policies, "exclusive": exclusive}
+    trust = policy_document(fields.get("assumeRolePolicy"))
+    if isinstance(trust, str):
+        found.by_hand.append(f"the trust policy: {trust}")
+    elif not _is_for_pods(trust):
+        callers = [each.text for each in who_can_assume(trust)]
+        found.by_hand.append(f"trusted_roles, trust, external_id: {'; '.join(callers)}")
+        found.component *= "'AWS':" in str(trust)
+    else:
+        associations: dict[str, set[str]] = defaultdict(set)
+        for _, own in _of(resources, pulumi.ASSOCIATION, "roleArn", fields.get("arn")):
+            association = association_of(own)
+            associations[association.cluster_arn].add("/".join(association.account))
+        arguments, problems = service_account_trust(trust, associations)
+        found.arguments |= arguments
+        found.by_hand += [f"callers lose access: {each}" for each in problems]
+        if not found.arguments["description"]:
+            found.by_hand.append("description: the role has none, and the component writes one")
+
+
+def _read_user(found: Takeover, fields: Json, resources: Sequence[Json]) -> None:
+    name = fields.get("name")
+    keys = [urn for urn, _ in _of(resources, children.ACCESS_KEY, "user", name)] or [NEW]
+    found.taken_over["key"] = keys[0]
+    others = keys[1:] + [urn for urn, _ in _of(resources, children.USER_POLICY, "user", name)]
+    found.by_hand += [f"{each}: no argument of AccessKeyUser" for each in others]
+    attached = _of(resources, children.USER_ATTACHMENT, "user", name)
+    _attach(found, {str(own.get("policyArn")): urn for urn, own in attached})
+
+
+def _read_bucket(found: Takeover, fields: Json, resources: Sequence[Json]) -> None:
+    for kind, key in children.SETTINGS.items():
+        found.taken_over[key] = NEW
+        for urn, own in _of(resources, kind, "bucket", fields.get("bucket")):
+            found.taken_over[key] = urn
+            given = {each: own[each] for each in own if own[each] and each not in _OTHERWISE_READ}
+            given = {"policy": own["policy"]} if "policy" in own else given
+            found.by_hand.append(f"{key}: DataBucket's own replaces {json.dumps(given)}")
+
+
+def _read_association(found: Takeover, fields: Json, _: Sequence[Json]) -> None:
+    own = association_of(fields)
+    account = {"cluster_arn": own.cluster_arn, "service_account": "/".join(own.account)}
+    found.arguments = account | found.arguments | {"session_policy": own.policy}
+
+
+def _read_object(found: Takeover, fields: Json, resources: Sequence[Json]) -> None:
+    metadata = mapping(fields.get("metadata"))
+    namespace, name = str(metadata.get("namespace", "default")), str(metadata.get("name"))
+    if found.component == "Namespace":
+        found.arguments["namespace"] = name
+        return
+    role_arn = mapping(metadata.get("annotations")).get(ROLE_ARN_ANNOTATION)
+    found.arguments = {"service_account": f"{namespace}/{name}", "role_arn": role_arn}
+    associations = _of(resources, pulumi.ASSOCIATION, "serviceAccount", name)
+    if any(own.get("namespace") == namespace for _, own in associations):
+        found.by_hand.append("pod_identity: PodIdentityArgs with the id of its association")
+    elif not role_arn:
+        found.component = ""
+
+
+def _read_provider(found: Takeover, fields: Json, _: Sequence[Json]) -> None:
+    found.arguments |= {"cluster_name": "…", "existing": True, "create_provider": True}
+    found.arguments["audiences"] = fields.get("clientIdLists")
+    found.by_hand.append(f"cluster_name: the cluster whose issuer is {fields.get('url')}")
+
+
+_READERS = {
+    pulumi.ROLE: _read_role,
+    pulumi.ASSOCIATION: _read_association,
+    pulumi.SERVICE_ACCOUNT: _read_object,
+    pulumi.PROVIDER: _read_provider,
+    children.USER: _read_user,
+    children.BUCKET: _read_bucket,
+    children.NAMESPACE: _read_object,
+}

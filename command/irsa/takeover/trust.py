@@ -1,0 +1,142 @@
+"""Arguments of ServiceAccountRole that keep the callers of a trust policy. Pure."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import product
+
+from irsa.decide.document import conditions_of
+from irsa.identity.arns import issuer_of_principal
+from irsa.identity.eks import POD_IDENTITY_SERVICE, STS_AUDIENCE
+from irsa.identity.pod_identity import NAMESPACE_TAG as NAMESPACE
+from irsa.identity.pod_identity import SERVICE_ACCOUNT_TAG as NAME
+from irsa.identity.pod_identity import service_account_trust_policy
+from irsa.identity.policies import size
+from irsa.identity.policy_json import Json, as_list, principals, principals_by_type, statements
+from irsa.identity.quotas import TRUST_POLICY_QUOTA as QUOTA
+from irsa.identity.quotas import TRUST_POLICY_QUOTA_MAX
+from irsa.identity.subjects import ServiceAccountPattern, parse_service_accounts, split_subject
+from irsa.rules.further_statements import check_further_statements
+
+_ELEMENTS = {"Sid", "Effect", "Principal", "Action", "Condition"}
+_LISTS = ("equals", "stringlike", "arnlike")
+
+Test = tuple[str, str, frozenset[str]]
+"""Operator, key and values of a condition."""
+
+
+def service_account_trust(
+    document: Json, associations: Mapping[str, set[str]]
+) -> tuple[Json, list[str]]:
+    """Return the arguments that keep a trust policy, and a line for each statement they leave out.
+
+    ``associations`` are the service accounts (``NAMESPACE/NAME``) that have the role by EKS Pod
+    Identity, by cluster: its trust policy need not name them.
+    """
+    own = statements(document)
+    best: tuple[Json, list[str]] = {}, ["no arguments express it"]
+    least = len(own) + 1, 0, 0
+    for arguments, policy in _candidates(own, associations):
+        written = statements(policy)
+        if all(any(_covers(each, new) for each in own) for new in written):
+            rest = [each for each in own if not any(_covers(new, each) for new in written)]
+            left = [each for each in rest if _problem(each)]
+            problems = [f"{json.dumps(each)}: {_problem(each)}" for each in left]
+            rank = len(left), len(rest), -len(written)
+            if rank < least and not any(each.get("Effect") == "Deny" for each in left):
+                further = [each for each in rest if each not in left]
+                more: Json = {"further_statements": further} if further else {}
+                if (whole := size({**policy, "Statement": [*written, *further]})) > QUOTA:
+                    more["trust_policy_quota"] = whole
+                least, best = rank, ({**arguments, **more}, problems)
+    return best
+
+
+def _problem(statement: Json) -> str:
+    """Return the reason why a statement cannot be one of ``further_statements``."""
+    try:
+        check_further_statements("trust policy", [statement])
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _covers(wide: Json, narrow: Json) -> bool:
+    """Return True if a statement allows all that another one allows."""
+    callers, listed = principals_by_type(wide), principals_by_type(narrow)
+    actions = [{str(each).lower() for each in as_list(e.get("Action"))} for e in (narrow, wide)]
+    return wide == narrow or (
+        wide.keys() | narrow.keys() <= _ELEMENTS
+        and wide.get("Effect") == narrow.get("Effect") == "Allow"
+        and bool(listed)
+        and all({*as_list(listed[e])} <= {*as_list(callers.get(e, []))} for e in listed)
+        and actions[0] <= actions[1]
+        and all(any(_is_within(mine, test) for mine in _tests(narrow)) for test in _tests(wide))
+    )
+
+
+def _tests(statement: Json) -> list[Test]:
+    found: list[Test] = []
+    for operator, key, values, _ in conditions_of(statement):
+        name = operator.lower().replace("arnequals", "arnlike")
+        if name in ("stringequals", *_LISTS) and not {*"*?$"} & {*"".join(values)}:
+            name = "equals"
+        found.append((name, key.lower(), frozenset(values)))
+    return found
+
+
+def _is_within(narrow: Test, wide: Test) -> bool:
+    some = wide[0] in _LISTS and narrow[0] in ("equals", wide[0]) and frozenset() < narrow[2]
+    return narrow == wide or (some and narrow[1] == wide[1] and narrow[2] <= wide[2])
+
+
+def _candidates(
+    own: Sequence[Json], associations: Mapping[str, set[str]]
+) -> Iterator[tuple[Json, Json]]:
+    """Yield arguments with the trust policy that they make, which may allow too much."""
+    tokens: dict[tuple[str, str], set[str]] = defaultdict(set)
+    clusters = defaultdict[str, set[str]](set, {key: {*own} for key, own in associations.items()})
+    for statement in own:
+        values = {key: sorted(listed) for _, key, listed in _tests(statement)}
+        for provider in principals(statement, "Federated"):
+            issuer = issuer_of_principal(str(provider)).lower()
+            names = filter(None, map(split_subject, values.get(f"{issuer}:sub", [])))
+            audience, *_ = values.get(f"{issuer}:aud") or [STS_AUDIENCE]
+            tokens[audience, provider].update(map("/".join, names))
+        if POD_IDENTITY_SERVICE in principals(statement, "Service"):
+            tags = [values.get(f"aws:requesttag/{each}", []) for each in (NAMESPACE, NAME)]
+            for cluster in values.get("aws:sourcearn", []):
+                clusters[cluster].update(map("/".join, product(*tags)))
+    listed = dict.fromkeys(map(frozenset, (*tokens.values(), *clusters.values())))
+    for names in filter(None, listed):
+        nearest = [each for each in clusters if clusters[each] >= names]
+        for audience in sorted({each for each, _ in tokens} | {STS_AUDIENCE}):
+            providers = [key[1] for key in tokens if key[0] == audience and tokens[key] >= names]
+            for sources, untagged in product((nearest, [*clusters], []), (False, True)):
+                with suppress(ValueError):
+                    yield _written(sorted(names), providers, sources, audience, untagged)
+
+
+def _written(
+    names: list[str], providers: list[str], clusters: list[str], audience: str, untagged: bool
+) -> tuple[Json, Json]:
+    subjects = [parse_service_accounts(each, allow_whole_namespace=True) for each in names]
+    policy = service_account_trust_policy(
+        subjects,
+        provider_arns=providers,
+        cluster_arns=clusters,
+        audience=audience,
+        disable_session_tags=untagged,
+        quota=TRUST_POLICY_QUOTA_MAX,
+    )
+    patterns = [each for each in subjects if isinstance(each, ServiceAccountPattern)]
+    arguments: Json = {
+        "provider_arns": providers,
+        "cluster_arns": clusters,
+        "subjects": names,
+        "allow_whole_namespace": any(each.whole_namespace for each in patterns),
+        "audience": audience if audience != STS_AUDIENCE else "",
+        "disable_session_tags": untagged and bool(clusters),
+    }
+    return {name: value for name, value in arguments.items() if value}, policy
