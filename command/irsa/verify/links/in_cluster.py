@@ -13,7 +13,7 @@ from irsa.identity.arns import parse_role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.observe.aws_config import Profile
 from irsa.observe.facts import PENDING, RUNNING, Answer, Owner, Pod, Unread
-from irsa.observe.pod_spec import access_key, environment, needed
+from irsa.observe.pod_spec import access_key, needed
 from irsa.verify.facts import Facts, NotMade, PodIdentity
 from irsa.verify.link import Check, Link, Remedy, confirmed, irsa, unique
 from irsa.verify.links.containers import NO_POD, SHOWN, names, pods_named, pods_that
@@ -21,6 +21,7 @@ from irsa.verify.links.injection import injection
 from irsa.verify.links.pod_identity import agent, association
 from irsa.verify.links.precedence import precedence
 from irsa.verify.links.webhook import webhook
+from irsa.verify.pod_container import containers_of
 from irsa.verify.remedies.account import SIMILAR, found_role, naming_role
 from irsa.verify.remedies.pod import (
     annotate,
@@ -145,11 +146,7 @@ def _no_annotation(facts: Facts, check: Check, annotations: Mapping[str, str]) -
         text += ", and no EKS Pod Identity association"
     text += f"; {found.text}" if isinstance(found, Unread) else ""
     text += found_role(facts)
-    keys = [
-        access_key(environment(each.spec, facts.objects))
-        for pod in facts.judged
-        for each in facts.asked(pod)
-    ]
+    keys = [access_key(each.given) for each in containers_of(facts)]
     if not role_arn and any(keys):
         return check.unknown(f"{text}; the Pods use an access key, and nothing names a role")
     commands = annotate(facts, role_arn, *(f"{key}-" for key in misspelt))
