@@ -287,12 +287,23 @@ def can_run(spec: Json, node: Json) -> bool:
     wanted = {**_LINUX, **_part(spec, "nodeSelector")}
     affinity = _part(_part(spec, "affinity"), "nodeAffinity")
     required = _part(affinity, "requiredDuringSchedulingIgnoredDuringExecution")
-    terms = [_parts(each, "matchExpressions") for each in _parts(required, "nodeSelectorTerms")]
-    near = not terms or any(all(_matches(e, labels) for e in each) for each in terms)
+    terms = _parts(required, "nodeSelectorTerms")
+    near = not terms or any(selects(each, labels) for each in terms)
     taints = [e for e in _parts(_part(node, "spec"), "taints") if e["effect"] != "PreferNoSchedule"]
     keys = {each.get("key") for each in _parts(spec, "tolerations")}
     tolerated = None in keys or all(each["key"] in keys for each in taints)
     return near and tolerated and wanted.items() <= labels.items()
+
+
+def selects(selector: Json, labels: Mapping[str, str]) -> bool:
+    """Return whether a label selector chooses an object with these labels.
+
+    https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors
+    """
+    wanted = _part(selector, "matchLabels").items()
+    return wanted <= labels.items() and all(
+        _matches(each, labels) for each in _parts(selector, "matchExpressions")
+    )
 
 
 def _matches(expression: Json, labels: Mapping[str, str]) -> bool:

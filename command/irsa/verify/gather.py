@@ -2,12 +2,12 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
-from itertools import chain
 
-from irsa.access import trusts_association, trusts_token
+from irsa.access import trusts_token
+from irsa.audit.trusting_eks import roles_by_account
 from irsa.decide.truth import Verdict
 from irsa.identity.arns import (
     ClusterArn,
@@ -110,7 +110,7 @@ def search(facts: Facts, sources: Sources) -> Facts:
     listed = {aws: aws.roles() for aws in dict.fromkeys((sources.aws, *sources.others))}
     read = [each for each in listed.values() if not isinstance(each, Unread)]
     iam = listed[sources.reader(account_of(facts.session_role))]
-    trusting = tuple(_trusting(facts, chain.from_iterable(each.roles for each in read)))
+    trusting = _trusting(facts, [role for each in read for role in each.roles])
     facts = replace(facts, iam=iam, trusting=iam if isinstance(iam, Unread) else trusting)
     role = _meant(facts)
     if role is None:
@@ -123,32 +123,23 @@ def search(facts: Facts, sources: Sources) -> Facts:
     return replace(gather(named, sources), iam=iam, trusting=facts.trusting)
 
 
-def _trusting(facts: Facts, roles: Iterable[Role]) -> Iterator[Role]:
+def _trusting(facts: Facts, roles: Sequence[Role]) -> tuple[Role, ...]:
     """The roles whose trust policy names the service account exactly, and allows it."""
-    for role in roles:
-        text = json.dumps(role.trust_policy)
-        named = facts.subject in text or all(f'"{each}"' in text for each in facts.account)
-        if (
-            named
-            and role.arn != facts.role_arn
-            and (_by_token(facts, role) or _by_eks(facts, role))
-        ):
-            yield role
+    by_eks = roles_by_account(roles if facts.cluster_arn else (), facts.cluster_arn)
+    of_eks = {each.arn for each in by_eks.get(facts.account, ())}
+    return tuple(
+        role
+        for role in roles
+        if role.arn != facts.role_arn and (role.arn in of_eks or _by_token(facts, role))
+    )
 
 
 def _by_token(facts: Facts, role: Role) -> bool:
-    if not isinstance(facts.token, Token) or facts.by_association:
+    named = facts.subject in json.dumps(role.trust_policy)
+    if not named or not isinstance(facts.token, Token) or facts.by_association:
         return False
     judged = trusts_token(role, facts.token, session_name=SESSION_NAME, now=facts.now)
     return judged.verdict is Verdict.ALLOW
-
-
-def _by_eks(facts: Facts, role: Role) -> bool:
-    cluster = facts.cluster_arn
-    return bool(cluster) and (
-        trusts_association(role, cluster, facts.account, disable_session_tags=False).verdict
-        is Verdict.ALLOW
-    )
 
 
 def _meant(facts: Facts) -> Role | None:

@@ -15,6 +15,7 @@ from irsa.identity.regions import partition_of_region
 from irsa.identity.sdk_settings import LIMITED, NESTED, is_taken
 from irsa.observe.facts import Pod, Unread
 from irsa.observe.pod_spec import Variable
+from irsa.observe.pods import selects
 from irsa.verify.facts import Facts
 from irsa.verify.links.containers import Problem
 from irsa.verify.pod_container import PodContainer
@@ -245,28 +246,6 @@ def _network_policies(facts: Facts, pod: Pod, address: str) -> Iterator[Doubt]:
 def _limits(spec: Json, pod: Pod) -> bool:
     types = spec.get("policyTypes") or ["Egress"] * bool(spec.get("egress"))
     return "Egress" in types and selects(spec.get("podSelector") or {}, pod.labels)
-
-
-def selects(selector: Json, labels: Mapping[str, str]) -> bool:
-    """Return whether a label selector chooses an object with these labels.
-
-    https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors
-    """
-
-    def holds(rule: Json) -> bool:
-        value, values = labels.get(rule["key"]), rule.get("values") or ()
-        match rule["operator"]:
-            case "In":
-                return value in values
-            case "NotIn":
-                return value not in values
-            case operator:
-                return (value is not None) is (operator == "Exists")
-
-    wanted: Mapping[str, str] = selector.get("matchLabels") or {}
-    return wanted.items() <= labels.items() and all(
-        map(holds, selector.get("matchExpressions") or ())
-    )
 
 
 def _is_open(rule: Json, port: int, to: str) -> bool:

@@ -15,7 +15,7 @@ from irsa.verify.grants import role_grants
 from irsa.verify.link import LINKS, Check, Link, Remedy, confirmed
 from irsa.verify.links.profile import MORE_ROLES, describe_changes, describe_correction, profile
 from irsa.verify.links.to_bucket import data_links
-from irsa.verify.links.to_session import granting, identity, lacking, misnamed
+from irsa.verify.links.to_session import FOREIGN, granting, identity, lacking, misnamed
 from irsa.verify.remedies.account import SIMILAR
 from irsa.verify.remedies.iam import for_all_users, grant, replace_trust, take_back
 from irsa.verify.remedies.pod import call_inside
@@ -43,7 +43,10 @@ def role_b_links(
     but, asked = "STS granted the session", call_inside(facts, "sts", "get-caller-identity")
     links += [confirmed(link, calls.assumed, but, asked) for link in before]
     up_to_here = [*before_a, *before] if facts.has_target_role else before
-    links += [assume(facts.role_b, calls.assumed, up_to_here), caller(facts.role_b, calls.caller)]
+    role_arn = facts.role_b.target.role_arn
+    check = Check("chain-assume", f"AssumeRole of {role_arn}")
+    links.append(granting(check, calls.assumed, up_to_here))
+    links.append(identity("chain-caller", role_arn, calls.caller, FOREIGN))
     links += data_links("chain-", facts, facts.role_b.named_role, calls.data)
     if facts.bucket and not facts.has_target_role:
         links.append(direct(facts, calls.direct))
@@ -201,18 +204,6 @@ def _profile_remedy(facts: Facts, target: RoleBTarget, changes: Mapping[str, str
     if not isinstance(file, ConfigFile) or file.text is None or not target.profile:
         return ""
     return describe_correction(file, describe_changes(target.profile, changes))
-
-
-def assume(role_b: RoleBFacts, answer: Answer | Unread | NotMade, before: Sequence[Link]) -> Link:
-    """Check whether STS grants role A a session of role B."""
-    check = Check("chain-assume", f"AssumeRole of {role_b.target.role_arn}")
-    return granting(check, answer, before)
-
-
-def caller(role_b: RoleBFacts, answer: Answer | NotMade) -> Link:
-    """Check whether the session is role B's."""
-    remedy = "find out whose credentials these are"
-    return identity("chain-caller", role_b.target.role_arn, answer, remedy)
 
 
 def direct(facts: Facts, answer: Answer | NotMade) -> Link:

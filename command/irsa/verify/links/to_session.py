@@ -31,6 +31,7 @@ from irsa.verify.session_name import UNNAMED, session_name
 NO_TOKEN = "there is no token"  # noqa: S105
 NO_ASSOCIATION = "there is no association"
 NO_ROLE_ARN = "nothing names a role"
+FOREIGN = "find out whose credentials these are"
 
 
 def session_links(facts: Facts, calls: Calls, before: Sequence[Link]) -> list[Link]:
@@ -40,15 +41,19 @@ def session_links(facts: Facts, calls: Calls, before: Sequence[Link]) -> list[Li
     """
     but = "EKS granted the session" if facts.by_association else "STS accepted the token"
     made = identity("inside", facts.session_role, calls.inside, "")
-    naming = [association(facts)] if facts.by_association else []
+    call = "AssumeRoleForPodIdentity" if facts.by_association else "AssumeRoleWithWebIdentity"
+    naming, role = (
+        [association(facts)] if facts.by_association else [],
+        facts.role_arn or "the role",
+    )
     asked = "" if made.status is Status.PASSED else verify_inside(facts)
     if facts.has_target_role:
         links = [confirmed(link, calls.of_role_b.assumed, but, asked) for link in before]
     else:
         links = [
             *(confirmed(link, calls.assumed, but, asked) for link in before),
-            assume(facts, calls.assumed, [*naming, *before]),
-            caller(facts, calls.caller),
+            granting(Check("assume", f"{call} of {role}"), calls.assumed, [*naming, *before]),
+            identity("caller", facts.role_arn, calls.caller, FOREIGN, *restart(facts)),
         ]
     if not isinstance(calls.inside, NotMade):
         links.append(inside(facts, calls.inside))
@@ -253,13 +258,6 @@ def _wanted_trust(facts: Facts) -> Json | None:
     return fixer.wanted if fixer else None
 
 
-def assume(facts: Facts, answer: Answer | Unread | NotMade, before: Sequence[Link]) -> Link:
-    """Check whether STS grants the session."""
-    call = "AssumeRoleForPodIdentity" if facts.by_association else "AssumeRoleWithWebIdentity"
-    check = Check("assume", f"{call} of {facts.role_arn or 'the role'}")
-    return granting(check, answer, before)
-
-
 def granting(check: Check, answer: Answer | Unread | NotMade, before: Sequence[Link]) -> Link:
     """Check whether STS grants a session, and what to do when it does not."""
     if isinstance(answer, Unread | NotMade):
@@ -269,12 +267,6 @@ def granting(check: Check, answer: Answer | Unread | NotMade, before: Sequence[L
         return check.passed(f"granted{waited}")
     tried = f" (tried for {answer.seconds} s)" if answer.seconds else ""
     return check.failed(f"{answer.text}{tried}", refusals.remedy_after(answer, before))
-
-
-def caller(facts: Facts, answer: Answer | NotMade) -> Link:
-    """Check whether the session is really the role's."""
-    remedy = "find out whose credentials these are"
-    return identity("caller", facts.role_arn, answer, remedy, *restart(facts))
 
 
 def inside(facts: Facts, answer: Answer | Unread) -> Link:

@@ -29,16 +29,14 @@ def readable(document: Json) -> str:
     return short if len(short) <= ONE_LINE else json.dumps(document, indent=2)
 
 
+def _on_role(role: Role, operation: str, changes: Resource, **options: str) -> ShellCommand:
+    return aws("iam", operation, changes=changes, role_name=role.name, **options)
+
+
 def inline(role: Role, name: str, document: Json) -> ShellCommand:
     """Put an inline policy on a role."""
-    return aws(
-        "iam",
-        "put-role-policy",
-        changes=_inline_policy(role, name),
-        role_name=role.name,
-        policy_name=name,
-        policy_document=readable(document),
-    )
+    given = {"policy_name": name, "policy_document": readable(document)}
+    return _on_role(role, "put-role-policy", _inline_policy(role, name), **given)
 
 
 def _inline_policy(role: Role, name: str) -> Resource:
@@ -51,26 +49,16 @@ def _inline_policy(role: Role, name: str) -> Resource:
 def remove_policy(role: Role, policy: PermissionsPolicy) -> ShellCommand:
     """Take a policy off a role."""
     if policy.arn:
-        return aws(
-            "iam",
-            "detach-role-policy",
-            changes=Resource("attachment", f"{role.name}:{policy.arn}"),
-            role_name=role.name,
-            policy_arn=policy.arn,
-        )
-    return aws(
-        "iam",
-        "delete-role-policy",
-        changes=_inline_policy(role, policy.name),
-        role_name=role.name,
-        policy_name=policy.name,
-    )
+        changes = Resource("attachment", f"{role.name}:{policy.arn}")
+        return _on_role(role, "detach-role-policy", changes, policy_arn=policy.arn)
+    changes = _inline_policy(role, policy.name)
+    return _on_role(role, "delete-role-policy", changes, policy_name=policy.name)
 
 
 def attach_policy(role: Role, arn: str) -> ShellCommand:
     """Attach a managed policy to a role."""
     changes = Resource("attachment", f"{role.name}:{arn}")
-    return aws("iam", "attach-role-policy", changes=changes, role_name=role.name, policy_arn=arn)
+    return _on_role(role, "attach-role-policy", changes, policy_arn=arn)
 
 
 def without_statements(
@@ -143,13 +131,8 @@ def grant(role: Role, name: str, wanted: Json, *, bounded: bool) -> Remedy:
 
 def replace_trust(role: Role, document: Json) -> ShellCommand:
     """Replace a role's trust policy."""
-    return aws(
-        "iam",
-        "update-assume-role-policy",
-        changes=Resource("role", role.arn),
-        role_name=role.name,
-        policy_document=readable(document),
-    )
+    policy, changes = readable(document), Resource("role", role.arn)
+    return _on_role(role, "update-assume-role-policy", changes, policy_document=policy)
 
 
 def register_issuer(provider_arn: str, audience: str) -> ShellCommand:
