@@ -130,28 +130,24 @@ def chains_of(document: Json) -> StackChains:
     by_id = {output(each, "association_id"): each for each in associations}
     chains: list[StackChain] = []
     skipped: list[tuple[str, str]] = []
-    for workload in workloads:
-        found = _workload_chains(workload, by_id)
+
+    def add(component: Json, found: Sequence[StackChain] | str) -> None:
         if isinstance(found, str):
-            skipped.append((logical_name(workload), found))
+            skipped.append((logical_name(component), found))
         else:
-            chains += found
+            chains.extend(found)
+
+    for workload in workloads:
+        add(workload, _workload_chains(workload, by_id))
     in_use = {chain.association_id for chain in chains}
     for each in associations:
         missing = _missing(each, "association_id", "namespace", "service_account_name", "role_arn")
-        if missing:
-            skipped.append((logical_name(each), missing))
-        elif output(each, "association_id") not in in_use:
-            chains += _chains(each, each)
+        if missing or output(each, "association_id") not in in_use:
+            add(each, missing or _chains(each, each))
     used = {chain.expected_role for chain in chains}
     for role in roles:
-        if output(role, "role_arn") in used:
-            continue
-        alone = _role_chains(role)
-        if isinstance(alone, str):
-            skipped.append((logical_name(role), alone))
-        else:
-            chains += alone
+        if output(role, "role_arn") not in used:
+            add(role, _role_chains(role))
     policies = {each.arn: each.policies for each in stack_resources(document).roles}
     return StackChains([_with_policies(each, policies) for each in chains], skipped)
 

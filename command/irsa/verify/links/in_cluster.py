@@ -55,12 +55,12 @@ def service_account(facts: Facts) -> Link:
     if account is None:
         if nearest := _nearest(facts):
             return check.failed(*nearest)
+        role_arn = "" if facts.by_association else facts.expected_role
         return check.failed(
             "no such service account",
             "create it, or correct the name; a trust policy names it exactly",
             create_account(facts),
-            *annotate(facts, "" if facts.by_association else facts.expected_role),
-            *restart(facts),
+            *(annotate(facts, role_arn) or restart(facts)),
         )
     return check.passed("it exists")
 
@@ -107,7 +107,6 @@ def annotation(facts: Facts) -> Link:
             f"it names {value}{found_role(facts)}",
             "annotate the service account with the right role, and restart the Pods",
             *annotate(facts, facts.expected_role),
-            *restart(facts),
         )
     return check.passed(value)
 
@@ -126,7 +125,7 @@ def _no_role_arn(facts: Facts, check: Check, value: str) -> Link:
     remedy = "annotate the service account with the role's ARN, and restart the Pods"
     if not facts.expected_role:
         return check.failed(text, f"{naming_role(facts)}; then {remedy}")
-    commands = (*annotate(facts, facts.expected_role), *restart(facts))
+    commands = annotate(facts, facts.expected_role)
     return check.failed(f"{text}{found_role(facts)}", remedy, *commands)
 
 
@@ -153,7 +152,7 @@ def _no_annotation(facts: Facts, check: Check, annotations: Mapping[str, str]) -
     remedy = "annotate the service account and restart the Pods: the webhook acts on new ones only"
     if not commands:
         remedy = f"{naming_role(facts)}; then {remedy}"
-    return check.failed(text, remedy, *commands, *(restart(facts) if commands else ()))
+    return check.failed(text, remedy, *commands)
 
 
 PATIENCE = 300.0

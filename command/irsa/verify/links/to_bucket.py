@@ -126,8 +126,7 @@ def _denied(
     if found and tagged is Verdict.ALLOW and not found.policy:
         return check.failed(why, enable_tags(facts, found))
     remedy = allow(role, facts, denied)
-    own = (facts.subject, facts.name, facts.role_arn)
-    return check.failed(why, for_all_users(role, remedy, *own, lifts=bool(judged.denials)))
+    return check.failed(why, for_all_users(facts, role, remedy, lifts=bool(judged.denials)))
 
 
 def _anything(check: Check, facts: Facts, role: Role) -> Link:
@@ -138,15 +137,9 @@ def _anything(check: Check, facts: Facts, role: Role) -> Link:
     named = role_grants(role)
     judged = [judge_grant(role, facts, each, own_policies_only=True) for each in named]
     if judged and all(each.denials for each in judged) and not excepts(role):
-        return check.failed(
-            f"all that its policies name is denied: {judged[0].text}",
-            for_all_users(
-                role,
-                take_back(role, judged[0].denials),
-                *(facts.subject, facts.name, facts.role_arn),
-                lifts=True,
-            ),
-        )
+        why = f"all that its policies name is denied: {judged[0].text}"
+        remedy = take_back(role, judged[0].denials)
+        return check.failed(why, for_all_users(facts, role, remedy, lifts=True))
     found = f"the role's policies name {describe_grants(named) or 'nothing'}"
     return check.not_asked(found, ASK, *_asking(role, facts, named))
 
@@ -275,7 +268,7 @@ def refused(facts: Facts, answer: Answer | NotMade) -> Link:
     if isinstance(role, Role) and not isinstance(role.policies, Unread):
         wide = (each for each in role.policies if _allows_listing_users(role, each))
         remedy = remedy._replace(commands=tuple(remove_policy(role, each) for each in wide))
-        remedy = for_all_users(role, remedy, facts.subject, facts.name, lifts=True)
+        remedy = for_all_users(facts, role, remedy, lifts=True)
     return check.failed("the role can list IAM users", remedy)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
+from functools import partial
 
 from irsa.access import Judgement, may_assume
 from irsa.decide.truth import Verdict
@@ -128,7 +129,7 @@ def permission(facts: Facts, known: RoleBFacts) -> Link:
         wanted = assume_role_permissions_policy(target.role_arn, tag_session=bool(target.tags))
         bounded = unbounded.verdict is Verdict.ALLOW
         remedy = grant(role_a, INLINE_NAME, wanted, bounded=bounded)
-    remedy = for_all_users(role_a, remedy, facts.subject, facts.name, lifts=bool(judged.denials))
+    remedy = for_all_users(facts, role_a, remedy, lifts=bool(judged.denials))
     return check.failed(judged.text, remedy)
 
 
@@ -156,7 +157,8 @@ def trust(facts: Facts, known: RoleBFacts) -> Link:
         return check.unknown(lacking(facts))
     if not isinstance(role_b, Role) or not isinstance(role_a, Role):
         return check.undecided(NO_ROLE_A, role_b, role_a)
-    judged = judge_role_b(role_a, role_b, target)
+    judging = partial(judge_role_b, role_a, target=target)
+    judged = judging(role_b)
     if link := check.judged(judged):
         return link
     other = None if facts.has_target_role else another_call(role_a, role_b, target)
@@ -166,12 +168,11 @@ def trust(facts: Facts, known: RoleBFacts) -> Link:
     deleted = [e for each in statements(role_b.trust_policy) for e in orphans(each)]
     if deleted:
         text = f"it names {', '.join(deleted)}, a principal that was deleted: {text}"
-    fixer = (
-        target_role(facts, role_a, role_b, target)
-        if facts.by_association
-        else RoleBFixer(role_a=role_a, role=role_b, target=target)
-    )
-    fix = fixer.fix(judged)
+    if facts.by_association:
+        fix = target_role(facts, role_a, role_b, judging).fix(judged)
+    else:
+        fixer = RoleBFixer(role=role_b, judging=judging, role_a=role_a, target=target)
+        fix = fixer.fix(judged)
     if fix.document is None:
         return check.failed(text, fix.text)
     remedy = f"bring account B's stack up again, or in its account: {fix.text}"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from irsa.access import trusts_token
 from irsa.identity.arns import (
     account_of,
     name_of,
@@ -23,7 +24,7 @@ from irsa.verify.links.pod_identity import association
 from irsa.verify.remedies import pod_identity, refusals
 from irsa.verify.remedies.account import near_roles
 from irsa.verify.remedies.iam import create_role, register_audience, register_issuer
-from irsa.verify.remedies.pod import annotate, remove_annotation, restart, verify_inside
+from irsa.verify.remedies.pod import annotate, change_annotation, restart, verify_inside
 from irsa.verify.remedies.pod_identity import AssociationFixer, role_of_association, with_tags
 from irsa.verify.remedies.trust import TrustFixer, let_trust, today_trusted
 from irsa.verify.session_name import UNNAMED, session_name
@@ -149,8 +150,7 @@ def audience(facts: Facts) -> Link:
         return check.failed(
             f"{listed}; the service account asks for another audience",
             "remove the annotation and restart the Pods",
-            remove_annotation(facts, AUDIENCE_ANNOTATION),
-            *restart(facts),
+            *change_annotation(facts, f"{AUDIENCE_ANNOTATION}-"),
         )
     return check.failed(
         listed,
@@ -186,7 +186,6 @@ def role(facts: Facts) -> Link:
             text,
             "annotate the service account with the role's whole ARN, and restart the Pods",
             *annotate(facts, known.arn),
-            *restart(facts),
         )
     return check.passed(f"it exists ({known.unique_id})")
 
@@ -238,17 +237,16 @@ def _fixer(facts: Facts, trusting: Role) -> TrustFixer | AssociationFixer | None
     """None when cluster or token, which the trust policy should allow, is not known."""
     if facts.by_association:
         return None if facts.tags_unread else role_of_association(facts, trusting)
-    if not isinstance(facts.token, Token):
+    token, known = facts.token, facts.providers
+    if not isinstance(token, Token):
         return None
-    known = facts.providers
+    name = session_name(facts)
     return TrustFixer(
         role=trusting,
-        token=facts.token,
+        judging=lambda role: trusts_token(role, token, session_name=name, now=facts.now),
         account=facts.account,
         audience=facts.audience,
-        issuer=issuer_of(facts.token),
-        session_name=session_name(facts),
-        now=facts.now,
+        issuer=issuer_of(token),
         registered=None if isinstance(known, Unread) else frozenset(p.arn for p in known),
     )
 

@@ -13,7 +13,7 @@ from irsa.decide.policies import Source
 from irsa.identity.arns import RoleArn, issuer_of_principal
 from irsa.identity.policy_json import Json, without
 from irsa.observe.facts import PermissionsPolicy, RegisteredProvider, Role, Unread
-from irsa.verify.facts import documents_of
+from irsa.verify.facts import Facts, documents_of
 from irsa.verify.link import Remedy, Resource, ShellCommand, aws
 from irsa.verify.remedies.policy_edits import NARROW, named_callers
 
@@ -183,12 +183,13 @@ def create_bucket(bucket: str) -> ShellCommand:
     return aws("s3", "mb", f"s3://{bucket}", changes=Resource("bucket", bucket))
 
 
-def for_all_users(role: Role, remedy: Remedy, *own: str, lifts: bool = False) -> Remedy:
+def for_all_users(facts: Facts, role: Role, remedy: Remedy, *, lifts: bool) -> Remedy:
     """Say who else gains by a change to a role's policies: the callers that its trust policy names.
 
     Without commands where the policies go by session tags, which tell these callers apart, and
     where the change ``lifts`` what stands in a policy: that is for the other callers, too.
     """
+    own = (facts.subject, facts.name, facts.role_arn)
     others = ", ".join(e for e in named_callers(role.trust_policy) if e not in own)
     if remedy.commands and "aws:principaltag/" in json.dumps(documents_of(role)).lower():
         text = f"{remedy.text}, for the service account's aws:PrincipalTag alone"

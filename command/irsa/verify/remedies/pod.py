@@ -26,20 +26,18 @@ def _kubectl(
 
 
 def annotate(facts: Facts, role_arn: str, *more: str) -> list[ShellCommand]:
-    """Name the role in the service account's annotation; nothing when no role is known."""
+    """Name the role in the service account's annotation, for new Pods; nothing when no role is
+    known."""
     if not role_arn:
         return []
-    return [_annotate(facts, "--overwrite", f"{ROLE_ARN_ANNOTATION}={role_arn}", *more)]
+    return change_annotation(facts, "--overwrite", f"{ROLE_ARN_ANNOTATION}={role_arn}", *more)
 
 
-def remove_annotation(facts: Facts, key: str) -> ShellCommand:
-    """Remove an annotation of the service account."""
-    return _annotate(facts, f"{key}-")
-
-
-def _annotate(facts: Facts, *words: str) -> ShellCommand:
-    command = ("annotate", "serviceaccount", facts.name)
-    return _kubectl(facts, *command, kind="annotation", name=facts.name).with_words(*words)
+def change_annotation(facts: Facts, *words: str) -> list[ShellCommand]:
+    """Change an annotation of the service account, and restart the Pods: it is for new ones."""
+    target = ("annotate", "serviceaccount", facts.name)
+    command = _kubectl(facts, *target, kind="annotation", name=facts.name).with_words(*words)
+    return [command, *restart(facts)]
 
 
 def create_account(facts: Facts) -> ShellCommand:

@@ -69,7 +69,7 @@ def _values(document: Json, key: str) -> Iterator[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class RoleBFixer(Fixer):
-    """Role B, and the role that should be able to assume it."""
+    """Role B, and the role that should be able to assume it as the target names it."""
 
     role_a: Role
     target: RoleBTarget
@@ -107,11 +107,6 @@ class RoleBFixer(Fixer):
         if asked:
             wanted["Condition"] = {"StringEquals": {"sts:ExternalId": asked}}
         return wanted
-
-    def judge(self, document: Json) -> Judgement:
-        """The answer of role B's trust policy to role A."""
-        role = replace(self.role, trust_policy=document)
-        return judge_role_b(self.role_a, role, self.target)
 
     def trusts(self, document: Json) -> bool:
         """Return whether role B trusts role A, if role A sends what role B asks for."""
