@@ -168,10 +168,8 @@ class Aws:
 
         def read() -> list[RegisteredProvider]:
             iam = self._client("iam")
-            arns = [
-                p["Arn"] for p in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
-            ]
-            return [read_provider(iam, arn) for arn in arns]
+            listed = iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
+            return [read_provider(iam, each["Arn"]) for each in listed]
 
         needed = "iam:ListOpenIDConnectProviders and iam:GetOpenIDConnectProvider"
         return self._elsewhere(what, account) or _aws(what, needed, read)
@@ -189,15 +187,11 @@ class Aws:
     def role(self, arn: str) -> Role | Unread | None:
         """A role with its policies; also the one of the same name under another path."""
         what, account, name = f"role {arn}", account_of(arn), name_of(arn)
-        elsewhere = self._elsewhere(what, account)
-        if elsewhere is not None:
-            return elsewhere
 
-        def read() -> Json:
-            return self._client("iam").get_role(RoleName=name)["Role"]
+        def read() -> Role:
+            return self._role(self._client("iam").get_role(RoleName=name)["Role"])
 
-        role = _aws(what, "iam:GetRole", _if_there(read))
-        return role if role is None or isinstance(role, Unread) else self._role(role)
+        return self._elsewhere(what, account) or _aws(what, "iam:GetRole", _if_there(read))
 
     def _role(self, role: Json) -> Role:
         name, what = role["RoleName"], f"policies of role {role['RoleName']}"
