@@ -67,11 +67,6 @@ class PodContainer:
         """The container in its owner's template; None where the template does not have it."""
         return same_container(self.pod.template["spec"], self.item) if self.pod.template else None
 
-    @property
-    def changeable(self) -> Container | None:
-        """The same, if the owner's template can be changed."""
-        return self.template if self.pod.owner and self.pod.owner.rolls else None
-
     @cached_property
     def set_by_hand(self) -> Mapping[str, str | None]:
         """The variables that the template sets."""

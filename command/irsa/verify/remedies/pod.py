@@ -93,10 +93,15 @@ def resume(facts: Facts, owner: Owner) -> ShellCommand:
 
 def set_account(facts: Facts, pod: Pod) -> list[ShellCommand]:
     """Give the Pods of an owner the service account."""
+    kind, name = (pod.owner.kind, pod.owner.name) if pod.owner else ("", "")
+    return _change_owner(facts, pod, "set", "serviceaccount", kind, name, facts.name)
+
+
+def _change_owner(facts: Facts, pod: Pod, *words: str, **options: str) -> list[ShellCommand]:
+    """A command that changes the template of a Pod's owner, if that can be changed."""
     if pod.owner is None or not pod.owner.rolls:
         return []
-    kind, name = pod.owner.kind, pod.owner.name
-    return [_kubectl(facts, "set", "serviceaccount", kind, name, facts.name, kind=kind, name=name)]
+    return [_kubectl(facts, *words, kind=pod.owner.kind, name=pod.owner.name, **options)]
 
 
 def change_env(container: PodContainer, *changes: str) -> list[ShellCommand]:
@@ -104,15 +109,15 @@ def change_env(container: PodContainer, *changes: str) -> list[ShellCommand]:
 
     https://kubernetes.io/docs/reference/kubectl/generated/kubectl_set/kubectl_set_env/
     """
-    facts, pod, at = container.facts, container.pod, container.changeable
-    if pod.owner is None or pod.template is None or at is None:
+    facts, pod, at = container.facts, container.pod, container.template
+    if pod.owner is None or at is None:
         return []
     if at.field == "initContainers":  # which `kubectl set env` does not reach
         return _init_env(facts, pod, at, changes)
-    chosen = "" if len(containers(pod.template["spec"])) == 1 else at.name
-    words, kind, name = ("set", "env", pod.owner.target), pod.owner.kind, pod.owner.name
-    command = _kubectl(facts, *words, kind=kind, name=name, containers=chosen)
-    return [command.with_words(*changes)]
+    chosen = "" if len(containers(pod.owner.pod_spec)) == 1 else at.name
+    words = ("set", "env", pod.owner.target)
+    commands = _change_owner(facts, pod, *words, containers=chosen)
+    return [each.with_words(*changes) for each in commands]
 
 
 def _init_env(facts: Facts, pod: Pod, at: Container, changes: Sequence[str]) -> list[ShellCommand]:
@@ -138,15 +143,15 @@ def replace_in_template(facts: Facts, pod: Pod, path: str, value: str) -> list[S
 
 
 def _patch(facts: Facts, pod: Pod, operations: Sequence[Json]) -> list[ShellCommand]:
-    if pod.owner is None or not pod.owner.rolls or not operations:
+    if pod.owner is None or not operations:
         return []
-    kind, name, patch = pod.owner.kind, pod.owner.name, compact(operations)
-    return [_kubectl(facts, "patch", kind, name, kind=kind, name=name, type="json", patch=patch)]
+    words, patch = ("patch", pod.owner.kind, pod.owner.name), compact(operations)
+    return _change_owner(facts, pod, *words, type="json", patch=patch)
 
 
 def remove_volume(facts: Facts, pod: Pod, volume: str) -> list[ShellCommand]:
     """Remove a volume and all its mounts from the template."""
-    spec = pod.owner.pod_spec if pod.owner and pod.owner.rolls else {}
+    spec = pod.owner.pod_spec if pod.owner else {}
     paths = [
         f"/spec/{each.field}/{each.position}/volumeMounts/{index}"
         for each in containers(spec)
@@ -208,7 +213,8 @@ def change_variables(
 def _sole_source(container: PodContainer, variable: Variable, keys: Collection[str]) -> str:
     """The place in the template of an ``envFrom`` that gives nothing else; empty without one."""
     values = container.facts.objects.get((variable.kind, variable.object))
-    at = container.changeable
+    owner = container.pod.owner
+    at = container.template if owner and owner.rolls else None
     index = env_from_index(at.spec, variable) if at else None
     if not isinstance(values, dict) or set(values) - set(keys) or at is None or index is None:
         return ""
