@@ -236,10 +236,15 @@ class Facts(Question):
         return account.role_arn if isinstance(account, ServiceAccount) else ""
 
     @property
-    def association(self) -> Association | None:
-        """The service account's EKS Pod Identity association, if it was read."""
+    def known_association(self) -> Association | Unread | None:
+        """The service account's EKS Pod Identity association; unread with its cluster."""
         known = self.pod_identity
-        found = known.association if isinstance(known, PodIdentity) else None
+        return known.association if isinstance(known, PodIdentity) else known
+
+    @property
+    def association(self) -> Association | None:
+        """The same, if it was read."""
+        found = self.known_association
         return found if isinstance(found, Association) else None
 
     @property
@@ -249,8 +254,7 @@ class Facts(Question):
         Without one the role can be meant for it: the Pods show it, or its trust policy where no
         profile asks STS.
         """
-        known = self.pod_identity
-        found = known.association if isinstance(known, PodIdentity) else known
+        known, found = self.pod_identity, self.known_association
         if isinstance(found, Association) or self.expects_association:
             return True
         if found is None and self.annotated_role:

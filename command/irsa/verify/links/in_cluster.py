@@ -139,9 +139,8 @@ def _no_annotation(facts: Facts, check: Check, annotations: Mapping[str, str]) -
     text = (
         f"the annotation is misspelt: {', '.join(misspelt)}" if misspelt else "no such annotation"
     )
-    known = facts.pod_identity
-    found = known.association if isinstance(known, PodIdentity) else known
-    if isinstance(known, PodIdentity) and found is None:
+    found = facts.known_association
+    if isinstance(facts.pod_identity, PodIdentity) and found is None:
         text += ", and no EKS Pod Identity association"
     text += f"; {found.text}" if isinstance(found, Unread) else ""
     text += found_role(facts)

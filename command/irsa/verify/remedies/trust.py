@@ -92,6 +92,12 @@ class Fixer(ABC):
         """Return whether a trust policy allows the caller."""
         return self.judge(document).verdict is Verdict.ALLOW
 
+    def allows_but_for_conditions(self, *listed: Json) -> bool:
+        """Return whether statements would allow the caller without their conditions on the call."""
+        free = [with_conditions(e, [*filter(is_about_caller, conditions_of(e))]) for e in listed]
+        document = {**self.role.trust_policy, "Statement": free}
+        return self.judge(document).verdict is Verdict.ALLOW
+
     @abstractmethod
     def allow(self, document: Json) -> TrustFix:
         """Add the caller to a fitting statement, or else a statement."""
@@ -160,7 +166,7 @@ class TrustFixer(Fixer):
                 return fix
             if verdict is Verdict.UNKNOWN:
                 perhaps = perhaps or fix
-            elif call_conditions(statement) and self._allows_but_for_conditions(statement):
+            elif call_conditions(statement) and self.allows_but_for_conditions(statement):
                 if changed is document:
                     return caller_has_to_meet([statement])
                 unmet.append(statement)
@@ -181,10 +187,6 @@ class TrustFixer(Fixer):
     def wanted(self) -> Json:
         """The trust policy that allows this service account, and nothing else."""
         return irsa_trust_policy([self.provider_arn], [self.account], audience=self.audience)
-
-    def _allows_but_for_conditions(self, statement: Json) -> bool:
-        free = with_conditions(statement, [*filter(is_about_caller, conditions_of(statement))])
-        return self.trusts({**self.role.trust_policy, "Statement": [free]})
 
     def _candidates(self, document: Json) -> Iterator[tuple[Json, Json, str]]:
         """The statement that should allow it, and the document with it; the nearest one first."""
