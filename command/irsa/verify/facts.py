@@ -243,7 +243,7 @@ class Facts(Question):
 
     @property
     def association(self) -> Association | None:
-        """The same, if it was read."""
+        """That association, if it was read."""
         found = self.known_association
         return found if isinstance(found, Association) else None
 
