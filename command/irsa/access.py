@@ -45,6 +45,10 @@ WITHOUT_MFA: Tags = dict.fromkeys(
 https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_mfa_configure-api-require.html"""
 
 
+ACCOUNT_TAGS = ("aws:requesttag/kubernetes-namespace", "aws:requesttag/kubernetes-service-account")
+"""The tags by which EKS names a service account in a call."""
+
+
 class DenyingStatement(NamedTuple):
     """A statement that denies explicitly."""
 
@@ -129,12 +133,16 @@ def trusts_service_account(
 
 
 def trusts_association(
-    role: Role, cluster_arn: str, account: ServiceAccountRef, *, disable_session_tags: bool
+    role: Role, cluster_arn: str, account: ServiceAccountRef | None, *, disable_session_tags: bool
 ) -> Judgement:
-    """Decide whether a role's trust policy allows EKS to assume it for an association."""
+    """Decide whether a role's trust policy allows EKS to assume it for an association; ``account``
+    is None for one that is not known."""
 
     def step() -> AssumeRole:
-        keys = call_keys(cluster_arn, account, disable_session_tags=disable_session_tags)
+        known, disabled = account or ServiceAccountRef("", ""), disable_session_tags
+        keys = call_keys(cluster_arn, known, disable_session_tags=disabled)
+        if account is None:
+            keys |= dict.fromkeys(ACCOUNT_TAGS, Key.UNKNOWN)
         return _assume(role, caller_from_arn(POD_IDENTITY_SERVICE), keys=keys)
 
     return judge(step)

@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import fields
 from itertools import product, starmap
 
 from irsa import printable
@@ -118,8 +119,7 @@ def questions(options: argparse.Namespace) -> list[Question]:
     if not options.namespace or not options.service_account:
         raise cli.Stop("give NAMESPACE/SERVICE-ACCOUNT, such as dev/s3-app, or --stack")
     namespace, name = cli.account(f"{options.namespace}/{options.service_account}")
-    chain = StackChain("", namespace, name, "")
-    return [_question(options, chain, None)]
+    return [_question(options, StackChain(namespace=namespace, name=name), None)]
 
 
 def _grants(options: argparse.Namespace) -> tuple[Grant, ...]:
@@ -148,7 +148,7 @@ def _chosen(options: argparse.Namespace, document: Json) -> Sequence[StackChain]
         for chain in chains
         if options.workload in (None, chain.component)
         and options.namespace in (None, chain.namespace)
-        and options.service_account in (None, chain.service_account)
+        and options.service_account in (None, chain.name)
         and (not chain.profile or options.profile in (None, chain.profile))
         and (not chain.role_b_arn or options.role_b in (None, chain.role_b_arn))
     ]
@@ -166,19 +166,14 @@ def _chosen(options: argparse.Namespace, document: Json) -> Sequence[StackChain]
 
 
 def _question(options: argparse.Namespace, chain: StackChain, stack: Stack | None) -> Question:
+    named = {each.name: getattr(chain, each.name) for each in fields(chain)}
+    names = ("deployment", "bucket", "profile", "external_id")
+    given = {name: getattr(options, name) for name in names}
+    given |= {"expected_role": options.role_arn, "role_b_arn": options.role_b}
     return Question(
-        namespace=chain.namespace,
-        name=chain.service_account,
-        expected_role=options.role_arn or chain.role_arn,
+        **named | {name: value for name, value in given.items() if value},
         expects_association=bool(chain.association_id),
-        expected_target=chain.target_role_arn,
-        deployment=options.deployment or chain.deployment,
         containers=tuple(options.container),
-        bucket=options.bucket or chain.bucket,
         grants=_grants(options),
-        stack_policies=chain.policies,
-        profile=options.profile or chain.profile,
-        role_b_arn=options.role_b or chain.role_b_arn,
-        external_id=options.external_id or chain.external_id,
         stack=stack,
     )

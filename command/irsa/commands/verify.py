@@ -57,10 +57,10 @@ def run(options: argparse.Namespace) -> int:
         replace(each, given_token=token, wait=options.wait, inside=options.inside)
         for each in questions(options)
     ]
-    again = same_place(options)
+    program, again = (*PROGRAM.split(), "verify"), same_place(options)
     with places(options) as where:
         results = [
-            (facts, [asking(link, again) for link in walk(facts, where)])
+            (facts, [link.with_words(program, *again) for link in walk(facts, where)])
             for each in asked
             for facts in gather_each(each, where)
         ]
@@ -79,16 +79,6 @@ def same_place(options: argparse.Namespace) -> list[str]:
     given = [(name, getattr(options, name)) for name in names]
     listed = [(name, e) for name, value in given for e in as_list(value or [])]
     return [word for name, e in listed for word in (f"--{name.replace('_', '-')}", e)]
-
-
-def asking(link: Link, again: Sequence[str]) -> Link:
-    """The link whose commands of `verify` have these options."""
-    verify = (*PROGRAM.split(), "verify")
-    commands = [
-        each.with_words(*again) if each.words[: len(verify)] == verify else each
-        for each in link.remedy.commands
-    ]
-    return replace(link, remedy=link.remedy._replace(commands=tuple(commands)))
 
 
 def _read_token(file: str) -> Token:

@@ -219,7 +219,7 @@ def _rows(inventory: Inventory, findings: Sequence[Finding], cluster: ClusterFac
                 findings=tuple(dict.fromkeys(r for s in subjects for r in rules.get(s, ()))),
                 trusted_by=()
                 if any(i.source for i in identities)
-                else tuple(by_account.get(at, ())),
+                else tuple(each.arn for each in by_account.get(at, ())),
                 further_clusters=_room([roles[arn] for arn in arns if arn in roles]),
                 role_used=_last_used(inventory.accounts, arns),
             )

@@ -5,16 +5,15 @@ CA are as boto3 finds them: AWS_ENDPOINT_URL, AWS_PROFILE, AWS_REGION, AWS_CA_BU
 """
 # pyright: reportMissingTypeStubs=false
 
-import json
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, Self, TypeVar
 
-from irsa.identity.arns import account_of, cluster_arn, name_of, parse_arn
+from irsa.identity.arns import Arn, account_of, cluster_arn, name_of, parse_arn
 from irsa.identity.policy_json import Json
-from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION, DEFAULT_SESSION_DURATION
+from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
 from irsa.observe.eks import (
@@ -36,7 +35,7 @@ from irsa.observe.iam import (
     read_managed,
     read_policies,
     read_provider,
-    tags_of,
+    role_of,
 )
 from irsa.observe.resource_policies import NO_POLICY, READERS, read_resource_policy
 
@@ -169,10 +168,8 @@ class Aws:
 
         def read() -> list[RegisteredProvider]:
             iam = self._client("iam")
-            arns = [
-                p["Arn"] for p in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
-            ]
-            return [read_provider(iam, arn) for arn in arns]
+            listed = iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
+            return [read_provider(iam, each["Arn"]) for each in listed]
 
         needed = "iam:ListOpenIDConnectProviders and iam:GetOpenIDConnectProvider"
         return self._elsewhere(what, account) or _aws(what, needed, read)
@@ -190,37 +187,25 @@ class Aws:
     def role(self, arn: str) -> Role | Unread | None:
         """A role with its policies; also the one of the same name under another path."""
         what, account, name = f"role {arn}", account_of(arn), name_of(arn)
-        elsewhere = self._elsewhere(what, account)
-        if elsewhere is not None:
-            return elsewhere
 
-        def read() -> Json:
-            return self._client("iam").get_role(RoleName=name)["Role"]
+        def read() -> Role:
+            return self._role(self._client("iam").get_role(RoleName=name)["Role"])
 
-        role = _aws(what, "iam:GetRole", _if_there(read))
-        return role if role is None or isinstance(role, Unread) else self._role(role)
+        return self._elsewhere(what, account) or _aws(what, "iam:GetRole", _if_there(read))
 
     def _role(self, role: Json) -> Role:
         name, what = role["RoleName"], f"policies of role {role['RoleName']}"
-        boundary = role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
+        arn = role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
         needed = (
             "iam:ListRolePolicies, iam:GetRolePolicy, iam:ListAttachedRolePolicies, "
             "iam:GetPolicy and iam:GetPolicyVersion"
         )
-        return Role(
-            role["Arn"],
-            role["RoleId"],
-            role["AssumeRolePolicyDocument"],
-            role.get("MaxSessionDuration", DEFAULT_ROLE_SESSION_DURATION),
-            policies=_aws(what, needed, lambda: tuple(read_policies(self._client("iam"), name))),
-            boundary=boundary
-            and _aws(
-                f"boundary {boundary}",
-                "iam:GetPolicy and iam:GetPolicyVersion",
-                lambda: read_managed(self._client("iam"), boundary),
-            ),
-            tags=tags_of(role),
+        policies = _aws(what, needed, lambda: tuple(read_policies(self._client("iam"), name)))
+        needed = "iam:GetPolicy and iam:GetPolicyVersion"
+        boundary = arn and _aws(
+            f"boundary {arn}", needed, lambda: read_managed(self._client("iam"), arn)
         )
+        return role_of(role, policies, boundary)
 
     def roles(self) -> AccountPrincipals | Unread:
         """All roles of the credentials' account, with the policies that are the account's own.
@@ -247,10 +232,24 @@ class Aws:
 
     def pod_identities(self, *clusters: str) -> Associations | Unread:
         """The Pod Identity associations of EKS clusters."""
+        return self._associations(f"associations of cluster {', '.join(clusters)}", clusters)
+
+    def association(
+        self, cluster: EksCluster, account: ServiceAccountRef
+    ) -> Association | Unread | None:
+        """The Pod Identity association of a service account."""
+        what, names = f"association of {'/'.join(account)}", [cluster_arn(cluster.arn).name]
+        only = {"namespace": account.namespace, "serviceAccount": account.name}
+        found = self._associations(what, names, **only)
+        return found if isinstance(found, Unread) else found.get(account)
+
+    def _associations(
+        self, what: str, clusters: Sequence[str], **only: str
+    ) -> Associations | Unread:
         return _aws(
-            f"Pod Identity associations of cluster {', '.join(clusters)}",
+            f"Pod Identity {what}",
             "eks:ListPodIdentityAssociations and eks:DescribePodIdentityAssociation",
-            lambda: read_associations(self._client("eks"), clusters),
+            lambda: read_associations(self._client("eks"), clusters, **only),
         )
 
     def clusters(self, issuer_url: str) -> list[str] | Unread:
@@ -287,18 +286,6 @@ class Aws:
         role = arn if isinstance(arn, Unread) else self.role(arn)
         return role or Unread(what, f"{arn} does not exist", "a role")
 
-    def association(
-        self, cluster: EksCluster, account: ServiceAccountRef
-    ) -> Association | Unread | None:
-        """The Pod Identity association of a service account."""
-        name = cluster_arn(cluster.arn).name
-        only = {"namespace": account.namespace, "serviceAccount": account.name}
-        return _aws(
-            f"Pod Identity association of {account.namespace}/{account.name}",
-            "eks:ListPodIdentityAssociations and eks:DescribePodIdentityAssociation",
-            lambda: read_associations(self._client("eks"), [name], **only).get(account),
-        )
-
     def principals(self, account: str) -> AccountPrincipals | Unread:
         """All users and roles of an account, with all their policies."""
         what = f"users and roles of account {account}"
@@ -308,12 +295,8 @@ class Aws:
 
     def bucket_policy(self, bucket: str) -> Json | Unread | None:
         """A bucket's policy; None when it has none."""
-
-        def read() -> Json:
-            return json.loads(self._client("s3").get_bucket_policy(Bucket=bucket)["Policy"])
-
-        what = f"policy of bucket {bucket}"
-        policy = _aws(what, "s3:GetBucketPolicy", _unless(("NoSuchBucketPolicy",), read))
+        what, arn = f"policy of bucket {bucket}", Arn("aws", "s3", "", "", bucket)
+        policy = self._policy(what, arn)
         if isinstance(policy, Unread) and "NoSuchBucket" in policy.reason:
             way_out = "correct the bucket's name, or create the bucket"
             return replace(policy, permission="a bucket of that name", way_out=way_out)
@@ -324,12 +307,11 @@ class Aws:
         parsed = parse_arn(arn)
         if parsed is None or parsed.service not in READERS or "*" in arn:
             return None
-        client = self.in_region(parsed.region)._client(parsed.service)
-        return _aws(
-            f"policy of {arn}",
-            READERS[parsed.service].permission,
-            _unless(NO_POLICY, lambda: read_resource_policy(client, parsed)),
-        )
+        return self.in_region(parsed.region)._policy(f"policy of {arn}", parsed)
+
+    def _policy(self, what: str, arn: Arn) -> Json | Unread | None:
+        client, needed = self._client(arn.service), READERS[arn.service].permission
+        return _aws(what, needed, _unless(NO_POLICY, lambda: read_resource_policy(client, arn)))
 
     def assume_with_web_identity(
         self, role_arn: str, token: Token, session_name: str

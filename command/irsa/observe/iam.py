@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationD
 # pyright: reportMissingTypeStubs=false
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
@@ -39,18 +39,17 @@ class IamReader:
     """Reader of answers page by page; keeps the needed fields."""
 
     def __init__(self) -> None:
-        self._roles: dict[str, Role] = {}
+        self._roles: dict[str, Json] = {}
         self._users: list[Json] = []
         self._groups: dict[str, Json] = {}
-        self._details: dict[str, Json] = {}
-        self._last_used: dict[str, str] = {}
+        self._without_policies: set[str] = set()
         self._managed: dict[str, PermissionsPolicy] = {}
 
     def add(self, page: Json) -> Self:
         """Take in an answer of GetAccountAuthorizationDetails or ListRoles."""
-        self._details |= {each["Arn"]: each for each in page.get("RoleDetailList", ())}
-        for role in (*page.get("RoleDetailList", ()), *page.get("Roles", ())):
-            self._add(role)
+        listed = page.get("Roles", ())
+        self._without_policies.update(each["Arn"] for each in listed)
+        self._roles |= {each["Arn"]: each for each in (*page.get("RoleDetailList", ()), *listed)}
         self._users += page.get("UserDetailList", ())
         self._groups |= {each["GroupName"]: each for each in page.get("GroupDetailList", ())}
         for policy in page.get("Policies", ()):
@@ -63,31 +62,23 @@ class IamReader:
 
     def result(self) -> AccountPrincipals:
         """All that was read."""
-        roles = tuple(map(self._with_policies, self._roles.values()))
-        known = all(role.arn in self._last_used for role in roles)
-        users = tuple(map(self._user, self._users))
-        last_used = self._last_used if known else _NOT_LISTED
-        return AccountPrincipals(roles, last_used, users, tuple(self._managed.values()))
+        roles, users = map(self._role, self._roles.values()), map(self._user, self._users)
+        used = {
+            arn: _moment(each["RoleLastUsed"].get("LastUsedDate"))
+            for arn, each in self._roles.items()
+            if "RoleLastUsed" in each
+        }
+        last_used = used if len(used) == len(self._roles) else _NOT_LISTED
+        managed = tuple(self._managed.values())
+        return AccountPrincipals(tuple(roles), last_used, tuple(users), managed)
 
-    def _add(self, role: Json) -> None:
-        arn: str = role["Arn"]
-        if "RoleLastUsed" in role:
-            self._last_used[arn] = _moment(role["RoleLastUsed"].get("LastUsedDate"))
-        self._roles[arn] = Role(
-            arn,
-            role["RoleId"],
-            role["AssumeRolePolicyDocument"],
-            role.get("MaxSessionDuration", DEFAULT_ROLE_SESSION_DURATION),
-            tags=tags_of(role),
-        )
-
-    def _with_policies(self, role: Role) -> Role:
-        if role.arn not in self._details:
-            unread = Unread(f"policies of role {role.arn}", "ListRoles does not say them", DETAILS)
-            return replace(role, policies=unread)
-        details = self._details[role.arn]
+    def _role(self, details: Json) -> Role:
+        arn: str = details["Arn"]
+        if arn in self._without_policies:
+            unread = Unread(f"policies of role {arn}", "ListRoles does not say them", DETAILS)
+            return role_of(details, unread, None)
         policies = tuple(self._listed(details, "RolePolicyList"))
-        return replace(role, policies=policies, boundary=self._boundary(details))
+        return role_of(details, policies, self._boundary(details))
 
     def _user(self, details: Json) -> Principal:
         arn: str = details["Arn"]
@@ -119,6 +110,23 @@ class IamReader:
     def _boundary(self, details: Json) -> PermissionsPolicy | None:
         boundary = details.get("PermissionsBoundary")
         return self._policy(boundary["PermissionsBoundaryArn"]) if boundary else None
+
+
+def role_of(
+    details: Json,
+    policies: tuple[PermissionsPolicy, ...] | Unread,
+    boundary: PermissionsPolicy | Unread | None,
+) -> Role:
+    """A role as IAM lists it, with its policies."""
+    return Role(
+        details["Arn"],
+        details["RoleId"],
+        details["AssumeRolePolicyDocument"],
+        details.get("MaxSessionDuration", DEFAULT_ROLE_SESSION_DURATION),
+        policies=policies,
+        boundary=boundary,
+        tags=tags_of(details),
+    )
 
 
 def tags_of(details: Json) -> dict[str, str]:

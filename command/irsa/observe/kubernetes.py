@@ -125,15 +125,14 @@ class Cluster:
 
     def service_account(self, namespace: str, name: str) -> ServiceAccount | Unread | None:
         """One service account."""
+        found = self._one("ServiceAccount", namespace, name, f"service account {namespace}/{name}")
+        return service_account_of(found) if isinstance(found, dict) else found
 
-        def read() -> ServiceAccount:
-            found = self._client.get(kind_of("ServiceAccount"), name, namespace=namespace)
-            return service_account_of(found.to_dict())
-
+    def _one(self, kind: str, namespace: str, name: str, what: str = "") -> Json | Unread | None:
         return _kubernetes(
-            f"service account {namespace}/{name}",
-            f"get serviceaccounts in namespace {namespace}",
-            _if_there(read),
+            what or f"{kind} {namespace}/{name}",
+            f"get {kind.lower()}s in namespace {namespace}",
+            _if_there(lambda: self._client.get(kind_of(kind), name, namespace=namespace).to_dict()),
         )
 
     def service_accounts(self) -> list[ServiceAccount] | Unread:
@@ -146,11 +145,11 @@ class Cluster:
 
     def pods(self) -> list[FleetPod] | Unread:
         """All Pods of the cluster that have not ended."""
-
-        def read() -> list[FleetPod]:
-            return [pod for pod in self._everywhere("Pod", fleet_pod) if pod is not None]
-
-        return _kubernetes("Pods", "list pods in the cluster", read)
+        return _kubernetes(
+            "Pods",
+            "list pods in the cluster",
+            lambda: [pod for pod in self._everywhere("Pod", fleet_pod) if pod is not None],
+        )
 
     @property
     def eks(self) -> ClusterArn:
@@ -219,16 +218,9 @@ class Cluster:
             wanted.setdefault((each.kind, each.name), []).append(each)
         objects: dict[tuple[str, str], Values | Unread | None] = {}
         for (kind, name), of_it in wanted.items():
-
-            def read(kind: str = kind, name: str = name, of_it: list[Reference] = of_it) -> Values:
-                document = self._client.get(kind_of(kind), name, namespace=namespace).to_dict()
-                return kept(kind, document.get("data") or {}, of_it)
-
-            objects[kind, name] = _kubernetes(
-                f"{kind} {namespace}/{name}",
-                f"get {kind.lower()}s in namespace {namespace}",
-                _if_there(read),
-            )
+            found = self._one(kind, namespace, name)
+            document = isinstance(found, dict)
+            objects[kind, name] = kept(kind, found.get("data") or {}, of_it) if document else found
         return objects
 
     def webhook(self) -> Webhook | Unread | None:
@@ -250,16 +242,15 @@ class Cluster:
     def node_groups(self, specs: Sequence[Json] | None = None) -> dict[str, str] | Unread:
         """The node group of each node, by `irsa.observe.eks.node_group`; with ``specs``, of those
         that can run a Pod of one of them."""
-
-        def read() -> dict[str, str]:
-            nodes = listed(self._client, "Node", chunk_size=CHUNK)
-            return dict(
+        return _kubernetes(
+            "nodes",
+            "list nodes in the cluster",
+            lambda: dict(
                 node_group(node)
-                for node in nodes
+                for node in listed(self._client, "Node", chunk_size=CHUNK)
                 if specs is None or any(can_run(each, node) for each in specs)
-            )
-
-        return _kubernetes("nodes", "list nodes in the cluster", read)
+            ),
+        )
 
     def network_policies(self, namespace: str) -> tuple[Json, ...] | Unread:
         """The NetworkPolicies of a namespace."""
@@ -346,12 +337,8 @@ class Cluster:
         return self._document("/openid/v1/jwks")
 
     def _document(self, path: str) -> Json | Unread:
-        return _kubernetes(path, f"get {path}", lambda: self._get_json(path))
-
-    def _get_json(self, path: str) -> Json:
-        response = self._client._client._client.get(path)  # lightkube has no call for plain paths
-        response.raise_for_status()
-        return response.json()
+        http = self._client._client._client  # lightkube has no call for plain paths
+        return _kubernetes(path, f"get {path}", lambda: http.get(path).raise_for_status().json())
 
 
 def _kubernetes(what: str, permission: str, read: Callable[[], T]) -> T | Unread:

@@ -10,6 +10,7 @@ import base64
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache, partial
 from importlib import import_module
 from typing import Any
 
@@ -91,7 +92,7 @@ def read_workloads(client: Any, namespace: str) -> Workloads:
     owners = {each["metadata"]["uid"]: _owner("deployment", each) for each in deployments}
     replica_sets = {each["metadata"]["uid"]: each for each in sets}
     newest = _newest(sets)
-    others = _Others(client, namespace)
+    others = cache(partial(_other_owner, client, namespace))  # read only if a Pod names them
     owned: list[Pod] = []
     for pod in pods:
         reference = _controller(pod)
@@ -100,8 +101,13 @@ def read_workloads(client: Any, namespace: str) -> Workloads:
         if replica_set is not None and deployment is not None:
             uid = replica_set["metadata"]["uid"]
             owned.append(_pod(pod, deployment, outdated=uid not in newest))
+        elif reference:
+            owner, label, update = others(reference["kind"], reference["name"])
+            revision = _part(pod["metadata"], "labels").get(label, "")
+            outdated = bool(update and revision and revision != update)
+            owned.append(_pod(pod, owner, outdated=outdated))
         else:
-            owned.append(others.pod(pod, reference))
+            owned.append(_pod(pod, None))
     return Workloads(tuple(owned), tuple(owners.values()))
 
 
@@ -114,40 +120,21 @@ def read_controllers(client: Any, namespace: str) -> tuple[Owner, ...]:
     )
 
 
-class _Others:
-    """The owners that are no Deployments, each read once, and only if a Pod names it."""
+def _other_owner(client: Any, namespace: str, kind: str, name: str) -> tuple[Owner, str, str]:
+    """An owner that is no Deployment, and the label and value that its newest Pods have."""
+    import httpx2
+    from lightkube.core.exceptions import LoadResourceError
 
-    def __init__(self, client: Any, namespace: str) -> None:
-        self._client = client
-        self._namespace = namespace
-        self._known: dict[tuple[str, str], tuple[Owner, str, str]] = {}
-
-    def pod(self, pod: Json, reference: Json) -> Pod:
-        """The Pod with its owner, if it has one."""
-        if not reference:
-            return _pod(pod, None)
-        at = (reference["kind"], reference["name"])
-        if at not in self._known:
-            self._known[at] = self._read(*at)
-        owner, label, update = self._known[at]
-        revision = _part(pod["metadata"], "labels").get(label, "")
-        return _pod(pod, owner, outdated=bool(update and revision and revision != update))
-
-    def _read(self, kind: str, name: str) -> tuple[Owner, str, str]:
-        """The owner, and the label and value that Pods of its newest template have."""
-        import httpx2
-        from lightkube.core.exceptions import LoadResourceError
-
-        try:
-            document = self._client.get(kind_of(kind), name, namespace=self._namespace).to_dict()
-        # Without its template the Pods can still be judged; only some remedies are missing then.
-        except (KeyError, httpx2.HTTPError, LoadResourceError):
-            return Owner(kind.lower(), name), "", ""
-        owner = _owner(kind.lower(), document)
-        if kind == "DaemonSet":
-            generation = _part(document["metadata"], "annotations").get(DAEMON_GENERATION, "")
-            return owner, DAEMON_REVISION, generation
-        return owner, STATEFUL_REVISION, _part(document, "status").get("updateRevision", "")
+    try:
+        document = client.get(kind_of(kind), name, namespace=namespace).to_dict()
+    # Without its template the Pods can still be judged; only some remedies are missing then.
+    except (KeyError, httpx2.HTTPError, LoadResourceError):
+        return Owner(kind.lower(), name), "", ""
+    owner = _owner(kind.lower(), document)
+    if kind == "DaemonSet":
+        generation = _part(document["metadata"], "annotations").get(DAEMON_GENERATION, "")
+        return owner, DAEMON_REVISION, generation
+    return owner, STATEFUL_REVISION, _part(document, "status").get("updateRevision", "")
 
 
 def _newest(sets: Iterable[Json]) -> set[str]:
@@ -287,12 +274,23 @@ def can_run(spec: Json, node: Json) -> bool:
     wanted = {**_LINUX, **_part(spec, "nodeSelector")}
     affinity = _part(_part(spec, "affinity"), "nodeAffinity")
     required = _part(affinity, "requiredDuringSchedulingIgnoredDuringExecution")
-    terms = [_parts(each, "matchExpressions") for each in _parts(required, "nodeSelectorTerms")]
-    near = not terms or any(all(_matches(e, labels) for e in each) for each in terms)
+    terms = _parts(required, "nodeSelectorTerms")
+    near = not terms or any(selects(each, labels) for each in terms)
     taints = [e for e in _parts(_part(node, "spec"), "taints") if e["effect"] != "PreferNoSchedule"]
     keys = {each.get("key") for each in _parts(spec, "tolerations")}
     tolerated = None in keys or all(each["key"] in keys for each in taints)
     return near and tolerated and wanted.items() <= labels.items()
+
+
+def selects(selector: Json, labels: Mapping[str, str]) -> bool:
+    """Return whether a label selector chooses an object with these labels.
+
+    https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors
+    """
+    wanted = _part(selector, "matchLabels").items()
+    return wanted <= labels.items() and all(
+        _matches(each, labels) for each in _parts(selector, "matchExpressions")
+    )
 
 
 def _matches(expression: Json, labels: Mapping[str, str]) -> bool:

@@ -250,7 +250,8 @@ def _accounts(resources: Sequence[Json]) -> list[ServiceAccount]:
         annotations = mapping(metadata.get("annotations"))
         if ROLE_ARN_ANNOTATION in annotations:
             role = {ROLE_ARN_ANNOTATION: _text(annotations, ROLE_ARN_ANNOTATION)}
-            accounts.append(ServiceAccount(*_names(metadata), role))
+            names = (_text(metadata, "namespace"), _text(metadata, "name"))
+            accounts.append(ServiceAccount(*names, role))
     return accounts
 
 
@@ -309,10 +310,6 @@ def readable(value: object) -> str:
     """A text; empty for one that is missing, unknown or unreadable."""
     found = revealed(value)
     return found if isinstance(found, str) and _known(found) not in (LATER, HIDDEN) else ""
-
-
-def _names(metadata: Json) -> tuple[str, str]:
-    return _text(metadata, "namespace"), _text(metadata, "name")
 
 
 def fields_of(resource: Json) -> Json:

@@ -5,7 +5,7 @@ read.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, cast
 
 from irsa.identity.policy_json import Json, as_list, mapping, mappings, statements
@@ -53,37 +53,39 @@ class Stack:
     owned: frozenset[Resource]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class StackChain:
     """A service account, its role and at most one role B, as a component in the state names them.
 
-    A workload with several targets is several chains.
+    A workload with several targets is several chains. Empty fields are not named.
     """
 
-    component: str
+    component: str = ""
     """Logical name of the component; components of several parents may share one."""
     namespace: str
-    service_account: str
-    role_arn: str
+    name: str
+    """The service account's."""
+    expected_role: str = ""
+    association_id: str = ""
+    """The EKS Pod Identity association; empty for IRSA."""
+    expected_target: str = ""
+    """The association's target role."""
     deployment: str = ""
     """Empty for a role alone, whose service account another tool creates."""
     bucket: str = ""
     """The first that the stack's policies let the role list."""
-    role_b_arn: str = ""
-    profile: str = ""
-    external_id: str = ""
-    association_id: str = ""
-    """The EKS Pod Identity association; empty for IRSA."""
-    target_role_arn: str = ""
-    """The association's target role."""
-    policies: tuple[Json, ...] = ()
+    stack_policies: tuple[Json, ...] = field(default=(), hash=False)
     """The role's permissions policies, as far as the state has them; none where role B is asked."""
+    profile: str = ""
+    """The profile of the Pod's AWS config file that leads to role B."""
+    role_b_arn: str = ""
+    external_id: str = ""
 
     @property
     def label(self) -> str:
         """The component's name with service account and profile, to tell two of one name apart."""
         profile = f", profile {self.profile}" if self.profile else ""
-        return f"{self.component} ({self.namespace}/{self.service_account}{profile})"
+        return f"{self.component} ({self.namespace}/{self.name}{profile})"
 
 
 class StackChains(NamedTuple):
@@ -128,28 +130,24 @@ def chains_of(document: Json) -> StackChains:
     by_id = {output(each, "association_id"): each for each in associations}
     chains: list[StackChain] = []
     skipped: list[tuple[str, str]] = []
-    for workload in workloads:
-        found = _workload_chains(workload, by_id)
+
+    def add(component: Json, found: Sequence[StackChain] | str) -> None:
         if isinstance(found, str):
-            skipped.append((logical_name(workload), found))
+            skipped.append((logical_name(component), found))
         else:
-            chains += found
+            chains.extend(found)
+
+    for workload in workloads:
+        add(workload, _workload_chains(workload, by_id))
     in_use = {chain.association_id for chain in chains}
     for each in associations:
         missing = _missing(each, "association_id", "namespace", "service_account_name", "role_arn")
-        if missing:
-            skipped.append((logical_name(each), missing))
-        elif output(each, "association_id") not in in_use:
-            chains += _chains(each, each)
-    used = {chain.role_arn for chain in chains}
+        if missing or output(each, "association_id") not in in_use:
+            add(each, missing or _chains(each, each))
+    used = {chain.expected_role for chain in chains}
     for role in roles:
-        if output(role, "role_arn") in used:
-            continue
-        alone = _role_chains(role)
-        if isinstance(alone, str):
-            skipped.append((logical_name(role), alone))
-        else:
-            chains += alone
+        if output(role, "role_arn") not in used:
+            add(role, _role_chains(role))
     policies = {each.arn: each.policies for each in stack_resources(document).roles}
     return StackChains([_with_policies(each, policies) for each in chains], skipped)
 
@@ -158,7 +156,7 @@ def _with_policies(
     chain: StackChain, policies: Mapping[str, Sequence[PermissionsPolicy]]
 ) -> StackChain:
     role_b = chain.role_b_arn or chain.profile
-    role_arn = chain.target_role_arn or ("" if role_b else chain.role_arn)
+    role_arn = chain.expected_target or ("" if role_b else chain.expected_role)
     known = [each.content for each in policies.get(role_arn, ())]
     named = [
         str(resource)
@@ -168,7 +166,7 @@ def _with_policies(
     ]
     buckets = [each.partition(":s3:::")[2] for each in named if not {*"/*?"} & {*each}]
     bucket = next(filter(None, buckets), "")
-    return replace(chain, policies=tuple(filter(None, known)), bucket=bucket)
+    return replace(chain, stack_policies=tuple(filter(None, known)), bucket=bucket)
 
 
 def _resources(document: Json) -> list[Json]:
@@ -204,15 +202,14 @@ def _workload_chains(workload: Json, associations: Mapping[str, Json]) -> list[S
 
 def _chains(component: Json, naming: Json) -> list[StackChain]:
     """A chain for each target of a component, or one; ``naming`` is the one that names the role."""
-    role_arn = output(naming, "role_arn")
     chain = StackChain(
         component=logical_name(component),
         namespace=output(component, "namespace"),
-        service_account=output(component, "service_account_name"),
-        role_arn=role_arn,
+        name=output(component, "service_account_name"),
+        expected_role=output(naming, "role_arn"),
         deployment=output(component, "deployment_name"),
         association_id=output(component, "association_id"),
-        target_role_arn=output(naming, "target_role_arn"),
+        expected_target=output(naming, "target_role_arn"),
     )
     targets = mappings(revealed(mapping(component.get("outputs")).get("targets")) or [])
     return [
@@ -233,7 +230,6 @@ def _role_chains(role: Json) -> list[StackChain] | str:
     missing = _missing(role, "role_arn") or ("" if subjects else _missing(role, "subjects"))
     if missing:
         return missing
-    role_arn = output(role, "role_arn")
     accounts = [each for each in map(parse_subject, subjects) if each is not None]
     if not accounts:
         return f"it trusts patterns only ({', '.join(subjects)})"
@@ -241,8 +237,8 @@ def _role_chains(role: Json) -> list[StackChain] | str:
         StackChain(
             component=logical_name(role),
             namespace=account.namespace,
-            service_account=account.name,
-            role_arn=role_arn,
+            name=account.name,
+            expected_role=output(role, "role_arn"),
             role_b_arn=role_b_arn,
         )
         for account in accounts

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 from irsa.decide.patterns import Key, Value
 from irsa.identity.arns import parse_role_arn
 from irsa.identity.eks import (
-    AUDIENCE_ANNOTATION,
     CONTAINER_SOURCE,
     POD_IDENTITY_SERVICE,
     SKIP_LABEL,
@@ -42,7 +41,7 @@ from irsa.observe.pod_spec import (
     is_associated,
     is_touched,
 )
-from irsa.observe.stack_chains import Stack
+from irsa.observe.stack_chains import Stack, StackChain
 
 SESSION_NAME = "irsa-verify"
 """Name of the sessions that verify asks for; CloudTrail shows it."""
@@ -152,32 +151,17 @@ class Grant(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
-    """The chain in question; empty fields were not given."""
+class Question(StackChain):
+    """The chain in question, as a stack or the user names it."""
 
-    namespace: str
-    name: str
-    expected_role: str = ""
-    """The role that the user or the stack names."""
     expects_association: bool = False
-    """True if the stack gives the service account an EKS Pod Identity association."""
-    expected_target: str = ""
-    """The target role of that association."""
-    deployment: str = ""
-    """The Deployment that the user or the stack names."""
+    """True if the service account should have an EKS Pod Identity association."""
     containers: tuple[str, ...] = ()
     """The containers that are asked about; none stands for all that may use AWS."""
-    bucket: str = ""
     grants: tuple[Grant, ...] = ()
     """Further actions that the role, or role B, should be allowed."""
-    stack_policies: tuple[Json, ...] = field(default=(), hash=False)
-    """The policies that the stack gives that role."""
     found_role: str = ""
     """The ``expected_role`` if the account was searched for it; else empty."""
-    profile: str = ""
-    """The profile of the Pod's AWS config file that leads to role B."""
-    role_b_arn: str = ""
-    external_id: str = ""
     stack: Stack | None = None
     """The stack that names the chain."""
     inside: bool = False
@@ -252,10 +236,15 @@ class Facts(Question):
         return account.role_arn if isinstance(account, ServiceAccount) else ""
 
     @property
-    def association(self) -> Association | None:
-        """The service account's EKS Pod Identity association, if it was read."""
+    def known_association(self) -> Association | Unread | None:
+        """The service account's EKS Pod Identity association; unread with its cluster."""
         known = self.pod_identity
-        found = known.association if isinstance(known, PodIdentity) else None
+        return known.association if isinstance(known, PodIdentity) else known
+
+    @property
+    def association(self) -> Association | None:
+        """That association, if it was read."""
+        found = self.known_association
         return found if isinstance(found, Association) else None
 
     @property
@@ -265,8 +254,7 @@ class Facts(Question):
         Without one the role can be meant for it: the Pods show it, or its trust policy where no
         profile asks STS.
         """
-        known = self.pod_identity
-        found = known.association if isinstance(known, PodIdentity) else known
+        known, found = self.pod_identity, self.known_association
         if isinstance(found, Association) or self.expects_association:
             return True
         if found is None and self.annotated_role:
@@ -359,12 +347,10 @@ class Facts(Question):
     @property
     def audience(self) -> str:
         """The audience that the webhook asks for."""
-        account = self.service_account
         if self.by_association:
             return POD_IDENTITY_SERVICE
-        if isinstance(account, ServiceAccount):
-            return account.annotations.get(AUDIENCE_ANNOTATION, STS_AUDIENCE)
-        return STS_AUDIENCE
+        account = self.service_account
+        return account.audience if isinstance(account, ServiceAccount) else STS_AUDIENCE
 
     @property
     def judged(self) -> tuple[Pod, ...]:

@@ -2,12 +2,13 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
-from itertools import chain
+from functools import cached_property
 
-from irsa.access import trusts_association, trusts_token
+from irsa.access import trusts_token
+from irsa.audit.trusting_eks import roles_by_account
 from irsa.decide.truth import Verdict
 from irsa.identity.arns import (
     ClusterArn,
@@ -21,9 +22,11 @@ from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
 from irsa.observe.aws import Aws
+from irsa.observe.aws_config import Profile
 from irsa.observe.eks import EksCluster
 from irsa.observe.errors import CollectError
 from irsa.observe.facts import PENDING, RUNNING, Pod, Role, ServiceAccount, Unreached, Unread
+from irsa.observe.iam import AccountPrincipals
 from irsa.observe.kubernetes import Cluster
 from irsa.observe.pod_spec import Reference, needed, references
 from irsa.verify.facts import (
@@ -53,6 +56,11 @@ class Sources:
     def reader(self, account: str) -> Aws:
         """The credentials of an account, or else the caller's own."""
         return next((aws for aws in (self.aws, *self.others) if aws.account == account), self.aws)
+
+    @cached_property
+    def listed(self) -> Mapping[Aws, AccountPrincipals | Unread]:
+        """The accounts' roles and policies, which are read once for all chains."""
+        return {aws: aws.roles() for aws in dict.fromkeys((self.aws, *self.others))}
 
     @property
     def place(self) -> dict[str, str]:
@@ -107,10 +115,9 @@ def gather(question: Question, sources: Sources) -> Facts:
 def search(facts: Facts, sources: Sources) -> Facts:
     """Read the accounts' roles and policies; where one role alone is meant for the service account,
     read the chain again as if the user had named it."""
-    listed = {aws: aws.roles() for aws in dict.fromkeys((sources.aws, *sources.others))}
-    read = [each for each in listed.values() if not isinstance(each, Unread)]
-    iam = listed[sources.reader(account_of(facts.session_role))]
-    trusting = tuple(_trusting(facts, chain.from_iterable(each.roles for each in read)))
+    read = [each for each in sources.listed.values() if not isinstance(each, Unread)]
+    iam = sources.listed[sources.reader(account_of(facts.session_role))]
+    trusting = _trusting(facts, [role for each in read for role in each.roles])
     facts = replace(facts, iam=iam, trusting=iam if isinstance(iam, Unread) else trusting)
     role = _meant(facts)
     if role is None:
@@ -123,32 +130,23 @@ def search(facts: Facts, sources: Sources) -> Facts:
     return replace(gather(named, sources), iam=iam, trusting=facts.trusting)
 
 
-def _trusting(facts: Facts, roles: Iterable[Role]) -> Iterator[Role]:
+def _trusting(facts: Facts, roles: Sequence[Role]) -> tuple[Role, ...]:
     """The roles whose trust policy names the service account exactly, and allows it."""
-    for role in roles:
-        text = json.dumps(role.trust_policy)
-        named = facts.subject in text or all(f'"{each}"' in text for each in facts.account)
-        if (
-            named
-            and role.arn != facts.role_arn
-            and (_by_token(facts, role) or _by_eks(facts, role))
-        ):
-            yield role
+    by_eks = roles_by_account(roles if facts.cluster_arn else (), facts.cluster_arn)
+    of_eks = {each.arn for each in by_eks.get(facts.account, ())}
+    return tuple(
+        role
+        for role in roles
+        if role.arn != facts.role_arn and (role.arn in of_eks or _by_token(facts, role))
+    )
 
 
 def _by_token(facts: Facts, role: Role) -> bool:
-    if not isinstance(facts.token, Token) or facts.by_association:
+    named = facts.subject in json.dumps(role.trust_policy)
+    if not named or not isinstance(facts.token, Token) or facts.by_association:
         return False
     judged = trusts_token(role, facts.token, session_name=SESSION_NAME, now=facts.now)
     return judged.verdict is Verdict.ALLOW
-
-
-def _by_eks(facts: Facts, role: Role) -> bool:
-    cluster = facts.cluster_arn
-    return bool(cluster) and (
-        trusts_association(role, cluster, facts.account, disable_session_tags=False).verdict
-        is Verdict.ALLOW
-    )
 
 
 def _meant(facts: Facts) -> Role | None:
@@ -322,18 +320,16 @@ def role_b_target(facts: Facts) -> RoleBTarget | None:
             tags=facts.session_tags,
         )
     profile = facts.pod_profiles.get(facts.profile)
-    if profile is not None and profile.role_arn:
-        return RoleBTarget(
-            role_arn=profile.role_arn,
-            expected_arn=facts.role_b_arn,
-            profile=profile.name,
-            external_id=facts.external_id or profile.external_id,
-            session_name=profile.role_session_name or SESSION_NAME,
-            duration_seconds=profile.duration_seconds or DEFAULT_SESSION_DURATION,
-            tags=facts.session_tags,
-        )
-    if facts.role_b_arn:
-        return RoleBTarget(
-            role_arn=facts.role_b_arn, external_id=facts.external_id, tags=facts.session_tags
-        )
-    return None
+    if profile is None or not profile.role_arn:
+        profile = Profile("", role_arn=facts.role_b_arn)
+    if not profile.role_arn:
+        return None
+    return RoleBTarget(
+        role_arn=profile.role_arn,
+        expected_arn=facts.role_b_arn,
+        profile=profile.name,
+        external_id=facts.external_id or profile.external_id,
+        session_name=profile.role_session_name or SESSION_NAME,
+        duration_seconds=profile.duration_seconds or DEFAULT_SESSION_DURATION,
+        tags=facts.session_tags,
+    )

@@ -7,6 +7,7 @@ allowed where statements allow all of it, and denied where one denies all of it.
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from irsa.access import Judgement, allows
 from irsa.decide.document import conditions_of
@@ -57,6 +58,25 @@ def asked_grants(role: Role, facts: Facts) -> list[Grant]:
     for each in (*of_bucket, *facts.grants, *named_grants(facts.stack_policies)):
         grants.setdefault(each.key, each)
     return [*grants.values()]
+
+
+class JudgedGrant(NamedTuple):
+    """A grant, and the evaluator's answer to it."""
+
+    grant: Grant
+    answer: Judgement
+
+    @property
+    def deciding(self) -> set[tuple[object, ...]] | None:
+        """The statements that leave the answer open; None for a policy that was not read."""
+        if not all(each.startswith("condition key") for each in self.answer.missing):
+            return None
+        return {(each.source, each.statement) for each in self.answer.reasons}
+
+
+def judged_grants(role: Role, facts: Facts) -> list[JudgedGrant]:
+    """The grants of the question, each judged once."""
+    return [JudgedGrant(e, judge_grant(role, facts, e)) for e in asked_grants(role, facts)]
 
 
 def _in_bucket(role: Role, bucket: str) -> Iterator[Grant]:

@@ -152,6 +152,14 @@ class Link:
         """Claim of the link."""
         return LINKS[self.key]
 
+    def with_words(self, program: Sequence[str], *more: str) -> "Link":
+        """Return the link whose commands of a program have more words."""
+        commands = [
+            each.with_words(*more) if each.words[: len(program)] == (*program,) else each
+            for each in self.remedy.commands
+        ]
+        return replace(self, remedy=self.remedy._replace(commands=tuple(commands)))
+
     def as_json(self) -> Json:
         """The link for ``--output json``."""
         return {

@@ -7,8 +7,9 @@ from irsa.identity.eks import ROLE_ARN_VARIABLE
 from irsa.identity.names import check_session_name
 from irsa.identity.policy_json import Json
 from irsa.observe.facts import Role, Unread
-from irsa.observe.pod_spec import Variable, environment
+from irsa.observe.pod_spec import Variable
 from irsa.verify.facts import SESSION_NAME, Facts, NotMade, documents_of
+from irsa.verify.pod_container import containers_of
 
 VARIABLE = "AWS_ROLE_SESSION_NAME"
 UNNAMED = NotMade(
@@ -31,8 +32,7 @@ def _given(facts: Facts) -> str:
     """Return the one valid name that the Pods send; empty for none, and for several."""
     files, own = facts.pod_profiles, facts.own_profile if facts.profile_only else None
     own = files.get(files[facts.profile].source_profile, own) if facts.profile in files else own
-    containers = [each for pod in facts.judged for each in facts.asked(pod)]
-    given = [environment(each.spec, facts.objects) for each in containers]
+    given = [each.given for each in containers_of(facts)]
     unset = Variable("")
     names = {each.get(VARIABLE, unset).value or "" for each in given if ROLE_ARN_VARIABLE in each}
     names = {own.role_session_name} if own and own.web_identity_token_file else names

@@ -86,13 +86,7 @@ def in_account(link: Link, facts: Facts, sources: Sources) -> Link:
     of_role_b = facts.role_b and link.key.startswith("chain-") and link.key != "chain-permission"
     arn = facts.role_b.target.role_arn if facts.role_b and of_role_b else facts.role_arn
     profile = sources.reader(account_of(arn)).profile
-    if not profile:
-        return link
-    commands = [
-        each.with_words("--profile", profile) if each.words[0] == "aws" else each
-        for each in link.remedy.commands
-    ]
-    return replace(link, remedy=link.remedy._replace(commands=tuple(commands)))
+    return link.with_words(["aws"], "--profile", profile) if profile else link
 
 
 def searched(facts: Facts, sources: Sources) -> Facts:

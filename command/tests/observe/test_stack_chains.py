@@ -72,7 +72,8 @@ def state(*resources):
 
 
 def chain(name="s3-app", **fields):
-    return StackChain(name, "dev", name, ROLE_A_ARN, f"{name}-pods", **fields)
+    names = {"component": name, "name": name, "deployment": f"{name}-pods"}
+    return StackChain(**names, namespace="dev", expected_role=ROLE_A_ARN, **fields)
 
 
 def test_a_state_names_the_stack_and_what_it_owns():
@@ -129,12 +130,12 @@ def test_a_workload_is_a_chain_for_each_target(by):
 
 def test_a_workload_s_role_is_the_one_of_its_association():
     associated = workload(role_arn=None, association_id="a-1")
-    own = chain(association_id="a-1", target_role_arn=ROLE_B_ARN)
+    own = chain(association_id="a-1", expected_target=ROLE_B_ARN)
 
     found = chains_of(state(associated, association("one"), role()))
     assert found == StackChains([own], [])
     unknown, alone = chains_of(state(associated)), chains_of(state(association()))
-    assert unknown.chains == [replace(chain(association_id="a-1"), role_arn="")]
+    assert unknown.chains == [replace(chain(association_id="a-1"), expected_role="")]
     assert alone.chains == [replace(own, deployment="")]
     assert chains_of(state(association("x", role_arn=UNKNOWN_OUTPUT))).skipped == [("x", NO_ROLE)]
 
@@ -144,7 +145,7 @@ def test_a_role_alone_is_a_chain_for_each_exact_subject():
     alone = role("loki", "logs:loki", "logs:loki-*", "ops:loki", role_b_arns=arns)
 
     assert chains_of(state(alone)).chains == [
-        StackChain("loki", namespace, "loki", ROLE_A_ARN, role_b_arn=arn)
+        replace(chain("loki"), namespace=namespace, deployment="", role_b_arn=arn)
         for namespace in ("logs", "ops")
         for arn in arns
     ]
@@ -167,7 +168,7 @@ def test_the_stack_s_policies_are_the_questions_of_their_role(resource_arns, buc
             resource(ATTACHMENT, "a", outputs={"policyArn": POLICY, "role": name}),
         )
     )
-    assert found.chains == [chain(bucket=bucket, policies=(document,))]
+    assert found.chains == [chain(bucket=bucket, stack_policies=(document,))]
 
 
 @pytest.mark.parametrize(

@@ -8,15 +8,16 @@ when it is asked about or is the Pod's first one, which is the one that `kubectl
 another one it is not known whether it needs the role.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from irsa.identity.eks import CREDENTIALS_URI_VARIABLE, ROLE_ARN_VARIABLE
-from irsa.identity.injection import HASH_ANNOTATION, skipped_containers
 from irsa.observe.facts import Pod
-from irsa.observe.pod_spec import Container, containers, environment, same_container, variables
+from irsa.observe.pod_spec import Container, containers, variables
 from irsa.verify.facts import Facts
 from irsa.verify.link import AS_EXPECTED, Check, Link, ShellCommand, unique
+from irsa.verify.pod_container import PodContainer, containers_of
 
 NO_POD = "no Pod runs as this service account"
 IDENTITY_VARIABLES = (ROLE_ARN_VARIABLE, CREDENTIALS_URI_VARIABLE)
@@ -24,60 +25,42 @@ IDENTITY_VARIABLES = (ROLE_ARN_VARIABLE, CREDENTIALS_URI_VARIABLE)
 
 
 class SortedContainers(NamedTuple):
-    """A Pod's containers: judged, doubtful and left out."""
+    """The Pods' containers: judged, doubtful and left out."""
 
-    judged: list[Container]
-    doubtful: list[Container]
+    judged: list[PodContainer]
+    doubtful: list[PodContainer]
     """Skipped by the annotation: whether they are to be the role is not known."""
-    left_out: list[Container]
+    left_out: list[PodContainer]
     """Of other webhooks and without AWS, or excluded by a program of the irsa components."""
 
 
-def sort_containers(facts: Facts, pod: Pod) -> SortedContainers:
-    """Sort a Pod's containers."""
+def sort_containers(facts: Facts) -> SortedContainers:
+    """Sort the containers of the Pods that are judged."""
     sorted_out = SortedContainers([], [], [])
-    asked = facts.asked(pod)
-    excluded = [each for each in asked if is_excluded(pod, each)]
-    for container in asked:
-        if facts.containers:
-            sorted_out.judged.append(container)
-        elif is_foreign(facts, pod, container) or (container in excluded and excluded != asked):
-            sorted_out.left_out.append(container)
-        elif is_skipped(pod, container) and not is_first(pod, container):
-            sorted_out.doubtful.append(container)
-        else:
-            sorted_out.judged.append(container)
+    for pod in facts.judged:
+        asked = containers_of(facts, pod)
+        whole = all(each.is_excluded for each in asked)
+        for each in asked:
+            if facts.containers:
+                sorted_out.judged.append(each)
+            elif is_foreign(each) or (each.is_excluded and not whole):
+                sorted_out.left_out.append(each)
+            elif each.is_skipped and not each.is_first:
+                sorted_out.doubtful.append(each)
+            else:
+                sorted_out.judged.append(each)
     return sorted_out
 
 
-def is_first(pod: Pod, container: Container) -> bool:
-    """Return whether it is the Pod's main container, which `kubectl exec` takes.
-
-    A mesh may put its own one before it, so the template's order counts.
-    """
-    at = same_container(pod.template["spec"], container) if pod.template else container
-    return at is not None and (at.field, at.position) == ("containers", 0)
-
-
-def is_skipped(pod: Pod, container: Container) -> bool:
-    """Return whether the Pod's annotation tells the webhook to leave the container alone."""
-    return container.name in skipped_containers(pod.annotations)
-
-
-def is_excluded(pod: Pod, container: Container) -> bool:
-    """Return whether a program of the irsa components excludes the container."""
-    return HASH_ANNOTATION in pod.annotations and is_skipped(pod, container)
-
-
-def is_foreign(facts: Facts, pod: Pod, container: Container) -> bool:
+def is_foreign(container: PodContainer) -> bool:
     """Return whether another webhook added the container, and nothing in it is about AWS."""
-    if pod.template is not None:
-        if same_container(pod.template["spec"], container) is not None:
-            return False
-    elif is_skipped(pod, container) or not any(is_injected(each) for each in containers(pod.spec)):
+    pod = container.pod
+    if container.template is not None:
+        return False
+    by_others = any(is_injected(each) for each in containers(pod.spec))
+    if pod.template is None and (container.is_skipped or not by_others):
         return False  # without a template only the others can tell
-    given = environment(container.spec, facts.objects)
-    return not any(name.startswith("AWS_") for name in given)
+    return not any(name.startswith("AWS_") for name in container.given)
 
 
 def is_injected(container: Container) -> bool:
@@ -99,12 +82,8 @@ class Problem(NamedTuple):
     """False if the finding cannot be confirmed from the facts read."""
 
 
-class CheckedContainer(NamedTuple):
-    """A container that was judged, and its finding."""
-
-    pod: Pod
-    container: Container
-    problem: Problem | None
+Findings = Mapping[PodContainer, Problem | None]
+"""The containers that were judged, each with its finding."""
 
 
 def names(listed: Iterable[str]) -> str:
@@ -126,40 +105,37 @@ def pods_that(pods: Iterable[Pod], one: str, several: str) -> str:
     return f"{text} {several if text.startswith('Pods ') else one}"
 
 
-def link_of(check: Check, cases: Sequence[CheckedContainer], well: str = AS_EXPECTED) -> Link:
+def link_of(check: Check, findings: Findings, well: str = AS_EXPECTED) -> Link:
     """One link for all containers: it fails if one does; what differs is named."""
-    problems: dict[tuple[str, str, bool], list[CheckedContainer]] = {}
-    for case in cases:
-        if case.problem is not None:
-            found, remedy, _, certain = case.problem
-            problems.setdefault((found, remedy, certain), []).append(case)
+    problems: dict[tuple[str, str, bool], list[PodContainer]] = {}
+    commands: dict[tuple[str, str, bool], list[ShellCommand]] = {}
+    # What is certain comes first: it is what the link is judged by.
+    ordered = sorted(findings.items(), key=lambda each: each[1] is None or not each[1].certain)
+    for container, problem in ordered:
+        if problem is not None:
+            found, remedy, _, certain = problem
+            problems.setdefault((found, remedy, certain), []).append(container)
+            commands.setdefault((found, remedy, certain), []).extend(problem.commands)
     if not problems:
         return check.passed(well)
-    # What is certain comes first: it is what the link is judged by.
-    ordered = sorted(problems.items(), key=lambda item: not item[0][2])
-    texts = [f"{_affected(cases, of_it)}{found}" for (found, _, _), of_it in ordered]
-    remedies = list(dict.fromkeys(remedy for (_, remedy, _), _ in ordered))
-    commands = [
-        command
-        for _, of_it in ordered
-        for case in of_it
-        for command in (case.problem.commands if case.problem else ())
-    ]
+    texts = [f"{_affected(findings, of_it)}{found}" for (found, _, _), of_it in problems.items()]
+    remedies = list(dict.fromkeys(remedy for _, remedy, _ in problems))
     more = f"; and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
     text, remedy = "; ".join(texts[:SHOWN]) + more, "; ".join(remedies[:SHOWN])
     if any(certain for _, _, certain in problems):
-        return check.failed(text, remedy, *unique(commands))
+        return check.failed(text, remedy, *unique(chain(*commands.values())))
     return check.unknown(text, remedy)
 
 
-def _affected(cases: Sequence[CheckedContainer], of_it: Sequence[CheckedContainer]) -> str:
+def _affected(judged: Iterable[PodContainer], of_it: Sequence[PodContainer]) -> str:
     """The Pods and containers that a finding is about, as far as others differ."""
-    everywhere = len(of_it) == len(cases)
-    containers = {(case.container.field, case.container.name) for case in cases}
-    one_pod = everywhere and len({case.pod.name for case in cases}) == 1
-    parts = [] if one_pod else [pods_named(case.pod for case in of_it)]
+    judged = list(judged)
+    everywhere = len(of_it) == len(judged)
+    containers = {(each.item.field, each.name) for each in judged}
+    one_pod = everywhere and len({each.pod.name for each in judged}) == 1
+    parts = [] if one_pod else [pods_named(each.pod for each in of_it)]
     if len(containers) > 1:
-        named = [case.container.name for case in of_it]
+        named = [each.name for each in of_it]
         several = len(set(named)) > 1
         parts.append(f"container{'s' if several else ''} {names(named)}")
     return f"{', '.join(parts)}: " if parts else ""

@@ -13,7 +13,7 @@ from irsa.identity.arns import parse_role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.observe.aws_config import Profile
 from irsa.observe.facts import PENDING, RUNNING, Answer, Owner, Pod, Unread
-from irsa.observe.pod_spec import access_key, environment, needed
+from irsa.observe.pod_spec import access_key, needed
 from irsa.verify.facts import Facts, NotMade, PodIdentity
 from irsa.verify.link import Check, Link, Remedy, confirmed, irsa, unique
 from irsa.verify.links.containers import NO_POD, SHOWN, names, pods_named, pods_that
@@ -21,6 +21,7 @@ from irsa.verify.links.injection import injection
 from irsa.verify.links.pod_identity import agent, association
 from irsa.verify.links.precedence import precedence
 from irsa.verify.links.webhook import webhook
+from irsa.verify.pod_container import containers_of
 from irsa.verify.remedies.account import SIMILAR, found_role, naming_role
 from irsa.verify.remedies.pod import (
     annotate,
@@ -54,12 +55,12 @@ def service_account(facts: Facts) -> Link:
     if account is None:
         if nearest := _nearest(facts):
             return check.failed(*nearest)
+        role_arn = "" if facts.by_association else facts.expected_role
         return check.failed(
             "no such service account",
             "create it, or correct the name; a trust policy names it exactly",
             create_account(facts),
-            *annotate(facts, "" if facts.by_association else facts.expected_role),
-            *restart(facts),
+            *(annotate(facts, role_arn) or restart(facts)),
         )
     return check.passed("it exists")
 
@@ -106,7 +107,6 @@ def annotation(facts: Facts) -> Link:
             f"it names {value}{found_role(facts)}",
             "annotate the service account with the right role, and restart the Pods",
             *annotate(facts, facts.expected_role),
-            *restart(facts),
         )
     return check.passed(value)
 
@@ -125,7 +125,7 @@ def _no_role_arn(facts: Facts, check: Check, value: str) -> Link:
     remedy = "annotate the service account with the role's ARN, and restart the Pods"
     if not facts.expected_role:
         return check.failed(text, f"{naming_role(facts)}; then {remedy}")
-    commands = (*annotate(facts, facts.expected_role), *restart(facts))
+    commands = annotate(facts, facts.expected_role)
     return check.failed(f"{text}{found_role(facts)}", remedy, *commands)
 
 
@@ -139,24 +139,19 @@ def _no_annotation(facts: Facts, check: Check, annotations: Mapping[str, str]) -
     text = (
         f"the annotation is misspelt: {', '.join(misspelt)}" if misspelt else "no such annotation"
     )
-    known = facts.pod_identity
-    found = known.association if isinstance(known, PodIdentity) else known
-    if isinstance(known, PodIdentity) and found is None:
+    found = facts.known_association
+    if isinstance(facts.pod_identity, PodIdentity) and found is None:
         text += ", and no EKS Pod Identity association"
     text += f"; {found.text}" if isinstance(found, Unread) else ""
     text += found_role(facts)
-    keys = [
-        access_key(environment(each.spec, facts.objects))
-        for pod in facts.judged
-        for each in facts.asked(pod)
-    ]
+    keys = [access_key(each.given) for each in containers_of(facts)]
     if not role_arn and any(keys):
         return check.unknown(f"{text}; the Pods use an access key, and nothing names a role")
     commands = annotate(facts, role_arn, *(f"{key}-" for key in misspelt))
     remedy = "annotate the service account and restart the Pods: the webhook acts on new ones only"
     if not commands:
         remedy = f"{naming_role(facts)}; then {remedy}"
-    return check.failed(text, remedy, *commands, *(restart(facts) if commands else ()))
+    return check.failed(text, remedy, *commands)
 
 
 PATIENCE = 300.0

@@ -4,6 +4,7 @@ What it does and leaves alone:
 https://github.com/aws/amazon-eks-pod-identity-webhook/blob/v0.6.17/README.md
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from irsa.identity.eks import (
@@ -20,31 +21,21 @@ from irsa.identity.eks import (
 )
 from irsa.identity.injection import skipped_containers
 from irsa.identity.policy_json import Json
-from irsa.observe.facts import Pod
-from irsa.observe.pod_spec import (
-    Container,
-    Variable,
-    containers,
-    environment,
-    same_container,
-    token_mounts,
-    variables,
-)
+from irsa.observe.pod_spec import containers, token_mounts, variables
 from irsa.verify.facts import Facts, PodIdentity
 from irsa.verify.link import Check, Link, Status
 from irsa.verify.links.containers import (
     NO_POD,
-    CheckedContainer,
+    Findings,
     Problem,
-    is_excluded,
-    is_skipped,
     link_of,
     names,
     pods_that,
     sort_containers,
 )
-from irsa.verify.links.settings import ASK_INSIDE, REGIONS, aws_files, chosen, region_of
+from irsa.verify.links.settings import ASK_INSIDE, REGIONS, chosen, region_of
 from irsa.verify.links.webhook import webhook
+from irsa.verify.pod_container import PodContainer, containers_of
 from irsa.verify.remedies.pod import (
     AT_ADMISSION,
     change_env,
@@ -87,24 +78,15 @@ def injection(facts: Facts) -> Link:
         return check.unknown(NO_POD)
     if facts.profile_only:
         return _own_token(facts)
-    sorted_out = [(pod, sort_containers(facts, pod)) for pod in facts.judged]
-    cases = [
-        CheckedContainer(pod, container, problem(facts, pod, container))
-        for pod, parts in sorted_out
-        for container in parts.judged
-    ]
-    cases += [
-        CheckedContainer(pod, container, _doubtful(pod, container))
-        for pod, parts in sorted_out
-        for container in parts.doubtful
-    ]
-    left_out = [(pod, each) for pod, parts in sorted_out for each in parts.left_out]
+    judged, doubtful, left_out = sort_containers(facts)
+    findings: Findings = {each: problem(each) for each in judged}
+    findings |= {each: _doubtful(each) for each in doubtful}
     well = f"{pods_that(facts.judged, 'has', 'have')} them"
     well += f", in container {names(facts.containers)}" if facts.containers else ""
     for why, skipped in (("another webhook added", False), ("the program excludes", True)):
-        listed = names(each.name for pod, each in left_out if is_excluded(pod, each) is skipped)
+        listed = names(each.name for each in left_out if each.is_excluded is skipped)
         well += f"; not looked at: {listed}, which {why}" if listed else ""
-    link = link_of(check, cases, well)
+    link = link_of(check, findings, well)
     return _next_pod(facts, check, link) if link.status is Status.PASSED else link
 
 
@@ -142,17 +124,14 @@ def wanted_role(facts: Facts) -> str:
     return facts.role_arn or facts.annotated_role
 
 
-def problem(facts: Facts, pod: Pod, container: Container) -> Problem | None:
+def problem(container: PodContainer) -> Problem | None:
     """Return the first problem of a container; None when it has everything."""
-    for check in (_skipped, _wrong_variables, _wrong_token, _no_region):
-        finding = check(facts, pod, container)
-        if finding is not None:
-            return finding
-    return None
+    checks = (_skipped, _wrong_variables, _wrong_token, _no_region)
+    return next(filter(None, (check(container) for check in checks)), None)
 
 
-def _doubtful(pod: Pod, container: Container) -> Problem:
-    value = pod.annotations[SKIP_CONTAINERS_ANNOTATION]
+def _doubtful(container: PodContainer) -> Problem:
+    value = container.pod.annotations[SKIP_CONTAINERS_ANNOTATION]
     return Problem(
         f"annotation {SKIP_CONTAINERS_ANNOTATION}={value} on the Pod keeps the webhook away from "
         f"{container.name}, and whether it needs the role cannot be known here",
@@ -162,8 +141,9 @@ def _doubtful(pod: Pod, container: Container) -> Problem:
     )
 
 
-def _skipped(facts: Facts, pod: Pod, container: Container) -> Problem | None:
+def _skipped(container: PodContainer) -> Problem | None:
     """The Pod asks the webhook to leave it, or this container, alone."""
+    facts, pod = container.facts, container.pod
     if SKIP_LABEL in pod.labels:
         path = f"/metadata/labels/{SKIP_LABEL.replace('/', '~1')}"
         return Problem(
@@ -175,7 +155,7 @@ def _skipped(facts: Facts, pod: Pod, container: Container) -> Problem | None:
                 remove_from_template(facts, pod, path),
             ),
         )
-    if not is_skipped(pod, container):
+    if not container.is_skipped:
         return None
     path = f"/metadata/annotations/{SKIP_CONTAINERS_ANNOTATION.replace('/', '~1')}"
     left = [name for name in skipped_containers(pod.annotations) if name != container.name]
@@ -196,47 +176,49 @@ def _skipped(facts: Facts, pod: Pod, container: Container) -> Problem | None:
     )
 
 
-def _wrong_variables(facts: Facts, pod: Pod, container: Container) -> Problem | None:
-    have = environment(container.spec, facts.objects)
-    names = injected(facts).variables
-    preset = _preset(pod, container, names)
-    value = have[names[0]].value if names[0] in have else ""
+def _wrong_variables(container: PodContainer) -> Problem | None:
+    facts, pod, have = container.facts, container.pod, container.given
+    name, file = injected(facts).variables
+    preset = [each for each in (name, file) if each in container.set_by_hand]
+    value = have[name].value if name in have else ""
     if value is None:
-        text = f"{names[0]} is taken from elsewhere, and its value cannot be known here"
+        text = f"{name} is taken from elsewhere, and its value cannot be known here"
         return Problem(text, ASK_INSIDE, certain=False)
     wanted = CREDENTIALS_URIS if facts.by_association else (wanted_role(facts),)
     if preset and (value not in wanted or len(preset) == 1):
-        return _set_by_hand(facts, pod, container, preset)
+        more = "adds neither" if len(preset) == 1 else "leaves them as they are"
+        return _set_by_hand(container, preset, end=f", so the webhook {more}")
     if not value:
-        return _not_mutated(facts, pod, have)
+        return _not_mutated(container)
     if value in wanted:
         return None
     since = facts.named_at
     if since and pod.created > since:
-        return Problem(f"{names[0]}={value}, although the Pod is newer", AT_ADMISSION)
-    text = f"{names[0]}={value}: the Pod is older than the {facts.named_by}"
+        return Problem(f"{name}={value}, although the Pod is newer", AT_ADMISSION)
+    text = f"{name}={value}: the Pod is older than the {facts.named_by}"
     if value == facts.annotated_role and not facts.by_association:
-        return Problem(f"{names[0]}={value}, as the annotation says", "see the link 'annotation'")
+        return Problem(f"{name}={value}, as the annotation says", "see the link 'annotation'")
     if facts.role is None:  # a new Pod would lose what this one has
         return Problem(f"{text}, whose role does not exist", "see the link 'role'", (), False)
-    return Problem(text, "restart the Pods", restart_of(facts, pod))
+    return _restarted(container, text)
 
 
-def _preset(pod: Pod, container: Container, pair: tuple[str, ...]) -> list[str]:
-    own = same_container(pod.template["spec"], container) if pod.template else None
-    return [name for name in pair if own is not None and name in variables(own.spec)]
+def _restarted(container: PodContainer, found: str, remedy: str = "restart the Pods") -> Problem:
+    return Problem(found, remedy, restart_of(container.facts, container.pod))
 
 
-def _set_by_hand(facts: Facts, pod: Pod, container: Container, preset: list[str]) -> Problem:
-    more = "adds neither" if len(preset) == 1 else "leaves them as they are"
+def _set_by_hand(
+    container: PodContainer, preset: Sequence[str], *, start: str = "", end: str = ""
+) -> Problem:
     return Problem(
-        f"the Pod template sets {' and '.join(preset)} by hand, so the webhook {more}",
+        f"{start}the Pod template sets {' and '.join(preset)} by hand{end}",
         REMOVE_PRESET,
-        change_env(facts, pod, container, *(f"{name}-" for name in preset)),
+        change_env(container, *(f"{name}-" for name in preset)),
     )
 
 
-def _not_mutated(facts: Facts, pod: Pod, have: dict[str, Variable]) -> Problem:
+def _not_mutated(container: PodContainer) -> Problem:
+    facts, pod = container.facts, container.pod
     named, since = facts.named_by, facts.named_at
     if since and pod.created > since:
         text = f"the Pod was not mutated, although it is newer than the {named}"
@@ -244,9 +226,9 @@ def _not_mutated(facts: Facts, pod: Pod, have: dict[str, Variable]) -> Problem:
         text = f"the Pod was not mutated: it is older than the {named}"
     else:
         text = f"the Pod was not mutated: it is older than the {named}, or the webhook did not run"
-    if facts.by_association and ROLE_ARN_VARIABLE in have:
+    if facts.by_association and ROLE_ARN_VARIABLE in container.given:
         text = f"{ROLE_ARN_VARIABLE} instead: the webhook did not know the association yet"
-    elif CREDENTIALS_URI_VARIABLE in have:
+    elif CREDENTIALS_URI_VARIABLE in container.given:
         text = (
             f"{CREDENTIALS_URI_VARIABLE} instead: when the Pod was created, the service account "
             "had an EKS Pod Identity association, which wins over the annotation"
@@ -259,26 +241,25 @@ def _not_mutated(facts: Facts, pod: Pod, have: dict[str, Variable]) -> Problem:
         return Problem(text, SEE.format("annotation"))
     if webhook(facts).status is Status.FAILED:
         return Problem(text, SEE.format("webhook"))
-    if facts.by_association and isinstance(facts.next_pod, dict):
-        tried = facts.next_pod
-        if not _is_prepared(tried):
-            return Problem(f"{text}; and a Pod that is made now {_identity_of(tried)}", LATER)
-    return Problem(text, "restart the Pods", restart_of(facts, pod))
+    tried = facts.next_pod
+    if facts.by_association and isinstance(tried, dict) and not _is_prepared(tried):
+        return Problem(f"{text}; and a Pod that is made now {_identity_of(tried)}", LATER)
+    return _restarted(container, text)
 
 
-def _wrong_token(facts: Facts, pod: Pod, container: Container) -> Problem | None:
-    have = environment(container.spec, facts.objects)
+def _wrong_token(container: PodContainer) -> Problem | None:
+    facts, pod = container.facts, container.pod
     (_, name), volume = injected(facts)
-    given = have.get(name)
+    given = container.given.get(name)
     if given is None or given.value is None:
-        remedy = "leave both variables to the webhook, and restart the Pods"
         state = "has no value" if given else "is not set"
-        return Problem(f"{name} {state}", remedy, restart_of(facts, pod))
+        remedy = "leave both variables to the webhook, and restart the Pods"
+        return _restarted(container, f"{name} {state}", remedy)
     mounts = {mount.path: mount for mount in token_mounts(pod.spec, container.spec)}
     # On Windows the variable has a drive and backslashes, the mount has neither.
     mount = mounts.get(given.value.removeprefix("C:").replace("\\", "/"))
     if mount is None:
-        return _no_token_there(facts, pod, container, given.value, list(mounts))
+        return _no_token_there(container, given.value, list(mounts))
     if mount.audience == facts.audience:
         return None
     removal = remove_volume(facts, pod, volume)
@@ -290,68 +271,53 @@ def _wrong_token(facts: Facts, pod: Pod, container: Container) -> Problem | None
     )
 
 
-def _no_token_there(
-    facts: Facts, pod: Pod, container: Container, file: str, mounted: list[str]
-) -> Problem:
+def _no_token_there(container: PodContainer, file: str, mounted: list[str]) -> Problem:
     where = f"the token for AWS is at {', '.join(mounted)}" if mounted else "no token is mounted"
-    names, volume = injected(facts)
+    names, volume = injected(container.facts)
     text = f"{names[1]}={file}, but {where}"
-    preset = _preset(pod, container, names)
-    if preset:
-        return Problem(
-            f"{text}; the Pod template sets {' and '.join(preset)} by hand",
-            REMOVE_PRESET,
-            change_env(facts, pod, container, *(f"{name}-" for name in preset)),
-        )
-    removal = remove_volume(facts, pod, volume)
-    return Problem(
-        text,
-        f"remove volume {volume} from the Pod template; the webhook mounts it"
-        if removal
-        else "restart the Pods",
-        removal or restart_of(facts, pod),
-    )
+    if preset := [name for name in names if name in container.set_by_hand]:
+        return _set_by_hand(container, preset, start=f"{text}; ")
+    removal = remove_volume(container.facts, container.pod, volume)
+    if not removal:
+        return _restarted(container, text)
+    fix = f"remove volume {volume} from the Pod template; the webhook mounts it"
+    return Problem(text, fix, removal)
 
 
-def _no_region(facts: Facts, pod: Pod, container: Container) -> Problem | None:
+def _no_region(container: PodContainer) -> Problem | None:
     """A region is missing or empty: boto3 reads AWS_DEFAULT_REGION alone, the others AWS_REGION.
 
     https://docs.aws.amazon.com/sdkref/latest/guide/feature-region.html
     """
-    have = environment(container.spec, facts.objects)
+    have, known = container.given, container.files.profiles
     values = {name: have[name].value for name in REGIONS if name in have}
-    by_profile = _region_of_profile(facts, pod, container)
+    name = chosen(have).name
+    by_profile = known[name].region if name in known else ""
     missing = [e for e in REGIONS if e not in values and not by_profile]
     empty = [name for name in REGIONS if values.get(name) == ""]
     if not missing and not empty:
         return None
-    known = next((region_of(value) or value for value in values.values() if value), "")
+    region = next((region_of(value) or value for value in values.values() if value), "")
     lacking = [f"{name} is empty" for name in empty] or [f"no {name}" for name in missing]
-    preset = _preset(pod, container, REGIONS)
-    if known:
-        changes = [f"{name}={known}" for name in (*empty, *missing)]
+    preset = [name for name in REGIONS if name in container.set_by_hand]
+    if region:
+        changes = [f"{name}={region}" for name in (*empty, *missing)]
     elif preset:
         changes = [f"{name}-" for name in preset]
     else:
-        changes = [f"{name}={facts.region}" for name in missing]
+        changes = [f"{name}={container.facts.region}" for name in missing]
     why = (
         "the webhook adds neither when one is set by hand"
         if preset
         else "without it SDKs do not know which STS to ask"
     )
     # Without AWS_DEFAULT_REGION alone, only boto3 has none, and which SDK runs is not known.
-    certain = not known or missing != ["AWS_DEFAULT_REGION"]
-    text = REMOVE_PRESET if preset and not known else "set both"
+    certain = not region or missing != ["AWS_DEFAULT_REGION"]
+    text = REMOVE_PRESET if preset and not region else "set both"
     text = text if certain else "if a Python program runs there, set both"
-    found = template_sets(pod, container, [name for name in empty if not have[name].whole])
-    remedy = if_in_template(pod, found, text, change_env(facts, pod, container, *changes))
+    found = template_sets(container, [name for name in empty if not have[name].whole])
+    remedy = if_in_template(container.pod, found, text, change_env(container, *changes))
     return Problem(f"{' and '.join(lacking)}: {why}", *remedy, certain)
-
-
-def _region_of_profile(facts: Facts, pod: Pod, container: Container) -> str:
-    files = aws_files(facts, pod, container)
-    name = chosen(files.given).name
-    return files.profiles[name].region if name in files.profiles else ""
 
 
 def _own_token(facts: Facts) -> Link:
@@ -359,19 +325,19 @@ def _own_token(facts: Facts) -> Link:
     profile = facts.own_profile
     path = profile.web_identity_token_file if profile else ""
     check = Check("injection", f"a token for {STS_AUDIENCE} at {path}")
-    cases = [
-        CheckedContainer(pod, container, _own_token_problem(pod, container, path))
-        for pod in facts.judged
-        for container in facts.asked(pod)
-        if facts.containers or aws_files(facts, pod, container).config is not None
-    ]
-    if not cases:
+    findings = {
+        each: _own_token_problem(each, path)
+        for each in containers_of(facts)
+        if facts.containers or each.files.config is not None
+    }
+    if not findings:
         return check.unknown("no container reads the AWS config file")
-    return link_of(check, cases)
+    return link_of(check, findings)
 
 
-def _own_token_problem(pod: Pod, container: Container, path: str) -> Problem | None:
-    mounts = {mount.path: mount.audience for mount in token_mounts(pod.spec, container.spec)}
+def _own_token_problem(container: PodContainer, path: str) -> Problem | None:
+    listed = token_mounts(container.pod.spec, container.spec)
+    mounts = {mount.path: mount.audience for mount in listed}
     if mounts.get(path) == STS_AUDIENCE:
         return None
     mounted = ", ".join(f"{audience} at {at}" for at, audience in mounts.items()) or "no token"

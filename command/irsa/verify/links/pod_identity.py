@@ -28,15 +28,12 @@ def association(facts: Facts) -> Link:
     target = f" and target role {facts.expected_target}" if facts.expected_target else ""
     wanted = f"an EKS Pod Identity association with {facts.expected_role or 'a role'}{target}"
     check = Check("association", wanted)
-    known = facts.pod_identity
-    if isinstance(known, Unread):
-        return check.unknown(known)
-    if known is None:
-        text = f"no EKS cluster of region {facts.region} has this cluster's issuer"
-        return check.failed(text, "name the context and the region of the stack's cluster")
-    found = known.association
+    found = facts.known_association
     if isinstance(found, Unread):
         return check.unknown(found)
+    if facts.pod_identity is None:
+        text = f"no EKS cluster of region {facts.region} has this cluster's issuer"
+        return check.failed(text, "name the context and the region of the stack's cluster")
     if found is None:
         text = f"no association for this service account{found_role(facts)}"
         return check.failed(text, create(facts))

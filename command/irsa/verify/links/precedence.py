@@ -3,8 +3,6 @@
 https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
 """
 
-from collections.abc import Mapping
-
 from irsa.identity.eks import (
     CONTAINER_SOURCE,
     CREDENTIALS_URI_VARIABLE,
@@ -13,19 +11,18 @@ from irsa.identity.eks import (
     WEB_IDENTITY_VARIABLES,
 )
 from irsa.observe.aws_config import ProfileChain, profile_chain
-from irsa.observe.facts import Pod, Unread
-from irsa.observe.pod_spec import Container, Variable, access_key, whole_objects
+from irsa.observe.facts import Unread
+from irsa.observe.pod_spec import access_key, whole_objects
 from irsa.verify.facts import Facts
 from irsa.verify.link import AS_EXPECTED, Check, Link
-from irsa.verify.links.containers import NO_POD, CheckedContainer, Problem, link_of, sort_containers
+from irsa.verify.links.containers import NO_POD, Problem, link_of, sort_containers
 from irsa.verify.links.settings import (
     ASK_INSIDE,
-    AwsFiles,
     Chosen,
     all_chosen,
-    aws_files,
     unusable_variable,
 )
+from irsa.verify.pod_container import PodContainer
 from irsa.verify.remedies.pod import change_variables
 
 KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
@@ -44,44 +41,31 @@ def precedence(facts: Facts, *, reached: bool = False) -> Link:
     if not facts.judged:
         return check.unknown(NO_POD)
     asked = next((e.name for e in facts.asked(facts.pod)), "") if reached and facts.pod else ""
-    cases = [
-        CheckedContainer(
-            pod, container, problem(facts, pod, container, reached=container.name == asked)
-        )
-        for pod in facts.judged
-        for container in sort_containers(facts, pod).judged
-    ]
+    judged = sort_containers(facts).judged
+    findings = {each: problem(each, reached=each.name == asked) for each in judged}
     winner = "the credentials of the association win" if facts.by_association else AS_EXPECTED
-    return link_of(check, cases, winner)
+    return link_of(check, findings, winner)
 
 
-def problem(facts: Facts, pod: Pod, container: Container, *, reached: bool) -> Problem | None:
+def problem(container: PodContainer, *, reached: bool) -> Problem | None:
     """Return the first setting that keeps the container from its role; None without one."""
-    files = aws_files(facts, pod, container)
-    keys = _keys(facts, pod, container, files.given)
-    if keys is not None:
+    if keys := _keys(container):
         return keys
-    sources = (facts.objects.get((e.kind, e.name)) for e in whole_objects(container.spec))
-    unread = [source for source in sources if isinstance(source, Unread)]
-    if files.refused:
-        return Problem(f"{files.refused}; the AWS CLI and boto3 stop there", "correct the file")
-    for choice in all_chosen(files.given):
-        finding = _profile(facts, pod, container, files, choice)
-        if finding is not None:
-            return finding
-    web_identity = _web_identity(facts, pod, container, files.given)
-    if web_identity is not None:
-        return web_identity
-    unusable = unusable_variable(facts, pod, container, files, reached=reached)
-    if unusable is None and unread:
-        return Problem(unread[0].text, unread[0].remedy, certain=False)
-    return unusable
+    refused, objects = container.files.refused, container.facts.objects
+    if refused:
+        return Problem(f"{refused}; the AWS CLI and boto3 stop there", "correct the file")
+    of_profiles = (_profile(container, choice) for choice in all_chosen(container.given))
+    finding = next(filter(None, of_profiles), None) or _web_identity(container)
+    if finding := finding or unusable_variable(container, reached=reached):
+        return finding
+    sources = (objects.get((e.kind, e.name)) for e in whole_objects(container.spec))
+    unread = next((source for source in sources if isinstance(source, Unread)), None)
+    return Problem(unread.text, unread.remedy, certain=False) if unread else None
 
 
-def _keys(
-    facts: Facts, pod: Pod, container: Container, given: Mapping[str, Variable]
-) -> Problem | None:
+def _keys(container: PodContainer) -> Problem | None:
     """Static credentials: every SDK takes them first. Empty ones, or a secret alone, none does."""
+    facts, given = container.facts, container.given
     if access_key(given) is None:
         return None
     taken = {name: given[name] for name in KEY_VARIABLES if name in given}
@@ -91,50 +75,45 @@ def _keys(
         return Problem(f"{', '.join(taken)} {where}: nothing names a role", "", certain=False)
     return Problem(
         f"{', '.join(taken)} {where}: static credentials win over the role",
-        *change_variables(facts, pod, container, taken, "remove them"),
+        *change_variables(container, taken, "remove them"),
     )
 
 
-def _web_identity(
-    facts: Facts, pod: Pod, container: Container, given: Mapping[str, Variable]
-) -> Problem | None:
+def _web_identity(container: PodContainer) -> Problem | None:
     """A web identity set by hand beside container credentials: every SDK takes it first.
 
     The webhook injects one of the two only, and leaves what is set by hand.
     """
+    given = container.given
     both = given.keys() >= {TOKEN_FILE_VARIABLE, CREDENTIALS_URI_VARIABLE}
-    if not facts.by_association or not both:
+    if not container.facts.by_association or not both:
         return None
     taken = {name: given[name] for name in WEB_IDENTITY_VARIABLES if name in given}
     role_arn = given[ROLE_ARN_VARIABLE].value if ROLE_ARN_VARIABLE in given else ""
     return Problem(
         f"{' and '.join(taken)} set by hand: in this Pod {role_arn or 'a web identity'} wins over "
         "the association, in every SDK",
-        *change_variables(facts, pod, container, taken, "remove them"),
+        *change_variables(container, taken, "remove them"),
     )
 
 
-def _profile(
-    facts: Facts, pod: Pod, container: Container, files: AwsFiles, choice: Chosen
-) -> Problem | None:
-    if choice.name not in files.profiles:
-        return _no_profile(facts, pod, container, files, choice)
-    leads = profile_chain(files.profiles, choice.name)
-    text = _leads_elsewhere(facts, choice, leads)
-    if not text:
+def _profile(container: PodContainer, choice: Chosen) -> Problem | None:
+    if choice.name not in container.files.profiles:
+        return _no_profile(container, choice)
+    leads = profile_chain(container.files.profiles, choice.name)
+    effect, certain = _leads_elsewhere(container.facts, choice, leads) or ("", True)
+    if not effect:
         return None
-    effect, certain = text
+    text = f"{choice.text}: {effect}"
     if not certain:
         remedy = f"if that is intended, ask with --profile {choice.name}"
-        return Problem(f"{choice.text}: {effect}", remedy, certain=False)
+        return Problem(text, remedy, certain=False)
     if not choice.variable:
-        remedy = f"take {'the role' if leads.roles else _held(leads.start)} out of {choice.text}"
-        return Problem(f"{choice.text}: {effect}", remedy)
-    taken = {choice.variable: files.given[choice.variable]}
+        what = "the role" if leads.roles else _held(leads.start)
+        return Problem(text, f"take {what} out of {choice.text}")
+    taken = {choice.variable: container.given[choice.variable]}
     remedy = f"remove {choice.variable}, or correct the profile"
-    return Problem(
-        f"{choice.text}: {effect}", *change_variables(facts, pod, container, taken, remedy)
-    )
+    return Problem(text, *change_variables(container, taken, remedy))
 
 
 def _leads_elsewhere(facts: Facts, choice: Chosen, leads: ProfileChain) -> tuple[str, bool] | None:
@@ -176,20 +155,15 @@ def _held(start: str) -> str:
     }.get(start, f"credential_source {start}")
 
 
-def _no_profile(
-    facts: Facts, pod: Pod, container: Container, files: AwsFiles, choice: Chosen
-) -> Problem | None:
+def _no_profile(container: PodContainer, choice: Chosen) -> Problem | None:
     """No such profile: harmless for [default], and fatal for one that a variable names."""
-    unread = files.unread
+    unread = container.files.unread
     if not choice.variable:
         return Problem(unread.text, unread.remedy, certain=False) if unread else None
-    variable = files.given[choice.variable]
+    variable = container.given[choice.variable]
     if variable.value is None:
-        return Problem(
-            f"{choice.variable} is set, and its value cannot be known here",
-            ASK_INSIDE,
-            certain=False,
-        )
+        text = f"{choice.variable} is set, and its value cannot be known here"
+        return Problem(text, ASK_INSIDE, certain=False)
     if unread:
         return Problem(f"{choice.text}; {unread.text}", unread.remedy, certain=False)
     source = f"{variable.kind} {variable.object}" if variable.whole else "the template"
@@ -198,5 +172,5 @@ def _no_profile(
     return Problem(
         f"{choice.text}{whole}, and the Pod's AWS config file has no such profile: SDKs fail, or "
         "use the node's role",
-        *change_variables(facts, pod, container, {choice.variable: variable}, remedy),
+        *change_variables(container, {choice.variable: variable}, remedy),
     )

@@ -17,8 +17,10 @@ from irsa.observe.aws_config import (
     unprefixed,
 )
 from irsa.observe.facts import ConfigFile, NotMounted, Unread
+from irsa.observe.pod_spec import variables
 from irsa.verify.facts import Facts
 from irsa.verify.link import Check, Link
+from irsa.verify.pod_container import containers_of
 from irsa.verify.remedies.pod import call_inside
 
 REFRESH_WINDOW = 900  # seconds before its end at which SDKs renew a session
@@ -189,10 +191,9 @@ def _own(at: _File) -> Fault | None:
 
 
 def _token_file(facts: Facts) -> str:
-    for container in facts.asked(facts.pod) if facts.pod else ():
-        for each in container.spec.get("env") or ():
-            if each["name"] == TOKEN_FILE_VARIABLE and each.get("value"):
-                return each["value"]
+    for container in containers_of(facts, facts.pod) if facts.pod else ():
+        if file := variables(container.spec).get(TOKEN_FILE_VARIABLE):
+            return file
     return ""
 
 

@@ -13,61 +13,16 @@ from irsa.identity.names import check_session_name
 from irsa.identity.policy_json import Json
 from irsa.identity.regions import partition_of_region
 from irsa.identity.sdk_settings import LIMITED, NESTED, is_taken
-from irsa.observe.aws_config import Profile, profiles
-from irsa.observe.facts import ConfigFile, Pod, Unread
-from irsa.observe.pod_spec import (
-    CONFIG,
-    CREDENTIALS,
-    Container,
-    Variable,
-    aws_file,
-    environment,
-    read_file,
-)
+from irsa.observe.facts import Pod, Unread
+from irsa.observe.pod_spec import Variable
+from irsa.observe.pods import selects
 from irsa.verify.facts import Facts
 from irsa.verify.links.containers import Problem
+from irsa.verify.pod_container import PodContainer
 from irsa.verify.remedies.pod import change_variables
 
 PROFILE_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 DEFAULT = "default"
-
-
-@dataclass(frozen=True, slots=True)
-class AwsFiles:
-    """A container's AWS config and credentials files."""
-
-    given: Mapping[str, Variable]
-    """All its variables."""
-    config: ConfigFile | Unread | None
-    credentials: ConfigFile | Unread | None
-    profiles: Mapping[str, Profile]
-    """The profiles of both; none of a file that cannot be read."""
-    refused: str = ""
-    """The error of SDKs' parsers; empty without one."""
-
-    @property
-    def unread(self) -> Unread | None:
-        """The first of the two that is there and was not read."""
-        return next((e for e in (self.config, self.credentials) if isinstance(e, Unread)), None)
-
-
-def aws_files(facts: Facts, pod: Pod, container: Container) -> AwsFiles:
-    """Both files of a container."""
-    given = environment(container.spec, facts.objects)
-    files: list[ConfigFile | Unread | None] = []
-    for variable in (CONFIG, CREDENTIALS):
-        file = aws_file(pod.spec, container.spec, variable, given)
-        files.append(read_file(file, facts.objects) if file else None)
-    config, credentials = files
-    try:
-        known = profiles(_text(config), _text(credentials))
-    except ValueError as error:
-        return AwsFiles(given, config, credentials, {}, str(error))
-    return AwsFiles(given, config, credentials, known)
-
-
-def _text(file: ConfigFile | Unread | None) -> str:
-    return file.text or "" if isinstance(file, ConfigFile) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,46 +73,45 @@ Setting = tuple[str, str | None, str]
 """Its key in the config file, its value (None for an unknown one), and the name in findings."""
 
 
-def _settings(facts: Facts, files: AwsFiles) -> Iterator[Setting]:
+def _settings(container: PodContainer) -> Iterator[Setting]:
     """The settings; a variable wins over the file."""
-    for name, given in files.given.items():
+    facts, known = container.facts, container.files.profiles
+    for name, given in container.given.items():
         key = name.removeprefix("REQUESTS_").removeprefix("AWS_").lower()
         read = name in (f"AWS_{key.upper()}", "REQUESTS_CA_BUNDLE") and key not in NESTED
         if read and not (facts.by_association and key == SESSION_NAME):
             yield key, given.value, name
     own = facts.own_profile.name if facts.own_profile else ""
-    used = {facts.profile, own, *(each.name for each in all_chosen(files.given))}
-    for profile in sorted(files.profiles.keys() & used):
-        for key, value in files.profiles[profile].settings.items():
-            if f"AWS_{key.upper()}" not in files.given:
+    used = {facts.profile, own, *(each.name for each in all_chosen(container.given))}
+    for profile in sorted(known.keys() & used):
+        for key, value in known[profile].settings.items():
+            if f"AWS_{key.upper()}" not in container.given:
                 yield key, value, f"{key} of profile {profile}"
 
 
-def unusable_variable(
-    facts: Facts, pod: Pod, container: Container, files: AwsFiles, *, reached: bool
-) -> Problem | None:
+def unusable_variable(container: PodContainer, *, reached: bool) -> Problem | None:
     """Return what keeps SDKs from a session, or may; None without it.
 
     Whether an endpoint or a proxy answers is known only inside the Pod: ``reached`` says that STS
     answered there.
     """
-    given, settings = files.given, [*_settings(facts, files)]
-    if wrong := dict(_wrong(facts, settings)):
+    given, settings = container.given, [*_settings(container)]
+    if wrong := dict(_wrong(container.facts, settings)):
         of_it = {name: given[name] for name in wrong if name in given}
         right = {name: value for name, (_, value) in wrong.items() if value and name in given}
         steps = [f"set {name}={value}" for name, value in right.items()]
         steps += [f"remove {name}" for name in of_it if name not in right]
         steps += [f"correct {name}" for name in wrong if name not in given]
-        remedy = change_variables(facts, pod, container, of_it, " and ".join(steps), right)
+        remedy = change_variables(container, of_it, " and ".join(steps), right)
         return Problem("; ".join(found for found, _ in wrong.values()), *remedy)
     known = {name: NOT_KNOWN if e.value is None else e.value for name, e in given.items()}
     known = {name: value for name, value in known.items() if value or name.lower() == NO_PROXY}
     address = AGENT_HOSTS["fd00:" in known.get(CREDENTIALS_URI_VARIABLE, "")]
     found = [
-        *_uncertain(facts, pod, container, settings),
-        *_elsewhere(facts, pod, files, known),
-        *_proxies(facts, known, address),
-        *_network_policies(facts, pod, address),
+        *_uncertain(container, settings),
+        *_elsewhere(container, known),
+        *_proxies(container.facts, known, address),
+        *_network_policies(container.facts, container.pod, address),
     ]
     unsure = [each for each in found if not (reached and each[1])]
     settled = all(by_sts for _, by_sts in unsure)
@@ -190,9 +144,7 @@ def _wrong(facts: Facts, settings: Iterable[Setting]) -> Iterator[tuple[str, tup
             yield name, (f"{name}={blank if value.strip() == right else zone}", right)
 
 
-def _uncertain(
-    facts: Facts, pod: Pod, container: Container, settings: Iterable[Setting]
-) -> Iterator[Doubt]:
+def _uncertain(container: PodContainer, settings: Iterable[Setting]) -> Iterator[Doubt]:
     """The settings that may be wrong: their values, or the files that they name, were not read."""
     for key, value, name in settings:
         if value is None and key in (*LIMITED, *REGION_KEYS, SESSION_NAME):
@@ -200,11 +152,13 @@ def _uncertain(
         elif value and key in REGION_KEYS and not region_of(value):
             yield f"{name}={value} is not the name of a region", True
         elif value and key == "ca_bundle":
-            file = aws_file(pod.spec, container.spec, (name, ""), {name: Variable(value)})
-            found = read_file(file, facts.objects) if file else None
+            found, read = (
+                container.read((name, ""), {name: Variable(value)}),
+                container.facts.objects,
+            )
             if isinstance(found, Unread):
                 yield found.text, True
-            elif found and found.text is None and (found.kind, found.config_map) in facts.objects:
+            elif found and found.text is None and (found.kind, found.config_map) in read:
                 yield f"{name}={value}: {found.kind} {found.config_map} has no such key", True
 
 
@@ -219,10 +173,9 @@ def region_of(value: str) -> str:
     return ""
 
 
-def _elsewhere(
-    facts: Facts, pod: Pod, files: AwsFiles, values: Mapping[str, str]
-) -> Iterator[Doubt]:
+def _elsewhere(container: PodContainer, values: Mapping[str, str]) -> Iterator[Doubt]:
     """Settings that change the addresses of STS or S3."""
+    facts, known = container.facts, container.files.profiles.values()
     ignored = values.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true"
     by_eks = facts.by_association and (facts.has_target_role or not facts.through_role_b)
     names = [*HOSTS, *([] if by_eks else ["AWS_ENDPOINT_URL_STS"])]
@@ -232,11 +185,11 @@ def _elsewhere(
             text = f"{name}={value} changes where calls go, and nothing may answer there"
             yield text, name.endswith("_STS") or not facts.bucket
     # A program may choose any profile.
-    keys = {key for profile in files.profiles.values() for key in profile.settings}
+    keys = {key for profile in known for key in profile.settings}
     for key in sorted(keys.intersection(FILE_HOSTS)):
         text = f"{key} of its AWS config file changes where calls go"
         yield f"{text}, and nothing may answer there", not facts.bucket
-    for alias in pod.spec.get("hostAliases") or ():
+    for alias in container.pod.spec.get("hostAliases") or ():
         for host in alias.get("hostnames") or ():
             if "amazonaws.com" in host or host.endswith(".api.aws"):
                 text = f"hostAliases send {host} to {alias['ip']}, which may not answer"
@@ -293,28 +246,6 @@ def _network_policies(facts: Facts, pod: Pod, address: str) -> Iterator[Doubt]:
 def _limits(spec: Json, pod: Pod) -> bool:
     types = spec.get("policyTypes") or ["Egress"] * bool(spec.get("egress"))
     return "Egress" in types and selects(spec.get("podSelector") or {}, pod.labels)
-
-
-def selects(selector: Json, labels: Mapping[str, str]) -> bool:
-    """Return whether a label selector chooses an object with these labels.
-
-    https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors
-    """
-
-    def holds(rule: Json) -> bool:
-        value, values = labels.get(rule["key"]), rule.get("values") or ()
-        match rule["operator"]:
-            case "In":
-                return value in values
-            case "NotIn":
-                return value not in values
-            case operator:
-                return (value is not None) is (operator == "Exists")
-
-    wanted: Mapping[str, str] = selector.get("matchLabels") or {}
-    return wanted.items() <= labels.items() and all(
-        map(holds, selector.get("matchExpressions") or ())
-    )
 
 
 def _is_open(rule: Json, port: int, to: str) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from irsa.access import Judgement, allows
+from irsa.access import allows
 from irsa.decide.truth import Verdict
 from irsa.identity.arns import account_of
 from irsa.identity.policies import VERSION
@@ -13,12 +13,13 @@ from irsa.observe.iam import AccountPrincipals
 from irsa.verify.facts import Calls, Facts, Grant, NotMade
 from irsa.verify.grants import (
     LIST_ACTION,
+    JudgedGrant,
     actions_by_resource,
-    asked_grants,
     excepts,
     is_of_bucket,
     is_partial,
     judge_grant,
+    judged_grants,
     named_grants,
     role_grants,
 )
@@ -54,48 +55,40 @@ def data_links(
     """Check whether a role may do what is asked for, and lists the bucket if one is; ``answer`` is
     S3's to that role."""
     key = f"{prefix}permissions"
-    grants = asked_grants(role, facts) if isinstance(role, Role) else []
-    allowed = permissions(key, facts, role, grants)
+    judged = judged_grants(role, facts) if isinstance(role, Role) else []
+    allowed = permissions(key, facts, role, judged)
     if not facts.bucket:
         return [allowed]
-    if isinstance(role, Role) and allowed.status is Status.UNKNOWN:
+    if judged and allowed.status is Status.UNKNOWN:
         inside = call_inside(facts, "s3api", "list-objects-v2", "--bucket", facts.bucket)
-        listed = permissions(key, facts, role, grants[:1])
+        listed = permissions(key, facts, role, judged[:1])
         listed = confirmed(listed, answer, "S3 listed it", inside)
         # Where the very same statements decide, S3's answer to the listing is one to the others.
-        by = [_deciding(judge_grant(role, facts, each)) for each in grants]
-        others = [
-            e for e, same in zip(grants[1:], by[1:], strict=True) if None in by or same != by[0]
-        ]
+        by = judged[0].deciding
+        others = [each for each in judged[1:] if None in (by, each.deciding) or each.deciding != by]
         holds = others and listed.status is Status.PASSED
         allowed = permissions(key, facts, role, others) if holds else listed
     return [allowed, listing(f"{prefix}data", facts, answer, [allowed])]
 
 
-def _deciding(judged: Judgement) -> set[tuple[object, ...]] | None:
-    """The statements that leave an answer open; None for a policy that was not read."""
-    if not all(each.startswith("condition key") for each in judged.missing):
-        return None
-    return {(each.source, each.statement) for each in judged.reasons}
-
-
 def permissions(
-    key: str, facts: Facts, role: Role | Unread | None, grants: Sequence[Grant]
+    key: str, facts: Facts, role: Role | Unread | None, judged: Sequence[JudgedGrant]
 ) -> Link:
     """Check whether policies allow a role what the question asks; without a question, whether they
     allow it anything."""
-    check = Check(key, describe_grants(grants) or "what the application needs")
+    check = Check(
+        key, describe_grants(each.grant for each in judged) or "what the application needs"
+    )
     unread = role if isinstance(role, Unread) else isinstance(role, Role) and role.policies
     if isinstance(unread, Unread) and not (facts.bucket or facts.grants or facts.stack_policies):
         return check.not_asked(unread.text, f"{unread.remedy}, or {ASK}")
     if not isinstance(role, Role):
         return check.undecided("there is no role", role)
-    if not grants:
+    if not judged:
         return _anything(check, facts, role)
-    judged = [(each, judge_grant(role, facts, each)) for each in grants]
     judged = [each for each in judged if not is_partial(role, facts, *each)] or judged
     denied, unknown = (
-        [each for each in judged if each[1].verdict is verdict]
+        [each for each in judged if each.answer.verdict is verdict]
         for verdict in (Verdict.DENY, Verdict.UNKNOWN)
     )
     grant, answer = (denied or unknown or judged)[0]
@@ -110,9 +103,7 @@ def permissions(
     )
 
 
-def _denied(
-    check: Check, facts: Facts, role: Role, denied: Sequence[tuple[Grant, Judgement]]
-) -> Link:
+def _denied(check: Check, facts: Facts, role: Role, denied: Sequence[JudgedGrant]) -> Link:
     grant, judged = denied[0]
     # Where it has none at all, what other policies say of the call only misleads.
     why = judged.text if role.policies or judged.denials else NO_POLICY
@@ -126,8 +117,7 @@ def _denied(
     if found and tagged is Verdict.ALLOW and not found.policy:
         return check.failed(why, enable_tags(facts, found))
     remedy = allow(role, facts, denied)
-    own = (facts.subject, facts.name, facts.role_arn)
-    return check.failed(why, for_all_users(role, remedy, *own, lifts=bool(judged.denials)))
+    return check.failed(why, for_all_users(facts, role, remedy, lifts=bool(judged.denials)))
 
 
 def _anything(check: Check, facts: Facts, role: Role) -> Link:
@@ -138,15 +128,9 @@ def _anything(check: Check, facts: Facts, role: Role) -> Link:
     named = role_grants(role)
     judged = [judge_grant(role, facts, each, own_policies_only=True) for each in named]
     if judged and all(each.denials for each in judged) and not excepts(role):
-        return check.failed(
-            f"all that its policies name is denied: {judged[0].text}",
-            for_all_users(
-                role,
-                take_back(role, judged[0].denials),
-                *(facts.subject, facts.name, facts.role_arn),
-                lifts=True,
-            ),
-        )
+        why = f"all that its policies name is denied: {judged[0].text}"
+        remedy = take_back(role, judged[0].denials)
+        return check.failed(why, for_all_users(facts, role, remedy, lifts=True))
     found = f"the role's policies name {describe_grants(named) or 'nothing'}"
     return check.not_asked(found, ASK, *_asking(role, facts, named))
 
@@ -168,7 +152,7 @@ def describe_grants(grants: Iterable[Grant]) -> str:
     return names(f"{names(actions)} on {resource}" for resource, actions in listed)
 
 
-def allow(role: Role, facts: Facts, denied: Sequence[tuple[Grant, Judgement]]) -> Remedy:
+def allow(role: Role, facts: Facts, denied: Sequence[JudgedGrant]) -> Remedy:
     """Return what to change so that the role may do what it may not; the first one's cause comes
     first, and the same change is for all that have it."""
     asked, judged = denied[0]
@@ -275,7 +259,7 @@ def refused(facts: Facts, answer: Answer | NotMade) -> Link:
     if isinstance(role, Role) and not isinstance(role.policies, Unread):
         wide = (each for each in role.policies if _allows_listing_users(role, each))
         remedy = remedy._replace(commands=tuple(remove_policy(role, each) for each in wide))
-        remedy = for_all_users(role, remedy, facts.subject, facts.name, lifts=True)
+        remedy = for_all_users(facts, role, remedy, lifts=True)
     return check.failed("the role can list IAM users", remedy)
 
 

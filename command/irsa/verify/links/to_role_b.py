@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
+from functools import partial
 
 from irsa.access import Judgement, may_assume
 from irsa.decide.truth import Verdict
@@ -15,7 +16,7 @@ from irsa.verify.grants import role_grants
 from irsa.verify.link import LINKS, Check, Link, Remedy, confirmed
 from irsa.verify.links.profile import MORE_ROLES, describe_changes, describe_correction, profile
 from irsa.verify.links.to_bucket import data_links
-from irsa.verify.links.to_session import granting, identity, lacking, misnamed
+from irsa.verify.links.to_session import FOREIGN, granting, identity, lacking, misnamed
 from irsa.verify.remedies.account import SIMILAR
 from irsa.verify.remedies.iam import for_all_users, grant, replace_trust, take_back
 from irsa.verify.remedies.pod import call_inside
@@ -43,7 +44,10 @@ def role_b_links(
     but, asked = "STS granted the session", call_inside(facts, "sts", "get-caller-identity")
     links += [confirmed(link, calls.assumed, but, asked) for link in before]
     up_to_here = [*before_a, *before] if facts.has_target_role else before
-    links += [assume(facts.role_b, calls.assumed, up_to_here), caller(facts.role_b, calls.caller)]
+    role_arn = facts.role_b.target.role_arn
+    check = Check("chain-assume", f"AssumeRole of {role_arn}")
+    links.append(granting(check, calls.assumed, up_to_here))
+    links.append(identity("chain-caller", role_arn, calls.caller, FOREIGN))
     links += data_links("chain-", facts, facts.role_b.named_role, calls.data)
     if facts.bucket and not facts.has_target_role:
         links.append(direct(facts, calls.direct))
@@ -125,7 +129,7 @@ def permission(facts: Facts, known: RoleBFacts) -> Link:
         wanted = assume_role_permissions_policy(target.role_arn, tag_session=bool(target.tags))
         bounded = unbounded.verdict is Verdict.ALLOW
         remedy = grant(role_a, INLINE_NAME, wanted, bounded=bounded)
-    remedy = for_all_users(role_a, remedy, facts.subject, facts.name, lifts=bool(judged.denials))
+    remedy = for_all_users(facts, role_a, remedy, lifts=bool(judged.denials))
     return check.failed(judged.text, remedy)
 
 
@@ -153,7 +157,8 @@ def trust(facts: Facts, known: RoleBFacts) -> Link:
         return check.unknown(lacking(facts))
     if not isinstance(role_b, Role) or not isinstance(role_a, Role):
         return check.undecided(NO_ROLE_A, role_b, role_a)
-    judged = judge_role_b(role_a, role_b, target)
+    judging = partial(judge_role_b, role_a, target=target)
+    judged = judging(role_b)
     if link := check.judged(judged):
         return link
     other = None if facts.has_target_role else another_call(role_a, role_b, target)
@@ -163,12 +168,11 @@ def trust(facts: Facts, known: RoleBFacts) -> Link:
     deleted = [e for each in statements(role_b.trust_policy) for e in orphans(each)]
     if deleted:
         text = f"it names {', '.join(deleted)}, a principal that was deleted: {text}"
-    fixer = (
-        target_role(facts, role_a, role_b, target)
-        if facts.by_association
-        else RoleBFixer(role_a=role_a, role=role_b, target=target)
-    )
-    fix = fixer.fix(judged)
+    if facts.by_association:
+        fix = target_role(facts, role_a, role_b, judging).fix(judged)
+    else:
+        fixer = RoleBFixer(role=role_b, judging=judging, role_a=role_a, target=target)
+        fix = fixer.fix(judged)
     if fix.document is None:
         return check.failed(text, fix.text)
     remedy = f"bring account B's stack up again, or in its account: {fix.text}"
@@ -201,18 +205,6 @@ def _profile_remedy(facts: Facts, target: RoleBTarget, changes: Mapping[str, str
     if not isinstance(file, ConfigFile) or file.text is None or not target.profile:
         return ""
     return describe_correction(file, describe_changes(target.profile, changes))
-
-
-def assume(role_b: RoleBFacts, answer: Answer | Unread | NotMade, before: Sequence[Link]) -> Link:
-    """Check whether STS grants role A a session of role B."""
-    check = Check("chain-assume", f"AssumeRole of {role_b.target.role_arn}")
-    return granting(check, answer, before)
-
-
-def caller(role_b: RoleBFacts, answer: Answer | NotMade) -> Link:
-    """Check whether the session is role B's."""
-    remedy = "find out whose credentials these are"
-    return identity("chain-caller", role_b.target.role_arn, answer, remedy)
 
 
 def direct(facts: Facts, answer: Answer | NotMade) -> Link:

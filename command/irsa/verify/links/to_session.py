@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from irsa.access import trusts_token
 from irsa.identity.arns import (
     account_of,
     name_of,
@@ -23,7 +24,7 @@ from irsa.verify.links.pod_identity import association
 from irsa.verify.remedies import pod_identity, refusals
 from irsa.verify.remedies.account import near_roles
 from irsa.verify.remedies.iam import create_role, register_audience, register_issuer
-from irsa.verify.remedies.pod import annotate, remove_annotation, restart, verify_inside
+from irsa.verify.remedies.pod import annotate, change_annotation, restart, verify_inside
 from irsa.verify.remedies.pod_identity import AssociationFixer, role_of_association, with_tags
 from irsa.verify.remedies.trust import TrustFixer, let_trust, today_trusted
 from irsa.verify.session_name import UNNAMED, session_name
@@ -31,6 +32,7 @@ from irsa.verify.session_name import UNNAMED, session_name
 NO_TOKEN = "there is no token"  # noqa: S105
 NO_ASSOCIATION = "there is no association"
 NO_ROLE_ARN = "nothing names a role"
+FOREIGN = "find out whose credentials these are"
 
 
 def session_links(facts: Facts, calls: Calls, before: Sequence[Link]) -> list[Link]:
@@ -40,15 +42,19 @@ def session_links(facts: Facts, calls: Calls, before: Sequence[Link]) -> list[Li
     """
     but = "EKS granted the session" if facts.by_association else "STS accepted the token"
     made = identity("inside", facts.session_role, calls.inside, "")
-    naming = [association(facts)] if facts.by_association else []
+    call = "AssumeRoleForPodIdentity" if facts.by_association else "AssumeRoleWithWebIdentity"
+    naming, role = (
+        [association(facts)] if facts.by_association else [],
+        facts.role_arn or "the role",
+    )
     asked = "" if made.status is Status.PASSED else verify_inside(facts)
     if facts.has_target_role:
         links = [confirmed(link, calls.of_role_b.assumed, but, asked) for link in before]
     else:
         links = [
             *(confirmed(link, calls.assumed, but, asked) for link in before),
-            assume(facts, calls.assumed, [*naming, *before]),
-            caller(facts, calls.caller),
+            granting(Check("assume", f"{call} of {role}"), calls.assumed, [*naming, *before]),
+            identity("caller", facts.role_arn, calls.caller, FOREIGN, *restart(facts)),
         ]
     if not isinstance(calls.inside, NotMade):
         links.append(inside(facts, calls.inside))
@@ -144,8 +150,7 @@ def audience(facts: Facts) -> Link:
         return check.failed(
             f"{listed}; the service account asks for another audience",
             "remove the annotation and restart the Pods",
-            remove_annotation(facts, AUDIENCE_ANNOTATION),
-            *restart(facts),
+            *change_annotation(facts, f"{AUDIENCE_ANNOTATION}-"),
         )
     return check.failed(
         listed,
@@ -181,7 +186,6 @@ def role(facts: Facts) -> Link:
             text,
             "annotate the service account with the role's whole ARN, and restart the Pods",
             *annotate(facts, known.arn),
-            *restart(facts),
         )
     return check.passed(f"it exists ({known.unique_id})")
 
@@ -233,17 +237,16 @@ def _fixer(facts: Facts, trusting: Role) -> TrustFixer | AssociationFixer | None
     """None when cluster or token, which the trust policy should allow, is not known."""
     if facts.by_association:
         return None if facts.tags_unread else role_of_association(facts, trusting)
-    if not isinstance(facts.token, Token):
+    token, known = facts.token, facts.providers
+    if not isinstance(token, Token):
         return None
-    known = facts.providers
+    name = session_name(facts)
     return TrustFixer(
         role=trusting,
-        token=facts.token,
+        judging=lambda role: trusts_token(role, token, session_name=name, now=facts.now),
         account=facts.account,
         audience=facts.audience,
-        issuer=issuer_of(facts.token),
-        session_name=session_name(facts),
-        now=facts.now,
+        issuer=issuer_of(token),
         registered=None if isinstance(known, Unread) else frozenset(p.arn for p in known),
     )
 
@@ -251,13 +254,6 @@ def _fixer(facts: Facts, trusting: Role) -> TrustFixer | AssociationFixer | None
 def _wanted_trust(facts: Facts) -> Json | None:
     fixer = _fixer(with_tags(facts), Role(facts.role_arn, "", {})) if facts.role_arn else None
     return fixer.wanted if fixer else None
-
-
-def assume(facts: Facts, answer: Answer | Unread | NotMade, before: Sequence[Link]) -> Link:
-    """Check whether STS grants the session."""
-    call = "AssumeRoleForPodIdentity" if facts.by_association else "AssumeRoleWithWebIdentity"
-    check = Check("assume", f"{call} of {facts.role_arn or 'the role'}")
-    return granting(check, answer, before)
 
 
 def granting(check: Check, answer: Answer | Unread | NotMade, before: Sequence[Link]) -> Link:
@@ -269,12 +265,6 @@ def granting(check: Check, answer: Answer | Unread | NotMade, before: Sequence[L
         return check.passed(f"granted{waited}")
     tried = f" (tried for {answer.seconds} s)" if answer.seconds else ""
     return check.failed(f"{answer.text}{tried}", refusals.remedy_after(answer, before))
-
-
-def caller(facts: Facts, answer: Answer | NotMade) -> Link:
-    """Check whether the session is really the role's."""
-    remedy = "find out whose credentials these are"
-    return identity("caller", facts.role_arn, answer, remedy, *restart(facts))
 
 
 def inside(facts: Facts, answer: Answer | Unread) -> Link:

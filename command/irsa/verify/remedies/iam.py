@@ -13,7 +13,7 @@ from irsa.decide.policies import Source
 from irsa.identity.arns import RoleArn, issuer_of_principal
 from irsa.identity.policy_json import Json, without
 from irsa.observe.facts import PermissionsPolicy, RegisteredProvider, Role, Unread
-from irsa.verify.facts import documents_of
+from irsa.verify.facts import Facts, documents_of
 from irsa.verify.link import Remedy, Resource, ShellCommand, aws
 from irsa.verify.remedies.policy_edits import NARROW, named_callers
 
@@ -29,16 +29,14 @@ def readable(document: Json) -> str:
     return short if len(short) <= ONE_LINE else json.dumps(document, indent=2)
 
 
+def _on_role(role: Role, operation: str, changes: Resource, **options: str) -> ShellCommand:
+    return aws("iam", operation, changes=changes, role_name=role.name, **options)
+
+
 def inline(role: Role, name: str, document: Json) -> ShellCommand:
     """Put an inline policy on a role."""
-    return aws(
-        "iam",
-        "put-role-policy",
-        changes=_inline_policy(role, name),
-        role_name=role.name,
-        policy_name=name,
-        policy_document=readable(document),
-    )
+    given = {"policy_name": name, "policy_document": readable(document)}
+    return _on_role(role, "put-role-policy", _inline_policy(role, name), **given)
 
 
 def _inline_policy(role: Role, name: str) -> Resource:
@@ -51,26 +49,16 @@ def _inline_policy(role: Role, name: str) -> Resource:
 def remove_policy(role: Role, policy: PermissionsPolicy) -> ShellCommand:
     """Take a policy off a role."""
     if policy.arn:
-        return aws(
-            "iam",
-            "detach-role-policy",
-            changes=Resource("attachment", f"{role.name}:{policy.arn}"),
-            role_name=role.name,
-            policy_arn=policy.arn,
-        )
-    return aws(
-        "iam",
-        "delete-role-policy",
-        changes=_inline_policy(role, policy.name),
-        role_name=role.name,
-        policy_name=policy.name,
-    )
+        changes = Resource("attachment", f"{role.name}:{policy.arn}")
+        return _on_role(role, "detach-role-policy", changes, policy_arn=policy.arn)
+    changes = _inline_policy(role, policy.name)
+    return _on_role(role, "delete-role-policy", changes, policy_name=policy.name)
 
 
 def attach_policy(role: Role, arn: str) -> ShellCommand:
     """Attach a managed policy to a role."""
     changes = Resource("attachment", f"{role.name}:{arn}")
-    return aws("iam", "attach-role-policy", changes=changes, role_name=role.name, policy_arn=arn)
+    return _on_role(role, "attach-role-policy", changes, policy_arn=arn)
 
 
 def without_statements(
@@ -143,13 +131,8 @@ def grant(role: Role, name: str, wanted: Json, *, bounded: bool) -> Remedy:
 
 def replace_trust(role: Role, document: Json) -> ShellCommand:
     """Replace a role's trust policy."""
-    return aws(
-        "iam",
-        "update-assume-role-policy",
-        changes=Resource("role", role.arn),
-        role_name=role.name,
-        policy_document=readable(document),
-    )
+    policy, changes = readable(document), Resource("role", role.arn)
+    return _on_role(role, "update-assume-role-policy", changes, policy_document=policy)
 
 
 def register_issuer(provider_arn: str, audience: str) -> ShellCommand:
@@ -200,12 +183,13 @@ def create_bucket(bucket: str) -> ShellCommand:
     return aws("s3", "mb", f"s3://{bucket}", changes=Resource("bucket", bucket))
 
 
-def for_all_users(role: Role, remedy: Remedy, *own: str, lifts: bool = False) -> Remedy:
+def for_all_users(facts: Facts, role: Role, remedy: Remedy, *, lifts: bool) -> Remedy:
     """Say who else gains by a change to a role's policies: the callers that its trust policy names.
 
     Without commands where the policies go by session tags, which tell these callers apart, and
     where the change ``lifts`` what stands in a policy: that is for the other callers, too.
     """
+    own = (facts.subject, facts.name, facts.role_arn)
     others = ", ".join(e for e in named_callers(role.trust_policy) if e not in own)
     if remedy.commands and "aws:principaltag/" in json.dumps(documents_of(role)).lower():
         text = f"{remedy.text}, for the service account's aws:PrincipalTag alone"

@@ -11,16 +11,10 @@ from irsa import PROGRAM
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.policy_json import Json, mapping
 from irsa.observe.facts import Owner, Pod
-from irsa.observe.pod_spec import (
-    Container,
-    Variable,
-    containers,
-    env_from_index,
-    same_container,
-    variables,
-)
+from irsa.observe.pod_spec import Container, Variable, containers, env_from_index, variables
 from irsa.verify.facts import Facts
 from irsa.verify.link import Remedy, Resource, ShellCommand, compact, kubectl, unique
+from irsa.verify.pod_container import PodContainer
 
 
 def _kubectl(
@@ -32,20 +26,18 @@ def _kubectl(
 
 
 def annotate(facts: Facts, role_arn: str, *more: str) -> list[ShellCommand]:
-    """Name the role in the service account's annotation; nothing when no role is known."""
+    """Name the role in the service account's annotation, for new Pods; nothing when no role is
+    known."""
     if not role_arn:
         return []
-    return [_annotate(facts, "--overwrite", f"{ROLE_ARN_ANNOTATION}={role_arn}", *more)]
+    return change_annotation(facts, "--overwrite", f"{ROLE_ARN_ANNOTATION}={role_arn}", *more)
 
 
-def remove_annotation(facts: Facts, key: str) -> ShellCommand:
-    """Remove an annotation of the service account."""
-    return _annotate(facts, f"{key}-")
-
-
-def _annotate(facts: Facts, *words: str) -> ShellCommand:
-    command = ("annotate", "serviceaccount", facts.name)
-    return _kubectl(facts, *command, kind="annotation", name=facts.name).with_words(*words)
+def change_annotation(facts: Facts, *words: str) -> list[ShellCommand]:
+    """Change an annotation of the service account, and restart the Pods: it is for new ones."""
+    target = ("annotate", "serviceaccount", facts.name)
+    command = _kubectl(facts, *target, kind="annotation", name=facts.name).with_words(*words)
+    return [command, *restart(facts)]
 
 
 def create_account(facts: Facts) -> ShellCommand:
@@ -101,27 +93,31 @@ def resume(facts: Facts, owner: Owner) -> ShellCommand:
 
 def set_account(facts: Facts, pod: Pod) -> list[ShellCommand]:
     """Give the Pods of an owner the service account."""
+    kind, name = (pod.owner.kind, pod.owner.name) if pod.owner else ("", "")
+    return _change_owner(facts, pod, "set", "serviceaccount", kind, name, facts.name)
+
+
+def _change_owner(facts: Facts, pod: Pod, *words: str, **options: str) -> list[ShellCommand]:
+    """A command that changes the template of a Pod's owner, if that can be changed."""
     if pod.owner is None or not pod.owner.rolls:
         return []
-    kind, name = pod.owner.kind, pod.owner.name
-    return [_kubectl(facts, "set", "serviceaccount", kind, name, facts.name, kind=kind, name=name)]
+    return [_kubectl(facts, *words, kind=pod.owner.kind, name=pod.owner.name, **options)]
 
 
-def change_env(facts: Facts, pod: Pod, container: Container, *changes: str) -> list[ShellCommand]:
+def change_env(container: PodContainer, *changes: str) -> list[ShellCommand]:
     """Set (``NAME=value``) or remove (``NAME-``) variables of one container of the template.
 
     https://kubernetes.io/docs/reference/kubectl/generated/kubectl_set/kubectl_set_env/
     """
-    spec = _template_spec(pod)
-    at = same_container(spec, container) if spec else None
-    if pod.owner is None or spec is None or at is None:
+    facts, pod, at = container.facts, container.pod, container.template
+    if pod.owner is None or at is None:
         return []
-    if container.field == "initContainers":  # which `kubectl set env` does not reach
+    if at.field == "initContainers":  # which `kubectl set env` does not reach
         return _init_env(facts, pod, at, changes)
-    chosen = "" if len(containers(spec)) == 1 else container.name
-    words, kind, name = ("set", "env", pod.owner.target), pod.owner.kind, pod.owner.name
-    command = _kubectl(facts, *words, kind=kind, name=name, containers=chosen)
-    return [command.with_words(*changes)]
+    chosen = "" if len(containers(pod.owner.pod_spec)) == 1 else at.name
+    words = ("set", "env", pod.owner.target)
+    commands = _change_owner(facts, pod, *words, containers=chosen)
+    return [each.with_words(*changes) for each in commands]
 
 
 def _init_env(facts: Facts, pod: Pod, at: Container, changes: Sequence[str]) -> list[ShellCommand]:
@@ -147,17 +143,15 @@ def replace_in_template(facts: Facts, pod: Pod, path: str, value: str) -> list[S
 
 
 def _patch(facts: Facts, pod: Pod, operations: Sequence[Json]) -> list[ShellCommand]:
-    if pod.owner is None or not pod.owner.rolls or not operations:
+    if pod.owner is None or not operations:
         return []
-    kind, name, patch = pod.owner.kind, pod.owner.name, compact(operations)
-    return [_kubectl(facts, "patch", kind, name, kind=kind, name=name, type="json", patch=patch)]
+    words, patch = ("patch", pod.owner.kind, pod.owner.name), compact(operations)
+    return _change_owner(facts, pod, *words, type="json", patch=patch)
 
 
 def remove_volume(facts: Facts, pod: Pod, volume: str) -> list[ShellCommand]:
     """Remove a volume and all its mounts from the template."""
-    spec = _template_spec(pod)
-    if spec is None:
-        return []
+    spec = pod.owner.pod_spec if pod.owner else {}
     paths = [
         f"/spec/{each.field}/{each.position}/volumeMounts/{index}"
         for each in containers(spec)
@@ -185,17 +179,14 @@ def template_metadata(pod: Pod, field: str) -> Json:
     return mapping(mapping((pod.template or {}).get("metadata")).get(field))
 
 
-def template_sets(pod: Pod, container: Container, names: Iterable[str]) -> bool:
+def template_sets(container: PodContainer, names: Iterable[str]) -> bool:
     """Return whether the container has variables by the template, and as it sets them."""
-    own = same_container(pod.template["spec"], container) if pod.template else None
-    set_there, has = variables(own.spec) if own else {}, variables(container.spec)
-    return all(each in set_there and set_there[each] == has.get(each) for each in names)
+    by_template, has = container.set_by_hand, variables(container.spec)
+    return all(each in by_template and by_template[each] == has.get(each) for each in names)
 
 
 def change_variables(
-    facts: Facts,
-    pod: Pod,
-    container: Container,
+    container: PodContainer,
     given: Mapping[str, Variable],
     text: str,
     right: Mapping[str, str] = MappingProxyType({}),
@@ -207,33 +198,27 @@ def change_variables(
     own = [name for name, each in given.items() if not each.whole]
     changes = [f"{name}={value}" for name, value in right.items()]
     changes += [f"{name}-" for name in own if name not in right]
-    commands = change_env(facts, pod, container, *changes) if changes else []
+    commands = change_env(container, *changes) if changes else []
     taken = [each for name, each in given.items() if each.whole and name not in right]
     for each in {(each.kind, each.object): each for each in taken}.values():
         keys = {e.key for e in taken if (e.kind, e.object) == (each.kind, each.object)}
-        path = _sole_source(facts, pod, container, each, keys)
+        path = _sole_source(container, each, keys)
         if not path:
             what = f"{', '.join(sorted(keys))} of {each.kind} {each.object}"
             return Remedy(f"{text}: {what}, which others may take too")
-        commands += remove_from_template(facts, pod, path)
-    return if_in_template(pod, template_sets(pod, container, own), text, commands)
+        commands += remove_from_template(container.facts, container.pod, path)
+    return if_in_template(container.pod, template_sets(container, own), text, commands)
 
 
-def _sole_source(
-    facts: Facts, pod: Pod, container: Container, variable: Variable, keys: Collection[str]
-) -> str:
+def _sole_source(container: PodContainer, variable: Variable, keys: Collection[str]) -> str:
     """The place in the template of an ``envFrom`` that gives nothing else; empty without one."""
-    values = facts.objects.get((variable.kind, variable.object))
-    spec = _template_spec(pod)
-    at = same_container(spec, container) if spec else None
+    values = container.facts.objects.get((variable.kind, variable.object))
+    owner = container.pod.owner
+    at = container.template if owner and owner.rolls else None
     index = env_from_index(at.spec, variable) if at else None
     if not isinstance(values, dict) or set(values) - set(keys) or at is None or index is None:
         return ""
     return f"/spec/{at.field}/{at.position}/envFrom/{index}"
-
-
-def _template_spec(pod: Pod) -> Json | None:
-    return pod.template["spec"] if pod.template and pod.owner and pod.owner.rolls else None
 
 
 def _positions(listed: Sequence[Json], name: str) -> list[int]:

@@ -15,10 +15,9 @@ from irsa.identity.pod_identity import (
 from irsa.identity.policy_json import Json, statements, with_statements
 from irsa.observe.eks import AGENT, Association
 from irsa.observe.facts import Role, Unread
-from irsa.verify.facts import Facts, PodIdentity, RoleBTarget
+from irsa.verify.facts import Facts, PodIdentity
 from irsa.verify.link import Remedy, Resource, ShellCommand, aws
 from irsa.verify.remedies.pod import restart
-from irsa.verify.remedies.role_b import judge_role_b
 from irsa.verify.remedies.trust import (
     ADD_STATEMENT,
     Fixer,
@@ -30,18 +29,13 @@ from irsa.verify.remedies.trust import (
 
 @dataclass(frozen=True, kw_only=True)
 class AssociationFixer(Fixer):
-    """A role that an association uses."""
+    """A role that an association uses, and that EKS should be allowed to assume for it."""
 
     wanted: Json
     """The trust policy that allows the association, and nothing else."""
-    judging: Callable[[Role], Judgement]
 
     def with_exception(self, document: Json, positions: Sequence[int]) -> Json | None:
         """None: EKS and role A call for every service account that has the role."""
-
-    def judge(self, document: Json) -> Judgement:
-        """The answer of the trust policy to the association's call."""
-        return self.judging(replace(self.role, trust_policy=document))
 
     def allow(self, document: Json) -> TrustFix:
         """Add the statements for the association."""
@@ -63,14 +57,13 @@ def role_of_association(facts: Facts, role: Role) -> AssociationFixer:
     )
 
 
-def target_role(facts: Facts, role_a: Role, role: Role, target: RoleBTarget) -> AssociationFixer:
+def target_role(
+    facts: Facts, role_a: Role, role: Role, judging: Callable[[Role], Judgement]
+) -> AssociationFixer:
     """The target role, which EKS assumes with the session of role A."""
     named = TargetedBy(role_a.arn, facts.cluster_arn, facts.account, _disabled(facts))
-    return AssociationFixer(
-        role=role,
-        wanted=target_role_trust_policy([named]),
-        judging=lambda each: judge_role_b(role_a, each, target),
-    )
+    wanted = target_role_trust_policy([named])
+    return AssociationFixer(role=role, judging=judging, wanted=wanted)
 
 
 def with_tags(facts: Facts) -> Facts:

@@ -18,7 +18,6 @@ from irsa.observe.facts import Role
 from irsa.verify.facts import RoleBTarget
 from irsa.verify.remedies.policy_edits import (
     call_conditions,
-    is_about_caller,
     is_principal_arn,
     orphans,
     with_conditions,
@@ -69,7 +68,7 @@ def _values(document: Json, key: str) -> Iterator[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class RoleBFixer(Fixer):
-    """Role B, and the role that should be able to assume it."""
+    """Role B, and the role that should be able to assume it as the target names it."""
 
     role_a: Role
     target: RoleBTarget
@@ -80,7 +79,8 @@ class RoleBFixer(Fixer):
 
     def allow(self, document: Json) -> TrustFix:
         """Add role A to a fitting statement, or else a statement."""
-        if self._names_role_a(document):
+        allowing = [each for each in statements(document) if each.get("Effect") == "Allow"]
+        if self.allows_but_for_conditions(*allowing):
             return caller_has_to_meet(statements(document))
         for position, statement, text in self._candidates(document):
             changed = with_statement(document, position, statement)
@@ -108,23 +108,10 @@ class RoleBFixer(Fixer):
             wanted["Condition"] = {"StringEquals": {"sts:ExternalId": asked}}
         return wanted
 
-    def judge(self, document: Json) -> Judgement:
-        """The answer of role B's trust policy to role A."""
-        role = replace(self.role, trust_policy=document)
-        return judge_role_b(self.role_a, role, self.target)
-
     def trusts(self, document: Json) -> bool:
         """Return whether role B trusts role A, if role A sends what role B asks for."""
         role = replace(self.role, trust_policy=document)
         return super().trusts(document) or bool(another_call(self.role_a, role, self.target))
-
-    def _names_role_a(self, document: Json) -> bool:
-        free = [
-            with_conditions(each, [*filter(is_about_caller, conditions_of(each))])
-            for each in statements(document)
-            if each.get("Effect") == "Allow"
-        ]
-        return self.judge({**document, "Statement": free}).verdict is Verdict.ALLOW
 
     def _candidates(self, document: Json) -> Iterator[tuple[int, Json, str]]:
         """Statements with role A beside the others, those of a deleted role first."""

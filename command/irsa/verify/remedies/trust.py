@@ -7,12 +7,12 @@ before it is proposed.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from irsa.access import Judgement, trusts_token
+from irsa.access import Judgement
 from irsa.decide.document import Condition, conditions_of, names_exactly
 from irsa.decide.truth import Verdict
 from irsa.identity.arns import partition_of, provider_arn_for
@@ -20,12 +20,11 @@ from irsa.identity.policies import irsa_trust_policy, size
 from irsa.identity.policy_json import Json, principals, statements, with_statements
 from irsa.identity.quotas import TRUST_POLICY_QUOTA
 from irsa.identity.subjects import ServiceAccountRef
-from irsa.identity.token import Token
 from irsa.observe.facts import Role, Unread
 from irsa.verify.facts import Facts
 from irsa.verify.link import Remedy
 from irsa.verify.remedies.iam import replace_trust
-from irsa.verify.remedies.pod import annotate, restart
+from irsa.verify.remedies.pod import annotate
 from irsa.verify.remedies.policy_edits import (
     NARROW,
     call_conditions,
@@ -58,6 +57,8 @@ class Fixer(ABC):
     """Fix a role's trust policy for one caller, where its statements deny it or do not allow it."""
 
     role: Role
+    judging: Callable[[Role], Judgement]
+    """The answer of a role's trust policy to the caller."""
 
     def fix(self, judged: Judgement) -> TrustFix:
         """Fix the document, and leave out deleted principals, which IAM does not take back."""
@@ -83,12 +84,18 @@ class Fixer(ABC):
     def with_exception(self, document: Json, positions: Sequence[int]) -> Json | None:
         """Except the caller from statements; None if they deny for more than who calls."""
 
-    @abstractmethod
     def judge(self, document: Json) -> Judgement:
         """The answer of a trust policy to the caller."""
+        return self.judging(replace(self.role, trust_policy=document))
 
     def trusts(self, document: Json) -> bool:
         """Return whether a trust policy allows the caller."""
+        return self.judge(document).verdict is Verdict.ALLOW
+
+    def allows_but_for_conditions(self, *listed: Json) -> bool:
+        """Return whether statements would allow the caller without their conditions on the call."""
+        free = [with_conditions(e, [*filter(is_about_caller, conditions_of(e))]) for e in listed]
+        document = {**self.role.trust_policy, "Statement": free}
         return self.judge(document).verdict is Verdict.ALLOW
 
     @abstractmethod
@@ -118,8 +125,8 @@ def let_trust(facts: Facts, role: Role, fix: TrustFix) -> Remedy:
         named = [each.arn for each in facts.trusting]
         text = f"correct the {facts.named_by}: {' and '.join(named)} trusts the service account"
         sure = len(named) == 1 and not (facts.expected_role or facts.by_association)
-        commands = (*annotate(facts, named[0]), *restart(facts)) if sure else ()
-        return Remedy(f"{text}, and {today}", commands)
+        commands = annotate(facts, named[0]) if sure else ()
+        return Remedy(f"{text}, and {today}", tuple(commands))
     text = f"replace the trust policy: {fix.text}; {today}"
     if size(fix.document) > TRUST_POLICY_QUOTA:
         more = f"it would have more than {TRUST_POLICY_QUOTA} characters: raise the quota first"
@@ -134,26 +141,18 @@ def today_trusted(role: Role) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class TrustFixer(Fixer):
-    """One service account's token, and the role that should trust it."""
+    """The role that should trust a service account's token."""
 
-    token: Token
     account: ServiceAccountRef
     audience: str
     issuer: str
     """The token's, as condition keys spell it."""
-    session_name: str | None
-    now: float
     registered: frozenset[str] | None
     """ARNs of the account's OIDC providers; None when they are not known."""
 
     def with_exception(self, document: Json, positions: Sequence[int]) -> Json | None:
         """Except the service account."""
         return with_subject_exception(document, positions, self.issuer, self.account.subject)
-
-    def judge(self, document: Json) -> Judgement:
-        """The answer to the token."""
-        role = replace(self.role, trust_policy=document)
-        return trusts_token(role, self.token, session_name=self.session_name, now=self.now)
 
     def allow(self, document: Json) -> TrustFix:
         """Add the subject to a fitting statement, or else a statement."""
@@ -167,7 +166,7 @@ class TrustFixer(Fixer):
                 return fix
             if verdict is Verdict.UNKNOWN:
                 perhaps = perhaps or fix
-            elif call_conditions(statement) and self._allows_but_for_conditions(statement):
+            elif call_conditions(statement) and self.allows_but_for_conditions(statement):
                 if changed is document:
                     return caller_has_to_meet([statement])
                 unmet.append(statement)
@@ -188,10 +187,6 @@ class TrustFixer(Fixer):
     def wanted(self) -> Json:
         """The trust policy that allows this service account, and nothing else."""
         return irsa_trust_policy([self.provider_arn], [self.account], audience=self.audience)
-
-    def _allows_but_for_conditions(self, statement: Json) -> bool:
-        free = with_conditions(statement, [*filter(is_about_caller, conditions_of(statement))])
-        return self.trusts({**self.role.trust_policy, "Statement": [free]})
 
     def _candidates(self, document: Json) -> Iterator[tuple[Json, Json, str]]:
         """The statement that should allow it, and the document with it; the nearest one first."""

@@ -15,8 +15,9 @@ from command.tests.verify.commands import SET_ENV
 from command.tests.verify.pods import FROM_A, A, config, container, pod, spec, with_config, with_env
 from irsa.identity.regions import partition_of_region
 from irsa.observe.pod_spec import references, with_fields
+from irsa.observe.pods import selects
 from irsa.verify.link import Remedy, Status
-from irsa.verify.links.settings import REGIONS, selects
+from irsa.verify.links.settings import REGIONS
 from irsa.verify.remedies.pod import AT_ADMISSION
 from tests.support.world import ROLE_B_ARN
 
