@@ -11,12 +11,12 @@ from dataclasses import replace
 from functools import lru_cache, partial
 from typing import TypedDict
 
+from irsa.decide.condition_keys import Request
 from irsa.decide.document import FOREIGN_KEYS
 from irsa.decide.evaluate import Decision, Inquiry, StepAnswer, refused, undecided
 from irsa.decide.patterns import Key, Value
 from irsa.decide.policies import Policies
 from irsa.decide.principals import Caller, session_of
-from irsa.decide.request import Request
 from irsa.decide.statements import Policy
 from irsa.decide.steps import AssumeRole, AssumeRoleWithWebIdentity, Scenario, SessionCall
 from irsa.decide.truth import Verdict

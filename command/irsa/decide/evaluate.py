@@ -9,10 +9,10 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-l
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from irsa.decide.condition_keys import Request
 from irsa.decide.policies import Policies
 from irsa.decide.principals import Grant
 from irsa.decide.reasons import WITHOUT_POLICIES, Decision, Reason, missing_facts, named, remark
-from irsa.decide.request import Request
 from irsa.decide.statements import Policy
 from irsa.decide.truth import Truth, Verdict, both, either
 from irsa.identity.errors import AwsError

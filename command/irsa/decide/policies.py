@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
+from irsa.decide.condition_keys import Request
 from irsa.decide.patterns import Key
 from irsa.decide.principals import Caller
-from irsa.decide.request import Request
 from irsa.decide.statements import Policy
 
 Side = Literal["resource", "caller"]

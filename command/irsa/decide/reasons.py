@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Literal, NamedTuple
 
+from irsa.decide.condition_keys import Request
 from irsa.decide.policies import Policies, Source, left_out
 from irsa.decide.principals import Caller, Grant, PrincipalElement
-from irsa.decide.request import Request
 from irsa.decide.statements import CompiledStatement, Policy
 from irsa.decide.truth import Truth, Verdict
 

@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass, field, replace
 
 from irsa.decide import assume
 from irsa.decide.assume import check_parameters, scope_problem
+from irsa.decide.condition_keys import Request
 from irsa.decide.evaluate import Inquiry, StepAnswer, refused, undecided
 from irsa.decide.patterns import Value
 from irsa.decide.principals import Caller
-from irsa.decide.request import Request
 from irsa.decide.steps import (
     AssumeRoleWithWebIdentity,
     Call,
