@@ -45,7 +45,7 @@ from irsa.identity.quotas import (
     TAG_KEY_MAX,
     TAG_VALUE_MAX,
     TAGS_MAX,
-    WEB_IDENTITY_TOKEN_MIN,
+    WEB_IDENTITY_TOKEN_LENGTH,
 )
 
 _SESSION_NAME = r"[\w+=,.@-]*"
@@ -83,28 +83,28 @@ def check_parameters(
     return AwsError("ValidationError", 400, problem) if problem else None
 
 
+def _outside(measure: str, number: int, limits: range) -> str:
+    """Return the constraint that a length or a value does not meet; empty if it meets it."""
+    if number < limits.start:
+        return f"Member must have {measure} greater than or equal to {limits.start}"
+    if number >= limits.stop:
+        return f"Member must have {measure} less than or equal to {limits.stop - 1}"
+    return ""
+
+
 def _text_problem(name: str, value: str | None, pattern: str, length: range) -> str | None:
     if value is None:
         return None
-    least, most = length.start, length.stop - 1
-    if len(value) < least:
-        constraint = f"Member must have length greater than or equal to {least}"
-    elif len(value) > most:
-        constraint = f"{_AT_MOST} {most}"
-    elif not re.fullmatch(pattern, value, re.ASCII):
+    constraint = _outside("length", len(value), length)
+    if not constraint and not re.fullmatch(pattern, value, re.ASCII):
         constraint = f"Member must satisfy regular expression pattern: {pattern}"
-    else:
-        return None
-    return _constraint(name, value[:200], constraint)
+    return _constraint(name, value[:200], constraint) if constraint else None
 
 
 def _token_problem(token: str | None) -> str | None:
     """STS does not show a token."""
-    least = WEB_IDENTITY_TOKEN_MIN
-    if token is None or len(token) >= least:
-        return None
-    constraint = f"Member must have length greater than or equal to {least}"
-    return _constraint("webIdentityToken", None, constraint)
+    constraint = "" if token is None else _outside("length", len(token), WEB_IDENTITY_TOKEN_LENGTH)
+    return _constraint("webIdentityToken", None, constraint) if constraint else None
 
 
 def scope_problem(size: int | None, duration: int | None) -> AwsError | None:
@@ -119,16 +119,8 @@ def scope_problem(size: int | None, duration: int | None) -> AwsError | None:
 
 
 def _duration_problem(duration: int | None, limits: range = SESSION_DURATION) -> str | None:
-    least, most = limits.start, limits.stop - 1
-    if duration is None:
-        return None
-    if duration < least:
-        constraint = f"Member must have value greater than or equal to {least}"
-    elif duration > most:
-        constraint = f"Member must have value less than or equal to {most}"
-    else:
-        return None
-    return _constraint("durationSeconds", str(duration), constraint)
+    constraint = "" if duration is None else _outside("value", duration, limits)
+    return _constraint("durationSeconds", str(duration), constraint) if constraint else None
 
 
 def _tags_problem(tags: tuple[tuple[str, str], ...]) -> str | None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from irsa.decide.patterns import Key, Value
 from irsa.decide.truth import Truth
@@ -124,18 +124,10 @@ def caller_from_arn(
 
 
 def session_of(
-    role_arn: str,
-    session_name: str | None,
-    unique_id: str | None = None,
-    *,
-    path_known: bool = True,
-    federation: Mapping[str, Value] | None = None,
-    source_identity: Value = Key.UNKNOWN,
-    session_tags: Mapping[str, Value] | None = None,
-    transitive_tags: frozenset[str] = frozenset(),
-    session_policy: "Policy | None" = None,
+    role_arn: str, session_name: str | None, unique_id: str | None = None, **facts: Any
 ) -> Caller:
-    """A session of a role, as AssumeRole and AssumeRoleWithWebIdentity make it."""
+    """A session of a role, as AssumeRole and AssumeRoleWithWebIdentity make it; ``facts`` are
+    further fields of `Caller`."""
     _, partition, _, _, account, _ = segments(role_arn)
     without_path = RoleArn(partition, account, "/", name_of(role_arn))
     return Caller(
@@ -144,14 +136,9 @@ def session_of(
         account,
         partition,
         role_arn,
-        path_known,
-        session_name,
-        unique_id,
-        federation,
-        source_identity,
-        session_tags or {},
-        transitive_tags,
-        session_policy,
+        session_name=session_name,
+        unique_id=unique_id,
+        **facts,
     )
 
 
