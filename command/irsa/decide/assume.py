@@ -170,22 +170,20 @@ def with_web_identity(
     scenario: Scenario, step: AssumeRoleWithWebIdentity, role: RoleArn
 ) -> tuple[StepAnswer, Callable[[], Caller]]:
     """AssumeRoleWithWebIdentity: the answer, and what makes the session when it is granted."""
+    session = partial(session_of, step.resource, step.session_name)
     if step.token is None:
-        session = partial(session_of, step.resource, step.session_name)
         if not step.role_exists:
             return refused(web_identity_denied(), "the role does not exist"), session
         return undecided(f"{step.path}.token"), session
     identity = check_token(scenario, step.token, role, valid=step.only == "resource")
     if isinstance(identity, AwsError):
-        return refused(identity, "STS refuses the token"), partial(session_of, step.resource, None)
+        return refused(identity, "STS refuses the token"), session
     caller = Caller("web-identity", _provider(identity, role), role.account, role.partition)
     federation = identity.session_keys | {"aws:federatedprovider": caller.arn}
     keys = _keys(step, role, identity.keys)
     error = check_parameters(role, session_name=None, duration=step.duration, **passed_on(keys))
     if error is not None:
-        return refused(error, "STS refuses what the token passes"), partial(
-            session_of, step.resource, None
-        )
+        return refused(error, "STS refuses what the token passes"), session
     answer = _decide_by_trust_policy(scenario, step, identity, caller, keys)
     return answer, partial(_session, step, keys, caller, federation)
 

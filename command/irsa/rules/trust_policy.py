@@ -19,7 +19,7 @@ from irsa.rules.conditions import (
     guarded,
     narrow,
     opens_with_wildcard,
-    says_something,
+    specific,
     split_key,
     wild,
 )
@@ -96,7 +96,7 @@ def _check_everyone(statement: Statement, context: TrustContext) -> Hits:
 def _issuers(conditions: Sequence[Condition]) -> list[str]:
     issuers: list[str] = []
     for each in conditions:
-        if not each.positive or not all(says_something(each, text) for text in each.patterns):
+        if not specific(each):
             continue
         if each.key.lower() == "aws:federatedprovider":
             providers = filter(is_oidc_provider, each.values)
@@ -107,12 +107,8 @@ def _issuers(conditions: Sequence[Condition]) -> list[str]:
 
 
 def _saml_provider(conditions: Sequence[Condition]) -> bool:
-    return any(
-        each.positive
-        and each.key.lower() in ("saml:iss", "saml:namequalifier", "aws:federatedprovider")
-        and all(says_something(each, pattern) for pattern in each.patterns)
-        for each in conditions
-    )
+    keys = ("saml:iss", "saml:namequalifier", "aws:federatedprovider")
+    return any(each.key.lower() in keys and specific(each) for each in conditions)
 
 
 def conditions_text(conditions: Sequence[Condition]) -> str:
@@ -144,11 +140,7 @@ def _subject_of_session(condition: Condition) -> bool:
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html
     """
-    return (
-        split_key(condition.key)[1] == "sub"
-        and condition.positive
-        and all(says_something(condition, pattern) for pattern in condition.patterns)
-    )
+    return split_key(condition.key)[1] == "sub" and specific(condition)
 
 
 def _check_services(statement: Statement) -> Hits:
