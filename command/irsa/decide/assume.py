@@ -355,7 +355,6 @@ def _assume_role(
         _request(scenario, step, caller, keys),
         policies_of(step, caller),
         same_account=None if caller is None else caller.account == role.account,
-        caller_missing=f"{step.path}.principal",
         resource_must_allow=True,
     )
     decision = inquiry.decide()

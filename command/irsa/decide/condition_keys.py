@@ -159,13 +159,10 @@ def _value_of(key: str, request: Request) -> Value:
 
 
 def _row_of(key: str) -> KeyRow:
-    row = _EXACT.get(key)
-    if row is None:
-        row = next((each for prefix, each in _PREFIXES if key.startswith(prefix)), None)
-    if row is None:
-        # An issuer is a host. What follows the first colon may be the name of a tag.
-        row = OF_ISSUERS if "." in key.partition(":")[0] else OF_SERVICES
-    return row
+    beginning = (row for prefix, row in _PREFIXES if key.startswith(prefix))
+    # An issuer is a host. What follows the first colon may be the name of a tag.
+    row = OF_ISSUERS if "." in key.partition(":")[0] else OF_SERVICES
+    return _EXACT.get(key) or next(beginning, row)
 
 
 ABSENT, UNKNOWN, PRESENT = Key.ABSENT, Key.UNKNOWN, Key.PRESENT

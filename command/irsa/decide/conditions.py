@@ -18,16 +18,13 @@ from irsa.decide.truth import Truth, all_of, any_of, negated
 class Test(ABC):
     """One key under one operator."""
 
-    __slots__ = ("_condition", "_key")
+    __slots__ = ("_condition", "_key", "names_caller")
 
     def __init__(self, condition: Condition) -> None:
         self._condition = condition
         self._key = condition.key.lower()
-
-    @property
-    def names_caller(self) -> bool:
+        self.names_caller = False
         """True if it holds only of some ``aws:PrincipalArn``."""
-        return False
 
     @abstractmethod
     def holds(self, lookup: Lookup) -> Truth:
@@ -65,6 +62,7 @@ class ValueTest(Test):
         family = MATCHERS[operator.base]
         self._matcher = family.compile(condition.values, condition.variables)
         self._negated = family.negated
+        self.names_caller = self._key == "aws:principalarn" and not self._negated
         self._for = operator.set_operator
         self._absent = (
             operator.if_exists or self._for == FOR_ALL or (self._negated and self._for != FOR_ANY)
@@ -74,11 +72,6 @@ class ValueTest(Test):
         every = "*" in condition.values and ("like" in operator.base or operator.base[:3] == "arn")
         asked = not self._negated if self._for == FOR_ALL else self._for or self._key not in _LISTS
         self._present = not self._negated if every and asked else None
-
-    @property
-    def names_caller(self) -> bool:
-        """True if it holds only of some ``aws:PrincipalArn``."""
-        return self._key == "aws:principalarn" and not self._negated
 
     def holds(self, lookup: Lookup) -> Truth:
         """Return whether the request fulfils it."""

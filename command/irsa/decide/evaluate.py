@@ -25,18 +25,16 @@ class Inquiry(NamedTuple):
     policies: Policies
     same_account: Truth
     """True if the caller's account owns the resource; None when that is not known."""
-    account_missing: str = "resource_account"
-    """Name of the fact when ``same_account`` is None."""
-    caller_missing: str = "principal"
-    """Name of the fact when the request's caller is None."""
     resource_must_allow: bool = False
     """True if the resource's policy must allow the caller even in its own account (roles, keys)."""
 
     def decide(self) -> Decision:
         """The answer. It never is ALLOW as long as a missing fact could make it DENY."""
-        missing = self.account_missing if self.same_account is None else ""
+        missing = ""
         if self.request.caller is None:
-            missing = self.caller_missing
+            missing = f"{self.policies.path}principal"
+        elif self.same_account is None:
+            missing = f"{self.policies.path}resource_account"
         return Decision(self._verdict(), self.request, self.policies, missing)
 
     def _verdict(self) -> Verdict:

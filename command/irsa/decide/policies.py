@@ -21,8 +21,8 @@ class Policies(NamedTuple):
     """Name of the fact when it is not known whether ``resource`` is all there is."""
     identity: Sequence[Policy] | None = ()
     """Managed and inline policies of the caller; None when they are not known."""
-    identity_missing: str = "identity_policies"
-    """Name of the fact when ``identity`` is None."""
+    path: str = ""
+    """Beginning of the names of facts that are None, such as ``steps[1].``."""
     boundary: Policy | None = None
     """The caller's permissions boundary."""
     session: Policy | None = None

@@ -156,7 +156,7 @@ class Decision:
         facts = [self._missing, policies.resource_missing]
         caller = self._request.caller
         if policies.identity is None and not (caller and caller.kind in WITHOUT_POLICIES):
-            facts.append(policies.identity_missing)
+            facts.append(f"{policies.path}identity_policies")
         for trace in self._traces:
             facts.extend(trace.facts)
         return list(dict.fromkeys(fact for fact in facts if fact))

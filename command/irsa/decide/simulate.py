@@ -221,8 +221,6 @@ def _call(
         request,
         step.policies(step.resource_policy, missing, caller),
         same_account=same_account,
-        account_missing=f"{step.path}.resource_account",
-        caller_missing=f"{step.path}.principal",
         resource_must_allow=must_allow,
     )
     decision = inquiry.decide()

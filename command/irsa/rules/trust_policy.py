@@ -81,7 +81,8 @@ def _check_everyone(statement: Statement, context: TrustContext) -> Hits:
     if not actions or narrow(conditions, EVERYONE):
         return
     issuers = _issuers(conditions)
-    if issuers or _saml_provider(conditions):
+    saml = any(each.key.lower() in _SAML_PROVIDER and specific(each) for each in conditions)
+    if issuers or saml:
         if actions != ["sts:AssumeRole"]:
             yield "any-provider", f"Principal * {conditions_text(conditions)}"
         # A session that a token made, in whatever account, keeps the token's claims.
@@ -106,9 +107,7 @@ def _issuers(conditions: Sequence[Condition]) -> list[str]:
     return list(dict.fromkeys(issuers))
 
 
-def _saml_provider(conditions: Sequence[Condition]) -> bool:
-    keys = ("saml:iss", "saml:namequalifier", "aws:federatedprovider")
-    return any(each.key.lower() in keys and specific(each) for each in conditions)
+_SAML_PROVIDER = ("saml:iss", "saml:namequalifier", "aws:federatedprovider")
 
 
 def conditions_text(conditions: Sequence[Condition]) -> str:
