@@ -174,7 +174,7 @@ class PrincipalElement:
         if (caller.arn in self._aws and caller.kind != "root") or (by_id and caller.kind == "user"):
             return Grant.DIRECT, Grant.DIRECT
         sure = Grant.NONE
-        if self.everyone or self._names_role(caller) or by_id:
+        if self.everyone or caller.role_arn in self._aws or by_id:
             sure = Grant.ROLE
         elif self._names_account(caller):
             sure = Grant.ACCOUNT
@@ -182,9 +182,6 @@ class PrincipalElement:
 
     def _names_account(self, caller: Caller) -> bool:
         return caller.root_arn in self._aws or caller.account in self._aws
-
-    def _names_role(self, caller: Caller) -> bool:
-        return caller.role_arn in self._aws
 
     def _may_name_role(self, caller: Caller) -> bool:
         """Return whether it names the caller's role with a path, if that path is not known."""
@@ -207,7 +204,7 @@ class PrincipalElement:
             return False, False
         account = self._names_account(caller)
         own = caller.arn in self._aws or _role_id(caller) in self._ids
-        role = caller.kind != "session" or self._names_role(caller)
+        role = caller.kind != "session" or caller.role_arn in self._aws
         return False, not (account and own and role)
 
     def describe(self, caller: Caller) -> str:
