@@ -6,7 +6,6 @@ decided: AWS asks for one of the two there.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
 """
 
-from abc import ABC, abstractmethod
 from functools import lru_cache
 
 from irsa.decide.document import Condition
@@ -15,8 +14,9 @@ from irsa.decide.patterns import Key, Lookup, Value
 from irsa.decide.truth import Truth, all_of, any_of, negated
 
 
-class Test(ABC):
-    """One key under one operator."""
+class Test:
+    """One key under one operator. IAM may know an operator that this evaluator does not: nothing is
+    guessed of it."""
 
     __slots__ = ("_condition", "_key", "names_caller")
 
@@ -26,13 +26,15 @@ class Test(ABC):
         self.names_caller = False
         """True if it holds only of some ``aws:PrincipalArn``."""
 
-    @abstractmethod
     def holds(self, lookup: Lookup) -> Truth:
         """Return whether the request fulfils it."""
+        del lookup
+        return None
 
-    @abstractmethod
     def missing(self, lookup: Lookup) -> list[str]:
         """The facts that are missing to tell."""
+        del lookup
+        return [f"condition operator {clip(self._condition.operator)}"]
 
     def describe(self, lookup: Lookup) -> str:
         """Operator, key, the policy's values and the request's, in one line."""
@@ -130,22 +132,6 @@ class NullTest(Test):
         return [f"a value of Null {self._condition.key} that is true or false"]
 
 
-class UnknownTest(Test):
-    """An operator that this evaluator does not know: IAM may know it, so nothing is guessed."""
-
-    __slots__ = ()
-
-    def holds(self, lookup: Lookup) -> Truth:
-        """Never known."""
-        del lookup
-        return None
-
-    def missing(self, lookup: Lookup) -> list[str]:
-        """The facts that are missing to tell."""
-        del lookup
-        return [f"condition operator {clip(self._condition.operator)}"]
-
-
 _LISTS = ("aws:principalservicenameslist",)
 """Keys with several values that a request certainly has."""
 _SHOWN = 5
@@ -157,7 +143,7 @@ def compile_test(condition: Condition) -> Test:
     """Compile one key of a Condition block."""
     operator = read_operator(condition.operator)
     if not operator.known:
-        return UnknownTest(condition)
+        return Test(condition)
     return NullTest(condition) if operator.base == "null" else ValueTest(condition, operator)
 
 

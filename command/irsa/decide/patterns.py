@@ -227,10 +227,8 @@ class Template:
 
     def unknown_keys(self, lookup: Lookup) -> list[str]:
         """The variables in it whose values are not known."""
-        return [p.key for p in self._variables() if not isinstance(lookup(p.key.lower()), str)]
-
-    def _variables(self) -> list[PolicyVariable]:
-        return [piece for piece in self._pieces if isinstance(piece, PolicyVariable)]
+        variables = (piece for piece in self._pieces if isinstance(piece, PolicyVariable))
+        return [each.key for each in variables if not isinstance(lookup(each.key.lower()), str)]
 
     def _resolved(self, lookup: Lookup) -> list[str | Wildcard] | Key:
         resolved: list[str | Wildcard] = []
