@@ -24,10 +24,10 @@ from typing import Any
 from _hostile import HOSTILE
 from _measure import ROOT, cpu_seconds, medians, report, run
 
+from irsa.decide.condition_keys import Request
 from irsa.decide.evaluate import Inquiry
 from irsa.decide.policies import Policies
 from irsa.decide.principals import Caller
-from irsa.decide.request import Request
 from irsa.decide.scenario import parse_scenario
 from irsa.decide.simulate import simulate
 from irsa.decide.steps import Scenario

@@ -10,7 +10,7 @@ import pulumi_aws as aws
 from pulumi import Alias, CustomResource, Input, Output, Resource, ResourceOptions, RunError
 
 from irsa.identity.names import check_policy_name
-from irsa.identity.policies import VERSION, Document, one_or_list, size
+from irsa.identity.policies import Document, document, one_or_list, size
 from irsa.identity.quotas import POLICY_SIZE_MAX
 
 from .values import PolicyDocument, in_apply
@@ -31,11 +31,10 @@ def allow(
     listed = [actions] if isinstance(actions, str) else actions
     arns: Any = resources if isinstance(resources, list | tuple) else [resources]
 
-    def document(known: Sequence[str]) -> Document:
-        grant = {"Action": one_or_list(listed), "Resource": one_or_list(known)}
-        return {"Version": VERSION, "Statement": [{"Effect": "Allow", **grant}]}
-
-    return Output.all(*arns).apply(document)
+    grant = {"Effect": "Allow", "Action": one_or_list(listed)}
+    return Output.all(*arns).apply(
+        lambda known: document({**grant, "Resource": one_or_list(known)})
+    )
 
 
 def iam_name(path: str, name: str | None, component: str) -> str:

@@ -198,15 +198,11 @@ def _check_associations(
 
 def _check_association(association: Association, role: Role, subject: str) -> Iterator[Finding]:
     """Check that the role of an association trusts the call that EKS makes for it."""
+    judge = partial(trusts_association, role, association.cluster_arn, association.account)
     tags_off = association.disable_session_tags
-    judged = _trusts_association(association, role, disable_session_tags=tags_off)
-    needs_tags = (
-        tags_off
-        and judged.verdict is Verdict.DENY
-        and _trusts_association(association, role, disable_session_tags=False).verdict
-        is Verdict.ALLOW
-    )
-    if needs_tags:
+    judged = judge(disable_session_tags=tags_off)
+    denied = tags_off and judged.verdict is Verdict.DENY
+    if denied and judge(disable_session_tags=False).verdict is Verdict.ALLOW:
         yield Finding("disabled-tags", subject, role.arn)
     else:
         yield from _mistrust(association.account, role, subject, judged)
@@ -233,17 +229,6 @@ def _check_target(
     allowed = ask(own_policies=True)
     if allowed.verdict is Verdict.DENY:
         yield Finding("target-not-allowed", subject, f"{role.arn} to {target.arn}: {allowed.text}")
-
-
-def _trusts_association(
-    association: Association, role: Role, *, disable_session_tags: bool
-) -> Judgement:
-    return trusts_association(
-        role,
-        association.cluster_arn,
-        association.account,
-        disable_session_tags=disable_session_tags,
-    )
 
 
 def _check_roles(facts: AuditFacts) -> Iterator[Finding]:
@@ -294,24 +279,20 @@ def _check_use(
 def _check_providers(facts: AuditFacts) -> Iterator[Finding]:
     audiences = {cluster.issuer: cluster.audiences for cluster in facts.clusters}
     for provider in facts.providers:
-        name = issuer_of_principal(provider.arn)
-        asked = audiences.get(name, frozenset())
-        for rule, found in _check_provider(name, provider, asked):
+        for rule, found in _check_provider(provider, audiences):
             subject = f"OIDC provider {provider.arn}"
             yield Finding(rule, subject, found, account=account_of(provider.arn))
 
 
-def _check_provider(name: str, provider: RegisteredProvider, asked: frozenset[str]) -> Hits:
-    """Check one OIDC provider, of the issuer ``name`` (without https://).
-
-    ``asked`` are the audiences that Pods are known to ask for.
-    """
+def _check_provider(provider: RegisteredProvider, audiences: Mapping[str, frozenset[str]]) -> Hits:
+    """Check one OIDC provider; ``audiences`` are those that Pods are known to ask for, by the
+    issuer of their cluster."""
+    name = issuer_of_principal(provider.arn)
+    asked = audiences.get(name) or frozenset({STS_AUDIENCE} if is_eks(name) else ())
     if is_dual_stack(name):
         yield "dual-stack-issuer", name
     elif is_misspelt_eks(name):
         yield "issuer-url", name
-    if is_eks(name) and not asked:
-        asked = frozenset({STS_AUDIENCE})
     if missing := sorted(asked.difference(provider.client_ids)):
         ids = ", ".join(provider.client_ids) or "none"
         yield "client-ids", f"asked for: {', '.join(missing)}; client ids: {ids}"
@@ -342,12 +323,11 @@ def check_passing(policies: Sequence[Json]) -> Hits:
         if any(each.covers(call) for each in allowed)
         and not any(each.covers(call) for each in denied)
     ]
-    if associating:
-        passing = [each for each in allowed if each.covers(_PASS) and _is_about_any(each)]
+    passing = [each for each in allowed if each.covers(_PASS) and _is_about_any(each)]
+    if associating and passing:
         resources = dict.fromkeys(name for each in passing for name in each.resources)
-        if passing:
-            calls = " and ".join(associating)
-            yield "pass-any-role", f"{_PASS} on {', '.join(resources)}, and {calls}"
+        calls = " and ".join(associating)
+        yield "pass-any-role", f"{_PASS} on {', '.join(resources)}, and {calls}"
 
 
 def _is_about_any(statement: Statement) -> bool:

@@ -14,11 +14,11 @@ from functools import cache, partial
 from itertools import chain, islice
 
 from irsa.access import calling
+from irsa.decide.condition_keys import Request
 from irsa.decide.conditions import compile_test
 from irsa.decide.document import Statement, statements_of
 from irsa.decide.patterns import Key, Value
 from irsa.decide.principals import session_of
-from irsa.decide.request import Request
 from irsa.decide.simulate import simulate
 from irsa.decide.steps import AssumeRole, Scenario
 from irsa.decide.trust_policy import compile_trust_policy

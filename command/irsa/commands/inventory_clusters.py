@@ -13,7 +13,7 @@ from irsa.identity.arns import ClusterArn, account_of, partition_of
 from irsa.inventory.rows import Inventory
 from irsa.observe.aws import Aws
 from irsa.observe.eks import Association
-from irsa.observe.facts import RegisteredProvider, Role, ServiceAccount, Unread
+from irsa.observe.facts import RegisteredProvider, ServiceAccount, Unread
 from irsa.observe.iam import AccountPrincipals
 from irsa.observe.kubernetes import Cluster
 from irsa.printable import line
@@ -66,6 +66,8 @@ def read_clusters(
     )
     asked = (each.associations for each in facts.clusters if each.account in trusting)
     pods = (each.pods for each in facts.clusters if each.known_associations)
+    policies = (each.policies for each in facts.roles)
+    without_policies = (each.remedy for each in policies if isinstance(each, Unread))
     return Inventory(
         facts=facts,
         accounts=[each.roles for each in accounts],
@@ -73,7 +75,7 @@ def read_clusters(
         unchecked={
             "disabled-tags, no-agent": _texts(asked),
             "no-agent": _texts(pods),
-            "forged-tags, pass-any-role": _without_policies(facts.roles),
+            "forged-tags, pass-any-role": next(without_policies, ""),
         },
     )
 
@@ -179,10 +181,6 @@ def _facts(
 
 def _texts(facts: Iterable[object]) -> str:
     return "; ".join(dict.fromkeys(each.text for each in facts if isinstance(each, Unread)))
-
-
-def _without_policies(roles: Sequence[Role]) -> str:
-    return next((each.policies.remedy for each in roles if isinstance(each.policies, Unread)), "")
 
 
 _ASSOCIATIONS = "Pod Identity associations"

@@ -6,27 +6,31 @@ https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentit
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
-from typing import TypedDict
+from functools import partial
 
+from irsa.decide.condition_keys import Request
 from irsa.decide.document import FOREIGN_KEYS
 from irsa.decide.evaluate import Decision, Inquiry, StepAnswer, refused, undecided
 from irsa.decide.patterns import Key, Value
 from irsa.decide.policies import Policies
 from irsa.decide.principals import Caller, session_of
-from irsa.decide.request import Request
 from irsa.decide.statements import Policy
-from irsa.decide.steps import AssumeRole, AssumeRoleWithWebIdentity, Scenario, SessionCall
+from irsa.decide.steps import (
+    AssumeRole,
+    AssumeRoleWithWebIdentity,
+    Scenario,
+    SessionCall,
+    TokenClaims,
+)
 from irsa.decide.truth import Verdict
-from irsa.decide.web_identity import TokenIdentity, check_token
+from irsa.decide.web_identity import BUILT_IN, TokenIdentity, check_token
 from irsa.identity.arns import ProviderArn, RoleArn
 from irsa.identity.errors import (
     AwsError,
     above_chained_maximum,
     above_role_maximum,
-    invalid_role_arn,
     not_authorized,
     root_may_not_assume,
     source_identity_is_set,
@@ -45,66 +49,68 @@ from irsa.identity.quotas import (
     TAG_KEY_MAX,
     TAG_VALUE_MAX,
     TAGS_MAX,
-    WEB_IDENTITY_TOKEN_MIN,
+    WEB_IDENTITY_TOKEN_LENGTH,
 )
 
 _SESSION_NAME = r"[\w+=,.@-]*"
 _EXTERNAL_ID = r"[\w+=,.@:\/-]*"
 _TAG_PATTERN = r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+"
 """Patterns of STS's model, as its messages show them."""
+TAG_SESSION, SET_SOURCE_IDENTITY = "sts:TagSession", "sts:SetSourceIdentity"
+SET_CONTEXT, _CONTEXTS = "sts:SetContext", "sts:requestcontext"
+_TAG = "aws:requesttag/"
+_TAG_KEYS, _TRANSITIVE = "aws:tagkeys", "sts:transitivetagkeys"
+_TAGS = (_TAG, _TAG_KEYS, _TRANSITIVE)
+_SOURCE_IDENTITY = "sts:sourceidentity"
+Keys = Mapping[str, Value]
+"""All condition keys that a call is known to carry, in lower case."""
 _AT_MOST = "Member must have length less than or equal to"
 
 
-@lru_cache(maxsize=256)
-def check_parameters(
-    role: RoleArn | None,
-    *,
-    session_name: str | None,
-    duration: int,
-    external_id: str | None = None,
-    token: str | None = None,
-    tags: tuple[tuple[str, str], ...] = (),
-    source_identity: str | None = None,
-    session_policies: tuple[int, ...] = (),
-) -> AwsError | None:
-    """The parameters of a call for a session, in the order in which STS reads them; of session
-    policies the sizes."""
-    if role is None:
-        return invalid_role_arn()
-    problem = (
-        _text_problem("roleSessionName", session_name, _SESSION_NAME, SESSION_NAME_LENGTH)
-        or _text_problem("externalId", external_id, _EXTERNAL_ID, EXTERNAL_ID_LENGTH)
-        or _token_problem(token)
-        or _duration_problem(duration)
-        or _tags_problem(tags)
-        or _text_problem("sourceIdentity", source_identity, _SESSION_NAME, SESSION_NAME_LENGTH)
-        or _policies_problem(session_policies)
+def check_parameters(step: AssumeRole | AssumeRoleWithWebIdentity) -> AwsError | None:
+    """The parameters of a call for a session, in the order in which STS reads them."""
+    own = (
+        _token_problem(step.token)
+        if isinstance(step, AssumeRoleWithWebIdentity)
+        else _text_problem("externalId", step.external_id, _EXTERNAL_ID, EXTERNAL_ID_LENGTH)
     )
+    return _invalid(
+        _text_problem("roleSessionName", step.session_name, _SESSION_NAME, SESSION_NAME_LENGTH)
+        or own
+        or _duration_problem(step.duration)
+        or _passed_problem(step.context or {})
+        or _policies_problem(step.session_sizes)
+    )
+
+
+def _invalid(problem: str | None) -> AwsError | None:
     return AwsError("ValidationError", 400, problem) if problem else None
+
+
+def _outside(measure: str, number: int, limits: range) -> str:
+    """Return the constraint that a length or a value does not meet; empty if it meets it."""
+    if number < limits.start:
+        return f"Member must have {measure} greater than or equal to {limits.start}"
+    if number >= limits.stop:
+        return f"Member must have {measure} less than or equal to {limits.stop - 1}"
+    return ""
 
 
 def _text_problem(name: str, value: str | None, pattern: str, length: range) -> str | None:
     if value is None:
         return None
-    least, most = length.start, length.stop - 1
-    if len(value) < least:
-        constraint = f"Member must have length greater than or equal to {least}"
-    elif len(value) > most:
-        constraint = f"{_AT_MOST} {most}"
-    elif not re.fullmatch(pattern, value, re.ASCII):
+    constraint = _outside("length", len(value), length)
+    if not constraint and not re.fullmatch(pattern, value, re.ASCII):
         constraint = f"Member must satisfy regular expression pattern: {pattern}"
-    else:
-        return None
-    return _constraint(name, value[:200], constraint)
+    return _constraint(name, value[:200], constraint) if constraint else None
 
 
-def _token_problem(token: str | None) -> str | None:
+def _token_problem(token: TokenClaims | str | None) -> str | None:
     """STS does not show a token."""
-    least = WEB_IDENTITY_TOKEN_MIN
-    if token is None or len(token) >= least:
+    if not isinstance(token, str):
         return None
-    constraint = f"Member must have length greater than or equal to {least}"
-    return _constraint("webIdentityToken", None, constraint)
+    constraint = _outside("length", len(token), WEB_IDENTITY_TOKEN_LENGTH)
+    return _constraint("webIdentityToken", None, constraint) if constraint else None
 
 
 def scope_problem(size: int | None, duration: int | None) -> AwsError | None:
@@ -115,23 +121,30 @@ def scope_problem(size: int | None, duration: int | None) -> AwsError | None:
     problem = _policies_problem((size or 0,)) or _duration_problem(duration, SCOPED_DURATION)
     if size is None and duration is None:
         problem = "at least one of Policy and DurationSeconds is required"
-    return AwsError("ValidationError", 400, problem) if problem else None
+    return _invalid(problem)
 
 
 def _duration_problem(duration: int | None, limits: range = SESSION_DURATION) -> str | None:
-    least, most = limits.start, limits.stop - 1
-    if duration is None:
-        return None
-    if duration < least:
-        constraint = f"Member must have value greater than or equal to {least}"
-    elif duration > most:
-        constraint = f"Member must have value less than or equal to {most}"
-    else:
-        return None
-    return _constraint("durationSeconds", str(duration), constraint)
+    constraint = "" if duration is None else _outside("value", duration, limits)
+    return _constraint("durationSeconds", str(duration), constraint) if constraint else None
 
 
-def _tags_problem(tags: tuple[tuple[str, str], ...]) -> str | None:
+def _passed_problem(keys: Keys) -> str | None:
+    """The session tags and the source identity that a call or its token passes, as far as their
+    values are known."""
+    tags = [
+        (key.removeprefix(_TAG), value)
+        for key, value in keys.items()
+        if key.startswith(_TAG) and isinstance(value, str)
+    ]
+    source = keys.get(_SOURCE_IDENTITY)
+    known = source if isinstance(source, str) else None
+    return _tags_problem(tags) or _text_problem(
+        "sourceIdentity", known, _SESSION_NAME, SESSION_NAME_LENGTH
+    )
+
+
+def _tags_problem(tags: Sequence[tuple[str, str]]) -> str | None:
     """The packed size of tags and session policies, which STS limits, too, is not documented."""
     if len(tags) > TAGS_MAX:
         return _constraint("tags", None, f"{_AT_MOST} {TAGS_MAX}")
@@ -164,43 +177,30 @@ def _constraint(name: str, value: str | None, constraint: str) -> str:
     )
 
 
-TAG_SESSION, SET_SOURCE_IDENTITY = "sts:TagSession", "sts:SetSourceIdentity"
-SET_CONTEXT, _CONTEXTS = "sts:SetContext", "sts:requestcontext"
-_TAG = "aws:requesttag/"
-_TAG_KEYS, _TRANSITIVE = "aws:tagkeys", "sts:transitivetagkeys"
-_TAGS = (_TAG, _TAG_KEYS, _TRANSITIVE)
-_SOURCE_IDENTITY = "sts:sourceidentity"
-Keys = Mapping[str, Value]
-"""All condition keys that a call is known to carry, in lower case."""
-
-
 def with_web_identity(
     scenario: Scenario, step: AssumeRoleWithWebIdentity, role: RoleArn
 ) -> tuple[StepAnswer, Callable[[], Caller]]:
     """AssumeRoleWithWebIdentity: the answer, and what makes the session when it is granted."""
+    session = partial(session_of, step.resource, step.session_name)
     if step.token is None:
-        session = partial(session_of, step.resource, step.session_name)
         if not step.role_exists:
             return refused(web_identity_denied(), "the role does not exist"), session
         return undecided(f"{step.path}.token"), session
     identity = check_token(scenario, step.token, role, valid=step.only == "resource")
     if isinstance(identity, AwsError):
-        return refused(identity, "STS refuses the token"), partial(session_of, step.resource, None)
+        return refused(identity, "STS refuses the token"), session
     caller = Caller("web-identity", _provider(identity, role), role.account, role.partition)
     federation = identity.session_keys | {"aws:federatedprovider": caller.arn}
     keys = _keys(step, role, identity.keys)
-    error = check_parameters(role, session_name=None, duration=step.duration, **passed_on(keys))
-    if error is not None:
-        return refused(error, "STS refuses what the token passes"), partial(
-            session_of, step.resource, None
-        )
+    if error := _invalid(_passed_problem(keys)):
+        return refused(error, "STS refuses what the token passes"), session
     answer = _decide_by_trust_policy(scenario, step, identity, caller, keys)
     return answer, partial(_session, step, keys, caller, federation)
 
 
 def _provider(identity: TokenIdentity, role: RoleArn) -> str:
     """Return the token's provider as a trust policy names it under ``Federated``."""
-    if identity.built_in:
+    if identity.issuer in BUILT_IN:
         return identity.issuer
     return str(ProviderArn(role.partition, role.account, identity.issuer))
 
@@ -320,24 +320,6 @@ def _session_tags(keys: Keys, caller: Caller | None) -> tuple[dict[str, Value], 
     return tags, frozenset(map(str.lower, names)) & tags.keys() | passed
 
 
-class PassedOn(TypedDict):
-    """Parameters of a call that its session keeps, as far as their values are known."""
-
-    tags: tuple[tuple[str, str], ...]
-    source_identity: str | None
-
-
-def passed_on(keys: Keys) -> PassedOn:
-    """Return the session tags and the source identity that a call or its token passes."""
-    tags = tuple(
-        (key.removeprefix(_TAG), value)
-        for key, value in keys.items()
-        if key.startswith(_TAG) and isinstance(value, str)
-    )
-    source = keys.get(_SOURCE_IDENTITY)
-    return {"tags": tags, "source_identity": source if isinstance(source, str) else None}
-
-
 def _changed(context: Keys | None, caller: Caller | None) -> AwsError | None:
     """Return STS's answer to a call that changes what its session passes on."""
     if caller is None or not context:
@@ -365,7 +347,6 @@ def _assume_role(
         _request(scenario, step, caller, keys),
         policies_of(step, caller),
         same_account=None if caller is None else caller.account == role.account,
-        caller_missing=f"{step.path}.principal",
         resource_must_allow=True,
     )
     decision = inquiry.decide()

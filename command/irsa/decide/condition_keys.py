@@ -1,4 +1,4 @@
-"""Condition keys: which call carries which, by caller, as one table with AWS's page for each row.
+"""Requests, and the condition keys that each carries by its caller: one table, with AWS's pages.
 
 Pure. The evaluator reads `TABLE`, and docs/evaluator.md prints it. An absent key and an
 unknown one are different answers: a positive operator on an absent key is false, on an unknown one
@@ -65,41 +65,62 @@ _OF_STEP = (*ASSUMING, *map(str.lower, FOREIGN_KEYS))
 """And those that the same calls need besides."""
 
 
-class Call(NamedTuple):
-    """Facts of a request that the table needs."""
+class Request:
+    """One call: who, what, on what, and the condition keys it carries."""
 
-    action: str
-    """In lower case."""
-    caller: Caller | None
-    """None when it is not known."""
-    listed: bool
-    """True if the scenario lists the keys of the action's own service (``context``)."""
-    given: Mapping[str, Value]
-    """The keys that are given, in lower case."""
+    __slots__ = ("action", "caller", "given", "listed", "resource")
+
+    def __init__(
+        self,
+        action: str,
+        resource: str,
+        caller: Caller | None,
+        keys: Mapping[str, Value],
+        *,
+        context: Mapping[str, Value] | None = None,
+        now: float | None = None,
+    ) -> None:
+        """``keys`` (lower case) are facts of the call, ``context`` what the user says of it: with
+        it, the keys of the action's own service are listed.
+
+        ``caller`` is None when it is not known; ``now`` is in seconds since the epoch.
+        """
+        self.action = action
+        self.resource = resource
+        self.caller = caller
+        merged = dict(keys)
+        if now is not None:
+            merged["aws:epochtime"] = f"{now:.0f}"
+        if context:
+            merged.update(context)
+        if caller is not None:
+            # A tag of the session wins over one of its role.
+            merged |= {f"aws:principaltag/{name}": v for name, v in caller.session_tags.items()}
+        self.given = merged
+        self.listed = context is not None
 
     @property
     def service(self) -> str:
         """The action's service: ``sts:``."""
-        return self.action.partition(":")[0] + ":"
+        return self.action.partition(":")[0].lower() + ":"
+
+    def value(self, key: str) -> Value:
+        """The value of a condition key, given in lower case."""
+        value = self.given.get(key)
+        if value is None:
+            value = self.given[key] = _value_of(key, self)
+        return value
 
 
 @dataclass(frozen=True, slots=True)
-class OfCall:
-    """A cell of the table: a value that is read from the call, and how, in words."""
+class Derived:
+    """A cell of the table: a value that is read from the request, and how, in words."""
 
     words: str
-    value: Callable[[Call, str], Value]
+    value: Callable[[Request, str], Value]
 
 
-@dataclass(frozen=True, slots=True)
-class OfCaller:
-    """A cell of the table: a value that is read from the caller, and how, in words."""
-
-    words: str
-    value: Callable[[Caller, str], Value]
-
-
-Cell = Key | OfCall | OfCaller
+Cell = Key | Derived
 
 
 class KeyRow(NamedTuple):
@@ -121,10 +142,9 @@ class KeyRow(NamedTuple):
     """AWS's page below `GUIDE`, and the part of it."""
 
 
-def value_of(key: str, call: Call) -> Value:
-    """Return the value of a key, in lower case, that was not given."""
+def _value_of(key: str, request: Request) -> Value:
     row = _row_of(key)
-    caller = call.caller
+    caller = request.caller
     if caller is None:
         # The same for everybody, or else not known.
         cells = {row.session, row.user, row.service}
@@ -135,19 +155,14 @@ def value_of(key: str, call: Call) -> Value:
         cell = row.web_identity
     else:
         cell = row.service if caller.kind == "service" else row.user
-    if isinstance(cell, OfCaller):
-        return UNKNOWN if caller is None else cell.value(caller, key)
-    return cell.value(call, key) if isinstance(cell, OfCall) else cell
+    return cell.value(request, key) if isinstance(cell, Derived) else cell
 
 
 def _row_of(key: str) -> KeyRow:
-    row = _EXACT.get(key)
-    if row is None:
-        row = next((each for prefix, each in _PREFIXES if key.startswith(prefix)), None)
-    if row is None:
-        # An issuer is a host. What follows the first colon may be the name of a tag.
-        row = OF_ISSUERS if "." in key.partition(":")[0] else OF_SERVICES
-    return row
+    beginning = (row for prefix, row in _PREFIXES if key.startswith(prefix))
+    # An issuer is a host. What follows the first colon may be the name of a tag.
+    row = OF_ISSUERS if "." in key.partition(":")[0] else OF_SERVICES
+    return _EXACT.get(key) or next(beginning, row)
 
 
 ABSENT, UNKNOWN, PRESENT = Key.ABSENT, Key.UNKNOWN, Key.PRESENT
@@ -173,74 +188,85 @@ def _token_value(caller: Caller, key: str) -> Value:
     return UNKNOWN if own and name in OPAQUE.get(issuer, ()) else ABSENT
 
 
-def _now(call: Call, _: str) -> Value:
+def _now(call: Request, _: str) -> Value:
     epoch = call.given.get("aws:epochtime", PRESENT)
     if not isinstance(epoch, str) or not epoch.lstrip("-").isdigit() or abs(int(epoch)) > _LATEST:
         return PRESENT
     return datetime.fromtimestamp(int(epoch), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _region(call: Call, _: str) -> Value:
+def _region(call: Request, _: str) -> Value:
     known = call.service == "iam:" and call.caller is not None and call.caller.partition == "aws"
     return "us-east-1" if known else PRESENT
 
 
-def _sts_value(call: Call, key: str) -> Value:
+def _sts_value(call: Request, key: str) -> Value:
     if call.service != "sts:":
         return ABSENT
-    if call.action in ASSUMING:
+    if call.action.lower() in ASSUMING:
         return PRESENT if key == "sts:rolesessionname" else ABSENT
     return ABSENT if call.listed else UNKNOWN
 
 
-def _if_listed(call: Call, _: str) -> Value:
+def _if_listed(call: Request, _: str) -> Value:
     return ABSENT if call.listed else UNKNOWN
 
 
-def _kms_caller(call: Call, _: str) -> Value:
+def _kms_caller(call: Request, _: str) -> Value:
     """https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html"""
     if call.service != "kms:":
         return ABSENT
     return (call.caller.account if call.caller else "") or PRESENT
 
 
-def _role_value(call: Call, _: str) -> Value:
-    on_a_role = call.service == "iam:" or call.action in ASSUMING
+def _role_value(call: Request, _: str) -> Value:
+    on_a_role = call.service == "iam:" or call.action.lower() in ASSUMING
     return UNKNOWN if on_a_role and not call.listed else ABSENT
 
 
-_ARN = OfCaller(
+def _of_caller(words: str, value: Callable[[Caller, str], Value]) -> Derived:
+    """A value that is read from the caller alone."""
+
+    def of_request(call: Request, key: str) -> Value:
+        return UNKNOWN if call.caller is None else value(call.caller, key)
+
+    return Derived(words, of_request)
+
+
+_ARN = _of_caller(
     "its ARN; of a session, its role's",
     lambda caller, _: caller.principal_arn if caller.path_known else PRESENT,
 )
-_ACCOUNT = OfCaller("its account", lambda caller, _: caller.account)
-_TYPE = OfCaller("its type", lambda caller, _: _TYPES[caller.kind])
-_USER_ID = OfCaller("by its unique id", _user_id)
-_USER_NAME = OfCaller(
+_ACCOUNT = _of_caller("its account", lambda caller, _: caller.account)
+_TYPE = _of_caller("its type", lambda caller, _: _TYPES[caller.kind])
+_USER_ID = _of_caller("by its unique id", _user_id)
+_USER_NAME = _of_caller(
     "a user's name", lambda caller, _: name_of(caller.arn) if caller.kind == "user" else ABSENT
 )
-_NAME = OfCaller("its name", lambda caller, _: caller.arn)
-_PROVIDER = OfCaller("the provider's ARN or name", _NAME.value)
-_SOURCE = OfCaller("as the steps before set it", lambda caller, _: caller.source_identity)
-_SESSION = OfCaller("of the token", lambda caller, key: (caller.federation or {}).get(key, ABSENT))
-_TOKEN = OfCaller("of the token", _token_value)
-_TAGS = OfCall("absent if listed", _if_listed)
-_REQUEST_TAGS = OfCall(
-    "of the step; other calls: absent if listed",
-    lambda call, key: ABSENT if call.action in _OF_STEP else _if_listed(call, key),
+_NAME = _of_caller("its name", lambda caller, _: caller.arn)
+_PROVIDER = Derived("the provider's ARN or name", _NAME.value)
+_SOURCE = _of_caller("as the steps before set it", lambda caller, _: caller.source_identity)
+_SESSION = _of_caller(
+    "of the token", lambda caller, key: (caller.federation or {}).get(key, ABSENT)
 )
-_PRINCIPAL_TAGS = OfCall("session tags; others: absent if listed", _if_listed)
-_KMS_CALLER = OfCall("the caller's account, in KMS", _kms_caller)
-_FALSE = OfCall("false", lambda _, __: "false")
-_TRUE = OfCall("true", lambda _, __: "true")
-_TIME = OfCall("by `now`", _now)
-_REGION = OfCall("us-east-1 for IAM", _region)
-_TLS = OfCall(
+_TOKEN = _of_caller("of the token", _token_value)
+_TAGS = Derived("absent if listed", _if_listed)
+_REQUEST_TAGS = Derived(
+    "of the step; other calls: absent if listed",
+    lambda call, key: ABSENT if call.action.lower() in _OF_STEP else _if_listed(call, key),
+)
+_PRINCIPAL_TAGS = Derived("session tags; others: absent if listed", _if_listed)
+_KMS_CALLER = Derived("the caller's account, in KMS", _kms_caller)
+_FALSE = Derived("false", lambda _, __: "false")
+_TRUE = Derived("true", lambda _, __: "true")
+_TIME = Derived("by `now`", _now)
+_REGION = Derived("us-east-1 for IAM", _region)
+_TLS = Derived(
     "true for STS and IAM", lambda call, _: "true" if call.service in ("sts:", "iam:") else PRESENT
 )
-_STEP = OfCall("of the step", _sts_value)
-_ROLE = OfCall("STS, IAM: absent if listed", _role_value)
-_OWN = OfCall(
+_STEP = Derived("of the step", _sts_value)
+_ROLE = Derived("STS, IAM: absent if listed", _role_value)
+_OWN = Derived(
     "own service: absent if listed",
     lambda call, key: UNKNOWN if key.startswith(call.service) and not call.listed else ABSENT,
 )

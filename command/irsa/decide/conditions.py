@@ -6,7 +6,6 @@ decided: AWS asks for one of the two there.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
 """
 
-from abc import ABC, abstractmethod
 from functools import lru_cache
 
 from irsa.decide.document import Condition
@@ -15,27 +14,27 @@ from irsa.decide.patterns import Key, Lookup, Value
 from irsa.decide.truth import Truth, all_of, any_of, negated
 
 
-class Test(ABC):
-    """One key under one operator."""
+class Test:
+    """One key under one operator. IAM may know an operator that this evaluator does not: nothing is
+    guessed of it."""
 
-    __slots__ = ("_condition", "_key")
+    __slots__ = ("_condition", "_key", "names_caller")
 
     def __init__(self, condition: Condition) -> None:
         self._condition = condition
         self._key = condition.key.lower()
-
-    @property
-    def names_caller(self) -> bool:
+        self.names_caller = False
         """True if it holds only of some ``aws:PrincipalArn``."""
-        return False
 
-    @abstractmethod
     def holds(self, lookup: Lookup) -> Truth:
         """Return whether the request fulfils it."""
+        del lookup
+        return None
 
-    @abstractmethod
     def missing(self, lookup: Lookup) -> list[str]:
         """The facts that are missing to tell."""
+        del lookup
+        return [f"condition operator {clip(self._condition.operator)}"]
 
     def describe(self, lookup: Lookup) -> str:
         """Operator, key, the policy's values and the request's, in one line."""
@@ -65,6 +64,7 @@ class ValueTest(Test):
         family = MATCHERS[operator.base]
         self._matcher = family.compile(condition.values, condition.variables)
         self._negated = family.negated
+        self.names_caller = self._key == "aws:principalarn" and not self._negated
         self._for = operator.set_operator
         self._absent = (
             operator.if_exists or self._for == FOR_ALL or (self._negated and self._for != FOR_ANY)
@@ -74,11 +74,6 @@ class ValueTest(Test):
         every = "*" in condition.values and ("like" in operator.base or operator.base[:3] == "arn")
         asked = not self._negated if self._for == FOR_ALL else self._for or self._key not in _LISTS
         self._present = not self._negated if every and asked else None
-
-    @property
-    def names_caller(self) -> bool:
-        """True if it holds only of some ``aws:PrincipalArn``."""
-        return self._key == "aws:principalarn" and not self._negated
 
     def holds(self, lookup: Lookup) -> Truth:
         """Return whether the request fulfils it."""
@@ -137,22 +132,6 @@ class NullTest(Test):
         return [f"a value of Null {self._condition.key} that is true or false"]
 
 
-class UnknownTest(Test):
-    """An operator that this evaluator does not know: IAM may know it, so nothing is guessed."""
-
-    __slots__ = ()
-
-    def holds(self, lookup: Lookup) -> Truth:
-        """Never known."""
-        del lookup
-        return None
-
-    def missing(self, lookup: Lookup) -> list[str]:
-        """The facts that are missing to tell."""
-        del lookup
-        return [f"condition operator {clip(self._condition.operator)}"]
-
-
 _LISTS = ("aws:principalservicenameslist",)
 """Keys with several values that a request certainly has."""
 _SHOWN = 5
@@ -164,7 +143,7 @@ def compile_test(condition: Condition) -> Test:
     """Compile one key of a Condition block."""
     operator = read_operator(condition.operator)
     if not operator.known:
-        return UnknownTest(condition)
+        return Test(condition)
     return NullTest(condition) if operator.base == "null" else ValueTest(condition, operator)
 
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from irsa.decide.assume import inherited
+from irsa.decide.condition_keys import Request
 from irsa.decide.conditions import compile_test
 from irsa.decide.document import FOREIGN_KEYS, Condition, Statement
 from irsa.decide.patterns import Key, Lookup, Value, variable_keys
 from irsa.decide.principals import Caller
-from irsa.decide.request import Request
 from irsa.decide.truth import Truth, all_of
 
 NAMING = "aws:userid"

@@ -7,50 +7,15 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-l
 """
 
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 from typing import NamedTuple
 
-from irsa.decide.policies import Policies, left_out
+from irsa.decide.condition_keys import Request
+from irsa.decide.policies import Policies
 from irsa.decide.principals import Grant
-from irsa.decide.reasons import WITHOUT_POLICIES, Explanation, Reason, missing_facts, named, remark
-from irsa.decide.request import Request
+from irsa.decide.reasons import WITHOUT_POLICIES, Decision, Reason, missing_facts, named, remark
 from irsa.decide.statements import Policy
 from irsa.decide.truth import Truth, Verdict, both, either
 from irsa.identity.errors import AwsError
-
-
-class Decision:
-    """The answer to one request; its reasons are computed on demand."""
-
-    def __init__(self, verdict: Verdict, inquiry: "Inquiry") -> None:
-        self.verdict = verdict
-        self._inquiry = inquiry
-
-    @property
-    def reasons(self) -> list[Reason]:
-        """The deciding statements, then for every other one the first reason why it is not."""
-        return self._explanation.reasons(self.verdict)
-
-    @property
-    def missing(self) -> list[str]:
-        """The missing facts that make the answer UNKNOWN; empty for any other answer."""
-        return self._explanation.missing if self.verdict is Verdict.UNKNOWN else []
-
-    @property
-    def left_out(self) -> list[str]:
-        """The kinds of policies that could deny the call after all, and were not given."""
-        allowed = self.verdict is Verdict.ALLOW
-        return list(left_out(self._inquiry.request, self._inquiry.policies)) if allowed else []
-
-    @cached_property
-    def _explanation(self) -> Explanation:
-        inquiry = self._inquiry
-        missing: list[str] = []
-        if inquiry.request.caller is None:
-            missing.append(inquiry.caller_missing)
-        elif inquiry.same_account is None:
-            missing.append(inquiry.account_missing)
-        return Explanation(inquiry.request, inquiry.policies, missing=missing)
 
 
 class Inquiry(NamedTuple):
@@ -60,16 +25,17 @@ class Inquiry(NamedTuple):
     policies: Policies
     same_account: Truth
     """True if the caller's account owns the resource; None when that is not known."""
-    account_missing: str = "resource_account"
-    """Name of the fact when ``same_account`` is None."""
-    caller_missing: str = "principal"
-    """Name of the fact when the request's caller is None."""
     resource_must_allow: bool = False
     """True if the resource's policy must allow the caller even in its own account (roles, keys)."""
 
     def decide(self) -> Decision:
         """The answer. It never is ALLOW as long as a missing fact could make it DENY."""
-        return Decision(self._verdict(), self)
+        missing = ""
+        if self.request.caller is None:
+            missing = f"{self.policies.path}principal"
+        elif self.same_account is None:
+            missing = f"{self.policies.path}resource_account"
+        return Decision(self._verdict(), self.request, self.policies, missing)
 
     def _verdict(self) -> Verdict:
         policies = self.policies

@@ -12,9 +12,6 @@ from irsa.identity.token import is_moment
 
 TEXT_MAX = 4_096
 """Longest text that is compared with policies: an ARN has at most 2,048 characters."""
-TOKEN_MAX = 20_000
-"""Longest web identity token that STS takes.
-https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html"""
 DOCUMENT_MAX = 131_072
 """Longest policy document, in characters. The largest that AWS stores has about 100,000
 (https://docs.aws.amazon.com/opensearch-service/latest/developerguide/limits.html)."""

@@ -177,10 +177,6 @@ def read_moment(text: str) -> Decimal | None:
     return Decimal(elapsed.days * 86400 + elapsed.seconds) + Decimal(elapsed.microseconds) / 10**6
 
 
-def _boolean(text: str) -> bool | None:
-    return {"true": True, "false": False}.get(text.lower())
-
-
 def _bytes(text: str) -> bytes | None:
     try:
         return b64decode(text, validate=True)
@@ -192,7 +188,7 @@ def _booleans(expected: Sequence[str], variables: bool) -> "Matcher":
     """Booleans, of which a policy variable may be one."""
     if variables and any("${" in text for text in expected):
         return Texts(expected, variables, ignore_case=True)
-    return Read(expected, variables, read=_boolean, compare=eq)
+    return Read(expected, variables, read=lambda text: _BOOLEANS.get(text.lower()), compare=eq)
 
 
 def _network(text: str) -> IPv4Network | IPv6Network | None:
@@ -216,6 +212,7 @@ _DATE = re.compile(
     r"[0-9]{4}-[0-9]{2}"
     r"(?:-[0-9]{2}(?:[Tt][0-9:.]{2,15}(?:[Zz]|[+-][0-9]{2}:?[0-9]{2})?)?)?"
 )
+_BOOLEANS = {"true": True, "false": False}
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 

@@ -117,7 +117,7 @@ class Pattern:
         runs = text.split("*")
         if "?" not in text:
             return cls(runs)
-        return cls([_gapped(run) if "?" in run else run for run in runs])
+        return cls([_segment([Wildcard.ONE if c == "?" else c for c in run]) for run in runs])
 
     @classmethod
     def from_pieces(cls, pieces: Iterable[str | Wildcard]) -> "Pattern":
@@ -134,7 +134,7 @@ class Pattern:
         """Return whether the whole value fits the pattern; upper and lower case differ."""
         first, last = self._first, self._last
         if last is None:
-            return value == first if isinstance(first, str) else _is_whole(first, value)
+            return len(value) == len(first) and _starts(first, value, 0)
         end = len(value) - len(last)
         if (
             len(value) < self._least
@@ -154,10 +154,6 @@ class Pattern:
         return True
 
 
-def _gapped(run: str) -> Gapped:
-    return Gapped([Wildcard.ONE if character == "?" else character for character in run])
-
-
 def _segment(run: list[str | Wildcard]) -> "str | Gapped":
     if Wildcard.ONE not in run:
         return "".join(piece for piece in run if isinstance(piece, str))
@@ -171,10 +167,6 @@ def _starts(segment: str | Gapped, value: str, start: int) -> bool:
     if isinstance(segment, str):
         return value.startswith(segment, start)
     return segment.stands_at(value, start)
-
-
-def _is_whole(segment: Gapped, value: str) -> bool:
-    return len(segment) == len(value) and segment.stands_at(value, 0)
 
 
 def is_plain(text: str, *, wildcards: bool) -> bool:
@@ -235,10 +227,8 @@ class Template:
 
     def unknown_keys(self, lookup: Lookup) -> list[str]:
         """The variables in it whose values are not known."""
-        return [p.key for p in self._variables() if not isinstance(lookup(p.key.lower()), str)]
-
-    def _variables(self) -> list[PolicyVariable]:
-        return [piece for piece in self._pieces if isinstance(piece, PolicyVariable)]
+        variables = (piece for piece in self._pieces if isinstance(piece, PolicyVariable))
+        return [each.key for each in variables if not isinstance(lookup(each.key.lower()), str)]
 
     def _resolved(self, lookup: Lookup) -> list[str | Wildcard] | Key:
         resolved: list[str | Wildcard] = []

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
+from irsa.decide.condition_keys import Request
 from irsa.decide.patterns import Key
 from irsa.decide.principals import Caller
-from irsa.decide.request import Request
 from irsa.decide.statements import Policy
 
 Side = Literal["resource", "caller"]
@@ -21,8 +21,8 @@ class Policies(NamedTuple):
     """Name of the fact when it is not known whether ``resource`` is all there is."""
     identity: Sequence[Policy] | None = ()
     """Managed and inline policies of the caller; None when they are not known."""
-    identity_missing: str = "identity_policies"
-    """Name of the fact when ``identity`` is None."""
+    path: str = ""
+    """Beginning of the names of facts that are None, such as ``steps[1].``."""
     boundary: Policy | None = None
     """The caller's permissions boundary."""
     session: Policy | None = None

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from irsa.decide.patterns import Key, Value
 from irsa.decide.truth import Truth
@@ -124,18 +124,10 @@ def caller_from_arn(
 
 
 def session_of(
-    role_arn: str,
-    session_name: str | None,
-    unique_id: str | None = None,
-    *,
-    path_known: bool = True,
-    federation: Mapping[str, Value] | None = None,
-    source_identity: Value = Key.UNKNOWN,
-    session_tags: Mapping[str, Value] | None = None,
-    transitive_tags: frozenset[str] = frozenset(),
-    session_policy: "Policy | None" = None,
+    role_arn: str, session_name: str | None, unique_id: str | None = None, **facts: Any
 ) -> Caller:
-    """A session of a role, as AssumeRole and AssumeRoleWithWebIdentity make it."""
+    """A session of a role, as AssumeRole and AssumeRoleWithWebIdentity make it; ``facts`` are
+    further fields of `Caller`."""
     _, partition, _, _, account, _ = segments(role_arn)
     without_path = RoleArn(partition, account, "/", name_of(role_arn))
     return Caller(
@@ -144,14 +136,9 @@ def session_of(
         account,
         partition,
         role_arn,
-        path_known,
-        session_name,
-        unique_id,
-        federation,
-        source_identity,
-        session_tags or {},
-        transitive_tags,
-        session_policy,
+        session_name=session_name,
+        unique_id=unique_id,
+        **facts,
     )
 
 
@@ -187,7 +174,7 @@ class PrincipalElement:
         if (caller.arn in self._aws and caller.kind != "root") or (by_id and caller.kind == "user"):
             return Grant.DIRECT, Grant.DIRECT
         sure = Grant.NONE
-        if self.everyone or self._names_role(caller) or by_id:
+        if self.everyone or caller.role_arn in self._aws or by_id:
             sure = Grant.ROLE
         elif self._names_account(caller):
             sure = Grant.ACCOUNT
@@ -195,9 +182,6 @@ class PrincipalElement:
 
     def _names_account(self, caller: Caller) -> bool:
         return caller.root_arn in self._aws or caller.account in self._aws
-
-    def _names_role(self, caller: Caller) -> bool:
-        return caller.role_arn in self._aws
 
     def _may_name_role(self, caller: Caller) -> bool:
         """Return whether it names the caller's role with a path, if that path is not known."""
@@ -220,7 +204,7 @@ class PrincipalElement:
             return False, False
         account = self._names_account(caller)
         own = caller.arn in self._aws or _role_id(caller) in self._ids
-        role = caller.kind != "session" or self._names_role(caller)
+        role = caller.kind != "session" or caller.role_arn in self._aws
         return False, not (account and own and role)
 
     def describe(self, caller: Caller) -> str:

@@ -6,12 +6,13 @@ which statement denies reads `Reason.source`, `Reason.statement` and `Reason.eff
 sentence.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from functools import cached_property
 from typing import Literal, NamedTuple
 
-from irsa.decide.policies import Policies, Source
+from irsa.decide.condition_keys import Request
+from irsa.decide.policies import Policies, Source, left_out
 from irsa.decide.principals import Caller, Grant, PrincipalElement
-from irsa.decide.request import Request
 from irsa.decide.statements import CompiledStatement, Policy
 from irsa.decide.truth import Truth, Verdict
 
@@ -99,22 +100,30 @@ class _Trace(NamedTuple):
         return Reason(self.source, self.position, effect, f"{self.statement.name}: {text}")
 
 
-class Explanation:
-    """The reasons behind one decision."""
+class Decision:
+    """The answer to one request; its reasons are computed on demand."""
 
-    def __init__(self, request: Request, policies: Policies, *, missing: Sequence[str]) -> None:
-        """``missing`` names the unknown facts of the caller and of the resource's account."""
+    def __init__(
+        self, verdict: Verdict, request: Request, policies: Policies, missing: str
+    ) -> None:
+        """``missing`` is the unknown fact of the caller, or of the resource's account."""
+        self.verdict = verdict
         self._request = request
         self._policies = policies
-        self._known_missing = missing
-        self._traces = [
-            _trace(source, position, statement, request, policies)
+        self._missing = missing
+
+    @cached_property
+    def _traces(self) -> list[_Trace]:
+        return [
+            _trace(source, position, statement, self._request, self._policies)
             for source, policy in self._all_policies()
             for position, statement in enumerate(policy.statements)
         ]
 
-    def reasons(self, verdict: Verdict) -> list[Reason]:
-        """The deciding statements first, then for every other one the reason why it is not."""
+    @property
+    def reasons(self) -> list[Reason]:
+        """The deciding statements, then for every other one the first reason why it is not."""
+        verdict = self.verdict
         deciding: list[Reason] = []
         others: list[Reason] = []
         for trace in self._traces:
@@ -140,15 +149,23 @@ class Explanation:
 
     @property
     def missing(self) -> list[str]:
-        """The facts that are missing, each once."""
+        """The missing facts that make the answer UNKNOWN; empty for any other answer."""
+        if self.verdict is not Verdict.UNKNOWN:
+            return []
         policies = self._policies
-        facts = [*self._known_missing, policies.resource_missing]
+        facts = [self._missing, policies.resource_missing]
         caller = self._request.caller
         if policies.identity is None and not (caller and caller.kind in WITHOUT_POLICIES):
-            facts.append(policies.identity_missing)
+            facts.append(f"{policies.path}identity_policies")
         for trace in self._traces:
             facts.extend(trace.facts)
         return list(dict.fromkeys(fact for fact in facts if fact))
+
+    @property
+    def left_out(self) -> list[str]:
+        """The kinds of policies that could deny the call after all, and were not given."""
+        allowed = self.verdict is Verdict.ALLOW
+        return list(left_out(self._request, self._policies)) if allowed else []
 
     def _all_policies(self) -> Iterable[tuple[Source, Policy]]:
         """The policies that were asked, and where each is from; the resource's first."""
@@ -187,8 +204,6 @@ def _trace(
     policies: Policies,
 ) -> _Trace:
     """Look at the principal, the action, the resource and the conditions, in this order."""
-    if _plainly_applies(statement, request, policies):
-        return _Trace(source, position, statement, True, "", [])
     facts: list[str] = []
     unsure = ""
     for truth, why_not, missing in _looks(statement, request, policies):
@@ -198,16 +213,6 @@ def _trace(
             unsure = unsure or why_not
         facts += missing
     return _Trace(source, position, statement, None if unsure else True, unsure, facts)
-
-
-def _plainly_applies(statement: CompiledStatement, request: Request, policies: Policies) -> bool:
-    """Return whether all of a statement fits for certain: then there is nothing to look for."""
-    level, most = named(statement, request.caller, policies)
-    return (
-        level is not Grant.NONE
-        and level is most
-        and statement.applies(request.action, request.resource, request.value) is True
-    )
 
 
 def _looks(

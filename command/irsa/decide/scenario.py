@@ -44,7 +44,7 @@ from irsa.identity.errors import AwsError, malformed_policy
 from irsa.identity.pod_identity import check_role
 from irsa.identity.policies import size
 from irsa.identity.policy_json import UNKNOWN_OUTPUT, Json, as_list
-from irsa.identity.quotas import DEFAULT_SESSION_DURATION
+from irsa.identity.quotas import DEFAULT_SESSION_DURATION, WEB_IDENTITY_TOKEN_LENGTH
 from irsa.identity.subjects import service_account_ref
 from irsa.identity.token import OidcProvider
 
@@ -415,7 +415,7 @@ def _trust(fields: _Fields, doubts: list[str] | None) -> Policy | AwsError | Non
 
 def _token(value: object, at: str) -> TokenClaims | str:
     if isinstance(value, str):
-        return json_input.text(value, at, json_input.TOKEN_MAX)
+        return json_input.text(value, at, WEB_IDENTITY_TOKEN_LENGTH.stop - 1)
     claims = dict(json_input.json_object(value, at))
     signature = claims.pop("signature", "valid")
     if signature not in SIGNATURES:

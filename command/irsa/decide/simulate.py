@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass, field, replace
 
 from irsa.decide import assume
 from irsa.decide.assume import check_parameters, scope_problem
+from irsa.decide.condition_keys import Request
 from irsa.decide.evaluate import Inquiry, StepAnswer, refused, undecided
 from irsa.decide.patterns import Value
 from irsa.decide.principals import Caller
-from irsa.decide.request import Request
 from irsa.decide.steps import (
     AssumeRoleWithWebIdentity,
     Call,
@@ -112,20 +112,12 @@ def _take(scenario: Scenario, step: Step, session: Session) -> tuple[StepAnswer,
         return refused(step.trust, "trust policy: IAM would not have stored it"), session
     if isinstance(step, CreateRole):
         return _create_role(scenario, step, _caller(step, session)), session
-    by_token = isinstance(step, AssumeRoleWithWebIdentity)
     role = parse_role_arn(step.resource)
-    error = check_parameters(
-        role,
-        session_name=step.session_name,
-        duration=step.duration,
-        external_id=None if by_token else step.external_id,
-        token=step.token if by_token and isinstance(step.token, str) else None,
-        **assume.passed_on(step.context or {}),
-        session_policies=step.session_sizes,
-    )
-    if error is not None or role is None:
-        return refused(error or invalid_role_arn(), "STS refuses the parameters"), session
-    if by_token:
+    if role is None:
+        return refused(invalid_role_arn(), "STS refuses the parameters"), session
+    if error := check_parameters(step):
+        return refused(error, "STS refuses the parameters"), session
+    if isinstance(step, AssumeRoleWithWebIdentity):
         return assume.with_web_identity(scenario, step, role)
     return assume.with_credentials(scenario, step, role, _caller(step, session))
 
@@ -221,8 +213,6 @@ def _call(
         request,
         step.policies(step.resource_policy, missing, caller),
         same_account=same_account,
-        account_missing=f"{step.path}.resource_account",
-        caller_missing=f"{step.path}.principal",
         resource_must_allow=must_allow,
     )
     decision = inquiry.decide()

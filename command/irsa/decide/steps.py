@@ -55,7 +55,7 @@ class Call:
             resource,
             resource_missing,
             self.identity,
-            f"{self.path}.identity_policies",
+            f"{self.path}.",
             self.boundary,
             caller.session_policy if caller else None,
             self.service_control,

@@ -4,7 +4,7 @@ Pure. https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from functools import lru_cache
 
 from irsa.decide.document import Condition, DocumentError, Kind, Statement, statements_of
@@ -168,21 +168,17 @@ def check_existence(document: Json, existing: Collection[str]) -> None:
     Accounts and providers are not looked up; a session exists when its role does.
     """
     sessions = {session_arn_prefix(arn) for arn in existing if kind_of(arn) == "role"}
-    for where, kind, entry in _entries(document):
-        account = is_account_id(entry) or kind_of(entry) == "root"
-        if kind != "AWS" or entry in ("*", UNKNOWN_OUTPUT) or account or entry in existing:
-            continue
-        if entry.removesuffix(name_of(entry)) not in sessions:
-            raise DocumentError(where, f"{entry[:200]!r} does not exist", _invalid(kind, entry))
-
-
-def _entries(document: Json) -> Iterable[tuple[str, str, str]]:
-    """Path, type and text of every principal in a document that compiled."""
     for statement in statements_of(document):
         word = "NotPrincipal" if statement.excepts else "Principal"
-        for kind, entries in statement.principals.items():
-            for entry in entries:
-                yield f"Statement[{statement.number}].{word}.{kind}", kind, entry
+        for entry in statement.named("AWS"):
+            account = is_account_id(entry) or kind_of(entry) == "root"
+            if account or entry in existing or entry in ("*", UNKNOWN_OUTPUT):
+                continue
+            if entry.removesuffix(name_of(entry)) not in sessions:
+                where = f"Statement[{statement.number}].{word}.AWS"
+                raise DocumentError(
+                    where, f"{entry[:200]!r} does not exist", _invalid("AWS", entry)
+                )
 
 
 @lru_cache(maxsize=256)

@@ -38,8 +38,6 @@ class TokenIdentity(NamedTuple):
     """Those among them that the session keeps."""
     missing: list[str]
     """Facts without which it is not known whether STS takes the token."""
-    built_in: bool
-    """True if STS knows the issuer without an OIDC provider in IAM."""
 
 
 def check_token(
@@ -96,7 +94,7 @@ def _checked(
     passed = _tag_keys(claims)
     if passed is None:
         missing.append(f"what the token's {TAGS} change")
-    return TokenIdentity(issuer, keys | (passed or {}), kept, missing, issuer in BUILT_IN)
+    return TokenIdentity(issuer, keys | (passed or {}), kept, missing)
 
 
 def _further_keys(issuer: str, claims: Json) -> Iterable[tuple[str, Value]]:

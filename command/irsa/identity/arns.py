@@ -191,34 +191,25 @@ def is_account_id(text: str) -> bool:
 def parse_role_arn(text: str) -> RoleArn | None:
     """The parts of the ARN of a role; None if STS calls it invalid."""
     match = _ROLE.fullmatch(text) if len(text) <= ARN_MAX else None
-    if match is None:
-        return None
-    return RoleArn(match["partition"], match["account"], match["path"], match["name"])
+    return RoleArn(**match.groupdict()) if match else None
 
 
 def parse_session_arn(text: str) -> SessionArn | None:
     """The parts of the ARN of a role's session; None for anything else."""
     match = _SESSION.fullmatch(text)
-    if match is None:
-        return None
-    return SessionArn(match["partition"], match["account"], match["name"], match["session"])
+    return SessionArn(*match.groups()) if match else None
 
 
 def parse_provider_arn(text: str) -> ProviderArn | None:
     """The parts of the ARN of an IAM OIDC provider; None for anything else."""
     match = _PROVIDER.fullmatch(text)
-    return ProviderArn(match["partition"], match["account"], match["issuer"]) if match else None
+    return ProviderArn(**match.groupdict()) if match else None
 
 
 def cluster_arn(arn: str) -> ClusterArn:
     """Return the parts of the ARN of an EKS cluster, or raise ValueError."""
-    match = _CLUSTER.fullmatch(arn)
-    if match is None:
-        raise ValueError(
-            f"{arn!r} is not the ARN of an EKS cluster; expected "
-            "arn:aws:eks:<region>:<account>:cluster/<name>"
-        )
-    return ClusterArn(match["partition"], match["region"], match["account"], match["name"])
+    form = "arn:aws:eks:<region>:<account>:cluster/<name>"
+    return ClusterArn(**_checked(arn, _CLUSTER, "an EKS cluster", form).groupdict())
 
 
 def session_arn_prefix(role_arn: str) -> str:
@@ -295,35 +286,32 @@ def check_account_id(account_id: str) -> str:
 
 def check_role_arn(arn: str) -> str:
     """Return the ARN of a role (not of a session of it), or raise ValueError."""
-    if parse_role_arn(arn) is None:
-        raise ValueError(
-            f"{arn!r} is not the ARN of a role; expected arn:aws:iam::<account>:role/<name>"
-        )
-    return arn
+    return _checked(arn, _ROLE, "a role", "arn:aws:iam::<account>:role/<name>")[0]
 
 
 def check_principal_arn(arn: str) -> str:
     """Return the ARN of a role or user, or raise ValueError."""
     form = "arn:aws:iam::<account>:role/<name> (of the role, not of a session of it)"
-    return _check(arn, _ROLE_OR_USER, "a role or user", form)
+    return _checked(arn, _ROLE_OR_USER, "a role or user", form)[0]
 
 
 def check_key_arn(arn: str) -> str:
     """Return the ARN of a KMS key, or raise ValueError."""
     form = "arn:aws:kms:<region>:<account>:key/<id> (not an alias)"
-    return _check(arn, _KEY, "a KMS key", form)
+    return _checked(arn, _KEY, "a KMS key", form)[0]
 
 
 def check_policy_arn(arn: str) -> str:
     """Return the ARN of a managed policy, or raise ValueError."""
     form = "arn:aws:iam::<account or aws>:policy/<name>"
-    return _check(arn, _POLICY, "a managed policy", form)
+    return _checked(arn, _POLICY, "a managed policy", form)[0]
 
 
-def _check(arn: str, pattern: re.Pattern[str], what: str, form: str) -> str:
-    if not pattern.fullmatch(arn):
+def _checked(arn: str, pattern: re.Pattern[str], what: str, form: str) -> re.Match[str]:
+    match = pattern.fullmatch(arn) if len(arn) <= ARN_MAX else None
+    if match is None:
         raise ValueError(f"{arn!r} is not the ARN of {what}; expected {form}")
-    return arn
+    return match
 
 
 def check_policy_arns(

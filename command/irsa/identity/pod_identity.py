@@ -15,13 +15,13 @@ from irsa.identity.arns import (
 )
 from irsa.identity.eks import POD_IDENTITY_SERVICE, STS_AUDIENCE
 from irsa.identity.policies import (
-    VERSION,
     ConditionEntry,
     Document,
     check_trust_size,
-    condition_block,
+    document,
     irsa_trust_policy,
     one_or_list,
+    trust_statement,
 )
 from irsa.identity.quotas import TRUST_POLICY_QUOTA, TRUST_POLICY_QUOTA_MAX
 from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef, Subject
@@ -130,7 +130,7 @@ def service_account_trust_policy(
             cluster_arns, subjects, disable_session_tags=disable_session_tags
         )
         statements += by_association["Statement"]
-    return check_trust_size(_document([*statements, *further_statements]), quota)
+    return check_trust_size(document(*statements, *further_statements), quota)
 
 
 def pod_identity_trust_policy(
@@ -159,23 +159,16 @@ def pod_identity_trust_policy(
         ("ArnEquals", "aws:SourceArn", one_or_list(clusters)),
     ]
     if disable_session_tags:
-        return _document([_statement(source)])
+        return document(_statement(*source))
     names: dict[tuple[str, str], set[str]] = {}
     for each in subjects:
         operator = "StringLike" if isinstance(each, ServiceAccountPattern) else "StringEquals"
         names.setdefault((each.namespace, operator), set()).add(each[1])
-    return _document(
-        [
-            _statement(
-                [
-                    *source,
-                    ("StringEquals", _tag(CLUSTER_TAG), one_or_list(clusters)),
-                    ("StringEquals", _tag(NAMESPACE_TAG), namespace),
-                    (operator, _tag(SERVICE_ACCOUNT_TAG), one_or_list(sorted(accounts_of_it))),
-                ]
-            )
+    return document(
+        *(
+            _statement(*source, *_tags(clusters, namespace, sorted(accounts_of_it), operator))
             for (namespace, operator), accounts_of_it in sorted(names.items())
-        ]
+        )
     )
 
 
@@ -200,7 +193,7 @@ def target_role_trust_policy(associations: Iterable[TargetedBy]) -> Document:
         whole = len(clusters) * len(names) == len(group)
         for part in [group] if whole else [[each] for each in group]:
             statements += _target_statements(part)
-    return _document(statements)
+    return document(*statements)
 
 
 def _target_statements(group: Sequence[TargetedBy]) -> list[Document]:
@@ -209,42 +202,27 @@ def _target_statements(group: Sequence[TargetedBy]) -> list[Document]:
     account = root_arn(account_of(role), partition=partition_of(role))
     conditions: list[ConditionEntry] = [("ArnEquals", "aws:PrincipalArn", role)]
     if not disable_session_tags:
-        clusters = one_or_list(sorted({each.cluster_arn for each in group}))
-        names = one_or_list(sorted({each.service_account.name for each in group}))
-        conditions += [
-            ("StringEquals", _tag(CLUSTER_TAG), clusters),
-            ("StringEquals", _tag(NAMESPACE_TAG), namespace),
-            ("StringEquals", _tag(SERVICE_ACCOUNT_TAG), names),
-        ]
+        clusters = sorted({each.cluster_arn for each in group})
+        names = sorted({each.service_account.name for each in group})
+        conditions += _tags(clusters, namespace, names)
     ids = sorted({external_id(each.cluster_arn, each.service_account) for each in group})
-    of_action: dict[str, list[ConditionEntry]] = {
-        "sts:AssumeRole": [*conditions, ("StringEquals", "sts:ExternalId", one_or_list(ids))]
-    }
-    if not disable_session_tags:
-        of_action["sts:TagSession"] = conditions
+    by_id: ConditionEntry = ("StringEquals", "sts:ExternalId", one_or_list(ids))
+    assume = trust_statement({"AWS": account}, "sts:AssumeRole", *conditions, by_id)
+    if disable_session_tags:
+        return [assume]
+    return [assume, trust_statement({"AWS": account}, "sts:TagSession", *conditions)]
+
+
+def _statement(*conditions: ConditionEntry) -> Document:
+    return trust_statement({"Service": POD_IDENTITY_SERVICE}, list(ASSUME_AND_TAG), *conditions)
+
+
+def _tags(
+    clusters: list[str], namespace: str, names: list[str], operator: str = "StringEquals"
+) -> list[ConditionEntry]:
+    """Return the conditions on the session tags of service accounts."""
     return [
-        {
-            "Effect": "Allow",
-            "Principal": {"AWS": account},
-            "Action": action,
-            "Condition": condition_block(*of_it),
-        }
-        for action, of_it in of_action.items()
+        ("StringEquals", f"aws:RequestTag/{CLUSTER_TAG}", one_or_list(clusters)),
+        ("StringEquals", f"aws:RequestTag/{NAMESPACE_TAG}", namespace),
+        (operator, f"aws:RequestTag/{SERVICE_ACCOUNT_TAG}", one_or_list(names)),
     ]
-
-
-def _document(statements: list[Document]) -> Document:
-    return {"Version": VERSION, "Statement": statements}
-
-
-def _statement(conditions: Sequence[ConditionEntry]) -> Document:
-    return {
-        "Effect": "Allow",
-        "Principal": {"Service": POD_IDENTITY_SERVICE},
-        "Action": list(ASSUME_AND_TAG),
-        "Condition": condition_block(*conditions),
-    }
-
-
-def _tag(key: str) -> str:
-    return f"aws:RequestTag/{key}"

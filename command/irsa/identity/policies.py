@@ -62,6 +62,19 @@ def condition_block(*conditions: ConditionEntry) -> dict[str, dict[str, str | li
     return block
 
 
+def document(*statements: Document) -> Document:
+    """Return the policy of these statements."""
+    return {"Version": VERSION, "Statement": list(statements)}
+
+
+def trust_statement(
+    principal: Document, action: str | list[str], *conditions: ConditionEntry
+) -> Document:
+    """Return a statement of a trust policy that allows a principal."""
+    statement: Document = {"Effect": "Allow", "Principal": principal, "Action": action}
+    return {**statement, "Condition": condition_block(*conditions)} if conditions else statement
+
+
 def one_or_list(values: Sequence[str]) -> str | list[str]:
     """Return a single value as text, as IAM's own examples write it."""
     return values[0] if len(values) == 1 else list(values)
@@ -95,32 +108,32 @@ def irsa_trust_policy(
     ]
     if not statements:
         raise ValueError("a trust policy needs at least one OIDC provider and one subject")
-    return check_trust_size({"Version": VERSION, "Statement": statements}, quota)
+    return check_trust_size(document(*statements), quota)
 
 
-def check_trust_size(document: Document, quota: int) -> Document:
+def check_trust_size(policy: Document, quota: int) -> Document:
     """Return a trust policy that is not above ``quota`` characters, or raise ValueError."""
-    if size(document) > quota:
-        clusters = len(_provider_sizes(document))
-        fit = clusters + (further_clusters(document, quota) or 0)
+    if size(policy) > quota:
+        clusters = len(_provider_sizes(policy))
+        fit = clusters + (further_clusters(policy, quota) or 0)
         raise ValueError(
-            f"the trust policy has {size(document)} characters and the quota is {quota}: trust "
+            f"the trust policy has {size(policy)} characters and the quota is {quota}: trust "
             f"fewer subjects or clusters{f' ({fit} of {clusters} fit)' if fit > 0 else ''}, use a "
             "pattern, or have AWS raise the quota and set trust_policy_quota"
         )
-    return document
+    return policy
 
 
-def further_clusters(document: Document, quota: int = TRUST_POLICY_QUOTA) -> int | None:
+def further_clusters(policy: Document, quota: int = TRUST_POLICY_QUOTA) -> int | None:
     """Return how many more clusters a trust policy has room for, if their statements are as long as
     the longest that are there; negative above the quota, None if it trusts no OIDC provider."""
-    longest = max(_provider_sizes(document).values(), default=None)
-    return longest and (quota - size(document)) // longest
+    longest = max(_provider_sizes(policy).values(), default=None)
+    return longest and (quota - size(policy)) // longest
 
 
-def _provider_sizes(document: Document) -> Counter[str]:
+def _provider_sizes(policy: Document) -> Counter[str]:
     sizes = Counter[str]()
-    for each in policy_json.statements(document):
+    for each in policy_json.statements(policy):
         for provider in filter(is_oidc_provider, policy_json.principals(each, "Federated")):
             sizes[provider] += size(each) + len(",")
     return sizes
@@ -130,15 +143,12 @@ def _web_identity_statement(
     provider_arn: str, audience: str, operator: str, subjects: list[str]
 ) -> Document:
     issuer = issuer_from_provider_arn(provider_arn)
-    return {
-        "Effect": "Allow",
-        "Principal": {"Federated": provider_arn},
-        "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": condition_block(
-            ("StringEquals", f"{issuer}:aud", audience),
-            (operator, f"{issuer}:sub", one_or_list(subjects)),
-        ),
-    }
+    return trust_statement(
+        {"Federated": provider_arn},
+        "sts:AssumeRoleWithWebIdentity",
+        ("StringEquals", f"{issuer}:aud", audience),
+        (operator, f"{issuer}:sub", one_or_list(subjects)),
+    )
 
 
 class TrustedRole(NamedTuple):
@@ -155,16 +165,15 @@ def role_trust_policy(roles: Iterable[TrustedRole], *, external_id: str | None =
     the same and the trust is broken. With the id in the ``Sid`` the document differs, so that the
     next deployment writes it again (decision 0014).
     """
-    return {
-        "Version": VERSION,
-        "Statement": [
+    return document(
+        *(
             {
                 "Sid": f"AssumeFrom{role.unique_id}",
-                **_assume_role_statement(check_role_arn(role.arn), _external_id(external_id)),
+                **_assume_role_statement(check_role_arn(role.arn), external_id),
             }
             for role in sorted(set(roles))
-        ],
-    }
+        )
+    )
 
 
 def principal_arn_trust_policy(
@@ -178,33 +187,22 @@ def principal_arn_trust_policy(
     for arn in sorted(set(role_arns)):
         account = root_arn(account_of(check_role_arn(arn)), partition=partition_of(arn))
         of_account.setdefault(account, []).append(arn)
-    return {
-        "Version": VERSION,
-        "Statement": [
+    return document(
+        *(
             _assume_role_statement(
-                account,
-                [("ArnEquals", "aws:PrincipalArn", one_or_list(arns)), *_external_id(external_id)],
+                account, external_id, ("ArnEquals", "aws:PrincipalArn", one_or_list(arns))
             )
             for account, arns in of_account.items()
-        ],
-    }
+        )
+    )
 
 
-def _assume_role_statement(principal: str, conditions: Sequence[ConditionEntry]) -> Document:
-    statement: Document = {
-        "Effect": "Allow",
-        "Principal": {"AWS": principal},
-        "Action": "sts:AssumeRole",
-    }
-    if conditions:
-        statement["Condition"] = condition_block(*conditions)
-    return statement
-
-
-def _external_id(external_id: str | None) -> list[ConditionEntry]:
-    if external_id is None:
-        return []
-    return [("StringEquals", "sts:ExternalId", check_external_id(external_id))]
+def _assume_role_statement(
+    principal: str, external_id: str | None, *conditions: ConditionEntry
+) -> Document:
+    if external_id is not None:
+        conditions += (("StringEquals", "sts:ExternalId", check_external_id(external_id)),)
+    return trust_statement({"AWS": principal}, "sts:AssumeRole", *conditions)
 
 
 def assume_role_permissions_policy(*role_arns: str, tag_session: bool = False) -> Document:
@@ -212,17 +210,11 @@ def assume_role_permissions_policy(*role_arns: str, tag_session: bool = False) -
 
     ``tag_session``: with session tags, as EKS Pod Identity assumes a target role.
     """
+    actions = ["sts:AssumeRole", "sts:TagSession"] if tag_session else ["sts:AssumeRole"]
     arns = [check_role_arn(arn) for arn in role_arns]
-    return {
-        "Version": VERSION,
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Action": ["sts:AssumeRole", "sts:TagSession"] if tag_session else "sts:AssumeRole",
-                "Resource": one_or_list(arns),
-            }
-        ],
-    }
+    return document(
+        {"Effect": "Allow", "Action": one_or_list(actions), "Resource": one_or_list(arns)}
+    )
 
 
 def check_key_prefix(prefix: str) -> None:
@@ -230,7 +222,7 @@ def check_key_prefix(prefix: str) -> None:
     if set(prefix) & set("*?$"):
         raise ValueError(f"prefix {prefix!r} has one of *?$, which a policy takes as a pattern")
     if prefix and not prefix.endswith("/"):
-        raise ValueError(f"prefix {prefix!r} would match {prefix + '2'!r} as well; end it with '/'")
+        raise ValueError(f"prefix {prefix!r} also matches {prefix + '2'!r}; end it with '/'")
 
 
 def bucket_permissions_policy(
@@ -238,24 +230,20 @@ def bucket_permissions_policy(
 ) -> Document:
     """Permissions on one bucket and its objects: one of `PERMISSIONS`, limited to the keys that
     begin with a prefix."""
+    objects = f"{bucket_arn}/{prefix}*"
     if permissions == "full":
-        grants = [("Everything", "s3:*", [bucket_arn, f"{bucket_arn}/*"])]
-    else:
-        grants = [
-            ("Bucket", _BUCKET_ACTIONS[permissions], bucket_arn),
-            ("Objects", _OBJECT_ACTIONS[permissions], f"{bucket_arn}/{prefix}*"),
-        ]
-    statements: list[Document] = [
-        {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource}
-        for sid, actions, resource in grants
-    ]
+        return document(_allow("Everything", "s3:*", [bucket_arn, objects]))
+    in_bucket = [_allow("Bucket", _BUCKET_ACTIONS[permissions], bucket_arn)]
     if prefix:
         # S3 has no such key for the list of uploads, so that is left out.
-        bucket = statements[0] | {"Action": "s3:GetBucketLocation"}
         limit = condition_block(("StringLike", "s3:prefix", f"{prefix}*"))
-        listed = {"Sid": "List", "Action": "s3:ListBucket", "Condition": limit}
-        statements[:1] = [bucket, {**bucket, **listed}]
-    return {"Version": VERSION, "Statement": statements}
+        listing = _allow("List", "s3:ListBucket", bucket_arn) | {"Condition": limit}
+        in_bucket = [_allow("Bucket", "s3:GetBucketLocation", bucket_arn), listing]
+    return document(*in_bucket, _allow("Objects", _OBJECT_ACTIONS[permissions], objects))
+
+
+def _allow(sid: str, action: str | list[str], resource: str | list[str]) -> Document:
+    return {"Sid": sid, "Effect": "Allow", "Action": action, "Resource": resource}
 
 
 def tls_only_bucket_policy(bucket_arn: str) -> Document:
@@ -263,34 +251,24 @@ def tls_only_bucket_policy(bucket_arn: str) -> Document:
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html
     """
-    return {
-        "Version": VERSION,
-        "Statement": [
-            {
-                "Sid": "TlsOnly",
-                "Effect": "Deny",
-                "Principal": "*",
-                "Action": "s3:*",
-                "Resource": [bucket_arn, f"{bucket_arn}/*"],
-                "Condition": condition_block(("Bool", "aws:SecureTransport", "false")),
-            }
-        ],
-    }
+    return document({
+        "Sid": "TlsOnly",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [bucket_arn, f"{bucket_arn}/*"],
+        "Condition": condition_block(("Bool", "aws:SecureTransport", "false")),
+    })  # fmt: skip
 
 
 def service_trust_policy(service: str) -> Document:
     """Trust an AWS service, such as ``ec2.amazonaws.com``, whose machines take the role."""
-    return {
-        "Version": VERSION,
-        "Statement": [
-            {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
-        ],
-    }
+    return document(trust_statement({"Service": service}, "sts:AssumeRole"))
 
 
-def size(document: object) -> int:
+def size(policy: object) -> int:
     """Characters that IAM counts of a document against a quota: all but white space."""
-    return size_of_text(json.dumps(document, separators=(",", ":"), ensure_ascii=False))
+    return size_of_text(json.dumps(policy, separators=(",", ":"), ensure_ascii=False))
 
 
 def size_of_text(text: str) -> int:

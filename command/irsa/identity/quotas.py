@@ -33,7 +33,7 @@ TAG_VALUE_MAX: Final = 256
 ARN_MAX: Final = 2048
 EXTERNAL_ID_LENGTH: Final = range(2, 1224 + 1)
 SESSION_NAME_LENGTH: Final = range(2, 64 + 1)
-WEB_IDENTITY_TOKEN_MIN: Final = 4
+WEB_IDENTITY_TOKEN_LENGTH: Final = range(4, 20_000 + 1)
 SESSION_POLICIES_SIZE_MAX: Final = 2048
 """Characters of the inline and the managed session policies of a call together."""
 SESSION_POLICY_ARNS_MAX: Final = 10

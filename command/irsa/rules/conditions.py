@@ -63,6 +63,11 @@ def says_something(_: Condition, pattern: str) -> bool:
     return bool(pattern.strip("*?"))
 
 
+def specific(condition: Condition) -> bool:
+    """Return whether a condition holds only for keys with some value that is not any text."""
+    return condition.positive and all(says_something(condition, p) for p in condition.patterns)
+
+
 def _exact(_: Condition, pattern: str) -> bool:
     return not wild(pattern)
 

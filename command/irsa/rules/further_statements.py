@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from irsa.decide.trust_policy import check_storable, compile_trust_policy
-from irsa.identity.policies import VERSION
+from irsa.identity.policies import document
 from irsa.rules.tokens import TrustContext
 from irsa.rules.trust_policy import check_trust_policy
 
@@ -25,11 +25,11 @@ def check_further_statements(role: str, statements: Sequence[Mapping[str, Any]])
             raise ValueError(
                 f"{argument}[{number}]: {error}; give plain values, such as an ARN of role_arn()"
             ) from None
-    document = {"Version": VERSION, "Statement": list(statements)}
+    policy = document(*map(dict, statements))
     try:
-        compile_trust_policy(document)
-        check_storable(document)
-        findings = list(check_trust_policy(document, TrustContext(), role))
+        compile_trust_policy(policy)
+        check_storable(policy)
+        findings = list(check_trust_policy(policy, TrustContext(), role))
     except ValueError as error:
         raise ValueError(f"{argument}: {error}") from None
     for each in findings:

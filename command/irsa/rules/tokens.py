@@ -4,7 +4,8 @@ Each issuer has its own words: a Kubernetes cluster has service accounts, GitHub
 repositories, and an unknown issuer has identities.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from irsa.decide.document import Condition, Statement
@@ -12,7 +13,7 @@ from irsa.decide.patterns import Pattern
 from irsa.identity.arns import account_of, is_oidc_provider, issuer_of_principal, kind_of
 from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.subjects import split_subject
-from irsa.rules.conditions import says_something, split_key, wild
+from irsa.rules.conditions import says_something, specific, split_key, wild
 from irsa.rules.issuers import ANY, SENTINEL, Issuer, Reach, is_dual_stack, is_eks, issuer
 
 _KUBERNETES_USER = "system:"
@@ -80,11 +81,8 @@ def check_federated(statement: Statement, context: TrustContext) -> Hits:
 
 def check_saml(conditions: Sequence[Condition]) -> Hits:
     """Assertions have to be meant for AWS."""
-    for each in conditions:
-        aud = each.key.lower() == "saml:aud" and each.positive
-        if aud and all(says_something(each, pattern) for pattern in each.patterns):
-            return
-    yield "saml-no-aud", _constrained_claims(conditions)
+    if not any(each.key.lower() == "saml:aud" and specific(each) for each in conditions):
+        yield "saml-no-aud", _constrained_claims(conditions)
 
 
 def check_tokens(conditions: Sequence[Condition], name: str, context: TrustContext) -> Hits:
@@ -142,10 +140,6 @@ def excluded(exact: Condition, other: Condition) -> list[str]:
     ]
 
 
-def _conditions_on(conditions: Sequence[Condition], claim: str) -> list[Condition]:
-    return [each for each in conditions if split_key(each.key)[1] == claim]
-
-
 def _constrained_claims(conditions: Sequence[Condition]) -> str:
     """The claims that conditions constrain, and those of which one says only that they exist."""
     claims = {split_key(each.key)[1] for each in conditions if each.positive or each.weak}
@@ -155,28 +149,27 @@ def _constrained_claims(conditions: Sequence[Condition]) -> str:
     return "; ".join([text, *nulls])
 
 
-def _check_subjects(own: Sequence[Condition], *, kubernetes: bool) -> Hits:
-    subjects = _conditions_on(own, "sub")
-    positive = [each for each in subjects if each.positive]
-    weak = [each for each in subjects if each.weak]
+def _check_claim(
+    own: Sequence[Condition], claim: str, check: Callable[[Condition], Hits]
+) -> Sequence[tuple[str, str]] | None:
+    """Check the conditions on a claim; None if there are none."""
+    listed = [each for each in own if split_key(each.key)[1] == claim]
+    positive = [list(check(each)) for each in listed if each.positive]
     if positive:
-        check = _check_service_accounts if kubernetes else _check_identities
         # All conditions have to hold: the narrowest says who gets in.
-        yield from min((list(check(each)) for each in positive), key=len)
-    elif weak:
-        yield from (("weak-operator", each.text) for each in weak)
+        return min(positive, key=len)
+    return [("weak-operator", each.text) for each in listed if each.weak] or None
+
+
+def _check_subjects(own: Sequence[Condition], *, kubernetes: bool) -> Hits:
+    check = _check_service_accounts if kubernetes else _check_identities
+    hits = _check_claim(own, "sub", check)
+    if hits is not None:
+        yield from hits
     elif kubernetes:
         yield "no-sub", _constrained_claims(own)
-    elif not any(_says_who(each) for each in own):
+    elif not any(specific(each) and split_key(each.key)[1] != "aud" for each in own):
         yield "any-subject", _constrained_claims(own)
-
-
-def _says_who(condition: Condition) -> bool:
-    return (
-        condition.positive
-        and split_key(condition.key)[1] != "aud"
-        and all(says_something(condition, each) for each in condition.patterns)
-    )
 
 
 def _check_identities(condition: Condition) -> Hits:
@@ -201,15 +194,8 @@ def _check_service_accounts(condition: Condition) -> Hits:
 
 def _check_audiences(own: Sequence[Condition], expected: frozenset[str] | None) -> Hits:
     """``expected`` are the audiences of a cluster's own; None when they are not known."""
-    audiences = _conditions_on(own, "aud")
-    positive = [each for each in audiences if each.positive]
-    weak = [each for each in audiences if each.weak]
-    if positive:
-        yield from min((list(_check_audience(each, expected)) for each in positive), key=len)
-    elif weak:
-        yield from (("weak-operator", each.text) for each in weak)
-    else:
-        yield "no-aud", _constrained_claims(own)
+    hits = _check_claim(own, "aud", partial(_check_audience, expected=expected))
+    yield from [("no-aud", _constrained_claims(own))] if hits is None else hits
 
 
 def _check_audience(condition: Condition, expected: frozenset[str] | None) -> Hits:

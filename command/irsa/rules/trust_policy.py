@@ -19,7 +19,7 @@ from irsa.rules.conditions import (
     guarded,
     narrow,
     opens_with_wildcard,
-    says_something,
+    specific,
     split_key,
     wild,
 )
@@ -81,7 +81,8 @@ def _check_everyone(statement: Statement, context: TrustContext) -> Hits:
     if not actions or narrow(conditions, EVERYONE):
         return
     issuers = _issuers(conditions)
-    if issuers or _saml_provider(conditions):
+    saml = any(each.key.lower() in _SAML_PROVIDER and specific(each) for each in conditions)
+    if issuers or saml:
         if actions != ["sts:AssumeRole"]:
             yield "any-provider", f"Principal * {conditions_text(conditions)}"
         # A session that a token made, in whatever account, keeps the token's claims.
@@ -96,7 +97,7 @@ def _check_everyone(statement: Statement, context: TrustContext) -> Hits:
 def _issuers(conditions: Sequence[Condition]) -> list[str]:
     issuers: list[str] = []
     for each in conditions:
-        if not each.positive or not all(says_something(each, text) for text in each.patterns):
+        if not specific(each):
             continue
         if each.key.lower() == "aws:federatedprovider":
             providers = filter(is_oidc_provider, each.values)
@@ -106,13 +107,7 @@ def _issuers(conditions: Sequence[Condition]) -> list[str]:
     return list(dict.fromkeys(issuers))
 
 
-def _saml_provider(conditions: Sequence[Condition]) -> bool:
-    return any(
-        each.positive
-        and each.key.lower() in ("saml:iss", "saml:namequalifier", "aws:federatedprovider")
-        and all(says_something(each, pattern) for pattern in each.patterns)
-        for each in conditions
-    )
+_SAML_PROVIDER = ("saml:iss", "saml:namequalifier", "aws:federatedprovider")
 
 
 def conditions_text(conditions: Sequence[Condition]) -> str:
@@ -144,11 +139,7 @@ def _subject_of_session(condition: Condition) -> bool:
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html
     """
-    return (
-        split_key(condition.key)[1] == "sub"
-        and condition.positive
-        and all(says_something(condition, pattern) for pattern in condition.patterns)
-    )
+    return split_key(condition.key)[1] == "sub" and specific(condition)
 
 
 def _check_services(statement: Statement) -> Hits:

@@ -10,7 +10,7 @@ from command.tests.decide.principals import ROLE_A, ROLE_B, SESSION_A, USER
 from command.tests.decide.scenarios import answer, decision, provider
 from command.tests.decide.steps import assume_step, list_step
 from command.tests.decide.web import WEB_IDENTITY_STATEMENT, issuer_trust, token, web_identity_step
-from irsa.decide.condition_keys import OF_ISSUERS, OF_SERVICES, TABLE, Call, value_of
+from irsa.decide.condition_keys import OF_ISSUERS, OF_SERVICES, TABLE, Request
 from irsa.decide.patterns import Key
 from irsa.decide.principals import Caller, caller_from_arn, session_of
 from tests.support.world import ACCOUNT_A, ACCOUNT_B, BUCKET_ARN, ISSUER, NOW, PROVIDER_ARN, SUBJECT
@@ -68,9 +68,9 @@ def listing(condition, *, effect="Allow", **changed):
     ],
 )
 def test_a_call_carries_the_keys_of_its_caller(caller, keys):
-    call = Call("sts:assumerole", caller, False, {})
+    request = Request("sts:assumerole", "*", caller, {})
 
-    assert {key: value_of(key.lower(), call) for key in keys} == keys
+    assert {key: request.value(key.lower()) for key in keys} == keys
 
 
 @pytest.mark.parametrize(
@@ -88,8 +88,8 @@ def test_a_call_carries_the_keys_of_its_caller(caller, keys):
     ],
 )
 def test_a_context_lists_the_keys_of_the_actions_own_service(action, key, unlisted, listed):
-    assert value_of(key.lower(), Call(action, SESSION, False, {})) == unlisted
-    assert value_of(key.lower(), Call(action, SESSION, True, {})) == listed
+    assert Request(action, "*", SESSION, {}).value(key.lower()) == unlisted
+    assert Request(action, "*", SESSION, {}, context={}).value(key.lower()) == listed
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_a_context_lists_the_keys_of_the_actions_own_service(action, key, unlist
 def test_the_user_id_has_the_form_of_the_callers_kind(caller, unique_id, user_id):
     who = caller_from_arn(caller, unique_id=unique_id)
 
-    assert value_of("aws:userid", Call("s3:getobject", who, False, {})) == user_id
+    assert Request("s3:getobject", "*", who, {}).value("aws:userid") == user_id
 
 
 @pytest.mark.parametrize(
@@ -116,10 +116,9 @@ def test_the_user_id_has_the_form_of_the_callers_kind(caller, unique_id, user_id
      (("1",), PRESENT)],
 )  # fmt: skip
 def test_the_time_of_day_follows_from_the_epoch(epoch, time):
-    assert (
-        value_of("aws:currenttime", Call("s3:getobject", BOB, False, {"aws:epochtime": epoch}))
-        == time
-    )
+    request = Request("s3:getobject", "*", BOB, {"aws:epochtime": epoch})
+
+    assert request.value("aws:currenttime") == time
 
 
 @pytest.mark.parametrize(

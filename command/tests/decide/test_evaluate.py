@@ -10,11 +10,11 @@ import pytest
 
 from command.tests.decide.policies import allow, deny, document
 from command.tests.decide.principals import ROLE_A, ROOT, SESSION_A, USER
+from irsa.decide.condition_keys import Request
 from irsa.decide.document import Kind
 from irsa.decide.evaluate import Inquiry
 from irsa.decide.policies import Policies
 from irsa.decide.principals import caller_from_arn
-from irsa.decide.request import Request
 from irsa.decide.statements import compile_policy
 from irsa.decide.truth import Verdict
 from irsa.identity.policy_json import UNKNOWN_OUTPUT

@@ -30,11 +30,11 @@ from command.tests.decide.scenarios import (
     USER,
     document,
 )
+from irsa.decide.condition_keys import Request
 from irsa.decide.document import Kind
 from irsa.decide.evaluate import Inquiry
 from irsa.decide.policies import Policies
 from irsa.decide.principals import Caller, caller_from_arn
-from irsa.decide.request import Request
 from irsa.decide.statements import compile_policy
 from tests.sandbox.support.aws_harness import ISSUER, ROLE_ARN, SUBJECT
 
