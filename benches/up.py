@@ -1,4 +1,4 @@
-"""CPU time of `up`, a second `up` and `destroy`: components against a flat program with the same."""
+"""CPU time of `up`, a second `up` and `destroy`: the components against a flat program."""
 
 import json
 import sys
