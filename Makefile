@@ -27,7 +27,7 @@ format: setup ## Format the code, and apply the linter's fixes
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" sh -ec 'ruff check -q --fix .; ruff format -q .'
 docs: setup ## Write the parts of the documents that come from the code
 	@$(RUN) -m tools.docs
-bench: setup ## Measure, as ratios within one run (2 minutes)
+bench: setup ## Measure, as ratios within one run (8 minutes)
 	@$(RUN) -m benches
 sandbox-up: setup ## Start a sandbox in .sandbox
 	@$(RUN) -m irsa_sandbox up
