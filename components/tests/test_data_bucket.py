@@ -86,7 +86,7 @@ def test_a_preview_shows_every_resource():
     assert bucket(Engine(preview=True), **names).tree() == bucket(**names).tree()
 
 
-def test_a_bucket_that_stays_under_a_name_of_pulumis_says_how_to_use_it_again():
+def test_a_bucket_that_stays_says_the_name_that_pulumi_gave_it():
     line = "info: bucket data stays when it leaves the stack; to use it again: "
     [said] = [each for each in bucket(bucket_name=None).logged if "stays" in each]
     assert said == f"{line}DataBucketArgs(bucket_name='data', existing=True)"

@@ -393,7 +393,7 @@ def test_an_exclusive_role_keeps_its_own_policies():
     assert engine.one("RolePoliciesExclusive").inputs["policyNames"] == ["queue"]
 
 
-def test_without_a_name_pulumi_names_role_user_and_policy_after_the_component():
+def test_pulumi_names_role_user_and_policy_after_the_component():
     engine = role(role_name=None, role_b_arns=[ROLE_B], policy_arns={"logs": POLICY})
     assert "name" not in engine.named("Role", "s3-app").inputs
     assert "name" not in engine.named("Policy", "s3-app-assume-role").inputs

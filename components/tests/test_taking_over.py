@@ -125,7 +125,7 @@ def test_each_child_keeps_its_resource_under_the_old_urn(component, children):
 
 
 @each_component
-def test_a_child_that_is_left_out_is_refused_since_it_would_be_written_and_deleted(
+def test_a_child_that_is_left_out_is_refused(
     component, children
 ):
     taken_over = {key: part(kind) for key, (kind, _) in children.items()}
