@@ -126,8 +126,11 @@ def _stack(options: argparse.Namespace) -> int:
     if preview and not options.skip_preview:  # as pulumi does, so that mistakes change nothing
         _progress("previewing")
         _progress(f"previewed: {summary(preview())}")
+    kept = stack.retained() if options.operation == "destroy" else []
     on_output = None if options.output == "json" else _print_while_read
     counts = getattr(stack, options.operation)(on_output=on_output)
+    for line in kept:
+        _progress(line)
     if options.output == "json":
         print(json.dumps(counts))
     return 0

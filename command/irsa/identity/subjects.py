@@ -106,12 +106,17 @@ def check_service_account_name(name: str) -> str:
             f"service account name {name!r} has a wildcard, which an exact subject takes "
             "literally; name one service account"
         )
-    if len(name) > DNS_SUBDOMAIN_MAX or not _DNS_SUBDOMAIN.fullmatch(name):
+    return check_dns_subdomain("service account name", name)
+
+
+def check_dns_subdomain(what: str, value: str) -> str:
+    """Return the name of an object, or raise ValueError; Kubernetes' rule for most kinds."""
+    if len(value) > DNS_SUBDOMAIN_MAX or not _DNS_SUBDOMAIN.fullmatch(value):
         raise ValueError(
-            f"service account name {name!r} is not a DNS-1123 subdomain "
+            f"{what} {value!r} is not a DNS-1123 subdomain "
             f"(lower-case letters, digits, '-' and '.', at most {DNS_SUBDOMAIN_MAX} characters)"
         )
-    return name
+    return value
 
 
 def parse_subject(text: str) -> ServiceAccountRef | None:

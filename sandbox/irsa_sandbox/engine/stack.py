@@ -29,6 +29,12 @@ from .virtualenv import missing, program_of
 
 ROOT = Path(__file__).parents[3]
 
+_USE_AGAIN = {
+    "irsa:index:DataBucket": 'DataBucketArgs(bucket_name="{id}", existing=True)',
+    "irsa:index:Namespace": 'NamespaceArgs(namespace="{id}", existing=True)',
+}
+"""By a component's type: arguments that use again what its resource was; others are imported."""
+
 _UNFINISHED = ("no running event loop", "coroutine ignored GeneratorExit")
 
 OnOutput = Callable[[str], Any]
@@ -132,6 +138,18 @@ class SandboxStack:
         with self._errors():
             result = self._stack.preview_destroy()
         return _counts(result.change_summary)
+
+    def retained(self) -> list[str]:
+        """Return a line for each resource that a `destroy` keeps (`retain_on_delete`). The settings
+        of one (`deleted_with`) are part of it."""
+        lines: list[str] = []
+        for each in self.export().get("resources", ()):
+            if each.get("retainOnDelete") and not each.get("deletedWith"):
+                *_, parent, kind = ["", *each["urn"].split("::")[2].split("$")]
+                again = _USE_AGAIN.get(parent, 'ResourceOptions(import_="{id}")').format_map(each)
+                name = each["urn"].split("::", 3)[3]
+                lines.append(f"{kind} {name}: {each['id']} is kept; {again} uses it again")
+        return lines
 
     def cancel(self) -> None:
         """Remove the lock of a run that was killed, as `pulumi cancel` does."""

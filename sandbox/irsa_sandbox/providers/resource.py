@@ -77,8 +77,19 @@ class ResourceType(Generic[S]):
     name_property: ClassVar[str | None] = None
     """Path of the input (``name``, ``metadata.name``) that must be unique in the service."""
 
-    autoname: ClassVar[bool] = False
+    autoname: bool = False
     """True if ``name_property`` is generated from the logical name when it is left out."""
+
+    renames: ClassVar[bool] = True
+    """False if a name that leaves the program replaces the resource even if the generated one is
+    equal, as the provider generates it for the new resource only."""
+
+    def proposed(self, name: str) -> str:
+        """The name that is made of a generated one."""
+        return name
+
+    def check_name(self, name: str) -> None:
+        """Raise ValueError for a name that the service must refuse."""
 
     def check(self, news: Properties) -> Properties:
         """Fill in defaults and normalise (JSON documents, for example), or raise `InvalidInput`.

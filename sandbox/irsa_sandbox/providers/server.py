@@ -14,7 +14,6 @@ import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import Any, Generic, NoReturn
 
 import grpc
@@ -89,7 +88,9 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         self, request: Any, context: grpc.ServicerContext
     ) -> pb.ProviderHandshakeResponse:
         # Without `accept_resources` the engine sends the id of a resource that a program gives.
-        return pb.ProviderHandshakeResponse(accept_secrets=True, accept_outputs=True)
+        return pb.ProviderHandshakeResponse(
+            accept_secrets=True, accept_outputs=True, supports_autonaming_configuration=True
+        )
 
     def CheckConfig(
         self, request: pb.CheckRequest, context: grpc.ServicerContext
@@ -126,11 +127,9 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
     def Check(self, request: pb.CheckRequest, context: grpc.ServicerContext) -> pb.CheckResponse:
         olds, _ = decode(request.olds)
         news, secret = decode(request.news)
-        with self._errors(context, request.urn):
-            kind = self._package.type_of(_token(request.urn))
+        with self._resource(context, request.urn) as (kind, session):
             try:
-                checked = self._checked(kind, request, olds, news)
-                checked = kind.configured(self._session(context), checked)
+                checked = kind.configured(session, self._checked(kind, request, olds, news))
             except InvalidInput as error:
                 failure = pb.CheckFailure(property=error.property_name, reason=error.reason)
                 return pb.CheckResponse(inputs=request.news, failures=[failure])
@@ -139,9 +138,8 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
     def Diff(self, request: pb.DiffRequest, context: grpc.ServicerContext) -> pb.DiffResponse:
         olds, _ = decode(request.old_inputs)
         news, _ = decode(request.news)
-        with self._errors(context, request.urn):
-            kind = self._package.type_of(_token(request.urn))
-            replace_on = kind.replacing(self._session(context))
+        with self._resource(context, request.urn) as (kind, session):
+            replace_on = kind.replacing(session)
         differences = list(changes(olds, kind.kept(olds, news)))
         removed = {change.path for change in differences if change.kind == "delete"}
         replace_on |= kind.replace_on_removal & removed
@@ -151,10 +149,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
 
     def Create(self, request: pb.CreateRequest, context: grpc.ServicerContext) -> pb.CreateResponse:
         inputs, secret = decode(request.properties)
-        with self._errors(context, request.urn) as errors:
-            kind = self._package.type_of(_token(request.urn))
-            errors.during = _during("creating", kind, inputs)
-            session = self._session(context)
+        with self._resource(context, request.urn, "creating", inputs) as (kind, session):
             secret |= kind.secret
             if request.preview:
                 return pb.CreateResponse(
@@ -172,10 +167,8 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
     def Read(self, request: pb.ReadRequest, context: grpc.ServicerContext) -> pb.ReadResponse:
         olds, secret = decode(request.properties)
         inputs, secret_inputs = decode(request.inputs)
-        with self._errors(context, request.urn) as errors:
-            kind = self._package.type_of(_token(request.urn))
-            errors.during = _during("reading", kind, olds)
-            state = kind.read(self._session(context), request.id, public(olds))
+        with self._resource(context, request.urn, "reading", olds) as (kind, session):
+            state = kind.read(session, request.id, public(olds))
             if state is None:
                 return pb.ReadResponse()  # an empty id tells the engine that it is gone
             if inputs:  # a refresh; an import has none
@@ -194,10 +187,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
     def Update(self, request: pb.UpdateRequest, context: grpc.ServicerContext) -> pb.UpdateResponse:
         olds, old_secret = decode(request.olds)
         news, secret = decode(request.news)
-        with self._errors(context, request.urn) as errors:
-            kind = self._package.type_of(_token(request.urn))
-            errors.during = _during("updating", kind, olds)
-            session = self._session(context)
+        with self._resource(context, request.urn, "updating", olds) as (kind, session):
             secret |= kind.secret | (old_secret & kind.computed)
             if request.preview:
                 return pb.UpdateResponse(
@@ -214,10 +204,8 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
 
     def Delete(self, request: pb.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
         state, _ = decode(request.properties)
-        with self._errors(context, request.urn) as errors:
-            kind = self._package.type_of(_token(request.urn))
-            errors.during = _during("deleting", kind, state)
-            kind.delete(self._session(context), request.id, state)
+        with self._resource(context, request.urn, "deleting", state) as (kind, session):
+            kind.delete(session, request.id, state)
         return empty_pb2.Empty()
 
     def _checked(
@@ -229,12 +217,17 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
                     raise InvalidInput(
                         name, f"the sandbox does not know this input of {kind.token}"
                     )
-        name = kind.name_property
-        if kind.autoname and name is not None and get_path(news, name) is None:
-            logical = request.urn.rsplit("::", 1)[1]
-            kept = get_path(olds, name) if name in defaults(olds) else None
-            suffix = bytes(request.randomSeed).hex()[:7]
-            news = set_path(news, name, kept or f"{logical}-{suffix}") | {DEFAULTS: [name]}
+        name = kind.name_property or ""
+        if kind.autoname and get_path(news, name) is None:
+            generated = _generated_name(kind, name, request, olds)
+            news = set_path(news, name, generated) | {DEFAULTS: [name]} if generated else news
+        try:
+            if isinstance(text := get_path(news, name), str):
+                kind.check_name(text)
+        except ValueError as error:
+            fix = f"; set {name}, or change the logical name or pulumi:autonaming"
+            text = f"{error}{fix if name in defaults(news) else ''}"
+            raise InvalidInput(name, text) from error
         return kind.check({name: value for name, value in news.items() if value is not None})
 
     def _state(
@@ -253,25 +246,58 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         return session
 
     @contextmanager
-    def _errors(self, context: grpc.ServicerContext, subject: str) -> Iterator[SimpleNamespace]:
+    def _resource(
+        self, context: grpc.ServicerContext, urn: str, verb: str = "", values: Any = None
+    ) -> Iterator[tuple[ResourceType[S], S]]:
+        """The resource's type and the provider instance, with errors as `_errors` shows them."""
+        with self._errors(context, urn):
+            kind, session = self._package.type_of(_token(urn)), self._session(context)
+        with self._errors(context, urn, _during(verb, kind, values) if verb else ""):
+            yield kind, session
+
+    @contextmanager
+    def _errors(
+        self, context: grpc.ServicerContext, subject: str, during: str = ""
+    ) -> Iterator[None]:
         """Turn an exception into a gRPC status of one line; log defects with their traceback.
 
         ``during`` starts the line for an error of the service: the operation and the resource.
         """
-        about = SimpleNamespace(during="")
         try:
-            yield about
+            yield
         except Exception as error:
             if _is_abort(error):
                 raise
             if isinstance(error, Refused | NotReady):
                 text = str(error)
             elif explained := self._package.explain(error):
-                text = f"{about.during}{explained}"
+                text = f"{during}{explained}"
             else:
                 log.exception("%s", subject)
                 text = f"defect in the sandbox: {type(error).__name__}: {error}"
             context.abort(grpc.StatusCode.UNKNOWN, " ".join(text.split()))
+
+
+def _generated_name(
+    kind: ResourceType[Any], name: str, request: pb.CheckRequest, olds: Properties
+) -> str | None:
+    """The name for a resource without one; None for an existing one until it is replaced.
+
+    A generated name stays, whatever the stack's `pulumi:autonaming` becomes.
+    """
+    if name in defaults(olds):
+        return get_path(olds, name)
+    if olds and not kind.renames:
+        return None
+    if not request.HasField("autonaming"):
+        logical = request.urn.split("::", 3)[3]
+        return kind.proposed(f"{logical}-{bytes(request.randomSeed).hex()[:7]}")
+    wanted = request.autonaming
+    if wanted.mode == wanted.DISABLE:  # in pulumi-aws' words
+        problem = "automatic naming is disabled but no explicit name was provided"
+        raise InvalidInput(name, f"{problem}; set {name}")
+    exact = wanted.mode == wanted.ENFORCE
+    return wanted.proposed_name if exact else kind.proposed(wanted.proposed_name)
 
 
 def _during(verb: str, kind: ResourceType[Any], values: Properties) -> str:

@@ -106,3 +106,28 @@ aws.iam.User("other", name="other")
     assert operation("destroy", session, project).code == 0
     assert operation("destroy", session, project).code == 0  # there is nothing left
     assert not {"kept", "other"} & users(session)
+
+
+def test_stack_destroy_names_what_it_keeps_and_how_it_is_used_again(session, project):
+    (project / "__main__.py").write_text("""
+import irsa_components as irsa
+import pulumi_aws as aws
+from pulumi import ResourceOptions
+
+irsa.DataBucket("data", irsa.DataBucketArgs(bucket_name="acme"))
+irsa.Namespace("team", irsa.NamespaceArgs(namespace="acme"))
+aws.iam.User("own", name="acme", opts=ResourceOptions(retain_on_delete=True))
+""")
+    assert operation("up", session, project, "--config", "aws:region=us-east-1").code == 0
+
+    lines = operation("destroy", session, project).err.splitlines()
+
+    assert sorted(line for line in lines if " is kept; " in line) == [
+        f"{what}: acme is kept; {again} uses it again"
+        for what, again in (
+            ("aws:iam/user:User own", 'ResourceOptions(import_="acme")'),
+            ("aws:s3/bucket:Bucket data", 'DataBucketArgs(bucket_name="acme", existing=True)'),
+            ("kubernetes:core/v1:Namespace team", 'NamespaceArgs(namespace="acme", existing=True)'),
+        )
+    ]
+    assert "acme" in users(session)

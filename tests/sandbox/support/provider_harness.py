@@ -49,13 +49,21 @@ class Engine:
         self._stub = stub
 
     def check(
-        self, token: str, inputs: Properties, olds: Properties | None = None, *, name: str = "main"
+        self,
+        token: str,
+        inputs: Properties,
+        olds: Properties | None = None,
+        *,
+        name: str = "main",
+        **autonaming: str,
     ) -> Properties:
+        rules = pb.CheckRequest.AutonamingOptions(**autonaming) if autonaming else None
         request = pb.CheckRequest(
             urn=_urn(token, name),
             news=encode(inputs),
             olds=encode(olds or {}),
             randomSeed=b"\x01\x02\x03\x04",
+            autonaming=rules,
         )
         response = self._stub.Check(request)
         if response.failures:

@@ -51,7 +51,8 @@ class LaunchTemplate(AwsType):
         "metadataOptions": Property(
             Is.FILLED | Is.PARTIAL, "LaunchTemplateData", absent={}, sent=_data, shown=_options
         ),
-        "name": Property(Is.REPLACING, "LaunchTemplateName"),
+        # EC2 takes 128 characters, terraform-provider-aws 125.
+        "name": Property(Is.REPLACING, "LaunchTemplateName", rule=r"[0-9A-Za-z()./_-]{3,125}"),
         **LISTED_TAGS,
     }
     changes = (Change("create_launch_template_version", ("description", "metadataOptions")),)

@@ -98,7 +98,7 @@ class Cluster(_Eks):
             Is.FILLED | Is.PARTIAL,
             shown=lambda found: found if "elasticLoadBalancing" in found else {},
         ),
-        "name": Is.REPLACING,
+        "name": Property(Is.REPLACING, rule=r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}"),
         "roleArn": Is.REQUIRED | Is.REPLACING | Is.ARN,
         "storageConfig": Property(Is.FILLED, absent={}),
         "version": Is.FILLED,
@@ -187,7 +187,9 @@ class NodeGroup(_Eks):
         "launchTemplate": Property(Is.PARTIAL, absent={}),
         "launchTemplate.id": Is.REPLACING,
         "launchTemplate.name": Is.REPLACING,
-        "nodeGroupName": Property(Is.REPLACING, "nodegroupName"),
+        "nodeGroupName": Property(
+            Is.REPLACING, "nodegroupName", rule=r"[0-9A-Za-z][0-9A-Za-z_-]{0,62}"
+        ),
         "nodeRoleArn": Property(Is.REQUIRED | Is.REPLACING | Is.ARN, "nodeRole"),
         "resources": Property(
             Is.OUTPUT,

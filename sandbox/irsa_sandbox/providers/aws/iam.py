@@ -2,8 +2,10 @@
 
 from typing import Any, ClassVar
 
+from botocore.exceptions import ClientError
 from typing_extensions import override
 
+from irsa.identity.names import check_policy_name, check_role_name, check_user_name
 from irsa.identity.quotas import (
     DEFAULT_ROLE_SESSION_DURATION,
     POLICY_VERSIONS_MAX,
@@ -11,7 +13,8 @@ from irsa.identity.quotas import (
 )
 
 from ..resource import Created, InvalidInput, Properties, Refused
-from ..values import UNKNOWN
+from ..values import UNKNOWN, has_unknown
+from .canonical import canonical
 from .table import (
     LISTED_TAGS,
     AwsSession,
@@ -22,6 +25,8 @@ from .table import (
     Property,
     TagChange,
     changed,
+    gone_is_fine,
+    picked,
     tags_as_list,
 )
 
@@ -63,7 +68,7 @@ class _Principal(_Iam):
 
 
 class Role(_Principal):
-    """An IAM role."""
+    """An IAM role. With a list of policies it has these and no others."""
 
     title = "IAM Role ({name})"
     noun, member, key = "role", "Role", ("RoleName",)
@@ -73,10 +78,12 @@ class Role(_Principal):
         "createDate": Property(Is.OUTPUT, "CreateDate"),
         "description": Property(aws="Description", absent=""),
         "forceDetachPolicies": Property(Is.HELD, default=False),
+        "inlinePolicies": Property(Is.FILLED | Is.HELD | Is.UNORDERED),
+        "managedPolicyArns": Property(Is.FILLED | Is.HELD | Is.UNORDERED | Is.ARN),
         "maxSessionDuration": Property(
             aws="MaxSessionDuration", default=DEFAULT_ROLE_SESSION_DURATION
         ),
-        "name": Property(Is.REPLACING, "RoleName"),
+        "name": Property(Is.REPLACING, "RoleName", rule=check_role_name),
         "path": Property(Is.REPLACING, "Path", default="/"),
         "permissionsBoundary": _BOUNDARY,
         "uniqueId": Property(Is.OUTPUT, "RoleId"),
@@ -93,7 +100,27 @@ class Role(_Principal):
                 "maxSessionDuration",
                 f"expected it in the range ({limits.start} - {limits.stop - 1}), got {seconds}",
             )
-        return checked
+        if news.get("managedPolicyArns") == []:
+            checked["managedPolicyArns"] = []  # which removes them all, as [{}] does the others
+        if isinstance(policies := checked.get("inlinePolicies"), list):
+            checked["inlinePolicies"] = [_embedded(each) for each in policies if each != {}]
+        return self._in_order(checked)
+
+    @override
+    def create(self, session: AwsSession, inputs: Properties) -> Created:
+        created, client = super().create(session, inputs), session.client("iam")
+        named, inline = {"RoleName": inputs["name"]}, picked(inputs, ["inlinePolicies"])
+        try:
+            _set_policies(client, named, {}, inline)
+        except ClientError:  # after which terraform-provider-aws leaves no role
+            self.remove(client, named, inline)
+            raise
+        _set_policies(client, named, inline, inputs)
+        return created
+
+    @override
+    def found(self, session: AwsSession, client: Any, named: Named) -> Any:
+        return {**super().found(session, client, named), **_policies(client, named)}
 
     @override
     def modify(self, client: Any, named: Named, olds: Properties, news: Properties) -> None:
@@ -101,15 +128,59 @@ class Role(_Principal):
             trust = news["assumeRolePolicy"]
             client.update_assume_role_policy(**named, PolicyDocument=trust)
         super().modify(client, named, olds, news)
+        _set_policies(client, named, olds, news)
 
     @override
     def remove(self, client: Any, named: Named, state: Properties) -> None:
-        if state.get("forceDetachPolicies"):
-            for arn in _attached(client, named):
-                client.detach_role_policy(**named, PolicyArn=arn)
-            for name in _inline(client, named):
-                client.delete_role_policy(**named, PolicyName=name)
+        live, every = _policies(client, named), state.get("forceDetachPolicies")
+        going = {kind: policies for kind, policies in live.items() if every or state.get(kind)}
+        _set_policies(client, named, going, {})
         super().remove(client, named, state)
+
+
+def _embedded(policy: Any) -> Any:
+    """One of the ``inlinePolicies``, as IAM shows it."""
+    if has_unknown(policy):
+        return policy
+    try:
+        name = check_policy_name(policy.get("name", ""))
+        return {"name": name, "policy": canonical(policy.get("policy"))}
+    except (TypeError, ValueError) as error:
+        raise InvalidInput("inlinePolicies", f"{policy.get('name')!r}: {error}") from error
+
+
+def _policies(iam: Any, named: Named) -> Properties:
+    """All policies that a role has, as its state shows them."""
+    found = [iam.get_role_policy(**named, PolicyName=name) for name in _inline(iam, named)]
+    documents = {each["PolicyName"]: canonical(each["PolicyDocument"]) for each in found}
+    inline = [{"name": name, "policy": text} for name, text in documents.items()]
+    return {"inlinePolicies": inline, "managedPolicyArns": _attached(iam, named)}
+
+
+def _set_policies(iam: Any, named: Named, olds: Properties, news: Properties) -> None:
+    """Bring a role's policies from one state to another: first the inline ones. As with
+    terraform-provider-aws, one that changes is deleted before it is put again."""
+    for kind, put, take in (
+        ("inlinePolicies", iam.put_role_policy, iam.delete_role_policy),
+        ("managedPolicyArns", iam.attach_role_policy, iam.detach_role_policy),
+    ):
+        before, after = (
+            [_request(each) for each in values.get(kind) or ()] for values in (olds, news)
+        )
+        for each in before:
+            if each not in after:
+                with gone_is_fine():
+                    take(**named, **{n: v for n, v in each.items() if n != "PolicyDocument"})
+        for each in after:
+            if each not in before:
+                put(**named, **each)
+
+
+def _request(policy: Any) -> Properties:
+    """The parameters that give a role a policy."""
+    if isinstance(policy, str):
+        return {"PolicyArn": policy}
+    return {"PolicyName": policy["name"], "PolicyDocument": policy["policy"]}
 
 
 class User(_Principal):
@@ -120,7 +191,7 @@ class User(_Principal):
     properties: ClassVar = {
         "arn": Property(Is.OUTPUT, "Arn"),
         "forceDestroy": Property(Is.HELD, default=False),
-        "name": Property(aws="UserName"),
+        "name": Property(aws="UserName", rule=check_user_name),
         "path": Property(aws="Path", default="/"),
         "permissionsBoundary": _BOUNDARY._replace(rules=Is.OPTIONAL),
         "uniqueId": Property(Is.OUTPUT, "UserId"),
@@ -234,7 +305,7 @@ class Policy(_Iam):
         "arn": Property(Is.OUTPUT, "Arn"),
         "attachmentCount": Property(Is.OUTPUT, "AttachmentCount"),
         "description": Property(Is.REPLACING, "Description", absent=""),
-        "name": Property(Is.REPLACING, "PolicyName"),
+        "name": Property(Is.REPLACING, "PolicyName", rule=check_policy_name),
         "path": Property(Is.REPLACING, "Path", default="/"),
         "policy": Property(Is.REQUIRED | Is.DOCUMENT, "PolicyDocument"),
         "policyId": Property(Is.OUTPUT, "PolicyId"),
@@ -273,7 +344,7 @@ class RolePolicy(_Iam):
     title = "IAM Role Policy ({name})"
     noun, key, form = "role_policy", ("RoleName", "PolicyName"), "ROLE:NAME"
     properties: ClassVar = {
-        "name": Property(Is.REPLACING, "PolicyName"),
+        "name": Property(Is.REPLACING, "PolicyName", rule=check_policy_name),
         "policy": Property(Is.REQUIRED | Is.DOCUMENT, "PolicyDocument"),
         "role": _ROLE,
     }

@@ -8,9 +8,9 @@ from botocore.exceptions import ClientError
 from typing_extensions import override
 
 from irsa.identity.arns import bucket_arn
+from irsa.identity.names import check_bucket_name
 
 from ..resource import Created, Properties, Refused
-from ..values import DEFAULTS
 from .table import (
     AwsSession,
     AwsType,
@@ -44,17 +44,14 @@ class Bucket(AwsType):
             "region",
             "tagsAll",
         ),
-        "bucket": Property(Is.REPLACING, "Bucket"),
+        "bucket": Property(Is.REPLACING, "Bucket", rule=check_bucket_name),
         "forceDestroy": Property(Is.HELD, default=False),
         "tags": Property(),
     }
 
     @override
-    def check(self, news: Properties) -> Properties:
-        checked = super().check(news)
-        if "bucket" in checked.get(DEFAULTS, ()):
-            checked["bucket"] = checked["bucket"].lower()
-        return checked
+    def proposed(self, name: str) -> str:
+        return name.lower()
 
     @override
     def create(self, session: AwsSession, inputs: Properties) -> Created:

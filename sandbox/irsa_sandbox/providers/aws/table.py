@@ -4,6 +4,7 @@ Type tokens, property names and what forces a replacement are those of pulumi-aw
 AWS's own. https://www.pulumi.com/registry/packages/aws/api-docs/
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -21,9 +22,6 @@ from ...aws.clients import AwsClients
 from ..resource import Created, InvalidInput, Properties, Refused, ResourceType
 from ..values import UNKNOWN, defaults, get_path, set_path
 from .canonical import canonical
-
-EMPTY: Any = (None, "", [], {})
-"""Values that mean the same as an input that is left out."""
 
 
 class AwsSession:
@@ -93,6 +91,8 @@ class Property(NamedTuple):
     """Its value in a request."""
     shown: Callable[[Any], Any] = lambda value: value
     """Its value in the state, from AWS's answer."""
+    rule: Callable[[str], object] | str = ""
+    """Of a name: the pattern that AWS takes, or a function that raises ValueError for others."""
 
 
 def outputs(*names: str) -> dict[str, Is]:
@@ -227,8 +227,10 @@ class AwsType(ResourceType[AwsSession]):
         filled_in = {n: row.default for n, row in self.rows.items() if row.default is not None}
         checked = {**filled_in, **checked}
         for name in sorted(self.having(Is.ARN) & checked.keys()):
-            if checked[name] is not UNKNOWN and parse_arn(str(checked[name])) is None:
-                raise InvalidInput(name, f"{checked[name]!r} is an invalid ARN")
+            arns = checked[name] if isinstance(checked[name], list) else [checked[name]]
+            for arn in arns:
+                if arn is not UNKNOWN and parse_arn(str(arn)) is None:
+                    raise InvalidInput(name, f"{arn!r} is an invalid ARN")
         for name in self.having(Is.DOCUMENT) & checked.keys():
             checked[name] = _document(name, checked[name])
         return self._in_order(checked)
@@ -237,8 +239,16 @@ class AwsType(ResourceType[AwsSession]):
         for path in self.having(Is.UNORDERED):
             listed = get_path(values, path)
             if isinstance(listed, list) and UNKNOWN not in listed:
-                values = set_path(values, path, sorted(listed))
+                values = set_path(values, path, sorted(listed, key=repr))
         return values
+
+    @override
+    def check_name(self, name: str) -> None:
+        rule = self.rows[str(self.name_property)].rule
+        if not isinstance(rule, str):
+            rule(name)
+        elif rule and not re.fullmatch(rule, name):
+            raise ValueError(f"{name!r} does not match {rule}")
 
     @override
     def create(self, session: AwsSession, inputs: Properties) -> Created:
@@ -310,13 +320,13 @@ class AwsType(ResourceType[AwsSession]):
         return {
             name: value
             for name, value in state.items()
-            if value not in EMPTY and name not in self.having(Is.OUTPUT)
+            if value not in (None, "", [], {}) and name not in self.having(Is.OUTPUT)
         }
 
     @override
     def refreshed(self, inputs: Properties, state: Properties) -> Properties:
         """Live values of the program's inputs, and of inputs that were set outside of Pulumi."""
-        live = self.inputs_of(state)
+        live = {n: given for n, given in inputs.items() if given == []} | self.inputs_of(state)
         live |= {
             n: _shaped_like(state[n], inputs[n]) for n in self.having(Is.PARTIAL) if n in inputs
         }
@@ -396,7 +406,7 @@ def _kept(olds: Any, news: Any, path: Sequence[str]) -> Any:
         return [_kept(old, new, rest) for old, new in pairs]
     if not isinstance(olds, Mapping) or not isinstance(news, Mapping):
         return news
-    if olds.get(name) in EMPTY:
+    if olds.get(name) in (None, "", {}):  # an empty list may be the program's
         return news
     if rest:
         return {**news, name: _kept(olds[name], news[name], rest)} if name in news else news

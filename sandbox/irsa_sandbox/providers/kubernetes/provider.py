@@ -10,6 +10,7 @@ fields), so that a refresh shows users' changes and not the controllers'.
 
 import base64
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from typing import Any
 import yaml
 from httpx2 import HTTPStatusError
 from typing_extensions import override
+
+from irsa.identity.subjects import check_dns_subdomain
 
 from ...json_types import Json
 from ..resource import (
@@ -36,6 +39,7 @@ from .api import Kind, KubernetesApi, explain, refusal
 from .ready import after_deletion, await_gone, await_ready
 from .rules import (
     FORCE_ANNOTATION,
+    PATH_SEGMENT_NAMES,
     REPLACED_BY,
     annotation,
     refuse_unknown_annotations,
@@ -125,20 +129,28 @@ class KubernetesObject(ResourceType[Session]):
     """Any object. One instance per type token."""
 
     name_property = "metadata.name"
-    autoname = True
+    renames = False
 
     def __init__(self, token: str) -> None:
         self.token = token
         module, _, name = token.partition(":")[2].rpartition(":")
         self.is_patch = name.endswith("Patch")
+        self.autoname = not self.is_patch
         self.kind = name.removesuffix("Patch")
         self.api_version = module.removeprefix("core/")
         self.secret = frozenset({"data", "stringData"}) if self.kind == "Secret" else frozenset()
         self.computed = frozenset({"status", FIELD_MANAGER})
 
     @override
+    def check_name(self, name: str) -> None:
+        if not {self.api_version.partition("/")[0], self.kind} & PATH_SEGMENT_NAMES:
+            check_dns_subdomain(f"{self.kind} name", name)  # the API server knows closer rules
+        elif re.search(r"[/%]|\A\.\.?\Z", name):
+            raise ValueError(f"{self.kind} name {name!r} is not a path segment without '/' and '%'")
+
+    @override
     def check(self, news: Properties) -> Properties:
-        if self.is_patch and "__defaults" in news:
+        if self.is_patch and get_path(news, "metadata.name") is None:
             raise InvalidInput("metadata.name", "a patch must name the object that it changes")
         refuse_unknown_annotations(news)
         news = {**news, "apiVersion": self.api_version, "kind": self.kind}

@@ -26,6 +26,10 @@ TIMEOUT_ANNOTATION = "pulumi.com/timeoutSeconds"
 _PREFIX = "pulumi.com/"
 _ANNOTATIONS = (FORCE_ANNOTATION, SKIP_ANNOTATION, TIMEOUT_ANNOTATION)
 
+PATH_SEGMENT_NAMES = frozenset({"IPAddress", "certificates.k8s.io", "rbac.authorization.k8s.io"})
+"""API groups and kinds whose names are no DNS names.
+https://kubernetes.io/docs/concepts/overview/working-with-objects/names/"""
+
 REPLACED_BY: Mapping[str, tuple[str, ...]] = {
     "ClusterRoleBinding": ("roleRef",),
     "DaemonSet": ("spec.selector",),

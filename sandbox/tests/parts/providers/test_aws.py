@@ -25,6 +25,8 @@ INLINE = "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive"
 PROVIDER = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
 USER, KEY = "aws:iam/user:User", "aws:iam/accessKey:AccessKey"
 READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+BUCKETS = "arn:aws:iam::aws:policy/AmazonS3FullAccess"
+READ = document("s3:GetObject", "*")
 CLUSTER = "aws:eks/cluster:Cluster"
 ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
 ACCOUNT = {"clusterName": "a", "namespace": "b", "serviceAccount": "c"}
@@ -93,8 +95,8 @@ def test_a_configuration_that_is_not_known_yet_lets_a_preview_pass(provider):
 def test_an_unknown_type_or_input_is_refused_by_name(engine):
     line = refused(engine.check, "aws:ec2/instance:Instance", {})
     assert line.startswith("the sandbox has no resource type aws:ec2/instance:Instance; it has a")
-    with pytest.raises(InvalidInput, match="inlinePolicies: the sandbox does not know this input"):
-        engine.check(ROLE, role(inlinePolicies=[{}]))
+    with pytest.raises(InvalidInput, match="namePrefix: the sandbox does not know this input"):
+        engine.check(ROLE, role(namePrefix="web-"))
 
 
 def test_a_role_has_the_outputs_that_others_build_on(engine, iam):
@@ -106,6 +108,8 @@ def test_a_role_has_the_outputs_that_others_build_on(engine, iam):
         "createDate": found["CreateDate"].isoformat(),
         "description": "",
         "forceDetachPolicies": False,
+        "inlinePolicies": [],
+        "managedPolicyArns": [],
         "maxSessionDuration": 3600,
         "name": made.id,
         "path": "/team/",
@@ -122,7 +126,11 @@ def test_a_name_is_made_up_from_the_logical_name_and_kept(engine):
     made = engine.create(ROLE, role(), name="reader")
     assert made.id == "reader-0102030"
     assert engine.check(ROLE, role(), made.inputs, name="other")["name"] == "reader-0102030"
+    assert engine.check(ROLE, role(), made.inputs, mode="ENFORCE")["name"] == made.id
     assert engine.check(BUCKET, {}, name="Data")["bucket"] == "data-0102030"
+    assert engine.check(BUCKET, {}, mode="PROPOSE", proposed_name="Data")["bucket"] == "data"
+    with pytest.raises(InvalidInput, match="bucket name 'Data' is refused by S3"):
+        engine.check(BUCKET, {}, mode="ENFORCE", proposed_name="Data")
 
 
 def test_a_role_is_the_same_however_it_is_written_but_for_its_path(engine):
@@ -155,6 +163,34 @@ def test_a_role_with_policies_is_deleted_only_by_force(engine, iam):
     forced = engine.update(gentle, role(name="attached", forceDetachPolicies=True))
     engine.delete(forced)
     assert engine.refresh(forced) is None
+
+
+def test_policies_that_a_role_does_not_list_are_left_and_empty_lists_remove_all(engine, iam):
+    """What is listed: test_aws_types.py. What the state shows goes with the role."""
+    at, inline = {"RoleName": "lists"}, [{"name": name, "policy": READ} for name in ("b", "a")]
+    listed = role(name="lists", inlinePolicies=inline, managedPolicyArns=[READ_ONLY])
+    made = engine.create(ROLE, listed)
+    iam.attach_role_policy(**at, PolicyArn=BUCKETS)
+    iam.put_role_policy(**at, PolicyName="a", PolicyDocument=document("s3:PutObject", "*"))
+    seen = engine.refresh(made)
+    found = ["inlinePolicies[0].policy", "managedPolicyArns[0]", "managedPolicyArns[1]"]
+    assert engine.diff(seen, listed) == Difference(found, [])
+    assert engine.update(seen, listed).state == made.state
+
+    empty = engine.update(made, role(name="lists", inlinePolicies=[{}], managedPolicyArns=[]))
+    assert engine.refresh(empty) == empty
+    iam.attach_role_policy(**at, PolicyArn=BUCKETS)
+    for none in ({}, {"inlinePolicies": []}):
+        assert engine.diff(empty, role(name="lists", **none)) == NOTHING
+    seen = engine.update(empty, role(name="lists", description="x"))
+    assert (seen.state["inlinePolicies"], seen.state["managedPolicyArns"]) == ([], [BUCKETS])
+    engine.delete(seen)
+
+
+def test_a_role_with_a_wrong_policy_is_not_left_behind(engine, iam):
+    wrong = role(name="wrong", inlinePolicies=[{"name": "p", "policy": '{"Statement": []}'}])
+    assert "PutRolePolicy: MalformedPolicyDocument" in refused(engine.create, ROLE, wrong)
+    assert "wrong" not in [each["RoleName"] for each in iam.list_roles()["Roles"]]
 
 
 def test_a_policy_keeps_its_last_five_versions(engine, iam):
@@ -237,6 +273,10 @@ def test_the_secret_of_an_access_key_is_a_secret_and_survives_a_refresh(engine):
         ),
         (ROLE, role(maxSessionDuration=50_000), DAY),
         (ROLE, role(permissionsBoundary="x"), "permissionsBoundary: 'x' is an invalid ARN"),
+        (ROLE, role(managedPolicyArns=[READ_ONLY, "x"]), "managedPolicyArns: 'x' is an invalid A"),
+        (ROLE, role(inlinePolicies=[{"name": "a b", "policy": READ}]), "inlinePolicies: 'a b': "),
+        (ROLE, role(inlinePolicies=[{"name": "a"}]), "inlinePolicies: 'a': expected"),
+        (ROLE, role(name="x" * 65), f"name: role name '{'x' * 65}' has 65 characters; IAM accepts"),
         (PROVIDER, {"url": "http://issuer.example"}, HTTP),
         (ASSOCIATION, {**ACCOUNT, "roleArn": "x"}, "roleArn: 'x' is an invalid ARN"),
         (CLUSTER, {"roleArn": READ_ONLY}, "vpcConfig: is required"),

@@ -15,13 +15,24 @@ from irsa_sandbox.providers.aws.provider import package
 from irsa_sandbox.providers.aws.table import AwsType, Is
 from tests.sandbox.support.aws_harness import ROLE_ARN, SUBNETS, VPC, Aws, allow, trust
 from tests.sandbox.support.pod_identity import AUTO_MODE, pod_role
-from tests.sandbox.support.provider_harness import NOTHING, Difference, Engine, Resource, shown
+from tests.sandbox.support.provider_harness import (
+    NOTHING,
+    Difference,
+    Engine,
+    InvalidInput,
+    Resource,
+    shown,
+)
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("restored")]
 
 POLICY, OTHER_POLICY = allow("s3:GetObject", "*"), allow("s3:PutObject", "*")
 OF_AWS = "arn:aws:iam::aws:policy"
 READ_ONLY, ADMINISTRATOR = f"{OF_AWS}/ReadOnlyAccess", f"{OF_AWS}/AdministratorAccess"
+POLICIES = {
+    "inlinePolicies": [{"name": "within", "policy": POLICY}],
+    "managedPolicyArns": [ADMINISTRATOR, READ_ONLY],
+}
 POD_ROLE, OTHER_POD_ROLE = (f"arn:aws:iam::{ACCOUNT_A}:role/{name}" for name in ("app", "other"))
 ACCESS = "arn:aws:eks::aws:cluster-access-policy/AmazonEKS"
 VIEW, EDIT = f"{ACCESS}ViewPolicy", f"{ACCESS}EditPolicy"
@@ -62,8 +73,9 @@ TYPES = {
     "aws:iam/role:Role": Type(
         {"name": "planned", "assumeRolePolicy": trust(sub="a")},
         {"assumeRolePolicy": trust(sub="b"), "description": "x", "maxSessionDuration": 7200,
-         "permissionsBoundary": READ_ONLY, **TAGS},
+         "permissionsBoundary": READ_ONLY, **POLICIES, **TAGS},
         {"name": "other-name", "path": "/x/"},
+        POLICIES,
     ),
     "aws:iam/policy:Policy": Type(
         {"name": "planned", "policy": POLICY},
@@ -266,6 +278,33 @@ def test_an_input_that_aws_fills_in_may_leave_the_program(account, either: Engin
     imported = either.read(token, made.id)
     assert imported is not None
     assert {*either.diff(imported, base).replacing} <= UNREADABLE
+
+
+@EACH
+def test_a_name_is_generated_as_the_stack_says_or_refused(account, aws: Aws, engine: Engine, token):
+    emulator, given = aws.emulator, TYPES[token].inputs
+    kind = package(emulator.proxy, aws.authority.ca_file, emulator.administrator).type_of(token)
+    name = kind.name_property or ""
+    unnamed = {key: value for key, value in given.items() if key != name}
+    if not kind.autoname:
+        assert engine.check(token, given, mode="DISABLE") == engine.check(token, given)
+        return
+
+    def named(**naming: str) -> str:
+        return engine.check(token, unnamed, **naming)[name]
+
+    assert named() == "main-0102030"
+    for mode in ("PROPOSE", "ENFORCE"):
+        assert named(mode=mode, proposed_name="acme") == "acme"
+    problem = f"{name}: automatic naming is disabled but no explicit name was provided; set {name}"
+    with pytest.raises(InvalidInput, match=problem):
+        named(mode="DISABLE")
+    for bad in ("a b", "x" * 130):
+        for naming in ({"name": bad}, {"mode": "ENFORCE", "proposed_name": bad}):
+            with pytest.raises(InvalidInput, match=f"{name}: .*{bad}.*; set {name}, or change the"):
+                named(**naming)
+        with pytest.raises(InvalidInput, match=f"{name}: .*{bad}((?!or change).)*$"):
+            engine.check(token, {**given, name: bad})
 
 
 def test_every_type_and_every_input_that_aws_fills_in_has_a_row(aws: Aws):

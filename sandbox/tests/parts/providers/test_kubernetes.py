@@ -100,6 +100,24 @@ def test_two_patches_of_one_object_are_rivals(cluster, engine, namespace):
     assert "conflict" in refused(engine.create, SERVICE_ACCOUNT_PATCH, conflict)
 
 
+def test_a_name_is_checked_in_the_preview_and_replaces_the_object_when_it_leaves(engine, namespace):
+    """Even if the stack's rules would make the same one, as in the published provider."""
+    unnamed, role = (
+        {"metadata": {"namespace": namespace}},
+        "kubernetes:rbac.authorization.k8s.io/v1:Role",
+    )
+    fix = "; set metadata.name, or change the logical name or pulumi:autonaming"
+    for kind, name in ((SERVICE_ACCOUNT, "default/web"), (CONFIG_MAP, "Web"), (role, "a/b")):
+        with pytest.raises(InvalidInput, match=f"metadata.name: .* '{name}-0102030' is not.*{fix}"):
+            engine.check(kind, unnamed, name=name)
+    assert engine.check(role, named(namespace, "system:A"))["metadata"]["name"] == "system:A"
+    made = engine.create(SERVICE_ACCOUNT, named(namespace))
+    assert "name" not in engine.check(SERVICE_ACCOUNT, unnamed, made.inputs)["metadata"]
+    assert engine.diff(made, unnamed).replacing == ["metadata.name"]
+    own = engine.create(SERVICE_ACCOUNT, unnamed, name="own")
+    assert engine.diff(own, unnamed) == NOTHING
+
+
 def test_a_change_removes_what_the_program_no_longer_has(cluster, engine, namespace):
     made = engine.create(CONFIG_MAP, config(namespace, a="1"))
     assert engine.refresh(made).state[FIELD_MANAGER] == made.state[FIELD_MANAGER]

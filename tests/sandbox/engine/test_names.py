@@ -1,0 +1,82 @@
+"""Names that a program leaves out, by the stack's `pulumi:autonaming`, and policies in a role."""
+
+import json
+import re
+from functools import partial
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_kubernetes as k8s
+import pytest
+
+from irsa.identity.policies import service_trust_policy
+from irsa_sandbox.aws.accounts import REGION
+from irsa_sandbox.engine.stack import SandboxStack
+from tests.sandbox.support.programs import refusal, stack_of, unchanged
+
+pytestmark = pytest.mark.sandbox
+
+TRUST = json.dumps(service_trust_policy("ec2.amazonaws.com"))
+VERBATIM = {"mode": "verbatim"}
+ENFORCED = {"pattern": "My-${project}+${name}", "enforce": True}
+IN_AWS = {"pattern": "${name}.${hex(4)}", "resources": {"aws:iam/role:Role": ENFORCED}}
+
+
+def resources(logical: str = "web", **more: Any) -> None:
+    role = aws.iam.Role(logical, assume_role_policy=TRUST, **more)
+    bucket, account = aws.s3.Bucket(logical), k8s.core.v1.ServiceAccount(logical)
+    pulumi.export("names", [role.name, bucket.bucket, account.metadata.name])
+
+
+def opened(session: Any, autonaming: Any, *logical: str, **more: Any) -> SandboxStack:
+    config = {"aws:region": REGION, "pulumi:autonaming": autonaming}
+    program = partial(resources, *logical, **more)
+    return SandboxStack(session.state, program=program, project_name="names", config=config)
+
+
+def test_a_stack_names_its_resources_once_by_provider_and_type(session):
+    stack = opened(session, {"providers": {"aws": IN_AWS, "kubernetes": VERBATIM}})
+    stack.up()
+    role, bucket, account = stack.outputs()["names"]
+    assert (role, account) == ("My-names+web", "web")
+    assert re.fullmatch(r"web\.[0-9a-f]{4}", bucket)
+    assert opened(session, {"pattern": "other-${name}"}).up().keys() == {"same"}
+    stack.destroy()
+
+
+def test_a_name_that_leaves_the_program_is_replaced_unless_it_is_made_again(session):
+    opened(session, VERBATIM, name="other").up()
+    assert opened(session, VERBATIM).preview()["replace"] == 1
+    assert opened(session, {"pattern": "other"}).up().keys() == {"same"}
+    assert opened(session, {"pattern": "other"}, path="/x/").up()["replace"] == 1, "deleted first"
+    opened(session, VERBATIM).destroy()
+
+
+@pytest.mark.parametrize(
+    ("autonaming", "logical", "line"),
+    [
+        ({"mode": "disabled"}, "web", "automatic naming is disabled but no explicit name was prov"),
+        (ENFORCED, "web", "'My-names+web' is "),
+        ({"mode": "default"}, "default/web", "; set "),
+    ],
+)
+def test_a_name_that_cannot_be_fails_the_preview(session, autonaming, logical, line):
+    assert line in refusal(opened(session, autonaming, logical).preview)
+
+
+def test_policies_in_a_role_come_are_repaired_and_go(session):
+    statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    role = partial(aws.iam.Role, "listed", name="listed", assume_role_policy=TRUST)
+    inline = [{"name": "read", "policy": document}]
+    given = {"managed_policy_arns": ["arn:aws:iam::aws:policy/IAMFullAccess"]}
+    stack = stack_of(session, "listed", partial(role, inline_policies=inline, **given))
+    stack.up()
+    unchanged(stack)
+    session.aws("iam").delete_role_policy(RoleName="listed", PolicyName="read")
+    assert (stack.refresh()["update"], stack.up()["update"]) == (1, 1)
+    assert session.aws("iam").list_role_policies(RoleName="listed")["PolicyNames"] == ["read"]
+    without = stack_of(session, "listed", role)
+    unchanged(without)
+    assert without.destroy().keys() == {"delete"}
