@@ -10,8 +10,10 @@ import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 import pytest
 
+import irsa_components as irsa
+from irsa.identity.arns import provider_arn_for
 from irsa.identity.policies import service_trust_policy
-from irsa_sandbox.aws.accounts import REGION
+from irsa_sandbox.aws.accounts import ACCOUNT_A, REGION
 from irsa_sandbox.engine.stack import SandboxStack
 from tests.sandbox.support.programs import refusal, stack_of, unchanged
 
@@ -80,3 +82,18 @@ def test_policies_in_a_role_come_are_repaired_and_go(session):
     without = stack_of(session, "listed", role)
     unchanged(without)
     assert without.destroy().keys() == {"delete"}
+
+
+def test_an_unnamed_component_and_one_with_its_name_as_role_name_fail_in_the_preview(session):
+    """Children are named after the role's name, or else the component: both are `Role::web`."""
+    url = f"oidc.eks.{REGION}.amazonaws.com/id/{'A' * 32}"
+    trusting = {"provider_arns": [provider_arn_for(url, ACCOUNT_A)], "subjects": ["dev/app"]}
+
+    def program(other: str) -> None:
+        irsa.ServiceAccountRole("web", irsa.ServiceAccountRoleArgs(**trusting))
+        named = irsa.ServiceAccountRoleArgs(role_name=other, **trusting)
+        irsa.ServiceAccountRole("other", named)
+
+    assert stack_of(session, "both", partial(program, "web-2")).preview()["create"] > 0
+    line = refusal(stack_of(session, "both", partial(program, "web")).preview)
+    assert "Duplicate resource URN" in line

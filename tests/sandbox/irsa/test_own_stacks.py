@@ -226,7 +226,7 @@ def test_a_first_preview_names_the_roles_whose_trust_policy_is_unknown(stacks):
     first = ask(stacks, "audit", stacks.first_preview)
 
     assert (first.code, first.err) == (3, "")
-    assert f"{ROLE} (known after up), {ROLE_A} (known after up)" in first.out
+    assert False, first.out
     # Account B's role trusts no cluster.
     other = ask(stacks, "audit", preview(stacks.b, *PREVIEW))
     assert (other.code, other.err) == (0, "")

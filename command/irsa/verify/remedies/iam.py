@@ -69,7 +69,7 @@ def remove_policy(role: Role, policy: PermissionsPolicy) -> ShellCommand:
 
 def attach_policy(role: Role, arn: str) -> ShellCommand:
     """Attach a managed policy to a role."""
-    changes = Resource("attachment", f"{role.name}:{arn}")
+    changes = Resource("role", role.arn)  # completes it, as a policy of our own does
     return aws("iam", "attach-role-policy", changes=changes, role_name=role.name, policy_arn=arn)
 
 
