@@ -144,7 +144,8 @@ class SandboxStack:
         of one (`deleted_with`) are part of it."""
         lines: list[str] = []
         for each in self.export().get("resources", ()):
-            if each.get("retainOnDelete") and not each.get("deletedWith"):
+            kept = each.get("retainOnDelete") and not each.get("deletedWith")
+            if kept and "id" in each:  # no component
                 *_, parent, kind = ["", *each["urn"].split("::")[2].split("$")]
                 again = _USE_AGAIN.get(parent, 'ResourceOptions(import_="{id}")').format_map(each)
                 name = each["urn"].split("::", 3)[3]

@@ -165,8 +165,8 @@ def test_a_role_with_policies_is_deleted_only_by_force(engine, iam):
     assert engine.refresh(forced) is None
 
 
-def test_policies_that_a_role_does_not_list_are_left_and_empty_lists_remove_all(engine, iam):
-    """What is listed: test_aws_types.py. What the state shows goes with the role."""
+def test_a_role_keeps_policies_without_a_list_and_loses_them_by_an_empty_one(engine, iam):
+    """Lists with policies: test_aws_types.py. All that the state shows goes with the role."""
     at, inline = {"RoleName": "lists"}, [{"name": name, "policy": READ} for name in ("b", "a")]
     listed = role(name="lists", inlinePolicies=inline, managedPolicyArns=[READ_ONLY])
     made = engine.create(ROLE, listed)

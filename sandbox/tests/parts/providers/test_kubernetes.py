@@ -100,7 +100,7 @@ def test_two_patches_of_one_object_are_rivals(cluster, engine, namespace):
     assert "conflict" in refused(engine.create, SERVICE_ACCOUNT_PATCH, conflict)
 
 
-def test_a_name_is_checked_in_the_preview_and_replaces_the_object_when_it_leaves(engine, namespace):
+def test_a_name_is_checked_in_the_preview_and_replaces_when_it_leaves(engine, namespace):
     """Even if the stack's rules would make the same one, as in the published provider."""
     unnamed, role = (
         {"metadata": {"namespace": namespace}},
