@@ -39,7 +39,7 @@ aws_secret_access_key = {{secret}}
 role_arn = {DEPLOYER_B}
 source_profile = a
 """
-CLUSTER_MADE = "aws:eks:Cluster irsa-live-"
+CLUSTER_MADE = "aws:eks:Cluster dev-eksCluster"
 REGION = "eu-west-1"
 
 
@@ -180,7 +180,7 @@ def test_ctrl_c_waits_for_pulumi_and_then_removes_everything(fresh: Shell):
 
 def test_a_killed_run_without_its_folder_is_found_in_its_region_and_accounts(fresh: Shell):
     with fresh.started("--yes", "1", "--region", REGION) as process:
-        until(process, "aws:eks:NodeGroup irsa-live-")
+        until(process, "aws:eks:NodeGroup dev")
         os.killpg(process.pid, signal.SIGKILL)
     before = fresh.left()
     assert before != []
