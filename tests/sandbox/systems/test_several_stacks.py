@@ -1,8 +1,5 @@
 """Stacks `dev` and `prod` of both programs, side by side on another stack's cluster."""
 
-from collections.abc import Iterator
-from typing import NamedTuple
-
 import pytest
 import yaml
 
@@ -14,68 +11,52 @@ from tests.sandbox.support.programs import unchanged
 
 pytestmark = pytest.mark.sandbox
 
-CLUSTER = {"irsa:cluster": {"clusterName": "platform", "existing": True}}
+ACCOUNTS = {ROOT: ACCOUNT_A, PROJECT_B: ACCOUNT_B}
 SYSTEMS = {"s3-app-key": "", "s3-app": "", "s3-app-chain": " --profile B"}
 """Workloads, and the option with which their commands are in their bucket's account."""
 
 
-class Pair(NamedTuple):
-    """Both programs' stacks of one name."""
-
-    session: Session
-    name: str
-    a: SandboxStack
-    b: SandboxStack
-
-    def up(self) -> None:
-        for stack, account in ((self.a, ACCOUNT_A), (self.b, ACCOUNT_B)):
-            stack.up()
-            bucket = stack.outputs()["bucket"]
-            self.session.aws("s3", account).put_object(Bucket=bucket, Key=f"of-{self.name}")
-
-    def destroy(self) -> None:
-        for stack in (self.b, self.a):
-            stack.destroy()
-
-    def listings(self, buckets: str = "$BUCKET") -> Iterator[str]:
-        """List a bucket in the pods of each system."""
-        for workload, option in SYSTEMS.items():
-            command = ["sh", "-c", f"aws s3 ls --recursive s3://{buckets}{option}"]
-            yield self.session.in_pod(self.name, workload, command).output
+def stacks_of(session: Session, name: str) -> dict[str, SandboxStack]:
+    """Bring both programs up by configuration alone; return the stacks by their buckets."""
+    stacks: dict[str, SandboxStack] = {}
+    for project, account in ACCOUNTS.items():
+        config = yaml.safe_load((project / "Pulumi.dev.yaml").read_text())["config"]
+        if project == ROOT:
+            existing = {"clusterName": "platform", "existing": True}
+            config |= {"irsa:cluster": existing, "irsa:namespace": name}
+        stack = SandboxStack(session.state, project, stack=name, config=config)
+        stack.up()
+        bucket = stack.outputs()["bucket"]
+        session.aws("s3", account).put_object(Bucket=bucket, Key=f"of-{name}")
+        stacks[bucket] = stack
+    return stacks
 
 
-def pair(session: Session, name: str) -> Pair:
-    """Open both stacks, which differ from the repository's by configuration alone."""
-    a, b = (
-        yaml.safe_load((folder / "Pulumi.dev.yaml").read_text())["config"]
-        for folder in (ROOT, PROJECT_B)
-    )
-    a |= {**CLUSTER, "irsa:namespace": name}
-    opened = SandboxStack(session.state, stack=name, config=a)
-    return Pair(session, name, opened, SandboxStack(session.state, PROJECT_B, stack=name, config=b))
+def listings(session: Session, namespace: str, bucket: str = "$BUCKET") -> list[str]:
+    """List a bucket in the pods of each system."""
+    shell = {name: f"aws s3 ls --recursive s3://{bucket}{SYSTEMS[name]}" for name in SYSTEMS}
+    return [session.in_pod(namespace, each, ["sh", "-c", shell[each]]).output for each in shell]
 
 
 def test_two_stacks_of_each_program_share_accounts_and_cluster(session: Session):
     for project in (PROJECT_B, ROOT):  # an earlier module may have left them
         SandboxStack(session.state, project).destroy()
-    before = [left_overs(session, account) for account in (ACCOUNT_A, ACCOUNT_B)]
+    before = [left_overs(session, account) for account in ACCOUNTS.values()]
     platform = SandboxStack(session.state, ROOT / "examples/platform")
     platform.up()
-    dev, prod = pairs = [pair(session, name) for name in ("dev", "prod")]
-    for each in pairs:
-        each.up()
+    dev, prod = (stacks_of(session, name) for name in ("dev", "prod"))
 
-    for own, other in ((dev, prod), (prod, dev)):
-        for stack in (own.a, own.b):
+    for name, own, other in (("dev", dev, prod), ("prod", prod, dev)):
+        assert all(f"of-{name}" in listing for listing in listings(session, name))
+        for bucket in other:
+            assert all("(AccessDenied)" in each for each in listings(session, name, bucket))
+        for stack in own.values():
             unchanged(stack)
-        assert all(f"of-{own.name}" in listing for listing in own.listings())
-        for stack in (other.a, other.b):
-            for listing in own.listings(stack.outputs()["bucket"]):
-                assert "An error occurred (AccessDenied)" in listing
-    prod.destroy()
-    assert all("of-dev" in listing for listing in dev.listings())
-    for stack in (dev.a, dev.b):
+    for stack in reversed(prod.values()):
+        stack.destroy()
+    assert all("of-dev" in listing for listing in listings(session, "dev"))
+    for stack in reversed(dev.values()):
         unchanged(stack)
-    dev.destroy()
+        stack.destroy()
     platform.destroy()
-    assert [left_overs(session, account) for account in (ACCOUNT_A, ACCOUNT_B)] == before
+    assert [left_overs(session, account) for account in ACCOUNTS.values()] == before
