@@ -84,7 +84,7 @@ def test_policies_in_a_role_come_are_repaired_and_go(session):
     assert without.destroy().keys() == {"delete"}
 
 
-def test_an_unnamed_component_and_one_with_its_name_as_role_name_fail_in_the_preview(session):
+def test_two_components_whose_roles_are_one_name_fail_in_the_preview(session):
     """Children are named after the role's name, or else the component: both are `Role::web`."""
     url = f"oidc.eks.{REGION}.amazonaws.com/id/{'A' * 32}"
     trusting = {"provider_arns": [provider_arn_for(url, ACCOUNT_A)], "subjects": ["dev/app"]}

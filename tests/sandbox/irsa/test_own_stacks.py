@@ -142,7 +142,7 @@ def test_what_the_stack_owns_is_put_right_by_its_program(stacks):
     assert {shlex.split(command)[1] for command in by_hand} <= {"rollout"}, by_hand
     printed = [c for c in failed[0]["commands"] if c.startswith("pulumi ")]
     assert printed == ["pulumi refresh --stack dev", "pulumi up --stack dev"]
-    with nothing_gained(session, NAMESPACE, NAME):
+    with nothing_gained(session, NAMESPACE, NAME, role):
         stacks.a.refresh()
         stacks.a.up()
     assert troubles(stacks.json("verify", *ask)[0]) == []
