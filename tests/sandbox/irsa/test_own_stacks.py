@@ -48,11 +48,6 @@ class Stacks:
     outputs: dict[str, str]
 
     @property
-    def role_name(self) -> str:
-        """The name that Pulumi made for system 2's role."""
-        return name_of(self.outputs["role_arn"])
-
-    @property
     def session(self):
         return self.world.session
 
@@ -121,7 +116,8 @@ def test_list_tells_the_three_systems_apart(stacks):
 
 
 def test_what_the_stack_owns_is_put_right_by_its_program(stacks):
-    session, iam, role = stacks.session, stacks.session.aws("iam"), stacks.role_name
+    session, iam = stacks.session, stacks.session.aws("iam")
+    role = name_of(stacks.outputs["role_arn"])
     trust = json.dumps(iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"])
     drift = trust.replace('"sts.amazonaws.com"', '"vault"')
     iam.update_assume_role_policy(RoleName=role, PolicyDocument=drift)
@@ -151,7 +147,7 @@ def test_what_the_stack_owns_is_put_right_by_its_program(stacks):
 
 
 def test_what_others_put_beside_the_stack_is_named(stacks):
-    iam = stacks.session.aws("iam")
+    iam, role = stacks.session.aws("iam"), name_of(stacks.outputs["role_arn"])
 
     def found() -> dict[str, str]:
         return {each["rule"]: each["found"] for each in stacks.json("audit", "--drift")}
@@ -159,8 +155,8 @@ def test_what_others_put_beside_the_stack_is_named(stacks):
     assert found().keys() & {"foreign-policy", "foreign-key"} == set()
     arn, every = "arn:aws:iam::aws:policy/ReadOnlyAccess", {"Action": "s3:*", "Resource": "*"}
     document = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", **every}}
-    iam.attach_role_policy(RoleName=stacks.role_name, PolicyArn=arn)
-    inline = {"RoleName": stacks.role_name, "PolicyName": "more"}
+    iam.attach_role_policy(RoleName=role, PolicyArn=arn)
+    inline = {"RoleName": role, "PolicyName": "more"}
     iam.put_role_policy(**inline, PolicyDocument=json.dumps(document))
     # As an answer of CreateAccessKey that was lost leaves one.
     [user] = ids(stacks.a, "aws:iam/user:User")
