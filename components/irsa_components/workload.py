@@ -72,12 +72,12 @@ class Workload(WorkloadIdentity):
             meta["annotations"] = {**args.pod_annotations}
         self.deployment = k8s.apps.v1.Deployment(
             name,
-            metadata={
-                "name": name,
-                "namespace": args.service_account.namespace,
-                "labels": {**args.labels, **selector},
-                "annotations": {**args.annotations} or None,
-            },
+            metadata=k8s.meta.v1.ObjectMetaArgs(
+                name=name,
+                namespace=args.service_account.namespace,
+                labels={**args.labels, **selector},
+                annotations={**args.annotations} or None,
+            ),
             spec=k8s.apps.v1.DeploymentSpecArgs(
                 replicas=args.replicas,
                 strategy=args.strategy,

@@ -125,9 +125,7 @@ def test_each_child_keeps_its_resource_under_the_old_urn(component, children):
 
 
 @each_component
-def test_a_child_that_is_left_out_is_refused(
-    component, children
-):
+def test_a_child_that_is_left_out_is_refused(component, children):
     taken_over = {key: part(kind) for key, (kind, _) in children.items()}
     for key in children:
         without = {other: urn for other, urn in taken_over.items() if other != key}

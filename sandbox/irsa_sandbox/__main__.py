@@ -105,6 +105,8 @@ def _exec(options: argparse.Namespace) -> int:
 
 def _stack(options: argparse.Namespace) -> int:
     state = load(options.folder)
+    if options.name and options.operation != "outputs":
+        raise SandboxError(f"{options.name!r} has no effect on {options.operation}; leave it out")
     if options.skip_preview and options.operation != "up":
         raise SandboxError(f"--skip-preview is for up, not for {options.operation}; leave it out")
     # pulumi takes a second to import
@@ -120,7 +122,11 @@ def _stack(options: argparse.Namespace) -> int:
     if folder := stack.missing_virtualenv:
         _progress(f"{folder} does not exist, so {sys.executable} runs the program")
     if options.operation == "outputs":
-        print(json.dumps(stack.outputs(), indent=1, default=str))
+        found = stack.outputs()
+        if options.name and options.name not in found:
+            raise SandboxError(f"output {options.name!r} is none of {', '.join(found)}; correct it")
+        shown = found[options.name] if options.name else found
+        print(shown if isinstance(shown, str) else json.dumps(shown, indent=1, default=str))
         return 0
     preview = {"up": stack.preview, "destroy": stack.preview_destroy}.get(options.operation)
     if preview and not options.skip_preview:  # as pulumi does, so that mistakes change nothing
@@ -256,6 +262,7 @@ def _parser() -> argparse.ArgumentParser:
     execute.add_argument("--container", "-c", help="default: the first one")
     stack = command("stack", _stack, "run the engine on a project, without a language host")
     stack.add_argument("operation", choices=("up", "preview", "refresh", "destroy", "outputs"))
+    stack.add_argument("name", nargs="?", metavar="OUTPUT", help="of outputs: this one, alone")
     stack.add_argument("--project", type=Path, default=Path(), help="folder with Pulumi.yaml")
     stack.add_argument("--stack", default="dev")
     stack.add_argument(

@@ -30,6 +30,8 @@ _PLACEHOLDERS = (
     (r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d\S*", "TIME"),
     (r"\b1\d{9}\b", "SECONDS"),
     (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "UUID"),
+    # the random part of Pulumi's names, and the hash of `shared_name`
+    (r"(?<=[A-Za-z]-)[0-9a-f]{7}\b", "HEX"),
     (r"\b(s3-app[a-z-]*)-[0-9a-f]{8,10}-[a-z0-9]{5}\b", r"\1-POD"),
     (r"(?i)\b(request ?id:? ?)[\w-]{8,}", r"\1REQUEST_ID"),
     # the folder of a Pod's files in the sandbox

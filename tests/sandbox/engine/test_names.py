@@ -10,8 +10,10 @@ import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 import pytest
 
+import irsa_components as irsa
+from irsa.identity.arns import provider_arn_for
 from irsa.identity.policies import service_trust_policy
-from irsa_sandbox.aws.accounts import REGION
+from irsa_sandbox.aws.accounts import ACCOUNT_A, REGION
 from irsa_sandbox.engine.stack import SandboxStack
 from tests.sandbox.support.programs import refusal, stack_of, unchanged
 
@@ -80,3 +82,17 @@ def test_policies_in_a_role_come_are_repaired_and_go(session):
     without = stack_of(session, "listed", role)
     unchanged(without)
     assert without.destroy().keys() == {"delete"}
+
+
+def test_two_components_whose_roles_are_one_name_fail_in_the_preview(session):
+    """Children are named after the role's name, or else the component: both are `Role::web`."""
+    url = f"oidc.eks.{REGION}.amazonaws.com/id/{'A' * 32}"
+    trusting = {"provider_arns": [provider_arn_for(url, ACCOUNT_A)], "subjects": ["dev/app"]}
+
+    def program() -> None:
+        irsa.ServiceAccountRole("web", irsa.ServiceAccountRoleArgs(**trusting))
+        irsa.ServiceAccountRole("other", irsa.ServiceAccountRoleArgs(role_name="web", **trusting))
+
+    line = refusal(stack_of(session, "both", program).preview)
+    assert "ServiceAccountRole$aws:iam/role:Role::web" in line
+    assert "Duplicate resource URN" in line

@@ -15,24 +15,23 @@ import pulumi_aws as aws
 import pytest
 from lightkube.resources.core_v1 import Namespace, ServiceAccount
 
-from irsa.identity.arns import role_arn
+from irsa.identity.arns import name_of, role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from irsa_sandbox.demo import PROJECT_B
+from irsa_sandbox.demo.systems import ROLE_B
 from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.snapshots import Snapshots
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.in_process import RegisteredCluster
 from tests.sandbox.support.previews import preview
-from tests.sandbox.support.programs import exported, stack_of
+from tests.sandbox.support.programs import exported, ids, stack_of
 from tests.sandbox.support.remedies import nothing_gained
 from tests.sandbox.support.workload import sdk_in, troubles
 
 pytestmark = pytest.mark.sandbox
 
 NAMESPACE, NAME = "dev", "s3-app"
-ROLE, ROLE_A = role_arn(ACCOUNT_A, NAME), role_arn(ACCOUNT_A, "s3-app-A")
-ROLE_B = role_arn(ACCOUNT_B, "s3-app-B")
 PREVIEW = ("--json", "--show-sames")
 
 
@@ -46,6 +45,7 @@ class Stacks:
     b: SandboxStack
     folder: Path
     first_preview: str
+    outputs: dict[str, str]
 
     @property
     def session(self):
@@ -75,7 +75,7 @@ def both(session, tmp_path_factory):
         b = SandboxStack(state, PROJECT_B)
         b.up()
         world, folder = RegisteredCluster(session), tmp_path_factory.mktemp("stacks")
-        yield Stacks(world, snapshots, a, b, folder, first_preview)
+        yield Stacks(world, snapshots, a, b, folder, first_preview, a.outputs())
 
 
 @pytest.fixture
@@ -102,8 +102,10 @@ def test_list_tells_the_three_systems_apart(stacks):
     found = accounts_of(done.json)
     assert {name: each["identities"] for name, each in found.items()} == {
         "default": [],
-        NAME: [{"kind": "IRSA", "source": ROLE}],
-        "s3-app-chain": [{"kind": "IRSA", "source": ROLE_A, "targets": [ROLE_B]}],
+        NAME: [{"kind": "IRSA", "source": stacks.outputs["role_arn"]}],
+        "s3-app-chain": [
+            {"kind": "IRSA", "source": stacks.outputs["role_a_arn"], "targets": [ROLE_B]}
+        ],
         "s3-app-key": [{"kind": "access key", "source": "Secret s3-app-key"}],
     }
     for name in (NAME, "s3-app-chain"):
@@ -115,12 +117,13 @@ def test_list_tells_the_three_systems_apart(stacks):
 
 def test_what_the_stack_owns_is_put_right_by_its_program(stacks):
     session, iam = stacks.session, stacks.session.aws("iam")
-    trust = json.dumps(iam.get_role(RoleName=NAME)["Role"]["AssumeRolePolicyDocument"])
+    role = name_of(stacks.outputs["role_arn"])
+    trust = json.dumps(iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"])
     drift = trust.replace('"sts.amazonaws.com"', '"vault"')
-    iam.update_assume_role_policy(RoleName=NAME, PolicyDocument=drift)
-    for policy in iam.list_attached_role_policies(RoleName=NAME)["AttachedPolicies"]:
-        iam.detach_role_policy(RoleName=NAME, PolicyArn=policy["PolicyArn"])
-    annotations = {ROLE_ARN_ANNOTATION: f"{ROLE}-another"}
+    iam.update_assume_role_policy(RoleName=role, PolicyDocument=drift)
+    for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+        iam.delete_role_policy(RoleName=role, PolicyName=policy)
+    annotations = {ROLE_ARN_ANNOTATION: f"{stacks.outputs['role_arn']}-another"}
     session.cluster.patch(
         ServiceAccount, NAME, {"metadata": {"annotations": annotations}}, namespace=NAMESPACE,
         field_manager="kubectl-annotate",
@@ -135,16 +138,16 @@ def test_what_the_stack_owns_is_put_right_by_its_program(stacks):
     assert {shlex.split(command)[1] for command in by_hand} <= {"rollout"}, by_hand
     printed = [c for c in failed[0]["commands"] if c.startswith("pulumi ")]
     assert printed == ["pulumi refresh --stack dev", "pulumi up --stack dev"]
-    with nothing_gained(session, NAMESPACE, NAME):
+    with nothing_gained(session, NAMESPACE, NAME, role):
         stacks.a.refresh()
         stacks.a.up()
     assert troubles(stacks.json("verify", *ask)[0]) == []
     with sdk_in(session, NAMESPACE, NAME) as sdk:
-        sdk.client("s3").list_objects_v2(Bucket="bucket-s3-app")
+        sdk.client("s3").list_objects_v2(Bucket=stacks.outputs["bucket"])
 
 
 def test_what_others_put_beside_the_stack_is_named(stacks):
-    iam = stacks.session.aws("iam")
+    iam, role = stacks.session.aws("iam"), name_of(stacks.outputs["role_arn"])
 
     def found() -> dict[str, str]:
         return {each["rule"]: each["found"] for each in stacks.json("audit", "--drift")}
@@ -152,11 +155,12 @@ def test_what_others_put_beside_the_stack_is_named(stacks):
     assert found().keys() & {"foreign-policy", "foreign-key"} == set()
     arn, every = "arn:aws:iam::aws:policy/ReadOnlyAccess", {"Action": "s3:*", "Resource": "*"}
     document = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", **every}}
-    iam.attach_role_policy(RoleName=NAME, PolicyArn=arn)
-    inline = {"RoleName": NAME, "PolicyName": "more"}
+    iam.attach_role_policy(RoleName=role, PolicyArn=arn)
+    inline = {"RoleName": role, "PolicyName": "more"}
     iam.put_role_policy(**inline, PolicyDocument=json.dumps(document))
     # As an answer of CreateAccessKey that was lost leaves one.
-    lost = iam.create_access_key(UserName="s3-manager")["AccessKey"]["AccessKeyId"]
+    [user] = ids(stacks.a, "aws:iam/user:User")
+    lost = iam.create_access_key(UserName=user)["AccessKey"]["AccessKeyId"]
 
     assert {"foreign-policy": f"{arn}, more", "foreign-key": lost}.items() <= found().items()
     assert accounts_of(stacks.json("list", "--drift"))[NAME]["findings"] == ["foreign-policy"]
@@ -179,7 +183,8 @@ def test_explain_has_a_tree_of_every_workload_of_a_stack(stacks):
 
     assert done.code == 0
     assert done.err.startswith("skipped: s3-app-key, it has an access key and no role\n")
-    assert all(f"── who can assume {role}\n" in done.out for role in (ROLE, ROLE_A))
+    for role in ("role_arn", "role_a_arn"):
+        assert f"── who can assume {stacks.outputs[role]}\n" in done.out
 
 
 def ask(stacks, command, text):
@@ -217,7 +222,10 @@ def test_a_first_preview_names_the_roles_whose_trust_policy_is_unknown(stacks):
     first = ask(stacks, "audit", stacks.first_preview)
 
     assert (first.code, first.err) == (3, "")
-    assert f"{ROLE} (known after up), {ROLE_A} (known after up)" in first.out
+    steps = {each["urn"]: each for each in json.loads(stacks.first_preview)["steps"]}
+    roles = {urn.rpartition("/role:Role::")[2]: step for urn, step in steps.items()}
+    names = (roles[each]["newState"]["inputs"]["name"] for each in (NAME, "s3-app-A"))
+    assert ", ".join(f"{role_arn(ACCOUNT_A, each)} (known after up)" for each in names) in first.out
     # Account B's role trusts no cluster.
     other = ask(stacks, "audit", preview(stacks.b, *PREVIEW))
     assert (other.code, other.err) == (0, "")

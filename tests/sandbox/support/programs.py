@@ -74,6 +74,11 @@ def exported(stack: SandboxStack, folder: Path) -> str:
     return str(file)
 
 
+def ids(stack: SandboxStack, kind: str) -> list[str]:
+    """Return the ids of the stack's resources of a type."""
+    return [each["id"] for each in stack.export()["resources"] if each["type"] == kind]
+
+
 def changes_of(stack: SandboxStack) -> dict[str, list[str]]:
     """Return the changes of a preview: `type::name`, and the properties."""
     found: dict[str, list[str]] = {}

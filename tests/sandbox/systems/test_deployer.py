@@ -15,7 +15,7 @@ from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.session import Session
 from tests.sandbox.support.authorizations import recording
-from tests.sandbox.support.programs import refusal, unchanged
+from tests.sandbox.support.programs import ids, refusal, unchanged
 from tests.sandbox.support.with_plugin import sandbox_with
 from tests.support.code_blocks import blocks
 from tests.support.paths import ROOT
@@ -25,7 +25,6 @@ pytestmark = pytest.mark.sandbox
 ACCOUNTS = {"a": ACCOUNT_A, "b": ACCOUNT_B}
 PROJECTS = {"a": "irsa", "b": "irsa-account-b"}
 FOLDERS = {"a": ROOT, "b": ROOT / "account_b"}
-BUCKETS = {"a": "bucket-s3-app", "b": "bucket-s3-app-b"}
 POLICIES: dict[str, Any] = {
     each: json.loads((ROOT / f"docs/examples/deployer-{each}.json").read_text()) for each in "ab"
 }
@@ -86,17 +85,16 @@ def test_both_stacks_live_with_the_policies_alone(deployers: Deployers):
     for account in ACCOUNTS:
         unchanged(deployers.open(account))
     for account, number in ACCOUNTS.items():
-        s3, iam = (deployers.session.aws(each, number) for each in ("s3", "iam"))
-        for key in ("1", "2"):
-            s3.put_object(Bucket=BUCKETS[account], Key=key, Body=b"1")
-        for _ in range(4):  # IAM keeps five versions
-            iam.create_policy_version(
-                PolicyArn=f"arn:aws:iam::{number}:policy/{BUCKETS[account]}-read",
-                PolicyDocument=json.dumps(POLICIES["b"]),
-                SetAsDefault=True,
-            )
         changes = DATA["changes"][account]
         stack = deployers.open(account, changes["program"], **changes["config"])
+        s3, iam = (deployers.session.aws(each, number) for each in ("s3", "iam"))
+        for key in ("1", "2"):
+            s3.put_object(Bucket=stack.outputs()["bucket"], Key=key, Body=b"1")
+        for policy in ids(stack, "aws:iam/policy:Policy"):
+            for _ in range(4):  # IAM keeps five versions
+                iam.create_policy_version(
+                    PolicyArn=policy, PolicyDocument=json.dumps(POLICIES["b"]), SetAsDefault=True
+                )
         assert stack.up(refresh=True)["update"]
     for account in ACCOUNTS:
         config = DATA["changes"][account]["config"]

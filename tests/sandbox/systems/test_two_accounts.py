@@ -7,10 +7,11 @@ import pytest
 import yaml
 from botocore.exceptions import ClientError
 
-from irsa.identity.arns import role_arn
+from irsa.identity.arns import name_of, role_arn
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from irsa_sandbox.aws.clients import AwsClients, Credentials
 from irsa_sandbox.demo import PROJECT_B, left_overs
+from irsa_sandbox.demo.systems import BUCKET_B, ROLE_B
 from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.session import Session
 from tests.sandbox.support.programs import changes_of, refusal, unchanged
@@ -18,8 +19,6 @@ from tests.sandbox.support.programs import changes_of, refusal, unchanged
 pytestmark = pytest.mark.sandbox
 
 APP, OBJECT = "s3-app-chain", "ledger/2026-11.csv"
-BUCKET_B = "bucket-s3-app-b"
-ROLE_A, ROLE_B = role_arn(ACCOUNT_A, "s3-app-A"), role_arn(ACCOUNT_B, "s3-app-B")
 
 
 def test_account_b_before_account_a_names_the_missing_stack(session: Session):
@@ -38,37 +37,38 @@ class Pair(NamedTuple):
     session: Session
     a: SandboxStack
     b: SandboxStack
+    role_a: str
 
 
 @pytest.fixture(scope="module")
 def both(session):
-    pair = Pair(session, SandboxStack(session.state), SandboxStack(session.state, PROJECT_B))
-    for stack in (pair.a, pair.b):
+    a, b = SandboxStack(session.state), SandboxStack(session.state, PROJECT_B)
+    for stack in (a, b):
         stack.up()
     session.aws("s3", ACCOUNT_B).put_object(Bucket=BUCKET_B, Key=OBJECT, Body=b"amount\n")
-    yield pair
-    pair.b.destroy()
+    yield Pair(session, a, b, a.outputs()["role_a_arn"])
+    b.destroy()
 
 
 def test_role_a_may_assume_role_b_alone_and_call_nothing_else(both: Pair):
     """With a session by the Pod's kind of token."""
     session = both.session
     keys = session.aws("sts").assume_role_with_web_identity(
-        RoleArn=ROLE_A, RoleSessionName="test", WebIdentityToken=session.token("dev", APP)
+        RoleArn=both.role_a, RoleSessionName="test", WebIdentityToken=session.token("dev", APP)
     )["Credentials"]
     given = Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
     role_a = AwsClients(given, session.state.aws_proxy, Path(session.state.aws_ca_bundle))
     assume = role_a("sts").assume_role
-    administrators = role_arn(ACCOUNT_B, "OrganizationAccountAccessRole")
+    own, administrators = name_of(both.role_a), role_arn(ACCOUNT_B, "OrganizationAccountAccessRole")
 
     assert assume(RoleArn=ROLE_B, RoleSessionName="test")
-    for role in (ROLE_A, administrators, ROLE_B.lower()):
+    for role in (both.role_a, administrators, ROLE_B.lower()):
         with pytest.raises(ClientError, match="AccessDenied"):
             assume(RoleArn=role, RoleSessionName="test")
     for service, operation, request in (
         ("iam", "list_roles", {}),
         ("iam", "create_access_key", {}),
-        ("iam", "update_assume_role_policy", {"RoleName": "s3-app-A", "PolicyDocument": "{}"}),
+        ("iam", "update_assume_role_policy", {"RoleName": own, "PolicyDocument": "{}"}),
         ("s3", "create_bucket", {"Bucket": "bucket-of-role-a"}),
         ("s3", "list_objects_v2", {"Bucket": BUCKET_B}),
         ("s3", "get_object", {"Bucket": BUCKET_B, "Key": OBJECT}),
@@ -89,7 +89,7 @@ def listing(session: Session) -> str:
 def test_a_recreated_role_a_is_refused_until_the_next_up_of_account_b(both: Pair):
     """Of a role A that is created later, test_several_accounts.py has the other form of trust."""
     unchanged(both.b)
-    iam, role = both.session.aws("iam"), {"RoleName": "s3-app-A"}
+    iam, role = both.session.aws("iam"), {"RoleName": name_of(both.role_a)}
     for policy in iam.list_attached_role_policies(**role)["AttachedPolicies"]:
         iam.detach_role_policy(**role, PolicyArn=policy["PolicyArn"])
     iam.delete_role(**role)  # behind Pulumi's back
@@ -97,7 +97,7 @@ def test_a_recreated_role_a_is_refused_until_the_next_up_of_account_b(both: Pair
 
     # Role A looks as before from outside, and the Pod still is it.
     assert "is not authorized to perform: sts:AssumeRole on resource: " in listing(both.session)
-    assert changes_of(both.b) == {"aws:iam/role:Role::s3-app-B": ["assumeRolePolicy"]}
+    assert changes_of(both.b) == {f"aws:iam/role:Role::{name_of(ROLE_B)}": ["assumeRolePolicy"]}
     assert both.b.up()["update"] == 1
     assert listing(both.session) == OBJECT
 

@@ -216,6 +216,8 @@ def test_the_cluster_goes_into_two_public_subnets_of_the_default_vpc(tmp_path):
         ("AWS_SECRET_ACCESS_KEY=wJalr/K7", "AWS_SECRET_ACCESS_KEY=SECRET"),
         ("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln", "TOKEN"),
         ("2026-11-26 15:01:02   11 reports/x.csv", "TIME   11 reports/x.csv"),
+        ("role/s3-app-A-0a1b2c3/x s3://s3-app-1234567", "role/s3-app-A-HEX/x s3://s3-app-HEX"),
+        ("s3-app-6f84655765-qcc9h", "s3-app-POD"),
     ],
 )
 def test_a_report_holds_no_account_key_or_token(text, shown):

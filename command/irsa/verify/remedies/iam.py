@@ -57,7 +57,7 @@ def remove_policy(role: Role, policy: PermissionsPolicy) -> ShellCommand:
 
 def attach_policy(role: Role, arn: str) -> ShellCommand:
     """Attach a managed policy to a role."""
-    changes = Resource("attachment", f"{role.name}:{arn}")
+    changes = Resource("role", role.arn)  # completes it, as a policy of our own does
     return _on_role(role, "attach-role-policy", changes, policy_arn=arn)
 
 
