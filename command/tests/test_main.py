@@ -47,11 +47,16 @@ def test_no_client_of_aws_or_kubernetes_is_loaded_before_it_is_needed(arguments)
 
 
 @pytest.mark.parametrize("name", ["verify", "explain", "credentials", "move"])
-@pytest.mark.parametrize("body", [{}, {"json": {"kind": "Status", "code": 503}}])
+@pytest.mark.parametrize("body", [{}, {"json": {"kind": "Status", "code": 503}}, None])
 def test_an_api_server_that_does_not_answer_is_one_line(name, body, tmp_path, monkeypatch, capsys):
+    def answer(_):
+        if body is None:
+            raise httpx2.ConnectError("Connection refused")
+        return httpx2.Response(503, **body)
+
     (tmp_path / "kubeconfig").write_text(kubeconfig(token="t"))
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
-    transport = httpx2.MockTransport(lambda _: httpx2.Response(503, **body))
+    transport = httpx2.MockTransport(answer)
     parameters = partial(client_adapter.ConnectionParams, transport=transport)
     monkeypatch.setattr(client_adapter, "ConnectionParams", parameters)
 

@@ -5,6 +5,7 @@ from itertools import combinations, product
 
 import pytest
 
+from command.tests.identity.test_token import JWKS, NO_KEY, OTHER_RSA, signed
 from command.tests.verify.chains import (
     ACCOUNT,
     ASSOCIATION,
@@ -32,14 +33,14 @@ from command.tests.verify.chains import (
 from irsa.identity.arns import provider_arn_for
 from irsa.identity.pod_identity import pod_identity_trust_policy
 from irsa.identity.policies import TrustedRole, role_trust_policy
+from irsa.identity.token import decode_unverified
 from irsa.observe.facts import Answer, PermissionsPolicy, RegisteredProvider
 from irsa.verify.facts import Calls, RoleBFacts, RoleBTarget
 from irsa.verify.gather import role_b_target
 from irsa.verify.link import LINKS, Status, failing_link, status_of
 from irsa.verify.walk import Chain
-from tests.support.world import ACCOUNT_A, ROLE_ARN
+from tests.support.world import ACCOUNT_A, NOW, ROLE_ARN, SUBJECT
 
-NO_ARN = f"{ROLE_ARN}!"
 REFUSED = {"assumed": DENIED, **NO_SESSION}
 NODE = Answer(True, "arn:aws:sts::111122223333:assumed-role/dev-node/i-0123456789abcdef0")
 LONGER = Answer(allowed=True, arn=SESSION_ARN.replace("/s3-app/", "/s3-app-2/"))
@@ -132,6 +133,24 @@ def test_an_unread_fact_names_the_permission(changes, key):
     assert link.status is Status.UNKNOWN
     assert link.found == "could not read it: needs a permission (403 Forbidden)"
     assert link.remedy.text == "grant a permission"
+
+
+@pytest.mark.parametrize(
+    ("token", "keys", "found"),
+    [
+        (signed(sub=f"{SUBJECT}-2"), JWKS, f"sub {SUBJECT}-2"),
+        (signed(aud=["vault"]), JWKS, "aud ['vault']"),
+        (signed(exp=NOW - 300), JWKS, "ExpiredTokenException: "),
+        (signed(exp=NOW), UNREAD, f"expired at {NOW}, and it is {NOW}"),
+        (signed(OTHER_RSA, kid="rotated-away"), JWKS, f"InvalidIdentityToken: {NO_KEY}"),
+    ],
+    ids=["account", "audience", "expired", "expired by the clock", "unknown key"],
+)
+def test_a_token_that_sts_would_refuse_is_minted_anew(token, keys, found):
+    link = links(token=decode_unverified(token), keys=keys)["token"]
+
+    assert (link.status, link.found.startswith(found)) == (Status.FAILED, True), link.found
+    assert link.remedy.shell == ("kubectl rollout restart deployment/s3-app --namespace dev",)
 
 
 def test_an_unread_fact_holds_when_sts_granted_the_session():

@@ -17,7 +17,6 @@ from irsa_sandbox.testing.sandbox import CLUSTER
 from tests.sandbox.support.pod_identity import associate
 from tests.sandbox.support.workload import CLUSTER_ARN, NAME, link_of, troubles
 from tests.support.paths import ROOT
-from tests.support.trial_pods import kubeconfig
 
 pytestmark = pytest.mark.sandbox
 
@@ -149,18 +148,6 @@ def test_inside_the_pod_the_aws_cli_is_asked(workload):
     [result] = done.json
     assert (done.code, troubles(result)) == (0, [])
     assert link_of(result, "inside")["found"].startswith(workload.session_arn)
-
-
-def test_with_an_api_server_that_is_not_there_nothing_can_be_told(workload, tmp_path):
-    file = tmp_path / "kubeconfig"
-    file.write_text(kubeconfig(token="t"))
-
-    done = workload.irsa("verify", KUBECONFIG=str(file))
-    explained = workload.irsa("explain", KUBECONFIG=str(file))
-
-    for each in (done, explained):
-        assert (each.code, each.out, each.err.count("\n")) == (3, "", 1)
-        assert f"could not read service account {workload.namespace}/{NAME}" in each.err
 
 
 def test_the_documented_policy_is_enough_and_no_action_of_it_is_too_much(workload):

@@ -135,24 +135,6 @@ def test_a_pod_with_the_role_of_before_is_replaced(workload):
     remedied(workload, "injection", "older than the annotation")
 
 
-def test_a_stuck_rollout_waits_for_its_config_map(workload):
-    workload.deploy("stuck")
-    workload.deploy(
-        "stuck", wait=False, container={"envFrom": [{"configMapRef": {"name": "missing"}}]}
-    )
-    eventually(lambda: workload.verify(deployment="stuck").code == 1)
-    done = workload.verify(deployment="stuck")
-
-    [result] = done.json
-    link = link_of(result, "pod")
-    assert (done.code, result["failing_link"], link["commands"]) == (1, "pod", [])
-    stuck = "there is no ConfigMap missing; the rollout is stuck, and Pod stuck-"
-    assert stuck in link["found"]
-    workload.config_map("missing", {"LEVEL": "debug"})
-    eventually(lambda: workload.verify(deployment="stuck").code == 0)
-    assert workload.sdk(deployment="stuck").startswith(workload.session_arn)
-
-
 @contextlib.contextmanager
 def registered_webhook(workload, **changes):
     """The webhook's registration, changed."""
@@ -185,10 +167,8 @@ def test_a_webhook_that_does_not_answer_gets_no_restart_until_it_does(workload, 
             said = "no Pod can be made now" if policy == "Fail" else "a Pod that is made now"
             eventually(lambda: said in str(workload.verify().json))
             [result] = workload.verify().json
-            assert [link_of(result, key)["commands"] for key in ("webhook", "injection")] == [
-                [],
-                [],
-            ]
+            both = [link_of(result, key) for key in ("webhook", "injection")]
+            assert [each["commands"] for each in both] == [[], []]
 
     eventually(lambda: workload.verify().json[0]["failing_link"] == "injection")
     run(workload, link_of(workload.verify().json[0], "injection")["commands"])
