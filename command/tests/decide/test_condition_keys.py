@@ -116,10 +116,8 @@ def test_the_user_id_has_the_form_of_the_callers_kind(caller, unique_id, user_id
      (("1",), PRESENT)],
 )  # fmt: skip
 def test_the_time_of_day_follows_from_the_epoch(epoch, time):
-    assert (
-        value_of("aws:currenttime", Call("s3:getobject", BOB, False, {"aws:epochtime": epoch}))
-        == time
-    )
+    call = Call("s3:getobject", BOB, False, {"aws:epochtime": epoch})
+    assert value_of("aws:currenttime", call) == time
 
 
 @pytest.mark.parametrize(
@@ -162,11 +160,8 @@ def test_a_principal_can_be_the_session_of_the_previous_step():
 @pytest.mark.parametrize("key", [SUB, AUD, "aws:FederatedProvider"])
 def test_of_a_session_that_came_from_elsewhere_nothing_is_guessed(key):
     step = listing({"StringEquals": {key: "x"}})
-    chained = (
-        web_identity_step(),
-        assume_step(principal=None),
-        step | {"resource_account": ACCOUNT_B},
-    )
+    in_b = step | {"resource_account": ACCOUNT_B}
+    chained = web_identity_step(), assume_step(principal=None), in_b
 
     assert decision(step | {"principal": SESSION_A}) == "unknown"
     assert decision(*chained) == "unknown"
@@ -187,9 +182,8 @@ def test_of_a_session_that_came_from_elsewhere_nothing_is_guessed(key):
     ],
 )
 def test_azp_oaud_and_email_are_keys_of_every_oidc_provider(claims, condition, verdict):
-    step = web_identity_step(
-        token=token(**claims), trust_policy=issuer_trust(StringEquals=condition)
-    )
+    policy = issuer_trust(StringEquals=condition)
+    step = web_identity_step(token=token(**claims), trust_policy=policy)
     known = provider(client_ids=["sts.amazonaws.com", "client-1"])
 
     assert decision(step, oidc_providers=known) == verdict
@@ -199,9 +193,8 @@ def test_which_claim_is_a_client_id_is_not_guessed():
     policy = issuer_trust(StringEquals={AUD: "client-1"})
     found = answer(web_identity_step(token=token(azp="client-1"), trust_policy=policy))
 
-    assert found["steps"][0]["missing"] == [
-        "whether STS compares the provider's client ids with aud or azp"
-    ]
+    which = "whether STS compares the provider's client ids with aud or azp"
+    assert found["steps"][0]["missing"] == [which]
 
 
 @pytest.mark.parametrize(("issuer", "claim"), ISSUERS.items())
@@ -316,9 +309,8 @@ def test_a_missing_fact_is_named_and_never_allows(step, changed, missing):
 
     assert (found["decision"], found["failing_step"], found["error"]) == ("unknown", 1, None)
     assert last["missing"] == [missing]
-    assert [each for each in last["reasons"] if each.startswith("missing fact")] == [
-        f"missing fact: {missing}"
-    ]
+    said = [each for each in last["reasons"] if each.startswith("missing fact")]
+    assert said == [f"missing fact: {missing}"]
 
 
 def test_a_certain_denial_or_else_the_first_missing_fact_decides_a_chain():

@@ -91,6 +91,8 @@ def scoped(**changed):
     return call(f"sts:{SCOPED}", **{"principal": SESSION_A} | changed)
 
 
+BY_SESSION = "Cannot call GetFederationToken with session credentials"
+UNTAGGED = call("sts:GetWebIdentityToken", identity_policies=NO_TAGS)
 SCOPED, LISTING = "GetScopedCredentials", [document(allow("s3:ListBucket", "*"))]
 TOO_LONG = (
     "1 validation error detected: Value '129601' at 'durationSeconds' failed to satisfy "
@@ -102,10 +104,7 @@ TOO_LONG = (
     ("step", "expected"),
     [
         (call("sts:GetFederationToken"), None),
-        (
-            call("sts:GetFederationToken", principal=SESSION_A),
-            "Cannot call GetFederationToken with session credentials",
-        ),
+        (call("sts:GetFederationToken", principal=SESSION_A), BY_SESSION),
         (call("sts:AssumeRoot", ROOT_B), None),
         (call("sts:AssumeRoot", ROOT_B, identity_policies=[]), may_not("AssumeRoot", ROOT_B)),
         (call("sts:AssumeRoot", ROOT_B, principal=ROOT), may_not("AssumeRoot", ROOT_B, ROOT)),
@@ -114,12 +113,9 @@ TOO_LONG = (
         (scoped(session_policies=LISTING, principal=USER), may_not(SCOPED, "*")),
         (scoped(session_policies=LISTING, duration_seconds=129_601), TOO_LONG),
         (scoped(), "at least one of Policy and DurationSeconds is required"),
-        (call("sts:GetWebIdentityToken", identity_policies=NO_TAGS), None),
+        (UNTAGGED, None),
         (call("sts:GetWebIdentityToken", context=TAGS), None),
-        (
-            call("sts:GetWebIdentityToken", context=TAGS, identity_policies=NO_TAGS),
-            may_not("TagGetWebIdentityToken", "*"),
-        ),
+        (UNTAGGED | {"context": TAGS}, may_not("TagGetWebIdentityToken", "*")),
     ],
 )
 def test_calls_of_sts_that_give_other_credentials(step, expected):

@@ -58,6 +58,7 @@ def test_an_element_names_a_caller_as_directly_as_aws_documents(caller, entries,
         (SESSION, "AROAEXAMPLE1", "AROAEXAMPLE1", (ROLE, ROLE), []),
         (SESSION, "AROAEXAMPLE1:one", "AROAEXAMPLE1", (ROLE, ROLE), []),
         (SESSION, "AROAEXAMPLE1", "AROAEXAMPLE2", (NONE, NONE), []),
+        (USER, "AIDAEXAMPLE1", "AIDAEXAMPLE1", (DIRECT, DIRECT), []),
         (SESSION, None, "AROAEXAMPLE1", (NONE, ROLE), [f"principal_id of {ROLE_ARN}"]),
         (SESSION, None, "AIDAEXAMPLE1", (NONE, NONE), []),
         (USER, None, "AIDAEXAMPLE1", (NONE, DIRECT), [f"principal_id of {USER}"]),
@@ -87,9 +88,8 @@ def test_a_role_with_a_path_is_named_with_it():
     assert with_path.grant(caller) == (ROLE, ROLE)
     assert PrincipalElement({"AWS": [ROLE_ARN]}, negated=False).grant(caller) == (NONE, NONE)
     assert with_path.grant(caller_from_arn(SESSION)) == (NONE, ROLE)
-    assert with_path.missing(caller_from_arn(SESSION)) == [
-        f"principal_role_arn: the path of role {ROLE_ARN}"
-    ]
+    path = f"principal_role_arn: the path of role {ROLE_ARN}"
+    assert with_path.missing(caller_from_arn(SESSION)) == [path]
 
 
 @pytest.mark.parametrize(

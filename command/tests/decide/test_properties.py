@@ -7,10 +7,9 @@ from typing import Any
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from command.tests.decide.policies import allow, deny, document
+from command.tests.decide.policies import allow, document
 from command.tests.decide.principals import ROLE_A, ROOT, SESSION_A, USER
 from command.tests.decide.scenarios import answer, decision, scenario
-from command.tests.decide.steps import list_step
 from command.tests.decide.web import web_identity_step
 from irsa.decide.json_input import InputError
 from irsa.decide.scenario import parse_scenario
@@ -96,12 +95,6 @@ FEW = settings(max_examples=20, deadline=None)
 MANY = settings(max_examples=30, deadline=None)
 KINDS = ["identity_policies", "resource_policy", "permissions_boundary", "endpoint_policy",
          "service_control_policies", "resource_control_policies"]  # fmt: skip
-FACTS = st.fixed_dictionaries(
-    dict.fromkeys(["s3:key", "s3:other", "s3:absent"], VALUES | st.none())
-)
-ONE = st.builds(lambda operator, key, value: {operator: {key: value}}, OPERATORS, KEYS, VALUES)
-ITSELF = {USER: [USER, "AIDAEXAMPLE1"], SESSION_A: [SESSION_A]}
-SILENT = st.lists(statements("Allow"), max_size=2).map(lambda each: document(*each))
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
     lambda inner: (
@@ -174,35 +167,6 @@ def test_the_case_of_condition_keys_does_not_matter(step, change):
 
     changed = json.loads(text) | {"context": step["context"]}
     assert decision(changed) == decision(step)
-
-
-@MANY
-@given(STEPS, ONE, st.booleans(), FACTS)
-def test_knowing_more_never_changes_a_certain_answer(step, condition, denies, context):
-    policy = [allow("s3:*", "*", Condition={} if denies else condition)]
-    policy += [deny("s3:*", "*", Condition=condition)] * denies
-    own = {"identity_policies": [document(*policy)], "resource_account": ACCOUNT_A}
-    step |= dict.fromkeys(KINDS) | own
-
-    before = decision(step | {"context": None})
-    assert before in ("unknown", decision(step | {"context": context}))
-
-
-@FEW
-@given(st.sampled_from([(who, name) for who in ITSELF for name in ITSELF[who]]), SILENT, SILENT)
-def test_only_a_denial_takes_what_names_the_caller_itself(named, boundary, own):
-    """By ARN, or by the id as which IAM stores a user's."""
-    caller, principal = named
-    granted = allow("s3:*", "*", Principal={"AWS": principal})
-    step = {
-        "principal": caller,
-        "principal_id": "AIDAEXAMPLE1",
-        "resource_policy": document(granted),
-        "permissions_boundary": boundary,
-        "identity_policies": [own],
-    }
-
-    assert decision(list_step(**step, resource_account=ACCOUNT_A)) == "allow"
 
 
 SCOPED = {

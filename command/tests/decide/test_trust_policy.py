@@ -24,6 +24,7 @@ NEW = f"{OF_A}:role/new"
 A_ROLE = {"AWS": ROLE_A}
 SOON = {"DateLessThan": {"aws:CurrentTime": "soon"}}
 EXCEPT_A = {"Effect": "Allow", "NotPrincipal": A_ROLE, "Action": "sts:AssumeRole"}
+DENY_BUT_A = EXCEPT_A | {"Effect": "Deny"}
 GITHUB = "token.actions.githubusercontent.com"
 KEYS = f"{GITHUB}:sub or {GITHUB}:job_workflow_ref"
 SESSION_TRUST = trust({"AWS": SESSION_A})
@@ -102,10 +103,7 @@ def create(*statements, **changed):
     [
         ([], SYNTAX),
         ([EXCEPT_A], "Allow with NotPrincipal is not allowed."),
-        (
-            [EXCEPT_A | {"Effect": "Deny"}],
-            "AssumeRole policy must not contain NotPrincipal field.",
-        ),
+        ([DENY_BUT_A], "AssumeRole policy must not contain NotPrincipal field."),
         ([trust(A_ROLE, Sid="A")] * 2, "Statement IDs (SID) in a single policy must be unique."),
         ([trust(A_ROLE, Sid="A-B")], SID + "expression [0-9A-Za-z]*"),
         ([trust(A_ROLE, Condition={"StringEqualz": {"a": "b"}})], SYNTAX),
@@ -207,9 +205,8 @@ def test_create_role_knows_the_quota_only_at_its_ends():
         return answer(create(trust_policy=policy))
 
     assert sized(30)["decision"] == "allow"
-    assert sized(100)["steps"][0]["missing"] == [
-        "the account's quota for trust policies: this one has 4043 characters"
-    ]
+    quota = "the account's quota for trust policies: this one has 4043 characters"
+    assert sized(100)["steps"][0]["missing"] == [quota]
     message = "Cannot exceed quota for ACLSizePerRole: 2048"
     assert sized(300)["error"] == {"code": "LimitExceeded", "http": 409, "message": message}
 
