@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 
 from command.tests.verify.chains import SESSION, UNREAD, links, statuses
 from command.tests.verify.commands import SET_ENV
-from command.tests.verify.pods import FROM_A, A, config, container, pod, spec, with_config, with_env
+from command.tests.verify.pods import (
+    AWS_MOUNT,
+    FROM_A,
+    A,
+    config,
+    container,
+    pod,
+    spec,
+    with_config,
+    with_env,
+)
 from irsa.identity.regions import partition_of_region
 from irsa.observe.pod_spec import references, with_fields
 from irsa.verify.link import Remedy, Status
@@ -28,9 +38,17 @@ PROFILE_OF_IMAGE = (("AWS_CONFIG_FILE", "/opt/aws/config"), ("AWS_PROFILE", "B")
 KEYS_OF_SECRET = container("app", envFrom=[{"secretRef": {"name": "keys"}}])
 SECRET = {"objects": {("Secret", "keys"): UNREAD}}
 URL = "http://127.0.0.1:9"
+KEY_OF_SECRET = {"valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}
+WINNING = [
+    *(("AWS_PROFILE", "legacy"), ("AWS_PROFILE", ""), ("AWS_DEFAULT_PROFILE", "")),
+    *(("AWS_ACCESS_KEY_ID", "x"), ("AWS_ACCESS_KEY_ID", KEY_OF_SECRET)),
+]
 HTTPS = {"ports": [{"port": 443}]}
 DNS = {"ports": [{"port": 53, "protocol": "UDP"}], "to": [{"namespaceSelector": {}}]}
-LOCKED = {"metadata": {"name": "locked"}}
+LOCKED, KUBE_SYSTEM = (
+    {"metadata": {"name": "locked"}},
+    {"kubernetes.io/metadata.name": "kube-system"},
+)
 
 
 @pytest.mark.parametrize(
@@ -99,10 +117,8 @@ def test_what_was_not_read_is_not_known(found, changes, text):
 
 
 @pytest.mark.parametrize("kind", ["deployment", "job"])
-@pytest.mark.parametrize(
-    ("name", "value"), [("AWS_PROFILE", "legacy"), ("AWS_PROFILE", ""), ("AWS_DEFAULT_PROFILE", "")]
-)
-def test_a_profile_that_is_nowhere_fails_also_an_empty_one(name, value, kind):
+@pytest.mark.parametrize(("name", "value"), WINNING)
+def test_a_profile_that_is_nowhere_or_an_access_key_wins_over_the_role(name, value, kind):
     link = links(with_env((name, value), kind=kind))["precedence"]
     # A Job's template cannot be changed.
     commands = () if kind == "job" else (f"{SET_ENV} {name}-",)
@@ -129,17 +145,10 @@ def test_an_object_keeps_its_keys_as_others_may_take_them():
     assert remedy == Remedy(kept)
 
 
-@pytest.mark.parametrize("value", ["x", {"valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}])
-def test_an_access_key_wins_over_the_role(value):
-    found = links(with_env(("AWS_ACCESS_KEY_ID", value)))["precedence"]
-    assert found.status is Status.FAILED
-
-
 def test_keys_in_a_mounted_credentials_file_win_in_javascript():
     env = ("AWS_SHARED_CREDENTIALS_FILE", "/etc/aws/credentials")
     volume = {"name": "aws", "secret": {"secretName": "keys"}}
-    mount = {"name": "aws", "mountPath": "/etc/aws"}
-    found = pod(spec(container("app", env, volumeMounts=[mount]), volumes=[volume]))
+    found = pod(spec(container("app", env, volumeMounts=[AWS_MOUNT]), volumes=[volume]))
     text = "[default]\naws_access_key_id = (not kept)\n"
 
     link = links(found, objects={("Secret", "keys"): {"credentials": text}})["precedence"]
@@ -261,9 +270,7 @@ def test_a_network_policy_lets_the_pod_out_for_certain_or_is_named(rules, fields
     assert (link.status, named) == (status, status is Status.UNKNOWN)
 
 
-@pytest.mark.parametrize(
-    "space", [{"kubernetes.io/metadata.name": "kube-system"}, {"team": "a"}, {}]
-)
+@pytest.mark.parametrize("space", [KUBE_SYSTEM, {"team": "a"}, {}])
 @pytest.mark.parametrize("labels", [{"k8s-app": "kube-dns"}, {"app": "db"}, {}])
 @pytest.mark.parametrize("spaces", [True, False])
 def test_a_network_policy_opens_53_to_core_dns_or_is_named(space, labels, spaces):
@@ -271,9 +278,8 @@ def test_a_network_policy_opens_53_to_core_dns_or_is_named(space, labels, spaces
     peer |= {"namespaceSelector": {"matchLabels": space}} if spaces else {}
     opened = {"podSelector": {}, "egress": [{**DNS, "to": [peer]}, HTTPS]}
     link = links(network_policies=({"spec": opened, **LOCKED},))["precedence"]
-    assert (link.status is Status.PASSED) is (
-        spaces and "team" not in space and "app" not in labels
-    )
+    opens = spaces and "team" not in space and "app" not in labels
+    assert (link.status is Status.PASSED) is opens
 
 
 def test_network_policies_add_up_and_spare_the_host_network():
