@@ -82,10 +82,7 @@ def refused(text, tmp_path, capsys):
         ('{"now": NaN}', "not JSON: NaN is not a number"),
         ("[" * 100_000, "not readable: nested too deep"),
         ('{"steps": [1], "now": 1e999}', "now: a number out of range is not a number of seconds"),
-        (
-            '{"steps": [1], "now": ' + "9" * 5000 + "}",
-            "now: a number out of range is not a number of seconds since the epoch",
-        ),
+        ('{"steps": [1], "now": ' + "9" * 5000 + "}", "now: a number out of range is not a num"),
     ],
 )
 def test_a_file_without_a_scenario_is_one_line(text, message, tmp_path, capsys):

@@ -41,10 +41,10 @@ def test_a_trust_policy_in_a_file(tmp_path, capsys):
     assert capsys.readouterr().out.endswith("└── the service ec2.amazonaws.com\n")
 
 
-@pytest.mark.parametrize(
-    "document",
-    [{}, {"Statement": "x"}, {"Statement": {"Effect": "Allow", "Action": "s3:*"}}],
-)
+OF_S3 = {"Statement": {"Effect": "Allow", "Action": "s3:*"}}
+
+
+@pytest.mark.parametrize("document", [{}, {"Statement": "x"}, OF_S3])
 def test_another_file_is_one_line(tmp_path, capsys, document):
     file = tmp_path / "file.json"
     file.write_text(json.dumps(document))

@@ -24,6 +24,8 @@ LONG = {"duration_seconds": 3601, "max_session_duration": 43200}
 TEAM, ALICE = {"aws:RequestTag/team": "blue"}, {"sts:SourceIdentity": "alice"}
 TAGGED = TEAM | {"sts:TransitiveTagKeys": ["team"]}
 BY_A, BY_B = (trusts(trust({"AWS": role}, Action="sts:*")) for role in (ROLE_A, ROLE_B))
+OWN_TEAM, SOURCE_IDENTITY = "aws:PrincipalTag/team", "aws:SourceIdentity"
+OF_TEAM = {OWN_TEAM: "blue"}
 OTHER = {"aws:RequestTag/other": "x", "aws:TagKeys": ["other"]}
 ONLY_OTHER = {"ForAllValues:StringEquals": {"aws:TagKeys": ["other"]}}
 LIST_ALLOWED = document(allow("s3:ListBucket", "*"))
@@ -212,12 +214,9 @@ def test_inherited_tags_are_tags_of_the_request(passed, own, condition, verdict)
 
 
 @pytest.mark.parametrize("context", [{}, None])
-@pytest.mark.parametrize(
-    ("set_", "key", "value"),
-    [(TEAM, "aws:PrincipalTag/team", "blue"), (ALICE, "aws:SourceIdentity", "alice")],
-)
-def test_what_a_call_sets_is_known_of_its_session(set_, key, value, context):
-    condition = {"StringEquals": {key: value}}
+@pytest.mark.parametrize(("set_", "tests"), [(TEAM, OF_TEAM), (ALICE, {SOURCE_IDENTITY: "alice"})])
+def test_what_a_call_sets_is_known_of_its_session(set_, tests, context):
+    condition = {"StringEquals": tests}
     step = list_step(context=context, **grants(allow("s3:*", "*", Condition=condition)))
     denied = grants(allow("*", "*"), deny("*", "*", Condition=condition))
 
@@ -365,11 +364,7 @@ def test_what_a_token_sets_is_in_the_call_and_needs_an_action(claims, action, op
 
 @pytest.mark.parametrize(
     ("claims", "key", "value"),
-    [
-        (NESTED, "aws:PrincipalTag/team", "red"),
-        (FLAT, "aws:PrincipalTag/team", "red"),
-        ({SOURCE: "ann"}, "aws:SourceIdentity", "ann"),
-    ],
+    [*((e, OWN_TEAM, "red") for e in (NESTED, FLAT)), ({SOURCE: "ann"}, SOURCE_IDENTITY, "ann")],
 )
 def test_what_a_token_sets_stays_with_the_session_and_the_next_one(claims, key, value):
     first = web_identity_step(token=token(**claims), **trusting("sts:*"))

@@ -69,12 +69,8 @@ def test_policies_that_allow_combine_as_aws_documents(owner, named):
     resource = named and names(named)
     # Policies, and whether they allow the call. Resource control policies only deny.
     identities = ([], False), ([OTHER], False), ([OTHER, YES], True), ([YES, NOT_PUT], True)
-    limiting = (
-        ({}, True),
-        ({"boundary": YES, "session": YES}, True),
-        ({"boundary": OTHER}, False),
-        ({"session": OTHER}, False),
-    )
+    limits_all = (({"boundary": OTHER}, False), ({"session": OTHER}, False))
+    limiting = (({}, True), ({"boundary": YES, "session": YES}, True), *limits_all)
     perimeter = (
         ({}, True),
         ({"service_control": [YES, YES], "endpoint": ALL_YES}, True),
@@ -82,9 +78,8 @@ def test_policies_that_allow_combine_as_aws_documents(owner, named):
         ({"service_control": [OTHER, YES]}, False),
         ({"endpoint": ALL_OTHER}, False),
     )
-    for (identity, own), (limits, limited), (around, open_) in product(
-        identities, limiting, perimeter
-    ):
+    every = product(identities, limiting, perimeter)
+    for (identity, own), (limits, limited), (around, open_) in every:
         allowed = own and limited
         if not same_account:
             allowed = allowed and named in (ROOT, ROLE_A, SESSION_A)
@@ -252,11 +247,9 @@ def test_notprincipal_spares_a_caller_that_is_listed_with_all_its_names(effect, 
     assert (found.verdict.value, found.missing) == (verdict, [open_] * (verdict == "unknown"))
 
 
-@pytest.mark.parametrize(
-    ("caller", "listed"),
-    [(SESSION_A, [SESSION_A, ROLE_A, ROOT]), (USER, [USER, ROOT]), (SESSION_A, [])],
-)
-def test_a_deny_with_notprincipal_denies_callers_with_a_boundary(caller, listed):
+@pytest.mark.parametrize("listed", [[SESSION_A, ROLE_A, ROOT], [USER, ROOT], []])
+def test_a_deny_with_notprincipal_denies_callers_with_a_boundary(listed):
+    caller = USER if USER in listed else SESSION_A
     policy = document({"Effect": "Deny", "NotPrincipal": {"AWS": [*listed, "4" * 12]}} | ON_ALL)
 
     assert verdict_of(caller, identity=[YES], boundary=YES, resource=policy) == "deny"

@@ -125,14 +125,11 @@ def test_calls_of_sts_that_give_other_credentials(step, expected):
     assert decision(step) == ("deny" if expected else "allow")
 
 
-@pytest.mark.parametrize(
-    ("policies", "verdict"),
-    [([LISTING, LISTING], "deny"), ([ALL, LISTING], "allow"), ([ALL, NO_TAGS], "deny")],
-)
-def test_scoped_credentials_scoped_again_have_what_both_allow(policies, verdict):
-    steps = [scoped(session_policies=each) for each in policies]
-
-    assert decision(*steps, list_step(resource_account=ACCOUNT_A)) == verdict
+def test_scoped_credentials_scoped_again_have_what_both_allow():
+    answers = [([LISTING, LISTING], "deny"), ([ALL, LISTING], "allow"), ([ALL, NO_TAGS], "deny")]
+    for policies, verdict in answers:
+        steps = [scoped(session_policies=each) for each in policies]
+        assert decision(*steps, list_step(resource_account=ACCOUNT_A)) == verdict, policies
 
 
 def test_scoped_credentials_take_one_policy():

@@ -40,12 +40,8 @@ BY_TAGS = document(trust({"AWS": ACCOUNT_A}, **TAGGING, Condition={"StringEquals
 
 def by_eks(policy, *, disable=False, cluster=CLUSTER, namespace="dev", account="s3-app", **more):
     """The call that EKS makes for an association, to a role with this trust policy."""
-    association = {
-        "cluster_arn": cluster,
-        "namespace": namespace,
-        "service_account": account,
-        "disable_session_tags": disable,
-    }
+    association = {"cluster_arn": cluster, "namespace": namespace, "service_account": account}
+    association["disable_session_tags"] = disable
     step = {"action": "sts:AssumeRole", "resource": ROLE_A, "pod_identity": association}
     return step | {"trust_policy": policy, **more}
 
@@ -151,10 +147,8 @@ def guard():
     """
     by_person = {"BoolIfExists": {"aws:PrincipalIsAWSService": "false"}}
     untagged = {f"aws:PrincipalTag/{tag}": "true" for tag in SESSION_TAGS}
-    conditions = ({"Null": untagged | {f"{TAG}/{tag}": "false"}} for tag in SESSION_TAGS)
-    return document(
-        *(deny("sts:TagSession", "*", **FOR_ALL, Condition=by_person | c) for c in conditions)
-    )
+    tests = (by_person | {"Null": untagged | {f"{TAG}/{tag}": "false"}} for tag in SESSION_TAGS)
+    return document(*(deny("sts:TagSession", "*", **FOR_ALL, Condition=each) for each in tests))
 
 
 def test_tags_can_be_forged_by_a_role_that_may_tag_unless_a_guard_denies():

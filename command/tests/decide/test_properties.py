@@ -24,9 +24,7 @@ BUCKET = "arn:aws:s3:::bucket"
 
 ACTIONS = st.sampled_from(["s3:GetObject", "s3:Get*", "s3:*", "*", "s3:PutObject", "S3:getobject"])
 RESOURCES = st.sampled_from([f"{BUCKET}/key", f"{BUCKET}/*", "*", f"{BUCKET}/k?y", BUCKET])
-PRINCIPALS = st.sampled_from(
-    [SESSION_A, ROLE_A, ROOT, ACCOUNT_A, "*", USER, ACCOUNT_B, "AROAEXAMPLE1"]
-)
+NAMED = [SESSION_A, ROLE_A, ROOT, ACCOUNT_A, "*", USER, ACCOUNT_B, "AROAEXAMPLE1"]
 VALUES = st.sampled_from(["a", "b", "A", "a*", "*", "?", "ab", "${s3:other}", "true", "5"])
 KEYS = st.sampled_from(["s3:key", "S3:Key", "s3:other", "aws:PrincipalArn", "s3:absent"])
 OPERATORS = st.sampled_from(
@@ -40,9 +38,8 @@ def some(values: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
     return values | st.lists(values, min_size=1, max_size=3)
 
 
-CONDITIONS = st.dictionaries(
-    OPERATORS, st.dictionaries(KEYS, some(VALUES), min_size=1, max_size=2), max_size=2
-)
+TESTS = st.dictionaries(KEYS, some(VALUES), min_size=1, max_size=2)
+CONDITIONS = st.dictionaries(OPERATORS, TESTS, max_size=2)
 
 
 def element(word: str, values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
@@ -51,7 +48,9 @@ def element(word: str, values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict
 
 
 OF_PRINCIPALS = {
-    "resource_policy": element("Principal", some(PRINCIPALS).map(lambda each: {"AWS": each})),
+    "resource_policy": element(
+        "Principal", some(st.sampled_from(NAMED)).map(lambda each: {"AWS": each})
+    ),
     "endpoint_policy": st.just({"Principal": "*"}),
     "resource_control_policies": st.just({"Principal": "*"}),
 }

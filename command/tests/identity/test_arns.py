@@ -56,14 +56,12 @@ def test_an_arn_that_iam_would_never_give_is_not_computed(account_id, name, path
     assert named in refusal(arns.role_arn, account_id, name, path=path)
 
 
-@pytest.mark.parametrize(
-    "arn", ["", "ReadOnlyAccess", "arn:aws:iam::aws:role/x", "arn:aws:iam::aws:policy/"]
-)
-def test_managed_policies_are_named_by_their_arn(arn):
+def test_managed_policies_are_named_by_their_arn():
     for known in ("arn:aws:iam::aws:policy/ReadOnlyAccess", f"{ACCOUNT}:policy/team/x"):
         assert arns.check_policy_arn(known) == known
-    message = refusal(arns.check_policy_arn, arn)
-    assert message.startswith(f"{arn!r} is not the ARN of a managed policy")
+    for arn in ("", "ReadOnlyAccess", "arn:aws:iam::aws:role/x", "arn:aws:iam::aws:policy/"):
+        message = refusal(arns.check_policy_arn, arn)
+        assert message.startswith(f"{arn!r} is not the ARN of a managed policy")
 
 
 @pytest.mark.parametrize(
@@ -131,13 +129,10 @@ def test_a_session_does_not_show_the_path_of_its_role():
 def test_any_arn_says_whose_it_is_and_what_it_is(text, account, partition, kind, name):
     parsed = arns.parse_arn(text)
     assert (str(parsed), parsed.name) == (text, name)
-    found = (arns.account_of(text), arns.partition_of(text), arns.kind_of(text))
-    assert found == (account, partition, kind)
-
-
-def test_an_arn_keeps_the_colons_of_its_resource():
     parts = ("aws", "logs", "us-east-1", ACCOUNT_A, "log-group:x:*")
     assert arns.parse_arn(f"arn:{':'.join(parts)}") == Arn(*parts)
+    found = (arns.account_of(text), arns.partition_of(text), arns.kind_of(text))
+    assert found == (account, partition, kind)
 
 
 @pytest.mark.parametrize(
@@ -225,9 +220,7 @@ def test_arns_are_built_from_their_parts():
     assert arns.bucket_arn("data", "a/b:c", partition="aws-cn") == "arn:aws-cn:s3:::data/a/b:c"
 
 
-@pytest.mark.parametrize(
-    "text", ["11112222333", "aws", "", "1111222233334", "١١١١٢٢٢٢٣٣٣٣", "111122223333\n"]
-)
-def test_an_account_id_has_12_digits(text):
+def test_an_account_id_has_12_digits():
     assert arns.is_account_id(ACCOUNT_A)
-    assert not arns.is_account_id(text)
+    wrong = ["11112222333", "aws", "", "1111222233334", "١١١١٢٢٢٢٣٣٣٣", "111122223333\n"]
+    assert [each for each in wrong if arns.is_account_id(each)] == []

@@ -151,15 +151,11 @@ def test_several_roles_have_a_statement_each_in_order_and_one_external_id():
 
 
 def test_trust_by_condition_admits_one_role_of_the_account():
-    condition = {
-        "ArnEquals": {"aws:PrincipalArn": ROLE_A_ARN},
-        "StringEquals": {"sts:ExternalId": "tenant-42"},
-    }
+    by_id = {"StringEquals": {"sts:ExternalId": "tenant-42"}}
+    condition = {"ArnEquals": {"aws:PrincipalArn": ROLE_A_ARN}, **by_id}
     statement = {**ALLOW, "Principal": {"AWS": ROOT}, "Condition": condition}
-    assert principal_arn_trust_policy([ROLE_A_ARN], external_id="tenant-42") == {
-        "Version": "2012-10-17",
-        "Statement": [statement],
-    }
+    policy = principal_arn_trust_policy([ROLE_A_ARN], external_id="tenant-42")
+    assert policy == {"Version": "2012-10-17", "Statement": [statement]}
 
 
 def test_trust_by_condition_groups_roles_by_account_and_keeps_its_partition():

@@ -16,12 +16,9 @@ FIRST, SECOND = {"Effect": "Allow", "Action": "s3:GetObject"}, {"Effect": "Deny"
 ROLE = "arn:aws:iam::111122223333:role/s3-app-A"
 
 
-@pytest.mark.parametrize(
-    ("value", "listed"), [("a", ["a"]), (["a"], ["a"]), ([], []), (FIRST, [FIRST])]
-)
-def test_one_thing_is_a_list_of_one(value, listed):
-    assert as_list(value) == listed
-    assert statements({"Statement": value}) == listed
+def test_one_thing_is_a_list_of_one():
+    for value, listed in (("a", ["a"]), (["a"], ["a"]), ([], []), (FIRST, [FIRST])):
+        assert as_list(value) == statements({"Statement": value}) == listed
 
 
 def test_statements_are_removed_by_position_and_added_at_the_end():
@@ -30,9 +27,8 @@ def test_statements_are_removed_by_position_and_added_at_the_end():
     assert without(document, [0]) == {"Version": "2012-10-17", "Statement": [SECOND]}
     assert without({"Statement": FIRST}, [0]) == {"Statement": []}
     assert statements({"Version": "2012-10-17"}) == []
-    assert with_statements({"Statement": FIRST}, SECOND, FIRST) == {
-        "Statement": [FIRST, SECOND, FIRST]
-    }
+    added = with_statements({"Statement": FIRST}, SECOND, FIRST)
+    assert added == {"Statement": [FIRST, SECOND, FIRST]}
     assert document == {"Version": "2012-10-17", "Statement": [FIRST, SECOND]}
 
 
