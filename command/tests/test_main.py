@@ -39,9 +39,8 @@ def test_no_client_of_aws_or_kubernetes_is_loaded_before_it_is_needed(arguments)
         "sys.exit(str(sys.modules.keys() & {'boto3', 'botocore', 'lightkube', 'jwt'}))"
     )
 
-    done = subprocess.run(
-        [sys.executable, "-c", program, *arguments.split()], capture_output=True, text=True
-    )
+    command = [sys.executable, "-c", program, *arguments.split()]
+    done = subprocess.run(command, capture_output=True, text=True)
 
     assert done.stderr.splitlines()[-1] == "set()"
 

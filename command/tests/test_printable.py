@@ -24,9 +24,8 @@ TRUST = irsa_trust_policy([PROVIDER_ARN], [ServiceAccountRef("dev", "s3-app")])
 TRUST["Statement"][0]["Condition"]["StringLike"] = {f"{ISSUER}:sub": f"*{THEIRS}"}
 AUDITED = facts(role(TRUST))
 FOUND = audit(AUDITED)
-FAILED = Check("annotation", "a role").failed(
-    THEIRS, f"ask {THEIRS}", ShellCommand(("kubectl", THEIRS))
-)
+COMMAND = ShellCommand(("kubectl", THEIRS))
+FAILED = Check("annotation", "a role").failed(THEIRS, f"ask {THEIRS}", COMMAND)
 FACTS = Facts(namespace="dev", name=THEIRS, service_account=None, keys=None, now=0)
 
 

@@ -48,9 +48,8 @@ IRSA_STATE = {"annotated": True, "associated": False, "documents": [BY_TOKEN], "
 PI_STATE = {"annotated": False, "associated": True, "documents": [BY_ASSOCIATION],
             "variable": POD_IDENTITY}  # fmt: skip
 BOTH_STATE = {"annotated": True, "associated": True, "documents": [BY_TOKEN, BY_ASSOCIATION]}
-STATES = st.sampled_from(
-    [IRSA_STATE, PI_STATE, *({**BOTH_STATE, "variable": each} for each in (IRSA, POD_IDENTITY))]
-)
+MIXED = [{**BOTH_STATE, "variable": each} for each in (IRSA, POD_IDENTITY)]
+STATES = st.sampled_from([IRSA_STATE, PI_STATE, *MIXED])
 EVENTS = st.lists(st.sampled_from(["", "", "annotation", "trust", "denial"]), max_size=30)
 START = {"pod-identity": IRSA_STATE, "irsa": PI_STATE}
 NO_TOKEN = "serviceaccounts/token dev/s3-app: the cluster denies create"
@@ -255,9 +254,8 @@ def test_a_move_that_is_killed_at_a_change_goes_on_to_the_same_end(to, change, m
     carried_out(world)
 
     assert {*world.writes} == {*whole.writes}
-    assert (world.annotations, world.associated, world.role, world.variable) == (
-        *(whole.annotations, whole.associated, whole.role, whole.variable),
-    )
+    ends = [(e.annotations, e.associated, e.role, e.variable) for e in (world, whole)]
+    assert ends[0] == ends[1]
 
 
 @pytest.mark.parametrize(

@@ -131,10 +131,7 @@ def test_without_variable_and_home_folder_there_is_no_config_file():
 
 
 def test_variables_and_what_they_are_taken_from():
-    env_from = [
-        {"secretRef": {"name": "keys"}, "prefix": "AWS_"},
-        {"configMapRef": {"name": "settings"}},
-    ]
+    of_keys = {"secretRef": {"name": "keys"}, "prefix": "AWS_"}
     key = {"configMapKeyRef": {"name": "settings", "key": "p"}}
     env = [
         {"name": "A", "value": "1"},
@@ -145,11 +142,9 @@ def test_variables_and_what_they_are_taken_from():
         {"name": "E"},
         {"name": "F", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "gone"}}},
     ]
-    found = spec([], env=env, envFrom=env_from)
-    objects = {
-        ("Secret", "keys"): {"ACCESS_KEY_ID": None},
-        ("ConfigMap", "settings"): {"p": "legacy", "A": "0"},
-    }
+    found = spec([], env=env, envFrom=[of_keys, {"configMapRef": {"name": "settings"}}])
+    objects = {("ConfigMap", "settings"): {"p": "legacy", "A": "0"}}
+    objects["Secret", "keys"] = {"ACCESS_KEY_ID": None}
 
     assert pod_spec.variables(found["containers"][0])["B"] is None
     assert pod_spec.environment(found["containers"][0], objects) == {
@@ -176,15 +171,9 @@ def test_what_a_pod_waits_for_is_all_that_is_not_optional():
         {"name": "c", "projected": {"sources": [{"configMap": {"name": "page"}}]}},
     ]
     env = [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "password", "key": "p"}}}]
-    env_from = [
-        {"configMapRef": {"name": "settings"}},
-        {"secretRef": {"name": "x", "optional": True}},
-    ]
-    found = spec(volumes, env=env, envFrom=env_from)
+    maybe = {"secretRef": {"name": "x", "optional": True}}
+    found = spec(volumes, env=env, envFrom=[{"configMapRef": {"name": "settings"}}, maybe])
 
-    assert [(each.kind, each.name) for each in pod_spec.needed(found)] == [
-        ("Secret", "certificate"),
-        ("ConfigMap", "page"),
-        ("ConfigMap", "settings"),
-        ("Secret", "password"),
-    ]
+    needed = [f"{each.kind} {each.name}" for each in pod_spec.needed(found)]
+    assert needed[:2] == ["Secret certificate", "ConfigMap page"]
+    assert needed[2:] == ["ConfigMap settings", "Secret password"]

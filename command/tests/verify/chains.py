@@ -31,13 +31,8 @@ from tests.support import world
 
 ACCOUNT = ServiceAccountRef(world.NAMESPACE, world.NAME)
 SESSION_ARN = "arn:aws:sts::111122223333:assumed-role/s3-app/irsa-verify"
-CLAIMS = {
-    "iss": world.ISSUER_URL,
-    "sub": world.SUBJECT,
-    "aud": ["sts.amazonaws.com"],
-    "iat": world.NOW - 1,
-    "exp": world.NOW + 600,
-}
+CLAIMS = {"iss": world.ISSUER_URL, "sub": world.SUBJECT, "aud": ["sts.amazonaws.com"]}
+CLAIMS |= {"iat": world.NOW - 1, "exp": world.NOW + 600}
 REGISTERED = {
     "name": "iam-for-pods.amazonaws.com",
     "failurePolicy": "Ignore",
@@ -72,10 +67,9 @@ NOT_MADE = UNMADE.caller
 DENIED = Answer(allowed=False, code="AccessDenied", message="Access Denied")
 SESSION = Answer(allowed=True, arn=SESSION_ARN)
 SESSION_B = Answer(allowed=True, arn="arn:aws:sts::444455556666:assumed-role/s3-app-B/irsa-verify")
-GRANTED = Calls(assumed=SESSION, caller=SESSION, data=Answer(allowed=True), refused=DENIED)
-GRANTED_B = RoleBCalls(
-    assumed=SESSION_B, caller=SESSION_B, data=Answer(allowed=True), direct=DENIED
-)
+LISTED = Answer(allowed=True)
+GRANTED = Calls(assumed=SESSION, caller=SESSION, data=LISTED, refused=DENIED)
+GRANTED_B = RoleBCalls(assumed=SESSION_B, caller=SESSION_B, data=LISTED, direct=DENIED)
 NO_SESSION = {"caller": NOT_MADE, "data": NOT_MADE, "refused": NOT_MADE}
 TARGET = RoleBTarget(role_arn=world.ROLE_B_ARN)
 ASSOCIATION = Association(

@@ -32,10 +32,8 @@ ASSOCIATED = {
     "volumeMounts": [{"name": "eks-pod-identity-token", "mountPath": AGENT_FOLDER}],
 }
 AGENT_SOURCE = {"audience": "pods.eks.amazonaws.com", "path": "eks-pod-identity-token"}
-AGENT_VOLUME = {
-    "name": "eks-pod-identity-token",
-    "projected": {"sources": [{"serviceAccountToken": AGENT_SOURCE}]},
-}
+AGENT_TOKENS = {"sources": [{"serviceAccountToken": AGENT_SOURCE}]}
+AGENT_VOLUME = {"name": "eks-pod-identity-token", "projected": AGENT_TOKENS}
 AWS_VOLUME = {"name": "aws", "configMap": {"name": "aws"}}
 AWS_MOUNT = {"name": "aws", "mountPath": "/etc/aws"}
 AWS_MOUNTS = [*INJECTED["volumeMounts"], AWS_MOUNT]

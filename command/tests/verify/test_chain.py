@@ -203,11 +203,6 @@ def test_without_a_role_nothing_is_asked_of_aws():
     assert {found[k].status for k in ("provider", "role", "trust", "assume")} == {Status.UNKNOWN}
 
 
-def test_a_missing_service_account_is_created():
-    link = links(service_account=None, expected_role=ROLE_ARN)["service-account"]
-    assert link.remedy.shell[0] == "kubectl create serviceaccount s3-app --namespace dev"
-
-
 @pytest.mark.parametrize(
     ("changes", "key", "status", "found"),
     [

@@ -121,9 +121,8 @@ def test_the_role_itself_is_not_among_them():
 def test_an_account_that_cannot_be_read_says_what_it_takes():
     unread = Unread("users and roles of account 1", "denied", "iam:Get", "ask the owner")
 
-    assert Callers("1", unread=unread).texts == [
-        "could not read users and roles of account 1: needs iam:Get (denied); ask the owner"
-    ]
+    text = "could not read users and roles of account 1: needs iam:Get (denied); ask the owner"
+    assert Callers("1", unread=unread).texts == [text]
 
 
 @pytest.mark.parametrize(

@@ -188,14 +188,12 @@ def ask(stacks, command, text):
     return stacks.world.irsa(command, "--stack", str(file))
 
 
-@pytest.mark.parametrize(
-    ("command", "words"), [("list", NAME), ("audit", "2 annotated service accounts and 6 roles")]
-)
-def test_a_command_says_of_the_real_preview_what_it_says_of_the_state(stacks, command, words):
+@pytest.mark.parametrize("command", ["list", "audit"])
+def test_a_command_says_of_the_real_preview_what_it_says_of_the_state(stacks, command):
     state = ask(stacks, command, Path(stacks.export()).read_text())
 
     assert (state.code, state.err) == (0, "")
-    assert words in state.out
+    assert (NAME if command == "list" else "2 annotated service accounts and 6 roles") in state.out
     assert ask(stacks, command, preview(stacks.a, *PREVIEW)) == state
     changes_only = ask(stacks, command, preview(stacks.a, "--json"))
     assert changes_only.code == 3

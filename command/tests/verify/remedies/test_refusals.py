@@ -51,9 +51,7 @@ def refusal(message, code="AccessDenied"):
     ],
     ids=["bucket", "boundary", "policies", "both"],
 )
-@pytest.mark.parametrize(
-    "answer", [refusal(BY_RESOURCE), UNMADE.data], ids=["refused", "not-asked"]
-)
+@pytest.mark.parametrize("answer", [refusal(BY_RESOURCE), UNMADE.data], ids=["refused", "unmade"])
 def test_a_policy_that_could_not_be_read_shows(changes, unread, answer):
     link = links(data=answer, **changes)["permissions"]
 
