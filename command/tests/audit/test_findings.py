@@ -86,10 +86,9 @@ def test_a_role_of_two_clusters_is_found_once_where_one_does_not_use_it(missing)
     pattern = irsa_trust_policy([PROVIDER_ARN, GREEN_PROVIDER], [ANY_APP])
 
     assert of_both() == of_both(role(pattern)) == []
-    assert [(each.rule, each.cluster, each.found) for each in of_both(**{missing: ()})] == [
-        ("other-cluster", "", f"{arn}: {SUBJECT}"),
-        ("unused-role", missing, issuer),
-    ]
+    other, unused = of_both(**{missing: ()})
+    assert (other.rule, other.cluster, other.found) == ("other-cluster", "", f"{arn}: {SUBJECT}")
+    assert (unused.rule, unused.cluster, unused.found) == ("unused-role", missing, issuer)
 
 
 def test_a_stack_finds_neither_deleted_providers_nor_other_clusters():

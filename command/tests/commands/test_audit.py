@@ -278,16 +278,16 @@ def of_stack(tmp_path, capsys):
     return run
 
 
-@pytest.mark.parametrize(
-    "more",
-    [
-        [CLUSTER],
-        [registered()],
-        [registered("token.actions.githubusercontent.com"), registered()],
-        [registered(f"{ISSUER[:-1]}0"), registered()],
-    ],
-    ids=["cluster", "provider", "another issuer", "two clusters"],
-)
+GITHUB = "token.actions.githubusercontent.com"
+BESIDE = {
+    "cluster": [CLUSTER],
+    "provider": [registered()],
+    "another issuer": [registered(GITHUB), registered()],
+    "two clusters": [registered(f"{ISSUER[:-1]}0"), registered()],
+}
+
+
+@pytest.mark.parametrize("more", BESIDE.values(), ids=BESIDE)
 def test_a_stack_is_audited_by_its_state_alone(of_stack, more):
     code, out = of_stack([role(EXACT), ACCOUNT_OF_APP, *more])
     assert code == 0
@@ -333,10 +333,8 @@ def test_the_roles_that_a_role_s_policies_name_are_its_targets(of_stack):
     ]
 
     [row] = json.loads(of_stack(resources, *JSON, command="list")[1])["service_accounts"]
-    assert [(each["kind"], each["targets"]) for each in row["identities"]] == [
-        ("Pod Identity", [further, own]),
-        ("IRSA", [ROLE_B_ARN, further, own]),
-    ]
+    targets = {each["kind"]: each["targets"] for each in row["identities"]}
+    assert targets == {"Pod Identity": [further, own], "IRSA": [ROLE_B_ARN, further, own]}
     assert (
         f"app, target {ROLE_B_ARN}, may assume {further}, app-of-this-account, "
         f"app, may assume {ROLE_B_ARN}, {further}, app-of-this-account"

@@ -33,9 +33,8 @@ def test_the_whole_chain_is_allowed():
         "failing_step": None,
         "error": None,
         "steps": [
-            {"decision": "allow", "reasons": [trusted]},
-            {"decision": "allow", "reasons": [trusted, own]},
-            {"decision": "allow", "reasons": [own]},
+            {"decision": "allow", "reasons": reasons}
+            for reasons in ([trusted], [trusted, own], [own])
         ],
         "not_considered": (
             "resource control policies, the policy of a VPC endpoint, service control policies"
@@ -151,19 +150,14 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("steps", "code"),
-    [
-        ([web_identity_step()], 0),
-        ([web_identity_step(token=token(exp=1))], 1),
-        ([web_identity_step(trust_policy=None)], 3),
-    ],
+    ("changed", "code"), [({}, 0), ({"token": token(exp=1)}, 1), ({"trust_policy": None}, 3)]
 )
-def test_the_exit_code_is_the_decision(steps, code, tmp_path, capsys):
-    file = tmp_path / "scenario.json"
-    file.write_text(json.dumps(scenario(*steps)))
+def test_the_exit_code_is_the_decision(changed, code, tmp_path, capsys):
+    file, step = tmp_path / "scenario.json", web_identity_step(**changed)
+    file.write_text(json.dumps(scenario(step)))
 
     assert main(["decide", "--output", "json", str(file)]) == code
-    assert json.loads(capsys.readouterr().out) == answer(*steps)
+    assert json.loads(capsys.readouterr().out) == answer(step)
 
 
 @pytest.mark.parametrize("arguments", [[], ["a", "b"], ["--x", "a"], ["--output", "text", "a"]])

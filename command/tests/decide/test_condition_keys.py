@@ -225,10 +225,8 @@ def test_whether_a_claim_that_is_no_text_is_a_key_is_not_known():
 
 
 def by_claim(issuer, claim, operator, value, wanted="42"):
-    statement = WEB_IDENTITY_STATEMENT | {
-        "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{issuer}"},
-        "Condition": {operator: {f"{issuer}:{claim}": wanted}},
-    }
+    statement = WEB_IDENTITY_STATEMENT | {"Condition": {operator: {f"{issuer}:{claim}": wanted}}}
+    statement["Principal"] = {"Federated": PROVIDER_ARN.replace(ISSUER, issuer)}
     claims = token(iss=f"https://{issuer}", **({} if value is None else {claim: value}))
     step = web_identity_step(token=claims, trust_policy=document(statement))
     return decision(step, oidc_providers=provider(url=issuer))

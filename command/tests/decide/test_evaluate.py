@@ -28,13 +28,8 @@ EXCEPT_USER = document({"Effect": "Allow", "NotPrincipal": {"AWS": USER}} | ON_A
 UNDECIDED = document(allow("s3:*", "*", **STRANGE))
 PERHAPS_NOT = document(deny("s3:*", "*", **STRANGE))
 YES_PERHAPS = document(*YES["Statement"], *PERHAPS_NOT["Statement"])
-SINGLE = {
-    "resource": Kind.RESOURCE,
-    "boundary": Kind.IDENTITY,
-    "session": Kind.IDENTITY,
-    "resource_control": Kind.PERIMETER,
-    "endpoint": Kind.PERIMETER,
-}
+SINGLE = {"resource": Kind.RESOURCE, "boundary": Kind.IDENTITY, "session": Kind.IDENTITY}
+SINGLE |= dict.fromkeys(("resource_control", "endpoint"), Kind.PERIMETER)
 
 
 def names(principal, effect="Allow", action="s3:*", **more):
@@ -296,12 +291,9 @@ def test_the_deciding_statement_comes_first():
 
 
 def test_a_reason_names_its_statement_and_effect_as_data():
-    found = inquire(
-        identity=[OTHER, YES],
-        resource=ALL_YES,
-        boundary=document(allow("s3:*", "*"), deny("s3:*", "*", Sid="two\nlines")),
-        service_control=[NO],
-    )
+    both = document(allow("s3:*", "*"), deny("s3:*", "*", Sid="two\nlines"))
+    own = [OTHER, YES]
+    found = inquire(identity=own, resource=ALL_YES, boundary=both, service_control=[NO])
 
     assert [each[:3] for each in found.reasons if each.source] == [
         (("boundary", 0), 1, "Deny"),

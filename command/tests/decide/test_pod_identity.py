@@ -99,13 +99,9 @@ def test_the_keys_of_a_call_that_eks_makes(condition, context, verdict):
 
 def to_target(*, disable=False, role=ROLE_A, **more):
     """The call with which EKS goes on to the target role."""
+    step = assume_step(principal=None, external_id=external_id(CLUSTER, APP)) | MAY_CHAIN
     by = TargetedBy(role, CLUSTER, APP, disable)
-    return {
-        **assume_step(principal=None, external_id=external_id(CLUSTER, APP)),
-        **MAY_CHAIN,
-        "trust_policy": target_role_trust_policy([by]),
-        **more,
-    }
+    return step | {"trust_policy": target_role_trust_policy([by])} | more
 
 
 @pytest.mark.parametrize(

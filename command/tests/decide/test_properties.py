@@ -172,12 +172,8 @@ def test_the_case_of_condition_keys_does_not_matter(step, change):
     assert decision(changed) == decision(step)
 
 
-SCOPED = {
-    "action": "sts:GetScopedCredentials",
-    "resource": "*",
-    "principal": SESSION_A,
-    "identity_policies": [document(allow("sts:*", "*"))],
-}
+SCOPED = {"action": "sts:GetScopedCredentials", "resource": "*", "principal": SESSION_A}
+SCOPED["identity_policies"] = [document(allow("sts:*", "*"))]
 
 
 @MANY

@@ -124,14 +124,8 @@ def test_permissions_are_for_this_bucket_and_its_objects(permissions, actions):
 
 
 def test_requests_without_tls_are_denied_to_everybody():
-    statement = {
-        "Sid": "TlsOnly",
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": "s3:*",
-        "Resource": BOTH,
-        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-    }
+    statement = {"Sid": "TlsOnly", "Effect": "Deny", "Principal": "*", "Action": "s3:*"}
+    statement |= {"Resource": BOTH, "Condition": {"Bool": {"aws:SecureTransport": "false"}}}
     assert tls_only_bucket_policy(BUCKET_ARN)["Statement"] == [statement]
 
 

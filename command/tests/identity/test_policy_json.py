@@ -32,15 +32,12 @@ def test_statements_are_removed_by_position_and_added_at_the_end():
     assert document == {"Version": "2012-10-17", "Statement": [FIRST, SECOND]}
 
 
-@pytest.mark.parametrize(
-    ("principal", "named"),
-    [("*", []), ({"AWS": "*"}, ["*"]), ({"AWS": [ROLE, "1"]}, [ROLE, "1"]), ({"Service": "s"}, [])],
-)
-def test_the_principals_of_one_type(principal, named):
-    assert principals({"Principal": principal}, "AWS") == named
-
-
 def test_principals_by_type_are_those_of_one_element():
+    for named in (["*"], [ROLE, "1"]):
+        assert principals({"Principal": {"AWS": named}}, "AWS") == named
+    assert principals({"Principal": {"AWS": "*"}}, "AWS") == ["*"]
+    for others in ("*", {"Service": "s"}):
+        assert principals({"Principal": others}, "AWS") == []
     statement = {"NotPrincipal": {"AWS": ROLE}}
     assert principals_by_type(statement, "NotPrincipal") == {"AWS": ROLE}
     assert principals_by_type(statement) == principals_by_type({"Principal": "*"}) == {}

@@ -37,11 +37,8 @@ from irsa.verify.facts import Question
 from tests.support.world import CLUSTER_ARN, PROVIDER_ARN, ROLE_ARN, SUBJECT
 
 ASSUMED = "arn:aws:sts::111122223333:assumed-role/s3-app"
-NEEDED = {
-    "dissociate": {"patch", "create", "pods", "eks:DeletePodIdentityAssociation"},
-    "unannotate": {"patch"},
-    "distrust": {"iam:UpdateAssumeRolePolicy"},
-}
+NEEDED = {"unannotate": {"patch"}, "distrust": {"iam:UpdateAssumeRolePolicy"}}
+NEEDED["dissociate"] = {"patch", "create", "pods", "eks:DeletePodIdentityAssociation"}
 ALLOW = Verdict.ALLOW
 CALLS = (Call(PROVIDER_ARN, SUBJECT, "sts.amazonaws.com"), Call(CLUSTER_ARN, SUBJECT))
 IRSA_STATE = {"annotated": True, "associated": False, "documents": [BY_TOKEN], "variable": IRSA}
@@ -90,10 +87,8 @@ class World:
             node_groups=lambda _: {},
             workloads=lambda _: Workloads(self.move.facts.pods, (OWNER,)),
         )
-        iam = SimpleNamespace(
-            get_role=lambda **_: {"Role": {"AssumeRolePolicyDocument": self.role.trust_policy}},
-            update_assume_role_policy=self.update,
-        )
+        iam = SimpleNamespace(update_assume_role_policy=self.update)
+        iam.get_role = lambda **_: {"Role": {"AssumeRolePolicyDocument": self.role.trust_policy}}
         eks = SimpleNamespace(
             exceptions=SimpleNamespace(InvalidParameterException=KeyError),
             create_pod_identity_association=lambda **_: self.associate(True),

@@ -191,30 +191,23 @@ def test_a_token_is_for_eks_where_an_association_is(sources, known, asked):
     assert sources.cluster.asked == [asked]
 
 
-@pytest.mark.parametrize(
-    ("groups", "nodes", "roles"),
-    [(GROUPS, {"n": "workers"}, {"workers": "role of workers"}), (UNREAD, UNREAD, {})],
-)
-def test_the_nodes_of_the_pods_are_read_with_their_roles(groups, nodes, roles):
+def test_the_nodes_of_the_pods_are_read_with_their_roles():
     sources = eks_sources(associated_pod(nodeName="n").spec)
-    sources.cluster.node_groups = lambda: groups
     sources.aws.node_role = lambda _, group: f"role of {group}"
 
-    found = gather(QUESTION, sources).pod_identity
-    assert (found.nodes, found.node_roles) == (nodes, roles)
+    for groups in (GROUPS, UNREAD):
+        sources.cluster.node_groups = lambda groups=groups: groups
+        found = gather(QUESTION, sources).pod_identity
+        known = ({"n": "workers"}, {"workers": "role of workers"})
+        assert (found.nodes, found.node_roles) == (known if groups is GROUPS else (UNREAD, {}))
 
 
-@pytest.mark.parametrize(
-    ("label", "group"),
-    [
-        ("eks.amazonaws.com/nodegroup=workers", "workers"),
-        ("eks.amazonaws.com/compute-type=auto", AUTO_MODE),
-        ("karpenter.sh/nodepool=default", ""),
-    ],
-)
-def test_a_node_is_of_a_node_group_or_of_auto_mode(label, group):
-    labels = dict([label.split("=")])
-    assert node_group({"metadata": {"name": "n", "labels": labels}}) == ("n", group)
+def test_a_node_is_of_a_node_group_or_of_auto_mode():
+    of_labels = {"eks.amazonaws.com/nodegroup=workers": "workers"}
+    of_labels |= {"eks.amazonaws.com/compute-type=auto": AUTO_MODE, "karpenter.sh/nodepool=x": ""}
+    for label, group in of_labels.items():
+        labels = dict([label.split("=")])
+        assert node_group({"metadata": {"name": "n", "labels": labels}}) == ("n", group)
 
 
 @pytest.mark.parametrize(

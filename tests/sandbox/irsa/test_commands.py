@@ -20,6 +20,8 @@ from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.sandbox
 
+NO_ROLE = "arn:aws:iam::444455556666:role/none"
+
 
 def test_the_aws_cli_is_the_role_in_a_session_that_says_who_ran_the_command(workload, tmp_path):
     """By the AWS config file of the docs: a profile whose keys come from the command."""
@@ -55,11 +57,7 @@ def test_a_terminal_gets_no_credentials(workload):
         (["verify"], 2, "is not NAMESPACE/SERVICE-ACCOUNT"),
         (["verify/gone"], 1, "there is no service account"),
         (["verify/default"], 1, "has no annotation eks.amazonaws.com/role-arn"),
-        (
-            ["verify/app", "--role-b", "arn:aws:iam::444455556666:role/none"],
-            1,
-            "AssumeRole of arn:aws:iam::444455556666:role/none: AccessDenied",
-        ),
+        (["verify/app", "--role-b", NO_ROLE], 1, f"AssumeRole of {NO_ROLE}: AccessDenied"),
         (["verify/app", "--context", "nowhere"], 2, "Context 'nowhere' not found"),
     ],
 )

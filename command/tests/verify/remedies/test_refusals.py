@@ -116,16 +116,12 @@ def test_an_unread_policy_of_another_accounts_bucket_gets_no_command():
     assert "-bucket-policy" not in str(found)
 
 
-@pytest.mark.parametrize(
-    ("expected", "why"),
-    [
-        (ROLE_ARN.replace("aws:", "aws-cn:"), "it is in partition aws, not aws-cn, and partitions"),
-        (ROLE_ARN.replace("s3-app", "S3-App"), "the ARN is case-sensitive"),
-    ],
-)
-def test_a_role_that_another_arn_names_is_said_in_the_right_words(expected, why):
-    link = links(expected_role=expected)["role"]
-    assert link.found.startswith(f"the role of that name is {ROLE_ARN}: {why}")
+def test_a_role_that_another_arn_names_is_said_in_the_right_words():
+    in_china, in_capitals = ROLE_ARN.replace("aws", "aws-cn", 1), ROLE_ARN.replace("s3-a", "S3-A")
+    words = {in_china: "it is in partition aws, not aws-cn, and partitions"}
+    for arn, why in {**words, in_capitals: "the ARN is case-sensitive"}.items():
+        link = links(expected_role=arn)["role"]
+        assert link.found.startswith(f"the role of that name is {ROLE_ARN}: {why}")
 
 
 def test_a_bucket_of_another_account_is_opened_there():
