@@ -34,8 +34,6 @@ NO_COMPONENTS = (
     "the stack has no Workload, ServiceAccountRole or PodIdentityAssociation of the irsa "
     "components; name the stack of a program that uses them, after `pulumi up`"
 )
-NO_ACCOUNT = " is not NAMESPACE/SERVICE-ACCOUNT: "
-TWICE = "dev/app is given beside --namespace or --service-account; give one\n"
 ALL = "s3-app (dev/s3-app), app (dev/app), app (ops/app), key (it has an access key and no role)"
 
 
@@ -212,23 +210,6 @@ def test_another_document_is_refused_with_the_way_out(document, problem, tmp_pat
 
     assert main(["verify", "--stack", str(file)]) == 2
     assert capsys.readouterr().err == f"irsa verify: --stack {file}: {problem}\n"
-
-
-@pytest.mark.parametrize(
-    ("options", "problem"),
-    [
-        ("dev", NO_ACCOUNT),
-        ("dev/a/b", NO_ACCOUNT),
-        ("--namespace dev/app --service-account app", NO_ACCOUNT),
-        ("dev/app --namespace ops", TWICE),
-        ("--namespace dev", "give NAMESPACE/SERVICE-ACCOUNT, such as dev/s3-app, or --stack\n"),
-    ],
-)
-def test_a_service_account_is_named_once_and_checked_before_the_cluster(options, problem, capsys):
-    assert main(["verify", *options.split()]) == 2
-    [line] = capsys.readouterr().err.splitlines(keepends=True)
-    assert line.startswith("irsa verify: ")
-    assert problem in line
 
 
 @pytest.fixture

@@ -54,13 +54,12 @@ REFUSING = role_b(role_trust_policy([TrustedRole(f"{ROLE_ARN}-2", "AROAOTHER")])
 REFUSED_B = {"role_b": RoleBFacts(target=TARGET, role=REFUSING)}
 JUDGED = ("trust", "permissions", "chain-permission", "chain-trust", "chain-permissions")
 POWERLESS = replace(ROLE, policies=())
+POWERLESS_EKS = replace(GOOD_EKS.role, policies=())
 CHAINS = {
     "IRSA": GOOD,
     "IRSA and role B": replace(GOOD, role=POWERLESS, **REFUSED_B),
     "Pod Identity": GOOD_EKS,
-    "Pod Identity and role B": replace(
-        GOOD_EKS, role=replace(POWERLESS, trust_policy=GOOD_EKS.role.trust_policy), **REFUSED_B
-    ),
+    "Pod Identity and role B": replace(GOOD_EKS, role=POWERLESS_EKS, **REFUSED_B),
     "Pod Identity and target role": targeted(REFUSING.trust_policy),
 }
 NONE = ("service_account", "webhook", "pod_identity", "next_pod", "token", "role", "bucket_policy")
@@ -85,11 +84,8 @@ POLICIES = {
 }
 TRUSTING = {"Effect": "Allow", "Principal": {"AWS": ROLE_ARN}}
 WITH_TAGS = ["sts:AssumeRole", "sts:TagSession"]
-TRUST_B = {
-    "any": {**TRUSTING, "Action": WITH_TAGS},
-    "tagged": {**TRUSTING, "Action": WITH_TAGS, "Condition": BY_REQUEST},
-    "no tags": {**TRUSTING, "Action": "sts:AssumeRole"},
-}
+TRUST_B = {name: {**TRUSTING, "Action": WITH_TAGS} for name in ("any", "tagged", "no tags")}
+TRUST_B["tagged"]["Condition"], TRUST_B["no tags"]["Action"] = BY_REQUEST, "sts:AssumeRole"
 OTHER_CLUSTER = replace(EKS, arn=f"{EKS.arn}-2")
 UNKNOWN_CALLS = {
     "association unread": (identity(UNREAD), [EKS]),

@@ -284,18 +284,14 @@ def joined(document, more):
 
 @pytest.mark.parametrize("trusted", [[], TRUST_EKS["Statement"]], ids=["none", "eks"])
 @pytest.mark.parametrize("action", ["sts:AssumeRole", "sts:TagSession"])
-@pytest.mark.parametrize(
-    ("condition", "remedy"),
-    [
-        (NOT_PROD, "meet the trust policy's conditions (aws:RequestTag/"),
-        ({}, "change the Deny of the trust policy: it has no condition that a call meets"),
-    ],
-)
-def test_a_deny_by_what_eks_sends_is_not_lifted(trusted, action, condition, remedy):
+@pytest.mark.parametrize("condition", [NOT_PROD, {}], ids=["by namespace", "of all"])
+def test_a_deny_by_what_eks_sends_is_not_lifted(trusted, action, condition):
+    met = "meet the trust policy's conditions (aws:RequestTag/"
+    changed = "change the Deny of the trust policy: it has no condition that a call meets"
     stop = {"Effect": "Deny", "Principal": "*", "Action": action, "Condition": condition}
     trust = {**TRUST_EKS, "Statement": [*trusted, stop]}
     link = eks_links(role=replace(ROLE, trust_policy=trust), calls=UNMADE)["trust"]
-    assert link.remedy.text.startswith(remedy)
+    assert link.remedy.text.startswith(met if condition else changed)
 
 
 def allowing(action, resource="*", **condition):
@@ -314,17 +310,13 @@ def test_session_tags_that_a_policy_goes_by_are_enabled():
     assert "--no-disable-session-tags" in link.remedy.shell[0]
 
 
-@pytest.mark.parametrize(
-    ("facts", "key"),
-    [
-        (replace(GOOD_EKS, **associated(**LIMITED), role=ROLE_UNTAGGED), "permissions"),
-        (targeted(association=replace(TARGETING, policy=LIMIT)), "chain-permissions"),
-    ],
-)
-def test_a_session_policy_limits_the_session(facts, key):
-    link = links(facts=facts, calls=UNMADE)[key]
-    assert (link.status, link.remedy.commands) == (FAILED, ())
-    assert link.remedy.text.startswith("allow it in the association's session policy")
+def test_a_session_policy_limits_the_session():
+    own = replace(GOOD_EKS, **associated(**LIMITED), role=ROLE_UNTAGGED)
+    target = targeted(association=replace(TARGETING, policy=LIMIT))
+    for key, facts in {"permissions": own, "chain-permissions": target}.items():
+        link = links(facts=facts, calls=UNMADE)[key]
+        assert (link.status, link.remedy.commands) == (FAILED, ())
+        assert link.remedy.text.startswith("allow it in the association's session policy")
 
 
 def test_policies_on_session_tags_are_decided_by_the_pod_s_own():
@@ -374,16 +366,12 @@ def with_profile(text):
 
 
 @pytest.mark.parametrize(
-    ("source", "fix"),
-    [
-        ("web_identity_token_file = /token", "remove web_identity_token_file and "),
-        ("source_profile = B", "remove source_profile and "),
-        ("region = x", ""),
-    ],
+    "source", ["web_identity_token_file = /t", "source_profile = B", "region = x"]
 )
-def test_a_profile_starts_from_the_agent_s_credentials(source, fix):
+def test_a_profile_starts_from_the_agent_s_credentials(source):
     link = chained(with_profile(f"{PROFILE}{source}\n"), ROLE_EKS)["profile"]
 
+    fix = "" if source == "region = x" else f"remove {source.split()[0]} and "
     assert "does not start from the association" in link.found
     assert link.remedy.text.startswith(f"{fix}set credential_source = EcsContainer in [profile B]")
     assert chained(with_profile(FROM_AGENT), ROLE_EKS)["profile"].status is PASSED

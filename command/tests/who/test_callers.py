@@ -231,6 +231,8 @@ def test_every_caller_that_can_is_named(trusted, own, boundary, denied, tags, is
     caller = (role if is_role else user)(own, boundary=boundary, tags=caller_tags)
     # A session's tags hide those of its role.
     principal_tags = caller_tags | (session_tags if is_role else {})
+    of_tags = {f"aws:principaltag/{key}": value for key, value in principal_tags.items()}
+    of_tags |= {f"iam:resourcetag/{key}": value for key, value in role_tags.items()}
 
     session = session_of(ROLE_A, "ci", "AROAROLEA")
     step = AssumeRole(
@@ -241,11 +243,7 @@ def test_every_caller_that_can_is_named(trusted, own, boundary, denied, tags, is
         boundary=boundary and compile_policy(boundary, "boundary", Kind.IDENTITY),
         session_name=call["sts:rolesessionname"],
         max_duration=3600,
-        context={
-            **{f"aws:principaltag/{key}": value for key, value in principal_tags.items()},
-            **{f"iam:resourcetag/{key}": value for key, value in role_tags.items()},
-            **call,
-        },
+        context=of_tags | call,
     )
     found = who_may(target, ACCOUNT_A, [caller])
     verdict = judge(lambda: step).verdict

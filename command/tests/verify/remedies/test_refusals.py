@@ -60,13 +60,13 @@ def test_a_policy_that_could_not_be_read_shows(changes, unread, answer):
     assert link.remedy.text == "; ".join(each.remedy for each in unread)
 
 
-def test_an_unread_policy_does_not_hide_what_denies():
+def test_an_unread_policy_hides_no_deny_and_gets_no_command():
     stop = {"Statement": {"Effect": "Deny", "Action": "s3:*", "Resource": "*"}}
     role = replace(ROLE, policies=(PermissionsPolicy("guard", stop),))
     assert links(role=role, bucket_policy=LOCKED)["permissions"].status is Status.FAILED
-
-
-def test_an_unread_boundary_shows_on_the_way_to_role_b():
+    found = links(role=replace(ROLE, policies=()), bucket_policy=LOCKED, data=DENIED)
+    assert failing_link(list(found.values())) == found["data"]
+    assert "-bucket-policy" not in str(found)
     link = chained(role_a=BOUNDED, assumed=UNMADE.data)["chain-permission"]
     assert (link.status, link.found) == (Status.UNKNOWN, HIDDEN.text)
 
@@ -108,12 +108,6 @@ def test_what_sts_says_comes_before_control_policies(answer, words):
     text = links(assumed=answer, **providers, **NO_SESSION)["assume"].remedy.text
     assert words in text
     assert (CONTROL in text) is (answer is DENIED)
-
-
-def test_an_unread_policy_of_another_accounts_bucket_gets_no_command():
-    found = links(role=replace(ROLE, policies=()), bucket_policy=LOCKED, data=DENIED)
-    assert failing_link(list(found.values())) == found["data"]
-    assert "-bucket-policy" not in str(found)
 
 
 def test_a_role_that_another_arn_names_is_said_in_the_right_words():
