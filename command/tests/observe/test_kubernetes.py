@@ -95,14 +95,11 @@ def test_what_the_aws_cli_says_is_an_answer(asked):
     assert asked(inside, says=refused) == denied
 
 
-@pytest.mark.parametrize(
-    "says",
-    [
-        'Connect timeout on endpoint URL: "https://sts.us-esat-1.amazonaws.com/"',
-        'Failed to connect to proxy URL: "http://proxy.internal:3128"',
-        "Invalid endpoint: sts",
-    ],
-)
+NO_ENDPOINT = 'Connect timeout on endpoint URL: "https://sts.us-esat-1.amazonaws.com/"'
+NO_PROXY = 'Failed to connect to proxy URL: "http://proxy.internal:3128"'
+
+
+@pytest.mark.parametrize("says", [NO_ENDPOINT, NO_PROXY, "Invalid endpoint: sts"])
 def test_an_endpoint_that_does_not_answer_fails_the_link(asked, says):
     link = links(inside=asked(inside, says=says))["inside"]
     assert (link.status, link.remedy.commands) == (Status.FAILED, ())

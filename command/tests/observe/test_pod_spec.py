@@ -29,17 +29,14 @@ def test_default_keys_and_foreign_sections():
     assert profiles(text) == {"default": Profile("default", has_keys=True)}
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "role_arn = x",
-        "[profile A]\n[profile A]\n",
-        "[profile A]\nrole_arn = a\nrole_arn = b\n",
-        "[profile A]\nduration_seconds = an hour\n",
-        "s3cr3t\n[profile A]\n",
-        "[profile A]\ns3cr3t\n",
-    ],
-)
+PROFILE = "[profile A]\n"
+REFUSED = [
+    *("role_arn = x", PROFILE * 2, f"{PROFILE}role_arn = a\nrole_arn = b\n"),
+    *(f"{PROFILE}duration_seconds = an hour\n", f"s3cr3t\n{PROFILE}", f"{PROFILE}s3cr3t\n"),
+]
+
+
+@pytest.mark.parametrize("text", REFUSED)
 def test_a_config_file_that_sdks_would_not_read_is_one_line_without_its_text(text):
     """A line that is no setting may be a secret."""
     message = refusal(profiles, text)
@@ -113,16 +110,13 @@ def test_the_object_behind_the_aws_config_file(volumes, env, mounts, expected):
         assert file == ConfigFile(name, key, text, kind)
 
 
-@pytest.mark.parametrize(
-    ("volumes", "mounts"),
-    [(config_volume(), mounted("/elsewhere")), ([{"name": "aws", "emptyDir": {}}], FOLDER)],
-    ids=["other-folder", "no-config-map"],
-)
-def test_a_config_file_that_is_in_no_object_is_unread(volumes, mounts):
-    found = spec(volumes, env=FILE, volumeMounts=mounts)
-    file = config_file(found, containers(found)[0], {})
-    assert isinstance(file, Unread)
-    assert file.remedy == "ask inside the Pod, with --exec"
+def test_a_config_file_that_is_in_no_object_is_unread():
+    empty = [{"name": "aws", "emptyDir": {}}]
+    for volumes, mounts in ((config_volume(), mounted("/elsewhere")), (empty, FOLDER)):
+        found = spec(volumes, env=FILE, volumeMounts=mounts)
+        file = config_file(found, containers(found)[0], {})
+        assert isinstance(file, Unread)
+        assert file.remedy == "ask inside the Pod, with --exec"
 
 
 def test_without_variable_and_home_folder_there_is_no_config_file():

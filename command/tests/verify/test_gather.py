@@ -178,17 +178,13 @@ def eks_sources(spec=GOOD_EKS.next_pod, account=GOOD_EKS.service_account, **chan
     return Sources(cluster, FakeAws(**changes))
 
 
-@pytest.mark.parametrize(
-    ("sources", "known", "asked"),
-    [
-        (eks_sources(), identity(), ("pods.eks.amazonaws.com", "s3-app-1")),
-        (eks_sources(SPEC, association=None), NO_IDENTITY, ("sts.amazonaws.com", None)),
-    ],
-    ids=["bound-to-the-running-pod", "no-association"],
-)
-def test_a_token_is_for_eks_where_an_association_is(sources, known, asked):
-    assert gather(QUESTION, sources).pod_identity == known
-    assert sources.cluster.asked == [asked]
+def test_a_token_is_for_eks_and_bound_to_the_running_pod_where_an_association_is():
+    eks, irsa = eks_sources(), eks_sources(SPEC, association=None)
+
+    assert gather(QUESTION, eks).pod_identity == identity()
+    assert gather(QUESTION, irsa).pod_identity == NO_IDENTITY
+    assert eks.cluster.asked == [("pods.eks.amazonaws.com", "s3-app-1")]
+    assert irsa.cluster.asked == [("sts.amazonaws.com", None)]
 
 
 def test_the_nodes_of_the_pods_are_read_with_their_roles():

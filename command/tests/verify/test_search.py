@@ -162,16 +162,15 @@ def test_a_deployment_of_that_name_is_asked_about_if_it_runs_otherwise():
     assert link.remedy.shell == ("python -m irsa verify dev/s3-app --deployment s3-app",)
 
 
-@pytest.mark.parametrize(
-    ("key", "end"), [("trust", "-x"), ("chain-permission", "-x"), ("chain-trust", "-x --profile b")]
-)
-def test_commands_name_the_profile_of_the_account_that_they_change(key, end):
+def test_commands_name_the_profile_of_the_account_that_they_change():
     where, other = sources(), FakeAws()
     other.account, other.profile = world.ACCOUNT_B, "b"
     facts = replace(GOOD, role_b=RoleBFacts(target=TARGET, role=None))
-    link = Check(key, "it").failed("it", "do so", aws("iam", "-x", changes=None), RESTARTS)
-    found = in_account(link, facts, replace(where, others=(other,)))
-    assert [each.split(" ", 2)[2] for each in found.remedy.shell] == [end, "restart x"]
+    for key in ("trust", "chain-permission", "chain-trust"):
+        link = Check(key, "it").failed("it", "do so", aws("iam", "-x", changes=None), RESTARTS)
+        found = in_account(link, facts, replace(where, others=(other,)))
+        end = "-x --profile b" if key == "chain-trust" else "-x"
+        assert [each.split(" ", 2)[2] for each in found.remedy.shell] == [end, "restart x"]
 
 
 def test_an_api_server_that_does_not_answer_ends_the_question():

@@ -16,6 +16,7 @@ NEIGHBOUR = f"arn:aws:iam::{ACCOUNT_A}:role/neighbour"
 GONE = f"arn:aws:iam::{ACCOUNT_A}:role/s3app"
 TARGET = RoleBTarget(role_arn=ROLE_B_ARN)
 MOVED = ROLE_B_ARN.replace("role/", "role/team/")
+WHERE = "in [profile B] in ConfigMap aws, and restart the Pods"
 BY_PROFILE = replace(TARGET, profile="B")
 
 
@@ -31,19 +32,14 @@ def asking(condition):
     return role_b(document)
 
 
-@pytest.mark.parametrize(
-    ("operator", "key", "value", "line"),
-    [
-        ("StringEquals", "sts:RoleSessionName", "ledger", "role_session_name = ledger"),
-        ("StringLike", "sts:RoleSessionName", "ledger-*", "role_session_name = ledger-irsa"),
-        ("StringEquals", "sts:ExternalId", "tenant-42", "external_id = tenant-42"),
-    ],
-)
-def test_what_role_b_asks_for_the_profile_sends(operator, key, value, line):
-    link = with_profile(role=asking({operator: {key: value}}))["chain-trust"]
+def test_what_role_b_asks_for_the_profile_sends():
+    by_name, by_id = {"sts:RoleSessionName": "ledger"}, {"sts:ExternalId": "tenant-42"}
+    by_pattern = {"StringLike": {"sts:RoleSessionName": "ledger-*"}}
+    asked = [{"StringEquals": by_name}, by_pattern, {"StringEquals": by_id}]
+    found = [with_profile(role=asking(each))["chain-trust"].remedy for each in asked]
 
-    where = "in [profile B] in ConfigMap aws, and restart the Pods"
-    assert link.remedy == Remedy(f"set {line} {where}")
+    lines = ["role_session_name = ledger", "role_session_name = ledger-irsa"]
+    assert found == [Remedy(f"set {each} {WHERE}") for each in (*lines, "external_id = tenant-42")]
 
 
 @pytest.mark.parametrize(
@@ -95,8 +91,7 @@ def test_another_role_b_is_named_in_the_profile(arn, expected):
 
     assert not any(e.remedy.shell for e in link.values() if e.key.startswith("chain-"))
     assert link["chain-role"].found == found
-    where = "in [profile B] in ConfigMap aws, and restart the Pods"
-    assert link["chain-role"].remedy == Remedy(f"set role_arn = {MOVED} {where}")
+    assert link["chain-role"].remedy == Remedy(f"set role_arn = {MOVED} {WHERE}")
 
 
 BY_ROLE = role_trust_policy([TrustedRole(ROLE_ARN, ROLE.unique_id)])
