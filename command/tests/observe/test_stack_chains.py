@@ -26,9 +26,13 @@ TARGETS = [
 ]
 NO_ROLE = "the state has no role_arn of it; run `pulumi up`"
 HIDDEN = "its role_arn is a secret; give `pulumi stack export --show-secrets`"
-NOT_A_STATE = "this is not the state of a stack; give the output of `pulumi stack export`, or the"
+NOT_A_STATE = (
+    "this is not the state of a stack; give the output of `pulumi stack export`, or the name of "
+    "the stack"
+)
 NO_COMPONENTS = (
-    "the stack has no Workload, ServiceAccountRole or PodIdentityAssociation of the irsa"
+    "the stack has no Workload, ServiceAccountRole or PodIdentityAssociation of the irsa "
+    "components; name the stack of a program that uses them, after `pulumi up`"
 )
 ALL = "s3-app (dev/s3-app), app (dev/app), app (ops/app), key (it has an access key and no role)"
 
@@ -195,8 +199,7 @@ def test_another_document_is_refused_with_the_way_out(document, problem, tmp_pat
     file.write_text(json.dumps(document))
 
     assert main(["verify", "--stack", str(file)]) == 2
-    [line] = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"irsa verify: --stack {file}: {problem} ")
+    assert capsys.readouterr().err == f"irsa verify: --stack {file}: {problem}\n"
 
 
 @pytest.fixture
