@@ -177,19 +177,9 @@ def test_a_raw_token_is_taken_or_the_answer_names_what_is_missing(claims, change
     assert found["steps"][0].get("missing") == missing
 
 
-@pytest.mark.parametrize(
-    ("wrong", "code"),
-    [
-        ({"exp": NOW - 300}, EXPIRED),
-        ({"aud": ["other"]}, INVALID),
-        ({"sub": f"{SUBJECT}x"}, DENIED),
-    ],
-)
-def test_without_jwks_the_rest_of_the_token_is_still_checked(wrong, code):
-    assert error(web_identity_step(token=signed(**wrong)))[0] == code
-
-
-def test_without_a_clock_the_signature_is_still_checked():
-    step = web_identity_step(token=tampered_payload())
-
-    assert decision(step, jwks=JWKS, now=None) == "deny"
+def test_without_jwks_or_a_clock_the_rest_of_the_token_is_still_checked():
+    wrong = {EXPIRED: {"exp": NOW - 300}, INVALID: {"aud": ["other"]}, DENIED: {"sub": "other"}}
+    for code, claims in wrong.items():
+        assert error(web_identity_step(token=signed(**claims)))[0] == code
+    tampered = web_identity_step(token=tampered_payload())
+    assert decision(tampered, jwks=JWKS, now=None) == "deny"

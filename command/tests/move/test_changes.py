@@ -19,6 +19,7 @@ from irsa.observe.facts import Owner
 from tests.support.fake_kubernetes import client_of, status
 from tests.support.world import ROLE_ARN
 
+UPDATE = "iam:UpdateAssumeRolePolicy"
 HOST, SELF, OTHER = socket.gethostname(), str(os.getpid()), str(os.getppid())
 
 
@@ -40,20 +41,16 @@ def test_a_controller_is_restarted_by_the_annotation_of_its_template(kind):
     assert str(refused.value).endswith(f" dev/app: forbidden; grant patch on {kind}s")
 
 
-@pytest.mark.parametrize(
-    ("code", "fix"),
-    [
-        ("AccessDenied", "grant iam:UpdateAssumeRolePolicy"),
-        ("AccessDeniedException", "grant iam:UpdateAssumeRolePolicy"),
-        ("LimitExceeded", "remove a statement, or have AWS raise the quota"),
-        ("Throttling", "run it again"),
-    ],
-)
-def test_a_refusal_of_aws_has_the_fix_for_its_code(code, fix):
-    with (
-        pytest.raises(Stopped, match=f"; {fix}$"),
-        changes.permitted("role", "iam:UpdateAssumeRolePolicy"),
-    ):
+FIXES = {
+    **dict.fromkeys(("AccessDenied", "AccessDeniedException"), f"grant {UPDATE}"),
+    "LimitExceeded": "remove a statement, or have AWS raise the quota",
+    "Throttling": "run it again",
+}
+
+
+@pytest.mark.parametrize("code", FIXES)
+def test_a_refusal_of_aws_has_the_fix_for_its_code(code):
+    with pytest.raises(Stopped, match=f"; {FIXES[code]}$"), changes.permitted("role", UPDATE):
         raise ClientError({"Error": {"Code": code, "Message": "no"}}, "UpdateAssumeRolePolicy")
 
 

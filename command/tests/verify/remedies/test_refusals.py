@@ -130,18 +130,14 @@ def refused_by(**changes):
     return links(data=DENIED, **changes)["permissions"]
 
 
-@pytest.mark.parametrize(
-    ("changes", "owner", "question"),
-    [
-        ({"policies": (GUARD,)}, "managed policy guard", "whether it should deny this"),
-        ({"boundary": GUARD}, "permissions boundary guard", "whether it should deny this"),
-        ({"boundary": NARROW}, "permissions boundary guard", "to allow it, or "),
-    ],
-)
-def test_what_others_may_have_is_left_to_its_owner(changes, owner, question):
+@pytest.mark.parametrize("limit", [None, GUARD, NARROW], ids=["policy", "boundary", "narrow"])
+def test_what_others_may_have_is_left_to_its_owner(limit):
+    changes = {"boundary": limit} if limit else {"policies": (GUARD,)}
     remedy = refused_by(role=replace(ROLE, **changes)).remedy
 
-    ask = f"ask the owner of the {owner}, which other principals may have, {question}"
+    owner = f"the owner of the {'permissions boundary' if limit else 'managed policy'} guard"
+    question = "to allow it, or " if limit is NARROW else "whether it should deny this"
+    ask = f"ask {owner}, which other principals may have, {question}"
     assert (remedy.commands, remedy.text.startswith(ask)) == ((), True)
 
 
