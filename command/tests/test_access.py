@@ -27,7 +27,6 @@ def role_a(*statements):
 @pytest.mark.parametrize(("statements", "verdict"), [([ASSUME], ALLOW), ([ASSUME, DENY], NO)])
 def test_the_callers_policies_alone_decide_with_their_own_reasons(target, statements, verdict):
     judged = may_assume(role_a(*statements), target, session_name="app")
-
     assert judged.verdict is verdict
     assert {each.source.kind for each in judged.reasons if each.source} == {"identity"}
 
@@ -43,9 +42,7 @@ def test_a_caller_without_permission_needs_one_in_another_account():
 def test_the_trust_policy_alone_decides_whatever_the_caller_may(arn, principal, verdict):
     trust = {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole"}
     role = Role(arn, "AROAB", {"Statement": [trust]})
-
     judged = trusts_role(role, role_a(DENY), session_name="app", external_id="", duration=3600)
-
     assert judged.verdict is verdict
     assert {each.source.kind for each in judged.reasons if each.source} == {"resource"}
 
@@ -56,9 +53,7 @@ def test_the_callers_own_policies_are_judged_within_its_boundary(statements, ver
     limit = PermissionsPolicy("limit", {"Statement": statements})
     caller, target = replace(role_a(ASSUME), boundary=limit), Role(OTHER_ACCOUNT, "AROAB", {})
     asked = {"session_name": "app", "external_id": "", "duration": 3600, "own_policies": True}
-
     judged = trusts_role(replace(target, trust_policy={"Statement": [trust]}), caller, **asked)
-
     assert judged.verdict is verdict
 
 

@@ -84,7 +84,6 @@ def test_the_severest_come_first():
 def test_a_role_of_two_clusters_is_found_once_where_one_does_not_use_it(missing):
     issuer, arn = (GREEN, GREEN_PROVIDER) if missing == "green" else (ISSUER, PROVIDER_ARN)
     pattern = irsa_trust_policy([PROVIDER_ARN, GREEN_PROVIDER], [ANY_APP])
-
     assert of_both() == of_both(role(pattern)) == []
     other, unused = of_both(**{missing: ()})
     assert (other.rule, other.cluster, other.found) == ("other-cluster", "", f"{arn}: {SUBJECT}")
@@ -127,7 +126,6 @@ def test_a_role_of_another_audited_account_is_checked():
 def test_a_trust_policy_that_only_a_call_can_decide_is_said_to_be_unknown():
     from_net = {"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}
     [finding] = audit(facts(role(with_condition({"StringEquals": {**AUD, **SUB}, **from_net}))))
-
     assert (finding.rule, finding.severity) == ("trust-unknown", "note")
     assert finding.remedy == (
         "python -m irsa verify --namespace dev --service-account s3-app makes the call"
@@ -161,7 +159,6 @@ def asked(has):
 )
 def test_findings_about_a_registered_provider(registered, expected):
     found = audit(facts(role(GOOD), providers=[registered]))
-
     about = [each for each in found if each.subject.startswith("OIDC provider")]
     assert [(each.rule, each.found) for each in about] == expected
 

@@ -96,9 +96,7 @@ def test_an_account_whose_role_may_not_be_assumed_does_not_hide_the_others(audit
 
 def test_what_is_being_read_is_said_on_a_terminal(audited, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-
     _, _, err = audited(Fleet(1, providers=2, contexts=("x", "y")), *TWO)
-
     what = ["cluster x", "cluster y", f"account {ACCOUNT}"]
     assert err.splitlines() == [f"reading {each}" for each in what]
 
@@ -119,18 +117,14 @@ def test_since_shows_new_findings_and_they_alone_decide(audited, tmp_path):
 
 def test_a_listing_whose_next_page_has_expired_is_read_at_once(audited):
     fleet = Fleet(700, forgets=True)
-
     code, out, _ = audited(fleet)
-
     assert (code, fleet.calls["/api/v1/serviceaccounts"]) == (0, 3)
     assert out.startswith("700 annotated service accounts and 700 roles")
 
 
 def test_roles_are_listed_where_authorization_details_are_denied(audited):
     fleet = Fleet(1_100, refused=frozenset({"GetAccountAuthorizationDetails"}))
-
     code, out, _ = audited(fleet)
-
     assert code == 0
     assert out.startswith("1100 annotated service accounts and 1100 roles")
     assert fleet.calls["ListRoles"] == 2
@@ -139,9 +133,7 @@ def test_roles_are_listed_where_authorization_details_are_denied(audited):
 
 def test_two_missing_permissions_are_one_line(audited):
     refused = frozenset({"GetAccountAuthorizationDetails", "ListRoles"})
-
     code, out, err = audited(Fleet(1, refused=refused))
-
     needs = "needs iam:GetAccountAuthorizationDetails or iam:ListRoles (An error occurred (Acc"
     assert (code, out, err.count("\n")) == (3, "", 1)
     assert err.startswith(f"irsa audit: could not read IAM roles: {needs}")
@@ -157,9 +149,7 @@ def rules(out):
 
 def test_unchecked_rules_are_on_stderr_and_in_sarif(audited):
     fleet = Fleet(1, refused=frozenset({"GetAccountAuthorizationDetails"}))
-
     code, out, err = audited(fleet, "--output", "sarif")
-
     [invocation] = json.loads(out)["runs"][0]["invocations"]
     texts = [each["message"]["text"] for each in invocation["toolExecutionNotifications"]]
     assert (code, texts) == (0, [NO_DETAILS])
@@ -183,9 +173,7 @@ def test_associations_are_missing_only_where_a_role_trusts_eks(audited):
 
 def test_associations_of_a_named_cluster_are_read_as_their_roles_may_be_gone(audited):
     fleet = Fleet(1)
-
     code, out, _ = audited(fleet, "--cluster", "dev")
-
     assert (code, gaps(out)) == (0, [])
     assert fleet.calls["/clusters/dev/pod-identity-associations"] == 1
     assert "/api/v1/pods" not in fleet.calls
@@ -228,7 +216,6 @@ def test_options_that_contradict_each_other_are_one_line(options, message, capsy
 def test_another_file_than_a_report_or_a_state_is_one_line(tmp_path, capsys, option, text, problem):
     file = tmp_path / "file.json"
     file.write_text(text)
-
     assert main(["audit", option, str(file)]) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert f"{file}: " in line
@@ -380,7 +367,6 @@ def test_roles_of_a_stack_are_judged_without_a_cluster_and_without_an_arn(
     of_stack, resources, found
 ):
     code, out = of_stack(resources, *JSON)
-
     assert (code, rules(out)) == (bool(found), found)
 
 

@@ -18,7 +18,6 @@ def test_aws_is_read_in_the_clusters_region(given, region, tmp_path, monkeypatch
     file.write_text(json.dumps(kubeconfig(ARN, "dev", "https://127.0.0.1:1", "")))
     monkeypatch.setenv("KUBECONFIG", str(file))
     monkeypatch.setenv("AWS_REGION", "us-east-2")
-
     with places(Namespace(context=None, region=given, trusting_profile=[])) as found:
         assert found.aws.region == region
 

@@ -142,7 +142,6 @@ def test_a_wrong_field_is_one_line_that_names_it(path, value, problem, tmp_path,
 def test_a_file_that_cannot_be_read_is_one_line(tmp_path, capsys):
     latin = tmp_path / "latin"
     latin.write_bytes(b'{"now": "\xe9"}')
-
     files = (tmp_path / "none", tmp_path, latin)
     assert [main(["decide", str(file)]) for file in files] == [2, 2, 2]
     for file, said in zip(files, capsys.readouterr().err.splitlines(), strict=True):
@@ -155,7 +154,6 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path, capsys):
 def test_the_exit_code_is_the_decision(changed, code, tmp_path, capsys):
     file, step = tmp_path / "scenario.json", web_identity_step(**changed)
     file.write_text(json.dumps(scenario(step)))
-
     assert main(["decide", "--output", "json", str(file)]) == code
     assert json.loads(capsys.readouterr().out) == answer(step)
 

@@ -40,9 +40,7 @@ class Aws(FakeAws):
 def test_associations_are_read_in_the_region_of_their_cluster():
     fleet = Fleet(0)
     clusters = {each: Cluster(fleet, eks(each)) for each in REGIONS}
-
     read_clusters(Namespace(**OPTIONS), clusters, Aws(fleet), whole=True)
-
     assert fleet.calls == {(each, "dev"): 1 for each in REGIONS}
 
 

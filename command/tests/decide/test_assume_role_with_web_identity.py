@@ -124,7 +124,6 @@ def test_the_statements_of_a_trust_policy_and_their_conditions_decide(policy, fi
 
 def test_a_role_that_is_not_there_is_refused_like_a_trust_policy():
     gone = {"role_exists": False, "trust_policy": None}
-
     assert error(web_identity_step(**gone)) == NOT_AUTHORIZED
     assert error(assume_step(**gone)) == (DENIED, 403, A_MAY_NOT)
     assert error(assume_step(**gone, principal=None))[0] == DENIED
@@ -142,7 +141,6 @@ def test_a_role_that_is_not_there_is_refused_like_a_trust_policy():
 )
 def test_the_methods_of_a_token_are_a_key_of_its_issuer(amr, operator, verdict):
     policy = issuer_trust(**{operator: {f"{ISSUER}:amr": "authenticated"}})
-
     assert decision(web_identity_step(token=token(amr=amr), trust_policy=policy)) == verdict
 
 
@@ -154,7 +152,6 @@ def test_the_audiences_are_those_that_the_provider_accepts(operator, value, verd
     claims = token(aud=["sts.amazonaws.com", "second", "third"])
     policy = issuer_trust(**{operator: {f"{ISSUER}:aud": value}})
     known = provider(client_ids=["second", "sts.amazonaws.com"])
-
     step = web_identity_step(token=claims, trust_policy=policy)
     assert decision(step, oidc_providers=known) == verdict
 
@@ -172,7 +169,6 @@ def test_the_audiences_are_those_that_the_provider_accepts(operator, value, verd
 )
 def test_a_raw_token_is_taken_or_the_answer_names_what_is_missing(claims, changed, missing):
     found = answer(web_identity_step(token=signed(**claims)), **changed)
-
     assert found["decision"] == ("unknown" if missing else "allow")
     assert found["steps"][0].get("missing") == missing
 

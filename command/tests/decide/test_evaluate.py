@@ -191,7 +191,6 @@ ODD, OWN = "condition operator StringEqualz", "identity_policies"
 )
 def test_a_missing_fact_makes_unknown_only_what_it_could_change(kinds, answer):
     found, certain = inquire(**kinds), answer in ("allow", "deny")
-
     expected = (answer, []) if certain else ("unknown", [answer])
     assert (found.verdict.value, found.missing) == expected
 
@@ -216,7 +215,6 @@ def test_a_missing_fact_makes_unknown_only_what_it_could_change(kinds, answer):
 )
 def test_what_everyone_is_granted_is_not_surely_limited(principals, condition, limit, verdict):
     decision = inquire(resource=names(principals, Condition=condition), **limit)
-
     assert decision.verdict.value == verdict
     if verdict == "unknown":
         assert decision.missing == [f"{LIMITS} '*' grants"]
@@ -237,7 +235,6 @@ def test_what_everyone_is_granted_is_not_surely_limited(principals, condition, l
 def test_notprincipal_spares_a_caller_that_is_listed_with_all_its_names(effect, listed, verdict):
     policy = document({"Effect": effect, "NotPrincipal": {"AWS": listed}} | ON_ALL)
     found = inquire(identity=[YES] if effect == "Deny" else [], resource=policy)
-
     open_ = "what AWS makes of a NotPrincipal that lists not all the caller's names"
     assert (found.verdict.value, found.missing) == (verdict, [open_] * (verdict == "unknown"))
 
@@ -246,7 +243,6 @@ def test_notprincipal_spares_a_caller_that_is_listed_with_all_its_names(effect, 
 def test_a_deny_with_notprincipal_denies_callers_with_a_boundary(listed):
     caller = USER if USER in listed else SESSION_A
     policy = document({"Effect": "Deny", "NotPrincipal": {"AWS": [*listed, "4" * 12]}} | ON_ALL)
-
     assert verdict_of(caller, identity=[YES], boundary=YES, resource=policy) == "deny"
     assert verdict_of(caller, identity=[YES], resource=policy) == ("allow" if listed else "deny")
 
@@ -341,7 +337,6 @@ def test_a_variable_without_value_matches_nothing_and_any_negated_operator():
 )
 def test_booleans_and_numbers_of_json_are_values_of_a_condition(operator, value, found, verdict):
     policy = document(allow("s3:*", "*", Condition={operator: {"s3:x": value}}))
-
     assert verdict_of(identity=[policy], context={"s3:x": found}) == verdict
 
 

@@ -66,7 +66,6 @@ def test_issuers_that_sts_knows_need_no_provider_in_iam(issuer):
     audience = {"StringEquals": {f"{issuer}:aud": "sts.amazonaws.com"}}
     statement = {"Principal": {"Federated": issuer}, "Condition": audience}
     step = web_identity_step(token=token(iss=f"https://{issuer}"))
-
     known = trusts(WEB_IDENTITY_STATEMENT | statement)
     assert decision(step | known, oidc_providers=[]) == "allow"
     assert error(step | trusts(), oidc_providers=[])[0] == "AccessDenied"
@@ -109,7 +108,6 @@ TOO_LONG = (
 )
 def test_calls_of_sts_that_give_other_credentials(step, expected):
     found = error(step)
-
     assert (found and found[2]) == expected
     assert decision(step) == ("deny" if expected else "allow")
 

@@ -68,7 +68,6 @@ def test_a_trust_policy_of_pod_identity_allows_its_associations(policy, calls, v
 def test_eks_needs_both_actions_unless_session_tags_are_disabled():
     alone = document(trust(SERVICE))
     service, action = SERVICE["Service"], "sts:TagSession"
-
     assert decision(by_eks(alone, disable=True)) == "allow"
     assert error(by_eks(alone))[2] == (
         f"User: {service} is not authorized to perform: {action} on resource: {ROLE_A}"
@@ -93,7 +92,6 @@ def test_eks_needs_both_actions_unless_session_tags_are_disabled():
 )
 def test_the_keys_of_a_call_that_eks_makes(condition, context, verdict):
     policy = document(trust(SERVICE, Action="sts:*", Condition=condition))
-
     assert decision(by_eks(policy, context=context)) == verdict
 
 
@@ -129,7 +127,6 @@ def test_a_tag_of_the_session_wins_over_one_of_the_role():
     tag = {"aws:PrincipalTag/kubernetes-namespace": "dev"}
     own = grants(allow("s3:*", "*", Condition={"StringEquals": tag}))
     read = list_step(resource_account=ACCOUNT_A, context=tag, **own)
-
     assert decision(by_eks(ANY_EKS), read) == "allow"
     assert decision(by_eks(ANY_EKS, namespace="prod"), read) == "deny"
     assert decision(by_eks(ANY_EKS, namespace="prod", disable=True), read) == "allow"
@@ -181,6 +178,5 @@ def test_an_association_that_cannot_be_is_refused_by_field_and_value(changed, li
 def test_session_policies_of_an_association_limit_its_session():
     read = list_step(resource_account=ACCOUNT_A)
     only_put = [document(allow("s3:PutObject", "*"))]
-
     assert decision(by_eks(UNTAGGED, disable=True), read) == "allow"
     assert decision(by_eks(UNTAGGED, disable=True, session_policies=only_put), read) == "deny"

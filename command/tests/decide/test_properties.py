@@ -126,7 +126,6 @@ def with_statement(step: dict[str, Any], kind: str, statement: dict[str, Any]) -
 def test_one_more_deny_never_grants_and_one_more_allow_never_refuses(step, kind, data):
     deny, allow = (data.draw(statements(each, kind=kind)) for each in ("Deny", "Allow"))
     before = worth(step)
-
     assert worth(with_statement(step, kind, deny)) <= before
     assert worth(with_statement(step, kind, allow)) >= before
 
@@ -137,7 +136,6 @@ def test_one_more_limit_never_grants(step, kind, data):
     assume(not step[kind])
     policy = data.draw(policies(kind))
     limit = [policy] if kind.endswith("policies") else policy
-
     assert worth(step | {kind: limit}) <= worth(step)
 
 
@@ -167,7 +165,6 @@ def test_the_case_of_condition_keys_does_not_matter(step, change):
     assume('"s3:key"' not in text or '"S3:Key"' not in text)  # no key in two spellings
     for key in ("s3:key", "S3:Key", "s3:other", "aws:PrincipalArn", "s3:absent"):
         text = text.replace(f'"{key}":', f'"{change(key)}":')
-
     changed = json.loads(text) | {"context": step["context"]}
     assert decision(changed) == decision(step)
 
@@ -183,7 +180,6 @@ def test_scoped_credentials_do_what_the_session_and_their_policy_allow(step, sco
     step |= {"principal": SESSION_A}
     own = {**step, **dict.fromkeys(KINDS), "identity_policies": [scope]}
     alone = decision(own | {"resource_account": ACCOUNT_A})
-
     found = decision(SCOPED | {"session_policies": [scope]}, step)
     assert found == min(decision(step), alone, key=["deny", "unknown", "allow"].index)
 
@@ -192,7 +188,6 @@ def test_scoped_credentials_do_what_the_session_and_their_policy_allow(step, sco
 @given(STEPS)
 def test_every_unknown_names_a_fact_and_every_answer_has_a_reason(step):
     (found,) = answer(step)["steps"]
-
     assert found["reasons"]
     assert ("missing" in found) == (found["decision"] == "unknown")
 
@@ -212,7 +207,6 @@ def replaced(value: Any, path: list[int], by: Any) -> Any:
 @given(STEPS, st.lists(st.integers(0, 7), min_size=1, max_size=7), JSON)
 def test_any_json_in_any_place_is_an_answer_or_one_line(step, path, by):
     raw = json.dumps(replaced(scenario(web_identity_step(), step), path, by)).encode()
-
     try:
         line = json.dumps(simulate(parse_scenario(raw)).as_json())
     except InputError as error:

@@ -63,7 +63,6 @@ def invalid(kind, name):
 def test_a_trust_policy_that_iam_never_stored_is_malformed_in_any_step(statement, message):
     policy = document(trust({"AWS": ROLE_A}) | statement)
     create = {"action": "iam:CreateRole", "trust_policy": policy}
-
     for step in (create, web_identity_step(trust_policy=policy), assume_step(trust_policy=policy)):
         assert error(step) == (MALFORMED, 400, message)
 
@@ -162,7 +161,6 @@ def test_iam_stores_no_policy_for_all_customers_of_a_shared_issuer(issuer, condi
 )
 def test_iam_stores_no_principal_that_does_not_exist(statement, existing, refused):
     malformed = (MALFORMED, 400, invalid("AWS", refused)[1])
-
     found = error(create(statement, existing_principals=existing))
     assert found == (malformed if refused else None)
 

@@ -43,7 +43,6 @@ def test_every_phrase_of_awss_page_names_its_type_in_any_frame(phrase, on):
     action = f" the {LIST} action" if phrase.endswith("allows") else ""
     text = f"User: {JOHN} is not authorized to perform: {LIST}{on} {phrase}{action}"
     framed = read_denial(f"│ {text}".replace(" ", "\n│  ").upper())
-
     assert read_denial(text) == Denial(LIST, JOHN, DEPLOYMENTS if on else "", *PHRASES[phrase])
     assert (framed.policy_type, framed.refusal) == PHRASES[phrase]
 

@@ -13,7 +13,6 @@ ACCOUNT = f"arn:aws:iam::{ACCOUNT_A}"
 @pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov", "aws-iso-b"])
 def test_the_issuer_comes_back_out_of_the_provider_arn_in_any_partition(partition):
     arn = arns.provider_arn_for(ISSUER, ACCOUNT_A, partition=partition)
-
     assert arn == f"arn:{partition}:iam::{ACCOUNT_A}:oidc-provider/{ISSUER}"
     assert arns.issuer_from_provider_arn(arn) == ISSUER
 
@@ -74,7 +73,6 @@ LONGEST = "/" + "p" * 510 + "/"
 def test_a_role_is_taken_apart_and_put_together_again(partition, path, name):
     text = f"arn:{partition}:iam::{ACCOUNT_A}:role{path}{name}"
     parsed = arns.parse_role_arn(text)
-
     assert parsed == RoleArn(partition, ACCOUNT_A, path, name)
     assert str(parsed) == text == arns.check_role_arn(text)
     assert arns.name_of(text) == name

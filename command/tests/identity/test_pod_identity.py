@@ -41,7 +41,6 @@ GOV = "is not in partition aws-us-gov of the cluster; begin its ARN with arn:aws
 @pytest.mark.parametrize("untagged", [False, True])
 def test_trust_names_cluster_account_and_service_account_unless_tags_are_off(untagged):
     document = pod_identity_trust_policy([CLUSTER_ARN], [S3_APP], disable_session_tags=untagged)
-
     condition = {**OF_CLUSTER, "StringEquals": OF_ACCOUNT | ({} if untagged else TAGS)}
     [statement] = document["Statement"]
     assert (statement["Effect"], statement["Condition"]) == ("Allow", condition)
@@ -113,7 +112,6 @@ def test_a_role_with_both_mechanisms_has_the_statements_of_both():
 def test_a_cluster_of_the_china_regions_is_trusted_as_any_other():
     cluster = "arn:aws-cn:eks:cn-north-1:111122223333:cluster/dev"
     [statement] = pod_identity_trust_policy([cluster], [S3_APP])["Statement"]
-
     assert statement["Condition"]["ArnEquals"] == {"aws:SourceArn": cluster}
 
 

@@ -137,7 +137,6 @@ def test_a_role_is_trusted_by_arn_and_its_unique_id_stands_in_the_sid():
 
 def test_several_roles_have_a_statement_each_in_order_and_one_external_id():
     policy = role_trust_policy([OTHER, TRUSTED, OTHER])
-
     assert policy == role_trust_policy([TRUSTED, OTHER])
     assert [s["Principal"]["AWS"] for s in policy["Statement"]] == [ROLE_A_ARN, OTHER.arn]
     for statement in role_trust_policy([TRUSTED, OTHER], external_id="tenant-42")["Statement"]:

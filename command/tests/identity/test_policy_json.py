@@ -48,6 +48,5 @@ def test_only_the_aws_principals_are_spelt_anew(named):
     statement = {"Sid": ROLE, "Principal": {"AWS": named, "Service": ROLE}}
     respelt = {**statement, "Principal": {"AWS": [], "Service": ROLE}}
     respelt["Principal"]["AWS"] = ROLE.upper() if named == ROLE else [ROLE.upper(), "*"]
-
     assert with_principals({"Statement": statement}, str.upper) == {"Statement": [respelt]}
     assert with_principals({"Statement": [FIRST]}, str.upper) == {"Statement": [FIRST]}

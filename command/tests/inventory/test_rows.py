@@ -50,7 +50,6 @@ def associated(**more):
 @pytest.mark.parametrize("account", [annotated(), BARE], ids=["annotated", "bare"])
 def test_an_association_wins_over_the_annotation(account):
     found = listed(cluster(service_accounts=[account], associations=associated()))
-
     first, *rest = found.rows[0].identities
     assert (first.kind, first.source) == (IdentityKind.POD_IDENTITY, SECOND)
     assert rest == ([] if account is BARE else [Identity(IdentityKind.IRSA, ROLE_ARN)])
@@ -93,7 +92,6 @@ def test_a_role_that_names_a_service_account_without_association_is_named(
 ):
     own = {"service_accounts": [BARE], "arn": CLUSTER_ARN} | changed
     [row] = listed(cluster(**own), document=document).rows
-
     assert cells(row)[2:4] == expected
     assert row.matters == (expected[1] != "-")
 

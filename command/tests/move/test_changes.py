@@ -107,10 +107,8 @@ def test_a_lock_of_no_living_process_is_taken_over(host, process, seconds):
 @pytest.mark.parametrize(("host", "process"), [(HOST, OTHER), ("elsewhere", SELF)])
 def test_a_lock_of_another_move_is_respected(host, process):
     held, written = f"{ROLE_ARN} {host} {process} {time.time() + 60:.0f}", []
-
     with pytest.raises(Stopped, match=f"dev/s3-app: process {process} of {host} moves it; run it"):
         hold(cluster(held, written), with_irsa())
-
     assert written == []
 
 
@@ -122,7 +120,6 @@ def test_of_two_that_read_the_same_the_second_stops():
 def test_a_move_that_stops_keeps_its_role_and_one_that_ends_does_not():
     for seconds, left in ((0, f"{ROLE_ARN} {HOST} {SELF} 0"), (None, None)):
         hold(cluster("", written := []), with_irsa(), seconds)
-
         assert [each["annotations"] for each in written] == [{LOCK: left}]
         account = SimpleNamespace(annotations={LOCK: left or "text of a user"})
         assert changes.begun(account) == (ROLE_ARN if left else "")

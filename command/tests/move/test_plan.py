@@ -70,7 +70,6 @@ def test_the_steps_that_are_left(found, wanted):
 
 def test_the_plan_names_what_is_not_read_and_what_was_not_asked():
     unread, unasked = notes(replace(with_irsa(), unasked=("iam:PassRole",)))
-
     assert "buckets, KMS keys and roles" in unread
     assert unread.endswith("roles that they assume must allow sts:TagSession")
     assert unasked == "not asked: iam:PassRole"

@@ -195,9 +195,7 @@ def test_a_policy_that_answers_the_two_sessions_differently_is_named(make, liste
 def test_what_another_tool_manages_is_left_to_its_source(tool, place, mark):
     key, _, value = mark.partition("=")
     marked = {place: (key,) if place == "managers" else {key: value}}
-
     [reason] = refusals(with_role(**marked) if place == "tags" else with_account(**marked))
-
     assert f"{tool} manages it ({mark}); make these steps in its source" in reason
 
 

@@ -268,10 +268,8 @@ def test_a_move_that_is_killed_at_a_change_goes_on_to_the_same_end(to, change, m
 )
 def test_what_is_denied_is_refused_before_the_first_change(to, denied, text):
     world = World(to, **START[to], denied={denied})
-
     with pytest.raises(Stopped, match=text.format(denied)):
         carried_out(world)
-
     assert (world.writes, LOCK in world.annotations) == ([], False)
 
 

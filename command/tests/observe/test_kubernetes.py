@@ -80,7 +80,6 @@ def inside(cluster):
 )
 def test_only_what_is_forbidden_is_fixed_by_granting_it(asked, says, needs, remedy):
     found = asked(inside, says=says)
-
     assert isinstance(found, Unread)
     assert (found.permission, found.remedy) == (needs, remedy)
     assert (says or "No such file or directory: 'kubectl'") in found.reason
@@ -89,7 +88,6 @@ def test_only_what_is_forbidden_is_fixed_by_granting_it(asked, says, needs, reme
 def test_what_the_aws_cli_says_is_an_answer(asked):
     arn = "arn:aws:sts::111122223333:assumed-role/s3-app/x"
     refused = "An error occurred (AccessDenied) when calling the GetCallerIdentity operation: no"
-
     assert asked(inside, says=arn, code=0) == Answer(True, arn)
     denied = Answer(False, code="aws sts get-caller-identity", message=refused)
     assert asked(inside, says=refused) == denied

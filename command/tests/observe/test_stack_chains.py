@@ -101,7 +101,6 @@ def test_a_state_names_the_stack_and_what_it_owns():
 
 def test_a_workload_is_a_chain_and_its_role_is_no_second_one():
     identity = {**workload(deployment_name=None), "type": "irsa:index:WorkloadIdentity"}
-
     assert chains_of(state(workload(), role())) == StackChains([chain()], [])
     assert chains_of(state(identity, role())) == StackChains([replace(chain(), deployment="")], [])
 
@@ -109,7 +108,6 @@ def test_a_workload_is_a_chain_and_its_role_is_no_second_one():
 @pytest.mark.parametrize("by", [{}, {"association_id": "a-1", "role_arn": None}], ids=str)
 def test_a_workload_is_a_chain_for_each_target(by):
     found = chains_of(state(workload(targets=TARGETS, **by), association(target_role_arn=None)))
-
     own = chain(association_id=by.get("association_id", ""))
     assert [each for each in found.chains if each.deployment] == [
         replace(own, role_b_arn=ROLE_B_ARN, profile="B", external_id="t-42"),
@@ -197,7 +195,6 @@ def test_secrets_that_were_exported_in_plain_are_read():
 def test_another_document_is_refused_with_the_way_out(document, problem, tmp_path, capsys):
     file = tmp_path / "stack"
     file.write_text(json.dumps(document))
-
     assert main(["verify", "--stack", str(file)]) == 2
     assert capsys.readouterr().err == f"irsa verify: --stack {file}: {problem}\n"
 
@@ -241,7 +238,6 @@ def test_targets_are_chosen_by_profile_or_role(chosen):
 
 def test_the_question_about_an_association_expects_it(chosen):
     [question] = chosen("", association())
-
     assert (question.expects_association, question.expected_role) == (True, ROLE_A_ARN)
     assert (question.expected_target, question.role_b_arn) == (ROLE_B_ARN, "")
 

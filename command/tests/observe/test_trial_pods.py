@@ -21,7 +21,6 @@ def test_a_trial_pod_has_the_templates_labels_and_annotations(monkeypatch):
     """An injector or a policy may look at them."""
     requests = tried(monkeypatch)
     wait(kubeconfig(token="t"))
-
     metadata = {**TEMPLATE["metadata"], "generateName": "irsa-trial-"}
     assert [json.loads(each.content)["metadata"] for each in requests] == [metadata] * IN_A_ROW
 
@@ -31,7 +30,6 @@ def test_the_kubeconfigs_command_runs_once(monkeypatch, tmp_path):
     requests, log = tried(monkeypatch), tmp_path / "log"
     credential = json.dumps({"status": {"token": "k8s-aws-v1.x"}})
     wait(command("sh", "-c", f"echo run >> {log}; echo '{credential}'"))
-
     assert log.read_text() == "run\n"
     assert {each.headers["Authorization"] for each in requests} == {"Bearer k8s-aws-v1.x"}
 

@@ -96,7 +96,6 @@ UNKNOWN_CALLS = {
 
 def test_every_link_of_a_good_chain_passes_in_the_order_of_the_table():
     found = Chain(GOOD).links(GRANTED)
-
     assert statuses({link.key: link for link in found}) == {}
     assert status_of(found) is Status.PASSED
     assert [link.key for link in found] == [key for key in LINKS if key in links()]
@@ -107,7 +106,6 @@ def test_a_provider_at_the_dual_stack_address_is_no_providers_of_the_token():
     issuer = f"oidc-eks.us-east-1.api.aws/id/{'0' * 32}"
     dual_stack = RegisteredProvider(provider_arn_for(issuer, ACCOUNT_A), ("sts.amazonaws.com",))
     link = links(providers=(dual_stack,))["provider"]
-
     assert link.status is Status.FAILED
     assert f"{issuer} (the dual-stack address, which no token names)" in link.found
 
@@ -144,7 +142,6 @@ def test_an_unread_fact_names_the_permission(changes, key):
 )
 def test_a_token_that_sts_would_refuse_is_minted_anew(token, keys, found):
     link = links(token=decode_unverified(token), keys=keys)["token"]
-
     assert (link.status, link.found.startswith(found)) == (Status.FAILED, True), link.found
     assert link.remedy.shell == ("kubectl rollout restart deployment/s3-app --namespace dev",)
 
@@ -187,7 +184,6 @@ def test_an_undecided_trust_policy_is_decided_by_sts_or_the_likely_cause():
 )
 def test_a_call_proves_what_its_answer_says(key, answers, status, found):
     every = links(**answers)
-
     assert (every[key].status, found in every[key].found) == (status, True), every[key]
     failing = failing_link(list(every.values()))
     assert (failing and failing.key) == (key if status is Status.FAILED else None)

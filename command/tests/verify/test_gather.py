@@ -100,7 +100,6 @@ def profile(name, source="A"):
 )
 def test_each_profile_that_leads_from_the_role_to_one_more_is_a_chain(more, profiles):
     asked = gather_each(QUESTION, with_config(A + more))
-
     titles = [f"dev/s3-app (profile {each})" if each else "dev/s3-app" for each in profiles]
     assert [facts.title for facts in asked] == titles
 
@@ -165,9 +164,7 @@ def test_a_refusal_is_tried_again_until_iam_has_heard_of_the_change(
     # Not of `time` itself, which the threads of a running sandbox use.
     clock = SimpleNamespace(monotonic=lambda: sum(sleeps), sleep=sleeps.append)
     monkeypatch.setattr(walk, "time", clock)
-
     found, _ = walk.retried(lambda: (left.pop(0) if left[1:] else left[0], None), wait=wait)
-
     assert (found, sum(sleeps)) == (outcome, slept)
 
 
@@ -180,7 +177,6 @@ def eks_sources(spec=GOOD_EKS.next_pod, account=GOOD_EKS.service_account, **chan
 
 def test_a_token_is_for_eks_and_bound_to_the_running_pod_where_an_association_is():
     eks, irsa = eks_sources(), eks_sources(SPEC, association=None)
-
     assert gather(QUESTION, eks).pod_identity == identity()
     assert gather(QUESTION, irsa).pod_identity == NO_IDENTITY
     assert eks.cluster.asked == [("pods.eks.amazonaws.com", "s3-app-1")]
@@ -219,8 +215,6 @@ def test_a_cluster_that_is_not_the_kubeconfig_s_for_certain_is_not_read(cluster,
     sources = eks_sources()
     sources.cluster.eks, sources.cluster.issuer_url = ClusterArn(*cluster), lambda: world.ISSUER_URL
     vars(sources.aws).update(account)
-
     found = gather(QUESTION, sources).pod_identity
-
     assert isinstance(found, Unread)
     assert text in (found.reason, found.remedy)

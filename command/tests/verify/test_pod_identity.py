@@ -154,7 +154,6 @@ def test_a_role_for_eks_without_association_is_no_matter_of_annotations():
 )
 def test_the_agent_runs_by_add_on_daemon_set_or_auto_mode(cluster, agent, status):
     link = eks_links(pod_identity=identity(cluster=cluster, agent=agent))["agent"]
-
     missing = cluster.addon is None and status is FAILED
     add = "aws eks create-addon --cluster-name dev --addon-name eks-pod-identity-agent"
     commands = (f"{add} --region us-east-1",) if missing else ()
@@ -164,7 +163,6 @@ def test_the_agent_runs_by_add_on_daemon_set_or_auto_mode(cluster, agent, status
 def test_a_call_inside_the_pod_proves_the_agent_of_its_node():
     pods = [associated_pod(nodeName=node) for node in ("n", "m")]
     known = identity(node_roles={"": UNREAD}, agent=frozenset({"n", "m"}))
-
     for found, status in ((pods[:1], PASSED), (pods, UNKNOWN)):
         assert eks_links(*found, pod_identity=known, inside=SESSION)["agent"].status is status
 
@@ -370,7 +368,6 @@ def with_profile(text):
 )
 def test_a_profile_starts_from_the_agent_s_credentials(source):
     link = chained(with_profile(f"{PROFILE}{source}\n"), ROLE_EKS)["profile"]
-
     fix = "" if source == "region = x" else f"remove {source.split()[0]} and "
     assert "does not start from the association" in link.found
     assert link.remedy.text.startswith(f"{fix}set credential_source = EcsContainer in [profile B]")
@@ -380,7 +377,6 @@ def test_a_profile_starts_from_the_agent_s_credentials(source):
 def test_each_profile_that_starts_from_the_agent_is_a_chain():
     others = FROM_AGENT.replace("B]", "C]") + FROM_AGENT.replace("B]", "D]").replace("Ecs", "No")
     facts = with_profile(FROM_AGENT + others)
-
     assert facts.chaining_profiles == ["B", "C"]
     assert replace(facts, pod_identity=identity(TARGETING)).chaining_profiles == []
 

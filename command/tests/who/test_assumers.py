@@ -96,5 +96,4 @@ def test_the_principals_of_a_trust_policy_in_words(policy, expected):
 def test_tokens_in_the_terms_of_their_issuers(issuer, condition, expected):
     principal = {"Federated": PROVIDER_ARN.replace(ISSUER, issuer)}
     policy = statement(principal, WEB, Condition=condition)
-
     assert words({"Version": "2012-10-17", **policy}) == [expected]

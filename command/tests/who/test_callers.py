@@ -76,7 +76,6 @@ def texts(role, *callers):
 
 def test_callers_that_a_policy_of_the_account_and_the_trust_policy_allow():
     by_arn = role_b({"ArnEquals": {"aws:PrincipalArn": ROLE_A}})
-
     assert texts(role_b(), role(MAY), user(MAY)) == [ROLE_A, ALICE]
     assert texts(by_arn, role(MAY), user(MAY)) == [ROLE_A]
 
@@ -107,13 +106,11 @@ def test_what_depends_on_a_fact_that_is_not_known_is_perhaps():
 
 def test_the_role_itself_is_not_among_them():
     trusting = Role(ROLE_A, "AROAROLEA", document(trust({"AWS": ROOT})))
-
     assert texts(trusting, role(ADMINISTRATOR)) == NO_POLICY
 
 
 def test_an_account_that_cannot_be_read_says_what_it_takes():
     unread = Unread("users and roles of account 1", "denied", "iam:Get", "ask the owner")
-
     text = "could not read users and roles of account 1: needs iam:Get (denied); ask the owner"
     assert Callers("1", unread=unread).texts == [text]
 

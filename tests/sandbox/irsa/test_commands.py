@@ -46,7 +46,6 @@ def test_the_aws_cli_is_the_role_in_a_session_that_says_who_ran_the_command(work
 
 def test_a_terminal_gets_no_credentials(workload):
     refused = workload.world.irsa("credentials", f"{workload.namespace}/{NAME}", terminal=True)
-
     assert (refused.code, refused.out) == (2, "")
     assert "or redirect its output" in refused.err
 
@@ -63,7 +62,6 @@ def test_a_terminal_gets_no_credentials(workload):
 )
 def test_what_cannot_be_had_is_one_line(workload, arguments, code, message):
     done = workload.world.irsa("credentials", *arguments)
-
     assert (done.code, done.out, done.err.count("\n")) == (code, "", 1)
     assert message in done.err
 
@@ -88,7 +86,6 @@ def test_the_chain_of_a_live_cluster_and_who_else_can_assume_the_role(workload):
 
 def test_a_missing_service_account_is_one_line_and_no_tree(workload):
     done = workload.irsa("explain", "--service-account", "gone")
-
     assert (done.code, done.out) == (1, "")
     assert done.err == (
         f"irsa explain: service account {workload.namespace}/gone does not exist; correct the "
@@ -142,7 +139,6 @@ def test_a_saved_account_has_the_findings_of_the_account(workload, tmp_path):
 
 def test_inside_the_pod_the_aws_cli_is_asked(workload):
     done = workload.verify("--exec")
-
     [result] = done.json
     assert (done.code, troubles(result)) == (0, [])
     assert link_of(result, "inside")["found"].startswith(workload.session_arn)

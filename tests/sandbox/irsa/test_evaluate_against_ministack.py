@@ -224,7 +224,6 @@ def their_context(arn, action, resource, keys):
 def test_both_judge_thousands_of_cases_alike(judge):
     make, cases = Generator(20261125), 3_500
     answers = [judge(make) for _ in range(cases)]
-
     assert [each for each in answers if each[1] != each[2]] == []
     # The cases must be worth something: both answers often, and never "unknown".
     counted = [sum(ours == verdict for _, ours, _ in answers) for verdict in ("allow", "deny")]

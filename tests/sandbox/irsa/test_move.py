@@ -164,9 +164,7 @@ def started(workload, name, to, late=0):
 def test_each_controller_is_restarted_and_the_end_is_waited_for(workload, late):
     workload.deploy("second")
     late(LIFETIME - LATE)
-
     done = workload.moved("pod-identity", "--yes", "--wait")
-
     assert (done.code, workload.state[0]) == (0, False), done.err
     pods = [*workload.session.cluster.list(Pod, namespace=workload.namespace)]
     assert [missing(each.to_dict(), eks.CREDENTIALS_URI_VARIABLE) for each in pods] == ["", ""]
@@ -219,9 +217,7 @@ def test_a_move_that_cluster_and_account_refuse_changes_nothing(workload, tmp_pa
 def test_the_lock_names_the_role_where_nothing_else_is_left(workload):
     before = workload.state
     workload.service_account({LOCK: f"{workload.role_arn} elsewhere 1 0"})
-
     done = workload.moved("irsa", "--yes")
-
     assert (done.code, workload.state) == (0, before), done.err
 
 

@@ -176,7 +176,6 @@ def test_a_stack_is_read_by_its_name(stacks):
 
 def test_explain_has_a_tree_of_every_workload_of_a_stack(stacks):
     done = stacks.world.irsa("explain", "--stack", stacks.export())
-
     assert done.code == 0
     assert done.err.startswith("skipped: s3-app-key, it has an access key and no role\n")
     assert all(f"── who can assume {role}\n" in done.out for role in (ROLE, ROLE_A))
@@ -204,9 +203,7 @@ def test_list_says_why_a_preview_failed(stacks, tmp_path):
     (tmp_path / "Pulumi.yaml").write_text("name: failing\nruntime: python\n")
     (tmp_path / "__main__.py").write_text("import pulumi\n\nraise pulumi.RunError('no role')\n")
     failing = SandboxStack(stacks.session.state, tmp_path)
-
     done = ask(stacks, "list", preview(failing, *PREVIEW))
-
     assert (done.code, done.err.count("\n")) == (3, 1)
     assert "failed: no role" in done.err
 

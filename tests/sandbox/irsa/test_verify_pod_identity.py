@@ -102,7 +102,6 @@ def test_a_pod_on_fargate_moves_to_irsa(workload):
 
 def test_credentials_are_those_of_the_pods(workload):
     done = workload.world.irsa("credentials", f"{workload.namespace}/{workload.account.name}")
-
     assert (done.code, done.err) == (0, "")
     names = ("AccessKeyId", "SecretAccessKey", "SessionToken")
     keys, state = Credentials(*(done.json[each] for each in names)), workload.session.state

@@ -100,7 +100,6 @@ SIDECARS = {
 @pytest.mark.parametrize("found", SIDECARS.values(), ids=SIDECARS)
 def test_a_meshs_sidecar_without_aws_is_judged_only_if_it_is_asked_about(found):
     given = links(found)
-
     assert statuses(given) == {}
     left = "not looked at: istio-proxy, which another webhook added"
     assert given["injection"].found.endswith(left)
@@ -136,7 +135,6 @@ def test_both_variables_by_hand_are_removed_not_the_volume():
     found = with_env(("AWS_WEB_IDENTITY_TOKEN_FILE", api_token), ("AWS_ROLE_ARN", ROLE_ARN))
     own = found.template["spec"]["containers"][0]
     own["env"].append({"name": "AWS_ROLE_ARN", "value": ROLE_ARN})
-
     removed = f"{SET_ENV} AWS_ROLE_ARN- AWS_WEB_IDENTITY_TOKEN_FILE-"
     assert links(found)["injection"].remedy.shell == (removed,)
 

@@ -67,7 +67,6 @@ LOCKED, KUBE_SYSTEM = (
 )
 def test_a_default_profile_that_wins_over_the_variables_is_taken_out(text, found):
     link = links(pod(with_config()), **config(text))["precedence"]
-
     assert link.status is Status.FAILED
     assert link.found.startswith("the profile [default]: ")
     assert found in link.found
@@ -129,18 +128,14 @@ def test_a_profile_that_is_nowhere_or_an_access_key_wins_over_the_role(name, val
 def test_a_variable_that_admission_adds_stays_in_no_template(others):
     found = with_env(("AWS_PROFILE", "legacy"))
     found.template["spec"]["containers"][0]["env"] = others
-
     link = links(found)["precedence"]
-
     assert (link.status, link.remedy) == (Status.FAILED, Remedy(AT_ADMISSION))
 
 
 def test_an_object_keeps_its_keys_as_others_may_take_them():
     own = pod(spec(container(envFrom=[{"configMapRef": {"name": "shared"}}])))
     keys = {("ConfigMap", "shared"): {"AWS_ACCESS_KEY_ID": "AKIA", "COLOR": "red"}}
-
     remedy = links(own, objects=keys)["precedence"].remedy
-
     kept = "remove them: AWS_ACCESS_KEY_ID of ConfigMap shared, which others may take too"
     assert remedy == Remedy(kept)
 
@@ -160,7 +155,6 @@ def test_keys_in_a_mounted_credentials_file_win_in_javascript():
 def test_keys_in_an_init_container_are_taken_out_of_its_list():
     init = container("init", ("AWS_ACCESS_KEY_ID", "AKIA"), ("LEVEL", "1"))
     link = links(pod(spec(container(), initContainers=[init])))["precedence"]
-
     patch = '"path":"/spec/template/spec/initContainers/0/env","value":[{"name":"LEVEL"'
     assert link.found.startswith("Pod app-1, container init: ")
     assert patch in link.remedy.shell[0]
@@ -181,7 +175,6 @@ def precedence(*variables, **changes):
 )
 def test_a_variable_that_sts_refuses_is_a_finding_and_corrected(name, value, found, change):
     link = precedence((name, value), inside=SESSION)
-
     assert link.status is Status.FAILED
     assert found in link.found
     assert link.remedy.shell == (f"{SET_ENV} {name}{change}",)
@@ -191,9 +184,7 @@ def test_a_region_with_white_space_from_a_config_map_is_set_in_the_template():
     own = container("app", envFrom=[{"configMapRef": {"name": "env"}}])
     own["env"] = [each for each in own["env"] if "REGION" not in each["name"]]
     values = dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), "us-east-1\n")
-
     link = links(pod(spec(own)), objects={("ConfigMap", "env"): values})["precedence"]
-
     assert "has white space around the region" in link.found
     assert link.remedy.shell == (f"{SET_ENV} AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1",)
 
@@ -204,7 +195,6 @@ def test_a_region_with_white_space_from_a_config_map_is_set_in_the_template():
 )
 def test_what_may_not_answer_is_asked_inside_the_pod(name, value):
     link = precedence((name, value))
-
     assert (link.status, link.remedy.text) == (Status.UNKNOWN, "ask inside the Pod, with --exec")
     assert value in link.found
     assert precedence((name, value), inside=SESSION).status is Status.PASSED
@@ -231,7 +221,6 @@ def test_variables_that_change_nothing_pass(variables):
 
 def test_a_call_inside_settles_what_concerns_sts_in_its_container():
     url, sts = ("AWS_ENDPOINT_URL", URL), ("AWS_ENDPOINT_URL_STS", URL)
-
     assert precedence(url, inside=SESSION).status is Status.UNKNOWN  # of S3 as well
     assert precedence(url, inside=SESSION, bucket="").status is Status.PASSED
     two = pod(spec(container("app"), container("work", sts)))
@@ -263,9 +252,7 @@ def test_a_host_alias_of_sts_is_not_passed():
 def test_a_network_policy_lets_the_pod_out_for_certain_or_is_named(rules, fields, status):
     chosen = {"podSelector": {}, "policyTypes": ["Egress"], "egress": rules, **fields}
     own = pod(spec(container("app")), labels={"app": "this"})
-
     link = links(own, network_policies=({"spec": chosen, **LOCKED},))["precedence"]
-
     named = "NetworkPolicy locked may not let the Pod out to " in link.found
     assert (link.status, named) == (status, status is Status.UNKNOWN)
 

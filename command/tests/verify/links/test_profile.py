@@ -80,7 +80,6 @@ def test_a_chain_through_a_third_role_is_left_as_it_is():
 )
 def test_a_refused_profile_is_named_with_the_settings_that_sdks_take(text, found, fix):
     link = profile(text)
-
     assert (link.status, found in link.found) == (Status.FAILED, True), link.found
     assert link.remedy.text.startswith(fix)
     assert link.remedy == Remedy(link.remedy.text)

@@ -49,7 +49,6 @@ def test_a_mutated_pod_shows_the_webhook_that_is_not_seen(found):
 )
 def test_a_webhook_that_does_not_mutate_gets_no_restart_until_it_does(tried, status, text):
     found = links(ALONE, webhook=registered(), next_pod=tried, service_account=ACCOUNT)
-
     own, later = found["webhook"], found["injection"]
     assert (own.status, text in own.found, own.remedy.shell) == (status, True, ())
     assert later.remedy.shell == (() if status is Status.FAILED else (RESTART,))

@@ -54,7 +54,6 @@ def refusal(message, code="AccessDenied"):
 @pytest.mark.parametrize("answer", [refusal(BY_RESOURCE), UNMADE.data], ids=["refused", "unmade"])
 def test_a_policy_that_could_not_be_read_shows(changes, unread, answer):
     link = links(data=answer, **changes)["permissions"]
-
     assert link.status is Status.UNKNOWN
     assert link.found == "; ".join(each.text for each in unread)
     assert link.remedy.text == "; ".join(each.remedy for each in unread)
@@ -120,7 +119,6 @@ def test_a_role_that_another_arn_names_is_said_in_the_right_words():
 
 def test_a_bucket_of_another_account_is_opened_there():
     found = links(bucket_account=ACCOUNT_B, data=DENIED)["permissions"]
-
     assert found.remedy.text == "in account 444455556666, allow the role in the bucket's policy"
     [statement] = written(found.remedy.shell[0], "--policy")["Statement"]
     assert (statement["Principal"], statement["Action"]) == ({"AWS": ROLE_ARN}, "s3:ListBucket")
@@ -134,7 +132,6 @@ def refused_by(**changes):
 def test_what_others_may_have_is_left_to_its_owner(limit):
     changes = {"boundary": limit} if limit else {"policies": (GUARD,)}
     remedy = refused_by(role=replace(ROLE, **changes)).remedy
-
     owner = f"the owner of the {'permissions boundary' if limit else 'managed policy'} guard"
     question = "to allow it, or " if limit is NARROW else "whether it should deny this"
     ask = f"ask {owner}, which other principals may have, {question}"
@@ -158,9 +155,7 @@ def test_a_deny_in_an_inline_policy_is_removed_and_the_rest_stays():
 def test_nothing_is_lifted_or_taken_while_others_may_have_the_role(link, known):
     trust = irsa_trust_policy([PROVIDER_ARN], [ACCOUNT, ServiceAccountRef("dev", "nb")])
     own = {"trust_policy": trust, "policies": known.pop("policies", ROLE.policies)}
-
     remedy = links(role=replace(ROLE, **own), data=DENIED, **known)[link].remedy
-
     assert remedy.shell == ()
     assert "; system:serviceaccount:dev:nb may have role s3-app as well: ask" in remedy.text
 
@@ -193,17 +188,14 @@ def test_a_region_guard_is_judged_by_the_region_of_the_request():
     elsewhere = {"StringNotEquals": {"aws:RequestedRegion": "eu-central-1"}}
     guard = PermissionsPolicy("guard", {"Statement": [deny("*", "*", Condition=elsewhere)]})
     guarded = replace(ROLE, policies=(*ROLE.policies, guard))
-
     assert refused_by(role=guarded).status is Status.FAILED
     assert refused_by(role=guarded, region="eu-central-1").status is Status.PASSED
 
 
 def test_a_role_without_a_policy_has_none_and_is_not_asked_of_no_bucket():
     bare = replace(ROLE, policies=())
-
     found = links(role=bare, bucket_policy=BY_TLS)["permissions"]
     gone = links(role=bare, bucket_policy=GONE, calls=UNMADE)["permissions"]
-
     assert (found.status, found.found) == (Status.FAILED, "the role has no policy")
     assert gone.status is not Status.FAILED
     assert (gone.remedy.text, gone.remedy.commands) == ("correct it", ())
@@ -212,6 +204,5 @@ def test_a_role_without_a_policy_has_none_and_is_not_asked_of_no_bucket():
 def test_a_policy_that_the_evaluator_does_not_know_is_not_refused():
     strange = PermissionsPolicy("new", {"Statement": [{**ALLOW, "Until": "2030"}]})
     link = links(role=replace(ROLE, policies=(strange,)), data=UNMADE.data)["permissions"]
-
     assert link.status is Status.UNKNOWN
     assert link.found.startswith("cannot be judged: Statement[1]: unknown element 'Until'")

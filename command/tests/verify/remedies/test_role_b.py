@@ -37,7 +37,6 @@ def test_what_role_b_asks_for_the_profile_sends():
     by_pattern = {"StringLike": {"sts:RoleSessionName": "ledger-*"}}
     asked = [{"StringEquals": by_name}, by_pattern, {"StringEquals": by_id}]
     found = [with_profile(role=asking(each))["chain-trust"].remedy for each in asked]
-
     lines = ["role_session_name = ledger", "role_session_name = ledger-irsa"]
     assert found == [Remedy(f"set {each} {WHERE}") for each in (*lines, "external_id = tenant-42")]
 
@@ -53,7 +52,6 @@ def test_what_role_b_asks_for_the_profile_sends():
 )
 def test_a_condition_that_the_caller_cannot_send_is_not_lifted(operator, key, value, status):
     link = chained(role=asking({operator: {key: value}}), assumed=DENIED)["chain-trust"]
-
     assert (link.status, link.remedy.shell) == (status, ())
     meet = f"meet the trust policy's conditions ({key}"
     assert status is Status.UNKNOWN or link.remedy.text.startswith(meet)
@@ -74,7 +72,6 @@ def test_role_a_is_added_and_the_others_and_the_external_id_stay(named):
 
 def test_role_a_gets_no_permission_for_a_role_b_that_is_missing():
     found = chained(role_a=replace(ROLE, policies=()), role=None, assumed=DENIED)
-
     keys = [key for key in found if key in ("chain-role", "chain-permission", "chain-trust")]
     assert keys == ["chain-role", "chain-permission", "chain-trust"]
     assert found["chain-permission"].status is Status.UNKNOWN
@@ -104,9 +101,7 @@ BY_ACCOUNT = principal_arn_trust_policy([ROLE_ARN])
 def test_a_role_b_that_trusts_its_account_needs_a_permission_there(document, status):
     arn = ROLE_B_ARN.replace("444455556666", ACCOUNT_A)
     known = {"target": replace(TARGET, role_arn=arn), "role": role_b(document, arn=arn)}
-
     link = chained(role_a=replace(ROLE, policies=()), **known)["chain-permission"]
-
     put = [f"aws iam put-role-policy --role-name {ROLE.name} "] * (status is Status.FAILED)
     named = [each.partition("--policy-name")[0] for each in link.remedy.shell]
     assert (link.status, named) == (status, put)
