@@ -175,7 +175,7 @@ def eks_sources(spec=GOOD_EKS.next_pod, account=GOOD_EKS.service_account, **chan
     return Sources(cluster, FakeAws(**changes))
 
 
-def test_a_token_is_for_eks_and_bound_to_the_running_pod_where_an_association_is():
+def test_a_token_is_for_eks_and_bound_to_the_pod_where_an_association_is():
     eks, irsa = eks_sources(), eks_sources(SPEC, association=None)
     assert gather(QUESTION, eks).pod_identity == identity()
     assert gather(QUESTION, irsa).pod_identity == NO_IDENTITY
