@@ -104,8 +104,9 @@ def test_a_lock_of_no_living_process_is_taken_over(host, process, seconds):
     assert metadata["resourceVersion"] == "7"
 
 
-@pytest.mark.parametrize(("host", "process"), [(HOST, OTHER), ("elsewhere", SELF)])
-def test_a_lock_of_another_move_is_respected(host, process):
+@pytest.mark.parametrize("host", [HOST, "elsewhere"], ids=["own", "other"])
+def test_a_lock_of_another_move_is_respected(host):
+    process = OTHER if host == HOST else SELF
     held, written = f"{ROLE_ARN} {host} {process} {time.time() + 60:.0f}", []
     with pytest.raises(Stopped, match=f"dev/s3-app: process {process} of {host} moves it; run it"):
         hold(cluster(held, written), with_irsa())
