@@ -39,19 +39,23 @@ def test_no_client_of_aws_or_kubernetes_is_loaded_before_it_is_needed(arguments)
         "sys.exit(str(sys.modules.keys() & {'boto3', 'botocore', 'lightkube', 'jwt'}))"
     )
 
-    done = subprocess.run(
-        [sys.executable, "-c", program, *arguments.split()], capture_output=True, text=True
-    )
+    command = [sys.executable, "-c", program, *arguments.split()]
+    done = subprocess.run(command, capture_output=True, text=True)
 
     assert done.stderr.splitlines()[-1] == "set()"
 
 
 @pytest.mark.parametrize("name", ["verify", "explain", "credentials", "move"])
-@pytest.mark.parametrize("body", [{}, {"json": {"kind": "Status", "code": 503}}])
+@pytest.mark.parametrize("body", [{}, {"json": {"kind": "Status", "code": 503}}, None])
 def test_an_api_server_that_does_not_answer_is_one_line(name, body, tmp_path, monkeypatch, capsys):
+    def answer(_):
+        if body is None:
+            raise httpx2.ConnectError("Connection refused")
+        return httpx2.Response(503, **body)
+
     (tmp_path / "kubeconfig").write_text(kubeconfig(token="t"))
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
-    transport = httpx2.MockTransport(lambda _: httpx2.Response(503, **body))
+    transport = httpx2.MockTransport(answer)
     parameters = partial(client_adapter.ConnectionParams, transport=transport)
     monkeypatch.setattr(client_adapter, "ConnectionParams", parameters)
 
@@ -64,16 +68,12 @@ def test_an_api_server_that_does_not_answer_is_one_line(name, body, tmp_path, mo
 
 def test_a_closed_pipe_is_no_error():
     command = f"{quote(sys.executable)} -m irsa doctor ExpiredTokenException | true"
-
     done = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True)
-
     assert done.returncode in (0, 141)  # 0 when the output was written before `true` ended
     assert done.stderr == b""
 
 
 def test_a_full_disk_is_one_line():
     command = f"{quote(sys.executable)} -m irsa doctor ExpiredTokenException > /dev/full"
-
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
-
     assert (done.returncode, done.stderr) == (2, "[Errno 28] No space left on device\n")

@@ -1,37 +1,49 @@
-"""Names and messages of the cluster and the account send no control sequence to the terminal.
+"""Names and messages of the cluster and the account send no control sequence to the terminal."""
 
-For `audit`, command/tests/audit/test_findings.py.
-"""
+import json
 
 import pytest
 
+from command.tests.audit.audited import facts, role
 from irsa.__main__ import main
+from irsa.audit.findings import audit
+from irsa.commands import audit as audit_command
 from irsa.commands import cli
 from irsa.commands.explain import chain_tree
 from irsa.commands.verify import text
+from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.subjects import ServiceAccountRef
 from irsa.printable import line
 from irsa.verify.facts import Facts
 from irsa.verify.link import Check, ShellCommand
+from tests.support.world import ISSUER, PROVIDER_ARN
 
 THEIRS = "\x1b]0;owned\a\x1b[2J\n0 findings\x9b2J\u202e"
 SHOWN = r"\x1b]0;owned\x07\x1b[2J\n0 findings\x9b2J\u202e"
-FAILED = Check("annotation", "a role").failed(
-    THEIRS, f"ask {THEIRS}", ShellCommand(("kubectl", THEIRS))
-)
+TRUST = irsa_trust_policy([PROVIDER_ARN], [ServiceAccountRef("dev", "s3-app")])
+TRUST["Statement"][0]["Condition"]["StringLike"] = {f"{ISSUER}:sub": f"*{THEIRS}"}
+AUDITED = facts(role(TRUST))
+FOUND = audit(AUDITED)
+COMMAND = ShellCommand(("kubectl", THEIRS))
+FAILED = Check("annotation", "a role").failed(THEIRS, f"ask {THEIRS}", COMMAND)
 FACTS = Facts(namespace="dev", name=THEIRS, service_account=None, keys=None, now=0)
 
 
-@pytest.mark.parametrize(
-    "report",
-    [
-        text(FACTS, [FAILED]),
-        str(chain_tree(FACTS, [FAILED], lambda _: (), [])),
-    ],
-    ids=["verify", "explain"],
-)
-def test_a_report_has_no_control_sequence(report):
+REPORTS = {
+    "verify": text(FACTS, [FAILED]),
+    "explain": str(chain_tree(FACTS, [FAILED], lambda _: (), [])),
+    "audit": audit_command.text(AUDITED, FOUND),
+    "audit as SARIF": json.dumps(audit_command.sarif(FOUND)),
+    "audit as JSON": json.dumps([each.as_json() for each in FOUND]),
+}
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_a_report_has_no_control_sequence(name):
+    report = REPORTS[name]
     assert all(each.isprintable() for each in report.split("\n"))
-    assert SHOWN in report
+    assert "0 findings" in report
+    assert name.startswith("audit as") or SHOWN in report
     assert not any(each.startswith("0 findings") for each in report.splitlines())
 
 

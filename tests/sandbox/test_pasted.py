@@ -46,7 +46,7 @@ EXCUSED = {
     "make test-aws": f"{REAL}; tests/sandbox/test_live.py does it in the sandbox",
     "aws eks update-cluster-config --name production": REAL,
     "key=$(aws kms create-key": REAL,
-    "python -m irsa list --context blue --context green": "test_contexts.py has two clusters",
+    "python -m irsa list --context blue --context green": "commands/test_audit.py has two clusters",
     "pulumi preview --json --show-sames": f"{INSTALLED}; test_own_stacks.py does it",
     "$ AWS_WEB_IDENTITY_TOKEN_FILE=<another service account>": "a test below compares the text",
 }

@@ -9,10 +9,8 @@ from tests.support.world import ACCOUNT_A, ISSUER, NAME, NAMESPACE, NOW, PROVIDE
 
 def annotated(role_arn: str = ROLE_ARN, **more: str) -> ServiceAccount:
     """The service account of the world, with annotations of EKS."""
-    annotations = {"role-arn": role_arn} | more
-    return ServiceAccount(
-        NAMESPACE, NAME, {f"eks.amazonaws.com/{key}": each for key, each in annotations.items()}
-    )
+    named = {f"eks.amazonaws.com/{key}": e for key, e in {"role-arn": role_arn, **more}.items()}
+    return ServiceAccount(NAMESPACE, NAME, named)
 
 
 def cluster(issuer: str = ISSUER, **changed: Any) -> ClusterFacts:

@@ -9,7 +9,6 @@ import pytest
 from command.tests.audit.audited import annotated, cluster, facts, provider, role
 from irsa.audit.findings import audit
 from irsa.commands.audit import sarif
-from irsa.commands.audit import text as audit_text
 from irsa.identity.policies import irsa_trust_policy, service_trust_policy
 from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef
 from irsa.observe.facts import RegisteredProvider, ServiceAccount
@@ -34,7 +33,6 @@ NOT_NAMED = {
     "dual-stack-issuer": ["oidc-eks.us-east-1.api.aws/id/0123456789ABCDEF"],
 }
 AWAY = {"Federated": GITHUB.replace(ACCOUNT_A, ACCOUNT_B)}
-THEIRS = "\x1b]0;owned\a\x1b[2J\n0 findings\x9b2J\u202e"
 
 
 def with_condition(condition):
@@ -86,12 +84,10 @@ def test_the_severest_come_first():
 def test_a_role_of_two_clusters_is_found_once_where_one_does_not_use_it(missing):
     issuer, arn = (GREEN, GREEN_PROVIDER) if missing == "green" else (ISSUER, PROVIDER_ARN)
     pattern = irsa_trust_policy([PROVIDER_ARN, GREEN_PROVIDER], [ANY_APP])
-
     assert of_both() == of_both(role(pattern)) == []
-    assert [(each.rule, each.cluster, each.found) for each in of_both(**{missing: ()})] == [
-        ("other-cluster", "", f"{arn}: {SUBJECT}"),
-        ("unused-role", missing, issuer),
-    ]
+    other, unused = of_both(**{missing: ()})
+    assert (other.rule, other.cluster, other.found) == ("other-cluster", "", f"{arn}: {SUBJECT}")
+    assert (unused.rule, unused.cluster, unused.found) == ("unused-role", missing, issuer)
 
 
 def test_a_stack_finds_neither_deleted_providers_nor_other_clusters():
@@ -130,7 +126,6 @@ def test_a_role_of_another_audited_account_is_checked():
 def test_a_trust_policy_that_only_a_call_can_decide_is_said_to_be_unknown():
     from_net = {"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}
     [finding] = audit(facts(role(with_condition({"StringEquals": {**AUD, **SUB}, **from_net}))))
-
     assert (finding.rule, finding.severity) == ("trust-unknown", "note")
     assert finding.remedy == (
         "python -m irsa verify --namespace dev --service-account s3-app makes the call"
@@ -164,25 +159,21 @@ def asked(has):
 )
 def test_findings_about_a_registered_provider(registered, expected):
     found = audit(facts(role(GOOD), providers=[registered]))
-
     about = [each for each in found if each.subject.startswith("OIDC provider")]
     assert [(each.rule, each.found) for each in about] == expected
 
 
-@pytest.mark.parametrize(
-    ("principal", "condition", "context", "expected"),
-    [
-        (AWAY, {}, TrustContext(), False),
-        (AWAY, {}, TrustContext(ACCOUNT_A), True),
-        ({"AWS": ACCOUNT_B}, {"StringEquals": {"aws:PrincipalOrgID": "o"}}, TrustContext(), False),
-        ({"AWS": ACCOUNT_B}, {"Bool": {"aws:SecureTransport": "true"}}, TrustContext(), True),
-    ],
-)
-def test_what_is_not_known_is_not_found(principal, condition, context, expected):
-    action = "sts:AssumeRole" if "AWS" in principal else "sts:AssumeRoleWithWebIdentity"
-    statement = {"Effect": "Allow", "Principal": principal, "Action": action}
-    found = check_trust_policy({"Statement": {**statement, "Condition": condition}}, context, "x")
-    assert bool({each.rule for each in found} & {"foreign-provider", "root-principal"}) is expected
+def test_what_is_not_known_is_not_found():
+    by_token = {"Effect": "Allow", "Principal": AWAY, "Action": "sts:AssumeRoleWithWebIdentity"}
+    by_root = {"Effect": "Allow", "Principal": {"AWS": ACCOUNT_B}, "Action": "sts:AssumeRole"}
+    in_org = {**by_root, "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o"}}}
+
+    def rules(statement, context):
+        return {each.rule for each in check_trust_policy({"Statement": statement}, context, "x")}
+
+    unknown, known = TrustContext(), TrustContext(ACCOUNT_A)
+    assert "foreign-provider" in rules(by_token, known) - rules(by_token, unknown)
+    assert "root-principal" in rules(by_root, unknown) - rules(in_org, unknown)
 
 
 @pytest.mark.parametrize("key", RULES)
@@ -212,21 +203,6 @@ def test_the_json_has_all_that_the_table_says():
     }
 
 
-def test_no_output_speaks_to_the_terminal():
-    hostile = {"StringEquals": AUD, "StringLike": {f"{ISSUER}:sub": f"*{THEIRS}"}}
-    given = facts(role(with_condition(hostile)))
-    found = audit(given)
-    outputs = [audit_text(given, found), json.dumps(sarif(found)),
-               json.dumps([each.as_json() for each in found])]  # fmt: skip
-
-    [broad] = [each for each in found if each.rule == "broad-sub"]
-    assert THEIRS in broad.as_json()["found"]
-    for output in outputs:
-        assert "0 findings" in output
-        assert all(each.isprintable() and each.isascii() for each in output.split("\n"))
-        assert not any(each.startswith("0 findings") for each in output.splitlines())
-
-
 def test_sarif_names_the_rule_the_level_and_the_place():
     subject, where = f"role {ROLE_ARN}", "statement 1: conditions on aud"
     [run] = sarif([Finding("no-sub", subject, where)])["runs"]
@@ -241,10 +217,7 @@ def test_sarif_names_the_rule_the_level_and_the_place():
         "level": "error",
         "message": {"text": f"{subject}: {RULES['no-sub'].text} ({where})"},
         "locations": [
-            {
-                "logicalLocations": [{"fullyQualifiedName": subject}],
-                "physicalLocation": place,
-            }
+            {"logicalLocations": [{"fullyQualifiedName": subject}], "physicalLocation": place}
         ],
         "partialFingerprints": {"primaryLocationLineHash": hashed},
     }

@@ -38,10 +38,8 @@ OF_CALLERS = [
     {"ArnEquals": {"aws:PrincipalArn": [f"{OWN}c", f"{FAR}d"]}},
     {"StringEquals": {"aws:PrincipalOrgID": "o-1"}},
 ]
-GUARDS = [
-    {"ArnNotLike": {"aws:PrincipalArn": f"{OWN}a*"}},
-    {"StringNotEquals": {"aws:PrincipalAccount": ACCOUNT_B}},
-]
+OUTSIDE = {"StringNotEquals": {"aws:PrincipalAccount": ACCOUNT_B}}
+GUARDS = [{"ArnNotLike": {"aws:PrincipalArn": f"{OWN}a*"}}, OUTSIDE]
 PRINCIPALS = [*CALLERS, "*", ACCOUNT_A, f"arn:aws:iam::{ACCOUNT_A}:root", ACCOUNT_B, "AROA1"]
 
 
@@ -66,9 +64,8 @@ OWN_STATEMENTS = st.builds(
     st.sampled_from(OF_TAGS),
 )
 DOCUMENTS = st.lists(OWN_STATEMENTS, max_size=2).map(lambda found: policies(*found))
-POLICIES = st.lists(
-    st.tuples(DOCUMENTS, st.none() | DOCUMENTS.map(lambda found: found[0])), min_size=4, max_size=4
-)
+LIMITS = st.none() | DOCUMENTS.map(lambda found: found[0])
+POLICIES = st.lists(st.tuples(DOCUMENTS, LIMITS), min_size=4, max_size=4)
 
 
 def callers_with(policies):

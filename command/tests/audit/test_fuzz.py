@@ -78,11 +78,8 @@ STORED = st.fixed_dictionaries(
 
 def facts(document: Any) -> AuditFacts:
     registered = RegisteredProvider(provider(ISSUER), (), ("0" * 40,)), RegisteredProvider("", ())
-    return audited.facts(
-        role(document, policies=(PermissionsPolicy("p", document),)),
-        clusters=[cluster(associations=[ASSOCIATION])],
-        providers=registered,
-    )
+    own, clusters = PermissionsPolicy("p", document), [cluster(associations=[ASSOCIATION])]
+    return audited.facts(role(document, policies=(own,)), clusters=clusters, providers=registered)
 
 
 def check(document: Any) -> None:

@@ -37,7 +37,7 @@ BUILD, PODS = "codebuild.amazonaws.com", "pods.eks.amazonaws.com"
 ANYWHERE = "rolesanywhere.amazonaws.com"
 ANCHOR = f"arn:aws:rolesanywhere:us-east-1:{OWN}:trust-anchor"
 NAMESPACE = "aws:RequestTag/kubernetes-namespace"
-TAGGED = ["sts:AssumeRole", "sts:TagSession"]
+TAGGED, OF_NAME = ["sts:AssumeRole", "sts:TagSession"], "aws:RequestTag/eks-cluster-name"
 OF_OWN, OF_OTHER = f"arn:aws:iam::{OWN}:role", f"arn:aws:iam::{OTHER}:role"
 SSO = f"{OF_OWN}/aws-reserved/sso.amazonaws.com/*/AWSReservedSSO_Admin_*"
 COGNITO, IDP = "cognito-identity.amazonaws.com", f"arn:aws:iam::{OWN}:saml-provider/idp"
@@ -129,7 +129,27 @@ def from_source(arn: Any, operator: str = "ArnEquals"):
     return by_eks(**{**IN_DEV, operator: {"aws:SourceArn": arn}})
 
 
+def but(condition: Any, action: Any = "sts:*"):
+    """Everyone, but for those that a Deny under the condition names."""
+    return [allow("*"), allow("*", condition, action, Effect="Deny")]
+
+
+def but_of_eks(principal: Any):
+    """A whole cluster's associations, but for those of other namespaces and this principal."""
+    outside = {"StringNotEquals": {NAMESPACE: "dev"}}
+    return [by_eks(**OF_CLUSTER), allow(principal, outside, TAGGED, Effect="Deny")]
+
+
+def with_key(key: str, actions: list[str], *more: str):
+    """A role of the other account under a key of AssumeRole, and further actions without it."""
+    role_a = {"AWS": f"{OF_OTHER}/a"}
+    tagging = [allow(role_a, None, [*more])] if more else []
+    return [allow(role_a, {"StringEquals": {key: "t-42"}}, actions), *tagging]
+
+
 OF_PROVIDER = {"aws:FederatedProvider": provider(ISSUER)}
+EXACT, EXACT_2 = (of(each, SUBJECT, operator="StringEquals") for each in (ISSUER, SECOND))
+CALLERS_ACCOUNT, TAG = "aws:PrincipalAccount", "sts:TagSession"
 
 BROKEN = {
     "everyone": {
@@ -150,6 +170,12 @@ BROKEN = {
         "beginning of a userid": anyone("StringLike", "aws:userid", "AROAE*"),
         "Federated *": allow({"Federated": "*"}, None, WEB),
         "SAML, any provider": allow({"Federated": "*"}, SIGN_IN, SAML),
+        "Deny of services alone": but(OUTSIDE | NO_SERVICES),
+        "Deny under a second condition": but(OUTSIDE | {"Bool": {"aws:SecureTransport": True}}),
+        "Deny of another call": but(OUTSIDE, WEB),
+        "Deny ForAnyValue": but({"ForAnyValue:StringNotEquals": {ORG: "o-1"}}),
+        "Deny of those within": but({"StringEquals": {ORG: "o-1"}}),
+        "Deny of those without": but({"Null": {ORG: True}}),
     },
     "everyone-by-network": {
         "SourceIp": anyone("IpAddress", "aws:SourceIp", "203.0.113.0/24"),
@@ -158,9 +184,7 @@ BROKEN = {
     "any-provider": {"web identity, sub and aud": allow("*", GOOD, WEB)},
     "broad-sub any-provider": {"broad sub": allow("*", BROAD, WEB)},
     "no-sub any-provider": {"no sub": allow({"Federated": "*"}, {"StringEquals": AUD}, WEB)},
-    "any-provider no-aud": {
-        "FederatedProvider": allow("*", {"StringEquals": SUB | OF_PROVIDER}, WEB)
-    },
+    "any-provider no-aud": {"its name": allow("*", {"StringEquals": SUB | OF_PROVIDER}, WEB)},
     "not-principal": {"NotPrincipal": {**TO_ASSUME, "NotPrincipal": {"AWS": ROOT}}},
     "root-principal": {
         "other root": allow({"AWS": OTHER_ROOT}),
@@ -177,10 +201,7 @@ BROKEN = {
     },
     "path-pattern": {"own root, path trick": root_of(OWN, "ArnLike", CALLER, f"{OF_OWN}/*admin")},
     "orphaned-principal": {"deleted role": allow({"AWS": "AROAEXAMPLE"})},
-    "service-source": {
-        "service without source": service(BUILD),
-        "ECS": service("ecs-tasks.amazonaws.com"),
-    },
+    "service-source": {"CodeBuild": service(BUILD), "ECS": service("ecs-tasks.amazonaws.com")},
     "provider-arn": {"ARN with https://": of(f"https://{ISSUER}", SUBJECT)},
     "any-certificate": {
         "Roles Anywhere": service(ANYWHERE),
@@ -193,16 +214,17 @@ BROKEN = {
         "Pod Identity, any cluster": by_eks(ArnLike={"aws:SourceArn": f"{CLUSTERS}/*"}),
     },
     "pod-identity-cluster": {"Pod Identity, namespace alone": by_eks(**IN_DEV)},
-    "pod-identity-account": {"Pod Identity, cluster alone": by_eks(**OF_CLUSTER)},
+    "pod-identity-account": {
+        "Pod Identity, cluster alone": by_eks(**OF_CLUSTER),
+        "Pod Identity, Deny of another service": but_of_eks({"Service": BUILD}),
+    },
     "pod-identity-tags": {"Pod Identity without tags": service(PODS, {**IN_DEV, **OF_CLUSTER})},
     "pod-identity-source": {
         "Pod Identity, an association": from_source(ASSOCIATIONS, "ArnLike"),
         "Pod Identity, no ARN": from_source("dev"),
         "Pod Identity, another service": from_source(f"arn:aws:s3:us-east-1:{OWN}:cluster/dev"),
         "Pod Identity, another account's cluster": from_source(FAR),
-        "Pod Identity, another account": by_eks(
-            StringEquals={NAMESPACE: "dev", "aws:SourceAccount": OTHER}
-        ),
+        "another account": by_eks(StringEquals={NAMESPACE: "dev", "aws:SourceAccount": OTHER}),
     },
     "wide-action": {
         "sts:*": allow({"AWS": f"{OF_OTHER}/app"}, None, "sts:*"),
@@ -214,10 +236,13 @@ BROKEN = {
         "Null sub": of(ISSUER, "false", operator="Null"),
         "sessions of any account by tokens": allow("*", {"StringEquals": AUD}),
         "sub is its own variable": of(ISSUER, f"${{{ISSUER}:sub}}", operator="StringEquals"),
+        "one statement of two": [tokens(GOOD), tokens({"StringEquals": AUD})],
     },
-    "no-aud": {
-        "no aud": tokens({"StringEquals": SUB}),
-        "GitHub without aud": claims(GITHUB, sub="repo:o/r:environment:p"),
+    "no-aud": {"sub": tokens({"StringEquals": SUB}), "repo": claims(GITHUB, sub="repo:o/r:ref:r")},
+    "other-cluster": {"exact in two clusters": [EXACT, EXACT_2]},
+    "tag-session-keys": {
+        "ExternalId": with_key("sts:ExternalId", TAGGED),
+        "RoleSessionName": with_key("sts:RoleSessionName", TAGGED),
     },
     "broad-sub": {
         "*:*": of(ISSUER, "*:*"),
@@ -254,9 +279,7 @@ BROKEN = {
         "key with https://": tokens({"StringEquals": {**AUD, f"https://{ISSUER}:sub": SUBJECT}}),
     },
     "weak-operator other-issuer": {
-        "IfExists": tokens(
-            {"StringEquals": AUD, "StringEqualsIfExists": {f"{SECOND}:sub": SUBJECT}}
-        )
+        "if": tokens({"StringEquals": AUD, "StringEqualsIfExists": {f"{SECOND}:sub": SUBJECT}})
     },
     "default-account": {"default": of(ISSUER, f"{SA}:dev:default", operator="StringEquals")},
     "saml-no-aud": {"SAML without aud": allow({"Federated": IDP}, None, SAML)},
@@ -304,13 +327,19 @@ BROKEN = {
         "OrgID": anyone("StringEquals", ORG, "o-1"),
         "own organization": anyone("StringEquals", ORG, "${aws:ResourceOrgID}"),
         "OrgPaths": anyone("ForAnyValue:StringLike", "aws:PrincipalOrgPaths", "o-1/r-1/*"),
-        "PrincipalAccount IfExists": anyone(
-            "StringEqualsIfExists", "aws:PrincipalAccount", [OTHER]
-        ),
-        "PrincipalAccount ForAllValues": anyone(
-            "ForAllValues:StringEquals", "aws:PrincipalAccount", [OTHER]
-        ),
-        "PrincipalAccount": anyone("StringEquals", "aws:PrincipalAccount", [OTHER]),
+        "account": anyone("StringEquals", CALLERS_ACCOUNT, [OTHER]),
+        "account IfExists": anyone("StringEqualsIfExists", CALLERS_ACCOUNT, [OTHER]),
+        "account ForAllValues": anyone("ForAllValues:StringEquals", CALLERS_ACCOUNT, [OTHER]),
+        "Deny of those outside": but({"StringNotEquals": {ORG: "o-1"}}),
+        "Deny of those outside or without": but(OUTSIDE),
+        "Deny, services spared": but(OUTSIDE | SERVICES),
+        "a Deny of others of the service": but_of_eks({"Service": PODS}),
+        "a Deny of others of everyone": but_of_eks("*"),
+        "one exact cluster": EXACT_2,
+        "exact and a pattern in two clusters": [EXACT, of(SECOND, f"{SA}:dev:other-*")],
+        "ExternalId, tags without it": with_key("sts:ExternalId", TAGGED, TAG),
+        "RoleSessionName, tags without it": with_key("sts:RoleSessionName", TAGGED[:1], TAG),
+        "ExternalId, no tags": with_key("sts:ExternalId", TAGGED[:1]),
         "PrincipalArn": anyone("ArnLike", CALLER, f"{OF_OTHER}/app-*"),
         "SourceAccount": anyone("StringEquals", "aws:SourceAccount", OWN),
         "SourceArn of a bucket": anyone("ArnEquals", "aws:SourceArn", "arn:aws:s3:::bucket"),
@@ -328,9 +357,7 @@ BROKEN = {
         "service without a documented source": service(["ec2.amazonaws.com"]),
         "Pod Identity": pod_identity_trust_policy([f"{CLUSTERS}/dev"], [ACCOUNT])["Statement"][0],
         "Pod Identity, by pattern": from_source([ASSOCIATIONS, f"{CLUSTERS}/d*"], "ArnLike"),
-        "Pod Identity, a cluster's name": by_eks(
-            StringEquals={NAMESPACE: "dev", "aws:RequestTag/eks-cluster-name": "dev"}
-        ),
+        "Pod Identity, a cluster's name": by_eks(StringEquals={NAMESPACE: "dev", OF_NAME: "dev"}),
         "target role": target(),
         "target role without session tags": target(**FAR_AND_UNTAGGED),
         "an anchor": certificate("ArnEquals", "aws:SourceArn", f"{ANCHOR}/1"),
@@ -374,68 +401,14 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_policy_breaks_these_rules_and_no_others(name):
-    statement, expected = CASES[name]
-    assert rules(statement) == expected
-
-
-def test_statements_are_judged_one_by_one_and_clusters_together():
-    one, other = (of(each, SUBJECT, operator="StringEquals") for each in (ISSUER, SECOND))
-
-    assert rules(tokens(GOOD), tokens({"StringEquals": AUD})) == ["no-sub"]
-    assert rules(one, other) == ["other-cluster"]
-    assert rules(other) == []
-    assert rules(one, of(SECOND, f"{SA}:dev:other-*")) == []
+    statements, expected = CASES[name]
+    assert rules(*(statements if isinstance(statements, list) else [statements])) == expected
 
 
 def test_a_variable_is_a_text_in_policies_of_the_old_version():
     assert rules(of(ISSUER, f"${{{ISSUER}:sub}}"), version="2008-10-17") == []
 
 
-@pytest.mark.parametrize(
-    ("condition", "action", "expected"),
-    [
-        ({"StringNotEquals": {ORG: "o-1"}}, "sts:*", []),
-        (OUTSIDE, "sts:*", []),
-        (OUTSIDE | SERVICES, "sts:*", []),
-        (OUTSIDE | NO_SERVICES, "sts:*", ["everyone"]),
-        (OUTSIDE | {"Bool": {"aws:SecureTransport": True}}, "sts:*", ["everyone"]),
-        (OUTSIDE, WEB, ["everyone"]),
-        ({"ForAnyValue:StringNotEquals": {ORG: "o-1"}}, "sts:*", ["everyone"]),
-        ({"StringEquals": {ORG: "o-1"}}, "sts:*", ["everyone"]),
-        ({"Null": {ORG: True}}, "sts:*", ["everyone"]),
-    ],
-)
-def test_a_denial_of_the_call_for_all_others_is_a_condition(condition, action, expected):
-    assert rules(allow("*"), allow("*", condition, action, Effect="Deny")) == expected
-
-
-@pytest.mark.parametrize(
-    ("principal", "expected"),
-    [({"Service": PODS}, []), ("*", []), ({"Service": BUILD}, ["pod-identity-account"])],
-)
-def test_a_denial_for_the_same_principal_is_a_condition(principal, expected):
-    outside = {"StringNotEquals": {NAMESPACE: "dev"}}
-    denial = allow(principal, outside, TAGGED, Effect="Deny")
-
-    assert rules(by_eks(**OF_CLUSTER), denial) == expected
-
-
 def test_roles_that_aws_made_are_left_alone():
     linked = f"{OF_OWN}/aws-service-role/fis.amazonaws.com/AWSServiceRoleForFIS"
     assert rules(allow({"Service": "fis.amazonaws.com"}), arn=linked) == []
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "expected"),
-    [
-        (TAGGED, [], ["tag-session-keys"]),
-        (TAGGED, ["sts:TagSession"], []),
-        (TAGGED[:1], ["sts:TagSession"], []),
-        (TAGGED[:1], [], []),
-    ],
-)
-@pytest.mark.parametrize("key", ["sts:ExternalId", "sts:RoleSessionName"])
-def test_tags_are_allowed_without_the_keys_of_assume_role(first, second, expected, key):
-    role_a = {"AWS": f"arn:aws:iam::{OTHER}:role/a"}
-    tagging = [allow(role_a, None, second)] if second else []
-    assert rules(allow(role_a, {"StringEquals": {key: "t-42"}}, first), *tagging) == expected

@@ -54,6 +54,5 @@ def test_a_saved_account_is_audited_as_one_page_or_several(tmp_path, capsys):
 )
 def test_what_is_no_whole_account_is_one_line(tmp_path, capsys, text, problem):
     code, out, err = audited(tmp_path, capsys, text)
-
     file = tmp_path / "account.json"
     assert (code, out, err) == (2, "", f"irsa audit: {file}: {problem}; {SAVE}\n")

@@ -18,7 +18,6 @@ def test_aws_is_read_in_the_clusters_region(given, region, tmp_path, monkeypatch
     file.write_text(json.dumps(kubeconfig(ARN, "dev", "https://127.0.0.1:1", "")))
     monkeypatch.setenv("KUBECONFIG", str(file))
     monkeypatch.setenv("AWS_REGION", "us-east-2")
-
     with places(Namespace(context=None, region=given, trusting_profile=[])) as found:
         assert found.aws.region == region
 
@@ -26,17 +25,28 @@ def test_aws_is_read_in_the_clusters_region(given, region, tmp_path, monkeypatch
 SECRET = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:db"
 
 
+NO_ACCOUNT = " is not NAMESPACE/SERVICE-ACCOUNT: "
+TWICE = "dev/app is given beside --namespace or --service-account; give one"
+GIVE = "give NAMESPACE/SERVICE-ACCOUNT, such as dev/s3-app, or --stack"
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (["--action", "s3:GetObject"], "--action is given without --resource; give both"),
-        (["--resource", "*"], "--resource is given without --action; give both"),
-        (["--action", "GetObject", "--resource", "*"], "--action GetObject: not an action; give"),
-        (["--action", "s3:GetObject", "--resource", "b"], "--resource b: not an ARN; give arn:"),
-        (["--action", "s3:GetObject", "--resource", SECRET], "ends in - and six characters"),
+        ("dev", NO_ACCOUNT),
+        ("dev/a/b", NO_ACCOUNT),
+        ("--namespace dev/app --service-account app", NO_ACCOUNT),
+        ("dev/app --namespace ops", TWICE),
+        ("--namespace dev", GIVE),
+        ("dev/app --action s3:GetObject", "--action is given without --resource; give both"),
+        ("dev/app --resource *", "--resource is given without --action; give both"),
+        ("dev/app --action GetObject --resource *", "--action GetObject: not an action; give"),
+        ("dev/app --action s3:GetObject --resource b", "--resource b: not an ARN; give arn:"),
+        (f"dev/app --action s3:GetObject --resource {SECRET}", "ends in - and six characters"),
     ],
 )
-def test_a_question_that_is_incomplete_is_one_line(given, words, capsys):
-    assert main(["verify", "dev/s3-app", *given]) == 2
+def test_a_question_is_whole_and_checked_before_the_cluster_is_read(given, words, capsys):
+    assert main(["verify", *given.split()]) == 2
     [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("irsa verify: ")
     assert words in line

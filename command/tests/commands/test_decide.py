@@ -33,9 +33,8 @@ def test_the_whole_chain_is_allowed():
         "failing_step": None,
         "error": None,
         "steps": [
-            {"decision": "allow", "reasons": [trusted]},
-            {"decision": "allow", "reasons": [trusted, own]},
-            {"decision": "allow", "reasons": [own]},
+            {"decision": "allow", "reasons": reasons}
+            for reasons in ([trusted], [trusted, own], [own])
         ],
         "not_considered": (
             "resource control policies, the policy of a VPC endpoint, service control policies"
@@ -82,10 +81,7 @@ def refused(text, tmp_path, capsys):
         ('{"now": NaN}', "not JSON: NaN is not a number"),
         ("[" * 100_000, "not readable: nested too deep"),
         ('{"steps": [1], "now": 1e999}', "now: a number out of range is not a number of seconds"),
-        (
-            '{"steps": [1], "now": ' + "9" * 5000 + "}",
-            "now: a number out of range is not a number of seconds since the epoch",
-        ),
+        ('{"steps": [1], "now": ' + "9" * 5000 + "}", "now: a number out of range is not a num"),
     ],
 )
 def test_a_file_without_a_scenario_is_one_line(text, message, tmp_path, capsys):
@@ -146,7 +142,6 @@ def test_a_wrong_field_is_one_line_that_names_it(path, value, problem, tmp_path,
 def test_a_file_that_cannot_be_read_is_one_line(tmp_path, capsys):
     latin = tmp_path / "latin"
     latin.write_bytes(b'{"now": "\xe9"}')
-
     files = (tmp_path / "none", tmp_path, latin)
     assert [main(["decide", str(file)]) for file in files] == [2, 2, 2]
     for file, said in zip(files, capsys.readouterr().err.splitlines(), strict=True):
@@ -154,19 +149,13 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("steps", "code"),
-    [
-        ([web_identity_step()], 0),
-        ([web_identity_step(token=token(exp=1))], 1),
-        ([web_identity_step(trust_policy=None)], 3),
-    ],
+    ("changed", "code"), [({}, 0), ({"token": token(exp=1)}, 1), ({"trust_policy": None}, 3)]
 )
-def test_the_exit_code_is_the_decision(steps, code, tmp_path, capsys):
-    file = tmp_path / "scenario.json"
-    file.write_text(json.dumps(scenario(*steps)))
-
+def test_the_exit_code_is_the_decision(changed, code, tmp_path, capsys):
+    file, step = tmp_path / "scenario.json", web_identity_step(**changed)
+    file.write_text(json.dumps(scenario(step)))
     assert main(["decide", "--output", "json", str(file)]) == code
-    assert json.loads(capsys.readouterr().out) == answer(*steps)
+    assert json.loads(capsys.readouterr().out) == answer(step)
 
 
 @pytest.mark.parametrize("arguments", [[], ["a", "b"], ["--x", "a"], ["--output", "text", "a"]])

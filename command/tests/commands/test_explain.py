@@ -36,19 +36,17 @@ def test_a_tree_has_a_line_per_link_with_its_remedy_below():
 def test_a_trust_policy_in_a_file(tmp_path, capsys):
     file = tmp_path / "trust.json"
     file.write_text(json.dumps(service_trust_policy("ec2.amazonaws.com")))
-
     assert main(["explain", "--trust-policy", str(file)]) == 0
     assert capsys.readouterr().out.endswith("└── the service ec2.amazonaws.com\n")
 
 
-@pytest.mark.parametrize(
-    "document",
-    [{}, {"Statement": "x"}, {"Statement": {"Effect": "Allow", "Action": "s3:*"}}],
-)
+OF_S3 = {"Statement": {"Effect": "Allow", "Action": "s3:*"}}
+
+
+@pytest.mark.parametrize("document", [{}, {"Statement": "x"}, OF_S3])
 def test_another_file_is_one_line(tmp_path, capsys, document):
     file = tmp_path / "file.json"
     file.write_text(json.dumps(document))
-
     assert main(["explain", "--trust-policy", str(file)]) == 2
     problem = "not a trust policy: no statement names a principal"
     assert capsys.readouterr().err == f"irsa explain: {file}: {problem}\n"
@@ -56,9 +54,7 @@ def test_another_file_is_one_line(tmp_path, capsys, document):
 
 def test_a_long_label_is_wrapped_beside_its_rail():
     words, arn = "word " * 30, f"arn:{'x' * 120}"
-
     drawn = str(Node("r", [Node(words.strip(), [Node("b")]), Node(f"role {arn}")]))
-
     _, first, second, third, *_ = drawn.split("\n")
     assert first == f"├── {'word ' * 19}".rstrip()
     assert (second, third) == (f"│   │ {'word ' * 11}".rstrip(), "│   └── b")

@@ -9,7 +9,7 @@ from irsa.commands.inventory_clusters import read_clusters
 from irsa.identity.arns import cluster_arn
 from irsa.observe.facts import Unread
 from tests.support.fleet import ACCOUNT, ISSUER, FakeAws, FakeCluster, Fleet
-from tests.support.world import ACCOUNT_B
+from tests.support.world import ACCOUNT_B, ROLE_B_ARN
 
 OPTIONS = {"issuer": "", "context": [], "assume_role": [], "cluster": ""}
 REGIONS = ("eu-west-1", "us-west-2")
@@ -40,9 +40,7 @@ class Aws(FakeAws):
 def test_associations_are_read_in_the_region_of_their_cluster():
     fleet = Fleet(0)
     clusters = {each: Cluster(fleet, eks(each)) for each in REGIONS}
-
     read_clusters(Namespace(**OPTIONS), clusters, Aws(fleet), whole=True)
-
     assert fleet.calls == {(each, "dev"): 1 for each in REGIONS}
 
 
@@ -54,22 +52,28 @@ def test_the_issuer_is_given_where_the_cluster_may_not_be_asked_for_it(monkeypat
 
     with pytest.raises(cli.Stop, match=f"could not read {path}: needs get {path}"):
         read_clusters(Namespace(**OPTIONS), clusters, FakeAws(fleet))
-    issuer = {"issuer": f"https://{ISSUER}"}
-    [cluster] = read_clusters(
-        Namespace(**OPTIONS | issuer), clusters, FakeAws(fleet)
-    ).facts.clusters
+    given = Namespace(**OPTIONS | {"issuer": f"https://{ISSUER}"})
+    [cluster] = read_clusters(given, clusters, FakeAws(fleet)).facts.clusters
     assert cluster.issuer == ISSUER
 
 
-def test_associations_of_an_account_that_was_not_read_need_its_credentials():
-    fleet = Fleet(1)
+def test_another_account_is_read_by_the_role_to_assume_or_it_is_a_gap():
+    fleet, own = Fleet(1), Aws(Fleet(1))
+    other = Aws(fleet)
+    other.account, own.as_role = ACCOUNT_B, lambda *_: other
     clusters = {
         "x": Cluster(fleet, eks(REGIONS[0])),
         "y": Cluster(fleet, eks(REGIONS[1], ACCOUNT_B)),
     }
 
-    own, foreign = read_clusters(Namespace(**OPTIONS), clusters, Aws(fleet)).facts.clusters
+    gap = read_clusters(Namespace(**OPTIONS), clusters, own)
+    whole = read_clusters(Namespace(**OPTIONS | {"assume_role": [ROLE_B_ARN]}), clusters, own)
 
-    assert (own.associations, foreign.account) == ([], ACCOUNT_B)
+    x, y = gap.facts.clusters
+    assert (x.associations, y.account, gap.facts.accounts) == ([], ACCOUNT_B, [ACCOUNT])
     needed = f"needs credentials of account {ACCOUNT_B} (account {ACCOUNT_B} was not read)"
-    assert foreign.associations.text == f"could not read Pod Identity associations: {needed}"
+    assert y.associations.text == f"could not read Pod Identity associations: {needed}"
+    way_out = "not read; give --assume-role a role of it that the credentials may assume"
+    assert gap.unread == {ACCOUNT_B: f"account {ACCOUNT_B} of y: {way_out}"}
+    assert (whole.facts.accounts, whole.unread) == ([ACCOUNT, ACCOUNT_B], {})
+    assert whole.facts.clusters[1].associations == []

@@ -11,11 +11,8 @@ from tests.support.world import ACCOUNT_A, ACCOUNT_B, ISSUER, NOW, PROVIDER_ARN
 
 
 def scenario(*steps: dict[str, Any], **changed: Any) -> dict[str, Any]:
-    provider = {
-        "account": ACCOUNT_A,
-        "url": f"https://{ISSUER}",
-        "client_ids": ["sts.amazonaws.com"],
-    }
+    ids = ["sts.amazonaws.com"]
+    provider = {"account": ACCOUNT_A, "url": f"https://{ISSUER}", "client_ids": ids}
     return {"now": NOW, "oidc_providers": [provider], "steps": list(steps), **changed}
 
 

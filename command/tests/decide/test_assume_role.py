@@ -11,6 +11,7 @@ from command.tests.decide.web import WEB_IDENTITY_STATEMENT, token, web_identity
 from tests.support.world import ACCOUNT_A, ACCOUNT_B, BUCKET_ARN
 
 DENIED, VALIDATION = "AccessDenied", "ValidationError"
+TAG, SET_IDENTITY = "sts:TagSession", "sts:SetSourceIdentity"
 EC2 = "ec2.amazonaws.com"
 EVERYTHING = grants(allow("*", "*"))
 BY_CONDITION = trusts(trust({"AWS": ROOT}, Condition={"ArnEquals": {"aws:PrincipalArn": ROLE_A}}))
@@ -23,6 +24,8 @@ LONG = {"duration_seconds": 3601, "max_session_duration": 43200}
 TEAM, ALICE = {"aws:RequestTag/team": "blue"}, {"sts:SourceIdentity": "alice"}
 TAGGED = TEAM | {"sts:TransitiveTagKeys": ["team"]}
 BY_A, BY_B = (trusts(trust({"AWS": role}, Action="sts:*")) for role in (ROLE_A, ROLE_B))
+OWN_TEAM, SOURCE_IDENTITY = "aws:PrincipalTag/team", "aws:SourceIdentity"
+OF_TEAM = {OWN_TEAM: "blue"}
 OTHER = {"aws:RequestTag/other": "x", "aws:TagKeys": ["other"]}
 ONLY_OTHER = {"ForAllValues:StringEquals": {"aws:TagKeys": ["other"]}}
 LIST_ALLOWED = document(allow("s3:ListBucket", "*"))
@@ -55,7 +58,6 @@ FLAT = {f"{TAGS}/principal_tags/Team": "red", f"{TAGS}/transitive_tag_keys": ["T
 )
 def test_assume_role_is_refused_with_403(changed):
     step = assume_step(**changed)
-
     assert error(step) == (DENIED, 403, A_MAY_NOT.replace(ROLE_B, step["resource"]))
 
 
@@ -82,24 +84,19 @@ def test_assume_role_is_allowed(changed):
     assert error(assume_step(**changed)) is None
 
 
+def external(given, constraint):
+    return {"external_id": given}, outside(given[:200], "externalId", constraint)
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
         (LONG, CHAINED),
         (LONG | BY_USER | {"chained": True}, CHAINED),
         ({"duration_seconds": 7200, "max_session_duration": 3600, "chained": False}, MAXIMUM),
-        (
-            {"external_id": "x"},
-            outside("x", "externalId", "have length greater than or equal to 2"),
-        ),
-        (
-            {"external_id": "x" * 1225},
-            outside("x" * 200, "externalId", "have length less than or equal to 1224"),
-        ),
-        (
-            {"external_id": "a b"},
-            outside("a b", "externalId", r"satisfy regular expression pattern: [\w+=,.@:\/-]*"),
-        ),
+        external("x", "have length greater than or equal to 2"),
+        external("x" * 1225, "have length less than or equal to 1224"),
+        external("a b", r"satisfy regular expression pattern: [\w+=,.@:\/-]*"),
         ({"resource": "s3-app-B"}, "Request ARN is invalid"),
     ],
 )
@@ -109,7 +106,6 @@ def test_stss_own_rules_for_assume_role(changed, message):
 
 def test_no_policy_lets_root_assume_a_role():
     refused = (DENIED, 403, "Roles may not be assumed by root accounts.")
-
     assert error(assume_step(principal=ROOT)) == refused
 
 
@@ -117,7 +113,6 @@ def test_partitions_never_mix_whatever_the_policies_say():
     elsewhere = SESSION_A.replace("arn:aws:", "arn:aws-cn:")
     everyone = trusts(trust("*")) | EVERYTHING
     found = answer(assume_step(principal=elsewhere, **everyone))
-
     assert found["decision"] == "deny"
     assert "different partitions" in found["steps"][0]["reasons"][0]
     assert decision(assume_step(principal=EC2, **everyone)) == "allow"
@@ -136,7 +131,6 @@ def test_a_step_without_principal_is_made_by_the_previous_session():
 
 def test_a_session_keeps_its_roles_path_and_takes_its_id_from_the_step():
     first, second = web_identity_step(resource=PATHED), assume_step(principal=None)
-
     assert decision(first, second | BY_PATH) == "allow"
     assert decision(first, second | BY_PATH | {"principal_id": "AROAEXAMPLE1"}) == "allow"
     assert decision(first, second | BY_ID) == "unknown"
@@ -161,9 +155,7 @@ def chain(passed, **second):
     return assume_step(context=passed, **BY_A, **EVERYTHING), assume_step(**again)
 
 
-@pytest.mark.parametrize(
-    ("context", "action"), [(TEAM, "sts:TagSession"), (ALICE, "sts:SetSourceIdentity")]
-)
+@pytest.mark.parametrize(("context", "action"), [(TEAM, TAG), (ALICE, SET_IDENTITY)])
 def test_what_a_call_sets_needs_an_action_of_its_own_on_both_sides(context, action):
     by_a = trusts(trust({"AWS": ROLE_A}, Action=["sts:AssumeRole", action]))
     own = grants(allow("sts:AssumeRole", "*"), allow(action, "*"))
@@ -177,11 +169,10 @@ def test_what_a_call_sets_needs_an_action_of_its_own_on_both_sides(context, acti
     assert decision(step | by_a | own) == "allow"
 
 
-@pytest.mark.parametrize(
-    ("context", "verdict"), [({}, "allow"), (TEAM, "allow"), (TAGGED, "deny"), (ALICE, "deny")]
-)
-def test_what_a_session_passes_on_needs_the_action_in_the_next_call_too(context, verdict):
-    assert decision(*chain(context, **trusts(trust({"AWS": ROLE_B})))) == verdict
+def test_what_a_session_passes_on_needs_the_action_in_the_next_call_too():
+    by_role_b = trusts(trust({"AWS": ROLE_B}))
+    found = [decision(*chain(each, **by_role_b)) for each in ({}, TEAM, TAGGED, ALICE)]
+    assert found == ["allow", "allow", "deny", "deny"]
 
 
 @pytest.mark.parametrize(
@@ -196,7 +187,6 @@ def test_what_a_session_passes_on_needs_the_action_in_the_next_call_too(context,
 )
 def test_what_a_session_passes_on_is_not_changed(context, changed, code):
     found = answer(*chain(context, context=changed))["error"]
-
     assert (found and found["code"]) == code
 
 
@@ -214,20 +204,15 @@ def test_what_a_session_passes_on_is_not_changed(context, changed, code):
 def test_inherited_tags_are_tags_of_the_request(passed, own, condition, verdict):
     """The trust policy of a target role of EKS Pod Identity asks for them so."""
     trusting = trusts(trust({"AWS": ROLE_B}, Action="sts:*", Condition=condition))
-
     assert decision(*chain(passed, context=own, **trusting)) == verdict
 
 
 @pytest.mark.parametrize("context", [{}, None])
-@pytest.mark.parametrize(
-    ("set_", "key", "value"),
-    [(TEAM, "aws:PrincipalTag/team", "blue"), (ALICE, "aws:SourceIdentity", "alice")],
-)
-def test_what_a_call_sets_is_known_of_its_session(set_, key, value, context):
-    condition = {"StringEquals": {key: value}}
+@pytest.mark.parametrize(("set_", "tests"), [(TEAM, OF_TEAM), (ALICE, {SOURCE_IDENTITY: "alice"})])
+def test_what_a_call_sets_is_known_of_its_session(set_, tests, context):
+    condition = {"StringEquals": tests}
     step = list_step(context=context, **grants(allow("s3:*", "*", Condition=condition)))
     denied = grants(allow("*", "*"), deny("*", "*", Condition=condition))
-
     assert decision(chain(set_)[0], step) == "allow"
     assert decision(chain(set_)[0], step | denied) == "deny"
 
@@ -246,7 +231,6 @@ def test_a_session_has_no_source_identity_that_no_call_set():
 
 def test_a_callers_source_identity_in_the_context_is_passed_on():
     step = assume_step(context={"aws:SourceIdentity": "alice"}, **EVERYTHING)
-
     assert decision(step) == "deny"
     assert decision(step | BY_A) == "allow"
     assert decision(step | {"context": {"aws:SourceIdentity": None}}) == "allow"
@@ -269,7 +253,6 @@ def test_tags_and_a_source_identity_are_judged_by_keys_of_their_own(context, tes
     one = trust({"AWS": ROLE_A}, Action="sts:*", Condition={"StringEquals": tests})
     two = trust({"AWS": ROLE_A}, Action=["sts:TagSession", "sts:SetSourceIdentity"])
     step = assume_step(context=context, external_id="t-42", **EVERYTHING)
-
     assert decision(step | trusts(one)) == verdict
     assert decision(step | trusts(one, two)) == "allow"
 
@@ -290,7 +273,6 @@ def test_tags_and_a_source_identity_are_judged_by_keys_of_their_own(context, tes
 def test_session_policies_hold_for_the_session_that_the_call_makes(of_a, of_b, verdict):
     first = web_identity_step(session_policies=of_a)
     second = assume_step(principal=None, session_policies=of_b)
-
     assert decision(first, second, list_step(), list_step()) == verdict
 
 
@@ -316,7 +298,6 @@ def tags(**values):
 )
 def test_parameters_that_sts_does_not_take(changed, where):
     found = error(assume_step(**BY_A, **EVERYTHING, **changed))
-
     assert (found and found[0]) == (where and VALIDATION)
     assert where is None or f"at '{where}' failed" in found[2]
     if context := changed.get("context"):
@@ -343,9 +324,8 @@ def passing(context):
     ],
 )
 def test_session_tags_of_another_form_than_aws_documents_are_not_guessed_at(tags):
-    assert answer(web_identity_step(token=token(**{TAGS: tags})))["steps"][0]["missing"] == [
-        "what the token's https://aws.amazon.com/tags change"
-    ]
+    [step] = answer(web_identity_step(token=token(**{TAGS: tags})))["steps"]
+    assert step["missing"] == [f"what the token's {TAGS} change"]
 
 
 def trusting(*actions, **condition):
@@ -365,7 +345,6 @@ def trusting(*actions, **condition):
 )
 def test_what_a_token_sets_is_in_the_call_and_needs_an_action(claims, action, operator, key, value):
     step, condition = web_identity_step(token=token(**claims)), {operator: {key: value}}
-
     assert decision(step | trusting(action, **condition)) == "allow"
     assert error(step | trusting(**condition))[0] == DENIED
     assert decision(step | trusting(action, **{operator: {key: "other"}})) == "deny"
@@ -373,17 +352,12 @@ def test_what_a_token_sets_is_in_the_call_and_needs_an_action(claims, action, op
 
 @pytest.mark.parametrize(
     ("claims", "key", "value"),
-    [
-        (NESTED, "aws:PrincipalTag/team", "red"),
-        (FLAT, "aws:PrincipalTag/team", "red"),
-        ({SOURCE: "ann"}, "aws:SourceIdentity", "ann"),
-    ],
+    [*((e, OWN_TEAM, "red") for e in (NESTED, FLAT)), ({SOURCE: "ann"}, SOURCE_IDENTITY, "ann")],
 )
 def test_what_a_token_sets_stays_with_the_session_and_the_next_one(claims, key, value):
     first = web_identity_step(token=token(**claims), **trusting("sts:*"))
     second = assume_step(principal=None, **BY_A, **EVERYTHING)
     own = grants(allow("s3:*", "*", Condition={"StringEquals": {key: value}}))
-
     assert decision(first, list_step(resource_account=ACCOUNT_A, **own)) == "allow"
     assert decision(first, second, list_step(**own)) == "allow"
     assert decision(first | {"token": token()}, second, list_step(**own)) == "deny"

@@ -189,7 +189,6 @@ def test_a_test_says_what_the_policy_and_what_the_request_or_token_say():
 )
 def test_an_undecided_test_names_the_missing_fact(operator, expected, found, fact):
     test = compile_test(Condition(operator, "aws:Key", tuple(expected)))
-
     assert test.missing(lambda key: UNKNOWN if key == "aws:other" else found) == [fact]
 
 

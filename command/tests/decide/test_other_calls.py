@@ -26,46 +26,39 @@ def call(action, resource="*", **changed):
     )
 
 
-@pytest.mark.parametrize(
-    ("step", "verdict"),
-    [
-        (call("kms:ListKeys"), "allow"),
-        (call("kms:CreateKey", resource_policy=None), "allow"),
-        (call("kms:Decrypt", KEY), "unknown"),
-        (call("kms:Decrypt", KEY, resource_policy=None), "deny"),
-        (call("ec2:DescribeInstances"), "allow"),
-        (call("ec2:DescribeInstances", identity_policies=[]), "deny"),
-        (call("sts:GetCallerIdentity", principal=None, identity_policies=[]), "allow"),
-        (call("sqs:SendMessage", "arn:aws:sqs:us-east-1:someone-else:q"), "unknown"),
-        (call("sqs:SendMessage", f"arn:aws:sqs:us-east-1:{ACCOUNT_A}:q"), "allow"),
-    ],
-)
-def test_services_are_asked_as_aws_documents_them(step, verdict):
+IN_US = {"StringNotEquals": {"aws:RequestedRegion": "eu-central-1"}}
+OUTSIDE = {"identity_policies": [document(allow("*:*", "*"), deny("*", "*", Condition=IN_US))]}
+NO_CALLS = {"service_control_policies": [document(deny("*", "*"))]}
+REPOSITORY, PULL = f"arn:aws:ecr:us-east-1:{ACCOUNT_B}:repository/app", "ecr:BatchGetImage"
+BY_USER = {"Effect": "Allow", "Principal": {"AWS": USER}, "Action": PULL}
+DECIDED = {
+    "a list": (call("kms:ListKeys"), "allow"),
+    "a new key": (call("kms:CreateKey", resource_policy=None), "allow"),
+    "a key, its policy unread": (call("kms:Decrypt", KEY), "unknown"),
+    "a key without a policy": (call("kms:Decrypt", KEY, resource_policy=None), "deny"),
+    "instances": (call("ec2:DescribeInstances"), "allow"),
+    "instances, no policy": (call("ec2:DescribeInstances", identity_policies=[]), "deny"),
+    "oneself": (call("sts:GetCallerIdentity", principal=None, identity_policies=[]), "allow"),
+    "a queue": (call("sqs:SendMessage", f"arn:aws:sqs:us-east-1:{ACCOUNT_A}:q"), "allow"),
+    "no account": (call("sqs:SendMessage", "arn:aws:sqs:us-east-1:someone-else:q"), "unknown"),
+    "no ARN": (call("s3:GetObject", "arn"), "unknown"),
+    "any partition": (call("s3:GetObject", "arn:*:s3:::bucket"), "unknown"),
+    "this partition": (call("s3:GetObject", "arn:aws:s3:::bucket"), "unknown"),
+    "another partition": (call("s3:GetObject", "arn:aws-cn:s3:::bucket"), "deny"),
+    "IAM is called in us-east-1": (call("iam:GetRole", ROLE_A, **OUTSIDE), "deny"),
+    "EC2 is called anywhere": (call("ec2:DescribeInstances", **OUTSIDE), "unknown"),
+    "a repository's policy": (call(PULL, REPOSITORY, resource_policy=document(BY_USER)), "allow"),
+    # Whether control policies reach a web identity is not guessed.
+    "web identity, a control policy": (web_identity_step(**NO_CALLS), "unknown"),
+    "web identity, not trusted": (web_identity_step(**NO_CALLS, **trusts()), "deny"),
+    "claims that a person writes down": (web_identity_step(token=token(iat=None)), "allow"),
+}
+
+
+@pytest.mark.parametrize("name", DECIDED)
+def test_calls_are_decided_as_aws_documents_their_services(name):
+    step, verdict = DECIDED[name]
     assert decision(step) == verdict
-
-
-@pytest.mark.parametrize(
-    ("resource", "verdict"),
-    [("arn", "unknown"), ("arn:*:s3:::bucket", "unknown"), ("arn:aws:s3:::bucket", "unknown"),
-     ("arn:aws-cn:s3:::bucket", "deny")],
-)  # fmt: skip
-def test_a_resource_is_in_the_callers_partition_or_in_any(resource, verdict):
-    assert decision(call("s3:GetObject", resource)) == verdict
-
-
-def test_iam_is_called_in_us_east_1():
-    elsewhere = {"StringNotEquals": {"aws:RequestedRegion": "eu-central-1"}}
-    policies = [document(allow("*:*", "*"), deny("*", "*", Condition=elsewhere))]
-
-    assert decision(call("iam:GetRole", ROLE_A, identity_policies=policies)) == "deny"
-    assert decision(call("ec2:DescribeInstances", identity_policies=policies)) == "unknown"
-
-
-def test_whether_control_policies_reach_a_web_identity_is_not_guessed():
-    denied = web_identity_step(service_control_policies=[document(deny("*", "*"))])
-
-    assert decision(denied) == "unknown"
-    assert decision(denied | trusts()) == "deny"
 
 
 @pytest.mark.parametrize("issuer", ["accounts.google.com", "www.amazon.com"])
@@ -73,14 +66,9 @@ def test_issuers_that_sts_knows_need_no_provider_in_iam(issuer):
     audience = {"StringEquals": {f"{issuer}:aud": "sts.amazonaws.com"}}
     statement = {"Principal": {"Federated": issuer}, "Condition": audience}
     step = web_identity_step(token=token(iss=f"https://{issuer}"))
-
     known = trusts(WEB_IDENTITY_STATEMENT | statement)
     assert decision(step | known, oidc_providers=[]) == "allow"
     assert error(step | trusts(), oidc_providers=[])[0] == "AccessDenied"
-
-
-def test_claims_that_a_person_writes_down_need_no_iat():
-    assert decision(web_identity_step(token=token(iat=None))) == "allow"
 
 
 def may_not(action, resource, user=USER):
@@ -91,6 +79,8 @@ def scoped(**changed):
     return call(f"sts:{SCOPED}", **{"principal": SESSION_A} | changed)
 
 
+BY_SESSION = "Cannot call GetFederationToken with session credentials"
+UNTAGGED = call("sts:GetWebIdentityToken", identity_policies=NO_TAGS)
 SCOPED, LISTING = "GetScopedCredentials", [document(allow("s3:ListBucket", "*"))]
 TOO_LONG = (
     "1 validation error detected: Value '129601' at 'durationSeconds' failed to satisfy "
@@ -102,10 +92,7 @@ TOO_LONG = (
     ("step", "expected"),
     [
         (call("sts:GetFederationToken"), None),
-        (
-            call("sts:GetFederationToken", principal=SESSION_A),
-            "Cannot call GetFederationToken with session credentials",
-        ),
+        (call("sts:GetFederationToken", principal=SESSION_A), BY_SESSION),
         (call("sts:AssumeRoot", ROOT_B), None),
         (call("sts:AssumeRoot", ROOT_B, identity_policies=[]), may_not("AssumeRoot", ROOT_B)),
         (call("sts:AssumeRoot", ROOT_B, principal=ROOT), may_not("AssumeRoot", ROOT_B, ROOT)),
@@ -114,42 +101,27 @@ TOO_LONG = (
         (scoped(session_policies=LISTING, principal=USER), may_not(SCOPED, "*")),
         (scoped(session_policies=LISTING, duration_seconds=129_601), TOO_LONG),
         (scoped(), "at least one of Policy and DurationSeconds is required"),
-        (call("sts:GetWebIdentityToken", identity_policies=NO_TAGS), None),
+        (UNTAGGED, None),
         (call("sts:GetWebIdentityToken", context=TAGS), None),
-        (
-            call("sts:GetWebIdentityToken", context=TAGS, identity_policies=NO_TAGS),
-            may_not("TagGetWebIdentityToken", "*"),
-        ),
+        (UNTAGGED | {"context": TAGS}, may_not("TagGetWebIdentityToken", "*")),
     ],
 )
 def test_calls_of_sts_that_give_other_credentials(step, expected):
     found = error(step)
-
     assert (found and found[2]) == expected
     assert decision(step) == ("deny" if expected else "allow")
 
 
-@pytest.mark.parametrize(
-    ("policies", "verdict"),
-    [([LISTING, LISTING], "deny"), ([ALL, LISTING], "allow"), ([ALL, NO_TAGS], "deny")],
-)
-def test_scoped_credentials_scoped_again_have_what_both_allow(policies, verdict):
-    steps = [scoped(session_policies=each) for each in policies]
-
-    assert decision(*steps, list_step(resource_account=ACCOUNT_A)) == verdict
+def test_scoped_credentials_scoped_again_have_what_both_allow():
+    answers = [([LISTING, LISTING], "deny"), ([ALL, LISTING], "allow"), ([ALL, NO_TAGS], "deny")]
+    for policies, verdict in answers:
+        steps = [scoped(session_policies=each) for each in policies]
+        assert decision(*steps, list_step(resource_account=ACCOUNT_A)) == verdict, policies
 
 
 def test_scoped_credentials_take_one_policy():
     with pytest.raises(InputError, match="GetScopedCredentials takes one policy"):
         scenario_from(scenario(scoped(session_policies=ALL * 2)))
-
-
-def test_a_repositorys_policy_has_no_resource():
-    policy = {"Effect": "Allow", "Principal": {"AWS": USER}, "Action": "ecr:BatchGetImage"}
-    repository = f"arn:aws:ecr:us-east-1:{ACCOUNT_B}:repository/app"
-
-    pull = call("ecr:BatchGetImage", repository, resource_policy=document(policy))
-    assert decision(pull) == "allow"
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,6 @@ def test_a_hostile_pattern_is_answered(pattern, value):
 )
 def test_a_text_of_a_policy_matches_as_aws_documents(pattern, answers):
     lookup = keys(username="bob", star="*", many=("a", "b"), hidden=Key.UNKNOWN)
-
     for value, fits in answers.items():
         assert template(pattern).matches(value, lookup) is fits
 

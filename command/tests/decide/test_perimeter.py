@@ -20,24 +20,20 @@ GIVEN = {"service_control_policies": [], "resource_control_policies": [], "endpo
 LINKED = ROLE_A.replace("role/", "role/aws-service-role/x.amazonaws.com/")
 
 
-@pytest.mark.parametrize(
-    ("levels", "verdict"),
-    [
-        ([], "allow"),
-        ([NONE, S3], "allow"),
-        ([[ALL], [ALL], [S3]], "allow"),
-        ([[ALL], [NONE], [ALL]], "deny"),
-        ([[ALL], [ALL, document(deny("s3:*", "*"))]], "deny"),
-        ([[ALL], []], "deny"),
-    ],
-)
-def test_each_level_of_service_control_policies_must_allow(levels, verdict):
-    assert decision(list_step(**OWN, service_control_policies=levels)) == verdict
+def levels(*listed):
+    return list_step(**OWN, service_control_policies=[*listed])
 
 
 @pytest.mark.parametrize(
     ("step", "verdict"),
     [
+        # Each level of service control policies must allow.
+        (levels(), "allow"),
+        (levels(NONE, S3), "allow"),
+        (levels([ALL], [ALL], [S3]), "allow"),
+        (levels([ALL], [NONE], [ALL]), "deny"),
+        (levels([ALL], [ALL, document(deny("s3:*", "*"))]), "deny"),
+        (levels([ALL], []), "deny"),
         (web_identity_step(resource_control_policies=[CLOSED]), "deny"),
         (web_identity_step(resource_control_policies=[OPEN, OPEN]), "allow"),
         (web_identity_step(endpoint_policy=CLOSED), "deny"),
@@ -46,7 +42,7 @@ def test_each_level_of_service_control_policies_must_allow(levels, verdict):
         (list_step(**OWN, endpoint_policy=document(FOR_ALL | allow("sts:*", "*"))), "deny"),
     ],
 )
-def test_the_policies_around_the_resource_limit_every_kind_of_call(step, verdict):
+def test_the_policies_around_caller_and_resource_limit_every_kind_of_call(step, verdict):
     assert decision(step) == verdict
 
 
@@ -67,7 +63,6 @@ def test_resource_control_policies_are_refused_where_aws_has_none(step, message)
 @pytest.mark.parametrize("principal", [{"AWS": USER}, {"AWS": ["*", USER]}, {"Service": "*"}])
 def test_an_endpoint_policy_for_some_callers_is_refused(principal):
     policy = document(allow("*", "*", Principal=principal))
-
     with pytest.raises(InputError, match=r"endpoint_policy.Statement\[1\].Principal: only '\*'"):
         answer(list_step(**OWN, endpoint_policy=policy))
 

@@ -26,9 +26,8 @@ NAMESPACE, ACCOUNT = f"{TAG}/kubernetes-namespace", f"{TAG}/kubernetes-service-a
 MAY_CHAIN = grants(allow("sts:AssumeRole", ROLE_B), allow("sts:TagSession", ROLE_B))
 TAGGED = pod_identity_trust_policy([CLUSTER], [APP])
 UNTAGGED = pod_identity_trust_policy([CLUSTER], [APP], disable_session_tags=True)
-SEVERAL = pod_identity_trust_policy(
-    [CLUSTER, SECOND], [APP, OTHER, ServiceAccountPattern("ci", "runner-*")]
-)
+RUNNERS = ServiceAccountPattern("ci", "runner-*")
+SEVERAL = pod_identity_trust_policy([CLUSTER, SECOND], [APP, OTHER, RUNNERS])
 SERVICE = {"Service": "pods.eks.amazonaws.com"}
 ANY_EKS = document(trust(SERVICE, Action="sts:*"))
 SAME_ORGANIZATION = {"StringEquals": {"aws:SourceOrgID": "${aws:ResourceOrgID}"}}
@@ -41,12 +40,8 @@ BY_TAGS = document(trust({"AWS": ACCOUNT_A}, **TAGGING, Condition={"StringEquals
 
 def by_eks(policy, *, disable=False, cluster=CLUSTER, namespace="dev", account="s3-app", **more):
     """The call that EKS makes for an association, to a role with this trust policy."""
-    association = {
-        "cluster_arn": cluster,
-        "namespace": namespace,
-        "service_account": account,
-        "disable_session_tags": disable,
-    }
+    association = {"cluster_arn": cluster, "namespace": namespace, "service_account": account}
+    association["disable_session_tags"] = disable
     step = {"action": "sts:AssumeRole", "resource": ROLE_A, "pod_identity": association}
     return step | {"trust_policy": policy, **more}
 
@@ -73,7 +68,6 @@ def test_a_trust_policy_of_pod_identity_allows_its_associations(policy, calls, v
 def test_eks_needs_both_actions_unless_session_tags_are_disabled():
     alone = document(trust(SERVICE))
     service, action = SERVICE["Service"], "sts:TagSession"
-
     assert decision(by_eks(alone, disable=True)) == "allow"
     assert error(by_eks(alone))[2] == (
         f"User: {service} is not authorized to perform: {action} on resource: {ROLE_A}"
@@ -98,19 +92,14 @@ def test_eks_needs_both_actions_unless_session_tags_are_disabled():
 )
 def test_the_keys_of_a_call_that_eks_makes(condition, context, verdict):
     policy = document(trust(SERVICE, Action="sts:*", Condition=condition))
-
     assert decision(by_eks(policy, context=context)) == verdict
 
 
 def to_target(*, disable=False, role=ROLE_A, **more):
     """The call with which EKS goes on to the target role."""
+    step = assume_step(principal=None, external_id=external_id(CLUSTER, APP)) | MAY_CHAIN
     by = TargetedBy(role, CLUSTER, APP, disable)
-    return {
-        **assume_step(principal=None, external_id=external_id(CLUSTER, APP)),
-        **MAY_CHAIN,
-        "trust_policy": target_role_trust_policy([by]),
-        **more,
-    }
+    return step | {"trust_policy": target_role_trust_policy([by])} | more
 
 
 @pytest.mark.parametrize(
@@ -138,7 +127,6 @@ def test_a_tag_of_the_session_wins_over_one_of_the_role():
     tag = {"aws:PrincipalTag/kubernetes-namespace": "dev"}
     own = grants(allow("s3:*", "*", Condition={"StringEquals": tag}))
     read = list_step(resource_account=ACCOUNT_A, context=tag, **own)
-
     assert decision(by_eks(ANY_EKS), read) == "allow"
     assert decision(by_eks(ANY_EKS, namespace="prod"), read) == "deny"
     assert decision(by_eks(ANY_EKS, namespace="prod", disable=True), read) == "allow"
@@ -152,10 +140,8 @@ def guard():
     """
     by_person = {"BoolIfExists": {"aws:PrincipalIsAWSService": "false"}}
     untagged = {f"aws:PrincipalTag/{tag}": "true" for tag in SESSION_TAGS}
-    conditions = ({"Null": untagged | {f"{TAG}/{tag}": "false"}} for tag in SESSION_TAGS)
-    return document(
-        *(deny("sts:TagSession", "*", **FOR_ALL, Condition=by_person | c) for c in conditions)
-    )
+    tests = (by_person | {"Null": untagged | {f"{TAG}/{tag}": "false"}} for tag in SESSION_TAGS)
+    return document(*(deny("sts:TagSession", "*", **FOR_ALL, Condition=each) for each in tests))
 
 
 def test_tags_can_be_forged_by_a_role_that_may_tag_unless_a_guard_denies():
@@ -165,9 +151,8 @@ def test_tags_can_be_forged_by_a_role_that_may_tag_unless_a_guard_denies():
     other = {"context": {f"{TAG}/team": "x"}, **trusts(trust({"AWS": ACCOUNT_A}, **TAGGING))}
 
     assert decision(forged) == "allow"
-    assert error(forged | guarded)[2].startswith(
-        f"User: {SESSION_A} is not authorized to perform: sts:TagSession"
-    )
+    refused = f"User: {SESSION_A} is not authorized to perform: sts:TagSession"
+    assert error(forged | guarded)[2].startswith(refused)
     assert decision(by_eks(TAGGED, **guarded), to_target(**guarded)) == "allow"
     assert decision(forged | guarded | other) == "allow"
 
@@ -193,6 +178,5 @@ def test_an_association_that_cannot_be_is_refused_by_field_and_value(changed, li
 def test_session_policies_of_an_association_limit_its_session():
     read = list_step(resource_account=ACCOUNT_A)
     only_put = [document(allow("s3:PutObject", "*"))]
-
     assert decision(by_eks(UNTAGGED, disable=True), read) == "allow"
     assert decision(by_eks(UNTAGGED, disable=True, session_policies=only_put), read) == "deny"

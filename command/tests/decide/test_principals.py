@@ -47,7 +47,6 @@ ROOT = f"arn:aws:iam::{A}:root"
 )
 def test_an_element_names_a_caller_as_directly_as_aws_documents(caller, entries, grant):
     element = PrincipalElement(entries, negated=False)
-
     caller = caller_from_arn(caller, role_arn=ROLE_ARN if caller == SESSION else None)
     assert element.grant(caller) == (grant, DIRECT if element.everyone else grant)
 
@@ -58,6 +57,7 @@ def test_an_element_names_a_caller_as_directly_as_aws_documents(caller, entries,
         (SESSION, "AROAEXAMPLE1", "AROAEXAMPLE1", (ROLE, ROLE), []),
         (SESSION, "AROAEXAMPLE1:one", "AROAEXAMPLE1", (ROLE, ROLE), []),
         (SESSION, "AROAEXAMPLE1", "AROAEXAMPLE2", (NONE, NONE), []),
+        (USER, "AIDAEXAMPLE1", "AIDAEXAMPLE1", (DIRECT, DIRECT), []),
         (SESSION, None, "AROAEXAMPLE1", (NONE, ROLE), [f"principal_id of {ROLE_ARN}"]),
         (SESSION, None, "AIDAEXAMPLE1", (NONE, NONE), []),
         (USER, None, "AIDAEXAMPLE1", (NONE, DIRECT), [f"principal_id of {USER}"]),
@@ -66,7 +66,6 @@ def test_an_element_names_a_caller_as_directly_as_aws_documents(caller, entries,
 def test_a_unique_id_names_the_role_or_user_that_had_it(arn, known_id, entry, grants, facts):
     element = PrincipalElement({"AWS": [entry]}, negated=False)
     caller = caller_from_arn(arn, unique_id=known_id)
-
     assert (element.grant(caller), element.missing(caller)) == (grants, facts)
 
 
@@ -74,7 +73,6 @@ def test_a_session_without_a_known_name_may_be_the_one_that_is_named():
     element = PrincipalElement({"AWS": [SESSION]}, negated=False)
     unnamed = session_of(ROLE_ARN, None)
     other = session_of(f"arn:aws:iam::{A}:role/other", None)
-
     assert element.grant(unnamed) == (NONE, DIRECT)
     assert element.missing(unnamed) == [f"role_session_name of {ROLE_ARN}"]
     assert element.grant(other) == (NONE, NONE)
@@ -87,25 +85,16 @@ def test_a_role_with_a_path_is_named_with_it():
     assert with_path.grant(caller) == (ROLE, ROLE)
     assert PrincipalElement({"AWS": [ROLE_ARN]}, negated=False).grant(caller) == (NONE, NONE)
     assert with_path.grant(caller_from_arn(SESSION)) == (NONE, ROLE)
-    assert with_path.missing(caller_from_arn(SESSION)) == [
-        f"principal_role_arn: the path of role {ROLE_ARN}"
-    ]
+    path = f"principal_role_arn: the path of role {ROLE_ARN}"
+    assert with_path.missing(caller_from_arn(SESSION)) == [path]
 
 
-@pytest.mark.parametrize(
-    ("arn", "read"),
-    [
-        (SESSION, ("session", A, ROLE_ARN)),
-        (ROLE_ARN, ("session", A, ROLE_ARN)),
-        (USER, ("user", A, USER)),
-        (ROOT, ("root", A, ROOT)),
-        (EC2, ("service", "", EC2)),
-    ],
-)
-def test_a_caller_is_read_from_its_arn(arn, read):
-    caller = caller_from_arn(arn)
-
-    assert (caller.kind, caller.account, caller.principal_arn) == read
+def test_a_caller_is_read_from_its_arn():
+    arns = {SESSION: ROLE_ARN, ROLE_ARN: ROLE_ARN, USER: USER, ROOT: ROOT, EC2: EC2}
+    callers = [caller_from_arn(each) for each in arns]
+    assert [each.kind for each in callers] == ["session", "session", "user", "root", "service"]
+    assert [each.account for each in callers] == [A, A, A, A, ""]
+    assert [each.principal_arn for each in callers] == [*arns.values()]
 
 
 @pytest.mark.parametrize("wrong", ["bob", f"arn:aws:sts::{A}:federated-user/eve"])
@@ -125,7 +114,6 @@ def test_what_is_no_principal_is_refused_by_value(wrong):
 def test_an_entry_that_cannot_be_resolved_may_name_any_caller(entries, facts):
     element = PrincipalElement(entries, negated=False)
     caller = caller_from_arn(SESSION)
-
     assert (element.grant(caller), element.missing(caller)) == ((NONE, DIRECT), facts)
 
 

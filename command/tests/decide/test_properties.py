@@ -4,15 +4,18 @@ import copy
 import json
 from typing import Any
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from command.tests.decide.policies import allow, deny, document
 from command.tests.decide.principals import ROLE_A, ROOT, SESSION_A, USER
 from command.tests.decide.scenarios import answer, decision, scenario
-from command.tests.decide.steps import list_step
 from command.tests.decide.web import web_identity_step
+from irsa.decide.conditions import compile_test
+from irsa.decide.document import Condition
 from irsa.decide.json_input import InputError
+from irsa.decide.patterns import Key
 from irsa.decide.scenario import parse_scenario
 from irsa.decide.simulate import simulate
 from tests.support.world import ACCOUNT_A, ACCOUNT_B
@@ -21,9 +24,7 @@ BUCKET = "arn:aws:s3:::bucket"
 
 ACTIONS = st.sampled_from(["s3:GetObject", "s3:Get*", "s3:*", "*", "s3:PutObject", "S3:getobject"])
 RESOURCES = st.sampled_from([f"{BUCKET}/key", f"{BUCKET}/*", "*", f"{BUCKET}/k?y", BUCKET])
-PRINCIPALS = st.sampled_from(
-    [SESSION_A, ROLE_A, ROOT, ACCOUNT_A, "*", USER, ACCOUNT_B, "AROAEXAMPLE1"]
-)
+NAMED = [SESSION_A, ROLE_A, ROOT, ACCOUNT_A, "*", USER, ACCOUNT_B, "AROAEXAMPLE1"]
 VALUES = st.sampled_from(["a", "b", "A", "a*", "*", "?", "ab", "${s3:other}", "true", "5"])
 KEYS = st.sampled_from(["s3:key", "S3:Key", "s3:other", "aws:PrincipalArn", "s3:absent"])
 OPERATORS = st.sampled_from(
@@ -37,9 +38,8 @@ def some(values: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
     return values | st.lists(values, min_size=1, max_size=3)
 
 
-CONDITIONS = st.dictionaries(
-    OPERATORS, st.dictionaries(KEYS, some(VALUES), min_size=1, max_size=2), max_size=2
-)
+TESTS = st.dictionaries(KEYS, some(VALUES), min_size=1, max_size=2)
+CONDITIONS = st.dictionaries(OPERATORS, TESTS, max_size=2)
 
 
 def element(word: str, values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
@@ -48,7 +48,9 @@ def element(word: str, values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict
 
 
 OF_PRINCIPALS = {
-    "resource_policy": element("Principal", some(PRINCIPALS).map(lambda each: {"AWS": each})),
+    "resource_policy": element(
+        "Principal", some(st.sampled_from(NAMED)).map(lambda each: {"AWS": each})
+    ),
     "endpoint_policy": st.just({"Principal": "*"}),
     "resource_control_policies": st.just({"Principal": "*"}),
 }
@@ -96,12 +98,6 @@ FEW = settings(max_examples=20, deadline=None)
 MANY = settings(max_examples=30, deadline=None)
 KINDS = ["identity_policies", "resource_policy", "permissions_boundary", "endpoint_policy",
          "service_control_policies", "resource_control_policies"]  # fmt: skip
-FACTS = st.fixed_dictionaries(
-    dict.fromkeys(["s3:key", "s3:other", "s3:absent"], VALUES | st.none())
-)
-ONE = st.builds(lambda operator, key, value: {operator: {key: value}}, OPERATORS, KEYS, VALUES)
-ITSELF = {USER: [USER, "AIDAEXAMPLE1"], SESSION_A: [SESSION_A]}
-SILENT = st.lists(statements("Allow"), max_size=2).map(lambda each: document(*each))
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
     lambda inner: (
@@ -130,7 +126,6 @@ def with_statement(step: dict[str, Any], kind: str, statement: dict[str, Any]) -
 def test_one_more_deny_never_grants_and_one_more_allow_never_refuses(step, kind, data):
     deny, allow = (data.draw(statements(each, kind=kind)) for each in ("Deny", "Allow"))
     before = worth(step)
-
     assert worth(with_statement(step, kind, deny)) <= before
     assert worth(with_statement(step, kind, allow)) >= before
 
@@ -141,7 +136,6 @@ def test_one_more_limit_never_grants(step, kind, data):
     assume(not step[kind])
     policy = data.draw(policies(kind))
     limit = [policy] if kind.endswith("policies") else policy
-
     assert worth(step | {kind: limit}) <= worth(step)
 
 
@@ -171,46 +165,12 @@ def test_the_case_of_condition_keys_does_not_matter(step, change):
     assume('"s3:key"' not in text or '"S3:Key"' not in text)  # no key in two spellings
     for key in ("s3:key", "S3:Key", "s3:other", "aws:PrincipalArn", "s3:absent"):
         text = text.replace(f'"{key}":', f'"{change(key)}":')
-
     changed = json.loads(text) | {"context": step["context"]}
     assert decision(changed) == decision(step)
 
 
-@MANY
-@given(STEPS, ONE, st.booleans(), FACTS)
-def test_knowing_more_never_changes_a_certain_answer(step, condition, denies, context):
-    policy = [allow("s3:*", "*", Condition={} if denies else condition)]
-    policy += [deny("s3:*", "*", Condition=condition)] * denies
-    own = {"identity_policies": [document(*policy)], "resource_account": ACCOUNT_A}
-    step |= dict.fromkeys(KINDS) | own
-
-    before = decision(step | {"context": None})
-    assert before in ("unknown", decision(step | {"context": context}))
-
-
-@FEW
-@given(st.sampled_from([(who, name) for who in ITSELF for name in ITSELF[who]]), SILENT, SILENT)
-def test_only_a_denial_takes_what_names_the_caller_itself(named, boundary, own):
-    """By ARN, or by the id as which IAM stores a user's."""
-    caller, principal = named
-    granted = allow("s3:*", "*", Principal={"AWS": principal})
-    step = {
-        "principal": caller,
-        "principal_id": "AIDAEXAMPLE1",
-        "resource_policy": document(granted),
-        "permissions_boundary": boundary,
-        "identity_policies": [own],
-    }
-
-    assert decision(list_step(**step, resource_account=ACCOUNT_A)) == "allow"
-
-
-SCOPED = {
-    "action": "sts:GetScopedCredentials",
-    "resource": "*",
-    "principal": SESSION_A,
-    "identity_policies": [document(allow("sts:*", "*"))],
-}
+SCOPED = {"action": "sts:GetScopedCredentials", "resource": "*", "principal": SESSION_A}
+SCOPED["identity_policies"] = [document(allow("sts:*", "*"))]
 
 
 @MANY
@@ -220,7 +180,6 @@ def test_scoped_credentials_do_what_the_session_and_their_policy_allow(step, sco
     step |= {"principal": SESSION_A}
     own = {**step, **dict.fromkeys(KINDS), "identity_policies": [scope]}
     alone = decision(own | {"resource_account": ACCOUNT_A})
-
     found = decision(SCOPED | {"session_policies": [scope]}, step)
     assert found == min(decision(step), alone, key=["deny", "unknown", "allow"].index)
 
@@ -229,7 +188,6 @@ def test_scoped_credentials_do_what_the_session_and_their_policy_allow(step, sco
 @given(STEPS)
 def test_every_unknown_names_a_fact_and_every_answer_has_a_reason(step):
     (found,) = answer(step)["steps"]
-
     assert found["reasons"]
     assert ("missing" in found) == (found["decision"] == "unknown")
 
@@ -249,9 +207,86 @@ def replaced(value: Any, path: list[int], by: Any) -> Any:
 @given(STEPS, st.lists(st.integers(0, 7), min_size=1, max_size=7), JSON)
 def test_any_json_in_any_place_is_an_answer_or_one_line(step, path, by):
     raw = json.dumps(replaced(scenario(web_identity_step(), step), path, by)).encode()
-
     try:
         line = json.dumps(simulate(parse_scenario(raw)).as_json())
     except InputError as error:
         line = str(error)
     assert line.isprintable()
+
+
+SERVICES_CALLS = [
+    (action, resource, f"{action.partition(':')[0]}:{key}")
+    for action, resource, keys in [
+        ("s3:GetObject", "arn:aws:s3:::b/k", ["ExistingObjectTag/{}", "versionid"]),
+        ("ec2:StartInstances", "*", ["ResourceTag/{}", "InstanceType"]),
+        ("kms:Decrypt", "*", ["EncryptionContext:{}", "EncryptionContextKeys"]),
+        ("secretsmanager:GetSecretValue", "*", ["ResourceTag/{}", "VersionStage"]),
+        ("iam:PassRole", f"arn:aws:iam::{ACCOUNT_A}:role/x", ["ResourceTag/{}", "PassedToService"]),
+        ("sts:GetWebIdentityToken", "*", ["IdentityTokenAudience", "SigningAlgorithm"]),
+    ]
+    for key in keys
+]
+GLOBAL_KEYS = [
+    *(f"aws:{each}Tag/{{}}" for each in ("Principal", "Request", "Resource")),
+    *("aws:TagKeys", "aws:SourceIp", "aws:SourceVpce", "aws:PrincipalOrgID"),
+    *("aws:MultiFactorAuthPresent", "aws:ResourceOrgID"),
+    *("glue:CredentialIssuingService", "glue:RoleAssumedBy", "lambda:SourceFunctionArn"),
+]
+TAG_NAMES = ["env", "corp.example.com:env", "a.b/c", "a:b.c", "Corp.Example/x.y:z"]
+TEXTS = ["a", "*", "a*", "true", "${aws:PrincipalTag/corp.example.com:env, 'a'}"]
+EVERY_OPERATOR = [
+    f"{set_operator}{base}{if_exists}"
+    for set_operator in ("", "ForAnyValue:", "ForAllValues:")
+    for base in ("StringEquals", "StringNotLike", "StringLike", "ArnNotEquals")
+    for if_exists in ("", "IfExists")
+] + ["Null"]
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.sampled_from(SERVICES_CALLS),
+    st.sampled_from(GLOBAL_KEYS + [""] * len(GLOBAL_KEYS)),
+    st.sampled_from(TAG_NAMES),
+    st.sampled_from(EVERY_OPERATOR),
+    st.sampled_from(TEXTS),
+    st.booleans(),
+    st.sampled_from([SESSION_A, USER]),
+    st.lists(st.none() | st.sampled_from(["a", "b", "", "true"]), min_size=3, max_size=3),
+)
+def test_what_is_certain_without_a_context_is_so_with_one(
+    call, key, name, operator, value, denies, caller, found
+):
+    action, resource, own = call
+    key = (key or own).format(name)
+    # These services make no sessions of users.
+    assume(caller is SESSION_A or key.partition(":")[0] not in ("glue", "lambda"))
+    condition = {operator: {key: value}}
+    statements = [allow("*", "*"), deny("*", "*", Condition=condition)]
+    step = {
+        "action": action,
+        "resource": resource,
+        "resource_account": ACCOUNT_A,
+        "principal": caller,
+        "identity_policies": [
+            document(*(statements if denies else [allow("*", "*", Condition=condition)]))
+        ],
+        "resource_policy": document(allow("kms:*", "*", Principal={"AWS": ACCOUNT_A})),
+    }
+    before = decision(step)
+
+    for each in found:
+        assert before in ("unknown", decision(step | {"context": {key: each}}))
+
+
+@pytest.mark.parametrize("base", ["StringLike", "StringNotLike", "ArnLike", "ArnNotEquals"])
+@pytest.mark.parametrize("for_values", ["", "ForAnyValue:", "ForAllValues:"])
+@pytest.mark.parametrize("value", ["*", "a*", "?*", "${aws:username}"])
+def test_only_a_star_is_decided_by_a_key_that_is_sent_with_any_value(base, for_values, value):
+    test = compile_test(Condition(f"{for_values}{base}", "aws:RequestTag/a", (value,)))
+    sent = {test.holds(lambda _, value=value: value) for value in ("", "a", "a:b", ("a", "b"))}
+    one = compile_test(Condition(f"{for_values}{base}", "aws:PrincipalServiceNamesList", (value,)))
+
+    known = test.holds(lambda _: Key.PRESENT)
+    assert known in (None, *(sent if len(sent - {None}) == 1 else ()))
+    assert (known is not None) == (value == "*" and len(sent - {None}) == 1)
+    assert one.holds(lambda _: Key.PRESENT) == (known if for_values else None)

@@ -58,7 +58,6 @@ def test_a_text_fits_a_resource_as_aws_documents_it(resource, answers):
 
 def test_what_a_notresource_makes_of_a_variable_without_value_is_open():
     text = "arn:a*s:s3:::${aws:none}"
-
     assert matches(text, RED, unresolved=None) is None
     assert matches(text, "arn:aws:sqs:::red", unresolved=None) is None
     assert ResourceTemplate(text, variables=True).unknown_keys(VALUES.__getitem__) == ["aws:none"]
@@ -92,7 +91,6 @@ def test_a_resource_that_iam_does_not_store_is_named_in_its_words(text, problem)
 
 def test_such_a_policy_is_wrong_input():
     step = list_step(identity_policies=[document(allow("s3:*", "bucket"))])
-
     with pytest.raises(InputError, match=r"identity_policies\[1\]\.Statement\[1\]\.Resource: "):
         scenario_from(scenario(step))
 
@@ -100,5 +98,4 @@ def test_such_a_policy_is_wrong_input():
 @pytest.mark.parametrize("action", ["vpc-lattice:AssociateViaAWSService-EventsAndStates", "s3.x:Y"])
 def test_an_action_may_have_a_hyphen(action):
     step = list_step(identity_policies=[document(allow([action, "s3:*"], "*"))], principal=None)
-
     assert decision(step) == "unknown"

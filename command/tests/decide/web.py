@@ -19,17 +19,11 @@ def issuer_trust(**condition):
 
 
 def web_identity_step(**changed: Any) -> dict[str, Any]:
+    claims = {"iss": f"https://{ISSUER}", "aud": ["sts.amazonaws.com"], "sub": SUBJECT}
     return {
         "action": "sts:AssumeRoleWithWebIdentity",
         "resource": ROLE_A,
-        "token": {
-            "iss": f"https://{ISSUER}",
-            "aud": ["sts.amazonaws.com"],
-            "sub": SUBJECT,
-            "exp": NOW + 3600,
-            "nbf": NOW,
-            "iat": NOW,
-        },
+        "token": claims | {"exp": NOW + 3600, "nbf": NOW, "iat": NOW},
         "trust_policy": document(WEB_IDENTITY_STATEMENT),
         "role_session_name": "app",
         **changed,

@@ -25,33 +25,23 @@ TAGS = {
     "aws:RequestTag/kubernetes-service-account": "s3-app",
 }
 EXTERNAL_ID = "us-east-1/111122223333/dev/dev/s3-app"
-OF_CLUSTER = {
-    "StringEquals": {"aws:SourceAccount": ACCOUNT_A},
-    "ArnEquals": {"aws:SourceArn": CLUSTER_ARN},
-}
+OF_ACCOUNT = {"aws:SourceAccount": ACCOUNT_A}
+OF_CLUSTER = {"StringEquals": OF_ACCOUNT, "ArnEquals": {"aws:SourceArn": CLUSTER_ARN}}
+BY_ROLE_A = {"ArnEquals": {"aws:PrincipalArn": ROLE_A_ARN}}
 ASSUME = {
     "Effect": "Allow",
     "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT_A}:root"},
     "Action": "sts:AssumeRole",
-    "Condition": {
-        "ArnEquals": {"aws:PrincipalArn": ROLE_A_ARN},
-        "StringEquals": {**TAGS, "sts:ExternalId": EXTERNAL_ID},
-    },
+    "Condition": {**BY_ROLE_A, "StringEquals": {**TAGS, "sts:ExternalId": EXTERNAL_ID}},
 }
 AWAY = "is not in account 444455556666 of the cluster; give a role of that account, and the other"
 GOV = "is not in partition aws-us-gov of the cluster; begin its ARN with arn:aws-us-gov:"
 
 
-@pytest.mark.parametrize(
-    ("untagged", "condition"),
-    [
-        (False, {**OF_CLUSTER, "StringEquals": {**OF_CLUSTER["StringEquals"], **TAGS}}),
-        (True, OF_CLUSTER),
-    ],
-)
-def test_trust_names_cluster_account_and_service_account_unless_tags_are_off(untagged, condition):
+@pytest.mark.parametrize("untagged", [False, True])
+def test_trust_names_cluster_account_and_service_account_unless_tags_are_off(untagged):
     document = pod_identity_trust_policy([CLUSTER_ARN], [S3_APP], disable_session_tags=untagged)
-
+    condition = {**OF_CLUSTER, "StringEquals": OF_ACCOUNT | ({} if untagged else TAGS)}
     [statement] = document["Statement"]
     assert (statement["Effect"], statement["Condition"]) == ("Allow", condition)
     assert statement["Principal"] == {"Service": "pods.eks.amazonaws.com"}
@@ -100,11 +90,8 @@ def test_clusters_of_one_association_share_statements_for_the_quota():
 def test_a_target_role_trusts_no_combination_that_is_no_association():
     """Lists of one statement combine freely: together they would trust one more."""
     other = service_account_ref("dev", "other")
-    three = [
-        TargetedBy(ROLE_A_ARN, CLUSTER_ARN, S3_APP),
-        TargetedBy(ROLE_A_ARN, SECOND, other),
-        TargetedBy(ROLE_A_ARN, SECOND, S3_APP),
-    ]
+    both = [(CLUSTER_ARN, S3_APP), (SECOND, other), (SECOND, S3_APP)]
+    three = [TargetedBy(ROLE_A_ARN, *each) for each in both]
 
     alone = [target_role_trust_policy([each])["Statement"] for each in sorted(three)]
     for given in (three, three[::-1]):  # in any order the same
@@ -125,33 +112,25 @@ def test_a_role_with_both_mechanisms_has_the_statements_of_both():
 def test_a_cluster_of_the_china_regions_is_trusted_as_any_other():
     cluster = "arn:aws-cn:eks:cn-north-1:111122223333:cluster/dev"
     [statement] = pod_identity_trust_policy([cluster], [S3_APP])["Statement"]
-
     assert statement["Condition"]["ArnEquals"] == {"aws:SourceArn": cluster}
 
 
-@pytest.mark.parametrize(
-    ("clusters", "subjects", "message"),
-    [
-        ([], [S3_APP], "clusters of 0 accounts"),
-        ([CLUSTER_ARN], [], "and 0 subjects"),
-        ([CLUSTER_ARN, SECOND.replace("1111", "9999")], [S3_APP], "clusters of 2 accounts"),
-        (["dev"], [S3_APP], "'dev' is not the ARN of an EKS cluster"),
-    ],
-)
-def test_impossible_trust_is_refused(clusters, subjects, message):
-    assert message in refusal(pod_identity_trust_policy, clusters, subjects)
+def test_impossible_trust_is_refused():
+    def refused(*clusters, subjects=(S3_APP,)):
+        return refusal(pod_identity_trust_policy, clusters, subjects)
+
+    assert "clusters of 0 accounts" in refused()
+    assert "and 0 subjects" in refused(CLUSTER_ARN, subjects=())
+    assert "clusters of 2 accounts" in refused(CLUSTER_ARN, SECOND.replace("1111", "9999"))
+    assert "'dev' is not the ARN of an EKS cluster" in refused("dev")
 
 
-@pytest.mark.parametrize(
-    ("cluster", "problem"),
-    [
-        (CLUSTER_ARN.replace(ACCOUNT_A, "444455556666"), f"{AWAY} one as target role"),
-        (f"arn:aws-us-gov:eks:us-gov-west-1:{ACCOUNT_A}:cluster/dev", GOV),
-    ],
-)
-def test_a_role_of_another_account_or_partition_cannot_be_passed_to_eks(cluster, problem):
+def test_a_role_of_another_account_or_partition_cannot_be_passed_to_eks():
+    away = CLUSTER_ARN.replace(ACCOUNT_A, "444455556666")
+    gov = f"arn:aws-us-gov:eks:us-gov-west-1:{ACCOUNT_A}:cluster/dev"
     assert check_role(ROLE_A_ARN, CLUSTER_ARN) == ROLE_A_ARN
-    assert refusal(check_role, ROLE_A_ARN, cluster) == f"role {ROLE_A_ARN} {problem}"
+    for cluster, problem in ((away, f"{AWAY} one as target role"), (gov, GOV)):
+        assert refusal(check_role, ROLE_A_ARN, cluster) == f"role {ROLE_A_ARN} {problem}"
 
 
 def test_a_session_has_six_tags():

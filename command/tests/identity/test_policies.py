@@ -124,14 +124,8 @@ def test_permissions_are_for_this_bucket_and_its_objects(permissions, actions):
 
 
 def test_requests_without_tls_are_denied_to_everybody():
-    statement = {
-        "Sid": "TlsOnly",
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": "s3:*",
-        "Resource": BOTH,
-        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-    }
+    statement = {"Sid": "TlsOnly", "Effect": "Deny", "Principal": "*", "Action": "s3:*"}
+    statement |= {"Resource": BOTH, "Condition": {"Bool": {"aws:SecureTransport": "false"}}}
     assert tls_only_bucket_policy(BUCKET_ARN)["Statement"] == [statement]
 
 
@@ -143,7 +137,6 @@ def test_a_role_is_trusted_by_arn_and_its_unique_id_stands_in_the_sid():
 
 def test_several_roles_have_a_statement_each_in_order_and_one_external_id():
     policy = role_trust_policy([OTHER, TRUSTED, OTHER])
-
     assert policy == role_trust_policy([TRUSTED, OTHER])
     assert [s["Principal"]["AWS"] for s in policy["Statement"]] == [ROLE_A_ARN, OTHER.arn]
     for statement in role_trust_policy([TRUSTED, OTHER], external_id="tenant-42")["Statement"]:
@@ -151,15 +144,11 @@ def test_several_roles_have_a_statement_each_in_order_and_one_external_id():
 
 
 def test_trust_by_condition_admits_one_role_of_the_account():
-    condition = {
-        "ArnEquals": {"aws:PrincipalArn": ROLE_A_ARN},
-        "StringEquals": {"sts:ExternalId": "tenant-42"},
-    }
+    by_id = {"StringEquals": {"sts:ExternalId": "tenant-42"}}
+    condition = {"ArnEquals": {"aws:PrincipalArn": ROLE_A_ARN}, **by_id}
     statement = {**ALLOW, "Principal": {"AWS": ROOT}, "Condition": condition}
-    assert principal_arn_trust_policy([ROLE_A_ARN], external_id="tenant-42") == {
-        "Version": "2012-10-17",
-        "Statement": [statement],
-    }
+    policy = principal_arn_trust_policy([ROLE_A_ARN], external_id="tenant-42")
+    assert policy == {"Version": "2012-10-17", "Statement": [statement]}
 
 
 def test_trust_by_condition_groups_roles_by_account_and_keeps_its_partition():

@@ -6,22 +6,18 @@ import pytest
 from irsa.identity.regions import PARTITIONS, partition_of_region
 from tests.support.refusal import refusal
 
+WRONG = ["us-esat-1", "eu-wset-3", "US-EAST-1", "us-east-1a", "us-east-0", "us-east1", "narnia", ""]
 
-@pytest.mark.parametrize(
-    "region",
-    ["us-esat-1", "eu-wset-3", "US-EAST-1", "us-east-1a", "us-east-0", "us-east1", "narnia", ""],
-)
+
+@pytest.mark.parametrize("region", WRONG)
 def test_what_is_no_region_has_no_partition(region):
-    assert refusal(partition_of_region, region) == (
-        f"region {region!r} is not the name of one; it looks like 'us-east-1'"
-    )
+    problem = f"region {region!r} is not the name of one; it looks like 'us-east-1'"
+    assert refusal(partition_of_region, region) == problem
 
 
 def test_a_region_that_is_opened_later_has_a_partition():
-    assert (partition_of_region("nz-north-1"), partition_of_region("cn-south-1")) == (
-        "aws",
-        "aws-cn",
-    )
+    later = [partition_of_region(each) for each in ("nz-north-1", "cn-south-1")]
+    assert later == ["aws", "aws-cn"]
 
 
 def test_the_partitions_of_the_regions_are_those_that_botocore_knows():

@@ -25,7 +25,6 @@ LABELS = st.text("ab0-", min_size=1, max_size=9).filter(lambda text: text.strip(
 @pytest.mark.parametrize("name", ["a", "7", "default", "my.app-1", "a" * 253, "0.0"])
 def test_an_exact_subject_is_what_the_cluster_puts_into_tokens(name):
     account = service_account_ref("dev", name)
-
     assert account == ServiceAccountRef("dev", name)
     assert account.subject == f"system:serviceaccount:dev:{name}"
 

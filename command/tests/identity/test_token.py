@@ -11,14 +11,8 @@ from irsa.identity.errors import AwsError
 from irsa.identity.token import OidcProvider, Verified, decode_unverified, verify_token
 from tests.support.world import ISSUER, ISSUER_URL, NOW, SUBJECT
 
-CLAIMS: dict[str, Any] = {
-    "iss": ISSUER_URL,
-    "aud": ["sts.amazonaws.com"],
-    "sub": SUBJECT,
-    "exp": NOW + 3600,
-    "nbf": NOW,
-    "iat": NOW,
-}
+CLAIMS: dict[str, Any] = {"iss": ISSUER_URL, "aud": ["sts.amazonaws.com"], "sub": SUBJECT}
+CLAIMS |= {"exp": NOW + 3600, "nbf": NOW, "iat": NOW}
 RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 OTHER_RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 P256, P384 = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP384R1())
@@ -144,9 +138,8 @@ def hs256_with_the_public_key() -> str:
     public = RSA.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     head = f"{segment({'alg': 'HS256', 'kid': 'cluster'})}.{segment(CLAIMS)}"
     # PyJWT refuses to sign with a PEM, as any sane signer does; an attacker would not.
-    signature = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256).sign(
-        head.encode(), public
-    )
+    hmac = jwt.algorithms.HMACAlgorithm
+    signature = hmac(hmac.SHA256).sign(head.encode(), public)
     return f"{head}.{urlsafe_b64encode(signature).decode().rstrip('=')}"
 
 

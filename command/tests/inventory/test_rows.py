@@ -16,6 +16,7 @@ from irsa.rules.table import Finding
 from tests.support.world import ACCOUNT_A, CLUSTER_ARN, ISSUER, ROLE_ARN, ROLE_B_ARN
 
 OWN = {"namespace": "dev", "service_account": "s3-app"}
+NEW = FleetPod(name="new", pod_identity=True, **OWN)
 UNREAD = Unread("Pods", "forbidden", "list pods")
 OWNER = f"arn:aws:eks:us-east-1:{ACCOUNT_A}:addon/dev/vpc-cni/42"
 SECOND = f"{ROLE_ARN}-2"
@@ -46,14 +47,12 @@ def associated(**more):
     return [replace(ASSOCIATION, role_arn=SECOND, **more)]
 
 
-@pytest.mark.parametrize(
-    ("account", "more"), [(annotated(), [Identity(IdentityKind.IRSA, ROLE_ARN)]), (BARE, [])]
-)
-def test_an_association_wins_over_the_annotation(account, more):
+@pytest.mark.parametrize("account", [annotated(), BARE], ids=["annotated", "bare"])
+def test_an_association_wins_over_the_annotation(account):
     found = listed(cluster(service_accounts=[account], associations=associated()))
-
     first, *rest = found.rows[0].identities
-    assert (first.kind, first.source, rest) == (IdentityKind.POD_IDENTITY, SECOND, more)
+    assert (first.kind, first.source) == (IdentityKind.POD_IDENTITY, SECOND)
+    assert rest == ([] if account is BARE else [Identity(IdentityKind.IRSA, ROLE_ARN)])
 
 
 def test_a_row_has_target_role_session_policy_and_owner_of_an_association():
@@ -65,17 +64,11 @@ def test_a_row_has_target_role_session_policy_and_owner_of_an_association():
     assert row.roles == (SECOND, ROLE_B_ARN)
     [identity] = row.as_json()["identities"]
     assert (identity["kind"], identity["source"]) == ("Pod Identity", SECOND)
-    assert identity["association"] == {
-        "arn": ASSOCIATION.arn,
-        "target_role": ROLE_B_ARN,
-        "session_policy": policy,
-        "session_tags": False,
-        "owner": OWNER,
-    }
-    assert cells(row)[2:4] == (
-        "Pod Identity (addon dev/vpc-cni)",
-        f"s3-app-2, target {ROLE_B_ARN} (session policy)",
-    )
+    shown = {"arn": ASSOCIATION.arn, "target_role": ROLE_B_ARN, "owner": OWNER}
+    shown |= {"session_policy": policy, "session_tags": False}
+    assert identity["association"] == shown
+    target = f"s3-app-2, target {ROLE_B_ARN} (session policy)"
+    assert cells(row)[2:4] == ("Pod Identity (addon dev/vpc-cni)", target)
 
 
 MISSING = "no association for this service account, or Pods older than it"
@@ -86,11 +79,7 @@ OF_CLUSTER = pod_identity_trust_policy([CLUSTER_ARN], [ACCOUNT], disable_session
     ("document", "changed", "expected"),
     [
         (TRUST_EKS, {}, (MISSING, "s3-app trusts it")),
-        (
-            TRUST_EKS,
-            {"pods": [FleetPod(name="old", pod_identity=True, **OWN)]},
-            (MISSING, "s3-app trusts it"),
-        ),
+        (TRUST_EKS, {"pods": [NEW]}, (MISSING, "s3-app trusts it")),
         (TRUST_EKS, {"service_accounts": [annotated()]}, ("IRSA", "s3-app")),
         (TRUST_EKS, {"associations": UNREAD}, ("?", "s3-app trusts it")),
         (TRUST_EKS, {"arn": f"{CLUSTER_ARN}-2"}, ("node's or none", "-")),
@@ -103,17 +92,12 @@ def test_a_role_that_names_a_service_account_without_association_is_named(
 ):
     own = {"service_accounts": [BARE], "arn": CLUSTER_ARN} | changed
     [row] = listed(cluster(**own), document=document).rows
-
     assert cells(row)[2:4] == expected
     assert row.matters == (expected[1] != "-")
 
 
 def test_pods_older_than_an_association_are_counted():
-    pods = [
-        FleetPod(name="old", role_arn=ROLE_ARN, **OWN),
-        FleetPod(name="new", pod_identity=True, **OWN),
-    ]
-
+    old = FleetPod(name="old", role_arn=ROLE_ARN, **OWN)
     for associations, count in ((associated(), 1), ({}, 0)):
-        [row] = listed(cluster(pods=pods, associations=associations)).rows
+        [row] = listed(cluster(pods=[old, NEW], associations=associations)).rows
         assert row.without_role == count

@@ -19,6 +19,7 @@ from irsa.observe.facts import Owner
 from tests.support.fake_kubernetes import client_of, status
 from tests.support.world import ROLE_ARN
 
+UPDATE = "iam:UpdateAssumeRolePolicy"
 HOST, SELF, OTHER = socket.gethostname(), str(os.getpid()), str(os.getppid())
 
 
@@ -40,20 +41,16 @@ def test_a_controller_is_restarted_by_the_annotation_of_its_template(kind):
     assert str(refused.value).endswith(f" dev/app: forbidden; grant patch on {kind}s")
 
 
-@pytest.mark.parametrize(
-    ("code", "fix"),
-    [
-        ("AccessDenied", "grant iam:UpdateAssumeRolePolicy"),
-        ("AccessDeniedException", "grant iam:UpdateAssumeRolePolicy"),
-        ("LimitExceeded", "remove a statement, or have AWS raise the quota"),
-        ("Throttling", "run it again"),
-    ],
-)
-def test_a_refusal_of_aws_has_the_fix_for_its_code(code, fix):
-    with (
-        pytest.raises(Stopped, match=f"; {fix}$"),
-        changes.permitted("role", "iam:UpdateAssumeRolePolicy"),
-    ):
+FIXES = {
+    **dict.fromkeys(("AccessDenied", "AccessDeniedException"), f"grant {UPDATE}"),
+    "LimitExceeded": "remove a statement, or have AWS raise the quota",
+    "Throttling": "run it again",
+}
+
+
+@pytest.mark.parametrize("code", FIXES)
+def test_a_refusal_of_aws_has_the_fix_for_its_code(code):
+    with pytest.raises(Stopped, match=f"; {FIXES[code]}$"), changes.permitted("role", UPDATE):
         raise ClientError({"Error": {"Code": code, "Message": "no"}}, "UpdateAssumeRolePolicy")
 
 
@@ -107,15 +104,12 @@ def test_a_lock_of_no_living_process_is_taken_over(host, process, seconds):
     assert metadata["resourceVersion"] == "7"
 
 
-@pytest.mark.parametrize(
-    ("host", "process"), [(HOST, OTHER), ("elsewhere", SELF)], ids=["own", "other"]
-)
-def test_a_lock_of_another_move_is_respected(host, process):
+@pytest.mark.parametrize("host", [HOST, "elsewhere"], ids=["own", "other"])
+def test_a_lock_of_another_move_is_respected(host):
+    process = OTHER if host == HOST else SELF
     held, written = f"{ROLE_ARN} {host} {process} {time.time() + 60:.0f}", []
-
     with pytest.raises(Stopped, match=f"dev/s3-app: process {process} of {host} moves it; run it"):
         hold(cluster(held, written), with_irsa())
-
     assert written == []
 
 
@@ -124,16 +118,9 @@ def test_of_two_that_read_the_same_the_second_stops():
         hold(cluster("", [], conflict=True), with_irsa())
 
 
-@pytest.mark.parametrize(
-    ("seconds", "left"),
-    [(0, f"{ROLE_ARN} {HOST} {SELF} 0"), (None, None)],
-    ids=["stopped", "ended"],
-)
-def test_a_move_that_stops_keeps_its_role_and_one_that_ends_does_not(seconds, left):
-    written = []
-
-    hold(cluster("", written), with_irsa(), seconds)
-
-    assert [each["annotations"] for each in written] == [{LOCK: left}]
-    account = SimpleNamespace(annotations={LOCK: left or "text of a user"})
-    assert changes.begun(account) == (ROLE_ARN if left else "")
+def test_a_move_that_stops_keeps_its_role_and_one_that_ends_does_not():
+    for seconds, left in ((0, f"{ROLE_ARN} {HOST} {SELF} 0"), (None, None)):
+        hold(cluster("", written := []), with_irsa(), seconds)
+        assert [each["annotations"] for each in written] == [{LOCK: left}]
+        account = SimpleNamespace(annotations={LOCK: left or "text of a user"})
+        assert changes.begun(account) == (ROLE_ARN if left else "")

@@ -127,10 +127,8 @@ def deny(actions, **conditions):
 OWN_ID, OLD = {"aws:userid": "AROAEXAMPLE:*"}, {"aws:TokenIssueTime": "2026-01-01T00:00:00Z"}
 IN_EU = {"StringNotEquals": {"aws:RequestedRegion": ["eu-central-1"]}}
 BY_S3 = {"kms:ViaService": "s3.eu-central-1.amazonaws.com"}
-IN_VPC, IN_ORG = (
-    {"aws:SourceVpc": "vpc-1"},
-    {"aws:PrincipalOrgID": "o-1", "aws:ResourceOrgID": "o-1"},
-)
+IN_VPC = {"aws:SourceVpc": "vpc-1"}
+IN_ORG = {"aws:PrincipalOrgID": "o-1", "aws:ResourceOrgID": "o-1"}
 NO_TLS, PASSED = {"aws:SecureTransport": "false"}, {"iam:PassedToService": "ec2.amazonaws.com"}
 LEADING = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["web"]}}
 ORDINARY_ROLES = {

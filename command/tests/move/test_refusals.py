@@ -39,6 +39,7 @@ BY_OTHERS = irsa_trust_policy([PROVIDER_ARN.replace("1111", "9999", 1)], [ACCOUN
 CHAIN = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": OTHER}
 ANY = {"Effect": "Allow", "Resource": "*"}
 ADMIN = {**ANY, "Action": "*"}
+DIFFERENTLY = "statement 1, answers AssumeRole and sts:TagSession differently"
 NO_TAGS = {"Effect": "Deny", "Action": "sts:TagSession", "Resource": "*"}
 DENY = {"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"}
 READ = {"Effect": "Allow", "Action": "s3:GetObject"}
@@ -98,11 +99,8 @@ def full():
 
 
 def with_profile(to, setting):
-    more = {
-        "name": "more",
-        "env": [{"name": "AWS_CONFIG_FILE", "value": "/etc/aws/config"}],
-        "volumeMounts": [AWS_MOUNT],
-    }
+    env = [{"name": "AWS_CONFIG_FILE", "value": "/etc/aws/config"}]
+    more = {"name": "more", "env": env, "volumeMounts": [AWS_MOUNT]}
     spec = {"serviceAccountName": "s3-app", "volumes": [AWS_VOLUME], "containers": [more]}
     template = Owner("deployment", "b", {"spec": spec})
     return with_irsa(to, owners=(OWNER, template), **config(f"[profile A]\n{setting}\n"))
@@ -160,22 +158,14 @@ def test_a_move_is_refused_with_the_fix(found, text):
         ([TAGGED], "policy p, statement 1, goes by aws:PrincipalTag/kubernetes-namespace, where"),
         ([BY_ISSUER], f"goes by {ISSUER}:sub, where the sessions differ; name the resources"),
         ([BY_NAME], "goes by aws:userid, where"),
-        (
-            [ADMIN, {**NO_TAGS, "Action": "*", "Condition": IF_TAGGED}],
-            "kubernetes-namespace, where",
-        ),
-        *(
-            (listed, "statement 1, answers AssumeRole and sts:TagSession differently")
-            for listed in (
-                [CHAIN],
-                [CHAIN, {**CHAIN, "Action": "sts:TagSession", "Resource": f"{OTHER}-x"}],
-                [CHAIN, {"Effect": "Allow", "Action": "sts:TagSession", "NotResource": OTHER}],
-                [ADMIN, NO_TAGS],
-                [BY_ANY_ROLE],
-                [{"NotAction": ["iam:*", "sts:TagSession"], **ANY}],
-                [ADMIN, {**NO_TAGS, "Action": "sts:*", "Condition": OTHER_IDS}],
-            )
-        ),
+        ([ADMIN, {**NO_TAGS, "Action": "*", "Condition": IF_TAGGED}], "-namespace, where"),
+        ([CHAIN], DIFFERENTLY),
+        ([CHAIN, {**CHAIN, "Action": "sts:TagSession", "Resource": f"{OTHER}-x"}], DIFFERENTLY),
+        ([CHAIN, {**READ, "Action": "sts:TagSession", "NotResource": OTHER}], DIFFERENTLY),
+        ([ADMIN, NO_TAGS], DIFFERENTLY),
+        ([BY_ANY_ROLE], DIFFERENTLY),
+        ([{"NotAction": ["iam:*", "sts:TagSession"], **ANY}], DIFFERENTLY),
+        ([ADMIN, {**NO_TAGS, "Action": "sts:*", "Condition": OTHER_IDS}], DIFFERENTLY),
     ],
 )
 def test_a_policy_that_answers_the_two_sessions_differently_is_named(make, listed, text):
@@ -205,9 +195,7 @@ def test_a_policy_that_answers_the_two_sessions_differently_is_named(make, liste
 def test_what_another_tool_manages_is_left_to_its_source(tool, place, mark):
     key, _, value = mark.partition("=")
     marked = {place: (key,) if place == "managers" else {key: value}}
-
     [reason] = refusals(with_role(**marked) if place == "tags" else with_account(**marked))
-
     assert f"{tool} manages it ({mark}); make these steps in its source" in reason
 
 
@@ -241,12 +229,10 @@ def asked(caller, role, simulated=DENIED, nodes=MappingProxyType({})):
         callers.append(arn)
         return simulated
 
-    answers = {"caller": lambda: Answer(True, caller), "role": lambda _: role}
-    answers["node_role"] = lambda *_: role
-    aws = SimpleNamespace(**answers, simulate=simulate)
-    cluster = SimpleNamespace(
-        may=lambda *_: True, next_pod=lambda *_: pod(IRSA).spec, node_groups=lambda _: nodes
-    )
+    aws = SimpleNamespace(caller=lambda: Answer(True, caller), simulate=simulate)
+    aws.role = aws.node_role = lambda *_: role
+    cluster = SimpleNamespace(may=lambda *_: True, node_groups=lambda _: nodes)
+    cluster.next_pod = lambda *_: pod(IRSA).spec
     return ask(with_irsa(), SimpleNamespace(cluster=cluster, aws=aws)), callers
 
 
@@ -274,17 +260,13 @@ def test_the_simulator_is_asked_about_the_role_of_a_session_by_its_whole_arn():
     assert (found.denied, found.unasked, {*callers}) == ((), (), {DEPLOYER})
 
 
-@pytest.mark.parametrize(
-    ("node", "text"),
-    [
-        ("n-2", "no agent is ready on n-2, where the Pods can run"),
-        (*READY, "of the nodes (spot): there is no policy"),
-    ],
-)
-def test_every_node_that_can_run_the_pods_is_judged(node, text):
-    found, _ = asked(SESSION, deployer(), simulated=True, nodes={node: "spot"})
-    [reason] = refusals(found)
-    assert text in reason
+def test_every_node_that_can_run_the_pods_is_judged():
+    texts = {"n-2": "no agent is ready on n-2, where the Pods can run"}
+    texts |= dict.fromkeys(READY, "of the nodes (spot): there is no policy")
+    for node, text in texts.items():
+        found, _ = asked(SESSION, deployer(), simulated=True, nodes={node: "spot"})
+        [reason] = refusals(found)
+        assert text in reason
 
 
 def test_nodes_whose_role_is_not_known_are_said_and_not_refused():

@@ -37,20 +37,16 @@ from irsa.verify.facts import Question
 from tests.support.world import CLUSTER_ARN, PROVIDER_ARN, ROLE_ARN, SUBJECT
 
 ASSUMED = "arn:aws:sts::111122223333:assumed-role/s3-app"
-NEEDED = {
-    "dissociate": {"patch", "create", "pods", "eks:DeletePodIdentityAssociation"},
-    "unannotate": {"patch"},
-    "distrust": {"iam:UpdateAssumeRolePolicy"},
-}
+NEEDED = {"unannotate": {"patch"}, "distrust": {"iam:UpdateAssumeRolePolicy"}}
+NEEDED["dissociate"] = {"patch", "create", "pods", "eks:DeletePodIdentityAssociation"}
 ALLOW = Verdict.ALLOW
 CALLS = (Call(PROVIDER_ARN, SUBJECT, "sts.amazonaws.com"), Call(CLUSTER_ARN, SUBJECT))
 IRSA_STATE = {"annotated": True, "associated": False, "documents": [BY_TOKEN], "variable": IRSA}
 PI_STATE = {"annotated": False, "associated": True, "documents": [BY_ASSOCIATION],
             "variable": POD_IDENTITY}  # fmt: skip
 BOTH_STATE = {"annotated": True, "associated": True, "documents": [BY_TOKEN, BY_ASSOCIATION]}
-STATES = st.sampled_from(
-    [IRSA_STATE, PI_STATE, *({**BOTH_STATE, "variable": each} for each in (IRSA, POD_IDENTITY))]
-)
+MIXED = [{**BOTH_STATE, "variable": each} for each in (IRSA, POD_IDENTITY)]
+STATES = st.sampled_from([IRSA_STATE, PI_STATE, *MIXED])
 EVENTS = st.lists(st.sampled_from(["", "", "annotation", "trust", "denial"]), max_size=30)
 START = {"pod-identity": IRSA_STATE, "irsa": PI_STATE}
 NO_TOKEN = "serviceaccounts/token dev/s3-app: the cluster denies create"
@@ -91,10 +87,8 @@ class World:
             node_groups=lambda _: {},
             workloads=lambda _: Workloads(self.move.facts.pods, (OWNER,)),
         )
-        iam = SimpleNamespace(
-            get_role=lambda **_: {"Role": {"AssumeRolePolicyDocument": self.role.trust_policy}},
-            update_assume_role_policy=self.update,
-        )
+        iam = SimpleNamespace(update_assume_role_policy=self.update)
+        iam.get_role = lambda **_: {"Role": {"AssumeRolePolicyDocument": self.role.trust_policy}}
         eks = SimpleNamespace(
             exceptions=SimpleNamespace(InvalidParameterException=KeyError),
             create_pod_identity_association=lambda **_: self.associate(True),
@@ -255,9 +249,8 @@ def test_a_move_that_is_killed_at_a_change_goes_on_to_the_same_end(to, change, m
     carried_out(world)
 
     assert {*world.writes} == {*whole.writes}
-    assert (world.annotations, world.associated, world.role, world.variable) == (
-        *(whole.annotations, whole.associated, whole.role, whole.variable),
-    )
+    ends = [(e.annotations, e.associated, e.role, e.variable) for e in (world, whole)]
+    assert ends[0] == ends[1]
 
 
 @pytest.mark.parametrize(
@@ -275,10 +268,8 @@ def test_a_move_that_is_killed_at_a_change_goes_on_to_the_same_end(to, change, m
 )
 def test_what_is_denied_is_refused_before_the_first_change(to, denied, text):
     world = World(to, **START[to], denied={denied})
-
     with pytest.raises(Stopped, match=text.format(denied)):
         carried_out(world)
-
     assert (world.writes, LOCK in world.annotations) == ([], False)
 
 

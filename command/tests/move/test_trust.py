@@ -47,9 +47,7 @@ def answers(role):
 @pytest.mark.parametrize("shared", [False, True])
 def test_removing_a_caller_changes_the_answer_to_it_alone(call, shared):
     role = trusting(*(FULL if shared else (BY_TOKEN, BY_ASSOCIATION)))
-
     after = replace(role, trust_policy=without_caller(role, call))
-
     assert answers(after) == {**answers(role), call: Verdict.DENY}
 
 
@@ -96,7 +94,6 @@ def test_an_exception_of_a_deny_is_not_widened():
     exception = {"StringNotEquals": {f"{PROVIDER.partition('/')[2]}:sub": OTHER.subject}}
     deny = {**statements(BY_TOKEN)[0], "Effect": "Deny", "Condition": exception}
     role = trusting(irsa_trust_policy([PROVIDER], [OTHER]), {"Statement": [deny]})
-
     assert with_caller(role, TOKEN) is None
 
 
@@ -104,9 +101,7 @@ def test_a_statement_of_several_providers_loses_one():
     weak = {f"{each.partition('/')[2]}:sub": ACCOUNT.subject for each in PROVIDERS}
     condition = {"Condition": {"StringEqualsIfExists": weak}}
     several = {**BY_ISSUER, "Principal": {"Federated": PROVIDERS}, **condition}
-
     left = without_caller(trusting({"Statement": [several]}), TOKEN)
-
     assert statements(left) == [{**several, "Principal": {"Federated": PROVIDERS[1]}}]
 
 

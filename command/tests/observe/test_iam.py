@@ -40,11 +40,8 @@ def read(*pages):
 
 def test_an_account_is_read_whole_and_what_no_page_holds_is_not_guessed():
     managed, boundary = f"arn:aws:iam::{ACCOUNT}:policy/team/data", "arn:aws:iam::aws:policy/Power"
-    of_role = {
-        **ROLE,
-        "AttachedManagedPolicies": [{"PolicyArn": managed}],
-        "PermissionsBoundary": {"PermissionsBoundaryArn": boundary},
-    }
+    of_role = {**ROLE, "AttachedManagedPolicies": [{"PolicyArn": managed}]}
+    of_role["PermissionsBoundary"] = {"PermissionsBoundaryArn": boundary}
     own, old, new = ROLE["RolePolicyList"][0]["PolicyDocument"], {"Statement": ["old"]}, {"Id": "x"}
 
     def policy(arn, *documents):
@@ -76,14 +73,11 @@ def test_an_account_is_read_whole_and_what_no_page_holds_is_not_guessed():
 
 def test_an_unused_role_differs_from_one_without_a_known_last_use():
     used = {"LastUsedDate": datetime.fromisoformat("2026-11-26T09:00:00+01:00")}
-    roles = [
-        {**ROLE, "RoleLastUsed": used},
-        {**ROLE, "Arn": f"{ROLE['Arn']}-2", "RoleLastUsed": {}},
-    ]
+    unused = {**ROLE, "Arn": f"{ROLE['Arn']}-2", "RoleLastUsed": {}}
     silent = {key: each for key, each in ROLE.items() if key != "RoleLastUsed"}
     listed = read({"Roles": [silent]})
 
-    last_used = read({"RoleDetailList": roles}).last_used
+    last_used = read({"RoleDetailList": [{**ROLE, "RoleLastUsed": used}, unused]}).last_used
     assert last_used == {ROLE["Arn"]: "2026-11-26T08:00:00Z", f"{ROLE['Arn']}-2": ""}
     assert isinstance(listed.last_used, Unread)
     assert isinstance(listed.roles[0].policies, Unread)

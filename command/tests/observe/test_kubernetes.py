@@ -80,7 +80,6 @@ def inside(cluster):
 )
 def test_only_what_is_forbidden_is_fixed_by_granting_it(asked, says, needs, remedy):
     found = asked(inside, says=says)
-
     assert isinstance(found, Unread)
     assert (found.permission, found.remedy) == (needs, remedy)
     assert (says or "No such file or directory: 'kubectl'") in found.reason
@@ -89,20 +88,16 @@ def test_only_what_is_forbidden_is_fixed_by_granting_it(asked, says, needs, reme
 def test_what_the_aws_cli_says_is_an_answer(asked):
     arn = "arn:aws:sts::111122223333:assumed-role/s3-app/x"
     refused = "An error occurred (AccessDenied) when calling the GetCallerIdentity operation: no"
-
     assert asked(inside, says=arn, code=0) == Answer(True, arn)
     denied = Answer(False, code="aws sts get-caller-identity", message=refused)
     assert asked(inside, says=refused) == denied
 
 
-@pytest.mark.parametrize(
-    "says",
-    [
-        'Connect timeout on endpoint URL: "https://sts.us-esat-1.amazonaws.com/"',
-        'Failed to connect to proxy URL: "http://proxy.internal:3128"',
-        "Invalid endpoint: sts",
-    ],
-)
+NO_ENDPOINT = 'Connect timeout on endpoint URL: "https://sts.us-esat-1.amazonaws.com/"'
+NO_PROXY = 'Failed to connect to proxy URL: "http://proxy.internal:3128"'
+
+
+@pytest.mark.parametrize("says", [NO_ENDPOINT, NO_PROXY, "Invalid endpoint: sts"])
 def test_an_endpoint_that_does_not_answer_fails_the_link(asked, says):
     link = links(inside=asked(inside, says=says))["inside"]
     assert (link.status, link.remedy.commands) == (Status.FAILED, ())

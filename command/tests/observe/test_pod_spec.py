@@ -29,17 +29,14 @@ def test_default_keys_and_foreign_sections():
     assert profiles(text) == {"default": Profile("default", has_keys=True)}
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "role_arn = x",
-        "[profile A]\n[profile A]\n",
-        "[profile A]\nrole_arn = a\nrole_arn = b\n",
-        "[profile A]\nduration_seconds = an hour\n",
-        "s3cr3t\n[profile A]\n",
-        "[profile A]\ns3cr3t\n",
-    ],
-)
+PROFILE = "[profile A]\n"
+REFUSED = [
+    *("role_arn = x", PROFILE * 2, f"{PROFILE}role_arn = a\nrole_arn = b\n"),
+    *(f"{PROFILE}duration_seconds = an hour\n", f"s3cr3t\n{PROFILE}", f"{PROFILE}s3cr3t\n"),
+]
+
+
+@pytest.mark.parametrize("text", REFUSED)
 def test_a_config_file_that_sdks_would_not_read_is_one_line_without_its_text(text):
     """A line that is no setting may be a secret."""
     message = refusal(profiles, text)
@@ -113,16 +110,13 @@ def test_the_object_behind_the_aws_config_file(volumes, env, mounts, expected):
         assert file == ConfigFile(name, key, text, kind)
 
 
-@pytest.mark.parametrize(
-    ("volumes", "mounts"),
-    [(config_volume(), mounted("/elsewhere")), ([{"name": "aws", "emptyDir": {}}], FOLDER)],
-    ids=["other-folder", "no-config-map"],
-)
-def test_a_config_file_that_is_in_no_object_is_unread(volumes, mounts):
-    found = spec(volumes, env=FILE, volumeMounts=mounts)
-    file = config_file(found, containers(found)[0], {})
-    assert isinstance(file, Unread)
-    assert file.remedy == "ask inside the Pod, with --exec"
+def test_a_config_file_that_is_in_no_object_is_unread():
+    empty = [{"name": "aws", "emptyDir": {}}]
+    for volumes, mounts in ((config_volume(), mounted("/elsewhere")), (empty, FOLDER)):
+        found = spec(volumes, env=FILE, volumeMounts=mounts)
+        file = config_file(found, containers(found)[0], {})
+        assert isinstance(file, Unread)
+        assert file.remedy == "ask inside the Pod, with --exec"
 
 
 def test_without_variable_and_home_folder_there_is_no_config_file():
@@ -131,10 +125,7 @@ def test_without_variable_and_home_folder_there_is_no_config_file():
 
 
 def test_variables_and_what_they_are_taken_from():
-    env_from = [
-        {"secretRef": {"name": "keys"}, "prefix": "AWS_"},
-        {"configMapRef": {"name": "settings"}},
-    ]
+    of_keys = {"secretRef": {"name": "keys"}, "prefix": "AWS_"}
     key = {"configMapKeyRef": {"name": "settings", "key": "p"}}
     env = [
         {"name": "A", "value": "1"},
@@ -145,11 +136,9 @@ def test_variables_and_what_they_are_taken_from():
         {"name": "E"},
         {"name": "F", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "gone"}}},
     ]
-    found = spec([], env=env, envFrom=env_from)
-    objects = {
-        ("Secret", "keys"): {"ACCESS_KEY_ID": None},
-        ("ConfigMap", "settings"): {"p": "legacy", "A": "0"},
-    }
+    found = spec([], env=env, envFrom=[of_keys, {"configMapRef": {"name": "settings"}}])
+    objects = {("ConfigMap", "settings"): {"p": "legacy", "A": "0"}}
+    objects["Secret", "keys"] = {"ACCESS_KEY_ID": None}
 
     assert pod_spec.variables(found["containers"][0])["B"] is None
     assert pod_spec.environment(found["containers"][0], objects) == {
@@ -176,15 +165,9 @@ def test_what_a_pod_waits_for_is_all_that_is_not_optional():
         {"name": "c", "projected": {"sources": [{"configMap": {"name": "page"}}]}},
     ]
     env = [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "password", "key": "p"}}}]
-    env_from = [
-        {"configMapRef": {"name": "settings"}},
-        {"secretRef": {"name": "x", "optional": True}},
-    ]
-    found = spec(volumes, env=env, envFrom=env_from)
+    maybe = {"secretRef": {"name": "x", "optional": True}}
+    found = spec(volumes, env=env, envFrom=[{"configMapRef": {"name": "settings"}}, maybe])
 
-    assert [(each.kind, each.name) for each in pod_spec.needed(found)] == [
-        ("Secret", "certificate"),
-        ("ConfigMap", "page"),
-        ("ConfigMap", "settings"),
-        ("Secret", "password"),
-    ]
+    needed = [f"{each.kind} {each.name}" for each in pod_spec.needed(found)]
+    assert needed[:2] == ["Secret certificate", "ConfigMap page"]
+    assert needed[2:] == ["ConfigMap settings", "Secret password"]

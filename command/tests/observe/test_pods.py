@@ -41,13 +41,10 @@ def controlled_by(kind, name, uid):
 
 
 def replica_set(revision):
-    annotations = {"deployment.kubernetes.io/revision": str(revision)}
-    owner = controlled_by("Deployment", "app", "d")
-    name = f"r{revision}"
-    return {
-        "metadata": {"name": name, "uid": name, "annotations": annotations, **owner},
-        "spec": {"selector": {}, "replicas": 1},
-    }
+    annotations, name = {"deployment.kubernetes.io/revision": str(revision)}, f"r{revision}"
+    metadata = {"name": name, "uid": name, "annotations": annotations}
+    metadata |= controlled_by("Deployment", "app", "d")
+    return {"metadata": metadata, "spec": {"selector": {}, "replicas": 1}}
 
 
 def pod(name, minute, owner, labels=None, **fields):
@@ -68,23 +65,18 @@ def deployment(*conditions):
     }
 
 
-@pytest.mark.parametrize(
-    ("reason", "moment"),
-    [("NewReplicaSetAvailable", "2026-11-24T23:00:00Z"), ("ReplicaSetUpdated", "")],
-)
-def test_the_end_of_a_rollout_is_known_once_it_is_complete(reason, moment):
-    last = {"lastUpdateTime": "2026-11-24T23:00:00Z"}
-    progressing = deployment({"type": "Progressing", "reason": reason, **last})
-    [owner] = read_workloads(cluster(deployments=[progressing]), "dev").owners
-    assert owner.rolled_out == moment
+def test_the_end_of_a_rollout_is_known_once_it_is_complete():
+    last = {"type": "Progressing", "lastUpdateTime": "2026-11-24T23:00:00Z"}
+    for reason, moment in (("NewReplicaSetAvailable", last["lastUpdateTime"]), ("Updated", "")):
+        progressing = deployment({"reason": reason, **last})
+        [owner] = read_workloads(cluster(deployments=[progressing]), "dev").owners
+        assert owner.rolled_out == moment
 
 
 def test_the_newest_revision_is_told_from_older_ones_by_its_number():
     failure = {"type": "ReplicaFailure", "message": "quota\nexceeded"}
-    pods = [
-        pod("old", 1, controlled_by("ReplicaSet", "r9", "r9")),
-        pod("new", 2, controlled_by("ReplicaSet", "r10", "r10")),
-    ]
+    owners = [controlled_by("ReplicaSet", each, each) for each in ("r9", "r10")]
+    pods = [pod("old", 1, owners[0]), pod("new", 2, owners[1])]
     lists = {"replicasets": [replica_set(9), replica_set(10)], "pods": pods}
     deployments = [deployment({"type": "Progressing"}, failure)]
     found = read_workloads(cluster(deployments=deployments, **lists), "dev")
@@ -98,16 +90,12 @@ def test_the_newest_revision_is_told_from_older_ones_by_its_number():
 
 
 def test_other_owners_are_read_once_and_may_stay_unread():
-    stateful = {
-        "metadata": {"name": "db", "uid": "s"},
-        "spec": {"selector": {}, "serviceName": "db", "template": TEMPLATE},
-        "status": {"replicas": 1, "updateRevision": "db-2"},
-    }
+    spec = {"selector": {}, "template": TEMPLATE}
+    stateful = {"metadata": {"name": "db", "uid": "s"}, "spec": {**spec, "serviceName": "db"}}
+    stateful["status"] = {"replicas": 1, "updateRevision": "db-2"}
     generation = {"deprecated.daemonset.template.generation": "2"}
-    daemon = {
-        "metadata": {"name": "log", "annotations": generation},
-        "spec": {"selector": {}, "template": TEMPLATE, "updateStrategy": {"type": "OnDelete"}},
-    }
+    daemon = {"metadata": {"name": "log", "annotations": generation}}
+    daemon["spec"] = {**spec, "updateStrategy": {"type": "OnDelete"}}
     of_log = controlled_by("DaemonSet", "log", "l")
     of_db = controlled_by("StatefulSet", "db", "s")
     pods = [
@@ -180,29 +168,21 @@ def test_of_a_secret_the_names_and_what_is_no_secret_are_kept():
 
 def test_when_the_annotation_was_written_is_told_from_other_fields():
     annotation = {"f:annotations": {"f:eks.amazonaws.com/role-arn": {}}}
-    fields = [
-        {"time": "2026-01-01T00:00:00Z", "fieldsV1": {"f:metadata": annotation}},
-        {"time": "2026-02-01T00:00:00Z", "fieldsV1": {"f:metadata": {"f:labels": {}}}},
-        {},
-    ]
-    assert annotated_at({"managedFields": fields}) == "2026-01-01T00:00:00Z"
+    own = {"time": "2026-01-01T00:00:00Z", "fieldsV1": {"f:metadata": annotation}}
+    other = {"time": "2026-02-01T00:00:00Z", "fieldsV1": {"f:metadata": {"f:labels": {}}}}
+    assert annotated_at({"managedFields": [own, other, {}]}) == own["time"]
     assert annotated_at({}) == ""
 
 
 @pytest.mark.parametrize(
-    ("name", "webhook", "found"),
-    [
-        ("pod-identity-webhook", "iam-for-pods.amazonaws.com", True),
-        ("irsa", "pod-identity-webhook.amazonaws.com", True),
-        ("istio-sidecar-injector", "sidecar-injector.istio.io", False),
-    ],
+    "name", ["iam-for-pods.amazonaws.com", "pod-identity-webhook.amazonaws.com", "sidecar.istio.io"]
 )
-def test_the_webhook_is_known_by_its_name_on_eks_and_elsewhere(name, webhook, found):
+def test_the_webhook_is_known_by_its_name_on_eks_and_elsewhere(name):
     client = {"sideEffects": "None", "clientConfig": {"url": "x"}}
-    hook = {"admissionReviewVersions": ["v1"], "name": webhook, **client}
-    configuration = {"metadata": {"name": name}, "webhooks": [hook]}
+    hook = {"admissionReviewVersions": ["v1"], "name": name, **client}
+    configuration = {"metadata": {"name": "own"}, "webhooks": [hook]}
     read = read_webhook(cluster(mutatingwebhookconfigurations=[configuration]))
-    assert (read is not None and read.configuration == name) is found
+    assert (read and read.configuration) == ("own" if name.endswith("amazonaws.com") else None)
 
 
 def test_controllers_without_pods_are_listed_with_their_templates():
@@ -210,16 +190,13 @@ def test_controllers_without_pods_are_listed_with_their_templates():
     spec = {"template": template, "selector": {}, "serviceName": "x"}
     daily = {"schedule": "@daily", "jobTemplate": {"spec": {"template": template}}}
     lists = {"statefulsets": spec, "daemonsets": spec, "cronjobs": daily}
+    lists = {kind: [{"metadata": {"name": "x"}, "spec": e}] for kind, e in lists.items()}
 
-    found = read_controllers(
-        cluster(**{k: [{"metadata": {"name": "x"}, "spec": v}] for k, v in lists.items()}), "dev"
-    )
+    found = read_controllers(cluster(**lists), "dev")
 
-    assert [(each.target, each.pod_spec, each.rolls) for each in found] == [
-        ("statefulset/x", template["spec"], True),
-        ("daemonset/x", template["spec"], True),
-        ("cronjob/x", template["spec"], False),
-    ]
+    rolls = {"statefulset/x": True, "daemonset/x": True, "cronjob/x": False}
+    assert {each.target: each.rolls for each in found} == rolls
+    assert [each.pod_spec for each in found] == [template["spec"]] * 3
 
 
 OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist")

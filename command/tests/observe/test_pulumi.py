@@ -113,7 +113,6 @@ def test_a_replaced_role_is_listed_once_and_its_arn_is_not_known():
 )
 def test_a_preview_without_all_resources_says_so(tmp_path, capsys, text, message):
     assert read(text).missing == message
-
     (tmp_path / "preview.json").write_text(text)
     assert main(["audit", "--stack", str(tmp_path / "preview.json")]) == 3
     assert message in "".join(capsys.readouterr())
@@ -132,7 +131,6 @@ def test_a_preview_without_all_resources_says_so(tmp_path, capsys, text, message
 )
 def test_a_trust_policy_that_cannot_be_read_is_said_in_words(value, expected):
     [found] = read(state([role(assumeRolePolicy=value)])).roles
-
     assert found.trust_policy == expected
 
 
@@ -140,9 +138,7 @@ def test_inline_policies_count_as_well():
     inline = {"role": "s3-app", "name": "own", "policy": json.dumps(BUCKET_POLICY)}
     embedded = role(inlinePolicies=[{"name": "within", "policy": json.dumps(BUCKET_POLICY)}, {}])
     policy = resource("aws:iam/rolePolicy:RolePolicy", "own", inline, inline)
-
     [found] = read(state([embedded, policy])).roles
-
     assert [each.name for each in found.policies] == ["own", "within"]
 
 
@@ -164,9 +160,7 @@ def test_policies_of_a_role_without_a_name_yet_are_those_of_its_component():
     kind = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
     own, other = role(name=UNKNOWN_OUTPUT), {**role(name=UNKNOWN_OUTPUT), "parent": "another"}
     new = [own, {**other, "urn": f"{other['urn']}-b"}, resource(kind, "bucket", attached, {})]
-
     found = read(digest([*new, *RESOURCES[2:3]], operation="create")).roles
-
     assert [bool(each.policies) for each in found] == [True, False]
 
 

@@ -34,8 +34,6 @@ NO_COMPONENTS = (
     "the stack has no Workload, ServiceAccountRole or PodIdentityAssociation of the irsa "
     "components; name the stack of a program that uses them, after `pulumi up`"
 )
-NO_ACCOUNT = " is not NAMESPACE/SERVICE-ACCOUNT: "
-TWICE = "dev/app is given beside --namespace or --service-account; give one\n"
 ALL = "s3-app (dev/s3-app), app (dev/app), app (ops/app), key (it has an access key and no role)"
 
 
@@ -91,16 +89,10 @@ def test_a_state_names_the_stack_and_what_it_owns():
         resource("aws:eks/podIdentityAssociation:PodIdentityAssociation", outputs=associated),
         resource("aws:eks/addon:Addon", outputs={"clusterName": "dev", "addonName": "agent"}),
     )
-    owned = {
-        Resource("association", "dev:dev/s3-app"),
-        Resource("add-on", "dev:agent"),
-        Resource("role", ROLE_A_ARN),
-        Resource("OIDC provider", PROVIDER_ARN),
-        Resource("bucket", "bucket"),
-        Resource("annotation", "dev/s3-app"),
-        Resource("deployment", "dev/s3-app"),
-        Resource("attachment", f"s3-app-A:{POLICY}"),
-    }
+    names = {"association": "dev:dev/s3-app", "add-on": "dev:agent", "role": ROLE_A_ARN}
+    names |= {"OIDC provider": PROVIDER_ARN, "bucket": "bucket", "annotation": "dev/s3-app"}
+    names |= {"deployment": "dev/s3-app", "attachment": f"s3-app-A:{POLICY}"}
+    owned = {Resource(kind, name) for kind, name in names.items()}
     file = {"checkpoint": {"stack": "organization/shop/dev", "latest": export["deployment"]}}
 
     assert stack_of(export) == Stack("dev", frozenset(owned))
@@ -110,17 +102,13 @@ def test_a_state_names_the_stack_and_what_it_owns():
 
 def test_a_workload_is_a_chain_and_its_role_is_no_second_one():
     identity = {**workload(deployment_name=None), "type": "irsa:index:WorkloadIdentity"}
-
     assert chains_of(state(workload(), role())) == StackChains([chain()], [])
     assert chains_of(state(identity, role())) == StackChains([replace(chain(), deployment="")], [])
 
 
-@pytest.mark.parametrize(
-    "by", [{}, {"association_id": "a-1", "role_arn": None}], ids=["role", "association"]
-)
+@pytest.mark.parametrize("by", [{}, {"association_id": "a-1", "role_arn": None}], ids=str)
 def test_a_workload_is_a_chain_for_each_target(by):
     found = chains_of(state(workload(targets=TARGETS, **by), association(target_role_arn=None)))
-
     own = chain(association_id=by.get("association_id", ""))
     assert [each for each in found.chains if each.deployment] == [
         replace(own, role_b_arn=ROLE_B_ARN, profile="B", external_id="t-42"),
@@ -151,23 +139,19 @@ def test_a_role_alone_is_a_chain_for_each_exact_subject():
     ]
 
 
-@pytest.mark.parametrize(
-    ("resource_arns", "bucket"),
-    [(["arn:aws:s3:::acme-data/*", "arn:aws:s3:::acme-data"], "acme-data"), (["*"], "")],
-)
-def test_the_stack_s_policies_are_the_questions_of_their_role(resource_arns, bucket):
+@pytest.mark.parametrize("bucket", ["acme-data", ""])
+def test_the_stack_s_policies_are_the_questions_of_their_role(bucket):
+    arn = f"arn:aws:s3:::{bucket}"
+    resource_arns = [f"{arn}/*", arn] if bucket else ["*"]
     listing = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": resource_arns}
     document = {"Statement": [listing]}
     name = ROLE_A_ARN.rpartition("/")[2]
-    found = chains_of(
-        state(
-            workload(),
-            role(),
-            resource("aws:iam/role:Role", "r", outputs={"arn": ROLE_A_ARN, "name": name}),
-            resource("aws:iam/policy:Policy", "p", outputs={"arn": POLICY, "policy": document}),
-            resource(ATTACHMENT, "a", outputs={"policyArn": POLICY, "role": name}),
-        )
-    )
+    resources = [
+        resource("aws:iam/role:Role", "r", outputs={"arn": ROLE_A_ARN, "name": name}),
+        resource("aws:iam/policy:Policy", "p", outputs={"arn": POLICY, "policy": document}),
+        resource(ATTACHMENT, "a", outputs={"policyArn": POLICY, "role": name}),
+    ]
+    found = chains_of(state(workload(), role(), *resources))
     assert found.chains == [chain(bucket=bucket, stack_policies=(document,))]
 
 
@@ -212,26 +196,8 @@ def test_secrets_that_were_exported_in_plain_are_read():
 def test_another_document_is_refused_with_the_way_out(document, problem, tmp_path, capsys):
     file = tmp_path / "stack"
     file.write_text(json.dumps(document))
-
     assert main(["verify", "--stack", str(file)]) == 2
     assert capsys.readouterr().err == f"irsa verify: --stack {file}: {problem}\n"
-
-
-@pytest.mark.parametrize(
-    ("options", "problem"),
-    [
-        ("dev", NO_ACCOUNT),
-        ("dev/a/b", NO_ACCOUNT),
-        ("--namespace dev/app --service-account app", NO_ACCOUNT),
-        ("dev/app --namespace ops", TWICE),
-        ("--namespace dev", "give NAMESPACE/SERVICE-ACCOUNT, such as dev/s3-app, or --stack\n"),
-    ],
-)
-def test_a_service_account_is_named_once_and_checked_before_the_cluster(options, problem, capsys):
-    assert main(["verify", *options.split()]) == 2
-    [line] = capsys.readouterr().err.splitlines(keepends=True)
-    assert line.startswith("irsa verify: ")
-    assert problem in line
 
 
 @pytest.fixture
@@ -265,32 +231,24 @@ def test_chains_are_chosen_by_logical_name_and_service_account(chosen, options, 
     assert capsys.readouterr().err == skipped
 
 
-@pytest.mark.parametrize(
-    ("options", "profiles"),
-    [("", ["B", "C"]), ("--profile C", ["C"]), (f"--role-b {ROLE_B_ARN}-2", ["C"])],
-)
-def test_targets_are_chosen_by_profile_or_role(chosen, options, profiles):
-    assert [each.profile for each in chosen(options, workload(targets=TARGETS))] == profiles
+def test_targets_are_chosen_by_profile_or_role(chosen):
+    for options, profiles in (("", "BC"), ("--profile C", "C"), (f"--role-b {ROLE_B_ARN}-2", "C")):
+        found = chosen(options, workload(targets=TARGETS))
+        assert [each.profile for each in found] == [*profiles], options
 
 
 def test_the_question_about_an_association_expects_it(chosen):
     [question] = chosen("", association())
-
     assert (question.expects_association, question.expected_role) == (True, ROLE_A_ARN)
     assert (question.expected_target, question.role_b_arn) == (ROLE_B_ARN, "")
 
 
-@pytest.mark.parametrize(
-    ("option", "resources", "existing"),
-    [
-        ("--workload web", (), ALL),
-        ("--workload key", (), ALL),
-        ("--profile D", (workload(targets=TARGETS[:1]),), "s3-app (dev/s3-app, profile B)"),
-    ],
-)
-def test_a_choice_that_fits_none_says_which_exist(chosen, option, resources, existing):
+@pytest.mark.parametrize("option", ["--workload web", "--workload key", "--profile D"])
+def test_a_choice_that_fits_none_says_which_exist(chosen, option):
+    of_one = [workload(targets=TARGETS[:1])] if option == "--profile D" else []
     with pytest.raises(Exception, match=f"no chain of {option.split()[1]}; ") as raised:
-        chosen(option, *resources)
+        chosen(option, *of_one)
+    existing = "s3-app (dev/s3-app, profile B)" if of_one else ALL
     assert str(raised.value).endswith(f"the stack has {existing}")
 
 

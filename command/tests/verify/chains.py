@@ -31,13 +31,8 @@ from tests.support import world
 
 ACCOUNT = ServiceAccountRef(world.NAMESPACE, world.NAME)
 SESSION_ARN = "arn:aws:sts::111122223333:assumed-role/s3-app/irsa-verify"
-CLAIMS = {
-    "iss": world.ISSUER_URL,
-    "sub": world.SUBJECT,
-    "aud": ["sts.amazonaws.com"],
-    "iat": world.NOW - 1,
-    "exp": world.NOW + 600,
-}
+CLAIMS = {"iss": world.ISSUER_URL, "sub": world.SUBJECT, "aud": ["sts.amazonaws.com"]}
+CLAIMS |= {"iat": world.NOW - 1, "exp": world.NOW + 600}
 REGISTERED = {
     "name": "iam-for-pods.amazonaws.com",
     "failurePolicy": "Ignore",
@@ -72,17 +67,13 @@ NOT_MADE = UNMADE.caller
 DENIED = Answer(allowed=False, code="AccessDenied", message="Access Denied")
 SESSION = Answer(allowed=True, arn=SESSION_ARN)
 SESSION_B = Answer(allowed=True, arn="arn:aws:sts::444455556666:assumed-role/s3-app-B/irsa-verify")
-GRANTED = Calls(assumed=SESSION, caller=SESSION, data=Answer(allowed=True), refused=DENIED)
-GRANTED_B = RoleBCalls(
-    assumed=SESSION_B, caller=SESSION_B, data=Answer(allowed=True), direct=DENIED
-)
+LISTED = Answer(allowed=True)
+GRANTED = Calls(assumed=SESSION, caller=SESSION, data=LISTED, refused=DENIED)
+GRANTED_B = RoleBCalls(assumed=SESSION_B, caller=SESSION_B, data=LISTED, direct=DENIED)
 NO_SESSION = {"caller": NOT_MADE, "data": NOT_MADE, "refused": NOT_MADE}
 TARGET = RoleBTarget(role_arn=world.ROLE_B_ARN)
-ASSOCIATION = Association(
-    arn="arn:aws:eks:us-east-1:111122223333:podidentityassociation/dev/a-1",
-    account=ACCOUNT,
-    role_arn=world.ROLE_ARN,
-)
+ASSOCIATION_ARN = "arn:aws:eks:us-east-1:111122223333:podidentityassociation/dev/a-1"
+ASSOCIATION = Association(arn=ASSOCIATION_ARN, account=ACCOUNT, role_arn=world.ROLE_ARN)
 SENT_ID = pod_identity.external_id(world.CLUSTER_ARN, ACCOUNT)
 TARGETING = replace(ASSOCIATION, target_role_arn=world.ROLE_B_ARN, external_id=SENT_ID)
 BY_ASSOCIATION = pod_identity.TargetedBy(world.ROLE_ARN, world.CLUSTER_ARN, ACCOUNT)
@@ -131,15 +122,9 @@ def associated(**changes):
     return {"pod_identity": identity(replace(ASSOCIATION, **changes))}
 
 
-GOOD_EKS = replace(
-    GOOD,
-    service_account=BARE,
-    pods=(associated_pod(),),
-    role=ROLE_EKS,
-    token=EKS_TOKEN,
-    pod_identity=identity(),
-    next_pod=associated_pod().spec,
-)
+OF_EKS = {"role": ROLE_EKS, "token": EKS_TOKEN, "pod_identity": identity()}
+GOOD_EKS = replace(GOOD, service_account=BARE, pods=(associated_pod(),), **OF_EKS)
+GOOD_EKS = replace(GOOD_EKS, next_pod=associated_pod().spec)
 eks_links = partial(links, facts=GOOD_EKS)
 
 

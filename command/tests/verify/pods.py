@@ -7,13 +7,10 @@ from tests.support.world import NAME, REGION, ROLE_ARN, ROLE_B_ARN
 
 FOLDER = "/var/run/secrets/eks.amazonaws.com/serviceaccount"
 REGIONS = [{"name": name, "value": REGION} for name in ("AWS_REGION", "AWS_DEFAULT_REGION")]
+BY_TOKEN = {"AWS_ROLE_ARN": ROLE_ARN, "AWS_WEB_IDENTITY_TOKEN_FILE": f"{FOLDER}/token"}
 INJECTED = {
     "name": "app",
-    "env": [
-        *REGIONS,
-        {"name": "AWS_ROLE_ARN", "value": ROLE_ARN},
-        {"name": "AWS_WEB_IDENTITY_TOKEN_FILE", "value": f"{FOLDER}/token"},
-    ],
+    "env": [*REGIONS, *({"name": name, "value": value} for name, value in BY_TOKEN.items())],
     "volumeMounts": [{"name": "aws-iam-token", "mountPath": FOLDER}],
 }
 SOURCE = {"serviceAccountToken": {"audience": "sts.amazonaws.com", "path": "token"}}
@@ -21,21 +18,18 @@ TOKEN_VOLUME = {"name": "aws-iam-token", "projected": {"sources": [SOURCE]}}
 SPEC = {"containers": [INJECTED], "volumes": [TOKEN_VOLUME]}
 AGENT_FOLDER = "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount"
 AGENT_URI = "http://169.254.170.23/v1/credentials"
-AGENT_TOKEN = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
+BY_AGENT = {
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI": AGENT_URI,
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": f"{AGENT_FOLDER}/eks-pod-identity-token",
+}
 ASSOCIATED = {
     "name": "app",
-    "env": [
-        *REGIONS,
-        {"name": "AWS_CONTAINER_CREDENTIALS_FULL_URI", "value": AGENT_URI},
-        {"name": AGENT_TOKEN, "value": f"{AGENT_FOLDER}/eks-pod-identity-token"},
-    ],
+    "env": [*REGIONS, *({"name": name, "value": value} for name, value in BY_AGENT.items())],
     "volumeMounts": [{"name": "eks-pod-identity-token", "mountPath": AGENT_FOLDER}],
 }
 AGENT_SOURCE = {"audience": "pods.eks.amazonaws.com", "path": "eks-pod-identity-token"}
-AGENT_VOLUME = {
-    "name": "eks-pod-identity-token",
-    "projected": {"sources": [{"serviceAccountToken": AGENT_SOURCE}]},
-}
+AGENT_TOKENS = {"sources": [{"serviceAccountToken": AGENT_SOURCE}]}
+AGENT_VOLUME = {"name": "eks-pod-identity-token", "projected": AGENT_TOKENS}
 AWS_VOLUME = {"name": "aws", "configMap": {"name": "aws"}}
 AWS_MOUNT = {"name": "aws", "mountPath": "/etc/aws"}
 AWS_MOUNTS = [*INJECTED["volumeMounts"], AWS_MOUNT]

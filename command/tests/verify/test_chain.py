@@ -5,6 +5,7 @@ from itertools import combinations, product
 
 import pytest
 
+from command.tests.identity.test_token import JWKS, NO_KEY, OTHER_RSA, signed
 from command.tests.verify.chains import (
     ACCOUNT,
     ASSOCIATION,
@@ -32,14 +33,14 @@ from command.tests.verify.chains import (
 from irsa.identity.arns import provider_arn_for
 from irsa.identity.pod_identity import pod_identity_trust_policy
 from irsa.identity.policies import TrustedRole, role_trust_policy
+from irsa.identity.token import decode_unverified
 from irsa.observe.facts import Answer, PermissionsPolicy, RegisteredProvider
 from irsa.verify.facts import Calls, RoleBFacts, RoleBTarget
 from irsa.verify.gather import role_b_target
 from irsa.verify.link import LINKS, Status, failing_link, status_of
 from irsa.verify.walk import Chain
-from tests.support.world import ACCOUNT_A, ROLE_ARN
+from tests.support.world import ACCOUNT_A, NOW, ROLE_ARN, SUBJECT
 
-NO_ARN = f"{ROLE_ARN}!"
 REFUSED = {"assumed": DENIED, **NO_SESSION}
 NODE = Answer(True, "arn:aws:sts::111122223333:assumed-role/dev-node/i-0123456789abcdef0")
 LONGER = Answer(allowed=True, arn=SESSION_ARN.replace("/s3-app/", "/s3-app-2/"))
@@ -53,13 +54,12 @@ REFUSING = role_b(role_trust_policy([TrustedRole(f"{ROLE_ARN}-2", "AROAOTHER")])
 REFUSED_B = {"role_b": RoleBFacts(target=TARGET, role=REFUSING)}
 JUDGED = ("trust", "permissions", "chain-permission", "chain-trust", "chain-permissions")
 POWERLESS = replace(ROLE, policies=())
+POWERLESS_EKS = replace(GOOD_EKS.role, policies=())
 CHAINS = {
     "IRSA": GOOD,
     "IRSA and role B": replace(GOOD, role=POWERLESS, **REFUSED_B),
     "Pod Identity": GOOD_EKS,
-    "Pod Identity and role B": replace(
-        GOOD_EKS, role=replace(POWERLESS, trust_policy=GOOD_EKS.role.trust_policy), **REFUSED_B
-    ),
+    "Pod Identity and role B": replace(GOOD_EKS, role=POWERLESS_EKS, **REFUSED_B),
     "Pod Identity and target role": targeted(REFUSING.trust_policy),
 }
 NONE = ("service_account", "webhook", "pod_identity", "next_pod", "token", "role", "bucket_policy")
@@ -84,11 +84,8 @@ POLICIES = {
 }
 TRUSTING = {"Effect": "Allow", "Principal": {"AWS": ROLE_ARN}}
 WITH_TAGS = ["sts:AssumeRole", "sts:TagSession"]
-TRUST_B = {
-    "any": {**TRUSTING, "Action": WITH_TAGS},
-    "tagged": {**TRUSTING, "Action": WITH_TAGS, "Condition": BY_REQUEST},
-    "no tags": {**TRUSTING, "Action": "sts:AssumeRole"},
-}
+TRUST_B = {name: {**TRUSTING, "Action": WITH_TAGS} for name in ("any", "tagged", "no tags")}
+TRUST_B["tagged"]["Condition"], TRUST_B["no tags"]["Action"] = BY_REQUEST, "sts:AssumeRole"
 OTHER_CLUSTER = replace(EKS, arn=f"{EKS.arn}-2")
 UNKNOWN_CALLS = {
     "association unread": (identity(UNREAD), [EKS]),
@@ -99,7 +96,6 @@ UNKNOWN_CALLS = {
 
 def test_every_link_of_a_good_chain_passes_in_the_order_of_the_table():
     found = Chain(GOOD).links(GRANTED)
-
     assert statuses({link.key: link for link in found}) == {}
     assert status_of(found) is Status.PASSED
     assert [link.key for link in found] == [key for key in LINKS if key in links()]
@@ -110,7 +106,6 @@ def test_a_provider_at_the_dual_stack_address_is_no_providers_of_the_token():
     issuer = f"oidc-eks.us-east-1.api.aws/id/{'0' * 32}"
     dual_stack = RegisteredProvider(provider_arn_for(issuer, ACCOUNT_A), ("sts.amazonaws.com",))
     link = links(providers=(dual_stack,))["provider"]
-
     assert link.status is Status.FAILED
     assert f"{issuer} (the dual-stack address, which no token names)" in link.found
 
@@ -132,6 +127,23 @@ def test_an_unread_fact_names_the_permission(changes, key):
     assert link.status is Status.UNKNOWN
     assert link.found == "could not read it: needs a permission (403 Forbidden)"
     assert link.remedy.text == "grant a permission"
+
+
+@pytest.mark.parametrize(
+    ("token", "keys", "found"),
+    [
+        (signed(sub=f"{SUBJECT}-2"), JWKS, f"sub {SUBJECT}-2"),
+        (signed(aud=["vault"]), JWKS, "aud ['vault']"),
+        (signed(exp=NOW - 300), JWKS, "ExpiredTokenException: "),
+        (signed(exp=NOW), UNREAD, f"expired at {NOW}, and it is {NOW}"),
+        (signed(OTHER_RSA, kid="rotated-away"), JWKS, f"InvalidIdentityToken: {NO_KEY}"),
+    ],
+    ids=["account", "audience", "expired", "expired by the clock", "unknown key"],
+)
+def test_a_token_that_sts_would_refuse_is_minted_anew(token, keys, found):
+    link = links(token=decode_unverified(token), keys=keys)["token"]
+    assert (link.status, link.found.startswith(found)) == (Status.FAILED, True), link.found
+    assert link.remedy.shell == ("kubectl rollout restart deployment/s3-app --namespace dev",)
 
 
 def test_an_unread_fact_holds_when_sts_granted_the_session():
@@ -172,7 +184,6 @@ def test_an_undecided_trust_policy_is_decided_by_sts_or_the_likely_cause():
 )
 def test_a_call_proves_what_its_answer_says(key, answers, status, found):
     every = links(**answers)
-
     assert (every[key].status, found in every[key].found) == (status, True), every[key]
     failing = failing_link(list(every.values()))
     assert (failing and failing.key) == (key if status is Status.FAILED else None)
@@ -182,11 +193,6 @@ def test_without_a_role_nothing_is_asked_of_aws():
     found = links(service_account=BARE, role=None, assumed=NOT_MADE, caller=NOT_MADE)
     assert found["annotation"].status is Status.FAILED
     assert {found[k].status for k in ("provider", "role", "trust", "assume")} == {Status.UNKNOWN}
-
-
-def test_a_missing_service_account_is_created():
-    link = links(service_account=None, expected_role=ROLE_ARN)["service-account"]
-    assert link.remedy.shell[0] == "kubectl create serviceaccount s3-app --namespace dev"
 
 
 @pytest.mark.parametrize(

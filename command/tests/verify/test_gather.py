@@ -73,11 +73,8 @@ def test_a_wrong_role_arn_is_refused_before_anything_is_read(named):
 
 def with_config(text, role=ROLE):
     """The cluster and the account of a service account whose Pod has an AWS config file."""
-    own = {
-        "name": "app",
-        "env": [{"name": "AWS_CONFIG_FILE", "value": "/etc/aws/config"}],
-        "volumeMounts": [AWS_MOUNT],
-    }
+    env = [{"name": "AWS_CONFIG_FILE", "value": "/etc/aws/config"}]
+    own = {"name": "app", "env": env, "volumeMounts": [AWS_MOUNT]}
     mounted = {"containers": [own], "volumes": [AWS_VOLUME]}
     return Sources(FakeCluster(spec=mounted, **config(text)), FakeAws(role=role))
 
@@ -103,19 +100,16 @@ def profile(name, source="A"):
 )
 def test_each_profile_that_leads_from_the_role_to_one_more_is_a_chain(more, profiles):
     asked = gather_each(QUESTION, with_config(A + more))
-
     titles = [f"dev/s3-app (profile {each})" if each else "dev/s3-app" for each in profiles]
     assert [facts.title for facts in asked] == titles
 
 
-@pytest.mark.parametrize(
-    ("named", "end"),
-    [({"profile": "C"}, "profile C"), ({"role_b_arn": world.ROLE_B_ARN}, world.ROLE_B_ARN)],
-)
-def test_a_question_that_names_a_profile_or_role_b_is_one_chain(named, end):
+def test_a_question_that_names_a_profile_or_role_b_is_one_chain():
     sources = with_config(A + profile("B") + profile("C"))
-    [facts] = gather_each(replace(QUESTION, **named), sources)
-    assert facts.title == f"dev/s3-app ({end})"
+    for named in ({"profile": "C"}, {"role_b_arn": world.ROLE_B_ARN}):
+        [facts] = gather_each(replace(QUESTION, **named), sources)
+        end = "profile C" if "profile" in named else world.ROLE_B_ARN
+        assert facts.title == f"dev/s3-app ({end})"
 
 
 @pytest.mark.parametrize("name", ["", "irsa-b"])
@@ -170,9 +164,7 @@ def test_a_refusal_is_tried_again_until_iam_has_heard_of_the_change(
     # Not of `time` itself, which the threads of a running sandbox use.
     clock = SimpleNamespace(monotonic=lambda: sum(sleeps), sleep=sleeps.append)
     monkeypatch.setattr(walk, "time", clock)
-
     found, _ = walk.retried(lambda: (left.pop(0) if left[1:] else left[0], None), wait=wait)
-
     assert (found, sum(sleeps)) == (outcome, slept)
 
 
@@ -183,43 +175,31 @@ def eks_sources(spec=GOOD_EKS.next_pod, account=GOOD_EKS.service_account, **chan
     return Sources(cluster, FakeAws(**changes))
 
 
-@pytest.mark.parametrize(
-    ("sources", "known", "asked"),
-    [
-        (eks_sources(), identity(), ("pods.eks.amazonaws.com", "s3-app-1")),
-        (eks_sources(SPEC, association=None), NO_IDENTITY, ("sts.amazonaws.com", None)),
-    ],
-    ids=["bound-to-the-running-pod", "no-association"],
-)
-def test_a_token_is_for_eks_where_an_association_is(sources, known, asked):
-    assert gather(QUESTION, sources).pod_identity == known
-    assert sources.cluster.asked == [asked]
+def test_a_token_is_for_eks_and_bound_to_the_pod_where_an_association_is():
+    eks, irsa = eks_sources(), eks_sources(SPEC, association=None)
+    assert gather(QUESTION, eks).pod_identity == identity()
+    assert gather(QUESTION, irsa).pod_identity == NO_IDENTITY
+    assert eks.cluster.asked == [("pods.eks.amazonaws.com", "s3-app-1")]
+    assert irsa.cluster.asked == [("sts.amazonaws.com", None)]
 
 
-@pytest.mark.parametrize(
-    ("groups", "nodes", "roles"),
-    [(GROUPS, {"n": "workers"}, {"workers": "role of workers"}), (UNREAD, UNREAD, {})],
-)
-def test_the_nodes_of_the_pods_are_read_with_their_roles(groups, nodes, roles):
+def test_the_nodes_of_the_pods_are_read_with_their_roles():
     sources = eks_sources(associated_pod(nodeName="n").spec)
-    sources.cluster.node_groups = lambda: groups
     sources.aws.node_role = lambda _, group: f"role of {group}"
 
-    found = gather(QUESTION, sources).pod_identity
-    assert (found.nodes, found.node_roles) == (nodes, roles)
+    for groups in (GROUPS, UNREAD):
+        sources.cluster.node_groups = lambda groups=groups: groups
+        found = gather(QUESTION, sources).pod_identity
+        known = ({"n": "workers"}, {"workers": "role of workers"})
+        assert (found.nodes, found.node_roles) == (known if groups is GROUPS else (UNREAD, {}))
 
 
-@pytest.mark.parametrize(
-    ("label", "group"),
-    [
-        ("eks.amazonaws.com/nodegroup=workers", "workers"),
-        ("eks.amazonaws.com/compute-type=auto", AUTO_MODE),
-        ("karpenter.sh/nodepool=default", ""),
-    ],
-)
-def test_a_node_is_of_a_node_group_or_of_auto_mode(label, group):
-    labels = dict([label.split("=")])
-    assert node_group({"metadata": {"name": "n", "labels": labels}}) == ("n", group)
+def test_a_node_is_of_a_node_group_or_of_auto_mode():
+    of_labels = {"eks.amazonaws.com/nodegroup=workers": "workers"}
+    of_labels |= {"eks.amazonaws.com/compute-type=auto": AUTO_MODE, "karpenter.sh/nodepool=x": ""}
+    for label, group in of_labels.items():
+        labels = dict([label.split("=")])
+        assert node_group({"metadata": {"name": "n", "labels": labels}}) == ("n", group)
 
 
 @pytest.mark.parametrize(
@@ -235,8 +215,6 @@ def test_a_cluster_that_is_not_the_kubeconfig_s_for_certain_is_not_read(cluster,
     sources = eks_sources()
     sources.cluster.eks, sources.cluster.issuer_url = ClusterArn(*cluster), lambda: world.ISSUER_URL
     vars(sources.aws).update(account)
-
     found = gather(QUESTION, sources).pod_identity
-
     assert isinstance(found, Unread)
     assert text in (found.reason, found.remedy)

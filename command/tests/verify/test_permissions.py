@@ -32,7 +32,7 @@ from tests.support.world import ACCOUNT_A, BUCKET
 B = f"arn:aws:s3:::{BUCKET}"
 QUEUE = f"arn:aws:sqs:us-east-1:{ACCOUNT_A}:orders"
 KEY = f"arn:aws:kms:us-east-1:{ACCOUNT_A}:key/1"
-SEND = (Grant("sqs:SendMessage", QUEUE),)
+SEND, ANY_QUEUE = ((Grant("sqs:SendMessage", each),) for each in (QUEUE, "*"))
 PASSED, FAILED, UNKNOWN, NOT_ASKED = Status.PASSED, Status.FAILED, Status.UNKNOWN, Status.NOT_ASKED
 FREE = replace(GOOD, bucket="")
 
@@ -45,10 +45,13 @@ def deny(action, resource="*", **more):
     return {**allow(action, resource, **more), "Effect": "Deny"}
 
 
-def having(*statements, facts=FREE, name="own", **changes):
+def policy(*statements, name="own"):
+    return (PermissionsPolicy(name, {"Statement": [*statements]}),) if statements else ()
+
+
+def having(*statements, **changes):
     """The facts of a role with one inline policy, or none."""
-    policies = (PermissionsPolicy(name, {"Statement": [*statements]}),) if statements else ()
-    return replace(facts, role=replace(ROLE, policies=policies), **changes)
+    return replace(FREE, role=replace(ROLE, policies=policy(*statements)), **changes)
 
 
 def asked(facts, calls=GRANTED):
@@ -57,6 +60,7 @@ def asked(facts, calls=GRANTED):
 
 READ = allow(["s3:GetObject", "s3:ListBucket"], [B, f"{B}/*"])
 BY_TAG = {"Condition": {"StringEquals": {"s3:ExistingObjectTag/team": "a"}}}
+TAGGED = allow("s3:GetObject", f"{B}/*", **BY_TAG)
 FROM = {"Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}}
 STOP = {"Statement": [deny("s3:GetObject", f"{B}/*", Principal="*")]}
 CHAINS = {
@@ -67,33 +71,23 @@ CHAINS = {
 }
 
 
+QUESTIONS = {
+    "no policy": ((), {}, UNKNOWN),
+    "no policy, a bucket": ((), {"bucket": BUCKET}, FAILED),
+    "everything": (ALL, {}, NOT_ASKED),
+    "everything, a bucket": (ALL, {"bucket": BUCKET}, PASSED),
+    "everything, any queue": (ALL, {"grants": ANY_QUEUE}, PASSED),
+    "unread": (UNREAD, {}, NOT_ASKED),
+    "unread, any queue": (UNREAD, {"grants": ANY_QUEUE}, UNKNOWN),
+    "everything denied": (policy(allow("*"), deny("*")), {}, FAILED),
+    "another action": (policy(READ), {"grants": SEND}, FAILED),
+}
+
+
 @pytest.mark.parametrize("chain", CHAINS)
-@pytest.mark.parametrize(
-    ("policies", "question", "status"),
-    [
-        ((), {}, UNKNOWN),
-        ((), {"bucket": BUCKET}, FAILED),
-        (ALL, {}, NOT_ASKED),
-        (ALL, {"bucket": BUCKET}, PASSED),
-        (ALL, {"grants": (Grant("sqs:SendMessage", "*"),)}, PASSED),
-        (UNREAD, {}, NOT_ASKED),
-        (UNREAD, {"grants": (Grant("sqs:SendMessage", "*"),)}, UNKNOWN),
-        ((PermissionsPolicy("no", {"Statement": [allow("*"), deny("*")]}),), {}, FAILED),
-        ((PermissionsPolicy("part", {"Statement": [READ]}),), {"grants": SEND}, FAILED),
-    ],
-    ids=[
-        "none",
-        "none-asked",
-        "all",
-        "bucket",
-        "queue",
-        "unread",
-        "unread-asked",
-        "denied",
-        "other",
-    ],
-)
-def test_permissions_are_never_left_out(chain, policies, question, status):
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_permissions_are_never_left_out(chain, name):
+    policies, question, status = QUESTIONS[name]
     facts = replace(CHAINS[chain], **{"bucket": "", **question})
     if facts.role_b:
         end = replace(facts.role_b.role, policies=policies)
@@ -105,13 +99,10 @@ def test_permissions_are_never_left_out(chain, policies, question, status):
 
 
 def test_without_a_question_the_link_prints_the_command_that_asks():
-    found = asked(having(READ))
-    assert found.remedy.shell == (f"python -m irsa verify dev/s3-app --bucket {BUCKET}",)
-    assert (
-        asked(having(allow(SEND[0].action, QUEUE)))
-        .remedy.shell[0]
-        .endswith(f"--action sqs:SendMessage --resource {QUEUE}")
-    )
+    ask = "python -m irsa verify dev/s3-app"
+    assert asked(having(READ)).remedy.shell == (f"{ask} --bucket {BUCKET}",)
+    of_queue = asked(having(allow("sqs:SendMessage", QUEUE))).remedy.shell
+    assert of_queue == (f"{ask} --action sqs:SendMessage --resource {QUEUE}",)
     assert asked(having(allow("s3:*"))).remedy.shell == ()  # which has no bucket to ask about
 
 
@@ -130,23 +121,19 @@ def test_without_a_question_the_link_prints_the_command_that_asks():
         (having(allow("sqs:Send*", QUEUE), stack_policies=({"Statement": READ},)), FAILED),
         (having(READ, stack_policies=({"Statement": READ},)), PASSED),
         (having(allow("s3:Get*", B, **BY_TAG), stack_policies=({"Statement": READ},)), FAILED),
+        # A condition on the request is no doubt in the stack's own statement.
+        (having(TAGGED, stack_policies=({"Statement": TAGGED},)), PASSED),
+        (having(TAGGED, deny("s3:*"), stack_policies=({"Statement": TAGGED},)), FAILED),
     ],
 )
 def test_what_the_role_s_or_the_stack_s_policies_name_is_judged(facts, status):
     assert asked(facts).status is status
 
 
-def test_a_condition_on_the_request_is_no_doubt_in_the_stack_s_own_statement():
-    statement = allow("s3:GetObject", f"{B}/*", **BY_TAG)
-    stack = ({"Statement": [statement]},)
-    assert asked(having(statement, stack_policies=stack)).status is PASSED
-    assert asked(having(statement, deny("s3:*"), stack_policies=stack)).status is FAILED
-
-
 STATEMENTS = [
     allow("s3:GetObject", f"{B}/*"),
     allow("s3:*", "*"),
-    allow("s3:GetObject", f"{B}/*", **BY_TAG),
+    TAGGED,
     deny("s3:GetObject", f"{B}/*"),
     deny("s3:*", f"{B}/private/*"),
     deny("s3:*", "*", **FROM),
@@ -175,7 +162,7 @@ def test_a_call_of_s3_answers_for_its_own_action_alone():
     assert asked(listing).status is PASSED  # by the list that S3 gave
 
 
-LIMIT = PermissionsPolicy("limit", {"Statement": [allow("s3:*", [B, f"{B}/2026/*"])]})
+[LIMIT] = policy(allow("s3:*", [B, f"{B}/2026/*"]))
 ALL_BUT = deny("*", NotResource=f"{B}/2026/*")
 del ALL_BUT["Resource"]
 
@@ -190,7 +177,7 @@ def test_a_limit_that_allows_a_part_of_what_the_policies_name_fails_nothing(ques
 
 
 def test_a_new_policy_replaces_none_and_is_for_the_resource_alone():
-    own = (PermissionsPolicy("irsa-bucket", {"Statement": [allow("sqs:*", QUEUE)]}),)
+    own = policy(allow("sqs:*", QUEUE), name="irsa-bucket")
     facts = replace(having(bucket=BUCKET), role=replace(ROLE, policies=own))
     assert "--policy-name irsa-bucket-2 " in asked(facts).remedy.shell[0]
     every = asked(having(READ, grants=(Grant("secretsmanager:GetSecretValue", "*"),)))
@@ -237,9 +224,8 @@ def test_the_report_begins_with_what_fails_and_ends_with_what_was_judged():
     assert good[0] == "dev/s3-app: context c"
     assert len(good) == len(found) + 2
     assert good[-1].startswith("passed: s3:ListBucket, s3:GetObject; not asked: other actions")
-    assert text(FREE, Chain(FREE).links(GRANTED)).endswith(
-        "passed; not asked: permissions, the call inside the Pod (--exec)"
-    )
+    end = "passed; not asked: permissions, the call inside the Pod (--exec)"
+    assert text(FREE, Chain(FREE).links(GRANTED)).endswith(end)
     broken = replace(facts, webhook=None, pods=())
     lines = text(broken, Chain(broken).links(GRANTED), "", {FAILED: "31"}).splitlines()
     assert lines[1].startswith("\x1b[31m  ✗ webhook")

@@ -102,13 +102,10 @@ def test_unreadable_associations_leave_an_annotated_chain_as_it_is():
     assert [*links(pod_identity=UNREAD)] == [*links()]
 
 
-@pytest.mark.parametrize(
-    ("key", "changes"),
-    [("association", {"pod_identity": identity(UNREAD)}), ("assume", {"assumed": UNREAD})],
-)
-def test_an_unread_answer_of_eks_names_the_permission(key, changes):
-    link = eks_links(**changes)[key]
-    assert (link.status, link.remedy.text) == (UNKNOWN, "grant a permission")
+def test_an_unread_answer_of_eks_names_the_permission():
+    unread = {"association": {"pod_identity": identity(UNREAD)}, "assume": {"assumed": UNREAD}}
+    found = [eks_links(**changes)[key] for key, changes in unread.items()]
+    assert {(each.status, each.remedy.text) for each in found} == {(UNKNOWN, "grant a permission")}
 
 
 @pytest.mark.parametrize(
@@ -157,7 +154,6 @@ def test_a_role_for_eks_without_association_is_no_matter_of_annotations():
 )
 def test_the_agent_runs_by_add_on_daemon_set_or_auto_mode(cluster, agent, status):
     link = eks_links(pod_identity=identity(cluster=cluster, agent=agent))["agent"]
-
     missing = cluster.addon is None and status is FAILED
     add = "aws eks create-addon --cluster-name dev --addon-name eks-pod-identity-agent"
     commands = (f"{add} --region us-east-1",) if missing else ()
@@ -167,7 +163,6 @@ def test_the_agent_runs_by_add_on_daemon_set_or_auto_mode(cluster, agent, status
 def test_a_call_inside_the_pod_proves_the_agent_of_its_node():
     pods = [associated_pod(nodeName=node) for node in ("n", "m")]
     known = identity(node_roles={"": UNREAD}, agent=frozenset({"n", "m"}))
-
     for found, status in ((pods[:1], PASSED), (pods, UNKNOWN)):
         assert eks_links(*found, pod_identity=known, inside=SESSION)["agent"].status is status
 
@@ -287,18 +282,14 @@ def joined(document, more):
 
 @pytest.mark.parametrize("trusted", [[], TRUST_EKS["Statement"]], ids=["none", "eks"])
 @pytest.mark.parametrize("action", ["sts:AssumeRole", "sts:TagSession"])
-@pytest.mark.parametrize(
-    ("condition", "remedy"),
-    [
-        (NOT_PROD, "meet the trust policy's conditions (aws:RequestTag/"),
-        ({}, "change the Deny of the trust policy: it has no condition that a call meets"),
-    ],
-)
-def test_a_deny_by_what_eks_sends_is_not_lifted(trusted, action, condition, remedy):
+@pytest.mark.parametrize("condition", [NOT_PROD, {}], ids=["by namespace", "of all"])
+def test_a_deny_by_what_eks_sends_is_not_lifted(trusted, action, condition):
+    met = "meet the trust policy's conditions (aws:RequestTag/"
+    changed = "change the Deny of the trust policy: it has no condition that a call meets"
     stop = {"Effect": "Deny", "Principal": "*", "Action": action, "Condition": condition}
     trust = {**TRUST_EKS, "Statement": [*trusted, stop]}
     link = eks_links(role=replace(ROLE, trust_policy=trust), calls=UNMADE)["trust"]
-    assert link.remedy.text.startswith(remedy)
+    assert link.remedy.text.startswith(met if condition else changed)
 
 
 def allowing(action, resource="*", **condition):
@@ -317,17 +308,13 @@ def test_session_tags_that_a_policy_goes_by_are_enabled():
     assert "--no-disable-session-tags" in link.remedy.shell[0]
 
 
-@pytest.mark.parametrize(
-    ("facts", "key"),
-    [
-        (replace(GOOD_EKS, **associated(**LIMITED), role=ROLE_UNTAGGED), "permissions"),
-        (targeted(association=replace(TARGETING, policy=LIMIT)), "chain-permissions"),
-    ],
-)
-def test_a_session_policy_limits_the_session(facts, key):
-    link = links(facts=facts, calls=UNMADE)[key]
-    assert (link.status, link.remedy.commands) == (FAILED, ())
-    assert link.remedy.text.startswith("allow it in the association's session policy")
+def test_a_session_policy_limits_the_session():
+    own = replace(GOOD_EKS, **associated(**LIMITED), role=ROLE_UNTAGGED)
+    target = targeted(association=replace(TARGETING, policy=LIMIT))
+    for key, facts in {"permissions": own, "chain-permissions": target}.items():
+        link = links(facts=facts, calls=UNMADE)[key]
+        assert (link.status, link.remedy.commands) == (FAILED, ())
+        assert link.remedy.text.startswith("allow it in the association's session policy")
 
 
 def test_policies_on_session_tags_are_decided_by_the_pod_s_own():
@@ -377,16 +364,11 @@ def with_profile(text):
 
 
 @pytest.mark.parametrize(
-    ("source", "fix"),
-    [
-        ("web_identity_token_file = /token", "remove web_identity_token_file and "),
-        ("source_profile = B", "remove source_profile and "),
-        ("region = x", ""),
-    ],
+    "source", ["web_identity_token_file = /t", "source_profile = B", "region = x"]
 )
-def test_a_profile_starts_from_the_agent_s_credentials(source, fix):
+def test_a_profile_starts_from_the_agent_s_credentials(source):
     link = chained(with_profile(f"{PROFILE}{source}\n"), ROLE_EKS)["profile"]
-
+    fix = "" if source == "region = x" else f"remove {source.split()[0]} and "
     assert "does not start from the association" in link.found
     assert link.remedy.text.startswith(f"{fix}set credential_source = EcsContainer in [profile B]")
     assert chained(with_profile(FROM_AGENT), ROLE_EKS)["profile"].status is PASSED
@@ -395,7 +377,6 @@ def test_a_profile_starts_from_the_agent_s_credentials(source, fix):
 def test_each_profile_that_starts_from_the_agent_is_a_chain():
     others = FROM_AGENT.replace("B]", "C]") + FROM_AGENT.replace("B]", "D]").replace("Ecs", "No")
     facts = with_profile(FROM_AGENT + others)
-
     assert facts.chaining_profiles == ["B", "C"]
     assert replace(facts, pod_identity=identity(TARGETING)).chaining_profiles == []
 

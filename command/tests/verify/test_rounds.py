@@ -280,10 +280,8 @@ OF_EKS = {
     "trust-of-team": lambda w: w.trust(TRUST_TEAM),
     "by-tag": lambda w: w.allow(allowing("s3:ListBucket", BY_TAG)),
 }
-NOT_PROD = {
-    **NO_SESSIONS,
-    "Condition": {"StringNotEquals": {"aws:RequestTag/kubernetes-namespace": "prod"}},
-}
+IN_PROD = {"aws:RequestTag/kubernetes-namespace": "prod"}
+NOT_PROD = {**NO_SESSIONS, "Condition": {"StringNotEquals": IN_PROD}}
 TRUST_TEAM = deepcopy(TRUST_EKS)
 TRUST_TEAM["Statement"][0]["Condition"]["StringEquals"]["aws:PrincipalTag/team"] = "data"
 TRUST_CLUSTER_2 = pod_identity_trust_policy(CLUSTERS[1:], [ACCOUNT, NB])
@@ -326,9 +324,10 @@ def own(call: Any) -> bool:
     return mine and call.kind in ("token", "association")
 
 
-@pytest.mark.parametrize(
-    ("by_association", "first"), [(by, name) for by, breaks in BREAKS.items() for name in breaks]
-)
+FIRST = [(by, name) for by, breaks in BREAKS.items() for name in breaks]
+
+
+@pytest.mark.parametrize(("by_association", "first"), FIRST)
 def test_the_remedies_end_and_no_other_caller_gains_or_loses(by_association, first, subtests):
     breaks = BREAKS[by_association]
     names = list(breaks)

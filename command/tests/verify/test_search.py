@@ -33,11 +33,9 @@ from tests.support import world
 
 RESTARTS = kubectl("rollout", "restart", "x", changes=None)
 QUESTION = Question(namespace=ACCOUNT.namespace, name=ACCOUNT.name, wait=0)
-OTHER = replace(
-    ROLE,
-    arn=f"{world.ROLE_ARN}-2",
-    trust_policy=irsa_trust_policy([world.PROVIDER_ARN], [ServiceAccountRef("dev", "nb")]),
-)
+OF_NB = irsa_trust_policy([world.PROVIDER_ARN], [ServiceAccountRef("dev", "nb")])
+OTHER = replace(ROLE, arn=f"{world.ROLE_ARN}-2", trust_policy=OF_NB)
+SUBJECTS = "system:serviceaccount"
 FOREIGN = world.ROLE_ARN.replace(world.ACCOUNT_A, world.ACCOUNT_B)
 TYPO = world.ROLE_ARN[:-1]
 TO_OTHER = replace(ASSOCIATION, role_arn=TYPO)
@@ -62,30 +60,25 @@ def cause(where, **named):
     return link.key, link.remedy.shell, link
 
 
-@pytest.mark.parametrize(
-    ("where", "key", "command"),
-    [
-        (sources(account=annotated(TYPO)["service_account"]), "annotation", "annotate"),
-        (sources(BARE), "annotation", "annotate"),
-        (sources(annotated(OTHER.arn)["service_account"]), "annotation", "annotate"),
-        (sources(annotated(f'"{ROLE.arn}"')["service_account"]), "annotation", "annotate"),
-        (sources(annotated(SESSION_ARN)["service_account"]), "annotation", "annotate"),
-        (sources(annotated(FOREIGN)["service_account"]), "annotation", "annotate"),
-        (sources(BARE, (ROLE_EKS, OTHER)), "association", "create-pod-identity-association"),
-        (sources(BARE, (ROLE_EKS, OTHER), TO_OTHER), "association", "update-pod-identity-assoc"),
-    ],
-    ids=[
-        "misspelt",
-        "missing",
-        "another role",
-        "quotes",
-        "session",
-        "account",
-        "no association",
-        "another association",
-    ],
-)
-def test_the_cause_is_the_same_with_and_without_the_role_s_name(where, key, command):
+def of(value):
+    return annotated(value)["service_account"]
+
+
+CAUSES = {
+    "misspelt": (sources(of(TYPO)), "annotation", "annotate"),
+    "missing": (sources(BARE), "annotation", "annotate"),
+    "another role": (sources(of(OTHER.arn)), "annotation", "annotate"),
+    "quotes": (sources(of(f'"{ROLE.arn}"')), "annotation", "annotate"),
+    "session": (sources(of(SESSION_ARN)), "annotation", "annotate"),
+    "account": (sources(of(FOREIGN)), "annotation", "annotate"),
+    "no association": (sources(BARE, (ROLE_EKS, OTHER)), "association", "create-pod-identity-a"),
+    "another": (sources(BARE, (ROLE_EKS, OTHER), TO_OTHER), "association", "update-pod-identity"),
+}
+
+
+@pytest.mark.parametrize("name", CAUSES)
+def test_the_cause_is_the_same_with_and_without_the_role_s_name(name):
+    where, key, command = CAUSES[name]
     found, commands, link = cause(where)
     assert found == key
     assert command in commands[0]
@@ -97,30 +90,25 @@ def test_the_cause_is_the_same_with_and_without_the_role_s_name(where, key, comm
 
 
 NEAR = replace(OTHER, arn=world.ROLE_ARN)
-FAR = replace(OTHER, arn="arn:aws:iam::111122223333:role/ci")
-TWO = (ROLE, replace(ROLE, arn="arn:aws:iam::111122223333:role/reader"))
-TWINS = (replace(ROLE, arn="arn:aws:iam::111122223333:role/writer"), TWO[1])
+FAR, READER, WRITER = (
+    replace(each, arn=f"arn:aws:iam::111122223333:role/{name}")
+    for each, name in ((OTHER, "ci"), (ROLE, "reader"), (ROLE, "writer"))
+)
 
 
 @pytest.mark.parametrize(
     ("roles", "listed", "key", "creates", "text"),
     [
         ([FAR], None, "role", True, "create the role, or correct the annotation"),
-        (
-            [NEAR],
-            None,
-            "role",
-            False,
-            f"there is {NEAR.arn}, which trusts system:serviceaccount:dev:nb",
-        ),
-        (TWO, None, "annotation", False, "annotate the service account with the right role"),
-        (TWINS, None, "role", False, "trust this service account"),
+        ([NEAR], None, "role", False, f"there is {NEAR.arn}, which trusts {SUBJECTS}:dev:nb"),
+        ([ROLE, READER], None, "annotation", False, "annotate the service account with the rig"),
+        ([WRITER, READER], None, "role", False, "trust this service account"),
         ([ROLE], UNREAD, "role", False, "could not read it: needs a permission"),
     ],
     ids=["none", "near", "nearest", "several", "unread"],
 )
 def test_a_role_is_created_only_where_none_is_near(roles, listed, key, creates, text):
-    where = sources(annotated(TYPO)["service_account"], tuple(roles), listed=listed)
+    where = sources(of(TYPO), tuple(roles), listed=listed)
     found, commands, link = cause(where)
     assert (found, any("create-role" in each for each in commands)) == (key, creates)
     assert text in link.remedy.text
@@ -150,10 +138,8 @@ def test_a_missing_service_account_is_answered_by_the_nearest_name(account, foun
 def test_a_role_that_is_reached_by_chaining_is_not_annotated():
     where = sources(roles=(ROLE, OTHER))
     key, commands, link = cause(where, expected_role=OTHER.arn)
-    assert (key, commands) == (
-        "annotation",
-        (f"python -m irsa verify dev/s3-app --role-b {OTHER.arn}",),
-    )
+    ask = f"python -m irsa verify dev/s3-app --role-b {OTHER.arn}"
+    assert (key, commands) == ("annotation", (ask,))
     assert "which trusts the service account" in link.found
 
 
@@ -164,10 +150,8 @@ def test_pods_with_an_access_key_are_not_cut_off():
     where.cluster.workloads = lambda _: Workloads((Pod("p", "s3-app", {}, {}, spec),))
     links = Chain(searched(gather(QUESTION, where), where)).links()
     assert failing_link([each for each in links if each.key != "injection"]) is None
-    assert [each.remedy.shell for each in links if each.key in ("annotation", "precedence")] == [
-        (),
-        (),
-    ]
+    of_keys = [each for each in links if each.key in ("annotation", "precedence")]
+    assert [each.remedy.shell for each in of_keys] == [(), ()]
 
 
 def test_a_deployment_of_that_name_is_asked_about_if_it_runs_otherwise():
@@ -178,16 +162,15 @@ def test_a_deployment_of_that_name_is_asked_about_if_it_runs_otherwise():
     assert link.remedy.shell == ("python -m irsa verify dev/s3-app --deployment s3-app",)
 
 
-@pytest.mark.parametrize(
-    ("key", "end"), [("trust", "-x"), ("chain-permission", "-x"), ("chain-trust", "-x --profile b")]
-)
-def test_commands_name_the_profile_of_the_account_that_they_change(key, end):
+def test_commands_name_the_profile_of_the_account_that_they_change():
     where, other = sources(), FakeAws()
     other.account, other.profile = world.ACCOUNT_B, "b"
     facts = replace(GOOD, role_b=RoleBFacts(target=TARGET, role=None))
-    link = Check(key, "it").failed("it", "do so", aws("iam", "-x", changes=None), RESTARTS)
-    found = in_account(link, facts, replace(where, others=(other,)))
-    assert [each.split(" ", 2)[2] for each in found.remedy.shell] == [end, "restart x"]
+    for key in ("trust", "chain-permission", "chain-trust"):
+        link = Check(key, "it").failed("it", "do so", aws("iam", "-x", changes=None), RESTARTS)
+        found = in_account(link, facts, replace(where, others=(other,)))
+        end = "-x --profile b" if key == "chain-trust" else "-x"
+        assert [each.split(" ", 2)[2] for each in found.remedy.shell] == [end, "restart x"]
 
 
 def test_an_api_server_that_does_not_answer_ends_the_question():

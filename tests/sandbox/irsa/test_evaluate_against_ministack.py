@@ -42,10 +42,8 @@ pytestmark = pytest.mark.sandbox
 
 BUCKET = "arn:aws:s3:::bucket"
 POINT = f"arn:aws:s3:us-east-1:{ACCOUNT_A}:accesspoint/one"
-POINTS = [
-    *(POINT, f"{POINT}/x", "arn:aws:s3:*:*:accesspoint/*", "arn:aws:sns:*:*:*"),
-    "arn:aws:s3:us-east-1:1?1122223333:accesspoint/o*",
-]
+LIKE_ONE = "arn:aws:s3:us-east-1:1?1122223333:accesspoint/o*"
+POINTS = [POINT, f"{POINT}/x", "arn:aws:s3:*:*:accesspoint/*", "arn:aws:sns:*:*:*", LIKE_ONE]
 ADDRESSES = ["10.0.0.0/8", "10.1.2.3", "192.0.2.0/24", "2001:db8::/32"]
 ORDER = ("Equals", "NotEquals", "LessThan", "LessThanEquals", "GreaterThan", "GreaterThanEquals")
 EQUAL = ("Equals", "NotEquals", "EqualsIgnoreCase", "NotEqualsIgnoreCase", "Like", "NotLike")
@@ -63,17 +61,11 @@ TEXTS = [
 ]
 OF_REQUEST = ["aws:SecureTransport", "aws:CurrentTime", "aws:RequestTag/none"]
 CALL_KEYS = [*TYPED, "s3:prefix", "s3:labels", *OF_REQUEST]
-VALUES = {
-    "s3:prefix": "home/x",
-    "s3:max-keys": "10",
-    "s3:blob": "QmluYXJ5",
-    "s3:DataAccessPointArn": POINT,
-}
+VALUES = {"s3:prefix": "home/x", "s3:max-keys": "10", "s3:blob": "QmluYXJ5"}
+VALUES["s3:DataAccessPointArn"] = POINT
 ACTIONS = ["s3:ListBucket", "s3:List*", "s3:*", "*", "S3:listbucket", "s3:GetObject"]
-RESOURCES = [
-    *(BUCKET, f"{BUCKET}/*", "*"),
-    *("arn:aws:s3:::*", "arn:aws:s3:::buck?t", "arn:aws:s3:::BUCKET"),
-]
+OF_S3 = [f"arn:aws:s3:::{each}" for each in ("*", "buck?t", "BUCKET")]
+RESOURCES = [BUCKET, f"{BUCKET}/*", "*", *OF_S3]
 PRINCIPALS = (SESSION_A, ROLE_A, ROOT, ACCOUNT_A, USER, ACCOUNT_B, f"{ROLE_A}x")
 WEB, PLAIN = "sts:AssumeRoleWithWebIdentity", "sts:AssumeRole"
 
@@ -170,10 +162,11 @@ def trust_answers(make):
 def trust_verdict(request, policy):
     """The answer of a trust policy alone: the caller's own policies allow everything."""
     every = document({"Effect": "Allow", "Action": "*", "Resource": "*"})
-    policies = Policies(
-        resource=compile_policy(policy, "trust", Kind.TRUST),
-        identity=[compile_policy(every, "all", Kind.IDENTITY)],
+    own, trust = (
+        compile_policy(every, "all", Kind.IDENTITY),
+        compile_policy(policy, "t", Kind.TRUST),
     )
+    policies = Policies(resource=trust, identity=[own])
     return Inquiry(request, policies, same_account=False).decide().verdict.value
 
 
@@ -231,7 +224,6 @@ def their_context(arn, action, resource, keys):
 def test_both_judge_thousands_of_cases_alike(judge):
     make, cases = Generator(20261125), 3_500
     answers = [judge(make) for _ in range(cases)]
-
     assert [each for each in answers if each[1] != each[2]] == []
     # The cases must be worth something: both answers often, and never "unknown".
     counted = [sum(ours == verdict for _, ours, _ in answers) for verdict in ("allow", "deny")]

@@ -21,9 +21,9 @@ from irsa_sandbox.aws.clients import AwsClients, Credentials
 from irsa_sandbox.testing.sandbox import CLUSTER
 from irsa_sandbox.webhook.identities import held_back
 from tests.sandbox.support.cluster import eventually
-from tests.sandbox.support.pod_identity import ADDON, NODE_POLICY
+from tests.sandbox.support.pod_identity import ADDON
 from tests.sandbox.support.remedies import apply, remedied
-from tests.sandbox.support.workload import CLUSTER_ARN, NAME, AssociatedWorkload, link_of, troubles
+from tests.sandbox.support.workload import CLUSTER_ARN, AssociatedWorkload, link_of, troubles
 
 pytestmark = pytest.mark.sandbox
 
@@ -38,17 +38,6 @@ def workload(agent) -> AssociatedWorkload:
 def test_a_missing_association_is_created(workload):
     workload.dissociate()
     remedied(workload, "association", "no association")
-
-
-def test_list_and_audit_name_the_role_of_a_missing_association(workload):
-    workload.dissociate()
-    listed, found = (workload.world.irsa(each, "--output", "json") for each in ("list", "audit"))
-
-    rows = listed.json["service_accounts"]
-    trusted = {(row["namespace"], row["name"]): row["trusted_by"] for row in rows}
-    assert trusted[workload.namespace, NAME] == [workload.role_arn]
-    of_role = [each for each in found.json if each["subject"] == f"role {workload.role_arn}"]
-    assert [each["rule"] for each in of_role] == ["unused-role"]
 
 
 def test_an_association_gets_the_role(workload):
@@ -111,22 +100,8 @@ def test_a_pod_on_fargate_moves_to_irsa(workload):
     remedied(workload, "agent", "on Fargate, where no agent runs")
 
 
-def test_a_node_role_that_may_not_ask_fails_in_the_pod(workload):
-    iam = workload.session.aws("iam")
-    iam.detach_role_policy(RoleName="nodes", PolicyArn=NODE_POLICY)
-    workload.restart()
-
-    [result] = workload.verify().json
-
-    with pytest.raises(Exception, match="credentials"):
-        workload.sdk()
-    assert result["failing_link"] == "agent"
-    assert link_of(result, "agent")["commands"] == []
-
-
 def test_credentials_are_those_of_the_pods(workload):
     done = workload.world.irsa("credentials", f"{workload.namespace}/{workload.account.name}")
-
     assert (done.code, done.err) == (0, "")
     names = ("AccessKeyId", "SecretAccessKey", "SessionToken")
     keys, state = Credentials(*(done.json[each] for each in names)), workload.session.state

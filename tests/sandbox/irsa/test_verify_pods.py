@@ -39,6 +39,15 @@ def env(**variables):
     return {"container": {"env": environment(variables)}}
 
 
+OF_SECRET = {"secretRef": {"name": "keys"}}
+ELSEWHERE = {"name": "aws-iam-token", "mountPath": "/elsewhere"}
+IN_ZONE = env(AWS_REGION="us-east-1a", AWS_DEFAULT_REGION="us-east-1")
+BY_HAND = env(AWS_ROLE_ARN=f"{BEFORE}-pods", AWS_WEB_IDENTITY_TOKEN_FILE=API_TOKEN)
+WORK = {"name": "work", "image": "work"}
+WITH_KEYS = {"containers": [PROXY, {**WORK, "env": environment(KEYS)}]}
+SKIPPED = {"containers": [PROXY, WORK], "metadata": {"annotations": {SKIP: "proxy,work"}}}
+
+
 @pytest.fixture(scope="module")
 def workload(irsa_world):
     """With what the broken Deployments refer to."""
@@ -52,42 +61,17 @@ def workload(irsa_world):
     [
         ("pod", "runs as default", {"serviceAccountName": "default"}),
         ("injection", "skip-pod-identity-webhook", {"metadata": {"labels": {SKIP_LABEL: "true"}}}),
-        (
-            "injection",
-            "skip-containers=proxy,work on the Pod keeps the webhook away",
-            {
-                "containers": [PROXY, {"name": "work", "image": "work"}],
-                "metadata": {"annotations": {SKIP: "proxy,work"}},
-            },
-        ),
+        ("injection", "skip-containers=proxy,work on the Pod keeps the webhook away", SKIPPED),
         ("injection", "audience 'vault'", own_volume("vault")),
-        (
-            "injection",
-            "/elsewhere/token",
-            own_volume(
-                STS_AUDIENCE, volumeMounts=[{"name": "aws-iam-token", "mountPath": "/elsewhere"}]
-            ),
-        ),
-        (
-            "injection",
-            "the Pod template sets AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE by hand",
-            env(AWS_ROLE_ARN=f"{BEFORE}-pods", AWS_WEB_IDENTITY_TOKEN_FILE=API_TOKEN),
-        ),
+        ("injection", "/elsewhere/token", own_volume(STS_AUDIENCE, volumeMounts=[ELSEWHERE])),
+        ("injection", "template sets AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE by h", BY_HAND),
         (
             "precedence",
-            "container work: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY in the container",
-            {"containers": [PROXY, {"name": "work", "image": "work", "env": environment(KEYS)}]},
+            "work: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY in the container",
+            WITH_KEYS,
         ),
-        (
-            "precedence",
-            "envFrom of Secret keys",
-            {"container": {"envFrom": [{"secretRef": {"name": "keys"}}]}},
-        ),
-        (
-            "precedence",
-            "an availability zone of region us-east-1",
-            env(AWS_REGION="us-east-1a", AWS_DEFAULT_REGION="us-east-1"),
-        ),
+        ("precedence", "envFrom of Secret keys", {"container": {"envFrom": [OF_SECRET]}}),
+        ("precedence", "an availability zone of region us-east-1", IN_ZONE),
     ],
     ids=[
         *("another-account", "skip-label", "skipped-container", "own-volume", "own-mount"),
@@ -135,24 +119,6 @@ def test_a_pod_with_the_role_of_before_is_replaced(workload):
     remedied(workload, "injection", "older than the annotation")
 
 
-def test_a_stuck_rollout_waits_for_its_config_map(workload):
-    workload.deploy("stuck")
-    workload.deploy(
-        "stuck", wait=False, container={"envFrom": [{"configMapRef": {"name": "missing"}}]}
-    )
-    eventually(lambda: workload.verify(deployment="stuck").code == 1)
-    done = workload.verify(deployment="stuck")
-
-    [result] = done.json
-    link = link_of(result, "pod")
-    assert (done.code, result["failing_link"], link["commands"]) == (1, "pod", [])
-    stuck = "there is no ConfigMap missing; the rollout is stuck, and Pod stuck-"
-    assert stuck in link["found"]
-    workload.config_map("missing", {"LEVEL": "debug"})
-    eventually(lambda: workload.verify(deployment="stuck").code == 0)
-    assert workload.sdk(deployment="stuck").startswith(workload.session_arn)
-
-
 @contextlib.contextmanager
 def registered_webhook(workload, **changes):
     """The webhook's registration, changed."""
@@ -185,10 +151,8 @@ def test_a_webhook_that_does_not_answer_gets_no_restart_until_it_does(workload, 
             said = "no Pod can be made now" if policy == "Fail" else "a Pod that is made now"
             eventually(lambda: said in str(workload.verify().json))
             [result] = workload.verify().json
-            assert [link_of(result, key)["commands"] for key in ("webhook", "injection")] == [
-                [],
-                [],
-            ]
+            both = [link_of(result, key) for key in ("webhook", "injection")]
+            assert [each["commands"] for each in both] == [[], []]
 
     eventually(lambda: workload.verify().json[0]["failing_link"] == "injection")
     run(workload, link_of(workload.verify().json[0], "injection")["commands"])

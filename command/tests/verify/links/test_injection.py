@@ -89,18 +89,17 @@ def test_a_skipped_container_is_undecided_unless_it_is_asked_about():
     assert wrong == "no container 'wrk' in the Pods of dev/s3-app; there are app, work"
 
 
-@pytest.mark.parametrize(
-    "found",
-    [
-        pod(spec(PROXY, container()), foreign=("istio-proxy",)),
-        pod(spec(PROXY, container()), foreign=("istio-proxy",), annotations={SKIP: "istio-proxy"}),
-        pod(spec(container(), PROXY), owner=""),
-    ],
-    ids=["first", "skipped", "no-owner"],
-)
+FIRST = {"spec": spec(PROXY, container()), "foreign": ("istio-proxy",)}
+SIDECARS = {
+    "first": pod(**FIRST),
+    "skipped": pod(**FIRST, annotations={SKIP: "istio-proxy"}),
+    "no owner": pod(spec(container(), PROXY), owner=""),
+}
+
+
+@pytest.mark.parametrize("found", SIDECARS.values(), ids=SIDECARS)
 def test_a_meshs_sidecar_without_aws_is_judged_only_if_it_is_asked_about(found):
     given = links(found)
-
     assert statuses(given) == {}
     left = "not looked at: istio-proxy, which another webhook added"
     assert given["injection"].found.endswith(left)
@@ -120,19 +119,15 @@ def test_a_container_that_the_program_excludes_is_left_out_unless_all_are(skippe
         assert link.found.endswith("not looked at: work, which the program excludes")
 
 
-@pytest.mark.parametrize(
-    ("kind", "owner", "commands"),
-    [
-        ("statefulset", "app", (RESTART.replace("deployment", "statefulset"),)),
-        ("daemonset", "app", (RESTART.replace("deployment", "daemonset"),)),
-        ("job", "app", ("kubectl delete pod app-1 --namespace dev",)),
-        ("", "", ()),
-    ],
-)
-def test_what_makes_the_pods_is_restarted(kind, owner, commands):
-    found = pod(spec(container(bare=True), container("b", bare=True)), kind=kind, owner=owner)
-    link = links(found)["injection"]
-    assert (link.status, link.remedy.shell) == (Status.FAILED, commands)
+def test_what_makes_the_pods_is_restarted():
+    commands = {
+        each: (RESTART.replace("deployment", each),) for each in ("statefulset", "daemonset")
+    }
+    commands |= {"job": ("kubectl delete pod app-1 --namespace dev",), "": ()}
+    for kind, shell in commands.items():
+        bare = spec(container(bare=True), container("b", bare=True))
+        link = links(pod(bare, kind=kind, owner=kind and "app"))["injection"]
+        assert (link.status, link.remedy.shell) == (Status.FAILED, shell)
 
 
 def test_both_variables_by_hand_are_removed_not_the_volume():
@@ -140,7 +135,6 @@ def test_both_variables_by_hand_are_removed_not_the_volume():
     found = with_env(("AWS_WEB_IDENTITY_TOKEN_FILE", api_token), ("AWS_ROLE_ARN", ROLE_ARN))
     own = found.template["spec"]["containers"][0]
     own["env"].append({"name": "AWS_ROLE_ARN", "value": ROLE_ARN})
-
     removed = f"{SET_ENV} AWS_ROLE_ARN- AWS_WEB_IDENTITY_TOKEN_FILE-"
     assert links(found)["injection"].remedy.shell == (removed,)
 

@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 
 from command.tests.verify.chains import SESSION, UNREAD, links, statuses
 from command.tests.verify.commands import SET_ENV
-from command.tests.verify.pods import FROM_A, A, config, container, pod, spec, with_config, with_env
+from command.tests.verify.pods import (
+    AWS_MOUNT,
+    FROM_A,
+    A,
+    config,
+    container,
+    pod,
+    spec,
+    with_config,
+    with_env,
+)
 from irsa.identity.regions import partition_of_region
 from irsa.observe.pod_spec import references, with_fields
 from irsa.observe.pods import selects
@@ -29,9 +39,17 @@ PROFILE_OF_IMAGE = (("AWS_CONFIG_FILE", "/opt/aws/config"), ("AWS_PROFILE", "B")
 KEYS_OF_SECRET = container("app", envFrom=[{"secretRef": {"name": "keys"}}])
 SECRET = {"objects": {("Secret", "keys"): UNREAD}}
 URL = "http://127.0.0.1:9"
+KEY_OF_SECRET = {"valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}
+WINNING = [
+    *(("AWS_PROFILE", "legacy"), ("AWS_PROFILE", ""), ("AWS_DEFAULT_PROFILE", "")),
+    *(("AWS_ACCESS_KEY_ID", "x"), ("AWS_ACCESS_KEY_ID", KEY_OF_SECRET)),
+]
 HTTPS = {"ports": [{"port": 443}]}
 DNS = {"ports": [{"port": 53, "protocol": "UDP"}], "to": [{"namespaceSelector": {}}]}
-LOCKED = {"metadata": {"name": "locked"}}
+LOCKED, KUBE_SYSTEM = (
+    {"metadata": {"name": "locked"}},
+    {"kubernetes.io/metadata.name": "kube-system"},
+)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +68,6 @@ LOCKED = {"metadata": {"name": "locked"}}
 )
 def test_a_default_profile_that_wins_over_the_variables_is_taken_out(text, found):
     link = links(pod(with_config()), **config(text))["precedence"]
-
     assert link.status is Status.FAILED
     assert link.found.startswith("the profile [default]: ")
     assert found in link.found
@@ -100,10 +117,8 @@ def test_what_was_not_read_is_not_known(found, changes, text):
 
 
 @pytest.mark.parametrize("kind", ["deployment", "job"])
-@pytest.mark.parametrize(
-    ("name", "value"), [("AWS_PROFILE", "legacy"), ("AWS_PROFILE", ""), ("AWS_DEFAULT_PROFILE", "")]
-)
-def test_a_profile_that_is_nowhere_fails_also_an_empty_one(name, value, kind):
+@pytest.mark.parametrize(("name", "value"), WINNING)
+def test_a_profile_that_is_nowhere_or_an_access_key_wins_over_the_role(name, value, kind):
     link = links(with_env((name, value), kind=kind))["precedence"]
     # A Job's template cannot be changed.
     commands = () if kind == "job" else (f"{SET_ENV} {name}-",)
@@ -114,33 +129,22 @@ def test_a_profile_that_is_nowhere_fails_also_an_empty_one(name, value, kind):
 def test_a_variable_that_admission_adds_stays_in_no_template(others):
     found = with_env(("AWS_PROFILE", "legacy"))
     found.template["spec"]["containers"][0]["env"] = others
-
     link = links(found)["precedence"]
-
     assert (link.status, link.remedy) == (Status.FAILED, Remedy(AT_ADMISSION))
 
 
 def test_an_object_keeps_its_keys_as_others_may_take_them():
     own = pod(spec(container(envFrom=[{"configMapRef": {"name": "shared"}}])))
     keys = {("ConfigMap", "shared"): {"AWS_ACCESS_KEY_ID": "AKIA", "COLOR": "red"}}
-
     remedy = links(own, objects=keys)["precedence"].remedy
-
     kept = "remove them: AWS_ACCESS_KEY_ID of ConfigMap shared, which others may take too"
     assert remedy == Remedy(kept)
-
-
-@pytest.mark.parametrize("value", ["x", {"valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}])
-def test_an_access_key_wins_over_the_role(value):
-    found = links(with_env(("AWS_ACCESS_KEY_ID", value)))["precedence"]
-    assert found.status is Status.FAILED
 
 
 def test_keys_in_a_mounted_credentials_file_win_in_javascript():
     env = ("AWS_SHARED_CREDENTIALS_FILE", "/etc/aws/credentials")
     volume = {"name": "aws", "secret": {"secretName": "keys"}}
-    mount = {"name": "aws", "mountPath": "/etc/aws"}
-    found = pod(spec(container("app", env, volumeMounts=[mount]), volumes=[volume]))
+    found = pod(spec(container("app", env, volumeMounts=[AWS_MOUNT]), volumes=[volume]))
     text = "[default]\naws_access_key_id = (not kept)\n"
 
     link = links(found, objects={("Secret", "keys"): {"credentials": text}})["precedence"]
@@ -152,7 +156,6 @@ def test_keys_in_a_mounted_credentials_file_win_in_javascript():
 def test_keys_in_an_init_container_are_taken_out_of_its_list():
     init = container("init", ("AWS_ACCESS_KEY_ID", "AKIA"), ("LEVEL", "1"))
     link = links(pod(spec(container(), initContainers=[init])))["precedence"]
-
     patch = '"path":"/spec/template/spec/initContainers/0/env","value":[{"name":"LEVEL"'
     assert link.found.startswith("Pod app-1, container init: ")
     assert patch in link.remedy.shell[0]
@@ -173,7 +176,6 @@ def precedence(*variables, **changes):
 )
 def test_a_variable_that_sts_refuses_is_a_finding_and_corrected(name, value, found, change):
     link = precedence((name, value), inside=SESSION)
-
     assert link.status is Status.FAILED
     assert found in link.found
     assert link.remedy.shell == (f"{SET_ENV} {name}{change}",)
@@ -183,9 +185,7 @@ def test_a_region_with_white_space_from_a_config_map_is_set_in_the_template():
     own = container("app", envFrom=[{"configMapRef": {"name": "env"}}])
     own["env"] = [each for each in own["env"] if "REGION" not in each["name"]]
     values = dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), "us-east-1\n")
-
     link = links(pod(spec(own)), objects={("ConfigMap", "env"): values})["precedence"]
-
     assert "has white space around the region" in link.found
     assert link.remedy.shell == (f"{SET_ENV} AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1",)
 
@@ -196,7 +196,6 @@ def test_a_region_with_white_space_from_a_config_map_is_set_in_the_template():
 )
 def test_what_may_not_answer_is_asked_inside_the_pod(name, value):
     link = precedence((name, value))
-
     assert (link.status, link.remedy.text) == (Status.UNKNOWN, "ask inside the Pod, with --exec")
     assert value in link.found
     assert precedence((name, value), inside=SESSION).status is Status.PASSED
@@ -223,7 +222,6 @@ def test_variables_that_change_nothing_pass(variables):
 
 def test_a_call_inside_settles_what_concerns_sts_in_its_container():
     url, sts = ("AWS_ENDPOINT_URL", URL), ("AWS_ENDPOINT_URL_STS", URL)
-
     assert precedence(url, inside=SESSION).status is Status.UNKNOWN  # of S3 as well
     assert precedence(url, inside=SESSION, bucket="").status is Status.PASSED
     two = pod(spec(container("app"), container("work", sts)))
@@ -255,16 +253,12 @@ def test_a_host_alias_of_sts_is_not_passed():
 def test_a_network_policy_lets_the_pod_out_for_certain_or_is_named(rules, fields, status):
     chosen = {"podSelector": {}, "policyTypes": ["Egress"], "egress": rules, **fields}
     own = pod(spec(container("app")), labels={"app": "this"})
-
     link = links(own, network_policies=({"spec": chosen, **LOCKED},))["precedence"]
-
     named = "NetworkPolicy locked may not let the Pod out to " in link.found
     assert (link.status, named) == (status, status is Status.UNKNOWN)
 
 
-@pytest.mark.parametrize(
-    "space", [{"kubernetes.io/metadata.name": "kube-system"}, {"team": "a"}, {}]
-)
+@pytest.mark.parametrize("space", [KUBE_SYSTEM, {"team": "a"}, {}])
 @pytest.mark.parametrize("labels", [{"k8s-app": "kube-dns"}, {"app": "db"}, {}])
 @pytest.mark.parametrize("spaces", [True, False])
 def test_a_network_policy_opens_53_to_core_dns_or_is_named(space, labels, spaces):
@@ -272,9 +266,8 @@ def test_a_network_policy_opens_53_to_core_dns_or_is_named(space, labels, spaces
     peer |= {"namespaceSelector": {"matchLabels": space}} if spaces else {}
     opened = {"podSelector": {}, "egress": [{**DNS, "to": [peer]}, HTTPS]}
     link = links(network_policies=({"spec": opened, **LOCKED},))["precedence"]
-    assert (link.status is Status.PASSED) is (
-        spaces and "team" not in space and "app" not in labels
-    )
+    opens = spaces and "team" not in space and "app" not in labels
+    assert (link.status is Status.PASSED) is opens
 
 
 def test_network_policies_add_up_and_spare_the_host_network():
@@ -288,18 +281,13 @@ def test_network_policies_add_up_and_spare_the_host_network():
     assert (unread.status, UNREAD.text in unread.found) == (Status.UNKNOWN, True)
 
 
-@pytest.mark.parametrize(
-    ("operator", "values", "with_label", "without"),
-    [
-        ("In", ["a"], True, False),
-        ("NotIn", ["a"], False, True),
-        ("Exists", None, True, False),
-        ("DoesNotExist", None, False, True),
-    ],
-)
-def test_selectors_choose_as_kubernetes_does(operator, values, with_label, without):
-    selector = {"matchExpressions": [{"key": "k", "operator": operator, "values": values}]}
-    assert (selects(selector, {"k": "a"}), selects(selector, {})) == (with_label, without)
+def test_selectors_choose_as_kubernetes_does():
+    operators = {"In": ["a"], "NotIn": ["a"], "Exists": None, "DoesNotExist": None}
+    for operator, values in operators.items():
+        selector = {"matchExpressions": [{"key": "k", "operator": operator, "values": values}]}
+        labelled = operator in ("In", "Exists")
+        found = selects(selector, {"k": "a"}), selects(selector, {})
+        assert found == (labelled, not labelled), operator
     assert selects({}, {})
     assert not selects({"matchLabels": {"k": "a"}}, {"k": "b"})
 

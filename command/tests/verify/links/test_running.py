@@ -8,7 +8,7 @@ from command.tests.verify.chains import links, statuses
 from command.tests.verify.commands import RESTART
 from command.tests.verify.pods import container, pod, spec, with_env
 from irsa.observe.facts import Owner
-from irsa.verify.link import Status
+from irsa.verify.link import Remedy, Status
 from tests.support.world import ROLE_ARN
 
 BEFORE = "2026-11-24T23:40:00Z"
@@ -60,27 +60,26 @@ def test_a_pending_pod_is_no_pod_that_runs(changes, status, found):
 def test_pods_that_have_ended_or_are_ending_are_not_judged(gone):
     keys = container("app", ("AWS_ACCESS_KEY_ID", "AKIA"))
     over = pod(spec(keys), "over", **gone)
-
     assert statuses(links(pod(spec(container())), over)) == {}
     alone = links(over)
     assert (alone["pod"].status, alone["precedence"].status) == (Status.UNKNOWN, Status.UNKNOWN)
     assert "Pod over" in alone["pod"].found
 
 
-@pytest.mark.parametrize(
-    ("kind", "owner", "status", "commands"),
-    [
-        ("deployment", {}, Status.UNKNOWN, ()),
-        ("deployment", {"paused": True}, Status.FAILED, (RESUME,)),
-        ("statefulset", {"on_delete": True}, Status.FAILED, (DELETE,)),
-    ],
-)
-def test_a_rollout_is_waited_for_resumed_or_done_by_deletion(kind, owner, status, commands):
-    own = replace(NEW.owner, kind=kind, **owner)
-    new, old = (replace(NEW, name=name, owner=own) for name in ("new", "old"))
-    link = links(new, replace(old, outdated=True))["pod"]
-    assert (link.status, link.remedy.shell) == (status, commands)
-    assert commands or link.remedy.text == "ask again when it has finished"
+def test_a_rollout_is_waited_for_resumed_or_done_by_deletion():
+    def link(**owner):
+        own = replace(NEW.owner, **owner)
+        new, old = (replace(NEW, name=name, owner=own) for name in ("new", "old"))
+        return links(new, replace(old, outdated=True))["pod"]
+
+    going = link()
+    assert (going.status, going.remedy) == (
+        Status.UNKNOWN,
+        Remedy("ask again when it has finished"),
+    )
+    stopped = [link(paused=True), link(kind="statefulset", on_delete=True)]
+    assert [each.status for each in stopped] == [Status.FAILED] * 2
+    assert [each.remedy.shell for each in stopped] == [(RESUME,), (DELETE,)]
 
 
 @pytest.mark.parametrize("change", [{"on_delete": True}, {"paused": True}])

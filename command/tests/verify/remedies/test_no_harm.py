@@ -56,10 +56,8 @@ ROOT, REQUEST = f"arn:aws:iam::{ACCOUNT_A}:root", "aws:RequestTag/kubernetes-"
 OF_PRINCIPAL = ["ArnEquals", "ArnLike", "ArnNotEquals", "StringLike"]
 BY_ARN = (OF_PRINCIPAL, "aws:PrincipalArn", [*ARNS, f"{ROLE_ARN[:-3]}*"])
 BY_SUBJECT = [(OPERATORS, f"{each}:sub", SUBJECTS) for each in (*[ISSUER] * 5, OTHER)]
-OF_CALL = [
-    (["StringEquals"], "sts:RoleSessionName", ["ledger"]),
-    (["IpAddress"], "aws:SourceIp", ["10.0.0.0/8"]),
-]
+BY_NAME = (["StringEquals"], "sts:RoleSessionName", ["ledger"])
+OF_CALL = [BY_NAME, (["IpAddress"], "aws:SourceIp", ["10.0.0.0/8"])]
 
 
 def some(values):

@@ -51,24 +51,21 @@ def refusal(message, code="AccessDenied"):
     ],
     ids=["bucket", "boundary", "policies", "both"],
 )
-@pytest.mark.parametrize(
-    "answer", [refusal(BY_RESOURCE), UNMADE.data], ids=["refused", "not-asked"]
-)
+@pytest.mark.parametrize("answer", [refusal(BY_RESOURCE), UNMADE.data], ids=["refused", "unmade"])
 def test_a_policy_that_could_not_be_read_shows(changes, unread, answer):
     link = links(data=answer, **changes)["permissions"]
-
     assert link.status is Status.UNKNOWN
     assert link.found == "; ".join(each.text for each in unread)
     assert link.remedy.text == "; ".join(each.remedy for each in unread)
 
 
-def test_an_unread_policy_does_not_hide_what_denies():
+def test_an_unread_policy_hides_no_deny_and_gets_no_command():
     stop = {"Statement": {"Effect": "Deny", "Action": "s3:*", "Resource": "*"}}
     role = replace(ROLE, policies=(PermissionsPolicy("guard", stop),))
     assert links(role=role, bucket_policy=LOCKED)["permissions"].status is Status.FAILED
-
-
-def test_an_unread_boundary_shows_on_the_way_to_role_b():
+    found = links(role=replace(ROLE, policies=()), bucket_policy=LOCKED, data=DENIED)
+    assert failing_link(list(found.values())) == found["data"]
+    assert "-bucket-policy" not in str(found)
     link = chained(role_a=BOUNDED, assumed=UNMADE.data)["chain-permission"]
     assert (link.status, link.found) == (Status.UNKNOWN, HIDDEN.text)
 
@@ -112,27 +109,16 @@ def test_what_sts_says_comes_before_control_policies(answer, words):
     assert (CONTROL in text) is (answer is DENIED)
 
 
-def test_an_unread_policy_of_another_accounts_bucket_gets_no_command():
-    found = links(role=replace(ROLE, policies=()), bucket_policy=LOCKED, data=DENIED)
-    assert failing_link(list(found.values())) == found["data"]
-    assert "-bucket-policy" not in str(found)
-
-
-@pytest.mark.parametrize(
-    ("expected", "why"),
-    [
-        (ROLE_ARN.replace("aws:", "aws-cn:"), "it is in partition aws, not aws-cn, and partitions"),
-        (ROLE_ARN.replace("s3-app", "S3-App"), "the ARN is case-sensitive"),
-    ],
-)
-def test_a_role_that_another_arn_names_is_said_in_the_right_words(expected, why):
-    link = links(expected_role=expected)["role"]
-    assert link.found.startswith(f"the role of that name is {ROLE_ARN}: {why}")
+def test_a_role_that_another_arn_names_is_said_in_the_right_words():
+    in_china, in_capitals = ROLE_ARN.replace("aws", "aws-cn", 1), ROLE_ARN.replace("s3-a", "S3-A")
+    words = {in_china: "it is in partition aws, not aws-cn, and partitions"}
+    for arn, why in {**words, in_capitals: "the ARN is case-sensitive"}.items():
+        link = links(expected_role=arn)["role"]
+        assert link.found.startswith(f"the role of that name is {ROLE_ARN}: {why}")
 
 
 def test_a_bucket_of_another_account_is_opened_there():
     found = links(bucket_account=ACCOUNT_B, data=DENIED)["permissions"]
-
     assert found.remedy.text == "in account 444455556666, allow the role in the bucket's policy"
     [statement] = written(found.remedy.shell[0], "--policy")["Statement"]
     assert (statement["Principal"], statement["Action"]) == ({"AWS": ROLE_ARN}, "s3:ListBucket")
@@ -142,18 +128,13 @@ def refused_by(**changes):
     return links(data=DENIED, **changes)["permissions"]
 
 
-@pytest.mark.parametrize(
-    ("changes", "owner", "question"),
-    [
-        ({"policies": (GUARD,)}, "managed policy guard", "whether it should deny this"),
-        ({"boundary": GUARD}, "permissions boundary guard", "whether it should deny this"),
-        ({"boundary": NARROW}, "permissions boundary guard", "to allow it, or "),
-    ],
-)
-def test_what_others_may_have_is_left_to_its_owner(changes, owner, question):
+@pytest.mark.parametrize("limit", [None, GUARD, NARROW], ids=["policy", "boundary", "narrow"])
+def test_what_others_may_have_is_left_to_its_owner(limit):
+    changes = {"boundary": limit} if limit else {"policies": (GUARD,)}
     remedy = refused_by(role=replace(ROLE, **changes)).remedy
-
-    ask = f"ask the owner of the {owner}, which other principals may have, {question}"
+    owner = f"the owner of the {'permissions boundary' if limit else 'managed policy'} guard"
+    question = "to allow it, or " if limit is NARROW else "whether it should deny this"
+    ask = f"ask {owner}, which other principals may have, {question}"
     assert (remedy.commands, remedy.text.startswith(ask)) == ((), True)
 
 
@@ -174,9 +155,7 @@ def test_a_deny_in_an_inline_policy_is_removed_and_the_rest_stays():
 def test_nothing_is_lifted_or_taken_while_others_may_have_the_role(link, known):
     trust = irsa_trust_policy([PROVIDER_ARN], [ACCOUNT, ServiceAccountRef("dev", "nb")])
     own = {"trust_policy": trust, "policies": known.pop("policies", ROLE.policies)}
-
     remedy = links(role=replace(ROLE, **own), data=DENIED, **known)[link].remedy
-
     assert remedy.shell == ()
     assert "; system:serviceaccount:dev:nb may have role s3-app as well: ask" in remedy.text
 
@@ -209,17 +188,14 @@ def test_a_region_guard_is_judged_by_the_region_of_the_request():
     elsewhere = {"StringNotEquals": {"aws:RequestedRegion": "eu-central-1"}}
     guard = PermissionsPolicy("guard", {"Statement": [deny("*", "*", Condition=elsewhere)]})
     guarded = replace(ROLE, policies=(*ROLE.policies, guard))
-
     assert refused_by(role=guarded).status is Status.FAILED
     assert refused_by(role=guarded, region="eu-central-1").status is Status.PASSED
 
 
 def test_a_role_without_a_policy_has_none_and_is_not_asked_of_no_bucket():
     bare = replace(ROLE, policies=())
-
     found = links(role=bare, bucket_policy=BY_TLS)["permissions"]
     gone = links(role=bare, bucket_policy=GONE, calls=UNMADE)["permissions"]
-
     assert (found.status, found.found) == (Status.FAILED, "the role has no policy")
     assert gone.status is not Status.FAILED
     assert (gone.remedy.text, gone.remedy.commands) == ("correct it", ())
@@ -228,6 +204,5 @@ def test_a_role_without_a_policy_has_none_and_is_not_asked_of_no_bucket():
 def test_a_policy_that_the_evaluator_does_not_know_is_not_refused():
     strange = PermissionsPolicy("new", {"Statement": [{**ALLOW, "Until": "2030"}]})
     link = links(role=replace(ROLE, policies=(strange,)), data=UNMADE.data)["permissions"]
-
     assert link.status is Status.UNKNOWN
     assert link.found.startswith("cannot be judged: Statement[1]: unknown element 'Until'")

@@ -16,6 +16,7 @@ NEIGHBOUR = f"arn:aws:iam::{ACCOUNT_A}:role/neighbour"
 GONE = f"arn:aws:iam::{ACCOUNT_A}:role/s3app"
 TARGET = RoleBTarget(role_arn=ROLE_B_ARN)
 MOVED = ROLE_B_ARN.replace("role/", "role/team/")
+WHERE = "in [profile B] in ConfigMap aws, and restart the Pods"
 BY_PROFILE = replace(TARGET, profile="B")
 
 
@@ -31,19 +32,13 @@ def asking(condition):
     return role_b(document)
 
 
-@pytest.mark.parametrize(
-    ("operator", "key", "value", "line"),
-    [
-        ("StringEquals", "sts:RoleSessionName", "ledger", "role_session_name = ledger"),
-        ("StringLike", "sts:RoleSessionName", "ledger-*", "role_session_name = ledger-irsa"),
-        ("StringEquals", "sts:ExternalId", "tenant-42", "external_id = tenant-42"),
-    ],
-)
-def test_what_role_b_asks_for_the_profile_sends(operator, key, value, line):
-    link = with_profile(role=asking({operator: {key: value}}))["chain-trust"]
-
-    where = "in [profile B] in ConfigMap aws, and restart the Pods"
-    assert link.remedy == Remedy(f"set {line} {where}")
+def test_what_role_b_asks_for_the_profile_sends():
+    by_name, by_id = {"sts:RoleSessionName": "ledger"}, {"sts:ExternalId": "tenant-42"}
+    by_pattern = {"StringLike": {"sts:RoleSessionName": "ledger-*"}}
+    asked = [{"StringEquals": by_name}, by_pattern, {"StringEquals": by_id}]
+    found = [with_profile(role=asking(each))["chain-trust"].remedy for each in asked]
+    lines = ["role_session_name = ledger", "role_session_name = ledger-irsa"]
+    assert found == [Remedy(f"set {each} {WHERE}") for each in (*lines, "external_id = tenant-42")]
 
 
 @pytest.mark.parametrize(
@@ -57,7 +52,6 @@ def test_what_role_b_asks_for_the_profile_sends(operator, key, value, line):
 )
 def test_a_condition_that_the_caller_cannot_send_is_not_lifted(operator, key, value, status):
     link = chained(role=asking({operator: {key: value}}), assumed=DENIED)["chain-trust"]
-
     assert (link.status, link.remedy.shell) == (status, ())
     meet = f"meet the trust policy's conditions ({key}"
     assert status is Status.UNKNOWN or link.remedy.text.startswith(meet)
@@ -78,7 +72,6 @@ def test_role_a_is_added_and_the_others_and_the_external_id_stay(named):
 
 def test_role_a_gets_no_permission_for_a_role_b_that_is_missing():
     found = chained(role_a=replace(ROLE, policies=()), role=None, assumed=DENIED)
-
     keys = [key for key in found if key in ("chain-role", "chain-permission", "chain-trust")]
     assert keys == ["chain-role", "chain-permission", "chain-trust"]
     assert found["chain-permission"].status is Status.UNKNOWN
@@ -86,37 +79,29 @@ def test_role_a_gets_no_permission_for_a_role_b_that_is_missing():
     assert found["chain-role"].remedy.text.startswith("create it in account 444455556666")
 
 
-@pytest.mark.parametrize(
-    ("arn", "expected", "found"),
-    [
-        (MOVED, "", f"the role of that name is {MOVED}: the path is part of the ARN"),
-        (ROLE_B_ARN, MOVED, f"profile B names {ROLE_B_ARN}"),
-    ],
-)
-def test_another_role_b_is_named_in_the_profile(arn, expected, found):
+@pytest.mark.parametrize(("arn", "expected"), [(MOVED, ""), (ROLE_B_ARN, MOVED)])
+def test_another_role_b_is_named_in_the_profile(arn, expected):
+    by_path = f"the role of that name is {MOVED}: the path is part of the ARN"
+    found = by_path if arn == MOVED else f"profile B names {ROLE_B_ARN}"
     stranger = role_b(principal_arn_trust_policy([NEIGHBOUR]), arn=arn, policies=())
     link = with_profile(target=replace(BY_PROFILE, expected_arn=expected), role=stranger)
 
     assert not any(e.remedy.shell for e in link.values() if e.key.startswith("chain-"))
     assert link["chain-role"].found == found
-    where = "in [profile B] in ConfigMap aws, and restart the Pods"
-    assert link["chain-role"].remedy == Remedy(f"set role_arn = {MOVED} {where}")
+    assert link["chain-role"].remedy == Remedy(f"set role_arn = {MOVED} {WHERE}")
+
+
+BY_ROLE = role_trust_policy([TrustedRole(ROLE_ARN, ROLE.unique_id)])
+BY_ACCOUNT = principal_arn_trust_policy([ROLE_ARN])
 
 
 @pytest.mark.parametrize(
-    ("document", "status"),
-    [
-        (role_trust_policy([TrustedRole(ROLE_ARN, ROLE.unique_id)]), Status.PASSED),
-        (principal_arn_trust_policy([ROLE_ARN]), Status.FAILED),
-    ],
-    ids=["role", "account"],
+    ("document", "status"), [(BY_ROLE, Status.PASSED), (BY_ACCOUNT, Status.FAILED)]
 )
 def test_a_role_b_that_trusts_its_account_needs_a_permission_there(document, status):
     arn = ROLE_B_ARN.replace("444455556666", ACCOUNT_A)
     known = {"target": replace(TARGET, role_arn=arn), "role": role_b(document, arn=arn)}
-
     link = chained(role_a=replace(ROLE, policies=()), **known)["chain-permission"]
-
     put = [f"aws iam put-role-policy --role-name {ROLE.name} "] * (status is Status.FAILED)
     named = [each.partition("--policy-name")[0] for each in link.remedy.shell]
     assert (link.status, named) == (status, put)

@@ -61,16 +61,16 @@ def subjects(*values):
     return {"StringEquals": {f"{ISSUER}:aud": STS, f"{ISSUER}:sub": [*values]}}
 
 
+def from_net(*values):
+    return one({**subjects(*values), **ADDRESS})
+
+
 @pytest.mark.parametrize(
     ("document", "changed", "text"),
     [
         (one(subjects(TYPO)), one(subjects(TYPO, SUBJECT)), ADD + BY_HAND + TYPO),
         (one(subjects(STAGE, CHART)), one(subjects(STAGE, CHART, SUBJECT)), ADD),
-        (
-            one({**subjects(TYPO), **ADDRESS}),
-            one({**subjects(TYPO, SUBJECT), **ADDRESS}),
-            ADD + BY_HAND + TYPO,
-        ),
+        (from_net(TYPO), from_net(TYPO, SUBJECT), ADD + BY_HAND + TYPO),
         (equals(aud="vault", sub=SUBJECT), None, ADD_STATEMENT),
         (one({**EXACT, **BESIDE}), None, ADD_STATEMENT),
         (one(EXACT, Action="sts:AssumeRole"), None, ADD_STATEMENT),
@@ -82,7 +82,6 @@ def subjects(*values):
 )
 def test_a_service_account_is_added_and_a_misspelt_one_is_named(document, changed, text):
     link, [found] = fixed(document)
-
     wanted = changed or {**document, "Statement": [*document["Statement"], *RIGHT["Statement"]]}
     assert found == wanted
     assert link.remedy.text.startswith(f"replace the trust policy: {text}; s3-app trusts ")
@@ -103,9 +102,7 @@ NOT_READ = Unread("the account's roles", "AccessDenied", "iam:ListRoles")
 )
 def test_a_role_is_opened_only_if_no_other_one_trusts_the_service_account(facts, said, named):
     role = replace(ROLE, trust_policy=equals(aud=STS, sub=STAGE))
-
     remedy = links(role=role, assumed=DENIED, **facts)["trust"].remedy
-
     assert said in remedy.text
     assert [each.words[-1] for each in remedy.commands[:1]] == named
 
@@ -128,15 +125,11 @@ def test_a_role_that_resembles_the_one_that_is_named_is_not_changed(kind, trusts
 
 @pytest.mark.parametrize(
     ("operator", "key", "value"),
-    [
-        ("StringLike", "sts:RoleSessionName", "ledger"),
-        ("DateLessThan", "aws:CurrentTime", "2020-01-01T00:00:00Z"),
-    ],
+    [("StringLike", "sts:RoleSessionName", "x"), ("DateLessThan", "aws:CurrentTime", "2020-01-01")],
 )
 def test_a_condition_on_more_than_who_calls_is_met_and_not_lifted(operator, key, value):
     pods = (with_env(("AWS_ROLE_SESSION_NAME", "reports")),)
     link, found = fixed(one({**EXACT, operator: {key: value}}), pods=pods)
-
     met = f"meet the trust policy's conditions ({key} {operator} {value}); they are not lifted"
     assert (found, link.remedy.text) == ([], met)
 
