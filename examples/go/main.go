@@ -13,7 +13,7 @@ func main() { pulumi.Run(program) }
 
 func program(ctx *pulumi.Context) error {
 	cluster, err := irsa.NewEksCluster(ctx, "platform", &irsa.EksClusterArgs{
-		ClusterName: "platform",
+		ClusterName: pulumi.StringRef("platform"),
 		Existing:    pulumi.BoolRef(true),
 		ProviderArn: pulumi.String(config.Require(ctx, "providerArn")),
 	})
@@ -40,15 +40,13 @@ func program(ctx *pulumi.Context) error {
 
 	account := irsa.ServiceAccountArgs{Namespace: "reporting", Name: "reports"}
 	bucket, err := irsa.NewDataBucket(ctx, "reports", &irsa.DataBucketArgs{
-		BucketName:     "acme-reports",
-		ForceDestroy:   pulumi.BoolRef(true),
-		ReadPolicyName: pulumi.StringRef("reports"),
+		ForceDestroy:    pulumi.BoolRef(true),
+		ManagedPolicies: []string{"read"},
 	})
 	if err != nil {
 		return err
 	}
 	role, err := irsa.NewServiceAccountRole(ctx, "reports", &irsa.ServiceAccountRoleArgs{
-		RoleName:        "reports",
 		ProviderArns:    []pulumi.StringInput{cluster.ProviderArn},
 		ServiceAccounts: []irsa.ServiceAccountInput{account},
 		PolicyArns:      map[string]pulumi.StringInput{"bucket": bucket.ReadPolicyArn},
@@ -59,6 +57,10 @@ func program(ctx *pulumi.Context) error {
 	web := corev1.ContainerArgs{
 		Name:  pulumi.String("web"),
 		Image: pulumi.String("registry.example/reports:1.4"),
+		Env: corev1.EnvVarArray{corev1.EnvVarArgs{
+			Name:  pulumi.String("BUCKET"),
+			Value: bucket.BucketName,
+		}},
 		Ports: corev1.ContainerPortArray{corev1.ContainerPortArgs{
 			Name:          pulumi.String("http"),
 			ContainerPort: pulumi.Int(8080),

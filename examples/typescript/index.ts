@@ -21,12 +21,10 @@ const namespace = new irsa.Namespace("reporting", { namespace: "reporting", forc
 
 const serviceAccount = { namespace: "reporting", name: "reports" };
 const bucket = new irsa.DataBucket("reports", {
-    bucketName: "acme-reports",
     forceDestroy: true,
-    readPolicyName: "reports",
+    managedPolicies: ["read"],
 });
 const role = new irsa.ServiceAccountRole("reports", {
-    roleName: "reports",
     providerArns: [cluster.providerArn],
     serviceAccounts: [serviceAccount],
     policyArns: { bucket: bucket.readPolicyArn },
@@ -35,6 +33,7 @@ const podSpec: kubernetes.types.input.core.v1.PodSpec = {
     containers: [{
         name: "web",
         image: "registry.example/reports:1.4",
+        env: [{ name: "BUCKET", value: bucket.bucketName }],
         ports: [{ containerPort: 8080, name: "http" }],
         readinessProbe: { httpGet: { path: "/ready", port: "http" } },
     }],
