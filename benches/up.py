@@ -53,7 +53,7 @@ def _flat(name: str) -> None:
     account = k8s.core.v1.ServiceAccount(name, metadata=meta | {"annotations": identity})
     digest = Output.json_dumps(identity).apply(lambda text: sha256(text.encode()).hexdigest()[:16])
     pod = {**json.loads(POD), "serviceAccountName": account.metadata.name}
-    meta |= {"labels": (labels := {"app.kubernetes.io/name": name}), "annotations": None}
+    meta |= {"labels": (labels := {"app.kubernetes.io/name": name})}
     pods = {"metadata": {"labels": labels, "annotations": {"irsa/identity-hash": digest}}}
     spec: Any = {"selector": {"matchLabels": labels}, "template": {**pods, "spec": pod}}
     k8s.apps.v1.Deployment(name, metadata=meta, spec=spec)
@@ -72,7 +72,7 @@ def _main() -> None:
                 times[step, program] += cpu_seconds(getattr(stack, step.split()[-1]))
                 found = [each for each in stack.export().get("resources", ()) if each["custom"]]
                 made.setdefault(program, sorted(f"{e['type']} {e['inputs']}" for e in found))
-    assert made[_components] == made[_flat], made
+    assert made[_components] == made[_flat], {*made[_components]} ^ {*made[_flat]}
     report({"bench": "up", "ratio": {s: times[s, _components] / times[s, _flat] for s, _ in times}})
 
 
