@@ -4,7 +4,7 @@ from irsa.identity.arns import cluster_arn as cluster_arn
 from irsa.identity.arns import role_arn as role_arn
 from irsa.identity.names import shared_name as shared_name
 
-from ._iam import allow as allow
+from ._roles import allow as allow
 from .access_key_user import AccessKeyUser as AccessKeyUser
 from .access_key_user import AccessKeyUserArgs as AccessKeyUserArgs
 from .cluster import Cluster as Cluster

@@ -1,40 +1,21 @@
-"""IAM resources that several components create alike: policies and attachments."""
+"""IAM resources that several components create alike: managed policies and attachments."""
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pulumi_aws as aws
 from pulumi import Alias, CustomResource, Input, Output, Resource, ResourceOptions, RunError
 
 from irsa.identity.names import check_policy_name
-from irsa.identity.policies import Document, document, one_or_list, size
+from irsa.identity.policies import Document, size
 from irsa.identity.quotas import POLICY_SIZE_MAX
-
-from .values import PolicyDocument, in_apply
 
 T = TypeVar("T")
 Aliases = Mapping[str, Sequence[str | Alias]]
 
-ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
-INLINE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 MANAGED_POLICY = "aws:iam/policy:Policy"
-ROLE = "aws:iam/role:Role"
-
-
-def allow(
-    actions: str | Sequence[str], resources: Input[str] | Sequence[Input[str]]
-) -> Output[Document]:
-    """Return a policy document that allows actions on resources, for ``policies`` of a role."""
-    listed = [actions] if isinstance(actions, str) else actions
-    arns: Any = resources if isinstance(resources, list | tuple) else [resources]
-
-    grant = {"Effect": "Allow", "Action": one_or_list(listed)}
-    return Output.all(*arns).apply(
-        lambda known: document({**grant, "Resource": one_or_list(known)})
-    )
 
 
 def iam_name(path: str, name: str | None, component: str) -> str:
@@ -113,77 +94,6 @@ def attach_policies(
             ),
         )
         for key, policy_arn in policy_arns.items()
-    ]
-
-
-def check_policies(
-    owner: str, policies: Mapping[str, PolicyDocument], policy_arns: Mapping[str, object]
-) -> None:
-    """Raise ValueError for inline policies that IAM refuses, as far as they are known now."""
-    for name in policies.keys() & policy_arns.keys():
-        raise ValueError(f"{owner}: {name!r} is in policies and in policy_arns; rename one")
-    known = {}
-    for name, each in policies.items():
-        # A document with outputs in it is checked when they are known.
-        with suppress(TypeError):
-            known[name] = _text(each)
-    _check_known(owner, known)
-
-
-def _check_known(owner: str, policies: Mapping[str, str]) -> None:
-    if policies:
-        # Imported here: many programs give none, and the evaluator takes a while to load.
-        from irsa.rules.inline_policies import check_inline_policies
-
-        check_inline_policies(owner, policies)
-
-
-def _text(document: object) -> str:
-    return document if isinstance(document, str) else json.dumps(document)
-
-
-def embed_policies(
-    role: aws.iam.Role,
-    logical_name: str,
-    policies: Mapping[str, PolicyDocument],
-    *,
-    owner: str,
-    parent: Resource,
-    aliases: Aliases,
-    imported_from: str | None = None,
-) -> list[aws.iam.RolePolicy]:
-    """Create a role's inline policies; import those of the role ``imported_from``."""
-    documents = {name: Output.from_input(each) for name, each in policies.items()}
-
-    async def check() -> None:
-        known = {}
-        for name, each in documents.items():
-            if await each.is_secret():
-                raise RunError(
-                    f"{owner}: policies[{name!r}] is secret, and no preview or audit could show "
-                    "what it allows; give Output.unsecret(…) of it"
-                )
-            if await each.is_known():
-                try:
-                    known[name] = _text(await each.future())
-                except TypeError as error:
-                    raise RunError(f"{owner}: policies[{name!r}]: {error}; give JSON") from None
-        in_apply(_check_known)(owner, known)
-
-    checked = Output.from_input(check())
-    return [
-        aws.iam.RolePolicy(
-            f"{logical_name}-{name}",
-            name=name,
-            role=role.name,
-            policy=Output.all(each, checked).apply(lambda both: _text(both[0])),
-            opts=ResourceOptions(
-                parent=parent,
-                aliases=aliases.get(name),
-                import_=f"{imported_from}:{name}" if imported_from else None,
-            ),
-        )
-        for name, each in documents.items()
     ]
 
 

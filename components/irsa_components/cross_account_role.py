@@ -1,8 +1,7 @@
 """Role B: a role that workload roles of another account may assume."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import field
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any
 
@@ -10,7 +9,6 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Input, Output, ResourceOptions
 
-from irsa.identity.arns import check_policy_arns
 from irsa.identity.pod_identity import TargetedBy, check_role, target_role_trust_policy
 from irsa.identity.policies import (
     TrustedRole,
@@ -18,23 +16,15 @@ from irsa.identity.policies import (
     role_trust_policy,
     size,
 )
-from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION, TRUST_POLICY_QUOTA
+from irsa.identity.quotas import TRUST_POLICY_QUOTA
 from irsa.identity.subjects import service_account_ref
 
 from . import values
-from ._iam import (
-    ATTACHMENT,
-    INLINE_POLICY,
-    ROLE,
-    attach_policies,
-    check_policies,
-    embed_policies,
-    iam_name,
-    wait_for,
-)
+from ._iam import iam_name, wait_for
+from ._roles import RoleArgs, add_policies
 from .service_account import ServiceAccount
 from .service_account_role import ServiceAccountRole
-from .taking_over import TakingOverArgs, aliases
+from .taking_over import aliases
 from .values import in_apply
 
 
@@ -77,12 +67,8 @@ class TargetingAssociationArgs:
 
 
 @values.arguments
-class CrossAccountRoleArgs(TakingOverArgs):
+class CrossAccountRoleArgs(RoleArgs):
     """Arguments of `CrossAccountRole`."""
-
-    role_name: values.RoleName | None = None
-    """Physical name of the role, if the trusted account must know it beforehand (`shared_name`); by
-    default Pulumi makes one."""
 
     trusted_roles: Sequence[TrustedRoleArgs] = ()
     """Roles that may assume this one."""
@@ -99,26 +85,10 @@ class CrossAccountRoleArgs(TakingOverArgs):
     external_id: Input[values.ExternalId | None] = None
     """``sts:ExternalId`` that the caller must send."""
 
-    policies: Mapping[values.PolicyName, values.PolicyDocument] = field(default_factory=dict)
-    """Inline policies by name, each a document, its JSON, or an output."""
-
-    policy_arns: Mapping[str, Input[values.PolicyArn]] = field(default_factory=dict)
-    """Managed policies to attach, keyed by the name that goes into the child's URN."""
-
-    path: values.IamPath = "/"
-    """IAM path of the role."""
-
-    permissions_boundary: Input[values.PolicyArn] | None = None
-    """ARN of the managed policy that the role's permissions cannot exceed."""
-
-    max_session_duration: values.SessionDuration = DEFAULT_ROLE_SESSION_DURATION
-    """Longest session in seconds (3600 to 43200); a chained one still ends after an hour."""
-
     def __post_init__(self) -> None:
         trusted = [each.role_arn for each in (*self.trusted_roles, *self.associations)]
         owner = self.owner()
-        check_policy_arns(owner, self.policy_arns, beside=trusted)
-        check_policies(owner, self.policies, self.policy_arns)
+        self.check_policies(trusted)
         if not self.trusted_roles and not self.associations:
             raise ValueError(
                 f"{owner} trusts no principal; give at least one of trusted_roles or associations"
@@ -129,11 +99,6 @@ class CrossAccountRoleArgs(TakingOverArgs):
                 "not repair the trust when that role was recreated; give unique_id, or use trust "
                 "'principal-arn'"
             )
-
-    def owner(self, component: str = "") -> str:
-        """Return the role's name for messages."""
-        name = self.role_name or component
-        return f"role {name!r}" if name else "the role"
 
 
 class CrossAccountRole(pulumi.ComponentResource):
@@ -151,10 +116,7 @@ class CrossAccountRole(pulumi.ComponentResource):
         super().__init__("irsa:index:CrossAccountRole", name, {}, opts)
 
         owner = args.owner(name)
-        children = [("role", ROLE)]
-        children += [(key, ATTACHMENT) for key in args.policy_arns]
-        children += [(key, INLINE_POLICY) for key in args.policies]
-        old = aliases(owner, args, children)
+        old = aliases(owner, args, args.children())
         logical_name = iam_name(args.path, args.role_name, name)
         role = self.role = aws.iam.Role(
             logical_name,
@@ -170,11 +132,9 @@ class CrossAccountRole(pulumi.ComponentResource):
             max_session_duration=args.max_session_duration,
             opts=ResourceOptions(parent=self, aliases=old.get("role")),
         )
-        common: Any = {"parent": self, "aliases": old}
-        policies = [
-            *attach_policies(role, logical_name, args.policy_arns, **common),
-            *embed_policies(role, logical_name, args.policies, owner=owner, **common),
-        ]
+        policies = add_policies(
+            role, logical_name, args, args.policy_arns, owner=owner, parent=self, aliases=old
+        )
 
         self.role_arn = wait_for(role.arn, *policies)
         self.role_name = role.name if args.role_name else role.id

@@ -11,14 +11,12 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Input, Output, ResourceOptions
 
-from irsa.identity.arns import check_policy_arns
 from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.names import check_tags, owning_stack
 from irsa.identity.pod_identity import service_account_trust_policy
 from irsa.identity.policies import assume_role_permissions_policy
 from irsa.identity.quotas import (
     ATTACHED_POLICIES_MAX,
-    DEFAULT_ROLE_SESSION_DURATION,
     DESCRIPTION_MAX,
     TRUST_POLICY_QUOTA,
     TRUST_POLICY_QUOTAS,
@@ -26,32 +24,17 @@ from irsa.identity.quotas import (
 from irsa.identity.subjects import ServiceAccountPattern, Subject, parse_service_accounts
 
 from . import values
-from ._iam import (
-    ATTACHMENT,
-    INLINE_POLICY,
-    MANAGED_POLICY,
-    ROLE,
-    attach_policies,
-    check_policies,
-    embed_policies,
-    iam_name,
-    managed_policy,
-    remove_other_policies,
-    wait_for,
-)
+from ._iam import MANAGED_POLICY, iam_name, managed_policy, remove_other_policies, wait_for
+from ._roles import ATTACHMENT, RoleArgs, add_policies
 from .cluster import Cluster
 from .service_account import ServiceAccount
-from .taking_over import TakingOverArgs, aliases
+from .taking_over import aliases
 from .values import in_apply
 
 
 @values.arguments
-class ServiceAccountRoleArgs(TakingOverArgs):
+class ServiceAccountRoleArgs(RoleArgs):
     """Arguments of `ServiceAccountRole`."""
-
-    role_name: values.RoleName | None = None
-    """Physical name of the role, if its ARN must be known before it exists; by default Pulumi makes
-    one."""
 
     irsa_clusters: Annotated[Sequence[Cluster], values.gives(provider_arns="provider_arn")] = ()
     """IRSA: the clusters that the service accounts live in."""
@@ -90,24 +73,8 @@ class ServiceAccountRoleArgs(TakingOverArgs):
     audience: values.Audience = STS_AUDIENCE
     """The ``aud`` claim that their tokens must carry."""
 
-    policies: Mapping[values.PolicyName, values.PolicyDocument] = field(default_factory=dict)
-    """Inline policies by name, each a document, its JSON, or an output: `allow`, or a bucket's
-    ``read`` and ``read_write``."""
-
-    policy_arns: Mapping[str, Input[values.PolicyArn]] = field(default_factory=dict)
-    """Managed policies to attach, keyed by the name that goes into the child's URN."""
-
     role_b_arns: Sequence[Input[values.RoleArn]] = ()
     """Roles, of this or of other accounts, that the role may assume next (role chaining)."""
-
-    path: values.IamPath = "/"
-    """IAM path of the role."""
-
-    permissions_boundary: Input[values.PolicyArn] | None = None
-    """ARN of the managed policy that the role's permissions cannot exceed."""
-
-    max_session_duration: values.SessionDuration = DEFAULT_ROLE_SESSION_DURATION
-    """Longest session in seconds (3600 to 43200); an hour unless the application asks for more."""
 
     trust_policy_quota: Annotated[int, values.within(TRUST_POLICY_QUOTAS)] = TRUST_POLICY_QUOTA
     """Characters that IAM accepts in a trust policy; above 2048 only if AWS raised the quota."""
@@ -131,8 +98,7 @@ class ServiceAccountRoleArgs(TakingOverArgs):
     def __post_init__(self) -> None:
         owner = self.owner()
         clusters = [*self.provider_arns, *self.cluster_arns]
-        check_policy_arns(owner, self.policy_arns, beside=[*clusters, *self.role_b_arns])
-        check_policies(owner, self.policies, self.policy_arns)
+        self.check_policies([*clusters, *self.role_b_arns])
         if self.imported and (self.role_name is None or self.taken_over):
             raise ValueError(
                 f"{owner}: imported names a role of no stack by role_name; give that, and remove "
@@ -156,10 +122,10 @@ class ServiceAccountRoleArgs(TakingOverArgs):
                 f"{ATTACHED_POLICIES_MAX} to a role, merge some"
             )
 
-    def owner(self, component: str = "") -> str:
-        """Return the role's name for messages."""
-        name = self.role_name or component
-        return f"role {name!r}" if name else "the role"
+    def children(self) -> list[tuple[str, str]]:
+        """Return the keys and type tokens of the component's children."""
+        further = [("assume-role", ATTACHMENT), ("assume-role-policy", MANAGED_POLICY)]
+        return [*super().children(), *(further if self.role_b_arns else ())]
 
     @cached_property
     def parsed_subjects(self) -> list[Subject]:
@@ -202,12 +168,7 @@ class ServiceAccountRole(pulumi.ComponentResource):
     ) -> None:
         super().__init__("irsa:index:ServiceAccountRole", name, {}, opts)
         self._args, self._owner = args, args.owner(name)
-        children = [("role", ROLE)]
-        children += [(key, ATTACHMENT) for key in args.policy_arns]
-        children += [(key, INLINE_POLICY) for key in args.policies]
-        if args.role_b_arns:
-            children += [("assume-role", ATTACHMENT), ("assume-role-policy", MANAGED_POLICY)]
-        old = aliases(self._owner, args, children)
+        old = aliases(self._owner, args, args.children())
         for subject in args.parsed_subjects:
             if isinstance(subject, ServiceAccountPattern) and subject.whole_namespace:
                 pulumi.log.warn(
@@ -254,11 +215,16 @@ class ServiceAccountRole(pulumi.ComponentResource):
                 parent=self,
                 aliases=old.get("assume-role-policy"),
             ).arn
-        common: Any = {"parent": self, "aliases": old, "imported_from": imported}
-        policies = [
-            *attach_policies(role, logical_name, policy_arns, **common),
-            *embed_policies(role, logical_name, args.policies, owner=self._owner, **common),
-        ]
+        policies = add_policies(
+            role,
+            logical_name,
+            args,
+            policy_arns,
+            owner=self._owner,
+            parent=self,
+            aliases=old,
+            imported_from=imported,
+        )
         if args.exclusive:
             remove_other_policies(
                 role, logical_name, policy_arns, [*args.policies], after=policies, parent=self
