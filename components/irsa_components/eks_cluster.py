@@ -52,7 +52,9 @@ class EksCluster(Cluster):
         else:
             found = created.eks_cluster
             self.issuer_url, config = created.oidc_provider_url, created.kubeconfig_json
-        self.cluster_name, self.cluster_arn = found.name, found.arn
+        # A name of Pulumi's has a random part, which a preview does not know.
+        self.cluster_name = found.name if args.cluster_name else found.id
+        self.cluster_arn = found.arn
         self.kubeconfig = Output.secret(config)
         self._grant_access(name, args)
         self.provider_arn = self._oidc_provider_arn(name, args)

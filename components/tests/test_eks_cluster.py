@@ -34,7 +34,7 @@ def cluster(engine: Engine | None = None, **args) -> tuple[Engine, dict]:
     outputs: dict = {}
 
     def program() -> None:
-        made = EksCluster("dev", EksClusterArgs(cluster_name="dev", **args))
+        made = EksCluster("dev", EksClusterArgs(**{"cluster_name": "dev", **args}))
         for name in ("cluster_name", "cluster_arn", "issuer_url", "provider_arn", "kubeconfig"):
             getattr(made, name).apply(lambda value, name=name: outputs.__setitem__(name, value))
 
@@ -133,7 +133,8 @@ def test_a_protected_cluster_is_protected_in_pulumi_too(protection):
         assert engine.options(typ, "dev").protect is protection
 
 
-def test_access_entries_give_principals_their_policies():
+@pytest.mark.parametrize("existing", [False, True], ids=["created", "existing"])
+def test_access_entries_give_principals_their_policies(existing):
     admin, ann = (f"arn:aws-cn:iam::111122223333:{who}" for who in ("role/aws/admin", "user/ann"))
     given = [
         (admin, "AmazonEKSClusterAdminPolicy", ()),
@@ -144,7 +145,7 @@ def test_access_entries_give_principals_their_policies():
         AccessEntryArgs(principal_arn=arn, policy=policy, namespaces=namespaces)
         for arn, policy, namespaces in given
     ]
-    engine, _ = cluster(partition="aws-cn", access_entries=entries)
+    engine, _ = cluster(partition="aws-cn", access_entries=entries, existing=existing)
 
     def named(arn: str) -> str:
         return arn.replace("arn:aws-cn:iam::", "dev-").replace(":", "-", 1)
@@ -277,3 +278,11 @@ def test_an_existing_cluster_is_read_with_the_provider_that_is_given():
         f"OIDC provider {other} is not the one of cluster 'dev', whose issuer is {ISSUER_URL}; "
         "correct provider_arn, or leave it out"
     )
+
+
+def test_a_cluster_without_a_name_is_named_by_pulumi_and_an_existing_one_is_not():
+    engine, outputs = cluster(Engine(preview=True), cluster_name=None)
+    assert "name" not in engine.one("eks:index:Cluster").inputs
+    assert "cluster_name" not in outputs, "its random part is another one after the preview"
+    said = refusal(EksClusterArgs, existing=True)
+    assert said == "existing=True is a cluster without a name; give cluster_name"
