@@ -67,7 +67,7 @@ pattern_role = irsa.ServiceAccountRole("crossplane-aws-provider", pattern_args, 
 
 # System 3: role chaining. Role A may assume role B of account B, and nothing else.
 s3_app_chain = irsa.ServiceAccount(namespace=config.namespace, name="s3-app-chain")
-# Names in account B, which its stack makes of this stack's name as well.
+# Account B's stack derives these names from this stack's full name in the same way.
 stack_a = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
 role_b_name = irsa.shared_name("s3-app-B", stack_a)
 role_b_arn = irsa.role_arn(config.account_b_id, role_b_name, partition=config.partition)

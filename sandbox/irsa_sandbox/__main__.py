@@ -124,7 +124,9 @@ def _stack(options: argparse.Namespace) -> int:
     if options.operation == "outputs":
         found = stack.outputs()
         if options.name and options.name not in found:
-            raise SandboxError(f"output {options.name!r} is none of {', '.join(found)}; correct it")
+            raise SandboxError(
+                f"output {options.name!r} does not exist; give one of {', '.join(found)}"
+            )
         shown = found[options.name] if options.name else found
         print(shown if isinstance(shown, str) else json.dumps(shown, indent=1, default=str))
         return 0
