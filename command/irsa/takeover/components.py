@@ -33,8 +33,8 @@ class _Component(NamedTuple):
 _ROLE = "path permissionsBoundary maxSessionDuration"
 _CROSS_ACCOUNT = _Component("CrossAccountRole", "role_name", _ROLE)
 _COMPONENTS = {
-    pulumi.ROLE: _Component("ServiceAccountRole", "role_name", f"{_ROLE} description tags"),
     pulumi.POLICY: _Component("aws.iam.Policy", "name", "path description tags policy"),
+    pulumi.ROLE: _Component("ServiceAccountRole", "role_name", f"{_ROLE} description tags"),
     pulumi.ASSOCIATION: _Component(
         "PodIdentityAssociation", properties="roleArn targetRoleArn disableSessionTags"
     ),
@@ -72,22 +72,28 @@ class Takeover:
     def names(self) -> set[str]:
         """Logical name, id, ARN and URN of the resource."""
         own = self.resource
-        arn = fields_of(own).get("arn", own["id"])
-        return {pulumi.logical_name(own), str(own["id"]), str(own["urn"]), str(arn)}
+        return {pulumi.logical_name(own), str(own["id"]), str(own["urn"]), self.arn}
+
+    @property
+    def arn(self) -> str:
+        """ARN of the resource, or its id where it has none."""
+        return str(fields_of(self.resource).get("arn", self.resource["id"]))
 
 
 def takeovers(document: Json) -> list[Takeover]:
-    """Return what can be taken over of a stack, by its state or by a preview."""
+    """Return what can be taken over of a stack, by its state or by a preview: first what others
+    refer to."""
     states = pulumi.state_resources(document)
     if states is None:
         states = [mapping(each.get("oldState")) for each in mappings(document.get("steps"))]
     listed = {
-        str(each["urn"]): each
+        str(each["urn"]): {**each, "type": children.kind_of(each)}
         for each in states
         if each.keys() >= {"id", "urn"} and not (each.get("delete") or each.get("external"))
     }
     resources = [listed[urn] for urn in sorted(listed) if "irsa:index:" not in urn]
-    return [_takeover(each, resources) for each in resources if each.get("type") in _COMPONENTS]
+    in_order = (each for kind in _COMPONENTS for each in pulumi.typed(resources, kind))
+    return [_takeover(each, resources) for each in in_order]
 
 
 def _takeover(resource: Json, resources: Sequence[Json]) -> Takeover:
@@ -105,10 +111,13 @@ def _takeover(resource: Json, resources: Sequence[Json]) -> Takeover:
     found = Takeover(
         resource,
         name,
-        ({named_by: resource["id"]} if named_by else {}) | arguments,
+        ({named_by: name_of(str(resource["id"]))} if named_by else {}) | arguments,
         {children.CHILDREN[kind].key: str(resource["urn"])},
         [f"{each}: no argument of {name}" for each in left if not each.startswith("__")],
     )
+    provider = str(resource.get("provider")).rpartition("::")[0].rpartition("::")[2]
+    if provider and not provider.startswith("default"):
+        found.by_hand.append(f"opts: ResourceOptions(providers=[…]), with provider {provider!r}")
     if kind in _READERS:
         _READERS[kind](found, fields, resources)
     found.arguments = {k: v for k, v in found.arguments.items() if v not in _DEFAULTS}

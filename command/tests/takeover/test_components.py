@@ -95,3 +95,26 @@ def test_each_shape_has_its_arguments_and_old_urns(shape, printed):
     assert found["taken_over"] == {"role": role_urn.split("::", 2)[2], **taken_over}
     code, out, _ = printed(resources)
     compile(out, "lines", "exec")  # they are Python
+
+
+def test_a_policy_precedes_its_role_which_refers_to_it(printed):
+    arn, attached = "arn:aws:iam::111122223333:policy/team/read", f"{ATTACHMENT}::read"
+    policy = resource("aws:iam/policy:Policy::read", arn, {"name": "read", "path": "/team/"}, arn=arn)
+    attachments = [resource(attached, "x", {"role": "reports", "policyArn": arn})]
+
+    _, out, _ = printed([role(OWN), *attachments, policy, association()])
+
+    assert out.startswith('policy_read = aws.iam.Policy(\n    "read",\n    name="read",\n')
+    assert 'policy_arns={"read": policy_read.arn}' in out
+    assert "role_arn=role_reports_role.role_arn," in out
+
+
+def test_a_provider_of_the_program_and_an_older_type_are_in_the_lines(printed):
+    kinds = "aws:s3/bucketV2:BucketV2", "aws:s3/bucketVersioningV2:BucketVersioningV2"
+    own = [resource(f"{kind}::data", "data", {"bucket": "data"}, "ireland") for kind in kinds]
+
+    _, out, _ = printed(own)
+
+    assert '"bucket": "aws:s3/bucketV2:BucketV2::data"' in out
+    assert f'"versioning": "{kinds[1]}::data"' in out
+    assert "# by hand: opts: ResourceOptions(providers=[…]), with provider 'ireland'" in out
