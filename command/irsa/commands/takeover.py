@@ -12,7 +12,7 @@ from irsa.observe.files import read_stack
 from irsa.observe.pulumi import logical_name, stack_resources
 from irsa.printable import lines
 from irsa.takeover.children import NEW, part
-from irsa.takeover.components import Takeover, takeovers
+from irsa.takeover.components import Takeover, follow_move, takeovers
 
 _OUTPUTS = {"aws.iam.Policy": "arn", "ServiceAccountRole": "role_arn", "CrossAccountRole": "role_arn"}
 """Outputs with the ARN that other components take."""
@@ -73,7 +73,8 @@ def run(options: argparse.Namespace) -> int:
     chosen = [each for each in found if (wanted & each.names if wanted else each.component)]
     if not chosen:
         raise cli.Stop(f"{options.stack}: it has nothing that a component takes over")
-    move = _move(chosen, options.to)
+    if move := _move(chosen, options.to):
+        follow_move(chosen, document)
     if options.output == "json":
         listed = [_as_json(each) for each in chosen]
         print(json.dumps({"move": move, "components": listed}, indent=1))
@@ -93,7 +94,7 @@ def _move(chosen: Sequence[Takeover], to: Sequence[str] | None) -> list[str]:
     if not to or [*to[1:]] == [project, stack]:
         return []
     places = ["--source", f"{to[0]}/{project}/{stack}", "--dest", "/".join(to)]
-    return ["pulumi", "state", "move", *places, "--include-parents", *urns]
+    return ["pulumi", "state", "move", *places, *urns]
 
 
 def _as_json(each: Takeover) -> Json:

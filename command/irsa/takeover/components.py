@@ -83,17 +83,43 @@ class Takeover:
 def takeovers(document: Json) -> list[Takeover]:
     """Return what can be taken over of a stack, by its state or by a preview: first what others
     refer to."""
-    states = pulumi.state_resources(document)
-    if states is None:
-        states = [mapping(each.get("oldState")) for each in mappings(document.get("steps"))]
     listed = {
         str(each["urn"]): {**each, "type": children.kind_of(each)}
-        for each in states
+        for each in _states(document)
         if each.keys() >= {"id", "urn"} and not (each.get("delete") or each.get("external"))
     }
     resources = [listed[urn] for urn in sorted(listed) if "irsa:index:" not in urn]
     in_order = (each for kind in _COMPONENTS for each in pulumi.typed(resources, kind))
     return [_takeover(each, resources) for each in in_order]
+
+
+def follow_move(taken: Sequence[Takeover], document: Json) -> None:
+    """Change URNs to those after `pulumi state move`, which leaves parents and takes children."""
+    parents = {str(each.get("urn")): str(each.get("parent")) for each in _states(document)}
+    moved = {urn for each in taken for urn in each.taken_over.values()} - {NEW}
+    for each in taken:
+        for key, urn in each.taken_over.items():
+            if urn == NEW:
+                continue
+            each.by_hand += [
+                f"{child} moves with its parent; keep it in the program, or `up` deletes it"
+                for child, parent in parents.items()
+                if parent == urn and child not in moved
+            ]
+            family = [urn]
+            while (parent := parents.get(family[-1])) in parents and parent not in family:
+                family.append(parent)
+            depth = max(place for place, own in enumerate(family, 1) if own in moved)
+            stack, project, kinds, name = urn.split("::", 3)
+            kinds = "$".join(kinds.split("$")[-depth:])
+            each.taken_over[key] = f"{stack}::{project}::{kinds}::{name}"
+
+
+def _states(document: Json) -> list[Json]:
+    states = pulumi.state_resources(document)
+    if states is None:
+        states = [mapping(each.get("oldState")) for each in mappings(document.get("steps"))]
+    return states
 
 
 def _takeover(resource: Json, resources: Sequence[Json]) -> Takeover:

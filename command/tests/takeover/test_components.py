@@ -118,3 +118,29 @@ def test_a_provider_of_the_program_and_an_older_type_are_in_the_lines(printed):
     assert '"bucket": "aws:s3/bucketV2:BucketV2::data"' in out
     assert f'"versioning": "{kinds[1]}::data"' in out
     assert "# by hand: opts: ResourceOptions(providers=[…]), with provider 'ireland'" in out
+
+
+def test_a_move_leaves_parents_and_takes_children(printed):
+    """As `pulumi state move` does: with its parents, all of their children would move."""
+    cluster = "eks:index:Cluster"
+    own, below = f"{cluster}${ROLE}::app", f"{cluster}${ROLE}${ATTACHMENT}::read"
+    profile = f"{cluster}${ROLE}$aws:iam/instanceProfile:InstanceProfile::nodes"
+    sibling = f"{cluster}$aws:eks/cluster:Cluster::platform"
+    resources = [role(own), attachment(below), *(resource(e, "x", {}) for e in (profile, sibling))]
+    parents = cluster + "::platform", own, own, cluster + "::platform"
+    for each, parent in zip(resources, parents, strict=True):
+        each["parent"] = f"urn:pulumi:dev::shop::{parent}"
+
+    _, out, _ = printed(resources, "--to", "acme/new/dev", "--output", "json")
+
+    found = json.loads(out)
+    urns = [each["urn"] for each in resources[:2]]
+    places = ["--source", "acme/shop/dev", "--dest", "acme/new/dev"]
+    assert found["move"] == ["pulumi", "state", "move", *places, *urns]
+    [component] = found["components"]
+    taken_over = {"role": f"{ROLE}::app", "ReadOnlyAccess": f"{ROLE}${ATTACHMENT}::read"}
+    assert component["taken_over"] == taken_over
+    assert component["by_hand"][1:] == [
+        f"urn:pulumi:dev::shop::{profile} moves with its parent; keep it in the program, or `up` "
+        "deletes it"
+    ]
