@@ -9,13 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from irsa.commands import cli
 from irsa.identity.policy_json import Json
 from irsa.observe.files import read_stack
-from irsa.observe.pulumi import logical_name, stack_resources
+from irsa.observe.pulumi import POLICY, ROLE, logical_name, stack_resources
 from irsa.printable import lines
 from irsa.takeover.children import NEW, part
 from irsa.takeover.components import Takeover, follow_move, takeovers
-
-_OUTPUTS = {"aws.iam.Policy": "arn", "ServiceAccountRole": "role_arn", "CrossAccountRole": "role_arn"}
-"""Outputs with the ARN that other components take."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -80,7 +77,8 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps({"move": move, "components": listed}, indent=1))
     else:
         first = [shlex.join(move), "# then take them out of that stack's program"] if move else []
-        arns = {each.arn: _output(each) for each in chosen if each.component in _OUTPUTS}
+        named = [e for e in chosen if e.component and e.resource["type"] in (POLICY, ROLE)]
+        arns = {each.arn: _output(each) for each in named}
         print(lines(*first, *(line for each in chosen for line in _source(each, arns))))
     if missing:
         cli.complain("takeover", f"{missing}: lines may be missing")
@@ -108,9 +106,8 @@ def _as_json(each: Takeover) -> Json:
 
 
 def _output(each: Takeover) -> str:
-    """Return the output that is a component's ARN, by the component's variable."""
-    output = _OUTPUTS[each.component]
-    kind = "role" if output == "role_arn" else "policy"
+    """Return the ARN of a role or policy, as an output of the variable that the lines set."""
+    kind, output = ("policy", "arn") if each.resource["type"] == POLICY else ("role", "role_arn")
     return re.sub(r"\W", "_", f"{kind}_{logical_name(each.resource)}") + f".{output}"
 
 

@@ -225,6 +225,7 @@ def _read_user(found: Takeover, fields: Json, resources: Sequence[Json]) -> None
 
 
 def _read_bucket(found: Takeover, fields: Json, resources: Sequence[Json]) -> None:
+    found.by_hand.append("callers lose access: the public, by ACLs, and without TLS")
     for kind, key in children.SETTINGS.items():
         found.taken_over[key] = NEW
         for urn, own in _of(resources, kind, "bucket", fields.get("bucket")):
