@@ -244,10 +244,15 @@ def _read_association(found: Takeover, fields: Json, _: Sequence[Json]) -> None:
 def _read_object(found: Takeover, fields: Json, resources: Sequence[Json]) -> None:
     metadata = mapping(fields.get("metadata"))
     namespace, name = str(metadata.get("namespace", "default")), str(metadata.get("name"))
+    annotations = mapping(metadata.get("annotations"))
+    others = sorted({*annotations, *mapping(metadata.get("labels"))} - {ROLE_ARN_ANNOTATION})
+    found.by_hand += [
+        f"{each}: no argument of {found.component}; `up` removes it" for each in others
+    ]
     if found.component == "Namespace":
         found.arguments["namespace"] = name
         return
-    role_arn = mapping(metadata.get("annotations")).get(ROLE_ARN_ANNOTATION)
+    role_arn = annotations.get(ROLE_ARN_ANNOTATION)
     found.arguments = {"service_account": f"{namespace}/{name}", "role_arn": role_arn}
     associations = _of(resources, pulumi.ASSOCIATION, "serviceAccount", name)
     if any(own.get("namespace") == namespace for _, own in associations):

@@ -16,6 +16,7 @@ from command.tests.takeover.states import (
     state,
 )
 from irsa.__main__ import main
+from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from tests.support.world import CLUSTER_ARN, PROVIDER_ARN
 
 INLINE = "aws:iam/rolePolicy:RolePolicy::reports-queue"
@@ -118,6 +119,21 @@ def test_a_provider_of_the_program_and_an_older_type_are_in_the_lines(printed):
     assert '"bucket": "aws:s3/bucketV2:BucketV2::data"' in out
     assert f'"versioning": "{kinds[1]}::data"' in out
     assert "# by hand: opts: ResourceOptions(providers=[…]), with provider 'ireland'" in out
+
+
+def test_annotations_and_labels_that_the_component_removes_are_named(printed):
+    audience, label = "eks.amazonaws.com/audience", "team"
+    annotations = {ROLE_ARN_ANNOTATION: "arn:aws:iam::111122223333:role/reports", audience: "vault"}
+    metadata = {"name": "app", "annotations": annotations, "labels": {label: "x"}}
+    own = resource("kubernetes:core/v1:ServiceAccount::app", "app", {"metadata": metadata})
+
+    _, out, _ = printed([own], "--output", "json")
+
+    [found] = json.loads(out)["components"]
+    left = [
+        f"{each}: no argument of WorkloadIdentity; `up` removes it" for each in (audience, label)
+    ]
+    assert found["by_hand"] == left
 
 
 def test_a_move_leaves_parents_and_takes_children(printed):

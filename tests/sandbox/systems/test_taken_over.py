@@ -153,7 +153,7 @@ def stack_with(world, sandbox, project, *shapes, lines=""):
 
 
 def identities(session):
-    """What tells resources from later ones of their names."""
+    """Ids and dates that a resource made anew would not have."""
     iam, eks, s3 = (session.aws(each) for each in ("iam", "eks", "s3"))
     accounts = session.cluster.list(ServiceAccount, namespace="shapes")
     return (
