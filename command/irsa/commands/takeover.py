@@ -4,6 +4,7 @@ import argparse
 import json
 import re
 import shlex
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from irsa.commands import cli
@@ -78,7 +79,9 @@ def run(options: argparse.Namespace) -> int:
     else:
         first = [shlex.join(move), "# then take them out of that stack's program"] if move else []
         named = [e for e in chosen if e.component and e.resource["type"] in (POLICY, ROLE)]
-        arns = {each.arn: _output(each) for each in named}
+        outputs = Counter(map(_output, named))
+        # Of two roles a-b and a_b each keeps its ARN: they would share a variable.
+        arns = {each.arn: _output(each) for each in named if outputs[_output(each)] == 1}
         print(lines(*first, *(line for each in chosen for line in _source(each, arns))))
     if missing:
         cli.complain("takeover", f"{missing}: lines may be missing")

@@ -110,6 +110,15 @@ def test_a_policy_precedes_its_role_which_refers_to_it(printed):
     assert "role_arn=role_reports_role.role_arn," in out
 
 
+def test_roles_that_would_share_a_variable_keep_their_arns(printed):
+    roles = [role(f"{ROLE}::a-b"), role(f"{ROLE}::a_b", name="other", path="/other/")]
+
+    _, out, _ = printed([*roles, association()])
+
+    assert 'role_arn="arn:aws:iam::111122223333:role/reports"' in out
+    assert "role_a_b" not in out
+
+
 def test_a_provider_of_the_program_and_an_older_type_are_in_the_lines(printed):
     kinds = "aws:s3/bucketV2:BucketV2", "aws:s3/bucketVersioningV2:BucketVersioningV2"
     own = [resource(f"{kind}::data", "data", {"bucket": "data"}, "ireland") for kind in kinds]
