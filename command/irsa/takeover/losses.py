@@ -25,7 +25,8 @@ def losses(document: Json) -> Iterator[Finding]:
     gone: dict[str, Json] = {}
     read: dict[str, Json] = {}
     accounts: dict[str, str] = {}
-    for step in mappings(document.get("steps")):
+    # The engine's own order differs between runs.
+    for step in sorted(mappings(document.get("steps")), key=lambda each: str(each.get("urn"))):
         operation = step.get("op")
         old, new = mapping(step.get("oldState")), mapping(step.get("newState"))
         if operation in (*_IMPORTS, *_CREATES):
