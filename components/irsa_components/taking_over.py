@@ -57,7 +57,8 @@ def aliases(
 
 def _alias(where: str, urn: str, kind: str) -> str:
     parts = _URN.fullmatch(urn)
-    found = parts and parts["type"].rpartition("$")[2]
+    # Some of pulumi-aws had a V2 in their types; its own aliases take them over, too.
+    found = parts and parts["type"].rpartition("$")[2].replace("V2", "")
     if parts is None or found != kind:
         raise ValueError(f"{where}: {urn!r} is no URN of type {kind}; copy it from the state")
     own = pulumi.get_stack(), pulumi.get_project()

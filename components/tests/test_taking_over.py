@@ -172,6 +172,15 @@ def test_imported_and_taken_over_exclude_each_other():
         irsa.ServiceAccountRoleArgs(**ROLE, imported=True, taken_over=role)
 
 
+def test_a_type_of_an_older_pulumi_aws_is_the_childs():
+    component, children = COMPONENTS["bucket"]
+    old = {key: part(kind) for key, (kind, _) in children.items()}
+    old["bucket"] = "aws:s3/bucketV2:BucketV2::old"
+    engine = deploy(lambda: component(old))
+    aliases = engine.options("Bucket", "reports").aliases
+    assert OWN + old["bucket"] in {each.urn for each in aliases}
+
+
 def test_a_full_urn_of_this_stack_is_taken_as_it_is():
     component, _ = COMPONENTS["role B"]
     urn = OWN + part("aws:iam/role:Role")

@@ -4,15 +4,16 @@ import argparse
 import json
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
 from irsa.commands import cli
 from irsa.identity.policy_json import Json
 from irsa.observe.files import read_stack
-from irsa.observe.pulumi import logical_name, stack_resources
+from irsa.observe.pulumi import POLICY, ROLE, logical_name, stack_resources
 from irsa.printable import lines
 from irsa.takeover.children import NEW, part
-from irsa.takeover.components import Takeover, takeovers
+from irsa.takeover.components import Takeover, follow_move, takeovers
 
 
 def parser() -> argparse.ArgumentParser:
@@ -70,13 +71,18 @@ def run(options: argparse.Namespace) -> int:
     chosen = [each for each in found if (wanted & each.names if wanted else each.component)]
     if not chosen:
         raise cli.Stop(f"{options.stack}: it has nothing that a component takes over")
-    move = _move(chosen, options.to)
+    if move := _move(chosen, options.to):
+        follow_move(chosen, document)
     if options.output == "json":
         listed = [_as_json(each) for each in chosen]
         print(json.dumps({"move": move, "components": listed}, indent=1))
     else:
         first = [shlex.join(move), "# then take them out of that stack's program"] if move else []
-        print(lines(*first, *(line for each in chosen for line in _source(each))))
+        named = [e for e in chosen if e.component and e.resource["type"] in (POLICY, ROLE)]
+        outputs = Counter(map(_output, named))
+        # Of two roles a-b and a_b each keeps its ARN: they would share a variable.
+        arns = {each.arn: _output(each) for each in named if outputs[_output(each)] == 1}
+        print(lines(*first, *(line for each in chosen for line in _source(each, arns))))
     if missing:
         cli.complain("takeover", f"{missing}: lines may be missing")
     return cli.UNDECIDED if missing else cli.HOLDS
@@ -89,7 +95,7 @@ def _move(chosen: Sequence[Takeover], to: Sequence[str] | None) -> list[str]:
     if not to or [*to[1:]] == [project, stack]:
         return []
     places = ["--source", f"{to[0]}/{project}/{stack}", "--dest", "/".join(to)]
-    return ["pulumi", "state", "move", *places, "--include-parents", *urns]
+    return ["pulumi", "state", "move", *places, *urns]
 
 
 def _as_json(each: Takeover) -> Json:
@@ -102,16 +108,23 @@ def _as_json(each: Takeover) -> Json:
     }
 
 
-def _source(each: Takeover) -> Iterator[str]:
+def _output(each: Takeover) -> str:
+    """Return the ARN of a role or policy, as an output of the variable that the lines set."""
+    kind, output = ("policy", "arn") if each.resource["type"] == POLICY else ("role", "role_arn")
+    return re.sub(r"\W", "_", f"{kind}_{logical_name(each.resource)}") + f".{output}"
+
+
+def _source(each: Takeover, arns: Mapping[str, str]) -> Iterator[str]:
     """Yield the lines of a program, and comments on what they leave out."""
     name, urns = json.dumps(logical_name(each.resource)), each.taken_over
-    arguments = [f"{key}={_python(key, value)}," for key, value in each.arguments.items()]
+    arguments = [f"{key}={_python(key, value, arns)}," for key, value in each.arguments.items()]
+    made = f"{arns[each.arn].partition('.')[0]} = " if each.arn in arns else ""
     if each.component == "aws.iam.Policy":
-        alias = f'f"urn:pulumi:{{get_stack()}}::{{get_project()}}::{part(*urns.values())}"'
-        yield from (f"{each.component}(", f"    {name},", *(f"    {line}" for line in arguments))
-        yield from (f"    opts=ResourceOptions(aliases=[{alias}]),", ")")
+        alias = json.dumps(f"urn:pulumi:{{get_stack()}}::{{get_project()}}::{part(*urns.values())}")
+        yield from (f"{made}aws.iam.Policy(", f"    {name},", *(f"    {e}" for e in arguments))
+        yield from (f"    opts=ResourceOptions(aliases=[f{alias}]),", ")")
     elif each.component:
-        yield from (f"{each.component}(", f"    {name},", f"    {each.component}Args(")
+        yield from (f"{made}{each.component}(", f"    {name},", f"    {each.component}Args(")
         yield from (f"        {line}" for line in arguments)
         yield "        taken_over={"
         for key, urn in urns.items():
@@ -122,9 +135,13 @@ def _source(each: Takeover) -> Iterator[str]:
     yield from (f"# by hand: {line}" for line in each.by_hand)
 
 
-def _python(argument: str, value: object) -> str:
+def _python(argument: str, value: object, arns: Mapping[str, str]) -> str:
+    """Return a value as Python; an ARN that another resource makes as its output, so that the
+    engine deletes a role before its policies."""
     if argument == "service_account":
         namespace, _, name = str(value).partition("/")
         return f"ServiceAccount(namespace={json.dumps(namespace)}, name={json.dumps(name)})"
-    text = json.dumps(value)
+    text = json.dumps(value, ensure_ascii=False)
+    if argument in ("policy_arns", "permissions_boundary", "role_arn"):
+        return re.sub(r'"(arn:[^"]+)"(?!:)', lambda e: arns.get(e[1], e[0]), text)
     return repr(value) if re.search(r"\b(true|false|null)\b", text) else text

@@ -55,9 +55,14 @@ CHILDREN = {
 }
 
 
+def kind_of(state: Json) -> str:
+    """Return a resource's type, without the V2 of those that pulumi-aws has renamed."""
+    return str(state.get("type")).replace("V2", "")
+
+
 def child_key(child: Json, owner: str) -> str:
     """Return a child's key; ``owner`` is the logical name of the component's role or user."""
-    kind = CHILDREN.get(str(child.get("type")))
+    kind = CHILDREN.get(kind_of(child))
     return (kind and kind.key) or pulumi.logical_name(child).removeprefix(f"{owner}-")
 
 

@@ -33,8 +33,8 @@ class _Component(NamedTuple):
 _ROLE = "path permissionsBoundary maxSessionDuration"
 _CROSS_ACCOUNT = _Component("CrossAccountRole", "role_name", _ROLE)
 _COMPONENTS = {
-    pulumi.ROLE: _Component("ServiceAccountRole", "role_name", f"{_ROLE} description tags"),
     pulumi.POLICY: _Component("aws.iam.Policy", "name", "path description tags policy"),
+    pulumi.ROLE: _Component("ServiceAccountRole", "role_name", f"{_ROLE} description tags"),
     pulumi.ASSOCIATION: _Component(
         "PodIdentityAssociation", properties="roleArn targetRoleArn disableSessionTags"
     ),
@@ -72,22 +72,54 @@ class Takeover:
     def names(self) -> set[str]:
         """Logical name, id, ARN and URN of the resource."""
         own = self.resource
-        arn = fields_of(own).get("arn", own["id"])
-        return {pulumi.logical_name(own), str(own["id"]), str(own["urn"]), str(arn)}
+        return {pulumi.logical_name(own), str(own["id"]), str(own["urn"]), self.arn}
+
+    @property
+    def arn(self) -> str:
+        """ARN of the resource, or its id where it has none."""
+        return str(fields_of(self.resource).get("arn", self.resource["id"]))
 
 
 def takeovers(document: Json) -> list[Takeover]:
-    """Return what can be taken over of a stack, by its state or by a preview."""
-    states = pulumi.state_resources(document)
-    if states is None:
-        states = [mapping(each.get("oldState")) for each in mappings(document.get("steps"))]
+    """Return what can be taken over of a stack, by its state or by a preview: first what others
+    refer to."""
     listed = {
-        str(each["urn"]): each
-        for each in states
+        str(each["urn"]): {**each, "type": children.kind_of(each)}
+        for each in _states(document)
         if each.keys() >= {"id", "urn"} and not (each.get("delete") or each.get("external"))
     }
     resources = [listed[urn] for urn in sorted(listed) if "irsa:index:" not in urn]
-    return [_takeover(each, resources) for each in resources if each.get("type") in _COMPONENTS]
+    in_order = (each for kind in _COMPONENTS for each in pulumi.typed(resources, kind))
+    return [_takeover(each, resources) for each in in_order]
+
+
+def follow_move(taken: Sequence[Takeover], document: Json) -> None:
+    """Change URNs to those after `pulumi state move`, which leaves parents and takes children."""
+    parents = {str(each.get("urn")): str(each.get("parent")) for each in _states(document)}
+    moved = {urn for each in taken for urn in each.taken_over.values()} - {NEW}
+    for each in taken:
+        for key, urn in each.taken_over.items():
+            if urn == NEW:
+                continue
+            each.by_hand += [
+                f"{child} moves with its parent; keep it in the program, or `up` deletes it"
+                for child, parent in parents.items()
+                if parent == urn and child not in moved
+            ]
+            family = [urn]
+            while (parent := parents.get(family[-1])) in parents and parent not in family:
+                family.append(parent)
+            depth = max(place for place, own in enumerate(family, 1) if own in moved)
+            stack, project, kinds, name = urn.split("::", 3)
+            kinds = "$".join(kinds.split("$")[-depth:])
+            each.taken_over[key] = f"{stack}::{project}::{kinds}::{name}"
+
+
+def _states(document: Json) -> list[Json]:
+    states = pulumi.state_resources(document)
+    if states is None:
+        states = [mapping(each.get("oldState")) for each in mappings(document.get("steps"))]
+    return states
 
 
 def _takeover(resource: Json, resources: Sequence[Json]) -> Takeover:
@@ -105,10 +137,13 @@ def _takeover(resource: Json, resources: Sequence[Json]) -> Takeover:
     found = Takeover(
         resource,
         name,
-        ({named_by: resource["id"]} if named_by else {}) | arguments,
+        ({named_by: name_of(str(resource["id"]))} if named_by else {}) | arguments,
         {children.CHILDREN[kind].key: str(resource["urn"])},
         [f"{each}: no argument of {name}" for each in left if not each.startswith("__")],
     )
+    provider = str(resource.get("provider")).rpartition("::")[0].rpartition("::")[2]
+    if provider and not provider.startswith("default"):
+        found.by_hand.append(f"opts: ResourceOptions(providers=[…]), with provider {provider!r}")
     if kind in _READERS:
         _READERS[kind](found, fields, resources)
     found.arguments = {k: v for k, v in found.arguments.items() if v not in _DEFAULTS}
@@ -190,6 +225,7 @@ def _read_user(found: Takeover, fields: Json, resources: Sequence[Json]) -> None
 
 
 def _read_bucket(found: Takeover, fields: Json, resources: Sequence[Json]) -> None:
+    found.by_hand.append("callers lose access: the public, by ACLs, and without TLS")
     for kind, key in children.SETTINGS.items():
         found.taken_over[key] = NEW
         for urn, own in _of(resources, kind, "bucket", fields.get("bucket")):
@@ -208,10 +244,15 @@ def _read_association(found: Takeover, fields: Json, _: Sequence[Json]) -> None:
 def _read_object(found: Takeover, fields: Json, resources: Sequence[Json]) -> None:
     metadata = mapping(fields.get("metadata"))
     namespace, name = str(metadata.get("namespace", "default")), str(metadata.get("name"))
+    annotations = mapping(metadata.get("annotations"))
+    others = sorted({*annotations, *mapping(metadata.get("labels"))} - {ROLE_ARN_ANNOTATION})
+    found.by_hand += [
+        f"{each}: no argument of {found.component}; `up` removes it" for each in others
+    ]
     if found.component == "Namespace":
         found.arguments["namespace"] = name
         return
-    role_arn = mapping(metadata.get("annotations")).get(ROLE_ARN_ANNOTATION)
+    role_arn = annotations.get(ROLE_ARN_ANNOTATION)
     found.arguments = {"service_account": f"{namespace}/{name}", "role_arn": role_arn}
     associations = _of(resources, pulumi.ASSOCIATION, "serviceAccount", name)
     if any(own.get("namespace") == namespace for _, own in associations):

@@ -11,7 +11,7 @@ from irsa.identity.arns import account_of
 from irsa.identity.policy_json import Json, mapping, mappings
 from irsa.observe.pulumi import ROLE, logical_name, output
 from irsa.rules.table import Finding
-from irsa.takeover.children import NEW, USER, child_key, part, physical_id
+from irsa.takeover.children import NEW, USER, child_key, kind_of, part, physical_id
 
 _IMPORTS = ("import", "import-replacement")
 _CREATES = ("create", "create-replacement", "replace")
@@ -25,13 +25,14 @@ def losses(document: Json) -> Iterator[Finding]:
     gone: dict[str, Json] = {}
     read: dict[str, Json] = {}
     accounts: dict[str, str] = {}
-    for step in mappings(document.get("steps")):
+    # The engine's own order differs between runs.
+    for step in sorted(mappings(document.get("steps")), key=lambda each: str(each.get("urn"))):
         operation = step.get("op")
         old, new = mapping(step.get("oldState")), mapping(step.get("newState"))
         if operation in (*_IMPORTS, *_CREATES):
-            name = physical_id(_kind(new), mapping(new.get("inputs")))
+            name = physical_id(kind_of(new), mapping(new.get("inputs")))
             name = str(new.get("importID")) if operation in _IMPORTS else name
-            made[_kind(new), name].append(new)
+            made[kind_of(new), name].append(new)
             families[str(new.get("parent"))].append(new)
         if operation in _DELETES:
             gone[str(old.get("urn"))] = old
@@ -44,7 +45,7 @@ def losses(document: Json) -> Iterator[Finding]:
         for urn, old in gone.items()
         if _is_deleted(old, gone)
         for name in _ids(old) - {""}
-        for new in made.get((_kind(old), name), ())
+        for new in made.get((kind_of(old), name), ())
         if new.get("urn") != urn
     }
     moved = {new: part(old) for new, old in pairs}
@@ -53,20 +54,15 @@ def losses(document: Json) -> Iterator[Finding]:
         if same is not False:
             yield Finding(
                 "imported-and-deleted" if same else "perhaps-deleted",
-                f"{_kind(old).rpartition(':')[2]} {old.get('id')}",
+                f"{kind_of(old).rpartition(':')[2]} {old.get('id')}",
                 f"{urn} has it during the `up`, which ends with the deletion of {old_urn}",
                 _lines(old_urn, new, families[str(new.get("parent"))], moved),
             )
 
 
-def _kind(state: Json) -> str:
-    """A resource's type, without the V2 of those that pulumi-aws has renamed."""
-    return str(state.get("type")).replace("V2", "")
-
-
 def _ids(state: Json) -> set[str]:
     properties = {**mapping(state.get("outputs")), **mapping(state.get("inputs"))}
-    return {str(state.get("id", "")), physical_id(_kind(state), properties)}
+    return {str(state.get("id", "")), physical_id(kind_of(state), properties)}
 
 
 def _is_deleted(state: Json, gone: Mapping[str, Json]) -> bool:

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import product
+from typing import Any
 
 from irsa.decide.document import conditions_of
 from irsa.identity.arns import issuer_of_principal
@@ -109,34 +110,24 @@ def _candidates(
             for cluster in values.get("aws:sourcearn", []):
                 clusters[cluster].update(map("/".join, product(*tags)))
     listed = dict.fromkeys(map(frozenset, (*tokens.values(), *clusters.values())))
-    for names in filter(None, listed):
+    audiences = sorted({each for each, _ in tokens} | {STS_AUDIENCE})
+    for names, audience in product(filter(None, listed), audiences):
         nearest = [each for each in clusters if clusters[each] >= names]
-        for audience in sorted({each for each, _ in tokens} | {STS_AUDIENCE}):
-            providers = [key[1] for key in tokens if key[0] == audience and tokens[key] >= names]
-            for sources, untagged in product((nearest, [*clusters], []), (False, True)):
-                with suppress(ValueError):
-                    yield _written(sorted(names), providers, sources, audience, untagged)
+        providers = [key[1] for key in tokens if key[0] == audience and tokens[key] >= names]
+        for sources, untagged in product((nearest, [*clusters], []), (False, True)):
+            with suppress(ValueError):
+                yield _written(
+                    sorted(names),
+                    provider_arns=providers,
+                    cluster_arns=sources,
+                    audience=audience,
+                    disable_session_tags=untagged and bool(sources),
+                )
 
 
-def _written(
-    names: list[str], providers: list[str], clusters: list[str], audience: str, untagged: bool
-) -> tuple[Json, Json]:
+def _written(names: list[str], **given: Any) -> tuple[Json, Json]:
     subjects = [parse_service_accounts(each, allow_whole_namespace=True) for each in names]
-    policy = service_account_trust_policy(
-        subjects,
-        provider_arns=providers,
-        cluster_arns=clusters,
-        audience=audience,
-        disable_session_tags=untagged,
-        quota=TRUST_POLICY_QUOTA_MAX,
-    )
     patterns = [each for each in subjects if isinstance(each, ServiceAccountPattern)]
-    arguments: Json = {
-        "provider_arns": providers,
-        "cluster_arns": clusters,
-        "subjects": names,
-        "allow_whole_namespace": any(each.whole_namespace for each in patterns),
-        "audience": audience if audience != STS_AUDIENCE else "",
-        "disable_session_tags": untagged and bool(clusters),
-    }
-    return {name: value for name, value in arguments.items() if value}, policy
+    policy = service_account_trust_policy(subjects, **given, quota=TRUST_POLICY_QUOTA_MAX)
+    given |= {"subjects": names, "allow_whole_namespace": any(e.whole_namespace for e in patterns)}
+    return {key: each for key, each in given.items() if each and each != STS_AUDIENCE}, policy

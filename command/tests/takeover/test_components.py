@@ -16,6 +16,7 @@ from command.tests.takeover.states import (
     state,
 )
 from irsa.__main__ import main
+from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from tests.support.world import CLUSTER_ARN, PROVIDER_ARN
 
 INLINE = "aws:iam/rolePolicy:RolePolicy::reports-queue"
@@ -95,3 +96,74 @@ def test_each_shape_has_its_arguments_and_old_urns(shape, printed):
     assert found["taken_over"] == {"role": role_urn.split("::", 2)[2], **taken_over}
     code, out, _ = printed(resources)
     compile(out, "lines", "exec")  # they are Python
+
+
+def test_a_policy_precedes_its_role_which_refers_to_it(printed):
+    arn, attached = "arn:aws:iam::111122223333:policy/team/read", f"{ATTACHMENT}::read"
+    policy = resource("aws:iam/policy:Policy::read", arn, {"name": "read"}, arn=arn)
+    attachments = [resource(attached, "x", {"role": "reports", "policyArn": arn})]
+
+    _, out, _ = printed([role(OWN), *attachments, policy, association()])
+
+    assert out.startswith('policy_read = aws.iam.Policy(\n    "read",\n    name="read",\n')
+    assert 'policy_arns={"read": policy_read.arn}' in out
+    assert "role_arn=role_reports_role.role_arn," in out
+
+
+def test_roles_that_would_share_a_variable_keep_their_arns(printed):
+    roles = [role(f"{ROLE}::a-b"), role(f"{ROLE}::a_b", name="other", path="/other/")]
+
+    _, out, _ = printed([*roles, association()])
+
+    assert 'role_arn="arn:aws:iam::111122223333:role/reports"' in out
+    assert "role_a_b" not in out
+
+
+def test_a_provider_of_the_program_and_an_older_type_are_in_the_lines(printed):
+    kinds = "aws:s3/bucketV2:BucketV2", "aws:s3/bucketVersioningV2:BucketVersioningV2"
+    own = [resource(f"{kind}::data", "data", {"bucket": "data"}, "ireland") for kind in kinds]
+
+    _, out, _ = printed(own)
+
+    assert '"bucket": "aws:s3/bucketV2:BucketV2::data"' in out
+    assert f'"versioning": "{kinds[1]}::data"' in out
+    assert "# by hand: opts: ResourceOptions(providers=[…]), with provider 'ireland'" in out
+
+
+def test_annotations_and_labels_that_the_component_removes_are_named(printed):
+    audience, label = "eks.amazonaws.com/audience", "team"
+    annotations = {ROLE_ARN_ANNOTATION: "arn:aws:iam::111122223333:role/reports", audience: "vault"}
+    metadata = {"name": "app", "annotations": annotations, "labels": {label: "x"}}
+    own = resource("kubernetes:core/v1:ServiceAccount::app", "app", {"metadata": metadata})
+
+    _, out, _ = printed([own], "--output", "json")
+
+    [found] = json.loads(out)["components"]
+    left = [
+        f"{each}: no argument of WorkloadIdentity; `up` removes it" for each in (audience, label)
+    ]
+    assert found["by_hand"] == left
+
+
+def test_a_move_leaves_parents_and_takes_children(printed):
+    """As `pulumi state move` does: with its parents, all of their children would move."""
+    cluster = "eks:index:Cluster"
+    own, below = f"{cluster}${ROLE}::app", f"{cluster}${ROLE}${ATTACHMENT}::read"
+    profile = f"{cluster}${ROLE}$aws:iam/instanceProfile:InstanceProfile::nodes"
+    sibling = f"{cluster}$aws:eks/cluster:Cluster::platform"
+    resources = [role(own), attachment(below), *(resource(e, "x", {}) for e in (profile, sibling))]
+    parents = cluster + "::platform", own, own, cluster + "::platform"
+    for each, parent in zip(resources, parents, strict=True):
+        each["parent"] = f"urn:pulumi:dev::shop::{parent}"
+
+    _, out, _ = printed(resources, "--to", "acme/new/dev", "--output", "json")
+
+    found = json.loads(out)
+    urns = [each["urn"] for each in resources[:2]]
+    places = ["--source", "acme/shop/dev", "--dest", "acme/new/dev"]
+    assert found["move"] == ["pulumi", "state", "move", *places, *urns]
+    [component] = found["components"]
+    taken_over = {"role": f"{ROLE}::app", "ReadOnlyAccess": f"{ROLE}${ATTACHMENT}::read"}
+    assert component["taken_over"] == taken_over
+    moves = "moves with its parent; keep it in the program, or `up` deletes it"
+    assert component["by_hand"][1:] == [f"urn:pulumi:dev::shop::{profile} {moves}"]
