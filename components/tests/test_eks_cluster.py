@@ -280,7 +280,7 @@ def test_an_existing_cluster_is_read_with_the_provider_that_is_given():
     )
 
 
-def test_a_cluster_without_a_name_is_named_by_pulumi_and_an_existing_one_is_not():
+def test_pulumi_names_a_cluster_unless_it_exists():
     engine, outputs = cluster(Engine(preview=True), cluster_name=None)
     assert "name" not in engine.one("eks:index:Cluster").inputs
     assert "cluster_name" not in outputs, "its random part is another one after the preview"
