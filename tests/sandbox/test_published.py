@@ -18,7 +18,7 @@ from irsa import REPOSITORY, __version__
 from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.state import SandboxError
 from tests.sandbox.support.clone import clone_in
-from tests.sandbox.support.programs import stack_of, unchanged
+from tests.sandbox.support.programs import ids, stack_of, unchanged
 from tests.sandbox.support.workload import sdk_in
 from tests.support import git_server, language_host
 from tests.support.code_blocks import blocks
@@ -160,8 +160,9 @@ def test_the_readmes_program_runs_in_a_cluster_with_an_oidc_provider(session, cl
 
     stack.up()
 
+    [bucket] = ids(stack, "aws:s3/bucket:Bucket")
     with sdk_in(session, "default", "reports") as sdk:
-        sdk.client("s3").list_objects_v2(Bucket="acme-reports")
+        sdk.client("s3").list_objects_v2(Bucket=bucket)
     unchanged(stack)
 
 

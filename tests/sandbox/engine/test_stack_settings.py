@@ -4,6 +4,7 @@ import sys
 
 import pytest
 import yaml
+from lightkube.resources.core_v1 import Namespace
 
 from irsa_sandbox.__main__ import main
 from irsa_sandbox.engine.stack import SandboxStack
@@ -130,4 +131,6 @@ aws.iam.User("own", name="acme", opts=ResourceOptions(retain_on_delete=True))
             ("kubernetes:core/v1:Namespace team", 'NamespaceArgs(namespace="acme", existing=True)'),
         )
     ]
-    assert "acme" in users(session)
+    session.aws("iam").delete_user(UserName="acme")
+    session.aws("s3").delete_bucket(Bucket="acme")
+    session.cluster.delete(Namespace, "acme")
