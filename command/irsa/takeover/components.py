@@ -265,6 +265,8 @@ def _read_provider(found: Takeover, fields: Json, _: Sequence[Json]) -> None:
     found.arguments |= {"cluster_name": "…", "existing": True, "create_provider": True}
     found.arguments["audiences"] = fields.get("clientIdLists")
     found.by_hand.append(f"cluster_name: the cluster whose issuer is {fields.get('url')}")
+    if "eks:index:Cluster$" in str(found.resource["urn"]):
+        found.by_hand.append("its eks.Cluster: create_oidc_provider=False, or both register it")
 
 
 _READERS = {

@@ -7,6 +7,7 @@ import pytest
 from command.tests.takeover.states import (
     ATTACHMENT,
     IRSA,
+    PROVIDER,
     READ,
     ROLE,
     association,
@@ -128,6 +129,13 @@ def test_a_provider_of_the_program_and_an_older_type_are_in_the_lines(printed):
     assert '"bucket": "aws:s3/bucketV2:BucketV2::data"' in out
     assert f'"versioning": "{kinds[1]}::data"' in out
     assert "# by hand: opts: ResourceOptions(providers=[…]), with provider 'ireland'" in out
+
+
+def test_the_provider_of_a_pulumi_eks_cluster_leaves_that(printed):
+    url = {"url": "https://oidc.example", "clientIdLists": ["sts.amazonaws.com"]}
+    for parent, left in (("eks:index:Cluster$", True), ("", False)):
+        _, out, _ = printed([resource(f"{parent}{PROVIDER}::dev", PROVIDER_ARN, url)])
+        assert ("create_oidc_provider=False" in out) is left
 
 
 def test_annotations_and_labels_that_the_component_removes_are_named(printed):
