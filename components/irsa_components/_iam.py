@@ -15,8 +15,6 @@ from irsa.identity.quotas import POLICY_SIZE_MAX
 T = TypeVar("T")
 Aliases = Mapping[str, Sequence[str | Alias]]
 
-MANAGED_POLICY = "aws:iam/policy:Policy"
-
 
 def iam_name(path: str, name: str | None, component: str) -> str:
     """Return the logical name of an IAM role or user: its path and name, if the program gives one.

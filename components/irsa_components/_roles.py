@@ -11,15 +11,13 @@ from pulumi import Input, Output, Resource, ResourceOptions, RunError
 
 from irsa.identity.arns import check_policy_arns
 from irsa.identity.policies import Document, document, one_or_list
+from irsa.identity.pulumi_types import ATTACHMENT, INLINE_POLICY, ROLE
 from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION
 
 from . import values
 from ._iam import Aliases, attach_policies
 from .taking_over import TakingOverArgs
 from .values import PolicyDocument, in_apply
-
-ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
-INLINE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 
 
 @values.arguments
@@ -69,7 +67,7 @@ class RoleArgs(TakingOverArgs):
     def children(self) -> list[tuple[str, str]]:
         """Return the keys and type tokens of the component's children."""
         return [
-            ("role", "aws:iam/role:Role"),
+            ("role", ROLE),
             *((key, ATTACHMENT) for key in self.policy_arns),
             *((key, INLINE_POLICY) for key in self.policies),
         ]
@@ -81,7 +79,6 @@ def allow(
     """Return a policy document that allows actions on resources, for ``policies`` of a role."""
     listed = [actions] if isinstance(actions, str) else actions
     arns: Any = resources if isinstance(resources, list | tuple) else [resources]
-
     grant = {"Effect": "Allow", "Action": one_or_list(listed)}
     return Output.all(*arns).apply(
         lambda known: document({**grant, "Resource": one_or_list(known)})
@@ -101,7 +98,11 @@ def add_policies(
 ) -> list[aws.iam.RolePolicyAttachment | aws.iam.RolePolicy]:
     """Attach a role's managed policies, and create its inline policies; import those of the role
     ``imported_from``."""
-    common: Any = {"parent": parent, "aliases": aliases, "imported_from": imported_from}
+    attached = attach_policies(
+        role, logical_name, policy_arns, parent=parent, aliases=aliases, imported_from=imported_from
+    )
+    if not args.policies:
+        return [*attached]
     documents = {name: Output.from_input(each) for name, each in args.policies.items()}
 
     async def check() -> None:
@@ -121,7 +122,7 @@ def add_policies(
 
     checked = Output.from_input(check())
     return [
-        *attach_policies(role, logical_name, policy_arns, **common),
+        *attached,
         *(
             aws.iam.RolePolicy(
                 f"{logical_name}-{name}",

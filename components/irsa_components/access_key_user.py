@@ -8,6 +8,7 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Input, Output, ResourceOptions
 
+from irsa.identity import pulumi_types as types
 from irsa.identity.arns import check_policy_arns
 
 from . import values
@@ -56,9 +57,10 @@ class AccessKeyUser(pulumi.ComponentResource):
     ) -> None:
         super().__init__("irsa:index:AccessKeyUser", name, {}, opts)
         owner = f"user {args.user_name or name!r}"
-        children = [("user", "aws:iam/user:User"), ("key", "aws:iam/accessKey:AccessKey")]
-        attachment = "aws:iam/userPolicyAttachment:UserPolicyAttachment"
-        old = aliases(owner, args, [*children, *((key, attachment) for key in args.policy_arns)])
+        children = [("user", types.USER), ("key", types.ACCESS_KEY)]
+        old = aliases(
+            owner, args, [*children, *((key, types.USER_ATTACHMENT) for key in args.policy_arns)]
+        )
         pulumi.log.warn(
             f"{owner} has a static access key: it never expires and works from any "
             "machine, while IRSA's credentials expire and belong to one service account. Use it "

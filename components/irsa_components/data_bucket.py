@@ -9,6 +9,7 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Output, ResourceOptions
 
+from irsa.identity import pulumi_types as types
 from irsa.identity.policies import (
     PERMISSIONS,
     Document,
@@ -18,19 +19,8 @@ from irsa.identity.policies import (
 )
 
 from . import values
-from ._iam import MANAGED_POLICY, Aliases, managed_policy, wait_for
+from ._iam import Aliases, managed_policy, wait_for
 from .taking_over import TakingOverArgs, aliases
-
-CHILDREN = {
-    "bucket": "aws:s3/bucket:Bucket",
-    "public-access": "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
-    "ownership": "aws:s3/bucketOwnershipControls:BucketOwnershipControls",
-    "encryption": (
-        "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
-    ),
-    "versioning": "aws:s3/bucketVersioning:BucketVersioning",
-    "policy": "aws:s3/bucketPolicy:BucketPolicy",
-}
 
 
 def _attribute(permissions: str) -> str:
@@ -99,8 +89,9 @@ class DataBucket(pulumi.ComponentResource):
         super().__init__("irsa:index:DataBucket", name, {}, opts)
         names = {each: getattr(args, f"{_attribute(each)}_policy_name") for each in PERMISSIONS}
         policies = [e for e in PERMISSIONS if names[e] is not None or e in args.managed_policies]
-        children = [*CHILDREN.items()] if not args.existing else []
-        children += [(each, MANAGED_POLICY) for each in policies]
+        made = {types.BUCKET: "bucket", **types.SETTINGS} if not args.existing else {}
+        children = [(key, kind) for kind, key in made.items()]
+        children += [(each, types.POLICY) for each in policies]
         old = aliases(f"bucket {args.bucket_name or name!r}", args, children)
         if args.existing:
             self.bucket = aws.s3.Bucket.get(

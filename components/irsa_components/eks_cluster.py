@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_aws as aws
 import pulumi_eks as eks
-from pulumi import Output, Resource, ResourceOptions
+from pulumi import Alias, Output, Resource, ResourceOptions
 
 from irsa.identity.arns import (
     account_of,
@@ -17,6 +17,7 @@ from irsa.identity.arns import (
 )
 from irsa.identity.kubeconfig import kubeconfig
 from irsa.identity.policies import service_trust_policy
+from irsa.identity.pulumi_types import PROVIDER
 
 from ._eks_addons import create_addons
 from ._iam import attach_policies
@@ -37,6 +38,8 @@ class EksCluster(Cluster):
     ) -> None:
         super().__init__("irsa:index:EksCluster", name, {}, opts)
 
+        children = [("provider", PROVIDER)] if args.makes_provider else []
+        old = aliases(f"cluster {args.cluster_name or name!r}", args, children)
         created = None if args.existing else self._control_plane(name, args)
         if created is None:
             found = aws.eks.Cluster.get(
@@ -57,17 +60,19 @@ class EksCluster(Cluster):
         self.cluster_arn = found.arn
         self.kubeconfig = Output.secret(config)
         self._grant_access(name, args)
-        self.provider_arn = self._oidc_provider_arn(name, args)
+        self.provider_arn = self._oidc_provider_arn(name, args, old.get("provider"))
         nodes = self._nodes(name, args, created) if created else []
 
         self._finish(name, nodes)
 
-    def _oidc_provider_arn(self, name: str, args: EksClusterArgs) -> Output[str]:
+    def _oidc_provider_arn(
+        self, name: str, args: EksClusterArgs, old: Sequence[str | Alias] | None
+    ) -> Output[str]:
         if args.provider_arn is not None:
             return Output.all(args.provider_arn, self.issuer_url).apply(
                 in_apply(lambda found: _same_issuer(str(args.cluster_name), *found))
             )
-        if args.existing and not args.create_provider:
+        if not args.makes_provider:
             # Under the created one's name: a stack that had created it lets go of it, unharmed.
             arn = Output.all(self.issuer_url, self.cluster_arn).apply(_existing_provider_arn)
             return aws.iam.OpenIdConnectProvider.get(
@@ -75,8 +80,6 @@ class EksCluster(Cluster):
             ).arn
         # pulumi-eks could create it, but fetches a TLS thumbprint from the machine that
         # deploys, which fails behind proxies; IAM no longer needs one (decision 0013).
-        kind = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
-        old = aliases(f"cluster {args.cluster_name or name!r}", args, [("provider", kind)])
         return aws.iam.OpenIdConnectProvider(
             name,
             url=self.issuer_url,
@@ -86,7 +89,7 @@ class EksCluster(Cluster):
                 # `up --skip-preview` keeps the protected cluster and deletes what else it
                 # can, and roles of other stacks trust this provider.
                 protect=args.control_plane.deletion_protection,
-                aliases=old.get("provider"),
+                aliases=old,
             ),
         ).arn
 

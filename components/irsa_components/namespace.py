@@ -4,6 +4,8 @@ import pulumi
 import pulumi_kubernetes as k8s
 from pulumi import Output, ResourceOptions
 
+from irsa.identity.pulumi_types import NAMESPACE
+
 from . import values
 from .taking_over import TakingOverArgs, aliases
 
@@ -37,13 +39,13 @@ class Namespace(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: NamespaceArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("irsa:index:Namespace", name, {}, opts)
+        children = [] if args.existing else [("namespace", NAMESPACE)]
+        old = aliases(f"namespace {args.namespace!r}", args, children)
         if args.existing:
             namespace = k8s.core.v1.Namespace.get(
                 name, args.namespace, opts=ResourceOptions(parent=self)
             )
         else:
-            children = [("namespace", "kubernetes:core/v1:Namespace")]
-            old = aliases(f"namespace {args.namespace!r}", args, children)
             namespace = k8s.core.v1.Namespace(
                 name,
                 metadata=k8s.meta.v1.ObjectMetaArgs(name=args.namespace),

@@ -8,6 +8,7 @@ from pulumi import Alias, Input, Output, ResourceOptions
 
 from irsa.identity.arns import cluster_arn
 from irsa.identity.pod_identity import check_role
+from irsa.identity.pulumi_types import ASSOCIATION
 
 from . import values
 from .cluster import Cluster
@@ -78,8 +79,7 @@ class PodIdentityAssociation(pulumi.ComponentResource):
         optional = {"policy": args.session_policy, "targetRoleArn": args.target_role_arn}
         account = args.service_account
         self._account = account
-        kind = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
-        old = aliases(f"association of {account}", args, [("association", kind)])
+        old = aliases(f"association of {account}", args, [("association", ASSOCIATION)])
         association = self.association = aws.eks.PodIdentityAssociation(
             # With its account in the name, that of another account is another resource: it is
             # created, and its Pods are ready, before the old account's is deleted.

@@ -15,6 +15,7 @@ from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.names import check_tags, owning_stack
 from irsa.identity.pod_identity import service_account_trust_policy
 from irsa.identity.policies import assume_role_permissions_policy
+from irsa.identity.pulumi_types import ATTACHMENT, POLICY
 from irsa.identity.quotas import (
     ATTACHED_POLICIES_MAX,
     DESCRIPTION_MAX,
@@ -24,8 +25,8 @@ from irsa.identity.quotas import (
 from irsa.identity.subjects import ServiceAccountPattern, Subject, parse_service_accounts
 
 from . import values
-from ._iam import MANAGED_POLICY, iam_name, managed_policy, remove_other_policies, wait_for
-from ._roles import ATTACHMENT, RoleArgs, add_policies
+from ._iam import iam_name, managed_policy, remove_other_policies, wait_for
+from ._roles import RoleArgs, add_policies
 from .cluster import Cluster
 from .service_account import ServiceAccount
 from .taking_over import aliases
@@ -124,7 +125,7 @@ class ServiceAccountRoleArgs(RoleArgs):
 
     def children(self) -> list[tuple[str, str]]:
         """Return the keys and type tokens of the component's children."""
-        further = [("assume-role", ATTACHMENT), ("assume-role-policy", MANAGED_POLICY)]
+        further = [("assume-role", ATTACHMENT), ("assume-role-policy", POLICY)]
         return [*super().children(), *(further if self.role_b_arns else ())]
 
     @cached_property

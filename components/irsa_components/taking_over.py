@@ -6,9 +6,10 @@ from dataclasses import field
 
 import pulumi
 
+from irsa.identity.pulumi_types import NEW, without_version
+
 from . import values
 
-NEW = "new"
 _URN = re.compile(
     r"(?:urn:pulumi:(?P<stack>[^:]+)::(?P<project>[^:]+)::)?(?P<type>.+?)::(?P<name>.+)"
 )
@@ -39,7 +40,8 @@ def aliases(
     types = dict(children)
     for key in sorted(given.keys() ^ types.keys()):
         if key in given:
-            raise ValueError(f"{owner}: taken_over[{key!r}] is no child; give {', '.join(types)}")
+            fix = f"give {', '.join(types)}" if types else "remove it"
+            raise ValueError(f"{owner}: taken_over[{key!r}] is no child; {fix}")
         raise ValueError(
             f"{owner}: taken_over lacks {key!r}; give its URN of today, or {NEW!r} if the stack "
             "has none"
@@ -57,8 +59,7 @@ def aliases(
 
 def _alias(where: str, urn: str, kind: str) -> str:
     parts = _URN.fullmatch(urn)
-    # Some of pulumi-aws had a V2 in their types; its own aliases take them over, too.
-    found = parts and parts["type"].rpartition("$")[2].replace("V2", "")
+    found = parts and without_version(parts["type"].rpartition("$")[2])
     if parts is None or found != kind:
         raise ValueError(f"{where}: {urn!r} is no URN of type {kind}; copy it from the state")
     own = pulumi.get_stack(), pulumi.get_project()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi_kubernetes as k8s
 from pulumi import Input, Output, ResourceOptions
 
+from irsa.identity.pulumi_types import DEPLOYMENT
 from irsa.identity.subjects import check_workload_name
 
 from . import values
@@ -47,7 +48,7 @@ class WorkloadArgs(WorkloadIdentityArgs):
 
     def children(self) -> list[tuple[str, str]]:
         """Return the keys and type tokens of the component's children."""
-        return [*super().children(), ("deployment", "kubernetes:apps/v1:Deployment")]
+        return [*super().children(), ("deployment", DEPLOYMENT)]
 
 
 class Workload(WorkloadIdentity):

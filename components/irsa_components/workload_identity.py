@@ -16,6 +16,7 @@ from pulumi import (
     ResourceTransformResult,
 )
 
+from irsa.identity import pulumi_types as types
 from irsa.identity.eks import STS_AUDIENCE
 
 from . import values
@@ -96,11 +97,11 @@ class WorkloadIdentityArgs(TakingOverArgs):
     def children(self) -> list[tuple[str, str]]:
         """Return the keys and type tokens of the component's children."""
         existing = self.existing_service_account
-        found = [] if existing else [("service-account", "kubernetes:core/v1:ServiceAccount")]
+        found = [] if existing else [("service-account", types.SERVICE_ACCOUNT)]
         if self.chain is not None:
-            found.append(("config", "kubernetes:core/v1:ConfigMap"))
+            found.append(("config", types.CONFIG_MAP))
         if self.access_key is not None:
-            found.append(("secret", "kubernetes:core/v1:Secret"))
+            found.append(("secret", types.SECRET))
         return found
 
 

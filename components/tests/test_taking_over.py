@@ -1,6 +1,7 @@
 """Resources of this stack that a component takes over from another URN."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pulumi
@@ -187,3 +188,18 @@ def test_a_full_urn_of_this_stack_is_taken_as_it_is():
     engine = deploy(lambda: component({"role": urn}))
     assert pulumi.get_stack() in urn
     assert [each.urn for each in engine.options("Role", "reports").aliases] == [urn]
+
+
+@pytest.mark.parametrize(
+    ("component", "args", "key"),
+    [
+        (irsa.EksCluster, partial(irsa.EksClusterArgs, cluster_name="dev"), "provider"),
+        (irsa.Namespace, partial(irsa.NamespaceArgs, namespace="dev"), "namespace"),
+    ],
+    ids=["cluster", "namespace"],
+)
+def test_what_a_component_only_reads_is_no_child_that_it_could_take_over(component, args, key):
+    """Else the old resource would leave the program, and the `up` would delete it."""
+    given = args(existing=True, taken_over={key: "new"})
+    with pytest.raises(ValueError, match=rf"taken_over\['{key}'\] is no child; remove it"):
+        deploy(lambda: component("reports", given))

@@ -10,6 +10,16 @@ from typing import cast
 from irsa.identity.arns import name_of, parse_provider_arn, role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.policy_json import UNKNOWN_OUTPUT, Json, as_list, mapping, mappings
+from irsa.identity.pulumi_types import (
+    ASSOCIATION,
+    ATTACHMENT,
+    INLINE_POLICY,
+    POLICY,
+    PROVIDER,
+    ROLE,
+    SERVICE_ACCOUNT,
+    USER,
+)
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.eks import Association
 from irsa.observe.facts import PermissionsPolicy, RegisteredProvider, ServiceAccount, Unread
@@ -104,14 +114,6 @@ _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - how Pulumi marks a 
 """https://github.com/pulumi/pulumi/blob/master/sdk/go/common/resource/sig/sig.go"""
 _BLINDED = "[secret]"
 """Replaces a secret in `pulumi preview --json`."""
-
-ROLE = "aws:iam/role:Role"
-POLICY = "aws:iam/policy:Policy"
-INLINE_POLICY = "aws:iam/rolePolicy:RolePolicy"
-ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
-PROVIDER = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
-ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
-SERVICE_ACCOUNT = "kubernetes:core/v1:ServiceAccount"
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +289,7 @@ def _access_keys(resources: Sequence[Json]) -> dict[str, list[str]]:
         of_user.setdefault(_text(fields_of(each), "user"), []).append(str(each.get("id")))
     return {
         arn: of_user.get(_text(user, "name"), [])
-        for user in _typed_fields(resources, "aws:iam/user:User")
+        for user in _typed_fields(resources, USER)
         if (arn := _text(user, "arn")) != LATER
     }
 

@@ -2,28 +2,9 @@
 
 from typing import NamedTuple
 
+from irsa.identity import pulumi_types as types
 from irsa.identity.policy_json import UNKNOWN_OUTPUT, Json
 from irsa.observe import pulumi
-
-NEW = "new"
-"""A child that the stack does not have, in place of its URN in ``taken_over``."""
-
-USER = "aws:iam/user:User"
-USER_ATTACHMENT = "aws:iam/userPolicyAttachment:UserPolicyAttachment"
-USER_POLICY = "aws:iam/userPolicy:UserPolicy"
-ACCESS_KEY = "aws:iam/accessKey:AccessKey"
-BUCKET = "aws:s3/bucket:Bucket"
-NAMESPACE = "kubernetes:core/v1:Namespace"
-SETTINGS = {
-    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": "public-access",
-    "aws:s3/bucketOwnershipControls:BucketOwnershipControls": "ownership",
-    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": (
-        "encryption"
-    ),
-    "aws:s3/bucketVersioning:BucketVersioning": "versioning",
-    "aws:s3/bucketPolicy:BucketPolicy": "policy",
-}
-"""Keys of a bucket's settings."""
 
 
 class Child(NamedTuple):
@@ -37,27 +18,27 @@ class Child(NamedTuple):
 
 
 CHILDREN = {
-    pulumi.ROLE: Child("role", "{name}"),
-    pulumi.POLICY: Child("", "{name}"),
-    pulumi.ATTACHMENT: Child("", "{role}/{policyArn}"),
-    pulumi.INLINE_POLICY: Child("", "{role}:{name}"),
-    USER: Child("user", "{name}"),
-    USER_ATTACHMENT: Child("", "{user}/{policyArn}"),
-    USER_POLICY: Child("", "{user}:{name}"),
-    ACCESS_KEY: Child("key", "{id}"),
-    BUCKET: Child("bucket", "{bucket}"),
-    **{kind: Child(key, "{bucket}") for kind, key in SETTINGS.items()},
-    pulumi.ASSOCIATION: Child("association", "{clusterName},{associationId}"),
-    pulumi.PROVIDER: Child("provider", "{url}"),
-    pulumi.SERVICE_ACCOUNT: Child("service-account", "{metadata[namespace]}/{metadata[name]}"),
-    "kubernetes:apps/v1:Deployment": Child("deployment", "{metadata[namespace]}/{metadata[name]}"),
-    NAMESPACE: Child("namespace", "{metadata[name]}"),
+    types.ROLE: Child("role", "{name}"),
+    types.POLICY: Child("", "{name}"),
+    types.ATTACHMENT: Child("", "{role}/{policyArn}"),
+    types.INLINE_POLICY: Child("", "{role}:{name}"),
+    types.USER: Child("user", "{name}"),
+    types.USER_ATTACHMENT: Child("", "{user}/{policyArn}"),
+    types.USER_POLICY: Child("", "{user}:{name}"),
+    types.ACCESS_KEY: Child("key", "{id}"),
+    types.BUCKET: Child("bucket", "{bucket}"),
+    **{kind: Child(key, "{bucket}") for kind, key in types.SETTINGS.items()},
+    types.ASSOCIATION: Child("association", "{clusterName},{associationId}"),
+    types.PROVIDER: Child("provider", "{url}"),
+    types.SERVICE_ACCOUNT: Child("service-account", "{metadata[namespace]}/{metadata[name]}"),
+    types.DEPLOYMENT: Child("deployment", "{metadata[namespace]}/{metadata[name]}"),
+    types.NAMESPACE: Child("namespace", "{metadata[name]}"),
 }
 
 
 def kind_of(state: Json) -> str:
-    """Return a resource's type, without the V2 of those that pulumi-aws has renamed."""
-    return str(state.get("type")).replace("V2", "")
+    """Return a resource's type as pulumi-aws calls it today."""
+    return types.without_version(str(state.get("type")))
 
 
 def child_key(child: Json, owner: str) -> str:

@@ -7,15 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from irsa.identity import pulumi_types as types
 from irsa.identity.arns import name_of
 from irsa.identity.eks import POD_IDENTITY_SERVICE, ROLE_ARN_ANNOTATION
 from irsa.identity.policy_json import Json, mapping, mappings
+from irsa.identity.pulumi_types import NEW
 from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION
 from irsa.identity.subjects import SUBJECT_PREFIX
 from irsa.observe import pulumi
 from irsa.observe.pulumi import association_of, fields_of, policy_document
 from irsa.takeover import children
-from irsa.takeover.children import NEW
 from irsa.takeover.trust import service_account_trust
 from irsa.who.assumers import who_can_assume
 
@@ -33,16 +34,16 @@ class _Component(NamedTuple):
 _ROLE = "path permissionsBoundary maxSessionDuration"
 _CROSS_ACCOUNT = _Component("CrossAccountRole", "role_name", _ROLE)
 _COMPONENTS = {
-    pulumi.POLICY: _Component("aws.iam.Policy", "name", "path description tags policy"),
-    pulumi.ROLE: _Component("ServiceAccountRole", "role_name", f"{_ROLE} description tags"),
-    pulumi.ASSOCIATION: _Component(
+    types.POLICY: _Component("aws.iam.Policy", "name", "path description tags policy"),
+    types.ROLE: _Component("ServiceAccountRole", "role_name", f"{_ROLE} description tags"),
+    types.ASSOCIATION: _Component(
         "PodIdentityAssociation", properties="roleArn targetRoleArn disableSessionTags"
     ),
-    pulumi.SERVICE_ACCOUNT: _Component("WorkloadIdentity"),
-    pulumi.PROVIDER: _Component("EksCluster"),
-    children.USER: _Component("AccessKeyUser", "user_name", "path"),
-    children.BUCKET: _Component("DataBucket", "bucket_name", "forceDestroy"),
-    children.NAMESPACE: _Component("Namespace"),
+    types.SERVICE_ACCOUNT: _Component("WorkloadIdentity"),
+    types.PROVIDER: _Component("EksCluster"),
+    types.USER: _Component("AccessKeyUser", "user_name", "path"),
+    types.BUCKET: _Component("DataBucket", "bucket_name", "forceDestroy"),
+    types.NAMESPACE: _Component("Namespace"),
 }
 _OTHERWISE_READ = (
     "name", "namePrefix", "tagsAll", "bucket", "bucketPrefix", "assumeRolePolicy", "inlinePolicies",
@@ -179,7 +180,7 @@ def _read_role(found: Takeover, fields: Json, resources: Sequence[Json]) -> None
     name = fields.get("name")
     inputs = mapping(found.resource.get("inputs"))
     inline = [(NEW, each) for each in mappings(inputs.get("inlinePolicies")) if each.get("policy")]
-    inline += _of(resources, pulumi.INLINE_POLICY, "role", name)
+    inline += _of(resources, types.INLINE_POLICY, "role", name)
     policies = {str(own.get("name")): policy_document(own.get("policy")) for _, own in inline}
     found.taken_over = {str(own.get("name")): urn for urn, own in inline} | found.taken_over
     if "role" in policies:
@@ -190,7 +191,7 @@ def _read_role(found: Takeover, fields: Json, resources: Sequence[Json]) -> None
         "ResourceOptions(retain_on_delete=True) on it"
         for urn, _ in shared
     ]
-    attached = [*shared, *_of(resources, pulumi.ATTACHMENT, "role", name)]
+    attached = [*shared, *_of(resources, types.ATTACHMENT, "role", name)]
     arns = {str(own.get("policyArn")): NEW if own.get("roles") else urn for urn, own in attached}
     _attach(found, dict.fromkeys(map(str, inputs.get("managedPolicyArns") or []), NEW) | arns)
     exclusive = all(any(_of(resources, each, "roleName", name)) for each in _EXCLUSIVE)
@@ -204,7 +205,7 @@ def _read_role(found: Takeover, fields: Json, resources: Sequence[Json]) -> None
         found.component *= "'AWS':" in str(trust)
     else:
         associations: dict[str, set[str]] = defaultdict(set)
-        for _, own in _of(resources, pulumi.ASSOCIATION, "roleArn", fields.get("arn")):
+        for _, own in _of(resources, types.ASSOCIATION, "roleArn", fields.get("arn")):
             association = association_of(own)
             associations[association.cluster_arn].add("/".join(association.account))
         arguments, problems = service_account_trust(trust, associations)
@@ -216,17 +217,17 @@ def _read_role(found: Takeover, fields: Json, resources: Sequence[Json]) -> None
 
 def _read_user(found: Takeover, fields: Json, resources: Sequence[Json]) -> None:
     name = fields.get("name")
-    keys = [urn for urn, _ in _of(resources, children.ACCESS_KEY, "user", name)] or [NEW]
+    keys = [urn for urn, _ in _of(resources, types.ACCESS_KEY, "user", name)] or [NEW]
     found.taken_over["key"] = keys[0]
-    others = keys[1:] + [urn for urn, _ in _of(resources, children.USER_POLICY, "user", name)]
+    others = keys[1:] + [urn for urn, _ in _of(resources, types.USER_POLICY, "user", name)]
     found.by_hand += [f"{each}: no argument of AccessKeyUser" for each in others]
-    attached = _of(resources, children.USER_ATTACHMENT, "user", name)
+    attached = _of(resources, types.USER_ATTACHMENT, "user", name)
     _attach(found, {str(own.get("policyArn")): urn for urn, own in attached})
 
 
 def _read_bucket(found: Takeover, fields: Json, resources: Sequence[Json]) -> None:
     found.by_hand.append("callers lose access: the public, by ACLs, and without TLS")
-    for kind, key in children.SETTINGS.items():
+    for kind, key in types.SETTINGS.items():
         found.taken_over[key] = NEW
         for urn, own in _of(resources, kind, "bucket", fields.get("bucket")):
             found.taken_over[key] = urn
@@ -254,7 +255,7 @@ def _read_object(found: Takeover, fields: Json, resources: Sequence[Json]) -> No
         return
     role_arn = annotations.get(ROLE_ARN_ANNOTATION)
     found.arguments = {"service_account": f"{namespace}/{name}", "role_arn": role_arn}
-    associations = _of(resources, pulumi.ASSOCIATION, "serviceAccount", name)
+    associations = _of(resources, types.ASSOCIATION, "serviceAccount", name)
     if any(own.get("namespace") == namespace for _, own in associations):
         found.by_hand.append("pod_identity: PodIdentityArgs with the id of its association")
     elif not role_arn:
@@ -270,11 +271,11 @@ def _read_provider(found: Takeover, fields: Json, _: Sequence[Json]) -> None:
 
 
 _READERS = {
-    pulumi.ROLE: _read_role,
-    pulumi.ASSOCIATION: _read_association,
-    pulumi.SERVICE_ACCOUNT: _read_object,
-    pulumi.PROVIDER: _read_provider,
-    children.USER: _read_user,
-    children.BUCKET: _read_bucket,
-    children.NAMESPACE: _read_object,
+    types.ROLE: _read_role,
+    types.ASSOCIATION: _read_association,
+    types.SERVICE_ACCOUNT: _read_object,
+    types.PROVIDER: _read_provider,
+    types.USER: _read_user,
+    types.BUCKET: _read_bucket,
+    types.NAMESPACE: _read_object,
 }

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from irsa.identity.arns import account_of
 from irsa.identity.policy_json import Json, mapping, mappings
-from irsa.observe.pulumi import ROLE, logical_name, output
+from irsa.identity.pulumi_types import NEW, ROLE, USER
+from irsa.observe.pulumi import logical_name, output
 from irsa.rules.table import Finding
-from irsa.takeover.children import NEW, USER, child_key, kind_of, part, physical_id
+from irsa.takeover.children import child_key, kind_of, part, physical_id
 
 _IMPORTS = ("import", "import-replacement")
 _CREATES = ("create", "create-replacement", "replace")

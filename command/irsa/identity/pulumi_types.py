@@ -1,0 +1,36 @@
+"""Types of Pulumi's resources, and what taking them over says of them. Pure."""
+
+ROLE = "aws:iam/role:Role"
+POLICY = "aws:iam/policy:Policy"
+INLINE_POLICY = "aws:iam/rolePolicy:RolePolicy"
+ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+PROVIDER = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
+ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
+SERVICE_ACCOUNT = "kubernetes:core/v1:ServiceAccount"
+NAMESPACE = "kubernetes:core/v1:Namespace"
+CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
+SECRET = "kubernetes:core/v1:Secret"  # noqa: S105 - a type
+DEPLOYMENT = "kubernetes:apps/v1:Deployment"
+USER = "aws:iam/user:User"
+USER_ATTACHMENT = "aws:iam/userPolicyAttachment:UserPolicyAttachment"
+USER_POLICY = "aws:iam/userPolicy:UserPolicy"
+ACCESS_KEY = "aws:iam/accessKey:AccessKey"
+BUCKET = "aws:s3/bucket:Bucket"
+SETTINGS = {
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": "public-access",
+    "aws:s3/bucketOwnershipControls:BucketOwnershipControls": "ownership",
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": (
+        "encryption"
+    ),
+    "aws:s3/bucketVersioning:BucketVersioning": "versioning",
+    "aws:s3/bucketPolicy:BucketPolicy": "policy",
+}
+"""Keys of a bucket's settings in ``taken_over``."""
+
+NEW = "new"
+"""A child that the stack does not have, in place of its URN in ``taken_over``."""
+
+
+def without_version(kind: str) -> str:
+    """Return a type without the V2 of those that pulumi-aws has renamed, which it aliases."""
+    return kind.replace("V2", "")
