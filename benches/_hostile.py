@@ -69,3 +69,15 @@ HOSTILE = {
     "dates": _tested("DateEquals", _texts("2026-11-25T00:00:00.12345"), "2026-11-25"),
     "networks": _tested("IpAddress", _texts("10.11.12.0/24"), "11.0.0.1"),
 }
+
+ORDINARY_LOG = "2026-12-01T09:10:19Z INFO the service app answered 200 in 12 ms "
+LINES = (
+    "assumed-role/node",
+    "access denied ",
+    "sts.amazonaws.com ",
+    "a.",
+    "arn:aws:sts::1:assumed-role/r/s is not authorized to perform: sts:AssumeRole on resource ",
+    "User: x is not authorized to perform: s3:a ",
+    "token expired could not connect ",
+)
+"""Beginnings of what the patterns of ``irsa doctor`` look for, to be repeated."""

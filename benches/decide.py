@@ -1,4 +1,4 @@
-"""CPU of ``irsa decide``'s engine, as ratios within one run, and how the time grows.
+"""CPU of ``irsa decide``'s engine and of ``irsa doctor``, as ratios within one run, and how the time grows.
 
 With the garbage collector on, as users have it:
 
@@ -10,6 +10,7 @@ With the garbage collector on, as users have it:
 - ``help``: ``irsa --help``, to an interpreter that does nothing
 - ``hostile``: the longest of inputs of 500 kB that are made to be slow, with reasons, to one of as
   many ordinary statements
+- ``doctor``: the longest of texts of the greatest length that are made to be slow, to as long a log
 - ``growth``: the time of one decision, and of reading its policy, with ten times the statements or
   subjects, divided by ten: 1.0 is linear
 """
@@ -21,9 +22,10 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from _hostile import HOSTILE
+from _hostile import HOSTILE, LINES, ORDINARY_LOG
 from _measure import ROOT, cpu_seconds, medians, report, run
 
+from irsa.commands.known_errors import TEXT_MAX, diagnose
 from irsa.decide.condition_keys import Request
 from irsa.decide.evaluate import Inquiry
 from irsa.decide.policies import Policies
@@ -40,6 +42,7 @@ GOALS = {
     "scenario_read": 40.0,
     "help": 8.0,
     "hostile": 10.0,
+    "doctor": 3.0,
     "growth": 2.0,
 }
 """Ratios that are not exceeded."""
@@ -73,6 +76,7 @@ def main() -> None:
     found = medians(options.repetitions, sides)
     hostile = medians(options.repetitions, {name: _hostile(raw) for name, raw in HOSTILE.items()})
     slowest = max(hostile, key=lambda name: hostile[name])
+    texts = medians(options.repetitions, {line: _text(line) for line in (*LINES, ORDINARY_LOG)})
     growth = _growth(options.repetitions)
     ratios = {
         "reasons": found["trust_reasons"] / found["trust"],
@@ -81,6 +85,7 @@ def main() -> None:
         "scenario_read": found["scenario"] / found["json"],
         "help": found["help"] / found["nothing"],
         "hostile": hostile[slowest] / hostile[ORDINARY],
+        "doctor": max(texts.values()) / texts[ORDINARY_LOG],
         "growth": max(growth.values()),
     }
     report(
@@ -149,6 +154,11 @@ def _read_policy_and_decide() -> object:
 
 def _hostile(raw: bytes) -> Callable[[], float]:
     return lambda: cpu_seconds(lambda: json.dumps(simulate(parse_scenario(raw)).as_json()))
+
+
+def _text(line: str) -> Callable[[], float]:
+    text = line * (TEXT_MAX // len(line))
+    return lambda: cpu_seconds(lambda: diagnose(text))
 
 
 def _read_and_decide(raw: bytes) -> Callable[[], object]:
