@@ -18,10 +18,10 @@ class Test:
     """One key under one operator. IAM may know an operator that this evaluator does not: nothing is
     guessed of it."""
 
-    __slots__ = ("_condition", "_key", "names_caller")
+    __slots__ = ("_key", "condition", "names_caller")
 
     def __init__(self, condition: Condition) -> None:
-        self._condition = condition
+        self.condition = condition
         self._key = condition.key.lower()
         self.names_caller = False
         """True if it holds only of some ``aws:PrincipalArn``."""
@@ -34,22 +34,22 @@ class Test:
     def missing(self, lookup: Lookup) -> list[str]:
         """The facts that are missing to tell."""
         del lookup
-        return [f"condition operator {clip(self._condition.operator)}"]
+        return [f"condition operator {clip(self.condition.operator)}"]
 
     def describe(self, lookup: Lookup) -> str:
         """Operator, key, the policy's values and the request's, in one line."""
-        values, found = self._condition.values, lookup(self._key)
+        values, found = self.condition.values, lookup(self._key)
         wanted = [repr(clip(value)) for value in values[:_SHOWN]]
         if len(values) > _SHOWN:
             wanted.append(f"{len(values) - _SHOWN} more")
         # Keys of a token are named after its issuer's host.
         source = "token" if "." in self._key.partition(":")[0] else "request"
         text = (
-            f"condition {self._condition.text}: the policy says {' or '.join(wanted) or 'nothing'},"
+            f"condition {self.condition.text}: the policy says {' or '.join(wanted) or 'nothing'},"
             f" the {source} {'has' if isinstance(found, Key) else 'says'} {shown(found)}"
         )
         equal = str(found).lower() in [each.lower() for each in values] and found not in values
-        if equal and "not" not in self._condition.operator.lower():
+        if equal and "not" not in self.condition.operator.lower():
             text += "; only upper and lower case differ"
         return text
 
@@ -98,9 +98,9 @@ class ValueTest(Test):
         if value is Key.PRESENT and self._key == "aws:principalarn":
             return ["principal_role_arn"]  # a session's ARN does not show its role's path
         if value in (Key.UNKNOWN, Key.PRESENT):
-            return [f"condition key {self._condition.key}"]
+            return [f"condition key {self.condition.key}"]
         reasons = self._matcher.unknowns(lookup)
-        return reasons or [f"what {self._condition.text} makes of this value"]
+        return reasons or [f"what {self.condition.text} makes of this value"]
 
     def _one(self, value: str, lookup: Lookup) -> Truth:
         # A value that the operator cannot read fits nothing, and what it does not equal is unknown.
@@ -128,8 +128,8 @@ class NullTest(Test):
     def missing(self, lookup: Lookup) -> list[str]:
         """The facts that are missing to tell."""
         if lookup(self._key) is Key.UNKNOWN:
-            return [f"condition key {self._condition.key}"]
-        return [f"a value of Null {self._condition.key} that is true or false"]
+            return [f"condition key {self.condition.key}"]
+        return [f"a value of Null {self.condition.key} that is true or false"]
 
 
 _LISTS = ("aws:principalservicenameslist",)

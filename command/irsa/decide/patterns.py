@@ -199,8 +199,8 @@ class Template:
             plain = text.lower() if ignore_case else text
             self._fixed = Pattern.parse(plain) if wildcards else Pattern([plain])
             return
-        self._pieces += _pieces(text[:literal], variables=False, wildcards=wildcards)
-        self._pieces += _pieces(text[literal:], variables=True, wildcards=wildcards)
+        self._pieces += pieces(text[:literal], variables=False, wildcards=wildcards)
+        self._pieces += pieces(text[literal:], variables=True, wildcards=wildcards)
         fixed = [piece for piece in self._pieces if not isinstance(piece, PolicyVariable)]
         if len(fixed) == len(self._pieces):
             self._fixed = self._pattern(fixed)
@@ -255,9 +255,10 @@ class Template:
         return Pattern.from_pieces([p.lower() if isinstance(p, str) else p for p in pieces])
 
 
-def _pieces(
+def pieces(
     text: str, *, variables: bool, wildcards: bool
 ) -> Iterable[str | Wildcard | PolicyVariable]:
+    """Yield the texts, wildcards and variables of a policy's text."""
     position = 0
     for special in _SPECIAL.finditer(text):
         kind = special.lastgroup
@@ -286,8 +287,8 @@ def _variable(content: str) -> PolicyVariable | None:
 
 def variable_keys(texts: Iterable[str], *, variables: bool) -> frozenset[str]:
     """Return the condition keys of the variables in texts, as they spell them."""
-    pieces = (p for text in texts for p in _pieces(text, variables=variables, wildcards=False))
-    return frozenset(piece.key for piece in pieces if isinstance(piece, PolicyVariable))
+    listed = (p for text in texts for p in pieces(text, variables=variables, wildcards=False))
+    return frozenset(piece.key for piece in listed if isinstance(piece, PolicyVariable))
 
 
 _COLONS = 5

@@ -108,14 +108,14 @@ class Decision:
     ) -> None:
         """``missing`` is the unknown fact of the caller, or of the resource's account."""
         self.verdict = verdict
-        self._request = request
-        self._policies = policies
+        self.request = request
+        self.policies = policies
         self._missing = missing
 
     @cached_property
     def _traces(self) -> list[_Trace]:
         return [
-            _trace(source, position, statement, self._request, self._policies)
+            _trace(source, position, statement, self.request, self.policies)
             for source, policy in self._all_policies()
             for position, statement in enumerate(policy.statements)
         ]
@@ -138,7 +138,7 @@ class Decision:
             deciding += missing_facts(self.missing)
         elif verdict is Verdict.DENY:
             deciding.append(remark(self._denial_reason(explicitly=bool(deciding))))
-        elif not deciding and self._policies.only == "caller":
+        elif not deciding and self.policies.only == "caller":
             deciding.append(
                 remark("within one account, it is enough that the other role trusts it")
             )
@@ -152,9 +152,9 @@ class Decision:
         """The missing facts that make the answer UNKNOWN; empty for any other answer."""
         if self.verdict is not Verdict.UNKNOWN:
             return []
-        policies = self._policies
+        policies = self.policies
         facts = [self._missing, policies.resource_missing]
-        caller = self._request.caller
+        caller = self.request.caller
         if policies.identity is None and not (caller and caller.kind in WITHOUT_POLICIES):
             facts.append(f"{policies.path}identity_policies")
         for trace in self._traces:
@@ -165,11 +165,11 @@ class Decision:
     def left_out(self) -> list[str]:
         """The kinds of policies that could deny the call after all, and were not given."""
         allowed = self.verdict is Verdict.ALLOW
-        return list(left_out(self._request, self._policies)) if allowed else []
+        return list(left_out(self.request, self.policies)) if allowed else []
 
     def _all_policies(self) -> Iterable[tuple[Source, Policy]]:
         """The policies that were asked, and where each is from; the resource's first."""
-        policies, caller = self._policies, self._request.caller
+        policies, caller = self.policies, self.request.caller
         if policies.resource is not None:
             yield Source("resource"), policies.resource
         if caller is None or caller.kind not in ("root", *WITHOUT_POLICIES):

@@ -19,20 +19,20 @@ from irsa.identity.policy_json import UNKNOWN_OUTPUT, Json
 class Names:
     """An Action, NotAction, Resource or NotResource element."""
 
-    __slots__ = ("_exact", "_ignore_case", "_templates", "_texts", "_word", "negated")
+    __slots__ = ("_exact", "_templates", "_word", "is_action", "negated", "texts")
 
     def __init__(self, word: str, texts: Sequence[str], *, variables: bool) -> None:
         self.negated = word.startswith("Not")
         self._word = word
-        self._texts = texts
-        self._ignore_case = word.endswith("Action")
+        self.texts = texts
+        self.is_action = word.endswith("Action")
         plain = [text for text in texts if is_plain(text, wildcards=True)]
-        self._exact = frozenset(map(str.lower, plain) if self._ignore_case else plain)
+        self._exact = frozenset(map(str.lower, plain) if self.is_action else plain)
         self._templates: list[Template | ResourceTemplate] = []
         if len(plain) < len(texts):
             self._templates = [
                 Template(text, variables=False, wildcards=True, ignore_case=True)
-                if self._ignore_case
+                if self.is_action
                 else ResourceTemplate(text, variables=variables)
                 for text in texts
                 if not is_plain(text, wildcards=True)
@@ -40,7 +40,7 @@ class Names:
 
     def covers(self, name: str, lookup: Lookup) -> Truth:
         """Return whether the element covers the request's action or resource."""
-        if (name.lower() if self._ignore_case else name) in self._exact:
+        if (name.lower() if self.is_action else name) in self._exact:
             return not self.negated
         if not self._templates:
             return self.negated
@@ -50,11 +50,16 @@ class Names:
         covered = any_of(e.matches(name, lookup, unresolved=unresolved) for e in self._templates)
         return negated(covered) if self.negated else covered
 
+    @property
+    def named(self) -> str:
+        """Its texts in words."""
+        return f"{'all but ' if self.negated else ''}{', '.join(self.texts)}"
+
     def describe(self, name: str) -> str:
         """Return the element and the request in one line."""
-        shown = ", ".join(clip(text) for text in self._texts[:5])
-        extra = f" and {len(self._texts) - 5} more" if len(self._texts) > 5 else ""
-        kind = "action" if self._ignore_case else "resource"
+        shown = ", ".join(clip(text) for text in self.texts[:5])
+        extra = f" and {len(self.texts) - 5} more" if len(self.texts) > 5 else ""
+        kind = "action" if self.is_action else "resource"
         return f"{kind}: {self._word} is {shown}{extra}, the request's is {clip(name)}"
 
     def missing(self, lookup: Lookup) -> list[str]:

@@ -14,7 +14,7 @@ from irsa.decide.steps import AssumeRole
 from irsa.decide.trust_policy import compile_trust_policy
 from irsa.decide.truth import Verdict
 from irsa.observe.facts import PermissionsPolicy, Principal, Role, Unread
-from irsa.who.callers import UNLISTED, Callers, who_may
+from irsa.callers.members import UNLISTED, Members, who_may
 from tests.support.world import ACCOUNT_A
 
 ALICE = f"arn:aws:iam::{ACCOUNT_A}:user/alice"
@@ -22,7 +22,7 @@ MAY, MAY_NOT = document(allow("sts:AssumeRole", ROLE_B)), document(allow("s3:*",
 ADMINISTRATOR = document(allow("*", "*"))
 NO_POLICY = [f"no caller: no policy of account {ACCOUNT_A} allows it"]
 TAGGING = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity", "sts:SetContext"]
-PERHAPS = [f"perhaps {ROLE_A}: condition key aws:PrincipalTag/team"]
+PERHAPS = [f"perhaps {ROLE_A}: its tag team"]
 UNIDENTIFIED = {"Null": {"aws:PrincipalArn": "true"}, "StringLike": {"sts:ExternalId": "*"}}
 SESSION = f"arn:aws:sts::{ACCOUNT_A}:assumed-role/s3-app-A/ci"
 PRINCIPALS = [ROOT, ROOT, ACCOUNT_A, "*", ALICE, "AIDAALICE", ROLE_A, "AROAROLEA", SESSION]
@@ -112,7 +112,7 @@ def test_the_role_itself_is_not_among_them():
 def test_an_account_that_cannot_be_read_says_what_it_takes():
     unread = Unread("users and roles of account 1", "denied", "iam:Get", "ask the owner")
     text = "could not read users and roles of account 1: needs iam:Get (denied); ask the owner"
-    assert Callers("1", unread=unread).texts == [text]
+    assert Members("1", unread=unread).texts == [text]
 
 
 @pytest.mark.parametrize(

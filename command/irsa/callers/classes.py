@@ -1,0 +1,266 @@
+"""The values that patterns tell apart, each with a shortest witness. Pure.
+
+Two values that fit the same patterns are one value to every policy that has no other patterns. The
+patterns, and the language of the values that can exist, are linear: places that take one character
+of a set, or any number of them. They are walked together, breadth first, so that the first value
+that fits some set of patterns is a shortest one.
+"""
+
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import lru_cache
+from itertools import chain
+from typing import NamedTuple
+
+from irsa.decide.patterns import PolicyVariable, Wildcard, pieces
+from irsa.identity.arns import pattern_segments
+from irsa.identity.policy_json import UNKNOWN_OUTPUT
+
+STATES = 4_000
+"""Bound of one walk: patterns that need more are undecided."""
+
+
+class Place(NamedTuple):
+    """A place of a pattern."""
+
+    characters: frozenset[str] = frozenset()
+    others: bool = True
+    """True if it takes all characters but these."""
+    many: bool = False
+    """True if it takes any number of them, none included."""
+
+
+Linear = tuple[Place, ...]
+"""A pattern, place by place."""
+ONE, RUN = Place(), Place(many=True)
+_COLON = frozenset(":")
+
+
+class Unbounded(Exception):
+    """Patterns that need more states than the bound."""
+
+
+def text(literal: str, *, ignore_case: bool = False) -> Linear:
+    """A text that stands for itself."""
+    cases = [{c.lower(), c.upper()} if ignore_case else {c} for c in literal]
+    return tuple(Place(frozenset(each), others=False) for each in cases)
+
+
+Fixed = Callable[[str], str | None]
+"""From a policy variable's key to its value; None for one that has no or no single value."""
+
+
+def unfixed(_: str) -> None:
+    """No variable has a value that is known."""
+
+
+def glob(
+    written: str,
+    *,
+    wildcards: bool,
+    variables: bool,
+    ignore_case: bool = False,
+    part: bool = False,
+    fixed: Fixed = unfixed,
+) -> Linear | None:
+    """A policy's text; None with an open variable or an unknown output. The wildcards of a ``part``
+    of an ARN fit no colon."""
+    if UNKNOWN_OUTPUT in written:
+        return None
+    but = _COLON if part else frozenset[str]()
+    places: list[Place] = []
+    for piece in pieces(written, variables=variables, wildcards=wildcards):
+        if isinstance(piece, PolicyVariable):
+            if (value := fixed(piece.key.lower())) is None:
+                return None
+            piece = value
+        if isinstance(piece, Wildcard):
+            place = Place(but, many=piece is Wildcard.RUN)
+            if not place.many or places[-1:] != [place]:
+                places.append(place)
+        else:
+            places += text(piece, ignore_case=ignore_case)
+    return tuple(places)
+
+
+def arn_glob(written: str, *, variables: bool, fixed: Fixed = unfixed) -> Linear | None:
+    """A value of an ARN operator, which compares part by part; None if it is not decided."""
+    if written == "*":
+        return (RUN,)
+    parts = pattern_segments(written)
+    read = [
+        glob(each, wildcards=True, variables=variables, part=place < 5, fixed=fixed)
+        for place, each in enumerate(parts)
+    ]
+    if len(parts) != 6 or None in read:
+        return None
+    return joined(*(each for each in read if each is not None), by=":")
+
+
+def resource_glob(written: str, *, variables: bool) -> Linear | None:
+    """A text of a Resource element, whose stars fit colons only at the end of a part; None with a
+    variable."""
+    *heads, last = pattern_segments(written)
+    if len(heads) < 5 or not any("*" in each[:-1] for each in heads):
+        return glob(written, wildcards=True, variables=variables)
+    read = [
+        glob(each.removesuffix("*"), wildcards=True, variables=False, part=True) for each in heads
+    ]
+    ends = [
+        (*(each or ()), *((RUN,) * head.endswith("*")))
+        for each, head in zip(read, heads, strict=True)
+    ]
+    end = glob(last, wildcards=True, variables=variables)
+    return None if end is None else joined(*ends, end, by=":")
+
+
+def joined(*linear: Linear, by: str = "") -> Linear:
+    """Patterns one after the other."""
+    places = [*linear[0]]
+    for each in linear[1:]:
+        places += (*text(by), *each)
+    return tuple(places)
+
+
+class Class(NamedTuple):
+    """Values that fit the same patterns."""
+
+    value: str
+    """The shortest."""
+    fits: frozenset[Linear]
+    """The patterns."""
+
+
+@lru_cache(maxsize=4_096)
+def classes(language: tuple[Linear, ...], patterns: tuple[Linear, ...]) -> tuple[Class, ...]:
+    """Return a class for each set of patterns that some value of a language fits, and one for each
+    pattern without wildcards; raises `Unbounded`. The empty value is a class of its own."""
+    words = {word: each for each in patterns if (word := _word(each)) is not None}
+    globs = [each for each in dict.fromkeys(patterns) if _word(each) is None]
+    walk = _Walk(language, globs, words)
+    found = [
+        Class(word, frozenset({each, *walk.fitting(state)}))
+        for word, each in words.items()
+        if walk.exists(state := walk.after(word))
+    ]
+    return (*found, *walk.others())
+
+
+def _word(pattern: Linear) -> str | None:
+    """The only value of a pattern; None if it has several."""
+    if any(place.many or place.others or len(place.characters) != 1 for place in pattern):
+        return None
+    return "".join(character for place in pattern for character in place.characters)
+
+
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-._:/=+@, "
+
+
+class _Walk:
+    """The patterns and the language as one automaton: a state is a number with a bit a place."""
+
+    def __init__(
+        self, language: Sequence[Linear], globs: Sequence[Linear], words: Collection[str]
+    ) -> None:
+        self._globs, self._words = globs, words
+        self._start = self._free = self._language = self._ends = 0
+        self._accepting: list[int] = []
+        # Of the places that take one character and of those that take many: the bits of all that
+        # take characters that are not listed, and the exceptions, by character.
+        taken = [0, 0]
+        listed: tuple[dict[str, int], dict[str, int]] = {}, {}
+        bit = 1
+        for number, each in enumerate((*language, *globs)):
+            first = bit
+            self._start |= bit
+            for place in each:
+                self._free |= bit * place.many
+                taken[place.many] |= bit * place.others
+                for character in place.characters:
+                    listed[place.many][character] = listed[place.many].get(character, 0) | bit
+                bit <<= 1
+            if number < len(language):
+                self._ends |= bit
+                self._language |= (bit << 1) - first
+            else:
+                self._accepting.append(bit)
+            bit <<= 1
+        characters = dict.fromkeys(chain(_ALPHABET, *map(sorted, listed), *words))
+        self._masks = {
+            each: (taken[0] ^ listed[0].get(each, 0), taken[1] ^ listed[1].get(each, 0))
+            for each in characters
+        }
+        self._alike: dict[tuple[int, int], list[str]] = {}
+        for character, mask in self._masks.items():
+            self._alike.setdefault(mask, []).append(character)
+        self._start = self._closed(self._start)
+
+    def _closed(self, state: int) -> int:
+        while (wider := state | (state & self._free) << 1) != state:
+            state = wider
+        return state
+
+    def _next(self, state: int, mask: Sequence[int]) -> int:
+        return self._closed((state & mask[0]) << 1 | state & mask[1])
+
+    def after(self, word: str) -> int:
+        """The state after a word."""
+        state = self._start
+        for character in word:
+            state = self._next(state, self._masks[character])
+        return state
+
+    def exists(self, state: int) -> bool:
+        """Return whether the language has the value that led to a state."""
+        return bool(state & self._ends)
+
+    def fitting(self, state: int) -> Iterator[Linear]:
+        """The patterns that the value fits."""
+        return (each for each, bit in zip(self._globs, self._accepting, strict=True) if state & bit)
+
+    def others(self) -> Iterator[Class]:
+        """A class for each set of patterns that a value beside the words fits."""
+        tree = _tree(self._words)
+        found: set[tuple[bool, frozenset[Linear]]] = set()
+        seen = {(self._start, id(tree))}
+        waiting: deque[tuple[int, _Node | None, str]] = deque([(self._start, tree, "")])
+        while waiting:
+            state, node, word = waiting.popleft()
+            if state & self._ends and not (node and "" in node):
+                fits = frozenset(self.fitting(state))
+                if (not word, fits) not in found:
+                    found.add((not word, fits))
+                    yield Class(word, fits)
+                    if not self._globs and word:
+                        return
+            for character, mask, below in self._ways(node):
+                after = self._next(state, mask)
+                if after & self._language and (after, id(below)) not in seen:
+                    seen.add((after, id(below)))
+                    waiting.append((after, below, word + character))
+            if len(seen) > STATES:
+                raise Unbounded
+
+    def _ways(self, node: "_Node | None") -> Iterator[tuple[str, Sequence[int], "_Node | None"]]:
+        """A character of each kind, and what it leads to in the tree of words."""
+        below = node or {}
+        for mask, characters in self._alike.items():
+            free = next((each for each in characters if each not in below), None)
+            if free:
+                yield free, mask, None
+        for character, after in below.items():
+            if character:
+                yield character, self._masks[character], after
+
+
+_Node = dict[str, "_Node"]
+
+
+def _tree(words: Collection[str]) -> _Node:
+    root: _Node = {}
+    for word in words:
+        node = root
+        for character in word:
+            node = node.setdefault(character, {})
+        node[""] = {}
+    return root

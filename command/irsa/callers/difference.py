@@ -1,0 +1,243 @@
+"""Who gains and who loses access by a change of a trust policy, or of permissions. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
+from itertools import product
+from typing import NamedTuple
+
+from irsa.callers.classes import RUN, Linear, Unbounded, classes, glob, joined, resource_glob, text
+from irsa.callers.lines import Line, applies, lines, once, widest, words
+from irsa.callers.sets import Document, Kind, Undecided, kinds
+from irsa.callers.ways import NOTHING_KNOWN, Known, some
+from irsa.decide.document import Condition
+from irsa.decide.document import Kind as Type
+from irsa.decide.evaluate import StepAnswer
+from irsa.decide.patterns import Key
+from irsa.decide.statements import CompiledStatement, Names, Policy, compile_policy
+from irsa.decide.trust_policy import compile_trust_policy
+from irsa.decide.truth import Truth, Verdict, all_of, any_of, both, negated
+from irsa.identity.policy_json import Json
+
+
+class Effect(Enum):
+    """What a change does to callers."""
+
+    GAINS = "gains"
+    MAY_GAIN = "may gain"
+    LOSES = "loses"
+    MAY_LOSE = "may lose"
+    UNDECIDED = "undecided"
+
+
+class Change(NamedTuple):
+    """Callers, or calls, and what happens to them."""
+
+    effect: Effect
+    line: Line
+
+
+ALLOW, DENY, UNKNOWN = Verdict.ALLOW, Verdict.DENY, Verdict.UNKNOWN
+_EFFECTS = {
+    (DENY, ALLOW): Effect.GAINS,
+    (DENY, UNKNOWN): Effect.MAY_GAIN,
+    (UNKNOWN, ALLOW): Effect.MAY_GAIN,
+    (ALLOW, DENY): Effect.LOSES,
+    (ALLOW, UNKNOWN): Effect.MAY_LOSE,
+    (UNKNOWN, DENY): Effect.MAY_LOSE,
+    (UNKNOWN, UNKNOWN): Effect.UNDECIDED,
+}
+"""By the answers of the old document and of the new one."""
+_OF_NEW = (Effect.GAINS, Effect.MAY_GAIN, Effect.UNDECIDED)
+_SURE = {Effect.MAY_GAIN: (Effect.GAINS,), Effect.MAY_LOSE: (Effect.LOSES,)}
+_NOTHING = Policy("trust policy", ())
+
+
+def trust_changes(old: Json | None, new: Json | None, known: Known = NOTHING_KNOWN) -> list[Change]:
+    """Compare two trust policies of one role, None where it does not exist.
+
+    Raises `Undecided` for too many patterns, `irsa.decide.document.DocumentError` for what IAM does
+    not store.
+    """
+    documents = [Document(compile_trust_policy(e) if e else _NOTHING) for e in (old, new)]
+    found: list[Change] = []
+    for way, listed in kinds(documents, known):
+        for effect in Effect:
+            own = [each for each in listed if _effect(each) is effect]
+            found += [_by_account(effect, e) for e in lines(way, own, int(effect in _OF_NEW))]
+    return _ordered(found)
+
+
+def _ordered(found: Sequence[Change]) -> list[Change]:
+    """By effect, each line once: what is sure needs no perhaps."""
+    listed: list[Change] = []
+    for effect in Effect:
+        sure = {line.text for other, line in listed if other in _SURE.get(effect, ())}
+        own = [line for other, line in found if other is effect and line.text not in sure]
+        listed += [Change(effect, line) for line in once(own)]
+    return listed
+
+
+def _effect(kind: Kind) -> Effect | None:
+    old, new = kind.answers
+    effect = _EFFECTS.get((old.verdict, new.verdict))
+    return None if effect is Effect.UNDECIDED and _met(old) == _met(new) else effect
+
+
+def _met(answer: StepAnswer) -> list[object]:
+    """The statements that a call meets, without their names."""
+    policy = answer.decision and answer.decision.policies.resource
+    return [
+        (each.allow, each.principal and each.principal.entries, *each[3:])
+        for place, each in enumerate(policy.statements if policy else ())
+        if applies(place, answer)
+    ]
+
+
+def _by_account(effect: Effect, line: Line) -> Change:
+    """Of a whole account, its own policies decide who of it may."""
+    if line.account:
+        effect = {Effect.GAINS: Effect.MAY_GAIN, Effect.LOSES: Effect.MAY_LOSE}.get(effect, effect)
+    return Change(effect, line)
+
+
+def permission_changes(old: Sequence[Json], new: Sequence[Json]) -> list[Change]:
+    """Compare the permission policies of one role; raises as `trust_changes` does."""
+    compiled = [
+        [e for each in own for e in compile_policy(each, "policy", Type.IDENTITY).statements]
+        for own in (old, new)
+    ]
+    listed = [*compiled[0], *compiled[1]]
+    try:
+        actions = _values(_ACTIONS, [each.action for each in listed])
+        resources = _values(_RESOURCES, [e.resource for e in listed if e.resource])
+    except Unbounded:
+        raise Undecided("the actions or resources: their patterns together") from None
+    found: dict[Effect, list[tuple[str, str]]] = {}
+    for action, resource in product(actions, resources):
+        old_met, new_met = (_meeting(own, action, resource) for own in compiled)
+        for effect in _changed(old_met, new_met):
+            found.setdefault(effect, []).append((action, resource))
+    changes = [
+        Change(effect, line)
+        for effect, calls in found.items()
+        for line in _calls(compiled[effect in _OF_NEW], calls)
+    ]
+    return _ordered(changes)
+
+
+def _values(language: tuple[Linear, ...], elements: Sequence[Names]) -> list[str]:
+    """Return values of actions or resources that the elements tell apart."""
+    read = (
+        glob(one, wildcards=True, variables=False, ignore_case=True)
+        if each.is_action
+        else resource_glob(one, variables=True)
+        for each in elements
+        for one in each.texts
+    )
+    patterns = dict.fromkeys(each for each in read if each is not None)
+    return [each.value for each in classes(language, tuple(patterns))]
+
+
+class _Met(NamedTuple):
+    """A statement about a call."""
+
+    allow: bool
+    open: frozenset[Condition | Names]
+    """What decides whether it applies: conditions, and a resource with a variable."""
+
+
+def _meeting(statements: Sequence[CompiledStatement], action: str, resource: str) -> set[_Met]:
+    """The statements that may be about a call."""
+    found: set[_Met] = set()
+    for each in statements:
+        about = each.resource.covers(resource, _unknown) if each.resource else True
+        if each.action.covers(action, _unknown) and about is not False:
+            names = [each.resource] if about is None and each.resource else []
+            found.add(
+                _Met(each.allow, frozenset([*names, *(t.condition for t in each.conditions)]))
+            )
+    return found
+
+
+def _unknown(_: str) -> Key:
+    return Key.UNKNOWN
+
+
+def _changed(old: set[_Met], new: set[_Met]) -> set[Effect]:
+    """The effects on one call of the statements that it meets."""
+    if old == new:
+        return set()
+    before, after = (
+        frozenset[Condition | Names]().union(*(e.open for e in met)) for met in (old, new)
+    )
+    shared = [*before & after]
+    if len(shared) > _SHARED:
+        return {Effect.UNDECIDED}
+    held = (
+        dict(zip(shared, each, strict=True)) for each in product((True, False), repeat=len(shared))
+    )
+    pairs = [(_verdict(old, each), _verdict(new, each)) for each in held]
+    found = {effect for each in pairs if (effect := _EFFECTS.get(each))}
+    for sure, perhaps in ((Effect.GAINS, Effect.MAY_GAIN), (Effect.LOSES, Effect.MAY_LOSE)):
+        found -= {perhaps} if sure in found else set()
+    return found - {Effect.UNDECIDED} or found
+
+
+def _verdict(met: set[_Met], held: Mapping[Condition | Names, Truth]) -> Verdict:
+    def apply(allow: bool) -> Truth:
+        return any_of(all_of(held.get(e) for e in each.open) for each in met if each.allow is allow)
+
+    answer = both(apply(True), negated(apply(False)))
+    return UNKNOWN if answer is None else ALLOW if answer else DENY
+
+
+def _calls(
+    statements: Sequence[CompiledStatement], calls: Sequence[tuple[str, str]]
+) -> Iterator[Line]:
+    """Yield a line for each resource that a statement allows, with its actions."""
+    found: list[Line] = []
+    for number, statement in enumerate(statements, 1):
+        own = {e for e in calls if statement.allow and _meeting([statement], *e)}
+        for resource in _options(statement.resource):
+            its = {e for e in own if resource.covers(e[1], _unknown) is not False}
+            actions = [
+                (a, {e for e in its if a.covers(e[0], _unknown)})
+                for a in _options(statement.action)
+            ]
+            listed = ", ".join(each.named for each, live in actions if live)
+            if its:
+                conditions = tuple(words(test.condition) for test in statement.conditions)
+                action, name = min(its, key=lambda each: len(each[0] + each[1]))
+                who = f"{listed} on {resource.named}"
+                found.append(
+                    Line(
+                        who,
+                        conditions,
+                        number,
+                        {"action": action, "resource": name},
+                        "",
+                        (frozenset(its),),
+                    )
+                )
+    yield from widest(found)
+
+
+def _options(element: Names | None) -> list[Names]:
+    """The texts of an element one by one, of a negation all together."""
+    if element is None or element.negated:
+        return [element] if element else []
+    word = "Action" if element.is_action else "Resource"
+    return [Names(word, [each], variables=True) for each in element.texts]
+
+
+_SHARED = 8
+"""Conditions that both documents ask of one call, and that are tried together."""
+_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
+_RESOURCES = (text("*"), joined(text("arn:"), (RUN,)))
+_ACTIONS = (
+    joined(
+        (some(_LETTERS), some(_LETTERS + "-", many=True)),
+        (some(_LETTERS + _LETTERS.upper()), some(_LETTERS + _LETTERS.upper(), many=True)),
+        by=":",
+    ),
+)

@@ -1,0 +1,294 @@
+"""Sets of callers in words, a line for each pattern that no other one contains. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, product
+from typing import NamedTuple
+
+from irsa.callers.classes import Linear, text
+from irsa.callers.sets import Document, Kind, Undecided, compares_itself, kinds, linear
+from irsa.callers.ways import NOTHING_KNOWN, Fact, Known, Way
+from irsa.decide.conditions import Test
+from irsa.decide.document import Condition, Statement, statements_of
+from irsa.decide.evaluate import StepAnswer
+from irsa.decide.patterns import Key, Value
+from irsa.decide.principals import UNIQUE_ID, Grant
+from irsa.decide.reasons import named
+from irsa.decide.statements import CompiledStatement, Policy
+from irsa.decide.trust_policy import compile_trust_policy
+from irsa.decide.truth import Verdict
+from irsa.identity.arns import (
+    account_named_by,
+    account_of,
+    is_oidc_provider,
+    issuer_of_principal,
+    kind_of,
+)
+from irsa.identity.policy_json import UNKNOWN_OUTPUT, Json
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Callers whom one statement allows."""
+
+    who: str
+    conditions: tuple[str, ...]
+    """Further conditions, in the policy's own words."""
+    statement: int
+    """The statement's number, from 1."""
+    witness: Mapping[str, Value]
+    """The facts of one of them, with the shortest values."""
+    account: str = ""
+    """The account that decides by its own policies who of it may; empty for all else."""
+    extent: tuple[frozenset[Value], ...] = ()
+    """The values that are told apart, of each fact of identity."""
+
+    @property
+    def text(self) -> str:
+        """The whole in one line."""
+        return f"{self.who} if {' and '.join(self.conditions)}" if self.conditions else self.who
+
+    def contains(self, other: "Line") -> bool:
+        """Return whether all callers of another line of the same way are callers of this one."""
+        return (self.conditions, self.account) == (other.conditions, other.account) and all(
+            mine >= its for mine, its in zip(self.extent, other.extent, strict=True)
+        )
+
+
+class Callers(NamedTuple):
+    """The callers of a trust policy."""
+
+    lines: Sequence[Line] = ()
+    denied: Sequence[str] = ()
+    """The statements that deny, in words."""
+    undecided: str = ""
+    """The reason why they are not all known."""
+    empty: Sequence[str] = ()
+    """If no caller can use the role: what keeps the callers of each statement out."""
+
+    @property
+    def texts(self) -> list[str]:
+        """A line each."""
+        undecided = [f"undecided: {self.undecided}"] if self.undecided else []
+        found = [each.text for each in self.lines] + [f"no caller: {each}" for each in self.empty]
+        return [*found, *self.denied, *undecided]
+
+
+def callers_of(trust_policy: Json, known: Known = NOTHING_KNOWN) -> Callers:
+    """Return the callers of a trust policy, as far as ``known`` of its role goes."""
+    statements = statements_of(trust_policy)
+    denied = [_denial(each) for each in statements if not each.allows and each.assume_actions]
+    try:
+        policy = compile_trust_policy(trust_policy)
+        found = [*once(_allowed(policy, known))]
+    except (ValueError, Undecided) as error:
+        return Callers((), denied, str(error))
+    found += [line for each in statements if each.allows for line in _by_saml(each)]
+    undecided = ""
+    if UNKNOWN_OUTPUT in str(trust_policy):
+        undecided = "an output that is not known yet"
+    empty = () if found or undecided else tuple(_emptied(policy, known))
+    return Callers(found, denied, undecided, empty)
+
+
+def _allowed(policy: Policy, known: Known) -> Iterator[Line]:
+    for way, listed in kinds([Document(policy)], known):
+        may = [each for each in listed if each.answers[0].verdict is not Verdict.DENY]
+        yield from lines(way, may)
+
+
+def _emptied(policy: Policy, known: Known) -> Iterator[str]:
+    """Say for each statement that allows what keeps its callers out."""
+    for place, statement in enumerate(policy.statements):
+        if statement.allow:
+            yield f"statement {place + 1}: {_reason(policy, place, known)}"
+
+
+def _reason(policy: Policy, place: int, known: Known) -> str:
+    statement = policy.statements[place]
+    tests = statement.conditions
+
+    def opens(conditions: Sequence[Test]) -> bool:
+        listed = [*policy.statements]
+        listed[place] = statement._replace(conditions=tuple(conditions))
+        return any(_allowed(policy._replace(statements=tuple(listed)), known))
+
+    for size, end in ((1, "which no caller meets"), (2, "which no caller meets at once")):
+        for dropped in combinations(tests, size):
+            if opens([each for each in tests if each not in dropped]):
+                parts = (
+                    f"{e.condition.text} is {' or '.join(e.condition.values)}" for e in dropped
+                )
+                return f"{' and '.join(parts)}, {end}"
+    if tests and opens(()):
+        return "its conditions, which no caller meets at once"
+    allowing = policy._replace(statements=tuple(e for e in policy.statements if e.allow))
+    if any(_allowed(allowing, known)):
+        return "a statement denies all of its callers"
+    element = statement.principal
+    entries = sorted(e for each in element.entries.values() for e in each) if element else []
+    for entry in entries:
+        if UNIQUE_ID.fullmatch(entry):
+            return f"{entry} was deleted"
+        if is_oidc_provider(entry) and "://" in entry:
+            return f"no ARN of an OIDC provider has the :// of {entry}"
+        if (
+            account_of(entry) not in ("", known.account)
+            and known.account
+            and is_oidc_provider(entry)
+        ):
+            return f"a role trusts OIDC providers of its own account, not {entry}"
+        if known.providers is not None and is_oidc_provider(entry) and entry not in known.providers:
+            return f"{entry} is not registered"
+    return f"{', '.join(entries)} cannot make the calls that it allows"
+
+
+def once(found: Iterable[Line]) -> Iterator[Line]:
+    """Yield lines, each text once, with its shortest witness."""
+    by_text: dict[tuple[str, str], Line] = {}
+    for each in found:
+        key = each.text, each.account
+        if key not in by_text or _length(each.witness) < _length(by_text[key].witness):
+            by_text[key] = each
+    yield from by_text.values()
+
+
+def lines(way: Way, found: Sequence[Kind], number: int = 0) -> Iterator[Line]:
+    """Yield lines for kinds of callers by one way, from the statements of a document."""
+    mine: list[Line] = []
+    answers = [each.answers[number] for each in found]
+    policy = next((e.decision.policies.resource for e in answers if e.decision), None)
+    for place, statement in enumerate(policy.statements if policy else ()):
+        own = [kind for kind, each in zip(found, answers, strict=True) if applies(place, each)]
+        if statement.allow and own:
+            mine += _of_statement(way, statement, place + 1, own)
+    yield from widest(mine)
+
+
+def widest(listed: Sequence[Line]) -> Iterator[Line]:
+    """Yield the lines of one way that no other one contains."""
+    for place, each in enumerate(listed):
+        wider = [n for n, e in enumerate(listed) if n != place and e.contains(each)]
+        if not any(n < place or not each.contains(listed[n]) for n in wider):
+            yield each
+
+
+def applies(place: int, answer: StepAnswer) -> bool:
+    """Return whether a statement may apply to a call."""
+    decision = answer.decision
+    if decision is None or decision.policies.resource is None:
+        return False
+    statement, request = decision.policies.resource.statements[place], decision.request
+    most = named(statement, request.caller, decision.policies)[1]
+    fits = statement.applies(request.action, request.resource, request.value)
+    return most is not Grant.NONE and fits is not False
+
+
+class _Option(NamedTuple):
+    """A value by which a statement says who the caller is."""
+
+    text: str = ""
+    """Empty for any."""
+    pattern: Linear | None = None
+    account: str = ""
+
+
+def _of_statement(
+    way: Way, statement: CompiledStatement, number: int, own: Sequence[Kind]
+) -> Iterator[Line]:
+    conditions = [test.condition for test in statement.conditions]
+    identity = [fact for fact in way.facts if fact.identity]
+    options: list[list[_Option]] = []
+    used: list[Condition] = []
+    for fact in identity:
+        mine = [e for e in conditions if e.positive and e.key.lower() in fact.keys]
+        read = [(each, linear(each, fact.keys[each.key.lower()])) for each in mine]
+        named = next(((each, patterns) for each, patterns in read if patterns), None)
+        if fact.apart is not None:
+            options.append([*_entries(way, fact, statement)])
+        elif named:
+            used.append(named[0])
+            options.append([_Option(*e) for e in zip(named[0].values, named[1], strict=True)])
+        else:
+            options.append([_Option()])
+    left = (each for each in conditions if each not in used and not compares_itself(each))
+    others = tuple(words(each, way.principal) for each in left)
+    everyone = statement.principal is not None and statement.principal.everyone and not used
+    for chosen in product(*options):
+        wanted = {
+            fact.name: each.pattern
+            for fact, each in zip(identity, chosen, strict=True)
+            if each.pattern is not None
+        }
+        found = [one for kind in own if (one := _witness(kind, wanted))]
+        if found:
+            yield Line(
+                "everyone" if everyone else way.who(*(each.text for each in chosen)),
+                others,
+                number,
+                min(found, key=_length),
+                next((each.account for each in chosen if each.account), ""),
+                tuple(frozenset(_values(own, f.name, wanted.get(f.name))) for f in identity),
+            )
+
+
+def _entries(way: Way, fact: Fact, statement: CompiledStatement) -> Iterator[_Option]:
+    """What a Principal element names of an account's users or roles, or one session."""
+    element = statement.principal
+    listed = element.entries.get("AWS", ()) if element else ()
+    if element and element.negated:
+        named = ", ".join(e for each in element.entries.values() for e in each)
+        yield _Option(f"everyone except {named}")
+        return
+    account = way.principal.partition(" ")[0]
+    for entry in listed:
+        if entry == "*":
+            yield _Option("everyone")
+        elif account_named_by(entry) == account:
+            yield _Option(f"every caller that account {account} allows", None, account)
+        elif text(entry) in (fact.apart or ()):
+            yield _Option(entry, text(entry))
+
+
+def _values(own: Sequence[Kind], name: str, pattern: Linear | None) -> Iterator[Value]:
+    members = (member for kind in own for member in kind.groups[name].members)
+    return (value for value, fits in members if pattern is None or pattern in fits)
+
+
+def _witness(kind: Kind, wanted: Mapping[str, Linear]) -> dict[str, Value]:
+    """The shortest values that fit the patterns; empty if there are none."""
+    found: dict[str, Value] = {}
+    for name in kind.groups:
+        value = next(_values([kind], name, wanted.get(name)), None)
+        if value is None:
+            return {}
+        found[name] = value
+    return found
+
+
+def _length(witness: Mapping[str, Value]) -> int:
+    return sum(len(str(each)) for each in witness.values() if each is not Key.ABSENT)
+
+
+def words(condition: Condition, principal: str = "") -> str:
+    """Return a condition in the policy's own words."""
+    key = condition.key.removeprefix(f"{issuer_of_principal(principal)}:")  # said already
+    return f"{key} {condition.operator} {' or '.join(condition.values)}"
+
+
+def _denial(statement: Statement) -> str:
+    names = [name for each in statement.principals.values() for name in each]
+    who = "everyone" if "*" in names else ", ".join(names)
+    if statement.excepts:
+        who = f"everyone except {', '.join(names)}"
+    conditions = " and ".join(map(words, statement.conditions))
+    return f"denied: {who}{f' if {conditions}' if conditions else ''}"
+
+
+def _by_saml(statement: Statement) -> Iterator[Line]:
+    """What a SAML provider says, this package does not read."""
+    if statement.covers("sts:AssumeRoleWithSAML"):
+        others = tuple(map(words, statement.conditions))
+        for each in statement.named("Federated"):
+            if kind_of(each) == "saml-provider":
+                yield Line(f"every user who signs in at {each}", others, statement.number, {})

@@ -1,0 +1,104 @@
+"""The callers of a whole account that may assume a role that trusts the account. Pure.
+
+A trust policy that names an account leaves it to that account's own policies who may:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html#principal-accounts
+Its root user is not among them: STS lets no root user assume a role. What service control policies
+of its organization forbid is not seen here.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from irsa.access import WITHOUT_MFA, called_by
+from irsa.callers.sets import Document, Undecided, kinds_of
+from irsa.callers.ways import SAME, Fact, calls_of
+from irsa.decide.patterns import Value
+from irsa.decide.principals import Caller, caller_from_arn, session_of
+from irsa.decide.statements import Policy
+from irsa.decide.truth import Verdict
+from irsa.observe.facts import PermissionsPolicy, Principal, Role, Unread
+
+UNLISTED = "not all of its policies were listed"
+
+
+class Members(NamedTuple):
+    """The users and roles of one account that may assume one role."""
+
+    account: str
+    may: tuple[str, ...] = ()
+    perhaps: tuple[tuple[str, str], ...] = ()
+    """Undecided users and roles, each with the missing fact."""
+    unread: Unread | None = None
+
+    @property
+    def texts(self) -> list[str]:
+        """One line each."""
+        if self.unread is not None:
+            return [f"{self.unread.text}; {self.unread.remedy}"]
+        if not self.may and not self.perhaps:
+            return [f"no caller: no policy of account {self.account} allows it"]
+        return [*self.may, *(f"perhaps {arn}: {why}" for arn, why in self.perhaps)]
+
+
+def who_may(role: Role, account: str, principals: Sequence[Principal] | Unread) -> Members:
+    """Return the callers of an account that may assume a role, as the evaluator decides it."""
+    if isinstance(principals, Unread):
+        return Members(account, unread=principals)
+    may: list[str] = []
+    perhaps: list[tuple[str, str]] = []
+    for each in principals:
+        if each.arn == role.arn:
+            continue  # it has what it would get
+        found = _verdicts(role, each, each.tags)
+        if isinstance(each, Role) and Verdict.ALLOW not in found:
+            # Its session may have further tags, and hide those of the role.
+            found = _verdicts(role, each, None)
+            if Verdict.ALLOW in found:
+                found = {Verdict.UNKNOWN: found[Verdict.ALLOW]}
+        if Verdict.ALLOW in found:
+            may.append(each.arn)
+        elif Verdict.UNKNOWN in found:
+            why = UNLISTED if _is_unlisted(each) else found[Verdict.UNKNOWN]
+            perhaps.append((each.arn, why))
+    return Members(account, tuple(may), tuple(perhaps))
+
+
+def _verdicts(
+    role: Role, principal: Principal, tags: Mapping[str, str] | None
+) -> dict[Verdict, str]:
+    """Return the answers to the calls of one caller, but for DENY, each with what it rests on."""
+
+    def caller(arn: str) -> Caller:
+        if isinstance(principal, Role):
+            return session_of(arn, None, principal.unique_id)
+        return caller_from_arn(arn, unique_id=principal.unique_id)
+
+    keys: dict[str, Value] = {
+        f"{prefix}:resourcetag/{name.lower()}": value
+        for prefix in ("aws", "iam")
+        for name, value in role.tags.items()
+    }
+    try:
+        step = called_by(role, principal)
+        trust = step.trust if isinstance(step.trust, Policy) else Policy("trust policy", ())
+        if isinstance(principal, Role):
+            keys |= WITHOUT_MFA
+        document = Document(trust, step.identity, step.boundary, None, role.arn, keys)
+        fact = Fact("principal", (principal.arn,), {"aws:principalarn": SAME}, identity=True)
+        way = calls_of(principal.arn, fact, [*document.conditions], caller, tags)
+        answers = [kind.answers[0] for kind in kinds_of(way, [document])]
+    except (ValueError, Undecided) as error:
+        return {Verdict.UNKNOWN: str(error)}
+    asked = ", ".join(fact.name for fact in way.facts if fact.name.startswith("its tag "))
+    return {
+        each.verdict: "; ".join(each.missing) or asked
+        for each in answers
+        if each.verdict is not Verdict.DENY
+    }
+
+
+def _is_unlisted(principal: Principal) -> bool:
+    listed = (*principal.known_policies, principal.boundary)
+    return any(
+        isinstance(each, PermissionsPolicy) and isinstance(each.document, Unread) for each in listed
+    )

@@ -1,0 +1,297 @@
+"""All callers of one trust policy, or of two at once, decided by the evaluator. Pure.
+
+A condition that no fact answers (a variable, a number, a date, an address, a key that the way does
+not know) is an atom: not known, or, where two documents have it, the same in both.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations, product
+from math import prod
+from typing import NamedTuple
+
+from irsa.callers.classes import (
+    Class,
+    Fixed,
+    Linear,
+    Unbounded,
+    arn_glob,
+    classes,
+    glob,
+    joined,
+    text,
+    unfixed,
+)
+from irsa.callers.ways import Call, Carrier, Fact, Known, Language, Way, ways
+from irsa.decide.condition_keys import Request
+from irsa.decide.conditions import Test, compile_test
+from irsa.decide.document import Condition
+from irsa.decide.evaluate import StepAnswer
+from irsa.decide.operators import read_operator
+from irsa.decide.patterns import Key, Lookup, Value, variable_keys
+from irsa.decide.policies import Side
+from irsa.decide.simulate import simulate
+from irsa.decide.statements import CompiledStatement, Policy
+from irsa.decide.steps import Scenario
+from irsa.decide.truth import Truth
+
+KINDS = 4_096
+"""Bound of the kinds of callers by one way."""
+
+
+class Undecided(Exception):
+    """Patterns that are too many together."""
+
+
+class Document(NamedTuple):
+    """A trust policy, and what meets it in a caller's call."""
+
+    trust: Policy
+    identity: Sequence[Policy] | None = ()
+    boundary: Policy | None = None
+    only: Side | None = "resource"
+    resource: str = ""
+    """The role's ARN, where the caller's own policies are asked."""
+    keys: Mapping[str, Value] = {}
+    """Condition keys that are known."""
+
+    @property
+    def statements(self) -> Iterator[CompiledStatement]:
+        """Those of all its policies."""
+        own = (self.trust, *(self.identity or ()), *([self.boundary] if self.boundary else ()))
+        return (each for policy in own for each in policy.statements)
+
+    @property
+    def conditions(self) -> dict[Condition, None]:
+        """Those of all statements."""
+        return {test.condition: None for each in self.statements for test in each.conditions}
+
+    def asked_of(self, step: Call, atoms: Mapping[Condition, Test]) -> StepAnswer:
+        """The evaluator's answer to a call."""
+
+        def among(policy: Policy) -> Policy:
+            return policy._replace(
+                statements=tuple(
+                    each._replace(
+                        conditions=tuple(
+                            atoms.get(test.condition, test) for test in each.conditions
+                        )
+                    )
+                    for each in policy.statements
+                )
+            )
+
+        step = replace(
+            step,
+            trust=among(self.trust),
+            identity=None if self.identity is None else [*map(among, self.identity)],
+            boundary=self.boundary and among(self.boundary),
+            only=self.only,
+            resource=self.resource or step.resource,
+            context={**(step.context or {}), **self.keys},
+        )
+        [answer] = simulate(Scenario(None, None, None, [step])).steps
+        return answer
+
+
+Member = tuple[Value, frozenset[Linear]]
+"""A value of a fact, and the patterns that it fits."""
+
+
+class Group(NamedTuple):
+    """Values of a fact that all conditions answer alike."""
+
+    members: tuple[Member, ...]
+    """The shortest first."""
+
+    @property
+    def value(self) -> Value:
+        """The shortest."""
+        return self.members[0][0]
+
+
+class Kind(NamedTuple):
+    """Callers by one way whom each document answers alike."""
+
+    groups: Mapping[str, Group]
+    """By the names of facts."""
+    answers: tuple[StepAnswer, ...]
+    """Of each document."""
+
+
+class _Atom(Test):
+    __slots__ = ("key",)
+
+    def __init__(self, condition: Condition) -> None:
+        super().__init__(condition)
+        self.key = f"?{condition.text} {condition.values}"
+
+    def holds(self, lookup: Lookup) -> Truth:
+        if compares_itself(self.condition):
+            return True
+        return {"true": True, "false": False}.get(str(lookup(self.key)))
+
+    def missing(self, lookup: Lookup) -> list[str]:
+        del lookup
+        return [f"condition {self.condition.text}"]
+
+
+def compares_itself(condition: Condition) -> bool:
+    """Return whether a condition compares a key with itself."""
+    itself = f"${{{condition.key.lower()}}}"
+    return condition.positive and condition.variables and itself in map(str.lower, condition.values)
+
+
+def kinds(documents: Sequence[Document], known: Known) -> Iterator[tuple[Way, list[Kind]]]:
+    """Yield the kinds of callers by each way; raises `Undecided`."""
+    for way in ways([each for one in documents for each in one.trust.statements], known):
+        yield way, kinds_of(way, documents)
+
+
+def kinds_of(way: Way, documents: Sequence[Document]) -> list[Kind]:
+    """Return the kinds of callers by one way; raises `Undecided`."""
+    listed = [document.conditions for document in documents]
+    conditions = {each: None for own in listed for each in own}
+    carried = {key: (fact, carrier) for fact in way.facts for key, carrier in fact.keys.items()}
+    sample = _sample(way, documents)
+
+    def fixed(key: str) -> str | None:
+        value = Key.UNKNOWN if key in carried or key in _OPEN else sample.value(key)
+        return value if isinstance(value, str) else None
+
+    patterns = {
+        each: linear(each, carried[each.key.lower()][1], fixed)
+        for each in conditions
+        if each.key.lower() in carried
+    }
+    tests = [compile_test(each) for each in conditions if patterns.get(each) is not None]
+    try:
+        groups = [_groups(fact, tests, patterns, sample.value) for fact in way.facts]
+    except Unbounded:
+        raise Undecided(f"the callers by {way.principal}: their patterns together") from None
+    atoms = {
+        each: _Atom(each)
+        for each in conditions
+        if (patterns[each] is None if each in patterns else _is_open(each, sample, fixed))
+    }
+    # What stands in one document alone may be so or not, and so may what depends on one key.
+    shared = [
+        each
+        for each in atoms
+        if len(documents) > 1 and all(each in own for own in listed)
+        and sum(other.key.lower() == each.key.lower() for other in atoms) == 1
+    ]  # fmt: skip
+    if prod(map(len, groups)) << len(shared) > KINDS:
+        raise Undecided(f"the callers by {way.principal}: more than {KINDS} kinds")
+    found: list[Kind] = []
+    for held in product(("true", "false"), repeat=len(shared)):
+        taken = {atom.key: Key.UNKNOWN for atom in atoms.values()}
+        taken |= {atoms[each].key: value for each, value in zip(shared, held, strict=True)}
+        for chosen in product(*groups):
+            named = {fact.name: group for fact, group in zip(way.facts, chosen, strict=True)}
+            step = way.call({name: group.value for name, group in named.items()})
+            step = replace(step, context={**taken, **(step.context or {})})
+            found.append(Kind(named, tuple(each.asked_of(step, atoms) for each in documents)))
+    return found
+
+
+def _sample(way: Way, documents: Sequence[Document]) -> Request:
+    """A request of some caller, for the keys that are no fact's."""
+    values = {
+        fact.name: next((each.value for each in _classes(fact.language, ())), Key.ABSENT)
+        for fact in way.facts
+    }
+    step = way.call(values)
+    known = {key: value for each in documents for key, value in each.keys.items()}
+    step = replace(step, trust=_NONE, context={**(step.context or {}), **known})
+    decision = simulate(Scenario(None, None, None, [step])).steps[0].decision
+    return decision.request if decision else Request("", "", None, {})
+
+
+def linear(
+    condition: Condition, carrier: Carrier, fixed: Fixed = unfixed
+) -> tuple[Linear, ...] | None:
+    """The patterns of a condition on a fact; None if its operator or a variable hides them."""
+    operator, variables = condition.base, condition.variables
+    if operator == "null":
+        return ()
+    if operator.startswith("arn"):
+        read = [arn_glob(each, variables=variables, fixed=fixed) for each in condition.values]
+    elif operator.startswith("string"):
+        like, fold = operator.endswith("like"), operator.endswith("ignorecase")
+        read = [
+            glob(each, wildcards=like, variables=variables, ignore_case=fold, fixed=fixed)
+            for each in condition.values
+        ]
+    else:
+        return None
+    if None in read:
+        return None
+    return tuple(joined(carrier.before, each, carrier.after) for each in read if each is not None)
+
+
+def _is_open(condition: Condition, sample: Request, fixed: Fixed) -> bool:
+    """Return whether no fact answers a condition on a key that is no fact's."""
+    key = condition.key.lower()
+    named = variable_keys(condition.values, variables=condition.variables)
+    if any(fixed(each.lower()) is None for each in named):
+        return True
+    if key in _BY_TAGS:
+        return False
+    if key in _OPEN or key.startswith("sts:requestcontext"):
+        return True
+    return compile_test(condition).holds(sample.value) is None
+
+
+def _groups(
+    fact: Fact,
+    tests: Sequence[Test],
+    patterns: Mapping[Condition, Sequence[Linear] | None],
+    others: Lookup,
+) -> list[Group]:
+    own = [each for each in tests if each.condition.key.lower() in fact.keys]
+    apart = fact.apart or ()
+    listed = (each for test in own for each in patterns[test.condition] or ())
+    found = [*_classes(fact.language, tuple(dict.fromkeys([*apart, *listed])))]
+    values: list[Member] = [(each.value, each.fits) for each in found]
+    sets = [
+        read_operator(e.condition.operator).set_operator for e in own if e.condition.base != "null"
+    ]
+    for size in range(2, len(sets) + 1 if fact.several and all(sets) else 0):
+        for chosen in combinations(found, size):
+            fits = frozenset[Linear]().union(*(each.fits for each in chosen))
+            values.append((tuple(each.value for each in chosen), fits))
+    if fact.optional:
+        values.append((Key.ABSENT, frozenset()))
+    alike: dict[object, list[Member]] = {}
+    for value, fits in values:
+        carried = {key: _carried(carrier, value) for key, carrier in fact.keys.items()}
+        truths = tuple(
+            e.holds(lambda key, c=carried: c[key] if key in c else others(key)) for e in own
+        )
+        kind = truths, value is Key.ABSENT, fits.intersection(apart)
+        alike.setdefault(kind, []).append((value, fits))
+    return [Group(tuple(sorted(each, key=lambda one: len(str(one[0]))))) for each in alike.values()]
+
+
+def _classes(language: Language | tuple[str, ...], patterns: tuple[Linear, ...]) -> Iterator[Class]:
+    if isinstance(language, Language):
+        yield from (e for e in classes(language.linear, patterns) if language.has(e.value))
+    else:
+        for each in language:
+            yield next(
+                one for one in classes((text(each),), (text(each), *patterns)) if one.value == each
+            )
+
+
+def _carried(carrier: Carrier, value: Value) -> Value:
+    if isinstance(value, str):
+        return carrier.read(value)
+    return value if isinstance(value, Key) else tuple(map(carrier.read, value))
+
+
+_OPEN = ("aws:userid",)
+"""Keys of which a made caller's value says nothing of others."""
+_BY_TAGS = ("aws:tagkeys", "sts:transitivetagkeys")
+"""Keys that the facts of tags carry together."""
+_NONE = Policy("", ())

@@ -1,0 +1,485 @@
+"""The ways by which a caller comes to a role, and what each caller of one way chooses. Pure.
+
+A caller is one value for each fact of a way. Condition keys are read from facts: keys that hang
+together, such as ``aws:SourceArn`` and the tag ``eks-cluster-name``, come from one, so that no
+caller is made who cannot exist.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from irsa.callers.classes import ONE, RUN, Linear, Place, classes, glob, joined, text
+from irsa.decide.association import call_keys
+from irsa.decide.condition_keys import claim_keys
+from irsa.decide.document import Condition
+from irsa.decide.patterns import Key, Value
+from irsa.decide.principals import Caller, caller_from_arn, session_of
+from irsa.decide.statements import CompiledStatement
+from irsa.decide.steps import AssumeRole, AssumeRoleWithWebIdentity, TokenClaims
+from irsa.decide.web_identity import BUILT_IN
+from irsa.identity.arns import (
+    account_named_by,
+    account_of,
+    is_account_id,
+    issuer_of_principal,
+    kind_of,
+    name_of,
+    parse_arn,
+    partition_of,
+    provider_arn_for,
+)
+from irsa.identity.eks import POD_IDENTITY_SERVICE
+from irsa.identity.subjects import SUBJECT_PREFIX, ServiceAccountRef, parse_subject, split_subject
+from irsa.rules.conditions import split_key
+from irsa.rules.issuers import issuer as known_issuer
+from irsa.rules.tokens import is_kubernetes
+
+Facts = Mapping[str, Value]
+"""The values of a caller's facts, by name."""
+Call = AssumeRole | AssumeRoleWithWebIdentity
+
+
+def some(characters: str, *, many: bool = False) -> Place:
+    """A place that takes these characters."""
+    return Place(frozenset(characters), others=False, many=many)
+
+
+_LOWER = "abcdefghijklmnopqrstuvwxyz"
+_DIGITS = "0123456789"
+_WORD = _LOWER + _LOWER.upper() + _DIGITS + "_+=,.@-"
+_LABEL = (
+    (some(_LOWER + _DIGITS),),
+    (some(_LOWER + _DIGITS), some(_LOWER + _DIGITS + "-", many=True), some(_LOWER + _DIGITS)),
+)
+_SUBDOMAIN = (
+    _LABEL[0],
+    (_LABEL[1][0], some(_LOWER + _DIGITS + "-.", many=True), _LABEL[1][0]),
+)
+_ACCOUNT = (some(_DIGITS),) * 12
+_REGION = joined(
+    (some(_LOWER),) * 2, (some(_LOWER), some(_LOWER + "-", many=True)), (some(_DIGITS),), by="-"
+)
+_NAMES = (some(_WORD), some(_WORD + "/", many=True))
+
+
+class Language(NamedTuple):
+    """The values that a fact can have."""
+
+    linear: tuple[Linear, ...]
+    most: int = 0
+    """Their greatest length; 0 for none."""
+    kubernetes: bool = False
+    """True for subjects of service accounts, of which the patterns leave a part open."""
+
+    def has(self, value: str) -> bool:
+        """Return whether a value that fits the patterns is one of them."""
+        if self.kubernetes and parse_subject(value) is None:
+            return False
+        return len(value) <= (self.most or len(value)) and "//" not in value.partition(":role/")[2]
+
+
+ANY_TEXT, SOME_TEXT = Language(((RUN,),)), Language(((ONE, RUN),))
+SUBJECTS = Language(
+    tuple(joined(text(SUBJECT_PREFIX), a, text(":"), b) for a in _LABEL for b in _SUBDOMAIN),
+    kubernetes=True,
+)
+NAMESPACES, SERVICE_ACCOUNTS = Language(_LABEL, 63), Language(_SUBDOMAIN, 253)
+SESSION_NAMES = Language(((*(some(_WORD),) * 2, some(_WORD, many=True)),), 64)
+_ID = _WORD + ":/"
+EXTERNAL_IDS = Language(((*(some(_ID),) * 2, some(_ID, many=True)),), 1224)
+ACCOUNTS = Language((_ACCOUNT,))
+_NUMBER = _LOWER + _DIGITS
+ORGANIZATIONS = Language(
+    (joined(text("o-"), (*(some(_NUMBER),) * 10, some(_NUMBER, many=True))),), 34
+)
+
+
+def clusters(account: str, partition: str) -> Language:
+    """The ARNs of EKS clusters; of an account, if it is known."""
+    first, rest = some(_LOWER + _LOWER.upper() + _DIGITS), some(_WORD.replace(".", ""), many=True)
+    start = joined(text(f"arn:{partition}:eks"), _REGION, text(account) or _ACCOUNT, by=":")
+    return Language((joined(start, text(":cluster/"), (first, rest)),))
+
+
+def principals(account: str, partition: str, kind: str) -> Language:
+    """The ARNs of an account's roles or users."""
+    start = text(f"arn:{partition}:iam::{account}:{kind}/")
+    ends = ((some(_WORD),), (*_NAMES, some(_WORD)))
+    return Language(tuple(joined(start, each) for each in ends))
+
+
+class Carrier(NamedTuple):
+    """How a condition key carries a fact."""
+
+    before: Linear = ()
+    """What stands before the key's value in the fact's."""
+    after: Linear = ()
+    read: Callable[[str], str] = str
+    """The key's value, from the fact's."""
+
+
+SAME = Carrier()
+_CLUSTER_KEYS = {
+    "aws:sourcearn": SAME,
+    "aws:sourceaccount": Carrier(
+        joined(text("arn:"), (RUN,), text(":eks:"), (RUN,), text(":")),
+        (*text(":cluster/"), RUN),
+        account_of,
+    ),
+    "aws:requesttag/eks-cluster-arn": SAME,
+    "aws:requesttag/eks-cluster-name": Carrier((RUN, *text("/")), (), name_of),
+}
+_NAMESPACE_TAG, _ACCOUNT_TAG = (
+    "aws:requesttag/kubernetes-namespace",
+    "aws:requesttag/kubernetes-service-account",
+)
+
+
+class Fact(NamedTuple):
+    """A fact of a caller."""
+
+    name: str
+    language: Language | tuple[str, ...]
+    """Its values, by a language or one by one."""
+    keys: Mapping[str, Carrier] = {}
+    """The condition keys, in lower case, that carry it."""
+    optional: bool = False
+    identity: bool = False
+    """True if it says who the caller is."""
+    several: bool = False
+    """True if it can have several values at once."""
+    apart: tuple[Linear, ...] | None = None
+    """The values that Principal elements name, if it is they who name it."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way by which callers come."""
+
+    who: Callable[..., str]
+    """Words for callers, of a text for each fact of identity; an empty one is for all."""
+    principal: str
+    """The provider, service or session that a Principal element names, or their account."""
+    facts: tuple[Fact, ...]
+    call: Callable[[Facts], Call]
+    """The call of a caller, without the policies that it meets."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a role beside its documents."""
+
+    account: str = ""
+    """Its account; empty while it is not known."""
+    providers: Mapping[str, tuple[str, ...]] | None = None
+    """The client ids of the registered OIDC providers, by ARN; None if they were not read."""
+    issuers: frozenset[str] = frozenset()
+    """Issuers of Kubernetes clusters that are known to be such."""
+
+
+NOTHING_KNOWN = Known()
+
+
+def ways(statements: Sequence[CompiledStatement], known: Known) -> Iterator[Way]:
+    """Yield each way by which a caller may come to a role with one of the documents.
+
+    Of a whole account that is one user or role with any name; of everyone, one of each account that
+    some condition names, and of one that none does.
+    """
+    conditions = [test.condition for each in statements for test in each.conditions]
+    elements = [each.principal for each in statements if each.allow and each.principal]
+    everyone = any(each.everyone or each.negated for each in elements)
+
+    def named(kind: str) -> set[str]:
+        return {
+            entry for each in elements if not each.negated for entry in each.entries.get(kind, ())
+        }
+
+    providers = named("Federated")
+    if everyone or "*" in providers:
+        providers |= {*_any_provider(conditions, known)}
+    for provider in sorted(providers - {"*"}):
+        yield from _tokens(provider, conditions, known)
+    for service in sorted(named("Service") | ({POD_IDENTITY_SERVICE} if everyone else set[str]())):
+        yield from _service(service, conditions, known)
+    entries = {
+        entry
+        for each in statements
+        if each.principal
+        for entry in each.principal.entries.get("AWS", ())
+        if entry != "*"
+    }
+    for account in sorted(_accounts(entries, conditions, known, everyone=everyone)):
+        yield from _principals(account, entries, conditions)
+    for entry in sorted(entries):
+        if kind_of(entry) == "assumed-role":
+            fact = Fact("principal", (entry,), identity=True, apart=(text(entry),))
+            yield calls_of(entry, fact, conditions, caller_from_arn)
+
+
+def _any_provider(conditions: Iterable[Condition], known: Known) -> Iterator[str]:
+    if known.providers is not None:
+        yield from known.providers
+        return
+    account = known.account or _EXAMPLE
+    named = {issuer for each in conditions if (issuer := split_key(each.key)[0])}
+    for each in sorted(named) or ["oidc.example.com"]:
+        yield each if each in BUILT_IN else provider_arn_for(each, account)
+
+
+def _accounts(
+    entries: Iterable[str], conditions: Sequence[Condition], known: Known, *, everyone: bool
+) -> set[str]:
+    found = {account_named_by(each) or account_of(each) for each in entries} - {""}
+    if not everyone:
+        return found
+    found |= {known.account} - {""}
+    patterns = [
+        glob(value, wildcards=True, variables=each.variables)
+        for each in conditions
+        if each.key.lower() == "aws:principalaccount"
+        for value in each.values
+    ]
+    named = (
+        parse_arn(value)
+        for each in conditions
+        if each.key.lower() == "aws:principalarn"
+        for value in each.values
+    )
+    patterns += [text(arn.account) for arn in named if arn and is_account_id(arn.account)]
+    patterns += [text(each) for each in found]
+    return {each.value for each in classes(ACCOUNTS.linear, tuple(filter(None, patterns)))}
+
+
+def _tokens(provider: str, conditions: Sequence[Condition], known: Known) -> Iterator[Way]:
+    """Tokens of a provider, as far as it can exist and is registered in the role's account."""
+    issuer, account = issuer_of_principal(provider), account_of(provider)
+    registered = known.providers is None or provider in known.providers or not account
+    if "://" in issuer or "*" in issuer or not registered or kind_of(provider) == "saml-provider":
+        return
+    if account and known.account not in ("", account):
+        return
+    prefix, asked = f"{issuer.lower()}:", {each.key.lower() for each in conditions}
+    kubernetes = is_kubernetes(issuer, known.issuers, conditions)
+    ids = (known.providers or {}).get(provider)
+    facts = [
+        Fact("sub", SUBJECTS if kubernetes else SOME_TEXT, {f"{prefix}sub": SAME}, identity=True),
+        Fact("aud", ids or SOME_TEXT, {f"{prefix}aud": SAME, f"{prefix}oaud": SAME}, several=True),
+        _SESSION_NAME,
+    ]
+    claims = [] if kubernetes else ["amr", "email", *claim_keys(issuer)]
+    facts += [
+        Fact(name, SOME_TEXT, {f"{prefix}{name}": SAME}, optional=True, several=name == "amr")
+        for name in claims
+        if f"{prefix}{name}" in asked
+    ]
+    names = {fact.name for fact in facts} - {_SESSION_NAME.name}
+    if not kubernetes:
+        facts += _passed(conditions)
+
+    def call(values: Facts) -> Call:
+        claimed = {name: values[name] for name in names if values[name] is not Key.ABSENT}
+        texts = {
+            name: list(each) if isinstance(each, tuple) else each for name, each in claimed.items()
+        }
+        return AssumeRoleWithWebIdentity(
+            resource=_role(account or known.account, partition_of(provider)),
+            token=TokenClaims({"iss": f"https://{issuer}", "exp": 1, "iat": 0, **texts}),
+            only="resource",
+            session_name=str(values[_SESSION_NAME.name]),
+            context=_context(values),
+        )
+
+    def who(subject: str) -> str:
+        shared, parts = known_issuer(issuer), split_subject(subject)
+        if kubernetes and not subject:
+            return f"every service account of the cluster {issuer}"
+        if kubernetes and parts:
+            many = "s" * bool(set(subject) & {"*", "?"})
+            return f"service account{many} {'/'.join(parts)} of the cluster {issuer}"
+        name = shared.name if shared else f"the cluster {issuer}" if kubernetes else issuer
+        if subject:
+            return f"tokens of {name} whose sub is {subject}"
+        return shared.everybody if shared else f"every user who signs in at {issuer}"
+
+    yield Way(who, provider, tuple(facts), call)
+
+
+_EXAMPLE = "111122223333"
+
+
+def _role(account: str, partition: str = "aws") -> str:
+    """A role, which no document that is asked names."""
+    return f"arn:{partition}:iam::{account or _EXAMPLE}:role/r"
+
+
+_SESSION_NAME = Fact("session name", SESSION_NAMES, {"sts:rolesessionname": SAME})
+_SOURCE_IDENTITY = Fact(
+    "source identity", SESSION_NAMES, {"sts:sourceidentity": SAME}, optional=True
+)
+_EXTERNAL_ID = Fact("external id", EXTERNAL_IDS, {"sts:externalid": SAME}, optional=True)
+_NAMING_TAGS = ("aws:tagkeys", "sts:transitivetagkeys")
+_TRANSITIVE = Fact("transitive tags", ("all",), optional=True)
+_TAG = "tag "
+
+
+def _passed(conditions: Iterable[Condition]) -> list[Fact]:
+    """A source identity and session tags, as far as some condition asks for them."""
+    keys = {each.key.lower(): each.key for each in conditions}
+    names = {
+        key.partition("/")[2]: keys[key].partition("/")[2]
+        for key in keys
+        if key.startswith("aws:requesttag/")
+    }
+    listed = [each for each in conditions if each.key.lower() in _NAMING_TAGS]
+    if listed:
+        patterns = [
+            glob(v, wildcards=True, variables=e.variables) for e in listed for v in e.values
+        ]
+        for each in classes(SOME_TEXT.linear, tuple(filter(None, patterns))):
+            names.setdefault(each.value.lower(), each.value)
+    tags = [
+        Fact(f"{_TAG}{name}", ANY_TEXT, {f"aws:requesttag/{lower}": SAME}, optional=True)
+        for lower, name in names.items()
+    ]
+    passed = [_SOURCE_IDENTITY] * ("sts:sourceidentity" in keys)
+    return tags + passed + [_TRANSITIVE] * ("sts:transitivetagkeys" in keys)
+
+
+def _context(values: Facts) -> dict[str, Value]:
+    """The condition keys of what a call passes."""
+    tags = {
+        n.removeprefix(_TAG): v
+        for n, v in values.items()
+        if n.startswith(_TAG) and v is not Key.ABSENT
+    }
+    keys: dict[str, Value] = {
+        f"aws:requesttag/{name.lower()}": value for name, value in tags.items()
+    }
+    if tags:
+        keys["aws:tagkeys"] = tuple(tags)
+        if values.get(_TRANSITIVE.name, Key.ABSENT) is not Key.ABSENT:
+            keys["sts:transitivetagkeys"] = tuple(tags)
+    if (source := values.get(_SOURCE_IDENTITY.name, Key.ABSENT)) is not Key.ABSENT:
+        keys["sts:sourceidentity"] = source
+    return keys
+
+
+def _service(service: str, conditions: Sequence[Condition], known: Known) -> Iterator[Way]:
+    caller = Caller("service", service)
+    role = _role(known.account)
+
+    def called(keys: Mapping[str, Value], values: Facts) -> Call:
+        name = str(values[_SESSION_NAME.name])
+        return AssumeRole(
+            resource=role, caller=caller, only="resource", session_name=name, context=keys
+        )
+
+    if service != POD_IDENTITY_SERVICE:
+        asked = {each.key.lower() for each in conditions}
+        sources = [
+            Fact("source", SOME_TEXT, {"aws:sourcearn": SAME}, optional=True),
+            Fact("source account", ACCOUNTS, {"aws:sourceaccount": SAME}, optional=True),
+        ]
+        sources = [each for each in sources if asked & each.keys.keys()]
+
+        def of_source(values: Facts) -> Call:
+            keys = {key: values[each.name] for each in sources for key in each.keys}
+            return called(keys, values)
+
+        facts = (*sources, _SESSION_NAME)
+        yield Way(lambda: f"the service {service}", service, facts, of_source)
+        return
+    cluster = Fact("cluster", clusters(known.account, "aws"), _CLUSTER_KEYS, identity=True)
+    accounts = (
+        Fact("namespace", NAMESPACES, {_NAMESPACE_TAG: SAME}, identity=True),
+        Fact("service account", SERVICE_ACCOUNTS, {_ACCOUNT_TAG: SAME}, identity=True),
+        Fact("Pod", SERVICE_ACCOUNTS, {"aws:requesttag/kubernetes-pod-name": SAME}),
+        Fact("uid", SOME_TEXT, {"aws:requesttag/kubernetes-pod-uid": SAME}),
+    )
+
+    def associated(values: Facts) -> Call:
+        account = ServiceAccountRef(str(values["namespace"]), str(values["service account"]))
+        keys = call_keys(str(values["cluster"]), account)
+        pod = {key: values[each.name] for each in accounts[2:] for key in each.keys}
+        return called({**keys, **pod}, values)
+
+    def untagged(values: Facts) -> Call:
+        account = ServiceAccountRef("", "")
+        return called(call_keys(str(values["cluster"]), account, disable_session_tags=True), values)
+
+    def who(cluster: str, namespace: str = "", name: str = "") -> str:
+        accounts = f"service accounts {namespace or '*'}/{name or '*'}"
+        if namespace and name and not set(namespace + name) & {"*", "?"}:
+            accounts = f"service account {namespace}/{name}"
+        place = f"the cluster {cluster}" if cluster else "any cluster"
+        return f"{accounts} by associations in {place}"
+
+    def untagged_who(cluster: str) -> str:
+        return f"{who(cluster)} without session tags"
+
+    source = {key: each for key, each in _CLUSTER_KEYS.items() if "tag" not in key}
+    yield Way(who, service, (cluster, *accounts, _SESSION_NAME), associated)
+    yield Way(untagged_who, service, (cluster._replace(keys=source), _SESSION_NAME), untagged)
+
+
+def _principals(
+    account: str, entries: Iterable[str], conditions: Sequence[Condition]
+) -> Iterator[Way]:
+    of_account = [each for each in entries if account_of(each) == account]
+    partition = next((partition_of(each) for each in entries if account_of(each)), "aws")
+    for kind in ("role", "user"):
+        apart = tuple(text(each) for each in of_account if kind_of(each) == kind)
+        language = principals(account, partition, kind)
+        fact = Fact("principal", language, {"aws:principalarn": SAME}, identity=True, apart=apart)
+        yield calls_of(f"{account} {kind}", fact, conditions, _caller)
+
+
+def _caller(arn: str) -> Caller:
+    """A user or role with an id that no document names: it has its name, and no deleted one's."""
+    if kind_of(arn) == "user":
+        return caller_from_arn(arn, unique_id="AIDA" + "X" * 17)
+    return session_of(arn, "session", "AROA" + "X" * 17)
+
+
+def calls_of(
+    principal: str,
+    fact: Fact,
+    conditions: Sequence[Condition],
+    caller: Callable[[str], Caller],
+    tags: Mapping[str, str] | None = None,
+) -> Way:
+    """Return the calls of callers with credentials, with what they choose; ``tags`` are their own,
+    None where these are not known."""
+    asked = {each.key.lower(): each.key for each in conditions}
+    known = None if tags is None else {name.lower(): value for name, value in tags.items()}
+    own: list[Fact] = []
+    for key in asked:
+        if key.startswith("aws:principaltag/"):
+            value = None if known is None else known.get(key.partition("/")[2])
+            values = ANY_TEXT if known is None else () if value is None else (value,)
+            name = f"its tag {asked[key].partition('/')[2]}"
+            own.append(Fact(name, values, {key: SAME}, optional=value is None))
+    if "aws:principalorgid" in asked:
+        own.append(Fact("organization", ORGANIZATIONS, {"aws:principalorgid": SAME}, optional=True))
+    facts = (fact, *own, _SESSION_NAME, *_passed(conditions))
+    if "sts:externalid" in asked:
+        facts = (*facts, _EXTERNAL_ID)
+
+    def call(values: Facts) -> Call:
+        external_id = values.get(_EXTERNAL_ID.name, Key.ABSENT)
+        arn = str(values[fact.name])
+        return AssumeRole(
+            resource=_role(account_of(arn), partition_of(arn)),
+            caller=caller(arn),
+            only="resource",
+            session_name=str(values[_SESSION_NAME.name]),
+            external_id=external_id if isinstance(external_id, str) else None,
+            context={
+                **{key: values[each.name] for each in own for key in each.keys},
+                **_context(values),
+            },
+        )
+
+    return Way(str, principal, facts, call)
