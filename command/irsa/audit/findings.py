@@ -10,6 +10,8 @@ from functools import cached_property, partial
 from irsa.access import Judgement, trusts_association, trusts_role, trusts_service_account
 from irsa.audit.forging import Forgers
 from irsa.audit.trusting_eks import trusts_cluster
+from irsa.callers.lines import shut_out
+from irsa.callers.ways import Known
 from irsa.decide.association import pod_tags
 from irsa.decide.document import OtherAction, Statement, statements_of
 from irsa.decide.patterns import Pattern
@@ -237,6 +239,7 @@ def _check_roles(facts: AuditFacts) -> Iterator[Finding]:
     tagged = {each.role_arn for each in facts.associations if not each.disable_session_tags}
     arns = frozenset(provider.arn for provider in facts.providers)
     registered = arns if facts.every_provider else None
+    client_ids = {provider.arn: provider.client_ids for provider in facts.providers}
     forgers = Forgers(facts.roles, untagged)
     for role in facts.roles:
         arn = parse_role_arn(role.arn)
@@ -251,14 +254,34 @@ def _check_roles(facts: AuditFacts) -> Iterator[Finding]:
             *check_passing([each.content for each in role.known_policies]),
             *forgers.check(role, statements),
         )
+        known = Known(role.account, client_ids, facts.every_provider, frozenset(users))
         found = [
-            *check_trust_policy(role.trust_policy, context, subject),
+            *_check_trust(role, context, known, subject),
             *_check_use(role, statements, facts.clusters, subject),
             *(Finding(rule, subject, text) for rule, text in hits),
         ]
         if foreign := facts.foreign_policies.get(role.arn):
             found.append(Finding("foreign-policy", subject, ", ".join(foreign)))
         yield from (replace(each, account=role.account) for each in found)
+
+
+def _check_trust(
+    role: Role, context: TrustContext, known: Known, subject: str
+) -> Iterator[Finding]:
+    """Check a trust policy; who comes in by one that lets no caller come is not asked."""
+    found = check_trust_policy(role.trust_policy, context, subject)
+    if empty := shut_out(role.trust_policy, known):
+        yield Finding("no-caller", subject, "; ".join(empty))
+        found = (each for each in found if each.rule in _CAUSES)
+    yield from found
+
+
+_CAUSES = frozenset({
+    "anded-conditions", "deleted-provider", "dual-stack-issuer", "foreign-provider",
+    "literal-wildcard", "orphaned-principal", "other-issuer", "pod-identity-source",
+    "pod-identity-tags", "provider-arn", "tag-session-keys",
+})  # fmt: skip
+"""Rules that say what keeps callers out, or what is wrong with a name."""
 
 
 def _check_use(

@@ -6,6 +6,7 @@ of a set, or any number of them. They are walked together, breadth first, so tha
 that fits some set of patterns is a shortest one.
 """
 
+import re
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import lru_cache
@@ -120,6 +121,23 @@ def joined(*linear: Linear, by: str = "") -> Linear:
     for each in linear[1:]:
         places += (*text(by), *each)
     return tuple(places)
+
+
+def fits(linear: Linear, value: str) -> bool:
+    """Return whether a value fits a pattern of a language, which never backtracks far."""
+    return _expression(linear).fullmatch(value) is not None
+
+
+@lru_cache(maxsize=1_024)
+def _expression(linear: Linear) -> "re.Pattern[str]":
+    sets = (
+        f"[{'^' * place.others}{re.escape(''.join(sorted(place.characters)))}]"
+        if place.characters
+        else "."
+        for place in linear
+    )
+    runs = ("*" * place.many for place in linear)
+    return re.compile("".join(map("".join, zip(sets, runs, strict=True))), re.DOTALL)
 
 
 class Class(NamedTuple):

@@ -6,7 +6,7 @@ from itertools import combinations, product
 from typing import NamedTuple
 
 from irsa.callers.classes import Linear, text
-from irsa.callers.sets import Document, Kind, Undecided, compares_itself, kinds, linear
+from irsa.callers.sets import Document, Kind, Undecided, admits, compares_itself, kinds, linear
 from irsa.callers.ways import NOTHING_KNOWN, Fact, Known, Way
 from irsa.decide.conditions import Test
 from irsa.decide.document import Condition, Statement, statements_of
@@ -42,11 +42,20 @@ class Line:
     """The account that decides by its own policies who of it may; empty for all else."""
     extent: tuple[frozenset[Value], ...] = ()
     """The values that are told apart, of each fact of identity."""
+    many: bool = False
+    """True if patterns with wildcards say who they are."""
 
     @property
     def text(self) -> str:
         """The whole in one line."""
         return f"{self.who} if {' and '.join(self.conditions)}" if self.conditions else self.who
+
+    @property
+    def example(self) -> str:
+        """The witness in words."""
+        values = {n: v for n, v in self.witness.items() if not isinstance(v, Key)}
+        shown = (f"{n} {' and '.join(v) if isinstance(v, tuple) else v}" for n, v in values.items())
+        return f"such as {', '.join(shown)}"
 
     def contains(self, other: "Line") -> bool:
         """Return whether all callers of another line of the same way are callers of this one."""
@@ -67,11 +76,10 @@ class Callers(NamedTuple):
     """If no caller can use the role: what keeps the callers of each statement out."""
 
     @property
-    def texts(self) -> list[str]:
-        """A line each."""
+    def notes(self) -> list[str]:
+        """The rest, a line each."""
         undecided = [f"undecided: {self.undecided}"] if self.undecided else []
-        found = [each.text for each in self.lines] + [f"no caller: {each}" for each in self.empty]
-        return [*found, *self.denied, *undecided]
+        return [*(f"no caller: {each}" for each in self.empty), *self.denied, *undecided]
 
 
 def callers_of(trust_policy: Json, known: Known = NOTHING_KNOWN) -> Callers:
@@ -87,7 +95,7 @@ def callers_of(trust_policy: Json, known: Known = NOTHING_KNOWN) -> Callers:
     undecided = ""
     if UNKNOWN_OUTPUT in str(trust_policy):
         undecided = "an output that is not known yet"
-    empty = () if found or undecided else tuple(_emptied(policy, known))
+    empty = () if found or undecided else shut_out(trust_policy, known)
     return Callers(found, denied, undecided, empty)
 
 
@@ -97,8 +105,23 @@ def _allowed(policy: Policy, known: Known) -> Iterator[Line]:
         yield from lines(way, may)
 
 
+def shut_out(trust_policy: Json, known: Known) -> list[str]:
+    """If no caller can use a role: what keeps the callers of each statement out. Empty for others,
+    and for what is not decided."""
+    try:
+        policy = compile_trust_policy(trust_policy)
+        saml = any([*_by_saml(each)] for each in statements_of(trust_policy) if each.allows)
+        if saml or UNKNOWN_OUTPUT in str(trust_policy) or admits(policy, known):
+            return []
+        return [*_emptied(policy, known)]
+    except (ValueError, Undecided):
+        return []
+
+
 def _emptied(policy: Policy, known: Known) -> Iterator[str]:
     """Say for each statement that allows what keeps its callers out."""
+    if not any(each.allow for each in policy.statements):
+        yield "no statement allows"
     for place, statement in enumerate(policy.statements):
         if statement.allow:
             yield f"statement {place + 1}: {_reason(policy, place, known)}"
@@ -111,7 +134,7 @@ def _reason(policy: Policy, place: int, known: Known) -> str:
     def opens(conditions: Sequence[Test]) -> bool:
         listed = [*policy.statements]
         listed[place] = statement._replace(conditions=tuple(conditions))
-        return any(_allowed(policy._replace(statements=tuple(listed)), known))
+        return admits(policy._replace(statements=tuple(listed)), known)
 
     for size, end in ((1, "which no caller meets"), (2, "which no caller meets at once")):
         for dropped in combinations(tests, size):
@@ -123,7 +146,7 @@ def _reason(policy: Policy, place: int, known: Known) -> str:
     if tests and opens(()):
         return "its conditions, which no caller meets at once"
     allowing = policy._replace(statements=tuple(e for e in policy.statements if e.allow))
-    if any(_allowed(allowing, known)):
+    if admits(allowing, known):
         return "a statement denies all of its callers"
     element = statement.principal
     entries = sorted(e for each in element.entries.values() for e in each) if element else []
@@ -138,7 +161,7 @@ def _reason(policy: Policy, place: int, known: Known) -> str:
             and is_oidc_provider(entry)
         ):
             return f"a role trusts OIDC providers of its own account, not {entry}"
-        if known.providers is not None and is_oidc_provider(entry) and entry not in known.providers:
+        if known.every_provider and is_oidc_provider(entry) and entry not in known.client_ids:
             return f"{entry} is not registered"
     return f"{', '.join(entries)} cannot make the calls that it allows"
 
@@ -229,6 +252,7 @@ def _of_statement(
                 min(found, key=_length),
                 next((each.account for each in chosen if each.account), ""),
                 tuple(frozenset(_values(own, f.name, wanted.get(f.name))) for f in identity),
+                any(place.others for each in wanted.values() for place in each),
             )
 
 
@@ -286,9 +310,11 @@ def _denial(statement: Statement) -> str:
 
 
 def _by_saml(statement: Statement) -> Iterator[Line]:
-    """What a SAML provider says, this package does not read."""
+    """The users of SAML providers, whose assertions this package does not read."""
+    named = [e for e in statement.named("Federated") if kind_of(e) == "saml-provider"]
+    if "*" in (*statement.named("Federated"), *statement.named("AWS")):
+        named = ["any SAML provider"]
     if statement.covers("sts:AssumeRoleWithSAML"):
         others = tuple(map(words, statement.conditions))
-        for each in statement.named("Federated"):
-            if kind_of(each) == "saml-provider":
-                yield Line(f"every user who signs in at {each}", others, statement.number, {})
+        for each in named:
+            yield Line(f"every user who signs in at {each}", others, statement.number, {})

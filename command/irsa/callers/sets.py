@@ -4,6 +4,7 @@ A condition that no fact answers (a variable, a number, a date, an address, a ke
 not know) is an atom: not known, or, where two documents have it, the same in both.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations, product
@@ -22,7 +23,7 @@ from irsa.callers.classes import (
     text,
     unfixed,
 )
-from irsa.callers.ways import Call, Carrier, Fact, Known, Language, Way, ways
+from irsa.callers.ways import SAME, Call, Carrier, Fact, Known, Language, Way, ways
 from irsa.decide.condition_keys import Request
 from irsa.decide.conditions import Test, compile_test
 from irsa.decide.document import Condition
@@ -33,7 +34,7 @@ from irsa.decide.policies import Side
 from irsa.decide.simulate import simulate
 from irsa.decide.statements import CompiledStatement, Policy
 from irsa.decide.steps import Scenario
-from irsa.decide.truth import Truth
+from irsa.decide.truth import Truth, Verdict
 
 KINDS = 4_096
 """Bound of the kinds of callers by one way."""
@@ -148,6 +149,40 @@ def kinds(documents: Sequence[Document], known: Known) -> Iterator[tuple[Way, li
         yield way, kinds_of(way, documents)
 
 
+def admits(policy: Policy, known: Known) -> bool:
+    """Return whether a trust policy lets some caller come; raises `Undecided`."""
+    document = Document(policy)
+    for way in ways(policy.statements, known):
+        guesses = (_guess(way, each) for each in policy.statements if each.allow)
+        if any(document.asked_of(each, {}).verdict is not Verdict.DENY for each in guesses):
+            return True
+        if any(e.answers[0].verdict is not Verdict.DENY for e in kinds_of(way, [document])):
+            return True
+    return False
+
+
+def _guess(way: Way, statement: CompiledStatement) -> Call:
+    """The call of a caller who has what a statement asks for first, where that can exist."""
+    values = _sample_values(way)
+    listed = {test.condition for test in statement.conditions if test.condition.positive}
+    asked = {each.key.lower(): each for each in listed}
+    entries = statement.principal.entries.get("AWS", ()) if statement.principal else ()
+    for fact in way.facts:
+        texts = [
+            re.sub("[*?]", "aa", each.values[0]) if "like" in each.base else each.values[0]
+            for key, each in asked.items()
+            if fact.keys.get(key) == SAME
+        ]
+        for one in (*texts, *(entries if fact.apart is not None else ())):
+            if (
+                fact.language.has(one)
+                if isinstance(fact.language, Language)
+                else one in fact.language
+            ):
+                values[fact.name] = one
+    return way.call(values)
+
+
 def kinds_of(way: Way, documents: Sequence[Document]) -> list[Kind]:
     """Return the kinds of callers by one way; raises `Undecided`."""
     listed = [document.conditions for document in documents]
@@ -172,7 +207,11 @@ def kinds_of(way: Way, documents: Sequence[Document]) -> list[Kind]:
     atoms = {
         each: _Atom(each)
         for each in conditions
-        if (patterns[each] is None if each in patterns else _is_open(each, sample, fixed))
+        if (
+            patterns[each] is None
+            if each in patterns
+            else (way.open or _is_open(each, sample, fixed))
+        )
     }
     # What stands in one document alone may be so or not, and so may what depends on one key.
     shared = [
@@ -195,13 +234,14 @@ def kinds_of(way: Way, documents: Sequence[Document]) -> list[Kind]:
     return found
 
 
+def _sample_values(way: Way) -> dict[str, Value]:
+    found = {fact.name: next(_classes(fact.language, ()), None) for fact in way.facts}
+    return {name: each.value if each else Key.ABSENT for name, each in found.items()}
+
+
 def _sample(way: Way, documents: Sequence[Document]) -> Request:
     """A request of some caller, for the keys that are no fact's."""
-    values = {
-        fact.name: next((each.value for each in _classes(fact.language, ())), Key.ABSENT)
-        for fact in way.facts
-    }
-    step = way.call(values)
+    step = way.call(_sample_values(way))
     known = {key: value for each in documents for key, value in each.keys.items()}
     step = replace(step, trust=_NONE, context={**(step.context or {}), **known})
     decision = simulate(Scenario(None, None, None, [step])).steps[0].decision

@@ -6,10 +6,10 @@ caller is made who cannot exist.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from irsa.callers.classes import ONE, RUN, Linear, Place, classes, glob, joined, text
+from irsa.callers.classes import ONE, RUN, Linear, Place, classes, fits, glob, joined, text
 from irsa.decide.association import call_keys
 from irsa.decide.condition_keys import claim_keys
 from irsa.decide.document import Condition
@@ -73,10 +73,11 @@ class Language(NamedTuple):
     """True for subjects of service accounts, of which the patterns leave a part open."""
 
     def has(self, value: str) -> bool:
-        """Return whether a value that fits the patterns is one of them."""
+        """Return whether a value is one of them."""
         if self.kubernetes and parse_subject(value) is None:
             return False
-        return len(value) <= (self.most or len(value)) and "//" not in value.partition(":role/")[2]
+        short = len(value) <= (self.most or len(value)) and "//" not in value.partition(":role/")[2]
+        return short and any(fits(each, value) for each in self.linear)
 
 
 ANY_TEXT, SOME_TEXT = Language(((RUN,),)), Language(((ONE, RUN),))
@@ -90,9 +91,7 @@ _ID = _WORD + ":/"
 EXTERNAL_IDS = Language(((*(some(_ID),) * 2, some(_ID, many=True)),), 1224)
 ACCOUNTS = Language((_ACCOUNT,))
 _NUMBER = _LOWER + _DIGITS
-ORGANIZATIONS = Language(
-    (joined(text("o-"), (*(some(_NUMBER),) * 10, some(_NUMBER, many=True))),), 34
-)
+ORGANIZATIONS = Language((joined(text("o-"), (some(_NUMBER), some(_NUMBER, many=True))),), 34)
 
 
 def clusters(account: str, partition: str) -> Language:
@@ -164,6 +163,8 @@ class Way:
     facts: tuple[Fact, ...]
     call: Callable[[Facts], Call]
     """The call of a caller, without the policies that it meets."""
+    open: bool = False
+    """True if it is not known which keys the call carries beside the facts."""
 
 
 @dataclass(frozen=True)
@@ -172,8 +173,10 @@ class Known:
 
     account: str = ""
     """Its account; empty while it is not known."""
-    providers: Mapping[str, tuple[str, ...]] | None = None
-    """The client ids of the registered OIDC providers, by ARN; None if they were not read."""
+    client_ids: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """The client ids of registered OIDC providers, by ARN."""
+    every_provider: bool = False
+    """True if no other provider is registered in the account."""
     issuers: frozenset[str] = frozenset()
     """Issuers of Kubernetes clusters that are known to be such."""
 
@@ -201,7 +204,8 @@ def ways(statements: Sequence[CompiledStatement], known: Known) -> Iterator[Way]
         providers |= {*_any_provider(conditions, known)}
     for provider in sorted(providers - {"*"}):
         yield from _tokens(provider, conditions, known)
-    for service in sorted(named("Service") | ({POD_IDENTITY_SERVICE} if everyone else set[str]())):
+    others = {POD_IDENTITY_SERVICE, "some.amazonaws.com"} if everyone else set[str]()
+    for service in sorted(named("Service") | others):
         yield from _service(service, conditions, known)
     entries = {
         entry
@@ -219,10 +223,13 @@ def ways(statements: Sequence[CompiledStatement], known: Known) -> Iterator[Way]
 
 
 def _any_provider(conditions: Iterable[Condition], known: Known) -> Iterator[str]:
-    if known.providers is not None:
-        yield from known.providers
+    if known.every_provider:
+        yield from known.client_ids
         return
     account = known.account or _EXAMPLE
+    for each in conditions:
+        if each.key.lower() == "aws:federatedprovider":
+            yield from (value for value in each.values if not set(value) & {"*", "?", "$"})
     named = {issuer for each in conditions if (issuer := split_key(each.key)[0])}
     for each in sorted(named) or ["oidc.example.com"]:
         yield each if each in BUILT_IN else provider_arn_for(each, account)
@@ -255,14 +262,14 @@ def _accounts(
 def _tokens(provider: str, conditions: Sequence[Condition], known: Known) -> Iterator[Way]:
     """Tokens of a provider, as far as it can exist and is registered in the role's account."""
     issuer, account = issuer_of_principal(provider), account_of(provider)
-    registered = known.providers is None or provider in known.providers or not account
+    registered = not known.every_provider or provider in known.client_ids or not account
     if "://" in issuer or "*" in issuer or not registered or kind_of(provider) == "saml-provider":
         return
     if account and known.account not in ("", account):
         return
     prefix, asked = f"{issuer.lower()}:", {each.key.lower() for each in conditions}
     kubernetes = is_kubernetes(issuer, known.issuers, conditions)
-    ids = (known.providers or {}).get(provider)
+    ids = known.client_ids.get(provider)
     facts = [
         Fact("sub", SUBJECTS if kubernetes else SOME_TEXT, {f"{prefix}sub": SAME}, identity=True),
         Fact("aud", ids or SOME_TEXT, {f"{prefix}aud": SAME, f"{prefix}oaud": SAME}, several=True),
@@ -389,7 +396,7 @@ def _service(service: str, conditions: Sequence[Condition], known: Known) -> Ite
             return called(keys, values)
 
         facts = (*sources, _SESSION_NAME)
-        yield Way(lambda: f"the service {service}", service, facts, of_source)
+        yield Way(lambda: f"the service {service}", service, facts, of_source, open=True)
         return
     cluster = Fact("cluster", clusters(known.account, "aws"), _CLUSTER_KEYS, identity=True)
     accounts = (

@@ -11,9 +11,13 @@ from functools import cache, partial
 from itertools import chain
 
 from irsa.access import trusts_service_account
+from irsa.callers.lines import Callers, callers_of
+from irsa.callers.members import Members, who_may
+from irsa.callers.ways import Known
 from irsa.commands import cli
 from irsa.commands.chain_options import add_chain_options, places, questions
 from irsa.commands.tree import Node
+from irsa.decide.document import statements_of
 from irsa.decide.truth import Verdict
 from irsa.identity.token import Token
 from irsa.observe.facts import Principal, Role, Unread
@@ -22,8 +26,6 @@ from irsa.verify.facts import Facts
 from irsa.verify.gather import TRUSTING_PROFILE, Sources, gather_each
 from irsa.verify.link import Link, failing_link
 from irsa.verify.walk import Chain
-from irsa.who.assumers import Assumer, who_can_assume
-from irsa.who.callers import SESSION_NAME, Callers, who_may
 
 CALLS = frozenset({"assume", "caller", "data", "refused"})
 """Links that need a call; explain makes none."""
@@ -54,11 +56,12 @@ def _show(output: str, trees: Sequence[Node]) -> None:
 
 
 def _explain_trust_policy(name: str, output: str) -> int:
-    assumers = who_can_assume(read_json(name))
-    if not assumers:
+    document = read_json(name)
+    if not any(each.principals for each in statements_of(document)):
         raise cli.Stop(f"{name}: not a trust policy: no statement names a principal")
-    _show(output, [_assumers_tree(f"a role with the trust policy {name}", assumers)])
-    return cli.HOLDS
+    callers = callers_of(document)
+    _show(output, [_callers_tree(f"a role with the trust policy {name}", callers)])
+    return cli.UNDECIDED if callers.undecided else cli.HOLDS
 
 
 def _explain_cluster(options: argparse.Namespace) -> int:
@@ -113,27 +116,29 @@ def chain_tree(
         root.add(f"{link.status.mark} {link.key}: {link.found}", *remedy)
     for role in (facts.role, facts.role_b and facts.role_b.role):
         if isinstance(role, Role):
-            assumers = who_can_assume(role.trust_policy, role.account)
-            trusted = dict.fromkeys(each.account for each in assumers if each.account)
-            callers = {each: who_may(role, each, callers_in(each)) for each in trusted}
-            node = _assumers_tree(role.arn, assumers, callers)
+            callers = callers_of(role.trust_policy, Known(role.account))
+            trusted = dict.fromkeys(each.account for each in callers.lines if each.account)
+            members = {each: who_may(role, each, callers_in(each)) for each in trusted}
+            node = _callers_tree(role.arn, callers, members)
             if accounts and role is facts.role:
                 node.add("in this cluster", *accounts)
             root.children.append(node)
     return root
 
 
-def _assumers_tree(
-    role: str, assumers: Sequence[Assumer], callers: Mapping[str, Callers] | None = None
+def _callers_tree(
+    role: str, callers: Callers, members: Mapping[str, Members] | None = None
 ) -> Node:
-    """The principals that can assume a role.
+    """The callers of a role.
 
-    ``callers`` has by account the users and roles that may, where a whole account is trusted.
+    ``members`` has by account the users and roles that may, where a whole account is trusted.
     """
     root = Node(f"who can assume {role}")
-    for each in assumers:
-        allowed = (callers or {}).get(each.account)
-        root.add(each.text, *(allowed.texts if allowed else ()))
+    for each in callers.lines:
+        allowed = (members or {}).get(each.account)
+        root.add(each.text, *(allowed.texts if allowed else [each.example] * each.many))
+    for text in callers.notes:
+        root.add(text)
     return root
 
 
@@ -163,7 +168,7 @@ def _allowed_accounts(facts: Facts, where: Sources) -> list[str]:
         trusts_service_account,
         facts.role,
         issuer_url=str(facts.token.claims.get("iss", "")),
-        session_name=SESSION_NAME,
+        session_name="irsa-explain",
         now=facts.now,
     )
     return [

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from irsa.callers.lines import callers_of
 from irsa.identity import pulumi_types as types
 from irsa.identity.arns import name_of
 from irsa.identity.eks import POD_IDENTITY_SERVICE, ROLE_ARN_ANNOTATION
@@ -18,7 +19,6 @@ from irsa.observe import pulumi
 from irsa.observe.pulumi import association_of, fields_of, policy_document
 from irsa.takeover import children
 from irsa.takeover.trust import service_account_trust
-from irsa.who.assumers import who_can_assume
 
 
 class _Component(NamedTuple):
@@ -200,7 +200,7 @@ def _read_role(found: Takeover, fields: Json, resources: Sequence[Json]) -> None
     if isinstance(trust, str):
         found.by_hand.append(f"the trust policy: {trust}")
     elif not _is_for_pods(trust):
-        callers = [each.text for each in who_can_assume(trust)]
+        callers = [each.text for each in callers_of(trust).lines]
         found.by_hand.append(f"trusted_roles, trust, external_id: {'; '.join(callers)}")
         found.component *= "'AWS':" in str(trust)
     else:

@@ -77,7 +77,7 @@ def test_roles_and_the_service_accounts_that_use_them(roles, accounts, expected)
 
 def test_the_severest_come_first():
     found = findings(role(NO_SUB), accounts=(), providers=())
-    assert [rule for rule, _ in found] == ["no-sub", "deleted-provider", "unused-role"]
+    assert [rule for rule, _ in found] == ["no-caller", "deleted-provider", "unused-role"]
 
 
 @pytest.mark.parametrize("missing", ["blue", "green"])
@@ -115,10 +115,10 @@ def test_a_role_of_another_audited_account_is_checked():
 
     found = of_both(other, blue=[annotated(OTHER_ROLE)], green=(), accounts=accounts)
 
-    [foreign] = [each for each in found if each.rule == "foreign-provider"]
-    [mismatch] = [each for each in found if each is not foreign]
+    by_rule = {each.rule: each for each in found}
+    assert by_rule.keys() == {"no-caller", "foreign-provider", "trust-mismatch"}
+    foreign, mismatch = by_rule["foreign-provider"], by_rule["trust-mismatch"]
     assert (foreign.account, mismatch.account) == (ACCOUNT_B, ACCOUNT_A)
-    assert mismatch.rule == "trust-mismatch"
     assert mismatch.title == "service account dev/s3-app in cluster blue"
     assert " verify --context blue --namespace dev --service-account s3-app " in mismatch.remedy
 

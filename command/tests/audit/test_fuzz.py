@@ -13,10 +13,10 @@ from command.tests.audit.audited import annotated, cluster, role
 from command.tests.audit.test_policies import CASES, ISSUER, OWN, ROLE_ARN, provider
 from command.tests.verify.chains import ASSOCIATION
 from irsa.audit.findings import AuditFacts, audit
+from irsa.callers.lines import callers_of
 from irsa.commands.audit import sarif, text
 from irsa.observe.facts import PermissionsPolicy, RegisteredProvider
 from irsa.rules.table import RULES, SEVERITIES
-from irsa.who.assumers import who_can_assume
 
 # No deadline: a busy machine is not a failure.
 MANY = settings(max_examples=100, deadline=None)
@@ -92,9 +92,9 @@ def check(document: Any) -> None:
 
 @MANY
 @given(STORED)
-def test_no_stored_policy_ends_an_audit_or_who_can_assume(document):
+def test_no_stored_policy_ends_an_audit_or_callers_of(document):
     check(document)
-    assert all(isinstance(each.text, str) for each in who_can_assume(document))
+    assert all(isinstance(each.text, str) for each in callers_of(document).lines)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from command.tests.decide.policies import allow, deny, document, trust
 from command.tests.decide.principals import ROLE_A, ROLE_B, ROOT
 from irsa.access import judge
+from irsa.callers.members import UNLISTED, Members, who_may
 from irsa.decide.document import Kind
 from irsa.decide.principals import caller_from_arn, session_of
 from irsa.decide.statements import compile_policy
@@ -14,7 +15,6 @@ from irsa.decide.steps import AssumeRole
 from irsa.decide.trust_policy import compile_trust_policy
 from irsa.decide.truth import Verdict
 from irsa.observe.facts import PermissionsPolicy, Principal, Role, Unread
-from irsa.callers.members import UNLISTED, Members, who_may
 from tests.support.world import ACCOUNT_A
 
 ALICE = f"arn:aws:iam::{ACCOUNT_A}:user/alice"

@@ -1,1 +1,0 @@
-"""The callers that can assume a role. Imports nothing."""
