@@ -35,6 +35,7 @@ COMMANDS = {
     "audit": Command(
         "irsa.commands.audit", "check the service accounts of a cluster and the roles of an account"
     ),
+    "diff": Command("irsa.commands.diff", "name who gains and who loses access by a change"),
     "list": Command(
         "irsa.commands.listing", "list service accounts with the AWS identity of their Pods"
     ),

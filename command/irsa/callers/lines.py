@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from irsa.callers.classes import Linear, text
 from irsa.callers.sets import Document, Kind, Undecided, admits, compares_itself, kinds, linear
-from irsa.callers.ways import NOTHING_KNOWN, Fact, Known, Way
+from irsa.callers.ways import NOTHING_KNOWN, SAME, Fact, Known, Way
 from irsa.decide.conditions import Test
 from irsa.decide.document import Condition, Statement, statements_of
 from irsa.decide.evaluate import StepAnswer
@@ -44,6 +44,8 @@ class Line:
     """The values that are told apart, of each fact of identity."""
     many: bool = False
     """True if patterns with wildcards say who they are."""
+    patterns: tuple[str, ...] = ()
+    """The pattern of each fact of identity; empty for any value."""
 
     @property
     def text(self) -> str:
@@ -110,8 +112,9 @@ def shut_out(trust_policy: Json, known: Known) -> list[str]:
     and for what is not decided."""
     try:
         policy = compile_trust_policy(trust_policy)
-        saml = any([*_by_saml(each)] for each in statements_of(trust_policy) if each.allows)
-        if saml or UNKNOWN_OUTPUT in str(trust_policy) or admits(policy, known):
+        statements = statements_of(trust_policy)
+        saml = any([*_by_saml(each)] for each in statements if each.allows)
+        if not statements or saml or UNKNOWN_OUTPUT in str(trust_policy) or admits(policy, known):
             return []
         return [*_emptied(policy, known)]
     except (ValueError, Undecided):
@@ -224,8 +227,8 @@ def _of_statement(
     options: list[list[_Option]] = []
     used: list[Condition] = []
     for fact in identity:
-        mine = [e for e in conditions if e.positive and e.key.lower() in fact.keys]
-        read = [(each, linear(each, fact.keys[each.key.lower()])) for each in mine]
+        mine = [e for e in conditions if e.positive and fact.keys.get(e.key.lower()) == SAME]
+        read = [(each, linear(each, SAME)) for each in mine]
         named = next(((each, patterns) for each, patterns in read if patterns), None)
         if fact.apart is not None:
             options.append([*_entries(way, fact, statement)])
@@ -253,6 +256,7 @@ def _of_statement(
                 next((each.account for each in chosen if each.account), ""),
                 tuple(frozenset(_values(own, f.name, wanted.get(f.name))) for f in identity),
                 any(place.others for each in wanted.values() for place in each),
+                tuple(each.text if each.pattern is not None else "" for each in chosen),
             )
 
 

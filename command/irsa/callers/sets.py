@@ -186,7 +186,7 @@ def _guess(way: Way, statement: CompiledStatement) -> Call:
 def kinds_of(way: Way, documents: Sequence[Document]) -> list[Kind]:
     """Return the kinds of callers by one way; raises `Undecided`."""
     listed = [document.conditions for document in documents]
-    conditions = {each: None for own in listed for each in own}
+    conditions = dict.fromkeys(way.conditions)
     carried = {key: (fact, carrier) for fact in way.facts for key, carrier in fact.keys.items()}
     sample = _sample(way, documents)
 

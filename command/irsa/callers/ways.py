@@ -14,7 +14,7 @@ from irsa.decide.association import call_keys
 from irsa.decide.condition_keys import claim_keys
 from irsa.decide.document import Condition
 from irsa.decide.patterns import Key, Value
-from irsa.decide.principals import Caller, caller_from_arn, session_of
+from irsa.decide.principals import UNIQUE_ID, Caller, caller_from_arn, session_of
 from irsa.decide.statements import CompiledStatement
 from irsa.decide.steps import AssumeRole, AssumeRoleWithWebIdentity, TokenClaims
 from irsa.decide.web_identity import BUILT_IN
@@ -163,6 +163,8 @@ class Way:
     facts: tuple[Fact, ...]
     call: Callable[[Facts], Call]
     """The call of a caller, without the policies that it meets."""
+    conditions: Sequence[Condition] = ()
+    """Those of the statements that may be about its callers."""
     open: bool = False
     """True if it is not known which keys the call carries beside the facts."""
 
@@ -194,45 +196,56 @@ def ways(statements: Sequence[CompiledStatement], known: Known) -> Iterator[Way]
     elements = [each.principal for each in statements if each.allow and each.principal]
     everyone = any(each.everyone or each.negated for each in elements)
 
-    def named(kind: str) -> set[str]:
-        return {
-            entry for each in elements if not each.negated for entry in each.entries.get(kind, ())
-        }
+    def named(kind: str, *, denied: bool = False) -> set[str]:
+        of = [each.principal for each in statements if each.principal and (denied or each.allow)]
+        return {one for each in of for one in each.entries.get(kind, ())} - {"*"}
+
+    def about(kind: str, names: Callable[[str], bool]) -> list[Condition]:
+        """The conditions of the statements that may be about callers of a kind."""
+        return [
+            test.condition
+            for each in statements
+            if each.principal is None
+            or each.principal.everyone
+            or each.principal.negated
+            or any(one == "*" or names(one) for one in each.principal.entries.get(kind, ()))
+            for test in each.conditions
+        ]
 
     providers = named("Federated")
-    if everyone or "*" in providers:
-        providers |= {*_any_provider(conditions, known)}
-    for provider in sorted(providers - {"*"}):
-        yield from _tokens(provider, conditions, known)
-    others = {POD_IDENTITY_SERVICE, "some.amazonaws.com"} if everyone else set[str]()
-    for service in sorted(named("Service") | others):
-        yield from _service(service, conditions, known)
-    entries = {
-        entry
-        for each in statements
-        if each.principal
-        for entry in each.principal.entries.get("AWS", ())
-        if entry != "*"
-    }
-    for account in sorted(_accounts(entries, conditions, known, everyone=everyone)):
-        yield from _principals(account, entries, conditions)
-    for entry in sorted(entries):
-        if kind_of(entry) == "assumed-role":
-            fact = Fact("principal", (entry,), identity=True, apart=(text(entry),))
-            yield calls_of(entry, fact, conditions, caller_from_arn)
+    if everyone or any("*" in each.entries.get("Federated", ()) for each in elements):
+        providers |= {*_any_provider(named("Federated", denied=True), conditions, known)}
+    for provider in sorted(providers):
+        yield from _tokens(provider, about("Federated", provider.__eq__), known)
+    services = named("Service")
+    if everyone:
+        services |= {POD_IDENTITY_SERVICE, "some.amazonaws.com"}
+    for service in sorted(services):
+        yield from _service(service, about("Service", service.__eq__), known)
+    entries = named("AWS", denied=True)
+    for account in sorted(_accounts(named("AWS"), conditions, known, everyone=everyone)):
+        own = about("AWS", lambda one, it=account: it in one or bool(UNIQUE_ID.fullmatch(one)))
+        yield from _principals(account, entries, own)
+        for entry in sorted(entries):
+            if kind_of(entry) == "assumed-role" and account_of(entry) == account:
+                fact = Fact("principal", (entry,), identity=True, apart=(text(entry),))
+                yield calls_of(entry, fact, own, caller_from_arn)
 
 
-def _any_provider(conditions: Iterable[Condition], known: Known) -> Iterator[str]:
+def _any_provider(named: set[str], conditions: Iterable[Condition], known: Known) -> Iterator[str]:
+    """The providers that are registered, or that some statement or condition names."""
     if known.every_provider:
         yield from known.client_ids
         return
-    account = known.account or _EXAMPLE
-    for each in conditions:
-        if each.key.lower() == "aws:federatedprovider":
-            yield from (value for value in each.values if not set(value) & {"*", "?", "$"})
-    named = {issuer for each in conditions if (issuer := split_key(each.key)[0])}
-    for each in sorted(named) or ["oidc.example.com"]:
-        yield each if each in BUILT_IN else provider_arn_for(each, account)
+    yield from named
+    asked = [each for each in conditions if each.key.lower() == "aws:federatedprovider"]
+    yield from (one for each in asked for one in each.values if not set(one) & {"*", "?", "$"})
+    issuers = {issuer_of_principal(each).lower() for each in named}
+    own = {
+        e.key.rpartition(":")[0] for e in conditions if split_key(e.key)[0] not in ("", *issuers)
+    }
+    for each in sorted(own) or ["oidc.example.com"] * (not named):
+        yield each if each in BUILT_IN else provider_arn_for(each, known.account or _EXAMPLE)
 
 
 def _accounts(
@@ -310,7 +323,7 @@ def _tokens(provider: str, conditions: Sequence[Condition], known: Known) -> Ite
             return f"tokens of {name} whose sub is {subject}"
         return shared.everybody if shared else f"every user who signs in at {issuer}"
 
-    yield Way(who, provider, tuple(facts), call)
+    yield Way(who, provider, tuple(facts), call, conditions)
 
 
 _EXAMPLE = "111122223333"
@@ -396,7 +409,9 @@ def _service(service: str, conditions: Sequence[Condition], known: Known) -> Ite
             return called(keys, values)
 
         facts = (*sources, _SESSION_NAME)
-        yield Way(lambda: f"the service {service}", service, facts, of_source, open=True)
+        yield Way(
+            lambda: f"the service {service}", service, facts, of_source, conditions, open=True
+        )
         return
     cluster = Fact("cluster", clusters(known.account, "aws"), _CLUSTER_KEYS, identity=True)
     accounts = (
@@ -427,8 +442,9 @@ def _service(service: str, conditions: Sequence[Condition], known: Known) -> Ite
         return f"{who(cluster)} without session tags"
 
     source = {key: each for key, each in _CLUSTER_KEYS.items() if "tag" not in key}
-    yield Way(who, service, (cluster, *accounts, _SESSION_NAME), associated)
-    yield Way(untagged_who, service, (cluster._replace(keys=source), _SESSION_NAME), untagged)
+    yield Way(who, service, (cluster, *accounts, _SESSION_NAME), associated, conditions)
+    untagged_facts = (cluster._replace(keys=source), _SESSION_NAME)
+    yield Way(untagged_who, service, untagged_facts, untagged, conditions)
 
 
 def _principals(
@@ -489,4 +505,4 @@ def calls_of(
             },
         )
 
-    return Way(str, principal, facts, call)
+    return Way(str, principal, facts, call, conditions)

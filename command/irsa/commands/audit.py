@@ -6,19 +6,18 @@ Reads service accounts, roles and OIDC providers, or a saved account, or the sta
 import argparse
 import json
 from collections.abc import Sequence
-from hashlib import sha256
-from urllib.parse import quote
+from datetime import UTC, datetime
 
 from irsa.audit.findings import AuditFacts, audit
 from irsa.commands import cli
-from irsa.commands.inventory_options import add_inventory_options, earlier_report, inventory
+from irsa.commands.baseline import read_baseline, without_known
+from irsa.commands.inventory_options import add_inventory_options, inventory
 from irsa.commands.inventory_saved import SAVE
+from irsa.commands.sarif import Result, report
 from irsa.identity.policy_json import Json
-from irsa.inventory.rows import FINDINGS, changes
 from irsa.printable import lines
 from irsa.rules.table import RULES, Finding
 
-SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 OUTPUTS = ("text", "json", "sarif")
 
 
@@ -37,17 +36,23 @@ def parser() -> argparse.ArgumentParser:
         "standard input",
     )
     add_inventory_options(command)
+    command.add_argument(
+        "--baseline",
+        metavar="FILE",
+        help="known findings, as YAML or JSON: rule, subject, owner and until (a date), and found "
+        "where only that is known; they are left out until then",
+    )
     return command
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
-    earlier = earlier_report(options.since, "audit", FINDINGS) if options.since else []
+    known = read_baseline(options.baseline) if options.baseline else []
     given = inventory(options, saved=options.saved)
     findings, missing = audit(given.facts), given.missing
-    if options.since:
-        findings, counts = changes(findings, earlier, FINDINGS, given.unread)
-        missing = [*missing, counts]
+    if options.baseline:
+        findings, notes = without_known(findings, known, datetime.now(UTC).date())
+        missing = [*missing, *notes]
     if options.output == "json":
         print(json.dumps([finding.as_json() for finding in findings], indent=1))
     elif options.output == "sarif":
@@ -84,47 +89,22 @@ def text(facts: AuditFacts, findings: Sequence[Finding], missing: Sequence[str] 
 
 
 def sarif(findings: Sequence[Finding], missing: Sequence[str] = ()) -> Json:
-    """Return the findings as SARIF 2.1.0, with a notification for what was not read or checked.
-
-    https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
-    """
-    rules = [
-        {
-            "id": key,
-            "shortDescription": {"text": rule.text},
-            "fullDescription": {"text": rule.why},
-            "help": {"text": rule.remedy},
-            "helpUri": rule.page,
-            "defaultConfiguration": {"level": rule.severity},
-        }
-        for key, rule in RULES.items()
-    ]
+    """Return the findings as SARIF."""
     results = [
-        {
-            "ruleId": each.rule,
-            "level": each.severity,
-            "message": {"text": f"{each.title}: {RULES[each.rule].text} ({each.found})"},
-            # GitHub takes no file of which a result has no physical location.
-            "locations": [
-                {
-                    "logicalLocations": [{"fullyQualifiedName": each.title}],
-                    "physicalLocation": {
-                        "artifactLocation": {"uri": quote(each.title)},
-                        "region": {"startLine": 1},
-                    },
-                }
-            ],
-            "partialFingerprints": {
-                "primaryLocationLineHash": sha256(f"{each.title} {each.found}".encode()).hexdigest()
-            },
-        }
-        for each in findings
+        Result(e.rule, e.severity, e.title, f"{RULES[e.rule].text} ({e.found})", e.found)
+        for e in findings
     ]
-    driver = {"name": "irsa audit", "rules": rules}
-    notifications = [{"level": "warning", "message": {"text": each}} for each in missing]
-    invocation = {"executionSuccessful": True, "toolExecutionNotifications": notifications}
-    return {
-        "$schema": SARIF_SCHEMA,
-        "version": "2.1.0",
-        "runs": [{"tool": {"driver": driver}, "invocations": [invocation], "results": results}],
+    return report("irsa audit", _SARIF_RULES, results, missing)
+
+
+_SARIF_RULES = [
+    {
+        "id": key,
+        "shortDescription": {"text": rule.text},
+        "fullDescription": {"text": rule.why},
+        "help": {"text": rule.remedy},
+        "helpUri": rule.page,
+        "defaultConfiguration": {"level": rule.severity},
     }
+    for key, rule in RULES.items()
+]

@@ -1,21 +1,17 @@
 """Options of `audit` and `list` that choose the inventory."""
 
 import argparse
-import json
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from irsa import PROGRAM
 from irsa.commands import cli
 from irsa.commands.inventory_clusters import read_clusters
 from irsa.commands.inventory_saved import read_saved_account
 from irsa.commands.inventory_stack import read_stack_inventory
 from irsa.commands.sources import add_region
 from irsa.identity.arns import account_of, check_role_arn
-from irsa.identity.policy_json import Json, as_list, mapping
-from irsa.inventory.rows import Fields, Inventory
+from irsa.inventory.rows import Inventory
 from irsa.observe.aws import Aws
-from irsa.observe.files import read_text
 from irsa.observe.kubernetes import Cluster
 
 PRINT_ISSUER = (
@@ -27,7 +23,7 @@ _READ = ("context", "region", "assume_role", "stack", "drift", "issuer", "cluste
 
 
 def add_inventory_options(command: argparse.ArgumentParser) -> None:
-    """The options that `inventory` and `earlier_report` read."""
+    """The options that `inventory` reads."""
     command.add_argument(
         "--context",
         action="append",
@@ -70,12 +66,6 @@ def add_inventory_options(command: argparse.ArgumentParser) -> None:
         help="EKS cluster whose Pod Identity associations are read (default: the kubeconfig's, or "
         "the one with the issuer)",
     )
-    command.add_argument(
-        "--since",
-        metavar="FILE",
-        help="an earlier report of the same command with --output json: only what is new or "
-        "changed is printed, and the rest counted; - is standard input",
-    )
 
 
 def _issuer(url: str) -> str:
@@ -89,21 +79,6 @@ def _role(arn: str) -> str:
         return check_role_arn(arn)
     except ValueError as error:
         raise cli.Stop(f"--assume-role {error}") from None
-
-
-def earlier_report(file: str, command: str, fields: Fields) -> list[Json]:
-    """Return the entries of a JSON report of a command; raises `cli.Stop` for any other file."""
-    try:
-        document: object = json.loads(read_text(file))
-    except (ValueError, RecursionError):
-        document = None
-    entries = as_list(mapping(document).get("service_accounts", document))
-    if not all(mapping(each).keys() >= {*fields.key} for each in entries):
-        raise cli.Stop(
-            f"--since {file}: it is not a report of {command}; give what "
-            f"`{PROGRAM} {command} --output json` prints"
-        )
-    return entries
 
 
 def inventory(

@@ -10,11 +10,14 @@ import shutil
 import sys
 from dataclasses import replace
 
+from irsa import PROGRAM
 from irsa.audit.findings import audit
 from irsa.commands import cli
-from irsa.commands.inventory_options import add_inventory_options, earlier_report, inventory
+from irsa.commands.inventory_options import add_inventory_options, inventory
 from irsa.commands.inventory_table import table
-from irsa.inventory.rows import ROWS, Listing, Row, changes, listing
+from irsa.identity.policy_json import Json, mapping, mappings
+from irsa.inventory.rows import KEY, Listing, Row, changes, listing
+from irsa.observe.files import read_text
 from irsa.printable import lines
 
 
@@ -22,6 +25,12 @@ def parser() -> argparse.ArgumentParser:
     """The command's options."""
     command = cli.parser("list", "List service accounts with the AWS identity of their Pods.")
     add_inventory_options(command)
+    command.add_argument(
+        "--since",
+        metavar="FILE",
+        help="an earlier report of list with --output json: only what is new or changed is "
+        "printed, and the rest counted; - is standard input",
+    )
     command.add_argument(
         "--all",
         action="store_true",
@@ -32,11 +41,11 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
-    earlier = earlier_report(options.since, "list", ROWS) if options.since else []
+    earlier = _earlier(options.since) if options.since else []
     given = inventory(options, whole=True)
     found = listing(given, audit(given.facts))
     if options.since:
-        rows, counts = changes(found.rows, earlier, ROWS, given.unread)
+        rows, counts = changes(found.rows, earlier, given.unread)
         found = replace(found, rows=rows, notes=[*found.notes, counts])
     code = cli.UNDECIDED if given.unread else cli.HOLDS
     if options.output == "json":
@@ -49,6 +58,22 @@ def run(options: argparse.Namespace) -> int:
         print(table(found, rows, width=width))
     print(lines(*notes))
     return code
+
+
+def _earlier(file: str) -> list[Json]:
+    """Return the entries of an earlier report; raises `cli.Stop` for any other file."""
+    try:
+        document: object = json.loads(read_text(file))
+    except (ValueError, RecursionError):
+        document = None
+    listed = mapping(document).get("service_accounts")
+    entries = mappings(listed)
+    if not isinstance(listed, list) or not all(each.keys() >= {*KEY} for each in entries):
+        raise cli.Stop(
+            f"--since {file}: it is not a report of list; give what `{PROGRAM} list --output json` "
+            "prints"
+        )
+    return entries
 
 
 def _summary(found: Listing, rows: list[Row]) -> str:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from irsa.audit.findings import AuditFacts, ClusterFacts
 from irsa.audit.trusting_eks import roles_by_account
@@ -299,30 +299,16 @@ def _notes(
         )
 
 
-T = TypeVar("T", Finding, Row)
-
-
-class Fields(NamedTuple):
-    """The fields of an entry of a report that are compared."""
-
-    key: tuple[str, ...]
-    """Those that make it the same one."""
-    value: tuple[str, ...] = ()
-    """Those that change it."""
-
-
-FINDINGS = Fields(("rule", "cluster", "subject", "found"))
-ROWS = Fields(
-    ("cluster", "namespace", "name"),
-    ("identities", "pods_without_role", "secrets_not_read", "findings"),
-)
-"""Times, numbers of calls and names of Pods change without a change of the service account."""
+KEY = ("cluster", "namespace", "name")
+"""The fields of a row in JSON that make it the same one."""
+_VALUE = ("identities", "pods_without_role", "secrets_not_read", "findings")
+"""Those that change it: times, numbers of calls and names of Pods do not."""
 
 
 def changes(
-    entries: Sequence[T], earlier: Sequence[Json], fields: Fields, unread: Collection[str]
-) -> tuple[list[T], str]:
-    """Return the entries that are new or changed, and a line with the number of the others.
+    rows: Sequence[Row], earlier: Sequence[Json], unread: Collection[str]
+) -> tuple[list[Row], str]:
+    """Return the rows that are new or changed, and a line with the number of the others.
 
     What was reported of a cluster or account that is ``unread`` now is not counted as gone.
     """
@@ -330,13 +316,12 @@ def changes(
     def picked(entry: Json, names: Sequence[str]) -> str:
         return json.dumps([entry.get(name) for name in names])
 
-    before = {picked(each, fields.key): each for each in earlier}
-    reported = [(each, each.as_json()) for each in entries]
-    now = {picked(entry, fields.key): (each, entry) for each, entry in reported}
+    before = {picked(each, KEY): each for each in earlier}
+    now = {picked(entry := each.as_json(), KEY): (each, entry) for each in rows}
     fresh = [
         each
         for name, (each, entry) in now.items()
-        if name not in before or picked(before[name], fields.value) != picked(entry, fields.value)
+        if name not in before or picked(before[name], _VALUE) != picked(entry, _VALUE)
     ]
     gone = sum(
         name not in now and not {each.get("cluster"), each.get("account")}.intersection(unread)

@@ -31,14 +31,23 @@ NOT_OURS = "neither a `pulumi stack export` nor a `pulumi preview --json`"
 WITHOUT_SAMES = "`pulumi preview --json --show-sames` has them"
 
 
-def stack_resources(document: Json) -> "StackResources":
-    """Read a stack as it is, or as it will be after the previewed `up`.
+def is_preview(document: Json) -> bool:
+    """Return whether a document is a `pulumi preview --json`."""
+    return "steps" in document or "changeSummary" in document
+
+
+def stack_resources(document: Json, *, before: bool = False) -> "StackResources":
+    """Read a stack as it is, or as it will be after the previewed `up`; ``before``: as it was.
 
     ValueError for a document that is neither a state nor a preview.
     """
     missing = ""
-    if "steps" in document or "changeSummary" in document:
+    if is_preview(document):
         listed, missing = _previewed(document)
+        if before:
+            listed = [
+                *filter(None, (mapping(e.get("oldState")) for e in mappings(document.get("steps"))))
+            ]
     else:
         found = state_resources(document)
         if found is None:
@@ -127,6 +136,8 @@ class StackRole:
     """The ARN; while that is not known, the name in AWS or else in the program."""
     trust_policy: Json | str
     policies: tuple[PermissionsPolicy, ...] = ()
+    boundary: str = ""
+    """ARN of its permissions boundary."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +220,7 @@ def _role(
         label=next(known, logical_name(resource)),
         trust_policy=policy_document(fields.get("assumeRolePolicy")),
         policies=tuple(sorted(policies, key=lambda policy: policy.name)),
+        boundary=_text(fields, "permissionsBoundary") if fields.get("permissionsBoundary") else "",
     )
 
 

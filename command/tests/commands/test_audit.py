@@ -101,18 +101,20 @@ def test_what_is_being_read_is_said_on_a_terminal(audited, monkeypatch):
     assert err.splitlines() == [f"reading {each}" for each in what]
 
 
-def test_since_shows_new_findings_and_they_alone_decide(audited, tmp_path):
-    fleet, one = Fleet(2, providers=2, contexts=("x", "y")), ("--context", "x")
-    report = tmp_path / "report.json"
-    report.write_text(audited(fleet, *one, *JSON)[1])
-    fleet = Fleet(3, providers=2, contexts=("x", "y"))
+@pytest.mark.parametrize(("until", "code"), [("2999-12-31", 0), ("2001-01-31", 1)])
+def test_a_baseline_takes_known_findings_out_until_its_date(audited, tmp_path, until, code):
+    fleet = Fleet(2)
+    fleet.roles.pop()
+    found = json.loads(audited(fleet, *JSON)[1])
+    file = tmp_path / "known.json"
+    file.write_text(json.dumps([{**each, "owner": "team-a", "until": until} for each in found]))
 
-    code, out, err = audited(fleet, *one, *JSON, "--since", str(report))
+    left = audited(fleet, "--baseline", str(file))
 
-    assert code == 0
-    assert err == "irsa audit: against --since: 1 new or changed, 2 unchanged, 0 gone\n"
-    [new] = json.loads(out)
-    assert (new["rule"], new["subject"]) == ("other-cluster", f"role {ROLE}-00002")
+    assert left[0] == code
+    known = 0 if code else len(found)
+    assert f"baseline: {known} known, 0 entries without a finding\n" in left[1]
+    assert (f"was known until {until}" in left[1]) is bool(code)
 
 
 def test_a_listing_whose_next_page_has_expired_is_read_at_once(audited):
@@ -179,7 +181,8 @@ def test_associations_of_a_named_cluster_are_read_as_their_roles_may_be_gone(aud
     assert "/api/v1/pods" not in fleet.calls
 
 
-NO_REPORT = "it is not a report of audit; give what `python -m irsa audit --output json` prints"
+KNOWN = '[{"rule": "no-sub", "subject": "x", "owner": "y", "until": "2999-01-01"}]'
+NO_REPORT = "it is not a report of list; give what `python -m irsa list --output json` prints"
 NO_STATE = "neither a `pulumi stack export` nor a `pulumi preview --json`"
 
 
@@ -206,17 +209,21 @@ def test_options_that_contradict_each_other_are_one_line(options, message, capsy
     ("option", "text", "problem"),
     [
         *(
-            ("--since", text, NO_REPORT)
-            for text in ("rule", "{}", '[{"rule": "no-sub"}]', '{"service_accounts": 1}')
+            ("list --since", text, NO_REPORT)
+            for text in ("rule", "{}", '{"service_accounts": 1}', '{"service_accounts": [{}]}')
         ),
-        ("--stack", '{"x": 1}', NO_STATE),
-        ("--stack", '{"deployment": {"resources": []}}', "it has no IAM role"),
+        ("audit --baseline", "[{}]", "entry 1 has no rule; each has rule, subject, owner and"),
+        ("audit --baseline", "a: [", "entry 1 has no rule"),
+        ("audit --baseline", KNOWN.replace("no-sub", "x"), "entry 1: 'x' is no rule of audit"),
+        ("audit --baseline", KNOWN.replace("2999-01", "soon"), "is not a date; write it as"),
+        ("audit --stack", '{"x": 1}', NO_STATE),
+        ("audit --stack", '{"deployment": {"resources": []}}', "it has no IAM role"),
     ],
 )
 def test_another_file_than_a_report_or_a_state_is_one_line(tmp_path, capsys, option, text, problem):
     file = tmp_path / "file.json"
     file.write_text(text)
-    assert main(["audit", option, str(file)]) == 2
+    assert main([*option.split(), str(file)]) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert f"{file}: " in line
     assert problem in line

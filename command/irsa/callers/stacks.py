@@ -1,0 +1,162 @@
+"""Who gains and who loses access by a change of a stack. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from irsa.callers.difference import Change, Effect, permission_changes, trust_changes
+from irsa.callers.lines import Line, callers_of
+from irsa.callers.members import who_may
+from irsa.callers.sets import Undecided
+from irsa.callers.ways import Known
+from irsa.identity.arns import account_of, name_of
+from irsa.observe.facts import Role, Unread
+from irsa.observe.pulumi import LATER, StackResources, StackRole
+
+GAINING = (Effect.GAINS, Effect.MAY_GAIN)
+ClientIds = Mapping[str, tuple[str, ...]]
+
+
+class RoleChange(NamedTuple):
+    """What a change does to one role."""
+
+    role: str
+    """Its ARN, or its name while that is not known."""
+    callers: Sequence[Change] = ()
+    calls: Sequence[Change] = ()
+    """What its own permissions allow."""
+    undecided: Sequence[str] = ()
+    """Reasons why it is not all known."""
+
+
+Pair = tuple[StackRole | None, StackRole | None]
+"""A role before and after; None where it does not exist."""
+
+
+def stack_changes(old: StackResources, new: StackResources) -> list[RoleChange]:
+    """Compare the roles of a stack, and follow those that may assume others of them."""
+    ids = {each.arn: each.client_ids for each in (*old.providers, *new.providers)}
+    pairs = [*_pairs(old.roles, new.roles)]
+    found = {_label(pair): _of_role(pair, ids) for pair in pairs}
+    associations = {False: {*old.associations}, True: {*new.associations}}
+    for is_new, effect in ((True, Effect.GAINS), (False, Effect.LOSES)):
+        for each in associations[is_new] - associations[not is_new]:
+            who = f"service account {'/'.join(each.account)} by the association {each.arn}"
+            own = found.get(each.role_arn, RoleChange(each.role_arn))
+            change = Change(effect, Line(who, (), 0, {}))
+            found[each.role_arn] = own._replace(callers=[*own.callers, change])
+    for label, change in _through(pairs, found):
+        own = found[label]
+        if change not in own.callers:
+            found[label] = own._replace(callers=[*own.callers, change])
+    return [each for each in found.values() if any(each[1:])]
+
+
+def _label(pair: Pair) -> str:
+    return next(each.label for each in reversed(pair) if each)
+
+
+def _pairs(old: Sequence[StackRole], new: Sequence[StackRole]) -> Iterator[Pair]:
+    """Pair the roles by their ARNs, and those whose ARNs are known later by their names."""
+    left = {each.label: each for each in old}
+    for each in new:
+        before = left.pop(each.label, None)
+        if before is None and each.arn == LATER:
+            same = [label for label in left if name_of(label) == each.name]
+            before = left.pop(same[0]) if len(same) == 1 else None
+        yield before, each
+    yield from ((each, None) for each in left.values())
+
+
+def _of_role(pair: Pair, ids: ClientIds) -> RoleChange:
+    own = RoleChange(_label(pair))
+    if pair[0] == pair[1]:
+        return own
+    trusts = [each and each.trust_policy for each in pair]
+    hidden = next((each for each in trusts if isinstance(each, str)), "")
+    undecided = [f"the trust policy is {hidden}"] if hidden and trusts[0] != trusts[1] else []
+    known = Known(account_of(own.role), ids)
+    try:
+        before, after = (None if isinstance(each, str) else each for each in trusts)
+        callers = [] if hidden else trust_changes(before, after, known)
+    except (ValueError, Undecided) as error:
+        callers, undecided = [], [*undecided, f"the trust policy: {error}"]
+    calls: list[Change] = []
+    policies = [each.policies if each else () for each in pair]
+    try:
+        calls = permission_changes(*([p.content for p in own if p.content] for own in policies))
+    except (ValueError, Undecided) as error:
+        undecided.append(f"the permissions: {error}")
+    return own._replace(callers=callers, calls=[*calls, *_unread(pair)], undecided=undecided)
+
+
+def _unread(pair: Pair) -> Iterator[Change]:
+    """The policies whose documents are not known, and the permissions boundary."""
+
+    def names(role: StackRole | None) -> set[str]:
+        listed = role.policies if role else ()
+        return {e.arn or e.name for e in listed if isinstance(e.document, Unread)}
+
+    old, new = map(names, pair)
+    for effect, changed in ((Effect.MAY_GAIN, new - old), (Effect.MAY_LOSE, old - new)):
+        for each in sorted(changed):
+            yield Change(effect, Line(f"what the policy {each} allows", (), 0, {}))
+    before, after = (each.boundary if each else "" for each in pair)
+    if before != after and all(pair):
+        effect = Effect.MAY_LOSE if not before else Effect.MAY_GAIN
+        text = f"what the permissions boundary {before or after} keeps out"
+        yield Change(effect, Line(text, (), 0, {}))
+
+
+def _through(
+    pairs: Sequence[Pair], found: Mapping[str, RoleChange]
+) -> Iterator[tuple[str, Change]]:
+    """Yield the callers who come to a role through another one that they or it newly may assume."""
+    before, after = ({_label(p): _role(each) for p in pairs if (each := p[n])} for n in (0, 1))
+    changed = {_label(pair) for pair in pairs if pair[0] != pair[1]}
+    waiting = [
+        (label, change.effect, change.line)
+        for label, own in found.items()
+        for change in own.callers
+        if change.effect in GAINING and label in after
+    ]
+    seen: set[tuple[str, str]] = set()
+    for middle in after.values():
+        for target in _targets(middle, after):
+            if not {middle.arn, target.arn} & changed:
+                continue
+            old = before.get(middle.arn), before.get(target.arn)
+            if _assumes(middle, target) and not (old[0] and old[1] and _assumes(old[0], old[1])):
+                for line in callers_of(middle.trust_policy, Known(middle.account)).lines:
+                    waiting.append((target.arn, Effect.GAINS, _by(line, middle)))
+                    yield target.arn, Change(Effect.GAINS, _by(line, middle))
+    while waiting:
+        label, effect, line = waiting.pop()
+        for target in _targets(after[label], after):
+            if (line.text, target.arn) not in seen and _assumes(after[label], target):
+                seen.add((line.text, target.arn))
+                waiting.append((target.arn, effect, _by(line, after[label])))
+                yield target.arn, Change(effect, _by(line, after[label]))
+
+
+def _role(role: StackRole) -> Role:
+    trust = role.trust_policy if not isinstance(role.trust_policy, str) else {}
+    return Role(role.label, "", trust, policies=role.policies)
+
+
+def _by(line: Line, middle: Role) -> Line:
+    return replace(line, who=f"{line.who.partition(' through ')[0]} through {middle.arn}")
+
+
+def _targets(middle: Role, roles: Mapping[str, Role]) -> Iterator[Role]:
+    """The roles whose trust policies may name another one."""
+    names = (middle.arn, middle.account, '"*"')
+    for each in roles.values():
+        text = str(each.trust_policy).replace("'", '"')
+        if each is not middle and middle.account and any(name in text for name in names):
+            yield each
+
+
+def _assumes(middle: Role, target: Role) -> bool:
+    members = who_may(target, middle.account, [middle])
+    return bool(members.may or members.perhaps)

@@ -1,0 +1,73 @@
+"""Known findings of ``irsa audit``, each with an owner, until a date."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import yaml
+
+from irsa.commands import cli
+from irsa.identity.policy_json import as_list, mapping
+from irsa.observe.files import read_text
+from irsa.rules.table import RULES, Finding
+
+_NEEDED = ("rule", "subject", "owner", "until")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A known finding."""
+
+    rule: str
+    subject: str
+    found: str
+    """Empty: whatever the rule finds there."""
+    until: date
+
+    def covers(self, finding: Finding) -> bool:
+        """Return whether a finding is this one."""
+        same = (self.rule, self.subject) == (finding.rule, finding.subject)
+        return same and self.found in ("", finding.found)
+
+
+def read_baseline(file: str) -> list[Known]:
+    """Read a file of known findings; raises `cli.Stop` for any other."""
+    try:
+        document: object = yaml.safe_load(read_text(file))
+    except yaml.YAMLError:
+        document = ""
+    known: list[Known] = []
+    for number, entry in enumerate(as_list(document), 1):
+        row = mapping(entry)
+        if missing := [each for each in _NEEDED if not row.get(each)]:
+            raise cli.Stop(
+                f"--baseline {file}: entry {number} has no {missing[0]}; each has rule, subject, "
+                "owner and until"
+            )
+        if row["rule"] not in RULES:
+            raise cli.Stop(
+                f"--baseline {file}: entry {number}: {row['rule']!r} is no rule of audit"
+            )
+        try:
+            until = date.fromisoformat(str(row["until"]))
+        except ValueError:
+            raise cli.Stop(
+                f"--baseline {file}: entry {number}: until {row['until']!r} is not a date; write "
+                "it as 2027-03-31"
+            ) from None
+        known.append(Known(row["rule"], str(row["subject"]), str(row.get("found", "")), until))
+    return known
+
+
+def without_known(
+    findings: Sequence[Finding], known: Sequence[Known], today: date
+) -> tuple[list[Finding], list[str]]:
+    """Return the findings that are not known, and lines about the others."""
+    valid = [each for each in known if each.until >= today]
+    left = [f for f in findings if not any(each.covers(f) for each in valid)]
+    gone = sum(not any(each.covers(f) for f in findings) for each in known)
+    notes = [f"baseline: {len(findings) - len(left)} known, {gone} entries without a finding"]
+    late = [e for e in known if e.until < today and any(e.covers(f) for f in findings)]
+    return left, notes + [
+        f"baseline: {e.rule} of {e.subject} was known until {e.until}" for e in late
+    ]

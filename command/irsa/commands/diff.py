@@ -1,0 +1,167 @@
+"""``python -m irsa diff``: who gains and who loses access by a change, from files alone."""
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+
+from irsa.callers.difference import Change, Effect, permission_changes, trust_changes
+from irsa.callers.sets import Undecided
+from irsa.callers.stacks import GAINING, RoleChange, stack_changes
+from irsa.commands import cli
+from irsa.commands.sarif import Result, report
+from irsa.identity.policy_json import Json, as_list, mapping
+from irsa.observe.files import read_json, read_stack
+from irsa.observe.pulumi import StackResources, is_preview, stack_resources
+from irsa.printable import lines
+
+OUTPUTS = ("text", "json", "markdown", "sarif")
+_SIGNS = {
+    Effect.GAINS: "+", Effect.MAY_GAIN: "+", Effect.LOSES: "-", Effect.MAY_LOSE: "-",
+    Effect.UNDECIDED: "?",
+}  # fmt: skip
+_LEVELS = {"+": "error", "-": "note", "?": "warning"}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    command = cli.parser(
+        "diff", "Name who gains and who loses access by a change.", outputs=OUTPUTS
+    )
+    command.add_argument(
+        "old",
+        metavar="OLD",
+        help="a trust policy, a permission policy, the state of a stack or its name, or a preview "
+        "as JSON; - is standard input",
+    )
+    command.add_argument(
+        "new",
+        nargs="?",
+        metavar="NEW",
+        help="the same later (default, for a preview: the stack after it, and OLD as it is before)",
+    )
+    return command
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command: exit code 1 where a caller gains or may gain, else 3 where a change is
+    undecided."""
+    changes, missing = _compared(options.old, options.new)
+    if options.output == "json":
+        found = [_as_json(each) for each in changes]
+        print(json.dumps({"roles": found, "not_compared": missing}, indent=1))
+    elif options.output == "sarif":
+        rules = [{"id": each.value.replace(" ", "-")} for each in Effect]
+        print(json.dumps(report("irsa diff", rules, [*_results(changes)], missing), indent=1))
+    elif options.output == "markdown":
+        print(lines(*_markdown(changes), *missing))
+    else:
+        print(lines(*_text(changes), *missing))
+    effects = {change.effect for each in changes for change in (*each.callers, *each.calls)}
+    if effects & {*GAINING}:
+        return cli.FAILS
+    undecided = Effect.UNDECIDED in effects or missing or any(each.undecided for each in changes)
+    return cli.UNDECIDED if undecided else cli.HOLDS
+
+
+def _compared(old: str, new: str | None) -> tuple[list[RoleChange], list[str]]:
+    documents = [_read(each) for each in (old, new) if each is not None]
+    kinds = {_kind(each) for each in documents}
+    if len(kinds) > 1:
+        raise cli.Stop(f"{old} and {new}: {' and '.join(sorted(kinds))}; give two of one kind")
+    [kind], name = kinds, new or old
+    if kind == "a stack":
+        if new is None and not is_preview(documents[0]):
+            raise cli.Stop(f"{old}: a state says nothing of a change; give a later one, too")
+        before = _stack(old, documents[0], before=new is None)
+        after = _stack(name, documents[-1])
+        return stack_changes(before, after), [
+            each.missing for each in (before, after) if each.missing
+        ]
+    if new is None:
+        raise cli.Stop(f"{old}: a policy says nothing of a change; give the new one, too")
+    try:
+        if kind == "a trust policy":
+            return [RoleChange(name, trust_changes(documents[0], documents[1]))], []
+        return [RoleChange(name, (), permission_changes(documents[:1], documents[1:]))], []
+    except ValueError as error:
+        raise cli.Stop(f"{old}, {new}: {error}") from None
+    except Undecided as error:
+        return [RoleChange(name, undecided=[str(error)])], []
+
+
+def _read(name: str) -> Json:
+    return read_json(name) if name.endswith(".json") or name == "-" else read_stack(name)
+
+
+def _stack(name: str, document: Json, *, before: bool = False) -> StackResources:
+    try:
+        return stack_resources(document, before=before)
+    except ValueError as error:
+        raise cli.Stop(f"{name}: {error}, and no policy") from None
+
+
+def _kind(document: Json) -> str:
+    if "Statement" not in document:
+        return "a stack"
+    listed = map(mapping, as_list(document["Statement"]))
+    trusts = any({"Principal", "NotPrincipal"} & each.keys() for each in listed)
+    return "a trust policy" if trusts else "a permission policy"
+
+
+def _changes(role: RoleChange) -> Iterator[tuple[Change, str]]:
+    """Each change, in words."""
+    for each in (*role.callers, *role.calls):
+        example = f", {each.line.example}" if each.line.witness and each.line.many else ""
+        yield each, f"{each.line.text}{example}"
+
+
+def _text(changes: Sequence[RoleChange]) -> Iterator[str]:
+    for role in changes:
+        yield f"role {role.role}"
+        for change, words in _changes(role):
+            yield f"  {_SIGNS[change.effect]} {change.effect.value:<9} {words}"
+        yield from (f"  ? undecided {each}" for each in role.undecided)
+    effects = [change.effect for role in changes for change, _ in _changes(role)]
+    counts = [f"{effects.count(each)} {each.value}" for each in Effect if each in effects]
+    yield ", ".join(counts) or "no caller gains or loses access"
+
+
+def _markdown(changes: Sequence[RoleChange]) -> Iterator[str]:
+    yield "| role | | callers, or calls |"
+    yield "|---|---|---|"
+    for role in changes:
+        for change, words in _changes(role):
+            yield f"| `{role.role}` | **{change.effect.value}** | {words.replace('|', '&#124;')} |"
+        yield from (f"| `{role.role}` | undecided | {each} |" for each in role.undecided)
+
+
+def _results(changes: Sequence[RoleChange]) -> Iterator[Result]:
+    for role in changes:
+        for change, words in _changes(role):
+            level = _LEVELS[_SIGNS[change.effect]]
+            effect = change.effect.value
+            yield Result(
+                effect.replace(" ", "-"), level, f"role {role.role}", f"{effect}: {words}", words
+            )
+        for each in role.undecided:
+            yield Result("undecided", "warning", f"role {role.role}", each, each)
+
+
+def _as_json(role: RoleChange) -> Json:
+    return {
+        "role": role.role,
+        "changes": [
+            {
+                "effect": change.effect.value,
+                "of": "callers" if change in role.callers else "permissions",
+                "who": change.line.who,
+                "conditions": list(change.line.conditions),
+                "statement": change.line.statement or None,
+                "witness": {
+                    n: v for n, v in change.line.witness.items() if isinstance(v, str | tuple)
+                },
+            }
+            for change, _ in _changes(role)
+        ],
+        "undecided": list(role.undecided),
+    }

@@ -1,0 +1,152 @@
+"""Generated pairs of trust policies, and all callers of small alphabets, asked one by one.
+
+A caller is built here without the method's facts, and the evaluator alone combines statements.
+"""
+
+from itertools import product
+from random import Random
+from typing import Any, NamedTuple
+
+from irsa.decide.association import call_keys
+from irsa.decide.principals import caller_from_arn, session_of
+from irsa.decide.simulate import simulate
+from irsa.decide.steps import AssumeRole, AssumeRoleWithWebIdentity, Scenario, TokenClaims
+from irsa.decide.trust_policy import compile_trust_policy
+from irsa.identity.eks import POD_IDENTITY_SERVICE
+from irsa.identity.subjects import ServiceAccountRef
+from tests.support.world import ACCOUNT_A, ACCOUNT_B, ISSUER, PROVIDER_ARN
+
+ROLE = f"arn:aws:iam::{ACCOUNT_A}:role/r"
+SUBJECTS = [f"system:serviceaccount:{n}:{a}" for n in ("a", "ab", "b") for a in ("a", "ab", "b-a")]
+AUDIENCES = ["a", "sts.amazonaws.com", "ab"]
+CLUSTERS = [f"arn:aws:eks:us-east-1:{ACCOUNT_A}:cluster/{name}" for name in ("a", "ab", "b")]
+NAMES = ["a", "ab", "b"]
+ROLES = [f"arn:aws:iam::{account}:role/{path}" for account in (ACCOUNT_A, ACCOUNT_B) for path in ("a", "ab", "p/a")]
+TEXTS = [None, "aa", "ab", "ba"]
+
+
+class Asked(NamedTuple):
+    """A caller, by the way it comes, with what identifies it."""
+
+    way: str
+    identity: tuple[str, ...]
+    step: Any
+
+
+def callers() -> list[Asked]:
+    """All callers of the alphabets."""
+    found = [
+        Asked("token", (sub,), AssumeRoleWithWebIdentity(
+            resource=ROLE, only="resource", session_name="aa", context={},
+            token=TokenClaims({"iss": f"https://{ISSUER}", "sub": sub, "aud": aud, "exp": 1, "iat": 0}),
+        ))
+        for sub, aud in product(SUBJECTS, AUDIENCES)
+    ]  # fmt: skip
+    service = caller_from_arn(POD_IDENTITY_SERVICE)
+    for cluster, namespace, name in product(CLUSTERS, NAMES, NAMES):
+        keys = call_keys(cluster, ServiceAccountRef(namespace, name))
+        pod = {"aws:requesttag/kubernetes-pod-name": "a", "aws:requesttag/kubernetes-pod-uid": "a"}
+        found.append(Asked("association", (cluster, namespace, name), AssumeRole(
+            resource=ROLE, only="resource", session_name="aa", caller=service, context={**keys, **pod},
+        )))  # fmt: skip
+    for cluster in CLUSTERS:
+        keys = call_keys(cluster, ServiceAccountRef("", ""), disable_session_tags=True)
+        found.append(Asked("untagged", (cluster,), AssumeRole(
+            resource=ROLE, only="resource", session_name="aa", caller=service, context=keys,
+        )))  # fmt: skip
+    for arn, external_id, tag, own in product(ROLES, TEXTS, [None, "", "ab"], TEXTS[:3]):
+        context: dict[str, Any] = {} if tag is None else {"aws:requesttag/t": tag, "aws:tagkeys": ("t",)}
+        context |= {} if own is None else {"aws:principaltag/u": own}
+        found.append(Asked("role", (arn,), AssumeRole(
+            resource=ROLE, only="resource", session_name="aa", external_id=external_id,
+            caller=session_of(arn, "session", "AROAX"), context=context,
+        )))  # fmt: skip
+    return found
+
+
+CALLERS = callers()
+PATTERNS = {
+    f"{ISSUER}:sub": [*SUBJECTS, "system:serviceaccount:a*:a", "*:ab", "system:serviceaccount:?:*", "*", "x"],
+    f"{ISSUER}:aud": [*AUDIENCES, "a*", "?"],
+    "aws:SourceArn": [*CLUSTERS, "arn:aws:eks:*:*:cluster/a*", "*/b", "arn:aws:eks:*", CLUSTERS[0][:-1] + "?"],
+    "aws:SourceAccount": [ACCOUNT_A, ACCOUNT_B, f"{ACCOUNT_A[:3]}*"],
+    "aws:RequestTag/eks-cluster-name": ["a", "a*", "b"],
+    "aws:RequestTag/kubernetes-namespace": ["a", "a*", "?", ""],
+    "aws:RequestTag/kubernetes-service-account": ["a", "*b", "b"],
+    "sts:ExternalId": ["aa", "a*", "?b", "BA"],
+    "aws:RequestTag/t": ["", "ab", "A*", "x"],
+    "aws:TagKeys": ["t", "T*", "x"],
+    "aws:PrincipalTag/u": ["aa", "a?", "x"],
+    "aws:PrincipalArn": [*ROLES, "arn:aws:iam::*:role/a*", f"arn:aws:iam::{ACCOUNT_A}:role/*", "*"],
+}
+OF_WAY = {
+    "Federated": [f"{ISSUER}:sub", f"{ISSUER}:aud"],
+    "Service": [key for key in PATTERNS if "Source" in key or "kubernetes" in key or "eks" in key],
+    "AWS": ["sts:ExternalId", "aws:RequestTag/t", "aws:TagKeys", "aws:PrincipalTag/u", "aws:PrincipalArn"],
+}
+BASES = ["StringEquals", "StringLike", "StringNotEquals", "StringNotLike", "StringEqualsIgnoreCase",
+         "StringNotEqualsIgnoreCase", "ArnEquals", "ArnLike", "ArnNotLike", "ArnNotEquals"]  # fmt: skip
+
+
+def document(random: Random) -> dict[str, Any]:
+    """A trust policy of up to three statements."""
+    return {"Version": "2012-10-17", "Statement": [_statement(random) for _ in range(random.randint(1, 3))]}
+
+
+def changed(random: Random, old: dict[str, Any]) -> dict[str, Any]:
+    """Another document: a new one, or one with a statement more, less, or in another form."""
+    listed = [*old["Statement"]]
+    kind = random.randrange(4)
+    if kind == 0:
+        return document(random)
+    if kind == 1:
+        listed.append(_statement(random))
+    elif kind == 2 and len(listed) > 1:
+        listed.pop(random.randrange(len(listed)))
+    else:
+        place = random.randrange(len(listed))
+        listed[place] = {**_statement(random), "Principal": listed[place].get("Principal", "*")}
+        listed[place].pop("NotPrincipal", None)
+    return {**old, "Statement": listed}
+
+
+def _statement(random: Random) -> dict[str, Any]:
+    effect = random.choice(["Allow", "Allow", "Allow", "Deny"])
+    kind = random.choice([*OF_WAY])
+    principals: dict[str, Any] = {
+        "Federated": [PROVIDER_ARN],
+        "Service": [POD_IDENTITY_SERVICE],
+        "AWS": random.sample([*ROLES, ACCOUNT_A, f"arn:aws:iam::{ACCOUNT_B}:root"], 2),
+    }
+    statement: dict[str, Any] = {"Effect": effect, "Principal": {kind: principals[kind]}}
+    if random.random() < 0.15:
+        statement["Principal"] = "*"
+    if effect == "Deny" and kind == "AWS" and random.random() < 0.3:
+        del statement["Principal"]
+        statement["NotPrincipal"] = {"AWS": principals["AWS"]}
+    statement["Action"] = random.choice([
+        ["sts:AssumeRole", "sts:TagSession"], "sts:AssumeRoleWithWebIdentity", "sts:*", "sts:AssumeRole",
+        ["sts:AssumeRoleWithWebIdentity", "sts:AssumeRole", "sts:TagSession"], "sts:TagSession",
+    ])  # fmt: skip
+    statement["Condition"] = conditions = {}
+    for key in random.sample(OF_WAY[kind], min(len(OF_WAY[kind]), random.choice([0, 1, 1, 2, 3]))):
+        prefix = random.choice(["", "", "", "ForAnyValue:", "ForAllValues:"])
+        if prefix and key not in ("aws:TagKeys", "aws:RequestTag/t", f"{ISSUER}:sub"):
+            prefix = ""
+        if key == "aws:TagKeys" and not prefix:
+            prefix = "ForAnyValue:"
+        bases = BASES if "Arn" in key else BASES[:6]
+        operator = f"{prefix}{random.choice(bases)}{random.choice(['', '', 'IfExists'])}"
+        values: Any = random.sample(PATTERNS[key], random.choice([1, 1, 2]))
+        if random.random() < 0.1:
+            operator, values = "Null", random.choice(["true", "false"])
+        conditions.setdefault(operator, {})[key] = values
+    return statement
+
+
+def verdicts(asked: Any, *documents: dict[str, Any]) -> tuple[str, ...]:
+    """The evaluator's answers to one call under each document."""
+    from dataclasses import replace
+
+    steps = [replace(asked, trust=compile_trust_policy(each)) for each in documents]
+    return tuple(simulate(Scenario(None, None, None, [each])).verdict.value for each in steps)
