@@ -9,13 +9,15 @@ from irsa.callers.classes import RUN, Linear, Unbounded, classes, glob, joined, 
 from irsa.callers.lines import Line, applies, lines, once, widest, words
 from irsa.callers.sets import Document, Kind, Undecided, kinds
 from irsa.callers.ways import NOTHING_KNOWN, Known, some
+from irsa.decide.condition_keys import Request
 from irsa.decide.document import Condition
 from irsa.decide.document import Kind as Type
 from irsa.decide.evaluate import StepAnswer
-from irsa.decide.patterns import Key
+from irsa.decide.principals import session_of
 from irsa.decide.statements import CompiledStatement, Names, Policy, compile_policy
 from irsa.decide.trust_policy import compile_trust_policy
 from irsa.decide.truth import Truth, Verdict, all_of, any_of, both, negated
+from irsa.identity.arns import parse_role_arn
 from irsa.identity.policy_json import Json
 
 
@@ -100,8 +102,14 @@ def _by_account(effect: Effect, line: Line) -> Change:
     return Change(effect, line)
 
 
-def permission_changes(old: Sequence[Json], new: Sequence[Json]) -> list[Change]:
-    """Compare the permission policies of one role; raises as `trust_changes` does."""
+def permission_changes(
+    old: Sequence[Json], new: Sequence[Json], role_arn: str = ""
+) -> list[Change]:
+    """Compare the permission policies of one role, whose ARN may be known.
+
+    Raises as `trust_changes` does.
+    """
+    caller = session_of(role_arn, None) if parse_role_arn(role_arn) else None
     compiled = [
         [e for each in own for e in compile_policy(each, "policy", Type.IDENTITY).statements]
         for own in (old, new)
@@ -112,11 +120,13 @@ def permission_changes(old: Sequence[Json], new: Sequence[Json]) -> list[Change]
         resources = _values(_RESOURCES, [e.resource for e in listed if e.resource])
     except Unbounded:
         raise Undecided("the actions or resources: their patterns together") from None
-    found: dict[Effect, list[tuple[str, str]]] = {}
+    if len(actions) * len(resources) > _CALLS:
+        raise Undecided(f"more than {_CALLS} kinds of calls")
+    found: dict[Effect, list[Request]] = {}
     for action, resource in product(actions, resources):
-        old_met, new_met = (_meeting(own, action, resource) for own in compiled)
-        for effect in _changed(old_met, new_met):
-            found.setdefault(effect, []).append((action, resource))
+        request = Request(action, resource, caller, {})
+        for effect in _changed(*(_meeting(own, request) for own in compiled)):
+            found.setdefault(effect, []).append(request)
     changes = [
         Change(effect, line)
         for effect, calls in found.items()
@@ -146,21 +156,18 @@ class _Met(NamedTuple):
     """What decides whether it applies: conditions, and a resource with a variable."""
 
 
-def _meeting(statements: Sequence[CompiledStatement], action: str, resource: str) -> set[_Met]:
+def _meeting(statements: Sequence[CompiledStatement], request: Request) -> set[_Met]:
     """The statements that may be about a call."""
     found: set[_Met] = set()
     for each in statements:
-        about = each.resource.covers(resource, _unknown) if each.resource else True
-        if each.action.covers(action, _unknown) and about is not False:
-            names = [each.resource] if about is None and each.resource else []
-            found.add(
-                _Met(each.allow, frozenset([*names, *(t.condition for t in each.conditions)]))
-            )
+        about = each.resource.covers(request.resource, request.value) if each.resource else True
+        if about is not False and each.action.covers(request.action, request.value):
+            truths = {test.condition: test.holds(request.value) for test in each.conditions}
+            undecided = {condition for condition, truth in truths.items() if truth is None}
+            names = {each.resource} if about is None and each.resource else set[Names]()
+            if False not in truths.values():
+                found.add(_Met(each.allow, frozenset({*undecided, *names})))
     return found
-
-
-def _unknown(_: str) -> Key:
-    return Key.UNKNOWN
 
 
 def _changed(old: set[_Met], new: set[_Met]) -> set[Effect]:
@@ -191,34 +198,25 @@ def _verdict(met: set[_Met], held: Mapping[Condition | Names, Truth]) -> Verdict
     return UNKNOWN if answer is None else ALLOW if answer else DENY
 
 
-def _calls(
-    statements: Sequence[CompiledStatement], calls: Sequence[tuple[str, str]]
-) -> Iterator[Line]:
+def _calls(statements: Sequence[CompiledStatement], calls: Sequence[Request]) -> Iterator[Line]:
     """Yield a line for each resource that a statement allows, with its actions."""
     found: list[Line] = []
     for number, statement in enumerate(statements, 1):
-        own = {e for e in calls if statement.allow and _meeting([statement], *e)}
+        own = [each for each in calls if statement.allow and _meeting([statement], each)]
         for resource in _options(statement.resource):
-            its = {e for e in own if resource.covers(e[1], _unknown) is not False}
+            its = [e for e in own if resource.covers(e.resource, e.value) is not False]
             actions = [
-                (a, {e for e in its if a.covers(e[0], _unknown)})
-                for a in _options(statement.action)
+                each.named
+                for each in _options(statement.action)
+                if any(each.covers(call.action, call.value) for call in its)
             ]
-            listed = ", ".join(each.named for each, live in actions if live)
             if its:
+                shortest = min(its, key=lambda each: len(each.action + each.resource))
+                witness = {"action": shortest.action, "resource": shortest.resource}
                 conditions = tuple(words(test.condition) for test in statement.conditions)
-                action, name = min(its, key=lambda each: len(each[0] + each[1]))
-                who = f"{listed} on {resource.named}"
-                found.append(
-                    Line(
-                        who,
-                        conditions,
-                        number,
-                        {"action": action, "resource": name},
-                        "",
-                        (frozenset(its),),
-                    )
-                )
+                extent = (frozenset(f"{each.action} {each.resource}" for each in its),)
+                who = f"{', '.join(actions)} on {resource.named}"
+                found.append(Line(who, conditions, number, witness, "", extent))
     yield from widest(found)
 
 
@@ -230,6 +228,8 @@ def _options(element: Names | None) -> list[Names]:
     return [Names(word, [each], variables=True) for each in element.texts]
 
 
+_CALLS = 20_000
+"""Bound of the kinds of calls."""
 _SHARED = 8
 """Conditions that both documents ask of one call, and that are tried together."""
 _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"

@@ -246,18 +246,31 @@ def _of_statement(
             for fact, each in zip(identity, chosen, strict=True)
             if each.pattern is not None
         }
-        found = [one for kind in own if (one := _witness(kind, wanted))]
-        if found:
+        live = {n: one for n, kind in enumerate(own) if (one := _witness(kind, wanted))}
+        if live:
+            passed = _passed_by_all([own[each] for each in live])
             yield Line(
-                "everyone" if everyone else way.who(*(each.text for each in chosen)),
+                ("everyone" if everyone else way.who(*(each.text for each in chosen))) + passed,
                 others,
                 number,
-                min(found, key=_length),
+                min(live.values(), key=_length),
                 next((each.account for each in chosen if each.account), ""),
                 tuple(frozenset(_values(own, f.name, wanted.get(f.name))) for f in identity),
                 any(place.others for each in wanted.values() for place in each),
                 tuple(each.text if each.pattern is not None else "" for each in chosen),
             )
+
+
+def _passed_by_all(listed: Sequence[Kind]) -> str:
+    """What all of them pass on to their sessions, in words."""
+
+    def passes(kind: Kind, start: str) -> bool:
+        names = [each for each in kind.groups if each.startswith(start)]
+        return any(kind.groups[each].value is not Key.ABSENT for each in names)
+
+    tags = all(passes(each, "tag ") for each in listed)
+    source = all(passes(each, "source identity") for each in listed)
+    return " with session tags" * tags + " with a source identity" * source
 
 
 def _entries(way: Way, fact: Fact, statement: CompiledStatement) -> Iterator[_Option]:

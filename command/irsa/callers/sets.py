@@ -67,29 +67,32 @@ class Document(NamedTuple):
         """Those of all statements."""
         return {test.condition: None for each in self.statements for test in each.conditions}
 
-    def asked_of(self, step: Call, atoms: Mapping[Condition, Test]) -> StepAnswer:
-        """The evaluator's answer to a call."""
+    def with_atoms(self, atoms: Mapping[Condition, Test]) -> "Document":
+        """Return it with some conditions as atoms."""
 
         def among(policy: Policy) -> Policy:
-            return policy._replace(
-                statements=tuple(
-                    each._replace(
-                        conditions=tuple(
-                            atoms.get(test.condition, test) for test in each.conditions
-                        )
-                    )
-                    for each in policy.statements
-                )
+            listed = (
+                each._replace(conditions=tuple(atoms.get(e.condition, e) for e in each.conditions))
+                for each in policy.statements
             )
+            return policy._replace(statements=tuple(listed))
 
+        if not atoms:
+            return self
+        identity = self.identity and [*map(among, self.identity)]
+        boundary = self.boundary and among(self.boundary)
+        return self._replace(trust=among(self.trust), identity=identity, boundary=boundary)
+
+    def asked_of(self, step: Call, taken: Mapping[str, Value]) -> StepAnswer:
+        """The evaluator's answer to a call; ``taken`` are the values of atoms."""
         step = replace(
             step,
-            trust=among(self.trust),
-            identity=None if self.identity is None else [*map(among, self.identity)],
-            boundary=self.boundary and among(self.boundary),
+            trust=self.trust,
+            identity=self.identity,
+            boundary=self.boundary,
             only=self.only,
             resource=self.resource or step.resource,
-            context={**(step.context or {}), **self.keys},
+            context={**taken, **(step.context or {}), **self.keys},
         )
         [answer] = simulate(Scenario(None, None, None, [step])).steps
         return answer
@@ -222,15 +225,15 @@ def kinds_of(way: Way, documents: Sequence[Document]) -> list[Kind]:
     ]  # fmt: skip
     if prod(map(len, groups)) << len(shared) > KINDS:
         raise Undecided(f"the callers by {way.principal}: more than {KINDS} kinds")
+    asked = [each.with_atoms(atoms) for each in documents]
     found: list[Kind] = []
     for held in product(("true", "false"), repeat=len(shared)):
-        taken = {atom.key: Key.UNKNOWN for atom in atoms.values()}
+        taken: dict[str, Value] = {atom.key: Key.UNKNOWN for atom in atoms.values()}
         taken |= {atoms[each].key: value for each, value in zip(shared, held, strict=True)}
         for chosen in product(*groups):
             named = {fact.name: group for fact, group in zip(way.facts, chosen, strict=True)}
             step = way.call({name: group.value for name, group in named.items()})
-            step = replace(step, context={**taken, **(step.context or {})})
-            found.append(Kind(named, tuple(each.asked_of(step, atoms) for each in documents)))
+            found.append(Kind(named, tuple(each.asked_of(step, taken) for each in asked)))
     return found
 
 

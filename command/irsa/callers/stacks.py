@@ -84,7 +84,8 @@ def _of_role(pair: Pair, ids: ClientIds) -> RoleChange:
     calls: list[Change] = []
     policies = [each.policies if each else () for each in pair]
     try:
-        calls = permission_changes(*([p.content for p in own if p.content] for own in policies))
+        listed = [[p.content for p in each if p.content] for each in policies]
+        calls = permission_changes(*listed, role_arn=own.role)
     except (ValueError, Undecided) as error:
         undecided.append(f"the permissions: {error}")
     return own._replace(callers=callers, calls=[*calls, *_unread(pair)], undecided=undecided)

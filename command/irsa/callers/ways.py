@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from irsa.callers.classes import ONE, RUN, Linear, Place, classes, fits, glob, joined, text
 from irsa.decide.association import call_keys
+from irsa.decide.assume import SET_SOURCE_IDENTITY, TAG_SESSION
 from irsa.decide.condition_keys import claim_keys
 from irsa.decide.document import Condition
 from irsa.decide.patterns import Key, Value
@@ -80,7 +81,10 @@ class Language(NamedTuple):
         return short and any(fits(each, value) for each in self.linear)
 
 
-ANY_TEXT, SOME_TEXT = Language(((RUN,),)), Language(((ONE, RUN),))
+SOME_TEXT = Language(((ONE, RUN),))
+_NO_TAG = frozenset("!\"#$%&'()*,;<>?[\\]^`{|}~\t\n")
+TAG_VALUES = Language(((Place(_NO_TAG, many=True),),), 256)
+TAG_NAMES = Language(((Place(_NO_TAG), Place(_NO_TAG, many=True)),), 128)
 SUBJECTS = Language(
     tuple(joined(text(SUBJECT_PREFIX), a, text(":"), b) for a in _LABEL for b in _SUBDOMAIN),
     kubernetes=True,
@@ -186,6 +190,32 @@ class Known:
 NOTHING_KNOWN = Known()
 
 
+class Asked(NamedTuple):
+    """What statements ask of callers."""
+
+    conditions: Sequence[Condition] = ()
+    passing: frozenset[str] = frozenset()
+    """The actions that they cover of those that pass something on."""
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """The condition keys as they are written, by key in lower case."""
+        return {each.key.lower(): each.key for each in self.conditions}
+
+
+def asked_by(statements: Iterable[CompiledStatement]) -> Asked:
+    """Return what statements ask of callers."""
+    listed = [*statements]
+    return Asked(
+        [test.condition for each in listed for test in each.conditions],
+        frozenset(
+            action
+            for action in (TAG_SESSION, SET_SOURCE_IDENTITY)
+            if any(each.action.covers(action, lambda _: Key.UNKNOWN) for each in listed)
+        ),
+    )
+
+
 def ways(statements: Sequence[CompiledStatement], known: Known) -> Iterator[Way]:
     """Yield each way by which a caller may come to a role with one of the documents.
 
@@ -200,17 +230,16 @@ def ways(statements: Sequence[CompiledStatement], known: Known) -> Iterator[Way]
         of = [each.principal for each in statements if each.principal and (denied or each.allow)]
         return {one for each in of for one in each.entries.get(kind, ())} - {"*"}
 
-    def about(kind: str, names: Callable[[str], bool]) -> list[Condition]:
-        """The conditions of the statements that may be about callers of a kind."""
-        return [
-            test.condition
+    def about(kind: str, names: Callable[[str], bool]) -> Asked:
+        """What the statements that may be about callers of a kind ask for."""
+        return asked_by(
+            each
             for each in statements
             if each.principal is None
             or each.principal.everyone
             or each.principal.negated
             or any(one == "*" or names(one) for one in each.principal.entries.get(kind, ()))
-            for test in each.conditions
-        ]
+        )
 
     providers = named("Federated")
     if everyone or any("*" in each.entries.get("Federated", ()) for each in elements):
@@ -272,7 +301,7 @@ def _accounts(
     return {each.value for each in classes(ACCOUNTS.linear, tuple(filter(None, patterns)))}
 
 
-def _tokens(provider: str, conditions: Sequence[Condition], known: Known) -> Iterator[Way]:
+def _tokens(provider: str, asked: Asked, known: Known) -> Iterator[Way]:
     """Tokens of a provider, as far as it can exist and is registered in the role's account."""
     issuer, account = issuer_of_principal(provider), account_of(provider)
     registered = not known.every_provider or provider in known.client_ids or not account
@@ -280,8 +309,8 @@ def _tokens(provider: str, conditions: Sequence[Condition], known: Known) -> Ite
         return
     if account and known.account not in ("", account):
         return
-    prefix, asked = f"{issuer.lower()}:", {each.key.lower() for each in conditions}
-    kubernetes = is_kubernetes(issuer, known.issuers, conditions)
+    prefix = f"{issuer.lower()}:"
+    kubernetes = is_kubernetes(issuer, known.issuers, asked.conditions)
     ids = known.client_ids.get(provider)
     facts = [
         Fact("sub", SUBJECTS if kubernetes else SOME_TEXT, {f"{prefix}sub": SAME}, identity=True),
@@ -292,11 +321,11 @@ def _tokens(provider: str, conditions: Sequence[Condition], known: Known) -> Ite
     facts += [
         Fact(name, SOME_TEXT, {f"{prefix}{name}": SAME}, optional=True, several=name == "amr")
         for name in claims
-        if f"{prefix}{name}" in asked
+        if f"{prefix}{name}" in asked.keys
     ]
     names = {fact.name for fact in facts} - {_SESSION_NAME.name}
     if not kubernetes:
-        facts += _passed(conditions)
+        facts += _passed(asked)
 
     def call(values: Facts) -> Call:
         claimed = {name: values[name] for name in names if values[name] is not Key.ABSENT}
@@ -323,7 +352,7 @@ def _tokens(provider: str, conditions: Sequence[Condition], known: Known) -> Ite
             return f"tokens of {name} whose sub is {subject}"
         return shared.everybody if shared else f"every user who signs in at {issuer}"
 
-    yield Way(who, provider, tuple(facts), call, conditions)
+    yield Way(who, provider, tuple(facts), call, asked.conditions)
 
 
 _EXAMPLE = "111122223333"
@@ -341,38 +370,35 @@ _SOURCE_IDENTITY = Fact(
 _EXTERNAL_ID = Fact("external id", EXTERNAL_IDS, {"sts:externalid": SAME}, optional=True)
 _NAMING_TAGS = ("aws:tagkeys", "sts:transitivetagkeys")
 _TRANSITIVE = Fact("transitive tags", ("all",), optional=True)
-_TAG = "tag "
+_TAG = "aws:requesttag/"
 
 
-def _passed(conditions: Iterable[Condition]) -> list[Fact]:
-    """A source identity and session tags, as far as some condition asks for them."""
-    keys = {each.key.lower(): each.key for each in conditions}
+def _passed(asked: Asked) -> list[Fact]:
+    """A source identity and session tags, as far as a statement asks for them or lets them pass."""
+    keys = asked.keys
     names = {
-        key.partition("/")[2]: keys[key].partition("/")[2]
-        for key in keys
-        if key.startswith("aws:requesttag/")
+        key.partition("/")[2]: keys[key].partition("/")[2] for key in keys if key.startswith(_TAG)
     }
-    listed = [each for each in conditions if each.key.lower() in _NAMING_TAGS]
-    if listed:
-        patterns = [
-            glob(v, wildcards=True, variables=e.variables) for e in listed for v in e.values
-        ]
-        for each in classes(SOME_TEXT.linear, tuple(filter(None, patterns))):
+    naming = [each for each in asked.conditions if each.key.lower() in _NAMING_TAGS]
+    patterns = [glob(v, wildcards=True, variables=e.variables) for e in naming for v in e.values]
+    if naming or (TAG_SESSION in asked.passing and not names):
+        for each in classes(TAG_NAMES.linear, tuple(filter(None, patterns))):
             names.setdefault(each.value.lower(), each.value)
-    tags = [
-        Fact(f"{_TAG}{name}", ANY_TEXT, {f"aws:requesttag/{lower}": SAME}, optional=True)
+    facts = [
+        Fact(f"tag {name}", TAG_VALUES, {f"{_TAG}{lower}": SAME}, optional=True)
         for lower, name in names.items()
     ]
-    passed = [_SOURCE_IDENTITY] * ("sts:sourceidentity" in keys)
-    return tags + passed + [_TRANSITIVE] * ("sts:transitivetagkeys" in keys)
+    if SET_SOURCE_IDENTITY in asked.passing or "sts:sourceidentity" in keys:
+        facts.append(_SOURCE_IDENTITY)
+    return facts + [_TRANSITIVE] * ("sts:transitivetagkeys" in keys)
 
 
 def _context(values: Facts) -> dict[str, Value]:
     """The condition keys of what a call passes."""
     tags = {
-        n.removeprefix(_TAG): v
+        n.removeprefix("tag "): v
         for n, v in values.items()
-        if n.startswith(_TAG) and v is not Key.ABSENT
+        if n.startswith("tag ") and v is not Key.ABSENT
     }
     keys: dict[str, Value] = {
         f"aws:requesttag/{name.lower()}": value for name, value in tags.items()
@@ -386,7 +412,7 @@ def _context(values: Facts) -> dict[str, Value]:
     return keys
 
 
-def _service(service: str, conditions: Sequence[Condition], known: Known) -> Iterator[Way]:
+def _service(service: str, asked: Asked, known: Known) -> Iterator[Way]:
     caller = Caller("service", service)
     role = _role(known.account)
 
@@ -397,12 +423,11 @@ def _service(service: str, conditions: Sequence[Condition], known: Known) -> Ite
         )
 
     if service != POD_IDENTITY_SERVICE:
-        asked = {each.key.lower() for each in conditions}
         sources = [
             Fact("source", SOME_TEXT, {"aws:sourcearn": SAME}, optional=True),
             Fact("source account", ACCOUNTS, {"aws:sourceaccount": SAME}, optional=True),
         ]
-        sources = [each for each in sources if asked & each.keys.keys()]
+        sources = [each for each in sources if asked.keys.keys() & each.keys.keys()]
 
         def of_source(values: Facts) -> Call:
             keys = {key: values[each.name] for each in sources for key in each.keys}
@@ -410,7 +435,7 @@ def _service(service: str, conditions: Sequence[Condition], known: Known) -> Ite
 
         facts = (*sources, _SESSION_NAME)
         yield Way(
-            lambda: f"the service {service}", service, facts, of_source, conditions, open=True
+            lambda: f"the service {service}", service, facts, of_source, asked.conditions, open=True
         )
         return
     cluster = Fact("cluster", clusters(known.account, "aws"), _CLUSTER_KEYS, identity=True)
@@ -442,21 +467,19 @@ def _service(service: str, conditions: Sequence[Condition], known: Known) -> Ite
         return f"{who(cluster)} without session tags"
 
     source = {key: each for key, each in _CLUSTER_KEYS.items() if "tag" not in key}
-    yield Way(who, service, (cluster, *accounts, _SESSION_NAME), associated, conditions)
+    yield Way(who, service, (cluster, *accounts, _SESSION_NAME), associated, asked.conditions)
     untagged_facts = (cluster._replace(keys=source), _SESSION_NAME)
-    yield Way(untagged_who, service, untagged_facts, untagged, conditions)
+    yield Way(untagged_who, service, untagged_facts, untagged, asked.conditions)
 
 
-def _principals(
-    account: str, entries: Iterable[str], conditions: Sequence[Condition]
-) -> Iterator[Way]:
+def _principals(account: str, entries: Iterable[str], asked: Asked) -> Iterator[Way]:
     of_account = [each for each in entries if account_of(each) == account]
     partition = next((partition_of(each) for each in entries if account_of(each)), "aws")
     for kind in ("role", "user"):
         apart = tuple(text(each) for each in of_account if kind_of(each) == kind)
         language = principals(account, partition, kind)
         fact = Fact("principal", language, {"aws:principalarn": SAME}, identity=True, apart=apart)
-        yield calls_of(f"{account} {kind}", fact, conditions, _caller)
+        yield calls_of(f"{account} {kind}", fact, asked, _caller)
 
 
 def _caller(arn: str) -> Caller:
@@ -469,25 +492,25 @@ def _caller(arn: str) -> Caller:
 def calls_of(
     principal: str,
     fact: Fact,
-    conditions: Sequence[Condition],
+    asked: Asked,
     caller: Callable[[str], Caller],
     tags: Mapping[str, str] | None = None,
 ) -> Way:
     """Return the calls of callers with credentials, with what they choose; ``tags`` are their own,
     None where these are not known."""
-    asked = {each.key.lower(): each.key for each in conditions}
+    keys = asked.keys
     known = None if tags is None else {name.lower(): value for name, value in tags.items()}
     own: list[Fact] = []
-    for key in asked:
+    for key in keys:
         if key.startswith("aws:principaltag/"):
             value = None if known is None else known.get(key.partition("/")[2])
-            values = ANY_TEXT if known is None else () if value is None else (value,)
-            name = f"its tag {asked[key].partition('/')[2]}"
+            values = TAG_VALUES if known is None else () if value is None else (value,)
+            name = f"its tag {keys[key].partition('/')[2]}"
             own.append(Fact(name, values, {key: SAME}, optional=value is None))
-    if "aws:principalorgid" in asked:
+    if "aws:principalorgid" in keys:
         own.append(Fact("organization", ORGANIZATIONS, {"aws:principalorgid": SAME}, optional=True))
-    facts = (fact, *own, _SESSION_NAME, *_passed(conditions))
-    if "sts:externalid" in asked:
+    facts = (fact, *own, _SESSION_NAME, *_passed(asked))
+    if "sts:externalid" in keys:
         facts = (*facts, _EXTERNAL_ID)
 
     def call(values: Facts) -> Call:
@@ -505,4 +528,4 @@ def calls_of(
             },
         )
 
-    return Way(str, principal, facts, call, conditions)
+    return Way(str, principal, facts, call, asked.conditions)

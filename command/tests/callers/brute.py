@@ -3,6 +3,7 @@
 A caller is built here without the method's facts, and the evaluator alone combines statements.
 """
 
+from dataclasses import replace
 from itertools import product
 from random import Random
 from typing import Any, NamedTuple
@@ -10,8 +11,8 @@ from typing import Any, NamedTuple
 from irsa.decide.association import call_keys
 from irsa.decide.principals import caller_from_arn, session_of
 from irsa.decide.simulate import simulate
+from irsa.decide.statements import Policy
 from irsa.decide.steps import AssumeRole, AssumeRoleWithWebIdentity, Scenario, TokenClaims
-from irsa.decide.trust_policy import compile_trust_policy
 from irsa.identity.eks import POD_IDENTITY_SERVICE
 from irsa.identity.subjects import ServiceAccountRef
 from tests.support.world import ACCOUNT_A, ACCOUNT_B, ISSUER, PROVIDER_ARN
@@ -21,7 +22,11 @@ SUBJECTS = [f"system:serviceaccount:{n}:{a}" for n in ("a", "ab", "b") for a in 
 AUDIENCES = ["a", "sts.amazonaws.com", "ab"]
 CLUSTERS = [f"arn:aws:eks:us-east-1:{ACCOUNT_A}:cluster/{name}" for name in ("a", "ab", "b")]
 NAMES = ["a", "ab", "b"]
-ROLES = [f"arn:aws:iam::{account}:role/{path}" for account in (ACCOUNT_A, ACCOUNT_B) for path in ("a", "ab", "p/a")]
+ROLES = [
+    f"arn:aws:iam::{account}:role/{path}"
+    for account in (ACCOUNT_A, ACCOUNT_B)
+    for path in ("a", "ab", "p/a")
+]
 TEXTS = [None, "aa", "ab", "ba"]
 
 
@@ -33,12 +38,17 @@ class Asked(NamedTuple):
     step: Any
 
 
+def token(sub: Any, aud: Any) -> TokenClaims:
+    """A token of the cluster."""
+    return TokenClaims({"iss": f"https://{ISSUER}", "sub": sub, "aud": aud, "exp": 1, "iat": 0})
+
+
 def callers() -> list[Asked]:
     """All callers of the alphabets."""
     found = [
         Asked("token", (sub,), AssumeRoleWithWebIdentity(
             resource=ROLE, only="resource", session_name="aa", context={},
-            token=TokenClaims({"iss": f"https://{ISSUER}", "sub": sub, "aud": aud, "exp": 1, "iat": 0}),
+            token=token(sub, aud),
         ))
         for sub, aud in product(SUBJECTS, AUDIENCES)
     ]  # fmt: skip
@@ -55,7 +65,9 @@ def callers() -> list[Asked]:
             resource=ROLE, only="resource", session_name="aa", caller=service, context=keys,
         )))  # fmt: skip
     for arn, external_id, tag, own in product(ROLES, TEXTS, [None, "", "ab"], TEXTS[:3]):
-        context: dict[str, Any] = {} if tag is None else {"aws:requesttag/t": tag, "aws:tagkeys": ("t",)}
+        context: dict[str, Any] = (
+            {} if tag is None else {"aws:requesttag/t": tag, "aws:tagkeys": ("t",)}
+        )
         context |= {} if own is None else {"aws:principaltag/u": own}
         found.append(Asked("role", (arn,), AssumeRole(
             resource=ROLE, only="resource", session_name="aa", external_id=external_id,
@@ -66,9 +78,22 @@ def callers() -> list[Asked]:
 
 CALLERS = callers()
 PATTERNS = {
-    f"{ISSUER}:sub": [*SUBJECTS, "system:serviceaccount:a*:a", "*:ab", "system:serviceaccount:?:*", "*", "x"],
+    f"{ISSUER}:sub": [
+        *SUBJECTS,
+        "system:serviceaccount:a*:a",
+        "*:ab",
+        "system:serviceaccount:?:*",
+        "*",
+        "x",
+    ],
     f"{ISSUER}:aud": [*AUDIENCES, "a*", "?"],
-    "aws:SourceArn": [*CLUSTERS, "arn:aws:eks:*:*:cluster/a*", "*/b", "arn:aws:eks:*", CLUSTERS[0][:-1] + "?"],
+    "aws:SourceArn": [
+        *CLUSTERS,
+        "arn:aws:eks:*:*:cluster/a*",
+        "*/b",
+        "arn:aws:eks:*",
+        CLUSTERS[0][:-1] + "?",
+    ],
     "aws:SourceAccount": [ACCOUNT_A, ACCOUNT_B, f"{ACCOUNT_A[:3]}*"],
     "aws:RequestTag/eks-cluster-name": ["a", "a*", "b"],
     "aws:RequestTag/kubernetes-namespace": ["a", "a*", "?", ""],
@@ -82,7 +107,13 @@ PATTERNS = {
 OF_WAY = {
     "Federated": [f"{ISSUER}:sub", f"{ISSUER}:aud"],
     "Service": [key for key in PATTERNS if "Source" in key or "kubernetes" in key or "eks" in key],
-    "AWS": ["sts:ExternalId", "aws:RequestTag/t", "aws:TagKeys", "aws:PrincipalTag/u", "aws:PrincipalArn"],
+    "AWS": [
+        "sts:ExternalId",
+        "aws:RequestTag/t",
+        "aws:TagKeys",
+        "aws:PrincipalTag/u",
+        "aws:PrincipalArn",
+    ],
 }
 BASES = ["StringEquals", "StringLike", "StringNotEquals", "StringNotLike", "StringEqualsIgnoreCase",
          "StringNotEqualsIgnoreCase", "ArnEquals", "ArnLike", "ArnNotLike", "ArnNotEquals"]  # fmt: skip
@@ -90,7 +121,10 @@ BASES = ["StringEquals", "StringLike", "StringNotEquals", "StringNotLike", "Stri
 
 def document(random: Random) -> dict[str, Any]:
     """A trust policy of up to three statements."""
-    return {"Version": "2012-10-17", "Statement": [_statement(random) for _ in range(random.randint(1, 3))]}
+    return {
+        "Version": "2012-10-17",
+        "Statement": [_statement(random) for _ in range(random.randint(1, 3))],
+    }
 
 
 def changed(random: Random, old: dict[str, Any]) -> dict[str, Any]:
@@ -144,9 +178,47 @@ def _statement(random: Random) -> dict[str, Any]:
     return statement
 
 
-def verdicts(asked: Any, *documents: dict[str, Any]) -> tuple[str, ...]:
-    """The evaluator's answers to one call under each document."""
-    from dataclasses import replace
+def verdicts(step: Any, *policies: Policy) -> tuple[str, ...]:
+    """The evaluator's answers to one call under each policy."""
+    asked = (replace(step, trust=each) for each in policies)
+    return tuple(simulate(Scenario(None, None, None, [e])).verdict.value for e in asked)
 
-    steps = [replace(asked, trust=compile_trust_policy(each)) for each in documents]
-    return tuple(simulate(Scenario(None, None, None, [each])).verdict.value for each in steps)
+
+def way(witness: Any) -> str:
+    """The way by which a witness comes; "other" for one that is not among these callers."""
+    if "principal" in witness:
+        return "role" if ":role/" in witness["principal"] else "other"
+    names = {"namespace": "association", "cluster": "untagged", "sub": "token"}
+    return next((each for name, each in names.items() if name in witness), "other")
+
+
+def call_of(witness: Any) -> Any:
+    """The call of a witness, None where it is not built here."""
+    known = {name: value for name, value in witness.items() if isinstance(value, str | tuple)}
+    tags = {n.removeprefix("tag "): v for n, v in known.items() if n.startswith("tag ")}
+    keys: dict[str, Any] = {f"aws:requesttag/{name.lower()}": value for name, value in tags.items()}
+    keys |= {"aws:tagkeys": tuple(tags)} if tags else {}
+    keys |= {"sts:sourceidentity": known["source identity"]} if "source identity" in known else {}
+    common = {"resource": ROLE, "only": "resource", "session_name": known.get("session name")}
+    kind = way(witness)
+    if kind == "token" and known["sub"].startswith("system:"):
+        claims = token(known["sub"], known["aud"])
+        return AssumeRoleWithWebIdentity(**common, token=claims, context=keys)
+    if kind == "role":
+        keys |= {
+            f"aws:principaltag/{n[8:].lower()}": v for n, v in known.items() if n[:8] == "its tag "
+        }
+        caller = session_of(known["principal"], "session", "AROAX")
+        return AssumeRole(
+            **common, caller=caller, external_id=known.get("external id"), context=keys
+        )
+    if kind not in ("association", "untagged"):
+        return None
+    account = ServiceAccountRef(known.get("namespace", ""), known.get("service account", ""))
+    keys = call_keys(known["cluster"], account, disable_session_tags=kind == "untagged")
+    if kind == "association":
+        keys |= {
+            "aws:requesttag/kubernetes-pod-name": known["Pod"],
+            "aws:requesttag/kubernetes-pod-uid": known["uid"],
+        }
+    return AssumeRole(**common, caller=caller_from_arn(POD_IDENTITY_SERVICE), context=keys)

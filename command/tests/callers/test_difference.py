@@ -1,0 +1,163 @@
+"""Who gains and who loses: against brute force, and by examples."""
+
+import os
+import re
+from itertools import permutations, product
+from random import Random
+
+import pytest
+
+from command.tests.callers import brute
+from command.tests.callers.brute import ROLES
+from irsa.callers.difference import Effect, permission_changes, trust_changes
+from irsa.callers.sets import Undecided
+from irsa.callers.ways import Known
+from irsa.decide.document import Kind
+from irsa.decide.principals import caller_from_arn
+from irsa.decide.simulate import simulate
+from irsa.decide.statements import compile_policy
+from irsa.decide.steps import ResourceCall, Scenario
+from irsa.decide.trust_policy import compile_trust_policy
+from tests.support.world import ACCOUNT_A, ISSUER, PROVIDER_ARN
+
+CHUNK = 20
+SEEDS = int(os.environ.get("IRSA_PAIRS", "300"))
+"""Pairs that are compared; docs/evaluator.md has the figures of 10,000."""
+SURE = {
+    ("deny", "allow"): {Effect.GAINS, Effect.MAY_GAIN},
+    ("allow", "deny"): {Effect.LOSES, Effect.MAY_LOSE},
+}
+
+
+def fits(pattern, value):
+    parts = (".*" if c == "*" else "." if c == "?" else re.escape(c) for c in pattern)
+    return not pattern or re.fullmatch("".join(parts), value, re.IGNORECASE) is not None
+
+
+def is_named(line, caller):
+    """Whether a line is about a caller, by the patterns of its identity alone."""
+    if line.who.startswith("everyone"):
+        return True
+    pairs = zip(line.patterns, caller.identity, strict=False)
+    same = brute.way(line.witness) == caller.way and len(line.patterns) == len(caller.identity)
+    return same and all(fits(*each) for each in pairs)
+
+
+def pairs(first):
+    for seed in range(first, first + CHUNK):
+        random = Random(seed)  # noqa: S311 - no secret
+        old = brute.document(random)
+        yield seed, old, brute.changed(random, old)
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
+def test_no_difference_is_missed_and_each_witness_is_one(first):
+    for seed, old, new in pairs(first):
+        found = trust_changes(old, new, Known(ACCOUNT_A))
+        policies = compile_trust_policy(old), compile_trust_policy(new)
+        for caller in brute.CALLERS:
+            effects = SURE.get(brute.verdicts(caller.step, *policies))
+            named = [e for e, line in found if is_named(line, caller)]
+            assert not effects or effects & {*named}, (seed, caller)
+        for effect, line in found:
+            call = brute.call_of(line.witness)
+            pair = brute.verdicts(call, *policies) if call else ()
+            assert not call or effect in SURE.get(pair, {effect}), (seed, line)
+            assert not call or "unknown" in pair or pair in SURE, (seed, line)
+
+
+ACTIONS = ["s3:getobject", "s3:putobject", "sqs:a"]
+RESOURCES = ["*", "arn:aws:s3:::b", "arn:aws:s3:::b/x", "arn:aws:s3:::c/x:y", "arn:aws:sqs:r:1:q"]
+WRITTEN = {
+    "Action": ["s3:GetObject", "s3:*", "s3:Get*", "*", "sqs:?", "s3:Put?bject"],
+    "Resource": ["*", "arn:aws:s3:::b", "arn:aws:s3:::b/*", "arn:aws:s3:::?*/x*", "arn:aws:s*:*:*:q",
+                 "arn:aws:*3:*", "arn:aws:s3:::${aws:username}/*"],
+}  # fmt: skip
+CONDITIONS = [
+    {},
+    {},
+    {"Bool": {"aws:SecureTransport": "true"}},
+    {"Null": {"aws:TokenIssueTime": "true"}},
+]
+
+
+def permissions(random):
+    """A permission policy of up to three statements."""
+    listed = []
+    for _ in range(random.randint(1, 3)):
+        words = {word: random.choice(["", "", "", "Not"]) + word for word in WRITTEN}
+        own = {words[e]: random.sample(WRITTEN[e], random.randint(1, 2)) for e in WRITTEN}
+        condition = {"Condition": random.choice(CONDITIONS)}
+        listed.append({"Effect": random.choice(["Allow", "Allow", "Deny"]), **own, **condition})
+    return {"Version": "2012-10-17", "Statement": listed}
+
+
+def answer(document, action, resource):
+    policy = compile_policy(document, "policy", Kind.IDENTITY)
+    caller = caller_from_arn(ROLES[0])
+    step = ResourceCall(action=action, resource=resource, caller=caller, identity=[policy],
+                        resource_account=ACCOUNT_A)  # fmt: skip
+    return simulate(Scenario(None, None, None, [step])).verdict.value
+
+
+def test_no_permission_is_missed_and_each_call_is_one():
+    for seed in range(SEEDS):
+        random = Random(seed)  # noqa: S311 - no secret
+        old, new = permissions(random), permissions(random)
+        if random.random() < 0.5:
+            new = {**old, "Statement": [*old["Statement"], *new["Statement"][:1]]}
+        found = permission_changes([old], [new], ROLES[0])
+        effects = {effect for effect, _ in found}
+        for action, resource in product(ACTIONS, RESOURCES):
+            wanted = SURE.get((answer(old, action, resource), answer(new, action, resource)))
+            assert not wanted or wanted & effects, (seed, action, resource)
+        for effect, line in found:
+            call = line.witness["action"], line.witness["resource"]
+            pair = answer(old, *call), answer(new, *call)
+            assert effect in SURE.get(pair, {effect}), (seed, line)
+            assert "unknown" in pair or pair in SURE, (seed, line)
+
+
+WEB = {
+    "Effect": "Allow",
+    "Principal": {"Federated": PROVIDER_ARN},
+    "Action": "sts:AssumeRoleWithWebIdentity",
+}
+
+
+def tokens(sub, **more):
+    condition = {"StringLike": {f"{ISSUER}:sub": sub}, **more}
+    return {"Version": "2012-10-17", "Statement": [{**WEB, "Condition": condition}]}
+
+
+OFFICE, PART = ({"IpAddress": {"aws:SourceIp": f"10.0.0.0/{n}"}} for n in (8, 16))
+APP = "system:serviceaccount:dev:app"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (tokens(APP), tokens(APP), []),
+        (tokens(APP), tokens([APP, "*:serviceaccount:dev:app"]), []),
+        (tokens(APP), tokens([APP, "*:dev:app"]), []),
+        (tokens(APP), tokens([APP, "*v:app"]), ["gains"]),
+        (tokens([APP, "*:app"]), tokens(["*:app"]), []),
+        (tokens("system:serviceaccount:dev:?*"), tokens("system:serviceaccount:dev:*"), []),
+        (None, tokens(APP), ["gains"]),
+        (tokens(APP), None, ["loses"]),
+        (tokens(APP), tokens(APP, **OFFICE), ["may lose"]),
+        (tokens(APP, **OFFICE), tokens(APP), ["may gain"]),
+        (tokens(APP, **OFFICE), tokens(APP, **OFFICE), []),
+        (tokens(APP, **OFFICE), tokens(f"{APP}-b", **OFFICE), ["gains", "loses"]),
+        (tokens(APP, **OFFICE), tokens(APP, **PART), ["undecided"]),
+        (tokens("x"), tokens("y"), []),
+    ],
+)  # fmt: skip
+def test_a_change_of_who_may_come_is_named(old, new, expected):
+    assert [effect.value for effect, _ in trust_changes(old, new)] == expected
+
+
+def test_patterns_beyond_the_bound_are_undecided_and_not_equal():
+    hostile = ["*".join(f"*{a}{b}{c}*") for a, b, c in permutations("abcdef", 3)]
+    with pytest.raises(Undecided, match="their patterns together"):
+        trust_changes(tokens(hostile[:9]), tokens(hostile[9:18]))
