@@ -1,0 +1,168 @@
+"""`python -m irsa diff`: policies, states and previews in files, and what is printed of them."""
+
+import json
+
+import pytest
+
+from irsa.__main__ import main
+from irsa.identity import policies
+from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef
+from tests.support.world import ACCOUNT_A, ACCOUNT_B, CLUSTER_ARN, ISSUER, PROVIDER_ARN
+
+APP, OTHER = ServiceAccountRef("dev", "app"), ServiceAccountRef("dev", "other")
+ALL = ServiceAccountPattern("dev", "app*")
+A, C = (f"arn:aws:iam::{ACCOUNT_A}:role/{name}" for name in "ac")
+B = f"arn:aws:iam::{ACCOUNT_B}:role/b"
+ROOT = f"arn:aws:iam::{ACCOUNT_A}:root"
+
+
+def by_token(*subjects):
+    return policies.irsa_trust_policy([PROVIDER_ARN], list(subjects))
+
+
+def by_arn(*arns):
+    statement = {"Effect": "Allow", "Principal": {"AWS": list(arns)}, "Action": "sts:AssumeRole"}
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def allow(actions, resource="*"):
+    return {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": actions, "Resource": resource}],
+    }
+
+
+def resource(kind, logical, /, **outputs):
+    return {"urn": f"urn:pulumi:dev::irsa::{kind}::{logical}", "type": kind, "outputs": outputs}
+
+
+def role(arn, trust, **more):
+    name = arn.rpartition("/")[2]
+    text = json.dumps(trust)
+    return resource("aws:iam/role:Role", name, name=name, arn=arn, assumeRolePolicy=text, **more)
+
+
+def policy(name, of, document):
+    kind = "aws:iam/rolePolicy:RolePolicy"
+    return resource(kind, name, name=name, role=of, policy=json.dumps(document))
+
+
+def attached(name, of):
+    kind = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+    return resource(kind, name, role=of, policyArn=f"arn:aws:iam::aws:policy/{name}")
+
+
+def association(name):
+    return resource(
+        "aws:eks/podIdentityAssociation:PodIdentityAssociation",
+        name,
+        associationArn=f"{CLUSTER_ARN.replace('cluster', 'podidentityassociation')}/{name}",
+        namespace="dev",
+        serviceAccount=name,
+        roleArn=A,
+    )
+
+
+def state(*resources):
+    return {"deployment": {"resources": list(resources)}}
+
+
+def preview(*steps):
+    named = {"oldState": steps[0::2], "newState": steps[1::2]}
+    listed = [dict(zip(named, pair, strict=True)) for pair in zip(*named.values(), strict=True)]
+    return {"steps": [{"op": "update", **each} for each in listed], "changeSummary": {}}
+
+
+@pytest.fixture
+def diff(tmp_path, capsys):
+    """Run the command on documents; exit code, and stdout's lines."""
+
+    def run(*documents, output="text"):
+        files = []
+        for number, each in enumerate(documents):
+            files.append(tmp_path / f"{number}.json")
+            files[-1].write_text(json.dumps(each))
+        code = main(["diff", *map(str, files), "--output", output])
+        return code, capsys.readouterr().out
+
+    return run
+
+
+CLUSTER, IF = f"of the cluster {ISSUER}", "if aud StringEquals sts.amazonaws.com"
+PODS = f"{CLUSTER} {IF}"
+CHAIN = [role(A, by_token(APP)), role(B, by_arn(A)), role(C, by_arn(B))]
+MAY = [policy("to-b", "a", allow("sts:AssumeRole", B)), policy("to-c", "b", allow("sts:*", C))]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "expected"),
+    [
+        (by_token(APP), by_token(APP), 0, ["no caller gains or loses access"]),
+        (by_token(APP), by_token(ALL), 1, [f"+ gains     service accounts dev/app* {PODS}"]),
+        (by_token(APP, OTHER), by_token(APP), 0, [f"- loses     service account dev/other {PODS}"]),
+        (by_arn(A), by_arn(ROOT), 1, [f"+ may gain  every caller that account {ACCOUNT_A} allows"]),
+        (allow("s3:GetObject"), allow("s3:*"), 1, ["+ gains     s3:* on *"]),
+        # Roles of a stack, with their permissions.
+        (state(), state(role(A, by_token(APP))), 1, [f"role {A}", "+ gains     service account"]),
+        (state(role(A, by_token(APP))), state(), 0, [f"role {A}", "- loses     service account"]),
+        (state(CHAIN[0]), state(CHAIN[0], MAY[0]), 1, [f"+ gains     sts:AssumeRole on {B}"]),
+        (state(CHAIN[0]), state(CHAIN[0], attached("X", "a")), 1, ["+ may gain  what the policy"]),
+        (state(role(A, by_token(APP), permissionsBoundary="arn:aws:iam::aws:policy/Limit")),
+         state(CHAIN[0]), 1, ["+ may gain  what the permissions boundary"]),
+        (state(CHAIN[0]), state(CHAIN[0], association("app")), 1,
+         ["+ gains     service account dev/app by the association"]),
+        (preview(role(A, by_token(APP)), role(A, by_token(ALL))), None, 1,
+         [f"role {A}", "+ gains     service accounts dev/app*"]),
+        # Through others: all who come to role A come to B and C.
+        (state(*CHAIN, MAY[1]), state(*CHAIN, *MAY), 1,
+         [f"role {B}", f"+ gains     service account dev/app {CLUSTER} through {A} {IF}",
+          f"role {C}", f"+ gains     service account dev/app {CLUSTER} through {B} {IF}"]),
+        (state(*CHAIN, *MAY), state(role(A, by_token(APP, OTHER)), *CHAIN[1:], *MAY), 1,
+         [f"role {C}", f"+ gains     service account dev/other {CLUSTER} through {B} {IF}"]),
+        # What cannot be read is not equal.
+        (state(CHAIN[0]), state(role(A, "x")), 3, ["? undecided the trust policy is (not a policy)"]),
+    ],
+)  # fmt: skip
+def test_who_gains_and_who_loses(diff, old, new, code, expected):
+    found, out = diff(*([old, new] if new else [old]))
+    assert found == code, out
+    lines = "".join(line.strip() + "\n" for line in out.splitlines())
+    for each in expected:
+        assert each in lines, out
+
+
+def test_each_output_has_the_callers_and_a_witness(diff):
+    pair = by_token(APP), by_token(ALL)
+    code, out = diff(*pair, output="json")
+    [changed] = json.loads(out)["roles"]
+    [found] = changed["changes"]
+    assert (code, found["effect"], found["statement"]) == (1, "gains", 1)
+    assert found["witness"]["sub"] == "system:serviceaccount:dev:appa"
+
+    [run] = json.loads(diff(*pair, output="sarif")[1])["runs"]
+    [result] = run["results"]
+    assert (result["ruleId"], result["level"]) == ("gains", "error")
+    assert "such as sub system:serviceaccount:dev:appa" in result["message"]["text"]
+
+    row = diff(*pair, output="markdown")[1].splitlines()[2]
+    assert row.count("|") == 4
+    assert "**gains**" in row
+
+
+@pytest.mark.parametrize(
+    ("documents", "problem"),
+    [
+        ([by_token(APP)], "a policy says nothing of a change; give the new one, too"),
+        ([state()], "a state says nothing of a change; give a later one, too"),
+        ([{"x": 1}, {"x": 1}], "neither a `pulumi stack export` nor a `pulumi preview --json`"),
+        ([by_token(APP), allow("s3:*")], "a permission policy and a trust policy; give two of one"),
+        ([allow("s3"), allow("s3:*")], "Statement[1].Action: 's3' is not an action"),
+    ],
+)
+def test_what_cannot_be_compared_is_one_line(tmp_path, capsys, documents, problem):
+    files = [tmp_path / f"{number}.json" for number in range(len(documents))]
+    for file, document in zip(files, documents, strict=True):
+        file.write_text(json.dumps(document))
+    assert main(["diff", *map(str, files)]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n"), problem in err) == ("", 1, True), err
