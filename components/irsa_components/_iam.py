@@ -1,19 +1,18 @@
 """IAM resources that several components create alike: managed policies and attachments."""
 
 import json
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import TypeVar
 
 import pulumi_aws as aws
-from pulumi import Alias, CustomResource, Input, Output, Resource, ResourceOptions, RunError
+from pulumi import CustomResource, Output, RunError
 
 from irsa.identity.names import check_policy_name
 from irsa.identity.policies import Document, size
 from irsa.identity.quotas import POLICY_SIZE_MAX
 
+from ._component import Component
+
 T = TypeVar("T")
-Aliases = Mapping[str, Sequence[str | Alias]]
 
 
 def iam_name(path: str, name: str | None, component: str) -> str:
@@ -35,15 +34,15 @@ def wait_for(value: Output[T], *resources: CustomResource) -> Output[T]:
 
 
 def managed_policy(
+    component: Component,
+    key: str,
     logical_name: str,
     name: str | None,
     document: Output[Document],
     *,
     description: str,
-    parent: Resource,
-    aliases: Sequence[str | Alias] | None = None,
 ) -> aws.iam.Policy:
-    """Create a managed policy.
+    """Create a managed policy as a component's child of that key.
 
     IAM cannot change the description of a policy, so it must not depend on the document.
     """
@@ -61,58 +60,5 @@ def managed_policy(
         name=name and check_policy_name(name),
         description=description,
         policy=document.apply(text),
-        opts=ResourceOptions(parent=parent, aliases=aliases),
-    )
-
-
-def attach_policies(
-    role: aws.iam.Role,
-    logical_name: str,
-    policy_arns: Mapping[str, Input[str]],
-    *,
-    parent: Resource,
-    aliases: Aliases = MappingProxyType({}),
-    imported_from: str | None = None,
-) -> list[aws.iam.RolePolicyAttachment]:
-    """Attach managed policies to a role; import those of the role ``imported_from``.
-
-    Only plain ARNs are imported: a policy that the program creates is not attached yet.
-    """
-    return [
-        aws.iam.RolePolicyAttachment(
-            f"{logical_name}-{key}",
-            role=role.name,
-            policy_arn=policy_arn,
-            opts=ResourceOptions(
-                parent=parent,
-                aliases=aliases.get(key),
-                import_=f"{imported_from}/{policy_arn}"
-                if imported_from and isinstance(policy_arn, str)
-                else None,
-            ),
-        )
-        for key, policy_arn in policy_arns.items()
-    ]
-
-
-def remove_other_policies(
-    role: aws.iam.Role,
-    logical_name: str,
-    policy_arns: Mapping[str, Input[str]],
-    policies: Sequence[str],
-    *,
-    after: Sequence[Resource],
-    parent: Resource,
-) -> None:
-    """Detach every managed policy but these from a role, and delete its other inline policies.
-
-    https://www.pulumi.com/registry/packages/aws/api-docs/iam/rolepolicyattachmentsexclusive/
-    """
-    # After the attachments: the resource attaches what is missing, too.
-    opts = ResourceOptions(parent=parent, depends_on=list(after))
-    aws.iam.RolePolicyAttachmentsExclusive(
-        logical_name, role_name=role.name, policy_arns=list(policy_arns.values()), opts=opts
-    )
-    aws.iam.RolePoliciesExclusive(
-        logical_name, role_name=role.name, policy_names=[*policies], opts=opts
+        opts=component.child_options(key, aws.iam.Policy),
     )

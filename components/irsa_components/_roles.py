@@ -7,22 +7,23 @@ from dataclasses import field
 from typing import Any
 
 import pulumi_aws as aws
-from pulumi import Input, Output, Resource, ResourceOptions, RunError
+from pulumi import Input, Output, RunError
 
 from irsa.identity.arns import check_policy_arns
 from irsa.identity.policies import Document, document, one_or_list
-from irsa.identity.pulumi_types import ATTACHMENT, INLINE_POLICY, ROLE
 from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION
 
 from . import values
-from ._iam import Aliases, attach_policies
-from .taking_over import TakingOverArgs
+from ._component import Component, ComponentArgs
+from ._iam import iam_name, wait_for
 from .values import PolicyDocument, in_apply
 
 
 @values.arguments
-class RoleArgs(TakingOverArgs):
+class RoleArgs(ComponentArgs):
     """Arguments of every role."""
+
+    noun = "role"
 
     role_name: values.RoleName | None = None
     """Physical name of the role, if its ARN must be known before it exists (see `shared_name`); by
@@ -45,11 +46,6 @@ class RoleArgs(TakingOverArgs):
     """Longest session in seconds (3600 to 43200); an hour unless the application asks for more, and
     an hour always in a role chain."""
 
-    def owner(self, component: str = "") -> str:
-        """Return the role's name for messages."""
-        name = self.role_name or component
-        return f"role {name!r}" if name else "the role"
-
     def check_policies(self, beside: Sequence[object]) -> None:
         """Raise ValueError for policies that IAM refuses, as far as they are known now, and for one
         of another partition than the ARNs ``beside`` it."""
@@ -64,13 +60,81 @@ class RoleArgs(TakingOverArgs):
                 known[name] = _text(each)
         _check_known(owner, known)
 
-    def children(self) -> list[tuple[str, str]]:
-        """Return the keys and type tokens of the component's children."""
-        return [
-            ("role", ROLE),
-            *((key, ATTACHMENT) for key in self.policy_arns),
-            *((key, INLINE_POLICY) for key in self.policies),
+
+class Role(Component):
+    """A component for a role and its policies."""
+
+    def _create(
+        self,
+        name: str,
+        args: RoleArgs,
+        policy_arns: Mapping[str, Input[str]],
+        /,
+        *,
+        imported: str | None = None,
+        **given: Any,
+    ) -> list[aws.iam.RolePolicyAttachment | aws.iam.RolePolicy]:
+        """Create the role, its attachments and its inline policies; import those of the role
+        ``imported``. Returns the policies, for which the ARN waits."""
+        role = self.role = aws.iam.Role(
+            iam_name(args.path, args.role_name, name),
+            path=args.path,
+            permissions_boundary=args.permissions_boundary,
+            max_session_duration=args.max_session_duration,
+            opts=self.child_options("role", aws.iam.Role, import_=imported),
+            **{"name": args.role_name, **given},
+        )
+        # Only plain ARNs are imported: a policy that the program creates is not attached yet.
+        imports = {
+            key: f"{imported}/{arn}"
+            for key, arn in policy_arns.items()
+            if imported and isinstance(arn, str)
+        }
+        attached = [
+            aws.iam.RolePolicyAttachment(
+                f"{role.pulumi_resource_name}-{key}",
+                role=role.name,
+                policy_arn=arn,
+                opts=self.child_options(
+                    key, aws.iam.RolePolicyAttachment, import_=imports.get(key)
+                ),
+            )
+            for key, arn in policy_arns.items()
         ]
+        imports = {key: f"{imported}:{key}" for key in args.policies if imported}
+        documents = {name: Output.from_input(each) for name, each in args.policies.items()}
+        checked = Output.from_input(self._check(documents)) if documents else None
+        inline = [
+            aws.iam.RolePolicy(
+                f"{role.pulumi_resource_name}-{key}",
+                name=key,
+                role=role.name,
+                policy=Output.all(each, checked).apply(lambda both: _text(both[0])),
+                opts=self.child_options(key, aws.iam.RolePolicy, import_=imports.get(key)),
+            )
+            for key, each in documents.items()
+        ]
+        self.role_arn = wait_for(role.arn, *attached, *inline)
+        # A name of Pulumi's has a random part, which a preview does not know.
+        self.role_name = role.name if args.role_name else role.id
+        return [*attached, *inline]
+
+    async def _check(self, documents: Mapping[str, Output[Any]]) -> None:
+        known = {}
+        for name, each in documents.items():
+            if await each.is_secret():
+                raise RunError(
+                    f"{self._owner}: policies[{name!r}] is secret, and no preview or audit could "
+                    "show what it allows; give Output.unsecret(…) of it"
+                )
+            if await each.is_known():
+                try:
+                    known[name] = _text(await each.future())
+                except TypeError as error:
+                    raise RunError(
+                        f"{self._owner}: policies[{name!r}]: {error}; give JSON"
+                    ) from None
+        in_apply(_check_known)(self._owner, known)
 
 
 def allow(
@@ -83,61 +147,6 @@ def allow(
     return Output.all(*arns).apply(
         lambda known: document({**grant, "Resource": one_or_list(known)})
     )
-
-
-def add_policies(
-    role: aws.iam.Role,
-    logical_name: str,
-    args: RoleArgs,
-    policy_arns: Mapping[str, Input[str]],
-    *,
-    owner: str,
-    parent: Resource,
-    aliases: Aliases,
-    imported_from: str | None = None,
-) -> list[aws.iam.RolePolicyAttachment | aws.iam.RolePolicy]:
-    """Attach a role's managed policies, and create its inline policies; import those of the role
-    ``imported_from``."""
-    attached = attach_policies(
-        role, logical_name, policy_arns, parent=parent, aliases=aliases, imported_from=imported_from
-    )
-    if not args.policies:
-        return [*attached]
-    documents = {name: Output.from_input(each) for name, each in args.policies.items()}
-
-    async def check() -> None:
-        known = {}
-        for name, each in documents.items():
-            if await each.is_secret():
-                raise RunError(
-                    f"{owner}: policies[{name!r}] is secret, and no preview or audit could show "
-                    "what it allows; give Output.unsecret(…) of it"
-                )
-            if await each.is_known():
-                try:
-                    known[name] = _text(await each.future())
-                except TypeError as error:
-                    raise RunError(f"{owner}: policies[{name!r}]: {error}; give JSON") from None
-        in_apply(_check_known)(owner, known)
-
-    checked = Output.from_input(check())
-    return [
-        *attached,
-        *(
-            aws.iam.RolePolicy(
-                f"{logical_name}-{name}",
-                name=name,
-                role=role.name,
-                policy=Output.all(each, checked).apply(lambda both: _text(both[0])),
-                opts=ResourceOptions(
-                    parent=parent,
-                    aliases=aliases.get(name),
-                    import_=f"{imported_from}:{name}" if imported_from else None,
-                ),
-            )
-            for name, each in documents.items()
-        ),
-    ]
 
 
 def _check_known(owner: str, policies: Mapping[str, str]) -> None:

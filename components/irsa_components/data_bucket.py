@@ -9,7 +9,6 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Output, ResourceOptions
 
-from irsa.identity import pulumi_types as types
 from irsa.identity.policies import (
     PERMISSIONS,
     Document,
@@ -19,8 +18,8 @@ from irsa.identity.policies import (
 )
 
 from . import values
-from ._iam import Aliases, managed_policy, wait_for
-from .taking_over import TakingOverArgs, aliases
+from ._component import Component, ComponentArgs
+from ._iam import managed_policy, wait_for
 
 
 def _attribute(permissions: str) -> str:
@@ -28,8 +27,10 @@ def _attribute(permissions: str) -> str:
 
 
 @values.arguments
-class DataBucketArgs(TakingOverArgs):
+class DataBucketArgs(ComponentArgs):
     """Arguments of `DataBucket`."""
+
+    noun = "bucket"
 
     bucket_name: values.BucketName | None = None
     """Name of the bucket, unique in the world; by default Pulumi makes one."""
@@ -60,11 +61,16 @@ class DataBucketArgs(TakingOverArgs):
             raise ValueError("existing=True is a bucket without a name; give bucket_name")
         if self.existing and self.force_destroy:
             raise ValueError(
-                f"bucket {self.bucket_name!r}: existing=True is never deleted; remove force_destroy"
+                f"{self.owner()}: existing=True is never deleted; remove force_destroy"
             )
 
+    def policy_names(self) -> dict[str, str | None]:
+        """Return the names of the managed policies to create, by permissions; None for Pulumi's."""
+        names = {each: getattr(self, f"{_attribute(each)}_policy_name") for each in PERMISSIONS}
+        return {key: names[key] for key in names if names[key] or key in self.managed_policies}
 
-class DataBucket(pulumi.ComponentResource):
+
+class DataBucket(Component):
     """A bucket without public access or ACLs, encrypted, versioned and reached over TLS only; or an
     existing bucket, without changes."""
 
@@ -86,35 +92,27 @@ class DataBucket(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: DataBucketArgs, opts: ResourceOptions | None = None
     ) -> None:
-        super().__init__("irsa:index:DataBucket", name, {}, opts)
-        names = {each: getattr(args, f"{_attribute(each)}_policy_name") for each in PERMISSIONS}
-        policies = [e for e in PERMISSIONS if names[e] is not None or e in args.managed_policies]
-        made = {types.BUCKET: "bucket", **types.SETTINGS} if not args.existing else {}
-        children = [(key, kind) for kind, key in made.items()]
-        children += [(each, types.POLICY) for each in policies]
-        old = aliases(f"bucket {args.bucket_name or name!r}", args, children)
+        super().__init__("DataBucket", name, args, opts)
         if args.existing:
-            self.bucket = aws.s3.Bucket.get(
-                name, str(args.bucket_name), opts=ResourceOptions(parent=self)
-            )
+            self.bucket = aws.s3.Bucket.get(name, str(args.bucket_name), opts=self.child_options())
             self.bucket_name, self.bucket_arn = self.bucket.bucket, self.bucket.arn
         else:
-            self.bucket, bucket_policy = self._create(name, args, old)
+            self.bucket, bucket_policy = self._create(name, args)
             # A name of Pulumi's has a random part, which a preview does not know.
             self.bucket_name = bucket_policy.bucket if args.bucket_name else bucket_policy.id
             self.bucket_arn = wait_for(self.bucket.arn, bucket_policy)
             if args.bucket_name is None and not args.force_destroy:
                 self.bucket.id.apply(self._say_name)
         outputs = {"bucket_name": self.bucket_name, "bucket_arn": self.bucket_arn}
-        for permissions in policies:
+        for permissions, policy_name in args.policy_names().items():
             key = f"{_attribute(permissions)}_policy_arn"
             outputs[key] = managed_policy(
-                names[permissions] or f"{name}-{permissions}",
-                names[permissions],
+                self,
+                permissions,
+                policy_name or f"{name}-{permissions}",
+                policy_name,
                 self._document(permissions),
                 description="Access to one bucket",
-                parent=self,
-                aliases=old.get(permissions),
             ).arn
             setattr(self, key, outputs[key])
         self.register_outputs(outputs)
@@ -141,60 +139,44 @@ class DataBucket(pulumi.ComponentResource):
             partial(bucket_permissions_policy, permissions=permissions, prefix=prefix)
         )
 
-    def _create(
-        self, name: str, args: DataBucketArgs, old: Aliases
-    ) -> tuple[aws.s3.Bucket, aws.s3.BucketPolicy]:
+    def _create(self, name: str, args: DataBucketArgs) -> tuple[aws.s3.Bucket, aws.s3.BucketPolicy]:
         """Create the bucket and what protects it, of which its policy comes last."""
-        retain = not args.force_destroy
-
-        def opts(key: str, **more: Any) -> ResourceOptions:
-            return ResourceOptions(
-                parent=self, retain_on_delete=retain, aliases=old.get(key), **more
-            )
-
+        options = partial(self.child_options, retain_on_delete=not args.force_destroy)
         bucket = aws.s3.Bucket(
-            name, bucket=args.bucket_name, force_destroy=args.force_destroy, opts=opts("bucket")
+            name,
+            bucket=args.bucket_name,
+            force_destroy=args.force_destroy,
+            opts=options("bucket", aws.s3.Bucket),
         )
+        public = "block_public_acls block_public_policy ignore_public_acls restrict_public_buckets"
+        encrypted = {"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}
+        settings: dict[str, tuple[Any, Any]] = {
+            "public-access": (aws.s3.BucketPublicAccessBlock, dict.fromkeys(public.split(), True)),
+            "ownership": (
+                aws.s3.BucketOwnershipControls,
+                {"rule": {"object_ownership": "BucketOwnerEnforced"}},
+            ),
+            "encryption": (
+                aws.s3.BucketServerSideEncryptionConfiguration,
+                {"rules": [encrypted]},
+            ),
+            "versioning": (
+                aws.s3.BucketVersioning,
+                {"versioning_configuration": {"status": "Enabled"}},
+            ),
+        }
         # Deleted with the bucket and not before it: a bucket that cannot be deleted keeps its
         # protection.
-        deleted_with: Any = {"deleted_with": bucket}
-        public_access = aws.s3.BucketPublicAccessBlock(
-            name,
-            bucket=bucket.bucket,
-            block_public_acls=True,
-            block_public_policy=True,
-            ignore_public_acls=True,
-            restrict_public_buckets=True,
-            opts=opts("public-access", **deleted_with),
-        )
-        ownership = aws.s3.BucketOwnershipControls(
-            name,
-            bucket=bucket.bucket,
-            rule={"object_ownership": "BucketOwnerEnforced"},
-            opts=opts("ownership", **deleted_with),
-        )
-        encryption = aws.s3.BucketServerSideEncryptionConfiguration(
-            name,
-            bucket=bucket.bucket,
-            rules=[{"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}],
-            opts=opts("encryption", **deleted_with),
-        )
-        versioning = aws.s3.BucketVersioning(
-            name,
-            bucket=bucket.bucket,
-            versioning_configuration={"status": "Enabled"},
-            opts=opts("versioning", **deleted_with),
-        )
+        guards = [
+            kind(name, bucket=bucket.bucket, opts=options(key, kind, deleted_with=bucket), **given)
+            for key, (kind, given) in settings.items()
+        ]
         bucket_policy = aws.s3.BucketPolicy(
             name,
             bucket=bucket.bucket,
             policy=bucket.arn.apply(lambda arn: json.dumps(tls_only_bucket_policy(arn))),
             # Once it exists, the bucket is protected. S3 also refuses a policy and a public
             # access block that are written at the same time.
-            opts=opts(
-                "policy",
-                depends_on=[public_access, ownership, encryption, versioning],
-                **deleted_with,
-            ),
+            opts=options("policy", aws.s3.BucketPolicy, deleted_with=bucket, depends_on=guards),
         )
         return bucket, bucket_policy

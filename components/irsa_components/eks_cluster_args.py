@@ -10,7 +10,7 @@ from irsa.identity.arns import partition_of
 from irsa.identity.eks import STS_AUDIENCE
 
 from . import values
-from .taking_over import TakingOverArgs
+from ._component import ComponentArgs
 
 ANYWHERE: Final = "0.0.0.0/0"
 FEWEST_SUBNETS: Final = 2
@@ -123,8 +123,10 @@ class NodeGroupArgs:
 
 
 @values.arguments
-class EksClusterArgs(TakingOverArgs):
+class EksClusterArgs(ComponentArgs):
     """Arguments of `EksCluster`."""
+
+    noun = "cluster"
 
     cluster_name: values.ClusterName | None = None
     """Name of the cluster in EKS; by default Pulumi makes one."""
@@ -178,7 +180,7 @@ class EksClusterArgs(TakingOverArgs):
     """Partition of the account, for the ARNs of AWS's own policies."""
 
     def __post_init__(self) -> None:
-        cluster = f"cluster {self.cluster_name!r}" if self.cluster_name else "the cluster"
+        cluster = self.owner()
         if self.existing and self.cluster_name is None:
             raise ValueError("existing=True is a cluster without a name; give cluster_name")
         defaults = (None, (), [], False, ControlPlaneArgs(), NodeGroupArgs())

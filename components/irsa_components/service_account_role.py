@@ -15,7 +15,6 @@ from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.names import check_tags, owning_stack
 from irsa.identity.pod_identity import service_account_trust_policy
 from irsa.identity.policies import assume_role_permissions_policy
-from irsa.identity.pulumi_types import ATTACHMENT, POLICY
 from irsa.identity.quotas import (
     ATTACHED_POLICIES_MAX,
     DESCRIPTION_MAX,
@@ -25,11 +24,10 @@ from irsa.identity.quotas import (
 from irsa.identity.subjects import ServiceAccountPattern, Subject, parse_service_accounts
 
 from . import values
-from ._iam import iam_name, managed_policy, remove_other_policies, wait_for
-from ._roles import RoleArgs, add_policies
+from ._iam import managed_policy
+from ._roles import Role, RoleArgs
 from .cluster import Cluster
 from .service_account import ServiceAccount
-from .taking_over import aliases
 from .values import in_apply
 
 
@@ -123,11 +121,6 @@ class ServiceAccountRoleArgs(RoleArgs):
                 f"{ATTACHED_POLICIES_MAX} to a role, merge some"
             )
 
-    def children(self) -> list[tuple[str, str]]:
-        """Return the keys and type tokens of the component's children."""
-        further = [("assume-role", ATTACHMENT), ("assume-role-policy", POLICY)]
-        return [*super().children(), *(further if self.role_b_arns else ())]
-
     @cached_property
     def parsed_subjects(self) -> list[Subject]:
         """The service accounts, exact and patterns."""
@@ -152,7 +145,7 @@ class ServiceAccountRoleArgs(RoleArgs):
         return bool(self.cluster_arns) and not self.disable_session_tags
 
 
-class ServiceAccountRole(pulumi.ComponentResource):
+class ServiceAccountRole(Role):
     """An IAM role whose trust policy always names subject and audience."""
 
     role_arn: Output[str]
@@ -167,9 +160,8 @@ class ServiceAccountRole(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: ServiceAccountRoleArgs, opts: ResourceOptions | None = None
     ) -> None:
-        super().__init__("irsa:index:ServiceAccountRole", name, {}, opts)
-        self._args, self._owner = args, args.owner(name)
-        old = aliases(self._owner, args, args.children())
+        super().__init__("ServiceAccountRole", name, args, opts)
+        self._args = args
         for subject in args.parsed_subjects:
             if isinstance(subject, ServiceAccountPattern) and subject.whole_namespace:
                 pulumi.log.warn(
@@ -188,53 +180,43 @@ class ServiceAccountRole(pulumi.ComponentResource):
         for warning in args.warnings:
             pulumi.log.warn(warning, self)
 
-        logical_name = iam_name(args.path, args.role_name, name)
-        imported = args.role_name if args.imported else None
-        role = self.role = aws.iam.Role(
-            logical_name,
-            name=_unowned(imported, self) if imported else args.role_name,
-            path=args.path,
-            description=args.description or _description(args),
-            assume_role_policy=Output.all([*args.provider_arns], [*args.cluster_arns]).apply(
-                in_apply(partial(_trust_policy, args), f"{self._owner}: ")
-            ),
-            permissions_boundary=args.permissions_boundary,
-            max_session_duration=args.max_session_duration,
-            tags=dict(args.tags) or None,
-            opts=ResourceOptions(parent=self, import_=imported, aliases=old.get("role")),
-        )
         policy_arns = dict(args.policy_arns)
         if args.role_b_arns:
             policy_name = f"{args.role_name or name}-assume-role"
             policy_arns["assume-role"] = managed_policy(
+                self,
+                "assume-role-policy",
                 policy_name,
                 policy_name if args.role_name else None,
                 Output.all(*args.role_b_arns).apply(
                     lambda arns: assume_role_permissions_policy(*arns, tag_session=args.tagged)
                 ),
                 description="Assume further roles by role chaining",
-                parent=self,
-                aliases=old.get("assume-role-policy"),
             ).arn
-        policies = add_policies(
-            role,
-            logical_name,
+        imported = args.role_name if args.imported else None
+        policies = self._create(
+            name,
             args,
             policy_arns,
-            owner=self._owner,
-            parent=self,
-            aliases=old,
-            imported_from=imported,
+            imported=imported,
+            name=_unowned(imported, self) if imported else args.role_name,
+            description=args.description or _description(args),
+            assume_role_policy=Output.all([*args.provider_arns], [*args.cluster_arns]).apply(
+                in_apply(partial(_trust_policy, args), f"{self._owner}: ")
+            ),
+            tags=dict(args.tags) or None,
         )
         if args.exclusive:
-            remove_other_policies(
-                role, logical_name, policy_arns, [*args.policies], after=policies, parent=self
+            # After the attachments: the resource attaches what is missing, too.
+            last, own = self.child_options(depends_on=policies), self.role.pulumi_resource_name
+            aws.iam.RolePolicyAttachmentsExclusive(
+                own, role_name=self.role.name, policy_arns=[*policy_arns.values()], opts=last
+            )
+            aws.iam.RolePoliciesExclusive(
+                own, role_name=self.role.name, policy_names=[*args.policies], opts=last
             )
 
-        self.role_arn = wait_for(role.arn, *policies)
-        # A name of Pulumi's has a random part, which a preview does not know.
-        self.role_name = role.name if args.role_name else role.id
-        self.role_unique_id = role.unique_id
+        self.role_unique_id = self.role.unique_id
         self.register_outputs(
             {
                 "role_arn": self.role_arn,

@@ -16,10 +16,10 @@ from pulumi import (
     ResourceTransformResult,
 )
 
-from irsa.identity import pulumi_types as types
 from irsa.identity.eks import STS_AUDIENCE
 
 from . import values
+from ._component import Component, ComponentArgs
 from .credentials import (
     AccessKeyArgs,
     PodIdentityArgs,
@@ -33,14 +33,13 @@ from .pod_template import PodAdditions, add_identity, map_template, namespace_of
 from .service_account import ServiceAccount
 from .service_account_role import ServiceAccountRole
 from .start_gate import start_gate
-from .taking_over import TakingOverArgs, aliases
 
 if TYPE_CHECKING:
     PodTemplate = Input[k8s.core.v1.PodTemplateSpecArgs | k8s.core.v1.PodTemplateSpecArgsDict]
 
 
 @values.arguments
-class WorkloadIdentityArgs(TakingOverArgs):
+class WorkloadIdentityArgs(ComponentArgs):
     """Arguments of `WorkloadIdentity`."""
 
     service_account: ServiceAccount
@@ -94,18 +93,8 @@ class WorkloadIdentityArgs(TakingOverArgs):
         if self.pod_identity is not None and self.pod_identity.association is not None:
             self.pod_identity.association.check_pods(self.service_account)
 
-    def children(self) -> list[tuple[str, str]]:
-        """Return the keys and type tokens of the component's children."""
-        existing = self.existing_service_account
-        found = [] if existing else [("service-account", types.SERVICE_ACCOUNT)]
-        if self.chain is not None:
-            found.append(("config", types.CONFIG_MAP))
-        if self.access_key is not None:
-            found.append(("secret", types.SECRET))
-        return found
 
-
-class WorkloadIdentity(pulumi.ComponentResource):
+class WorkloadIdentity(Component):
     """A service account, and what its pods need to reach AWS.
 
     The component's name is the name of its ConfigMap or Secret.
@@ -117,15 +106,10 @@ class WorkloadIdentity(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: WorkloadIdentityArgs, opts: ResourceOptions | None = None
     ) -> None:
-        super().__init__(f"irsa:index:{type(self).__name__}", name, {}, opts)
         account = args.service_account
+        super().__init__(type(self).__name__, name, args, opts, f"identity of {account}")
         # Children do not inherit them.
-        depends_on = opts.depends_on if opts else None
-        old = aliases(f"identity of {account}", args, args.children())
-
-        def child_opts(key: str) -> ResourceOptions:
-            return ResourceOptions(parent=self, depends_on=depends_on, aliases=old.get(key))
-
+        child_opts = partial(self.child_options, depends_on=opts.depends_on if opts else None)
         profile_only = args.chain is not None and args.chain.profile_only
         role_arn = None if args.role_arn is None else Output.from_input(args.role_arn)
         pods = args.pod_identity
@@ -133,9 +117,8 @@ class WorkloadIdentity(pulumi.ComponentResource):
         annotations = (
             role_annotations(role_arn, args.token) if role_arn and not profile_only else {}
         )
-        self.service_account_name = self._service_account(
-            args, annotations, child_opts("service-account")
-        )
+        self._child_opts = child_opts
+        self.service_account_name = self._service_account(args, annotations)
         self._additions = PodAdditions(
             account=account,
             account_name=self.service_account_name,
@@ -144,14 +127,23 @@ class WorkloadIdentity(pulumi.ComponentResource):
             warn=partial(pulumi.log.warn, resource=self),
             identity={**annotations},
         )
-        self._child_opts = child_opts
         if args.chain is not None:
             own = role_arn if association_id is None else None
             add_profiles(
-                self._additions, own, args.chain, args.token, name=name, opts=child_opts("config")
+                self._additions,
+                own,
+                args.chain,
+                args.token,
+                name=name,
+                opts=child_opts("config", k8s.core.v1.ConfigMap),
             )
         if args.access_key is not None:
-            add_key(self._additions, args.access_key, name=name, opts=child_opts("secret"))
+            add_key(
+                self._additions,
+                args.access_key,
+                name=name,
+                opts=child_opts("secret", k8s.core.v1.Secret),
+            )
         self._waits = ResourceOptions()
         if pods is not None and association_id is not None:
             self._additions.identity["association-id"] = _without_dependency(association_id)
@@ -208,10 +200,7 @@ class WorkloadIdentity(pulumi.ComponentResource):
         return {}
 
     def _service_account(
-        self,
-        args: WorkloadIdentityArgs,
-        annotations: dict[str, Input[str]],
-        child_opts: ResourceOptions,
+        self, args: WorkloadIdentityArgs, annotations: dict[str, Input[str]]
     ) -> Output[str]:
         account = args.service_account
         # Named after itself: renaming the workload must not replace the service account.
@@ -221,19 +210,19 @@ class WorkloadIdentity(pulumi.ComponentResource):
             metadata["annotations"] = annotations
         if not args.existing_service_account:
             metadata["name"] = account.name
-            return k8s.core.v1.ServiceAccount(
-                logical_name, metadata=metadata, opts=child_opts
-            ).metadata.name
+            own = self._child_opts("service-account", k8s.core.v1.ServiceAccount)
+            made = k8s.core.v1.ServiceAccount(logical_name, metadata=metadata, opts=own)
+            return made.metadata.name
         # Read first, since a patch of what does not exist creates it.
         existing = k8s.core.v1.ServiceAccount.get(
-            f"{logical_name} (existing)", logical_name, opts=ResourceOptions(parent=self)
+            f"{logical_name} (existing)", logical_name, opts=self.child_options()
         )
         if not annotations:
             return existing.metadata.name
         # Server-side apply owns these annotations only, and a destroy takes back only them.
         metadata["name"] = existing.metadata.name
         return k8s.core.v1.ServiceAccountPatch(
-            logical_name, metadata=metadata, opts=child_opts
+            logical_name, metadata=metadata, opts=self._child_opts()
         ).metadata.name
 
 
