@@ -97,12 +97,7 @@ class DataBucket(Component):
             self.bucket = aws.s3.Bucket.get(name, str(args.bucket_name), opts=self.child_options())
             self.bucket_name, self.bucket_arn = self.bucket.bucket, self.bucket.arn
         else:
-            self.bucket, bucket_policy = self._create(name, args)
-            # A name of Pulumi's has a random part, which a preview does not know.
-            self.bucket_name = bucket_policy.bucket if args.bucket_name else bucket_policy.id
-            self.bucket_arn = wait_for(self.bucket.arn, bucket_policy)
-            if args.bucket_name is None and not args.force_destroy:
-                self.bucket.id.apply(self._say_name)
+            self._create(name, args)
         outputs = {"bucket_name": self.bucket_name, "bucket_arn": self.bucket_arn}
         for permissions, policy_name in args.policy_names().items():
             key = f"{_attribute(permissions)}_policy_arn"
@@ -116,13 +111,6 @@ class DataBucket(Component):
             ).arn
             setattr(self, key, outputs[key])
         self.register_outputs(outputs)
-
-    def _say_name(self, name: str) -> None:
-        pulumi.log.info(
-            f"bucket {name} stays when it leaves the stack; to use it again: "
-            f"DataBucketArgs(bucket_name={name!r}, existing=True)",
-            self,
-        )
 
     def read(self, prefix: str = "") -> Output[Document]:
         """Return a policy document that allows to read the bucket, or the objects whose keys begin
@@ -139,39 +127,31 @@ class DataBucket(Component):
             partial(bucket_permissions_policy, permissions=permissions, prefix=prefix)
         )
 
-    def _create(self, name: str, args: DataBucketArgs) -> tuple[aws.s3.Bucket, aws.s3.BucketPolicy]:
+    def _create(self, name: str, args: DataBucketArgs) -> None:
         """Create the bucket and what protects it, of which its policy comes last."""
         options = partial(self.child_options, retain_on_delete=not args.force_destroy)
-        bucket = aws.s3.Bucket(
+        bucket = self.bucket = aws.s3.Bucket(
             name,
             bucket=args.bucket_name,
             force_destroy=args.force_destroy,
             opts=options("bucket", aws.s3.Bucket),
         )
         public = "block_public_acls block_public_policy ignore_public_acls restrict_public_buckets"
-        encrypted = {"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}
-        settings: dict[str, tuple[Any, Any]] = {
-            "public-access": (aws.s3.BucketPublicAccessBlock, dict.fromkeys(public.split(), True)),
-            "ownership": (
-                aws.s3.BucketOwnershipControls,
-                {"rule": {"object_ownership": "BucketOwnerEnforced"}},
-            ),
-            "encryption": (
-                aws.s3.BucketServerSideEncryptionConfiguration,
-                {"rules": [encrypted]},
-            ),
-            "versioning": (
-                aws.s3.BucketVersioning,
-                {"versioning_configuration": {"status": "Enabled"}},
-            ),
-        }
+        encryption = {"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}
+        of_owner, enabled = {"object_ownership": "BucketOwnerEnforced"}, {"status": "Enabled"}
+        settings: list[tuple[str, Any, Any]] = [
+            ("public-access", aws.s3.BucketPublicAccessBlock, dict.fromkeys(public.split(), True)),
+            ("ownership", aws.s3.BucketOwnershipControls, {"rule": of_owner}),
+            ("encryption", aws.s3.BucketServerSideEncryptionConfiguration, {"rules": [encryption]}),
+            ("versioning", aws.s3.BucketVersioning, {"versioning_configuration": enabled}),
+        ]
         # Deleted with the bucket and not before it: a bucket that cannot be deleted keeps its
         # protection.
         guards = [
             kind(name, bucket=bucket.bucket, opts=options(key, kind, deleted_with=bucket), **given)
-            for key, (kind, given) in settings.items()
+            for key, kind, given in settings
         ]
-        bucket_policy = aws.s3.BucketPolicy(
+        policy = aws.s3.BucketPolicy(
             name,
             bucket=bucket.bucket,
             policy=bucket.arn.apply(lambda arn: json.dumps(tls_only_bucket_policy(arn))),
@@ -179,4 +159,10 @@ class DataBucket(Component):
             # access block that are written at the same time.
             opts=options("policy", aws.s3.BucketPolicy, deleted_with=bucket, depends_on=guards),
         )
-        return bucket, bucket_policy
+        # A name of Pulumi's has a random part, which a preview does not know.
+        self.bucket_name = policy.bucket if args.bucket_name else policy.id
+        self.bucket_arn = wait_for(bucket.arn, policy)
+        if args.bucket_name is None and not args.force_destroy:
+            line = "bucket {0} stays when it leaves the stack; to use it again: "
+            line += "DataBucketArgs(bucket_name={0!r}, existing=True)"
+            bucket.id.apply(lambda made: pulumi.log.info(line.format(made), self))

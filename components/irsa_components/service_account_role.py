@@ -162,22 +162,18 @@ class ServiceAccountRole(Role):
     ) -> None:
         super().__init__("ServiceAccountRole", name, args, opts)
         self._args = args
-        for subject in args.parsed_subjects:
-            if isinstance(subject, ServiceAccountPattern) and subject.whole_namespace:
-                pulumi.log.warn(
-                    f"{self._owner} trusts every service account of namespace "
-                    f"{subject.namespace!r}: any user who may create a pod there gets its "
-                    "permissions",
-                    self,
-                )
-
+        warnings = [
+            f"{self._owner} trusts every service account of namespace {each.namespace!r}: any user "
+            "who may create a pod there gets its permissions"
+            for each in args.parsed_subjects
+            if isinstance(each, ServiceAccountPattern) and each.whole_namespace
+        ]
         if args.disable_session_tags:
-            pulumi.log.warn(
-                f"{self._owner} trusts every association of its clusters: without "
-                "session tags, the association alone decides which service account gets the role",
-                self,
+            warnings.append(
+                f"{self._owner} trusts every association of its clusters: without session tags, "
+                "the association alone decides which service account gets the role"
             )
-        for warning in args.warnings:
+        for warning in (*warnings, *args.warnings):
             pulumi.log.warn(warning, self)
 
         policy_arns = dict(args.policy_arns)
