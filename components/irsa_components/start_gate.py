@@ -3,7 +3,6 @@
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Mapping
 from concurrent.futures import Future
 from functools import partial
 from typing import Any, Final
@@ -76,15 +75,6 @@ def _wait(
                 check_command(kubeconfig)
         elif new:
             ref = ServiceAccountRef(account.namespace, account.name)
-            wait_for_credentials(str(kubeconfig), ref, _whole(new[0]), pause)
+            wait_for_credentials(str(kubeconfig), ref, new[0], pause)
     except CollectError as error:
         raise RunError(f"Pods of {account} {error}") from None
-
-
-def _whole(value: Any) -> Any:
-    """Return the value with its whole numbers as integers: the engine has floating-point ones."""
-    if isinstance(value, Mapping):
-        return {key: _whole(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_whole(each) for each in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value

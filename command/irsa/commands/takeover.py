@@ -22,8 +22,8 @@ def parser() -> argparse.ArgumentParser:
     command = cli.parser(
         "takeover",
         "Print the lines with which a program takes over what a stack has, of a program in any "
-        "language: roles with their policies, managed policies, users, buckets, associations, "
-        "service accounts, OIDC providers and namespaces. It writes nothing.",
+        "language: roles with their policies, managed policies, buckets, associations, service "
+        "accounts and OIDC providers. It writes nothing.",
     )
     command.add_argument(
         "stack",
