@@ -28,9 +28,21 @@ class ComponentArgs:
     ``role``, and the URN that it has today, or its part from the type on; ``new`` for a child that
     the stack does not have. `irsa takeover` prints them from a state."""
 
+    def __post_init__(self) -> None:
+        existing = getattr(self, "existing", False)
+        if existing and getattr(self, f"{self.noun}_name", "") is None:
+            raise ValueError(
+                f"existing=True is a {self.noun} without a name; give {self.noun}_name"
+            )
+        if existing and getattr(self, "force_destroy", False):
+            raise ValueError(
+                f"{self.owner()}: existing=True is never deleted; remove force_destroy"
+            )
+
     def owner(self, component: str = "") -> str:
         """Return a name for messages: the physical one, or else the component's."""
-        name = getattr(self, f"{self.noun}_name", None) or component
+        names = getattr(self, f"{self.noun}_name", None), getattr(self, self.noun, None)
+        name = next(filter(None, names), component)
         return f"{self.noun} {name!r}" if name else f"the {self.noun}"
 
 

@@ -22,10 +22,6 @@ from ._component import Component, ComponentArgs
 from ._iam import managed_policy, wait_for
 
 
-def _attribute(permissions: str) -> str:
-    return permissions.replace("-", "_")
-
-
 @values.arguments
 class DataBucketArgs(ComponentArgs):
     """Arguments of `DataBucket`."""
@@ -56,17 +52,11 @@ class DataBucketArgs(ComponentArgs):
     full_policy_name: values.PolicyName | None = None
     """Name of a managed policy to create, which allows every S3 action on this bucket."""
 
-    def __post_init__(self) -> None:
-        if self.existing and self.bucket_name is None:
-            raise ValueError("existing=True is a bucket without a name; give bucket_name")
-        if self.existing and self.force_destroy:
-            raise ValueError(
-                f"{self.owner()}: existing=True is never deleted; remove force_destroy"
-            )
-
     def policy_names(self) -> dict[str, str | None]:
         """Return the names of the managed policies to create, by permissions; None for Pulumi's."""
-        names = {each: getattr(self, f"{_attribute(each)}_policy_name") for each in PERMISSIONS}
+        names = {
+            each: getattr(self, f"{each.replace('-', '_')}_policy_name") for each in PERMISSIONS
+        }
         return {key: names[key] for key in names if names[key] or key in self.managed_policies}
 
 
@@ -100,7 +90,7 @@ class DataBucket(Component):
             self._create(name, args)
         outputs = {"bucket_name": self.bucket_name, "bucket_arn": self.bucket_arn}
         for permissions, policy_name in args.policy_names().items():
-            key = f"{_attribute(permissions)}_policy_arn"
+            key = f"{permissions.replace('-', '_')}_policy_arn"
             outputs[key] = managed_policy(
                 self,
                 permissions,

@@ -1,8 +1,6 @@
 """An EKS cluster and its IAM OIDC provider: created, or an existing cluster by name."""
 
 import json
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 import pulumi
@@ -67,7 +65,9 @@ class EksCluster(Cluster):
             )
         if not args.makes_provider:
             # Under the created one's name: a stack that had created it lets go of it, unharmed.
-            arn = Output.all(self.issuer_url, self.cluster_arn).apply(_existing_provider_arn)
+            arn = Output.all(self.issuer_url, self.cluster_arn).apply(
+                lambda e: provider_arn_for(e[0], account_of(e[1]), partition=partition_of(e[1]))
+            )
             return aws.iam.OpenIdConnectProvider.get(name, arn, opts=self.child_options()).arn
         # pulumi-eks could create it, but fetches a TLS thumbprint from the machine that
         # deploys, which fails behind proxies; IAM no longer needs one (decision 0013).
@@ -90,12 +90,9 @@ class EksCluster(Cluster):
             return [cluster]
         addons = self._addons(name, args.partition, cluster)
         trust = json.dumps(service_trust_policy("ec2.amazonaws.com"))
+        description = f"Nodes of EKS cluster {args.cluster_name or name}"
         role, attachments = self._role(
-            f"{name}-node",
-            f"Nodes of EKS cluster {args.cluster_name or name}",
-            trust,
-            args.partition,
-            *NODE_POLICIES,
+            f"{name}-node", description, trust, args.partition, *NODE_POLICIES
         )
         template = aws.ec2.LaunchTemplate(
             f"{name}-node",
@@ -143,12 +140,9 @@ class EksCluster(Cluster):
         https://docs.aws.amazon.com/eks/latest/userguide/cni-iam-role.html
         """
         by_irsa = partition == "aws-cn"
-        arn, trusting = (
-            (self.provider_arn, irsa_trust_policy)
-            if by_irsa
-            else (self.cluster_arn, pod_identity_trust_policy)
-        )
-        trust = arn.apply(lambda known: json.dumps(trusting([known], [CNI_ACCOUNT])))
+        trusting = irsa_trust_policy if by_irsa else pod_identity_trust_policy
+        trusted = self.provider_arn if by_irsa else self.cluster_arn
+        trust = trusted.apply(lambda known: json.dumps(trusting([known], [CNI_ACCOUNT])))
         role, attached = self._role(
             f"{name}-vpc-cni", "VPC CNI of an EKS cluster", trust, partition, CNI_POLICY
         )
@@ -156,21 +150,17 @@ class EksCluster(Cluster):
         if by_irsa:
             of_cni: dict[str, Any] = {"service_account_role_arn": role.arn}
         else:
-            ready.append(self._addon(name, "eks-pod-identity-agent", cluster))
+            agent = self._addon(name, "eks-pod-identity-agent", cluster, self.child_options())
+            ready.append(agent)
             association = {"role_arn": role.arn, "service_account": CNI_ACCOUNT.name}
             of_cni = {"pod_identity_associations": [association]}
         # Before version 0.2 it was pulumi-eks' add-on, which becomes ours in place.
         old = pulumi.create_urn(f"{name}-vpc-cni", "eks:index:VpcCniAddon", parent=cluster.urn)
-        options: Any = {"aliases": [Alias(parent=old)], "depends_on": ready}
-        return [*ready, self._addon(name, "vpc-cni", cluster, options, **of_cni)]
+        opts = self.child_options(aliases=[Alias(parent=old)], depends_on=ready)
+        return [*ready, self._addon(name, "vpc-cni", cluster, opts, **of_cni)]
 
     def _addon(
-        self,
-        name: str,
-        addon: str,
-        cluster: eks.Cluster,
-        options: Mapping[str, Any] = MappingProxyType({}),
-        **args: Any,
+        self, name: str, addon: str, cluster: eks.Cluster, opts: ResourceOptions, **args: Any
     ) -> aws.eks.Addon:
         newest = aws.eks.get_addon_version_output(
             addon_name=addon,
@@ -187,7 +177,7 @@ class EksCluster(Cluster):
             # EKS puts a VPC CNI of its own on a new cluster.
             resolve_conflicts_on_create="OVERWRITE",
             resolve_conflicts_on_update="OVERWRITE",
-            opts=self.child_options(**options),
+            opts=opts,
             **args,
         )
 
@@ -260,11 +250,6 @@ class EksCluster(Cluster):
                 # would take the access away.
                 opts=self.child_options(delete_before_replace=True),
             )
-
-
-def _existing_provider_arn(known: Sequence[str]) -> str:
-    issuer_url, arn = known
-    return provider_arn_for(issuer_url, account_of(arn), partition=partition_of(arn))
 
 
 def _same_issuer(cluster_name: str, provider_arn: str, issuer_url: str) -> str:

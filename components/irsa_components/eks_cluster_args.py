@@ -181,8 +181,6 @@ class EksClusterArgs(ComponentArgs):
 
     def __post_init__(self) -> None:
         cluster = self.owner()
-        if self.existing and self.cluster_name is None:
-            raise ValueError("existing=True is a cluster without a name; give cluster_name")
         defaults = (None, (), [], False, ControlPlaneArgs(), NodeGroupArgs())
         given = [each for each in OF_CREATED if getattr(self, each) not in defaults]
         if given and self.existing:

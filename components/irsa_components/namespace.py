@@ -11,6 +11,8 @@ from ._component import Component, ComponentArgs
 class NamespaceArgs(ComponentArgs):
     """Arguments of `Namespace`."""
 
+    noun = "namespace"
+
     namespace: values.NamespaceName
     """Name of the namespace."""
 
@@ -20,13 +22,6 @@ class NamespaceArgs(ComponentArgs):
     force_destroy: bool = False
     """Delete the namespace, and everything in it, when it leaves the stack. By default it stays."""
 
-    def __post_init__(self) -> None:
-        if self.existing and self.force_destroy:
-            raise ValueError(
-                f"namespace {self.namespace!r}: existing=True is never deleted; remove "
-                "force_destroy"
-            )
-
 
 class Namespace(Component):
     """A namespace for workloads. Deleting one deletes all that is in it, so it stays by default."""
@@ -35,7 +30,7 @@ class Namespace(Component):
     """Name of the namespace, once it exists."""
 
     def __init__(self, name: str, args: NamespaceArgs, opts: ResourceOptions | None = None) -> None:
-        super().__init__("Namespace", name, args, opts, f"namespace {args.namespace!r}")
+        super().__init__("Namespace", name, args, opts)
         if args.existing:
             namespace = k8s.core.v1.Namespace.get(name, args.namespace, opts=self.child_options())
         else:

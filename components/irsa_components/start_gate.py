@@ -22,8 +22,6 @@ from .threaded_hook import ThreadedHook
 
 HOOK: Final = "pods start with their credentials"
 
-_tasks: set[asyncio.Task[None]] = set()  # the event loop keeps none of its own
-
 
 def start_gate(account: ServiceAccount, kubeconfig: Output[str]) -> ResourceHookBinding:
     """Return hooks for what runs pods of a service account: they wait until Pods of its template
@@ -39,14 +37,11 @@ def start_gate(account: ServiceAccount, kubeconfig: Output[str]) -> ResourceHook
     name = f"{account}: {HOOK}"
     names[name] += 1
     again = f" ({names[name]})" if names[name] > 1 else ""
-    known = Future[str | None]()
 
-    async def resolve() -> None:
-        known.set_result(str(await kubeconfig.future()) if await kubeconfig.is_known() else None)
+    async def resolve() -> str | None:
+        return str(await kubeconfig.future()) if await kubeconfig.is_known() else None
 
-    task = asyncio.get_running_loop().create_task(resolve())
-    _tasks.add(task)
-    task.add_done_callback(_tasks.discard)
+    known = asyncio.run_coroutine_threadsafe(resolve(), asyncio.get_running_loop())
     hook = ThreadedHook(f"{name}{again}", partial(_wait, account, known), monitor)
     return ResourceHookBinding(before_create=[hook], before_update=[hook])
 

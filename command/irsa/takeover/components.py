@@ -120,7 +120,8 @@ def _takeover(resource: Json, resources: Sequence[Json]) -> Takeover:
     provider = str(resource.get("provider")).rpartition("::")[0].rpartition("::")[2]
     if provider and not provider.startswith("default"):
         found.by_hand.append(f"opts: ResourceOptions(providers=[…]), with provider {provider!r}")
-    read(found, fields, resources)
+    if read is not None:
+        read(found, fields, resources)
     found.arguments = {k: v for k, v in found.arguments.items() if v not in _DEFAULTS}
     return found
 
@@ -231,7 +232,7 @@ class _Component(NamedTuple):
     """A component for resources of a type."""
 
     name: str
-    read: Callable[[Takeover, Json, Sequence[Json]], None] = lambda *_: None
+    read: Callable[[Takeover, Json, Sequence[Json]], None] | None = None
     """Adds arguments and children, by the resource's properties and the stack's resources."""
     named_by: str = ""
     """The argument for the physical name."""
