@@ -12,7 +12,7 @@ from irsa.identity.arns import check_policy_arns
 
 from . import values
 from ._component import Component, ComponentArgs
-from ._iam import iam_name, wait_for
+from ._roles import iam_name, wait_for
 
 
 @values.arguments

@@ -104,15 +104,11 @@ class RoleChainArgs:
             if profiles.count(profile) > 1:
                 raise ValueError(f"profile {profile!r} is given to two targets; rename one")
 
-    @property
-    def token_file(self) -> str:
-        """Path of the web identity token in the container."""
-        return f"{TOKEN_FOLDER}/token" if self.profile_only else eks.TOKEN_FILE
-
     def config(self, role_arn: Input[str] | None) -> Output[str]:
         """Return the AWS config file. ``role_arn`` is None for EKS Pod Identity, whose agent gives
         the pods the first session."""
-        own = role_arn and {"role_arn": role_arn, "web_identity_token_file": self.token_file}
+        token_file = f"{TOKEN_FOLDER}/token" if self.profile_only else eks.TOKEN_FILE
+        own = role_arn and {"role_arn": role_arn, "web_identity_token_file": token_file}
         keys = ("role_arn", "external_id", "duration_seconds")
         targets = {e.profile: {key: getattr(e, key) for key in keys} for e in self.targets}
         settings = {

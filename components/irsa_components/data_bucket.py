@@ -19,7 +19,7 @@ from irsa.identity.policies import (
 
 from . import values
 from ._component import Component, ComponentArgs
-from ._iam import managed_policy, wait_for
+from ._roles import managed_policy, wait_for
 
 
 @values.arguments

@@ -63,7 +63,7 @@ class EksCluster(Cluster):
             return Output.all(args.provider_arn, self.issuer_url).apply(
                 in_apply(lambda found: _same_issuer(str(args.cluster_name), *found))
             )
-        if not args.makes_provider:
+        if args.existing and not args.create_provider:
             # Under the created one's name: a stack that had created it lets go of it, unharmed.
             arn = Output.all(self.issuer_url, self.cluster_arn).apply(
                 lambda e: provider_arn_for(e[0], account_of(e[1]), partition=partition_of(e[1]))

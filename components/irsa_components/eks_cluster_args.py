@@ -224,11 +224,6 @@ class EksClusterArgs(ComponentArgs):
         if self.subnet_ids is not None or self.vpc_id is not None:
             self._check_network(cluster)
 
-    @property
-    def makes_provider(self) -> bool:
-        """True if the component creates the OIDC provider."""
-        return self.create_provider or not self.existing
-
     def _check_network(self, cluster: str) -> None:
         if self.subnet_ids is None or self.vpc_id is None:
             # pulumi-eks would look for the default VPC, which need not be theirs nor exist.

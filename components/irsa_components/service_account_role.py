@@ -24,8 +24,7 @@ from irsa.identity.quotas import (
 from irsa.identity.subjects import ServiceAccountPattern, Subject, parse_service_accounts
 
 from . import values
-from ._iam import managed_policy
-from ._roles import Role, RoleArgs
+from ._roles import Role, RoleArgs, managed_policy
 from .cluster import Cluster
 from .service_account import ServiceAccount
 from .values import in_apply

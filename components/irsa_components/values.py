@@ -307,25 +307,22 @@ def _known(kind: type, path: str, hint: Any, value: Any, stack: str) -> Any:
     return _checked(kind, f"{kind.__name__}.{path}", hint, value)
 
 
-_WANTED = {bool: "True or False", int: "a whole number", str: "text"}
-_WANTED |= {Sequence: "a list", Mapping: "a mapping"}
+_SPOKEN: dict[Any, str] = {bool: "True or False", int: "a whole number", str: "text"}
+_SPOKEN |= dict.fromkeys((Sequence, list), "a list") | dict.fromkeys((Mapping, dict), "a mapping")
 
 
 def _wanted(expected: type, value: object) -> str:
     if isinstance(value, Output):
         return "a plain value"
-    return _WANTED.get(expected) or f"{expected.__name__}(…)"
+    return _SPOKEN.get(expected) or f"{expected.__name__}(…)"
 
 
 def _described(value: object) -> str:
     """Describe a value of a wrong type; a text is shown, since secrets are wanted as text."""
     if isinstance(value, Output):
         return "the output of a resource"
-    if isinstance(value, str):
-        return f"the text {value!r}"
     if value is None or isinstance(value, bool):
         return repr(value)
-    if isinstance(value, int | float):
-        return f"the number {value!r}"
-    kinds = {list: "a list", dict: "a mapping"}
-    return kinds.get(type(value), f"a value of type {type(value).__name__}")
+    if isinstance(value, str | int | float):
+        return f"the {'text' if isinstance(value, str) else 'number'} {value!r}"
+    return _SPOKEN.get(type(value)) or f"a value of type {type(value).__name__}"
