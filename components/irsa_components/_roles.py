@@ -1,7 +1,7 @@
 """IAM resources that several components create alike: roles, and their policies."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import field
 from typing import Any, TypeVar
@@ -71,16 +71,20 @@ class Role(Component):
         name: str,
         args: RoleArgs,
         policy_arns: Mapping[str, Input[str]],
+        trust: Callable[[Any], str],
+        trusted: Output[Any],
         /,
         *,
         imported: str | None = None,
         **given: Any,
     ) -> list[aws.iam.RolePolicyAttachment | aws.iam.RolePolicy]:
-        """Create the role, its attachments and its inline policies; import those of the role
-        ``imported``. Returns the policies, for which the ARN waits."""
+        """Create the role with the trust policy of what is ``trusted``, its attachments and its
+        inline policies; import those of the role ``imported``. Returns the policies, for which the
+        ARN waits."""
         role = self.role = aws.iam.Role(
             iam_name(args.path, args.role_name, name),
             path=args.path,
+            assume_role_policy=trusted.apply(in_apply(trust, f"{self._owner}: ")),
             permissions_boundary=args.permissions_boundary,
             max_session_duration=args.max_session_duration,
             opts=self.child_options("role", aws.iam.Role, import_=imported),

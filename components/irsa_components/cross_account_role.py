@@ -21,7 +21,6 @@ from . import values
 from ._roles import Role, RoleArgs
 from .service_account import ServiceAccount
 from .service_account_role import ServiceAccountRole
-from .values import in_apply
 
 
 @values.arguments
@@ -110,7 +109,7 @@ class CrossAccountRole(Role):
         self, name: str, args: CrossAccountRoleArgs, opts: ResourceOptions | None = None
     ) -> None:
         super().__init__("CrossAccountRole", name, args, opts)
-        trust = Output.all(
+        trusted = Output.all(
             args.external_id,
             [[each.role_arn, each.unique_id] for each in args.trusted_roles],
             [[each.role_arn, each.cluster_arn] for each in args.associations],
@@ -119,10 +118,9 @@ class CrossAccountRole(Role):
             name,
             args,
             args.policy_arns,
+            partial(_trust_policy, args),
+            trusted,
             description="Assumed from another account by role chaining",
-            assume_role_policy=trust.apply(
-                in_apply(partial(_trust_policy, args), f"{self._owner}: ")
-            ),
         )
         self.register_outputs(
             {

@@ -182,8 +182,9 @@ class EksCluster(Cluster):
         )
 
     def _control_plane(self, name: str, args: EksClusterArgs) -> eks.Cluster:
-        spec = args.control_plane
-        if not spec.endpoint_public_access:
+        spec, role = args.control_plane, args.role_arn
+        public, auto = spec.endpoint_public_access, args.auto_mode
+        if not public:
             pulumi.log.warn(
                 f"cluster {args.cluster_name or name!r} has no public endpoint: this deployment, "
                 "and every client, must run in its VPC or in a network connected to it",
@@ -200,27 +201,21 @@ class EksCluster(Cluster):
             skip_default_security_groups=True,
             # EKS's default is true; said to pulumi-eks, it would ask for the API server's health
             # from here for up to five minutes, in vain from outside of the CIDR blocks.
-            endpoint_public_access=None if spec.endpoint_public_access else False,
+            endpoint_public_access=None if public else False,
             endpoint_private_access=spec.endpoint_private_access,
             # Always said: the aws provider keeps the old blocks when they are left out.
-            public_access_cidrs=(
-                list(spec.public_access_cidrs) if spec.endpoint_public_access else None
-            ),
+            public_access_cidrs=[*spec.public_access_cidrs] if public else None,
             enabled_cluster_log_types=list(spec.log_types),
             encryption_config_key_arn=spec.encryption_key_arn,
             deletion_protection=spec.deletion_protection,
             authentication_mode=eks.AuthenticationMode.API,
-            provider_credential_opts=(
-                eks.KubeconfigOptionsArgs(role_arn=args.role_arn) if args.role_arn else None
-            ),
+            provider_credential_opts=eks.KubeconfigOptionsArgs(role_arn=role) if role else None,
             create_oidc_provider=False,
             skip_default_node_group=True,  # it is self-managed; ours is EKS's
             use_default_vpc_cni=True,  # the add-on is ours, since pulumi-eks' has the node's role
-            auto_mode=eks.AutoModeOptionsArgs(enabled=True) if args.auto_mode else None,
+            auto_mode=eks.AutoModeOptionsArgs(enabled=True) if auto else None,
             # The nodes of Auto Mode have their own.
-            coredns_addon_options=(
-                eks.CoreDnsAddonOptionsArgs(enabled=False) if args.auto_mode else None
-            ),
+            coredns_addon_options=eks.CoreDnsAddonOptionsArgs(enabled=False) if auto else None,
             # A preview then refuses; EKS would, once everything around the cluster is gone.
             opts=self.child_options(protect=spec.deletion_protection),
         )

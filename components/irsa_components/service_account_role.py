@@ -27,7 +27,6 @@ from . import values
 from ._roles import Role, RoleArgs, managed_policy
 from .cluster import Cluster
 from .service_account import ServiceAccount
-from .values import in_apply
 
 
 @values.arguments
@@ -193,12 +192,11 @@ class ServiceAccountRole(Role):
             name,
             args,
             policy_arns,
+            partial(_trust_policy, args),
+            Output.all([*args.provider_arns], [*args.cluster_arns]),
             imported=imported,
             name=_unowned(imported, self) if imported else args.role_name,
             description=args.description or _description(args),
-            assume_role_policy=Output.all([*args.provider_arns], [*args.cluster_arns]).apply(
-                in_apply(partial(_trust_policy, args), f"{self._owner}: ")
-            ),
             tags=dict(args.tags) or None,
         )
         if args.exclusive:
