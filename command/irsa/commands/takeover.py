@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     for name in options.name:
         if not any(name in each.names for each in found):
             raise cli.Stop(
-                f"--name {name}: the stack has no such resource; leave it out to see all"
+                f"--name {name}: the command has no lines for such a resource; leave it out to see all"
             )
     chosen = [each for each in found if (wanted & each.names if wanted else each.component)]
     if not chosen:
