@@ -90,24 +90,20 @@ class Role(Component):
             opts=self.child_options("role", aws.iam.Role, import_=imported),
             **{"name": args.role_name, **given},
         )
-        # Only plain ARNs are imported: a policy that the program creates is not attached yet.
-        imports = {
-            key: f"{imported}/{arn}"
-            for key, arn in policy_arns.items()
-            if imported and isinstance(arn, str)
-        }
         attached = [
             aws.iam.RolePolicyAttachment(
                 f"{role.pulumi_resource_name}-{key}",
                 role=role.name,
                 policy_arn=arn,
                 opts=self.child_options(
-                    key, aws.iam.RolePolicyAttachment, import_=imports.get(key)
+                    key,
+                    aws.iam.RolePolicyAttachment,
+                    # A policy that the program creates is not attached yet.
+                    import_=f"{imported}/{arn}" if imported and isinstance(arn, str) else None,
                 ),
             )
             for key, arn in policy_arns.items()
         ]
-        imports = {key: f"{imported}:{key}" for key in args.policies if imported}
         documents = {name: Output.from_input(each) for name, each in args.policies.items()}
         checked = Output.from_input(self._check(documents)) if documents else None
         inline = [
@@ -116,7 +112,9 @@ class Role(Component):
                 name=key,
                 role=role.name,
                 policy=Output.all(each, checked).apply(lambda both: _text(both[0])),
-                opts=self.child_options(key, aws.iam.RolePolicy, import_=imports.get(key)),
+                opts=self.child_options(
+                    key, aws.iam.RolePolicy, import_=imported and f"{imported}:{key}"
+                ),
             )
             for key, each in documents.items()
         ]

@@ -66,9 +66,7 @@ def run(options: argparse.Namespace) -> int:
     found, wanted = takeovers(document), {*options.name}
     for name in options.name:
         if not any(name in each.names for each in found):
-            raise cli.Stop(
-                f"--name {name}: the command has no lines for such a resource; leave it out to see all"
-            )
+            raise cli.Stop(f"--name {name}: it has no lines in this stack; leave it out to see all")
     chosen = [each for each in found if (wanted & each.names if wanted else each.component)]
     if not chosen:
         raise cli.Stop(f"{options.stack}: it has nothing that a component takes over")
