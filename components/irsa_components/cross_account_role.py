@@ -84,16 +84,17 @@ class CrossAccountRoleArgs(RoleArgs):
         trusted = [each.role_arn for each in (*self.trusted_roles, *self.associations)]
         owner = self.owner()
         self.check_policies(trusted)
-        if not self.trusted_roles and not self.associations:
-            raise ValueError(
-                f"{owner} trusts no principal; give at least one of trusted_roles or associations"
-            )
-        if self.trust == "role-arn" and any(r.unique_id is None for r in self.trusted_roles):
-            raise ValueError(
-                f"{owner} trusts a role without its unique id, so an `up` would "
-                "not repair the trust when that role was recreated; give unique_id, or use trust "
-                "'principal-arn'"
-            )
+        by_id = self.trust == "role-arn"
+        problems = {
+            f"{owner} trusts no principal; give at least one of trusted_roles or associations": (
+                not trusted
+            ),
+            f"{owner} trusts a role without its unique id, so an `up` would not repair the trust "
+            "when that role was recreated; give unique_id, or use trust 'principal-arn'": (
+                by_id and any(each.unique_id is None for each in self.trusted_roles)
+            ),
+        }
+        values.refuse(problems)
 
 
 class CrossAccountRole(Role):

@@ -96,28 +96,21 @@ class ServiceAccountRoleArgs(RoleArgs):
         owner = self.owner()
         clusters = [*self.provider_arns, *self.cluster_arns]
         self.check_policies([*clusters, *self.role_b_arns])
-        if self.imported and (self.role_name is None or self.taken_over):
-            raise ValueError(
-                f"{owner}: imported names a role of no stack by role_name; give that, and remove "
-                "taken_over"
-            )
-        if not self.parsed_subjects or not clusters:
-            raise ValueError(
-                f"{owner} trusts no principal; give service_accounts, and one of irsa_clusters "
-                "or pod_identity_clusters (or their provider_arns, cluster_arns)"
-            )
-        if self.disable_session_tags and not self.cluster_arns:
-            raise ValueError(
-                f"{owner}: disable_session_tags is for EKS Pod Identity; remove it, or give "
-                "cluster_arns"
-            )
-        _ = self.warnings  # refuses a mistake in further_statements
         attached = len(self.policy_arns) + bool(self.role_b_arns)
-        if attached > ATTACHED_POLICIES_MAX:
-            raise ValueError(
-                f"{owner} has {attached} managed policies; IAM attaches at most "
-                f"{ATTACHED_POLICIES_MAX} to a role, merge some"
-            )
+        problems = {
+            f"{owner}: imported names a role of no stack by role_name; give that, and remove "
+            "taken_over": self.imported and (self.role_name is None or self.taken_over),
+            f"{owner} trusts no principal; give service_accounts, and one of irsa_clusters or "
+            "pod_identity_clusters (or their provider_arns, cluster_arns)": (
+                not self.parsed_subjects or not clusters
+            ),
+            f"{owner}: disable_session_tags is for EKS Pod Identity; remove it, or give "
+            "cluster_arns": self.disable_session_tags and not self.cluster_arns,
+            f"{owner} has {attached} managed policies; IAM attaches at most "
+            f"{ATTACHED_POLICIES_MAX} to a role, merge some": attached > ATTACHED_POLICIES_MAX,
+        }
+        values.refuse(problems)
+        _ = self.warnings  # refuses a mistake in further_statements
 
     @cached_property
     def parsed_subjects(self) -> list[Subject]:

@@ -80,6 +80,13 @@ def within(numbers: range) -> Callable[[int], None]:
     return _check(numbers.__contains__, lambda number: f"{number} is outside of {limits}")
 
 
+def refuse(problems: Mapping[str, object]) -> None:
+    """Raise ValueError with the first of the messages whose condition is true."""
+    for problem, holds in problems.items():
+        if holds:
+            raise ValueError(problem)
+
+
 def _check_session_policy(text: str) -> None:
     # Imported here: most programs give none, and the evaluator takes a while to load.
     from irsa.decide.association import check_session_policy
