@@ -217,43 +217,40 @@ class ServiceAccountRole(Role):
     def check_irsa(self, account: ServiceAccount, audience: str) -> None:
         """Raise ValueError for a service account whose tokens the trust policy refuses."""
         role, args = self._owner, self._args
-        if not args.provider_arns and not args.further_statements:
-            raise ValueError(
-                f"{role} trusts no OIDC provider, so {account} cannot assume it by IRSA; give the "
-                "role irsa_clusters, or the pods pod_identity instead of the role"
-            )
-        self._check_subject(account)
-        if audience != args.audience and not args.further_statements:
-            raise ValueError(
-                f"{role} admits tokens for audience {args.audience!r}, and those of {account} are "
-                f"for {audience!r}; give both the same audience"
-            )
+        problems = {
+            f"{role} trusts no OIDC provider, so {account} cannot assume it by IRSA; give the role "
+            "irsa_clusters, or the pods pod_identity instead of the role": not args.provider_arns,
+            **self._of_subject(account),
+            f"{role} admits tokens for audience {args.audience!r}, and those of {account} are for "
+            f"{audience!r}; give both the same audience": audience != args.audience,
+        }
+        if not args.further_statements:  # which may admit others
+            values.refuse(problems)
 
     def check_association(self, account: ServiceAccount, session_tags: bool) -> None:
         """Raise ValueError for a service account whose association the trust policy refuses."""
         role, args = self._owner, self._args
-        if not args.cluster_arns and not args.further_statements:
-            raise ValueError(
-                f"{role} does not trust EKS Pod Identity, so no association gives it to {account}; "
-                "give the role pod_identity_clusters"
-            )
-        if args.tagged:
-            self._check_subject(account)
+        problems = {
+            f"{role} does not trust EKS Pod Identity, so no association gives it to {account}; "
+            "give the role pod_identity_clusters": not args.cluster_arns,
+            **(self._of_subject(account) if args.tagged else {}),
+        }
+        if not args.further_statements:
+            values.refuse(problems)
         if args.tagged and not session_tags:
             raise ValueError(
                 f"{role} admits associations with session tags only, and the one of {account} has "
                 "none; give disable_session_tags to both, or to neither"
             )
 
-    def _check_subject(self, account: ServiceAccount) -> None:
-        args = self._args
-        # A name has no brackets, and further statements may admit others.
-        names = [f"{each.namespace}/{each[1]}" for each in args.parsed_subjects]
-        if not args.further_statements and not any(fnmatchcase(str(account), n) for n in names):
-            raise ValueError(
-                f"{self._owner} does not trust service account {account}: it trusts "
-                f"{', '.join(names)}; give both the same ServiceAccount"
-            )
+    def _of_subject(self, account: ServiceAccount) -> dict[str, bool]:
+        # A name has no brackets.
+        names = [f"{each.namespace}/{each[1]}" for each in self._args.parsed_subjects]
+        message = (
+            f"{self._owner} does not trust service account {account}: it trusts "
+            f"{', '.join(names)}; give both the same ServiceAccount"
+        )
+        return {message: not any(fnmatchcase(str(account), each) for each in names)}
 
 
 def _unowned(role_name: str, parent: pulumi.Resource) -> Output[str]:

@@ -76,18 +76,17 @@ class WorkloadIdentityArgs(ComponentArgs):
     default."""
 
     def __post_init__(self) -> None:
-        for name in ("role_arn", "pod_identity"):
-            if self.access_key is not None and getattr(self, name) is not None:
-                raise ValueError(
-                    f"{name} and access_key are both given, and every SDK uses the key and never "
-                    "the role; remove one"
-                )
-        if self.access_key is None and self.role_arn is None and self.pod_identity is None:
-            raise ValueError(
-                "the pods have no AWS identity; give role_arn, pod_identity or access_key"
-            )
-        if self.chain is not None and self.access_key is not None:
-            raise ValueError("chain starts from a role, not from access_key; remove one")
+        given = [each for each in ("role_arn", "pod_identity") if getattr(self, each) is not None]
+        by_key = self.access_key is not None
+        problems = {
+            f"{''.join(given[:1])} and access_key are both given, and every SDK uses the key and "
+            "never the role; remove one": given and by_key,
+            "the pods have no AWS identity; give role_arn, pod_identity or access_key": (
+                not given and not by_key
+            ),
+            "chain starts from a role, not from access_key; remove one": self.chain and by_key,
+        }
+        values.refuse(problems)
         if self.role is not None:
             self.role.check_irsa(self.service_account, self.token.audience or STS_AUDIENCE)
         if self.pod_identity is not None and self.pod_identity.association is not None:

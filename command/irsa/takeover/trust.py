@@ -21,9 +21,7 @@ from irsa.rules.further_statements import check_further_statements
 
 _ELEMENTS = {"Sid", "Effect", "Principal", "Action", "Condition"}
 _LISTS = ("equals", "stringlike", "arnlike")
-
-Test = tuple[str, str, frozenset[str]]
-"""Operator, key and values of a condition."""
+Test = tuple[str, str, frozenset[str]]  # operator, key and values of a condition
 
 
 def service_account_trust(
