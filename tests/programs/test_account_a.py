@@ -137,7 +137,7 @@ def test_the_outputs_are_what_account_b_and_users_need():
     }
 
 
-def test_a_cluster_is_created_in_the_configured_subnets_or_used_with_its_provider():
+def test_a_cluster_is_created_in_given_subnets_or_used_with_its_provider():
     network = {"vpcId": "vpc-0a1b2c3d", "subnetIds": ["subnet-0a1b2c3d", "subnet-0a1b2c3e"]}
     inputs = run(cluster={"clusterName": "dev", **network}).one("eks:index:Cluster").inputs
     assert {key: inputs[key] for key in network} == network
