@@ -73,7 +73,6 @@ class AccountAConfig(AccountConfig):
     external_id: values.ExternalId | None = None
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         _ = self.cluster_args  # refuses a mistake in `cluster`
 
     @property

@@ -1,28 +1,31 @@
-"""Arguments that every role has, and its policies: inline ones and attachments."""
+"""IAM resources that several components create alike: roles, and their policies."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import field
-from typing import Any
+from typing import Any, TypeVar
 
 import pulumi_aws as aws
-from pulumi import Input, Output, Resource, ResourceOptions, RunError
+from pulumi import CustomResource, Input, Output, RunError
 
 from irsa.identity.arns import check_policy_arns
-from irsa.identity.policies import Document, document, one_or_list
-from irsa.identity.pulumi_types import ATTACHMENT, INLINE_POLICY, ROLE
-from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION
+from irsa.identity.names import check_policy_name
+from irsa.identity.policies import Document, document, one_or_list, size
+from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION, POLICY_SIZE_MAX
 
 from . import values
-from ._iam import Aliases, attach_policies
-from .taking_over import TakingOverArgs
+from ._component import Component, ComponentArgs
 from .values import PolicyDocument, in_apply
+
+T = TypeVar("T")
 
 
 @values.arguments
-class RoleArgs(TakingOverArgs):
+class RoleArgs(ComponentArgs):
     """Arguments of every role."""
+
+    noun = "role"
 
     role_name: values.RoleName | None = None
     """Physical name of the role, if its ARN must be known before it exists (see `shared_name`); by
@@ -45,11 +48,6 @@ class RoleArgs(TakingOverArgs):
     """Longest session in seconds (3600 to 43200); an hour unless the application asks for more, and
     an hour always in a role chain."""
 
-    def owner(self, component: str = "") -> str:
-        """Return the role's name for messages."""
-        name = self.role_name or component
-        return f"role {name!r}" if name else "the role"
-
     def check_policies(self, beside: Sequence[object]) -> None:
         """Raise ValueError for policies that IAM refuses, as far as they are known now, and for one
         of another partition than the ARNs ``beside`` it."""
@@ -64,13 +62,132 @@ class RoleArgs(TakingOverArgs):
                 known[name] = _text(each)
         _check_known(owner, known)
 
-    def children(self) -> list[tuple[str, str]]:
-        """Return the keys and type tokens of the component's children."""
-        return [
-            ("role", ROLE),
-            *((key, ATTACHMENT) for key in self.policy_arns),
-            *((key, INLINE_POLICY) for key in self.policies),
+
+class Role(Component):
+    """A component for a role and its policies."""
+
+    def _create(
+        self,
+        name: str,
+        args: RoleArgs,
+        policy_arns: Mapping[str, Input[str]],
+        trust: Callable[[Any], str],
+        trusted: Output[Any],
+        /,
+        *,
+        imported: str | None = None,
+        **given: Any,
+    ) -> list[aws.iam.RolePolicyAttachment | aws.iam.RolePolicy]:
+        """Create the role with the trust policy of what is ``trusted``, its attachments and its
+        inline policies; import those of the role ``imported``. Returns the policies, for which the
+        ARN waits."""
+        role = self.role = aws.iam.Role(
+            iam_name(args.path, args.role_name, name),
+            path=args.path,
+            assume_role_policy=trusted.apply(in_apply(trust, f"{self._owner}: ")),
+            permissions_boundary=args.permissions_boundary,
+            max_session_duration=args.max_session_duration,
+            opts=self.child_options("role", aws.iam.Role, import_=imported),
+            **{"name": args.role_name, **given},
+        )
+        attached = [
+            aws.iam.RolePolicyAttachment(
+                f"{role.pulumi_resource_name}-{key}",
+                role=role.name,
+                policy_arn=arn,
+                opts=self.child_options(
+                    key,
+                    aws.iam.RolePolicyAttachment,
+                    # A policy that the program creates is not attached yet.
+                    import_=f"{imported}/{arn}" if imported and isinstance(arn, str) else None,
+                ),
+            )
+            for key, arn in policy_arns.items()
         ]
+        documents = {name: Output.from_input(each) for name, each in args.policies.items()}
+        checked = Output.from_input(self._check(documents)) if documents else None
+        inline = [
+            aws.iam.RolePolicy(
+                f"{role.pulumi_resource_name}-{key}",
+                name=key,
+                role=role.name,
+                policy=Output.all(each, checked).apply(lambda both: _text(both[0])),
+                opts=self.child_options(
+                    key, aws.iam.RolePolicy, import_=imported and f"{imported}:{key}"
+                ),
+            )
+            for key, each in documents.items()
+        ]
+        self.role_arn = wait_for(role.arn, *attached, *inline)
+        # A name of Pulumi's has a random part, which a preview does not know.
+        self.role_name = role.name if args.role_name else role.id
+        return [*attached, *inline]
+
+    async def _check(self, documents: Mapping[str, Output[Any]]) -> None:
+        known = {}
+        for name, each in documents.items():
+            if await each.is_secret():
+                raise RunError(
+                    f"{self._owner}: policies[{name!r}] is secret, and no preview or audit could "
+                    "show what it allows; give Output.unsecret(…) of it"
+                )
+            if await each.is_known():
+                try:
+                    known[name] = _text(await each.future())
+                except TypeError as error:
+                    raise RunError(
+                        f"{self._owner}: policies[{name!r}]: {error}; give JSON"
+                    ) from None
+        in_apply(_check_known)(self._owner, known)
+
+
+def iam_name(path: str, name: str | None, component: str) -> str:
+    """Return the logical name of an IAM role or user: its path and name, if the program gives one.
+
+    Named after itself and not after its workload, it survives a rename of the workload. IAM cannot
+    move it to another path, so a role with another path is another role. A name that Pulumi makes
+    begins with the component's.
+    """
+    return f"{path}{name}".removeprefix("/") if name else component
+
+
+def wait_for(value: Output[T], *resources: CustomResource) -> Output[T]:
+    """Return ``value`` once those resources exist.
+
+    A pod that waits for its role's ARN must not start before the role's policies are attached.
+    """
+    return Output.all(value, *[resource.id for resource in resources]).apply(lambda all_: all_[0])
+
+
+def managed_policy(
+    component: Component,
+    key: str,
+    logical_name: str,
+    name: str | None,
+    document: Output[Document],
+    *,
+    description: str,
+) -> aws.iam.Policy:
+    """Create a managed policy as a component's child of that key.
+
+    IAM cannot change the description of a policy, so it must not depend on the document.
+    """
+
+    def text(complete: Document) -> str:
+        if size(complete) > POLICY_SIZE_MAX:
+            raise RunError(
+                f"policy {logical_name!r} has {size(complete)} characters; IAM accepts "
+                f"{POLICY_SIZE_MAX}, name fewer resources"
+            )
+        return json.dumps(complete)
+
+    return aws.iam.Policy(
+        logical_name,
+        name=name and check_policy_name(name),
+        description=description,
+        policy=document.apply(text),
+        opts=component.child_options(key, aws.iam.Policy),
+    )
 
 
 def allow(
@@ -83,61 +200,6 @@ def allow(
     return Output.all(*arns).apply(
         lambda known: document({**grant, "Resource": one_or_list(known)})
     )
-
-
-def add_policies(
-    role: aws.iam.Role,
-    logical_name: str,
-    args: RoleArgs,
-    policy_arns: Mapping[str, Input[str]],
-    *,
-    owner: str,
-    parent: Resource,
-    aliases: Aliases,
-    imported_from: str | None = None,
-) -> list[aws.iam.RolePolicyAttachment | aws.iam.RolePolicy]:
-    """Attach a role's managed policies, and create its inline policies; import those of the role
-    ``imported_from``."""
-    attached = attach_policies(
-        role, logical_name, policy_arns, parent=parent, aliases=aliases, imported_from=imported_from
-    )
-    if not args.policies:
-        return [*attached]
-    documents = {name: Output.from_input(each) for name, each in args.policies.items()}
-
-    async def check() -> None:
-        known = {}
-        for name, each in documents.items():
-            if await each.is_secret():
-                raise RunError(
-                    f"{owner}: policies[{name!r}] is secret, and no preview or audit could show "
-                    "what it allows; give Output.unsecret(…) of it"
-                )
-            if await each.is_known():
-                try:
-                    known[name] = _text(await each.future())
-                except TypeError as error:
-                    raise RunError(f"{owner}: policies[{name!r}]: {error}; give JSON") from None
-        in_apply(_check_known)(owner, known)
-
-    checked = Output.from_input(check())
-    return [
-        *attached,
-        *(
-            aws.iam.RolePolicy(
-                f"{logical_name}-{name}",
-                name=name,
-                role=role.name,
-                policy=Output.all(each, checked).apply(lambda both: _text(both[0])),
-                opts=ResourceOptions(
-                    parent=parent,
-                    aliases=aliases.get(name),
-                    import_=f"{imported_from}:{name}" if imported_from else None,
-                ),
-            )
-            for name, each in documents.items()
-        ),
-    ]
 
 
 def _check_known(owner: str, policies: Mapping[str, str]) -> None:

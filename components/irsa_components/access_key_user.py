@@ -8,17 +8,18 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Input, Output, ResourceOptions
 
-from irsa.identity import pulumi_types as types
 from irsa.identity.arns import check_policy_arns
 
 from . import values
-from ._iam import iam_name, wait_for
-from .taking_over import TakingOverArgs, aliases
+from ._component import Component, ComponentArgs
+from ._roles import iam_name, wait_for
 
 
 @values.arguments
-class AccessKeyUserArgs(TakingOverArgs):
+class AccessKeyUserArgs(ComponentArgs):
     """Arguments of `AccessKeyUser`."""
+
+    noun = "user"
 
     user_name: values.UserName | None = None
     """Physical name of the user; by default Pulumi makes one."""
@@ -36,11 +37,10 @@ class AccessKeyUserArgs(TakingOverArgs):
     """IAM path of the user."""
 
     def __post_init__(self) -> None:
-        owner = f"user {self.user_name!r}" if self.user_name else "the user"
-        check_policy_arns(owner, self.policy_arns)
+        check_policy_arns(self.owner(), self.policy_arns)
 
 
-class AccessKeyUser(pulumi.ComponentResource):
+class AccessKeyUser(Component):
     """An IAM user with one access key, which never expires."""
 
     user_name: Output[str]
@@ -55,14 +55,9 @@ class AccessKeyUser(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: AccessKeyUserArgs, opts: ResourceOptions | None = None
     ) -> None:
-        super().__init__("irsa:index:AccessKeyUser", name, {}, opts)
-        owner = f"user {args.user_name or name!r}"
-        children = [("user", types.USER), ("key", types.ACCESS_KEY)]
-        old = aliases(
-            owner, args, [*children, *((key, types.USER_ATTACHMENT) for key in args.policy_arns)]
-        )
+        super().__init__("AccessKeyUser", name, args, opts)
         pulumi.log.warn(
-            f"{owner} has a static access key: it never expires and works from any "
+            f"{self._owner} has a static access key: it never expires and works from any "
             "machine, while IRSA's credentials expire and belong to one service account. Use it "
             "for local debugging only.",
             self,
@@ -73,14 +68,14 @@ class AccessKeyUser(pulumi.ComponentResource):
             logical_name,
             name=args.user_name,
             path=args.path,
-            opts=ResourceOptions(parent=self, aliases=old.get("user")),
+            opts=self.child_options("user", aws.iam.User),
         )
         attachments = [
             aws.iam.UserPolicyAttachment(
                 f"{logical_name}-{key}",
                 user=user.name,
                 policy_arn=policy_arn,
-                opts=ResourceOptions(parent=self, aliases=old.get(key)),
+                opts=self.child_options(key, aws.iam.UserPolicyAttachment),
             )
             for key, policy_arn in args.policy_arns.items()
         ]
@@ -89,7 +84,7 @@ class AccessKeyUser(pulumi.ComponentResource):
         key = aws.iam.AccessKey(
             f"{logical_name}-v{args.key_version}",
             user=user.name,
-            opts=ResourceOptions(parent=self, aliases=old.get("key")),
+            opts=self.child_options("key", aws.iam.AccessKey),
         )
 
         self.user_name = user.name if args.user_name else user.id

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-import pulumi
 import pulumi_kubernetes as k8s
-from pulumi import Output, Resource, ResourceOptions, StackReference
+from pulumi import Input, Output, Resource, ResourceOptions, StackReference
 
 from . import values
+from ._component import Component, ComponentArgs
 
 
-class Cluster(pulumi.ComponentResource):
+class Cluster(Component):
     """An EKS cluster, its IAM OIDC provider, and a Kubernetes provider that reaches it."""
 
     cluster_name: Output[str]
@@ -39,7 +39,7 @@ class Cluster(pulumi.ComponentResource):
             # Without these two every change replaces, and a moment without the Secret is downtime.
             enable_config_map_mutable=True,
             enable_secret_mutable=True,
-            opts=ResourceOptions(parent=self, depends_on=nodes),
+            opts=self.child_options(depends_on=nodes),
         )
         self.register_outputs({key: getattr(self, key) for key in Cluster.__annotations__})
 
@@ -50,10 +50,10 @@ class StackCluster(Cluster):
     def __init__(
         self, name: str, stack: StackReference, opts: ResourceOptions | None = None
     ) -> None:
-        super().__init__("irsa:index:StackCluster", name, {}, opts)
+        super().__init__("StackCluster", name, ComponentArgs(), opts)
         found = StackOutputs(**{key: stack.get_output(key) for key in Cluster.__annotations__})
-        for key in Cluster.__annotations__:
-            setattr(self, key, Output.from_input(getattr(found, key)))
+        for key, output in vars(found).items():
+            setattr(self, key, Output.from_input(output))
         self.kubeconfig = Output.secret(self.kubeconfig)
         self._finish(name)
 
@@ -62,8 +62,8 @@ class StackCluster(Cluster):
 class StackOutputs:
     """Outputs of another stack that name its cluster."""
 
-    cluster_name: pulumi.Input[values.ClusterName]
-    cluster_arn: pulumi.Input[values.PodIdentityClusterArn]
-    issuer_url: pulumi.Input[str]
-    provider_arn: pulumi.Input[values.ProviderArn]
-    kubeconfig: pulumi.Input[str]
+    cluster_name: Input[values.ClusterName]
+    cluster_arn: Input[values.PodIdentityClusterArn]
+    issuer_url: Input[str]
+    provider_arn: Input[values.ProviderArn]
+    kubeconfig: Input[str]

@@ -1,11 +1,9 @@
-"""AWS credentials of pods: annotations for the webhook, profiles that chain roles, or a key."""
+"""Arguments for AWS credentials of pods: a token, profiles that chain roles, or a key."""
 
-import base64
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-import pulumi_kubernetes as k8s
-from pulumi import Input, Output, ResourceOptions
+from pulumi import Input, Output
 
 from irsa.identity import eks
 from irsa.identity.profiles import aws_config, check_chained_duration, check_profile_name
@@ -14,7 +12,6 @@ from irsa.identity.quotas import TOKEN_EXPIRATION
 from . import values
 from .access_key_user import AccessKeyUser
 from .pod_identity_association import PodIdentityAssociation
-from .pod_template import PodAdditions
 
 CONFIG_FOLDER = "/etc/aws"
 TOKEN_FOLDER = "/var/run/secrets/irsa"  # noqa: S105 - not the webhook's, which would be added to it
@@ -34,6 +31,26 @@ class TokenArgs:
 
     expiration: Annotated[int, values.within(TOKEN_EXPIRATION)] | None = None
     """Lifetime of the token in seconds (600 to 86400); a day by default."""
+
+    def annotations(self, role_arn: Input[str]) -> dict[str, Input[str]]:
+        """Return a service account's annotations that make the webhook inject the role."""
+        lifetime = self.expiration and str(self.expiration)
+        optional = {
+            eks.AUDIENCE_ANNOTATION: self.audience,
+            eks.TOKEN_EXPIRATION_ANNOTATION: lifetime,
+        }
+        given = {key: value for key, value in optional.items() if value is not None}
+        return {eks.ROLE_ARN_ANNOTATION: role_arn, **given}
+
+    def volume(self) -> dict[str, Any]:
+        """Return a volume with such a token, for pods that the webhook gives none."""
+        projection = {
+            "audience": self.audience or eks.STS_AUDIENCE,
+            "expirationSeconds": self.expiration or eks.DEFAULT_TOKEN_EXPIRATION,
+            "path": "token",
+        }
+        sources = [{"serviceAccountToken": projection}]
+        return {"name": "irsa-token", "projected": {"sources": sources}}
 
 
 @values.arguments
@@ -87,10 +104,19 @@ class RoleChainArgs:
             if profiles.count(profile) > 1:
                 raise ValueError(f"profile {profile!r} is given to two targets; rename one")
 
-    @property
-    def token_file(self) -> str:
-        """Path of the web identity token in the container."""
-        return f"{TOKEN_FOLDER}/token" if self.profile_only else eks.TOKEN_FILE
+    def config(self, role_arn: Input[str] | None) -> Output[str]:
+        """Return the AWS config file. ``role_arn`` is None for EKS Pod Identity, whose agent gives
+        the pods the first session."""
+        token_file = f"{TOKEN_FOLDER}/token" if self.profile_only else eks.TOKEN_FILE
+        own = role_arn and {"role_arn": role_arn, "web_identity_token_file": token_file}
+        keys = ("role_arn", "external_id", "duration_seconds")
+        targets = {e.profile: {key: getattr(e, key) for key in keys} for e in self.targets}
+        settings = {
+            "own_profile": self.own_profile,
+            "region": self.region,
+            "session_name": self.session_name,
+        }
+        return Output.all(own, targets).apply(lambda known: aws_config(*known, **settings))
 
 
 @values.arguments
@@ -128,93 +154,3 @@ class AccessKeyArgs:
 
     region: values.Region
     """Region for SDKs; the webhook injects none into these pods."""
-
-
-def role_annotations(role_arn: Input[str], token: TokenArgs) -> dict[str, Input[str]]:
-    """Return the service account's annotations that make the webhook inject the role."""
-    annotations: dict[str, Input[str]] = {eks.ROLE_ARN_ANNOTATION: role_arn}
-    if token.audience is not None:
-        annotations[eks.AUDIENCE_ANNOTATION] = token.audience
-    if token.expiration is not None:
-        annotations[eks.TOKEN_EXPIRATION_ANNOTATION] = str(token.expiration)
-    return annotations
-
-
-def add_profiles(
-    additions: PodAdditions,
-    role_arn: Input[str] | None,
-    chain: RoleChainArgs,
-    token: TokenArgs,
-    *,
-    name: str,
-    opts: ResourceOptions,
-) -> None:
-    """Mount the AWS config file and, unless the webhook does, a web identity token.
-
-    ``role_arn`` is None for EKS Pod Identity, whose agent gives the pods the first session.
-    """
-    own = {"role_arn": role_arn, "web_identity_token_file": chain.token_file} if role_arn else None
-    targets = {
-        each.profile: {
-            "role_arn": each.role_arn,
-            "external_id": each.external_id,
-            "duration_seconds": each.duration_seconds,
-        }
-        for each in chain.targets
-    }
-    settings = {
-        "own_profile": chain.own_profile,
-        "region": chain.region,
-        "session_name": chain.session_name,
-    }
-    text = Output.all(own, targets).apply(lambda known: aws_config(*known, **settings))
-    additions.identity["aws-config"] = text
-    config = k8s.core.v1.ConfigMap(
-        name,
-        metadata={"name": name, "namespace": additions.account.namespace},
-        data={"config": text},
-        opts=opts,
-    )
-    volume = {"name": "irsa-aws-config", "configMap": {"name": config.metadata.name}}
-    additions.mount(volume, CONFIG_FOLDER)
-    additions.set("AWS_CONFIG_FILE", f"{CONFIG_FOLDER}/config")
-    if chain.profile_only:
-        additions.set("AWS_PROFILE", chain.targets[0].profile)
-    if chain.profile_only and role_arn is not None:
-        additions.mount(_token_volume(token), TOKEN_FOLDER)
-
-
-def _token_volume(token: TokenArgs) -> dict[str, Any]:
-    projection = {
-        "audience": token.audience or eks.STS_AUDIENCE,
-        "expirationSeconds": token.expiration or eks.DEFAULT_TOKEN_EXPIRATION,
-        "path": "token",
-    }
-    sources = [{"serviceAccountToken": projection}]
-    return {"name": "irsa-token", "projected": {"sources": sources}}
-
-
-def add_key(
-    additions: PodAdditions, key: AccessKeyArgs, *, name: str, opts: ResourceOptions
-) -> None:
-    """Give the key to the containers by reference, so that only the Secret holds it."""
-    additions.identity["access-key-id"] = key.access_key_id
-    values = {
-        "aws_access_key_id": Output.from_input(key.access_key_id),
-        "aws_secret_access_key": Output.from_input(key.secret_access_key),
-    }
-    secret = k8s.core.v1.Secret(
-        name,
-        metadata={"name": name, "namespace": additions.account.namespace},
-        data={
-            entry: value.apply(lambda text: base64.b64encode(text.encode()).decode())
-            for entry, value in values.items()
-        },
-        opts=opts,
-    )
-    for entry in values:
-        reference = {"secretKeyRef": {"name": secret.metadata.name, "key": entry}}
-        additions.env.append({"name": entry.upper(), "valueFrom": reference})
-    # Some SDKs read one of them only.
-    additions.set("AWS_DEFAULT_REGION", key.region)
-    additions.set("AWS_REGION", key.region)

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any
 
-import pulumi
-import pulumi_aws as aws
 from pulumi import Input, Output, ResourceOptions
 
 from irsa.identity.pod_identity import TargetedBy, check_role, target_role_trust_policy
@@ -20,12 +18,9 @@ from irsa.identity.quotas import TRUST_POLICY_QUOTA
 from irsa.identity.subjects import service_account_ref
 
 from . import values
-from ._iam import iam_name, wait_for
-from ._roles import RoleArgs, add_policies
+from ._roles import Role, RoleArgs
 from .service_account import ServiceAccount
 from .service_account_role import ServiceAccountRole
-from .taking_over import aliases
-from .values import in_apply
 
 
 @values.arguments
@@ -89,19 +84,20 @@ class CrossAccountRoleArgs(RoleArgs):
         trusted = [each.role_arn for each in (*self.trusted_roles, *self.associations)]
         owner = self.owner()
         self.check_policies(trusted)
-        if not self.trusted_roles and not self.associations:
-            raise ValueError(
-                f"{owner} trusts no principal; give at least one of trusted_roles or associations"
-            )
-        if self.trust == "role-arn" and any(r.unique_id is None for r in self.trusted_roles):
-            raise ValueError(
-                f"{owner} trusts a role without its unique id, so an `up` would "
-                "not repair the trust when that role was recreated; give unique_id, or use trust "
-                "'principal-arn'"
-            )
+        by_id = self.trust == "role-arn"
+        problems = {
+            f"{owner} trusts no principal; give at least one of trusted_roles or associations": (
+                not trusted
+            ),
+            f"{owner} trusts a role without its unique id, so an `up` would not repair the trust "
+            "when that role was recreated; give unique_id, or use trust 'principal-arn'": (
+                by_id and any(each.unique_id is None for each in self.trusted_roles)
+            ),
+        }
+        values.refuse(problems)
 
 
-class CrossAccountRole(pulumi.ComponentResource):
+class CrossAccountRole(Role):
     """A role that workloads of another account assume from their own role."""
 
     role_arn: Output[str]
@@ -113,31 +109,20 @@ class CrossAccountRole(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: CrossAccountRoleArgs, opts: ResourceOptions | None = None
     ) -> None:
-        super().__init__("irsa:index:CrossAccountRole", name, {}, opts)
-
-        owner = args.owner(name)
-        old = aliases(owner, args, args.children())
-        logical_name = iam_name(args.path, args.role_name, name)
-        role = self.role = aws.iam.Role(
-            logical_name,
-            name=args.role_name,
-            path=args.path,
+        super().__init__("CrossAccountRole", name, args, opts)
+        trusted = Output.all(
+            args.external_id,
+            [[each.role_arn, each.unique_id] for each in args.trusted_roles],
+            [[each.role_arn, each.cluster_arn] for each in args.associations],
+        )
+        self._create(
+            name,
+            args,
+            args.policy_arns,
+            partial(_trust_policy, args),
+            trusted,
             description="Assumed from another account by role chaining",
-            assume_role_policy=Output.all(
-                args.external_id,
-                [[each.role_arn, each.unique_id] for each in args.trusted_roles],
-                [[each.role_arn, each.cluster_arn] for each in args.associations],
-            ).apply(in_apply(partial(_trust_policy, args), f"{owner}: ")),
-            permissions_boundary=args.permissions_boundary,
-            max_session_duration=args.max_session_duration,
-            opts=ResourceOptions(parent=self, aliases=old.get("role")),
         )
-        policies = add_policies(
-            role, logical_name, args, args.policy_arns, owner=owner, parent=self, aliases=old
-        )
-
-        self.role_arn = wait_for(role.arn, *policies)
-        self.role_name = role.name if args.role_name else role.id
         self.register_outputs(
             {
                 "role_arn": self.role_arn,

@@ -9,7 +9,6 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Output, ResourceOptions
 
-from irsa.identity import pulumi_types as types
 from irsa.identity.policies import (
     PERMISSIONS,
     Document,
@@ -19,17 +18,15 @@ from irsa.identity.policies import (
 )
 
 from . import values
-from ._iam import Aliases, managed_policy, wait_for
-from .taking_over import TakingOverArgs, aliases
-
-
-def _attribute(permissions: str) -> str:
-    return permissions.replace("-", "_")
+from ._component import Component, ComponentArgs
+from ._roles import managed_policy, wait_for
 
 
 @values.arguments
-class DataBucketArgs(TakingOverArgs):
+class DataBucketArgs(ComponentArgs):
     """Arguments of `DataBucket`."""
+
+    noun = "bucket"
 
     bucket_name: values.BucketName | None = None
     """Name of the bucket, unique in the world; by default Pulumi makes one."""
@@ -55,16 +52,15 @@ class DataBucketArgs(TakingOverArgs):
     full_policy_name: values.PolicyName | None = None
     """Name of a managed policy to create, which allows every S3 action on this bucket."""
 
-    def __post_init__(self) -> None:
-        if self.existing and self.bucket_name is None:
-            raise ValueError("existing=True is a bucket without a name; give bucket_name")
-        if self.existing and self.force_destroy:
-            raise ValueError(
-                f"bucket {self.bucket_name!r}: existing=True is never deleted; remove force_destroy"
-            )
+    def policy_names(self) -> dict[str, str | None]:
+        """Return the names of the managed policies to create, by permissions; None for Pulumi's."""
+        names = {
+            each: getattr(self, f"{each.replace('-', '_')}_policy_name") for each in PERMISSIONS
+        }
+        return {key: names[key] for key in names if names[key] or key in self.managed_policies}
 
 
-class DataBucket(pulumi.ComponentResource):
+class DataBucket(Component):
     """A bucket without public access or ACLs, encrypted, versioned and reached over TLS only; or an
     existing bucket, without changes."""
 
@@ -86,45 +82,25 @@ class DataBucket(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: DataBucketArgs, opts: ResourceOptions | None = None
     ) -> None:
-        super().__init__("irsa:index:DataBucket", name, {}, opts)
-        names = {each: getattr(args, f"{_attribute(each)}_policy_name") for each in PERMISSIONS}
-        policies = [e for e in PERMISSIONS if names[e] is not None or e in args.managed_policies]
-        made = {types.BUCKET: "bucket", **types.SETTINGS} if not args.existing else {}
-        children = [(key, kind) for kind, key in made.items()]
-        children += [(each, types.POLICY) for each in policies]
-        old = aliases(f"bucket {args.bucket_name or name!r}", args, children)
+        super().__init__("DataBucket", name, args, opts)
         if args.existing:
-            self.bucket = aws.s3.Bucket.get(
-                name, str(args.bucket_name), opts=ResourceOptions(parent=self)
-            )
+            self.bucket = aws.s3.Bucket.get(name, str(args.bucket_name), opts=self.child_options())
             self.bucket_name, self.bucket_arn = self.bucket.bucket, self.bucket.arn
         else:
-            self.bucket, bucket_policy = self._create(name, args, old)
-            # A name of Pulumi's has a random part, which a preview does not know.
-            self.bucket_name = bucket_policy.bucket if args.bucket_name else bucket_policy.id
-            self.bucket_arn = wait_for(self.bucket.arn, bucket_policy)
-            if args.bucket_name is None and not args.force_destroy:
-                self.bucket.id.apply(self._say_name)
+            self._create(name, args)
         outputs = {"bucket_name": self.bucket_name, "bucket_arn": self.bucket_arn}
-        for permissions in policies:
-            key = f"{_attribute(permissions)}_policy_arn"
+        for permissions, policy_name in args.policy_names().items():
+            key = f"{permissions.replace('-', '_')}_policy_arn"
             outputs[key] = managed_policy(
-                names[permissions] or f"{name}-{permissions}",
-                names[permissions],
+                self,
+                permissions,
+                policy_name or f"{name}-{permissions}",
+                policy_name,
                 self._document(permissions),
                 description="Access to one bucket",
-                parent=self,
-                aliases=old.get(permissions),
             ).arn
             setattr(self, key, outputs[key])
         self.register_outputs(outputs)
-
-    def _say_name(self, name: str) -> None:
-        pulumi.log.info(
-            f"bucket {name} stays when it leaves the stack; to use it again: "
-            f"DataBucketArgs(bucket_name={name!r}, existing=True)",
-            self,
-        )
 
     def read(self, prefix: str = "") -> Output[Document]:
         """Return a policy document that allows to read the bucket, or the objects whose keys begin
@@ -141,60 +117,42 @@ class DataBucket(pulumi.ComponentResource):
             partial(bucket_permissions_policy, permissions=permissions, prefix=prefix)
         )
 
-    def _create(
-        self, name: str, args: DataBucketArgs, old: Aliases
-    ) -> tuple[aws.s3.Bucket, aws.s3.BucketPolicy]:
+    def _create(self, name: str, args: DataBucketArgs) -> None:
         """Create the bucket and what protects it, of which its policy comes last."""
-        retain = not args.force_destroy
-
-        def opts(key: str, **more: Any) -> ResourceOptions:
-            return ResourceOptions(
-                parent=self, retain_on_delete=retain, aliases=old.get(key), **more
-            )
-
-        bucket = aws.s3.Bucket(
-            name, bucket=args.bucket_name, force_destroy=args.force_destroy, opts=opts("bucket")
+        options = partial(self.child_options, retain_on_delete=not args.force_destroy)
+        bucket = self.bucket = aws.s3.Bucket(
+            name,
+            bucket=args.bucket_name,
+            force_destroy=args.force_destroy,
+            opts=options("bucket", aws.s3.Bucket),
         )
+        public = "block_public_acls block_public_policy ignore_public_acls restrict_public_buckets"
+        encryption = {"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}
+        of_owner, enabled = {"object_ownership": "BucketOwnerEnforced"}, {"status": "Enabled"}
+        settings: list[tuple[str, Any, Any]] = [
+            ("public-access", aws.s3.BucketPublicAccessBlock, dict.fromkeys(public.split(), True)),
+            ("ownership", aws.s3.BucketOwnershipControls, {"rule": of_owner}),
+            ("encryption", aws.s3.BucketServerSideEncryptionConfiguration, {"rules": [encryption]}),
+            ("versioning", aws.s3.BucketVersioning, {"versioning_configuration": enabled}),
+        ]
         # Deleted with the bucket and not before it: a bucket that cannot be deleted keeps its
         # protection.
-        deleted_with: Any = {"deleted_with": bucket}
-        public_access = aws.s3.BucketPublicAccessBlock(
-            name,
-            bucket=bucket.bucket,
-            block_public_acls=True,
-            block_public_policy=True,
-            ignore_public_acls=True,
-            restrict_public_buckets=True,
-            opts=opts("public-access", **deleted_with),
-        )
-        ownership = aws.s3.BucketOwnershipControls(
-            name,
-            bucket=bucket.bucket,
-            rule={"object_ownership": "BucketOwnerEnforced"},
-            opts=opts("ownership", **deleted_with),
-        )
-        encryption = aws.s3.BucketServerSideEncryptionConfiguration(
-            name,
-            bucket=bucket.bucket,
-            rules=[{"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}],
-            opts=opts("encryption", **deleted_with),
-        )
-        versioning = aws.s3.BucketVersioning(
-            name,
-            bucket=bucket.bucket,
-            versioning_configuration={"status": "Enabled"},
-            opts=opts("versioning", **deleted_with),
-        )
-        bucket_policy = aws.s3.BucketPolicy(
+        guards = [
+            kind(name, bucket=bucket.bucket, opts=options(key, kind, deleted_with=bucket), **given)
+            for key, kind, given in settings
+        ]
+        policy = aws.s3.BucketPolicy(
             name,
             bucket=bucket.bucket,
             policy=bucket.arn.apply(lambda arn: json.dumps(tls_only_bucket_policy(arn))),
             # Once it exists, the bucket is protected. S3 also refuses a policy and a public
             # access block that are written at the same time.
-            opts=opts(
-                "policy",
-                depends_on=[public_access, ownership, encryption, versioning],
-                **deleted_with,
-            ),
+            opts=options("policy", aws.s3.BucketPolicy, deleted_with=bucket, depends_on=guards),
         )
-        return bucket, bucket_policy
+        # A name of Pulumi's has a random part, which a preview does not know.
+        self.bucket_name = policy.bucket if args.bucket_name else policy.id
+        self.bucket_arn = wait_for(bucket.arn, policy)
+        if args.bucket_name is None and not args.force_destroy:
+            line = "bucket {0} stays when it leaves the stack; to use it again: "
+            line += "DataBucketArgs(bucket_name={0!r}, existing=True)"
+            bucket.id.apply(lambda made: pulumi.log.info(line.format(made), self))

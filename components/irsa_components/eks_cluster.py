@@ -1,12 +1,12 @@
 """An EKS cluster and its IAM OIDC provider: created, or an existing cluster by name."""
 
 import json
-from collections.abc import Sequence
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 import pulumi_eks as eks
-from pulumi import Alias, Output, Resource, ResourceOptions
+from pulumi import Alias, Input, InvokeOptions, Output, Resource, ResourceOptions
 
 from irsa.identity.arns import (
     account_of,
@@ -16,17 +16,17 @@ from irsa.identity.arns import (
     provider_arn_for,
 )
 from irsa.identity.kubeconfig import kubeconfig
-from irsa.identity.policies import service_trust_policy
-from irsa.identity.pulumi_types import PROVIDER
+from irsa.identity.pod_identity import pod_identity_trust_policy
+from irsa.identity.policies import irsa_trust_policy, service_trust_policy
+from irsa.identity.subjects import service_account_ref
 
-from ._eks_addons import create_addons
-from ._iam import attach_policies
 from .cluster import Cluster
 from .eks_cluster_args import EksClusterArgs
-from .taking_over import aliases
 from .values import in_apply
 
 # https://docs.aws.amazon.com/eks/latest/userguide/create-node-role.html
+CNI_ACCOUNT = service_account_ref("kube-system", "aws-node")
+CNI_POLICY = "AmazonEKS_CNI_Policy"
 NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly")
 
 
@@ -36,15 +36,10 @@ class EksCluster(Cluster):
     def __init__(
         self, name: str, args: EksClusterArgs, opts: ResourceOptions | None = None
     ) -> None:
-        super().__init__("irsa:index:EksCluster", name, {}, opts)
-
-        children = [("provider", PROVIDER)] if args.makes_provider else []
-        old = aliases(f"cluster {args.cluster_name or name!r}", args, children)
+        super().__init__("EksCluster", name, args, opts)
         created = None if args.existing else self._control_plane(name, args)
         if created is None:
-            found = aws.eks.Cluster.get(
-                name, str(args.cluster_name), opts=ResourceOptions(parent=self)
-            )
+            found = aws.eks.Cluster.get(name, str(args.cluster_name), opts=self.child_options())
             self.issuer_url = found.identities[0].oidcs[0].issuer
             config = Output.all(
                 arn=found.arn,
@@ -60,36 +55,32 @@ class EksCluster(Cluster):
         self.cluster_arn = found.arn
         self.kubeconfig = Output.secret(config)
         self._grant_access(name, args)
-        self.provider_arn = self._oidc_provider_arn(name, args, old.get("provider"))
-        nodes = self._nodes(name, args, created) if created else []
+        self.provider_arn = self._oidc_provider_arn(name, args)
+        self._finish(name, self._nodes(name, args, created) if created else [])
 
-        self._finish(name, nodes)
-
-    def _oidc_provider_arn(
-        self, name: str, args: EksClusterArgs, old: Sequence[str | Alias] | None
-    ) -> Output[str]:
+    def _oidc_provider_arn(self, name: str, args: EksClusterArgs) -> Output[str]:
         if args.provider_arn is not None:
             return Output.all(args.provider_arn, self.issuer_url).apply(
                 in_apply(lambda found: _same_issuer(str(args.cluster_name), *found))
             )
-        if not args.makes_provider:
+        if args.existing and not args.create_provider:
             # Under the created one's name: a stack that had created it lets go of it, unharmed.
-            arn = Output.all(self.issuer_url, self.cluster_arn).apply(_existing_provider_arn)
-            return aws.iam.OpenIdConnectProvider.get(
-                name, arn, opts=ResourceOptions(parent=self)
-            ).arn
+            arn = Output.all(self.issuer_url, self.cluster_arn).apply(
+                lambda e: provider_arn_for(e[0], account_of(e[1]), partition=partition_of(e[1]))
+            )
+            return aws.iam.OpenIdConnectProvider.get(name, arn, opts=self.child_options()).arn
         # pulumi-eks could create it, but fetches a TLS thumbprint from the machine that
         # deploys, which fails behind proxies; IAM no longer needs one (decision 0013).
         return aws.iam.OpenIdConnectProvider(
             name,
             url=self.issuer_url,
             client_id_lists=list(args.audiences),
-            opts=ResourceOptions(
-                parent=self,
-                # `up --skip-preview` keeps the protected cluster and deletes what else it
-                # can, and roles of other stacks trust this provider.
+            # `up --skip-preview` keeps the protected cluster and deletes what else it can, and
+            # roles of other stacks trust this provider.
+            opts=self.child_options(
+                "provider",
+                aws.iam.OpenIdConnectProvider,
                 protect=args.control_plane.deletion_protection,
-                aliases=old,
             ),
         ).arn
 
@@ -97,23 +88,17 @@ class EksCluster(Cluster):
         """Create the nodes of a created cluster; returns what must exist before pods can run."""
         if args.auto_mode:
             return [cluster]
-        addons = create_addons(
-            name, cluster, self.provider_arn, partition=args.partition, parent=self
+        addons = self._addons(name, args.partition, cluster)
+        trust = json.dumps(service_trust_policy("ec2.amazonaws.com"))
+        description = f"Nodes of EKS cluster {args.cluster_name or name}"
+        role, attachments = self._role(
+            f"{name}-node", description, trust, args.partition, *NODE_POLICIES
         )
-        child_opts = ResourceOptions(parent=self)
-        role = aws.iam.Role(
-            f"{name}-node",
-            description=f"Nodes of EKS cluster {args.cluster_name or name}",
-            assume_role_policy=json.dumps(service_trust_policy("ec2.amazonaws.com")),
-            opts=child_opts,
-        )
-        policies = {each: aws_policy_arn(each, partition=args.partition) for each in NODE_POLICIES}
-        attachments = attach_policies(role, f"{name}-node", policies, parent=self)
         template = aws.ec2.LaunchTemplate(
             f"{name}-node",
             # One hop ends at the node itself: pods get no credentials of its role.
             metadata_options={"http_tokens": "required", "http_put_response_hop_limit": 1},
-            opts=child_opts,
+            opts=self.child_options(),
         )
         nodes = aws.eks.NodeGroup(
             name,
@@ -127,13 +112,79 @@ class EksCluster(Cluster):
                 "min_size": args.nodes.min_size,
                 "max_size": args.nodes.max_size,
             },
-            opts=ResourceOptions(parent=self, depends_on=[cluster, *attachments, *addons]),
+            opts=self.child_options(depends_on=[cluster, *attachments, *addons]),
         )
         return [nodes]
 
+    def _role(
+        self, name: str, description: str, trust: Input[str], partition: str, *policies: str
+    ) -> tuple[aws.iam.Role, list[aws.iam.RolePolicyAttachment]]:
+        role = aws.iam.Role(
+            name, description=description, assume_role_policy=trust, opts=self.child_options()
+        )
+        arns = {each: aws_policy_arn(each, partition=partition) for each in policies}
+        return role, [
+            aws.iam.RolePolicyAttachment(
+                f"{name}-{key}", role=role.name, policy_arn=arn, opts=self.child_options()
+            )
+            for key, arn in arns.items()
+        ]
+
+    def _addons(self, name: str, partition: str, cluster: eks.Cluster) -> list[Resource]:
+        """Create the EKS Pod Identity Agent, and then VPC CNI with a role of its own, instead of
+        the node's.
+
+        Without the agent VPC CNI fails and logs nothing, and without VPC CNI nodes do not get
+        ready. In the China regions, where EKS Pod Identity is not proven, the role is by IRSA,
+        without agent.
+        https://docs.aws.amazon.com/eks/latest/userguide/cni-iam-role.html
+        """
+        by_irsa = partition == "aws-cn"
+        trusting = irsa_trust_policy if by_irsa else pod_identity_trust_policy
+        trusted = self.provider_arn if by_irsa else self.cluster_arn
+        trust = trusted.apply(lambda known: json.dumps(trusting([known], [CNI_ACCOUNT])))
+        role, attached = self._role(
+            f"{name}-vpc-cni", "VPC CNI of an EKS cluster", trust, partition, CNI_POLICY
+        )
+        ready: list[Resource] = [*attached]
+        if by_irsa:
+            of_cni: dict[str, Any] = {"service_account_role_arn": role.arn}
+        else:
+            agent = self._addon(name, "eks-pod-identity-agent", cluster, self.child_options())
+            ready.append(agent)
+            association = {"role_arn": role.arn, "service_account": CNI_ACCOUNT.name}
+            of_cni = {"pod_identity_associations": [association]}
+        # Before version 0.2 it was pulumi-eks' add-on, which becomes ours in place.
+        old = pulumi.create_urn(f"{name}-vpc-cni", "eks:index:VpcCniAddon", parent=cluster.urn)
+        opts = self.child_options(aliases=[Alias(parent=old)], depends_on=ready)
+        return [*ready, self._addon(name, "vpc-cni", cluster, opts, **of_cni)]
+
+    def _addon(
+        self, name: str, addon: str, cluster: eks.Cluster, opts: ResourceOptions, **args: Any
+    ) -> aws.eks.Addon:
+        newest = aws.eks.get_addon_version_output(
+            addon_name=addon,
+            kubernetes_version=cluster.eks_cluster.version,
+            most_recent=True,
+            opts=InvokeOptions(parent=self),
+        )
+        return aws.eks.Addon(
+            f"{name}-{addon}",
+            cluster_name=cluster.eks_cluster.name,
+            addon_name=addon,
+            # The newest, as pulumi-eks does: it follows the cluster's version.
+            addon_version=newest.version,
+            # EKS puts a VPC CNI of its own on a new cluster.
+            resolve_conflicts_on_create="OVERWRITE",
+            resolve_conflicts_on_update="OVERWRITE",
+            opts=opts,
+            **args,
+        )
+
     def _control_plane(self, name: str, args: EksClusterArgs) -> eks.Cluster:
-        spec = args.control_plane
-        if not spec.endpoint_public_access:
+        spec, role = args.control_plane, args.role_arn
+        public, auto = spec.endpoint_public_access, args.auto_mode
+        if not public:
             pulumi.log.warn(
                 f"cluster {args.cluster_name or name!r} has no public endpoint: this deployment, "
                 "and every client, must run in its VPC or in a network connected to it",
@@ -150,29 +201,23 @@ class EksCluster(Cluster):
             skip_default_security_groups=True,
             # EKS's default is true; said to pulumi-eks, it would ask for the API server's health
             # from here for up to five minutes, in vain from outside of the CIDR blocks.
-            endpoint_public_access=None if spec.endpoint_public_access else False,
+            endpoint_public_access=None if public else False,
             endpoint_private_access=spec.endpoint_private_access,
             # Always said: the aws provider keeps the old blocks when they are left out.
-            public_access_cidrs=(
-                list(spec.public_access_cidrs) if spec.endpoint_public_access else None
-            ),
+            public_access_cidrs=[*spec.public_access_cidrs] if public else None,
             enabled_cluster_log_types=list(spec.log_types),
             encryption_config_key_arn=spec.encryption_key_arn,
             deletion_protection=spec.deletion_protection,
             authentication_mode=eks.AuthenticationMode.API,
-            provider_credential_opts=(
-                eks.KubeconfigOptionsArgs(role_arn=args.role_arn) if args.role_arn else None
-            ),
+            provider_credential_opts=eks.KubeconfigOptionsArgs(role_arn=role) if role else None,
             create_oidc_provider=False,
             skip_default_node_group=True,  # it is self-managed; ours is EKS's
             use_default_vpc_cni=True,  # the add-on is ours, since pulumi-eks' has the node's role
-            auto_mode=eks.AutoModeOptionsArgs(enabled=True) if args.auto_mode else None,
+            auto_mode=eks.AutoModeOptionsArgs(enabled=True) if auto else None,
             # The nodes of Auto Mode have their own.
-            coredns_addon_options=(
-                eks.CoreDnsAddonOptionsArgs(enabled=False) if args.auto_mode else None
-            ),
+            coredns_addon_options=eks.CoreDnsAddonOptionsArgs(enabled=False) if auto else None,
             # A preview then refuses; EKS would, once everything around the cluster is gone.
-            opts=ResourceOptions(parent=self, protect=spec.deletion_protection),
+            opts=self.child_options(protect=spec.deletion_protection),
         )
 
     def _grant_access(self, name: str, args: EksClusterArgs) -> None:
@@ -185,7 +230,7 @@ class EksCluster(Cluster):
                     f"{name}-{principal}",
                     cluster_name=self.cluster_name,
                     principal_arn=spec.principal_arn,
-                    opts=ResourceOptions(parent=self),
+                    opts=self.child_options(),
                 )
             aws.eks.AccessPolicyAssociation(
                 f"{name}-{principal}-{spec.policy}",
@@ -198,13 +243,8 @@ class EksCluster(Cluster):
                 ),
                 # Any change replaces it, and to EKS the new one is the old one: deleted last, it
                 # would take the access away.
-                opts=ResourceOptions(parent=self, delete_before_replace=True),
+                opts=self.child_options(delete_before_replace=True),
             )
-
-
-def _existing_provider_arn(known: Sequence[str]) -> str:
-    issuer_url, arn = known
-    return provider_arn_for(issuer_url, account_of(arn), partition=partition_of(arn))
 
 
 def _same_issuer(cluster_name: str, provider_arn: str, issuer_url: str) -> str:

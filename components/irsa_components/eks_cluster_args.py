@@ -10,7 +10,7 @@ from irsa.identity.arns import partition_of
 from irsa.identity.eks import STS_AUDIENCE
 
 from . import values
-from .taking_over import TakingOverArgs
+from ._component import ComponentArgs
 
 ANYWHERE: Final = "0.0.0.0/0"
 FEWEST_SUBNETS: Final = 2
@@ -58,20 +58,17 @@ class ControlPlaneArgs:
     Pulumi."""
 
     def __post_init__(self) -> None:
-        if not self.endpoint_public_access and not self.endpoint_private_access:
-            raise ValueError(
-                "endpoint_public_access and endpoint_private_access are both False: no client "
-                "could reach the API server; leave one True"
-            )
-        if self.endpoint_public_access and not self.public_access_cidrs:
-            raise ValueError(
-                "public_access_cidrs is empty; list the CIDR blocks that may reach the public "
-                "endpoint, or set endpoint_public_access=False"
-            )
-        if not self.endpoint_public_access and [*self.public_access_cidrs] not in ([], [ANYWHERE]):
-            raise ValueError(
-                "public_access_cidrs has no effect with endpoint_public_access=False; remove one"
-            )
+        public, blocks = self.endpoint_public_access, [*self.public_access_cidrs]
+        problems = {
+            "endpoint_public_access and endpoint_private_access are both False: no client could "
+            "reach the API server; leave one True": not public and not self.endpoint_private_access,
+            "public_access_cidrs is empty; list the CIDR blocks that may reach the public "
+            "endpoint, or set endpoint_public_access=False": public and not blocks,
+            "public_access_cidrs has no effect with endpoint_public_access=False; remove one": (
+                not public and blocks not in ([], [ANYWHERE])
+            ),
+        }
+        values.refuse(problems)
 
 
 @values.arguments
@@ -123,8 +120,10 @@ class NodeGroupArgs:
 
 
 @values.arguments
-class EksClusterArgs(TakingOverArgs):
+class EksClusterArgs(ComponentArgs):
     """Arguments of `EksCluster`."""
+
+    noun = "cluster"
 
     cluster_name: values.ClusterName | None = None
     """Name of the cluster in EKS; by default Pulumi makes one."""
@@ -178,35 +177,33 @@ class EksClusterArgs(TakingOverArgs):
     """Partition of the account, for the ARNs of AWS's own policies."""
 
     def __post_init__(self) -> None:
-        cluster = f"cluster {self.cluster_name!r}" if self.cluster_name else "the cluster"
-        if self.existing and self.cluster_name is None:
-            raise ValueError("existing=True is a cluster without a name; give cluster_name")
+        cluster = self.owner()
         defaults = (None, (), [], False, ControlPlaneArgs(), NodeGroupArgs())
         given = [each for each in OF_CREATED if getattr(self, each) not in defaults]
-        if given and self.existing:
-            raise ValueError(
-                f"{cluster}: {given[0]} cannot be set on an existing cluster; remove it, or remove "
-                "existing=True to create the cluster"
-            )
-        if self.auto_mode and self.nodes != NodeGroupArgs():
-            raise ValueError(
-                f"{cluster}: nodes has no effect with auto_mode=True, where EKS creates the nodes; "
-                "remove one"
-            )
-        if not self.existing and self.provider_arn is not None:
-            raise ValueError(
-                f"{cluster} is created, so its OIDC provider cannot exist yet; remove "
-                "provider_arn, or set existing=True"
-            )
-        if self.create_provider and (self.provider_arn is not None or not self.existing):
-            raise ValueError(
-                f"{cluster}: create_provider is for an existing cluster without an OIDC provider; "
-                "remove it, or remove provider_arn and set existing=True"
-            )
-        if self.existing and not self.create_provider and [*self.audiences] != [STS_AUDIENCE]:
-            raise ValueError(
-                f"{cluster}: audiences cannot be set on an existing OIDC provider; remove them"
-            )
+        problems = {
+            f"{cluster}: {''.join(given[:1])} cannot be set on an existing cluster; remove it, or "
+            "remove existing=True to create the cluster": given and self.existing,
+            f"{cluster}: nodes has no effect with auto_mode=True, where EKS creates the nodes; "
+            "remove one": self.auto_mode and self.nodes != NodeGroupArgs(),
+            f"{cluster} is created, so its OIDC provider cannot exist yet; remove provider_arn, or "
+            "set existing=True": not self.existing and self.provider_arn is not None,
+            f"{cluster}: create_provider is for an existing cluster without an OIDC provider; "
+            "remove it, or remove provider_arn and set existing=True": (
+                self.create_provider and (self.provider_arn is not None or not self.existing)
+            ),
+            f"{cluster}: audiences cannot be set on an existing OIDC provider; remove them": (
+                self.existing and not self.create_provider and [*self.audiences] != [STS_AUDIENCE]
+            ),
+            f"{cluster}: {self.role_arn} creates the cluster, so EKS makes it an administrator; "
+            "remove it from access_entries": (
+                not self.existing
+                and self.role_arn in [each.principal_arn for each in self.access_entries]
+            ),
+            # pulumi-eks would look for the default VPC, which need not be theirs nor exist.
+            f"{cluster} has one of subnet_ids and vpc_id; give both, or neither for the default "
+            "VPC": (self.subnet_ids is None) is not (self.vpc_id is None),
+        }
+        values.refuse(problems)
         for name in ("provider_arn", "role_arn"):
             arn = getattr(self, name)
             if isinstance(arn, str) and partition_of(arn) != self.partition:
@@ -214,28 +211,8 @@ class EksClusterArgs(TakingOverArgs):
                     f"{cluster}: {name} {arn} is not in partition {self.partition}; begin it with "
                     f"arn:{self.partition}:"
                 )
-        if not self.existing and self.role_arn in [
-            entry.principal_arn for entry in self.access_entries
-        ]:
-            raise ValueError(
-                f"{cluster}: {self.role_arn} creates the cluster, so EKS makes it an "
-                "administrator; remove it from access_entries"
-            )
-        if self.subnet_ids is not None or self.vpc_id is not None:
-            self._check_network(cluster)
-
-    @property
-    def makes_provider(self) -> bool:
-        """True if the component creates the OIDC provider."""
-        return self.create_provider or not self.existing
-
-    def _check_network(self, cluster: str) -> None:
-        if self.subnet_ids is None or self.vpc_id is None:
-            # pulumi-eks would look for the default VPC, which need not be theirs nor exist.
-            raise ValueError(
-                f"{cluster} has one of subnet_ids and vpc_id; give both, or neither for the "
-                "default VPC"
-            )
+        if self.subnet_ids is None:
+            return
         plain = [each for each in self.subnet_ids if isinstance(each, str)]
         for subnet_id in plain:
             if plain.count(subnet_id) > 1:

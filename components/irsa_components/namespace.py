@@ -1,18 +1,17 @@
 """A namespace of the cluster: created, or used without changes."""
 
-import pulumi
 import pulumi_kubernetes as k8s
 from pulumi import Output, ResourceOptions
 
-from irsa.identity.pulumi_types import NAMESPACE
-
 from . import values
-from .taking_over import TakingOverArgs, aliases
+from ._component import Component, ComponentArgs
 
 
 @values.arguments
-class NamespaceArgs(TakingOverArgs):
+class NamespaceArgs(ComponentArgs):
     """Arguments of `Namespace`."""
+
+    noun = "namespace"
 
     namespace: values.NamespaceName
     """Name of the namespace."""
@@ -23,36 +22,23 @@ class NamespaceArgs(TakingOverArgs):
     force_destroy: bool = False
     """Delete the namespace, and everything in it, when it leaves the stack. By default it stays."""
 
-    def __post_init__(self) -> None:
-        if self.existing and self.force_destroy:
-            raise ValueError(
-                f"namespace {self.namespace!r}: existing=True is never deleted; remove "
-                "force_destroy"
-            )
 
-
-class Namespace(pulumi.ComponentResource):
+class Namespace(Component):
     """A namespace for workloads. Deleting one deletes all that is in it, so it stays by default."""
 
     namespace: Output[str]
     """Name of the namespace, once it exists."""
 
     def __init__(self, name: str, args: NamespaceArgs, opts: ResourceOptions | None = None) -> None:
-        super().__init__("irsa:index:Namespace", name, {}, opts)
-        children = [] if args.existing else [("namespace", NAMESPACE)]
-        old = aliases(f"namespace {args.namespace!r}", args, children)
+        super().__init__("Namespace", name, args, opts)
         if args.existing:
-            namespace = k8s.core.v1.Namespace.get(
-                name, args.namespace, opts=ResourceOptions(parent=self)
-            )
+            namespace = k8s.core.v1.Namespace.get(name, args.namespace, opts=self.child_options())
         else:
             namespace = k8s.core.v1.Namespace(
                 name,
                 metadata=k8s.meta.v1.ObjectMetaArgs(name=args.namespace),
-                opts=ResourceOptions(
-                    parent=self,
-                    retain_on_delete=not args.force_destroy,
-                    aliases=old.get("namespace"),
+                opts=self.child_options(
+                    "namespace", k8s.core.v1.Namespace, retain_on_delete=not args.force_destroy
                 ),
             )
         self.namespace = namespace.metadata.name

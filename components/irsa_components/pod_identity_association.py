@@ -2,23 +2,21 @@
 
 from typing import Annotated
 
-import pulumi
 import pulumi_aws as aws
 from pulumi import Alias, Input, Output, ResourceOptions
 
 from irsa.identity.arns import cluster_arn
 from irsa.identity.pod_identity import check_role
-from irsa.identity.pulumi_types import ASSOCIATION
 
 from . import values
+from ._component import Component, ComponentArgs
 from .cluster import Cluster
 from .service_account import ServiceAccount
 from .service_account_role import ServiceAccountRole
-from .taking_over import TakingOverArgs, aliases
 
 
 @values.arguments
-class PodIdentityAssociationArgs(TakingOverArgs):
+class PodIdentityAssociationArgs(ComponentArgs):
     """Arguments of `PodIdentityAssociation`."""
 
     cluster: Annotated[Cluster | None, values.gives("cluster_arn")] = None
@@ -61,7 +59,7 @@ class PodIdentityAssociationArgs(TakingOverArgs):
             self.role.check_association(self.service_account, not self.disable_session_tags)
 
 
-class PodIdentityAssociation(pulumi.ComponentResource):
+class PodIdentityAssociation(Component):
     """An EKS Pod Identity association."""
 
     association_id: Output[str]
@@ -73,13 +71,11 @@ class PodIdentityAssociation(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: PodIdentityAssociationArgs, opts: ResourceOptions | None = None
     ) -> None:
-        super().__init__("irsa:index:PodIdentityAssociation", name, {}, opts)
-
+        account = args.service_account
+        super().__init__("PodIdentityAssociation", name, args, opts, f"association of {account}")
         cluster = Output.from_input(args.cluster_arn).apply(cluster_arn)
         optional = {"policy": args.session_policy, "targetRoleArn": args.target_role_arn}
-        account = args.service_account
         self._account = account
-        old = aliases(f"association of {account}", args, [("association", ASSOCIATION)])
         association = self.association = aws.eks.PodIdentityAssociation(
             # With its account in the name, that of another account is another resource: it is
             # created, and its Pods are ready, before the old account's is deleted.
@@ -90,14 +86,15 @@ class PodIdentityAssociation(pulumi.ComponentResource):
             service_account=account.name,
             # Checked before a replaced association is deleted.
             role_arn=Output.all(args.role_arn, args.cluster_arn).apply(
-                values.in_apply(lambda arns: check_role(*arns), f"association of {account}: ")
+                values.in_apply(lambda arns: check_role(*arns), f"{self._owner}: ")
             ),
             target_role_arn=args.target_role_arn,
             policy=args.session_policy,
             disable_session_tags=args.disable_session_tags,
-            opts=ResourceOptions(
-                parent=self,
-                aliases=[Alias(name=name), *old.get("association", ())],
+            opts=self.child_options(
+                "association",
+                aws.eks.PodIdentityAssociation,
+                aliases=[Alias(name=name)],
                 import_=args.imported_id,
                 delete_before_replace=True,  # EKS accepts one for a service account
                 # EKS changes them in place, but keeps what the aws provider leaves out.

@@ -122,6 +122,11 @@ def _known(value: Any, change: Callable[[Any], Any]) -> Any:
     return change(value)
 
 
+def _change(fields: Fields, key: str, change: Callable[..., Any], *given: Any) -> None:
+    """Change a field, by a function whose last argument is its value."""
+    fields[key] = _known(fields.get(key), partial(change, *given))
+
+
 def _fields(value: Any) -> Fields:
     """Return a copy of a dictionary, or of a typed value's fields, without those left out."""
     if value is not None and not isinstance(value, Mapping) and not hasattr(value, "__dict__"):
@@ -140,16 +145,12 @@ def _plain(value: Any) -> Fields:
 def _template(additions: PodAdditions, template: Any) -> Fields:
     fields = _fields(template)
     annotations: Fields = {HASH_ANNOTATION: _hash(additions.identity)}
-    spec = fields.get("spec")
     if additions.injected and additions.containers is not None:
-        annotations[SKIP_CONTAINERS_ANNOTATION] = _known(spec, partial(_others, additions))
-    return {
-        **fields,
-        "metadata": _known(
-            fields.get("metadata"), partial(_metadata, annotations, additions.injected)
-        ),
-        "spec": _known(spec, partial(_spec, additions)),
-    }
+        others = partial(_others, additions)
+        annotations[SKIP_CONTAINERS_ANNOTATION] = _known(fields.get("spec"), others)
+    _change(fields, "metadata", _metadata, annotations, additions.injected)
+    _change(fields, "spec", _spec, additions)
+    return fields
 
 
 def _hash(identity: Mapping[str, Input[str]]) -> Output[str]:
@@ -167,8 +168,8 @@ def _metadata(annotations: Fields, injected: bool, metadata: Any) -> Fields:
             f"annotation {SKIP_CONTAINERS_ANNOTATION} is the identity's; list the containers that "
             "get it in its `containers`"
         )
-    given = fields.get("annotations")
-    return {**fields, "annotations": _known(given, lambda own: {**_fields(own), **annotations})}
+    _change(fields, "annotations", lambda own: {**_fields(own), **annotations})
+    return fields
 
 
 def _others(additions: PodAdditions, spec: Any) -> Output[str]:
@@ -188,20 +189,19 @@ def _others(additions: PodAdditions, spec: Any) -> Output[str]:
 
 
 def _spec(additions: PodAdditions, spec: Any) -> Fields:
-    fields = _fields(spec)
+    fields = {"automountServiceAccountToken": False, **_fields(spec)}
     system = {key: _plain(fields.get(key)) for key in ("nodeSelector", "os")}
     linux = without_agent(system, {}) != "Windows"  # where the API server refuses Linux's settings
     name = fields.get("serviceAccountName") or fields.pop("serviceAccount", None)  # its old field
-    added: Fields = {"serviceAccountName": _known(name, partial(_account_name, additions))}
+    fields["serviceAccountName"] = _known(name, partial(_account_name, additions))
     if linux:
-        added["securityContext"] = _known(fields.get("securityContext"), _pod_security)
-    for key in ("initContainers", "containers"):
-        if key in fields:
-            added[key] = _known(fields[key], partial(_containers, additions, linux))
+        _change(fields, "securityContext", _pod_security)
+    for key in {"initContainers", "containers"} & fields.keys():
+        _change(fields, key, _containers, additions, linux)
     volumes = [_HOME_VOLUME, *additions.volumes] if linux else additions.volumes
     if volumes:
-        added["volumes"] = _known(fields.get("volumes"), partial(_with, volumes, "name"))
-    return {"automountServiceAccountToken": False, **fields, **added}
+        _change(fields, "volumes", _with, volumes, "name")
+    return fields
 
 
 def _account_name(additions: PodAdditions, given: Any) -> Any:
@@ -229,34 +229,29 @@ def _container(additions: PodAdditions, linux: bool, container: Any) -> Fields:
     fields = _fields(container)
     security, env, mounts = fields.get("securityContext"), [], []
     if linux:
-        fields["securityContext"] = _known(security, _security)
+        _change(fields, "securityContext", _security)
     if linux and "readOnlyRootFilesystem" not in _plain(security):
         env.append({"name": "HOME", "value": HOME})  # where the AWS CLI caches sessions
         mounts.append(_HOME_MOUNT)
     if additions.containers is None or fields.get("name") in additions.containers:
         container_name = f"container {fields.get('name')!r}"
         if "env" in fields:
-            check = partial(_checked_env, container_name, additions.env)
-            fields["env"] = _known(fields["env"], check)
+            _change(fields, "env", _checked_env, container_name, additions.env)
         if "envFrom" in fields:
-            look = partial(_seen, f"{additions.account}: {container_name}", additions.warn)
-            fields["envFrom"] = _known(fields["envFrom"], look)
+            owner = f"{additions.account}: {container_name}"
+            _change(fields, "envFrom", _seen, owner, additions.warn)
         env += additions.env
         mounts += additions.mounts
     if env:
-        fields["env"] = _known(fields.get("env"), partial(_with, env, "name"))
+        _change(fields, "env", _with, env, "name")
     if mounts:
-        fields["volumeMounts"] = _known(
-            fields.get("volumeMounts"), partial(_with, mounts, "mountPath")
-        )
+        _change(fields, "volumeMounts", _with, mounts, "mountPath")
     return fields
 
 
 def _security(given: Any) -> Fields:
     fields = _fields(given)
-    fields["capabilities"] = _known(
-        fields.get("capabilities"), lambda own: {**_NO_CAPABILITIES, **_fields(own)}
-    )
+    _change(fields, "capabilities", lambda own: {**_NO_CAPABILITIES, **_fields(own)})
     if fields.get("privileged"):  # which Kubernetes refuses without escalation
         fields.setdefault("allowPrivilegeEscalation", True)
     return {**_SECURITY, **fields}

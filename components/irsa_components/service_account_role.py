@@ -15,7 +15,6 @@ from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.names import check_tags, owning_stack
 from irsa.identity.pod_identity import service_account_trust_policy
 from irsa.identity.policies import assume_role_permissions_policy
-from irsa.identity.pulumi_types import ATTACHMENT, POLICY
 from irsa.identity.quotas import (
     ATTACHED_POLICIES_MAX,
     DESCRIPTION_MAX,
@@ -25,12 +24,9 @@ from irsa.identity.quotas import (
 from irsa.identity.subjects import ServiceAccountPattern, Subject, parse_service_accounts
 
 from . import values
-from ._iam import iam_name, managed_policy, remove_other_policies, wait_for
-from ._roles import RoleArgs, add_policies
+from ._roles import Role, RoleArgs, managed_policy
 from .cluster import Cluster
 from .service_account import ServiceAccount
-from .taking_over import aliases
-from .values import in_apply
 
 
 @values.arguments
@@ -100,33 +96,21 @@ class ServiceAccountRoleArgs(RoleArgs):
         owner = self.owner()
         clusters = [*self.provider_arns, *self.cluster_arns]
         self.check_policies([*clusters, *self.role_b_arns])
-        if self.imported and (self.role_name is None or self.taken_over):
-            raise ValueError(
-                f"{owner}: imported names a role of no stack by role_name; give that, and remove "
-                "taken_over"
-            )
-        if not self.parsed_subjects or not clusters:
-            raise ValueError(
-                f"{owner} trusts no principal; give service_accounts, and one of irsa_clusters "
-                "or pod_identity_clusters (or their provider_arns, cluster_arns)"
-            )
-        if self.disable_session_tags and not self.cluster_arns:
-            raise ValueError(
-                f"{owner}: disable_session_tags is for EKS Pod Identity; remove it, or give "
-                "cluster_arns"
-            )
-        _ = self.warnings  # refuses a mistake in further_statements
         attached = len(self.policy_arns) + bool(self.role_b_arns)
-        if attached > ATTACHED_POLICIES_MAX:
-            raise ValueError(
-                f"{owner} has {attached} managed policies; IAM attaches at most "
-                f"{ATTACHED_POLICIES_MAX} to a role, merge some"
-            )
-
-    def children(self) -> list[tuple[str, str]]:
-        """Return the keys and type tokens of the component's children."""
-        further = [("assume-role", ATTACHMENT), ("assume-role-policy", POLICY)]
-        return [*super().children(), *(further if self.role_b_arns else ())]
+        problems = {
+            f"{owner}: imported names a role of no stack by role_name; give that, and remove "
+            "taken_over": self.imported and (self.role_name is None or self.taken_over),
+            f"{owner} trusts no principal; give service_accounts, and one of irsa_clusters or "
+            "pod_identity_clusters (or their provider_arns, cluster_arns)": (
+                not self.parsed_subjects or not clusters
+            ),
+            f"{owner}: disable_session_tags is for EKS Pod Identity; remove it, or give "
+            "cluster_arns": self.disable_session_tags and not self.cluster_arns,
+            f"{owner} has {attached} managed policies; IAM attaches at most "
+            f"{ATTACHED_POLICIES_MAX} to a role, merge some": attached > ATTACHED_POLICIES_MAX,
+        }
+        values.refuse(problems)
+        _ = self.warnings  # refuses a mistake in further_statements
 
     @cached_property
     def parsed_subjects(self) -> list[Subject]:
@@ -152,7 +136,7 @@ class ServiceAccountRoleArgs(RoleArgs):
         return bool(self.cluster_arns) and not self.disable_session_tags
 
 
-class ServiceAccountRole(pulumi.ComponentResource):
+class ServiceAccountRole(Role):
     """An IAM role whose trust policy always names subject and audience."""
 
     role_arn: Output[str]
@@ -167,74 +151,58 @@ class ServiceAccountRole(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: ServiceAccountRoleArgs, opts: ResourceOptions | None = None
     ) -> None:
-        super().__init__("irsa:index:ServiceAccountRole", name, {}, opts)
-        self._args, self._owner = args, args.owner(name)
-        old = aliases(self._owner, args, args.children())
-        for subject in args.parsed_subjects:
-            if isinstance(subject, ServiceAccountPattern) and subject.whole_namespace:
-                pulumi.log.warn(
-                    f"{self._owner} trusts every service account of namespace "
-                    f"{subject.namespace!r}: any user who may create a pod there gets its "
-                    "permissions",
-                    self,
-                )
-
+        super().__init__("ServiceAccountRole", name, args, opts)
+        self._args = args
+        warnings = [
+            f"{self._owner} trusts every service account of namespace {each.namespace!r}: any user "
+            "who may create a pod there gets its permissions"
+            for each in args.parsed_subjects
+            if isinstance(each, ServiceAccountPattern) and each.whole_namespace
+        ]
         if args.disable_session_tags:
-            pulumi.log.warn(
-                f"{self._owner} trusts every association of its clusters: without "
-                "session tags, the association alone decides which service account gets the role",
-                self,
+            warnings.append(
+                f"{self._owner} trusts every association of its clusters: without session tags, "
+                "the association alone decides which service account gets the role"
             )
-        for warning in args.warnings:
+        for warning in (*warnings, *args.warnings):
             pulumi.log.warn(warning, self)
 
-        logical_name = iam_name(args.path, args.role_name, name)
-        imported = args.role_name if args.imported else None
-        role = self.role = aws.iam.Role(
-            logical_name,
-            name=_unowned(imported, self) if imported else args.role_name,
-            path=args.path,
-            description=args.description or _description(args),
-            assume_role_policy=Output.all([*args.provider_arns], [*args.cluster_arns]).apply(
-                in_apply(partial(_trust_policy, args), f"{self._owner}: ")
-            ),
-            permissions_boundary=args.permissions_boundary,
-            max_session_duration=args.max_session_duration,
-            tags=dict(args.tags) or None,
-            opts=ResourceOptions(parent=self, import_=imported, aliases=old.get("role")),
-        )
         policy_arns = dict(args.policy_arns)
         if args.role_b_arns:
             policy_name = f"{args.role_name or name}-assume-role"
             policy_arns["assume-role"] = managed_policy(
+                self,
+                "assume-role-policy",
                 policy_name,
                 policy_name if args.role_name else None,
                 Output.all(*args.role_b_arns).apply(
                     lambda arns: assume_role_permissions_policy(*arns, tag_session=args.tagged)
                 ),
                 description="Assume further roles by role chaining",
-                parent=self,
-                aliases=old.get("assume-role-policy"),
             ).arn
-        policies = add_policies(
-            role,
-            logical_name,
+        imported = args.role_name if args.imported else None
+        policies = self._create(
+            name,
             args,
             policy_arns,
-            owner=self._owner,
-            parent=self,
-            aliases=old,
-            imported_from=imported,
+            partial(_trust_policy, args),
+            Output.all([*args.provider_arns], [*args.cluster_arns]),
+            imported=imported,
+            name=_unowned(imported, self) if imported else args.role_name,
+            description=args.description or _description(args),
+            tags=dict(args.tags) or None,
         )
         if args.exclusive:
-            remove_other_policies(
-                role, logical_name, policy_arns, [*args.policies], after=policies, parent=self
+            # After the attachments: the resource attaches what is missing, too.
+            last, own = self.child_options(depends_on=policies), self.role.pulumi_resource_name
+            aws.iam.RolePolicyAttachmentsExclusive(
+                own, role_name=self.role.name, policy_arns=[*policy_arns.values()], opts=last
+            )
+            aws.iam.RolePoliciesExclusive(
+                own, role_name=self.role.name, policy_names=[*args.policies], opts=last
             )
 
-        self.role_arn = wait_for(role.arn, *policies)
-        # A name of Pulumi's has a random part, which a preview does not know.
-        self.role_name = role.name if args.role_name else role.id
-        self.role_unique_id = role.unique_id
+        self.role_unique_id = self.role.unique_id
         self.register_outputs(
             {
                 "role_arn": self.role_arn,
@@ -249,43 +217,40 @@ class ServiceAccountRole(pulumi.ComponentResource):
     def check_irsa(self, account: ServiceAccount, audience: str) -> None:
         """Raise ValueError for a service account whose tokens the trust policy refuses."""
         role, args = self._owner, self._args
-        if not args.provider_arns and not args.further_statements:
-            raise ValueError(
-                f"{role} trusts no OIDC provider, so {account} cannot assume it by IRSA; give the "
-                "role irsa_clusters, or the pods pod_identity instead of the role"
-            )
-        self._check_subject(account)
-        if audience != args.audience and not args.further_statements:
-            raise ValueError(
-                f"{role} admits tokens for audience {args.audience!r}, and those of {account} are "
-                f"for {audience!r}; give both the same audience"
-            )
+        problems = {
+            f"{role} trusts no OIDC provider, so {account} cannot assume it by IRSA; give the role "
+            "irsa_clusters, or the pods pod_identity instead of the role": not args.provider_arns,
+            **self._of_subject(account),
+            f"{role} admits tokens for audience {args.audience!r}, and those of {account} are for "
+            f"{audience!r}; give both the same audience": audience != args.audience,
+        }
+        if not args.further_statements:  # which may admit others
+            values.refuse(problems)
 
     def check_association(self, account: ServiceAccount, session_tags: bool) -> None:
         """Raise ValueError for a service account whose association the trust policy refuses."""
         role, args = self._owner, self._args
-        if not args.cluster_arns and not args.further_statements:
-            raise ValueError(
-                f"{role} does not trust EKS Pod Identity, so no association gives it to {account}; "
-                "give the role pod_identity_clusters"
-            )
-        if args.tagged:
-            self._check_subject(account)
+        problems = {
+            f"{role} does not trust EKS Pod Identity, so no association gives it to {account}; "
+            "give the role pod_identity_clusters": not args.cluster_arns,
+            **(self._of_subject(account) if args.tagged else {}),
+        }
+        if not args.further_statements:
+            values.refuse(problems)
         if args.tagged and not session_tags:
             raise ValueError(
                 f"{role} admits associations with session tags only, and the one of {account} has "
                 "none; give disable_session_tags to both, or to neither"
             )
 
-    def _check_subject(self, account: ServiceAccount) -> None:
-        args = self._args
-        # A name has no brackets, and further statements may admit others.
-        names = [f"{each.namespace}/{each[1]}" for each in args.parsed_subjects]
-        if not args.further_statements and not any(fnmatchcase(str(account), n) for n in names):
-            raise ValueError(
-                f"{self._owner} does not trust service account {account}: it trusts "
-                f"{', '.join(names)}; give both the same ServiceAccount"
-            )
+    def _of_subject(self, account: ServiceAccount) -> dict[str, bool]:
+        # A name has no brackets.
+        names = [f"{each.namespace}/{each[1]}" for each in self._args.parsed_subjects]
+        message = (
+            f"{self._owner} does not trust service account {account}: it trusts "
+            f"{', '.join(names)}; give both the same ServiceAccount"
+        )
+        return {message: not any(fnmatchcase(str(account), each) for each in names)}
 
 
 def _unowned(role_name: str, parent: pulumi.Resource) -> Output[str]:

@@ -3,7 +3,6 @@
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Mapping
 from concurrent.futures import Future
 from functools import partial
 from typing import Any, Final
@@ -23,8 +22,6 @@ from .threaded_hook import ThreadedHook
 
 HOOK: Final = "pods start with their credentials"
 
-_tasks: set[asyncio.Task[None]] = set()  # the event loop keeps none of its own
-
 
 def start_gate(account: ServiceAccount, kubeconfig: Output[str]) -> ResourceHookBinding:
     """Return hooks for what runs pods of a service account: they wait until Pods of its template
@@ -40,14 +37,11 @@ def start_gate(account: ServiceAccount, kubeconfig: Output[str]) -> ResourceHook
     name = f"{account}: {HOOK}"
     names[name] += 1
     again = f" ({names[name]})" if names[name] > 1 else ""
-    known = Future[str | None]()
 
-    async def resolve() -> None:
-        known.set_result(str(await kubeconfig.future()) if await kubeconfig.is_known() else None)
+    async def resolve() -> str | None:
+        return str(await kubeconfig.future()) if await kubeconfig.is_known() else None
 
-    task = asyncio.get_running_loop().create_task(resolve())
-    _tasks.add(task)
-    task.add_done_callback(_tasks.discard)
+    known = asyncio.run_coroutine_threadsafe(resolve(), asyncio.get_running_loop())
     hook = ThreadedHook(f"{name}{again}", partial(_wait, account, known), monitor)
     return ResourceHookBinding(before_create=[hook], before_update=[hook])
 
@@ -76,15 +70,6 @@ def _wait(
                 check_command(kubeconfig)
         elif new:
             ref = ServiceAccountRef(account.namespace, account.name)
-            wait_for_credentials(str(kubeconfig), ref, _whole(new[0]), pause)
+            wait_for_credentials(str(kubeconfig), ref, new[0], pause)
     except CollectError as error:
         raise RunError(f"Pods of {account} {error}") from None
-
-
-def _whole(value: Any) -> Any:
-    """Return the value with its whole numbers as integers: the engine has floating-point ones."""
-    if isinstance(value, Mapping):
-        return {key: _whole(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_whole(each) for each in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -95,9 +95,12 @@ def _set(**settings: Any) -> None:
 
 def _plain(value: Any) -> Any:
     """Return the value without marks of secrets and outputs: the SDK would make Outputs of them,
-    which only its event loop can read. An unknown one stays the engine's text for it."""
+    which only its event loop can read. An unknown one stays the engine's text for it; the engine's
+    numbers are floating-point ones."""
     if isinstance(value, list):
         return [_plain(each) for each in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
     if not isinstance(value, dict):
         return value
     if _special_sig_key in value:

@@ -56,34 +56,35 @@ def in_apply(function: Callable[..., T], owner: str = "") -> Callable[..., T]:
     return call
 
 
-def one_of(*choices: str) -> Callable[[str], None]:
-    """Return a check for one of several texts."""
-
-    def check(value: str) -> None:
-        if value not in choices:
-            raise ValueError(f"{value!r} is not one of {', '.join(choices)}")
+def _check(holds: Callable[[Any], object], problem: Callable[[Any], str]) -> Callable[[Any], None]:
+    def check(value: Any) -> None:
+        if not holds(value):
+            raise ValueError(problem(value))
 
     return check
+
+
+def one_of(*choices: str) -> Callable[[str], None]:
+    """Return a check for one of several texts."""
+    return _check(choices.__contains__, lambda e: f"{e!r} is not one of {', '.join(choices)}")
 
 
 def matching(pattern: str, form: str) -> Callable[[str], None]:
     """Return a check for text of a form."""
-
-    def check(value: str) -> None:
-        if not re.fullmatch(pattern, value):
-            raise ValueError(f"{value[:60]!r} is not {form}")
-
-    return check
+    return _check(re.compile(pattern).fullmatch, lambda text: f"{text[:60]!r} is not {form}")
 
 
 def within(numbers: range) -> Callable[[int], None]:
     """Return a check for a number of a range."""
+    limits = f"{numbers.start} to {numbers.stop - 1}"
+    return _check(numbers.__contains__, lambda number: f"{number} is outside of {limits}")
 
-    def check(value: int) -> None:
-        if value not in numbers:
-            raise ValueError(f"{value} is outside of {numbers.start} to {numbers.stop - 1}")
 
-    return check
+def refuse(problems: Mapping[str, object]) -> None:
+    """Raise ValueError with the first of the messages whose condition is true."""
+    for problem, holds in problems.items():
+        if holds:
+            raise ValueError(problem)
 
 
 def _check_session_policy(text: str) -> None:
@@ -144,6 +145,9 @@ VpcId = Annotated[
 
 
 _hints: dict[type, dict[str, Any]] = {}
+"""Annotations with their checks, by class."""
+_together: dict[type, Callable[[Any], None]] = {}
+"""Checks of fields together, by the class that declares one; a class has its bases' first."""
 
 
 def read(
@@ -194,15 +198,16 @@ def arguments(kind: type[T]) -> type[T]:
 
     Raises ValueError with the field's name for a value of another type, and for one that a check
     in ``Annotated`` refuses. An output given for an `Input` is checked when its value is known, and
-    then ends the program with `pulumi.RunError`. ``__post_init__`` checks fields together.
+    then ends the program with `pulumi.RunError`. ``__post_init__`` checks fields together, after
+    that of the base class.
     """
     own = dict(kind.__annotations__)
     inherited = next((_hints[each] for each in kind.__mro__ if each in _hints), {})
     hints = _hints[kind] = {**inherited, **own}
     kind.__annotations__ = {name: _stripped(hint) for name, hint in own.items()}
     objects = {name: each for name, hint in hints.items() for each in _gives_of(hint)}
-    given = vars(kind).get("__post_init__")
-    check_together: Callable[[Any], None] = given or getattr(kind, "check_together", _nothing)
+    if "__post_init__" in vars(kind):
+        _together[kind] = vars(kind)["__post_init__"]
 
     def __post_init__(self: Any) -> None:  # noqa: N807 - dataclasses' name
         for name, hint in hints.items():
@@ -211,10 +216,11 @@ def arguments(kind: type[T]) -> type[T]:
         for name, attributes in objects.items():
             for argument, attribute in attributes.items():
                 object.__setattr__(self, argument, _from_object(self, name, argument, attribute))
-        check_together(self)
+        for each in reversed(kind.__mro__):
+            if each in _together:
+                _together[each](self)
 
     kind.__post_init__ = __post_init__  # type: ignore[attr-defined]
-    kind.check_together = check_together  # type: ignore[attr-defined]
     made = dataclass(frozen=True, kw_only=True)(kind)
     for name in objects.keys() & own.keys():
         del made.__annotations__[name]  # for Pulumi's analyzer, which knows no such type
@@ -241,9 +247,6 @@ def _from_object(args: Any, name: str, argument: str, attribute: str) -> Any:
     if text is not None and text is not FROM_OBJECT and text is not found:
         raise ValueError(f"{name} and {argument} are both given; remove {argument}")
     return found
-
-
-def _nothing(_: object) -> None: ...
 
 
 def _stripped(hint: Any) -> Any:
@@ -311,25 +314,22 @@ def _known(kind: type, path: str, hint: Any, value: Any, stack: str) -> Any:
     return _checked(kind, f"{kind.__name__}.{path}", hint, value)
 
 
-_WANTED = {bool: "True or False", int: "a whole number", str: "text"}
-_WANTED |= {Sequence: "a list", Mapping: "a mapping"}
+_SPOKEN: dict[Any, str] = {bool: "True or False", int: "a whole number", str: "text"}
+_SPOKEN |= dict.fromkeys((Sequence, list), "a list") | dict.fromkeys((Mapping, dict), "a mapping")
 
 
 def _wanted(expected: type, value: object) -> str:
     if isinstance(value, Output):
         return "a plain value"
-    return _WANTED.get(expected) or f"{expected.__name__}(…)"
+    return _SPOKEN.get(expected) or f"{expected.__name__}(…)"
 
 
 def _described(value: object) -> str:
     """Describe a value of a wrong type; a text is shown, since secrets are wanted as text."""
     if isinstance(value, Output):
         return "the output of a resource"
-    if isinstance(value, str):
-        return f"the text {value!r}"
     if value is None or isinstance(value, bool):
         return repr(value)
-    if isinstance(value, int | float):
-        return f"the number {value!r}"
-    kinds = {list: "a list", dict: "a mapping"}
-    return kinds.get(type(value), f"a value of type {type(value).__name__}")
+    if isinstance(value, str | int | float):
+        return f"the {'text' if isinstance(value, str) else 'number'} {value!r}"
+    return _SPOKEN.get(type(value)) or f"a value of type {type(value).__name__}"

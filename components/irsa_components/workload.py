@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import pulumi_kubernetes as k8s
 from pulumi import Input, Output, ResourceOptions
 
-from irsa.identity.pulumi_types import DEPLOYMENT
 from irsa.identity.subjects import check_workload_name
 
 from . import values
@@ -46,10 +45,6 @@ class WorkloadArgs(WorkloadIdentityArgs):
     pod_annotations: Mapping[str, Input[str]] = field(default_factory=dict)
     """Annotations of the pods."""
 
-    def children(self) -> list[tuple[str, str]]:
-        """Return the keys and type tokens of the component's children."""
-        return [*super().children(), ("deployment", DEPLOYMENT)]
-
 
 class Workload(WorkloadIdentity):
     """A `WorkloadIdentity`, and a Deployment of pods that have it.
@@ -85,7 +80,7 @@ class Workload(WorkloadIdentity):
                 selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector),
                 template=self.pod_template({"metadata": meta, "spec": args.pod_spec}),
             ),
-            opts=self.options(self._child_opts("deployment")),
+            opts=self.options(self._child_opts("deployment", k8s.apps.v1.Deployment)),
         )
         self.deployment_name = self.deployment.metadata.name
         self.pod_labels = Output.from_input(selector)

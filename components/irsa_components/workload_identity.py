@@ -1,5 +1,6 @@
 """AWS credentials for the pods of one service account, whatever controller runs them."""
 
+import base64
 from collections.abc import Sequence
 from dataclasses import field
 from functools import partial
@@ -16,31 +17,29 @@ from pulumi import (
     ResourceTransformResult,
 )
 
-from irsa.identity import pulumi_types as types
 from irsa.identity.eks import STS_AUDIENCE
 
 from . import values
+from ._component import Component, ComponentArgs
 from .credentials import (
+    CONFIG_FOLDER,
+    TOKEN_FOLDER,
     AccessKeyArgs,
     PodIdentityArgs,
     RoleChainArgs,
     TokenArgs,
-    add_key,
-    add_profiles,
-    role_annotations,
 )
 from .pod_template import PodAdditions, add_identity, map_template, namespace_of
 from .service_account import ServiceAccount
 from .service_account_role import ServiceAccountRole
 from .start_gate import start_gate
-from .taking_over import TakingOverArgs, aliases
 
 if TYPE_CHECKING:
     PodTemplate = Input[k8s.core.v1.PodTemplateSpecArgs | k8s.core.v1.PodTemplateSpecArgsDict]
 
 
 @values.arguments
-class WorkloadIdentityArgs(TakingOverArgs):
+class WorkloadIdentityArgs(ComponentArgs):
     """Arguments of `WorkloadIdentity`."""
 
     service_account: ServiceAccount
@@ -77,35 +76,24 @@ class WorkloadIdentityArgs(TakingOverArgs):
     default."""
 
     def __post_init__(self) -> None:
-        for name in ("role_arn", "pod_identity"):
-            if self.access_key is not None and getattr(self, name) is not None:
-                raise ValueError(
-                    f"{name} and access_key are both given, and every SDK uses the key and never "
-                    "the role; remove one"
-                )
-        if self.access_key is None and self.role_arn is None and self.pod_identity is None:
-            raise ValueError(
-                "the pods have no AWS identity; give role_arn, pod_identity or access_key"
-            )
-        if self.chain is not None and self.access_key is not None:
-            raise ValueError("chain starts from a role, not from access_key; remove one")
+        given = [each for each in ("role_arn", "pod_identity") if getattr(self, each) is not None]
+        by_key = self.access_key is not None
+        problems = {
+            f"{''.join(given[:1])} and access_key are both given, and every SDK uses the key and "
+            "never the role; remove one": given and by_key,
+            "the pods have no AWS identity; give role_arn, pod_identity or access_key": (
+                not given and not by_key
+            ),
+            "chain starts from a role, not from access_key; remove one": self.chain and by_key,
+        }
+        values.refuse(problems)
         if self.role is not None:
             self.role.check_irsa(self.service_account, self.token.audience or STS_AUDIENCE)
         if self.pod_identity is not None and self.pod_identity.association is not None:
             self.pod_identity.association.check_pods(self.service_account)
 
-    def children(self) -> list[tuple[str, str]]:
-        """Return the keys and type tokens of the component's children."""
-        existing = self.existing_service_account
-        found = [] if existing else [("service-account", types.SERVICE_ACCOUNT)]
-        if self.chain is not None:
-            found.append(("config", types.CONFIG_MAP))
-        if self.access_key is not None:
-            found.append(("secret", types.SECRET))
-        return found
 
-
-class WorkloadIdentity(pulumi.ComponentResource):
+class WorkloadIdentity(Component):
     """A service account, and what its pods need to reach AWS.
 
     The component's name is the name of its ConfigMap or Secret.
@@ -117,25 +105,17 @@ class WorkloadIdentity(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: WorkloadIdentityArgs, opts: ResourceOptions | None = None
     ) -> None:
-        super().__init__(f"irsa:index:{type(self).__name__}", name, {}, opts)
         account = args.service_account
+        super().__init__(type(self).__name__, name, args, opts, f"identity of {account}")
         # Children do not inherit them.
         depends_on = opts.depends_on if opts else None
-        old = aliases(f"identity of {account}", args, args.children())
-
-        def child_opts(key: str) -> ResourceOptions:
-            return ResourceOptions(parent=self, depends_on=depends_on, aliases=old.get(key))
-
-        profile_only = args.chain is not None and args.chain.profile_only
+        self._child_opts = partial(self.child_options, depends_on=depends_on)
+        chain, pods = args.chain, args.pod_identity
         role_arn = None if args.role_arn is None else Output.from_input(args.role_arn)
-        pods = args.pod_identity
         association_id = pods and Output.from_input(pods.association_id)
-        annotations = (
-            role_annotations(role_arn, args.token) if role_arn and not profile_only else {}
-        )
-        self.service_account_name = self._service_account(
-            args, annotations, child_opts("service-account")
-        )
+        injected = role_arn is not None and (chain is None or not chain.profile_only)
+        annotations = args.token.annotations(role_arn) if role_arn and injected else {}
+        self.service_account_name = self._service_account(args, annotations)
         self._additions = PodAdditions(
             account=account,
             account_name=self.service_account_name,
@@ -144,33 +124,27 @@ class WorkloadIdentity(pulumi.ComponentResource):
             warn=partial(pulumi.log.warn, resource=self),
             identity={**annotations},
         )
-        self._child_opts = child_opts
-        if args.chain is not None:
-            own = role_arn if association_id is None else None
-            add_profiles(
-                self._additions, own, args.chain, args.token, name=name, opts=child_opts("config")
-            )
-        if args.access_key is not None:
-            add_key(self._additions, args.access_key, name=name, opts=child_opts("secret"))
         self._waits = ResourceOptions()
+        outputs: dict[str, Any] = {
+            "namespace": account.namespace,
+            "service_account_name": self.service_account_name,
+            "role_arn": role_arn,
+        }
+        if chain is not None:
+            self._add_profiles(name, chain, args.token, role_arn if pods is None else None)
+            keys = ("role_arn", "profile", "external_id")
+            outputs["targets"] = [{key: getattr(e, key) for key in keys} for e in chain.targets]
+        if args.access_key is not None:
+            self._add_key(name, args.access_key)
         if pods is not None and association_id is not None:
+            outputs["association_id"] = association_id
             self._additions.identity["association-id"] = _without_dependency(association_id)
             # None of its own: the Output brings the association.
             association: Any = association_id.apply(lambda _: None)
             self._waits.depends_on = [association]
             if pods.kubeconfig is not None:
-                kubeconfig = Output.from_input(pods.kubeconfig)
-                self._waits.hooks = start_gate(account, kubeconfig)
-        self.register_outputs(
-            {
-                "namespace": account.namespace,
-                "service_account_name": self.service_account_name,
-                "role_arn": role_arn,
-                **({} if association_id is None else {"association_id": association_id}),
-                **({} if args.chain is None else {"targets": _targets(args.chain)}),
-                **self._create(name, args),
-            }
-        )
+                self._waits.hooks = start_gate(account, Output.from_input(pods.kubeconfig))
+        self.register_outputs({**outputs, **self._create(name, args)})
 
     def pod_template(self, template: "PodTemplate") -> Any:
         """Return a pod template with the identity, for a Deployment, StatefulSet, DaemonSet, Job or
@@ -208,40 +182,70 @@ class WorkloadIdentity(pulumi.ComponentResource):
         return {}
 
     def _service_account(
-        self,
-        args: WorkloadIdentityArgs,
-        annotations: dict[str, Input[str]],
-        child_opts: ResourceOptions,
+        self, args: WorkloadIdentityArgs, annotations: dict[str, Input[str]]
     ) -> Output[str]:
         account = args.service_account
         # Named after itself: renaming the workload must not replace the service account.
         logical_name = str(account)
-        metadata: Any = {"namespace": account.namespace}
+        metadata: Any = {"namespace": account.namespace, "name": account.name}
         if annotations:
             metadata["annotations"] = annotations
-        if not args.existing_service_account:
-            metadata["name"] = account.name
-            return k8s.core.v1.ServiceAccount(
-                logical_name, metadata=metadata, opts=child_opts
-            ).metadata.name
-        # Read first, since a patch of what does not exist creates it.
-        existing = k8s.core.v1.ServiceAccount.get(
-            f"{logical_name} (existing)", logical_name, opts=ResourceOptions(parent=self)
+        kind, opts = k8s.core.v1.ServiceAccount, None
+        if args.existing_service_account:
+            # Read first, since a patch of what does not exist creates it.
+            existing = kind.get(
+                f"{logical_name} (existing)", logical_name, opts=self.child_options()
+            )
+            metadata["name"] = existing.metadata.name
+            if not annotations:
+                return existing.metadata.name
+            # Server-side apply owns these annotations only, and a destroy takes back only them.
+            kind, opts = k8s.core.v1.ServiceAccountPatch, self._child_opts()
+        opts = opts or self._child_opts("service-account", kind)
+        return kind(logical_name, metadata=metadata, opts=opts).metadata.name
+
+    def _add_profiles(
+        self, name: str, chain: RoleChainArgs, token: TokenArgs, role_arn: Output[str] | None
+    ) -> None:
+        """Mount the AWS config file and, unless the webhook does, a web identity token."""
+        additions, text = self._additions, chain.config(role_arn)
+        additions.identity["aws-config"] = text
+        config = k8s.core.v1.ConfigMap(
+            name,
+            metadata={"name": name, "namespace": additions.account.namespace},
+            data={"config": text},
+            opts=self._child_opts("config", k8s.core.v1.ConfigMap),
         )
-        if not annotations:
-            return existing.metadata.name
-        # Server-side apply owns these annotations only, and a destroy takes back only them.
-        metadata["name"] = existing.metadata.name
-        return k8s.core.v1.ServiceAccountPatch(
-            logical_name, metadata=metadata, opts=child_opts
-        ).metadata.name
+        volume = {"name": "irsa-aws-config", "configMap": {"name": config.metadata.name}}
+        additions.mount(volume, CONFIG_FOLDER)
+        additions.set("AWS_CONFIG_FILE", f"{CONFIG_FOLDER}/config")
+        if chain.profile_only:
+            additions.set("AWS_PROFILE", chain.targets[0].profile)
+        if chain.profile_only and role_arn is not None:
+            additions.mount(token.volume(), TOKEN_FOLDER)
 
-
-def _targets(chain: RoleChainArgs) -> list[dict[str, Any]]:
-    return [
-        {"role_arn": e.role_arn, "profile": e.profile, "external_id": e.external_id}
-        for e in chain.targets
-    ]
+    def _add_key(self, name: str, key: AccessKeyArgs) -> None:
+        """Give the key to the containers by reference, so that only the Secret holds it."""
+        additions = self._additions
+        additions.identity["access-key-id"] = key.access_key_id
+        entries = ("access_key_id", "secret_access_key")
+        secret = k8s.core.v1.Secret(
+            name,
+            metadata={"name": name, "namespace": additions.account.namespace},
+            data={
+                f"aws_{each}": Output.from_input(getattr(key, each)).apply(
+                    lambda text: base64.b64encode(text.encode()).decode()
+                )
+                for each in entries
+            },
+            opts=self._child_opts("secret", k8s.core.v1.Secret),
+        )
+        for each in entries:
+            reference = {"secretKeyRef": {"name": secret.metadata.name, "key": f"aws_{each}"}}
+            additions.env.append({"name": f"AWS_{each.upper()}", "valueFrom": reference})
+        # Some SDKs read one of them only.
+        additions.set("AWS_DEFAULT_REGION", key.region)
+        additions.set("AWS_REGION", key.region)
 
 
 def _without_dependency(value: Output[str]) -> Output[Any]:

@@ -135,6 +135,10 @@ REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
     "AccessKeyUserArgs": [
         ({"key_version": 0}, "key_version: 0 is outside of 1 to"),
         ({"user_name": "a b"}, "user name 'a b' may have letters"),
+        (
+            {"policy_arns": {"a": BUCKET, "b": BUCKET}},
+            "policy_arns['b'] and policy_arns['a'] are b",
+        ),
     ],
     "DataBucketArgs": [(BOTH_TRUE, "bucket 'reports': existing=True is never deleted")],
     "NamespaceArgs": [(BOTH_TRUE, "existing=True is never deleted")],

@@ -81,11 +81,6 @@ def test_a_policy_that_is_not_there_is_an_error_at_its_line(attribute):
     deploy(program)
 
 
-def test_a_preview_shows_every_resource():
-    names = {"read_policy_name": "s3-app-read", "full_policy_name": "s3-app"}
-    assert bucket(Engine(preview=True), **names).tree() == bucket(**names).tree()
-
-
 def test_a_bucket_that_stays_says_the_name_that_pulumi_gave_it():
     line = "info: bucket data stays when it leaves the stack; to use it again: "
     [said] = [each for each in bucket(bucket_name=None).logged if "stays" in each]

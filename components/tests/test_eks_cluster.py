@@ -26,6 +26,11 @@ AWS_NODE = service_account_ref("kube-system", "aws-node")
 SUBNETS = ["subnet-00000001", "subnet-00000002"]
 PRIVATE_LOGS = {"control_plane": Plane(endpoint_private_access=False, log_types=())}
 OFFICE = {"control_plane": Plane(public_access_cidrs=("203.0.113.0/24",))}
+OVERWRITE = dict.fromkeys(("resolveConflictsOnCreate", "resolveConflictsOnUpdate"), "OVERWRITE")
+AUTO_MODE = {
+    "autoMode": {"enabled": True, "createNodeRole": True},
+    "corednsAddonOptions": {"enabled": False, **OVERWRITE},
+}
 NO_ENDPOINT = {"control_plane": Plane(endpoint_public_access=False)}
 
 
@@ -83,6 +88,7 @@ def test_a_cluster_has_its_children_in_the_preview_too(args, children):
         (OFFICE, {"publicAccessCidrs": ["203.0.113.0/24"]}),
         ({"control_plane": Plane(encryption_key_arn=KEY)}, {"encryptionConfigKeyArn": KEY}),
         (NO_ENDPOINT, {"endpointPublicAccess": False, "publicAccessCidrs": None}),
+        ({"auto_mode": True}, AUTO_MODE),
     ],
 )
 def test_the_control_plane_has_the_given_settings(args, changed):
@@ -100,17 +106,10 @@ def test_the_control_plane_has_the_given_settings(args, changed):
         **changed,
     }
 
-    found = cluster(**args)[0].one("eks:index:Cluster").inputs
-    assert found == {key: value for key, value in inputs.items() if value is not None}
-
-
-def test_auto_mode_has_the_nodes_role_of_eks_and_no_coredns_of_ours():
-    engine, _ = cluster(auto_mode=True)
-
-    inputs = engine.one("eks:index:Cluster").inputs
-    assert inputs["autoMode"] == {"enabled": True, "createNodeRole": True}
-    assert inputs["corednsAddonOptions"]["enabled"] is False
+    engine, _ = cluster(**args)
     assert engine.waits_for("kubernetes", "eks:index:Cluster")
+    found = engine.one("eks:index:Cluster").inputs
+    assert found == {key: value for key, value in inputs.items() if value is not None}
 
 
 def test_a_cluster_without_public_endpoint_logs_a_warning():
@@ -123,9 +122,13 @@ def test_a_cluster_without_public_endpoint_logs_a_warning():
 
 
 @pytest.mark.parametrize("protection", [False, True])
-def test_a_protected_cluster_is_protected_in_pulumi_too(protection):
+def test_cluster_and_oidc_provider_are_protected_in_pulumi_too(protection):
     """EKS refuses to delete it only once the nodes and everything in the cluster are gone."""
-    engine, _ = cluster(control_plane=Plane(deletion_protection=protection))
+    plane, audiences = Plane(deletion_protection=protection), ["sts.amazonaws.com", "vault"]
+    engine, _ = cluster(control_plane=plane, audiences=audiences)
+
+    inputs = engine.one("OpenIdConnectProvider").inputs
+    assert inputs == {"url": ISSUER_URL, "clientIdLists": audiences}, "and no thumbprint"
 
     assert engine.one("eks:index:Cluster").inputs["deletionProtection"] is protection
     # Roles of other stacks trust the provider, and the engine keeps the cluster alone.
@@ -165,12 +168,6 @@ def test_access_entries_give_principals_their_policies(existing):
     }
 
 
-def test_the_oidc_provider_has_the_audiences_and_no_thumbprint():
-    audiences = ["sts.amazonaws.com", "vault"]
-    inputs = cluster(audiences=audiences)[0].one("OpenIdConnectProvider").inputs
-    assert inputs == {"url": ISSUER_URL, "clientIdLists": audiences}
-
-
 def test_the_node_group_is_sized_as_asked_and_uses_the_clusters_subnets():
     nodes = NodeGroupArgs(instance_types=("m7g.large",), desired_size=3, min_size=2, max_size=9)
     engine, _ = cluster(nodes=nodes)
@@ -206,8 +203,7 @@ def test_the_vpc_cni_has_a_role_for_aws_node_alone(partition):
             "clusterName": "dev",
             "addonName": name,
             "addonVersion": f"{name}-of-1.34",
-            "resolveConflictsOnCreate": "OVERWRITE",
-            "resolveConflictsOnUpdate": "OVERWRITE",
+            **OVERWRITE,
             **more,
         }
         for name, more in special.items()

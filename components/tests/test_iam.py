@@ -47,6 +47,18 @@ def user(engine: Engine | None = None, **changes) -> Engine:
     return deploy(lambda: irsa.AccessKeyUser("s3-app", args), engine)
 
 
+def used(component, args, *attributes, engine: Engine | None = None) -> Engine:
+    """Deploy a component, and a parameter of which some attributes are inputs."""
+
+    def program() -> None:
+        made = component("s3-app", args)
+        inputs = zip(("description", "data_type"), attributes, strict=False)
+        given = {name: getattr(made, attribute) for name, attribute in inputs}
+        aws.ssm.Parameter("uses-it", type="String", **given)
+
+    return deploy(program, engine)
+
+
 def trust_of(engine: Engine) -> dict:
     return json.loads(engine.one("Role").inputs["assumeRolePolicy"])
 
@@ -107,12 +119,7 @@ def test_the_outputs_name_the_trusted_subjects_and_the_audience(registered_outpu
 )
 def test_each_policy_is_attached_under_its_name_and_the_arn_waits_for_them(component, args, given):
     name, arns = given["role_name"], {"bucket": POLICY, "logs": "arn:aws:iam::aws:policy/Logs"}
-
-    def program() -> None:
-        made = component("s3-app", args(**given, policy_arns=arns))
-        aws.ssm.Parameter("uses-the-arn", type="String", description=made.role_arn)
-
-    engine = deploy(program)
+    engine = used(component, args(**given, policy_arns=arns), "role_arn")
 
     assert {each.name: each.inputs for each in engine.of("RolePolicyAttachment")} == {
         f"{name}-{key}": {"role": name, "policyArn": arn} for key, arn in arns.items()
@@ -164,27 +171,16 @@ def test_a_role_of_a_stack_is_not_imported(stack, said):
 def test_an_exclusive_role_keeps_no_policy_that_others_gave_it():
     assert not role(policy_arns={"logs": POLICY}).of("RolePolicyAttachmentsExclusive")
 
-    engine = role(exclusive=True, policy_arns={"logs": POLICY}, role_b_arns=[ROLE_B])
+    given = {"policy_arns": {"logs": POLICY}, "policies": {"queue": QUEUE}}
+    engine = role(exclusive=True, role_b_arns=[ROLE_B], **given)
 
     assert engine.one("RolePolicyAttachmentsExclusive").inputs == {
         "roleName": "s3-app",
         "policyArns": [POLICY, "arn:aws:iam::111122223333:policy/s3-app-assume-role"],
     }
     inline = engine.one("RolePoliciesExclusive")
-    assert inline.inputs == {"roleName": "s3-app", "policyNames": []}
+    assert inline.inputs == {"roleName": "s3-app", "policyNames": ["queue"]}
     assert engine.waits_for("RolePolicyAttachmentsExclusive", "RolePolicyAttachment")
-
-
-def test_a_preview_before_the_cluster_exists_shows_every_resource():
-    def program() -> None:
-        cluster = aws.iam.OpenIdConnectProvider("cluster", url="https://x", client_id_lists=["a"])
-        args = {**ARGS, "provider_arns": [cluster.arn], "policy_arns": {"bucket": POLICY}}
-        irsa.ServiceAccountRole("s3-app", irsa.ServiceAccountRoleArgs(**args))
-
-    engine = deploy(program, Engine(preview=True))
-
-    assert engine.one("Role").inputs["name"] == "s3-app"
-    assert engine.one("RolePolicyAttachment").inputs["role"] == "s3-app"
 
 
 def test_a_role_for_a_whole_namespace_logs_a_warning():
@@ -211,6 +207,8 @@ def test_a_role_for_pod_identity_trusts_eks_and_may_tag_role_b():
     app = service_account_ref("dev", "s3-app")
     assert trust_of(engine) == pod_identity.pod_identity_trust_policy([CLUSTER], [app])
     assert engine.one("Role").inputs["description"] == "EKS Pod Identity for dev"
+    (line,) = role(provider_arns=[], cluster_arns=[CLUSTER], disable_session_tags=True).logged
+    assert "the association alone decides" in line
     policy = json.loads(engine.one("Policy").inputs["policy"])
     assert policy == policies.assume_role_permissions_policy(ROLE_B, tag_session=True)
 
@@ -226,11 +224,6 @@ def test_a_role_can_serve_both_mechanisms():
         role(cluster_arns=[CLUSTER.replace("111122223333", "444455556666")])
 
 
-def test_a_role_without_session_tags_warns_that_associations_decide():
-    (line,) = role(provider_arns=[], cluster_arns=[CLUSTER], disable_session_tags=True).logged
-    assert "the association alone decides" in line
-
-
 def test_further_statements_are_added():
     further = policies.principal_arn_trust_policy([ROLE_A])["Statement"]
     assert trust_of(role(further_statements=further))["Statement"][1:] == further
@@ -242,27 +235,14 @@ def test_a_permissions_policy_above_the_quota_is_refused_before_iam():
         role(role_b_arns=arns)
 
 
-def test_a_recreated_role_a_changes_the_trust_policy_and_nothing_else():
-    recreated = irsa.TrustedRoleArgs(role_arn=ROLE_A, unique_id="AROARECREATED")
-    before, after = (
-        engine.one("Role").inputs for engine in (role_b(), role_b(trusted_roles=[recreated]))
-    )
-    assert {key for key in before if before[key] != after[key]} == {"assumeRolePolicy"}
-
-
-def test_role_b_trusts_each_role_by_arn_with_its_unique_id():
-    other = irsa.TrustedRoleArgs(role_arn=f"{ROLE_A}-2", unique_id="AROAEXAMPLE2")
+def test_role_b_trusts_roles_by_unique_id_or_by_principal_arn():
     trusted = [(ROLE_A, "AROAEXAMPLE1"), (f"{ROLE_A}-2", "AROAEXAMPLE2")]
+    roles = [irsa.TrustedRoleArgs(role_arn=arn, unique_id=each) for arn, each in trusted[::-1]]
+    by_id = policies.role_trust_policy([policies.TrustedRole(*each) for each in trusted])
+    assert trust_of(role_b(trusted_roles=roles)) == by_id
 
-    assert trust_of(role_b(trusted_roles=[other, TRUSTED])) == policies.role_trust_policy(
-        [policies.TrustedRole(*each) for each in trusted]
-    )
-
-
-def test_trust_by_principal_arn_needs_no_unique_id():
-    trusted = [irsa.TrustedRoleArgs(role_arn=ROLE_A)]
-    trust = trust_of(role_b(trust="principal-arn", trusted_roles=trusted))
-    assert trust == policies.principal_arn_trust_policy([ROLE_A])
+    by_arn = {"trust": "principal-arn", "trusted_roles": [irsa.TrustedRoleArgs(role_arn=ROLE_A)]}
+    assert trust_of(role_b(**by_arn)) == policies.principal_arn_trust_policy([ROLE_A])
 
 
 @pytest.mark.parametrize("trust", ["role-arn", "principal-arn"])
@@ -326,12 +306,8 @@ def test_the_next_key_is_another_resource_so_that_both_work_during_the_up():
 
 
 def test_the_key_is_a_secret_and_its_id_waits_for_the_attachments():
-    def program() -> None:
-        made = irsa.AccessKeyUser("s3-app", irsa.AccessKeyUserArgs(**USER))
-        used = {"description": made.access_key_id, "data_type": made.secret_access_key}
-        aws.ssm.Parameter("uses-it", type="String", **used)
-
-    engine = deploy(program)
+    args = irsa.AccessKeyUserArgs(**USER)
+    engine = used(irsa.AccessKeyUser, args, "access_key_id", "secret_access_key")
     inputs = engine.one("Parameter").inputs
     assert inputs["description"] == "s3-manager-v1-id"
     assert inputs["dataType"] == secret("s3-manager-v1-secret")
@@ -388,11 +364,6 @@ def test_a_secret_policy_is_refused_with_its_argument():
         role(policies={"queue": pulumi.Output.secret(json.dumps(QUEUE))})
 
 
-def test_an_exclusive_role_keeps_its_own_policies():
-    engine = role(exclusive=True, policies={"queue": QUEUE})
-    assert engine.one("RolePoliciesExclusive").inputs["policyNames"] == ["queue"]
-
-
 def test_pulumi_names_role_user_and_policy_after_the_component():
     engine = role(role_name=None, role_b_arns=[ROLE_B], policy_arns={"logs": POLICY})
     assert "name" not in engine.named("Role", "s3-app").inputs
@@ -407,10 +378,6 @@ def test_pulumi_names_role_user_and_policy_after_the_component():
 @pytest.mark.parametrize(("name", "shown"), [("s3-app", True), (None, False)])
 def test_a_name_with_a_random_part_is_not_an_output_of_a_preview(name, shown):
     args = irsa.ServiceAccountRoleArgs(**{**ARGS, "role_name": name})
-
-    def program() -> None:
-        made = irsa.ServiceAccountRole("s3-app", args)
-        aws.ssm.Parameter("shows", type="String", description=made.role_name)
-
-    inputs = deploy(program, Engine(preview=True)).one("Parameter").inputs
+    engine = used(irsa.ServiceAccountRole, args, "role_name", engine=Engine(preview=True))
+    inputs = engine.one("Parameter").inputs
     assert isinstance(inputs["description"], str) is shown

@@ -86,17 +86,8 @@ def test_hooks_of_one_service_account_have_names_of_their_own():
     assert found == [name, f"{name} (2)", f"{name} (3)"] * 2
 
 
-@pytest.mark.parametrize(
-    "inputs",
-    [
-        TEMPLATE,
-        {"spec": {"template": TEMPLATE}},
-        {"spec": {"jobTemplate": {"spec": {"template": TEMPLATE}}}},
-    ],
-    ids=["Pod", "StatefulSet", "CronJob"],
-)
-def test_whatever_runs_the_pods_waits_for_them(tried, inputs):
-    run((None, inputs))
+def test_what_runs_pods_waits_for_pods_of_its_template(tried):
+    run((None, INPUTS))
     assert [json.loads(each.content)["spec"] for each in tried] == [TEMPLATE["spec"]] * IN_A_ROW
 
 

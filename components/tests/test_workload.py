@@ -2,7 +2,6 @@
 
 import base64
 from dataclasses import replace
-from pathlib import Path
 
 import pulumi
 import pulumi_aws as aws
@@ -29,7 +28,6 @@ KEY = irsa.AccessKeyArgs(access_key_id="AKIA", secret_access_key="very-secret", 
 POD_IDENTITY = irsa.PodIdentityArgs(association_id="a-1", kubeconfig="{}")
 ASSOCIATED = {"pod_identity": POD_IDENTITY}
 VAULT = irsa.TokenArgs(audience="vault", expiration=3600)
-SHARED = "role_session_name = xactarget\nregion = us-east-1\nsts_regional_endpoints = regional\n"
 ARGS = {
     "service_account": irsa.ServiceAccount(namespace="dev", name="s3-app"),
     "pod_spec": {"containers": [{"name": "app", "image": "app"}]},
@@ -213,32 +211,51 @@ def test_the_outputs_describe_the_workload(registered_outputs, changes, further)
 
 
 @pytest.mark.parametrize("profile_only", [False, True])
-def test_the_chain_is_a_config_file_beside_what_the_webhook_injects_or_alone(profile_only):
-    """Alone it has a token of its own, and its first target is the default."""
-    engine = workload(chain=replace(CHAIN, profile_only=profile_only))
+@pytest.mark.parametrize(
+    "identity",
+    [{"role_arn": ROLE_A}, ASSOCIATED, {**ASSOCIATED, "role_arn": ROLE_A}],
+    ids=["irsa", "association", "both"],
+)
+def test_an_sdk_reads_every_option_of_the_chain(tmp_path, identity, profile_only):
+    """A file beside what the webhook injects, or alone: then it has a token of its own, and its
+    first target is the default. Targets of an association start from the agent."""
+    target = replace(TARGET, profile="data", external_id="t-1", duration_seconds=901)
+    named = {"own_profile": "web", "session_name": "s3-app", "profile_only": profile_only}
+    chain = replace(TWO, targets=[target, AGENCY], **named)
+    engine = workload(chain=chain, token=VAULT, **identity)
 
+    config, by_agent = engine.one("ConfigMap").inputs, "pod_identity" in identity
+    (tmp_path / "config").write_text(config.pop("data")["config"])
+    assert config["metadata"] == {"name": "s3-app", "namespace": "dev"}
     folder = "irsa" if profile_only else "eks.amazonaws.com/serviceaccount"
-    text = (
-        f"[profile A]\nrole_arn = {ROLE_A}\n"
-        f"web_identity_token_file = /var/run/secrets/{folder}/token\n{SHARED}\n"
-        f"[profile B]\nrole_arn = {ROLE_B}\nsource_profile = A\n{SHARED}"
-    )
-    assert engine.one("ConfigMap").inputs == {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": "s3-app", "namespace": "dev"},
-        "data": {"config": text},
+    token = f"/var/run/secrets/{folder}/token"
+    source = {"credential_source": "EcsContainer"} if by_agent else {"source_profile": "web"}
+    profiles = {
+        each.profile: {
+            "role_arn": each.role_arn,
+            "external_id": each.external_id,
+            "duration_seconds": str(each.duration_seconds),
+            **source,
+        }
+        for each in chain.targets
     }
-    own = [token_volume("sts.amazonaws.com", 86400)] * profile_only
+    if not by_agent:
+        profiles["web"] = {"role_arn": ROLE_A, "web_identity_token_file": token}
+    shared = {"role_session_name": "s3-app", "region": "us-east-1"}
+    shared["sts_regional_endpoints"] = "regional"
+    assert load_config(str(tmp_path / "config"))["profiles"] == {
+        name: {**each, **shared} for name, each in profiles.items()
+    }
+    chosen = [{"name": "AWS_PROFILE", "value": "data"}] * profile_only
+    assert container(engine)["env"] == [HOME, CONFIG_FILE, *chosen]
+    own = [token_volume("vault", 3600)] * (profile_only and not by_agent)
     assert pod(engine)["spec"]["volumes"] == [SCRATCH, CONFIG_VOLUME, *own]
-    token_mount = {"name": "irsa-token", "mountPath": "/var/run/secrets/irsa", "readOnly": True}
+    mount = {"name": "irsa-token", "mountPath": "/var/run/secrets/irsa", "readOnly": True}
     assert container(engine)["volumeMounts"] == [
         {"name": "irsa-home", "mountPath": "/tmp"},
         {"name": "irsa-aws-config", "mountPath": "/etc/aws", "readOnly": True},
-        *[token_mount] * profile_only,
+        *[mount] * len(own),
     ]
-    chosen = [{"name": "AWS_PROFILE", "value": "B"}] * profile_only
-    assert container(engine)["env"] == [HOME, CONFIG_FILE, *chosen]
 
 
 def token_volume(audience: str, seconds: int) -> dict:
@@ -246,53 +263,9 @@ def token_volume(audience: str, seconds: int) -> dict:
     return {"name": "irsa-token", "projected": {"sources": [{"serviceAccountToken": token}]}}
 
 
-def test_a_token_of_profile_only_is_the_one_asked_for():
-    volumes = pod(workload(chain=PROFILE_ONLY, token=VAULT))["spec"]["volumes"]
-    assert volumes[2:] == [token_volume("vault", 3600)]
-
-
-def test_an_sdk_reads_every_option_of_the_chain(tmp_path: Path):
-    target = replace(TARGET, profile="data", external_id="t-1", duration_seconds=901)
-    chain = replace(TWO, targets=[target, AGENCY], own_profile="web", session_name="s3-app")
-    config = workload(chain=chain).one("ConfigMap").inputs["data"]["config"]
-    (tmp_path / "config").write_text(config)
-
-    shared = {
-        "role_session_name": "s3-app",
-        "region": "us-east-1",
-        "sts_regional_endpoints": "regional",
-    }
-    token = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"
-    targets = {
-        each.profile: {
-            "role_arn": each.role_arn,
-            "source_profile": "web",
-            "external_id": each.external_id,
-            "duration_seconds": str(each.duration_seconds),
-            **shared,
-        }
-        for each in chain.targets
-    }
-    assert load_config(str(tmp_path / "config"))["profiles"] == {
-        "web": {"role_arn": ROLE_A, "web_identity_token_file": token, **shared},
-        **targets,
-    }
-
-
-@pytest.mark.parametrize("also", [{}, {"role_arn": ROLE_A}], ids=["alone", "both-mechanisms"])
-@pytest.mark.parametrize("profile_only", [False, True])
-def test_targets_of_an_association_start_from_the_agent(profile_only, also):
-    chain = replace(TWO, profile_only=profile_only)
-    engine = workload(pod_identity=POD_IDENTITY, chain=chain, **also)
-
-    assert engine.one("ConfigMap").inputs["data"]["config"] == (
-        f"[profile B]\nrole_arn = {ROLE_B}\ncredential_source = EcsContainer\n{SHARED}\n"
-        f"[profile C]\nrole_arn = {ROLE_C}\ncredential_source = EcsContainer\n"
-        f"external_id = t-42\nduration_seconds = 1800\n{SHARED}"
-    )
-    chosen = [{"name": "AWS_PROFILE", "value": "B"}] * profile_only
-    assert container(engine)["env"] == [HOME, CONFIG_FILE, *chosen]
-    assert pod(engine)["spec"]["volumes"] == [SCRATCH, CONFIG_VOLUME]
+def test_a_token_of_profile_only_is_stss_for_a_day():
+    volumes = pod(workload(chain=PROFILE_ONLY))["spec"]["volumes"]
+    assert volumes[2:] == [token_volume("sts.amazonaws.com", 86400)]
 
 
 def test_a_target_that_is_known_later_is_refused_in_one_line():

@@ -29,31 +29,17 @@ def run(outputs_a=OUTPUTS_A, *, stack_a=STACK_A, preview=False, **changes):
     return run_program({**stack_file(FOLDER), **config}, engine, folder=FOLDER)
 
 
-def trust_of(engine):
-    return json.loads(engine.one("Role").inputs["assumeRolePolicy"])
-
-
-def test_role_b_trusts_role_a_of_account_as_stack():
-    engine = run()
+@pytest.mark.parametrize("external_id", [None, "tenant-42"])
+def test_role_b_trusts_role_a_of_account_as_stack_and_reads_the_bucket(external_id):
+    engine = run({**OUTPUTS_A, **({"external_id": external_id} if external_id else {})})
 
     assert engine.one("StackReference").name == STACK_A
-    assert engine.one("Role").inputs["name"] == ROLE_B
-    assert trust_of(engine) == role_trust_policy([TrustedRole(ROLE_A, "AROAEXAMPLE1")])
-
-
-def test_role_b_reads_the_bucket_and_nothing_else():
-    engine = run()
-
-    inputs = engine.one("RolePolicy").inputs
+    role, inputs = engine.one("Role").inputs, engine.one("RolePolicy").inputs
+    trusted = [TrustedRole(ROLE_A, "AROAEXAMPLE1")]
+    trust = role_trust_policy(trusted, external_id=external_id)
+    assert (role["name"], json.loads(role["assumeRolePolicy"])) == (ROLE_B, trust)
     read = bucket_permissions_policy(f"arn:aws:s3:::{BUCKET_B}", "read")
     assert (inputs["role"], json.loads(inputs["policy"])) == (ROLE_B, read)
-
-
-def test_role_b_requires_account_as_external_id():
-    engine = run({**OUTPUTS_A, "external_id": "tenant-42"})
-
-    (statement,) = trust_of(engine)["Statement"]
-    assert statement["Condition"] == {"StringEquals": {"sts:ExternalId": "tenant-42"}}
 
 
 def test_the_provider_assumes_a_role_of_account_b_and_works_there_only():

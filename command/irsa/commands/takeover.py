@@ -22,8 +22,8 @@ def parser() -> argparse.ArgumentParser:
     command = cli.parser(
         "takeover",
         "Print the lines with which a program takes over what a stack has, of a program in any "
-        "language: roles with their policies, managed policies, users, buckets, associations, "
-        "service accounts, OIDC providers and namespaces. It writes nothing.",
+        "language: roles with their policies, managed policies, buckets, associations, service "
+        "accounts and OIDC providers. It writes nothing.",
     )
     command.add_argument(
         "stack",
@@ -66,9 +66,7 @@ def run(options: argparse.Namespace) -> int:
     found, wanted = takeovers(document), {*options.name}
     for name in options.name:
         if not any(name in each.names for each in found):
-            raise cli.Stop(
-                f"--name {name}: the stack has no such resource; leave it out to see all"
-            )
+            raise cli.Stop(f"--name {name}: it has no lines in this stack; leave it out to see all")
     chosen = [each for each in found if (wanted & each.names if wanted else each.component)]
     if not chosen:
         raise cli.Stop(f"{options.stack}: it has nothing that a component takes over")

@@ -7,14 +7,7 @@ ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 PROVIDER = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
 ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
 SERVICE_ACCOUNT = "kubernetes:core/v1:ServiceAccount"
-NAMESPACE = "kubernetes:core/v1:Namespace"
-CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
-SECRET = "kubernetes:core/v1:Secret"  # noqa: S105 - a type
-DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 USER = "aws:iam/user:User"
-USER_ATTACHMENT = "aws:iam/userPolicyAttachment:UserPolicyAttachment"
-USER_POLICY = "aws:iam/userPolicy:UserPolicy"
-ACCESS_KEY = "aws:iam/accessKey:AccessKey"
 BUCKET = "aws:s3/bucket:Bucket"
 SETTINGS = {
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": "public-access",

@@ -23,16 +23,16 @@ CHILDREN = {
     types.ATTACHMENT: Child("", "{role}/{policyArn}"),
     types.INLINE_POLICY: Child("", "{role}:{name}"),
     types.USER: Child("user", "{name}"),
-    types.USER_ATTACHMENT: Child("", "{user}/{policyArn}"),
-    types.USER_POLICY: Child("", "{user}:{name}"),
-    types.ACCESS_KEY: Child("key", "{id}"),
+    "aws:iam/userPolicyAttachment:UserPolicyAttachment": Child("", "{user}/{policyArn}"),
+    "aws:iam/userPolicy:UserPolicy": Child("", "{user}:{name}"),
+    "aws:iam/accessKey:AccessKey": Child("key", "{id}"),
     types.BUCKET: Child("bucket", "{bucket}"),
     **{kind: Child(key, "{bucket}") for kind, key in types.SETTINGS.items()},
     types.ASSOCIATION: Child("association", "{clusterName},{associationId}"),
     types.PROVIDER: Child("provider", "{url}"),
     types.SERVICE_ACCOUNT: Child("service-account", "{metadata[namespace]}/{metadata[name]}"),
-    types.DEPLOYMENT: Child("deployment", "{metadata[namespace]}/{metadata[name]}"),
-    types.NAMESPACE: Child("namespace", "{metadata[name]}"),
+    "kubernetes:apps/v1:Deployment": Child("deployment", "{metadata[namespace]}/{metadata[name]}"),
+    "kubernetes:core/v1:Namespace": Child("namespace", "{metadata[name]}"),
 }
 
 

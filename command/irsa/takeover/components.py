@@ -3,7 +3,7 @@
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,31 +20,6 @@ from irsa.observe.pulumi import association_of, fields_of, policy_document
 from irsa.takeover import children
 from irsa.takeover.trust import service_account_trust
 
-
-class _Component(NamedTuple):
-    """A component for resources of a type."""
-
-    name: str
-    named_by: str = ""
-    """The argument for the physical name."""
-    properties: str = ""
-    """Properties for which there are arguments of the same names, in Python's spelling."""
-
-
-_ROLE = "path permissionsBoundary maxSessionDuration"
-_CROSS_ACCOUNT = _Component("CrossAccountRole", "role_name", _ROLE)
-_COMPONENTS = {
-    types.POLICY: _Component("aws.iam.Policy", "name", "path description tags policy"),
-    types.ROLE: _Component("ServiceAccountRole", "role_name", f"{_ROLE} description tags"),
-    types.ASSOCIATION: _Component(
-        "PodIdentityAssociation", properties="roleArn targetRoleArn disableSessionTags"
-    ),
-    types.SERVICE_ACCOUNT: _Component("WorkloadIdentity"),
-    types.PROVIDER: _Component("EksCluster"),
-    types.USER: _Component("AccessKeyUser", "user_name", "path"),
-    types.BUCKET: _Component("DataBucket", "bucket_name", "forceDestroy"),
-    types.NAMESPACE: _Component("Namespace"),
-}
 _OTHERWISE_READ = (
     "name", "namePrefix", "tagsAll", "bucket", "bucketPrefix", "assumeRolePolicy", "inlinePolicies",
     "managedPolicyArns", "region", "clusterName", "namespace", "serviceAccount", "policy",
@@ -125,10 +100,10 @@ def _states(document: Json) -> list[Json]:
 
 def _takeover(resource: Json, resources: Sequence[Json]) -> Takeover:
     kind, fields = str(resource["type"]), fields_of(resource)
-    name, named_by, properties = _COMPONENTS[kind]
+    name, read, named_by, properties = _COMPONENTS[kind]
     trust = policy_document(fields.get("assumeRolePolicy"))
     if isinstance(trust, dict) and not _is_for_pods(trust):
-        name, named_by, properties = _CROSS_ACCOUNT
+        name, read, named_by, properties = _CROSS_ACCOUNT
     keys = properties.split()
     inputs = mapping(resource.get("inputs"))
     left = [e for e in sorted(inputs) if inputs[e] and e not in (*keys, *_OTHERWISE_READ)]
@@ -145,8 +120,8 @@ def _takeover(resource: Json, resources: Sequence[Json]) -> Takeover:
     provider = str(resource.get("provider")).rpartition("::")[0].rpartition("::")[2]
     if provider and not provider.startswith("default"):
         found.by_hand.append(f"opts: ResourceOptions(providers=[…]), with provider {provider!r}")
-    if kind in _READERS:
-        _READERS[kind](found, fields, resources)
+    if read is not None:
+        read(found, fields, resources)
     found.arguments = {k: v for k, v in found.arguments.items() if v not in _DEFAULTS}
     return found
 
@@ -166,16 +141,6 @@ def _of(
             yield str(each["urn"]), fields
 
 
-def _attach(found: Takeover, attachments: Mapping[str, str]) -> None:
-    """Add managed policies, by ARN, under keys that no other child has."""
-    found.arguments["policy_arns"] = keys = dict[str, str]()
-    for arn, urn in attachments.items():
-        key = name_of(arn)
-        while key in found.taken_over:
-            key += "-policy"
-        keys[key], found.taken_over[key] = arn, urn
-
-
 def _read_role(found: Takeover, fields: Json, resources: Sequence[Json]) -> None:
     name = fields.get("name")
     inputs = mapping(found.resource.get("inputs"))
@@ -193,9 +158,15 @@ def _read_role(found: Takeover, fields: Json, resources: Sequence[Json]) -> None
     ]
     attached = [*shared, *_of(resources, types.ATTACHMENT, "role", name)]
     arns = {str(own.get("policyArn")): NEW if own.get("roles") else urn for urn, own in attached}
-    _attach(found, dict.fromkeys(map(str, inputs.get("managedPolicyArns") or []), NEW) | arns)
+    attachments = dict.fromkeys(map(str, inputs.get("managedPolicyArns") or []), NEW) | arns
+    policy_arns = dict[str, str]()
+    for arn, urn in attachments.items():
+        key = name_of(arn)
+        while key in found.taken_over:  # another child's
+            key += "-policy"
+        policy_arns[key], found.taken_over[key] = arn, urn
     exclusive = all(any(_of(resources, each, "roleName", name)) for each in _EXCLUSIVE)
-    found.arguments |= {"policies": policies, "exclusive": exclusive}
+    found.arguments |= {"policy_arns": policy_arns, "policies": policies, "exclusive": exclusive}
     trust = policy_document(fields.get("assumeRolePolicy"))
     if isinstance(trust, str):
         found.by_hand.append(f"the trust policy: {trust}")
@@ -215,16 +186,6 @@ def _read_role(found: Takeover, fields: Json, resources: Sequence[Json]) -> None
             found.by_hand.append("description: the role has none, and the component writes one")
 
 
-def _read_user(found: Takeover, fields: Json, resources: Sequence[Json]) -> None:
-    name = fields.get("name")
-    keys = [urn for urn, _ in _of(resources, types.ACCESS_KEY, "user", name)] or [NEW]
-    found.taken_over["key"] = keys[0]
-    others = keys[1:] + [urn for urn, _ in _of(resources, types.USER_POLICY, "user", name)]
-    found.by_hand += [f"{each}: no argument of AccessKeyUser" for each in others]
-    attached = _of(resources, types.USER_ATTACHMENT, "user", name)
-    _attach(found, {str(own.get("policyArn")): urn for urn, own in attached})
-
-
 def _read_bucket(found: Takeover, fields: Json, resources: Sequence[Json]) -> None:
     found.by_hand.append("callers lose access: the public, by ACLs, and without TLS")
     for kind, key in types.SETTINGS.items():
@@ -242,17 +203,14 @@ def _read_association(found: Takeover, fields: Json, _: Sequence[Json]) -> None:
     found.arguments = account | found.arguments | {"session_policy": own.policy}
 
 
-def _read_object(found: Takeover, fields: Json, resources: Sequence[Json]) -> None:
+def _read_service_account(found: Takeover, fields: Json, resources: Sequence[Json]) -> None:
     metadata = mapping(fields.get("metadata"))
     namespace, name = str(metadata.get("namespace", "default")), str(metadata.get("name"))
     annotations = mapping(metadata.get("annotations"))
     others = sorted({*annotations, *mapping(metadata.get("labels"))} - {ROLE_ARN_ANNOTATION})
     found.by_hand += [
-        f"{each}: no argument of {found.component}; `up` removes it" for each in others
+        f"{each}: no argument of WorkloadIdentity; `up` removes it" for each in others
     ]
-    if found.component == "Namespace":
-        found.arguments["namespace"] = name
-        return
     role_arn = annotations.get(ROLE_ARN_ANNOTATION)
     found.arguments = {"service_account": f"{namespace}/{name}", "role_arn": role_arn}
     associations = _of(resources, types.ASSOCIATION, "serviceAccount", name)
@@ -270,12 +228,32 @@ def _read_provider(found: Takeover, fields: Json, _: Sequence[Json]) -> None:
         found.by_hand.append("its eks.Cluster: create_oidc_provider=False, or both register it")
 
 
-_READERS = {
-    types.ROLE: _read_role,
-    types.ASSOCIATION: _read_association,
-    types.SERVICE_ACCOUNT: _read_object,
-    types.PROVIDER: _read_provider,
-    types.USER: _read_user,
-    types.BUCKET: _read_bucket,
-    types.NAMESPACE: _read_object,
+class _Component(NamedTuple):
+    """A component for resources of a type."""
+
+    name: str
+    read: Callable[[Takeover, Json, Sequence[Json]], None] | None = None
+    """Adds arguments and children, by the resource's properties and the stack's resources."""
+    named_by: str = ""
+    """The argument for the physical name."""
+    properties: str = ""
+    """Properties for which there are arguments of the same names, in Python's spelling."""
+
+
+_ROLE = "path permissionsBoundary maxSessionDuration"
+_CROSS_ACCOUNT = _Component("CrossAccountRole", _read_role, "role_name", _ROLE)
+_ASSOCIATION = "roleArn targetRoleArn disableSessionTags"
+_COMPONENTS = {
+    types.POLICY: _Component(
+        "aws.iam.Policy", named_by="name", properties="path description tags policy"
+    ),
+    types.ROLE: _Component(
+        "ServiceAccountRole", _read_role, "role_name", f"{_ROLE} description tags"
+    ),
+    types.ASSOCIATION: _Component(
+        "PodIdentityAssociation", _read_association, properties=_ASSOCIATION
+    ),
+    types.SERVICE_ACCOUNT: _Component("WorkloadIdentity", _read_service_account),
+    types.PROVIDER: _Component("EksCluster", _read_provider),
+    types.BUCKET: _Component("DataBucket", _read_bucket, "bucket_name", "forceDestroy"),
 }

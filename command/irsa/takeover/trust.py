@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import product
-from typing import Any
 
 from irsa.decide.document import conditions_of
 from irsa.identity.arns import issuer_of_principal
@@ -22,9 +21,7 @@ from irsa.rules.further_statements import check_further_statements
 
 _ELEMENTS = {"Sid", "Effect", "Principal", "Action", "Condition"}
 _LISTS = ("equals", "stringlike", "arnlike")
-
-Test = tuple[str, str, frozenset[str]]
-"""Operator, key and values of a condition."""
+Test = tuple[str, str, frozenset[str]]  # operator, key and values of a condition
 
 
 def service_account_trust(
@@ -42,14 +39,14 @@ def service_account_trust(
         written = statements(policy)
         if all(any(_covers(each, new) for each in own) for new in written):
             rest = [each for each in own if not any(_covers(new, each) for new in written)]
-            left = [each for each in rest if _problem(each)]
-            problems = [f"{json.dumps(each)}: {_problem(each)}" for each in left]
+            left = [(each, problem) for each in rest if (problem := _problem(each))]
             rank = len(left), len(rest), -len(written)
-            if rank < least and not any(each.get("Effect") == "Deny" for each in left):
-                further = [each for each in rest if each not in left]
+            if rank < least and not any(each.get("Effect") == "Deny" for each, _ in left):
+                further = [each for each in rest if not _problem(each)]
                 more: Json = {"further_statements": further} if further else {}
                 if (whole := size({**policy, "Statement": [*written, *further]})) > QUOTA:
                     more["trust_policy_quota"] = whole
+                problems = [f"{json.dumps(each)}: {problem}" for each, problem in left]
                 least, best = rank, ({**arguments, **more}, problems)
     return best
 
@@ -115,19 +112,15 @@ def _candidates(
         nearest = [each for each in clusters if clusters[each] >= names]
         providers = [key[1] for key in tokens if key[0] == audience and tokens[key] >= names]
         for sources, untagged in product((nearest, [*clusters], []), (False, True)):
+            given: Json = {"provider_arns": providers, "cluster_arns": sources}
+            given |= {"audience": audience, "disable_session_tags": untagged and bool(sources)}
             with suppress(ValueError):
-                yield _written(
-                    sorted(names),
-                    provider_arns=providers,
-                    cluster_arns=sources,
-                    audience=audience,
-                    disable_session_tags=untagged and bool(sources),
-                )
+                yield _written(sorted(names), given)
 
 
-def _written(names: list[str], **given: Any) -> tuple[Json, Json]:
+def _written(names: list[str], given: Json) -> tuple[Json, Json]:
     subjects = [parse_service_accounts(each, allow_whole_namespace=True) for each in names]
-    patterns = [each for each in subjects if isinstance(each, ServiceAccountPattern)]
     policy = service_account_trust_policy(subjects, **given, quota=TRUST_POLICY_QUOTA_MAX)
+    patterns = [each for each in subjects if isinstance(each, ServiceAccountPattern)]
     given |= {"subjects": names, "allow_whole_namespace": any(e.whole_namespace for e in patterns)}
     return {key: each for key, each in given.items() if each and each != STS_AUDIENCE}, policy

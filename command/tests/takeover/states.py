@@ -3,15 +3,17 @@
 import json
 
 from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.pulumi_types import ASSOCIATION, ATTACHMENT, ROLE
 from irsa.identity.subjects import ServiceAccountRef
 from tests.support.world import CLUSTER_ARN, PROVIDER_ARN
 
 IRSA = irsa_trust_policy([PROVIDER_ARN], [ServiceAccountRef("dev", "app")])
 READ = "arn:aws:iam::aws:policy/ReadOnlyAccess"
-ROLE = "aws:iam/role:Role"
-ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
-ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
-PROVIDER = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
+SERVICE = {
+    "Effect": "Allow",
+    "Principal": {"Service": "pods.eks.amazonaws.com"},
+    "Action": ["sts:AssumeRole", "sts:TagSession"],
+}
 
 
 def resource(part, id_, inputs, provider="default", **outputs):

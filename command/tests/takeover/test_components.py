@@ -5,11 +5,9 @@ import json
 import pytest
 
 from command.tests.takeover.states import (
-    ATTACHMENT,
     IRSA,
-    PROVIDER,
     READ,
-    ROLE,
+    SERVICE,
     association,
     attachment,
     resource,
@@ -18,22 +16,17 @@ from command.tests.takeover.states import (
 )
 from irsa.__main__ import main
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from irsa.identity.pulumi_types import ATTACHMENT, PROVIDER, ROLE
 from tests.support.world import CLUSTER_ARN, PROVIDER_ARN
 
 INLINE = "aws:iam/rolePolicy:RolePolicy::reports-queue"
 QUEUE = {"Statement": [{"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}]}
 BY_IRSA = {"role_name": "reports", "provider_arns": [PROVIDER_ARN], "subjects": ["dev/app"]}
 ATTACHED = {"policy_arns": {"ReadOnlyAccess": READ}}
-SERVICE = {
-    "Effect": "Allow",
-    "Principal": {"Service": "pods.eks.amazonaws.com"},
-    "Action": ["sts:AssumeRole", "sts:TagSession"],
-}
 OWN, LOOP, TEAM = f"acme:aws:Irsa${ROLE}::reports-role", f"{ROLE}::role-reports", f"{ROLE}::team"
 TS, GO = "acme:index:Stack$acme:index:Irsa$", "acme:pkg/irsa:Role$"
 SHAPES = {
     "flat role": ([role(), attachment()], ATTACHED, {"ReadOnlyAccess": f"{ATTACHMENT}::reports-0"}),
-    "own component": ([role(OWN)], {}, {"role": OWN}),
     "loop": ([role(LOOP), role(f"{ROLE}::b", name="b")], {}, {"role": LOOP}),
     "inline_policies": (
         [role(inlinePolicies=[{"name": "queue", "policy": json.dumps(QUEUE)}])],

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from command.tests.takeover.states import ATTACHMENT, READ, ROLE, attachment, resource, role
+from command.tests.takeover.states import READ, attachment, resource, role
 from irsa.__main__ import main
+from irsa.identity.pulumi_types import ATTACHMENT, ROLE
 from irsa.takeover.children import CHILDREN
 from irsa.takeover.losses import losses
 

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from command.tests.move.moves import CLUSTER, PROVIDER, trusting
+from command.tests.takeover.states import SERVICE
 from irsa.decide.truth import Verdict
 from irsa.identity.pod_identity import pod_identity_trust_policy, service_account_trust_policy
 from irsa.identity.policies import irsa_trust_policy
@@ -15,11 +16,6 @@ from irsa.takeover.trust import service_account_trust
 NAMES = ("dev/app", "dev/web", "dev/app-*", "team/app", "team/*")
 PROVIDERS, CLUSTERS = [PROVIDER, f"{PROVIDER}2"], [CLUSTER, f"{CLUSTER}2"]
 [TOKEN] = statements(irsa_trust_policy([PROVIDER], [parse_service_accounts("dev/app")]))
-SERVICE = {
-    "Effect": "Allow",
-    "Principal": {"Service": "pods.eks.amazonaws.com"},
-    "Action": ["sts:AssumeRole", "sts:TagSession"],
-}
 ROOT = {"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "sts:AssumeRole"}
 OTHERS = (
     SERVICE,

@@ -16,18 +16,10 @@ from pulumi.provider.experimental.schema import generate_schema
 from pulumi.provider.server import ComponentInitError, ProviderServicer
 from pulumi.runtime.proto.provider_pb2_grpc import add_ResourceProviderServicer_to_server
 
+import irsa_components
 from irsa import REPOSITORY, __version__
 
-from ..access_key_user import AccessKeyUser
-from ..cross_account_role import CrossAccountRole
-from ..data_bucket import DataBucket
-from ..eks_cluster import EksCluster
-from ..namespace import Namespace
-from ..pod_identity_association import PodIdentityAssociation
-from ..service_account_role import ServiceAccountRole
 from ..values import FROM_OBJECT
-from ..workload import Workload
-from ..workload_identity import WorkloadIdentity
 
 NAME = "irsa"
 NAMESPACE = "irsa"
@@ -42,17 +34,8 @@ METADATA = {
 }
 GO_MODULE = "example.com/pulumi-irsa/sdk/go"
 """Module of the SDK for Go, which `pulumi package add` replaces by a folder of the program."""
-COMPONENTS = (
-    AccessKeyUser,
-    CrossAccountRole,
-    DataBucket,
-    EksCluster,
-    Namespace,
-    PodIdentityAssociation,
-    ServiceAccountRole,
-    Workload,
-    WorkloadIdentity,
-)
+_NAMES = dir(irsa_components)
+COMPONENTS = [getattr(irsa_components, each) for each in _NAMES if f"{each}Args" in _NAMES]
 SECRET = re.compile(r'("(?:kubeconfig|secretAccessKey)": \{)')
 
 
@@ -60,7 +43,7 @@ class IrsaProvider(ComponentProvider):
     """Pulumi's provider of components, for components whose arguments are dataclasses."""
 
     def __init__(self) -> None:
-        super().__init__([*COMPONENTS], NAME, NAMESPACE, __version__)
+        super().__init__(COMPONENTS, NAME, NAMESPACE, __version__)
         for kind, properties, names in self._dataclasses():
             keys = {name: key for key, name in names.items()}
             # Arguments that are components exist in Python alone.

@@ -1,0 +1,110 @@
+"""Base of every component: its name in messages, and its children, which the stack may have."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import field
+from typing import Any
+
+import pulumi
+from pulumi import Alias, ResourceOptions
+
+from irsa.identity.pulumi_types import NEW, without_version
+
+from . import values
+
+_URN = re.compile(
+    r"(?:urn:pulumi:(?P<stack>[^:]+)::(?P<project>[^:]+)::)?(?P<type>.+?)::(?P<name>.+)"
+)
+
+
+@values.arguments
+class ComponentArgs:
+    """Argument of every component."""
+
+    noun = "component"
+
+    taken_over: Mapping[str, str] = field(default_factory=dict)
+    """Resources of this stack that become the component's own, unchanged: each child's key, such as
+    ``role``, and the URN that it has today, or its part from the type on; ``new`` for a child that
+    the stack does not have. `irsa takeover` prints them from a state."""
+
+    def __post_init__(self) -> None:
+        existing = getattr(self, "existing", False)
+        if existing and getattr(self, f"{self.noun}_name", "") is None:
+            raise ValueError(
+                f"existing=True is a {self.noun} without a name; give {self.noun}_name"
+            )
+        if existing and getattr(self, "force_destroy", False):
+            raise ValueError(
+                f"{self.owner()}: existing=True is never deleted; remove force_destroy"
+            )
+
+    def owner(self, component: str = "") -> str:
+        """Return a name for messages: the physical one, or else the component's."""
+        names = getattr(self, f"{self.noun}_name", None), getattr(self, self.noun, None)
+        name = next(filter(None, names), component)
+        return f"{self.noun} {name!r}" if name else f"the {self.noun}"
+
+
+class Component(pulumi.ComponentResource):
+    """A component, whose children may be resources that the stack has."""
+
+    def __init__(
+        self,
+        kind: str,
+        name: str,
+        args: ComponentArgs,
+        opts: ResourceOptions | None,
+        owner: str = "",
+    ) -> None:
+        """Register the component; ``owner`` is its name for messages."""
+        super().__init__(f"irsa:index:{kind}", name, {}, opts)
+        self._owner = owner or args.owner(name)
+        self._taken_over, self._keys = args.taken_over, list[str]()
+
+    def child_options(
+        self, key: str = "", kind: Any = None, *, aliases: Sequence[Alias] = (), **options: Any
+    ) -> ResourceOptions:
+        """Return the options of a child. One with a key, of a resource class, is the resource of
+        the stack that ``taken_over`` has for its key.
+
+        Each of these has a URN there, or is `NEW`: an alias that is left out cuts access in a green
+        `up`, since AWS writes the new attachment over the old one, which the engine then deletes.
+        Raises ValueError.
+        """
+        old: list[str | Alias] = [*aliases]
+        if key and self._taken_over:
+            if key in self._keys:
+                raise ValueError(
+                    f"{self._owner}: {key!r} names two children in taken_over; rename the policy"
+                )
+            if key not in self._taken_over:
+                raise ValueError(
+                    f"{self._owner}: taken_over lacks {key!r}; give its URN of today, or {NEW!r} "
+                    "if the stack has none"
+                )
+            self._keys.append(key)
+            if (urn := self._taken_over[key]) != NEW:
+                old.append(_alias(f"{self._owner}: taken_over[{key!r}]", urn, kind.pulumi_type))
+        return ResourceOptions(parent=self, aliases=old, **options)
+
+    def register_outputs(self, outputs: pulumi.Inputs) -> None:
+        """Register the outputs; raises ValueError for keys of ``taken_over`` without a child."""
+        for key in sorted(self._taken_over.keys() - {*self._keys}):
+            fix = f"give {', '.join(self._keys)}" if self._keys else "remove it"
+            raise ValueError(f"{self._owner}: taken_over[{key!r}] is no child; {fix}")
+        super().register_outputs(outputs)
+
+
+def _alias(where: str, urn: str, kind: str) -> str:
+    parts = _URN.fullmatch(urn)
+    found = parts and without_version(parts["type"].rpartition("$")[2])
+    if parts is None or found != kind:
+        raise ValueError(f"{where}: {urn!r} is no URN of type {kind}; copy it from the state")
+    own = pulumi.get_stack(), pulumi.get_project()
+    if parts["stack"] and (parts["stack"], parts["project"]) != own:
+        raise ValueError(
+            f"{where}: {urn!r} is of another stack; run `pulumi state move` first, and give its "
+            "part from the type on"
+        )
+    return f"urn:pulumi:{own[0]}::{own[1]}::{parts['type']}::{parts['name']}"
