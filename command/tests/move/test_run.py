@@ -289,7 +289,7 @@ def test_the_association_stays_if_a_controller_takes_the_annotation_back():
 
 
 @pytest.mark.parametrize("looks", range(4, 9))
-def test_an_edit_of_the_trust_policy_that_another_writer_undoes_is_made_again(looks):
+def test_a_trust_edit_that_another_writer_undoes_is_made_again(looks):
     """As moves of other service accounts of the role do: IAM lets the last writer win."""
     world = World("pod-identity", **IRSA_STATE, events=[*[""] * looks, "trust"])
     assert carried_out(world) is None
