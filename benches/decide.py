@@ -1,4 +1,4 @@
-"""CPU of ``irsa decide``'s engine and of ``irsa doctor``, as ratios within one run, and how the time grows.
+"""CPU of ``irsa decide``'s engine and of ``irsa doctor``: ratios within one run, and their growth.
 
 With the garbage collector on, as users have it:
 

@@ -32,7 +32,7 @@ class Step(NamedTuple):
 
 def steps(move: Move) -> list[Step]:
     """Return the steps of a move in their order."""
-    return [*_before(move), *_restart(move), *_after(move)]
+    return [*_before(move), *_after(move)]
 
 
 def next_step(move: Move, passed: Collection[str]) -> Step | None:
@@ -78,19 +78,16 @@ def _before(move: Move) -> Iterator[Step]:
         yield Step("dissociate", "the association is deleted", gone)
 
 
-def _restart(move: Move) -> Iterator[Step]:
+def _after(move: Move) -> Iterator[Step]:
     given, old = f"the credentials of {NAMES[move.to]}", move.old
     yield Step("gate", f"{IN_A_ROW} trial Pods in a row get {given}", not old, checks=True)
     yield Step("restart", f"every Pod is restarted and has {given}", not old)
-
-
-def _after(move: Move) -> Iterator[Step]:
     trusted = move.trusts_unwanted
     removed = not trusted or without_caller(move.role, move.unwanted) is None
     named = move.to_pod_identity and bool(move.account.role_arn)
-    ended = removed and not named and not move.old
-    over = not move.old and move.over <= move.facts.now
-    until = "" if move.old or not move.owners else f" at {clock(move.over)}"
+    ended = removed and not named and not old
+    over = not old and move.over <= move.facts.now
+    until = "" if old or not move.owners else f" at {clock(move.over)}"
     yield _session(move, "session-again", done=ended)
     yield Step("wait", f"tokens and sessions of the old Pods are over{until}", ended or over)
     if move.to_pod_identity:

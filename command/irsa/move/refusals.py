@@ -38,6 +38,7 @@ from irsa.verify.facts import PodIdentity, file_profiles
 from irsa.verify.gather import Sources, with_nodes
 from irsa.verify.link import Status
 from irsa.verify.links.pod_identity import agent
+from irsa.verify.remedies.iam import register_audience, register_issuer
 
 BY_HAND = (
     *WEB_IDENTITY_VARIABLES,
@@ -184,12 +185,9 @@ def _provider(move: Move) -> Iterator[str]:
     arn, audience = move.provider_arn, move.account.audience
     found: RegisteredProvider | None = next((e for e in providers if e.arn == arn), None)
     if found is None:
-        command = f"create-open-id-connect-provider --url {move.issuer_url}"
-        fix = f"aws iam {command} --client-id-list {audience}"
-        yield f"OIDC provider {arn}: it does not exist; {fix}"
+        yield f"OIDC provider {arn}: it does not exist; {register_issuer(arn, audience).shell}"
     elif audience not in found.client_ids:
-        command = f"add-client-id-to-open-id-connect-provider --client-id {audience}"
-        fix = f"aws iam {command} --open-id-connect-provider-arn {arn}"
+        fix = register_audience(found, audience).shell
         yield f"OIDC provider {arn}: {audience} is not a client id; {fix}"
 
 

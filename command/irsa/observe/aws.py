@@ -34,7 +34,7 @@ from irsa.observe.iam import (
     IamReader,
     read_managed,
     read_policies,
-    read_provider,
+    read_providers,
     role_of,
 )
 from irsa.observe.resource_policies import NO_POLICY, READERS, read_resource_policy
@@ -113,11 +113,8 @@ class Aws:
             self._regions[region] = Aws(region=region, credentials=self._credentials, like=self)
         return self._regions[region]
 
-    def client(self, service: str) -> Any:
-        """A client of boto3's, for the changes of `irsa.move.changes`."""
-        return self._client(service)
-
-    def _client(self, service: str, *, unsigned: bool = False) -> Any:
+    def client(self, service: str, *, unsigned: bool = False) -> Any:
+        """A client of boto3's, also for the changes of `irsa.move.changes`."""
         from botocore import UNSIGNED
         from botocore.config import Config
 
@@ -147,11 +144,8 @@ class Aws:
     @cached_property
     def account(self) -> str | Unread:
         """The account that the credentials are of."""
-
-        def read() -> str:
-            return self._client("sts").get_caller_identity()["Account"]
-
-        return _aws("who the AWS credentials are", "AWS credentials", read)
+        sts, what = self.client("sts"), "who the AWS credentials are"
+        return _aws(what, "AWS credentials", lambda: sts.get_caller_identity()["Account"])
 
     def _elsewhere(self, what: str, account: str) -> Unread | None:
         """Return the reason why a fact of another account cannot be read with these credentials."""
@@ -165,20 +159,16 @@ class Aws:
     def providers(self, account: str) -> list[RegisteredProvider] | Unread:
         """The OIDC providers of an account."""
         what = f"OIDC providers of account {account}"
-
-        def read() -> list[RegisteredProvider]:
-            iam = self._client("iam")
-            listed = iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
-            return [read_provider(iam, each["Arn"]) for each in listed]
-
         needed = "iam:ListOpenIDConnectProviders and iam:GetOpenIDConnectProvider"
-        return self._elsewhere(what, account) or _aws(what, needed, read)
+        return self._elsewhere(what, account) or _aws(
+            what, needed, lambda: read_providers(self.client("iam"))
+        )
 
     def access_keys(self, user_arn: str) -> list[str] | Unread:
         """The ids of a user's access keys; none for a user that is not there."""
 
         def read() -> list[str]:
-            keys = self._client("iam").list_access_keys(UserName=name_of(user_arn))
+            keys = self.client("iam").list_access_keys(UserName=name_of(user_arn))
             return [each["AccessKeyId"] for each in keys["AccessKeyMetadata"]]
 
         keys = _aws(f"access keys of {user_arn}", "iam:ListAccessKeys", _if_there(read))
@@ -186,12 +176,12 @@ class Aws:
 
     def role(self, arn: str) -> Role | Unread | None:
         """A role with its policies; also the one of the same name under another path."""
-        what, account, name = f"role {arn}", account_of(arn), name_of(arn)
+        what, name = f"role {arn}", name_of(arn)
 
         def read() -> Role:
-            return self._role(self._client("iam").get_role(RoleName=name)["Role"])
+            return self._role(self.client("iam").get_role(RoleName=name)["Role"])
 
-        return self._elsewhere(what, account) or _aws(what, "iam:GetRole", _if_there(read))
+        return self._elsewhere(what, account_of(arn)) or _aws(what, "iam:GetRole", _if_there(read))
 
     def _role(self, role: Json) -> Role:
         name, what = role["RoleName"], f"policies of role {role['RoleName']}"
@@ -200,10 +190,10 @@ class Aws:
             "iam:ListRolePolicies, iam:GetRolePolicy, iam:ListAttachedRolePolicies, "
             "iam:GetPolicy and iam:GetPolicyVersion"
         )
-        policies = _aws(what, needed, lambda: tuple(read_policies(self._client("iam"), name)))
+        policies = _aws(what, needed, lambda: tuple(read_policies(self.client("iam"), name)))
         needed = "iam:GetPolicy and iam:GetPolicyVersion"
         boundary = arn and _aws(
-            f"boundary {arn}", needed, lambda: read_managed(self._client("iam"), arn)
+            f"boundary {arn}", needed, lambda: read_managed(self.client("iam"), arn)
         )
         return role_of(role, policies, boundary)
 
@@ -214,10 +204,12 @@ class Aws:
         and last-used times are then missing.
         """
 
-        def read() -> AccountPrincipals:
-            return self._listed(_DETAILS_CALL, Filter=["Role", "LocalManagedPolicy"])
-
-        detailed = _aws("IAM roles", DETAILS, _unless(("AccessDenied",), read))
+        only = ["Role", "LocalManagedPolicy"]
+        detailed = _aws(
+            "IAM roles",
+            DETAILS,
+            _unless(("AccessDenied",), lambda: self._listed(_DETAILS_CALL, Filter=only)),
+        )
         if detailed is not None:
             return detailed
         needed = f"{DETAILS} or iam:ListRoles"
@@ -225,7 +217,7 @@ class Aws:
 
     def _listed(self, operation: str, **request: Any) -> AccountPrincipals:
         """Read all pages of a listing, a thousand entries a call."""
-        reader, pages = IamReader(), self._client("iam").get_paginator(operation)
+        reader, pages = IamReader(), self.client("iam").get_paginator(operation)
         for page in pages.paginate(**request, PaginationConfig={"PageSize": PAGE_SIZE}):
             reader.add(page)
         return reader.result()
@@ -249,7 +241,7 @@ class Aws:
         return _aws(
             f"Pod Identity {what}",
             "eks:ListPodIdentityAssociations and eks:DescribePodIdentityAssociation",
-            lambda: read_associations(self._client("eks"), clusters, **only),
+            lambda: read_associations(self.client("eks"), clusters, **only),
         )
 
     def clusters(self, issuer_url: str) -> list[str] | Unread:
@@ -260,7 +252,7 @@ class Aws:
                 "eks:ListClusters and eks:DescribeCluster, or the cluster's name (a kubeconfig of "
                 "`aws eks update-kubeconfig`, or --cluster of `list` and `audit`)"
             ),
-            lambda: clusters_with_issuer(self._client("eks"), issuer_url),
+            lambda: clusters_with_issuer(self.client("eks"), issuer_url),
         )
 
     def eks_cluster(self, name: str) -> EksCluster | Unread | None:
@@ -268,7 +260,7 @@ class Aws:
         return _aws(
             f"EKS cluster {name}",
             "eks:DescribeCluster and eks:DescribeAddon",
-            _if_there(lambda: read_cluster(self._client("eks"), name)),
+            _if_there(lambda: read_cluster(self.client("eks"), name)),
         )
 
     def node_role(self, cluster: EksCluster, group: str) -> Role | Unread:
@@ -276,7 +268,7 @@ class Aws:
 
         def read() -> str:
             asked = {"clusterName": cluster_arn(cluster.arn).name, "nodegroupName": group}
-            return self._client("eks").describe_nodegroup(**asked)["nodegroup"]["nodeRole"]
+            return self.client("eks").describe_nodegroup(**asked)["nodegroup"]["nodeRole"]
 
         what, needed = "the node's role", "eks:DescribeNodegroup"
         if not group:
@@ -310,7 +302,7 @@ class Aws:
         return self.in_region(parsed.region)._policy(f"policy of {arn}", parsed)
 
     def _policy(self, what: str, arn: Arn) -> Json | Unread | None:
-        client, needed = self._client(arn.service), READERS[arn.service].permission
+        client, needed = self.client(arn.service), READERS[arn.service].permission
         return _aws(what, needed, _unless(NO_POLICY, lambda: read_resource_policy(client, arn)))
 
     def assume_with_web_identity(
@@ -318,7 +310,7 @@ class Aws:
     ) -> tuple[Answer, Credentials | None]:
         """Call AssumeRoleWithWebIdentity, which is not signed."""
         return _session(
-            lambda: self._client("sts", unsigned=True).assume_role_with_web_identity(
+            lambda: self.client("sts", unsigned=True).assume_role_with_web_identity(
                 RoleArn=role_arn, RoleSessionName=session_name, WebIdentityToken=token.raw
             )
         )
@@ -332,7 +324,7 @@ class Aws:
         """
 
         def call() -> Json:
-            answer = self._client("eks-auth").assume_role_for_pod_identity(
+            answer = self.client("eks-auth").assume_role_for_pod_identity(
                 clusterName=cluster_name, token=token.raw
             )
             keys: Json = answer["credentials"]
@@ -357,7 +349,7 @@ class Aws:
         """Call AssumeRole."""
         more = {"ExternalId": external_id} if external_id else {}
         return _session(
-            lambda: self._client("sts").assume_role(
+            lambda: self.client("sts").assume_role(
                 RoleArn=role_arn, RoleSessionName=session_name, DurationSeconds=seconds, **more
             )
         )
@@ -366,7 +358,7 @@ class Aws:
         """IAM's answer whether the policies of a user or role allow a call."""
 
         def read() -> bool:
-            result: Json = self._client("iam").simulate_principal_policy(
+            result: Json = self.client("iam").simulate_principal_policy(
                 PolicySourceArn=caller_arn, ActionNames=[action], ResourceArns=[resource]
             )["EvaluationResults"][0]
             if missing := result.get("MissingContextValues"):
@@ -377,15 +369,15 @@ class Aws:
 
     def caller(self) -> Answer:
         """Call GetCallerIdentity."""
-        return _answer(lambda: self._client("sts").get_caller_identity()["Arn"])
+        return _answer(lambda: self.client("sts").get_caller_identity()["Arn"])
 
     def list_bucket(self, bucket: str) -> Answer:
         """Call ListObjectsV2 for one object."""
-        return _answer(lambda: self._client("s3").list_objects_v2(Bucket=bucket, MaxKeys=1) and "")
+        return _answer(lambda: self.client("s3").list_objects_v2(Bucket=bucket, MaxKeys=1) and "")
 
     def list_users(self) -> Answer:
         """Call ListUsers, which no role that reads data should be allowed."""
-        return _answer(lambda: self._client("iam").list_users(MaxItems=1) and "")
+        return _answer(lambda: self.client("iam").list_users(MaxItems=1) and "")
 
 
 def _aws(what: str, permission: str, read: Callable[[], T]) -> T | Unread:

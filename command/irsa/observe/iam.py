@@ -147,12 +147,17 @@ def federated(trust_policy: Json) -> list[str]:
     return list(dict.fromkeys(arn for each in listed for arn in each.named("Federated")))
 
 
-def read_provider(iam: Any, arn: str) -> RegisteredProvider:
-    """An OIDC provider."""
-    provider = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)
-    return RegisteredProvider(
-        arn, tuple(provider["ClientIDList"]), tuple(provider.get("ThumbprintList", ()))
-    )
+def read_providers(iam: Any) -> list[RegisteredProvider]:
+    """The OIDC providers."""
+    listed = iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
+    found = {
+        e["Arn"]: iam.get_open_id_connect_provider(OpenIDConnectProviderArn=e["Arn"])
+        for e in listed
+    }
+    return [
+        RegisteredProvider(arn, tuple(e["ClientIDList"]), tuple(e.get("ThumbprintList", ())))
+        for arn, e in found.items()
+    ]
 
 
 def read_policies(iam: Any, role: str) -> Iterator[PermissionsPolicy]:

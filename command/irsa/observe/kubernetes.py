@@ -8,7 +8,9 @@ import re
 import shlex
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Self, TypeVar
+from functools import partial, wraps
+from inspect import signature
+from typing import Any, ParamSpec, Self, TypeVar
 
 from irsa.identity.arns import ClusterArn, parse_arn
 from irsa.identity.policy_json import Json
@@ -83,7 +85,45 @@ EXEC_PROBLEMS = (
 
 TERMINATING = "wait until the namespace is gone, as it is being terminated, and create it again"
 
+P = ParamSpec("P")
 T = TypeVar("T")
+
+
+def _kubernetes(what: str, permission: str, read: Callable[[], T]) -> T | Unread:
+    """The value read, or why it could not be read."""
+    import httpx2
+    from lightkube.core.exceptions import ApiError, ConfigError, LoadResourceError
+
+    try:
+        return read()
+    except ApiError as error:
+        causes = error.status.details.causes if error.status.details else None
+        if any(each.reason == "NamespaceTerminating" for each in causes or ()):
+            return Unread(what, one_line(error), "a namespace that stays", TERMINATING)
+        if (error.status.code or 0) >= SERVER_ERROR:
+            return Unreached(what, one_line(error), REACHABLE, ASK_AGAIN)
+        return Unread(what, one_line(error), permission)
+    except KeyError as error:  # lightkube reads the Content-Type of each error
+        return Unreached(what, f"an answer without {error.args[0]}", REACHABLE, ASK_AGAIN)
+    except (httpx2.HTTPError, ConfigError, LoadResourceError, OSError, ValueError) as error:
+        return Unreached(what, one_line(error), f"{permission}; {REACHABLE}")
+
+
+def _reads(what: str, permission: str) -> Callable[[Callable[P, T]], Callable[P, T | Unread]]:
+    """Return `Unread` in place of a reader's errors; both texts may name its arguments."""
+
+    def decorate(read: Callable[P, T]) -> Callable[P, T | Unread]:
+        parameters = signature(read)
+
+        @wraps(read)
+        def tried(*args: P.args, **kwargs: P.kwargs) -> T | Unread:
+            given = parameters.bind(*args, **kwargs).arguments
+            texts = what.format(**given), permission.format(**given)
+            return _kubernetes(*texts, partial(read, *args, **kwargs))
+
+        return tried
+
+    return decorate
 
 
 class Cluster:
@@ -100,7 +140,8 @@ class Cluster:
         try:
             config = KubeConfig.from_env().get(context)
             # Without the proxies of the environment a kubeconfig's own `proxy-url` still counts.
-            self._client: Any = Client(config, timeout=timeout)
+            self.client: Any = Client(config, timeout=timeout)
+            """Also for the changes of `irsa.move.changes`."""
             self._entry: str = config.context.cluster if config else ""
             self.context: str = (config.context_name if config else "") or "(none)"
         except (ConfigError, OSError, KeyError) as error:
@@ -111,12 +152,7 @@ class Cluster:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._client.close()
-
-    @property
-    def client(self) -> Any:
-        """A client of lightkube's, for the changes of `irsa.move.changes`."""
-        return self._client
+        self.client.close()
 
     @property
     def title(self) -> str:
@@ -129,27 +165,28 @@ class Cluster:
         return service_account_of(found) if isinstance(found, dict) else found
 
     def _one(self, kind: str, namespace: str, name: str, what: str = "") -> Json | Unread | None:
-        return _kubernetes(
-            what or f"{kind} {namespace}/{name}",
-            f"get {kind.lower()}s in namespace {namespace}",
-            _if_there(lambda: self._client.get(kind_of(kind), name, namespace=namespace).to_dict()),
-        )
+        from lightkube.core.exceptions import ApiError
 
-    def service_accounts(self) -> list[ServiceAccount] | Unread:
+        def read() -> Json | None:
+            try:
+                return self.client.get(kind_of(kind), name, namespace=namespace).to_dict()
+            except ApiError as error:
+                if error.status.code != NOT_FOUND:
+                    raise
+                return None
+
+        permission = f"get {kind.lower()}s in namespace {namespace}"
+        return _kubernetes(what or f"{kind} {namespace}/{name}", permission, read)
+
+    @_reads("service accounts", "list serviceaccounts in the cluster")
+    def service_accounts(self) -> list[ServiceAccount]:
         """All service accounts of the cluster."""
-        return _kubernetes(
-            "service accounts",
-            "list serviceaccounts in the cluster",
-            lambda: self._everywhere("ServiceAccount", service_account_of),
-        )
+        return self._everywhere("ServiceAccount", service_account_of)
 
-    def pods(self) -> list[FleetPod] | Unread:
+    @_reads("Pods", "list pods in the cluster")
+    def pods(self) -> list[FleetPod]:
         """All Pods of the cluster that have not ended."""
-        return _kubernetes(
-            "Pods",
-            "list pods in the cluster",
-            lambda: [pod for pod in self._everywhere("Pod", fleet_pod) if pod is not None],
-        )
+        return [pod for pod in self._everywhere("Pod", fleet_pod) if pod is not None]
 
     @property
     def eks(self) -> ClusterArn:
@@ -172,7 +209,7 @@ class Cluster:
         from lightkube.core.exceptions import ApiError
 
         def listed(**size: int) -> list[T]:
-            found = self._client.list(kind_of(kind), namespace="*", **size)
+            found = self.client.list(kind_of(kind), namespace="*", **size)
             return [keep(each.to_dict()) for each in found]
 
         try:
@@ -182,34 +219,31 @@ class Cluster:
                 raise
             return listed()
 
-    def workloads(self, namespace: str) -> Workloads | Unread:
+    @_reads(
+        "Pods of namespace {namespace}",
+        "list pods, replicasets and deployments in namespace {namespace}",
+    )
+    def workloads(self, namespace: str) -> Workloads:
         """The Pods of a namespace, newest first, and what makes them."""
-        return _kubernetes(
-            f"Pods of namespace {namespace}",
-            f"list pods, replicasets and deployments in namespace {namespace}",
-            lambda: read_workloads(self._client, namespace),
-        )
+        return read_workloads(self.client, namespace)
 
-    def controllers(self, namespace: str) -> tuple[Owner, ...] | Unread:
+    @_reads(
+        "controllers of namespace {namespace}",
+        "list statefulsets, daemonsets and cronjobs in namespace {namespace}",
+    )
+    def controllers(self, namespace: str) -> tuple[Owner, ...]:
         """The StatefulSets, DaemonSets and CronJobs of a namespace."""
-        return _kubernetes(
-            f"controllers of namespace {namespace}",
-            f"list statefulsets, daemonsets and cronjobs in namespace {namespace}",
-            lambda: read_controllers(self._client, namespace),
-        )
+        return read_controllers(self.client, namespace)
 
-    def may(self, namespace: str, verb: str, resource: str, name: str) -> bool | Unread:
+    @_reads("permission {verb} {resource}", "create selfsubjectaccessreviews")
+    def may(self, namespace: str, verb: str, resource: str, name: str) -> bool:
         """Ask as `kubectl auth can-i` does, about ``deployments.apps`` or ``pods/exec``."""
         kind, _, group = resource.partition(".")
         kind, _, part = kind.partition("/")
         asked = {"group": group, "resource": kind, "subresource": part, "verb": verb}
         spec = {"resourceAttributes": {**asked, "namespace": namespace, "name": name}}
         review = kind_of("SelfSubjectAccessReview").from_dict({"spec": spec})
-        return _kubernetes(
-            f"permission {verb} {resource}",
-            "create selfsubjectaccessreviews",
-            lambda: bool(self._client.create(review).to_dict()["status"]["allowed"]),
-        )
+        return bool(self.client.create(review).to_dict()["status"]["allowed"])
 
     def objects(self, namespace: str, references: Iterable[Reference]) -> Objects:
         """The ConfigMaps and Secrets that Pods refer to; of Secrets no secret is kept."""
@@ -223,52 +257,46 @@ class Cluster:
             objects[kind, name] = kept(kind, found.get("data") or {}, of_it) if document else found
         return objects
 
-    def webhook(self) -> Webhook | Unread | None:
+    @_reads(
+        "the registration of the pod identity webhook",
+        "list mutatingwebhookconfigurations in the cluster",
+    )
+    def webhook(self) -> Webhook | None:
         """Return the registration of the pod identity webhook."""
-        return _kubernetes(
-            "the registration of the pod identity webhook",
-            "list mutatingwebhookconfigurations in the cluster",
-            lambda: read_webhook(self._client),
-        )
+        return read_webhook(self.client)
 
-    def agent(self) -> frozenset[str] | Unread:
+    @_reads(f"Pods of {AGENT}", "list pods in namespace kube-system")
+    def agent(self) -> frozenset[str]:
         """The nodes where the EKS Pod Identity Agent is ready."""
-        return _kubernetes(
-            f"Pods of {AGENT}",
-            "list pods in namespace kube-system",
-            lambda: read_ready_nodes(self._client, AGENT),
-        )
+        return read_ready_nodes(self.client, AGENT)
 
-    def node_groups(self, specs: Sequence[Json] | None = None) -> dict[str, str] | Unread:
+    @_reads("nodes", "list nodes in the cluster")
+    def node_groups(self, specs: Sequence[Json] | None = None) -> dict[str, str]:
         """The node group of each node, by `irsa.observe.eks.node_group`; with ``specs``, of those
         that can run a Pod of one of them."""
-        return _kubernetes(
-            "nodes",
-            "list nodes in the cluster",
-            lambda: dict(
-                node_group(node)
-                for node in listed(self._client, "Node", chunk_size=CHUNK)
-                if specs is None or any(can_run(each, node) for each in specs)
-            ),
+        nodes = listed(self.client, "Node", chunk_size=CHUNK)
+        return dict(
+            node_group(node)
+            for node in nodes
+            if specs is None or any(can_run(each, node) for each in specs)
         )
 
-    def network_policies(self, namespace: str) -> tuple[Json, ...] | Unread:
+    @_reads(
+        "NetworkPolicies of namespace {namespace}", "list networkpolicies in namespace {namespace}"
+    )
+    def network_policies(self, namespace: str) -> tuple[Json, ...]:
         """The NetworkPolicies of a namespace."""
-        return _kubernetes(
-            f"NetworkPolicies of namespace {namespace}",
-            f"list networkpolicies in namespace {namespace}",
-            lambda: tuple(listed(self._client, "NetworkPolicy", namespace=namespace)),
-        )
+        return tuple(listed(self.client, "NetworkPolicy", namespace=namespace))
 
-    def next_pod(self, namespace: str, template: Json) -> Json | Unread:
+    @_reads(
+        "what becomes of a Pod in namespace {namespace} (tried with dryRun)",
+        "create pods in namespace {namespace}",
+    )
+    def next_pod(self, namespace: str, template: Json) -> Json:
         """The spec of a Pod of this template as admission leaves it now; the Pod is not made."""
         metadata: Json = {**(template.get("metadata") or {}), "generateName": "irsa-verify-"}
         pod = kind_of("Pod").from_dict({"metadata": metadata, "spec": template["spec"]})
-        return _kubernetes(
-            f"what becomes of a Pod in namespace {namespace} (tried with dryRun)",
-            f"create pods in namespace {namespace}",
-            lambda: self._client.create(pod, namespace=namespace, dry_run=True).to_dict()["spec"],
-        )
+        return self.client.create(pod, namespace=namespace, dry_run=True).to_dict()["spec"]
 
     def caller_inside(self, namespace: str, pod: Pod, container: str = "") -> Answer | Unread:
         """Return the caller identity of the AWS CLI in a Pod's container, the first by default."""
@@ -298,9 +326,10 @@ class Cluster:
                 return Unread(what, message, needs, way_out)
         return Unread(what, message, "kubectl exec", f"see why this fails: {shlex.join(command)}")
 
-    def token(
-        self, namespace: str, name: str, audience: str, pod: Pod | None = None
-    ) -> Token | Unread:
+    @_reads(
+        "a token of {namespace}/{name}", "create serviceaccounts/token in namespace {namespace}"
+    )
+    def token(self, namespace: str, name: str, audience: str, pod: Pod | None = None) -> Token:
         """A fresh token of a service account, from the API server's TokenRequest.
 
         EKS Pod Identity takes only a token that is bound to a Pod.
@@ -316,16 +345,8 @@ class Cluster:
             audiences=[audience], boundObjectRef=bound, expirationSeconds=TOKEN_SECONDS
         )
         request = ServiceAccountToken(metadata=ObjectMeta(), spec=spec)
-
-        def read() -> Token:
-            answer = self._client.create(request, name, namespace=namespace).to_dict()
-            return decode_unverified(answer["status"]["token"])
-
-        return _kubernetes(
-            f"a token of {namespace}/{name}",
-            f"create serviceaccounts/token in namespace {namespace}",
-            read,
-        )
+        answer = self.client.create(request, name, namespace=namespace).to_dict()
+        return decode_unverified(answer["status"]["token"])
 
     def issuer_url(self) -> str | Unread:
         """The issuer of the cluster's tokens."""
@@ -336,44 +357,10 @@ class Cluster:
         """The key set that the cluster's tokens are signed with."""
         return self._document("/openid/v1/jwks")
 
-    def _document(self, path: str) -> Json | Unread:
-        http = self._client._client._client  # lightkube has no call for plain paths
-        return _kubernetes(path, f"get {path}", lambda: http.get(path).raise_for_status().json())
-
-
-def _kubernetes(what: str, permission: str, read: Callable[[], T]) -> T | Unread:
-    """The value read, or why it could not be read."""
-    import httpx2
-    from lightkube.core.exceptions import ApiError, ConfigError, LoadResourceError
-
-    try:
-        return read()
-    except ApiError as error:
-        causes = error.status.details.causes if error.status.details else None
-        if any(each.reason == "NamespaceTerminating" for each in causes or ()):
-            return Unread(what, one_line(error), "a namespace that stays", TERMINATING)
-        if (error.status.code or 0) >= SERVER_ERROR:
-            return Unreached(what, one_line(error), REACHABLE, ASK_AGAIN)
-        return Unread(what, one_line(error), permission)
-    except KeyError as error:  # lightkube reads the Content-Type of each error
-        return Unreached(what, f"an answer without {error.args[0]}", REACHABLE, ASK_AGAIN)
-    except (httpx2.HTTPError, ConfigError, LoadResourceError, OSError, ValueError) as error:
-        return Unreached(what, one_line(error), f"{permission}; {REACHABLE}")
-
-
-def _if_there(read: Callable[[], T]) -> Callable[[], T | None]:
-    """Return ``read`` that gives None for what does not exist."""
-    from lightkube.core.exceptions import ApiError
-
-    def tried() -> T | None:
-        try:
-            return read()
-        except ApiError as error:
-            if error.status.code != NOT_FOUND:
-                raise
-            return None
-
-    return tried
+    @_reads("{path}", "get {path}")
+    def _document(self, path: str) -> Json:
+        http = self.client._client._client  # lightkube has no call for plain paths
+        return http.get(path).raise_for_status().json()
 
 
 def service_account_of(document: Json) -> ServiceAccount:

@@ -254,22 +254,21 @@ class Facts(Question):
         Without one the role can be meant for it: the Pods show it, or its trust policy where no
         profile asks STS.
         """
-        known, found = self.pod_identity, self.known_association
+        found = self.known_association
         if isinstance(found, Association) or self.expects_association:
             return True
         if found is None and self.annotated_role:
             return False
         if any(is_associated(pod.spec) for pod in self.judged):
             return True
-        if not (isinstance(known, PodIdentity) and found is None and isinstance(self.role, Role)):
+        if found is not None or not self.cluster_arn or not isinstance(self.role, Role):
             return False
         return self.own_profile is None and self.role.trusts_pod_identity
 
     @property
     def lacks_association(self) -> bool:
         """True if the chain is EKS Pod Identity's, and the association is certainly missing."""
-        known = self.pod_identity
-        missing = isinstance(known, PodIdentity) and known.association is None
+        missing = self.known_association is None and bool(self.cluster_arn)
         return self.by_association and missing
 
     @property
@@ -281,9 +280,8 @@ class Facts(Question):
     def tags_unread(self) -> bool:
         """True if the chain is EKS Pod Identity's, and it is not known which session tags the Pods
         get, or whether they get any: cluster or association were not read."""
-        known = self.pod_identity
-        unread = isinstance(known, PodIdentity) and isinstance(known.association, Unread)
-        return self.lacks_cluster or (self.by_association and unread)
+        unread = not self.cluster_arn or isinstance(self.known_association, Unread)
+        return self.by_association and unread
 
     @property
     def cluster_arn(self) -> str:

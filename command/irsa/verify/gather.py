@@ -25,10 +25,10 @@ from irsa.observe.aws import Aws
 from irsa.observe.aws_config import Profile
 from irsa.observe.eks import EksCluster
 from irsa.observe.errors import CollectError
-from irsa.observe.facts import PENDING, RUNNING, Pod, Role, ServiceAccount, Unreached, Unread
+from irsa.observe.facts import PENDING, RUNNING, Role, ServiceAccount, Unreached, Unread
 from irsa.observe.iam import AccountPrincipals
 from irsa.observe.kubernetes import Cluster
-from irsa.observe.pod_spec import Reference, needed, references
+from irsa.observe.pod_spec import needed, references
 from irsa.verify.facts import (
     SESSION_NAME,
     Facts,
@@ -182,20 +182,18 @@ def _cluster_facts(question: Question, sources: Sources) -> Facts:
         where = f"context {cluster.context}; --context names another"
         raise CollectError(f"{facts.service_account.text}; {where}", undecided=True)
     if facts.service_account is None:
-        facts = replace(facts, existing=_existing(cluster))
-    wanted = [each for pod in facts.judged for each in _references(pod)]
+        listed = cluster.service_accounts()
+        if not isinstance(listed, Unread):
+            listed = tuple(ServiceAccountRef(each.namespace, each.name) for each in listed)
+        facts = replace(facts, existing=listed)
+    # The objects that a Pod's identity, or its start while it is Pending, depends on.
+    wanted = [each for pod in facts.judged for each in references(pod.spec)]
+    wanted += [e for pod in facts.judged if pod.phase == PENDING for e in needed(pod.spec)]
     facts = replace(facts, objects=cluster.objects(namespace, wanted))
     facts = replace(facts, pod_identity=_pod_identity(facts, sources))
     tried = facts.judged if facts.by_association else facts.unmutated
     template = next((pod.template for pod in tried if pod.template), None)
     return replace(facts, next_pod=cluster.next_pod(namespace, template)) if template else facts
-
-
-def _existing(cluster: Cluster) -> tuple[ServiceAccountRef, ...] | Unread:
-    listed = cluster.service_accounts()
-    if isinstance(listed, Unread):
-        return listed
-    return tuple(ServiceAccountRef(each.namespace, each.name) for each in listed)
 
 
 def _pod_identity(facts: Facts, sources: Sources) -> PodIdentity | Unread | None:
@@ -259,12 +257,6 @@ def _token(facts: Facts, cluster: Cluster) -> Token | Unread | None:
     if facts.pod is None or facts.pod.phase != RUNNING:
         return None
     return cluster.token(facts.namespace, facts.name, facts.audience, facts.pod)
-
-
-def _references(pod: Pod) -> list[Reference]:
-    """Return the objects that a Pod's identity, or its start while it is Pending, depends on."""
-    waits = pod.phase == PENDING
-    return [*references(pod.spec), *(needed(pod.spec) if waits else ())]
 
 
 def _account_facts(facts: Facts, sources: Sources) -> Facts:

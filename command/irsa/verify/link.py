@@ -210,6 +210,13 @@ class Check:
         remedies = dict.fromkeys(each.remedy for each in unread)
         return self.unknown("; ".join(each.text for each in unread), "; ".join(remedies))
 
+    def refused(self, answer: Answer | NotMade, found: str = "") -> Link | None:
+        """The link of a call that AWS should refuse; None if it was granted."""
+        if isinstance(answer, NotMade) or answer.allowed:
+            return self.unknown(answer) if isinstance(answer, NotMade) else None
+        denied = answer.code in ("AccessDenied", "AccessDeniedException")
+        return self.passed(found or answer.text) if denied else self.unknown(answer.text)
+
     def judged(self, judged: Judgement, *facts: object) -> Link | None:
         """The link that the evaluator decides, or leaves open for want of facts; None if denied."""
         if judged.verdict is Verdict.ALLOW:

@@ -14,7 +14,7 @@ from irsa.verify.gather import Sources, search
 from irsa.verify.link import Link, Status, left_to_stack, status_of
 from irsa.verify.links.in_cluster import in_cluster_links
 from irsa.verify.links.pod_identity import association
-from irsa.verify.links.to_bucket import bucket_links
+from irsa.verify.links.to_bucket import data_links, refused
 from irsa.verify.links.to_role_b import links_before_role_b, role_b_links
 from irsa.verify.links.to_session import lacking, links_before_sts, session_links
 from irsa.verify.session_name import UNNAMED, session_name
@@ -39,12 +39,12 @@ class Chain:
     def links(self, calls: Calls | None = None) -> list[Link]:
         """Every link, in the order in which a request takes them."""
         facts, calls = self.facts, calls or Calls()
-        links = [
-            *in_cluster_links(facts, calls.inside),
-            *session_links(facts, calls, self.before_sts),
-            *([] if facts.through_role_b else bucket_links(facts, calls)),
-            *role_b_links(facts, calls.of_role_b, self.before_role_b, self.before_sts),
-        ]
+        links = [*in_cluster_links(facts, calls.inside)]
+        links += session_links(facts, calls, self.before_sts)
+        if not facts.through_role_b:
+            links += data_links("", facts, facts.named_role, calls.data)
+            links.append(refused(facts, calls.refused))
+        links += role_b_links(facts, calls.of_role_b, self.before_role_b, self.before_sts)
         return [left_to_stack(link, facts.stack) for link in links]
 
 

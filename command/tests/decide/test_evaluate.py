@@ -4,8 +4,6 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-l
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
 """
 
-from itertools import product
-
 import pytest
 
 from command.tests.decide.policies import allow, deny, document
@@ -16,7 +14,6 @@ from irsa.decide.evaluate import Inquiry
 from irsa.decide.policies import Policies
 from irsa.decide.principals import caller_from_arn
 from irsa.decide.statements import compile_policy
-from irsa.decide.truth import Verdict
 from irsa.identity.policy_json import UNKNOWN_OUTPUT
 from tests.support.world import BUCKET_ARN
 
@@ -54,39 +51,6 @@ def inquire(caller=SESSION_A, *, same_account=True, must_allow=False, context=No
 
 def verdict_of(*args, **kinds):
     return inquire(*args, **kinds).verdict.value
-
-
-@pytest.mark.parametrize("named", [None, USER, ROOT, ROLE_A, SESSION_A])
-@pytest.mark.parametrize("owner", ["caller's account", "caller's account, role or key", "another"])
-def test_policies_that_allow_combine_as_aws_documents(owner, named):
-    must_allow, same_account = owner.endswith("key"), owner != "another"
-    account = {"same_account": same_account, "must_allow": must_allow}
-    resource = named and names(named)
-    # Policies, and whether they allow the call. Resource control policies only deny.
-    identities = ([], False), ([OTHER], False), ([OTHER, YES], True), ([YES, NOT_PUT], True)
-    limits_all = (({"boundary": OTHER}, False), ({"session": OTHER}, False))
-    limiting = (({}, True), ({"boundary": YES, "session": YES}, True), *limits_all)
-    perimeter = (
-        ({}, True),
-        ({"service_control": [YES, YES], "endpoint": ALL_YES}, True),
-        ({"resource_control": ALL_OTHER}, True),
-        ({"service_control": [OTHER, YES]}, False),
-        ({"endpoint": ALL_OTHER}, False),
-    )
-    every = product(identities, limiting, perimeter)
-    for (identity, own), (limits, limited), (around, open_) in every:
-        allowed = own and limited
-        if not same_account:
-            allowed = allowed and named in (ROOT, ROLE_A, SESSION_A)
-        elif named == SESSION_A:
-            allowed = True  # no boundary and no session policy limits it
-        elif named == ROLE_A:
-            allowed = limited
-        elif must_allow:
-            allowed = allowed and named == ROOT
-        found = inquire(identity=identity, resource=resource, **limits, **around, **account)
-        expected = Verdict.ALLOW if allowed and open_ else Verdict.DENY
-        assert found.verdict is expected, (identity, limits, around)
 
 
 @pytest.mark.parametrize("granted", [{"identity": [YES]}, {"resource": names(SESSION_A)}])

@@ -288,6 +288,14 @@ def test_the_association_stays_if_a_controller_takes_the_annotation_back():
     assert world.annotations[LOCK].startswith(f"{ROLE_ARN} ")
 
 
+@pytest.mark.parametrize("looks", range(4, 9))
+def test_a_trust_edit_that_another_writer_undoes_is_made_again(looks):
+    """As moves of other service accounts of the role do: IAM lets the last writer win."""
+    world = World("pod-identity", **IRSA_STATE, events=[*[""] * looks, "trust"])
+    assert carried_out(world) is None
+    assert world.writes.count("trust") == 2
+
+
 def test_without_a_running_pod_nothing_is_proven_and_nothing_changed():
     with pytest.raises(Stopped, match="none of its Pods runs"):
         carried_out(world := World("pod-identity", **IRSA_STATE, pods=0))

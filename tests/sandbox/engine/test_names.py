@@ -15,7 +15,7 @@ from irsa.identity.arns import provider_arn_for
 from irsa.identity.policies import service_trust_policy
 from irsa_sandbox.aws.accounts import ACCOUNT_A, REGION
 from irsa_sandbox.engine.stack import SandboxStack
-from tests.sandbox.support.programs import refusal, stack_of, unchanged
+from tests.sandbox.support.programs import refusal, stack_of
 
 pytestmark = pytest.mark.sandbox
 
@@ -65,23 +65,6 @@ def test_a_name_that_leaves_the_program_is_replaced_unless_it_is_made_again(sess
 )
 def test_a_name_that_cannot_be_fails_the_preview(session, autonaming, logical, line):
     assert line in refusal(opened(session, autonaming, logical).preview)
-
-
-def test_policies_in_a_role_come_are_repaired_and_go(session):
-    statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    role = partial(aws.iam.Role, "listed", name="listed", assume_role_policy=TRUST)
-    inline = [{"name": "read", "policy": document}]
-    given = {"managed_policy_arns": ["arn:aws:iam::aws:policy/IAMFullAccess"]}
-    stack = stack_of(session, "listed", partial(role, inline_policies=inline, **given))
-    stack.up()
-    unchanged(stack)
-    session.aws("iam").delete_role_policy(RoleName="listed", PolicyName="read")
-    assert (stack.refresh()["update"], stack.up()["update"]) == (1, 1)
-    assert session.aws("iam").list_role_policies(RoleName="listed")["PolicyNames"] == ["read"]
-    without = stack_of(session, "listed", role)
-    unchanged(without)
-    assert without.destroy().keys() == {"delete"}
 
 
 def test_two_components_whose_roles_are_one_name_fail_in_the_preview(session):

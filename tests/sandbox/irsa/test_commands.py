@@ -113,30 +113,6 @@ def test_the_principals_that_a_trusted_account_allows_are_listed(workload, tmp_p
     assert not [each for each in labels if each.endswith("role/reader")]
 
 
-def test_a_saved_account_has_the_findings_of_the_account(workload, tmp_path):
-    """Of its roles, in one listing of the AWS CLI and in pages."""
-    trust = json.dumps(workload.trust_policy).replace("StringEquals", "StringLike")
-    workload.set_trust(json.loads(trust.replace(f":{NAME}", ":*")))
-    workload.session.aws("iam").create_user(UserName="reader")  # the AWS CLI counts users
-    save = ["aws", "iam", "get-account-authorization-details"]
-    environment = workload.session.state.environment()
-    one = workload.session.run(save, environment).output
-    pages = [workload.session.run([*save, "--max-items", "1"], environment).output]
-    while token := json.loads(pages[-1]).get("NextToken"):
-        more = [*save, "--max-items", "1", "--starting-token", token]
-        pages.append(workload.session.run(more, environment).output)
-
-    def found(*options):
-        answer = workload.world.irsa("audit", *options, "--output", "json").json
-        return [each for each in answer if each["rule"] == "whole-namespace"]
-
-    live = found()
-    assert (bool(live), len(pages) > 1) == (True, True)
-    for number, text in enumerate((one, "\n".join(pages))):
-        (tmp_path / f"{number}.json").write_text(text)
-        assert found(str(tmp_path / f"{number}.json")) == live
-
-
 def test_inside_the_pod_the_aws_cli_is_asked(workload):
     done = workload.verify("--exec")
     [result] = done.json

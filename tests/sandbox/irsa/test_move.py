@@ -1,8 +1,6 @@
 """`python -m irsa move`: there and back while the Pods call AWS, and none of their calls fails."""
 
 import json
-import multiprocessing
-import os
 import threading
 import time
 from contextlib import ExitStack, contextmanager
@@ -19,7 +17,6 @@ from irsa.commands import move as command
 from irsa.identity import eks
 from irsa.identity.injection import missing
 from irsa.identity.policies import irsa_trust_policy
-from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import EXPIRY_LEEWAY
 from irsa.move.changes import LOCK
 from irsa.move.facts import GRACE_SECONDS
@@ -27,9 +24,7 @@ from irsa.verify.gather import Sources
 from irsa_sandbox.aws.accounts import ACCOUNT_A
 from irsa_sandbox.kubernetes.control_plane import API_AUDIENCE
 from irsa_sandbox.webhook.identities import held_back
-from tests.sandbox.support import moving
 from tests.sandbox.support.cluster import apply, eventually
-from tests.sandbox.support.in_process import clean_environment
 from tests.sandbox.support.moving import CALLS, traffic
 from tests.sandbox.support.workload import CLUSTER_ARN, NAME, AssociatedWorkload
 
@@ -38,8 +33,6 @@ pytestmark = pytest.mark.sandbox
 LATE = 2.0  # seconds
 LIFETIME = GRACE_SECONDS + eks.DEFAULT_TOKEN_EXPIRATION + EXPIRY_LEEWAY
 LATER = 3 * 86_400  # seconds after which all tokens and sessions are over
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["pytest", moving.__name__])  # what takes a process a second
 
 
 class MovingWorkload(AssociatedWorkload):
@@ -147,20 +140,6 @@ def test_the_order_of_eksctl_fails_calls(workload):
     assert "AccessDenied" in calls.failed[-1]
 
 
-@contextmanager
-def started(workload, name, to, late=0):
-    """Start a move in a process of its own; yields it and the lines that it prints."""
-    arguments = ["move", f"{workload.namespace}/{name}", "--to", to, "--yes"]
-    variables = {**clean_environment(), **workload.session.state.environment()}
-    ours, theirs = FORKS.Pipe(duplex=False)
-    process = FORKS.Process(target=moving.run, args=(arguments, variables, late, theirs))
-    process.start()
-    theirs.close()
-    with os.fdopen(ours.fileno(), closefd=False) as lines, ours:
-        yield process, lines
-        process.join()
-
-
 def test_each_controller_is_restarted_and_the_end_is_waited_for(workload, late):
     workload.deploy("second")
     late(LIFETIME - LATE)
@@ -219,24 +198,6 @@ def test_the_lock_names_the_role_where_nothing_else_is_left(workload):
     workload.service_account({LOCK: f"{workload.role_arn} elsewhere 1 0"})
     done = workload.moved("irsa", "--yes")
     assert (done.code, workload.state) == (0, before), done.err
-
-
-def test_three_accounts_that_share_a_role_move_at_once(workload):
-    names = [NAME, "second", "third"]
-    accounts = [ServiceAccountRef(workload.namespace, name) for name in names]
-    workload.set_trust(irsa_trust_policy([workload.world.provider_arn], accounts))
-    for account in accounts[1:]:
-        annotations = {eks.ROLE_ARN_ANNOTATION: workload.role_arn}
-        apply(workload.session.cluster, ServiceAccount, *account, annotations=annotations)
-        workload.deploy(account.name, serviceAccountName=account.name)
-
-    with ExitStack() as running:
-        moves = [running.enter_context(started(workload, name, "pod-identity")) for name in names]
-
-    assert [process.exitcode for process, _ in moves] == [4, 4, 4]
-    wanted = [sorted(each.subject for each in accounts), sorted(names)]
-    conditions = [each["Condition"]["StringEquals"] for each in workload.state[2]["Statement"]]
-    assert [sorted(e) for each in conditions for e in each.values() if len(e) == 3] == wanted
 
 
 def test_what_a_stack_owns_is_left_to_its_program(workload, tmp_path):

@@ -19,7 +19,6 @@ from irsa.identity.arns import name_of, role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from irsa_sandbox.demo import PROJECT_B
-from irsa_sandbox.demo.systems import ROLE_B
 from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.snapshots import Snapshots
 from tests.sandbox.support.cluster import eventually
@@ -91,30 +90,6 @@ def accounts_of(listed):
     return {each["name"]: each for each in rows if each["namespace"] == NAMESPACE}
 
 
-def test_list_tells_the_three_systems_apart(stacks):
-    for name in (NAME, "s3-app-chain"):
-        with sdk_in(stacks.session, NAMESPACE, name) as sdk:
-            sdk.client("sts").get_caller_identity()
-
-    done = stacks.world.irsa("list", "--output", "json")
-
-    assert (done.code, done.err) == (0, "")
-    found = accounts_of(done.json)
-    assert {name: each["identities"] for name, each in found.items()} == {
-        "default": [],
-        NAME: [{"kind": "IRSA", "source": stacks.outputs["role_arn"]}],
-        "s3-app-chain": [
-            {"kind": "IRSA", "source": stacks.outputs["role_a_arn"], "targets": [ROLE_B]}
-        ],
-        "s3-app-key": [{"kind": "access key", "source": "Secret s3-app-key"}],
-    }
-    for name in (NAME, "s3-app-chain"):
-        [pod] = found[name]["pods"]
-        assert pod.startswith(f"{name}-")
-        assert found[name]["role_last_used"]
-        assert found[name]["findings"] == []
-
-
 def test_what_the_stack_owns_is_put_right_by_its_program(stacks):
     session, iam = stacks.session, stacks.session.aws("iam")
     role = name_of(stacks.outputs["role_arn"])
@@ -176,14 +151,6 @@ def test_a_stack_is_read_by_its_name(stacks):
     options = ("--stack", "dev", "--workload", NAME, "--wait", "0")
     found = stacks.world.irsa("verify", *options, PATH=path)
     assert "\npassed: s3:ListBucket, s3:GetObject, " in found.out, found.err
-
-
-def test_explain_has_a_tree_of_every_workload_of_a_stack(stacks):
-    done = stacks.world.irsa("explain", "--stack", stacks.export())
-    assert done.code == 0
-    assert done.err.startswith("skipped: s3-app-key, it has an access key and no role\n")
-    for role in ("role_arn", "role_a_arn"):
-        assert f"── who can assume {stacks.outputs[role]}\n" in done.out
 
 
 def ask(stacks, command, text):

@@ -93,12 +93,6 @@ def test_a_trust_policy_gets_the_service_account(workload):
     remedied(workload, "trust", "the policy says 'system:serviceaccount:other:app'")
 
 
-def test_a_role_without_a_policy_gets_one(workload):
-    iam = workload.session.aws("iam")
-    iam.delete_role_policy(RoleName=workload.namespace, PolicyName="data")
-    remedied(workload, "permissions", "the role has no policy")
-
-
 def test_a_deny_of_the_roles_own_policy_is_removed(workload):
     workload.put_policy(document("Deny", "s3:*"), "guard")
     remedied(workload, "permissions", "an explicit deny")
@@ -110,12 +104,6 @@ def test_a_deny_of_the_bucket_makes_an_exception(workload):
     policy = json.dumps(document("Deny", "s3:ListBucket", bucket_arn(bucket), **more))
     workload.session.aws("s3").put_bucket_policy(Bucket=bucket, Policy=policy)
     remedied(workload, "permissions", "resource policy, statement 1")
-
-
-def test_a_bucket_that_is_missing_is_not_created_for_a_wrong_name(workload):
-    workload.session.aws("s3").delete_bucket(Bucket=workload.bucket)
-    link = link_of(workload.verify().json[0], "data")
-    assert (link["found"][:12], link["commands"]) == ("NoSuchBucket", [])
 
 
 def test_a_policy_of_an_administrator_is_detached(workload):

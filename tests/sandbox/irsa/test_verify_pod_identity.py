@@ -60,11 +60,6 @@ def test_a_trust_policy_gets_a_statement_for_the_association(workload):
     remedied(workload, "trust", "the request says")
 
 
-def test_a_trust_policy_without_session_tags_gets_them(workload):
-    workload.trust(Action="sts:AssumeRole")
-    remedied(workload, "trust", "sts:TagSession")
-
-
 def test_a_role_that_was_deleted_is_created_for_eks(workload):
     workload.delete_role()
     remedied(workload, "role", "no such role")

@@ -5,18 +5,12 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
-from functools import partial
-from multiprocessing.connection import Connection
 from typing import Any
 
 from lightkube.core.exceptions import ApiError
 from lightkube.resources.core_v1 import Pod
 
-from irsa.__main__ import main
-from irsa.commands import move
-from irsa.verify.gather import Sources
 from irsa_sandbox.pods.process import pod_process
 from irsa_sandbox.state import cluster_client
 from tests.sandbox.support.sdk_programs import SOURCES
@@ -81,16 +75,6 @@ class Traffic:
         with child:
             for line in child.stdout or ():
                 self.lines.append(line.strip())
-
-
-def run(arguments: list[str], variables: dict[str, str], late: float, output: Connection) -> None:
-    """Run a command in a process that ends with it, so many seconds late; every line that it prints
-    goes to the pipe at once."""
-    os.environ.clear()
-    os.environ.update(variables)
-    move.Sources = partial(Sources, now=lambda: time.time() + late)  # type: ignore[misc,assignment]
-    sys.stdout = os.fdopen(output.fileno(), "w", buffering=1, closefd=False)
-    sys.exit(main(arguments))
 
 
 @contextlib.contextmanager

@@ -104,12 +104,6 @@ class Workload:
             iam.delete_role_policy(RoleName=role, PolicyName=policy)
         iam.delete_role(RoleName=role)
 
-    def trust(self, **changes: Any) -> None:
-        """Change the only statement of the role's trust policy."""
-        document = self.trust_policy
-        document["Statement"][0].update(changes)
-        self.set_trust(document)
-
     def set_trust(self, document: Json) -> None:
         self.session.aws("iam").update_assume_role_policy(
             RoleName=self.namespace, PolicyDocument=json.dumps(document)
@@ -121,7 +115,6 @@ class Workload:
         *,
         metadata: Json | None = None,
         container: Json | None = None,
-        wait: bool = True,
         **spec: Any,
     ) -> None:
         """Create or change a Deployment, and wait until its Pods have been replaced."""
@@ -133,8 +126,7 @@ class Workload:
         }
         content = {"selector": {"matchLabels": labels}, "template": template}
         apply(self.session.cluster, Deployment, self.namespace, name, spec=content)
-        if wait:
-            wait_for_pods(self.session, self.namespace, name)
+        wait_for_pods(self.session, self.namespace, name)
 
     def restart(self, **template: Any) -> None:
         """Replace the Pods."""

@@ -1,15 +1,12 @@
-"""The chain across the repository's stacks in the real engine: order, recreation, privileges."""
+"""The chain across the repository's stacks in the real engine: order and recreation."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 import yaml
-from botocore.exceptions import ClientError
 
-from irsa.identity.arns import name_of, role_arn
+from irsa.identity.arns import name_of
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
-from irsa_sandbox.aws.clients import AwsClients, Credentials
 from irsa_sandbox.demo import PROJECT_B, left_overs
 from irsa_sandbox.demo.systems import BUCKET_B, ROLE_B
 from irsa_sandbox.engine.stack import SandboxStack
@@ -48,35 +45,6 @@ def both(session):
     session.aws("s3", ACCOUNT_B).put_object(Bucket=BUCKET_B, Key=OBJECT, Body=b"amount\n")
     yield Pair(session, a, b, a.outputs()["role_a_arn"])
     b.destroy()
-
-
-def test_role_a_may_assume_role_b_alone_and_call_nothing_else(both: Pair):
-    """With a session by the Pod's kind of token."""
-    session = both.session
-    keys = session.aws("sts").assume_role_with_web_identity(
-        RoleArn=both.role_a, RoleSessionName="test", WebIdentityToken=session.token("dev", APP)
-    )["Credentials"]
-    given = Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
-    role_a = AwsClients(given, session.state.aws_proxy, Path(session.state.aws_ca_bundle))
-    assume = role_a("sts").assume_role
-    own, administrators = name_of(both.role_a), role_arn(ACCOUNT_B, "OrganizationAccountAccessRole")
-
-    assert assume(RoleArn=ROLE_B, RoleSessionName="test")
-    for role in (both.role_a, administrators, ROLE_B.lower()):
-        with pytest.raises(ClientError, match="AccessDenied"):
-            assume(RoleArn=role, RoleSessionName="test")
-    for service, operation, request in (
-        ("iam", "list_roles", {}),
-        ("iam", "create_access_key", {}),
-        ("iam", "update_assume_role_policy", {"RoleName": own, "PolicyDocument": "{}"}),
-        ("s3", "create_bucket", {"Bucket": "bucket-of-role-a"}),
-        ("s3", "list_objects_v2", {"Bucket": BUCKET_B}),
-        ("s3", "get_object", {"Bucket": BUCKET_B, "Key": OBJECT}),
-        ("s3", "put_object", {"Bucket": BUCKET_B, "Key": "x", "Body": b"x"}),
-        ("eks", "list_clusters", {}),
-    ):
-        with pytest.raises(ClientError, match="AccessDenied"):
-            getattr(role_a(service), operation)(**request)
 
 
 def listing(session: Session) -> str:

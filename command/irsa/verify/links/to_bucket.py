@@ -10,7 +10,7 @@ from irsa.identity.policies import VERSION
 from irsa.identity.policy_json import Json, with_statements
 from irsa.observe.facts import Answer, PermissionsPolicy, Role, Unread
 from irsa.observe.iam import AccountPrincipals
-from irsa.verify.facts import Calls, Facts, Grant, NotMade
+from irsa.verify.facts import Facts, Grant, NotMade
 from irsa.verify.grants import (
     LIST_ACTION,
     JudgedGrant,
@@ -42,11 +42,6 @@ from irsa.verify.remedies.policy_edits import NARROW, with_role_exception
 INLINE_NAME = "irsa-bucket"
 NO_POLICY = "the role has no policy"
 ASK = "ask with --bucket, or with --action and --resource"
-
-
-def bucket_links(facts: Facts, calls: Calls) -> list[Link]:
-    """Links of the role's permissions, the bucket's list, and the refusal that every role owes."""
-    return [*data_links("", facts, facts.named_role, calls.data), refused(facts, calls.refused)]
 
 
 def data_links(
@@ -248,12 +243,8 @@ def listing(key: str, facts: Facts, answer: Answer | NotMade, before: Sequence[L
 def refused(facts: Facts, answer: Answer | NotMade) -> Link:
     """Check whether the role may do what no workload role should."""
     check = Check("refused", "AccessDenied to iam:ListUsers")
-    if isinstance(answer, NotMade):
-        return check.unknown(answer)
-    if not answer.allowed:
-        if answer.code in ("AccessDenied", "AccessDeniedException"):
-            return check.passed("refused")
-        return check.unknown(answer.text)
+    if link := check.refused(answer, "refused"):
+        return link
     remedy = Remedy("take off the policies that allow more than the workload needs")
     role = facts.named_role
     if isinstance(role, Role) and not isinstance(role.policies, Unread):

@@ -210,11 +210,5 @@ def _profile_remedy(facts: Facts, target: RoleBTarget, changes: Mapping[str, str
 def direct(facts: Facts, answer: Answer | NotMade) -> Link:
     """Check whether the bucket refuses role A, which is to reach it through role B only."""
     check = Check("chain-refused", f"AccessDenied to {facts.role_arn} on {facts.bucket}")
-    if isinstance(answer, NotMade):
-        return check.unknown(answer)
-    if answer.allowed:
-        remedy = "take role A out of the bucket's policy; only role B should reach it"
-        return check.failed("role A lists the bucket itself", remedy)
-    if answer.code != "AccessDenied":
-        return check.unknown(answer.text)
-    return check.passed(answer.text)
+    remedy = "take role A out of the bucket's policy; only role B should reach it"
+    return check.refused(answer) or check.failed("role A lists the bucket itself", remedy)

@@ -12,19 +12,13 @@ from irsa.identity.pod_identity import (
     pod_identity_trust_policy,
     target_role_trust_policy,
 )
-from irsa.identity.policy_json import Json, statements, with_statements
+from irsa.identity.policy_json import Json, statements
 from irsa.observe.eks import AGENT, Association
 from irsa.observe.facts import Role, Unread
 from irsa.verify.facts import Facts, PodIdentity
 from irsa.verify.link import Remedy, Resource, ShellCommand, aws
 from irsa.verify.remedies.pod import restart
-from irsa.verify.remedies.trust import (
-    ADD_STATEMENT,
-    Fixer,
-    TrustFix,
-    caller_has_to_meet,
-    let_trust,
-)
+from irsa.verify.remedies.trust import ADD_STATEMENT, Fixer, TrustFix, let_trust
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,10 +33,7 @@ class AssociationFixer(Fixer):
 
     def allow(self, document: Json) -> TrustFix:
         """Add the statements for the association."""
-        added = with_statements(document, *statements(self.wanted))
-        if not self.trusts(added):
-            return caller_has_to_meet(statements(document))
-        return TrustFix(ADD_STATEMENT, added)
+        return self.add(document, ADD_STATEMENT, *statements(self.wanted))
 
 
 def role_of_association(facts: Facts, role: Role) -> AssociationFixer:

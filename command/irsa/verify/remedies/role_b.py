@@ -13,7 +13,7 @@ from irsa.access import Judgement, trusts_role
 from irsa.decide.document import Condition, conditions_of
 from irsa.decide.truth import Verdict
 from irsa.identity.arns import account_of, partition_of, root_arn
-from irsa.identity.policy_json import Json, as_list, principals, statements, with_statements
+from irsa.identity.policy_json import Json, as_list, principals, statements
 from irsa.observe.facts import Role
 from irsa.verify.facts import RoleBTarget
 from irsa.verify.remedies.policy_edits import (
@@ -89,10 +89,8 @@ class RoleBFixer(Fixer):
         asked = [each for each in statements(document) if _is_assume_role(each) and _unmet(each)]
         if asked:
             return caller_has_to_meet(asked)
-        added = with_statements(document, self._wanted(document))
-        if not self.trusts(added):
-            return caller_has_to_meet(statements(document))
-        return TrustFix("add a statement for role A; the others stay", added)
+        text = "add a statement for role A; the others stay"
+        return self.add(document, text, self._wanted(document))
 
     def _wanted(self, document: Json) -> Json:
         """The statement that trusts role A, with the external id that the others ask for."""

@@ -102,6 +102,15 @@ class Fixer(ABC):
     def allow(self, document: Json) -> TrustFix:
         """Add the caller to a fitting statement, or else a statement."""
 
+    def add(self, document: Json, text: str, *listed: Json) -> TrustFix:
+        """Add statements, unless others stand against them."""
+        added = with_statements(document, *listed)
+        return (
+            TrustFix(text, added)
+            if self.trusts(added)
+            else caller_has_to_meet(statements(document))
+        )
+
 
 def caller_has_to_meet(listed: Iterable[Json]) -> TrustFix:
     """Leave conditions on more than who calls: the caller has to meet them."""

@@ -25,7 +25,6 @@ from command.tests.verify.pods import (
 )
 from irsa.identity.regions import partition_of_region
 from irsa.observe.pod_spec import references, with_fields
-from irsa.observe.pods import selects
 from irsa.verify.link import Remedy, Status
 from irsa.verify.links.settings import REGIONS
 from irsa.verify.remedies.pod import AT_ADMISSION
@@ -279,17 +278,6 @@ def test_network_policies_add_up_and_spare_the_host_network():
     assert links(host, network_policies=(policy,))["precedence"].status is Status.PASSED
     unread = links(network_policies=UNREAD)["precedence"]
     assert (unread.status, UNREAD.text in unread.found) == (Status.UNKNOWN, True)
-
-
-def test_selectors_choose_as_kubernetes_does():
-    operators = {"In": ["a"], "NotIn": ["a"], "Exists": None, "DoesNotExist": None}
-    for operator, values in operators.items():
-        selector = {"matchExpressions": [{"key": "k", "operator": operator, "values": values}]}
-        labelled = operator in ("In", "Exists")
-        found = selects(selector, {"k": "a"}), selects(selector, {})
-        assert found == (labelled, not labelled), operator
-    assert selects({}, {})
-    assert not selects({"matchLabels": {"k": "a"}}, {"k": "b"})
 
 
 @pytest.mark.parametrize("partition", ["aws", "aws-cn"])
