@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, NamedTuple
 
 from . import errors
-from .query_protocol import Query
+from .front import Query
 
 
 class Addon(NamedTuple):

@@ -7,8 +7,8 @@ import json
 from collections.abc import Callable, Hashable, Mapping
 from urllib.parse import parse_qsl
 
-from .errors import Response
-from .query_protocol import Handler, Query
+from .errors import AwsError, Response
+from .front import Answer, Request
 
 TOKENS = ("clientRequestToken", "ClientToken")
 
@@ -18,35 +18,31 @@ made: dict[Hashable, tuple[Call, Response]] = {}
 
 
 def idempotent(
-    handler: Handler,
-    caller: Callable[[], Hashable],
-    refused: Callable[[str], Response],
-) -> Handler:
-    """Return a handler that makes a call with a token once, and then gives its first answer.
+    caller: Callable[[], Hashable], refused: Callable[[str], AwsError], answer: Answer
+) -> Answer:
+    """Let ``answer`` make a call with a token once, and then give its first answer.
 
-    ``caller`` is the account and region of the request that is handled; ``refused`` is the answer,
-    with these words, to a token that comes again with other inputs.
+    ``caller`` is the account and region of the request that is handled; ``refused`` is the error,
+    with these words, of a token that comes again with other inputs.
     """
 
-    async def handle(
-        method: str, path: str, headers: Mapping[str, str], body: bytes, query: Query
-    ) -> Response:
-        inputs = _inputs(body)
+    async def answer_once(request: Request) -> Response:
+        inputs = _inputs(request.body)
         token = next((inputs.pop(each) for each in TOKENS if inputs.get(each)), None)
         if token is None:
-            return await handler(method, path, headers, body, query)
-        key, call = (caller(), token), (method, path, inputs)
+            return await answer(request)
+        key, call = (caller(), token), (request.method, request.path, inputs)
         if key in made:
-            first, answer = made[key]
+            first, answered = made[key]
             if first != call:
-                return refused(f"The token {token} was used with other parameters")
-            return answer
-        answer = await handler(method, path, headers, body, query)
-        if answer[0] < 300:
-            made[key] = call, answer
-        return answer
+                raise refused(f"The token {token} was used with other parameters")
+            return answered
+        answered = await answer(request)
+        if answered[0] < 300:
+            made[key] = call, answered
+        return answered
 
-    return handle
+    return answer_once
 
 
 def _inputs(body: bytes) -> dict[str, str]:

@@ -6,8 +6,8 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations.html
 """
 
 import re
-from collections.abc import Callable, Container, Mapping, MutableMapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any
 from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
@@ -16,8 +16,9 @@ from botocore.session import get_session
 
 from . import errors
 from .errors import AwsError, Response
+from .front import Query
 from .hosts import parse_host
-from .query_protocol import Query
+from .records import Records
 
 List = Callable[[str, Query], Response]
 Put = Callable[[str, bytes], Response]
@@ -91,23 +92,10 @@ Denial = Callable[[str, str, Mapping[str, str], Query, str], Response | None]
 the resource, the headers, the query and the id of a request."""
 
 
-class BucketRecords(NamedTuple):
-    """MiniStack's records in the account of a request's caller."""
-
-    account: Callable[[], str]
-    """That account."""
-
-    buckets: Container[str]
-    """The account's buckets by name."""
-
-    tags: MutableMapping[str, dict[str, str]]
-    """The tags of those buckets that have any."""
-
-
 class S3Control:
     """Answers requests to an account's own host of S3 Control."""
 
-    def __init__(self, denial: Denial, records: BucketRecords) -> None:
+    def __init__(self, denial: Denial, records: Records) -> None:
         self._denial = denial
         self._records = records
 
@@ -140,7 +128,8 @@ class S3Control:
             return errors.as_xml(error, "s3-control")
 
     def _answer(self, action: str, bucket: str, body: bytes, query: Query) -> Response:
-        tags = dict(self._records.tags.get(bucket, {}))
+        stored = self._records.bucket_tags  # of buckets that have any
+        tags = dict(stored.get(bucket, {}))
         if action == "s3:ListTagsForResource":
             return 200, {"Content-Type": "application/xml"}, _shown(tags)
         if action == "s3:TagResource":
@@ -148,9 +137,9 @@ class S3Control:
         for key in query.get("tagKeys", ()) if action == "s3:UntagResource" else ():
             tags.pop(key, None)
         if tags:
-            self._records.tags[bucket] = tags
+            stored[bucket] = tags
         else:  # as S3 itself has it, whose GetBucketTagging finds no set of tags then
-            self._records.tags.pop(bucket, None)
+            stored.pop(bucket, None)
         return 204, {}, b""
 
     def _bucket(self, arn: str) -> str:
