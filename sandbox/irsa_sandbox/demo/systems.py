@@ -16,11 +16,11 @@ from irsa.identity.arns import role_arn
 from irsa.identity.eks import POD_IDENTITY_SERVICE
 from irsa.identity.names import shared_name
 from irsa.identity.pod_identity import external_id
+from irsa.identity.policy_json import Json
 from irsa.identity.subjects import service_account_ref
 
 from ..aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from ..engine.stack import SandboxStack
-from ..json_types import Json
 from ..kubernetes.control_plane import prepare_models
 from ..pods.exec import find_pod
 from ..pods.spec import Token

@@ -20,9 +20,10 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Node, NodeStatus, Pod, PodBinding, PodStatus
 from lightkube.types import PatchType
 
+from irsa.identity.policy_json import Json
+
 from ..aws.eks_auth import AGENT_ADDON
 from ..aws.eks_auth import Node as EksNode
-from ..json_types import Json
 from ..pods.process import object_lookup
 from ..pods.spec import PodNotReady, environment, volume_files
 from ..pods.status import HOST_IP, condition, running_status, waiting_reason, waiting_status

@@ -30,7 +30,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from ..json_types import Json
+from irsa.identity.policy_json import Json
+
 from ..pods.process import PodProcess, pod_process
 from ..pods.spec import PodNotReady
 from ..reaper import reaper

@@ -6,7 +6,8 @@ https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
 import hashlib
 from datetime import UTC, datetime
 
-from ..json_types import Json
+from irsa.identity.policy_json import Json
+
 from .spec import PodNotReady
 
 HOST_IP = "127.0.0.1"

@@ -17,7 +17,8 @@ from lightkube.models.authentication_v1 import BoundObjectReference, TokenReques
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ServiceAccountToken
 
-from ..json_types import Json
+from irsa.identity.policy_json import Json
+
 from ..serving.files import write_private
 from .spec import PodNotReady, Token
 

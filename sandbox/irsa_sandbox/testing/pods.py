@@ -14,11 +14,11 @@ from lightkube.resources.core_v1 import ConfigMap, Namespace, ServiceAccount
 from lightkube.resources.core_v1 import Pod as PodResource
 
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from irsa.identity.policy_json import Json
 from irsa.identity.subjects import ServiceAccountRef, parse_account
 
 from ..aws.clients import session_in
 from ..errors import SandboxError
-from ..json_types import Json
 from ..pods.exec import find_pod
 from ..pods.process import PodProcess, find_object, pod_process
 from ..state import SandboxState

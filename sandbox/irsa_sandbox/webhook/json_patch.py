@@ -31,9 +31,8 @@ from irsa.identity.eks import (
     TOKEN_FILE_VARIABLE,
     TOKEN_VOLUME,
 )
+from irsa.identity.policy_json import Json
 from irsa.identity.quotas import TOKEN_EXPIRATION
-
-from ..json_types import Json
 
 REGIONAL_STS_VARIABLES = frozenset({"AWS_STS_REGIONAL_ENDPOINTS"})
 REGION_VARIABLES = frozenset({"AWS_DEFAULT_REGION", "AWS_REGION"})

@@ -22,9 +22,9 @@ import yaml
 from httpx2 import HTTPStatusError
 from typing_extensions import override
 
+from irsa.identity.policy_json import Json
 from irsa.identity.subjects import check_dns_subdomain
 
-from ...json_types import Json
 from ..resource import (
     Created,
     InvalidInput,
