@@ -154,13 +154,7 @@ class Parts:
         self._started(webhook)
 
     def _kubelet(self, cluster: ControlPlane, emulator: Emulator, state: SandboxState) -> None:
-        server = ExecServer(
-            authority=self._authority,
-            client=cluster.client(),
-            folder=state.path / "pods",
-            extra_env=state.pod_environment(),
-            agent=state.pod_identity_agent,
-        )
+        server = ExecServer(authority=self._authority, client=cluster.client(), **state.pods())
         self._started(Kubelet(cluster.client(), server, emulator.node_with_agent))
 
     def _providers(self, emulator: Emulator, state: SandboxState) -> dict[str, int]:

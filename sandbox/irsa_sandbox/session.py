@@ -17,9 +17,8 @@ import jwt
 import lightkube
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from lightkube.core.exceptions import ApiError
-from lightkube.models.authentication_v1 import TokenRequestSpec
 from lightkube.models.meta_v1 import ObjectMeta
-from lightkube.resources.core_v1 import Namespace, ServiceAccount, ServiceAccountToken
+from lightkube.resources.core_v1 import Namespace, ServiceAccount
 
 from irsa.identity.arns import role_arn
 from irsa.identity.eks import ROLE_ARN_VARIABLE, STS_AUDIENCE, TOKEN_FILE_VARIABLE
@@ -30,6 +29,8 @@ from .aws.clients import AwsClients, Credentials
 from .aws_cli import AwsCli
 from .pods.exec import find_pod
 from .pods.process import PodProcess, find_object, pod_process
+from .pods.spec import Token
+from .pods.token import request_token
 from .state import SandboxState, cluster_client
 
 TOKEN_SECONDS = TOKEN_EXPIRATION.start
@@ -103,12 +104,10 @@ class Session:
         """Lay out a workload's Pod for the time of the context; its first container by default."""
         return pod_process(
             self.cluster,
-            self.state.path / "pods",
-            find_pod(self.cluster, namespace, workload),
+            pod=find_pod(self.cluster, namespace, workload),
             container=container,
-            extra_env=self.state.pod_environment(),
-            agent=self.state.pod_identity_agent,
             on_note=lambda _: None,
+            **self.state.pods(),
         )
 
     def empty_bucket(self, name: str, root_of: str | None = None) -> None:
@@ -176,12 +175,8 @@ def service_account_token(
     client: lightkube.Client, namespace: str, name: str, audience: str = STS_AUDIENCE
 ) -> str:
     """A service account's token, from the API server's TokenRequest."""
-    spec = TokenRequestSpec(audiences=[audience], expirationSeconds=TOKEN_SECONDS)
-    request = ServiceAccountToken(metadata=ObjectMeta(), spec=spec)
-    answer = client.create(request, name, namespace=namespace)
-    if answer.status is None or answer.status.token is None:
-        raise LookupError(f"the API server gave no token for {namespace}/{name}")
-    return answer.status.token
+    wanted = Token(audience, TOKEN_SECONDS)
+    return request_token(client, namespace, name, wanted)["token"]
 
 
 def left_overs(session: Session, account: str = ACCOUNT_A) -> list[str]:

@@ -117,6 +117,11 @@ class SandboxState:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
+    def pods(self) -> dict[str, Any]:
+        """Arguments of `irsa_sandbox.pods.process.pod_process` for a Pod of this sandbox."""
+        own = {"extra_env": self.pod_environment(), "agent": self.pod_identity_agent}
+        return {"folder": self.path / "pods", **own}
+
     def _java_properties(self) -> dict[str, str | int | None]:
         """Java's networking looks at no variable of the environment, and leaves loopback out.
 

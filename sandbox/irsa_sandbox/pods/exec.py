@@ -4,7 +4,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from typing import Any
 
 import lightkube
 from lightkube.resources.core_v1 import Pod
@@ -25,32 +25,21 @@ def note_to_stderr(text: str) -> None:
 
 def exec_in_pod(
     client: lightkube.Client,
-    folder: Path,
     namespace: str,
     workload: str,
     command: Sequence[str],
     *,
-    extra_env: Mapping[str, str],
-    agent: str | None = None,
-    container: str | None = None,
     on_note: Callable[[str], None] = note_to_stderr,
+    **laid_out: Any,
 ) -> int:
     """Run `command` with the environment and volumes of a running Pod; return its exit code.
 
-    `workload` is the name of a Deployment or of a Pod. Raises `LookupError` when there is no such
-    running Pod or container, `PodNotReady` when a source of its environment is gone, and
-    `httpx2.HTTPError` when the API does not answer.
+    `workload` is the name of a Deployment or of a Pod; `laid_out` goes to `pod_process`. Raises
+    `LookupError` when there is no such running Pod or container, `PodNotReady` when a source of its
+    environment is gone, and `httpx2.HTTPError` when the API does not answer.
     """
     pod = find_pod(client, namespace, workload)
-    with pod_process(
-        client,
-        folder,
-        pod,
-        container=container,
-        extra_env=extra_env,
-        agent=agent,
-        on_note=on_note,
-    ) as process:
+    with pod_process(client, pod=pod, on_note=on_note, **laid_out) as process:
         arguments = [process.local(argument) for argument in command]
         program = shutil.which(arguments[0], path=process.env["PATH"])
         if program is None:

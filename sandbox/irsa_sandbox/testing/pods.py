@@ -104,14 +104,7 @@ def running_pod(
         )
     )
     pod = _running(client, account.namespace, made.to_dict()["metadata"]["name"])
-    with pod_process(
-        client,
-        state.path / "pods",
-        pod,
-        extra_env=state.pod_environment(),
-        agent=state.pod_identity_agent,
-        on_note=lambda _: None,
-    ) as process:
+    with pod_process(client, pod=pod, on_note=lambda _: None, **state.pods()) as process:
         yield Pod(f"{account.namespace}/{pod['metadata']['name']}", process, state)
 
 

@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import boto3.session
 import lightkube
 
 from irsa.identity.arns import aws_policy_arn, provider_arn_for
@@ -19,7 +18,7 @@ from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.policies import irsa_trust_policy, service_trust_policy
 
 from .. import environment_variables, lifecycle
-from ..aws.accounts import ACCOUNT_A, ACCOUNT_B, ADMINISTRATOR, REGION
+from ..aws.accounts import ACCOUNT_A, ACCOUNT_B, ADMINISTRATOR
 from ..aws.clients import AwsClients, Credentials
 from ..snapshots import Snapshots
 from ..state import SandboxState, cluster_client
@@ -33,26 +32,18 @@ CLUSTER = "sandbox"
 """Name of the cluster in account A's EKS."""
 
 
-class Account:
-    """One account. Nothing of the process's own AWS configuration is looked at."""
-
-    region = REGION
+class Account(AwsClients):
+    """One account: its administrator, an IAM user, has a boto3 `session`. Nothing of the process's
+    own AWS configuration is looked at."""
 
     def __init__(self, state: SandboxState, account_id: str, credentials: Credentials) -> None:
+        super().__init__(credentials, state.aws_proxy, Path(state.aws_ca_bundle))
         self.id = account_id
         """Twelve digits."""
 
-        self.credentials = credentials
-        self._clients = AwsClients(credentials, state.aws_proxy, Path(state.aws_ca_bundle))
-
-    @property
-    def session(self) -> boto3.session.Session:
-        """A boto3 session of the administrator, an IAM user."""
-        return self._clients.session
-
     def client(self, service: str) -> Any:
         """The administrator's boto3 client of a service."""
-        return self._clients(service)
+        return self(service)
 
     def __repr__(self) -> str:  # without the keys: pytest prints what a failed test had
         return f"<account {self.id}>"

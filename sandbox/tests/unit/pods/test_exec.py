@@ -30,7 +30,7 @@ def execute(tmp_path, notes, pods, command, name="s3-app-1") -> int:
         return Api()(request)
 
     client = client_of(api)
-    return exec_in_pod(client, tmp_path, "dev", name, command, extra_env={}, on_note=notes.append)
+    return exec_in_pod(client, "dev", name, command, folder=tmp_path, on_note=notes.append)
 
 
 @pytest.mark.parametrize(
