@@ -114,7 +114,6 @@ class Parts:
         authenticator = Authenticator(
             folder=self._folder, authority=self._authority, account=ACCOUNT_A
         )
-        self._running.callback(authenticator.stop)
         cluster = ControlPlane(
             folder=self._folder / "kubernetes",
             binaries=binaries,
@@ -135,12 +134,12 @@ class Parts:
             Emulator(folder=folder, authority=authority, jwks=cluster.jwks, cluster=facts)
         )
         eks_client = emulator.client("eks", ACCOUNT_A)
-        authenticator.start(
+        authenticator.connect(
             proxy=emulator.proxy,
             administrators=partial(administrators, eks_client),
             clusters=lambda: eks_client.list_clusters()["clusters"],
         )
-        self.ended.append(authenticator.ended)
+        self._started(authenticator)
         return emulator
 
     def _webhook(self, cluster: ControlPlane, emulator: Emulator) -> None:

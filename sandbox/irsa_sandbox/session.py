@@ -17,12 +17,15 @@ import jwt
 import lightkube
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from lightkube.core.exceptions import ApiError
+from lightkube.models.core_v1 import Container, PodSpec
 from lightkube.models.meta_v1 import ObjectMeta
-from lightkube.resources.core_v1 import Namespace, ServiceAccount
+from lightkube.resources.core_v1 import Namespace, Pod, ServiceAccount
 
 from irsa.identity.arns import role_arn
 from irsa.identity.eks import ROLE_ARN_VARIABLE, STS_AUDIENCE, TOKEN_FILE_VARIABLE
+from irsa.identity.policy_json import Json
 from irsa.identity.quotas import TOKEN_EXPIRATION
+from irsa.identity.subjects import ServiceAccountRef
 
 from .aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from .aws.clients import AwsClients, Credentials
@@ -31,6 +34,7 @@ from .pods.exec import find_pod
 from .pods.process import PodProcess, find_object, pod_process
 from .pods.spec import Token
 from .pods.token import request_token
+from .providers.aws.s3 import delete_versions
 from .state import SandboxState, cluster_client
 
 TOKEN_SECONDS = TOKEN_EXPIRATION.start
@@ -113,11 +117,8 @@ class Session:
     def empty_bucket(self, name: str, root_of: str | None = None) -> None:
         """Delete every version of every object, if the bucket is there."""
         s3 = self.aws("s3", root_of)
-        if name not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
-            return
-        for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
-            for version in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
-                s3.delete_object(Bucket=name, Key=version["Key"], VersionId=version["VersionId"])
+        if name in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
+            delete_versions(s3, name)
 
     def service_account(self, namespace: str, name: str) -> None:
         """Make a service account, and its namespace, as a cluster's user would."""
@@ -169,6 +170,14 @@ def create_service_account(
         except ApiError as error:
             if error.status.code != HTTPStatus.CONFLICT:
                 raise
+
+
+def create_pod(client: lightkube.Client, account: ServiceAccountRef, **name: Any) -> Json:
+    """Create a Pod of a service account, with this name or ``generateName``."""
+    metadata = ObjectMeta(namespace=account.namespace, **name)
+    containers = [Container(name="app", image="app")]
+    spec = PodSpec(serviceAccountName=account.name, containers=containers)
+    return client.create(Pod(metadata=metadata, spec=spec)).to_dict()
 
 
 def service_account_token(

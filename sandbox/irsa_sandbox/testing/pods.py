@@ -8,10 +8,8 @@ from pathlib import Path
 
 import boto3.session
 import lightkube
-from lightkube.models.core_v1 import Container, PodSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap, Namespace, ServiceAccount
-from lightkube.resources.core_v1 import Pod as PodResource
 
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.policy_json import Json
@@ -21,6 +19,7 @@ from ..aws.clients import session_in
 from ..errors import SandboxError
 from ..pods.exec import find_pod
 from ..pods.process import PodProcess, find_object, pod_process
+from ..session import create_pod
 from ..state import SandboxState
 
 FIELD_MANAGER = "irsa-sandbox-pytest"
@@ -95,15 +94,8 @@ def running_pod(
         if time.monotonic() > deadline:
             break
         time.sleep(POLL)
-    made = client.create(
-        PodResource(
-            metadata=ObjectMeta(generateName=f"{account.name}-", namespace=account.namespace),
-            spec=PodSpec(
-                serviceAccountName=account.name, containers=[Container(name="app", image="app")]
-            ),
-        )
-    )
-    pod = _running(client, account.namespace, made.to_dict()["metadata"]["name"])
+    made = create_pod(client, account, generateName=f"{account.name}-")
+    pod = _running(client, account.namespace, made["metadata"]["name"])
     with pod_process(client, pod=pod, on_note=lambda _: None, **state.pods()) as process:
         yield Pod(f"{account.namespace}/{pod['metadata']['name']}", process, state)
 

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import lightkube
 
-from irsa.identity.arns import aws_policy_arn, provider_arn_for
+from irsa.identity.arns import provider_arn_for
 from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.policies import irsa_trust_policy, service_trust_policy
 
 from .. import environment_variables, lifecycle
 from ..aws.accounts import ACCOUNT_A, ACCOUNT_B, ADMINISTRATOR
-from ..aws.clients import AwsClients, Credentials
+from ..aws.clients import AwsClients, Credentials, new_administrator
 from ..snapshots import Snapshots
 from ..state import SandboxState, cluster_client
 from ..webhook.identities import held_back
@@ -207,9 +207,4 @@ def _register_cluster(account: Account, issuer_url: str) -> None:
 def _administrator_of_b(state: SandboxState) -> Credentials:
     """A user like account A's, as AWS lets no root assume a role."""
     root = Account(state, ACCOUNT_B, Credentials(ACCOUNT_B, state.root_secret))
-    iam = root.client("iam")
-    with suppress(iam.exceptions.EntityAlreadyExistsException):
-        iam.create_user(UserName=ADMINISTRATOR)
-    iam.attach_user_policy(UserName=ADMINISTRATOR, PolicyArn=aws_policy_arn("AdministratorAccess"))
-    key = iam.create_access_key(UserName=ADMINISTRATOR)["AccessKey"]
-    return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+    return new_administrator(root.client("iam"), ADMINISTRATOR)

@@ -32,13 +32,14 @@ def test_a_server_says_that_it_has_ended(tmp_path):
     authority, client = Authority.create(tmp_path), client_of(refuse)
     proxy = {"proxy": "http://127.0.0.1:1", "administrators": frozenset(), "clusters": list}
     one = Authenticator(folder=tmp_path, authority=authority, account="1")
+    one.connect(**proxy)
     webhook = WebhookServer(authority=authority, client=client, region="us-east-1")
     aws, eks = ProviderServer(SimpleNamespace(name="aws")), EksServer()
     folder = tmp_path / "pods"
     commands = ExecServer(authority=authority, client=client, folder=folder, extra_env={})
     kubelet = Kubelet(client, commands)
     for part, start, ended in (
-        (one, partial(one.start, **proxy), "the authenticator ended"),
+        (one, one.start, "the authenticator ended"),
         (webhook, partial(JsonServer.start, webhook), "the pod-identity-webhook ended"),
         (aws, aws.start, "the aws provider ended"),
         (eks, eks.start, "the eks provider ended"),

@@ -93,7 +93,7 @@ class Bucket(AwsType):
     @override
     def remove(self, client: Any, named: Named, state: Properties) -> None:
         if state.get("forceDestroy"):
-            _delete_versions(client, named["Bucket"])
+            delete_versions(client, named["Bucket"])
         super().remove(client, named, state)
 
 
@@ -104,7 +104,8 @@ def _set_tags(s3: Any, bucket: str, tags: dict[str, str]) -> None:
         s3.delete_bucket_tagging(Bucket=bucket)
 
 
-def _delete_versions(s3: Any, bucket: str) -> None:
+def delete_versions(s3: Any, bucket: str) -> None:
+    """Delete every version of every object."""
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
         listed = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
         objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in listed]
