@@ -5,7 +5,7 @@ import json
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
 from datetime import timedelta
 from functools import cached_property
@@ -128,20 +128,14 @@ class Session:
         """A service account's token, from the API server's TokenRequest."""
         return service_account_token(self.cluster, namespace, name, audience)
 
-    def resigned(self, token: str, change: Callable[[dict[str, Any]], None]) -> str:
-        """A token with other claims, signed by the cluster's own key."""
-        header = jwt.get_unverified_header(token)
-        claims = jwt.decode(token, options={"verify_signature": False})
-        change(claims)
-        key_file = self.state.path / "kubernetes" / "service-accounts-key.pem"
-        key = load_pem_private_key(key_file.read_bytes(), password=None)
-        return jwt.encode(claims, key, algorithm="RS256", headers={"kid": header["kid"]})  # type: ignore[arg-type]
-
     def expired(self, token: str) -> str:
-        """The token an hour after its expiry."""
+        """The token an hour after its expiry, signed by the cluster's own key."""
         moment = int(time.time() - HOUR)
         times = {"iat": moment - TOKEN_SECONDS, "nbf": moment - TOKEN_SECONDS, "exp": moment}
-        return self.resigned(token, lambda claims: claims.update(times))
+        claims, headers = {**claims_of(token), **times}, jwt.get_unverified_header(token)
+        key_file = self.state.path / "kubernetes" / "service-accounts-key.pem"
+        key = load_pem_private_key(key_file.read_bytes(), password=None)
+        return jwt.encode(claims, key, algorithm="RS256", headers=headers)  # type: ignore[arg-type]
 
     def assume(self, token: str, role: str, command: Sequence[str]) -> Done:
         """Run an AWS command as a pod would whose token and role these are."""

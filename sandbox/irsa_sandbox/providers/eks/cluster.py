@@ -17,24 +17,11 @@ from .children import ServiceRole, VpcCniAddon, kubeconfig, newest_addon
 
 SUPPORTED_INPUTS = frozenset(
     {
-        "authenticationMode",
-        "autoMode",
-        "corednsAddonOptions",
-        "createOidcProvider",
-        "deletionProtection",
-        "enabledClusterLogTypes",
-        "encryptionConfigKeyArn",
-        "endpointPrivateAccess",
-        "endpointPublicAccess",
-        "name",
-        "providerCredentialOpts",
-        "publicAccessCidrs",
-        "skipDefaultNodeGroup",
-        "skipDefaultSecurityGroups",
-        "subnetIds",
-        "useDefaultVpcCni",
-        "version",
-        "vpcId",
+        *("name", "version", "authenticationMode", "autoMode", "deletionProtection"),
+        *("endpointPrivateAccess", "endpointPublicAccess", "publicAccessCidrs"),
+        *("subnetIds", "vpcId", "skipDefaultNodeGroup", "skipDefaultSecurityGroups"),
+        *("corednsAddonOptions", "useDefaultVpcCni", "enabledClusterLogTypes"),
+        *("createOidcProvider", "encryptionConfigKeyArn", "providerCredentialOpts"),
     }
 )
 _CLUSTER_POLICIES = ("AmazonEKSClusterPolicy",)
