@@ -184,7 +184,7 @@ class Iam:
         provider = self._records.providers.get(arn)
         if provider is None:
             raise errors.no_such_provider(arn)
-        _PROVIDER_CHANGES[action](provider, parameters)
+        _change_provider(provider, parameters)
         return errors.empty_answer("iam", action)
 
     async def _forward(self, parameters: Parameters) -> Response:
@@ -245,42 +245,34 @@ def _append(item: ET.Element, name: str, fields: Mapping[str, str]) -> None:
         ET.SubElement(element, f"{{{_NAMESPACE}}}{field}").text = text
 
 
-def _add_client_id(provider: Record, parameters: Parameters) -> None:
-    client_id = parameters["ClientID"]
-    if client_id not in provider["ClientIDList"]:
-        if len(provider["ClientIDList"]) >= CLIENT_IDS_MAX:
-            raise quota_exceeded("ClientIdsPerOpenIdConnectProvider", CLIENT_IDS_MAX)
-        provider["ClientIDList"].append(client_id)
+_PROVIDER_CHANGES = (
+    "AddClientIDToOpenIDConnectProvider",
+    "RemoveClientIDFromOpenIDConnectProvider",
+    "TagOpenIDConnectProvider",
+    "UntagOpenIDConnectProvider",
+    "UpdateOpenIDConnectProviderThumbprint",
+)
 
 
-def _remove_client_id(provider: Record, parameters: Parameters) -> None:
-    kept = [each for each in provider["ClientIDList"] if each != parameters["ClientID"]]
-    provider["ClientIDList"] = kept
-
-
-def _set_thumbprints(provider: Record, parameters: Parameters) -> None:
-    provider["ThumbprintList"] = _members(parameters, "ThumbprintList")
-
-
-def _tag(provider: Record, parameters: Parameters) -> None:
-    names, values = _members(parameters, "Tags", ".Key"), _members(parameters, "Tags", ".Value")
-    tags = {tag["Key"]: tag["Value"] for tag in provider["Tags"]}
-    tags.update(zip(names, values, strict=True))
+def _change_provider(provider: Record, parameters: Parameters) -> None:
+    """Do one of these to an OIDC provider; MiniStack has none of them."""
+    clients, tags = provider["ClientIDList"], {t["Key"]: t["Value"] for t in provider["Tags"]}
+    match parameters["Action"]:
+        case "AddClientIDToOpenIDConnectProvider" if parameters["ClientID"] not in clients:
+            if len(clients) >= CLIENT_IDS_MAX:
+                raise quota_exceeded("ClientIdsPerOpenIdConnectProvider", CLIENT_IDS_MAX)
+            clients.append(parameters["ClientID"])
+        case "RemoveClientIDFromOpenIDConnectProvider":
+            provider["ClientIDList"] = [each for each in clients if each != parameters["ClientID"]]
+        case "UpdateOpenIDConnectProviderThumbprint":
+            provider["ThumbprintList"] = _members(parameters, "ThumbprintList")
+        case "TagOpenIDConnectProvider":
+            names, values = (_members(parameters, "Tags", part) for part in (".Key", ".Value"))
+            tags.update(zip(names, values, strict=True))
+        case "UntagOpenIDConnectProvider":
+            gone = _members(parameters, "TagKeys")
+            tags = {name: value for name, value in tags.items() if name not in gone}
     provider["Tags"] = [{"Key": name, "Value": value} for name, value in tags.items()]
-
-
-def _untag(provider: Record, parameters: Parameters) -> None:
-    gone = _members(parameters, "TagKeys")
-    provider["Tags"] = [tag for tag in provider["Tags"] if tag["Key"] not in gone]
-
-
-_PROVIDER_CHANGES: dict[str, Callable[[Record, Parameters], None]] = {
-    "AddClientIDToOpenIDConnectProvider": _add_client_id,
-    "RemoveClientIDFromOpenIDConnectProvider": _remove_client_id,
-    "TagOpenIDConnectProvider": _tag,
-    "UntagOpenIDConnectProvider": _untag,
-    "UpdateOpenIDConnectProviderThumbprint": _set_thumbprints,
-}
 
 
 def _members(parameters: Parameters, name: str, field: str = "") -> list[str]:

@@ -21,13 +21,12 @@ from urllib.parse import unquote
 from irsa.identity.arns import account_of, aws_policy_arn, parse_session_arn
 
 from ..environment_variables import exported
-from . import errors, idempotency
+from . import errors, front
 from .accounts import REGION
 from .ec2 import Ec2
 from .eks import ClusterFacts, Eks
 from .eks_auth import AGENT_ADDON, EksAuth, Node
 from .errors import Response
-from .front import handler
 from .guard import Application, guarded
 from .iam import Iam
 from .records import Records, core
@@ -71,11 +70,11 @@ def load(
     _tag_associations(eks)
     for module in modules.values():
         module.reset()
-    idempotency.made.clear()
+    front.made.clear()
     for name, document in json.loads(_MANAGED_POLICIES.read_text()).items():
         _add_managed_policy(iam, name, document)
     records, keys = Records(modules), ClusterKeys(facts.issuer_url, jwks, published)
-    once = partial(idempotency.idempotent, lambda: (records.account(), records.region()))
+    once = partial(front.idempotent, lambda: (records.account(), records.region()))
     answers = {
         "ec2": once(errors.token_of_other_parameters, Ec2(records).answer),
         "eks": once(errors.invalid_parameter, Eks(records, facts).answer),
@@ -83,7 +82,7 @@ def load(
         "iam": Iam(records).answer,
         "sts": Sts(records, keys).answer,
     }
-    app.SERVICE_HANDLERS.update({name: handler(each, name) for name, each in answers.items()})
+    app.SERVICE_HANDLERS.update({name: front.handler(each, name) for name, each in answers.items()})
     s3._list_objects_v1 = list_objects(s3._list_objects_v1, s3._get_bucket_request_payment)
     s3._put_public_access_block = put_access_block(s3._put_public_access_block)
     app._handle_s3_control_request = S3Control(partial(_s3_control_denial, app), records).handle
@@ -122,7 +121,7 @@ def snapshot() -> Callable[[], None]:
 
     To be called, as its answer is, where requests are handled: not while one is.
     """
-    stores = [idempotency.made, *(store for name in SERVICES for store in _stores(name))]
+    stores = [front.made, *(store for name in SERVICES for store in _stores(name))]
     remembered = copy.deepcopy(stores)  # bytes, such as an object's, are not copied
 
     def restore() -> None:

@@ -25,6 +25,7 @@ from hypercorn.config import Config
 from typing_extensions import override
 
 from irsa.identity.arns import Arn, root_arn
+from irsa.identity.policies import document, trust_statement
 
 from ..serving.certificates import Authority
 from ..serving.tunnel import Contexts, Tunnel
@@ -191,12 +192,8 @@ class Emulator:
     def _seed(self) -> Credentials:
         """Account A's administrator, and the role of account B that trusts account A."""
         iam = self.client("iam", ACCOUNT_B)
-        statement = {
-            "Effect": "Allow",
-            "Principal": {"AWS": root_arn(ACCOUNT_A)},
-            "Action": "sts:AssumeRole",
-        }
-        trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        statement = trust_statement({"AWS": root_arn(ACCOUNT_A)}, "sts:AssumeRole")
+        trust = json.dumps(document(statement))
         iam.create_role(RoleName=CROSS_ACCOUNT_ROLE, AssumeRolePolicyDocument=trust)
         iam.attach_role_policy(RoleName=CROSS_ACCOUNT_ROLE, PolicyArn=FULL_ACCESS)
         return new_administrator(self.client("iam", ACCOUNT_A), ADMINISTRATOR)

@@ -116,16 +116,11 @@ def delete_versions(s3: Any, bucket: str) -> None:
 class _Setting(AwsType):
     """A setting of a bucket; its id is the bucket's name, and its creation and change are one."""
 
-    service, key = "s3", ("Bucket",)
+    service, key, made_by_update = "s3", ("Bucket",), True
     of_bucket: ClassVar = {
         "bucket": Property(Is.REQUIRED | Is.REPLACING, "Bucket"),
         "region": Is.OUTPUT,
     }
-
-    @override
-    def create(self, session: AwsSession, inputs: Properties) -> Created:
-        self.update(session, inputs["bucket"], {}, inputs)
-        return Created(inputs["bucket"])
 
     @override
     def modify(self, client: Any, named: Named, olds: Properties, news: Properties) -> None:

@@ -149,6 +149,9 @@ class AwsType(ResourceType[AwsSession]):
     made_id: ClassVar[str] = ""
     """Path of an id that AWS makes up, in the answer to the creation."""
 
+    made_by_update: ClassVar[bool] = False
+    """True if its creation is an update of nothing."""
+
     arn: ClassVar[str] = "arn"
     """The property that has its ARN."""
 
@@ -252,11 +255,13 @@ class AwsType(ResourceType[AwsSession]):
 
     @override
     def create(self, session: AwsSession, inputs: Properties) -> Created:
-        create = getattr(self.client(session, inputs), f"{self.creates}_{self.noun}")
         wanted = self.request(inputs)
-        answer = create(**wanted)
-        made = get_path(answer, self.made_id) if self.made_id else None
-        return Created(made or self.separator.join(wanted[name] for name in self.key))
+        resource_id = "" if self.made_id else self.separator.join(wanted[n] for n in self.key)
+        if self.made_by_update:
+            self.update(session, resource_id, {}, inputs)
+            return Created(resource_id)
+        answer = getattr(self.client(session, inputs), f"{self.creates}_{self.noun}")(**wanted)
+        return Created(resource_id or get_path(answer, self.made_id))
 
     @override
     def read(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
