@@ -59,12 +59,6 @@ class Network:
         stores = (found.vpcs, found.subnets, found.security_groups, found.launch_templates)
         return any(resource_id in store for store in stores)
 
-    def forget_template_tags(self) -> None:
-        """Forget the tags that launch templates were created with; MiniStack would show them to
-        the end, besides those that it keeps for all resources."""
-        for template in self._records.launch_templates.values():
-            template.pop("Tags", None)
-
     def vpc_of(self, config: Mapping[str, Any]) -> str:
         """The VPC of a cluster's ``resourcesVpcConfig``; raises `AwsError` as EKS does.
 
@@ -132,7 +126,7 @@ class Ec2:
 
     def __init__(self, records: Records) -> None:
         self._ec2 = records.handlers["ec2"]
-        self._network = Network(records)
+        self._records, self._network = records, Network(records)
 
     async def answer(self, request: Request) -> Response:
         """Answer a request to EC2."""
@@ -154,7 +148,8 @@ class Ec2:
         for resource_id in numbered(parameters, "ResourceId").values():
             if not self._network.has(resource_id):
                 raise errors.invalid_id(resource_id)
-        self._network.forget_template_tags()
+        for template in self._records.launch_templates.values():
+            template.pop("Tags", None)  # MiniStack would show these to the end
 
     def _check_launch_template(self, action: str, parameters: Parameters) -> None:
         """Refuse a missing launch template, for which MiniStack has other errors or none, and

@@ -97,7 +97,8 @@ class Iam:
         attached = parameters["PolicyArn"] if attaches else ""
         boundary = parameters.get("PermissionsBoundary", "")
         for arn, what in ((attached, "Policy"), (boundary, "Scope ARN:")):
-            if arn and not (_is_of_aws(arn) or self._records.policies.get(arn)):
+            of_aws = arn.partition(_OF_AWS)[2] in _policies_of_aws()  # the same in every partition
+            if arn and not (of_aws or arn in self._records.policies):
                 raise _no_such_policy(arn, what)
 
     async def _store_trust(self, parameters: Parameters) -> Response:
@@ -221,11 +222,6 @@ def _policies_of_aws() -> frozenset[str]:
     https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html
     """
     return frozenset(Path(__file__).with_name("managed_policies.txt").read_text().split())
-
-
-def _is_of_aws(arn: str) -> bool:
-    """Return whether AWS has this policy; it has the same ones in every partition."""
-    return arn.partition(_OF_AWS)[2] in _policies_of_aws()
 
 
 def _no_such_policy(arn: str, what: str) -> AwsError:

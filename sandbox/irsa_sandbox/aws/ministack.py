@@ -72,7 +72,8 @@ def load(
         module.reset()
     front.made.clear()
     for name, document in json.loads(_MANAGED_POLICIES.read_text()).items():
-        _add_managed_policy(iam, name, document)
+        record = iam._make_aws_managed_record(name, json.dumps(document))
+        iam._aws_managed_policies[aws_policy_arn(name)] = record
     records, keys = Records(modules), ClusterKeys(facts.issuer_url, jwks, published)
     once = partial(front.idempotent, lambda: (records.account(), records.region()))
     answers = {
@@ -241,11 +242,6 @@ def _name_resources_of_calls() -> None:
 
 def _service(name: str) -> Any:
     return importlib.import_module(f"ministack.services.{name}")
-
-
-def _add_managed_policy(iam: Any, name: str, document: Any) -> None:
-    record = iam._make_aws_managed_record(name, json.dumps(document))
-    iam._aws_managed_policies[aws_policy_arn(name)] = record
 
 
 @contextmanager

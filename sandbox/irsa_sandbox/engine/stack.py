@@ -166,8 +166,10 @@ class SandboxStack:
         self, operation: Callable[..., Any], on_output: OnOutput | None, options: dict[str, Any]
     ) -> dict[str, int]:
         counts: dict[Any, int] = {}
+        listen = options.pop("on_event", lambda _event: None)
 
         def note(event: automation.EngineEvent) -> None:
+            listen(event)
             if event.summary_event:
                 counts.update(event.summary_event.resource_changes)
 

@@ -104,13 +104,8 @@ class Authenticator(JsonServer):
             for cluster in self._clusters():  # the token tells the name only through its signature
                 answer = http.get(url, headers={CLUSTER_HEADER: cluster})
                 if answer.is_success:
-                    return cluster, self._check_account(_arn(answer.text))
+                    return cluster, _arn(answer.text, self._account)
         raise Unauthenticated("STS does not accept the token for any cluster of this API server")
-
-    def _check_account(self, arn: str) -> str:
-        if account_of(arn) != self._account:
-            raise Unauthenticated(f"{arn} does not belong to the cluster's account {self._account}")
-        return arn
 
 
 class Unauthenticated(Exception):
@@ -127,10 +122,12 @@ def _presigned_url(token: str) -> str:
         raise Unauthenticated("the token is not base64url") from error
 
 
-def _arn(answer: str) -> str:
+def _arn(answer: str, account: str) -> str:
     match = re.search(r"<Arn>([^<]+)</Arn>", answer)
     if match is None:
         raise Unauthenticated("STS's answer names no caller")
+    if account_of(match[1]) != account:
+        raise Unauthenticated(f"{match[1]} does not belong to the cluster's account {account}")
     return match[1]
 
 

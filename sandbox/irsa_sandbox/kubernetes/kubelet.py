@@ -201,7 +201,8 @@ class Kubelet:
         lookup = object_lookup(self._client, pod["metadata"]["namespace"])
         for volume in pod["spec"].get("volumes", ()):
             volume_files(volume, pod, lookup)
-        for container in _containers(pod):
+        spec = pod["spec"]
+        for container in (*spec.get("initContainers", ()), *spec["containers"]):
             environment(container, pod, lookup)
 
     def _report(self, pod: Json, status: Json) -> None:
@@ -215,10 +216,6 @@ class Kubelet:
             namespace=metadata["namespace"],
             patch_type=PatchType.MERGE,
         )
-
-
-def _containers(pod: Json) -> list[Json]:
-    return [*pod["spec"].get("initContainers", ()), *pod["spec"]["containers"]]
 
 
 def _key(pod: Pod) -> PodKey:

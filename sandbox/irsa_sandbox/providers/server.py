@@ -276,7 +276,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         try:
             yield
         except Exception as error:
-            if _is_abort(error):
+            if type(error) is Exception and not error.args:  # what grpc's `abort` raises
                 raise
             if isinstance(error, Refused | NotReady):
                 text = str(error)
@@ -316,10 +316,6 @@ def _during(verb: str, kind: ResourceType[Any], values: Properties) -> str:
         return f"{verb} {kind.title.format_map(values)}: " if kind.title else ""
     except KeyError:  # an import knows nothing yet
         return ""
-
-
-def _is_abort(error: Exception) -> bool:
-    return type(error) is Exception and not error.args  # what grpc's `abort` raises
 
 
 def _abort_not_ready(context: grpc.ServicerContext, error: NotReady, state: Any) -> NoReturn:

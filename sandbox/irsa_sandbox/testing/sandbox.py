@@ -193,7 +193,9 @@ def held(state: SandboxState, *, ends: bool) -> Iterator[Sandbox]:
             snapshots.ends()
         a = Account(state, ACCOUNT_A, Credentials(state.access_key_id, state.secret_access_key))
         _register_cluster(a, state.issuer_url)
-        b = Account(state, ACCOUNT_B, _administrator_of_b(state))
+        root = Account(state, ACCOUNT_B, Credentials(ACCOUNT_B, state.root_secret))
+        # A user like account A's, as AWS lets no root assume a role.
+        b = Account(state, ACCOUNT_B, new_administrator(root.client("iam"), ADMINISTRATOR))
         with cluster_client(state) as kubernetes:
             yield Sandbox(state, snapshots, Accounts(a, b), kubernetes)
 
@@ -215,12 +217,6 @@ def _register_cluster(account: Account, issuer_url: str) -> None:
         roleArn=role["Arn"],
         resourcesVpcConfig={"subnetIds": [subnet["SubnetId"] for subnet in subnets[:2]]},
     )
-
-
-def _administrator_of_b(state: SandboxState) -> Credentials:
-    """A user like account A's, as AWS lets no root assume a role."""
-    root = Account(state, ACCOUNT_B, Credentials(ACCOUNT_B, state.root_secret))
-    return new_administrator(root.client("iam"), ADMINISTRATOR)
 
 
 FIELD_MANAGER = "irsa-sandbox-pytest"

@@ -7,7 +7,6 @@ import json
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -58,16 +57,15 @@ def package(proxy: str, ca_file: Path, administrator: Credentials) -> Package[Aw
         name="aws",
         version=version("pulumi-aws"),
         connect=connect,
-        types=[kind() for module in (ec2, eks, iam, s3) for kind in _types(module)],
+        types=[
+            kind()
+            for module in (ec2, eks, iam, s3)
+            for kind in vars(module).values()
+            if isinstance(kind, type) and issubclass(kind, AwsType) and hasattr(kind, "token")
+        ],
         functions=LOOKUPS,
         explain=_explain,
     )
-
-
-def _types(module: ModuleType) -> list[type[AwsType]]:
-    """The rows in the module, which are its classes with a token."""
-    classes = [each for each in vars(module).values() if isinstance(each, type)]
-    return [each for each in classes if issubclass(each, AwsType) and hasattr(each, "token")]
 
 
 def _settings(config: Properties) -> Properties:
