@@ -84,8 +84,9 @@ def load(
         "sts": Sts(records, keys).answer,
     }
     app.SERVICE_HANDLERS.update({name: front.handler(each, name) for name, each in answers.items()})
-    s3._list_objects_v1 = list_objects(s3._list_objects_v1, s3._get_bucket_request_payment)
-    s3._put_public_access_block = put_access_block(s3._put_public_access_block)
+    own, payment = s3._list_objects_v1, s3._get_bucket_request_payment
+    s3._list_objects_v1 = partial(list_objects, own, payment)
+    s3._put_public_access_block = partial(put_access_block, s3._put_public_access_block)
     app._handle_s3_control_request = S3Control(partial(_s3_control_denial, app), records).handle
     return guarded(app.app)
 

@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations.html
 
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 from urllib.parse import unquote
 from xml.etree import ElementTree as ET
@@ -21,7 +22,6 @@ from .hosts import parse_host
 from .records import Records
 
 List = Callable[[str, Query], Response]
-Put = Callable[[str, bytes], Response]
 
 _NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 ACCESS_BLOCKS = (
@@ -41,43 +41,38 @@ _ACTIONS = {
 _BUCKET = re.compile(r"arn:aws:s3:::(?P<name>[a-z0-9.-]+)")
 
 
-def list_objects(list_them: List, request_payment: Callable[[str], Response]) -> List:
+def list_objects(
+    list_them: List, request_payment: Callable[[str], Response], bucket: str, query: Query
+) -> Response:
     """``list_them`` for requests that ask for a list, and nothing else.
 
     MiniStack looks for the request payment by another name than S3's.
     """
-    settings = _settings()
-
-    def answer(bucket: str, query: Query) -> Response:
-        if "requestPayment" in query:
-            return request_payment(bucket)
-        for name in sorted(settings & query.keys()):
-            refusal = errors.not_in_sandbox(f"GET ?{name} of a bucket")
-            return errors.as_xml(refusal, "s3", f"/{bucket}")
-        return list_them(bucket, query)
-
-    return answer
+    if "requestPayment" in query:
+        return request_payment(bucket)
+    for name in sorted(_settings() & query.keys()):
+        refusal = errors.not_in_sandbox(f"GET ?{name} of a bucket")
+        return errors.as_xml(refusal, "s3", f"/{bucket}")
+    return list_them(bucket, query)
 
 
-def put_access_block(put: Put) -> Put:
+def put_access_block(put: Callable[[str, bytes], Response], bucket: str, body: bytes) -> Response:
     """``put`` with all four settings, as S3 shows them: one that is left out is off.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_PublicAccessBlockConfiguration.html
     """
 
-    def answer(bucket: str, body: bytes) -> Response:
-        try:
-            root = ET.fromstring(body)  # noqa: S314 - of the machine's own user
-        except ET.ParseError:
-            return errors.as_xml(errors.malformed_xml(), "s3", f"/{bucket}")
-        given = {child.tag.rpartition("}")[2]: child.text for child in root}
-        settings = "".join(f"<{each}>{given.get(each, 'false')}</{each}>" for each in ACCESS_BLOCKS)
-        name = "PublicAccessBlockConfiguration"
-        return put(bucket, f'<{name} xmlns="{_NAMESPACE}">{settings}</{name}>'.encode())
-
-    return answer
+    try:
+        root = ET.fromstring(body)  # noqa: S314 - of the machine's own user
+    except ET.ParseError:
+        return errors.as_xml(errors.malformed_xml(), "s3", f"/{bucket}")
+    given = {child.tag.rpartition("}")[2]: child.text for child in root}
+    settings = "".join(f"<{each}>{given.get(each, 'false')}</{each}>" for each in ACCESS_BLOCKS)
+    name = "PublicAccessBlockConfiguration"
+    return put(bucket, f'<{name} xmlns="{_NAMESPACE}">{settings}</{name}>'.encode())
 
 
+@cache
 def _settings() -> set[str]:
     """Subresources of a bucket: the names in ``GET /BUCKET?NAME``."""
     model: Any = get_session().get_service_model("s3")

@@ -287,9 +287,8 @@ def running_pod(
     else:
         _check_exists(client, account)
     deadline = time.monotonic() + PATIENCE  # after which the Pod names the missing part
-    while not find_object(client, ConfigMap, ROOT_CA, namespace=account.namespace):
-        if time.monotonic() > deadline:
-            break
+    root_ca = {"name": ROOT_CA, "namespace": account.namespace}
+    while time.monotonic() < deadline and not find_object(client, ConfigMap, **root_ca):
         time.sleep(POLL)
     made = create_pod(client, account, generateName=f"{account.name}-")
     pod = _running(client, account.namespace, made["metadata"]["name"])

@@ -27,7 +27,6 @@ SUPPORTED_INPUTS = frozenset(
         *("createOidcProvider", "encryptionConfigKeyArn", "providerCredentialOpts"),
     }
 )
-_CLUSTER_POLICIES = ("AmazonEKSClusterPolicy",)
 # https://docs.aws.amazon.com/eks/latest/userguide/auto-cluster-iam-role.html
 _AUTO_MODE_POLICIES = (
     "AmazonEKSComputePolicy",
@@ -225,7 +224,7 @@ class Cluster(pulumi.ComponentResource):
             f"{name}-eksRole",
             service="eks.amazonaws.com",
             description="Allows EKS to manage clusters on your behalf.",
-            policies=[*_CLUSTER_POLICIES, *(_AUTO_MODE_POLICIES if auto_mode else ())],
+            policies=["AmazonEKSClusterPolicy", *(_AUTO_MODE_POLICIES if auto_mode else ())],
             # The second one is for EKS Auto Mode; pulumi-eks allows it always.
             actions=["sts:AssumeRole", "sts:TagSession"],
             partition=partition,
