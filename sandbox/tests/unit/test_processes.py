@@ -5,7 +5,6 @@ import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 
 import httpx2
 import pytest
@@ -15,7 +14,6 @@ from irsa_sandbox.kubernetes.authenticator import Authenticator
 from irsa_sandbox.kubernetes.kubelet import Kubelet
 from irsa_sandbox.kubernetes.kubelet_exec import ExecServer
 from irsa_sandbox.providers.eks.server import EksServer
-from irsa_sandbox.providers.server import ProviderServer
 from irsa_sandbox.serving.certificates import Authority
 from irsa_sandbox.serving.servers import JsonServer
 from irsa_sandbox.snapshots import Snapshots, SnapshotServer
@@ -30,18 +28,15 @@ def test_a_server_says_that_it_has_ended(tmp_path):
         return status(403, "no") if request.method == "GET" else httpx2.Response(201, json={})
 
     authority, client = Authority.create(tmp_path), client_of(refuse)
-    proxy = {"proxy": "http://127.0.0.1:1", "administrators": frozenset(), "clusters": list}
     one = Authenticator(folder=tmp_path, authority=authority, account="1")
-    one.connect(**proxy)
     webhook = WebhookServer(authority=authority, client=client, region="us-east-1")
-    aws, eks = ProviderServer(SimpleNamespace(name="aws")), EksServer()
+    eks = EksServer()
     folder = tmp_path / "pods"
     commands = ExecServer(authority=authority, client=client, folder=folder, extra_env={})
     kubelet = Kubelet(client, commands)
     for part, start, ended in (
         (one, one.start, "the authenticator ended"),
         (webhook, partial(JsonServer.start, webhook), "the pod-identity-webhook ended"),
-        (aws, aws.start, "the aws provider ended"),
         (eks, eks.start, "the eks provider ended"),
         (kubelet, kubelet.start, "the kubelet ended (thread kubelet-"),
     ):
