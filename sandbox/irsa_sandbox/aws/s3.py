@@ -33,11 +33,7 @@ ACCESS_BLOCKS = (
 
 TAGS = "/v20180820/tags/"
 _CONTROL = "http://awss3control.amazonaws.com/doc/2018-08-20/"
-_ACTIONS = {
-    "DELETE": "s3:UntagResource",
-    "GET": "s3:ListTagsForResource",
-    "POST": "s3:TagResource",
-}
+_ACTIONS = {"DELETE": "s3:UntagResource", "GET": "s3:ListTagsForResource", "POST": "s3:TagResource"}
 _BUCKET = re.compile(r"arn:aws:s3:::(?P<name>[a-z0-9.-]+)")
 
 
