@@ -6,8 +6,11 @@ kubelet.
 """
 
 import asyncio
-from typing import Any
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any, TypeVar
 
+import grpc
 import pulumi
 from google.protobuf import empty_pb2
 from pulumi import Inputs, ResourceOptions
@@ -22,6 +25,7 @@ from ..server import ProviderServer
 from .cluster import Cluster, refusal
 
 VERSION = "4.4.0"
+T = TypeVar("T")
 
 
 class EksProvider(Provider):
@@ -73,12 +77,26 @@ class EksServer(ProviderServer[None]):
     @override
     def Construct(self, request: pb.ConstructRequest, context: Any) -> pb.ConstructResponse:
         with self._errors(context, request.type):
-            return asyncio.run(self._components.Construct(request, context))
+            return asyncio.run(_while_asked(context, self._components.Construct(request, context)))
 
     @override
     def Call(self, request: pb.CallRequest, context: Any) -> pb.CallResponse:
         with self._errors(context, request.tok):
-            return asyncio.run(self._components.Call(request, context))
+            return asyncio.run(_while_asked(context, self._components.Call(request, context)))
+
+
+async def _while_asked(context: grpc.ServicerContext, call: Coroutine[Any, Any, T]) -> T:
+    """The call's answer. It ends with the engine's call: one that is killed leaves outputs that
+    nothing resolves, and the thread would never end."""
+    loop, task = asyncio.get_running_loop(), asyncio.ensure_future(call)
+
+    def end() -> None:
+        with suppress(RuntimeError):  # the loop is closed: it was answered
+            loop.call_soon_threadsafe(task.cancel)
+
+    if not context.add_callback(end):
+        task.cancel()
+    return await task
 
 
 def _explain(error: Exception) -> str | None:
