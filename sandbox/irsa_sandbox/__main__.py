@@ -91,13 +91,11 @@ def _exec(options: argparse.Namespace) -> int:
     try:
         return exec_in_pod(
             cluster_client(state),
-            state.path / "pods",
             namespace,
             workload,
             options.behind_dashes,
-            extra_env=state.pod_environment(),
-            agent=state.pod_identity_agent,
             container=options.container,
+            **state.pods(),
         )
     except (LookupError, PodNotReady, httpx2.HTTPError) as error:
         raise SandboxError(f"{options.workload}: {error}") from error

@@ -114,7 +114,6 @@ class Parts:
         authenticator = Authenticator(
             folder=self._folder, authority=self._authority, account=ACCOUNT_A
         )
-        self._running.callback(authenticator.stop)
         cluster = ControlPlane(
             folder=self._folder / "kubernetes",
             binaries=binaries,
@@ -135,12 +134,12 @@ class Parts:
             Emulator(folder=folder, authority=authority, jwks=cluster.jwks, cluster=facts)
         )
         eks_client = emulator.client("eks", ACCOUNT_A)
-        authenticator.start(
+        authenticator.connect(
             proxy=emulator.proxy,
             administrators=partial(administrators, eks_client),
             clusters=lambda: eks_client.list_clusters()["clusters"],
         )
-        self.ended.append(authenticator.ended)
+        self._started(authenticator)
         return emulator
 
     def _webhook(self, cluster: ControlPlane, emulator: Emulator) -> None:
@@ -154,13 +153,7 @@ class Parts:
         self._started(webhook)
 
     def _kubelet(self, cluster: ControlPlane, emulator: Emulator, state: SandboxState) -> None:
-        server = ExecServer(
-            authority=self._authority,
-            client=cluster.client(),
-            folder=state.path / "pods",
-            extra_env=state.pod_environment(),
-            agent=state.pod_identity_agent,
-        )
+        server = ExecServer(authority=self._authority, client=cluster.client(), **state.pods())
         self._started(Kubelet(cluster.client(), server, emulator.node_with_agent))
 
     def _providers(self, emulator: Emulator, state: SandboxState) -> dict[str, int]:

@@ -14,8 +14,7 @@ import pytest
 from .errors import SandboxError
 
 if TYPE_CHECKING:
-    from .testing.pods import Pod
-    from .testing.sandbox import Accounts, Sandbox
+    from .testing.sandbox import Accounts, Pod, Sandbox
 
 OPTION = "irsa_sandbox"
 KEEP = "irsa_keep"

@@ -5,7 +5,7 @@ import json
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
 from datetime import timedelta
 from functools import cached_property
@@ -17,19 +17,24 @@ import jwt
 import lightkube
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from lightkube.core.exceptions import ApiError
-from lightkube.models.authentication_v1 import TokenRequestSpec
+from lightkube.models.core_v1 import Container, PodSpec
 from lightkube.models.meta_v1 import ObjectMeta
-from lightkube.resources.core_v1 import Namespace, ServiceAccount, ServiceAccountToken
+from lightkube.resources.core_v1 import Namespace, Pod, ServiceAccount
 
 from irsa.identity.arns import role_arn
 from irsa.identity.eks import ROLE_ARN_VARIABLE, STS_AUDIENCE, TOKEN_FILE_VARIABLE
+from irsa.identity.policy_json import Json
 from irsa.identity.quotas import TOKEN_EXPIRATION
+from irsa.identity.subjects import ServiceAccountRef
 
 from .aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from .aws.clients import AwsClients, Credentials
 from .aws_cli import AwsCli
 from .pods.exec import find_pod
 from .pods.process import PodProcess, find_object, pod_process
+from .pods.spec import Token
+from .pods.token import request_token
+from .providers.aws.s3 import delete_versions
 from .state import SandboxState, cluster_client
 
 TOKEN_SECONDS = TOKEN_EXPIRATION.start
@@ -103,22 +108,17 @@ class Session:
         """Lay out a workload's Pod for the time of the context; its first container by default."""
         return pod_process(
             self.cluster,
-            self.state.path / "pods",
-            find_pod(self.cluster, namespace, workload),
+            pod=find_pod(self.cluster, namespace, workload),
             container=container,
-            extra_env=self.state.pod_environment(),
-            agent=self.state.pod_identity_agent,
             on_note=lambda _: None,
+            **self.state.pods(),
         )
 
     def empty_bucket(self, name: str, root_of: str | None = None) -> None:
         """Delete every version of every object, if the bucket is there."""
         s3 = self.aws("s3", root_of)
-        if name not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
-            return
-        for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
-            for version in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
-                s3.delete_object(Bucket=name, Key=version["Key"], VersionId=version["VersionId"])
+        if name in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
+            delete_versions(s3, name)
 
     def service_account(self, namespace: str, name: str) -> None:
         """Make a service account, and its namespace, as a cluster's user would."""
@@ -128,20 +128,14 @@ class Session:
         """A service account's token, from the API server's TokenRequest."""
         return service_account_token(self.cluster, namespace, name, audience)
 
-    def resigned(self, token: str, change: Callable[[dict[str, Any]], None]) -> str:
-        """A token with other claims, signed by the cluster's own key."""
-        header = jwt.get_unverified_header(token)
-        claims = jwt.decode(token, options={"verify_signature": False})
-        change(claims)
-        key_file = self.state.path / "kubernetes" / "service-accounts-key.pem"
-        key = load_pem_private_key(key_file.read_bytes(), password=None)
-        return jwt.encode(claims, key, algorithm="RS256", headers={"kid": header["kid"]})  # type: ignore[arg-type]
-
     def expired(self, token: str) -> str:
-        """The token an hour after its expiry."""
+        """The token an hour after its expiry, signed by the cluster's own key."""
         moment = int(time.time() - HOUR)
         times = {"iat": moment - TOKEN_SECONDS, "nbf": moment - TOKEN_SECONDS, "exp": moment}
-        return self.resigned(token, lambda claims: claims.update(times))
+        claims, headers = {**claims_of(token), **times}, jwt.get_unverified_header(token)
+        key_file = self.state.path / "kubernetes" / "service-accounts-key.pem"
+        key = load_pem_private_key(key_file.read_bytes(), password=None)
+        return jwt.encode(claims, key, algorithm="RS256", headers=headers)  # type: ignore[arg-type]
 
     def assume(self, token: str, role: str, command: Sequence[str]) -> Done:
         """Run an AWS command as a pod would whose token and role these are."""
@@ -172,16 +166,20 @@ def create_service_account(
                 raise
 
 
+def create_pod(client: lightkube.Client, account: ServiceAccountRef, **name: Any) -> Json:
+    """Create a Pod of a service account, with this name or ``generateName``."""
+    metadata = ObjectMeta(namespace=account.namespace, **name)
+    containers = [Container(name="app", image="app")]
+    spec = PodSpec(serviceAccountName=account.name, containers=containers)
+    return client.create(Pod(metadata=metadata, spec=spec)).to_dict()
+
+
 def service_account_token(
     client: lightkube.Client, namespace: str, name: str, audience: str = STS_AUDIENCE
 ) -> str:
     """A service account's token, from the API server's TokenRequest."""
-    spec = TokenRequestSpec(audiences=[audience], expirationSeconds=TOKEN_SECONDS)
-    request = ServiceAccountToken(metadata=ObjectMeta(), spec=spec)
-    answer = client.create(request, name, namespace=namespace)
-    if answer.status is None or answer.status.token is None:
-        raise LookupError(f"the API server gave no token for {namespace}/{name}")
-    return answer.status.token
+    wanted = Token(audience, TOKEN_SECONDS)
+    return request_token(client, namespace, name, wanted)["token"]
 
 
 def left_overs(session: Session, account: str = ACCOUNT_A) -> list[str]:

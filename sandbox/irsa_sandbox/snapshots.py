@@ -38,7 +38,10 @@ class SnapshotServer(BackgroundServer):
         self._end = end
         self._held = threading.Lock()
         self._holder = ""
-        super().__init__("snapshots' server", _Server(str(file), _handler(self._serve)))
+        handler = type(
+            "Handler", (StreamRequestHandler,), {"handle": lambda each: self._serve(each)}
+        )
+        super().__init__("snapshots' server", _Server(str(file), handler))
 
     def _serve(self, handler: StreamRequestHandler) -> None:
         holder = handler.rfile.readline().decode().strip()
@@ -132,14 +135,6 @@ class _Server(ThreadingUnixStreamServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - its name
         log.exception("a holder's connection")
-
-
-def _handler(serve: Callable[[StreamRequestHandler], None]) -> type[StreamRequestHandler]:
-    class Handler(StreamRequestHandler):
-        def handle(self) -> None:
-            serve(self)
-
-    return Handler
 
 
 def _answer(handler: StreamRequestHandler, text: str) -> None:

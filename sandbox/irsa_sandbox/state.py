@@ -117,20 +117,22 @@ class SandboxState:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
+    def pods(self) -> dict[str, Any]:
+        """Arguments of `irsa_sandbox.pods.process.pod_process` for a Pod of this sandbox."""
+        own = {"extra_env": self.pod_environment(), "agent": self.pod_identity_agent}
+        return {"folder": self.path / "pods", **own}
+
     def _java_properties(self) -> dict[str, str | int | None]:
         """Java's networking looks at no variable of the environment, and leaves loopback out.
 
         AWS's SDK goes by the properties of the proxy's own scheme, all else by those of the URL's.
         https://docs.oracle.com/en/java/javase/17/docs/api/java.base/java/net/doc-files/net-properties.html
         """
-        proxy = urlsplit(self.aws_proxy)
-        return {
-            "http.proxyHost": proxy.hostname,
-            "http.proxyPort": proxy.port,
-            "https.proxyHost": proxy.hostname,
-            "https.proxyPort": proxy.port,
-            "javax.net.ssl.trustStore": str(Path(self.aws_ca_bundle).with_name(JAVA_TRUST_STORE)),
-        }
+        proxy, trusted = urlsplit(self.aws_proxy), Path(self.aws_ca_bundle)
+        hosts = {f"{scheme}.proxyHost": proxy.hostname for scheme in ("http", "https")}
+        ports = {f"{scheme}.proxyPort": proxy.port for scheme in ("http", "https")}
+        store = {"javax.net.ssl.trustStore": str(trusted.with_name(JAVA_TRUST_STORE))}
+        return {**hosts, **ports, **store}
 
     def search_path(self) -> dict[str, str]:
         """``PATH`` with the sandbox's own tools first, for every program that it starts.

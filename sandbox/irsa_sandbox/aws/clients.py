@@ -4,7 +4,7 @@ import os
 import threading
 import weakref
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,8 +15,11 @@ from botocore.config import Config
 from botocore.loaders import create_loader
 from typing_extensions import override
 
+from irsa.identity.arns import aws_policy_arn
+
 from .accounts import REGION
 
+FULL_ACCESS = aws_policy_arn("AdministratorAccess")
 # Reading a service's model takes longer than all else in making its client, so it is done once.
 _MODELS = create_loader()
 
@@ -73,6 +76,15 @@ class AwsClients:
     def with_credentials(self, credentials: Credentials) -> "AwsClients":
         """Return clients of the same accounts with other credentials."""
         return AwsClients(credentials, self._proxy, self._ca_file, self.region)
+
+
+def new_administrator(iam: Any, name: str) -> Credentials:
+    """Create a user who may do anything, unless it exists; return a new key of it."""
+    with suppress(iam.exceptions.EntityAlreadyExistsException):
+        iam.create_user(UserName=name)
+    iam.attach_user_policy(UserName=name, PolicyArn=FULL_ACCESS)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
 
 
 def session_of(

@@ -4,47 +4,27 @@ checks of them, and nothing that could run.
 MiniStack's EC2 starts containers for instances, and knows much more than is needed here.
 """
 
-from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
-from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from . import errors
-from .errors import AwsError, Response
-from .query_protocol import FORM, Handler, Parameters, Query, numbered, query_parameters
+from .errors import Response
+from .front import Request
+from .query_protocol import Parameters, form, numbered, query_parameters
+from .records import Records
 
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Operations.html
 ACTIONS = frozenset(
     {
-        "AuthorizeSecurityGroupEgress",
-        "AuthorizeSecurityGroupIngress",
-        "CreateDefaultVpc",
-        "CreateLaunchTemplate",
-        "CreateLaunchTemplateVersion",
-        "CreateSecurityGroup",
-        "CreateSubnet",
-        "CreateTags",
-        "CreateVpc",
-        "DeleteLaunchTemplate",
-        "DeleteSecurityGroup",
-        "DeleteSubnet",
-        "DeleteTags",
-        "DeleteVpc",
-        "DescribeAvailabilityZones",
-        "DescribeInternetGateways",
-        "DescribeLaunchTemplateVersions",
-        "DescribeLaunchTemplates",
-        "DescribeNetworkInterfaces",
-        "DescribeRegions",
-        "DescribeRouteTables",
-        "DescribeSecurityGroupRules",
-        "DescribeSecurityGroups",
-        "DescribeSubnets",
-        "DescribeVpcAttribute",
-        "DescribeVpcs",
-        "DetachInternetGateway",
-        "ModifyLaunchTemplate",
-        "RevokeSecurityGroupEgress",
-        "RevokeSecurityGroupIngress",
+        *("CreateDefaultVpc", "CreateVpc", "DeleteVpc", "DescribeVpcAttribute", "DescribeVpcs"),
+        *("CreateSubnet", "DeleteSubnet", "DescribeAvailabilityZones", "DescribeSubnets"),
+        *("CreateSecurityGroup", "DeleteSecurityGroup", "DescribeSecurityGroups"),
+        *("AuthorizeSecurityGroupEgress", "AuthorizeSecurityGroupIngress"),
+        *("RevokeSecurityGroupEgress", "RevokeSecurityGroupIngress", "DescribeSecurityGroupRules"),
+        *("DescribeInternetGateways", "DetachInternetGateway", "DescribeNetworkInterfaces"),
+        *("DescribeRegions", "DescribeRouteTables", "CreateTags", "DeleteTags"),
+        *("CreateLaunchTemplate", "CreateLaunchTemplateVersion", "DeleteLaunchTemplate"),
+        *("DescribeLaunchTemplateVersions", "DescribeLaunchTemplates", "ModifyLaunchTemplate"),
     }
 )
 _FILTERS: dict[str, set[str]] = {
@@ -66,29 +46,18 @@ _OLD_NAMES = {"isDefault": "is-default"}
 """Names of filters that EC2 still takes, and the aws provider gives."""
 
 
-class Network(NamedTuple):
-    """Records of MiniStack's EC2, in the account and region of a request."""
+class Network:
+    """The network and the launch templates of an account's clusters, as EC2 describes them."""
 
-    vpcs: Callable[[], Iterable[Mapping[str, Any]]]
-    """Every VPC, as EC2 describes it."""
-
-    subnet: Callable[[str], Mapping[str, Any] | None]
-    """A subnet by its id, as EC2 describes it."""
-
-    security_group: Callable[[str], Mapping[str, Any] | None]
-    """A security group by its id."""
-
-    launch_templates: Callable[[], Iterable[MutableMapping[str, Any]]]
-    """Every launch template, with its versions."""
+    def __init__(self, records: Records) -> None:
+        self._records = records
 
     def has(self, resource_id: str) -> bool:
         """True for the id of a VPC, a subnet, a security group or a launch template."""
-        return (
-            resource_id in [vpc["VpcId"] for vpc in self.vpcs()]
-            or resource_id in [each["LaunchTemplateId"] for each in self.launch_templates()]
-            or self.subnet(resource_id) is not None
-            or self.security_group(resource_id) is not None
-        )
+        self._records.make_default_vpc()
+        found = self._records
+        stores = (found.vpcs, found.subnets, found.security_groups, found.launch_templates)
+        return any(resource_id in store for store in stores)
 
     def vpc_of(self, config: Mapping[str, Any]) -> str:
         """The VPC of a cluster's ``resourcesVpcConfig``; raises `AwsError` as EKS does.
@@ -104,7 +73,7 @@ class Network(NamedTuple):
             raise errors.invalid_parameter("Subnets specified must be in the same VPC")
         vpc_id = subnets[0]["VpcId"]
         wanted = config.get("securityGroupIds", ())
-        groups = {each: self.security_group(each) for each in wanted}
+        groups = {each: self._records.security_groups.get(each) for each in wanted}
         strange = [i for i, group in groups.items() if group is None or group["VpcId"] != vpc_id]
         if strange:
             raise errors.invalid_parameter(
@@ -131,7 +100,7 @@ class Network(NamedTuple):
             raise errors.invalid_parameter(
                 "Either provide launch template ID or launch template name in the request."
             )
-        for each in self.launch_templates():
+        for each in self._records.launch_templates.values():
             names = {"id": each["LaunchTemplateId"], "name": each["LaunchTemplateName"]}
             numbers = {str(version["VersionNumber"]) for version in each["Versions"]}
             aliases = {"$Default": "DefaultVersionNumber", "$Latest": "LatestVersionNumber"}
@@ -145,48 +114,41 @@ class Network(NamedTuple):
         raise errors.invalid_parameter(f"Launch template details can't be found: {dict(wanted)}")
 
     def _subnets(self, subnet_ids: Sequence[str]) -> list[Mapping[str, Any]]:
-        subnets: list[Mapping[str, Any]] = []
+        self._records.make_default_vpc()
         for subnet_id in subnet_ids:
-            subnet = self.subnet(subnet_id)
-            if subnet is None:
+            if subnet_id not in self._records.subnets:
                 raise errors.invalid_parameter(f"The subnet ID '{subnet_id}' does not exist")
-            subnets.append(subnet)
-        return subnets
+        return [self._records.subnets[subnet_id] for subnet_id in subnet_ids]
 
 
 class Ec2:
     """MiniStack's EC2 handler behind a list of allowed actions."""
 
-    def __init__(self, ec2: Handler, network: Network) -> None:
-        self._ec2 = ec2
-        self._network = network
+    def __init__(self, records: Records) -> None:
+        self._ec2 = records.handlers["ec2"]
+        self._records, self._network = records, Network(records)
 
-    async def handle(
-        self, method: str, _path: str, _headers: Mapping[str, str], body: bytes, query: Query
-    ) -> Response:
+    async def answer(self, request: Request) -> Response:
         """Answer a request to EC2."""
-        try:
-            parameters = query_parameters(method, body, query)
-            action = parameters.get("Action", "")
-            if action not in ACTIONS:
-                raise errors.not_in_sandbox(f"ec2:{action}")
-            if action in ("CreateTags", "DeleteTags"):
-                self._refuse_unknown_ids(parameters)
-            # The aws provider always says that there is none.
-            if parameters.get("LaunchTemplateData.UserData") == "":
-                del parameters["LaunchTemplateData.UserData"]
-            self._check_launch_template(action, parameters)
-            known = _without_needless_ports(_with_known_filters(action, parameters))
-            return await self._ec2("POST", "/", FORM, urlencode(known).encode(), {})
-        except AwsError as error:
-            return errors.as_xml(error, "ec2")
+        parameters = query_parameters(request)
+        action = parameters.get("Action", "")
+        if action not in ACTIONS:
+            raise errors.not_in_sandbox(f"ec2:{action}")
+        if action in ("CreateTags", "DeleteTags"):
+            self._refuse_unknown_ids(parameters)
+        # The aws provider always says that there is none.
+        if parameters.get("LaunchTemplateData.UserData") == "":
+            del parameters["LaunchTemplateData.UserData"]
+        self._check_launch_template(action, parameters)
+        known = _without_needless_ports(_with_known_filters(action, parameters))
+        return await self._ec2(*form(known))
 
     def _refuse_unknown_ids(self, parameters: Parameters) -> None:
         """Refuse tags of missing resources, which MiniStack would keep."""
         for resource_id in numbered(parameters, "ResourceId").values():
             if not self._network.has(resource_id):
                 raise errors.invalid_id(resource_id)
-        for template in self._network.launch_templates():
+        for template in self._records.launch_templates.values():
             template.pop("Tags", None)  # MiniStack would show these to the end
 
     def _check_launch_template(self, action: str, parameters: Parameters) -> None:

@@ -7,9 +7,9 @@ versions of add-ons, and forgets updates.
 import json
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import unquote
 from uuid import uuid4
 
@@ -18,11 +18,10 @@ from irsa.identity.arns import parse_arn, session_arn_prefix
 from . import eks_addons, errors
 from .ec2 import Network
 from .eks_pod_identity import PATH as ASSOCIATIONS
-from .eks_pod_identity import Caller, PodIdentity
-from .errors import AwsError, Response, as_answer
-from .query_protocol import Handler, Query
-
-Record = MutableMapping[str, Any]
+from .eks_pod_identity import PodIdentity
+from .errors import Response, as_answer
+from .front import Request
+from .records import Record, Records
 
 _CLUSTER = r"/clusters/(?P<cluster>[^/]+)"
 _UPDATE = rf"{_CLUSTER}(?:/node-groups/(?P<group>[^/]+))?/(?:updates|update-config|update-version)"
@@ -77,74 +76,24 @@ class ClusterFacts:
     """Issuer of the service account tokens, with ``https://``."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class EksRecords:
-    """MiniStack's records in the account and region of a request."""
-
-    addon: Callable[[str], Record | None]
-    """An add-on by ``CLUSTER/NAME``."""
-
-    cluster: Callable[[str], Record | None]
-    """A cluster by its name."""
-
-    node_group: Callable[[str], Record | None]
-    """A node group by ``CLUSTER/NAME``."""
-
-    node_groups: Callable[[], list[str]]
-    """Every node group as ``CLUSTER/NAME``."""
-
-    forget_addons: Callable[[str], None]
-    """Removes the add-ons of a cluster, by its name; MiniStack would leave them to the next."""
-
-    tags: Callable[[str], Mapping[str, str] | None]
-    """The tags of a resource by its ARN; MiniStack keeps them apart from the resources."""
-
-
-class _Request(NamedTuple):
-    """A request to EKS."""
-
-    method: str
-    path: str
-    headers: Mapping[str, str]
-    body: bytes
-    query: Query
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """Its body."""
-        return json.loads(self.body or b"{}")
-
-    @property
-    def caller(self) -> Caller:
-        """Its sender."""
-        return Caller(self.headers, self.query)
-
-
-_Answer = Callable[[re.Match[str], _Request], Awaitable[Response]]
+_Answer = Callable[[re.Match[str], Request], Awaitable[Response]]
 
 
 class Eks:
     """MiniStack's EKS handler with the real control plane filled in."""
 
-    def __init__(
-        self,
-        eks: Handler,
-        facts: ClusterFacts,
-        records: EksRecords,
-        network: Network,
-        pod_identity: PodIdentity,
-    ) -> None:
-        self._eks = eks
+    def __init__(self, records: Records, facts: ClusterFacts) -> None:
+        self._eks = records.handlers["eks"]
         self._facts = facts
         self._records = records
-        self._network = network
-        self._pod_identity = pod_identity
+        self._network = Network(records)
+        self._pod_identity = PodIdentity(records)
         self._answers: tuple[tuple[str, str, _Answer], ...] = (
             ("GET", "/addons/supported-versions", self._addon_versions),
             ("GET", rf"{_CLUSTER}/updates/(?P<id>[^/]+)", self._describe_update),
             ("POST", _UPDATE, self._update),
             ("POST", rf"{_CLUSTER}/access-entries(/arn:.*/[^/]+)?", self._write_access),
-            ("", ASSOCIATIONS, self._association),
+            ("", ASSOCIATIONS, self._pod_identity.answer),
             ("POST", rf"{_CLUSTER}/addons(?:/(?P<addon>[^/]+)/update)?", self._write_addon),
             ("DELETE", rf"{_CLUSTER}/addons/(?P<addon>[^/]+)", self._delete_addon),
             ("DELETE", _CLUSTER, self._delete),
@@ -152,38 +101,30 @@ class Eks:
             ("POST", "/clusters", self._create),
         )
 
-    async def handle(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Query
-    ) -> Response:
+    async def answer(self, request: Request) -> Response:
         """Answer a request to EKS."""
-        request = _Request(method, unquote(path), headers, body, query)
-        try:
-            for verb, pattern, answer in self._answers:
-                if verb in (method, "") and (match := re.fullmatch(pattern, request.path)):
-                    return self._filled_in(await answer(match, request))
-        except AwsError as error:
-            return errors.as_json(error)
+        request = request._replace(path=unquote(request.path))
+        for verb, pattern, answer in self._answers:
+            if verb in (request.method, "") and (match := re.fullmatch(pattern, request.path)):
+                return self._filled_in(await answer(match, request))
         return self._filled_in(await self._forward(request))
 
-    async def _forward(self, request: _Request, document: Any = None) -> Response:
+    async def _forward(self, request: Request, document: Any = None) -> Response:
         """MiniStack's answer, to this document if one is given. An update that it made is kept with
         its cluster, for DescribeUpdate."""
         body = request.body if document is None else json.dumps(document).encode()
         answer = status, _, text = await self._eks(*request._replace(body=body))
         match = _MADE_UPDATE.fullmatch(request.path)
         update = json.loads(text).get("update") if status == 200 and match and text else None
-        record = self._records.cluster(match["cluster"]) if match and update else None
+        record = self._records.clusters.get(match["cluster"]) if match and update else None
         if match and update and record is not None:
             _keep(record, update, addonName=match["addon"])
         return answer
 
-    async def _addon_versions(self, _match: re.Match[str], request: _Request) -> Response:
+    async def _addon_versions(self, _match: re.Match[str], request: Request) -> Response:
         return as_answer(eks_addons.describe_versions(request.query))
 
-    async def _association(self, match: re.Match[str], request: _Request) -> Response:
-        return await self._pod_identity.handle(match, request.method, request.body, request.caller)
-
-    async def _write_access(self, _match: re.Match[str], request: _Request) -> Response:
+    async def _write_access(self, _match: re.Match[str], request: Request) -> Response:
         """Create or update an access entry, with the user name that EKS gives it.
 
         https://docs.aws.amazon.com/eks/latest/userguide/creating-access-entries.html
@@ -203,13 +144,13 @@ class Eks:
                 wanted["username"] = f"{session_arn_prefix(str(arn))}{{{{SessionName}}}}"
         return await self._forward(request, wanted)
 
-    async def _create(self, _match: re.Match[str], request: _Request) -> Response:
+    async def _create(self, _match: re.Match[str], request: Request) -> Response:
         wanted = request.document
         config = wanted.get("resourcesVpcConfig", {})
         _check_auto_mode(wanted)
         wanted["resourcesVpcConfig"] = {**config, "vpcId": self._network.vpc_of(config)}
         answer = await self._forward(request, wanted)
-        record = self._records.cluster(wanted.get("name", ""))
+        record = self._records.clusters.get(wanted.get("name", ""))
         if answer[0] == 200 and record is not None:  # MiniStack does not know the properties
             record["deletionProtection"] = wanted.get("deletionProtection", False)
             for part in AUTO_MODE & wanted.keys():
@@ -223,7 +164,7 @@ class Eks:
         document = json.loads(body) if status == 200 and body else {}
         for kind, arn in _ARNS.items():
             if kind in document:
-                document[kind]["tags"] = self._records.tags(document[kind][arn]) or {}
+                document[kind]["tags"] = self._records.tags.get(document[kind][arn]) or {}
         if cluster := document.get("cluster"):
             cluster["endpoint"] = self._facts.endpoint
             cluster["certificateAuthority"] = {"data": self._facts.ca_data}
@@ -237,24 +178,25 @@ class Eks:
             document["update"] = {"params": [], "errors": [], **update}
         return (status, headers, json.dumps(document).encode()) if document else answer
 
-    async def _delete(self, match: re.Match[str], request: _Request) -> Response:
+    async def _delete(self, match: re.Match[str], request: Request) -> Response:
         cluster = match[1]
-        record = self._records.cluster(cluster)
+        record, addons = self._records.clusters.get(cluster), self._records.addons
         if record is not None and record["deletionProtection"]:
             raise errors.cluster_protected(cluster)
-        if any(group.startswith(f"{cluster}/") for group in self._records.node_groups()):
+        if any(group.startswith(f"{cluster}/") for group in self._records.node_groups):
             raise errors.cluster_in_use()
         answer = await self._forward(request)
-        if answer[0] == 200:
-            self._records.forget_addons(cluster)
+        if answer[0] == 200:  # MiniStack would leave the add-ons to the next cluster of that name
+            for key in [key for key in addons if key.startswith(f"{cluster}/")]:
+                self._records.tags.pop(addons.pop(key)["addonArn"], None)
         return answer
 
-    async def _write_addon(self, match: re.Match[str], request: _Request) -> Response:
+    async def _write_addon(self, match: re.Match[str], request: Request) -> Response:
         """Create or update an add-on, and its associations if they are given, an empty list too."""
-        cluster, caller, wanted = match["cluster"], request.caller, request.document
+        cluster, wanted, addons = match["cluster"], request.document, self._records.addons
         is_new = match["addon"] is None
         name = wanted.get("addonName", "") if is_new else match["addon"]
-        record, addon = self._records.cluster(cluster), self._records.addon(f"{cluster}/{name}")
+        record, addon = self._records.clusters.get(cluster), addons.get(f"{cluster}/{name}")
         if record is not None:  # MiniStack says so otherwise
             eks_addons.complete(wanted, name, record["version"], is_new=is_new)
         if wanted.get("serviceAccountRoleArn") == "":  # as terraform-provider-aws asks
@@ -263,27 +205,27 @@ class Eks:
         associations = wanted.pop("podIdentityAssociations", None)
         if associations:
             owner = addon["addonArn"] if addon else None
-            self._pod_identity.check_owned(cluster, owner, associations, caller)
+            self._pod_identity.check_owned(cluster, owner, associations, request)
         answer = await self._forward(request, wanted)
-        addon = self._records.addon(f"{cluster}/{name}")
+        addon = addons.get(f"{cluster}/{name}")
         if answer[0] == 200 and addon is not None and associations is not None:
             addon["podIdentityAssociations"] = await self._pod_identity.write_owned(
-                cluster, addon["addonArn"], associations, caller
+                cluster, addon["addonArn"], associations, request
             )
             if is_new:
                 return as_answer({"addon": dict(addon)})
         return answer
 
-    async def _delete_addon(self, match: re.Match[str], request: _Request) -> Response:
-        addon = self._records.addon(f"{match['cluster']}/{match['addon']}")
+    async def _delete_addon(self, match: re.Match[str], request: Request) -> Response:
+        addon = self._records.addons.get(f"{match['cluster']}/{match['addon']}")
         answer = await self._forward(request)
         if addon is not None:
             cluster, arn = match["cluster"], addon["addonArn"]
-            await self._pod_identity.write_owned(cluster, arn, (), request.caller)
+            await self._pod_identity.write_owned(cluster, arn, (), request)
         return answer
 
-    async def _describe_update(self, match: re.Match[str], request: _Request) -> Response:
-        record, query = self._records.cluster(match["cluster"]), request.query
+    async def _describe_update(self, match: re.Match[str], request: Request) -> Response:
+        record, query = self._records.clusters.get(match["cluster"]), request.query
         if record is None:
             raise errors.no_such_cluster(match["cluster"], None)
         asked = {name: query[name][0] for name in ("addonName", "nodegroupName") if name in query}
@@ -292,9 +234,9 @@ class Eks:
             raise errors.no_such_update(match["id"])
         return as_answer({"update": kept["update"]})
 
-    async def _create_nodes(self, match: re.Match[str], request: _Request) -> Response:
+    async def _create_nodes(self, match: re.Match[str], request: Request) -> Response:
         cluster, wanted = match[1], request.document
-        record = self._records.cluster(cluster)
+        record = self._records.clusters.get(cluster)
         if record is not None:
             vpc_id = record["resourcesVpcConfig"]["vpcId"]
             self._network.check_within(vpc_id, wanted.get("subnets", ()))
@@ -306,7 +248,7 @@ class Eks:
                     "Disk size must be specified within the launch template."
                 )
         answer = await self._forward(request, wanted)
-        group = self._records.node_group(f"{cluster}/{wanted.get('nodegroupName')}")
+        group = self._records.node_groups.get(f"{cluster}/{wanted.get('nodegroupName')}")
         if answer[0] == 200 and group is not None and template is not None:
             group["launchTemplate"] = template
             del group["diskSize"]  # it is the template's
@@ -330,10 +272,10 @@ class Eks:
             )
             self._network.vpc_of({**record["resourcesVpcConfig"], **config})
 
-    async def _update(self, match: re.Match[str], request: _Request) -> Response:
+    async def _update(self, match: re.Match[str], request: Request) -> Response:
         cluster, group, change = match["cluster"], match["group"], request.document
-        owner = self._records.cluster(cluster)
-        record = owner if group is None else self._records.node_group(f"{cluster}/{group}")
+        owner, groups = self._records.clusters.get(cluster), self._records.node_groups
+        record = owner if group is None else groups.get(f"{cluster}/{group}")
         if record is None or owner is None:
             raise errors.no_such_cluster(cluster, group)
         if group is None:

@@ -7,11 +7,11 @@ https://docs.aws.amazon.com/eks/latest/userguide/eks-add-ons.html
 """
 
 import re
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any, NamedTuple
 
 from . import errors
-from .query_protocol import Query
+from .front import Query
 
 
 class Addon(NamedTuple):
@@ -110,10 +110,11 @@ def complete(wanted: MutableMapping[str, Any], name: str, kubernetes: str, *, is
 
 def _described(name: str, addon: Addon, kubernetes: Sequence[str]) -> dict[str, Any]:
     compatible: dict[str, list[dict[str, Any]]] = {}
-    for cluster, version, is_default in _compatible(addon, kubernetes):
-        compatible.setdefault(version, []).append(
-            {"clusterVersion": cluster, "platformVersions": ["*"], "defaultVersion": is_default}
-        )
+    for cluster in kubernetes:
+        versions = addon.versions.get(cluster, ())
+        for version in versions:
+            own = {"clusterVersion": cluster, "defaultVersion": version == versions[-1]}
+            compatible.setdefault(version, []).append({**own, "platformVersions": ["*"]})
     return {
         "addonName": name,
         "type": addon.kind,
@@ -130,13 +131,6 @@ def _described(name: str, addon: Addon, kubernetes: Sequence[str]) -> dict[str, 
             for version in sorted(compatible, key=_age, reverse=True)
         ],
     }
-
-
-def _compatible(addon: Addon, kubernetes: Sequence[str]) -> Iterator[tuple[str, str, bool]]:
-    for cluster in kubernetes:
-        versions = addon.versions.get(cluster, ())
-        for version in versions:
-            yield cluster, version, version == versions[-1]
 
 
 def _age(version: str) -> list[int]:

@@ -7,7 +7,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -17,9 +17,9 @@ from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import decode_unverified
 
 from . import errors
-from .eks_pod_identity import AssociationRecords
 from .errors import Response
-from .query_protocol import Query
+from .front import Request
+from .records import Records
 from .role_sessions import RoleSession, RoleSessions, Untrusted
 from .tokens import BoundPod, ClusterKeys, invalid_token, verified_pod
 
@@ -28,9 +28,6 @@ AGENT_ADDON = "eks-pod-identity-agent"
 
 _PATH = re.compile(r"/clusters/([0-9A-Za-z][\w-]{0,99})/assume-role-for-pod-identity", re.ASCII)
 _TOKEN = r"[A-Za-z0-9-_=]+\.[A-Za-z0-9-_=]+\.[A-Za-z0-9-_=]+"  # noqa: S105 - of the API's model
-
-Denied = Callable[[str, str, Mapping[str, str], Query], str | None]
-"""``denied(action, resource, headers, query)``: the caller's ARN if its policies deny the call."""
 
 log = logging.getLogger("ministack.eks-auth")
 
@@ -47,43 +44,36 @@ class Node(NamedTuple):
 class EksAuth:
     """Answers the EKS Pod Identity Agent."""
 
-    def __init__(
-        self, records: AssociationRecords, sessions: RoleSessions, keys: ClusterKeys, denied: Denied
-    ) -> None:
+    def __init__(self, records: Records, keys: ClusterKeys) -> None:
         self._records = records
-        self._sessions = sessions
         self._keys = keys
-        self._denied = denied
 
-    async def handle(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Query
-    ) -> Response:
+    async def answer(self, request: Request) -> Response:
         """Answer a request to EKS Auth."""
-        match = _PATH.fullmatch(unquote(path))
+        match = _PATH.fullmatch(unquote(request.path))
         try:
-            if method != "POST" or match is None:
+            if request.method != "POST" or match is None:
                 raise errors.not_found()
             cluster_arn = self._records.cluster_arn(match[1])
-            if (caller := self._denied(ACTION, cluster_arn, headers, query)) is not None:
+            if (caller := self._records.denied(ACTION, cluster_arn, request)) is not None:
                 raise _access_denied(not_authorized(caller, ACTION, cluster_arn).message)
-            return await self._assume(match[1], cluster_arn, _token(body))
+            return await self._assume(match[1], cluster_arn, _token(request.body))
         except AwsError as error:
-            log.info("%s: %s", path, error)
-            return errors.as_json(error)
+            log.info("%s: %s", request.path, error)
+            raise
 
     async def _assume(self, cluster: str, cluster_arn: str, raw: str) -> Response:
-        if self._records.cluster(cluster) is None:
+        if cluster not in self._records.clusters:
             raise errors.no_such_cluster(cluster, None)
         pod = await self._pod(raw)
         association = self._association(cluster, pod.account)
         try:
-            session = self._sessions.of_pod(association, cluster_arn, pod)
+            session = RoleSessions(self._records).of_pod(association, cluster_arn, pod)
         except Untrusted as error:
             # AWS's words, of whichever of the two roles.
             message = "Unauthorized Exception! EKS does not have permissions to assume the "
             raise _access_denied(f"{message}associated role.") from error
-        answer = json.dumps(_answer(association, session)).encode()
-        return 200, {"Content-Type": "application/json"}, answer
+        return errors.as_answer(_answer(association, session))
 
     async def _pod(self, raw: str) -> BoundPod:
         try:

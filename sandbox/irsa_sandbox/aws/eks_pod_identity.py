@@ -8,12 +8,11 @@ https://docs.aws.amazon.com/eks/latest/userguide/pod-identities.html
 import json
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
-from typing import Any, NamedTuple
+from typing import Any
 
-from irsa.identity.arns import name_of, parse_role_arn
+from irsa.identity.arns import account_of, parse_role_arn
 from irsa.identity.eks import POD_IDENTITY_SERVICE
 from irsa.identity.pod_identity import ASSUME_AND_TAG, SESSION_POLICY_MAX, external_id
 from irsa.identity.policy_json import Json, as_list, principals, statements
@@ -21,9 +20,8 @@ from irsa.identity.subjects import ServiceAccountRef
 
 from . import errors
 from .errors import Response, as_answer
-from .query_protocol import Handler, Query
-
-Record = MutableMapping[str, Any]
+from .front import Query, Request
+from .records import Record, Records
 
 PATH = r"/clusters/(?P<cluster>[^/]+)/pod-identity-associations(?:/(?P<id>[^/]+))?"
 
@@ -40,65 +38,35 @@ _MOST_RESULTS = 100
 _ADDONS_NAMESPACE = "kube-system"
 
 
-@dataclass(frozen=True, kw_only=True)
-class AssociationRecords:
-    """MiniStack's records in the account and region of a request."""
-
-    associations: MutableMapping[str, Record]
-    """The associations by cluster and id, with a NUL between the two."""
-
-    cluster: Callable[[str], Mapping[str, Any] | None]
-    """A cluster by its name."""
-
-    cluster_arn: Callable[[str], str]
-    """The ARN of a cluster of that name, which need not exist."""
-
-    role: Callable[[str], Mapping[str, Any] | None]
-    """An IAM role by its name."""
-
-    check_pass_role: Callable[[str, "Caller"], None]
-    """Raises `AwsError` for a caller without ``iam:PassRole`` for the role, by its ARN."""
-
-
-class Caller(NamedTuple):
-    """Headers and query of a request, which name and authenticate its sender."""
-
-    headers: Mapping[str, str]
-    query: Query
-
-
 class PodIdentity:
     """EKS's five calls for associations, and those that belong to an add-on."""
 
-    def __init__(self, eks: Handler, records: AssociationRecords) -> None:
-        self._eks = eks
+    def __init__(self, records: Records) -> None:
+        self._eks = records.handlers["eks"]
         self._records = records
 
-    async def handle(
-        self, match: re.Match[str], method: str, body: bytes, caller: Caller
-    ) -> Response:
+    async def answer(self, match: re.Match[str], request: Request) -> Response:
         """Answer a request whose path is `PATH`; raises `AwsError`."""
-        cluster, association_id = match["cluster"], match["id"]
-        if self._records.cluster(cluster) is None:
+        cluster, association_id, method = match["cluster"], match["id"], request.method
+        if cluster not in self._records.clusters:
             raise errors.no_such_cluster(cluster, None)
-        wanted: Json = json.loads(body or b"{}")
         if association_id is None:
             if method == "POST":
-                return _answer(await self._create(cluster, wanted, caller))
-            return self._list(cluster, caller.query)
+                return _answer(await self._create(cluster, request.document, request))
+            return self._list(cluster, request.query)
         record = self._records.associations.get(f"{cluster}\0{association_id}")
         if record is None:
             raise errors.no_such_association(association_id)
         if method != "GET" and record["ownerArn"]:
             raise errors.association_owned(association_id, record["ownerArn"])
         if method == "DELETE":
-            return await self._eks(method, match[0], caller.headers, b"", caller.query)
+            return await self._eks(*request._replace(body=b""))
         if method == "POST":
-            self._update(record, wanted, caller)
+            self._update(record, request.document, request)
         return _answer(record)
 
     def check_owned(
-        self, cluster: str, addon: str | None, wanted: Iterable[Json], caller: Caller
+        self, cluster: str, addon: str | None, wanted: Iterable[Json], caller: Request
     ) -> None:
         """Raise `AwsError` for associations that the add-on cannot have; a new one has no ARN."""
         for each in wanted:
@@ -108,7 +76,7 @@ class PodIdentity:
                 raise errors.association_exists(found["associationId"])
 
     async def write_owned(
-        self, cluster: str, addon: str, wanted: Iterable[Json], caller: Caller
+        self, cluster: str, addon: str, wanted: Iterable[Json], caller: Request
     ) -> list[str]:
         """Give the add-on these associations and no other; returns their ARNs."""
         roles = {each["serviceAccount"]: each["roleArn"] for each in wanted}
@@ -126,20 +94,21 @@ class PodIdentity:
             arns.append(record["associationArn"])
         return arns
 
-    async def _create(self, cluster: str, wanted: Json, caller: Caller) -> Record:
+    async def _create(self, cluster: str, wanted: Json, caller: Request) -> Record:
         account = ServiceAccountRef(wanted.get("namespace", ""), wanted.get("serviceAccount", ""))
         if (found := self._found(cluster, *account)) is not None:
             raise errors.association_exists(found["associationId"])
         self._check(wanted, caller)
         path, body = f"/clusters/{cluster}/pod-identity-associations", json.dumps(wanted).encode()
-        status, _, answer = await self._eks("POST", path, caller.headers, body, caller.query)
+        new = caller._replace(method="POST", path=path, body=body)
+        status, _, answer = await self._eks(*new)
         record = self._found(cluster, *account)
         if status != 200 or record is None:
             raise errors.invalid_parameter(json.loads(answer)["message"])
         self._name(record)
         return record
 
-    def _update(self, record: Record, wanted: Json, caller: Caller) -> None:
+    def _update(self, record: Record, wanted: Json, caller: Request) -> None:
         """Change what is given; an empty text takes a policy or target role away."""
         given = {name: wanted[name] for name in _CHANGES if name in wanted}
         self._check({**record, **given}, caller)
@@ -152,12 +121,12 @@ class PodIdentity:
             if not record.get(name):
                 record.pop(name, None)
         record.pop("externalId", None)
-        cluster = self._records.cluster(record["clusterName"])
+        cluster = self._records.clusters.get(record["clusterName"])
         if "targetRoleArn" in record and cluster is not None:
             account = ServiceAccountRef(record["namespace"], record["serviceAccount"])
             record["externalId"] = external_id(cluster["arn"], account)
 
-    def _check(self, wanted: Mapping[str, Any], caller: Caller) -> None:
+    def _check(self, wanted: Mapping[str, Any], caller: Request) -> None:
         """Refuse what EKS refuses. It sees no role of another account, and so no target role."""
         policy, target = wanted.get("policy"), wanted.get("targetRoleArn")
         if policy and not wanted.get("disableSessionTags"):
@@ -169,10 +138,12 @@ class PodIdentity:
         if target and parse_role_arn(target) is None:
             raise errors.invalid_parameter("The target role ARN is invalid")
         arn = wanted.get("roleArn", "")
-        role = self._records.role(name_of(arn)) if parse_role_arn(arn) else None
-        if role is None or role["Arn"] != arn:
+        role = self._records.role(arn)
+        if role is None or account_of(arn) != self._records.account():
             raise errors.invalid_parameter("Role provided in the request does not exist.")
-        self._records.check_pass_role(arn, caller)
+        keys = {"iam:PassedToService": POD_IDENTITY_SERVICE}
+        if (denied := self._records.denied("iam:PassRole", arn, caller, keys)) is not None:
+            raise errors.may_not_pass_role(denied, arn)
         if not _trusts_pods(json.loads(role["AssumeRolePolicyDocument"])):
             raise errors.invalid_parameter(
                 "Trust policy of the role provided is invalid. "

@@ -43,8 +43,10 @@ def as_xml(error: AwsError, service: str, resource: str = "") -> Response:
     return error.http, {"Content-Type": kind}, body.encode()
 
 
-def as_json(error: AwsError) -> Response:
-    """The error as the REST-JSON protocol of ``eks`` puts it on the wire."""
+def as_response(error: AwsError, service: str) -> Response:
+    """The error as the service puts it on the wire: in XML, or by the REST-JSON protocol."""
+    if service in _ERRORS:
+        return as_xml(error, service)
     headers = {"Content-Type": "application/json", "x-amzn-ErrorType": error.code}
     return error.http, headers, json.dumps({"message": error.message}).encode()
 

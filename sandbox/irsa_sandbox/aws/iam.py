@@ -7,13 +7,10 @@ looks the same from outside.
 """
 
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlencode
 from xml.etree import ElementTree as ET
 
 from irsa.decide.document import DocumentError
@@ -37,17 +34,9 @@ from irsa.identity.quotas import (
 
 from . import errors
 from .errors import AwsError, Response
-from .query_protocol import (
-    FORM,
-    Handler,
-    Parameters,
-    Query,
-    QueryApi,
-    numbered,
-    query_parameters,
-)
-
-Record = MutableMapping[str, Any]
+from .front import Request
+from .query_protocol import Parameters, QueryApi, form, numbered, query_parameters
+from .records import Record, Records
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 _NAMESPACE = "https://iam.amazonaws.com/doc/2010-05-08/"
@@ -57,40 +46,11 @@ _LISTED = "2026-10-27"
 """Day of the list of AWS's own policies. AWS adds some each week, and a newer one is refused."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class AccountRecords:
-    """MiniStack's own records."""
-
-    account: Callable[[], str]
-    """The account of the request's caller."""
-
-    role: Callable[[str], Record | None]
-    """A role of that account by name."""
-
-    user: Callable[[str], Record | None]
-    """A user of that account by name."""
-
-    policy: Callable[[str], Record | None]
-    """A managed policy of that account by ARN."""
-
-    provider: Callable[[str], Record | None]
-    """An OIDC provider of that account by ARN."""
-
-    roles: Callable[[], Iterable[Record]]
-    """The roles of every account."""
-
-    users: Callable[[], Iterable[Record]]
-    """The users of every account."""
-
-    access_keys: Callable[[], Iterable[Record]]
-    """The access keys of the caller's account."""
-
-
 class Iam:
     """MiniStack's IAM handler with trust policies checked, and OIDC providers that can change."""
 
-    def __init__(self, iam: Handler, records: AccountRecords) -> None:
-        self._iam = iam
+    def __init__(self, records: Records) -> None:
+        self._iam = records.handlers["iam"]
         self._model = QueryApi("iam")
         self._records = records
         self._answers: dict[str, Callable[[Parameters], Awaitable[Response]]] = {
@@ -106,30 +66,25 @@ class Iam:
             **dict.fromkeys(_PROVIDER_CHANGES, self._change_provider),
         }
 
-    async def handle(
-        self, method: str, _path: str, _headers: Mapping[str, str], body: bytes, query: Query
-    ) -> Response:
+    async def answer(self, request: Request) -> Response:
         """Answer a request to IAM."""
-        try:
-            parameters = query_parameters(method, body, query)
-            self._model.check(parameters)
-            self._check_quotas(parameters)
-            self._check_policies(parameters)
-            answer = self._answers.get(parameters.get("Action", ""), self._forward)
-            return await answer(parameters)
-        except AwsError as error:
-            return errors.as_xml(error, "iam")
+        parameters = query_parameters(request)
+        self._model.check(parameters)
+        self._check_quotas(parameters)
+        self._check_policies(parameters)
+        answer = self._answers.get(parameters.get("Action", ""), self._forward)
+        return await answer(parameters)
 
     def _check_quotas(self, parameters: Parameters) -> None:
         action = parameters.get("Action")
         if action == "CreateAccessKey":
-            keys = [key["UserName"] for key in self._records.access_keys()]
+            keys = [key["UserName"] for key in self._records.access_keys.values()]
             if keys.count(parameters.get("UserName", "")) >= ACCESS_KEYS_MAX:
                 raise quota_exceeded("AccessKeysPerUser", ACCESS_KEYS_MAX)
         makes_policy = action in ("CreatePolicy", "CreatePolicyVersion")
         if makes_policy and size_of_text(parameters["PolicyDocument"]) > POLICY_SIZE_MAX:
             raise quota_exceeded("PolicySize", POLICY_SIZE_MAX)
-        role = self._records.role(parameters.get("RoleName", ""))
+        role = self._records.roles.get(parameters.get("RoleName", ""))
         if action == "PutRolePolicy" and role is not None:
             name, document = parameters["PolicyName"], parameters["PolicyDocument"]
             sizes = map(size_of_text, {**role["InlinePolicies"], name: document}.values())
@@ -142,19 +97,21 @@ class Iam:
         attached = parameters["PolicyArn"] if attaches else ""
         boundary = parameters.get("PermissionsBoundary", "")
         for arn, what in ((attached, "Policy"), (boundary, "Scope ARN:")):
-            if arn and not (_is_of_aws(arn) or self._records.policy(arn)):
+            of_aws = arn.partition(_OF_AWS)[2] in _policies_of_aws()  # the same in every partition
+            if arn and not (of_aws or arn in self._records.policies):
                 raise _no_such_policy(arn, what)
 
     async def _store_trust(self, parameters: Parameters) -> Response:
         name = _TRUST[parameters["Action"]]
-        unique_ids = {role["RoleId"]: role["Arn"] for role in self._records.roles()}
-        unique_ids |= {user["UserId"]: user["Arn"] for user in self._records.users()}
+        roles, users = map(self._records.everywhere, (self._records.roles, self._records.users))
+        unique_ids = {role["RoleId"]: role["Arn"] for role in roles}
+        unique_ids |= {user["UserId"]: user["Arn"] for user in users}
         stored = _stored_trust_policy(parameters.get(name, ""), unique_ids)
         return await self._forward({**parameters, name: stored})
 
     async def _delete(self, parameters: Parameters) -> Response:
-        role = self._records.role(parameters.get("RoleName", ""))
-        user = self._records.user(parameters.get("UserName", ""))
+        role = self._records.roles.get(parameters.get("RoleName", ""))
+        user = self._records.users.get(parameters.get("UserName", ""))
         answer = await self._forward(parameters)
         if answer[0] == 200:
             for doomed, id_name in ((role, "RoleId"), (user, "UserId")):
@@ -164,7 +121,7 @@ class Iam:
 
     def _orphan(self, arn: str, unique_id: str) -> None:
         """Show a principal that is gone by its id, in every trust policy that names it."""
-        for role in self._records.roles():
+        for role in self._records.everywhere(self._records.roles):
             text = role["AssumeRolePolicyDocument"]
             if arn in text:
                 orphaned = with_principals(
@@ -174,7 +131,7 @@ class Iam:
 
     async def _update_role(self, parameters: Parameters) -> Response:
         answer = await self._forward(parameters)
-        role = self._records.role(parameters.get("RoleName", ""))
+        role = self._records.roles.get(parameters.get("RoleName", ""))
         if answer[0] == 200 and role is not None and parameters.get("Description") == "":
             role["Description"] = ""  # MiniStack takes an empty value for none given
         return answer
@@ -187,7 +144,7 @@ class Iam:
         ET.register_namespace("", _NAMESPACE)
         document = ET.fromstring(body)  # noqa: S314 - MiniStack's own answer
         for item in document.iterfind("{*}*/{*}RoleDetailList/{*}member"):
-            role = self._records.role(item.findtext("{*}RoleName", "")) or {}
+            role = self._records.roles.get(item.findtext("{*}RoleName", "")) or {}
             if boundary := role.get("PermissionsBoundary"):
                 kind = {"PermissionsBoundaryType": "PermissionsBoundaryPolicy"}
                 _append(item, "PermissionsBoundary", {**kind, "PermissionsBoundaryArn": boundary})
@@ -196,13 +153,13 @@ class Iam:
 
     async def _list_access_keys(self, parameters: Parameters) -> Response:
         name = parameters.get("UserName")
-        if name and self._records.user(name) is None:
+        if name and name not in self._records.users:
             raise errors.no_such_user(name)  # MiniStack says that it has no keys
         return await self._forward(parameters)
 
     async def _set_default_version(self, parameters: Parameters) -> Response:
         arn, wanted = parameters["PolicyArn"], parameters["VersionId"]
-        policy = self._records.policy(arn)
+        policy = self._records.policies.get(arn)
         if policy is None or wanted not in policy["Versions"]:
             raise errors.no_such_policy_version(arn, wanted)
         for version_id, version in policy["Versions"].items():
@@ -215,7 +172,7 @@ class Iam:
         if not url.startswith("https://"):
             raise errors.invalid_provider_url()
         issuer = url.removeprefix("https://")
-        if self._records.provider(provider_arn_for(issuer, self._records.account())) is not None:
+        if provider_arn_for(issuer, self._records.account()) in self._records.providers:
             raise errors.provider_exists(url)
         if len(_members(parameters, "ClientIDList")) > CLIENT_IDS_MAX:
             raise quota_exceeded("ClientIdsPerOpenIdConnectProvider", CLIENT_IDS_MAX)
@@ -225,14 +182,14 @@ class Iam:
     async def _change_provider(self, parameters: Parameters) -> Response:
         action = parameters["Action"]
         arn = parameters.get("OpenIDConnectProviderArn", "")
-        provider = self._records.provider(arn)
+        provider = self._records.providers.get(arn)
         if provider is None:
             raise errors.no_such_provider(arn)
-        _PROVIDER_CHANGES[action](provider, parameters)
+        _change_provider(provider, parameters)
         return errors.empty_answer("iam", action)
 
     async def _forward(self, parameters: Parameters) -> Response:
-        return await self._iam("POST", "/", FORM, urlencode(parameters).encode(), {})
+        return await self._iam(*form(parameters))
 
 
 def _stored_trust_policy(text: str, unique_ids: dict[str, str]) -> str:
@@ -267,11 +224,6 @@ def _policies_of_aws() -> frozenset[str]:
     return frozenset(Path(__file__).with_name("managed_policies.txt").read_text().split())
 
 
-def _is_of_aws(arn: str) -> bool:
-    """Return whether AWS has this policy; it has the same ones in every partition."""
-    return arn.partition(_OF_AWS)[2] in _policies_of_aws()
-
-
 def _no_such_policy(arn: str, what: str) -> AwsError:
     """IAM's error for a policy to attach that does not exist, and for one of AWS's, which may be
     misspelt, the nearest names."""
@@ -289,42 +241,34 @@ def _append(item: ET.Element, name: str, fields: Mapping[str, str]) -> None:
         ET.SubElement(element, f"{{{_NAMESPACE}}}{field}").text = text
 
 
-def _add_client_id(provider: Record, parameters: Parameters) -> None:
-    client_id = parameters["ClientID"]
-    if client_id not in provider["ClientIDList"]:
-        if len(provider["ClientIDList"]) >= CLIENT_IDS_MAX:
-            raise quota_exceeded("ClientIdsPerOpenIdConnectProvider", CLIENT_IDS_MAX)
-        provider["ClientIDList"].append(client_id)
+_PROVIDER_CHANGES = (
+    "AddClientIDToOpenIDConnectProvider",
+    "RemoveClientIDFromOpenIDConnectProvider",
+    "TagOpenIDConnectProvider",
+    "UntagOpenIDConnectProvider",
+    "UpdateOpenIDConnectProviderThumbprint",
+)
 
 
-def _remove_client_id(provider: Record, parameters: Parameters) -> None:
-    kept = [each for each in provider["ClientIDList"] if each != parameters["ClientID"]]
-    provider["ClientIDList"] = kept
-
-
-def _set_thumbprints(provider: Record, parameters: Parameters) -> None:
-    provider["ThumbprintList"] = _members(parameters, "ThumbprintList")
-
-
-def _tag(provider: Record, parameters: Parameters) -> None:
-    names, values = _members(parameters, "Tags", ".Key"), _members(parameters, "Tags", ".Value")
-    tags = {tag["Key"]: tag["Value"] for tag in provider["Tags"]}
-    tags.update(zip(names, values, strict=True))
+def _change_provider(provider: Record, parameters: Parameters) -> None:
+    """Do one of these to an OIDC provider; MiniStack has none of them."""
+    clients, tags = provider["ClientIDList"], {t["Key"]: t["Value"] for t in provider["Tags"]}
+    match parameters["Action"]:
+        case "AddClientIDToOpenIDConnectProvider" if parameters["ClientID"] not in clients:
+            if len(clients) >= CLIENT_IDS_MAX:
+                raise quota_exceeded("ClientIdsPerOpenIdConnectProvider", CLIENT_IDS_MAX)
+            clients.append(parameters["ClientID"])
+        case "RemoveClientIDFromOpenIDConnectProvider":
+            provider["ClientIDList"] = [each for each in clients if each != parameters["ClientID"]]
+        case "UpdateOpenIDConnectProviderThumbprint":
+            provider["ThumbprintList"] = _members(parameters, "ThumbprintList")
+        case "TagOpenIDConnectProvider":
+            names, values = (_members(parameters, "Tags", part) for part in (".Key", ".Value"))
+            tags.update(zip(names, values, strict=True))
+        case "UntagOpenIDConnectProvider":
+            gone = _members(parameters, "TagKeys")
+            tags = {name: value for name, value in tags.items() if name not in gone}
     provider["Tags"] = [{"Key": name, "Value": value} for name, value in tags.items()]
-
-
-def _untag(provider: Record, parameters: Parameters) -> None:
-    gone = _members(parameters, "TagKeys")
-    provider["Tags"] = [tag for tag in provider["Tags"] if tag["Key"] not in gone]
-
-
-_PROVIDER_CHANGES: dict[str, Callable[[Record, Parameters], None]] = {
-    "AddClientIDToOpenIDConnectProvider": _add_client_id,
-    "RemoveClientIDFromOpenIDConnectProvider": _remove_client_id,
-    "TagOpenIDConnectProvider": _tag,
-    "UntagOpenIDConnectProvider": _untag,
-    "UpdateOpenIDConnectProviderThumbprint": _set_thumbprints,
-}
 
 
 def _members(parameters: Parameters, name: str, field: str = "") -> list[str]:

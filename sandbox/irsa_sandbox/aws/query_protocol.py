@@ -5,20 +5,19 @@ https://docs.aws.amazon.com/IAM/latest/APIReference/programming.html
 """
 
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from botocore.parsers import create_parser
 from botocore.session import get_session
 
 from .errors import AwsError, Response, constraints_violated, unreadable_request
+from .front import Request
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
-Query = Mapping[str, list[str]]
 Parameters = dict[str, str]
-Handler = Callable[[str, str, Mapping[str, str], bytes, Query], Awaitable[Response]]
 
 
 class QueryApi:
@@ -84,17 +83,25 @@ def _quoted(value: str | None) -> str:
     return "null" if value is None else f"'{value}'"
 
 
-def query_parameters(method: str, body: bytes, query: Query) -> dict[str, str]:
+def form(parameters: Mapping[str, str], signed: Request | None = None) -> Request:
+    """Return a request with these parameters, and the headers and presigned query of another."""
+    headers, query = (signed.headers, signed.query) if signed else ({}, {})
+    signature = {name: values for name, values in query.items() if name.startswith("X-Amz-")}
+    return Request("POST", "/", {**headers, **FORM}, urlencode(parameters).encode(), signature)
+
+
+def query_parameters(request: Request) -> dict[str, str]:
     """The parameters of a query-protocol request; raises `AwsError`.
 
     MiniStack authorises the action of the query string and performs the one in the body; a request
     with both must not lead around the checks.
     """
     try:
-        pairs = parse_qsl(body.decode(), keep_blank_values=True) if method == "POST" else []
+        body = request.body.decode() if request.method == "POST" else ""
+        pairs = parse_qsl(body, keep_blank_values=True)
     except UnicodeDecodeError as error:
         raise unreadable_request("The request body is not UTF-8") from error
-    pairs += [(name, value) for name, values in query.items() for value in values]
+    pairs += [(name, value) for name, values in request.query.items() for value in values]
     parameters = dict(pairs)
     if len(parameters) != len(pairs):
         raise unreadable_request("A parameter is given twice")

@@ -5,21 +5,20 @@ MiniStack takes root for a service, so the trust policies are decided by `irsa.d
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 from uuid import uuid4
 
 from irsa.decide.scenario import scenario_from
 from irsa.decide.simulate import simulate
+from irsa.identity.arns import account_of, session_arn_prefix
 from irsa.identity.arns import cluster_arn as parse_cluster_arn
-from irsa.identity.arns import parse_role_arn
 from irsa.identity.eks import POD_IDENTITY_SERVICE
 from irsa.identity.pod_identity import SESSION_SECONDS, external_id, session_tags
 
 from .clients import Credentials
+from .records import TRANSITIVE_KEYS, Record, Records, note_use
 from .tokens import BoundPod
-
-Record = MutableMapping[str, Any]
 
 EC2_SERVICE = "ec2.amazonaws.com"
 TARGET_SESSION_SECONDS = 59 * 60
@@ -49,21 +48,6 @@ class NewSession(NamedTuple):
     policy: str | None = None
 
 
-class RoleRecords(NamedTuple):
-    """MiniStack's roles."""
-
-    role: Callable[[str, str], Record | None]
-    """A role by account and name."""
-
-    policies: Callable[[Record], list[Any]]
-    """The documents of its identity policies."""
-
-    boundary: Callable[[Record], Any]
-    """The document of its permissions boundary, or None."""
-
-    open: Callable[[Record, NewSession], RoleSession]
-
-
 class Untrusted(Exception):
     """A role does not exist, does not trust the caller, or the caller may not assume it."""
 
@@ -71,14 +55,14 @@ class Untrusted(Exception):
 class RoleSessions:
     """Opens sessions of roles for services of AWS."""
 
-    def __init__(self, records: RoleRecords) -> None:
+    def __init__(self, records: Records) -> None:
         self._records = records
 
     def of_instance(self, role_arn: str) -> RoleSession:
         """Assume a role as EC2 does for an instance with its profile; raises `Untrusted`."""
         role, name = self._role(role_arn), f"i-{uuid4().hex[:17]}"
         _check(_by_service(role, EC2_SERVICE, name, {}))
-        return self._records.open(role, NewSession(name))
+        return self._open(role, NewSession(name))
 
     def of_pod(
         self, association: Mapping[str, Any], cluster_arn: str, pod: BoundPod
@@ -104,21 +88,42 @@ class RoleSessions:
             step = _assume(
                 target,
                 name,
-                identity_policies=self._records.policies(role),
+                identity_policies=self._records.identity_policies(role),
                 permissions_boundary=self._records.boundary(role),
                 external_id=external_id(cluster_arn, pod.account),
             )
             steps.append(step)
             role, new = target, new._replace(seconds=TARGET_SESSION_SECONDS)
         _check(*steps)
-        return self._records.open(role, new)
+        return self._open(role, new)
 
     def _role(self, arn: str) -> Record:
-        parsed = parse_role_arn(arn)
-        role = self._records.role(parsed.account, parsed.name) if parsed else None
-        if role is None or role["Arn"] != arn:
+        role = self._records.role(arn)
+        if role is None:
             raise Untrusted
         return role
+
+    def _open(self, role: Record, new: NewSession) -> RoleSession:
+        arn, user_id = (
+            f"{session_arn_prefix(role['Arn'])}{new.name}",
+            f"{role['RoleId']}:{new.name}",
+        )
+        keys, expires = self._records.new_credentials(), time.time() + new.seconds
+        record = {
+            "Arn": arn,
+            "UserId": user_id,
+            "SecretAccessKey": keys.secret_access_key,
+            "SessionToken": keys.session_token,
+            "Expiration": expires,
+            "AccountId": account_of(role["Arn"]),
+            "PrincipalType": "AssumedRole",
+            "SessionTags": [{"Key": key, "Value": value} for key, value in new.tags.items()],
+            "SessionPolicies": {"Policy": new.policy, "PolicyArns": []} if new.policy else None,
+            TRANSITIVE_KEYS: list(new.tags),
+        }
+        self._records.register_session(keys.access_key_id, record)
+        note_use(role)
+        return RoleSession(arn, user_id, keys, expires)
 
 
 def _check(*steps: Mapping[str, Any]) -> None:

@@ -6,8 +6,9 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations.html
 """
 
 import re
-from collections.abc import Callable, Container, Mapping, MutableMapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
 from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
@@ -16,11 +17,11 @@ from botocore.session import get_session
 
 from . import errors
 from .errors import AwsError, Response
+from .front import Query
 from .hosts import parse_host
-from .query_protocol import Query
+from .records import Records
 
 List = Callable[[str, Query], Response]
-Put = Callable[[str, bytes], Response]
 
 _NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 ACCESS_BLOCKS = (
@@ -32,51 +33,42 @@ ACCESS_BLOCKS = (
 
 TAGS = "/v20180820/tags/"
 _CONTROL = "http://awss3control.amazonaws.com/doc/2018-08-20/"
-_ACTIONS = {
-    "DELETE": "s3:UntagResource",
-    "GET": "s3:ListTagsForResource",
-    "POST": "s3:TagResource",
-}
+_ACTIONS = {"DELETE": "s3:UntagResource", "GET": "s3:ListTagsForResource", "POST": "s3:TagResource"}
 _BUCKET = re.compile(r"arn:aws:s3:::(?P<name>[a-z0-9.-]+)")
 
 
-def list_objects(list_them: List, request_payment: Callable[[str], Response]) -> List:
+def list_objects(
+    list_them: List, request_payment: Callable[[str], Response], bucket: str, query: Query
+) -> Response:
     """``list_them`` for requests that ask for a list, and nothing else.
 
     MiniStack looks for the request payment by another name than S3's.
     """
-    settings = _settings()
-
-    def answer(bucket: str, query: Query) -> Response:
-        if "requestPayment" in query:
-            return request_payment(bucket)
-        for name in sorted(settings & query.keys()):
-            refusal = errors.not_in_sandbox(f"GET ?{name} of a bucket")
-            return errors.as_xml(refusal, "s3", f"/{bucket}")
-        return list_them(bucket, query)
-
-    return answer
+    if "requestPayment" in query:
+        return request_payment(bucket)
+    for name in sorted(_settings() & query.keys()):
+        refusal = errors.not_in_sandbox(f"GET ?{name} of a bucket")
+        return errors.as_xml(refusal, "s3", f"/{bucket}")
+    return list_them(bucket, query)
 
 
-def put_access_block(put: Put) -> Put:
+def put_access_block(put: Callable[[str, bytes], Response], bucket: str, body: bytes) -> Response:
     """``put`` with all four settings, as S3 shows them: one that is left out is off.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_PublicAccessBlockConfiguration.html
     """
 
-    def answer(bucket: str, body: bytes) -> Response:
-        try:
-            root = ET.fromstring(body)  # noqa: S314 - of the machine's own user
-        except ET.ParseError:
-            return errors.as_xml(errors.malformed_xml(), "s3", f"/{bucket}")
-        given = {child.tag.rpartition("}")[2]: child.text for child in root}
-        settings = "".join(f"<{each}>{given.get(each, 'false')}</{each}>" for each in ACCESS_BLOCKS)
-        name = "PublicAccessBlockConfiguration"
-        return put(bucket, f'<{name} xmlns="{_NAMESPACE}">{settings}</{name}>'.encode())
-
-    return answer
+    try:
+        root = ET.fromstring(body)  # noqa: S314 - of the machine's own user
+    except ET.ParseError:
+        return errors.as_xml(errors.malformed_xml(), "s3", f"/{bucket}")
+    given = {child.tag.rpartition("}")[2]: child.text for child in root}
+    settings = "".join(f"<{each}>{given.get(each, 'false')}</{each}>" for each in ACCESS_BLOCKS)
+    name = "PublicAccessBlockConfiguration"
+    return put(bucket, f'<{name} xmlns="{_NAMESPACE}">{settings}</{name}>'.encode())
 
 
+@cache
 def _settings() -> set[str]:
     """Subresources of a bucket: the names in ``GET /BUCKET?NAME``."""
     model: Any = get_session().get_service_model("s3")
@@ -91,23 +83,10 @@ Denial = Callable[[str, str, Mapping[str, str], Query, str], Response | None]
 the resource, the headers, the query and the id of a request."""
 
 
-class BucketRecords(NamedTuple):
-    """MiniStack's records in the account of a request's caller."""
-
-    account: Callable[[], str]
-    """That account."""
-
-    buckets: Container[str]
-    """The account's buckets by name."""
-
-    tags: MutableMapping[str, dict[str, str]]
-    """The tags of those buckets that have any."""
-
-
 class S3Control:
     """Answers requests to an account's own host of S3 Control."""
 
-    def __init__(self, denial: Denial, records: BucketRecords) -> None:
+    def __init__(self, denial: Denial, records: Records) -> None:
         self._denial = denial
         self._records = records
 
@@ -140,7 +119,8 @@ class S3Control:
             return errors.as_xml(error, "s3-control")
 
     def _answer(self, action: str, bucket: str, body: bytes, query: Query) -> Response:
-        tags = dict(self._records.tags.get(bucket, {}))
+        stored = self._records.bucket_tags  # of buckets that have any
+        tags = dict(stored.get(bucket, {}))
         if action == "s3:ListTagsForResource":
             return 200, {"Content-Type": "application/xml"}, _shown(tags)
         if action == "s3:TagResource":
@@ -148,9 +128,9 @@ class S3Control:
         for key in query.get("tagKeys", ()) if action == "s3:UntagResource" else ():
             tags.pop(key, None)
         if tags:
-            self._records.tags[bucket] = tags
+            stored[bucket] = tags
         else:  # as S3 itself has it, whose GetBucketTagging finds no set of tags then
-            self._records.tags.pop(bucket, None)
+            stored.pop(bucket, None)
         return 204, {}, b""
 
     def _bucket(self, arn: str) -> str:

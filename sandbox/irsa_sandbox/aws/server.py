@@ -12,7 +12,8 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,13 +24,14 @@ from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.config import Config
 from typing_extensions import override
 
-from irsa.identity.arns import Arn, aws_policy_arn, root_arn
+from irsa.identity.arns import Arn, root_arn
+from irsa.identity.policies import document, trust_statement
 
 from ..serving.certificates import Authority
 from ..serving.tunnel import Contexts, Tunnel
 from . import ministack
 from .accounts import ACCOUNT_A, ACCOUNT_B, ADMINISTRATOR
-from .clients import AwsClients, Credentials
+from .clients import FULL_ACCESS, AwsClients, Credentials, new_administrator
 from .eks import ClusterFacts
 from .eks_auth import Node
 from .guard import Application
@@ -48,7 +50,6 @@ is arriving: the call is made, its answer is lost, and an SDK's second try finds
 
 REFUSAL = f"the sandbox answers in place of AWS ({', '.join(SERVICES)}), and of no other host"
 
-_FULL_ACCESS = aws_policy_arn("AdministratorAccess")
 _LOGGERS = ("ministack", "hypercorn", *SERVICES)
 log = logging.getLogger("hypercorn")
 _in_use = threading.Lock()
@@ -83,20 +84,19 @@ class Emulator:
         self._cluster = cluster
         # An access key id of twelve digits is that account's root, with this secret.
         self.root_secret = secrets.token_urlsafe(30)
-        self._started = False
-        self._stop_serving: Callable[[], None] = lambda: None
+        self._running = ExitStack()
+        self._loop: Any = None
         self._thread: threading.Thread | None = None
-        self._log: logging.Handler | None = None
         self._failure: BaseException | None = None
 
     def start(self) -> None:
         """Return when requests are answered; raise `RuntimeError`, one line, when they are not."""
         if not _in_use.acquire(blocking=False):
             raise RuntimeError("an AWS emulator runs in this process already; stop it first")
-        self._started = True
         self._failure = None
-        try:
-            self._log = _log_to(self._log_file)
+        with ExitStack() as starting:
+            starting.callback(_in_use.release)
+            starting.enter_context(_log_to(self._log_file))
             application = ministack.load(
                 root_secret=self.root_secret,
                 jwks=self._jwks,
@@ -109,25 +109,15 @@ class Emulator:
                 target=self._run, args=(listener, application), name="aws-emulator", daemon=True
             )
             self._thread.start()
+            starting.callback(self._thread.join, timeout=TIMEOUT)
+            starting.callback(self._stop_serving)
             self._wait_until_it_answers()
             self.administrator = self._seed()
-        except BaseException:
-            self.stop()
-            raise
+            self._running = starting.pop_all()
 
     def stop(self) -> None:
         """Stop serving; the resources are forgotten. Does nothing when nothing runs."""
-        if not self._started:
-            return
-        self._started = False
-        self._stop_serving()
-        if self._thread is not None:
-            self._thread.join(timeout=TIMEOUT)
-        if self._log is not None:
-            for name in _LOGGERS:
-                logging.getLogger(name).removeHandler(self._log)
-            self._log.close()
-        _in_use.release()
+        self._running.close()
 
     def ended(self) -> str | None:
         """The reason why the emulator answers no more; None while it does."""
@@ -171,10 +161,7 @@ class Emulator:
             self._failure = error
 
     async def _serve(self, listener: socket.socket, application: Application) -> None:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        self._loop = loop
-        self._stop_serving = lambda: _quietly(loop, stop)
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         config = Config()
         config.bind = [f"fd://{listener.detach()}"]
         config.keep_alive_timeout = IDLE_CONNECTION
@@ -182,7 +169,11 @@ class Emulator:
         config.graceful_timeout = 0.5
         config.errorlog = log
         run.TCPServer = _Connection  # pyright: ignore[reportPrivateImportUsage] - no hook for it
-        await serve(application, config, shutdown_trigger=stop.wait, mode="asgi")  # pyright: ignore[reportArgumentType] - stricter than ASGI
+        await serve(application, config, shutdown_trigger=self._stop.wait, mode="asgi")  # pyright: ignore[reportArgumentType] - stricter than ASGI
+
+    def _stop_serving(self) -> None:
+        if self._loop is not None and not self._loop.is_closed():  # which ends with a failure
+            self._loop.call_soon_threadsafe(self._stop.set)
 
     def _wait_until_it_answers(self) -> None:
         context = ssl.create_default_context(cafile=self._authority.ca_file)
@@ -200,20 +191,12 @@ class Emulator:
 
     def _seed(self) -> Credentials:
         """Account A's administrator, and the role of account B that trusts account A."""
-        iam = self.client("iam", ACCOUNT_A)
-        iam.create_user(UserName=ADMINISTRATOR)
-        iam.attach_user_policy(UserName=ADMINISTRATOR, PolicyArn=_FULL_ACCESS)
-        key = iam.create_access_key(UserName=ADMINISTRATOR)["AccessKey"]
         iam = self.client("iam", ACCOUNT_B)
-        statement = {
-            "Effect": "Allow",
-            "Principal": {"AWS": root_arn(ACCOUNT_A)},
-            "Action": "sts:AssumeRole",
-        }
-        trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        statement = trust_statement({"AWS": root_arn(ACCOUNT_A)}, "sts:AssumeRole")
+        trust = json.dumps(document(statement))
         iam.create_role(RoleName=CROSS_ACCOUNT_ROLE, AssumeRolePolicyDocument=trust)
-        iam.attach_role_policy(RoleName=CROSS_ACCOUNT_ROLE, PolicyArn=_FULL_ACCESS)
-        return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+        iam.attach_role_policy(RoleName=CROSS_ACCOUNT_ROLE, PolicyArn=FULL_ACCESS)
+        return new_administrator(self.client("iam", ACCOUNT_A), ADMINISTRATOR)
 
 
 class _Connection(TCPServer):
@@ -265,7 +248,8 @@ class _Loop(asyncio.SelectorEventLoop):
         log.warning("%s", context["message"], exc_info=context.get("exception"))
 
 
-def _log_to(file: Path) -> logging.Handler:
+@contextmanager
+def _log_to(file: Path) -> Iterator[None]:
     file.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(file)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
@@ -274,10 +258,9 @@ def _log_to(file: Path) -> logging.Handler:
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)
         logger.propagate = False
-    return handler
-
-
-def _quietly(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    """Set the event unless the loop ended on its own."""
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(stop.set)
+    try:
+        yield
+    finally:
+        for name in _LOGGERS:
+            logging.getLogger(name).removeHandler(handler)
+        handler.close()

@@ -11,12 +11,11 @@ import logging
 import re
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Mapping, MutableMapping
-from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from collections.abc import Mapping
+from typing import Any
 from xml.sax.saxutils import escape
 
-from irsa.identity.arns import kind_of, name_of, parse_role_arn, provider_arn_for
+from irsa.identity.arns import kind_of, parse_role_arn, provider_arn_for
 from irsa.identity.errors import (
     AwsError,
     above_chained_maximum,
@@ -42,22 +41,14 @@ from irsa.identity.token import (
 )
 
 from . import errors
-from .accounts import REGION
 from .errors import Response
-from .query_protocol import (
-    FORM,
-    Handler,
-    Parameters,
-    Query,
-    QueryApi,
-    numbered,
-    query_parameters,
-)
+from .front import Request
+from .query_protocol import Parameters, QueryApi, form, numbered, query_parameters
+from .records import TRANSITIVE_KEYS, Record, Records, note_use
 from .role_sessions import tag_keys
 from .tokens import ClusterKeys
 
-Record = MutableMapping[str, Any]
-
+_TAG_SESSION = "sts:TagSession"
 _UNSIGNED_HEADER = urlsafe_b64encode(b'{"alg":"none"}').decode().rstrip("=")
 _TOLD = re.compile(r"<(SubjectFromWebIdentityToken|Audience|Provider)>[^<]*<")
 """Constants with which MiniStack answers for a web identity."""
@@ -65,69 +56,29 @@ _TOLD = re.compile(r"<(SubjectFromWebIdentityToken|Audience|Provider)>[^<]*<")
 log = logging.getLogger("ministack.sts")
 
 
-class IamRecords(NamedTuple):
-    """MiniStack's records of an account: read as they are, since they are asked at every call."""
-
-    role: Callable[[str, str], Record | None]
-    """A role by account and name."""
-
-    provider: Callable[[str, str], Record | None]
-    """An OIDC provider by account and ARN."""
-
-
-TRANSITIVE_KEYS = "TransitiveTagKeys"
-"""Key of the tags that a session passes on in its record, and the request's list of them."""
-_TAG_SESSION = "sts:TagSession"
-
-
-class SessionRecords(NamedTuple):
-    """MiniStack's records of sessions."""
-
-    of_caller: Callable[[Mapping[str, str], Query], Record | None]
-    """The session that signed a request; None for any other principal."""
-
-    by_key: Callable[[str], Record]
-    """A session by its access key id."""
-
-    denied: Callable[[str, str, Mapping[str, str], Query, Mapping[str, Any]], str | None]
-    """``denied(action, resource, headers, query, keys)``: the caller's ARN if its own policies
-    deny the call with these condition keys."""
-
-
 class Sts:
     """MiniStack's STS handler with the checks in front of it."""
 
-    def __init__(
-        self,
-        sts: Handler,
-        iam: IamRecords,
-        sessions: SessionRecords,
-        keys: ClusterKeys,
-    ) -> None:
-        self._sts = sts
+    def __init__(self, records: Records, keys: ClusterKeys) -> None:
+        self._sts = records.handlers["sts"]
         self._model = QueryApi("sts")
-        self._iam = iam
-        self._sessions = sessions
+        self._records = records
         self._keys = keys
 
-    async def handle(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Query
-    ) -> Response:
+    async def answer(self, request: Request) -> Response:
         """Answer a request to STS."""
-        parameters: Parameters = {}
+        parameters = query_parameters(request)
         try:
-            parameters = query_parameters(method, body, query)
             self._model.check(parameters)
             match parameters.get("Action"):
                 case "AssumeRoleWithWebIdentity":
                     return await self._assume_with_web_identity(parameters)
                 case "AssumeRole":
-                    role = await self._assumable(parameters, headers, query)
-                    return await self._assume(parameters, headers, query, role)
-            return await self._sts(method, path, headers, body, query)
+                    return await self._assume(parameters, request)
+            return await self._sts(*request)
         except AwsError as error:
             log.info("%s %s: %s", parameters.get("Action"), parameters.get("RoleArn"), error)
-            return errors.as_xml(error, "sts")
+            raise
 
     async def _assume_with_web_identity(self, parameters: Parameters) -> Response:
         account = _account_of(parameters["RoleArn"])
@@ -135,7 +86,7 @@ class Sts:
             # MiniStack would grant the session without applying it.
             raise errors.not_in_sandbox("A session policy of AssumeRoleWithWebIdentity")
         claims, _, audience = await self._verified(parameters["WebIdentityToken"], account)
-        role = self._role(parameters["RoleArn"])
+        role = self._records.role(parameters["RoleArn"])
         if role is None:
             raise web_identity_denied()
         judged = {"iss": claims["iss"], "sub": claims["sub"], "aud": audience}
@@ -160,38 +111,34 @@ class Sts:
 
     def _providers(self, account: str, issuer_url: str) -> list[OidcProvider]:
         """The provider that the account has for the issuer, or none."""
-        found = self._iam.provider(account, provider_arn_for(issuer_url, account))
+        found = self._records.provider(account, provider_arn_for(issuer_url, account))
         if found is None:
             return []
         reachable = self._keys.reaches(issuer_url)
         return [OidcProvider(found["Url"], tuple(found["ClientIDList"]), reachable)]
 
-    async def _assumable(
-        self, parameters: Parameters, headers: Mapping[str, str], query: Query
-    ) -> Record:
+    async def _assumable(self, parameters: Parameters, request: Request) -> Record:
         """The role that AssumeRole names, when the caller may ask for it at all."""
         role_arn = parameters["RoleArn"]
         _account_of(role_arn)
-        caller_arn = await self._caller(headers, query)
+        caller_arn = await self._caller(request)
         if caller_arn.endswith(":root"):
             raise root_may_not_assume()
         if kind_of(caller_arn) == "assumed-role" and _duration(parameters) > CHAINED_SESSION_MAX:
             raise above_chained_maximum()
-        role = self._role(role_arn)
+        role = self._records.role(role_arn)
         if role is None:
             raise not_authorized(caller_arn, "sts:AssumeRole", role_arn)
         return role
 
-    async def _assume(
-        self, parameters: Parameters, headers: Mapping[str, str], query: Query, role: Record
-    ) -> Response:
+    async def _assume(self, parameters: Parameters, request: Request) -> Response:
         """AssumeRole with the tags that the caller's session passes on, and that MiniStack forgets.
 
         https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html#id_session-tags_role-chaining
         """
-        tags = _tags(parameters)
+        role, tags = await self._assumable(parameters, request), _tags(parameters)
         own = {name.lower(): name for name in tags}
-        session = self._sessions.of_caller(headers, query) or {}
+        session = self._records.session(request)
         kept = {tag["Key"]: tag["Value"] for tag in session.get("SessionTags") or ()}
         passed_on = {name: kept[name] for name in session.get(TRANSITIVE_KEYS, ())}
         if own.keys() & {name.lower() for name in passed_on}:
@@ -205,27 +152,21 @@ class Sts:
         transitive = [*passed_on, *(own[name] for name in wanted)]
         if tags:
             keys = tag_keys(tags, transitive)
-            caller = self._sessions.denied(_TAG_SESSION, role["Arn"], headers, query, keys)
+            caller = self._records.denied(_TAG_SESSION, role["Arn"], request, keys)
             if caller is not None:
                 raise not_authorized(caller, _TAG_SESSION, role["Arn"])
-        form = urlencode(parameters | _as_parameters(tags)).encode()
-        answer = await self._sts("POST", "/", {**headers, **FORM}, form, _signature(query))
+        answer = await self._sts(*form(parameters | _as_parameters(tags), request))
         answer = _session(answer, parameters, role)
         if answer[0] == 200:
             made = self._model.parse(answer, "AssumeRole")["Credentials"]["AccessKeyId"]
-            self._sessions.by_key(made)[TRANSITIVE_KEYS] = transitive
+            self._records.sessions[made][TRANSITIVE_KEYS] = transitive
         return answer
 
-    async def _caller(self, headers: Mapping[str, str], query: Query) -> str:
+    async def _caller(self, request: Request) -> str:
         """The ARN of the principal that signed the request."""
-        form = b"Action=GetCallerIdentity&Version=2011-06-15"
-        answer = await self._sts("POST", "/", {**headers, **FORM}, form, _signature(query))
+        action = {"Action": "GetCallerIdentity", "Version": "2011-06-15"}
+        answer = await self._sts(*form(action, request))
         return self._model.parse(answer, "GetCallerIdentity")["Arn"]
-
-    def _role(self, arn: str) -> Record | None:
-        """The role of that very ARN; MiniStack itself looks at the name alone, not at the path."""
-        role = self._iam.role(_account_of(arn), name_of(arn))
-        return role if role is not None and role["Arn"] == arn else None
 
 
 def _duration(parameters: Parameters) -> int:
@@ -238,11 +179,6 @@ def _account_of(role_arn: str) -> str:
     if parsed is None:
         raise invalid_role_arn()
     return parsed.account
-
-
-def _signature(query: Query) -> Query:
-    """The signature of a presigned request, which a form must not replace."""
-    return {name: values for name, values in query.items() if name.startswith("X-Amz-")}
 
 
 def _tags(parameters: Parameters) -> dict[str, str]:
@@ -277,9 +213,3 @@ def _session(answer: Response, parameters: Parameters, role: Record) -> Response
             raise above_role_maximum()
         note_use(role)
     return answer
-
-
-def note_use(role: Record) -> None:
-    """Note in a role's record that it is used now."""
-    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    role["RoleLastUsed"] = {"LastUsedDate": now, "Region": REGION}

@@ -147,16 +147,17 @@ def parts(asker: str) -> Sequence[Part]:
     """Return the list for ``demo`` or ``test-aws``."""
     found: list[Part] = []
     for part in yaml.safe_load(Path(__file__).with_name("checks.yaml").read_text("utf-8")):
-        checks = [_read({"only": part.get("only"), **each}) for each in part["checks"]]
+        checks = [_read({"only": part.get("only"), **each}, part) for each in part["checks"]]
         asked = [check for check in checks if check.only in (None, asker)]
         found += [(part["part"], part["stacks"], asked)] if asked else []
     return found
 
 
-def _read(written: dict[str, Any]) -> Check:
+def _read(written: dict[str, Any], part: Mapping[str, Any]) -> Check:
     names = ("key", "title", "only", "code", "contains", "variables")
     own = {name: written.pop(name) for name in names if name in written}
-    return Check(**own, question=written)
+    in_pod = {"pod": part["pod"]} if written.keys() == {"command"} else {}
+    return Check(**own, question={**in_pod, **written})
 
 
 def account(text: str) -> tuple[str, str]:

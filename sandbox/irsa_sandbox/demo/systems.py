@@ -8,24 +8,20 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 
-from lightkube.models.core_v1 import Container, PodSpec
-from lightkube.models.meta_v1 import ObjectMeta
-from lightkube.resources.core_v1 import Pod
-
 from irsa.identity.arns import role_arn
 from irsa.identity.eks import POD_IDENTITY_SERVICE
 from irsa.identity.names import shared_name
 from irsa.identity.pod_identity import external_id
-from irsa.identity.subjects import service_account_ref
+from irsa.identity.policy_json import Json
+from irsa.identity.subjects import ServiceAccountRef, service_account_ref
 
 from ..aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from ..engine.stack import SandboxStack
-from ..json_types import Json
 from ..kubernetes.control_plane import prepare_models
 from ..pods.exec import find_pod
 from ..pods.spec import Token
 from ..pods.token import mint
-from ..session import TOKEN_SECONDS, Done, Session
+from ..session import TOKEN_SECONDS, Done, Session, create_pod
 from ..state import SandboxState
 from .checks import CONTENT_A, CONTENT_B, OBJECT_A, OBJECT_B, account, names_of, words
 
@@ -83,9 +79,8 @@ class SandboxSystems(Session):
         for each in ("forms/other", "stage/reports", "forms/another"):
             namespace, name = account(each)
             self.service_account(namespace, name)
-            spec = PodSpec(serviceAccountName=name, containers=[Container(name="app", image="app")])
-            pod = Pod(metadata=ObjectMeta(name=name, namespace=namespace), spec=spec)
-            self._pods[each] = self.cluster.create(pod).to_dict()
+            own = ServiceAccountRef(namespace, name)
+            self._pods[each] = create_pod(self.cluster, own, name=name)
         role = role_arn(ACCOUNT_A, "forms-reports")
         self.aws("eks").create_pod_identity_association(**ANOTHER, roleArn=role)
 

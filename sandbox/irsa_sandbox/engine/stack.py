@@ -117,9 +117,7 @@ class SandboxStack:
 
     def preview(self, on_output: OnOutput | None = None, **options: Any) -> dict[str, int]:
         """Return the operations that an `up` would do, counted by kind (``same``, ``create``)."""
-        with self._errors():
-            result = self._stack.preview(on_output=_shown(on_output), **options)
-        return _counts(result.change_summary)
+        return self._counted(self._stack.preview, on_output, options)
 
     def up(self, on_output: OnOutput | None = None, **options: Any) -> dict[str, int]:
         """Bring the stack up; return the operations done, counted by kind."""
@@ -135,9 +133,7 @@ class SandboxStack:
 
     def preview_destroy(self) -> dict[str, int]:
         """Return the operations that a `destroy` would do, counted by kind."""
-        with self._errors():
-            result = self._stack.preview_destroy()
-        return _counts(result.change_summary)
+        return self._counted(self._stack.preview_destroy, None, {})
 
     def retained(self) -> list[str]:
         """Return a line for each resource that a `destroy` keeps (`retain_on_delete`). The settings
@@ -170,14 +166,17 @@ class SandboxStack:
         self, operation: Callable[..., Any], on_output: OnOutput | None, options: dict[str, Any]
     ) -> dict[str, int]:
         counts: dict[Any, int] = {}
+        listen = options.pop("on_event", lambda _event: None)
 
         def note(event: automation.EngineEvent) -> None:
+            listen(event)
             if event.summary_event:
                 counts.update(event.summary_event.resource_changes)
 
         with self._errors():
-            operation(on_output=_shown(on_output), on_event=note, **options)
-        return _counts(counts)
+            shown = on_output and without_repeats(on_output)
+            operation(on_output=shown, on_event=note, **options)
+        return {str(getattr(kind, "value", kind)): count for kind, count in counts.items()}
 
     def _program(self) -> Any:
         try:
@@ -221,14 +220,6 @@ def _pulumi_command(pulumi: Path, home: str) -> PulumiCommand:
             return PulumiCommand(root=str(pulumi.parents[1]))
         except CalledProcessError as error:
             raise SandboxError(f"the Pulumi CLI did not start: {error}; run it again") from error
-
-
-def _shown(on_output: OnOutput | None) -> OnOutput | None:
-    return on_output and without_repeats(on_output)
-
-
-def _counts(changes: Mapping[Any, int] | None) -> dict[str, int]:
-    return {str(getattr(kind, "value", kind)): count for kind, count in (changes or {}).items()}
 
 
 def summary(counts: Mapping[str, int]) -> str:

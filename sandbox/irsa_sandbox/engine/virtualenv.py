@@ -69,7 +69,8 @@ def program_of(project: Path, settings: Mapping[str, Any]) -> Program | None:
     python = folder / "bin" / "python"
     if not python.exists():
         raise SandboxError(f"{project / 'Pulumi.yaml'}: virtualenv: {python} does not exist")
-    _use_server()
+    stacks: Any = _stack
+    stacks.LanguageServer = _Server  # there is no option for it
     return Program(project, python)
 
 
@@ -80,9 +81,3 @@ class _Server(LanguageServer):
         if isinstance(program, Program):
             return program.run(request)
         return super().Run(request, context)
-
-
-def _use_server() -> None:
-    """Let Pulumi's stacks serve the engine by `_Server`; there is no option for it."""
-    stacks: Any = _stack
-    stacks.LanguageServer = _Server

@@ -37,34 +37,34 @@ STS_HOSTS = ("sts.amazonaws.com", f"sts.{REGION}.amazonaws.com")
 """The global one, which EKS takes as well, and that of the cluster's region."""
 
 
-class Authenticator:
+class Authenticator(JsonServer):
     """A token review webhook.
 
     https://kubernetes.io/docs/reference/access-authn-authz/authentication/#webhook-token-authentication
     """
 
     def __init__(self, *, folder: Path, authority: Authority, account: str) -> None:
-        """Write the API server's configuration; nothing is answered before `start`.
+        """Write the API server's configuration; nothing is answered before `connect` and `start`.
 
         ``account`` owns the cluster; identities of other accounts are refused.
         """
+        super().__init__("authenticator", authority, self.review)
         self._authority = authority
         self._account = account
-        self._server = JsonServer("authenticator", authority, self.review)
         self.config_file = folder / "authenticator.yaml"
         client = authority.issue_client("authenticator-client")
         user = {"client-certificate": str(client.cert_file), "client-key": str(client.key_file)}
-        config = authority.kubeconfig(self._server.url, user)
+        config = authority.kubeconfig(self.url, user)
         write_private(self.config_file, yaml.safe_dump(config).encode())
 
-    def start(
+    def connect(
         self,
         *,
         proxy: str,
         administrators: Callable[[str], Collection[str]],
         clusters: Callable[[], Iterable[str]],
     ) -> None:
-        """Answer token reviews.
+        """Say where callers are asked for.
 
         ``proxy`` leads to STS. ``administrators`` are those of a cluster, as `principal` spells
         them; ``clusters`` names the clusters that this API server is.
@@ -72,15 +72,6 @@ class Authenticator:
         self._proxy = proxy
         self._administrators = administrators
         self._clusters = clusters
-        self._server.start()
-
-    def ended(self) -> str | None:
-        """Says that tokens are not reviewed any more; None while they are."""
-        return self._server.ended()
-
-    def stop(self) -> None:
-        """Stop listening; the API server then accepts no such token."""
-        self._server.stop()
 
     def review(self, review: dict[str, Any]) -> dict[str, Any]:
         """Answer one TokenReview (v1)."""
@@ -113,13 +104,8 @@ class Authenticator:
             for cluster in self._clusters():  # the token tells the name only through its signature
                 answer = http.get(url, headers={CLUSTER_HEADER: cluster})
                 if answer.is_success:
-                    return cluster, self._check_account(_arn(answer.text))
+                    return cluster, _arn(answer.text, self._account)
         raise Unauthenticated("STS does not accept the token for any cluster of this API server")
-
-    def _check_account(self, arn: str) -> str:
-        if account_of(arn) != self._account:
-            raise Unauthenticated(f"{arn} does not belong to the cluster's account {self._account}")
-        return arn
 
 
 class Unauthenticated(Exception):
@@ -136,10 +122,12 @@ def _presigned_url(token: str) -> str:
         raise Unauthenticated("the token is not base64url") from error
 
 
-def _arn(answer: str) -> str:
+def _arn(answer: str, account: str) -> str:
     match = re.search(r"<Arn>([^<]+)</Arn>", answer)
     if match is None:
         raise Unauthenticated("STS's answer names no caller")
+    if account_of(match[1]) != account:
+        raise Unauthenticated(f"{match[1]} does not belong to the cluster's account {account}")
     return match[1]
 
 

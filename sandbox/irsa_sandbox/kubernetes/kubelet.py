@@ -20,9 +20,10 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Node, NodeStatus, Pod, PodBinding, PodStatus
 from lightkube.types import PatchType
 
+from irsa.identity.policy_json import Json
+
 from ..aws.eks_auth import AGENT_ADDON
 from ..aws.eks_auth import Node as EksNode
-from ..json_types import Json
 from ..pods.process import object_lookup
 from ..pods.spec import PodNotReady, environment, volume_files
 from ..pods.status import HOST_IP, condition, running_status, waiting_reason, waiting_status
@@ -200,7 +201,8 @@ class Kubelet:
         lookup = object_lookup(self._client, pod["metadata"]["namespace"])
         for volume in pod["spec"].get("volumes", ()):
             volume_files(volume, pod, lookup)
-        for container in _containers(pod):
+        spec = pod["spec"]
+        for container in (*spec.get("initContainers", ()), *spec["containers"]):
             environment(container, pod, lookup)
 
     def _report(self, pod: Json, status: Json) -> None:
@@ -214,10 +216,6 @@ class Kubelet:
             namespace=metadata["namespace"],
             patch_type=PatchType.MERGE,
         )
-
-
-def _containers(pod: Json) -> list[Json]:
-    return [*pod["spec"].get("initContainers", ()), *pod["spec"]["containers"]]
 
 
 def _key(pod: Pod) -> PodKey:

@@ -15,10 +15,8 @@ import socket
 import ssl
 import threading
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any, NamedTuple, Self
 from urllib.parse import parse_qs, urlsplit
 
@@ -30,7 +28,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from ..json_types import Json
+from irsa.identity.policy_json import Json
+
 from ..pods.process import PodProcess, pod_process
 from ..pods.spec import PodNotReady
 from ..reaper import reaper
@@ -80,28 +79,17 @@ class ExecRequest(NamedTuple):
 class ExecServer:
     """Runs commands with the environment and volumes of Pods, for the API server alone."""
 
-    def __init__(
-        self,
-        *,
-        authority: Authority,
-        client: lightkube.Client,
-        folder: Path,
-        extra_env: Mapping[str, str],
-        agent: str | None = None,
-    ) -> None:
+    def __init__(self, *, authority: Authority, client: lightkube.Client, **laid_out: Any) -> None:
         """Listen on a free loopback port; nothing is answered before `start`.
 
-        Containers are laid out below `folder`; `extra_env` is added to every command's variables.
-        `agent` is the URL of the node's EKS Pod Identity Agent.
+        `laid_out` goes to `pod_process`.
         """
         pair = authority.issue("kubelet", "127.0.0.1")
         self._tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=authority.ca_file)
         self._tls.load_cert_chain(pair.cert_file, pair.key_file)
         self._tls.verify_mode = ssl.CERT_REQUIRED
         self._client = client
-        self._folder = folder
-        self._extra_env = extra_env
-        self._agent = agent
+        self._laid_out = laid_out
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
@@ -171,12 +159,10 @@ class ExecServer:
         return laid_out.enter_context(
             pod_process(
                 self._client,
-                self._folder,
-                pod,
+                pod=pod,
                 container=request.container,
-                extra_env=self._extra_env,
-                agent=self._agent,
                 on_note=lambda text: log.info("%s: %s", request.pod, text),
+                **self._laid_out,
             )
         )
 

@@ -23,8 +23,8 @@ from lightkube.core.exceptions import ApiError
 from lightkube.resources.core_v1 import ConfigMap, Secret
 
 from irsa.identity.eks import CREDENTIALS_URI
+from irsa.identity.policy_json import Json
 
-from ..json_types import Json
 from .spec import Files, Lookup, Token, VolumeFile, environment, expand, volume_files
 from .token import TokenKeeper
 

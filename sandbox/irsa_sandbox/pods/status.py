@@ -6,7 +6,8 @@ https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
 import hashlib
 from datetime import UTC, datetime
 
-from ..json_types import Json
+from irsa.identity.policy_json import Json
+
 from .spec import PodNotReady
 
 HOST_IP = "127.0.0.1"
@@ -46,15 +47,13 @@ def _status(
             condition("Ready", reason, message, true=ready),
         ],
         "initContainerStatuses": [
-            _container_status(c, state if _is_sidecar(c) else initial, ready=ready)
+            _container_status(
+                c, state if c.get("restartPolicy") == "Always" else initial, ready=ready
+            )
             for c in spec.get("initContainers", ())
         ],
         "containerStatuses": [_container_status(c, state, ready=ready) for c in spec["containers"]],
     }
-
-
-def _is_sidecar(init_container: Json) -> bool:
-    return init_container.get("restartPolicy") == "Always"
 
 
 def condition(

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import httpx2
 import lightkube
@@ -17,7 +17,8 @@ from lightkube.models.authentication_v1 import BoundObjectReference, TokenReques
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ServiceAccountToken
 
-from ..json_types import Json
+from irsa.identity.policy_json import Json
+
 from ..serving.files import write_private
 from .spec import PodNotReady, Token
 
@@ -31,20 +32,22 @@ def mint(client: lightkube.Client, pod: Json, token: Token) -> tuple[str, float]
 
     Raises `httpx2.HTTPError`, for instance when the Pod is gone.
     """
-    metadata = pod["metadata"]
-    spec = TokenRequestSpec(
-        audiences=[token.audience] if token.audience else None,
-        expirationSeconds=token.seconds,
-        boundObjectRef=BoundObjectReference(
-            apiVersion="v1", kind="Pod", name=metadata["name"], uid=metadata["uid"]
-        ),
-    )
+    namespace, name, uid = (pod["metadata"][key] for key in ("namespace", "name", "uid"))
+    bound = BoundObjectReference(apiVersion="v1", kind="Pod", name=name, uid=uid)
     account = pod["spec"]["serviceAccountName"]
-    request = ServiceAccountToken(metadata=ObjectMeta(), spec=spec)
-    answer = client.create(request, account, namespace=metadata["namespace"])
-    status = answer.to_dict()["status"]
+    status = request_token(client, namespace, account, token, boundObjectRef=bound)
     lifetime = datetime.fromisoformat(status["expirationTimestamp"]) - datetime.now(UTC)
     return status["token"], lifetime.total_seconds()
+
+
+def request_token(
+    client: lightkube.Client, namespace: str, account: str, token: Token, **bound: Any
+) -> Json:
+    """Ask TokenRequest for a token of a service account; return the status of the answer."""
+    audiences = [token.audience] if token.audience else None
+    spec = TokenRequestSpec(audiences=audiences, expirationSeconds=token.seconds, **bound)
+    request = ServiceAccountToken(metadata=ObjectMeta(), spec=spec)
+    return client.create(request, account, namespace=namespace).to_dict()["status"]
 
 
 class TokenKeeper:

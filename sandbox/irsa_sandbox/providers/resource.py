@@ -45,6 +45,16 @@ class Created(NamedTuple):
     once: Properties = {}  # noqa: RUF012 - never changed: outputs that cannot be read again
 
 
+def refuse_unknown_settings(provider: str, config: Properties, known: Sequence[str]) -> None:
+    """Raise `Refused` for a setting that the sandbox would silently leave out."""
+    for name in sorted(config.keys() - {*known, "pluginDownloadURL", "version"}):  # the engine's
+        if not name.startswith("__") and config[name] is not None:
+            raise Refused(
+                f"the sandbox does not know {name!r} in {provider} provider's configuration; it "
+                f"knows {', '.join(known)}"
+            )
+
+
 class ResourceType(Generic[S]):
     """One resource type. Values are plain; nothing here sees a secret marker or, but for
     `check`, an unknown value. Property names are those of the wire (camelCase)."""

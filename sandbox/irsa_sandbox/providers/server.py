@@ -52,6 +52,9 @@ _OPTIONS = [("grpc.max_receive_message_length", MESSAGE_LIMIT)]
 class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
     """Serves one package on a free loopback port."""
 
+    accepts_resources = False
+    """Without it the engine sends the id of a resource that a program gives."""
+
     def __init__(self, package: Package[S]) -> None:
         """Listen; nothing is answered before `start`."""
         self._package = package
@@ -87,9 +90,11 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
     def Handshake(
         self, request: Any, context: grpc.ServicerContext
     ) -> pb.ProviderHandshakeResponse:
-        # Without `accept_resources` the engine sends the id of a resource that a program gives.
         return pb.ProviderHandshakeResponse(
-            accept_secrets=True, accept_outputs=True, supports_autonaming_configuration=True
+            accept_secrets=True,
+            accept_resources=self.accepts_resources,
+            accept_outputs=True,
+            supports_autonaming_configuration=True,
         )
 
     def CheckConfig(
@@ -108,7 +113,12 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         config, _ = decode(request.args)
         with self._errors(context, f"provider {self._package.name}"):
             self._front.keep(context.peer(), self._package.connect(config))
-        return pb.ConfigureResponse(acceptSecrets=True, acceptOutputs=True, supportsPreview=True)
+        return pb.ConfigureResponse(
+            acceptSecrets=True,
+            acceptResources=self.accepts_resources,
+            acceptOutputs=True,
+            supportsPreview=True,
+        )
 
     def Invoke(self, request: pb.InvokeRequest, context: grpc.ServicerContext) -> pb.InvokeResponse:
         args, _ = decode(request.args)
@@ -121,7 +131,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         getattr(response, "return").CopyFrom(encode(result))  # a keyword, so no argument
         return response
 
-    def Construct(self, request: pb.ConstructRequest, context: grpc.ServicerContext) -> NoReturn:
+    def Construct(self, request: pb.ConstructRequest, context: grpc.ServicerContext) -> Any:
         context.abort(grpc.StatusCode.UNKNOWN, f"the sandbox has no component {request.type}")
 
     def Check(self, request: pb.CheckRequest, context: grpc.ServicerContext) -> pb.CheckResponse:
@@ -266,7 +276,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         try:
             yield
         except Exception as error:
-            if _is_abort(error):
+            if type(error) is Exception and not error.args:  # what grpc's `abort` raises
                 raise
             if isinstance(error, Refused | NotReady):
                 text = str(error)
@@ -306,10 +316,6 @@ def _during(verb: str, kind: ResourceType[Any], values: Properties) -> str:
         return f"{verb} {kind.title.format_map(values)}: " if kind.title else ""
     except KeyError:  # an import knows nothing yet
         return ""
-
-
-def _is_abort(error: Exception) -> bool:
-    return type(error) is Exception and not error.args  # what grpc's `abort` raises
 
 
 def _abort_not_ready(context: grpc.ServicerContext, error: NotReady, state: Any) -> NoReturn:

@@ -84,6 +84,15 @@ def set_path(values: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]
     return {**values, name: value}
 
 
+def shaped_like(live: Any, wanted: Any) -> Any:
+    """``live`` without the parts of an object that ``wanted`` says nothing about."""
+    if isinstance(live, Mapping) and isinstance(wanted, Mapping):
+        return {name: shaped_like(live[name], wanted[name]) for name in wanted if name in live}
+    if isinstance(live, list) and isinstance(wanted, list) and len(live) == len(wanted):
+        return [shaped_like(left, right) for left, right in zip(live, wanted, strict=True)]
+    return live
+
+
 class Change(NamedTuple):
     """One property that differs, by its path (``spec.template.containers[0].image``)."""
 

@@ -67,12 +67,6 @@ def _certificate(
     )
 
 
-def _java_trust_store(certificate: x509.Certificate) -> bytes:
-    """Without a password: there is no secret in it."""
-    trusted = pkcs12.PKCS12Certificate(certificate, Authority.NAME.encode())
-    return pkcs12.serialize_java_truststore([trusted], NoEncryption())
-
-
 def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=not signs_certificates,
@@ -136,7 +130,9 @@ class Authority:
         )
         authority = cls(folder, certificate.public_bytes(Encoding.PEM), key)
         authority.ca_file.write_bytes(authority.ca_pem)
-        (folder / JAVA_TRUST_STORE).write_bytes(_java_trust_store(certificate))
+        trusted = pkcs12.PKCS12Certificate(certificate, cls.NAME.encode())
+        store = pkcs12.serialize_java_truststore([trusted], NoEncryption())  # it has no secret
+        (folder / JAVA_TRUST_STORE).write_bytes(store)
         return authority
 
     def issue(self, name: str, *hosts: str) -> KeyPair:

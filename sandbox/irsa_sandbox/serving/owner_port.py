@@ -10,7 +10,7 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from socketserver import BaseRequestHandler, ThreadingTCPServer
@@ -39,7 +39,9 @@ class OwnerPort(BackgroundServer):
         self._kept: dict[str, Any] = {}  # by peer; an open connection has an entry
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
-        super().__init__("owner-port", _Server(("127.0.0.1", 0), _handler(self._handle)))
+        methods = {"handle": lambda each: self._handle(each.request)}
+        handler = type("Handler", (BaseRequestHandler,), methods)
+        super().__init__("owner-port", _Server(("127.0.0.1", 0), handler))
 
     @property
     def port(self) -> int:
@@ -109,14 +111,6 @@ class _Server(ThreadingTCPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         log.exception("connection from %s", client_address)
-
-
-def _handler(handle: Callable[[socket.socket], None]) -> type[BaseRequestHandler]:
-    class Handler(BaseRequestHandler):
-        def handle(self) -> None:
-            handle(self.request)
-
-    return Handler
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:

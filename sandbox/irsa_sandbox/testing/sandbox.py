@@ -1,30 +1,40 @@
-"""The fixtures `irsa_sandbox` and `accounts`: a cluster, its issuer, and the two accounts.
+"""The objects behind the pytest fixtures: a cluster, its issuer, the two accounts, and Pods.
 
-The sandbox is started for the test session, or one that runs already and is given back.
+The sandbox is started for the test session, or one that runs already and is given back. A Pod is
+made in the API server, changed by the webhook, and run by the kubelet.
 """
 
 import json
 import os
+import subprocess
+import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boto3.session
 import lightkube
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import ConfigMap, Namespace, ServiceAccount
 
-from irsa.identity.arns import aws_policy_arn, provider_arn_for
-from irsa.identity.eks import STS_AUDIENCE
+from irsa.identity.arns import provider_arn_for
+from irsa.identity.eks import ROLE_ARN_ANNOTATION, STS_AUDIENCE
 from irsa.identity.policies import irsa_trust_policy, service_trust_policy
+from irsa.identity.policy_json import Json
+from irsa.identity.subjects import ServiceAccountRef, parse_account
 
 from .. import environment_variables, lifecycle
-from ..aws.accounts import ACCOUNT_A, ACCOUNT_B, ADMINISTRATOR, REGION
-from ..aws.clients import AwsClients, Credentials
+from ..aws.accounts import ACCOUNT_A, ACCOUNT_B, ADMINISTRATOR
+from ..aws.clients import AwsClients, Credentials, new_administrator, session_in
+from ..errors import SandboxError
+from ..pods.exec import find_pod
+from ..pods.process import PodProcess, find_object, pod_process
+from ..session import create_pod
 from ..snapshots import Snapshots
 from ..state import SandboxState, cluster_client
 from ..webhook.identities import held_back
-from .pods import Pod, parse, running_pod
 
 if TYPE_CHECKING:
     from ..engine.stack import SandboxStack
@@ -33,26 +43,18 @@ CLUSTER = "sandbox"
 """Name of the cluster in account A's EKS."""
 
 
-class Account:
-    """One account. Nothing of the process's own AWS configuration is looked at."""
-
-    region = REGION
+class Account(AwsClients):
+    """One account: its administrator, an IAM user, has a boto3 `session`. Nothing of the process's
+    own AWS configuration is looked at."""
 
     def __init__(self, state: SandboxState, account_id: str, credentials: Credentials) -> None:
+        super().__init__(credentials, state.aws_proxy, Path(state.aws_ca_bundle))
         self.id = account_id
         """Twelve digits."""
 
-        self.credentials = credentials
-        self._clients = AwsClients(credentials, state.aws_proxy, Path(state.aws_ca_bundle))
-
-    @property
-    def session(self) -> boto3.session.Session:
-        """A boto3 session of the administrator, an IAM user."""
-        return self._clients.session
-
     def client(self, service: str) -> Any:
         """The administrator's boto3 client of a service."""
-        return self._clients(service)
+        return self(service)
 
     def __repr__(self) -> str:  # without the keys: pytest prints what a failed test had
         return f"<account {self.id}>"
@@ -122,7 +124,9 @@ class Sandbox:
             "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
         }
 
-    def pod(self, service_account: str, role_arn: str | None = None) -> AbstractContextManager[Pod]:
+    def pod(
+        self, service_account: str, role_arn: str | None = None
+    ) -> "AbstractContextManager[Pod]":
         """A running Pod of a service account, for the time of the context; see `running_pod`."""
         return running_pod(self.kubernetes, self._state, service_account, role_arn)
 
@@ -189,7 +193,9 @@ def held(state: SandboxState, *, ends: bool) -> Iterator[Sandbox]:
             snapshots.ends()
         a = Account(state, ACCOUNT_A, Credentials(state.access_key_id, state.secret_access_key))
         _register_cluster(a, state.issuer_url)
-        b = Account(state, ACCOUNT_B, _administrator_of_b(state))
+        root = Account(state, ACCOUNT_B, Credentials(ACCOUNT_B, state.root_secret))
+        # A user like account A's, as AWS lets no root assume a role.
+        b = Account(state, ACCOUNT_B, new_administrator(root.client("iam"), ADMINISTRATOR))
         with cluster_client(state) as kubernetes:
             yield Sandbox(state, snapshots, Accounts(a, b), kubernetes)
 
@@ -213,12 +219,121 @@ def _register_cluster(account: Account, issuer_url: str) -> None:
     )
 
 
-def _administrator_of_b(state: SandboxState) -> Credentials:
-    """A user like account A's, as AWS lets no root assume a role."""
-    root = Account(state, ACCOUNT_B, Credentials(ACCOUNT_B, state.root_secret))
-    iam = root.client("iam")
-    with suppress(iam.exceptions.EntityAlreadyExistsException):
-        iam.create_user(UserName=ADMINISTRATOR)
-    iam.attach_user_policy(UserName=ADMINISTRATOR, PolicyArn=aws_policy_arn("AdministratorAccess"))
-    key = iam.create_access_key(UserName=ADMINISTRATOR)["AccessKey"]
-    return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+FIELD_MANAGER = "irsa-sandbox-pytest"
+ROOT_CA = "kube-root-ca.crt"
+"""In every namespace, a moment after it is made; a Pod's own token volume needs it."""
+
+PATIENCE = 120.0  # seconds
+POLL = 0.01  # seconds
+
+
+class Pod:
+    """A container of a running Pod, as a place to be in: its environment, files and tokens."""
+
+    def __init__(self, name: str, process: PodProcess, state: SandboxState) -> None:
+        self.name = name
+        """NAMESPACE/NAME."""
+
+        self._process = process
+        self._state = state
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The container's variables as the webhook left them, and the way to the emulator. Nothing
+        of this process's environment but PATH and LANG."""
+        return dict(self._process.env)
+
+    def boto3(self) -> boto3.session.Session:
+        """A session with what boto3's own search for credentials finds in the container."""
+        state = self._state
+        return session_in(self._process.env, state.aws_proxy, Path(state.aws_ca_bundle))
+
+    def run(
+        self,
+        command: Sequence[str],
+        *,
+        input: str | None = None,  # noqa: A002 - subprocess's name
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command of this machine in that environment. Paths of the container's volumes are
+        mapped to where they are here."""
+        return subprocess.run(
+            [self._process.local(argument) for argument in command],
+            env=self._process.env,
+            input=input,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def __repr__(self) -> str:
+        return f"<pod {self.name}>"
+
+
+@contextmanager
+def running_pod(
+    client: lightkube.Client,
+    state: SandboxState,
+    service_account: str,
+    role_arn: str | None = None,
+) -> Iterator[Pod]:
+    """Run a Pod of a service account, ``NAMESPACE/NAME``.
+
+    With ``role_arn`` the namespace and the service account are made where they are missing, and it
+    is annotated with the role. Raises `SandboxError`, one line, when there is no such account.
+    """
+    account = parse(service_account)
+    if role_arn is not None:
+        _annotate(client, account, role_arn)
+    else:
+        _check_exists(client, account)
+    deadline = time.monotonic() + PATIENCE  # after which the Pod names the missing part
+    root_ca = {"name": ROOT_CA, "namespace": account.namespace}
+    while time.monotonic() < deadline and not find_object(client, ConfigMap, **root_ca):
+        time.sleep(POLL)
+    made = create_pod(client, account, generateName=f"{account.name}-")
+    pod = _running(client, account.namespace, made["metadata"]["name"])
+    with pod_process(client, pod=pod, on_note=lambda _: None, **state.pods()) as process:
+        yield Pod(f"{account.namespace}/{pod['metadata']['name']}", process, state)
+
+
+def parse(text: str) -> ServiceAccountRef:
+    """NAMESPACE/NAME as a reference; raises `SandboxError`."""
+    try:
+        return parse_account(text)
+    except ValueError as error:
+        raise SandboxError(str(error)) from error
+
+
+def _annotate(client: lightkube.Client, account: ServiceAccountRef, role_arn: str) -> None:
+    annotations = {ROLE_ARN_ANNOTATION: role_arn}
+    for manifest in (
+        Namespace(metadata=ObjectMeta(name=account.namespace)),
+        ServiceAccount(
+            metadata=ObjectMeta(
+                name=account.name, namespace=account.namespace, annotations=annotations
+            )
+        ),
+    ):
+        client.apply(manifest, field_manager=FIELD_MANAGER, force=True)
+
+
+def _check_exists(client: lightkube.Client, account: ServiceAccountRef) -> None:
+    if find_object(client, ServiceAccount, account.name, namespace=account.namespace):
+        return
+    listed = client.list(ServiceAccount, namespace=account.namespace)
+    there = [each.to_dict()["metadata"]["name"] for each in listed]
+    raise SandboxError(
+        f"namespace {account.namespace} has no service account {account.name}; it has "
+        f"{', '.join(there) or 'none'}; make it, or give `pod` the role_arn to make it with"
+    )
+
+
+def _running(client: lightkube.Client, namespace: str, name: str) -> Json:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return find_pod(client, namespace, name)
+        except LookupError as error:
+            if time.monotonic() > deadline:
+                raise SandboxError(str(error)) from error
+        time.sleep(POLL)

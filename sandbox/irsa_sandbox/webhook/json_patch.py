@@ -11,33 +11,13 @@ from copy import deepcopy
 from posixpath import basename, dirname
 from typing import NamedTuple
 
-from irsa.identity.eks import (
-    AUDIENCE_ANNOTATION,
-    AUTHORIZATION_FILE_VARIABLE,
-    CREDENTIALS_URI,
-    CREDENTIALS_URI_VARIABLE,
-    DEFAULT_TOKEN_EXPIRATION,
-    POD_IDENTITY_LABEL,
-    POD_IDENTITY_SERVICE,
-    POD_IDENTITY_TOKEN_FILE,
-    POD_IDENTITY_VOLUME,
-    REGIONAL_STS_ANNOTATION,
-    ROLE_ARN_ANNOTATION,
-    ROLE_ARN_VARIABLE,
-    SKIP_CONTAINERS_ANNOTATION,
-    STS_AUDIENCE,
-    TOKEN_EXPIRATION_ANNOTATION,
-    TOKEN_FILE,
-    TOKEN_FILE_VARIABLE,
-    TOKEN_VOLUME,
-)
+from irsa.identity import eks
+from irsa.identity.policy_json import Json
 from irsa.identity.quotas import TOKEN_EXPIRATION
-
-from ..json_types import Json
 
 REGIONAL_STS_VARIABLES = frozenset({"AWS_STS_REGIONAL_ENDPOINTS"})
 REGION_VARIABLES = frozenset({"AWS_DEFAULT_REGION", "AWS_REGION"})
-JITTERED_EXPIRATION = range(79_200, DEFAULT_TOKEN_EXPIRATION + 1)
+JITTERED_EXPIRATION = range(79_200, eks.DEFAULT_TOKEN_EXPIRATION + 1)
 """Seconds, one of which replaces the default lifetime of a token for EKS Pod Identity."""
 
 _INTEGER = re.compile(r"[+-]?0*[0-9]{1,19}")
@@ -77,11 +57,11 @@ def patch(
     """
     annotations = service_account_annotations or {}
     associated = jittered_expiration is not None
-    role_arn = annotations.get(ROLE_ARN_ANNOTATION)
+    role_arn = annotations.get(eks.ROLE_ARN_ANNOTATION)
     if associated:
         method = _CONTAINER_CREDENTIALS
     elif role_arn:
-        audience = annotations.get(AUDIENCE_ANNOTATION, STS_AUDIENCE)
+        audience = annotations.get(eks.AUDIENCE_ANNOTATION, eks.STS_AUDIENCE)
         method = _WEB_IDENTITY._replace(audience=audience, value=role_arn)
     else:
         return []
@@ -90,11 +70,11 @@ def patch(
 
     # EKS's webhook is set to regional endpoints, which a missing account has not.
     by_default = service_account_annotations is not None
-    regional_sts = _BOOLEANS.get(annotations.get(REGIONAL_STS_ANNOTATION, ""), by_default)
-    expiration = DEFAULT_TOKEN_EXPIRATION
+    regional_sts = _BOOLEANS.get(annotations.get(eks.REGIONAL_STS_ANNOTATION, ""), by_default)
+    expiration = eks.DEFAULT_TOKEN_EXPIRATION
     for each in (annotations, pod_annotations):
         expiration = _expiration(each, default=expiration)
-    if jittered_expiration is not None and expiration == DEFAULT_TOKEN_EXPIRATION:
+    if jittered_expiration is not None and expiration == eks.DEFAULT_TOKEN_EXPIRATION:
         expiration = jittered_expiration
 
     regional = {"AWS_STS_REGIONAL_ENDPOINTS": "regional"} if regional_sts else {}
@@ -105,7 +85,7 @@ def patch(
         (REGION_VARIABLES, regions),
         (frozenset(method.variables), dict(zip(method.variables, values, strict=True))),
     ]
-    skipped = _csv_record(pod_annotations.get(SKIP_CONTAINERS_ANNOTATION, ""))
+    skipped = _csv_record(pod_annotations.get(eks.SKIP_CONTAINERS_ANNOTATION, ""))
 
     def patched(containers: Sequence[Json] | None) -> list[Json]:
         return [
@@ -123,14 +103,14 @@ def patch(
 
 
 _WEB_IDENTITY = _Method(
-    TOKEN_VOLUME, TOKEN_FILE, STS_AUDIENCE, (ROLE_ARN_VARIABLE, TOKEN_FILE_VARIABLE), ""
+    eks.TOKEN_VOLUME, eks.TOKEN_FILE, eks.STS_AUDIENCE, eks.WEB_IDENTITY_VARIABLES, ""
 )
 _CONTAINER_CREDENTIALS = _Method(
-    POD_IDENTITY_VOLUME,
-    POD_IDENTITY_TOKEN_FILE,
-    POD_IDENTITY_SERVICE,
-    (CREDENTIALS_URI_VARIABLE, AUTHORIZATION_FILE_VARIABLE),
-    CREDENTIALS_URI,
+    eks.POD_IDENTITY_VOLUME,
+    eks.POD_IDENTITY_TOKEN_FILE,
+    eks.POD_IDENTITY_SERVICE,
+    eks.CONTAINER_CREDENTIALS_VARIABLES,
+    eks.CREDENTIALS_URI,
 )
 
 
@@ -140,8 +120,8 @@ def _add(path: str, value: object) -> Json:
 
 def _add_label(metadata: Json) -> Json:
     if metadata.get("labels") is None:
-        return _add("/metadata/labels", {POD_IDENTITY_LABEL: "enabled"})
-    return _add(f"/metadata/labels/{POD_IDENTITY_LABEL.replace('/', '~1')}", "enabled")
+        return _add("/metadata/labels", {eks.POD_IDENTITY_LABEL: "enabled"})
+    return _add(f"/metadata/labels/{eks.POD_IDENTITY_LABEL.replace('/', '~1')}", "enabled")
 
 
 def _add_volume(spec: Json, method: _Method, expiration: int) -> Json:
@@ -195,7 +175,7 @@ def _local(path: str, spec: Json) -> str:
 
 def _expiration(annotations: Mapping[str, str], *, default: int) -> int:
     """Go's ParseInt, so neither spaces nor underscores; what does not parse is ignored."""
-    text = annotations.get(TOKEN_EXPIRATION_ANNOTATION, "")
+    text = annotations.get(eks.TOKEN_EXPIRATION_ANNOTATION, "")
     if not _INTEGER.fullmatch(text) or int(text) not in _INT64:
         return default
     return max(int(text), TOKEN_EXPIRATION.start)

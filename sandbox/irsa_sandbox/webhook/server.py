@@ -102,8 +102,6 @@ class WebhookServer(JsonServer):
             },
             # EKS ignores a failing webhook, and the Pod silently runs as the node's role.
             "failurePolicy": "Fail",
-            "matchPolicy": "Equivalent",
-            "namespaceSelector": {},
             "objectSelector": {
                 "matchExpressions": [{"key": SKIP_LABEL, "operator": "DoesNotExist"}]
             },
@@ -114,7 +112,6 @@ class WebhookServer(JsonServer):
                     "apiVersions": ["v1"],
                     "operations": ["CREATE"],
                     "resources": ["pods"],
-                    "scope": "*",
                 }
             ],
             "sideEffects": "None",

@@ -1,21 +1,27 @@
 """Each server says that it has ended, and one process at a time resets the sandbox."""
 
+import asyncio
 import os
 import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Any
 
+import grpc
 import httpx2
+import pulumi
 import pytest
+from pulumi.provider import ConstructResult
+from pulumi.runtime import settings
+from pulumi.runtime.proto import provider_pb2 as pb
+from pulumi.runtime.proto import provider_pb2_grpc
 
 from irsa_sandbox.errors import SandboxError
 from irsa_sandbox.kubernetes.authenticator import Authenticator
 from irsa_sandbox.kubernetes.kubelet import Kubelet
 from irsa_sandbox.kubernetes.kubelet_exec import ExecServer
-from irsa_sandbox.providers.eks.server import EksServer
-from irsa_sandbox.providers.server import ProviderServer
+from irsa_sandbox.providers.eks.server import EksProvider, EksServer
 from irsa_sandbox.serving.certificates import Authority
 from irsa_sandbox.serving.servers import JsonServer
 from irsa_sandbox.snapshots import Snapshots, SnapshotServer
@@ -30,17 +36,15 @@ def test_a_server_says_that_it_has_ended(tmp_path):
         return status(403, "no") if request.method == "GET" else httpx2.Response(201, json={})
 
     authority, client = Authority.create(tmp_path), client_of(refuse)
-    proxy = {"proxy": "http://127.0.0.1:1", "administrators": frozenset(), "clusters": list}
     one = Authenticator(folder=tmp_path, authority=authority, account="1")
     webhook = WebhookServer(authority=authority, client=client, region="us-east-1")
-    aws, eks = ProviderServer(SimpleNamespace(name="aws")), EksServer()
+    eks = EksServer()
     folder = tmp_path / "pods"
     commands = ExecServer(authority=authority, client=client, folder=folder, extra_env={})
     kubelet = Kubelet(client, commands)
     for part, start, ended in (
-        (one, partial(one.start, **proxy), "the authenticator ended"),
+        (one, one.start, "the authenticator ended"),
         (webhook, partial(JsonServer.start, webhook), "the pod-identity-webhook ended"),
-        (aws, aws.start, "the aws provider ended"),
         (eks, eks.start, "the eks provider ended"),
         (kubelet, kubelet.start, "the kubelet ended (thread kubelet-"),
     ):
@@ -78,3 +82,28 @@ def test_a_second_holder_is_refused_and_what_goes_wrong_said_in_one_line(tmp_pat
         server.stop()
     with pytest.raises(SandboxError, match=r"^the sandbox in /sandbox does not answer: .*$"):
         Snapshots(sandbox, str(tmp_path / "missing"))
+
+
+def test_a_component_is_constructed_while_the_engine_waits_for_it(monkeypatch):
+    """A killed engine leaves outputs that nothing resolves; the sandbox must still end."""
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    async def supports_nothing() -> None:
+        pass
+
+    def construct(_self: EksProvider, **_asked: Any) -> ConstructResult:
+        loops.append(asyncio.get_running_loop())
+        unresolved = pulumi.Output(asyncio.Future(), asyncio.Future(), asyncio.Future())
+        return ConstructResult(urn=unresolved, state={})
+
+    monkeypatch.setattr(EksProvider, "construct", construct)
+    monkeypatch.setattr(settings, "_load_monitor_feature_support", supports_nothing)
+    server = EksServer()
+    server.start()
+    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        stub = provider_pb2_grpc.ResourceProviderStub(channel)
+        asked = stub.Construct.future(pb.ConstructRequest(type="eks:index:Cluster", name="dev"))
+        eventually(lambda: loops)
+        asked.cancel()
+    server.stop()
+    assert eventually(loops[0].is_closed)

@@ -15,7 +15,7 @@ from lightkube.resources.apps_v1 import Deployment
 from lightkube.types import PatchType
 
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
-from irsa_sandbox.json_types import Json
+from irsa.identity.policy_json import Json
 from irsa_sandbox.kubernetes.control_plane import ControlPlane
 from irsa_sandbox.serving.certificates import Authority
 from tests.support.world import ROLE_ARN

@@ -20,12 +20,12 @@ from botocore.exceptions import ClientError
 from irsa.access import allows
 from irsa.decide.truth import Verdict
 from irsa.identity.arns import ClusterArn, bucket_arn, name_of, role_arn
+from irsa.identity.policy_json import Json
 from irsa.identity.subjects import ServiceAccountRef, parse_subject
 from irsa.observe.facts import PermissionsPolicy, Role
 from irsa.observe.iam import IamReader
 from irsa.verify.remedies.policy_edits import named_callers
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
-from irsa_sandbox.json_types import Json
 from irsa_sandbox.session import Session
 from tests.sandbox.support import in_process
 from tests.sandbox.support.workload import NAME, Workload, link_of, troubles, wait_for_pods

@@ -20,9 +20,9 @@ from irsa.identity.arns import bucket_arn, role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.pod_identity import pod_identity_trust_policy
 from irsa.identity.policies import bucket_permissions_policy, irsa_trust_policy
+from irsa.identity.policy_json import Json
 from irsa.identity.subjects import ServiceAccountRef
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
-from irsa_sandbox.json_types import Json
 from irsa_sandbox.session import Session
 from irsa_sandbox.testing.sandbox import CLUSTER
 from tests.sandbox.support.cluster import apply, eventually

@@ -52,7 +52,10 @@ def _element(name: str, value: Any) -> Any:
         return _set(value)
     if name in _PRINCIPALS and isinstance(value, dict):
         named = cast("Json", value)
-        return {kind: _set(_accounts_as_arns(who)) for kind, who in named.items()}
+        return {
+            kind: _set([root_arn(each) if is_account_id(each) else each for each in _texts(who)])
+            for kind, who in named.items()
+        }
     if name == "Condition" and isinstance(value, dict):
         return {
             operator: {key: _set(values) for key, values in cast("Json", keys).items()}
@@ -64,14 +67,9 @@ def _element(name: str, value: Any) -> Any:
 
 def _set(value: Any) -> Any:
     """One value bare, several sorted; booleans and numbers as IAM writes them."""
-    values = sorted({_text(each) for each in as_list(value)})
+    values = sorted({*_texts(value)})
     return values[0] if len(values) == 1 else values
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def _accounts_as_arns(value: Any) -> list[str]:
-    values = map(_text, as_list(value))
-    return [root_arn(each) if is_account_id(each) else each for each in values]
+def _texts(value: Any) -> list[str]:
+    return [each if isinstance(each, str) else json.dumps(each) for each in as_list(value)]

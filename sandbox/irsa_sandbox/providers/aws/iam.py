@@ -397,7 +397,7 @@ class _Exclusive(AwsType):
     Its deletion changes nothing, and an empty list is a value: it removes them all.
     """
 
-    service, noun, key = "iam", "role_policy", ("RoleName",)
+    service, noun, key, made_by_update = "iam", "role_policy", ("RoleName",), True
     listed: ClassVar[str]
     """The input that names the policies."""
     parameter: ClassVar[str]
@@ -412,11 +412,6 @@ class _Exclusive(AwsType):
         if news.get(self.listed) is None:
             raise InvalidInput(self.listed, "is required")
         return {self.listed: [], **super().check(news)}
-
-    @override
-    def create(self, session: AwsSession, inputs: Properties) -> Created:
-        self.update(session, inputs["roleName"], {}, inputs)
-        return Created(inputs["roleName"])
 
     @override
     def found(self, session: AwsSession, client: Any, named: Named) -> Any:

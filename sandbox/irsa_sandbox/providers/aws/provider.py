@@ -7,23 +7,22 @@ import json
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ...aws.accounts import REGION
 from ...aws.clients import AwsClients, Credentials
-from ..resource import Package, Properties, Refused
+from ..resource import Package, Properties, Refused, refuse_unknown_settings
 from ..values import UNKNOWN
 from . import ec2, eks, iam, s3
 from .lookups import LOOKUPS
 from .table import AwsSession, AwsType
 
-_PLAIN = ("accessKey", "region", "secretKey", "token")
 _JSON = ("allowedAccountIds", "assumeRoles", "defaultTags")
-# What the engine adds, and checks of the real provider that have no meaning here.
-_IGNORED = ("version", "pluginDownloadURL", "skipCredentialsValidation", "skipRegionValidation")
+_KNOWN = sorted((*_JSON, "accessKey", "region", "secretKey", "token"))
+# Checks of the real provider that have no meaning here.
+_IGNORED = ("skipCredentialsValidation", "skipRegionValidation")
 _ASSUME_ROLE = {"externalId", "roleArn", "sessionName"}
 
 
@@ -58,33 +57,25 @@ def package(proxy: str, ca_file: Path, administrator: Credentials) -> Package[Aw
         name="aws",
         version=version("pulumi-aws"),
         connect=connect,
-        types=[kind() for module in (ec2, eks, iam, s3) for kind in _types(module)],
+        types=[
+            kind()
+            for module in (ec2, eks, iam, s3)
+            for kind in vars(module).values()
+            if isinstance(kind, type) and issubclass(kind, AwsType) and hasattr(kind, "token")
+        ],
         functions=LOOKUPS,
         explain=_explain,
     )
 
 
-def _types(module: ModuleType) -> list[type[AwsType]]:
-    """The rows in the module, which are its classes with a token."""
-    classes = [each for each in vars(module).values() if isinstance(each, type)]
-    return [each for each in classes if issubclass(each, AwsType) and hasattr(each, "token")]
-
-
 def _settings(config: Properties) -> Properties:
     """The configuration with its JSON texts read; one line for unknown settings."""
-    settings: Properties = {}
-    for name, value in config.items():
-        if name in _IGNORED or name.startswith("__") or value is None:
-            continue
-        if name not in _PLAIN + _JSON:
-            raise Refused(
-                f"the sandbox does not know {name!r} in an aws provider's configuration; it knows "
-                f"{', '.join(sorted(_PLAIN + _JSON))}"
-            )
-        # The SDKs send everything but text as JSON.
-        encoded = name in _JSON and isinstance(value, str)
-        settings[name] = json.loads(value) if encoded else value
-    return settings
+    meant = {name: value for name, value in config.items() if name not in _IGNORED}
+    refuse_unknown_settings("an aws", meant, _KNOWN)
+    given = {name: meant[name] for name in _KNOWN if meant.get(name) is not None}
+    # The SDKs send everything but text as JSON.
+    encoded = {name for name in _JSON if isinstance(given.get(name), str)}
+    return {n: json.loads(value) if n in encoded else value for n, value in given.items()}
 
 
 def _assume(clients: AwsClients, role: Properties) -> AwsClients:

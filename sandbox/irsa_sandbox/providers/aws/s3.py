@@ -93,7 +93,7 @@ class Bucket(AwsType):
     @override
     def remove(self, client: Any, named: Named, state: Properties) -> None:
         if state.get("forceDestroy"):
-            _delete_versions(client, named["Bucket"])
+            delete_versions(client, named["Bucket"])
         super().remove(client, named, state)
 
 
@@ -104,7 +104,8 @@ def _set_tags(s3: Any, bucket: str, tags: dict[str, str]) -> None:
         s3.delete_bucket_tagging(Bucket=bucket)
 
 
-def _delete_versions(s3: Any, bucket: str) -> None:
+def delete_versions(s3: Any, bucket: str) -> None:
+    """Delete every version of every object."""
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
         listed = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
         objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in listed]
@@ -115,16 +116,11 @@ def _delete_versions(s3: Any, bucket: str) -> None:
 class _Setting(AwsType):
     """A setting of a bucket; its id is the bucket's name, and its creation and change are one."""
 
-    service, key = "s3", ("Bucket",)
+    service, key, made_by_update = "s3", ("Bucket",), True
     of_bucket: ClassVar = {
         "bucket": Property(Is.REQUIRED | Is.REPLACING, "Bucket"),
         "region": Is.OUTPUT,
     }
-
-    @override
-    def create(self, session: AwsSession, inputs: Properties) -> Created:
-        self.update(session, inputs["bucket"], {}, inputs)
-        return Created(inputs["bucket"])
 
     @override
     def modify(self, client: Any, named: Named, olds: Properties, news: Properties) -> None:

@@ -20,7 +20,7 @@ from irsa.identity.regions import partition_of_region
 
 from ...aws.clients import AwsClients
 from ..resource import Created, InvalidInput, Properties, Refused, ResourceType
-from ..values import UNKNOWN, defaults, get_path, set_path
+from ..values import UNKNOWN, defaults, get_path, set_path, shaped_like
 from .canonical import canonical
 
 
@@ -149,6 +149,9 @@ class AwsType(ResourceType[AwsSession]):
     made_id: ClassVar[str] = ""
     """Path of an id that AWS makes up, in the answer to the creation."""
 
+    made_by_update: ClassVar[bool] = False
+    """True if its creation is an update of nothing."""
+
     arn: ClassVar[str] = "arn"
     """The property that has its ARN."""
 
@@ -252,11 +255,13 @@ class AwsType(ResourceType[AwsSession]):
 
     @override
     def create(self, session: AwsSession, inputs: Properties) -> Created:
-        create = getattr(self.client(session, inputs), f"{self.creates}_{self.noun}")
         wanted = self.request(inputs)
-        answer = create(**wanted)
-        made = get_path(answer, self.made_id) if self.made_id else None
-        return Created(made or self.separator.join(wanted[name] for name in self.key))
+        resource_id = "" if self.made_id else self.separator.join(wanted[n] for n in self.key)
+        if self.made_by_update:
+            self.update(session, resource_id, {}, inputs)
+            return Created(resource_id)
+        answer = getattr(self.client(session, inputs), f"{self.creates}_{self.noun}")(**wanted)
+        return Created(resource_id or get_path(answer, self.made_id))
 
     @override
     def read(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
@@ -328,7 +333,7 @@ class AwsType(ResourceType[AwsSession]):
         """Live values of the program's inputs, and of inputs that were set outside of Pulumi."""
         live = {n: given for n, given in inputs.items() if given == []} | self.inputs_of(state)
         live |= {
-            n: _shaped_like(state[n], inputs[n]) for n in self.having(Is.PARTIAL) if n in inputs
+            n: shaped_like(state[n], inputs[n]) for n in self.having(Is.PARTIAL) if n in inputs
         }
         return {
             n: value for n, value in live.items() if n in inputs or n not in self.having(Is.FILLED)
@@ -411,12 +416,3 @@ def _kept(olds: Any, news: Any, path: Sequence[str]) -> Any:
     if rest:
         return {**news, name: _kept(olds[name], news[name], rest)} if name in news else news
     return {name: olds[name], **news}
-
-
-def _shaped_like(live: Any, wanted: Any) -> Any:
-    """``live`` without the parts of an object that the program says nothing about."""
-    if isinstance(live, Mapping) and isinstance(wanted, Mapping):
-        return {name: _shaped_like(live[name], wanted[name]) for name in wanted if name in live}
-    if isinstance(live, list) and isinstance(wanted, list) and len(live) == len(wanted):
-        return [_shaped_like(left, right) for left, right in zip(live, wanted, strict=True)]
-    return live

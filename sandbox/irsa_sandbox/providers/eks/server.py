@@ -1,4 +1,4 @@
-"""Serves the `eks` provider to the engine.
+"""The `eks` provider.
 
 pulumi-eks is a Node.js plugin; this stands in for it where that is not installed. The API server is
 the sandbox's, whatever version and network are asked for, and its only node is the sandbox's
@@ -6,7 +6,9 @@ kubelet.
 """
 
 import asyncio
-import threading
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any, TypeVar
 
 import grpc
 import pulumi
@@ -14,15 +16,16 @@ from google.protobuf import empty_pb2
 from pulumi import Inputs, ResourceOptions
 from pulumi.provider import CallResult, ConstructResult, Provider
 from pulumi.provider.server import ProviderServicer
-from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import plugin_pb2
 from pulumi.runtime.proto import provider_pb2 as pb
 from typing_extensions import override
 
-from ...serving.owner_port import OwnerPort
+from ..resource import Package
+from ..server import ProviderServer
 from .cluster import Cluster, refusal
 
 VERSION = "4.4.0"
-SERVER_START_TIMEOUT = 120.0  # seconds
+T = TypeVar("T")
 
 
 class EksProvider(Provider):
@@ -55,70 +58,46 @@ class EksProvider(Provider):
         )
 
 
-class _Servicer(ProviderServicer):
-    """pulumi's component servicer, for an engine that attaches instead of starting a plugin."""
+class EksServer(ProviderServer[None]):
+    """Serves `EksProvider`: pulumi's component servicer answers the calls for components."""
 
-    def __init__(self, provider: Provider) -> None:
-        super().__init__(provider, [], engine_address="")
-
-    async def Handshake(
-        self, request: pb.ProviderHandshakeRequest, context: grpc.aio.ServicerContext
-    ) -> pb.ProviderHandshakeResponse:
-        self.engine_address = request.engine_address
-        return pb.ProviderHandshakeResponse(
-            accept_secrets=True, accept_resources=True, accept_outputs=True
-        )
-
-    async def Attach(
-        self, request: plugin_pb2.PluginAttach, context: grpc.aio.ServicerContext
-    ) -> empty_pb2.Empty:
-        self.engine_address = request.address
-        return empty_pb2.Empty()
-
-    async def Cancel(
-        self, request: empty_pb2.Empty, context: grpc.aio.ServicerContext
-    ) -> empty_pb2.Empty:
-        return empty_pb2.Empty()
-
-
-class EksServer:
-    """Serves `EksProvider` on a free loopback port, on an event loop of its own."""
+    accepts_resources = True
 
     def __init__(self) -> None:
-        self._provider = EksProvider()
-        self._loop = asyncio.new_event_loop()
-        self._started = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="eks-provider", daemon=True)
-        self._front = OwnerPort()
-        self.port = self._front.port
+        super().__init__(
+            Package(name="eks", version=VERSION, connect=lambda _config: None, explain=_explain)
+        )
+        self._components = ProviderServicer(EksProvider(), [], engine_address="")
 
-    def start(self) -> None:
-        """Return when the port is open."""
-        self._thread.start()
-        if not self._started.wait(SERVER_START_TIMEOUT):
-            raise RuntimeError("the eks provider did not start; see the sandbox's log")
-        self._front.start()
+    @override
+    def Attach(self, request: plugin_pb2.PluginAttach, context: Any) -> empty_pb2.Empty:
+        self._components.engine_address = request.address
+        return empty_pb2.Empty()
 
-    def ended(self) -> str | None:
-        """The reason why it answers no more; None while it does."""
-        return None if self._thread.is_alive() else "the eks provider ended"
+    @override
+    def Construct(self, request: pb.ConstructRequest, context: Any) -> pb.ConstructResponse:
+        with self._errors(context, request.type):
+            return asyncio.run(_while_asked(context, self._components.Construct(request, context)))
 
-    def stop(self) -> None:
-        """Stop at once; safe to call again."""
-        self._front.stop()
-        if self._loop.is_running():
-            self._loop.call_soon_threadsafe(self._stopping.set)
-        self._thread.join()
+    @override
+    def Call(self, request: pb.CallRequest, context: Any) -> pb.CallResponse:
+        with self._errors(context, request.tok):
+            return asyncio.run(_while_asked(context, self._components.Call(request, context)))
 
-    def _run(self) -> None:
-        self._loop.run_until_complete(self._serve())
 
-    async def _serve(self) -> None:
-        self._stopping = asyncio.Event()
-        server = grpc.aio.server()
-        provider_pb2_grpc.add_ResourceProviderServicer_to_server(_Servicer(self._provider), server)
-        server.add_insecure_port(self._front.address)
-        await server.start()
-        self._started.set()
-        await self._stopping.wait()
-        await server.stop(grace=None)
+async def _while_asked(context: grpc.ServicerContext, call: Coroutine[Any, Any, T]) -> T:
+    """The call's answer. It ends with the engine's call: one that is killed leaves outputs that
+    nothing resolves, and the thread would never end."""
+    loop, task = asyncio.get_running_loop(), asyncio.ensure_future(call)
+
+    def end() -> None:
+        with suppress(RuntimeError):  # the loop is closed: it was answered
+            loop.call_soon_threadsafe(task.cancel)
+
+    if not context.add_callback(end):
+        task.cancel()
+    return await task
+
+
+def _explain(error: Exception) -> str | None:
+    return str(error) if isinstance(error, pulumi.RunError) else None

@@ -14,8 +14,9 @@ import httpx2
 from lightkube.config import client_adapter
 from lightkube.config.kubeconfig import KubeConfig
 
+from irsa.identity.policy_json import Json
+
 from ... import COMMAND
-from ...json_types import Json
 
 TIMEOUT = httpx2.Timeout(30.0)
 

@@ -22,9 +22,9 @@ import yaml
 from httpx2 import HTTPStatusError
 from typing_extensions import override
 
+from irsa.identity.policy_json import Json
 from irsa.identity.subjects import check_dns_subdomain
 
-from ...json_types import Json
 from ..resource import (
     Created,
     InvalidInput,
@@ -33,17 +33,18 @@ from ..resource import (
     Properties,
     Refused,
     ResourceType,
+    refuse_unknown_settings,
 )
-from ..values import UNKNOWN, get_path, has_unknown
+from ..values import UNKNOWN, get_path, has_unknown, shaped_like
 from .api import Kind, KubernetesApi, explain, refusal
 from .ready import after_deletion, await_gone, await_ready
 from .rules import (
+    CONFIGURATION,
     FORCE_ANNOTATION,
     PATH_SEGMENT_NAMES,
     REPLACED_BY,
     annotation,
     refuse_unknown_annotations,
-    refuse_unknown_settings,
 )
 
 VERSION = "4.34.2"
@@ -87,7 +88,7 @@ class Clusters:
 
     def connect(self, config: Properties) -> Session:
         """Read a provider's configuration; the API server is not called yet."""
-        refuse_unknown_settings(config)
+        refuse_unknown_settings("a kubernetes", config, CONFIGURATION)
         text = config.get("kubeconfig") or Path(self._credentials["KUBECONFIG"]).read_text()
         content = yaml.safe_load(text) if isinstance(text, str) else text
         if not isinstance(content, dict):
@@ -239,7 +240,7 @@ class KubernetesObject(ResourceType[Session]):
 
     @override
     def refreshed(self, inputs: Properties, state: Properties) -> Properties:
-        return _project(state, inputs)
+        return shaped_like(state, inputs)
 
     @override
     def preview(self, session: Session, inputs: Properties, state: Properties | None) -> Properties:
@@ -322,12 +323,3 @@ def _force(inputs: Properties) -> bool:
 def _stable(content: Json) -> Properties:
     metadata = {key: item for key, item in content["metadata"].items() if key not in _VOLATILE}
     return {**{k: v for k, v in content.items() if k != "status"}, "metadata": metadata}
-
-
-def _project(live: Any, inputs: Any) -> Any:
-    """The live values of what ``inputs`` names; the server's defaults are left out."""
-    if isinstance(live, dict) and isinstance(inputs, dict):
-        return {key: _project(live[key], item) for key, item in inputs.items() if key in live}
-    if isinstance(live, list) and isinstance(inputs, list) and len(live) == len(inputs):
-        return [_project(left, right) for left, right in zip(live, inputs, strict=True)]
-    return live

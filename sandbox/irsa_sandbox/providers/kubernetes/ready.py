@@ -6,7 +6,8 @@ The published provider waits 10 minutes, for real nodes; here `DEFAULT_TIMEOUT` 
 import time
 from collections.abc import Callable, Iterator
 
-from ...json_types import Json
+from irsa.identity.policy_json import Json
+
 from ..resource import NotReady, Refused
 from ..values import get_path
 from .api import KubernetesApi

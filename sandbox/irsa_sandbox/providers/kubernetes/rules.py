@@ -6,7 +6,7 @@ Names are those of pulumi-kubernetes; what is not here is refused by name.
 from collections.abc import Mapping
 from typing import Any
 
-from ..resource import InvalidInput, Properties, Refused
+from ..resource import InvalidInput, Properties
 from ..values import get_path
 
 CONFIGURATION = (
@@ -18,7 +18,6 @@ CONFIGURATION = (
     "namespace",
     "upsertExistingObjects",
 )
-_FROM_THE_ENGINE = ("pluginDownloadURL", "version")
 
 FORCE_ANNOTATION = "pulumi.com/patchForce"
 SKIP_ANNOTATION = "pulumi.com/skipAwait"
@@ -60,16 +59,6 @@ REPLACED_BY: Mapping[str, tuple[str, ...]] = {
 def annotation(content: Mapping[str, Any], name: str) -> str | None:
     """The value of one of the object's annotations."""
     return (get_path(content, "metadata.annotations") or {}).get(name)
-
-
-def refuse_unknown_settings(config: Properties) -> None:
-    """Raise `Refused` for a setting that the sandbox would silently leave out."""
-    for name in sorted(config.keys() - {*CONFIGURATION, *_FROM_THE_ENGINE}):
-        if not name.startswith("__") and config[name] is not None:
-            raise Refused(
-                f"the sandbox does not know {name!r} in a kubernetes provider's configuration; it "
-                f"knows {', '.join(CONFIGURATION)}"
-            )
 
 
 def refuse_unknown_annotations(inputs: Properties) -> None:

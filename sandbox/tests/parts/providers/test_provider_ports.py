@@ -11,7 +11,6 @@ import pytest
 
 from irsa_sandbox.providers.eks.server import EksServer
 from irsa_sandbox.providers.kubernetes import provider as kubernetes
-from irsa_sandbox.providers.resource import Package
 from irsa_sandbox.providers.server import ProviderServer
 from irsa_sandbox.serving import owner_port
 from tests.sandbox.support import stranger
@@ -22,7 +21,6 @@ from tests.support.trial_pods import command, kubeconfig
 
 @pytest.fixture(
     params=[
-        lambda: ProviderServer(Package(name="aws", version="7.0.0", connect=dict)),
         EksServer,
         lambda: ProviderServer(kubernetes.package({})),
     ]

@@ -7,6 +7,7 @@ from irsa_sandbox.pods.exec import exec_in_pod
 from tests.support.fake_kubernetes import client_of
 from tests.support.fake_pods import POD, TOKEN_PATH, Api
 
+POD = {**POD, "metadata": {**POD["metadata"], "creationTimestamp": "2026-01-01T00:00:00Z"}}
 LEAVING = {**POD, "metadata": {**POD["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}}
 NO_CONFIG = {"reason": "ContainerCreating", "message": 'configmap "aws" not found'}
 APP = {"name": "app", "image": "", "imageID": "", "ready": False, "restartCount": 0}
@@ -22,12 +23,14 @@ def execute(tmp_path, notes, pods, command, name="s3-app-1") -> int:
         spec = {"selector": {}, "template": {}}
         deployments = [{"metadata": {"name": n, "uid": n}, "spec": spec} for n in ("d1", "d2")]
         items = {"pods": pods, "deployments": deployments, "replicasets": []}
+        if (name, kind) == (POD["metadata"]["name"], name):
+            return httpx2.Response(200, json=POD)
         if kind in items:
             return httpx2.Response(200, json={"metadata": {}, "items": items[kind]})
         return Api()(request)
 
     client = client_of(api)
-    return exec_in_pod(client, tmp_path, "dev", name, command, extra_env={}, on_note=notes.append)
+    return exec_in_pod(client, "dev", name, command, folder=tmp_path, on_note=notes.append)
 
 
 @pytest.mark.parametrize(
