@@ -26,6 +26,7 @@ ONCE = "--repetitions 1"
 BENCHES = {
     "audit": Bench(3.0, f"--roles 100 {ONCE}"),
     "decide": Bench(1.0, f"--decisions=100 {ONCE}"),
+    "diff": Bench(1.0, f"--roles 100 {ONCE}"),
     "reset": Bench(0.5, f"--restarts 1 {ONCE}"),
     "up": Bench(3.0, "1"),
 }

@@ -251,7 +251,7 @@ class _Walk:
                     yield Class(word, fits)
                     if not self._globs and word:
                         return
-            for character, mask, below in self._ways(node):
+            for character, mask, below in self._ways(state & self._language, node):
                 after = self._next(state, mask)
                 if after & self._language and (after, id(below)) not in seen:
                     seen.add((after, id(below)))
@@ -259,10 +259,14 @@ class _Walk:
             if len(seen) > STATES:
                 raise Unbounded
 
-    def _ways(self, node: "_Node | None") -> Iterator[tuple[str, Sequence[int], "_Node | None"]]:
+    def _ways(
+        self, state: int, node: "_Node | None"
+    ) -> Iterator[tuple[str, Sequence[int], "_Node | None"]]:
         """A character of each kind, and what it leads to in the tree of words."""
         below = node or {}
         for mask, characters in self._alike.items():
+            if not state & (mask[0] | mask[1]):
+                continue
             free = next((each for each in characters if each not in below), None)
             if free:
                 yield free, mask, None

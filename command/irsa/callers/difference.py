@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from irsa.callers.classes import RUN, Linear, Unbounded, classes, glob, joined, resource_glob, text
 from irsa.callers.lines import Line, applies, lines, once, widest, words
-from irsa.callers.sets import Document, Kind, Undecided, kinds
+from irsa.callers.sets import Document, Kind, Undecided, canonical, kinds
 from irsa.callers.ways import NOTHING_KNOWN, Known, some
 from irsa.decide.condition_keys import Request
 from irsa.decide.document import Condition
@@ -163,7 +163,7 @@ def _meeting(statements: Sequence[CompiledStatement], request: Request) -> set[_
         about = each.resource.covers(request.resource, request.value) if each.resource else True
         if about is not False and each.action.covers(request.action, request.value):
             truths = {test.condition: test.holds(request.value) for test in each.conditions}
-            undecided = {condition for condition, truth in truths.items() if truth is None}
+            undecided = {canonical(each) for each, truth in truths.items() if truth is None}
             names = {each.resource} if about is None and each.resource else set[Names]()
             if False not in truths.values():
                 found.add(_Met(each.allow, frozenset({*undecided, *names})))

@@ -28,7 +28,7 @@ from irsa.decide.condition_keys import Request
 from irsa.decide.conditions import Test, compile_test
 from irsa.decide.document import Condition
 from irsa.decide.evaluate import StepAnswer
-from irsa.decide.operators import read_operator
+from irsa.decide.operators import FOR_ALL, FOR_ANY, read_operator
 from irsa.decide.patterns import Key, Lookup, Value, variable_keys
 from irsa.decide.policies import Side
 from irsa.decide.simulate import simulate
@@ -123,12 +123,16 @@ class Kind(NamedTuple):
     """Of each document."""
 
 
+def _name(atom: Condition) -> str:
+    return f"?{atom.text} {atom.values}"
+
+
 class _Atom(Test):
     __slots__ = ("key",)
 
     def __init__(self, condition: Condition) -> None:
         super().__init__(condition)
-        self.key = f"?{condition.text} {condition.values}"
+        self.key = _name(canonical(condition))
 
     def holds(self, lookup: Lookup) -> Truth:
         if compares_itself(self.condition):
@@ -138,6 +142,20 @@ class _Atom(Test):
     def missing(self, lookup: Lookup) -> list[str]:
         del lookup
         return [f"condition {self.condition.text}"]
+
+
+def canonical(condition: Condition) -> Condition:
+    """Return one form of conditions that have one answer to every request."""
+    operator, values = read_operator(condition.operator), tuple(sorted({*condition.values}))
+    base = operator.base.replace("arnequals", "arnlike").replace("arnnotequals", "arnnotlike")
+    if base.startswith("string") and not set("".join(values)) & {"*", "?", "$"}:
+        base = base.replace("like", "equals")
+    holds_without = operator.set_operator == FOR_ALL or (
+        "not" in base and operator.set_operator != FOR_ANY
+    )
+    more = "ifexists" * (operator.if_exists and not holds_without)
+    name = f"{operator.set_operator}{base}{more}"
+    return Condition(name, condition.key.lower(), values, condition.variables)
 
 
 def compares_itself(condition: Condition) -> bool:
@@ -217,19 +235,20 @@ def kinds_of(way: Way, documents: Sequence[Document]) -> list[Kind]:
         )
     }
     # What stands in one document alone may be so or not, and so may what depends on one key.
+    both = set[Condition].intersection(*({canonical(each) for each in own} for own in listed))
+    forms = {canonical(each) for each in atoms}
     shared = [
         each
-        for each in atoms
-        if len(documents) > 1 and all(each in own for own in listed)
-        and sum(other.key.lower() == each.key.lower() for other in atoms) == 1
-    ]  # fmt: skip
+        for each in forms & both
+        if len(documents) > 1 and sum(other.key == each.key for other in forms) == 1
+    ]
     if prod(map(len, groups)) << len(shared) > KINDS:
         raise Undecided(f"the callers by {way.principal}: more than {KINDS} kinds")
     asked = [each.with_atoms(atoms) for each in documents]
     found: list[Kind] = []
     for held in product(("true", "false"), repeat=len(shared)):
         taken: dict[str, Value] = {atom.key: Key.UNKNOWN for atom in atoms.values()}
-        taken |= {atoms[each].key: value for each, value in zip(shared, held, strict=True)}
+        taken |= {_name(each): value for each, value in zip(shared, held, strict=True)}
         for chosen in product(*groups):
             named = {fact.name: group for fact, group in zip(way.facts, chosen, strict=True)}
             step = way.call({name: group.value for name, group in named.items()})

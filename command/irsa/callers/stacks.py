@@ -9,7 +9,8 @@ from irsa.callers.lines import Line, callers_of
 from irsa.callers.members import who_may
 from irsa.callers.sets import Undecided
 from irsa.callers.ways import Known
-from irsa.identity.arns import account_of, name_of
+from irsa.decide.document import statements_of
+from irsa.identity.arns import account_named_by, account_of, name_of
 from irsa.observe.facts import Role, Unread
 from irsa.observe.pulumi import LATER, StackResources, StackRole
 
@@ -45,6 +46,11 @@ def stack_changes(old: StackResources, new: StackResources) -> list[RoleChange]:
             own = found.get(each.role_arn, RoleChange(each.role_arn))
             change = Change(effect, Line(who, (), 0, {}))
             found[each.role_arn] = own._replace(callers=[*own.callers, change])
+    roles = {_label(pair): _role(pair[1]) for pair in pairs if pair[1]}
+    for label, own in found.items():
+        found[label] = own._replace(
+            calls=[e for e in own.calls if not _is_refused(e, label, roles)]
+        )
     for label, change in _through(pairs, found):
         own = found[label]
         if change not in own.callers:
@@ -109,6 +115,14 @@ def _unread(pair: Pair) -> Iterator[Change]:
         yield Change(effect, Line(text, (), 0, {}))
 
 
+def _is_refused(change: Change, label: str, roles: Mapping[str, Role]) -> bool:
+    """Return whether a call is AssumeRole alone, on a role of the stack that does not trust it."""
+    action, _, arn = change.line.who.partition(" on ")
+    if action.lower() != "sts:assumerole" or not {arn, label} <= roles.keys():
+        return False
+    return not _assumes(roles[label], roles[arn])
+
+
 def _through(
     pairs: Sequence[Pair], found: Mapping[str, RoleChange]
 ) -> Iterator[tuple[str, Change]]:
@@ -121,23 +135,22 @@ def _through(
         for change in own.callers
         if change.effect in GAINING and label in after
     ]
+    names = {label: _named(each) for label, each in after.items()}
+    for middle, target in _pairs_of(after, names, changed):
+        old = before.get(middle.arn), before.get(target.arn)
+        if _assumes(middle, target) and not (old[0] and old[1] and _assumes(old[0], old[1])):
+            for line in callers_of(middle.trust_policy, Known(middle.account)).lines:
+                waiting.append((target.arn, Effect.GAINS, _by(line, middle)))
+                yield target.arn, Change(Effect.GAINS, _by(line, middle))
     seen: set[tuple[str, str]] = set()
-    for middle in after.values():
-        for target in _targets(middle, after):
-            if not {middle.arn, target.arn} & changed:
-                continue
-            old = before.get(middle.arn), before.get(target.arn)
-            if _assumes(middle, target) and not (old[0] and old[1] and _assumes(old[0], old[1])):
-                for line in callers_of(middle.trust_policy, Known(middle.account)).lines:
-                    waiting.append((target.arn, Effect.GAINS, _by(line, middle)))
-                    yield target.arn, Change(Effect.GAINS, _by(line, middle))
     while waiting:
         label, effect, line = waiting.pop()
-        for target in _targets(after[label], after):
-            if (line.text, target.arn) not in seen and _assumes(after[label], target):
+        for middle, target in _pairs_of(after, names, {label}):
+            new = middle.arn == label and (line.text, target.arn) not in seen
+            if new and _assumes(middle, target):
                 seen.add((line.text, target.arn))
-                waiting.append((target.arn, effect, _by(line, after[label])))
-                yield target.arn, Change(effect, _by(line, after[label]))
+                waiting.append((target.arn, effect, _by(line, middle)))
+                yield target.arn, Change(effect, _by(line, middle))
 
 
 def _role(role: StackRole) -> Role:
@@ -149,13 +162,22 @@ def _by(line: Line, middle: Role) -> Line:
     return replace(line, who=f"{line.who.partition(' through ')[0]} through {middle.arn}")
 
 
-def _targets(middle: Role, roles: Mapping[str, Role]) -> Iterator[Role]:
-    """The roles whose trust policies may name another one."""
-    names = (middle.arn, middle.account, '"*"')
-    for each in roles.values():
-        text = str(each.trust_policy).replace("'", '"')
-        if each is not middle and middle.account and any(name in text for name in names):
-            yield each
+def _named(role: Role) -> set[str]:
+    """The roles, accounts and "*" that a trust policy names."""
+    listed = [one for each in statements_of(role.trust_policy) for one in each.named("AWS")]
+    return {account_named_by(each) or each for each in listed}
+
+
+def _pairs_of(
+    roles: Mapping[str, Role], names: Mapping[str, set[str]], some: set[str]
+) -> Iterator[tuple[Role, Role]]:
+    """Yield two roles, of which the first is named by the second's trust policy, and one of which
+    is among ``some``."""
+    own = [roles[each] for each in some & roles.keys()]
+    for label, named in names.items():
+        for middle in (roles.values() if label in some else own) if named else ():
+            if middle.arn != label and not named.isdisjoint((middle.arn, middle.account, "*")):
+                yield middle, roles[label]
 
 
 def _assumes(middle: Role, target: Role) -> bool:

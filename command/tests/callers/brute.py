@@ -17,6 +17,7 @@ from irsa.identity.eks import POD_IDENTITY_SERVICE
 from irsa.identity.subjects import ServiceAccountRef
 from tests.support.world import ACCOUNT_A, ACCOUNT_B, ISSUER, PROVIDER_ARN
 
+WEB = "sts:AssumeRoleWithWebIdentity"
 ROLE = f"arn:aws:iam::{ACCOUNT_A}:role/r"
 SUBJECTS = [f"system:serviceaccount:{n}:{a}" for n in ("a", "ab", "b") for a in ("a", "ab", "b-a")]
 AUDIENCES = ["a", "sts.amazonaws.com", "ab"]
@@ -55,9 +56,9 @@ def callers() -> list[Asked]:
     service = caller_from_arn(POD_IDENTITY_SERVICE)
     for cluster, namespace, name in product(CLUSTERS, NAMES, NAMES):
         keys = call_keys(cluster, ServiceAccountRef(namespace, name))
-        pod = {"aws:requesttag/kubernetes-pod-name": "a", "aws:requesttag/kubernetes-pod-uid": "a"}
+        keys |= {f"aws:requesttag/kubernetes-pod-{each}": "a" for each in ("name", "uid")}
         found.append(Asked("association", (cluster, namespace, name), AssumeRole(
-            resource=ROLE, only="resource", session_name="aa", caller=service, context={**keys, **pod},
+            resource=ROLE, only="resource", session_name="aa", caller=service, context=keys,
         )))  # fmt: skip
     for cluster in CLUSTERS:
         keys = call_keys(cluster, ServiceAccountRef("", ""), disable_session_tags=True)
@@ -90,7 +91,7 @@ PATTERNS = {
     "aws:SourceArn": [
         *CLUSTERS,
         "arn:aws:eks:*:*:cluster/a*",
-        "*/b",
+        "arn:aws:eks:*:*:*/b",
         "arn:aws:eks:*",
         CLUSTERS[0][:-1] + "?",
     ],
@@ -107,16 +108,11 @@ PATTERNS = {
 OF_WAY = {
     "Federated": [f"{ISSUER}:sub", f"{ISSUER}:aud"],
     "Service": [key for key in PATTERNS if "Source" in key or "kubernetes" in key or "eks" in key],
-    "AWS": [
-        "sts:ExternalId",
-        "aws:RequestTag/t",
-        "aws:TagKeys",
-        "aws:PrincipalTag/u",
-        "aws:PrincipalArn",
-    ],
-}
-BASES = ["StringEquals", "StringLike", "StringNotEquals", "StringNotLike", "StringEqualsIgnoreCase",
-         "StringNotEqualsIgnoreCase", "ArnEquals", "ArnLike", "ArnNotLike", "ArnNotEquals"]  # fmt: skip
+    "AWS": ["sts:ExternalId", "aws:RequestTag/t", "aws:TagKeys", "aws:PrincipalTag/u",
+            "aws:PrincipalArn"],
+}  # fmt: skip
+TEXTUAL = ["Equals", "Like", "NotEquals", "NotLike", "EqualsIgnoreCase", "NotEqualsIgnoreCase"]
+OF_ARNS = ["ArnEquals", "ArnLike", "ArnNotLike", "ArnNotEquals"]
 
 
 def document(random: Random) -> dict[str, Any]:
@@ -159,8 +155,8 @@ def _statement(random: Random) -> dict[str, Any]:
         del statement["Principal"]
         statement["NotPrincipal"] = {"AWS": principals["AWS"]}
     statement["Action"] = random.choice([
-        ["sts:AssumeRole", "sts:TagSession"], "sts:AssumeRoleWithWebIdentity", "sts:*", "sts:AssumeRole",
-        ["sts:AssumeRoleWithWebIdentity", "sts:AssumeRole", "sts:TagSession"], "sts:TagSession",
+        WEB, "sts:*", "sts:AssumeRole", "sts:TagSession", ["sts:AssumeRole", "sts:TagSession"],
+        [WEB, "sts:AssumeRole", "sts:TagSession"],
     ])  # fmt: skip
     statement["Condition"] = conditions = {}
     for key in random.sample(OF_WAY[kind], min(len(OF_WAY[kind]), random.choice([0, 1, 1, 2, 3]))):
@@ -169,7 +165,7 @@ def _statement(random: Random) -> dict[str, Any]:
             prefix = ""
         if key == "aws:TagKeys" and not prefix:
             prefix = "ForAnyValue:"
-        bases = BASES if "Arn" in key else BASES[:6]
+        bases = [f"String{each}" for each in TEXTUAL] + OF_ARNS * ("Arn" in key)
         operator = f"{prefix}{random.choice(bases)}{random.choice(['', '', 'IfExists'])}"
         values: Any = random.sample(PATTERNS[key], random.choice([1, 1, 2]))
         if random.random() < 0.1:

@@ -70,8 +70,8 @@ ACTIONS = ["s3:getobject", "s3:putobject", "sqs:a"]
 RESOURCES = ["*", "arn:aws:s3:::b", "arn:aws:s3:::b/x", "arn:aws:s3:::c/x:y", "arn:aws:sqs:r:1:q"]
 WRITTEN = {
     "Action": ["s3:GetObject", "s3:*", "s3:Get*", "*", "sqs:?", "s3:Put?bject"],
-    "Resource": ["*", "arn:aws:s3:::b", "arn:aws:s3:::b/*", "arn:aws:s3:::?*/x*", "arn:aws:s*:*:*:q",
-                 "arn:aws:*3:*", "arn:aws:s3:::${aws:username}/*"],
+    "Resource": ["*", "arn:aws:s3:::b", "arn:aws:s3:::b/*", "arn:aws:s3:::?*/x*", "arn:aws:*3:*",
+                 "arn:aws:s*:*:*:q", "arn:aws:s3:::${aws:username}/*"],
 }  # fmt: skip
 CONDITIONS = [
     {},
@@ -131,6 +131,7 @@ def tokens(sub, **more):
 
 
 OFFICE, PART = ({"IpAddress": {"aws:SourceIp": f"10.0.0.0/{n}"}} for n in (8, 16))
+AWAY = {"aws:SourceIp": "10.0.0.0/8"}
 APP = "system:serviceaccount:dev:app"
 
 
@@ -150,6 +151,7 @@ APP = "system:serviceaccount:dev:app"
         (tokens(APP, **OFFICE), tokens(APP, **OFFICE), []),
         (tokens(APP, **OFFICE), tokens(f"{APP}-b", **OFFICE), ["gains", "loses"]),
         (tokens(APP, **OFFICE), tokens(APP, **PART), ["undecided"]),
+        (tokens(APP, NotIpAddress=AWAY), tokens(APP, NotIpAddressIfExists=AWAY), []),
         (tokens("x"), tokens("y"), []),
     ],
 )  # fmt: skip
