@@ -1,4 +1,4 @@
-"""Who gains and who loses access by a change of a trust policy, or of permissions. Pure."""
+"""Gains and losses of access by a change of a trust policy, or of permissions. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
@@ -22,7 +22,7 @@ from irsa.identity.policy_json import Json
 
 
 class Effect(Enum):
-    """What a change does to callers."""
+    """Effects of a change on callers."""
 
     GAINS = "gains"
     MAY_GAIN = "may gain"
@@ -153,7 +153,7 @@ class _Met(NamedTuple):
 
     allow: bool
     open: frozenset[Condition | Names]
-    """What decides whether it applies: conditions, and a resource with a variable."""
+    """Conditions, and a resource with a variable, that decide whether it applies."""
 
 
 def _meeting(statements: Sequence[CompiledStatement], request: Request) -> set[_Met]:

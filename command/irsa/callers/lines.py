@@ -29,7 +29,7 @@ from irsa.identity.policy_json import UNKNOWN_OUTPUT, Json
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Callers whom one statement allows."""
+    """Callers that one statement allows."""
 
     who: str
     conditions: tuple[str, ...]
@@ -262,7 +262,7 @@ def _of_statement(
 
 
 def _passed_by_all(listed: Sequence[Kind]) -> str:
-    """What all of them pass on to their sessions, in words."""
+    """Return the things that all of them pass on to their sessions, in words."""
 
     def passes(kind: Kind, start: str) -> bool:
         names = [each for each in kind.groups if each.startswith(start)]
@@ -274,7 +274,7 @@ def _passed_by_all(listed: Sequence[Kind]) -> str:
 
 
 def _entries(way: Way, fact: Fact, statement: CompiledStatement) -> Iterator[_Option]:
-    """What a Principal element names of an account's users or roles, or one session."""
+    """Yield the users or roles of an account, or the session, that a Principal element names."""
     element = statement.principal
     listed = element.entries.get("AWS", ()) if element else ()
     if element and element.negated:

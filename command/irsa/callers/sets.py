@@ -115,7 +115,7 @@ class Group(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """Callers by one way whom each document answers alike."""
+    """Callers by one way with one answer in each document."""
 
     groups: Mapping[str, Group]
     """By the names of facts."""

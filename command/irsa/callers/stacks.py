@@ -1,4 +1,4 @@
-"""Who gains and who loses access by a change of a stack. Pure."""
+"""Gains and losses of access by a change of a stack. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -19,13 +19,13 @@ ClientIds = Mapping[str, tuple[str, ...]]
 
 
 class RoleChange(NamedTuple):
-    """What a change does to one role."""
+    """Effects of a change on one role."""
 
     role: str
     """Its ARN, or its name while that is not known."""
     callers: Sequence[Change] = ()
     calls: Sequence[Change] = ()
-    """What its own permissions allow."""
+    """Calls that its own permissions allow."""
     undecided: Sequence[str] = ()
     """Reasons why it is not all known."""
 

@@ -113,10 +113,10 @@ def principals(account: str, partition: str, kind: str) -> Language:
 
 
 class Carrier(NamedTuple):
-    """How a condition key carries a fact."""
+    """Form in which a condition key carries a fact."""
 
     before: Linear = ()
-    """What stands before the key's value in the fact's."""
+    """Text before the key's value in the fact's."""
     after: Linear = ()
     read: Callable[[str], str] = str
     """The key's value, from the fact's."""
@@ -175,7 +175,7 @@ class Way:
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of a role beside its documents."""
+    """Facts of a role beside its documents."""
 
     account: str = ""
     """Its account; empty while it is not known."""
@@ -191,7 +191,7 @@ NOTHING_KNOWN = Known()
 
 
 class Asked(NamedTuple):
-    """What statements ask of callers."""
+    """Demands of statements on callers."""
 
     conditions: Sequence[Condition] = ()
     passing: frozenset[str] = frozenset()
@@ -231,7 +231,7 @@ def ways(statements: Sequence[CompiledStatement], known: Known) -> Iterator[Way]
         return {one for each in of for one in each.entries.get(kind, ())} - {"*"}
 
     def about(kind: str, names: Callable[[str], bool]) -> Asked:
-        """What the statements that may be about callers of a kind ask for."""
+        """Return the demands of statements that may be about callers of a kind."""
         return asked_by(
             each
             for each in statements

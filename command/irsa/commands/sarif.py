@@ -20,10 +20,10 @@ class Result(NamedTuple):
     level: str
     """``error``, ``warning`` or ``note``."""
     title: str
-    """What it is about."""
+    """Subject of the result."""
     text: str
     found: str
-    """What makes it the same result in the next run, with the title."""
+    """Text that makes it the same result in the next run, with the title."""
 
 
 def report(

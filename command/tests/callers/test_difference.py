@@ -1,4 +1,4 @@
-"""Who gains and who loses: against brute force, and by examples."""
+"""Gains and losses of access: against brute force, and by examples."""
 
 import os
 import re
@@ -35,7 +35,7 @@ def fits(pattern, value):
 
 
 def is_named(line, caller):
-    """Whether a line is about a caller, by the patterns of its identity alone."""
+    """Return whether a line is about a caller, by the patterns of its identity alone."""
     if line.who.startswith("everyone"):
         return True
     pairs = zip(line.patterns, caller.identity, strict=False)
