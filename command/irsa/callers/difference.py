@@ -1,6 +1,7 @@
 """Gains and losses of access by a change of a trust policy, or of permissions. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from enum import Enum
 from itertools import product
 from typing import NamedTuple
@@ -8,7 +9,7 @@ from typing import NamedTuple
 from irsa.callers.classes import RUN, Linear, Unbounded, classes, glob, joined, resource_glob, text
 from irsa.callers.lines import Line, applies, lines, once, widest, words
 from irsa.callers.sets import Document, Kind, Undecided, canonical, kinds
-from irsa.callers.ways import NOTHING_KNOWN, Known, some
+from irsa.callers.ways import NOTHING_KNOWN, ClientIds, Known, some
 from irsa.decide.condition_keys import Request
 from irsa.decide.document import Condition
 from irsa.decide.document import Kind as Type
@@ -54,15 +55,30 @@ _SURE = {Effect.MAY_GAIN: (Effect.GAINS,), Effect.MAY_LOSE: (Effect.LOSES,)}
 _NOTHING = Policy("trust policy", ())
 
 
-def trust_changes(old: Json | None, new: Json | None, known: Known = NOTHING_KNOWN) -> list[Change]:
+def trust_changes(
+    old: Json | None,
+    new: Json | None,
+    known: Known = NOTHING_KNOWN,
+    earlier: ClientIds | None = None,
+) -> list[Change]:
     """Compare two trust policies of one role, None where it does not exist.
+
+    ``earlier`` are the client ids of OIDC providers before the change, if others than now.
 
     Raises `Undecided` for too many patterns, `irsa.decide.document.DocumentError` for what IAM does
     not store.
     """
-    documents = [Document(compile_trust_policy(e) if e else _NOTHING) for e in (old, new)]
+    before = known.client_ids if earlier is None else earlier
+    documents = [
+        Document(compile_trust_policy(each) if each else _NOTHING, client_ids=ids)
+        for each, ids in ((old, before), (new, known.client_ids))
+    ]
+    everything = {
+        arn: tuple(dict.fromkeys((*before.get(arn, ()), *known.client_ids.get(arn, ()))))
+        for arn in (*before, *known.client_ids)
+    }
     found: list[Change] = []
-    for way, listed in kinds(documents, known):
+    for way, listed in kinds(documents, replace(known, client_ids=everything)):
         for effect in Effect:
             own = [each for each in listed if _effect(each) is effect]
             found += [_by_account(effect, e) for e in lines(way, own, int(effect in _OF_NEW))]

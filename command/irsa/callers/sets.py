@@ -5,7 +5,7 @@ not know) is an atom: not known, or, where two documents have it, the same in bo
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations, product
 from math import prod
@@ -27,7 +27,7 @@ from irsa.callers.ways import SAME, Call, Carrier, Fact, Known, Language, Way, w
 from irsa.decide.condition_keys import Request
 from irsa.decide.conditions import Test, compile_test
 from irsa.decide.document import Condition
-from irsa.decide.evaluate import StepAnswer
+from irsa.decide.evaluate import StepAnswer, refused
 from irsa.decide.operators import FOR_ALL, FOR_ANY, read_operator
 from irsa.decide.patterns import Key, Lookup, Value, variable_keys
 from irsa.decide.policies import Side
@@ -35,6 +35,8 @@ from irsa.decide.simulate import simulate
 from irsa.decide.statements import CompiledStatement, Policy
 from irsa.decide.steps import Scenario
 from irsa.decide.truth import Truth, Verdict
+from irsa.identity.errors import invalid_token
+from irsa.identity.token import WRONG_AUDIENCE
 
 KINDS = 4_096
 """Bound of the kinds of callers by one way."""
@@ -55,6 +57,8 @@ class Document(NamedTuple):
     """The role's ARN, where the caller's own policies are asked."""
     keys: Mapping[str, Value] = {}
     """Condition keys that are known."""
+    client_ids: Mapping[str, tuple[str, ...]] = {}
+    """Those of OIDC providers, by ARN, at the time of the document."""
 
     @property
     def statements(self) -> Iterator[CompiledStatement]:
@@ -82,6 +86,12 @@ class Document(NamedTuple):
         identity = self.identity and [*map(among, self.identity)]
         boundary = self.boundary and among(self.boundary)
         return self._replace(trust=among(self.trust), identity=identity, boundary=boundary)
+
+    def takes(self, provider: str, audience: Value | None) -> bool:
+        """Return whether STS takes a token's audiences, as far as client ids are known."""
+        ids = self.client_ids.get(provider)
+        texts = [audience] if isinstance(audience, str) else audience
+        return not ids or not isinstance(texts, list | tuple) or not {*ids}.isdisjoint(texts)
 
     def asked_of(self, step: Call, taken: Mapping[str, Value]) -> StepAnswer:
         """The evaluator's answer to a call; ``taken`` are the values of atoms."""
@@ -215,6 +225,9 @@ def kinds_of(way: Way, documents: Sequence[Document]) -> list[Kind]:
         value = Key.UNKNOWN if key in carried or key in _OPEN else sample.value(key)
         return value if isinstance(value, str) else None
 
+    def taken_by(fact: Fact, value: Value) -> tuple[bool, ...]:
+        return tuple(fact.name != "aud" or each.takes(way.principal, value) for each in documents)
+
     patterns = {
         each: linear(each, carried[each.key.lower()][1], fixed)
         for each in conditions
@@ -222,7 +235,7 @@ def kinds_of(way: Way, documents: Sequence[Document]) -> list[Kind]:
     }
     tests = [compile_test(each) for each in conditions if patterns.get(each) is not None]
     try:
-        groups = [_groups(fact, tests, patterns, sample.value) for fact in way.facts]
+        groups = [_groups(fact, tests, patterns, sample.value, taken_by) for fact in way.facts]
     except Unbounded:
         raise Undecided(f"the callers by {way.principal}: their patterns together") from None
     atoms = {
@@ -251,8 +264,15 @@ def kinds_of(way: Way, documents: Sequence[Document]) -> list[Kind]:
         taken |= {_name(each): value for each, value in zip(shared, held, strict=True)}
         for chosen in product(*groups):
             named = {fact.name: group for fact, group in zip(way.facts, chosen, strict=True)}
-            step = way.call({name: group.value for name, group in named.items()})
-            found.append(Kind(named, tuple(each.asked_of(step, taken) for each in asked)))
+            values = {name: group.value for name, group in named.items()}
+            step = way.call(values)
+            answers = (
+                each.asked_of(step, taken)
+                if each.takes(way.principal, values.get("aud"))
+                else _REFUSED
+                for each in asked
+            )
+            found.append(Kind(named, tuple(answers)))
     return found
 
 
@@ -310,6 +330,7 @@ def _groups(
     tests: Sequence[Test],
     patterns: Mapping[Condition, Sequence[Linear] | None],
     others: Lookup,
+    taken_by: Callable[[Fact, Value], tuple[bool, ...]],
 ) -> list[Group]:
     own = [each for each in tests if each.condition.key.lower() in fact.keys]
     apart = fact.apart or ()
@@ -331,7 +352,7 @@ def _groups(
         truths = tuple(
             e.holds(lambda key, c=carried: c[key] if key in c else others(key)) for e in own
         )
-        kind = truths, value is Key.ABSENT, fits.intersection(apart)
+        kind = truths, value is Key.ABSENT, fits.intersection(apart), taken_by(fact, value)
         alike.setdefault(kind, []).append((value, fits))
     return [Group(tuple(sorted(each, key=lambda one: len(str(one[0]))))) for each in alike.values()]
 
@@ -357,3 +378,4 @@ _OPEN = ("aws:userid",)
 _BY_TAGS = ("aws:tagkeys", "sts:transitivetagkeys")
 """Keys that the facts of tags carry together."""
 _NONE = Policy("", ())
+_REFUSED = refused(invalid_token(WRONG_AUDIENCE), "STS refuses the token")

@@ -8,14 +8,13 @@ from irsa.callers.difference import Change, Effect, permission_changes, trust_ch
 from irsa.callers.lines import Line, callers_of
 from irsa.callers.members import who_may
 from irsa.callers.sets import Undecided
-from irsa.callers.ways import Known
+from irsa.callers.ways import ClientIds, Known
 from irsa.decide.document import statements_of
 from irsa.identity.arns import account_named_by, account_of, name_of
 from irsa.observe.facts import Role, Unread
 from irsa.observe.pulumi import LATER, StackResources, StackRole
 
 GAINING = (Effect.GAINS, Effect.MAY_GAIN)
-ClientIds = Mapping[str, tuple[str, ...]]
 
 
 class RoleChange(NamedTuple):
@@ -36,9 +35,9 @@ Pair = tuple[StackRole | None, StackRole | None]
 
 def stack_changes(old: StackResources, new: StackResources) -> list[RoleChange]:
     """Compare the roles of a stack, and follow those that may assume others of them."""
-    ids = {each.arn: each.client_ids for each in (*old.providers, *new.providers)}
+    ids = [{each.arn: each.client_ids for each in stack.providers} for stack in (old, new)]
     pairs = [*_pairs(old.roles, new.roles)]
-    found = {_label(pair): _of_role(pair, ids) for pair in pairs}
+    found = {_label(pair): _of_role(pair, *ids) for pair in pairs}
     associations = {False: {*old.associations}, True: {*new.associations}}
     for is_new, effect in ((True, Effect.GAINS), (False, Effect.LOSES)):
         for each in associations[is_new] - associations[not is_new]:
@@ -74,9 +73,9 @@ def _pairs(old: Sequence[StackRole], new: Sequence[StackRole]) -> Iterator[Pair]
     yield from ((each, None) for each in left.values())
 
 
-def _of_role(pair: Pair, ids: ClientIds) -> RoleChange:
+def _of_role(pair: Pair, earlier: ClientIds, ids: ClientIds) -> RoleChange:
     own = RoleChange(_label(pair))
-    if pair[0] == pair[1]:
+    if pair[0] == pair[1] and earlier == ids:
         return own
     trusts = [each and each.trust_policy for each in pair]
     hidden = next((each for each in trusts if isinstance(each, str)), "")
@@ -84,7 +83,7 @@ def _of_role(pair: Pair, ids: ClientIds) -> RoleChange:
     known = Known(account_of(own.role), ids)
     try:
         before, after = (None if isinstance(each, str) else each for each in trusts)
-        callers = [] if hidden else trust_changes(before, after, known)
+        callers = [] if hidden else trust_changes(before, after, known, earlier)
     except (ValueError, Undecided) as error:
         callers, undecided = [], [*undecided, f"the trust policy: {error}"]
     calls: list[Change] = []

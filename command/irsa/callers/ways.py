@@ -39,6 +39,8 @@ from irsa.rules.tokens import is_kubernetes
 Facts = Mapping[str, Value]
 """The values of a caller's facts, by name."""
 Call = AssumeRole | AssumeRoleWithWebIdentity
+ClientIds = Mapping[str, tuple[str, ...]]
+"""The client ids of OIDC providers, by ARN."""
 
 
 def some(characters: str, *, many: bool = False) -> Place:
@@ -179,7 +181,7 @@ class Known:
 
     account: str = ""
     """Its account; empty while it is not known."""
-    client_ids: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    client_ids: ClientIds = field(default_factory=dict[str, tuple[str, ...]])
     """The client ids of registered OIDC providers, by ARN."""
     every_provider: bool = False
     """True if no other provider is registered in the account."""

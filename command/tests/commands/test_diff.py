@@ -63,6 +63,11 @@ def association(name):
     )
 
 
+def provider(*ids):
+    kind = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
+    return resource(kind, "provider", arn=PROVIDER_ARN, clientIdLists=list(ids))
+
+
 def state(*resources):
     return {"deployment": {"resources": list(resources)}}
 
@@ -88,6 +93,9 @@ def diff(tmp_path, capsys):
     return run
 
 
+ANY_AUDIENCE = by_token(APP)
+del ANY_AUDIENCE["Statement"][0]["Condition"]["StringEquals"][f"{ISSUER}:aud"]
+OPEN = role(A, ANY_AUDIENCE)
 CLUSTER, IF = f"of the cluster {ISSUER}", "if aud StringEquals sts.amazonaws.com"
 PODS = f"{CLUSTER} {IF}"
 CHAIN = [role(A, by_token(APP)), role(B, by_arn(A)), role(C, by_arn(B))]
@@ -113,6 +121,8 @@ MAY = [policy("to-b", "a", allow("sts:AssumeRole", B)), policy("to-c", "b", allo
          ["+ gains     service account dev/app by the association"]),
         (preview(role(A, by_token(APP)), role(A, by_token(ALL))), None, 1,
          [f"role {A}", "+ gains     service accounts dev/app*"]),
+        (state(OPEN, provider("a")), state(OPEN, provider("a", "b")), 1,
+         [f"+ gains     service account dev/app {CLUSTER}"]),
         # Through others: all who come to role A come to B and C.
         (state(*CHAIN, MAY[1]), state(*CHAIN, *MAY), 1,
          [f"role {B}", f"+ gains     service account dev/app {CLUSTER} through {A} {IF}",
