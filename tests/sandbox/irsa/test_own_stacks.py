@@ -213,11 +213,18 @@ def test_a_dangerous_trust_policy_is_refused_before_its_role_exists(stacks, tmp_
     assert done.code == 1
     [found] = done.json
     assert (found["rule"], found["subject"]) == ("everyone", f"role {role_arn(ACCOUNT_A, 'open')}")
-    # What was accepted passes, of the state as well.
-    accepted.write_text(done.out)
-    assert stacks.world.irsa("audit", "--stack", str(file), "--since", str(accepted)).code == 0
+    compared = stacks.world.irsa("diff", str(file))
+    assert (compared.code, "+ gains     everyone" in compared.out) == (1, True)
+    # What was accepted passes until its date, of the state as well.
+    accepted.write_text(json.dumps([{**found, "owner": "team-a", "until": "2999-12-31"}]))
+    assert stacks.world.irsa("audit", "--stack", str(file), "--baseline", str(accepted)).code == 0
     stack.up()
     state = exported(stack, tmp_path)
-    assert stacks.world.irsa("audit", "--stack", state, "--since", str(accepted)).code == 0
+    assert stacks.world.irsa("audit", "--stack", state, "--baseline", str(accepted)).code == 0
     assert stacks.world.irsa("audit", "--stack", state).code == 1
+    # The preview of a change is compared with the state that it starts from.
+    statement["Principal"] = {"AWS": role_arn(ACCOUNT_A, NAME)}
+    file.write_text(preview(stack, *PREVIEW))
+    compared = stacks.world.irsa("diff", str(file))
+    assert (compared.code, "- loses     everyone" in compared.out) == (0, True)
     stack.destroy()
