@@ -154,4 +154,4 @@ def test_the_workflows_commands_of_ours_exist():
     assert found
     for name, *options in found:
         parser = import_module(COMMANDS[name].module).parser()
-        parser.parse_args([*takewhile(lambda word: word not in (">", "||"), options)])
+        parser.parse_args([*takewhile(lambda word: word not in (">", ">>", "||"), options)])
