@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from irsa.access import WITHOUT_MFA, called_by
 from irsa.callers.sets import Document, Undecided, kinds_of
-from irsa.callers.ways import SAME, Fact, asked_by, calls_of
+from irsa.callers.ways import SAME, Fact, asked_by, calls_of, only
 from irsa.decide.patterns import Value
 from irsa.decide.principals import Caller, caller_from_arn, session_of
 from irsa.decide.statements import Policy
@@ -84,7 +84,7 @@ def _verdicts(
         if isinstance(principal, Role):
             keys |= WITHOUT_MFA
         document = Document(trust, step.identity, step.boundary, None, role.arn, keys)
-        fact = Fact("principal", (principal.arn,), {"aws:principalarn": SAME}, identity=True)
+        fact = Fact("principal", only(principal.arn), {"aws:principalarn": SAME}, identity=True)
         way = calls_of(principal.arn, fact, asked_by(document.statements), caller, tags)
         answers = [kind.answers[0] for kind in kinds_of(way, [document])]
     except (ValueError, Undecided) as error:

@@ -12,18 +12,15 @@ from math import prod
 from typing import NamedTuple
 
 from irsa.callers.classes import (
-    Class,
     Fixed,
     Linear,
     Unbounded,
     arn_glob,
-    classes,
     glob,
     joined,
-    text,
     unfixed,
 )
-from irsa.callers.ways import SAME, Call, Carrier, Fact, Known, Language, Way, ways
+from irsa.callers.ways import SAME, Call, Carrier, Fact, Known, Way, ways
 from irsa.decide.condition_keys import Request
 from irsa.decide.conditions import Test, compile_test
 from irsa.decide.document import Condition
@@ -205,11 +202,7 @@ def _guess(way: Way, statement: CompiledStatement) -> Call:
             if fact.keys.get(key) == SAME
         ]
         for one in (*texts, *(entries if fact.apart is not None else ())):
-            if (
-                fact.language.has(one)
-                if isinstance(fact.language, Language)
-                else one in fact.language
-            ):
+            if fact.language.has(one):
                 values[fact.name] = one
     return way.call(values)
 
@@ -238,21 +231,19 @@ def kinds_of(way: Way, documents: Sequence[Document]) -> list[Kind]:
         groups = [_groups(fact, tests, patterns, sample.value, taken_by) for fact in way.facts]
     except Unbounded:
         raise Undecided(f"the callers by {way.principal}: their patterns together") from None
-    atoms = {
-        each: _Atom(each)
+    hidden = {each for each, own in patterns.items() if own is None}
+    hidden |= {
+        each
         for each in conditions
-        if (
-            patterns[each] is None
-            if each in patterns
-            else (way.open or _is_open(each, sample, fixed))
-        )
+        if each not in patterns and (way.open or _is_open(each, sample, fixed))
     }
+    atoms = {each: _Atom(each) for each in conditions if each in hidden}
     # What stands in one document alone may be so or not, and so may what depends on one key.
     both = set[Condition].intersection(*({canonical(each) for each in own} for own in listed))
     forms = {canonical(each) for each in atoms}
     shared = [
         each
-        for each in forms & both
+        for each in sorted(forms & both)
         if len(documents) > 1 and sum(other.key == each.key for other in forms) == 1
     ]
     if prod(map(len, groups)) << len(shared) > KINDS:
@@ -277,7 +268,7 @@ def kinds_of(way: Way, documents: Sequence[Document]) -> list[Kind]:
 
 
 def _sample_values(way: Way) -> dict[str, Value]:
-    found = {fact.name: next(_classes(fact.language, ()), None) for fact in way.facts}
+    found = {fact.name: next(fact.language.classes(), None) for fact in way.facts}
     return {name: each.value if each else Key.ABSENT for name, each in found.items()}
 
 
@@ -335,7 +326,7 @@ def _groups(
     own = [each for each in tests if each.condition.key.lower() in fact.keys]
     apart = fact.apart or ()
     listed = (each for test in own for each in patterns[test.condition] or ())
-    found = [*_classes(fact.language, tuple(dict.fromkeys([*apart, *listed])))]
+    found = [*fact.language.classes(tuple(dict.fromkeys([*apart, *listed])))]
     values: list[Member] = [(each.value, each.fits) for each in found]
     sets = [
         read_operator(e.condition.operator).set_operator for e in own if e.condition.base != "null"
@@ -355,16 +346,6 @@ def _groups(
         kind = truths, value is Key.ABSENT, fits.intersection(apart), taken_by(fact, value)
         alike.setdefault(kind, []).append((value, fits))
     return [Group(tuple(sorted(each, key=lambda one: len(str(one[0]))))) for each in alike.values()]
-
-
-def _classes(language: Language | tuple[str, ...], patterns: tuple[Linear, ...]) -> Iterator[Class]:
-    if isinstance(language, Language):
-        yield from (e for e in classes(language.linear, patterns) if language.has(e.value))
-    else:
-        for each in language:
-            yield next(
-                one for one in classes((text(each),), (text(each), *patterns)) if one.value == each
-            )
 
 
 def _carried(carrier: Carrier, value: Value) -> Value:

@@ -40,7 +40,8 @@ def stack_changes(old: StackResources, new: StackResources) -> list[RoleChange]:
     found = {_label(pair): _of_role(pair, *ids) for pair in pairs}
     associations = {False: {*old.associations}, True: {*new.associations}}
     for is_new, effect in ((True, Effect.GAINS), (False, Effect.LOSES)):
-        for each in associations[is_new] - associations[not is_new]:
+        changed = associations[is_new] - associations[not is_new]
+        for each in sorted(changed, key=lambda each: each.arn):
             who = f"service account {'/'.join(each.account)} by the association {each.arn}"
             own = found.get(each.role_arn, RoleChange(each.role_arn))
             change = Change(effect, Line(who, (), 0, {}))
@@ -172,7 +173,7 @@ def _pairs_of(
 ) -> Iterator[tuple[Role, Role]]:
     """Yield two roles, of which the first is named by the second's trust policy, and one of which
     is among ``some``."""
-    own = [roles[each] for each in some & roles.keys()]
+    own = [roles[each] for each in sorted(some & roles.keys())]
     for label, named in names.items():
         for middle in (roles.values() if label in some else own) if named else ():
             if middle.arn != label and not named.isdisjoint((middle.arn, middle.account, "*")):

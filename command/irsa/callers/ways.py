@@ -9,7 +9,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from irsa.callers.classes import ONE, RUN, Linear, Place, classes, fits, glob, joined, text
+from irsa.callers.classes import (
+    ONE,
+    RUN,
+    Class,
+    Linear,
+    Place,
+    classes,
+    fits,
+    glob,
+    joined,
+    text,
+)
 from irsa.decide.association import call_keys
 from irsa.decide.assume import SET_SOURCE_IDENTITY, TAG_SESSION
 from irsa.decide.condition_keys import claim_keys
@@ -22,7 +33,6 @@ from irsa.decide.web_identity import BUILT_IN
 from irsa.identity.arns import (
     account_named_by,
     account_of,
-    is_account_id,
     issuer_of_principal,
     kind_of,
     name_of,
@@ -74,13 +84,30 @@ class Language(NamedTuple):
     """Their greatest length; 0 for none."""
     kubernetes: bool = False
     """True for subjects of service accounts, of which the patterns leave a part open."""
+    values: tuple[str, ...] | None = None
+    """The values one by one, where they are known."""
 
     def has(self, value: str) -> bool:
         """Return whether a value is one of them."""
+        if self.values is not None:
+            return value in self.values
         if self.kubernetes and parse_subject(value) is None:
             return False
         short = len(value) <= (self.most or len(value)) and "//" not in value.partition(":role/")[2]
         return short and any(fits(each, value) for each in self.linear)
+
+    def classes(self, patterns: tuple[Linear, ...] = ()) -> Iterator[Class]:
+        """Yield the classes of its values; raises `irsa.callers.classes.Unbounded`."""
+        if self.values is None:
+            yield from (each for each in classes(self.linear, patterns) if self.has(each.value))
+        for value in self.values or ():
+            own = text(value)
+            yield next(e for e in classes((own,), (own, *patterns)) if e.value == value)
+
+
+def only(*values: str) -> Language:
+    """The language of some values."""
+    return Language((), values=values)
 
 
 SOME_TEXT = Language(((ONE, RUN),))
@@ -145,8 +172,7 @@ class Fact(NamedTuple):
     """A fact of a caller."""
 
     name: str
-    language: Language | tuple[str, ...]
-    """Its values, by a language or one by one."""
+    language: Language
     keys: Mapping[str, Carrier] = {}
     """The condition keys, in lower case, that carry it."""
     optional: bool = False
@@ -259,7 +285,7 @@ def ways(statements: Sequence[CompiledStatement], known: Known) -> Iterator[Way]
         yield from _principals(account, entries, own)
         for entry in sorted(entries):
             if kind_of(entry) == "assumed-role" and account_of(entry) == account:
-                fact = Fact("principal", (entry,), identity=True, apart=(text(entry),))
+                fact = Fact("principal", only(entry), identity=True, apart=(text(entry),))
                 yield calls_of(entry, fact, own, caller_from_arn)
 
 
@@ -286,21 +312,12 @@ def _accounts(
     if not everyone:
         return found
     found |= {known.account} - {""}
-    patterns = [
-        glob(value, wildcards=True, variables=each.variables)
-        for each in conditions
-        if each.key.lower() == "aws:principalaccount"
-        for value in each.values
-    ]
-    named = (
-        parse_arn(value)
-        for each in conditions
-        if each.key.lower() == "aws:principalarn"
-        for value in each.values
-    )
-    patterns += [text(arn.account) for arn in named if arn and is_account_id(arn.account)]
-    patterns += [text(each) for each in found]
-    return {each.value for each in classes(ACCOUNTS.linear, tuple(filter(None, patterns)))}
+    values = [(each.key.lower(), value) for each in conditions for value in each.values]
+    written = [value for key, value in values if key == "aws:principalaccount"]
+    arns = (parse_arn(value) for key, value in values if key == "aws:principalarn")
+    written += [arn.account for arn in arns if arn]
+    patterns = [glob(each, wildcards=True, variables=True) for each in (*written, *found)]
+    return {each.value for each in ACCOUNTS.classes(tuple(filter(None, patterns)))}
 
 
 def _tokens(provider: str, asked: Asked, known: Known) -> Iterator[Way]:
@@ -316,7 +333,12 @@ def _tokens(provider: str, asked: Asked, known: Known) -> Iterator[Way]:
     ids = known.client_ids.get(provider)
     facts = [
         Fact("sub", SUBJECTS if kubernetes else SOME_TEXT, {f"{prefix}sub": SAME}, identity=True),
-        Fact("aud", ids or SOME_TEXT, {f"{prefix}aud": SAME, f"{prefix}oaud": SAME}, several=True),
+        Fact(
+            "aud",
+            only(*ids) if ids else SOME_TEXT,
+            {f"{prefix}aud": SAME, f"{prefix}oaud": SAME},
+            several=True,
+        ),
         _SESSION_NAME,
     ]
     claims = [] if kubernetes else ["amr", "email", *claim_keys(issuer)]
@@ -371,7 +393,7 @@ _SOURCE_IDENTITY = Fact(
 )
 _EXTERNAL_ID = Fact("external id", EXTERNAL_IDS, {"sts:externalid": SAME}, optional=True)
 _NAMING_TAGS = ("aws:tagkeys", "sts:transitivetagkeys")
-_TRANSITIVE = Fact("transitive tags", ("all",), optional=True)
+_TRANSITIVE = Fact("transitive tags", only("all"), optional=True)
 _TAG = "aws:requesttag/"
 
 
@@ -384,7 +406,7 @@ def _passed(asked: Asked) -> list[Fact]:
     naming = [each for each in asked.conditions if each.key.lower() in _NAMING_TAGS]
     patterns = [glob(v, wildcards=True, variables=e.variables) for e in naming for v in e.values]
     if naming or (TAG_SESSION in asked.passing and not names):
-        for each in classes(TAG_NAMES.linear, tuple(filter(None, patterns))):
+        for each in TAG_NAMES.classes(tuple(filter(None, patterns))):
             names.setdefault(each.value.lower(), each.value)
     facts = [
         Fact(f"tag {name}", TAG_VALUES, {f"{_TAG}{lower}": SAME}, optional=True)
@@ -506,7 +528,7 @@ def calls_of(
     for key in keys:
         if key.startswith("aws:principaltag/"):
             value = None if known is None else known.get(key.partition("/")[2])
-            values = TAG_VALUES if known is None else () if value is None else (value,)
+            values = TAG_VALUES if known is None else only(*([] if value is None else [value]))
             name = f"its tag {keys[key].partition('/')[2]}"
             own.append(Fact(name, values, {key: SAME}, optional=value is None))
     if "aws:principalorgid" in keys:
