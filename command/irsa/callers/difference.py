@@ -1,19 +1,22 @@
 """Gains and losses of access by a change of a trust policy, or of permissions. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
 from itertools import product
+from math import prod
 from typing import NamedTuple
 
 from irsa.callers.classes import RUN, Linear, Unbounded, classes, glob, joined, resource_glob, text
 from irsa.callers.lines import Line, applies, lines, once, widest, words
-from irsa.callers.sets import Document, Kind, Undecided, canonical, kinds
-from irsa.callers.ways import NOTHING_KNOWN, ClientIds, Known, some
+from irsa.callers.sets import Document, Kind, Undecided, canonical, kinds, linear
+from irsa.callers.ways import NOTHING_KNOWN, SAME, TEXT, ClientIds, Known, some
 from irsa.decide.condition_keys import Request
+from irsa.decide.conditions import compile_test
 from irsa.decide.document import Condition
 from irsa.decide.document import Kind as Type
 from irsa.decide.evaluate import StepAnswer
+from irsa.decide.patterns import Key, Value
 from irsa.decide.principals import session_of
 from irsa.decide.statements import CompiledStatement, Names, Policy, compile_policy
 from irsa.decide.trust_policy import compile_trust_policy
@@ -40,7 +43,7 @@ class Change(NamedTuple):
 
 
 ALLOW, DENY, UNKNOWN = Verdict.ALLOW, Verdict.DENY, Verdict.UNKNOWN
-_EFFECTS = {
+EFFECTS = {
     (DENY, ALLOW): Effect.GAINS,
     (DENY, UNKNOWN): Effect.MAY_GAIN,
     (UNKNOWN, ALLOW): Effect.MAY_GAIN,
@@ -52,6 +55,7 @@ _EFFECTS = {
 """By the answers of the old document and of the new one."""
 _OF_NEW = (Effect.GAINS, Effect.MAY_GAIN, Effect.UNDECIDED)
 _SURE = {Effect.MAY_GAIN: (Effect.GAINS,), Effect.MAY_LOSE: (Effect.LOSES,)}
+_UNSURE = {Effect.GAINS: Effect.MAY_GAIN, Effect.LOSES: Effect.MAY_LOSE}
 _NOTHING = Policy("trust policy", ())
 
 
@@ -81,7 +85,12 @@ def trust_changes(
     for way, listed in kinds(documents, replace(known, client_ids=everything)):
         for effect in Effect:
             own = [each for each in listed if _effect(each) is effect]
-            found += [_by_account(effect, e) for e in lines(way, own, int(effect in _OF_NEW))]
+            others = [each for each in listed if _effect(each) is not effect]
+            for line in lines(way, own, int(effect in _OF_NEW), others):
+                # Of a whole account, its own policies decide who of it may; of a service it is not
+                # known which keys it sends.
+                unsure = line.account or (way.open and line.conditions)
+                found.append(Change(_UNSURE.get(effect, effect) if unsure else effect, line))
     return _ordered(found)
 
 
@@ -97,7 +106,7 @@ def _ordered(found: Sequence[Change]) -> list[Change]:
 
 def _effect(kind: Kind) -> Effect | None:
     old, new = kind.answers
-    effect = _EFFECTS.get((old.verdict, new.verdict))
+    effect = EFFECTS.get((old.verdict, new.verdict))
     return None if effect is Effect.UNDECIDED and _met(old) == _met(new) else effect
 
 
@@ -109,13 +118,6 @@ def _met(answer: StepAnswer) -> list[object]:
         for place, each in enumerate(policy.statements if policy else ())
         if applies(place, answer)
     ]
-
-
-def _by_account(effect: Effect, line: Line) -> Change:
-    """Of a whole account, its own policies decide who of it may."""
-    if line.account:
-        effect = {Effect.GAINS: Effect.MAY_GAIN, Effect.LOSES: Effect.MAY_LOSE}.get(effect, effect)
-    return Change(effect, line)
 
 
 def permission_changes(
@@ -141,7 +143,8 @@ def permission_changes(
     found: dict[Effect, list[Request]] = {}
     for action, resource in product(actions, resources):
         request = Request(action, resource, caller, {})
-        for effect in _changed(*(_meeting(own, request) for own in compiled)):
+        old_met, new_met = (_meeting(own, request) for own in compiled)
+        for effect in _changed(old_met, new_met, request):
             found.setdefault(effect, []).append(request)
     changes = [
         Change(effect, line)
@@ -186,24 +189,46 @@ def _meeting(statements: Sequence[CompiledStatement], request: Request) -> set[_
     return found
 
 
-def _changed(old: set[_Met], new: set[_Met]) -> set[Effect]:
+def _changed(old: set[_Met], new: set[_Met], request: Request) -> set[Effect]:
     """The effects on one call of the statements that it meets."""
     if old == new:
         return set()
     before, after = (
         frozenset[Condition | Names]().union(*(e.open for e in met)) for met in (old, new)
     )
-    shared = [*before & after]
-    if len(shared) > _SHARED:
+    answered = list(_answered(before | after, request))
+    asked = {each for truths in answered for each in truths[0]}
+    shared = sorted((before & after) - asked, key=str)
+    if prod(map(len, answered)) << len(shared) > _WORLDS:
         return {Effect.UNDECIDED}
-    held = (
-        dict(zip(shared, each, strict=True)) for each in product((True, False), repeat=len(shared))
-    )
-    pairs = [(_verdict(old, each), _verdict(new, each)) for each in held]
-    found = {effect for each in pairs if (effect := _EFFECTS.get(each))}
+    found: set[Effect] = set()
+    for truths in product(*answered, *([{e: True}, {e: False}] for e in shared)):
+        held = {key: truth for each in truths for key, truth in each.items()}
+        effect = EFFECTS.get((_verdict(old, held), _verdict(new, held)))
+        found |= {effect} if effect else set()
     for sure, perhaps in ((Effect.GAINS, Effect.MAY_GAIN), (Effect.LOSES, Effect.MAY_LOSE)):
         found -= {perhaps} if sure in found else set()
     return found - {Effect.UNDECIDED} or found
+
+
+def _answered(
+    listed: Iterable[Condition | Names], request: Request
+) -> Iterator[list[dict[Condition | Names, Truth]]]:
+    """Yield for each key of texts how its conditions hold together, by the values it may have."""
+    by_key: dict[str, list[Condition]] = {}
+    for each in listed:
+        if isinstance(each, Condition):
+            by_key.setdefault(each.key, []).append(each)
+    for key, own in sorted(by_key.items()):
+        read = [linear(each, SAME) for each in own]
+        if None in read:
+            continue
+        patterns = tuple(dict.fromkeys(one for each in read for one in each or ()))
+        values: list[Value] = [each.value for each in TEXT.classes(patterns)]
+        values += [Key.ABSENT] * (request.value(key) is not Key.PRESENT)
+        tests = [compile_test(each) for each in own]
+        kinds = {tuple(e.holds(lambda _, v=value: v) for e in tests) for value in values}
+        yield [dict(zip(own, truths, strict=True)) for truths in sorted(kinds, key=str)]
 
 
 def _verdict(met: set[_Met], held: Mapping[Condition | Names, Truth]) -> Verdict:
@@ -246,8 +271,8 @@ def _options(element: Names | None) -> list[Names]:
 
 _CALLS = 20_000
 """Bound of the kinds of calls."""
-_SHARED = 8
-"""Conditions that both documents ask of one call, and that are tried together."""
+_WORLDS = 256
+"""Bound of the ways in which the conditions on one call may hold together."""
 _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 _RESOURCES = (text("*"), joined(text("arn:"), (RUN,)))
 _ACTIONS = (

@@ -11,6 +11,7 @@ from irsa.callers.ways import NOTHING_KNOWN, SAME, Fact, Known, Way
 from irsa.decide.conditions import Test
 from irsa.decide.document import Condition, Statement, statements_of
 from irsa.decide.evaluate import StepAnswer
+from irsa.decide.operators import read_operator
 from irsa.decide.patterns import Key, Value
 from irsa.decide.principals import UNIQUE_ID, Grant
 from irsa.decide.reasons import named
@@ -46,6 +47,8 @@ class Line:
     """True if patterns with wildcards say who they are."""
     patterns: tuple[str, ...] = ()
     """The pattern of each fact of identity; empty for any value."""
+    in_part: bool = False
+    """True if others that the statement is about, with the same patterns, are not meant."""
 
     @property
     def text(self) -> str:
@@ -97,6 +100,9 @@ def callers_of(trust_policy: Json, known: Known = NOTHING_KNOWN) -> Callers:
     undecided = ""
     if UNKNOWN_OUTPUT in str(trust_policy):
         undecided = "an output that is not known yet"
+    conditions = [condition for each in statements for condition in each.conditions]
+    if unknown := [e.operator for e in conditions if not read_operator(e.operator).known]:
+        undecided = f"there is no operator {unknown[0]!r}, and IAM refuses the policy"
     empty = () if found or undecided else shut_out(trust_policy, known)
     return Callers(found, denied, undecided, empty)
 
@@ -139,13 +145,11 @@ def _reason(policy: Policy, place: int, known: Known) -> str:
         listed[place] = statement._replace(conditions=tuple(conditions))
         return admits(policy._replace(statements=tuple(listed)), known)
 
-    for size, end in ((1, "which no caller meets"), (2, "which no caller meets at once")):
-        for dropped in combinations(tests, size):
-            if opens([each for each in tests if each not in dropped]):
-                parts = (
-                    f"{e.condition.text} is {' or '.join(e.condition.values)}" for e in dropped
-                )
-                return f"{' and '.join(parts)}, {end}"
+    for dropped in (each for size in (1, 2) for each in combinations(tests, size)):
+        if opens([each for each in tests if each not in dropped]):
+            parts = [f"{e.condition.text} is {_values_in(e.condition)}" for e in dropped]
+            beside = " beside the rest of the policy" if len(parts) == 1 and opens(dropped) else ""
+            return f"{' and '.join(parts)}, which no caller meets{beside}"
     if tests and opens(()):
         return "its conditions, which no caller meets at once"
     allowing = policy._replace(statements=tuple(e for e in policy.statements if e.allow))
@@ -179,15 +183,20 @@ def once(found: Iterable[Line]) -> Iterator[Line]:
     yield from by_text.values()
 
 
-def lines(way: Way, found: Sequence[Kind], number: int = 0) -> Iterator[Line]:
-    """Yield lines for kinds of callers by one way, from the statements of a document."""
+def lines(
+    way: Way, found: Sequence[Kind], number: int = 0, others: Sequence[Kind] = ()
+) -> Iterator[Line]:
+    """Yield lines for kinds of callers by one way, and not for others, from the statements of a
+    document."""
     mine: list[Line] = []
-    answers = [each.answers[number] for each in found]
-    policy = next((e.decision.policies.resource for e in answers if e.decision), None)
+    decided = (each.answers[number].decision for each in found)
+    policy = next((each.policies.resource for each in decided if each), None)
     for place, statement in enumerate(policy.statements if policy else ()):
-        own = [kind for kind, each in zip(found, answers, strict=True) if applies(place, each)]
+        own, rest = (
+            [e for e in listed if applies(place, e.answers[number])] for listed in (found, others)
+        )
         if statement.allow and own:
-            mine += _of_statement(way, statement, place + 1, own)
+            mine += _of_statement(way, statement, place + 1, own, rest)
     yield from widest(mine)
 
 
@@ -220,7 +229,11 @@ class _Option(NamedTuple):
 
 
 def _of_statement(
-    way: Way, statement: CompiledStatement, number: int, own: Sequence[Kind]
+    way: Way,
+    statement: CompiledStatement,
+    number: int,
+    own: Sequence[Kind],
+    rest: Sequence[Kind],
 ) -> Iterator[Line]:
     conditions = [test.condition for test in statement.conditions]
     identity = [fact for fact in way.facts if fact.identity]
@@ -258,6 +271,7 @@ def _of_statement(
                 tuple(frozenset(_values(own, f.name, wanted.get(f.name))) for f in identity),
                 any(place.others for each in wanted.values() for place in each),
                 tuple(each.text if each.pattern is not None else "" for each in chosen),
+                any(_witness(kind, wanted) for kind in rest),
             )
 
 
@@ -314,7 +328,14 @@ def _length(witness: Mapping[str, Value]) -> int:
 def words(condition: Condition, principal: str = "") -> str:
     """Return a condition in the policy's own words."""
     key = condition.key.removeprefix(f"{issuer_of_principal(principal)}:")  # said already
-    return f"{key} {condition.operator} {' or '.join(condition.values)}"
+    return f"{key} {condition.operator} {_values_in(condition)}"
+
+
+def _values_in(condition: Condition) -> str:
+    """The values in words; in quotes where their ends cannot be seen."""
+    return " or ".join(
+        each if each == each.strip() != "" else repr(each) for each in condition.values
+    )
 
 
 def _denial(statement: Statement) -> str:

@@ -5,7 +5,7 @@ not know) is an atom: not known, or, where two documents have it, the same in bo
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations, product
 from math import prod
@@ -20,7 +20,7 @@ from irsa.callers.classes import (
     joined,
     unfixed,
 )
-from irsa.callers.ways import SAME, Call, Carrier, Fact, Known, Way, ways
+from irsa.callers.ways import SAME, TEXT, Call, Carrier, Fact, Known, Way, carried, ways
 from irsa.decide.condition_keys import Request
 from irsa.decide.conditions import Test, compile_test
 from irsa.decide.document import Condition
@@ -211,20 +211,24 @@ def kinds_of(way: Way, documents: Sequence[Document]) -> list[Kind]:
     """Return the kinds of callers by one way; raises `Undecided`."""
     listed = [document.conditions for document in documents]
     conditions = dict.fromkeys(way.conditions)
-    carried = {key: (fact, carrier) for fact in way.facts for key, carrier in fact.keys.items()}
     sample = _sample(way, documents)
+    given = {*sample.given}
+    if all(each.only for each in documents):
+        # Of a caller who is known, a key of which nothing is known stays so.
+        way = replace(way, facts=(*way.facts, *_free(way, sample, conditions)))
+    carriers = {key: each for fact in way.facts for key, each in fact.keys.items()}
 
     def fixed(key: str) -> str | None:
-        value = Key.UNKNOWN if key in carried or key in _OPEN else sample.value(key)
+        value = Key.UNKNOWN if key in carriers or key in _OPEN else sample.value(key)
         return value if isinstance(value, str) else None
 
     def taken_by(fact: Fact, value: Value) -> tuple[bool, ...]:
         return tuple(fact.name != "aud" or each.takes(way.principal, value) for each in documents)
 
     patterns = {
-        each: linear(each, carried[each.key.lower()][1], fixed)
+        each: linear(each, carriers[each.key.lower()], fixed)
         for each in conditions
-        if each.key.lower() in carried
+        if each.key.lower() in carriers
     }
     tests = [compile_test(each) for each in conditions if patterns.get(each) is not None]
     try:
@@ -235,7 +239,8 @@ def kinds_of(way: Way, documents: Sequence[Document]) -> list[Kind]:
     hidden |= {
         each
         for each in conditions
-        if each not in patterns and (way.open or _is_open(each, sample, fixed))
+        if each not in patterns
+        and (_is_open(each, sample, fixed) or (way.open and each.key.lower() not in given))
     }
     atoms = {each: _Atom(each) for each in conditions if each in hidden}
     # What stands in one document alone may be so or not, and so may what depends on one key.
@@ -256,9 +261,10 @@ def kinds_of(way: Way, documents: Sequence[Document]) -> list[Kind]:
         for chosen in product(*groups):
             named = {fact.name: group for fact, group in zip(way.facts, chosen, strict=True)}
             values = {name: group.value for name, group in named.items()}
+            free = {n.removeprefix(FREE): v for n, v in values.items() if n.startswith(FREE)}
             step = way.call(values)
             answers = (
-                each.asked_of(step, taken)
+                each.asked_of(step, taken | free)
                 if each.takes(way.principal, values.get("aud"))
                 else _REFUSED
                 for each in asked
@@ -281,13 +287,31 @@ def _sample(way: Way, documents: Sequence[Document]) -> Request:
     return decision.request if decision else Request("", "", None, {})
 
 
+def _free(way: Way, sample: Request, conditions: Iterable[Condition]) -> Iterator[Fact]:
+    """A fact for each key of texts of which nothing is known, such as those of the network."""
+    own = {key for fact in way.facts for key in fact.keys}
+    asked: dict[str, list[Condition]] = {}
+    for each in conditions:
+        if each.key.lower() not in (*own, *_BY_TAGS):
+            asked.setdefault(each.key.lower(), []).append(each)
+    for key, listed in asked.items():
+        value = Key.UNKNOWN if key in _OPEN else sample.value(key)
+        if value in (Key.UNKNOWN, Key.PRESENT) and all(linear(e, SAME) is not None for e in listed):
+            optional = value is Key.UNKNOWN
+            yield Fact(f"{FREE}{key}", TEXT, {key: SAME}, optional=optional, several=True)
+
+
+FREE = "key "
+"""Beginning of the names of facts that are keys themselves."""
+
+
 def linear(
     condition: Condition, carrier: Carrier, fixed: Fixed = unfixed
 ) -> tuple[Linear, ...] | None:
     """The patterns of a condition on a fact; None if its operator or a variable hides them."""
-    operator, variables = condition.base, condition.variables
-    if operator == "null":
-        return ()
+    (operator, _, _, known), variables = read_operator(condition.operator), condition.variables
+    if operator == "null" or not known:
+        return () if known else None
     if operator.startswith("arn"):
         read = [arn_glob(each, variables=variables, fixed=fixed) for each in condition.values]
     elif operator.startswith("string"):
@@ -339,19 +363,13 @@ def _groups(
         values.append((Key.ABSENT, frozenset()))
     alike: dict[object, list[Member]] = {}
     for value, fits in values:
-        carried = {key: _carried(carrier, value) for key, carrier in fact.keys.items()}
+        given = {key: carried(carrier, value) for key, carrier in fact.keys.items()}
         truths = tuple(
-            e.holds(lambda key, c=carried: c[key] if key in c else others(key)) for e in own
+            e.holds(lambda key, c=given: c[key] if key in c else others(key)) for e in own
         )
         kind = truths, value is Key.ABSENT, fits.intersection(apart), taken_by(fact, value)
         alike.setdefault(kind, []).append((value, fits))
     return [Group(tuple(sorted(each, key=lambda one: len(str(one[0]))))) for each in alike.values()]
-
-
-def _carried(carrier: Carrier, value: Value) -> Value:
-    if isinstance(value, str):
-        return carrier.read(value)
-    return value if isinstance(value, Key) else tuple(map(carrier.read, value))
 
 
 _OPEN = ("aws:userid",)

@@ -4,13 +4,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from irsa.callers.difference import Change, Effect, permission_changes, trust_changes
+from irsa.access import trusts_association
+from irsa.callers.difference import (
+    EFFECTS,
+    Change,
+    Effect,
+    permission_changes,
+    trust_changes,
+)
 from irsa.callers.lines import Line, callers_of
 from irsa.callers.members import who_may
 from irsa.callers.sets import Undecided
 from irsa.callers.ways import ClientIds, Known
 from irsa.decide.document import statements_of
+from irsa.decide.truth import Verdict
 from irsa.identity.arns import account_named_by, account_of, name_of
+from irsa.identity.subjects import ServiceAccountRef
+from irsa.observe.eks import Association
 from irsa.observe.facts import Role, Unread
 from irsa.observe.pulumi import LATER, StackResources, StackRole
 
@@ -38,14 +48,9 @@ def stack_changes(old: StackResources, new: StackResources) -> list[RoleChange]:
     ids = [{each.arn: each.client_ids for each in stack.providers} for stack in (old, new)]
     pairs = [*_pairs(old.roles, new.roles)]
     found = {_label(pair): _of_role(pair, *ids) for pair in pairs}
-    associations = {False: {*old.associations}, True: {*new.associations}}
-    for is_new, effect in ((True, Effect.GAINS), (False, Effect.LOSES)):
-        changed = associations[is_new] - associations[not is_new]
-        for each in sorted(changed, key=lambda each: each.arn):
-            who = f"service account {'/'.join(each.account)} by the association {each.arn}"
-            own = found.get(each.role_arn, RoleChange(each.role_arn))
-            change = Change(effect, Line(who, (), 0, {}))
-            found[each.role_arn] = own._replace(callers=[*own.callers, change])
+    for label, change in _by_associations(pairs, old, new):
+        own = found.get(label, RoleChange(label))
+        found[label] = own._replace(callers=[*own.callers, change])
     roles = {_label(pair): _role(pair[1]) for pair in pairs if pair[1]}
     for label, own in found.items():
         found[label] = own._replace(
@@ -115,12 +120,48 @@ def _unread(pair: Pair) -> Iterator[Change]:
         yield Change(effect, Line(text, (), 0, {}))
 
 
+def _by_associations(
+    pairs: Sequence[Pair], old: StackResources, new: StackResources
+) -> Iterator[tuple[str, Change]]:
+    """Yield the service accounts whose associations are others than before, with their roles."""
+    verdicts: list[dict[tuple[str, ServiceAccountRef, str], Verdict]] = []
+    stacks = [
+        {(e.cluster_arn, e.account, e.role_arn): e for e in s.associations} for s in (old, new)
+    ]
+    for number, own in enumerate(stacks):
+        roles = {_label(pair): role for pair in pairs if (role := pair[number])}
+        verdicts.append(
+            {
+                key: _trusts(roles.get(each.role_arn), each)
+                for key, each in own.items()
+                if stacks[1 - number].get(key) != each
+            }
+        )
+    for key in sorted({*verdicts[0], *verdicts[1]}):
+        pair = tuple(each.get(key, Verdict.DENY) for each in verdicts)
+        effect = EFFECTS.get((pair[0], pair[1]))
+        if effect and effect is not Effect.UNDECIDED:
+            who = f"service account {'/'.join(key[1])} by an association in the cluster {key[0]}"
+            yield key[2], Change(effect, Line(who, (), 0, {}))
+
+
+def _trusts(role: StackRole | None, association: Association) -> Verdict:
+    if role is None or not association.cluster_arn:
+        return Verdict.UNKNOWN
+    return trusts_association(
+        _role(role),
+        association.cluster_arn,
+        association.account,
+        disable_session_tags=association.disable_session_tags,
+    ).verdict
+
+
 def _is_refused(change: Change, label: str, roles: Mapping[str, Role]) -> bool:
     """Return whether a call is AssumeRole alone, on a role of the stack that does not trust it."""
     action, _, arn = change.line.who.partition(" on ")
     if action.lower() != "sts:assumerole" or not {arn, label} <= roles.keys():
         return False
-    return not _assumes(roles[label], roles[arn])
+    return _assumes(roles[label], roles[arn]) is Verdict.DENY
 
 
 def _through(
@@ -138,16 +179,20 @@ def _through(
     names = {label: _named(each) for label, each in after.items()}
     for middle, target in _pairs_of(after, names, changed):
         old = before.get(middle.arn), before.get(target.arn)
-        if _assumes(middle, target) and not (old[0] and old[1] and _assumes(old[0], old[1])):
+        earlier = _assumes(old[0], old[1]) if old[0] and old[1] else Verdict.DENY
+        effect = EFFECTS.get((earlier, _assumes(middle, target)))
+        if effect in GAINING:
             for line in callers_of(middle.trust_policy, Known(middle.account)).lines:
-                waiting.append((target.arn, Effect.GAINS, _by(line, middle)))
-                yield target.arn, Change(Effect.GAINS, _by(line, middle))
+                waiting.append((target.arn, effect, _by(line, middle)))
+                yield target.arn, Change(effect, _by(line, middle))
     seen: set[tuple[str, str]] = set()
     while waiting:
         label, effect, line = waiting.pop()
         for middle, target in _pairs_of(after, names, {label}):
             new = middle.arn == label and (line.text, target.arn) not in seen
-            if new and _assumes(middle, target):
+            may = _assumes(middle, target) if new else Verdict.DENY
+            if may is not Verdict.DENY:
+                effect = effect if may is Verdict.ALLOW else Effect.MAY_GAIN
                 seen.add((line.text, target.arn))
                 waiting.append((target.arn, effect, _by(line, middle)))
                 yield target.arn, Change(effect, _by(line, middle))
@@ -155,7 +200,7 @@ def _through(
 
 def _role(role: StackRole) -> Role:
     trust = role.trust_policy if not isinstance(role.trust_policy, str) else {}
-    return Role(role.label, "", trust, policies=role.policies)
+    return Role(role.label, "", trust, policies=role.policies, tags=role.tags)
 
 
 def _by(line: Line, middle: Role) -> Line:
@@ -180,6 +225,8 @@ def _pairs_of(
                 yield middle, roles[label]
 
 
-def _assumes(middle: Role, target: Role) -> bool:
+def _assumes(middle: Role, target: Role) -> Verdict:
     members = who_may(target, middle.account, [middle])
-    return bool(members.may or members.perhaps)
+    if members.may:
+        return Verdict.ALLOW
+    return Verdict.UNKNOWN if members.perhaps else Verdict.DENY

@@ -110,7 +110,10 @@ def only(*values: str) -> Language:
     return Language((), values=values)
 
 
+TEXT = Language(((RUN,),))
 SOME_TEXT = Language(((ONE, RUN),))
+_NO_NAME = frozenset("*?")
+NAMES = Language(((Place(_NO_NAME), Place(_NO_NAME, many=True)),))
 _NO_TAG = frozenset("!\"#$%&'()*,;<>?[\\]^`{|}~\t\n")
 TAG_VALUES = Language(((Place(_NO_TAG, many=True),),), 256)
 TAG_NAMES = Language(((Place(_NO_TAG), Place(_NO_TAG, many=True)),), 128)
@@ -123,8 +126,10 @@ SESSION_NAMES = Language(((*(some(_WORD),) * 2, some(_WORD, many=True)),), 64)
 _ID = _WORD + ":/"
 EXTERNAL_IDS = Language(((*(some(_ID),) * 2, some(_ID, many=True)),), 1224)
 ACCOUNTS = Language((_ACCOUNT,))
-_NUMBER = _LOWER + _DIGITS
-ORGANIZATIONS = Language((joined(text("o-"), (some(_NUMBER), some(_NUMBER, many=True))),), 34)
+_NUMBER = (some(_LOWER + _DIGITS), some(_LOWER + _DIGITS, many=True))
+_BELOW = (*text("/"), some(_LOWER + _DIGITS + "-/", many=True))
+ORGANIZATIONS = Language((joined(text("o-"), _NUMBER, text("/r-"), _NUMBER, _BELOW),))
+"""Paths of accounts in their organizations, of which the first part is the organization's id."""
 
 
 def clusters(account: str, partition: str) -> Language:
@@ -151,7 +156,20 @@ class Carrier(NamedTuple):
     """The key's value, from the fact's."""
 
 
+def _organization(path: str) -> str:
+    return path.partition("/")[0]
+
+
 SAME = Carrier()
+
+
+def carried(carrier: Carrier, value: Value) -> Value:
+    """Return the value of a key that carries a fact."""
+    if isinstance(value, str):
+        return carrier.read(value)
+    return value if isinstance(value, Key) else tuple(map(carrier.read, value))
+
+
 _CLUSTER_KEYS = {
     "aws:sourcearn": SAME,
     "aws:sourceaccount": Carrier(
@@ -161,6 +179,10 @@ _CLUSTER_KEYS = {
     ),
     "aws:requesttag/eks-cluster-arn": SAME,
     "aws:requesttag/eks-cluster-name": Carrier((RUN, *text("/")), (), name_of),
+}
+_ORGANIZATION = {
+    "aws:principalorgid": Carrier((), (*text("/"), RUN), _organization),
+    "aws:principalorgpaths": SAME,
 }
 _NAMESPACE_TAG, _ACCOUNT_TAG = (
     "aws:requesttag/kubernetes-namespace",
@@ -330,9 +352,11 @@ def _tokens(provider: str, asked: Asked, known: Known) -> Iterator[Way]:
         return
     prefix = f"{issuer.lower()}:"
     kubernetes = is_kubernetes(issuer, known.issuers, asked.conditions)
-    ids = known.client_ids.get(provider)
+    ids, shared = known.client_ids.get(provider), known_issuer(issuer)
+    # Names of repositories, branches and pipelines have neither * nor ?.
+    subjects = SUBJECTS if kubernetes else NAMES if shared else SOME_TEXT
     facts = [
-        Fact("sub", SUBJECTS if kubernetes else SOME_TEXT, {f"{prefix}sub": SAME}, identity=True),
+        Fact("sub", subjects, {f"{prefix}sub": SAME}, identity=True),
         Fact(
             "aud",
             only(*ids) if ids else SOME_TEXT,
@@ -365,7 +389,7 @@ def _tokens(provider: str, asked: Asked, known: Known) -> Iterator[Way]:
         )
 
     def who(subject: str) -> str:
-        shared, parts = known_issuer(issuer), split_subject(subject)
+        parts = split_subject(subject)
         if kubernetes and not subject:
             return f"every service account of the cluster {issuer}"
         if kubernetes and parts:
@@ -442,8 +466,13 @@ def _service(service: str, asked: Asked, known: Known) -> Iterator[Way]:
 
     def called(keys: Mapping[str, Value], values: Facts) -> Call:
         name = str(values[_SESSION_NAME.name])
+        outside = dict.fromkeys(_ORGANIZATION, Key.ABSENT)  # no service is in an organization
         return AssumeRole(
-            resource=role, caller=caller, only="resource", session_name=name, context=keys
+            resource=role,
+            caller=caller,
+            only="resource",
+            session_name=name,
+            context={**outside, **keys},
         )
 
     if service != POD_IDENTITY_SERVICE:
@@ -531,8 +560,9 @@ def calls_of(
             values = TAG_VALUES if known is None else only(*([] if value is None else [value]))
             name = f"its tag {keys[key].partition('/')[2]}"
             own.append(Fact(name, values, {key: SAME}, optional=value is None))
-    if "aws:principalorgid" in keys:
-        own.append(Fact("organization", ORGANIZATIONS, {"aws:principalorgid": SAME}, optional=True))
+    asked_of = {key: each for key, each in _ORGANIZATION.items() if key in keys}
+    if asked_of and fact.apart is not None:
+        own.append(Fact("organization", ORGANIZATIONS, asked_of, optional=True))
     facts = (fact, *own, _SESSION_NAME, *_passed(asked))
     if "sts:externalid" in keys:
         facts = (*facts, _EXTERNAL_ID)
@@ -547,7 +577,7 @@ def calls_of(
             session_name=str(values[_SESSION_NAME.name]),
             external_id=external_id if isinstance(external_id, str) else None,
             context={
-                **{key: values[each.name] for each in own for key in each.keys},
+                **{key: carried(it, values[e.name]) for e in own for key, it in e.keys.items()},
                 **_context(values),
             },
         )

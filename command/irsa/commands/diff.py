@@ -111,8 +111,9 @@ def _kind(document: Json) -> str:
 def _changes(role: RoleChange) -> Iterator[tuple[Change, str]]:
     """Each change, in words."""
     for each in (*role.callers, *role.calls):
-        example = f", {each.line.example}" if each.line.witness and each.line.many else ""
-        yield each, f"{each.line.text}{example}"
+        shown = each.line.witness and (each.line.many or each.line.in_part)
+        part = ", in part" * each.line.in_part
+        yield each, f"{each.line.text}{part}{f', {each.line.example}' if shown else ''}"
 
 
 def _text(changes: Sequence[RoleChange]) -> Iterator[str]:

@@ -23,12 +23,21 @@ def read_text(source: str) -> str:
 def read_json(source: str) -> Json:
     """A JSON object from a file, or from standard input for ``-``; raises `CollectError`."""
     try:
-        document: object = json.loads(read_text(source))
+        document: object = json.loads(read_text(source), object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise CollectError(f"{source}: not JSON: {one_line(error)}") from error
     if not isinstance(document, dict):
         raise CollectError(f"{source}: not a JSON object")
     return cast("Json", document)
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object; of a key that stands twice, JSON's reader would lose the first value."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        name = next(name for name in found if sum(each == name for each, _ in pairs) > 1)
+        raise ValueError(f"the key {name!r} stands twice in one object; write its values in one")
+    return found
 
 
 def read_stack(stack: str) -> Json:

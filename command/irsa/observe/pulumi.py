@@ -138,6 +138,7 @@ class StackRole:
     policies: tuple[PermissionsPolicy, ...] = ()
     boundary: str = ""
     """ARN of its permissions boundary."""
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +222,7 @@ def _role(
         trust_policy=policy_document(fields.get("assumeRolePolicy")),
         policies=tuple(sorted(policies, key=lambda policy: policy.name)),
         boundary=_text(fields, "permissionsBoundary") if fields.get("permissionsBoundary") else "",
+        tags={n: str(v) for n, v in mapping(fields.get("tagsAll") or fields.get("tags")).items()},
     )
 
 

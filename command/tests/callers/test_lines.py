@@ -38,7 +38,7 @@ def none(reason):
 
 def unmet(*conditions):
     named = " and ".join(conditions)
-    return none(f"{named}, which no caller meets{' at once' * (len(conditions) > 1)}")
+    return none(f"{named}, which no caller meets")
 
 
 def powerless(principal):

@@ -6,6 +6,7 @@ import pytest
 
 from irsa.__main__ import main
 from irsa.identity import policies
+from irsa.identity.pod_identity import pod_identity_trust_policy
 from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef
 from tests.support.world import ACCOUNT_A, ACCOUNT_B, CLUSTER_ARN, ISSUER, PROVIDER_ARN
 
@@ -52,7 +53,7 @@ def attached(name, of):
     return resource(kind, name, role=of, policyArn=f"arn:aws:iam::aws:policy/{name}")
 
 
-def association(name):
+def association(name, **more):
     return resource(
         "aws:eks/podIdentityAssociation:PodIdentityAssociation",
         name,
@@ -60,6 +61,7 @@ def association(name):
         namespace="dev",
         serviceAccount=name,
         roleArn=A,
+        **more,
     )
 
 
@@ -93,6 +95,9 @@ def diff(tmp_path, capsys):
     return run
 
 
+PODS_OF_EKS = role(A, pod_identity_trust_policy([CLUSTER_ARN], [APP]))
+BY_TEAM = by_arn(ROOT)
+BY_TEAM["Statement"][0]["Condition"] = {"StringEquals": {"aws:PrincipalTag/team": "data"}}
 ANY_AUDIENCE = by_token(APP)
 del ANY_AUDIENCE["Statement"][0]["Condition"]["StringEquals"][f"{ISSUER}:aud"]
 OPEN = role(A, ANY_AUDIENCE)
@@ -106,7 +111,7 @@ MAY = [policy("to-b", "a", allow("sts:AssumeRole", B)), policy("to-c", "b", allo
     ("old", "new", "code", "expected"),
     [
         (by_token(APP), by_token(APP), 0, ["no caller gains or loses access"]),
-        (by_token(APP), by_token(ALL), 1, [f"+ gains     service accounts dev/app* {PODS}"]),
+        (by_token(APP), by_token(ALL), 1, [f"service accounts dev/app* {PODS}, in part, such as"]),
         (by_token(APP, OTHER), by_token(APP), 0, [f"- loses     service account dev/other {PODS}"]),
         (by_arn(A), by_arn(ROOT), 1, [f"+ may gain  every caller that account {ACCOUNT_A} allows"]),
         (allow("s3:GetObject"), allow("s3:*"), 1, ["+ gains     s3:* on *"]),
@@ -117,8 +122,15 @@ MAY = [policy("to-b", "a", allow("sts:AssumeRole", B)), policy("to-c", "b", allo
         (state(CHAIN[0]), state(CHAIN[0], attached("X", "a")), 1, ["+ may gain  what the policy"]),
         (state(role(A, by_token(APP), permissionsBoundary="arn:aws:iam::aws:policy/Limit")),
          state(CHAIN[0]), 1, ["+ may gain  what the permissions boundary"]),
-        (state(CHAIN[0]), state(CHAIN[0], association("app")), 1,
-         ["+ gains     service account dev/app by the association"]),
+        (state(PODS_OF_EKS), state(PODS_OF_EKS, association("app")), 1,
+         ["+ gains     service account dev/app by an association"]),
+        (state(PODS_OF_EKS), state(PODS_OF_EKS, association("other")), 0, ["no caller gains"]),
+        (state(PODS_OF_EKS, association("app")),
+         state(PODS_OF_EKS, association("app", disableSessionTags=True)), 0,
+         ["- loses     service account dev/app by an association"]),
+        (state(role(A, by_token(APP)), MAY[0], role(B, BY_TEAM)),
+         state(role(A, by_token(APP), tags={"team": "data"}), MAY[0], role(B, BY_TEAM)), 1,
+         [f"role {B}", f"+ may gain  service account dev/app {CLUSTER} through {A}"]),
         (preview(role(A, by_token(APP)), role(A, by_token(ALL))), None, 1,
          [f"role {A}", "+ gains     service accounts dev/app*"]),
         (state(OPEN, provider("a")), state(OPEN, provider("a", "b")), 1,
