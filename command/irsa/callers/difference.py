@@ -134,7 +134,10 @@ def permission_changes(
     ]
     listed = [*compiled[0], *compiled[1]]
     try:
-        actions = _values(_ACTIONS, [each.action for each in listed])
+        # A call has the keys of its own service alone.
+        keys = (test.condition.key for each in listed for test in each.conditions)
+        services = Names("Action", [f"{key.partition(':')[0]}:*" for key in keys], variables=False)
+        actions = _values(_ACTIONS, [services, *(each.action for each in listed)])
         resources = _values(_RESOURCES, [e.resource for e in listed if e.resource])
     except Unbounded:
         raise Undecided("the actions or resources: their patterns together") from None

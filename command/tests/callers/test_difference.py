@@ -74,11 +74,11 @@ WRITTEN = {
                  "arn:aws:s*:*:*:q", "arn:aws:s3:::${aws:username}/*"],
 }  # fmt: skip
 CONDITIONS = [
-    {},
-    {},
-    {"Bool": {"aws:SecureTransport": "true"}},
-    {"Null": {"aws:TokenIssueTime": "true"}},
-]
+    *({},) * 4, {"Null": {"aws:username": "true"}}, {"Null": {"aws:username": "false"}},
+    {"StringEquals": {"s3:prefix": "a"}}, {"StringLikeIfExists": {"s3:prefix": "a*"}},
+    {"StringNotEquals": {"s3:prefix": "a"}}, {"Null": {"s3:prefix": "true"}},
+]  # fmt: skip
+CONTEXTS = [{}, *({"s3:prefix": each} for each in ("a", "ab", "b"))]
 
 
 def permissions(random):
@@ -92,12 +92,16 @@ def permissions(random):
     return {"Version": "2012-10-17", "Statement": listed}
 
 
-def answer(document, action, resource):
+def answers(document, action, resource):
+    """The evaluator's answers under each context."""
     policy = compile_policy(document, "policy", Kind.IDENTITY)
     caller = caller_from_arn(ROLES[0])
-    step = ResourceCall(action=action, resource=resource, caller=caller, identity=[policy],
-                        resource_account=ACCOUNT_A)  # fmt: skip
-    return simulate(Scenario(None, None, None, [step])).verdict.value
+    steps = (
+        ResourceCall(action=action, resource=resource, caller=caller, identity=[policy],
+                     resource_account=ACCOUNT_A, context=context)
+        for context in CONTEXTS[: None if action.startswith("s3:") else 1]
+    )  # fmt: skip
+    return [simulate(Scenario(None, None, None, [step])).verdict.value for step in steps]
 
 
 def test_no_permission_is_missed_and_each_call_is_one():
@@ -108,14 +112,13 @@ def test_no_permission_is_missed_and_each_call_is_one():
             new = {**old, "Statement": [*old["Statement"], *new["Statement"][:1]]}
         found = permission_changes([old], [new], ROLES[0])
         effects = {effect for effect, _ in found}
-        for action, resource in product(ACTIONS, RESOURCES):
-            wanted = SURE.get((answer(old, action, resource), answer(new, action, resource)))
-            assert not wanted or wanted & effects, (seed, action, resource)
+        for call in product(ACTIONS, RESOURCES):
+            for pair in zip(answers(old, *call), answers(new, *call), strict=True):
+                assert not SURE.get(pair) or SURE[pair] & effects, (seed, call, pair)
         for effect, line in found:
             call = line.witness["action"], line.witness["resource"]
-            pair = answer(old, *call), answer(new, *call)
-            assert effect in SURE.get(pair, {effect}), (seed, line)
-            assert "unknown" in pair or pair in SURE, (seed, line)
+            pairs = [*zip(answers(old, *call), answers(new, *call), strict=True)]
+            assert any(effect in SURE.get(e, ()) or "unknown" in e for e in pairs), (seed, line)
 
 
 WEB = {
@@ -131,6 +134,7 @@ def tokens(sub, **more):
 
 
 OFFICE, PART = ({"IpAddress": {"aws:SourceIp": f"10.0.0.0/{n}"}} for n in (8, 16))
+NETWORK, WITHOUT = {"aws:SourceVpce": "vpce-1"}, {"aws:SourceVpce": "false"}
 AWAY = {"aws:SourceIp": "10.0.0.0/8"}
 APP = "system:serviceaccount:dev:app"
 
@@ -153,6 +157,8 @@ APP = "system:serviceaccount:dev:app"
         (tokens(APP, **OFFICE), tokens(APP, **PART), ["undecided"]),
         (tokens(APP, NotIpAddress=AWAY), tokens(APP, NotIpAddressIfExists=AWAY), []),
         (tokens("x"), tokens("y"), []),
+        (tokens(APP, StringEquals=NETWORK), tokens(APP, StringEqualsIfExists=NETWORK), ["gains"]),
+        (tokens(APP, StringEquals=NETWORK, Null=WITHOUT), tokens(APP, StringEquals=NETWORK), []),
     ],
 )  # fmt: skip
 def test_a_change_of_who_may_come_is_named(old, new, expected):

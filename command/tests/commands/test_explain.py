@@ -9,9 +9,10 @@ from command.tests.verify.chains import GOOD
 from irsa.__main__ import main
 from irsa.commands.explain import chain_tree
 from irsa.commands.tree import Node
-from irsa.identity.policies import service_trust_policy
+from irsa.identity.policies import irsa_trust_policy, service_trust_policy
+from irsa.identity.subjects import ServiceAccountRef
 from irsa.verify.link import Check
-from tests.support.world import ROLE_ARN
+from tests.support.world import ISSUER, PROVIDER_ARN, ROLE_ARN
 
 
 def test_a_tree_has_a_line_per_link_with_its_remedy_below():
@@ -38,6 +39,23 @@ def test_a_trust_policy_in_a_file(tmp_path, capsys):
     file.write_text(json.dumps(service_trust_policy("ec2.amazonaws.com")))
     assert main(["explain", "--trust-policy", str(file)]) == 0
     assert capsys.readouterr().out.endswith("└── the service ec2.amazonaws.com\n")
+
+
+@pytest.mark.parametrize("operator", ["StringLik", " StringLike", "StringLikeIgnoreCase"])
+def test_an_operator_that_does_not_exist_is_undecided(tmp_path, capsys, operator):
+    file = tmp_path / "trust.json"
+    trust = irsa_trust_policy([PROVIDER_ARN], [ServiceAccountRef("dev", "app")])
+    trust["Statement"][0]["Condition"] = {operator: {f"{ISSUER}:sub": "x"}}
+    file.write_text(json.dumps(trust))
+    assert main(["explain", "--trust-policy", str(file)]) == 3
+    assert f"undecided: there is no operator {operator!r}" in capsys.readouterr().out
+
+
+def test_a_key_that_stands_twice_is_refused_and_not_lost(tmp_path, capsys):
+    file = tmp_path / "trust.json"
+    file.write_text('{"Statement": {"Condition": {"a": 1, "a": 2}}}')
+    assert main(["explain", "--trust-policy", str(file)]) == 2
+    assert "the key 'a' stands twice in one object" in capsys.readouterr().err
 
 
 OF_S3 = {"Statement": {"Effect": "Allow", "Action": "s3:*"}}
