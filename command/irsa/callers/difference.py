@@ -8,9 +8,10 @@ from math import prod
 from typing import NamedTuple
 
 from irsa.callers.classes import RUN, Linear, Unbounded, classes, glob, joined, resource_glob, text
+from irsa.callers.languages import TEXT, some
 from irsa.callers.lines import Line, applies, lines, once, widest, words
 from irsa.callers.sets import Document, Kind, Undecided, canonical, kinds, linear
-from irsa.callers.ways import NOTHING_KNOWN, SAME, TEXT, ClientIds, Known, some
+from irsa.callers.ways import NOTHING_KNOWN, SAME, ClientIds, Known
 from irsa.decide.condition_keys import Request
 from irsa.decide.conditions import compile_test
 from irsa.decide.document import Condition
