@@ -1,4 +1,4 @@
-"""The values of a caller's facts that can exist: names of Kubernetes, ARNs, what STS takes. Pure."""
+"""The values of a caller's facts that can exist: names, ARNs, and what STS takes. Pure."""
 
 from collections.abc import Iterator
 from typing import NamedTuple

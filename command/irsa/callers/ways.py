@@ -27,6 +27,7 @@ from irsa.callers.languages import (
     only,
     principals,
 )
+from irsa.decide.association import call_keys
 from irsa.decide.assume import SET_SOURCE_IDENTITY, TAG_SESSION
 from irsa.decide.condition_keys import claim_keys
 from irsa.decide.document import Condition
