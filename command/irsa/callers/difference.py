@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 from irsa.callers.classes import RUN, Linear, Unbounded, classes, glob, joined, resource_glob, text
 from irsa.callers.languages import TEXT, some
-from irsa.callers.lines import Line, applies, lines, once, widest, words
+from irsa.callers.lines import Line, applies, by_saml, lines, once, widest, words
 from irsa.callers.sets import Document, Kind, Undecided, canonical, kinds, linear
 from irsa.callers.ways import NOTHING_KNOWN, SAME, ClientIds, Known
 from irsa.decide.condition_keys import Request
 from irsa.decide.conditions import compile_test
-from irsa.decide.document import Condition
+from irsa.decide.document import Condition, statements_of
 from irsa.decide.document import Kind as Type
 from irsa.decide.evaluate import StepAnswer
 from irsa.decide.patterns import Key, Value
@@ -92,7 +92,18 @@ def trust_changes(
                 # known which keys it sends.
                 unsure = line.account or (way.open and line.conditions)
                 found.append(Change(_UNSURE.get(effect, effect) if unsure else effect, line))
-    return _ordered(found)
+    return _ordered([*found, *_by_saml(old or {}, new or {})])
+
+
+def _by_saml(*documents: Json) -> Iterator[Change]:
+    """The users of SAML providers are compared by the policies' words alone."""
+    listed = [
+        {(each.allows, line.text): line for each in statements_of(one) for line in by_saml(each)}
+        for one in documents
+    ]
+    for own, other, opening in ((listed[1], listed[0], True), (listed[0], listed[1], False)):
+        for key in sorted(own.keys() - other.keys()):
+            yield Change(Effect.MAY_GAIN if key[0] is opening else Effect.MAY_LOSE, own[key])
 
 
 def _ordered(found: Sequence[Change]) -> list[Change]:

@@ -96,7 +96,7 @@ def callers_of(trust_policy: Json, known: Known = NOTHING_KNOWN) -> Callers:
         found = [*once(_allowed(policy, known))]
     except (ValueError, Undecided) as error:
         return Callers((), denied, str(error))
-    found += [line for each in statements if each.allows for line in _by_saml(each)]
+    found += [line for each in statements if each.allows for line in by_saml(each)]
     undecided = ""
     if UNKNOWN_OUTPUT in str(trust_policy):
         undecided = "an output that is not known yet"
@@ -119,7 +119,7 @@ def shut_out(trust_policy: Json, known: Known) -> list[str]:
     try:
         policy = compile_trust_policy(trust_policy)
         statements = statements_of(trust_policy)
-        saml = any([*_by_saml(each)] for each in statements if each.allows)
+        saml = any([*by_saml(each)] for each in statements if each.allows)
         if not statements or saml or UNKNOWN_OUTPUT in str(trust_policy) or admits(policy, known):
             return []
         return [*_emptied(policy, known)]
@@ -347,7 +347,7 @@ def _denial(statement: Statement) -> str:
     return f"denied: {who}{f' if {conditions}' if conditions else ''}"
 
 
-def _by_saml(statement: Statement) -> Iterator[Line]:
+def by_saml(statement: Statement) -> Iterator[Line]:
     """The users of SAML providers, whose assertions this package does not read."""
     named = [e for e in statement.named("Federated") if kind_of(e) == "saml-provider"]
     if "*" in (*statement.named("Federated"), *statement.named("AWS")):

@@ -134,6 +134,15 @@ def tokens(sub, **more):
 
 
 OFFICE, PART = ({"IpAddress": {"aws:SourceIp": f"10.0.0.0/{n}"}} for n in (8, 16))
+
+
+def saml(user):
+    provider = f"arn:aws:iam::{ACCOUNT_A}:saml-provider/idp"
+    condition = {"StringLike": {"saml:sub": user}}
+    statement = {"Effect": "Allow", "Principal": {"Federated": provider}, "Condition": condition}
+    return {"Statement": {**statement, "Action": "sts:AssumeRoleWithSAML"}}
+
+
 NETWORK, WITHOUT = {"aws:SourceVpce": "vpce-1"}, {"aws:SourceVpce": "false"}
 AWAY = {"aws:SourceIp": "10.0.0.0/8"}
 APP = "system:serviceaccount:dev:app"
@@ -157,6 +166,9 @@ APP = "system:serviceaccount:dev:app"
         (tokens(APP, **OFFICE), tokens(APP, **PART), ["undecided"]),
         (tokens(APP, NotIpAddress=AWAY), tokens(APP, NotIpAddressIfExists=AWAY), []),
         (tokens("x"), tokens("y"), []),
+        (saml("me"), saml("me"), []),
+        (saml("me"), saml("m*"), ["may gain", "may lose"]),
+        (saml("me"), None, ["may lose"]),
         (tokens(APP, StringEquals=NETWORK), tokens(APP, StringEqualsIfExists=NETWORK), ["gains"]),
         (tokens(APP, StringEquals=NETWORK, Null=WITHOUT), tokens(APP, StringEquals=NETWORK), []),
     ],
