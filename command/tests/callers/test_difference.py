@@ -53,7 +53,10 @@ def pairs(first):
 @pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
 def test_no_difference_is_missed_and_each_witness_is_one(first):
     for seed, old, new in pairs(first):
-        found = trust_changes(old, new, Known(ACCOUNT_A))
+        try:
+            found = trust_changes(old, new, Known(ACCOUNT_A))
+        except Undecided:
+            continue  # by name
         policies = compile_trust_policy(old), compile_trust_policy(new)
         for caller in brute.CALLERS:
             effects = SURE.get(brute.verdicts(caller.step, *policies))
