@@ -74,9 +74,8 @@ def _compared(old: str, new: str | None) -> tuple[list[RoleChange], list[str]]:
             raise cli.Stop(f"{old}: a state says nothing of a change; give a later one, too")
         before = _stack(old, documents[0], before=new is None)
         after = _stack(name, documents[-1])
-        return stack_changes(before, after), [
-            each.missing for each in (before, after) if each.missing
-        ]
+        missing = dict.fromkeys(filter(None, (before.missing, after.missing)))
+        return stack_changes(before, after), [*missing]
     if new is None:
         raise cli.Stop(f"{old}: a policy says nothing of a change; give the new one, too")
     try:
