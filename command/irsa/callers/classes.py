@@ -98,12 +98,12 @@ def arn_glob(written: str, *, variables: bool, fixed: Fixed = unfixed) -> Linear
     return joined(*(each for each in read if each is not None), by=":")
 
 
-def resource_glob(written: str, *, variables: bool) -> Linear | None:
-    """A text of a Resource element, whose stars fit colons only at the end of a part; None with a
-    variable."""
+def resource_glob(written: str, fixed: Fixed) -> Linear | None:
+    """A text of a Resource element, whose stars fit colons only at the end of a part; None with an
+    open variable."""
     *heads, last = pattern_segments(written)
     if len(heads) < 5 or not any("*" in each[:-1] for each in heads):
-        return glob(written, wildcards=True, variables=variables)
+        return glob(written, wildcards=True, variables=True, fixed=fixed)
     read = [
         glob(each.removesuffix("*"), wildcards=True, variables=False, part=True) for each in heads
     ]
@@ -111,7 +111,7 @@ def resource_glob(written: str, *, variables: bool) -> Linear | None:
         (*(each or ()), *((RUN,) * head.endswith("*")))
         for each, head in zip(read, heads, strict=True)
     ]
-    end = glob(last, wildcards=True, variables=variables)
+    end = glob(last, wildcards=True, variables=True, fixed=fixed)
     return None if end is None else joined(*ends, end, by=":")
 
 

@@ -17,7 +17,7 @@ from irsa.decide.conditions import compile_test
 from irsa.decide.document import Condition, statements_of
 from irsa.decide.document import Kind as Type
 from irsa.decide.evaluate import StepAnswer
-from irsa.decide.patterns import Key, Value
+from irsa.decide.patterns import Key, Value, variable_keys
 from irsa.decide.principals import session_of
 from irsa.decide.statements import CompiledStatement, Names, Policy, compile_policy
 from irsa.decide.trust_policy import compile_trust_policy
@@ -145,19 +145,22 @@ def permission_changes(
         for own in (old, new)
     ]
     listed = [*compiled[0], *compiled[1]]
+    keys = {test.condition.key.lower() for each in listed for test in each.conditions}
+    elements = [each.resource for each in listed if each.resource]
+    known = _variables(elements, keys, Request("", "*", caller, {}))
     try:
         # A call has the keys of its own service alone.
-        keys = (test.condition.key for each in listed for test in each.conditions)
-        services = Names("Action", [f"{key.partition(':')[0]}:*" for key in keys], variables=False)
-        actions = _values(_ACTIONS, [services, *(each.action for each in listed)])
-        resources = _values(_RESOURCES, [e.resource for e in listed if e.resource])
+        own = [f"{key.partition(':')[0]}:*" for key in sorted(keys)]
+        services = Names("Action", own, variables=False)
+        actions = _values(_ACTIONS, [services, *(each.action for each in listed)], known)
+        resources = _values(_RESOURCES, elements, known)
     except Unbounded:
         raise Undecided("the actions or resources: their patterns together") from None
     if len(actions) * len(resources) > _CALLS:
         raise Undecided(f"more than {_CALLS} kinds of calls")
     found: dict[Effect, list[Request]] = {}
     for action, resource in product(actions, resources):
-        request = Request(action, resource, caller, {})
+        request = Request(action, resource, caller, known)
         old_met, new_met = (_meeting(own, request) for own in compiled)
         for effect in _changed(old_met, new_met, request):
             found.setdefault(effect, []).append(request)
@@ -169,12 +172,22 @@ def permission_changes(
     return _ordered(changes)
 
 
-def _values(language: tuple[Linear, ...], elements: Sequence[Names]) -> list[str]:
+def _variables(elements: Sequence[Names], asked: set[str], request: Request) -> Mapping[str, str]:
+    """Return a value for each variable of resources of which nothing is known, and no condition
+    asks: its own text, which stands for any."""
+    named = {key.lower() for each in elements for key in variable_keys(each.texts, variables=True)}
+    free = (key for key in named - asked if request.value(key) in (Key.UNKNOWN, Key.PRESENT))
+    return {key: f"${{{key}}}" for key in free}
+
+
+def _values(
+    language: tuple[Linear, ...], elements: Sequence[Names], known: Mapping[str, str]
+) -> list[str]:
     """Return values of actions or resources that the elements tell apart."""
     read = (
         glob(one, wildcards=True, variables=False, ignore_case=True)
         if each.is_action
-        else resource_glob(one, variables=True)
+        else resource_glob(one, known.get)
         for each in elements
         for one in each.texts
     )

@@ -180,6 +180,18 @@ def test_a_change_of_who_may_come_is_named(old, new, expected):
     assert [effect.value for effect, _ in trust_changes(old, new)] == expected
 
 
+def test_a_variable_stands_for_any_text_of_its_own():
+    own = "arn:aws:s3:::b/${aws:PrincipalTag/kubernetes-namespace}"
+    allow = {"Effect": "Allow", "Action": "s3:GetObject"}
+    old, new, both = (
+        {"Version": "2012-10-17", "Statement": [{**allow, "Resource": each}]}
+        for each in (f"{own}/*", f"{own}*", [f"{own}*", f"{own}/*"])
+    )
+    [(effect, line)] = permission_changes([old], [new])
+    assert (effect, "/b/*" in line.who) == (Effect.GAINS, False)
+    assert permission_changes([new], [both]) == []
+
+
 def test_patterns_beyond_the_bound_are_undecided_and_not_equal():
     hostile = ["*".join(f"*{a}{b}{c}*") for a, b, c in permutations("abcdef", 3)]
     with pytest.raises(Undecided, match="their patterns together"):
