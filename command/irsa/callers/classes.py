@@ -150,12 +150,15 @@ class Class(NamedTuple):
 
 
 @lru_cache(maxsize=4_096)
-def classes(language: tuple[Linear, ...], patterns: tuple[Linear, ...]) -> tuple[Class, ...]:
+def classes(
+    language: tuple[Linear, ...], patterns: tuple[Linear, ...], never: tuple[str, ...] = ()
+) -> tuple[Class, ...]:
     """Return a class for each set of patterns that some value of a language fits, and one for each
-    pattern without wildcards; raises `Unbounded`. The empty value is a class of its own."""
+    pattern without wildcards; raises `Unbounded`. The empty value is a class of its own. ``never``
+    are pairs of characters that no value has."""
     words = {word: each for each in patterns if (word := _word(each)) is not None}
     globs = [each for each in dict.fromkeys(patterns) if _word(each) is None]
-    walk = _Walk(language, globs, words)
+    walk = _Walk(language, globs, words, never)
     found = [
         Class(word, frozenset({each, *walk.fitting(state)}))
         for word, each in words.items()
@@ -178,9 +181,13 @@ class _Walk:
     """The patterns and the language as one automaton: a state is a number with a bit a place."""
 
     def __init__(
-        self, language: Sequence[Linear], globs: Sequence[Linear], words: Collection[str]
+        self,
+        language: Sequence[Linear],
+        globs: Sequence[Linear],
+        words: Collection[str],
+        never: Sequence[str],
     ) -> None:
-        self._globs, self._words = globs, words
+        self._globs, self._words, self._never = globs, words, never
         self._start = self._free = self._language = self._ends = 0
         self._accepting: list[int] = []
         # Of the places that take one character and of those that take many: the bits of all that
@@ -240,7 +247,8 @@ class _Walk:
         """A class for each set of patterns that a value beside the words fits."""
         tree = _tree(self._words)
         found: set[tuple[bool, frozenset[Linear]]] = set()
-        seen = {(self._start, id(tree))}
+        firsts = {pair[0] for pair in self._never}
+        seen = {(self._start, id(tree), "")}
         waiting: deque[tuple[int, _Node | None, str]] = deque([(self._start, tree, "")])
         while waiting:
             state, node, word = waiting.popleft()
@@ -253,8 +261,10 @@ class _Walk:
                         return
             for character, mask, below in self._ways(state & self._language, node):
                 after = self._next(state, mask)
-                if after & self._language and (after, id(below)) not in seen:
-                    seen.add((after, id(below)))
+                place = after, id(below), character if character in firsts else ""
+                exists = after & self._language and word[-1:] + character not in self._never
+                if exists and place not in seen:
+                    seen.add(place)
                     waiting.append((after, below, word + character))
             if len(seen) > STATES:
                 raise Unbounded

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from irsa.callers.classes import RUN, Linear, Unbounded, classes, glob, joined, resource_glob, text
 from irsa.callers.languages import TEXT, some
-from irsa.callers.lines import Line, applies, by_saml, lines, once, widest, words
+from irsa.callers.lines import Line, applies, lines, once, unread, widest, words
 from irsa.callers.sets import Document, Kind, Undecided, canonical, kinds, linear
 from irsa.callers.ways import NOTHING_KNOWN, SAME, ClientIds, Known
 from irsa.decide.condition_keys import Request
@@ -92,13 +92,13 @@ def trust_changes(
                 # known which keys it sends.
                 unsure = line.account or (way.open and line.conditions)
                 found.append(Change(_UNSURE.get(effect, effect) if unsure else effect, line))
-    return _ordered([*found, *_by_saml(old or {}, new or {})])
+    return _ordered([*found, *_of_unread(old or {}, new or {})])
 
 
-def _by_saml(*documents: Json) -> Iterator[Change]:
-    """The users of SAML providers are compared by the policies' words alone."""
+def _of_unread(*documents: Json) -> Iterator[Change]:
+    """Compare the users of SAML providers and the like, by the policies' words alone."""
     listed = [
-        {(each.allows, line.text): line for each in statements_of(one) for line in by_saml(each)}
+        {(each.allows, line.text): line for each in statements_of(one) for line in unread(each)}
         for one in documents
     ]
     for own, other, opening in ((listed[1], listed[0], True), (listed[0], listed[1], False)):

@@ -40,6 +40,9 @@ _REGION = joined(
 _NAMES = (some(_WORD), some(_WORD + "/", many=True))
 
 
+_DOTS = ("..", ".-", "-.")
+
+
 class Language(NamedTuple):
     """The values that a fact can have."""
 
@@ -48,6 +51,8 @@ class Language(NamedTuple):
     """Their greatest length; 0 for none."""
     kubernetes: bool = False
     """True for subjects of service accounts, of which the patterns leave a part open."""
+    never: tuple[str, ...] = ()
+    """Pairs of characters that no value has."""
     values: tuple[str, ...] | None = None
     """The values one by one, where they are known."""
 
@@ -57,13 +62,15 @@ class Language(NamedTuple):
             return value in self.values
         if self.kubernetes and parse_subject(value) is None:
             return False
-        short = len(value) <= (self.most or len(value)) and "//" not in value.partition(":role/")[2]
+        short = len(value) <= (self.most or len(value)) and not any(e in value for e in self.never)
         return short and any(fits(each, value) for each in self.linear)
 
     def classes(self, patterns: tuple[Linear, ...] = ()) -> Iterator[Class]:
         """Yield the classes of its values; raises `irsa.callers.classes.Unbounded`."""
         if self.values is None:
-            yield from (each for each in classes(self.linear, patterns) if self.has(each.value))
+            yield from (
+                each for each in classes(self.linear, patterns, self.never) if self.has(each.value)
+            )
         for value in self.values or ():
             own = text(value)
             yield next(e for e in classes((own,), (own, *patterns)) if e.value == value)
@@ -84,8 +91,9 @@ TAG_NAMES = Language(((Place(_NO_TAG), Place(_NO_TAG, many=True)),), 128)
 SUBJECTS = Language(
     tuple(joined(text(SUBJECT_PREFIX), a, text(":"), b) for a in _LABEL for b in _SUBDOMAIN),
     kubernetes=True,
+    never=_DOTS,
 )
-NAMESPACES, SERVICE_ACCOUNTS = Language(_LABEL, 63), Language(_SUBDOMAIN, 253)
+NAMESPACES, SERVICE_ACCOUNTS = Language(_LABEL, 63), Language(_SUBDOMAIN, 253, never=_DOTS)
 SESSION_NAMES = Language(((*(some(_WORD),) * 2, some(_WORD, many=True)),), 64)
 _ID = _WORD + ":/"
 EXTERNAL_IDS = Language(((*(some(_ID),) * 2, some(_ID, many=True)),), 1224)
@@ -107,4 +115,4 @@ def principals(account: str, partition: str, kind: str) -> Language:
     """The ARNs of an account's roles or users."""
     start = text(f"arn:{partition}:iam::{account}:{kind}/")
     ends = ((some(_WORD),), (*_NAMES, some(_WORD)))
-    return Language(tuple(joined(start, each) for each in ends))
+    return Language(tuple(joined(start, each) for each in ends), never=("//",))

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from irsa.callers.classes import Linear, text
 from irsa.callers.sets import Document, Kind, Undecided, admits, compares_itself, kinds, linear
 from irsa.callers.ways import NOTHING_KNOWN, SAME, Fact, Known, Way
+from irsa.decide.condition_keys import OPAQUE
 from irsa.decide.conditions import Test
 from irsa.decide.document import Condition, Statement, statements_of
 from irsa.decide.evaluate import StepAnswer
@@ -96,7 +97,7 @@ def callers_of(trust_policy: Json, known: Known = NOTHING_KNOWN) -> Callers:
         found = [*once(_allowed(policy, known))]
     except (ValueError, Undecided) as error:
         return Callers((), denied, str(error))
-    found += [line for each in statements if each.allows for line in by_saml(each)]
+    found += [line for each in statements if each.allows for line in unread(each)]
     undecided = ""
     if UNKNOWN_OUTPUT in str(trust_policy):
         undecided = "an output that is not known yet"
@@ -119,8 +120,13 @@ def shut_out(trust_policy: Json, known: Known) -> list[str]:
     try:
         policy = compile_trust_policy(trust_policy)
         statements = statements_of(trust_policy)
-        saml = any([*by_saml(each)] for each in statements if each.allows)
-        if not statements or saml or UNKNOWN_OUTPUT in str(trust_policy) or admits(policy, known):
+        unread_ones = any([*unread(each)] for each in statements if each.allows)
+        if (
+            not statements
+            or unread_ones
+            or UNKNOWN_OUTPUT in str(trust_policy)
+            or admits(policy, known)
+        ):
             return []
         return [*_emptied(policy, known)]
     except (ValueError, Undecided):
@@ -347,12 +353,16 @@ def _denial(statement: Statement) -> str:
     return f"denied: {who}{f' if {conditions}' if conditions else ''}"
 
 
-def by_saml(statement: Statement) -> Iterator[Line]:
-    """The users of SAML providers, whose assertions this package does not read."""
-    named = [e for e in statement.named("Federated") if kind_of(e) == "saml-provider"]
-    if "*" in (*statement.named("Federated"), *statement.named("AWS")):
+def unread(statement: Statement) -> Iterator[Line]:
+    """The users of SAML providers and of issuers whose tokens are no JWTs, which are not read."""
+    federated = statement.named("Federated")
+    named = [each for each in federated if kind_of(each) == "saml-provider"]
+    if "*" in (*federated, *statement.named("AWS")):
         named = ["any SAML provider"]
-    if statement.covers("sts:AssumeRoleWithSAML"):
-        others = tuple(map(words, statement.conditions))
-        for each in named:
-            yield Line(f"every user who signs in at {each}", others, statement.number, {})
+    if not statement.covers("sts:AssumeRoleWithSAML"):
+        named = []
+    if statement.covers("sts:AssumeRoleWithWebIdentity"):
+        named += [each for each in federated if each in OPAQUE]
+    others = tuple(map(words, statement.conditions))
+    for each in named:
+        yield Line(f"every user who signs in at {each}", others, statement.number, {})

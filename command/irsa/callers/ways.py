@@ -29,7 +29,7 @@ from irsa.callers.languages import (
 )
 from irsa.decide.association import call_keys
 from irsa.decide.assume import SET_SOURCE_IDENTITY, TAG_SESSION
-from irsa.decide.condition_keys import claim_keys
+from irsa.decide.condition_keys import OPAQUE, claim_keys
 from irsa.decide.document import Condition
 from irsa.decide.patterns import Key, Value
 from irsa.decide.principals import UNIQUE_ID, Caller, caller_from_arn, session_of
@@ -259,7 +259,8 @@ def _tokens(provider: str, asked: Asked, known: Known) -> Iterator[Way]:
     """Tokens of a provider, as far as it can exist and is registered in the role's account."""
     issuer, account = issuer_of_principal(provider), account_of(provider)
     registered = not known.every_provider or provider in known.client_ids or not account
-    if "://" in issuer or "*" in issuer or not registered or kind_of(provider) == "saml-provider":
+    opaque = kind_of(provider) == "saml-provider" or provider in OPAQUE
+    if "://" in issuer or "*" in issuer or not registered or opaque:
         return
     if account and known.account not in ("", account):
         return
@@ -273,14 +274,14 @@ def _tokens(provider: str, asked: Asked, known: Known) -> Iterator[Way]:
         Fact(
             "aud",
             only(*ids) if ids else SOME_TEXT,
-            {f"{prefix}aud": SAME, f"{prefix}oaud": SAME},
+            {f"{prefix}aud": SAME} | ({f"{prefix}oaud": SAME} if kubernetes else {}),
             several=True,
         ),
         _SESSION_NAME,
     ]
-    claims = [] if kubernetes else ["amr", "email", *claim_keys(issuer)]
+    claims = [] if kubernetes else ["amr", "email", "oaud", *claim_keys(issuer)]
     facts += [
-        Fact(name, SOME_TEXT, {f"{prefix}{name}": SAME}, optional=True, several=name == "amr")
+        Fact(name, SOME_TEXT, {f"{prefix}{name}": SAME}, name != "oaud", several=name == "amr")
         for name in claims
         if f"{prefix}{name}" in asked.keys
     ]
@@ -290,6 +291,8 @@ def _tokens(provider: str, asked: Asked, known: Known) -> Iterator[Way]:
 
     def call(values: Facts) -> Call:
         claimed = {name: values[name] for name in names if values[name] is not Key.ABSENT}
+        if "oaud" in claimed:  # where a token has azp, that is aud
+            claimed |= {"aud": claimed.pop("oaud"), "azp": values["aud"]}
         texts = {
             name: list(each) if isinstance(each, tuple) else each for name, each in claimed.items()
         }

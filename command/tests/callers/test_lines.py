@@ -117,3 +117,34 @@ def test_tokens_in_the_terms_of_their_issuers(issuer, condition, expected):
     principal = {"Federated": PROVIDER_ARN.replace(ISSUER, issuer)}
     policy = statement(principal, WEB, Condition=condition)
     assert words({"Version": "2012-10-17", **policy}) == [expected]
+
+
+SSO = f"arn:aws:iam::{ACCOUNT_A}:role/aws-reserved/sso.amazonaws.com/*/AWSReservedSSO_*"
+ADMITTED = {
+    "a path": ({"AWS": ROOT_A}, "sts:AssumeRole", {"ArnLike": {"aws:PrincipalArn": SSO}}),
+    "a client beside an audience": (GOOGLE, WEB, {"StringEquals": {
+        "accounts.google.com:aud": "1", "accounts.google.com:oaud": "2"}}),
+    "tokens that are no JWTs": ({"Federated": "graph.facebook.com"}, WEB, {"StringEquals": {
+        "graph.facebook.com:app_id": "1"}}),
+    "a duration": ({"AWS": ROLE_A_ARN}, "sts:AssumeRole", {"NumericLessThanEquals": {
+        "sts:DurationSeconds": "3600"}}),
+    "names with dots": ({"Federated": PROVIDER_ARN}, WEB, {"StringLike": {
+        SUB: "system:serviceaccount:dev:a.*.b"}}),
+    "MFA": ({"AWS": ROOT_A}, "sts:AssumeRole", {"Bool": {"aws:MultiFactorAuthPresent": "true"}}),
+    "Roles Anywhere": ({"Service": "rolesanywhere.amazonaws.com"}, "sts:AssumeRole", {
+        "StringEquals": {"aws:PrincipalTag/x509Subject/CN": "a"}}),
+    "a vpc endpoint": ({"AWS": ROLE_A_ARN}, "sts:AssumeRole", {"StringEquals": {
+        "aws:SourceVpce": "vpce-1"}, "IpAddress": {"aws:VpcSourceIp": "10.0.0.0/8"}}),
+    "SAML": (SAML, "sts:AssumeRoleWithSAML", {"StringEquals": {"SAML:aud": "x"}}),
+    "an organization": ({"AWS": "*"}, "sts:AssumeRole", {"ForAnyValue:StringLike": {
+        "aws:PrincipalOrgPaths": "o-a/r-b/ou-c/*"}}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ADMITTED)
+def test_callers_who_can_come_are_never_said_to_be_none(name):
+    principal, action, condition = ADMITTED[name]
+    policy = {"Version": "2012-10-17", **statement(principal, action, Condition=condition)}
+    callers = callers_of(policy, Known(ACCOUNT_A))
+    assert callers.lines
+    assert not callers.notes
