@@ -336,7 +336,7 @@ def _is_open(condition: Condition, sample: Request, fixed: Fixed) -> bool:
         return True
     if key in _BY_TAGS:
         return False
-    if key in _OPEN or (key.startswith("sts:") and key not in _OF_CALLS):
+    if key in _OPEN or key.startswith("sts:requestcontext"):
         return True
     return compile_test(condition).holds(sample.value) is None
 
@@ -373,10 +373,11 @@ def _groups(
     return [Group(tuple(sorted(each, key=lambda one: len(str(one[0]))))) for each in alike.values()]
 
 
-_OPEN = ("aws:userid", "aws:calledvia", "aws:calledviafirst", "aws:calledvialast")
+_OPEN = (
+    "aws:userid", "aws:calledvia", "aws:calledviafirst", "aws:calledvialast",
+    "sts:durationseconds", "sts:roleauthorizedbyidp",
+)  # fmt: skip
 """Keys of which a made caller's value says nothing of others."""
-_OF_CALLS = ("sts:externalid", "sts:rolesessionname", "sts:sourceidentity")
-"""Keys of STS that a call has if its caller chooses them, and else has not."""
 _BY_TAGS = ("aws:tagkeys", "sts:transitivetagkeys")
 """Keys that the facts of tags carry together."""
 _NONE = Policy("", ())

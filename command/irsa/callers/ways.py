@@ -293,9 +293,7 @@ def _tokens(provider: str, asked: Asked, known: Known) -> Iterator[Way]:
         claimed = {name: values[name] for name in names if values[name] is not Key.ABSENT}
         if "oaud" in claimed:  # where a token has azp, that is aud
             claimed |= {"aud": claimed.pop("oaud"), "azp": values["aud"]}
-        texts = {
-            name: list(each) if isinstance(each, tuple) else each for name, each in claimed.items()
-        }
+        texts = {n: list(each) if isinstance(each, tuple) else each for n, each in claimed.items()}
         return AssumeRoleWithWebIdentity(
             resource=_role(account or known.account, partition_of(provider)),
             token=TokenClaims({"iss": f"https://{issuer}", "exp": 1, "iat": 0, **texts}),
