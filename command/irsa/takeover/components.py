@@ -171,7 +171,8 @@ def _read_role(found: Takeover, fields: Json, resources: Sequence[Json]) -> None
     if isinstance(trust, str):
         found.by_hand.append(f"the trust policy: {trust}")
     elif not _is_for_pods(trust):
-        callers = [each.text for each in callers_of(trust).lines]
+        trusted = callers_of(trust)
+        callers = [*(each.text for each in trusted.lines), *trusted.notes]
         found.by_hand.append(f"trusted_roles, trust, external_id: {'; '.join(callers)}")
         found.component *= "'AWS':" in str(trust)
     else:

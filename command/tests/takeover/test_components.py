@@ -146,6 +146,18 @@ def test_annotations_and_labels_that_the_component_removes_are_named(printed):
     assert found["by_hand"] == left
 
 
+def test_a_denial_of_other_callers_is_left_to_do_by_hand(printed):
+    trusted = "arn:aws:iam::111122223333:role/a"
+    allow = {"Effect": "Allow", "Principal": {"AWS": trusted}, "Action": "sts:AssumeRole"}
+    deny = {**allow, "Effect": "Deny", "Condition": {"StringLike": {"aws:PrincipalTag/t": "x"}}}
+    trust = {"Version": "2012-10-17", "Statement": [allow, deny]}
+
+    [found] = json.loads(printed([role(trust=trust)], "--output", "json")[1])["components"]
+
+    [callers] = [each for each in found["by_hand"] if each.startswith("trusted_roles")]
+    assert f"denied: {trusted} if aws:PrincipalTag/t StringLike x" in callers
+
+
 def test_a_move_leaves_parents_and_takes_children(printed):
     """As `pulumi state move` does: with its parents, all of their children would move."""
     cluster = "eks:index:Cluster"
