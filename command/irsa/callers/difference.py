@@ -10,14 +10,14 @@ from typing import NamedTuple
 from irsa.callers.classes import RUN, Linear, Unbounded, classes, glob, joined, resource_glob, text
 from irsa.callers.languages import TEXT, some
 from irsa.callers.lines import Line, applies, lines, once, unread, widest, words
-from irsa.callers.sets import Document, Kind, Undecided, canonical, kinds, linear
-from irsa.callers.ways import NOTHING_KNOWN, SAME, ClientIds, Known
+from irsa.callers.sets import Document, Kind, Undecided, canonical, groups_of, kinds, linear
+from irsa.callers.ways import NOTHING_KNOWN, SAME, ClientIds, Fact, Known
 from irsa.decide.condition_keys import Request
 from irsa.decide.conditions import compile_test
 from irsa.decide.document import Condition, statements_of
 from irsa.decide.document import Kind as Type
 from irsa.decide.evaluate import StepAnswer
-from irsa.decide.patterns import Key, Value, variable_keys
+from irsa.decide.patterns import Key, variable_keys
 from irsa.decide.principals import session_of
 from irsa.decide.statements import CompiledStatement, Names, Policy, compile_policy
 from irsa.decide.trust_policy import compile_trust_policy
@@ -126,7 +126,7 @@ def _met(answer: StepAnswer) -> list[object]:
     """The statements that a call meets, without their names."""
     policy = answer.decision and answer.decision.policies.resource
     return [
-        (each.allow, each.principal and each.principal.entries, *each[3:])
+        (each.allow, each.principal and (each.principal.entries, each.principal.negated), *each[3:])
         for place, each in enumerate(policy.statements if policy else ())
         if applies(place, answer)
     ]
@@ -248,14 +248,14 @@ def _answered(
         if isinstance(each, Condition):
             by_key.setdefault(each.key, []).append(each)
     for key, own in sorted(by_key.items()):
-        read = [linear(each, SAME) for each in own]
-        if None in read:
+        patterns = {each: linear(each, SAME) for each in own}
+        if None in patterns.values():
             continue
-        patterns = tuple(dict.fromkeys(one for each in read for one in each or ()))
-        values: list[Value] = [each.value for each in TEXT.classes(patterns)]
-        values += [Key.ABSENT] * (request.value(key) is not Key.PRESENT)
+        optional = request.value(key) is not Key.PRESENT
+        fact = Fact(key, TEXT, {key: SAME}, optional=optional, several=True)
         tests = [compile_test(each) for each in own]
-        kinds = {tuple(e.holds(lambda _, v=value: v) for e in tests) for value in values}
+        values = (each.value for each in groups_of(fact, tests, patterns, request.value))
+        kinds = {tuple(test.holds(lambda _, v=value: v) for test in tests) for value in values}
         yield [dict(zip(own, truths, strict=True)) for truths in sorted(kinds, key=str)]
 
 

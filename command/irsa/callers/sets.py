@@ -233,7 +233,7 @@ def kinds_of(way: Way, documents: Sequence[Document]) -> list[Kind]:
     }
     tests = [compile_test(each) for each in conditions if patterns.get(each) is not None]
     try:
-        groups = [_groups(fact, tests, patterns, sample.value, taken_by) for fact in way.facts]
+        groups = [groups_of(fact, tests, patterns, sample.value, taken_by) for fact in way.facts]
     except Unbounded:
         raise Undecided(f"the callers by {way.principal}: their patterns together") from None
     hidden = {each for each, own in patterns.items() if own is None}
@@ -341,13 +341,18 @@ def _is_open(condition: Condition, sample: Request, fixed: Fixed) -> bool:
     return compile_test(condition).holds(sample.value) is None
 
 
-def _groups(
+def groups_of(
     fact: Fact,
     tests: Sequence[Test],
     patterns: Mapping[Condition, Sequence[Linear] | None],
     others: Lookup,
-    taken_by: Callable[[Fact, Value], tuple[bool, ...]],
+    taken_by: Callable[[Fact, Value], tuple[bool, ...]] = lambda _, __: (),
 ) -> list[Group]:
+    """Return the values of a fact, those together that all tests of its keys answer alike.
+
+    ``others`` are the values of keys that are not the fact's, ``taken_by`` what else tells values
+    apart; raises `irsa.callers.classes.Unbounded`.
+    """
     own = [each for each in tests if each.condition.key.lower() in fact.keys]
     apart = fact.apart or ()
     listed = (each for test in own for each in patterns[test.condition] or ())

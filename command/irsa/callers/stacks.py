@@ -1,6 +1,6 @@
 """Gains and losses of access by a change of a stack. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ from irsa.decide.truth import Verdict
 from irsa.identity.arns import account_named_by, account_of, name_of
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.eks import Association
-from irsa.observe.facts import Role, Unread
+from irsa.observe.facts import PermissionsPolicy, Role, Unread
 from irsa.observe.pulumi import LATER, StackResources, StackRole
 
 GAINING = (Effect.GAINS, Effect.MAY_GAIN)
@@ -95,24 +95,34 @@ def _of_role(pair: Pair, earlier: ClientIds, ids: ClientIds) -> RoleChange:
     calls: list[Change] = []
     policies = [each.policies if each else () for each in pair]
     try:
-        listed = [[p.content for p in each if p.content] for each in policies]
+        # What is known of one side alone would look like a change.
+        hidden = {
+            _policy_name(p) for each in policies for p in each if isinstance(p.document, Unread)
+        }
+        listed = [
+            [p.content for p in each if p.content and _policy_name(p) not in hidden]
+            for each in policies
+        ]
         calls = permission_changes(*listed, role_arn=own.role)
     except (ValueError, Undecided) as error:
         undecided.append(f"the permissions: {error}")
     return own._replace(callers=callers, calls=[*calls, *_unread(pair)], undecided=undecided)
 
 
+def _policy_name(policy: PermissionsPolicy) -> str:
+    return policy.arn or policy.name
+
+
 def _unread(pair: Pair) -> Iterator[Change]:
     """The policies whose documents are not known, and the permissions boundary."""
 
-    def names(role: StackRole | None) -> set[str]:
-        listed = role.policies if role else ()
-        return {e.arn or e.name for e in listed if isinstance(e.document, Unread)}
-
-    old, new = map(names, pair)
-    for effect, changed in ((Effect.MAY_GAIN, new - old), (Effect.MAY_LOSE, old - new)):
-        for each in sorted(changed):
-            yield Change(effect, Line(f"what the policy {each} allows", (), 0, {}))
+    old, new = ({_policy_name(e): e for e in (each.policies if each else ())} for each in pair)
+    for name in sorted({*old, *new}):
+        one, other = old.get(name), new.get(name)
+        hidden = any(each and isinstance(each.document, Unread) for each in (one, other))
+        if hidden and one != other:
+            effect = Effect.MAY_GAIN if other else Effect.MAY_LOSE
+            yield Change(effect, Line(f"what the policy {name} allows", (), 0, {}))
     before, after = (each.boundary if each else "" for each in pair)
     if before != after and all(pair):
         effect = Effect.MAY_LOSE if not before else Effect.MAY_GAIN
@@ -140,9 +150,20 @@ def _by_associations(
     for key in sorted({*verdicts[0], *verdicts[1]}):
         pair = tuple(each.get(key, Verdict.DENY) for each in verdicts)
         effect = EFFECTS.get((pair[0], pair[1]))
-        if effect and effect is not Effect.UNDECIDED:
-            who = f"service account {'/'.join(key[1])} by an association in the cluster {key[0]}"
+        who = f"service account {'/'.join(key[1])} by an association in the cluster {key[0]}"
+        one, other = stacks[0].get(key), stacks[1].get(key)
+        if one and other and pair[1] is not Verdict.DENY:
+            # Either may give it calls that the role's own policies do not show.
+            changed = [
+                e for e in ("target_role_arn", "policy") if getattr(one, e) != getattr(other, e)
+            ]
+            effect = effect or (Effect.MAY_GAIN if changed else None)
+            who += f" with another {' and '.join(map(_WORDS.__getitem__, changed))}" * bool(changed)
+        if effect:
             yield key[2], Change(effect, Line(who, (), 0, {}))
+
+
+_WORDS = {"target_role_arn": "target role", "policy": "session policy"}
 
 
 def _trusts(role: StackRole | None, association: Association) -> Verdict:
@@ -177,25 +198,29 @@ def _through(
         if change.effect in GAINING and label in after
     ]
     names = {label: _named(each) for label, each in after.items()}
-    for middle, target in _pairs_of(after, names, changed):
-        old = before.get(middle.arn), before.get(target.arn)
-        earlier = _assumes(old[0], old[1]) if old[0] and old[1] else Verdict.DENY
-        effect = EFFECTS.get((earlier, _assumes(middle, target)))
-        if effect in GAINING:
-            for line in callers_of(middle.trust_policy, Known(middle.account)).lines:
-                waiting.append((target.arn, effect, _by(line, middle)))
-                yield target.arn, Change(effect, _by(line, middle))
+    own = [each for label, each in after.items() if label in changed]
+    for label, named in names.items():
+        target = after[label]
+        for middle in _among(named, after.values() if label in changed else own, target):
+            old = before.get(middle.arn), before.get(label)
+            earlier = _assumes(old[0], old[1]) if old[0] and old[1] else Verdict.DENY
+            effect = EFFECTS.get((earlier, _assumes(middle, target)))
+            if effect in GAINING:
+                for line in callers_of(middle.trust_policy, Known(middle.account)).lines:
+                    waiting.append((label, effect, _by(line, middle)))
+                    yield label, Change(effect, _by(line, middle))
     seen: set[tuple[str, str]] = set()
     while waiting:
-        label, effect, line = waiting.pop()
-        for middle, target in _pairs_of(after, names, {label}):
-            new = middle.arn == label and (line.text, target.arn) not in seen
-            may = _assumes(middle, target) if new else Verdict.DENY
-            if may is not Verdict.DENY:
-                effect = effect if may is Verdict.ALLOW else Effect.MAY_GAIN
-                seen.add((line.text, target.arn))
-                waiting.append((target.arn, effect, _by(line, middle)))
-                yield target.arn, Change(effect, _by(line, middle))
+        by, effect, line = waiting.pop()
+        for label, named in names.items():
+            for middle in _among(named, [after[by]], after[label]):
+                may = _assumes(middle, after[label])
+                if may is Verdict.DENY or (line.text, label) in seen:
+                    continue
+                seen.add((line.text, label))
+                gain = effect if may is Verdict.ALLOW else Effect.MAY_GAIN
+                waiting.append((label, gain, _by(line, middle)))
+                yield label, Change(gain, _by(line, middle))
 
 
 def _role(role: StackRole) -> Role:
@@ -213,16 +238,11 @@ def _named(role: Role) -> set[str]:
     return {account_named_by(each) or each for each in listed}
 
 
-def _pairs_of(
-    roles: Mapping[str, Role], names: Mapping[str, set[str]], some: set[str]
-) -> Iterator[tuple[Role, Role]]:
-    """Yield two roles, of which the first is named by the second's trust policy, and one of which
-    is among ``some``."""
-    own = [roles[each] for each in sorted(some & roles.keys())]
-    for label, named in names.items():
-        for middle in (roles.values() if label in some else own) if named else ():
-            if middle.arn != label and not named.isdisjoint((middle.arn, middle.account, "*")):
-                yield middle, roles[label]
+def _among(named: set[str], middles: Iterable[Role], target: Role) -> Iterator[Role]:
+    """The roles, but for the target itself, that its trust policy names."""
+    for each in middles if named else ():
+        if each is not target and not named.isdisjoint((each.arn, each.account, "*")):
+            yield each
 
 
 def _assumes(middle: Role, target: Role) -> Verdict:

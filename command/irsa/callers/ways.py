@@ -5,8 +5,10 @@ together, such as ``aws:SourceArn`` and the tag ``eks-cluster-name``, come from 
 caller is made who cannot exist.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import NamedTuple
 
 from irsa.callers.classes import RUN, Linear, glob, joined, text
@@ -148,6 +150,8 @@ class Known:
     """True if no other provider is registered in the account."""
     issuers: frozenset[str] = frozenset()
     """Issuers of Kubernetes clusters that are known to be such."""
+    partition: str = "aws"
+    """The role's, as its documents spell it."""
 
 
 NOTHING_KNOWN = Known()
@@ -186,6 +190,7 @@ def ways(statements: Sequence[CompiledStatement], known: Known) -> Iterator[Way]
     some condition names, and of one that none does.
     """
     conditions = [test.condition for each in statements for test in each.conditions]
+    known = replace(known, partition=_partition(statements, conditions))
     elements = [each.principal for each in statements if each.allow and each.principal]
     everyone = any(each.everyone or each.negated for each in elements)
 
@@ -217,11 +222,23 @@ def ways(statements: Sequence[CompiledStatement], known: Known) -> Iterator[Way]
     entries = named("AWS", denied=True)
     for account in sorted(_accounts(named("AWS"), conditions, known, everyone=everyone)):
         own = about("AWS", lambda one, it=account: it in one or bool(UNIQUE_ID.fullmatch(one)))
-        yield from _principals(account, entries, own)
+        yield from _principals(account, known.partition, entries, own)
         for entry in sorted(entries):
             if kind_of(entry) == "assumed-role" and account_of(entry) == account:
                 fact = Fact("principal", only(entry), identity=True, apart=(text(entry),))
                 yield calls_of(entry, fact, own, caller_from_arn)
+
+
+def _partition(statements: Sequence[CompiledStatement], conditions: Iterable[Condition]) -> str:
+    """The partition that documents are about: no role trusts a caller of another one."""
+    elements = (each.principal.entries.values() for each in statements if each.principal)
+    entries = (one for element in elements for each in element for one in each)
+    written = chain(entries, (value for each in conditions for value in each.values))
+    spelt = (_OTHER_PARTITION.match(each) for each in written)
+    return next((match[1] for match in spelt if match), "aws")
+
+
+_OTHER_PARTITION = re.compile(r"arn:(aws(?:-[a-z]+)+):")
 
 
 def _any_provider(named: set[str], conditions: Iterable[Condition], known: Known) -> Iterator[str]:
@@ -236,8 +253,9 @@ def _any_provider(named: set[str], conditions: Iterable[Condition], known: Known
     own = {
         e.key.rpartition(":")[0] for e in conditions if split_key(e.key)[0] not in ("", *issuers)
     }
+    account, partition = known.account or _EXAMPLE, known.partition
     for each in sorted(own) or ["oidc.example.com"] * (not named):
-        yield each if each in BUILT_IN else provider_arn_for(each, known.account or _EXAMPLE)
+        yield each if each in BUILT_IN else provider_arn_for(each, account, partition=partition)
 
 
 def _accounts(
@@ -264,7 +282,7 @@ def _tokens(provider: str, asked: Asked, known: Known) -> Iterator[Way]:
         return
     if account and known.account not in ("", account):
         return
-    prefix = f"{issuer.lower()}:"
+    prefix, keys = f"{issuer.lower()}:", asked.keys
     kubernetes = is_kubernetes(issuer, known.issuers, asked.conditions)
     ids, shared = known.client_ids.get(provider), known_issuer(issuer)
     # Names of repositories, branches and pipelines have neither * nor ?.
@@ -283,7 +301,7 @@ def _tokens(provider: str, asked: Asked, known: Known) -> Iterator[Way]:
     facts += [
         Fact(name, SOME_TEXT, {f"{prefix}{name}": SAME}, name != "oaud", several=name == "amr")
         for name in claims
-        if f"{prefix}{name}" in asked.keys
+        if f"{prefix}{name}" in keys
     ]
     names = {fact.name for fact in facts} - {_SESSION_NAME.name}
     if not kubernetes:
@@ -376,7 +394,7 @@ def _context(values: Facts) -> dict[str, Value]:
 
 def _service(service: str, asked: Asked, known: Known) -> Iterator[Way]:
     caller = Caller("service", service)
-    role = _role(known.account)
+    role = _role(known.account, known.partition)
 
     def called(keys: Mapping[str, Value], values: Facts) -> Call:
         name = str(values[_SESSION_NAME.name])
@@ -405,7 +423,9 @@ def _service(service: str, asked: Asked, known: Known) -> Iterator[Way]:
             lambda: f"the service {service}", service, facts, of_source, asked.conditions, open=True
         )
         return
-    cluster = Fact("cluster", clusters(known.account, "aws"), _CLUSTER_KEYS, identity=True)
+    cluster = Fact(
+        "cluster", clusters(known.account, known.partition), _CLUSTER_KEYS, identity=True
+    )
     accounts = (
         Fact("namespace", NAMESPACES, {_NAMESPACE_TAG: SAME}, identity=True),
         Fact("service account", SERVICE_ACCOUNTS, {_ACCOUNT_TAG: SAME}, identity=True),
@@ -439,9 +459,10 @@ def _service(service: str, asked: Asked, known: Known) -> Iterator[Way]:
     yield Way(untagged_who, service, untagged_facts, untagged, asked.conditions)
 
 
-def _principals(account: str, entries: Iterable[str], asked: Asked) -> Iterator[Way]:
+def _principals(
+    account: str, partition: str, entries: Iterable[str], asked: Asked
+) -> Iterator[Way]:
     of_account = [each for each in entries if account_of(each) == account]
-    partition = next((partition_of(each) for each in entries if account_of(each)), "aws")
     for kind in ("role", "user"):
         apart = tuple(text(each) for each in of_account if kind_of(each) == kind)
         language = principals(account, partition, kind)

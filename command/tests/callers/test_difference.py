@@ -180,6 +180,20 @@ def test_a_change_of_who_may_come_is_named(old, new, expected):
     assert [effect.value for effect, _ in trust_changes(old, new)] == expected
 
 
+def test_several_values_of_a_key_are_told_apart_from_each_of_them():
+    old, new = (
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {"Effect": "Allow", "Action": "s3:PutObject", "Resource": "*",
+                 "Condition": {f"{each}:StringEquals": {"aws:TagKeys": "a"}}},
+            ],
+        }
+        for each in ("ForAllValues", "ForAnyValue")
+    )  # fmt: skip
+    assert [e for e, _ in permission_changes([old], [new])] == [Effect.GAINS, Effect.LOSES]
+
+
 def test_a_variable_stands_for_any_text_of_its_own():
     own = "arn:aws:s3:::b/${aws:PrincipalTag/kubernetes-namespace}"
     allow = {"Effect": "Allow", "Action": "s3:GetObject"}

@@ -138,6 +138,10 @@ ADMITTED = {
     "SAML": (SAML, "sts:AssumeRoleWithSAML", {"StringEquals": {"SAML:aud": "x"}}),
     "an organization": ({"AWS": "*"}, "sts:AssumeRole", {"ForAnyValue:StringLike": {
         "aws:PrincipalOrgPaths": "o-a/r-b/ou-c/*"}}),
+    "China": ({"Service": "pods.eks.amazonaws.com"}, ["sts:AssumeRole", "sts:TagSession"], {
+        "ArnEquals": {"aws:SourceArn": CLUSTER_ARN.replace(":aws:", ":aws-cn:")}}),
+    "GovCloud": ({"AWS": f"arn:aws-us-gov:iam::{ACCOUNT_A}:root"}, "sts:AssumeRole", {
+        "ArnLike": {"aws:PrincipalArn": f"arn:aws-us-gov:iam::{ACCOUNT_A}:role/x"}}),
 }  # fmt: skip
 
 
