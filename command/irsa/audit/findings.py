@@ -3,9 +3,12 @@
 Each rule is a row of `irsa.rules.table`; findings come out sorted by severity.
 """
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from itertools import chain
+from typing import cast
 
 from irsa.access import Judgement, trusts_association, trusts_role, trusts_service_account
 from irsa.audit.forging import Forgers
@@ -19,7 +22,8 @@ from irsa.decide.truth import Verdict
 from irsa.identity.arns import account_of, cluster_arn, issuer_of_principal, parse_role_arn
 from irsa.identity.eks import POD_IDENTITY_SERVICE, STS_AUDIENCE
 from irsa.identity.pod_identity import external_id
-from irsa.identity.policy_json import Json
+from irsa.identity.policy_json import Json, mapping
+from irsa.identity.pulumi_types import OUTPUT_TEXT
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa.observe.eks import Association
 from irsa.observe.facts import RegisteredProvider, Role, ServiceAccount, Unread
@@ -52,6 +56,8 @@ class ClusterFacts:
     whole: bool = True
     """False if it may have more service accounts than these: charts and other programs have some
     that a stack does not know."""
+    guessed: bool = False
+    """True if nothing says that the issuer is a cluster's but roles that trust it."""
 
     @property
     def issuer(self) -> str:
@@ -97,6 +103,8 @@ class AuditFacts:
     accounts: Collection[str]
     """The accounts whose roles and OIDC providers these are."""
     roles: Sequence[Role]
+    untold: Sequence[Role] = ()
+    """Roles whose trust policies are known later, which have none here."""
     providers: Sequence[RegisteredProvider]
     every_provider: bool = True
     """False if the accounts may have more OIDC providers: a stack lists its own."""
@@ -241,19 +249,17 @@ def _check_roles(facts: AuditFacts) -> Iterator[Finding]:
     registered = arns if facts.every_provider else None
     client_ids = {provider.arn: provider.client_ids for provider in facts.providers}
     forgers = Forgers(facts.roles, untagged)
+    clusters = [each for each in facts.clusters if not each.guessed]
     for role in facts.roles:
         arn = parse_role_arn(role.arn)
         if arn is not None and arn.path.startswith(SERVICE_LINKED):
             continue
         sends_tags = role.arn not in untagged or role.arn in tagged
-        users = {each.issuer: each.subjects.get(role.arn, ()) for each in facts.clusters}
+        users = {each.issuer: each.subjects.get(role.arn, ()) for each in clusters}
         context = TrustContext(role.account, users, registered, audiences, sends_tags)
         subject = f"role {role.arn}"
         statements = guarded(statements_of(role.trust_policy))
-        hits = (
-            *check_passing([each.content for each in role.known_policies]),
-            *forgers.check(role, statements),
-        )
+        hits = (*_check_documents(role), *forgers.check(role, statements))
         known = Known(role.account, client_ids, facts.every_provider, frozenset(users))
         found = [
             *_check_trust(role, context, known, subject),
@@ -263,6 +269,15 @@ def _check_roles(facts: AuditFacts) -> Iterator[Finding]:
         if foreign := facts.foreign_policies.get(role.arn):
             found.append(Finding("foreign-policy", subject, ", ".join(foreign)))
         yield from (replace(each, account=role.account) for each in found)
+    for role in facts.untold:
+        for rule, text in _check_documents(role):
+            yield Finding(rule, f"role {role.arn}", text, account=role.account)
+
+
+def _check_documents(role: Role) -> Hits:
+    policies = [each.content for each in role.known_policies]
+    yield from check_outputs([role.trust_policy, *policies])
+    yield from check_passing(policies)
 
 
 def _check_trust(
@@ -271,9 +286,31 @@ def _check_trust(
     """Check a trust policy; who comes in by one that lets no caller come is not asked."""
     found = check_trust_policy(role.trust_policy, context, subject)
     if empty := shut_out(role.trust_policy, known):
-        yield Finding("no-caller", subject, "; ".join(empty))
         found = (each for each in found if each.rule in _CAUSES)
-    yield from found
+        found = (Finding("no-caller", subject, "; ".join(empty)), *found)
+    # `output-as-text` says what a condition on such a text is about.
+    yield from (each for each in found if not _OUTPUT.search(each.found))
+
+
+_OUTPUT = re.compile(OUTPUT_TEXT)
+
+
+def check_outputs(documents: Sequence[Json]) -> Hits:
+    """Outputs of the program that stand in a document as the SDK's text about them."""
+    for text in _texts([*documents]):
+        if found := _OUTPUT.search(text):
+            rest = re.split(r"ulumi\.|[\n)>\]]", text[found.end() :])[-1]
+            yield "output-as-text", f"{text[: found.end()]}…{rest[-40:]}"
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield the keys and values of a document that are texts."""
+    if isinstance(value, str):
+        yield value
+    for each in mapping(value).items():
+        yield from _texts([*each])
+    if isinstance(value, list):
+        yield from chain.from_iterable(map(_texts, cast("list[object]", value)))
 
 
 _CAUSES = frozenset({

@@ -23,7 +23,7 @@ from irsa.decide.simulate import simulate
 from irsa.decide.steps import AssumeRole, Scenario
 from irsa.decide.trust_policy import compile_trust_policy
 from irsa.decide.truth import Verdict
-from irsa.identity.arns import account_named_by
+from irsa.identity.arns import account_named_by, parse_role_arn
 from irsa.identity.eks import POD_IDENTITY_SERVICE
 from irsa.identity.pod_identity import SESSION_TAGS
 from irsa.observe.facts import Role
@@ -141,8 +141,8 @@ def _call_with_tags(statement: Statement, target: Role) -> AssumeRole | None:
         if each.positive
     }
     tags = {key: value for key, value in asked.items() if key in _TAGS}
-    if not (statement.covers("sts:AssumeRole") and tags):
-        return None
+    if not (statement.covers("sts:AssumeRole") and tags and parse_role_arn(target.arn)):
+        return None  # before its `up` a role may have no ARN
     context: Context = {"aws:tagkeys": tuple(key.removeprefix(_TAG) for key in tags), **tags}
     # The caller also chooses which tags are transitive, and the external id.
     context |= {key: value for key, value in asked.items() if key in (_TRANSITIVE, _EXTERNAL_ID)}

@@ -15,10 +15,10 @@ from irsa.commands.inventory_options import add_inventory_options, inventory
 from irsa.commands.inventory_saved import SAVE
 from irsa.commands.sarif import Result, report
 from irsa.identity.policy_json import Json
-from irsa.printable import lines
+from irsa.printable import code, lines, table
 from irsa.rules.table import RULES, Finding
 
-OUTPUTS = ("text", "json", "sarif")
+OUTPUTS = ("text", "json", "markdown", "sarif")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -57,9 +57,11 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps([finding.as_json() for finding in findings], indent=1))
     elif options.output == "sarif":
         print(json.dumps(sarif(findings, missing), indent=1))
+    elif options.output == "markdown":
+        print(markdown(given.facts, findings, missing))
     else:
         print(text(given.facts, findings, missing))
-    for each in missing if options.output != "text" else ():
+    for each in missing if options.output in ("json", "sarif") else ():
         cli.complain("audit", each)
     if any(each.severity != "note" for each in findings):
         return cli.FAILS
@@ -77,15 +79,34 @@ def text(facts: AuditFacts, findings: Sequence[Finding], missing: Sequence[str] 
             f"         found   {finding.found}",
             f"         remedy  {finding.remedy}",
         ]
+    return lines(*report, _count(facts, findings), *missing)
+
+
+def markdown(facts: AuditFacts, findings: Sequence[Finding], missing: Sequence[str] = ()) -> str:
+    """Return the findings as a comment on a pull request, and what was not read or checked."""
+    rows = [
+        [
+            f"**{each.severity}**",
+            f"[{each.rule}]({RULES[each.rule].page})",
+            code(each.title),
+            f"{RULES[each.rule].text}: {code(each.found)}",
+            each.remedy if each.verified is None else code(each.remedy),
+        ]
+        for each in findings
+    ]
+    listed = table(("severity", "rule", "where", "found", "remedy"), rows) if rows else ()
+    return lines(f"**{_count(facts, findings)}**", "", *listed, "", *(f"- {e}" for e in missing))
+
+
+def _count(facts: AuditFacts, findings: Sequence[Finding]) -> str:
     annotated = sum(
         bool(account.role_arn) for each in facts.clusters for account in each.service_accounts
     )
     by_eks = f", {len(facts.associations)} Pod Identity associations" if facts.associations else ""
-    report.append(
+    return (
         f"{annotated} annotated service accounts{by_eks} and {len(facts.roles)} roles of account "
         f"{' and '.join(facts.accounts)}: {len(findings) or 'no'} findings"
     )
-    return lines(*report, *missing)
 
 
 def sarif(findings: Sequence[Finding], missing: Sequence[str] = ()) -> Json:

@@ -12,7 +12,7 @@ from irsa.commands.sarif import Result, report
 from irsa.identity.policy_json import Json, as_list, mapping
 from irsa.observe.files import read_json, read_stack
 from irsa.observe.pulumi import StackResources, is_preview, stack_resources
-from irsa.printable import lines
+from irsa.printable import code, lines, table
 
 OUTPUTS = ("text", "json", "markdown", "sarif")
 _SIGNS = {
@@ -53,7 +53,8 @@ def run(options: argparse.Namespace) -> int:
         rules = [{"id": each.value.replace(" ", "-")} for each in Effect]
         print(json.dumps(report("irsa diff", rules, [*_results(changes)], missing), indent=1))
     elif options.output == "markdown":
-        print(lines(*_markdown(changes), *missing))
+        rows = [[code(row[0]), row[1], code(row[2])] for row in _rows(changes)]
+        print(lines(*table(("role", "", "callers, or calls"), rows), "", *missing))
     else:
         print(lines(*_text(changes), *missing))
     effects = {change.effect for each in changes for change in (*each.callers, *each.calls)}
@@ -126,13 +127,11 @@ def _text(changes: Sequence[RoleChange]) -> Iterator[str]:
     yield ", ".join(counts) or "no caller gains or loses access"
 
 
-def _markdown(changes: Sequence[RoleChange]) -> Iterator[str]:
-    yield "| role | | callers, or calls |"
-    yield "|---|---|---|"
+def _rows(changes: Sequence[RoleChange]) -> Iterator[tuple[str, str, str]]:
     for role in changes:
         for change, words in _changes(role):
-            yield f"| `{role.role}` | **{change.effect.value}** | {words.replace('|', '&#124;')} |"
-        yield from (f"| `{role.role}` | undecided | {each} |" for each in role.undecided)
+            yield role.role, f"**{change.effect.value}**", words
+        yield from ((role.role, "undecided", each) for each in role.undecided)
 
 
 def _results(changes: Sequence[RoleChange]) -> Iterator[Result]:

@@ -1,11 +1,12 @@
 """``python -m irsa explain``: the chain as a tree, and the principals of the role.
 
-From a cluster, or from a trust policy in a file. It assumes no role and lists no bucket.
+From a cluster, or from a trust policy or a stack in a file. It assumes no role and lists no bucket.
 """
 
 import argparse
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache, partial
 from itertools import chain
@@ -19,9 +20,12 @@ from irsa.commands.chain_options import add_chain_options, places, questions
 from irsa.commands.tree import Node
 from irsa.decide.document import statements_of
 from irsa.decide.truth import Verdict
+from irsa.identity.arns import account_of
+from irsa.identity.policy_json import Json
 from irsa.identity.token import Token
 from irsa.observe.facts import Principal, Role, Unread
 from irsa.observe.files import read_json
+from irsa.observe.pulumi import StackResources, stack_resources
 from irsa.verify.facts import Facts
 from irsa.verify.gather import TRUSTING_PROFILE, Sources, gather_each
 from irsa.verify.link import Link, failing_link
@@ -36,7 +40,10 @@ def parser() -> argparse.ArgumentParser:
     command = cli.parser("explain", "Draw the chain, and list who else can assume the role.")
     add_chain_options(command)
     command.add_argument(
-        "--trust-policy", metavar="FILE", help="a trust policy; - is standard input"
+        "--trust-policy",
+        metavar="FILE",
+        help="a trust policy, or for all roles of a program what `pulumi stack export` or `pulumi "
+        "preview --json --show-sames` prints; - is standard input",
     )
     return command
 
@@ -57,11 +64,40 @@ def _show(output: str, trees: Sequence[Node]) -> None:
 
 def _explain_trust_policy(name: str, output: str) -> int:
     document = read_json(name)
+    if "Statement" not in document and (stack := _stack(document)):
+        return _explain_stack(name, stack, output)
     if not any(each.principals for each in statements_of(document)):
         raise cli.Stop(f"{name}: not a trust policy: no statement names a principal")
     callers = callers_of(document)
     _show(output, [_callers_tree(f"a role with the trust policy {name}", callers)])
     return cli.UNDECIDED if callers.undecided else cli.HOLDS
+
+
+def _stack(document: Json) -> StackResources | None:
+    with suppress(ValueError):
+        return stack_resources(document)
+    return None
+
+
+def _explain_stack(name: str, stack: StackResources, output: str) -> int:
+    trees: list[Node] = []
+    unread = [f"{name}: {stack.missing}"] if stack.missing else []
+    ids = {each.arn: each.client_ids for each in stack.providers}
+    issuers = frozenset(each.removeprefix("https://") for each in stack.issuers)
+    for role in stack.roles:
+        if isinstance(role.trust_policy, str):
+            unread.append(f"{role.label}: the trust policy is {role.trust_policy}")
+            continue
+        known = Known(account_of(role.arn), ids, issuers=issuers)
+        callers = callers_of(role.trust_policy, known)
+        trees.append(_callers_tree(role.label, callers))
+        unread += [f"{role.label}: {callers.undecided}"] * bool(callers.undecided)
+    if not trees and not unread:
+        raise cli.Stop(f"{name}: it has no IAM role")
+    _show(output, trees)
+    for each in unread:
+        cli.complain("explain", each)
+    return cli.UNDECIDED if unread else cli.HOLDS
 
 
 def _explain_cluster(options: argparse.Namespace) -> int:

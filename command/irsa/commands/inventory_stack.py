@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from irsa.audit.findings import AuditFacts, ClusterFacts
 from irsa.commands import cli
 from irsa.identity.arns import account_of, is_oidc_provider, issuer_of_principal, parse_role_arn
+from irsa.identity.policy_json import mapping
 from irsa.inventory.rows import Inventory
 from irsa.observe.aws import Aws
 from irsa.observe.eks import Association
@@ -41,27 +42,29 @@ def read_stack_inventory(name: str, issuer_url: str | None, aws: Aws | None) -> 
     except ValueError as error:
         raise cli.Stop(f"{name}: {error}") from None
     unread = {each: f"{name}: {each}" for each in _unread(stack)}
-    roles = [
-        Role(each.label, "", each.trust_policy, policies=each.policies)
+    every = [
+        Role(each.label, "", mapping(each.trust_policy), policies=each.policies)
         for each in stack.roles
-        if not isinstance(each.trust_policy, str)
     ]
+    roles, untold = [e for e in every if e.trust_policy], [e for e in every if not e.trust_policy]
     planned = [*losses(document)]
-    if not roles and unread and not planned:
-        raise cli.Stop("; ".join(unread.values()), cli.UNDECIDED)
-    if not roles and not planned:
+    if not (roles or planned or any(each.policies for each in untold)):
+        if unread:
+            raise cli.Stop("; ".join(unread.values()), cli.UNDECIDED)
         raise cli.Stop(f"{name}: it has no IAM role")
-    issuers = [issuer_url] if issuer_url else stack.issuers or _trusted_issuers(roles)
-    issuers = [each for each in issuers if known_issuer(each.removeprefix("https://")) is None]
-    issuers = issuers or [_NO_ISSUER]
+    issuers = [issuer_url] if issuer_url else [*stack.issuers]
+    guessed = (
+        [] if issuer_url else [each for each in _trusted_issuers(roles) if each not in issuers]
+    )
     live = cli.known(aws.roles()) if aws else None
     arns = {role.arn for role in roles}
     associations = [each for each in stack.associations if each.role_arn in arns]
     return Inventory(
         facts=AuditFacts(
-            clusters=[*_clusters(stack, roles, issuers, associations)] if roles else [],
+            clusters=[*_clusters(stack, roles, issuers, guessed, associations)] if roles else [],
             accounts=list(dict.fromkeys(role.account or LATER for role in roles)) or [LATER],
             roles=roles,
+            untold=untold,
             providers=stack.providers,
             every_provider=False,
             now=time.time(),
@@ -87,18 +90,24 @@ def _unread(stack: StackResources) -> Iterator[str]:
         yield stack.missing
     unread = [each for each in stack.roles if isinstance(each.trust_policy, str)]
     if unread:
-        names = ", ".join(f"{each.label} {each.trust_policy}" for each in unread)
-        yield f"trust policies not checked: {names}"
+        yield f"trust policies not checked: {'; '.join(map(_untold, unread))}"
+
+
+def _untold(role: StackRole) -> str:
+    made = f", made from {' and '.join(role.awaits)}" if role.awaits else ""
+    return f"{role.label} {role.trust_policy}{made}"
 
 
 def _clusters(
     stack: StackResources,
     roles: Sequence[Role],
-    issuers: Sequence[str],
+    certain: Sequence[str],
+    guessed: Sequence[str],
     associations: Sequence[Association],
 ) -> Iterator[ClusterFacts]:
     """Return a stack's service accounts by issuer: a stack does not say in which cluster one is, so
     it is in one that its role trusts, or else in the first."""
+    issuers = [*certain, *guessed] or [_NO_ISSUER]
     trusted = {role.arn: federated(role.trust_policy) for role in roles}
     accounts = [each for each in stack.accounts if _is_judged(each, trusted)]
     annotated = {(each.namespace, each.name) for each in accounts}
@@ -117,6 +126,7 @@ def _clusters(
             associations=associations if url == issuers[0] else (),
             pods=_PODS,
             whole=False,
+            guessed=url not in certain,
         )
 
 
@@ -128,8 +138,8 @@ def _is_judged(account: ServiceAccount, trusted: Collection[str]) -> bool:
 
 def _trusted_issuers(roles: Sequence[Role]) -> list[str]:
     named = (arn for role in roles for arn in federated(role.trust_policy))
-    providers = dict.fromkeys(filter(is_oidc_provider, named))
-    return [f"https://{issuer_of_principal(arn)}" for arn in providers]
+    issuers = dict.fromkeys(issuer_of_principal(arn) for arn in named if is_oidc_provider(arn))
+    return [f"https://{each}" for each in issuers if known_issuer(each) is None]
 
 
 def _foreign_keys(aws: Aws, keys: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:

@@ -4,10 +4,16 @@ ROLE = "aws:iam/role:Role"
 POLICY = "aws:iam/policy:Policy"
 INLINE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+SHARED_ATTACHMENT = "aws:iam/policyAttachment:PolicyAttachment"
+EXCLUSIVE = "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive"
+"""All managed policies of a role, which has no others."""
 PROVIDER = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
 ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
 SERVICE_ACCOUNT = "kubernetes:core/v1:ServiceAccount"
 USER = "aws:iam/user:User"
+CLUSTER = "aws:eks/cluster:Cluster"
+OWN_CLUSTER = "irsa:index:EksCluster"
+"""The component for a cluster, also for one that another stack has."""
 BUCKET = "aws:s3/bucket:Bucket"
 SETTINGS = {
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": "public-access",
@@ -19,6 +25,13 @@ SETTINGS = {
     "aws:s3/bucketPolicy:BucketPolicy": "policy",
 }
 """Keys of a bucket's settings in ``taken_over``."""
+
+OUTPUT_TEXT = (
+    r"Calling \[?\w+\]? on an \[?Output[<\[]T[>\]]\]? is not supported"
+    r"|pulumi\.output\.Output object|OutputState=|\{0xc[0-9a-f]{6,}\}|Pulumi\.Output`1"
+)
+"""What the SDKs of TypeScript and Python, Go and .NET write where a program puts an output into a
+text: https://www.pulumi.com/docs/iac/concepts/inputs-outputs/ (a regular expression)."""
 
 NEW = "new"
 """A child that the stack does not have, in place of its URN in ``taken_over``."""

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import cast
+from typing import NamedTuple, cast
 
 from irsa.identity.arns import name_of, parse_provider_arn, role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
@@ -13,11 +13,15 @@ from irsa.identity.policy_json import UNKNOWN_OUTPUT, Json, as_list, mapping, ma
 from irsa.identity.pulumi_types import (
     ASSOCIATION,
     ATTACHMENT,
+    CLUSTER,
+    EXCLUSIVE,
     INLINE_POLICY,
+    OWN_CLUSTER,
     POLICY,
     PROVIDER,
     ROLE,
     SERVICE_ACCOUNT,
+    SHARED_ATTACHMENT,
     USER,
 )
 from irsa.identity.subjects import ServiceAccountRef
@@ -105,8 +109,18 @@ def _previewed(document: Json) -> tuple[list[Json], str]:
     return listed, missing
 
 
+_CREATES = ("create", "create-replacement", "replace")
+
+
 def _state_after(operation: object, old: Json, new: Json) -> Json:
-    """Return a resource after its step, which has only the new outputs."""
+    """Return a resource after its step, which has only the new outputs.
+
+    A name that the engine makes has another random end in the `up`.
+    """
+    inputs = mapping(new.get("inputs"))
+    if operation in _CREATES and "name" in as_list(inputs.get("__defaults")):
+        made = {} if inputs.get("name") == logical_name(new) else {"name": UNKNOWN_OUTPUT}
+        new = {**new, "inputs": {**inputs, **made}}
     before = mapping(old.get("outputs"))
     if operation == "update":
         before = {name: before[name] for name in STABLE if name in before}
@@ -138,6 +152,8 @@ class StackRole:
     policies: tuple[PermissionsPolicy, ...] = ()
     boundary: str = ""
     """ARN of its permissions boundary."""
+    awaits: Sequence[str] = ()
+    """Logical names of the resources from which the program makes its trust policy."""
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
@@ -153,7 +169,7 @@ class StackResources:
     providers: Sequence[RegisteredProvider] = ()
     """The OIDC providers whose ARNs are known."""
     issuers: Sequence[str] = ()
-    """Issuer URLs of the clusters of the irsa components, and of the OIDC providers."""
+    """Issuer URLs of its clusters."""
     access_keys: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     """Ids of access keys, by the ARNs of the users."""
     unknown: int = 0
@@ -187,18 +203,11 @@ def _allowed_accounts(resources: Sequence[Json]) -> dict[str, list[str]]:
 
 
 def _role(
-    resource: Json,
-    attached: Sequence[tuple[str, object, PermissionsPolicy]],
-    allowed: Mapping[str, Sequence[str]],
+    resource: Json, attached: Sequence["_Attached"], allowed: Mapping[str, Sequence[str]]
 ) -> StackRole:
     fields, inputs = fields_of(resource), mapping(resource.get("inputs"))
     name = _text(fields, "name")
-    policies = [
-        policy
-        for role, parent, policy in attached
-        # In a preview the role's name may not be known, but what is the parent of both is.
-        if (parent == resource.get("parent") if LATER in (role, name) else role == name)
-    ]
+    policies = [each.policy for each in attached if _is_of(each, resource, name)]
     # Its inputs: the outputs list what others attached, too.
     policies += [
         _policy(_text(each, "name"), each.get("policy"))
@@ -220,29 +229,69 @@ def _role(
         arn=arn,
         label=next(known, logical_name(resource)),
         trust_policy=policy_document(fields.get("assumeRolePolicy")),
-        policies=tuple(sorted(policies, key=lambda policy: policy.name)),
+        policies=tuple({(e.name, e.arn): e for e in sorted(policies, key=_by_name)}.values()),
         boundary=_text(fields, "permissionsBoundary") if fields.get("permissionsBoundary") else "",
+        awaits=[urn.split("::", 3)[-1] for urn in _used(resource, "assumeRolePolicy")],
         tags={n: str(v) for n, v in mapping(fields.get("tagsAll") or fields.get("tags")).items()},
     )
 
 
-def _attachments(resources: Sequence[Json]) -> Iterator[tuple[str, object, PermissionsPolicy]]:
-    """Role, parent and policy of every attachment and every inline policy."""
-    documents = {
-        _text(each, "arn"): each.get("policy") for each in _typed_fields(resources, POLICY)
-    }
+class _Attached(NamedTuple):
+    """A policy that a resource of its own gives to a role."""
+
+    role: str
+    resource: Json
+    policy: PermissionsPolicy
+
+
+def _is_of(attached: _Attached, role: Json, name: str) -> bool:
+    """Return whether a policy is a role's. In a preview the role's name may not be known; then the
+    program's own reference says so, or for want of it what is the parent of both."""
+    if LATER not in (attached.role, name):
+        return attached.role == name
+    if named := [urn for each in _ROLE_INPUTS for urn in _used(attached.resource, each)]:
+        return role.get("urn") in named
+    return attached.resource.get("parent") == role.get("parent")
+
+
+_ROLE_INPUTS = ("role", "roles", "roleName")
+
+
+def _used(resource: Json, name: str) -> list[str]:
+    """The URNs of the resources whose outputs an input is made of."""
+    return [*map(str, as_list(mapping(resource.get("propertyDependencies")).get(name) or []))]
+
+
+def _attachments(resources: Sequence[Json]) -> Iterator[_Attached]:
+    """Every policy that is attached to a role, and every inline policy."""
+    written = {str(each.get("urn")): fields_of(each) for each in typed(resources, POLICY)}
+    documents = {_text(each, "arn"): each.get("policy") for each in written.values()}
     documents.pop(LATER, None)
-    for each in typed(resources, ATTACHMENT):
-        fields = fields_of(each)
-        arn = _text(fields, "policyArn")
-        name = logical_name(each) if arn == LATER else name_of(arn)
-        policy = _policy(name, documents.get(arn), arn)
-        yield _text(fields, "role"), each.get("parent"), policy
-    for each in typed(resources, INLINE_POLICY):
-        fields = fields_of(each)
-        name = _text(fields, "name")
-        policy = _policy(logical_name(each) if name == LATER else name, fields.get("policy"))
-        yield _text(fields, "role"), each.get("parent"), policy
+    for each in resources:
+        fields, kind = fields_of(each), each.get("type")
+        if kind == INLINE_POLICY:
+            name = _text(fields, "name")
+            policy = _policy(logical_name(each) if name == LATER else name, fields.get("policy"))
+            yield _Attached(_text(fields, "role"), each, policy)
+        elif kind in (ATTACHMENT, SHARED_ATTACHMENT):
+            arn = _text(fields, "policyArn")
+            name, document = name_of(arn), documents.get(arn)
+            if arn == LATER:
+                own = [written[urn] for urn in _used(each, "policyArn") if urn in written]
+                name = logical_name(each)
+                document = own[0].get("policy") if len(own) == 1 else None
+            for role in as_list(fields.get("roles") or fields.get("role") or LATER):
+                named = role if isinstance(role, str) else LATER
+                yield _Attached(_known(named), each, _policy(name, document, arn))
+        elif kind == EXCLUSIVE:
+            for arn in map(str, as_list(fields.get("policyArns") or [])):
+                if _known(arn) != LATER:  # an attachment that names it says more
+                    policy = _policy(name_of(arn), documents.get(arn), arn)
+                    yield _Attached(_text(fields, "roleName"), each, policy)
+
+
+def _by_name(policy: PermissionsPolicy) -> str:
+    return policy.name
 
 
 def logical_name(resource: Json) -> str:
@@ -309,12 +358,14 @@ def _access_keys(resources: Sequence[Json]) -> dict[str, list[str]]:
 
 
 def _issuers(resources: Sequence[Json]) -> list[str]:
-    clusters = _typed_fields(resources, "irsa:index:EksCluster")
-    known = [_text(each, "issuer_url") for each in clusters]
-    return [
-        *(each for each in known if each not in (LATER, HIDDEN)),
-        *(each.issuer_url for each in _providers(resources)),
+    known = [_text(each, "issuer_url") for each in _typed_fields(resources, OWN_CLUSTER)]
+    known += [
+        _text(mapping(oidc), "issuer")
+        for each in _typed_fields(resources, CLUSTER)
+        for identity in mappings(each.get("identities"))
+        for oidc in mappings(identity.get("oidcs"))
     ]
+    return [*dict.fromkeys(each for each in known if each not in (LATER, HIDDEN))]
 
 
 def output(resource: Json, name: str) -> str:

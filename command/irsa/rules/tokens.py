@@ -144,9 +144,12 @@ def _constrained_claims(conditions: Sequence[Condition]) -> str:
     """The claims that conditions constrain, and those of which one says only that they exist."""
     claims = {split_key(each.key)[1] for each in conditions if each.positive or each.weak}
     text = f"conditions on {', '.join(sorted(claims - {''})) or 'nothing'}"
-    nulls = [f"{each.text} says only whether there is one" for each in conditions
+    notes = [f"{each.text} says only whether there is one" for each in conditions
              if each.base == "null"]  # fmt: skip
-    return "; ".join([text, *nulls])
+    notes += [f"aud is compared with a subject, {value}" for each in conditions
+              if split_key(each.key)[1] == "aud" for value in each.values
+              if value.startswith(_KUBERNETES_USER)]  # fmt: skip
+    return "; ".join([text, *notes])
 
 
 def _check_claim(

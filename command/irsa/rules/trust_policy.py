@@ -7,6 +7,7 @@ from irsa.decide.patterns import Pattern
 from irsa.decide.principals import UNIQUE_ID
 from irsa.identity.arns import account_named_by, is_oidc_provider, issuer_of_principal, parse_arn
 from irsa.identity.eks import POD_IDENTITY_SERVICE
+from irsa.identity.pod_identity import SESSION_TAGS
 from irsa.rules.conditions import (
     CERTIFICATES,
     CLUSTERS,
@@ -155,6 +156,12 @@ def _check_services(statement: Statement) -> Hits:
 def check_pod_identity(allowed: Sequence[Statement], context: TrustContext) -> Hits:
     """Check the statements that allow, each with the conditions of the denials for everyone."""
     trusting = [each for each in allowed if POD_IDENTITY_SERVICE in each.named("Service")]
+    if not any(each.covers("sts:TagSession") for each in allowed):
+        for statement in allowed:
+            tags = [each for each in statement.conditions if _asks_for_tags(each)]
+            if tags and statement.named("AWS") and statement.covers("sts:AssumeRole"):
+                found = f"{actions_text(statement)} {conditions_text(tags)}"
+                yield "pod-identity-tags", f"statement {statement.number}: {found}"
     for statement in trusting:
         if not statement.covers("sts:AssumeRole"):
             continue
@@ -179,14 +186,25 @@ _RULES = {
 
 
 def _never_holds(condition: Condition, account: str) -> bool:
-    """Return whether a condition on the source holds for no cluster; of an account, if known."""
+    """Return whether a condition holds for no association of an account, if that is known."""
     key, patterns = condition.key.lower(), condition.patterns
+    kind, _, tag = key.partition("/")
+    if kind == "aws:principaltag" or (kind == "aws:requesttag" and tag not in SESSION_TAGS):
+        return condition.positive
     # EKS always sends the source: without IfExists or a set operator it would be the same.
     if not condition._replace(operator=condition.base).positive:
         return False
     if key == "aws:sourceaccount":
         return bool(account) and not any(wild(each) or each == account for each in patterns)
     return key == "aws:sourcearn" and all(_names_no_cluster(each, account) for each in patterns)
+
+
+def _asks_for_tags(condition: Condition) -> bool:
+    """Return whether a condition asks for the tags of an EKS Pod Identity session, which pass on to
+    the sessions that it makes."""
+    kind, _, tag = condition.key.lower().partition("/")
+    of_session = kind in ("aws:principaltag", "aws:requesttag") and tag in SESSION_TAGS
+    return of_session and condition.positive
 
 
 def _names_no_cluster(pattern: str, account: str) -> bool:

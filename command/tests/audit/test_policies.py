@@ -120,8 +120,8 @@ def by_eks(**condition: Any):
 
 
 def target(**changes: Any):
-    """A statement of a target role for the association of the chains, or a changed one."""
-    return target_role_trust_policy([BY_ASSOCIATION._replace(**changes)])["Statement"][0]
+    """The statements of a target role for the association of the chains, or a changed one."""
+    return target_role_trust_policy([BY_ASSOCIATION._replace(**changes)])["Statement"]
 
 
 def from_source(arn: Any, operator: str = "ArnEquals"):
@@ -145,6 +145,11 @@ def with_key(key: str, actions: list[str], *more: str):
     role_a = {"AWS": f"{OF_OTHER}/a"}
     tagging = [allow(role_a, None, [*more])] if more else []
     return [allow(role_a, {"StringEquals": {key: "t-42"}}, actions), *tagging]
+
+
+def role_a(key: str, value: str):
+    """A statement for a role of the other account under one condition."""
+    return allow({"AWS": f"{OF_OTHER}/a"}, {"StringEquals": {key: value}})
 
 
 OF_PROVIDER = {"aws:FederatedProvider": provider(ISSUER)}
@@ -218,13 +223,22 @@ BROKEN = {
         "Pod Identity, cluster alone": by_eks(**OF_CLUSTER),
         "Pod Identity, Deny of another service": but_of_eks({"Service": BUILD}),
     },
-    "pod-identity-tags": {"Pod Identity without tags": service(PODS, {**IN_DEV, **OF_CLUSTER})},
+    "pod-identity-tags": {
+        "Pod Identity without tags": service(PODS, {**IN_DEV, **OF_CLUSTER}),
+        "target role without tags": target()[0],
+        "a role by the tags of its Pods": role_a("aws:PrincipalTag/kubernetes-namespace", "dev"),
+    },
     "pod-identity-source": {
         "Pod Identity, an association": from_source(ASSOCIATIONS, "ArnLike"),
         "Pod Identity, no ARN": from_source("dev"),
         "Pod Identity, another service": from_source(f"arn:aws:s3:us-east-1:{OWN}:cluster/dev"),
         "Pod Identity, another account's cluster": from_source(FAR),
         "another account": by_eks(StringEquals={NAMESPACE: "dev", "aws:SourceAccount": OTHER}),
+        "another tag": by_eks(StringEquals={"aws:RequestTag/kubernetes-serviceaccount": "app"}),
+        "a tag of a session": [
+            by_eks(**IN_DEV, **OF_CLUSTER),
+            by_eks(StringEquals={"aws:PrincipalTag/kubernetes-namespace": "dev"}),
+        ],
     },
     "wide-action": {
         "sts:*": allow({"AWS": f"{OF_OTHER}/app"}, None, "sts:*"),
@@ -405,7 +419,8 @@ SHUT_OUT = {
     "Pod Identity, an association", "Pod Identity, another service", "another account",
     "Pod Identity, another account's cluster", "a star under StringEquals", "deleted provider",
     "exact, and a pattern for others", "another issuer's key, exact", "key with https://",
-    "tags only", "target role", "sub is true",
+    "tags only", "sub is true", "another tag",
+    "target role without tags",
 }  # fmt: skip
 
 

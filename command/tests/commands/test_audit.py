@@ -1,14 +1,18 @@
 """`python -m irsa audit`: its calls for thousands of roles, and stacks."""
 
 import json
+from collections import Counter
 
 import pytest
+from pulumi import Output
 
+from command.tests.audit.test_policies import CASES, claims, of, tokens
 from irsa.__main__ import main
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.pod_identity import pod_identity_trust_policy
 from irsa.identity.policies import assume_role_permissions_policy, irsa_trust_policy
 from irsa.identity.policy_json import UNKNOWN_OUTPUT
+from irsa.identity.pulumi_types import CLUSTER as CLUSTER_TYPE
 from irsa.identity.subjects import ServiceAccountRef
 from tests.support.fleet import ACCOUNT, ISSUER, Fleet
 from tests.support.world import CLUSTER_ARN, PROVIDER_ARN, ROLE_B_ARN
@@ -18,7 +22,7 @@ ROLE = f"arn:aws:iam::{ACCOUNT}:role/app"
 NONE_FOUND = f"account {ACCOUNT}: no findings\n"
 NO_DETAILS = "not checked: forged-tags, pass-any-role: grant iam:GetAccountAuthorizationDetails"
 TWO = ("--context", "x", "--context", "y")
-JSON = ("--output", "json")
+JSON, MARKDOWN = ("--output", "json"), ("--output", "markdown")
 ASK = "`aws eks describe-cluster --name NAME --query cluster.identity.oidc.issuer --output text`"
 NO_ROLE = "is not the ARN of a role; expected arn:aws:iam::<account>:role/<name>"
 CLUSTER = ("irsa:index:EksCluster", {"issuer_url": f"https://{ISSUER}"})
@@ -375,6 +379,68 @@ def test_roles_of_a_stack_are_judged_without_a_cluster_and_without_an_arn(
 ):
     code, out = of_stack(resources, *JSON)
     assert (code, rules(out)) == (bool(found), found)
+
+
+@pytest.mark.parametrize("operation", ["state", "preview"])
+def test_a_role_has_one_verdict_whatever_else_is_in_the_stack(of_stack, operation):
+    def made(name):
+        statements = CASES[name][0]
+        trust = {"Version": "2012-10-17", "Statement": statements}
+        more = {"name": name, "arn": UNKNOWN_OUTPUT if operation == "preview" else f"{ROLE}-{name}"}
+        return ("aws:iam/role:Role", {**more, "assumeRolePolicy": json.dumps(trust)})
+
+    def verdicts(*names):
+        found = rules(of_stack([*map(made, names), annotated(f"{ROLE}-exact")], *JSON)[1])
+        return Counter(each for each in found if each[0] != "forged-tags")
+
+    assert verdicts(*CASES) == sum((verdicts(each) for each in CASES), Counter())
+
+
+def test_an_issuer_is_a_cluster_s_if_the_stack_has_the_cluster(of_stack):
+    trust = claims("id.example.com", aud="sts.amazonaws.com")
+    resources = [role({"Version": "2012-10-17", "Statement": [trust]})]
+    issuer = [{"oidcs": [{"issuer": "https://id.example.com"}]}]
+    for more, rule in (([], "any-subject"), ([(CLUSTER_TYPE, {"identities": issuer})], "no-sub")):
+        assert rule in [each for each, _ in rules(of_stack([*resources, *more], *JSON)[1])]
+
+
+def test_a_role_whose_trust_policy_is_known_later_is_judged_by_its_permissions(of_stack):
+    passing = {"Effect": "Allow", "Action": ["iam:PassRole", "eks:*"], "Resource": "*"}
+    policy = {"role": "app", "name": "own", "policy": json.dumps({"Statement": [passing]})}
+    resources = [created(UNKNOWN_OUTPUT), ("aws:iam/rolePolicy:RolePolicy", policy)]
+
+    assert rules(of_stack(resources, *JSON)[1]) == [("pass-any-role", "role app")]
+
+
+OUTPUT_TEXTS = {
+    "Python": str(Output.from_input("https://x")),
+    "Python before 3.32": "<pulumi.output.Output object at 0x7f00>",
+    "TypeScript": "Calling [toString] on an [Output<T>] is not supported.\n\nTo get the value of "
+    "an Output<T> as an Output<string> consider either:\n1: o.apply(v => `prefix${v}suffix`)",
+    "Go": "{0xc0001a2b40}",
+    ".NET": "Pulumi.Output`1[System.String]",
+}
+
+
+@pytest.mark.parametrize("text", OUTPUT_TEXTS.values(), ids=OUTPUT_TEXTS)
+def test_an_output_inside_of_a_text_is_the_finding(of_stack, text):
+    for trust in (claims(text, sub="system:serviceaccount:dev:app"), tokens({}, text)):
+        code, out = of_stack([role({"Version": "2012-10-17", "Statement": [trust]})], *JSON)
+        assert (code, "output-as-text" in dict(rules(out))) == (1, True)
+        others = (each for each in json.loads(out) if each["rule"] != "output-as-text")
+        assert not any(text[:20] in each["found"] for each in others)
+    conditions = tokens({"StringEquals": {f"{text}:sub": "system:serviceaccount:dev:app"}})
+    found = of_stack([role({"Version": "2012-10-17", "Statement": [conditions]})], *JSON)[1]
+    assert json.loads(found)[0]["found"].endswith(":sub")
+
+
+def test_markdown_is_a_table_in_which_nothing_is_a_link_or_a_mention(of_stack):
+    odd = of("id.example.com", "*", aud="a|b `@acme` <b>")
+    out = of_stack([role({"Version": "2012-10-17", "Statement": [odd]})], *MARKDOWN)[1]
+    head, _, _, _, row, *_ = out.splitlines()
+    assert head.startswith("**0 annotated service accounts and 1 roles of account")
+    assert row.startswith("| **warning** | [any-subject](https://docs.aws.amazon.com/")
+    assert f"| `role {ROLE}` |" in row
 
 
 def test_a_trust_policy_that_cannot_be_read_is_not_passed(of_stack):

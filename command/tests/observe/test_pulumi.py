@@ -9,6 +9,7 @@ import random
 import pytest
 
 from irsa.__main__ import main
+from irsa.identity import pulumi_types as types
 from irsa.identity.policies import bucket_permissions_policy, irsa_trust_policy
 from irsa.identity.policy_json import UNKNOWN_OUTPUT
 from irsa.identity.subjects import ServiceAccountRef
@@ -34,6 +35,7 @@ def role(**more):
 
 POLICY_ARN = f"arn:aws:iam::{ACCOUNT_A}:policy/s3-app"
 POLICY = {"name": "s3-app", "policy": json.dumps(BUCKET_POLICY)}
+ATTACHED = types.ATTACHMENT
 ATTACHMENT = {"role": "s3-app", "policyArn": POLICY_ARN}
 ANNOTATIONS = {"eks.amazonaws.com/role-arn": ROLE_ARN}
 METADATA = {"namespace": "dev", "name": "s3-app", "annotations": ANNOTATIONS}
@@ -41,7 +43,7 @@ RESOURCES = [
     resource("pulumi:pulumi:Stack", "irsa-dev", {}, {}),
     role(),
     resource("aws:iam/policy:Policy", "s3-app", POLICY, {**POLICY, "arn": POLICY_ARN}),
-    resource("aws:iam/rolePolicyAttachment:RolePolicyAttachment", "bucket", ATTACHMENT, ATTACHMENT),
+    resource(ATTACHED, "bucket", ATTACHMENT, ATTACHMENT),
     resource("kubernetes:core/v1:ServiceAccount", "s3-app", {"metadata": METADATA}, {}),
 ]
 
@@ -155,11 +157,50 @@ def test_a_file_of_any_shape_is_no_traceback(tmp_path, capsys, seed):
             assert capsys.readouterr().err.count("\n") <= (code > 1)
 
 
+@pytest.mark.parametrize(
+    ("kind", "key", "inputs"),
+    [
+        (ATTACHED, "role", {"policyArn": POLICY_ARN}),
+        (types.SHARED_ATTACHMENT, "roles", {"policyArn": POLICY_ARN}),
+        (types.EXCLUSIVE, "roleName", {"policyArns": [POLICY_ARN, UNKNOWN_OUTPUT]}),
+    ],
+    ids=["attachment", "shared", "exclusive"],
+)
+@pytest.mark.parametrize("name", ["s3-app", UNKNOWN_OUTPUT], ids=["named", "unnamed"])
+def test_policies_of_flat_roles_are_those_that_the_program_gives_to_each(kind, key, inputs, name):
+    """In a preview the program's own reference says whose it is."""
+    own, other = role(name=name), {**role(name=f"other{name}"), "urn": "other"}
+    given = {**inputs, key: [name] if key == "roles" else name}
+    attached = resource(kind, "bucket", given, {})
+    attached["propertyDependencies"] = {key: [own["urn"]], "policyArn": []}
+
+    policy = resource("aws:iam/policy:Policy", "s3-app", {**POLICY, "arn": POLICY_ARN}, {})
+
+    found = read(digest([own, other, attached, policy], operation="create")).roles
+
+    [[policy]] = [each.policies for each in found if each.policies]
+    assert (policy.name, policy.document) == ("s3-app", BUCKET_POLICY)
+
+
+def test_a_policy_without_an_arn_yet_is_the_one_that_the_program_names():
+    attached = resource(ATTACHED, "bucket", {**ATTACHMENT, "policyArn": UNKNOWN_OUTPUT}, {})
+    attached["propertyDependencies"] = {"policyArn": [RESOURCES[2]["urn"]]}
+    new = [role(), attached, resource("aws:iam/policy:Policy", "s3-app", POLICY, {})]
+    [found] = read(digest(new, operation="create")).roles
+    assert [each.document for each in found.policies] == [BUCKET_POLICY]
+
+
+def test_a_name_that_the_engine_makes_is_not_known_before_the_up():
+    made = role(__defaults=["name"], name="s3-app-1a2b3c4")
+    [found] = read(digest([made], operation="create")).roles
+    assert (found.name, found.label) == (LATER, "s3-app")
+    assert read(digest([made], operation="update")).roles[0].name == "s3-app-1a2b3c4"
+
+
 def test_policies_of_a_role_without_a_name_yet_are_those_of_its_component():
     attached = {**ATTACHMENT, "role": UNKNOWN_OUTPUT}
-    kind = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
     own, other = role(name=UNKNOWN_OUTPUT), {**role(name=UNKNOWN_OUTPUT), "parent": "another"}
-    new = [own, {**other, "urn": f"{other['urn']}-b"}, resource(kind, "bucket", attached, {})]
+    new = [own, {**other, "urn": f"{other['urn']}-b"}, resource(ATTACHED, "bucket", attached, {})]
     found = read(digest([*new, *RESOURCES[2:3]], operation="create")).roles
     assert [bool(each.policies) for each in found] == [True, False]
 
