@@ -49,6 +49,7 @@ EXCUSED = {
     "key=$(aws kms create-key": REAL,
     "python -m irsa list --context blue --context green": "commands/test_audit.py has two clusters",
     "pulumi preview --json --show-sames": f"{INSTALLED}; test_own_stacks.py does it",
+    "$ pulumi preview --json --show-sames |": "tests/unit/test_parts.py does it, with a preview",
     "$ AWS_WEB_IDENTITY_TOKEN_FILE=<another service account>": "a test below compares the text",
 }
 """Reasons why blocks are not pasted here, by the start of their first line."""

@@ -4,6 +4,7 @@ The environments have this one's packages behind their own, so that no index is 
 setup` installs has one version and its hashes.
 """
 
+import json
 import os
 import re
 import shutil
@@ -13,8 +14,10 @@ import sysconfig
 import venv
 import zipfile
 from email.parser import HeaderParser
+from importlib.metadata import distribution, requires
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 
 from irsa import REPOSITORY, __version__
@@ -22,6 +25,8 @@ from irsa_components.package.provider import IrsaProvider
 from tests.support import requirements
 from tests.support.paths import ROOT
 
+README, WORKFLOW = (ROOT / each for each in ("README.md", "docs/examples/pull-request.yml"))
+ISSUER = "oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE"
 PARTS = {"command": "irsa", "components": "irsa_components", "sandbox": "irsa_sandbox"}
 LOCKED = (ROOT / "constraints.txt", ROOT / "sandbox/irsa_sandbox/tools/go.txt")
 AUTHOR = "-c user.name=a -c user.email=a@b.c"
@@ -259,6 +264,100 @@ def test_an_environment_of_pulumis_own_has_the_clone_as_it_stands(clone, tmp_pat
     code += "print(irsa.__file__, irsa_components.__file__, stack_config.__file__)"
     found = subprocess.check_output([python, "-c", code], cwd=tmp_path, text=True).split()
     assert [str(clone) == each[: len(str(clone))] for each in found] == [True] * 3
+
+
+def previewed(*claims):
+    """`pulumi preview --json` of a program with one role, whose trust policy tests these claims."""
+    values = {"aud": "sts.amazonaws.com", "sub": "system:serviceaccount:shop:reports"}
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Federated": f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringEquals": {f"{ISSUER}:{each}": values[each] for each in claims}},
+    }
+    kind = "aws:iam/role:Role"
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    inputs = {"__defaults": ["name"], "name": "reports-1a2b3c4", "assumeRolePolicy": trust}
+    new = {"urn": f"urn:pulumi:dev::shop::{kind}::reports", "type": kind, "inputs": inputs}
+    return {"steps": [{"op": "create", "newState": new}], "changeSummary": {"create": 1}}
+
+
+def packed(folder, lines, extras=()):
+    """Write the installed distributions that requirements name as wheels, with all they require."""
+    for each in map(Requirement, lines):
+        if each.marker and not any(each.marker.evaluate({"extra": e}) for e in ("", *extras)):
+            continue
+        found = distribution(each.name)
+        tag = re.findall("(?m)^Tag: (.+)$", found.read_text("WHEEL"))[-1]
+        name = f"{found.name.replace('-', '_')}-{found.version}-{tag}.whl"
+        if not (folder / name).exists():
+            with zipfile.ZipFile(folder / name, "w") as wheel:
+                for file in found.files:
+                    if ".." not in file.parts and file.locate().is_file():
+                        wheel.write(file.locate(), file)
+        packed(folder, found.requires or (), each.extras)
+
+
+@pytest.fixture(scope="module")
+def folder_of_a_user(clone, tmp_path_factory):
+    """Run lines of a shell in an empty folder: the repository's address is the clone, the package
+    index is this environment's packages, and `pulumi` prints a preview."""
+    home = tmp_path_factory.mktemp("home")
+    for each in ("wheels", "bin"):
+        (home / each).mkdir()
+    run("git", "clone", "-q", clone, home / "tagged")
+    run("git", "tag", f"v{__version__}", cwd=home / "tagged")
+    packed(home / "wheels", [*requires("irsa"), "setuptools"])
+    (home / "uv.toml").write_text(f'no-index = true\nfind-links = ["{home}/wheels"]\n')
+    for name, script in (("pulumi", "cat program.json"), ("gh", 'echo "$@"')):
+        (home / "bin" / name).write_text(f"#!/bin/sh\n{script}\n")
+        (home / "bin" / name).chmod(0o755)
+    environment = {
+        "PATH": f"{home}/bin:{sysconfig.get_path('scripts')}:{os.defpath}",
+        "HOME": str(home),
+        "UV_CONFIG_FILE": f"{home}/uv.toml",
+        "UV_PYTHON": sys.executable,
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.file://{home}/tagged.insteadOf",
+        "GIT_CONFIG_VALUE_0": REPOSITORY,
+    }
+
+    def in_folder(lines, preview, folder, **variables):
+        (folder / "program.json").write_text(json.dumps(preview))
+        return subprocess.run(
+            ["bash", "-ec", lines], cwd=folder, env=environment | variables, capture_output=True,
+            text=True, check=False, timeout=600,
+        )  # fmt: skip
+
+    return in_folder
+
+
+def test_readmes_one_line_judges_a_program_in_an_empty_folder(folder_of_a_user, tmp_path):
+    [(line, shown)] = re.findall(
+        r"(?s)\$ (pulumi preview --json[^\n]+)\n(.+?)```", README.read_text()
+    )
+
+    done = folder_of_a_user(line, previewed("aud"), tmp_path)
+    assert (done.returncode, done.stdout) == (1, shown), done.stderr
+    done = folder_of_a_user(line, previewed("aud", "sub"), tmp_path)
+    assert (done.returncode, done.stdout.splitlines()[0][-13:]) == (0, ": no findings"), done.stderr
+
+
+@pytest.mark.parametrize(("claims", "code"), [(["aud"], 1), (["aud", "sub"], 0)])
+def test_the_step_of_a_pull_request_comments_and_refuses(folder_of_a_user, tmp_path, claims, code):
+    [job] = yaml.safe_load(WORKFLOW.read_text())["jobs"].values()
+    [lines] = [each["run"] for each in job["steps"] if "gh pr" in each.get("run", "")]
+    lines = re.sub(r"\$\{\{ github.event.number \}\}", "7", lines)
+    lines = re.sub(r"\$\{\{ matrix.program \}\}", "shop", lines)
+    (tmp_path / "irsa-known.yaml").write_text("[]")
+
+    done = folder_of_a_user(lines, previewed(*claims), tmp_path, IRSA=job["env"]["IRSA"])
+
+    assert done.returncode == code, done.stderr
+    comment = (tmp_path / "access.md").read_text()
+    assert done.stdout == "pr comment 7 --body-file access.md\n"
+    assert ("| **error** | [no-sub](https://docs.aws.amazon.com/" in comment) == bool(code)
+    assert "| `reports` | **gains** | `" in comment
 
 
 def test_both_setup_files_find_parts_in_the_same_way():

@@ -19,10 +19,14 @@ from irsa.takeover.losses import losses
 
 _LAST_USED = Unread("when roles were last used", "a stack's state does not say it", "iam:GetRole")
 _PODS = Unread("Pods", "a stack's state does not have them", "a run without --stack")
-_OWN_PROVIDERS = (
-    "the stack lists its own OIDC providers only; run without --stack for those of the account"
-)
-_DRIFT = "add --drift, which reads the stack's roles and users in the account"
+_OWN = {
+    "deleted-provider, other-cluster": "the stack lists its own OIDC providers only; run without "
+    "--stack for those of the account",
+}
+_OWN_ALONE = {
+    "deleted-provider, other-cluster, foreign-policy, foreign-key": "the account may have more "
+    "than the stack; add --drift, or run without --stack",
+}
 _UNKNOWN = (
     "{} service accounts, associations and OIDC providers are known after `up`; audit the state "
     "then"
@@ -75,8 +79,7 @@ def read_stack_inventory(name: str, issuer_url: str | None, aws: Aws | None) -> 
         accounts=[AccountPrincipals(tuple(roles), live.last_used if live else _LAST_USED)],
         unread=unread,
         unchecked={
-            "deleted-provider, other-cluster": _OWN_PROVIDERS,
-            "foreign-policy, foreign-key": "" if live else _DRIFT,
+            **(_OWN if live else _OWN_ALONE),
             "no-agent": _PODS.text if associations else "",
             "trust-mismatch, disabled-tags, target-not-allowed, client-ids, dual-stack-issuer, "
             "issuer-url": _UNKNOWN.format(stack.unknown) if stack.unknown else "",
