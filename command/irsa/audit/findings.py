@@ -361,10 +361,12 @@ def _check_provider(provider: RegisteredProvider, audiences: Mapping[str, frozen
 
 
 _PASS = "iam:PassRole"  # noqa: S105 - an action
-_ASSOCIATE: tuple[OtherAction, ...] = (
-    "eks:CreatePodIdentityAssociation",
-    "eks:UpdatePodIdentityAssociation",
-)
+_TAKING: Mapping[OtherAction, str] = {
+    "eks:CreatePodIdentityAssociation": POD_IDENTITY_SERVICE,
+    "eks:UpdatePodIdentityAssociation": POD_IDENTITY_SERVICE,
+    "ec2:RunInstances": "ec2.amazonaws.com",
+}
+"""Calls that take a role, and the service to which it is passed."""
 _SERVICE = "iam:passedtoservice"
 
 
@@ -372,36 +374,35 @@ def check_passing(policies: Sequence[Json]) -> Hits:
     """Check the policies of one role; those of an administrator are left alone."""
     statements = [each for document in policies for each in statements_of(document)]
     allowed = [each for each in statements if each.allows]
-    denied = [each for each in statements if not each.allows and _limits_all(each)]
-    if any(each.covers(_PASS) for each in denied) or any(
-        "*" in each.actions and "*" in each.resources for each in allowed
-    ):
+    if any("*" in each.actions and "*" in each.resources for each in allowed):
         return
-    associating = [
-        call
-        for call in _ASSOCIATE
-        if any(each.covers(call) for each in allowed)
-        and not any(each.covers(call) for each in denied)
-    ]
-    passing = [each for each in allowed if each.covers(_PASS) and _is_about_any(each)]
-    if associating and passing:
-        resources = dict.fromkeys(name for each in passing for name in each.resources)
-        calls = " and ".join(associating)
-        yield "pass-any-role", f"{_PASS} on {', '.join(resources)}, and {calls}"
+    taking: list[str] = []
+    resources: dict[str, None] = {}
+    for call, service in _TAKING.items():
+        denied = [each for each in statements if not each.allows and _limits_all(each, service)]
+        passing = [each for each in allowed if each.covers(_PASS) and _is_about_any(each, service)]
+        allows = any(each.covers(call) for each in allowed)
+        if passing and allows and not any(e.covers(_PASS) or e.covers(call) for e in denied):
+            taking.append(call)
+            resources |= dict.fromkeys(name for each in passing for name in each.resources)
+    if taking:
+        yield "pass-any-role", f"{_PASS} on {', '.join(resources)}, and {' and '.join(taking)}"
 
 
-def _is_about_any(statement: Statement) -> bool:
-    """Return whether a statement is about resources of any name, passed to EKS Pod Identity."""
+def _is_about_any(statement: Statement, service: str) -> bool:
+    """Return whether a statement is about resources of any name, passed to a service."""
     for each in statement.conditions:
         if each.key.lower() == _SERVICE and each.base != "null":
             patterns = map(Pattern.parse, each.patterns)
-            named = any(pattern.matches(POD_IDENTITY_SERVICE) for pattern in patterns)
+            named = any(pattern.matches(service) for pattern in patterns)
             if named == ("not" in each.base):
                 return False
     excepted = statement.resource_element == "NotResource"
     return excepted or any(not resource_name(each).strip("*?") for each in statement.resources)
 
 
-def _limits_all(denial: Statement) -> bool:
+def _limits_all(denial: Statement, service: str) -> bool:
     """Return whether a denial leaves at most resources that it names."""
-    return _is_about_any(denial) and {each.key.lower() for each in denial.conditions} <= {_SERVICE}
+    return _is_about_any(denial, service) and {each.key.lower() for each in denial.conditions} <= {
+        _SERVICE
+    }

@@ -32,6 +32,7 @@ OtherAction = Literal[
     "iam:PassRole",
     "eks:CreatePodIdentityAssociation",
     "eks:UpdatePodIdentityAssociation",
+    "ec2:RunInstances",
 ]
 FOREIGN_KEYS = {
     "sts:TagSession": ("sts:externalid", "sts:rolesessionname", "sts:sourceidentity"),

@@ -251,7 +251,9 @@ def _is_of(attached: _Attached, role: Json, name: str) -> bool:
         return attached.role == name
     if named := [urn for each in _ROLE_INPUTS for urn in _used(attached.resource, each)]:
         return role.get("urn") in named
-    return attached.resource.get("parent") == role.get("parent")
+    parent = str(attached.resource.get("parent"))
+    beside = parent == role.get("parent") and "::pulumi:pulumi:Stack::" not in parent
+    return beside or parent == role.get("urn")
 
 
 _ROLE_INPUTS = ("role", "roles", "roleName")

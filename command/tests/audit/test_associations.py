@@ -224,9 +224,12 @@ def test_the_caller_that_forges_tags_also_chooses_which_are_transitive():
         ([allowed([PASS, ASSOCIATE]), denied(PASS, Bool={"aws:ViaAWSService": True})], True),
         ([allowed([PASS, ASSOCIATE]), denied(PASS, StringNotEquals={TO: EC2})], False),
         ([allowed(PASS, StringNotEquals={TO: EC2}), allowed(ASSOCIATE)], True),
+        ([allowed([PASS, "ec2:RunInstances"])], True),
+        ([allowed(PASS, StringEquals={TO: EC2}), allowed("ec2:*")], True),
+        ([allowed(PASS, StringNotEquals={TO: EC2}), allowed("ec2:*")], False),
     ],
 )
-def test_a_role_that_may_pass_any_role_to_pods_may_become_it(statements, is_found):
+def test_a_role_that_may_pass_any_role_to_pods_or_instances_may_become_it(statements, is_found):
     deployer = role({"Statement": []}, f"{OF_OWN}/deploy", **permissions(*statements))
     told = rules(deployer)
     assert told == ["pass-any-role"] * is_found
