@@ -285,9 +285,13 @@ def _check_trust(
 ) -> Iterator[Finding]:
     """Check a trust policy; who comes in by one that lets no caller come is not asked."""
     found = check_trust_policy(role.trust_policy, context, subject)
-    if empty := shut_out(role.trust_policy, known):
-        found = (each for each in found if each.rule in _CAUSES)
-        found = (Finding("no-caller", subject, "; ".join(empty)), *found)
+    try:
+        if empty := shut_out(role.trust_policy, known):
+            found = (each for each in found if each.rule in _CAUSES)
+            found = (Finding("no-caller", subject, "; ".join(empty)), *found)
+    except ValueError as error:
+        found = (each for each in found if each.severity == "error")
+        found = (Finding("malformed", subject, str(error)), *found)
     # `output-as-text` says what a condition on such a text is about.
     yield from (each for each in found if not _OUTPUT.search(each.found))
 
@@ -314,7 +318,7 @@ def _texts(value: object) -> Iterator[str]:
 
 
 _CAUSES = frozenset({
-    "anded-conditions", "deleted-provider", "dual-stack-issuer", "foreign-provider",
+    "anded-conditions", "deleted-provider", "dual-stack-issuer", "foreign-provider", "issuer-url",
     "literal-wildcard", "orphaned-principal", "other-issuer", "pod-identity-source",
     "pod-identity-tags", "provider-arn", "tag-session-keys",
 })  # fmt: skip

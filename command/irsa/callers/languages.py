@@ -84,7 +84,9 @@ def only(*values: str) -> Language:
 TEXT = Language(((RUN,),))
 SOME_TEXT = Language(((ONE, RUN),))
 _NO_NAME = frozenset("*?")
-NAMES = Language(((Place(_NO_NAME), Place(_NO_NAME, many=True)),))
+_NAME = (Place(_NO_NAME), Place(_NO_NAME, many=True))
+NAMES, NAMED = Language((_NAME,)), Language(((*_NAME, *text(":"), _NAME[1]),))
+"""`NAMED` are those that say with a colon what they name."""
 _NO_TAG = frozenset("!\"#$%&'()*,;<>?[\\]^`{|}~\t\n")
 TAG_VALUES = Language(((Place(_NO_TAG, many=True),),), 256)
 TAG_NAMES = Language(((Place(_NO_TAG), Place(_NO_TAG, many=True)),), 128)

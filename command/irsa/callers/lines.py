@@ -27,6 +27,7 @@ from irsa.identity.arns import (
     kind_of,
 )
 from irsa.identity.policy_json import UNKNOWN_OUTPUT, Json
+from irsa.rules.issuers import is_dual_stack, is_misspelt_eks
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def callers_of(trust_policy: Json, known: Known = NOTHING_KNOWN) -> Callers:
     statements = statements_of(trust_policy)
     denied = [_denial(each) for each in statements if not each.allows and each.assume_actions]
     try:
-        policy = compile_trust_policy(trust_policy)
+        policy = accepted(trust_policy)
         found = [*once(_allowed(policy, known))]
     except (ValueError, Undecided) as error:
         return Callers((), denied, str(error))
@@ -101,11 +102,17 @@ def callers_of(trust_policy: Json, known: Known = NOTHING_KNOWN) -> Callers:
     undecided = ""
     if UNKNOWN_OUTPUT in str(trust_policy):
         undecided = "an output that is not known yet"
-    conditions = [condition for each in statements for condition in each.conditions]
-    if unknown := [e.operator for e in conditions if not read_operator(e.operator).known]:
-        undecided = f"there is no operator {unknown[0]!r}, and IAM refuses the policy"
     empty = () if found or undecided else shut_out(trust_policy, known)
     return Callers(found, denied, undecided, empty)
+
+
+def accepted(trust_policy: Json) -> Policy:
+    """Compile a trust policy; raises ValueError for one that IAM refuses."""
+    policy = compile_trust_policy(trust_policy)
+    conditions = (test.condition for each in policy.statements for test in each.conditions)
+    if unknown := [e.operator for e in conditions if not read_operator(e.operator).known]:
+        raise ValueError(f"there is no operator {unknown[0]!r}, and IAM refuses the policy")
+    return policy
 
 
 def _allowed(policy: Policy, known: Known) -> Iterator[Line]:
@@ -116,9 +123,9 @@ def _allowed(policy: Policy, known: Known) -> Iterator[Line]:
 
 def shut_out(trust_policy: Json, known: Known) -> list[str]:
     """If no caller can use a role: what keeps the callers of each statement out. Empty for others,
-    and for what is not decided."""
+    and for what is not decided; raises ValueError for a policy that IAM refuses."""
+    policy = accepted(trust_policy)
     try:
-        policy = compile_trust_policy(trust_policy)
         statements = statements_of(trust_policy)
         unread_ones = any([*unread(each)] for each in statements if each.allows)
         if (
@@ -129,7 +136,7 @@ def shut_out(trust_policy: Json, known: Known) -> list[str]:
         ):
             return []
         return [*_emptied(policy, known)]
-    except (ValueError, Undecided):
+    except Undecided:
         return []
 
 
@@ -168,6 +175,9 @@ def _reason(policy: Policy, place: int, known: Known) -> str:
             return f"{entry} was deleted"
         if is_oidc_provider(entry) and "://" in entry:
             return f"no ARN of an OIDC provider has the :// of {entry}"
+        name = issuer_of_principal(entry)
+        if is_misspelt_eks(name) or is_dual_stack(name):
+            return f"EKS writes no issuer {name} into tokens"
         if (
             account_of(entry) not in ("", known.account)
             and known.account

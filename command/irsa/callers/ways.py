@@ -15,6 +15,7 @@ from irsa.callers.classes import RUN, Linear, glob, joined, text
 from irsa.callers.languages import (
     ACCOUNTS,
     EXTERNAL_IDS,
+    NAMED,
     NAMES,
     NAMESPACES,
     ORGANIZATIONS,
@@ -51,6 +52,7 @@ from irsa.identity.arns import (
 from irsa.identity.eks import POD_IDENTITY_SERVICE
 from irsa.identity.subjects import ServiceAccountRef, split_subject
 from irsa.rules.conditions import split_key
+from irsa.rules.issuers import is_dual_stack, is_misspelt_eks
 from irsa.rules.issuers import issuer as known_issuer
 from irsa.rules.tokens import is_kubernetes
 
@@ -278,7 +280,8 @@ def _tokens(provider: str, asked: Asked, known: Known) -> Iterator[Way]:
     issuer, account = issuer_of_principal(provider), account_of(provider)
     registered = not known.every_provider or provider in known.client_ids or not account
     opaque = kind_of(provider) == "saml-provider" or provider in OPAQUE
-    if "://" in issuer or "*" in issuer or not registered or opaque:
+    never = "://" in issuer or "*" in issuer or is_misspelt_eks(issuer) or is_dual_stack(issuer)
+    if never or not registered or opaque:
         return
     if account and known.account not in ("", account):
         return
@@ -286,7 +289,8 @@ def _tokens(provider: str, asked: Asked, known: Known) -> Iterator[Way]:
     kubernetes = is_kubernetes(issuer, known.issuers, asked.conditions)
     ids, shared = known.client_ids.get(provider), known_issuer(issuer)
     # Names of repositories, branches and pipelines have neither * nor ?.
-    subjects = SUBJECTS if kubernetes else NAMES if shared else SOME_TEXT
+    named = NAMED if shared and shared.names_its_parts else NAMES
+    subjects = SUBJECTS if kubernetes else named if shared else SOME_TEXT
     facts = [
         Fact("sub", subjects, {f"{prefix}sub": SAME}, identity=True),
         Fact(

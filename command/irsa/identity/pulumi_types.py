@@ -30,8 +30,8 @@ OUTPUT_TEXT = (
     r"Calling \[?\w+\]? on an \[?Output[<\[]T[>\]]\]? is not supported"
     r"|pulumi\.output\.Output object|OutputState=|\{0xc[0-9a-f]{6,}\}|Pulumi\.Output`1"
 )
-"""What the SDKs of TypeScript and Python, Go and .NET write where a program puts an output into a
-text: https://www.pulumi.com/docs/iac/concepts/inputs-outputs/ (a regular expression)."""
+"""Texts of the SDKs of TypeScript, Python, Go and .NET where a program puts an output into a text:
+https://www.pulumi.com/docs/iac/concepts/inputs-outputs/ (a regular expression)."""
 
 NEW = "new"
 """A child that the stack does not have, in place of its URN in ``taken_over``."""

@@ -58,6 +58,11 @@ class Issuer(NamedTuple):
     private: bool = False
     """True if the issuer belongs to one customer."""
 
+    @property
+    def names_its_parts(self) -> bool:
+        """True if its subjects say what they name: ``repo:acme/app:ref:refs/heads/main``."""
+        return "sub" in self.claims and bool(re.match(r"\w+:", self.claims["sub"].organization))
+
 
 _NEVER = r"(?!)"
 ANY = Claim(r"[^*?]", r"[^*?]")

@@ -4,18 +4,36 @@ Each issuer has its own words: a Kubernetes cluster has service accounts, GitHub
 repositories, and an unknown issuer has identities.
 """
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
 from irsa.decide.document import Condition, Statement
 from irsa.decide.patterns import Pattern
-from irsa.identity.arns import account_of, is_oidc_provider, issuer_of_principal, kind_of
+from irsa.identity.arns import (
+    account_of,
+    is_account_id,
+    is_oidc_provider,
+    issuer_of_principal,
+    kind_of,
+)
 from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.subjects import split_subject
 from irsa.rules.conditions import says_something, specific, split_key, wild
-from irsa.rules.issuers import ANY, SENTINEL, Issuer, Reach, is_dual_stack, is_eks, issuer
+from irsa.rules.issuers import (
+    ANY,
+    SENTINEL,
+    Issuer,
+    Reach,
+    is_dual_stack,
+    is_eks,
+    is_misspelt_eks,
+    issuer,
+)
 
+_STS = re.compile(r"sts(?:\.[a-z0-9-]+)?\.amazonaws\.com(?:\.cn)?")
+"""Names of STS itself, for which a token can be meant."""
 _KUBERNETES_USER = "system:"
 """The beginning of a service account's subject, of which a pattern may have no more."""
 
@@ -63,7 +81,8 @@ def check_federated(statement: Statement, context: TrustContext) -> Hits:
     for principal in statement.named("Federated"):
         if principal == "*":
             continue
-        if context.account and account_of(principal) not in ("", context.account):
+        other = account_of(principal)
+        if context.account and other != context.account and is_account_id(other):
             yield "foreign-provider", principal
         elif kind_of(principal) == "saml-provider":
             if statement.covers("sts:AssumeRoleWithSAML"):
@@ -74,7 +93,9 @@ def check_federated(statement: Statement, context: TrustContext) -> Hits:
                 yield "provider-arn", principal
             elif is_dual_stack(name):
                 yield "dual-stack-issuer", principal
-            elif is_oidc_provider(principal) and not context.knows(principal):
+            elif is_misspelt_eks(name):
+                yield "issuer-url", principal
+            elif is_account_id(other) and not context.knows(principal):
                 yield "deleted-provider", principal
             yield from check_tokens(statement.conditions, name, context)
 
@@ -204,7 +225,8 @@ def _check_audiences(own: Sequence[Condition], expected: frozenset[str] | None) 
 def _check_audience(condition: Condition, expected: frozenset[str] | None) -> Hits:
     several = len(condition.values) > 1
     for value, pattern in zip(condition.values, condition.patterns, strict=True):
-        if wild(pattern) or (several and expected is not None and value not in expected):
+        known = expected is None or value in expected or _STS.fullmatch(value)
+        if wild(pattern) or (several and not known):
             yield "broad-aud", value
 
 

@@ -125,12 +125,16 @@ def _check_accounts(statement: Statement, context: TrustContext) -> Hits:
         # While the role's account is not known, what would do for another one has to do.
         own, other = account == context.account, context.account not in ("", account)
         if not conditions:
-            yield "root-principal", principal
+            yield "own-account" if own else "root-principal", principal
         elif not narrow(conditions, OWN_ACCOUNT if own else OTHER_ACCOUNT) and not any(
             map(_subject_of_session, conditions)
         ):
             under = f"{principal} {conditions_text(conditions)}"
-            yield ("no-external-id", principal) if other else ("root-principal", under)
+            yield (
+                ("no-external-id", principal)
+                if other
+                else ("own-account" if own else "root-principal", under)
+            )
         for each in conditions:
             yield from (("path-pattern", value) for value in opens_with_wildcard(each))
 

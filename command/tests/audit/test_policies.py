@@ -191,8 +191,8 @@ BROKEN = {
     "no-sub any-provider": {"no sub": allow({"Federated": "*"}, {"StringEquals": AUD}, WEB)},
     "any-provider no-aud": {"its name": allow("*", {"StringEquals": SUB | OF_PROVIDER}, WEB)},
     "not-principal": {"NotPrincipal": {**TO_ASSUME, "NotPrincipal": {"AWS": ROOT}}},
-    "root-principal": {
-        "other root": allow({"AWS": OTHER_ROOT}),
+    "root-principal": {"other root": allow({"AWS": OTHER_ROOT})},
+    "own-account": {
         "own root": allow({"AWS": ROOT}),
         "own root, own organization": root_of(OWN, "StringEquals", ORG, "o-1"),
     },
@@ -207,6 +207,12 @@ BROKEN = {
     "path-pattern": {"own root, path trick": root_of(OWN, "ArnLike", CALLER, f"{OF_OWN}/*admin")},
     "orphaned-principal": {"deleted role": allow({"AWS": "AROAEXAMPLE"})},
     "service-source": {"CodeBuild": service(BUILD), "ECS": service("ecs-tasks.amazonaws.com")},
+    "issuer-url": {"the host of EKS": of("oidc.eks.us-east-1.amazonaws.com", SUBJECT)},
+    "malformed": {
+        "a provider as a user": allow({"AWS": provider(GITHUB)}, None, WEB),
+        "an account of 11 digits": allow({"Federated": provider(ISSUER, OWN[1:])}, GOOD, WEB),
+        "no such operator": of(ISSUER, SUBJECT, operator="StringLikes"),
+    },
     "provider-arn": {"ARN with https://": of(f"https://{ISSUER}", SUBJECT)},
     "any-certificate": {
         "Roles Anywhere": service(ANYWHERE),
@@ -380,6 +386,9 @@ BROKEN = {
         "exact": tokens(GOOD),
         "Not, beside a pattern": of(ISSUER, f"{SA}:dev:s3-*", StringNotEquals=SUB),
         "sub is true": of(ISSUER, True),
+        "audiences of STS": of(
+            ISSUER, SUBJECT, ["sts.amazonaws.com", "sts.us-east-1.amazonaws.com"]
+        ),
         "one audience of their own": of(ISSUER, SUBJECT, "vault"),
         "IgnoreCase": of(ISSUER, SUBJECT, operator="StringEqualsIgnoreCase"),
         "prefix pattern": of(ISSUER, f"{SA}:dev:app-*"),
@@ -419,7 +428,7 @@ SHUT_OUT = {
     "Pod Identity, an association", "Pod Identity, another service", "another account",
     "Pod Identity, another account's cluster", "a star under StringEquals", "deleted provider",
     "exact, and a pattern for others", "another issuer's key, exact", "key with https://",
-    "tags only", "sub is true", "another tag",
+    "tags only", "sub is true", "another tag", "the host of EKS",
     "target role without tags",
 }  # fmt: skip
 

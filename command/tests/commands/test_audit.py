@@ -403,7 +403,7 @@ def test_an_issuer_is_a_cluster_s_if_the_stack_has_the_cluster(of_stack):
         assert rule in [each for each, _ in rules(of_stack([*resources, *more], *JSON)[1])]
 
 
-def test_a_role_whose_trust_policy_is_known_later_is_judged_by_its_permissions(of_stack):
+def test_a_role_without_a_known_trust_policy_is_judged_by_its_permissions(of_stack):
     passing = {"Effect": "Allow", "Action": ["iam:PassRole", "eks:*"], "Resource": "*"}
     policy = {"role": "app", "name": "own", "policy": json.dumps({"Statement": [passing]})}
     resources = [created(UNKNOWN_OUTPUT), ("aws:iam/rolePolicy:RolePolicy", policy)]

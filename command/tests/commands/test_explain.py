@@ -10,6 +10,8 @@ from irsa.__main__ import main
 from irsa.commands.explain import chain_tree
 from irsa.commands.tree import Node
 from irsa.identity.policies import irsa_trust_policy, service_trust_policy
+from irsa.identity.policy_json import UNKNOWN_OUTPUT
+from irsa.identity.pulumi_types import ROLE
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.verify.link import Check
 from tests.support.world import ISSUER, PROVIDER_ARN, ROLE_ARN
@@ -39,6 +41,30 @@ def test_a_trust_policy_in_a_file(tmp_path, capsys):
     file.write_text(json.dumps(service_trust_policy("ec2.amazonaws.com")))
     assert main(["explain", "--trust-policy", str(file)]) == 0
     assert capsys.readouterr().out.endswith("└── the service ec2.amazonaws.com\n")
+
+
+@pytest.mark.parametrize("kind", ["state", "preview"])
+def test_the_callers_of_all_roles_of_a_program_in_a_file(tmp_path, capsys, kind):
+    resources = [
+        {
+            "urn": f"urn:pulumi:dev::x::{ROLE}::{name}",
+            "type": ROLE,
+            "inputs": {"name": name, **more},
+        }
+        for name, more in (
+            ("build", {"assumeRolePolicy": json.dumps(service_trust_policy("ec2.amazonaws.com"))}),
+            ("later", {"assumeRolePolicy": UNKNOWN_OUTPUT}),
+        )
+    ]
+    steps = [{"op": "create", "newState": each} for each in resources]
+    document = {"deployment": {"resources": resources}} if kind == "state" else {"steps": steps}
+    (tmp_path / "stack.json").write_text(json.dumps(document))
+
+    assert main(["explain", "--trust-policy", str(tmp_path / "stack.json")]) == 3
+
+    out, err = capsys.readouterr()
+    assert out == "who can assume build\n└── the service ec2.amazonaws.com\n"
+    assert err == "irsa explain: later: the trust policy is (known after up)\n"
 
 
 @pytest.mark.parametrize("operator", ["StringLik", " StringLike", "StringLikeIgnoreCase"])

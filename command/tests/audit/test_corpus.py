@@ -1,0 +1,119 @@
+"""Trust and permission policies as public programs write them.
+
+corpus.jsonl has for each its source, what is wrong with it, whether a caller can come, and the page
+on which that rests; accounts and issuers are placeholders. The labels were written before `audit`
+saw the documents, and are not changed to fit it.
+"""
+
+import json
+import re
+from collections import Counter
+
+import pytest
+
+from command.tests.audit.audited import role
+from irsa.audit.findings import AuditFacts, audit
+from irsa.callers.lines import callers_of
+from irsa.observe.facts import PermissionsPolicy
+from irsa.rules.table import RULES
+from tests.support.paths import ROOT
+from tests.support.world import ACCOUNT_A, NOW, ROLE_ARN
+
+LINES = (ROOT / "command/tests/audit/corpus.jsonl").read_text().splitlines()
+CORPUS = [json.loads(each) for each in LINES]
+TRUST = [each for each in CORPUS if each["kind"] == "trust"]
+ANY_SUBJECT = {
+    "no-sub", "broad-sub", "any-subject", "any-customer", "whole-organization", "whole-namespace",
+}  # fmt: skip
+NEVER = {"no-caller", "provider-arn", "issuer-url", "other-issuer", "malformed", "literal-wildcard"}
+SHAPES = {
+    "no-aud": ("no condition on `aud`", {"no-aud"}),
+    "no-sub": ("no condition on `sub`", ANY_SUBJECT),
+    "any-subject": ("`sub` of any service account", ANY_SUBJECT),
+    "wide-pattern": ("a pattern that reaches others", ANY_SUBJECT),
+    "everyone": ("everyone", ANY_SUBJECT | {"everyone"}),
+    "duplicate-key": ("a key twice in the program", NEVER | {"no-sub", "no-aud"}),
+    "wrong-provider": ("a provider that cannot exist", NEVER),
+    "wrong-issuer": ("a condition on another issuer's key", NEVER),
+    "https-in-arn": ("`https://` in the provider's ARN", NEVER),
+    "https-in-key": ("`https://` in a condition's key", NEVER),
+    "literal-wildcard": ("`*` under `StringEquals`", NEVER),
+    "aud-as-sub": ("`aud` and `sub` confused", NEVER | {"no-sub"}),
+    "malformed": ("a document that IAM refuses", {"malformed"}),
+    "default-account": ("the default service account", {"default-account"}),
+    "no-conditions": ("Pod Identity without conditions", {"pod-identity-any"}),
+    "no-cluster": ("Pod Identity, any cluster", {"pod-identity-cluster"}),
+    "no-namespace": ("Pod Identity, any service account", {"pod-identity-account"}),
+    "no-tagsession": ("Pod Identity without `sts:TagSession`", {"pod-identity-tags"}),
+    "no-external-id": ("another account, no external id", {"no-external-id", "root-principal"}),
+    "passrole-any": ("any role for Pods or instances", {"pass-any-role"}),
+}  # fmt: skip
+"""What is wrong with a document, in words, and the rules of which one finds it."""
+
+
+def findings(document, kind):
+    trust, policies = (
+        (document, []) if kind == "trust" else ({}, [PermissionsPolicy("p", document)])
+    )
+    one = role(trust, ROLE_ARN, policies=policies)
+    own = {"roles": [one]} if kind == "trust" else {"roles": [], "untold": [one]}
+    facts = AuditFacts(
+        clusters=[], accounts=[ACCOUNT_A], providers=[], every_provider=False, now=NOW, **own
+    )
+    return {each.rule for each in audit(facts)}
+
+
+def judged(entry):
+    """The labels that are found, those that are not, and the alarms that no label explains."""
+    rules = findings(entry["document"], entry["kind"])
+    closed = entry["caller"] == "none" and rules & {"no-caller", "malformed"}
+    labels = [each for each in entry["errors"] if each in SHAPES]
+    found = {each for each in labels if rules & SHAPES[each][1] or closed}
+    expected = set().union(*(SHAPES[each][1] for each in labels), NEVER if closed else ())
+    alarms = {each for each in rules - expected if RULES[each].severity != "note"}
+    return found, {*labels} - found, alarms
+
+
+def name(entry):
+    return entry["source"].partition(" ")[0].partition("@")[0]
+
+
+@pytest.fixture(scope="module")
+def answers():
+    return [(entry, *judged(entry)) for entry in CORPUS]
+
+
+def test_the_corpus_is_public_documents_of_enough_sources():
+    sources = Counter(map(name, CORPUS))
+    assert (len(CORPUS) >= 80, len(sources) >= 60, max(sources.values()) <= 6) == (True, True, True)
+    for entry in CORPUS:
+        assert re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f-]{1,12} .+", entry["source"])
+        assert entry["page"].startswith("https://docs.aws.amazon.com/")
+        accounts = re.findall(r"\b\d{12}\b", json.dumps(entry["document"]))
+        assert {*accounts} <= {"111122223333", "444455556666"}
+
+
+def test_what_is_wrong_is_found_and_nothing_else_is_an_alarm(answers):
+    missed = {(entry["source"], *sorted(left)) for entry, _, left, _ in answers if left}
+    alarms = {(entry["source"], *sorted(extra)) for entry, *_, extra in answers if extra}
+    assert (missed, alarms) == (set(), set())
+
+
+@pytest.mark.parametrize("entry", TRUST, ids=name)
+def test_explain_names_callers_of_those_that_admit_some(entry):
+    callers = callers_of(entry["document"])
+    assert bool(callers.lines) == (entry["caller"] == "someone"), callers
+
+
+def test_the_table_of_shapes_is_that_of_the_corpus(answers):
+    page = (ROOT / "docs/fleet.md").read_text()
+    there, found = Counter(), Counter()
+    for entry, hit, left, _ in answers:
+        there.update(hit | left)
+        found.update(hit)
+        there["none"] += not [each for each in entry["errors"] if each in SHAPES]
+    assert f"{len(CORPUS)} documents of {len({*map(name, CORPUS)})} public repositories" in page
+    assert f"| nothing of these | {there['none']} | no alarm |" in page
+    for label, (words, _) in SHAPES.items():
+        if there[label]:
+            assert f"| {words} | {there[label]} | {found[label]} |" in page
