@@ -13,7 +13,7 @@ from irsa.commands.explain import chain_tree
 from irsa.commands.verify import text
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
-from irsa.printable import line
+from irsa.printable import code, line
 from irsa.verify.facts import Facts
 from irsa.verify.link import Check, ShellCommand
 from tests.support.world import ISSUER, PROVIDER_ARN
@@ -33,6 +33,7 @@ REPORTS = {
     "verify": text(FACTS, [FAILED]),
     "explain": str(chain_tree(FACTS, [FAILED], lambda _: (), [])),
     "audit": audit_command.text(AUDITED, FOUND),
+    "audit as Markdown": audit_command.markdown(AUDITED, FOUND),
     "audit as SARIF": json.dumps(audit_command.sarif(FOUND)),
     "audit as JSON": json.dumps([each.as_json() for each in FOUND]),
 }
@@ -55,6 +56,10 @@ def test_an_error_has_no_control_sequence(monkeypatch, capsys):
 
     assert main(["verify"]) == 2
     assert capsys.readouterr().err == f"irsa verify: no workload {SHOWN}\n"
+
+
+def test_a_text_in_a_markdown_table_is_one_cell_of_code():
+    assert code("a|b `@acme`") == r"`a\|b '@acme'`"
 
 
 @pytest.mark.parametrize("text", ["", "dev/s3-app: ✓ passed, naïve $ kubectl -n dev 'x'"])

@@ -301,7 +301,8 @@ _OUTPUT = re.compile(OUTPUT_TEXT)
 
 def check_outputs(documents: Sequence[Json]) -> Hits:
     """Outputs of the program that stand in a document as the SDK's text about them."""
-    for text in _texts([*documents]):
+    texts = _texts([*documents]) if _OUTPUT.search(str(documents)) else ()
+    for text in texts:
         if found := _OUTPUT.search(text):
             rest = re.split(r"ulumi\.|[\n)>\]]", text[found.end() :])[-1]
             yield "output-as-text", f"{text[: found.end()]}…{rest[-40:]}"

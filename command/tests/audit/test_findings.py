@@ -42,6 +42,12 @@ def with_condition(condition):
 NO_SUB = with_condition({"StringEquals": AUD})
 
 
+def test_a_subject_that_aud_is_compared_with_is_named():
+    trust = with_condition({"StringEquals": {f"{ISSUER}:aud": SUBJECT}})
+    found = dict(findings(role(trust), providers=[], every_provider=False))
+    assert found["no-sub"].endswith(f"aud is compared with a subject, {SUBJECT}")
+
+
 def findings(*roles, accounts=(ANNOTATED,), **changed):
     """Rule and finding, for the cluster with these service accounts."""
     given = facts(*roles, clusters=[cluster(service_accounts=accounts)], **changed)
