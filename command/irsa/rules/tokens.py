@@ -126,7 +126,9 @@ def check_tokens(conditions: Sequence[Condition], name: str, context: TrustConte
             *_check_subjects(meant, kubernetes=kubernetes),
             *_check_audiences(meant, context.audiences if kubernetes else None),
         ):
-            yield rule, found if name.lower() in found.lower() else f"{found} of {name}"
+            what, *notes = found.split("; ")
+            named = what if name.lower() in found.lower() else f"{what} of {name}"
+            yield rule, "; ".join([named, *notes])
     else:
         yield from _check_customers(meant, known)
         if "sub" in known.claims and known.claims.get("aud") is not ANY:
