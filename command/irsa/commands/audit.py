@@ -16,7 +16,7 @@ from irsa.commands.inventory_saved import SAVE
 from irsa.commands.sarif import Result, report
 from irsa.identity.policy_json import Json
 from irsa.printable import code, lines, table
-from irsa.rules.table import RULES, Finding
+from irsa.rules.table import RULES, SEVERITIES, Finding
 
 OUTPUTS = ("text", "json", "markdown", "sarif")
 
@@ -102,11 +102,19 @@ def _count(facts: AuditFacts, findings: Sequence[Finding]) -> str:
     annotated = sum(
         bool(account.role_arn) for each in facts.clusters for account in each.service_accounts
     )
-    by_eks = f", {len(facts.associations)} Pod Identity associations" if facts.associations else ""
+    by_eks = len(facts.associations)
+    read = [_number(annotated, "annotated service account")]
+    read += [_number(by_eks, "Pod Identity association")] * bool(by_eks)
+    kinds = [each.severity for each in findings]
+    counts = [_number(kinds.count(each), each) for each in SEVERITIES if each in kinds]
     return (
-        f"{annotated} annotated service accounts{by_eks} and {len(facts.roles)} roles of account "
-        f"{' and '.join(facts.accounts)}: {len(findings) or 'no'} findings"
+        f"{', '.join(read)} and {_number(len(facts.roles), 'role')} of account "
+        f"{' and '.join(facts.accounts)}: {', '.join(counts) or 'no findings'}"
     )
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def sarif(findings: Sequence[Finding], missing: Sequence[str] = ()) -> Json:

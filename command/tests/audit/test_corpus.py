@@ -1,6 +1,6 @@
 """Trust and permission policies as public programs write them.
 
-corpus.jsonl has for each its source, what is wrong with it, whether a caller can come, and the page
+corpus.jsonl has for each its source, its faults, whether a caller can come, and the page
 on which that rests; accounts and issuers are placeholders. The labels were written before `audit`
 saw the documents, and are not changed to fit it.
 """
@@ -48,7 +48,7 @@ SHAPES = {
     "no-external-id": ("another account, no external id", {"no-external-id", "root-principal"}),
     "passrole-any": ("any role for Pods or instances", {"pass-any-role"}),
 }  # fmt: skip
-"""What is wrong with a document, in words, and the rules of which one finds it."""
+"""Faults of a document in words, and the rules of which one finds it."""
 
 
 def findings(document, kind):

@@ -289,7 +289,7 @@ BESIDE = {
 def test_a_stack_is_audited_by_its_state_alone(of_stack, more):
     code, out = of_stack([role(EXACT), ACCOUNT_OF_APP, *more])
     assert code == 0
-    assert out.startswith("1 annotated service accounts and 1 roles of account")
+    assert out.startswith("1 annotated service account and 1 role of account")
     [gap] = gaps(out)
     assert gap.startswith("not checked: deleted-provider, other-cluster, foreign-policy, foreign-k")
 

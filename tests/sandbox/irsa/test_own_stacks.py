@@ -189,7 +189,7 @@ def test_a_first_preview_names_the_roles_whose_trust_policy_is_unknown(stacks):
     # Account B's role trusts no cluster.
     other = ask(stacks, "audit", preview(stacks.b, *PREVIEW))
     assert (other.code, other.err) == (0, "")
-    assert f"1 roles of account {ACCOUNT_B}: no findings" in other.out
+    assert f"1 role of account {ACCOUNT_B}: no findings" in other.out
 
 
 def test_a_dangerous_trust_policy_is_refused_before_its_role_exists(stacks, tmp_path):
