@@ -68,14 +68,15 @@ def _label(pair: Pair) -> str:
 
 
 def _pairs(old: Sequence[StackRole], new: Sequence[StackRole]) -> Iterator[Pair]:
-    """Pair the roles by their ARNs, and those whose ARNs are known later by their names."""
-    left = {each.label: each for each in old}
+    """Pair the roles by their URNs, and those of two stacks by their ARNs or names."""
+    by_urn, by_label = ({getattr(e, key): e for e in old} for key in ("urn", "label"))
+    by_name = {name_of(label): each for label, each in by_label.items()}
+    left = {id(each): each for each in old}
     for each in new:
-        before = left.pop(each.label, None)
-        if before is None and each.arn == LATER:
-            same = [label for label in left if name_of(label) == each.name]
-            before = left.pop(same[0]) if len(same) == 1 else None
-        yield before, each
+        same = by_urn.get(each.urn) or by_label.get(each.label)
+        if same is None and each.arn == LATER:
+            same = by_name.get(each.name)
+        yield same and left.pop(id(same), None), each
     yield from ((each, None) for each in left.values())
 
 

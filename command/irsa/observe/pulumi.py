@@ -143,6 +143,7 @@ _BLINDED = "[secret]"
 class StackRole:
     """A role of a stack; unknown values are `LATER`."""
 
+    urn: str
     name: str
     arn: str
     """Known before the role exists if its AWS provider allows one account only."""
@@ -225,6 +226,7 @@ def _role(
             arn = role_arn(accounts[0], name, path=str(fields.get("path", "/")))
     known = (each for each in (arn, name) if each not in (LATER, HIDDEN))
     return StackRole(
+        urn=str(resource.get("urn")),
         name=name,
         arn=arn,
         label=next(known, logical_name(resource)),

@@ -7,6 +7,7 @@ import pytest
 from irsa.__main__ import main
 from irsa.identity import policies
 from irsa.identity.pod_identity import pod_identity_trust_policy
+from irsa.identity.policy_json import UNKNOWN_OUTPUT
 from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef
 from tests.support.world import ACCOUNT_A, ACCOUNT_B, CLUSTER_ARN, ISSUER, PROVIDER_ARN
 
@@ -41,6 +42,11 @@ def role(arn, trust, **more):
     name = arn.rpartition("/")[2]
     text = json.dumps(trust)
     return resource("aws:iam/role:Role", name, name=name, arn=arn, assumeRolePolicy=text, **more)
+
+
+def renamed(made):
+    later = {"name": UNKNOWN_OUTPUT, "arn": UNKNOWN_OUTPUT}
+    return {**made, "outputs": {**made["outputs"], **later}}
 
 
 def policy(name, of, document):
@@ -133,6 +139,9 @@ MAY = [policy("to-b", "a", allow("sts:AssumeRole", B)), policy("to-c", "b", allo
          [f"role {B}", f"+ may gain  service account dev/app {CLUSTER} through {A}"]),
         (preview(role(A, by_token(APP)), role(A, by_token(ALL))), None, 1,
          [f"role {A}", "+ gains     service accounts dev/app*"]),
+        # A role that is replaced, and gets another name and ARN.
+        (preview(role(A, by_token(APP)), renamed(role(A, by_token(APP)))), None, 0,
+         ["no caller gains or loses access"]),
         (state(OPEN, provider("a")), state(OPEN, provider("a", "b")), 1,
          [f"+ gains     service account dev/app {CLUSTER}"]),
         # Through others: all who come to role A come to B and C.
