@@ -10,7 +10,7 @@ from irsa.__main__ import main
 from irsa.commands.explain import chain_tree
 from irsa.commands.tree import Node
 from irsa.identity.policies import irsa_trust_policy, service_trust_policy
-from irsa.identity.policy_json import UNKNOWN_OUTPUT
+from irsa.identity.policy_json import UNKNOWN_OUTPUT as LATER
 from irsa.identity.pulumi_types import ROLE
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.verify.link import Check
@@ -43,24 +43,14 @@ def test_a_trust_policy_in_a_file(tmp_path, capsys):
     assert capsys.readouterr().out.endswith("└── the service ec2.amazonaws.com\n")
 
 
-@pytest.mark.parametrize("kind", ["state", "preview"])
-def test_the_callers_of_all_roles_of_a_program_in_a_file(tmp_path, capsys, kind):
-    resources = [
-        {
-            "urn": f"urn:pulumi:dev::x::{ROLE}::{name}",
-            "type": ROLE,
-            "inputs": {"name": name, **more},
-        }
-        for name, more in (
-            ("build", {"assumeRolePolicy": json.dumps(service_trust_policy("ec2.amazonaws.com"))}),
-            ("later", {"assumeRolePolicy": UNKNOWN_OUTPUT}),
-        )
-    ]
-    steps = [{"op": "create", "newState": each} for each in resources]
-    document = {"deployment": {"resources": resources}} if kind == "state" else {"steps": steps}
-    (tmp_path / "stack.json").write_text(json.dumps(document))
+def test_the_callers_of_all_roles_of_a_program_in_a_file(tmp_path, capsys):
+    policies = {"build": json.dumps(service_trust_policy("ec2.amazonaws.com")), "later": LATER}
+    made = {name: {"name": name, "assumeRolePolicy": each} for name, each in policies.items()}
+    new = [{"urn": name, "type": ROLE, "inputs": each} for name, each in made.items()]
+    steps = [{"op": "create", "newState": each} for each in new]
+    (tmp_path / "preview.json").write_text(json.dumps({"steps": steps}))
 
-    assert main(["explain", "--trust-policy", str(tmp_path / "stack.json")]) == 3
+    assert main(["explain", "--trust-policy", str(tmp_path / "preview.json")]) == 3
 
     out, err = capsys.readouterr()
     assert out == "who can assume build\n└── the service ec2.amazonaws.com\n"
