@@ -45,6 +45,7 @@ setup(
         "ministack==1.5.33",
         "msgspec>=0.20",  # lightkube's models
         "rich>=14",
+        "trustme>=1.2",
         "websockets>=15",  # kubectl exec reaches the sandbox's kubelet through one
     ],
 )

@@ -215,9 +215,7 @@ def _contexts(authority: Authority) -> Contexts:
 
     @cache
     def context(names: tuple[str, ...]) -> ssl.SSLContext:
-        pair = authority.issue(f"aws-{names[0]}", *names)
-        made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        made.load_cert_chain(pair.cert_file, pair.key_file)
+        made = authority.tls(*names)
         made.set_alpn_protocols(["http/1.1"])
         return made
 

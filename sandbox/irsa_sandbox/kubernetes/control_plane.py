@@ -21,11 +21,12 @@ import lightkube.resources.core_v1
 import msgspec
 import yaml
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from lightkube.config.kubeconfig import KubeConfig
 
 from irsa.identity.quotas import TOKEN_EXPIRATION
 
-from ..serving.certificates import Authority, key_pem
+from ..serving.certificates import Authority
 from ..serving.files import write_private
 from .log_lines import telling
 
@@ -209,8 +210,9 @@ class ControlPlane:
         self.admin_token = secrets.token_urlsafe(32)
         tokens = f'{self.admin_token},admin,admin,"system:masters"\n'
         write_private(self.folder / "tokens.csv", tokens.encode())
-        signing_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        write_private(self.folder / "service-accounts-key.pem", key_pem(signing_key))
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        write_private(self.folder / "service-accounts-key.pem", pem)
 
     def _launch(self, name: str, *flags: str) -> None:
         program = self._binaries / name

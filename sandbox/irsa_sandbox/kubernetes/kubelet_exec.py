@@ -12,7 +12,6 @@ import json
 import logging
 import shutil
 import socket
-import ssl
 import threading
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from contextlib import ExitStack, suppress
@@ -84,10 +83,7 @@ class ExecServer:
 
         `laid_out` goes to `pod_process`.
         """
-        pair = authority.issue("kubelet", "127.0.0.1")
-        self._tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=authority.ca_file)
-        self._tls.load_cert_chain(pair.cert_file, pair.key_file)
-        self._tls.verify_mode = ssl.CERT_REQUIRED
+        self._tls = authority.tls("127.0.0.1", asks_clients=True)
         self._client = client
         self._laid_out = laid_out
         self._listener = socket.create_server(("127.0.0.1", 0))

@@ -8,7 +8,6 @@ sandbox's own authority, which only the API server has.
 import json
 import logging
 import socket
-import ssl
 import sys
 import threading
 from collections.abc import Callable
@@ -83,15 +82,10 @@ class JsonServer(LocalServer):
 
     def __init__(self, name: str, authority: Authority, answer: Answer) -> None:
         """Listen; nothing is answered before `start`."""
-        pair = authority.issue(name, "127.0.0.1")
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(pair.cert_file, pair.key_file)
-        context.load_verify_locations(authority.ca_file)
-        context.verify_mode = ssl.CERT_REQUIRED
         self._connections: set[socket.socket] = set()
         super().__init__(name, _handler(answer, self._connections))
         # Without this a client that connects and says nothing would hold up all others.
-        self._server.socket = context.wrap_socket(
+        self._server.socket = authority.tls("127.0.0.1", asks_clients=True).wrap_socket(
             self._server.socket, server_side=True, do_handshake_on_connect=False
         )
 
