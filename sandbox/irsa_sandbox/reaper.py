@@ -3,11 +3,11 @@
 import subprocess
 
 
-def at_end(script: str, argument: str) -> "subprocess.Popen[bytes]":
+def at_end(script: str, argument: str, *descriptors: int) -> "subprocess.Popen[bytes]":
     """Start a shell that runs a line, whose ``$0`` is the argument, when its input is closed.
 
     The kernel closes that with this process, however it ends. As a context manager it runs the line
-    with the end of the context.
+    with the end of the context. The descriptors stay open until the line has run.
     """
     return subprocess.Popen(
         ["sh", "-c", f"cat >/dev/null; {script}", argument],
@@ -15,9 +15,10 @@ def at_end(script: str, argument: str) -> "subprocess.Popen[bytes]":
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        pass_fds=descriptors,
     )
 
 
-def reaper(group: int) -> "subprocess.Popen[bytes]":
+def reaper(group: int, *descriptors: int) -> "subprocess.Popen[bytes]":
     """Kill a group of processes at the end."""
-    return at_end('kill -s KILL -- "-$0"', str(group))
+    return at_end('kill -s KILL -- "-$0"', str(group), *descriptors)

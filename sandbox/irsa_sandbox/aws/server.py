@@ -215,7 +215,7 @@ def _contexts(authority: Authority) -> Contexts:
 
     @cache
     def context(names: tuple[str, ...]) -> ssl.SSLContext:
-        made = authority.tls(*names)
+        made = authority.tls(f"aws-{names[0]}", *names)
         made.set_alpn_protocols(["http/1.1"])
         return made
 

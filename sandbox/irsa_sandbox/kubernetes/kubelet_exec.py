@@ -83,7 +83,7 @@ class ExecServer:
 
         `laid_out` goes to `pod_process`.
         """
-        self._tls = authority.tls("127.0.0.1", asks_clients=True)
+        self._tls = authority.tls("kubelet", "127.0.0.1", asks_clients=True)
         self._client = client
         self._laid_out = laid_out
         self._listener = socket.create_server(("127.0.0.1", 0))

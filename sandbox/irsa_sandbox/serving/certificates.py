@@ -78,10 +78,10 @@ class Authority:
             "current-context": "sandbox",
         }
 
-    def tls(self, *hosts: str, asks_clients: bool = False) -> ssl.SSLContext:
+    def tls(self, name: str, *hosts: str, asks_clients: bool = False) -> ssl.SSLContext:
         """TLS of a server with these names; it may refuse clients without a certificate."""
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        _issued(self._servers, *hosts).configure_cert(context)
+        context.load_cert_chain(*self.issue(name, *hosts))
         if asks_clients:
             self._clients.configure_trust(context)
             context.verify_mode = ssl.CERT_REQUIRED

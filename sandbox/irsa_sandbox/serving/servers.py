@@ -85,7 +85,7 @@ class JsonServer(LocalServer):
         self._connections: set[socket.socket] = set()
         super().__init__(name, _handler(answer, self._connections))
         # Without this a client that connects and says nothing would hold up all others.
-        self._server.socket = authority.tls("127.0.0.1", asks_clients=True).wrap_socket(
+        self._server.socket = authority.tls(name, "127.0.0.1", asks_clients=True).wrap_socket(
             self._server.socket, server_side=True, do_handshake_on_connect=False
         )
 
