@@ -43,7 +43,8 @@ setup(
         "httpx2>=2",  # lightkube's HTTP client
         "hypercorn>=0.18",
         "ministack==1.5.33",
-        "msgspec>=0.20",  # lightkube's models
+        # lightkube's models; older ones crash if two threads first use one at the same time.
+        "msgspec>=0.23",
         "rich>=14",
         "trustme>=1.2",
         "websockets>=15",  # kubectl exec reaches the sandbox's kubelet through one

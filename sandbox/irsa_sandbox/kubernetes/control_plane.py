@@ -10,15 +10,11 @@ import ssl
 import subprocess
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import lightkube
-import lightkube.config.models
-import lightkube.resources.core_v1
-import msgspec
 import yaml
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -68,19 +64,6 @@ def reserve_port() -> socket.socket:
     reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     reserved.bind(("127.0.0.1", 0))
     return reserved
-
-
-def prepare_models() -> None:
-    """Use each of lightkube's models of core resources and kubeconfigs once, before threads do.
-
-    msgspec builds what it needs to know of one at its first use, and crashes the process if two
-    threads do so at the same time (0.19 to 0.22).
-    """
-    for module in (lightkube.config.models, lightkube.resources.core_v1):
-        for model in vars(module).values():
-            if isinstance(model, type) and issubclass(model, msgspec.Struct):
-                with suppress(msgspec.ValidationError):  # a field that must be there
-                    msgspec.convert({}, model)
 
 
 def _answers(http: httpx2.Client, path: str) -> bool:
