@@ -106,6 +106,7 @@ def _close_output() -> None:
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     # The lock stays open, and so the folder taken, until this process and its group have ended.
-    *paths, names, lock, starter = sys.argv[1:]
+    folder, pulumi, control_plane, names, lock, starter = sys.argv[1:]
     plugins = [name for name in names.split(",") if name]
-    sys.exit(main(*map(Path, paths), plugins, int(lock), int(starter)))
+    own = Path(folder), Path(pulumi), Path(control_plane)
+    sys.exit(main(*own, plugins, int(lock), int(starter)))

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
-from socketserver import BaseRequestHandler, ThreadingTCPServer
+from socketserver import ThreadingTCPServer
 from typing import Any
 
 from typing_extensions import override
@@ -39,9 +39,12 @@ class OwnerPort(BackgroundServer):
         self._kept: dict[str, Any] = {}  # by peer; an open connection has an entry
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
-        methods = {"handle": lambda each: self._handle(each.request)}
-        handler = type("Handler", (BaseRequestHandler,), methods)
-        super().__init__("owner-port", _Server(("127.0.0.1", 0), handler))
+        super().__init__(
+            "owner-port",
+            ThreadingTCPServer,
+            ("127.0.0.1", 0),
+            lambda connection, *_: self._handle(connection),
+        )
 
     @property
     def port(self) -> int:
@@ -102,15 +105,6 @@ class OwnerPort(BackgroundServer):
             with self._lock:
                 del self._kept[peer]
                 self._open.difference_update(connections)
-
-
-class _Server(ThreadingTCPServer):
-    request_queue_size = 128
-    daemon_threads = True
-    block_on_close = False
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        log.exception("connection from %s", client_address)
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:

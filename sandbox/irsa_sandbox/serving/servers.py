@@ -37,12 +37,12 @@ Answer = Callable[[dict[str, Any]], dict[str, Any]]
 class BackgroundServer:
     """A server on a thread of its own."""
 
-    def __init__(self, name: str, server: TCPServer) -> None:
-        """``server`` listens; nothing is answered before `start`."""
-        self._server = server
+    def __init__(self, name: str, kind: type[TCPServer], address: Any, handle: Any) -> None:
+        """Listen; nothing is answered before `start`. ``handle`` gets a connection first."""
+        self._server: TCPServer = type("Server", (_Connections, kind), {})(address, handle)
         self._name = name
         self._thread = threading.Thread(
-            target=server.serve_forever, args=(POLL,), name=name, daemon=True
+            target=self._server.serve_forever, args=(POLL,), name=name, daemon=True
         )
 
     def start(self) -> None:
@@ -67,7 +67,7 @@ class LocalServer(BackgroundServer):
 
     def __init__(self, name: str, handler: type[BaseHTTPRequestHandler]) -> None:
         """Listen; nothing is answered before `start`."""
-        super().__init__(name, _Server(("127.0.0.1", 0), handler))
+        super().__init__(name, ThreadingHTTPServer, ("127.0.0.1", 0), handler)
 
     @property
     def url(self) -> str:
@@ -97,7 +97,11 @@ class JsonServer(LocalServer):
                 connection.shutdown(socket.SHUT_RDWR)
 
 
-class _Server(ThreadingHTTPServer):
+class _Connections:
+    request_queue_size = 128
+    daemon_threads = True
+    block_on_close = False
+
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - its name
         log.warning("connection from %s: %s", client_address, sys.exception())
 
