@@ -278,21 +278,14 @@ class ControlPlane:
 
         https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#authenticate-apiservers
         """
-        client = self._authority.issue_client("kube-apiserver-client")
-        user = {"client-certificate": str(client.cert_file), "client-key": str(client.key_file)}
-        users = {"apiVersion": "v1", "kind": "Config", "users": [{"name": "*", "user": user}]}
-        write_private(self.folder / "webhooks.yaml", yaml.safe_dump(users).encode())
-        webhooks = {
-            "apiVersion": "apiserver.config.k8s.io/v1",
-            "kind": "WebhookAdmissionConfiguration",
-            "kubeConfigFile": str(self.folder / "webhooks.yaml"),
-        }
-        config = {
-            "apiVersion": "apiserver.config.k8s.io/v1",
-            "kind": "AdmissionConfiguration",
-            "plugins": [{"name": "MutatingAdmissionWebhook", "configuration": webhooks}],
-        }
-        file = self.folder / "admission.yaml"
+        file, users = self.folder / "admission.yaml", self.folder / "webhooks.yaml"
+        user = self._authority.client_user("kube-apiserver-client")
+        config = {"apiVersion": "v1", "kind": "Config", "users": [{"name": "*", "user": user}]}
+        write_private(users, yaml.safe_dump(config).encode())
+        api = {"apiVersion": "apiserver.config.k8s.io/v1"}
+        webhooks = {"kind": "WebhookAdmissionConfiguration", "kubeConfigFile": str(users), **api}
+        plugin = {"name": "MutatingAdmissionWebhook", "configuration": webhooks}
+        config = {"kind": "AdmissionConfiguration", "plugins": [plugin], **api}
         write_private(file, yaml.safe_dump(config).encode())
         return file
 

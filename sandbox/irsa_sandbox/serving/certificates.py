@@ -95,6 +95,11 @@ class Authority:
         """Issue a client certificate."""
         return self._written(name, _issued(self._clients, f"{name}.invalid"))
 
+    def client_user(self, name: str) -> dict[str, str]:
+        """A kubeconfig's user with a new client certificate."""
+        pair = self.issue_client(name)
+        return {"client-certificate": str(pair.cert_file), "client-key": str(pair.key_file)}
+
     def _written(self, name: str, issued: LeafCert) -> KeyPair:
         pair = KeyPair(self.folder / f"{name}.pem", self.folder / f"{name}-key.pem")
         write_private(pair.key_file, issued.private_key_pem.bytes())
