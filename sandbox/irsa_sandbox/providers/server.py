@@ -139,7 +139,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         news, secret = decode(request.news)
         with self._resource(context, request.urn) as (kind, session):
             try:
-                checked = kind.configured(session, self._checked(kind, request, olds, news))
+                checked = self._checked(kind, session, request, olds, news)
             except InvalidInput as error:
                 failure = pb.CheckFailure(property=error.property_name, reason=error.reason)
                 return pb.CheckResponse(inputs=request.news, failures=[failure])
@@ -219,7 +219,12 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         return empty_pb2.Empty()
 
     def _checked(
-        self, kind: ResourceType[S], request: pb.CheckRequest, olds: Properties, news: Properties
+        self,
+        kind: ResourceType[S],
+        session: S,
+        request: pb.CheckRequest,
+        olds: Properties,
+        news: Properties,
     ) -> Properties:
         if kind.known is not None:
             for name in sorted(news.keys() - kind.known - {DEFAULTS}):
@@ -238,7 +243,8 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
             fix = f"; set {name}, or change the logical name or pulumi:autonaming"
             text = f"{error}{fix if name in defaults(news) else ''}"
             raise InvalidInput(name, text) from error
-        return kind.check({name: value for name, value in news.items() if value is not None})
+        given = {name: value for name, value in news.items() if value is not None}
+        return kind.check(session, given)
 
     def _state(
         self, kind: ResourceType[S], session: S, resource_id: str, known: Properties

@@ -353,8 +353,8 @@ class PodIdentityAssociation(_Eks):
         return resource_id.rpartition(",")[2]
 
     @override
-    def configured(self, session: AwsSession, news: Properties) -> Properties:
-        news = super().configured(session, news)
+    def check(self, session: AwsSession, news: Properties) -> Properties:
+        news = super().check(session, news)
         return {"region": session.region, **news} if session.account else news
 
     @override
