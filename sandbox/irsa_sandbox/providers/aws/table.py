@@ -236,13 +236,8 @@ class AwsType(ResourceType[AwsSession]):
                     raise InvalidInput(name, f"{arn!r} is an invalid ARN")
         for name in self.having(Is.DOCUMENT) & checked.keys():
             checked[name] = _document(name, checked[name])
-        tags = checked.get("tags", {})
-        if (
-            "tags" in self.rows
-            and tags is not UNKNOWN
-            and (all_ := {**session.default_tags, **tags})
-        ):
-            checked["tags"] = all_
+        if "tags" in self.rows and session.default_tags and checked.get("tags") is not UNKNOWN:
+            checked["tags"] = {**session.default_tags, **checked.get("tags", {})}
         return self._in_order(checked)
 
     def _in_order(self, values: Properties) -> Properties:
