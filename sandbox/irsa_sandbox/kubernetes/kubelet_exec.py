@@ -164,14 +164,15 @@ def _run(connection: ServerConnection, request: ExecRequest, process: PodProcess
     program = shutil.which(arguments[0], path=process.env["PATH"])
     if program is None:
         raise Refused(f'exec: "{arguments[0]}": executable file not found in $PATH')
-    streams = {"stdin": "input", "stdout": "output", "stderr": "error"}
     child = subprocess.Popen(
         [program, *arguments[1:]],
         bufsize=0,
         env=process.env,
         cwd=process.root,
         start_new_session=True,
-        **{name: PIPE if each in request.streams else DEVNULL for name, each in streams.items()},
+        stdin=PIPE if "input" in request.streams else DEVNULL,
+        stdout=PIPE if "output" in request.streams else DEVNULL,
+        stderr=PIPE if "error" in request.streams else DEVNULL,
     )
     over = threading.Event()
     _start(_feed, connection, child.stdin, over)
