@@ -305,15 +305,10 @@ def parse(text: str) -> ServiceAccountRef:
 
 
 def _annotate(client: lightkube.Client, account: ServiceAccountRef, role_arn: str) -> None:
-    annotations = {ROLE_ARN_ANNOTATION: role_arn}
-    for manifest in (
-        Namespace(metadata=ObjectMeta(name=account.namespace)),
-        ServiceAccount(
-            metadata=ObjectMeta(
-                name=account.name, namespace=account.namespace, annotations=annotations
-            )
-        ),
-    ):
+    own = ObjectMeta(name=account.name, namespace=account.namespace)
+    own.annotations = {ROLE_ARN_ANNOTATION: role_arn}
+    namespace = Namespace(metadata=ObjectMeta(name=account.namespace))
+    for manifest in (namespace, ServiceAccount(metadata=own)):
         client.apply(manifest, field_manager=FIELD_MANAGER, force=True)
 
 

@@ -93,27 +93,17 @@ class WebhookServer(JsonServer):
         return found and found.to_dict()["metadata"].get("annotations", {})
 
     def _register(self) -> None:
+        new_pods = {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"]}
+        not_skipped = [{"key": SKIP_LABEL, "operator": "DoesNotExist"}]
         webhook = {
             "name": "iam-for-pods.amazonaws.com",
             "admissionReviewVersions": ["v1"],
-            "clientConfig": {
-                "url": f"{self.url}/mutate",
-                "caBundle": self._authority.ca_data,
-            },
+            "clientConfig": {"url": f"{self.url}/mutate", "caBundle": self._authority.ca_data},
             # EKS ignores a failing webhook, and the Pod silently runs as the node's role.
             "failurePolicy": "Fail",
-            "objectSelector": {
-                "matchExpressions": [{"key": SKIP_LABEL, "operator": "DoesNotExist"}]
-            },
+            "objectSelector": {"matchExpressions": not_skipped},
             "reinvocationPolicy": "IfNeeded",
-            "rules": [
-                {
-                    "apiGroups": [""],
-                    "apiVersions": ["v1"],
-                    "operations": ["CREATE"],
-                    "resources": ["pods"],
-                }
-            ],
+            "rules": [{**new_pods, "operations": ["CREATE"]}],
             "sideEffects": "None",
             "timeoutSeconds": 30,  # the longest; after it a Pod on a busy machine would be refused
         }

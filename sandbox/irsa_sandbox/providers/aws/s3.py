@@ -10,6 +10,7 @@ from typing_extensions import override
 from irsa.identity.arns import bucket_arn
 from irsa.identity.names import check_bucket_name
 
+from ...aws.s3 import ACCESS_BLOCKS
 from ..resource import Created, Properties, Refused
 from .table import (
     AwsSession,
@@ -127,14 +128,6 @@ class _Setting(AwsType):
         getattr(client, f"put_{self.noun}")(**self.request(news))
 
 
-_ACCESS_BLOCKS = {
-    "blockPublicAcls": "BlockPublicAcls",
-    "blockPublicPolicy": "BlockPublicPolicy",
-    "ignorePublicAcls": "IgnorePublicAcls",
-    "restrictPublicBuckets": "RestrictPublicBuckets",
-}
-
-
 class BucketPublicAccessBlock(_Setting):
     """Refusal of public access."""
 
@@ -142,7 +135,7 @@ class BucketPublicAccessBlock(_Setting):
     noun, member = "public_access_block", "PublicAccessBlockConfiguration"
     properties: ClassVar = {
         **_Setting.of_bucket,
-        **{name: Property(aws=aws, default=False) for name, aws in _ACCESS_BLOCKS.items()},
+        **{f"{n[0].lower()}{n[1:]}": Property(aws=n, default=False) for n in ACCESS_BLOCKS},
     }
 
     @override

@@ -78,11 +78,8 @@ class ServiceRole(pulumi.ComponentResource):
 
 
 def _trust_policy(service: str, actions: Sequence[str]) -> str:
-    statement = {
-        "Action": list(actions),
-        "Effect": "Allow",
-        "Principal": {"Service": [service]},
-    }
+    principal = {"Service": [service]}
+    statement = {"Action": list(actions), "Effect": "Allow", "Principal": principal}
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, separators=(",", ":"))
 
 
@@ -180,6 +177,12 @@ def kubeconfig(cluster: Mapping[str, str], credentials: Mapping[str, str]) -> di
 _OR_PLUGIN = "or leave aws and eks to their plugins: --providers aws,eks"
 
 
+_OF_NEW_CLUSTERS = [
+    "accessConfig.bootstrapClusterCreatorAdminPermissions",
+    "bootstrapSelfManagedAddons",
+]
+"""Settings whose change would replace an old cluster."""
+
 Network = tuple[Input[str], Input[Any]]
 """VPC and subnets of a cluster."""
 
@@ -251,6 +254,7 @@ class Cluster(pulumi.ComponentResource):
         role: ServiceRole,
         nodes: ServiceRole | None,
     ) -> aws.eks.Cluster:
+        needed = [each for of in (role, nodes) if of for each in (of.role, *of.attachments)]
         access = aws.eks.ClusterAccessConfigArgs(
             authentication_mode=inputs["authenticationMode"],
             bootstrap_cluster_creator_admin_permissions=True,
@@ -275,14 +279,8 @@ class Cluster(pulumi.ComponentResource):
             tags={"Name": f"{name}-eksCluster"},
             opts=ResourceOptions(
                 parent=self,
-                depends_on=[
-                    each for of in (role, nodes) if of for each in (of.role, *of.attachments)
-                ],
-                # Settings of a new cluster: a change of them would replace an old one.
-                ignore_changes=[
-                    "accessConfig.bootstrapClusterCreatorAdminPermissions",
-                    "bootstrapSelfManagedAddons",
-                ],
+                depends_on=needed,
+                ignore_changes=_OF_NEW_CLUSTERS,
             ),
         )
 
@@ -355,19 +353,17 @@ def _auto_mode_parts(nodes: ServiceRole | None) -> dict[str, Any]:
     """Arguments of a cluster in Auto Mode. The aws provider wants to know all or none of them."""
     if nodes is None:
         return {}
-    pools = ["general-purpose", "system"]
+    on = {"enabled": True}
+    pools = {**on, "node_pools": ["general-purpose", "system"]}
+    parts: dict[str, dict[str, Any]] = {
+        "compute_config": pools,
+        "kubernetes_network_config": {"elastic_load_balancing": on, "ip_family": "ipv4"},
+        "storage_config": {"block_storage": on},
+    }
     known = nodes.role.arn.apply(
-        lambda arn: {
-            "compute_config": {"enabled": True, "node_pools": pools, "node_role_arn": arn},
-            "kubernetes_network_config": {
-                "elastic_load_balancing": {"enabled": True},
-                "ip_family": "ipv4",
-            },
-            "storage_config": {"block_storage": {"enabled": True}},
-        }
+        lambda arn: {**parts, "compute_config": {**pools, "node_role_arn": arn}}
     )
-    names = ("compute_config", "kubernetes_network_config", "storage_config")
-    return {name: known[name] for name in names}
+    return {name: known[name] for name in parts}
 
 
 def refusal(inputs: Inputs) -> str | None:
