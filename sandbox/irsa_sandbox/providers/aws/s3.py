@@ -36,15 +36,8 @@ class Bucket(AwsType):
     service, noun, key = "s3", "bucket", ("Bucket",)
     name_property, autoname = "bucket", True
     properties: ClassVar = {
-        **outputs(
-            "arn",
-            "bucketDomainName",
-            "bucketRegion",
-            "bucketRegionalDomainName",
-            "hostedZoneId",
-            "region",
-            "tagsAll",
-        ),
+        **outputs("arn bucketDomainName bucketRegion bucketRegionalDomainName hostedZoneId"),
+        **outputs("region tagsAll"),
         "bucket": Property(Is.REPLACING, "Bucket", rule=check_bucket_name),
         "forceDestroy": Property(Is.HELD, default=False),
         "tags": Property(),

@@ -95,9 +95,9 @@ class Property(NamedTuple):
     """Of a name: the pattern that AWS takes, or a function that raises ValueError for others."""
 
 
-def outputs(*names: str) -> dict[str, Is]:
+def outputs(names: str) -> dict[str, Is]:
     """Properties that only AWS knows, under its own names."""
-    return dict.fromkeys(names, Is.OUTPUT)
+    return dict.fromkeys(names.split(), Is.OUTPUT)
 
 
 class Change(NamedTuple):
