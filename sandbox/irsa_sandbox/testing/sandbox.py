@@ -34,6 +34,7 @@ from ..pods.process import PodProcess, find_object, pod_process
 from ..session import create_pod
 from ..snapshots import Snapshots
 from ..state import SandboxState, cluster_client
+from ..waiting import wait_until
 from ..webhook.identities import held_back
 
 if TYPE_CHECKING:
@@ -286,10 +287,9 @@ def running_pod(
         _annotate(client, account, role_arn)
     else:
         _check_exists(client, account)
-    deadline = time.monotonic() + PATIENCE  # after which the Pod names the missing part
     root_ca = {"name": ROOT_CA, "namespace": account.namespace}
-    while time.monotonic() < deadline and not find_object(client, ConfigMap, **root_ca):
-        time.sleep(POLL)
+    # In vain, the Pod names the missing part.
+    wait_until(lambda: find_object(client, ConfigMap, **root_ca), PATIENCE, POLL)
     made = create_pod(client, account, generateName=f"{account.name}-")
     pod = _running(client, account.namespace, made["metadata"]["name"])
     with pod_process(client, pod=pod, on_note=lambda _: None, **state.pods()) as process:
