@@ -103,7 +103,9 @@ class _Connections:
     block_on_close = False
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - its name
-        log.warning("connection from %s: %s", client_address, sys.exception())
+        error = sys.exception()
+        is_ours = not isinstance(error, OSError)  # else a client that left, or has no certificate
+        log.warning("connection from %s: %s", client_address, error, exc_info=is_ours)
 
 
 def _handler(answer: Answer, connections: set[socket.socket]) -> type[BaseHTTPRequestHandler]:

@@ -12,7 +12,7 @@ class SocketFolder:
     """One folder, from its making until `remove` or the end of this process, even a killed one."""
 
     def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="irsa-sandbox-", dir=PARENT))
+        self.path = Path(tempfile.mkdtemp(prefix="irsa-sockets-", dir=PARENT))
         self._remover = at_end('rm -rf -- "$0"', str(self.path))
 
     def remove(self) -> None:
