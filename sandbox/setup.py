@@ -47,6 +47,6 @@ setup(
         "msgspec>=0.23",
         "rich>=14",
         "trustme>=1.2",
-        "websockets>=15",  # kubectl exec reaches the sandbox's kubelet through one
+        "websockets>=17",  # of the kubelet; older servers leave connections open at their end
     ],
 )
