@@ -125,11 +125,27 @@ class Sandbox:
             "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
         }
 
-    def pod(
-        self, service_account: str, role_arn: str | None = None
-    ) -> "AbstractContextManager[Pod]":
-        """A running Pod of a service account, for the time of the context; see `running_pod`."""
-        return running_pod(self.kubernetes, self._state, service_account, role_arn)
+    @contextmanager
+    def pod(self, service_account: str, role_arn: str | None = None) -> "Iterator[Pod]":
+        """Run a Pod of a service account, ``NAMESPACE/NAME``, for the time of the context.
+
+        With ``role_arn`` the namespace and the service account are made where they are missing, and
+        it is annotated with the role. Raises `SandboxError`, one line, when there is no such
+        account.
+        """
+        client, account = self.kubernetes, parse(service_account)
+        if role_arn is not None:
+            _annotate(client, account, role_arn)
+        else:
+            _check_exists(client, account)
+        root_ca = {"name": ROOT_CA, "namespace": account.namespace}
+        # In vain, the Pod names the missing part.
+        wait_until(lambda: find_object(client, ConfigMap, **root_ca), PATIENCE, POLL)
+        made = create_pod(client, account, generateName=f"{account.name}-")
+        pod = _running(client, account.namespace, made["metadata"]["name"])
+        laid_out = self._state.pods()
+        with pod_process(client, pod=pod, on_note=lambda _: None, **laid_out) as process:
+            yield Pod(f"{account.namespace}/{pod['metadata']['name']}", process, self._state)
 
     def stack(
         self, project: str | Path, *, config: Mapping[str, Any] | None = None, name: str = "dev"
@@ -268,32 +284,6 @@ class Pod:
 
     def __repr__(self) -> str:
         return f"<pod {self.name}>"
-
-
-@contextmanager
-def running_pod(
-    client: lightkube.Client,
-    state: SandboxState,
-    service_account: str,
-    role_arn: str | None = None,
-) -> Iterator[Pod]:
-    """Run a Pod of a service account, ``NAMESPACE/NAME``.
-
-    With ``role_arn`` the namespace and the service account are made where they are missing, and it
-    is annotated with the role. Raises `SandboxError`, one line, when there is no such account.
-    """
-    account = parse(service_account)
-    if role_arn is not None:
-        _annotate(client, account, role_arn)
-    else:
-        _check_exists(client, account)
-    root_ca = {"name": ROOT_CA, "namespace": account.namespace}
-    # In vain, the Pod names the missing part.
-    wait_until(lambda: find_object(client, ConfigMap, **root_ca), PATIENCE, POLL)
-    made = create_pod(client, account, generateName=f"{account.name}-")
-    pod = _running(client, account.namespace, made["metadata"]["name"])
-    with pod_process(client, pod=pod, on_note=lambda _: None, **state.pods()) as process:
-        yield Pod(f"{account.namespace}/{pod['metadata']['name']}", process, state)
 
 
 def parse(text: str) -> ServiceAccountRef:
