@@ -10,8 +10,7 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from itertools import count
 from socketserver import ThreadingTCPServer
 from typing import Any
@@ -83,28 +82,23 @@ class OwnerPort(BackgroundServer):
         # Bound to a name of its own, which is how gRPC tells one connection from another.
         name = self._folder / str(next(self._numbers))
         peer = f"unix:{name}"
-        with socket.socket(socket.AF_UNIX) as inner, self._noted(peer, outer, inner):
-            inner.bind(str(name))
+        with socket.socket(socket.AF_UNIX) as inner:
+            with self._lock:
+                self._kept[peer] = None
+                self._open |= {outer, inner}
             try:
+                inner.bind(str(name))
                 inner.connect(str(self._folder / "server"))
+                name.unlink()
+                back = threading.Thread(target=_copy, args=(inner, outer), daemon=True)
+                back.start()
+                _copy(outer, inner)
+                back.join()
             finally:
                 name.unlink(missing_ok=True)
-            back = threading.Thread(target=_copy, args=(inner, outer), daemon=True)
-            back.start()
-            _copy(outer, inner)
-            back.join()
-
-    @contextmanager
-    def _noted(self, peer: str, *connections: socket.socket) -> Iterator[None]:
-        with self._lock:
-            self._kept[peer] = None
-            self._open.update(connections)
-        try:
-            yield
-        finally:
-            with self._lock:
-                del self._kept[peer]
-                self._open.difference_update(connections)
+                with self._lock:
+                    del self._kept[peer]
+                    self._open -= {outer, inner}
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:
