@@ -1,5 +1,6 @@
 """Shared parts of the benches: medians of interleaved runs, progress, one JSON on stdout."""
 
+import argparse
 import json
 import resource
 import shutil
@@ -25,9 +26,30 @@ def progress(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def options(purpose: str | None, **defaults: int) -> argparse.Namespace:
+    """Read a bench's options, which are whole numbers."""
+    parser = argparse.ArgumentParser(description=purpose)
+    for name, default in defaults.items():
+        parser.add_argument(f"--{name}", type=int, default=default)
+    return parser.parse_args()
+
+
 def report(result: Mapping[str, Any]) -> None:
     """Print the bench's one JSON object."""
     print(json.dumps(result, indent=1))
+
+
+def judge(
+    bench: str,
+    options: argparse.Namespace,
+    ratios: Mapping[str, float],
+    goals: Mapping[str, float],
+    **more: Any,
+) -> None:
+    """Report ratios, and whether those that have a goal do not exceed it."""
+    rounded = {name: round(ratio, 2) for name, ratio in ratios.items()}
+    met = all(ratios[name] <= goal for name, goal in goals.items())
+    report({"bench": bench, **vars(options), "ratios": rounded, "goals": goals, **more, "met": met})
 
 
 def seconds(run: Callable[[], object]) -> float:

@@ -11,11 +11,10 @@ The account is read from what GetAccountAuthorizationDetails answers, and judged
 - ``growth``: the time with ten times the roles, divided by ten: 1.0 is linear
 """
 
-import argparse
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from _measure import cpu_seconds, medians, report, run
+from _measure import cpu_seconds, judge, medians, options, run
 
 from irsa.audit.findings import AuditFacts, ClusterFacts, audit
 from irsa.identity.pod_identity import TargetedBy, target_role_trust_policy
@@ -35,41 +34,25 @@ NO_TAGS = {
     "Resource": "*",
     "Condition": {"ForAnyValue:StringLike": {"aws:TagKeys": "kubernetes-*"}},
 }
-GOAL, GROWTH_GOAL = 2.0, 1.5
-BY_TAGS = ("named", "wide")
-"""The rows whose ratio has a goal; of the others, which have more in each role, the growth has."""
+GOALS = {"named": 2.0, "wide": 2.0, "growth": 1.5}
+"""Of the rows to the first; the others, which have more in each role, have the growth's alone."""
 
 
 def main() -> None:
     """Run the bench."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--roles", type=int, default=20_000)
-    parser.add_argument("--repetitions", type=int, default=3)
-    options = parser.parse_args()
+    given = options(__doc__, roles=20_000, repetitions=3)
     rows = ("without", "named", "wide", "denied", "targets", "clusters")
     sides = {
         f"{row} {size}": _audited(row, size)
         for row in rows
-        for size in (options.roles // 10, options.roles)
+        for size in (given.roles // 10, given.roles)
     }
-    found = medians(options.repetitions, sides)
-    large = {row: found[f"{row} {options.roles}"] for row in rows}
-    small = {row: found[f"{row} {options.roles // 10}"] for row in rows}
+    found = medians(given.repetitions, sides)
+    large = {row: found[f"{row} {given.roles}"] for row in rows}
+    small = {row: found[f"{row} {given.roles // 10}"] for row in rows}
     growth = {row: round(large[row] / small[row] / 10, 2) for row in rows}
-    ratios = {row: round(large[row] / large["without"], 2) for row in rows[1:]}
-    report(
-        {
-            "bench": "audit",
-            "repetitions": options.repetitions,
-            "roles": options.roles,
-            "ratio_to_without": ratios,
-            "goal_by_tags": GOAL,
-            "growth": growth,
-            "growth_goal": GROWTH_GOAL,
-            "met": all(ratios[row] <= GOAL for row in BY_TAGS)
-            and max(growth.values()) <= GROWTH_GOAL,
-        }
-    )
+    ratios = {row: large[row] / large["without"] for row in rows[1:]}
+    judge("audit", given, {**ratios, "growth": max(growth.values())}, GOALS, growth=growth)
 
 
 def _audited(row: str, size: int) -> Callable[[], float]:

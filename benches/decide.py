@@ -15,7 +15,6 @@ With the garbage collector on, as users have it:
   subjects, divided by ten: 1.0 is linear
 """
 
-import argparse
 import json
 import subprocess
 import sys
@@ -23,7 +22,7 @@ from collections.abc import Callable
 from typing import Any
 
 from _hostile import HOSTILE, LINES, ORDINARY_LOG
-from _measure import ROOT, cpu_seconds, medians, report, run
+from _measure import ROOT, cpu_seconds, judge, medians, options, run
 
 from irsa.commands.known_errors import TEXT_MAX, diagnose
 from irsa.decide.condition_keys import Request
@@ -57,12 +56,9 @@ NOW = 1_795_561_309
 
 def main() -> None:
     """Run the bench."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--decisions", type=int, default=20_000)
-    parser.add_argument("--repetitions", type=int, default=5)
-    options = parser.parse_args()
+    given = options(__doc__, decisions=20_000, repetitions=5)
     one, chain = _scenario(_web_identity()), _scenario(_web_identity(), _assume_role(), _list())
-    times = options.decisions
+    times = given.decisions
     sides = {
         "trust": _repeated(_decide(one), times),
         "trust_reasons": _repeated(_explain(one), times),
@@ -73,11 +69,11 @@ def main() -> None:
         "help": lambda: _interpreter("-m", "irsa", "--help"),
         "nothing": lambda: _interpreter("-c", ""),
     }
-    found = medians(options.repetitions, sides)
-    hostile = medians(options.repetitions, {name: _hostile(raw) for name, raw in HOSTILE.items()})
+    found = medians(given.repetitions, sides)
+    hostile = medians(given.repetitions, {name: _hostile(raw) for name, raw in HOSTILE.items()})
     slowest = max(hostile, key=lambda name: hostile[name])
-    texts = medians(options.repetitions, {line: _text(line) for line in (*LINES, ORDINARY_LOG)})
-    growth = _growth(options.repetitions)
+    texts = medians(given.repetitions, {line: _text(line) for line in (*LINES, ORDINARY_LOG)})
+    growth = _growth(given.repetitions)
     ratios = {
         "reasons": found["trust_reasons"] / found["trust"],
         "policy_read": found["trust_policy_read"] / found["trust"],
@@ -88,17 +84,7 @@ def main() -> None:
         "doctor": max(texts.values()) / texts[ORDINARY_LOG],
         "growth": max(growth.values()),
     }
-    report(
-        {
-            "bench": "decide",
-            "repetitions": options.repetitions,
-            "ratios": {name: round(ratio, 2) for name, ratio in ratios.items()},
-            "goals": GOALS,
-            "slowest_hostile": slowest,
-            "growth": growth,
-            "met": all(ratio <= GOALS[name] for name, ratio in ratios.items()),
-        }
-    )
+    judge("decide", given, ratios, GOALS, slowest_hostile=slowest, growth=growth)
 
 
 def _growth(repetitions: int) -> dict[str, float]:

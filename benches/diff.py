@@ -9,14 +9,13 @@ A decision is one call under both documents of a pair, which are read and compil
 - ``stack``: two states of many roles, of which a hundredth differs, to reading the states
 """
 
-import argparse
 import json
 import statistics
 from collections.abc import Callable
 from itertools import count
 from typing import Any
 
-from _measure import cpu_seconds, medians, report, run
+from _measure import cpu_seconds, judge, medians, options, run
 
 from irsa.callers.difference import trust_changes
 from irsa.callers.sets import Undecided
@@ -42,10 +41,7 @@ Pair = tuple[Any, Any]
 
 def main() -> None:
     """Run the bench."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--roles", type=int, default=5_000)
-    parser.add_argument("--repetitions", type=int, default=5)
-    options = parser.parse_args()
+    given = options(__doc__, roles=5_000, repetitions=5)
     kinds: dict[str, Callable[[int], Pair]] = {
         "exact to pattern": lambda n: (_tokens(f"a{n}"), _tokens(f"a{n}-*")),
         "one more": lambda n: (_tokens(f"a{n}"), _tokens(f"a{n}", "b")),
@@ -57,10 +53,10 @@ def main() -> None:
     sides |= {f"decide {name}": _many(pair, _decided) for name, pair in kinds.items()}
     sides |= {str(n): _many(lambda i, n=n: _subjects(i, n), _compared) for n in (8, 80)}
     sides |= {"hostile": _many(_hostile, _refused), "decide hostile": _many(_hostile, _decided)}
-    states = [_state(options.roles, changed) for changed in (0, 1)]
+    states = [_state(given.roles, changed) for changed in (0, 1)]
     sides["read"] = lambda: cpu_seconds(lambda: [*map(_read, states)])
     sides["stack"] = lambda: cpu_seconds(lambda: stack_changes(*map(_read, states)))
-    found = medians(options.repetitions, sides)
+    found = medians(given.repetitions, sides)
     pairs = [found[name] / found[f"decide {name}"] for name in kinds]
     ratios = {
         "pair": statistics.median(pairs),
@@ -69,17 +65,8 @@ def main() -> None:
         "growth": found["80"] / found["8"] / 10,
         "stack": found["stack"] / found["read"],
     }
-    report(
-        {
-            "bench": "diff",
-            "roles": options.roles,
-            "repetitions": options.repetitions,
-            "ratios": {name: round(ratio, 2) for name, ratio in ratios.items()},
-            "goals": GOALS,
-            "milliseconds": {name: round(found[name] * 1000, 2) for name in kinds},
-            "met": all(ratio <= GOALS[name] for name, ratio in ratios.items()),
-        }
-    )
+    milliseconds = {name: round(found[name] * 1000, 2) for name in kinds}
+    judge("diff", given, ratios, GOALS, milliseconds=milliseconds)
 
 
 def _many(pair: Callable[[int], Pair], judge: Callable[[Any, Any], object]) -> Callable[[], float]:

@@ -4,12 +4,11 @@ Each reset comes after a test that made a namespace, a service account, a Pod, a
 object, a role and a user. ``seconds`` has the least, the median and the most.
 """
 
-import argparse
 import statistics
 from contextlib import ExitStack
 from typing import Any
 
-from _measure import own_folder, progress, report, run, seconds
+from _measure import options, own_folder, progress, report, run, seconds
 
 from irsa_sandbox import lifecycle
 from irsa_sandbox.testing.sandbox import Sandbox, held
@@ -19,16 +18,13 @@ GOAL = 0.2  # seconds, for the median of a reset
 
 def main() -> None:
     """Reset many times, restart some times, in one folder and one run."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repetitions", type=int, default=50)
-    parser.add_argument("--restarts", type=int, default=5)
-    options = parser.parse_args()
+    given = options(__doc__, repetitions=50, restarts=5)
     found: dict[str, list[float]] = {"take": [], "reset": [], "down_and_up": []}
     with own_folder() as folder:
-        for restart in range(options.restarts):
+        for restart in range(given.restarts):
             state = lifecycle.up(folder, progress)
             with held(state, ends=False) as sandbox:
-                for _ in range(options.repetitions // options.restarts):
+                for _ in range(given.repetitions // given.restarts):
                     found["take"].append(seconds(sandbox.take_snapshot))
                     _test(sandbox)
                     found["reset"].append(seconds(sandbox.restore))
@@ -38,7 +34,7 @@ def main() -> None:
                 lifecycle.up(folder, lambda _: None)
 
             found["down_and_up"].append(seconds(again))
-            progress(f"{restart + 1}/{options.restarts}: reset {found['reset'][-1]:.3f} s")
+            progress(f"{restart + 1}/{given.restarts}: reset {found['reset'][-1]:.3f} s")
     report(_result(found))
 
 

@@ -43,8 +43,10 @@ setup(
         "httpx2>=2",  # lightkube's HTTP client
         "hypercorn>=0.18",
         "ministack==1.5.33",
-        "msgspec>=0.20",  # lightkube's models
+        # lightkube's models; older ones crash if two threads first use one at the same time.
+        "msgspec>=0.23",
         "rich>=14",
-        "websockets>=15",  # kubectl exec reaches the sandbox's kubelet through one
+        "trustme>=1.2",
+        "websockets>=17",  # of the kubelet; older servers leave connections open at their end
     ],
 )

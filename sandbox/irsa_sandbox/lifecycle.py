@@ -7,7 +7,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
@@ -31,6 +30,7 @@ from .state import (
     wait_for_start,
 )
 from .toolchain.plugins import ANY, Choice, link, write_script
+from .waiting import wait_until
 
 STOP_TIMEOUT = 120.0  # seconds
 ROOT = Path(__file__).parents[2]
@@ -107,14 +107,11 @@ def down(folder: Path) -> bool:
         return False
     with suppress(ProcessLookupError):  # it ended just now
         os.kill(running_pid(folder), signal.SIGTERM)
-    deadline = time.monotonic() + STOP_TIMEOUT
-    while is_held(folder):
-        if time.monotonic() > deadline:
-            raise SandboxError(
-                f"the sandbox in {folder} did not stop in {STOP_TIMEOUT:g} s; its log is "
-                f"{folder / LOG_FILE}"
-            )
-        time.sleep(0.05)
+    if not wait_until(lambda: not is_held(folder), STOP_TIMEOUT):
+        raise SandboxError(
+            f"the sandbox in {folder} did not stop in {STOP_TIMEOUT:g} s; its log is "
+            f"{folder / LOG_FILE}"
+        )
     return True
 
 

@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 from .aws.accounts import ACCOUNT_A, REGION
 from .aws.server import ClusterFacts, Emulator
 from .kubernetes.authenticator import Authenticator, administrators
-from .kubernetes.control_plane import ETCD_SOCKET, ControlPlane, prepare_models
+from .kubernetes.control_plane import ETCD_SOCKET, ControlPlane
 from .kubernetes.kubelet import Kubelet
 from .kubernetes.kubelet_exec import ExecServer
 from .kubernetes.pod_identity_agent import Agent, AgentServer
@@ -62,7 +62,6 @@ class Parts:
         self, pulumi: Path, binaries: Path, plugins: list[str], end: Callable[[], None]
     ) -> SandboxState:
         """Return when all of them answer. ``end`` ends the sandbox without one of its users."""
-        prepare_models()
         self._tell("Kubernetes: etcd, API server, controller manager")
         cluster, authenticator = self._control_plane(binaries)
         self._tell("AWS: MiniStack, with the sandbox's checks in front of it")

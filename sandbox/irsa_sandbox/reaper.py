@@ -1,19 +1,24 @@
-"""Ends process groups with the process that started them."""
+"""Programs that tidy up after a process, however it ends. They work on Linux and macOS alike."""
 
 import subprocess
 
 
-def reaper(group: int) -> "subprocess.Popen[bytes]":
-    """Start a process that kills `group` when its standard input is closed.
+def at_end(script: str, argument: str, *descriptors: int) -> "subprocess.Popen[bytes]":
+    """Start a shell that runs a line, whose ``$0`` is the argument, when its input is closed.
 
-    The kernel closes that with this process, however it ends. As a context manager it ends the
-    group with the context. Works on Linux and macOS alike.
+    The kernel closes that with this process, however it ends. As a context manager it runs the line
+    with the end of the context. The descriptors stay open until the line has run.
     """
-    script = 'cat >/dev/null; kill -s KILL -- "-$0" 2>/dev/null'
     return subprocess.Popen(
-        ["sh", "-c", script, str(group)],
+        ["sh", "-c", f"cat >/dev/null; {script}", argument],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        pass_fds=descriptors,
     )
+
+
+def reaper(group: int, *descriptors: int) -> "subprocess.Popen[bytes]":
+    """Kill a group of processes at the end."""
+    return at_end('kill -s KILL -- "-$0"', str(group), *descriptors)

@@ -9,11 +9,10 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from socketserver import StreamRequestHandler, ThreadingUnixStreamServer
-from typing import Any
+from socketserver import ThreadingUnixStreamServer
 
 from .errors import SandboxError
 from .serving.servers import BackgroundServer
@@ -38,31 +37,28 @@ class SnapshotServer(BackgroundServer):
         self._end = end
         self._held = threading.Lock()
         self._holder = ""
-        handler = type(
-            "Handler", (StreamRequestHandler,), {"handle": lambda each: self._serve(each)}
-        )
-        super().__init__("snapshots' server", _Server(str(file), handler))
+        super().__init__("snapshots' server", ThreadingUnixStreamServer, str(file), self._serve)
 
-    def _serve(self, handler: StreamRequestHandler) -> None:
-        holder = handler.rfile.readline().decode().strip()
-        if not self._held.acquire(blocking=False):
-            _answer(
-                handler,
-                f"process {self._holder} tests in it; wait for its end, or use another folder",
-            )
-            return
-        self._holder = holder
-        try:
-            self._hold(handler)
-        finally:
-            self._held.release()
+    def _serve(self, connection: socket.socket, *_: object) -> None:
+        with connection.makefile("r") as lines:
+            holder = lines.readline().strip()
+            if not self._held.acquire(blocking=False):
+                what = (
+                    f"process {self._holder} tests in it; wait for its end, or use another folder"
+                )
+                _answer(connection, what)
+                return
+            self._holder = holder
+            try:
+                self._hold(connection, lines)
+            finally:
+                self._held.release()
 
-    def _hold(self, handler: StreamRequestHandler) -> None:
+    def _hold(self, connection: socket.socket, lines: Iterable[str]) -> None:
         first = last = self._take()
         ends = False
-        _answer(handler, DONE)
-        for line in handler.rfile:
-            word = line.decode().strip()
+        _answer(connection, DONE)
+        for word in map(str.strip, lines):
             try:
                 if word == TAKE:
                     last = self._take()
@@ -71,9 +67,9 @@ class SnapshotServer(BackgroundServer):
                 ends = ends or word == ENDS
             except Exception as error:
                 log.exception("%s", word)
-                _answer(handler, " ".join(str(error).split()))
+                _answer(connection, " ".join(str(error).split()))
             else:
-                _answer(handler, DONE)
+                _answer(connection, DONE)
         if ends:
             self._end()
         else:
@@ -129,14 +125,6 @@ class Snapshots:
             raise SandboxError(f"the sandbox in {self._folder}: {answer or 'it ended'}")
 
 
-class _Server(ThreadingUnixStreamServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - its name
-        log.exception("a holder's connection")
-
-
-def _answer(handler: StreamRequestHandler, text: str) -> None:
+def _answer(connection: socket.socket, text: str) -> None:
     with suppress(OSError):  # its end is seen at the next line
-        handler.wfile.write(f"{text}\n".encode())
+        connection.sendall(f"{text}\n".encode())

@@ -1,6 +1,6 @@
 """Credentials that EKS's webhook gives to the containers of new Pods. Pure."""
 
-import csv
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -15,6 +15,8 @@ from irsa.identity.policy_json import Json
 HASH_ANNOTATION: Final = "irsa/identity-hash"
 """Annotation of pod templates that the irsa components complete: the list of skipped containers in
 them is the program's."""
+
+_CSV_FIELD = re.compile(r'(?:"(?P<quoted>(?:[^"]|"")*)"|(?P<plain>[^",\n]*))(?P<end>,|\n|\Z)')
 
 
 def missing(pod: Json, variable: str, value: str = "") -> str:
@@ -38,13 +40,20 @@ def missing(pod: Json, variable: str, value: str = "") -> str:
 def skipped_containers(annotations: Mapping[str, str]) -> list[str]:
     """Return the containers that a Pod tells the webhook to skip.
 
-    The annotation is one line of CSV, whose spaces belong to the names.
+    The annotation's first record as Go's encoding/csv reads it, whose spaces belong to the names;
+    bad quoting skips nothing. https://pkg.go.dev/encoding/csv
     """
-    try:
-        records = list(csv.reader([annotations.get(SKIP_CONTAINERS_ANNOTATION, "")], strict=True))
-    except csv.Error:  # which skips nothing
-        return []
-    return [name for record in records for name in record]
+    text = annotations.get(SKIP_CONTAINERS_ANNOTATION, "")
+    text = text.replace("\r\n", "\n").removesuffix("\r").lstrip("\n")
+    names: list[str] = []
+    position, end = 0, "," if text else ""
+    while end == ",":
+        field = _CSV_FIELD.match(text, position)
+        if field is None:
+            return []
+        names.append(field["plain"] or (field["quoted"] or "").replace('""', '"'))
+        position, end = field.end(), field["end"]
+    return names
 
 
 def without_agent(spec: Json, labels: Mapping[str, str]) -> str:

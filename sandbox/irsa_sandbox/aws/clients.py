@@ -3,10 +3,11 @@
 import os
 import threading
 import weakref
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import boto3.session
 import botocore.credentials
@@ -109,7 +110,7 @@ def session_in(
     none, its clients say so.
     """
     core = _Core(proxy, ca_file, region)
-    with _only(environment):
+    with patch.dict(os.environ, environment, clear=True):
         core.keep_profile(core.profile)
         core.find_credentials()
     return boto3.session.Session(botocore_session=core)
@@ -145,19 +146,6 @@ class _Core(botocore.session.Session):
         given.setdefault("verify", self._verify)
         config = given.pop("config", Config()).merge(Config(proxies=self._proxies))
         return super().create_client(service_name, *args, **given, config=config)
-
-
-@contextmanager
-def _only(environment: Mapping[str, str]) -> Iterator[None]:
-    """Let this process have these variables alone for a moment."""
-    before = dict(os.environ)
-    os.environ.clear()
-    os.environ.update(environment)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def _close(clients: dict[tuple[str, str], Any]) -> None:

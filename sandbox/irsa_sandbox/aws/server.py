@@ -11,14 +11,13 @@ import secrets
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-import httpx2
+from botocore.exceptions import BotoCoreError
 from hypercorn.asyncio import run, serve
 from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.config import Config
@@ -35,7 +34,7 @@ from .clients import FULL_ACCESS, AwsClients, Credentials, new_administrator
 from .eks import ClusterFacts
 from .eks_auth import Node
 from .guard import Application
-from .hosts import PORT, STS, parse_host
+from .hosts import PORT, parse_host
 from .ministack import SERVICES
 from .tokens import KeySet
 
@@ -111,8 +110,11 @@ class Emulator:
             self._thread.start()
             starting.callback(self._thread.join, timeout=TIMEOUT)
             starting.callback(self._stop_serving)
-            self._wait_until_it_answers()
-            self.administrator = self._seed()
+            try:
+                self.administrator = self._seed()  # waits until it answers: the socket listens
+            except BotoCoreError as error:
+                reason = f"{self._failure or error}; see {self._log_file}"
+                raise RuntimeError(f"the AWS emulator did not start: {reason}") from error
             self._running = starting.pop_all()
 
     def stop(self) -> None:
@@ -159,6 +161,8 @@ class Emulator:
                 runner.run(self._serve(listener, application))
         except BaseException as error:  # noqa: BLE001 - `start` raises it
             self._failure = error
+        finally:
+            listener.close()  # else a client would wait
 
     async def _serve(self, listener: socket.socket, application: Application) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
@@ -174,20 +178,6 @@ class Emulator:
     def _stop_serving(self) -> None:
         if self._loop is not None and not self._loop.is_closed():  # which ends with a failure
             self._loop.call_soon_threadsafe(self._stop.set)
-
-    def _wait_until_it_answers(self) -> None:
-        context = ssl.create_default_context(cafile=self._authority.ca_file)
-        deadline = time.monotonic() + TIMEOUT
-        with httpx2.Client(proxy=self.proxy, verify=context, timeout=10, trust_env=False) as http:
-            while time.monotonic() < deadline and self._failure is None:
-                try:
-                    http.get(f"https://{STS}")
-                except httpx2.TransportError:
-                    time.sleep(0.02)
-                else:
-                    return
-        reason = self._failure or f"no answer within {TIMEOUT} seconds"
-        raise RuntimeError(f"the AWS emulator did not start: {reason}; see {self._log_file}")
 
     def _seed(self) -> Credentials:
         """Account A's administrator, and the role of account B that trusts account A."""
@@ -215,9 +205,7 @@ def _contexts(authority: Authority) -> Contexts:
 
     @cache
     def context(names: tuple[str, ...]) -> ssl.SSLContext:
-        pair = authority.issue(f"aws-{names[0]}", *names)
-        made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        made.load_cert_chain(pair.cert_file, pair.key_file)
+        made = authority.tls(f"aws-{names[0]}", *names)
         made.set_alpn_protocols(["http/1.1"])
         return made
 

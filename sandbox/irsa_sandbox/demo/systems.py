@@ -17,7 +17,6 @@ from irsa.identity.subjects import ServiceAccountRef, service_account_ref
 
 from ..aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from ..engine.stack import SandboxStack
-from ..kubernetes.control_plane import prepare_models
 from ..pods.exec import find_pod
 from ..pods.spec import Token
 from ..pods.token import mint
@@ -40,7 +39,6 @@ class SandboxSystems(Session):
 
     def __init__(self, state: SandboxState) -> None:
         super().__init__(state)
-        prepare_models()  # the checks and the programs use them on threads
         self.names: Mapping[str, str] = {}
         self._pods: dict[str, Json] = {}
 

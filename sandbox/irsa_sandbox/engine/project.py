@@ -3,8 +3,6 @@
 The engine writes to the settings that it runs with, so it gets a copy; the project stays as it is.
 """
 
-import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 import yaml
 
 from ..errors import SandboxError
+from ..serving.files import write_private
 
 NOT_COPIED = ("encryptionsalt", "secretsprovider", "encryptedkey")
 """Encryption of a stack's secrets outside the sandbox. In it, the stack's state has that."""
@@ -56,8 +55,10 @@ def write_settings(
 ) -> None:
     """Write the two settings files of a project and its stack into a folder."""
     target.mkdir(parents=True, exist_ok=True)
-    _write(target / "Pulumi.yaml", project)
-    _write(target / f"Pulumi.{stack}.yaml", settings)
+    for name, content in (("Pulumi.yaml", project), (f"Pulumi.{stack}.yaml", settings)):
+        # Whole: stacks of one project, which share a file, may run side by side.
+        text = yaml.safe_dump(dict(content), sort_keys=False)
+        write_private(target / name, text.encode())
 
 
 def _known(project: Path, file: Path) -> None:
@@ -116,11 +117,3 @@ def _encrypted(value: Any, path: str) -> Iterator[str]:
     elif isinstance(value, list):
         for number, inner in enumerate(value):
             yield from _encrypted(inner, f"{path}[{number}]")
-
-
-def _write(file: Path, content: Mapping[str, Any]) -> None:
-    """Whole or not at all: stacks of one project, which share a file, may run side by side."""
-    descriptor, unfinished = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        yaml.safe_dump(dict(content), stream, sort_keys=False)
-    Path(unfinished).replace(file)

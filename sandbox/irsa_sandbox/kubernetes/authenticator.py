@@ -52,9 +52,7 @@ class Authenticator(JsonServer):
         self._authority = authority
         self._account = account
         self.config_file = folder / "authenticator.yaml"
-        client = authority.issue_client("authenticator-client")
-        user = {"client-certificate": str(client.cert_file), "client-key": str(client.key_file)}
-        config = authority.kubeconfig(self.url, user)
+        config = authority.kubeconfig(self.url, authority.client_user("authenticator-client"))
         write_private(self.config_file, yaml.safe_dump(config).encode())
 
     def connect(

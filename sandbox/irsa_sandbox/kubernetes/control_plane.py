@@ -10,22 +10,19 @@ import ssl
 import subprocess
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import lightkube
-import lightkube.config.models
-import lightkube.resources.core_v1
-import msgspec
 import yaml
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from lightkube.config.kubeconfig import KubeConfig
 
 from irsa.identity.quotas import TOKEN_EXPIRATION
 
-from ..serving.certificates import Authority, key_pem
+from ..serving.certificates import Authority
 from ..serving.files import write_private
 from .log_lines import telling
 
@@ -67,19 +64,6 @@ def reserve_port() -> socket.socket:
     reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     reserved.bind(("127.0.0.1", 0))
     return reserved
-
-
-def prepare_models() -> None:
-    """Use each of lightkube's models of core resources and kubeconfigs once, before threads do.
-
-    msgspec builds what it needs to know of one at its first use, and crashes the process if two
-    threads do so at the same time (0.19 to 0.22).
-    """
-    for module in (lightkube.config.models, lightkube.resources.core_v1):
-        for model in vars(module).values():
-            if isinstance(model, type) and issubclass(model, msgspec.Struct):
-                with suppress(msgspec.ValidationError):  # a field that must be there
-                    msgspec.convert({}, model)
 
 
 def _answers(http: httpx2.Client, path: str) -> bool:
@@ -209,8 +193,9 @@ class ControlPlane:
         self.admin_token = secrets.token_urlsafe(32)
         tokens = f'{self.admin_token},admin,admin,"system:masters"\n'
         write_private(self.folder / "tokens.csv", tokens.encode())
-        signing_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        write_private(self.folder / "service-accounts-key.pem", key_pem(signing_key))
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        write_private(self.folder / "service-accounts-key.pem", pem)
 
     def _launch(self, name: str, *flags: str) -> None:
         program = self._binaries / name
@@ -293,21 +278,14 @@ class ControlPlane:
 
         https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#authenticate-apiservers
         """
-        client = self._authority.issue_client("kube-apiserver-client")
-        user = {"client-certificate": str(client.cert_file), "client-key": str(client.key_file)}
-        users = {"apiVersion": "v1", "kind": "Config", "users": [{"name": "*", "user": user}]}
-        write_private(self.folder / "webhooks.yaml", yaml.safe_dump(users).encode())
-        webhooks = {
-            "apiVersion": "apiserver.config.k8s.io/v1",
-            "kind": "WebhookAdmissionConfiguration",
-            "kubeConfigFile": str(self.folder / "webhooks.yaml"),
-        }
-        config = {
-            "apiVersion": "apiserver.config.k8s.io/v1",
-            "kind": "AdmissionConfiguration",
-            "plugins": [{"name": "MutatingAdmissionWebhook", "configuration": webhooks}],
-        }
-        file = self.folder / "admission.yaml"
+        file, users = self.folder / "admission.yaml", self.folder / "webhooks.yaml"
+        user = self._authority.client_user("kube-apiserver-client")
+        config = {"apiVersion": "v1", "kind": "Config", "users": [{"name": "*", "user": user}]}
+        write_private(users, yaml.safe_dump(config).encode())
+        api = {"apiVersion": "apiserver.config.k8s.io/v1"}
+        webhooks = {"kind": "WebhookAdmissionConfiguration", "kubeConfigFile": str(users), **api}
+        plugin = {"name": "MutatingAdmissionWebhook", "configuration": webhooks}
+        config = {"kind": "AdmissionConfiguration", "plugins": [plugin], **api}
         write_private(file, yaml.safe_dump(config).encode())
         return file
 

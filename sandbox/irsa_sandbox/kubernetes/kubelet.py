@@ -5,9 +5,7 @@ volumes.
 """
 
 import logging
-import queue
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
@@ -48,9 +46,6 @@ AGENT_POD = Pod(
 )
 """Of the add-on; `irsa_sandbox.kubernetes.pod_identity_agent` answers in its place."""
 
-PodKey = tuple[str, str]
-"""Namespace and name."""
-
 log = logging.getLogger(__name__)
 
 
@@ -68,7 +63,7 @@ class Kubelet:
         self._eks_node = eks_node
         self._joined: EksNode | None = None
         self._exec_server = exec_server
-        self._changed: queue.SimpleQueue[PodKey] = queue.SimpleQueue()
+        self._changed = threading.Event()
         self._stopping = threading.Event()
         self._threads = [
             threading.Thread(target=target, name=f"kubelet-{name}", daemon=True)
@@ -110,39 +105,27 @@ class Kubelet:
 
     def _watch(self) -> None:
         while not self._stopping.is_set():
-            try:
-                pods = self._client.list(Pod, namespace="*")
-                for pod in pods:
-                    self._changed.put(_key(pod))
-                for _, pod in self._client.watch(
-                    Pod,
-                    namespace="*",
-                    resource_version=pods.resourceVersion,
-                    server_timeout=WATCH_SECONDS,
-                ):
-                    self._changed.put(_key(pod))
+            try:  # begins with the Pods that are there
+                for _ in self._client.watch(Pod, namespace="*", server_timeout=WATCH_SECONDS):
+                    self._changed.set()
                     if self._stopping.is_set():
                         return
-            except Exception:  # a version too old, an API server gone, half a line: list again
+            except Exception:  # a version too old, an API server gone, half a line: once more
                 if not self._stopping.wait(RETRY_SECONDS):
                     log.exception("watching pods again")
 
     def _work(self) -> None:
-        unfinished: set[PodKey] = set()
-        retry_at = 0.0
+        finished = True
         while not self._stopping.is_set():
-            keys: set[PodKey] = set()
-            with suppress(queue.Empty):
-                keys.add(self._changed.get(timeout=RETRY_SECONDS))
-            if time.monotonic() >= retry_at:
-                keys |= unfinished
-                retry_at = time.monotonic() + RETRY_SECONDS
-            unfinished -= keys
-            unfinished |= {key for key in keys if not self._try_sync(key)}
             try:
+                if self._changed.wait(RETRY_SECONDS) or not finished:
+                    self._changed.clear()
+                    pods = [each.to_dict() for each in self._client.list(Pod, namespace="*")]
+                    finished = False not in [self._try_sync(pod) for pod in pods]
                 self._join(self._eks_node())
-            except Exception:  # a request that failed: with the next key
-                log.exception("node of EKS")
+            except Exception:  # a request that failed: at the next time
+                finished = False
+                log.exception("pods and node")
 
     def _join(self, node: EksNode | None) -> None:
         """Label the node as EKS does, and run the agent's Pod with its add-on."""
@@ -159,23 +142,23 @@ class Kubelet:
                 self._client.delete(Pod, AGENT_ADDON, namespace="kube-system")
         self._joined = node
 
-    def _try_sync(self, key: PodKey) -> bool:
+    def _try_sync(self, pod: Json) -> bool:
         try:
-            return self.sync(*key)
+            return self.sync(pod)
         except ApiError as error:
             if error.status.code == HTTPStatus.NOT_FOUND:
                 return True
-            log.info("pod %s/%s: %s", *key, error)
+            log.info("pod %s: %s", pod["metadata"]["name"], error)
         except Exception:  # one odd Pod must not stop the others
-            log.exception("pod %s/%s", *key)
+            log.exception("pod %s", pod["metadata"]["name"])
         return False
 
-    def sync(self, namespace: str, name: str) -> bool:
+    def sync(self, pod: Json) -> bool:
         """Bring one Pod a step forward; say whether it is where it should be.
 
         Raises `httpx2.HTTPError` when the API refuses or does not answer.
         """
-        pod = self._client.get(Pod, name, namespace=namespace).to_dict()
+        namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
         if "deletionTimestamp" in pod["metadata"]:
             # A Pod that has a node stays until its kubelet says that it has ended.
             self._client.delete(Pod, name, namespace=namespace, grace_period=0)
@@ -216,8 +199,3 @@ class Kubelet:
             namespace=metadata["namespace"],
             patch_type=PatchType.MERGE,
         )
-
-
-def _key(pod: Pod) -> PodKey:
-    metadata = pod.to_dict()["metadata"]
-    return metadata["namespace"], metadata["name"]

@@ -7,25 +7,24 @@ The frames: https://kubernetes.io/docs/reference/node/kubelet-stream-protocols/ 
 k8s.io/apimachinery/pkg/util/remotecommand.
 """
 
-import asyncio
 import json
 import logging
 import shutil
-import socket
-import ssl
+import subprocess
 import threading
-from asyncio.subprocess import DEVNULL, PIPE, Process
-from contextlib import ExitStack, suppress
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from http import HTTPStatus
-from typing import Any, NamedTuple, Self
+from subprocess import DEVNULL, PIPE
+from typing import IO, Any, NamedTuple, Self
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import lightkube
 from lightkube.resources.core_v1 import Pod
-from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
+from websockets.sync.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
 from irsa.identity.policy_json import Json
@@ -84,87 +83,63 @@ class ExecServer:
 
         `laid_out` goes to `pod_process`.
         """
-        pair = authority.issue("kubelet", "127.0.0.1")
-        self._tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=authority.ca_file)
-        self._tls.load_cert_chain(pair.cert_file, pair.key_file)
-        self._tls.verify_mode = ssl.CERT_REQUIRED
         self._client = client
         self._laid_out = laid_out
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
-        self._stopping = asyncio.Event()
-        self.thread = threading.Thread(target=self._run, name="kubelet-exec", daemon=True)
-
-    def start(self) -> None:
-        """Answer, on a thread of its own."""
-        # Made here: an immediate `stop` would make a second loop, and end that one.
-        self._runner.get_loop()
-        self.thread.start()
-
-    def stop(self) -> None:
-        """End every command and stop listening, whether started or not."""
-        if self.thread.is_alive():
-            self._runner.get_loop().call_soon_threadsafe(self._stopping.set)
-            self.thread.join()
-        self._runner.close()
-        self._listener.close()
-
-    def _run(self) -> None:
-        self._runner.run(self._serve())
-
-    async def _serve(self) -> None:
-        async with serve(
+        self._server = serve(
             self._answer,
-            sock=self._listener,
-            ssl=self._tls,
-            ssl_shutdown_timeout=CLOSE_SECONDS,
+            "127.0.0.1",
+            0,
+            ssl=authority.tls("kubelet", "127.0.0.1", asks_clients=True),
             subprotocols=PROTOCOLS,
             process_request=_check,
             compression=None,
             ping_interval=PING_SECONDS,
             ping_timeout=PONG_SECONDS,
             close_timeout=CLOSE_SECONDS,
-        ):
-            await self._stopping.wait()
+        )
+        self.port: int = self._server.socket.getsockname()[1]
+        self.thread = threading.Thread(
+            target=self._server.serve_forever, name="kubelet-exec", daemon=True
+        )
 
-    async def _answer(self, connection: ServerConnection) -> None:
+    def start(self) -> None:
+        """Answer, on threads of its own."""
+        self.thread.start()
+
+    def stop(self) -> None:
+        """End every command and stop listening, whether started or not."""
+        if self.thread.is_alive():
+            self._server.shutdown()
+        self._server.socket.close()
+
+    def _answer(self, connection: ServerConnection) -> None:
         assert connection.request is not None  # noqa: S101 - the handshake has been made
         request = ExecRequest.from_path(connection.request.path)
         assert request is not None  # noqa: S101 - see `_check`
         try:
-            status = await self._execute(connection, request)
+            status = self._execute(connection, request)
         except (Refused, LookupError, PodNotReady, httpx2.HTTPError, OSError) as error:
             status = _failure("InternalError", str(error), code=HTTPStatus.INTERNAL_SERVER_ERROR)
         with suppress(ConnectionClosed):
-            await connection.send(bytes([STATUS]) + json.dumps(status).encode())
+            connection.send(bytes([STATUS]) + json.dumps(status).encode())
 
-    async def _execute(self, connection: ServerConnection, request: ExecRequest) -> Json:
+    def _execute(self, connection: ServerConnection, request: ExecRequest) -> Json:
         if not request.command:
             raise Refused("no command given")
         if "tty" in request.streams:
             raise Refused("the sandbox has no terminals for Pods; leave out --tty (-t)")
-        laid_out = ExitStack()
-        try:
-            process = await asyncio.to_thread(self._lay_out, request, laid_out)
-            return _ended(await _run(connection, request, process))
-        finally:
-            await asyncio.to_thread(laid_out.close)
-
-    def _lay_out(self, request: ExecRequest, laid_out: ExitStack) -> PodProcess:
         pod = self._client.get(Pod, request.pod, namespace=request.namespace).to_dict()
         phase = pod["status"].get("phase")
         if phase != "Running":
             raise Refused(f"pod {request.namespace}/{request.pod} is {phase}, not Running")
-        return laid_out.enter_context(
-            pod_process(
-                self._client,
-                pod=pod,
-                container=request.container,
-                on_note=lambda text: log.info("%s: %s", request.pod, text),
-                **self._laid_out,
-            )
-        )
+        with pod_process(
+            self._client,
+            pod=pod,
+            container=request.container,
+            on_note=lambda text: log.info("%s: %s", request.pod, text),
+            **self._laid_out,
+        ) as process:
+            return _ended(_run(connection, request, process))
 
 
 def _check(connection: ServerConnection, request: Request) -> Response | None:
@@ -180,7 +155,7 @@ def _check(connection: ServerConnection, request: Request) -> Response | None:
     return None
 
 
-async def _run(connection: ServerConnection, request: ExecRequest, process: PodProcess) -> int:
+def _run(connection: ServerConnection, request: ExecRequest, process: PodProcess) -> int:
     """Run the command until it ends or the caller leaves; its exit code.
 
     Nothing outlives this but what has made a session of its own.
@@ -189,57 +164,61 @@ async def _run(connection: ServerConnection, request: ExecRequest, process: PodP
     program = shutil.which(arguments[0], path=process.env["PATH"])
     if program is None:
         raise Refused(f'exec: "{arguments[0]}": executable file not found in $PATH')
-    child = await asyncio.create_subprocess_exec(
-        program,
-        *arguments[1:],
+    child = subprocess.Popen(
+        [program, *arguments[1:]],
+        bufsize=0,
         env=process.env,
         cwd=process.root,
+        start_new_session=True,
         stdin=PIPE if "input" in request.streams else DEVNULL,
         stdout=PIPE if "output" in request.streams else DEVNULL,
         stderr=PIPE if "error" in request.streams else DEVNULL,
-        start_new_session=True,
     )
-    work = asyncio.create_task(_work(connection, child))
-    feeding = asyncio.create_task(_feed(connection, child.stdin))
-    gone = asyncio.create_task(connection.wait_closed())
+    over = threading.Event()
+    _start(_feed, connection, child.stdin, over)
+    working = _start(_work, connection, child, over)
     with reaper(child.pid):  # for what it left in the background, too
-        await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+        over.wait()
     # Killed, if the caller left; but something in a session of its own may hold the pipes open.
-    ended, _ = await asyncio.wait({work}, timeout=CLOSE_SECONDS)
-    for task in (work, feeding, gone):
-        task.cancel()
-    if not ended:
+    working.join(CLOSE_SECONDS)
+    if working.is_alive():
         raise Refused("the caller has left")  # not sent to any caller
-    code = work.result()
+    code = child.wait()
     return SIGNAL_CODE - code if code < 0 else code
 
 
-async def _work(connection: ServerConnection, child: Process) -> int:
-    await asyncio.gather(
-        _forward(child.stdout, STDOUT, connection), _forward(child.stderr, STDERR, connection)
-    )
-    return await child.wait()
+def _start(run: Callable[..., None], *arguments: Any) -> threading.Thread:
+    thread = threading.Thread(target=run, args=arguments, daemon=True)
+    thread.start()
+    return thread
 
 
-async def _feed(connection: ServerConnection, stdin: asyncio.StreamWriter | None) -> None:
-    # A command may end, or close its input, before the caller is done; and the caller may leave.
-    with suppress(ConnectionClosed, BrokenPipeError, ConnectionResetError):
-        async for frame in connection:
-            if stdin is None or not isinstance(frame, bytes):
-                continue
-            if frame[:1] == bytes([STDIN]):
-                stdin.write(frame[1:])
-                await stdin.drain()
-            elif frame == bytes([CLOSE, STDIN]):
-                stdin.close()
-
-
-async def _forward(
-    stream: asyncio.StreamReader | None, channel: int, connection: ServerConnection
+def _work(
+    connection: ServerConnection, child: "subprocess.Popen[bytes]", over: threading.Event
 ) -> None:
-    with suppress(ConnectionClosed):
-        while stream is not None and (data := await stream.read(CHUNK)):
-            await connection.send(bytes([channel]) + data)
+    outputs = ((child.stdout, STDOUT), (child.stderr, STDERR))
+    for thread in [_start(_forward, *each, connection) for each in outputs]:
+        thread.join()
+    child.wait()
+    over.set()
+
+
+def _feed(connection: ServerConnection, stdin: IO[bytes] | None, over: threading.Event) -> None:
+    with suppress(ConnectionClosed), stdin or nullcontext():
+        for frame in connection:
+            # A command may end, or close its input, before the caller is done.
+            with suppress(BrokenPipeError, ConnectionResetError, ValueError):
+                if stdin and isinstance(frame, bytes) and frame[:1] == bytes([STDIN]):
+                    stdin.write(frame[1:])
+                elif stdin and frame == bytes([CLOSE, STDIN]):
+                    stdin.close()
+    over.set()
+
+
+def _forward(stream: IO[bytes] | None, channel: int, connection: ServerConnection) -> None:
+    with suppress(ConnectionClosed), stream or nullcontext():
+        while stream is not None and (data := stream.read(CHUNK)):
+            connection.send(bytes([channel]) + data)
 
 
 def _ended(code: int) -> Json:

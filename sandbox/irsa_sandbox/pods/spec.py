@@ -77,14 +77,10 @@ def environment(container: Json, pod: Json, lookup: Lookup) -> dict[str, str]:
     """
     variables: dict[str, str] = {}
     for source in container.get("envFrom") or ():
-        for kind, reference in (
-            ("ConfigMap", source.get("configMapRef")),
-            ("Secret", source.get("secretRef")),
-        ):
-            if reference:
-                prefix = source.get("prefix", "")
-                for key, value in _env_data(kind, reference, lookup).items():
-                    variables[prefix + key] = _text(value)
+        for kind, reference in _references(source, "Ref"):
+            prefix = source.get("prefix", "")
+            for key, value in _env_data(kind, reference, lookup).items():
+                variables[prefix + key] = _text(value)
     for variable in container.get("env") or ():
         if "valueFrom" in variable:
             value = _value_from(variable["valueFrom"], pod, lookup)
@@ -105,14 +101,18 @@ def expand(text: str, variables: Mapping[str, str]) -> str:
     return _REFERENCE.sub(value, text)
 
 
+def _references(source: Json, suffix: str = "") -> list[tuple[str, Json]]:
+    """The ConfigMap or Secret that a source names, with its kind."""
+    kinds = {"ConfigMap": f"configMap{suffix}", "Secret": f"secret{suffix}"}
+    return [(kind, source[name]) for kind, name in kinds.items() if source.get(name)]
+
+
 def _source_files(source: Json, mode: int, pod: Json, lookup: Lookup) -> Files:
     if token := source.get("serviceAccountToken"):
         seconds = token.get("expirationSeconds", DEFAULT_TOKEN_SECONDS)
         return {token["path"]: VolumeFile(Token(token.get("audience") or None, seconds), mode)}
-    if config_map := source.get("configMap"):
-        return _object_files("ConfigMap", config_map, mode, lookup)
-    if secret := source.get("secret"):
-        return _object_files("Secret", secret, mode, lookup)
+    for kind, found in _references(source):
+        return _object_files(kind, found, mode, lookup)
     files: Files = {}
     for item in (source.get("downwardAPI") or {}).get("items") or ():
         if reference := item.get("fieldRef"):
@@ -143,18 +143,14 @@ def _object_files(kind: str, source: Json, mode: int, lookup: Lookup) -> Files:
 def _value_from(source: Json, pod: Json, lookup: Lookup) -> str | None:
     if reference := source.get("fieldRef"):
         return _field(pod, reference["fieldPath"])
-    for kind, reference in (
-        ("ConfigMap", source.get("configMapKeyRef")),
-        ("Secret", source.get("secretKeyRef")),
-    ):
-        if reference:
-            data = _env_data(kind, reference, lookup)
-            if reference["key"] in data:
-                return _text(data[reference["key"]])
-            if not reference.get("optional"):
-                where = f"{kind} {pod['metadata']['namespace']}/{reference['name']}"
-                message = f"couldn't find key {reference['key']} in {where}"
-                raise PodNotReady("CreateContainerConfigError", message)
+    for kind, reference in _references(source, "KeyRef"):
+        data = _env_data(kind, reference, lookup)
+        if reference["key"] in data:
+            return _text(data[reference["key"]])
+        if not reference.get("optional"):
+            where = f"{kind} {pod['metadata']['namespace']}/{reference['name']}"
+            message = f"couldn't find key {reference['key']} in {where}"
+            raise PodNotReady("CreateContainerConfigError", message)
     return None
 
 

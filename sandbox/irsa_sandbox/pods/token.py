@@ -4,7 +4,6 @@ https://kubernetes.io/docs/concepts/storage/projected-volumes/#serviceaccounttok
 """
 
 import threading
-import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -64,15 +63,13 @@ class TokenKeeper:
         self._pod = pod
         self._files = files
         self._on_note = on_note
-        self._due: dict[Path, float] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="token-keeper", daemon=True)
 
     def __enter__(self) -> Self:
         """Raises `PodNotReady` when the API server issues no token."""
         try:
-            for path in self._files:
-                self._write(path)
+            self._write()
         except ApiError as error:
             account = self._pod["spec"]["serviceAccountName"]
             raise PodNotReady(
@@ -87,18 +84,18 @@ class TokenKeeper:
         if self._files:
             self._thread.join()
 
-    def _write(self, path: Path) -> None:
-        token, lifetime = mint(self._client, self._pod, self._files[path])
-        write_private(path, token.encode())
-        self._due[path] = time.monotonic() + min(lifetime * REFRESH_AT, OLDEST)
+    def _write(self) -> None:
+        """Replace all of them; the next time is when the first is due."""
+        self._pause = OLDEST
+        for path, wanted in self._files.items():
+            token, lifetime = mint(self._client, self._pod, wanted)
+            write_private(path, token.encode())
+            self._pause = max(0.0, min(self._pause, lifetime * REFRESH_AT))
 
     def _run(self) -> None:
-        while True:
-            path = min(self._due, key=self._due.__getitem__)
-            if self._stopping.wait(max(0.0, self._due[path] - time.monotonic())):
-                return
+        while not self._stopping.wait(self._pause):
             try:
-                self._write(path)
+                self._write()
             except httpx2.HTTPError as error:
-                self._on_note(f"token {path} could not be refreshed: {error}")
-                self._due[path] = time.monotonic() + RETRY_SECONDS
+                self._on_note(f"tokens could not be refreshed: {error}")
+                self._pause = RETRY_SECONDS

@@ -101,13 +101,9 @@ class ResourceType(Generic[S]):
     def check_name(self, name: str) -> None:
         """Raise ValueError for a name that the service must refuse."""
 
-    def check(self, news: Properties) -> Properties:
+    def check(self, session: S, news: Properties) -> Properties:
         """Fill in defaults and normalise (JSON documents, for example), or raise `InvalidInput`.
         Values may be `UNKNOWN`."""
-        return news
-
-    def configured(self, session: S, news: Properties) -> Properties:
-        """`check`, where it depends on the provider's configuration."""
         return news
 
     def create(self, session: S, inputs: Properties) -> Created:

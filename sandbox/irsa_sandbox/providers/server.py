@@ -135,11 +135,10 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         context.abort(grpc.StatusCode.UNKNOWN, f"the sandbox has no component {request.type}")
 
     def Check(self, request: pb.CheckRequest, context: grpc.ServicerContext) -> pb.CheckResponse:
-        olds, _ = decode(request.olds)
         news, secret = decode(request.news)
         with self._resource(context, request.urn) as (kind, session):
             try:
-                checked = kind.configured(session, self._checked(kind, request, olds, news))
+                checked = self._checked(kind, session, request, news)
             except InvalidInput as error:
                 failure = pb.CheckFailure(property=error.property_name, reason=error.reason)
                 return pb.CheckResponse(inputs=request.news, failures=[failure])
@@ -219,8 +218,9 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         return empty_pb2.Empty()
 
     def _checked(
-        self, kind: ResourceType[S], request: pb.CheckRequest, olds: Properties, news: Properties
+        self, kind: ResourceType[S], session: S, request: pb.CheckRequest, news: Properties
     ) -> Properties:
+        olds, _ = decode(request.olds)
         if kind.known is not None:
             for name in sorted(news.keys() - kind.known - {DEFAULTS}):
                 if news[name] is not None:
@@ -238,7 +238,8 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
             fix = f"; set {name}, or change the logical name or pulumi:autonaming"
             text = f"{error}{fix if name in defaults(news) else ''}"
             raise InvalidInput(name, text) from error
-        return kind.check({name: value for name, value in news.items() if value is not None})
+        given = {name: value for name, value in news.items() if value is not None}
+        return kind.check(session, given)
 
     def _state(
         self, kind: ResourceType[S], session: S, resource_id: str, known: Properties

@@ -1,6 +1,6 @@
-"""The sandbox's own certificate authority. Its private key never leaves memory."""
+"""The sandbox's own certificate authorities. Their private keys never leave memory."""
 
-import ipaddress
+import ssl
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,23 +8,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    pkcs12,
-)
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.hazmat.primitives.serialization import NoEncryption, pkcs12
+from cryptography.x509 import load_pem_x509_certificate
+from trustme import CA, LeafCert
 
 from .files import JAVA_TRUST_STORE, write_private
 
 LIFETIME = timedelta(days=365)
 CLOCK_SKEW = timedelta(hours=1)
-
-PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+NAME = "irsa sandbox"
 
 
 class KeyPair(NamedTuple):
@@ -34,66 +26,35 @@ class KeyPair(NamedTuple):
     key_file: Path
 
 
-def key_pem(key: PrivateKey) -> bytes:
-    """The key, unencrypted, in the form that Go and OpenSSL both read."""
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-
-
-def _subject_alternative(host: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(host))
-    except ValueError:
-        return x509.DNSName(host)
-
-
-def _certificate(
-    name: str, public_key: ec.EllipticCurvePublicKey, issuer: str, issuer_key: PrivateKey
-) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
-    # Python 3.13 and later verify strictly: both key identifiers are required.
-    return (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
-        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
-        .public_key(public_key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - CLOCK_SKEW)
-        .not_valid_after(now + LIFETIME)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()),
-            critical=False,
-        )
-    )
-
-
-def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not signs_certificates,
-        key_cert_sign=signs_certificates,
-        crl_sign=signs_certificates,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
 @dataclass(frozen=True)
 class Authority:
-    """A certificate authority that only this sandbox's processes trust."""
+    """Certificate authorities that only this sandbox's processes trust.
+
+    Clients have one of their own: no server's certificate is one of a client.
+    """
 
     folder: Path
     """Folder of certificates and keys."""
 
-    ca_pem: bytes
-    """The authority's certificate."""
+    _servers: CA
+    _clients: CA
 
-    _key: ec.EllipticCurvePrivateKey
+    @classmethod
+    def create(cls, folder: Path) -> Self:
+        """Make new authorities and write the servers' certificate into the folder."""
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        authority = cls(folder, CA(organization_name=NAME), CA(organization_name=NAME))
+        authority.ca_file.write_bytes(authority.ca_pem)
+        certificate = load_pem_x509_certificate(authority.ca_pem)
+        trusted = pkcs12.PKCS12Certificate(certificate, NAME.encode())
+        store = pkcs12.serialize_java_truststore([trusted], NoEncryption())  # it has no secret
+        (folder / JAVA_TRUST_STORE).write_bytes(store)
+        return authority
 
-    NAME = "irsa sandbox"
+    @property
+    def ca_pem(self) -> bytes:
+        """The certificate of the servers' authority."""
+        return self._servers.cert_pem.bytes()
 
     @property
     def ca_file(self) -> Path:
@@ -117,47 +78,35 @@ class Authority:
             "current-context": "sandbox",
         }
 
-    @classmethod
-    def create(cls, folder: Path) -> Self:
-        """Make a new authority and write its certificate into the folder."""
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        key = ec.generate_private_key(ec.SECP256R1())
-        certificate = (
-            _certificate(cls.NAME, key.public_key(), cls.NAME, key)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(_key_usage(signs_certificates=True), critical=True)
-            .sign(key, hashes.SHA256())
-        )
-        authority = cls(folder, certificate.public_bytes(Encoding.PEM), key)
-        authority.ca_file.write_bytes(authority.ca_pem)
-        trusted = pkcs12.PKCS12Certificate(certificate, cls.NAME.encode())
-        store = pkcs12.serialize_java_truststore([trusted], NoEncryption())  # it has no secret
-        (folder / JAVA_TRUST_STORE).write_bytes(store)
-        return authority
+    def tls(self, name: str, *hosts: str, asks_clients: bool = False) -> ssl.SSLContext:
+        """TLS of a server with these names; it may refuse clients without a certificate."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(*self.issue(name, *hosts))
+        if asks_clients:
+            self._clients.configure_trust(context)
+            context.verify_mode = ssl.CERT_REQUIRED
+        return context
 
     def issue(self, name: str, *hosts: str) -> KeyPair:
         """Issue a server certificate, valid for `hosts` (DNS names and IP addresses)."""
-        alternatives = x509.SubjectAlternativeName([_subject_alternative(host) for host in hosts])
-        return self._issue(name, ExtendedKeyUsageOID.SERVER_AUTH, alternatives)
+        return self._written(name, _issued(self._servers, *hosts))
 
     def issue_client(self, name: str) -> KeyPair:
-        """Issue a client certificate. Servers that ask for one refuse a server's in its place."""
-        return self._issue(name, ExtendedKeyUsageOID.CLIENT_AUTH)
+        """Issue a client certificate."""
+        return self._written(name, _issued(self._clients, f"{name}.invalid"))
 
-    def _issue(
-        self, name: str, usage: x509.ObjectIdentifier, *extensions: x509.ExtensionType
-    ) -> KeyPair:
-        key = ec.generate_private_key(ec.SECP256R1())
-        builder = (
-            _certificate(name, key.public_key(), self.NAME, self._key)
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_key_usage(signs_certificates=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
-        )
-        for extension in extensions:
-            builder = builder.add_extension(extension, critical=False)
-        certificate = builder.sign(self._key, hashes.SHA256())
+    def client_user(self, name: str) -> dict[str, str]:
+        """A kubeconfig's user with a new client certificate."""
+        pair = self.issue_client(name)
+        return {"client-certificate": str(pair.cert_file), "client-key": str(pair.key_file)}
+
+    def _written(self, name: str, issued: LeafCert) -> KeyPair:
         pair = KeyPair(self.folder / f"{name}.pem", self.folder / f"{name}-key.pem")
-        write_private(pair.key_file, key_pem(key))
-        pair.cert_file.write_bytes(certificate.public_bytes(Encoding.PEM))
+        write_private(pair.key_file, issued.private_key_pem.bytes())
+        pair.cert_file.write_bytes(issued.cert_chain_pems[0].bytes())
         return pair
+
+
+def _issued(authority: CA, *hosts: str) -> LeafCert:
+    now = datetime.now(UTC)
+    return authority.issue_cert(*hosts, not_before=now - CLOCK_SKEW, not_after=now + LIFETIME)

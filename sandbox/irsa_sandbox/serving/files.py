@@ -1,6 +1,7 @@
 """Files with secrets in them, and one that has none. Pure but for the file system."""
 
 import os
+import tempfile
 from pathlib import Path
 
 JAVA_TRUST_STORE = "ca.p12"
@@ -12,9 +13,7 @@ def write_private(file: Path, content: bytes) -> None:
 
     A reader sees the old content or the new one; other users see neither.
     """
-    unfinished = file.with_name(f".{file.name}.unfinished")
-    unfinished.unlink(missing_ok=True)
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    descriptor, unfinished = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)  # 0600
     with os.fdopen(descriptor, "wb") as stream:
         stream.write(content)
-    unfinished.replace(file)
+    Path(unfinished).replace(file)

@@ -10,10 +10,9 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from itertools import count
-from socketserver import BaseRequestHandler, ThreadingTCPServer
+from socketserver import ThreadingTCPServer
 from typing import Any
 
 from typing_extensions import override
@@ -39,9 +38,12 @@ class OwnerPort(BackgroundServer):
         self._kept: dict[str, Any] = {}  # by peer; an open connection has an entry
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
-        methods = {"handle": lambda each: self._handle(each.request)}
-        handler = type("Handler", (BaseRequestHandler,), methods)
-        super().__init__("owner-port", _Server(("127.0.0.1", 0), handler))
+        super().__init__(
+            "owner-port",
+            ThreadingTCPServer,
+            ("127.0.0.1", 0),
+            lambda connection, *_: self._handle(connection),
+        )
 
     @property
     def port(self) -> int:
@@ -80,37 +82,23 @@ class OwnerPort(BackgroundServer):
         # Bound to a name of its own, which is how gRPC tells one connection from another.
         name = self._folder / str(next(self._numbers))
         peer = f"unix:{name}"
-        with socket.socket(socket.AF_UNIX) as inner, self._noted(peer, outer, inner):
-            inner.bind(str(name))
+        with socket.socket(socket.AF_UNIX) as inner:
+            with self._lock:
+                self._kept[peer] = None
+                self._open |= {outer, inner}
             try:
+                inner.bind(str(name))
                 inner.connect(str(self._folder / "server"))
+                name.unlink()
+                back = threading.Thread(target=_copy, args=(inner, outer), daemon=True)
+                back.start()
+                _copy(outer, inner)
+                back.join()
             finally:
                 name.unlink(missing_ok=True)
-            back = threading.Thread(target=_copy, args=(inner, outer), daemon=True)
-            back.start()
-            _copy(outer, inner)
-            back.join()
-
-    @contextmanager
-    def _noted(self, peer: str, *connections: socket.socket) -> Iterator[None]:
-        with self._lock:
-            self._kept[peer] = None
-            self._open.update(connections)
-        try:
-            yield
-        finally:
-            with self._lock:
-                del self._kept[peer]
-                self._open.difference_update(connections)
-
-
-class _Server(ThreadingTCPServer):
-    request_queue_size = 128
-    daemon_threads = True
-    block_on_close = False
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        log.exception("connection from %s", client_address)
+                with self._lock:
+                    del self._kept[peer]
+                    self._open -= {outer, inner}
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:

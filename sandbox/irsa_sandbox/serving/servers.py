@@ -8,7 +8,6 @@ sandbox's own authority, which only the API server has.
 import json
 import logging
 import socket
-import ssl
 import sys
 import threading
 from collections.abc import Callable
@@ -38,12 +37,12 @@ Answer = Callable[[dict[str, Any]], dict[str, Any]]
 class BackgroundServer:
     """A server on a thread of its own."""
 
-    def __init__(self, name: str, server: TCPServer) -> None:
-        """``server`` listens; nothing is answered before `start`."""
-        self._server = server
+    def __init__(self, name: str, kind: type[TCPServer], address: Any, handle: Any) -> None:
+        """Listen; nothing is answered before `start`. ``handle`` gets a connection first."""
+        self._server: TCPServer = type("Server", (_Connections, kind), {})(address, handle)
         self._name = name
         self._thread = threading.Thread(
-            target=server.serve_forever, args=(POLL,), name=name, daemon=True
+            target=self._server.serve_forever, args=(POLL,), name=name, daemon=True
         )
 
     def start(self) -> None:
@@ -68,7 +67,7 @@ class LocalServer(BackgroundServer):
 
     def __init__(self, name: str, handler: type[BaseHTTPRequestHandler]) -> None:
         """Listen; nothing is answered before `start`."""
-        super().__init__(name, _Server(("127.0.0.1", 0), handler))
+        super().__init__(name, ThreadingHTTPServer, ("127.0.0.1", 0), handler)
 
     @property
     def url(self) -> str:
@@ -83,15 +82,10 @@ class JsonServer(LocalServer):
 
     def __init__(self, name: str, authority: Authority, answer: Answer) -> None:
         """Listen; nothing is answered before `start`."""
-        pair = authority.issue(name, "127.0.0.1")
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(pair.cert_file, pair.key_file)
-        context.load_verify_locations(authority.ca_file)
-        context.verify_mode = ssl.CERT_REQUIRED
         self._connections: set[socket.socket] = set()
         super().__init__(name, _handler(answer, self._connections))
         # Without this a client that connects and says nothing would hold up all others.
-        self._server.socket = context.wrap_socket(
+        self._server.socket = authority.tls(name, "127.0.0.1", asks_clients=True).wrap_socket(
             self._server.socket, server_side=True, do_handshake_on_connect=False
         )
 
@@ -103,9 +97,15 @@ class JsonServer(LocalServer):
                 connection.shutdown(socket.SHUT_RDWR)
 
 
-class _Server(ThreadingHTTPServer):
+class _Connections:
+    request_queue_size = 128
+    daemon_threads = True
+    block_on_close = False
+
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - its name
-        log.warning("connection from %s: %s", client_address, sys.exception())
+        error = sys.exception()
+        is_ours = not isinstance(error, OSError)  # else a client that left, or has no certificate
+        log.warning("connection from %s: %s", client_address, error, exc_info=is_ours)
 
 
 def _handler(answer: Answer, connections: set[socket.socket]) -> type[BaseHTTPRequestHandler]:

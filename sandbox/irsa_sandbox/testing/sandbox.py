@@ -34,6 +34,7 @@ from ..pods.process import PodProcess, find_object, pod_process
 from ..session import create_pod
 from ..snapshots import Snapshots
 from ..state import SandboxState, cluster_client
+from ..waiting import wait_until
 from ..webhook.identities import held_back
 
 if TYPE_CHECKING:
@@ -124,11 +125,27 @@ class Sandbox:
             "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
         }
 
-    def pod(
-        self, service_account: str, role_arn: str | None = None
-    ) -> "AbstractContextManager[Pod]":
-        """A running Pod of a service account, for the time of the context; see `running_pod`."""
-        return running_pod(self.kubernetes, self._state, service_account, role_arn)
+    @contextmanager
+    def pod(self, service_account: str, role_arn: str | None = None) -> "Iterator[Pod]":
+        """Run a Pod of a service account, ``NAMESPACE/NAME``, for the time of the context.
+
+        With ``role_arn`` the namespace and the service account are made where they are missing, and
+        it is annotated with the role. Raises `SandboxError`, one line, when there is no such
+        account.
+        """
+        client, account = self.kubernetes, parse(service_account)
+        if role_arn is not None:
+            _annotate(client, account, role_arn)
+        else:
+            _check_exists(client, account)
+        root_ca = {"name": ROOT_CA, "namespace": account.namespace}
+        # In vain, the Pod names the missing part.
+        wait_until(lambda: find_object(client, ConfigMap, **root_ca), PATIENCE, POLL)
+        made = create_pod(client, account, generateName=f"{account.name}-")
+        pod = _running(client, account.namespace, made["metadata"]["name"])
+        laid_out = self._state.pods()
+        with pod_process(client, pod=pod, on_note=lambda _: None, **laid_out) as process:
+            yield Pod(f"{account.namespace}/{pod['metadata']['name']}", process, self._state)
 
     def stack(
         self, project: str | Path, *, config: Mapping[str, Any] | None = None, name: str = "dev"
@@ -269,33 +286,6 @@ class Pod:
         return f"<pod {self.name}>"
 
 
-@contextmanager
-def running_pod(
-    client: lightkube.Client,
-    state: SandboxState,
-    service_account: str,
-    role_arn: str | None = None,
-) -> Iterator[Pod]:
-    """Run a Pod of a service account, ``NAMESPACE/NAME``.
-
-    With ``role_arn`` the namespace and the service account are made where they are missing, and it
-    is annotated with the role. Raises `SandboxError`, one line, when there is no such account.
-    """
-    account = parse(service_account)
-    if role_arn is not None:
-        _annotate(client, account, role_arn)
-    else:
-        _check_exists(client, account)
-    deadline = time.monotonic() + PATIENCE  # after which the Pod names the missing part
-    root_ca = {"name": ROOT_CA, "namespace": account.namespace}
-    while time.monotonic() < deadline and not find_object(client, ConfigMap, **root_ca):
-        time.sleep(POLL)
-    made = create_pod(client, account, generateName=f"{account.name}-")
-    pod = _running(client, account.namespace, made["metadata"]["name"])
-    with pod_process(client, pod=pod, on_note=lambda _: None, **state.pods()) as process:
-        yield Pod(f"{account.namespace}/{pod['metadata']['name']}", process, state)
-
-
 def parse(text: str) -> ServiceAccountRef:
     """NAMESPACE/NAME as a reference; raises `SandboxError`."""
     try:
@@ -305,15 +295,10 @@ def parse(text: str) -> ServiceAccountRef:
 
 
 def _annotate(client: lightkube.Client, account: ServiceAccountRef, role_arn: str) -> None:
-    annotations = {ROLE_ARN_ANNOTATION: role_arn}
-    for manifest in (
-        Namespace(metadata=ObjectMeta(name=account.namespace)),
-        ServiceAccount(
-            metadata=ObjectMeta(
-                name=account.name, namespace=account.namespace, annotations=annotations
-            )
-        ),
-    ):
+    own = ObjectMeta(name=account.name, namespace=account.namespace)
+    own.annotations = {ROLE_ARN_ANNOTATION: role_arn}
+    namespace = Namespace(metadata=ObjectMeta(name=account.namespace))
+    for manifest in (namespace, ServiceAccount(metadata=own)):
         client.apply(manifest, field_manager=FIELD_MANAGER, force=True)
 
 

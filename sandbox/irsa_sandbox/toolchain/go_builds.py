@@ -10,10 +10,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from pathlib import Path
 from threading import Lock
-from typing import ClassVar, Self
 
 from ..cache import cached_build
 from ..environment_variables import go_build_environment
@@ -58,7 +56,7 @@ def build(
     on_progress(f"{name}: building with {go} (some minutes, once)")
     started = time.monotonic()
     report = _Report(name, on_progress)
-    with closing(report), tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch:
         flags = [*COMPILER, *_replacements(go, name, Path(scratch), beside or {})]
         stale = ["list", "-deps", "-f", "{{if .Stale}}x{{end}}", *flags, package]
         _go(go, name, *stale, on_line=report)  # downloads modules
@@ -72,30 +70,18 @@ def build(
 
 
 class _Report:
-    """Reports a build's progress from the lines that Go prints, not more than every few seconds.
-
-    Builds side by side share the processors, so the time left is that of all of them.
-    """
-
-    _side_by_side: ClassVar[list[Self]] = []
+    """Reports a build's progress from the lines that Go prints, not more than every few seconds."""
 
     def __init__(self, name: str, on_progress: Progress) -> None:
         self._name = name
         self._on_progress = on_progress
         self._downloaded = 0
-        self._ended = False
         self.compiling(0)
-        self._side_by_side.append(self)
 
     def compiling(self, packages: int) -> None:
         self._packages = packages
         self._compiled = 0
         self._started = self._reported = time.monotonic()
-
-    def close(self) -> None:
-        self._ended = True
-        if all(each._ended for each in self._side_by_side):
-            self._side_by_side.clear()
 
     def __call__(self, line: str) -> None:
         now = time.monotonic()
@@ -105,21 +91,14 @@ class _Report:
             self._compiled += 1
         if now - self._reported > PROGRESS_EVERY:
             self._reported = now
-            self._on_progress(f"{self._name}: {self._progress(now)}")
+            self._on_progress(f"{self._name}: {self._progress(now - self._started)}")
 
-    def _progress(self, now: float) -> str:
+    def _progress(self, seconds: float) -> str:
         if not self._packages:
             return f"{self._downloaded} modules downloaded"
-        builds = [each for each in self._side_by_side if each._packages]
-        share = sum(each._compiled for each in builds) / sum(each._packages for each in builds)
-        left = minutes_left(share, now - min(each._started for each in builds))
+        share = COUNTED * min(self._compiled / self._packages, 1)
+        left = math.ceil(seconds * (1 - share) / share / 60)
         return f"{self._compiled:,} of {self._packages:,} packages compiled, about {left} min left"
-
-
-def minutes_left(share: float, seconds: float) -> int:
-    """Estimate for builds of which that share of the packages was compiled in that time."""
-    share = COUNTED * min(share, 1)
-    return math.ceil(seconds * (1 - share) / share / 60)
 
 
 def version_of(command: list[str], **variables: str) -> tuple[int, ...]:

@@ -12,6 +12,7 @@ from posixpath import basename, dirname
 from typing import NamedTuple
 
 from irsa.identity import eks
+from irsa.identity.injection import skipped_containers
 from irsa.identity.policy_json import Json
 from irsa.identity.quotas import TOKEN_EXPIRATION
 
@@ -26,7 +27,6 @@ _BOOLEANS = {
     **dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True),
     **dict.fromkeys(("0", "f", "F", "false", "FALSE", "False"), False),
 }
-_CSV_FIELD = re.compile(r'(?:"(?P<quoted>(?:[^"]|"")*)"|(?P<plain>[^",\n]*))(?P<end>,|\n|\Z)')
 
 
 class _Method(NamedTuple):
@@ -85,7 +85,7 @@ def patch(
         (REGION_VARIABLES, regions),
         (frozenset(method.variables), dict(zip(method.variables, values, strict=True))),
     ]
-    skipped = _csv_record(pod_annotations.get(eks.SKIP_CONTAINERS_ANNOTATION, ""))
+    skipped = skipped_containers(pod_annotations)
 
     def patched(containers: Sequence[Json] | None) -> list[Json]:
         return [
@@ -179,21 +179,3 @@ def _expiration(annotations: Mapping[str, str], *, default: int) -> int:
     if not _INTEGER.fullmatch(text) or int(text) not in _INT64:
         return default
     return max(int(text), TOKEN_EXPIRATION.start)
-
-
-def _csv_record(text: str) -> frozenset[str]:
-    """The fields of the first record as Go's encoding/csv reads it; none if the quoting is bad.
-
-    Spaces belong to the field; blank lines before the record are skipped.
-    https://pkg.go.dev/encoding/csv
-    """
-    text = text.replace("\r\n", "\n").removesuffix("\r").lstrip("\n")
-    fields: set[str] = set()
-    position, end = 0, "," if text else ""
-    while end == ",":
-        field = _CSV_FIELD.match(text, position)
-        if field is None:
-            return frozenset()
-        fields.add(field["plain"] or (field["quoted"] or "").replace('""', '"'))
-        position, end = field.end(), field["end"]
-    return frozenset(fields)

@@ -8,7 +8,6 @@ import json
 import logging
 import random
 import threading
-import time
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -27,6 +26,7 @@ from irsa.identity.subjects import ServiceAccountRef
 from ..pods.process import find_object
 from ..serving.certificates import Authority
 from ..serving.servers import JsonServer
+from ..waiting import wait_until
 from .json_patch import JITTERED_EXPIRATION, patch
 
 NAME = "pod-identity-webhook"
@@ -93,27 +93,17 @@ class WebhookServer(JsonServer):
         return found and found.to_dict()["metadata"].get("annotations", {})
 
     def _register(self) -> None:
+        new_pods = {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"]}
+        not_skipped = [{"key": SKIP_LABEL, "operator": "DoesNotExist"}]
         webhook = {
             "name": "iam-for-pods.amazonaws.com",
             "admissionReviewVersions": ["v1"],
-            "clientConfig": {
-                "url": f"{self.url}/mutate",
-                "caBundle": self._authority.ca_data,
-            },
+            "clientConfig": {"url": f"{self.url}/mutate", "caBundle": self._authority.ca_data},
             # EKS ignores a failing webhook, and the Pod silently runs as the node's role.
             "failurePolicy": "Fail",
-            "objectSelector": {
-                "matchExpressions": [{"key": SKIP_LABEL, "operator": "DoesNotExist"}]
-            },
+            "objectSelector": {"matchExpressions": not_skipped},
             "reinvocationPolicy": "IfNeeded",
-            "rules": [
-                {
-                    "apiGroups": [""],
-                    "apiVersions": ["v1"],
-                    "operations": ["CREATE"],
-                    "resources": ["pods"],
-                }
-            ],
+            "rules": [{**new_pods, "operations": ["CREATE"]}],
             "sideEffects": "None",
             "timeoutSeconds": 30,  # the longest; after it a Pod on a busy machine would be refused
         }
@@ -137,14 +127,15 @@ class WebhookServer(JsonServer):
             metadata=ObjectMeta(generateName="webhook-probe-", namespace="default"),
             spec=PodSpec(containers=[Container(name="probe", image="none")]),
         )
-        deadline = time.monotonic() + EFFECTIVE_TIMEOUT
-        while not self._called.is_set():
-            if time.monotonic() > deadline:
-                raise TimeoutError(
-                    f"the API server did not call {self.url} within {EFFECTIVE_TIMEOUT:.0f} s"
-                )
+
+        def is_called() -> bool:
             try:
                 self._client.create(probe, dry_run=True)
             except ApiError as error:
                 log.info("webhook probe: %s", error)
-            self._called.wait(0.05)
+            return self._called.is_set()
+
+        if not wait_until(is_called, EFFECTIVE_TIMEOUT):
+            raise TimeoutError(
+                f"the API server did not call {self.url} within {EFFECTIVE_TIMEOUT:.0f} s"
+            )

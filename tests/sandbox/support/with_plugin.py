@@ -7,9 +7,9 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pulumi_aws as aws
@@ -29,7 +29,7 @@ from irsa_sandbox.toolchain.plugins import Choice, find
 from tests.sandbox.support import programs
 
 NAMESPACE, IRSA, CHAIN = "dev", "s3-app", "s3-app-chain"
-PROJECT = "compared"
+PROJECT, IMAGE = "compared", "public.ecr.aws/aws-cli/aws-cli"
 MISSING = "(missing)"
 
 Resources = Mapping[tuple[str, str], Mapping[str, Any]]
@@ -78,29 +78,20 @@ class Written(NamedTuple):
         return bool(re.fullmatch(self.resource, resource) and re.fullmatch(self.path, found.path))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """Arguments of the program that a comparison changes."""
-
-    bucket: str = "compared"
-    permissions: str = "read"
-    user: str = "s3-manager"
-    key_version: int = 1
-    role: str = "s3-app"
-    role_b: str = "s3-app-B"
-    max_session: int = 3600
-    description: str | None = None
-    tags: Mapping[str, str] = field(default_factory=dict)
-    service_account: str = IRSA
-    token: irsa.TokenArgs = field(default_factory=irsa.TokenArgs)
-    replicas: int = 1
-    image: str = "public.ecr.aws/aws-cli/aws-cli:2.31.0"
-    command: Sequence[str] = ("sleep", "infinity")
-    env: Mapping[str, str] = field(default_factory=dict)
-    duration: int = 3600
-
-
-def program(settings: Settings) -> None:
+def program(
+    *,
+    bucket: str = "compared",
+    permissions: str = "read",
+    user: str = "s3-manager",
+    key_version: int = 1,
+    role: str = "s3-app",
+    of_role: Mapping[str, Any] = MappingProxyType({}),
+    role_b: str = "s3-app-B",
+    service_account: str = IRSA,
+    duration: int = 3600,
+    container: Mapping[str, Any] = MappingProxyType({}),
+    **of_workload: Any,
+) -> None:
     """The three systems, in both accounts, with every component."""
     in_a = ResourceOptions(providers=[aws.Provider("account-a", region=REGION)])
     administrator = aws.ProviderAssumeRoleArgs(role_arn=role_arn(ACCOUNT_B, CROSS_ACCOUNT_ROLE))
@@ -109,62 +100,43 @@ def program(settings: Settings) -> None:
     cluster = irsa.EksCluster("dev", irsa.EksClusterArgs(cluster_name="dev"), in_a)
     in_cluster = ResourceOptions(providers=[cluster.kubernetes_provider])
     opts = programs.in_namespace(in_cluster, NAMESPACE, force_destroy=True)
-    env = [{"name": name, "value": value} for name, value in settings.env.items()]
-    container = {"name": "app", "image": settings.image, "command": settings.command, "env": env}
-    spec: Any = {"securityContext": {"runAsUser": 65532}, "containers": [container]}
+    app = {"name": "app", "image": f"{IMAGE}:2.31.0", "command": ["sleep", "infinity"], **container}
+    spec: Any = {"securityContext": {"runAsUser": 65532}, "containers": [app]}
+
+    def pods(name: str, account: irsa.ServiceAccount, **identity: Any) -> None:
+        programs.pods(name, account, opts, pod_spec=spec, **identity)
+
+    def new_role(name: str, role_name: str, account: irsa.ServiceAccount, **args: Any) -> Any:
+        given: Any = {"provider_arns": [cluster.provider_arn], "service_accounts": [account]}
+        given |= {"role_name": role_name, **args}
+        return irsa.ServiceAccountRole(name, irsa.ServiceAccountRoleArgs(**given), in_a)
 
     account = partial(irsa.ServiceAccount, namespace=NAMESPACE)
-    named: dict[str, Any] = {f"{settings.permissions}_policy_name": "compared"}
-    bucket_args = irsa.DataBucketArgs(bucket_name=settings.bucket, force_destroy=True, **named)
-    bucket = irsa.DataBucket("bucket", bucket_args, in_a)
-    access = {"bucket": getattr(bucket, f"{settings.permissions}_policy_arn")}
-    user_args = irsa.AccessKeyUserArgs(
-        user_name=settings.user, key_version=settings.key_version, policy_arns=access
-    )
-    user = irsa.AccessKeyUser("user", user_args, in_a)
-    key, with_key = programs.key_of(user), account(name="s3-app-key")
-    programs.pods("s3-app-key", with_key, opts, access_key=key, pod_spec=spec)
+    named: dict[str, Any] = {f"{permissions}_policy_name": "compared"}
+    data_args = irsa.DataBucketArgs(bucket_name=bucket, force_destroy=True, **named)
+    data = irsa.DataBucket("bucket", data_args, in_a)
+    access = {"bucket": getattr(data, f"{permissions}_policy_arn")}
+    key = {"user_name": user, "key_version": key_version, "policy_arns": access}
+    made = irsa.AccessKeyUser("user", irsa.AccessKeyUserArgs(**key), in_a)
+    pods("s3-app-key", account(name="s3-app-key"), access_key=programs.key_of(made))
 
-    own = account(name=settings.service_account)
-    role = irsa.ServiceAccountRole(
-        IRSA,
-        irsa.ServiceAccountRoleArgs(
-            role_name=settings.role,
-            provider_arns=[cluster.provider_arn],
-            service_accounts=[own],
-            policy_arns=access,
-            max_session_duration=settings.max_session,
-            description=settings.description,
-            tags=settings.tags,
-        ),
-        in_a,
-    )
-    more = {"token": settings.token, "replicas": settings.replicas}
-    programs.pods(IRSA, own, opts, role_arn=role.role_arn, pod_spec=spec, **more)
+    own = account(name=service_account)
+    of_own = new_role(IRSA, role, own, policy_arns=access, **of_role)
+    pods(IRSA, own, role_arn=of_own.role_arn, **of_workload)
 
-    role_b_arn = role_arn(ACCOUNT_B, settings.role_b)
-    chained = account(name=CHAIN)
-    role_a = irsa.ServiceAccountRole(
-        "role-a",
-        irsa.ServiceAccountRoleArgs(
-            role_name="s3-app-A",
-            provider_arns=[cluster.provider_arn],
-            service_accounts=[chained],
-            role_b_arns=[role_b_arn],
-        ),
-        in_a,
-    )
-    target = irsa.TargetRoleArgs(role_arn=role_b_arn, duration_seconds=settings.duration)
+    role_b_arn, chained = role_arn(ACCOUNT_B, role_b), account(name=CHAIN)
+    role_a = new_role("role-a", "s3-app-A", chained, role_b_arns=[role_b_arn])
+    target = irsa.TargetRoleArgs(role_arn=role_b_arn, duration_seconds=duration)
     chain = irsa.RoleChainArgs(targets=[target], region=REGION)
-    programs.pods(CHAIN, chained, opts, role_arn=role_a.role_arn, chain=chain, pod_spec=spec)
+    pods(CHAIN, chained, role_arn=role_a.role_arn, chain=chain)
     trusted = irsa.TrustedRoleArgs(role_arn=role_a.role_arn, unique_id=role_a.role_unique_id)
-    role_b_args = irsa.CrossAccountRoleArgs(role_name=settings.role_b, trusted_roles=[trusted])
+    role_b_args = irsa.CrossAccountRoleArgs(role_name=role_b, trusted_roles=[trusted])
     irsa.CrossAccountRole("role-b", role_b_args, in_b)
 
 
 def opened(session: Session, **changes: Any) -> SandboxStack:
     """The program's stack, with other arguments if wanted."""
-    changed = partial(program, replace(Settings(), **changes))
+    changed = partial(program, **changes)
     return SandboxStack(session.state, program=changed, project_name=PROJECT)
 
 
@@ -251,10 +223,8 @@ def explained(found: list[Difference], written: list[Written]) -> None:
 
 def settled(sessions: Sequence[Session]) -> tuple[Resources, Resources]:
     """The resources of the stack in both, without times, ids and made-up names."""
-    ours, theirs = (
-        {each["urn"]: each for each in opened(session).export()["resources"]}
-        for session in sessions
-    )
+    states = [opened(session).export()["resources"] for session in sessions]
+    ours, theirs = ({each["urn"]: each for each in resources} for resources in states)
     return _settled(ours, theirs), _settled(theirs, ours)
 
 

@@ -44,7 +44,7 @@ class LaunchTemplate(AwsType):
     made_id = "LaunchTemplate.LaunchTemplateId"
     name_property, autoname = "name", True
     properties: ClassVar = {
-        **outputs("arn", "region"),
+        **outputs("arn region"),
         "defaultVersion": Property(Is.OUTPUT, "DefaultVersionNumber"),
         "description": Property(aws="VersionDescription", absent=""),
         "latestVersion": Property(Is.OUTPUT, "LatestVersionNumber"),

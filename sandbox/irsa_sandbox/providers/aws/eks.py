@@ -69,15 +69,7 @@ class Cluster(_Eks):
     noun, member, key = "cluster", "cluster", ("name",)
     name_property, autoname = "name", True
     properties: ClassVar = {
-        **outputs(
-            "arn",
-            "certificateAuthority",
-            "createdAt",
-            "endpoint",
-            "platformVersion",
-            "region",
-            "status",
-        ),
+        **outputs("arn certificateAuthority createdAt endpoint platformVersion region status"),
         "accessConfig": Property(Is.FILLED | Is.PARTIAL, absent={}),
         "accessConfig.bootstrapClusterCreatorAdminPermissions": Is.REPLACING,
         "bootstrapSelfManagedAddons": Property(Is.REPLACING, default=True),
@@ -176,7 +168,7 @@ class NodeGroup(_Eks):
     key = ("clusterName", "nodegroupName")
     name_property, autoname = "nodeGroupName", True
     properties: ClassVar = {
-        **outputs("region", "status"),
+        **outputs("region status"),
         "amiType": Is.FILLED | Is.REPLACING,
         "arn": Property(Is.OUTPUT, "nodegroupArn"),
         "capacityType": Is.FILLED | Is.REPLACING,
@@ -229,7 +221,7 @@ class Addon(_Eks):
     noun, member, form = "addon", "addon", "CLUSTER:ADD-ON"
     key = ("clusterName", "addonName")
     properties: ClassVar = {
-        **outputs("createdAt", "modifiedAt", "region"),
+        **outputs("createdAt modifiedAt region"),
         "addonName": _NAMES,
         "addonVersion": Property(Is.FILLED, absent=""),
         "arn": Property(Is.OUTPUT, "addonArn"),
@@ -288,7 +280,7 @@ class AccessEntry(_Eks):
     noun, member, form = "access_entry", "accessEntry", "CLUSTER:PRINCIPAL-ARN"
     key, arn = ("clusterName", "principalArn"), "accessEntryArn"
     properties: ClassVar = {
-        **outputs("accessEntryArn", "createdAt", "modifiedAt", "region"),
+        **outputs("accessEntryArn createdAt modifiedAt region"),
         "clusterName": _NAMES,
         "kubernetesGroups": Property(Is.FILLED | Is.UNORDERED, absent=[]),
         "principalArn": _NAMES | Is.ARN,
@@ -306,7 +298,7 @@ class AccessPolicyAssociation(_Eks):
     key, separator = ("clusterName", "principalArn", "policyArn"), "#"
     form = "CLUSTER#PRINCIPAL-ARN#POLICY-ARN"
     properties: ClassVar = {
-        **outputs("associatedAt", "modifiedAt", "region"),
+        **outputs("associatedAt modifiedAt region"),
         "accessScope": Property(
             _NAMES, shown=lambda scope: {name: value for name, value in scope.items() if value}
         ),
@@ -329,7 +321,7 @@ class PodIdentityAssociation(_Eks):
     key, separator = ("clusterName", "associationId"), ","
     made_id, arn = "association.associationId", "associationArn"
     properties: ClassVar = {
-        **outputs("associationArn", "associationId", "externalId"),
+        **outputs("associationArn associationId externalId"),
         "clusterName": _NAMES,
         "disableSessionTags": Property(default=False),
         "namespace": _NAMES,
@@ -353,8 +345,8 @@ class PodIdentityAssociation(_Eks):
         return resource_id.rpartition(",")[2]
 
     @override
-    def configured(self, session: AwsSession, news: Properties) -> Properties:
-        news = super().configured(session, news)
+    def check(self, session: AwsSession, news: Properties) -> Properties:
+        news = super().check(session, news)
         return {"region": session.region, **news} if session.account else news
 
     @override

@@ -92,8 +92,8 @@ class Role(_Principal):
     changes = (Change("update_role", ("description", "maxSessionDuration")),)
 
     @override
-    def check(self, news: Properties) -> Properties:
-        checked = super().check(news)
+    def check(self, session: AwsSession, news: Properties) -> Properties:
+        checked = super().check(session, news)
         seconds, limits = checked["maxSessionDuration"], ROLE_SESSION_DURATION
         if seconds is not UNKNOWN and seconds not in limits:
             raise InvalidInput(
@@ -267,11 +267,11 @@ class OpenIdConnectProvider(_Iam):
     changes = (Change("update_open_id_connect_provider_thumbprint", ("thumbprintLists",)),)
 
     @override
-    def check(self, news: Properties) -> Properties:
+    def check(self, session: AwsSession, news: Properties) -> Properties:
         url = news.get("url", UNKNOWN)
         if url is not UNKNOWN and not str(url).startswith("https://"):
             raise InvalidInput("url", f"expected a URL with https://, got {url}")
-        return super().check(news)
+        return super().check(session, news)
 
     @override
     def inputs_of(self, state: Properties) -> Properties:
@@ -408,10 +408,10 @@ class _Exclusive(AwsType):
     """Lists those that the role has."""
 
     @override
-    def check(self, news: Properties) -> Properties:
+    def check(self, session: AwsSession, news: Properties) -> Properties:
         if news.get(self.listed) is None:
             raise InvalidInput(self.listed, "is required")
-        return {self.listed: [], **super().check(news)}
+        return {self.listed: [], **super().check(session, news)}
 
     @override
     def found(self, session: AwsSession, client: Any, named: Named) -> Any:

@@ -10,6 +10,7 @@ from typing_extensions import override
 from irsa.identity.arns import bucket_arn
 from irsa.identity.names import check_bucket_name
 
+from ...aws.s3 import ACCESS_BLOCKS
 from ..resource import Created, Properties, Refused
 from .table import (
     AwsSession,
@@ -35,15 +36,8 @@ class Bucket(AwsType):
     service, noun, key = "s3", "bucket", ("Bucket",)
     name_property, autoname = "bucket", True
     properties: ClassVar = {
-        **outputs(
-            "arn",
-            "bucketDomainName",
-            "bucketRegion",
-            "bucketRegionalDomainName",
-            "hostedZoneId",
-            "region",
-            "tagsAll",
-        ),
+        **outputs("arn bucketDomainName bucketRegion bucketRegionalDomainName hostedZoneId"),
+        **outputs("region tagsAll"),
         "bucket": Property(Is.REPLACING, "Bucket", rule=check_bucket_name),
         "forceDestroy": Property(Is.HELD, default=False),
         "tags": Property(),
@@ -127,14 +121,6 @@ class _Setting(AwsType):
         getattr(client, f"put_{self.noun}")(**self.request(news))
 
 
-_ACCESS_BLOCKS = {
-    "blockPublicAcls": "BlockPublicAcls",
-    "blockPublicPolicy": "BlockPublicPolicy",
-    "ignorePublicAcls": "IgnorePublicAcls",
-    "restrictPublicBuckets": "RestrictPublicBuckets",
-}
-
-
 class BucketPublicAccessBlock(_Setting):
     """Refusal of public access."""
 
@@ -142,7 +128,7 @@ class BucketPublicAccessBlock(_Setting):
     noun, member = "public_access_block", "PublicAccessBlockConfiguration"
     properties: ClassVar = {
         **_Setting.of_bucket,
-        **{name: Property(aws=aws, default=False) for name, aws in _ACCESS_BLOCKS.items()},
+        **{f"{n[0].lower()}{n[1:]}": Property(aws=n, default=False) for n in ACCESS_BLOCKS},
     }
 
     @override

@@ -95,9 +95,9 @@ class Property(NamedTuple):
     """Of a name: the pattern that AWS takes, or a function that raises ValueError for others."""
 
 
-def outputs(*names: str) -> dict[str, Is]:
+def outputs(names: str) -> dict[str, Is]:
     """Properties that only AWS knows, under its own names."""
-    return dict.fromkeys(names, Is.OUTPUT)
+    return dict.fromkeys(names.split(), Is.OUTPUT)
 
 
 class Change(NamedTuple):
@@ -223,7 +223,7 @@ class AwsType(ResourceType[AwsSession]):
         raise NotImplementedError
 
     @override
-    def check(self, news: Properties) -> Properties:
+    def check(self, session: AwsSession, news: Properties) -> Properties:
         checked = {name: value for name, value in news.items() if value not in ("", [], {})}
         for name in sorted(self.having(Is.REQUIRED) - checked.keys()):
             raise InvalidInput(name, "is required")
@@ -236,6 +236,8 @@ class AwsType(ResourceType[AwsSession]):
                     raise InvalidInput(name, f"{arn!r} is an invalid ARN")
         for name in self.having(Is.DOCUMENT) & checked.keys():
             checked[name] = _document(name, checked[name])
+        if "tags" in self.rows and session.default_tags and checked.get("tags") is not UNKNOWN:
+            checked["tags"] = {**session.default_tags, **checked.get("tags", {})}
         return self._in_order(checked)
 
     def _in_order(self, values: Properties) -> Properties:
@@ -298,15 +300,6 @@ class AwsType(ResourceType[AwsSession]):
     def remove(self, client: Any, named: Named, state: Properties) -> None:
         """`delete`, which may raise AWS's own error for a deleted resource."""
         getattr(client, f"{self.deletes}_{self.noun}")(**named)
-
-    @override
-    def configured(self, session: AwsSession, news: Properties) -> Properties:
-        """Merge the provider's default tags, as pulumi-aws does before anything else."""
-        tags = news.get("tags", {})
-        if "tags" not in self.rows or tags is UNKNOWN:
-            return news
-        merged = {**session.default_tags, **tags}
-        return {**news, "tags": merged} if merged else news
 
     @override
     def deletes_first(self, olds: Properties, news: Properties) -> bool:

@@ -9,7 +9,7 @@ https://www.pulumi.com/registry/packages/eks/api-docs/cluster/
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import pulumi
 import pulumi_aws as aws
@@ -78,11 +78,8 @@ class ServiceRole(pulumi.ComponentResource):
 
 
 def _trust_policy(service: str, actions: Sequence[str]) -> str:
-    statement = {
-        "Action": list(actions),
-        "Effect": "Allow",
-        "Principal": {"Service": [service]},
-    }
+    principal = {"Service": [service]}
+    statement = {"Action": list(actions), "Effect": "Allow", "Principal": principal}
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, separators=(",", ":"))
 
 
@@ -164,49 +161,30 @@ def kubeconfig(cluster: Mapping[str, str], credentials: Mapping[str, str]) -> di
     arguments += ["--cluster-name", cluster["name"], "--output", "json"]
     if role := credentials.get("roleArn"):
         arguments += ["--role", role]
+    information = {"name": "KUBERNETES_EXEC_INFO", "value": f'{{"apiVersion": "{_EXEC_API}"}}'}
+    command = {"apiVersion": _EXEC_API, "command": "aws", "args": arguments, "env": [information]}
+    server = {"server": cluster["server"], "certificate-authority-data": cluster["ca"]}
     return {
         "apiVersion": "v1",
-        "clusters": [
-            {
-                "cluster": {
-                    "server": cluster["server"],
-                    "certificate-authority-data": cluster["ca"],
-                },
-                "name": "kubernetes",
-            }
-        ],
+        "clusters": [{"cluster": server, "name": "kubernetes"}],
         "contexts": [{"context": {"cluster": "kubernetes", "user": "aws"}, "name": "aws"}],
         "current-context": "aws",
         "kind": "Config",
-        "users": [
-            {
-                "name": "aws",
-                "user": {
-                    "exec": {
-                        "apiVersion": _EXEC_API,
-                        "command": "aws",
-                        "args": arguments,
-                        "env": [
-                            {
-                                "name": "KUBERNETES_EXEC_INFO",
-                                "value": f'{{"apiVersion": "{_EXEC_API}"}}',
-                            }
-                        ],
-                    }
-                },
-            }
-        ],
+        "users": [{"name": "aws", "user": {"exec": command}}],
     }
 
 
 _OR_PLUGIN = "or leave aws and eks to their plugins: --providers aws,eks"
 
 
-class Network(NamedTuple):
-    """VPC and subnets of a cluster."""
+_OF_NEW_CLUSTERS = [
+    "accessConfig.bootstrapClusterCreatorAdminPermissions",
+    "bootstrapSelfManagedAddons",
+]
+"""Settings whose change would replace an old cluster."""
 
-    vpc_id: Input[str]
-    subnet_ids: Input[Any]
+Network = tuple[Input[str], Input[Any]]
+"""VPC and subnets of a cluster."""
 
 
 class Cluster(pulumi.ComponentResource):
@@ -218,7 +196,7 @@ class Cluster(pulumi.ComponentResource):
     def __init__(self, name: str, inputs: Inputs, opts: ResourceOptions) -> None:
         super().__init__("eks:index:Cluster", name, {}, opts)
         here = InvokeOptions(parent=self)
-        network, auto_mode = _network(inputs, here), _auto_mode(inputs)
+        (vpc_id, subnet_ids), auto_mode = _network(inputs, here), _auto_mode(inputs)
         partition = aws.get_partition_output(opts=here).partition
         role = ServiceRole(
             f"{name}-eksRole",
@@ -240,7 +218,7 @@ class Cluster(pulumi.ComponentResource):
                 partition=partition,
                 opts=ResourceOptions(parent=self),
             )
-        cluster = self._cluster(name, inputs, network, role, nodes)
+        cluster = self._cluster(name, inputs, subnet_ids, role, nodes)
         if not auto_mode:
             newest_addon(self, f"{name}-kube-proxy", "kube-proxy", cluster)
         config, provider = self._access(name, inputs, cluster)
@@ -261,9 +239,9 @@ class Cluster(pulumi.ComponentResource):
             "nodeGroupOptions": _given({"version": inputs.get("version")}),
             "provider": provider,
             "storageClasses": {},
-            "subnetIds": network.subnet_ids,
+            "subnetIds": subnet_ids,
             "vpcCni": cni,
-            "vpcId": network.vpc_id,
+            "vpcId": vpc_id,
         }
         self.outputs = _outputs(_given(core))
         self.register_outputs(self.outputs)
@@ -272,10 +250,11 @@ class Cluster(pulumi.ComponentResource):
         self,
         name: str,
         inputs: Inputs,
-        network: Network,
+        subnet_ids: Input[Any],
         role: ServiceRole,
         nodes: ServiceRole | None,
     ) -> aws.eks.Cluster:
+        needed = [each for of in (role, nodes) if of for each in (of.role, *of.attachments)]
         access = aws.eks.ClusterAccessConfigArgs(
             authentication_mode=inputs["authenticationMode"],
             bootstrap_cluster_creator_admin_permissions=True,
@@ -286,7 +265,7 @@ class Cluster(pulumi.ComponentResource):
             role_arn=role.role.arn,
             version=inputs.get("version"),
             vpc_config=aws.eks.ClusterVpcConfigArgs(
-                subnet_ids=network.subnet_ids,
+                subnet_ids=subnet_ids,
                 endpoint_private_access=inputs.get("endpointPrivateAccess"),
                 endpoint_public_access=inputs.get("endpointPublicAccess"),
                 public_access_cidrs=_public_blocks(inputs),
@@ -300,14 +279,8 @@ class Cluster(pulumi.ComponentResource):
             tags={"Name": f"{name}-eksCluster"},
             opts=ResourceOptions(
                 parent=self,
-                depends_on=[
-                    each for of in (role, nodes) if of for each in (of.role, *of.attachments)
-                ],
-                # Settings of a new cluster: a change of them would replace an old one.
-                ignore_changes=[
-                    "accessConfig.bootstrapClusterCreatorAdminPermissions",
-                    "bootstrapSelfManagedAddons",
-                ],
+                depends_on=needed,
+                ignore_changes=_OF_NEW_CLUSTERS,
             ),
         )
 
@@ -331,6 +304,12 @@ class Cluster(pulumi.ComponentResource):
         return config, provider
 
 
+_ABSENT = (
+    *("clusterIngressRuleId", "defaultNodeGroupAsgName", "fargateProfileId"),
+    *("fargateProfileStatus", "oidcProviderArn"),
+)
+
+
 def _outputs(core: dict[str, Any]) -> dict[str, Any]:
     """The outputs by their names on the wire; empty for nodes, security groups and Fargate profiles
     of the component's own.
@@ -344,20 +323,16 @@ def _outputs(core: dict[str, Any]) -> dict[str, Any]:
     of_eks = cluster.vpc_config.cluster_security_group_id
     return {
         "autoModeNodeRoleName": core["autoModeNodeRoleName"],
-        "clusterIngressRuleId": "",
         "clusterSecurityGroupId": of_eks,
         "core": core,
-        "defaultNodeGroupAsgName": "",
         "eksCluster": cluster,
-        "fargateProfileId": "",
-        "fargateProfileStatus": "",
         "instanceRoles": [],
         "kubeconfig": core["kubeconfig"],
         "kubeconfigJson": Output.json_dumps(core["kubeconfig"], separators=(",", ":")),
         "nodeSecurityGroupId": of_eks,
         "oidcIssuer": issuer_url.apply(lambda url: url.removeprefix("https://")),
-        "oidcProviderArn": "",
         "oidcProviderUrl": issuer_url,
+        **dict.fromkeys(_ABSENT, ""),
     }
 
 
@@ -378,19 +353,17 @@ def _auto_mode_parts(nodes: ServiceRole | None) -> dict[str, Any]:
     """Arguments of a cluster in Auto Mode. The aws provider wants to know all or none of them."""
     if nodes is None:
         return {}
-    pools = ["general-purpose", "system"]
+    on = {"enabled": True}
+    pools = {**on, "node_pools": ["general-purpose", "system"]}
+    parts: dict[str, dict[str, Any]] = {
+        "compute_config": pools,
+        "kubernetes_network_config": {"elastic_load_balancing": on, "ip_family": "ipv4"},
+        "storage_config": {"block_storage": on},
+    }
     known = nodes.role.arn.apply(
-        lambda arn: {
-            "compute_config": {"enabled": True, "node_pools": pools, "node_role_arn": arn},
-            "kubernetes_network_config": {
-                "elastic_load_balancing": {"enabled": True},
-                "ip_family": "ipv4",
-            },
-            "storage_config": {"block_storage": {"enabled": True}},
-        }
+        lambda arn: {**parts, "compute_config": {**pools, "node_role_arn": arn}}
     )
-    names = ("compute_config", "kubernetes_network_config", "storage_config")
-    return {name: known[name] for name in names}
+    return {name: known[name] for name in parts}
 
 
 def refusal(inputs: Inputs) -> str | None:
@@ -422,14 +395,14 @@ def _network(inputs: Inputs, here: InvokeOptions) -> Network:
     """The VPC that is given, or the default one whatever the subnets are, as pulumi-eks does it."""
     subnets = inputs.get("subnetIds")
     if "vpcId" in inputs:
-        return Network(inputs["vpcId"], subnets or [])
+        return inputs["vpcId"], subnets or []
     vpc_id = aws.ec2.get_vpc_output(default=True, opts=here).id
     if subnets is not None:
-        return Network(vpc_id, subnets)
+        return vpc_id, subnets
     of_vpc = vpc_id.apply(
         lambda found: [aws.ec2.GetSubnetsFilterArgs(name="vpc-id", values=[found])]
     )
-    return Network(vpc_id, aws.ec2.get_subnets_output(filters=of_vpc, opts=here).ids)
+    return vpc_id, aws.ec2.get_subnets_output(filters=of_vpc, opts=here).ids
 
 
 def _encryption(inputs: Inputs) -> Any:

@@ -150,7 +150,7 @@ class KubernetesObject(ResourceType[Session]):
             raise ValueError(f"{self.kind} name {name!r} is not a path segment without '/' and '%'")
 
     @override
-    def check(self, news: Properties) -> Properties:
+    def check(self, session: Session, news: Properties) -> Properties:
         if self.is_patch and get_path(news, "metadata.name") is None:
             raise InvalidInput("metadata.name", "a patch must name the object that it changes")
         refuse_unknown_annotations(news)

@@ -3,11 +3,11 @@
 The published provider waits 10 minutes, for real nodes; here `DEFAULT_TIMEOUT` is enough.
 """
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from irsa.identity.policy_json import Json
 
+from ...waiting import wait_until
 from ..resource import NotReady, Refused
 from ..values import get_path
 from .api import KubernetesApi
@@ -15,7 +15,6 @@ from .rules import SKIP_ANNOTATION, TIMEOUT_ANNOTATION, annotation
 
 DEFAULT_TIMEOUT = 120.0  # seconds
 DELETION_UNDER_WAY = 15.0  # seconds; a Namespace takes five to ten
-POLL = 0.1
 
 
 def await_ready(api: KubernetesApi, path: str, resource_id: str) -> None:
@@ -27,7 +26,7 @@ def await_ready(api: KubernetesApi, path: str, resource_id: str) -> None:
     if deployment.get("kind") != "Deployment" or annotation(deployment, SKIP_ANNOTATION) == "true":
         return
     timeout = _timeout(deployment)
-    if not _wait_until(lambda: _available(api.get(path) or {}), timeout):
+    if not wait_until(lambda: _available(api.get(path) or {}), timeout):
         reasons = list(_pod_reasons(api, deployment)) or ["no Pod was created"]
         what = f"Deployment {resource_id} is not available after {timeout:g} s"
         raise NotReady(resource_id, [f"{what}: {reason}" for reason in reasons])
@@ -35,7 +34,7 @@ def await_ready(api: KubernetesApi, path: str, resource_id: str) -> None:
 
 def await_gone(api: KubernetesApi, path: str, deleted: Json) -> None:
     """Wait until a deleted object is gone; raise `Refused` with what holds it."""
-    if not _wait_until(lambda: api.get(path) is None, _timeout(deleted)):
+    if not wait_until(lambda: api.get(path) is None, _timeout(deleted)):
         metadata = deleted["metadata"]
         name = "/".join(filter(None, [metadata.get("namespace"), metadata["name"]]))
         held = ", ".join(_held_by(api.get(path) or deleted)) or "something that it does not name"
@@ -45,7 +44,7 @@ def await_gone(api: KubernetesApi, path: str, deleted: Json) -> None:
 def after_deletion(api: KubernetesApi, path: str, live: Json) -> Json | None:
     """The object, unless it is about to go: what a killed run deleted would be gone in the middle
     of the next one. What is held up is still there."""
-    if "deletionTimestamp" in live["metadata"] and _wait_until(
+    if "deletionTimestamp" in live["metadata"] and wait_until(
         lambda: api.get(path) is None, DELETION_UNDER_WAY
     ):
         return None
@@ -62,15 +61,6 @@ def _held_by(content: Json) -> Iterator[str]:
 
 def _timeout(content: Json) -> float:
     return float(annotation(content, TIMEOUT_ANNOTATION) or DEFAULT_TIMEOUT)
-
-
-def _wait_until(is_done: Callable[[], bool], timeout: float) -> bool:
-    deadline = time.monotonic() + timeout
-    while not is_done():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(POLL)
-    return True
 
 
 def _available(deployment: Json) -> bool:

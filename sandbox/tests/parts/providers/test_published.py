@@ -17,6 +17,7 @@ from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.providers.aws.canonical import canonical
 from irsa_sandbox.session import Session
 from tests.sandbox.support.with_plugin import (
+    IMAGE,
     Resources,
     Written,
     brought_up,
@@ -107,9 +108,11 @@ def test_both_preview_the_same_changes(plugin: str, both: Both):
     changes: list[dict[str, Any]] = [  # together that do not hide each other: previews take seconds
         {
             "permissions": "read_write",
-            "max_session": 7200,
-            "description": "another",
-            "tags": {"team": "a"},
+            "of_role": {
+                "max_session_duration": 7200,
+                "description": "another",
+                "tags": {"team": "a"},
+            },
             "key_version": 2,
         },
         {"role": "renamed", "bucket": "another-bucket", "user": "renamed"},
@@ -118,9 +121,11 @@ def test_both_preview_the_same_changes(plugin: str, both: Both):
             "token": TokenArgs(expiration=7200),
             "duration": 1800,
             "replicas": 2,
-            "image": "public.ecr.aws/aws-cli/aws-cli:2.32.0",
-            "env": {"LANG": "C.UTF-8"},
-            "command": ["sleep", "60"],
+            "container": {
+                "image": f"{IMAGE}:2.32.0",
+                "env": [{"name": "LANG", "value": "C.UTF-8"}],
+                "command": ["sleep", "60"],
+            },
         },
     ]
     found = differences_of_previews(both, changes)
