@@ -171,15 +171,6 @@ def test_a_command_says_of_the_real_preview_what_it_says_of_the_state(stacks, co
     assert "unchanged resources out; `pulumi preview --json --show-sames` has" in changes_only.err
 
 
-def test_list_says_why_a_preview_failed(stacks, tmp_path):
-    (tmp_path / "Pulumi.yaml").write_text("name: failing\nruntime: python\n")
-    (tmp_path / "__main__.py").write_text("import pulumi\n\nraise pulumi.RunError('no role')\n")
-    failing = SandboxStack(stacks.session.state, tmp_path)
-    done = ask(stacks, "list", preview(failing, *PREVIEW))
-    assert (done.code, done.err.count("\n")) == (3, 1)
-    assert "failed: no role" in done.err
-
-
 def test_a_first_preview_names_the_roles_whose_trust_policy_is_unknown(stacks):
     first = ask(stacks, "audit", stacks.first_preview)
 

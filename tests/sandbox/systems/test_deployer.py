@@ -124,21 +124,6 @@ def test_both_stacks_live_with_the_policies_alone(deployers: Deployers):
         assert named - used == named & explained, statement["Sid"]
 
 
-@pytest.mark.parametrize(
-    ("account", "action"),
-    [("a", "iam:PassRole"), ("b", "iam:CreateRole"), ("b", "s3:PutBucketPolicy")],
-)
-def test_a_deployment_without_an_action_is_refused_by_its_name(deployers, account, action):
-    without = json.dumps(POLICIES[account]).replace(f'"{action}"', '"s3:GetObject"')
-    edits = DATA["alone"] if account == "b" else {}
-    deployers.permit(account, json.loads(without))
-    text = refusal(deployers.open(account, edits).up)
-    deployers.permit(account, POLICIES[account])
-    deployers.open(account, edits).destroy()
-
-    assert f"is not authorized to perform: {action} " in text
-
-
 def test_the_documents_statement_requires_the_boundary(deployers: Deployers):
     texts = [each.content for each in blocks() if '"iam:PermissionsBoundary"' in each.content]
     statement, document, alone = json.loads(texts[0]), POLICIES["b"], DATA["alone"]
