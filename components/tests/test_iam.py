@@ -19,16 +19,9 @@ POLICY = "arn:aws:iam::111122223333:policy/s3-app"
 ARGS = {"role_name": "s3-app", "provider_arns": [PROVIDER_ARN], "subjects": ["dev/s3-app"]}
 TRUSTED = irsa.TrustedRoleArgs(role_arn=ROLE_A, unique_id="AROAEXAMPLE1")
 ARGS_B = {"role_name": "s3-app-B", "trusted_roles": [TRUSTED]}
-QUEUE = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Action": "sqs:SendMessage",
-            "Resource": "arn:aws:sqs:us-east-1:111122223333:orders",
-        }
-    ],
-}
+ORDERS = "arn:aws:sqs:us-east-1:111122223333:orders"
+SEND = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": ORDERS}
+QUEUE = {"Version": "2012-10-17", "Statement": [SEND]}
 USER = {"user_name": "s3-manager", "policy_arns": {"bucket": POLICY}}
 
 
@@ -192,15 +185,6 @@ def test_a_role_for_a_whole_namespace_logs_a_warning():
     assert role(subjects=["dev/job-*", "dev/s3-app"]).logged == []
 
 
-def test_a_trust_policy_above_the_quota_is_refused():
-    many = [f"dev/service-account-number-{n:03}" for n in range(60)]
-
-    with pytest.raises(pulumi.RunError, match="and the quota is 2048: trust fewer") as caught:
-        role(subjects=many)
-    assert str(caught.value).startswith("role 's3-app': the trust policy has ")
-    assert role(subjects=many, trust_policy_quota=4096).one("Role")
-
-
 def test_a_role_for_pod_identity_trusts_eks_and_may_tag_role_b():
     engine = role(provider_arns=[], cluster_arns=[CLUSTER], role_b_arns=[ROLE_B])
 
@@ -227,12 +211,6 @@ def test_a_role_can_serve_both_mechanisms():
 def test_further_statements_are_added():
     further = policies.principal_arn_trust_policy([ROLE_A])["Statement"]
     assert trust_of(role(further_statements=further))["Statement"][1:] == further
-
-
-def test_a_permissions_policy_above_the_quota_is_refused_before_iam():
-    arns = [f"arn:aws:iam::444455556666:role/{'x' * 40}{n:03}" for n in range(80)]
-    with pytest.raises(pulumi.RunError, match="characters; IAM accepts 6144"):
-        role(role_b_arns=arns)
 
 
 def test_role_b_trusts_roles_by_unique_id_or_by_principal_arn():
@@ -273,9 +251,28 @@ def test_a_target_role_trusts_an_association_that_does_not_exist_yet(disabled):
     assert trust == pod_identity.target_role_trust_policy([targeted])
 
 
-def test_a_trust_policy_of_role_b_above_the_quota_ends_in_one_line():
-    with pytest.raises(pulumi.RunError, match=r"role 's3-app-B': .* characters; IAM accepts 2048"):
-        role_b(trusted_roles=[], associations=[targeting(f"team-{n}") for n in range(3)])
+MANY = [f"dev/service-account-number-{n:03}" for n in range(60)]
+TARGETS = [f"arn:aws:iam::444455556666:role/{'x' * 40}{n:03}" for n in range(80)]
+TEAMS = {"trusted_roles": [], "associations": [targeting(f"team-{n}") for n in range(3)]}
+
+
+@pytest.mark.parametrize(
+    ("deployed", "given", "said"),
+    [
+        (
+            role,
+            {"subjects": MANY},
+            "role 's3-app': the trust policy has .* the quota is 2048: trust",
+        ),
+        (role, {"role_b_arns": TARGETS}, "characters; IAM accepts 6144"),
+        (role_b, TEAMS, "role 's3-app-B': .* characters; IAM accepts 2048"),
+    ],
+    ids=["trust", "permissions", "role B's trust"],
+)
+def test_a_policy_above_its_quota_is_refused_before_iam(deployed, given, said):
+    with pytest.raises(pulumi.RunError, match=said):
+        deployed(**given)
+    assert role(subjects=MANY, trust_policy_quota=4096).one("Role")
 
 
 def test_the_user_has_a_policy_and_a_key_whose_secret_is_no_output(registered_outputs):
@@ -316,12 +313,12 @@ def test_the_key_is_a_secret_and_its_id_waits_for_the_attachments():
 
 @pytest.mark.parametrize("deployed", [role, role_b])
 def test_policies_are_a_roles_own_and_the_arn_waits_for_them(deployed):
-    queue = pulumi.Output.from_input(QUEUE["Statement"][0]["Resource"])
+    queue = pulumi.Output.from_input(ORDERS)
     policies_ = {
         "document": QUEUE,
         "json": json.dumps(QUEUE),
         "grant": irsa.allow("sqs:SendMessage", queue),
-        "nested": {**QUEUE, "Statement": [{**QUEUE["Statement"][0], "Resource": queue}]},
+        "nested": {**QUEUE, "Statement": [{**SEND, "Resource": queue}]},
     }
     engine = deployed(policies=policies_)
 
@@ -332,13 +329,9 @@ def test_policies_are_a_roles_own_and_the_arn_waits_for_them(deployed):
         assert inputs["role"] == engine.one("Role").inputs["name"]
 
 
-UNKNOWN_ELEMENT = {"Version": "2012-10-17", "Statement": [{**QUEUE["Statement"][0], "Actoin": "x"}]}
-LARGE = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {**QUEUE["Statement"][0], "Resource": [f"arn:aws:s3:::{n:060}" for n in range(90)]}
-    ],
-}
+UNKNOWN_ELEMENT = {**QUEUE, "Statement": [{**SEND, "Actoin": "x"}]}
+BUCKETS = [f"arn:aws:s3:::{n:060}" for n in range(90)]
+LARGE = {**QUEUE, "Statement": [{**SEND, "Resource": BUCKETS}]}
 
 
 @pytest.mark.parametrize("later", [False, True], ids=["known now", "known late"])
