@@ -16,6 +16,7 @@ import pytest
 import yaml
 from lightkube.resources.core_v1 import Namespace, ServiceAccount
 
+from command.tests.decide.policies import allow, document, trust
 from irsa.identity.arns import name_of, role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
@@ -102,8 +103,8 @@ def accounts_of(listed):
 def test_what_the_stack_owns_is_put_right_by_its_program(stacks):
     session, iam = stacks.session, stacks.session.aws("iam")
     role = name_of(stacks.outputs["role_arn"])
-    trust = json.dumps(iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"])
-    drift = trust.replace('"sts.amazonaws.com"', '"vault"')
+    before = json.dumps(iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"])
+    drift = before.replace('"sts.amazonaws.com"', '"vault"')
     iam.update_assume_role_policy(RoleName=role, PolicyDocument=drift)
     for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
         iam.delete_role_policy(RoleName=role, PolicyName=policy)
@@ -137,11 +138,9 @@ def test_what_others_put_beside_the_stack_is_named(stacks):
         return {each["rule"]: each["found"] for each in stacks.json("audit", "--drift")}
 
     assert found().keys() & {"foreign-policy", "foreign-key"} == set()
-    arn, every = "arn:aws:iam::aws:policy/ReadOnlyAccess", {"Action": "s3:*", "Resource": "*"}
-    document = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", **every}}
+    arn, every = "arn:aws:iam::aws:policy/ReadOnlyAccess", json.dumps(document(allow("s3:*", "*")))
     iam.attach_role_policy(RoleName=role, PolicyArn=arn)
-    inline = {"RoleName": role, "PolicyName": "more"}
-    iam.put_role_policy(**inline, PolicyDocument=json.dumps(document))
+    iam.put_role_policy(RoleName=role, PolicyName="more", PolicyDocument=every)
     # As an answer of CreateAccessKey that was lost leaves one.
     [user] = ids(stacks.a, "aws:iam/user:User")
     lost = iam.create_access_key(UserName=user)["AccessKey"]["AccessKeyId"]
@@ -196,13 +195,12 @@ def test_a_first_preview_names_the_roles_whose_trust_policy_is_unknown(stacks):
 
 def test_a_dangerous_trust_policy_is_refused_before_its_role_exists(stacks, tmp_path):
     """By the commands of docs/examples/pull-request.yml."""
-    statement = {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}
+    statement = trust("*")
 
     def program() -> None:
         own = aws.Provider("own", region=REGION, allowed_account_ids=[ACCOUNT_A])
-        trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        opts = pulumi.ResourceOptions(provider=own)
-        aws.iam.Role("open", name="open", assume_role_policy=trust, opts=opts)
+        opts, text = pulumi.ResourceOptions(provider=own), json.dumps(document(statement))
+        aws.iam.Role("open", name="open", assume_role_policy=text, opts=opts)
 
     stack = stack_of(stacks.session, "open", program)
     file = tmp_path / "preview.json"

@@ -5,6 +5,7 @@ from typing import Any
 
 from lightkube.resources.core_v1 import Pod
 
+from command.tests.decide.policies import document
 from irsa.identity.arns import aws_policy_arn
 from irsa.identity.pod_identity import (
     TargetedBy,
@@ -53,9 +54,8 @@ def pod_role(iam: Any, name: str, cluster: str, account: ServiceAccountRef, **op
 
 
 def allow(iam: Any, role: str, *actions: str, resource: str = "*") -> None:
-    statement = {"Effect": "Allow", "Action": list(actions), "Resource": resource}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    iam.put_role_policy(RoleName=role, PolicyName="own", PolicyDocument=document)
+    policy = document({"Effect": "Allow", "Action": list(actions), "Resource": resource})
+    iam.put_role_policy(RoleName=role, PolicyName="own", PolicyDocument=json.dumps(policy))
 
 
 def associate(eks: Any, cluster: str, account: ServiceAccountRef, role: str, **more: Any) -> str:
@@ -130,8 +130,8 @@ class Associated:
 
     def target(self, trust: Any = None, *, actions: tuple[str, ...] = ("s3:*",)) -> None:
         by = TargetedBy(self.role_arn, CLUSTER_ARN, READER)
-        document = json.dumps(trust or target_role_trust_policy([by]))
-        self.iam_b.create_role(RoleName=TARGET, AssumeRolePolicyDocument=document)
+        text = json.dumps(trust or target_role_trust_policy([by]))
+        self.iam_b.create_role(RoleName=TARGET, AssumeRolePolicyDocument=text)
         allow(self.iam_b, TARGET, *actions)
 
     @property

@@ -16,6 +16,7 @@ import botocore.session
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import ConfigMap, Namespace, ServiceAccount
 
+from command.tests.decide.policies import document
 from irsa.identity.arns import bucket_arn, role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.pod_identity import pod_identity_trust_policy
@@ -93,9 +94,9 @@ class Workload:
     def config_map(self, name: str, data: dict[str, str]) -> None:
         apply(self.session.cluster, ConfigMap, self.namespace, name, data=data)
 
-    def put_policy(self, document: Json, name: str = "data") -> None:
+    def put_policy(self, policy: Json, name: str = "data") -> None:
         self.session.aws("iam").put_role_policy(
-            RoleName=self.namespace, PolicyName=name, PolicyDocument=json.dumps(document)
+            RoleName=self.namespace, PolicyName=name, PolicyDocument=json.dumps(policy)
         )
 
     def delete_role(self) -> None:
@@ -104,9 +105,9 @@ class Workload:
             iam.delete_role_policy(RoleName=role, PolicyName=policy)
         iam.delete_role(RoleName=role)
 
-    def set_trust(self, document: Json) -> None:
+    def set_trust(self, policy: Json) -> None:
         self.session.aws("iam").update_assume_role_policy(
-            RoleName=self.namespace, PolicyDocument=json.dumps(document)
+            RoleName=self.namespace, PolicyDocument=json.dumps(policy)
         )
 
     def deploy(
@@ -154,9 +155,8 @@ class Workload:
         """Create a user who may do this and no more; return its keys as environment variables."""
         iam, name = self.session.aws("iam"), f"user-{time.monotonic_ns()}"
         iam.create_user(UserName=name)
-        statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
-        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        iam.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=document)
+        policy = json.dumps(document({"Effect": "Allow", "Action": actions, "Resource": "*"}))
+        iam.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=policy)
         key = iam.create_access_key(UserName=name)["AccessKey"]
         return {
             "AWS_ACCESS_KEY_ID": key["AccessKeyId"],

@@ -13,6 +13,7 @@ from lightkube.resources.core_v1 import Namespace as K8sNamespace
 from pulumi import export
 
 import irsa_components as irsa
+from command.tests.decide.policies import FOR_ALL, allow, deny, document
 from irsa.identity.arns import provider_arn_for, role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa_sandbox.aws.accounts import ACCOUNT_A
@@ -145,8 +146,7 @@ def test_drift_fails_the_nightly_preview_and_the_next_up_repairs_it(session, acm
     [policy] = iam.list_attached_role_policies(RoleName="reports")["AttachedPolicies"]
     iam.detach_role_policy(RoleName="reports", PolicyArn=policy["PolicyArn"])
     iam.attach_role_policy(RoleName="reports", PolicyArn="arn:aws:iam::aws:policy/IAMFullAccess")
-    every = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-    more = json.dumps({"Version": "2012-10-17", "Statement": every})
+    more = json.dumps(document(allow("*", "*")))
     iam.put_role_policy(RoleName="reports", PolicyName="more", PolicyDocument=more)
 
     with pytest.raises(SandboxError, match="no changes were expected"):
@@ -243,10 +243,8 @@ def test_a_bucket_that_cannot_go_keeps_its_protection_and_all_else_goes(session,
     s3 = session.aws("s3")
     s3.put_object(Bucket=BUCKET, Key="data", Body=b"data")
     policy, before = s3.get_bucket_policy(Bucket=BUCKET)["Policy"], protection(session)
-    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:DeleteBucket"}
-    statement = {**deny, "Resource": f"arn:aws:s3:::{BUCKET}"}
-    locked = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    s3.put_bucket_policy(Bucket=BUCKET, Policy=locked)
+    locked = document(deny("s3:DeleteBucket", f"arn:aws:s3:::{BUCKET}", **FOR_ALL))
+    s3.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps(locked))
 
     assert BUCKET in programs.refusal(acme.stack(pods=False, data=None).up)
 
