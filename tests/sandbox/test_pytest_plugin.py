@@ -256,8 +256,8 @@ def test_the_users_own_aws_configuration_is_not_looked_at(project, borrowed):
             assert irsa_sandbox.environment() == irsa_sandbox.environment(accounts.a)
         """
     )
-    theirs = dict.fromkeys(("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "theirs")
-    theirs |= {"AWS_ROLE_ARN": "theirs", "KUBECONFIG": "/theirs"}
+    keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    theirs = dict.fromkeys(("AWS_PROFILE", *keys, "AWS_ROLE_ARN", "KUBECONFIG"), "/theirs")
     theirs |= dict.fromkeys(("AWS_ENDPOINT_URL", "HTTPS_PROXY"), "http://127.0.0.1:9/theirs")
 
     done = project.pytest(*borrowed, env=theirs)

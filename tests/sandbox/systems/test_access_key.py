@@ -3,7 +3,6 @@
 import base64
 import json
 import subprocess
-import threading
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -93,24 +92,18 @@ def test_the_secret_key_is_in_plain_text_in_its_secret_alone(stack: Stack):
     assert found == []
 
 
-class Reader(threading.Thread):
-    """Thread that reads the bucket as the current Pod does, until it is stopped."""
+class Reader:
+    """Reads the bucket as the current Pod does, at each line that an `up` prints."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__()
         self._session = session
         self._environments: dict[str, dict[str, str]] = {}
-        self._ended = threading.Event()
         self.failures: list[str] = []
         self.keys_used: list[str] = []
         self.arguments = ""
         """Command lines of every process on this machine."""
 
-    def run(self) -> None:
-        while not self._ended.wait(0.2):
-            self.read()
-
-    def read(self) -> None:
+    def read(self, _: str = "") -> None:
         pod = self._pod()
         if pod not in self._environments:  # a container keeps its variables for life
             with self._session.pod_process(NAMESPACE, KEY) as process:
@@ -124,10 +117,6 @@ class Reader(threading.Thread):
         listed = subprocess.run(["ps", "-ww", "-eo", "args="], capture_output=True, check=True)
         self.arguments += listed.stdout.decode()
 
-    def stop(self) -> None:
-        self._ended.set()
-        self.join()
-
     def _pod(self) -> str:
         return find_pod(self._session.cluster, NAMESPACE, KEY)["metadata"]["uid"]
 
@@ -135,11 +124,7 @@ class Reader(threading.Thread):
 def test_a_rotation_changes_the_key_while_the_pod_reads_its_bucket(stack: Stack):
     first, reader = stack.key_in_cluster(), Reader(stack.session)
     reader.read()
-    reader.start()
-    try:
-        stack.up(2)
-    finally:
-        reader.stop()
+    stack.open(2).up(on_output=reader.read)
     second = stack.key_in_cluster()
     reader.read()
 
