@@ -24,7 +24,7 @@ from tests.support import git_server, language_host
 from tests.support.code_blocks import blocks
 from tests.support.paths import ROOT
 from tests.support.requirements import COMPONENTS
-from tests.unit.tools.docs.test_fleet import WORKFLOWS, commands
+from tests.unit.tools.test_workflows import WORKFLOWS, commands
 
 pytestmark = pytest.mark.sandbox
 
