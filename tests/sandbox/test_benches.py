@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from benches.__main__ import BENCHES, FOLDER
+from tests.support.processes import command_lines, ran
 
 pytestmark = pytest.mark.sandbox
 
@@ -19,9 +20,7 @@ def test_every_bench_is_listed():
 
 @pytest.mark.parametrize("name", BENCHES)
 def test_a_bench_runs_at_its_smallest_size(name):
-    command = [sys.executable, FOLDER / f"{name}.py", *BENCHES[name].smallest.split()]
-
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = ran(sys.executable, FOLDER / f"{name}.py", *BENCHES[name].smallest.split())
 
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["bench"] == name
@@ -42,7 +41,4 @@ def test_an_interrupted_bench_leaves_nothing_behind(tmp_path):
     assert bench.returncode == 130, said
     assert "Traceback" not in said
     assert list(tmp_path.iterdir()) == []
-    running = subprocess.run(
-        ["ps", "-A", "-ww", "-o", "args"], capture_output=True, text=True, check=True
-    )
-    assert str(tmp_path) not in running.stdout
+    assert str(tmp_path) not in command_lines()

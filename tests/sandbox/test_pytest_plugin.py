@@ -14,6 +14,7 @@ from irsa_sandbox.folder import is_held
 from tests.sandbox.support.cluster import eventually
 from tests.support.code_blocks import blocks
 from tests.support.foreign_project import ForeignProject
+from tests.support.processes import command_lines
 
 pytestmark = pytest.mark.sandbox
 
@@ -30,9 +31,7 @@ def borrowed(session):
 
 
 def processes(text: str) -> list[str]:
-    command = ["ps", "-A", "-ww", "-o", "args"]  # whole lines, however wide the terminal is
-    listed = subprocess.run(command, capture_output=True, text=True, check=True)
-    return [line for line in listed.stdout.splitlines() if text in line]
+    return [line for line in command_lines().splitlines() if text in line]
 
 
 def test_the_documents_examples_pass_in_a_folder_with_nothing_else(project, tmp_path):

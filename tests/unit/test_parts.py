@@ -7,7 +7,6 @@ setup` installs has one version and its hashes.
 import os
 import re
 import shutil
-import subprocess
 import sys
 import sysconfig
 import venv
@@ -21,6 +20,7 @@ from irsa import REPOSITORY, __version__
 from irsa_components.package.provider import IrsaProvider
 from tests.support import requirements
 from tests.support.paths import ROOT
+from tests.support.processes import ran
 
 PARTS = {"command": "irsa", "components": "irsa_components", "sandbox": "irsa_sandbox"}
 LOCKED = (ROOT / "constraints.txt", ROOT / "sandbox/irsa_sandbox/tools/go.txt")
@@ -29,12 +29,9 @@ OFFLINE = ["--no-index", "--no-build-isolation"]
 BUILD = "import sys; from setuptools import build_meta; build_meta.build_{}(sys.argv[1])"
 
 
-def run(*command, **options):
-    subprocess.run([*map(str, command)], check=True, capture_output=True, **options)
-
-
 def pip(*arguments, python=sys.executable, **options):
-    run(sys.executable, "-m", "pip", "-q", "--python", python, *arguments, **options)
+    command = (sys.executable, "-m", "pip", "-q", "--python", python, *arguments)
+    ran(*command, check=True, **options)
 
 
 def new_environment(folder):
@@ -55,7 +52,7 @@ def clone(tmp_path_factory):
     for part in PARTS:
         shutil.copytree(ROOT / part, copy / part, ignore=kept, symlinks=True)
     for command in ("init -q", "add --all", f"{AUTHOR} commit -qm release"):
-        run("git", *command.split(), cwd=copy)
+        ran("git", *command.split(), cwd=copy, check=True)
     return copy
 
 
@@ -74,11 +71,8 @@ def environment(clone, tmp_path_factory):
 @pytest.fixture(scope="module")
 def installed(environment):
     def run_in(program, *arguments):
-        return subprocess.run(
-            [environment / "bin" / program, *arguments], cwd=environment,
-            env={"PATH": os.defpath, "HOME": str(environment)}, capture_output=True, text=True,
-            check=False, timeout=1800,
-        )  # fmt: skip
+        own = {"env": {"PATH": os.defpath, "HOME": str(environment)}, "cwd": environment}
+        return ran(environment / "bin" / program, *arguments, timeout=1800, **own)
 
     return run_in
 
@@ -87,8 +81,8 @@ def installed(environment):
 def released(clone, tmp_path_factory):
     """The wheels of the parts, by name, that `pip` builds of a tag."""
     tagged, wheels = (tmp_path_factory.mktemp(name) for name in ("tagged", "wheels"))
-    run("git", "clone", "-q", clone, tagged)
-    run("git", "tag", f"v{__version__}", cwd=tagged)
+    ran("git", "clone", "-q", clone, tagged, check=True)
+    ran("git", "tag", f"v{__version__}", cwd=tagged, check=True)
     here = f"file://localhost{tagged}"
     lines = [getattr(requirements, part.upper()).replace(REPOSITORY, here) for part in PARTS]
     pip("wheel", "--no-deps", *OFFLINE, "-w", wheels, *lines)
@@ -121,12 +115,12 @@ def test_a_wheel_has_its_package_with_every_file_and_no_test(part, released):
 
 @pytest.mark.parametrize("part", PARTS)
 def test_an_sdist_builds_the_releases_wheel(part, clone, released, tmp_path):
-    run(sys.executable, "-c", BUILD.format("sdist"), tmp_path, cwd=clone / part)
+    ran(sys.executable, "-c", BUILD.format("sdist"), tmp_path, cwd=clone / part, check=True)
     [sdist] = tmp_path.iterdir()
     (tmp_path / "unpacked").mkdir()
-    run("tar", "-xzf", sdist, "-C", tmp_path / "unpacked")
+    ran("tar", "-xzf", sdist, "-C", tmp_path / "unpacked", check=True)
     [unpacked] = (tmp_path / "unpacked").iterdir()
-    run(sys.executable, "-c", BUILD.format("wheel"), tmp_path, cwd=unpacked)
+    ran(sys.executable, "-c", BUILD.format("wheel"), tmp_path, cwd=unpacked, check=True)
     [wheel] = tmp_path.glob("*.whl")
 
     one, other = (zipfile.ZipFile(each) for each in (wheel, released[part]))
@@ -257,7 +251,7 @@ def test_an_environment_of_pulumis_own_has_the_clone_as_it_stands(clone, tmp_pat
 
     code = "import irsa.verify.walk, irsa_components.values, stack_config;"
     code += "print(irsa.__file__, irsa_components.__file__, stack_config.__file__)"
-    found = subprocess.check_output([python, "-c", code], cwd=tmp_path, text=True).split()
+    found = ran(python, "-c", code, cwd=tmp_path).stdout.split()
     assert [str(clone) == each[: len(str(clone))] for each in found] == [True] * 3
 
 

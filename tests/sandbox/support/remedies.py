@@ -5,7 +5,6 @@ import json
 import re
 import shlex
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from itertools import product
@@ -30,6 +29,7 @@ from irsa_sandbox.session import Session
 from tests.sandbox.support import in_process
 from tests.sandbox.support.workload import NAME, Workload, link_of, troubles, wait_for_pods
 from tests.support.no_gain import Sessions, no_gain, no_loss, session_answers, seven_accounts
+from tests.support.processes import ran
 
 # What importing the CLI put into the environment that is not there when it runs.
 _AWS_CLI_DATA = {"AWS_DATA_PATH": str(Path(awscli.__file__).parent / "data")}
@@ -100,7 +100,7 @@ def apply(workload: Workload, commands: list[str]) -> None:
 def _kubectl(words: list[str], environment: dict[str, str]) -> None:
     if shutil.which("kubectl") is None:
         pytest.skip("kubectl is not installed, and this remedy is one of its commands")
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    done = ran(*words, env=environment)
     if "within the past second" in done.stderr:  # a person is not as fast
         time.sleep(1)
         _kubectl(words, environment)

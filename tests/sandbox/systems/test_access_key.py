@@ -2,7 +2,6 @@
 
 import base64
 import json
-import subprocess
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -15,6 +14,7 @@ from irsa_sandbox.aws.accounts import REGION
 from irsa_sandbox.pods.exec import find_pod
 from irsa_sandbox.session import Session
 from tests.sandbox.support.programs import in_cluster, in_namespace, key_of, pods, refusal, stack_of
+from tests.support.processes import command_lines
 
 pytestmark = pytest.mark.sandbox
 
@@ -114,8 +114,7 @@ class Reader:
             self.keys_used.append(self._environments[pod]["AWS_ACCESS_KEY_ID"])
         elif self._pod() == pod:  # or else the process would have ended with its Pod
             self.failures.append(done.output)
-        listed = subprocess.run(["ps", "-ww", "-eo", "args="], capture_output=True, check=True)
-        self.arguments += listed.stdout.decode()
+        self.arguments += command_lines()
 
     def _pod(self) -> str:
         return find_pod(self._session.cluster, NAMESPACE, KEY)["metadata"]["uid"]

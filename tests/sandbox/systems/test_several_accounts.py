@@ -5,7 +5,6 @@ with the wrong identity.
 """
 
 import re
-import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -30,6 +29,7 @@ from tests.sandbox.support.in_process import RegisteredCluster
 from tests.sandbox.support.pod_identity import arn_of_cluster, node_role, nodes_with_agent
 from tests.sandbox.support.programs import changes_of, unchanged
 from tests.sandbox.support.sdk_programs import PROGRAMS
+from tests.support.processes import ran
 
 pytestmark = pytest.mark.sandbox
 
@@ -214,7 +214,7 @@ def identity(several: Several, workload: str, sdk: str, setup: Setup) -> str:
             file.write_text(setup.config(Path(env["AWS_CONFIG_FILE"]).read_text()))
             env["AWS_CONFIG_FILE"] = str(file)
         command = program.with_profile(setup.profile) if setup.profile else program.command
-        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+        done = ran(*command, env=env)
     if done.returncode == 0:
         last = done.stdout.strip().splitlines()[-1]
         return next((cell for cell, arn in CELLS.items() if last.startswith(arn)), last)
