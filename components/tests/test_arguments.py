@@ -11,17 +11,15 @@ import pytest
 import irsa_components
 from irsa_components.values import arguments
 from tests.support.refusal import refusal
-from tests.support.world import CLUSTER_ARN as CLUSTER
-from tests.support.world import PROVIDER_ARN, ROLE_B_ARN
-from tests.support.world import ROLE_ARN as ROLE
+from tests.support.world import CLUSTER_ARN, PROVIDER_ARN, ROLE_ARN, ROLE_B_ARN
 
 LATER = pulumi.Output.from_input("reports")
 ACCOUNT = {"service_account": irsa_components.ServiceAccount(namespace="dev", name="s3-app")}
 TARGET = irsa_components.TargetRoleArgs(role_arn=ROLE_B_ARN)
-TRUSTED = irsa_components.TrustedRoleArgs(role_arn=ROLE)
+TRUSTED = irsa_components.TrustedRoleArgs(role_arn=ROLE_ARN)
 IRSA = {"provider_arns": [PROVIDER_ARN], "subjects": ["dev/s3-app"]}
 REQUIRED: Mapping[str, Mapping[str, Any]] = {
-    "AccessEntryArgs": {"principal_arn": ROLE, "policy": "AmazonEKSViewPolicy"},
+    "AccessEntryArgs": {"principal_arn": ROLE_ARN, "policy": "AmazonEKSViewPolicy"},
     "AccessKeyArgs": {"access_key_id": "a", "secret_access_key": "b", "region": "us-east-1"},
     "AccessKeyUserArgs": {"user_name": "s3-app"},
     "CrossAccountRoleArgs": {
@@ -33,15 +31,15 @@ REQUIRED: Mapping[str, Mapping[str, Any]] = {
     "EksClusterArgs": {"cluster_name": "dev"},
     "NamespaceArgs": {"namespace": "dev"},
     "PodIdentityArgs": {"association_id": "a-1"},
-    "PodIdentityAssociationArgs": {**ACCOUNT, "cluster_arn": CLUSTER, "role_arn": ROLE},
+    "PodIdentityAssociationArgs": {**ACCOUNT, "cluster_arn": CLUSTER_ARN, "role_arn": ROLE_ARN},
     "RoleChainArgs": {"region": "us-east-1", "targets": [TARGET]},
     "ServiceAccount": {"namespace": "dev", "name": "s3-app"},
     "ServiceAccountRoleArgs": {**IRSA, "role_name": "s3-app"},
-    "TargetRoleArgs": {"role_arn": ROLE},
-    "TargetingAssociationArgs": {**ACCOUNT, "cluster_arn": CLUSTER, "role_arn": ROLE},
-    "TrustedRoleArgs": {"role_arn": ROLE},
-    "WorkloadArgs": {**ACCOUNT, "role_arn": ROLE, "pod_spec": {}},
-    "WorkloadIdentityArgs": {**ACCOUNT, "role_arn": ROLE},
+    "TargetRoleArgs": {"role_arn": ROLE_ARN},
+    "TargetingAssociationArgs": {**ACCOUNT, "cluster_arn": CLUSTER_ARN, "role_arn": ROLE_ARN},
+    "TrustedRoleArgs": {"role_arn": ROLE_ARN},
+    "WorkloadArgs": {**ACCOUNT, "role_arn": ROLE_ARN, "pod_spec": {}},
+    "WorkloadIdentityArgs": {**ACCOUNT, "role_arn": ROLE_ARN},
 }
 VALUES = (True, b"text", {}, 1.5, 7, [], None, object(), "false")
 ALL: Mapping[str, Any] = {
@@ -57,7 +55,7 @@ FREE = (
 """Fields for which only the type is checked."""
 STATEMENT = {
     "Effect": "Allow",
-    "Principal": {"AWS": ROLE},
+    "Principal": {"AWS": ROLE_ARN},
     "Action": "sts:AssumeRole",
     "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}},
 }
@@ -72,7 +70,7 @@ SECRET_PRINCIPAL = STATEMENT | {"Principal": {"AWS": pulumi.Output.secret("")}}
 POLICY = '{"Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}'
 OF_RESOURCE = POLICY.replace('"Act', '"Principal": "*", "Act')
 UNTAGGED = {"disable_session_tags": True}
-IN_CHINA = CLUSTER.replace("arn:aws:", "arn:aws-cn:")
+IN_CHINA = CLUSTER_ARN.replace("arn:aws:", "arn:aws-cn:")
 BUCKET = "arn:aws:iam::111122223333:policy/bucket"
 EXISTING = {"existing": True}
 MANY = {f"p{n}": f"{BUCKET}{n}" for n in range(20)}
@@ -107,8 +105,8 @@ REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
             "policy_arns['b'] and policy_arns['a'] are both 'arn:aws:iam::11",
         ),
         ({"policy_arns": {"a": BUCKET.replace("aws", "aws-cn")}}, "are in two partitions"),
-        ({"role_b_arns": [ROLE.replace("aws", "aws-cn")]}, "are in two partitions; use one"),
-        ({"policy_arns": MANY, "role_b_arns": [ROLE]}, "has 21 managed policies; IAM attaches"),
+        ({"role_b_arns": [ROLE_ARN.replace("aws", "aws-cn")]}, "are in two partitions; use one"),
+        ({"policy_arns": MANY, "role_b_arns": [ROLE_ARN]}, "has 21 managed policies; IAM attaches"),
         ({"description": "x" * 1001}, "is not at most 1000 characters"),
         ({"description": "reports — dev"}, "description: 'reports — dev'"),
         (UNTAGGED, "disable_session_tags is for EKS Pod Identity"),
@@ -159,8 +157,8 @@ REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
         ({"vpc_id": VPC, "subnet_ids": SUBNETS[:1] * 2}, "subnet_ids has subnet-00000001 twice"),
         ({"vpc_id": VPC, "subnet_ids": [*SUBNETS, VPC]}, "'vpc-00000001' is not the id of a"),
         ({"auto_mode": True, "nodes": NODES}, "nodes has no effect with auto_mode=True"),
-        ({"role_arn": ROLE, "access_entries": ENTRIES}, "so EKS makes it an administrator"),
-        ({"role_arn": ROLE, "partition": "aws-cn"}, "is not in partition aws-cn"),
+        ({"role_arn": ROLE_ARN, "access_entries": ENTRIES}, "so EKS makes it an administrator"),
+        ({"role_arn": ROLE_ARN, "partition": "aws-cn"}, "is not in partition aws-cn"),
         ({"partition": "aws-us"}, "partition: 'aws-us' is not one of aws, aws-cn"),
         ({"cluster_name": "my dev"}, "cluster_name: 'my dev' is not 1 to 100"),
         ({"cluster_name": "d" * 101}, "is not 1 to 100 letters"),

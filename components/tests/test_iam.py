@@ -10,8 +10,7 @@ import irsa_components as irsa
 from irsa.identity import pod_identity, policies
 from irsa.identity.subjects import service_account_pattern, service_account_ref
 from tests.support.engine import Engine, deploy, secret
-from tests.support.world import CLUSTER_ARN as CLUSTER
-from tests.support.world import PROVIDER_ARN
+from tests.support.world import CLUSTER_ARN, PROVIDER_ARN
 from tests.support.world import ROLE_A_ARN as ROLE_A
 from tests.support.world import ROLE_B_ARN as ROLE_B
 
@@ -186,26 +185,26 @@ def test_a_role_for_a_whole_namespace_logs_a_warning():
 
 
 def test_a_role_for_pod_identity_trusts_eks_and_may_tag_role_b():
-    engine = role(provider_arns=[], cluster_arns=[CLUSTER], role_b_arns=[ROLE_B])
+    engine = role(provider_arns=[], cluster_arns=[CLUSTER_ARN], role_b_arns=[ROLE_B])
 
     app = service_account_ref("dev", "s3-app")
-    assert trust_of(engine) == pod_identity.pod_identity_trust_policy([CLUSTER], [app])
+    assert trust_of(engine) == pod_identity.pod_identity_trust_policy([CLUSTER_ARN], [app])
     assert engine.one("Role").inputs["description"] == "EKS Pod Identity for dev"
-    (line,) = role(provider_arns=[], cluster_arns=[CLUSTER], disable_session_tags=True).logged
+    (line,) = role(provider_arns=[], cluster_arns=[CLUSTER_ARN], disable_session_tags=True).logged
     assert "the association alone decides" in line
     policy = json.loads(engine.one("Policy").inputs["policy"])
     assert policy == policies.assume_role_permissions_policy(ROLE_B, tag_session=True)
 
 
 def test_a_role_can_serve_both_mechanisms():
-    engine = role(cluster_arns=[pulumi.Output.from_input(CLUSTER)])
+    engine = role(cluster_arns=[pulumi.Output.from_input(CLUSTER_ARN)])
 
     principals = [{"Federated": PROVIDER_ARN}, {"Service": "pods.eks.amazonaws.com"}]
     assert [each["Principal"] for each in trust_of(engine)["Statement"]] == principals
     assert engine.one("Role").inputs["description"] == "IRSA and EKS Pod Identity for dev"
     # STS accepts no token of a provider in another account, nor EKS a role of one.
     with pytest.raises(pulumi.RunError, match=r"are in different accounts, and a role trusts"):
-        role(cluster_arns=[CLUSTER.replace("111122223333", "444455556666")])
+        role(cluster_arns=[CLUSTER_ARN.replace("111122223333", "444455556666")])
 
 
 def test_further_statements_are_added():
@@ -234,7 +233,7 @@ def test_both_forms_of_trust_require_the_external_id(trust, form):
 def targeting(namespace: str, *, disabled: bool = False) -> irsa.TargetingAssociationArgs:
     """Return an association that does not exist yet, with role B as its target."""
     return irsa.TargetingAssociationArgs(
-        cluster_arn=CLUSTER,
+        cluster_arn=CLUSTER_ARN,
         service_account=irsa.ServiceAccount(namespace=namespace, name="s3-app"),
         role_arn=ROLE_A,
         disable_session_tags=disabled,
@@ -245,7 +244,7 @@ def targeting(namespace: str, *, disabled: bool = False) -> irsa.TargetingAssoci
 def test_a_target_role_trusts_an_association_that_does_not_exist_yet(disabled):
     given = [targeting("dev", disabled=disabled)]
     account = service_account_ref("dev", "s3-app")
-    targeted = pod_identity.TargetedBy(ROLE_A, CLUSTER, account, disabled)
+    targeted = pod_identity.TargetedBy(ROLE_A, CLUSTER_ARN, account, disabled)
 
     trust = trust_of(role_b(trusted_roles=[], associations=given))
     assert trust == pod_identity.target_role_trust_policy([targeted])

@@ -9,8 +9,7 @@ from pulumi import Output
 import irsa_components as irsa
 from irsa.identity.policies import principal_arn_trust_policy
 from tests.support.engine import Engine, deploy
-from tests.support.world import CLUSTER_ARN, ISSUER_URL, PROVIDER_ARN, ROLE_ARN
-from tests.support.world import CLUSTER_OUTPUTS as OUTPUTS
+from tests.support.world import CLUSTER_ARN, CLUSTER_OUTPUTS, ISSUER_URL, PROVIDER_ARN, ROLE_ARN
 
 S3_APP = irsa.ServiceAccount(namespace="dev", name="s3-app")
 RENAMED = irsa.ServiceAccount(namespace="dev", name="s3-app-2")
@@ -119,7 +118,7 @@ def test_a_component_gives_what_is_text_for_another_stacks():
         association = irsa.PodIdentityAssociation("s3-app", args)
         by_irsa(S3_APP, role=made, pod_identity=irsa.PodIdentityArgs(association=association))
 
-    engine = deploy(program, Engine(stacks={PLATFORM: OUTPUTS}))
+    engine = deploy(program, Engine(stacks={PLATFORM: CLUSTER_OUTPUTS}))
     trust = engine.one("aws:iam/role:Role").inputs["assumeRolePolicy"]
     as_text = deploy(role).one("aws:iam/role:Role").inputs["assumeRolePolicy"]
     assert trust == as_text
@@ -132,7 +131,7 @@ def test_a_component_gives_what_is_text_for_another_stacks():
 
 
 def test_a_cluster_of_a_stack_that_lacks_an_output_is_refused():
-    outputs = {name: value for name, value in OUTPUTS.items() if name != "provider_arn"}
+    outputs = {name: value for name, value in CLUSTER_OUTPUTS.items() if name != "provider_arn"}
     with pytest.raises(pulumi.RunError, match=f"provider_arn is an output .* of stack {PLATFORM}"):
         deploy(
             lambda: irsa.StackCluster("platform", pulumi.StackReference(PLATFORM)),
