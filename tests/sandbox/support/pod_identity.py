@@ -60,13 +60,8 @@ def allow(iam: Any, role: str, *actions: str, resource: str = "*") -> None:
 
 def associate(eks: Any, cluster: str, account: ServiceAccountRef, role: str, **more: Any) -> str:
     """Create an association; return its id."""
-    made = eks.create_pod_identity_association(
-        clusterName=cluster,
-        namespace=account.namespace,
-        serviceAccount=account.name,
-        roleArn=role,
-        **more,
-    )
+    own = {"namespace": account.namespace, "serviceAccount": account.name, "roleArn": role}
+    made = eks.create_pod_identity_association(clusterName=cluster, **own, **more)
     return made["association"]["associationId"]
 
 
@@ -91,17 +86,10 @@ CLUSTER_ARN = arn_of_cluster(CLUSTER)
 
 
 def pod_token(account: ServiceAccountRef = READER, key: Any = KEY, **changed: Any) -> str:
-    claims: dict[str, Any] = {
-        "aud": ["pods.eks.amazonaws.com"],
-        "sub": account.subject,
-        "kubernetes.io": {
-            "namespace": account.namespace,
-            "serviceaccount": {"name": account.name, "uid": "1"},
-            "pod": POD,
-        },
-        **changed,
-    }
-    return token(key, **claims)
+    bound = {"serviceaccount": {"name": account.name, "uid": "1"}, "pod": POD}
+    claims: dict[str, Any] = {"aud": ["pods.eks.amazonaws.com"], "sub": account.subject}
+    claims["kubernetes.io"] = {"namespace": account.namespace, **bound}
+    return token(key, **claims | changed)
 
 
 class Associated:
