@@ -81,9 +81,8 @@ class Workload:
         apply(self.session.cluster, Namespace, "", self.namespace)
         given = {ROLE_ARN_ANNOTATION: self.role_arn} if annotations is None else annotations
         self.service_account(given)
-        self.session.aws("iam").create_role(
-            RoleName=self.namespace, AssumeRolePolicyDocument=json.dumps(self.trust_policy)
-        )
+        trust = json.dumps(self.trust_policy)
+        self.session.aws("iam").create_role(RoleName=self.namespace, AssumeRolePolicyDocument=trust)
         self.put_policy(bucket_permissions_policy(bucket_arn(self.bucket)))
         self.session.aws("s3").create_bucket(Bucket=self.bucket)
 
@@ -95,9 +94,8 @@ class Workload:
         apply(self.session.cluster, ConfigMap, self.namespace, name, data=data)
 
     def put_policy(self, policy: Json, name: str = "data") -> None:
-        self.session.aws("iam").put_role_policy(
-            RoleName=self.namespace, PolicyName=name, PolicyDocument=json.dumps(policy)
-        )
+        own = {"RoleName": self.namespace, "PolicyName": name, "PolicyDocument": json.dumps(policy)}
+        self.session.aws("iam").put_role_policy(**own)
 
     def delete_role(self) -> None:
         iam, role = self.session.aws("iam"), self.namespace
@@ -106,9 +104,8 @@ class Workload:
         iam.delete_role(RoleName=role)
 
     def set_trust(self, policy: Json) -> None:
-        self.session.aws("iam").update_assume_role_policy(
-            RoleName=self.namespace, PolicyDocument=json.dumps(policy)
-        )
+        own = {"RoleName": self.namespace, "PolicyDocument": json.dumps(policy)}
+        self.session.aws("iam").update_assume_role_policy(**own)
 
     def deploy(
         self,
@@ -120,11 +117,9 @@ class Workload:
     ) -> None:
         """Create or change a Deployment, and wait until its Pods have been replaced."""
         more, labels = metadata or {}, {"app": name}
-        containers = [{"name": NAME, "image": "app", **(container or {})}]
-        template = {
-            "metadata": {**more, "labels": {**labels, **more.get("labels", {})}},
-            "spec": {"serviceAccountName": NAME, "containers": containers, **spec},
-        }
+        own = {"containers": [{"name": NAME, "image": "app", **(container or {})}], **spec}
+        metadata = {**more, "labels": {**labels, **more.get("labels", {})}}
+        template = {"metadata": metadata, "spec": {"serviceAccountName": NAME, **own}}
         content = {"selector": {"matchLabels": labels}, "template": template}
         apply(self.session.cluster, Deployment, self.namespace, name, spec=content)
         wait_for_pods(self.session, self.namespace, name)
@@ -158,10 +153,8 @@ class Workload:
         policy = json.dumps(document({"Effect": "Allow", "Action": actions, "Resource": "*"}))
         iam.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=policy)
         key = iam.create_access_key(UserName=name)["AccessKey"]
-        return {
-            "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
-            "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
-        }
+        secret = {"AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+        return {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], **secret}
 
     def administer_b(self, folder: Path) -> None:
         """Write the AWS config file: profile b is account B's root."""
@@ -204,10 +197,8 @@ class AssociatedWorkload(Workload):
     @property
     def association(self) -> dict[str, str]:
         """The association as parameters name it; empty when there is none."""
-        where = {"namespace": self.namespace, "serviceAccount": NAME}
-        listed = self.session.aws("eks").list_pod_identity_associations(
-            clusterName=CLUSTER, **where
-        )
+        where = {"clusterName": CLUSTER, "namespace": self.namespace, "serviceAccount": NAME}
+        listed = self.session.aws("eks").list_pod_identity_associations(**where)
         ids = [each["associationId"] for each in listed["associations"]]
         return {"clusterName": CLUSTER, "associationId": ids[0]} if ids else {}
 
