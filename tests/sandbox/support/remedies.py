@@ -7,7 +7,7 @@ import shlex
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
@@ -141,18 +141,10 @@ class _Answers:
         callers = [*roles, *STRANGERS]
         issuer = session.state.issuer_url.removeprefix("https://")
         clusters = [*session.aws("eks").list_clusters()["clusters"], "elsewhere"]
-        self.sessions: Mapping[Sessions, Verdict] = {
-            call: verdict
-            for role in roles
-            for call, verdict in session_answers(
-                role,
-                accounts,
-                issuers=[issuer, f"{issuer}0"],
-                clusters=[str(ClusterArn("aws", REGION, ACCOUNT_A, name)) for name in clusters],
-                callers=callers,
-                now=time.time(),
-            )
-        }
+        arns = [str(ClusterArn("aws", REGION, ACCOUNT_A, name)) for name in clusters]
+        asked: Any = {"issuers": [issuer, f"{issuer}0"], "clusters": arns, "callers": callers}
+        answers = (session_answers(role, accounts, now=time.time(), **asked) for role in roles)
+        self.sessions: Mapping[Sessions, Verdict] = dict(chain.from_iterable(answers))
         """Of roles to tokens and associations of service accounts, and to all roles."""
 
         self.calls: dict[tuple[str, str, str], Verdict] = {}
@@ -160,8 +152,8 @@ class _Answers:
         for (account, bucket, policy), role in product(_buckets(session, namespace), callers):
             for action, key in (("s3:ListBucket", None), ("s3:GetObject", "x")):
                 arn, bound = bucket_arn(bucket, key), {"resource_policy": policy}
-                asked: Any = {"session_name": "neighbour", "resource_account": account, **bound}
-                self.calls[role.arn, action, arn] = allows(role, action, arn, **asked).verdict
+                of = {"session_name": "neighbour", "resource_account": account, **bound}
+                self.calls[role.arn, action, arn] = allows(role, action, arn, **of).verdict
 
 
 def _roles(session: Session, account: str) -> tuple[Role, ...]:
