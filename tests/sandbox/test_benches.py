@@ -27,13 +27,9 @@ def test_a_bench_runs_at_its_smallest_size(name):
 
 
 def test_an_interrupted_bench_leaves_nothing_behind(tmp_path):
-    with subprocess.Popen(
-        [sys.executable, FOLDER / "reset.py"],
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
-        start_new_session=True,
-    ) as bench:
+    own = {"env": {**os.environ, "TMPDIR": str(tmp_path)}, "stderr": subprocess.PIPE, "text": True}
+    command = [sys.executable, FOLDER / "reset.py"]
+    with subprocess.Popen(command, start_new_session=True, **own) as bench:
         assert any(line.startswith("AWS: ") for line in bench.stderr)
         os.killpg(bench.pid, signal.SIGINT)
         said = bench.stderr.read()

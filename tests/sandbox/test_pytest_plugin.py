@@ -164,12 +164,8 @@ def waiting(project, *arguments):
         """
     )
     file = project.folder / "folder"
-    with subprocess.Popen(
-        project.command(*arguments),
-        cwd=project.folder,
-        env=project.environment(),
-        stdout=subprocess.DEVNULL,
-    ) as running:
+    own = {"cwd": project.folder, "env": project.environment(), "stdout": subprocess.DEVNULL}
+    with subprocess.Popen(project.command(*arguments), **own) as running:
         try:
             eventually(lambda: file.exists() and file.read_text())
             yield running, Path(file.read_text())

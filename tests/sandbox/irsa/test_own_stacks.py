@@ -24,17 +24,11 @@ from irsa_sandbox.demo import PROJECT_B, left_overs
 from irsa_sandbox.demo.systems import BUCKET_B, ROLE_B
 from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.snapshots import Snapshots
+from tests.sandbox.support import programs
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.in_process import RegisteredCluster
 from tests.sandbox.support.previews import preview
-from tests.sandbox.support.programs import (
-    changes_of,
-    exported,
-    ids,
-    refusal,
-    stack_of,
-    unchanged,
-)
+from tests.sandbox.support.programs import exported, ids, stack_of
 from tests.sandbox.support.remedies import nothing_gained
 from tests.sandbox.support.workload import sdk_in, troubles
 
@@ -109,10 +103,8 @@ def test_what_the_stack_owns_is_put_right_by_its_program(stacks):
     for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
         iam.delete_role_policy(RoleName=role, PolicyName=policy)
     annotations = {ROLE_ARN_ANNOTATION: f"{stacks.outputs['role_arn']}-another"}
-    session.cluster.patch(
-        ServiceAccount, NAME, {"metadata": {"annotations": annotations}}, namespace=NAMESPACE,
-        field_manager="kubectl-annotate",
-    )  # fmt: skip
+    body, where = {"metadata": {"annotations": annotations}}, {"namespace": NAMESPACE}
+    session.cluster.patch(ServiceAccount, NAME, body, **where, field_manager="kubectl-annotate")
     ask = ("--workload", NAME, "--wait", "0")
 
     [result] = stacks.json("verify", *ask)
@@ -225,7 +217,9 @@ def test_a_dangerous_trust_policy_is_refused_before_its_role_exists(stacks, tmp_
 def test_account_b_before_account_a_names_the_missing_stack(session):
     """tests/programs/test_account_b.py has the stack that is there without an output."""
     config = yaml.safe_load((PROJECT_B / "Pulumi.dev.yaml").read_text())["config"]
-    line = refusal(SandboxStack(session.state, PROJECT_B, stack="alone", config=config).preview)
+    line = programs.refusal(
+        SandboxStack(session.state, PROJECT_B, stack="alone", config=config).preview
+    )
     assert 'unknown stack "organization/irsa/alone"; bring that stack up first' in line
 
 
@@ -234,7 +228,7 @@ def test_a_recreated_role_a_is_refused_until_the_next_up_of_account_b(both):
     session, key = both.session, "ledger/2026-11.csv"
     session.aws("s3", ACCOUNT_B).put_object(Bucket=BUCKET_B, Key=key, Body=b"amount\n")
     command = ["aws", "s3", "ls", "--recursive", f"s3://{BUCKET_B}", "--profile", "B"]
-    unchanged(both.b)
+    programs.unchanged(both.b)
     iam, role = session.aws("iam"), {"RoleName": name_of(both.outputs["role_a_arn"])}
     for policy in iam.list_attached_role_policies(**role)["AttachedPolicies"]:
         iam.detach_role_policy(**role, PolicyArn=policy["PolicyArn"])
@@ -244,7 +238,9 @@ def test_a_recreated_role_a_is_refused_until_the_next_up_of_account_b(both):
     # Role A looks as before from outside, and the Pod still is it.
     refused = session.in_pod(NAMESPACE, "s3-app-chain", command).output
     assert "is not authorized to perform: sts:AssumeRole on resource: " in refused
-    assert changes_of(both.b) == {f"aws:iam/role:Role::{name_of(ROLE_B)}": ["assumeRolePolicy"]}
+    assert programs.changes_of(both.b) == {
+        f"aws:iam/role:Role::{name_of(ROLE_B)}": ["assumeRolePolicy"]
+    }
     assert both.b.up()["update"] == 1
     assert key in session.in_pod(NAMESPACE, "s3-app-chain", command).output
 

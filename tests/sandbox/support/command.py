@@ -24,13 +24,8 @@ def started(*arguments: str) -> subprocess.Popen[str]:
     Python has come to the command's first lines, which the import of argparse follows.
     """
     python, *module = SANDBOX
-    process = subprocess.Popen(
-        [python, "-X", "importtime", *module, *arguments],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    command = [python, "-X", "importtime", *module, *arguments]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True, **pipes)
     assert any(line.endswith("| argparse\n") for line in process.stdout)
     return process
