@@ -8,7 +8,7 @@ from irsa.identity import policies
 from irsa.identity.names import shared_name
 from irsa.identity.subjects import parse_service_accounts
 from tests.support.engine import Engine, outputs_of, run_program, stack_file
-from tests.support.world import ACCOUNT_A, ACCOUNT_B, CLUSTER_ARN, ISSUER_URL, PROVIDER_ARN
+from tests.support.world import ACCOUNT_A, ACCOUNT_B, CLUSTER_OUTPUTS, PROVIDER_ARN
 
 ARN = f"arn:aws:iam::{ACCOUNT_A}:"
 READS = f"{ARN}policy/s3-app-read"
@@ -117,12 +117,9 @@ def test_roles_of_service_accounts_wait_for_the_oidc_provider(engine):
 
 def test_the_outputs_are_what_account_b_and_users_need():
     assert outputs_of({**stack_file(), "irsa:externalId": "tenant-42"}) == {
-        "bucket": "s3-app",
-        "cluster_name": "dev",
-        "issuer_url": ISSUER_URL,
-        "cluster_arn": CLUSTER_ARN,
-        "provider_arn": PROVIDER_ARN,
+        **CLUSTER_OUTPUTS,
         "kubeconfig": '{"kind": "Config"}',
+        "bucket": "s3-app",
         "role_arn": f"{ARN}role/s3-app",
         "pattern_role_arn": f"{ARN}role/crossplane-aws-provider",
         "role_a_arn": f"{ARN}role/s3-app-A",

@@ -47,9 +47,8 @@ def test_the_provider_assumes_a_role_of_account_b_and_works_there_only():
     arn = f"arn:aws:iam::{ACCOUNT_B}:role/OrganizationAccountAccessRole"
     assert json.loads(inputs["allowedAccountIds"]) == [ACCOUNT_B]
     assert json.loads(inputs["assumeRoles"]) == [{"roleArn": arn, "sessionName": "irsa-account-b"}]
-    assert json.loads(inputs["defaultTags"]) == {
-        "tags": {"project": "irsa-account-b", "stack": "dev", "team": "x"}
-    }
+    tags = {"project": "irsa-account-b", "stack": "dev", "team": "x"}
+    assert json.loads(inputs["defaultTags"]) == {"tags": tags}
 
 
 def test_a_preview_shows_every_resource_with_its_explicit_provider():

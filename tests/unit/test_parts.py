@@ -62,9 +62,8 @@ def environment(clone, tmp_path_factory):
     folder = tmp_path_factory.mktemp("environment")
     site = new_environment(folder)
     pip("install", *OFFLINE, clone / "sandbox", python=folder / "bin/python")
-    assert {each.name.split("-")[0] for each in site.iterdir() if each.is_dir()} == {
-        *PARTS.values()
-    }
+    own = {each.name.split("-")[0] for each in site.iterdir() if each.is_dir()}
+    assert own == {*PARTS.values()}
     return folder
 
 
@@ -100,14 +99,9 @@ def requirements_of(wheel):
 
 @pytest.mark.parametrize("part", PARTS)
 def test_a_wheel_has_its_package_with_every_file_and_no_test(part, released):
-    files = {
-        str(each.relative_to(ROOT / part))
-        for each in (ROOT / part / PARTS[part]).rglob("*")
-        if each.is_file() and each.suffix != ".pyc"
-    }
-    names = {
-        each for each in zipfile.ZipFile(released[part]).namelist() if "dist-info/" not in each
-    }
+    found = (each for each in (ROOT / part / PARTS[part]).rglob("*") if each.is_file())
+    files = {str(each.relative_to(ROOT / part)) for each in found if each.suffix != ".pyc"}
+    names = {n for n in zipfile.ZipFile(released[part]).namelist() if "dist-info/" not in n}
 
     assert names == files
     assert f"{PARTS[part]}/py.typed" in names
@@ -127,12 +121,9 @@ def test_an_sdist_builds_the_releases_wheel(part, clone, released, tmp_path):
     assert {n: one.read(n) for n in one.namelist()} == {n: other.read(n) for n in other.namelist()}
 
 
-@pytest.mark.parametrize(
-    ("part", "needs"),
-    [("command", []), ("components", ["command"]), ("sandbox", ["command", "components"])],
-)
-def test_a_release_says_what_it_is_and_requires_its_own_tags_parts(part, needs, released):
-    facts = metadata(released[part])
+@pytest.mark.parametrize("part", PARTS)
+def test_a_release_says_what_it_is_and_requires_its_own_tags_parts(part, released):
+    facts, needs = metadata(released[part]), [*PARTS][: [*PARTS].index(part)]
     needed = {str(each) for each in requirements_of(released[part]) if each.url}
 
     assert facts["Version"] == __version__
@@ -175,10 +166,9 @@ def test_what_is_required_is_locked_in_a_version_that_fits(released, platform, m
     def fitting(found):
         return [each for each in found if each.marker is None or each.marker.evaluate(facts)]
 
-    locked = {
-        each.name.lower().replace("_", "-"): next(iter(each.specifier)).version
-        for each in fitting(read_requirements(LOCKED[0]))
-    }
+    pinned = fitting(read_requirements(LOCKED[0]))
+    names = [each.name.lower().replace("_", "-") for each in pinned]
+    locked = {n: next(iter(e.specifier)).version for n, e in zip(names, pinned, strict=True)}
     wanted = [each for wheel in released.values() for each in requirements_of(wheel)]
     for each in fitting([*wanted, *read_requirements(ROOT / "requirements-dev.txt")]):
         assert each.url or each.specifier.contains(locked[each.name]), each
@@ -197,12 +187,11 @@ def test_the_installed_plugin_has_the_schema_of_the_repository(installed):
     assert done.stdout.strip() == IrsaProvider().schema, done.stderr
 
 
+RULES = "__import__('irsa.rules.further_statements')"
+
+
 @pytest.mark.parametrize(
-    ("used", "most"),
-    [
-        ("irsa_components.ServiceAccountRole", 20),
-        ("__import__('irsa.rules.further_statements')", 40),
-    ],
+    ("used", "most"), [("irsa_components.ServiceAccountRole", 20), (RULES, 40)]
 )
 def test_a_role_loads_few_modules_and_neither_audit_nor_aws_client(installed, used, most):
     code = f"""if True:
@@ -232,12 +221,8 @@ def test_pytest_finds_the_fixtures(installed):
 
 def test_the_programs_require_what_components_and_command_do(released):
     lines = (ROOT / "requirements.txt").read_text().splitlines()
-    wanted = {
-        str(each)
-        for part in ("components", "command")
-        for each in requirements_of(released[part])
-        if not each.url
-    }
+    both = [*requirements_of(released["components"]), *requirements_of(released["command"])]
+    wanted = {str(each) for each in both if not each.url}
 
     assert {str(Requirement(line)) for line in lines if line[0].isalpha()} == wanted
     assert "-e ." in lines
