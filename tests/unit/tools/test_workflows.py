@@ -3,7 +3,6 @@
 import os
 import re
 import shlex
-import subprocess
 from importlib import import_module
 from itertools import takewhile
 
@@ -13,6 +12,7 @@ import yaml
 from irsa import __version__
 from irsa.__main__ import COMMANDS
 from tests.support.paths import ROOT
+from tests.support.processes import ran
 
 OWN, EXAMPLES = ROOT / ".github/workflows", ROOT / "docs/examples"
 WORKFLOWS = sorted(EXAMPLES.glob("*.yml"))
@@ -52,14 +52,9 @@ def test_a_workflow_may_only_read_and_a_job_that_writes_checks_nothing_out(file)
 
 @pytest.mark.parametrize(("tag", "code"), [(f"v{__version__}", 0), (__version__, 1), ("v9.9.9", 1)])
 def test_a_release_is_the_version_of_its_tag(tag, code):
-    jobs = yaml.safe_load((OWN / "release.yml").read_text())["jobs"]
-    [check] = [
-        each["run"] for each in jobs["build"]["steps"] if each.get("run", "").startswith("test ")
-    ]
-    environment = {**os.environ, "GITHUB_REF_NAME": tag}
-
-    done = subprocess.run(["bash", "-c", check], cwd=ROOT, env=environment, check=False)
-
+    steps = jobs(OWN / "release.yml")["build"]["steps"]
+    [check] = [each["run"] for each in steps if each.get("run", "").startswith("test ")]
+    done = ran("bash", "-c", check, cwd=ROOT, env={**os.environ, "GITHUB_REF_NAME": tag})
     assert done.returncode == code
 
 

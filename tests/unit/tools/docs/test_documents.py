@@ -3,7 +3,6 @@
 import json
 import re
 import runpy
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from irsa.identity.policies import irsa_trust_policy, size
 from irsa.identity.subjects import service_account_ref
 from tests.support.code_blocks import COMMANDS, OTHERS, blocks
 from tests.support.paths import ROOT
+from tests.support.processes import ran
 from tests.support.world import ACCOUNT_A, PROVIDER_ARN
 from tools import environment
 from tools.docs import generated
@@ -40,9 +40,9 @@ def test_each_block_says_what_it_is_and_can_be_pasted_into_any_shell():
 
 def files(*patterns: str) -> list[Path]:
     """The repository's own files, as git knows them."""
-    git = ["git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns]
-    listed = subprocess.check_output(git, cwd=ROOT, text=True)
-    return [ROOT / name for name in listed.split() if (ROOT / name).exists()]
+    git = ("git", "ls-files", "--cached", "--others", "--exclude-standard")
+    listed = ran(*git, *patterns, cwd=ROOT, check=True).stdout.split()
+    return [ROOT / name for name in listed if (ROOT / name).exists()]
 
 
 def anchors(document: Path) -> set[str]:
