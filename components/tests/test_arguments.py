@@ -152,6 +152,7 @@ REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
         ({"instance_types": ()}, "instance_types is empty"),
         ({"instance_types": ["t3medium"]}, "instance_types[0]: 't3medium' is not one, such"),
         ({"min_size": 4}, "min_size 4, desired_size 2 and max_size 3 must ascend"),
+        ({"desired_size": 4}, "min_size 1, desired_size 4 and max_size 3 must ascend"),
         (dict.fromkeys(["min_size", "desired_size", "max_size"], 0), "must be at least 1"),
         ({"min_size": -1}, "min_size -1"),
     ],
