@@ -34,6 +34,7 @@ WORKLOAD = {**PODS, "roleArn": ROLE_ARN}
 LATER = Output.from_input("us-east-1")
 NOT_PLAIN = "is the output of a resource; give a plain value"
 NO_NAME = "read_policy_name: policy name 'a b' may have letters, digits and any of _+=,.@- only"
+NOT_BOOL = "profile_only is the text 'yes'; give True or False"
 NAMES = {f"{each}PolicyName": each for each in ("read", "readWrite", "full")}
 
 
@@ -165,11 +166,7 @@ def test_lists_of_records_arrive_and_an_access_key_stays_secret():
         ("DataBucket", {"bucketName": "acme", "readPolicyName": "a b"}, NO_NAME),
         ("ServiceAccountRole", {**ROLE, "roleName": LATER}, f"roleName {NOT_PLAIN}"),
         ("Workload", {**WORKLOAD, **chain(region=LATER)}, f"chain.region {NOT_PLAIN}"),
-        (
-            "Workload",
-            {**WORKLOAD, **chain(profileOnly="yes")},
-            "profile_only is the text 'yes'; give True or False",
-        ),
+        ("Workload", {**WORKLOAD, **chain(profileOnly="yes")}, NOT_BOOL),
     ],
 )
 def test_a_mistake_is_one_line(kind, inputs, problem):

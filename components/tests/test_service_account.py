@@ -75,10 +75,9 @@ def test_only_a_service_account_that_the_role_trusts_is_accepted(
 
 def test_what_the_role_does_not_decide_is_accepted():
     """Of a role from elsewhere nothing is known; one without session tags admits all."""
-    for arn in (ROLE_ARN, Output.from_input(ROLE_ARN)):
-        assert outcome(lambda arn=arn: by_irsa(RENAMED, role_arn=arn)) == ""
-    untagged = lambda: by_association(RENAMED, role=role(**UNTAGGED), **UNTAGGED)  # noqa: E731
-    assert outcome(untagged) == ""
+    arns = (ROLE_ARN, Output.from_input(ROLE_ARN))
+    assert [outcome(lambda arn=arn: by_irsa(RENAMED, role_arn=arn)) for arn in arns] == ["", ""]
+    assert not outcome(lambda: by_association(RENAMED, role=role(**UNTAGGED), **UNTAGGED))
 
 
 @pytest.mark.parametrize(
