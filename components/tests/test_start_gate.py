@@ -86,16 +86,12 @@ def test_hooks_of_one_service_account_have_names_of_their_own():
     assert found == [name, f"{name} (2)", f"{name} (3)"] * 2
 
 
-def test_what_runs_pods_waits_for_pods_of_its_template(tried):
-    run((None, INPUTS))
-    assert [json.loads(each.content)["spec"] for each in tried] == [TEMPLATE["spec"]] * IN_A_ROW
-
-
-def test_each_hook_has_its_own_kubeconfig(tried: list[httpx2.Request]):
+def test_each_hook_tries_pods_of_its_template_with_its_own_kubeconfig(tried: list[httpx2.Request]):
     """They have different parents, and may be in different clusters."""
     run(*((kubeconfig(token=token), INPUTS) for token in ("a", "b")))
     headers = [each.headers["Authorization"] for each in tried]
     assert sorted(headers) == ["Bearer a"] * IN_A_ROW + ["Bearer b"] * IN_A_ROW
+    assert [json.loads(each.content)["spec"] for each in tried] == [TEMPLATE["spec"]] * 2 * IN_A_ROW
 
 
 @pytest.mark.parametrize("preview", [True, False])

@@ -90,44 +90,29 @@ def test_a_child_that_is_left_out_is_refused(name):
         assert aliases(name, {**without, key: "new"}).keys() == {OWN + e for e in without.values()}
 
 
+B, OF_PROD = "CrossAccountRole", f"urn:pulumi:prod::irsa::{part(types.ROLE)}"
+NO_CHILD = r"'{}'\] is no child; remove".format
+
+
 @pytest.mark.parametrize(
     ("name", "taken_over", "more", "said"),
     [
-        ("CrossAccountRole", {"role": part(types.POLICY)}, {}, "is no URN of type aws:iam/role:R"),
-        ("CrossAccountRole", {"role": "reports"}, {}, "is no URN of type aws:iam/role:Role"),
+        (B, {"role": part(types.POLICY)}, {}, "is no URN of type aws:iam/role:R"),
+        (B, {"role": "reports"}, {}, "is no URN of type aws:iam/role:Role"),
+        (B, {"role": OF_PROD}, {}, "is of another stack; run `pulumi"),
+        (B, {"role": "new", "raed": "new"}, {}, r"taken_over\['raed'\] is no child; give role"),
         (
-            "CrossAccountRole",
-            {"role": f"urn:pulumi:prod::irsa::{part(types.ROLE)}"},
-            {},
-            "is of another stack; run `pulumi",
-        ),
-        (
-            "CrossAccountRole",
-            {"role": part(types.ROLE), "raed": "new"},
-            {},
-            r"taken_over\['raed'\] is no child; give role",
-        ),
-        (
-            "CrossAccountRole",
+            B,
             {"role": "new"},
             {"policy_arns": {"role": POLICY}},
-            "'role' names two children in taken_over; rename the pol",
+            "'role' names two children in taken",
         ),
         ("ServiceAccountRole", of("role"), {"imported": True}, "imported names a role of no stack"),
         # Else the old resource would leave the program, and the `up` would delete it.
-        (
-            "EksCluster",
-            {"provider": "new"},
-            {"existing": True},
-            r"'provider'\] is no child; remove",
-        ),
-        (
-            "Namespace",
-            {"namespace": "new"},
-            {"existing": True},
-            r"'namespace'\] is no child; remove",
-        ),
+        ("EksCluster", {"provider": "new"}, {"existing": True}, NO_CHILD("provider")),
+        ("Namespace", {"namespace": "new"}, {"existing": True}, NO_CHILD("namespace")),
     ],
+    ids=["type", "no URN", "stack", "misspelt", "two", "imported", "cluster", "namespace"],
 )
 def test_what_cannot_be_the_child_is_refused(name, taken_over, more, said):
     with pytest.raises(ValueError, match=said):

@@ -1,13 +1,13 @@
 """Type checkers find a mistake in arguments at its line, and none in what is right."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.paths import ROOT
+from tests.support.processes import ran
 
 PROGRAM = """
 import irsa_components as irsa
@@ -41,7 +41,7 @@ def basedpyright(folder: Path) -> set[int]:
     }
     (folder / "pyrightconfig.json").write_text(json.dumps(settings))
     command = [str(Path(sys.executable).with_name("basedpyright")), "--outputjson", "-p", "."]
-    found = json.loads(_run([*command, "--pythonpath", sys.executable], folder))
+    found = json.loads(ran(*command, "--pythonpath", sys.executable, cwd=folder).stdout)
     errors = [each for each in found["generalDiagnostics"] if each["severity"] == "error"]
     return {each["range"]["start"]["line"] + 1 for each in errors}
 
@@ -54,13 +54,10 @@ def mypy(folder: Path) -> set[int]:
     )
     settings = f"[mypy]\nmypy_path = {ROOT / 'components'}:{ROOT / 'command'}\n{skipped}"
     (folder / "mypy.ini").write_text(settings)
-    printed = _run([sys.executable, "-m", "mypy", "--no-incremental", "program.py"], folder)
+    command = [sys.executable, "-m", "mypy", "--no-incremental", "program.py"]
+    printed = ran(*command, cwd=folder).stdout
     errors = [line for line in printed.splitlines() if line.startswith("program.py:")]
     return {int(line.split(":")[1]) for line in errors if " error: " in line}
-
-
-def _run(command: list[str], folder: Path) -> str:
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False).stdout
 
 
 @pytest.mark.parametrize("checker", [basedpyright, mypy])

@@ -107,14 +107,14 @@ def test_the_deployment_selects_its_own_pods():
 
 @pytest.mark.parametrize("force_destroy", [False, True])
 def test_a_namespace_is_retained_unless_force_destroy_or_only_read(force_destroy):
-    args = irsa.NamespaceArgs(namespace="acme", force_destroy=force_destroy)
-    engine = deploy(lambda: irsa.Namespace("acme", args))
+    def made(**more) -> Engine:
+        args = irsa.NamespaceArgs(namespace="acme", **more)
+        return deploy(lambda: irsa.Namespace("acme", args))
 
+    engine = made(force_destroy=force_destroy)
     assert engine.one("Namespace").inputs["metadata"] == {"name": "acme"}
     assert engine.options("Namespace", "acme").retainOnDelete is not force_destroy
-    existing = irsa.NamespaceArgs(namespace="acme", existing=True)
-    engine = deploy(lambda: irsa.Namespace("acme", existing))
-    assert engine.one("Namespace").resource_id == "acme"
+    assert made(existing=True).one("Namespace").resource_id == "acme"
 
 
 @pytest.mark.parametrize(
@@ -123,15 +123,11 @@ def test_a_namespace_is_retained_unless_force_destroy_or_only_read(force_destroy
         ({}, {"role_arn": f"{ROLE_A}-2"}),
         ({}, {"token": VAULT}),
         *(
-            ({"chain": CHAIN}, {"chain": after})
-            for after in (
-                replace(CHAIN, targets=[replace(TARGET, role_arn=f"{ROLE_B}-2")]),
-                replace(CHAIN, targets=[replace(TARGET, external_id="tenant-42")]),
-                replace(CHAIN, region="eu-west-1"),
-                TWO,
-                PROFILE_ONLY,
-            )
+            ({"chain": CHAIN}, {"chain": replace(CHAIN, targets=[replace(TARGET, **changes)])})
+            for changes in ({"role_arn": f"{ROLE_B}-2"}, {"external_id": "tenant-42"})
         ),
+        ({"chain": CHAIN}, {"chain": replace(CHAIN, region="eu-west-1")}),
+        *(({"chain": CHAIN}, {"chain": after}) for after in (TWO, PROFILE_ONLY)),
         ({"access_key": KEY}, {"access_key": replace(KEY, access_key_id="AKIASECOND")}),
         (ASSOCIATED, {"pod_identity": replace(POD_IDENTITY, association_id="a-2")}),
     ],
@@ -230,17 +226,10 @@ def test_an_sdk_reads_every_option_of_the_chain(tmp_path, identity, profile_only
     folder = "irsa" if profile_only else "eks.amazonaws.com/serviceaccount"
     token = f"/var/run/secrets/{folder}/token"
     source = {"credential_source": "EcsContainer"} if by_agent else {"source_profile": "web"}
-    profiles = {
-        each.profile: {
-            "role_arn": each.role_arn,
-            "external_id": each.external_id,
-            "duration_seconds": str(each.duration_seconds),
-            **source,
-        }
-        for each in chain.targets
-    }
-    if not by_agent:
-        profiles["web"] = {"role_arn": ROLE_A, "web_identity_token_file": token}
+    profiles = {} if by_agent else {"web": {"role_arn": ROLE_A, "web_identity_token_file": token}}
+    for each in chain.targets:
+        asked = {"external_id": each.external_id, "duration_seconds": str(each.duration_seconds)}
+        profiles[each.profile] = {"role_arn": each.role_arn, **asked, **source}
     shared = {"role_session_name": "s3-app", "region": "us-east-1"}
     shared["sts_regional_endpoints"] = "regional"
     assert load_config(str(tmp_path / "config"))["profiles"] == {
@@ -285,15 +274,10 @@ def test_an_access_key_stands_in_a_secret_alone_and_is_referred_to():
     data = {"aws_access_key_id": key_id, "aws_secret_access_key": encoded}
     assert inputs["data"] == secret(data)
     assert "very-secret" not in str([each.inputs for each in engine.registered])
-    assert container(engine)["env"] == [
-        HOME,
-        *(
-            {"name": key.upper(), "valueFrom": {"secretKeyRef": {"name": "s3-app", "key": key}}}
-            for key in data
-        ),
-        {"name": "AWS_DEFAULT_REGION", "value": "us-east-1"},
-        {"name": "AWS_REGION", "value": "us-east-1"},
-    ]
+    refers = {key.upper(): {"secretKeyRef": {"name": "s3-app", "key": key}} for key in data}
+    keys = [{"name": name, "valueFrom": each} for name, each in refers.items()]
+    region = [{"name": f"AWS_{each}REGION", "value": "us-east-1"} for each in ("DEFAULT_", "")]
+    assert container(engine)["env"] == [HOME, *keys, *region]
     assert pod(engine)["spec"]["volumes"] == [SCRATCH]
 
 

@@ -5,7 +5,6 @@ Programs and SDKs lie in the user's cache folder, once per version of their sour
 
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -18,6 +17,7 @@ from irsa_sandbox.environment_variables import go_build_environment
 from irsa_sandbox.toolchain.plugins import write_script
 from tests.sandbox.support.cached_builds import cached_build, needed
 from tests.support.paths import ROOT
+from tests.support.processes import ran
 
 SOURCES = Path(__file__).parent / "languages"
 EXAMPLES = ROOT / "examples"
@@ -99,14 +99,7 @@ def _schema() -> bytes:
 
 
 def _run(command: Sequence[str], folder: Path) -> None:
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env=go_build_environment(os.environ),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = ran(*command, cwd=folder, env=go_build_environment(os.environ))
     if done.returncode:
         output = (done.stdout + done.stderr).strip()
         if "registry" in output and "ENOTFOUND" in output:

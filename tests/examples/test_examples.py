@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from tests.examples.programs import EXAMPLES
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.in_process import RegisteredCluster
 from tests.support import language_host
+from tests.support.processes import ran
 
 pytestmark = pytest.mark.sandbox
 
@@ -156,11 +156,8 @@ def run(session, platform, environment, language, tmp_path):
             "aws:region": "us-east-1",
             **config,
         }
-        done = subprocess.run(
-            [*command, operation, json.dumps(settings)],
-            env=environment, cwd=tmp_path, capture_output=True, text=True, check=False,
-            timeout=1800,
-        )  # fmt: skip
+        given = {"env": environment, "cwd": tmp_path, "timeout": 1800}
+        done = ran(*command, operation, json.dumps(settings), **given)
         output = done.stdout + done.stderr
         assert done.returncode == code, output
         return output
@@ -173,8 +170,7 @@ def test_the_example_in_another_language(session, environment, run, language, tm
     def exported():
         stack = f"organization/reports-{language}/dev"
         command = [session.state.pulumi, "stack", "export", "--stack", stack]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-        return json.loads(done.stdout)
+        return json.loads(ran(*command, env=environment, check=True).stdout)
 
     run("up")
     try:
@@ -210,9 +206,7 @@ def test_a_mistake_is_one_line_in_another_language(run, platform, language):
 def test_the_engine_gets_the_schema_as_the_document_says(environment):
     text = (EXAMPLES.parent / "docs/package.md").read_text()
     [command] = re.findall("^pulumi package get-schema .*", text, re.MULTILINE)
-    done = subprocess.run(
-        ["sh", "-c", command], env=environment, capture_output=True, text=True, check=True
-    )
+    done = ran("sh", "-c", command, env=environment, check=True)
 
     schema = json.loads(done.stdout)
     assert done.stderr == ""

@@ -125,15 +125,14 @@ def _in_account(run: Run, account: Account) -> Iterator[LeftOver]:
         if named([name := policy["PolicyName"]]):
             delete = partial(_delete_policy, iam)
             yield from found("policy", name, REST, iam.get_policy, delete, PolicyArn=policy["Arn"])
+
+    def tags_of(**at: str) -> Mapping[str, Any]:
+        # S3 creates a bucket before it tags it, and a run can end in between.
+        return {"tags": _bucket_tags(s3, **at) or {TAG: run.id}}
+
     for bucket in named(each["Name"] for each in s3.list_buckets()["Buckets"]):
-
-        def describe(**at: str) -> Mapping[str, Any]:
-            # S3 creates a bucket before it tags it, and a run can end in between.
-            return {"tags": _bucket_tags(s3, **at) or {TAG: run.id}}
-
-        yield from found(
-            "bucket", bucket, REST, describe, partial(_delete_bucket, s3), Bucket=bucket
-        )
+        calls = (tags_of, partial(_delete_bucket, s3))
+        yield from found("bucket", bucket, REST, *calls, Bucket=bucket)
 
 
 def _pages(client: Any, operation: str, field: str, **arguments: str) -> Iterator[Any]:

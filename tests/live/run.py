@@ -10,7 +10,6 @@ import secrets
 import shlex
 import shutil
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -26,6 +25,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from irsa.identity.names import shared_name
 from irsa_sandbox.serving.files import write_private
 from tests.support.paths import ROOT
+from tests.support.processes import ran
 
 FOLDER = ROOT / ".live"
 TAG = "irsa-live-run"
@@ -170,15 +170,11 @@ class Run:
     def environment(self, caller: Mapping[str, str]) -> dict[str, str]:
         """Return the caller's environment with account A's profile as the only identity."""
         kept = {name: value for name, value in caller.items() if not _IDENTITY.fullmatch(name)}
+        # With the AWS CLI, for the kubeconfig's tokens.
         path = [kept.get("PATH", os.defpath), str(Path(sys.executable).parent)]
-        return {
-            **kept,
-            "AWS_PROFILE": self.a.profile,
-            "AWS_REGION": self.region,
-            "AWS_DEFAULT_REGION": self.region,
-            "KUBECONFIG": str(self.private / "kubeconfig"),
-            "PATH": os.pathsep.join(path),  # with the AWS CLI, for the kubeconfig's tokens
-        }
+        own = {"AWS_PROFILE": self.a.profile, "KUBECONFIG": str(self.private / "kubeconfig")}
+        region = dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), self.region)
+        return {**kept, **own, **region, "PATH": os.pathsep.join(path)}
 
     def begin(self) -> None:
         """Create the run's folder, for its owner alone."""
@@ -194,8 +190,7 @@ class Run:
 
 
 def _runs(pid: int) -> bool:
-    command = ["ps", "-o", "stat=", "-p", str(pid)]
-    state = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    state = ran("ps", "-o", "stat=", "-p", pid).stdout
     return state.strip() != "" and not state.startswith("Z")
 
 
@@ -213,13 +208,9 @@ def subnets_of(run: Run, given: Sequence[str]) -> tuple[str, list[str]]:
     if given:
         found = ec2.describe_subnets(SubnetIds=list(given))["Subnets"]
         return found[0]["VpcId"], list(given)
-    found = [
-        subnet
-        for subnet in ec2.describe_subnets()["Subnets"]
-        if subnet["DefaultForAz"]
-        and subnet["MapPublicIpOnLaunch"]
-        and subnet.get("AvailabilityZoneId") not in _WITHOUT_EKS
-    ]
+    public = [e for e in ec2.describe_subnets()["Subnets"] if e["MapPublicIpOnLaunch"]]
+    found = [each for each in public if each["DefaultForAz"]]
+    found = [each for each in found if each.get("AvailabilityZoneId") not in _WITHOUT_EKS]
     if len(found) < 2:
         raise Refused(
             f"account {run.a.id}: no default VPC in {run.region} with public subnets in two zones; "

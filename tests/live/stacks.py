@@ -53,17 +53,16 @@ class Stack:
         self._folder = run.private if letter == "A" else run.private / "account_b"
         beside = Path(shutil.which("pulumi") or "").resolve().with_name("pulumi-language-python")
         has_host = beside.exists() or shutil.which(beside.name) is not None
-        workspace = automation.LocalWorkspace(
-            work_dir=str(self._folder),
-            program=None if has_host else self._program,
-            env_vars={
-                "AWS_PROFILE": (run.a if letter == "A" else run.b).profile,
-                "PULUMI_BACKEND_URL": f"file://{run.private / 'state'}?metadata=skip",
-                "PULUMI_CONFIG_PASSPHRASE": (run.private / "passphrase").read_text(),
-                "PULUMI_SKIP_CHECKPOINTS": "false",  # a killed run must know what it has created
-                "PULUMI_SKIP_UPDATE_CHECK": "true",
-            },
-        )
+        program = None if has_host else self._program
+        env = {
+            "AWS_PROFILE": (run.a if letter == "A" else run.b).profile,
+            "PULUMI_BACKEND_URL": f"file://{run.private / 'state'}?metadata=skip",
+            "PULUMI_CONFIG_PASSPHRASE": (run.private / "passphrase").read_text(),
+            "PULUMI_SKIP_CHECKPOINTS": "false",  # a killed run must know what it has created
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+        }
+        given = {"work_dir": str(self._folder), "program": program, "env_vars": env}
+        workspace = automation.LocalWorkspace(**given)
         self._stack = automation.Stack(run.prefix, workspace, StackInitMode.CREATE_OR_SELECT)
         self.version = workspace.pulumi_version
 

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,6 +27,7 @@ from tests.live.answers import Row, answer_of, normalised
 from tests.live.run import TAG, Run, say
 from tests.live.stacks import Stack
 from tests.support.paths import ROOT
+from tests.support.processes import ran
 
 POD_PATIENCE = 300.0  # seconds until a Pod must run; its image is pulled then
 PATIENCE = 120.0  # seconds; changes of IAM take that long to reach everywhere
@@ -150,19 +150,12 @@ class World:
         return Done(done.code, "\n".join(links))
 
     def _run(self, command: Sequence[str], env: Mapping[str, str] = os.environ) -> Done:
-        done = subprocess.run(
-            command, cwd=ROOT, env=env, capture_output=True, text=True, check=False
-        )
+        done = ran(*command, cwd=ROOT, env=env)
         return Done(done.returncode, done.stdout + done.stderr)
 
     @property
     def _own_words(self) -> Mapping[str, str]:
         run = self.run
-        return {
-            run.a.id: "ACCOUNT_A",
-            run.b.id: "ACCOUNT_B",
-            **dict(zip(run.shared_names, ("ROLE_B", "BUCKET_B"), strict=True)),
-            run.prefix: "RUN",
-            run.region: "REGION",
-            run.a.caller: "DEPLOYER_A",
-        }
+        own = {run.a.id: "ACCOUNT_A", run.b.id: "ACCOUNT_B", run.a.caller: "DEPLOYER_A"}
+        shared = dict(zip(run.shared_names, ("ROLE_B", "BUCKET_B"), strict=True))
+        return {**own, **shared, run.prefix: "RUN", run.region: "REGION"}

@@ -9,8 +9,7 @@ from irsa.identity.names import shared_name
 from irsa.identity.policies import TrustedRole, bucket_permissions_policy, role_trust_policy
 from tests.support.engine import Engine, outputs_of, run_program, secret, stack_file
 from tests.support.refusal import refusal
-from tests.support.world import ACCOUNT_A, ACCOUNT_B
-from tests.support.world import ROLE_A_ARN as ROLE_A
+from tests.support.world import ACCOUNT_A, ACCOUNT_B, ROLE_A_ARN
 
 FOLDER = "account_b"
 STACK_A = "organization/irsa/dev"
@@ -18,7 +17,7 @@ ROLE_B = shared_name("s3-app-B", STACK_A)
 BUCKET_B = shared_name("s3-app-b", STACK_A, ACCOUNT_B)
 OUTPUTS_A = {
     "kubeconfig": secret("{}"),  # a secret output must not make the others secret
-    "role_a_arn": ROLE_A,
+    "role_a_arn": ROLE_A_ARN,
     "role_a_unique_id": "AROAEXAMPLE1",
 }
 
@@ -35,7 +34,7 @@ def test_role_b_trusts_role_a_of_account_as_stack_and_reads_the_bucket(external_
 
     assert engine.one("StackReference").name == STACK_A
     role, inputs = engine.one("Role").inputs, engine.one("RolePolicy").inputs
-    trusted = [TrustedRole(ROLE_A, "AROAEXAMPLE1")]
+    trusted = [TrustedRole(ROLE_A_ARN, "AROAEXAMPLE1")]
     trust = role_trust_policy(trusted, external_id=external_id)
     assert (role["name"], json.loads(role["assumeRolePolicy"])) == (ROLE_B, trust)
     read = bucket_permissions_policy(f"arn:aws:s3:::{BUCKET_B}", "read")
@@ -48,9 +47,8 @@ def test_the_provider_assumes_a_role_of_account_b_and_works_there_only():
     arn = f"arn:aws:iam::{ACCOUNT_B}:role/OrganizationAccountAccessRole"
     assert json.loads(inputs["allowedAccountIds"]) == [ACCOUNT_B]
     assert json.loads(inputs["assumeRoles"]) == [{"roleArn": arn, "sessionName": "irsa-account-b"}]
-    assert json.loads(inputs["defaultTags"]) == {
-        "tags": {"project": "irsa-account-b", "stack": "dev", "team": "x"}
-    }
+    tags = {"project": "irsa-account-b", "stack": "dev", "team": "x"}
+    assert json.loads(inputs["defaultTags"]) == {"tags": tags}
 
 
 def test_a_preview_shows_every_resource_with_its_explicit_provider():

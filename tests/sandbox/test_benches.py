@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from benches.__main__ import BENCHES, FOLDER
+from tests.support.processes import command_lines, ran
 
 pytestmark = pytest.mark.sandbox
 
@@ -19,22 +20,16 @@ def test_every_bench_is_listed():
 
 @pytest.mark.parametrize("name", BENCHES)
 def test_a_bench_runs_at_its_smallest_size(name):
-    command = [sys.executable, FOLDER / f"{name}.py", *BENCHES[name].smallest.split()]
-
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = ran(sys.executable, FOLDER / f"{name}.py", *BENCHES[name].smallest.split())
 
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["bench"] == name
 
 
 def test_an_interrupted_bench_leaves_nothing_behind(tmp_path):
-    with subprocess.Popen(
-        [sys.executable, FOLDER / "reset.py"],
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
-        start_new_session=True,
-    ) as bench:
+    own = {"env": {**os.environ, "TMPDIR": str(tmp_path)}, "stderr": subprocess.PIPE, "text": True}
+    command = [sys.executable, FOLDER / "reset.py"]
+    with subprocess.Popen(command, start_new_session=True, **own) as bench:
         assert any(line.startswith("AWS: ") for line in bench.stderr)
         os.killpg(bench.pid, signal.SIGINT)
         said = bench.stderr.read()
@@ -42,7 +37,4 @@ def test_an_interrupted_bench_leaves_nothing_behind(tmp_path):
     assert bench.returncode == 130, said
     assert "Traceback" not in said
     assert list(tmp_path.iterdir()) == []
-    running = subprocess.run(
-        ["ps", "-A", "-ww", "-o", "args"], capture_output=True, text=True, check=True
-    )
-    assert str(tmp_path) not in running.stdout
+    assert str(tmp_path) not in command_lines()

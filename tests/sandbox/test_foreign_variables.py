@@ -4,7 +4,6 @@ import json
 import os
 import shlex
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +14,7 @@ from irsa.identity.arns import session_arn_prefix
 from irsa_sandbox import lifecycle
 from irsa_sandbox.cache import cache_folder
 from tests.support.foreign_variables import table
+from tests.support.processes import ran
 
 pytestmark = pytest.mark.sandbox
 
@@ -31,10 +31,7 @@ class Shell(NamedTuple):
         return [sys.executable, "-m", "irsa_sandbox", name, *where, *arguments]
 
     def run(self, *command: str) -> str:
-        done = subprocess.run(
-            command, cwd=lifecycle.ROOT, env=self.environ, capture_output=True, text=True,
-            check=False,
-        )  # fmt: skip
+        done = ran(*command, cwd=lifecycle.ROOT, env=self.environ)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

@@ -16,6 +16,7 @@ from irsa_sandbox.folder import is_held
 from irsa_sandbox.state import LOG_FILE, STATE_FILE, SandboxError, load
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.command import SANDBOX, sandbox, started
+from tests.support.processes import ran
 
 pytestmark = pytest.mark.sandbox
 
@@ -24,8 +25,7 @@ SECRETS = ("key", "token", "state.json", "kubeconfig", "authenticator.yaml")
 
 def processes(leader: int) -> list[tuple[int, str]]:
     """The ids and commands of a process group."""
-    command = ["ps", "-A", "-ww", "-o", "pgid=,pid=,stat=,args="]
-    listed = subprocess.run(command, capture_output=True, text=True, check=True)
+    listed = ran("ps", "-A", "-ww", "-o", "pgid=,pid=,stat=,args=", check=True)
     rows = [line.split(maxsplit=3) for line in listed.stdout.splitlines()]
     own = [row for row in rows if int(row[0]) == leader and not row[2].startswith("Z")]
     return [(int(pid), args) for _, pid, _, args in own]
@@ -180,7 +180,4 @@ def test_a_status_and_a_closed_pipe(session):
     assert session.state.secret_access_key not in status.stdout
 
     line = f"{shlex.join([*SANDBOX, 'env', *folder])} | true"
-    done = subprocess.run(
-        ["sh", "-c", line], cwd=lifecycle.ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.stderr == ""
+    assert ran("sh", "-c", line, cwd=lifecycle.ROOT).stderr == ""

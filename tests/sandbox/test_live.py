@@ -55,16 +55,13 @@ class Shell(NamedTuple):
         """Start `make test-aws` without make, as the leader of a process group."""
         command = [sys.executable, "-m", "tests.live", "--profile-a", "a", "--profile-b", "b"]
         command += ["--deployer-b", deployer_b, "--folder", str(self.folder), *options]
-        return subprocess.Popen(
-            command,
-            cwd=lifecycle.ROOT,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+        pipes = {
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.STDOUT,
+        }
+        own = {"cwd": lifecycle.ROOT, "env": self.environment, "start_new_session": True}
+        return subprocess.Popen(command, text=True, **pipes, **own)
 
     def run(self, *options: str, **settings: str) -> tuple[int, str]:
         """Run it to its end; return exit code and both outputs."""
@@ -139,10 +136,8 @@ def test_every_check_passes_and_nothing_is_left(fresh: Shell):
         assert secret not in "".join(files.values()) + printed
     for account in (ACCOUNT_A, ACCOUNT_B):
         assert account not in "".join(files.values())
-    assert files["answers.json"] == SANDBOX_ANSWERS.read_text(), (
-        f"other answers than recorded; if they are right: cp {folder}/answers.json "
-        f"{SANDBOX_ANSWERS}"
-    )
+    right = f"if they are right: cp {folder}/answers.json {SANDBOX_ANSWERS}"
+    assert files["answers.json"] == SANDBOX_ANSWERS.read_text(), f"not as recorded; {right}"
 
 
 def test_nothing_is_created_without_consent_to_the_price(fresh: Shell):
@@ -209,9 +204,8 @@ def test_what_has_a_runs_name_without_its_tag_is_left(fresh: Shell):
     name = "irsa-live-aaaaaaaa-theirs"
     trust = json.dumps(service_trust_policy("ec2.amazonaws.com"))
     iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
-    provider = iam.create_open_id_connect_provider(
-        Url="https://idp.example.com", ClientIDList=["sts.amazonaws.com"]
-    )["OpenIDConnectProviderArn"]
+    given = {"Url": "https://idp.example.com", "ClientIDList": ["sts.amazonaws.com"]}
+    provider = iam.create_open_id_connect_provider(**given)["OpenIDConnectProviderArn"]
     s3.create_bucket(Bucket=name)
     s3.put_object(Bucket=name, Key="theirs", Body=b"")
     before = fresh.left()

@@ -7,7 +7,6 @@ machine is counted.
 import json
 import re
 import shlex
-import subprocess
 import sys
 from typing import NamedTuple
 
@@ -19,6 +18,7 @@ from irsa_sandbox.demo.checks import parts
 from tests.live.answers import SANDBOX_ANSWERS, normalised
 from tests.sandbox.support.clone import clone_in, newcomer
 from tests.support.code_blocks import COMMANDS, blocks
+from tests.support.processes import ran
 from tests.support.requirements import COMMAND, COMPONENTS, SANDBOX
 from tools.docs.generated import TRANSCRIPT
 
@@ -116,9 +116,8 @@ def script(commands, results):
 def has_network() -> bool:
     """Return whether a network of its own can be had, and counts a packet that leaves."""
     script = f"{NETWORK}{SENT}; {shlex.join([sys.executable, '-c', ASK])}; {SENT}"
-    command = [*OWN_NETWORK, "sh", "-ec", script]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = ran(*OWN_NETWORK, "sh", "-ec", script)
     except FileNotFoundError:
         return False
     return done.stdout.split() == ["0", "1"]
@@ -147,9 +146,7 @@ def session_of_all(tmp_path_factory) -> Session:
     if network := has_network():
         shell = [*OWN_NETWORK, "bash", "-c", f"{NETWORK}\n{text}\n{SENT}"]
     try:
-        done = subprocess.run(
-            shell, cwd=clone, env=newcomer(folder / "home"), stdout=subprocess.PIPE, check=False
-        )
+        done = ran(*shell, cwd=clone, env=newcomer(folder / "home"))
     finally:
         still_up = lifecycle.down(clone / ".sandbox")
     assert not still_up, f"`{LAST}` left the sandbox running"

@@ -23,8 +23,9 @@ from tests.sandbox.support.workload import sdk_in
 from tests.support import git_server, language_host
 from tests.support.code_blocks import blocks
 from tests.support.paths import ROOT
+from tests.support.processes import ran
 from tests.support.requirements import COMPONENTS
-from tests.unit.tools.docs.test_fleet import WORKFLOWS, commands
+from tests.unit.tools.test_workflows import WORKFLOWS, commands
 
 pytestmark = pytest.mark.sandbox
 
@@ -62,10 +63,8 @@ def pulumi(session, repository, tmp_path_factory):
         "PULUMI_BACKEND_URL": f"file://{home}",
     }
     with git_server.serving(repository, REPOSITORY, server) as variables:
-        yield lambda *arguments: subprocess.run(
-            [session.state.pulumi, *arguments], env={**environment, **variables}, cwd=home,
-            capture_output=True, text=True, check=False, timeout=1800,
-        )  # fmt: skip
+        own = {"env": {**environment, **variables}, "cwd": home, "timeout": 1800}
+        yield lambda *arguments: ran(session.state.pulumi, *arguments, **own)
 
 
 def documented(start: str) -> str:

@@ -14,6 +14,7 @@ from irsa_sandbox.folder import is_held
 from tests.sandbox.support.cluster import eventually
 from tests.support.code_blocks import blocks
 from tests.support.foreign_project import ForeignProject
+from tests.support.processes import command_lines
 
 pytestmark = pytest.mark.sandbox
 
@@ -30,9 +31,7 @@ def borrowed(session):
 
 
 def processes(text: str) -> list[str]:
-    command = ["ps", "-A", "-ww", "-o", "args"]  # whole lines, however wide the terminal is
-    listed = subprocess.run(command, capture_output=True, text=True, check=True)
-    return [line for line in listed.stdout.splitlines() if text in line]
+    return [line for line in command_lines().splitlines() if text in line]
 
 
 def test_the_documents_examples_pass_in_a_folder_with_nothing_else(project, tmp_path):
@@ -165,12 +164,8 @@ def waiting(project, *arguments):
         """
     )
     file = project.folder / "folder"
-    with subprocess.Popen(
-        project.command(*arguments),
-        cwd=project.folder,
-        env=project.environment(),
-        stdout=subprocess.DEVNULL,
-    ) as running:
+    own = {"cwd": project.folder, "env": project.environment(), "stdout": subprocess.DEVNULL}
+    with subprocess.Popen(project.command(*arguments), **own) as running:
         try:
             eventually(lambda: file.exists() and file.read_text())
             yield running, Path(file.read_text())
@@ -256,8 +251,8 @@ def test_the_users_own_aws_configuration_is_not_looked_at(project, borrowed):
             assert irsa_sandbox.environment() == irsa_sandbox.environment(accounts.a)
         """
     )
-    theirs = dict.fromkeys(("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "theirs")
-    theirs |= {"AWS_ROLE_ARN": "theirs", "KUBECONFIG": "/theirs"}
+    keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    theirs = dict.fromkeys(("AWS_PROFILE", *keys, "AWS_ROLE_ARN", "KUBECONFIG"), "/theirs")
     theirs |= dict.fromkeys(("AWS_ENDPOINT_URL", "HTTPS_PROXY"), "http://127.0.0.1:9/theirs")
 
     done = project.pytest(*borrowed, env=theirs)

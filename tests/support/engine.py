@@ -31,7 +31,7 @@ def secret(value: Any) -> dict[str, Any]:
 
 # Pulumi's mocks expect the thread to have an event loop; `asyncio.run` in an earlier test takes the
 # one that was there away.
-_LOOP = asyncio.new_event_loop()
+LOOP = asyncio.new_event_loop()
 
 
 class Monitor(MockMonitor):
@@ -215,7 +215,7 @@ def deploy(
     """Run a program to completion; every registration has landed when this returns."""
     engine = engine or Engine()
     logged = engine.logged
-    asyncio.set_event_loop(_LOOP)
+    asyncio.set_event_loop(LOOP)
     # A program that fails leaves futures that are never awaited; Pulumi's hosts silence them, too.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     logger = logging.Logger("program", logging.INFO)

@@ -15,22 +15,13 @@ CONFIG = f"[profile A]\nweb_identity_token_file = {TOKEN_PATH}/token\n"
 
 
 def pod_of(container: dict[str, Any], volumes: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "metadata": {"name": "s3-app-1", "namespace": "dev", "uid": "u-1"},
-        "spec": {
-            "serviceAccountName": "s3-app",
-            "containers": [{"name": "app", **container}, {"name": "sidecar"}],
-            "volumes": volumes,
-        },
-        "status": {"phase": "Running"},
-    }
+    metadata = {"name": "s3-app-1", "namespace": "dev", "uid": "u-1"}
+    containers = [{"name": "app", **container}, {"name": "sidecar"}]
+    spec = {"serviceAccountName": "s3-app", "containers": containers, "volumes": volumes}
+    return {"metadata": metadata, "spec": spec, "status": {"phase": "Running"}}
 
 
-TOKEN = {
-    "audience": STS_AUDIENCE,
-    "expirationSeconds": DEFAULT_TOKEN_EXPIRATION,
-    "path": "token",
-}
+TOKEN = {"audience": STS_AUDIENCE, "expirationSeconds": DEFAULT_TOKEN_EXPIRATION, "path": "token"}
 POD = pod_of(
     {
         "env": [
@@ -69,10 +60,8 @@ class Api:
         if path == "serviceaccounts/s3-app/token":
             self.requests.append(json.loads(request.content)["spec"])
             expires = datetime.now(UTC) + timedelta(seconds=self.lifetime)
-            issued = {
-                "token": f"token-{len(self.requests)}",
-                "expirationTimestamp": expires.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            }
+            issued = {"token": f"token-{len(self.requests)}"}
+            issued["expirationTimestamp"] = expires.strftime("%Y-%m-%dT%H:%M:%SZ")
             return httpx2.Response(201, json={"metadata": {}, "spec": {}, "status": issued})
         objects: dict[str, dict[str, Any]] = {
             "configmaps/aws": {"data": {"config": CONFIG}},

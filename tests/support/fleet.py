@@ -29,10 +29,6 @@ ACCOUNT = "111122223333"
 ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
 IAM = "https://iam.amazonaws.com/doc/2010-05-08/"
 STS = "https://sts.amazonaws.com/doc/2011-06-15/"
-ACCESS = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::data-%d/*"}],
-}
 NO_EKS = ClusterArn("", "", "", "")
 LAST_USED = datetime(2026, 11, 26, 9, tzinfo=UTC)
 REFUSAL = (
@@ -71,25 +67,26 @@ class Fleet:
         name = f"app-{number:05}"
         annotations = {ROLE_ARN_ANNOTATION: role_arn(ACCOUNT, name)}
         fields = {"f:metadata": {"f:annotations": {f"f:{each}": {} for each in annotations}}}
-        return {
-            "kind": "ServiceAccount",
-            "apiVersion": "v1",
-            "metadata": {
-                "name": name,
-                "namespace": f"team-{number % 100:02}",
-                "uid": f"{number:08}-0000-4000-8000-000000000000",
-                "annotations": annotations,
-                "managedFields": [{"manager": "helm", "fieldsV1": fields}],
-            },
+        metadata = {
+            "name": name,
+            "namespace": f"team-{number % 100:02}",
+            "annotations": annotations,
         }
+        metadata["uid"] = f"{number:08}-0000-4000-8000-000000000000"
+        metadata["managedFields"] = [{"manager": "helm", "fieldsV1": fields}]
+        return {"kind": "ServiceAccount", "apiVersion": "v1", "metadata": metadata}
 
     def _role(self, number: int) -> dict[str, Any]:
         name = f"app-{number:05}"
         subject = ServiceAccountRef(f"team-{number % 100:02}", name)
         providers = [self.provider_arn(each) for each, _ in enumerate(self.contexts)]
         trust = irsa_trust_policy(providers, [subject])
-        statement = {**ACCESS["Statement"][0], "Resource": f"arn:aws:s3:::data-{number}/*"}
-        access = {**ACCESS, "Statement": [statement]}
+        statement = {
+            "Effect": "Allow",
+            "Action": "s3:*",
+            "Resource": f"arn:aws:s3:::data-{number}/*",
+        }
+        access = {"Version": "2012-10-17", "Statement": [statement]}
         return {
             "Path": "/",
             "RoleName": name,
@@ -121,12 +118,11 @@ class Fleet:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         url = f"http://127.0.0.1:{server.server_address[1]}"
+        places = {each: {"cluster": "c", "user": each} for each in self.contexts}
         config = {
             "clusters": [{"name": "c", "cluster": {"server": url}}],
             "users": [{"name": each, "user": {"token": each}} for each in self.contexts],
-            "contexts": [
-                {"name": each, "context": {"cluster": "c", "user": each}} for each in self.contexts
-            ],
+            "contexts": [{"name": each, "context": place} for each, place in places.items()],
             "current-context": self.contexts[0],
         }
         (folder / "kubeconfig").write_text(json.dumps(config))

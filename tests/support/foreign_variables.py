@@ -24,45 +24,35 @@ def table(folder: Path) -> dict[str, str]:
     token.write_text("no token\n")
     kubeconfig = folder / "kubeconfig"
     kubeconfig.write_text("no: kubeconfig\n")
-    services = ("", "_STS", "_S3", "_IAM", "_EKS")
+    endpoints = [f"AWS_ENDPOINT_URL{service}" for service in ("", "_STS", "_S3", "_IAM", "_EKS")]
     proxies = ("http_proxy", "https_proxy", "all_proxy")  # without NO_PROXY
     certificates = ("AWS_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
     keys = ("SECRET_ACCESS_KEY", "SESSION_TOKEN", "SECURITY_TOKEN", "ROLE_SESSION_NAME")
+    theirs = [*(f"AWS_{name}" for name in keys), "PULUMI_CONFIG_PASSPHRASE", "ETCD_NAME"]
+    nowhere = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "PULUMI_BACKEND_URL")
+    switches = ("IGNORE_CONFIGURED_ENDPOINT_URLS", "USE_FIPS_ENDPOINT", "USE_DUALSTACK_ENDPOINT")
     return {
-        # AWS: identity
-        "AWS_PROFILE": "does-not-exist",
-        "AWS_DEFAULT_PROFILE": "does-not-exist-either",
+        **dict.fromkeys(theirs, "theirs"),  # etcd and MiniStack read variables of their own, too
+        **dict.fromkeys(("AWS_PROFILE", "AWS_DEFAULT_PROFILE"), "does-not-exist"),
+        **dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), "eu-west-9"),
+        **dict.fromkeys((f"AWS_{name}" for name in switches), "true"),
+        **dict.fromkeys(certificates, str(bundle)),
+        **dict.fromkeys([*endpoints, *nowhere, *proxies, *map(str.upper, proxies)], NOWHERE),
         "AWS_ACCESS_KEY_ID": "AKIATHEIRS",
-        **{f"AWS_{name}": "theirs" for name in keys},
         "AWS_ROLE_ARN": "arn:aws:iam::999999999999:role/theirs",
         "AWS_WEB_IDENTITY_TOKEN_FILE": str(token),
-        "AWS_CONTAINER_CREDENTIALS_FULL_URI": NOWHERE,
         "AWS_CONFIG_FILE": str(config),
         "AWS_SHARED_CREDENTIALS_FILE": str(credentials),
-        # AWS: where
-        "AWS_REGION": "eu-west-9",
-        "AWS_DEFAULT_REGION": "eu-west-9",
-        **{f"AWS_ENDPOINT_URL{service}": NOWHERE for service in services},
-        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
-        "AWS_USE_FIPS_ENDPOINT": "true",
-        "AWS_USE_DUALSTACK_ENDPOINT": "true",
         "AWS_STS_REGIONAL_ENDPOINTS": "legacy",
-        **dict.fromkeys(certificates, str(bundle)),
-        **dict.fromkeys([*proxies, *map(str.upper, proxies)], NOWHERE),
-        # AWS: how tools behave
         "AWS_DEFAULT_OUTPUT": "table",
         "AWS_PAGER": "false",
         "AWS_MAX_ATTEMPTS": "1",
         "AWS_CLI_AUTO_PROMPT": "on",
         "AWS_DATA_PATH": str(folder),
-        # Kubernetes
         "KUBECONFIG": str(kubeconfig),
         "KUBERNETES_SERVICE_HOST": "127.0.0.1",
         "KUBERNETES_SERVICE_PORT": "9",
-        # Pulumi
         "PULUMI_ACCESS_TOKEN": "pul-theirs",
-        "PULUMI_BACKEND_URL": NOWHERE,
-        "PULUMI_CONFIG_PASSPHRASE": "theirs",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(folder / "missing"),
         "PULUMI_DEBUG_PROVIDERS": "aws:9",
         "PULUMI_HOME": str(folder / "pulumi-home"),
@@ -70,13 +60,10 @@ def table(folder: Path) -> dict[str, str]:
         "PULUMI_PARALLEL": "1",
         "PULUMI_CONFIG": '{"aws:region": "eu-west-9"}',
         "PULUMI_K8S_SERVER_SIDE_APPLY": "false",
-        # Python and Go
         "GOFLAGS": "-mod=vendor",
         "GOOS": "plan9",
         "GOARCH": "mips",
         "GO111MODULE": "off",
-        # etcd and MiniStack read their own
-        "ETCD_NAME": "theirs",
         "SERVICES": "sqs",
         "AUTH": "false",
         "LOG_LEVEL": "DEBUG",

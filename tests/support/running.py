@@ -106,14 +106,12 @@ def either(
     if request.param == "sandbox":
         yield provider.configured(region=REGION)
         return
-    program, home = needed("pulumi-resource-aws"), tmp_path_factory.mktemp("home")
-    credentials = aws.emulator.administrator
-    env = {
-        "HOME": str(home),
-        "HTTPS_PROXY": aws.emulator.proxy,
+    program, credentials = needed("pulumi-resource-aws"), aws.emulator.administrator
+    env = {"AWS_ACCESS_KEY_ID": credentials.access_key_id, "HTTPS_PROXY": aws.emulator.proxy}
+    env |= {"AWS_SECRET_ACCESS_KEY": credentials.secret_access_key}
+    env |= {
+        "HOME": str(tmp_path_factory.mktemp("home")),
         "AWS_CA_BUNDLE": str(aws.authority.ca_file),
-        "AWS_ACCESS_KEY_ID": credentials.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
     }
     plugin = subprocess.Popen([program, "127.0.0.1:1"], env=env, stdout=subprocess.PIPE, text=True)
     with plugin, closing(Serving(int(plugin.stdout.readline()))) as connections:
@@ -125,12 +123,8 @@ def either(
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     folder = tmp_path_factory.mktemp("cluster")
     authority = Authority.create(folder / "authority")
-    control_plane = ControlPlane(
-        folder=folder / "kubernetes",
-        binaries=obtain_control_plane(print),
-        authority=authority,
-        issuer_url=ISSUER_URL,
-    )
+    own = {"binaries": obtain_control_plane(print), "issuer_url": ISSUER_URL}
+    control_plane = ControlPlane(folder=folder / "kubernetes", authority=authority, **own)
     with ExitStack() as running:
         running.callback(control_plane.stop)
         control_plane.start()
@@ -139,9 +133,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         running.callback(webhook.stop)
         webhook.start()
         kubelet_client = running.enter_context(control_plane.client())
-        exec_server = ExecServer(
-            authority=authority, client=kubelet_client, folder=folder / "pods", extra_env={}
-        )
+        own = {"client": kubelet_client, "folder": folder / "pods", "extra_env": {}}
+        exec_server = ExecServer(authority=authority, **own)
         kubelet = Kubelet(kubelet_client, exec_server)
         running.callback(kubelet.stop)
         kubelet.start()

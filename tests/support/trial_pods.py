@@ -17,15 +17,10 @@ TEMPLATE = {
 
 
 def kubeconfig(**user: Any) -> str:
-    context = {"cluster": "dev", "user": "deployer"}
-    return json.dumps(
-        {
-            "current-context": "dev",
-            "clusters": [{"name": "dev", "cluster": {"server": "https://127.0.0.1:1"}}],
-            "users": [{"name": "deployer", "user": user}],
-            "contexts": [{"name": "dev", "context": context}],
-        }
-    )
+    context, cluster = {"cluster": "dev", "user": "deployer"}, {"server": "https://127.0.0.1:1"}
+    config = {"current-context": "dev", "users": [{"name": "deployer", "user": user}]}
+    config |= {"contexts": [{"name": "dev", "context": context}]}
+    return json.dumps(config | {"clusters": [{"name": "dev", "cluster": cluster}]})
 
 
 def command(*words: str) -> str:

@@ -8,7 +8,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import sysconfig
 import venv
@@ -24,6 +23,7 @@ from irsa import REPOSITORY, __version__
 from irsa_components.package.provider import IrsaProvider
 from tests.support import requirements
 from tests.support.paths import ROOT
+from tests.support.processes import ran
 
 README, WORKFLOW = (ROOT / each for each in ("README.md", "docs/examples/pull-request.yml"))
 ISSUER = "oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE"
@@ -34,12 +34,9 @@ OFFLINE = ["--no-index", "--no-build-isolation"]
 BUILD = "import sys; from setuptools import build_meta; build_meta.build_{}(sys.argv[1])"
 
 
-def run(*command, **options):
-    subprocess.run([*map(str, command)], check=True, capture_output=True, **options)
-
-
 def pip(*arguments, python=sys.executable, **options):
-    run(sys.executable, "-m", "pip", "-q", "--python", python, *arguments, **options)
+    command = (sys.executable, "-m", "pip", "-q", "--python", python, *arguments)
+    ran(*command, check=True, **options)
 
 
 def new_environment(folder):
@@ -60,7 +57,7 @@ def clone(tmp_path_factory):
     for part in PARTS:
         shutil.copytree(ROOT / part, copy / part, ignore=kept, symlinks=True)
     for command in ("init -q", "add --all", f"{AUTHOR} commit -qm release"):
-        run("git", *command.split(), cwd=copy)
+        ran("git", *command.split(), cwd=copy, check=True)
     return copy
 
 
@@ -70,20 +67,16 @@ def environment(clone, tmp_path_factory):
     folder = tmp_path_factory.mktemp("environment")
     site = new_environment(folder)
     pip("install", *OFFLINE, clone / "sandbox", python=folder / "bin/python")
-    assert {each.name.split("-")[0] for each in site.iterdir() if each.is_dir()} == {
-        *PARTS.values()
-    }
+    own = {each.name.split("-")[0] for each in site.iterdir() if each.is_dir()}
+    assert own == {*PARTS.values()}
     return folder
 
 
 @pytest.fixture(scope="module")
 def installed(environment):
     def run_in(program, *arguments):
-        return subprocess.run(
-            [environment / "bin" / program, *arguments], cwd=environment,
-            env={"PATH": os.defpath, "HOME": str(environment)}, capture_output=True, text=True,
-            check=False, timeout=1800,
-        )  # fmt: skip
+        own = {"env": {"PATH": os.defpath, "HOME": str(environment)}, "cwd": environment}
+        return ran(environment / "bin" / program, *arguments, timeout=1800, **own)
 
     return run_in
 
@@ -92,8 +85,8 @@ def installed(environment):
 def released(clone, tmp_path_factory):
     """The wheels of the parts, by name, that `pip` builds of a tag."""
     tagged, wheels = (tmp_path_factory.mktemp(name) for name in ("tagged", "wheels"))
-    run("git", "clone", "-q", clone, tagged)
-    run("git", "tag", f"v{__version__}", cwd=tagged)
+    ran("git", "clone", "-q", clone, tagged, check=True)
+    ran("git", "tag", f"v{__version__}", cwd=tagged, check=True)
     here = f"file://localhost{tagged}"
     lines = [getattr(requirements, part.upper()).replace(REPOSITORY, here) for part in PARTS]
     pip("wheel", "--no-deps", *OFFLINE, "-w", wheels, *lines)
@@ -111,14 +104,9 @@ def requirements_of(wheel):
 
 @pytest.mark.parametrize("part", PARTS)
 def test_a_wheel_has_its_package_with_every_file_and_no_test(part, released):
-    files = {
-        str(each.relative_to(ROOT / part))
-        for each in (ROOT / part / PARTS[part]).rglob("*")
-        if each.is_file() and each.suffix != ".pyc"
-    }
-    names = {
-        each for each in zipfile.ZipFile(released[part]).namelist() if "dist-info/" not in each
-    }
+    found = (each for each in (ROOT / part / PARTS[part]).rglob("*") if each.is_file())
+    files = {str(each.relative_to(ROOT / part)) for each in found if each.suffix != ".pyc"}
+    names = {n for n in zipfile.ZipFile(released[part]).namelist() if "dist-info/" not in n}
 
     assert names == files
     assert f"{PARTS[part]}/py.typed" in names
@@ -126,24 +114,21 @@ def test_a_wheel_has_its_package_with_every_file_and_no_test(part, released):
 
 @pytest.mark.parametrize("part", PARTS)
 def test_an_sdist_builds_the_releases_wheel(part, clone, released, tmp_path):
-    run(sys.executable, "-c", BUILD.format("sdist"), tmp_path, cwd=clone / part)
+    ran(sys.executable, "-c", BUILD.format("sdist"), tmp_path, cwd=clone / part, check=True)
     [sdist] = tmp_path.iterdir()
     (tmp_path / "unpacked").mkdir()
-    run("tar", "-xzf", sdist, "-C", tmp_path / "unpacked")
+    ran("tar", "-xzf", sdist, "-C", tmp_path / "unpacked", check=True)
     [unpacked] = (tmp_path / "unpacked").iterdir()
-    run(sys.executable, "-c", BUILD.format("wheel"), tmp_path, cwd=unpacked)
+    ran(sys.executable, "-c", BUILD.format("wheel"), tmp_path, cwd=unpacked, check=True)
     [wheel] = tmp_path.glob("*.whl")
 
     one, other = (zipfile.ZipFile(each) for each in (wheel, released[part]))
     assert {n: one.read(n) for n in one.namelist()} == {n: other.read(n) for n in other.namelist()}
 
 
-@pytest.mark.parametrize(
-    ("part", "needs"),
-    [("command", []), ("components", ["command"]), ("sandbox", ["command", "components"])],
-)
-def test_a_release_says_what_it_is_and_requires_its_own_tags_parts(part, needs, released):
-    facts = metadata(released[part])
+@pytest.mark.parametrize("part", PARTS)
+def test_a_release_says_what_it_is_and_requires_its_own_tags_parts(part, released):
+    facts, needs = metadata(released[part]), [*PARTS][: [*PARTS].index(part)]
     needed = {str(each) for each in requirements_of(released[part]) if each.url}
 
     assert facts["Version"] == __version__
@@ -186,10 +171,9 @@ def test_what_is_required_is_locked_in_a_version_that_fits(released, platform, m
     def fitting(found):
         return [each for each in found if each.marker is None or each.marker.evaluate(facts)]
 
-    locked = {
-        each.name.lower().replace("_", "-"): next(iter(each.specifier)).version
-        for each in fitting(read_requirements(LOCKED[0]))
-    }
+    pinned = fitting(read_requirements(LOCKED[0]))
+    names = [each.name.lower().replace("_", "-") for each in pinned]
+    locked = {n: next(iter(e.specifier)).version for n, e in zip(names, pinned, strict=True)}
     wanted = [each for wheel in released.values() for each in requirements_of(wheel)]
     for each in fitting([*wanted, *read_requirements(ROOT / "requirements-dev.txt")]):
         assert each.url or each.specifier.contains(locked[each.name]), each
@@ -208,12 +192,11 @@ def test_the_installed_plugin_has_the_schema_of_the_repository(installed):
     assert done.stdout.strip() == IrsaProvider().schema, done.stderr
 
 
+RULES = "__import__('irsa.rules.further_statements')"
+
+
 @pytest.mark.parametrize(
-    ("used", "most"),
-    [
-        ("irsa_components.ServiceAccountRole", 20),
-        ("__import__('irsa.rules.further_statements')", 40),
-    ],
+    ("used", "most"), [("irsa_components.ServiceAccountRole", 20), (RULES, 40)]
 )
 def test_a_role_loads_few_modules_and_neither_audit_nor_aws_client(installed, used, most):
     code = f"""if True:
@@ -243,12 +226,8 @@ def test_pytest_finds_the_fixtures(installed):
 
 def test_the_programs_require_what_components_and_command_do(released):
     lines = (ROOT / "requirements.txt").read_text().splitlines()
-    wanted = {
-        str(each)
-        for part in ("components", "command")
-        for each in requirements_of(released[part])
-        if not each.url
-    }
+    both = [*requirements_of(released["components"]), *requirements_of(released["command"])]
+    wanted = {str(each) for each in both if not each.url}
 
     assert {str(Requirement(line)) for line in lines if line[0].isalpha()} == wanted
     assert "-e ." in lines
@@ -262,7 +241,7 @@ def test_an_environment_of_pulumis_own_has_the_clone_as_it_stands(clone, tmp_pat
 
     code = "import irsa.verify.walk, irsa_components.values, stack_config;"
     code += "print(irsa.__file__, irsa_components.__file__, stack_config.__file__)"
-    found = subprocess.check_output([python, "-c", code], cwd=tmp_path, text=True).split()
+    found = ran(python, "-c", code, cwd=tmp_path).stdout.split()
     assert [str(clone) == each[: len(str(clone))] for each in found] == [True] * 3
 
 
@@ -305,8 +284,8 @@ def folder_of_a_user(clone, tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     for each in ("wheels", "bin"):
         (home / each).mkdir()
-    run("git", "clone", "-q", clone, home / "tagged")
-    run("git", "tag", f"v{__version__}", cwd=home / "tagged")
+    ran("git", "clone", "-q", clone, home / "tagged", check=True)
+    ran("git", "tag", f"v{__version__}", cwd=home / "tagged", check=True)
     packed(home / "wheels", [*requires("irsa"), "setuptools"])
     (home / "uv.toml").write_text(f'no-index = true\nfind-links = ["{home}/wheels"]\n')
     for name, script in (("pulumi", "cat program.json"), ("gh", 'echo "$@"')):
@@ -324,10 +303,7 @@ def folder_of_a_user(clone, tmp_path_factory):
 
     def in_folder(lines, preview, folder, **variables):
         (folder / "program.json").write_text(json.dumps(preview))
-        return subprocess.run(
-            ["bash", "-ec", lines], cwd=folder, env=environment | variables, capture_output=True,
-            text=True, check=False, timeout=600,
-        )  # fmt: skip
+        return ran("bash", "-ec", lines, cwd=folder, env=environment | variables, timeout=600)
 
     return in_folder
 

@@ -20,7 +20,7 @@ from tests.support.world import BUCKET_ARN
 ON_ALL = {"Action": "*", "Resource": "*"}
 STRANGE = {"Condition": {"StringEqualz": {"aws:x": "y"}}}
 YES, NO = document(allow("s3:*", "*")), document(deny("s3:*", "*"))
-OTHER, NOT_PUT = document(allow("s3:PutObject", "*")), document(deny("s3:PutObject", "*"))
+OTHER = document(allow("s3:PutObject", "*"))
 EXCEPT_USER = document({"Effect": "Allow", "NotPrincipal": {"AWS": USER}} | ON_ALL)
 UNDECIDED = document(allow("s3:*", "*", **STRANGE))
 PERHAPS_NOT = document(deny("s3:*", "*", **STRANGE))
@@ -33,7 +33,7 @@ def names(principal, effect="Allow", action="s3:*", **more):
     return document(allow(action, "*", Principal={"AWS": principal}, **more) | {"Effect": effect})
 
 
-ALL_YES, ALL_NO, ALL_OTHER = names("*"), names("*", "Deny"), names("*", action="s3:PutObject")
+ALL_YES, ALL_NO = names("*"), names("*", "Deny")
 
 
 def inquire(caller=SESSION_A, *, same_account=True, must_allow=False, context=None, **kinds):

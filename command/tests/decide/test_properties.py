@@ -262,16 +262,10 @@ def test_what_is_certain_without_a_context_is_so_with_one(
     assume(caller is SESSION_A or key.partition(":")[0] not in ("glue", "lambda"))
     condition = {operator: {key: value}}
     statements = [allow("*", "*"), deny("*", "*", Condition=condition)]
-    step = {
-        "action": action,
-        "resource": resource,
-        "resource_account": ACCOUNT_A,
-        "principal": caller,
-        "identity_policies": [
-            document(*(statements if denies else [allow("*", "*", Condition=condition)]))
-        ],
-        "resource_policy": document(allow("kms:*", "*", Principal={"AWS": ACCOUNT_A})),
-    }
+    own = document(*(statements if denies else [allow("*", "*", Condition=condition)]))
+    step = {"action": action, "resource": resource, "resource_account": ACCOUNT_A}
+    step |= {"principal": caller, "identity_policies": [own]}
+    step |= {"resource_policy": document(allow("kms:*", "*", Principal={"AWS": ACCOUNT_A}))}
     before = decision(step)
 
     for each in found:

@@ -17,21 +17,12 @@ def test_the_issuer_comes_back_out_of_the_provider_arn_in_any_partition(partitio
     assert arns.issuer_from_provider_arn(arn) == ISSUER
 
 
-@pytest.mark.parametrize(
-    "arn",
-    [
-        "",
-        ISSUER,
-        f"https://{ISSUER}",
-        f"{ACCOUNT}:oidc-provider/",
-        f"arn:aws:iam::1111:oidc-provider/{ISSUER}",
-        f"{ACCOUNT}:role/{ISSUER}",
-        f"{ACCOUNT}:saml-provider/{ISSUER}",
-        f"{PROVIDER_ARN}:aud",
-        f"{PROVIDER_ARN} ",
-        PROVIDER_ARN.replace("aws", "evil", 1),
-    ],
-)
+NO_PROVIDERS = ["", ISSUER, f"https://{ISSUER}", f"arn:aws:iam::1111:oidc-provider/{ISSUER}"]
+NO_PROVIDERS += [f"{ACCOUNT}:{kind}/{ISSUER}" for kind in ("role", "saml-provider")]
+NO_PROVIDERS += [f"{ACCOUNT}:oidc-provider/", PROVIDER_ARN.replace("aws", "evil", 1)]
+
+
+@pytest.mark.parametrize("arn", [*NO_PROVIDERS, f"{PROVIDER_ARN}:aud", f"{PROVIDER_ARN} "])
 def test_nothing_else_gives_an_issuer(arn):
     assert refusal(arns.issuer_from_provider_arn, arn) == (
         f"{arn!r} is not an OIDC provider ARN; expected "
@@ -79,21 +70,18 @@ def test_a_role_is_taken_apart_and_put_together_again(partition, path, name):
     assert arns.role_arn(ACCOUNT_A, name, path=path, partition=partition) == text
 
 
+NO_ROLES = [f"{ACCOUNT}:role/{each}" for each in ("", "a!", "a" * 65, "white space/x", "x\n")]
+NO_ROLES += [f"{ACCOUNT}:role/{'p' * 511}/x", f"{ACCOUNT}:user/x", "arn:aws:iam::1111:role/x"]
+ONES = "\N{FULLWIDTH DIGIT ONE}" * 12
+PLACES = ("awsx:iam:", "aws-:iam:", "aws:iam:us-east-1")
+
+
 @pytest.mark.parametrize(
     "text",
     [
-        f"{ACCOUNT}:role/",
-        f"{ACCOUNT}:role/a!",
-        f"{ACCOUNT}:role/" + "a" * 65,
-        f"{ACCOUNT}:role/" + "p" * 511 + "/x",
-        f"{ACCOUNT}:role/white space/x",
-        f"{ACCOUNT}:role/x\n",
-        "arn:aws:iam::1111:role/x",
-        f"{ACCOUNT}:user/x",
+        *NO_ROLES,
+        *(f"arn:{place}:{ACCOUNT_A}:role/x" for place in PLACES),
         f"arn:aws:sts::{ACCOUNT_A}:assumed-role/x/session",
-        f"arn:awsx:iam::{ACCOUNT_A}:role/x",
-        f"arn:aws-:iam::{ACCOUNT_A}:role/x",
-        f"arn:aws:iam:us-east-1:{ACCOUNT_A}:role/x",
     ],
 )
 def test_all_readers_agree_on_what_is_no_role(text):
@@ -175,18 +163,11 @@ def test_an_arn_is_cut_at_its_first_five_colons(text, parts):
         ("arn:aws-us-gov:iam::111122223333:saml-provider/x", "saml-provider"),
         ("arn:aws:sts::111122223333:assumed-role/r/session", "assumed-role"),
         ("arn:aws:sts::111122223333:federated-user/f", "federated-user"),
-        ("", ""),
-        ("arn:aws:iam::1111:root", ""),
-        ("arn:aws:iam::" + "\N{FULLWIDTH DIGIT ONE}" * 12 + ":root", ""),
-        (f"{ACCOUNT}:role/", ""),
-        (f"{ACCOUNT}:role/a:b", ""),
-        (f"{ACCOUNT}:role/a b", ""),
-        (f"{ACCOUNT}:group/g", ""),
-        ("arn:aws:iam:eu-west-1:111122223333:role/r", ""),
+        *((text, "") for text in ("", "arn:aws:iam::1111:root", f"arn:aws:iam::{ONES}:root")),
+        *((f"{ACCOUNT}:{each}", "") for each in ("role/", "role/a:b", "role/a b", "group/g")),
         (f"{ACCOUNT}:assumed-role/r/session", ""),
-        ("arn:aws:sts::111122223333:assumed-role/r", ""),
-        ("arn:aws:sts::111122223333:assumed-role/r/a/b", ""),
-        ("arn:awsx:iam::111122223333:role/r", ""),
+        *((f"arn:aws:sts::{ACCOUNT_A}:assumed-role/{each}", "") for each in ("r", "r/a/b")),
+        *((f"arn:{place}:{ACCOUNT_A}:role/r", "") for place in PLACES),
     ],
 )
 def test_a_principal_is_known_by_the_form_of_its_arn(text, kind):

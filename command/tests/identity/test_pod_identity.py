@@ -134,11 +134,7 @@ def test_a_role_of_another_account_or_partition_cannot_be_passed_to_eks():
 
 
 def test_a_session_has_six_tags():
-    assert session_tags(CLUSTER_ARN, S3_APP, pod_name="s3-app-1", pod_uid="u") == {
-        "eks-cluster-arn": CLUSTER_ARN,
-        "eks-cluster-name": "dev",
-        "kubernetes-namespace": "dev",
-        "kubernetes-service-account": "s3-app",
-        "kubernetes-pod-name": "s3-app-1",
-        "kubernetes-pod-uid": "u",
-    }
+    own = {tag.removeprefix("aws:RequestTag/"): value for tag, value in TAGS.items()}
+    of_pod = {"kubernetes-pod-name": "s3-app-1", "kubernetes-pod-uid": "u"}
+    tags = session_tags(CLUSTER_ARN, S3_APP, pod_name="s3-app-1", pod_uid="u")
+    assert tags == {**own, **of_pod, "eks-cluster-name": "dev"}

@@ -42,12 +42,8 @@ def statement(subjects, provider_arn=PROVIDER_ARN, operator="StringEquals", audi
     issuer = provider_arn.partition("oidc-provider/")[2]
     condition = {"StringEquals": {f"{issuer}:aud": audience or "sts.amazonaws.com"}}
     condition.setdefault(operator, {})[f"{issuer}:sub"] = subjects
-    return {
-        "Effect": "Allow",
-        "Principal": {"Federated": provider_arn},
-        "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": condition,
-    }
+    by = {"Principal": {"Federated": provider_arn}, "Condition": condition}
+    return {"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity", **by}
 
 
 EXACT, PATTERN = statement(SUBJECT), statement(PROVIDERS.subject, operator="StringLike")
@@ -111,13 +107,11 @@ def test_a_condition_given_twice_is_refused():
 @pytest.mark.parametrize(("permissions", "actions"), [("read", READ), ("read-write", READ_WRITE)])
 def test_permissions_are_for_this_bucket_and_its_objects(permissions, actions):
     of_bucket, of_objects = actions
-    assert bucket_permissions_policy(BUCKET_ARN, permissions) == {
-        "Version": "2012-10-17",
-        "Statement": [
-            {"Sid": "Bucket", "Effect": "Allow", "Action": of_bucket, "Resource": BUCKET_ARN},
-            {"Sid": "Objects", "Effect": "Allow", "Action": of_objects, "Resource": BOTH[1]},
-        ],
-    }
+    both = (("Bucket", of_bucket, BUCKET_ARN), ("Objects", of_objects, BOTH[1]))
+    names = ("Sid", "Action", "Resource")
+    statements = [{"Effect": "Allow", **dict(zip(names, each, strict=True))} for each in both]
+    policy = bucket_permissions_policy(BUCKET_ARN, permissions)
+    assert policy == {"Version": "2012-10-17", "Statement": statements}
     assert bucket_permissions_policy(BUCKET_ARN) == bucket_permissions_policy(BUCKET_ARN, "read")
     full = {"Sid": "Everything", "Effect": "Allow", "Action": "s3:*", "Resource": BOTH}
     assert bucket_permissions_policy(BUCKET_ARN, "full")["Statement"] == [full]

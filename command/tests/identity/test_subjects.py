@@ -32,17 +32,14 @@ def test_an_exact_subject_is_what_the_cluster_puts_into_tokens(name):
 @pytest.mark.parametrize(
     ("namespace", "name", "named"),
     [
-        ("Dev", "s3-app", f"namespace 'Dev' {NO_LABEL}"),
-        ("dev.x", "s3-app", f"namespace 'dev.x' {NO_LABEL}"),
-        ("*", "s3-app", f"namespace '*' {NO_LABEL}"),
-        ("dev\n", "s3-app", rf"namespace 'dev\n' {NO_LABEL}"),
-        ("", "s3-app", f"namespace '' {NO_LABEL}"),
-        ("d" * 64, "s3-app", f"namespace '{'d' * 64}' {NO_LABEL}"),
-        ("dev", "S3-App", f"service account name 'S3-App' {NO_SUBDOMAIN}"),
-        ("dev", "a..b", f"service account name 'a..b' {NO_SUBDOMAIN}"),
-        ("dev", "a:b", f"service account name 'a:b' {NO_SUBDOMAIN}"),
-        ("dev", "", f"service account name '' {NO_SUBDOMAIN}"),
-        ("dev", "a" * 254, f"service account name '{'a' * 254}' {NO_SUBDOMAIN}"),
+        *(
+            (namespace, "s3-app", f"namespace {namespace!r} {NO_LABEL}")
+            for namespace in ("Dev", "dev.x", "*", "dev\n", "", "d" * 64)
+        ),
+        *(
+            ("dev", name, f"service account name {name!r} {NO_SUBDOMAIN}")
+            for name in ("S3-App", "a..b", "a:b", "", "a" * 254)
+        ),
         ("dev", "s3-?", "service account name 's3-?' has a wildcard"),
         ("dev", "s3-*", "'s3-*' has a wildcard, which an exact subject takes literally"),
     ],
@@ -54,20 +51,13 @@ def test_an_exact_subject_that_no_token_can_carry_is_refused(namespace, name, na
 @pytest.mark.parametrize(
     ("namespace", "pattern", "named"),
     [
+        *((namespace, "s3-*", OVER_BROAD) for namespace in ("*", "dev*", "de?")),
+        *(("dev", pattern, OVER_BROAD) for pattern in ("*", "**", "?*")),
         ("*", "*", OVER_BROAD),
-        ("*", "s3-*", OVER_BROAD),
-        ("dev*", "s3-*", OVER_BROAD),
-        ("de?", "s3-*", OVER_BROAD),
-        ("dev", "*", OVER_BROAD),
-        ("dev", "**", OVER_BROAD),
-        ("dev", "?*", OVER_BROAD),
         ("dev", "system:serviceaccount:*:*", "pattern '{1}' contains ':'"),
         ("dev", "${aws:x}*", "pattern '{1}' contains ':'"),
         ("dev", "s3-app", "pattern 's3-app' has no wildcard; add '*' or '?'"),
-        ("dev", "S3-*", NO_ACCOUNT),
-        ("dev", "${x}*", NO_ACCOUNT),
-        ("dev", "", NO_ACCOUNT),
-        ("dev", "a" * 253 + "*", NO_ACCOUNT),
+        *(("dev", pattern, NO_ACCOUNT) for pattern in ("S3-*", "${x}*", "", "a" * 253 + "*")),
         ("Dev", "s3-*", f"namespace 'Dev' {NO_LABEL}"),
     ],
 )
@@ -94,10 +84,8 @@ def test_a_pattern_covers_names_of_one_namespace_or_all_when_asked_for():
         ("system:serviceaccount:dev*:*", ServiceAccountRef("dev*", "*")),
         # A wildcard matches colons, too: only the first one ends the namespace.
         ("system:serviceaccount:dev:*:x", ServiceAccountRef("dev", "*:x")),
-        ("system:serviceaccount:dev", None),
-        ("system:serviceaccount:dev:", None),
-        ("system:serviceaccount::s3-app", None),
-        ("system:node:dev:s3-app", None),
+        *((f"system:{text}", None) for text in ("serviceaccount:dev", "serviceaccount:dev:")),
+        *((f"system:{text}", None) for text in ("serviceaccount::s3-app", "node:dev:s3-app")),
         ("repo:organization/repository:*", None),
     ],
 )

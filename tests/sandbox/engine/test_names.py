@@ -55,18 +55,6 @@ def test_a_name_that_leaves_the_program_is_replaced_unless_it_is_made_again(sess
     opened(session, VERBATIM).destroy()
 
 
-@pytest.mark.parametrize(
-    ("autonaming", "logical", "line"),
-    [
-        ({"mode": "disabled"}, "web", "automatic naming is disabled but no explicit name was prov"),
-        (ENFORCED, "web", "'My-names+web' is "),
-        ({"mode": "default"}, "default/web", "; set "),
-    ],
-)
-def test_a_name_that_cannot_be_fails_the_preview(session, autonaming, logical, line):
-    assert line in refusal(opened(session, autonaming, logical).preview)
-
-
 def test_two_components_whose_roles_are_one_name_fail_in_the_preview(session):
     """Children are named after the role's name, or else the component: both are `Role::web`."""
     url = f"oidc.eks.{REGION}.amazonaws.com/id/{'A' * 32}"

@@ -95,14 +95,6 @@ def test_role_a_gets_the_permission_to_assume_role_b(chained):
     remedied(chained, "chain-permission", "there is no policy that allows it")
 
 
-def test_a_deny_that_keeps_role_a_from_role_b_is_removed(chained):
-    guard = policies.assume_role_permissions_policy(chained.role_b_arn)
-    resource = f"arn:aws:iam::{ACCOUNT_B}:role/*-b"
-    guard["Statement"][0] |= {"Effect": "Deny", "Resource": resource}
-    chained.put_policy(guard, "guard")
-    remedied(chained, "chain-permission", "an explicit deny beats every allow")
-
-
 def test_role_b_trusts_a_role_a_that_was_created_again(chained):
     chained.delete_role()
     trust = json.dumps(chained.trust_policy)

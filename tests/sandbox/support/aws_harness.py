@@ -21,12 +21,15 @@ from botocore.credentials import Credentials as BotoCredentials
 from botocore.session import Session
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from command.tests.decide.policies import document
+from command.tests.decide.policies import trust as by_role
+from command.tests.decide.web import issuer_trust
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from irsa_sandbox.aws.clients import AwsClients, Credentials
 from irsa_sandbox.aws.eks import ClusterFacts
 from irsa_sandbox.aws.server import Emulator
 from irsa_sandbox.serving.certificates import Authority
-from tests.support.world import BUCKET, ISSUER, ISSUER_URL, PROVIDER_ARN, ROLE_B_ARN, SUBJECT
+from tests.support.world import BUCKET, ISSUER, ISSUER_URL, ROLE_B_ARN, SUBJECT
 
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT_A}:role/team/s3-app"
 SUBNETS = ["subnet-00000001", "subnet-00000002"]  # MiniStack's default VPC
@@ -65,92 +68,54 @@ class Issuer:
 
 def token(key: rsa.RSAPrivateKey = KEY, kid: str = "first", **changed: Any) -> str:
     now = int(time.time())
-    claims: dict[str, Any] = {
-        "iss": ISSUER_URL,
-        "aud": ["sts.amazonaws.com"],
-        "sub": SUBJECT,
-        "exp": now + 3600,
-        "nbf": now,
-        "iat": now,
-        **changed,
-    }
+    claims = {"iss": ISSUER_URL, "aud": ["sts.amazonaws.com"], "sub": SUBJECT, "exp": now + 3600}
+    claims |= {"nbf": now, "iat": now, **changed}
     claims = {name: value for name, value in claims.items() if value is not None}
     return jwt.encode(claims, key, "RS256", headers={"kid": kid})
 
 
 def trust(**condition: str) -> str:
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Federated": PROVIDER_ARN},
-        "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": {"StringEquals": {f"{ISSUER}:{name}": v for name, v in condition.items()}},
-    }
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    tests = {f"{ISSUER}:{name}": value for name, value in condition.items()}
+    return json.dumps(issuer_trust(StringEquals=tests))
 
 
 def allow(action: str, *resources: str) -> str:
-    statement = {"Effect": "Allow", "Action": action, "Resource": list(resources)}
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    return json.dumps(document({"Effect": "Allow", "Action": action, "Resource": [*resources]}))
 
 
 class Aws:
     """The emulator with one workload's role, and role B behind it."""
 
     def __init__(self, emulator: Emulator, authority: Authority, issuer: Issuer) -> None:
-        self.emulator = emulator
-        self.authority = authority
-        self.issuer = issuer
-        iam = emulator.client("iam", ACCOUNT_A)
-        iam.create_open_id_connect_provider(
-            Url=ISSUER_URL, ClientIDList=["sts.amazonaws.com", "vault"]
-        )
-        iam.create_role(
-            RoleName="s3-app",
-            Path="/team/",
-            AssumeRolePolicyDocument=trust(sub=SUBJECT, aud="sts.amazonaws.com"),
-            MaxSessionDuration=7200,
-        )
-        iam.put_role_policy(
-            RoleName="s3-app",
-            PolicyName="s3-app",
-            PolicyDocument=allow("*", ROLE_B_ARN, f"arn:aws:s3:::{BUCKET}"),
-        )
+        self.emulator, self.authority, self.issuer = emulator, authority, issuer
+        iam, audience = emulator.client("iam", ACCOUNT_A), "sts.amazonaws.com"
+        iam.create_open_id_connect_provider(Url=ISSUER_URL, ClientIDList=[audience, "vault"])
+        own = {"Path": "/team/", "MaxSessionDuration": 7200, "RoleName": "s3-app"}
+        iam.create_role(AssumeRolePolicyDocument=trust(sub=SUBJECT, aud=audience), **own)
+        policy = allow("*", ROLE_B_ARN, f"arn:aws:s3:::{BUCKET}")
+        iam.put_role_policy(RoleName="s3-app", PolicyName="s3-app", PolicyDocument=policy)
         emulator.client("s3", ACCOUNT_A).create_bucket(Bucket=BUCKET)
-        trust_a = {"Effect": "Allow", "Principal": {"AWS": ROLE_ARN}, "Action": "sts:AssumeRole"}
-        emulator.client("iam", ACCOUNT_B).create_role(
-            RoleName="s3-app-B",
-            AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust_a]}),
-            MaxSessionDuration=43200,
-        )
+        by_a = json.dumps(document(by_role({"AWS": ROLE_ARN})))
+        own = {"RoleName": "s3-app-B", "MaxSessionDuration": 43200}
+        emulator.client("iam", ACCOUNT_B).create_role(AssumeRolePolicyDocument=by_a, **own)
 
     @cached_property
     def unsigned_sts(self) -> Any:
-        return Session().create_client(
-            "sts",
-            region_name=REGION,
-            verify=str(self.authority.ca_file),
-            config=Config(
-                proxies={"https": self.emulator.proxy},
-                signature_version=UNSIGNED,
-                parameter_validation=False,
-                retries={"max_attempts": 0},
-            ),
-        )
+        proxies, once = {"https": self.emulator.proxy}, {"max_attempts": 0}
+        unsigned = {"signature_version": UNSIGNED, "parameter_validation": False}
+        given = {"config": Config(proxies=proxies, retries=once, **unsigned)}
+        given |= {"region_name": REGION, "verify": str(self.authority.ca_file)}
+        return Session().create_client("sts", **given)
 
     def assume(self, web_identity_token: str | None = None, **changed: Any) -> dict[str, Any]:
-        request = {
-            "RoleArn": ROLE_ARN,
-            "RoleSessionName": "app",
-            "WebIdentityToken": web_identity_token or token(),
-            **changed,
-        }
+        request = {"RoleArn": ROLE_ARN, "RoleSessionName": "app", **changed}
+        request |= {"WebIdentityToken": web_identity_token or token()}
         return self.unsigned_sts.assume_role_with_web_identity(**request)
 
     def session(self, **changed: Any) -> AwsClients:
         keys = self.assume(**changed)["Credentials"]
-        credentials = Credentials(
-            keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"]
-        )
+        names = ("AccessKeyId", "SecretAccessKey", "SessionToken")
+        credentials = Credentials(*(keys[name] for name in names))
         return AwsClients(credentials, self.emulator.proxy, self.authority.ca_file)
 
     def administrator(self) -> AwsClients:

@@ -38,12 +38,8 @@ def apply(
 ) -> None:
     """Create or change an object; an empty namespace is for one that is in none."""
     info = kind._api_info.resource
-    body = {
-        "apiVersion": info.api_version,
-        "kind": info.kind,
-        "metadata": {"name": name, "annotations": content.pop("annotations", {})},
-        **content,
-    }
+    metadata = {"name": name, "annotations": content.pop("annotations", {})}
+    body = {"apiVersion": info.api_version, "kind": info.kind, "metadata": metadata, **content}
     where = {"namespace": namespace} if namespace else {}
     options = {"patch_type": PatchType.APPLY, "field_manager": manager, "force": True}
     client.patch(kind, name, body, **where, **options)
@@ -83,20 +79,10 @@ class Cluster:
         self, namespace: str, name: str, container: Json, replicas: int = 1, **spec: Any
     ) -> None:
         """A Deployment with one container."""
-        labels = {"app": name}
-        self.apply(
-            Deployment,
-            namespace,
-            name,
-            spec={
-                "replicas": replicas,
-                "selector": {"matchLabels": labels},
-                "template": {
-                    "metadata": {"labels": labels},
-                    "spec": {"containers": [{"name": "app", "image": "app", **container}], **spec},
-                },
-            },
-        )
+        labels, containers = {"app": name}, [{"name": "app", "image": "app", **container}]
+        template = {"metadata": {"labels": labels}, "spec": {"containers": containers, **spec}}
+        content = {"selector": {"matchLabels": labels}, "template": template, "replicas": replicas}
+        self.apply(Deployment, namespace, name, spec=content)
 
     def available(self, namespace: str, name: str) -> int:
         """Return the number of available Pods of the newest template; 0 during a roll-out."""

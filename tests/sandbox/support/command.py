@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 
 from irsa_sandbox.engine.stack import ROOT
+from tests.support.processes import ran
 
 SANDBOX = (sys.executable, "-m", "irsa_sandbox")
 
@@ -14,14 +15,7 @@ def sandbox(
     *arguments: str, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """A command that came to its end; ``env`` adds to the environment."""
-    return subprocess.run(
-        [*SANDBOX, *arguments],
-        cwd=ROOT,
-        env={**os.environ, **(env or {})},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return ran(*SANDBOX, *arguments, cwd=ROOT, env={**os.environ, **(env or {})})
 
 
 def started(*arguments: str) -> subprocess.Popen[str]:
@@ -30,13 +24,8 @@ def started(*arguments: str) -> subprocess.Popen[str]:
     Python has come to the command's first lines, which the import of argparse follows.
     """
     python, *module = SANDBOX
-    process = subprocess.Popen(
-        [python, "-X", "importtime", *module, *arguments],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    command = [python, "-X", "importtime", *module, *arguments]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True, **pipes)
     assert any(line.endswith("| argparse\n") for line in process.stdout)
     return process

@@ -5,6 +5,7 @@ from typing import Any
 
 from lightkube.resources.core_v1 import Pod
 
+from command.tests.decide.policies import document
 from irsa.identity.arns import aws_policy_arn
 from irsa.identity.pod_identity import (
     TargetedBy,
@@ -53,20 +54,14 @@ def pod_role(iam: Any, name: str, cluster: str, account: ServiceAccountRef, **op
 
 
 def allow(iam: Any, role: str, *actions: str, resource: str = "*") -> None:
-    statement = {"Effect": "Allow", "Action": list(actions), "Resource": resource}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    iam.put_role_policy(RoleName=role, PolicyName="own", PolicyDocument=document)
+    policy = document({"Effect": "Allow", "Action": list(actions), "Resource": resource})
+    iam.put_role_policy(RoleName=role, PolicyName="own", PolicyDocument=json.dumps(policy))
 
 
 def associate(eks: Any, cluster: str, account: ServiceAccountRef, role: str, **more: Any) -> str:
     """Create an association; return its id."""
-    made = eks.create_pod_identity_association(
-        clusterName=cluster,
-        namespace=account.namespace,
-        serviceAccount=account.name,
-        roleArn=role,
-        **more,
-    )
+    own = {"namespace": account.namespace, "serviceAccount": account.name, "roleArn": role}
+    made = eks.create_pod_identity_association(clusterName=cluster, **own, **more)
     return made["association"]["associationId"]
 
 
@@ -91,17 +86,10 @@ CLUSTER_ARN = arn_of_cluster(CLUSTER)
 
 
 def pod_token(account: ServiceAccountRef = READER, key: Any = KEY, **changed: Any) -> str:
-    claims: dict[str, Any] = {
-        "aud": ["pods.eks.amazonaws.com"],
-        "sub": account.subject,
-        "kubernetes.io": {
-            "namespace": account.namespace,
-            "serviceaccount": {"name": account.name, "uid": "1"},
-            "pod": POD,
-        },
-        **changed,
-    }
-    return token(key, **claims)
+    bound = {"serviceaccount": {"name": account.name, "uid": "1"}, "pod": POD}
+    claims: dict[str, Any] = {"aud": ["pods.eks.amazonaws.com"], "sub": account.subject}
+    claims["kubernetes.io"] = {"namespace": account.namespace, **bound}
+    return token(key, **claims | changed)
 
 
 class Associated:
@@ -130,8 +118,8 @@ class Associated:
 
     def target(self, trust: Any = None, *, actions: tuple[str, ...] = ("s3:*",)) -> None:
         by = TargetedBy(self.role_arn, CLUSTER_ARN, READER)
-        document = json.dumps(trust or target_role_trust_policy([by]))
-        self.iam_b.create_role(RoleName=TARGET, AssumeRolePolicyDocument=document)
+        text = json.dumps(trust or target_role_trust_policy([by]))
+        self.iam_b.create_role(RoleName=TARGET, AssumeRolePolicyDocument=text)
         allow(self.iam_b, TARGET, *actions)
 
     @property

@@ -1,6 +1,5 @@
 """`pulumi preview --json` of a stack of this repository, by the real CLI."""
 
-import subprocess
 from concurrent import futures
 
 import grpc
@@ -8,6 +7,7 @@ from pulumi.automation._server import LanguageServer
 from pulumi.runtime.proto import language_pb2_grpc
 
 from irsa_sandbox.engine.stack import SandboxStack
+from tests.support.processes import ran
 
 
 def preview(stack: SandboxStack, *flags: str) -> str:
@@ -31,18 +31,8 @@ def preview(stack: SandboxStack, *flags: str) -> str:
     ]  # fmt: skip
     try:
         with stack._errors():
-            done = subprocess.run(
-                command,
-                cwd=workspace.work_dir,
-                env={
-                    "PULUMI_DEBUG_COMMANDS": "true",
-                    "PULUMI_HOME": workspace.pulumi_home or "",
-                    **workspace.env_vars,
-                },
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            own = {"PULUMI_DEBUG_COMMANDS": "true", "PULUMI_HOME": workspace.pulumi_home or ""}
+            done = ran(*command, cwd=workspace.work_dir, env={**own, **workspace.env_vars})
     finally:
         server.stop(0)
     return done.stdout if done.stdout else done.stderr

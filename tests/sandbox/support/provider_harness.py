@@ -58,14 +58,9 @@ class Engine:
         **autonaming: str,
     ) -> Properties:
         rules = pb.CheckRequest.AutonamingOptions(**autonaming) if autonaming else None
-        request = pb.CheckRequest(
-            urn=_urn(token, name),
-            news=encode(inputs),
-            olds=encode(olds or {}),
-            randomSeed=b"\x01\x02\x03\x04",
-            autonaming=rules,
-        )
-        response = self._stub.Check(request)
+        both = {"news": encode(inputs), "olds": encode(olds or {})}
+        given = {"urn": _urn(token, name), "randomSeed": b"\x01\x02\x03\x04", "autonaming": rules}
+        response = self._stub.Check(pb.CheckRequest(**given, **both))
         if response.failures:
             raise InvalidInput(f"{response.failures[0].property}: {response.failures[0].reason}")
         return decode(response.inputs)[0]
@@ -123,9 +118,8 @@ class Engine:
         return Resource(urn, response.id, inputs, state)
 
     def delete(self, resource: Resource) -> None:
-        self._stub.Delete(
-            pb.DeleteRequest(urn=resource.urn, id=resource.id, properties=encode(resource.state))
-        )
+        own = {"urn": resource.urn, "id": resource.id, "properties": encode(resource.state)}
+        self._stub.Delete(pb.DeleteRequest(**own))
 
     def construct(self, token: str) -> None:
         self._stub.Construct(pb.ConstructRequest(type=token, name="main"))

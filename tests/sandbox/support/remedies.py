@@ -5,10 +5,9 @@ import json
 import re
 import shlex
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from irsa_sandbox.session import Session
 from tests.sandbox.support import in_process
 from tests.sandbox.support.workload import NAME, Workload, link_of, troubles, wait_for_pods
 from tests.support.no_gain import Sessions, no_gain, no_loss, session_answers, seven_accounts
+from tests.support.processes import ran
 
 # What importing the CLI put into the environment that is not there when it runs.
 _AWS_CLI_DATA = {"AWS_DATA_PATH": str(Path(awscli.__file__).parent / "data")}
@@ -100,7 +100,7 @@ def apply(workload: Workload, commands: list[str]) -> None:
 def _kubectl(words: list[str], environment: dict[str, str]) -> None:
     if shutil.which("kubectl") is None:
         pytest.skip("kubectl is not installed, and this remedy is one of its commands")
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    done = ran(*words, env=environment)
     if "within the past second" in done.stderr:  # a person is not as fast
         time.sleep(1)
         _kubectl(words, environment)
@@ -141,18 +141,10 @@ class _Answers:
         callers = [*roles, *STRANGERS]
         issuer = session.state.issuer_url.removeprefix("https://")
         clusters = [*session.aws("eks").list_clusters()["clusters"], "elsewhere"]
-        self.sessions: Mapping[Sessions, Verdict] = {
-            call: verdict
-            for role in roles
-            for call, verdict in session_answers(
-                role,
-                accounts,
-                issuers=[issuer, f"{issuer}0"],
-                clusters=[str(ClusterArn("aws", REGION, ACCOUNT_A, name)) for name in clusters],
-                callers=callers,
-                now=time.time(),
-            )
-        }
+        arns = [str(ClusterArn("aws", REGION, ACCOUNT_A, name)) for name in clusters]
+        asked: Any = {"issuers": [issuer, f"{issuer}0"], "clusters": arns, "callers": callers}
+        answers = (session_answers(role, accounts, now=time.time(), **asked) for role in roles)
+        self.sessions: Mapping[Sessions, Verdict] = dict(chain.from_iterable(answers))
         """Of roles to tokens and associations of service accounts, and to all roles."""
 
         self.calls: dict[tuple[str, str, str], Verdict] = {}
@@ -160,8 +152,8 @@ class _Answers:
         for (account, bucket, policy), role in product(_buckets(session, namespace), callers):
             for action, key in (("s3:ListBucket", None), ("s3:GetObject", "x")):
                 arn, bound = bucket_arn(bucket, key), {"resource_policy": policy}
-                asked: Any = {"session_name": "neighbour", "resource_account": account, **bound}
-                self.calls[role.arn, action, arn] = allows(role, action, arn, **asked).verdict
+                of = {"session_name": "neighbour", "resource_account": account, **bound}
+                self.calls[role.arn, action, arn] = allows(role, action, arn, **of).verdict
 
 
 def _roles(session: Session, account: str) -> tuple[Role, ...]:

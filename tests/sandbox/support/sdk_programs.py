@@ -15,6 +15,7 @@ import pytest
 
 from irsa_sandbox.environment_variables import go_build_environment
 from tests.sandbox.support.cached_builds import cached_build, needed
+from tests.support.processes import ran
 
 SOURCES = Path(__file__).parent / "sdk"
 
@@ -81,9 +82,7 @@ def _make(name: str, command: tuple[str, ...]) -> Path | str:
     environment = go_build_environment(os.environ)
 
     def make(folder: Path) -> None:
-        subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, check=True
-        )
+        ran(*command, cwd=folder, env=environment, check=True)
 
     try:
         return cached_build(f"sdk-{name}", sorted((SOURCES / name).iterdir()), make)

@@ -16,6 +16,7 @@ import botocore.session
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import ConfigMap, Namespace, ServiceAccount
 
+from command.tests.decide.policies import document
 from irsa.identity.arns import bucket_arn, role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.pod_identity import pod_identity_trust_policy
@@ -80,9 +81,8 @@ class Workload:
         apply(self.session.cluster, Namespace, "", self.namespace)
         given = {ROLE_ARN_ANNOTATION: self.role_arn} if annotations is None else annotations
         self.service_account(given)
-        self.session.aws("iam").create_role(
-            RoleName=self.namespace, AssumeRolePolicyDocument=json.dumps(self.trust_policy)
-        )
+        trust = json.dumps(self.trust_policy)
+        self.session.aws("iam").create_role(RoleName=self.namespace, AssumeRolePolicyDocument=trust)
         self.put_policy(bucket_permissions_policy(bucket_arn(self.bucket)))
         self.session.aws("s3").create_bucket(Bucket=self.bucket)
 
@@ -93,10 +93,9 @@ class Workload:
     def config_map(self, name: str, data: dict[str, str]) -> None:
         apply(self.session.cluster, ConfigMap, self.namespace, name, data=data)
 
-    def put_policy(self, document: Json, name: str = "data") -> None:
-        self.session.aws("iam").put_role_policy(
-            RoleName=self.namespace, PolicyName=name, PolicyDocument=json.dumps(document)
-        )
+    def put_policy(self, policy: Json, name: str = "data") -> None:
+        own = {"RoleName": self.namespace, "PolicyName": name, "PolicyDocument": json.dumps(policy)}
+        self.session.aws("iam").put_role_policy(**own)
 
     def delete_role(self) -> None:
         iam, role = self.session.aws("iam"), self.namespace
@@ -104,10 +103,9 @@ class Workload:
             iam.delete_role_policy(RoleName=role, PolicyName=policy)
         iam.delete_role(RoleName=role)
 
-    def set_trust(self, document: Json) -> None:
-        self.session.aws("iam").update_assume_role_policy(
-            RoleName=self.namespace, PolicyDocument=json.dumps(document)
-        )
+    def set_trust(self, policy: Json) -> None:
+        own = {"RoleName": self.namespace, "PolicyDocument": json.dumps(policy)}
+        self.session.aws("iam").update_assume_role_policy(**own)
 
     def deploy(
         self,
@@ -119,11 +117,9 @@ class Workload:
     ) -> None:
         """Create or change a Deployment, and wait until its Pods have been replaced."""
         more, labels = metadata or {}, {"app": name}
-        containers = [{"name": NAME, "image": "app", **(container or {})}]
-        template = {
-            "metadata": {**more, "labels": {**labels, **more.get("labels", {})}},
-            "spec": {"serviceAccountName": NAME, "containers": containers, **spec},
-        }
+        own = {"containers": [{"name": NAME, "image": "app", **(container or {})}], **spec}
+        metadata = {**more, "labels": {**labels, **more.get("labels", {})}}
+        template = {"metadata": metadata, "spec": {"serviceAccountName": NAME, **own}}
         content = {"selector": {"matchLabels": labels}, "template": template}
         apply(self.session.cluster, Deployment, self.namespace, name, spec=content)
         wait_for_pods(self.session, self.namespace, name)
@@ -154,14 +150,11 @@ class Workload:
         """Create a user who may do this and no more; return its keys as environment variables."""
         iam, name = self.session.aws("iam"), f"user-{time.monotonic_ns()}"
         iam.create_user(UserName=name)
-        statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
-        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        iam.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=document)
+        policy = json.dumps(document({"Effect": "Allow", "Action": actions, "Resource": "*"}))
+        iam.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=policy)
         key = iam.create_access_key(UserName=name)["AccessKey"]
-        return {
-            "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
-            "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
-        }
+        secret = {"AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+        return {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], **secret}
 
     def administer_b(self, folder: Path) -> None:
         """Write the AWS config file: profile b is account B's root."""
@@ -204,10 +197,8 @@ class AssociatedWorkload(Workload):
     @property
     def association(self) -> dict[str, str]:
         """The association as parameters name it; empty when there is none."""
-        where = {"namespace": self.namespace, "serviceAccount": NAME}
-        listed = self.session.aws("eks").list_pod_identity_associations(
-            clusterName=CLUSTER, **where
-        )
+        where = {"clusterName": CLUSTER, "namespace": self.namespace, "serviceAccount": NAME}
+        listed = self.session.aws("eks").list_pod_identity_associations(**where)
         ids = [each["associationId"] for each in listed["associations"]]
         return {"clusterName": CLUSTER, "associationId": ids[0]} if ids else {}
 

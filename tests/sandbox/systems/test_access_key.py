@@ -2,8 +2,6 @@
 
 import base64
 import json
-import subprocess
-import threading
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -16,6 +14,7 @@ from irsa_sandbox.aws.accounts import REGION
 from irsa_sandbox.pods.exec import find_pod
 from irsa_sandbox.session import Session
 from tests.sandbox.support.programs import in_cluster, in_namespace, key_of, pods, refusal, stack_of
+from tests.support.processes import command_lines
 
 pytestmark = pytest.mark.sandbox
 
@@ -93,24 +92,18 @@ def test_the_secret_key_is_in_plain_text_in_its_secret_alone(stack: Stack):
     assert found == []
 
 
-class Reader(threading.Thread):
-    """Thread that reads the bucket as the current Pod does, until it is stopped."""
+class Reader:
+    """Reads the bucket as the current Pod does, at each line that an `up` prints."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__()
         self._session = session
         self._environments: dict[str, dict[str, str]] = {}
-        self._ended = threading.Event()
         self.failures: list[str] = []
         self.keys_used: list[str] = []
         self.arguments = ""
         """Command lines of every process on this machine."""
 
-    def run(self) -> None:
-        while not self._ended.wait(0.2):
-            self.read()
-
-    def read(self) -> None:
+    def read(self, _: str = "") -> None:
         pod = self._pod()
         if pod not in self._environments:  # a container keeps its variables for life
             with self._session.pod_process(NAMESPACE, KEY) as process:
@@ -121,12 +114,7 @@ class Reader(threading.Thread):
             self.keys_used.append(self._environments[pod]["AWS_ACCESS_KEY_ID"])
         elif self._pod() == pod:  # or else the process would have ended with its Pod
             self.failures.append(done.output)
-        listed = subprocess.run(["ps", "-ww", "-eo", "args="], capture_output=True, check=True)
-        self.arguments += listed.stdout.decode()
-
-    def stop(self) -> None:
-        self._ended.set()
-        self.join()
+        self.arguments += command_lines()
 
     def _pod(self) -> str:
         return find_pod(self._session.cluster, NAMESPACE, KEY)["metadata"]["uid"]
@@ -135,11 +123,7 @@ class Reader(threading.Thread):
 def test_a_rotation_changes_the_key_while_the_pod_reads_its_bucket(stack: Stack):
     first, reader = stack.key_in_cluster(), Reader(stack.session)
     reader.read()
-    reader.start()
-    try:
-        stack.up(2)
-    finally:
-        reader.stop()
+    stack.open(2).up(on_output=reader.read)
     second = stack.key_in_cluster()
     reader.read()
 

@@ -11,14 +11,8 @@ from pulumi import ComponentResource, ResourceOptions
 
 import irsa_components as irsa
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
-from tests.sandbox.support.programs import (
-    POD_SPEC,
-    in_cluster,
-    in_namespace,
-    refusal,
-    stack_of,
-    unchanged,
-)
+from tests.sandbox.support import programs
+from tests.sandbox.support.programs import POD_SPEC, in_cluster, in_namespace, stack_of
 
 pytestmark = pytest.mark.sandbox
 
@@ -87,7 +81,7 @@ def test_every_kind_has_the_identity_and_what_others_wrote_stays(session, sandbo
     resources = stack.export()["resources"]
     [inputs] = (each["inputs"] for each in resources if each["urn"].endswith("Deployment::foreign"))
     assert "plaintext" in inputs["spec"], "a secret stays one"
-    unchanged(stack)
+    programs.unchanged(stack)
 
 
 def test_any_kind_waits_for_its_association(session, sandbox, monkeypatch):
@@ -110,7 +104,7 @@ def test_any_kind_waits_for_its_association(session, sandbox, monkeypatch):
         opts = ResourceOptions(parent=parent)
         k8s.apps.v1.StatefulSet("app", metadata=gated, spec=spec, opts=opts)
 
-    assert refusal(stack_of(session, "gated", waiting).up) == (
+    assert programs.refusal(stack_of(session, "gated", waiting).up) == (
         'before hook "gated/app: pods start with their credentials" failed: Pods of gated/app '
         "would start without the credentials of EKS Pod Identity: the webhook gives container "
         "app no credentials, after 1 s; run "

@@ -13,6 +13,7 @@ from lightkube.resources.core_v1 import Namespace as K8sNamespace
 from pulumi import export
 
 import irsa_components as irsa
+from command.tests.decide.policies import FOR_ALL, allow, deny, document
 from irsa.identity.arns import provider_arn_for, role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa_sandbox.aws.accounts import ACCOUNT_A
@@ -61,19 +62,11 @@ class Acme:
             bucket = irsa.DataBucket(BUCKET, replace(self.data, full_policy_name=BUCKET))
             policies = {"data": bucket.full_policy_arn}
         account = irsa.ServiceAccount(namespace=ACME, name=self.account)
-        role = irsa.ServiceAccountRole(
-            "reports",
-            irsa.ServiceAccountRoleArgs(
-                role_name=self.role,
-                path=self.path,
-                provider_arns=[SECOND_CLUSTER, self.provider_arn],
-                service_accounts=[account],
-                subjects=[f"{LOGS}/loki"],
-                policy_arns=policies,
-                max_session_duration=self.duration,
-                exclusive=self.exclusive,
-            ),
-        )
+        by = {"service_accounts": [account], "subjects": [f"{LOGS}/loki"]}
+        by |= {"provider_arns": [SECOND_CLUSTER, self.provider_arn], "policy_arns": policies}
+        own = {"role_name": self.role, "path": self.path, "exclusive": self.exclusive}
+        own |= {"max_session_duration": self.duration}
+        role = irsa.ServiceAccountRole("reports", irsa.ServiceAccountRoleArgs(**own, **by))
         export("role_arn", role.role_arn)
         if self.pods:
             programs.pods(self.name, account, opts, role_arn=role.role_arn)
@@ -137,16 +130,14 @@ def test_drift_fails_the_nightly_preview_and_the_next_up_repairs_it(session, acm
     opened = copy.deepcopy(trust)
     opened["Statement"][0]["Condition"] = {}
     iam.update_assume_role_policy(RoleName="reports", PolicyDocument=json.dumps(opened))
-    session.aws("s3").put_bucket_versioning(
-        Bucket=BUCKET, VersioningConfiguration={"Status": "Suspended"}
-    )
+    suspended = {"VersioningConfiguration": {"Status": "Suspended"}}
+    session.aws("s3").put_bucket_versioning(Bucket=BUCKET, **suspended)
     annotations = {"metadata": {"annotations": {ROLE_ARN_ANNOTATION: None}}}
     session.cluster.patch(ServiceAccount, "reports", annotations, namespace=ACME)
     [policy] = iam.list_attached_role_policies(RoleName="reports")["AttachedPolicies"]
     iam.detach_role_policy(RoleName="reports", PolicyArn=policy["PolicyArn"])
     iam.attach_role_policy(RoleName="reports", PolicyArn="arn:aws:iam::aws:policy/IAMFullAccess")
-    every = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-    more = json.dumps({"Version": "2012-10-17", "Statement": every})
+    more = json.dumps(document(allow("*", "*")))
     iam.put_role_policy(RoleName="reports", PolicyName="more", PolicyDocument=more)
 
     with pytest.raises(SandboxError, match="no changes were expected"):
@@ -184,25 +175,18 @@ def test_what_is_renamed_exists_before_the_old_one_goes(session, acme: Acme):
     acme.stack().up()
     uid = session.cluster.get(ServiceAccount, "reports", namespace=ACME).metadata.uid
 
-    order = moments(
-        acme.stack(role="renamed"),
-        "aws:iam:Role renamed created",
-        "kubernetes:core/v1:ServiceAccount acme/reports updated",
-        "kubernetes:apps/v1:Deployment reports updated",
-        "aws:iam:Role reports deleted",
-    )
+    made, gone = "aws:iam:Role renamed created", "aws:iam:Role reports deleted"
+    updated = ("core/v1:ServiceAccount acme/reports", "apps/v1:Deployment reports")
+    updated = [f"kubernetes:{each} updated" for each in updated]
+    order = moments(acme.stack(role="renamed"), made, *updated, gone)
 
     assert order == sorted(order)
     assert session.cluster.get(ServiceAccount, "reports", namespace=ACME).metadata.uid == uid
     listed = session.in_pod(ACME, "reports", LIST)
     assert listed.code == 0, f"the provider of the second cluster is in the way: {listed.output}"
 
-    order = moments(
-        acme.stack(**SALES),
-        "acme/sales created",
-        "Deployment reports updated",
-        "acme/reports deleted",
-    )
+    lines = ("acme/sales created", "Deployment reports updated", "acme/reports deleted")
+    order = moments(acme.stack(**SALES), *lines)
 
     assert order == sorted(order)
 
@@ -243,10 +227,8 @@ def test_a_bucket_that_cannot_go_keeps_its_protection_and_all_else_goes(session,
     s3 = session.aws("s3")
     s3.put_object(Bucket=BUCKET, Key="data", Body=b"data")
     policy, before = s3.get_bucket_policy(Bucket=BUCKET)["Policy"], protection(session)
-    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:DeleteBucket"}
-    statement = {**deny, "Resource": f"arn:aws:s3:::{BUCKET}"}
-    locked = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    s3.put_bucket_policy(Bucket=BUCKET, Policy=locked)
+    locked = document(deny("s3:DeleteBucket", f"arn:aws:s3:::{BUCKET}", **FOR_ALL))
+    s3.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps(locked))
 
     assert BUCKET in programs.refusal(acme.stack(pods=False, data=None).up)
 

@@ -43,11 +43,10 @@ def where(session):
         of_vpc = {"Name": "vpc-id", "Values": [default["VpcId"]]}
         for subnet in ec2.describe_subnets(Filters=[of_vpc])["Subnets"]:
             ec2.delete_subnet(SubnetId=subnet["SubnetId"])
-        for gateway in ec2.describe_internet_gateways()["InternetGateways"]:
-            if any(each["VpcId"] == default["VpcId"] for each in gateway["Attachments"]):
-                ec2.detach_internet_gateway(
-                    InternetGatewayId=gateway["InternetGatewayId"], VpcId=default["VpcId"]
-                )
+        attached = {"Name": "attachment.vpc-id", "Values": [default["VpcId"]]}
+        for each in ec2.describe_internet_gateways(Filters=[attached])["InternetGateways"]:
+            gateway = {"InternetGatewayId": each["InternetGatewayId"]}
+            ec2.detach_internet_gateway(**gateway, VpcId=default["VpcId"])
         ec2.delete_vpc(VpcId=default["VpcId"])
         assert "no matching EC2 VPC found" in refusal(open_cluster(session).preview)
         vpc, subnets = network(ec2, "a", "b")
@@ -74,9 +73,8 @@ def test_a_created_cluster_has_the_agent_and_a_vpc_cni_of_its_own(session, eks, 
 
 
 def test_a_cluster_changes_in_place(session, eks, where):
-    control_plane = ControlPlaneArgs(
-        public_access_cidrs=["203.0.113.0/24"], log_types=["api"], encryption_key_arn=KEY
-    )
+    network = {"public_access_cidrs": ["203.0.113.0/24"], "log_types": ["api"]}
+    control_plane = ControlPlaneArgs(**network, encryption_key_arn=KEY)
     entry = AccessEntryArgs(principal_arn=ANN, policy="AmazonEKSViewPolicy")
     changed = {**where, "subnet_ids": where["subnet_ids"][::-1], "control_plane": control_plane}
     open_cluster(session, **where).up()
@@ -113,9 +111,8 @@ def test_a_protected_cluster_is_refused_in_the_preview_and_by_eks(session, eks, 
         eks.delete_cluster(name="vpc")
     assert eks.list_clusters()["clusters"] == ["vpc"]
 
-    stack = open_cluster(
-        session, **where, control_plane=replace(protected, deletion_protection=False)
-    )
+    freed = replace(protected, deletion_protection=False)
+    stack = open_cluster(session, **where, control_plane=freed)
     assert stack.up()["update"] == 1
     assert stack.destroy().keys() == {"delete"}
     assert left_overs(session) == []
@@ -149,39 +146,27 @@ def test_a_stack_of_the_old_version_gets_new_nodes_and_keeps_its_cluster(session
         """The children of `EksCluster` before version 0.2 that became others."""
         component = pulumi.ComponentResource("irsa:index:EksCluster", "dev", {})
         child = ResourceOptions(parent=component)
-        cluster = pulumi_eks.Cluster(
-            "dev",
-            name="vpc",
-            **where,
-            skip_default_security_groups=True,
-            endpoint_private_access=True,
-            public_access_cidrs=["0.0.0.0/0"],
-            enabled_cluster_log_types=["audit", "authenticator"],
-            deletion_protection=False,
-            authentication_mode=pulumi_eks.AuthenticationMode.API,
-            create_oidc_provider=False,
-            skip_default_node_group=True,
-            opts=child,
-        )
-        role = aws.iam.Role(
-            "dev-node",
-            description="Nodes of EKS cluster vpc",
-            assume_role_policy=json.dumps(service_trust_policy("ec2.amazonaws.com")),
-            opts=child,
-        )
+        off = ("deletion_protection", "create_oidc_provider")
+        on = ("skip_default_security_groups", "skip_default_node_group", "endpoint_private_access")
+        plane = {**dict.fromkeys(off, False), **dict.fromkeys(on, True), "name": "vpc", **where}
+        plane |= {"public_access_cidrs": ["0.0.0.0/0"]}
+        plane |= {"enabled_cluster_log_types": ["audit", "authenticator"]}
+        plane |= {"authentication_mode": pulumi_eks.AuthenticationMode.API}
+        cluster = pulumi_eks.Cluster("dev", **plane, opts=child)
+        trust = json.dumps(service_trust_policy("ec2.amazonaws.com"))
+        own = {"description": "Nodes of EKS cluster vpc", "assume_role_policy": trust}
+        role = aws.iam.Role("dev-node", **own, opts=child)
         policy = "arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy"
         # A resource, which the engine sends as its id.
         attached = {"role": role, "policy_arn": policy, "opts": child}
         cni = aws.iam.RolePolicyAttachment("dev-node-AmazonEKS_CNI_Policy", **attached)
-        aws.eks.NodeGroup(
-            "dev",
-            cluster_name=cluster.eks_cluster.apply(lambda made: made.name),
-            node_role_arn=role.arn,
-            subnet_ids=cluster.eks_cluster.apply(lambda made: made.vpc_config.subnet_ids),
-            instance_types=["t3.medium"],
-            scaling_config={"desired_size": 2, "min_size": 1, "max_size": 3},
-            opts=ResourceOptions(parent=component, depends_on=[cluster, cni]),
-        )
+        made = cluster.eks_cluster
+        nodes = {"instance_types": ["t3.medium"], "node_role_arn": role.arn}
+        nodes |= {"scaling_config": {"desired_size": 2, "min_size": 1, "max_size": 3}}
+        nodes |= {"subnet_ids": made.apply(lambda found: found.vpc_config.subnet_ids)}
+        nodes |= {"cluster_name": made.apply(lambda found: found.name)}
+        opts = ResourceOptions(parent=component, depends_on=[cluster, cni])
+        aws.eks.NodeGroup("dev", **nodes, opts=opts)
 
     open_cluster(session, **where).destroy()
     stack_of(session, "cluster", cluster_of_old_version).up()

@@ -5,7 +5,6 @@ with the wrong identity.
 """
 
 import re
-import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -30,6 +29,7 @@ from tests.sandbox.support.in_process import RegisteredCluster
 from tests.sandbox.support.pod_identity import arn_of_cluster, node_role, nodes_with_agent
 from tests.sandbox.support.programs import changes_of, unchanged
 from tests.sandbox.support.sdk_programs import PROGRAMS
+from tests.support.processes import ran
 
 pytestmark = pytest.mark.sandbox
 
@@ -82,19 +82,14 @@ class Several:
         for name in WORKLOADS:
             both = [name, f"{name}-profile"]
             accounts = [irsa.ServiceAccount(namespace=NAMESPACE, name=each) for each in both]
-            role_args = irsa.ServiceAccountRoleArgs(
-                role_name=f"several-{name}",
-                service_accounts=accounts,
-                role_b_arns=[TARGETS[each] for each in self.targets],
-                **clusters[name],
-            )
-            role = irsa.ServiceAccountRole(name, role_args)
+            own = {"role_name": f"several-{name}", "service_accounts": accounts, **clusters[name]}
+            own |= {"role_b_arns": [TARGETS[each] for each in self.targets]}
+            role = irsa.ServiceAccountRole(name, irsa.ServiceAccountRoleArgs(**own))
             for workload, account in zip(both, accounts, strict=True):
                 identity = {"role_arn": role.role_arn}
                 if name == AGENT:
-                    args = irsa.PodIdentityAssociationArgs(
-                        cluster_arn=CLUSTER_ARN, service_account=account, role_arn=role.role_arn
-                    )
+                    own = {"cluster_arn": CLUSTER_ARN, "service_account": account, **identity}
+                    args = irsa.PodIdentityAssociationArgs(**own)
                     made = irsa.PodIdentityAssociation(workload, args).association_id
                     given = irsa.PodIdentityArgs(association_id=made, kubeconfig=kubeconfig)
                     identity = {"pod_identity": given}
@@ -108,22 +103,16 @@ class Several:
         administrator = aws.ProviderAssumeRoleArgs(role_arn=role_arn(ACCOUNT_B, CROSS_ACCOUNT_ROLE))
         account_b = aws.Provider("account-b", region=REGION, assume_roles=[administrator])
         in_b = ResourceOptions(providers=[account_b])
-        associations = [
-            irsa.TargetingAssociationArgs(
-                cluster_arn=CLUSTER_ARN,
-                service_account=irsa.ServiceAccount(namespace=NAMESPACE, name=name),
-                role_arn=OWN[AGENT],
-            )
-            for name in EVERYONE
-            if id_of(name)
-        ]
+        names = [name for name in EVERYONE if id_of(name)]
+        accounts = [irsa.ServiceAccount(namespace=NAMESPACE, name=name) for name in names]
+        own = partial(irsa.TargetingAssociationArgs, cluster_arn=CLUSTER_ARN, role_arn=OWN[AGENT])
+        by = {"associations": [own(service_account=each) for each in accounts]}
+        by |= {
+            "trusted_roles": [irsa.TrustedRoleArgs(role_arn=OWN[IRSA])],
+            "trust": "principal-arn",
+        }
         for profile, arn in TARGETS.items():
-            args = irsa.CrossAccountRoleArgs(
-                role_name=f"several-{profile}",
-                trusted_roles=[irsa.TrustedRoleArgs(role_arn=OWN[IRSA])],
-                trust="principal-arn",
-                associations=associations,
-            )
+            args = irsa.CrossAccountRoleArgs(role_name=f"several-{profile}", **by)
             irsa.CrossAccountRole(profile, args, in_b if ACCOUNT_B in arn else None)
 
     def verify(self, *of: str) -> list[tuple[str, str, str]]:
@@ -214,7 +203,7 @@ def identity(several: Several, workload: str, sdk: str, setup: Setup) -> str:
             file.write_text(setup.config(Path(env["AWS_CONFIG_FILE"]).read_text()))
             env["AWS_CONFIG_FILE"] = str(file)
         command = program.with_profile(setup.profile) if setup.profile else program.command
-        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+        done = ran(*command, env=env)
     if done.returncode == 0:
         last = done.stdout.strip().splitlines()[-1]
         return next((cell for cell, arn in CELLS.items() if last.startswith(arn)), last)
@@ -251,10 +240,7 @@ def test_an_sdk_starts_from_the_agent_or_is_role_b_by_profile_only(
 
 
 def test_verify_and_list_show_each_target(several: Several, tmp_path: Path):
-    chains = [
-        (name, profile, VERDICT.get(profile, "passed")) for name in EVERYONE for profile in TARGETS
-    ]
-
+    chains = [(name, each, VERDICT.get(each, "passed")) for name in EVERYONE for each in TARGETS]
     file = several.export(tmp_path)
     assert several.verify("--stack", file) == sorted(chains)
     asked = ("--namespace", NAMESPACE, "--service-account", AGENT)

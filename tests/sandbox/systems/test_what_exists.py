@@ -139,31 +139,6 @@ def test_what_exists_is_used_without_changes(session, theirs):
     theirs()
 
 
-@pytest.mark.parametrize(
-    ("component", "args"),
-    [
-        (irsa.EksCluster, irsa.EksClusterArgs(cluster_name="missing", existing=True)),
-        (irsa.DataBucket, irsa.DataBucketArgs(bucket_name="missing", existing=True)),
-        (irsa.Namespace, irsa.NamespaceArgs(namespace="missing", existing=True)),
-        (
-            irsa.Workload,
-            irsa.WorkloadArgs(
-                service_account=irsa.ServiceAccount(namespace="default", name="missing"),
-                existing_service_account=True,
-                role_arn=ROLE,
-                pod_spec=programs.POD_SPEC,
-            ),
-        ),
-    ],
-)
-def test_a_preview_refuses_an_existing_resource_that_is_missing(session, component, args):
-    def program() -> None:
-        in_a = component in (irsa.EksCluster, irsa.DataBucket)
-        component("missing", args, None if in_a else in_cluster(session))
-
-    assert "missing" in refusal(stack_of(session, "missing", program).preview)
-
-
 def test_a_bucket_and_a_role_come_under_the_stack_by_import(session):
     """The component's children get `import_`; a role has an argument for it."""
     name = "adopted-data"

@@ -10,17 +10,9 @@ from command.tests.move.moves import CLUSTER, PROVIDER, ROLE_ARN, with_irsa, wit
 from irsa.move.plan import owned, program
 from irsa.observe.stack_chains import Resource, Stack
 
-ARGUMENTS = {
-    each.name
-    for args in (
-        irsa.PodIdentityArgs,
-        irsa.PodIdentityAssociationArgs,
-        irsa.ServiceAccount,
-        irsa.ServiceAccountRoleArgs,
-        irsa.WorkloadArgs,
-    )
-    for each in fields(args)
-}
+KINDS = (irsa.PodIdentityArgs, irsa.PodIdentityAssociationArgs, irsa.ServiceAccount)
+KINDS += (irsa.ServiceAccountRoleArgs, irsa.WorkloadArgs)
+ARGUMENTS = {each.name for args in KINDS for each in fields(args)}
 
 
 @pytest.mark.parametrize("found", [with_irsa(), with_pod_identity()])
@@ -34,12 +26,8 @@ def test_the_lines_are_arguments_of_the_components(found):
 
 
 def test_each_resource_that_a_move_changes_can_be_a_stack_s():
-    resources = [
-        Resource("role", ROLE_ARN),
-        Resource("association", "dev:dev/s3-app"),
-        Resource("annotation", "dev/s3-app"),
-        Resource("deployment", "dev/s3-app"),
-    ]
+    resources = [Resource("role", ROLE_ARN), Resource("association", "dev:dev/s3-app")]
+    resources += [Resource(kind, "dev/s3-app") for kind in ("annotation", "deployment")]
     others = Resource("role", f"{ROLE_ARN}-other")
 
     assert owned(with_irsa(), Stack("dev", frozenset({*resources, others}))) == resources

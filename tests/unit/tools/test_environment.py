@@ -2,13 +2,13 @@
 
 import os
 import shutil
-import subprocess
 import sys
 import venv
 from pathlib import Path
 
 import pytest
 
+from tests.support.processes import ran
 from tools import environment
 from tools.environment import ROOT, environment_folder
 
@@ -34,12 +34,8 @@ def test_an_activated_environment_leads_to_itself():
     script = "from tools.environment import environment_folder; print(environment_folder())"
     base = Path(sys.base_prefix) / "bin" / "python3"
 
-    environment = {**os.environ, "PYTHONPATH": "sandbox"}
-    folders = [
-        subprocess.check_output([python, "-c", script], cwd=ROOT, text=True, env=environment)
-        for python in (sys.executable, base)
-    ]
-
+    own = {"cwd": ROOT, "env": {**os.environ, "PYTHONPATH": "sandbox"}}
+    folders = [ran(python, "-c", script, **own).stdout for python in (sys.executable, base)]
     assert folders == [f"{environment_folder()}\n"] * 2
 
 
@@ -53,10 +49,9 @@ def test_a_clones_own_python_imports_the_clones_components_anywhere(tmp_path):
     (tmp_path / "clone" / ".venv").symlink_to(tmp_path / "shared")
 
     code = "import irsa_components; print(irsa_components.__file__)"
-    command = [tmp_path / "clone" / ".venv/bin/python", "-c", code]
-    assert subprocess.check_output(command, cwd=tmp_path, text=True) == f"{package}\n"
-    activated = [tmp_path / "shared" / "bin/python", "-c", code]
-    assert subprocess.check_output(activated, cwd=tmp_path / "clone", text=True) == f"{package}\n"
+    pythons = {"clone/.venv/bin/python": tmp_path, "shared/bin/python": tmp_path / "clone"}
+    for python, folder in pythons.items():
+        assert ran(tmp_path / python, "-c", code, cwd=folder).stdout == f"{package}\n"
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
@@ -69,9 +64,6 @@ def test_make_hands_on_nothing_that_is_another_pythons(tmp_path, monkeypatch):
     ours = str(environment.ROOT / "Makefile").replace(" ", "\\ ")
     makefile.write_text(f"include {ours}\nshow: ; @env\n")
 
-    shown = subprocess.run(
-        ["make", "-s", "-f", makefile, "show"], capture_output=True, text=True, check=True
-    ).stdout
-
+    shown = ran("make", "-s", "-f", makefile, "show", check=True).stdout
     names = {line.partition("=")[0] for line in shown.splitlines()}
     assert names & {*theirs, "PIP_INDEX_URL"} == {"PIP_INDEX_URL"}

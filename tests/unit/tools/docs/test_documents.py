@@ -1,15 +1,21 @@
-"""The documents: their code blocks, their links, and the parts that are generated."""
+"""The documents: code blocks, links, numbers, trust documents, and the parts that are generated."""
 
+import json
 import re
 import runpy
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from irsa.callers.lines import callers_of
+from irsa.callers.ways import Known
+from irsa.identity.policies import irsa_trust_policy, size
+from irsa.identity.subjects import service_account_ref
 from tests.support.code_blocks import COMMANDS, OTHERS, blocks
 from tests.support.paths import ROOT
+from tests.support.processes import ran
+from tests.support.world import ACCOUNT_A, PROVIDER_ARN
 from tools import environment
 from tools.docs import generated
 from tools.docs.generated import documents, outdated, with_blocks
@@ -18,6 +24,7 @@ from tools.docs.reference import BLOCKS
 LINK = re.compile(r"\]\((?!https?://|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)")
 DECISION = re.compile(r"\bdecisions? (D?[0-9]+)\b")
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+ENVIRONMENTS = {"trust-preview.json": "preview", "trust-deploy.json": "team-1"}
 CONTRIBUTING = (ROOT / "docs" / "contributing.md").read_text()
 
 
@@ -33,9 +40,9 @@ def test_each_block_says_what_it_is_and_can_be_pasted_into_any_shell():
 
 def files(*patterns: str) -> list[Path]:
     """The repository's own files, as git knows them."""
-    git = ["git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns]
-    listed = subprocess.check_output(git, cwd=ROOT, text=True)
-    return [ROOT / name for name in listed.split() if (ROOT / name).exists()]
+    git = ("git", "ls-files", "--cached", "--others", "--exclude-standard")
+    listed = ran(*git, *patterns, cwd=ROOT, check=True).stdout.split()
+    return [ROOT / name for name in listed if (ROOT / name).exists()]
 
 
 def anchors(document: Path) -> set[str]:
@@ -105,3 +112,23 @@ def test_the_check_exits_with_1_for_an_outdated_document(tmp_path, monkeypatch, 
     said = [f"{name} is outdated; run `make docs`" for name in names]
     assert (ended.value.code, capsys.readouterr().err.splitlines()) == (len(names), said)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("quota", "clusters"), [(2048, 4), (4096, 9), (8192, 18)])
+def test_the_number_of_clusters_that_fit_into_a_trust_policy(quota, clusters):
+    providers = [f"{PROVIDER_ARN[:-2]}{each:02X}" for each in range(clusters + 1)]
+    own = [service_account_ref("dev", "s3-app")]
+
+    assert size(irsa_trust_policy(providers[:-1], own, quota=quota)) <= quota
+    with pytest.raises(ValueError, match="trust fewer subjects or clusters"):
+        irsa_trust_policy(providers, own, quota=quota)
+    assert f"| {quota:,} characters | {clusters} | " in (ROOT / "docs/fleet.md").read_text()
+
+
+@pytest.mark.parametrize(("trust", "environment"), ENVIRONMENTS.items())
+def test_a_trust_document_lets_one_environment_of_one_repository_in(trust, environment):
+    callers = callers_of(json.loads((ROOT / "docs/examples" / trust).read_text()), Known(ACCOUNT_A))
+
+    sub = f"repo:acme@1234567/irsa@7654321:environment:{environment}"
+    only = f"tokens of GitHub Actions whose sub is {sub} if aud StringEquals sts.amazonaws.com"
+    assert ([each.text for each in callers.lines], callers.notes) == ([only], [])

@@ -1,0 +1,15 @@
+"""Commands that come to an end, and what runs on this machine."""
+
+import subprocess
+from typing import Any
+
+
+def ran(*command: object, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end. Its outputs are text, and its code is the caller's to judge."""
+    given = {"capture_output": True, "text": True, "check": False, **options}
+    return subprocess.run([*map(str, command)], **given)
+
+
+def command_lines() -> str:
+    """Return the command lines of all processes, whole, however wide the terminal is."""
+    return ran("ps", "-A", "-ww", "-o", "args", check=True).stdout
