@@ -95,7 +95,7 @@ def result_json(facts: Facts, links: Sequence[Link]) -> dict[str, object]:
         "namespace": facts.namespace,
         "service_account": facts.name,
         "profile": facts.profile or None,
-        "role_b": facts.role_b.target.role_arn if facts.role_b else None,
+        "role_b": facts.role_b.role_arn if facts.role_b else None,
         "verdict": status_of(links).value,
         "failing_link": failing.key if failing else None,
         "links": [link.as_json() for link in links],

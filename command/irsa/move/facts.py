@@ -24,7 +24,7 @@ from irsa.identity.token import EXPIRY_LEEWAY
 from irsa.move.trust import Call, verdict
 from irsa.observe.eks import Association
 from irsa.observe.facts import ENDED, Owner, Pod, Role, ServiceAccount
-from irsa.verify.facts import Facts
+from irsa.verify.facts import ByAssociation
 
 Mechanism = Literal["pod-identity", "irsa"]
 NAMES: dict[Mechanism, str] = {"pod-identity": "EKS Pod Identity", "irsa": "IRSA"}
@@ -38,7 +38,7 @@ class Move:
     """A service account, its role and its Pods, and the mechanism that they are to have."""
 
     to: Mechanism
-    facts: Facts
+    facts: ByAssociation
     account: ServiceAccount
     role: Role
     issuer_url: str
@@ -60,7 +60,7 @@ class Move:
     @property
     def association(self) -> Association | None:
         """Its association."""
-        return self.facts.association
+        return self.facts.associated
 
     @property
     def provider_arn(self) -> str:

@@ -16,7 +16,7 @@ from irsa.decide.truth import Verdict
 from irsa.identity.arns import account_of, bucket_arn, parse_arn, partition_of
 from irsa.identity.policy_json import Json, as_list, statements
 from irsa.observe.facts import PermissionsPolicy, Role
-from irsa.verify.facts import Facts, Grant, documents_of
+from irsa.verify.facts import Facts, Grant, documents_of, session_role
 from irsa.verify.session_name import session_name
 
 LIST_ACTION = "s3:ListBucket"
@@ -106,11 +106,11 @@ def judge_grant(
     Conditions of the statement that names it are taken to hold as far as the application's request
     decides them: other statements must not forbid it.
     """
-    target = facts.role_b.target if facts.role_b else None
-    of_role_b = target and role.arn == target.role_arn
-    name = (target.session_name or None) if target and of_role_b else session_name(facts)
-    found = None if without_session_policy else facts.association
-    limit = found.policy if found and role.arn == facts.session_role else ""
+    role_b = facts.role_b
+    of_role_b = role_b and role.arn == role_b.role_arn
+    name = (role_b.session_name or None) if role_b and of_role_b else session_name(facts)
+    found = None if without_session_policy else facts.associated
+    limit = found.policy if found and role.arn == session_role(facts) else ""
     documents = [each for fact in (role, facts.bucket_policy) for each in documents_of(fact)]
     arn = parse_arn(grant.resource)
     owner = account_of(grant.resource) if arn and arn.account.isdigit() else ""

@@ -8,7 +8,7 @@ from irsa.identity.names import check_session_name
 from irsa.identity.policy_json import Json
 from irsa.observe.facts import Role, Unread
 from irsa.observe.pod_spec import Variable
-from irsa.verify.facts import SESSION_NAME, Facts, NotMade, documents_of
+from irsa.verify.facts import SESSION_NAME, ByAssociation, Facts, NotMade, documents_of
 from irsa.verify.pod_container import containers_of
 
 VARIABLE = "AWS_ROLE_SESSION_NAME"
@@ -21,7 +21,7 @@ _NAMED = re.compile(r'sts:rolesessionname|:assumed-role/|\baroa\w*:(?!\*")|\$\{a
 
 def session_name(facts: Facts) -> str | None:
     """Return the name of the role's session, any if no policy goes by it; None if not known."""
-    if facts.by_association:
+    if isinstance(facts, ByAssociation):
         return None
     role_b = facts.role_b.role if facts.role_b else None
     generated = None if goes_by_name(facts.role, role_b, facts.bucket_policy) else SESSION_NAME

@@ -12,16 +12,14 @@ from irsa.observe.eks import AUTO_MODE, node_group
 from irsa.observe.errors import CollectError
 from irsa.observe.facts import Answer, Pod, Unread, Workloads
 from irsa.verify import walk
-from irsa.verify.facts import PodIdentity, Question
+from irsa.verify.facts import ByToken, Question
 from irsa.verify.gather import TRUSTING_PROFILE, Sources, gather, gather_each
 from irsa.verify.link import Status
 from tests.support import world
 
-KNOWN = GOOD_EKS.pod_identity
 QUESTION = Question(namespace="dev", name="s3-app", wait=0)
 KEY = "[profile key]\naws_access_key_id = AKIA\naws_secret_access_key = x\n"
 INVALID = Answer(allowed=False, code="ValidationError", message="x")
-NO_IDENTITY = PodIdentity(cluster=KNOWN.cluster, association=None)
 GROUPS = {"n": "workers", "other": "gpu"}
 OTHER_REGION = f"region us-east-1 has {world.CLUSTER_ARN}"
 CREDENTIALS = "give --region and credentials of the kubeconfig's cluster"
@@ -40,7 +38,7 @@ class FakeCluster:
         self.webhook = lambda: UNREAD
         self.network_policies = lambda namespace: ()
         self.issuer_url = self.keys = lambda: UNREAD
-        self.agent = lambda: KNOWN.agent
+        self.agent = lambda: GOOD_EKS.agent
         self.tokens = token
 
     def token(self, namespace, name, audience, pod=None):
@@ -53,10 +51,10 @@ class FakeAws:
 
     region, account, profile = world.REGION, world.ACCOUNT_A, ""
 
-    def __init__(self, association=KNOWN.association, role=ROLE):
+    def __init__(self, association=GOOD_EKS.association, role=ROLE):
         self.providers = lambda account: list(GOOD.providers)
         self.role = lambda arn: role
-        self.eks_cluster = lambda name: KNOWN.cluster
+        self.eks_cluster = lambda name: GOOD_EKS.cluster
         self.association = lambda cluster, account: association
 
 
@@ -104,6 +102,12 @@ def test_each_profile_that_leads_from_the_role_to_one_more_is_a_chain(more, prof
     assert [facts.title for facts in asked] == titles
 
 
+def test_a_container_that_no_pod_has_is_refused():
+    text = "--container: no container 'wrk' in the Pods of dev/s3-app; there are app$"
+    with pytest.raises(CollectError, match=text):
+        gather(replace(QUESTION, containers=("wrk",)), with_config(A))
+
+
 def test_a_question_that_names_a_profile_or_role_b_is_one_chain():
     sources = with_config(A + profile("B") + profile("C"))
     for named in ({"profile": "C"}, {"role_b_arn": world.ROLE_B_ARN}):
@@ -121,7 +125,7 @@ def test_role_b_s_session_name_is_the_profile_s_where_a_policy_goes_by_it(name):
 
     sources = with_config(A + profile("B") + setting, trusting)
     facts = gather(replace(QUESTION, profile="B"), sources)
-    assert facts.role_b.target.session_name == name
+    assert facts.role_b.session_name == name
 
 
 def test_sts_is_not_asked_with_a_name_that_is_not_the_pod_s():
@@ -139,7 +143,7 @@ def test_sts_is_not_asked_with_a_name_that_is_not_the_pod_s():
 def test_an_invalid_arn_of_role_b_is_not_looked_up():
     sources = with_config("[profile B]\nrole_arn = s3-app-B\n")
     found = gather(replace(QUESTION, profile="B"), sources).role_b
-    assert (found.target.role_arn, found.role) == ("s3-app-B", None)
+    assert (found.role_arn, found.role) == ("s3-app-B", None)
 
 
 def test_a_role_b_that_cannot_be_read_names_the_option_for_its_account():
@@ -177,8 +181,9 @@ def eks_sources(spec=GOOD_EKS.next_pod, account=GOOD_EKS.service_account, **chan
 
 def test_a_token_is_for_eks_and_bound_to_the_pod_where_an_association_is():
     eks, irsa = eks_sources(), eks_sources(SPEC, association=None)
-    assert gather(QUESTION, eks).pod_identity == identity()
-    assert gather(QUESTION, irsa).pod_identity == NO_IDENTITY
+    assert vars(gather(QUESTION, eks)).items() >= identity().items()
+    found = gather(QUESTION, irsa)
+    assert (type(found), found.cluster, found.association) == (ByToken, GOOD_EKS.cluster, None)
     assert eks.cluster.asked == [("pods.eks.amazonaws.com", "s3-app-1")]
     assert irsa.cluster.asked == [("sts.amazonaws.com", None)]
 
@@ -189,7 +194,7 @@ def test_the_nodes_of_the_pods_are_read_with_their_roles():
 
     for groups in (GROUPS, UNREAD):
         sources.cluster.node_groups = lambda groups=groups: groups
-        found = gather(QUESTION, sources).pod_identity
+        found = gather(QUESTION, sources)
         known = ({"n": "workers"}, {"workers": "role of workers"})
         assert (found.nodes, found.node_roles) == (known if groups is GROUPS else (UNREAD, {}))
 
@@ -215,6 +220,8 @@ def test_a_cluster_that_is_not_the_kubeconfig_s_for_certain_is_not_read(cluster,
     sources = eks_sources()
     sources.cluster.eks, sources.cluster.issuer_url = ClusterArn(*cluster), lambda: world.ISSUER_URL
     vars(sources.aws).update(account)
-    found = gather(QUESTION, sources).pod_identity
+    facts = gather(QUESTION, sources)
+    found = facts.cluster
     assert isinstance(found, Unread)
+    assert facts.association is found
     assert text in (found.reason, found.remedy)

@@ -24,7 +24,7 @@ from irsa.commands.verify import text
 from irsa.decide.truth import Verdict
 from irsa.observe.facts import PermissionsPolicy
 from irsa.observe.iam import AccountPrincipals
-from irsa.verify.facts import Grant, RoleBFacts
+from irsa.verify.facts import Grant
 from irsa.verify.link import Status, status_of
 from irsa.verify.walk import Chain
 from tests.support.world import ACCOUNT_A, BUCKET
@@ -66,7 +66,7 @@ STOP = {"Statement": [deny("s3:GetObject", f"{B}/*", Principal="*")]}
 CHAINS = {
     "IRSA": GOOD,
     "Pod Identity": GOOD_EKS,
-    "role B": replace(GOOD, role_b=RoleBFacts(target=TARGET, role=role_b())),
+    "role B": replace(GOOD, role_b=replace(TARGET, role=role_b())),
     "target role": targeted(),
 }
 

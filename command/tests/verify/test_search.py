@@ -25,7 +25,7 @@ from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.errors import CollectError
 from irsa.observe.facts import Owner, Pod, Unreached, Workloads
 from irsa.observe.iam import AccountPrincipals
-from irsa.verify.facts import Question, RoleBFacts
+from irsa.verify.facts import Question
 from irsa.verify.gather import Sources, gather
 from irsa.verify.link import Check, aws, failing_link, kubectl
 from irsa.verify.walk import Chain, in_account, searched
@@ -165,7 +165,7 @@ def test_a_deployment_of_that_name_is_asked_about_if_it_runs_otherwise():
 def test_commands_name_the_profile_of_the_account_that_they_change():
     where, other = sources(), FakeAws()
     other.account, other.profile = world.ACCOUNT_B, "b"
-    facts = replace(GOOD, role_b=RoleBFacts(target=TARGET, role=None))
+    facts = replace(GOOD, role_b=TARGET)
     for key in ("trust", "chain-permission", "chain-trust"):
         link = Check(key, "it").failed("it", "do so", aws("iam", "-x", changes=None), RESTARTS)
         found = in_account(link, facts, replace(where, others=(other,)))

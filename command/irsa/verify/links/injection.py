@@ -5,24 +5,18 @@ https://github.com/aws/amazon-eks-pod-identity-webhook/blob/v0.6.17/README.md
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from irsa.identity.eks import (
-    CONTAINER_CREDENTIALS_VARIABLES,
-    CREDENTIALS_URI,
     CREDENTIALS_URI_VARIABLE,
-    POD_IDENTITY_VOLUME,
     ROLE_ARN_VARIABLE,
     SKIP_CONTAINERS_ANNOTATION,
     SKIP_LABEL,
     STS_AUDIENCE,
-    TOKEN_VOLUME,
-    WEB_IDENTITY_VARIABLES,
 )
 from irsa.identity.injection import skipped_containers
 from irsa.identity.policy_json import Json
 from irsa.observe.pod_spec import containers, token_mounts, variables
-from irsa.verify.facts import Facts, PodIdentity
+from irsa.verify.facts import ByAssociation, ByToken, Facts
 from irsa.verify.link import Check, Link, Status
 from irsa.verify.links.containers import (
     NO_POD,
@@ -49,31 +43,13 @@ from irsa.verify.remedies.pod import (
 )
 
 REMOVE_PRESET = "remove what is set by hand; the webhook sets both"
-CREDENTIALS_URIS = (CREDENTIALS_URI, "http://[fd00:ec2::23]/v1/credentials")
-"""The agent's addresses; the second one in IPv6 clusters."""
-
-
-class Injected(NamedTuple):
-    """The webhook's variables and volume in one of its two modes."""
-
-    variables: tuple[str, str]
-    """Role or agent, and the token's file."""
-    volume: str
-
-
-def injected(facts: Facts) -> Injected:
-    """The variables and the volume that the Pods should have."""
-    if facts.by_association:
-        return Injected(CONTAINER_CREDENTIALS_VARIABLES, POD_IDENTITY_VOLUME)
-    return Injected(WEB_IDENTITY_VARIABLES, TOKEN_VOLUME)
 
 
 def injection(facts: Facts) -> Link:
     """Check whether the webhook gave every container what SDKs need."""
-    first, audience = injected(facts).variables[0], "EKS" if facts.by_association else "STS"
-    value = CREDENTIALS_URI if facts.by_association else wanted_role(facts) or "the role's ARN"
-    wanted = f"{first}={value}, a token for {audience}, AWS_REGION and AWS_DEFAULT_REGION"
-    check = Check("injection", wanted)
+    value = facts.injected[0] or "the role's ARN"
+    wanted = f"{facts.variables[0]}={value}, a token for {facts.service}, AWS_REGION and "
+    check = Check("injection", f"{wanted}AWS_DEFAULT_REGION")
     if not facts.judged:
         return check.unknown(NO_POD)
     if facts.profile_only:
@@ -93,7 +69,7 @@ def injection(facts: Facts) -> Link:
 def _next_pod(facts: Facts, check: Check, link: Link) -> Link:
     """The link of good Pods with an association, and of the Pod that would be made now."""
     tried = facts.next_pod
-    if not facts.by_association or not isinstance(tried, dict):
+    if isinstance(facts, ByToken) or not isinstance(tried, dict):
         return link
     if _is_prepared(tried):
         return check.passed(f"{link.found}; a Pod that is made now gets them, too")
@@ -117,11 +93,6 @@ def _identity_of(spec: Json) -> str:
     given = (variables(each.spec).get(ROLE_ARN_VARIABLE) for each in containers(spec))
     role_arn = next(filter(None, given), "")
     return f"gets {role_arn} by IRSA" if role_arn else "gets no AWS identity"
-
-
-def wanted_role(facts: Facts) -> str:
-    """The role that the webhook injects: the annotation's, whatever it is, if nothing else."""
-    return facts.role_arn or facts.annotated_role
 
 
 def problem(container: PodContainer) -> Problem | None:
@@ -178,25 +149,24 @@ def _skipped(container: PodContainer) -> Problem | None:
 
 def _wrong_variables(container: PodContainer) -> Problem | None:
     facts, pod, have = container.facts, container.pod, container.given
-    name, file = injected(facts).variables
+    name, file = facts.variables
     preset = [each for each in (name, file) if each in container.set_by_hand]
     value = have[name].value if name in have else ""
     if value is None:
         text = f"{name} is taken from elsewhere, and its value cannot be known here"
         return Problem(text, ASK_INSIDE, certain=False)
-    wanted = CREDENTIALS_URIS if facts.by_association else (wanted_role(facts),)
-    if preset and (value not in wanted or len(preset) == 1):
+    if preset and (value not in facts.injected or len(preset) == 1):
         more = "adds neither" if len(preset) == 1 else "leaves them as they are"
         return _set_by_hand(container, preset, end=f", so the webhook {more}")
     if not value:
         return _not_mutated(container)
-    if value in wanted:
+    if value in facts.injected:
         return None
     since = facts.named_at
     if since and pod.created > since:
         return Problem(f"{name}={value}, although the Pod is newer", AT_ADMISSION)
     text = f"{name}={value}: the Pod is older than the {facts.named_by}"
-    if value == facts.annotated_role and not facts.by_association:
+    if value == facts.annotated_role and isinstance(facts, ByToken):
         return Problem(f"{name}={value}, as the annotation says", "see the link 'annotation'")
     if facts.role is None:  # a new Pod would lose what this one has
         return Problem(f"{text}, whose role does not exist", "see the link 'role'", (), False)
@@ -226,30 +196,31 @@ def _not_mutated(container: PodContainer) -> Problem:
         text = f"the Pod was not mutated: it is older than the {named}"
     else:
         text = f"the Pod was not mutated: it is older than the {named}, or the webhook did not run"
-    if facts.by_association and ROLE_ARN_VARIABLE in container.given:
+    by_eks = isinstance(facts, ByAssociation)
+    if by_eks and ROLE_ARN_VARIABLE in container.given:
         text = f"{ROLE_ARN_VARIABLE} instead: the webhook did not know the association yet"
     elif CREDENTIALS_URI_VARIABLE in container.given:
         text = (
             f"{CREDENTIALS_URI_VARIABLE} instead: when the Pod was created, the service account "
             "had an EKS Pod Identity association, which wins over the annotation"
         )
-        if not isinstance(facts.pod_identity, PodIdentity):
+        if not facts.cluster_arn:
             return Problem(text, "delete the association if it is still there; restart the Pods")
-    if facts.lacks_association:
+    if by_eks and facts.lacks_association:
         return Problem(text, SEE_ASSOCIATION)
-    if not facts.by_association and not facts.annotated_role:
+    if not by_eks and not facts.annotated_role:
         return Problem(text, SEE.format("annotation"))
     if webhook(facts).status is Status.FAILED:
         return Problem(text, SEE.format("webhook"))
     tried = facts.next_pod
-    if facts.by_association and isinstance(tried, dict) and not _is_prepared(tried):
+    if by_eks and isinstance(tried, dict) and not _is_prepared(tried):
         return Problem(f"{text}; and a Pod that is made now {_identity_of(tried)}", LATER)
     return _restarted(container, text)
 
 
 def _wrong_token(container: PodContainer) -> Problem | None:
     facts, pod = container.facts, container.pod
-    (_, name), volume = injected(facts)
+    (_, name), volume = facts.variables, facts.volume
     given = container.given.get(name)
     if given is None or given.value is None:
         state = "has no value" if given else "is not set"
@@ -273,7 +244,7 @@ def _wrong_token(container: PodContainer) -> Problem | None:
 
 def _no_token_there(container: PodContainer, file: str, mounted: list[str]) -> Problem:
     where = f"the token for AWS is at {', '.join(mounted)}" if mounted else "no token is mounted"
-    names, volume = injected(container.facts)
+    names, volume = container.facts.variables, container.facts.volume
     text = f"{names[1]}={file}, but {where}"
     if preset := [name for name in names if name in container.set_by_hand]:
         return _set_by_hand(container, preset, start=f"{text}; ")

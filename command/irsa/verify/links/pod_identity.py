@@ -10,9 +10,9 @@ from irsa.decide.truth import Verdict
 from irsa.identity.arns import cluster_arn
 from irsa.identity.injection import without_agent
 from irsa.identity.pod_identity import external_id
-from irsa.observe.eks import AGENT, AUTO_MODE, FOR_POD_IDENTITY, Association
+from irsa.observe.eks import AGENT, AUTO_MODE, FOR_POD_IDENTITY, Association, EksCluster
 from irsa.observe.facts import Unread
-from irsa.verify.facts import Facts, PodIdentity
+from irsa.verify.facts import ByAssociation
 from irsa.verify.link import Check, Link, Status
 from irsa.verify.links.containers import names, pods_that
 from irsa.verify.remedies.account import found_role
@@ -23,15 +23,15 @@ CHANGING = ("CREATING", "UPDATING")
 SEE = f"see why: kubectl describe daemonset {AGENT} --namespace kube-system"
 
 
-def association(facts: Facts) -> Link:
+def association(facts: ByAssociation) -> Link:
     """Check whether the service account has its association, with the right roles."""
     target = f" and target role {facts.expected_target}" if facts.expected_target else ""
     wanted = f"an EKS Pod Identity association with {facts.expected_role or 'a role'}{target}"
     check = Check("association", wanted)
-    found = facts.known_association
+    found = facts.association
     if isinstance(found, Unread):
         return check.unknown(found)
-    if facts.pod_identity is None:
+    if facts.cluster is None:
         text = f"no EKS cluster of region {facts.region} has this cluster's issuer"
         return check.failed(text, "name the context and the region of the stack's cluster")
     if found is None:
@@ -52,7 +52,7 @@ def association(facts: Facts) -> Link:
     return check.passed("; ".join(_described(facts, found)))
 
 
-def _described(facts: Facts, found: Association) -> Iterator[str]:
+def _described(facts: ByAssociation, found: Association) -> Iterator[str]:
     yield f"{found.id} names {found.role_arn}"
     if found.target_role_arn:
         yield f"target role {found.target_role_arn}, with external id {found.external_id}"
@@ -66,35 +66,34 @@ def _described(facts: Facts, found: Association) -> Iterator[str]:
         yield f"it wins over the annotation {facts.annotated_role}"
 
 
-def agent(facts: Facts) -> Link:
+def agent(facts: ByAssociation) -> Link:
     """Check whether the agent answers on the nodes of the Pods, and may call EKS there."""
     wanted = f"{AGENT} ready on every node of the Pods, whose role may call {FOR_POD_IDENTITY}"
     check = Check("agent", wanted)
-    known = facts.pod_identity
-    if not isinstance(known, PodIdentity):
-        return check.undecided("the EKS cluster is not known", known)
+    if not isinstance(facts.cluster, EksCluster):
+        return check.undecided("the EKS cluster is not known", facts.cluster)
     unserved = [pod for pod in facts.judged if without_agent(pod.spec, pod.labels)]
     if unserved:
         place = without_agent(unserved[0].spec, unserved[0].labels)
         text = f"{pods_that(unserved, 'is', 'are')} on {place}, where no agent runs"
         return check.failed(text, use_irsa(facts))
-    link = _installed(facts, check, known)
-    return link if link.status is Status.FAILED else _on_nodes(facts, check, known) or link
+    link = _installed(facts, check, facts.cluster)
+    return link if link.status is Status.FAILED else _on_nodes(facts, check) or link
 
 
-def _installed(facts: Facts, check: Check, known: PodIdentity) -> Link:
+def _installed(facts: ByAssociation, check: Check, cluster: EksCluster) -> Link:
     """Check whether the agent runs in the cluster."""
-    addon = known.cluster.addon
-    if known.cluster.auto_mode:
+    addon = cluster.addon
+    if cluster.auto_mode:
         return check.passed("EKS Auto Mode runs it on its nodes")
     if addon not in (None, ACTIVE, *CHANGING):
-        name = cluster_arn(facts.cluster_arn).name
+        name = cluster_arn(cluster.arn).name
         see = f"aws eks describe-addon --cluster-name {name} --addon-name {AGENT}"
         return check.failed(f"the add-on is {addon}", f"see its health: {see}")
-    if isinstance(known.agent, Unread):
-        return check.unknown(known.agent)
-    if known.agent:
-        return check.passed(f"ready on {names(sorted(known.agent))}")
+    if isinstance(facts.agent, Unread):
+        return check.unknown(facts.agent)
+    if facts.agent:
+        return check.passed(f"ready on {names(sorted(facts.agent))}")
     if addon is None:
         text = "no add-on and no Pod of it: nothing answers the Pods"
         return check.failed(text, "install the add-on", install_agent(facts))
@@ -102,17 +101,17 @@ def _installed(facts: Facts, check: Check, known: PodIdentity) -> Link:
     return check.failed(text, SEE) if addon == ACTIVE else check.unknown(text, "ask again")
 
 
-def _on_nodes(facts: Facts, check: Check, known: PodIdentity) -> Link | None:
+def _on_nodes(facts: ByAssociation, check: Check) -> Link | None:
     """Return the link of nodes whose agent cannot serve the Pods, or may not; None without."""
-    groups: Mapping[str, str] = {} if isinstance(known.nodes, Unread) else known.nodes
-    served = frozenset[str]() if isinstance(known.agent, Unread) else known.agent
-    asked = facts.nodes | groups.keys()
+    groups: Mapping[str, str] = {} if isinstance(facts.nodes, Unread) else facts.nodes
+    served = frozenset[str]() if isinstance(facts.agent, Unread) else facts.agent
+    asked = facts.nodes_of_pods | groups.keys()
     missing = [e for e in sorted(asked - served) if groups.get(e) != AUTO_MODE]
-    unread = [e for e in (known.agent if missing else None, known.nodes) if isinstance(e, Unread)]
+    unread = [e for e in (facts.agent if missing else None, facts.nodes) if isinstance(e, Unread)]
     if missing and not unread:
-        where = f"where the Pods {'run' if facts.nodes.issuperset(missing) else 'can run'}"
+        where = f"where the Pods {'run' if facts.nodes_of_pods.issuperset(missing) else 'can run'}"
         return check.failed(f"no agent is ready on {names(missing)}, {where}", SEE)
-    for group, role in known.node_roles.items():
+    for group, role in facts.node_roles.items():
         if isinstance(role, Unread):
             unread.append(role)
             continue

@@ -4,7 +4,6 @@ https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
 """
 
 from irsa.identity.eks import (
-    CONTAINER_SOURCE,
     CREDENTIALS_URI_VARIABLE,
     ROLE_ARN_VARIABLE,
     TOKEN_FILE_VARIABLE,
@@ -13,8 +12,8 @@ from irsa.identity.eks import (
 from irsa.observe.aws_config import ProfileChain, profile_chain
 from irsa.observe.facts import Unread
 from irsa.observe.pod_spec import access_key, whole_objects
-from irsa.verify.facts import Facts
-from irsa.verify.link import AS_EXPECTED, Check, Link
+from irsa.verify.facts import ByAssociation, ByToken, Facts
+from irsa.verify.link import Check, Link
 from irsa.verify.links.containers import NO_POD, Problem, link_of, sort_containers
 from irsa.verify.links.settings import (
     ASK_INSIDE,
@@ -43,8 +42,9 @@ def precedence(facts: Facts, *, reached: bool = False) -> Link:
     asked = next((e.name for e in facts.asked(facts.pod)), "") if reached and facts.pod else ""
     judged = sort_containers(facts).judged
     findings = {each: problem(each, reached=each.name == asked) for each in judged}
-    winner = "the credentials of the association win" if facts.by_association else AS_EXPECTED
-    return link_of(check, findings, winner)
+    if isinstance(facts, ByAssociation):
+        return link_of(check, findings, "the credentials of the association win")
+    return link_of(check, findings)
 
 
 def problem(container: PodContainer, *, reached: bool) -> Problem | None:
@@ -86,7 +86,7 @@ def _web_identity(container: PodContainer) -> Problem | None:
     """
     given = container.given
     both = given.keys() >= {TOKEN_FILE_VARIABLE, CREDENTIALS_URI_VARIABLE}
-    if not container.facts.by_association or not both:
+    if isinstance(container.facts, ByToken) or not both:
         return None
     taken = {name: given[name] for name in WEB_IDENTITY_VARIABLES if name in given}
     role_arn = given[ROLE_ARN_VARIABLE].value if ROLE_ARN_VARIABLE in given else ""
@@ -125,14 +125,12 @@ def _leads_elsewhere(facts: Facts, choice: Chosen, leads: ProfileChain) -> tuple
     if not leads.start:
         return None
     if not leads.roles:
-        before = "every SDK takes it" if facts.by_association else JAVASCRIPT
+        before = JAVASCRIPT if isinstance(facts, ByToken) else "every SDK takes it"
         return f"it holds {_held(leads.start)}; {before} before the role", True
-    target = facts.role_b.target.role_arn if facts.role_b else ""
-    own, roles = "token", leads.roles
-    if facts.by_association:
-        own, roles = CONTAINER_SOURCE, (facts.role_arn, *roles)
+    target = facts.role_b.role_arn if facts.role_b else ""
+    roles = leads.roles if isinstance(facts, ByToken) else (facts.role_arn, *leads.roles)
     first, last = roles[0], roles[-1]
-    if leads.start != own:
+    if leads.start != facts.source.start:
         return f"it leads to {last}, from {_held(leads.start)}; {FOLLOWERS}", True
     if len(roles) == 1:
         fits = first == facts.role_arn or not facts.role_arn

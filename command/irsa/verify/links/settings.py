@@ -16,7 +16,7 @@ from irsa.identity.sdk_settings import LIMITED, NESTED, is_taken
 from irsa.observe.facts import Pod, Unread
 from irsa.observe.pod_spec import Variable
 from irsa.observe.pods import selects
-from irsa.verify.facts import Facts
+from irsa.verify.facts import ByAssociation, ByToken, Facts
 from irsa.verify.links.containers import Problem
 from irsa.verify.pod_container import PodContainer
 from irsa.verify.remedies.pod import change_variables
@@ -79,7 +79,7 @@ def _settings(container: PodContainer) -> Iterator[Setting]:
     for name, given in container.given.items():
         key = name.removeprefix("REQUESTS_").removeprefix("AWS_").lower()
         read = name in (f"AWS_{key.upper()}", "REQUESTS_CA_BUNDLE") and key not in NESTED
-        if read and not (facts.by_association and key == SESSION_NAME):
+        if read and (key != SESSION_NAME or isinstance(facts, ByToken)):
             yield key, given.value, name
     own = facts.own_profile.name if facts.own_profile else ""
     used = {facts.profile, own, *(each.name for each in all_chosen(container.given))}
@@ -107,6 +107,7 @@ def unusable_variable(container: PodContainer, *, reached: bool) -> Problem | No
     known = {name: NOT_KNOWN if e.value is None else e.value for name, e in given.items()}
     known = {name: value for name, value in known.items() if value or name.lower() == NO_PROXY}
     address = AGENT_HOSTS["fd00:" in known.get(CREDENTIALS_URI_VARIABLE, "")]
+    address = address if isinstance(container.facts, ByAssociation) else ""
     found = [
         *_uncertain(container, settings),
         *_elsewhere(container, known),
@@ -123,7 +124,7 @@ def unusable_variable(container: PodContainer, *, reached: bool) -> Problem | No
 def _wrong(facts: Facts, settings: Iterable[Setting]) -> Iterator[tuple[str, tuple[str, str]]]:
     """The settings that are certainly wrong; each with the finding and the right value, if any."""
     for key, value, name in settings:
-        if facts.by_association and name == RELATIVE_URI_VARIABLE:
+        if name == RELATIVE_URI_VARIABLE and isinstance(facts, ByAssociation):
             yield name, (f"{name}: every SDK asks ECS's address in place of the agent", "")
         if value is not None and not is_taken(key, value):
             yield name, (f"{name} {value!r}: boto3 and the AWS CLI refuse it before any call", "")
@@ -177,8 +178,9 @@ def _elsewhere(container: PodContainer, values: Mapping[str, str]) -> Iterator[D
     """Settings that change the addresses of STS or S3."""
     facts, known = container.facts, container.files.profiles.values()
     ignored = values.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true"
-    by_eks = facts.by_association and (facts.has_target_role or not facts.through_role_b)
-    names = [*HOSTS, *([] if by_eks else ["AWS_ENDPOINT_URL_STS"])]
+    by_sts = facts.through_role_b and not facts.has_target_role
+    by_sts = by_sts or isinstance(facts, ByToken)
+    names = [*HOSTS, *(["AWS_ENDPOINT_URL_STS"] if by_sts else [])]
     for name in [*names, "AWS_ENDPOINT_URL_S3"] if facts.bucket else names:
         value = values.get(name, "false")
         if value.lower() != "false" and not (ignored and "_URL" in name):
@@ -207,7 +209,7 @@ def _proxies(facts: Facts, values: Mapping[str, str], address: str) -> Iterator[
         kind, through = name.lower(), f"through {value}, which may not"  # Python takes any case
         if kind in ("https_proxy", "all_proxy") and past:
             yield f"{name} sends calls to {past[0]} {through} answer", past[0] == hosts[0]
-        to_agent = facts.by_association and not _bypassed(values, address)
+        to_agent = address and not _bypassed(values, address)
         if kind in ("http_proxy", "all_proxy") and to_agent:
             lacks = f"NO_PROXY lacks {address}"
             yield f"{name} sends calls to the agent {through} reach it: {lacks}", True
@@ -235,7 +237,7 @@ def _network_policies(facts: Facts, pod: Pod, address: str) -> Iterator[Doubt]:
         return
     own = [each for each in listed if _limits(each.get("spec") or {}, pod)]
     rules: list[Json] = [rule for each in own for rule in each["spec"].get("egress") or ()]
-    ways = [(53, "DNS"), (443, "AWS"), *([(80, address)] if facts.by_association else [])]
+    ways = [(53, "DNS"), (443, "AWS"), *([(80, address)] if address else [])]
     closed = [f"{to}:{port}" for port, to in ways if not any(_is_open(e, port, to) for e in rules)]
     if own and closed:
         names = ", ".join(each["metadata"]["name"] for each in own)

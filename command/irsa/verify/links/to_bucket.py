@@ -10,7 +10,7 @@ from irsa.identity.policies import VERSION
 from irsa.identity.policy_json import Json, with_statements
 from irsa.observe.facts import Answer, PermissionsPolicy, Role, Unread
 from irsa.observe.iam import AccountPrincipals
-from irsa.verify.facts import Facts, Grant, NotMade
+from irsa.verify.facts import ByAssociation, Facts, Grant, NotMade, named_role
 from irsa.verify.grants import (
     LIST_ACTION,
     JudgedGrant,
@@ -104,13 +104,14 @@ def _denied(check: Check, facts: Facts, role: Role, denied: Sequence[JudgedGrant
     why = judged.text if role.policies or judged.denials else NO_POLICY
     if len(denied) > 1 or grant.action != LIST_ACTION:
         why = f"not allowed: {describe_grants(each for each, _ in denied)}; {why}"
-    found, named = facts.association, facts.annotated_role
+    found, named = facts.associated, facts.annotated_role
     if found and named not in ("", found.role_arn):
         text = f"the association wins over the annotation {named}: keep the one that is meant"
         return check.failed(why, f"{text}, remove the other one, and restart the Pods")
-    tagged = judge_grant(role, with_tags(facts), grant).verdict
-    if found and tagged is Verdict.ALLOW and not found.policy:
-        return check.failed(why, enable_tags(facts, found))
+    if isinstance(facts, ByAssociation) and found and not found.policy:
+        tagged = judge_grant(role, with_tags(facts), grant).verdict
+        if tagged is Verdict.ALLOW:
+            return check.failed(why, enable_tags(facts, found))
     remedy = allow(role, facts, denied)
     return check.failed(why, for_all_users(facts, role, remedy, lifts=bool(judged.denials)))
 
@@ -246,7 +247,7 @@ def refused(facts: Facts, answer: Answer | NotMade) -> Link:
     if link := check.refused(answer, "refused"):
         return link
     remedy = Remedy("take off the policies that allow more than the workload needs")
-    role = facts.named_role
+    role = named_role(facts)
     if isinstance(role, Role) and not isinstance(role.policies, Unread):
         wide = (each for each in role.policies if _allows_listing_users(role, each))
         remedy = remedy._replace(commands=tuple(remove_policy(role, each) for each in wide))

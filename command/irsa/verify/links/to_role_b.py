@@ -11,7 +11,7 @@ from irsa.identity.arns import account_of, parse_role_arn
 from irsa.identity.policies import assume_role_permissions_policy
 from irsa.identity.policy_json import statements
 from irsa.observe.facts import Answer, ConfigFile, Role, Unread
-from irsa.verify.facts import Facts, NotMade, RoleBCalls, RoleBFacts, RoleBTarget
+from irsa.verify.facts import ByAssociation, Calls, Facts, NotMade, RoleB, named_role, roles_between
 from irsa.verify.grants import role_grants
 from irsa.verify.link import LINKS, Check, Link, Remedy, confirmed
 from irsa.verify.links.profile import MORE_ROLES, describe_changes, describe_correction, profile
@@ -30,7 +30,7 @@ NO_ROLE_B = "there is no role B"
 
 
 def role_b_links(
-    facts: Facts, calls: RoleBCalls, before: Sequence[Link], before_a: Sequence[Link] = ()
+    facts: Facts, calls: Calls, before: Sequence[Link], before_a: Sequence[Link] = ()
 ) -> list[Link]:
     """The links from role A to role B and its bucket; none when only one role is asked for.
 
@@ -39,18 +39,18 @@ def role_b_links(
     links = [profile(facts)] if facts.profile else []
     if facts.role_b is None:
         return links
-    if facts.roles_between:
+    if roles_between(facts):
         return [*links, *before, *_not_judged(facts)]
     but, asked = "STS granted the session", call_inside(facts, "sts", "get-caller-identity")
     links += [confirmed(link, calls.assumed, but, asked) for link in before]
     up_to_here = [*before_a, *before] if facts.has_target_role else before
-    role_arn = facts.role_b.target.role_arn
+    role_arn = facts.role_b.role_arn
     check = Check("chain-assume", f"AssumeRole of {role_arn}")
     links.append(granting(check, calls.assumed, up_to_here))
     links.append(identity("chain-caller", role_arn, calls.caller, FOREIGN))
     links += data_links("chain-", facts, facts.role_b.named_role, calls.data)
     if facts.bucket and not facts.has_target_role:
-        links.append(direct(facts, calls.direct))
+        links.append(direct(facts, calls.refused))
     return links
 
 
@@ -65,13 +65,13 @@ def links_before_role_b(facts: Facts) -> list[Link]:
     """Links that need no session of role B."""
     if facts.role_b is None:
         return []
-    checks = (role,) if facts.roles_between else (role, permission, trust)
+    checks = (role,) if roles_between(facts) else (role, permission, trust)
     return [check(facts, facts.role_b) for check in checks]
 
 
-def role(facts: Facts, known: RoleBFacts) -> Link:
+def role(facts: Facts, target: RoleB) -> Link:
     """Check whether role B exists under that very ARN, and is the one that is meant."""
-    target, role_b = known.target, known.role
+    role_b = target.role
     expected = target.expected_arn or target.role_arn
     check = Check("chain-role", expected)
     if target.role_arn != expected:
@@ -95,37 +95,36 @@ def role(facts: Facts, known: RoleBFacts) -> Link:
     return check.passed(f"it exists ({role_b.unique_id})")
 
 
-def _correct(facts: Facts, target: RoleBTarget, role_arn: str) -> Remedy:
+def _correct(facts: Facts, target: RoleB, role_arn: str) -> Remedy:
     return Remedy(
         _profile_remedy(facts, target, {"role_arn": role_arn}) or f"name {role_arn} instead"
     )
 
 
-def permission(facts: Facts, known: RoleBFacts) -> Link:
+def permission(facts: Facts, target: RoleB) -> Link:
     """Check whether role A's own policies let it assume role B."""
-    target = known.target
     actions = "sts:AssumeRole and sts:TagSession" if target.tags else "sts:AssumeRole"
     check = Check("chain-permission", f"{actions} on {target.role_arn}")
-    role_a = facts.named_role
-    if known.role is None:
+    role_a = named_role(facts)
+    if target.role is None:
         return check.unknown(NO_ROLE_B)
     if facts.tags_unread:
         return check.unknown(lacking(facts))
     if not isinstance(role_a, Role):
         return check.undecided(NO_ROLE_A, role_a)
-    judged = _may_assume(role_a, known)
+    judged = _may_assume(role_a, target)
     if link := check.judged(judged, role_a.policies, role_a.boundary):
         return link
     named = [each.resource for each in role_grants(role_a) if each.key[0] == "sts:assumerole"]
     near = get_close_matches(target.role_arn, named, 1, SIMILAR)
-    if near and not isinstance(known.role, Role):
+    if near and not isinstance(target.role, Role):
         text = f"role A's policies name {near[0]}, and not {target.role_arn}"
         fix = f"{_correct(facts, target, near[0]).text}, or correct role A's policies"
-        return check.failed(text, f"{fix}; to see which one is wrong, {known.role.remedy}")
+        return check.failed(text, f"{fix}; to see which one is wrong, {target.role.remedy}")
     if judged.denials:
         remedy = take_back(role_a, judged.denials)
     else:
-        unbounded = _may_assume(replace(role_a, boundary=None), known)
+        unbounded = _may_assume(replace(role_a, boundary=None), target)
         wanted = assume_role_permissions_policy(target.role_arn, tag_session=bool(target.tags))
         bounded = unbounded.verdict is Verdict.ALLOW
         remedy = grant(role_a, INLINE_NAME, wanted, bounded=bounded)
@@ -133,9 +132,9 @@ def permission(facts: Facts, known: RoleBFacts) -> Link:
     return check.failed(judged.text, remedy)
 
 
-def _may_assume(role_a: Role, known: RoleBFacts) -> Judgement:
+def _may_assume(role_a: Role, target: RoleB) -> Judgement:
     """Decide on role A's own policies: in its account they count if role B trusts the account."""
-    target, role_b = known.target, known.role
+    role_b = target.role
     alone = may_assume(
         role_a, target.role_arn, session_name=target.session_name or None, tags=target.tags
     )
@@ -147,9 +146,9 @@ def _may_assume(role_a: Role, known: RoleBFacts) -> Judgement:
     return alone if judged.verdict is Verdict.ALLOW else judged
 
 
-def trust(facts: Facts, known: RoleBFacts) -> Link:
+def trust(facts: Facts, target: RoleB) -> Link:
     """Check whether role B trusts role A as it is now."""
-    role_a, role_b, target = facts.named_role, known.named_role, known.target
+    role_a, role_b = named_role(facts), target.named_role
     check = Check("chain-trust", f"role B trusts {facts.role_arn}")
     if role_b is None:
         return check.unknown(NO_ROLE_B)
@@ -168,7 +167,7 @@ def trust(facts: Facts, known: RoleBFacts) -> Link:
     deleted = [e for each in statements(role_b.trust_policy) for e in orphans(each)]
     if deleted:
         text = f"it names {', '.join(deleted)}, a principal that was deleted: {text}"
-    if facts.by_association:
+    if isinstance(facts, ByAssociation):
         fix = target_role(facts, role_a, role_b, judging).fix(judged)
     else:
         fixer = RoleBFixer(role=role_b, judging=judging, role_a=role_a, target=target)
@@ -179,9 +178,7 @@ def trust(facts: Facts, known: RoleBFacts) -> Link:
     return check.failed(text, remedy, replace_trust(role_b, fix.document))
 
 
-def _send_what_is_asked(
-    facts: Facts, target: RoleBTarget, other: RoleBTarget
-) -> tuple[str, Remedy]:
+def _send_what_is_asked(facts: Facts, target: RoleB, other: RoleB) -> tuple[str, Remedy]:
     """Role B asks for something that the caller can send: the caller has to change, not role B."""
     differences: list[str] = []
     changes: dict[str, str] = {}
@@ -199,7 +196,7 @@ def _send_what_is_asked(
     return "; ".join(differences), Remedy(remedy)
 
 
-def _profile_remedy(facts: Facts, target: RoleBTarget, changes: Mapping[str, str]) -> str:
+def _profile_remedy(facts: Facts, target: RoleB, changes: Mapping[str, str]) -> str:
     """Describe the changes to the Pod's profile that leads to role B; empty without one."""
     file = facts.config_file
     if not isinstance(file, ConfigFile) or file.text is None or not target.profile:

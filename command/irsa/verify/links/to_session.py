@@ -18,7 +18,17 @@ from irsa.identity.policy_json import Json
 from irsa.identity.token import OidcProvider, Token, verify_token
 from irsa.observe.facts import UNREACHED, Answer, RegisteredProvider, Role, ServiceAccount, Unread
 from irsa.rules.issuers import is_dual_stack
-from irsa.verify.facts import Calls, Facts, NotMade, issuer_of
+from irsa.verify.facts import (
+    CALLS_OF_ROLE_B,
+    ByAssociation,
+    ByToken,
+    Calls,
+    Facts,
+    NotMade,
+    issuer_of,
+    named_role,
+    session_role,
+)
 from irsa.verify.link import Check, Link, Remedy, ShellCommand, Status, confirmed
 from irsa.verify.links.pod_identity import association
 from irsa.verify.remedies import pod_identity, refusals
@@ -40,22 +50,15 @@ def session_links(facts: Facts, calls: Calls, before: Sequence[Link]) -> list[Li
 
     The session of an association's target role is made in the same call.
     """
-    but = "EKS granted the session" if facts.by_association else "STS accepted the token"
-    made = identity("inside", facts.session_role, calls.inside, "")
-    call = "AssumeRoleForPodIdentity" if facts.by_association else "AssumeRoleWithWebIdentity"
-    naming, role = (
-        [association(facts)] if facts.by_association else [],
-        facts.role_arn or "the role",
-    )
+    made = identity("inside", session_role(facts), calls.inside, "")
     asked = "" if made.status is Status.PASSED else verify_inside(facts)
-    if facts.has_target_role:
-        links = [confirmed(link, calls.of_role_b.assumed, but, asked) for link in before]
-    else:
-        links = [
-            *(confirmed(link, calls.assumed, but, asked) for link in before),
-            granting(Check("assume", f"{call} of {role}"), calls.assumed, [*naming, *before]),
-            identity("caller", facts.role_arn, calls.caller, FOREIGN, *restart(facts)),
-        ]
+    answer = (calls.of_role_b or CALLS_OF_ROLE_B if facts.has_target_role else calls).assumed
+    links = [confirmed(link, answer, facts.granted, asked) for link in before]
+    if not facts.has_target_role:
+        naming = [association(facts)] if isinstance(facts, ByAssociation) else []
+        check = Check("assume", f"{facts.call} of {facts.role_arn or 'the role'}")
+        links.append(granting(check, answer, [*naming, *before]))
+        links.append(identity("caller", facts.role_arn, calls.caller, FOREIGN, *restart(facts)))
     if not isinstance(calls.inside, NotMade):
         links.append(inside(facts, calls.inside))
     return links
@@ -63,8 +66,8 @@ def session_links(facts: Facts, calls: Calls, before: Sequence[Link]) -> list[Li
 
 def links_before_sts(facts: Facts) -> list[Link]:
     """Return the links that need no session."""
-    of_issuer = () if facts.by_association else (provider, audience)
-    return [check(facts) for check in (token, *of_issuer, role, trust)]
+    of_issuer = [provider(facts), audience(facts)] if isinstance(facts, ByToken) else []
+    return [token(facts), *of_issuer, role(facts), trust(facts)]
 
 
 def token(facts: Facts) -> Link:
@@ -103,7 +106,7 @@ def _signature_problem(facts: Facts, given: Token) -> str:
     return ""
 
 
-def provider(facts: Facts) -> Link:
+def provider(facts: ByToken) -> Link:
     """Check whether the issuer is registered in the role's account."""
     if not isinstance(facts.token, Token) or not facts.role_arn:
         check = Check("provider", "the issuer registered in the role's account")
@@ -131,7 +134,7 @@ def _described(provider: RegisteredProvider) -> str:
     return f"{provider.issuer_url}{note}"
 
 
-def audience(facts: Facts) -> Link:
+def audience(facts: ByToken) -> Link:
     """Check whether the provider takes the token's audience."""
     if not isinstance(facts.token, Token):
         return Check("audience", f"client id {facts.audience}").unknown(NO_TOKEN)
@@ -174,14 +177,15 @@ def role(facts: Facts) -> Link:
             _correct_or_create(facts),
         )
     if known.arn != facts.role_arn:
-        text, found, fixer = misnamed(known.arn, expected), facts.association, _fixer(facts, known)
+        text, fixer = misnamed(known.arn, expected), _fixer(facts, known)
         if fixer is None or not fixer.trusts(known.trust_policy):
             ask = f"ask the owner of {known.arn}, which trusts {today_trusted(known)} today"
             return check.failed(text, f"correct the {facts.named_by}, or {ask}")
         if facts.expected_role:  # a corrected annotation would not be what is expected
             return check.failed(text, f"ask with --role-arn {known.arn}, or correct the stack")
-        if found is not None:
-            return check.failed(text, pod_identity.correct(facts, found, role_arn=known.arn))
+        if isinstance(facts, ByAssociation) and facts.associated:
+            wanted = pod_identity.correct(facts, facts.associated, role_arn=known.arn)
+            return check.failed(text, wanted)
         return check.failed(
             text,
             "annotate the service account with the role's whole ARN, and restart the Pods",
@@ -214,10 +218,10 @@ def misnamed(real: str, named: str) -> str:
 def trust(facts: Facts) -> Link:
     """Check whether the role's trust policy allows this very token, or the association's call."""
     wanted = f"sub {facts.subject} and aud {facts.audience}"
-    if facts.by_association:
+    if isinstance(facts, ByAssociation):
         wanted = f"{POD_IDENTITY_SERVICE} for {facts.namespace}/{facts.name} of {facts.cluster_arn}"
     check = Check("trust", f"a statement that allows {wanted}")
-    trusting = facts.named_role
+    trusting = named_role(facts)
     if isinstance(trusting, Unread):
         return check.unknown(trusting)
     fixer = _fixer(facts, trusting) if trusting else None
@@ -225,17 +229,17 @@ def trust(facts: Facts) -> Link:
         return check.unknown(lacking(facts))
     judged = fixer.judge(trusting.trust_policy)
     if link := check.judged(judged):
-        named = facts.by_association or session_name(facts) is not None
+        named = isinstance(facts, ByAssociation) or session_name(facts) is not None
         return link if named else replace(link, found=f"{link.found}; {UNNAMED.why}")
-    found = facts.association
-    if found and found.disable_session_tags:
+    found = facts.associated
+    if isinstance(facts, ByAssociation) and found and found.disable_session_tags:
         return check.failed(judged.text, pod_identity.enable_tags(facts, found))
     return check.failed(judged.text, let_trust(facts, trusting, fixer.fix(judged)))
 
 
 def _fixer(facts: Facts, trusting: Role) -> TrustFixer | AssociationFixer | None:
     """None when cluster or token, which the trust policy should allow, is not known."""
-    if facts.by_association:
+    if isinstance(facts, ByAssociation):
         return None if facts.tags_unread else role_of_association(facts, trusting)
     token, known = facts.token, facts.providers
     if not isinstance(token, Token):
@@ -252,7 +256,8 @@ def _fixer(facts: Facts, trusting: Role) -> TrustFixer | AssociationFixer | None
 
 
 def _wanted_trust(facts: Facts) -> Json | None:
-    fixer = _fixer(with_tags(facts), Role(facts.role_arn, "", {})) if facts.role_arn else None
+    facts = with_tags(facts) if isinstance(facts, ByAssociation) else facts
+    fixer = _fixer(facts, Role(facts.role_arn, "", {})) if facts.role_arn else None
     return fixer.wanted if fixer else None
 
 
@@ -271,9 +276,9 @@ def inside(facts: Facts, answer: Answer | Unread) -> Link:
     """Check whether the AWS CLI in the Pod's container comes to the same role."""
     if isinstance(answer, Answer) and answer.code == UNREACHED:
         remedy = "correct the endpoint, the region or the proxy that the container's variables name"
-        return identity("inside", facts.session_role, answer, remedy)
+        return identity("inside", session_role(facts), answer, remedy)
     remedy = "find out what the SDK prefers there: keys, a profile, a config file in the image"
-    return identity("inside", facts.session_role, answer, remedy, *restart(facts))
+    return identity("inside", session_role(facts), answer, remedy, *restart(facts))
 
 
 def identity(
@@ -291,7 +296,7 @@ def identity(
     return check.failed(answer.arn, remedy, *commands)
 
 
-def _registered(facts: Facts, issuer: str) -> RegisteredProvider | None:
+def _registered(facts: ByToken, issuer: str) -> RegisteredProvider | None:
     if isinstance(facts.providers, Unread):
         return None
     return next((p for p in facts.providers if p.issuer_url == f"https://{issuer}"), None)
@@ -301,9 +306,9 @@ def lacking(facts: Facts) -> str:
     """Return the input that is missing for a call of STS."""
     if not facts.role_arn:
         return NO_ROLE_ARN
-    if facts.lacks_cluster:
+    if isinstance(facts, ByAssociation) and not facts.cluster_arn:
         return "the EKS cluster is not known"
-    if facts.lacks_association:
+    if isinstance(facts, ByAssociation) and facts.lacks_association:
         return NO_ASSOCIATION
     if facts.tags_unread:
         return "it is not known whether the association disables session tags"

@@ -15,7 +15,7 @@ from irsa.identity.pod_identity import (
 from irsa.identity.policy_json import Json, statements
 from irsa.observe.eks import AGENT, Association
 from irsa.observe.facts import Role, Unread
-from irsa.verify.facts import Facts, PodIdentity
+from irsa.verify.facts import ByAssociation, named_role
 from irsa.verify.link import Remedy, Resource, ShellCommand, aws
 from irsa.verify.remedies.pod import restart
 from irsa.verify.remedies.trust import ADD_STATEMENT, Fixer, TrustFix, let_trust
@@ -36,7 +36,7 @@ class AssociationFixer(Fixer):
         return self.add(document, ADD_STATEMENT, *statements(self.wanted))
 
 
-def role_of_association(facts: Facts, role: Role) -> AssociationFixer:
+def role_of_association(facts: ByAssociation, role: Role) -> AssociationFixer:
     """The role that EKS assumes for the association."""
     cluster, account, disabled = facts.cluster_arn, facts.account, _disabled(facts)
     return AssociationFixer(
@@ -49,7 +49,7 @@ def role_of_association(facts: Facts, role: Role) -> AssociationFixer:
 
 
 def target_role(
-    facts: Facts, role_a: Role, role: Role, judging: Callable[[Role], Judgement]
+    facts: ByAssociation, role_a: Role, role: Role, judging: Callable[[Role], Judgement]
 ) -> AssociationFixer:
     """The target role, which EKS assumes with the session of role A."""
     named = TargetedBy(role_a.arn, facts.cluster_arn, facts.account, _disabled(facts))
@@ -57,17 +57,14 @@ def target_role(
     return AssociationFixer(role=role, judging=judging, wanted=wanted)
 
 
-def with_tags(facts: Facts) -> Facts:
+def with_tags(facts: ByAssociation) -> ByAssociation:
     """The facts with the association's session tags enabled."""
-    known, found = facts.pod_identity, facts.association
-    if not isinstance(known, PodIdentity) or found is None:
-        return facts
-    tagged = replace(found, disable_session_tags=False)
-    return replace(facts, pod_identity=replace(known, association=tagged))
+    found = facts.associated
+    return replace(facts, association=found and replace(found, disable_session_tags=False))
 
 
-def _disabled(facts: Facts) -> bool:
-    return bool(facts.association and facts.association.disable_session_tags)
+def _disabled(facts: ByAssociation) -> bool:
+    return bool(facts.associated and facts.associated.disable_session_tags)
 
 
 KEPT = (
@@ -76,7 +73,7 @@ KEPT = (
 )
 
 
-def create(facts: Facts) -> Remedy:
+def create(facts: ByAssociation) -> Remedy:
     """Create the association, if its role is known, and for Pods that an agent can serve."""
     if any(without_agent(pod.spec, pod.labels) for pod in facts.judged):
         return use_irsa(facts)
@@ -94,9 +91,9 @@ def create(facts: Facts) -> Remedy:
     return _with_trust(facts, Remedy(text, (command, *restart(facts))))
 
 
-def _with_trust(facts: Facts, remedy: Remedy) -> Remedy:
+def _with_trust(facts: ByAssociation, remedy: Remedy) -> Remedy:
     """Let the role trust EKS before, which refuses an association with a role that does not."""
-    role = facts.named_role
+    role = named_role(facts)
     if not isinstance(role, Role):
         return remedy
     fixer = role_of_association(with_tags(facts), role)
@@ -108,7 +105,7 @@ def _with_trust(facts: Facts, remedy: Remedy) -> Remedy:
     return Remedy(f"{trust.text}; then {remedy.text}", (*trust.commands, *remedy.commands))
 
 
-def correct(facts: Facts, association: Association, **changes: str) -> Remedy:
+def correct(facts: ByAssociation, association: Association, **changes: str) -> Remedy:
     """Change the association's roles, unless an add-on manages it."""
     if association.owner_arn:
         return owned(association)
@@ -116,13 +113,13 @@ def correct(facts: Facts, association: Association, **changes: str) -> Remedy:
     return _with_trust(facts, Remedy(f"correct it, and {KEPT}", (command, *restart(facts))))
 
 
-def use_irsa(facts: Facts) -> Remedy:
+def use_irsa(facts: ByAssociation) -> Remedy:
     """Let `move` give the Pods IRSA before it deletes the association; no command while other Pods
     of the service account use it."""
     listed = () if isinstance(facts.pods, Unread) else facts.pods
     own = [pod for pod in listed if pod.lives and pod.service_account == facts.name]
     served = [pod.name for pod in own if not without_agent(pod.spec, pod.labels)]
-    title, found = f"{facts.namespace}/{facts.name}", facts.association
+    title, found = f"{facts.namespace}/{facts.name}", facts.associated
     if served:
         text = "give these Pods a service account of their own, with IRSA"
         return Remedy(f"{text}: Pod {served[0]} of {title} needs the association")
@@ -133,7 +130,7 @@ def use_irsa(facts: Facts) -> Remedy:
     return Remedy(text, (ShellCommand(words, Resource("annotation", title)),))
 
 
-def enable_tags(facts: Facts, association: Association) -> Remedy:
+def enable_tags(facts: ByAssociation, association: Association) -> Remedy:
     """Have EKS send session tags, so that a condition can name the service account."""
     if association.owner_arn:
         return owned(association)
@@ -152,7 +149,7 @@ def owned(association: Association) -> Remedy:
     return Remedy(f"change it in the add-on that manages it: {association.owner_arn}")
 
 
-def install_agent(facts: Facts) -> ShellCommand:
+def install_agent(facts: ByAssociation) -> ShellCommand:
     """Install the agent's add-on."""
     cluster = cluster_arn(facts.cluster_arn)
     return aws(
@@ -165,12 +162,12 @@ def install_agent(facts: Facts) -> ShellCommand:
     )
 
 
-def _update(facts: Facts, association: Association, **options: str | bool) -> ShellCommand:
+def _update(facts: ByAssociation, association: Association, **options: str | bool) -> ShellCommand:
     operation = "update-pod-identity-association"
     return _association(facts, operation, association_id=association.id, **options)
 
 
-def _association(facts: Facts, operation: str, **options: str | bool) -> ShellCommand:
+def _association(facts: ByAssociation, operation: str, **options: str | bool) -> ShellCommand:
     cluster: ClusterArn = cluster_arn(facts.cluster_arn)
     name = f"{cluster.name}:{facts.namespace}/{facts.name}"
     return aws(

@@ -15,7 +15,7 @@ from irsa.decide.truth import Verdict
 from irsa.identity.arns import account_of, partition_of, root_arn
 from irsa.identity.policy_json import Json, as_list, principals, statements
 from irsa.observe.facts import Role
-from irsa.verify.facts import RoleBTarget
+from irsa.verify.facts import RoleB
 from irsa.verify.remedies.policy_edits import (
     call_conditions,
     is_principal_arn,
@@ -31,7 +31,7 @@ _POSITIVE = ("ArnEquals", "ArnLike", "StringEquals", "StringLike")
 
 
 def judge_role_b(
-    role_a: Role, role_b: Role, target: RoleBTarget, *, own_policies: bool = False
+    role_a: Role, role_b: Role, target: RoleB, *, own_policies: bool = False
 ) -> Judgement:
     """Return whether role B trusts role A's sessions, as the target's profile makes them."""
     return trusts_role(
@@ -45,7 +45,7 @@ def judge_role_b(
     )
 
 
-def another_call(role_a: Role, role_b: Role, target: RoleBTarget) -> RoleBTarget | None:
+def another_call(role_a: Role, role_b: Role, target: RoleB) -> RoleB | None:
     """The call that role B's trust policy would allow: with another external id or session name."""
     document = role_b.trust_policy
     external_ids = [target.external_id, *_values(document, "sts:externalid")]
@@ -71,7 +71,7 @@ class RoleBFixer(Fixer):
     """Role B, and the role that should be able to assume it as the target names it."""
 
     role_a: Role
-    target: RoleBTarget
+    target: RoleB
 
     def with_exception(self, document: Json, positions: Sequence[int]) -> Json | None:
         """Except role A."""

@@ -21,7 +21,7 @@ from irsa.identity.policy_json import Json, principals, statements, with_stateme
 from irsa.identity.quotas import TRUST_POLICY_QUOTA
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.facts import Role, Unread
-from irsa.verify.facts import Facts
+from irsa.verify.facts import ByToken, Facts
 from irsa.verify.link import Remedy
 from irsa.verify.remedies.iam import replace_trust
 from irsa.verify.remedies.pod import annotate
@@ -133,7 +133,7 @@ def let_trust(facts: Facts, role: Role, fix: TrustFix) -> Remedy:
     if facts.trusting:
         named = [each.arn for each in facts.trusting]
         text = f"correct the {facts.named_by}: {' and '.join(named)} trusts the service account"
-        sure = len(named) == 1 and not (facts.expected_role or facts.by_association)
+        sure = len(named) == 1 and isinstance(facts, ByToken) and not facts.expected_role
         commands = annotate(facts, named[0]) if sure else ()
         return Remedy(f"{text}, and {today}", tuple(commands))
     text = f"replace the trust policy: {fix.text}; {today}"

@@ -4,11 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from command.tests.verify.chains import BARE, GOOD, links, statuses
+from command.tests.verify.chains import BARE, links, statuses
 from command.tests.verify.commands import RESTART, SET_ENV
 from command.tests.verify.pods import A, B, config, container, pod, spec, with_config, with_env
 from irsa.identity.injection import HASH_ANNOTATION
-from irsa.verify.facts import wrong_containers
 from irsa.verify.link import Status
 from tests.support.world import ROLE_ARN
 
@@ -85,8 +84,6 @@ def test_a_skipped_container_is_undecided_unless_it_is_asked_about():
     assert (other.status, other.found) == (Status.PASSED, "Pod app-1 has them, in container app")
     job = replace(found, owner=replace(found.owner, kind="job"))
     assert "patch" not in str(links(job, containers=("work",))["injection"].remedy.shell)
-    wrong = wrong_containers(replace(GOOD, pods=(found,), containers=("wrk",)))
-    assert wrong == "no container 'wrk' in the Pods of dev/s3-app; there are app, work"
 
 
 FIRST = {"spec": spec(PROXY, container()), "foreign": ("istio-proxy",)}

@@ -8,13 +8,13 @@ from command.tests.verify.chains import DENIED, GOOD, ROLE, chained, role_b
 from command.tests.verify.commands import written
 from command.tests.verify.pods import A, B, config, pod, with_config
 from irsa.identity.policies import TrustedRole, principal_arn_trust_policy, role_trust_policy
-from irsa.verify.facts import RoleBTarget
+from irsa.verify.facts import RoleB
 from irsa.verify.link import Remedy, Status
 from tests.support.world import ACCOUNT_A, ROLE_ARN, ROLE_B_ARN
 
 NEIGHBOUR = f"arn:aws:iam::{ACCOUNT_A}:role/neighbour"
 GONE = f"arn:aws:iam::{ACCOUNT_A}:role/s3app"
-TARGET = RoleBTarget(role_arn=ROLE_B_ARN)
+TARGET = RoleB(role_arn=ROLE_B_ARN)
 MOVED = ROLE_B_ARN.replace("role/", "role/team/")
 WHERE = "in [profile B] in ConfigMap aws, and restart the Pods"
 BY_PROFILE = replace(TARGET, profile="B")
