@@ -19,8 +19,7 @@ from irsa.identity.policies import size
 from irsa.identity.policy_json import Json
 from irsa.identity.quotas import TRUST_POLICY_QUOTA
 from irsa.move.changes import known
-from irsa.move.facts import Move
-from irsa.move.plan import steps
+from irsa.move.plan import Move, steps
 from irsa.move.trust import SESSION_NAME, with_caller
 from irsa.observe.aws import FOR_POD_IDENTITY, Aws
 from irsa.observe.eks import EksCluster

@@ -29,6 +29,7 @@ from irsa.observe.facts import PENDING, RUNNING, Role, ServiceAccount, Unreached
 from irsa.observe.iam import AccountPrincipals
 from irsa.observe.kubernetes import Cluster
 from irsa.observe.pod_spec import containers, needed, references
+from irsa.verify.containers import goes_by_name
 from irsa.verify.facts import (
     SESSION_NAME,
     ByAssociation,
@@ -40,7 +41,6 @@ from irsa.verify.facts import (
     decided,
     session_role,
 )
-from irsa.verify.session_name import goes_by_name
 
 TRUSTING_PROFILE = "name a profile of that account with --trusting-profile, or ask its owner"
 

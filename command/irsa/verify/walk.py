@@ -9,6 +9,7 @@ from irsa.identity.arns import account_of, cluster_arn
 from irsa.identity.token import Token
 from irsa.observe.aws import Aws
 from irsa.observe.facts import Answer, Credentials, ServiceAccount, Unread
+from irsa.verify.containers import UNNAMED, session_name
 from irsa.verify.facts import (
     CALLS_OF_ROLE_B,
     ByAssociation,
@@ -26,7 +27,6 @@ from irsa.verify.links.pod_identity import association
 from irsa.verify.links.to_bucket import data_links, refused
 from irsa.verify.links.to_role_b import links_before_role_b, role_b_links
 from irsa.verify.links.to_session import lacking, links_before_sts, session_links
-from irsa.verify.session_name import UNNAMED, session_name
 
 
 @dataclass(frozen=True)

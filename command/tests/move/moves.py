@@ -9,7 +9,7 @@ from command.tests.verify.chains import TRUST_EKS as BY_ASSOCIATION
 from command.tests.verify.pods import AGENT_URI
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.policy_json import Json, statements
-from irsa.move.facts import Mechanism, Move
+from irsa.move.plan import Mechanism, Move
 from irsa.observe.facts import Owner, Pod, Role, ServiceAccount
 from tests.support.world import CLUSTER_ARN, ISSUER_URL, PROVIDER_ARN, ROLE_ARN
 

@@ -14,15 +14,12 @@ from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.observe.aws_config import Profile
 from irsa.observe.facts import PENDING, RUNNING, Answer, Owner, Pod, Unread
 from irsa.observe.pod_spec import access_key, needed
+from irsa.verify.containers import NO_POD, SHOWN, containers_of, names, pods_named, pods_that
 from irsa.verify.facts import ByAssociation, ByToken, Facts, NotMade
 from irsa.verify.link import Check, Link, Remedy, confirmed, irsa, unique
-from irsa.verify.links.containers import NO_POD, SHOWN, names, pods_named, pods_that
-from irsa.verify.links.injection import injection
+from irsa.verify.links.injection import injection, webhook
 from irsa.verify.links.pod_identity import agent, association
 from irsa.verify.links.precedence import precedence
-from irsa.verify.links.webhook import webhook
-from irsa.verify.pod_container import containers_of
-from irsa.verify.remedies.account import SIMILAR, found_role, naming_role
 from irsa.verify.remedies.pod import (
     annotate,
     create_account,
@@ -32,6 +29,7 @@ from irsa.verify.remedies.pod import (
     resume,
     set_account,
 )
+from irsa.verify.remedies.trust import SIMILAR, found_role, naming_role
 
 
 def in_cluster_links(facts: Facts, inside: Answer | Unread | NotMade) -> list[Link]:

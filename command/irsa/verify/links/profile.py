@@ -18,9 +18,9 @@ from irsa.observe.aws_config import (
 )
 from irsa.observe.facts import ConfigFile, NotMounted, Unread
 from irsa.observe.pod_spec import variables
+from irsa.verify.containers import containers_of
 from irsa.verify.facts import ByToken, Facts, roles_between
 from irsa.verify.link import Check, Link
-from irsa.verify.pod_container import containers_of
 from irsa.verify.remedies.pod import call_inside
 
 REFRESH_WINDOW = 900  # seconds before its end at which SDKs renew a session

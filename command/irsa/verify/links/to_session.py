@@ -18,6 +18,7 @@ from irsa.identity.policy_json import Json
 from irsa.identity.token import OidcProvider, Token, verify_token
 from irsa.observe.facts import UNREACHED, Answer, RegisteredProvider, Role, ServiceAccount, Unread
 from irsa.rules.issuers import is_dual_stack
+from irsa.verify.containers import UNNAMED, session_name
 from irsa.verify.facts import (
     CALLS_OF_ROLE_B,
     ByAssociation,
@@ -30,14 +31,18 @@ from irsa.verify.facts import (
     session_role,
 )
 from irsa.verify.link import Check, Link, Remedy, ShellCommand, Status, confirmed
-from irsa.verify.links.pod_identity import association
-from irsa.verify.remedies import pod_identity, refusals
-from irsa.verify.remedies.account import near_roles
+from irsa.verify.links.pod_identity import (
+    AssociationFixer,
+    association,
+    correct,
+    enable_tags,
+    role_of_association,
+    with_tags,
+)
+from irsa.verify.remedies import refusals
 from irsa.verify.remedies.iam import create_role, register_audience, register_issuer
 from irsa.verify.remedies.pod import annotate, change_annotation, restart, verify_inside
-from irsa.verify.remedies.pod_identity import AssociationFixer, role_of_association, with_tags
-from irsa.verify.remedies.trust import TrustFixer, let_trust, today_trusted
-from irsa.verify.session_name import UNNAMED, session_name
+from irsa.verify.remedies.trust import TrustFixer, let_trust, near_roles, today_trusted
 
 NO_TOKEN = "there is no token"  # noqa: S105
 NO_ASSOCIATION = "there is no association"
@@ -184,7 +189,7 @@ def role(facts: Facts) -> Link:
         if facts.expected_role:  # a corrected annotation would not be what is expected
             return check.failed(text, f"ask with --role-arn {known.arn}, or correct the stack")
         if isinstance(facts, ByAssociation) and facts.associated:
-            wanted = pod_identity.correct(facts, facts.associated, role_arn=known.arn)
+            wanted = correct(facts, facts.associated, role_arn=known.arn)
             return check.failed(text, wanted)
         return check.failed(
             text,
@@ -233,7 +238,7 @@ def trust(facts: Facts) -> Link:
         return link if named else replace(link, found=f"{link.found}; {UNNAMED.why}")
     found = facts.associated
     if isinstance(facts, ByAssociation) and found and found.disable_session_tags:
-        return check.failed(judged.text, pod_identity.enable_tags(facts, found))
+        return check.failed(judged.text, enable_tags(facts, found))
     return check.failed(judged.text, let_trust(facts, trusting, fixer.fix(judged)))
 
 

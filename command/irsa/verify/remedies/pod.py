@@ -12,9 +12,9 @@ from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.policy_json import Json, mapping
 from irsa.observe.facts import Owner, Pod
 from irsa.observe.pod_spec import Container, Variable, containers, env_from_index, variables
+from irsa.verify.containers import PodContainer
 from irsa.verify.facts import Facts
 from irsa.verify.link import Remedy, Resource, ShellCommand, compact, kubectl, unique
-from irsa.verify.pod_container import PodContainer
 
 
 def _kubectl(
