@@ -71,10 +71,6 @@ class Sources:
         known = "unknown" if isinstance(account, Unread) else account
         return {"context": self.cluster.context, "cluster": self.cluster.title, "account": known}
 
-    def role(self, arn: str) -> Role | Unread | None:
-        """A role, read in its account; None for what is not the ARN of one."""
-        return self.reader(account_of(arn)).role(arn) if parse_role_arn(arn) else None
-
 
 def gather_each(question: Question, sources: Sources) -> list[Facts]:
     """Read the facts of a chain: for each profile that leads to a role B, if the question names
@@ -304,8 +300,10 @@ def _role_b(facts: Facts, sources: Sources) -> RoleB | None:
     target = named_role_b(facts)
     if target is None:
         return None
-    role_b, account = sources.role(target.role_arn), account_of(target.role_arn)
-    if isinstance(role_b, Unread) and sources.reader(account).account != account:
+    account = account_of(target.role_arn)
+    reader = sources.reader(account)
+    role_b = reader.role(target.role_arn) if parse_role_arn(target.role_arn) else None
+    if isinstance(role_b, Unread) and reader.account != account:
         role_b = replace(role_b, way_out=TRUSTING_PROFILE)
     if target.session_name == SESSION_NAME and goes_by_name(role_b):
         target = replace(target, session_name="")

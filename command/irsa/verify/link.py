@@ -3,9 +3,8 @@
 Pure. `LINKS` is the order in which a request takes them.
 """
 
-import json
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple
@@ -58,7 +57,7 @@ NO_REMEDY = Remedy()
 def aws(*words: str, changes: Resource | None, **options: str | bool) -> ShellCommand:
     """Build an `aws` command: ``role_name="a"`` is ``--role-name a``; True is an option without a
     value, and an empty one is left out."""
-    return ShellCommand(("aws", *words, *_spelt(options)), changes)
+    return ShellCommand(("aws", *words, *spelt(options)), changes)
 
 
 def irsa(*words: str) -> ShellCommand:
@@ -66,18 +65,14 @@ def irsa(*words: str) -> ShellCommand:
     return ShellCommand((*PROGRAM.split(), *words))
 
 
-def kubectl(*words: str, changes: Resource | None, **options: str | bool) -> ShellCommand:
-    """Build a `kubectl` command by the same rule."""
-    return ShellCommand(("kubectl", *words, *_spelt(options)), changes)
-
-
-def _spelt(options: dict[str, str | bool]) -> Sequence[str]:
-    spelt: list[str] = []
+def spelt(options: Mapping[str, str | bool]) -> Sequence[str]:
+    """Options as a command line has them."""
+    words: list[str] = []
     for name, value in options.items():
         if value:
-            spelt.append(f"--{name.replace('_', '-')}")
-            spelt += [] if value is True else [value]
-    return spelt
+            words.append(f"--{name.replace('_', '-')}")
+            words += [] if value is True else [value]
+    return words
 
 
 def unique(commands: Iterable[ShellCommand]) -> list[ShellCommand]:
@@ -249,11 +244,6 @@ def status_of(links: Sequence[Link]) -> Status:
     return next(
         (each for each in (Status.FAILED, Status.UNKNOWN) if each in statuses), Status.PASSED
     )
-
-
-def compact(document: Json | Sequence[Json]) -> str:
-    """A document as it stands in a command."""
-    return json.dumps(document, separators=(",", ":"))
 
 
 def left_to_stack(link: Link, stack: Stack | None) -> Link:

@@ -27,11 +27,11 @@ from irsa.observe.facts import Owner, Pod, Unreached, Workloads
 from irsa.observe.iam import AccountPrincipals
 from irsa.verify.facts import Question
 from irsa.verify.gather import Sources, gather
-from irsa.verify.link import Check, aws, failing_link, kubectl
+from irsa.verify.link import Check, ShellCommand, aws, failing_link
 from irsa.verify.walk import Chain, in_account, searched
 from tests.support import world
 
-RESTARTS = kubectl("rollout", "restart", "x", changes=None)
+RESTARTS = ShellCommand(("kubectl", "rollout", "restart", "x"))
 QUESTION = Question(namespace=ACCOUNT.namespace, name=ACCOUNT.name, wait=0)
 OF_NB = irsa_trust_policy([world.PROVIDER_ARN], [ServiceAccountRef("dev", "nb")])
 OTHER = replace(ROLE, arn=f"{world.ROLE_ARN}-2", trust_policy=OF_NB)

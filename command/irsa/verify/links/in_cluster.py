@@ -182,14 +182,10 @@ def running_pod(facts: Facts) -> Link:
     if outdated:
         text = f"{pods_that(outdated, 'is', 'are')} of an older template: a rollout is under way"
         return check.unknown(text, "ask again when it has finished")
-    return check.passed(_describe(running, pending))
-
-
-def _describe(running: Sequence[Pod], pending: Sequence[Pod]) -> str:
-    text = pods_named(running)
-    crashing = [pod for pod in running if pod.reason == CRASHES]
-    text += f"; in {CRASHES}: {names(pod.name for pod in crashing)}" if crashing else ""
-    return text + (f"; starting: {names(pod.name for pod in pending)}" if pending else "")
+    crashing = names(pod.name for pod in running if pod.reason == CRASHES)
+    starting = names(pod.name for pod in pending)
+    text = f"{pods_named(running)}{f'; in {CRASHES}: {crashing}' if crashing else ''}"
+    return check.passed(f"{text}{f'; starting: {starting}' if starting else ''}")
 
 
 def _wrong_account(facts: Facts, check: Check, wrong: Sequence[Pod]) -> Link:
@@ -260,17 +256,13 @@ def _blocking_reason(facts: Facts, pod: Pod) -> tuple[str, str] | None:
     said = f"{pod.reason}: {pod.message}" if pod.message else pod.reason
     if pod.reason not in STARTING and pod.reason != CRASHES:
         return said, "correct what that message names; the Pod then starts by itself"
-    age = _age(facts, pod)
+    age = facts.now - datetime.fromisoformat(pod.created).timestamp() if pod.created else 0.0
     if pod.reason != CRASHES and age > PATIENCE:
         return (
             f"{said or 'starting'} for {age:.0f} s now",
             f"see its Events: kubectl describe pod {pod.name} --namespace {facts.namespace}",
         )
     return None
-
-
-def _age(facts: Facts, pod: Pod) -> float:
-    return facts.now - datetime.fromisoformat(pod.created).timestamp() if pod.created else 0.0
 
 
 def _kept(facts: Facts, check: Check, pods: Sequence[Pod]) -> Link | None:

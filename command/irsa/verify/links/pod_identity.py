@@ -3,7 +3,7 @@
 https://docs.aws.amazon.com/eks/latest/userguide/pod-identities.html
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from irsa import PROGRAM
@@ -138,9 +138,6 @@ class AssociationFixer(Fixer):
 
     wanted: Json
     """The trust policy that allows the association, and nothing else."""
-
-    def with_exception(self, document: Json, positions: Sequence[int]) -> Json | None:
-        """None: EKS and role A call for every service account that has the role."""
 
     def allow(self, document: Json) -> TrustFix:
         """Add the statements for the association."""

@@ -35,12 +35,13 @@ from irsa.verify.remedies.iam import (
     NARROW,
     attach_policy,
     create_bucket,
+    except_role,
     for_all_users,
     grant,
     remove_policy,
     replace_bucket_policy,
     take_back,
-    with_role_exception,
+    with_exception,
 )
 from irsa.verify.remedies.pod import call_inside
 
@@ -398,7 +399,7 @@ def _statements(wanted: Iterable[Grant]) -> Iterator[Json]:
 
 def _except_in_bucket(role: Role, facts: Facts, policy: Json, positions: list[int]) -> Remedy:
     """A bucket's policy is there for others, too: it makes an exception for the role."""
-    document = with_role_exception(policy, positions, role.arn)
+    document = with_exception(policy, positions, except_role(role.arn))
     if document is None:
         return Remedy("meet the conditions of the bucket policy's statement that denies it")
     return Remedy(NARROW, (replace_bucket_policy(facts.bucket, document),))

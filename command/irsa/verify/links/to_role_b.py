@@ -26,6 +26,7 @@ from irsa.verify.links.to_bucket import data_links, role_grants
 from irsa.verify.links.to_session import FOREIGN, granting, identity, lacking, misnamed
 from irsa.verify.remedies.iam import (
     call_conditions,
+    except_role,
     for_all_users,
     grant,
     is_principal_arn,
@@ -33,7 +34,6 @@ from irsa.verify.remedies.iam import (
     replace_trust,
     take_back,
     with_conditions,
-    with_role_exception,
     with_statement,
 )
 from irsa.verify.remedies.pod import call_inside
@@ -273,9 +273,9 @@ class RoleBFixer(Fixer):
     role_a: Role
     target: RoleB
 
-    def with_exception(self, document: Json, positions: Sequence[int]) -> Json | None:
-        """Except role A."""
-        return with_role_exception(document, positions, self.role_a.arn)
+    def exception(self, denying: Sequence[Json]) -> Condition | None:  # noqa: ARG002
+        """All but role A."""
+        return except_role(self.role_a.arn)
 
     def allow(self, document: Json) -> TrustFix:
         """Add role A to a fitting statement, or else a statement."""

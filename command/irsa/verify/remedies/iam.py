@@ -7,7 +7,7 @@ space.
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain, count
 
 from irsa.access import DenyingStatement
@@ -294,19 +294,17 @@ def without_orphans(document: Json) -> Json:
     return {**document, "Statement": kept}
 
 
-def with_exception(
-    document: Json, positions: Sequence[int], exception: Condition, is_ours: Callable[[Json], bool]
-) -> Json | None:
-    """Return the document with an exception for one caller in the statements that deny.
+def with_exception(document: Json, positions: Sequence[int], exception: Condition) -> Json | None:
+    """Return the document with an exception for one caller in the statements that deny; those about
+    that caller alone are removed.
 
-    ``exception`` is a condition that does not hold for the caller; ``is_ours`` tells statements
-    about that caller only. None when a statement has a condition that the caller should meet
-    instead.
+    ``exception`` is a condition that does not hold for the caller. None when a statement has a
+    condition that the caller should meet instead.
     """
     listed = statements(document)
     if any(call_conditions(listed[position]) for position in positions):
         return None
-    dropped = [position for position in positions if is_ours(listed[position])]
+    dropped = [position for position in positions if _is_about(listed[position], exception)]
     for position in positions:
         statement = listed[position]
         same = [each for each in conditions_of(statement) if each.text == exception.text]
@@ -317,40 +315,17 @@ def with_exception(
     return without(document, dropped)
 
 
-def with_role_exception(document: Json, positions: Sequence[int], role_arn: str) -> Json | None:
-    """Except the sessions of a role, as `with_exception` does."""
-
-    def is_ours(statement: Json) -> bool:
-        named = [each for each in conditions_of(statement) if is_principal_arn(each)]
-        return _principals(statement) == [role_arn] or [
-            (each.operator, each.values) for each in named
-        ] == [("ArnEquals", (role_arn,))]
-
-    exception = Condition("ArnNotEquals", PRINCIPAL_ARN, (role_arn,))
-    return with_exception(document, positions, exception, is_ours)
-
-
-def _principals(statement: Json) -> list[str]:
+def _is_about(statement: Json, exception: Condition) -> bool:
+    """Return whether a statement is about the caller alone for whom an exception does not hold."""
+    operator = exception.operator.replace("Not", "")
+    alone = operator, exception.key.lower(), exception.values
     principal: Json | str = statement.get("Principal", "*")
-    if isinstance(principal, str):
-        return [principal]
-    return [each for entries in principal.values() for each in as_list(entries)]
+    named = principal.values() if isinstance(principal, dict) else [principal]
+    return [each for entries in named for each in as_list(entries)] == [*exception.values] or any(
+        (each.operator, each.key.lower(), each.values) == alone for each in conditions_of(statement)
+    )
 
 
-def with_subject_exception(
-    document: Json, positions: Sequence[int], issuer: str, subject: str
-) -> Json | None:
-    """Except a service account of a cluster, as `with_exception` does; None for a Deny of roles,
-    too, whose sessions may have the token's claims."""
-    if any(principals(statements(document)[each], "AWS") for each in positions):
-        return None
-    key = f"{issuer}:sub"
-
-    def is_ours(statement: Json) -> bool:
-        return any(
-            (each.operator, each.key, each.values) == ("StringEquals", key, (subject,))
-            for each in conditions_of(statement)
-        )
-
-    exception = Condition("StringNotEquals", key, (subject,))
-    return with_exception(document, positions, exception, is_ours)
+def except_role(role_arn: str) -> Condition:
+    """The exception for the sessions of a role."""
+    return Condition("ArnNotEquals", PRINCIPAL_ARN, (role_arn,))

@@ -33,8 +33,8 @@ from irsa.verify.remedies.iam import (
     on_claim,
     replace_trust,
     with_conditions,
+    with_exception,
     with_statement,
-    with_subject_exception,
     without_orphans,
 )
 from irsa.verify.remedies.pod import annotate
@@ -71,7 +71,8 @@ class Fixer(ABC):
         document, denying = self.role.trust_policy, judged.denying("resource")
         if not denying:
             return self.allow(document)
-        narrowed = self.with_exception(document, denying)
+        exception = self.exception([statements(document)[each] for each in denying])
+        narrowed = with_exception(document, denying, exception) if exception else None
         if narrowed is None:
             return caller_has_to_meet(statements(document)[each] for each in denying)
         if statements(narrowed) and self.trusts(narrowed):
@@ -81,9 +82,10 @@ class Fixer(ABC):
             return allowing
         return allowing._replace(text=f"{NARROW}; {allowing.text}")
 
-    @abstractmethod
-    def with_exception(self, document: Json, positions: Sequence[int]) -> Json | None:
-        """Except the caller from statements; None if they deny for more than who calls."""
+    def exception(self, denying: Sequence[Json]) -> Condition | None:
+        """A condition that does not hold for the caller; None where none tells it apart: EKS and
+        role A call for every service account that has the role."""
+        return None
 
     def judge(self, document: Json) -> Judgement:
         """The answer of a trust policy to the caller."""
@@ -160,9 +162,12 @@ class TrustFixer(Fixer):
     registered: frozenset[str] | None
     """ARNs of the account's OIDC providers; None when they are not known."""
 
-    def with_exception(self, document: Json, positions: Sequence[int]) -> Json | None:
-        """Except the service account."""
-        return with_subject_exception(document, positions, self.issuer, self.account.subject)
+    def exception(self, denying: Sequence[Json]) -> Condition | None:
+        """All but the service account; None for a Deny of roles, too, whose sessions may have the
+        token's claims."""
+        of_roles = any(principals(each, "AWS") for each in denying)
+        subject = (self.account.subject,)
+        return None if of_roles else Condition("StringNotEquals", f"{self.issuer}:sub", subject)
 
     def allow(self, document: Json) -> TrustFix:
         """Add the subject to a fitting statement, or else a statement."""
