@@ -34,8 +34,8 @@ from irsa.observe.pod_spec import (
     same_container,
     variables,
 )
-from irsa.verify.facts import SESSION_NAME, ByAssociation, Facts, NotMade, documents_of
-from irsa.verify.link import AS_EXPECTED, Check, Link, ShellCommand, unique
+from irsa.verify.facts import SESSION_NAME, ByAssociation, Facts, documents_of
+from irsa.verify.link import AS_EXPECTED, Check, Link, NotMade, ShellCommand, unique
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from irsa.identity.eks import (
     POD_IDENTITY_SERVICE,
     POD_IDENTITY_VOLUME,
     SKIP_LABEL,
-    STS_AUDIENCE,
     TOKEN_VOLUME,
     WEB_IDENTITY_VARIABLES,
 )
@@ -26,7 +25,6 @@ from irsa.observe.aws_config import Profile, ProfileChain, profile_chain, profil
 from irsa.observe.eks import Association, EksCluster
 from irsa.observe.facts import (
     RUNNING,
-    Answer,
     ConfigFile,
     Objects,
     Owner,
@@ -50,44 +48,6 @@ from irsa.observe.stack_chains import Stack, StackChain
 
 SESSION_NAME = "irsa-verify"
 """Name of the sessions that verify asks for; CloudTrail shows it."""
-
-
-@dataclass(frozen=True, slots=True)
-class NotMade:
-    """A call that was not made."""
-
-    why: str
-    """The missing input, such as a session."""
-
-
-_NO_SESSION = NotMade("there is no session")
-_NO_SESSION_OF_A = NotMade("there is no session of role A")
-_NO_SESSION_OF_B = NotMade("there is no session of role B")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Calls:
-    """The calls with which a token becomes a session of the role, or its session one of role B, and
-    those of that session."""
-
-    assumed: Answer | Unread | NotMade = NotMade("STS was not asked")
-    caller: Answer | NotMade = _NO_SESSION
-    data: Answer | NotMade = _NO_SESSION
-    """The bucket's list."""
-    refused: Answer | NotMade = _NO_SESSION
-    """The list of IAM users, which no workload should see; for role B the bucket's, by role A."""
-    inside: Answer | Unread | NotMade = NotMade("it was not asked for")
-    """Caller identity of the AWS CLI inside the Pod."""
-    of_role_b: "Calls | None" = None
-    """None where role B was not asked for."""
-
-
-CALLS_OF_ROLE_B = Calls(
-    assumed=_NO_SESSION_OF_A,
-    caller=_NO_SESSION_OF_B,
-    data=_NO_SESSION_OF_B,
-    refused=_NO_SESSION_OF_A,
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,10 +165,15 @@ class ChainFacts(Question):
     role_b: RoleB | None = None
 
     @property
+    def known_account(self) -> ServiceAccount:
+        """The service account; without annotations if it was not read."""
+        found = self.service_account
+        return found if isinstance(found, ServiceAccount) else ServiceAccount(*self.account, {})
+
+    @property
     def annotated_role(self) -> str:
         """The role in the annotation, empty when there is none."""
-        account = self.service_account
-        return account.role_arn if isinstance(account, ServiceAccount) else ""
+        return self.known_account.role_arn
 
     @property
     def associated(self) -> Association | None:
@@ -307,19 +272,18 @@ class ByToken(ChainFacts):
     variables: ClassVar = WEB_IDENTITY_VARIABLES
     volume: ClassVar = TOKEN_VOLUME
     session_tags: ClassVar[Mapping[str, Value]] = {}
+    call_lacks: ClassVar = ""
     tags_unread: ClassVar = False
 
     @property
     def named_at(self) -> str:
         """Time at which the annotation got its role; empty when it is not known."""
-        account = self.service_account
-        return account.annotated_at if isinstance(account, ServiceAccount) else ""
+        return self.known_account.annotated_at
 
     @property
     def audience(self) -> str:
         """The audience that the webhook asks for."""
-        account = self.service_account
-        return account.audience if isinstance(account, ServiceAccount) else STS_AUDIENCE
+        return self.known_account.audience
 
     @property
     def role_arn(self) -> str:
@@ -389,10 +353,19 @@ class ByAssociation(ChainFacts):
         return self.association is None and bool(self.cluster_arn)
 
     @property
+    def call_lacks(self) -> str:
+        """The unread part of EKS's call; empty if all is known."""
+        if not self.cluster_arn:
+            return "the EKS cluster is not known"
+        unread = "it is not known whether the association disables session tags"
+        absent = "there is no association" if self.association is None else ""
+        return unread if isinstance(self.association, Unread) else absent
+
+    @property
     def tags_unread(self) -> bool:
         """True if it is not known which session tags the Pods get, or whether they get any:
         cluster or association were not read."""
-        return not self.cluster_arn or isinstance(self.association, Unread)
+        return bool(self.call_lacks) and not self.lacks_association
 
     @property
     def session_tags(self) -> Mapping[str, Value]:

@@ -15,7 +15,44 @@ from irsa.decide.truth import Verdict
 from irsa.identity.policy_json import Json
 from irsa.observe.facts import Answer, Unread
 from irsa.observe.stack_chains import Resource, Stack
-from irsa.verify.facts import NotMade
+
+
+@dataclass(frozen=True, slots=True)
+class NotMade:
+    """A call that was not made."""
+
+    why: str
+    """The missing input, such as a session."""
+
+
+_NO_SESSION = NotMade("there is no session")
+_NO_SESSION_OF_A = NotMade("there is no session of role A")
+_NO_SESSION_OF_B = NotMade("there is no session of role B")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calls:
+    """The calls with which a token becomes a session of the role, or its session one of role B, and
+    those of that session."""
+
+    assumed: Answer | Unread | NotMade = NotMade("STS was not asked")
+    caller: Answer | NotMade = _NO_SESSION
+    data: Answer | NotMade = _NO_SESSION
+    """The bucket's list."""
+    refused: Answer | NotMade = _NO_SESSION
+    """The list of IAM users, which no workload should see; for role B the bucket's, by role A."""
+    inside: Answer | Unread | NotMade = NotMade("it was not asked for")
+    """Caller identity of the AWS CLI inside the Pod."""
+    of_role_b: "Calls | None" = None
+    """None where role B was not asked for."""
+
+
+CALLS_OF_ROLE_B = Calls(
+    assumed=_NO_SESSION_OF_A,
+    caller=_NO_SESSION_OF_B,
+    data=_NO_SESSION_OF_B,
+    refused=_NO_SESSION_OF_A,
+)
 
 
 class ShellCommand(NamedTuple):

@@ -10,18 +10,9 @@ from irsa.identity.token import Token
 from irsa.observe.aws import Aws
 from irsa.observe.facts import Answer, Credentials, ServiceAccount, Unread
 from irsa.verify.containers import UNNAMED, session_name
-from irsa.verify.facts import (
-    CALLS_OF_ROLE_B,
-    ByAssociation,
-    Calls,
-    Facts,
-    NotMade,
-    RoleB,
-    named_role,
-    roles_between,
-)
+from irsa.verify.facts import ByAssociation, Facts, RoleB, named_role, roles_between
 from irsa.verify.gather import Sources, search
-from irsa.verify.link import Link, Status, left_to_stack, status_of
+from irsa.verify.link import CALLS_OF_ROLE_B, Calls, Link, NotMade, Status, left_to_stack, status_of
 from irsa.verify.links.in_cluster import in_cluster_links
 from irsa.verify.links.pod_identity import association
 from irsa.verify.links.to_bucket import data_links, refused

@@ -24,8 +24,8 @@ from irsa.observe.facts import (
     Unread,
     Webhook,
 )
-from irsa.verify.facts import ByAssociation, ByToken, Calls, RoleB, decided
-from irsa.verify.link import Status
+from irsa.verify.facts import ByAssociation, ByToken, RoleB, decided
+from irsa.verify.link import Calls, Status
 from irsa.verify.walk import Chain
 from tests.support import world
 

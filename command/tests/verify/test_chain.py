@@ -36,9 +36,9 @@ from irsa.identity.pod_identity import pod_identity_trust_policy
 from irsa.identity.policies import TrustedRole, role_trust_policy
 from irsa.identity.token import decode_unverified
 from irsa.observe.facts import Answer, PermissionsPolicy, RegisteredProvider
-from irsa.verify.facts import Calls, RoleB
+from irsa.verify.facts import RoleB
 from irsa.verify.gather import named_role_b
-from irsa.verify.link import LINKS, Status, failing_link, status_of
+from irsa.verify.link import LINKS, Calls, Status, failing_link, status_of
 from irsa.verify.walk import Chain
 from tests.support.world import ACCOUNT_A, NOW, ROLE_ARN, SUBJECT
 

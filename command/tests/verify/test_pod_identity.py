@@ -41,8 +41,8 @@ from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.eks import AUTO_MODE, EksCluster, association_of
 from irsa.observe.facts import Answer, PermissionsPolicy, Role
 from irsa.observe.stack_chains import Resource, Stack
-from irsa.verify.facts import Calls, RoleB, chaining_profiles
-from irsa.verify.link import Status
+from irsa.verify.facts import RoleB, chaining_profiles
+from irsa.verify.link import Calls, Status
 from irsa.verify.remedies.iam import readable
 from tests.support.world import CLUSTER_ARN, ROLE_ARN, ROLE_B_ARN
 

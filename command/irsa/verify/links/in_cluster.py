@@ -15,8 +15,8 @@ from irsa.observe.aws_config import Profile
 from irsa.observe.facts import PENDING, RUNNING, Answer, Owner, Pod, Unread
 from irsa.observe.pod_spec import access_key, needed
 from irsa.verify.containers import NO_POD, SHOWN, containers_of, names, pods_named, pods_that
-from irsa.verify.facts import ByAssociation, ByToken, Facts, NotMade
-from irsa.verify.link import Check, Link, Remedy, confirmed, irsa, unique
+from irsa.verify.facts import ByAssociation, ByToken, Facts
+from irsa.verify.link import Check, Link, NotMade, Remedy, confirmed, irsa, unique
 from irsa.verify.links.injection import injection, webhook
 from irsa.verify.links.pod_identity import agent, association
 from irsa.verify.links.precedence import precedence

@@ -38,7 +38,6 @@ from irsa.verify.remedies.pod import (
     AT_ADMISSION,
     change_env,
     if_in_template,
-    remove_from_template,
     remove_volume,
     replace_in_template,
     restart_of,
@@ -118,37 +117,27 @@ def _doubtful(container: PodContainer) -> Problem:
 
 def _skipped(container: PodContainer) -> Problem | None:
     """The Pod asks the webhook to leave it, or this container, alone."""
-    facts, pod = container.facts, container.pod
+    pod, key = container.pod, SKIP_CONTAINERS_ANNOTATION
     if SKIP_LABEL in pod.labels:
-        path = f"/metadata/labels/{SKIP_LABEL.replace('/', '~1')}"
-        return Problem(
-            f"label {SKIP_LABEL}={pod.labels[SKIP_LABEL]} on the Pod keeps the webhook away",
-            *if_in_template(
-                pod,
-                SKIP_LABEL in template_metadata(pod, "labels"),
-                "remove the label from the Pod template",
-                remove_from_template(facts, pod, path),
-            ),
-        )
+        by_template = SKIP_LABEL in template_metadata(pod, "labels")
+        text = "remove the label from the Pod template"
+        return _kept_away(container, "label", SKIP_LABEL, text, by_template=by_template)
     if not container.is_skipped:
         return None
-    path = f"/metadata/annotations/{SKIP_CONTAINERS_ANNOTATION.replace('/', '~1')}"
-    left = [name for name in skipped_containers(pod.annotations) if name != container.name]
-    commands = (
-        replace_in_template(facts, pod, path, ",".join(left))
-        if left
-        else remove_from_template(facts, pod, path)
-    )
-    value = pod.annotations[SKIP_CONTAINERS_ANNOTATION]
-    return Problem(
-        f"annotation {SKIP_CONTAINERS_ANNOTATION}={value} on the Pod keeps the webhook away",
-        *if_in_template(
-            pod,
-            template_metadata(pod, "annotations").get(SKIP_CONTAINERS_ANNOTATION) == value,
-            f"take {container.name} out of that annotation of the Pod template",
-            commands,
-        ),
-    )
+    by_template = template_metadata(pod, "annotations").get(key) == pod.annotations[key]
+    text = f"take {container.name} out of that annotation of the Pod template"
+    left = ",".join(e for e in skipped_containers(pod.annotations) if e != container.name)
+    return _kept_away(container, "annotation", key, text, left, by_template=by_template)
+
+
+def _kept_away(
+    container: PodContainer, kind: str, key: str, text: str, left: str = "", *, by_template: bool
+) -> Problem:
+    pod, path = container.pod, f"/metadata/{kind}s/{key.replace('/', '~1')}"
+    commands = replace_in_template(container.facts, pod, path, left)
+    found = f"{kind} {key}={({**pod.labels, **pod.annotations})[key]} on the Pod"
+    remedy = if_in_template(pod, by_template, text, commands)
+    return Problem(f"{found} keeps the webhook away", *remedy)
 
 
 def _wrong_variables(container: PodContainer) -> Problem | None:

@@ -19,16 +19,8 @@ from irsa.identity.policy_json import Json, as_list, statements, with_statements
 from irsa.observe.facts import Answer, PermissionsPolicy, Role, Unread
 from irsa.observe.iam import AccountPrincipals
 from irsa.verify.containers import names, session_name
-from irsa.verify.facts import (
-    ByAssociation,
-    Facts,
-    Grant,
-    NotMade,
-    documents_of,
-    named_role,
-    session_role,
-)
-from irsa.verify.link import Check, Link, Remedy, ShellCommand, Status, confirmed, irsa
+from irsa.verify.facts import ByAssociation, Facts, Grant, documents_of, named_role, session_role
+from irsa.verify.link import Check, Link, NotMade, Remedy, ShellCommand, Status, confirmed, irsa
 from irsa.verify.links.pod_identity import enable_tags, with_tags
 from irsa.verify.remedies import refusals
 from irsa.verify.remedies.iam import (

@@ -18,8 +18,8 @@ from irsa.identity.arns import account_of, parse_role_arn, partition_of, root_ar
 from irsa.identity.policies import assume_role_permissions_policy
 from irsa.identity.policy_json import Json, as_list, principals, statements
 from irsa.observe.facts import Answer, ConfigFile, Role, Unread
-from irsa.verify.facts import ByAssociation, Calls, Facts, NotMade, RoleB, named_role, roles_between
-from irsa.verify.link import LINKS, Check, Link, Remedy, confirmed
+from irsa.verify.facts import ByAssociation, Facts, RoleB, named_role, roles_between
+from irsa.verify.link import LINKS, Calls, Check, Link, NotMade, Remedy, confirmed
 from irsa.verify.links.pod_identity import target_role
 from irsa.verify.links.profile import MORE_ROLES, describe_changes, describe_correction, profile
 from irsa.verify.links.to_bucket import data_links, role_grants

@@ -16,21 +16,21 @@ from irsa.identity.eks import AUDIENCE_ANNOTATION, POD_IDENTITY_SERVICE, STS_AUD
 from irsa.identity.errors import AwsError
 from irsa.identity.policy_json import Json
 from irsa.identity.token import OidcProvider, Token, verify_token
-from irsa.observe.facts import UNREACHED, Answer, RegisteredProvider, Role, ServiceAccount, Unread
+from irsa.observe.facts import UNREACHED, Answer, RegisteredProvider, Role, Unread
 from irsa.rules.issuers import is_dual_stack
 from irsa.verify.containers import UNNAMED, session_name
-from irsa.verify.facts import (
+from irsa.verify.facts import ByAssociation, ByToken, Facts, issuer_of, named_role, session_role
+from irsa.verify.link import (
     CALLS_OF_ROLE_B,
-    ByAssociation,
-    ByToken,
     Calls,
-    Facts,
+    Check,
+    Link,
     NotMade,
-    issuer_of,
-    named_role,
-    session_role,
+    Remedy,
+    ShellCommand,
+    Status,
+    confirmed,
 )
-from irsa.verify.link import Check, Link, Remedy, ShellCommand, Status, confirmed
 from irsa.verify.links.pod_identity import (
     AssociationFixer,
     association,
@@ -45,7 +45,6 @@ from irsa.verify.remedies.pod import annotate, change_annotation, restart, verif
 from irsa.verify.remedies.trust import TrustFixer, let_trust, near_roles, today_trusted
 
 NO_TOKEN = "there is no token"  # noqa: S105
-NO_ASSOCIATION = "there is no association"
 NO_ROLE_ARN = "nothing names a role"
 FOREIGN = "find out whose credentials these are"
 
@@ -153,8 +152,7 @@ def audience(facts: ByToken) -> Link:
     if set(registered.client_ids) & set(facts.token.audiences):
         return check.passed()
     listed = f"its client ids are {', '.join(registered.client_ids) or 'none'}"
-    account = facts.service_account
-    if isinstance(account, ServiceAccount) and AUDIENCE_ANNOTATION in account.annotations:
+    if AUDIENCE_ANNOTATION in facts.known_account.annotations:
         return check.failed(
             f"{listed}; the service account asks for another audience",
             "remove the annotation and restart the Pods",
@@ -311,10 +309,6 @@ def lacking(facts: Facts) -> str:
     """Return the input that is missing for a call of STS."""
     if not facts.role_arn:
         return NO_ROLE_ARN
-    if isinstance(facts, ByAssociation) and not facts.cluster_arn:
-        return "the EKS cluster is not known"
-    if isinstance(facts, ByAssociation) and facts.lacks_association:
-        return NO_ASSOCIATION
-    if facts.tags_unread:
-        return "it is not known whether the association disables session tags"
+    if facts.call_lacks:
+        return facts.call_lacks
     return NO_TOKEN if not isinstance(facts.token, Token) else "there is no role"

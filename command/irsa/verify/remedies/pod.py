@@ -140,7 +140,9 @@ def remove_from_template(facts: Facts, pod: Pod, *paths: str) -> list[ShellComma
 
 
 def replace_in_template(facts: Facts, pod: Pod, path: str, value: str) -> list[ShellCommand]:
-    """Change one value of the template."""
+    """Change one value of the template, or remove it for an empty one."""
+    if not value:
+        return remove_from_template(facts, pod, path)
     return _patch(facts, pod, [{"op": "replace", "path": f"/spec/template{path}", "value": value}])
 
 

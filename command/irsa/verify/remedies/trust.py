@@ -82,7 +82,7 @@ class Fixer(ABC):
             return allowing
         return allowing._replace(text=f"{NARROW}; {allowing.text}")
 
-    def exception(self, denying: Sequence[Json]) -> Condition | None:
+    def exception(self, denying: Sequence[Json]) -> Condition | None:  # noqa: ARG002
         """A condition that does not hold for the caller; None where none tells it apart: EKS and
         role A call for every service account that has the role."""
         return None
