@@ -22,7 +22,7 @@ from irsa.verify.containers import names, session_name
 from irsa.verify.facts import ByAssociation, Facts, Grant, documents_of, named_role, session_role
 from irsa.verify.link import Check, Link, NotMade, Remedy, ShellCommand, Status, confirmed, irsa
 from irsa.verify.links.pod_identity import enable_tags, with_tags
-from irsa.verify.remedies import refusals
+from irsa.verify.links.to_session import remedy_after
 from irsa.verify.remedies.iam import (
     NARROW,
     attach_policy,
@@ -420,7 +420,7 @@ def listing(key: str, facts: Facts, answer: Answer | NotMade, before: Sequence[L
         # A name that a person or a policy gives may be the mistake; a stack's is the program's.
         commands = [create_bucket(facts.bucket)] if facts.stack else []
         return check.failed(answer.text, text, *commands)
-    return check.failed(answer.text, refusals.remedy_after(answer, before))
+    return check.failed(answer.text, remedy_after(answer, before))
 
 
 def refused(facts: Facts, answer: Answer | NotMade) -> Link:

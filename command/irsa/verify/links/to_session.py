@@ -1,4 +1,10 @@
-"""The links from the token to a session: provider, audience, role, trust policy, STS. Pure."""
+"""The links from the token to a session: provider, audience, role, trust policy, STS. Pure.
+
+Control policies are spoken of only when AWS names one, or when everything that could be read allows
+the call and AWS names nothing. AWS's sentences:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,7 +19,7 @@ from irsa.identity.arns import (
     session_arn_prefix,
 )
 from irsa.identity.eks import AUDIENCE_ANNOTATION, POD_IDENTITY_SERVICE, STS_AUDIENCE
-from irsa.identity.errors import AwsError
+from irsa.identity.errors import AwsError, PolicyType, read_denial
 from irsa.identity.policy_json import Json
 from irsa.identity.token import OidcProvider, Token, verify_token
 from irsa.observe.facts import UNREACHED, Answer, RegisteredProvider, Role, Unread
@@ -39,7 +45,6 @@ from irsa.verify.links.pod_identity import (
     role_of_association,
     with_tags,
 )
-from irsa.verify.remedies import refusals
 from irsa.verify.remedies.iam import create_role, register_audience, register_issuer
 from irsa.verify.remedies.pod import annotate, change_annotation, restart, verify_inside
 from irsa.verify.remedies.trust import TrustFixer, let_trust, near_roles, today_trusted
@@ -272,7 +277,7 @@ def granting(check: Check, answer: Answer | Unread | NotMade, before: Sequence[L
         waited = f" after {answer.seconds} s: the change had to propagate" if answer.seconds else ""
         return check.passed(f"granted{waited}")
     tried = f" (tried for {answer.seconds} s)" if answer.seconds else ""
-    return check.failed(f"{answer.text}{tried}", refusals.remedy_after(answer, before))
+    return check.failed(f"{answer.text}{tried}", remedy_after(answer, before))
 
 
 def inside(facts: Facts, answer: Answer | Unread) -> Link:
@@ -312,3 +317,74 @@ def lacking(facts: Facts) -> str:
     if facts.call_lacks:
         return facts.call_lacks
     return NO_TOKEN if not isinstance(facts.token, Token) else "there is no role"
+
+
+BEYOND = (
+    "everything above allows it, and the error names no policy: a service or resource control "
+    "policy of the organization may deny it; if something was changed just now, wait a minute and "
+    "try again"
+)
+_DENIED = ("AccessDenied", "AccessDeniedException", "Client.UnauthorizedOperation")
+
+
+def remedy_after(answer: Answer, before: Sequence[Link]) -> str:
+    """Return the remedy of an error, given the links that lead up to the call."""
+    failed = [link.key for link in before if link.status is Status.FAILED]
+    if failed:
+        return f"see the link {failed[0]!r} above"
+    said = remedy_of(answer)
+    if said:
+        return said
+    untold = [link for link in before if link.status is Status.UNKNOWN]
+    if untold:
+        names = ", ".join(repr(link.key) for link in untold)
+        fix = next((f"; {each.remedy.text}" for each in untold if each.remedy.text), "")
+        return f"verify could not decide a link, which may be the cause: {names}{fix}"
+    return BEYOND
+
+
+def remedy_of(answer: Answer) -> str:
+    """Return the remedy that the text of an error names; empty when it names none."""
+    if answer.code not in _DENIED:
+        of_code = {text: each for (code, text), each in _ERRORS.items() if code == answer.code}
+        return next((each for text, each in of_code.items() if text in answer.message), "")
+    denial = read_denial(answer.message)
+    if denial is None or not denial.reason:
+        return ""
+    advice = _ADVICE[denial.policy_type] if denial.policy_type else "AWS does not name the policy"
+    return f"AWS says: {denial.reason}; {advice}"
+
+
+_NO_ANSWER = "nothing answered: check the network, the region and proxies"
+_ERRORS = {
+    ("InvalidIdentityToken", "No OpenIDConnect provider"): (
+        "register the token's issuer in the account of the role, where STS looks for it; or "
+        "correct the account in the role's ARN, if the role is another account's"
+    ),
+    ("InvalidIdentityToken", "Incorrect token audience"): (
+        "register the token's audience with the OIDC provider in the account of the role"
+    ),
+    ("InvalidIdentityToken", "verification key"): (
+        "AWS must be able to read the issuer's keys: check that its discovery document and key "
+        "set are public, and that the token's key is among them"
+    ),
+    ("IDPCommunicationError", ""): "AWS could not reach the issuer: check that it is public",
+    ("ExpiredTokenException", ""): "read the token file again at every use, as SDKs do",
+    ("ValidationError", "DurationSeconds"): (
+        "ask for a shorter session, or raise the role's maximum session duration"
+    ),
+    (UNREACHED, ""): _NO_ANSWER,
+    ("ConnectTimeoutError", ""): _NO_ANSWER,
+}
+"""By code and part of the message."""
+
+_ADVICE = {
+    PolicyType.IDENTITY: "correct the policies of the caller's role",
+    PolicyType.RESOURCE: "correct the resource's own policy, in the account of the resource",
+    PolicyType.TRUST: "correct the role's trust policy: see it above",
+    PolicyType.BOUNDARY: "correct the permissions boundary of the caller's role",
+    PolicyType.SESSION: "correct the policy that the session was requested with",
+    PolicyType.SERVICE_CONTROL: "ask the administrators of the organization",
+    PolicyType.RESOURCE_CONTROL: "ask the administrators of the organization",
+    PolicyType.VPC_ENDPOINT: "correct the VPC endpoint's policy",
+}
