@@ -127,6 +127,8 @@ def test_a_provider_at_the_dual_stack_address_is_no_providers_of_the_token():
         ({"providers": UNREAD, "assumed": DENIED}, "audience"),
         ({"role": UNREAD, "assumed": NOT_MADE}, "role"),
         ({"role": UNREAD, "assumed": NOT_MADE}, "trust"),
+        ({"facts": GOOD_EKS, **identity(UNREAD)}, "association"),
+        ({"facts": GOOD_EKS, "assumed": UNREAD}, "assume"),
     ],
 )
 def test_an_unread_fact_names_the_permission(changes, key):

@@ -103,12 +103,6 @@ def test_unreadable_associations_leave_an_annotated_chain_as_it_is():
     assert [*links(**identity(cluster=UNREAD))] == [*links()]
 
 
-def test_an_unread_answer_of_eks_names_the_permission():
-    unread = {"association": identity(UNREAD), "assume": {"assumed": UNREAD}}
-    found = [eks_links(**changes)[key] for key, changes in unread.items()]
-    assert {(each.status, each.remedy.text) for each in found} == {(UNKNOWN, "grant a permission")}
-
-
 @pytest.mark.parametrize(
     ("changes", "commands"),
     [
@@ -229,12 +223,6 @@ def test_what_this_pod_has_and_the_next_one_gets(now, following, found, commands
     link = eks_links(pod(now), next_pod=following)["injection"]
     assert (link.status, link.remedy.shell) == (FAILED, commands)
     assert found in link.found
-
-
-def test_a_pod_of_a_deleted_association_is_restarted():
-    link = eks_links(**MISSING, **annotated(ROLE_ARN), role=ROLE)["injection"]
-    assert "had an EKS Pod Identity association" in link.found
-    assert link.remedy.shell == (RESTART,)
 
 
 @pytest.mark.parametrize(
