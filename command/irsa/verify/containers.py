@@ -63,20 +63,10 @@ class PodContainer:
     pod: Pod
     item: Container
 
-    @property
-    def name(self) -> str:
-        """Its name."""
-        return self.item.name
-
-    @property
-    def spec(self) -> Json:
-        """Its spec, as the webhook left it."""
-        return self.item.spec
-
     @cached_property
     def given(self) -> Mapping[str, Variable]:
         """All its variables."""
-        return environment(self.spec, self.facts.objects)
+        return environment(self.item.spec, self.facts.objects)
 
     @cached_property
     def template(self) -> Container | None:
@@ -100,7 +90,7 @@ class PodContainer:
     @property
     def is_skipped(self) -> bool:
         """True if the Pod's annotation tells the webhook to leave the container alone."""
-        return self.name in skipped_containers(self.pod.annotations)
+        return self.item.name in skipped_containers(self.pod.annotations)
 
     @property
     def is_excluded(self) -> bool:
@@ -121,7 +111,7 @@ class PodContainer:
         self, variable: tuple[str, str], given: Mapping[str, Variable] | None = None
     ) -> ConfigFile | Unread | None:
         """A file that a variable names; None when nothing says that it has one."""
-        file = aws_file(self.pod.spec, self.spec, variable, given or self.given)
+        file = aws_file(self.pod.spec, self.item.spec, variable, given or self.given)
         return read_file(file, self.facts.objects) if file else None
 
 
@@ -280,11 +270,11 @@ def _affected(judged: Iterable[PodContainer], of_it: Sequence[PodContainer]) -> 
     """The Pods and containers that a finding is about, as far as others differ."""
     judged = list(judged)
     everywhere = len(of_it) == len(judged)
-    containers = {(each.item.field, each.name) for each in judged}
+    containers = {(each.item.field, each.item.name) for each in judged}
     one_pod = everywhere and len({each.pod.name for each in judged}) == 1
     parts = [] if one_pod else [pods_named(each.pod for each in of_it)]
     if len(containers) > 1:
-        named = [each.name for each in of_it]
+        named = [each.item.name for each in of_it]
         several = len(set(named)) > 1
         parts.append(f"container{'s' if several else ''} {names(named)}")
     return f"{', '.join(parts)}: " if parts else ""

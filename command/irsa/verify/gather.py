@@ -11,7 +11,6 @@ from irsa.access import trusts_token
 from irsa.audit.trusting_eks import roles_by_account
 from irsa.decide.truth import Verdict
 from irsa.identity.arns import (
-    ClusterArn,
     account_of,
     check_role_arn,
     cluster_arn,
@@ -213,7 +212,9 @@ def _eks_cluster(sources: Sources) -> EksCluster | Unread | None:
     cluster = sources.aws.eks_cluster(name)
     if isinstance(cluster, Unread):
         return cluster
-    if cluster is None or not _is_named(cluster, sources.cluster.eks):
+    # The kubeconfig does not say all of it.
+    pairs = zip(sources.cluster.eks, cluster_arn(cluster.arn), strict=True) if cluster else ()
+    if cluster is None or any(said not in ("", part) for said, part in pairs):
         found = cluster.arn if cluster else "no cluster of this name"
         reason, needed = f"region {sources.aws.region} has {found}", "its account and region"
         fix = "give --region and credentials of the kubeconfig's cluster"
@@ -236,12 +237,6 @@ def with_nodes(
     groups = () if isinstance(nodes, Unread) else {*nodes.values()}
     roles = {group: aws.node_role(cluster, group) for group in groups}
     return replace(facts, nodes=nodes, node_roles=roles)
-
-
-def _is_named(cluster: EksCluster, named: ClusterArn) -> bool:
-    """Return True if it is the cluster of a kubeconfig, as far as that says it."""
-    own = cluster_arn(cluster.arn)
-    return all(said in ("", part) for said, part in zip(named, own, strict=True))
 
 
 def eks_name(cluster: Cluster, aws: Aws) -> str | Unread | None:

@@ -63,7 +63,7 @@ def injection(facts: Facts) -> Link:
     well = f"{pods_that(facts.judged, 'has', 'have')} them"
     well += f", in container {names(facts.containers)}" if facts.containers else ""
     for why, skipped in (("another webhook added", False), ("the program excludes", True)):
-        listed = names(each.name for each in left_out if each.is_excluded is skipped)
+        listed = names(each.item.name for each in left_out if each.is_excluded is skipped)
         well += f"; not looked at: {listed}, which {why}" if listed else ""
     link = link_of(check, findings, well)
     return _next_pod(facts, check, link) if link.status is Status.PASSED else link
@@ -105,12 +105,12 @@ def problem(container: PodContainer) -> Problem | None:
 
 
 def _doubtful(container: PodContainer) -> Problem:
-    value = container.pod.annotations[SKIP_CONTAINERS_ANNOTATION]
+    name, key = container.item.name, SKIP_CONTAINERS_ANNOTATION
     return Problem(
-        f"annotation {SKIP_CONTAINERS_ANNOTATION}={value} on the Pod keeps the webhook away from "
-        f"{container.name}, and whether it needs the role cannot be known here",
-        f"name the containers that need it with --container; with --container {container.name}, "
-        "verify prints what to change",
+        f"annotation {key}={container.pod.annotations[key]} on the Pod keeps the webhook away from "
+        f"{name}, and whether it needs the role cannot be known here",
+        f"name the containers that need it with --container; with --container {name}, verify "
+        "prints what to change",
         certain=False,
     )
 
@@ -125,8 +125,8 @@ def _skipped(container: PodContainer) -> Problem | None:
     if not container.is_skipped:
         return None
     by_template = template_metadata(pod, "annotations").get(key) == pod.annotations[key]
-    text = f"take {container.name} out of that annotation of the Pod template"
-    left = ",".join(e for e in skipped_containers(pod.annotations) if e != container.name)
+    text = f"take {container.item.name} out of that annotation of the Pod template"
+    left = ",".join(e for e in skipped_containers(pod.annotations) if e != container.item.name)
     return _kept_away(container, "annotation", key, text, left, by_template=by_template)
 
 
@@ -219,7 +219,7 @@ def _wrong_token(container: PodContainer) -> Problem | None:
         state = "has no value" if given else "is not set"
         remedy = "leave both variables to the webhook, and restart the Pods"
         return _restarted(container, f"{name} {state}", remedy)
-    mounts = {mount.path: mount for mount in token_mounts(pod.spec, container.spec)}
+    mounts = {mount.path: mount for mount in token_mounts(pod.spec, container.item.spec)}
     # On Windows the variable has a drive and backslashes, the mount has neither.
     mount = mounts.get(given.value.removeprefix("C:").replace("\\", "/"))
     if mount is None:
@@ -300,7 +300,7 @@ def _own_token(facts: Facts) -> Link:
 
 
 def _own_token_problem(container: PodContainer, path: str) -> Problem | None:
-    listed = token_mounts(container.pod.spec, container.spec)
+    listed = token_mounts(container.pod.spec, container.item.spec)
     mounts = {mount.path: mount.audience for mount in listed}
     if mounts.get(path) == STS_AUDIENCE:
         return None

@@ -289,7 +289,7 @@ def precedence(facts: Facts, *, reached: bool = False) -> Link:
         return check.unknown(NO_POD)
     asked = next((e.name for e in facts.asked(facts.pod)), "") if reached and facts.pod else ""
     judged = sort_containers(facts).judged
-    findings = {each: problem(each, reached=each.name == asked) for each in judged}
+    findings = {each: problem(each, reached=each.item.name == asked) for each in judged}
     if isinstance(facts, ByAssociation):
         return link_of(check, findings, "the credentials of the association win")
     return link_of(check, findings)
@@ -306,7 +306,7 @@ def problem(container: PodContainer, *, reached: bool) -> Problem | None:
     finding = next(filter(None, of_profiles), None) or _web_identity(container)
     if finding := finding or unusable_variable(container, reached=reached):
         return finding
-    sources = (objects.get((e.kind, e.name)) for e in whole_objects(container.spec))
+    sources = (objects.get((e.kind, e.name)) for e in whole_objects(container.item.spec))
     unread = next((source for source in sources if isinstance(source, Unread)), None)
     return Problem(unread.text, unread.remedy, certain=False) if unread else None
 

@@ -192,7 +192,7 @@ def _own(at: _File) -> Fault | None:
 
 def _token_file(facts: Facts) -> str:
     for container in containers_of(facts, facts.pod) if facts.pod else ():
-        if file := variables(container.spec).get(TOKEN_FILE_VARIABLE):
+        if file := variables(container.item.spec).get(TOKEN_FILE_VARIABLE):
             return file
     return ""
 

@@ -151,8 +151,8 @@ def judge_grant(
             session_policy=json.loads(limit) if limit else None,
         )
 
-    first = judged(role)
-    if first.verdict is not Verdict.UNKNOWN or grant.statement not in _own_statements(role):
+    first, own = judged(role), [each.statement for each in role_grants(role)]
+    if first.verdict is not Verdict.UNKNOWN or grant.statement not in own:
         return first
     met = {"Statement": _met(grant.statement or {})}
     policies = (*role.known_policies, PermissionsPolicy("its conditions hold", met))
@@ -203,10 +203,6 @@ def _is_of_service(key: str) -> bool:
     """Return whether a key is a service's own, and neither global nor of an OIDC provider."""
     prefix = key.partition(":")[0].lower()
     return prefix not in ("aws", "sts") and "." not in prefix
-
-
-def _own_statements(role: Role) -> list[Json]:
-    return [each for policy in role.known_policies for each in statements(policy.content)]
 
 
 def _met(statement: Json) -> Json:

@@ -20,7 +20,6 @@ from irsa.identity.arns import (
 )
 from irsa.identity.eks import AUDIENCE_ANNOTATION, POD_IDENTITY_SERVICE, STS_AUDIENCE
 from irsa.identity.errors import AwsError, PolicyType, read_denial
-from irsa.identity.policy_json import Json
 from irsa.identity.token import OidcProvider, Token, verify_token
 from irsa.observe.facts import UNREACHED, Answer, RegisteredProvider, Role, Unread
 from irsa.rules.issuers import is_dual_stack
@@ -204,10 +203,13 @@ def role(facts: Facts) -> Link:
 
 def _correct_or_create(facts: Facts) -> Remedy:
     """Correct what names the role; create one only where no role of the account is meant."""
-    arn, wanted = parse_role_arn(facts.role_arn), _wanted_trust(facts)
+    arn, tagged = parse_role_arn(facts.role_arn), facts
+    if isinstance(facts, ByAssociation):
+        tagged = with_tags(facts)
     if near := near_roles(facts):
         return Remedy(f"correct the {facts.named_by}: {near}")
-    create = (create_role(arn, wanted),) if arn and wanted else ()
+    fixer = _fixer(tagged, Role(facts.role_arn, "", {}))
+    create = (create_role(arn, fixer.wanted),) if arn and fixer else ()
     return Remedy(f"create the role, or correct the {facts.named_by}", create)
 
 
@@ -261,12 +263,6 @@ def _fixer(facts: Facts, trusting: Role) -> TrustFixer | AssociationFixer | None
         issuer=issuer_of(token),
         registered=None if isinstance(known, Unread) else frozenset(p.arn for p in known),
     )
-
-
-def _wanted_trust(facts: Facts) -> Json | None:
-    facts = with_tags(facts) if isinstance(facts, ByAssociation) else facts
-    fixer = _fixer(facts, Role(facts.role_arn, "", {})) if facts.role_arn else None
-    return fixer.wanted if fixer else None
 
 
 def granting(check: Check, answer: Answer | Unread | NotMade, before: Sequence[Link]) -> Link:

@@ -186,7 +186,7 @@ def template_metadata(pod: Pod, field: str) -> Json:
 
 def template_sets(container: PodContainer, names: Iterable[str]) -> bool:
     """Return whether the container has variables by the template, and as it sets them."""
-    by_template, has = container.set_by_hand, variables(container.spec)
+    by_template, has = container.set_by_hand, variables(container.item.spec)
     return all(each in by_template and by_template[each] == has.get(each) for each in names)
 
 
