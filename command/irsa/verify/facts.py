@@ -114,11 +114,6 @@ class Question(StackChain):
         """The service account by its names, whether it exists or not."""
         return ServiceAccountRef(self.namespace, self.name)
 
-    @property
-    def subject(self) -> str:
-        """The ``sub`` that the token must have."""
-        return self.account.subject
-
 
 @dataclass(frozen=True, kw_only=True)
 class ChainFacts(Question):

@@ -148,7 +148,7 @@ def _trusting(facts: Facts, roles: Sequence[Role]) -> tuple[Role, ...]:
 
 
 def _by_token(facts: Facts, role: Role) -> bool:
-    named = facts.subject in json.dumps(role.trust_policy)
+    named = facts.account.subject in json.dumps(role.trust_policy)
     if not named or not isinstance(facts.token, Token) or isinstance(facts, ByAssociation):
         return False
     judged = trusts_token(role, facts.token, session_name=SESSION_NAME, now=facts.now)

@@ -80,7 +80,9 @@ def links_before_sts(facts: Facts) -> list[Link]:
 
 def token(facts: Facts) -> Link:
     """Check that STS can use the token."""
-    wanted = f"sub {facts.subject}, aud {facts.audience}, signed by the cluster, not expired"
+    wanted = (
+        f"sub {facts.account.subject}, aud {facts.audience}, signed by the cluster, not expired"
+    )
     check = Check("token", wanted)
     given = facts.token
     if given is None:
@@ -88,7 +90,7 @@ def token(facts: Facts) -> Link:
     if isinstance(given, Unread):
         return check.unknown(given)
     subject = given.claims.get("sub")
-    if subject != facts.subject:
+    if subject != facts.account.subject:
         remedy = "use the token of the service account that the trust policy names"
         return check.failed(f"sub {subject}", remedy, *restart(facts))
     if facts.audience not in given.audiences:
@@ -227,7 +229,7 @@ def misnamed(real: str, named: str) -> str:
 
 def trust(facts: Facts) -> Link:
     """Check whether the role's trust policy allows this very token, or the association's call."""
-    wanted = f"sub {facts.subject} and aud {facts.audience}"
+    wanted = f"sub {facts.account.subject} and aud {facts.audience}"
     if isinstance(facts, ByAssociation):
         wanted = f"{POD_IDENTITY_SERVICE} for {facts.namespace}/{facts.name} of {facts.cluster_arn}"
     check = Check("trust", f"a statement that allows {wanted}")

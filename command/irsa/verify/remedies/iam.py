@@ -193,7 +193,7 @@ def for_all_users(facts: Facts, role: Role, remedy: Remedy, *, lifts: bool) -> R
     Without commands where the policies go by session tags, which tell these callers apart, and
     where the change ``lifts`` what stands in a policy: that is for the other callers, too.
     """
-    own = (facts.subject, facts.name, facts.role_arn)
+    own = (facts.account.subject, facts.name, facts.role_arn)
     others = ", ".join(e for e in named_callers(role.trust_policy) if e not in own)
     if remedy.commands and "aws:principaltag/" in json.dumps(documents_of(role)).lower():
         text = f"{remedy.text}, for the service account's aws:PrincipalTag alone"
@@ -316,7 +316,7 @@ def with_exception(document: Json, positions: Sequence[int], exception: Conditio
 
 
 def _is_about(statement: Json, exception: Condition) -> bool:
-    """Return whether a statement is about the caller alone for whom an exception does not hold."""
+    """Return whether a statement is about the caller of an exception alone."""
     operator = exception.operator.replace("Not", "")
     alone = operator, exception.key.lower(), exception.values
     principal: Json | str = statement.get("Principal", "*")
