@@ -80,17 +80,15 @@ def links_before_sts(facts: Facts) -> list[Link]:
 
 def token(facts: Facts) -> Link:
     """Check that STS can use the token."""
-    wanted = (
-        f"sub {facts.account.subject}, aud {facts.audience}, signed by the cluster, not expired"
-    )
+    given, own = facts.token, facts.account.subject
+    wanted = f"sub {own}, aud {facts.audience}, signed by the cluster, not expired"
     check = Check("token", wanted)
-    given = facts.token
     if given is None:
         return check.unknown(NO_TOKEN)
     if isinstance(given, Unread):
         return check.unknown(given)
     subject = given.claims.get("sub")
-    if subject != facts.account.subject:
+    if subject != own:
         remedy = "use the token of the service account that the trust policy names"
         return check.failed(f"sub {subject}", remedy, *restart(facts))
     if facts.audience not in given.audiences:
