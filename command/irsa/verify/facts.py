@@ -181,9 +181,9 @@ class ChainFacts(Question):
         return self.cluster.arn if isinstance(self.cluster, EksCluster) else ""
 
     @property
-    def has_target_role(self) -> bool:
-        """True if the Pod's session is one of role B, the association's target role."""
-        return bool(self.associated and self.associated.target_role_arn)
+    def target_role(self) -> str:
+        """The association's target role, role B, whose session the Pod gets; empty without one."""
+        return self.associated.target_role_arn if self.associated else ""
 
     @property
     def through_role_b(self) -> bool:
@@ -251,7 +251,7 @@ class ChainFacts(Question):
     @property
     def title(self) -> str:
         """The service account, with the profile or role B that the chain leads to."""
-        target = self.role_b.role_arn if self.role_b and not self.has_target_role else ""
+        target = self.role_b.role_arn if self.role_b and not self.target_role else ""
         end = f"profile {self.profile}" if self.profile else target
         return f"{self.namespace}/{self.name}{f' ({end})' if end else ''}"
 
@@ -410,7 +410,7 @@ def named_role(facts: Facts) -> Role | Unread | None:
 
 def session_role(facts: Facts) -> str:
     """The role of the session that a container gets; empty when nothing names one."""
-    return (facts.associated and facts.associated.target_role_arn) or facts.role_arn
+    return facts.target_role or facts.role_arn
 
 
 def chaining_profiles(facts: Facts) -> list[str]:
@@ -418,7 +418,7 @@ def chaining_profiles(facts: Facts) -> list[str]:
 
     The default profile is none that an application asks for.
     """
-    known = {} if facts.has_target_role else facts.pod_profiles
+    known = {} if facts.target_role else facts.pod_profiles
     chains = {
         name: profile_chain(known, name)
         for name, each in known.items()

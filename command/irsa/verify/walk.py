@@ -105,11 +105,11 @@ def _calls(chain: Chain, sources: Sources) -> Calls:
     call = _first_call(facts, aws)
     if isinstance(call, NotMade):
         return Calls(assumed=call, of_role_b=replace(CALLS_OF_ROLE_B, assumed=call))
-    before = [*chain.before_sts, *(chain.before_role_b if facts.has_target_role else ())]
+    before = [*chain.before_sts, *(chain.before_role_b if facts.target_role else ())]
     before += [association(facts)] if isinstance(facts, ByAssociation) else []
     answer, credentials = retried(call, wait=_wait(facts, before))
     session = aws.as_session(credentials) if credentials else None
-    if facts.has_target_role:
+    if facts.target_role:
         calls = replace(CALLS_OF_ROLE_B, assumed=answer)
         return Calls(of_role_b=_of_session(calls, session, facts.bucket) if session else calls)
     if session is None:

@@ -306,6 +306,11 @@ def test_a_session_policy_limits_the_session():
         assert link.remedy.text.startswith("allow it in the association's session policy")
 
 
+def test_a_role_for_an_association_that_was_not_read_is_not_created():
+    link = eks_links(**EXPECTED, **identity(UNREAD), role=None)["role"]
+    assert (link.status, link.remedy.commands) == (FAILED, ())
+
+
 def test_policies_on_session_tags_are_decided_by_the_pod_s_own():
     by_pod = allowing("s3:*", StringLike={"aws:PrincipalTag/kubernetes-pod-name": "app-*"})
     assert statuses(eks_links(role=replace(ROLE_EKS, policies=(by_pod,)))) == {}

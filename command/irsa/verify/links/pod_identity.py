@@ -21,7 +21,7 @@ from irsa.identity.policy_json import Json, statements
 from irsa.observe.eks import AGENT, AUTO_MODE, FOR_POD_IDENTITY, Association, EksCluster
 from irsa.observe.facts import Role, Unread
 from irsa.verify.containers import names, pods_that
-from irsa.verify.facts import ByAssociation, named_role
+from irsa.verify.facts import ByAssociation, Facts, named_role
 from irsa.verify.link import Check, Link, Remedy, Resource, ShellCommand, Status, aws
 from irsa.verify.remedies.pod import restart
 from irsa.verify.remedies.trust import ADD_STATEMENT, Fixer, TrustFix, found_role, let_trust
@@ -144,7 +144,7 @@ class AssociationFixer(Fixer):
         return self.add(document, ADD_STATEMENT, *statements(self.wanted))
 
 
-def role_of_association(facts: ByAssociation, role: Role) -> AssociationFixer:
+def role_of_association(facts: Facts, role: Role) -> AssociationFixer:
     """The role that EKS assumes for the association."""
     cluster, account, disabled = facts.cluster_arn, facts.account, _disabled(facts)
     return AssociationFixer(
@@ -157,7 +157,7 @@ def role_of_association(facts: ByAssociation, role: Role) -> AssociationFixer:
 
 
 def target_role(
-    facts: ByAssociation, role_a: Role, role: Role, judging: Callable[[Role], Judgement]
+    facts: Facts, role_a: Role, role: Role, judging: Callable[[Role], Judgement]
 ) -> AssociationFixer:
     """The target role, which EKS assumes with the session of role A."""
     named = TargetedBy(role_a.arn, facts.cluster_arn, facts.account, _disabled(facts))
@@ -165,13 +165,14 @@ def target_role(
     return AssociationFixer(role=role, judging=judging, wanted=wanted)
 
 
-def with_tags(facts: ByAssociation) -> ByAssociation:
+def with_tags(facts: Facts) -> Facts:
     """The facts with the association's session tags enabled."""
     found = facts.associated
-    return replace(facts, association=found and replace(found, disable_session_tags=False))
+    tagged = found and replace(found, disable_session_tags=False)
+    return replace(facts, association=tagged) if tagged else facts
 
 
-def _disabled(facts: ByAssociation) -> bool:
+def _disabled(facts: Facts) -> bool:
     return bool(facts.associated and facts.associated.disable_session_tags)
 
 
@@ -181,7 +182,7 @@ KEPT = (
 )
 
 
-def create(facts: ByAssociation) -> Remedy:
+def create(facts: Facts) -> Remedy:
     """Create the association, if its role is known, and for Pods that an agent can serve."""
     if any(without_agent(pod.spec, pod.labels) for pod in facts.judged):
         return use_irsa(facts)
@@ -199,7 +200,7 @@ def create(facts: ByAssociation) -> Remedy:
     return _with_trust(facts, Remedy(text, (command, *restart(facts))))
 
 
-def _with_trust(facts: ByAssociation, remedy: Remedy) -> Remedy:
+def _with_trust(facts: Facts, remedy: Remedy) -> Remedy:
     """Let the role trust EKS before, which refuses an association with a role that does not."""
     role = named_role(facts)
     if not isinstance(role, Role):
@@ -213,7 +214,7 @@ def _with_trust(facts: ByAssociation, remedy: Remedy) -> Remedy:
     return Remedy(f"{trust.text}; then {remedy.text}", (*trust.commands, *remedy.commands))
 
 
-def correct(facts: ByAssociation, association: Association, **changes: str) -> Remedy:
+def correct(facts: Facts, association: Association, **changes: str) -> Remedy:
     """Change the association's roles, unless an add-on manages it."""
     if association.owner_arn:
         return owned(association)
@@ -221,7 +222,7 @@ def correct(facts: ByAssociation, association: Association, **changes: str) -> R
     return _with_trust(facts, Remedy(f"correct it, and {KEPT}", (command, *restart(facts))))
 
 
-def use_irsa(facts: ByAssociation) -> Remedy:
+def use_irsa(facts: Facts) -> Remedy:
     """Let `move` give the Pods IRSA before it deletes the association; no command while other Pods
     of the service account use it."""
     listed = () if isinstance(facts.pods, Unread) else facts.pods
@@ -238,7 +239,7 @@ def use_irsa(facts: ByAssociation) -> Remedy:
     return Remedy(text, (ShellCommand(words, Resource("annotation", title)),))
 
 
-def enable_tags(facts: ByAssociation, association: Association) -> Remedy:
+def enable_tags(facts: Facts, association: Association) -> Remedy:
     """Have EKS send session tags, so that a condition can name the service account."""
     if association.owner_arn:
         return owned(association)
@@ -257,7 +258,7 @@ def owned(association: Association) -> Remedy:
     return Remedy(f"change it in the add-on that manages it: {association.owner_arn}")
 
 
-def install_agent(facts: ByAssociation) -> ShellCommand:
+def install_agent(facts: Facts) -> ShellCommand:
     """Install the agent's add-on."""
     cluster = cluster_arn(facts.cluster_arn)
     return aws(
@@ -270,12 +271,12 @@ def install_agent(facts: ByAssociation) -> ShellCommand:
     )
 
 
-def _update(facts: ByAssociation, association: Association, **options: str | bool) -> ShellCommand:
+def _update(facts: Facts, association: Association, **options: str | bool) -> ShellCommand:
     operation = "update-pod-identity-association"
     return _association(facts, operation, association_id=association.id, **options)
 
 
-def _association(facts: ByAssociation, operation: str, **options: str | bool) -> ShellCommand:
+def _association(facts: Facts, operation: str, **options: str | bool) -> ShellCommand:
     cluster: ClusterArn = cluster_arn(facts.cluster_arn)
     name = f"{cluster.name}:{facts.namespace}/{facts.name}"
     return aws(

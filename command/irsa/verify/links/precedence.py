@@ -186,7 +186,7 @@ def _elsewhere(container: PodContainer, values: Mapping[str, str]) -> Iterator[D
     """Settings that change the addresses of STS or S3."""
     facts, known = container.facts, container.files.profiles.values()
     ignored = values.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true"
-    by_sts = facts.through_role_b and not facts.has_target_role
+    by_sts = facts.through_role_b and not facts.target_role
     by_sts = by_sts or isinstance(facts, ByToken)
     names = [*HOSTS, *(["AWS_ENDPOINT_URL_STS"] if by_sts else [])]
     for name in [*names, "AWS_ENDPOINT_URL_S3"] if facts.bucket else names:
@@ -376,7 +376,7 @@ def _leads_elsewhere(facts: Facts, choice: Chosen, leads: ProfileChain) -> tuple
         before = JAVASCRIPT if isinstance(facts, ByToken) else "every SDK takes it"
         return f"it holds {_held(leads.start)}; {before} before the role", True
     target = facts.role_b.role_arn if facts.role_b else ""
-    roles = leads.roles if isinstance(facts, ByToken) else (facts.role_arn, *leads.roles)
+    roles = leads.roles if facts.source.roles else (facts.role_arn, *leads.roles)
     first, last = roles[0], roles[-1]
     if leads.start != facts.source.start:
         return f"it leads to {last}, from {_held(leads.start)}; {FOLLOWERS}", True

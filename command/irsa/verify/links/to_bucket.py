@@ -19,7 +19,7 @@ from irsa.identity.policy_json import Json, as_list, statements, with_statements
 from irsa.observe.facts import Answer, PermissionsPolicy, Role, Unread
 from irsa.observe.iam import AccountPrincipals
 from irsa.verify.containers import names, session_name
-from irsa.verify.facts import ByAssociation, Facts, Grant, documents_of, named_role, session_role
+from irsa.verify.facts import Facts, Grant, documents_of, named_role, session_role
 from irsa.verify.link import Check, Link, NotMade, Remedy, ShellCommand, Status, confirmed, irsa
 from irsa.verify.links.pod_identity import enable_tags, with_tags
 from irsa.verify.links.to_session import remedy_after
@@ -286,7 +286,7 @@ def _denied(check: Check, facts: Facts, role: Role, denied: Sequence[JudgedGrant
     if found and named not in ("", found.role_arn):
         text = f"the association wins over the annotation {named}: keep the one that is meant"
         return check.failed(why, f"{text}, remove the other one, and restart the Pods")
-    if isinstance(facts, ByAssociation) and found and not found.policy:
+    if found and not found.policy:
         tagged = judge_grant(role, with_tags(facts), grant).verdict
         if tagged is Verdict.ALLOW:
             return check.failed(why, enable_tags(facts, found))

@@ -58,13 +58,13 @@ def role_b_links(
         return [*links, *before, *_not_judged(facts)]
     but, asked = "STS granted the session", call_inside(facts, "sts", "get-caller-identity")
     links += [confirmed(link, calls.assumed, but, asked) for link in before]
-    up_to_here = [*before_a, *before] if facts.has_target_role else before
+    up_to_here = [*before_a, *before] if facts.target_role else before
     role_arn = facts.role_b.role_arn
     check = Check("chain-assume", f"AssumeRole of {role_arn}")
     links.append(granting(check, calls.assumed, up_to_here))
     links.append(identity("chain-caller", role_arn, calls.caller, FOREIGN))
     links += data_links("chain-", facts, facts.role_b.named_role, calls.data)
-    if facts.bucket and not facts.has_target_role:
+    if facts.bucket and not facts.target_role:
         links.append(direct(facts, calls.refused))
     return links
 
@@ -175,7 +175,7 @@ def trust(facts: Facts, target: RoleB) -> Link:
     judged = judging(role_b)
     if link := check.judged(judged):
         return link
-    other = None if facts.has_target_role else another_call(role_a, role_b, target)
+    other = None if facts.target_role else another_call(role_a, role_b, target)
     if other is not None:
         return check.failed(*_send_what_is_asked(facts, target, other))
     text = judged.text

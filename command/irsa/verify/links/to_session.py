@@ -60,9 +60,9 @@ def session_links(facts: Facts, calls: Calls, before: Sequence[Link]) -> list[Li
     """
     made = identity("inside", session_role(facts), calls.inside, "")
     asked = "" if made.status is Status.PASSED else verify_inside(facts)
-    answer = (calls.of_role_b or CALLS_OF_ROLE_B if facts.has_target_role else calls).assumed
+    answer = (calls.of_role_b or CALLS_OF_ROLE_B if facts.target_role else calls).assumed
     links = [confirmed(link, answer, facts.granted, asked) for link in before]
-    if not facts.has_target_role:
+    if not facts.target_role:
         naming = [association(facts)] if isinstance(facts, ByAssociation) else []
         check = Check("assume", f"{facts.call} of {facts.role_arn or 'the role'}")
         links.append(granting(check, answer, [*naming, *before]))
@@ -190,9 +190,8 @@ def role(facts: Facts) -> Link:
             return check.failed(text, f"correct the {facts.named_by}, or {ask}")
         if facts.expected_role:  # a corrected annotation would not be what is expected
             return check.failed(text, f"ask with --role-arn {known.arn}, or correct the stack")
-        if isinstance(facts, ByAssociation) and facts.associated:
-            wanted = correct(facts, facts.associated, role_arn=known.arn)
-            return check.failed(text, wanted)
+        if facts.associated:
+            return check.failed(text, correct(facts, facts.associated, role_arn=known.arn))
         return check.failed(
             text,
             "annotate the service account with the role's whole ARN, and restart the Pods",
@@ -203,12 +202,10 @@ def role(facts: Facts) -> Link:
 
 def _correct_or_create(facts: Facts) -> Remedy:
     """Correct what names the role; create one only where no role of the account is meant."""
-    arn, tagged = parse_role_arn(facts.role_arn), facts
-    if isinstance(facts, ByAssociation):
-        tagged = with_tags(facts)
+    arn = parse_role_arn(facts.role_arn)
     if near := near_roles(facts):
         return Remedy(f"correct the {facts.named_by}: {near}")
-    fixer = _fixer(tagged, Role(facts.role_arn, "", {}))
+    fixer = _fixer(with_tags(facts), Role(facts.role_arn, "", {}))
     create = (create_role(arn, fixer.wanted),) if arn and fixer else ()
     return Remedy(f"create the role, or correct the {facts.named_by}", create)
 
@@ -242,7 +239,7 @@ def trust(facts: Facts) -> Link:
         named = isinstance(facts, ByAssociation) or session_name(facts) is not None
         return link if named else replace(link, found=f"{link.found}; {UNNAMED.why}")
     found = facts.associated
-    if isinstance(facts, ByAssociation) and found and found.disable_session_tags:
+    if found and found.disable_session_tags:
         return check.failed(judged.text, enable_tags(facts, found))
     return check.failed(judged.text, let_trust(facts, trusting, fixer.fix(judged)))
 
