@@ -14,7 +14,7 @@ from irsa.commands.verify import text
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.printable import code, line
-from irsa.verify.facts import Facts
+from irsa.verify.facts import ByToken
 from irsa.verify.link import Check, ShellCommand
 from tests.support.world import ISSUER, PROVIDER_ARN
 
@@ -26,7 +26,7 @@ AUDITED = facts(role(TRUST))
 FOUND = audit(AUDITED)
 COMMAND = ShellCommand(("kubectl", THEIRS))
 FAILED = Check("annotation", "a role").failed(THEIRS, f"ask {THEIRS}", COMMAND)
-FACTS = Facts(namespace="dev", name=THEIRS, service_account=None, keys=None, now=0)
+FACTS = ByToken(namespace="dev", name=THEIRS, service_account=None, keys=None, now=0)
 
 
 REPORTS = {

@@ -10,8 +10,7 @@ from irsa import PROGRAM
 from irsa.commands import cli
 from irsa.commands.sources import add_cluster, cluster_and_aws
 from irsa.move.changes import Stopped, Unknown
-from irsa.move.facts import NAMES
-from irsa.move.plan import Step, notes, owned, program, standing, steps
+from irsa.move.plan import NAMES, Step, notes, owned, program, standing, steps
 from irsa.move.refusals import ask, unproven
 from irsa.move.run import Runner, check_refusals
 from irsa.observe.facts import Unread

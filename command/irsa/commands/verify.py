@@ -21,8 +21,8 @@ from irsa.observe.facts import Role
 from irsa.observe.files import read_text
 from irsa.verify.facts import Facts
 from irsa.verify.gather import gather_each
-from irsa.verify.grants import asked_grants
 from irsa.verify.link import AS_EXPECTED, Link, Status, failing_link, status_of
+from irsa.verify.links.to_bucket import asked_grants
 from irsa.verify.walk import walk
 
 EXIT_CODES = {Status.PASSED: cli.HOLDS, Status.FAILED: cli.FAILS, Status.UNKNOWN: cli.UNDECIDED}
@@ -95,7 +95,7 @@ def result_json(facts: Facts, links: Sequence[Link]) -> dict[str, object]:
         "namespace": facts.namespace,
         "service_account": facts.name,
         "profile": facts.profile or None,
-        "role_b": facts.role_b.target.role_arn if facts.role_b else None,
+        "role_b": facts.role_b.role_arn if facts.role_b else None,
         "verdict": status_of(links).value,
         "failing_link": failing.key if failing else None,
         "links": [link.as_json() for link in links],

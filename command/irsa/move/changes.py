@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from irsa.identity.arns import cluster_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.policy_json import Json
-from irsa.move.facts import Move
+from irsa.move.plan import Move
 from irsa.observe.aws import Aws
 from irsa.observe.errors import one_line
 from irsa.observe.facts import KINDS, Owner, Role, ServiceAccount, Unread

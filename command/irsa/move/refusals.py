@@ -19,10 +19,10 @@ from irsa.identity.policies import size
 from irsa.identity.policy_json import Json
 from irsa.identity.quotas import TRUST_POLICY_QUOTA
 from irsa.move.changes import known
-from irsa.move.facts import Move
-from irsa.move.plan import steps
+from irsa.move.plan import Move, steps
 from irsa.move.trust import SESSION_NAME, with_caller
 from irsa.observe.aws import FOR_POD_IDENTITY, Aws
+from irsa.observe.eks import EksCluster
 from irsa.observe.facts import (
     RUNNING,
     Owner,
@@ -34,7 +34,7 @@ from irsa.observe.facts import (
 )
 from irsa.observe.kubernetes import Cluster
 from irsa.observe.pod_spec import Container, config_file, containers, environment
-from irsa.verify.facts import PodIdentity, file_profiles
+from irsa.verify.facts import file_profiles
 from irsa.verify.gather import Sources, with_nodes
 from irsa.verify.link import Status
 from irsa.verify.links.pod_identity import agent
@@ -194,13 +194,13 @@ def _provider(move: Move) -> Iterator[str]:
 def ask(move: Move, sources: Sources) -> Move:
     """Return the move with the answers, and with all nodes that can run its Pods; raises `Unknown`
     where the API server gives none."""
-    identity = move.facts.pod_identity
-    if move.to_pod_identity and isinstance(identity, PodIdentity):
+    facts = move.facts
+    if move.to_pod_identity and isinstance(facts.cluster, EksCluster):
         nodes = sources.cluster.node_groups([each.pod_spec for each in move.owners])
-        if not isinstance(nodes, Unread) and not isinstance(identity.nodes, Unread):
-            nodes = {**identity.nodes, **nodes}
-        identity = with_nodes(identity, nodes, sources.aws)
-        move = replace(move, facts=replace(move.facts, pod_identity=identity))
+        if not isinstance(nodes, Unread) and not isinstance(facts.nodes, Unread):
+            nodes = {**facts.nodes, **nodes}
+        facts = with_nodes(facts, facts.cluster, nodes, sources.aws)
+        move = replace(move, facts=facts)
     denied, unasked = [*_by_cluster(move, sources.cluster)], list[str]()
     for action, resource in _aws_needs(move):
         answer = _may(sources.aws, action, resource)

@@ -13,17 +13,16 @@ from irsa.identity.eks import POD_IDENTITY_SERVICE
 from irsa.identity.policy_json import Json
 from irsa.move import changes
 from irsa.move.changes import Stopped, Unknown, begun, hold, known
-from irsa.move.facts import Mechanism, Move
-from irsa.move.plan import TAKES, Step, next_step, standing, steps
+from irsa.move.plan import TAKES, Mechanism, Move, Step, next_step, standing, steps
 from irsa.move.refusals import ask, refusals
 from irsa.move.trust import SESSION_NAME, with_caller, without_caller
 from irsa.observe.facts import RUNNING, Unread
 from irsa.observe.kubernetes import Cluster
 from irsa.observe.pod_spec import references
 from irsa.observe.trial_pods import until_in_a_row
-from irsa.verify.facts import Question
+from irsa.verify.containers import pods_named
+from irsa.verify.facts import ByAssociation, Question
 from irsa.verify.gather import Sources, gather
-from irsa.verify.links.containers import pods_named
 from irsa.verify.walk import retried
 
 POLL = 1.0
@@ -63,11 +62,12 @@ class Runner:
         facts = gather(asked, self.sources)
         if not facts.role_arn and begun(account):  # and neither annotation nor association is left
             facts = gather(replace(asked, expected_role=begun(account)), self.sources)
-        identity = known(
-            facts.pod_identity,
+        assert isinstance(facts, ByAssociation)  # noqa: S101 - the question expects it
+        known(
+            facts.cluster,
             f"region {facts.region}: no EKS cluster has this issuer; give --context or --region",
         )
-        known(identity.association or ())
+        known(facts.association or ())
         known(facts.pods)
         named = f"role {facts.role_arn}" if facts.role_arn else "annotation and association"
         role = known(facts.role, f"{named}: does not exist; create it, there is nothing to move")

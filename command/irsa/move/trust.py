@@ -32,7 +32,7 @@ from irsa.identity.policy_json import (
 from irsa.identity.subjects import ServiceAccountRef, parse_subject
 from irsa.identity.token import Token
 from irsa.observe.facts import Role
-from irsa.verify.remedies.policy_edits import on_claim, with_conditions, with_statement
+from irsa.verify.remedies.iam import on_claim, with_conditions, with_statement
 
 SESSION_NAME = "irsa-move"
 OTHER = "irsa-other"

@@ -73,7 +73,7 @@ def containers(spec: Json) -> list[Container]:
     return [
         Container(container, field, index)
         for field in ("containers", "initContainers")
-        for index, container in enumerate(_list(spec, field))
+        for index, container in enumerate(parts(spec, field))
     ]
 
 
@@ -86,7 +86,7 @@ def variables(container: Json) -> dict[str, str | None]:
     """The variables in a container's ``env``; None is one whose value is taken from elsewhere."""
     return {
         each["name"]: None if each.get("valueFrom") else each.get("value") or ""
-        for each in _list(container, "env")
+        for each in parts(container, "env")
     }
 
 
@@ -103,7 +103,7 @@ def environment(container: Json, objects: Objects) -> dict[str, Variable]:
             for key, value in values.items():
                 name = f"{reference.prefix}{key}"
                 known[name] = Variable(value, reference.kind, reference.name, key, whole=True)
-    for each in _list(container, "env"):
+    for each in parts(container, "env"):
         if each.get("valueFrom"):
             variable = _taken(each, objects)
             if variable is not None:
@@ -118,7 +118,7 @@ def with_fields(pod: Json) -> Json:
 
     https://kubernetes.io/docs/concepts/workloads/pods/downward-api/#available-fields
     """
-    for entry in (each for item in containers(pod["spec"]) for each in _list(item.spec, "env")):
+    for entry in (each for item in containers(pod["spec"]) for each in parts(item.spec, "env")):
         reference = mapping(mapping(entry.get("valueFrom")).get("fieldRef"))
         part, _, name = str(reference.get("fieldPath")).partition(".")
         if isinstance(value := mapping(pod.get(part)).get(name), str):
@@ -166,11 +166,11 @@ def access_key(given: Mapping[str, Variable]) -> Variable | None:
 def token_mounts(spec: Json, container: Json) -> list[TokenMount]:
     """The projected tokens that a container mounts, the webhook's first."""
     mounts: dict[str, str] = {}
-    for mount in _list(container, "volumeMounts"):
+    for mount in parts(container, "volumeMounts"):
         mounts.setdefault(mount["name"], mount["mountPath"].rstrip("/"))
     tokens: list[TokenMount] = []
-    for volume in _list(spec, "volumes"):
-        for source in _list(volume.get("projected") or {}, "sources"):
+    for volume in parts(spec, "volumes"):
+        for source in parts(volume.get("projected") or {}, "sources"):
             token: Json = source.get("serviceAccountToken") or {}
             # Every Pod has a token for the API server itself; that one names no audience.
             if token.get("audience") and volume["name"] in mounts:
@@ -182,13 +182,13 @@ def token_mounts(spec: Json, container: Json) -> list[TokenMount]:
 
 def is_associated(spec: Json) -> bool:
     """Return whether the webhook prepared a Pod for EKS Pod Identity."""
-    return any(volume["name"] == POD_IDENTITY_VOLUME for volume in _list(spec, "volumes"))
+    return any(volume["name"] == POD_IDENTITY_VOLUME for volume in parts(spec, "volumes"))
 
 
 def is_touched(spec: Json) -> bool:
     """Return whether the webhook has been at a Pod at all: it adds the volume even if it skips."""
     names = (TOKEN_VOLUME, POD_IDENTITY_VOLUME)
-    return any(volume["name"] in names for volume in _list(spec, "volumes"))
+    return any(volume["name"] in names for volume in parts(spec, "volumes"))
 
 
 class AwsFile(NamedTuple):
@@ -216,14 +216,14 @@ def aws_file(
     path = given[name].value if name in given else ""
     if path is None:
         return AwsFile(name, "", None)
-    mounted = {m["mountPath"].rstrip("/"): m for m in _list(container, "volumeMounts")}
+    mounted = {m["mountPath"].rstrip("/"): m for m in parts(container, "volumeMounts")}
     if not path:
         folders = (each for each in mounted if each.endswith(DEFAULT_FOLDER))
         files = (each for each in mounted if each.endswith(f"{DEFAULT_FOLDER}/{default}"))
         path = next((f"{folder}/{default}" for folder in folders), next(files, ""))
         mount = mounted.get(path) or mounted.get(dirname(path))
         alone = len(containers(spec)) == 1
-        empty = [each["name"] for each in _list(spec, "volumes") if alone and "emptyDir" in each]
+        empty = [each["name"] for each in parts(spec, "volumes") if alone and "emptyDir" in each]
         if not (path and default and mount) or mount["name"] in empty:
             return None
     # SDKs expand a path such as ~/.aws/config.
@@ -238,10 +238,10 @@ def _behind(spec: Json, mounted: Mapping[str, Json], path: str) -> Reference | N
     if mount is None:
         return None
     file = mount.get("subPath") or path.rpartition("/")[2]
-    for volume in _list(spec, "volumes"):
+    for volume in parts(spec, "volumes"):
         if volume["name"] == mount["name"]:
             for kind, source in _sources(volume):
-                keys = {item["path"]: item["key"] for item in _list(source, "items")}
+                keys = {item["path"]: item["key"] for item in parts(source, "items")}
                 name = source.get("name") or source.get("secretName", "")
                 return Reference(kind, name, key=keys.get(file, file))
     return None
@@ -249,7 +249,7 @@ def _behind(spec: Json, mounted: Mapping[str, Json], path: str) -> Reference | N
 
 def _sources(volume: Json) -> Iterator[tuple[str, Json]]:
     """Return the ConfigMaps and Secrets of a volume."""
-    return _refs(volume, *_list(volume.get("projected") or {}, "sources"))
+    return _refs(volume, *parts(volume.get("projected") or {}, "sources"))
 
 
 def read_file(file: AwsFile, objects: Objects) -> ConfigFile | Unread:
@@ -281,7 +281,7 @@ def references(spec: Json) -> list[Reference]:
         container = item.spec
         wanted += whole_objects(container)
         given = environment(container, {})
-        for entry in _list(container, "env"):
+        for entry in parts(container, "env"):
             reference = _single(entry) if entry["name"].startswith("AWS_") else None
             wanted += [reference] if reference else []
         for variable in (CONFIG, CREDENTIALS, CA_BUNDLE):
@@ -293,13 +293,13 @@ def references(spec: Json) -> list[Reference]:
 def needed(spec: Json) -> list[Reference]:
     """Every ConfigMap and Secret without which a container cannot start."""
     wanted: list[Reference] = []
-    for volume in _list(spec, "volumes"):
+    for volume in parts(spec, "volumes"):
         for kind, source in _sources(volume):
             name = source.get("name") or source.get("secretName", "")
             wanted += [] if source.get("optional") else [Reference(kind, name)]
     for item in containers(spec):
-        entries: list[Json] = [each.get("valueFrom") or {} for each in _list(item.spec, "env")]
-        refs = _refs(*_list(item.spec, "envFrom"), *entries)
+        entries: list[Json] = [each.get("valueFrom") or {} for each in parts(item.spec, "env")]
+        refs = _refs(*parts(item.spec, "envFrom"), *entries)
         wanted += [Reference(kind, ref["name"]) for kind, ref in refs if not ref.get("optional")]
     return wanted
 
@@ -308,7 +308,7 @@ def whole_objects(container: Json) -> list[Reference]:
     """The objects that a container's ``envFrom`` takes in whole."""
     return [
         Reference(kind, source["name"], entry.get("prefix") or "")
-        for entry in _list(container, "envFrom")
+        for entry in parts(container, "envFrom")
         for kind, source in _refs(entry)
     ]
 
@@ -338,5 +338,6 @@ def env_from_index(container: Json, variable: Variable) -> int | None:
     return whole.index(at) if at in whole else None
 
 
-def _list(fields: Json, name: str) -> list[Json]:
+def parts(fields: Json, name: str) -> list[Json]:
+    """The objects of a list; none where it is missing or null."""
     return fields.get(name) or []

@@ -33,6 +33,7 @@ from irsa.observe.pod_spec import (
     aws_file,
     containers,
     environment,
+    parts,
     token_mounts,
     whole_objects,
     with_fields,
@@ -149,13 +150,13 @@ def _newest(sets: Iterable[Json]) -> set[str]:
 
 
 def _controller(document: Json) -> Json:
-    owners = _parts(_part(document, "metadata"), "ownerReferences")
+    owners = parts(_part(document, "metadata"), "ownerReferences")
     return next((each for each in owners if each.get("controller")), dict[str, Any]())
 
 
 def _owner(kind: str, document: Json) -> Owner:
     spec: Json = document.get("spec") or {}
-    conditions = _parts(_part(document, "status"), "conditions")
+    conditions = parts(_part(document, "status"), "conditions")
     failures = [e for e in conditions if e["type"] == "ReplicaFailure" and e["status"] == "True"]
     trouble: str = failures[0].get("message", "") if failures else ""
     name = document["metadata"]["name"]
@@ -207,7 +208,7 @@ def annotated_at(metadata: Json) -> str:
     https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
     """
     times: list[str] = []
-    for entry in _parts(metadata, "managedFields"):
+    for entry in parts(metadata, "managedFields"):
         fields = _part(_part(entry, "fieldsV1"), "f:metadata")
         if f"f:{ROLE_ARN_ANNOTATION}" in _part(fields, "f:annotations"):
             times.append(entry.get("time") or "")
@@ -249,15 +250,11 @@ def _part(document: Json, field: str) -> Json:
     return document.get(field) or {}
 
 
-def _parts(document: Json, field: str) -> list[Json]:
-    return document.get(field) or []
-
-
 def read_ready_nodes(client: Any, name: str) -> frozenset[str]:
     """Return the nodes where a Pod of this name in ``kube-system`` is ready."""
     labels, ready = {"app.kubernetes.io/name": name}, {"type": "Ready", "status": "True"}.items()
     pods = listed(client, "Pod", namespace="kube-system", labels=labels)
-    states = [(pod, _parts(_part(pod, "status"), "conditions")) for pod in pods]
+    states = [(pod, parts(_part(pod, "status"), "conditions")) for pod in pods]
     is_ready = [pod for pod, state in states if any(ready <= each.items() for each in state)]
     return frozenset(pod["spec"].get("nodeName", "") for pod in is_ready)
 
@@ -274,10 +271,10 @@ def can_run(spec: Json, node: Json) -> bool:
     wanted = {**_LINUX, **_part(spec, "nodeSelector")}
     affinity = _part(_part(spec, "affinity"), "nodeAffinity")
     required = _part(affinity, "requiredDuringSchedulingIgnoredDuringExecution")
-    terms = _parts(required, "nodeSelectorTerms")
+    terms = parts(required, "nodeSelectorTerms")
     near = not terms or any(selects(each, labels) for each in terms)
-    taints = [e for e in _parts(_part(node, "spec"), "taints") if e["effect"] != "PreferNoSchedule"]
-    keys = {each.get("key") for each in _parts(spec, "tolerations")}
+    taints = [e for e in parts(_part(node, "spec"), "taints") if e["effect"] != "PreferNoSchedule"]
+    keys = {each.get("key") for each in parts(spec, "tolerations")}
     tolerated = None in keys or all(each["key"] in keys for each in taints)
     return near and tolerated and wanted.items() <= labels.items()
 
@@ -289,7 +286,7 @@ def selects(selector: Json, labels: Mapping[str, str]) -> bool:
     """
     wanted = _part(selector, "matchLabels").items()
     return wanted <= labels.items() and all(
-        _matches(each, labels) for each in _parts(selector, "matchExpressions")
+        _matches(each, labels) for each in parts(selector, "matchExpressions")
     )
 
 

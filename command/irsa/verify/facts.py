@@ -1,27 +1,30 @@
 """Facts of one chain, from a service account to its data, and AWS's answers to its calls. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, ClassVar, NamedTuple
 
 from irsa.decide.patterns import Key, Value
 from irsa.identity.arns import parse_role_arn
 from irsa.identity.eks import (
+    CONTAINER_CREDENTIALS_VARIABLES,
     CONTAINER_SOURCE,
+    CREDENTIALS_URI,
     POD_IDENTITY_SERVICE,
+    POD_IDENTITY_VOLUME,
     SKIP_LABEL,
-    STS_AUDIENCE,
+    TOKEN_VOLUME,
+    WEB_IDENTITY_VARIABLES,
 )
 from irsa.identity.pod_identity import SESSION_TAGS, session_tags
 from irsa.identity.policy_json import Json
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
-from irsa.observe.aws_config import Profile, profile_chain, profiles
+from irsa.observe.aws_config import Profile, ProfileChain, profile_chain, profiles
 from irsa.observe.eks import Association, EksCluster
 from irsa.observe.facts import (
     RUNNING,
-    Answer,
     ConfigFile,
     Objects,
     Owner,
@@ -47,49 +50,9 @@ SESSION_NAME = "irsa-verify"
 """Name of the sessions that verify asks for; CloudTrail shows it."""
 
 
-@dataclass(frozen=True, slots=True)
-class NotMade:
-    """A call that was not made."""
-
-    why: str
-    """The missing input, such as a session."""
-
-
-_NO_SESSION = NotMade("there is no session")
-_NO_SESSION_OF_A = NotMade("there is no session of role A")
-_NO_SESSION_OF_B = NotMade("there is no session of role B")
-
-
 @dataclass(frozen=True, kw_only=True)
-class RoleBCalls:
-    """The calls with which role A becomes role B, and those of role B's session."""
-
-    assumed: Answer | Unread | NotMade = _NO_SESSION_OF_A
-    caller: Answer | NotMade = _NO_SESSION_OF_B
-    data: Answer | NotMade = _NO_SESSION_OF_B
-    """The bucket's list, asked for by role B."""
-    direct: Answer | NotMade = _NO_SESSION_OF_A
-    """The bucket's list, asked for by role A."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Calls:
-    """The calls with which the token becomes a session of the role, and those of that session."""
-
-    assumed: Answer | Unread | NotMade = NotMade("STS was not asked")
-    caller: Answer | NotMade = _NO_SESSION
-    data: Answer | NotMade = _NO_SESSION
-    """The bucket's list."""
-    refused: Answer | NotMade = _NO_SESSION
-    """The list of IAM users, which no workload should see."""
-    inside: Answer | Unread | NotMade = NotMade("it was not asked for")
-    """Caller identity of the AWS CLI inside the Pod."""
-    of_role_b: RoleBCalls = RoleBCalls()
-
-
-@dataclass(frozen=True, kw_only=True)
-class RoleBTarget:
-    """Role B and how the Pod gets to it."""
+class RoleB:
+    """Role B, and how the Pod gets to it."""
 
     role_arn: str
     expected_arn: str = ""
@@ -102,37 +65,12 @@ class RoleBTarget:
     duration_seconds: int = DEFAULT_SESSION_DURATION
     tags: Mapping[str, Value] = field(default_factory=dict[str, Value], hash=False)
     """The session tags that role A passes on."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RoleBFacts:
-    """Facts of role B."""
-
-    target: RoleBTarget
-    role: Role | Unread | None
+    role: Role | Unread | None = None
 
     @property
     def named_role(self) -> Role | Unread | None:
         """The role, if it is the very one that is meant."""
-        return _named(self.role, self.target.expected_arn or self.target.role_arn)
-
-
-NO_AGENT = Unread("Pods of the agent", "nothing shows that the Pods need it", "an association")
-"""The agent's nodes are read where an association, the Pods or the role show the need."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PodIdentity:
-    """EKS Pod Identity in the cluster, and for the service account."""
-
-    cluster: EksCluster
-    association: Association | Unread | None
-    agent: frozenset[str] | Unread = NO_AGENT
-    """The nodes where the agent is ready."""
-    nodes: Mapping[str, str] | Unread = field(default_factory=dict[str, str], hash=False)
-    """The node group of each node; `Unread` or empty if no node was asked for."""
-    node_roles: Mapping[str, Role | Unread] = field(default_factory=dict[str, Any], hash=False)
-    """By node group."""
+        return _named(self.role, self.expected_arn or self.role_arn)
 
 
 class Grant(NamedTuple):
@@ -176,16 +114,11 @@ class Question(StackChain):
         """The service account by its names, whether it exists or not."""
         return ServiceAccountRef(self.namespace, self.name)
 
-    @property
-    def subject(self) -> str:
-        """The ``sub`` that the token must have."""
-        return self.account.subject
-
 
 @dataclass(frozen=True, kw_only=True)
-class Facts(Question):
-    """A question and the facts of its chain: None for a missing resource, ``Unread`` for an
-    unreadable one."""
+class ChainFacts(Question):
+    """A question and the facts of its chain that no mechanism decides on: None for a missing
+    resource, ``Unread`` for an unreadable one."""
 
     now: float
     region: str = "us-east-1"
@@ -198,8 +131,10 @@ class Facts(Question):
     """The ConfigMaps and Secrets that those Pods take variables and AWS files from."""
     network_policies: tuple[Json, ...] | Unread = ()
     webhook: Webhook | Unread | None = None
-    pod_identity: PodIdentity | Unread | None = None
+    cluster: EksCluster | Unread | None = None
     """None for a cluster that is not EKS's."""
+    association: Association | Unread | None = None
+    """The service account's EKS Pod Identity association; unread with its cluster."""
     next_pod: Json | Unread | None = None
     """The spec of a new Pod after admission, by dryRun; None where it was not tried: without an
     association only for Pods that were not mutated."""
@@ -222,133 +157,38 @@ class Facts(Question):
     it; read with ``iam``."""
     existing: tuple[ServiceAccountRef, ...] | Unread | None = None
     """All service accounts of the cluster, read where this one does not exist."""
-    role_b: RoleBFacts | None = None
+    role_b: RoleB | None = None
 
     @property
-    def named_role(self) -> Role | Unread | None:
-        """The role, if it is the very one that the chain names; no remedy changes another one."""
-        return _named(self.role, self.role_arn)
+    def known_account(self) -> ServiceAccount:
+        """The service account; without annotations if it was not read."""
+        found = self.service_account
+        return found if isinstance(found, ServiceAccount) else ServiceAccount(*self.account, {})
 
     @property
     def annotated_role(self) -> str:
         """The role in the annotation, empty when there is none."""
-        account = self.service_account
-        return account.role_arn if isinstance(account, ServiceAccount) else ""
+        return self.known_account.role_arn
 
     @property
-    def known_association(self) -> Association | Unread | None:
-        """The service account's EKS Pod Identity association; unread with its cluster."""
-        known = self.pod_identity
-        return known.association if isinstance(known, PodIdentity) else known
-
-    @property
-    def association(self) -> Association | None:
-        """That association, if it was read."""
-        found = self.known_association
-        return found if isinstance(found, Association) else None
-
-    @property
-    def by_association(self) -> bool:
-        """True if the chain is EKS Pod Identity's: the webhook asks for an association first.
-
-        Without one the role can be meant for it: the Pods show it, or its trust policy where no
-        profile asks STS.
-        """
-        found = self.known_association
-        if isinstance(found, Association) or self.expects_association:
-            return True
-        if found is None and self.annotated_role:
-            return False
-        if any(is_associated(pod.spec) for pod in self.judged):
-            return True
-        if found is not None or not self.cluster_arn or not isinstance(self.role, Role):
-            return False
-        return self.own_profile is None and self.role.trusts_pod_identity
-
-    @property
-    def lacks_association(self) -> bool:
-        """True if the chain is EKS Pod Identity's, and the association is certainly missing."""
-        missing = self.known_association is None and bool(self.cluster_arn)
-        return self.by_association and missing
-
-    @property
-    def lacks_cluster(self) -> bool:
-        """True if the chain is EKS Pod Identity's in a cluster of which EKS says nothing."""
-        return self.by_association and not self.cluster_arn
-
-    @property
-    def tags_unread(self) -> bool:
-        """True if the chain is EKS Pod Identity's, and it is not known which session tags the Pods
-        get, or whether they get any: cluster or association were not read."""
-        unread = not self.cluster_arn or isinstance(self.known_association, Unread)
-        return self.by_association and unread
+    def associated(self) -> Association | None:
+        """The association, if it was read."""
+        return self.association if isinstance(self.association, Association) else None
 
     @property
     def cluster_arn(self) -> str:
         """The EKS cluster; empty when it is not known."""
-        known = self.pod_identity
-        return known.cluster.arn if isinstance(known, PodIdentity) else ""
+        return self.cluster.arn if isinstance(self.cluster, EksCluster) else ""
 
     @property
-    def session_tags(self) -> Mapping[str, Value]:
-        """The tags of the Pod's session of EKS Pod Identity; empty without any."""
-        if self.tags_unread:
-            return dict.fromkeys(SESSION_TAGS, Key.UNKNOWN)
-        found = self.association
-        if not self.by_association or (found and found.disable_session_tags):
-            return {}
-        name, uid = (self.pod.name, self.pod.uid) if self.pod else ("", "")
-        tags = session_tags(self.cluster_arn, self.account, pod_name=name, pod_uid=uid)
-        return {key: value or Key.PRESENT for key, value in tags.items()}
-
-    @property
-    def has_target_role(self) -> bool:
-        """True if the Pod's session is one of role B, the association's target role."""
-        return bool(self.association and self.association.target_role_arn)
-
-    @property
-    def named_at(self) -> str:
-        """Time at which association or annotation got its role; empty when it is not known."""
-        account = self.service_account
-        if self.by_association:
-            return self.association.changed if self.association else ""
-        return account.annotated_at if isinstance(account, ServiceAccount) else ""
-
-    @property
-    def named_by(self) -> str:
-        """The one of the two that names the role."""
-        return "association" if self.by_association else "annotation"
-
-    @property
-    def role_arn(self) -> str:
-        """The role that the chain is about; empty when nothing names one."""
-        found = self.association
-        if found and self.expected_role in ("", found.role_arn, found.target_role_arn):
-            return found.role_arn
-        if self.expected_role or self.by_association:
-            return self.expected_role
-        own = self.own_profile
-        named = self.annotated_role or (own.role_arn if own else "")
-        return named if parse_role_arn(named) else ""
-
-    @property
-    def session_role(self) -> str:
-        """The role of the session that a container gets; empty when nothing names one."""
-        target = self.association.target_role_arn if self.association else ""
-        return target or self.role_arn
+    def target_role(self) -> str:
+        """The association's target role, role B, whose session the Pod gets; empty without one."""
+        return self.associated.target_role_arn if self.associated else ""
 
     @property
     def through_role_b(self) -> bool:
         """True if role B, not this role, has to list the bucket."""
         return self.role_b is not None or bool(self.profile)
-
-    @property
-    def audience(self) -> str:
-        """The audience that the webhook asks for."""
-        if self.by_association:
-            return POD_IDENTITY_SERVICE
-        account = self.service_account
-        return account.audience if isinstance(account, ServiceAccount) else STS_AUDIENCE
 
     @property
     def judged(self) -> tuple[Pod, ...]:
@@ -367,7 +207,7 @@ class Facts(Question):
         return [
             pod
             for pod in self.judged
-            if (self.annotated_role or self.association)
+            if (self.annotated_role or self.associated)
             and pod.service_account == self.name
             and SKIP_LABEL not in pod.labels
             and not is_touched(pod.spec)
@@ -381,7 +221,7 @@ class Facts(Question):
         return next(iter(running or judged), None)
 
     @property
-    def nodes(self) -> set[str]:
+    def nodes_of_pods(self) -> set[str]:
         """The nodes where they run."""
         return {pod.spec["nodeName"] for pod in self.judged if pod.spec.get("nodeName")}
 
@@ -409,43 +249,192 @@ class Facts(Question):
         return next((each for each in listed if each.web_identity_token_file), None)
 
     @property
-    def chaining_profiles(self) -> list[str]:
-        """The profiles of the Pod that lead from its role to one more, or that SDKs refuse.
-
-        The default profile is none that an application asks for.
-        """
-        if self.has_target_role:
-            return []
-        own = (CONTAINER_SOURCE, ()) if self.by_association else ("token", (self.role_arn,))
-        known = self.pod_profiles
-        chains = {
-            name: profile_chain(known, name)
-            for name, each in known.items()
-            if each.role_arn and name != "default"
-        }
-        return [
-            name
-            for name, chain in chains.items()
-            if chain.problem or (chain.start, chain.roles[:-1]) == own
-        ]
-
-    @property
     def title(self) -> str:
         """The service account, with the profile or role B that the chain leads to."""
-        target = self.role_b.target.role_arn if self.role_b and not self.has_target_role else ""
+        target = self.role_b.role_arn if self.role_b and not self.target_role else ""
         end = f"profile {self.profile}" if self.profile else target
         return f"{self.namespace}/{self.name}{f' ({end})' if end else ''}"
 
+
+@dataclass(frozen=True, kw_only=True)
+class ByToken(ChainFacts):
+    """The chain of IRSA: the webhook reads the annotation, and STS takes the token."""
+
+    named_by: ClassVar = "annotation"
+    service: ClassVar = "STS"
+    call: ClassVar = "AssumeRoleWithWebIdentity"
+    granted: ClassVar = "STS accepted the token"
+    variables: ClassVar = WEB_IDENTITY_VARIABLES
+    volume: ClassVar = TOKEN_VOLUME
+    session_tags: ClassVar[Mapping[str, Value]] = {}
+    call_lacks: ClassVar = ""
+    tags_unread: ClassVar = False
+
     @property
-    def roles_between(self) -> tuple[str, ...]:
-        """The roles that the profile assumes after role A and before role B."""
-        known, first = self.pod_profiles, 0 if self.by_association else 1
-        return profile_chain(known, self.profile).roles[first:-1] if self.profile in known else ()
+    def named_at(self) -> str:
+        """Time at which the annotation got its role; empty when it is not known."""
+        return self.known_account.annotated_at
+
+    @property
+    def audience(self) -> str:
+        """The audience that the webhook asks for."""
+        return self.known_account.audience
+
+    @property
+    def role_arn(self) -> str:
+        """The role that the chain is about; empty when nothing names one."""
+        own = self.own_profile
+        named = self.annotated_role or (own.role_arn if own else "")
+        return self.expected_role or (named if parse_role_arn(named) else "")
+
+    @property
+    def injected(self) -> tuple[str, ...]:
+        """The role that the webhook injects: the annotation's, whatever it is, if nothing else."""
+        return (self.role_arn or self.annotated_role,)
+
+    @property
+    def source(self) -> ProfileChain:
+        """The credentials that a profile leads on from."""
+        return ProfileChain((self.role_arn,), "token")
 
     @property
     def profile_only(self) -> bool:
         """True if a profile of the Pod names the role, so that nothing is injected."""
-        return not (self.annotated_role or self.by_association) and self.own_profile is not None
+        return not self.annotated_role and self.own_profile is not None
+
+
+NO_AGENT = Unread("Pods of the agent", "nothing shows that the Pods need it", "an association")
+"""The agent's nodes are read where the chain is EKS Pod Identity's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ByAssociation(ChainFacts):
+    """The chain of EKS Pod Identity: the webhook asks EKS first, and the agent takes the token."""
+
+    named_by: ClassVar = "association"
+    service: ClassVar = "EKS"
+    call: ClassVar = "AssumeRoleForPodIdentity"
+    granted: ClassVar = "EKS granted the session"
+    variables: ClassVar = CONTAINER_CREDENTIALS_VARIABLES
+    volume: ClassVar = POD_IDENTITY_VOLUME
+    audience: ClassVar = POD_IDENTITY_SERVICE
+    injected: ClassVar = (CREDENTIALS_URI, "http://[fd00:ec2::23]/v1/credentials")
+    """The agent's addresses; the second one in IPv6 clusters."""
+    source: ClassVar = ProfileChain((), CONTAINER_SOURCE)
+    profile_only: ClassVar = False
+
+    agent: frozenset[str] | Unread = NO_AGENT
+    """The nodes where the agent is ready."""
+    nodes: Mapping[str, str] | Unread = field(default_factory=dict[str, str], hash=False)
+    """The node group of each node; `Unread` or empty if no node was asked for."""
+    node_roles: Mapping[str, Role | Unread] = field(default_factory=dict[str, Any], hash=False)
+    """By node group."""
+
+    @property
+    def named_at(self) -> str:
+        """Time at which the association got its role; empty when it is not known."""
+        return self.associated.changed if self.associated else ""
+
+    @property
+    def role_arn(self) -> str:
+        """The role that the chain is about; empty when nothing names one."""
+        found = self.associated
+        named = found and self.expected_role in ("", found.role_arn, found.target_role_arn)
+        return found.role_arn if found and named else self.expected_role
+
+    @property
+    def lacks_association(self) -> bool:
+        """True if there is certainly no association."""
+        return self.association is None and bool(self.cluster_arn)
+
+    @property
+    def call_lacks(self) -> str:
+        """The unread part of EKS's call; empty if all is known."""
+        if not self.cluster_arn:
+            return "the EKS cluster is not known"
+        unread = "it is not known whether the association disables session tags"
+        absent = "there is no association" if self.association is None else ""
+        return unread if isinstance(self.association, Unread) else absent
+
+    @property
+    def tags_unread(self) -> bool:
+        """True if it is not known which session tags the Pods get, or whether they get any:
+        cluster or association were not read."""
+        return bool(self.call_lacks) and not self.lacks_association
+
+    @property
+    def session_tags(self) -> Mapping[str, Value]:
+        """The tags of the Pod's session; empty without any."""
+        if self.tags_unread:
+            return dict.fromkeys(SESSION_TAGS, Key.UNKNOWN)
+        if self.associated and self.associated.disable_session_tags:
+            return {}
+        name, uid = (self.pod.name, self.pod.uid) if self.pod else ("", "")
+        tags = session_tags(self.cluster_arn, self.account, pod_name=name, pod_uid=uid)
+        return {key: value or Key.PRESENT for key, value in tags.items()}
+
+
+Facts = ByToken | ByAssociation
+"""The facts of a chain."""
+
+
+def decided(facts: ChainFacts) -> Facts:
+    """The facts of the mechanism that they show: the webhook asks for an association first.
+
+    Without one the role can be meant for it: the Pods show it, or its trust policy where no profile
+    asks STS.
+    """
+    kind = ByAssociation if _by_association(facts) else ByToken
+    if isinstance(facts, kind):
+        return facts
+    return kind(**{each.name: getattr(facts, each.name) for each in fields(ChainFacts)})
+
+
+def _by_association(facts: ChainFacts) -> bool:
+    found = facts.association
+    if isinstance(found, Association) or facts.expects_association:
+        return True
+    if found is None and facts.annotated_role:
+        return False
+    if any(is_associated(pod.spec) for pod in facts.judged):
+        return True
+    if found is not None or not facts.cluster_arn or not isinstance(facts.role, Role):
+        return False
+    return facts.own_profile is None and facts.role.trusts_pod_identity
+
+
+def named_role(facts: Facts) -> Role | Unread | None:
+    """The role, if it is the very one that the chain names; no remedy changes another one."""
+    return _named(facts.role, facts.role_arn)
+
+
+def session_role(facts: Facts) -> str:
+    """The role of the session that a container gets; empty when nothing names one."""
+    return facts.target_role or facts.role_arn
+
+
+def chaining_profiles(facts: Facts) -> list[str]:
+    """The profiles of the Pod that lead from its role to one more, or that SDKs refuse.
+
+    The default profile is none that an application asks for.
+    """
+    known = {} if facts.target_role else facts.pod_profiles
+    chains = {
+        name: profile_chain(known, name)
+        for name, each in known.items()
+        if each.role_arn and name != "default"
+    }
+    return [
+        name
+        for name, chain in chains.items()
+        if chain.problem or replace(chain, roles=chain.roles[:-1]) == facts.source
+    ]
+
+
+def roles_between(facts: Facts) -> tuple[str, ...]:
+    """The roles that the profile assumes after role A and before role B."""
+    known, first = facts.pod_profiles, len(facts.source.roles)
+    return profile_chain(known, facts.profile).roles[first:-1] if facts.profile in known else ()
 
 
 def _named(role: Role | Unread | None, arn: str) -> Role | Unread | None:
@@ -460,16 +449,6 @@ def file_profiles(file: ConfigFile | Unread | None) -> dict[str, Profile]:
         return profiles(file.text)
     except ValueError:
         return {}
-
-
-def wrong_containers(facts: Facts) -> str:
-    """Return the problem with --container: no Pod has it; empty when all exist."""
-    names = list(dict.fromkeys(e.name for pod in facts.judged for e in containers(pod.spec)))
-    wrong = [name for name in facts.containers if names and name not in names]
-    if not wrong:
-        return ""
-    where = f"the Pods of {facts.namespace}/{facts.name}"
-    return f"no container {wrong[0]!r} in {where}; there are {', '.join(names)}"
 
 
 def issuer_of(token: Token) -> str:

@@ -11,7 +11,6 @@ from irsa.access import trusts_token
 from irsa.audit.trusting_eks import roles_by_account
 from irsa.decide.truth import Verdict
 from irsa.identity.arns import (
-    ClusterArn,
     account_of,
     check_role_arn,
     cluster_arn,
@@ -28,17 +27,19 @@ from irsa.observe.errors import CollectError
 from irsa.observe.facts import PENDING, RUNNING, Role, ServiceAccount, Unreached, Unread
 from irsa.observe.iam import AccountPrincipals
 from irsa.observe.kubernetes import Cluster
-from irsa.observe.pod_spec import needed, references
+from irsa.observe.pod_spec import containers, needed, references
+from irsa.verify.containers import goes_by_name
 from irsa.verify.facts import (
     SESSION_NAME,
+    ByAssociation,
+    ChainFacts,
     Facts,
-    PodIdentity,
     Question,
-    RoleBFacts,
-    RoleBTarget,
-    wrong_containers,
+    RoleB,
+    chaining_profiles,
+    decided,
+    session_role,
 )
-from irsa.verify.session_name import goes_by_name
 
 TRUSTING_PROFILE = "name a profile of that account with --trusting-profile, or ask its owner"
 
@@ -69,10 +70,6 @@ class Sources:
         known = "unknown" if isinstance(account, Unread) else account
         return {"context": self.cluster.context, "cluster": self.cluster.title, "account": known}
 
-    def role(self, arn: str) -> Role | Unread | None:
-        """A role, read in its account; None for what is not the ARN of one."""
-        return self.reader(account_of(arn)).role(arn) if parse_role_arn(arn) else None
-
 
 def gather_each(question: Question, sources: Sources) -> list[Facts]:
     """Read the facts of a chain: for each profile that leads to a role B, if the question names
@@ -81,10 +78,10 @@ def gather_each(question: Question, sources: Sources) -> list[Facts]:
     Raises `CollectError` as `gather` does.
     """
     facts = gather(question, sources)
-    if question.profile or question.role_b_arn or not facts.chaining_profiles:
+    if question.profile or question.role_b_arn or not chaining_profiles(facts):
         return [facts]
-    each_profile = (replace(facts, profile=name) for name in facts.chaining_profiles)
-    return [replace(each, role_b=_role_b_facts(each, sources)) for each in each_profile]
+    each_profile = (replace(facts, profile=name) for name in chaining_profiles(facts))
+    return [replace(each, role_b=_role_b(each, sources)) for each in each_profile]
 
 
 def gather(question: Question, sources: Sources) -> Facts:
@@ -99,11 +96,11 @@ def gather(question: Question, sources: Sources) -> Facts:
         except ValueError as error:
             raise CollectError(str(error)) from error
     facts = _cluster_facts(question, sources)
-    if wrong := wrong_containers(facts):
-        raise CollectError(f"--container: {wrong}")
-    facts = _account_facts(facts, sources)
-    facts = replace(facts, pod_identity=_with_agent(facts, sources))
-    facts = replace(facts, role_b=_role_b_facts(facts, sources))
+    _check_containers(facts)
+    facts = decided(_account_facts(facts, sources))  # a role alone can show EKS Pod Identity
+    if isinstance(facts, ByAssociation) and isinstance(facts.cluster, EksCluster):
+        facts = _with_agent(facts, facts.cluster, sources)
+    facts = replace(facts, role_b=_role_b(facts, sources))
     if facts.given_token is not None or not isinstance(facts.service_account, ServiceAccount):
         return facts
     token = _token(facts, sources.cluster)
@@ -112,11 +109,20 @@ def gather(question: Question, sources: Sources) -> Facts:
     return replace(facts, token=token, now=max(sources.now(), issued))
 
 
+def _check_containers(facts: Facts) -> None:
+    """Raise `CollectError` for a container in question that no Pod has."""
+    names = list(dict.fromkeys(e.name for pod in facts.judged for e in containers(pod.spec)))
+    wrong = [name for name in facts.containers if names and name not in names]
+    if wrong:
+        there = f"in the Pods of {facts.namespace}/{facts.name}; there are {', '.join(names)}"
+        raise CollectError(f"--container: no container {wrong[0]!r} {there}")
+
+
 def search(facts: Facts, sources: Sources) -> Facts:
     """Read the accounts' roles and policies; where one role alone is meant for the service account,
     read the chain again as if the user had named it."""
     read = [each for each in sources.listed.values() if not isinstance(each, Unread)]
-    iam = sources.listed[sources.reader(account_of(facts.session_role))]
+    iam = sources.listed[sources.reader(account_of(session_role(facts)))]
     trusting = _trusting(facts, [role for each in read for role in each.roles])
     facts = replace(facts, iam=iam, trusting=iam if isinstance(iam, Unread) else trusting)
     role = _meant(facts)
@@ -142,8 +148,8 @@ def _trusting(facts: Facts, roles: Sequence[Role]) -> tuple[Role, ...]:
 
 
 def _by_token(facts: Facts, role: Role) -> bool:
-    named = facts.subject in json.dumps(role.trust_policy)
-    if not named or not isinstance(facts.token, Token) or facts.by_association:
+    named = facts.account.subject in json.dumps(role.trust_policy)
+    if not named or not isinstance(facts.token, Token) or isinstance(facts, ByAssociation):
         return False
     judged = trusts_token(role, facts.token, session_name=SESSION_NAME, now=facts.now)
     return judged.verdict is Verdict.ALLOW
@@ -156,7 +162,7 @@ def _meant(facts: Facts) -> Role | None:
     if facts.expected_role or isinstance(trusting, Unread):
         return None
     names = {each.name: each for each in trusting}
-    wrong = name_of(facts.association.role_arn if facts.association else facts.annotated_role)
+    wrong = name_of(facts.associated.role_arn if facts.associated else facts.annotated_role)
     near = get_close_matches(wrong, names, 2)
     if len(trusting) == 1 or len(near) != 1:
         return trusting[0] if len(trusting) == 1 else None
@@ -166,7 +172,7 @@ def _meant(facts: Facts) -> Role | None:
 def _cluster_facts(question: Question, sources: Sources) -> Facts:
     cluster, namespace = sources.cluster, question.namespace
     workloads = cluster.workloads(namespace)
-    facts = Facts(
+    facts = ChainFacts(
         **{each.name: getattr(question, each.name) for each in fields(question)},
         now=sources.now(),
         region=sources.aws.region,
@@ -190,50 +196,47 @@ def _cluster_facts(question: Question, sources: Sources) -> Facts:
     wanted = [each for pod in facts.judged for each in references(pod.spec)]
     wanted += [e for pod in facts.judged if pod.phase == PENDING for e in needed(pod.spec)]
     facts = replace(facts, objects=cluster.objects(namespace, wanted))
-    facts = replace(facts, pod_identity=_pod_identity(facts, sources))
-    tried = facts.judged if facts.by_association else facts.unmutated
+    eks = _eks_cluster(sources)
+    found = sources.aws.association(eks, facts.account) if isinstance(eks, EksCluster) else eks
+    facts = decided(replace(facts, cluster=eks, association=found))
+    tried = facts.judged if isinstance(facts, ByAssociation) else facts.unmutated
     template = next((pod.template for pod in tried if pod.template), None)
     return replace(facts, next_pod=cluster.next_pod(namespace, template)) if template else facts
 
 
-def _pod_identity(facts: Facts, sources: Sources) -> PodIdentity | Unread | None:
-    """The cluster, and the association of the service account."""
+def _eks_cluster(sources: Sources) -> EksCluster | Unread | None:
+    """The cluster as EKS knows it; None if it is not EKS's."""
     name = eks_name(sources.cluster, sources.aws)
     if name is None or isinstance(name, Unread):
         return name
     cluster = sources.aws.eks_cluster(name)
     if isinstance(cluster, Unread):
         return cluster
-    if cluster is None or not _is_named(cluster, sources.cluster.eks):
+    # The kubeconfig does not say all of it.
+    pairs = zip(sources.cluster.eks, cluster_arn(cluster.arn), strict=True) if cluster else ()
+    if cluster is None or any(said not in ("", part) for said, part in pairs):
         found = cluster.arn if cluster else "no cluster of this name"
         reason, needed = f"region {sources.aws.region} has {found}", "its account and region"
         fix = "give --region and credentials of the kubeconfig's cluster"
         return Unread(f"EKS cluster {name} of the kubeconfig", reason, needed, fix)
-    return PodIdentity(cluster=cluster, association=sources.aws.association(cluster, facts.account))
+    return cluster
 
 
-def _with_agent(facts: Facts, sources: Sources) -> PodIdentity | Unread | None:
-    """The agent and its nodes, where the chain is EKS Pod Identity's; a role alone can show it."""
-    known = facts.pod_identity
-    if not isinstance(known, PodIdentity) or not facts.by_association:
-        return known
-    known = replace(known, agent=sources.cluster.agent())
-    listed = sources.cluster.node_groups() if facts.nodes else {}
-    own = listed if isinstance(listed, Unread) else {e: listed.get(e, "") for e in facts.nodes}
-    return with_nodes(known, own, sources.aws)
+def _with_agent(facts: ByAssociation, cluster: EksCluster, sources: Sources) -> ByAssociation:
+    """The facts with the agent and its nodes."""
+    facts, own = replace(facts, agent=sources.cluster.agent()), facts.nodes_of_pods
+    listed = sources.cluster.node_groups() if own else {}
+    nodes = listed if isinstance(listed, Unread) else {each: listed.get(each, "") for each in own}
+    return with_nodes(facts, cluster, nodes, sources.aws)
 
 
-def with_nodes(known: PodIdentity, nodes: Mapping[str, str] | Unread, aws: Aws) -> PodIdentity:
-    """The cluster with these nodes, by node group, and with the roles of their groups."""
+def with_nodes(
+    facts: ByAssociation, cluster: EksCluster, nodes: Mapping[str, str] | Unread, aws: Aws
+) -> ByAssociation:
+    """The facts with these nodes, by node group, and with the roles of their groups."""
     groups = () if isinstance(nodes, Unread) else {*nodes.values()}
-    roles = {group: aws.node_role(known.cluster, group) for group in groups}
-    return replace(known, nodes=nodes, node_roles=roles)
-
-
-def _is_named(cluster: EksCluster, named: ClusterArn) -> bool:
-    """Return True if it is the cluster of a kubeconfig, as far as that says it."""
-    own = cluster_arn(cluster.arn)
-    return all(said in ("", part) for said, part in zip(named, own, strict=True))
+    roles = {group: aws.node_role(cluster, group) for group in groups}
+    return replace(facts, nodes=nodes, node_roles=roles)
 
 
 def eks_name(cluster: Cluster, aws: Aws) -> str | Unread | None:
@@ -252,11 +255,10 @@ def eks_name(cluster: Cluster, aws: Aws) -> str | Unread | None:
 
 def _token(facts: Facts, cluster: Cluster) -> Token | Unread | None:
     """A fresh token of the service account; EKS Pod Identity needs a running Pod for one."""
-    if not facts.by_association:
-        return cluster.token(facts.namespace, facts.name, facts.audience)
-    if facts.pod is None or facts.pod.phase != RUNNING:
+    pod = facts.pod if isinstance(facts, ByAssociation) else None
+    if isinstance(facts, ByAssociation) and (pod is None or pod.phase != RUNNING):
         return None
-    return cluster.token(facts.namespace, facts.name, facts.audience, facts.pod)
+    return cluster.token(*facts.account, facts.audience, pod)
 
 
 def _account_facts(facts: Facts, sources: Sources) -> Facts:
@@ -289,23 +291,25 @@ def _with_bucket(facts: Facts, reader: Aws, sources: Sources) -> Facts:
     return replace(facts, bucket_policy=unread)
 
 
-def _role_b_facts(facts: Facts, sources: Sources) -> RoleBFacts | None:
-    target = role_b_target(facts)
+def _role_b(facts: Facts, sources: Sources) -> RoleB | None:
+    target = named_role_b(facts)
     if target is None:
         return None
-    role_b, account = sources.role(target.role_arn), account_of(target.role_arn)
-    if isinstance(role_b, Unread) and sources.reader(account).account != account:
+    account = account_of(target.role_arn)
+    reader = sources.reader(account)
+    role_b = reader.role(target.role_arn) if parse_role_arn(target.role_arn) else None
+    if isinstance(role_b, Unread) and reader.account != account:
         role_b = replace(role_b, way_out=TRUSTING_PROFILE)
     if target.session_name == SESSION_NAME and goes_by_name(role_b):
         target = replace(target, session_name="")
-    return RoleBFacts(target=target, role=role_b)
+    return replace(target, role=role_b)
 
 
-def role_b_target(facts: Facts) -> RoleBTarget | None:
+def named_role_b(facts: Facts) -> RoleB | None:
     """Role B as association, profile or question name it; None when none of them does."""
-    association = facts.association
+    association = facts.associated
     if association and association.target_role_arn:
-        return RoleBTarget(
+        return RoleB(
             role_arn=association.target_role_arn,
             external_id=association.external_id,
             session_name="",
@@ -316,7 +320,7 @@ def role_b_target(facts: Facts) -> RoleBTarget | None:
         profile = Profile("", role_arn=facts.role_b_arn)
     if not profile.role_arn:
         return None
-    return RoleBTarget(
+    return RoleB(
         role_arn=profile.role_arn,
         expected_arn=facts.role_b_arn,
         profile=profile.name,

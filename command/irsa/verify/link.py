@@ -3,9 +3,8 @@
 Pure. `LINKS` is the order in which a request takes them.
 """
 
-import json
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple
@@ -16,7 +15,44 @@ from irsa.decide.truth import Verdict
 from irsa.identity.policy_json import Json
 from irsa.observe.facts import Answer, Unread
 from irsa.observe.stack_chains import Resource, Stack
-from irsa.verify.facts import NotMade
+
+
+@dataclass(frozen=True, slots=True)
+class NotMade:
+    """A call that was not made."""
+
+    why: str
+    """The missing input, such as a session."""
+
+
+_NO_SESSION = NotMade("there is no session")
+_NO_SESSION_OF_A = NotMade("there is no session of role A")
+_NO_SESSION_OF_B = NotMade("there is no session of role B")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calls:
+    """The calls with which a token becomes a session of the role, or its session one of role B, and
+    those of that session."""
+
+    assumed: Answer | Unread | NotMade = NotMade("STS was not asked")
+    caller: Answer | NotMade = _NO_SESSION
+    data: Answer | NotMade = _NO_SESSION
+    """The bucket's list."""
+    refused: Answer | NotMade = _NO_SESSION
+    """The list of IAM users, which no workload should see; for role B the bucket's, by role A."""
+    inside: Answer | Unread | NotMade = NotMade("it was not asked for")
+    """Caller identity of the AWS CLI inside the Pod."""
+    of_role_b: "Calls | None" = None
+    """None where role B was not asked for."""
+
+
+CALLS_OF_ROLE_B = Calls(
+    assumed=_NO_SESSION_OF_A,
+    caller=_NO_SESSION_OF_B,
+    data=_NO_SESSION_OF_B,
+    refused=_NO_SESSION_OF_A,
+)
 
 
 class ShellCommand(NamedTuple):
@@ -58,7 +94,7 @@ NO_REMEDY = Remedy()
 def aws(*words: str, changes: Resource | None, **options: str | bool) -> ShellCommand:
     """Build an `aws` command: ``role_name="a"`` is ``--role-name a``; True is an option without a
     value, and an empty one is left out."""
-    return ShellCommand(("aws", *words, *_spelt(options)), changes)
+    return ShellCommand(("aws", *words, *spelt(options)), changes)
 
 
 def irsa(*words: str) -> ShellCommand:
@@ -66,18 +102,14 @@ def irsa(*words: str) -> ShellCommand:
     return ShellCommand((*PROGRAM.split(), *words))
 
 
-def kubectl(*words: str, changes: Resource | None, **options: str | bool) -> ShellCommand:
-    """Build a `kubectl` command by the same rule."""
-    return ShellCommand(("kubectl", *words, *_spelt(options)), changes)
-
-
-def _spelt(options: dict[str, str | bool]) -> Sequence[str]:
-    spelt: list[str] = []
+def spelt(options: Mapping[str, str | bool]) -> Sequence[str]:
+    """Options as a command line has them."""
+    words: list[str] = []
     for name, value in options.items():
         if value:
-            spelt.append(f"--{name.replace('_', '-')}")
-            spelt += [] if value is True else [value]
-    return spelt
+            words.append(f"--{name.replace('_', '-')}")
+            words += [] if value is True else [value]
+    return words
 
 
 def unique(commands: Iterable[ShellCommand]) -> list[ShellCommand]:
@@ -249,11 +281,6 @@ def status_of(links: Sequence[Link]) -> Status:
     return next(
         (each for each in (Status.FAILED, Status.UNKNOWN) if each in statuses), Status.PASSED
     )
-
-
-def compact(document: Json | Sequence[Json]) -> str:
-    """A document as it stands in a command."""
-    return json.dumps(document, separators=(",", ":"))
 
 
 def left_to_stack(link: Link, stack: Stack | None) -> Link:

@@ -9,15 +9,15 @@ from irsa.identity.arns import account_of, cluster_arn
 from irsa.identity.token import Token
 from irsa.observe.aws import Aws
 from irsa.observe.facts import Answer, Credentials, ServiceAccount, Unread
-from irsa.verify.facts import Calls, Facts, NotMade, RoleBCalls, RoleBFacts
+from irsa.verify.containers import UNNAMED, session_name
+from irsa.verify.facts import ByAssociation, Facts, RoleB, named_role, roles_between
 from irsa.verify.gather import Sources, search
-from irsa.verify.link import Link, Status, left_to_stack, status_of
+from irsa.verify.link import CALLS_OF_ROLE_B, Calls, Link, NotMade, Status, left_to_stack, status_of
 from irsa.verify.links.in_cluster import in_cluster_links
 from irsa.verify.links.pod_identity import association
 from irsa.verify.links.to_bucket import data_links, refused
 from irsa.verify.links.to_role_b import links_before_role_b, role_b_links
 from irsa.verify.links.to_session import lacking, links_before_sts, session_links
-from irsa.verify.session_name import UNNAMED, session_name
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,10 @@ class Chain:
         links = [*in_cluster_links(facts, calls.inside)]
         links += session_links(facts, calls, self.before_sts)
         if not facts.through_role_b:
-            links += data_links("", facts, facts.named_role, calls.data)
+            links += data_links("", facts, named_role(facts), calls.data)
             links.append(refused(facts, calls.refused))
-        links += role_b_links(facts, calls.of_role_b, self.before_role_b, self.before_sts)
+        of_role_b = calls.of_role_b or CALLS_OF_ROLE_B
+        links += role_b_links(facts, of_role_b, self.before_role_b, self.before_sts)
         return [left_to_stack(link, facts.stack) for link in links]
 
 
@@ -84,7 +85,7 @@ def walk(facts: Facts, sources: Sources) -> list[Link]:
 def in_account(link: Link, facts: Facts, sources: Sources) -> Link:
     """The link whose commands name the profile of the account that they change, if it has one."""
     of_role_b = facts.role_b and link.key.startswith("chain-") and link.key != "chain-permission"
-    arn = facts.role_b.target.role_arn if facts.role_b and of_role_b else facts.role_arn
+    arn = facts.role_b.role_arn if facts.role_b and of_role_b else facts.role_arn
     profile = sources.reader(account_of(arn)).profile
     return link.with_words(["aws"], "--profile", profile) if profile else link
 
@@ -100,30 +101,21 @@ def searched(facts: Facts, sources: Sources) -> Facts:
 
 
 def _calls(chain: Chain, sources: Sources) -> Calls:
-    facts, token, aws = chain.facts, chain.facts.token, sources.aws
-    ready = facts.role_arn and not facts.lacks_association and not facts.lacks_cluster
-    name = session_name(facts)
-    if not isinstance(token, Token) or not ready:
-        not_made = NotMade(lacking(facts))
-        return Calls(assumed=not_made, of_role_b=RoleBCalls(assumed=not_made))
-    if name is None and not facts.by_association:
-        return Calls(assumed=UNNAMED, of_role_b=RoleBCalls(assumed=UNNAMED))
-    before = [*chain.before_sts, *(chain.before_role_b if facts.has_target_role else ())]
-    before += [association(facts)] if facts.by_association else []
-    if facts.by_association:
-        # As the node's agent does, but with the caller's own credentials.
-        call = partial(aws.assume_for_pod, cluster_arn(facts.cluster_arn).name, token)
-    else:
-        call = partial(aws.assume_with_web_identity, facts.role_arn, token, name or "")
+    facts, aws = chain.facts, sources.aws
+    call = _first_call(facts, aws)
+    if isinstance(call, NotMade):
+        return Calls(assumed=call, of_role_b=replace(CALLS_OF_ROLE_B, assumed=call))
+    before = [*chain.before_sts, *(chain.before_role_b if facts.target_role else ())]
+    before += [association(facts)] if isinstance(facts, ByAssociation) else []
     answer, credentials = retried(call, wait=_wait(facts, before))
     session = aws.as_session(credentials) if credentials else None
-    if facts.has_target_role:
-        calls = RoleBCalls(assumed=answer)
-        return Calls(of_role_b=_as_role_b(calls, session, facts.bucket) if session else calls)
+    if facts.target_role:
+        calls = replace(CALLS_OF_ROLE_B, assumed=answer)
+        return Calls(of_role_b=_of_session(calls, session, facts.bucket) if session else calls)
     if session is None:
         return Calls(assumed=answer)
     calls = Calls(assumed=answer, caller=session.caller())
-    if facts.role_b is not None and not facts.roles_between:
+    if facts.role_b is not None and not roles_between(facts):
         wait = _wait(facts, chain.before_role_b)
         return replace(calls, of_role_b=_role_b_calls(facts.role_b, session, facts.bucket, wait))
     if facts.through_role_b:
@@ -132,28 +124,37 @@ def _calls(chain: Chain, sources: Sources) -> Calls:
     return replace(calls, refused=session.list_users(), **listed)
 
 
-def _role_b_calls(role_b: RoleBFacts, session: Aws, bucket: str, wait: float) -> RoleBCalls:
-    target = role_b.target
-    if not target.session_name:
-        return RoleBCalls(assumed=UNNAMED)
-    answer, credentials = retried(
-        lambda: session.assume_role(
-            target.role_arn,
-            target.session_name,
-            target.external_id or None,
-            target.duration_seconds,
-        ),
-        wait=wait,
-    )
-    calls = RoleBCalls(assumed=answer)
+def _first_call(facts: Facts, aws: Aws) -> Call | NotMade:
+    """The call of STS, or that of EKS as the node's agent makes it, but with the caller's own
+    credentials."""
+    token = facts.token
+    if not isinstance(token, Token) or not facts.role_arn:
+        return NotMade(lacking(facts))
+    if isinstance(facts, ByAssociation):
+        if not facts.cluster_arn or facts.association is None:
+            return NotMade(lacking(facts))
+        return partial(aws.assume_for_pod, cluster_arn(facts.cluster_arn).name, token)
+    name = session_name(facts)
+    if name is None:
+        return UNNAMED
+    return partial(aws.assume_with_web_identity, facts.role_arn, token, name)
+
+
+def _role_b_calls(role_b: RoleB, session: Aws, bucket: str, wait: float) -> Calls:
+    if not role_b.session_name:
+        return replace(CALLS_OF_ROLE_B, assumed=UNNAMED)
+    external_id = role_b.external_id or None
+    call = partial(session.assume_role, role_b.role_arn, role_b.session_name, external_id)
+    answer, credentials = retried(partial(call, role_b.duration_seconds), wait=wait)
+    calls = replace(CALLS_OF_ROLE_B, assumed=answer)
     if bucket:
-        calls = replace(calls, direct=session.list_bucket(bucket))
+        calls = replace(calls, refused=session.list_bucket(bucket))
     if credentials is None:
         return calls
-    return _as_role_b(calls, session.as_session(credentials), bucket)
+    return _of_session(calls, session.as_session(credentials), bucket)
 
 
-def _as_role_b(calls: RoleBCalls, session: Aws, bucket: str) -> RoleBCalls:
+def _of_session(calls: Calls, session: Aws, bucket: str) -> Calls:
     calls = replace(calls, caller=session.caller())
     return replace(calls, data=session.list_bucket(bucket)) if bucket else calls
 

@@ -55,7 +55,7 @@ def test_an_association_wins_over_the_annotation(account):
     assert rest == ([] if account is BARE else [Identity(IdentityKind.IRSA, ROLE_ARN)])
 
 
-def test_a_row_has_target_role_session_policy_and_owner_of_an_association():
+def test_a_row_target_role_session_policy_and_owner_of_an_association():
     policy = '{"Statement": []}'
     more = {"target_role_arn": ROLE_B_ARN, "policy": policy, "disable_session_tags": True}
     one = associated(**more, owner_arn=OWNER)

@@ -3,13 +3,13 @@
 from dataclasses import replace
 from typing import Any
 
-from command.tests.verify.chains import ACCOUNT, ASSOCIATION, GOOD, identity
+from command.tests.verify.chains import ACCOUNT, ASSOCIATION, GOOD, identity, seen
 from command.tests.verify.chains import TRUST as BY_TOKEN
 from command.tests.verify.chains import TRUST_EKS as BY_ASSOCIATION
 from command.tests.verify.pods import AGENT_URI
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.policy_json import Json, statements
-from irsa.move.facts import Mechanism, Move
+from irsa.move.plan import Mechanism, Move
 from irsa.observe.facts import Owner, Pod, Role, ServiceAccount
 from tests.support.world import CLUSTER_ARN, ISSUER_URL, PROVIDER_ARN, ROLE_ARN
 
@@ -19,7 +19,7 @@ TEMPLATE = {"spec": {"serviceAccountName": "s3-app", "containers": [{"name": "ap
 OWNER = Owner("deployment", "s3-app", TEMPLATE, rolled_out="2027-01-15T07:00:00Z")  # an hour ago
 IRSA = {"name": "AWS_ROLE_ARN", "value": ROLE_ARN}
 POD_IDENTITY = {"name": "AWS_CONTAINER_CREDENTIALS_FULL_URI", "value": AGENT_URI}
-KNOWN = replace(GOOD, expected_role=ROLE_ARN, expects_association=True, keys={}, bucket="")
+KNOWN = seen(GOOD, expected_role=ROLE_ARN, expects_association=True, keys={}, bucket="")
 
 
 def trusting(*documents: Json) -> Role:
@@ -35,7 +35,7 @@ def pod(variable: Json, owner: Owner | None = OWNER, **fields: Any) -> Pod:
 
 def move(to: Mechanism, role: Role, *, annotated: bool, association: Any, **facts: Any) -> Move:
     account = ServiceAccount(*ACCOUNT, {ROLE_ARN_ANNOTATION: ROLE_ARN} if annotated else {})
-    own = {"service_account": account, "pod_identity": identity(association), "role": role}
+    own = {"service_account": account, **identity(association), "role": role}
     known = replace(KNOWN, **{"now": NOW, **own, **facts})
     return Move(to=to, facts=known, account=account, role=role, issuer_url=ISSUER_URL)
 

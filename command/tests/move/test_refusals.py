@@ -30,7 +30,6 @@ from irsa.move.plan import notes
 from irsa.move.refusals import BY_KUBECTL, ask, refusals, unproven
 from irsa.observe.eks import EksCluster
 from irsa.observe.facts import Answer, Owner, PermissionsPolicy, RegisteredProvider, Unread
-from irsa.verify.facts import PodIdentity
 from tests.support.world import CLUSTER_ARN, ISSUER, PROVIDER_ARN, ROLE_ARN
 
 OTHER = ROLE_ARN.replace("1111", "9999", 1)
@@ -56,7 +55,7 @@ FROM_SECRET = {"name": "app", "envFrom": [{"secretRef": {"name": "aws"}}]}
 SECRET = {("Secret", "aws"): {"AWS_ROLE_ARN": None}}
 SKIPS = {SKIP_LABEL: "true"}
 SKIPPED = pod({"name": "HOME"}, Owner("job", "j", TEMPLATE), labels=SKIPS)
-NO_AGENT = PodIdentity(cluster=EksCluster(CLUSTER_ARN), association=None, agent=frozenset())
+NO_AGENT = {"cluster": EksCluster(CLUSTER_ARN), "agent": frozenset()}
 NIGHTLY = Owner("cronjob", "nightly", {"spec": {**BY_HAND["spec"], "serviceAccountName": "s3-app"}})
 BY_ANY_ROLE = {**CHAIN, "Action": "sts:*", "Condition": {"StringEquals": {"sts:ExternalId": "x"}}}
 IN_STACK = {"project": "irsa", "stack": "dev"}
@@ -119,7 +118,7 @@ FROM_SECRET_TEMPLATE = owned({"spec": {"containers": [FROM_SECRET]}})
     ("found", "text"),
     [
         (with_irsa(pods=(pod(IRSA, labels={FARGATE_LABEL: "a"}),)), "on Fargate, where no agent"),
-        (with_irsa(pod_identity=NO_AGENT), "aws eks create-addon --cluster-name dev --addon-name"),
+        (with_irsa(**NO_AGENT), "aws eks create-addon --cluster-name dev --addon-name"),
         (with_irsa(role=replace(trusting(BY_OTHERS), arn=OTHER)), "is not in account 111122223333"),
         (with_irsa(association=replace(ASSOCIATION, owner_arn="arn:addon")), "change the add-on"),
         (with_irsa(association=replace(ASSOCIATION, role_arn=OTHER)), "let both name the role"),
@@ -272,8 +271,7 @@ def test_every_node_that_can_run_the_pods_is_judged():
 def test_nodes_whose_role_is_not_known_are_said_and_not_refused():
     """Only a call inside a Pod shows that their agent may ask EKS: the move ends with 3."""
     unread = Unread("the node's role", "no label", "a managed node group")
-    known = with_irsa().facts.pod_identity
-    found = with_irsa(pod_identity=replace(known, agent=unread))
+    found = with_irsa(agent=unread)
 
     assert [each.partition("(")[0] for each in unproven(found)] == ["the agent of the Pods' nodes "]
     assert [*refusals(found)] == []

@@ -24,8 +24,8 @@ from irsa.observe.facts import (
     Unread,
     Webhook,
 )
-from irsa.verify.facts import Calls, Facts, PodIdentity, RoleBCalls, RoleBFacts, RoleBTarget
-from irsa.verify.link import Status
+from irsa.verify.facts import ByAssociation, ByToken, RoleB, decided
+from irsa.verify.link import Calls, Status
 from irsa.verify.walk import Chain
 from tests.support import world
 
@@ -48,7 +48,7 @@ TRUST = irsa_trust_policy([world.PROVIDER_ARN], [ACCOUNT])
 ROLE = Role(world.ROLE_ARN, "AROAS3APP", TRUST, policies=ALL)
 BARE = ServiceAccount(*ACCOUNT, {})
 OWNER = Owner("deployment", ACCOUNT.name, {"spec": SPEC})
-GOOD = Facts(
+GOOD = ByToken(
     namespace=ACCOUNT.namespace,
     name=ACCOUNT.name,
     now=world.NOW,
@@ -69,9 +69,9 @@ SESSION = Answer(allowed=True, arn=SESSION_ARN)
 SESSION_B = Answer(allowed=True, arn="arn:aws:sts::444455556666:assumed-role/s3-app-B/irsa-verify")
 LISTED = Answer(allowed=True)
 GRANTED = Calls(assumed=SESSION, caller=SESSION, data=LISTED, refused=DENIED)
-GRANTED_B = RoleBCalls(assumed=SESSION_B, caller=SESSION_B, data=LISTED, direct=DENIED)
+GRANTED_B = Calls(assumed=SESSION_B, caller=SESSION_B, data=LISTED, refused=DENIED)
 NO_SESSION = {"caller": NOT_MADE, "data": NOT_MADE, "refused": NOT_MADE}
-TARGET = RoleBTarget(role_arn=world.ROLE_B_ARN)
+TARGET = RoleB(role_arn=world.ROLE_B_ARN)
 ASSOCIATION_ARN = "arn:aws:eks:us-east-1:111122223333:podidentityassociation/dev/a-1"
 ASSOCIATION = Association(arn=ASSOCIATION_ARN, account=ACCOUNT, role_arn=world.ROLE_ARN)
 SENT_ID = pod_identity.external_id(world.CLUSTER_ARN, ACCOUNT)
@@ -84,10 +84,15 @@ ROLE_EKS = replace(ROLE, trust_policy=TRUST_EKS)
 READY = frozenset({"n"})
 
 
+def seen(facts, **changes):
+    """The facts with changes, as those of the mechanism that they then show."""
+    return decided(ByAssociation(**{**vars(facts), **changes}))
+
+
 def links(*pods, facts=GOOD, calls=GRANTED, **changes):
     """Return the links of the good chain with other Pods, facts and answers, by key."""
     answers = {key: changes.pop(key) for key in list(changes) if hasattr(calls, key)}
-    changed = replace(facts, **({"pods": pods} if pods else {}), **changes)
+    changed = seen(facts, **({"pods": pods} if pods else {}), **changes)
     return {link.key: link for link in Chain(changed).links(replace(calls, **answers))}
 
 
@@ -104,7 +109,7 @@ def role_b(trust_policy=None, **changes):
 def chained(facts=GOOD, role_a=ROLE, target=TARGET, **changes):
     """Return the links of a chain to role B with other facts of it and other answers."""
     answers = {key: changes.pop(key) for key in list(changes) if hasattr(GRANTED_B, key)}
-    known = RoleBFacts(target=target, **{"role": role_b(), **changes})
+    known = replace(target, **{"role": role_b(), **changes})
     return links(facts=facts, role=role_a, role_b=known, of_role_b=replace(GRANTED_B, **answers))
 
 
@@ -113,25 +118,26 @@ def annotated(value):
 
 
 def identity(association=ASSOCIATION, cluster=EKS, agent=READY, **fields):
-    """Facts of EKS Pod Identity."""
-    return PodIdentity(cluster=cluster, association=association, agent=agent, **fields)
+    """Facts of EKS Pod Identity; the association is unread with its cluster."""
+    found = association if isinstance(cluster, EksCluster) else cluster
+    return {"cluster": cluster, "association": found, "agent": agent, **fields}
 
 
 def associated(**changes):
     """Facts of EKS Pod Identity whose association differs."""
-    return {"pod_identity": identity(replace(ASSOCIATION, **changes))}
+    return identity(replace(ASSOCIATION, **changes))
 
 
-OF_EKS = {"role": ROLE_EKS, "token": EKS_TOKEN, "pod_identity": identity()}
-GOOD_EKS = replace(GOOD, service_account=BARE, pods=(associated_pod(),), **OF_EKS)
+OF_EKS = {"role": ROLE_EKS, "token": EKS_TOKEN, **identity()}
+GOOD_EKS = seen(GOOD, service_account=BARE, pods=(associated_pod(),), **OF_EKS)
 GOOD_EKS = replace(GOOD_EKS, next_pod=associated_pod().spec)
 eks_links = partial(links, facts=GOOD_EKS)
 
 
 def targeted(trust=None, role_a=ROLE_EKS, association=TARGETING, **changes):
     """Facts of an association with a target role."""
-    tags = replace(GOOD_EKS, pod_identity=identity(TARGETING)).session_tags
-    target = RoleBTarget(role_arn=world.ROLE_B_ARN, external_id=SENT_ID, tags=tags)
+    tags = replace(GOOD_EKS, association=TARGETING).session_tags
     role = role_b(trust or pod_identity.target_role_trust_policy([BY_ASSOCIATION]))
-    known = {"pod_identity": identity(association), "role": role_a}
-    return replace(GOOD_EKS, **known, role_b=RoleBFacts(target=target, role=role), **changes)
+    target = replace(TARGET, external_id=SENT_ID, tags=tags, role=role)
+    known = {"association": association, "role": role_a, "role_b": target}
+    return replace(GOOD_EKS, **known, **changes)

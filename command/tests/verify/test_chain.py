@@ -27,6 +27,7 @@ from command.tests.verify.chains import (
     identity,
     links,
     role_b,
+    seen,
     statuses,
     targeted,
 )
@@ -35,9 +36,9 @@ from irsa.identity.pod_identity import pod_identity_trust_policy
 from irsa.identity.policies import TrustedRole, role_trust_policy
 from irsa.identity.token import decode_unverified
 from irsa.observe.facts import Answer, PermissionsPolicy, RegisteredProvider
-from irsa.verify.facts import Calls, RoleBFacts, RoleBTarget
-from irsa.verify.gather import role_b_target
-from irsa.verify.link import LINKS, Status, failing_link, status_of
+from irsa.verify.facts import RoleB
+from irsa.verify.gather import named_role_b
+from irsa.verify.link import LINKS, Calls, Status, failing_link, status_of
 from irsa.verify.walk import Chain
 from tests.support.world import ACCOUNT_A, NOW, ROLE_ARN, SUBJECT
 
@@ -47,11 +48,11 @@ LONGER = Answer(allowed=True, arn=SESSION_ARN.replace("/s3-app/", "/s3-app-2/"))
 NO_CREDENTIALS = Answer(allowed=False, code="aws", message="Unable to locate credentials")
 SLOW = Answer(allowed=False, code="ReadTimeoutError", message="timed out")
 LATE, TRIED = replace(SESSION, seconds=12), replace(DENIED, seconds=90)
-MISSPELT = {"role": None, "target": RoleBTarget(role_arn="s3-app-B", profile="B")}
+MISSPELT = {"role": None, "target": RoleB(role_arn="s3-app-B", profile="B")}
 DELETED = {"Effect": "Allow", "Principal": {"AWS": "AROAGONE"}, "Action": "sts:AssumeRole"}
 OF_DELETED = {"role": role_b({"Statement": DELETED}), "assumed": DENIED}
 REFUSING = role_b(role_trust_policy([TrustedRole(f"{ROLE_ARN}-2", "AROAOTHER")]))
-REFUSED_B = {"role_b": RoleBFacts(target=TARGET, role=REFUSING)}
+REFUSED_B = {"role_b": replace(TARGET, role=REFUSING)}
 JUDGED = ("trust", "permissions", "chain-permission", "chain-trust", "chain-permissions")
 POWERLESS = replace(ROLE, policies=())
 POWERLESS_EKS = replace(GOOD_EKS.role, policies=())
@@ -62,14 +63,20 @@ CHAINS = {
     "Pod Identity and role B": replace(GOOD_EKS, role=POWERLESS_EKS, **REFUSED_B),
     "Pod Identity and target role": targeted(REFUSING.trust_policy),
 }
-NONE = ("service_account", "webhook", "pod_identity", "next_pod", "token", "role", "bucket_policy")
+
+
+def fact(name, value):
+    return identity(cluster=value) if name == "cluster" else {name: value}
+
+
+NONE = ("service_account", "webhook", "cluster", "next_pod", "token", "role", "bucket_policy")
 CHANGES = [
-    *({name: None} for name in NONE),
-    *({name: UNREAD} for name in (*NONE, "pods", "network_policies", "keys", "providers")),
+    *(fact(name, None) for name in NONE),
+    *(fact(name, UNREAD) for name in (*NONE, "pods", "network_policies", "keys", "providers")),
     {"pods": ()},
     {"providers": ()},
-    {"pod_identity": identity(None)},
-    {"pod_identity": identity(UNREAD, agent=UNREAD, nodes=UNREAD)},
+    identity(None),
+    identity(UNREAD, agent=UNREAD, nodes=UNREAD),
     {"role": replace(ROLE, policies=UNREAD, boundary=None)},
     {"owners": (OWNER,), "pods": ()},
 ]
@@ -89,8 +96,8 @@ TRUST_B["tagged"]["Condition"], TRUST_B["no tags"]["Action"] = BY_REQUEST, "sts:
 OTHER_CLUSTER = replace(EKS, arn=f"{EKS.arn}-2")
 UNKNOWN_CALLS = {
     "association unread": (identity(UNREAD), [EKS]),
-    "cluster unread": (UNREAD, [EKS, OTHER_CLUSTER]),
-    "cluster not known": (None, [EKS, OTHER_CLUSTER]),
+    "cluster unread": (identity(cluster=UNREAD), [EKS, OTHER_CLUSTER]),
+    "cluster not known": (identity(cluster=None), [EKS, OTHER_CLUSTER]),
 }
 
 
@@ -120,6 +127,8 @@ def test_a_provider_at_the_dual_stack_address_is_no_providers_of_the_token():
         ({"providers": UNREAD, "assumed": DENIED}, "audience"),
         ({"role": UNREAD, "assumed": NOT_MADE}, "role"),
         ({"role": UNREAD, "assumed": NOT_MADE}, "trust"),
+        ({"facts": GOOD_EKS, **identity(UNREAD)}, "association"),
+        ({"facts": GOOD_EKS, "assumed": UNREAD}, "assume"),
     ],
 )
 def test_an_unread_fact_names_the_permission(changes, key):
@@ -198,7 +207,7 @@ def test_without_a_role_nothing_is_asked_of_aws():
 @pytest.mark.parametrize(
     ("changes", "key", "status", "found"),
     [
-        ({"direct": Answer(allowed=True)}, "chain-refused", Status.FAILED, "lists the bucket"),
+        ({"refused": Answer(allowed=True)}, "chain-refused", Status.FAILED, "lists the bucket"),
         ({"caller": SESSION}, "chain-caller", Status.FAILED, SESSION_ARN),
         ({"role": None, "assumed": DENIED}, "chain-trust", Status.UNKNOWN, "there is no role B"),
         ({"role": UNREAD, "assumed": DENIED}, "chain-role", Status.UNKNOWN, UNREAD.text),
@@ -217,7 +226,7 @@ def test_one_link_on_the_way_to_role_b(changes, key, status, found):
 def test_any_two_facts_that_are_unread_leave_each_link_an_answer(chain):
     """None ends in a traceback."""
     for one, other in combinations(CHANGES, 2):
-        facts = replace(CHAINS[chain], **{**one, **other})
+        facts = seen(CHAINS[chain], **{**one, **other})
         assert Chain(facts).links(Calls()), (one, other)
 
 
@@ -237,11 +246,9 @@ def test_an_unread_call_of_eks_is_judged_as_every_call_that_it_may_be(unread, di
         role_a = replace(ROLE, trust_policy=trust_a, policies=policies)
         known_b = role_b({"Statement": [trust_b]}, policies=policies)
 
-        def judged(pod_identity, role_a=role_a, known_b=known_b):
-            facts = replace(chain, pod_identity=pod_identity, role=role_a)
-            facts = replace(facts, role_b_arn=known_b.arn)
-            target = role_b_target(facts)
-            facts = replace(facts, role_b=RoleBFacts(target=target, role=known_b))
+        def judged(known, role_a=role_a, known_b=known_b):
+            facts = replace(chain, **known, role=role_a, role_b_arn=known_b.arn)
+            facts = replace(facts, role_b=replace(named_role_b(facts), role=known_b))
             to_bucket = replace(facts, role_b=None, role_b_arn="")
             listed = [*Chain(facts).links(Calls()), *Chain(to_bucket).links(Calls())]
             return {link.key: link.status for link in listed if link.key in JUDGED}

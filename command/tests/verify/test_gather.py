@@ -1,27 +1,43 @@
-"""Facts of a chain that are read, the chains of a service account, and calls that are repeated."""
+"""Facts that are read, the search for role and name, and calls that are repeated."""
 
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
-from command.tests.verify.chains import DENIED, GOOD, GOOD_EKS, ROLE, SESSION, UNREAD, identity
+from command.tests.verify.chains import (
+    ASSOCIATION,
+    BARE,
+    DENIED,
+    GOOD,
+    GOOD_EKS,
+    ROLE,
+    ROLE_EKS,
+    SESSION,
+    SESSION_ARN,
+    TARGET,
+    UNREAD,
+    annotated,
+    identity,
+)
 from command.tests.verify.pods import AWS_MOUNT, AWS_VOLUME, SPEC, A, associated_pod, config
 from irsa.identity.arns import ClusterArn, cluster_arn
+from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.eks import AUTO_MODE, node_group
 from irsa.observe.errors import CollectError
-from irsa.observe.facts import Answer, Pod, Unread, Workloads
+from irsa.observe.facts import Answer, Owner, Pod, Unreached, Unread, Workloads
+from irsa.observe.iam import AccountPrincipals
 from irsa.verify import walk
-from irsa.verify.facts import PodIdentity, Question
+from irsa.verify.facts import ByToken, Question
 from irsa.verify.gather import TRUSTING_PROFILE, Sources, gather, gather_each
-from irsa.verify.link import Status
+from irsa.verify.link import Check, ShellCommand, Status, aws, failing_link
+from irsa.verify.walk import Chain, in_account, searched
 from tests.support import world
 
-KNOWN = GOOD_EKS.pod_identity
 QUESTION = Question(namespace="dev", name="s3-app", wait=0)
 KEY = "[profile key]\naws_access_key_id = AKIA\naws_secret_access_key = x\n"
 INVALID = Answer(allowed=False, code="ValidationError", message="x")
-NO_IDENTITY = PodIdentity(cluster=KNOWN.cluster, association=None)
 GROUPS = {"n": "workers", "other": "gpu"}
 OTHER_REGION = f"region us-east-1 has {world.CLUSTER_ARN}"
 CREDENTIALS = "give --region and credentials of the kubeconfig's cluster"
@@ -40,7 +56,7 @@ class FakeCluster:
         self.webhook = lambda: UNREAD
         self.network_policies = lambda namespace: ()
         self.issuer_url = self.keys = lambda: UNREAD
-        self.agent = lambda: KNOWN.agent
+        self.agent = lambda: GOOD_EKS.agent
         self.tokens = token
 
     def token(self, namespace, name, audience, pod=None):
@@ -53,10 +69,10 @@ class FakeAws:
 
     region, account, profile = world.REGION, world.ACCOUNT_A, ""
 
-    def __init__(self, association=KNOWN.association, role=ROLE):
+    def __init__(self, association=GOOD_EKS.association, role=ROLE):
         self.providers = lambda account: list(GOOD.providers)
         self.role = lambda arn: role
-        self.eks_cluster = lambda name: KNOWN.cluster
+        self.eks_cluster = lambda name: GOOD_EKS.cluster
         self.association = lambda cluster, account: association
 
 
@@ -104,6 +120,12 @@ def test_each_profile_that_leads_from_the_role_to_one_more_is_a_chain(more, prof
     assert [facts.title for facts in asked] == titles
 
 
+def test_a_container_that_no_pod_has_is_refused():
+    text = "--container: no container 'wrk' in the Pods of dev/s3-app; there are app$"
+    with pytest.raises(CollectError, match=text):
+        gather(replace(QUESTION, containers=("wrk",)), with_config(A))
+
+
 def test_a_question_that_names_a_profile_or_role_b_is_one_chain():
     sources = with_config(A + profile("B") + profile("C"))
     for named in ({"profile": "C"}, {"role_b_arn": world.ROLE_B_ARN}):
@@ -121,7 +143,7 @@ def test_role_b_s_session_name_is_the_profile_s_where_a_policy_goes_by_it(name):
 
     sources = with_config(A + profile("B") + setting, trusting)
     facts = gather(replace(QUESTION, profile="B"), sources)
-    assert facts.role_b.target.session_name == name
+    assert facts.role_b.session_name == name
 
 
 def test_sts_is_not_asked_with_a_name_that_is_not_the_pod_s():
@@ -139,7 +161,7 @@ def test_sts_is_not_asked_with_a_name_that_is_not_the_pod_s():
 def test_an_invalid_arn_of_role_b_is_not_looked_up():
     sources = with_config("[profile B]\nrole_arn = s3-app-B\n")
     found = gather(replace(QUESTION, profile="B"), sources).role_b
-    assert (found.target.role_arn, found.role) == ("s3-app-B", None)
+    assert (found.role_arn, found.role) == ("s3-app-B", None)
 
 
 def test_a_role_b_that_cannot_be_read_names_the_option_for_its_account():
@@ -177,8 +199,9 @@ def eks_sources(spec=GOOD_EKS.next_pod, account=GOOD_EKS.service_account, **chan
 
 def test_a_token_is_for_eks_and_bound_to_the_pod_where_an_association_is():
     eks, irsa = eks_sources(), eks_sources(SPEC, association=None)
-    assert gather(QUESTION, eks).pod_identity == identity()
-    assert gather(QUESTION, irsa).pod_identity == NO_IDENTITY
+    assert vars(gather(QUESTION, eks)).items() >= identity().items()
+    found = gather(QUESTION, irsa)
+    assert (type(found), found.cluster, found.association) == (ByToken, GOOD_EKS.cluster, None)
     assert eks.cluster.asked == [("pods.eks.amazonaws.com", "s3-app-1")]
     assert irsa.cluster.asked == [("sts.amazonaws.com", None)]
 
@@ -189,7 +212,7 @@ def test_the_nodes_of_the_pods_are_read_with_their_roles():
 
     for groups in (GROUPS, UNREAD):
         sources.cluster.node_groups = lambda groups=groups: groups
-        found = gather(QUESTION, sources).pod_identity
+        found = gather(QUESTION, sources)
         known = ({"n": "workers"}, {"workers": "role of workers"})
         assert (found.nodes, found.node_roles) == (known if groups is GROUPS else (UNREAD, {}))
 
@@ -215,6 +238,156 @@ def test_a_cluster_that_is_not_the_kubeconfig_s_for_certain_is_not_read(cluster,
     sources = eks_sources()
     sources.cluster.eks, sources.cluster.issuer_url = ClusterArn(*cluster), lambda: world.ISSUER_URL
     vars(sources.aws).update(account)
-    found = gather(QUESTION, sources).pod_identity
+    facts = gather(QUESTION, sources)
+    found = facts.cluster
     assert isinstance(found, Unread)
+    assert facts.association is found
     assert text in (found.reason, found.remedy)
+
+
+RESTARTS = ShellCommand(("kubectl", "rollout", "restart", "x"))
+OF_NB = irsa_trust_policy([world.PROVIDER_ARN], [ServiceAccountRef("dev", "nb")])
+OTHER = replace(ROLE, arn=f"{world.ROLE_ARN}-2", trust_policy=OF_NB)
+SUBJECTS = "system:serviceaccount"
+FOREIGN = world.ROLE_ARN.replace(world.ACCOUNT_A, world.ACCOUNT_B)
+TYPO = world.ROLE_ARN[:-1]
+TO_OTHER = replace(ASSOCIATION, role_arn=TYPO)
+
+
+def sources(account=GOOD.service_account, roles=(ROLE, OTHER), association=None, listed=None):
+    """A cluster and an account with these roles; EKS's where one of them trusts it."""
+    eks = association or ROLE_EKS in roles
+    cluster = FakeCluster(account, associated_pod().spec if eks else SPEC)
+    cluster.token = lambda *_: (GOOD_EKS if association else GOOD).token
+    cluster.eks = cluster_arn(world.CLUSTER_ARN)
+    cluster.next_pod = lambda *_: UNREAD
+    aws = FakeAws(association)
+    aws.role = lambda arn: next((each for each in roles if each.arn == arn), None)
+    aws.roles = lambda: AccountPrincipals(tuple(roles), {}) if listed is None else listed
+    return Sources(cluster, aws, now=lambda: world.NOW)
+
+
+def cause(where, **named):
+    facts = searched(gather(replace(QUESTION, **named), where), where)
+    link = failing_link(Chain(facts).links())
+    return link.key, link.remedy.shell, link
+
+
+def of(value):
+    return annotated(value)["service_account"]
+
+
+CAUSES = {
+    "misspelt": (sources(of(TYPO)), "annotation", "annotate"),
+    "missing": (sources(BARE), "annotation", "annotate"),
+    "another role": (sources(of(OTHER.arn)), "annotation", "annotate"),
+    "quotes": (sources(of(f'"{ROLE.arn}"')), "annotation", "annotate"),
+    "session": (sources(of(SESSION_ARN)), "annotation", "annotate"),
+    "account": (sources(of(FOREIGN)), "annotation", "annotate"),
+    "no association": (sources(BARE, (ROLE_EKS, OTHER)), "association", "create-pod-identity-a"),
+    "another": (sources(BARE, (ROLE_EKS, OTHER), TO_OTHER), "association", "update-pod-identity"),
+}
+
+
+@pytest.mark.parametrize("name", CAUSES)
+def test_the_cause_is_the_same_with_and_without_the_role_s_name(name):
+    where, key, command = CAUSES[name]
+    found, commands, link = cause(where)
+    assert found == key
+    assert command in commands[0]
+    assert world.ROLE_ARN in commands[0]
+    assert "create-role" not in " ".join(commands)
+    named = cause(where, expected_role=ROLE.arn, expects_association="association" in key)
+    assert named[:2] == (found, commands)
+    assert (key == "association" and where.aws.association(0, 0)) or "trusts" in link.found
+
+
+NEAR = replace(OTHER, arn=world.ROLE_ARN)
+FAR, READER, WRITER = (
+    replace(each, arn=f"arn:aws:iam::111122223333:role/{name}")
+    for each, name in ((OTHER, "ci"), (ROLE, "reader"), (ROLE, "writer"))
+)
+
+
+@pytest.mark.parametrize(
+    ("roles", "listed", "key", "creates", "text"),
+    [
+        ([FAR], None, "role", True, "create the role, or correct the annotation"),
+        ([NEAR], None, "role", False, f"there is {NEAR.arn}, which trusts {SUBJECTS}:dev:nb"),
+        ([ROLE, READER], None, "annotation", False, "annotate the service account with the rig"),
+        ([WRITER, READER], None, "role", False, "trust this service account"),
+        ([ROLE], UNREAD, "role", False, "could not read it: needs a permission"),
+    ],
+    ids=["none", "near", "nearest", "several", "unread"],
+)
+def test_a_role_is_created_only_where_none_is_near(roles, listed, key, creates, text):
+    where = sources(of(TYPO), tuple(roles), listed=listed)
+    found, commands, link = cause(where)
+    assert (found, any("create-role" in each for each in commands)) == (key, creates)
+    assert text in link.remedy.text
+
+
+EXISTING = [replace(BARE, name=each) for each in ("s3-app", "s3-app-key")]
+
+
+@pytest.mark.parametrize(
+    ("account", "found", "remedy", "command"),
+    [
+        (("dev", "s3app"), "no such service account", "there is dev/s3-app", "dev/s3-app"),
+        (("prod", "s3-ap"), "there is no namespace prod", "correct the name: there is", ""),
+        (("nope", "nope"), "there is no namespace nope", "correct the namespace", None),
+        (("dev", "reports"), "no such service account", "create it", "serviceaccount reports"),
+    ],
+)
+def test_a_missing_service_account_is_answered_by_the_nearest_name(account, found, remedy, command):
+    where = sources(None)
+    where.cluster.service_accounts = lambda: EXISTING
+    key, commands, link = cause(where, namespace=account[0], name=account[1])
+    assert (key, link.found) == ("service-account", found)
+    assert remedy in link.remedy.text
+    assert (command is None and not commands) or command in commands[0]
+
+
+def test_a_role_that_is_reached_by_chaining_is_not_annotated():
+    where = sources(roles=(ROLE, OTHER))
+    key, commands, link = cause(where, expected_role=OTHER.arn)
+    ask = f"python -m irsa verify dev/s3-app --role-b {OTHER.arn}"
+    assert (key, commands) == ("annotation", (ask,))
+    assert "which trusts the service account" in link.found
+
+
+def test_pods_with_an_access_key_are_not_cut_off():
+    keys = [{"name": each, "value": "x"} for each in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")]
+    spec = {"containers": [{"name": "app", "env": keys}]}
+    where = sources(BARE, (OTHER,))
+    where.cluster.workloads = lambda _: Workloads((Pod("p", "s3-app", {}, {}, spec),))
+    links = Chain(searched(gather(QUESTION, where), where)).links()
+    assert failing_link([each for each in links if each.key != "injection"]) is None
+    of_keys = [each for each in links if each.key in ("annotation", "precedence")]
+    assert [each.remedy.shell for each in of_keys] == [(), ()]
+
+
+def test_a_deployment_of_that_name_is_asked_about_if_it_runs_otherwise():
+    where = sources()
+    owner = Owner("deployment", "s3-app", {"spec": {"serviceAccountName": "default"}})
+    where.cluster.workloads = lambda _: Workloads((), (owner,))
+    [link] = [e for e in Chain(gather(QUESTION, where)).links() if e.key == "pod"]
+    assert link.remedy.shell == ("python -m irsa verify dev/s3-app --deployment s3-app",)
+
+
+def test_commands_name_the_profile_of_the_account_that_they_change():
+    where, other = sources(), FakeAws()
+    other.account, other.profile = world.ACCOUNT_B, "b"
+    facts = replace(GOOD, role_b=TARGET)
+    for key in ("trust", "chain-permission", "chain-trust"):
+        link = Check(key, "it").failed("it", "do so", aws("iam", "-x", changes=None), RESTARTS)
+        found = in_account(link, facts, replace(where, others=(other,)))
+        end = "-x --profile b" if key == "chain-trust" else "-x"
+        assert [each.split(" ", 2)[2] for each in found.remedy.shell] == [end, "restart x"]
+
+
+def test_an_api_server_that_does_not_answer_ends_the_question():
+    where = sources(Unreached("it", "503", "a reachable API server"))
+    with pytest.raises(CollectError, match="could not read it: needs a reachable") as raised:
+        gather(QUESTION, where)
+    assert raised.value.undecided

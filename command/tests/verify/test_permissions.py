@@ -24,8 +24,8 @@ from irsa.commands.verify import text
 from irsa.decide.truth import Verdict
 from irsa.observe.facts import PermissionsPolicy
 from irsa.observe.iam import AccountPrincipals
-from irsa.verify.facts import Grant, RoleBFacts
-from irsa.verify.link import Status, status_of
+from irsa.verify.facts import Grant
+from irsa.verify.link import Status
 from irsa.verify.walk import Chain
 from tests.support.world import ACCOUNT_A, BUCKET
 
@@ -66,7 +66,7 @@ STOP = {"Statement": [deny("s3:GetObject", f"{B}/*", Principal="*")]}
 CHAINS = {
     "IRSA": GOOD,
     "Pod Identity": GOOD_EKS,
-    "role B": replace(GOOD, role_b=RoleBFacts(target=TARGET, role=role_b())),
+    "role B": replace(GOOD, role_b=replace(TARGET, role=role_b())),
     "target role": targeted(),
 }
 
@@ -231,9 +231,3 @@ def test_the_report_begins_with_what_fails_and_ends_with_what_was_judged():
     assert lines[1].startswith("\x1b[31m  ✗ webhook")
     assert [each[2] for each in lines[5:-1] if each[2] in "✗"] == []
     assert all(each.startswith(("  ✓ ", "  ? ", "  · ")) for each in lines[5:-1])
-
-
-def test_a_status_that_was_not_asked_decides_nothing():
-    found = [*links(facts=having(READ)).values()]
-    assert NOT_ASKED in {each.status for each in found}
-    assert status_of(found) is PASSED

@@ -29,6 +29,7 @@ from command.tests.verify.chains import (
     eks_links,
     identity,
     links,
+    seen,
     statuses,
     targeted,
 )
@@ -40,8 +41,8 @@ from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.eks import AUTO_MODE, EksCluster, association_of
 from irsa.observe.facts import Answer, PermissionsPolicy, Role
 from irsa.observe.stack_chains import Resource, Stack
-from irsa.verify.facts import RoleBCalls, RoleBFacts, RoleBTarget
-from irsa.verify.link import Status
+from irsa.verify.facts import RoleB, chaining_profiles
+from irsa.verify.link import Calls, Status
 from irsa.verify.remedies.iam import readable
 from tests.support.world import CLUSTER_ARN, ROLE_ARN, ROLE_B_ARN
 
@@ -58,7 +59,7 @@ UPDATE = (
 )
 UPDATE_TARGET = UPDATE.replace("--role-arn", "--target-role-arn").replace(ROLE_ARN, ROLE_B_ARN)
 ADDON = "arn:aws:eks:us-east-1:111122223333:addon/dev/vpc-cni/1"
-MISSING = {"pod_identity": identity(None)}
+MISSING = identity(None)
 EXPECTED = {"expected_role": ROLE_ARN}
 STACK = Stack("dev", frozenset({Resource("association", "dev:dev/s3-app")}))
 UP = ("pulumi refresh --stack dev", "pulumi up --stack dev")
@@ -78,7 +79,7 @@ WIDE = pod_identity_trust_policy([CLUSTER_ARN], [ACCOUNT, OTHER], disable_sessio
 LIMIT = '{"Statement": {"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}}'
 ROLE_UNTAGGED = replace(ROLE, trust_policy=WIDE)
 LIMITED = {"policy": LIMIT, "disable_session_tags": True}
-OF_TARGET = RoleBCalls(assumed=SESSION_B, caller=SESSION_B, data=Answer(allowed=True))
+OF_TARGET = Calls(assumed=SESSION_B, caller=SESSION_B, data=Answer(allowed=True))
 WANTED = target_role_trust_policy([BY_ASSOCIATION])
 BY_OTHER = target_role_trust_policy([BY_ASSOCIATION._replace(service_account=OTHER)])
 PROFILE = f"[profile B]\nrole_arn = {ROLE_B_ARN}\n"
@@ -99,13 +100,7 @@ def test_an_association_takes_the_place_of_annotation_and_provider():
 
 
 def test_unreadable_associations_leave_an_annotated_chain_as_it_is():
-    assert [*links(pod_identity=UNREAD)] == [*links()]
-
-
-def test_an_unread_answer_of_eks_names_the_permission():
-    unread = {"association": {"pod_identity": identity(UNREAD)}, "assume": {"assumed": UNREAD}}
-    found = [eks_links(**changes)[key] for key, changes in unread.items()]
-    assert {(each.status, each.remedy.text) for each in found} == {(UNKNOWN, "grant a permission")}
+    assert [*links(**identity(cluster=UNREAD))] == [*links()]
 
 
 @pytest.mark.parametrize(
@@ -117,7 +112,7 @@ def test_an_unread_answer_of_eks_names_the_permission():
         (associated(role_arn=f"{ROLE_ARN}-old", owner_arn=ADDON) | EXPECTED, ()),
         (MISSING | EXPECTED | {"stack": STACK, "expects_association": True}, (*UP, RESTART)),
         (EXPECTED | OF_TARGET_ROLE, (UPDATE_TARGET, RESTART)),
-        ({"pod_identity": identity(replace(TARGETING, external_id="other"))}, ()),
+        (identity(replace(TARGETING, external_id="other")), ()),
     ],
     ids=["missing", "no-role", "another-role", "of-an-add-on", "stack", "target", "external-id"],
 )
@@ -153,7 +148,7 @@ def test_a_role_for_eks_without_association_is_no_matter_of_annotations():
     ],
 )
 def test_the_agent_runs_by_add_on_daemon_set_or_auto_mode(cluster, agent, status):
-    link = eks_links(pod_identity=identity(cluster=cluster, agent=agent))["agent"]
+    link = eks_links(**identity(cluster=cluster, agent=agent))["agent"]
     missing = cluster.addon is None and status is FAILED
     add = "aws eks create-addon --cluster-name dev --addon-name eks-pod-identity-agent"
     commands = (f"{add} --region us-east-1",) if missing else ()
@@ -164,7 +159,7 @@ def test_a_call_inside_the_pod_proves_the_agent_of_its_node():
     pods = [associated_pod(nodeName=node) for node in ("n", "m")]
     known = identity(node_roles={"": UNREAD}, agent=frozenset({"n", "m"}))
     for found, status in ((pods[:1], PASSED), (pods, UNKNOWN)):
-        assert eks_links(*found, pod_identity=known, inside=SESSION)["agent"].status is status
+        assert eks_links(*found, **known, inside=SESSION)["agent"].status is status
 
 
 def node_role(effect, action="eks-auth:AssumeRoleForPodIdentity"):
@@ -193,7 +188,7 @@ def with_role(role):
 )
 def test_the_agent_is_judged_by_the_pods_nodes_and_their_roles(changes, status, found):
     known = {"nodes": {"n": "workers"}, **with_role(NODE_ROLE), **changes}
-    link = eks_links(associated_pod(nodeName="n"), pod_identity=identity(**known))["agent"]
+    link = eks_links(associated_pod(nodeName="n"), **identity(**known))["agent"]
     assert (link.status, found in link.found) == (status, True), link.found
     assert link.remedy.commands == ()
 
@@ -208,7 +203,7 @@ def test_the_agent_is_judged_by_the_pods_nodes_and_their_roles(changes, status, 
 )
 def test_pods_where_no_agent_runs_need_irsa(pods, place, commands):
     known = identity(cluster=EksCluster(CLUSTER_ARN, auto_mode=True))
-    link = eks_links(*pods, pod_identity=known)["agent"]
+    link = eks_links(*pods, **known)["agent"]
     assert (link.status, link.remedy.shell) == (FAILED, commands)
     assert link.found == f"Pod app-1 is on {place}, where no agent runs"
 
@@ -228,12 +223,6 @@ def test_what_this_pod_has_and_the_next_one_gets(now, following, found, commands
     link = eks_links(pod(now), next_pod=following)["injection"]
     assert (link.status, link.remedy.shell) == (FAILED, commands)
     assert found in link.found
-
-
-def test_a_pod_of_a_deleted_association_is_restarted():
-    link = eks_links(**MISSING, **annotated(ROLE_ARN), role=ROLE)["injection"]
-    assert "had an EKS Pod Identity association" in link.found
-    assert link.remedy.shell == (RESTART,)
 
 
 @pytest.mark.parametrize(
@@ -309,12 +298,17 @@ def test_session_tags_that_a_policy_goes_by_are_enabled():
 
 
 def test_a_session_policy_limits_the_session():
-    own = replace(GOOD_EKS, **associated(**LIMITED), role=ROLE_UNTAGGED)
+    own = seen(GOOD_EKS, **associated(**LIMITED), role=ROLE_UNTAGGED)
     target = targeted(association=replace(TARGETING, policy=LIMIT))
     for key, facts in {"permissions": own, "chain-permissions": target}.items():
         link = links(facts=facts, calls=UNMADE)[key]
         assert (link.status, link.remedy.commands) == (FAILED, ())
         assert link.remedy.text.startswith("allow it in the association's session policy")
+
+
+def test_a_role_for_an_association_that_was_not_read_is_not_created():
+    link = eks_links(**EXPECTED, **identity(UNREAD), role=None)["role"]
+    assert (link.status, link.remedy.commands) == (FAILED, ())
 
 
 def test_policies_on_session_tags_are_decided_by_the_pod_s_own():
@@ -377,8 +371,8 @@ def test_a_profile_starts_from_the_agent_s_credentials(source):
 def test_each_profile_that_starts_from_the_agent_is_a_chain():
     others = FROM_AGENT.replace("B]", "C]") + FROM_AGENT.replace("B]", "D]").replace("Ecs", "No")
     facts = with_profile(FROM_AGENT + others)
-    assert facts.chaining_profiles == ["B", "C"]
-    assert replace(facts, pod_identity=identity(TARGETING)).chaining_profiles == []
+    assert chaining_profiles(facts) == ["B", "C"]
+    assert chaining_profiles(replace(facts, association=TARGETING)) == []
 
 
 @pytest.mark.parametrize(
@@ -387,8 +381,8 @@ def test_each_profile_that_starts_from_the_agent_is_a_chain():
 )
 def test_the_role_of_a_profile_trusts_the_association_and_its_tags(trust, sent, status):
     tags = GOOD_EKS.session_tags
-    target = RoleBTarget(role_arn=ROLE_B_ARN, profile="B", external_id=sent, tags=tags)
-    known = RoleBFacts(target=target, role=Role(ROLE_B_ARN, "AROAB", trust, policies=ALL))
+    role = Role(ROLE_B_ARN, "AROAB", trust, policies=ALL)
+    known = RoleB(role_arn=ROLE_B_ARN, profile="B", external_id=sent, tags=tags, role=role)
     facts = with_profile(f"{FROM_AGENT}external_id = {sent}\n")
 
     link = links(facts=replace(facts, role_b=known), calls=UNMADE)["chain-trust"]

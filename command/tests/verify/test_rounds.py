@@ -13,7 +13,16 @@ from typing import Any
 
 import pytest
 
-from command.tests.verify.chains import ACCOUNT, ASSOCIATION, EKS_TOKEN, GOOD, READY, ROLE, identity
+from command.tests.verify.chains import (
+    ACCOUNT,
+    ASSOCIATION,
+    EKS_TOKEN,
+    GOOD,
+    READY,
+    ROLE,
+    identity,
+    seen,
+)
 from command.tests.verify.commands import written
 from command.tests.verify.pods import AGENT_VOLUME, ASSOCIATED, INJECTED, TOKEN_VOLUME, container
 from irsa.access import allows
@@ -27,7 +36,7 @@ from irsa.identity.policy_json import Json
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.eks import EksCluster
 from irsa.observe.facts import Owner, PermissionsPolicy, Pod, Role
-from irsa.verify.facts import Facts
+from irsa.verify.facts import ByAssociation, Facts
 from irsa.verify.link import Link, Status
 from irsa.verify.walk import Chain
 from tests.support import world
@@ -106,18 +115,18 @@ class World:
             pods.append(replace(self.pod("onnodes-1", {}), owner=None))
         cluster = EksCluster(CLUSTER, addon="ACTIVE" if self.agent else None)
         agent = READY if self.agent else frozenset[str]()
-        facts = replace(
+        facts = seen(
             GOOD,
             expected_role=self.expected_role,
             service_account=replace(GOOD.service_account, annotations=dict(self.annotations)),
             pods=tuple(pods),
             objects={("ConfigMap", name): values for name, values in self.objects.items()},
             role=self.role,
-            pod_identity=identity(self.association, cluster, agent),
+            **identity(self.association, cluster, agent),
             bucket_policy=self.bucket_policy,
             bucket_account=world.ACCOUNT_A,
         )
-        return replace(facts, token=EKS_TOKEN) if facts.by_association else facts
+        return replace(facts, token=EKS_TOKEN) if isinstance(facts, ByAssociation) else facts
 
     def answers(self) -> dict[Any, Verdict]:
         """Answers to all callers: sessions of the role, and S3's to dev/nb and to strangers."""

@@ -27,7 +27,7 @@ from irsa.identity.eks import CREDENTIALS_URI
 from irsa.identity.policy_json import statements
 from irsa.observe.facts import PermissionsPolicy
 from irsa.verify.link import Status
-from irsa.verify.links.settings import FILE_HOSTS
+from irsa.verify.links.precedence import FILE_HOSTS
 from tests.support.world import NOW
 
 REGIONS = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}

@@ -19,7 +19,7 @@ from irsa.identity.injection import missing
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.token import EXPIRY_LEEWAY
 from irsa.move.changes import LOCK
-from irsa.move.facts import GRACE_SECONDS
+from irsa.move.plan import GRACE_SECONDS
 from irsa.verify.gather import Sources
 from irsa_sandbox.aws.accounts import ACCOUNT_A
 from irsa_sandbox.kubernetes.control_plane import API_AUDIENCE

@@ -23,7 +23,7 @@ from irsa.identity.policy_json import Json
 from irsa.identity.subjects import ServiceAccountRef, parse_subject
 from irsa.observe.facts import PermissionsPolicy, Role
 from irsa.observe.iam import IamReader
-from irsa.verify.remedies.policy_edits import named_callers
+from irsa.verify.remedies.iam import named_callers
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from irsa_sandbox.session import Session
 from tests.sandbox.support import in_process

@@ -14,15 +14,12 @@ from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.observe.aws_config import Profile
 from irsa.observe.facts import PENDING, RUNNING, Answer, Owner, Pod, Unread
 from irsa.observe.pod_spec import access_key, needed
-from irsa.verify.facts import Facts, NotMade, PodIdentity
-from irsa.verify.link import Check, Link, Remedy, confirmed, irsa, unique
-from irsa.verify.links.containers import NO_POD, SHOWN, names, pods_named, pods_that
-from irsa.verify.links.injection import injection
+from irsa.verify.containers import NO_POD, SHOWN, containers_of, names, pods_named, pods_that
+from irsa.verify.facts import ByAssociation, ByToken, Facts
+from irsa.verify.link import Check, Link, NotMade, Remedy, confirmed, irsa, unique
+from irsa.verify.links.injection import injection, webhook
 from irsa.verify.links.pod_identity import agent, association
 from irsa.verify.links.precedence import precedence
-from irsa.verify.links.webhook import webhook
-from irsa.verify.pod_container import containers_of
-from irsa.verify.remedies.account import SIMILAR, found_role, naming_role
 from irsa.verify.remedies.pod import (
     annotate,
     create_account,
@@ -32,16 +29,17 @@ from irsa.verify.remedies.pod import (
     resume,
     set_account,
 )
+from irsa.verify.remedies.trust import SIMILAR, found_role, naming_role
 
 
 def in_cluster_links(facts: Facts, inside: Answer | Unread | NotMade) -> list[Link]:
     """The links up to the Pods, in the order in which they are made; ``inside`` is STS's answer
     within the Pod."""
-    naming = (association, agent) if facts.by_association else (annotation,)
-    checks = (service_account, *naming, webhook, running_pod, injection)
-    reached = isinstance(inside, Answer) and inside.allowed
-    links = [*(check(facts) for check in checks), precedence(facts, reached=reached)]
-    proved = facts.pod and facts.nodes == {facts.pod.spec.get("nodeName")}
+    by_eks = isinstance(facts, ByAssociation)
+    naming = [association(facts), agent(facts)] if by_eks else [annotation(facts)]
+    links = [service_account(facts), *naming, webhook(facts), running_pod(facts), injection(facts)]
+    links.append(precedence(facts, reached=isinstance(inside, Answer) and inside.allowed))
+    proved = facts.pod and facts.nodes_of_pods == {facts.pod.spec.get("nodeName")}
     but = "the AWS CLI in the Pod has a session"
     return [confirmed(e, inside, but) if proved and e.key == "agent" else e for e in links]
 
@@ -55,7 +53,7 @@ def service_account(facts: Facts) -> Link:
     if account is None:
         if nearest := _nearest(facts):
             return check.failed(*nearest)
-        role_arn = "" if facts.by_association else facts.expected_role
+        role_arn = facts.expected_role if isinstance(facts, ByToken) else ""
         return check.failed(
             "no such service account",
             "create it, or correct the name; a trust policy names it exactly",
@@ -82,7 +80,7 @@ def _nearest(facts: Facts) -> tuple[str, Remedy] | None:
     return found, Remedy(remedy, tuple(irsa("verify", each) for each in near[:1]))
 
 
-def annotation(facts: Facts) -> Link:
+def annotation(facts: ByToken) -> Link:
     """Check whether the service account's annotation names the role."""
     check = Check(
         "annotation", f"{ROLE_ARN_ANNOTATION}={facts.expected_role or 'the ARN of a role'}"
@@ -111,7 +109,7 @@ def annotation(facts: Facts) -> Link:
     return check.passed(value)
 
 
-def _no_annotation_needed(facts: Facts, own: Profile) -> Link:
+def _no_annotation_needed(facts: ByToken, own: Profile) -> Link:
     check = Check("annotation", "no annotation: a profile names the role")
     if facts.role_arn:
         return check.passed()
@@ -119,7 +117,7 @@ def _no_annotation_needed(facts: Facts, own: Profile) -> Link:
     return check.failed(text, "correct the profile and restart the Pods")
 
 
-def _no_role_arn(facts: Facts, check: Check, value: str) -> Link:
+def _no_role_arn(facts: ByToken, check: Check, value: str) -> Link:
     """An ARN of something else, or one in quotes."""
     text = f"{value!r} is not the ARN of a role; the webhook injects it all the same"
     remedy = "annotate the service account with the role's ARN, and restart the Pods"
@@ -129,7 +127,7 @@ def _no_role_arn(facts: Facts, check: Check, value: str) -> Link:
     return check.failed(f"{text}{found_role(facts)}", remedy, *commands)
 
 
-def _no_annotation(facts: Facts, check: Check, annotations: Mapping[str, str]) -> Link:
+def _no_annotation(facts: ByToken, check: Check, annotations: Mapping[str, str]) -> Link:
     misspelt = {
         key: value
         for key, value in annotations.items()
@@ -139,8 +137,8 @@ def _no_annotation(facts: Facts, check: Check, annotations: Mapping[str, str]) -
     text = (
         f"the annotation is misspelt: {', '.join(misspelt)}" if misspelt else "no such annotation"
     )
-    found = facts.known_association
-    if isinstance(facts.pod_identity, PodIdentity) and found is None:
+    found = facts.association
+    if facts.cluster_arn and found is None:
         text += ", and no EKS Pod Identity association"
     text += f"; {found.text}" if isinstance(found, Unread) else ""
     text += found_role(facts)
@@ -184,14 +182,10 @@ def running_pod(facts: Facts) -> Link:
     if outdated:
         text = f"{pods_that(outdated, 'is', 'are')} of an older template: a rollout is under way"
         return check.unknown(text, "ask again when it has finished")
-    return check.passed(_describe(running, pending))
-
-
-def _describe(running: Sequence[Pod], pending: Sequence[Pod]) -> str:
-    text = pods_named(running)
-    crashing = [pod for pod in running if pod.reason == CRASHES]
-    text += f"; in {CRASHES}: {names(pod.name for pod in crashing)}" if crashing else ""
-    return text + (f"; starting: {names(pod.name for pod in pending)}" if pending else "")
+    crashing = names(pod.name for pod in running if pod.reason == CRASHES)
+    starting = names(pod.name for pod in pending)
+    text = f"{pods_named(running)}{f'; in {CRASHES}: {crashing}' if crashing else ''}"
+    return check.passed(f"{text}{f'; starting: {starting}' if starting else ''}")
 
 
 def _wrong_account(facts: Facts, check: Check, wrong: Sequence[Pod]) -> Link:
@@ -262,17 +256,13 @@ def _blocking_reason(facts: Facts, pod: Pod) -> tuple[str, str] | None:
     said = f"{pod.reason}: {pod.message}" if pod.message else pod.reason
     if pod.reason not in STARTING and pod.reason != CRASHES:
         return said, "correct what that message names; the Pod then starts by itself"
-    age = _age(facts, pod)
+    age = facts.now - datetime.fromisoformat(pod.created).timestamp() if pod.created else 0.0
     if pod.reason != CRASHES and age > PATIENCE:
         return (
             f"{said or 'starting'} for {age:.0f} s now",
             f"see its Events: kubectl describe pod {pod.name} --namespace {facts.namespace}",
         )
     return None
-
-
-def _age(facts: Facts, pod: Pod) -> float:
-    return facts.now - datetime.fromisoformat(pod.created).timestamp() if pod.created else 0.0
 
 
 def _kept(facts: Facts, check: Check, pods: Sequence[Pod]) -> Link | None:

@@ -1,46 +1,43 @@
-"""The link `injection`: the webhook's variables and token in each container. Pure.
+"""The links `webhook` and `injection`: the webhook, and what it gave to each container. Pure.
 
-What it does and leaves alone:
+Rules, selectors and endpoints of its registration are not judged: a Pod that is tried by dryRun
+shows whether they fit. What it does and leaves alone:
 https://github.com/aws/amazon-eks-pod-identity-webhook/blob/v0.6.17/README.md
+https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from irsa.identity.eks import (
-    CONTAINER_CREDENTIALS_VARIABLES,
-    CREDENTIALS_URI,
     CREDENTIALS_URI_VARIABLE,
-    POD_IDENTITY_VOLUME,
     ROLE_ARN_VARIABLE,
     SKIP_CONTAINERS_ANNOTATION,
     SKIP_LABEL,
     STS_AUDIENCE,
-    TOKEN_VOLUME,
-    WEB_IDENTITY_VARIABLES,
 )
 from irsa.identity.injection import skipped_containers
 from irsa.identity.policy_json import Json
-from irsa.observe.pod_spec import containers, token_mounts, variables
-from irsa.verify.facts import Facts, PodIdentity
-from irsa.verify.link import Check, Link, Status
-from irsa.verify.links.containers import (
+from irsa.observe.facts import Pod, Unread, Webhook
+from irsa.observe.pod_spec import containers, is_touched, token_mounts, variables
+from irsa.verify.containers import (
     NO_POD,
     Findings,
+    PodContainer,
     Problem,
+    containers_of,
+    is_injected,
     link_of,
     names,
     pods_that,
     sort_containers,
 )
-from irsa.verify.links.settings import ASK_INSIDE, REGIONS, chosen, region_of
-from irsa.verify.links.webhook import webhook
-from irsa.verify.pod_container import PodContainer, containers_of
+from irsa.verify.facts import ByAssociation, ByToken, Facts
+from irsa.verify.link import Check, Link, Status
+from irsa.verify.links.precedence import ASK_INSIDE, REGIONS, chosen, region_of
 from irsa.verify.remedies.pod import (
     AT_ADMISSION,
     change_env,
     if_in_template,
-    remove_from_template,
     remove_volume,
     replace_in_template,
     restart_of,
@@ -49,31 +46,13 @@ from irsa.verify.remedies.pod import (
 )
 
 REMOVE_PRESET = "remove what is set by hand; the webhook sets both"
-CREDENTIALS_URIS = (CREDENTIALS_URI, "http://[fd00:ec2::23]/v1/credentials")
-"""The agent's addresses; the second one in IPv6 clusters."""
-
-
-class Injected(NamedTuple):
-    """The webhook's variables and volume in one of its two modes."""
-
-    variables: tuple[str, str]
-    """Role or agent, and the token's file."""
-    volume: str
-
-
-def injected(facts: Facts) -> Injected:
-    """The variables and the volume that the Pods should have."""
-    if facts.by_association:
-        return Injected(CONTAINER_CREDENTIALS_VARIABLES, POD_IDENTITY_VOLUME)
-    return Injected(WEB_IDENTITY_VARIABLES, TOKEN_VOLUME)
 
 
 def injection(facts: Facts) -> Link:
     """Check whether the webhook gave every container what SDKs need."""
-    first, audience = injected(facts).variables[0], "EKS" if facts.by_association else "STS"
-    value = CREDENTIALS_URI if facts.by_association else wanted_role(facts) or "the role's ARN"
-    wanted = f"{first}={value}, a token for {audience}, AWS_REGION and AWS_DEFAULT_REGION"
-    check = Check("injection", wanted)
+    value = facts.injected[0] or "the role's ARN"
+    wanted = f"{facts.variables[0]}={value}, a token for {facts.service}, AWS_REGION and "
+    check = Check("injection", f"{wanted}AWS_DEFAULT_REGION")
     if not facts.judged:
         return check.unknown(NO_POD)
     if facts.profile_only:
@@ -84,7 +63,7 @@ def injection(facts: Facts) -> Link:
     well = f"{pods_that(facts.judged, 'has', 'have')} them"
     well += f", in container {names(facts.containers)}" if facts.containers else ""
     for why, skipped in (("another webhook added", False), ("the program excludes", True)):
-        listed = names(each.name for each in left_out if each.is_excluded is skipped)
+        listed = names(each.item.name for each in left_out if each.is_excluded is skipped)
         well += f"; not looked at: {listed}, which {why}" if listed else ""
     link = link_of(check, findings, well)
     return _next_pod(facts, check, link) if link.status is Status.PASSED else link
@@ -93,7 +72,7 @@ def injection(facts: Facts) -> Link:
 def _next_pod(facts: Facts, check: Check, link: Link) -> Link:
     """The link of good Pods with an association, and of the Pod that would be made now."""
     tried = facts.next_pod
-    if not facts.by_association or not isinstance(tried, dict):
+    if isinstance(facts, ByToken) or not isinstance(tried, dict):
         return link
     if _is_prepared(tried):
         return check.passed(f"{link.found}; a Pod that is made now gets them, too")
@@ -119,11 +98,6 @@ def _identity_of(spec: Json) -> str:
     return f"gets {role_arn} by IRSA" if role_arn else "gets no AWS identity"
 
 
-def wanted_role(facts: Facts) -> str:
-    """The role that the webhook injects: the annotation's, whatever it is, if nothing else."""
-    return facts.role_arn or facts.annotated_role
-
-
 def problem(container: PodContainer) -> Problem | None:
     """Return the first problem of a container; None when it has everything."""
     checks = (_skipped, _wrong_variables, _wrong_token, _no_region)
@@ -131,72 +105,61 @@ def problem(container: PodContainer) -> Problem | None:
 
 
 def _doubtful(container: PodContainer) -> Problem:
-    value = container.pod.annotations[SKIP_CONTAINERS_ANNOTATION]
+    name, key = container.item.name, SKIP_CONTAINERS_ANNOTATION
     return Problem(
-        f"annotation {SKIP_CONTAINERS_ANNOTATION}={value} on the Pod keeps the webhook away from "
-        f"{container.name}, and whether it needs the role cannot be known here",
-        f"name the containers that need it with --container; with --container {container.name}, "
-        "verify prints what to change",
+        f"annotation {key}={container.pod.annotations[key]} on the Pod keeps the webhook away from "
+        f"{name}, and whether it needs the role cannot be known here",
+        f"name the containers that need it with --container; with --container {name}, verify "
+        "prints what to change",
         certain=False,
     )
 
 
 def _skipped(container: PodContainer) -> Problem | None:
     """The Pod asks the webhook to leave it, or this container, alone."""
-    facts, pod = container.facts, container.pod
+    pod, key = container.pod, SKIP_CONTAINERS_ANNOTATION
     if SKIP_LABEL in pod.labels:
-        path = f"/metadata/labels/{SKIP_LABEL.replace('/', '~1')}"
-        return Problem(
-            f"label {SKIP_LABEL}={pod.labels[SKIP_LABEL]} on the Pod keeps the webhook away",
-            *if_in_template(
-                pod,
-                SKIP_LABEL in template_metadata(pod, "labels"),
-                "remove the label from the Pod template",
-                remove_from_template(facts, pod, path),
-            ),
-        )
+        by_template = SKIP_LABEL in template_metadata(pod, "labels")
+        text = "remove the label from the Pod template"
+        return _kept_away(container, "label", SKIP_LABEL, text, by_template=by_template)
     if not container.is_skipped:
         return None
-    path = f"/metadata/annotations/{SKIP_CONTAINERS_ANNOTATION.replace('/', '~1')}"
-    left = [name for name in skipped_containers(pod.annotations) if name != container.name]
-    commands = (
-        replace_in_template(facts, pod, path, ",".join(left))
-        if left
-        else remove_from_template(facts, pod, path)
-    )
-    value = pod.annotations[SKIP_CONTAINERS_ANNOTATION]
-    return Problem(
-        f"annotation {SKIP_CONTAINERS_ANNOTATION}={value} on the Pod keeps the webhook away",
-        *if_in_template(
-            pod,
-            template_metadata(pod, "annotations").get(SKIP_CONTAINERS_ANNOTATION) == value,
-            f"take {container.name} out of that annotation of the Pod template",
-            commands,
-        ),
-    )
+    by_template = template_metadata(pod, "annotations").get(key) == pod.annotations[key]
+    text = f"take {container.item.name} out of that annotation of the Pod template"
+    left = ",".join(e for e in skipped_containers(pod.annotations) if e != container.item.name)
+    return _kept_away(container, "annotation", key, text, left, by_template=by_template)
+
+
+def _kept_away(
+    container: PodContainer, kind: str, key: str, text: str, left: str = "", *, by_template: bool
+) -> Problem:
+    pod, path = container.pod, f"/metadata/{kind}s/{key.replace('/', '~1')}"
+    commands = replace_in_template(container.facts, pod, path, left)
+    found = f"{kind} {key}={({**pod.labels, **pod.annotations})[key]} on the Pod"
+    remedy = if_in_template(pod, by_template, text, commands)
+    return Problem(f"{found} keeps the webhook away", *remedy)
 
 
 def _wrong_variables(container: PodContainer) -> Problem | None:
     facts, pod, have = container.facts, container.pod, container.given
-    name, file = injected(facts).variables
+    name, file = facts.variables
     preset = [each for each in (name, file) if each in container.set_by_hand]
     value = have[name].value if name in have else ""
     if value is None:
         text = f"{name} is taken from elsewhere, and its value cannot be known here"
         return Problem(text, ASK_INSIDE, certain=False)
-    wanted = CREDENTIALS_URIS if facts.by_association else (wanted_role(facts),)
-    if preset and (value not in wanted or len(preset) == 1):
+    if preset and (value not in facts.injected or len(preset) == 1):
         more = "adds neither" if len(preset) == 1 else "leaves them as they are"
         return _set_by_hand(container, preset, end=f", so the webhook {more}")
     if not value:
         return _not_mutated(container)
-    if value in wanted:
+    if value in facts.injected:
         return None
     since = facts.named_at
     if since and pod.created > since:
         return Problem(f"{name}={value}, although the Pod is newer", AT_ADMISSION)
     text = f"{name}={value}: the Pod is older than the {facts.named_by}"
-    if value == facts.annotated_role and not facts.by_association:
+    if value == facts.annotated_role and isinstance(facts, ByToken):
         return Problem(f"{name}={value}, as the annotation says", "see the link 'annotation'")
     if facts.role is None:  # a new Pod would lose what this one has
         return Problem(f"{text}, whose role does not exist", "see the link 'role'", (), False)
@@ -226,36 +189,37 @@ def _not_mutated(container: PodContainer) -> Problem:
         text = f"the Pod was not mutated: it is older than the {named}"
     else:
         text = f"the Pod was not mutated: it is older than the {named}, or the webhook did not run"
-    if facts.by_association and ROLE_ARN_VARIABLE in container.given:
+    by_eks = isinstance(facts, ByAssociation)
+    if by_eks and ROLE_ARN_VARIABLE in container.given:
         text = f"{ROLE_ARN_VARIABLE} instead: the webhook did not know the association yet"
     elif CREDENTIALS_URI_VARIABLE in container.given:
         text = (
             f"{CREDENTIALS_URI_VARIABLE} instead: when the Pod was created, the service account "
             "had an EKS Pod Identity association, which wins over the annotation"
         )
-        if not isinstance(facts.pod_identity, PodIdentity):
+        if not facts.cluster_arn:
             return Problem(text, "delete the association if it is still there; restart the Pods")
-    if facts.lacks_association:
+    if by_eks and facts.lacks_association:
         return Problem(text, SEE_ASSOCIATION)
-    if not facts.by_association and not facts.annotated_role:
+    if not by_eks and not facts.annotated_role:
         return Problem(text, SEE.format("annotation"))
     if webhook(facts).status is Status.FAILED:
         return Problem(text, SEE.format("webhook"))
     tried = facts.next_pod
-    if facts.by_association and isinstance(tried, dict) and not _is_prepared(tried):
+    if by_eks and isinstance(tried, dict) and not _is_prepared(tried):
         return Problem(f"{text}; and a Pod that is made now {_identity_of(tried)}", LATER)
     return _restarted(container, text)
 
 
 def _wrong_token(container: PodContainer) -> Problem | None:
     facts, pod = container.facts, container.pod
-    (_, name), volume = injected(facts)
+    (_, name), volume = facts.variables, facts.volume
     given = container.given.get(name)
     if given is None or given.value is None:
         state = "has no value" if given else "is not set"
         remedy = "leave both variables to the webhook, and restart the Pods"
         return _restarted(container, f"{name} {state}", remedy)
-    mounts = {mount.path: mount for mount in token_mounts(pod.spec, container.spec)}
+    mounts = {mount.path: mount for mount in token_mounts(pod.spec, container.item.spec)}
     # On Windows the variable has a drive and backslashes, the mount has neither.
     mount = mounts.get(given.value.removeprefix("C:").replace("\\", "/"))
     if mount is None:
@@ -273,7 +237,7 @@ def _wrong_token(container: PodContainer) -> Problem | None:
 
 def _no_token_there(container: PodContainer, file: str, mounted: list[str]) -> Problem:
     where = f"the token for AWS is at {', '.join(mounted)}" if mounted else "no token is mounted"
-    names, volume = injected(container.facts)
+    names, volume = container.facts.variables, container.facts.volume
     text = f"{names[1]}={file}, but {where}"
     if preset := [name for name in names if name in container.set_by_hand]:
         return _set_by_hand(container, preset, start=f"{text}; ")
@@ -336,9 +300,95 @@ def _own_token(facts: Facts) -> Link:
 
 
 def _own_token_problem(container: PodContainer, path: str) -> Problem | None:
-    listed = token_mounts(container.pod.spec, container.spec)
+    listed = token_mounts(container.pod.spec, container.item.spec)
     mounts = {mount.path: mount.audience for mount in listed}
     if mounts.get(path) == STS_AUDIENCE:
         return None
     mounted = ", ".join(f"{audience} at {at}" for at, audience in mounts.items()) or "no token"
     return Problem(mounted, "mount a projected token there, for that audience")
+
+
+def webhook(facts: Facts) -> Link:
+    """Check whether the webhook is registered for these Pods, and whether it acts on them."""
+    check = Check("webhook", "a MutatingWebhookConfiguration that calls it when Pods are created")
+    if facts.profile_only:
+        return check.passed("not needed: a profile reads the Pod's own token")
+    entry = facts.webhook
+    if isinstance(entry, Unread) or entry is None:
+        return _not_seen(check, entry, facts)
+    return _silent(entry, check, facts) or check.passed(
+        f"{entry.configuration} is registered; failurePolicy {_policy(entry)}"
+    )
+
+
+def _works(facts: Facts) -> str:
+    """Return the webhook's effect as a sentence; empty when nothing shows that it works."""
+    worked = [pod for pod in facts.judged if was_mutated(pod)]
+    if worked:
+        return f"{pods_that(worked, 'was', 'were')} mutated"
+    if isinstance(facts.next_pod, dict) and is_touched(facts.next_pod):
+        return "a Pod that is made now is mutated"
+    return ""
+
+
+def was_mutated(pod: Pod) -> bool:
+    """Return whether a Pod has a volume or an identity that its template does not give it."""
+    template: Json = pod.template["spec"] if pod.template else {}
+    if is_touched(pod.spec) and not is_touched(template):
+        return True
+    return bool(_with_identity(pod.spec) - _with_identity(template))
+
+
+def _with_identity(spec: Json) -> set[str]:
+    return {each.name for each in containers(spec) if is_injected(each)}
+
+
+def _not_seen(check: Check, unread: Unread | None, facts: Facts) -> Link:
+    works, text = _works(facts), unread.text if unread else "no configuration has its name"
+    if works:
+        return check.passed(f"{text}; but {works}")
+    if unread is not None and not isinstance(facts.next_pod, dict):
+        return check.unknown(unread)
+    if unread is not None:
+        return check.failed(f"{text}; and a Pod that is made now is not mutated", REPAIR)
+    return check.failed(
+        "there is none, so no Pod is mutated",
+        "on EKS it belongs to the control plane: ask AWS; elsewhere install "
+        "amazon-eks-pod-identity-webhook; then restart the Pods",
+    )
+
+
+def _policy(entry: Webhook) -> str:
+    return entry.document.get("failurePolicy", "Fail")
+
+
+def _silent(entry: Webhook, check: Check, facts: Facts) -> Link | None:
+    """Pods that were not mutated, and a Pod that is made now is not mutated either.
+
+    Without a try, Pods that are newer than annotation or association show it.
+    """
+    tried, left, since = facts.next_pod, facts.unmutated, facts.named_at
+    newer = [pod for pod in left if since and pod.created > since]
+    said, repair = tried.reason if isinstance(tried, Unread) else "", REPAIR
+    if not left or (isinstance(tried, dict) and is_touched(tried)):
+        return None
+    if isinstance(tried, dict):
+        found = "a Pod that is made now is not mutated"
+    elif f'calling webhook "{entry.document["name"]}"' in said:
+        found = f"no Pod can be made now ({said})"
+    elif newer:
+        found = (
+            f"{pods_that(newer, 'was', 'were')} created after the {facts.named_by}, and not mutated"
+        )
+        repair = f"restart the Pods once, as its cache can lag; if that does not help, {REPAIR}"
+    else:
+        return None
+    text = f"{found}: the webhook of {entry.configuration} does not answer, or misses the account"
+    return check.failed(f"{text} (failurePolicy {_policy(entry)})", repair)
+
+
+REPAIR = (
+    "repair the webhook, and ask again: compare rules and selectors of its "
+    "MutatingWebhookConfiguration with its documentation; on EKS it belongs to the control plane, "
+    "and the API server's log says 'failed calling webhook'"
+)

@@ -1,37 +1,45 @@
-"""The links `association` and `agent` of EKS Pod Identity. Pure.
+"""The links `association` and `agent` of EKS Pod Identity, and the commands that fix them. Pure.
 
 https://docs.aws.amazon.com/eks/latest/userguide/pod-identities.html
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
-from irsa.access import allows
+from irsa import PROGRAM
+from irsa.access import Judgement, allows, trusts_association
 from irsa.decide.truth import Verdict
-from irsa.identity.arns import cluster_arn
+from irsa.identity.arns import ClusterArn, cluster_arn
 from irsa.identity.injection import without_agent
-from irsa.identity.pod_identity import external_id
-from irsa.observe.eks import AGENT, AUTO_MODE, FOR_POD_IDENTITY, Association
-from irsa.observe.facts import Unread
-from irsa.verify.facts import Facts, PodIdentity
-from irsa.verify.link import Check, Link, Status
-from irsa.verify.links.containers import names, pods_that
-from irsa.verify.remedies.account import found_role
-from irsa.verify.remedies.pod_identity import correct, create, install_agent, use_irsa
+from irsa.identity.pod_identity import (
+    TargetedBy,
+    external_id,
+    pod_identity_trust_policy,
+    target_role_trust_policy,
+)
+from irsa.identity.policy_json import Json, statements
+from irsa.observe.eks import AGENT, AUTO_MODE, FOR_POD_IDENTITY, Association, EksCluster
+from irsa.observe.facts import Role, Unread
+from irsa.verify.containers import names, pods_that
+from irsa.verify.facts import ByAssociation, Facts, named_role
+from irsa.verify.link import Check, Link, Remedy, Resource, ShellCommand, Status, aws
+from irsa.verify.remedies.pod import restart
+from irsa.verify.remedies.trust import ADD_STATEMENT, Fixer, TrustFix, found_role, let_trust
 
 ACTIVE = "ACTIVE"
 CHANGING = ("CREATING", "UPDATING")
 SEE = f"see why: kubectl describe daemonset {AGENT} --namespace kube-system"
 
 
-def association(facts: Facts) -> Link:
+def association(facts: ByAssociation) -> Link:
     """Check whether the service account has its association, with the right roles."""
     target = f" and target role {facts.expected_target}" if facts.expected_target else ""
     wanted = f"an EKS Pod Identity association with {facts.expected_role or 'a role'}{target}"
     check = Check("association", wanted)
-    found = facts.known_association
+    found = facts.association
     if isinstance(found, Unread):
         return check.unknown(found)
-    if facts.pod_identity is None:
+    if facts.cluster is None:
         text = f"no EKS cluster of region {facts.region} has this cluster's issuer"
         return check.failed(text, "name the context and the region of the stack's cluster")
     if found is None:
@@ -52,7 +60,7 @@ def association(facts: Facts) -> Link:
     return check.passed("; ".join(_described(facts, found)))
 
 
-def _described(facts: Facts, found: Association) -> Iterator[str]:
+def _described(facts: ByAssociation, found: Association) -> Iterator[str]:
     yield f"{found.id} names {found.role_arn}"
     if found.target_role_arn:
         yield f"target role {found.target_role_arn}, with external id {found.external_id}"
@@ -66,35 +74,34 @@ def _described(facts: Facts, found: Association) -> Iterator[str]:
         yield f"it wins over the annotation {facts.annotated_role}"
 
 
-def agent(facts: Facts) -> Link:
+def agent(facts: ByAssociation) -> Link:
     """Check whether the agent answers on the nodes of the Pods, and may call EKS there."""
     wanted = f"{AGENT} ready on every node of the Pods, whose role may call {FOR_POD_IDENTITY}"
     check = Check("agent", wanted)
-    known = facts.pod_identity
-    if not isinstance(known, PodIdentity):
-        return check.undecided("the EKS cluster is not known", known)
+    if not isinstance(facts.cluster, EksCluster):
+        return check.undecided("the EKS cluster is not known", facts.cluster)
     unserved = [pod for pod in facts.judged if without_agent(pod.spec, pod.labels)]
     if unserved:
         place = without_agent(unserved[0].spec, unserved[0].labels)
         text = f"{pods_that(unserved, 'is', 'are')} on {place}, where no agent runs"
         return check.failed(text, use_irsa(facts))
-    link = _installed(facts, check, known)
-    return link if link.status is Status.FAILED else _on_nodes(facts, check, known) or link
+    link = _installed(facts, check, facts.cluster)
+    return link if link.status is Status.FAILED else _on_nodes(facts, check) or link
 
 
-def _installed(facts: Facts, check: Check, known: PodIdentity) -> Link:
+def _installed(facts: ByAssociation, check: Check, cluster: EksCluster) -> Link:
     """Check whether the agent runs in the cluster."""
-    addon = known.cluster.addon
-    if known.cluster.auto_mode:
+    addon = cluster.addon
+    if cluster.auto_mode:
         return check.passed("EKS Auto Mode runs it on its nodes")
     if addon not in (None, ACTIVE, *CHANGING):
-        name = cluster_arn(facts.cluster_arn).name
+        name = cluster_arn(cluster.arn).name
         see = f"aws eks describe-addon --cluster-name {name} --addon-name {AGENT}"
         return check.failed(f"the add-on is {addon}", f"see its health: {see}")
-    if isinstance(known.agent, Unread):
-        return check.unknown(known.agent)
-    if known.agent:
-        return check.passed(f"ready on {names(sorted(known.agent))}")
+    if isinstance(facts.agent, Unread):
+        return check.unknown(facts.agent)
+    if facts.agent:
+        return check.passed(f"ready on {names(sorted(facts.agent))}")
     if addon is None:
         text = "no add-on and no Pod of it: nothing answers the Pods"
         return check.failed(text, "install the add-on", install_agent(facts))
@@ -102,17 +109,17 @@ def _installed(facts: Facts, check: Check, known: PodIdentity) -> Link:
     return check.failed(text, SEE) if addon == ACTIVE else check.unknown(text, "ask again")
 
 
-def _on_nodes(facts: Facts, check: Check, known: PodIdentity) -> Link | None:
+def _on_nodes(facts: ByAssociation, check: Check) -> Link | None:
     """Return the link of nodes whose agent cannot serve the Pods, or may not; None without."""
-    groups: Mapping[str, str] = {} if isinstance(known.nodes, Unread) else known.nodes
-    served = frozenset[str]() if isinstance(known.agent, Unread) else known.agent
-    asked = facts.nodes | groups.keys()
+    groups: Mapping[str, str] = {} if isinstance(facts.nodes, Unread) else facts.nodes
+    served = frozenset[str]() if isinstance(facts.agent, Unread) else facts.agent
+    asked = facts.nodes_of_pods | groups.keys()
     missing = [e for e in sorted(asked - served) if groups.get(e) != AUTO_MODE]
-    unread = [e for e in (known.agent if missing else None, known.nodes) if isinstance(e, Unread)]
+    unread = [e for e in (facts.agent if missing else None, facts.nodes) if isinstance(e, Unread)]
     if missing and not unread:
-        where = f"where the Pods {'run' if facts.nodes.issuperset(missing) else 'can run'}"
+        where = f"where the Pods {'run' if facts.nodes_of_pods.issuperset(missing) else 'can run'}"
         return check.failed(f"no agent is ready on {names(missing)}, {where}", SEE)
-    for group, role in known.node_roles.items():
+    for group, role in facts.node_roles.items():
         if isinstance(role, Unread):
             unread.append(role)
             continue
@@ -123,3 +130,160 @@ def _on_nodes(facts: Facts, check: Check, known: PodIdentity) -> Link | None:
         if judged.verdict is Verdict.UNKNOWN:
             return check.undecided(text, role.policies, role.boundary)
     return check.undecided("", *unread) if unread else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssociationFixer(Fixer):
+    """A role that an association uses, and that EKS should be allowed to assume for it."""
+
+    wanted: Json
+    """The trust policy that allows the association, and nothing else."""
+
+    def allow(self, document: Json) -> TrustFix:
+        """Add the statements for the association."""
+        return self.add(document, ADD_STATEMENT, *statements(self.wanted))
+
+
+def role_of_association(facts: Facts, role: Role) -> AssociationFixer:
+    """The role that EKS assumes for the association."""
+    cluster, account, disabled = facts.cluster_arn, facts.account, _disabled(facts)
+    return AssociationFixer(
+        role=role,
+        wanted=pod_identity_trust_policy([cluster], [account], disable_session_tags=disabled),
+        judging=lambda each: trusts_association(
+            each, cluster, account, disable_session_tags=disabled
+        ),
+    )
+
+
+def target_role(
+    facts: Facts, role_a: Role, role: Role, judging: Callable[[Role], Judgement]
+) -> AssociationFixer:
+    """The target role, which EKS assumes with the session of role A."""
+    named = TargetedBy(role_a.arn, facts.cluster_arn, facts.account, _disabled(facts))
+    wanted = target_role_trust_policy([named])
+    return AssociationFixer(role=role, judging=judging, wanted=wanted)
+
+
+def with_tags(facts: Facts) -> Facts:
+    """The facts with the association's session tags enabled."""
+    found = facts.associated
+    tagged = found and replace(found, disable_session_tags=False)
+    return replace(facts, association=tagged) if tagged else facts
+
+
+def _disabled(facts: Facts) -> bool:
+    return bool(facts.associated and facts.associated.disable_session_tags)
+
+
+KEPT = (
+    "restart the Pods: the agent keeps the credentials of running ones for up to 6 h, with a "
+    "target role for 59 min"
+)
+
+
+def create(facts: Facts) -> Remedy:
+    """Create the association, if its role is known, and for Pods that an agent can serve."""
+    if any(without_agent(pod.spec, pod.labels) for pod in facts.judged):
+        return use_irsa(facts)
+    if not facts.expected_role:
+        return Remedy("create it; with --role-arn the command is printed")
+    command = _association(
+        facts,
+        "create-pod-identity-association",
+        namespace=facts.namespace,
+        service_account=facts.name,
+        role_arn=facts.expected_role,
+        target_role_arn=facts.expected_target,
+    )
+    text = "create it and restart the Pods: the webhook acts on new ones only"
+    return _with_trust(facts, Remedy(text, (command, *restart(facts))))
+
+
+def _with_trust(facts: Facts, remedy: Remedy) -> Remedy:
+    """Let the role trust EKS before, which refuses an association with a role that does not."""
+    role = named_role(facts)
+    if not isinstance(role, Role):
+        return remedy
+    fixer = role_of_association(with_tags(facts), role)
+    if fixer.trusts(role.trust_policy):
+        return remedy
+    trust = let_trust(facts, role, fixer.fix(fixer.judge(role.trust_policy)))
+    if not trust.commands:
+        return trust
+    return Remedy(f"{trust.text}; then {remedy.text}", (*trust.commands, *remedy.commands))
+
+
+def correct(facts: Facts, association: Association, **changes: str) -> Remedy:
+    """Change the association's roles, unless an add-on manages it."""
+    if association.owner_arn:
+        return owned(association)
+    command = _update(facts, association, **changes)
+    return _with_trust(facts, Remedy(f"correct it, and {KEPT}", (command, *restart(facts))))
+
+
+def use_irsa(facts: Facts) -> Remedy:
+    """Let `move` give the Pods IRSA before it deletes the association; no command while other Pods
+    of the service account use it."""
+    listed = () if isinstance(facts.pods, Unread) else facts.pods
+    own = [pod for pod in listed if pod.lives and pod.service_account == facts.name]
+    served = [pod.name for pod in own if not without_agent(pod.spec, pod.labels)]
+    title, found = f"{facts.namespace}/{facts.name}", facts.associated
+    if served:
+        text = "give these Pods a service account of their own, with IRSA"
+        return Remedy(f"{text}: Pod {served[0]} of {title} needs the association")
+    if found is None or found.owner_arn or facts.expects_association:
+        return owned(found) if found and found.owner_arn else Remedy(f"use IRSA for {title}")
+    words = (*PROGRAM.split(), "move", title, "--to", "irsa", "--yes")
+    text = "move it to IRSA: trust and annotation come first, and the association goes last"
+    return Remedy(text, (ShellCommand(words, Resource("annotation", title)),))
+
+
+def enable_tags(facts: Facts, association: Association) -> Remedy:
+    """Have EKS send session tags, so that a condition can name the service account."""
+    if association.owner_arn:
+        return owned(association)
+    if association.policy:
+        return Remedy(
+            "remove its session policy, and enable session tags: a statement without tags is for "
+            "every service account of the cluster that gets an association with the role"
+        )
+    command = _update(facts, association, no_disable_session_tags=True)
+    text = f"enable its session tags, and {KEPT}"
+    return _with_trust(facts, Remedy(text, (command, *restart(facts))))
+
+
+def owned(association: Association) -> Remedy:
+    """Leave the association to the add-on that manages it."""
+    return Remedy(f"change it in the add-on that manages it: {association.owner_arn}")
+
+
+def install_agent(facts: Facts) -> ShellCommand:
+    """Install the agent's add-on."""
+    cluster = cluster_arn(facts.cluster_arn)
+    return aws(
+        "eks",
+        "create-addon",
+        changes=Resource("add-on", f"{cluster.name}:{AGENT}"),
+        cluster_name=cluster.name,
+        addon_name=AGENT,
+        region=cluster.region,
+    )
+
+
+def _update(facts: Facts, association: Association, **options: str | bool) -> ShellCommand:
+    operation = "update-pod-identity-association"
+    return _association(facts, operation, association_id=association.id, **options)
+
+
+def _association(facts: Facts, operation: str, **options: str | bool) -> ShellCommand:
+    cluster: ClusterArn = cluster_arn(facts.cluster_arn)
+    name = f"{cluster.name}:{facts.namespace}/{facts.name}"
+    return aws(
+        "eks",
+        operation,
+        changes=Resource("association", name),
+        cluster_name=cluster.name,
+        **options,
+        region=cluster.region,
+    )

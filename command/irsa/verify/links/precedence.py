@@ -1,29 +1,276 @@
-"""The link `precedence`: what in a container wins over the role that the webhook injected. Pure.
+"""The link `precedence`: files, profiles and variables that lead elsewhere than to the role. Pure.
 
+Tried with the AWS CLI, boto3, JavaScript v3 and Go v2; the table of docs/forms.md shows it.
 https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
+https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
 """
 
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from irsa.identity.arns import partition_of
 from irsa.identity.eks import (
-    CONTAINER_SOURCE,
     CREDENTIALS_URI_VARIABLE,
+    RELATIVE_URI_VARIABLE,
     ROLE_ARN_VARIABLE,
     TOKEN_FILE_VARIABLE,
     WEB_IDENTITY_VARIABLES,
 )
+from irsa.identity.names import check_session_name
+from irsa.identity.policy_json import Json
+from irsa.identity.regions import partition_of_region
+from irsa.identity.sdk_settings import LIMITED, NESTED, is_taken
 from irsa.observe.aws_config import ProfileChain, profile_chain
-from irsa.observe.facts import Unread
-from irsa.observe.pod_spec import access_key, whole_objects
-from irsa.verify.facts import Facts
-from irsa.verify.link import AS_EXPECTED, Check, Link
-from irsa.verify.links.containers import NO_POD, Problem, link_of, sort_containers
-from irsa.verify.links.settings import (
-    ASK_INSIDE,
-    Chosen,
-    all_chosen,
-    unusable_variable,
-)
-from irsa.verify.pod_container import PodContainer
+from irsa.observe.facts import Pod, Unread
+from irsa.observe.pod_spec import Variable, access_key, whole_objects
+from irsa.observe.pods import selects
+from irsa.verify.containers import NO_POD, PodContainer, Problem, link_of, sort_containers
+from irsa.verify.facts import ByAssociation, ByToken, Facts
+from irsa.verify.link import Check, Link
 from irsa.verify.remedies.pod import change_variables
+
+PROFILE_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The profile that SDKs take unless the program names one."""
+
+    name: str
+    """Empty when it is in a variable of an unknown value."""
+    variable: str = ""
+    """The variable that names it; empty for ``default``."""
+
+    @property
+    def text(self) -> str:
+        """The choice as text."""
+        return f"{self.variable}={self.name}" if self.variable else "the profile [default]"
+
+
+def chosen(given: Mapping[str, Variable]) -> Chosen:
+    """The profile that most SDKs take."""
+    return next(all_chosen(given))
+
+
+def all_chosen(given: Mapping[str, Variable]) -> Iterator[Chosen]:
+    """The profiles that SDKs take: with both variables set, boto3 and the CLI take the second."""
+    named = [Chosen(given[name].value or "", name) for name in PROFILE_VARIABLES if name in given]
+    return iter(named or [Chosen(DEFAULT)])
+
+
+REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
+REGION_KEYS, SESSION_NAME = ("region", "default_region"), "role_session_name"
+HOSTS = ("AWS_ENDPOINT_URL", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT")
+"""Variables that change the hosts of all services."""
+FILE_HOSTS = ("endpoint_url", "services", "use_dualstack_endpoint", "use_fips_endpoint")
+AGENT_HOSTS = ("169.254.170.23", "fd00:ec2::23")
+"""By whether the cluster has IPv6."""
+EVERYWHERE = {"cidr": "0.0.0.0/0"}
+DNS_NAMESPACE = {"kubernetes.io/metadata.name": "kube-system"}
+DNS_POD = {"k8s-app": "kube-dns", "eks.amazonaws.com/component": "coredns"}
+ASK_INSIDE = "ask inside the Pod, with --exec"
+NO_PROXY = "no_proxy"
+NOT_KNOWN = "a value that cannot be known here"
+
+Doubt = tuple[str, bool]
+"""A reason why calls may not arrive, and whether STS's answer inside the Pod settles it."""
+
+
+Setting = tuple[str, str | None, str]
+"""Its key in the config file, its value (None for an unknown one), and the name in findings."""
+
+
+def _settings(container: PodContainer) -> Iterator[Setting]:
+    """The settings; a variable wins over the file."""
+    facts, known = container.facts, container.files.profiles
+    for name, given in container.given.items():
+        key = name.removeprefix("REQUESTS_").removeprefix("AWS_").lower()
+        read = name in (f"AWS_{key.upper()}", "REQUESTS_CA_BUNDLE") and key not in NESTED
+        if read and (key != SESSION_NAME or isinstance(facts, ByToken)):
+            yield key, given.value, name
+    own = facts.own_profile.name if facts.own_profile else ""
+    used = {facts.profile, own, *(each.name for each in all_chosen(container.given))}
+    for profile in sorted(known.keys() & used):
+        for key, value in known[profile].settings.items():
+            if f"AWS_{key.upper()}" not in container.given:
+                yield key, value, f"{key} of profile {profile}"
+
+
+def unusable_variable(container: PodContainer, *, reached: bool) -> Problem | None:
+    """Return what keeps SDKs from a session, or may; None without it.
+
+    Whether an endpoint or a proxy answers is known only inside the Pod: ``reached`` says that STS
+    answered there.
+    """
+    given, settings = container.given, [*_settings(container)]
+    if wrong := dict(_wrong(container.facts, settings)):
+        of_it = {name: given[name] for name in wrong if name in given}
+        right = {name: value for name, (_, value) in wrong.items() if value and name in given}
+        steps = [f"set {name}={value}" for name, value in right.items()]
+        steps += [f"remove {name}" for name in of_it if name not in right]
+        steps += [f"correct {name}" for name in wrong if name not in given]
+        remedy = change_variables(container, of_it, " and ".join(steps), right)
+        return Problem("; ".join(found for found, _ in wrong.values()), *remedy)
+    known = {name: NOT_KNOWN if e.value is None else e.value for name, e in given.items()}
+    known = {name: value for name, value in known.items() if value or name.lower() == NO_PROXY}
+    address = AGENT_HOSTS["fd00:" in known.get(CREDENTIALS_URI_VARIABLE, "")]
+    address = address if isinstance(container.facts, ByAssociation) else ""
+    found = [
+        *_uncertain(container, settings),
+        *_elsewhere(container, known),
+        *_proxies(container.facts, known, address),
+        *_network_policies(container.facts, container.pod, address),
+    ]
+    unsure = [each for each in found if not (reached and each[1])]
+    settled = all(by_sts for _, by_sts in unsure)
+    remedy = ASK_INSIDE if settled else "list the bucket inside the Pod"
+    text = "; ".join(text for text, _ in unsure)
+    return Problem(text, remedy, certain=False) if unsure else None
+
+
+def _wrong(facts: Facts, settings: Iterable[Setting]) -> Iterator[tuple[str, tuple[str, str]]]:
+    """The settings that are certainly wrong; each with the finding and the right value, if any."""
+    for key, value, name in settings:
+        if name == RELATIVE_URI_VARIABLE and isinstance(facts, ByAssociation):
+            yield name, (f"{name}: every SDK asks ECS's address in place of the agent", "")
+        if value is not None and not is_taken(key, value):
+            yield name, (f"{name} {value!r}: boto3 and the AWS CLI refuse it before any call", "")
+        if value and key == SESSION_NAME:
+            try:
+                check_session_name(value)
+            except ValueError as error:
+                yield name, (f"{name}, which STS refuses: {error}", "")
+        value = value or ""
+        right = region_of(value) if key in REGION_KEYS else ""
+        role, own = partition_of(facts.role_arn), region_of(facts.region)
+        if right and facts.role_arn and partition_of_region(right) != role:
+            fits = own if own and partition_of_region(own) == role else ""
+            yield name, (f"{name}={value}, and the role is in partition {role}", fits)
+        elif right not in ("", value):
+            zone = f"{value.strip()} is an availability zone of region {right}"
+            blank = f"{value!r} has white space around the region"
+            yield name, (f"{name}={blank if value.strip() == right else zone}", right)
+
+
+def _uncertain(container: PodContainer, settings: Iterable[Setting]) -> Iterator[Doubt]:
+    """The settings that may be wrong: their values, or the files that they name, were not read."""
+    for key, value, name in settings:
+        if value is None and key in (*LIMITED, *REGION_KEYS, SESSION_NAME):
+            yield f"{name} has {NOT_KNOWN}", True
+        elif value and key in REGION_KEYS and not region_of(value):
+            yield f"{name}={value} is not the name of a region", True
+        elif value and key == "ca_bundle":
+            found, read = (
+                container.read((name, ""), {name: Variable(value)}),
+                container.facts.objects,
+            )
+            if isinstance(found, Unread):
+                yield found.text, True
+            elif found and found.text is None and (found.kind, found.config_map) in read:
+                yield f"{name}={value}: {found.kind} {found.config_map} has no such key", True
+
+
+def region_of(value: str) -> str:
+    """Return the region that a value means: one in white space, or a zone's; empty for none."""
+    for name in (value.strip(), value.strip()[:-1]):
+        try:
+            partition_of_region(name)
+        except ValueError:
+            continue
+        return name
+    return ""
+
+
+def _elsewhere(container: PodContainer, values: Mapping[str, str]) -> Iterator[Doubt]:
+    """Settings that change the addresses of STS or S3."""
+    facts, known = container.facts, container.files.profiles.values()
+    ignored = values.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true"
+    by_sts = facts.through_role_b and not facts.target_role
+    by_sts = by_sts or isinstance(facts, ByToken)
+    names = [*HOSTS, *(["AWS_ENDPOINT_URL_STS"] if by_sts else [])]
+    for name in [*names, "AWS_ENDPOINT_URL_S3"] if facts.bucket else names:
+        value = values.get(name, "false")
+        if value.lower() != "false" and not (ignored and "_URL" in name):
+            text = f"{name}={value} changes where calls go, and nothing may answer there"
+            yield text, name.endswith("_STS") or not facts.bucket
+    # A program may choose any profile.
+    keys = {key for profile in known for key in profile.settings}
+    for key in sorted(keys.intersection(FILE_HOSTS)):
+        text = f"{key} of its AWS config file changes where calls go"
+        yield f"{text}, and nothing may answer there", not facts.bucket
+    for alias in container.pod.spec.get("hostAliases") or ():
+        for host in alias.get("hostnames") or ():
+            if "amazonaws.com" in host or host.endswith(".api.aws"):
+                text = f"hostAliases send {host} to {alias['ip']}, which may not answer"
+                yield text, host.startswith("sts.")
+
+
+def _proxies(facts: Facts, values: Mapping[str, str], address: str) -> Iterator[Doubt]:
+    """https://docs.aws.amazon.com/eks/latest/userguide/pod-id-how-it-works.html"""
+    region = values.get("AWS_REGION", "us-east-1")
+    domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    of_s3 = [f"s3.{region}.{domain}", *(["s3.amazonaws.com"] if region == "us-east-1" else [])]
+    hosts = [f"sts.{region}.{domain}", *(of_s3 if facts.bucket else [])]
+    past = [host for host in hosts if not _bypassed(values, host)]
+    for name, value in values.items():
+        kind, through = name.lower(), f"through {value}, which may not"  # Python takes any case
+        if kind in ("https_proxy", "all_proxy") and past:
+            yield f"{name} sends calls to {past[0]} {through} answer", past[0] == hosts[0]
+        to_agent = address and not _bypassed(values, address)
+        if kind in ("http_proxy", "all_proxy") and to_agent:
+            lacks = f"NO_PROXY lacks {address}"
+            yield f"{name} sends calls to the agent {through} reach it: {lacks}", True
+
+
+def _bypassed(values: Mapping[str, str], host: str) -> bool:
+    """Return whether every SDK goes past the proxy: they differ in patterns and ranges."""
+    given = [value.split(",") for name, value in values.items() if name.lower() == NO_PROXY]
+    return bool(given) and all(any(_is_for(e.strip(), host) for e in entries) for entries in given)
+
+
+def _is_for(entry: str, host: str) -> bool:
+    domain = entry.removeprefix(".")
+    return entry in ("*", host, f"[{host}]") or (bool(domain) and host.endswith(f".{domain}"))
+
+
+def _network_policies(facts: Facts, pod: Pod, address: str) -> Iterator[Doubt]:
+    """The policies that select the Pod, if together they may not let its calls out.
+
+    https://kubernetes.io/docs/concepts/services-networking/network-policies/
+    """
+    listed = () if pod.spec.get("hostNetwork") else facts.network_policies
+    if isinstance(listed, Unread):
+        yield listed.text, True
+        return
+    own = [each for each in listed if _limits(each.get("spec") or {}, pod)]
+    rules: list[Json] = [rule for each in own for rule in each["spec"].get("egress") or ()]
+    ways = [(53, "DNS"), (443, "AWS"), *([(80, address)] if address else [])]
+    closed = [f"{to}:{port}" for port, to in ways if not any(_is_open(e, port, to) for e in rules)]
+    if own and closed:
+        names = ", ".join(each["metadata"]["name"] for each in own)
+        text = f"NetworkPolicy {names} may not let the Pod out to {', '.join(closed)}"
+        yield f"{text}, where the cluster's network enforces it", True
+
+
+def _limits(spec: Json, pod: Pod) -> bool:
+    types = spec.get("policyTypes") or ["Egress"] * bool(spec.get("egress"))
+    return "Egress" in types and selects(spec.get("podSelector") or {}, pod.labels)
+
+
+def _is_open(rule: Json, port: int, to: str) -> bool:
+    """Return whether an egress rule is certainly for a port of a host, or of CoreDNS on EKS."""
+    peers: list[Json] = rule.get("to") or [{"ipBlock": EVERYWHERE}]
+    blocks: list[Json] = [each.get("ipBlock") or {} for each in peers]
+    alone = {"cidr": f"{to}/{128 if ':' in to else 32}"}
+    protocol = "UDP" if to == "DNS" else "TCP"
+    ports = rule.get("ports") or [{"protocol": protocol}]
+    listed = [e.get("port", port) for e in ports if e.get("protocol", "TCP") == protocol]
+    spaces = [e for e in peers if to == "DNS" and e.get("namespaceSelector") is not None]
+    dns = [e for e in spaces if selects(e["namespaceSelector"], DNS_NAMESPACE)]
+    there = any(selects(each.get("podSelector") or {}, DNS_POD) for each in dns)
+    return port in listed and (there or EVERYWHERE in blocks or alone in blocks)
+
 
 KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 FOLLOWERS = "boto3, the AWS CLI and the SDK for JavaScript look there first"
@@ -42,9 +289,10 @@ def precedence(facts: Facts, *, reached: bool = False) -> Link:
         return check.unknown(NO_POD)
     asked = next((e.name for e in facts.asked(facts.pod)), "") if reached and facts.pod else ""
     judged = sort_containers(facts).judged
-    findings = {each: problem(each, reached=each.name == asked) for each in judged}
-    winner = "the credentials of the association win" if facts.by_association else AS_EXPECTED
-    return link_of(check, findings, winner)
+    findings = {each: problem(each, reached=each.item.name == asked) for each in judged}
+    if isinstance(facts, ByAssociation):
+        return link_of(check, findings, "the credentials of the association win")
+    return link_of(check, findings)
 
 
 def problem(container: PodContainer, *, reached: bool) -> Problem | None:
@@ -58,7 +306,7 @@ def problem(container: PodContainer, *, reached: bool) -> Problem | None:
     finding = next(filter(None, of_profiles), None) or _web_identity(container)
     if finding := finding or unusable_variable(container, reached=reached):
         return finding
-    sources = (objects.get((e.kind, e.name)) for e in whole_objects(container.spec))
+    sources = (objects.get((e.kind, e.name)) for e in whole_objects(container.item.spec))
     unread = next((source for source in sources if isinstance(source, Unread)), None)
     return Problem(unread.text, unread.remedy, certain=False) if unread else None
 
@@ -86,7 +334,7 @@ def _web_identity(container: PodContainer) -> Problem | None:
     """
     given = container.given
     both = given.keys() >= {TOKEN_FILE_VARIABLE, CREDENTIALS_URI_VARIABLE}
-    if not container.facts.by_association or not both:
+    if isinstance(container.facts, ByToken) or not both:
         return None
     taken = {name: given[name] for name in WEB_IDENTITY_VARIABLES if name in given}
     role_arn = given[ROLE_ARN_VARIABLE].value if ROLE_ARN_VARIABLE in given else ""
@@ -125,14 +373,12 @@ def _leads_elsewhere(facts: Facts, choice: Chosen, leads: ProfileChain) -> tuple
     if not leads.start:
         return None
     if not leads.roles:
-        before = "every SDK takes it" if facts.by_association else JAVASCRIPT
+        before = JAVASCRIPT if isinstance(facts, ByToken) else "every SDK takes it"
         return f"it holds {_held(leads.start)}; {before} before the role", True
-    target = facts.role_b.target.role_arn if facts.role_b else ""
-    own, roles = "token", leads.roles
-    if facts.by_association:
-        own, roles = CONTAINER_SOURCE, (facts.role_arn, *roles)
+    target = facts.role_b.role_arn if facts.role_b else ""
+    roles = leads.roles if facts.source.roles else (facts.role_arn, *leads.roles)
     first, last = roles[0], roles[-1]
-    if leads.start != own:
+    if leads.start != facts.source.start:
         return f"it leads to {last}, from {_held(leads.start)}; {FOLLOWERS}", True
     if len(roles) == 1:
         fits = first == facts.role_arn or not facts.role_arn

@@ -18,9 +18,9 @@ from irsa.observe.aws_config import (
 )
 from irsa.observe.facts import ConfigFile, NotMounted, Unread
 from irsa.observe.pod_spec import variables
-from irsa.verify.facts import Facts
+from irsa.verify.containers import containers_of
+from irsa.verify.facts import ByToken, Facts, roles_between
 from irsa.verify.link import Check, Link
-from irsa.verify.pod_container import containers_of
 from irsa.verify.remedies.pod import call_inside
 
 REFRESH_WINDOW = 900  # seconds before its end at which SDKs renew a session
@@ -60,9 +60,9 @@ class _File(NamedTuple):
 
 def profile(facts: Facts) -> Link:
     """Check whether the Pod's AWS config file chains as it should."""
-    source = f"a source_profile with {facts.role_arn}"
-    if facts.by_association:
-        source = f"credential_source = {CONTAINER_SOURCE}"
+    source = f"credential_source = {CONTAINER_SOURCE}"
+    if isinstance(facts, ByToken):
+        source = f"a source_profile with {facts.role_arn}"
     check = Check("profile", f"profile {facts.profile} with role B, from {source}")
     file = facts.config_file
     remedy = "mount a ConfigMap with the file, and point AWS_CONFIG_FILE to it"
@@ -76,7 +76,7 @@ def profile(facts: Facts) -> Link:
     if file.text is None:
         text = f"{file.kind} {file.config_map} has no key {file.key}"
         return check.failed(text, f"create the {file.kind} with that key")
-    if facts.roles_between:
+    if roles_between(facts):
         inside = call_inside(facts, "sts", "get-caller-identity")
         return check.unknown(f"profile {facts.profile}: {MORE_ROLES}", inside)
     first = fault(facts, file.text)
@@ -101,7 +101,7 @@ def fault(facts: Facts, text: str) -> Fault | None:
     if target is None:
         return _missing(text, facts.profile, f"no profile {facts.profile}", known)
     at = _File(facts, text, known, target)
-    of_source = (_from_agent,) if facts.by_association else (_target, _source, _own)
+    of_source = (_target, _source, _own) if isinstance(facts, ByToken) else (_from_agent,)
     for check in (_role_b, *of_source, _duration):
         wrong = check(at)
         if wrong is not None:
@@ -122,7 +122,7 @@ def _missing(text: str, name: str, what: str, known: Mapping[str, Profile]) -> F
 def _role_b(at: _File) -> Fault | None:
     if at.target.role_arn:
         return None
-    known = at.facts.role_b.target.role_arn if at.facts.role_b else ""
+    known = at.facts.role_b.role_arn if at.facts.role_b else ""
     better = describe_changes(at.target.name, {"role_arn": known})
     return Fault(f"profile {at.target.name} has no role_arn", better)
 
@@ -192,7 +192,7 @@ def _own(at: _File) -> Fault | None:
 
 def _token_file(facts: Facts) -> str:
     for container in containers_of(facts, facts.pod) if facts.pod else ():
-        if file := variables(container.spec).get(TOKEN_FILE_VARIABLE):
+        if file := variables(container.item.spec).get(TOKEN_FILE_VARIABLE):
             return file
     return ""
 

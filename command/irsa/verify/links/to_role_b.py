@@ -1,28 +1,43 @@
-"""The links from role A to role B, in another account. Pure."""
+"""The links from role A to role B, in another account, and their remedies. Pure.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+What role B asks of its caller, such as an external id, the caller sends. Role B's trust policy is
+changed only where it names the wrong role or none, and the conditions that stand there stay.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import partial
+from itertools import product
 
-from irsa.access import Judgement, may_assume
+from irsa.access import Judgement, may_assume, trusts_role
+from irsa.decide.document import Condition, conditions_of
 from irsa.decide.truth import Verdict
-from irsa.identity.arns import account_of, parse_role_arn
+from irsa.identity.arns import account_of, parse_role_arn, partition_of, root_arn
 from irsa.identity.policies import assume_role_permissions_policy
-from irsa.identity.policy_json import statements
+from irsa.identity.policy_json import Json, as_list, principals, statements
 from irsa.observe.facts import Answer, ConfigFile, Role, Unread
-from irsa.verify.facts import Facts, NotMade, RoleBCalls, RoleBFacts, RoleBTarget
-from irsa.verify.grants import role_grants
-from irsa.verify.link import LINKS, Check, Link, Remedy, confirmed
+from irsa.verify.facts import ByAssociation, Facts, RoleB, named_role, roles_between
+from irsa.verify.link import LINKS, Calls, Check, Link, NotMade, Remedy, confirmed
+from irsa.verify.links.pod_identity import target_role
 from irsa.verify.links.profile import MORE_ROLES, describe_changes, describe_correction, profile
-from irsa.verify.links.to_bucket import data_links
+from irsa.verify.links.to_bucket import data_links, role_grants
 from irsa.verify.links.to_session import FOREIGN, granting, identity, lacking, misnamed
-from irsa.verify.remedies.account import SIMILAR
-from irsa.verify.remedies.iam import for_all_users, grant, replace_trust, take_back
+from irsa.verify.remedies.iam import (
+    call_conditions,
+    except_role,
+    for_all_users,
+    grant,
+    is_principal_arn,
+    orphans,
+    replace_trust,
+    take_back,
+    with_conditions,
+    with_statement,
+)
 from irsa.verify.remedies.pod import call_inside
-from irsa.verify.remedies.pod_identity import target_role
-from irsa.verify.remedies.policy_edits import orphans
-from irsa.verify.remedies.role_b import RoleBFixer, another_call, judge_role_b
+from irsa.verify.remedies.trust import SIMILAR, Fixer, TrustFix, caller_has_to_meet
 
 INLINE_NAME = "irsa-assume-role-b"
 NO_ROLE_A = "role A was not read"
@@ -30,7 +45,7 @@ NO_ROLE_B = "there is no role B"
 
 
 def role_b_links(
-    facts: Facts, calls: RoleBCalls, before: Sequence[Link], before_a: Sequence[Link] = ()
+    facts: Facts, calls: Calls, before: Sequence[Link], before_a: Sequence[Link] = ()
 ) -> list[Link]:
     """The links from role A to role B and its bucket; none when only one role is asked for.
 
@@ -39,18 +54,18 @@ def role_b_links(
     links = [profile(facts)] if facts.profile else []
     if facts.role_b is None:
         return links
-    if facts.roles_between:
+    if roles_between(facts):
         return [*links, *before, *_not_judged(facts)]
     but, asked = "STS granted the session", call_inside(facts, "sts", "get-caller-identity")
     links += [confirmed(link, calls.assumed, but, asked) for link in before]
-    up_to_here = [*before_a, *before] if facts.has_target_role else before
-    role_arn = facts.role_b.target.role_arn
+    up_to_here = [*before_a, *before] if facts.target_role else before
+    role_arn = facts.role_b.role_arn
     check = Check("chain-assume", f"AssumeRole of {role_arn}")
     links.append(granting(check, calls.assumed, up_to_here))
     links.append(identity("chain-caller", role_arn, calls.caller, FOREIGN))
     links += data_links("chain-", facts, facts.role_b.named_role, calls.data)
-    if facts.bucket and not facts.has_target_role:
-        links.append(direct(facts, calls.direct))
+    if facts.bucket and not facts.target_role:
+        links.append(direct(facts, calls.refused))
     return links
 
 
@@ -65,13 +80,13 @@ def links_before_role_b(facts: Facts) -> list[Link]:
     """Links that need no session of role B."""
     if facts.role_b is None:
         return []
-    checks = (role,) if facts.roles_between else (role, permission, trust)
+    checks = (role,) if roles_between(facts) else (role, permission, trust)
     return [check(facts, facts.role_b) for check in checks]
 
 
-def role(facts: Facts, known: RoleBFacts) -> Link:
+def role(facts: Facts, target: RoleB) -> Link:
     """Check whether role B exists under that very ARN, and is the one that is meant."""
-    target, role_b = known.target, known.role
+    role_b = target.role
     expected = target.expected_arn or target.role_arn
     check = Check("chain-role", expected)
     if target.role_arn != expected:
@@ -95,37 +110,36 @@ def role(facts: Facts, known: RoleBFacts) -> Link:
     return check.passed(f"it exists ({role_b.unique_id})")
 
 
-def _correct(facts: Facts, target: RoleBTarget, role_arn: str) -> Remedy:
+def _correct(facts: Facts, target: RoleB, role_arn: str) -> Remedy:
     return Remedy(
         _profile_remedy(facts, target, {"role_arn": role_arn}) or f"name {role_arn} instead"
     )
 
 
-def permission(facts: Facts, known: RoleBFacts) -> Link:
+def permission(facts: Facts, target: RoleB) -> Link:
     """Check whether role A's own policies let it assume role B."""
-    target = known.target
     actions = "sts:AssumeRole and sts:TagSession" if target.tags else "sts:AssumeRole"
     check = Check("chain-permission", f"{actions} on {target.role_arn}")
-    role_a = facts.named_role
-    if known.role is None:
+    role_a = named_role(facts)
+    if target.role is None:
         return check.unknown(NO_ROLE_B)
     if facts.tags_unread:
         return check.unknown(lacking(facts))
     if not isinstance(role_a, Role):
         return check.undecided(NO_ROLE_A, role_a)
-    judged = _may_assume(role_a, known)
+    judged = _may_assume(role_a, target)
     if link := check.judged(judged, role_a.policies, role_a.boundary):
         return link
     named = [each.resource for each in role_grants(role_a) if each.key[0] == "sts:assumerole"]
     near = get_close_matches(target.role_arn, named, 1, SIMILAR)
-    if near and not isinstance(known.role, Role):
+    if near and not isinstance(target.role, Role):
         text = f"role A's policies name {near[0]}, and not {target.role_arn}"
         fix = f"{_correct(facts, target, near[0]).text}, or correct role A's policies"
-        return check.failed(text, f"{fix}; to see which one is wrong, {known.role.remedy}")
+        return check.failed(text, f"{fix}; to see which one is wrong, {target.role.remedy}")
     if judged.denials:
         remedy = take_back(role_a, judged.denials)
     else:
-        unbounded = _may_assume(replace(role_a, boundary=None), known)
+        unbounded = _may_assume(replace(role_a, boundary=None), target)
         wanted = assume_role_permissions_policy(target.role_arn, tag_session=bool(target.tags))
         bounded = unbounded.verdict is Verdict.ALLOW
         remedy = grant(role_a, INLINE_NAME, wanted, bounded=bounded)
@@ -133,9 +147,9 @@ def permission(facts: Facts, known: RoleBFacts) -> Link:
     return check.failed(judged.text, remedy)
 
 
-def _may_assume(role_a: Role, known: RoleBFacts) -> Judgement:
+def _may_assume(role_a: Role, target: RoleB) -> Judgement:
     """Decide on role A's own policies: in its account they count if role B trusts the account."""
-    target, role_b = known.target, known.role
+    role_b = target.role
     alone = may_assume(
         role_a, target.role_arn, session_name=target.session_name or None, tags=target.tags
     )
@@ -147,9 +161,9 @@ def _may_assume(role_a: Role, known: RoleBFacts) -> Judgement:
     return alone if judged.verdict is Verdict.ALLOW else judged
 
 
-def trust(facts: Facts, known: RoleBFacts) -> Link:
+def trust(facts: Facts, target: RoleB) -> Link:
     """Check whether role B trusts role A as it is now."""
-    role_a, role_b, target = facts.named_role, known.named_role, known.target
+    role_a, role_b = named_role(facts), target.named_role
     check = Check("chain-trust", f"role B trusts {facts.role_arn}")
     if role_b is None:
         return check.unknown(NO_ROLE_B)
@@ -161,14 +175,14 @@ def trust(facts: Facts, known: RoleBFacts) -> Link:
     judged = judging(role_b)
     if link := check.judged(judged):
         return link
-    other = None if facts.has_target_role else another_call(role_a, role_b, target)
+    other = None if facts.target_role else another_call(role_a, role_b, target)
     if other is not None:
         return check.failed(*_send_what_is_asked(facts, target, other))
     text = judged.text
     deleted = [e for each in statements(role_b.trust_policy) for e in orphans(each)]
     if deleted:
         text = f"it names {', '.join(deleted)}, a principal that was deleted: {text}"
-    if facts.by_association:
+    if isinstance(facts, ByAssociation):
         fix = target_role(facts, role_a, role_b, judging).fix(judged)
     else:
         fixer = RoleBFixer(role=role_b, judging=judging, role_a=role_a, target=target)
@@ -179,9 +193,7 @@ def trust(facts: Facts, known: RoleBFacts) -> Link:
     return check.failed(text, remedy, replace_trust(role_b, fix.document))
 
 
-def _send_what_is_asked(
-    facts: Facts, target: RoleBTarget, other: RoleBTarget
-) -> tuple[str, Remedy]:
+def _send_what_is_asked(facts: Facts, target: RoleB, other: RoleB) -> tuple[str, Remedy]:
     """Role B asks for something that the caller can send: the caller has to change, not role B."""
     differences: list[str] = []
     changes: dict[str, str] = {}
@@ -199,7 +211,7 @@ def _send_what_is_asked(
     return "; ".join(differences), Remedy(remedy)
 
 
-def _profile_remedy(facts: Facts, target: RoleBTarget, changes: Mapping[str, str]) -> str:
+def _profile_remedy(facts: Facts, target: RoleB, changes: Mapping[str, str]) -> str:
     """Describe the changes to the Pod's profile that leads to role B; empty without one."""
     file = facts.config_file
     if not isinstance(file, ConfigFile) or file.text is None or not target.profile:
@@ -212,3 +224,140 @@ def direct(facts: Facts, answer: Answer | NotMade) -> Link:
     check = Check("chain-refused", f"AccessDenied to {facts.role_arn} on {facts.bucket}")
     remedy = "take role A out of the bucket's policy; only role B should reach it"
     return check.refused(answer) or check.failed("role A lists the bucket itself", remedy)
+
+
+ASSUME_ROLE = ("sts:assumerole", "sts:*", "*")
+_POSITIVE = ("ArnEquals", "ArnLike", "StringEquals", "StringLike")
+
+
+def judge_role_b(
+    role_a: Role, role_b: Role, target: RoleB, *, own_policies: bool = False
+) -> Judgement:
+    """Return whether role B trusts role A's sessions, as the target's profile makes them."""
+    return trusts_role(
+        role_b,
+        role_a,
+        session_name=target.session_name or None,
+        external_id=target.external_id,
+        duration=target.duration_seconds,
+        tags=target.tags,
+        own_policies=own_policies,
+    )
+
+
+def another_call(role_a: Role, role_b: Role, target: RoleB) -> RoleB | None:
+    """The call that role B's trust policy would allow: with another external id or session name."""
+    document = role_b.trust_policy
+    external_ids = [target.external_id, *_values(document, "sts:externalid")]
+    names = [target.session_name, *_values(document, "sts:rolesessionname")]
+    for external_id, name in product(dict.fromkeys(external_ids), dict.fromkeys(names)):
+        other = replace(target, external_id=external_id, session_name=name)
+        if other != target and judge_role_b(role_a, role_b, other).verdict is Verdict.ALLOW:
+            return other
+    return None
+
+
+def _values(document: Json, key: str) -> Iterator[str]:
+    """The values that a trust policy asks for; of a pattern, one that fits."""
+    for statement in statements(document):
+        for condition in conditions_of(statement):
+            if condition.key.lower() == key:
+                for value in condition.values:
+                    yield re.sub(r"\*+", "irsa", value).replace("?", "x")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoleBFixer(Fixer):
+    """Role B, and the role that should be able to assume it as the target names it."""
+
+    role_a: Role
+    target: RoleB
+
+    def exception(self, denying: Sequence[Json]) -> Condition | None:  # noqa: ARG002
+        """All but role A."""
+        return except_role(self.role_a.arn)
+
+    def allow(self, document: Json) -> TrustFix:
+        """Add role A to a fitting statement, or else a statement."""
+        allowing = [each for each in statements(document) if each.get("Effect") == "Allow"]
+        if self.allows_but_for_conditions(*allowing):
+            return caller_has_to_meet(statements(document))
+        for position, statement, text in self._candidates(document):
+            changed = with_statement(document, position, statement)
+            if self.trusts(changed):
+                return TrustFix(text, changed)
+        asked = [each for each in statements(document) if _is_assume_role(each) and _unmet(each)]
+        if asked:
+            return caller_has_to_meet(asked)
+        text = "add a statement for role A; the others stay"
+        return self.add(document, text, self._wanted(document))
+
+    def _wanted(self, document: Json) -> Json:
+        """The statement that trusts role A, with the external id that the others ask for."""
+        wanted: Json = {
+            "Effect": "Allow",
+            "Principal": {"AWS": self.role_a.arn},
+            "Action": "sts:AssumeRole",
+        }
+        allowing = [each for each in statements(document) if each.get("Effect") == "Allow"]
+        others = _values({"Statement": allowing}, "sts:externalid")
+        asked = self.target.external_id or next(others, "")
+        if asked:
+            wanted["Condition"] = {"StringEquals": {"sts:ExternalId": asked}}
+        return wanted
+
+    def trusts(self, document: Json) -> bool:
+        """Return whether role B trusts role A, if role A sends what role B asks for."""
+        role = replace(self.role, trust_policy=document)
+        return super().trusts(document) or bool(another_call(self.role_a, role, self.target))
+
+    def _candidates(self, document: Json) -> Iterator[tuple[int, Json, str]]:
+        """Statements with role A beside the others, those of a deleted role first."""
+        fitting = [
+            (position, statement)
+            for position, statement in enumerate(statements(document))
+            if _is_assume_role(statement) and _about_account(statement, self.role_a.account)
+        ]
+        for position, statement in sorted(fitting, key=lambda each: not orphans(each[1])):
+            gone = ", ".join(orphans(statement))
+            text = f"put role A in place of {gone}" if gone else "trust role A as well"
+            yield position, self._with_role_a(statement), text
+
+    def _with_role_a(self, statement: Json) -> Json:
+        arn, kept = self.role_a.arn, principals(statement, "AWS")
+        if not any(_covers(each, self.role_a) for each in kept):
+            kept = [*kept, arn]
+        changed: list[Condition] = []
+        for condition in conditions_of(statement):
+            if is_principal_arn(condition) and condition.operator in _POSITIVE:
+                others = [each for each in condition.values if each != arn]
+                changed.append(condition._replace(values=(*others, arn)))
+            else:
+                changed.append(condition)
+        # Other types of principal, such as services, stay.
+        principal = {**statement["Principal"], "AWS": kept[0] if len(kept) == 1 else kept}
+        return {**with_conditions(statement, changed), "Principal": principal}
+
+
+def _is_assume_role(statement: Json) -> bool:
+    actions = [each.lower() for each in as_list(statement.get("Action", []))]
+    return (
+        statement.get("Effect") == "Allow"
+        and bool(principals(statement, "AWS"))
+        and any(each in ASSUME_ROLE for each in actions)
+    )
+
+
+def _about_account(statement: Json, account: str) -> bool:
+    listed = principals(statement, "AWS")
+    return bool(orphans(statement)) or any(account in (p, account_of(p)) for p in listed)
+
+
+def _covers(principal: str, role: Role) -> bool:
+    root = root_arn(role.account, partition=partition_of(role.arn))
+    return principal in ("*", role.arn, role.unique_id, role.account, root)
+
+
+def _unmet(statement: Json) -> bool:
+    """Return whether a statement has conditions that a new statement would not have."""
+    return any(each.key.lower() != "sts:externalid" for each in call_conditions(statement))

@@ -1,4 +1,10 @@
-"""The links from the token to a session: provider, audience, role, trust policy, STS. Pure."""
+"""The links from the token to a session: provider, audience, role, trust policy, STS. Pure.
+
+Control policies are spoken of only when AWS names one, or when everything that could be read allows
+the call and AWS names nothing. AWS's sentences:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,24 +19,36 @@ from irsa.identity.arns import (
     session_arn_prefix,
 )
 from irsa.identity.eks import AUDIENCE_ANNOTATION, POD_IDENTITY_SERVICE, STS_AUDIENCE
-from irsa.identity.errors import AwsError
-from irsa.identity.policy_json import Json
+from irsa.identity.errors import AwsError, PolicyType, read_denial
 from irsa.identity.token import OidcProvider, Token, verify_token
-from irsa.observe.facts import UNREACHED, Answer, RegisteredProvider, Role, ServiceAccount, Unread
+from irsa.observe.facts import UNREACHED, Answer, RegisteredProvider, Role, Unread
 from irsa.rules.issuers import is_dual_stack
-from irsa.verify.facts import Calls, Facts, NotMade, issuer_of
-from irsa.verify.link import Check, Link, Remedy, ShellCommand, Status, confirmed
-from irsa.verify.links.pod_identity import association
-from irsa.verify.remedies import pod_identity, refusals
-from irsa.verify.remedies.account import near_roles
+from irsa.verify.containers import UNNAMED, session_name
+from irsa.verify.facts import ByAssociation, ByToken, Facts, issuer_of, named_role, session_role
+from irsa.verify.link import (
+    CALLS_OF_ROLE_B,
+    Calls,
+    Check,
+    Link,
+    NotMade,
+    Remedy,
+    ShellCommand,
+    Status,
+    confirmed,
+)
+from irsa.verify.links.pod_identity import (
+    AssociationFixer,
+    association,
+    correct,
+    enable_tags,
+    role_of_association,
+    with_tags,
+)
 from irsa.verify.remedies.iam import create_role, register_audience, register_issuer
 from irsa.verify.remedies.pod import annotate, change_annotation, restart, verify_inside
-from irsa.verify.remedies.pod_identity import AssociationFixer, role_of_association, with_tags
-from irsa.verify.remedies.trust import TrustFixer, let_trust, today_trusted
-from irsa.verify.session_name import UNNAMED, session_name
+from irsa.verify.remedies.trust import TrustFixer, let_trust, near_roles, today_trusted
 
 NO_TOKEN = "there is no token"  # noqa: S105
-NO_ASSOCIATION = "there is no association"
 NO_ROLE_ARN = "nothing names a role"
 FOREIGN = "find out whose credentials these are"
 
@@ -40,22 +58,15 @@ def session_links(facts: Facts, calls: Calls, before: Sequence[Link]) -> list[Li
 
     The session of an association's target role is made in the same call.
     """
-    but = "EKS granted the session" if facts.by_association else "STS accepted the token"
-    made = identity("inside", facts.session_role, calls.inside, "")
-    call = "AssumeRoleForPodIdentity" if facts.by_association else "AssumeRoleWithWebIdentity"
-    naming, role = (
-        [association(facts)] if facts.by_association else [],
-        facts.role_arn or "the role",
-    )
+    made = identity("inside", session_role(facts), calls.inside, "")
     asked = "" if made.status is Status.PASSED else verify_inside(facts)
-    if facts.has_target_role:
-        links = [confirmed(link, calls.of_role_b.assumed, but, asked) for link in before]
-    else:
-        links = [
-            *(confirmed(link, calls.assumed, but, asked) for link in before),
-            granting(Check("assume", f"{call} of {role}"), calls.assumed, [*naming, *before]),
-            identity("caller", facts.role_arn, calls.caller, FOREIGN, *restart(facts)),
-        ]
+    answer = (calls.of_role_b or CALLS_OF_ROLE_B if facts.target_role else calls).assumed
+    links = [confirmed(link, answer, facts.granted, asked) for link in before]
+    if not facts.target_role:
+        naming = [association(facts)] if isinstance(facts, ByAssociation) else []
+        check = Check("assume", f"{facts.call} of {facts.role_arn or 'the role'}")
+        links.append(granting(check, answer, [*naming, *before]))
+        links.append(identity("caller", facts.role_arn, calls.caller, FOREIGN, *restart(facts)))
     if not isinstance(calls.inside, NotMade):
         links.append(inside(facts, calls.inside))
     return links
@@ -63,21 +74,21 @@ def session_links(facts: Facts, calls: Calls, before: Sequence[Link]) -> list[Li
 
 def links_before_sts(facts: Facts) -> list[Link]:
     """Return the links that need no session."""
-    of_issuer = () if facts.by_association else (provider, audience)
-    return [check(facts) for check in (token, *of_issuer, role, trust)]
+    of_issuer = [provider(facts), audience(facts)] if isinstance(facts, ByToken) else []
+    return [token(facts), *of_issuer, role(facts), trust(facts)]
 
 
 def token(facts: Facts) -> Link:
     """Check that STS can use the token."""
-    wanted = f"sub {facts.subject}, aud {facts.audience}, signed by the cluster, not expired"
+    given, own = facts.token, facts.account.subject
+    wanted = f"sub {own}, aud {facts.audience}, signed by the cluster, not expired"
     check = Check("token", wanted)
-    given = facts.token
     if given is None:
         return check.unknown(NO_TOKEN)
     if isinstance(given, Unread):
         return check.unknown(given)
     subject = given.claims.get("sub")
-    if subject != facts.subject:
+    if subject != own:
         remedy = "use the token of the service account that the trust policy names"
         return check.failed(f"sub {subject}", remedy, *restart(facts))
     if facts.audience not in given.audiences:
@@ -103,7 +114,7 @@ def _signature_problem(facts: Facts, given: Token) -> str:
     return ""
 
 
-def provider(facts: Facts) -> Link:
+def provider(facts: ByToken) -> Link:
     """Check whether the issuer is registered in the role's account."""
     if not isinstance(facts.token, Token) or not facts.role_arn:
         check = Check("provider", "the issuer registered in the role's account")
@@ -131,7 +142,7 @@ def _described(provider: RegisteredProvider) -> str:
     return f"{provider.issuer_url}{note}"
 
 
-def audience(facts: Facts) -> Link:
+def audience(facts: ByToken) -> Link:
     """Check whether the provider takes the token's audience."""
     if not isinstance(facts.token, Token):
         return Check("audience", f"client id {facts.audience}").unknown(NO_TOKEN)
@@ -145,8 +156,7 @@ def audience(facts: Facts) -> Link:
     if set(registered.client_ids) & set(facts.token.audiences):
         return check.passed()
     listed = f"its client ids are {', '.join(registered.client_ids) or 'none'}"
-    account = facts.service_account
-    if isinstance(account, ServiceAccount) and AUDIENCE_ANNOTATION in account.annotations:
+    if AUDIENCE_ANNOTATION in facts.known_account.annotations:
         return check.failed(
             f"{listed}; the service account asks for another audience",
             "remove the annotation and restart the Pods",
@@ -174,14 +184,14 @@ def role(facts: Facts) -> Link:
             _correct_or_create(facts),
         )
     if known.arn != facts.role_arn:
-        text, found, fixer = misnamed(known.arn, expected), facts.association, _fixer(facts, known)
+        text, fixer = misnamed(known.arn, expected), _fixer(facts, known)
         if fixer is None or not fixer.trusts(known.trust_policy):
             ask = f"ask the owner of {known.arn}, which trusts {today_trusted(known)} today"
             return check.failed(text, f"correct the {facts.named_by}, or {ask}")
         if facts.expected_role:  # a corrected annotation would not be what is expected
             return check.failed(text, f"ask with --role-arn {known.arn}, or correct the stack")
-        if found is not None:
-            return check.failed(text, pod_identity.correct(facts, found, role_arn=known.arn))
+        if facts.associated:
+            return check.failed(text, correct(facts, facts.associated, role_arn=known.arn))
         return check.failed(
             text,
             "annotate the service account with the role's whole ARN, and restart the Pods",
@@ -192,10 +202,11 @@ def role(facts: Facts) -> Link:
 
 def _correct_or_create(facts: Facts) -> Remedy:
     """Correct what names the role; create one only where no role of the account is meant."""
-    arn, wanted = parse_role_arn(facts.role_arn), _wanted_trust(facts)
+    arn = parse_role_arn(facts.role_arn)
     if near := near_roles(facts):
         return Remedy(f"correct the {facts.named_by}: {near}")
-    create = (create_role(arn, wanted),) if arn and wanted else ()
+    fixer = _fixer(with_tags(facts), Role(facts.role_arn, "", {}))
+    create = (create_role(arn, fixer.wanted),) if arn and fixer else ()
     return Remedy(f"create the role, or correct the {facts.named_by}", create)
 
 
@@ -213,11 +224,11 @@ def misnamed(real: str, named: str) -> str:
 
 def trust(facts: Facts) -> Link:
     """Check whether the role's trust policy allows this very token, or the association's call."""
-    wanted = f"sub {facts.subject} and aud {facts.audience}"
-    if facts.by_association:
+    wanted = f"sub {facts.account.subject} and aud {facts.audience}"
+    if isinstance(facts, ByAssociation):
         wanted = f"{POD_IDENTITY_SERVICE} for {facts.namespace}/{facts.name} of {facts.cluster_arn}"
     check = Check("trust", f"a statement that allows {wanted}")
-    trusting = facts.named_role
+    trusting = named_role(facts)
     if isinstance(trusting, Unread):
         return check.unknown(trusting)
     fixer = _fixer(facts, trusting) if trusting else None
@@ -225,17 +236,17 @@ def trust(facts: Facts) -> Link:
         return check.unknown(lacking(facts))
     judged = fixer.judge(trusting.trust_policy)
     if link := check.judged(judged):
-        named = facts.by_association or session_name(facts) is not None
+        named = isinstance(facts, ByAssociation) or session_name(facts) is not None
         return link if named else replace(link, found=f"{link.found}; {UNNAMED.why}")
-    found = facts.association
+    found = facts.associated
     if found and found.disable_session_tags:
-        return check.failed(judged.text, pod_identity.enable_tags(facts, found))
+        return check.failed(judged.text, enable_tags(facts, found))
     return check.failed(judged.text, let_trust(facts, trusting, fixer.fix(judged)))
 
 
 def _fixer(facts: Facts, trusting: Role) -> TrustFixer | AssociationFixer | None:
     """None when cluster or token, which the trust policy should allow, is not known."""
-    if facts.by_association:
+    if isinstance(facts, ByAssociation):
         return None if facts.tags_unread else role_of_association(facts, trusting)
     token, known = facts.token, facts.providers
     if not isinstance(token, Token):
@@ -251,11 +262,6 @@ def _fixer(facts: Facts, trusting: Role) -> TrustFixer | AssociationFixer | None
     )
 
 
-def _wanted_trust(facts: Facts) -> Json | None:
-    fixer = _fixer(with_tags(facts), Role(facts.role_arn, "", {})) if facts.role_arn else None
-    return fixer.wanted if fixer else None
-
-
 def granting(check: Check, answer: Answer | Unread | NotMade, before: Sequence[Link]) -> Link:
     """Check whether STS grants a session, and what to do when it does not."""
     if isinstance(answer, Unread | NotMade):
@@ -264,16 +270,16 @@ def granting(check: Check, answer: Answer | Unread | NotMade, before: Sequence[L
         waited = f" after {answer.seconds} s: the change had to propagate" if answer.seconds else ""
         return check.passed(f"granted{waited}")
     tried = f" (tried for {answer.seconds} s)" if answer.seconds else ""
-    return check.failed(f"{answer.text}{tried}", refusals.remedy_after(answer, before))
+    return check.failed(f"{answer.text}{tried}", remedy_after(answer, before))
 
 
 def inside(facts: Facts, answer: Answer | Unread) -> Link:
     """Check whether the AWS CLI in the Pod's container comes to the same role."""
     if isinstance(answer, Answer) and answer.code == UNREACHED:
         remedy = "correct the endpoint, the region or the proxy that the container's variables name"
-        return identity("inside", facts.session_role, answer, remedy)
+        return identity("inside", session_role(facts), answer, remedy)
     remedy = "find out what the SDK prefers there: keys, a profile, a config file in the image"
-    return identity("inside", facts.session_role, answer, remedy, *restart(facts))
+    return identity("inside", session_role(facts), answer, remedy, *restart(facts))
 
 
 def identity(
@@ -291,7 +297,7 @@ def identity(
     return check.failed(answer.arn, remedy, *commands)
 
 
-def _registered(facts: Facts, issuer: str) -> RegisteredProvider | None:
+def _registered(facts: ByToken, issuer: str) -> RegisteredProvider | None:
     if isinstance(facts.providers, Unread):
         return None
     return next((p for p in facts.providers if p.issuer_url == f"https://{issuer}"), None)
@@ -301,10 +307,77 @@ def lacking(facts: Facts) -> str:
     """Return the input that is missing for a call of STS."""
     if not facts.role_arn:
         return NO_ROLE_ARN
-    if facts.lacks_cluster:
-        return "the EKS cluster is not known"
-    if facts.lacks_association:
-        return NO_ASSOCIATION
-    if facts.tags_unread:
-        return "it is not known whether the association disables session tags"
+    if facts.call_lacks:
+        return facts.call_lacks
     return NO_TOKEN if not isinstance(facts.token, Token) else "there is no role"
+
+
+BEYOND = (
+    "everything above allows it, and the error names no policy: a service or resource control "
+    "policy of the organization may deny it; if something was changed just now, wait a minute and "
+    "try again"
+)
+_DENIED = ("AccessDenied", "AccessDeniedException", "Client.UnauthorizedOperation")
+
+
+def remedy_after(answer: Answer, before: Sequence[Link]) -> str:
+    """Return the remedy of an error, given the links that lead up to the call."""
+    failed = [link.key for link in before if link.status is Status.FAILED]
+    if failed:
+        return f"see the link {failed[0]!r} above"
+    said = remedy_of(answer)
+    if said:
+        return said
+    untold = [link for link in before if link.status is Status.UNKNOWN]
+    if untold:
+        names = ", ".join(repr(link.key) for link in untold)
+        fix = next((f"; {each.remedy.text}" for each in untold if each.remedy.text), "")
+        return f"verify could not decide a link, which may be the cause: {names}{fix}"
+    return BEYOND
+
+
+def remedy_of(answer: Answer) -> str:
+    """Return the remedy that the text of an error names; empty when it names none."""
+    if answer.code not in _DENIED:
+        of_code = {text: each for (code, text), each in _ERRORS.items() if code == answer.code}
+        return next((each for text, each in of_code.items() if text in answer.message), "")
+    denial = read_denial(answer.message)
+    if denial is None or not denial.reason:
+        return ""
+    advice = _ADVICE[denial.policy_type] if denial.policy_type else "AWS does not name the policy"
+    return f"AWS says: {denial.reason}; {advice}"
+
+
+_NO_ANSWER = "nothing answered: check the network, the region and proxies"
+_ERRORS = {
+    ("InvalidIdentityToken", "No OpenIDConnect provider"): (
+        "register the token's issuer in the account of the role, where STS looks for it; or "
+        "correct the account in the role's ARN, if the role is another account's"
+    ),
+    ("InvalidIdentityToken", "Incorrect token audience"): (
+        "register the token's audience with the OIDC provider in the account of the role"
+    ),
+    ("InvalidIdentityToken", "verification key"): (
+        "AWS must be able to read the issuer's keys: check that its discovery document and key "
+        "set are public, and that the token's key is among them"
+    ),
+    ("IDPCommunicationError", ""): "AWS could not reach the issuer: check that it is public",
+    ("ExpiredTokenException", ""): "read the token file again at every use, as SDKs do",
+    ("ValidationError", "DurationSeconds"): (
+        "ask for a shorter session, or raise the role's maximum session duration"
+    ),
+    (UNREACHED, ""): _NO_ANSWER,
+    ("ConnectTimeoutError", ""): _NO_ANSWER,
+}
+"""By code and part of the message."""
+
+_ADVICE = {
+    PolicyType.IDENTITY: "correct the policies of the caller's role",
+    PolicyType.RESOURCE: "correct the resource's own policy, in the account of the resource",
+    PolicyType.TRUST: "correct the role's trust policy: see it above",
+    PolicyType.BOUNDARY: "correct the permissions boundary of the caller's role",
+    PolicyType.SESSION: "correct the policy that the session was requested with",
+    PolicyType.SERVICE_CONTROL: "ask the administrators of the organization",
+    PolicyType.RESOURCE_CONTROL: "ask the administrators of the organization",
+    PolicyType.VPC_ENDPOINT: "correct the VPC endpoint's policy",
+}

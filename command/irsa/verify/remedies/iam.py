@@ -1,21 +1,25 @@
-"""Remedies in IAM and S3: what gives, takes and replaces a policy. Pure.
+"""Remedies in IAM and S3: commands, and documents that allow one caller and no other. Pure.
 
-A policy stands in a command as JSON that a person can read: a shell takes a quoted argument over
-several lines, and IAM and S3 do not mind the white space.
+A statement that denies may be there for other callers: it gets an exception for this caller, and is
+removed only when it is about this caller alone. A policy stands in a command as JSON that a person
+can read: a shell takes a quoted argument over several lines, and IAM and S3 do not mind the white
+space.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain, count
 
 from irsa.access import DenyingStatement
+from irsa.decide.document import Condition, conditions_of
 from irsa.decide.policies import Source
+from irsa.decide.principals import UNIQUE_ID
 from irsa.identity.arns import RoleArn, issuer_of_principal
-from irsa.identity.policy_json import Json, without
+from irsa.identity.pod_identity import SERVICE_ACCOUNT_TAG
+from irsa.identity.policy_json import Json, as_list, principals, statements, without
 from irsa.observe.facts import PermissionsPolicy, RegisteredProvider, Role, Unread
 from irsa.verify.facts import Facts, documents_of
 from irsa.verify.link import Remedy, Resource, ShellCommand, aws
-from irsa.verify.remedies.policy_edits import NARROW, named_callers
 
 OWN_PREFIX = "irsa-"
 """Of the inline policies that remedies put on a role."""
@@ -189,7 +193,7 @@ def for_all_users(facts: Facts, role: Role, remedy: Remedy, *, lifts: bool) -> R
     Without commands where the policies go by session tags, which tell these callers apart, and
     where the change ``lifts`` what stands in a policy: that is for the other callers, too.
     """
-    own = (facts.subject, facts.name, facts.role_arn)
+    own = (facts.account.subject, facts.name, facts.role_arn)
     others = ", ".join(e for e in named_callers(role.trust_policy) if e not in own)
     if remedy.commands and "aws:principaltag/" in json.dumps(documents_of(role)).lower():
         text = f"{remedy.text}, for the service account's aws:PrincipalTag alone"
@@ -200,3 +204,128 @@ def for_all_users(facts: Facts, role: Role, remedy: Remedy, *, lifts: bool) -> R
     if lifts:
         return Remedy(f"{text}: ask their owners first")
     return remedy._replace(text=f"{text}, and gain what it gains")
+
+
+NARROW = "remove or narrow the statement that denies it, if it is not intended"
+PRINCIPAL_ARN = "aws:PrincipalArn"
+IDENTITY_KEYS = frozenset({"aws:principalarn", "aws:principalaccount", "aws:principaltype"})
+"""Condition keys, in lower case, that say who calls and not how; a token's claims do, too."""
+
+
+def token_claim(condition: Condition) -> str:
+    """Return ``sub`` for the key ``oidc.eks…:sub``, ``aud`` likewise; empty for other keys."""
+    claim = condition.key.lower().rpartition(":")[2]
+    return claim if claim in ("sub", "aud") else ""
+
+
+def on_claim(statement: Json, claim: str) -> list[Condition]:
+    """Return a statement's conditions on ``sub`` or ``aud``; on no claim for an empty one."""
+    return [each for each in conditions_of(statement) if token_claim(each) == claim]
+
+
+def is_principal_arn(condition: Condition) -> bool:
+    """Return whether a condition is on the caller's ARN."""
+    return condition.key.lower() == PRINCIPAL_ARN.lower()
+
+
+def is_about_caller(condition: Condition) -> bool:
+    """Return whether a condition asks who calls, and not how."""
+    return bool(token_claim(condition)) or condition.key.lower() in IDENTITY_KEYS
+
+
+def with_conditions(statement: Json, wanted: Sequence[Condition]) -> Json:
+    """The statement with these conditions only."""
+    block: Json = {}
+    for operator, key, values, _ in wanted:
+        same: Json = block.setdefault(operator, {})
+        same[key] = values[0] if len(values) == 1 else [*values]
+    kept = {name: value for name, value in statement.items() if name != "Condition"}
+    return {**kept, "Condition": block} if block else kept
+
+
+def call_conditions(statement: Json) -> list[Condition]:
+    """Return the conditions on how a call is made: address, session name or tag."""
+    return [condition for condition in conditions_of(statement) if not is_about_caller(condition)]
+
+
+def describe_call_conditions(listed: Iterable[Json]) -> str:
+    """Return the conditions on how a call is made, of several statements, as a sentence."""
+    return ", ".join(
+        f"{condition.key} {condition.operator} {' or '.join(condition.values)}"
+        for statement in listed
+        for condition in call_conditions(statement)
+    )
+
+
+def with_statement(document: Json, position: int, statement: Json) -> Json:
+    """The document with another statement in one place."""
+    listed = [s if i != position else statement for i, s in enumerate(statements(document))]
+    return {**document, "Statement": listed}
+
+
+def named_callers(document: Json) -> list[str]:
+    """The callers that a trust policy admits by name or pattern, as it spells them."""
+    named: list[str] = []
+    for statement in statements(document):
+        if statement.get("Effect") == "Allow":
+            named += principals(statement, "AWS")
+            for condition in conditions_of(statement):
+                ends = (":sub", f"/{SERVICE_ACCOUNT_TAG}", PRINCIPAL_ARN.lower())
+                named += condition.values if condition.key.lower().endswith(ends) else ()
+    return list(dict.fromkeys(named))
+
+
+def orphans(statement: Json) -> list[str]:
+    """The unique ids among a statement's principals: IAM shows one when its role is gone."""
+    return [each for each in principals(statement, "AWS") if UNIQUE_ID.fullmatch(each)]
+
+
+def without_orphans(document: Json) -> Json:
+    """The document without them: they admit no caller, and IAM stores no document that has one."""
+    kept: list[Json] = []
+    for statement in statements(document):
+        if gone := orphans(statement):
+            left = [each for each in principals(statement, "AWS") if each not in gone]
+            principal = {**statement["Principal"], "AWS": left[0] if len(left) == 1 else left}
+            principal = {kind: named for kind, named in principal.items() if named}
+            kept += [{**statement, "Principal": principal}] if principal else []
+        else:
+            kept.append(statement)
+    return {**document, "Statement": kept}
+
+
+def with_exception(document: Json, positions: Sequence[int], exception: Condition) -> Json | None:
+    """Return the document with an exception for one caller in the statements that deny; those about
+    that caller alone are removed.
+
+    ``exception`` is a condition that does not hold for the caller. None when a statement has a
+    condition that the caller should meet instead.
+    """
+    listed = statements(document)
+    if any(call_conditions(listed[position]) for position in positions):
+        return None
+    dropped = [position for position in positions if _is_about(listed[position], exception)]
+    for position in positions:
+        statement = listed[position]
+        same = [each for each in conditions_of(statement) if each.text == exception.text]
+        others = [each for each in conditions_of(statement) if each.text != exception.text]
+        values = (*(value for each in same for value in each.values), *exception.values)
+        narrowed = with_conditions(statement, [*others, exception._replace(values=values)])
+        document = with_statement(document, position, narrowed)
+    return without(document, dropped)
+
+
+def _is_about(statement: Json, exception: Condition) -> bool:
+    """Return whether a statement is about the caller of an exception alone."""
+    operator = exception.operator.replace("Not", "")
+    alone = operator, exception.key.lower(), exception.values
+    principal: Json | str = statement.get("Principal", "*")
+    named = principal.values() if isinstance(principal, dict) else [principal]
+    return [each for entries in named for each in as_list(entries)] == [*exception.values] or any(
+        (each.operator, each.key.lower(), each.values) == alone for each in conditions_of(statement)
+    )
+
+
+def except_role(role_arn: str) -> Condition:
+    """The exception for the sessions of a role."""
+    return Condition("ArnNotEquals", PRINCIPAL_ARN, (role_arn,))

@@ -3,6 +3,7 @@
 Where nothing can be changed in place, there is no command and the remedy is a sentence.
 """
 
+import json
 import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
@@ -12,9 +13,9 @@ from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.policy_json import Json, mapping
 from irsa.observe.facts import Owner, Pod
 from irsa.observe.pod_spec import Container, Variable, containers, env_from_index, variables
+from irsa.verify.containers import PodContainer
 from irsa.verify.facts import Facts
-from irsa.verify.link import Remedy, Resource, ShellCommand, compact, kubectl, unique
-from irsa.verify.pod_container import PodContainer
+from irsa.verify.link import Remedy, Resource, ShellCommand, spelt, unique
 
 
 def _kubectl(
@@ -22,7 +23,8 @@ def _kubectl(
 ) -> ShellCommand:
     """A command in the namespace, which changes the object of this kind and name, if any."""
     changes = Resource(kind, f"{facts.namespace}/{name}") if kind else None
-    return kubectl(*words, changes=changes, namespace=facts.namespace, **more)
+    options = spelt({"namespace": facts.namespace, **more})
+    return ShellCommand(("kubectl", *words, *options), changes)
 
 
 def annotate(facts: Facts, role_arn: str, *more: str) -> list[ShellCommand]:
@@ -138,14 +140,17 @@ def remove_from_template(facts: Facts, pod: Pod, *paths: str) -> list[ShellComma
 
 
 def replace_in_template(facts: Facts, pod: Pod, path: str, value: str) -> list[ShellCommand]:
-    """Change one value of the template."""
+    """Change one value of the template, or remove it for an empty one."""
+    if not value:
+        return remove_from_template(facts, pod, path)
     return _patch(facts, pod, [{"op": "replace", "path": f"/spec/template{path}", "value": value}])
 
 
 def _patch(facts: Facts, pod: Pod, operations: Sequence[Json]) -> list[ShellCommand]:
     if pod.owner is None or not operations:
         return []
-    words, patch = ("patch", pod.owner.kind, pod.owner.name), compact(operations)
+    words = ("patch", pod.owner.kind, pod.owner.name)
+    patch = json.dumps(operations, separators=(",", ":"))
     return _change_owner(facts, pod, *words, type="json", patch=patch)
 
 
@@ -181,7 +186,7 @@ def template_metadata(pod: Pod, field: str) -> Json:
 
 def template_sets(container: PodContainer, names: Iterable[str]) -> bool:
     """Return whether the container has variables by the template, and as it sets them."""
-    by_template, has = container.set_by_hand, variables(container.spec)
+    by_template, has = container.set_by_hand, variables(container.item.spec)
     return all(each in by_template and by_template[each] == has.get(each) for each in names)
 
 

@@ -15,28 +15,29 @@ from typing import NamedTuple
 from irsa.access import Judgement
 from irsa.decide.document import Condition, conditions_of, names_exactly
 from irsa.decide.truth import Verdict
-from irsa.identity.arns import partition_of, provider_arn_for
+from irsa.identity.arns import name_of, partition_of, provider_arn_for
 from irsa.identity.policies import irsa_trust_policy, size
 from irsa.identity.policy_json import Json, principals, statements, with_statements
 from irsa.identity.quotas import TRUST_POLICY_QUOTA
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.facts import Role, Unread
-from irsa.verify.facts import Facts
+from irsa.observe.iam import AccountPrincipals
+from irsa.verify.facts import ByToken, Facts
 from irsa.verify.link import Remedy
-from irsa.verify.remedies.iam import replace_trust
-from irsa.verify.remedies.pod import annotate
-from irsa.verify.remedies.policy_edits import (
+from irsa.verify.remedies.iam import (
     NARROW,
     call_conditions,
     describe_call_conditions,
     is_about_caller,
     named_callers,
     on_claim,
+    replace_trust,
     with_conditions,
+    with_exception,
     with_statement,
-    with_subject_exception,
     without_orphans,
 )
+from irsa.verify.remedies.pod import annotate
 
 ADD_STATEMENT = "add a statement for this service account; the others stay"
 NEAR = 0.95
@@ -70,7 +71,8 @@ class Fixer(ABC):
         document, denying = self.role.trust_policy, judged.denying("resource")
         if not denying:
             return self.allow(document)
-        narrowed = self.with_exception(document, denying)
+        exception = self.exception([statements(document)[each] for each in denying])
+        narrowed = with_exception(document, denying, exception) if exception else None
         if narrowed is None:
             return caller_has_to_meet(statements(document)[each] for each in denying)
         if statements(narrowed) and self.trusts(narrowed):
@@ -80,9 +82,10 @@ class Fixer(ABC):
             return allowing
         return allowing._replace(text=f"{NARROW}; {allowing.text}")
 
-    @abstractmethod
-    def with_exception(self, document: Json, positions: Sequence[int]) -> Json | None:
-        """Except the caller from statements; None if they deny for more than who calls."""
+    def exception(self, denying: Sequence[Json]) -> Condition | None:  # noqa: ARG002
+        """A condition that does not hold for the caller; None where none tells it apart: EKS and
+        role A call for every service account that has the role."""
+        return None
 
     def judge(self, document: Json) -> Judgement:
         """The answer of a trust policy to the caller."""
@@ -133,7 +136,7 @@ def let_trust(facts: Facts, role: Role, fix: TrustFix) -> Remedy:
     if facts.trusting:
         named = [each.arn for each in facts.trusting]
         text = f"correct the {facts.named_by}: {' and '.join(named)} trusts the service account"
-        sure = len(named) == 1 and not (facts.expected_role or facts.by_association)
+        sure = len(named) == 1 and isinstance(facts, ByToken) and not facts.expected_role
         commands = annotate(facts, named[0]) if sure else ()
         return Remedy(f"{text}, and {today}", tuple(commands))
     text = f"replace the trust policy: {fix.text}; {today}"
@@ -159,9 +162,12 @@ class TrustFixer(Fixer):
     registered: frozenset[str] | None
     """ARNs of the account's OIDC providers; None when they are not known."""
 
-    def with_exception(self, document: Json, positions: Sequence[int]) -> Json | None:
-        """Except the service account."""
-        return with_subject_exception(document, positions, self.issuer, self.account.subject)
+    def exception(self, denying: Sequence[Json]) -> Condition | None:
+        """All but the service account; None for a Deny of roles, too, whose sessions may have the
+        token's claims."""
+        of_roles = any(principals(each, "AWS") for each in denying)
+        subject = (self.account.subject,)
+        return None if of_roles else Condition("StringNotEquals", f"{self.issuer}:sub", subject)
 
     def allow(self, document: Json) -> TrustFix:
         """Add the subject to a fitting statement, or else a statement."""
@@ -253,3 +259,37 @@ class TrustFixer(Fixer):
         near = get_close_matches(self.account.subject, named_callers(document), cutoff=NEAR)
         others = ", ".join(each for each in near if each != self.account.subject)
         return f"; then remove by hand, if misspelt: {others}" if others else ""
+
+
+SIMILAR = 0.88
+"""Share of letters of two names that a slip of the hand leaves alike: s3-ap, s3-app."""
+
+
+def near_roles(facts: Facts) -> str:
+    """Return the roles that may be meant, with the reason; empty if the account has none."""
+    if isinstance(facts.trusting, Unread):
+        return facts.trusting.text
+    if facts.trusting:
+        listed = " and ".join(each.arn for each in facts.trusting)
+        return f"{listed} trust{'s' if len(facts.trusting) == 1 else ''} this service account"
+    by_name = {}
+    if isinstance(facts.iam, AccountPrincipals):
+        by_name = {each.name: each for each in facts.iam.roles if each.arn != facts.role_arn}
+    similar = get_close_matches(name_of(facts.role_arn) or facts.name, by_name, 1, SIMILAR)
+    return "".join(
+        f"there is {by_name[name].arn}, which trusts {today_trusted(by_name[name])} today"
+        for name in similar
+    )
+
+
+def found_role(facts: Facts) -> str:
+    """Return the reason for the expected role, if the account was searched for it."""
+    return f"; {facts.found_role} trusts this service account" if facts.found_role else ""
+
+
+def naming_role(facts: Facts) -> str:
+    """Return where the role that the service account needs comes from."""
+    if near := near_roles(facts):
+        return f"choose the role: {near}"
+    account = "" if facts.iam is None else " of the account"
+    return f"no role{account} names this service account: create one, or ask its owner"

@@ -26,7 +26,7 @@ from command.tests.verify.pods import (
 from irsa.identity.regions import partition_of_region
 from irsa.observe.pod_spec import references, with_fields
 from irsa.verify.link import Remedy, Status
-from irsa.verify.links.settings import REGIONS
+from irsa.verify.links.precedence import REGIONS
 from irsa.verify.remedies.pod import AT_ADMISSION
 from tests.support.world import ROLE_B_ARN
 

@@ -1,0 +1,280 @@
+"""Containers of the Pods: their settings, those that are judged, and one link for all. Pure.
+
+All are judged, init containers included, for the webhook mutates all; with ``--container`` those
+that are named. Left out is a container that another webhook added, such as a mesh's proxy, when the
+identity webhook left it alone and nothing in it is about AWS. A container that the Pod's own
+annotation skips is left out if the irsa components wrote that annotation. Otherwise it is a finding
+when it is asked about or is the Pod's first one, which is the one that `kubectl exec` takes; of
+another one it is not known whether it needs the role.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from typing import NamedTuple
+
+from irsa.identity.eks import CREDENTIALS_URI_VARIABLE, ROLE_ARN_VARIABLE
+from irsa.identity.injection import HASH_ANNOTATION, skipped_containers
+from irsa.identity.names import check_session_name
+from irsa.identity.policy_json import Json
+from irsa.observe.aws_config import Profile, profiles
+from irsa.observe.facts import ConfigFile, Pod, Role, Unread
+from irsa.observe.pod_spec import (
+    CONFIG,
+    CREDENTIALS,
+    Container,
+    Variable,
+    aws_file,
+    containers,
+    environment,
+    read_file,
+    same_container,
+    variables,
+)
+from irsa.verify.facts import SESSION_NAME, ByAssociation, Facts, documents_of
+from irsa.verify.link import AS_EXPECTED, Check, Link, NotMade, ShellCommand, unique
+
+
+@dataclass(frozen=True, slots=True)
+class AwsFiles:
+    """A container's AWS config and credentials files."""
+
+    config: ConfigFile | Unread | None
+    credentials: ConfigFile | Unread | None
+    profiles: Mapping[str, Profile]
+    """The profiles of both; none of a file that cannot be read."""
+    refused: str = ""
+    """The error of SDKs' parsers; empty without one."""
+
+    @property
+    def unread(self) -> Unread | None:
+        """The first of the two that is there and was not read."""
+        return next((e for e in (self.config, self.credentials) if isinstance(e, Unread)), None)
+
+
+@dataclass(frozen=True, eq=False)
+class PodContainer:
+    """A container of a Pod of the chain."""
+
+    facts: Facts
+    pod: Pod
+    item: Container
+
+    @cached_property
+    def given(self) -> Mapping[str, Variable]:
+        """All its variables."""
+        return environment(self.item.spec, self.facts.objects)
+
+    @cached_property
+    def template(self) -> Container | None:
+        """The container in its owner's template; None where the template does not have it."""
+        return same_container(self.pod.template["spec"], self.item) if self.pod.template else None
+
+    @cached_property
+    def set_by_hand(self) -> Mapping[str, str | None]:
+        """The variables that the template sets."""
+        return variables(self.template.spec) if self.template else {}
+
+    @property
+    def is_first(self) -> bool:
+        """True if it is the Pod's main container, which `kubectl exec` takes.
+
+        A mesh may put its own one before it, so the template's order counts.
+        """
+        at = self.template if self.pod.template else self.item
+        return at is not None and (at.field, at.position) == ("containers", 0)
+
+    @property
+    def is_skipped(self) -> bool:
+        """True if the Pod's annotation tells the webhook to leave the container alone."""
+        return self.item.name in skipped_containers(self.pod.annotations)
+
+    @property
+    def is_excluded(self) -> bool:
+        """True if a program of the irsa components excludes the container."""
+        return HASH_ANNOTATION in self.pod.annotations and self.is_skipped
+
+    @cached_property
+    def files(self) -> AwsFiles:
+        """Both its files."""
+        config, credentials = self.read(CONFIG), self.read(CREDENTIALS)
+        texts = [e.text or "" if isinstance(e, ConfigFile) else "" for e in (config, credentials)]
+        try:
+            return AwsFiles(config, credentials, profiles(*texts))
+        except ValueError as error:
+            return AwsFiles(config, credentials, {}, str(error))
+
+    def read(
+        self, variable: tuple[str, str], given: Mapping[str, Variable] | None = None
+    ) -> ConfigFile | Unread | None:
+        """A file that a variable names; None when nothing says that it has one."""
+        file = aws_file(self.pod.spec, self.item.spec, variable, given or self.given)
+        return read_file(file, self.facts.objects) if file else None
+
+
+def containers_of(facts: Facts, *pods: Pod) -> list[PodContainer]:
+    """The containers that are asked about, of these Pods or else of all that are judged."""
+    return [
+        PodContainer(facts, pod, item) for pod in pods or facts.judged for item in facts.asked(pod)
+    ]
+
+
+VARIABLE = "AWS_ROLE_SESSION_NAME"
+UNNAMED = NotMade(
+    "a policy goes by the session's name, which is not known here; set AWS_ROLE_SESSION_NAME in "
+    "the container, or role_session_name in the profile"
+)
+_NAMED = re.compile(r'sts:rolesessionname|:assumed-role/|\baroa\w*:(?!\*")|\$\{aws:userid')
+
+
+def session_name(facts: Facts) -> str | None:
+    """Return the name of the role's session, any if no policy goes by it; None if not known."""
+    if isinstance(facts, ByAssociation):
+        return None
+    role_b = facts.role_b.role if facts.role_b else None
+    generated = None if goes_by_name(facts.role, role_b, facts.bucket_policy) else SESSION_NAME
+    return _given(facts) or generated
+
+
+def _given(facts: Facts) -> str:
+    """Return the one valid name that the Pods send; empty for none, and for several."""
+    files, own = facts.pod_profiles, facts.own_profile if facts.profile_only else None
+    own = files.get(files[facts.profile].source_profile, own) if facts.profile in files else own
+    given = [each.given for each in containers_of(facts)]
+    unset = Variable("")
+    names = {each.get(VARIABLE, unset).value or "" for each in given if ROLE_ARN_VARIABLE in each}
+    names = {own.role_session_name} if own and own.web_identity_token_file else names
+    try:
+        return check_session_name(names.pop()) if len(names) == 1 else ""
+    except ValueError:
+        return ""
+
+
+def goes_by_name(*known: Role | Json | Unread | None) -> bool:
+    """Return whether a policy among these may decide by a session's name."""
+    return any(_NAMED.search(json.dumps(each).lower()) for e in known for each in documents_of(e))
+
+
+NO_POD = "no Pod runs as this service account"
+IDENTITY_VARIABLES = (ROLE_ARN_VARIABLE, CREDENTIALS_URI_VARIABLE)
+"""The first of the variables that the webhook injects, for IRSA and for EKS Pod Identity."""
+
+
+class SortedContainers(NamedTuple):
+    """The Pods' containers: judged, doubtful and left out."""
+
+    judged: list[PodContainer]
+    doubtful: list[PodContainer]
+    """Skipped by the annotation: whether they are to be the role is not known."""
+    left_out: list[PodContainer]
+    """Of other webhooks and without AWS, or excluded by a program of the irsa components."""
+
+
+def sort_containers(facts: Facts) -> SortedContainers:
+    """Sort the containers of the Pods that are judged."""
+    sorted_out = SortedContainers([], [], [])
+    for pod in facts.judged:
+        asked = containers_of(facts, pod)
+        whole = all(each.is_excluded for each in asked)
+        for each in asked:
+            if facts.containers:
+                sorted_out.judged.append(each)
+            elif is_foreign(each) or (each.is_excluded and not whole):
+                sorted_out.left_out.append(each)
+            elif each.is_skipped and not each.is_first:
+                sorted_out.doubtful.append(each)
+            else:
+                sorted_out.judged.append(each)
+    return sorted_out
+
+
+def is_foreign(container: PodContainer) -> bool:
+    """Return whether another webhook added the container, and nothing in it is about AWS."""
+    pod = container.pod
+    if container.template is not None:
+        return False
+    by_others = any(is_injected(each) for each in containers(pod.spec))
+    if pod.template is None and (container.is_skipped or not by_others):
+        return False  # without a template only the others can tell
+    return not any(name.startswith("AWS_") for name in container.given)
+
+
+def is_injected(container: Container) -> bool:
+    """Return whether a container has an AWS identity, as the webhook gives it."""
+    return not variables(container.spec).keys().isdisjoint(IDENTITY_VARIABLES)
+
+
+SHOWN = 3
+"""Names and findings in one line; there may be hundreds of Pods."""
+
+
+class Problem(NamedTuple):
+    """A finding."""
+
+    found: str
+    remedy: str
+    commands: Sequence[ShellCommand] = ()
+    certain: bool = True
+    """False if the finding cannot be confirmed from the facts read."""
+
+
+Findings = Mapping[PodContainer, Problem | None]
+"""The containers that were judged, each with its finding."""
+
+
+def names(listed: Iterable[str]) -> str:
+    """A few names, and how many more there are."""
+    different = list(dict.fromkeys(listed))
+    more = f" and {len(different) - SHOWN} more" if len(different) > SHOWN else ""
+    return f"{', '.join(different[:SHOWN])}{more}"
+
+
+def pods_named(pods: Iterable[Pod]) -> str:
+    """``Pod a`` or ``Pods a, b, c and 2 more``."""
+    named = list(dict.fromkeys(pod.name for pod in pods))
+    return f"Pod{'s' if len(named) > 1 else ''} {names(named)}"
+
+
+def pods_that(pods: Iterable[Pod], one: str, several: str) -> str:
+    """The Pods and a verb that agrees with them: ``Pod a is``, ``Pods a, b are``."""
+    text = pods_named(pods)
+    return f"{text} {several if text.startswith('Pods ') else one}"
+
+
+def link_of(check: Check, findings: Findings, well: str = AS_EXPECTED) -> Link:
+    """One link for all containers: it fails if one does; what differs is named."""
+    problems: dict[tuple[str, str, bool], list[PodContainer]] = {}
+    commands: dict[tuple[str, str, bool], list[ShellCommand]] = {}
+    # What is certain comes first: it is what the link is judged by.
+    ordered = sorted(findings.items(), key=lambda each: each[1] is None or not each[1].certain)
+    for container, problem in ordered:
+        if problem is not None:
+            found, remedy, _, certain = problem
+            problems.setdefault((found, remedy, certain), []).append(container)
+            commands.setdefault((found, remedy, certain), []).extend(problem.commands)
+    if not problems:
+        return check.passed(well)
+    texts = [f"{_affected(findings, of_it)}{found}" for (found, _, _), of_it in problems.items()]
+    remedies = list(dict.fromkeys(remedy for _, remedy, _ in problems))
+    more = f"; and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
+    text, remedy = "; ".join(texts[:SHOWN]) + more, "; ".join(remedies[:SHOWN])
+    if any(certain for _, _, certain in problems):
+        return check.failed(text, remedy, *unique(chain(*commands.values())))
+    return check.unknown(text, remedy)
+
+
+def _affected(judged: Iterable[PodContainer], of_it: Sequence[PodContainer]) -> str:
+    """The Pods and containers that a finding is about, as far as others differ."""
+    judged = list(judged)
+    everywhere = len(of_it) == len(judged)
+    containers = {(each.item.field, each.item.name) for each in judged}
+    one_pod = everywhere and len({each.pod.name for each in judged}) == 1
+    parts = [] if one_pod else [pods_named(each.pod for each in of_it)]
+    if len(containers) > 1:
+        named = [each.item.name for each in of_it]
+        several = len(set(named)) > 1
+        parts.append(f"container{'s' if several else ''} {names(named)}")
+    return f"{', '.join(parts)}: " if parts else ""
