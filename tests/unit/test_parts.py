@@ -331,7 +331,7 @@ def test_the_step_of_a_pull_request_comments_and_refuses(folder_of_a_user, tmp_p
 
     assert done.returncode == code, done.stderr
     comment = (tmp_path / "access.md").read_text()
-    assert done.stdout == "pr comment 7 --body-file access.md\n"
+    assert done.stdout == "pr comment 7 --body-file -\n"
     assert ("| **error** | [no-sub](https://docs.aws.amazon.com/" in comment) == bool(code)
     assert "| `reports` | **gains** | `" in comment
 

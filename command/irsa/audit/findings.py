@@ -22,6 +22,7 @@ from irsa.decide.truth import Verdict
 from irsa.identity.arns import account_of, cluster_arn, issuer_of_principal, parse_role_arn
 from irsa.identity.eks import POD_IDENTITY_SERVICE, STS_AUDIENCE
 from irsa.identity.pod_identity import external_id
+from irsa.identity.policies import document, trust_statement
 from irsa.identity.policy_json import Json, mapping
 from irsa.identity.pulumi_types import OUTPUT_TEXT
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
@@ -193,10 +194,11 @@ def _check_associations(
         namespace, name = association.account
         subject = f"service account {namespace}/{name}"
         arns = association.role_arn, association.target_role_arn
-        role, target = map(roles.get, arns)
+        role = roles.get(association.role_arn)
         if role:
             yield from _check_association(association, role, subject)
-        if role and target and association.cluster_arn:
+        if role and association.target_role_arn and association.cluster_arn:
+            target = roles.get(association.target_role_arn) or _trusting(association)
             yield from _check_target(association, role, target, subject)
         # A target role of another stack cannot be judged.
         for arn in arns if cluster.whole else arns[:1]:
@@ -216,6 +218,12 @@ def _check_association(association: Association, role: Role, subject: str) -> It
         yield Finding("disabled-tags", subject, role.arn)
     else:
         yield from _mistrust(association.account, role, subject, judged)
+
+
+def _trusting(association: Association) -> Role:
+    """The target role, where it was not read: whether it trusts the other role is not asked."""
+    trust = trust_statement({"AWS": association.role_arn}, ["sts:AssumeRole", "sts:TagSession"])
+    return Role(association.target_role_arn, "", document(trust))
 
 
 def _check_target(

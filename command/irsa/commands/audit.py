@@ -105,10 +105,14 @@ def _count(facts: AuditFacts, findings: Sequence[Finding]) -> str:
     by_eks = len(facts.associations)
     read = [_number(annotated, "annotated service account")]
     read += [_number(by_eks, "Pod Identity association")] * bool(by_eks)
+    every = len(facts.roles) + len(facts.untold)
+    judged = _number(len(facts.roles), "role")
+    if facts.untold:
+        judged = f"{len(facts.roles)} of {_number(every, 'role')}"
     kinds = [each.severity for each in findings]
     counts = [_number(kinds.count(each), each) for each in SEVERITIES if each in kinds]
     return (
-        f"{', '.join(read)} and {_number(len(facts.roles), 'role')} of account "
+        f"{', '.join(read)} and {judged} of account "
         f"{' and '.join(facts.accounts)}: {', '.join(counts) or 'no findings'}"
     )
 

@@ -13,8 +13,16 @@ from irsa.observe.eks import Association
 from irsa.observe.facts import Role, ServiceAccount, Unread
 from irsa.observe.files import read_stack
 from irsa.observe.iam import AccountPrincipals, federated
-from irsa.observe.pulumi import HIDDEN, LATER, StackResources, StackRole, stack_resources
+from irsa.observe.pulumi import (
+    HIDDEN,
+    LATER,
+    NO_POLICY,
+    StackResources,
+    StackRole,
+    stack_resources,
+)
 from irsa.rules.issuers import issuer as known_issuer
+from irsa.rules.table import Finding
 from irsa.takeover.losses import losses
 
 _LAST_USED = Unread("when roles were last used", "a stack's state does not say it", "iam:GetRole")
@@ -27,10 +35,7 @@ _OWN_ALONE = {
     "deleted-provider, other-cluster, foreign-policy, foreign-key": "the account may have more "
     "than the stack; add --drift, or run without --stack",
 }
-_UNKNOWN = (
-    "{} service accounts, associations and OIDC providers are known after `up`; audit the state "
-    "then"
-)
+_UNKNOWN = "{}: known after `up`; audit the state then"
 _NO_ISSUER = "https://unknown-issuer.invalid"
 """That of a stack whose roles trust no cluster."""
 
@@ -47,15 +52,29 @@ def read_stack_inventory(name: str, issuer_url: str | None, aws: Aws | None) -> 
         raise cli.Stop(f"{name}: {error}") from None
     unread = {each: f"{name}: {each}" for each in _unread(stack)}
     every = [
-        Role(each.label, "", mapping(each.trust_policy), policies=each.policies)
+        Role(
+            each.label,
+            "",
+            mapping(each.trust_policy),
+            policies=each.policies,
+            in_account=each.account,
+        )
         for each in stack.roles
     ]
     roles, untold = [e for e in every if e.trust_policy], [e for e in every if not e.trust_policy]
-    planned = [*losses(document)]
-    if not (roles or planned or any(each.policies for each in untold)):
-        if unread:
-            raise cli.Stop("; ".join(unread.values()), cli.UNDECIDED)
-        raise cli.Stop(f"{name}: it has no IAM role")
+    planned = [
+        *losses(document),
+        *(
+            Finding(
+                "malformed",
+                f"role {each.label}",
+                f"it is {each.trust_policy}",
+                account=each.account,
+            )
+            for each in stack.roles
+            if each.trust_policy in NO_POLICY
+        ),
+    ]
     issuers = [issuer_url] if issuer_url else [*stack.issuers]
     guessed = (
         [] if issuer_url else [each for each in _trusted_issuers(roles) if each not in issuers]
@@ -80,9 +99,11 @@ def read_stack_inventory(name: str, issuer_url: str | None, aws: Aws | None) -> 
         unread=unread,
         unchecked={
             **(_OWN if live else _OWN_ALONE),
+            "role-missing, other-account": _of_others(stack, arns),
+            "pass-any-role, target-not-allowed": ", ".join(_unread_policies(stack)),
             "no-agent": _PODS.text if associations else "",
             "trust-mismatch, disabled-tags, target-not-allowed, client-ids, dual-stack-issuer, "
-            "issuer-url": _UNKNOWN.format(stack.unknown) if stack.unknown else "",
+            "issuer-url": _UNKNOWN.format(", ".join(stack.unknown)) if stack.unknown else "",
         },
     )
 
@@ -91,7 +112,8 @@ def _unread(stack: StackResources) -> Iterator[str]:
     """Yield reasons why roles of a stack are not judged."""
     if stack.missing:
         yield stack.missing
-    unread = [each for each in stack.roles if isinstance(each.trust_policy, str)]
+    texts = (LATER, HIDDEN)
+    unread = [each for each in stack.roles if each.trust_policy in texts]
     if unread:
         yield f"trust policies not checked: {'; '.join(map(_untold, unread))}"
 
@@ -99,6 +121,22 @@ def _unread(stack: StackResources) -> Iterator[str]:
 def _untold(role: StackRole) -> str:
     made = f", made from {' and '.join(role.awaits)}" if role.awaits else ""
     return f"{role.label} {role.trust_policy}{made}"
+
+
+def _of_others(stack: StackResources, arns: Collection[str]) -> str:
+    """The service accounts whose roles the stack does not have."""
+    named = [(each.namespace, each.name, each.role_arn) for each in stack.accounts]
+    named += [(*each.account, each.role_arn) for each in stack.associations]
+    others = (each for each in named if parse_role_arn(each[2]) and each[2] not in arns)
+    texts = dict.fromkeys(f"{namespace}/{name} has {arn}" for namespace, name, arn in others)
+    return f"{', '.join(texts)}, which is no role of the stack" if texts else ""
+
+
+def _unread_policies(stack: StackResources) -> Iterator[str]:
+    for role in stack.roles:
+        for each in role.policies:
+            if isinstance(each.document, Unread) and each.document.reason in (LATER, HIDDEN):
+                yield f"policy {each.name} of {role.label} {each.document.reason}"
 
 
 def _clusters(
@@ -136,6 +174,8 @@ def _clusters(
 def _is_judged(account: ServiceAccount, trusted: Collection[str]) -> bool:
     """Return whether a service account has a role of the stack, or what is no role's ARN."""
     arn = account.role_arn
+    if LATER in (account.namespace, account.name):
+        return False
     return arn in trusted or (arn not in (LATER, HIDDEN) and parse_role_arn(arn) is None)
 
 

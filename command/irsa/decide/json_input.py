@@ -4,7 +4,6 @@ Pure.
 """
 
 import json
-from codecs import BOM_UTF8
 from typing import cast
 
 from irsa.identity.policy_json import Json
@@ -27,8 +26,6 @@ class InputError(ValueError):
 
 def parse_json(raw: bytes) -> object:
     """Decode UTF-8 and JSON; refuses duplicate keys, NaN and numbers beyond reason."""
-    if raw.startswith(BOM_UTF8):
-        raise InputError("", "begins with a byte order mark (BOM); save it as UTF-8 without one")
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:

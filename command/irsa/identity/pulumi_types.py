@@ -1,6 +1,7 @@
 """Types of Pulumi's resources, and what taking them over says of them. Pure."""
 
 ROLE = "aws:iam/role:Role"
+NATIVE_ROLE = "aws-native:iam:Role"
 POLICY = "aws:iam/policy:Policy"
 INLINE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"

@@ -258,6 +258,8 @@ class Principal:
     policies: tuple[PermissionsPolicy, ...] | Unread = field(default=(), kw_only=True)
     boundary: PermissionsPolicy | Unread | None = field(default=None, kw_only=True)
     tags: Mapping[str, str] = field(default_factory=dict[str, str], kw_only=True)
+    in_account: str = field(default="", kw_only=True)
+    """Its account, if that is known and the ARN is not."""
 
     @property
     def name(self) -> str:
@@ -267,7 +269,7 @@ class Principal:
     @property
     def account(self) -> str:
         """The account that it is in."""
-        return account_of(self.arn)
+        return account_of(self.arn) or self.in_account
 
     @property
     def known_policies(self) -> tuple[PermissionsPolicy, ...]:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from pathlib import Path
 from typing import cast
 
@@ -15,7 +16,11 @@ CLI_TIMEOUT = 120.0  # seconds; a backend in the cloud can be slow
 def read_text(source: str) -> str:
     """A file, or standard input for ``-``; raises `CollectError`."""
     try:
-        return sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+        if source == "-":
+            return sys.stdin.read().removeprefix("\ufeff")
+        read = Path(source).read_bytes()
+        # PowerShell's > writes UTF-16.
+        return read.decode("utf-16" if read[:2] in (BOM_UTF16_LE, BOM_UTF16_BE) else "utf-8-sig")
     except (OSError, ValueError) as error:
         raise CollectError(f"{source}: {one_line(error)}") from error
 
@@ -43,7 +48,11 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
 def read_stack(stack: str) -> Json:
     """The state of a stack: of a file if there is one of that name, or else from the Pulumi CLI."""
     if is_file(stack):
-        return read_json(stack)
+        try:
+            return read_json(stack)
+        except CollectError as error:
+            way_out = "give what `pulumi stack export` or `pulumi preview --json` prints, alone"
+            raise CollectError(f"{error}; {way_out}") from None
     command = ["pulumi", "stack", "export", "--stack", stack]
     try:
         done = subprocess.run(

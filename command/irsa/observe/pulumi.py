@@ -2,12 +2,13 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import NamedTuple, cast
+from dataclasses import dataclass, field, replace
+from typing import cast
 
-from irsa.identity.arns import name_of, parse_provider_arn, role_arn
+from irsa.identity.arns import account_of, name_of, parse_provider_arn, role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.policy_json import UNKNOWN_OUTPUT, Json, as_list, mapping, mappings
 from irsa.identity.pulumi_types import (
@@ -16,6 +17,7 @@ from irsa.identity.pulumi_types import (
     CLUSTER,
     EXCLUSIVE,
     INLINE_POLICY,
+    NATIVE_ROLE,
     OWN_CLUSTER,
     POLICY,
     PROVIDER,
@@ -60,20 +62,23 @@ def stack_resources(document: Json, *, before: bool = False) -> "StackResources"
         listed = [each for each in found if not each.get("delete")]
     # The engine's own order differs between runs.
     resources = sorted(listed, key=lambda each: str(each.get("urn")))
-    accounts, associations = _accounts(resources), _associations(resources)
-    providers = _providers(resources)
+    native = [logical_name(each) for each in typed(resources, NATIVE_ROLE)]
+    if native:
+        missing += f"{'; ' * bool(missing)}roles of aws-native are not read: {', '.join(native)}"
     return StackResources(
         roles=_roles(resources),
-        accounts=accounts,
-        associations=associations,
-        providers=providers,
+        accounts=_accounts(resources),
+        associations=_associations(resources),
+        providers=_providers(resources),
         issuers=_issuers(resources),
         access_keys=_access_keys(resources),
-        unknown=sum(LATER in (each.namespace, each.name, each.role_arn) for each in accounts)
-        + len(typed(resources, ASSOCIATION))
-        - len(associations)
-        + len(typed(resources, PROVIDER))
-        - len(providers),
+        unknown=[
+            logical_name(each)
+            for each in resources
+            if (_is_service_account(each) and any(map(_is_partial, _accounts([each]))))
+            or (each.get("type") == ASSOCIATION and not _associations([each]))
+            or (each.get("type") == PROVIDER and not _providers([each]))
+        ],
         missing=missing,
     )
 
@@ -110,27 +115,30 @@ def _previewed(document: Json) -> tuple[list[Json], str]:
 
 
 _CREATES = ("create", "create-replacement", "replace")
+_MADE = "irsa:made"
+"""Mark of a resource whose name the engine makes: in the `up` it has another random end."""
 
 
 def _state_after(operation: object, old: Json, new: Json) -> Json:
-    """Return a resource after its step, which has only the new outputs.
-
-    A name that the engine makes has another random end in the `up`.
-    """
-    inputs = mapping(new.get("inputs"))
+    """Return a resource after its step, which has only the new outputs, and those that are inputs
+    as the program gives them."""
+    inputs, outputs = mapping(new.get("inputs")), mapping(new.get("outputs"))
     if operation in _CREATES and "name" in as_list(inputs.get("__defaults")):
-        made = {} if inputs.get("name") == logical_name(new) else {"name": UNKNOWN_OUTPUT}
-        new = {**new, "inputs": {**inputs, **made}}
+        new = {**new, _MADE: inputs.get("name") != logical_name(new)}
+    if operation != "same":
+        outputs = {name: each for name, each in outputs.items() if name not in inputs}
     before = mapping(old.get("outputs"))
     if operation == "update":
         before = {name: before[name] for name in STABLE if name in before}
     elif operation != "same":
         before = {}
-    return {**new, "outputs": {**before, **mapping(new.get("outputs"))}}
+    return {**new, "outputs": {**before, **outputs}}
 
 
 HIDDEN = "(a secret)"
 LATER = "(known after up)"
+NO_POLICY = ("(not JSON)", "(not a policy)")
+"""Words for what stands in the place of a policy document."""
 
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - how Pulumi marks a secret
@@ -146,7 +154,10 @@ class StackRole:
     urn: str
     name: str
     arn: str
-    """Known before the role exists if its AWS provider allows one account only."""
+    """Known before the role exists if its AWS provider allows one account only, and the program
+    gives the name."""
+    account: str
+    """Empty while it is not known."""
     label: str
     """The ARN; while that is not known, the name in AWS or else in the program."""
     trust_policy: Json | str
@@ -173,9 +184,9 @@ class StackResources:
     """Issuer URLs of its clusters."""
     access_keys: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     """Ids of access keys, by the ARNs of the users."""
-    unknown: int = 0
-    """Number of annotated service accounts, of associations and of OIDC providers that are not
-    known as a whole before the `up`."""
+    unknown: Sequence[str] = ()
+    """Annotated service accounts, associations and OIDC providers that are not known as a whole
+    before the `up`, by their logical names."""
     missing: str = ""
     """Reason why resources of the stack are missing; empty when none is."""
 
@@ -191,8 +202,17 @@ def _typed_fields(resources: Sequence[Json], kind: str) -> list[Json]:
 
 def _roles(resources: Sequence[Json]) -> list[StackRole]:
     """The IAM roles among resources, with the policies that they have."""
-    attached, allowed = list(_attachments(resources)), _allowed_accounts(resources)
-    return [_role(each, attached, allowed) for each in typed(resources, ROLE) if each.get("urn")]
+    attached: dict[tuple[str, str], list[PermissionsPolicy]] = {}
+    for key, policy in _attachments(resources):
+        attached.setdefault(key, []).append(policy)
+    allowed = _allowed_accounts(resources)
+    roles = [_role(each, attached, allowed) for each in typed(resources, ROLE) if each.get("urn")]
+    labels = Counter(each.label for each in roles)
+    return [
+        # Components of several types may have children of one name.
+        replace(each, label=each.urn.split("::", 2)[-1]) if labels[each.label] > 1 else each
+        for each in roles
+    ]
 
 
 def _allowed_accounts(resources: Sequence[Json]) -> dict[str, list[str]]:
@@ -204,11 +224,15 @@ def _allowed_accounts(resources: Sequence[Json]) -> dict[str, list[str]]:
 
 
 def _role(
-    resource: Json, attached: Sequence["_Attached"], allowed: Mapping[str, Sequence[str]]
+    resource: Json,
+    attached: Mapping[tuple[str, str], Sequence[PermissionsPolicy]],
+    allowed: Mapping[str, Sequence[str]],
 ) -> StackRole:
     fields, inputs = fields_of(resource), mapping(resource.get("inputs"))
-    name = _text(fields, "name")
-    policies = [each.policy for each in attached if _is_of(each, resource, name)]
+    urn, parent = str(resource.get("urn")), str(resource.get("parent"))
+    keys = [("name", _text(fields, "name")), ("urn", urn), ("parent", urn), ("parent", parent)]
+    name = _name(resource, fields)
+    policies = [policy for key in keys for policy in attached.get(key, ())]
     # Its inputs: the outputs list what others attached, too.
     policies += [
         _policy(_text(each, "name"), each.get("policy"))
@@ -226,9 +250,10 @@ def _role(
             arn = role_arn(accounts[0], name, path=str(fields.get("path", "/")))
     known = (each for each in (arn, name) if each not in (LATER, HIDDEN))
     return StackRole(
-        urn=str(resource.get("urn")),
+        urn=urn,
         name=name,
         arn=arn,
+        account=account_of(arn) or (accounts[0] if len(accounts) == 1 else ""),
         label=next(known, logical_name(resource)),
         trust_policy=policy_document(fields.get("assumeRolePolicy")),
         policies=tuple({(e.name, e.arn): e for e in sorted(policies, key=_by_name)}.values()),
@@ -238,27 +263,25 @@ def _role(
     )
 
 
-class _Attached(NamedTuple):
-    """A policy that a resource of its own gives to a role."""
-
-    role: str
-    resource: Json
-    policy: PermissionsPolicy
-
-
-def _is_of(attached: _Attached, role: Json, name: str) -> bool:
-    """Return whether a policy is a role's. In a preview the role's name may not be known; then the
-    program's own reference says so, or for want of it what is the parent of both."""
-    if LATER not in (attached.role, name):
-        return attached.role == name
-    if named := [urn for each in _ROLE_INPUTS for urn in _used(attached.resource, each)]:
-        return role.get("urn") in named
-    parent = str(attached.resource.get("parent"))
-    beside = parent == role.get("parent") and "::pulumi:pulumi:Stack::" not in parent
-    return beside or parent == role.get("urn")
+def _key(resource: Json, role: str) -> Iterator[tuple[str, str]]:
+    """Yield by what a role is found to which a resource gives a policy. In a preview the role's
+    name may not be known; then the program's own reference says so, or for want of it what is
+    the parent of both."""
+    named = [urn for each in _ROLE_INPUTS for urn in _used(resource, each)]
+    parent = str(resource.get("parent"))
+    if role != LATER:
+        yield "name", role
+    elif named:
+        yield from (("urn", urn) for urn in named)
+    elif "::pulumi:pulumi:Stack::" not in parent:
+        yield "parent", parent
 
 
 _ROLE_INPUTS = ("role", "roles", "roleName")
+
+
+def _name(resource: Json, fields: Json) -> str:
+    return LATER if resource.get(_MADE) else _text(fields, "name")
 
 
 def _used(resource: Json, name: str) -> list[str]:
@@ -266,17 +289,20 @@ def _used(resource: Json, name: str) -> list[str]:
     return [*map(str, as_list(mapping(resource.get("propertyDependencies")).get(name) or []))]
 
 
-def _attachments(resources: Sequence[Json]) -> Iterator[_Attached]:
-    """Every policy that is attached to a role, and every inline policy."""
+def _attachments(
+    resources: Sequence[Json],
+) -> Iterator[tuple[tuple[str, str], PermissionsPolicy]]:
+    """Yield every policy that a resource of its own gives to a role, with the key of the role."""
     written = {str(each.get("urn")): fields_of(each) for each in typed(resources, POLICY)}
     documents = {_text(each, "arn"): each.get("policy") for each in written.values()}
     documents.pop(LATER, None)
     for each in resources:
         fields, kind = fields_of(each), each.get("type")
+        policies: list[PermissionsPolicy] = []
         if kind == INLINE_POLICY:
-            name = _text(fields, "name")
-            policy = _policy(logical_name(each) if name == LATER else name, fields.get("policy"))
-            yield _Attached(_text(fields, "role"), each, policy)
+            name = _name(each, fields)
+            name = logical_name(each) if name == LATER else name
+            policies = [_policy(name, fields.get("policy"))]
         elif kind in (ATTACHMENT, SHARED_ATTACHMENT):
             arn = _text(fields, "policyArn")
             name, document = name_of(arn), documents.get(arn)
@@ -284,14 +310,16 @@ def _attachments(resources: Sequence[Json]) -> Iterator[_Attached]:
                 own = [written[urn] for urn in _used(each, "policyArn") if urn in written]
                 name = logical_name(each)
                 document = own[0].get("policy") if len(own) == 1 else None
-            for role in as_list(fields.get("roles") or fields.get("role") or LATER):
-                named = role if isinstance(role, str) else LATER
-                yield _Attached(_known(named), each, _policy(name, document, arn))
+            policies = [_policy(name, document, arn)]
         elif kind == EXCLUSIVE:
-            for arn in map(str, as_list(fields.get("policyArns") or [])):
-                if _known(arn) != LATER:  # an attachment that names it says more
-                    policy = _policy(name_of(arn), documents.get(arn), arn)
-                    yield _Attached(_text(fields, "roleName"), each, policy)
+            arns = map(str, as_list(fields.get("policyArns") or []))
+            # An attachment says more of a policy without an ARN.
+            known = (arn for arn in arns if _known(arn) != LATER)
+            policies = [_policy(name_of(arn), documents.get(arn), arn) for arn in known]
+        roles = fields.get("roles") or fields.get("role") or fields.get("roleName") or LATER
+        for role in as_list(roles) if policies else ():
+            for key in _key(each, _known(role) if isinstance(role, str) else LATER):
+                yield from ((key, policy) for policy in policies)
 
 
 def _by_name(policy: PermissionsPolicy) -> str:
@@ -310,11 +338,17 @@ def _policy(name: str, document: object, arn: str = "") -> PermissionsPolicy:
     return PermissionsPolicy(name, read, arn)
 
 
+def _is_service_account(resource: Json) -> bool:
+    return str(resource.get("type")).startswith(SERVICE_ACCOUNT)
+
+
+def _is_partial(account: ServiceAccount) -> bool:
+    return LATER in (account.namespace, account.name, account.role_arn)
+
+
 def _accounts(resources: Sequence[Json]) -> list[ServiceAccount]:
     accounts: list[ServiceAccount] = []
-    for resource in resources:
-        if not str(resource.get("type")).startswith(SERVICE_ACCOUNT):
-            continue
+    for resource in filter(_is_service_account, resources):
         metadata = mapping(fields_of(resource).get("metadata"))
         annotations = mapping(metadata.get("annotations"))
         if ROLE_ARN_ANNOTATION in annotations:
@@ -418,5 +452,5 @@ def policy_document(value: object) -> Json | str:
     try:
         document: object = json.loads(value)
     except (ValueError, RecursionError):
-        return "(not JSON)"
-    return mapping(document) or "(not a policy)"
+        return NO_POLICY[0]
+    return mapping(document) or NO_POLICY[1]

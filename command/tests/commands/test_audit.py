@@ -221,7 +221,6 @@ def test_options_that_contradict_each_other_are_one_line(options, message, capsy
         ("audit --baseline", KNOWN.replace("no-sub", "x"), "entry 1: 'x' is no rule of audit"),
         ("audit --baseline", KNOWN.replace("2999-01", "soon"), "is not a date; write it as"),
         ("audit --stack", '{"x": 1}', NO_STATE),
-        ("audit --stack", '{"deployment": {"resources": []}}', "it has no IAM role"),
     ],
 )
 def test_another_file_than_a_report_or_a_state_is_one_line(tmp_path, capsys, option, text, problem):
@@ -359,6 +358,7 @@ def created(trust):
 @pytest.mark.parametrize(
     ("resources", "found"),
     [
+        ([], []),
         # Other programs and charts may have the service accounts.
         ([role(EXACT)], []),
         ([role(NO_CONDITION)], [("no-sub", f"role {ROLE}"), ("no-aud", f"role {ROLE}")]),
@@ -371,6 +371,11 @@ def created(trust):
         ([role(BY_EKS), association("app")], []),
         ([role(BY_EKS), association("b")], [("trust-mismatch", "service account dev/b")]),
         ([role(BY_EKS), ACCOUNT_OF_APP], [("trust-mismatch", "service account dev/app")]),
+        # The target role is another stack's; the own role may not assume it.
+        (
+            [role(BY_EKS), association("app", targetRoleArn=ROLE_B_ARN)],
+            [("target-not-allowed", "service account dev/app")],
+        ),
     ],
 )
 def test_roles_of_a_stack_are_judged_without_a_cluster_and_without_an_arn(
@@ -432,29 +437,49 @@ def test_an_output_inside_of_a_text_is_the_finding(of_stack, text):
         assert found.endswith(":sub") == (trust is of_key)
 
 
+def test_what_a_stack_does_not_have_or_does_not_say_is_not_passed_in_silence(of_stack):
+    """A role of another program, a secret policy, a role of another provider."""
+    secret = {"role": "app", "name": "own", "policy": "[secret]"}
+    resources = [
+        role(EXACT),
+        annotated(f"{ROLE}-misspelt"),
+        ("aws:iam/rolePolicy:RolePolicy", secret),
+        ("aws-native:iam:Role", {"roleName": "n"}),
+    ]
+    code, out = of_stack(resources)
+    assert code == 3
+    for line in (
+        f"role-missing, other-account: dev/app has {ROLE}-misspelt, which is no role of the stack",
+        f"pass-any-role, target-not-allowed: policy own of {ROLE} (a secret)",
+        "roles of aws-native are not read: 3",
+    ):
+        assert line in out
+
+
 def test_a_trust_policy_that_cannot_be_read_is_not_passed(of_stack):
-    for value, words in ((UNKNOWN_OUTPUT, "app (known after up)"), ("{", "app (not JSON)")):
-        code, out = of_stack([created(value), role(EXACT)])
-        assert f"state.json: trust policies not checked: {words}\n" in out
-        assert (code, of_stack([created(value)])[0]) == (3, 3)
+    code, out = of_stack([created(UNKNOWN_OUTPUT), role(EXACT)])
+    assert "state.json: trust policies not checked: app (known after up)\n" in out
+    assert "1 of 2 roles of account" in out
+    assert (code, of_stack([created(UNKNOWN_OUTPUT)], *JSON)) == (3, (3, "[]\n"))
+    code, out = of_stack([created("{'Version': 1}")], *JSON)
+    assert (code, rules(out)) == (1, [("malformed", "role app")])
 
 
 @pytest.mark.parametrize(
     ("more", "unchecked"),
     [
-        ([ACCOUNT_OF_APP], 0),
-        ([annotated(UNKNOWN_OUTPUT)], 1),
-        ([annotated(UNKNOWN_OUTPUT), registered(UNKNOWN_OUTPUT)], 2),
-        ([association(UNKNOWN_OUTPUT), annotated(f"{ROLE}-of-another-stack")], 1),
+        ([ACCOUNT_OF_APP], ""),
+        ([annotated(UNKNOWN_OUTPUT)], "1"),
+        ([annotated(UNKNOWN_OUTPUT), registered(UNKNOWN_OUTPUT)], "2, 1"),
+        ([association(UNKNOWN_OUTPUT), annotated(f"{ROLE}-of-another-stack")], "1"),
     ],
 )
-def test_what_the_up_makes_beside_roles_is_counted_as_unchecked(of_stack, more, unchecked):
+def test_what_the_up_makes_beside_roles_is_named_as_unchecked(of_stack, more, unchecked):
     code, out = of_stack([role(EXACT), *more])
 
     found = [line for line in gaps(out) if "known after `up`" in line]
     line = (
         "not checked: trust-mismatch, disabled-tags, target-not-allowed, client-ids, "
-        f"dual-stack-issuer, issuer-url: {unchecked} service accounts, associations and OIDC "
-        "providers are known after `up`; audit the state then"
+        f"dual-stack-issuer, issuer-url: {unchecked}: known after `up`; audit the state then"
     )
     assert (code, found) == (0, [line] if unchecked else [])

@@ -72,7 +72,6 @@ def refused(text, tmp_path, capsys):
     ("text", "message"),
     [
         ("", "not JSON: Expecting value: line 1 column 1 (char 0)"),
-        ("\ufeff{}", "begins with a byte order mark (BOM); save it as UTF-8 without one"),
         ("[]", "a list is not a JSON object"),
         ("{}", "steps: missing"),
         ('{"steps": []}', "steps: an empty list; a scenario has at least one step"),

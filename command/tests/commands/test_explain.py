@@ -57,6 +57,14 @@ def test_the_callers_of_all_roles_of_a_program_in_a_file(tmp_path, capsys):
     assert err == "irsa explain: later: the trust policy is (known after up)\n"
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_file_that_powershell_wrote_is_read(tmp_path, capsys, encoding):
+    file = tmp_path / "trust.json"
+    file.write_text(json.dumps(service_trust_policy("ec2.amazonaws.com")), encoding=encoding)
+    assert main(["explain", "--trust-policy", str(file)]) == 0
+    assert "the service ec2.amazonaws.com" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("operator", ["StringLik", " StringLike", "StringLikeIgnoreCase"])
 def test_an_operator_that_does_not_exist_is_undecided(tmp_path, capsys, operator):
     file = tmp_path / "trust.json"

@@ -191,10 +191,29 @@ def test_a_policy_without_an_arn_yet_is_the_one_that_the_program_names():
 
 
 def test_a_name_that_the_engine_makes_is_not_known_before_the_up():
-    made = role(__defaults=["name"], name="s3-app-1a2b3c4")
-    [found] = read(digest([made], operation="create")).roles
-    assert (found.name, found.label) == (LATER, "s3-app")
+    aws = resource("pulumi:providers:aws", "own", {"allowedAccountIds": f'["{ACCOUNT_A}"]'}, {})
+    made = {**role(__defaults=["name"], name="s3-app-1a2b3c4"), "provider": f"{aws['urn']}::id"}
+    attached = resource(ATTACHED, "bucket", {**ATTACHMENT, "role": "s3-app-1a2b3c4"}, {})
+
+    [found] = read(digest([aws, made, attached], operation="create")).roles
+
+    assert (found.name, found.label, found.account) == (LATER, "s3-app", ACCOUNT_A)
+    assert [each.arn for each in found.policies] == [POLICY_ARN]
     assert read(digest([made], operation="update")).roles[0].name == "s3-app-1a2b3c4"
+
+
+def test_two_roles_of_one_name_in_a_program_are_told_apart():
+    two = [role(arn=UNKNOWN_OUTPUT, name=UNKNOWN_OUTPUT) for _ in range(2)]
+    for each, kind in zip(two, ("acme:Web", "acme:Job"), strict=True):
+        each["urn"] = f"urn:pulumi:dev::irsa::{kind}$aws:iam/role:Role::role"
+    labels = {each.label for each in read(digest(two, operation="create")).roles}
+    assert labels == {f"{each}$aws:iam/role:Role::role" for each in ("acme:Web", "acme:Job")}
+
+
+def test_a_change_of_a_preview_is_what_the_program_gives():
+    old, new = role(), role(assumeRolePolicy='{"Statement": []}')
+    steps = [{"op": "update", "oldState": old, "newState": {**new, "outputs": old["outputs"]}}]
+    assert read(json.dumps({"steps": steps})).roles[0].trust_policy == {"Statement": []}
 
 
 def test_policies_of_a_role_without_a_name_yet_are_those_of_its_component():
