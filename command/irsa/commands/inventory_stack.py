@@ -68,7 +68,7 @@ def read_stack_inventory(name: str, issuer_url: str | None, aws: Aws | None) -> 
             Finding(
                 "malformed",
                 f"role {each.label}",
-                f"it is {each.trust_policy}",
+                f"it is {str(each.trust_policy).strip('()')}",
                 account=each.account,
             )
             for each in stack.roles
