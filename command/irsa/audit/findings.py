@@ -298,8 +298,9 @@ def _check_trust(
             found = (each for each in found if each.rule in _CAUSES)
             found = (Finding("no-caller", subject, "; ".join(empty)), *found)
     except ValueError as error:
-        found = (each for each in found if each.severity == "error")
-        found = (Finding("malformed", subject, str(error)), *found)
+        if not role.unique_id:  # IAM has accepted what it has stored
+            found = (each for each in found if each.severity == "error")
+            found = (Finding("malformed", subject, str(error)), *found)
     # `output-as-text` says what a condition on such a text is about.
     yield from (each for each in found if not _OUTPUT.search(each.found))
 

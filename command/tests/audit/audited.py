@@ -19,8 +19,8 @@ def cluster(issuer: str = ISSUER, **changed: Any) -> ClusterFacts:
     return ClusterFacts(issuer_url=f"https://{issuer}", **default | changed)
 
 
-def role(document: Any, arn: str = ROLE_ARN, **more: Any) -> Role:
-    return Role(arn, "AROA1", document, **more)
+def role(document: Any, arn: str = ROLE_ARN, unique_id: str = "AROA1", **more: Any) -> Role:
+    return Role(arn, unique_id, document, **more)
 
 
 def provider(

@@ -60,7 +60,7 @@ def findings(document, kind):
     trust, policies = (
         (document, []) if kind == "trust" else ({}, [PermissionsPolicy("p", document)])
     )
-    one = role(trust, ROLE_ARN, policies=policies)
+    one = role(trust, ROLE_ARN, "", policies=policies)
     own = {"roles": [one]} if kind == "trust" else {"roles": [], "untold": [one]}
     facts = AuditFacts(
         clusters=[], accounts=[ACCOUNT_A], providers=[], every_provider=False, now=NOW, **own

@@ -66,7 +66,7 @@ def provider(issuer: str, account: str = OWN) -> str:
 
 def rules(*statements: dict[str, Any], version="2012-10-17", arn: str = ROLE_ARN) -> list[str]:
     """The rules that a role with these statements breaks, whose own service account is left out."""
-    trusting = role({"Version": version, "Statement": [*statements]}, arn)
+    trusting = role({"Version": version, "Statement": [*statements]}, arn, unique_id="")
     given = facts(trusting, providers=[RegisteredProvider(provider(each), ()) for each in ISSUERS])
     found = [each.rule for each in audit(given) if each.subject.startswith("role ")]
     # No note that a role which trusts the cluster is not annotated.
@@ -442,6 +442,12 @@ def test_a_policy_breaks_these_rules_and_no_others(name):
 
 def test_a_variable_is_a_text_in_policies_of_the_old_version():
     assert rules(of(ISSUER, f"${{{ISSUER}:sub}}"), version="2008-10-17") == ["no-caller"]
+
+
+def test_a_policy_that_iam_has_stored_is_not_malformed():
+    statement = CASES["no such operator"][0]
+    found = audit(facts(role({"Statement": statement})))
+    assert not [each for each in found if each.rule == "malformed"]
 
 
 def test_roles_that_aws_made_are_left_alone():
