@@ -80,4 +80,5 @@ def _summary(found: Listing, rows: list[Row]) -> str:
     rest = len(found.rows) - len(rows)
     left_out = f"; {rest} more have no AWS identity (--all lists them)" if rest else ""
     clusters = ", ".join(each.name or each.issuer_url for each in found.clusters)
-    return f"{len(rows)} service accounts of {clusters}{left_out}"
+    of = f" of {clusters}" if clusters else ""
+    return f"{len(rows)} service accounts{of}{left_out}"

@@ -168,7 +168,7 @@ def test_a_command_says_of_the_real_preview_what_it_says_of_the_state(stacks, co
     assert ask(stacks, command, preview(stacks.a, *PREVIEW)) == state
     changes_only = ask(stacks, command, preview(stacks.a, "--json"))
     assert changes_only.code == 3
-    assert "unchanged resources out; `pulumi preview --json --show-sames` has" in changes_only.err
+    assert "unchanged resources out; `pulumi preview --json --show-sames` has" in changes_only.out
 
 
 def test_a_first_preview_names_the_roles_whose_trust_policy_is_unknown(stacks):
