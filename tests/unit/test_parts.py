@@ -10,10 +10,11 @@ import re
 import shutil
 import sys
 import sysconfig
+import tomllib
 import venv
 import zipfile
 from email.parser import HeaderParser
-from importlib.metadata import distribution, requires
+from importlib.metadata import distribution
 
 import pytest
 import yaml
@@ -286,7 +287,8 @@ def folder_of_a_user(clone, tmp_path_factory):
         (home / each).mkdir()
     ran("git", "clone", "-q", clone, home / "tagged", check=True)
     ran("git", "tag", f"v{__version__}", cwd=home / "tagged", check=True)
-    packed(home / "wheels", [*requires("irsa"), "setuptools"])
+    project = tomllib.loads((ROOT / "command/pyproject.toml").read_text())["project"]
+    packed(home / "wheels", [*project["dependencies"], "setuptools"])
     (home / "uv.toml").write_text(f'no-index = true\nfind-links = ["{home}/wheels"]\n')
     for name, script in (("pulumi", "cat program.json"), ("gh", 'echo "$@"')):
         (home / "bin" / name).write_text(f"#!/bin/sh\n{script}\n")

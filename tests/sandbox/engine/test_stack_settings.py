@@ -115,22 +115,25 @@ import irsa_components as irsa
 import pulumi_aws as aws
 from pulumi import ResourceOptions
 
-irsa.DataBucket("data", irsa.DataBucketArgs(bucket_name="acme"))
-irsa.Namespace("team", irsa.NamespaceArgs(namespace="acme"))
-aws.iam.User("own", name="acme", opts=ResourceOptions(retain_on_delete=True))
+irsa.DataBucket("data", irsa.DataBucketArgs(bucket_name="globex"))
+irsa.Namespace("team", irsa.NamespaceArgs(namespace="globex"))
+aws.iam.User("own", name="globex", opts=ResourceOptions(retain_on_delete=True))
 """)
     assert operation("up", session, project, "--config", "aws:region=us-east-1").code == 0
 
     lines = operation("destroy", session, project).err.splitlines()
 
     assert sorted(line for line in lines if " is kept; " in line) == [
-        f"{what}: acme is kept; {again} uses it again"
+        f"{what}: globex is kept; {again} uses it again"
         for what, again in (
-            ("aws:iam/user:User own", 'ResourceOptions(import_="acme")'),
-            ("aws:s3/bucket:Bucket data", 'DataBucketArgs(bucket_name="acme", existing=True)'),
-            ("kubernetes:core/v1:Namespace team", 'NamespaceArgs(namespace="acme", existing=True)'),
+            ("aws:iam/user:User own", 'ResourceOptions(import_="globex")'),
+            ("aws:s3/bucket:Bucket data", 'DataBucketArgs(bucket_name="globex", existing=True)'),
+            (
+                "kubernetes:core/v1:Namespace team",
+                'NamespaceArgs(namespace="globex", existing=True)',
+            ),
         )
     ]
-    session.aws("iam").delete_user(UserName="acme")
-    session.aws("s3").delete_bucket(Bucket="acme")
-    session.cluster.delete(Namespace, "acme")
+    session.aws("iam").delete_user(UserName="globex")
+    session.aws("s3").delete_bucket(Bucket="globex")
+    session.cluster.delete(Namespace, "globex")
