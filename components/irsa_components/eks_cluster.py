@@ -9,11 +9,9 @@ import pulumi_eks as eks
 from pulumi import Alias, Input, InvokeOptions, Output, Resource, ResourceOptions
 
 from irsa.identity.arns import (
-    account_of,
     aws_policy_arn,
     issuer_from_provider_arn,
-    partition_of,
-    provider_arn_for,
+    provider_arn_beside,
 )
 from irsa.identity.kubeconfig import kubeconfig
 from irsa.identity.pod_identity import pod_identity_trust_policy
@@ -66,7 +64,7 @@ class EksCluster(Cluster):
         if args.existing and not args.create_provider:
             # Under the created one's name: a stack that had created it lets go of it, unharmed.
             arn = Output.all(self.issuer_url, self.cluster_arn).apply(
-                lambda e: provider_arn_for(e[0], account_of(e[1]), partition=partition_of(e[1]))
+                lambda found: provider_arn_beside(*found)
             )
             return aws.iam.OpenIdConnectProvider.get(name, arn, opts=self.child_options()).arn
         # pulumi-eks could create it, but fetches a TLS thumbprint from the machine that

@@ -13,8 +13,8 @@ from typing import cast
 from irsa.access import Judgement, trusts_association, trusts_role, trusts_service_account
 from irsa.audit.forging import Forgers
 from irsa.audit.trusting_eks import trusts_cluster
+from irsa.callers.facts import Known
 from irsa.callers.lines import shut_out
-from irsa.callers.ways import Known
 from irsa.decide.association import pod_tags
 from irsa.decide.document import OtherAction, Statement, statements_of
 from irsa.decide.patterns import Pattern
@@ -197,7 +197,7 @@ def _check_associations(
         role = roles.get(association.role_arn)
         if role:
             yield from _check_association(association, role, subject)
-        if role and association.target_role_arn and association.cluster_arn:
+        if role and parse_role_arn(association.target_role_arn) and association.cluster_arn:
             target = roles.get(association.target_role_arn) or _trusting(association)
             yield from _check_target(association, role, target, subject)
         # A target role of another stack cannot be judged.
@@ -302,17 +302,14 @@ def _check_trust(
             found = (each for each in found if each.severity == "error")
             found = (Finding("malformed", subject, str(error)), *found)
     # `output-as-text` says what a condition on such a text is about.
-    yield from (each for each in found if not _OUTPUT.search(each.found))
-
-
-_OUTPUT = re.compile(OUTPUT_TEXT)
+    yield from (each for each in found if not OUTPUT_TEXT.search(each.found))
 
 
 def check_outputs(documents: Sequence[Json]) -> Hits:
     """Outputs of the program that stand in a document as the SDK's text about them."""
-    texts = _texts([*documents]) if _OUTPUT.search(str(documents)) else ()
+    texts = _texts([*documents]) if OUTPUT_TEXT.search(str(documents)) else ()
     for text in texts:
-        if found := _OUTPUT.search(text):
+        if found := OUTPUT_TEXT.search(text):
             rest = re.split(r"ulumi\.|[\n)>\]]", text[found.end() :])[-1]
             yield "output-as-text", f"{text[: found.end()]}…{rest[-40:]}"
 

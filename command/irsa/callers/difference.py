@@ -8,10 +8,10 @@ from math import prod
 from typing import NamedTuple
 
 from irsa.callers.classes import RUN, Linear, Unbounded, classes, glob, joined, resource_glob, text
+from irsa.callers.facts import NOTHING_KNOWN, SAME, ClientIds, Fact, Known
 from irsa.callers.languages import TEXT, some
 from irsa.callers.lines import Line, applies, lines, once, unread, widest, words
 from irsa.callers.sets import Document, Kind, Undecided, canonical, groups_of, kinds, linear
-from irsa.callers.ways import NOTHING_KNOWN, SAME, ClientIds, Fact, Known
 from irsa.decide.condition_keys import Request
 from irsa.decide.conditions import compile_test
 from irsa.decide.document import Condition, statements_of

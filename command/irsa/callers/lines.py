@@ -6,8 +6,8 @@ from itertools import combinations, product
 from typing import NamedTuple
 
 from irsa.callers.classes import Linear, text
+from irsa.callers.facts import NOTHING_KNOWN, SAME, Fact, Known, Way
 from irsa.callers.sets import Document, Kind, Undecided, admits, compares_itself, kinds, linear
-from irsa.callers.ways import NOTHING_KNOWN, SAME, Fact, Known, Way
 from irsa.decide.condition_keys import OPAQUE
 from irsa.decide.conditions import Test
 from irsa.decide.document import Condition, Statement, statements_of

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from irsa.access import WITHOUT_MFA, called_by
+from irsa.callers.facts import SAME, Fact, asked_by
 from irsa.callers.languages import only
 from irsa.callers.sets import Document, Undecided, kinds_of
-from irsa.callers.ways import SAME, Fact, asked_by, calls_of
+from irsa.callers.ways import calls_of
 from irsa.decide.patterns import Value
 from irsa.decide.principals import Caller, caller_from_arn, session_of
 from irsa.decide.statements import Policy

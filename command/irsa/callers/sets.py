@@ -20,8 +20,9 @@ from irsa.callers.classes import (
     joined,
     unfixed,
 )
+from irsa.callers.facts import SAME, Call, Carrier, Fact, Known, Way, carried
 from irsa.callers.languages import TEXT
-from irsa.callers.ways import SAME, Call, Carrier, Fact, Known, Way, carried, ways
+from irsa.callers.ways import ways
 from irsa.decide.condition_keys import Request
 from irsa.decide.conditions import Test, compile_test
 from irsa.decide.document import Condition

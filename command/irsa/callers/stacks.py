@@ -1,5 +1,6 @@
 """Gains and losses of access by a change of a stack. Pure."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -12,13 +13,13 @@ from irsa.callers.difference import (
     permission_changes,
     trust_changes,
 )
+from irsa.callers.facts import ClientIds, Known
 from irsa.callers.lines import Line, callers_of
 from irsa.callers.members import who_may
 from irsa.callers.sets import Undecided
-from irsa.callers.ways import ClientIds, Known
 from irsa.decide.document import statements_of
 from irsa.decide.truth import Verdict
-from irsa.identity.arns import account_named_by, account_of, name_of
+from irsa.identity.arns import account_named_by, name_of
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.eks import Association
 from irsa.observe.facts import PermissionsPolicy, Role, Unread
@@ -48,10 +49,10 @@ def stack_changes(old: StackResources, new: StackResources) -> list[RoleChange]:
     ids = [{each.arn: each.client_ids for each in stack.providers} for stack in (old, new)]
     pairs = [*_pairs(old.roles, new.roles)]
     found = {_label(pair): _of_role(pair, *ids) for pair in pairs}
-    for label, change in _by_associations(pairs, old, new):
+    for label, change in _by_associations(old, new):
         own = found.get(label, RoleChange(label))
         found[label] = own._replace(callers=[*own.callers, change])
-    roles = {_label(pair): _role(pair[1]) for pair in pairs if pair[1]}
+    roles = {_label(pair): pair[1].role for pair in pairs if pair[1]}
     for label, own in found.items():
         found[label] = own._replace(
             calls=[e for e in own.calls if not _is_refused(e, label, roles)]
@@ -70,7 +71,8 @@ def _label(pair: Pair) -> str:
 def _pairs(old: Sequence[StackRole], new: Sequence[StackRole]) -> Iterator[Pair]:
     """Pair the roles by their URNs, and those of two stacks by their ARNs or names."""
     by_urn, by_label = ({getattr(e, key): e for e in old} for key in ("urn", "label"))
-    by_name = {name_of(label): each for label, each in by_label.items()}
+    names = Counter(name_of(label) for label in by_label)
+    by_name = {n: each for label, each in by_label.items() if names[n := name_of(label)] == 1}
     left = {id(each): each for each in old}
     for each in new:
         same = by_urn.get(each.urn) or by_label.get(each.label)
@@ -87,7 +89,7 @@ def _of_role(pair: Pair, earlier: ClientIds, ids: ClientIds) -> RoleChange:
     trusts = [each and each.trust_policy for each in pair]
     hidden = next((each for each in trusts if isinstance(each, str)), "")
     undecided = [f"the trust policy is {hidden}"] if hidden and trusts[0] != trusts[1] else []
-    known = Known(account_of(own.role), ids)
+    known = Known(next(each.account for each in reversed(pair) if each), ids)
     try:
         before, after = (None if isinstance(each, str) else each for each in trusts)
         callers = [] if hidden else trust_changes(before, after, known, earlier)
@@ -131,16 +133,14 @@ def _unread(pair: Pair) -> Iterator[Change]:
         yield Change(effect, Line(text, (), 0, {}))
 
 
-def _by_associations(
-    pairs: Sequence[Pair], old: StackResources, new: StackResources
-) -> Iterator[tuple[str, Change]]:
+def _by_associations(old: StackResources, new: StackResources) -> Iterator[tuple[str, Change]]:
     """Yield the service accounts whose associations are others than before, with their roles."""
     verdicts: list[dict[tuple[str, ServiceAccountRef, str], Verdict]] = []
     stacks = [
         {(e.cluster_arn, e.account, e.role_arn): e for e in s.associations} for s in (old, new)
     ]
     for number, own in enumerate(stacks):
-        roles = {_label(pair): role for pair in pairs if (role := pair[number])}
+        roles = {each.label: each for each in (old, new)[number].roles}
         verdicts.append(
             {
                 key: _trusts(roles.get(each.role_arn), each)
@@ -171,7 +171,7 @@ def _trusts(role: StackRole | None, association: Association) -> Verdict:
     if role is None or not association.cluster_arn:
         return Verdict.UNKNOWN
     return trusts_association(
-        _role(role),
+        role.role,
         association.cluster_arn,
         association.account,
         disable_session_tags=association.disable_session_tags,
@@ -190,7 +190,7 @@ def _through(
     pairs: Sequence[Pair], found: Mapping[str, RoleChange]
 ) -> Iterator[tuple[str, Change]]:
     """Yield the callers who come to a role through another one that they or it newly may assume."""
-    before, after = ({_label(p): _role(each) for p in pairs if (each := p[n])} for n in (0, 1))
+    before, after = ({_label(p): each.role for p in pairs if (each := p[n])} for n in (0, 1))
     changed = {_label(pair) for pair in pairs if pair[0] != pair[1]}
     waiting = [
         (label, change.effect, change.line)
@@ -222,11 +222,6 @@ def _through(
                 gain = effect if may is Verdict.ALLOW else Effect.MAY_GAIN
                 waiting.append((label, gain, _by(line, middle)))
                 yield label, Change(gain, _by(line, middle))
-
-
-def _role(role: StackRole) -> Role:
-    trust = role.trust_policy if not isinstance(role.trust_policy, str) else {}
-    return Role(role.label, "", trust, policies=role.policies, tags=role.tags)
 
 
 def _by(line: Line, middle: Role) -> Line:

@@ -1,17 +1,23 @@
-"""The ways by which a caller comes to a role, and what each caller of one way chooses. Pure.
-
-A caller is one value for each fact of a way. Condition keys are read from facts: keys that hang
-together, such as ``aws:SourceArn`` and the tag ``eks-cluster-name``, come from one, so that no
-caller is made who cannot exist.
-"""
+"""The ways by which a caller may come to a role, and what each caller of one way chooses. Pure."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import chain
-from typing import NamedTuple
 
-from irsa.callers.classes import RUN, Linear, glob, joined, text
+from irsa.callers.classes import RUN, glob, joined, text
+from irsa.callers.facts import (
+    SAME,
+    Asked,
+    Call,
+    Carrier,
+    Fact,
+    Facts,
+    Known,
+    Way,
+    asked_by,
+    carried,
+)
 from irsa.callers.languages import (
     ACCOUNTS,
     EXTERNAL_IDS,
@@ -25,7 +31,6 @@ from irsa.callers.languages import (
     SUBJECTS,
     TAG_NAMES,
     TAG_VALUES,
-    Language,
     clusters,
     only,
     principals,
@@ -56,35 +61,9 @@ from irsa.rules.issuers import is_dual_stack, is_misspelt_eks
 from irsa.rules.issuers import issuer as known_issuer
 from irsa.rules.tokens import is_kubernetes
 
-Facts = Mapping[str, Value]
-"""The values of a caller's facts, by name."""
-Call = AssumeRole | AssumeRoleWithWebIdentity
-ClientIds = Mapping[str, tuple[str, ...]]
-"""The client ids of OIDC providers, by ARN."""
-
-
-class Carrier(NamedTuple):
-    """Form in which a condition key carries a fact."""
-
-    before: Linear = ()
-    """Text before the key's value in the fact's."""
-    after: Linear = ()
-    read: Callable[[str], str] = str
-    """The key's value, from the fact's."""
-
 
 def _organization(path: str) -> str:
     return path.partition("/")[0]
-
-
-SAME = Carrier()
-
-
-def carried(carrier: Carrier, value: Value) -> Value:
-    """Return the value of a key that carries a fact."""
-    if isinstance(value, str):
-        return carrier.read(value)
-    return value if isinstance(value, Key) else tuple(map(carrier.read, value))
 
 
 _CLUSTER_KEYS = {
@@ -105,84 +84,6 @@ _NAMESPACE_TAG, _ACCOUNT_TAG = (
     "aws:requesttag/kubernetes-namespace",
     "aws:requesttag/kubernetes-service-account",
 )
-
-
-class Fact(NamedTuple):
-    """A fact of a caller."""
-
-    name: str
-    language: Language
-    keys: Mapping[str, Carrier] = {}
-    """The condition keys, in lower case, that carry it."""
-    optional: bool = False
-    identity: bool = False
-    """True if it says who the caller is."""
-    several: bool = False
-    """True if it can have several values at once."""
-    apart: tuple[Linear, ...] | None = None
-    """The values that Principal elements name, if it is they who name it."""
-
-
-@dataclass(frozen=True)
-class Way:
-    """A way by which callers come."""
-
-    who: Callable[..., str]
-    """Words for callers, of a text for each fact of identity; an empty one is for all."""
-    principal: str
-    """The provider, service or session that a Principal element names, or their account."""
-    facts: tuple[Fact, ...]
-    call: Callable[[Facts], Call]
-    """The call of a caller, without the policies that it meets."""
-    conditions: Sequence[Condition] = ()
-    """Those of the statements that may be about its callers."""
-    open: bool = False
-    """True if it is not known which keys the call carries beside the facts."""
-
-
-@dataclass(frozen=True)
-class Known:
-    """Facts of a role beside its documents."""
-
-    account: str = ""
-    """Its account; empty while it is not known."""
-    client_ids: ClientIds = field(default_factory=dict[str, tuple[str, ...]])
-    """The client ids of registered OIDC providers, by ARN."""
-    every_provider: bool = False
-    """True if no other provider is registered in the account."""
-    issuers: frozenset[str] = frozenset()
-    """Issuers of Kubernetes clusters that are known to be such."""
-    partition: str = "aws"
-    """The role's, as its documents spell it."""
-
-
-NOTHING_KNOWN = Known()
-
-
-class Asked(NamedTuple):
-    """Demands of statements on callers."""
-
-    conditions: Sequence[Condition] = ()
-    passing: frozenset[str] = frozenset()
-    """The actions that they cover of those that pass something on."""
-
-    @property
-    def keys(self) -> dict[str, str]:
-        """The condition keys as they are written, by key in lower case."""
-        return {each.key.lower(): each.key for each in self.conditions}
-
-
-def asked_by(statements: Iterable[CompiledStatement]) -> Asked:
-    """Return what statements ask of callers."""
-    listed = [*statements]
-    return Asked(
-        [test.condition for each in listed for test in each.conditions],
-        frozenset(
-            action
-            for action in (TAG_SESSION, SET_SOURCE_IDENTITY)
-            if any(each.action.covers(action, lambda _: Key.UNKNOWN) for each in listed)
-        ),
-    )
 
 
 def ways(statements: Sequence[CompiledStatement], known: Known) -> Iterator[Way]:

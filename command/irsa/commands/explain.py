@@ -12,15 +12,14 @@ from functools import cache, partial
 from itertools import chain
 
 from irsa.access import trusts_service_account
+from irsa.callers.facts import Known
 from irsa.callers.lines import Callers, callers_of
 from irsa.callers.members import Members, who_may
-from irsa.callers.ways import Known
 from irsa.commands import cli
 from irsa.commands.chain_options import add_chain_options, places, questions
 from irsa.commands.tree import Node
 from irsa.decide.document import statements_of
 from irsa.decide.truth import Verdict
-from irsa.identity.arns import account_of
 from irsa.identity.policy_json import Json
 from irsa.identity.token import Token
 from irsa.observe.facts import Principal, Role, Unread
@@ -88,7 +87,7 @@ def _explain_stack(name: str, stack: StackResources, output: str) -> int:
         if isinstance(role.trust_policy, str):
             unread.append(f"{role.label}: the trust policy is {role.trust_policy}")
             continue
-        known = Known(account_of(role.arn), ids, issuers=issuers)
+        known = Known(role.account, ids, issuers=issuers)
         callers = callers_of(role.trust_policy, known)
         trees.append(_callers_tree(role.label, callers))
         unread += [f"{role.label}: {callers.undecided}"] * bool(callers.undecided)

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from irsa.audit.findings import AuditFacts, ClusterFacts
 from irsa.commands import cli
 from irsa.identity.arns import account_of, is_oidc_provider, issuer_of_principal, parse_role_arn
-from irsa.identity.policy_json import mapping
 from irsa.inventory.rows import Inventory
 from irsa.observe.aws import Aws
 from irsa.observe.eks import Association
@@ -51,16 +50,7 @@ def read_stack_inventory(name: str, issuer_url: str | None, aws: Aws | None) -> 
     except ValueError as error:
         raise cli.Stop(f"{name}: {error}") from None
     unread = {each: f"{name}: {each}" for each in _unread(stack)}
-    every = [
-        Role(
-            each.label,
-            "",
-            mapping(each.trust_policy),
-            policies=each.policies,
-            in_account=each.account,
-        )
-        for each in stack.roles
-    ]
+    every = [each.role for each in stack.roles]
     roles, untold = [e for e in every if e.trust_policy], [e for e in every if not e.trust_policy]
     planned = [
         *losses(document),
@@ -99,7 +89,7 @@ def read_stack_inventory(name: str, issuer_url: str | None, aws: Aws | None) -> 
         unread=unread,
         unchecked={
             **(_OWN if live else _OWN_ALONE),
-            "role-missing, other-account": _of_others(stack, arns),
+            "role-missing, other-account": _of_others(stack, {each.arn for each in every}),
             "pass-any-role, target-not-allowed": ", ".join(_unread_policies(stack)),
             "no-agent": _PODS.text if associations else "",
             "trust-mismatch, disabled-tags, target-not-allowed, client-ids, dual-stack-issuer, "

@@ -250,6 +250,11 @@ def provider_arn_for(issuer: str, account_id: str, *, partition: str = "aws") ->
     return str(ProviderArn(partition, account_id, issuer.removeprefix("https://")))
 
 
+def provider_arn_beside(issuer: str, arn: str) -> str:
+    """The ARN of an issuer's OIDC provider in the account of another ARN."""
+    return provider_arn_for(issuer, account_of(arn), partition=partition_of(arn))
+
+
 def role_arn(account_id: str, name: str, *, path: str = "/", partition: str = "aws") -> str:
     """The ARN that IAM will give a role, known before the role exists."""
     check_account_id(account_id)

@@ -1,5 +1,7 @@
 """Types of Pulumi's resources, and what taking them over says of them. Pure."""
 
+import re
+
 ROLE = "aws:iam/role:Role"
 NATIVE_ROLE = "aws-native:iam:Role"
 POLICY = "aws:iam/policy:Policy"
@@ -27,12 +29,12 @@ SETTINGS = {
 }
 """Keys of a bucket's settings in ``taken_over``."""
 
-OUTPUT_TEXT = (
+OUTPUT_TEXT = re.compile(
     r"Calling \[?\w+\]? on an \[?Output[<\[]T[>\]]\]? is not supported"
     r"|pulumi\.output\.Output object|OutputState=|\{0xc[0-9a-f]{6,}\}|Pulumi\.Output`1"
 )
 """Texts of the SDKs of TypeScript, Python, Go and .NET where a program puts an output into a text:
-https://www.pulumi.com/docs/iac/concepts/inputs-outputs/ (a regular expression)."""
+https://www.pulumi.com/docs/iac/concepts/inputs-outputs/."""
 
 NEW = "new"
 """A child that the stack does not have, in place of its URN in ``taken_over``."""

@@ -14,7 +14,7 @@ from irsa import PROGRAM
 from irsa.decide.association import pod_tags
 from irsa.decide.principals import Caller, session_of
 from irsa.decide.truth import Verdict
-from irsa.identity.arns import cluster_arn, issuer_of_principal, partition_of, provider_arn_for
+from irsa.identity.arns import cluster_arn, issuer_of_principal, provider_arn_beside
 from irsa.identity.eks import (
     CREDENTIALS_URI_VARIABLE,
     DEFAULT_TOKEN_EXPIRATION,
@@ -72,8 +72,7 @@ class Move:
     @property
     def provider_arn(self) -> str:
         """The cluster's OIDC provider in the role's account."""
-        partition = partition_of(self.role.arn)
-        return provider_arn_for(self.issuer_url, self.role.account, partition=partition)
+        return provider_arn_beside(self.issuer_url, self.role.arn)
 
     @property
     def wanted(self) -> Call:

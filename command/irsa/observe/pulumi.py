@@ -28,7 +28,13 @@ from irsa.identity.pulumi_types import (
 )
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.eks import Association
-from irsa.observe.facts import PermissionsPolicy, RegisteredProvider, ServiceAccount, Unread
+from irsa.observe.facts import (
+    PermissionsPolicy,
+    RegisteredProvider,
+    Role,
+    ServiceAccount,
+    Unread,
+)
 
 STABLE = ("arn", "bucket", "name", "uniqueId")
 """Outputs that no update changes: another value is another resource."""
@@ -72,13 +78,7 @@ def stack_resources(document: Json, *, before: bool = False) -> "StackResources"
         providers=_providers(resources),
         issuers=_issuers(resources),
         access_keys=_access_keys(resources),
-        unknown=[
-            logical_name(each)
-            for each in resources
-            if (_is_service_account(each) and any(map(_is_partial, _accounts([each]))))
-            or (each.get("type") == ASSOCIATION and not _associations([each]))
-            or (each.get("type") == PROVIDER and not _providers([each]))
-        ],
+        unknown=[logical_name(each) for each in resources if _is_partial(each)],
         missing=missing,
     )
 
@@ -168,6 +168,19 @@ class StackRole:
     """Logical names of the resources from which the program makes its trust policy."""
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
+    @property
+    def role(self) -> Role:
+        """The role as AWS will have it; without a trust policy while that is not known."""
+        trust = {} if isinstance(self.trust_policy, str) else self.trust_policy
+        return Role(
+            self.label,
+            "",
+            trust,
+            policies=self.policies,
+            tags=self.tags,
+            in_account=self.account,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackResources:
@@ -256,7 +269,9 @@ def _role(
         account=account_of(arn) or (accounts[0] if len(accounts) == 1 else ""),
         label=next(known, logical_name(resource)),
         trust_policy=policy_document(fields.get("assumeRolePolicy")),
-        policies=tuple({(e.name, e.arn): e for e in sorted(policies, key=_by_name)}.values()),
+        policies=tuple(
+            {(e.name, e.arn): e for e in sorted(policies, key=lambda e: e.name)}.values()
+        ),
         boundary=_text(fields, "permissionsBoundary") if fields.get("permissionsBoundary") else "",
         awaits=[urn.split("::", 3)[-1] for urn in _used(resource, "assumeRolePolicy")],
         tags={n: str(v) for n, v in mapping(fields.get("tagsAll") or fields.get("tags")).items()},
@@ -322,10 +337,6 @@ def _attachments(
                 yield from ((key, policy) for policy in policies)
 
 
-def _by_name(policy: PermissionsPolicy) -> str:
-    return policy.name
-
-
 def logical_name(resource: Json) -> str:
     """The name that the program gives a resource."""
     return str(resource.get("urn")).split("::", 3)[-1]
@@ -342,8 +353,15 @@ def _is_service_account(resource: Json) -> bool:
     return str(resource.get("type")).startswith(SERVICE_ACCOUNT)
 
 
-def _is_partial(account: ServiceAccount) -> bool:
-    return LATER in (account.namespace, account.name, account.role_arn)
+def _is_partial(resource: Json) -> bool:
+    """Return whether a service account, association or OIDC provider is not known as a whole."""
+    if _is_service_account(resource):
+        accounts = _accounts([resource])
+        return any(LATER in (each.namespace, each.name, each.role_arn) for each in accounts)
+    if resource.get("type") == ASSOCIATION:
+        found = association_of(fields_of(resource))
+        return LATER in (found.arn, *found.account, found.role_arn, found.target_role_arn)
+    return resource.get("type") == PROVIDER and not _providers([resource])
 
 
 def _accounts(resources: Sequence[Json]) -> list[ServiceAccount]:

@@ -124,17 +124,14 @@ def _check_accounts(statement: Statement, context: TrustContext) -> Hits:
             continue
         # While the role's account is not known, what would do for another one has to do.
         own, other = account == context.account, context.account not in ("", account)
+        whole = "own-account" if own else "root-principal"
         if not conditions:
-            yield "own-account" if own else "root-principal", principal
+            yield whole, principal
         elif not narrow(conditions, OWN_ACCOUNT if own else OTHER_ACCOUNT) and not any(
             map(_subject_of_session, conditions)
         ):
             under = f"{principal} {conditions_text(conditions)}"
-            yield (
-                ("no-external-id", principal)
-                if other
-                else ("own-account" if own else "root-principal", under)
-            )
+            yield ("no-external-id", principal) if other else (whole, under)
         for each in conditions:
             yield from (("path-pattern", value) for value in opens_with_wildcard(each))
 

@@ -10,8 +10,8 @@ import pytest
 from command.tests.callers import brute
 from command.tests.callers.brute import ROLES
 from irsa.callers.difference import Effect, permission_changes, trust_changes
+from irsa.callers.facts import Known
 from irsa.callers.sets import Undecided
-from irsa.callers.ways import Known
 from irsa.decide.document import Kind
 from irsa.decide.principals import caller_from_arn
 from irsa.decide.simulate import simulate

@@ -2,8 +2,8 @@
 
 import pytest
 
+from irsa.callers.facts import Known
 from irsa.callers.lines import callers_of
-from irsa.callers.ways import Known
 from irsa.identity import policies
 from irsa.identity.pod_identity import TargetedBy, target_role_trust_policy
 from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef

@@ -371,6 +371,7 @@ def created(trust):
         ([role(BY_EKS), association("app")], []),
         ([role(BY_EKS), association("b")], [("trust-mismatch", "service account dev/b")]),
         ([role(BY_EKS), ACCOUNT_OF_APP], [("trust-mismatch", "service account dev/app")]),
+        ([role(BY_EKS), association("app", targetRoleArn=UNKNOWN_OUTPUT)], []),
         # The target role is another stack's; the own role may not assume it.
         (
             [role(BY_EKS), association("app", targetRoleArn=ROLE_B_ARN)],
@@ -460,6 +461,8 @@ def test_a_trust_policy_that_cannot_be_read_is_not_passed(of_stack):
     code, out = of_stack([created(UNKNOWN_OUTPUT), role(EXACT)])
     assert "state.json: trust policies not checked: app (known after up)\n" in out
     assert "1 of 2 roles of account" in out
+    later = ("aws:iam/role:Role", {**role(EXACT)[1], "assumeRolePolicy": UNKNOWN_OUTPUT})
+    assert "no role of the stack" not in of_stack([later, ACCOUNT_OF_APP])[1]
     assert (code, of_stack([created(UNKNOWN_OUTPUT)], *JSON)) == (3, (3, "[]\n"))
     code, out = of_stack([created("{'Version': 1}")], *JSON)
     assert (code, rules(out)) == (1, [("malformed", "role app")])
@@ -472,6 +475,7 @@ def test_a_trust_policy_that_cannot_be_read_is_not_passed(of_stack):
         ([annotated(UNKNOWN_OUTPUT)], "1"),
         ([annotated(UNKNOWN_OUTPUT), registered(UNKNOWN_OUTPUT)], "2, 1"),
         ([association(UNKNOWN_OUTPUT), annotated(f"{ROLE}-of-another-stack")], "1"),
+        ([association("app", targetRoleArn=UNKNOWN_OUTPUT, roleArn=f"{ROLE}-b")], "1"),
     ],
 )
 def test_what_the_up_makes_beside_roles_is_named_as_unchecked(of_stack, more, unchecked):

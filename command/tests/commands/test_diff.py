@@ -44,8 +44,8 @@ def role(arn, trust, **more):
     return resource("aws:iam/role:Role", name, name=name, arn=arn, assumeRolePolicy=text, **more)
 
 
-def renamed(made):
-    later = {"name": UNKNOWN_OUTPUT, "arn": UNKNOWN_OUTPUT}
+def renamed(made, name=UNKNOWN_OUTPUT):
+    later = {"name": name, "arn": UNKNOWN_OUTPUT}
     return {**made, "outputs": {**made["outputs"], **later}}
 
 
@@ -101,6 +101,8 @@ def diff(tmp_path, capsys):
     return run
 
 
+SAME_NAME = (A, A.replace(ACCOUNT_A, ACCOUNT_B))
+OF_B = resource("pulumi:providers:aws", "b", allowedAccountIds=f'["{ACCOUNT_B}"]')
 PODS_OF_EKS = role(A, pod_identity_trust_policy([CLUSTER_ARN], [APP]))
 BY_TEAM = by_arn(ROOT)
 BY_TEAM["Statement"][0]["Condition"] = {"StringEquals": {"aws:PrincipalTag/team": "data"}}
@@ -142,6 +144,14 @@ MAY = [policy("to-b", "a", allow("sts:AssumeRole", B)), policy("to-c", "b", allo
         # A role that is replaced, and gets another name and ARN.
         (preview(role(A, by_token(APP)), renamed(role(A, by_token(APP)))), None, 0,
          ["no caller gains or loses access"]),
+        (preview(PODS_OF_EKS, renamed(PODS_OF_EKS), association("app"), {}), None, 0,
+         [f"role {A}", "- loses     service account dev/app by an association"]),
+        # A new role whose account its provider says trusts no provider of another account.
+        (preview({}, OF_B, {}, renamed(role(A, by_token(APP)) | {"provider": f"{OF_B['urn']}::x"})),
+         None, 0, ["no caller gains or loses access"]),
+        # Which of two roles of one name, in two accounts, it was is not known.
+        (state(*(role(arn, by_token(APP)) | {"urn": arn} for arn in SAME_NAME)),
+         state(renamed(role(A, by_token(APP)), name="a")), 1, ["role a", "+ gains  "]),
         (state(OPEN, provider("a")), state(OPEN, provider("a", "b")), 1,
          [f"+ gains     service account dev/app {CLUSTER}"]),
         # Through others: all who come to role A come to B and C.

@@ -15,7 +15,7 @@ from irsa.identity.arns import (
     name_of,
     parse_role_arn,
     partition_of,
-    provider_arn_for,
+    provider_arn_beside,
     session_arn_prefix,
 )
 from irsa.identity.eks import AUDIENCE_ANNOTATION, POD_IDENTITY_SERVICE, STS_AUDIENCE
@@ -120,7 +120,7 @@ def provider(facts: ByToken) -> Link:
         check = Check("provider", "the issuer registered in the role's account")
         return check.unknown(lacking(facts))
     account, issuer = account_of(facts.role_arn), issuer_of(facts.token)
-    wanted = provider_arn_for(issuer, account, partition=partition_of(facts.role_arn))
+    wanted = provider_arn_beside(issuer, facts.role_arn)
     check = Check("provider", wanted)
     if isinstance(facts.providers, Unread):
         return check.unknown(facts.providers)

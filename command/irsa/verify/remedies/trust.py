@@ -15,7 +15,7 @@ from typing import NamedTuple
 from irsa.access import Judgement
 from irsa.decide.document import Condition, conditions_of, names_exactly
 from irsa.decide.truth import Verdict
-from irsa.identity.arns import name_of, partition_of, provider_arn_for
+from irsa.identity.arns import name_of, provider_arn_beside
 from irsa.identity.policies import irsa_trust_policy, size
 from irsa.identity.policy_json import Json, principals, statements, with_statements
 from irsa.identity.quotas import TRUST_POLICY_QUOTA
@@ -195,8 +195,7 @@ class TrustFixer(Fixer):
     @property
     def provider_arn(self) -> str:
         """The provider that stands for the token's issuer in the role's account."""
-        partition = partition_of(self.role.arn)
-        return provider_arn_for(self.issuer, self.role.account, partition=partition)
+        return provider_arn_beside(self.issuer, self.role.arn)
 
     @property
     def wanted(self) -> Json:

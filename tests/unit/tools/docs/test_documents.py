@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from irsa.callers.facts import Known
 from irsa.callers.lines import callers_of
-from irsa.callers.ways import Known
 from irsa.identity.policies import irsa_trust_policy, size
 from irsa.identity.subjects import service_account_ref
 from tests.support.code_blocks import COMMANDS, OTHERS, blocks
