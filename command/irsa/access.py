@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from irsa.decide.association import call_keys
 from irsa.decide.condition_keys import OF_PLACE
 from irsa.decide.difference import differences
-from irsa.decide.document import Kind, statements_of
+from irsa.decide.document import DocumentType, statements_of
 from irsa.decide.patterns import Key, Value
 from irsa.decide.policies import Source
 from irsa.decide.principals import Caller, caller_from_arn, session_of
@@ -33,7 +33,7 @@ from irsa.identity.eks import POD_IDENTITY_SERVICE
 from irsa.identity.policy_json import UNKNOWN_OUTPUT, Json
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
-from irsa.observe.facts import PermissionsPolicy, Principal, Role, ServiceAccount, Unread
+from irsa.observe.facts import PermissionsPolicy, Principal, Role, ServiceAccountObject, Unread
 
 Tags = Mapping[str, Value]
 """The session tags of EKS Pod Identity, by name in lower case."""
@@ -119,7 +119,7 @@ _CLAIMS = ("iss", "aud", "sub", "exp", "nbf", "iat", "amr")
 
 
 def trusts_service_account(
-    role: Role, account: ServiceAccount, *, issuer_url: str, session_name: str, now: float
+    role: Role, account: ServiceAccountObject, *, issuer_url: str, session_name: str, now: float
 ) -> Judgement:
     """Decide whether a role's trust policy allows the tokens of a cluster's service account."""
     claims = {
@@ -193,16 +193,16 @@ def calling(caller: Role) -> AssumeRole:
 
 
 def may_assume(
-    role: Role, target_arn: str, *, session_name: str | None, tags: Tags = NO_TAGS
+    caller: Role, target_arn: str, *, session_name: str | None, tags: Tags = NO_TAGS
 ) -> Judgement:
-    """Decide whether a role's own policies allow it to assume another role."""
+    """Decide whether a caller's own policies allow it to assume another role."""
     return judge(
         lambda: AssumeRole(
             resource=target_arn,
-            caller=_session(role, session_name, tags),
+            caller=_session(caller, session_name, tags),
             only="caller",
-            identity=_identity(role),
-            boundary=_boundary(role),
+            identity=_identity(caller),
+            boundary=_boundary(caller),
             session_name=session_name,
             keys=WITHOUT_MFA,
         )
@@ -234,7 +234,7 @@ def allows(
             caller=_session(role, session_name, tags, session_policy),
             identity=_identity(role),
             boundary=_boundary(role),
-            resource_policy=_compiled(resource_policy, "resource policy", Kind.RESOURCE),
+            resource_policy=_compiled(resource_policy, "resource policy", DocumentType.RESOURCE),
             resource_policy_given=not isinstance(resource_policy, Unread),
             context={"aws:securetransport": "true", **WITHOUT_MFA, **(context or {})},
         )
@@ -288,7 +288,7 @@ def _identity(principal: Principal) -> list[Policy] | None:
     if isinstance(principal.policies, Unread):
         return None
     return [
-        compile_policy(_document(each.document), f"identity policy {number}", Kind.IDENTITY)
+        compile_policy(_document(each.document), f"identity policy {number}", DocumentType.IDENTITY)
         for number, each in enumerate(principal.policies, start=1)
     ]
 
@@ -300,7 +300,7 @@ def _boundary(principal: Principal) -> Policy | None:
 
 
 def _compiled(
-    document: Json | Unread | None, label: str, kind: Kind = Kind.IDENTITY
+    document: Json | Unread | None, label: str, kind: DocumentType = DocumentType.IDENTITY
 ) -> Policy | None:
     return None if document is None else compile_policy(_document(document), label, kind)
 

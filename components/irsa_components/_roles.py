@@ -63,7 +63,7 @@ class RoleArgs(ComponentArgs):
         _check_known(owner, known)
 
 
-class Role(Component):
+class RoleComponent(Component):
     """A component for a role and its policies."""
 
     def _create(

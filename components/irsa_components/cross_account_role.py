@@ -18,7 +18,7 @@ from irsa.identity.quotas import TRUST_POLICY_QUOTA
 from irsa.identity.subjects import service_account_ref
 
 from . import values
-from ._roles import Role, RoleArgs
+from ._roles import RoleArgs, RoleComponent
 from .service_account import ServiceAccount
 from .service_account_role import ServiceAccountRole
 
@@ -97,7 +97,7 @@ class CrossAccountRoleArgs(RoleArgs):
         values.refuse(problems)
 
 
-class CrossAccountRole(Role):
+class CrossAccountRole(RoleComponent):
     """A role that workloads of another account assume from their own role."""
 
     role_arn: Output[str]

@@ -40,7 +40,7 @@ _SPELLING = {name: camel(name) for name in _READ.split()}
 """Kubernetes' spelling of the fields that are read here. Pulumi takes both in one dictionary."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class PodAdditions:
     """Additions of the identity of a service account to the pods that run as it."""
 

@@ -24,7 +24,7 @@ from irsa.identity.quotas import (
 from irsa.identity.subjects import ServiceAccountPattern, Subject, parse_service_accounts
 
 from . import values
-from ._roles import Role, RoleArgs, managed_policy
+from ._roles import RoleArgs, RoleComponent, managed_policy
 from .cluster import Cluster
 from .service_account import ServiceAccount
 
@@ -136,7 +136,7 @@ class ServiceAccountRoleArgs(RoleArgs):
         return bool(self.cluster_arns) and not self.disable_session_tags
 
 
-class ServiceAccountRole(Role):
+class ServiceAccountRole(RoleComponent):
     """An IAM role whose trust policy always names subject and audience."""
 
     role_arn: Output[str]

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from irsa.decide.document import Kind
+from irsa.decide.document import DocumentType
 from irsa.decide.patterns import Key
 from irsa.decide.statements import compile_policy
 from irsa.identity.policies import bucket_permissions_policy, tls_only_bucket_policy
@@ -105,7 +105,7 @@ def test_a_document_of_the_bucket_creates_nothing_and_keeps_to_a_prefix(permissi
     assert not deploy(program).of("aws:iam/policy:Policy")
     level = permissions.replace("_", "-")
     assert found[""] == bucket_permissions_policy(ARN, level)
-    policy = compile_policy(found["reports/"], "policy", Kind.IDENTITY)
+    policy = compile_policy(found["reports/"], "policy", DocumentType.IDENTITY)
 
     def allowed(action: str, resource: str, prefix: str | None = None) -> bool:
         keys = {} if prefix is None else {"s3:prefix": prefix}

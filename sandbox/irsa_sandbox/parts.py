@@ -11,7 +11,7 @@ from shutil import rmtree
 from typing import Protocol, TypeVar
 
 from .aws.accounts import ACCOUNT_A, REGION
-from .aws.server import ClusterFacts, Emulator
+from .aws.server import ControlPlaneFacts, Emulator
 from .kubernetes.authenticator import Authenticator, administrators
 from .kubernetes.control_plane import ETCD_SOCKET, ControlPlane
 from .kubernetes.kubelet import Kubelet
@@ -123,7 +123,7 @@ class Parts:
         return self._started(cluster), authenticator
 
     def _aws(self, cluster: ControlPlane, authenticator: Authenticator) -> Emulator:
-        facts = ClusterFacts(
+        facts = ControlPlaneFacts(
             endpoint=cluster.server_url,
             ca_data=self._authority.ca_data,
             issuer_url=self._issuer_url,

@@ -14,7 +14,7 @@ import pytest
 from .errors import SandboxError
 
 if TYPE_CHECKING:
-    from .testing.sandbox import Accounts, Pod, Sandbox
+    from .testing.sandbox import Accounts, RunningPod, Sandbox
 
 OPTION = "irsa_sandbox"
 KEEP = "irsa_keep"
@@ -65,12 +65,12 @@ def accounts(irsa_sandbox: "Sandbox") -> "Accounts":
 
 
 @pytest.fixture
-def pod(irsa_sandbox: "Sandbox") -> "Iterator[Callable[..., Pod]]":
+def pod(irsa_sandbox: "Sandbox") -> "Iterator[Callable[..., RunningPod]]":
     """`pod("namespace/service-account", role_arn=None)` runs a Pod and has its `environment`,
     `boto3()` and `run([...])`."""
     with ExitStack() as after:
 
-        def start(service_account: str, role_arn: str | None = None) -> "Pod":
+        def start(service_account: str, role_arn: str | None = None) -> "RunningPod":
             with _in_one_line():
                 return after.enter_context(irsa_sandbox.pod(service_account, role_arn))
 

@@ -28,11 +28,11 @@ from irsa.identity.quotas import TOKEN_EXPIRATION
 from irsa.identity.subjects import ServiceAccountRef
 
 from .aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
-from .aws.clients import AwsClients, Credentials
+from .aws.clients import AccessKeys, AwsClients
 from .aws_cli import AwsCli
 from .pods.exec import find_pod
 from .pods.process import PodProcess, find_object, pod_process
-from .pods.spec import Token
+from .pods.spec import ProjectedToken
 from .pods.token import request_token
 from .providers.aws.s3 import delete_versions
 from .state import SandboxState, cluster_client
@@ -65,7 +65,7 @@ class Session:
         """A boto3 client as account A's administrator, or as the root of an account."""
         if root_of not in self._clients:
             environment = self.state.aws_environment(root_of)
-            credentials = Credentials(
+            credentials = AccessKeys(
                 environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"]
             )
             ca_file = Path(self.state.aws_ca_bundle)
@@ -178,7 +178,7 @@ def service_account_token(
     client: lightkube.Client, namespace: str, name: str, audience: str = STS_AUDIENCE
 ) -> str:
     """A service account's token, from the API server's TokenRequest."""
-    wanted = Token(audience, TOKEN_SECONDS)
+    wanted = ProjectedToken(audience, TOKEN_SECONDS)
     return request_token(client, namespace, name, wanted)["token"]
 
 

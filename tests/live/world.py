@@ -76,7 +76,7 @@ class World:
         ):
             of.client("s3").put_object(Bucket=self.names[bucket], Key=key, Body=content)
 
-    def judge(self, check: checks.Check) -> Row:
+    def judge(self, check: checks.SystemCheck) -> Row:
         """Ask, and ask again while AWS may not have propagated every change."""
         deadline = time.monotonic() + PATIENCE
         while True:

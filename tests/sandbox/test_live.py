@@ -19,7 +19,7 @@ from irsa.identity.arns import role_arn
 from irsa.identity.policies import service_trust_policy
 from irsa_sandbox import lifecycle
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
-from irsa_sandbox.aws.clients import AwsClients, Credentials
+from irsa_sandbox.aws.clients import AccessKeys, AwsClients
 from irsa_sandbox.aws.server import CROSS_ACCOUNT_ROLE
 from irsa_sandbox.demo import left_overs
 from irsa_sandbox.session import Session
@@ -72,7 +72,7 @@ class Shell(NamedTuple):
     def left(self) -> list[str]:
         """Return the resources of accounts and cluster that were not there before."""
         state = self.session.state
-        keys = Credentials(state.access_key_id, state.secret_access_key)
+        keys = AccessKeys(state.access_key_id, state.secret_access_key)
         elsewhere = AwsClients(keys, state.aws_proxy, Path(state.aws_ca_bundle), REGION)
         return [
             *left_overs(self.session),

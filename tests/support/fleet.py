@@ -20,7 +20,7 @@ from irsa.identity.arns import ClusterArn, provider_arn_for, role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION, STS_AUDIENCE
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
-from irsa.observe.facts import RegisteredProvider, ServiceAccount, Unread
+from irsa.observe.facts import RegisteredProvider, ServiceAccountObject, Unread
 from irsa.observe.iam import AccountPrincipals, IamReader
 from irsa.observe.kubernetes import service_account_of
 from irsa.observe.pods import FleetPod, fleet_pod
@@ -150,7 +150,7 @@ class FakeCluster:
     def issuer_url(self) -> str:
         return f"https://{ISSUER}"
 
-    def service_accounts(self) -> list[ServiceAccount]:
+    def service_accounts(self) -> list[ServiceAccountObject]:
         return list(map(service_account_of, self.fleet.accounts))
 
     def pods(self) -> list[FleetPod] | Unread:

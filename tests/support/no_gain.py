@@ -9,7 +9,7 @@ from irsa.decide.truth import Verdict
 from irsa.identity.arns import account_of
 from irsa.identity.eks import AUDIENCE_ANNOTATION, STS_AUDIENCE
 from irsa.identity.subjects import ServiceAccountRef
-from irsa.observe.facts import Role, ServiceAccount
+from irsa.observe.facts import Role, ServiceAccountObject
 
 CallT = TypeVar("CallT")
 _ORDER = (Verdict.DENY, Verdict.UNKNOWN, Verdict.ALLOW)
@@ -76,7 +76,7 @@ def session_answers(
     """The answers of one role's trust policy to tokens, associations and other roles."""
     for issuer, account, audience in product(issuers, accounts, (STS_AUDIENCE, "vault")):
         asked: Any = {"issuer_url": f"https://{issuer}", "session_name": "session", "now": now}
-        of = ServiceAccount(*account, {AUDIENCE_ANNOTATION: audience})
+        of = ServiceAccountObject(*account, {AUDIENCE_ANNOTATION: audience})
         call = Sessions("token", f"{issuer} {audience}", "/".join(account), role.arn)
         yield call, trusts_service_account(role, of, **asked).verdict
     for cluster, account, untagged in product(clusters, accounts, (False, True)):

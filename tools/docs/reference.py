@@ -13,7 +13,7 @@ from irsa.decide.patterns import Key
 from irsa.decide.scenario import FIELDS
 from irsa.rules.table import RULES
 from irsa.verify.link import LINKS
-from irsa_sandbox.aws.clients import Credentials
+from irsa_sandbox.aws.clients import AccessKeys
 from irsa_sandbox.providers.aws.provider import package as aws_package
 from tools.docs.markdown import table
 from tools.environment import ROOT
@@ -133,7 +133,7 @@ def _deployer() -> str:
 
 
 def _resource_types() -> str:
-    package = aws_package("", ROOT, Credentials("", ""))
+    package = aws_package("", ROOT, AccessKeys("", ""))
     rows: dict[str, tuple[list[str], list[str]]] = {}
     for column, tokens in enumerate(([each.token for each in package.types], package.functions)):
         for token in tokens:

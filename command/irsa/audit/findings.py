@@ -13,7 +13,7 @@ from typing import cast
 from irsa.access import Judgement, trusts_association, trusts_role, trusts_service_account
 from irsa.audit.forging import Forgers
 from irsa.audit.trusting_eks import trusts_cluster
-from irsa.callers.facts import Known
+from irsa.callers.facts import RoleFacts
 from irsa.callers.lines import shut_out
 from irsa.decide.association import pod_tags
 from irsa.decide.document import OtherAction, Statement, statements_of
@@ -27,7 +27,7 @@ from irsa.identity.policy_json import Json, mapping
 from irsa.identity.pulumi_types import OUTPUT_TEXT
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa.observe.eks import Association
-from irsa.observe.facts import RegisteredProvider, Role, ServiceAccount, Unread
+from irsa.observe.facts import RegisteredProvider, Role, ServiceAccountObject, Unread
 from irsa.observe.pods import FleetPod
 from irsa.rules.conditions import guarded, resource_name
 from irsa.rules.issuers import is_dual_stack, is_eks, is_misspelt_eks, issuer
@@ -46,7 +46,7 @@ class ClusterFacts:
     issuer_url: str
     account: str
     """The AWS account that it is in."""
-    service_accounts: Sequence[ServiceAccount]
+    service_accounts: Sequence[ServiceAccountObject]
     associations: Sequence[Association] | Unread = ()
     """Those of EKS Pod Identity."""
     pods: Sequence[FleetPod] | Unread = ()
@@ -268,7 +268,7 @@ def _check_roles(facts: AuditFacts) -> Iterator[Finding]:
         subject = f"role {role.arn}"
         statements = guarded(statements_of(role.trust_policy))
         hits = (*_check_documents(role), *forgers.check(role, statements))
-        known = Known(role.account, client_ids, facts.every_provider, frozenset(users))
+        known = RoleFacts(role.account, client_ids, facts.every_provider, frozenset(users))
         found = [
             *_check_trust(role, context, known, subject),
             *_check_use(role, statements, facts.clusters, subject),
@@ -289,7 +289,7 @@ def _check_documents(role: Role) -> Hits:
 
 
 def _check_trust(
-    role: Role, context: TrustContext, known: Known, subject: str
+    role: Role, context: TrustContext, known: RoleFacts, subject: str
 ) -> Iterator[Finding]:
     """Check a trust policy; who comes in by one that lets no caller come is not asked."""
     found = check_trust_policy(role.trust_policy, context, subject)

@@ -8,14 +8,13 @@ from math import prod
 from typing import NamedTuple
 
 from irsa.callers.classes import RUN, Linear, Unbounded, classes, glob, joined, resource_glob, text
-from irsa.callers.facts import NOTHING_KNOWN, SAME, ClientIds, Fact, Known
+from irsa.callers.facts import NOTHING_KNOWN, SAME, ClientIds, Fact, RoleFacts
 from irsa.callers.languages import TEXT, some
 from irsa.callers.lines import Line, applies, lines, once, unread, widest, words
-from irsa.callers.sets import Document, Kind, Undecided, canonical, groups_of, kinds, linear
+from irsa.callers.sets import CallerClass, Document, Undecided, canonical, groups_of, kinds, linear
 from irsa.decide.condition_keys import Request
 from irsa.decide.conditions import compile_test
-from irsa.decide.document import Condition, statements_of
-from irsa.decide.document import Kind as Type
+from irsa.decide.document import Condition, DocumentType, statements_of
 from irsa.decide.evaluate import StepAnswer
 from irsa.decide.patterns import Key, variable_keys
 from irsa.decide.principals import session_of
@@ -36,7 +35,7 @@ class Effect(Enum):
     UNDECIDED = "undecided"
 
 
-class Change(NamedTuple):
+class AccessChange(NamedTuple):
     """Callers, or calls, and what happens to them."""
 
     effect: Effect
@@ -63,9 +62,9 @@ _NOTHING = Policy("trust policy", ())
 def trust_changes(
     old: Json | None,
     new: Json | None,
-    known: Known = NOTHING_KNOWN,
+    known: RoleFacts = NOTHING_KNOWN,
     earlier: ClientIds | None = None,
-) -> list[Change]:
+) -> list[AccessChange]:
     """Compare two trust policies of one role, None where it does not exist.
 
     ``earlier`` are the client ids of OIDC providers before the change, if others than now.
@@ -82,7 +81,7 @@ def trust_changes(
         arn: tuple(dict.fromkeys((*before.get(arn, ()), *known.client_ids.get(arn, ()))))
         for arn in (*before, *known.client_ids)
     }
-    found: list[Change] = []
+    found: list[AccessChange] = []
     for way, listed in kinds(documents, replace(known, client_ids=everything)):
         for effect in Effect:
             own = [each for each in listed if _effect(each) is effect]
@@ -91,11 +90,11 @@ def trust_changes(
                 # Of a whole account, its own policies decide who of it may; of a service it is not
                 # known which keys it sends.
                 unsure = line.account or (way.open and line.conditions)
-                found.append(Change(_UNSURE.get(effect, effect) if unsure else effect, line))
+                found.append(AccessChange(_UNSURE.get(effect, effect) if unsure else effect, line))
     return _ordered([*found, *_of_unread(old or {}, new or {})])
 
 
-def _of_unread(*documents: Json) -> Iterator[Change]:
+def _of_unread(*documents: Json) -> Iterator[AccessChange]:
     """Compare the users of SAML providers and the like, by the policies' words alone."""
     listed = [
         {(each.allows, line.text): line for each in statements_of(one) for line in unread(each)}
@@ -103,20 +102,20 @@ def _of_unread(*documents: Json) -> Iterator[Change]:
     ]
     for own, other, opening in ((listed[1], listed[0], True), (listed[0], listed[1], False)):
         for key in sorted(own.keys() - other.keys()):
-            yield Change(Effect.MAY_GAIN if key[0] is opening else Effect.MAY_LOSE, own[key])
+            yield AccessChange(Effect.MAY_GAIN if key[0] is opening else Effect.MAY_LOSE, own[key])
 
 
-def _ordered(found: Sequence[Change]) -> list[Change]:
+def _ordered(found: Sequence[AccessChange]) -> list[AccessChange]:
     """By effect, each line once: what is sure needs no perhaps."""
-    listed: list[Change] = []
+    listed: list[AccessChange] = []
     for effect in Effect:
         sure = {line.text for other, line in listed if other in _SURE.get(effect, ())}
         own = [line for other, line in found if other is effect and line.text not in sure]
-        listed += [Change(effect, line) for line in once(own)]
+        listed += [AccessChange(effect, line) for line in once(own)]
     return listed
 
 
-def _effect(kind: Kind) -> Effect | None:
+def _effect(kind: CallerClass) -> Effect | None:
     old, new = kind.answers
     effect = EFFECTS.get((old.verdict, new.verdict))
     return None if effect is Effect.UNDECIDED and _met(old) == _met(new) else effect
@@ -134,14 +133,18 @@ def _met(answer: StepAnswer) -> list[object]:
 
 def permission_changes(
     old: Sequence[Json], new: Sequence[Json], role_arn: str = ""
-) -> list[Change]:
+) -> list[AccessChange]:
     """Compare the permission policies of one role, whose ARN may be known.
 
     Raises as `trust_changes` does.
     """
     caller = session_of(role_arn, None) if parse_role_arn(role_arn) else None
     compiled = [
-        [e for each in own for e in compile_policy(each, "policy", Type.IDENTITY).statements]
+        [
+            e
+            for each in own
+            for e in compile_policy(each, "policy", DocumentType.IDENTITY).statements
+        ]
         for own in (old, new)
     ]
     listed = [*compiled[0], *compiled[1]]
@@ -165,7 +168,7 @@ def permission_changes(
         for effect in _changed(old_met, new_met, request):
             found.setdefault(effect, []).append(request)
     changes = [
-        Change(effect, line)
+        AccessChange(effect, line)
         for effect, calls in found.items()
         for line in _calls(compiled[effect in _OF_NEW], calls)
     ]

@@ -78,7 +78,7 @@ class Way:
 
 
 @dataclass(frozen=True)
-class Known:
+class RoleFacts:
     """Facts of a role beside its documents."""
 
     account: str = ""
@@ -93,7 +93,7 @@ class Known:
     """The role's, as its documents spell it."""
 
 
-NOTHING_KNOWN = Known()
+NOTHING_KNOWN = RoleFacts()
 
 
 class Asked(NamedTuple):

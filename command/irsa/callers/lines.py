@@ -6,15 +6,23 @@ from itertools import combinations, product
 from typing import NamedTuple
 
 from irsa.callers.classes import Linear, text
-from irsa.callers.facts import NOTHING_KNOWN, SAME, Fact, Known, Way
-from irsa.callers.sets import Document, Kind, Undecided, admits, compares_itself, kinds, linear
+from irsa.callers.facts import NOTHING_KNOWN, SAME, Fact, RoleFacts, Way
+from irsa.callers.sets import (
+    CallerClass,
+    Document,
+    Undecided,
+    admits,
+    compares_itself,
+    kinds,
+    linear,
+)
 from irsa.decide.condition_keys import OPAQUE
 from irsa.decide.conditions import Test
 from irsa.decide.document import Condition, Statement, statements_of
 from irsa.decide.evaluate import StepAnswer
 from irsa.decide.operators import read_operator
 from irsa.decide.patterns import Key, Value
-from irsa.decide.principals import UNIQUE_ID, Grant
+from irsa.decide.principals import UNIQUE_ID, Directness
 from irsa.decide.reasons import named
 from irsa.decide.statements import CompiledStatement, Policy
 from irsa.decide.trust_policy import compile_trust_policy
@@ -89,7 +97,7 @@ class Callers(NamedTuple):
         return [*(f"no caller: {each}" for each in self.empty), *self.denied, *undecided]
 
 
-def callers_of(trust_policy: Json, known: Known = NOTHING_KNOWN) -> Callers:
+def callers_of(trust_policy: Json, known: RoleFacts = NOTHING_KNOWN) -> Callers:
     """Return the callers of a trust policy, as far as ``known`` of its role goes."""
     statements = statements_of(trust_policy)
     denied = [_denial(each) for each in statements if not each.allows and each.assume_actions]
@@ -115,13 +123,13 @@ def accepted(trust_policy: Json) -> Policy:
     return policy
 
 
-def _allowed(policy: Policy, known: Known) -> Iterator[Line]:
+def _allowed(policy: Policy, known: RoleFacts) -> Iterator[Line]:
     for way, listed in kinds([Document(policy)], known):
         may = [each for each in listed if each.answers[0].verdict is not Verdict.DENY]
         yield from lines(way, may)
 
 
-def shut_out(trust_policy: Json, known: Known) -> list[str]:
+def shut_out(trust_policy: Json, known: RoleFacts) -> list[str]:
     """If no caller can use a role: what keeps the callers of each statement out. Empty for others,
     and for what is not decided; raises ValueError for a policy that IAM refuses."""
     policy = accepted(trust_policy)
@@ -140,7 +148,7 @@ def shut_out(trust_policy: Json, known: Known) -> list[str]:
         return []
 
 
-def _emptied(policy: Policy, known: Known) -> Iterator[str]:
+def _emptied(policy: Policy, known: RoleFacts) -> Iterator[str]:
     """Say for each statement that allows what keeps its callers out."""
     if not any(each.allow for each in policy.statements):
         yield "no statement allows"
@@ -149,7 +157,7 @@ def _emptied(policy: Policy, known: Known) -> Iterator[str]:
             yield f"statement {place + 1}: {_reason(policy, place, known)}"
 
 
-def _reason(policy: Policy, place: int, known: Known) -> str:
+def _reason(policy: Policy, place: int, known: RoleFacts) -> str:
     statement = policy.statements[place]
     tests = statement.conditions
 
@@ -200,7 +208,7 @@ def once(found: Iterable[Line]) -> Iterator[Line]:
 
 
 def lines(
-    way: Way, found: Sequence[Kind], number: int = 0, others: Sequence[Kind] = ()
+    way: Way, found: Sequence[CallerClass], number: int = 0, others: Sequence[CallerClass] = ()
 ) -> Iterator[Line]:
     """Yield lines for kinds of callers by one way, and not for others, from the statements of a
     document."""
@@ -232,7 +240,7 @@ def applies(place: int, answer: StepAnswer) -> bool:
     statement, request = decision.policies.resource.statements[place], decision.request
     most = named(statement, request.caller, decision.policies)[1]
     fits = statement.applies(request.action, request.resource, request.value)
-    return most is not Grant.NONE and fits is not False
+    return most is not Directness.NONE and fits is not False
 
 
 class _Option(NamedTuple):
@@ -248,8 +256,8 @@ def _of_statement(
     way: Way,
     statement: CompiledStatement,
     number: int,
-    own: Sequence[Kind],
-    rest: Sequence[Kind],
+    own: Sequence[CallerClass],
+    rest: Sequence[CallerClass],
 ) -> Iterator[Line]:
     conditions = [test.condition for test in statement.conditions]
     identity = [fact for fact in way.facts if fact.identity]
@@ -291,10 +299,10 @@ def _of_statement(
             )
 
 
-def _passed_by_all(listed: Sequence[Kind]) -> str:
+def _passed_by_all(listed: Sequence[CallerClass]) -> str:
     """Return the things that all of them pass on to their sessions, in words."""
 
-    def passes(kind: Kind, start: str) -> bool:
+    def passes(kind: CallerClass, start: str) -> bool:
         names = [each for each in kind.groups if each.startswith(start)]
         return any(kind.groups[each].value is not Key.ABSENT for each in names)
 
@@ -321,12 +329,12 @@ def _entries(way: Way, fact: Fact, statement: CompiledStatement) -> Iterator[_Op
             yield _Option(entry, text(entry))
 
 
-def _values(own: Sequence[Kind], name: str, pattern: Linear | None) -> Iterator[Value]:
+def _values(own: Sequence[CallerClass], name: str, pattern: Linear | None) -> Iterator[Value]:
     members = (member for kind in own for member in kind.groups[name].members)
     return (value for value, fits in members if pattern is None or pattern in fits)
 
 
-def _witness(kind: Kind, wanted: Mapping[str, Linear]) -> dict[str, Value]:
+def _witness(kind: CallerClass, wanted: Mapping[str, Linear]) -> dict[str, Value]:
     """The shortest values that fit the patterns; empty if there are none."""
     found: dict[str, Value] = {}
     for name in kind.groups:

@@ -20,7 +20,7 @@ from irsa.callers.classes import (
     joined,
     unfixed,
 )
-from irsa.callers.facts import SAME, Call, Carrier, Fact, Known, Way, carried
+from irsa.callers.facts import SAME, Call, Carrier, Fact, RoleFacts, Way, carried
 from irsa.callers.languages import TEXT
 from irsa.callers.ways import ways
 from irsa.decide.condition_keys import Request
@@ -123,7 +123,7 @@ class Group(NamedTuple):
         return self.members[0][0]
 
 
-class Kind(NamedTuple):
+class CallerClass(NamedTuple):
     """Callers by one way with one answer in each document."""
 
     groups: Mapping[str, Group]
@@ -173,13 +173,15 @@ def compares_itself(condition: Condition) -> bool:
     return condition.positive and condition.variables and itself in map(str.lower, condition.values)
 
 
-def kinds(documents: Sequence[Document], known: Known) -> Iterator[tuple[Way, list[Kind]]]:
+def kinds(
+    documents: Sequence[Document], known: RoleFacts
+) -> Iterator[tuple[Way, list[CallerClass]]]:
     """Yield the kinds of callers by each way; raises `Undecided`."""
     for way in ways([each for one in documents for each in one.trust.statements], known):
         yield way, kinds_of(way, documents)
 
 
-def admits(policy: Policy, known: Known) -> bool:
+def admits(policy: Policy, known: RoleFacts) -> bool:
     """Return whether a trust policy lets some caller come; raises `Undecided`."""
     document = Document(policy)
     for way in ways(policy.statements, known):
@@ -209,7 +211,7 @@ def _guess(way: Way, statement: CompiledStatement) -> Call:
     return way.call(values)
 
 
-def kinds_of(way: Way, documents: Sequence[Document]) -> list[Kind]:
+def kinds_of(way: Way, documents: Sequence[Document]) -> list[CallerClass]:
     """Return the kinds of callers by one way; raises `Undecided`."""
     listed = [document.conditions for document in documents]
     conditions = dict.fromkeys(way.conditions)
@@ -256,7 +258,7 @@ def kinds_of(way: Way, documents: Sequence[Document]) -> list[Kind]:
     if prod(map(len, groups)) << len(shared) > KINDS:
         raise Undecided(f"the callers by {way.principal}: more than {KINDS} kinds")
     asked = [each.with_atoms(atoms) for each in documents]
-    found: list[Kind] = []
+    found: list[CallerClass] = []
     for held in product(("true", "false"), repeat=len(shared)):
         taken: dict[str, Value] = {atom.key: Key.UNKNOWN for atom in atoms.values()}
         taken |= {_name(each): value for each, value in zip(shared, held, strict=True)}
@@ -271,7 +273,7 @@ def kinds_of(way: Way, documents: Sequence[Document]) -> list[Kind]:
                 else _REFUSED
                 for each in asked
             )
-            found.append(Kind(named, tuple(answers)))
+            found.append(CallerClass(named, tuple(answers)))
     return found
 
 

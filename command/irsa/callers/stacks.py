@@ -8,12 +8,12 @@ from typing import NamedTuple
 from irsa.access import trusts_association
 from irsa.callers.difference import (
     EFFECTS,
-    Change,
+    AccessChange,
     Effect,
     permission_changes,
     trust_changes,
 )
-from irsa.callers.facts import ClientIds, Known
+from irsa.callers.facts import ClientIds, RoleFacts
 from irsa.callers.lines import Line, callers_of
 from irsa.callers.members import who_may
 from irsa.callers.sets import Undecided
@@ -33,8 +33,8 @@ class RoleChange(NamedTuple):
 
     role: str
     """Its ARN, or its name while that is not known."""
-    callers: Sequence[Change] = ()
-    calls: Sequence[Change] = ()
+    callers: Sequence[AccessChange] = ()
+    calls: Sequence[AccessChange] = ()
     """Calls that its own permissions allow."""
     undecided: Sequence[str] = ()
     """Reasons why it is not all known."""
@@ -89,13 +89,13 @@ def _of_role(pair: Pair, earlier: ClientIds, ids: ClientIds) -> RoleChange:
     trusts = [each and each.trust_policy for each in pair]
     hidden = next((each for each in trusts if isinstance(each, str)), "")
     undecided = [f"the trust policy is {hidden}"] if hidden and trusts[0] != trusts[1] else []
-    known = Known(next(each.account for each in reversed(pair) if each), ids)
+    known = RoleFacts(next(each.account for each in reversed(pair) if each), ids)
     try:
         before, after = (None if isinstance(each, str) else each for each in trusts)
         callers = [] if hidden else trust_changes(before, after, known, earlier)
     except (ValueError, Undecided) as error:
         callers, undecided = [], [*undecided, f"the trust policy: {error}"]
-    calls: list[Change] = []
+    calls: list[AccessChange] = []
     policies = [each.policies if each else () for each in pair]
     try:
         # What is known of one side alone would look like a change.
@@ -116,7 +116,7 @@ def _policy_name(policy: PermissionsPolicy) -> str:
     return policy.arn or policy.name
 
 
-def _unread(pair: Pair) -> Iterator[Change]:
+def _unread(pair: Pair) -> Iterator[AccessChange]:
     """The policies whose documents are not known, and the permissions boundary."""
 
     old, new = ({_policy_name(e): e for e in (each.policies if each else ())} for each in pair)
@@ -125,15 +125,17 @@ def _unread(pair: Pair) -> Iterator[Change]:
         hidden = any(each and isinstance(each.document, Unread) for each in (one, other))
         if hidden and one != other:
             effect = Effect.MAY_GAIN if other else Effect.MAY_LOSE
-            yield Change(effect, Line(f"what the policy {name} allows", (), 0, {}))
+            yield AccessChange(effect, Line(f"what the policy {name} allows", (), 0, {}))
     before, after = (each.boundary if each else "" for each in pair)
     if before != after and all(pair):
         effect = Effect.MAY_LOSE if not before else Effect.MAY_GAIN
         text = f"what the permissions boundary {before or after} keeps out"
-        yield Change(effect, Line(text, (), 0, {}))
+        yield AccessChange(effect, Line(text, (), 0, {}))
 
 
-def _by_associations(old: StackResources, new: StackResources) -> Iterator[tuple[str, Change]]:
+def _by_associations(
+    old: StackResources, new: StackResources
+) -> Iterator[tuple[str, AccessChange]]:
     """Yield the service accounts whose associations are others than before, with their roles."""
     verdicts: list[dict[tuple[str, ServiceAccountRef, str], Verdict]] = []
     stacks = [
@@ -161,7 +163,7 @@ def _by_associations(old: StackResources, new: StackResources) -> Iterator[tuple
             effect = effect or (Effect.MAY_GAIN if changed else None)
             who += f" with another {' and '.join(map(_WORDS.__getitem__, changed))}" * bool(changed)
         if effect:
-            yield key[2], Change(effect, Line(who, (), 0, {}))
+            yield key[2], AccessChange(effect, Line(who, (), 0, {}))
 
 
 _WORDS = {"target_role_arn": "target role", "policy": "session policy"}
@@ -178,7 +180,7 @@ def _trusts(role: StackRole | None, association: Association) -> Verdict:
     ).verdict
 
 
-def _is_refused(change: Change, label: str, roles: Mapping[str, Role]) -> bool:
+def _is_refused(change: AccessChange, label: str, roles: Mapping[str, Role]) -> bool:
     """Return whether a call is AssumeRole alone, on a role of the stack that does not trust it."""
     action, _, arn = change.line.who.partition(" on ")
     if action.lower() != "sts:assumerole" or not {arn, label} <= roles.keys():
@@ -188,7 +190,7 @@ def _is_refused(change: Change, label: str, roles: Mapping[str, Role]) -> bool:
 
 def _through(
     pairs: Sequence[Pair], found: Mapping[str, RoleChange]
-) -> Iterator[tuple[str, Change]]:
+) -> Iterator[tuple[str, AccessChange]]:
     """Yield the callers who come to a role through another one that they or it newly may assume."""
     before, after = ({_label(p): each.role for p in pairs if (each := p[n])} for n in (0, 1))
     changed = {_label(pair) for pair in pairs if pair[0] != pair[1]}
@@ -207,9 +209,9 @@ def _through(
             earlier = _assumes(old[0], old[1]) if old[0] and old[1] else Verdict.DENY
             effect = EFFECTS.get((earlier, _assumes(middle, target)))
             if effect in GAINING:
-                for line in callers_of(middle.trust_policy, Known(middle.account)).lines:
+                for line in callers_of(middle.trust_policy, RoleFacts(middle.account)).lines:
                     waiting.append((label, effect, _by(line, middle)))
-                    yield label, Change(effect, _by(line, middle))
+                    yield label, AccessChange(effect, _by(line, middle))
     seen: set[tuple[str, str]] = set()
     while waiting:
         by, effect, line = waiting.pop()
@@ -221,7 +223,7 @@ def _through(
                 seen.add((line.text, label))
                 gain = effect if may is Verdict.ALLOW else Effect.MAY_GAIN
                 waiting.append((label, gain, _by(line, middle)))
-                yield label, Change(gain, _by(line, middle))
+                yield label, AccessChange(gain, _by(line, middle))
 
 
 def _by(line: Line, middle: Role) -> Line:

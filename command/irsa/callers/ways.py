@@ -13,7 +13,7 @@ from irsa.callers.facts import (
     Carrier,
     Fact,
     Facts,
-    Known,
+    RoleFacts,
     Way,
     asked_by,
     carried,
@@ -86,7 +86,7 @@ _NAMESPACE_TAG, _ACCOUNT_TAG = (
 )
 
 
-def ways(statements: Sequence[CompiledStatement], known: Known) -> Iterator[Way]:
+def ways(statements: Sequence[CompiledStatement], known: RoleFacts) -> Iterator[Way]:
     """Yield each way by which a caller may come to a role with one of the documents.
 
     Of a whole account that is one user or role with any name; of everyone, one of each account that
@@ -144,7 +144,9 @@ def _partition(statements: Sequence[CompiledStatement], conditions: Iterable[Con
 _OTHER_PARTITION = re.compile(r"arn:(aws(?:-[a-z]+)+):")
 
 
-def _any_provider(named: set[str], conditions: Iterable[Condition], known: Known) -> Iterator[str]:
+def _any_provider(
+    named: set[str], conditions: Iterable[Condition], known: RoleFacts
+) -> Iterator[str]:
     """The providers that are registered, or that some statement or condition names."""
     if known.every_provider:
         yield from known.client_ids
@@ -162,7 +164,7 @@ def _any_provider(named: set[str], conditions: Iterable[Condition], known: Known
 
 
 def _accounts(
-    entries: Iterable[str], conditions: Sequence[Condition], known: Known, *, everyone: bool
+    entries: Iterable[str], conditions: Sequence[Condition], known: RoleFacts, *, everyone: bool
 ) -> set[str]:
     found = {account_named_by(each) or account_of(each) for each in entries} - {""}
     if not everyone:
@@ -176,7 +178,7 @@ def _accounts(
     return {each.value for each in ACCOUNTS.classes(tuple(filter(None, patterns)))}
 
 
-def _tokens(provider: str, asked: Asked, known: Known) -> Iterator[Way]:
+def _tokens(provider: str, asked: Asked, known: RoleFacts) -> Iterator[Way]:
     """Tokens of a provider, as far as it can exist and is registered in the role's account."""
     issuer, account = issuer_of_principal(provider), account_of(provider)
     registered = not known.every_provider or provider in known.client_ids or not account
@@ -297,7 +299,7 @@ def _context(values: Facts) -> dict[str, Value]:
     return keys
 
 
-def _service(service: str, asked: Asked, known: Known) -> Iterator[Way]:
+def _service(service: str, asked: Asked, known: RoleFacts) -> Iterator[Way]:
     caller = Caller("service", service)
     role = _role(known.account, known.partition)
 

@@ -15,7 +15,7 @@ _NEEDED = ("rule", "subject", "owner", "until")
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class BaselineEntry:
     """A known finding."""
 
     rule: str
@@ -30,13 +30,13 @@ class Known:
         return same and self.found in ("", finding.found)
 
 
-def read_baseline(file: str) -> list[Known]:
+def read_baseline(file: str) -> list[BaselineEntry]:
     """Read a file of known findings; raises `cli.Stop` for any other."""
     try:
         document: object = yaml.safe_load(read_text(file))
     except yaml.YAMLError:
         document = ""
-    known: list[Known] = []
+    known: list[BaselineEntry] = []
     for number, entry in enumerate(as_list(document), 1):
         row = mapping(entry)
         if missing := [each for each in _NEEDED if not row.get(each)]:
@@ -55,12 +55,14 @@ def read_baseline(file: str) -> list[Known]:
                 f"--baseline {file}: entry {number}: until {row['until']!r} is not a date; write "
                 "it as 2027-03-31"
             ) from None
-        known.append(Known(row["rule"], str(row["subject"]), str(row.get("found", "")), until))
+        known.append(
+            BaselineEntry(row["rule"], str(row["subject"]), str(row.get("found", "")), until)
+        )
     return known
 
 
 def without_known(
-    findings: Sequence[Finding], known: Sequence[Known], today: date
+    findings: Sequence[Finding], known: Sequence[BaselineEntry], today: date
 ) -> tuple[list[Finding], list[str]]:
     """Return the findings that are not known, and lines about the others."""
     valid = [each for each in known if each.until >= today]

@@ -17,8 +17,8 @@ from irsa.commands import cli
 from irsa.commands.sources import add_cluster, cluster_and_aws
 from irsa.identity.eks import POD_IDENTITY_SERVICE, ROLE_ARN_ANNOTATION
 from irsa.observe.aws import Aws
-from irsa.observe.facts import RUNNING, Answer, Credentials, Pod, ServiceAccount, Unread
-from irsa.observe.kubernetes import Cluster
+from irsa.observe.facts import RUNNING, Answer, Credentials, Pod, ServiceAccountObject, Unread
+from irsa.observe.kubernetes import KubernetesCluster
 from irsa.observe.pod_spec import is_associated
 from irsa.verify.gather import eks_name
 
@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     return cli.HOLDS
 
 
-def _credentials(options: argparse.Namespace, cluster: Cluster, aws: Aws) -> Credentials:
+def _credentials(options: argparse.Namespace, cluster: KubernetesCluster, aws: Aws) -> Credentials:
     namespace, name = cli.account(options.service_account)
     account = cluster.service_account(namespace, name)
     if account is None:
@@ -83,7 +83,7 @@ def _credentials(options: argparse.Namespace, cluster: Cluster, aws: Aws) -> Cre
     return credentials
 
 
-def _associated_pod(cluster: Cluster, account: ServiceAccount) -> Pod | None:
+def _associated_pod(cluster: KubernetesCluster, account: ServiceAccountObject) -> Pod | None:
     """The newest running Pod that the webhook prepared for EKS Pod Identity.
 
     AWS is not asked: a signed call looks for the caller's credentials, which may come from a
@@ -96,7 +96,9 @@ def _associated_pod(cluster: Cluster, account: ServiceAccount) -> Pod | None:
     return None
 
 
-def _of_association(cluster: Cluster, aws: Aws, account: ServiceAccount, pod: Pod) -> Credentials:
+def _of_association(
+    cluster: KubernetesCluster, aws: Aws, account: ServiceAccountObject, pod: Pod
+) -> Credentials:
     name = cli.known(eks_name(cluster, aws))
     if name is None:
         raise cli.Stop(
@@ -128,7 +130,7 @@ def _session_name() -> str:
 
 
 def _allowed(
-    answer: Answer, credentials: Credentials | None, call: str, account: ServiceAccount
+    answer: Answer, credentials: Credentials | None, call: str, account: ServiceAccountObject
 ) -> Credentials:
     if credentials is None:
         raise cli.Stop(

@@ -4,7 +4,7 @@ import argparse
 import json
 from collections.abc import Iterator, Sequence
 
-from irsa.callers.difference import Change, Effect, permission_changes, trust_changes
+from irsa.callers.difference import AccessChange, Effect, permission_changes, trust_changes
 from irsa.callers.sets import Undecided
 from irsa.callers.stacks import GAINING, RoleChange, stack_changes
 from irsa.commands import cli
@@ -108,7 +108,7 @@ def _kind(document: Json) -> str:
     return "a trust policy" if trusts else "a permission policy"
 
 
-def _changes(role: RoleChange) -> Iterator[tuple[Change, str]]:
+def _changes(role: RoleChange) -> Iterator[tuple[AccessChange, str]]:
     """Each change, in words."""
     for each in (*role.callers, *role.calls):
         shown = each.line.witness and (each.line.many or each.line.in_part)

@@ -12,12 +12,12 @@ from functools import cache, partial
 from itertools import chain
 
 from irsa.access import trusts_service_account
-from irsa.callers.facts import Known
+from irsa.callers.facts import RoleFacts
 from irsa.callers.lines import Callers, callers_of
 from irsa.callers.members import Members, who_may
 from irsa.commands import cli
 from irsa.commands.chain_options import add_chain_options, places, questions
-from irsa.commands.tree import Node
+from irsa.commands.tree import TreeNode
 from irsa.decide.document import statements_of
 from irsa.decide.truth import Verdict
 from irsa.identity.policy_json import Json
@@ -30,7 +30,10 @@ from irsa.verify.gather import TRUSTING_PROFILE, Sources, gather_each
 from irsa.verify.link import Link, failing_link
 from irsa.verify.walk import Chain
 
-CALLS = frozenset({"assume", "caller", "data", "refused"})
+CALLS = frozenset(
+    {"assume", "caller", "data", "refused"}
+    | {"role-b-assume", "role-b-caller", "role-b-data", "role-a-refused"}
+)
 """Links that need a call; explain makes none."""
 
 
@@ -54,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     return _explain_cluster(options)
 
 
-def _show(output: str, trees: Sequence[Node]) -> None:
+def _show(output: str, trees: Sequence[TreeNode]) -> None:
     if output == "json":
         print(json.dumps([tree.as_json() for tree in trees], indent=1))
     else:
@@ -79,7 +82,7 @@ def _stack(document: Json) -> StackResources | None:
 
 
 def _explain_stack(name: str, stack: StackResources, output: str) -> int:
-    trees: list[Node] = []
+    trees: list[TreeNode] = []
     unread = [f"{name}: {stack.missing}"] if stack.missing else []
     ids = {each.arn: each.client_ids for each in stack.providers}
     issuers = frozenset(each.removeprefix("https://") for each in stack.issuers)
@@ -87,7 +90,7 @@ def _explain_stack(name: str, stack: StackResources, output: str) -> int:
         if isinstance(role.trust_policy, str):
             unread.append(f"{role.label}: the trust policy is {role.trust_policy}")
             continue
-        known = Known(role.account, ids, issuers=issuers)
+        known = RoleFacts(role.account, ids, issuers=issuers)
         callers = callers_of(role.trust_policy, known)
         trees.append(_callers_tree(role.label, callers))
         unread += [f"{role.label}: {callers.undecided}"] * bool(callers.undecided)
@@ -102,7 +105,7 @@ def _explain_stack(name: str, stack: StackResources, output: str) -> int:
 def _explain_cluster(options: argparse.Namespace) -> int:
     """Exit code 1 when a service account does not exist or a link fails, 3 when a service account
     could not be read."""
-    trees: list[Node] = []
+    trees: list[TreeNode] = []
     codes = {cli.HOLDS}
     asked = questions(options)
     with places(options) as where:
@@ -135,23 +138,23 @@ CallersIn = Callable[[str], Sequence[Principal] | Unread]
 
 
 def _links(facts: Facts) -> list[Link]:
-    return [link for link in Chain(facts).links() if link.key.removeprefix("chain-") not in CALLS]
+    return [link for link in Chain(facts).links() if link.key not in CALLS]
 
 
 def chain_tree(
     facts: Facts, links: Sequence[Link], callers_in: CallersIn, accounts: Sequence[str]
-) -> Node:
+) -> TreeNode:
     """The links of a chain, and the principals that can assume its roles.
 
     ``accounts`` are the service accounts of the cluster that can assume the first role.
     """
-    root = Node(facts.title)
+    root = TreeNode(facts.title)
     for link in links:
         remedy = [f"remedy: {link.remedy.text}"] if link.remedy.text else []
         root.add(f"{link.status.mark} {link.key}: {link.found}", *remedy)
     for role in (facts.role, facts.role_b and facts.role_b.role):
         if isinstance(role, Role):
-            callers = callers_of(role.trust_policy, Known(role.account))
+            callers = callers_of(role.trust_policy, RoleFacts(role.account))
             trusted = dict.fromkeys(each.account for each in callers.lines if each.account)
             members = {each: who_may(role, each, callers_in(each)) for each in trusted}
             node = _callers_tree(role.arn, callers, members)
@@ -163,12 +166,12 @@ def chain_tree(
 
 def _callers_tree(
     role: str, callers: Callers, members: Mapping[str, Members] | None = None
-) -> Node:
+) -> TreeNode:
     """The callers of a role.
 
     ``members`` has by account the users and roles that may, where a whole account is trusted.
     """
-    root = Node(f"who can assume {role}")
+    root = TreeNode(f"who can assume {role}")
     for each in callers.lines:
         allowed = (members or {}).get(each.account)
         root.add(each.text, *(allowed.texts if allowed else [each.example] * each.many))

@@ -13,9 +13,9 @@ from irsa.identity.arns import ClusterArn, account_of, partition_of
 from irsa.inventory.rows import Inventory
 from irsa.observe.aws import Aws
 from irsa.observe.eks import Association
-from irsa.observe.facts import RegisteredProvider, ServiceAccount, Unread
+from irsa.observe.facts import RegisteredProvider, ServiceAccountObject, Unread
 from irsa.observe.iam import AccountPrincipals
-from irsa.observe.kubernetes import Cluster
+from irsa.observe.kubernetes import KubernetesCluster
 from irsa.printable import line
 
 SESSION_NAME = "irsa-inventory"
@@ -27,8 +27,8 @@ Problems = dict[str, str]
 class _Cluster(NamedTuple):
     name: str
     issuer_url: str
-    service_accounts: Sequence[ServiceAccount]
-    client: Cluster
+    service_accounts: Sequence[ServiceAccountObject]
+    client: KubernetesCluster
 
 
 class _Account(NamedTuple):
@@ -39,7 +39,11 @@ class _Account(NamedTuple):
 
 
 def read_clusters(
-    options: argparse.Namespace, clients: Mapping[str, Cluster], aws: Aws, *, whole: bool = False
+    options: argparse.Namespace,
+    clients: Mapping[str, KubernetesCluster],
+    aws: Aws,
+    *,
+    whole: bool = False,
 ) -> Inventory:
     """Read clusters, by context, and accounts; raises `cli.Stop` if none of either could be read.
 
@@ -81,7 +85,7 @@ def read_clusters(
 
 
 def _clusters(
-    options: argparse.Namespace, clients: Mapping[str, Cluster], problems: Problems
+    options: argparse.Namespace, clients: Mapping[str, KubernetesCluster], problems: Problems
 ) -> Iterator[_Cluster]:
     for context, client in clients.items():
         with _reading(options, "cluster", context, problems):

@@ -12,7 +12,7 @@ from irsa.commands.sources import add_region
 from irsa.identity.arns import account_of, check_role_arn
 from irsa.inventory.rows import Inventory
 from irsa.observe.aws import Aws
-from irsa.observe.kubernetes import Cluster
+from irsa.observe.kubernetes import KubernetesCluster
 
 PRINT_ISSUER = (
     "`aws eks describe-cluster --name NAME --query cluster.identity.oidc.issuer --output text`"
@@ -98,7 +98,8 @@ def inventory(
             aws = opened.enter_context(Aws(region=options.region)) if options.drift else None
             return read_stack_inventory(options.stack, options.issuer, aws)
         clusters = {
-            each: opened.enter_context(Cluster(each or None)) for each in options.context or [""]
+            each: opened.enter_context(KubernetesCluster(each or None))
+            for each in options.context or [""]
         }
         aws = opened.enter_context(Aws(region=options.region))
         return read_clusters(options, clusters, aws, whole=whole)

@@ -9,7 +9,7 @@ from irsa.identity.arns import account_of, is_oidc_provider, issuer_of_principal
 from irsa.inventory.rows import Inventory
 from irsa.observe.aws import Aws
 from irsa.observe.eks import Association
-from irsa.observe.facts import Role, ServiceAccount, Unread
+from irsa.observe.facts import Role, ServiceAccountObject, Unread
 from irsa.observe.files import read_stack
 from irsa.observe.iam import AccountPrincipals, federated
 from irsa.observe.pulumi import (
@@ -143,8 +143,8 @@ def _clusters(
     accounts = [each for each in stack.accounts if _is_judged(each, trusted)]
     annotated = {(each.namespace, each.name) for each in accounts}
     unannotated = (each.account for each in associations if each.account not in annotated)
-    accounts += [ServiceAccount(*each, {}) for each in unannotated]
-    found: dict[str, list[ServiceAccount]] = {issuers[0]: []}
+    accounts += [ServiceAccountObject(*each, {}) for each in unannotated]
+    found: dict[str, list[ServiceAccountObject]] = {issuers[0]: []}
     for each in accounts:
         urls = [f"https://{issuer_of_principal(arn)}" for arn in trusted.get(each.role_arn, ())]
         url = next((url for url in issuers if url in urls), issuers[0])
@@ -161,7 +161,7 @@ def _clusters(
         )
 
 
-def _is_judged(account: ServiceAccount, trusted: Collection[str]) -> bool:
+def _is_judged(account: ServiceAccountObject, trusted: Collection[str]) -> bool:
     """Return whether a service account has a role of the stack, or what is no role's ARN."""
     arn = account.role_arn
     if LATER in (account.namespace, account.name):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from irsa.identity.arns import account_of, name_of, parse_arn
-from irsa.inventory.rows import Identity, IdentityKind, Listing, Row
+from irsa.inventory.rows import Identity, IdentityKind, Listing, ServiceAccountRow
 from irsa.observe.facts import Unread
 from irsa.printable import line
 
@@ -18,7 +18,7 @@ GAP = 2
 NO, UNKNOWN = "-", "?"
 
 
-def cells(row: Row) -> tuple[str, ...]:
+def cells(row: ServiceAccountRow) -> tuple[str, ...]:
     """Return the texts of a row's cells."""
     return (
         row.account.name,
@@ -30,14 +30,14 @@ def cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def _pods(row: Row) -> str:
+def _pods(row: ServiceAccountRow) -> str:
     if row.pods is None:
         return UNKNOWN
     owners = dict.fromkeys(each.owner or f"Pod {each.name}" for each in row.pods)
     return f"{len(row.pods)} ({', '.join(owners)})" if owners else "0"
 
 
-def _identity(row: Row) -> str:
+def _identity(row: ServiceAccountRow) -> str:
     forms = ", ".join(dict.fromkeys(each.kind.value for each in row.identities))
     if owners := {o for each in row.identities if (o := _owner(each))}:
         forms += f" ({', '.join(sorted(owners))})"
@@ -51,7 +51,7 @@ def _identity(row: Row) -> str:
     return forms or (UNKNOWN if row.pods is None else "node's or none")
 
 
-def _sources(row: Row, account: str) -> str:
+def _sources(row: ServiceAccountRow, account: str) -> str:
     texts = [_source(each, account) for each in row.identities if each.source]
     texts += [f"{_role_text(each, account)} trusts it" for each in row.trusted_by]
     return ", ".join(dict.fromkeys(texts)) or NO
@@ -77,7 +77,7 @@ def _owner(identity: Identity) -> str:
     return arn.resource.rpartition("/")[0].replace("/", " ", 1) if arn else ""
 
 
-def _last_used(row: Row) -> str:
+def _last_used(row: ServiceAccountRow) -> str:
     if row.role_used:
         return row.role_used[:16].replace("T", " ")
     if row.role_used == "":
@@ -86,7 +86,7 @@ def _last_used(row: Row) -> str:
     return UNKNOWN if used else NO
 
 
-def table(listing: Listing, rows: Sequence[Row], *, width: int | None) -> str:
+def table(listing: Listing, rows: Sequence[ServiceAccountRow], *, width: int | None) -> str:
     """Return the rows by cluster and namespace, with texts cut so that lines are at most ``width``
     wide."""
     texts = [tuple(map(line, cells(row))) for row in rows]
@@ -99,7 +99,7 @@ def table(listing: Listing, rows: Sequence[Row], *, width: int | None) -> str:
     return "\n".join(written)
 
 
-def _place(row: Row, listing: Listing) -> str:
+def _place(row: ServiceAccountRow, listing: Listing) -> str:
     namespace = f"namespace {row.account.namespace}"
     if len(listing.clusters) == 1:
         return namespace

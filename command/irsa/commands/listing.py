@@ -16,7 +16,7 @@ from irsa.commands import cli
 from irsa.commands.inventory_options import add_inventory_options, inventory
 from irsa.commands.inventory_table import table
 from irsa.identity.policy_json import Json, mapping, mappings
-from irsa.inventory.rows import KEY, Listing, Row, changes, listing
+from irsa.inventory.rows import KEY, Listing, ServiceAccountRow, changes, listing
 from irsa.observe.files import read_text
 from irsa.printable import lines
 
@@ -76,7 +76,7 @@ def _earlier(file: str) -> list[Json]:
     return entries
 
 
-def _summary(found: Listing, rows: list[Row]) -> str:
+def _summary(found: Listing, rows: list[ServiceAccountRow]) -> str:
     rest = len(found.rows) - len(rows)
     left_out = f"; {rest} more have no AWS identity (--all lists them)" if rest else ""
     clusters = ", ".join(each.name or each.issuer_url for each in found.clusters)

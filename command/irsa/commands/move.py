@@ -15,7 +15,7 @@ from irsa.move.refusals import ask, unproven
 from irsa.move.run import Runner, check_refusals
 from irsa.observe.facts import Unread
 from irsa.observe.files import is_file, read_stack
-from irsa.observe.kubernetes import Cluster
+from irsa.observe.kubernetes import KubernetesCluster
 from irsa.observe.stack_chains import Stack, stack_of
 from irsa.printable import lines
 from irsa.verify.facts import Question
@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
     question = Question(namespace=namespace, name=name, stack=_stack(options.stack))
     with cluster_and_aws(options) as (cluster, aws):
         where = Sources(cluster, aws)
-        runner = Runner(question, options.to, where, lambda: Cluster(options.context))
+        runner = Runner(question, options.to, where, lambda: KubernetesCluster(options.context))
         try:
             return _run(runner, options)
         except Unknown as error:

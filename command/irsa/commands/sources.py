@@ -5,7 +5,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from irsa.observe.aws import Aws
-from irsa.observe.kubernetes import Cluster
+from irsa.observe.kubernetes import KubernetesCluster
 
 
 def add_cluster(command: argparse.ArgumentParser) -> None:
@@ -20,10 +20,10 @@ def add_region(command: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
-def cluster_and_aws(options: argparse.Namespace) -> Generator[tuple[Cluster, Aws]]:
+def cluster_and_aws(options: argparse.Namespace) -> Generator[tuple[KubernetesCluster, Aws]]:
     """The cluster, and AWS in the region of the option, or else of the kubeconfig's cluster."""
     with (
-        Cluster(options.context) as cluster,
+        KubernetesCluster(options.context) as cluster,
         Aws(region=options.region or cluster.eks.region or None) as aws,
     ):
         yield cluster, aws

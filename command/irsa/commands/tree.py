@@ -11,15 +11,15 @@ WIDTH = 100  # columns
 
 
 @dataclass(frozen=True)
-class Node:
+class TreeNode:
     """A label and the nodes below it."""
 
     label: str
-    children: list["Node"] = field(default_factory=list["Node"])
+    children: list["TreeNode"] = field(default_factory=list["TreeNode"])
 
-    def add(self, label: str, *labels: str) -> "Node":
+    def add(self, label: str, *labels: str) -> "TreeNode":
         """Add a node, with leaves of its own, and return it."""
-        node = Node(label, [Node(each) for each in labels])
+        node = TreeNode(label, [TreeNode(each) for each in labels])
         self.children.append(node)
         return node
 
@@ -31,7 +31,7 @@ class Node:
         return "\n".join([line(self.label), *_drawn(self, "")])
 
 
-def _drawn(node: Node, rail: str) -> Iterator[str]:
+def _drawn(node: TreeNode, rail: str) -> Iterator[str]:
     for child in node.children:
         last = child is node.children[-1]
         below = f"{rail}{'    ' if last else '│   '}"

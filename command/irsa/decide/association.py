@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html
 
 import json
 
-from irsa.decide.document import Kind
+from irsa.decide.document import DocumentType
 from irsa.decide.patterns import Key, Value
 from irsa.decide.statements import compile_policy
 from irsa.identity.arns import ClusterArn
@@ -43,6 +43,6 @@ def check_session_policy(text: str) -> None:
             "resources"
         )
     try:
-        compile_policy(json.loads(text), "session policy", Kind.IDENTITY)
+        compile_policy(json.loads(text), "session policy", DocumentType.IDENTITY)
     except ValueError as error:
         raise ValueError(f"it is not a policy ({error}); correct it") from None

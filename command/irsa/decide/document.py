@@ -1,8 +1,8 @@
 """The statements of a policy document, as typed values. Pure.
 
 Every reader of a policy takes them from here: the evaluator, the audit, remedies.
-Without a `Kind`, reading is total: what has another form than IAM stores is left out. With one,
-it raises `DocumentError` as IAM refuses to store such a document; names of elements are
+Without a `DocumentType`, reading is total: what has another form than IAM stores is left out. With
+one, it raises `DocumentError` as IAM refuses to store such a document; names of elements are
 case-sensitive, and unknown ones are errors: a misspelt Condition would otherwise be no condition.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
 """
@@ -51,7 +51,7 @@ _LIKE = ("stringlike", "arnlike", "arnequals")
 _SPECIAL = re.compile(r"\$\{(?P<escape>[*?$])\}|(?P<variable>\$\{[^${}]+\})|(?P<wildcard>[*?])")
 
 
-class Kind(Enum):
+class DocumentType(Enum):
     """The type of a document, which decides on the elements of its statements."""
 
     IDENTITY = "identity"
@@ -222,7 +222,7 @@ def read_document(document: object) -> tuple[list[object], bool]:
 
 
 def read_statement(
-    number: int, value: object, *, variables: bool, kind: Kind | None = None
+    number: int, value: object, *, variables: bool, kind: DocumentType | None = None
 ) -> Statement:
     """Read one statement; raises `DocumentError` when it is none of a policy of this kind."""
     if not isinstance(value, dict):
@@ -260,7 +260,7 @@ _NO_CONDITION: Json = {}
 _NONE: list[str] = []
 
 
-def _check(fields: Json, kind: Kind) -> None:
+def _check(fields: Json, kind: DocumentType) -> None:
     """Check which elements a statement has."""
     _refuse_others(fields, _ELEMENTS)
     effect = fields.get("Effect")
@@ -271,15 +271,15 @@ def _check(fields: Json, kind: Kind) -> None:
         raise DocumentError("Effect", problem, "Missing required field Effect")
     if not isinstance(fields.get("Sid", ""), str):
         raise DocumentError("Sid", f"{_show(fields['Sid'])} is not a string")
-    if kind is Kind.IDENTITY:
+    if kind is DocumentType.IDENTITY:
         message = "Policy document should not specify a principal."
         _refuse(fields, "Principal", "only trust and resource policies have it", message)
     else:
         _check_one_of(fields, "Principal", "Missing required field Principal")
     _check_one_of(fields, "Action", "Missing required field Action")
-    if kind is Kind.TRUST:
+    if kind is DocumentType.TRUST:
         _refuse(fields, "Resource", "a trust policy has none", "Has prohibited field {}")
-    elif kind is not Kind.RESOURCE or "Resource" in fields or "NotResource" in fields:
+    elif kind is not DocumentType.RESOURCE or "Resource" in fields or "NotResource" in fields:
         # Those of ECR have none: the policy is the repository's own.
         _check_one_of(fields, "Resource", "Policy statement must contain resources.")
 

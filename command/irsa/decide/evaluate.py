@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from irsa.decide.condition_keys import Request
 from irsa.decide.policies import Policies
-from irsa.decide.principals import Grant
+from irsa.decide.principals import Directness
 from irsa.decide.reasons import WITHOUT_POLICIES, Decision, Reason, missing_facts, named, remark
 from irsa.decide.statements import Policy
 from irsa.decide.truth import Truth, Verdict, both, either
@@ -132,7 +132,7 @@ class Inquiry(NamedTuple):
         denied: Truth = False
         for statement in policy.statements:
             level, most = named(statement, caller, self.policies)
-            if most is Grant.NONE:
+            if most is Directness.NONE:
                 continue
             truth = statement.applies(action, resource, lookup)
             if truth is False:
@@ -140,7 +140,7 @@ class Inquiry(NamedTuple):
             if statement.allow:
                 may_be[most] = True
                 (sure if truth else may_be)[level] = True
-            elif truth and level is not Grant.NONE:
+            elif truth and level is not Directness.NONE:
                 return _NO_GRANTS, True
             else:
                 denied = None
@@ -151,7 +151,7 @@ class Inquiry(NamedTuple):
 Grants = tuple[Truth, Truth, Truth]
 """Granted directly, by role or to everyone, by account."""
 _NO_GRANTS: Grants = (False, False, False)
-_LEVELS = (Grant.DIRECT, Grant.ROLE, Grant.ACCOUNT)
+_LEVELS = (Directness.DIRECT, Directness.ROLE, Directness.ACCOUNT)
 
 
 class StepAnswer(NamedTuple):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from irsa.decide.statements import Policy
 
 
-class Grant(IntEnum):
+class Directness(IntEnum):
     """Directness of a Principal element, on which the effect of an Allow depends."""
 
     NONE = 0
@@ -161,23 +161,23 @@ class PrincipalElement:
         self._unknown = any(UNKNOWN_OUTPUT in e for each in entries.values() for e in each)
         self.entries = entries
 
-    def grant(self, caller: Caller) -> tuple[Grant, Grant]:
+    def grant(self, caller: Caller) -> tuple[Directness, Directness]:
         """Return how directly the element names the caller: for certain, and at the most."""
         if caller.kind in self._other:
             entries = self._other[caller.kind]
-            sure = Grant.DIRECT if caller.arn in entries or "*" in entries else Grant.NONE
+            sure = Directness.DIRECT if caller.arn in entries or "*" in entries else Directness.NONE
             if self.everyone:
-                sure = Grant.DIRECT
-            return sure, Grant.DIRECT if self._unknown else sure
+                sure = Directness.DIRECT
+            return sure, Directness.DIRECT if self._unknown else sure
         by_id = _role_id(caller) in self._ids
         # IAM stores a user's ARN as the user's id.
         if (caller.arn in self._aws and caller.kind != "root") or (by_id and caller.kind == "user"):
-            return Grant.DIRECT, Grant.DIRECT
-        sure = Grant.NONE
+            return Directness.DIRECT, Directness.DIRECT
+        sure = Directness.NONE
         if self.everyone or caller.role_arn in self._aws or by_id:
-            sure = Grant.ROLE
+            sure = Directness.ROLE
         elif self._names_account(caller):
-            sure = Grant.ACCOUNT
+            sure = Directness.ACCOUNT
         return sure, max(sure, self._at_most(caller))
 
     def _names_account(self, caller: Caller) -> bool:
@@ -198,8 +198,8 @@ class PrincipalElement:
         AWS says to list them all, and that a Deny might otherwise deny.
         """
         sure, most = self.grant(caller)
-        if sure is Grant.NONE:
-            return (True if most is Grant.NONE else None), False
+        if sure is Directness.NONE:
+            return (True if most is Directness.NONE else None), False
         if caller.kind in self._other or self.everyone or caller.kind == "root":
             return False, False
         account = self._names_account(caller)
@@ -232,16 +232,20 @@ class PrincipalElement:
             facts.append(f"whether a boundary or session policy limits what {grants} grants")
         return facts + ["an output that is not known yet"] * self._unknown
 
-    def _at_most(self, caller: Caller) -> Grant:
+    def _at_most(self, caller: Caller) -> Directness:
         if self._unknown or self._canonical or self.everyone:
-            return Grant.DIRECT
+            return Directness.DIRECT
         if caller.kind == "session" and caller.session_name is None:
             start = caller.arn.removesuffix(UNKNOWN_NAME)
             if any(entry.startswith(start) for entry in self._aws):
-                return Grant.DIRECT
+                return Directness.DIRECT
         if self._needs_id(caller) and caller.kind == "user":
-            return Grant.DIRECT
-        return Grant.ROLE if self._needs_id(caller) or self._may_name_role(caller) else Grant.NONE
+            return Directness.DIRECT
+        return (
+            Directness.ROLE
+            if self._needs_id(caller) or self._may_name_role(caller)
+            else Directness.NONE
+        )
 
     def _needs_id(self, caller: Caller) -> bool:
         prefix = _ID_PREFIX.get(caller.kind)

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from irsa.decide.condition_keys import Request
 from irsa.decide.policies import Policies, Source, left_out
-from irsa.decide.principals import Caller, Grant, PrincipalElement
+from irsa.decide.principals import Caller, Directness, PrincipalElement
 from irsa.decide.statements import CompiledStatement, Policy
 from irsa.decide.truth import Truth, Verdict
 
@@ -44,31 +44,31 @@ WITHOUT_POLICIES = ("service", "web-identity")
 
 def named(
     statement: CompiledStatement, caller: Caller | None, policies: Policies
-) -> tuple[Grant, Grant]:
+) -> tuple[Directness, Directness]:
     """Return how directly a statement of a resource's policy names the caller: surely, at most."""
     element = statement.principal
     if element is None:
-        return Grant.DIRECT, Grant.DIRECT
+        return Directness.DIRECT, Directness.DIRECT
     if caller is None:
         everyone = element.everyone and not element.negated
-        return Grant.ROLE if everyone else Grant.NONE, Grant.DIRECT
+        return Directness.ROLE if everyone else Directness.NONE, Directness.DIRECT
     outside = _outside(statement, element, caller, policies) if element.negated else None
     level, most = outside or element.grant(caller)
-    if not (element.everyone or outside) or level is not Grant.ROLE:
+    if not (element.everyone or outside) or level is not Directness.ROLE:
         return level, most
     # What "*" grants is not limited by a boundary or session policy when the statement names the
     # caller by aws:PrincipalArn; whether it is when nothing does, or NotPrincipal grants, AWS does
     # not say.
     # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-denyallow.html
     if statement.by_principal_arn and not outside:
-        return Grant.DIRECT, Grant.DIRECT
+        return Directness.DIRECT, Directness.DIRECT
     limited = policies.boundary is not None or policies.session is not None
-    return level, Grant.DIRECT if limited and statement.allow else level
+    return level, Directness.DIRECT if limited and statement.allow else level
 
 
 def _outside(
     statement: CompiledStatement, element: PrincipalElement, caller: Caller, policies: Policies
-) -> tuple[Grant, Grant]:
+) -> tuple[Directness, Directness]:
     """Return the effect of a NotPrincipal element on the caller.
 
     With Deny it always denies a user or role that has a permissions boundary:
@@ -77,8 +77,8 @@ def _outside(
     bounded = policies.boundary is not None and caller.kind in ("session", "user")
     outside, partly = element.excludes(caller)
     if outside or (bounded and not statement.allow):
-        return Grant.ROLE, Grant.ROLE
-    return Grant.NONE, Grant.ROLE if outside is None or partly else Grant.NONE
+        return Directness.ROLE, Directness.ROLE
+    return Directness.NONE, Directness.ROLE if outside is None or partly else Directness.NONE
 
 
 class _Trace(NamedTuple):
@@ -222,7 +222,9 @@ def _looks(
     caller, lookup = request.caller, request.value
     if statement.principal is not None:
         level, most = named(statement, caller, policies)
-        truth = True if level is not Grant.NONE else None if most is not Grant.NONE else False
+        truth = (
+            True if level is not Directness.NONE else None if most is not Directness.NONE else False
+        )
         if caller is None:
             yield truth, "principal: the caller is not known", []
         else:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar, cast
 
 from irsa.decide import json_input
 from irsa.decide.association import call_keys
-from irsa.decide.document import DocumentError, Kind, scalar_text
+from irsa.decide.document import DocumentError, DocumentType, scalar_text
 from irsa.decide.json_input import InputError
 from irsa.decide.patterns import Key, Value
 from irsa.decide.policies import has_resource_control
@@ -195,13 +195,13 @@ class _Fields:
         value = self._fields.get(name)
         return None if value is None else reader(value, f"{self.at}.{name}")
 
-    def policy(self, name: str, label: str, kind: Kind) -> Policy | None:
+    def policy(self, name: str, label: str, kind: DocumentType) -> Policy | None:
         return self.read(name, partial(self.compiled, label=label, kind=kind))
 
-    def policies(self, name: str, label: str, kind: Kind) -> Sequence[Policy] | None:
+    def policies(self, name: str, label: str, kind: DocumentType) -> Sequence[Policy] | None:
         return self.read(name, partial(self._list, label=label, kind=kind))
 
-    def as_one(self, name: str, label: str, kind: Kind) -> Policy | None:
+    def as_one(self, name: str, label: str, kind: DocumentType) -> Policy | None:
         """Return a list of policies as one policy."""
         listed = self.policies(name, label, kind)
         return None if listed is None else merge(listed)
@@ -210,13 +210,17 @@ class _Fields:
         """Return the policies of each level as one: a list is one level, or has a list for each."""
         listed, label = json_input.json_list(value, at), "service control policy"
         if not listed or not isinstance(listed[0], list):
-            return [merge(self._list(listed, at, label, Kind.IDENTITY))] if listed else []
+            return [merge(self._list(listed, at, label, DocumentType.IDENTITY))] if listed else []
         return [
-            merge(self._list(level, f"{at}[{number}]", f"level {number} {label}", Kind.IDENTITY))
+            merge(
+                self._list(
+                    level, f"{at}[{number}]", f"level {number} {label}", DocumentType.IDENTITY
+                )
+            )
             for number, level in enumerate(listed, start=1)
         ]
 
-    def _list(self, value: object, at: str, label: str, kind: Kind) -> list[Policy]:
+    def _list(self, value: object, at: str, label: str, kind: DocumentType) -> list[Policy]:
         return [
             self.compiled(each, f"{at}[{number}]", f"{label} {number}", kind)
             for number, each in enumerate(json_input.json_list(value, at), start=1)
@@ -227,7 +231,7 @@ class _Fields:
         if not self._small:
             json_input.check_size(value, at)
 
-    def compiled(self, value: object, at: str, label: str, kind: Kind) -> Policy:
+    def compiled(self, value: object, at: str, label: str, kind: DocumentType) -> Policy:
         self.check_size(value, at)
         try:
             return compile_policy(value, label, kind)
@@ -250,11 +254,13 @@ def _step(value: object, at: str, small: bool) -> Step:
         "caller": _caller(fields),
         "caller_role_arn": fields.read("principal_role_arn", json_input.text),
         "caller_id": fields.read("principal_id", json_input.text),
-        "identity": fields.policies("identity_policies", "identity policy", Kind.IDENTITY),
-        "boundary": fields.policy("permissions_boundary", "permissions boundary", Kind.IDENTITY),
+        "identity": fields.policies("identity_policies", "identity policy", DocumentType.IDENTITY),
+        "boundary": fields.policy(
+            "permissions_boundary", "permissions boundary", DocumentType.IDENTITY
+        ),
         "service_control": fields.read("service_control_policies", fields.levels),
         "resource_control": _resource_control(fields, action, resource or "*"),
-        "endpoint": fields.policy("endpoint_policy", "endpoint policy", Kind.PERIMETER),
+        "endpoint": fields.policy("endpoint_policy", "endpoint policy", DocumentType.PERIMETER),
         "no_endpoint": "endpoint_policy" in fields.given and fields.get("endpoint_policy") is None,
         "context": fields.read("context", _context),
     }
@@ -272,7 +278,7 @@ def _step(value: object, at: str, small: bool) -> Step:
                 raise InputError(f"{at}.{name}", f"{action} takes one policy; leave the others out")
             return ScopeCall(
                 **call,
-                scope=fields.policies(name, "scope-down policy", Kind.IDENTITY) or (),
+                scope=fields.policies(name, "scope-down policy", DocumentType.IDENTITY) or (),
                 size=size(listed[0]) if listed else None,
                 duration=fields.read("duration_seconds", json_input.integer),
             )
@@ -280,7 +286,9 @@ def _step(value: object, at: str, small: bool) -> Step:
             return ResourceCall(
                 **call,
                 resource_account=fields.read("resource_account", _account),
-                resource_policy=fields.policy("resource_policy", "resource policy", Kind.RESOURCE),
+                resource_policy=fields.policy(
+                    "resource_policy", "resource policy", DocumentType.RESOURCE
+                ),
                 resource_policy_given="resource_policy" in fields.given,
             )
 
@@ -314,7 +322,7 @@ def _create_role(fields: _Fields, call: Mapping[str, Any]) -> CreateRole:
 def _session(fields: _Fields) -> dict[str, Any]:
     """The fields that both calls for a session of a role have."""
     duration = fields.read("duration_seconds", json_input.integer)
-    session = fields.as_one("session_policies", "session policy", Kind.IDENTITY)
+    session = fields.as_one("session_policies", "session policy", DocumentType.IDENTITY)
     return {
         "trust": _trust(fields, None),
         "role_exists": fields.read("role_exists", json_input.flag) is not False,
@@ -343,7 +351,7 @@ def _assume_role(fields: _Fields, call: dict[str, Any]) -> AssumeRole:
 
 def _resource_control(fields: _Fields, action: str, resource: str) -> Policy | None:
     name = "resource_control_policies"
-    policy = fields.as_one(name, "resource control policy", Kind.PERIMETER)
+    policy = fields.as_one(name, "resource control policy", DocumentType.PERIMETER)
     if policy is not None and not has_resource_control(action, resource):
         problem = f"changes nothing about {action} on {resource}"
         raise InputError(f"{fields.at}.{name}", problem)

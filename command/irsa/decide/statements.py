@@ -9,7 +9,13 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from irsa.decide.conditions import Test, clip, compile_test
-from irsa.decide.document import DocumentError, Kind, Statement, read_document, read_statement
+from irsa.decide.document import (
+    DocumentError,
+    DocumentType,
+    Statement,
+    read_document,
+    read_statement,
+)
 from irsa.decide.patterns import Key, Lookup, ResourceTemplate, Template, is_plain, resource_problem
 from irsa.decide.principals import PrincipalElement
 from irsa.decide.truth import Truth, any_of, negated
@@ -113,7 +119,7 @@ def merge(policies: Sequence[Policy]) -> Policy:
     return Policy(", ".join(policy.name for policy in policies), statements)
 
 
-def compile_policy(document: object, name: str, kind: Kind) -> Policy:
+def compile_policy(document: object, name: str, kind: DocumentType) -> Policy:
     """Check a document and compile it; raises `DocumentError`."""
     if document == UNKNOWN_OUTPUT:
         document = _UNKNOWN_DOCUMENT[kind]
@@ -134,10 +140,12 @@ def _undecided(**elements: str) -> Json:
 
 
 _UNKNOWN_DOCUMENT = {
-    Kind.IDENTITY: _undecided(Action=UNKNOWN_OUTPUT, Resource=UNKNOWN_OUTPUT),
-    Kind.PERIMETER: _undecided(Action=UNKNOWN_OUTPUT, Principal="*", Resource=UNKNOWN_OUTPUT),
-    Kind.TRUST: _undecided(Action=UNKNOWN_OUTPUT, Principal=UNKNOWN_OUTPUT),
-    Kind.RESOURCE: _undecided(
+    DocumentType.IDENTITY: _undecided(Action=UNKNOWN_OUTPUT, Resource=UNKNOWN_OUTPUT),
+    DocumentType.PERIMETER: _undecided(
+        Action=UNKNOWN_OUTPUT, Principal="*", Resource=UNKNOWN_OUTPUT
+    ),
+    DocumentType.TRUST: _undecided(Action=UNKNOWN_OUTPUT, Principal=UNKNOWN_OUTPUT),
+    DocumentType.RESOURCE: _undecided(
         Action=UNKNOWN_OUTPUT, Principal=UNKNOWN_OUTPUT, Resource=UNKNOWN_OUTPUT
     ),
 }
@@ -146,14 +154,14 @@ _ACTION = re.compile(r"\*(?::\*)?|[A-Za-z0-9.-]+:[^:]+")
 """An action, a pattern of a service's actions, or all; accounts have ``*:*``, too."""
 
 
-def _compiled(statement: Statement, name: str, kind: Kind) -> CompiledStatement:
+def _compiled(statement: Statement, name: str, kind: DocumentType) -> CompiledStatement:
     conditions = tuple(map(compile_test, statement.conditions))
     principal = None
-    if kind is Kind.PERIMETER:
+    if kind is DocumentType.PERIMETER:
         if statement.excepts or statement.principals != {"AWS": ("*",)}:
             problem = "only '*' is read; name callers by a condition on aws:PrincipalArn"
             raise DocumentError("Principal", problem)
-    elif kind is not Kind.IDENTITY:
+    elif kind is not DocumentType.IDENTITY:
         principal = PrincipalElement(statement.principals, negated=statement.excepts)
     _check_actions(statement, kind)
     return CompiledStatement(
@@ -167,12 +175,12 @@ def _compiled(statement: Statement, name: str, kind: Kind) -> CompiledStatement:
     )
 
 
-def _check_actions(statement: Statement, kind: Kind) -> None:
+def _check_actions(statement: Statement, kind: DocumentType) -> None:
     for action in statement.actions:
         if not _ACTION.fullmatch(action) and UNKNOWN_OUTPUT not in action:
             message = "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
             raise DocumentError(statement.element, f"{action[:98]!r} is not an action", message)
-        if kind is Kind.TRUST and not _may_be_sts(action):
+        if kind is DocumentType.TRUST and not _may_be_sts(action):
             message = "AssumeRole policy may only specify STS AssumeRole actions."
             raise DocumentError(statement.element, f"{action!r} is not an STS action", message)
 
@@ -197,11 +205,11 @@ _TRUST_ACTIONS = (
 )  # fmt: skip
 
 
-def _resources(statement: Statement, kind: Kind) -> Names | None:
+def _resources(statement: Statement, kind: DocumentType) -> Names | None:
     word = statement.resource_element
     if not word:
         return None
-    if kind is Kind.IDENTITY:
+    if kind is DocumentType.IDENTITY:
         for resource in statement.resources:
             if problem := resource_problem(resource):
                 raise DocumentError(word, problem, problem)

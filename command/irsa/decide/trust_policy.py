@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection
 from functools import lru_cache
 
-from irsa.decide.document import Condition, DocumentError, Kind, Statement, statements_of
+from irsa.decide.document import Condition, DocumentError, DocumentType, Statement, statements_of
 from irsa.decide.operators import read_moment, read_operator
 from irsa.decide.principals import UNIQUE_ID
 from irsa.decide.statements import Policy, compile_policy
@@ -35,7 +35,7 @@ def compile_trust_policy(document: object) -> Policy:
 
     Raises `DocumentError` with IAM's message. Whether the principals exist is `check_existence`.
     """
-    policy = compile_policy(document, "trust policy", Kind.TRUST)
+    policy = compile_policy(document, "trust policy", DocumentType.TRUST)
     for number, statement in enumerate(policy.statements, start=1):
         element = statement.principal
         for kind, entries in element.entries.items() if element else ():

@@ -14,7 +14,7 @@ from irsa.identity.policies import further_clusters
 from irsa.identity.policy_json import Json
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.eks import Association
-from irsa.observe.facts import Role, ServiceAccount, Unread
+from irsa.observe.facts import Role, ServiceAccountObject, Unread
 from irsa.observe.iam import AccountPrincipals
 from irsa.observe.pods import FleetPod
 from irsa.rules.table import Finding
@@ -79,11 +79,11 @@ class Inventory:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class ServiceAccountRow:
     """A service account."""
 
     cluster: ClusterFacts
-    account: ServiceAccount
+    account: ServiceAccountObject
     identities: tuple[Identity, ...]
     """All that were seen, what wins first; none where Pods have the node's role, or none."""
     pods: tuple[FleetPod, ...] | None
@@ -154,7 +154,7 @@ class Row:
 class Listing:
     """The rows, with notes for the reader."""
 
-    rows: Sequence[Row]
+    rows: Sequence[ServiceAccountRow]
     """By cluster, namespace and name."""
     notes: Sequence[str]
     """Facts that could not be read or are not counted, a line each."""
@@ -174,7 +174,7 @@ class Listing:
 
 def listing(inventory: Inventory, findings: Sequence[Finding]) -> Listing:
     """Every service account of the clusters as a row."""
-    rows: list[Row] = []
+    rows: list[ServiceAccountRow] = []
     notes: dict[str, list[str]] = {}
     clusters = inventory.facts.clusters
     for each in clusters:
@@ -189,7 +189,9 @@ def listing(inventory: Inventory, findings: Sequence[Finding]) -> Listing:
     return Listing(rows, lines, clusters)
 
 
-def _rows(inventory: Inventory, findings: Sequence[Finding], cluster: ClusterFacts) -> list[Row]:
+def _rows(
+    inventory: Inventory, findings: Sequence[Finding], cluster: ClusterFacts
+) -> list[ServiceAccountRow]:
     """The service accounts of a cluster."""
     pods: dict[Account, list[FleetPod]] = {}
     for pod in cluster.known_pods:
@@ -199,7 +201,7 @@ def _rows(inventory: Inventory, findings: Sequence[Finding], cluster: ClusterFac
     roles = {role.arn: role for role in inventory.facts.roles}
     trusting = [each for each in roles.values() if each.account == cluster.account]
     by_account = roles_by_account(trusting if cluster.arn else (), cluster.arn)
-    rows: list[Row] = []
+    rows: list[ServiceAccountRow] = []
     for account in sorted(cluster.service_accounts, key=lambda each: (each.namespace, each.name)):
         at = ServiceAccountRef(account.namespace, account.name)
         own = None if isinstance(cluster.pods, Unread) else pods.get(at, [])
@@ -211,7 +213,7 @@ def _rows(inventory: Inventory, findings: Sequence[Finding], cluster: ClusterFac
         subjects = [f"service account {account.namespace}/{account.name}"]
         subjects += [f"role {arn}" for arn in arns]
         rows.append(
-            Row(
+            ServiceAccountRow(
                 cluster=cluster,
                 account=account,
                 identities=identities,
@@ -242,7 +244,7 @@ def _rules(findings: Sequence[Finding], cluster: ClusterFacts) -> dict[str, list
 
 
 def _identities(
-    account: ServiceAccount, pods: Sequence[FleetPod], associated: Association | None
+    account: ServiceAccountObject, pods: Sequence[FleetPod], associated: Association | None
 ) -> Iterator[Identity]:
     keys = dict.fromkeys(key for pod in pods for key in pod.keys)
     yield from (Identity(IdentityKind.KEY, key) for key in keys)
@@ -280,7 +282,10 @@ def _room(roles: Sequence[Role]) -> int | None:
 
 
 def _notes(
-    inventory: Inventory, findings: Sequence[Finding], cluster: ClusterFacts, rows: Sequence[Row]
+    inventory: Inventory,
+    findings: Sequence[Finding],
+    cluster: ClusterFacts,
+    rows: Sequence[ServiceAccountRow],
 ) -> Iterator[str]:
     """Return what was not read or is not counted of a cluster, a line each."""
     for read in (cluster.pods, cluster.associations):
@@ -306,8 +311,8 @@ _VALUE = ("identities", "pods_without_role", "secrets_not_read", "findings")
 
 
 def changes(
-    rows: Sequence[Row], earlier: Sequence[Json], unread: Collection[str]
-) -> tuple[list[Row], str]:
+    rows: Sequence[ServiceAccountRow], earlier: Sequence[Json], unread: Collection[str]
+) -> tuple[list[ServiceAccountRow], str]:
     """Return the rows that are new or changed, and a line with the number of the others.
 
     What was reported of a cluster or account that is ``unread`` now is not counted as gone.

@@ -18,8 +18,8 @@ from irsa.identity.policy_json import Json
 from irsa.move.plan import Move
 from irsa.observe.aws import Aws
 from irsa.observe.errors import one_line
-from irsa.observe.facts import KINDS, Owner, Role, ServiceAccount, Unread
-from irsa.observe.kubernetes import Cluster
+from irsa.observe.facts import KINDS, Owner, Role, ServiceAccountObject, Unread
+from irsa.observe.kubernetes import KubernetesCluster
 from irsa.observe.pods import kind_of
 
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
@@ -84,7 +84,7 @@ def associate(aws: Aws, move: Move) -> None:
             time.sleep(RETRY)
 
 
-def dissociate(cluster: Cluster, aws: Aws, move: Move) -> None:
+def dissociate(cluster: KubernetesCluster, aws: Aws, move: Move) -> None:
     """Delete the association, if the annotation is still there."""
     account = known(cluster.service_account(*move.facts.account), f"{move.title}: deleted")
     if account.role_arn != move.role.arn:
@@ -97,20 +97,20 @@ def dissociate(cluster: Cluster, aws: Aws, move: Move) -> None:
         )
 
 
-def annotate(cluster: Cluster, move: Move, role_arn: str | None) -> None:
+def annotate(cluster: KubernetesCluster, move: Move, role_arn: str | None) -> None:
     """Name the role in the service account's annotation; None removes it."""
     body = {"metadata": {"annotations": {ROLE_ARN_ANNOTATION: role_arn}}}
     _patch(cluster, "ServiceAccount", move.facts.namespace, move.facts.name, body)
 
 
-def restart(cluster: Cluster, namespace: str, owner: Owner) -> None:
+def restart(cluster: KubernetesCluster, namespace: str, owner: Owner) -> None:
     """Replace the Pods of a controller as `kubectl rollout restart` does."""
     annotations = {RESTARTED_AT: datetime.now(UTC).isoformat(timespec="seconds")}
     body = {"spec": {"template": {"metadata": {"annotations": annotations}}}}
     _patch(cluster, KINDS[owner.kind], namespace, owner.name, body)
 
 
-def _patch(cluster: Cluster, kind: str, namespace: str, name: str, body: Json) -> None:
+def _patch(cluster: KubernetesCluster, kind: str, namespace: str, name: str, body: Json) -> None:
     from lightkube.types import PatchType
 
     with permitted(f"{kind} {namespace}/{name}", f"patch on {kind.lower()}s"):
@@ -138,13 +138,13 @@ LEASE = 900.0
 _HELD = re.compile(r"(?P<role>\S+) (?P<host>\S+) (?P<process>\d{1,9}) (?P<until>\d+)")
 
 
-def begun(account: ServiceAccount) -> str:
+def begun(account: ServiceAccountObject) -> str:
     """Return the role of a move that has not ended; empty for none."""
     held = _HELD.fullmatch(account.annotations.get(LOCK, ""))
     return held["role"] if held else ""
 
 
-def hold(cluster: Cluster, move: Move, seconds: float | None = LEASE) -> None:
+def hold(cluster: KubernetesCluster, move: Move, seconds: float | None = LEASE) -> None:
     """Lock the service account for so long, or unlock it with 0; None ends the move.
 
     Of two writes by what was read at one time the API server refuses the second.

@@ -26,9 +26,9 @@ from irsa.identity.injection import missing
 from irsa.identity.pod_identity import SESSION_SECONDS
 from irsa.identity.policy_json import Json
 from irsa.identity.token import EXPIRY_LEEWAY
-from irsa.move.trust import Call, verdict, without_caller
+from irsa.move.trust import RoleCall, verdict, without_caller
 from irsa.observe.eks import Association
-from irsa.observe.facts import ENDED, Owner, Pod, Role, ServiceAccount
+from irsa.observe.facts import ENDED, Owner, Pod, Role, ServiceAccountObject
 from irsa.observe.stack_chains import Resource, Stack
 from irsa.observe.trial_pods import IN_A_ROW
 from irsa.verify.facts import ByAssociation
@@ -46,7 +46,7 @@ class Move:
 
     to: Mechanism
     facts: ByAssociation
-    account: ServiceAccount
+    account: ServiceAccountObject
     role: Role
     issuer_url: str
     denied: tuple[str, ...] | None = None
@@ -75,12 +75,12 @@ class Move:
         return provider_arn_beside(self.issuer_url, self.role.arn)
 
     @property
-    def wanted(self) -> Call:
+    def wanted(self) -> RoleCall:
         """The call that the role has to allow."""
         return self._calls[self.to_pod_identity]
 
     @property
-    def unwanted(self) -> Call:
+    def unwanted(self) -> RoleCall:
         """The call that the role allows no more in the end.
 
         A deleted association does not say whether it had session tags.
@@ -90,12 +90,12 @@ class Move:
         return call if verdict(self.role, call) is not Verdict.DENY else untagged
 
     @property
-    def _calls(self) -> tuple[Call, Call]:
+    def _calls(self) -> tuple[RoleCall, RoleCall]:
         """The calls of IRSA and of EKS Pod Identity."""
         subject = self.account.subject
-        by_token = Call(self.provider_arn, subject, self.account.audience)
+        by_token = RoleCall(self.provider_arn, subject, self.account.audience)
         tagged = not (self.association and self.association.disable_session_tags)
-        return by_token, Call(self.facts.cluster_arn, subject, tagged=tagged)
+        return by_token, RoleCall(self.facts.cluster_arn, subject, tagged=tagged)
 
     @property
     def sessions(self) -> tuple[Caller, Caller]:

@@ -22,7 +22,7 @@ from irsa.move.changes import known
 from irsa.move.plan import Move, steps
 from irsa.move.trust import SESSION_NAME, with_caller
 from irsa.observe.aws import FOR_POD_IDENTITY, Aws
-from irsa.observe.eks import EksCluster
+from irsa.observe.eks import DescribedCluster
 from irsa.observe.facts import (
     RUNNING,
     Owner,
@@ -32,7 +32,7 @@ from irsa.observe.facts import (
     Role,
     Unread,
 )
-from irsa.observe.kubernetes import Cluster
+from irsa.observe.kubernetes import KubernetesCluster
 from irsa.observe.pod_spec import Container, config_file, containers, environment
 from irsa.verify.facts import file_profiles
 from irsa.verify.gather import Sources, with_nodes
@@ -195,7 +195,7 @@ def ask(move: Move, sources: Sources) -> Move:
     """Return the move with the answers, and with all nodes that can run its Pods; raises `Unknown`
     where the API server gives none."""
     facts = move.facts
-    if move.to_pod_identity and isinstance(facts.cluster, EksCluster):
+    if move.to_pod_identity and isinstance(facts.cluster, DescribedCluster):
         nodes = sources.cluster.node_groups([each.pod_spec for each in move.owners])
         if not isinstance(nodes, Unread) and not isinstance(facts.nodes, Unread):
             nodes = {**facts.nodes, **nodes}
@@ -218,7 +218,7 @@ def unproven(move: Move) -> list[str]:
     return [f"the agent of the Pods' nodes ({link.found})"] if unknown else []
 
 
-def _by_cluster(move: Move, cluster: Cluster) -> Iterator[str]:
+def _by_cluster(move: Move, cluster: KubernetesCluster) -> Iterator[str]:
     """Say what RBAC denies, and that a Pod of a template would be refused, such as by a quota."""
     namespace, name = move.facts.account
     needed = [("patch", "serviceaccounts", name), ("create", "serviceaccounts/token", name)]

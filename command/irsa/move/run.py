@@ -17,7 +17,7 @@ from irsa.move.plan import TAKES, Mechanism, Move, Step, next_step, standing, st
 from irsa.move.refusals import ask, refusals
 from irsa.move.trust import SESSION_NAME, with_caller, without_caller
 from irsa.observe.facts import RUNNING, Unread
-from irsa.observe.kubernetes import Cluster
+from irsa.observe.kubernetes import KubernetesCluster
 from irsa.observe.pod_spec import references
 from irsa.observe.trial_pods import until_in_a_row
 from irsa.verify.containers import pods_named
@@ -48,7 +48,7 @@ class Runner:
     question: Question
     to: Mechanism
     sources: Sources
-    connect: Callable[[], Cluster]
+    connect: Callable[[], KubernetesCluster]
     """Opens a new connection to the cluster."""
 
     def observe(self) -> Move:

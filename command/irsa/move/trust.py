@@ -42,7 +42,7 @@ _TAG = "aws:requesttag/"
 _CLUSTERS = ("aws:sourcearn", f"{_TAG}{CLUSTER_TAG}")
 
 
-class Call(NamedTuple):
+class RoleCall(NamedTuple):
     """The call by which a service account gets a role."""
 
     source: str
@@ -64,7 +64,7 @@ class Call(NamedTuple):
         return statements(irsa_trust_policy([self.source], accounts, audience=self.audience))
 
 
-def verdict(role: Role, call: Call) -> Verdict:
+def verdict(role: Role, call: RoleCall) -> Verdict:
     """Return the answer of a role's trust policy to a call."""
     if call.audience:
         issuer_url = f"https://{issuer_of_principal(call.source)}"
@@ -79,7 +79,7 @@ def verdict(role: Role, call: Call) -> Verdict:
     ).verdict
 
 
-def with_caller(role: Role, call: Call) -> Json | None:
+def with_caller(role: Role, call: RoleCall) -> Json | None:
     """Return the trust policy with a caller, as one more value of a statement, or with a statement
     of its own; None if others stand against it."""
     policy, (keys, value) = role.trust_policy, _subject(call)
@@ -95,7 +95,7 @@ def with_caller(role: Role, call: Call) -> Json | None:
     return None
 
 
-def without_caller(role: Role, call: Call) -> Json | None:
+def without_caller(role: Role, call: RoleCall) -> Json | None:
     """Return the trust policy without a caller; None if that takes away the access of others."""
     listed = statements(role.trust_policy)
     kept = [part for each in listed for part in _without(role, each, call)]
@@ -104,7 +104,7 @@ def without_caller(role: Role, call: Call) -> Json | None:
     return document if denied and _is_about(role, document, call) else None
 
 
-def _is_about(role: Role, document: Json, call: Call) -> bool:
+def _is_about(role: Role, document: Json, call: RoleCall) -> bool:
     """Return True if an edit changes the answer to no caller but one."""
     after = replace(role, trust_policy=document)
     probes = _probes(role.trust_policy, call) | _probes(document, call)
@@ -112,7 +112,7 @@ def _is_about(role: Role, document: Json, call: Call) -> bool:
     return all(verdict(role, each) is verdict(after, each) for each in others)
 
 
-def _without(role: Role, statement: Json, call: Call) -> Sequence[Json]:
+def _without(role: Role, statement: Json, call: RoleCall) -> Sequence[Json]:
     """Return what is left of a statement without a caller; all of it where it cannot be told."""
     alone = replace(role, trust_policy={**role.trust_policy, "Statement": [statement]})
     if statement.get("Effect") != "Allow" or verdict(alone, call) is Verdict.DENY:
@@ -131,7 +131,7 @@ def _without(role: Role, statement: Json, call: Call) -> Sequence[Json]:
     return [each for each in parts if each]
 
 
-def _subject(call: Call) -> tuple[list[str], str]:
+def _subject(call: RoleCall) -> tuple[list[str], str]:
     """The condition key, in lower case, for a caller's service account, and its value there."""
     if call.audience:
         return [f"{issuer_of_principal(call.source)}:sub".lower()], call.subject
@@ -174,9 +174,9 @@ def _less_provider(statement: Json, provider_arn: str) -> Json | None:
     return {**statement, "Principal": {**others, **federated}}
 
 
-def _probes(document: Json, call: Call) -> set[Call]:
+def _probes(document: Json, call: RoleCall) -> set[RoleCall]:
     """Callers that a policy names, one for each pattern, and some that it does not name."""
-    found: set[Call] = set()
+    found: set[RoleCall] = set()
     account = parse_subject(call.subject) or ServiceAccountRef(OTHER, OTHER)
     others = _subjects([account.namespace, OTHER], [account.name, OTHER])
     for statement in statements(document):
@@ -184,7 +184,7 @@ def _probes(document: Json, call: Call) -> set[Call]:
         subjects = [*_values(on_claim(statement, "sub")), *others]
         audiences = {*_values(on_claim(statement, "aud")), call.audience or STS_AUDIENCE}
         providers = principals(statement, "Federated")
-        found.update(Call(*each) for each in product(providers, subjects, audiences))
+        found.update(RoleCall(*each) for each in product(providers, subjects, audiences))
         if POD_IDENTITY_SERVICE in principals(statement, "Service"):
             namespaces, names, clusters = (
                 _values([each for each in conditions if each.key.lower() in keys])
@@ -198,7 +198,9 @@ def _probes(document: Json, call: Call) -> set[Call]:
             subjects = _subjects(
                 [*namespaces, account.namespace, OTHER], [*names, account.name, OTHER]
             )
-            found.update(map(Call._make, product([*clusters, *own], subjects, [""], [True, False])))
+            found.update(
+                map(RoleCall._make, product([*clusters, *own], subjects, [""], [True, False]))
+            )
     return found
 
 

@@ -21,7 +21,7 @@ from irsa.observe.eks import (
     FOR_POD_IDENTITY,
     Association,
     Associations,
-    EksCluster,
+    DescribedCluster,
     clusters_with_issuer,
     read_associations,
     read_cluster,
@@ -227,7 +227,7 @@ class Aws:
         return self._associations(f"associations of cluster {', '.join(clusters)}", clusters)
 
     def association(
-        self, cluster: EksCluster, account: ServiceAccountRef
+        self, cluster: DescribedCluster, account: ServiceAccountRef
     ) -> Association | Unread | None:
         """The Pod Identity association of a service account."""
         what, names = f"association of {'/'.join(account)}", [cluster_arn(cluster.arn).name]
@@ -255,7 +255,7 @@ class Aws:
             lambda: clusters_with_issuer(self.client("eks"), issuer_url),
         )
 
-    def eks_cluster(self, name: str) -> EksCluster | Unread | None:
+    def eks_cluster(self, name: str) -> DescribedCluster | Unread | None:
         """An EKS cluster and the add-on of the EKS Pod Identity Agent."""
         return _aws(
             f"EKS cluster {name}",
@@ -263,7 +263,7 @@ class Aws:
             _if_there(lambda: read_cluster(self.client("eks"), name)),
         )
 
-    def node_role(self, cluster: EksCluster, group: str) -> Role | Unread:
+    def node_role(self, cluster: DescribedCluster, group: str) -> Role | Unread:
         """The role of the nodes of a node group, or of EKS Auto Mode."""
 
         def read() -> str:

@@ -61,7 +61,7 @@ AUTO_MODE: Final = "EKS Auto Mode"
 
 
 @dataclass(frozen=True, slots=True)
-class EksCluster:
+class DescribedCluster:
     """An EKS cluster, and its agent as EKS installs it."""
 
     arn: str
@@ -73,7 +73,7 @@ class EksCluster:
     """ARN of the role of EKS Auto Mode's nodes."""
 
 
-def read_cluster(client: Any, name: str) -> EksCluster:
+def read_cluster(client: Any, name: str) -> DescribedCluster:
     """An EKS cluster and the add-on of the agent."""
     found: Json = client.describe_cluster(name=name)["cluster"]
     compute: Json = found.get("computeConfig") or {}
@@ -84,7 +84,7 @@ def read_cluster(client: Any, name: str) -> EksCluster:
     except client.exceptions.ResourceNotFoundException:
         addon = None
     role: str = compute.get("nodeRoleArn") or ""
-    return EksCluster(found["arn"], bool(compute.get("enabled")), addon, role)
+    return DescribedCluster(found["arn"], bool(compute.get("enabled")), addon, role)
 
 
 def node_group(node: Json) -> tuple[str, str]:

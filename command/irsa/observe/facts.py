@@ -52,7 +52,7 @@ class NotMounted(Unread):
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceAccount:
+class ServiceAccountObject:
     """A Kubernetes service account."""
 
     namespace: str

@@ -23,7 +23,7 @@ from irsa.observe.facts import (
     Objects,
     Owner,
     Pod,
-    ServiceAccount,
+    ServiceAccountObject,
     Unreached,
     Unread,
     Values,
@@ -126,7 +126,7 @@ def _reads(what: str, permission: str) -> Callable[[Callable[P, T]], Callable[P,
     return decorate
 
 
-class Cluster:
+class KubernetesCluster:
     """One Kubernetes cluster, through the kubeconfig as kubectl finds it."""
 
     def __init__(self, context: str | None = None) -> None:
@@ -159,7 +159,7 @@ class Cluster:
         """The cluster's name: EKS's, or else the kubeconfig's."""
         return self.eks.name or self._entry or "(none)"
 
-    def service_account(self, namespace: str, name: str) -> ServiceAccount | Unread | None:
+    def service_account(self, namespace: str, name: str) -> ServiceAccountObject | Unread | None:
         """One service account."""
         found = self._one("ServiceAccount", namespace, name, f"service account {namespace}/{name}")
         return service_account_of(found) if isinstance(found, dict) else found
@@ -179,7 +179,7 @@ class Cluster:
         return _kubernetes(what or f"{kind} {namespace}/{name}", permission, read)
 
     @_reads("service accounts", "list serviceaccounts in the cluster")
-    def service_accounts(self) -> list[ServiceAccount]:
+    def service_accounts(self) -> list[ServiceAccountObject]:
         """All service accounts of the cluster."""
         return self._everywhere("ServiceAccount", service_account_of)
 
@@ -363,10 +363,10 @@ class Cluster:
         return http.get(path).raise_for_status().json()
 
 
-def service_account_of(document: Json) -> ServiceAccount:
+def service_account_of(document: Json) -> ServiceAccountObject:
     """A service account, from the API server's JSON."""
     metadata = document["metadata"]
-    return ServiceAccount(
+    return ServiceAccountObject(
         metadata["namespace"],
         metadata["name"],
         metadata.get("annotations") or {},

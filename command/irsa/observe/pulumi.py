@@ -32,7 +32,7 @@ from irsa.observe.facts import (
     PermissionsPolicy,
     RegisteredProvider,
     Role,
-    ServiceAccount,
+    ServiceAccountObject,
     Unread,
 )
 
@@ -187,7 +187,7 @@ class StackResources:
     """The resources of a stack, sorted by their URNs."""
 
     roles: Sequence[StackRole] = ()
-    accounts: Sequence[ServiceAccount] = ()
+    accounts: Sequence[ServiceAccountObject] = ()
     """The annotated ones, with this annotation alone."""
     associations: Sequence[Association] = ()
     """Those that are known as a whole."""
@@ -364,15 +364,15 @@ def _is_partial(resource: Json) -> bool:
     return resource.get("type") == PROVIDER and not _providers([resource])
 
 
-def _accounts(resources: Sequence[Json]) -> list[ServiceAccount]:
-    accounts: list[ServiceAccount] = []
+def _accounts(resources: Sequence[Json]) -> list[ServiceAccountObject]:
+    accounts: list[ServiceAccountObject] = []
     for resource in filter(_is_service_account, resources):
         metadata = mapping(fields_of(resource).get("metadata"))
         annotations = mapping(metadata.get("annotations"))
         if ROLE_ARN_ANNOTATION in annotations:
             role = {ROLE_ARN_ANNOTATION: _text(annotations, ROLE_ARN_ANNOTATION)}
             names = (_text(metadata, "namespace"), _text(metadata, "name"))
-            accounts.append(ServiceAccount(*names, role))
+            accounts.append(ServiceAccountObject(*names, role))
     return accounts
 
 

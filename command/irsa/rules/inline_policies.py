@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from irsa.decide.document import Kind
+from irsa.decide.document import DocumentType
 from irsa.decide.statements import compile_policy
 from irsa.decide.trust_policy import check_storable
 from irsa.identity.policies import size_of_text
@@ -18,7 +18,7 @@ def check_inline_policies(owner: str, policies: Mapping[str, str]) -> None:
     for name, text in policies.items():
         try:
             document = json.loads(text)
-            compile_policy(document, "policy", Kind.IDENTITY)
+            compile_policy(document, "policy", DocumentType.IDENTITY)
             check_storable(document)
         except ValueError as error:
             raise ValueError(

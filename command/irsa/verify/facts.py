@@ -22,7 +22,7 @@ from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
 from irsa.observe.aws_config import Profile, ProfileChain, profile_chain, profiles
-from irsa.observe.eks import Association, EksCluster
+from irsa.observe.eks import Association, DescribedCluster
 from irsa.observe.facts import (
     RUNNING,
     ConfigFile,
@@ -32,7 +32,7 @@ from irsa.observe.facts import (
     Pod,
     RegisteredProvider,
     Role,
-    ServiceAccount,
+    ServiceAccountObject,
     Unread,
     Webhook,
 )
@@ -122,7 +122,7 @@ class ChainFacts(Question):
 
     now: float
     region: str = "us-east-1"
-    service_account: ServiceAccount | Unread | None
+    service_account: ServiceAccountObject | Unread | None
     pods: tuple[Pod, ...] | Unread = ()
     """All Pods of the namespace, newest first."""
     owners: tuple[Owner, ...] = ()
@@ -131,7 +131,7 @@ class ChainFacts(Question):
     """The ConfigMaps and Secrets that those Pods take variables and AWS files from."""
     network_policies: tuple[Json, ...] | Unread = ()
     webhook: Webhook | Unread | None = None
-    cluster: EksCluster | Unread | None = None
+    cluster: DescribedCluster | Unread | None = None
     """None for a cluster that is not EKS's."""
     association: Association | Unread | None = None
     """The service account's EKS Pod Identity association; unread with its cluster."""
@@ -160,10 +160,14 @@ class ChainFacts(Question):
     role_b: RoleB | None = None
 
     @property
-    def known_account(self) -> ServiceAccount:
+    def known_account(self) -> ServiceAccountObject:
         """The service account; without annotations if it was not read."""
         found = self.service_account
-        return found if isinstance(found, ServiceAccount) else ServiceAccount(*self.account, {})
+        return (
+            found
+            if isinstance(found, ServiceAccountObject)
+            else ServiceAccountObject(*self.account, {})
+        )
 
     @property
     def annotated_role(self) -> str:
@@ -178,7 +182,7 @@ class ChainFacts(Question):
     @property
     def cluster_arn(self) -> str:
         """The EKS cluster; empty when it is not known."""
-        return self.cluster.arn if isinstance(self.cluster, EksCluster) else ""
+        return self.cluster.arn if isinstance(self.cluster, DescribedCluster) else ""
 
     @property
     def target_role(self) -> str:

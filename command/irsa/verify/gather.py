@@ -22,11 +22,11 @@ from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
 from irsa.observe.aws import Aws
 from irsa.observe.aws_config import Profile
-from irsa.observe.eks import EksCluster
+from irsa.observe.eks import DescribedCluster
 from irsa.observe.errors import CollectError
-from irsa.observe.facts import PENDING, RUNNING, Role, ServiceAccount, Unreached, Unread
+from irsa.observe.facts import PENDING, RUNNING, Role, ServiceAccountObject, Unreached, Unread
 from irsa.observe.iam import AccountPrincipals
-from irsa.observe.kubernetes import Cluster
+from irsa.observe.kubernetes import KubernetesCluster
 from irsa.observe.pod_spec import containers, needed, references
 from irsa.verify.containers import goes_by_name
 from irsa.verify.facts import (
@@ -48,7 +48,7 @@ TRUSTING_PROFILE = "name a profile of that account with --trusting-profile, or a
 class Sources:
     """The cluster and the accounts that are read."""
 
-    cluster: Cluster
+    cluster: KubernetesCluster
     aws: Aws
     others: tuple[Aws, ...] = ()
     """Credentials of further accounts, to read roles there."""
@@ -98,10 +98,10 @@ def gather(question: Question, sources: Sources) -> Facts:
     facts = _cluster_facts(question, sources)
     _check_containers(facts)
     facts = decided(_account_facts(facts, sources))  # a role alone can show EKS Pod Identity
-    if isinstance(facts, ByAssociation) and isinstance(facts.cluster, EksCluster):
+    if isinstance(facts, ByAssociation) and isinstance(facts.cluster, DescribedCluster):
         facts = _with_agent(facts, facts.cluster, sources)
     facts = replace(facts, role_b=_role_b(facts, sources))
-    if facts.given_token is not None or not isinstance(facts.service_account, ServiceAccount):
+    if facts.given_token is not None or not isinstance(facts.service_account, ServiceAccountObject):
         return facts
     token = _token(facts, sources.cluster)
     # At least the time of a fresh token from a cluster whose clock is fast.
@@ -197,14 +197,16 @@ def _cluster_facts(question: Question, sources: Sources) -> Facts:
     wanted += [e for pod in facts.judged if pod.phase == PENDING for e in needed(pod.spec)]
     facts = replace(facts, objects=cluster.objects(namespace, wanted))
     eks = _eks_cluster(sources)
-    found = sources.aws.association(eks, facts.account) if isinstance(eks, EksCluster) else eks
+    found = (
+        sources.aws.association(eks, facts.account) if isinstance(eks, DescribedCluster) else eks
+    )
     facts = decided(replace(facts, cluster=eks, association=found))
     tried = facts.judged if isinstance(facts, ByAssociation) else facts.unmutated
     template = next((pod.template for pod in tried if pod.template), None)
     return replace(facts, next_pod=cluster.next_pod(namespace, template)) if template else facts
 
 
-def _eks_cluster(sources: Sources) -> EksCluster | Unread | None:
+def _eks_cluster(sources: Sources) -> DescribedCluster | Unread | None:
     """The cluster as EKS knows it; None if it is not EKS's."""
     name = eks_name(sources.cluster, sources.aws)
     if name is None or isinstance(name, Unread):
@@ -222,7 +224,7 @@ def _eks_cluster(sources: Sources) -> EksCluster | Unread | None:
     return cluster
 
 
-def _with_agent(facts: ByAssociation, cluster: EksCluster, sources: Sources) -> ByAssociation:
+def _with_agent(facts: ByAssociation, cluster: DescribedCluster, sources: Sources) -> ByAssociation:
     """The facts with the agent and its nodes."""
     facts, own = replace(facts, agent=sources.cluster.agent()), facts.nodes_of_pods
     listed = sources.cluster.node_groups() if own else {}
@@ -231,7 +233,7 @@ def _with_agent(facts: ByAssociation, cluster: EksCluster, sources: Sources) -> 
 
 
 def with_nodes(
-    facts: ByAssociation, cluster: EksCluster, nodes: Mapping[str, str] | Unread, aws: Aws
+    facts: ByAssociation, cluster: DescribedCluster, nodes: Mapping[str, str] | Unread, aws: Aws
 ) -> ByAssociation:
     """The facts with these nodes, by node group, and with the roles of their groups."""
     groups = () if isinstance(nodes, Unread) else {*nodes.values()}
@@ -239,7 +241,7 @@ def with_nodes(
     return replace(facts, nodes=nodes, node_roles=roles)
 
 
-def eks_name(cluster: Cluster, aws: Aws) -> str | Unread | None:
+def eks_name(cluster: KubernetesCluster, aws: Aws) -> str | Unread | None:
     """The EKS cluster's name, by its kubeconfig or else by its issuer; None if it is not EKS's."""
     if cluster.eks.name:
         return cluster.eks.name
@@ -253,7 +255,7 @@ def eks_name(cluster: Cluster, aws: Aws) -> str | Unread | None:
     return next(iter(names), None)
 
 
-def _token(facts: Facts, cluster: Cluster) -> Token | Unread | None:
+def _token(facts: Facts, cluster: KubernetesCluster) -> Token | Unread | None:
     """A fresh token of the service account; EKS Pod Identity needs a running Pod for one."""
     pod = facts.pod if isinstance(facts, ByAssociation) else None
     if isinstance(facts, ByAssociation) and (pod is None or pod.phase != RUNNING):

@@ -138,14 +138,14 @@ LINKS = {
     "data": "the role lists the bucket",
     "refused": "a call that must be refused is refused",
     "profile": "the Pod's AWS config file leads from role A to role B",
-    "chain-role": "role B exists",
-    "chain-permission": "role A's policies allow it to assume role B",
-    "chain-trust": "role B's trust policy allows role A",
-    "chain-assume": "STS grants role A a session of role B",
-    "chain-caller": "that session is role B's",
-    "chain-permissions": "policies allow role B what is asked for",
-    "chain-data": "role B lists the bucket",
-    "chain-refused": "role A alone is refused by the bucket",
+    "role-b": "role B exists",
+    "role-a-permission": "role A's policies allow it to assume role B",
+    "role-b-trust": "role B's trust policy allows role A",
+    "role-b-assume": "STS grants role A a session of role B",
+    "role-b-caller": "that session is role B's",
+    "role-b-permissions": "policies allow role B what is asked for",
+    "role-b-data": "role B lists the bucket",
+    "role-a-refused": "role A alone is refused by the bucket",
 }
 
 
@@ -195,14 +195,13 @@ class Link:
     def as_json(self) -> Json:
         """The link for ``--output json``."""
         return {
-            "key": self.key,
+            "link": self.key,
+            "title": self.title,
             "status": self.status.value,
             "expected": self.expected,
             "found": self.found,
             "remedy": self.remedy.text,
             "commands": list(self.remedy.shell),
-            "link": self.key,
-            "title": self.title,
         }
 
 

@@ -8,7 +8,7 @@ from functools import cached_property, partial
 from irsa.identity.arns import account_of, cluster_arn
 from irsa.identity.token import Token
 from irsa.observe.aws import Aws
-from irsa.observe.facts import Answer, Credentials, ServiceAccount, Unread
+from irsa.observe.facts import Answer, Credentials, ServiceAccountObject, Unread
 from irsa.verify.containers import UNNAMED, session_name
 from irsa.verify.facts import ByAssociation, Facts, RoleB, named_role, roles_between
 from irsa.verify.gather import Sources, search
@@ -57,7 +57,7 @@ PROPAGATES = frozenset(
 )
 
 SEARCHED = frozenset(
-    {"association", "provider", "role", "trust", "permissions", "chain-permissions"}
+    {"association", "provider", "role", "trust", "permissions", "role-b-permissions"}
 )
 """Links whose remedy depends on what else the account has."""
 
@@ -84,7 +84,7 @@ def walk(facts: Facts, sources: Sources) -> list[Link]:
 
 def in_account(link: Link, facts: Facts, sources: Sources) -> Link:
     """The link whose commands name the profile of the account that they change, if it has one."""
-    of_role_b = facts.role_b and link.key.startswith("chain-") and link.key != "chain-permission"
+    of_role_b = facts.role_b and link.key.startswith(("role-b", "role-a-refused"))
     arn = facts.role_b.role_arn if facts.role_b and of_role_b else facts.role_arn
     profile = sources.reader(account_of(arn)).profile
     return link.with_words(["aws"], "--profile", profile) if profile else link
@@ -94,7 +94,7 @@ def searched(facts: Facts, sources: Sources) -> Facts:
     """The facts with those that only a failing link makes worth a search of the whole account."""
     chain = Chain(facts)
     failed = {each.key for each in chain.links() if each.status is Status.FAILED}
-    names_none = not facts.role_arn and isinstance(facts.service_account, ServiceAccount)
+    names_none = not facts.role_arn and isinstance(facts.service_account, ServiceAccountObject)
     if not failed & SEARCHED and not names_none:
         return facts
     return search(facts, sources)

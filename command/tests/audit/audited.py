@@ -3,14 +3,14 @@
 from typing import Any
 
 from irsa.audit.findings import AuditFacts, ClusterFacts
-from irsa.observe.facts import RegisteredProvider, Role, ServiceAccount
+from irsa.observe.facts import RegisteredProvider, Role, ServiceAccountObject
 from tests.support.world import ACCOUNT_A, ISSUER, NAME, NAMESPACE, NOW, PROVIDER_ARN, ROLE_ARN
 
 
-def annotated(role_arn: str = ROLE_ARN, **more: str) -> ServiceAccount:
+def annotated(role_arn: str = ROLE_ARN, **more: str) -> ServiceAccountObject:
     """The service account of the world, with annotations of EKS."""
     named = {f"eks.amazonaws.com/{key}": e for key, e in {"role-arn": role_arn, **more}.items()}
-    return ServiceAccount(NAMESPACE, NAME, named)
+    return ServiceAccountObject(NAMESPACE, NAME, named)
 
 
 def cluster(issuer: str = ISSUER, **changed: Any) -> ClusterFacts:

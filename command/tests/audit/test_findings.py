@@ -11,7 +11,7 @@ from irsa.audit.findings import audit
 from irsa.commands.audit import sarif
 from irsa.identity.policies import irsa_trust_policy, service_trust_policy
 from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef
-from irsa.observe.facts import RegisteredProvider, ServiceAccount
+from irsa.observe.facts import RegisteredProvider, ServiceAccountObject
 from irsa.rules.table import RULES, SEVERITIES, Finding
 from irsa.rules.tokens import TrustContext
 from irsa.rules.trust_policy import check_trust_policy
@@ -23,7 +23,7 @@ GONE = PROVIDER_ARN.replace("0123", "FFFF")
 OTHER_ROLE = f"arn:aws:iam::{ACCOUNT_B}:role/other"
 GOOD = irsa_trust_policy([PROVIDER_ARN], [APP])
 AUD, SUB = {f"{ISSUER}:aud": "sts.amazonaws.com"}, {f"{ISSUER}:sub": SUBJECT}
-ANNOTATED, BARE = annotated(), ServiceAccount("dev", "default", {})
+ANNOTATED, BARE = annotated(), ServiceAccountObject("dev", "default", {})
 GREEN = ISSUER.replace("0123", "9999")
 GREEN_PROVIDER = PROVIDER_ARN.replace(ISSUER, GREEN)
 BOTH = irsa_trust_policy([PROVIDER_ARN, GREEN_PROVIDER], [APP])

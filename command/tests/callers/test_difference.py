@@ -10,9 +10,9 @@ import pytest
 from command.tests.callers import brute
 from command.tests.callers.brute import ROLES
 from irsa.callers.difference import Effect, permission_changes, trust_changes
-from irsa.callers.facts import Known
+from irsa.callers.facts import RoleFacts
 from irsa.callers.sets import Undecided
-from irsa.decide.document import Kind
+from irsa.decide.document import DocumentType
 from irsa.decide.principals import caller_from_arn
 from irsa.decide.simulate import simulate
 from irsa.decide.statements import compile_policy
@@ -54,7 +54,7 @@ def pairs(first):
 def test_no_difference_is_missed_and_each_witness_is_one(first):
     for seed, old, new in pairs(first):
         try:
-            found = trust_changes(old, new, Known(ACCOUNT_A))
+            found = trust_changes(old, new, RoleFacts(ACCOUNT_A))
         except Undecided:
             continue  # by name
         policies = compile_trust_policy(old), compile_trust_policy(new)
@@ -97,7 +97,7 @@ def permissions(random):
 
 def answers(document, action, resource):
     """The evaluator's answers under each context."""
-    policy = compile_policy(document, "policy", Kind.IDENTITY)
+    policy = compile_policy(document, "policy", DocumentType.IDENTITY)
     caller = caller_from_arn(ROLES[0])
     steps = (
         ResourceCall(action=action, resource=resource, caller=caller, identity=[policy],

@@ -2,7 +2,7 @@
 
 import pytest
 
-from irsa.callers.facts import Known
+from irsa.callers.facts import RoleFacts
 from irsa.callers.lines import callers_of
 from irsa.identity import policies
 from irsa.identity.pod_identity import TargetedBy, target_role_trust_policy
@@ -24,7 +24,7 @@ OF_CLUSTER = f"of the cluster {ISSUER} if {AUDIENCE}"
 
 
 def words(policy, account=""):
-    callers = callers_of(policy, Known(account))
+    callers = callers_of(policy, RoleFacts(account))
     return [*(each.text for each in callers.lines), *callers.notes]
 
 
@@ -149,6 +149,6 @@ ADMITTED = {
 def test_callers_who_can_come_are_never_said_to_be_none(name):
     principal, action, condition = ADMITTED[name]
     policy = {"Version": "2012-10-17", **statement(principal, action, Condition=condition)}
-    callers = callers_of(policy, Known(ACCOUNT_A))
+    callers = callers_of(policy, RoleFacts(ACCOUNT_A))
     assert callers.lines
     assert not callers.notes

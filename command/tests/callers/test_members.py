@@ -8,7 +8,7 @@ from command.tests.decide.policies import allow, deny, document, trust
 from command.tests.decide.principals import ROLE_A, ROLE_B, ROOT
 from irsa.access import judge
 from irsa.callers.members import UNLISTED, Members, who_may
-from irsa.decide.document import Kind
+from irsa.decide.document import DocumentType
 from irsa.decide.principals import caller_from_arn, session_of
 from irsa.decide.statements import compile_policy
 from irsa.decide.steps import AssumeRole
@@ -230,8 +230,8 @@ def test_every_caller_that_can_is_named(trusted, own, boundary, denied, tags, is
         resource=ROLE_B,
         caller=session if is_role else caller_from_arn(ALICE, unique_id="AIDAALICE"),
         trust=compile_trust_policy(target.trust_policy),
-        identity=[compile_policy(own, "policy", Kind.IDENTITY)],
-        boundary=boundary and compile_policy(boundary, "boundary", Kind.IDENTITY),
+        identity=[compile_policy(own, "policy", DocumentType.IDENTITY)],
+        boundary=boundary and compile_policy(boundary, "boundary", DocumentType.IDENTITY),
         session_name=call["sts:rolesessionname"],
         max_duration=3600,
         context=of_tags | call,

@@ -8,7 +8,7 @@ import pytest
 from command.tests.verify.chains import GOOD
 from irsa.__main__ import main
 from irsa.commands.explain import chain_tree
-from irsa.commands.tree import Node
+from irsa.commands.tree import TreeNode
 from irsa.identity.policies import irsa_trust_policy, service_trust_policy
 from irsa.identity.policy_json import UNKNOWN_OUTPUT as LATER
 from irsa.identity.pulumi_types import ROLE
@@ -96,7 +96,7 @@ def test_another_file_is_one_line(tmp_path, capsys, document):
 
 def test_a_long_label_is_wrapped_beside_its_rail():
     words, arn = "word " * 30, f"arn:{'x' * 120}"
-    drawn = str(Node("r", [Node(words.strip(), [Node("b")]), Node(f"role {arn}")]))
+    drawn = str(TreeNode("r", [TreeNode(words.strip(), [TreeNode("b")]), TreeNode(f"role {arn}")]))
     _, first, second, third, *_ = drawn.split("\n")
     assert first == f"├── {'word ' * 19}".rstrip()
     assert (second, third) == (f"│   │ {'word ' * 11}".rstrip(), "│   └── b")

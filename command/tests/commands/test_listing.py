@@ -50,7 +50,7 @@ class Listed:
 @pytest.fixture
 def listed(monkeypatch, capsys):
     listed = Listed(capsys)
-    for name, fake in (("Cluster", FakeCluster), ("Aws", FakeAws)):
+    for name, fake in (("KubernetesCluster", FakeCluster), ("Aws", FakeAws)):
         opened = nullcontext(fake(listed.fleet))
         monkeypatch.setattr(inventory_options, name, lambda *_, opened=opened, **__: opened)
     return listed

@@ -9,7 +9,7 @@ import pytest
 from command.tests.decide.policies import allow, deny, document
 from command.tests.decide.principals import ROLE_A, ROOT, SESSION_A, USER
 from irsa.decide.condition_keys import Request
-from irsa.decide.document import Kind
+from irsa.decide.document import DocumentType
 from irsa.decide.evaluate import Inquiry
 from irsa.decide.policies import Policies
 from irsa.decide.principals import caller_from_arn
@@ -25,8 +25,12 @@ EXCEPT_USER = document({"Effect": "Allow", "NotPrincipal": {"AWS": USER}} | ON_A
 UNDECIDED = document(allow("s3:*", "*", **STRANGE))
 PERHAPS_NOT = document(deny("s3:*", "*", **STRANGE))
 YES_PERHAPS = document(*YES["Statement"], *PERHAPS_NOT["Statement"])
-SINGLE = {"resource": Kind.RESOURCE, "boundary": Kind.IDENTITY, "session": Kind.IDENTITY}
-SINGLE |= dict.fromkeys(("resource_control", "endpoint"), Kind.PERIMETER)
+SINGLE = {
+    "resource": DocumentType.RESOURCE,
+    "boundary": DocumentType.IDENTITY,
+    "session": DocumentType.IDENTITY,
+}
+SINGLE |= dict.fromkeys(("resource_control", "endpoint"), DocumentType.PERIMETER)
 
 
 def names(principal, effect="Allow", action="s3:*", **more):
@@ -42,7 +46,9 @@ def inquire(caller=SESSION_A, *, same_account=True, must_allow=False, context=No
         if kind in SINGLE and found:
             kinds[kind] = compile_policy(found, f"{kind} policy", SINGLE[kind])
         if kind in ("identity", "service_control") and found is not None:
-            kinds[kind] = [compile_policy(each, f"{kind} policy", Kind.IDENTITY) for each in found]
+            kinds[kind] = [
+                compile_policy(each, f"{kind} policy", DocumentType.IDENTITY) for each in found
+            ]
     who = caller and caller_from_arn(caller, role_arn=ROLE_A if caller == SESSION_A else None)
     request = Request("s3:GetObject", BUCKET_ARN, who, {}, context=context)
     policies = Policies(**{"resource": None} | kinds)

@@ -5,12 +5,12 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_pri
 
 import pytest
 
-from irsa.decide.principals import Grant, PrincipalElement, caller_from_arn, session_of
+from irsa.decide.principals import Directness, PrincipalElement, caller_from_arn, session_of
 from irsa.identity.policy_json import UNKNOWN_OUTPUT
 from tests.support.refusal import refusal
 from tests.support.world import ACCOUNT_A as A
 
-NONE, ACCOUNT, ROLE, DIRECT = Grant
+NONE, ACCOUNT, ROLE, DIRECT = Directness
 SESSION = f"arn:aws:sts::{A}:assumed-role/app/one"
 ROLE_ARN = f"arn:aws:iam::{A}:role/app"
 USER = f"arn:aws:iam::{A}:user/team/bob"

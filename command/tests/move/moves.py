@@ -10,7 +10,7 @@ from command.tests.verify.pods import AGENT_URI
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.policy_json import Json, statements
 from irsa.move.plan import Mechanism, Move
-from irsa.observe.facts import Owner, Pod, Role, ServiceAccount
+from irsa.observe.facts import Owner, Pod, Role, ServiceAccountObject
 from tests.support.world import CLUSTER_ARN, ISSUER_URL, PROVIDER_ARN, ROLE_ARN
 
 CLUSTER, PROVIDER = CLUSTER_ARN, PROVIDER_ARN
@@ -34,7 +34,7 @@ def pod(variable: Json, owner: Owner | None = OWNER, **fields: Any) -> Pod:
 
 
 def move(to: Mechanism, role: Role, *, annotated: bool, association: Any, **facts: Any) -> Move:
-    account = ServiceAccount(*ACCOUNT, {ROLE_ARN_ANNOTATION: ROLE_ARN} if annotated else {})
+    account = ServiceAccountObject(*ACCOUNT, {ROLE_ARN_ANNOTATION: ROLE_ARN} if annotated else {})
     own = {"service_account": account, **identity(association), "role": role}
     known = replace(KNOWN, **{"now": NOW, **own, **facts})
     return Move(to=to, facts=known, account=account, role=role, issuer_url=ISSUER_URL)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from command.tests.move.moves import with_irsa, with_pod_identity
 from irsa.access import WITHOUT_MFA, judge
-from irsa.decide.document import Kind
+from irsa.decide.document import DocumentType
 from irsa.decide.patterns import Key
 from irsa.decide.statements import compile_policy
 from irsa.decide.steps import AssumeRole, ResourceCall
@@ -82,8 +82,11 @@ def answers(found, name, context, external_id):
     role = found.role
     known = {key.lower(): context.get(key, Key.ABSENT) for key in ALIKE[:6]}
     asked = {
-        "identity": [compile_policy(each.document, "p", Kind.IDENTITY) for each in role.policies],
-        "boundary": role.boundary and compile_policy(role.boundary.document, "b", Kind.IDENTITY),
+        "identity": [
+            compile_policy(each.document, "p", DocumentType.IDENTITY) for each in role.policies
+        ],
+        "boundary": role.boundary
+        and compile_policy(role.boundary.document, "b", DocumentType.IDENTITY),
         "context": {"aws:principaltag/team": "web", **WITHOUT_MFA, **known},
     }
     of_b = {"only": "caller", "session_name": "dev", "external_id": external_id}

@@ -28,7 +28,7 @@ from irsa.identity.pod_identity import NAMESPACE_TAG
 from irsa.identity.policies import TrustedRole, irsa_trust_policy, role_trust_policy
 from irsa.move.plan import notes
 from irsa.move.refusals import BY_KUBECTL, ask, refusals, unproven
-from irsa.observe.eks import EksCluster
+from irsa.observe.eks import DescribedCluster
 from irsa.observe.facts import Answer, Owner, PermissionsPolicy, RegisteredProvider, Unread
 from tests.support.world import CLUSTER_ARN, ISSUER, PROVIDER_ARN, ROLE_ARN
 
@@ -55,7 +55,7 @@ FROM_SECRET = {"name": "app", "envFrom": [{"secretRef": {"name": "aws"}}]}
 SECRET = {("Secret", "aws"): {"AWS_ROLE_ARN": None}}
 SKIPS = {SKIP_LABEL: "true"}
 SKIPPED = pod({"name": "HOME"}, Owner("job", "j", TEMPLATE), labels=SKIPS)
-NO_AGENT = {"cluster": EksCluster(CLUSTER_ARN), "agent": frozenset()}
+NO_AGENT = {"cluster": DescribedCluster(CLUSTER_ARN), "agent": frozenset()}
 NIGHTLY = Owner("cronjob", "nightly", {"spec": {**BY_HAND["spec"], "serviceAccountName": "s3-app"}})
 BY_ANY_ROLE = {**CHAIN, "Action": "sts:*", "Condition": {"StringEquals": {"sts:ExternalId": "x"}}}
 IN_STACK = {"project": "irsa", "stack": "dev"}

@@ -31,7 +31,7 @@ from irsa.move import run
 from irsa.move.changes import LOCK, Stopped, Unknown
 from irsa.move.refusals import ask
 from irsa.move.run import Runner, check_refusals
-from irsa.move.trust import Call, verdict
+from irsa.move.trust import RoleCall, verdict
 from irsa.observe.facts import Answer, Unread, Workloads
 from irsa.verify.facts import Question
 from tests.support.world import CLUSTER_ARN, PROVIDER_ARN, ROLE_ARN, SUBJECT
@@ -40,7 +40,7 @@ ASSUMED = "arn:aws:sts::111122223333:assumed-role/s3-app"
 NEEDED = {"unannotate": {"patch"}, "distrust": {"iam:UpdateAssumeRolePolicy"}}
 NEEDED["dissociate"] = {"patch", "create", "pods", "eks:DeletePodIdentityAssociation"}
 ALLOW = Verdict.ALLOW
-CALLS = (Call(PROVIDER_ARN, SUBJECT, "sts.amazonaws.com"), Call(CLUSTER_ARN, SUBJECT))
+CALLS = (RoleCall(PROVIDER_ARN, SUBJECT, "sts.amazonaws.com"), RoleCall(CLUSTER_ARN, SUBJECT))
 IRSA_STATE = {"annotated": True, "associated": False, "documents": [BY_TOKEN], "variable": IRSA}
 PI_STATE = {"annotated": False, "associated": True, "documents": [BY_ASSOCIATION],
             "variable": POD_IDENTITY}  # fmt: skip

@@ -12,24 +12,24 @@ from irsa.identity.pod_identity import NAMESPACE_TAG, SERVICE_ACCOUNT_TAG, pod_i
 from irsa.identity.policies import irsa_trust_policy, service_trust_policy, size
 from irsa.identity.policy_json import statements
 from irsa.identity.subjects import ServiceAccountRef, service_account_pattern
-from irsa.move.trust import Call, verdict, with_caller, without_caller
+from irsa.move.trust import RoleCall, verdict, with_caller, without_caller
 from tests.support.no_gain import no_gain
 
 OTHER = ServiceAccountRef("dev", "other")
 PROVIDERS, CLUSTERS = [PROVIDER, f"{PROVIDER}2"], [CLUSTER, f"{CLUSTER}2"]
 BOTH = [ACCOUNT, OTHER]
-TOKEN = Call(PROVIDER, ACCOUNT.subject, "sts.amazonaws.com")
-ASSOCIATION = Call(CLUSTER, ACCOUNT.subject)
+TOKEN = RoleCall(PROVIDER, ACCOUNT.subject, "sts.amazonaws.com")
+ASSOCIATION = RoleCall(CLUSTER, ACCOUNT.subject)
 CALLS = [
-    *(Call(source, each.subject, "sts.amazonaws.com") for source in PROVIDERS for each in BOTH),
-    *(Call(source, each.subject) for source in CLUSTERS for each in BOTH),
+    *(RoleCall(source, each.subject, "sts.amazonaws.com") for source in PROVIDERS for each in BOTH),
+    *(RoleCall(source, each.subject) for source in CLUSTERS for each in BOTH),
 ]
 FULL = (irsa_trust_policy(PROVIDERS, BOTH), pod_identity_trust_policy(CLUSTERS, BOTH))
 NAMES = st.sampled_from([f"app-{letter}" for letter in "abcdef"])
 [BY_ISSUER], [BY_SERVICE] = statements(BY_TOKEN), statements(BY_ASSOCIATION)
 EC2_TOO = {"Service": [*BY_SERVICE["Principal"].values(), "ec2.amazonaws.com"]}
-IN_TEAM = Call(CLUSTER, ServiceAccountRef("team", "app").subject)
-APP_X = Call(PROVIDER, ServiceAccountRef("dev", "app-x").subject, "sts.amazonaws.com")
+IN_TEAM = RoleCall(CLUSTER, ServiceAccountRef("team", "app").subject)
+APP_X = RoleCall(PROVIDER, ServiceAccountRef("dev", "app-x").subject, "sts.amazonaws.com")
 BOTH_TAGS = {NAMESPACE_TAG: "team", SERVICE_ACCOUNT_TAG: "app"}
 
 
@@ -71,7 +71,11 @@ def test_adding_a_caller_keeps_the_statements_and_no_other_gains(call):
 def test_accounts_that_share_a_role_share_a_statement_and_leave_it_as_it_was(names, gone, by_token):
     def call(name):
         subject = ServiceAccountRef("dev", name).subject
-        return Call(PROVIDER, subject, "sts.amazonaws.com") if by_token else Call(CLUSTER, subject)
+        return (
+            RoleCall(PROVIDER, subject, "sts.amazonaws.com")
+            if by_token
+            else RoleCall(CLUSTER, subject)
+        )
 
     first = role = trusting(service_trust_policy("ec2.amazonaws.com"))
     for name in names:
@@ -86,7 +90,7 @@ def test_accounts_that_share_a_role_share_a_statement_and_leave_it_as_it_was(nam
 
 
 def test_an_account_of_another_namespace_has_a_statement_of_its_own():
-    call = Call(CLUSTER, ServiceAccountRef("other", "s3-app").subject)
+    call = RoleCall(CLUSTER, ServiceAccountRef("other", "s3-app").subject)
     assert len(statements(with_caller(trusting(BY_ASSOCIATION), call))) == 1 + 1
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from command.tests.verify.chains import links
 from irsa.observe.facts import Answer, Pod, Unread
-from irsa.observe.kubernetes import Cluster
+from irsa.observe.kubernetes import KubernetesCluster
 from irsa.verify.link import Status
 from tests.support.trial_pods import kubeconfig
 
@@ -43,7 +43,7 @@ def asked(tmp_path, monkeypatch):
             program = tmp_path / "kubectl"
             program.write_text(f"#!/bin/sh\necho '{says}' >&{2 if code else 1}\nexit {code}\n")
             program.chmod(0o755)
-        with Cluster() as cluster:
+        with KubernetesCluster() as cluster:
             return question(cluster)
 
     return ask

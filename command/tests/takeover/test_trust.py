@@ -10,7 +10,7 @@ from irsa.identity.pod_identity import pod_identity_trust_policy, service_accoun
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.policy_json import statements
 from irsa.identity.subjects import parse_service_accounts
-from irsa.move.trust import Call, verdict
+from irsa.move.trust import RoleCall, verdict
 from irsa.takeover.trust import service_account_trust
 
 NAMES = ("dev/app", "dev/web", "dev/app-*", "team/app", "team/*")
@@ -53,7 +53,7 @@ def documents(draw):
 
 
 CALLS = [
-    Call(source, f"system:serviceaccount:{name}", audience, tagged)
+    RoleCall(source, f"system:serviceaccount:{name}", audience, tagged)
     for name in ("dev:app", "dev:web", "dev:app-x", "team:app", "team:x", "x:app")
     for source, audience, tagged in (
         *((source, "sts.amazonaws.com", True) for source in PROVIDERS),

@@ -12,7 +12,7 @@ from irsa.identity.eks import ROLE_ARN_ANNOTATION, SKIP_LABEL
 from irsa.identity.policies import TrustedRole, irsa_trust_policy, role_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
-from irsa.observe.eks import Association, EksCluster
+from irsa.observe.eks import Association, DescribedCluster
 from irsa.observe.facts import (
     Answer,
     Owner,
@@ -20,7 +20,7 @@ from irsa.observe.facts import (
     Pod,
     RegisteredProvider,
     Role,
-    ServiceAccount,
+    ServiceAccountObject,
     Unread,
     Webhook,
 )
@@ -46,7 +46,7 @@ ALLOW = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 ALL = (PermissionsPolicy("all", {"Statement": ALLOW}),)
 TRUST = irsa_trust_policy([world.PROVIDER_ARN], [ACCOUNT])
 ROLE = Role(world.ROLE_ARN, "AROAS3APP", TRUST, policies=ALL)
-BARE = ServiceAccount(*ACCOUNT, {})
+BARE = ServiceAccountObject(*ACCOUNT, {})
 OWNER = Owner("deployment", ACCOUNT.name, {"spec": SPEC})
 GOOD = ByToken(
     namespace=ACCOUNT.namespace,
@@ -77,7 +77,7 @@ ASSOCIATION = Association(arn=ASSOCIATION_ARN, account=ACCOUNT, role_arn=world.R
 SENT_ID = pod_identity.external_id(world.CLUSTER_ARN, ACCOUNT)
 TARGETING = replace(ASSOCIATION, target_role_arn=world.ROLE_B_ARN, external_id=SENT_ID)
 BY_ASSOCIATION = pod_identity.TargetedBy(world.ROLE_ARN, world.CLUSTER_ARN, ACCOUNT)
-EKS = EksCluster(world.CLUSTER_ARN, addon="ACTIVE")
+EKS = DescribedCluster(world.CLUSTER_ARN, addon="ACTIVE")
 TRUST_EKS = pod_identity.pod_identity_trust_policy([world.CLUSTER_ARN], [ACCOUNT])
 EKS_TOKEN = Token("", {}, {**CLAIMS, "aud": ["pods.eks.amazonaws.com"]})
 ROLE_EKS = replace(ROLE, trust_policy=TRUST_EKS)
@@ -119,7 +119,7 @@ def annotated(value):
 
 def identity(association=ASSOCIATION, cluster=EKS, agent=READY, **fields):
     """Facts of EKS Pod Identity; the association is unread with its cluster."""
-    found = association if isinstance(cluster, EksCluster) else cluster
+    found = association if isinstance(cluster, DescribedCluster) else cluster
     return {"cluster": cluster, "association": found, "agent": agent, **fields}
 
 

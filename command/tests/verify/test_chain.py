@@ -53,7 +53,7 @@ DELETED = {"Effect": "Allow", "Principal": {"AWS": "AROAGONE"}, "Action": "sts:A
 OF_DELETED = {"role": role_b({"Statement": DELETED}), "assumed": DENIED}
 REFUSING = role_b(role_trust_policy([TrustedRole(f"{ROLE_ARN}-2", "AROAOTHER")]))
 REFUSED_B = {"role_b": replace(TARGET, role=REFUSING)}
-JUDGED = ("trust", "permissions", "chain-permission", "chain-trust", "chain-permissions")
+JUDGED = ("trust", "permissions", "role-a-permission", "role-b-trust", "role-b-permissions")
 POWERLESS = replace(ROLE, policies=())
 POWERLESS_EKS = replace(GOOD_EKS.role, policies=())
 CHAINS = {
@@ -207,13 +207,13 @@ def test_without_a_role_nothing_is_asked_of_aws():
 @pytest.mark.parametrize(
     ("changes", "key", "status", "found"),
     [
-        ({"refused": Answer(allowed=True)}, "chain-refused", Status.FAILED, "lists the bucket"),
-        ({"caller": SESSION}, "chain-caller", Status.FAILED, SESSION_ARN),
-        ({"role": None, "assumed": DENIED}, "chain-trust", Status.UNKNOWN, "there is no role B"),
-        ({"role": UNREAD, "assumed": DENIED}, "chain-role", Status.UNKNOWN, UNREAD.text),
-        ({"role": UNREAD, "assumed": DENIED}, "chain-trust", Status.UNKNOWN, UNREAD.text),
-        (MISSPELT, "chain-role", Status.FAILED, "'s3-app-B' is not the ARN of a role"),
-        (OF_DELETED, "chain-trust", Status.FAILED, "it names AROAGONE, a principal that was del"),
+        ({"refused": Answer(allowed=True)}, "role-a-refused", Status.FAILED, "lists the bucket"),
+        ({"caller": SESSION}, "role-b-caller", Status.FAILED, SESSION_ARN),
+        ({"role": None, "assumed": DENIED}, "role-b-trust", Status.UNKNOWN, "there is no role B"),
+        ({"role": UNREAD, "assumed": DENIED}, "role-b", Status.UNKNOWN, UNREAD.text),
+        ({"role": UNREAD, "assumed": DENIED}, "role-b-trust", Status.UNKNOWN, UNREAD.text),
+        (MISSPELT, "role-b", Status.FAILED, "'s3-app-B' is not the ARN of a role"),
+        (OF_DELETED, "role-b-trust", Status.FAILED, "it names AROAGONE, a principal that was del"),
     ],
 )
 def test_one_link_on_the_way_to_role_b(changes, key, status, found):

@@ -379,10 +379,10 @@ def test_commands_name_the_profile_of_the_account_that_they_change():
     where, other = sources(), FakeAws()
     other.account, other.profile = world.ACCOUNT_B, "b"
     facts = replace(GOOD, role_b=TARGET)
-    for key in ("trust", "chain-permission", "chain-trust"):
+    for key in ("trust", "role-a-permission", "role-b-trust"):
         link = Check(key, "it").failed("it", "do so", aws("iam", "-x", changes=None), RESTARTS)
         found = in_account(link, facts, replace(where, others=(other,)))
-        end = "-x --profile b" if key == "chain-trust" else "-x"
+        end = "-x --profile b" if key == "role-b-trust" else "-x"
         assert [each.split(" ", 2)[2] for each in found.remedy.shell] == [end, "restart x"]
 
 

@@ -38,7 +38,7 @@ from command.tests.verify.pods import AWS_MOUNT, AWS_VOLUME, SPEC, associated_po
 from irsa.identity.eks import FARGATE_LABEL
 from irsa.identity.pod_identity import pod_identity_trust_policy, target_role_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
-from irsa.observe.eks import AUTO_MODE, EksCluster, association_of
+from irsa.observe.eks import AUTO_MODE, DescribedCluster, association_of
 from irsa.observe.facts import Answer, PermissionsPolicy, Role
 from irsa.observe.stack_chains import Resource, Stack
 from irsa.verify.facts import RoleB, chaining_profiles
@@ -137,14 +137,14 @@ def test_a_role_for_eks_without_association_is_no_matter_of_annotations():
 @pytest.mark.parametrize(
     ("cluster", "agent", "status"),
     [
-        (EksCluster(CLUSTER_ARN, auto_mode=True), frozenset(), PASSED),
-        (EksCluster(CLUSTER_ARN), READY, PASSED),
+        (DescribedCluster(CLUSTER_ARN, auto_mode=True), frozenset(), PASSED),
+        (DescribedCluster(CLUSTER_ARN), READY, PASSED),
         (EKS, UNREAD, UNKNOWN),
         (EKS, frozenset(), FAILED),
-        (EksCluster(CLUSTER_ARN, addon="DEGRADED"), READY, FAILED),
-        (EksCluster(CLUSTER_ARN, addon="UPDATING"), READY, PASSED),
-        (EksCluster(CLUSTER_ARN, addon="CREATING"), frozenset(), UNKNOWN),
-        (EksCluster(CLUSTER_ARN), frozenset(), FAILED),
+        (DescribedCluster(CLUSTER_ARN, addon="DEGRADED"), READY, FAILED),
+        (DescribedCluster(CLUSTER_ARN, addon="UPDATING"), READY, PASSED),
+        (DescribedCluster(CLUSTER_ARN, addon="CREATING"), frozenset(), UNKNOWN),
+        (DescribedCluster(CLUSTER_ARN), frozenset(), FAILED),
     ],
 )
 def test_the_agent_runs_by_add_on_daemon_set_or_auto_mode(cluster, agent, status):
@@ -202,7 +202,7 @@ def test_the_agent_is_judged_by_the_pods_nodes_and_their_roles(changes, status, 
     ],
 )
 def test_pods_where_no_agent_runs_need_irsa(pods, place, commands):
-    known = identity(cluster=EksCluster(CLUSTER_ARN, auto_mode=True))
+    known = identity(cluster=DescribedCluster(CLUSTER_ARN, auto_mode=True))
     link = eks_links(*pods, **known)["agent"]
     assert (link.status, link.remedy.shell) == (FAILED, commands)
     assert link.found == f"Pod app-1 is on {place}, where no agent runs"
@@ -300,7 +300,7 @@ def test_session_tags_that_a_policy_goes_by_are_enabled():
 def test_a_session_policy_limits_the_session():
     own = seen(GOOD_EKS, **associated(**LIMITED), role=ROLE_UNTAGGED)
     target = targeted(association=replace(TARGETING, policy=LIMIT))
-    for key, facts in {"permissions": own, "chain-permissions": target}.items():
+    for key, facts in {"permissions": own, "role-b-permissions": target}.items():
         link = links(facts=facts, calls=UNMADE)[key]
         assert (link.status, link.remedy.commands) == (FAILED, ())
         assert link.remedy.text.startswith("allow it in the association's session policy")
@@ -334,9 +334,9 @@ def test_the_session_of_a_target_role_is_made_in_one_call(expected):
     found = links(facts=facts, calls=replace(UNMADE, of_role_b=OF_TARGET))
 
     assert statuses(found) == {}
-    assert [key for key in found if key.startswith("chain") or key in ("assume", "caller")] == [
-        *("chain-role", "chain-permission", "chain-trust", "chain-assume", "chain-caller"),
-        *("chain-permissions", "chain-data"),
+    assert [key for key in found if key.startswith("role-") or key in ("assume", "caller")] == [
+        *("role-b", "role-a-permission", "role-b-trust", "role-b-assume", "role-b-caller"),
+        *("role-b-permissions", "role-b-data"),
     ]
 
 
@@ -344,7 +344,7 @@ def test_role_a_must_be_allowed_to_tag_the_target_role_s_session():
     one = allowing("sts:AssumeRole")
 
     def link(role):
-        return links(facts=targeted(role_a=role), calls=UNMADE)["chain-permission"]
+        return links(facts=targeted(role_a=role), calls=UNMADE)["role-a-permission"]
 
     own, bounded = link(replace(ROLE_EKS, policies=(one,))), link(replace(ROLE_EKS, boundary=one))
     assert (own.status, bounded.status, bounded.remedy.shell) == (FAILED, FAILED, ())
@@ -385,7 +385,7 @@ def test_the_role_of_a_profile_trusts_the_association_and_its_tags(trust, sent, 
     known = RoleB(role_arn=ROLE_B_ARN, profile="B", external_id=sent, tags=tags, role=role)
     facts = with_profile(f"{FROM_AGENT}external_id = {sent}\n")
 
-    link = links(facts=replace(facts, role_b=known), calls=UNMADE)["chain-trust"]
+    link = links(facts=replace(facts, role_b=known), calls=UNMADE)["role-b-trust"]
 
     assert link.status is status
     if trust is BY_OTHER:

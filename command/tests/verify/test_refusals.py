@@ -66,7 +66,7 @@ def test_an_unread_policy_hides_no_deny_and_gets_no_command():
     found = links(role=replace(ROLE, policies=()), bucket_policy=LOCKED, data=DENIED)
     assert failing_link(list(found.values())) == found["data"]
     assert "-bucket-policy" not in str(found)
-    link = chained(role_a=BOUNDED, assumed=UNMADE.data)["chain-permission"]
+    link = chained(role_a=BOUNDED, assumed=UNMADE.data)["role-a-permission"]
     assert (link.status, link.found) == (Status.UNKNOWN, HIDDEN.text)
 
 
@@ -84,7 +84,7 @@ def test_an_unread_policy_hides_no_deny_and_gets_no_command():
 )
 def test_what_s3_says_comes_before_control_policies(message, words):
     answer = refusal(message)
-    for link in (links(data=answer)["data"], chained(data=answer)["chain-data"]):
+    for link in (links(data=answer)["data"], chained(data=answer)["role-b-data"]):
         assert link.status is Status.FAILED
         assert words in link.remedy.text
 

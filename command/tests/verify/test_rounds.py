@@ -34,7 +34,7 @@ from irsa.identity.pod_identity import pod_identity_trust_policy
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.policy_json import Json
 from irsa.identity.subjects import ServiceAccountRef
-from irsa.observe.eks import EksCluster
+from irsa.observe.eks import DescribedCluster
 from irsa.observe.facts import Owner, PermissionsPolicy, Pod, Role
 from irsa.verify.facts import ByAssociation, Facts
 from irsa.verify.link import Link, Status
@@ -113,7 +113,7 @@ class World:
         pods = [self.pod("app-1", self.labels)]
         if self.beside:
             pods.append(replace(self.pod("onnodes-1", {}), owner=None))
-        cluster = EksCluster(CLUSTER, addon="ACTIVE" if self.agent else None)
+        cluster = DescribedCluster(CLUSTER, addon="ACTIVE" if self.agent else None)
         agent = READY if self.agent else frozenset[str]()
         facts = seen(
             GOOD,

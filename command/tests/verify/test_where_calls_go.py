@@ -212,8 +212,8 @@ def test_a_call_from_here_shows_nothing_of_a_condition_on_its_place(key, effect)
         links(facts=GOOD_EKS, role=by_eks)["trust"],
         links(role=limited)["permissions"],
         links(bucket_policy=bucket)["permissions"],
-        chains.chained(role_a=limited)["chain-permission"],
-        chains.chained(role=by_role)["chain-trust"],
+        chains.chained(role_a=limited)["role-a-permission"],
+        chains.chained(role=by_role)["role-b-trust"],
     ]
 
     by_place = key != "aws:ResourceOrgID"

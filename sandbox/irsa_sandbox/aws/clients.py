@@ -34,7 +34,7 @@ _PLAIN_HOSTS = {
 """The services' ordinary hosts, whatever variables of the caller's say."""
 
 
-class Credentials(NamedTuple):
+class AccessKeys(NamedTuple):
     """Keys of an AWS identity."""
 
     access_key_id: str
@@ -50,7 +50,7 @@ class AwsClients:
     """
 
     def __init__(
-        self, credentials: Credentials, proxy: str, ca_file: Path, region: str = REGION
+        self, credentials: AccessKeys, proxy: str, ca_file: Path, region: str = REGION
     ) -> None:
         """``proxy`` and ``ca_file`` are the emulator's."""
         self.credentials = credentials
@@ -74,22 +74,22 @@ class AwsClients:
                 )
             return self._clients[key]
 
-    def with_credentials(self, credentials: Credentials) -> "AwsClients":
+    def with_credentials(self, credentials: AccessKeys) -> "AwsClients":
         """Return clients of the same accounts with other credentials."""
         return AwsClients(credentials, self._proxy, self._ca_file, self.region)
 
 
-def new_administrator(iam: Any, name: str) -> Credentials:
+def new_administrator(iam: Any, name: str) -> AccessKeys:
     """Create a user who may do anything, unless it exists; return a new key of it."""
     with suppress(iam.exceptions.EntityAlreadyExistsException):
         iam.create_user(UserName=name)
     iam.attach_user_policy(UserName=name, PolicyArn=FULL_ACCESS)
     key = iam.create_access_key(UserName=name)["AccessKey"]
-    return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+    return AccessKeys(key["AccessKeyId"], key["SecretAccessKey"])
 
 
 def session_of(
-    credentials: Credentials, proxy: str, ca_file: Path, region: str = REGION
+    credentials: AccessKeys, proxy: str, ca_file: Path, region: str = REGION
 ) -> boto3.session.Session:
     """A boto3 session with these keys, all clients of which are for the emulator."""
     core = _Core(proxy, ca_file, region)

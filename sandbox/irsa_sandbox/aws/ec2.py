@@ -9,7 +9,7 @@ from typing import Any
 
 from . import errors
 from .errors import Response
-from .front import Request
+from .front import AwsRequest
 from .query_protocol import Parameters, form, numbered, query_parameters
 from .records import Records
 
@@ -128,7 +128,7 @@ class Ec2:
         self._ec2 = records.handlers["ec2"]
         self._records, self._network = records, Network(records)
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, request: AwsRequest) -> Response:
         """Answer a request to EC2."""
         parameters = query_parameters(request)
         action = parameters.get("Action", "")

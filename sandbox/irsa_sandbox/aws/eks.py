@@ -20,7 +20,7 @@ from .ec2 import Network
 from .eks_pod_identity import PATH as ASSOCIATIONS
 from .eks_pod_identity import PodIdentity
 from .errors import Response, as_answer
-from .front import Request
+from .front import AwsRequest
 from .records import Record, Records
 
 _CLUSTER = r"/clusters/(?P<cluster>[^/]+)"
@@ -63,7 +63,7 @@ _ENDPOINTS = {"endpointPrivateAccess", "endpointPublicAccess", "publicAccessCidr
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClusterFacts:
+class ControlPlaneFacts:
     """DescribeCluster's fields of the control plane, which every cluster shares."""
 
     endpoint: str
@@ -76,13 +76,13 @@ class ClusterFacts:
     """Issuer of the service account tokens, with ``https://``."""
 
 
-_Answer = Callable[[re.Match[str], Request], Awaitable[Response]]
+_Answer = Callable[[re.Match[str], AwsRequest], Awaitable[Response]]
 
 
 class Eks:
     """MiniStack's EKS handler with the real control plane filled in."""
 
-    def __init__(self, records: Records, facts: ClusterFacts) -> None:
+    def __init__(self, records: Records, facts: ControlPlaneFacts) -> None:
         self._eks = records.handlers["eks"]
         self._facts = facts
         self._records = records
@@ -101,7 +101,7 @@ class Eks:
             ("POST", "/clusters", self._create),
         )
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, request: AwsRequest) -> Response:
         """Answer a request to EKS."""
         request = request._replace(path=unquote(request.path))
         for verb, pattern, answer in self._answers:
@@ -109,7 +109,7 @@ class Eks:
                 return self._filled_in(await answer(match, request))
         return self._filled_in(await self._forward(request))
 
-    async def _forward(self, request: Request, document: Any = None) -> Response:
+    async def _forward(self, request: AwsRequest, document: Any = None) -> Response:
         """MiniStack's answer, to this document if one is given. An update that it made is kept with
         its cluster, for DescribeUpdate."""
         body = request.body if document is None else json.dumps(document).encode()
@@ -121,10 +121,10 @@ class Eks:
             _keep(record, update, addonName=match["addon"])
         return answer
 
-    async def _addon_versions(self, _match: re.Match[str], request: Request) -> Response:
+    async def _addon_versions(self, _match: re.Match[str], request: AwsRequest) -> Response:
         return as_answer(eks_addons.describe_versions(request.query))
 
-    async def _write_access(self, _match: re.Match[str], request: Request) -> Response:
+    async def _write_access(self, _match: re.Match[str], request: AwsRequest) -> Response:
         """Create or update an access entry, with the user name that EKS gives it.
 
         https://docs.aws.amazon.com/eks/latest/userguide/creating-access-entries.html
@@ -144,7 +144,7 @@ class Eks:
                 wanted["username"] = f"{session_arn_prefix(str(arn))}{{{{SessionName}}}}"
         return await self._forward(request, wanted)
 
-    async def _create(self, _match: re.Match[str], request: Request) -> Response:
+    async def _create(self, _match: re.Match[str], request: AwsRequest) -> Response:
         wanted = request.document
         config = wanted.get("resourcesVpcConfig", {})
         _check_auto_mode(wanted)
@@ -178,7 +178,7 @@ class Eks:
             document["update"] = {"params": [], "errors": [], **update}
         return (status, headers, json.dumps(document).encode()) if document else answer
 
-    async def _delete(self, match: re.Match[str], request: Request) -> Response:
+    async def _delete(self, match: re.Match[str], request: AwsRequest) -> Response:
         cluster = match[1]
         record, addons = self._records.clusters.get(cluster), self._records.addons
         if record is not None and record["deletionProtection"]:
@@ -191,7 +191,7 @@ class Eks:
                 self._records.tags.pop(addons.pop(key)["addonArn"], None)
         return answer
 
-    async def _write_addon(self, match: re.Match[str], request: Request) -> Response:
+    async def _write_addon(self, match: re.Match[str], request: AwsRequest) -> Response:
         """Create or update an add-on, and its associations if they are given, an empty list too."""
         cluster, wanted, addons = match["cluster"], request.document, self._records.addons
         is_new = match["addon"] is None
@@ -216,7 +216,7 @@ class Eks:
                 return as_answer({"addon": dict(addon)})
         return answer
 
-    async def _delete_addon(self, match: re.Match[str], request: Request) -> Response:
+    async def _delete_addon(self, match: re.Match[str], request: AwsRequest) -> Response:
         addon = self._records.addons.get(f"{match['cluster']}/{match['addon']}")
         answer = await self._forward(request)
         if addon is not None:
@@ -224,7 +224,7 @@ class Eks:
             await self._pod_identity.write_owned(cluster, arn, (), request)
         return answer
 
-    async def _describe_update(self, match: re.Match[str], request: Request) -> Response:
+    async def _describe_update(self, match: re.Match[str], request: AwsRequest) -> Response:
         record, query = self._records.clusters.get(match["cluster"]), request.query
         if record is None:
             raise errors.no_such_cluster(match["cluster"], None)
@@ -234,7 +234,7 @@ class Eks:
             raise errors.no_such_update(match["id"])
         return as_answer({"update": kept["update"]})
 
-    async def _create_nodes(self, match: re.Match[str], request: Request) -> Response:
+    async def _create_nodes(self, match: re.Match[str], request: AwsRequest) -> Response:
         cluster, wanted = match[1], request.document
         record = self._records.clusters.get(cluster)
         if record is not None:
@@ -272,7 +272,7 @@ class Eks:
             )
             self._network.vpc_of({**record["resourcesVpcConfig"], **config})
 
-    async def _update(self, match: re.Match[str], request: Request) -> Response:
+    async def _update(self, match: re.Match[str], request: AwsRequest) -> Response:
         cluster, group, change = match["cluster"], match["group"], request.document
         owner, groups = self._records.clusters.get(cluster), self._records.node_groups
         record = owner if group is None else groups.get(f"{cluster}/{group}")

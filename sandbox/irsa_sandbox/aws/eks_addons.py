@@ -14,7 +14,7 @@ from . import errors
 from .front import Query
 
 
-class Addon(NamedTuple):
+class AwsAddon(NamedTuple):
     """One of AWS's own add-ons."""
 
     kind: str
@@ -34,8 +34,8 @@ def _each(versions: Sequence[str], *kubernetes: str) -> dict[str, Sequence[str]]
 
 _ALL = ("1.30", "1.31", "1.32", "1.33", "1.34", "1.35", "1.36")
 
-ADDONS: dict[str, Addon] = {
-    "coredns": Addon(
+ADDONS: dict[str, AwsAddon] = {
+    "coredns": AwsAddon(
         "networking",
         {
             **_each(("v1.11.4-eksbuild.33", "v1.11.4-eksbuild.24"), "1.30", "1.31", "1.32"),
@@ -44,10 +44,10 @@ ADDONS: dict[str, Addon] = {
             "1.36": ("v1.14.3-eksbuild.16", "v1.14.3-eksbuild.3"),
         },
     ),
-    "eks-pod-identity-agent": Addon(
+    "eks-pod-identity-agent": AwsAddon(
         "security", _each(("v1.3.10-eksbuild.3", "v1.3.4-eksbuild.1"), *_ALL)
     ),
-    "kube-proxy": Addon(
+    "kube-proxy": AwsAddon(
         "networking",
         {
             "1.30": ("v1.30.14-eksbuild.8", "v1.30.14-eksbuild.2"),
@@ -59,7 +59,7 @@ ADDONS: dict[str, Addon] = {
             "1.36": ("v1.36.0-eksbuild.21", "v1.36.0-eksbuild.14"),
         },
     ),
-    "vpc-cni": Addon(
+    "vpc-cni": AwsAddon(
         "networking",
         {
             **_each(("v1.21.1-eksbuild.3", "v1.20.4-eksbuild.1"), *_ALL[:-1]),
@@ -108,7 +108,7 @@ def complete(wanted: MutableMapping[str, Any], name: str, kubernetes: str, *, is
         raise errors.invalid_parameter("Addon version specified is not supported")
 
 
-def _described(name: str, addon: Addon, kubernetes: Sequence[str]) -> dict[str, Any]:
+def _described(name: str, addon: AwsAddon, kubernetes: Sequence[str]) -> dict[str, Any]:
     compatible: dict[str, list[dict[str, Any]]] = {}
     for cluster in kubernetes:
         versions = addon.versions.get(cluster, ())

@@ -18,7 +18,7 @@ from irsa.identity.token import decode_unverified
 
 from . import errors
 from .errors import Response
-from .front import Request
+from .front import AwsRequest
 from .records import Records
 from .role_sessions import RoleSession, RoleSessions, Untrusted
 from .tokens import BoundPod, ClusterKeys, invalid_token, verified_pod
@@ -48,7 +48,7 @@ class EksAuth:
         self._records = records
         self._keys = keys
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, request: AwsRequest) -> Response:
         """Answer a request to EKS Auth."""
         match = _PATH.fullmatch(unquote(request.path))
         try:

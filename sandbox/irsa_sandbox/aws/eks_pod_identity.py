@@ -20,7 +20,7 @@ from irsa.identity.subjects import ServiceAccountRef
 
 from . import errors
 from .errors import Response, as_answer
-from .front import Query, Request
+from .front import AwsRequest, Query
 from .records import Record, Records
 
 PATH = r"/clusters/(?P<cluster>[^/]+)/pod-identity-associations(?:/(?P<id>[^/]+))?"
@@ -45,7 +45,7 @@ class PodIdentity:
         self._eks = records.handlers["eks"]
         self._records = records
 
-    async def answer(self, match: re.Match[str], request: Request) -> Response:
+    async def answer(self, match: re.Match[str], request: AwsRequest) -> Response:
         """Answer a request whose path is `PATH`; raises `AwsError`."""
         cluster, association_id, method = match["cluster"], match["id"], request.method
         if cluster not in self._records.clusters:
@@ -66,7 +66,7 @@ class PodIdentity:
         return _answer(record)
 
     def check_owned(
-        self, cluster: str, addon: str | None, wanted: Iterable[Json], caller: Request
+        self, cluster: str, addon: str | None, wanted: Iterable[Json], caller: AwsRequest
     ) -> None:
         """Raise `AwsError` for associations that the add-on cannot have; a new one has no ARN."""
         for each in wanted:
@@ -76,7 +76,7 @@ class PodIdentity:
                 raise errors.association_exists(found["associationId"])
 
     async def write_owned(
-        self, cluster: str, addon: str, wanted: Iterable[Json], caller: Request
+        self, cluster: str, addon: str, wanted: Iterable[Json], caller: AwsRequest
     ) -> list[str]:
         """Give the add-on these associations and no other; returns their ARNs."""
         roles = {each["serviceAccount"]: each["roleArn"] for each in wanted}
@@ -94,7 +94,7 @@ class PodIdentity:
             arns.append(record["associationArn"])
         return arns
 
-    async def _create(self, cluster: str, wanted: Json, caller: Request) -> Record:
+    async def _create(self, cluster: str, wanted: Json, caller: AwsRequest) -> Record:
         account = ServiceAccountRef(wanted.get("namespace", ""), wanted.get("serviceAccount", ""))
         if (found := self._found(cluster, *account)) is not None:
             raise errors.association_exists(found["associationId"])
@@ -108,7 +108,7 @@ class PodIdentity:
         self._name(record)
         return record
 
-    def _update(self, record: Record, wanted: Json, caller: Request) -> None:
+    def _update(self, record: Record, wanted: Json, caller: AwsRequest) -> None:
         """Change what is given; an empty text takes a policy or target role away."""
         given = {name: wanted[name] for name in _CHANGES if name in wanted}
         self._check({**record, **given}, caller)
@@ -126,7 +126,7 @@ class PodIdentity:
             account = ServiceAccountRef(record["namespace"], record["serviceAccount"])
             record["externalId"] = external_id(cluster["arn"], account)
 
-    def _check(self, wanted: Mapping[str, Any], caller: Request) -> None:
+    def _check(self, wanted: Mapping[str, Any], caller: AwsRequest) -> None:
         """Refuse what EKS refuses. It sees no role of another account, and so no target role."""
         policy, target = wanted.get("policy"), wanted.get("targetRoleArn")
         if policy and not wanted.get("disableSessionTags"):

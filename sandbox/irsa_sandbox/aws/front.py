@@ -12,7 +12,7 @@ Query = Mapping[str, list[str]]
 Handler = Callable[[str, str, Mapping[str, str], bytes, Query], Awaitable[Response]]
 
 
-class Request(NamedTuple):
+class AwsRequest(NamedTuple):
     """A request, in the order of a handler's parameters."""
 
     method: str
@@ -27,7 +27,7 @@ class Request(NamedTuple):
         return json.loads(self.body or b"{}")
 
 
-Answer = Callable[[Request], Awaitable[Response]]
+Answer = Callable[[AwsRequest], Awaitable[Response]]
 
 
 def handler(answer: Answer, service: str) -> Handler:
@@ -35,7 +35,7 @@ def handler(answer: Answer, service: str) -> Handler:
 
     async def handle(*request: Any) -> Response:
         try:
-            return await answer(Request(*request))
+            return await answer(AwsRequest(*request))
         except AwsError as error:
             return errors.as_response(error, service)
 
@@ -59,7 +59,7 @@ def idempotent(
     with these words, of a token that comes again with other inputs.
     """
 
-    async def answer_once(request: Request) -> Response:
+    async def answer_once(request: AwsRequest) -> Response:
         inputs = _inputs(request.body)
         token = next((inputs.pop(each) for each in TOKENS if inputs.get(each)), None)
         if token is None:

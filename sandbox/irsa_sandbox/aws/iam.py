@@ -34,7 +34,7 @@ from irsa.identity.quotas import (
 
 from . import errors
 from .errors import AwsError, Response
-from .front import Request
+from .front import AwsRequest
 from .query_protocol import Parameters, QueryApi, form, numbered, query_parameters
 from .records import Record, Records
 
@@ -66,7 +66,7 @@ class Iam:
             **dict.fromkeys(_PROVIDER_CHANGES, self._change_provider),
         }
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, request: AwsRequest) -> Response:
         """Answer a request to IAM."""
         parameters = query_parameters(request)
         self._model.check(parameters)

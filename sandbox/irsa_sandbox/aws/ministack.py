@@ -24,7 +24,7 @@ from ..environment_variables import exported
 from . import errors, front
 from .accounts import REGION
 from .ec2 import Ec2
-from .eks import ClusterFacts, Eks
+from .eks import ControlPlaneFacts, Eks
 from .eks_auth import AGENT_ADDON, EksAuth, Node
 from .errors import Response
 from .guard import Application, guarded
@@ -44,7 +44,7 @@ _PART = re.compile(r"/clusters/([^/]+)/(addons|node-groups|pod-identity-associat
 
 
 def load(
-    *, root_secret: str, jwks: Callable[[], KeySet], published: Path, facts: ClusterFacts
+    *, root_secret: str, jwks: Callable[[], KeySet], published: Path, facts: ControlPlaneFacts
 ) -> Application:
     """MiniStack's application, empty, with IAM enforced and the sandbox's handlers in front.
 

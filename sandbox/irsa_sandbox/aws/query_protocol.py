@@ -13,7 +13,7 @@ from botocore.parsers import create_parser
 from botocore.session import get_session
 
 from .errors import AwsError, Response, constraints_violated, unreadable_request
-from .front import Request
+from .front import AwsRequest
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
@@ -83,14 +83,14 @@ def _quoted(value: str | None) -> str:
     return "null" if value is None else f"'{value}'"
 
 
-def form(parameters: Mapping[str, str], signed: Request | None = None) -> Request:
+def form(parameters: Mapping[str, str], signed: AwsRequest | None = None) -> AwsRequest:
     """Return a request with these parameters, and the headers and presigned query of another."""
     headers, query = (signed.headers, signed.query) if signed else ({}, {})
     signature = {name: values for name, values in query.items() if name.startswith("X-Amz-")}
-    return Request("POST", "/", {**headers, **FORM}, urlencode(parameters).encode(), signature)
+    return AwsRequest("POST", "/", {**headers, **FORM}, urlencode(parameters).encode(), signature)
 
 
-def query_parameters(request: Request) -> dict[str, str]:
+def query_parameters(request: AwsRequest) -> dict[str, str]:
     """The parameters of a query-protocol request; raises `AwsError`.
 
     MiniStack authorises the action of the query string and performs the one in the body; a request

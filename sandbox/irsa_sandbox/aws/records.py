@@ -12,8 +12,8 @@ from typing import Any
 from irsa.identity.arns import account_of, parse_role_arn
 
 from .accounts import REGION
-from .clients import Credentials
-from .front import Request
+from .clients import AccessKeys
+from .front import AwsRequest
 
 Record = MutableMapping[str, Any]
 
@@ -63,13 +63,13 @@ class Records:
         """Return an OIDC provider of an account."""
         return self.providers.get_scoped(account, None, arn)  # IAM has no regions
 
-    def session(self, request: Request) -> Record:
+    def session(self, request: AwsRequest) -> Record:
         """Return the session that signed a request; empty for any other principal."""
         key = self._sts.extract_access_key_id(request.headers, request.query)
         return self.sessions.get(key) or {}
 
     def denied(
-        self, action: str, resource: str, request: Request, keys: Mapping[str, Any] | None = None
+        self, action: str, resource: str, request: AwsRequest, keys: Mapping[str, Any] | None = None
     ) -> str | None:
         """Return the ARN of a request's caller if its own policies deny an action with these
         condition keys."""
@@ -99,10 +99,10 @@ class Records:
         document = resolve(arn, account_of(role["Arn"]))
         return json.loads(document) if isinstance(document, str) else document
 
-    def new_credentials(self) -> Credentials:
+    def new_credentials(self) -> AccessKeys:
         """Make up the keys of a session."""
         sts = self._sts
-        return Credentials(
+        return AccessKeys(
             sts._gen_session_access_key(), sts._gen_secret(), sts._gen_session_token()
         )
 

@@ -16,7 +16,7 @@ from irsa.identity.arns import cluster_arn as parse_cluster_arn
 from irsa.identity.eks import POD_IDENTITY_SERVICE
 from irsa.identity.pod_identity import SESSION_SECONDS, external_id, session_tags
 
-from .clients import Credentials
+from .clients import AccessKeys
 from .records import TRANSITIVE_KEYS, Record, Records, note_use
 from .tokens import BoundPod
 
@@ -33,7 +33,7 @@ class RoleSession(NamedTuple):
 
     arn: str
     user_id: str
-    credentials: Credentials
+    credentials: AccessKeys
     expires: float
     """Seconds since the epoch."""
 

@@ -30,8 +30,8 @@ from ..serving.certificates import Authority
 from ..serving.tunnel import Contexts, Tunnel
 from . import ministack
 from .accounts import ACCOUNT_A, ACCOUNT_B, ADMINISTRATOR
-from .clients import FULL_ACCESS, AwsClients, Credentials, new_administrator
-from .eks import ClusterFacts
+from .clients import FULL_ACCESS, AccessKeys, AwsClients, new_administrator
+from .eks import ControlPlaneFacts
 from .eks_auth import Node
 from .guard import Application
 from .hosts import PORT, parse_host
@@ -64,7 +64,7 @@ class Emulator:
     """Secret key of every account's root, whose access key id is the account's id."""
 
     administrator_arn = str(Arn("aws", "iam", "", ACCOUNT_A, f"user/{ADMINISTRATOR}"))
-    administrator: Credentials
+    administrator: AccessKeys
     """An IAM user of account A who may do anything, once started. AWS lets no root assume a role,
     so this is the identity to deploy with."""
 
@@ -74,7 +74,7 @@ class Emulator:
         folder: Path,
         authority: Authority,
         jwks: Callable[[], KeySet],
-        cluster: ClusterFacts,
+        cluster: ControlPlaneFacts,
     ) -> None:
         self._log_file = folder / "logs" / "aws.log"
         self._published = folder / "issuers"
@@ -130,7 +130,7 @@ class Emulator:
 
     def client(self, service: str, account: str) -> Any:
         """A boto3 client with the credentials of the account's root."""
-        root = Credentials(account, self.root_secret)
+        root = AccessKeys(account, self.root_secret)
         return AwsClients(root, self.proxy, self._authority.ca_file)(service)
 
     def instance(self, role_arn: str) -> AwsClients:
@@ -179,7 +179,7 @@ class Emulator:
         if self._loop is not None and not self._loop.is_closed():  # which ends with a failure
             self._loop.call_soon_threadsafe(self._stop.set)
 
-    def _seed(self) -> Credentials:
+    def _seed(self) -> AccessKeys:
         """Account A's administrator, and the role of account B that trusts account A."""
         iam = self.client("iam", ACCOUNT_B)
         statement = trust_statement({"AWS": root_arn(ACCOUNT_A)}, "sts:AssumeRole")

@@ -42,7 +42,7 @@ from irsa.identity.token import (
 
 from . import errors
 from .errors import Response
-from .front import Request
+from .front import AwsRequest
 from .query_protocol import Parameters, QueryApi, form, numbered, query_parameters
 from .records import TRANSITIVE_KEYS, Record, Records, note_use
 from .role_sessions import tag_keys
@@ -65,7 +65,7 @@ class Sts:
         self._records = records
         self._keys = keys
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, request: AwsRequest) -> Response:
         """Answer a request to STS."""
         parameters = query_parameters(request)
         try:
@@ -117,7 +117,7 @@ class Sts:
         reachable = self._keys.reaches(issuer_url)
         return [OidcProvider(found["Url"], tuple(found["ClientIDList"]), reachable)]
 
-    async def _assumable(self, parameters: Parameters, request: Request) -> Record:
+    async def _assumable(self, parameters: Parameters, request: AwsRequest) -> Record:
         """The role that AssumeRole names, when the caller may ask for it at all."""
         role_arn = parameters["RoleArn"]
         _account_of(role_arn)
@@ -131,7 +131,7 @@ class Sts:
             raise not_authorized(caller_arn, "sts:AssumeRole", role_arn)
         return role
 
-    async def _assume(self, parameters: Parameters, request: Request) -> Response:
+    async def _assume(self, parameters: Parameters, request: AwsRequest) -> Response:
         """AssumeRole with the tags that the caller's session passes on, and that MiniStack forgets.
 
         https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html#id_session-tags_role-chaining
@@ -162,7 +162,7 @@ class Sts:
             self._records.sessions[made][TRANSITIVE_KEYS] = transitive
         return answer
 
-    async def _caller(self, request: Request) -> str:
+    async def _caller(self, request: AwsRequest) -> str:
         """The ARN of the principal that signed the request."""
         action = {"Action": "GetCallerIdentity", "Version": "2011-06-15"}
         answer = await self._sts(*form(action, request))

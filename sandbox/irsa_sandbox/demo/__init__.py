@@ -18,8 +18,8 @@ from ..folder import refuse_others
 from ..session import Done, left_overs
 from ..state import SandboxError, SandboxState
 from ..toolchain.plugins import ANY, Choice
-from .checks import Check, parts
-from .record import Record, Row
+from .checks import SystemCheck, parts
+from .record import Claim, Record
 from .systems import SandboxSystems
 
 PROJECT_B = ROOT / "account_b"
@@ -68,7 +68,7 @@ def run(
 
 
 @dataclass
-class Stack:
+class DemoStack:
     """A stack of the story, whose operations go on one after the other, beside everything else."""
 
     record: Record
@@ -98,10 +98,10 @@ class Stack:
         folder = self.project.relative_to(ROOT)
         where = f" --cwd {folder}" if folder.parts else ""
 
-        def row(done: Mapping[str, int]) -> Row:
+        def row(done: Mapping[str, int]) -> Claim:
             command = f"pulumi {operation} --stack dev{where}"
             passed = set() < done.keys() <= {*expected}
-            return Row(f"{operation}-{self.key}", claim, command, summary(done), passed)
+            return Claim(f"{operation}-{self.key}", claim, command, summary(done), passed)
 
         self.record.announce(started, row, f"{self.title}: pulumi {operation}")
 
@@ -120,7 +120,7 @@ class Stack:
 
 def _story(systems: SandboxSystems, record: Record) -> None:
     """Announce the story in its order; what does not need each other goes on side by side."""
-    stack = partial(Stack, record, systems.state)
+    stack = partial(DemoStack, record, systems.state)
     a, b = stack(ROOT, "a", "account A"), stack(PROJECT_B, "b", "account B")
     forms = stack(FORMS, "forms", "the forms in account A")
     forms_b = stack(FORMS_B, "forms-b", "the forms in account B")
@@ -157,7 +157,7 @@ def _story(systems: SandboxSystems, record: Record) -> None:
         "aws s3 ls; aws eks list-clusters; kubectl get namespace dev"
     )
     record.announce(
-        left, lambda n: Row("nothing-left", title, command, "\n".join(n) or "nothing", not n)
+        left, lambda n: Claim("nothing-left", title, command, "\n".join(n) or "nothing", not n)
     )
 
 
@@ -170,9 +170,9 @@ def _ask(
         record.section(title)
         for check in checks:
 
-            def row(done: Done, check: Check = check) -> Row:
+            def row(done: Done, check: SystemCheck = check) -> Claim:
                 passed, output = check.holds(done, systems), done.output.strip()
-                return Row(check.key, check.title, check.command(systems), output, passed)
+                return Claim(check.key, check.title, check.command(systems), output, passed)
 
             asked.append(record.start(partial(check.ask, systems), after, is_command=True))
             record.announce(asked[-1], row, is_refusal=check.code is not None)

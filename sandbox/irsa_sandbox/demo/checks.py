@@ -69,7 +69,7 @@ def names_of(roles: Mapping[str, str], **more: str) -> dict[str, str]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Check:
+class SystemCheck:
     """One claim: a question, and the answer that it must have."""
 
     key: str
@@ -137,7 +137,7 @@ class Check:
         )
 
 
-Part = tuple[str, str, list[Check]]
+Part = tuple[str, str, list[SystemCheck]]
 """A title, the stacks that must be up (``systems``, these with an ``external id``, or ``forms``),
 and the checks of one form."""
 
@@ -153,11 +153,11 @@ def parts(asker: str) -> Sequence[Part]:
     return found
 
 
-def _read(written: dict[str, Any], part: Mapping[str, Any]) -> Check:
+def _read(written: dict[str, Any], part: Mapping[str, Any]) -> SystemCheck:
     names = ("key", "title", "only", "code", "contains", "variables")
     own = {name: written.pop(name) for name in names if name in written}
     in_pod = {"pod": part["pod"]} if written.keys() == {"command"} else {}
-    return Check(**own, question={**in_pod, **written})
+    return SystemCheck(**own, question={**in_pod, **written})
 
 
 def account(text: str) -> tuple[str, str]:

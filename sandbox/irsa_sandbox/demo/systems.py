@@ -18,7 +18,7 @@ from irsa.identity.subjects import ServiceAccountRef, service_account_ref
 from ..aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from ..engine.stack import SandboxStack
 from ..pods.exec import find_pod
-from ..pods.spec import Token
+from ..pods.spec import ProjectedToken
 from ..pods.token import mint
 from ..session import TOKEN_SECONDS, Done, Session, create_pod
 from ..state import SandboxState
@@ -112,7 +112,7 @@ class SandboxSystems(Session):
                 token = self.expired(self.token(*account(of)))
                 return self.assume(token, self.names[role], words(self, command))
             case {"agent_token_of": pod, "command": command, **more}:
-                wanted = Token(more.get("audience", POD_IDENTITY_SERVICE), TOKEN_SECONDS)
+                wanted = ProjectedToken(more.get("audience", POD_IDENTITY_SERVICE), TOKEN_SECONDS)
                 found = self._pods.get(pod) or find_pod(self.cluster, *account(pod))
                 token = mint(self.cluster, found, wanted)[0]
                 with NamedTemporaryFile("w", prefix="token-") as file:  # mode 0600, not in argv

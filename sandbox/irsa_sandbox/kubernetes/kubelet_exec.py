@@ -48,7 +48,7 @@ CLOSE_SECONDS = 2.0
 log = logging.getLogger(__name__)
 
 
-class Refused(Exception):
+class ExecRefused(Exception):
     """A command is not run; the text is one line for the caller."""
 
 
@@ -118,20 +118,20 @@ class ExecServer:
         assert request is not None  # noqa: S101 - see `_check`
         try:
             status = self._execute(connection, request)
-        except (Refused, LookupError, PodNotReady, httpx2.HTTPError, OSError) as error:
+        except (ExecRefused, LookupError, PodNotReady, httpx2.HTTPError, OSError) as error:
             status = _failure("InternalError", str(error), code=HTTPStatus.INTERNAL_SERVER_ERROR)
         with suppress(ConnectionClosed):
             connection.send(bytes([STATUS]) + json.dumps(status).encode())
 
     def _execute(self, connection: ServerConnection, request: ExecRequest) -> Json:
         if not request.command:
-            raise Refused("no command given")
+            raise ExecRefused("no command given")
         if "tty" in request.streams:
-            raise Refused("the sandbox has no terminals for Pods; leave out --tty (-t)")
+            raise ExecRefused("the sandbox has no terminals for Pods; leave out --tty (-t)")
         pod = self._client.get(Pod, request.pod, namespace=request.namespace).to_dict()
         phase = pod["status"].get("phase")
         if phase != "Running":
-            raise Refused(f"pod {request.namespace}/{request.pod} is {phase}, not Running")
+            raise ExecRefused(f"pod {request.namespace}/{request.pod} is {phase}, not Running")
         with pod_process(
             self._client,
             pod=pod,
@@ -163,7 +163,7 @@ def _run(connection: ServerConnection, request: ExecRequest, process: PodProcess
     arguments = [process.local(argument) for argument in request.command]
     program = shutil.which(arguments[0], path=process.env["PATH"])
     if program is None:
-        raise Refused(f'exec: "{arguments[0]}": executable file not found in $PATH')
+        raise ExecRefused(f'exec: "{arguments[0]}": executable file not found in $PATH')
     child = subprocess.Popen(
         [program, *arguments[1:]],
         bufsize=0,
@@ -182,7 +182,7 @@ def _run(connection: ServerConnection, request: ExecRequest, process: PodProcess
     # Killed, if the caller left; but something in a session of its own may hold the pipes open.
     working.join(CLOSE_SECONDS)
     if working.is_alive():
-        raise Refused("the caller has left")  # not sent to any caller
+        raise ExecRefused("the caller has left")  # not sent to any caller
     code = child.wait()
     return SIGNAL_CODE - code if code < 0 else code
 

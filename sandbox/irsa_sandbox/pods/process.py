@@ -25,7 +25,7 @@ from lightkube.resources.core_v1 import ConfigMap, Secret
 from irsa.identity.eks import CREDENTIALS_URI
 from irsa.identity.policy_json import Json
 
-from .spec import Files, Lookup, Token, VolumeFile, environment, expand, volume_files
+from .spec import Files, Lookup, ProjectedToken, VolumeFile, environment, expand, volume_files
 from .token import TokenKeeper
 
 AGENT = CREDENTIALS_URI.removesuffix("/v1/credentials")
@@ -159,10 +159,10 @@ def _lay_out(
     lookup: Lookup,
     process: PodProcess,
     on_note: Callable[[str], None],
-) -> dict[Path, Token]:
+) -> dict[Path, ProjectedToken]:
     """Write every mount's files; return where tokens belong."""
     volumes = {volume["name"]: volume for volume in pod["spec"].get("volumes", ())}
-    tokens: dict[Path, Token] = {}
+    tokens: dict[Path, ProjectedToken] = {}
     empty_dirs: dict[tuple[str, str], Path] = {}
     for path, mount in sorted(mounts.items()):
         volume = volumes[mount["name"]]
@@ -182,7 +182,7 @@ def _lay_out(
         for name, file in files.items():
             file_path = target / name if name else target
             file_path.parent.mkdir(parents=True, exist_ok=True)
-            if isinstance(file.content, Token):
+            if isinstance(file.content, ProjectedToken):
                 tokens[file_path] = file.content
             else:
                 _write(file_path, file, file.content, process)

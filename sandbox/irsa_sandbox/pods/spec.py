@@ -31,7 +31,7 @@ class PodNotReady(Exception):
         self.message = message
 
 
-class Token(NamedTuple):
+class ProjectedToken(NamedTuple):
     """A service-account token that a volume asks for."""
 
     audience: str | None
@@ -44,7 +44,7 @@ class Token(NamedTuple):
 class VolumeFile(NamedTuple):
     """One file of a volume."""
 
-    content: bytes | Token
+    content: bytes | ProjectedToken
     mode: int
     from_config_map: bool = False
 
@@ -110,7 +110,9 @@ def _references(source: Json, suffix: str = "") -> list[tuple[str, Json]]:
 def _source_files(source: Json, mode: int, pod: Json, lookup: Lookup) -> Files:
     if token := source.get("serviceAccountToken"):
         seconds = token.get("expirationSeconds", DEFAULT_TOKEN_SECONDS)
-        return {token["path"]: VolumeFile(Token(token.get("audience") or None, seconds), mode)}
+        return {
+            token["path"]: VolumeFile(ProjectedToken(token.get("audience") or None, seconds), mode)
+        }
     for kind, found in _references(source):
         return _object_files(kind, found, mode, lookup)
     files: Files = {}

@@ -19,14 +19,14 @@ from lightkube.resources.core_v1 import ServiceAccountToken
 from irsa.identity.policy_json import Json
 
 from ..serving.files import write_private
-from .spec import PodNotReady, Token
+from .spec import PodNotReady, ProjectedToken
 
 REFRESH_AT = 0.8  # of a token's life
 OLDEST = timedelta(hours=24).total_seconds()  # the kubelet replaces a token at this age in any case
 RETRY_SECONDS = 10.0
 
 
-def mint(client: lightkube.Client, pod: Json, token: Token) -> tuple[str, float]:
+def mint(client: lightkube.Client, pod: Json, token: ProjectedToken) -> tuple[str, float]:
     """Ask TokenRequest for a token bound to the Pod; return it with its lifetime in seconds.
 
     Raises `httpx2.HTTPError`, for instance when the Pod is gone.
@@ -40,7 +40,7 @@ def mint(client: lightkube.Client, pod: Json, token: Token) -> tuple[str, float]
 
 
 def request_token(
-    client: lightkube.Client, namespace: str, account: str, token: Token, **bound: Any
+    client: lightkube.Client, namespace: str, account: str, token: ProjectedToken, **bound: Any
 ) -> Json:
     """Ask TokenRequest for a token of a service account; return the status of the answer."""
     audiences = [token.audience] if token.audience else None
@@ -56,7 +56,7 @@ class TokenKeeper:
         self,
         client: lightkube.Client,
         pod: Json,
-        files: Mapping[Path, Token],
+        files: Mapping[Path, ProjectedToken],
         on_note: Callable[[str], None],
     ) -> None:
         self._client = client

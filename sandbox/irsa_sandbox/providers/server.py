@@ -33,7 +33,7 @@ from .resource import (
 )
 from .values import (
     DEFAULTS,
-    Change,
+    PropertyChange,
     changes,
     decode,
     defaults,
@@ -332,7 +332,7 @@ def _abort_not_ready(context: grpc.ServicerContext, error: NotReady, state: Any)
 
 
 def _diff_response(
-    differences: list[Change], replace_on: frozenset[str], *, delete_first: bool
+    differences: list[PropertyChange], replace_on: frozenset[str], *, delete_first: bool
 ) -> pb.DiffResponse:
     kinds = pb.PropertyDiff.Kind
     replaces = [change.path for change in differences if change.touches(replace_on)]

@@ -93,7 +93,7 @@ def shaped_like(live: Any, wanted: Any) -> Any:
     return live
 
 
-class Change(NamedTuple):
+class PropertyChange(NamedTuple):
     """One property that differs, by its path (``spec.template.containers[0].image``)."""
 
     path: str
@@ -104,7 +104,7 @@ class Change(NamedTuple):
         return any(_inside(self.path, path) or _inside(path, self.path) for path in paths)
 
 
-def changes(old: Any, new: Any, path: str = "") -> Iterator[Change]:
+def changes(old: Any, new: Any, path: str = "") -> Iterator[PropertyChange]:
     """Every place in which ``new`` differs from ``old``; an unknown value always differs.
 
     Paths are spelt as the engine's property paths: ``metadata.annotations["example.com/a"]``.
@@ -117,14 +117,16 @@ def changes(old: Any, new: Any, path: str = "") -> Iterator[Change]:
         for index in sorted({*left, *right}):
             yield from _pair(left, right, index, f"{path}[{index}]")
     elif old != new:
-        yield Change(path, "update")
+        yield PropertyChange(path, "update")
 
 
-def _pair(old: Mapping[Any, Any], new: Mapping[Any, Any], key: Any, path: str) -> Iterator[Change]:
+def _pair(
+    old: Mapping[Any, Any], new: Mapping[Any, Any], key: Any, path: str
+) -> Iterator[PropertyChange]:
     if key not in new:
-        yield Change(path, "delete")
+        yield PropertyChange(path, "delete")
     elif key not in old:
-        yield Change(path, "add")
+        yield PropertyChange(path, "add")
     else:
         yield from changes(old[key], new[key], path)
 

@@ -27,7 +27,7 @@ from irsa.identity.subjects import ServiceAccountRef, parse_account
 
 from .. import environment_variables, lifecycle
 from ..aws.accounts import ACCOUNT_A, ACCOUNT_B, ADMINISTRATOR
-from ..aws.clients import AwsClients, Credentials, new_administrator, session_in
+from ..aws.clients import AccessKeys, AwsClients, new_administrator, session_in
 from ..errors import SandboxError
 from ..pods.exec import find_pod
 from ..pods.process import PodProcess, find_object, pod_process
@@ -48,7 +48,7 @@ class Account(AwsClients):
     """One account: its administrator, an IAM user, has a boto3 `session`. Nothing of the process's
     own AWS configuration is looked at."""
 
-    def __init__(self, state: SandboxState, account_id: str, credentials: Credentials) -> None:
+    def __init__(self, state: SandboxState, account_id: str, credentials: AccessKeys) -> None:
         super().__init__(credentials, state.aws_proxy, Path(state.aws_ca_bundle))
         self.id = account_id
         """Twelve digits."""
@@ -126,7 +126,7 @@ class Sandbox:
         }
 
     @contextmanager
-    def pod(self, service_account: str, role_arn: str | None = None) -> "Iterator[Pod]":
+    def pod(self, service_account: str, role_arn: str | None = None) -> "Iterator[RunningPod]":
         """Run a Pod of a service account, ``NAMESPACE/NAME``, for the time of the context.
 
         With ``role_arn`` the namespace and the service account are made where they are missing, and
@@ -145,7 +145,7 @@ class Sandbox:
         pod = _running(client, account.namespace, made["metadata"]["name"])
         laid_out = self._state.pods()
         with pod_process(client, pod=pod, on_note=lambda _: None, **laid_out) as process:
-            yield Pod(f"{account.namespace}/{pod['metadata']['name']}", process, self._state)
+            yield RunningPod(f"{account.namespace}/{pod['metadata']['name']}", process, self._state)
 
     def stack(
         self, project: str | Path, *, config: Mapping[str, Any] | None = None, name: str = "dev"
@@ -208,9 +208,9 @@ def held(state: SandboxState, *, ends: bool) -> Iterator[Sandbox]:
     with closing(Snapshots(state.path, state.snapshots)) as snapshots:
         if ends:
             snapshots.ends()
-        a = Account(state, ACCOUNT_A, Credentials(state.access_key_id, state.secret_access_key))
+        a = Account(state, ACCOUNT_A, AccessKeys(state.access_key_id, state.secret_access_key))
         _register_cluster(a, state.issuer_url)
-        root = Account(state, ACCOUNT_B, Credentials(ACCOUNT_B, state.root_secret))
+        root = Account(state, ACCOUNT_B, AccessKeys(ACCOUNT_B, state.root_secret))
         # A user like account A's, as AWS lets no root assume a role.
         b = Account(state, ACCOUNT_B, new_administrator(root.client("iam"), ADMINISTRATOR))
         with cluster_client(state) as kubernetes:
@@ -244,7 +244,7 @@ PATIENCE = 120.0  # seconds
 POLL = 0.01  # seconds
 
 
-class Pod:
+class RunningPod:
     """A container of a running Pod, as a place to be in: its environment, files and tokens."""
 
     def __init__(self, name: str, process: PodProcess, state: SandboxState) -> None:

@@ -28,7 +28,7 @@ from command.tests.decide.scenarios import (
     document,
 )
 from irsa.decide.condition_keys import Request
-from irsa.decide.document import Kind
+from irsa.decide.document import DocumentType
 from irsa.decide.evaluate import Inquiry
 from irsa.decide.policies import Policies
 from irsa.decide.principals import Caller, caller_from_arn
@@ -151,8 +151,8 @@ def trust_answers(make):
     action = WEB if web else PLAIN
     request = Request(action, ROLE_B, caller, keys, context={}, now=time.time())
     every = document({"Effect": "Allow", "Action": "*", "Resource": "*"})
-    own = compile_policy(every, "all", Kind.IDENTITY)  # the trust policy alone decides
-    policies = Policies(resource=compile_policy(policy, "t", Kind.TRUST), identity=[own])
+    own = compile_policy(every, "all", DocumentType.IDENTITY)  # the trust policy alone decides
+    policies = Policies(resource=compile_policy(policy, "t", DocumentType.TRUST), identity=[own])
     ours = Inquiry(request, policies, same_account=False).decide().verdict.value
     context = their_context(caller.arn, action, ROLE_B, keys)
     theirs = ministack.evaluate_trust_policy(policy, caller.arn, context)
@@ -175,11 +175,11 @@ def call_answers(make):
         action, BUCKET, caller_from_arn(arn), values, context=address, now=time.time()
     )
 
-    def compiled(document, kind=Kind.IDENTITY):
+    def compiled(document, kind=DocumentType.IDENTITY):
         return document and compile_policy(document, "policy", kind)
 
     policies = Policies(
-        resource=compiled(resource, Kind.RESOURCE),
+        resource=compiled(resource, DocumentType.RESOURCE),
         identity=[*map(compiled, identity)],
         boundary=compiled(boundary),
         session=compiled(session),

@@ -86,13 +86,13 @@ def test_a_profile_that_every_sdk_refuses_is_named(chained):
 
 def test_a_wrong_external_id_is_corrected_in_the_profile(chained):
     chained.config_map("aws", {"config": chained.config("tenant-7")})
-    corrected(chained, "chain-trust", f"set external_id = {EXTERNAL_ID}")
+    corrected(chained, "role-b-trust", f"set external_id = {EXTERNAL_ID}")
 
 
 def test_role_a_gets_the_permission_to_assume_role_b(chained):
     iam = chained.session.aws("iam")
     iam.delete_role_policy(RoleName=chained.namespace, PolicyName="data")
-    remedied(chained, "chain-permission", "there is no policy that allows it")
+    remedied(chained, "role-a-permission", "there is no policy that allows it")
 
 
 def test_role_b_trusts_a_role_a_that_was_created_again(chained):
@@ -101,17 +101,17 @@ def test_role_b_trusts_a_role_a_that_was_created_again(chained):
     iam = chained.session.aws("iam")
     iam.create_role(RoleName=chained.namespace, AssumeRolePolicyDocument=trust)
     chained.put_policy(policies.assume_role_permissions_policy(chained.role_b_arn))
-    remedied(chained, "chain-trust", "a principal that was deleted")
+    remedied(chained, "role-b-trust", "a principal that was deleted")
 
 
 def test_role_b_gets_a_policy(chained):
     iam = chained.session.aws("iam", ACCOUNT_B)
     iam.delete_role_policy(RoleName=chained.role_b, PolicyName="data")
-    remedied(chained, "chain-permissions", "the role has no policy")
+    remedied(chained, "role-b-permissions", "the role has no policy")
 
 
 def test_a_role_b_that_does_not_exist_is_corrected_in_the_profile(chained):
     text = chained.config().replace(chained.role_b_arn, f"{chained.role_b_arn}x")
     chained.config_map("aws", {"config": text})
     fix = f"set role_arn = {chained.role_b_arn}"
-    corrected(chained, "chain-role", fix, "--role-b", chained.role_b_arn)
+    corrected(chained, "role-b", fix, "--role-b", chained.role_b_arn)

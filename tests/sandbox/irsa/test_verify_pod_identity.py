@@ -17,7 +17,7 @@ from irsa.identity.pod_identity import (
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from irsa_sandbox.aws.accounts import ACCOUNT_B
-from irsa_sandbox.aws.clients import AwsClients, Credentials
+from irsa_sandbox.aws.clients import AccessKeys, AwsClients
 from irsa_sandbox.testing.sandbox import CLUSTER
 from irsa_sandbox.webhook.identities import held_back
 from tests.sandbox.support.cluster import eventually
@@ -99,7 +99,7 @@ def test_credentials_are_those_of_the_pods(workload):
     done = workload.world.irsa("credentials", f"{workload.namespace}/{workload.account.name}")
     assert (done.code, done.err) == (0, "")
     names = ("AccessKeyId", "SecretAccessKey", "SessionToken")
-    keys, state = Credentials(*(done.json[each] for each in names)), workload.session.state
+    keys, state = AccessKeys(*(done.json[each] for each in names)), workload.session.state
     with closing(AwsClients(keys, state.aws_proxy, Path(state.aws_ca_bundle))("sts")) as sts:
         assert sts.get_caller_identity()["Arn"].startswith(workload.session_arn)
 
@@ -135,4 +135,4 @@ def test_the_target_role_s_session_is_the_pod_s(agent, tmp_path, trusts_it):
         assert troubles(targeting.verify().json[0]) == []
         assert targeting.sdk().startswith(targeting.session_arn)
     else:
-        remedied(targeting, "chain-trust", "'other'")
+        remedied(targeting, "role-b-trust", "'other'")

@@ -25,8 +25,8 @@ from command.tests.decide.policies import document
 from command.tests.decide.policies import trust as by_role
 from command.tests.decide.web import issuer_trust
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
-from irsa_sandbox.aws.clients import AwsClients, Credentials
-from irsa_sandbox.aws.eks import ClusterFacts
+from irsa_sandbox.aws.clients import AccessKeys, AwsClients
+from irsa_sandbox.aws.eks import ControlPlaneFacts
 from irsa_sandbox.aws.server import Emulator
 from irsa_sandbox.serving.certificates import Authority
 from tests.support.world import BUCKET, ISSUER, ISSUER_URL, ROLE_B_ARN, SUBJECT
@@ -115,7 +115,7 @@ class Aws:
     def session(self, **changed: Any) -> AwsClients:
         keys = self.assume(**changed)["Credentials"]
         names = ("AccessKeyId", "SecretAccessKey", "SessionToken")
-        credentials = Credentials(*(keys[name] for name in names))
+        credentials = AccessKeys(*(keys[name] for name in names))
         return AwsClients(credentials, self.emulator.proxy, self.authority.ca_file)
 
     def administrator(self) -> AwsClients:
@@ -141,7 +141,7 @@ class Aws:
         path: str = "/",
         *,
         service: str,
-        credentials: Credentials,
+        credentials: AccessKeys,
         headers: Mapping[str, str] | None = None,
         content: str | bytes = b"",
     ) -> httpx2.Response:
@@ -161,7 +161,7 @@ def running_aws(folder: Path) -> Iterator[Aws]:
         folder=folder,
         authority=authority,
         jwks=issuer.jwks,
-        cluster=ClusterFacts(
+        cluster=ControlPlaneFacts(
             endpoint="https://127.0.0.1:6443", ca_data="Q0E=", issuer_url=ISSUER_URL
         ),
     )

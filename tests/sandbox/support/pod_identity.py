@@ -15,7 +15,7 @@ from irsa.identity.pod_identity import (
 from irsa.identity.policies import service_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
-from irsa_sandbox.aws.clients import AwsClients, Credentials
+from irsa_sandbox.aws.clients import AccessKeys, AwsClients
 from irsa_sandbox.session import Session
 from tests.sandbox.support.aws_harness import KEY, ROLE_ARN, SUBNETS, VPC, Aws, refusal, token
 from tests.sandbox.support.cluster import eventually
@@ -135,5 +135,5 @@ class Associated:
 
     def session(self) -> AwsClients:
         keys = self.ask()["credentials"]
-        given = Credentials(keys["accessKeyId"], keys["secretAccessKey"], keys["sessionToken"])
+        given = AccessKeys(keys["accessKeyId"], keys["secretAccessKey"], keys["sessionToken"])
         return self.aws.administrator().with_credentials(given)

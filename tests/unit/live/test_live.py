@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from botocore.exceptions import ClientError
 
-from irsa_sandbox.demo.checks import Check
+from irsa_sandbox.demo.checks import SystemCheck
 from irsa_sandbox.session import Done
 from tests.live import __main__ as live
 from tests.live import answers, left_overs
@@ -257,7 +257,9 @@ def test_a_call_that_must_be_denied_is_not_asked_again_once_it_was_granted(monke
         names={}, rows=[], _own_words={},
         in_pod=lambda *command: asked.append(command) or Done(0, "granted"),
     )  # fmt: skip
-    denied = Check(key="k", title="t", question={"pod": "p", "command": "aws"}, code="AccessDenied")
+    denied = SystemCheck(
+        key="k", title="t", question={"pod": "p", "command": "aws"}, code="AccessDenied"
+    )
     monkeypatch.setattr("tests.live.world.time.sleep", lambda _: pytest.fail("asked again"))
 
     assert not World.judge(world, denied).passed

@@ -18,7 +18,7 @@ from irsa.identity.pod_identity import (
     target_role_trust_policy,
 )
 from irsa.identity.policy_json import Json, statements
-from irsa.observe.eks import AGENT, AUTO_MODE, FOR_POD_IDENTITY, Association, EksCluster
+from irsa.observe.eks import AGENT, AUTO_MODE, FOR_POD_IDENTITY, Association, DescribedCluster
 from irsa.observe.facts import Role, Unread
 from irsa.verify.containers import names, pods_that
 from irsa.verify.facts import ByAssociation, Facts, named_role
@@ -78,7 +78,7 @@ def agent(facts: ByAssociation) -> Link:
     """Check whether the agent answers on the nodes of the Pods, and may call EKS there."""
     wanted = f"{AGENT} ready on every node of the Pods, whose role may call {FOR_POD_IDENTITY}"
     check = Check("agent", wanted)
-    if not isinstance(facts.cluster, EksCluster):
+    if not isinstance(facts.cluster, DescribedCluster):
         return check.undecided("the EKS cluster is not known", facts.cluster)
     unserved = [pod for pod in facts.judged if without_agent(pod.spec, pod.labels)]
     if unserved:
@@ -89,7 +89,7 @@ def agent(facts: ByAssociation) -> Link:
     return link if link.status is Status.FAILED else _on_nodes(facts, check) or link
 
 
-def _installed(facts: ByAssociation, check: Check, cluster: EksCluster) -> Link:
+def _installed(facts: ByAssociation, check: Check, cluster: DescribedCluster) -> Link:
     """Check whether the agent runs in the cluster."""
     addon = cluster.addon
     if cluster.auto_mode:

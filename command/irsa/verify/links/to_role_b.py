@@ -60,10 +60,10 @@ def role_b_links(
     links += [confirmed(link, calls.assumed, but, asked) for link in before]
     up_to_here = [*before_a, *before] if facts.target_role else before
     role_arn = facts.role_b.role_arn
-    check = Check("chain-assume", f"AssumeRole of {role_arn}")
+    check = Check("role-b-assume", f"AssumeRole of {role_arn}")
     links.append(granting(check, calls.assumed, up_to_here))
-    links.append(identity("chain-caller", role_arn, calls.caller, FOREIGN))
-    links += data_links("chain-", facts, facts.role_b.named_role, calls.data)
+    links.append(identity("role-b-caller", role_arn, calls.caller, FOREIGN))
+    links += data_links("role-b-", facts, facts.role_b.named_role, calls.data)
     if facts.bucket and not facts.target_role:
         links.append(direct(facts, calls.refused))
     return links
@@ -71,8 +71,8 @@ def role_b_links(
 
 def _not_judged(facts: Facts) -> list[Link]:
     """The links of a chain through more roles than two: role A is not to assume role B itself."""
-    of_role_b = [key for key in LINKS if key.startswith("chain-") and key != "chain-role"]
-    listed = of_role_b if facts.bucket else of_role_b[: of_role_b.index("chain-data")]
+    keys = list(LINKS)[list(LINKS).index("role-a-permission") :]
+    listed = keys if facts.bucket else keys[: keys.index("role-b-data")]
     return [Check(key, LINKS[key]).unknown(MORE_ROLES) for key in listed]
 
 
@@ -88,7 +88,7 @@ def role(facts: Facts, target: RoleB) -> Link:
     """Check whether role B exists under that very ARN, and is the one that is meant."""
     role_b = target.role
     expected = target.expected_arn or target.role_arn
-    check = Check("chain-role", expected)
+    check = Check("role-b", expected)
     if target.role_arn != expected:
         named = f"profile {target.profile} names {target.role_arn}"
         return check.failed(named, _correct(facts, target, expected))
@@ -119,7 +119,7 @@ def _correct(facts: Facts, target: RoleB, role_arn: str) -> Remedy:
 def permission(facts: Facts, target: RoleB) -> Link:
     """Check whether role A's own policies let it assume role B."""
     actions = "sts:AssumeRole and sts:TagSession" if target.tags else "sts:AssumeRole"
-    check = Check("chain-permission", f"{actions} on {target.role_arn}")
+    check = Check("role-a-permission", f"{actions} on {target.role_arn}")
     role_a = named_role(facts)
     if target.role is None:
         return check.unknown(NO_ROLE_B)
@@ -164,7 +164,7 @@ def _may_assume(role_a: Role, target: RoleB) -> Judgement:
 def trust(facts: Facts, target: RoleB) -> Link:
     """Check whether role B trusts role A as it is now."""
     role_a, role_b = named_role(facts), target.named_role
-    check = Check("chain-trust", f"role B trusts {facts.role_arn}")
+    check = Check("role-b-trust", f"role B trusts {facts.role_arn}")
     if role_b is None:
         return check.unknown(NO_ROLE_B)
     if facts.tags_unread:
@@ -221,7 +221,7 @@ def _profile_remedy(facts: Facts, target: RoleB, changes: Mapping[str, str]) -> 
 
 def direct(facts: Facts, answer: Answer | NotMade) -> Link:
     """Check whether the bucket refuses role A, which is to reach it through role B only."""
-    check = Check("chain-refused", f"AccessDenied to {facts.role_arn} on {facts.bucket}")
+    check = Check("role-a-refused", f"AccessDenied to {facts.role_arn} on {facts.bucket}")
     remedy = "take role A out of the bucket's policy; only role B should reach it"
     return check.refused(answer) or check.failed("role A lists the bucket itself", remedy)
 

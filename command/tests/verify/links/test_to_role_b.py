@@ -56,9 +56,9 @@ def test_a_chain_through_a_third_role_is_left_as_it_is():
     through_hub = config(A + HUB + B.replace("= A", "= hub"))
     found = chained(replace(CHAINED, **through_hub), assumed=DENIED)
 
-    later = [each for key, each in found.items() if key == "profile" or key.startswith("chain-")]
-    assert found["chain-role"].status is Status.PASSED
-    assert [each.status for each in later if each.key != "chain-role"] == [Status.UNKNOWN] * 8
+    later = [each for key, each in found.items() if key == "profile" or key.startswith("role-")]
+    assert found["role-b"].status is Status.PASSED
+    assert [each.status for each in later if each.key != "role-b"] == [Status.UNKNOWN] * 8
     assert [each.remedy.commands for each in later] == [()] * 9
     assert found["profile"].remedy.text.endswith("aws sts get-caller-identity --profile B")
 
@@ -137,7 +137,7 @@ def test_what_role_b_asks_for_the_profile_sends():
     by_name, by_id = {"sts:RoleSessionName": "ledger"}, {"sts:ExternalId": "tenant-42"}
     by_pattern = {"StringLike": {"sts:RoleSessionName": "ledger-*"}}
     asked = [{"StringEquals": by_name}, by_pattern, {"StringEquals": by_id}]
-    found = [with_profile(role=asking(each))["chain-trust"].remedy for each in asked]
+    found = [with_profile(role=asking(each))["role-b-trust"].remedy for each in asked]
     lines = ["role_session_name = ledger", "role_session_name = ledger-irsa"]
     assert found == [Remedy(f"set {each} {WHERE}") for each in (*lines, "external_id = tenant-42")]
 
@@ -152,7 +152,7 @@ def test_what_role_b_asks_for_the_profile_sends():
     ],
 )
 def test_a_condition_that_the_caller_cannot_send_is_not_lifted(operator, key, value, status):
-    link = chained(role=asking({operator: {key: value}}), assumed=DENIED)["chain-trust"]
+    link = chained(role=asking({operator: {key: value}}), assumed=DENIED)["role-b-trust"]
     assert (link.status, link.remedy.shell) == (status, ())
     meet = f"meet the trust policy's conditions ({key}"
     assert status is Status.UNKNOWN or link.remedy.text.startswith(meet)
@@ -164,7 +164,7 @@ def test_role_a_is_added_and_the_others_and_the_external_id_stay(named):
     target = replace(TARGET, external_id="tenant-42")
 
     known = {"role": role_b(document), "target": target}
-    commands = chained(assumed=DENIED, **known)["chain-trust"].remedy.shell
+    commands = chained(assumed=DENIED, **known)["role-b-trust"].remedy.shell
 
     wanted = principal_arn_trust_policy([named, ROLE_ARN], external_id="tenant-42")
     wanted["Statement"][0]["Condition"]["ArnEquals"]["aws:PrincipalArn"] = [named, ROLE_ARN]
@@ -173,11 +173,11 @@ def test_role_a_is_added_and_the_others_and_the_external_id_stay(named):
 
 def test_role_a_gets_no_permission_for_a_role_b_that_is_missing():
     found = chained(role_a=replace(ROLE, policies=()), role=None, assumed=DENIED)
-    keys = [key for key in found if key in ("chain-role", "chain-permission", "chain-trust")]
-    assert keys == ["chain-role", "chain-permission", "chain-trust"]
-    assert found["chain-permission"].status is Status.UNKNOWN
-    assert found["chain-permission"].remedy.shell == found["chain-role"].remedy.shell == ()
-    assert found["chain-role"].remedy.text.startswith("create it in account 444455556666")
+    keys = [key for key in found if key in ("role-b", "role-a-permission", "role-b-trust")]
+    assert keys == ["role-b", "role-a-permission", "role-b-trust"]
+    assert found["role-a-permission"].status is Status.UNKNOWN
+    assert found["role-a-permission"].remedy.shell == found["role-b"].remedy.shell == ()
+    assert found["role-b"].remedy.text.startswith("create it in account 444455556666")
 
 
 @pytest.mark.parametrize(("arn", "expected"), [(MOVED, ""), (ROLE_B_ARN, MOVED)])
@@ -187,9 +187,9 @@ def test_another_role_b_is_named_in_the_profile(arn, expected):
     stranger = role_b(principal_arn_trust_policy([NEIGHBOUR]), arn=arn, policies=())
     link = with_profile(target=replace(BY_PROFILE, expected_arn=expected), role=stranger)
 
-    assert not any(e.remedy.shell for e in link.values() if e.key.startswith("chain-"))
-    assert link["chain-role"].found == found
-    assert link["chain-role"].remedy == Remedy(f"set role_arn = {MOVED} {WHERE}")
+    assert not any(e.remedy.shell for e in link.values() if e.key.startswith("role-"))
+    assert link["role-b"].found == found
+    assert link["role-b"].remedy == Remedy(f"set role_arn = {MOVED} {WHERE}")
 
 
 BY_ROLE = role_trust_policy([TrustedRole(ROLE_ARN, ROLE.unique_id)])
@@ -202,7 +202,7 @@ BY_ACCOUNT = principal_arn_trust_policy([ROLE_ARN])
 def test_a_role_b_that_trusts_its_account_needs_a_permission_there(document, status):
     arn = ROLE_B_ARN.replace("444455556666", ACCOUNT_A)
     known = {"target": replace(TARGET, role_arn=arn), "role": role_b(document, arn=arn)}
-    link = chained(role_a=replace(ROLE, policies=()), **known)["chain-permission"]
+    link = chained(role_a=replace(ROLE, policies=()), **known)["role-a-permission"]
     put = [f"aws iam put-role-policy --role-name {ROLE.name} "] * (status is Status.FAILED)
     named = [each.partition("--policy-name")[0] for each in link.remedy.shell]
     assert (link.status, named) == (status, put)

@@ -145,8 +145,8 @@ def of_role_b(document):
 QUESTIONS = {
     "trust: token": of_token,
     "trust: association": lambda e: eks_links(role=replace(ROLE, trust_policy=e), assumed=DENIED),
-    "chain-trust: role": of_role_b,
-    "chain-trust: tagged": lambda each: links(facts=targeted(each), assumed=DENIED),
+    "role-b-trust: role": of_role_b,
+    "role-b-trust: tagged": lambda each: links(facts=targeted(each), assumed=DENIED),
 }
 
 
@@ -196,7 +196,7 @@ def harmless(document, ask, answers, own, option="--policy-document"):
 @example(document={"Statement": [OF_ACCOUNT, {**OF_ACCOUNT, "Effect": "Deny"}]})
 def test_a_trust_policy_admits_the_caller_that_asks_and_all_others(question, document):
     key, _, kind = question.partition(": ")
-    arn = role_b().arn if key == "chain-trust" else ROLE_ARN
+    arn = role_b().arn if key == "role-b-trust" else ROLE_ARN
     source = {"token": ISSUER, "association": CLUSTER_ARN}.get(kind, ROLE_ARN)
 
     def own(call):

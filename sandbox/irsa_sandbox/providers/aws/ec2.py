@@ -11,11 +11,11 @@ from .table import (
     LISTED_TAGS,
     AwsSession,
     AwsType,
-    Change,
     Is,
     Named,
     Property,
     TagChange,
+    Update,
     changed,
     outputs,
     tags_as_list,
@@ -37,7 +37,7 @@ def _options(data: Properties) -> Properties:
     return {name: options[_pascal(name)] for name in _OPTIONS if _pascal(name) in options}
 
 
-class LaunchTemplate(AwsType):
+class LaunchTemplateType(AwsType):
     """A launch template. A change makes a new version, and the default one stays the first."""
 
     service, noun, key = "ec2", "launch_template", ("LaunchTemplateId",)
@@ -55,7 +55,7 @@ class LaunchTemplate(AwsType):
         "name": Property(Is.REPLACING, "LaunchTemplateName", rule=r"[0-9A-Za-z()./_-]{3,125}"),
         **LISTED_TAGS,
     }
-    changes = (Change("create_launch_template_version", ("description", "metadataOptions")),)
+    changes = (Update("create_launch_template_version", ("description", "metadataOptions")),)
 
     @override
     def request(self, inputs: Properties, names: Sequence[str] | None = None) -> Properties:

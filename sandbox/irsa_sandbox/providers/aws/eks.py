@@ -10,11 +10,11 @@ from ..values import UNKNOWN
 from .table import (
     AwsSession,
     AwsType,
-    Change,
     Is,
     Named,
     Property,
     TagChange,
+    Update,
     changed,
     outputs,
     picked,
@@ -63,7 +63,7 @@ def _log_types(logging: Properties) -> list[str]:
     return [kind for setup in setups for kind in setup["types"]]
 
 
-class Cluster(_Eks):
+class ClusterType(_Eks):
     """An EKS cluster."""
 
     noun, member, key = "cluster", "cluster", ("name",)
@@ -106,9 +106,9 @@ class Cluster(_Eks):
     }
     replace_on_removal = frozenset({"encryptionConfig"})
     changes = (  # EKS takes one kind of change at a time
-        Change("update_cluster_version", ("version",)),
-        Change("update_cluster_config", ("deletionProtection",)),
-        Change("update_cluster_config", ("enabledClusterLogTypes",)),
+        Update("update_cluster_version", ("version",)),
+        Update("update_cluster_config", ("deletionProtection",)),
+        Update("update_cluster_config", ("enabledClusterLogTypes",)),
     )
 
     @override
@@ -161,7 +161,7 @@ def _auto_mode(inputs: Properties) -> Properties:
     }
 
 
-class NodeGroup(_Eks):
+class NodeGroupType(_Eks):
     """A managed node group; its nodes are the sandbox's kubelet."""
 
     noun, member, form = "nodegroup", "nodegroup", "CLUSTER:NODE-GROUP"
@@ -215,7 +215,7 @@ class NodeGroup(_Eks):
 _ROLE, _ASSOCIATIONS = "serviceAccountRoleArn", "podIdentityAssociations"
 
 
-class Addon(_Eks):
+class AddonType(_Eks):
     """An add-on of a cluster, by its name in EKS's catalogue."""
 
     noun, member, form = "addon", "addon", "CLUSTER:ADD-ON"
@@ -274,7 +274,7 @@ def _association(eks: Any, cluster: str, arn: str) -> Properties:
     return picked(found, ("roleArn", "serviceAccount"))
 
 
-class AccessEntry(_Eks):
+class AccessEntryType(_Eks):
     """An IAM principal that may use the cluster's API."""
 
     noun, member, form = "access_entry", "accessEntry", "CLUSTER:PRINCIPAL-ARN"
@@ -288,10 +288,10 @@ class AccessEntry(_Eks):
         "userName": Property(Is.FILLED, "username"),
         **_TAGS,
     }
-    changes = (Change("update_access_entry", ("kubernetesGroups", "userName")),)
+    changes = (Update("update_access_entry", ("kubernetesGroups", "userName")),)
 
 
-class AccessPolicyAssociation(_Eks):
+class AccessPolicyAssociationType(_Eks):
     """One of AWS's access policies on an access entry. Nothing of it changes in place."""
 
     noun, creates, deletes = "access_policy", "associate", "disassociate"
@@ -314,7 +314,7 @@ class AccessPolicyAssociation(_Eks):
         return next(found, None)
 
 
-class PodIdentityAssociation(_Eks):
+class PodIdentityAssociationType(_Eks):
     """A role for a service account's pods."""
 
     noun, member, form = "pod_identity_association", "association", "CLUSTER,ASSOCIATION-ID"
@@ -334,7 +334,7 @@ class PodIdentityAssociation(_Eks):
     }
     # terraform-provider-aws leaves out what is not set, which EKS then leaves as it is.
     changes = (
-        Change(
+        Update(
             "update_pod_identity_association",
             ("disableSessionTags", "policy", "roleArn", "targetRoleArn"),
         ),

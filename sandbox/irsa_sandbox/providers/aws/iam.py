@@ -19,11 +19,11 @@ from .table import (
     LISTED_TAGS,
     AwsSession,
     AwsType,
-    Change,
     Is,
     Named,
     Property,
     TagChange,
+    Update,
     changed,
     gone_is_fine,
     picked,
@@ -67,7 +67,7 @@ class _Principal(_Iam):
             getattr(client, operation)(**named, **boundary)
 
 
-class Role(_Principal):
+class RoleType(_Principal):
     """An IAM role. With a list of policies it has these and no others."""
 
     title = "IAM Role ({name})"
@@ -89,7 +89,7 @@ class Role(_Principal):
         "uniqueId": Property(Is.OUTPUT, "RoleId"),
         **LISTED_TAGS,
     }
-    changes = (Change("update_role", ("description", "maxSessionDuration")),)
+    changes = (Update("update_role", ("description", "maxSessionDuration")),)
 
     @override
     def check(self, session: AwsSession, news: Properties) -> Properties:
@@ -183,7 +183,7 @@ def _request(policy: Any) -> Properties:
     return {"PolicyName": policy["name"], "PolicyDocument": policy["policy"]}
 
 
-class User(_Principal):
+class UserType(_Principal):
     """An IAM user."""
 
     title = "IAM User ({name})"
@@ -217,7 +217,7 @@ class User(_Principal):
         super().remove(client, named, state)
 
 
-class AccessKey(AwsType):
+class AccessKeyType(AwsType):
     """An access key of a user. AWS shows the secret once, when it is made."""
 
     service, noun, key = "iam", "access_key", ("UserName", "AccessKeyId")
@@ -228,7 +228,7 @@ class AccessKey(AwsType):
         "status": Property(aws="Status", default="Active"),
         "user": _USER,
     }
-    changes = (Change("update_access_key", ("status",)),)
+    changes = (Update("update_access_key", ("status",)),)
 
     @override
     def named(self, resource_id: str, state: Properties) -> Named:
@@ -248,7 +248,7 @@ class AccessKey(AwsType):
         return next((each for each in keys if each.items() >= named.items()), None)
 
 
-class OpenIdConnectProvider(_Iam):
+class OpenIdConnectProviderType(_Iam):
     """An issuer of web identity tokens that the account trusts."""
 
     title = "IAM OIDC Provider ({url})"
@@ -264,7 +264,7 @@ class OpenIdConnectProvider(_Iam):
         ),  # which is how IAM shows it
         **LISTED_TAGS,
     }
-    changes = (Change("update_open_id_connect_provider_thumbprint", ("thumbprintLists",)),)
+    changes = (Update("update_open_id_connect_provider_thumbprint", ("thumbprintLists",)),)
 
     @override
     def check(self, session: AwsSession, news: Properties) -> Properties:
@@ -295,7 +295,7 @@ class OpenIdConnectProvider(_Iam):
         super().modify(client, named, olds, news)
 
 
-class Policy(_Iam):
+class PolicyType(_Iam):
     """A managed policy of the account's own."""
 
     title = "IAM Policy ({name})"
@@ -338,7 +338,7 @@ class Policy(_Iam):
         super().remove(client, named, state)
 
 
-class RolePolicy(_Iam):
+class RolePolicyType(_Iam):
     """An inline policy of a role."""
 
     title = "IAM Role Policy ({name})"
@@ -349,7 +349,7 @@ class RolePolicy(_Iam):
         "role": _ROLE,
     }
     creates = "put"
-    changes = (Change("put_role_policy", ("policy",)),)
+    changes = (Update("put_role_policy", ("policy",)),)
 
 
 def _attached(iam: Any, named: Named) -> list[str]:
@@ -377,14 +377,14 @@ class _Attachment(AwsType):
         return named if named["PolicyArn"] in _attached(client, holder) else None
 
 
-class RolePolicyAttachment(_Attachment):
+class RolePolicyAttachmentType(_Attachment):
     """A managed policy on a role."""
 
     noun, key = "role_policy", ("RoleName", "PolicyArn")
     properties: ClassVar = {"policyArn": _POLICY, "role": _ROLE}
 
 
-class UserPolicyAttachment(_Attachment):
+class UserPolicyAttachmentType(_Attachment):
     """A managed policy on a user."""
 
     noun, key = "user_policy", ("UserName", "PolicyArn")
@@ -436,7 +436,7 @@ class _Exclusive(AwsType):
         pass
 
 
-class RolePolicyAttachmentsExclusive(_Exclusive):
+class RolePolicyAttachmentsExclusiveType(_Exclusive):
     """All managed policies of a role."""
 
     creates, deletes = "attach", "detach"
@@ -444,7 +444,7 @@ class RolePolicyAttachmentsExclusive(_Exclusive):
     properties: ClassVar = {"policyArns": Is.UNORDERED, "roleName": _ROLE}
 
 
-class RolePoliciesExclusive(_Exclusive):
+class RolePoliciesExclusiveType(_Exclusive):
     """All inline policies of a role."""
 
     creates, listed, parameter = "put", "policyNames", "PolicyName"

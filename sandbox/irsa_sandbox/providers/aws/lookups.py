@@ -7,7 +7,7 @@ from typing import Any
 from botocore.loaders import create_loader
 
 from ..resource import Properties, Refused
-from .iam import Role
+from .iam import RoleType
 from .table import AwsSession, picked, tags_as_map
 
 
@@ -42,7 +42,7 @@ def _domain(partition: str) -> str:
 def _role(session: AwsSession, args: Properties) -> Properties:
     """An IAM role of the provider's account."""
     role = session.client("iam").get_role(RoleName=args["name"])["Role"]
-    shown, times = Role().shown(role, {}), list[Properties]()
+    shown, times = RoleType().shown(role, {}), list[Properties]()
     if used := role.get("RoleLastUsed"):
         times = [{"lastUsedDate": used["LastUsedDate"].isoformat(), "region": used["Region"]}]
     return {

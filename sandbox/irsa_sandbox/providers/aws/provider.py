@@ -12,7 +12,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ...aws.accounts import REGION
-from ...aws.clients import AwsClients, Credentials
+from ...aws.clients import AccessKeys, AwsClients
 from ..resource import Package, Properties, Refused, refuse_unknown_settings
 from ..values import UNKNOWN
 from . import ec2, eks, iam, s3
@@ -26,7 +26,7 @@ _IGNORED = ("skipCredentialsValidation", "skipRegionValidation")
 _ASSUME_ROLE = {"externalId", "roleArn", "sessionName"}
 
 
-def package(proxy: str, ca_file: Path, administrator: Credentials) -> Package[AwsSession]:
+def package(proxy: str, ca_file: Path, administrator: AccessKeys) -> Package[AwsSession]:
     """The provider for the emulator behind ``proxy``.
 
     A provider instance without credentials of its own works as ``administrator``, as the real one
@@ -39,7 +39,7 @@ def package(proxy: str, ca_file: Path, administrator: Credentials) -> Package[Aw
             return AwsSession(None, "", {})
         credentials = administrator
         if "accessKey" in settings:
-            credentials = Credentials(
+            credentials = AccessKeys(
                 settings["accessKey"], settings.get("secretKey", ""), settings.get("token")
             )
         region = settings.get("region", REGION)
@@ -92,7 +92,7 @@ def _assume(clients: AwsClients, role: Properties) -> AwsClients:
     except ClientError as error:
         raise Refused(f"cannot assume role {role['roleArn']}: {_explain(error)}") from error
     return clients.with_credentials(
-        Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
+        AccessKeys(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
     )
 
 

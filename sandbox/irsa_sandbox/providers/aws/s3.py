@@ -29,7 +29,7 @@ from .table import (
 HOSTED_ZONE_IDS = {"us-east-1": "Z3AQBSTGFYJSTF"}
 
 
-class Bucket(AwsType):
+class BucketType(AwsType):
     """A bucket, which is deleted with content in it only when ``forceDestroy`` says so."""
 
     title = "S3 Bucket ({bucket})"
@@ -52,12 +52,12 @@ class Bucket(AwsType):
         s3, name = session.client("s3"), inputs["bucket"]
         if session.region == "us-east-1":  # S3 answers the owner's second CreateBucket as the first
             with suppress(ClientError):
-                s3.head_bucket(Bucket=name)
+                s3.head_bucket(BucketType=name)
                 raise Refused(f"creating S3 Bucket ({name}): BucketAlreadyExists")
         # S3 takes no location constraint for us-east-1, and wants one for every other region.
         location = {"LocationConstraint": session.region}
         elsewhere = {"CreateBucketConfiguration": location} if session.region != "us-east-1" else {}
-        s3.create_bucket(Bucket=name, **elsewhere)
+        s3.create_bucket(BucketType=name, **elsewhere)
         _set_tags(s3, name, inputs.get("tags", {}))
         return Created(name)
 
@@ -93,18 +93,18 @@ class Bucket(AwsType):
 
 def _set_tags(s3: Any, bucket: str, tags: dict[str, str]) -> None:
     if tags:
-        s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tags_as_list(tags)})
+        s3.put_bucket_tagging(BucketType=bucket, Tagging={"TagSet": tags_as_list(tags)})
     else:
-        s3.delete_bucket_tagging(Bucket=bucket)
+        s3.delete_bucket_tagging(BucketType=bucket)
 
 
 def delete_versions(s3: Any, bucket: str) -> None:
     """Delete every version of every object."""
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+    for page in s3.get_paginator("list_object_versions").paginate(BucketType=bucket):
         listed = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
         objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in listed]
         if objects:
-            s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+            s3.delete_objects(BucketType=bucket, Delete={"Objects": objects, "Quiet": True})
 
 
 class _Setting(AwsType):
@@ -121,7 +121,7 @@ class _Setting(AwsType):
         getattr(client, f"put_{self.noun}")(**self.request(news))
 
 
-class BucketPublicAccessBlock(_Setting):
+class BucketPublicAccessBlockType(_Setting):
     """Refusal of public access."""
 
     title = "S3 Bucket Public Access Block ({bucket})"
@@ -137,7 +137,7 @@ class BucketPublicAccessBlock(_Setting):
         return {"Bucket": blocks.pop("Bucket"), self.member: blocks}
 
 
-class BucketOwnershipControls(_Setting):
+class BucketOwnershipControlsType(_Setting):
     """Ownership of objects that other accounts upload."""
 
     title = "S3 Bucket ({bucket}) Ownership Controls"
@@ -172,7 +172,7 @@ def _rule_from_aws(rule: Properties) -> Properties:
     return {"applyServerSideEncryptionByDefault": default, **_renamed(rule, _OF_AWS)}
 
 
-class BucketServerSideEncryptionConfiguration(_Setting):
+class BucketServerSideEncryptionConfigurationType(_Setting):
     """Encryption of new objects."""
 
     title = "S3 Bucket ({bucket}) Server-side Encryption Configuration"
@@ -189,7 +189,7 @@ class BucketServerSideEncryptionConfiguration(_Setting):
     }
 
 
-class BucketPolicy(_Setting):
+class BucketPolicyType(_Setting):
     """The bucket's own policy."""
 
     title = "S3 Bucket Policy ({bucket})"
@@ -200,7 +200,7 @@ class BucketPolicy(_Setting):
     }
 
 
-class BucketVersioning(_Setting):
+class BucketVersioningType(_Setting):
     """Old versions of objects. A bucket that had versioning can only suspend it."""
 
     title = "S3 Bucket Versioning ({bucket})"

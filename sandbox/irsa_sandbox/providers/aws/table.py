@@ -100,7 +100,7 @@ def outputs(names: str) -> dict[str, Is]:
     return dict.fromkeys(names.split(), Is.OUTPUT)
 
 
-class Change(NamedTuple):
+class Update(NamedTuple):
     """An operation that changes some properties of a resource in place."""
 
     operation: str
@@ -159,7 +159,7 @@ class AwsType(ResourceType[AwsSession]):
     """All properties, and paths of values in them that have rules of their own (``*``: each item of
     a list)."""
 
-    changes: ClassVar[Sequence[Change]] = ()
+    changes: ClassVar[Sequence[Update]] = ()
 
     rows: ClassVar[Mapping[str, Property]]
     """`properties`, each with all of its columns."""

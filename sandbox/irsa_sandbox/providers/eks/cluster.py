@@ -187,7 +187,7 @@ Network = tuple[Input[str], Input[Any]]
 """VPC and subnets of a cluster."""
 
 
-class Cluster(pulumi.ComponentResource):
+class ClusterComponent(pulumi.ComponentResource):
     """The sandbox's component for a `pulumi_eks.Cluster`."""
 
     outputs: dict[str, Any]

@@ -22,14 +22,14 @@ from typing_extensions import override
 
 from ..resource import Package
 from ..server import ProviderServer
-from .cluster import Cluster, refusal
+from .cluster import ClusterComponent, refusal
 
 VERSION = "4.4.0"
 T = TypeVar("T")
 
 
 class EksProvider(Provider):
-    """Constructs the sandbox's `Cluster`; any other component is refused by name."""
+    """Constructs the sandbox's `ClusterComponent`; any other component is refused by name."""
 
     def __init__(self) -> None:
         super().__init__(VERSION)
@@ -48,7 +48,7 @@ class EksProvider(Provider):
             )
         if reason := refusal(inputs):
             raise pulumi.RunError(f"eks:index:Cluster {name}: {reason}")
-        cluster = Cluster(name, inputs, options or ResourceOptions())
+        cluster = ClusterComponent(name, inputs, options or ResourceOptions())
         return ConstructResult(urn=cluster.urn, state=cluster.outputs)
 
     @override

@@ -63,7 +63,7 @@ _NOT_INPUT_ANNOTATIONS = frozenset(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Session:
+class ClusterSession:
     """One provider instance: its cluster and its options."""
 
     api: KubernetesApi
@@ -86,7 +86,7 @@ class Clusters:
         self._credentials = credentials
         self._api = lru_cache(KEPT_CLIENTS)(self._open)
 
-    def connect(self, config: Properties) -> Session:
+    def connect(self, config: Properties) -> ClusterSession:
         """Read a provider's configuration; the API server is not called yet."""
         refuse_unknown_settings("a kubernetes", config, CONFIGURATION)
         text = config.get("kubeconfig") or Path(self._credentials["KUBECONFIG"]).read_text()
@@ -97,7 +97,7 @@ class Clusters:
                 "or leave it out for the sandbox's cluster; the sandbox reads no other file"
             )
         api = self._api(json.dumps(content, sort_keys=True), config.get("context"))
-        return Session(
+        return ClusterSession(
             api=api,
             namespace=config.get("namespace") or api.namespace,
             config_map_mutable=_flag(config.get("enableConfigMapMutable")),
@@ -126,7 +126,7 @@ def new_manager() -> str:
     return f"pulumi-kubernetes-{secrets.token_hex(4)}"
 
 
-class KubernetesObject(ResourceType[Session]):
+class KubernetesObject(ResourceType[ClusterSession]):
     """Any object. One instance per type token."""
 
     name_property = "metadata.name"
@@ -150,7 +150,7 @@ class KubernetesObject(ResourceType[Session]):
             raise ValueError(f"{self.kind} name {name!r} is not a path segment without '/' and '%'")
 
     @override
-    def check(self, session: Session, news: Properties) -> Properties:
+    def check(self, session: ClusterSession, news: Properties) -> Properties:
         if self.is_patch and get_path(news, "metadata.name") is None:
             raise InvalidInput("metadata.name", "a patch must name the object that it changes")
         refuse_unknown_annotations(news)
@@ -163,7 +163,7 @@ class KubernetesObject(ResourceType[Session]):
         return news
 
     @override
-    def replacing(self, session: Session) -> frozenset[str]:
+    def replacing(self, session: ClusterSession) -> frozenset[str]:
         paths = {"apiVersion", "kind", "metadata.name", "metadata.namespace"}
         if self.is_patch:
             return frozenset(paths)
@@ -175,7 +175,7 @@ class KubernetesObject(ResourceType[Session]):
         return frozenset(paths)
 
     @override
-    def create(self, session: Session, inputs: Properties) -> Created:
+    def create(self, session: ClusterSession, inputs: Properties) -> Created:
         path, resource_id = self._locate(session, inputs)
         created = Created(resource_id, {FIELD_MANAGER: new_manager()})
         if not self.is_patch and not session.upsert and session.api.get(path) is not None:
@@ -193,7 +193,9 @@ class KubernetesObject(ResourceType[Session]):
         return created
 
     @override
-    def read(self, session: Session, resource_id: str, state: Properties) -> Properties | None:
+    def read(
+        self, session: ClusterSession, resource_id: str, state: Properties
+    ) -> Properties | None:
         path = self._path(session, resource_id)
         live = session.api.get(path)
         live = live and after_deletion(session.api, path, live)
@@ -203,7 +205,7 @@ class KubernetesObject(ResourceType[Session]):
 
     @override
     def update(
-        self, session: Session, resource_id: str, olds: Properties, news: Properties
+        self, session: ClusterSession, resource_id: str, olds: Properties, news: Properties
     ) -> None:
         path = self._path(session, resource_id)
         self._check_exists(session, path, resource_id)
@@ -211,7 +213,7 @@ class KubernetesObject(ResourceType[Session]):
         self._await(session, path, resource_id)
 
     @override
-    def delete(self, session: Session, resource_id: str, state: Properties) -> None:
+    def delete(self, session: ClusterSession, resource_id: str, state: Properties) -> None:
         path = self._path(session, resource_id)
         if self.is_patch:
             # Giving up the fields that we own. Like the published provider, this does not look
@@ -243,7 +245,9 @@ class KubernetesObject(ResourceType[Session]):
         return shaped_like(state, inputs)
 
     @override
-    def preview(self, session: Session, inputs: Properties, state: Properties | None) -> Properties:
+    def preview(
+        self, session: ClusterSession, inputs: Properties, state: Properties | None
+    ) -> Properties:
         """Ask the API server, without storing anything, so that admission speaks in the preview.
 
         As in the published provider, a create of what exists is refused by the `up` only, and a
@@ -269,24 +273,24 @@ class KubernetesObject(ResourceType[Session]):
                 raise
         return {**inputs, "status": UNKNOWN}
 
-    def _check_exists(self, session: Session, path: str, resource_id: str) -> None:
+    def _check_exists(self, session: ClusterSession, path: str, resource_id: str) -> None:
         if session.api.get(path) is None:
             raise Refused(
                 f"{self.kind} {resource_id} is gone, so it cannot be changed; run a refresh, after "
                 "which the next up creates it again"
             )
 
-    def _await(self, session: Session, path: str, resource_id: str) -> None:
+    def _await(self, session: ClusterSession, path: str, resource_id: str) -> None:
         if not self.is_patch:
             await_ready(session.api, path, resource_id)
 
-    def _kind(self, session: Session) -> Kind:
+    def _kind(self, session: ClusterSession) -> Kind:
         kind = session.api.kind(self.api_version, self.kind)
         if kind is None:
             raise Refused(f"the API server knows no kind {self.kind} in {self.api_version}")
         return kind
 
-    def _locate(self, session: Session, inputs: Properties) -> tuple[str, str]:
+    def _locate(self, session: ClusterSession, inputs: Properties) -> tuple[str, str]:
         kind = self._kind(session)
         name = get_path(inputs, "metadata.name")
         if not kind.namespaced:
@@ -294,13 +298,13 @@ class KubernetesObject(ResourceType[Session]):
         namespace = get_path(inputs, "metadata.namespace") or session.namespace
         return kind.path(namespace, name), f"{namespace}/{name}"
 
-    def _path(self, session: Session, resource_id: str) -> str:
+    def _path(self, session: ClusterSession, resource_id: str) -> str:
         namespace, _, name = resource_id.rpartition("/")
         kind = self._kind(session)
         return kind.path(namespace or session.namespace, name)
 
 
-def package(credentials: Mapping[str, str]) -> Package[Session]:
+def package(credentials: Mapping[str, str]) -> Package[ClusterSession]:
     """The provider, ready to be served. ``credentials``: see `Clusters`."""
     clusters = Clusters(credentials)
     return Package(

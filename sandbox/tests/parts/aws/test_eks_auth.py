@@ -24,7 +24,7 @@ from irsa.identity.pod_identity import (
 from irsa.identity.policies import service_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
-from irsa_sandbox.aws.clients import Credentials
+from irsa_sandbox.aws.clients import AccessKeys
 from irsa_sandbox.aws.role_sessions import SESSION_SECONDS, TARGET_SESSION_SECONDS
 from irsa_sandbox.kubernetes import pod_identity_agent
 from irsa_sandbox.kubernetes.pod_identity_agent import Agent, AgentServer, Node
@@ -202,7 +202,7 @@ def test_a_session_passes_its_tags_on_to_the_next_role(world: pods.Associated):
     world.target({"Version": "2012-10-17", "Statement": [statement]})
     sts = world.session()("sts")
     keys = sts.assume_role(RoleArn=pods.TARGET_ARN, RoleSessionName="next")["Credentials"]
-    given = Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
+    given = AccessKeys(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
     again = world.aws.administrator().with_credentials(given)("sts")
     pods.allow(world.iam_b, pods.TARGET, "sts:*")
     refused = (400, "InvalidParameterValue", transitive_tag_is_set().message)

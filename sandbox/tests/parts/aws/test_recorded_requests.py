@@ -11,7 +11,7 @@ import pytest
 
 from irsa.identity.arns import account_of, name_of
 from irsa_sandbox.aws.accounts import ACCOUNT_A
-from irsa_sandbox.aws.clients import Credentials
+from irsa_sandbox.aws.clients import AccessKeys
 from tests.sandbox.support.aws_harness import BUCKET, ROLE_ARN, ROLE_B_ARN, Aws
 from tools.bridged_aws.recorder import outcome, service_of
 
@@ -38,7 +38,7 @@ def test_what_the_provider_asks_is_answered_as_it_was(aws: Aws):
             text = text.replace(old, new)
         sent = json.loads(text)
         host, query = sent["host"], f"?{sent['query']}" if sent["query"] else ""
-        root = Credentials(sent["account"], aws.emulator.root_secret)
+        root = AccessKeys(sent["account"], aws.emulator.root_secret)
         more = {"headers": sent["headers"], "content": sent["body"], "credentials": root}
         path, service = f"{sent['path']}{query}", service_of(host)
         answer = aws.signed(sent["method"], host, path, service=service, **more)

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
-from irsa_sandbox.aws.clients import Credentials
+from irsa_sandbox.aws.clients import AccessKeys
 from tests.sandbox.support.aws_harness import Aws, refusal
 
 pytestmark = pytest.mark.sandbox
@@ -69,7 +69,7 @@ def test_tags_are_for_permitted_callers_of_the_account(aws, control, bucket, ope
     request, admin = {**bucket, **inputs}, aws.emulator.administrator
     at_b = {**request, "AccountId": ACCOUNT_B}
     account_b, guessed = (
-        Credentials(ACCOUNT_B, aws.emulator.root_secret),
+        AccessKeys(ACCOUNT_B, aws.emulator.root_secret),
         admin._replace(secret_access_key="guessed"),
     )
     denied, missing = (403, "AccessDenied"), (404, "NoSuchResource")

@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from irsa_sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
-from irsa_sandbox.aws.clients import AwsClients, Credentials
+from irsa_sandbox.aws.clients import AccessKeys, AwsClients
 from irsa_sandbox.serving import tunnel
 from tests.sandbox.support.aws_harness import HOSTS, ROLE_ARN, VPC, Aws, allow, refusal
 from tests.sandbox.support.cluster import eventually
@@ -85,7 +85,7 @@ def test_an_action_without_a_signature_is_missing_its_token(aws: Aws, action):
 @pytest.mark.parametrize("key", [ACCOUNT_A, "test", "AKIAXXXXXXXXXXXXXXXX"])
 def test_credentials_that_were_not_given_out_are_refused(aws: Aws, key):
     """Among them MiniStack's default root, with its secret."""
-    clients = AwsClients(Credentials(key, "test"), aws.emulator.proxy, aws.authority.ca_file)
+    clients = AwsClients(AccessKeys(key, "test"), aws.emulator.proxy, aws.authority.ca_file)
     assert refusal(clients("iam").list_roles)[0] == 403
 
 
@@ -244,7 +244,7 @@ def test_the_process_s_own_access_key_is_not_root(aws: Aws, monkeypatch):
     key = iam.create_access_key(UserName="outsider")["AccessKey"]
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
-    credentials = Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+    credentials = AccessKeys(key["AccessKeyId"], key["SecretAccessKey"])
     clients = AwsClients(credentials, aws.emulator.proxy, aws.authority.ca_file)
     assert clients("sts").get_caller_identity()["Arn"].endswith(":user/outsider")
     assert refusal(clients("iam").list_roles)[1] == "AccessDenied"

@@ -11,7 +11,7 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Pod
 
 from irsa.identity.eks import TOKEN_FOLDER
-from irsa_sandbox.pods.spec import Token
+from irsa_sandbox.pods.spec import ProjectedToken
 from irsa_sandbox.pods.token import mint
 from irsa_sandbox.webhook.server import WebhookServer
 from tests.sandbox.support.cluster import ROLE_ANNOTATION, Cluster, eventually
@@ -47,7 +47,7 @@ def test_a_token_is_bound_to_its_pod_for_a_day_at_most(cluster, pod):
     """Its other claims, and that STS takes it: `irsa-claims` of the demo's checks."""
     keys = jwt.PyJWKSet.from_dict(cluster.control_plane.jwks())
     for seconds, granted in ((3600, 3600), (7 * 86400, 86400)):
-        token, lifetime = mint(cluster.client, pod, Token("sts.amazonaws.com", seconds))
+        token, lifetime = mint(cluster.client, pod, ProjectedToken("sts.amazonaws.com", seconds))
         key = keys[jwt.get_unverified_header(token)["kid"]]
         claims = jwt.decode(token, key, algorithms=["RS256"], audience="sts.amazonaws.com")
         assert (claims["iss"], claims["exp"] - claims["iat"]) == (ISSUER_URL, granted)
@@ -57,8 +57,8 @@ def test_a_token_is_bound_to_its_pod_for_a_day_at_most(cluster, pod):
 
 
 def test_only_a_token_for_the_api_is_let_in(cluster, pod):
-    for_api, _ = mint(cluster.client, pod, Token(None, 3600))
-    for_sts, _ = mint(cluster.client, pod, Token("sts.amazonaws.com", 3600))
+    for_api, _ = mint(cluster.client, pod, ProjectedToken(None, 3600))
+    for_sts, _ = mint(cluster.client, pod, ProjectedToken("sts.amazonaws.com", 3600))
     tls = ssl.create_default_context(cafile=cluster.authority.ca_file)
     url = f"{cluster.control_plane.server_url}/api/v1/namespaces"
     tokens = (cluster.control_plane.admin_token, for_api, for_sts, "wrong", None)
@@ -72,7 +72,7 @@ def test_a_token_for_a_pod_that_is_gone_is_refused(cluster, namespace, pod):
     cluster.client.delete(Pod, pod["metadata"]["name"], namespace=namespace)
     eventually(lambda: not cluster.pods(namespace))
     with pytest.raises(ApiError, match="not found"):
-        mint(cluster.client, pod, Token("sts.amazonaws.com", 3600))
+        mint(cluster.client, pod, ProjectedToken("sts.amazonaws.com", 3600))
 
 
 def test_an_annotation_counts_at_once_and_other_pods_are_left_alone(cluster, namespace):

@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 
-from irsa_sandbox.pods.spec import PodNotReady, Token, VolumeFile, environment, expand, volume_files
+from irsa_sandbox.pods.spec import (
+    PodNotReady,
+    ProjectedToken,
+    VolumeFile,
+    environment,
+    expand,
+    volume_files,
+)
 
 POD = {
     "metadata": {
@@ -96,9 +103,9 @@ def test_a_projected_volume_joins_its_sources():
         {"downwardAPI": {"items": LABELS}},
     ]
     assert files_of(projected={"sources": sources, "defaultMode": 0o440}) == {
-        "token": VolumeFile(Token("sts.amazonaws.com", 3600), 0o440),
-        "api/token": VolumeFile(Token(None, 3607), 0o440),
-        "same": VolumeFile(Token(None, 3600), 0o440),
+        "token": VolumeFile(ProjectedToken("sts.amazonaws.com", 3600), 0o440),
+        "api/token": VolumeFile(ProjectedToken(None, 3607), 0o440),
+        "same": VolumeFile(ProjectedToken(None, 3600), 0o440),
         "region": VolumeFile(b"us-east-1", 0o440, True),
         "id": VolumeFile(b"id", 0o440),
         "labels": VolumeFile(SHOWN_LABELS, 0o440),

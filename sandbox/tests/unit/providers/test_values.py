@@ -2,7 +2,7 @@
 
 import pytest
 
-from irsa_sandbox.providers.values import UNKNOWN, Change, changes
+from irsa_sandbox.providers.values import UNKNOWN, PropertyChange, changes
 
 
 @pytest.mark.parametrize(
@@ -23,10 +23,10 @@ from irsa_sandbox.providers.values import UNKNOWN, Change, changes
     ],
 )
 def test_every_place_that_differs(old, new, found):
-    assert list(changes(old, new)) == [Change(*each) for each in found]
+    assert list(changes(old, new)) == [PropertyChange(*each) for each in found]
 
 
 @pytest.mark.parametrize("path", ['data["a.conf"]', "data.a", "data[0]", "data"])
 def test_a_change_inside_of_a_property_touches_it(path):
-    assert Change(path, "update").touches(["data"])
-    assert not Change(path, "update").touches(["dat", "data2"])
+    assert PropertyChange(path, "update").touches(["data"])
+    assert not PropertyChange(path, "update").touches(["dat", "data2"])

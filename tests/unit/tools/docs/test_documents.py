@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from irsa.callers.facts import Known
+from irsa.callers.facts import RoleFacts
 from irsa.callers.lines import callers_of
 from irsa.identity.policies import irsa_trust_policy, size
 from irsa.identity.subjects import service_account_ref
@@ -127,7 +127,9 @@ def test_the_number_of_clusters_that_fit_into_a_trust_policy(quota, clusters):
 
 @pytest.mark.parametrize(("trust", "environment"), ENVIRONMENTS.items())
 def test_a_trust_document_lets_one_environment_of_one_repository_in(trust, environment):
-    callers = callers_of(json.loads((ROOT / "docs/examples" / trust).read_text()), Known(ACCOUNT_A))
+    callers = callers_of(
+        json.loads((ROOT / "docs/examples" / trust).read_text()), RoleFacts(ACCOUNT_A)
+    )
 
     sub = f"repo:acme@1234567/irsa@7654321:environment:{environment}"
     only = f"tokens of GitHub Actions whose sub is {sub} if aud StringEquals sts.amazonaws.com"
