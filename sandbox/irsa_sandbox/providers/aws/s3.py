@@ -52,12 +52,12 @@ class BucketType(AwsType):
         s3, name = session.client("s3"), inputs["bucket"]
         if session.region == "us-east-1":  # S3 answers the owner's second CreateBucket as the first
             with suppress(ClientError):
-                s3.head_bucket(BucketType=name)
+                s3.head_bucket(Bucket=name)
                 raise Refused(f"creating S3 Bucket ({name}): BucketAlreadyExists")
         # S3 takes no location constraint for us-east-1, and wants one for every other region.
         location = {"LocationConstraint": session.region}
         elsewhere = {"CreateBucketConfiguration": location} if session.region != "us-east-1" else {}
-        s3.create_bucket(BucketType=name, **elsewhere)
+        s3.create_bucket(Bucket=name, **elsewhere)
         _set_tags(s3, name, inputs.get("tags", {}))
         return Created(name)
 
@@ -93,18 +93,18 @@ class BucketType(AwsType):
 
 def _set_tags(s3: Any, bucket: str, tags: dict[str, str]) -> None:
     if tags:
-        s3.put_bucket_tagging(BucketType=bucket, Tagging={"TagSet": tags_as_list(tags)})
+        s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tags_as_list(tags)})
     else:
-        s3.delete_bucket_tagging(BucketType=bucket)
+        s3.delete_bucket_tagging(Bucket=bucket)
 
 
 def delete_versions(s3: Any, bucket: str) -> None:
     """Delete every version of every object."""
-    for page in s3.get_paginator("list_object_versions").paginate(BucketType=bucket):
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
         listed = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
         objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in listed]
         if objects:
-            s3.delete_objects(BucketType=bucket, Delete={"Objects": objects, "Quiet": True})
+            s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
 
 
 class _Setting(AwsType):

@@ -166,7 +166,7 @@ class AwsType(ResourceType[AwsSession]):
 
     def __init_subclass__(cls) -> None:
         if hasattr(cls, "properties"):  # no base class
-            name = cls.__name__
+            name = cls.__name__.removesuffix("Type")
             cls.token = f"aws:{cls.service}/{name[0].lower()}{name[1:]}:{name}"
             rows = {n: Property(p) if isinstance(p, Is) else p for n, p in cls.properties.items()}
             cls.rows, names = rows, frozenset(name for name in rows if "." not in name)
