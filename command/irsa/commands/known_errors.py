@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from irsa import data
-from irsa.identity.errors import Denial, PolicyType, Refusal, flatten, read_denial
+from irsa.identity.errors import Denial, NamedPolicyType, Refusal, flatten, read_denial
 
 TEXT_MAX = 50_000
 """Characters that are read, from the end: errors are at the end of a log."""
@@ -48,7 +48,7 @@ class Cause:
     """The link of `verify` that shows it."""
     source: str = ""
     """A thread that it solved (owner/repository#number), or AWS's page."""
-    policy_types: frozenset[PolicyType] = frozenset()
+    policy_types: frozenset[NamedPolicyType] = frozenset()
     """The likeliest cause if AWS says that a policy of these types refused."""
     refusal: Refusal | None = None
     """With `policy_types`: only if they refused in this way."""

@@ -116,7 +116,7 @@ def quota_exceeded(quota: str, limit: int) -> AwsError:
     return AwsError("LimitExceeded", 409, f"Cannot exceed quota for {quota}: {limit}")
 
 
-class PolicyType(Enum):
+class NamedPolicyType(Enum):
     """A type of policy, in AWS's words."""
 
     IDENTITY = "identity-based policy"
@@ -149,7 +149,7 @@ class Denial:
     """ARN of the caller; STS does not name that of AssumeRoleWithWebIdentity."""
     resource: str = ""
     """ARN of the resource."""
-    policy_type: PolicyType | None = None
+    policy_type: NamedPolicyType | None = None
     """The type of policy that AWS names."""
     refusal: Refusal = Refusal.UNSAID
     policy_arn: str = ""
@@ -203,8 +203,8 @@ _REFUSED = re.compile(
 )
 _RESOURCE = re.compile(r"(?: on resource:? (?:\\?[\"'`]([^\"'`\\]+)|([^ \"']+)))", re.IGNORECASE)
 
-_TYPES = {each.value.lower(): each for each in PolicyType}
-_TYPES["sessions policy"] = PolicyType.SESSION  # AWS's own example of an explicit deny
+_TYPES = {each.value.lower(): each for each in NamedPolicyType}
+_TYPES["sessions policy"] = NamedPolicyType.SESSION  # AWS's own example of an explicit deny
 _TYPE = "|".join(_TYPES)
 _NO_ALLOW = re.compile(rf"because no ({_TYPE}) allows", re.IGNORECASE)
 _DENY = re.compile(
@@ -221,7 +221,7 @@ _KMS = re.compile(
 )
 
 
-def _reason(said: str) -> tuple[PolicyType | None, Refusal, str]:
+def _reason(said: str) -> tuple[NamedPolicyType | None, Refusal, str]:
     missing = _NO_ALLOW.search(said)
     if missing:
         return _TYPES[missing[1].lower()], Refusal.NO_ALLOW, ""
@@ -230,4 +230,4 @@ def _reason(said: str) -> tuple[PolicyType | None, Refusal, str]:
         named = denied["through"] or denied["type"]
         arn = (denied["arn"] or "").rstrip(",;.)'\"")
         return (_TYPES[named.lower()] if named else None), Refusal.DENY, arn
-    return (PolicyType.RESOURCE if _KMS.search(said) else None), Refusal.UNSAID, ""
+    return (NamedPolicyType.RESOURCE if _KMS.search(said) else None), Refusal.UNSAID, ""

@@ -9,7 +9,7 @@ from botocore.loaders import Loader
 
 from irsa.__main__ import main
 from irsa.commands.known_errors import KNOWN_ERRORS, TEXT_MAX, Level, diagnose
-from irsa.identity.errors import PolicyType, web_identity_denied
+from irsa.identity.errors import NamedPolicyType, web_identity_denied
 from irsa.verify.link import LINKS
 
 ROWS = yaml.safe_load(Path(__file__).with_name("messages.yaml").read_text())
@@ -97,7 +97,7 @@ def test_every_cause_has_an_id_a_check_and_a_source_or_a_link_of_verify():
 
     assert len({(error.key, cause.id) for error, cause in CAUSES}) == len(CAUSES)
     assert {cause.link for _, cause in CAUSES} - {""} <= LINKS.keys()
-    assert {each for _, cause in CAUSES for each in cause.policy_types} == set(PolicyType)
+    assert {each for _, cause in CAUSES for each in cause.policy_types} == set(NamedPolicyType)
     for error, cause in CAUSES:
         assert cause.source or cause.link or cause.id in UNSOURCED, (error.key, cause.id)
         assert cause.check or cause.link, (error.key, cause.id)

@@ -2,14 +2,18 @@
 
 import pytest
 
-from irsa.identity.errors import Denial, PolicyType, Refusal, read_denial
+from irsa.identity.errors import Denial, NamedPolicyType, Refusal, read_denial
 
 JOHN = "arn:aws:iam::123456789012:user/John"
 LIST = "codecommit:ListRepositories"
 DEPLOYMENTS = "arn:aws:codedeploy:us-east-1:123456789012:deploymentgroup:*"
 
 NO_ALLOW, DENY, UNSAID = Refusal.NO_ALLOW, Refusal.DENY, Refusal.UNSAID
-SCP, RCP, VPC = PolicyType.SERVICE_CONTROL, PolicyType.RESOURCE_CONTROL, PolicyType.VPC_ENDPOINT
+SCP, RCP, VPC = (
+    NamedPolicyType.SERVICE_CONTROL,
+    NamedPolicyType.RESOURCE_CONTROL,
+    NamedPolicyType.VPC_ENDPOINT,
+)
 TRANSITIVE = "a VPC endpoint policy transitively through a service control policy"
 DENIED_BY_IDENTITY = "explicit deny in an identity-based policy"
 
@@ -20,17 +24,17 @@ PHRASES = {
     "with an explicit deny in a resource control policy": (RCP, DENY),
     "because no VPC endpoint policy allows": (VPC, NO_ALLOW),
     "with an explicit deny in a VPC endpoint policy": (VPC, DENY),
-    "because no permissions boundary allows": (PolicyType.BOUNDARY, NO_ALLOW),
-    "with an explicit deny in a permissions boundary": (PolicyType.BOUNDARY, DENY),
-    "because no session policy allows": (PolicyType.SESSION, NO_ALLOW),
-    "with an explicit deny in a sessions policy": (PolicyType.SESSION, DENY),
-    "with an explicit deny in a session policy": (PolicyType.SESSION, DENY),
-    "because no resource-based policy allows": (PolicyType.RESOURCE, NO_ALLOW),
-    "with an explicit deny in a resource-based policy": (PolicyType.RESOURCE, DENY),
-    "because no role trust policy allows": (PolicyType.TRUST, NO_ALLOW),
-    "with an explicit deny in the role trust policy": (PolicyType.TRUST, DENY),
-    "because no identity-based policy allows": (PolicyType.IDENTITY, NO_ALLOW),
-    "with an explicit deny in an identity-based policy": (PolicyType.IDENTITY, DENY),
+    "because no permissions boundary allows": (NamedPolicyType.BOUNDARY, NO_ALLOW),
+    "with an explicit deny in a permissions boundary": (NamedPolicyType.BOUNDARY, DENY),
+    "because no session policy allows": (NamedPolicyType.SESSION, NO_ALLOW),
+    "with an explicit deny in a sessions policy": (NamedPolicyType.SESSION, DENY),
+    "with an explicit deny in a session policy": (NamedPolicyType.SESSION, DENY),
+    "because no resource-based policy allows": (NamedPolicyType.RESOURCE, NO_ALLOW),
+    "with an explicit deny in a resource-based policy": (NamedPolicyType.RESOURCE, DENY),
+    "because no role trust policy allows": (NamedPolicyType.TRUST, NO_ALLOW),
+    "with an explicit deny in the role trust policy": (NamedPolicyType.TRUST, DENY),
+    "because no identity-based policy allows": (NamedPolicyType.IDENTITY, NO_ALLOW),
+    "with an explicit deny in an identity-based policy": (NamedPolicyType.IDENTITY, DENY),
     f"with an explicit deny in {TRANSITIVE}": (SCP, DENY),
     "with an explicit deny": (None, DENY),
     "": (None, UNSAID),
@@ -86,7 +90,7 @@ def test_kms_says_that_the_key_policy_or_the_region_is_the_reason():
         "this ciphertext because the resource does not exist in this Region, no resource-based "
         "policies allow access, or a resource-based policy explicitly denies access"
     )
-    denial = Denial("kms:Decrypt", JOHN, policy_type=PolicyType.RESOURCE)
+    denial = Denial("kms:Decrypt", JOHN, policy_type=NamedPolicyType.RESOURCE)
     assert read_denial(text) == denial
     assert denial.reason == "a resource-based policy is missing or denies it"
 

@@ -19,7 +19,7 @@ from ..session import Done, left_overs
 from ..state import SandboxError, SandboxState
 from ..toolchain.plugins import ANY, Choice
 from .checks import SystemCheck, parts
-from .record import Claim, Record
+from .record import ShownClaim, Record
 from .systems import SandboxSystems
 
 PROJECT_B = ROOT / "account_b"
@@ -98,10 +98,10 @@ class DemoStack:
         folder = self.project.relative_to(ROOT)
         where = f" --cwd {folder}" if folder.parts else ""
 
-        def row(done: Mapping[str, int]) -> Claim:
+        def row(done: Mapping[str, int]) -> ShownClaim:
             command = f"pulumi {operation} --stack dev{where}"
             passed = set() < done.keys() <= {*expected}
-            return Claim(f"{operation}-{self.key}", claim, command, summary(done), passed)
+            return ShownClaim(f"{operation}-{self.key}", claim, command, summary(done), passed)
 
         self.record.announce(started, row, f"{self.title}: pulumi {operation}")
 
@@ -157,7 +157,7 @@ def _story(systems: SandboxSystems, record: Record) -> None:
         "aws s3 ls; aws eks list-clusters; kubectl get namespace dev"
     )
     record.announce(
-        left, lambda n: Claim("nothing-left", title, command, "\n".join(n) or "nothing", not n)
+        left, lambda n: ShownClaim("nothing-left", title, command, "\n".join(n) or "nothing", not n)
     )
 
 
@@ -170,9 +170,9 @@ def _ask(
         record.section(title)
         for check in checks:
 
-            def row(done: Done, check: SystemCheck = check) -> Claim:
+            def row(done: Done, check: SystemCheck = check) -> ShownClaim:
                 passed, output = check.holds(done, systems), done.output.strip()
-                return Claim(check.key, check.title, check.command(systems), output, passed)
+                return ShownClaim(check.key, check.title, check.command(systems), output, passed)
 
             asked.append(record.start(partial(check.ask, systems), after, is_command=True))
             record.announce(asked[-1], row, is_refusal=check.code is not None)

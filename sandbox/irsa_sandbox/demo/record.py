@@ -21,7 +21,7 @@ T = TypeVar("T")
 THREADS = 99  # most of them wait for others
 
 
-class Claim(NamedTuple):
+class ShownClaim(NamedTuple):
     """One claim shown, with the command as a person types it. The documents quote it by its key."""
 
     key: str
@@ -37,7 +37,7 @@ class Record:
     in full on a terminal, else without the outputs that nothing went wrong with."""
 
     as_json: bool = False
-    rows: list[Claim] = field(default_factory=list)
+    rows: list[ShownClaim] = field(default_factory=list)
     _announced: list[Callable[[], object]] = field(default_factory=list)
     """Functions that wait for a part of the work and show it."""
 
@@ -84,7 +84,7 @@ class Record:
     def announce(
         self,
         started: "Future[T]",
-        row: Callable[[T], Claim],
+        row: Callable[[T], ShownClaim],
         part: str = "",
         *,
         is_refusal: bool = False,
@@ -117,7 +117,7 @@ class Record:
 
         return show
 
-    def _show(self, shown: Claim, *, is_refusal: bool = False) -> None:
+    def _show(self, shown: ShownClaim, *, is_refusal: bool = False) -> None:
         self.rows.append(shown)
         self._console.print(f"$ {shown.command}", style="bold", markup=False)
         if self._console.is_terminal or is_refusal or not shown.passed:
@@ -139,7 +139,7 @@ class Record:
         except Exception as error:  # noqa: BLE001 - it is shown whole
             text = str(error) if isinstance(error, SandboxError) else traceback.format_exc()
             title = f"{self._part}: no error"
-            self._show(Claim("unfinished", title, self._part, text.strip(), passed=False))
+            self._show(ShownClaim("unfinished", title, self._part, text.strip(), passed=False))
         finally:
             self._over.set()
             self._pool.shutdown(cancel_futures=True)

@@ -13,7 +13,7 @@ import pytest
 
 from irsa_sandbox import demo
 from irsa_sandbox.demo.checks import SystemCheck, parts
-from irsa_sandbox.demo.record import Claim, Record
+from irsa_sandbox.demo.record import ShownClaim, Record
 from irsa_sandbox.errors import SandboxError
 from irsa_sandbox.session import Done
 
@@ -105,7 +105,7 @@ def test_a_part_that_fails_is_a_failed_check_of_the_table(folders, monkeypatch, 
         def no_deployment():
             raise error("no Deployment")
 
-        up = Claim("up", "the stack comes up", "pulumi up", "5 create", passed=True)
+        up = ShownClaim("up", "the stack comes up", "pulumi up", "5 create", passed=True)
         record.announce(record.start(lambda: up), lambda row: row)
         record.announce(record.start(no_deployment), lambda row: row, "the forms: pulumi up")
 
@@ -133,9 +133,9 @@ def test_lines_of_the_engine_are_folded_and_outputs_are_for_terminals(monkeypatc
     for line in (" +  aws:iam:Role x creating (0s)", "", f"    {warning}", warning):
         show(f"{line}\n")
     for row in (
-        Claim("list", "it lists", "aws s3 ls", "report.csv", passed=True),
-        Claim("rm", "it is refused", "aws s3 rm", "AccessDenied", passed=True),
-        Claim("id", "it is its role", "aws sts get-caller-identity", "role/x", passed=False),
+        ShownClaim("list", "it lists", "aws s3 ls", "report.csv", passed=True),
+        ShownClaim("rm", "it is refused", "aws s3 rm", "AccessDenied", passed=True),
+        ShownClaim("id", "it is its role", "aws sts get-caller-identity", "role/x", passed=False),
     ):
         started = record.start(lambda row=row: row)
         record.announce(started, lambda row: row, is_refusal=row.key == "rm")
@@ -159,7 +159,7 @@ def test_work_runs_side_by_side_and_is_shown_as_it_was_announced(capsys):
         two = [record.start(lambda name=name: work(name), is_command=True) for name in "ab"]
         after = record.start(lambda: f"after {sorted(ran)}", *two)
         for started in (after, *two, record.start(lambda: 1 / 0), record.start(list)):
-            record.announce(started, lambda text: Claim(text, text, "", "", passed=True))
+            record.announce(started, lambda text: ShownClaim(text, text, "", "", passed=True))
     assert [(row.key, row.passed) for row in record.rows] == [
         ("after ['a', 'b']", True), ("a", True), ("b", True), ("unfinished", False),
     ]  # fmt: skip

@@ -19,7 +19,7 @@ from irsa.identity.arns import (
     session_arn_prefix,
 )
 from irsa.identity.eks import AUDIENCE_ANNOTATION, POD_IDENTITY_SERVICE, STS_AUDIENCE
-from irsa.identity.errors import AwsError, PolicyType, read_denial
+from irsa.identity.errors import AwsError, NamedPolicyType, read_denial
 from irsa.identity.token import OidcProvider, Token, verify_token
 from irsa.observe.facts import UNREACHED, Answer, RegisteredProvider, Role, Unread
 from irsa.rules.issuers import is_dual_stack
@@ -372,12 +372,12 @@ _ERRORS = {
 """By code and part of the message."""
 
 _ADVICE = {
-    PolicyType.IDENTITY: "correct the policies of the caller's role",
-    PolicyType.RESOURCE: "correct the resource's own policy, in the account of the resource",
-    PolicyType.TRUST: "correct the role's trust policy: see it above",
-    PolicyType.BOUNDARY: "correct the permissions boundary of the caller's role",
-    PolicyType.SESSION: "correct the policy that the session was requested with",
-    PolicyType.SERVICE_CONTROL: "ask the administrators of the organization",
-    PolicyType.RESOURCE_CONTROL: "ask the administrators of the organization",
-    PolicyType.VPC_ENDPOINT: "correct the VPC endpoint's policy",
+    NamedPolicyType.IDENTITY: "correct the policies of the caller's role",
+    NamedPolicyType.RESOURCE: "correct the resource's own policy, in the account of the resource",
+    NamedPolicyType.TRUST: "correct the role's trust policy: see it above",
+    NamedPolicyType.BOUNDARY: "correct the permissions boundary of the caller's role",
+    NamedPolicyType.SESSION: "correct the policy that the session was requested with",
+    NamedPolicyType.SERVICE_CONTROL: "ask the administrators of the organization",
+    NamedPolicyType.RESOURCE_CONTROL: "ask the administrators of the organization",
+    NamedPolicyType.VPC_ENDPOINT: "correct the VPC endpoint's policy",
 }
