@@ -19,7 +19,7 @@ from ..session import Done, left_overs
 from ..state import SandboxError, SandboxState
 from ..toolchain.plugins import ANY, Choice
 from .checks import SystemCheck, parts
-from .record import ShownClaim, Record
+from .record import Record, ShownClaim
 from .systems import SandboxSystems
 
 PROJECT_B = ROOT / "account_b"

@@ -13,7 +13,7 @@ import pytest
 
 from irsa_sandbox import demo
 from irsa_sandbox.demo.checks import SystemCheck, parts
-from irsa_sandbox.demo.record import ShownClaim, Record
+from irsa_sandbox.demo.record import Record, ShownClaim
 from irsa_sandbox.errors import SandboxError
 from irsa_sandbox.session import Done
 
