@@ -1,13 +1,28 @@
 """Errors of the engine as one line."""
 
+import os
 import re
 from collections.abc import Callable
+from textwrap import shorten
 from typing import Any
 
 from pulumi.automation.errors import CommandError, ConcurrentUpdateError
 
 REPEATED = "an unhandled error occurred: "
 """Starts the line in which the inline language server repeats an error."""
+
+PROGRAM = "python inline source runtime error: "
+"""Starts the error of a program; its traceback follows, twice."""
+
+_CALLBACK = re.compile(r"invoke \w+: rpc error: code = Unknown desc = Invoke callback \S+ error: ")
+_FRAME = re.compile(
+    r'^ *File "(?P<file>.+)", line (?P<line>\d+).*(?=\n *(?P<code>.*)$)', re.MULTILINE
+)
+_NOT_THE_USERS = re.compile(
+    r"^<|/(site|dist)-packages/|/lib/python3|/(irsa_components|irsa_sandbox|command/irsa)/"
+)
+_PLAIN = ("ValueError", "Exception", "RunError")
+"""Errors whose text says all."""
 
 _SUMMARY = re.compile(r"(update|preview|destroy|refresh) failed$|\d+ errors? occurred:$")
 _ECHOES = ("Resource monitor has terminated, shutting down", "Exception calling application: ")
@@ -20,8 +35,11 @@ _CANCELED = "update canceled"
 _UNLOCK = "remove the lock with `pulumi cancel`"
 _KILLED = re.compile(r"\A\s*code: -(?P<signal>\d+)$", re.MULTILINE)
 _UNKNOWN_STACK = 'unknown stack "'
-_REPEATED_WARNING = re.compile(r"^ *[+~=-]* +\S+ .+ \([\d.]+m?s\) warning: ")
+_REPEATED = re.compile(rf"^ *[+~=-]* +\S+ .+ (\([\d.]+m?s\) warning: |error: {PROGRAM})")
 """On the line of a resource; the diagnostics have it, too."""
+
+_AFTER_TRACEBACK = re.compile(r" {0,3}[^ ]| {4}(error|warning|info|debug): ")
+"""Lines with which a resource's diagnostics end, or its next one begins."""
 
 _HOLDER = re.compile(r"created by (?P<who>\S+) \(pid (?P<pid>\d+)\)")
 
@@ -34,11 +52,27 @@ def explain(error: CommandError) -> str:
     if killed := _KILLED.match(text):
         return f"the Pulumi engine was killed (signal {killed['signal']}); {_UNLOCK}, then refresh"
     line = diagnostics(text)
+    if PROGRAM in line:
+        return in_program(line.partition(PROGRAM)[2], text)
     if line == _CANCELED:
         return "update canceled; run the command again to finish it"
     if _UNKNOWN_STACK in line:
         return f"{line}; bring that stack up first, or correct its name"
     return line
+
+
+def in_program(message: str, text: str) -> str:
+    """Return an error of the program with the last line of the user's files in its traceback."""
+    message = _CALLBACK.sub("", message).removesuffix(":")
+    frames = [f for f in _FRAME.finditer(text) if not _NOT_THE_USERS.search(f["file"])]
+    raised = re.search(rf"^ *(?:\w+\.)*(\w+): {re.escape(message)}$", text, re.MULTILINE)
+    if raised and raised[1] not in _PLAIN:
+        message = f"{raised[1]}: {message}"
+    if not frames:
+        return message
+    file, line, code = frames[-1].groups()
+    short = min(os.path.relpath(file), file, key=len)
+    return f"{short}:{line}: {message}, in {shorten(code, 80)}"
 
 
 def diagnostics(text: str) -> str:
@@ -62,11 +96,15 @@ def diagnostics(text: str) -> str:
 
 
 def without_repeats(on_output: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Pass the engine's output on without repeated errors and warnings."""
+    """Pass the engine's output on without repeated errors and warnings, and without tracebacks."""
+    in_traceback = False
 
     def show(line: str) -> None:
-        if f"error: {REPEATED}" not in line and not _REPEATED_WARNING.match(line):
-            on_output(line)
+        nonlocal in_traceback
+        in_traceback = in_traceback and not _AFTER_TRACEBACK.match(line)
+        if not (in_traceback or f"error: {REPEATED}" in line or _REPEATED.match(line)):
+            on_output(line.replace(PROGRAM, ""))
+        in_traceback = in_traceback or PROGRAM in line
 
     return show
 

@@ -8,13 +8,14 @@ the engine writes to them.
 import runpy
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
+from operator import methodcaller
 from pathlib import Path
 from subprocess import CalledProcessError
-from typing import Any
+from traceback import format_exception
+from typing import Any, TypeVar
 
 from pulumi import RunError, automation
 from pulumi.automation import PulumiCommand, PulumiFn
@@ -23,11 +24,12 @@ from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 
 from ..environment_variables import exported
 from ..state import PULUMI_BACKEND, PULUMI_HOME, SandboxError, SandboxState
-from .diagnostics import explain, without_repeats
+from .diagnostics import explain, in_program, without_repeats
 from .project import copy_settings, read_project, write_settings
 from .virtualenv import missing, program_of
 
 ROOT = Path(__file__).parents[3]
+__tracebackhide__ = methodcaller("errisinstance", SandboxError)  # pytest shows the caller's line
 
 _USE_AGAIN = {
     "irsa:index:DataBucket": 'DataBucketArgs(bucket_name="{id}", existing=True)',
@@ -38,6 +40,7 @@ _USE_AGAIN = {
 _UNFINISHED = ("no running event loop", "coroutine ignored GeneratorExit")
 
 OnOutput = Callable[[str], Any]
+T = TypeVar("T")
 
 
 class _Workspace(automation.LocalWorkspace):
@@ -84,14 +87,14 @@ class SandboxStack:
         _use_a_connection_for_each_engine()
         self._project = project.resolve()
         self._inline = program
-        self._error: RunError | None = None
+        self._error = ""
         self._environment = {**sandbox.search_path(), **sandbox.aws_environment()}
         settings = {"name": project_name} if program else read_project(self._project)
         name = settings["name"]
         self.missing_virtualenv = missing(project, settings)
         """The virtual environment that Pulumi.yaml names, if it does not exist."""
 
-        work_dir = sandbox.path / "projects" / name
+        work_dir = self._work_dir = sandbox.path / "projects" / name
         if program:
             written = {"config": dict(config or {})}
             write_settings({"name": name, "runtime": "python"}, stack, written, work_dir)
@@ -112,8 +115,7 @@ class SandboxStack:
         )
         state = sandbox.path / PULUMI_BACKEND / ".pulumi" / "stacks" / name / f"{stack}.json"
         mode = StackInitMode.SELECT if state.exists() else StackInitMode.CREATE
-        with self._errors():
-            self._stack = _Stack(stack, workspace, mode)
+        self._stack = self._in_one_line(lambda: _Stack(stack, workspace, mode))
 
     def preview(self, on_output: OnOutput | None = None, **options: Any) -> dict[str, int]:
         """Return the operations that an `up` would do, counted by kind (``same``, ``create``)."""
@@ -150,8 +152,7 @@ class SandboxStack:
 
     def cancel(self) -> None:
         """Remove the lock of a run that was killed, as `pulumi cancel` does."""
-        with self._errors():
-            self._stack.cancel()
+        self._in_one_line(self._stack.cancel)
 
     def outputs(self) -> dict[str, Any]:
         """Return the stack's outputs, secrets in plain text."""
@@ -173,16 +174,15 @@ class SandboxStack:
             if event.summary_event:
                 counts.update(event.summary_event.resource_changes)
 
-        with self._errors():
-            shown = on_output and without_repeats(on_output)
-            operation(on_output=shown, on_event=note, **options)
+        shown = on_output and without_repeats(on_output)
+        self._in_one_line(partial(operation, on_output=shown, on_event=note, **options))
         return {str(getattr(kind, "value", kind)): count for kind, count in counts.items()}
 
     def _program(self) -> Any:
         try:
             return self._inline() if self._inline else self._run_main()
         except RunError as error:
-            self._error = error
+            self._error = in_program(str(error), "".join(format_exception(error)))
             raise
 
     def _run_main(self) -> None:
@@ -198,18 +198,22 @@ class SandboxStack:
         finally:
             sys.path.remove(folder)
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
+    def _in_one_line(self, operation: Callable[[], T]) -> T:
         """Turn an error of the program or the engine into one line.
 
         The program has the engine's PATH and credentials, as with a language host, for its hooks.
         """
-        self._error = None
+        self._error = ""
         try:
             with exported(**self._environment):
-                yield
+                return operation()
         except automation.errors.CommandError as error:
-            raise SandboxError(str(self._error or explain(error))) from error
+            line, text = self._error or explain(error), str(error)
+        if "Traceback (most recent call last):" in text:
+            log = self._work_dir / "error.log"
+            log.write_text(text)
+            line += f" (all of it: {log})"
+        raise SandboxError(line)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from .values import UNKNOWN, defaults, get_path
@@ -186,6 +187,6 @@ class Package(Generic[S]):
                 return known
         kind = self.fallback(token)
         if kind is None:
-            names = ", ".join(sorted(t.token for t in self.types))
-            raise Refused(f"the sandbox has no resource type {token}; it has {names}")
+            near = get_close_matches(token, [each.token for each in self.types], 3, 0)
+            raise Refused(f"{token} is no type of the sandbox; the nearest are {', '.join(near)}")
         return kind

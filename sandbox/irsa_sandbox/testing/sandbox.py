@@ -11,6 +11,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
+from operator import methodcaller
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -40,6 +41,7 @@ from ..webhook.identities import held_back
 if TYPE_CHECKING:
     from ..engine.stack import SandboxStack
 
+__tracebackhide__ = methodcaller("errisinstance", SandboxError)  # pytest shows the caller's line
 CLUSTER = "sandbox"
 """Name of the cluster in account A's EKS."""
 

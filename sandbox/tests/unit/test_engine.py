@@ -1,8 +1,11 @@
 """The engine's settings files, its errors as one line, and several runs of it in one process."""
 
+import runpy
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from textwrap import indent
+from traceback import format_exception
 from unittest.mock import Mock
 
 import grpc
@@ -16,7 +19,7 @@ from pulumi.runtime.proto import resource_pb2, resource_pb2_grpc
 from pulumi.runtime.settings import Settings
 
 from irsa_sandbox.engine import stack
-from irsa_sandbox.engine.diagnostics import explain, without_repeats
+from irsa_sandbox.engine.diagnostics import PROGRAM, explain, without_repeats
 from irsa_sandbox.engine.project import copy_settings
 from irsa_sandbox.engine.stack import SandboxStack
 from irsa_sandbox.state import SandboxError
@@ -40,6 +43,16 @@ LOCKED = """error: the stack is currently locked by 1 lock(s). Either wait for t
 process(es) to end or delete the lock file with `pulumi cancel`.
   file:///sandbox/.pulumi/locks/dev/1.json: created by ana@laptop (pid 4711) at 2026-11-25T09:15Z
 """
+IRSA = "import irsa_components as irsa\n"
+ACCOUNT = 'irsa.ServiceAccount(namespace="dev", name="My App")\n'
+MISTAKES = {
+    "a key that a mapping lacks": ('def a(b):\n    return b["c"]\n\n\na({})\n', 2, "KeyError: "),
+    "a value that a component refuses": (IRSA + ACCOUNT, 2, ""),
+    "an argument that it lacks": (f"{IRSA}irsa.DataBucketArgs(name=1)\n", 2, "TypeError: "),
+    "a module that is missing": ("import acme_platform\n", 1, "ModuleNotFoundError: "),
+    "no Python": ("def read(:\n    pass\n", 1, ""),
+}
+"""Programs, with the line of the mistake, and its type where the text does not say all."""
 
 
 @pytest.fixture
@@ -131,6 +144,30 @@ def test_a_stack_without_settings_is_refused_if_others_have_some(copied, tmp_pat
 def test_an_error_of_the_cli_is_one_line(code, stdout, stderr, line):
     result = CommandResult(stdout=stdout, stderr=stderr, code=code)
     assert explain(create_command_error(result)).startswith(line)
+
+
+@pytest.mark.parametrize(("program", "number", "kind"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_in_the_program_is_one_line_with_its_place(
+    tmp_path, monkeypatch, program, number, kind
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "__main__.py").write_text(program)
+    with pytest.raises((Exception, SyntaxError)) as raised:
+        runpy.run_path("__main__.py")
+    # As Pulumi's language server reports it, and the engine prints it, twice.
+    told = f"{PROGRAM}{raised.value}\n{''.join(format_exception(raised.value))}"
+    text = "Diagnostics:\n  pulumi:pulumi:Stack (p-dev):\n"
+    for error in (told, f"an unhandled error occurred: {told}"):
+        text += indent(f"error: {error}", " " * 4)
+    shown: list[str] = []
+    show = without_repeats(shown.append)
+    for printed in f"{text}\nResources:".splitlines():
+        show(printed)
+
+    code = program.splitlines()[number - 1].strip()
+    line = f"__main__.py:{number}: {kind}{raised.value}, in {code}"
+    assert explain(create_command_error(CommandResult(text, "", 255))) == line
+    assert shown[2:] == [f"    error: {raised.value}", "Resources:"]
 
 
 def test_an_error_and_a_warning_are_shown_once():

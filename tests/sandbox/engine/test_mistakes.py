@@ -1,0 +1,58 @@
+"""Errors of a program, wherever it raises them, as one line."""
+
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as k8s
+import pytest
+from pulumi import ResourceOptions
+
+import irsa_components as irsa
+from tests.sandbox.support.programs import refusal, stack_of
+
+pytestmark = pytest.mark.sandbox
+
+HERE = "test_mistakes.py:"
+ACCOUNT = irsa.ServiceAccount(namespace="default", name="mistaken")
+NO_ARN = "not-an-arn"
+NO_PROVIDER = f"provider_arns[0]: '{NO_ARN}' is not an OIDC provider ARN; "
+
+
+def role(arn: Any) -> None:
+    args = irsa.ServiceAccountRoleArgs(service_accounts=[ACCOUNT], provider_arns=[arn])
+    irsa.ServiceAccountRole("mistaken", args)
+
+
+def fails(_: Any) -> None:
+    raise KeyError("certificate")
+
+
+MISTAKES = {
+    "a component's constructor": (lambda: role(NO_ARN), (HERE, NO_PROVIDER)),
+    "a component's apply": (
+        lambda: role(pulumi.Output.from_input(NO_ARN).apply(str)),
+        (f"ServiceAccountRoleArgs.{NO_PROVIDER}",),
+    ),
+    "an apply": (
+        lambda: pulumi.export("x", pulumi.Output.from_input(1).apply(fails)),
+        (HERE, ": KeyError: 'certificate', in raise KeyError(\"certificate\")"),
+    ),
+    "a transform": (
+        lambda: k8s.core.v1.ConfigMap("x", opts=ResourceOptions(transforms=[fails])),
+        (HERE, ": 'certificate', in raise KeyError(\"certificate\")"),
+    ),
+    "a type that the sandbox lacks": (
+        lambda: pulumi.CustomResource("aws:sqs/queue:Queue", "jobs", {}),
+        ("aws:sqs/queue:Queue is no type of the sandbox; the nearest are aws:", ":Bucket, "),
+    ),
+}
+
+
+@pytest.mark.parametrize(("program", "parts"), MISTAKES.values(), ids=MISTAKES)
+def test_an_error_is_one_line_that_names_its_place(session, program, parts):
+    shown: list[str] = []
+    stack = stack_of(session, "mistakes", program)
+    line = refusal(lambda: stack.preview(shown.append))
+
+    assert [part for part in parts if part not in line] == []
+    assert not any("Traceback" in each or "File " in each for each in shown)
