@@ -303,7 +303,9 @@ def _choice(options: argparse.Namespace) -> plugins.Choice:
 def console() -> int:
     """Run a command as a program of its own."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    return quietly(main)
+    code = quietly(main)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C is for the engine, which ends
+    return code
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable
+from socket import gethostname
 from textwrap import shorten
 from typing import Any
 
@@ -32,7 +33,6 @@ _MORE = ("because ",)
 """Starts the second line of an error that says why. Others are a traceback's, mostly."""
 
 _CANCELED = "update canceled"
-_UNLOCK = "remove the lock with `pulumi cancel`"
 _KILLED = re.compile(r"\A\s*code: -(?P<signal>\d+)$", re.MULTILINE)
 _UNKNOWN_STACK = 'unknown stack "'
 _REPEATED = re.compile(rf"^ *[+~=-]* +\S+ .+ (\([\d.]+m?s\) warning: |error: {PROGRAM})")
@@ -41,7 +41,7 @@ _REPEATED = re.compile(rf"^ *[+~=-]* +\S+ .+ (\([\d.]+m?s\) warning: |error: {PR
 _AFTER_TRACEBACK = re.compile(r" {0,3}[^ ]| {4}(error|warning|info|debug): ")
 """Lines with which a resource's diagnostics end, or its next one begins."""
 
-_HOLDER = re.compile(r"created by (?P<who>\S+) \(pid (?P<pid>\d+)\)")
+_HOLDER = re.compile(r"created by (?P<user>\S+)@(?P<host>\S+) \(pid (?P<pid>\d+)\)")
 
 
 def explain(error: CommandError) -> str:
@@ -50,7 +50,10 @@ def explain(error: CommandError) -> str:
     if isinstance(error, ConcurrentUpdateError):
         return _locked(text)
     if killed := _KILLED.match(text):
-        return f"the Pulumi engine was killed (signal {killed['signal']}); {_UNLOCK}, then refresh"
+        signal = killed["signal"]
+        return (
+            f"the Pulumi engine was killed (signal {signal}); refresh the stack, then run it again"
+        )
     line = diagnostics(text)
     if PROGRAM in line:
         return in_program(line.partition(PROGRAM)[2], text)
@@ -109,7 +112,21 @@ def without_repeats(on_output: Callable[[str], Any]) -> Callable[[str], Any]:
     return show
 
 
+def left_locked(error: ConcurrentUpdateError) -> bool:
+    """Return whether the lock is one of a process of this machine that has ended."""
+    holder = _HOLDER.search(str(error))
+    if holder is None or holder["host"] != gethostname():
+        return False
+    try:
+        os.kill(int(holder["pid"]), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # another user's
+        return False
+    return False
+
+
 def _locked(text: str) -> str:
     holder = _HOLDER.search(text)
-    who = f"process {holder['pid']} ({holder['who']})" if holder else "another process"
-    return f"the stack is locked by {who}; wait until it ends, or if it was killed, {_UNLOCK}"
+    who = f"process {holder['pid']} of {holder['user']}" if holder else "another process"
+    return f"the stack is locked by {who}; wait until it ends"

@@ -24,6 +24,13 @@ def read_project(project: Path) -> dict[str, Any]:
     content = _read(file)
     if not isinstance(content.get("name"), str):
         raise SandboxError(f"{file}: `name` is missing; it names the project")
+    runtime = content.get("runtime")
+    language = runtime.get("name") if isinstance(runtime, dict) else runtime
+    if language not in ("python", None):
+        raise SandboxError(
+            f"{file}: `runtime` is {language}, and `stack` runs Python programs; for others use an "
+            "installed pulumi with `python -m irsa_sandbox env`"
+        )
     return content
 
 

@@ -8,6 +8,7 @@ the engine writes to them.
 import runpy
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -24,7 +25,7 @@ from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 
 from ..environment_variables import exported
 from ..state import PULUMI_BACKEND, PULUMI_HOME, SandboxError, SandboxState
-from .diagnostics import explain, in_program, without_repeats
+from .diagnostics import explain, in_program, left_locked, without_repeats
 from .project import copy_settings, read_project, write_settings
 from .virtualenv import missing, program_of
 
@@ -150,10 +151,6 @@ class SandboxStack:
                 lines.append(f"{kind} {name}: {each['id']} is kept; {again} uses it again")
         return lines
 
-    def cancel(self) -> None:
-        """Remove the lock of a run that was killed, as `pulumi cancel` does."""
-        self._in_one_line(self._stack.cancel)
-
     def outputs(self) -> dict[str, Any]:
         """Return the stack's outputs, secrets in plain text."""
         found = self._stack.workspace.stack_outputs(self._stack.name)
@@ -188,10 +185,7 @@ class SandboxStack:
     def _run_main(self) -> None:
         folder, main = str(self._project), self._project / "__main__.py"
         if not main.exists():
-            raise RunError(
-                f"{folder} has no __main__.py, and `stack` runs Python programs; for others use an "
-                "installed pulumi with `python -m irsa_sandbox env`"
-            )
+            raise RunError(f"{main} does not exist; it is the program of the project")
         sys.path.insert(0, folder)  # as a language host does, which runs a program's folder
         try:
             runpy.run_path(str(main), run_name="__main__")
@@ -206,7 +200,7 @@ class SandboxStack:
         self._error = ""
         try:
             with exported(**self._environment):
-                return operation()
+                return self._unlocked(operation)
         except automation.errors.CommandError as error:
             line, text = self._error or explain(error), str(error)
         if "Traceback (most recent call last):" in text:
@@ -214,6 +208,15 @@ class SandboxStack:
             log.write_text(text)
             line += f" (all of it: {log})"
         raise SandboxError(line)
+
+    def _unlocked(self, operation: Callable[[], T]) -> T:
+        try:
+            return operation()
+        except automation.errors.ConcurrentUpdateError as error:
+            if not left_locked(error):
+                raise
+        self._stack.cancel()
+        return operation()
 
 
 @cache
@@ -242,8 +245,9 @@ def _use_a_connection_for_each_engine() -> None:
 
 
 def hide_interrupted_readers() -> None:
-    """Print no traceback of the threads with which pulumi reads its CLI's output: Ctrl-C closes
-    the pipes under them."""
+    """Print no traceback or warning of the threads with which pulumi reads its CLI's output and
+    events: Ctrl-C closes the pipes under them."""
+    warnings.filterwarnings("ignore", "Error in event stream")
     before = threading.excepthook
 
     def hook(found: threading.ExceptHookArgs) -> None:

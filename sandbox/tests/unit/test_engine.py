@@ -119,6 +119,8 @@ def test_a_project_without_a_name_is_one_line(copied, tmp_path):
     for pulumi in ("runtime: python\n", "name: [a]\n"):
         line = refusal(copied, "", pulumi, raised=SandboxError)
         assert "/Pulumi.yaml: `name` is missing" in line
+    line = refusal(copied, "", "name: a\nruntime: {name: nodejs}\n", raised=SandboxError)
+    assert "/Pulumi.yaml: `runtime` is nodejs, and `stack` runs Python programs; for" in line
 
 
 def test_a_stack_without_settings_is_refused_if_others_have_some(copied, tmp_path):
@@ -134,9 +136,9 @@ def test_a_stack_without_settings_is_refused_if_others_have_some(copied, tmp_pat
 @pytest.mark.parametrize(
     ("code", "stdout", "stderr", "line"),
     [
-        (255, "", LOCKED, "the stack is locked by process 4711 (ana@laptop); wait until it end"),
+        (255, "", LOCKED, "the stack is locked by process 4711 of ana; wait until it ends"),
         (255, CANCELED, "", "update canceled; run the command again to finish it"),
-        (-9, "Updating (dev):\n", "", "the Pulumi engine was killed (signal 9); remove the lock"),
+        (-9, "Updating (dev):\n", "", "the Pulumi engine was killed (signal 9); refresh the s"),
         (255, "", "error: incorrect passphrase\n", "incorrect passphrase"),
         (255, "", "panic: something\nelse\n", "code: 255 stdout: stderr: panic: something else"),
     ],
@@ -209,13 +211,13 @@ def test_the_cli_logs_into_the_sandbox_and_its_end_is_one_line(tmp_path, monkeyp
     cli.write_text(f'#!/bin/sh\necho "$PULUMI_HOME" >> "$0.homes"\n{version}\n')
     cli.chmod(0o755)
     state = replace(STATE, folder=str(tmp_path / "sandbox"), pulumi=str(cli))
-    (tmp_path / "Pulumi.yaml").write_text("name: project\nruntime: yaml\n")
+    (tmp_path / "Pulumi.yaml").write_text("name: project\nruntime: python\n")
     (tmp_path / "Pulumi.dev.yaml").write_text("config: {}\n")
     opened = SandboxStack(state, tmp_path)
     calls = cli.with_name("pulumi.homes").read_text().splitlines()
     assert len(calls) >= 2, "its version, and the stack"
     assert set(calls) == {str(tmp_path / "sandbox" / "pulumi-home")}
-    with pytest.raises(RunError, match=r"^/\S+ has no __main__\.py, and `stack` runs Python "):
+    with pytest.raises(RunError, match=r"__main__\.py does not exist"):
         opened._run_main()
     monkeypatch.setattr(stack, "_pulumi_command", stack._pulumi_command.__wrapped__)
     cli.write_text("#!/bin/sh\nkill -9 $$\n")

@@ -125,10 +125,6 @@ def test_a_killed_up_is_finished_as_pulumi_prescribes(session, provider):
     before = left_overs(session)
     stack = opened([])
     kill_during_up(stack, is_time)
-    locked = "if it was killed, remove the lock with `pulumi cancel`"
-    with pytest.raises(SandboxError, match=locked):
-        stack.up()
-    stack.cancel()
     under_way = stack.export().get("pending_operations", [])
     pending = {
         (each["resource"]["type"], each["resource"].get("inputs", {}).get("name"))
