@@ -1,17 +1,16 @@
 """The names that Python files import."""
 
 import ast
-from collections.abc import Iterator
-from importlib.util import resolve_name
 from pathlib import Path
 
 
-def imports_of(file: Path, root: Path) -> Iterator[str]:
-    """Return absolute names, each with its module: `irsa.observe.errors.Refused`."""
-    package = ".".join(file.relative_to(root).parts[:-1])
-    for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            module = resolve_name("." * node.level + (node.module or ""), package)
-            yield from (f"{module}.{alias.name}" for alias in node.names)
+def imports_of(*files: Path) -> set[str]:
+    """Return each name with its module (`irsa.access.assumes`); relative ones are left out."""
+    names = set()
+    for node in (node for file in files for node in ast.walk(ast.parse(file.read_text()))):
+        match node:
+            case ast.Import():
+                names |= {alias.name for alias in node.names}
+            case ast.ImportFrom(module=str(module), level=0):
+                names |= {f"{module}.{alias.name}" for alias in node.names}
+    return names
