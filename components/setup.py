@@ -34,9 +34,12 @@ setup(
     version=TAG.removeprefix("v"),
     install_requires=[
         part("irsa", "command"),
+        "grpcio",  # in Pulumi's version, as protobuf and typing-extensions
+        "protobuf",
         "pulumi>=3.272,<4",
         "pulumi-aws>=7.51,<8",  # session policies of Pod Identity associations
         "pulumi-eks>=4.3,<5",
         "pulumi-kubernetes>=4.30,<5",
+        "typing-extensions",
     ],
 )

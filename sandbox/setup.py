@@ -40,7 +40,6 @@ setup(
         "cryptography>=46",
         # The last wheels there.
         'cryptography<49; sys_platform == "darwin" and platform_machine == "x86_64"',
-        "httpx2>=2",  # lightkube's HTTP client
         "hypercorn>=0.18",
         "ministack==1.5.33",
         # lightkube's models; older ones crash if two threads first use one at the same time.

@@ -21,12 +21,7 @@ from google.protobuf.json_format import MessageToDict
 from pulumi import ResourceHook, ResourceHookArgs, ResourceHookOptions, RunError
 from pulumi.runtime.proto import callback_pb2, callback_pb2_grpc, resource_pb2
 from pulumi.runtime.rpc import _special_sig_key  # pyright: ignore[reportPrivateUsage]
-from pulumi.runtime.settings import (
-    SETTINGS,
-    get_engine,
-    is_dry_run,
-    monitor_supports_feature,
-)
+from pulumi.runtime.settings import SETTINGS, get_engine, is_dry_run, monitor_supports_feature
 from typing_extensions import override
 
 THREADS = 32

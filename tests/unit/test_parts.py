@@ -14,15 +14,17 @@ import tomllib
 import venv
 import zipfile
 from email.parser import HeaderParser
-from importlib.metadata import distribution
+from importlib.metadata import distribution, packages_distributions
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from irsa import REPOSITORY, __version__
 from irsa_components.package.provider import IrsaProvider
 from tests.support import requirements
+from tests.support.imports import imports_of
 from tests.support.paths import ROOT
 from tests.support.processes import ran
 
@@ -138,6 +140,20 @@ def test_a_release_says_what_it_is_and_requires_its_own_tags_parts(part, release
         assert facts[header], header
     assert needed == {getattr(requirements, each.upper()) for each in needs}
     assert (ROOT / part / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_requires_what_it_imports(part, released):
+    """Itself, or by a part below it. pytest is there when its plugin is loaded."""
+    names = imports_of(*(ROOT / part / PARTS[part]).rglob("*.py"))
+    others = sys.stdlib_module_names | {PARTS[part], "pytest"}
+    modules = {each.partition(".")[0] for each in names} - others
+    parts = [*PARTS][: [*PARTS].index(part) + 1]
+    required = {canonicalize_name(r.name) for p in parts for r in requirements_of(released[p])}
+    owners = packages_distributions()
+    owned = {m: {canonicalize_name(each) for each in owners.get(m, [m])} for m in modules}
+
+    assert {m: by for m, by in owned.items() if not by & required} == {}
 
 
 def read_requirements(file):

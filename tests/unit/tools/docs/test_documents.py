@@ -4,7 +4,9 @@ import json
 import re
 import runpy
 import sys
+from itertools import product
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 
@@ -13,6 +15,7 @@ from irsa.callers.lines import callers_of
 from irsa.identity.policies import irsa_trust_policy, size
 from irsa.identity.subjects import service_account_ref
 from tests.support.code_blocks import COMMANDS, OTHERS, blocks
+from tests.support.imports import imports_of
 from tests.support.paths import ROOT
 from tests.support.processes import ran
 from tests.support.world import ACCOUNT_A, PROVIDER_ARN
@@ -79,16 +82,41 @@ def test_every_decision_that_is_named_is_recorded_and_each_is_listed():
         assert f"- [{title}](decisions/{path.name})\n" in CONTRIBUTING
 
 
-def test_every_step_of_the_data_flow_exists():
-    flows = CONTRIBUTING.partition("### Data flow")[2].partition("\n### ")[0].split("\n**")[1:]
+def test_every_path_and_module_that_a_document_names_exists():
+    known = {name for path in files() for name in (path.name, path.relative_to(ROOT).parts[0])}
+    for document in documents():
+        for name, member in re.findall(r"`([\w./*-]+)(?::(\w+))?`", document.read_text()):
+            where = f"{document.name}: {name}:{member}"
+            if name.endswith(".py") or ("/" in name and name.partition("/")[0] in known):
+                assert name in known or any(ROOT.glob(name)), where
+            elif re.fullmatch(r"(irsa\w*|stack_config|tests|tools)(\.\w+)+", name):
+                assert resolve_name(name), where
+            if member and (ROOT / name).is_file():
+                assert re.search(rf"(def|class) {member}\b", (ROOT / name).read_text()), where
+    for folder, cells in re.findall(r"(?m)^\| \[.+\]\(\.\./(.+?)\) (\|.*)", CONTRIBUTING):
+        for name in re.findall(r"`(\w+)`", cells):
+            assert any((ROOT / folder).rglob(f"{name}*")), f"contributing.md: {folder}/{name}"
 
-    assert len(flows) == 7
-    for flow in flows:
-        steps = re.findall(r"`([\w/]+\.py):(\w+)`", flow)
-        assert len(steps) == len(set(steps)) > 3
-        for file, name in steps:
-            code = (ROOT / file).read_text()
-            assert re.search(rf"(def|class) {name}\b", code), f"{file} has no {name}"
+
+def test_an_arrow_of_the_layers_is_an_import_that_follows_from_no_other():
+    rooms = {k: v.split(", ") for k, v in re.findall(r'(\w+)\["<b>(.+?)<', CONTRIBUTING)}
+    part = re.compile("^(command|components|sandbox)/")
+    led_to = {
+        (room, other)
+        for room, paths in rooms.items()
+        for path in paths
+        for imported in imports_of(*files(f"{path}.py", f"{path}/*.py"))
+        for other in {*rooms} - {room}
+        for target in rooms[other]
+        if f"{imported}.".startswith(part.sub("", f"{target}/").replace("/", "."))
+    }
+    for between in rooms:
+        led_to |= {(a, d) for (a, b), (c, d) in product(led_to, led_to) if b == c == between}
+    arrows = led_to - {(a, d) for (a, b), (c, d) in product(led_to, led_to) if b == c}
+
+    targets = {room: [other for other in rooms if (room, other) in arrows] for room in rooms}
+    right = [f"{room} --> {' & '.join(others)}" for room, others in targets.items() if others]
+    assert re.findall(r"(?m)^ +(\w+ --> .+)$", CONTRIBUTING) == right
 
 
 def test_every_document_is_current_and_has_each_generated_block_once():
