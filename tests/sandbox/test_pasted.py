@@ -5,6 +5,7 @@ machine is counted.
 """
 
 import json
+import os
 import re
 import shlex
 import sys
@@ -24,35 +25,57 @@ from tools.docs.generated import TRANSCRIPT
 
 pytestmark = pytest.mark.sandbox
 
-REAL = "is for real accounts"
-KILLED = "needs a run that was killed, as in tests/sandbox/engine/test_killed.py"
-INSTALLED = "needs an installed Pulumi, with its language host"
-PLAIN = f"{INSTALLED}; tests/sandbox/engine/test_plain_pulumi.py pastes it where there is one"
-PUBLISHED = "reaches the repository; tests/sandbox/test_published.py and test_parts.py do it"
+AWS_CLI = "sandbox/test_pasted.py::test_commands_for_a_real_account_are_ones_of_the_aws_cli"
 EXCUSED = {
-    f"git clone {REPOSITORY}": "takes minutes; .ci/run begins with the demo",
-    f"pip install '{COMPONENTS}'": PUBLISHED,
-    "pip install ./components": "reaches PyPI; test_parts.py installs each part from the clone",
-    f"pip install '{COMMAND}'": PUBLISHED,
-    f"pip install pytest '{SANDBOX}'": PUBLISHED,
-    f"pulumi package add {REPOSITORY}/components@v{__version__}": PUBLISHED,
-    f"pulumi new {REPOSITORY}/tree/v{__version__}/template": PUBLISHED,
-    "pulumi up --stack dev": REAL,
-    "python -m irsa_sandbox up": PLAIN,
-    "pulumi preview --stack dev --expect-no-changes": PLAIN,
-    "pulumi destroy --stack dev --cwd account_b": PLAIN,
-    "pulumi cancel --stack dev": KILLED,
-    "pulumi refresh --stack dev --clear-pending-creates": KILLED,
-    "python -m irsa_sandbox stack up --project examples/platform": "tests/examples runs it",
-    "make test-aws": f"{REAL}; tests/sandbox/test_live.py does it in the sandbox",
-    "aws eks update-cluster-config --name production": REAL,
-    "key=$(aws kms create-key": REAL,
-    "python -m irsa list --context blue --context green": "commands/test_audit.py has two clusters",
-    "pulumi preview --json --show-sames": f"{INSTALLED}; test_own_stacks.py does it",
-    "$ pulumi preview --json --show-sames |": "tests/unit/test_parts.py does it, with a preview",
-    "$ AWS_WEB_IDENTITY_TOKEN_FILE=<another service account>": "a test below compares the text",
+    "../.ci/run::make test": [f"git clone {REPOSITORY}"],
+    "unit/test_parts.py::environment": ["pip install ./components"],
+    "unit/test_parts.py::test_a_release_says_what_it_is_and_requires_its_own_tags_parts": [
+        f"pip install '{COMMAND}'",
+        f"pip install '{COMPONENTS}'",
+        f"pip install pytest '{SANDBOX}'",
+    ],
+    "examples/test_examples.py::test_the_engine_gets_the_schema_as_the_document_says": [
+        'pulumi package get-schema "$(command -v pulumi-resource-irsa)"',
+    ],
+    "sandbox/test_published.py::test_the_engine_gets_the_package_from_git": [
+        f"pulumi package add {REPOSITORY}/components@v{__version__}",
+    ],
+    "sandbox/test_published.py::test_the_template_runs_in_its_own_environment": [
+        f"pulumi new {REPOSITORY}/tree/v{__version__}/template",
+    ],
+    "sandbox/engine/test_plain_pulumi.py::test_the_section_makes_what_sandbox_stack_makes_and": [
+        "pulumi up --stack dev",
+        "python -m irsa_sandbox up",
+        "pulumi preview --stack dev --expect-no-changes",
+        "pulumi destroy --stack dev --cwd account_b",
+    ],
+    "sandbox/engine/test_killed.py::test_a_killed_up_is_finished_as_pulumi_prescribes": [
+        "pulumi cancel --stack dev",
+        "pulumi refresh --stack dev --clear-pending-creates",
+    ],
+    "examples/test_examples.py::test_the_block_of_the_fleet_page_runs_as_pasted": [
+        "python -m irsa_sandbox stack up --project examples/platform",
+    ],
+    "sandbox/test_live.py::test_every_check_passes_and_nothing_is_left": ["make test-aws"],
+    "../command/tests/commands/test_audit.py::test_an_account_whose_role_may_not_be_assumed": [
+        "python -m irsa list --context blue --context green",
+    ],
+    "unit/test_parts.py::test_the_block_of_the_fleet_page_judges_a_preview": [
+        "pulumi preview --json --show-sames",
+    ],
+    "unit/test_parts.py::test_readmes_one_line_judges_a_program_in_an_empty_folder": [
+        "$ pulumi preview --json --show-sames |",
+    ],
+    "sandbox/test_pasted.py::test_the_refusals_of_the_walk_are_those_of_the_checks": [
+        "$ AWS_WEB_IDENTITY_TOKEN_FILE=<another service account>",
+    ],
+    AWS_CLI: ["aws eks update-cluster-config --name production", "key=$(aws kms create-key"],
 }
-"""Reasons why blocks are not pasted here, by the start of their first line."""
+"""Blocks that need a language host, an index or a sandbox of their own, by the start of their first
+line, under the test that runs them."""
+
+VALUES = re.compile(r"'[^']*'|\"[^\"]*\"|=\S+|\S+://\S+|cd \S+")
+"""Parts of a command that its test may have from elsewhere."""
 
 LAST = "make sandbox-down"
 """Ends the sandbox that all others need."""
@@ -102,7 +125,8 @@ class Pasted(NamedTuple):
 
 def pasteable():
     commands = [block for block in blocks() if block.language in COMMANDS]
-    found = [block for block in commands if not block.first_line.startswith((*EXCUSED,))]
+    excused = tuple(start for starts in EXCUSED.values() for start in starts)
+    found = [block for block in commands if not block.first_line.startswith(excused)]
     return sorted(found, key=lambda block: block.first_line == LAST)  # stable but for the last
 
 
@@ -178,7 +202,7 @@ def as_shown(output: str) -> str:
 def test_every_command_works_as_it_stands(pasted):
     problems = [
         f"{each.where}: `{each.failed[0]}` failed: {each.output.strip().rpartition(chr(10))[2]}; "
-        "fix it, or say in EXCUSED why it cannot run here"
+        "fix it, or name in EXCUSED the test that runs it"
         for each in pasted
         if each.failed and "An error occurred" not in each.shown
     ]
@@ -217,7 +241,35 @@ def test_the_refusals_of_the_walk_are_those_of_the_checks():
             assert " ".join(error.split()).endswith(f": {recorded[key]['text']}")
 
 
-def test_every_excuse_is_for_an_existing_block():
-    first_lines = [block.first_line for block in blocks()]
-    for start in (*EXCUSED, LAST):
-        assert any(line.startswith(start) for line in first_lines), start
+def test_commands_for_a_real_account_are_ones_of_the_aws_cli():
+    """Options and values come to the request, which goes to a closed port."""
+    names = ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "MAX_ATTEMPTS")
+    closed = {f"AWS_{name}": "1" for name in names}
+    closed |= {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_DEFAULT_REGION": "us-east-1"}
+    asked = "aws() { command aws \"$@\" 2>&1 | grep 'Could not connect'; }"
+    for block in blocks_of(AWS_CLI):
+        done = ran("bash", "-ec", f"{asked}\n{block.content}", env={**os.environ, **closed})
+        assert done.returncode == 0, block.where
+
+
+@pytest.mark.parametrize("test", [test for test in EXCUSED if test != AWS_CLI])
+def test_the_test_of_an_excuse_reads_the_page_or_has_the_blocks_words(test):
+    path, _, name = test.partition("::")
+    source = (lifecycle.ROOT / "tests" / path).read_text()
+    assert name in source
+    for block in (each for each in blocks_of(test) if each.document not in source):
+        text = VALUES.sub(" ", "\n".join(command for command, _ in block.commands()))
+        words = re.findall(r"(?<![\w/.:-])-*([a-z][a-z-]{2,})(?![\w/:.])", spelled(text))
+        missing = [word for word in words if word not in spelled(source)]
+        assert not missing, f"{block.where}: {path} lacks {missing}"
+
+
+def blocks_of(test):
+    """Return the blocks of an excuse, at least one for each start."""
+    found = [[b for b in blocks() if b.first_line.startswith(start)] for start in EXCUSED[test]]
+    assert all(found), f"no block begins with one of {EXCUSED[test]}"
+    return [block for several in found for block in several]
+
+
+def spelled(text):
+    return text.casefold().replace("_", "-")
