@@ -60,6 +60,9 @@ EXCUSED = {
     "../command/tests/commands/test_audit.py::test_an_account_whose_role_may_not_be_assumed": [
         "python -m irsa list --context blue --context green",
     ],
+    "../command/tests/takeover/test_components.py::test_the_lines_of_the_page_are_printed_of": [
+        "$ pulumi stack export | python -m irsa takeover - --name reports",
+    ],
     "unit/test_parts.py::test_the_block_of_the_fleet_page_judges_a_preview": [
         "pulumi preview --json --show-sames",
     ],
