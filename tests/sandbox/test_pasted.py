@@ -25,57 +25,40 @@ from tools.docs.generated import TRANSCRIPT
 
 pytestmark = pytest.mark.sandbox
 
-AWS_CLI = "sandbox/test_pasted.py::test_commands_for_a_real_account_are_ones_of_the_aws_cli"
+PARTS, PUBLISHED = "unit/test_parts.py::test_", "sandbox/test_published.py::test_the_"
+EXAMPLES, AUDIT = "examples/test_examples.py::test_the_", "../command/tests/commands/test_audit.py"
+PLAIN = "sandbox/engine/test_plain_pulumi.py::test_the_section_makes"
+KILLED = "sandbox/engine/test_killed.py::test_a_killed_up_is_finished"
+AWS_CLI = "sandbox/test_pasted.py::test_commands_for_a_real_account"
 EXCUSED = {
-    "../.ci/run::make test": [f"git clone {REPOSITORY}"],
-    "unit/test_parts.py::environment": ["pip install ./components"],
-    "unit/test_parts.py::test_a_release_says_what_it_is_and_requires_its_own_tags_parts": [
-        f"pip install '{COMMAND}'",
-        f"pip install '{COMPONENTS}'",
-        f"pip install pytest '{SANDBOX}'",
-    ],
-    "examples/test_examples.py::test_the_engine_gets_the_schema_as_the_document_says": [
-        'pulumi package get-schema "$(command -v pulumi-resource-irsa)"',
-    ],
-    "sandbox/test_published.py::test_the_engine_gets_the_package_from_git": [
-        f"pulumi package add {REPOSITORY}/components@v{__version__}",
-    ],
-    "sandbox/test_published.py::test_the_template_runs_in_its_own_environment": [
-        f"pulumi new {REPOSITORY}/tree/v{__version__}/template",
-    ],
-    "sandbox/engine/test_plain_pulumi.py::test_the_section_makes_what_sandbox_stack_makes_and": [
-        "pulumi up --stack dev",
-        "python -m irsa_sandbox up",
-        "pulumi preview --stack dev --expect-no-changes",
-        "pulumi destroy --stack dev --cwd account_b",
-    ],
-    "sandbox/engine/test_killed.py::test_a_killed_up_is_finished_as_pulumi_prescribes": [
-        "pulumi cancel --stack dev",
-        "pulumi refresh --stack dev --clear-pending-creates",
-    ],
-    "examples/test_examples.py::test_the_block_of_the_fleet_page_runs_as_pasted": [
-        "python -m irsa_sandbox stack up --project examples/platform",
-    ],
-    "sandbox/test_live.py::test_every_check_passes_and_nothing_is_left": ["make test-aws"],
-    "../command/tests/commands/test_audit.py::test_an_account_whose_role_may_not_be_assumed": [
-        "python -m irsa list --context blue --context green",
-    ],
-    "../command/tests/takeover/test_components.py::test_the_lines_of_the_page_are_printed_of": [
-        "$ pulumi stack export | python -m irsa takeover - --name reports",
-    ],
-    "unit/test_parts.py::test_the_block_of_the_fleet_page_judges_a_preview": [
-        "pulumi preview --json --show-sames",
-    ],
-    "unit/test_parts.py::test_readmes_one_line_judges_a_program_in_an_empty_folder": [
-        "$ pulumi preview --json --show-sames |",
-    ],
-    "sandbox/test_pasted.py::test_the_refusals_of_the_walk_are_those_of_the_checks": [
-        "$ AWS_WEB_IDENTITY_TOKEN_FILE=<another service account>",
-    ],
-    AWS_CLI: ["aws eks update-cluster-config --name production", "key=$(aws kms create-key"],
+    f"git clone {REPOSITORY}": "../.ci/run::make test",
+    f"pip install '{COMPONENTS}'": f"{PARTS}a_release_says_what_it_is",
+    "pip install ./components": f"{PARTS}the_installed_plugin",
+    f"pip install '{COMMAND}'": f"{PARTS}a_release_says_what_it_is",
+    f"pip install pytest '{SANDBOX}'": f"{PARTS}a_release_says_what_it_is",
+    f"pulumi package add {REPOSITORY}/components@v{__version__}": f"{PUBLISHED}engine_gets",
+    "pulumi package get-schema ": f"{EXAMPLES}engine_gets_the_schema",
+    f"pulumi new {REPOSITORY}/tree/v{__version__}/template": f"{PUBLISHED}template_runs",
+    "pulumi up --stack dev": PLAIN,
+    "python -m irsa_sandbox up": PLAIN,
+    "pulumi preview --stack dev --expect-no-changes": PLAIN,
+    "pulumi destroy --stack dev --cwd account_b": PLAIN,
+    "pulumi cancel --stack dev": KILLED,
+    "pulumi refresh --stack dev --clear-pending-creates": KILLED,
+    "python -m irsa_sandbox stack up --project examples/platform": f"{EXAMPLES}block_of_the_fleet",
+    "make test-aws": "sandbox/test_live.py::test_every_check_passes",
+    "aws eks update-cluster-config --name production": AWS_CLI,
+    "key=$(aws kms create-key": AWS_CLI,
+    "python -m irsa list --context blue --context green": f"{AUDIT}::test_an_account_whose_role",
+    "pulumi preview --json --show-sames": f"{PARTS}the_block_of_the_fleet_page",
+    "$ pulumi preview --json --show-sames |": f"{PARTS}readmes_one_line",
+    "$ pulumi stack export |": "../command/tests/takeover/test_components.py::test_the_lines_of",
+    "$ AWS_WEB_IDENTITY_TOKEN_FILE=<another service account>": (
+        "sandbox/test_pasted.py::test_the_refusals_of_the_walk"
+    ),
 }
 """Blocks that need a language host, an index or a sandbox of their own, by the start of their first
-line, under the test that runs them."""
+line, and the test that runs them."""
 
 VALUES = re.compile(r"'[^']*'|\"[^\"]*\"|=\S+|\S+://\S+|cd \S+")
 """Parts of a command that its test may have from elsewhere."""
@@ -128,8 +111,7 @@ class Pasted(NamedTuple):
 
 def pasteable():
     commands = [block for block in blocks() if block.language in COMMANDS]
-    excused = tuple(start for starts in EXCUSED.values() for start in starts)
-    found = [block for block in commands if not block.first_line.startswith(excused)]
+    found = [block for block in commands if not block.first_line.startswith((*EXCUSED,))]
     return sorted(found, key=lambda block: block.first_line == LAST)  # stable but for the last
 
 
@@ -250,29 +232,26 @@ def test_commands_for_a_real_account_are_ones_of_the_aws_cli():
     closed = {f"AWS_{name}": "1" for name in names}
     closed |= {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_DEFAULT_REGION": "us-east-1"}
     asked = "aws() { command aws \"$@\" 2>&1 | grep 'Could not connect'; }"
-    for block in blocks_of(AWS_CLI):
+    starts = tuple(start for start, test in EXCUSED.items() if test == AWS_CLI)
+    for block in (each for each in blocks() if each.first_line.startswith(starts)):
         done = ran("bash", "-ec", f"{asked}\n{block.content}", env={**os.environ, **closed})
         assert done.returncode == 0, block.where
 
 
-@pytest.mark.parametrize("test", [test for test in EXCUSED if test != AWS_CLI])
-def test_the_test_of_an_excuse_reads_the_page_or_has_the_blocks_words(test):
-    path, _, name = test.partition("::")
+@pytest.mark.parametrize("start", EXCUSED)
+def test_the_test_of_an_excuse_reads_the_page_or_has_the_blocks_words(start):
+    path, _, name = EXCUSED[start].partition("::")
     source = (lifecycle.ROOT / "tests" / path).read_text()
-    assert name in source
-    for block in (each for each in blocks_of(test) if each.document not in source):
-        text = VALUES.sub(" ", "\n".join(command for command, _ in block.commands()))
-        words = re.findall(r"(?<![\w/.:-])-*([a-z][a-z-]{2,})(?![\w/:.])", spelled(text))
-        missing = [word for word in words if word not in spelled(source)]
-        assert not missing, f"{block.where}: {path} lacks {missing}"
+    excused = [each for each in blocks() if each.first_line.startswith(start)]
+    assert (name in source, excused != []) == (True, True)
+    spelled = source.casefold().replace("_", "-")
+    for block in (each for each in excused if each.document not in source):
+        commands = VALUES.sub(" ", "\n".join(command for command, _ in block.commands()))
+        words = re.findall(r"(?<![\w/.:-])-*([a-z][a-z-]{2,})(?![\w/:.])", commands.casefold())
+        missing = {word for word in words if word not in spelled}
+        assert not missing or EXCUSED[start] == AWS_CLI, f"{block.where}: {path} lacks {missing}"
 
 
-def blocks_of(test):
-    """Return the blocks of an excuse, at least one for each start."""
-    found = [[b for b in blocks() if b.first_line.startswith(start)] for start in EXCUSED[test]]
-    assert all(found), f"no block begins with one of {EXCUSED[test]}"
-    return [block for several in found for block in several]
-
-
-def spelled(text):
-    return text.casefold().replace("_", "-")
+def test_a_prompt_is_in_blocks_that_are_pasted_alone():
+    others = [block for block in blocks() if block.language not in COMMANDS]
+    assert [block.where for block in others if block.content.startswith("$ ")] == []
