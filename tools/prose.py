@@ -31,10 +31,11 @@ END = (".", ":", "!", "?", ")", "`")
 TEST_NAME_MAX = 72
 SENTENCE_MAX = 30
 """Words of a sentence; inline code is one."""
-UNMEASURED = re.compile(
-    r"README\.md|CHANGELOG\.md|docs/(commands|contributing|troubleshooting|decisions/.+)\.md"
+UNMEASURED = (
+    *("README.md", "CHANGELOG.md", "docs/commands.md", "docs/contributing.md"),
+    *("docs/troubleshooting.md", "docs/decisions/"),
 )
-"""Documents with longer sentences."""
+"""Starts of the paths of documents with longer sentences."""
 _CODE = re.compile(r"^ *```.*?^ *```$|`[^`]+`", re.DOTALL | re.MULTILINE)
 _BREAK = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*]|\d+\.) )|^#.*$|^<!--.*$|\|", re.MULTILINE)
 _END_OF_SENTENCE = re.compile(r"(?<=[.!?])\**\s+(?=[A-Z*\[])")
@@ -59,7 +60,7 @@ def check(path: str, root: Path = ROOT) -> Iterator[str]:
         for word in BANNED.findall(line):
             if not {(path, word.lower()), (path, "")} & ALLOWED:
                 yield f"{path}:{number}: {word!r}: name the user, caller or principal, or the act"
-    if path.endswith(".md") and not UNMEASURED.fullmatch(path):
+    if path.endswith(".md") and not path.startswith(UNMEASURED):
         for line, finding in _long_sentences(text):
             yield f"{path}:{line}: {finding}"
     if path.endswith(".py"):
