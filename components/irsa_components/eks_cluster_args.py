@@ -129,8 +129,7 @@ class EksClusterArgs(ComponentArgs):
     """Name of the cluster in EKS; by default Pulumi makes one."""
 
     existing: bool = False
-    """Use the existing cluster of that name; it is never deleted, and only gets the
-    ``access_entries``."""
+    """Use the existing cluster of that name; only ``access_entries`` change it."""
 
     provider_arn: Input[values.ProviderArn] | None = None
     """ARN of an existing cluster's IAM OIDC provider. By default it is the one of the cluster's
