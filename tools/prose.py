@@ -1,7 +1,7 @@
 """Check the language of the repository: `python -m tools.prose`, a part of `make lint`.
 
 Names banned words, docstrings that begin like a question, first sentences without an end, and test
-names that are too long. Exit code 1 for findings, one on each line.
+names and sentences of documents that are too long. Exit code 1 for findings, one on each line.
 """
 
 import ast
@@ -29,6 +29,16 @@ ALLOWED = frozenset(
 QUESTION = re.compile(r"(What|Whether|How|Who|Whose|Which|Where|When|Why|The same)\b")
 END = (".", ":", "!", "?", ")", "`")
 TEST_NAME_MAX = 72
+SENTENCE_MAX = 30
+"""Words of a sentence; inline code is one."""
+UNMEASURED = (
+    *("README.md", "CHANGELOG.md", "docs/commands.md", "docs/contributing.md"),
+    *("docs/troubleshooting.md", "docs/decisions/"),
+)
+"""Starts of the paths of documents with longer sentences."""
+_CODE = re.compile(r"^ *```.*?^ *```$|`[^`]+`", re.DOTALL | re.MULTILINE)
+_BREAK = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*]|\d+\.) )|^#.*$|^<!--.*$|\|", re.MULTILINE)
+_END_OF_SENTENCE = re.compile(r"(?<=[.!?])\**\s+(?=[A-Z*\[])")
 
 
 def main() -> int:
@@ -50,9 +60,26 @@ def check(path: str, root: Path = ROOT) -> Iterator[str]:
         for word in BANNED.findall(line):
             if not {(path, word.lower()), (path, "")} & ALLOWED:
                 yield f"{path}:{number}: {word!r}: name the user, caller or principal, or the act"
+    if path.endswith(".md") and not path.startswith(UNMEASURED):
+        for line, finding in _long_sentences(text):
+            yield f"{path}:{line}: {finding}"
     if path.endswith(".py"):
         for line, finding in _names_and_docstrings(ast.parse(text)):
             yield f"{path}:{line}: {finding}"
+
+
+def _long_sentences(text: str) -> Iterator[tuple[int, str]]:
+    text = re.sub(
+        r"\]\([^)]*\)", "]", _CODE.sub(lambda code: "X" + "\n" * code[0].count("\n"), text)
+    )
+    start = 0
+    for paragraph in _BREAK.split(text):
+        for sentence in _END_OF_SENTENCE.split(paragraph):
+            start = text.index(sentence.strip(), start)
+            if (words := len(sentence.split())) > SENTENCE_MAX:
+                line = text.count("\n", 0, start) + 1
+                first = " ".join(sentence.split()[:5])
+                yield line, f"sentence of {words} words, {first!r}…; {SENTENCE_MAX} fit, split it"
 
 
 def _names_and_docstrings(tree: ast.AST) -> Iterator[tuple[int, str]]:

@@ -24,9 +24,9 @@ class ComponentArgs:
     noun = "component"
 
     taken_over: Mapping[str, str] = field(default_factory=dict)
-    """Resources of this stack that become the component's own, unchanged: each child's key, such as
-    ``role``, and the URN that it has today, or its part from the type on; ``new`` for a child that
-    the stack does not have. `irsa takeover` prints them from a state."""
+    """Resources of this stack that become the component's own, unchanged. Keys are the children's,
+    such as ``role``; values are the URNs of today, or their parts from the type on. ``new`` is for
+    a child that the stack does not have. `irsa takeover` prints them from a state."""
 
     def __post_init__(self) -> None:
         existing = getattr(self, "existing", False)

@@ -130,10 +130,10 @@ class PodIdentityArgs:
     """Id of the association: `association_id` of `PodIdentityAssociation`."""
 
     kubeconfig: Input[str] | None = None
-    """Kubeconfig of the cluster, with which the deployment waits, at most a minute, until new pods
-    get the credentials: it tries pods by a server-side dry run, so it needs `create` on pods, and
-    the kubeconfig's command, such as `aws`, on PATH. None for no wait: pods that start some seconds
-    after a new association may lack credentials."""
+    """Kubeconfig of the cluster. With it the deployment waits, at most a minute, until new pods get
+    the credentials. It tries pods by a server-side dry run, which needs `create` on pods, and the
+    kubeconfig's command, such as `aws`, on PATH. Without it, pods that start some seconds after a
+    new association may lack credentials."""
 
 
 @values.arguments

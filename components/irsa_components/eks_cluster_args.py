@@ -51,7 +51,7 @@ class ControlPlaneArgs:
 
     encryption_key_arn: values.KeyArn | None = None
     """Your KMS key for encrypting what the API server stores; an AWS owned key by default. It can
-    be added later, and be changed or removed only by replacing the cluster."""
+    be added later. EKS never changes it, and removing it replaces the cluster."""
 
     deletion_protection: bool = False
     """Refuse to delete or replace the cluster, in Pulumi and in EKS, and its OIDC provider, in
@@ -129,7 +129,7 @@ class EksClusterArgs(ComponentArgs):
     """Name of the cluster in EKS; by default Pulumi makes one."""
 
     existing: bool = False
-    """Use the existing cluster of that name; it is never changed or deleted."""
+    """Use the existing cluster of that name; only ``access_entries`` change it."""
 
     provider_arn: Input[values.ProviderArn] | None = None
     """ARN of an existing cluster's IAM OIDC provider. By default it is the one of the cluster's
@@ -139,10 +139,10 @@ class EksClusterArgs(ComponentArgs):
     """Create the IAM OIDC provider of an existing cluster. That of a created cluster always is."""
 
     version: (
-        Annotated[str, values.matching(r"1\.[0-9]{2}", "a Kubernetes version, such as '1.34'")]
+        Annotated[str, values.matching(r"1\.[0-9]{2}", "a Kubernetes version, such as '1.36'")]
         | None
     ) = None
-    """Kubernetes version of a created cluster, such as ``1.34``; EKS's default version by
+    """Kubernetes version of a created cluster, such as ``1.36``; EKS's default version by
     default."""
 
     subnet_ids: Sequence[Input[values.SubnetId]] | None = None
@@ -163,8 +163,8 @@ class EksClusterArgs(ComponentArgs):
 
     auto_mode: bool = False
     """Leave nodes, networking, storage and load balancing of a created cluster to EKS Auto Mode,
-    which needs neither add-ons nor a node group. To leave it again, switch it off in EKS first:
-    docs/cluster.md."""
+    which needs neither add-ons nor a node group. Before you set it back to False, switch it off in
+    EKS: docs/cluster.md."""
 
     audiences: Sequence[values.Audience] = (STS_AUDIENCE,)
     """Client ids of a created OIDC provider: the ``aud`` values that STS accepts from it."""

@@ -83,14 +83,14 @@ class ServiceAccountRoleArgs(RoleArgs):
     """Tags of the role, in addition to the provider's default tags."""
 
     exclusive: bool = False
-    """Detach managed policies, and delete inline policies, that the role has besides these: a
-    refresh shows them, the next `up` removes them."""
+    """Detach managed policies, and delete inline policies, that the role has besides these. A
+    refresh shows them; the next `up` removes them."""
 
     imported: bool = False
-    """Import the existing role of that name, which no stack has, instead of creating one, and with
-    it its ``policies``, and those of ``policy_arns`` that are plain text, which must be attached to
+    """Import the existing role of that name, which no stack has, instead of creating one. Its
+    ``policies``, and those of ``policy_arns`` that are plain text, must exist and are imported with
     it. The same `up` then updates what differs from these arguments. A role whose tags ``project``
-    and ``stack`` name a stack is refused: a role of this stack is `taken_over`."""
+    and ``stack`` name a stack is refused: use ``taken_over`` for a role of this stack."""
 
     def __post_init__(self) -> None:
         owner = self.owner()
@@ -137,7 +137,7 @@ class ServiceAccountRoleArgs(RoleArgs):
 
 
 class ServiceAccountRole(RoleComponent):
-    """An IAM role whose trust policy always names subject and audience."""
+    """An IAM role whose trust policy names its service accounts, for IRSA, Pod Identity or both."""
 
     role_arn: Output[str]
     """ARN for the ``eks.amazonaws.com/role-arn`` annotation, once the policies are attached."""

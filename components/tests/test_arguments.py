@@ -145,7 +145,7 @@ REFUSED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
         ({"partition": "aws-us"}, "partition: 'aws-us' is not one of aws, aws-cn"),
         ({"cluster_name": "my dev"}, "cluster_name: 'my dev' is not 1 to 100"),
         ({"cluster_name": "d" * 101}, "is not 1 to 100 letters"),
-        ({"version": "1.9999"}, "'1.9999' is not a Kubernetes version, such as '1.34'"),
+        ({"version": "1.9999"}, "'1.9999' is not a Kubernetes version, such as '1.36'"),
         ({"audiences": ["sts amazonaws"]}, "audiences[0]: 'sts amazonaws' is not 1"),
     ],
     "NodeGroupArgs": [

@@ -22,6 +22,7 @@ from tests.examples.programs import EXAMPLES
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.in_process import RegisteredCluster
 from tests.support import language_host
+from tests.support.code_blocks import blocks
 from tests.support.processes import ran
 
 pytestmark = pytest.mark.sandbox
@@ -65,6 +66,20 @@ def lists(session, namespace, workload, bucket):
         return False
     assert OBJECT in listed.output, listed.output
     return True
+
+
+def test_the_block_of_the_fleet_page_runs_as_pasted(session, tmp_path):
+    """Before another test has the platform: its cluster's OIDC provider exists once."""
+    page = "docs/fleet.md"
+    [text] = [b.content for b in blocks() if b.document == page and "--project" in b.first_line]
+    for name, folder in ((".sandbox", session.state.path), ("examples", EXAMPLES)):
+        (tmp_path / name).symlink_to(folder)
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+    done = ran("bash", "-ec", text, cwd=tmp_path, env={**os.environ, "PATH": path})
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert left_overs(session) == []
 
 
 def test_a_web_service_and_not_its_proxy_reaches_the_bucket(session, platform):

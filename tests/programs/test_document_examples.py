@@ -8,12 +8,21 @@ import pytest
 from tests.programs.test_account_b import OUTPUTS_A, STACK_A
 from tests.support.code_blocks import blocks
 from tests.support.engine import Engine, deploy, run_program, stack_file
+from tests.support.paths import ROOT
 from tests.support.world import ISSUER_URL
 
 PROGRAMS = {"# __main__.py": ".", "# account_b/__main__.py": "account_b"}
-# The sandbox's page is run by pytest, the components' examples by tests/unit/tools/docs.
-ELSEWHERE = ("docs/sandbox.md", "docs/components.md")
+ELSEWHERE = {
+    "docs/sandbox.md": "tests/sandbox/test_pytest_plugin.py",
+    "docs/components.md": "tests/unit/tools/docs/test_components.py",
+}
+"""Pages whose blocks other tests run."""
 BLOCKS = [b for b in blocks() if b.language == "python" and b.document not in ELSEWHERE]
+
+
+@pytest.mark.parametrize("page", ELSEWHERE)
+def test_another_test_reads_the_page(page):
+    assert page in (ROOT / ELSEWHERE[page]).read_text()
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.where)

@@ -5,6 +5,7 @@ machine is counted.
 """
 
 import json
+import os
 import re
 import shlex
 import sys
@@ -24,35 +25,43 @@ from tools.docs.generated import TRANSCRIPT
 
 pytestmark = pytest.mark.sandbox
 
-REAL = "is for real accounts"
-KILLED = "needs a run that was killed, as in tests/sandbox/engine/test_killed.py"
-INSTALLED = "needs an installed Pulumi, with its language host"
-PLAIN = f"{INSTALLED}; tests/sandbox/engine/test_plain_pulumi.py pastes it where there is one"
-PUBLISHED = "reaches the repository; tests/sandbox/test_published.py and test_parts.py do it"
+PARTS, PUBLISHED = "unit/test_parts.py::test_", "sandbox/test_published.py::test_the_"
+EXAMPLES, AUDIT = "examples/test_examples.py::test_the_", "../command/tests/commands/test_audit.py"
+PLAIN = "sandbox/engine/test_plain_pulumi.py::test_the_section_makes"
+KILLED = "sandbox/engine/test_killed.py::test_a_killed_up_is_finished"
+AWS_CLI = "sandbox/test_pasted.py::test_commands_for_a_real_account"
 EXCUSED = {
-    f"git clone {REPOSITORY}": "takes minutes; .ci/run begins with the demo",
-    f"pip install '{COMPONENTS}'": PUBLISHED,
-    "pip install ./components": "reaches PyPI; test_parts.py installs each part from the clone",
-    f"pip install '{COMMAND}'": PUBLISHED,
-    f"pip install pytest '{SANDBOX}'": PUBLISHED,
-    f"pulumi package add {REPOSITORY}/components@v{__version__}": PUBLISHED,
-    f"pulumi new {REPOSITORY}/tree/v{__version__}/template": PUBLISHED,
-    "pulumi up --stack dev": REAL,
+    f"git clone {REPOSITORY}": "../.ci/run::make test",
+    f"pip install '{COMPONENTS}'": f"{PARTS}a_release_says_what_it_is",
+    "pip install ./components": f"{PARTS}the_installed_plugin",
+    f"pip install '{COMMAND}'": f"{PARTS}a_release_says_what_it_is",
+    f"pip install pytest '{SANDBOX}'": f"{PARTS}a_release_says_what_it_is",
+    f"pulumi package add {REPOSITORY}/components@v{__version__}": f"{PUBLISHED}engine_gets",
+    "pulumi package get-schema ": f"{EXAMPLES}engine_gets_the_schema",
+    f"pulumi new {REPOSITORY}/tree/v{__version__}/template": f"{PUBLISHED}template_runs",
+    "pulumi up --stack dev": PLAIN,
     "python -m irsa_sandbox up": PLAIN,
     "pulumi preview --stack dev --expect-no-changes": PLAIN,
     "pulumi destroy --stack dev --cwd account_b": PLAIN,
     "pulumi cancel --stack dev": KILLED,
     "pulumi refresh --stack dev --clear-pending-creates": KILLED,
-    "python -m irsa_sandbox stack up --project examples/platform": "tests/examples runs it",
-    "make test-aws": f"{REAL}; tests/sandbox/test_live.py does it in the sandbox",
-    "aws eks update-cluster-config --name production": REAL,
-    "key=$(aws kms create-key": REAL,
-    "python -m irsa list --context blue --context green": "commands/test_audit.py has two clusters",
-    "pulumi preview --json --show-sames": f"{INSTALLED}; test_own_stacks.py does it",
-    "$ pulumi preview --json --show-sames |": "tests/unit/test_parts.py does it, with a preview",
-    "$ AWS_WEB_IDENTITY_TOKEN_FILE=<another service account>": "a test below compares the text",
+    "python -m irsa_sandbox stack up --project examples/platform": f"{EXAMPLES}block_of_the_fleet",
+    "make test-aws": "sandbox/test_live.py::test_every_check_passes",
+    "aws eks update-cluster-config --name production": AWS_CLI,
+    "key=$(aws kms create-key": AWS_CLI,
+    "python -m irsa list --context blue --context green": f"{AUDIT}::test_an_account_whose_role",
+    "pulumi preview --json --show-sames": f"{PARTS}the_block_of_the_fleet_page",
+    "$ pulumi preview --json --show-sames |": f"{PARTS}readmes_one_line",
+    "$ pulumi stack export |": "../command/tests/takeover/test_components.py::test_the_lines_of",
+    "$ AWS_WEB_IDENTITY_TOKEN_FILE=<another service account>": (
+        "sandbox/test_pasted.py::test_the_refusals_of_the_walk"
+    ),
 }
-"""Reasons why blocks are not pasted here, by the start of their first line."""
+"""Blocks that need a language host, an index or a sandbox of their own, by the start of their first
+line, and the test that runs them."""
+
+VALUES = re.compile(r"'[^']*'|\"[^\"]*\"|=\S+|\S+://\S+|cd \S+")
+"""Parts of a command that its test may have from elsewhere."""
 
 LAST = "make sandbox-down"
 """Ends the sandbox that all others need."""
@@ -178,7 +187,7 @@ def as_shown(output: str) -> str:
 def test_every_command_works_as_it_stands(pasted):
     problems = [
         f"{each.where}: `{each.failed[0]}` failed: {each.output.strip().rpartition(chr(10))[2]}; "
-        "fix it, or say in EXCUSED why it cannot run here"
+        "fix it, or name in EXCUSED the test that runs it"
         for each in pasted
         if each.failed and "An error occurred" not in each.shown
     ]
@@ -217,7 +226,32 @@ def test_the_refusals_of_the_walk_are_those_of_the_checks():
             assert " ".join(error.split()).endswith(f": {recorded[key]['text']}")
 
 
-def test_every_excuse_is_for_an_existing_block():
-    first_lines = [block.first_line for block in blocks()]
-    for start in (*EXCUSED, LAST):
-        assert any(line.startswith(start) for line in first_lines), start
+def test_commands_for_a_real_account_are_ones_of_the_aws_cli():
+    """Options and values come to the request, which goes to a closed port."""
+    names = ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "MAX_ATTEMPTS")
+    closed = {f"AWS_{name}": "1" for name in names}
+    closed |= {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_DEFAULT_REGION": "us-east-1"}
+    asked = "aws() { command aws \"$@\" 2>&1 | grep 'Could not connect'; }"
+    starts = tuple(start for start, test in EXCUSED.items() if test == AWS_CLI)
+    for block in (each for each in blocks() if each.first_line.startswith(starts)):
+        done = ran("bash", "-ec", f"{asked}\n{block.content}", env={**os.environ, **closed})
+        assert done.returncode == 0, block.where
+
+
+@pytest.mark.parametrize("start", EXCUSED)
+def test_the_test_of_an_excuse_reads_the_page_or_has_the_blocks_words(start):
+    path, _, name = EXCUSED[start].partition("::")
+    source = (lifecycle.ROOT / "tests" / path).read_text()
+    excused = [each for each in blocks() if each.first_line.startswith(start)]
+    assert (name in source, excused != []) == (True, True)
+    spelled = source.casefold().replace("_", "-")
+    for block in (each for each in excused if each.document not in source):
+        commands = VALUES.sub(" ", "\n".join(command for command, _ in block.commands()))
+        words = re.findall(r"(?<![\w/.:-])-*([a-z][a-z-]{2,})(?![\w/:.])", commands.casefold())
+        missing = {word for word in words if word not in spelled}
+        assert not missing or EXCUSED[start] == AWS_CLI, f"{block.where}: {path} lacks {missing}"
+
+
+def test_a_prompt_is_in_blocks_that_are_pasted_alone():
+    others = [block for block in blocks() if block.language not in COMMANDS]
+    assert [block.where for block in others if block.content.startswith("$ ")] == []

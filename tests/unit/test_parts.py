@@ -338,6 +338,20 @@ def test_readmes_one_line_judges_a_program_in_an_empty_folder(folder_of_a_user, 
 
 
 @pytest.mark.parametrize(("claims", "code"), [(["aud"], 1), (["aud", "sub"], 0)])
+def test_the_block_of_the_fleet_page_judges_a_preview(folder_of_a_user, tmp_path, claims, code):
+    page = (ROOT / "docs/fleet.md").read_text()
+    [lines] = re.findall(r"(?s)```sh\n(pulumi preview --json.+?)```", page)
+    preview = previewed(*claims)
+    [step] = preview["steps"]
+    step |= {"op": "same", "oldState": step["newState"]}
+
+    done = folder_of_a_user(lines, preview, tmp_path)
+
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "reports" in done.stdout
+
+
+@pytest.mark.parametrize(("claims", "code"), [(["aud"], 1), (["aud", "sub"], 0)])
 def test_the_step_of_a_pull_request_comments_and_refuses(folder_of_a_user, tmp_path, claims, code):
     [job] = yaml.safe_load(WORKFLOW.read_text())["jobs"].values()
     [lines] = [each["run"] for each in job["steps"] if "gh pr" in each.get("run", "")]

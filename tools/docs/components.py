@@ -27,15 +27,15 @@ pip install 'irsa-components @ git+https://github.example/acme/irsa@v0.2.0#subdi
 
 Pulumi components for Python; [package.md](package.md) has them for other languages. Each takes a
 name, its arguments and `ResourceOptions`, whose providers the children inherit. An output that
-names a resource (`role_arn`, `bucket_name`) is known when everything that belongs to the resource
-exists, so a resource that waits for it finds it complete. What a component made is an attribute
-(`role`, `bucket`, `association`, `deployment`). Without a physical name Pulumi makes one, as the
-stack's `pulumi:autonaming` says.
+names a resource (`role_arn`, `bucket_name`) is known once everything that belongs to the resource
+exists, so a resource that uses the output finds it complete. The created resources are attributes
+(`role`, `bucket`, `association`, `deployment`). Without a physical name, Pulumi makes one by the
+stack's `pulumi:autonaming`.
 
-For Python alone:
+In Python alone:
 
-- An argument that is a component (`role`, `cluster`, `irsa_clusters`, `association`, `user`)
-  replaces its ARN or id, and is checked: a role must admit the service account of its pods.
+- A component as an argument (`role`, `cluster`, `irsa_clusters`, `association`, `user`) replaces
+  its ARN or id, and is checked: a role must admit the service account of its pods.
 - `StackCluster("platform", StackReference("acme/platform/dev"))` is the cluster that another stack
   exports as `cluster_name`, `cluster_arn`, `issuer_url`, `provider_arn` and `kubeconfig`.
 - `bucket.read()`, `bucket.read_write(prefix="reports/")` and `allow(actions, resources)` are policy
@@ -50,9 +50,9 @@ _OTHERS = (
     ("eksctl, CloudFormation, kubectl", "eksctl.txt", "by a role chain; from their pages, not run"),
 )
 _NOTE = """
-Lines without imports, for the same bucket (private, versioned, TLS only) and the same pod. With the
-others the service account's name, the role's ARN and the issuer are text that must agree in two
-places or three; here they are values.
+Lines without imports, for the same bucket (private, versioned, TLS only) and the same pod. In the
+others, the service account's name, the role's ARN and the issuer are text that must agree in two or
+three places; here they are values.
 """
 _ENCRYPTION = (
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
@@ -75,7 +75,7 @@ CHILDREN: dict[str, dict[str, str]] = {
         "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "one for each of `policy_arns`",
     },
     "DataBucket": {
-        "aws:s3/bucket:Bucket": "only read when it exists, and then without what follows",
+        "aws:s3/bucket:Bucket": "only read with `existing`, and then without its settings",
         "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": "",
         "aws:s3/bucketOwnershipControls:BucketOwnershipControls": "",
         _ENCRYPTION: "",
@@ -84,8 +84,10 @@ CHILDREN: dict[str, dict[str, str]] = {
         "aws:iam/policy:Policy": "one for each policy that is named or listed",
     },
     "EksCluster": {
-        "eks:index:Cluster": "an adopted cluster is read, as `aws:eks/cluster:Cluster`",
-        "aws:eks/addon:Addon": "`eks-pod-identity-agent`, and then `vpc-cni`, of a created cluster",
+        "eks:index:Cluster": "with `existing`, `aws:eks/cluster:Cluster` is read",
+        "aws:eks/addon:Addon": (
+            "`eks-pod-identity-agent` (not in China), then `vpc-cni`, of a created cluster"
+        ),
         "aws:iam/role:Role": "of VPC CNI, and of the nodes of a created cluster",
         "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "one of VPC CNI's role, two of nodes'",
         "aws:ec2/launchTemplate:LaunchTemplate": "of the nodes: IMDSv2 within the node only",
@@ -97,12 +99,14 @@ CHILDREN: dict[str, dict[str, str]] = {
         ),
         "pulumi:providers:kubernetes": "",
     },
-    "Namespace": {"kubernetes:core/v1:Namespace": "only read when it exists"},
+    "Namespace": {"kubernetes:core/v1:Namespace": "only read with `existing`"},
     "PodIdentityAssociation": {"aws:eks/podIdentityAssociation:PodIdentityAssociation": ""},
     "ServiceAccountRole": {
         "aws:iam/role:Role": "",
         "aws:iam/rolePolicy:RolePolicy": "one for each of `policies`",
-        "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "one for each of `policy_arns`",
+        "aws:iam/rolePolicyAttachment:RolePolicyAttachment": (
+            "one for each of `policy_arns`, one with `role_b_arns`"
+        ),
         "aws:iam/policy:Policy": "`sts:AssumeRole`, with `role_b_arns`",
         "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive": "with `exclusive`",
         "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive": "with `exclusive`",

@@ -21,7 +21,7 @@ APP = ServiceAccountRef("dev", "app")
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/app"
 NONE_FOUND = f"account {ACCOUNT}: no findings\n"
 NO_DETAILS = "not checked: forged-tags, pass-any-role: grant iam:GetAccountAuthorizationDetails"
-TWO = ("--context", "x", "--context", "y")
+TWO = ("--context", "blue", "--context", "green")
 JSON = ("--output", "json")
 ASK = "`aws eks describe-cluster --name NAME --query cluster.identity.oidc.issuer --output text`"
 NO_ROLE = "is not the ARN of a role; expected arn:aws:iam::<account>:role/<name>"
@@ -47,7 +47,7 @@ def audited(monkeypatch, tmp_path, capsys):
 
 
 def test_two_clusters_of_one_account_cost_its_calls_once(audited):
-    fleet = Fleet(1_100, providers=3, contexts=("x", "y"))
+    fleet = Fleet(1_100, providers=3, contexts=("blue", "green"))
 
     code, out, err = audited(fleet, *TWO)
 
@@ -64,10 +64,10 @@ def test_two_clusters_of_one_account_cost_its_calls_once(audited):
 
 
 def test_a_cluster_that_cannot_be_read_does_not_hide_the_other(audited, tmp_path):
-    fleet = Fleet(2, providers=2, contexts=("x", "y"))
+    fleet = Fleet(2, providers=2, contexts=("blue", "green"))
     report = tmp_path / "report.json"
     report.write_text(audited(fleet, *TWO, *JSON, command="list")[1])
-    fleet.down = "y"
+    fleet.down = "green"
 
     code, out, _ = audited(fleet, *TWO, *JSON)
     assert code == 3
@@ -77,8 +77,8 @@ def test_a_cluster_that_cannot_be_read_does_not_hide_the_other(audited, tmp_path
     code, out, _ = audited(fleet, *TWO, *JSON, command="list")
     assert code == 3
     [problem] = json.loads(out)["unchecked"]
-    assert problem.startswith("cluster y: could not read /.well-known/openid-configuration: needs")
-    assert {each["cluster"] for each in json.loads(out)["service_accounts"]} == {"x"}
+    assert problem.startswith("cluster green: could not read /.well-known/openid-configuration: ")
+    assert {each["cluster"] for each in json.loads(out)["service_accounts"]} == {"blue"}
 
     # What is unread now is not counted as gone.
     code, out, _ = audited(fleet, *TWO, "--since", str(report), command="list")
@@ -87,7 +87,7 @@ def test_a_cluster_that_cannot_be_read_does_not_hide_the_other(audited, tmp_path
 
 
 def test_an_account_whose_role_may_not_be_assumed_does_not_hide_the_others(audited):
-    fleet = Fleet(2, providers=2, contexts=("x", "y"))
+    fleet = Fleet(2, providers=2, contexts=("blue", "green"))
     role_b = ("--assume-role", ROLE_B_ARN)
 
     code, out, _ = audited(fleet, *TWO, *role_b, *JSON, command="list")
@@ -95,13 +95,13 @@ def test_an_account_whose_role_may_not_be_assumed_does_not_hide_the_others(audit
     found = json.loads(out)
     unread = f"account 444455556666: could not read the account of role {ROLE_B_ARN}: needs sts:"
     assert any(each.startswith(unread) for each in found["unchecked"]), found["unchecked"]
-    assert (code, {each["cluster"] for each in found["service_accounts"]}) == (3, {"x", "y"})
+    assert (code, {each["cluster"] for each in found["service_accounts"]}) == (3, {"blue", "green"})
 
 
 def test_what_is_being_read_is_said_on_a_terminal(audited, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    _, _, err = audited(Fleet(1, providers=2, contexts=("x", "y")), *TWO)
-    what = ["cluster x", "cluster y", f"account {ACCOUNT}"]
+    _, _, err = audited(Fleet(1, providers=2, contexts=("blue", "green")), *TWO)
+    what = ["cluster blue", "cluster green", f"account {ACCOUNT}"]
     assert err.splitlines() == [f"reading {each}" for each in what]
 
 

@@ -16,7 +16,10 @@ from command.tests.takeover.states import (
 )
 from irsa.__main__ import main
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.pulumi_types import ATTACHMENT, PROVIDER, ROLE
+from irsa.identity.subjects import ServiceAccountRef
+from tests.support.code_blocks import blocks
 from tests.support.world import CLUSTER_ARN, PROVIDER_ARN
 
 INLINE = "aws:iam/rolePolicy:RolePolicy::reports-queue"
@@ -90,6 +93,16 @@ def test_each_shape_has_its_arguments_and_old_urns(shape, printed):
     assert found["taken_over"] == {"role": role_urn.split("::", 2)[2], **taken_over}
     code, out, _ = printed(resources)
     compile(out, "lines", "exec")  # they are Python
+
+
+def test_the_lines_of_the_page_are_printed_of_such_a_state(printed):
+    [block] = [b for b in blocks() if b.document == "docs/existing.md" and b.language == "console"]
+    [(_, shown)] = block.commands()
+    provider = PROVIDER_ARN.partition("/")[0] + "/oidc.example.com"
+    trust = irsa_trust_policy([provider], [ServiceAccountRef("dev", "reports")])
+    attached = attachment(f"acme:aws:Irsa${ATTACHMENT}::reports-0")
+
+    assert printed([role(OWN, trust), attached], "--name", "reports") == (0, shown, "")
 
 
 def test_a_policy_precedes_its_role_which_refers_to_it(printed):

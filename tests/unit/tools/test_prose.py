@@ -4,6 +4,9 @@ import pytest
 
 from tools.prose import check
 
+WORDS = " ".join(["word"] * 29)
+LONG = "page.md:3: sentence of 31 words"
+
 
 @pytest.mark.parametrize(
     ("name", "text", "finding"),
@@ -14,6 +17,11 @@ from tools.prose import check
         ("a.py", 'X = 1\n"""Whether it is one."""\n', "a.py:2: docstring begins with 'Whether'"),
         ("a.py", '"""Return it"""\n', "a.py:1: first sentence of the docstring has no full stop"),
         ("a.py", f"def test_{'x' * 70}(): ...\n", "a.py:1: name has 75 characters"),
+        ("page.md", f"First {WORDS}.\n", ""),
+        ("page.md", f"# Page\n\nFirst\n{WORDS} end. Next.\n", LONG),
+        ("page.md", f"\n\nFirst `a b` [{WORDS}](a b c d).\n", LONG),
+        ("page.md", f"```sh\n{WORDS} end more\n```\n- {WORDS}\n- {WORDS}\n1. {WORDS}\n", ""),
+        ("page.md", f"| {WORDS} | {WORDS} |\n|---|---|\n| a | Two more {WORDS} |\n", LONG),
         ("a.py", '"""Return an amendment of the trust policy."""\n', ""),
     ],
 )
