@@ -58,28 +58,18 @@ def _rules() -> str:
 
 
 def _errors() -> str:
-    rows = [(f"[{each.error}](#{each.key})", each.meaning) for each in KNOWN_ERRORS]
-    return table(("error", "meaning"), rows)
-
-
-def _causes() -> str:
-    return "\n".join(
-        f"## {each.key}\n\n```text\n{each.error}\n```\n\n{each.meaning}\n"
-        "Causes, the likeliest first:\n\n"
-        + "".join(f"{number}. {_cause(cause)}\n" for number, cause in enumerate(each.causes, 1))
+    rows = [
+        (f"`{each.key}`", each.error, each.meaning, each.causes[0].cause, _check(each.causes[0]))
         for each in KNOWN_ERRORS
-    )
+    ]
+    return table(("name", "error", "meaning", "first cause", "check"), rows)
 
 
-def _cause(cause: Cause) -> str:
-    link = f"link `{cause.link}`"
-    check = f"{cause.check} ({link})" if cause.link else cause.check
-    source = cause.source
-    if source and not source.startswith("https://"):
-        source = f" ([{source}](https://github.com/{source.replace('#', '/issues/')}))"
-    elif source:
-        source = f" ([documentation]({source}))"
-    return f"{cause.cause}: {check if cause.check else f'{link} of `verify`'}{source}"
+def _check(cause: Cause) -> str:
+    parts = [cause.check, f"`verify`, link `{cause.link}`" if cause.link else ""]
+    checks = "; ".join(part for part in parts if part)
+    page = re.sub("^([^:#]+)#", r"https://github.com/\1/issues/", cause.source)
+    return f"{checks} ([source]({page}))" if page else checks
 
 
 def _fields() -> str:
@@ -161,7 +151,6 @@ BLOCKS = {
     "links": _links,
     "rules": _rules,
     "errors": _errors,
-    "causes": _causes,
     "fields": _fields,
     "condition keys": _condition_keys,
     "deployer": _deployer,

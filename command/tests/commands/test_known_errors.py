@@ -90,6 +90,7 @@ def test_every_known_error_has_a_message_and_is_found_by_its_own_text():
     assert {key for row in ROWS for key in row["errors"]} == BY_KEY.keys()
     for error in KNOWN_ERRORS:
         assert keys(error.error) == [error.key]
+        assert diagnose(error.key) == [error]
 
 
 def test_every_cause_has_an_id_a_check_and_a_source_or_a_link_of_verify():

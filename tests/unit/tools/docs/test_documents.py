@@ -4,14 +4,18 @@ import json
 import re
 import runpy
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
+import yaml
 
 from irsa.callers.facts import Known
 from irsa.callers.lines import callers_of
+from irsa.commands.known_errors import KNOWN_ERRORS
 from irsa.identity.policies import irsa_trust_policy, size
 from irsa.identity.subjects import service_account_ref
+from irsa.verify.link import LINKS
 from tests.support.code_blocks import COMMANDS, OTHERS, blocks
 from tests.support.paths import ROOT
 from tests.support.processes import ran
@@ -98,6 +102,19 @@ def test_every_document_is_current_and_has_each_generated_block_once():
         assert sum(text.count(f"<!-- begin: {name} -->\n") for text in texts) == 1, name
     with pytest.raises(KeyError, match="nothing"):
         with_blocks("<!-- begin: nothing -->\n<!-- end: nothing -->\n")
+
+
+def test_the_symptoms_of_troubleshooting_are_the_commonest_and_lead_to_known_names():
+    page = (ROOT / "docs/troubleshooting.md").read_text()
+    messages = yaml.safe_load((ROOT / "command/tests/commands/messages.yaml").read_text())
+    commonest = Counter(key for each in messages for key in each["errors"]).most_common(10)
+    linked = re.findall(r"\blinks? (`[^.;(]+)", page.partition("<!-- begin")[0])
+
+    symptoms = re.findall(r"(?m)^\d+\. .*\(`doctor (.+)`\)$", page)
+    assert sorted(symptoms) == sorted(key for key, _ in commonest)
+    assert f"Of {len(messages)} messages" in page
+    assert {*re.findall(r"`doctor ([a-z-]+)`", page)} <= {each.key for each in KNOWN_ERRORS}
+    assert {name for each in linked for name in re.findall(r"`([\w-]+)`", each)} <= LINKS.keys()
 
 
 @pytest.mark.parametrize("names", [[], ["page.md"]], ids=["current", "outdated"])
