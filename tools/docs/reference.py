@@ -28,14 +28,25 @@ def _commands() -> str:
 
 
 def _options() -> str:
-    return "\n".join(_command(name, command.module) for name, command in COMMANDS.items())
+    printed: dict[tuple[str, str], str] = {}
+    return "\n".join(_command(name, each.module, printed) for name, each in COMMANDS.items())
 
 
-def _command(name: str, module: str) -> str:
-    """A command's options. Not argparse's own help, whose layout differs between Pythons."""
+def _command(name: str, module: str, printed: dict[tuple[str, str], str]) -> str:
+    """A command's options; those that an earlier command has are listed by name.
+
+    Not argparse's own help, whose layout differs between Pythons.
+    """
     parser: argparse.ArgumentParser = import_module(module).parser()
-    rows = [_option(each) for each in parser._actions]
-    return f"## {name}\n\n{parser.description}\n\n{table(('option', ''), rows)}"
+    rows = [_option(each) for each in parser._actions if each.dest != "help"]
+    own = [row for row in rows if printed.setdefault(row, name) == name]
+    shared: dict[str, list[str]] = {}
+    for row in rows:
+        if printed[row] != name:
+            shared.setdefault(printed[row], []).append(row[0])
+    lines = [f"As in [`{each}`](#{each}): {', '.join(shared[each])}.\n" for each in shared]
+    tables = [table(("option", ""), own)] if own else []
+    return "\n".join([f"## {name}\n", f"{parser.description}\n", *tables, *lines])
 
 
 def _option(action: argparse.Action) -> tuple[str, str]:

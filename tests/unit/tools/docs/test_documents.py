@@ -5,11 +5,13 @@ import re
 import runpy
 import sys
 from collections import Counter
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 import yaml
 
+from irsa.__main__ import COMMANDS
 from irsa.callers.facts import Known
 from irsa.callers.lines import callers_of
 from irsa.commands.known_errors import KNOWN_ERRORS
@@ -102,6 +104,17 @@ def test_every_document_is_current_and_has_each_generated_block_once():
         assert sum(text.count(f"<!-- begin: {name} -->\n") for text in texts) == 1, name
     with pytest.raises(KeyError, match="nothing"):
         with_blocks("<!-- begin: nothing -->\n<!-- end: nothing -->\n")
+
+
+def test_each_option_is_explained_once_and_named_at_every_command_that_has_it():
+    block = BLOCKS["options"]()
+
+    rows = re.findall(r"(?m)^\| `.*$", block)
+    assert len(rows) == len(set(rows)) > 0
+    for name, command in COMMANDS.items():
+        section = block.partition(f"## {name}\n")[2].partition("\n## ")[0]
+        for action in import_module(command.module).parser()._actions[1:]:  # --help is the first
+            assert f"`{(action.option_strings or [''])[-1]}" in section, (name, action)
 
 
 def test_the_symptoms_of_troubleshooting_are_the_commonest_and_lead_to_known_names():
