@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from irsa.__main__ import COMMANDS
+from irsa.__main__ import COMMANDS as PROGRAM
 from irsa.callers.facts import Known
 from irsa.callers.lines import callers_of
 from irsa.commands.known_errors import KNOWN_ERRORS
@@ -111,7 +111,7 @@ def test_each_option_is_explained_once_and_named_at_every_command_that_has_it():
 
     rows = re.findall(r"(?m)^\| `.*$", block)
     assert len(rows) == len(set(rows)) > 0
-    for name, command in COMMANDS.items():
+    for name, command in PROGRAM.items():
         section = block.partition(f"## {name}\n")[2].partition("\n## ")[0]
         for action in import_module(command.module).parser()._actions[1:]:  # --help is the first
             assert f"`{(action.option_strings or [''])[-1]}" in section, (name, action)
