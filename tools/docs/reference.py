@@ -15,6 +15,7 @@ from irsa.rules.table import RULES
 from irsa.verify.link import LINKS
 from irsa_sandbox.aws.clients import Credentials
 from irsa_sandbox.providers.aws.provider import package as aws_package
+from tools.docs import json_page
 from tools.docs.markdown import table
 from tools.environment import ROOT
 
@@ -164,6 +165,7 @@ BLOCKS = {
     "errors": _errors,
     "fields": _fields,
     "condition keys": _condition_keys,
+    "json fields": json_page.fields,
     "deployer": _deployer,
     "provider differences": _provider_differences,
     "resource types": _resource_types,

@@ -23,7 +23,7 @@ from tests.support.paths import ROOT
 from tests.support.processes import ran
 from tests.support.world import ACCOUNT_A, PROVIDER_ARN
 from tools import environment
-from tools.docs import generated
+from tools.docs import generated, json_fields, json_page
 from tools.docs.generated import documents, outdated, with_blocks
 from tools.docs.reference import BLOCKS
 
@@ -115,6 +115,12 @@ def test_each_option_is_explained_once_and_named_at_every_command_that_has_it():
         section = block.partition(f"## {name}\n")[2].partition("\n## ")[0]
         for action in import_module(command.module).parser()._actions[1:]:  # --help is the first
             assert f"`{(action.option_strings or [''])[-1]}" in section, (name, action)
+
+
+def test_a_field_that_a_page_or_a_command_has_alone_is_a_difference(monkeypatch):
+    monkeypatch.setitem(json_fields.OUTPUTS, "credentials", json_fields.DecideError)
+    differences = {"credentials.Version: not in the page", "credentials.code: missing"}
+    assert differences <= {*json_page.problems()}
 
 
 def test_the_symptoms_of_troubleshooting_are_the_commonest_and_lead_to_known_names():
