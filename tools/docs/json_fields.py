@@ -23,7 +23,7 @@ class DecideStep(TypedDict):
     decision: str
     """`allow`, `deny` or `unknown`."""
     reasons: list[str]
-    """What decided it, a line each."""
+    """The reasons of the decision, a line each."""
     missing: NotRequired[list[str]]
     """Fields and condition keys without which it is unknown."""
 
@@ -51,15 +51,15 @@ class VerifyLink(TypedDict):
     status: str
     """`passed`, `failed`, `unknown` or `not asked`."""
     expected: str
-    """What should be there."""
+    """The expectation."""
     found: str
-    """What is there."""
+    """The finding."""
     remedy: str
     """The fix in words; empty if the link needs none."""
     commands: list[str]
     """The commands of the fix, in order."""
     link: str
-    """The same as `key`."""
+    """Equal to `key`."""
     title: str
     """The claim of the link."""
 
@@ -116,7 +116,7 @@ class AuditFinding(TypedDict):
     why: str
     """The rule's reason."""
     found: str
-    """What is there."""
+    """The finding."""
     remedy: str
     """The fix."""
     page: str
@@ -157,7 +157,7 @@ class DiffReport(TypedDict):
     roles: list[DiffRole]
     """Roles whose access changes."""
     not_compared: list[str]
-    """What a preview leaves out."""
+    """The parts that a preview leaves out."""
 
 
 class ListAssociation(TypedDict):
@@ -266,7 +266,7 @@ class DoctorCause(TypedDict):
     cause: str
     """The cause."""
     check: str
-    """What shows whether it is this one."""
+    """The command or look that shows whether it is this one."""
     link: str | None
     """Link of `verify` that shows it."""
     source: str | None
@@ -281,7 +281,7 @@ class DoctorError(TypedDict):
     error: str
     """The text, as AWS or the SDK writes it."""
     meaning: str
-    """What it means."""
+    """Its meaning."""
     denial: DoctorDenial | None
     """If the text is one of AWS's denials."""
     causes: list[DoctorCause]
@@ -293,7 +293,7 @@ class DoctorError(TypedDict):
 
 
 class ProcessCredentials(TypedDict):
-    """What SDKs read from a `credential_process`."""
+    """The document that SDKs read from a `credential_process`."""
 
     Version: int
     """1."""
@@ -319,11 +319,11 @@ class TakeoverComponent(TypedDict):
     taken_over: dict[str, str]
     """The resources by the component's child."""
     by_hand: list[str]
-    """What the arguments do not cover."""
+    """The parts that the arguments do not cover."""
 
 
 class TakeoverReport(TypedDict):
-    """What the program takes over."""
+    """The resources that the program takes over."""
 
     move: list[str]
     """Words of the command that moves the resources to another stack; empty for the same stack."""

@@ -106,7 +106,7 @@ def test_every_document_is_current_and_has_each_generated_block_once():
         with_blocks("<!-- begin: nothing -->\n<!-- end: nothing -->\n")
 
 
-def test_each_option_is_explained_once_and_named_at_every_command_that_has_it():
+def test_an_option_is_explained_once_and_named_by_each_command_that_has_it():
     block = BLOCKS["options"]()
 
     rows = re.findall(r"(?m)^\| `.*$", block)
@@ -123,14 +123,14 @@ def test_a_field_that_a_page_or_a_command_has_alone_is_a_difference(monkeypatch)
     assert differences <= {*json_page.problems()}
 
 
-def test_the_symptoms_of_troubleshooting_are_the_commonest_and_lead_to_known_names():
+def test_the_symptoms_are_the_commonest_and_lead_to_known_names():
     page = (ROOT / "docs/troubleshooting.md").read_text()
     messages = yaml.safe_load((ROOT / "command/tests/commands/messages.yaml").read_text())
     commonest = Counter(key for each in messages for key in each["errors"]).most_common(10)
     linked = re.findall(r"\blinks? (`[^.;(]+)", page.partition("<!-- begin")[0])
 
     symptoms = re.findall(r"(?m)^\d+\. .*\(`doctor (.+)`\)$", page)
-    assert sorted(symptoms) == sorted(key for key, _ in commonest)
+    assert {*symptoms} == {key for key, _ in commonest}
     assert f"Of {len(messages)} messages" in page
     assert {*re.findall(r"`doctor ([a-z-]+)`", page)} <= {each.key for each in KNOWN_ERRORS}
     assert {name for each in linked for name in re.findall(r"`([\w-]+)`", each)} <= LINKS.keys()
