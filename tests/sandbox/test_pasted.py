@@ -33,7 +33,6 @@ AWS_CLI = "sandbox/test_pasted.py::test_commands_for_a_real_account"
 EXCUSED = {
     f"git clone {REPOSITORY}": "../.ci/run::make test",
     f"pip install '{COMPONENTS}'": f"{PARTS}a_release_says_what_it_is",
-    "pip install ./components": f"{PARTS}the_installed_plugin",
     f"pip install '{COMMAND}'": f"{PARTS}a_release_says_what_it_is",
     f"pip install pytest '{SANDBOX}'": f"{PARTS}a_release_says_what_it_is",
     f"pulumi package add {REPOSITORY}/components@v{__version__}": f"{PUBLISHED}engine_gets",

@@ -120,7 +120,7 @@ CHILDREN: dict[str, dict[str, str]] = {
 def pages() -> dict[str, str]:
     """Return the generated pages by path."""
     contents = "".join(
-        f"- [`{name}`]({anchor(name)}): {_purpose(kind)}\n" for name, kind in components().items()
+        f"- [`{name}`]({anchor(name)}): {purpose(kind)}\n" for name, kind in components().items()
     )
     sections = (_component(name, kind) for name, kind in components().items())
     return {PAGE: f"{INTRO}\n{contents}\n{_compared()}{''.join(sections)}"}
@@ -162,11 +162,11 @@ def _component(name: str, kind: Any) -> str:
     file = f"components/irsa_components/{_module(name)}.py"
     rows = [(f"`{typ}`", when) for typ, when in CHILDREN[name].items()]
     nested = "".join(
-        f"`{each.__name__}`: {_purpose(each)}\n\n{_arguments_table(each)}\n"
+        f"`{each.__name__}`: {purpose(each)}\n\n{_arguments_table(each)}\n"
         for each in _nested(args)
     )
     return (
-        f"\n## {name}\n\n{_purpose(kind)} ([{file}](../{file}))\n\n"
+        f"\n## {name}\n\n{purpose(kind)} ([{file}](../{file}))\n\n"
         f"```python\n{example(name).read_text()}```\n\n"
         f"{_arguments_table(args)}\n{nested}"
         f"{table(('output', 'type', 'meaning'), list(_outputs(kind)))}\n"
@@ -174,7 +174,8 @@ def _component(name: str, kind: Any) -> str:
     )
 
 
-def _purpose(kind: Any) -> str:
+def purpose(kind: Any) -> str:
+    """Return the first paragraph of a class's docstring."""
     return " ".join((inspect.getdoc(kind) or "").partition("\n\n")[0].split())
 
 
@@ -191,13 +192,13 @@ def _nested(hint: Any) -> Iterator[Any]:
 
 def _arguments(kind: Any) -> Iterator[tuple[str, str, str, str]]:
     defaults = {each.name: _default(each) for each in fields(kind)}
-    for name, annotation, text in _annotated(kind):
+    for name, annotation, text in annotated(kind):
         if name in defaults:
             yield f"`{name}`", f"`{annotation}`", defaults[name], text
 
 
 def _outputs(kind: Any) -> Iterator[tuple[str, str, str]]:
-    for name, annotation, text in _annotated(kind):
+    for name, annotation, text in annotated(kind):
         yield f"`{name}`", f"`{annotation}`", text
 
 
@@ -209,11 +210,11 @@ def _default(field: "Field[Any]") -> str:
     return REQUIRED if field.default is MISSING else f"`{field.default!r}`"
 
 
-def _annotated(kind: Any) -> Iterator[tuple[str, str, str]]:
-    """Name, annotation and docstring of a class's fields, in order, with those that it inherits."""
+def annotated(kind: Any) -> Iterator[tuple[str, str, str]]:
+    """Yield name, annotation and docstring of a class's fields, inherited ones included."""
     for base in kind.__bases__:
         if base.__module__.startswith("irsa_components."):
-            yield from _annotated(base)
+            yield from annotated(base)
     (node,) = ast.parse(inspect.getsource(kind)).body
     unchecked = _Unchecked(kind.__module__)
     for each, after in pairwise([*getattr(node, "body", []), None]):

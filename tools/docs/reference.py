@@ -15,6 +15,7 @@ from irsa.rules.table import RULES
 from irsa.verify.link import LINKS
 from irsa_sandbox.aws.clients import AccessKeys
 from irsa_sandbox.providers.aws.provider import package as aws_package
+from tools.docs import json_page
 from tools.docs.markdown import table
 from tools.environment import ROOT
 
@@ -28,14 +29,25 @@ def _commands() -> str:
 
 
 def _options() -> str:
-    return "\n".join(_command(name, command.module) for name, command in COMMANDS.items())
+    printed: dict[tuple[str, str], str] = {}
+    return "\n".join(_command(name, each.module, printed) for name, each in COMMANDS.items())
 
 
-def _command(name: str, module: str) -> str:
-    """A command's options. Not argparse's own help, whose layout differs between Pythons."""
+def _command(name: str, module: str, printed: dict[tuple[str, str], str]) -> str:
+    """A command's options; those that an earlier command has are listed by name.
+
+    Not argparse's own help, whose layout differs between Pythons.
+    """
     parser: argparse.ArgumentParser = import_module(module).parser()
-    rows = [_option(each) for each in parser._actions]
-    return f"## {name}\n\n{parser.description}\n\n{table(('option', ''), rows)}"
+    rows = [_option(each) for each in parser._actions if each.dest != "help"]
+    own = [row for row in rows if printed.setdefault(row, name) == name]
+    shared: dict[str, list[str]] = {}
+    for row in rows:
+        if printed[row] != name:
+            shared.setdefault(printed[row], []).append(row[0])
+    lines = [f"As in [`{each}`](#{each}): {', '.join(shared[each])}.\n" for each in shared]
+    tables = [table(("option", ""), own)] if own else []
+    return "\n".join([f"## {name}\n", f"{parser.description}\n", *tables, *lines])
 
 
 def _option(action: argparse.Action) -> tuple[str, str]:
@@ -58,28 +70,18 @@ def _rules() -> str:
 
 
 def _errors() -> str:
-    rows = [(f"[{each.error}](#{each.key})", each.meaning) for each in KNOWN_ERRORS]
-    return table(("error", "meaning"), rows)
-
-
-def _causes() -> str:
-    return "\n".join(
-        f"## {each.key}\n\n```text\n{each.error}\n```\n\n{each.meaning}\n"
-        "Causes, the likeliest first:\n\n"
-        + "".join(f"{number}. {_cause(cause)}\n" for number, cause in enumerate(each.causes, 1))
+    rows = [
+        (f"`{each.key}`", each.error, each.meaning, each.causes[0].cause, _check(each.causes[0]))
         for each in KNOWN_ERRORS
-    )
+    ]
+    return table(("name", "error", "meaning", "first cause", "check"), rows)
 
 
-def _cause(cause: Cause) -> str:
-    link = f"link `{cause.link}`"
-    check = f"{cause.check} ({link})" if cause.link else cause.check
-    source = cause.source
-    if source and not source.startswith("https://"):
-        source = f" ([{source}](https://github.com/{source.replace('#', '/issues/')}))"
-    elif source:
-        source = f" ([documentation]({source}))"
-    return f"{cause.cause}: {check if cause.check else f'{link} of `verify`'}{source}"
+def _check(cause: Cause) -> str:
+    parts = [cause.check, f"`verify`, link `{cause.link}`" if cause.link else ""]
+    checks = "; ".join(part for part in parts if part)
+    page = re.sub("^([^:#]+)#", r"https://github.com/\1/issues/", cause.source)
+    return f"{checks} ([source]({page}))" if page else checks
 
 
 def _fields() -> str:
@@ -161,9 +163,9 @@ BLOCKS = {
     "links": _links,
     "rules": _rules,
     "errors": _errors,
-    "causes": _causes,
     "fields": _fields,
     "condition keys": _condition_keys,
+    "json fields": json_page.fields,
     "deployer": _deployer,
     "provider differences": _provider_differences,
     "resource types": _resource_types,

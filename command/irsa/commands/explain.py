@@ -17,7 +17,7 @@ from irsa.callers.lines import Callers, callers_of
 from irsa.callers.members import Members, who_may
 from irsa.commands import cli
 from irsa.commands.chain_options import add_chain_options, places, questions
-from irsa.commands.tree import TreeNode
+from irsa.commands.tree import TreeNode, flowchart
 from irsa.decide.document import statements_of
 from irsa.decide.truth import Verdict
 from irsa.identity.policy_json import Json
@@ -39,7 +39,8 @@ CALLS = frozenset(
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    command = cli.parser("explain", "Draw the chain, and list who else can assume the role.")
+    text = "Draw the chain, and list who else can assume the role."
+    command = cli.parser("explain", text, outputs=(*cli.OUTPUTS, "mermaid"))
     add_chain_options(command)
     command.add_argument(
         "--trust-policy",
@@ -60,6 +61,8 @@ def run(options: argparse.Namespace) -> int:
 def _show(output: str, trees: Sequence[TreeNode]) -> None:
     if output == "json":
         print(json.dumps([tree.as_json() for tree in trees], indent=1))
+    elif output == "mermaid":
+        print(flowchart(trees))
     else:
         print("\n\n".join(map(str, trees)))
 
@@ -149,9 +152,11 @@ def chain_tree(
     ``accounts`` are the service accounts of the cluster that can assume the first role.
     """
     root = TreeNode(facts.title)
+    failing = failing_link(links)
     for link in links:
-        remedy = [f"remedy: {link.remedy.text}"] if link.remedy.text else []
-        root.add(f"{link.status.mark} {link.key}: {link.found}", *remedy)
+        remedy = [TreeNode(f"remedy: {link.remedy.text}")] if link.remedy.text else []
+        label = f"{link.status.mark} {link.key}: {link.found}"
+        root.children.append(TreeNode(label, remedy, fails=link is failing))
     for role in (facts.role, facts.role_b and facts.role_b.role):
         if isinstance(role, Role):
             callers = callers_of(role.trust_policy, RoleFacts(role.account))

@@ -77,12 +77,14 @@ KNOWN_ERRORS = tuple(data.rows(KnownError, _FILE["errors"], _FILE["fragments"]).
 
 
 def diagnose(text: str) -> list[KnownError]:
-    """Return the known errors that a text names, in the order of the table.
+    """Return the known errors that a text names, in the order of the table; or the one of a key.
 
     Only those of the nearest `Level` are an answer. Their causes are in the order of the table,
     after those that the text itself names.
     """
     flat = plain(text)
+    if named := [each for each in KNOWN_ERRORS if each.key == flat]:
+        return named
     fitting = [each for each in KNOWN_ERRORS if each.pattern.search(flat)] or [
         each for each in KNOWN_ERRORS if each.fallback and each.fallback.search(flat)
     ]

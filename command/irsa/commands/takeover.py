@@ -21,9 +21,9 @@ def parser() -> argparse.ArgumentParser:
     """The command's options."""
     command = cli.parser(
         "takeover",
-        "Print the lines with which a program takes over what a stack has, of a program in any "
-        "language: roles with their policies, managed policies, buckets, associations, service "
-        "accounts and OIDC providers. It writes nothing.",
+        "Print the lines with which a program takes over a stack's resources, in any language: "
+        "roles with their policies, managed policies, buckets, associations, service accounts and "
+        "OIDC providers. It writes nothing.",
     )
     command.add_argument(
         "stack",

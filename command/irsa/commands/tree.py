@@ -1,13 +1,21 @@
-"""A tree for a terminal, and as JSON. Pure."""
+"""A tree for a terminal, as JSON, and as a Mermaid flowchart. Pure."""
 
+import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 
 from irsa.identity.policy_json import Json
 from irsa.printable import line
 
 WIDTH = 100  # columns
+
+# Characters that Mermaid or the Markdown of its labels reads as more than text, and the last
+# letters of words behind which it cuts references: https://mermaid.js.org/syntax/flowchart.html
+_SPECIAL = re.compile(
+    r"[^A-Za-z0-9 .,/:=✓✗·-]|^[^A-Za-z✓✗·]|:(?=//|fa)|(?<=www)\.|(?<=styl)e|(?<=classDe)f"
+)
 
 
 @dataclass(frozen=True)
@@ -16,6 +24,8 @@ class TreeNode:
 
     label: str
     children: list["TreeNode"] = field(default_factory=list["TreeNode"])
+    fails: bool = False
+    """True for the first link that does not hold; a flowchart marks it."""
 
     def add(self, label: str, *labels: str) -> "TreeNode":
         """Add a node, with leaves of its own, and return it."""
@@ -29,6 +39,23 @@ class TreeNode:
 
     def __str__(self) -> str:
         return "\n".join([line(self.label), *_drawn(self, "")])
+
+
+def flowchart(trees: Iterable[TreeNode]) -> str:
+    """Return the trees as one Mermaid flowchart."""
+    rows = ["flowchart LR"]
+    numbers = count(1)
+
+    def draw(node: TreeNode, arrow: str) -> None:
+        name = f"n{next(numbers)}"
+        label = _SPECIAL.sub(lambda each: f"#{ord(each[0])};", line(node.label))
+        rows.append(f'    {arrow}{name}["{label}"]{":::fails" if node.fails else ""}')
+        for child in node.children:
+            draw(child, f"{name} --> ")
+
+    for tree in trees:
+        draw(tree, "")
+    return "\n".join([*rows, "    classDef fails stroke:red,stroke-width:4px"])
 
 
 def _drawn(node: TreeNode, rail: str) -> Iterator[str]:

@@ -1,19 +1,23 @@
 """`python -m irsa explain`: the tree, and trust policies in files."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
 
-from command.tests.verify.chains import GOOD
+from command.tests.verify.chains import GOOD, GOOD_EKS
 from irsa.__main__ import main
 from irsa.commands.explain import chain_tree
-from irsa.commands.tree import TreeNode
+from irsa.commands.tree import TreeNode, flowchart
 from irsa.identity.policies import irsa_trust_policy, service_trust_policy
 from irsa.identity.policy_json import UNKNOWN_OUTPUT as LATER
 from irsa.identity.pulumi_types import ROLE
 from irsa.identity.subjects import ServiceAccountRef
-from irsa.verify.link import Check
+from irsa.observe.facts import Role
+from irsa.printable import line
+from irsa.verify.link import Check, failing_link
+from irsa.verify.walk import Chain
 from tests.support.world import ISSUER, PROVIDER_ARN, ROLE_ARN
 
 
@@ -41,6 +45,47 @@ def test_a_trust_policy_in_a_file(tmp_path, capsys):
     file.write_text(json.dumps(service_trust_policy("ec2.amazonaws.com")))
     assert main(["explain", "--trust-policy", str(file)]) == 0
     assert capsys.readouterr().out.endswith("└── the service ec2.amazonaws.com\n")
+    assert main(["explain", "--trust-policy", str(file), "--output", "mermaid"]) == 0
+    callers = {"label": "the service ec2.amazonaws.com", "children": []}
+    who = f"who can assume a role with the trust policy {file}"
+    assert drawn(capsys.readouterr().out) == ([{"label": who, "children": [callers]}], [])
+
+
+BOX = re.compile(r' {4}(?:(n\d+) --> )?(n\d+)\["([A-Za-z0-9 .,/:=✓✗·#;-]*)"\](:::fails)?')
+
+
+def drawn(chart):
+    """The trees of a flowchart as JSON, and the labels that are marked."""
+    found, trees, marked = {}, [], []
+    for row in chart.splitlines()[1:-1]:
+        before, name, text, mark = BOX.fullmatch(row).groups()
+        label = re.sub(r"#(\d+);", lambda char: chr(int(char[1])), text)
+        found[name] = {"label": label, "children": []}
+        (found[before]["children"] if before else trees).append(found[name])
+        marked += [label] if mark else []
+    return trees, marked
+
+
+@pytest.mark.parametrize("good", [GOOD, GOOD_EKS], ids=["irsa", "pod-identity"])
+def test_a_flowchart_is_the_tree_with_the_first_failing_link_marked(good):
+    facts = replace(good, role=Role(ROLE_ARN, "A", service_trust_policy("x.aws")))
+    links = Chain(facts).links()
+    tree = chain_tree(facts, links, lambda _: (), ["dev/s3-app"])
+
+    marked = [f"✗ {failing_link(links).key}: {line(failing_link(links).found)}"]
+    assert drawn(flowchart([tree, tree])) == ([tree.as_json()] * 2, marked * 2)
+
+
+@pytest.mark.parametrize(
+    "label",
+    ['a [b] {c} (d) "e" <f> |g| `h` \\n', "#35; &amp; #quot;", "two\nlines", "1. a", "- a", "_a*b*",
+     "%%{init: {}}%%", "style x:y#35; z", "classDef a:b#1;", "fab:fa-x", "https://x.y",
+     "www.x.y", "a@b.c", "ﬂ°°35¶ß", "日本"],
+)  # fmt: skip
+def test_a_label_is_text_in_a_flowchart(label):
+    chart = flowchart([TreeNode(label)])
+    assert drawn(chart) == ([{"label": line(label), "children": []}], [])
+    assert not re.search(r'style|classDef|:(//|fa)|www\.|"[\d-]', chart.splitlines()[1])
 
 
 def test_the_callers_of_all_roles_of_a_program_in_a_file(tmp_path, capsys):

@@ -4,23 +4,29 @@ import json
 import re
 import runpy
 import sys
+from collections import Counter
+from importlib import import_module
 from itertools import product
 from pathlib import Path
 from pkgutil import resolve_name
 
 import pytest
+import yaml
 
+from irsa.__main__ import COMMANDS as PROGRAM
 from irsa.callers.facts import RoleFacts
 from irsa.callers.lines import callers_of
+from irsa.commands.known_errors import KNOWN_ERRORS
 from irsa.identity.policies import irsa_trust_policy, size
 from irsa.identity.subjects import service_account_ref
+from irsa.verify.link import LINKS
 from tests.support.code_blocks import COMMANDS, OTHERS, blocks
 from tests.support.imports import imports_of
 from tests.support.paths import ROOT
 from tests.support.processes import ran
 from tests.support.world import ACCOUNT_A, PROVIDER_ARN
 from tools import environment
-from tools.docs import generated
+from tools.docs import generated, json_fields, json_page
 from tools.docs.generated import documents, outdated, with_blocks
 from tools.docs.reference import BLOCKS
 
@@ -126,6 +132,36 @@ def test_every_document_is_current_and_has_each_generated_block_once():
         assert sum(text.count(f"<!-- begin: {name} -->\n") for text in texts) == 1, name
     with pytest.raises(KeyError, match="nothing"):
         with_blocks("<!-- begin: nothing -->\n<!-- end: nothing -->\n")
+
+
+def test_an_option_is_explained_once_and_named_by_each_command_that_has_it():
+    block = BLOCKS["options"]()
+
+    rows = re.findall(r"(?m)^\| `.*$", block)
+    assert len(rows) == len(set(rows)) > 0
+    for name, command in PROGRAM.items():
+        section = block.partition(f"## {name}\n")[2].partition("\n## ")[0]
+        for action in import_module(command.module).parser()._actions[1:]:  # --help is the first
+            assert f"`{(action.option_strings or [''])[-1]}" in section, (name, action)
+
+
+def test_a_field_that_a_page_or_a_command_has_alone_is_a_difference(monkeypatch):
+    monkeypatch.setitem(json_fields.OUTPUTS, "credentials", json_fields.DecideError)
+    differences = {"credentials.Version: not in the page", "credentials.code: missing"}
+    assert differences <= {*json_page.problems()}
+
+
+def test_the_symptoms_are_the_commonest_and_lead_to_known_names():
+    page = (ROOT / "docs/troubleshooting.md").read_text()
+    messages = yaml.safe_load((ROOT / "command/tests/commands/messages.yaml").read_text())
+    commonest = Counter(key for each in messages for key in each["errors"]).most_common(10)
+    linked = re.findall(r"\blinks? (`[^.;(]+)", page.partition("<!-- begin")[0])
+
+    symptoms = re.findall(r"(?m)^\d+\. .*\(`doctor (.+)`\)$", page)
+    assert {*symptoms} == {key for key, _ in commonest}
+    assert f"Of {len(messages)} messages" in page
+    assert {*re.findall(r"`doctor ([a-z-]+)`", page)} <= {each.key for each in KNOWN_ERRORS}
+    assert {name for each in linked for name in re.findall(r"`([\w-]+)`", each)} <= LINKS.keys()
 
 
 @pytest.mark.parametrize("names", [[], ["page.md"]], ids=["current", "outdated"])
