@@ -139,8 +139,8 @@ def trusts_association(
     is None for one that is not known."""
 
     def step() -> AssumeRole:
-        known, disabled = account or ServiceAccountRef("", ""), disable_session_tags
-        keys = call_keys(cluster_arn, known, disable_session_tags=disabled)
+        reference, disabled = account or ServiceAccountRef("", ""), disable_session_tags
+        keys = call_keys(cluster_arn, reference, disable_session_tags=disabled)
         if account is None:
             keys |= dict.fromkeys(ACCOUNT_TAGS, Key.UNKNOWN)
         return _assume(role, caller_from_arn(POD_IDENTITY_SERVICE), keys=keys)
@@ -183,7 +183,7 @@ def calling(caller: Role) -> AssumeRole:
 
     Policies that AWS manages are not among those of a whole account, and left out.
     """
-    listed = [each for each in caller.known_policies if not isinstance(each.document, Unread)]
+    listed = [policy for policy in caller.known_policies if not isinstance(policy.document, Unread)]
     return AssumeRole(
         resource=caller.arn,
         caller=session_of(caller.arn, None, caller.unique_id),
@@ -245,7 +245,7 @@ def answers_apart(role: Role, *sessions: Caller) -> Iterator[str]:
     """Say where a role's policies, as far as they were read, may answer sessions differently."""
     boundary = [role.boundary] if isinstance(role.boundary, PermissionsPolicy) else []
     for layer in (role.known_policies, boundary):
-        named = [(each.name, one) for each in layer for one in statements_of(each.content)]
+        named = [(policy.name, one) for policy in layer for one in statements_of(policy.content)]
         for place, keys in differences([one for _, one in named], sessions, role.tags):
             name, statement = named[place]
             what = "goes by {}, where the sessions differ; name the resources instead"

@@ -133,12 +133,12 @@ def audit(facts: AuditFacts) -> list[Finding]:
         if ids
     ]
     for cluster in facts.clusters:
-        own = (
+        cluster_findings = (
             *_check_service_accounts(facts, cluster, roles),
             *_check_associations(facts, cluster, roles),
         )
         place = {"cluster": cluster.name, "account": cluster.account}
-        findings += [replace(each, **place) for each in own]
+        findings += [replace(finding, **place) for finding in cluster_findings]
     order = list(RULES)
     return sorted(
         dict.fromkeys(findings),
@@ -204,8 +204,8 @@ def _check_associations(
         for arn in arns if cluster.whole else arns[:1]:
             if arn not in roles and account_of(arn) in facts.accounts:
                 yield Finding("role-missing", subject, arn)
-        if found := places.get(association.account):
-            yield Finding("no-agent", subject, f"Pods on {' and '.join(sorted(found))}")
+        if platforms := places.get(association.account):
+            yield Finding("no-agent", subject, f"Pods on {' and '.join(sorted(platforms))}")
 
 
 def _check_association(association: Association, role: Role, subject: str) -> Iterator[Finding]:
@@ -250,33 +250,33 @@ def _check_target(
 
 
 def _check_roles(facts: AuditFacts) -> Iterator[Finding]:
-    audiences = frozenset({STS_AUDIENCE}).union(*(each.audiences for each in facts.clusters))
-    untagged = {each.role_arn for each in facts.associations if each.disable_session_tags}
-    tagged = {each.role_arn for each in facts.associations if not each.disable_session_tags}
+    audiences = frozenset({STS_AUDIENCE}).union(*(cluster.audiences for cluster in facts.clusters))
+    untagged = {pair.role_arn for pair in facts.associations if pair.disable_session_tags}
+    tagged = {pair.role_arn for pair in facts.associations if not pair.disable_session_tags}
     arns = frozenset(provider.arn for provider in facts.providers)
     registered = arns if facts.every_provider else None
     client_ids = {provider.arn: provider.client_ids for provider in facts.providers}
     forgers = Forgers(facts.roles, untagged)
-    clusters = [each for each in facts.clusters if not each.guessed]
+    clusters = [cluster for cluster in facts.clusters if not cluster.guessed]
     for role in facts.roles:
         arn = parse_role_arn(role.arn)
         if arn is not None and arn.path.startswith(SERVICE_LINKED):
             continue
         sends_tags = role.arn not in untagged or role.arn in tagged
-        users = {each.issuer: each.subjects.get(role.arn, ()) for each in clusters}
+        users = {cluster.issuer: cluster.subjects.get(role.arn, ()) for cluster in clusters}
         context = TrustContext(role.account, users, registered, audiences, sends_tags)
         subject = f"role {role.arn}"
         statements = guarded(statements_of(role.trust_policy))
         hits = (*_check_documents(role), *forgers.check(role, statements))
-        known = RoleFacts(role.account, client_ids, facts.every_provider, frozenset(users))
-        found = [
-            *_check_trust(role, context, known, subject),
+        role_facts = RoleFacts(role.account, client_ids, facts.every_provider, frozenset(users))
+        role_findings = [
+            *_check_trust(role, context, role_facts, subject),
             *_check_use(role, statements, facts.clusters, subject),
             *(Finding(rule, subject, text) for rule, text in hits),
         ]
         if foreign := facts.foreign_policies.get(role.arn):
-            found.append(Finding("foreign-policy", subject, ", ".join(foreign)))
-        yield from (replace(each, account=role.account) for each in found)
+            role_findings.append(Finding("foreign-policy", subject, ", ".join(foreign)))
+        yield from (replace(finding, account=role.account) for finding in role_findings)
     for role in facts.untold:
         for rule, text in _check_documents(role):
             yield Finding(rule, f"role {role.arn}", text, account=role.account)
@@ -289,20 +289,20 @@ def _check_documents(role: Role) -> Hits:
 
 
 def _check_trust(
-    role: Role, context: TrustContext, known: RoleFacts, subject: str
+    role: Role, context: TrustContext, role_facts: RoleFacts, subject: str
 ) -> Iterator[Finding]:
     """Check a trust policy; who comes in by one that lets no caller come is not asked."""
-    found = check_trust_policy(role.trust_policy, context, subject)
+    findings = check_trust_policy(role.trust_policy, context, subject)
     try:
-        if empty := shut_out(role.trust_policy, known):
-            found = (each for each in found if each.rule in _CAUSES)
-            found = (Finding("no-caller", subject, "; ".join(empty)), *found)
+        if empty := shut_out(role.trust_policy, role_facts):
+            findings = (finding for finding in findings if finding.rule in _CAUSES)
+            findings = (Finding("no-caller", subject, "; ".join(empty)), *findings)
     except ValueError as error:
         if not role.unique_id:  # IAM has accepted what it has stored
-            found = (each for each in found if each.severity == "error")
-            found = (Finding("malformed", subject, str(error)), *found)
+            findings = (finding for finding in findings if finding.severity == "error")
+            findings = (Finding("malformed", subject, str(error)), *findings)
     # `output-as-text` says what a condition on such a text is about.
-    yield from (each for each in found if not OUTPUT_TEXT.search(each.found))
+    yield from (finding for finding in findings if not OUTPUT_TEXT.search(finding.found))
 
 
 def check_outputs(documents: Sequence[Json]) -> Hits:
@@ -335,8 +335,10 @@ _CAUSES = frozenset({
 def _check_use(
     role: Role, statements: Sequence[Statement], clusters: Sequence[ClusterFacts], subject: str
 ) -> Iterator[Finding]:
-    trusted = {issuer_of_principal(arn) for each in statements for arn in each.named("Federated")}
-    by_eks = any(POD_IDENTITY_SERVICE in each.named("Service") for each in statements)
+    trusted = {
+        issuer_of_principal(arn) for statement in statements for arn in statement.named("Federated")
+    }
+    by_eks = any(POD_IDENTITY_SERVICE in statement.named("Service") for statement in statements)
     for cluster in clusters:
         unread = by_eks and isinstance(cluster.associations, Unread)
         if not cluster.whole or unread or role.arn in cluster.role_arns:
@@ -383,19 +385,21 @@ _SERVICE = "iam:passedtoservice"
 
 def check_passing(policies: Sequence[Json]) -> Hits:
     """Check the policies of one role; those of an administrator are left alone."""
-    statements = [each for document in policies for each in statements_of(document)]
-    allowed = [each for each in statements if each.allows]
-    if any("*" in each.actions and "*" in each.resources for each in allowed):
+    statements = [statement for document in policies for statement in statements_of(document)]
+    allowed = [statement for statement in statements if statement.allows]
+    if any("*" in grant.actions and "*" in grant.resources for grant in allowed):
         return
     taking: list[str] = []
     resources: dict[str, None] = {}
     for call, service in _TAKING.items():
-        denied = [each for each in statements if not each.allows and _limits_all(each, service)]
-        passing = [each for each in allowed if each.covers(_PASS) and _is_about_any(each, service)]
-        allows = any(each.covers(call) for each in allowed)
+        denied = [deny for deny in statements if not deny.allows and _limits_all(deny, service)]
+        passing = [
+            grant for grant in allowed if grant.covers(_PASS) and _is_about_any(grant, service)
+        ]
+        allows = any(grant.covers(call) for grant in allowed)
         if passing and allows and not any(e.covers(_PASS) or e.covers(call) for e in denied):
             taking.append(call)
-            resources |= dict.fromkeys(name for each in passing for name in each.resources)
+            resources |= dict.fromkeys(name for grant in passing for name in grant.resources)
     if taking:
         yield "pass-any-role", f"{_PASS} on {', '.join(resources)}, and {' and '.join(taking)}"
 

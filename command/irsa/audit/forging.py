@@ -61,11 +61,11 @@ class Forgers:
             if step is None:
                 continue
             forges = partial(self._forges, step)
-            own = (self._named[each] for each in statement.named("AWS") if each in self._named)
+            named = (self._named[arn] for arn in statement.named("AWS") if arn in self._named)
             others = filter(forges, self._unnamed(statement, step))
-            found = [each.arn for each in chain(filter(forges, own), islice(others, _LISTED))]
-            found += ["further roles, which are not listed"] * any(True for _ in others)
-            yield from (("forged-tags", f"statement {statement.number}: {arn}") for arn in found)
+            texts = [role.arn for role in chain(filter(forges, named), islice(others, _LISTED))]
+            texts += ["further roles, which are not listed"] * any(True for _ in others)
+            yield from (("forged-tags", f"statement {statement.number}: {arn}") for arn in texts)
 
     def _forges(self, step: AssumeRole, caller: Role) -> bool:
         own = self._call(caller.arn)
@@ -84,25 +84,25 @@ class Forgers:
 
     def _unnamed(self, statement: Statement, step: AssumeRole) -> Iterator[Role]:
         """The roles that a statement may allow without their names, and which may send its tags."""
-        wide = [each for each in statement.named("AWS") if each == "*" or account_named_by(each)]
+        wide = [name for name in statement.named("AWS") if name == "*" or account_named_by(name)]
         arns = [
             pattern
-            for each in statement.conditions
-            if each.positive and each.key.lower() == "aws:principalarn"
-            for pattern in each.patterns
+            for condition in statement.conditions
+            if condition.positive and condition.key.lower() == "aws:principalarn"
+            for pattern in condition.patterns
         ]
         if not wide or (arns and not any(map(wild, arns))):
-            return (self._named[each] for each in arns if wide and each in self._named)
+            return (self._named[arn] for arn in arns if wide and arn in self._named)
         senders, by_start = self._senders(frozenset(step.context or ()) & _TAGS)
         lengths = range(len(step.resource) + 1)
         allowed = [by_start.get(step.resource[:length], ()) for length in lengths]
         # In its own account '*' needs no policy of the caller's.
-        own = [step.resource.partition("role/")[0]] if "*" in wide else []
-        ranges = list(map(self._beginning, map(_start, arns) if arns else own))
+        prefixes = [step.resource.partition("role/")[0]] if "*" in wide else []
+        ranges = list(map(self._beginning, map(_start, arns) if arns else prefixes))
         if arns and ("*" in wide or sum(map(len, ranges)) < sum(map(len, allowed))):
             allowed = []
-        listed = (self._roles[index] for each in ranges for index in each)
-        return chain((each for each in listed if each.arn in senders), *allowed)
+        listed = (self._roles[index] for indices in ranges for index in indices)
+        return chain((role for role in listed if role.arn in senders), *allowed)
 
     def _beginning(self, start: str) -> range:
         return range(bisect_left(self._arns, start), bisect_left(self._arns, start + _LAST))
@@ -112,33 +112,33 @@ class Forgers:
     ) -> tuple[Collection[str], Mapping[str, Sequence[Role]]]:
         """The callers that are not certainly denied to send tags; those that some statement allows
         to assume roles, by what the ARNs of these roles begin with."""
-        sent: Context = {"aws:tagkeys": tuple(each.removeprefix(_TAG) for each in tags)}
+        sent: Context = {"aws:tagkeys": tuple(key.removeprefix(_TAG) for key in tags)}
         chosen: Context = {_TRANSITIVE: Key.UNKNOWN, **dict.fromkeys(tags, Key.PRESENT)}
         arns: set[str] = set()
-        found: dict[str, list[Role]] = defaultdict(list)
+        roles_by_start: dict[str, list[Role]] = defaultdict(list)
         for role in self._roles:
             call = self._call(role.arn)
             if call is None:
                 continue
             request = Request("sts:TagSession", "*", call.caller, chosen, context=sent)
             policies = (*(call.identity or ()), *filter(None, [call.boundary]))
-            denials = (s for each in policies for s in each.statements if not s.allow)
+            denials = (s for policy in policies for s in policy.statements if not s.allow)
             # On '*', a certain denial is one of every role, but for those that NotResource spares.
             named = (s for s in denials if s.resource is not None and not s.resource.negated)
             if not any(s.applies(request.action, "*", request.value) for s in named):
                 arns.add(role.arn)
                 for start in dict.fromkeys(_starts(role)):
-                    found[start].append(role)
-        return arns, found
+                    roles_by_start[start].append(role)
+        return arns, roles_by_start
 
 
 def _call_with_tags(statement: Statement, target: Role) -> AssumeRole | None:
     """Return the call that a statement asks for by EKS's tags; None where no caller's call is
     certainly allowed."""
     asked = {
-        each.key.lower(): each.patterns[0].replace("*", "x").replace("?", "x")
-        for each in statement.conditions
-        if each.positive
+        condition.key.lower(): condition.patterns[0].replace("*", "x").replace("?", "x")
+        for condition in statement.conditions
+        if condition.positive
     }
     tags = {key: value for key, value in asked.items() if key in _TAGS}
     if not (statement.covers("sts:AssumeRole") and tags and parse_role_arn(target.arn)):
@@ -149,8 +149,10 @@ def _call_with_tags(statement: Statement, target: Role) -> AssumeRole | None:
     caller = session_of(target.arn, None)
     request = Request("sts:AssumeRole", target.arn, caller, {}, context=context)
     of_caller = ("aws:principalarn", "aws:userid", "aws:principalaccount")
-    others = (each for each in statement.conditions if each.key.lower() not in of_caller)
-    if not all(compile_test(each).holds(request.value) for each in others):
+    others = (
+        condition for condition in statement.conditions if condition.key.lower() not in of_caller
+    )
+    if not all(compile_test(condition).holds(request.value) for condition in others):
         return None
     try:
         trust = compile_trust_policy(target.trust_policy)

@@ -21,23 +21,23 @@ def roles_by_account(
     roles: Iterable[Role], cluster_arn: str
 ) -> Mapping[ServiceAccountRef, Sequence[Role]]:
     """Return roles by the service accounts that they name for associations of a cluster."""
-    found: dict[ServiceAccountRef, list[Role]] = {}
+    trusting: dict[ServiceAccountRef, list[Role]] = {}
     for role in roles:
         listed = guarded(statements_of(role.trust_policy))
-        for account in dict.fromkeys(account for each in listed for account in _named(each)):
+        for account in dict.fromkeys(account for grant in listed for account in _named(grant)):
             judged = trusts_association(role, cluster_arn, account, disable_session_tags=False)
             if judged.verdict is Verdict.ALLOW:
-                found.setdefault(account, []).append(role)
-    return found
+                trusting.setdefault(account, []).append(role)
+    return trusting
 
 
 def _named(statement: Statement) -> Iterator[ServiceAccountRef]:
     exact = [
         [
             value
-            for each in statement.conditions
-            if each.positive and each.key.lower() == tag
-            for value in each.patterns
+            for condition in statement.conditions
+            if condition.positive and condition.key.lower() == tag
+            for value in condition.patterns
             if not wild(value)
         ]
         for tag in ACCOUNT_TAGS

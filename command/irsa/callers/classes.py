@@ -90,26 +90,26 @@ def arn_glob(written: str, *, variables: bool, fixed: Fixed = unfixed) -> Linear
         return (RUN,)
     parts = pattern_segments(written)
     read = [
-        glob(each, wildcards=True, variables=variables, part=place < 5, fixed=fixed)
-        for place, each in enumerate(parts)
+        glob(segment, wildcards=True, variables=variables, part=place < 5, fixed=fixed)
+        for place, segment in enumerate(parts)
     ]
     if len(parts) != 6 or None in read:
         return None
-    return joined(*(each for each in read if each is not None), by=":")
+    return joined(*(linear for linear in read if linear is not None), by=":")
 
 
 def resource_glob(written: str, fixed: Fixed) -> Linear | None:
     """A text of a Resource element, whose stars fit colons only at the end of a part; None with an
     open variable."""
     *heads, last = pattern_segments(written)
-    if len(heads) < 5 or not any("*" in each[:-1] for each in heads):
+    if len(heads) < 5 or not any("*" in head[:-1] for head in heads):
         return glob(written, wildcards=True, variables=True, fixed=fixed)
     read = [
-        glob(each.removesuffix("*"), wildcards=True, variables=False, part=True) for each in heads
+        glob(head.removesuffix("*"), wildcards=True, variables=False, part=True) for head in heads
     ]
     ends = [
-        (*(each or ()), *((RUN,) * head.endswith("*")))
-        for each, head in zip(read, heads, strict=True)
+        (*(linear or ()), *((RUN,) * head.endswith("*")))
+        for linear, head in zip(read, heads, strict=True)
     ]
     end = glob(last, wildcards=True, variables=True, fixed=fixed)
     return None if end is None else joined(*ends, end, by=":")
@@ -156,15 +156,15 @@ def classes(
     """Return a class for each set of patterns that some value of a language fits, and one for each
     pattern without wildcards; raises `Unbounded`. The empty value is a class of its own. ``never``
     are pairs of characters that no value has."""
-    words = {word: each for each in patterns if (word := _word(each)) is not None}
-    globs = [each for each in dict.fromkeys(patterns) if _word(each) is None]
+    words = {word: pattern for pattern in patterns if (word := _word(pattern)) is not None}
+    globs = [pattern for pattern in dict.fromkeys(patterns) if _word(pattern) is None]
     walk = _Walk(language, globs, words, never)
-    found = [
-        Class(word, frozenset({each, *walk.fitting(state)}))
-        for word, each in words.items()
+    word_classes = [
+        Class(word, frozenset({pattern, *walk.fitting(state)}))
+        for word, pattern in words.items()
         if walk.exists(state := walk.after(word))
     ]
-    return (*found, *walk.others())
+    return (*word_classes, *walk.others())
 
 
 def _word(pattern: Linear) -> str | None:
@@ -195,10 +195,10 @@ class _Walk:
         taken = [0, 0]
         listed: tuple[dict[str, int], dict[str, int]] = {}, {}
         bit = 1
-        for number, each in enumerate((*language, *globs)):
+        for number, pattern in enumerate((*language, *globs)):
             first = bit
             self._start |= bit
-            for place in each:
+            for place in pattern:
                 self._free |= bit * place.many
                 taken[place.many] |= bit * place.others
                 for character in place.characters:
@@ -212,8 +212,8 @@ class _Walk:
             bit <<= 1
         characters = dict.fromkeys(chain(_ALPHABET, *map(sorted, listed), *words))
         self._masks = {
-            each: (taken[0] ^ listed[0].get(each, 0), taken[1] ^ listed[1].get(each, 0))
-            for each in characters
+            symbol: (taken[0] ^ listed[0].get(symbol, 0), taken[1] ^ listed[1].get(symbol, 0))
+            for symbol in characters
         }
         self._alike: dict[tuple[int, int], list[str]] = {}
         for character, mask in self._masks.items():
@@ -246,7 +246,7 @@ class _Walk:
     def others(self) -> Iterator[Class]:
         """A class for each set of patterns that a value beside the words fits."""
         tree = _tree(self._words)
-        found: set[tuple[bool, frozenset[Linear]]] = set()
+        kinds: set[tuple[bool, frozenset[Linear]]] = set()
         firsts = {pair[0] for pair in self._never}
         seen = {(self._start, id(tree), "")}
         waiting: deque[tuple[int, _Node | None, str]] = deque([(self._start, tree, "")])
@@ -254,8 +254,8 @@ class _Walk:
             state, node, word = waiting.popleft()
             if state & self._ends and not (node and "" in node):
                 fits = frozenset(self.fitting(state))
-                if (not word, fits) not in found:
-                    found.add((not word, fits))
+                if (not word, fits) not in kinds:
+                    kinds.add((not word, fits))
                     yield Class(word, fits)
                     if not self._globs and word:
                         return
@@ -277,7 +277,7 @@ class _Walk:
         for mask, characters in self._alike.items():
             if not state & (mask[0] | mask[1]):
                 continue
-            free = next((each for each in characters if each not in below), None)
+            free = next((symbol for symbol in characters if symbol not in below), None)
             if free:
                 yield free, mask, None
         for character, after in below.items():

@@ -62,7 +62,7 @@ _NOTHING = Policy("trust policy", ())
 def trust_changes(
     old: Json | None,
     new: Json | None,
-    known: RoleFacts = NOTHING_KNOWN,
+    facts: RoleFacts = NOTHING_KNOWN,
     earlier: ClientIds | None = None,
 ) -> list[AccessChange]:
     """Compare two trust policies of one role, None where it does not exist.
@@ -72,26 +72,26 @@ def trust_changes(
     Raises `Undecided` for too many patterns, `irsa.decide.document.DocumentError` for what IAM does
     not store.
     """
-    before = known.client_ids if earlier is None else earlier
+    before = facts.client_ids if earlier is None else earlier
     documents = [
-        Document(compile_trust_policy(each) if each else _NOTHING, client_ids=ids)
-        for each, ids in ((old, before), (new, known.client_ids))
+        Document(compile_trust_policy(document) if document else _NOTHING, client_ids=ids)
+        for document, ids in ((old, before), (new, facts.client_ids))
     ]
     everything = {
-        arn: tuple(dict.fromkeys((*before.get(arn, ()), *known.client_ids.get(arn, ()))))
-        for arn in (*before, *known.client_ids)
+        arn: tuple(dict.fromkeys((*before.get(arn, ()), *facts.client_ids.get(arn, ()))))
+        for arn in (*before, *facts.client_ids)
     }
-    found: list[AccessChange] = []
-    for way, listed in kinds(documents, replace(known, client_ids=everything)):
+    access: list[AccessChange] = []
+    for way, listed in kinds(documents, replace(facts, client_ids=everything)):
         for effect in Effect:
-            own = [each for each in listed if _effect(each) is effect]
-            others = [each for each in listed if _effect(each) is not effect]
-            for line in lines(way, own, int(effect in _OF_NEW), others):
+            callers = [kind for kind in listed if _effect(kind) is effect]
+            others = [kind for kind in listed if _effect(kind) is not effect]
+            for line in lines(way, callers, int(effect in _OF_NEW), others):
                 # Of a whole account, its own policies decide who of it may; of a service it is not
                 # known which keys it sends.
                 unsure = line.account or (way.open and line.conditions)
-                found.append(AccessChange(_UNSURE.get(effect, effect) if unsure else effect, line))
-    return _ordered([*found, *_of_unread(old or {}, new or {})])
+                access.append(AccessChange(_UNSURE.get(effect, effect) if unsure else effect, line))
+    return _ordered([*access, *_of_unread(old or {}, new or {})])
 
 
 def _of_unread(*documents: Json) -> Iterator[AccessChange]:
@@ -142,34 +142,34 @@ def permission_changes(
     compiled = [
         [
             e
-            for each in own
-            for e in compile_policy(each, "policy", DocumentType.IDENTITY).statements
+            for document in documents
+            for e in compile_policy(document, "policy", DocumentType.IDENTITY).statements
         ]
-        for own in (old, new)
+        for documents in (old, new)
     ]
     listed = [*compiled[0], *compiled[1]]
-    keys = {test.condition.key.lower() for each in listed for test in each.conditions}
-    elements = [each.resource for each in listed if each.resource]
-    known = _variables(elements, keys, Request("", "*", caller, {}))
+    keys = {test.condition.key.lower() for statement in listed for test in statement.conditions}
+    elements = [statement.resource for statement in listed if statement.resource]
+    fixed = _variables(elements, keys, Request("", "*", caller, {}))
     try:
         # A call has the keys of its own service alone.
-        own = [f"{key.partition(':')[0]}:*" for key in sorted(keys)]
-        services = Names("Action", own, variables=False)
-        actions = _values(_ACTIONS, [services, *(each.action for each in listed)], known)
-        resources = _values(_RESOURCES, elements, known)
+        patterns = [f"{key.partition(':')[0]}:*" for key in sorted(keys)]
+        services = Names("Action", patterns, variables=False)
+        actions = _values(_ACTIONS, [services, *(statement.action for statement in listed)], fixed)
+        resources = _values(_RESOURCES, elements, fixed)
     except Unbounded:
         raise Undecided("the actions or resources: their patterns together") from None
     if len(actions) * len(resources) > _CALLS:
         raise Undecided(f"more than {_CALLS} kinds of calls")
-    found: dict[Effect, list[Request]] = {}
+    requests: dict[Effect, list[Request]] = {}
     for action, resource in product(actions, resources):
-        request = Request(action, resource, caller, known)
-        old_met, new_met = (_meeting(own, request) for own in compiled)
+        request = Request(action, resource, caller, fixed)
+        old_met, new_met = (_meeting(statements, request) for statements in compiled)
         for effect in _changed(old_met, new_met, request):
-            found.setdefault(effect, []).append(request)
+            requests.setdefault(effect, []).append(request)
     changes = [
         AccessChange(effect, line)
-        for effect, calls in found.items()
+        for effect, calls in requests.items()
         for line in _calls(compiled[effect in _OF_NEW], calls)
     ]
     return _ordered(changes)
@@ -184,18 +184,18 @@ def _variables(elements: Sequence[Names], asked: set[str], request: Request) -> 
 
 
 def _values(
-    language: tuple[Linear, ...], elements: Sequence[Names], known: Mapping[str, str]
+    language: tuple[Linear, ...], elements: Sequence[Names], fixed: Mapping[str, str]
 ) -> list[str]:
     """Return values of actions or resources that the elements tell apart."""
     read = (
         glob(one, wildcards=True, variables=False, ignore_case=True)
-        if each.is_action
-        else resource_glob(one, known.get)
-        for each in elements
-        for one in each.texts
+        if element.is_action
+        else resource_glob(one, fixed.get)
+        for element in elements
+        for one in element.texts
     )
-    patterns = dict.fromkeys(each for each in read if each is not None)
-    return [each.value for each in classes(language, tuple(patterns))]
+    patterns = dict.fromkeys(pattern for pattern in read if pattern is not None)
+    return [kind.value for kind in classes(language, tuple(patterns))]
 
 
 class _Met(NamedTuple):
@@ -208,16 +208,16 @@ class _Met(NamedTuple):
 
 def _meeting(statements: Sequence[CompiledStatement], request: Request) -> set[_Met]:
     """The statements that may be about a call."""
-    found: set[_Met] = set()
-    for each in statements:
-        about = each.resource.covers(request.resource, request.value) if each.resource else True
-        if about is not False and each.action.covers(request.action, request.value):
-            truths = {test.condition: test.holds(request.value) for test in each.conditions}
-            undecided = {canonical(each) for each, truth in truths.items() if truth is None}
-            names = {each.resource} if about is None and each.resource else set[Names]()
+    met: set[_Met] = set()
+    for statement in statements:
+        about = not statement.resource or statement.resource.covers(request.resource, request.value)
+        if about is not False and statement.action.covers(request.action, request.value):
+            truths = {test.condition: test.holds(request.value) for test in statement.conditions}
+            undecided = {canonical(demand) for demand, truth in truths.items() if truth is None}
+            names = {statement.resource} if about is None and statement.resource else set[Names]()
             if False not in truths.values():
-                found.add(_Met(each.allow, frozenset({*undecided, *names})))
-    return found
+                met.add(_Met(statement.allow, frozenset({*undecided, *names})))
+    return met
 
 
 def _changed(old: set[_Met], new: set[_Met], request: Request) -> set[Effect]:
@@ -228,18 +228,18 @@ def _changed(old: set[_Met], new: set[_Met], request: Request) -> set[Effect]:
         frozenset[Condition | Names]().union(*(e.open for e in met)) for met in (old, new)
     )
     answered = list(_answered(before | after, request))
-    asked = {each for truths in answered for each in truths[0]}
+    asked = {key for truths in answered for key in truths[0]}
     shared = sorted((before & after) - asked, key=str)
     if prod(map(len, answered)) << len(shared) > _WORLDS:
         return {Effect.UNDECIDED}
-    found: set[Effect] = set()
+    effects: set[Effect] = set()
     for truths in product(*answered, *([{e: True}, {e: False}] for e in shared)):
-        held = {key: truth for each in truths for key, truth in each.items()}
+        held = {key: truth for answer in truths for key, truth in answer.items()}
         effect = EFFECTS.get((_verdict(old, held), _verdict(new, held)))
-        found |= {effect} if effect else set()
+        effects |= {effect} if effect else set()
     for sure, perhaps in ((Effect.GAINS, Effect.MAY_GAIN), (Effect.LOSES, Effect.MAY_LOSE)):
-        found -= {perhaps} if sure in found else set()
-    return found - {Effect.UNDECIDED} or found
+        effects -= {perhaps} if sure in effects else set()
+    return effects - {Effect.UNDECIDED} or effects
 
 
 def _answered(
@@ -247,19 +247,19 @@ def _answered(
 ) -> Iterator[list[dict[Condition | Names, Truth]]]:
     """Yield for each key of texts how its conditions hold together, by the values it may have."""
     by_key: dict[str, list[Condition]] = {}
-    for each in listed:
-        if isinstance(each, Condition):
-            by_key.setdefault(each.key, []).append(each)
-    for key, own in sorted(by_key.items()):
-        patterns = {each: linear(each, SAME) for each in own}
+    for condition in listed:
+        if isinstance(condition, Condition):
+            by_key.setdefault(condition.key, []).append(condition)
+    for key, conditions in sorted(by_key.items()):
+        patterns = {condition: linear(condition, SAME) for condition in conditions}
         if None in patterns.values():
             continue
         optional = request.value(key) is not Key.PRESENT
         fact = Fact(key, TEXT, {key: SAME}, optional=optional, several=True)
-        tests = [compile_test(each) for each in own]
-        values = (each.value for each in groups_of(fact, tests, patterns, request.value))
+        tests = [compile_test(condition) for condition in conditions]
+        values = (group.value for group in groups_of(fact, tests, patterns, request.value))
         kinds = {tuple(test.holds(lambda _, v=value: v) for test in tests) for value in values}
-        yield [dict(zip(own, truths, strict=True)) for truths in sorted(kinds, key=str)]
+        yield [dict(zip(conditions, truths, strict=True)) for truths in sorted(kinds, key=str)]
 
 
 def _verdict(met: set[_Met], held: Mapping[Condition | Names, Truth]) -> Verdict:
@@ -272,24 +272,24 @@ def _verdict(met: set[_Met], held: Mapping[Condition | Names, Truth]) -> Verdict
 
 def _calls(statements: Sequence[CompiledStatement], calls: Sequence[Request]) -> Iterator[Line]:
     """Yield a line for each resource that a statement allows, with its actions."""
-    found: list[Line] = []
+    listed: list[Line] = []
     for number, statement in enumerate(statements, 1):
-        own = [each for each in calls if statement.allow and _meeting([statement], each)]
+        requests = [call for call in calls if statement.allow and _meeting([statement], call)]
         for resource in _options(statement.resource):
-            its = [e for e in own if resource.covers(e.resource, e.value) is not False]
+            its = [e for e in requests if resource.covers(e.resource, e.value) is not False]
             actions = [
-                each.named
-                for each in _options(statement.action)
-                if any(each.covers(call.action, call.value) for call in its)
+                element.named
+                for element in _options(statement.action)
+                if any(element.covers(call.action, call.value) for call in its)
             ]
             if its:
-                shortest = min(its, key=lambda each: len(each.action + each.resource))
+                shortest = min(its, key=lambda call: len(call.action + call.resource))
                 witness = {"action": shortest.action, "resource": shortest.resource}
                 conditions = tuple(words(test.condition) for test in statement.conditions)
-                extent = (frozenset(f"{each.action} {each.resource}" for each in its),)
+                extent = (frozenset(f"{call.action} {call.resource}" for call in its),)
                 who = f"{', '.join(actions)} on {resource.named}"
-                found.append(Line(who, conditions, number, witness, "", extent))
-    yield from widest(found)
+                listed.append(Line(who, conditions, number, witness, "", extent))
+    yield from widest(listed)
 
 
 def _options(element: Names | None) -> list[Names]:

@@ -113,10 +113,10 @@ def asked_by(statements: Iterable[CompiledStatement]) -> Asked:
     """Return what statements ask of callers."""
     listed = [*statements]
     return Asked(
-        [test.condition for each in listed for test in each.conditions],
+        [test.condition for statement in listed for test in statement.conditions],
         frozenset(
             action
             for action in (TAG_SESSION, SET_SOURCE_IDENTITY)
-            if any(each.action.covers(action, lambda _: Key.UNKNOWN) for each in listed)
+            if any(statement.action.covers(action, lambda _: Key.UNKNOWN) for statement in listed)
         ),
     )

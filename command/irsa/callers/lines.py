@@ -97,21 +97,21 @@ class Callers(NamedTuple):
         return [*(f"no caller: {each}" for each in self.empty), *self.denied, *undecided]
 
 
-def callers_of(trust_policy: Json, known: RoleFacts = NOTHING_KNOWN) -> Callers:
-    """Return the callers of a trust policy, as far as ``known`` of its role goes."""
+def callers_of(trust_policy: Json, facts: RoleFacts = NOTHING_KNOWN) -> Callers:
+    """Return the callers of a trust policy, as far as ``facts`` of its role go."""
     statements = statements_of(trust_policy)
-    denied = [_denial(each) for each in statements if not each.allows and each.assume_actions]
+    denied = [_denial(deny) for deny in statements if not deny.allows and deny.assume_actions]
     try:
         policy = accepted(trust_policy)
-        found = [*once(_allowed(policy, known))]
+        callers = [*once(_allowed(policy, facts))]
     except (ValueError, Undecided) as error:
         return Callers((), denied, str(error))
-    found += [line for each in statements if each.allows for line in unread(each)]
+    callers += [line for statement in statements if statement.allows for line in unread(statement)]
     undecided = ""
     if UNKNOWN_OUTPUT in str(trust_policy):
         undecided = "an output that is not known yet"
-    empty = () if found or undecided else shut_out(trust_policy, known)
-    return Callers(found, denied, undecided, empty)
+    empty = () if callers or undecided else shut_out(trust_policy, facts)
+    return Callers(callers, denied, undecided, empty)
 
 
 def accepted(trust_policy: Json) -> Policy:
@@ -129,21 +129,21 @@ def _allowed(policy: Policy, known: RoleFacts) -> Iterator[Line]:
         yield from lines(way, may)
 
 
-def shut_out(trust_policy: Json, known: RoleFacts) -> list[str]:
+def shut_out(trust_policy: Json, facts: RoleFacts) -> list[str]:
     """If no caller can use a role: what keeps the callers of each statement out. Empty for others,
     and for what is not decided; raises ValueError for a policy that IAM refuses."""
     policy = accepted(trust_policy)
     try:
         statements = statements_of(trust_policy)
-        unread_ones = any([*unread(each)] for each in statements if each.allows)
+        unread_ones = any([*unread(statement)] for statement in statements if statement.allows)
         if (
             not statements
             or unread_ones
             or UNKNOWN_OUTPUT in str(trust_policy)
-            or admits(policy, known)
+            or admits(policy, facts)
         ):
             return []
-        return [*_emptied(policy, known)]
+        return [*_emptied(policy, facts)]
     except Undecided:
         return []
 
@@ -157,27 +157,27 @@ def _emptied(policy: Policy, known: RoleFacts) -> Iterator[str]:
             yield f"statement {place + 1}: {_reason(policy, place, known)}"
 
 
-def _reason(policy: Policy, place: int, known: RoleFacts) -> str:
+def _reason(policy: Policy, place: int, facts: RoleFacts) -> str:
     statement = policy.statements[place]
     tests = statement.conditions
 
     def opens(conditions: Sequence[Test]) -> bool:
         listed = [*policy.statements]
         listed[place] = statement._replace(conditions=tuple(conditions))
-        return admits(policy._replace(statements=tuple(listed)), known)
+        return admits(policy._replace(statements=tuple(listed)), facts)
 
-    for dropped in (each for size in (1, 2) for each in combinations(tests, size)):
-        if opens([each for each in tests if each not in dropped]):
+    for dropped in (subset for size in (1, 2) for subset in combinations(tests, size)):
+        if opens([test for test in tests if test not in dropped]):
             parts = [f"{e.condition.text} is {_values_in(e.condition)}" for e in dropped]
             beside = " beside the rest of the policy" if len(parts) == 1 and opens(dropped) else ""
             return f"{' and '.join(parts)}, which no caller meets{beside}"
     if tests and opens(()):
         return "its conditions, which no caller meets at once"
     allowing = policy._replace(statements=tuple(e for e in policy.statements if e.allow))
-    if admits(allowing, known):
+    if admits(allowing, facts):
         return "a statement denies all of its callers"
     element = statement.principal
-    entries = sorted(e for each in element.entries.values() for e in each) if element else []
+    entries = sorted(e for names in element.entries.values() for e in names) if element else []
     for entry in entries:
         if UNIQUE_ID.fullmatch(entry):
             return f"{entry} was deleted"
@@ -187,12 +187,12 @@ def _reason(policy: Policy, place: int, known: RoleFacts) -> str:
         if is_misspelt_eks(name) or is_dual_stack(name):
             return f"EKS writes no issuer {name} into tokens"
         if (
-            account_of(entry) not in ("", known.account)
-            and known.account
+            account_of(entry) not in ("", facts.account)
+            and facts.account
             and is_oidc_provider(entry)
         ):
             return f"a role trusts OIDC providers of its own account, not {entry}"
-        if known.every_provider and is_oidc_provider(entry) and entry not in known.client_ids:
+        if facts.every_provider and is_oidc_provider(entry) and entry not in facts.client_ids:
             return f"{entry} is not registered"
     return f"{', '.join(entries)} cannot make the calls that it allows"
 
@@ -208,19 +208,19 @@ def once(found: Iterable[Line]) -> Iterator[Line]:
 
 
 def lines(
-    way: Way, found: Sequence[CallerClass], number: int = 0, others: Sequence[CallerClass] = ()
+    way: Way, callers: Sequence[CallerClass], number: int = 0, others: Sequence[CallerClass] = ()
 ) -> Iterator[Line]:
     """Yield lines for kinds of callers by one way, and not for others, from the statements of a
     document."""
     mine: list[Line] = []
-    decided = (each.answers[number].decision for each in found)
-    policy = next((each.policies.resource for each in decided if each), None)
+    decided = (kind.answers[number].decision for kind in callers)
+    policy = next((decision.policies.resource for decision in decided if decision), None)
     for place, statement in enumerate(policy.statements if policy else ()):
-        own, rest = (
-            [e for e in listed if applies(place, e.answers[number])] for listed in (found, others)
+        matching, rest = (
+            [e for e in listed if applies(place, e.answers[number])] for listed in (callers, others)
         )
-        if statement.allow and own:
-            mine += _of_statement(way, statement, place + 1, own, rest)
+        if statement.allow and matching:
+            mine += _of_statement(way, statement, place + 1, matching, rest)
     yield from widest(mine)
 
 
@@ -256,7 +256,7 @@ def _of_statement(
     way: Way,
     statement: CompiledStatement,
     number: int,
-    own: Sequence[CallerClass],
+    callers: Sequence[CallerClass],
     rest: Sequence[CallerClass],
 ) -> Iterator[Line]:
     conditions = [test.condition for test in statement.conditions]
@@ -265,8 +265,8 @@ def _of_statement(
     used: list[Condition] = []
     for fact in identity:
         mine = [e for e in conditions if e.positive and fact.keys.get(e.key.lower()) == SAME]
-        read = [(each, linear(each, SAME)) for each in mine]
-        named = next(((each, patterns) for each, patterns in read if patterns), None)
+        read = [(condition, linear(condition, SAME)) for condition in mine]
+        named = next(((condition, patterns) for condition, patterns in read if patterns), None)
         if fact.apart is not None:
             options.append([*_entries(way, fact, statement)])
         elif named:
@@ -274,28 +274,28 @@ def _of_statement(
             options.append([_Option(*e) for e in zip(named[0].values, named[1], strict=True)])
         else:
             options.append([_Option()])
-    left = (each for each in conditions if each not in used and not compares_itself(each))
-    others = tuple(words(each, way.principal) for each in left)
+    left = (limit for limit in conditions if limit not in used and not compares_itself(limit))
+    others = tuple(words(condition, way.principal) for condition in left)
     everyone = statement.principal is not None and statement.principal.everyone and not used
     for chosen in product(*options):
-        wanted = {
-            fact.name: each.pattern
-            for fact, each in zip(identity, chosen, strict=True)
-            if each.pattern is not None
+        globs = {
+            fact.name: option.pattern
+            for fact, option in zip(identity, chosen, strict=True)
+            if option.pattern is not None
         }
-        live = {n: one for n, kind in enumerate(own) if (one := _witness(kind, wanted))}
+        live = {n: one for n, kind in enumerate(callers) if (one := _witness(kind, globs))}
         if live:
-            passed = _passed_by_all([own[each] for each in live])
+            passed = _passed_by_all([callers[index] for index in live])
             yield Line(
-                ("everyone" if everyone else way.who(*(each.text for each in chosen))) + passed,
+                ("everyone" if everyone else way.who(*(option.text for option in chosen))) + passed,
                 others,
                 number,
                 min(live.values(), key=_length),
-                next((each.account for each in chosen if each.account), ""),
-                tuple(frozenset(_values(own, f.name, wanted.get(f.name))) for f in identity),
-                any(place.others for each in wanted.values() for place in each),
-                tuple(each.text if each.pattern is not None else "" for each in chosen),
-                any(_witness(kind, wanted) for kind in rest),
+                next((option.account for option in chosen if option.account), ""),
+                tuple(frozenset(_values(callers, f.name, globs.get(f.name))) for f in identity),
+                any(place.others for glob in globs.values() for place in glob),
+                tuple(option.text if option.pattern is not None else "" for option in chosen),
+                any(_witness(kind, globs) for kind in rest),
             )
 
 
@@ -316,7 +316,7 @@ def _entries(way: Way, fact: Fact, statement: CompiledStatement) -> Iterator[_Op
     element = statement.principal
     listed = element.entries.get("AWS", ()) if element else ()
     if element and element.negated:
-        named = ", ".join(e for each in element.entries.values() for e in each)
+        named = ", ".join(e for names in element.entries.values() for e in names)
         yield _Option(f"everyone except {named}")
         return
     account = way.principal.partition(" ")[0]
@@ -374,13 +374,13 @@ def _denial(statement: Statement) -> str:
 def unread(statement: Statement) -> Iterator[Line]:
     """The users of SAML providers and of issuers whose tokens are no JWTs, which are not read."""
     federated = statement.named("Federated")
-    named = [each for each in federated if kind_of(each) == "saml-provider"]
+    named = [arn for arn in federated if kind_of(arn) == "saml-provider"]
     if "*" in (*federated, *statement.named("AWS")):
         named = ["any SAML provider"]
     if not statement.covers("sts:AssumeRoleWithSAML"):
         named = []
     if statement.covers("sts:AssumeRoleWithWebIdentity"):
-        named += [each for each in federated if each in OPAQUE]
+        named += [arn for arn in federated if arn in OPAQUE]
     others = tuple(map(words, statement.conditions))
-    for each in named:
-        yield Line(f"every user who signs in at {each}", others, statement.number, {})
+    for provider in named:
+        yield Line(f"every user who signs in at {provider}", others, statement.number, {})

@@ -48,20 +48,20 @@ def who_may(role: Role, account: str, principals: Sequence[Principal] | Unread) 
         return Members(account, unread=principals)
     may: list[str] = []
     perhaps: list[tuple[str, str]] = []
-    for each in principals:
-        if each.arn == role.arn:
+    for principal in principals:
+        if principal.arn == role.arn:
             continue  # it has what it would get
-        found = _verdicts(role, each, each.tags)
-        if isinstance(each, Role) and Verdict.ALLOW not in found:
+        verdicts = _verdicts(role, principal, principal.tags)
+        if isinstance(principal, Role) and Verdict.ALLOW not in verdicts:
             # Its session may have further tags, and hide those of the role.
-            found = _verdicts(role, each, None)
-            if Verdict.ALLOW in found:
-                found = {Verdict.UNKNOWN: found[Verdict.ALLOW]}
-        if Verdict.ALLOW in found:
-            may.append(each.arn)
-        elif Verdict.UNKNOWN in found:
-            why = UNLISTED if _is_unlisted(each) else found[Verdict.UNKNOWN]
-            perhaps.append((each.arn, why))
+            verdicts = _verdicts(role, principal, None)
+            if Verdict.ALLOW in verdicts:
+                verdicts = {Verdict.UNKNOWN: verdicts[Verdict.ALLOW]}
+        if Verdict.ALLOW in verdicts:
+            may.append(principal.arn)
+        elif Verdict.UNKNOWN in verdicts:
+            why = UNLISTED if _is_unlisted(principal) else verdicts[Verdict.UNKNOWN]
+            perhaps.append((principal.arn, why))
     return Members(account, tuple(may), tuple(perhaps))
 
 
@@ -93,9 +93,9 @@ def _verdicts(
         return {Verdict.UNKNOWN: str(error)}
     asked = ", ".join(fact.name for fact in way.facts if fact.name.startswith("its tag "))
     return {
-        each.verdict: "; ".join(each.missing) or asked
-        for each in answers
-        if each.verdict is not Verdict.DENY
+        answer.verdict: "; ".join(answer.missing) or asked
+        for answer in answers
+        if answer.verdict is not Verdict.DENY
     }
 
 

@@ -75,8 +75,8 @@ class Document(NamedTuple):
 
         def among(policy: Policy) -> Policy:
             listed = (
-                each._replace(conditions=tuple(atoms.get(e.condition, e) for e in each.conditions))
-                for each in policy.statements
+                s._replace(conditions=tuple(atoms.get(e.condition, e) for e in s.conditions))
+                for s in policy.statements
             )
             return policy._replace(statements=tuple(listed))
 
@@ -197,12 +197,12 @@ def _guess(way: Way, statement: CompiledStatement) -> Call:
     """The call of a caller who has what a statement asks for first, where that can exist."""
     values = _sample_values(way)
     listed = {test.condition for test in statement.conditions if test.condition.positive}
-    asked = {each.key.lower(): each for each in listed}
+    asked = {condition.key.lower(): condition for condition in listed}
     entries = statement.principal.entries.get("AWS", ()) if statement.principal else ()
     for fact in way.facts:
         texts = [
-            re.sub("[*?]", "aa", each.values[0]) if "like" in each.base else each.values[0]
-            for key, each in asked.items()
+            re.sub("[*?]", "aa", demand.values[0]) if "like" in demand.base else demand.values[0]
+            for key, demand in asked.items()
             if fact.keys.get(key) == SAME
         ]
         for one in (*texts, *(entries if fact.apart is not None else ())):
@@ -216,65 +216,65 @@ def kinds_of(way: Way, documents: Sequence[Document]) -> list[CallerClass]:
     listed = [document.conditions for document in documents]
     conditions = dict.fromkeys(way.conditions)
     sample = _sample(way, documents)
-    given = {*sample.given}
-    if all(each.only for each in documents):
+    keys = {*sample.given}
+    if all(document.only for document in documents):
         # Of a caller who is known, a key of which nothing is known stays so.
         way = replace(way, facts=(*way.facts, *_free(way, sample, conditions)))
-    carriers = {key: each for fact in way.facts for key, each in fact.keys.items()}
+    carriers = {key: carrier for fact in way.facts for key, carrier in fact.keys.items()}
 
     def fixed(key: str) -> str | None:
         value = Key.UNKNOWN if key in carriers or key in _OPEN else sample.value(key)
         return value if isinstance(value, str) else None
 
     def taken_by(fact: Fact, value: Value) -> tuple[bool, ...]:
-        return tuple(fact.name != "aud" or each.takes(way.principal, value) for each in documents)
+        return tuple(fact.name != "aud" or trust.takes(way.principal, value) for trust in documents)
 
     patterns = {
-        each: linear(each, carriers[each.key.lower()], fixed)
-        for each in conditions
-        if each.key.lower() in carriers
+        condition: linear(condition, carriers[condition.key.lower()], fixed)
+        for condition in conditions
+        if condition.key.lower() in carriers
     }
-    tests = [compile_test(each) for each in conditions if patterns.get(each) is not None]
+    tests = [compile_test(demand) for demand in conditions if patterns.get(demand) is not None]
     try:
         groups = [groups_of(fact, tests, patterns, sample.value, taken_by) for fact in way.facts]
     except Unbounded:
         raise Undecided(f"the callers by {way.principal}: their patterns together") from None
-    hidden = {each for each, own in patterns.items() if own is None}
+    hidden = {condition for condition, globs in patterns.items() if globs is None}
     hidden |= {
-        each
-        for each in conditions
-        if each not in patterns
-        and (_is_open(each, sample, fixed) or (way.open and each.key.lower() not in given))
+        condition
+        for condition in conditions
+        if condition not in patterns
+        and (_is_open(condition, sample, fixed) or (way.open and condition.key.lower() not in keys))
     }
-    atoms = {each: _Atom(each) for each in conditions if each in hidden}
+    atoms = {condition: _Atom(condition) for condition in conditions if condition in hidden}
     # What stands in one document alone may be so or not, and so may what depends on one key.
-    both = set[Condition].intersection(*({canonical(each) for each in own} for own in listed))
-    forms = {canonical(each) for each in atoms}
+    both = set[Condition].intersection(*({canonical(form) for form in group} for group in listed))
+    forms = {canonical(atom) for atom in atoms}
     shared = [
-        each
-        for each in sorted(forms & both)
-        if len(documents) > 1 and sum(other.key == each.key for other in forms) == 1
+        form
+        for form in sorted(forms & both)
+        if len(documents) > 1 and sum(other.key == form.key for other in forms) == 1
     ]
     if prod(map(len, groups)) << len(shared) > KINDS:
         raise Undecided(f"the callers by {way.principal}: more than {KINDS} kinds")
-    asked = [each.with_atoms(atoms) for each in documents]
-    found: list[CallerClass] = []
+    asked = [document.with_atoms(atoms) for document in documents]
+    callers: list[CallerClass] = []
     for held in product(("true", "false"), repeat=len(shared)):
         taken: dict[str, Value] = {atom.key: Key.UNKNOWN for atom in atoms.values()}
-        taken |= {_name(each): value for each, value in zip(shared, held, strict=True)}
+        taken |= {_name(form): value for form, value in zip(shared, held, strict=True)}
         for chosen in product(*groups):
             named = {fact.name: group for fact, group in zip(way.facts, chosen, strict=True)}
             values = {name: group.value for name, group in named.items()}
             free = {n.removeprefix(FREE): v for n, v in values.items() if n.startswith(FREE)}
             step = way.call(values)
             answers = (
-                each.asked_of(step, taken | free)
-                if each.takes(way.principal, values.get("aud"))
+                document.asked_of(step, taken | free)
+                if document.takes(way.principal, values.get("aud"))
                 else _REFUSED
-                for each in asked
+                for document in asked
             )
-            found.append(CallerClass(named, tuple(answers)))
-    return found
+            callers.append(CallerClass(named, tuple(answers)))
+    return callers
 
 
 def _sample_values(way: Way) -> dict[str, Value]:
@@ -293,11 +293,11 @@ def _sample(way: Way, documents: Sequence[Document]) -> Request:
 
 def _free(way: Way, sample: Request, conditions: Iterable[Condition]) -> Iterator[Fact]:
     """A fact for each key of texts of which nothing is known, such as those of the network."""
-    own = {key for fact in way.facts for key in fact.keys}
+    fact_keys = {key for fact in way.facts for key in fact.keys}
     asked: dict[str, list[Condition]] = {}
-    for each in conditions:
-        if each.key.lower() not in (*own, *_BY_TAGS):
-            asked.setdefault(each.key.lower(), []).append(each)
+    for condition in conditions:
+        if condition.key.lower() not in (*fact_keys, *_BY_TAGS):
+            asked.setdefault(condition.key.lower(), []).append(condition)
     for key, listed in asked.items():
         value = Key.UNKNOWN if key in _OPEN else sample.value(key)
         if value in (Key.UNKNOWN, Key.PRESENT) and all(linear(e, SAME) is not None for e in listed):
@@ -313,29 +313,29 @@ def linear(
     condition: Condition, carrier: Carrier, fixed: Fixed = unfixed
 ) -> tuple[Linear, ...] | None:
     """The patterns of a condition on a fact; None if its operator or a variable hides them."""
-    (operator, _, _, known), variables = read_operator(condition.operator), condition.variables
-    if operator == "null" or not known:
-        return () if known else None
+    (operator, _, _, supported), variables = read_operator(condition.operator), condition.variables
+    if operator == "null" or not supported:
+        return () if supported else None
     if operator.startswith("arn"):
-        read = [arn_glob(each, variables=variables, fixed=fixed) for each in condition.values]
+        read = [arn_glob(value, variables=variables, fixed=fixed) for value in condition.values]
     elif operator.startswith("string"):
         like, fold = operator.endswith("like"), operator.endswith("ignorecase")
         read = [
-            glob(each, wildcards=like, variables=variables, ignore_case=fold, fixed=fixed)
-            for each in condition.values
+            glob(value, wildcards=like, variables=variables, ignore_case=fold, fixed=fixed)
+            for value in condition.values
         ]
     else:
         return None
     if None in read:
         return None
-    return tuple(joined(carrier.before, each, carrier.after) for each in read if each is not None)
+    return tuple(joined(carrier.before, core, carrier.after) for core in read if core is not None)
 
 
 def _is_open(condition: Condition, sample: Request, fixed: Fixed) -> bool:
     """Return whether no fact answers a condition on a key that is no fact's."""
     key = condition.key.lower()
     named = variable_keys(condition.values, variables=condition.variables)
-    if any(fixed(each.lower()) is None for each in named):
+    if any(fixed(name.lower()) is None for name in named):
         return True
     if key in _BY_TAGS:
         return False
@@ -356,29 +356,29 @@ def groups_of(
     ``others`` are the values of keys that are not the fact's, ``taken_by`` what else tells values
     apart; raises `irsa.callers.classes.Unbounded`.
     """
-    own = [each for each in tests if each.condition.key.lower() in fact.keys]
+    used = [test for test in tests if test.condition.key.lower() in fact.keys]
     apart = fact.apart or ()
-    listed = (each for test in own for each in patterns[test.condition] or ())
-    found = [*fact.language.classes(tuple(dict.fromkeys([*apart, *listed])))]
-    values: list[Member] = [(each.value, each.fits) for each in found]
+    listed = (pattern for test in used for pattern in patterns[test.condition] or ())
+    value_classes = [*fact.language.classes(tuple(dict.fromkeys([*apart, *listed])))]
+    values: list[Member] = [(member.value, member.fits) for member in value_classes]
     sets = [
-        read_operator(e.condition.operator).set_operator for e in own if e.condition.base != "null"
+        read_operator(e.condition.operator).set_operator for e in used if e.condition.base != "null"
     ]
     for size in range(2, len(sets) + 1 if fact.several and all(sets) else 0):
-        for chosen in combinations(found, size):
-            fits = frozenset[Linear]().union(*(each.fits for each in chosen))
-            values.append((tuple(each.value for each in chosen), fits))
+        for chosen in combinations(value_classes, size):
+            fits = frozenset[Linear]().union(*(member.fits for member in chosen))
+            values.append((tuple(member.value for member in chosen), fits))
     if fact.optional:
         values.append((Key.ABSENT, frozenset()))
     alike: dict[object, list[Member]] = {}
     for value, fits in values:
-        given = {key: carried(carrier, value) for key, carrier in fact.keys.items()}
+        key_values = {key: carried(carrier, value) for key, carrier in fact.keys.items()}
         truths = tuple(
-            e.holds(lambda key, c=given: c[key] if key in c else others(key)) for e in own
+            e.holds(lambda key, c=key_values: c[key] if key in c else others(key)) for e in used
         )
         kind = truths, value is Key.ABSENT, fits.intersection(apart), taken_by(fact, value)
         alike.setdefault(kind, []).append((value, fits))
-    return [Group(tuple(sorted(each, key=lambda one: len(str(one[0]))))) for each in alike.values()]
+    return [Group(tuple(sorted(kind, key=lambda one: len(str(one[0]))))) for kind in alike.values()]
 
 
 _OPEN = (

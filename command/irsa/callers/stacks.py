@@ -46,22 +46,24 @@ Pair = tuple[StackRole | None, StackRole | None]
 
 def stack_changes(old: StackResources, new: StackResources) -> list[RoleChange]:
     """Compare the roles of a stack, and follow those that may assume others of them."""
-    ids = [{each.arn: each.client_ids for each in stack.providers} for stack in (old, new)]
+    ids = [
+        {provider.arn: provider.client_ids for provider in stack.providers} for stack in (old, new)
+    ]
     pairs = [*_pairs(old.roles, new.roles)]
-    found = {_label(pair): _of_role(pair, *ids) for pair in pairs}
+    changes = {_label(pair): _of_role(pair, *ids) for pair in pairs}
     for label, change in _by_associations(old, new):
-        own = found.get(label, RoleChange(label))
-        found[label] = own._replace(callers=[*own.callers, change])
+        role_change = changes.get(label, RoleChange(label))
+        changes[label] = role_change._replace(callers=[*role_change.callers, change])
     roles = {_label(pair): pair[1].role for pair in pairs if pair[1]}
-    for label, own in found.items():
-        found[label] = own._replace(
-            calls=[e for e in own.calls if not _is_refused(e, label, roles)]
+    for label, role_change in changes.items():
+        changes[label] = role_change._replace(
+            calls=[e for e in role_change.calls if not _is_refused(e, label, roles)]
         )
-    for label, change in _through(pairs, found):
-        own = found[label]
-        if change not in own.callers:
-            found[label] = own._replace(callers=[*own.callers, change])
-    return [each for each in found.values() if any(each[1:])]
+    for label, change in _through(pairs, changes):
+        role_change = changes[label]
+        if change not in role_change.callers:
+            changes[label] = role_change._replace(callers=[*role_change.callers, change])
+    return [role_change for role_change in changes.values() if any(role_change[1:])]
 
 
 def _label(pair: Pair) -> str:
@@ -72,44 +74,44 @@ def _pairs(old: Sequence[StackRole], new: Sequence[StackRole]) -> Iterator[Pair]
     """Pair the roles by their URNs, and those of two stacks by their ARNs or names."""
     by_urn, by_label = ({getattr(e, key): e for e in old} for key in ("urn", "label"))
     names = Counter(name_of(label) for label in by_label)
-    by_name = {n: each for label, each in by_label.items() if names[n := name_of(label)] == 1}
-    left = {id(each): each for each in old}
-    for each in new:
-        same = by_urn.get(each.urn) or by_label.get(each.label)
-        if same is None and each.arn == LATER:
-            same = by_name.get(each.name)
-        yield same and left.pop(id(same), None), each
-    yield from ((each, None) for each in left.values())
+    by_name = {n: role for label, role in by_label.items() if names[n := name_of(label)] == 1}
+    left = {id(role): role for role in old}
+    for role in new:
+        same = by_urn.get(role.urn) or by_label.get(role.label)
+        if same is None and role.arn == LATER:
+            same = by_name.get(role.name)
+        yield same and left.pop(id(same), None), role
+    yield from ((role, None) for role in left.values())
 
 
 def _of_role(pair: Pair, earlier: ClientIds, ids: ClientIds) -> RoleChange:
-    own = RoleChange(_label(pair))
+    change = RoleChange(_label(pair))
     if pair[0] == pair[1] and earlier == ids:
-        return own
-    trusts = [each and each.trust_policy for each in pair]
-    hidden = next((each for each in trusts if isinstance(each, str)), "")
+        return change
+    trusts = [role and role.trust_policy for role in pair]
+    hidden = next((trust for trust in trusts if isinstance(trust, str)), "")
     undecided = [f"the trust policy is {hidden}"] if hidden and trusts[0] != trusts[1] else []
-    known = RoleFacts(next(each.account for each in reversed(pair) if each), ids)
+    facts = RoleFacts(next(role.account for role in reversed(pair) if role), ids)
     try:
-        before, after = (None if isinstance(each, str) else each for each in trusts)
-        callers = [] if hidden else trust_changes(before, after, known, earlier)
+        before, after = (None if isinstance(trust, str) else trust for trust in trusts)
+        callers = [] if hidden else trust_changes(before, after, facts, earlier)
     except (ValueError, Undecided) as error:
         callers, undecided = [], [*undecided, f"the trust policy: {error}"]
     calls: list[AccessChange] = []
-    policies = [each.policies if each else () for each in pair]
+    policies = [role.policies if role else () for role in pair]
     try:
         # What is known of one side alone would look like a change.
         hidden = {
-            _policy_name(p) for each in policies for p in each if isinstance(p.document, Unread)
+            _policy_name(p) for side in policies for p in side if isinstance(p.document, Unread)
         }
         listed = [
-            [p.content for p in each if p.content and _policy_name(p) not in hidden]
-            for each in policies
+            [p.content for p in side if p.content and _policy_name(p) not in hidden]
+            for side in policies
         ]
-        calls = permission_changes(*listed, role_arn=own.role)
+        calls = permission_changes(*listed, role_arn=change.role)
     except (ValueError, Undecided) as error:
         undecided.append(f"the permissions: {error}")
-    return own._replace(callers=callers, calls=[*calls, *_unread(pair)], undecided=undecided)
+    return change._replace(callers=callers, calls=[*calls, *_unread(pair)], undecided=undecided)
 
 
 def _policy_name(policy: PermissionsPolicy) -> str:
@@ -119,14 +121,14 @@ def _policy_name(policy: PermissionsPolicy) -> str:
 def _unread(pair: Pair) -> Iterator[AccessChange]:
     """The policies whose documents are not known, and the permissions boundary."""
 
-    old, new = ({_policy_name(e): e for e in (each.policies if each else ())} for each in pair)
+    old, new = ({_policy_name(e): e for e in (role.policies if role else ())} for role in pair)
     for name in sorted({*old, *new}):
         one, other = old.get(name), new.get(name)
-        hidden = any(each and isinstance(each.document, Unread) for each in (one, other))
+        hidden = any(policy and isinstance(policy.document, Unread) for policy in (one, other))
         if hidden and one != other:
             effect = Effect.MAY_GAIN if other else Effect.MAY_LOSE
             yield AccessChange(effect, Line(f"what the policy {name} allows", (), 0, {}))
-    before, after = (each.boundary if each else "" for each in pair)
+    before, after = (role.boundary if role else "" for role in pair)
     if before != after and all(pair):
         effect = Effect.MAY_LOSE if not before else Effect.MAY_GAIN
         text = f"what the permissions boundary {before or after} keeps out"
@@ -141,17 +143,17 @@ def _by_associations(
     stacks = [
         {(e.cluster_arn, e.account, e.role_arn): e for e in s.associations} for s in (old, new)
     ]
-    for number, own in enumerate(stacks):
-        roles = {each.label: each for each in (old, new)[number].roles}
+    for number, associations in enumerate(stacks):
+        roles = {role.label: role for role in (old, new)[number].roles}
         verdicts.append(
             {
-                key: _trusts(roles.get(each.role_arn), each)
-                for key, each in own.items()
-                if stacks[1 - number].get(key) != each
+                key: _trusts(roles.get(association.role_arn), association)
+                for key, association in associations.items()
+                if stacks[1 - number].get(key) != association
             }
         )
     for key in sorted({*verdicts[0], *verdicts[1]}):
-        pair = tuple(each.get(key, Verdict.DENY) for each in verdicts)
+        pair = tuple(side.get(key, Verdict.DENY) for side in verdicts)
         effect = EFFECTS.get((pair[0], pair[1]))
         who = f"service account {'/'.join(key[1])} by an association in the cluster {key[0]}"
         one, other = stacks[0].get(key), stacks[1].get(key)
@@ -189,22 +191,22 @@ def _is_refused(change: AccessChange, label: str, roles: Mapping[str, Role]) -> 
 
 
 def _through(
-    pairs: Sequence[Pair], found: Mapping[str, RoleChange]
+    pairs: Sequence[Pair], changes: Mapping[str, RoleChange]
 ) -> Iterator[tuple[str, AccessChange]]:
     """Yield the callers who come to a role through another one that they or it newly may assume."""
-    before, after = ({_label(p): each.role for p in pairs if (each := p[n])} for n in (0, 1))
+    before, after = ({_label(p): role.role for p in pairs if (role := p[n])} for n in (0, 1))
     changed = {_label(pair) for pair in pairs if pair[0] != pair[1]}
     waiting = [
         (label, change.effect, change.line)
-        for label, own in found.items()
-        for change in own.callers
+        for label, role_change in changes.items()
+        for change in role_change.callers
         if change.effect in GAINING and label in after
     ]
-    names = {label: _named(each) for label, each in after.items()}
-    own = [each for label, each in after.items() if label in changed]
+    names = {label: _named(role) for label, role in after.items()}
+    changed_roles = [role for label, role in after.items() if label in changed]
     for label, named in names.items():
         target = after[label]
-        for middle in _among(named, after.values() if label in changed else own, target):
+        for middle in _among(named, after.values() if label in changed else changed_roles, target):
             old = before.get(middle.arn), before.get(label)
             earlier = _assumes(old[0], old[1]) if old[0] and old[1] else Verdict.DENY
             effect = EFFECTS.get((earlier, _assumes(middle, target)))

@@ -86,50 +86,50 @@ _NAMESPACE_TAG, _ACCOUNT_TAG = (
 )
 
 
-def ways(statements: Sequence[CompiledStatement], known: RoleFacts) -> Iterator[Way]:
+def ways(statements: Sequence[CompiledStatement], facts: RoleFacts) -> Iterator[Way]:
     """Yield each way by which a caller may come to a role with one of the documents.
 
     Of a whole account that is one user or role with any name; of everyone, one of each account that
     some condition names, and of one that none does.
     """
-    conditions = [test.condition for each in statements for test in each.conditions]
-    known = replace(known, partition=_partition(statements, conditions))
-    elements = [each.principal for each in statements if each.allow and each.principal]
-    everyone = any(each.everyone or each.negated for each in elements)
+    conditions = [test.condition for statement in statements for test in statement.conditions]
+    facts = replace(facts, partition=_partition(statements, conditions))
+    elements = [grant.principal for grant in statements if grant.allow and grant.principal]
+    everyone = any(element.everyone or element.negated for element in elements)
 
     def named(kind: str, *, denied: bool = False) -> set[str]:
-        of = [each.principal for each in statements if each.principal and (denied or each.allow)]
-        return {one for each in of for one in each.entries.get(kind, ())} - {"*"}
+        of = [s.principal for s in statements if s.principal and (denied or s.allow)]
+        return {one for element in of for one in element.entries.get(kind, ())} - {"*"}
 
     def about(kind: str, names: Callable[[str], bool]) -> Asked:
         """Return the demands of statements that may be about callers of a kind."""
         return asked_by(
-            each
-            for each in statements
-            if each.principal is None
-            or each.principal.everyone
-            or each.principal.negated
-            or any(one == "*" or names(one) for one in each.principal.entries.get(kind, ()))
+            statement
+            for statement in statements
+            if statement.principal is None
+            or statement.principal.everyone
+            or statement.principal.negated
+            or any(one == "*" or names(one) for one in statement.principal.entries.get(kind, ()))
         )
 
     providers = named("Federated")
-    if everyone or any("*" in each.entries.get("Federated", ()) for each in elements):
-        providers |= {*_any_provider(named("Federated", denied=True), conditions, known)}
+    if everyone or any("*" in element.entries.get("Federated", ()) for element in elements):
+        providers |= {*_any_provider(named("Federated", denied=True), conditions, facts)}
     for provider in sorted(providers):
-        yield from _tokens(provider, about("Federated", provider.__eq__), known)
+        yield from _tokens(provider, about("Federated", provider.__eq__), facts)
     services = named("Service")
     if everyone:
         services |= {POD_IDENTITY_SERVICE, "some.amazonaws.com"}
     for service in sorted(services):
-        yield from _service(service, about("Service", service.__eq__), known)
+        yield from _service(service, about("Service", service.__eq__), facts)
     entries = named("AWS", denied=True)
-    for account in sorted(_accounts(named("AWS"), conditions, known, everyone=everyone)):
-        own = about("AWS", lambda one, it=account: it in one or bool(UNIQUE_ID.fullmatch(one)))
-        yield from _principals(account, known.partition, entries, own)
+    for account in sorted(_accounts(named("AWS"), conditions, facts, everyone=everyone)):
+        asked = about("AWS", lambda one, it=account: it in one or bool(UNIQUE_ID.fullmatch(one)))
+        yield from _principals(account, facts.partition, entries, asked)
         for entry in sorted(entries):
             if kind_of(entry) == "assumed-role" and account_of(entry) == account:
                 fact = Fact("principal", only(entry), identity=True, apart=(text(entry),))
-                yield calls_of(entry, fact, own, caller_from_arn)
+                yield calls_of(entry, fact, asked, caller_from_arn)
 
 
 def _partition(statements: Sequence[CompiledStatement], conditions: Iterable[Condition]) -> str:
@@ -145,52 +145,52 @@ _OTHER_PARTITION = re.compile(r"arn:(aws(?:-[a-z]+)+):")
 
 
 def _any_provider(
-    named: set[str], conditions: Iterable[Condition], known: RoleFacts
+    named: set[str], conditions: Iterable[Condition], facts: RoleFacts
 ) -> Iterator[str]:
     """The providers that are registered, or that some statement or condition names."""
-    if known.every_provider:
-        yield from known.client_ids
+    if facts.every_provider:
+        yield from facts.client_ids
         return
     yield from named
-    asked = [each for each in conditions if each.key.lower() == "aws:federatedprovider"]
-    yield from (one for each in asked for one in each.values if not set(one) & {"*", "?", "$"})
-    issuers = {issuer_of_principal(each).lower() for each in named}
-    own = {
+    asked = [demand for demand in conditions if demand.key.lower() == "aws:federatedprovider"]
+    yield from (one for demand in asked for one in demand.values if not set(one) & {"*", "?", "$"})
+    issuers = {issuer_of_principal(arn).lower() for arn in named}
+    hosts = {
         e.key.rpartition(":")[0] for e in conditions if split_key(e.key)[0] not in ("", *issuers)
     }
-    account, partition = known.account or _EXAMPLE, known.partition
-    for each in sorted(own) or ["oidc.example.com"] * (not named):
-        yield each if each in BUILT_IN else provider_arn_for(each, account, partition=partition)
+    account, partition = facts.account or _EXAMPLE, facts.partition
+    for host in sorted(hosts) or ["oidc.example.com"] * (not named):
+        yield host if host in BUILT_IN else provider_arn_for(host, account, partition=partition)
 
 
 def _accounts(
-    entries: Iterable[str], conditions: Sequence[Condition], known: RoleFacts, *, everyone: bool
+    entries: Iterable[str], conditions: Sequence[Condition], facts: RoleFacts, *, everyone: bool
 ) -> set[str]:
-    found = {account_named_by(each) or account_of(each) for each in entries} - {""}
+    accounts = {account_named_by(entry) or account_of(entry) for entry in entries} - {""}
     if not everyone:
-        return found
-    found |= {known.account} - {""}
-    values = [(each.key.lower(), value) for each in conditions for value in each.values]
+        return accounts
+    accounts |= {facts.account} - {""}
+    values = [(demand.key.lower(), value) for demand in conditions for value in demand.values]
     written = [value for key, value in values if key == "aws:principalaccount"]
     arns = (parse_arn(value) for key, value in values if key == "aws:principalarn")
     written += [arn.account for arn in arns if arn]
-    patterns = [glob(each, wildcards=True, variables=True) for each in (*written, *found)]
-    return {each.value for each in ACCOUNTS.classes(tuple(filter(None, patterns)))}
+    patterns = [glob(account, wildcards=True, variables=True) for account in (*written, *accounts)]
+    return {kind.value for kind in ACCOUNTS.classes(tuple(filter(None, patterns)))}
 
 
-def _tokens(provider: str, asked: Asked, known: RoleFacts) -> Iterator[Way]:
+def _tokens(provider: str, asked: Asked, role_facts: RoleFacts) -> Iterator[Way]:
     """Tokens of a provider, as far as it can exist and is registered in the role's account."""
     issuer, account = issuer_of_principal(provider), account_of(provider)
-    registered = not known.every_provider or provider in known.client_ids or not account
+    registered = not role_facts.every_provider or provider in role_facts.client_ids or not account
     opaque = kind_of(provider) == "saml-provider" or provider in OPAQUE
     never = "://" in issuer or "*" in issuer or is_misspelt_eks(issuer) or is_dual_stack(issuer)
     if never or not registered or opaque:
         return
-    if account and known.account not in ("", account):
+    if account and role_facts.account not in ("", account):
         return
     prefix, keys = f"{issuer.lower()}:", asked.keys
-    kubernetes = is_kubernetes(issuer, known.issuers, asked.conditions)
-    ids, shared = known.client_ids.get(provider), known_issuer(issuer)
+    kubernetes = is_kubernetes(issuer, role_facts.issuers, asked.conditions)
+    ids, shared = role_facts.client_ids.get(provider), known_issuer(issuer)
     # Names of repositories, branches and pipelines have neither * nor ?.
     named = NAMED if shared and shared.names_its_parts else NAMES
     subjects = SUBJECTS if kubernetes else named if shared else SOME_TEXT
@@ -218,9 +218,9 @@ def _tokens(provider: str, asked: Asked, known: RoleFacts) -> Iterator[Way]:
         claimed = {name: values[name] for name in names if values[name] is not Key.ABSENT}
         if "oaud" in claimed:  # where a token has azp, that is aud
             claimed |= {"aud": claimed.pop("oaud"), "azp": values["aud"]}
-        texts = {n: list(each) if isinstance(each, tuple) else each for n, each in claimed.items()}
+        texts = {n: list(fact) if isinstance(fact, tuple) else fact for n, fact in claimed.items()}
         return AssumeRoleWithWebIdentity(
-            resource=_role(account or known.account, partition_of(provider)),
+            resource=_role(account or role_facts.account, partition_of(provider)),
             token=TokenClaims({"iss": f"https://{issuer}", "exp": 1, "iat": 0, **texts}),
             only="resource",
             session_name=str(values[_SESSION_NAME.name]),
@@ -266,11 +266,11 @@ def _passed(asked: Asked) -> list[Fact]:
     names = {
         key.partition("/")[2]: keys[key].partition("/")[2] for key in keys if key.startswith(_TAG)
     }
-    naming = [each for each in asked.conditions if each.key.lower() in _NAMING_TAGS]
+    naming = [condition for condition in asked.conditions if condition.key.lower() in _NAMING_TAGS]
     patterns = [glob(v, wildcards=True, variables=e.variables) for e in naming for v in e.values]
     if naming or (TAG_SESSION in asked.passing and not names):
-        for each in TAG_NAMES.classes(tuple(filter(None, patterns))):
-            names.setdefault(each.value.lower(), each.value)
+        for tag in TAG_NAMES.classes(tuple(filter(None, patterns))):
+            names.setdefault(tag.value.lower(), tag.value)
     facts = [
         Fact(f"tag {name}", TAG_VALUES, {f"{_TAG}{lower}": SAME}, optional=True)
         for lower, name in names.items()
@@ -299,9 +299,9 @@ def _context(values: Facts) -> dict[str, Value]:
     return keys
 
 
-def _service(service: str, asked: Asked, known: RoleFacts) -> Iterator[Way]:
+def _service(service: str, asked: Asked, role_facts: RoleFacts) -> Iterator[Way]:
     caller = Caller("service", service)
-    role = _role(known.account, known.partition)
+    role = _role(role_facts.account, role_facts.partition)
 
     def called(keys: Mapping[str, Value], values: Facts) -> Call:
         name = str(values[_SESSION_NAME.name])
@@ -319,10 +319,10 @@ def _service(service: str, asked: Asked, known: RoleFacts) -> Iterator[Way]:
             Fact("source", SOME_TEXT, {"aws:sourcearn": SAME}, optional=True),
             Fact("source account", ACCOUNTS, {"aws:sourceaccount": SAME}, optional=True),
         ]
-        sources = [each for each in sources if asked.keys.keys() & each.keys.keys()]
+        sources = [fact for fact in sources if asked.keys.keys() & fact.keys.keys()]
 
         def of_source(values: Facts) -> Call:
-            keys = {key: values[each.name] for each in sources for key in each.keys}
+            keys = {key: values[fact.name] for fact in sources for key in fact.keys}
             return called(keys, values)
 
         facts = (*sources, _SESSION_NAME)
@@ -331,7 +331,7 @@ def _service(service: str, asked: Asked, known: RoleFacts) -> Iterator[Way]:
         )
         return
     cluster = Fact(
-        "cluster", clusters(known.account, known.partition), _CLUSTER_KEYS, identity=True
+        "cluster", clusters(role_facts.account, role_facts.partition), _CLUSTER_KEYS, identity=True
     )
     accounts = (
         Fact("namespace", NAMESPACES, {_NAMESPACE_TAG: SAME}, identity=True),
@@ -343,7 +343,7 @@ def _service(service: str, asked: Asked, known: RoleFacts) -> Iterator[Way]:
     def associated(values: Facts) -> Call:
         account = ServiceAccountRef(str(values["namespace"]), str(values["service account"]))
         keys = call_keys(str(values["cluster"]), account)
-        pod = {key: values[each.name] for each in accounts[2:] for key in each.keys}
+        pod = {key: values[fact.name] for fact in accounts[2:] for key in fact.keys}
         return called({**keys, **pod}, values)
 
     def untagged(values: Facts) -> Call:
@@ -360,7 +360,7 @@ def _service(service: str, asked: Asked, known: RoleFacts) -> Iterator[Way]:
     def untagged_who(cluster: str) -> str:
         return f"{who(cluster)} without session tags"
 
-    source = {key: each for key, each in _CLUSTER_KEYS.items() if "tag" not in key}
+    source = {key: carrier for key, carrier in _CLUSTER_KEYS.items() if "tag" not in key}
     yield Way(who, service, (cluster, *accounts, _SESSION_NAME), associated, asked.conditions)
     untagged_facts = (cluster._replace(keys=source), _SESSION_NAME)
     yield Way(untagged_who, service, untagged_facts, untagged, asked.conditions)
@@ -394,18 +394,18 @@ def calls_of(
     """Return the calls of callers with credentials, with what they choose; ``tags`` are their own,
     None where these are not known."""
     keys = asked.keys
-    known = None if tags is None else {name.lower(): value for name, value in tags.items()}
-    own: list[Fact] = []
+    own_tags = None if tags is None else {name.lower(): value for name, value in tags.items()}
+    traits: list[Fact] = []
     for key in keys:
         if key.startswith("aws:principaltag/"):
-            value = None if known is None else known.get(key.partition("/")[2])
-            values = TAG_VALUES if known is None else only(*([] if value is None else [value]))
+            value = None if own_tags is None else own_tags.get(key.partition("/")[2])
+            values = TAG_VALUES if own_tags is None else only(*([] if value is None else [value]))
             name = f"its tag {keys[key].partition('/')[2]}"
-            own.append(Fact(name, values, {key: SAME}, optional=value is None))
-    asked_of = {key: each for key, each in _ORGANIZATION.items() if key in keys}
+            traits.append(Fact(name, values, {key: SAME}, optional=value is None))
+    asked_of = {key: carrier for key, carrier in _ORGANIZATION.items() if key in keys}
     if asked_of and fact.apart is not None:
-        own.append(Fact("organization", ORGANIZATIONS, asked_of, optional=True))
-    facts = (fact, *own, _SESSION_NAME, *_passed(asked))
+        traits.append(Fact("organization", ORGANIZATIONS, asked_of, optional=True))
+    facts = (fact, *traits, _SESSION_NAME, *_passed(asked))
     if "sts:externalid" in keys:
         facts = (*facts, _EXTERNAL_ID)
 
@@ -419,7 +419,7 @@ def calls_of(
             session_name=str(values[_SESSION_NAME.name]),
             external_id=external_id if isinstance(external_id, str) else None,
             context={
-                **{key: carried(it, values[e.name]) for e in own for key, it in e.keys.items()},
+                **{key: carried(it, values[e.name]) for e in traits for key, it in e.keys.items()},
                 **_context(values),
             },
         )

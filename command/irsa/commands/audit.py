@@ -47,25 +47,25 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
-    known = read_baseline(options.baseline) if options.baseline else []
-    given = inventory(options, saved=options.saved)
-    findings, missing = audit(given.facts), given.missing
+    baseline = read_baseline(options.baseline) if options.baseline else []
+    scan = inventory(options, saved=options.saved)
+    findings, missing = audit(scan.facts), scan.missing
     if options.baseline:
-        findings, notes = without_known(findings, known, datetime.now(UTC).date())
+        findings, notes = without_known(findings, baseline, datetime.now(UTC).date())
         missing = [*missing, *notes]
     if options.output == "json":
         print(json.dumps([finding.as_json() for finding in findings], indent=1))
     elif options.output == "sarif":
         print(json.dumps(sarif(findings, missing), indent=1))
     elif options.output == "markdown":
-        print(markdown(given.facts, findings, missing))
+        print(markdown(scan.facts, findings, missing))
     else:
-        print(text(given.facts, findings, missing))
-    for each in missing if options.output in ("json", "sarif") else ():
-        cli.complain("audit", each)
-    if any(each.severity != "note" for each in findings):
+        print(text(scan.facts, findings, missing))
+    for reason in missing if options.output in ("json", "sarif") else ():
+        cli.complain("audit", reason)
+    if any(finding.severity != "note" for finding in findings):
         return cli.FAILS
-    return cli.UNDECIDED if given.unread else cli.HOLDS
+    return cli.UNDECIDED if scan.unread else cli.HOLDS
 
 
 def text(facts: AuditFacts, findings: Sequence[Finding], missing: Sequence[str] = ()) -> str:
@@ -86,13 +86,13 @@ def markdown(facts: AuditFacts, findings: Sequence[Finding], missing: Sequence[s
     """Return the findings as a comment on a pull request, and what was not read or checked."""
     rows = [
         [
-            f"**{each.severity}**",
-            f"[{each.rule}]({RULES[each.rule].page})",
-            code(each.title),
-            f"{RULES[each.rule].text}: {code(each.found)}",
-            each.remedy if each.verified is None else code(each.remedy),
+            f"**{finding.severity}**",
+            f"[{finding.rule}]({RULES[finding.rule].page})",
+            code(finding.title),
+            f"{RULES[finding.rule].text}: {code(finding.found)}",
+            finding.remedy if finding.verified is None else code(finding.remedy),
         ]
-        for each in findings
+        for finding in findings
     ]
     listed = table(("severity", "rule", "where", "found", "remedy"), rows) if rows else ()
     return lines(f"**{_count(facts, findings)}**", "", *listed, "", *(f"- {e}" for e in missing))
@@ -100,7 +100,7 @@ def markdown(facts: AuditFacts, findings: Sequence[Finding], missing: Sequence[s
 
 def _count(facts: AuditFacts, findings: Sequence[Finding]) -> str:
     annotated = sum(
-        bool(account.role_arn) for each in facts.clusters for account in each.service_accounts
+        bool(account.role_arn) for cluster in facts.clusters for account in cluster.service_accounts
     )
     by_eks = len(facts.associations)
     read = [_number(annotated, "annotated service account")]
@@ -109,8 +109,8 @@ def _count(facts: AuditFacts, findings: Sequence[Finding]) -> str:
     judged = _number(len(facts.roles), "role")
     if facts.untold:
         judged = f"{len(facts.roles)} of {_number(every, 'role')}"
-    kinds = [each.severity for each in findings]
-    counts = [_number(kinds.count(each), each) for each in SEVERITIES if each in kinds]
+    kinds = [finding.severity for finding in findings]
+    counts = [_number(kinds.count(kind), kind) for kind in SEVERITIES if kind in kinds]
     return (
         f"{', '.join(read)} and {judged} of account "
         f"{' and '.join(facts.accounts)}: {', '.join(counts) or 'no findings'}"

@@ -36,10 +36,10 @@ def read_baseline(file: str) -> list[BaselineEntry]:
         document: object = yaml.safe_load(read_text(file))
     except yaml.YAMLError:
         document = ""
-    known: list[BaselineEntry] = []
+    entries: list[BaselineEntry] = []
     for number, entry in enumerate(as_list(document), 1):
         row = mapping(entry)
-        if missing := [each for each in _NEEDED if not row.get(each)]:
+        if missing := [key for key in _NEEDED if not row.get(key)]:
             raise cli.Stop(
                 f"--baseline {file}: entry {number} has no {missing[0]}; each has rule, subject, "
                 "owner and until"
@@ -55,21 +55,21 @@ def read_baseline(file: str) -> list[BaselineEntry]:
                 f"--baseline {file}: entry {number}: until {row['until']!r} is not a date; write "
                 "it as 2027-03-31"
             ) from None
-        known.append(
+        entries.append(
             BaselineEntry(row["rule"], str(row["subject"]), str(row.get("found", "")), until)
         )
-    return known
+    return entries
 
 
 def without_known(
-    findings: Sequence[Finding], known: Sequence[BaselineEntry], today: date
+    findings: Sequence[Finding], entries: Sequence[BaselineEntry], today: date
 ) -> tuple[list[Finding], list[str]]:
     """Return the findings that are not known, and lines about the others."""
-    valid = [each for each in known if each.until >= today]
-    left = [f for f in findings if not any(each.covers(f) for each in valid)]
-    gone = sum(not any(each.covers(f) for f in findings) for each in known)
+    valid = [entry for entry in entries if entry.until >= today]
+    left = [f for f in findings if not any(entry.covers(f) for entry in valid)]
+    gone = sum(not any(entry.covers(f) for f in findings) for entry in entries)
     notes = [f"baseline: {len(findings) - len(left)} known, {gone} entries without a finding"]
-    late = [e for e in known if e.until < today and any(e.covers(f) for f in findings)]
+    late = [e for e in entries if e.until < today and any(e.covers(f) for f in findings)]
     return left, notes + [
         f"baseline: {e.rule} of {e.subject} was known until {e.until}" for e in late
     ]

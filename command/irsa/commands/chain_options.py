@@ -113,7 +113,7 @@ def questions(options: argparse.Namespace) -> list[Question]:
         document = read_stack(options.stack)
         try:
             stack = stack_of(document, "" if is_file(options.stack) else options.stack)
-            return [_question(options, each, stack) for each in _chosen(options, document)]
+            return [_question(options, chain, stack) for chain in _chosen(options, document)]
         except ValueError as error:
             raise cli.Stop(f"--stack {options.stack}: {error}") from None
     if not options.namespace or not options.service_account:
@@ -124,10 +124,10 @@ def questions(options: argparse.Namespace) -> list[Question]:
 
 def _grants(options: argparse.Namespace) -> tuple[Grant, ...]:
     if bool(options.action) != bool(options.resource):
-        given, lacking = sorted(
+        option, lacking = sorted(
             ("--action", "--resource"), key=lambda e: not getattr(options, e[2:])
         )
-        raise cli.Stop(f"{given} is given without {lacking}; give both, or --bucket")
+        raise cli.Stop(f"{option} is given without {lacking}; give both, or --bucket")
     for action in options.action:
         if not re.fullmatch(r"[\w-]+:[\w*?]+", action):
             raise cli.Stop(f"--action {action}: not an action; give SERVICE:ACTION: s3:GetObject")
@@ -156,8 +156,8 @@ def _chosen(options: argparse.Namespace, document: Json) -> Sequence[StackChain]
         there = [chain.label for chain in chains]
         there += [f"{name} ({reason})" for name, reason in skipped]
         names = ("workload", "namespace", "service_account", "profile", "role_b")
-        wanted = (getattr(options, name) for name in names)
-        what = "/".join(each for each in wanted if each) or "a service account with a role"
+        choices = (getattr(options, name) for name in names)
+        what = "/".join(choice for choice in choices if choice) or "a service account with a role"
         raise ValueError(f"no chain of {what}; the stack has {', '.join(there)}")
     if options.workload is None:
         for name, reason in skipped:
@@ -166,12 +166,12 @@ def _chosen(options: argparse.Namespace, document: Json) -> Sequence[StackChain]
 
 
 def _question(options: argparse.Namespace, chain: StackChain, stack: Stack | None) -> Question:
-    named = {each.name: getattr(chain, each.name) for each in fields(chain)}
+    named = {field.name: getattr(chain, field.name) for field in fields(chain)}
     names = ("deployment", "bucket", "profile", "external_id")
-    given = {name: getattr(options, name) for name in names}
-    given |= {"expected_role": options.role_arn, "role_b_arn": options.role_b}
+    overrides = {name: getattr(options, name) for name in names}
+    overrides |= {"expected_role": options.role_arn, "role_b_arn": options.role_b}
     return Question(
-        **named | {name: value for name, value in given.items() if value},
+        **named | {name: value for name, value in overrides.items() if value},
         expects_association=bool(chain.association_id),
         containers=tuple(options.container),
         grants=_grants(options),

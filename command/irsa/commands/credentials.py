@@ -89,8 +89,8 @@ def _associated_pod(cluster: KubernetesCluster, account: ServiceAccountObject) -
     AWS is not asked: a signed call looks for the caller's credentials, which may come from a
     ``credential_process`` that is this very program.
     """
-    found = cluster.workloads(account.namespace)
-    for pod in () if isinstance(found, Unread) else found.pods:
+    workloads = cluster.workloads(account.namespace)
+    for pod in () if isinstance(workloads, Unread) else workloads.pods:
         if pod.service_account == account.name and pod.phase == RUNNING and is_associated(pod.spec):
             return pod
     return None

@@ -47,26 +47,26 @@ def run(options: argparse.Namespace) -> int:
     undecided."""
     changes, missing = _compared(options.old, options.new)
     if options.output == "json":
-        found = [_as_json(each) for each in changes]
-        print(json.dumps({"roles": found, "not_compared": missing}, indent=1))
+        roles = [_as_json(role) for role in changes]
+        print(json.dumps({"roles": roles, "not_compared": missing}, indent=1))
     elif options.output == "sarif":
-        rules = [{"id": each.value.replace(" ", "-")} for each in Effect]
+        rules = [{"id": effect.value.replace(" ", "-")} for effect in Effect]
         print(json.dumps(report("irsa diff", rules, [*_results(changes)], missing), indent=1))
     elif options.output == "markdown":
         rows = [[code(row[0]), row[1], code(row[2])] for row in _rows(changes)]
         print(lines(*table(("role", "", "callers, or calls"), rows), "", *missing))
     else:
         print(lines(*_text(changes), *missing))
-    effects = {change.effect for each in changes for change in (*each.callers, *each.calls)}
+    effects = {change.effect for role in changes for change in (*role.callers, *role.calls)}
     if effects & {*GAINING}:
         return cli.FAILS
-    undecided = Effect.UNDECIDED in effects or missing or any(each.undecided for each in changes)
+    undecided = Effect.UNDECIDED in effects or missing or any(role.undecided for role in changes)
     return cli.UNDECIDED if undecided else cli.HOLDS
 
 
 def _compared(old: str, new: str | None) -> tuple[list[RoleChange], list[str]]:
-    documents = [_read(each) for each in (old, new) if each is not None]
-    kinds = {_kind(each) for each in documents}
+    documents = [_read(source) for source in (old, new) if source is not None]
+    kinds = {_kind(document) for document in documents}
     if len(kinds) > 1:
         raise cli.Stop(f"{old} and {new}: {' and '.join(sorted(kinds))}; give two of one kind")
     [kind], name = kinds, new or old

@@ -36,9 +36,9 @@ def run(options: argparse.Namespace) -> int:
     errors = diagnose(text)
     flat = plain(text)
     denial = read_denial(flat)
-    found = names(flat)
-    asking = verify(found, denial)
-    check = partial(_check, found=found, asking=asking)
+    placeholders = names(flat)
+    asking = verify(placeholders, denial)
+    check = partial(_check, found=placeholders, asking=asking)
     calls = authorization_calls(flat)
     if options.output == "json":
         more = {"verify": asking, "calls": calls}

@@ -87,21 +87,21 @@ def _stack(document: Json) -> StackResources | None:
 def _explain_stack(name: str, stack: StackResources, output: str) -> int:
     trees: list[TreeNode] = []
     unread = [f"{name}: {stack.missing}"] if stack.missing else []
-    ids = {each.arn: each.client_ids for each in stack.providers}
-    issuers = frozenset(each.removeprefix("https://") for each in stack.issuers)
+    ids = {provider.arn: provider.client_ids for provider in stack.providers}
+    issuers = frozenset(issuer.removeprefix("https://") for issuer in stack.issuers)
     for role in stack.roles:
         if isinstance(role.trust_policy, str):
             unread.append(f"{role.label}: the trust policy is {role.trust_policy}")
             continue
-        known = RoleFacts(role.account, ids, issuers=issuers)
-        callers = callers_of(role.trust_policy, known)
+        role_facts = RoleFacts(role.account, ids, issuers=issuers)
+        callers = callers_of(role.trust_policy, role_facts)
         trees.append(_callers_tree(role.label, callers))
         unread += [f"{role.label}: {callers.undecided}"] * bool(callers.undecided)
     if not trees and not unread:
         raise cli.Stop(f"{name}: it has no IAM role")
     _show(output, trees)
-    for each in unread:
-        cli.complain("explain", each)
+    for problem in unread:
+        cli.complain("explain", problem)
     return cli.UNDECIDED if unread else cli.HOLDS
 
 
@@ -113,7 +113,7 @@ def _explain_cluster(options: argparse.Namespace) -> int:
     asked = questions(options)
     with places(options) as where:
         callers_in = cache(partial(_callers_in, where))  # an account can have a thousand roles
-        for facts in chain.from_iterable(gather_each(each, where) for each in asked):
+        for facts in chain.from_iterable(gather_each(question, where) for question in asked):
             code, problem = _problem(facts)
             codes.add(code)
             if problem:
@@ -160,8 +160,8 @@ def chain_tree(
     for role in (facts.role, facts.role_b and facts.role_b.role):
         if isinstance(role, Role):
             callers = callers_of(role.trust_policy, RoleFacts(role.account))
-            trusted = dict.fromkeys(each.account for each in callers.lines if each.account)
-            members = {each: who_may(role, each, callers_in(each)) for each in trusted}
+            trusted = dict.fromkeys(line.account for line in callers.lines if line.account)
+            members = {account: who_may(role, account, callers_in(account)) for account in trusted}
             node = _callers_tree(role.arn, callers, members)
             if accounts and role is facts.role:
                 node.add("in this cluster", *accounts)
@@ -177,9 +177,9 @@ def _callers_tree(
     ``members`` has by account the users and roles that may, where a whole account is trusted.
     """
     root = TreeNode(f"who can assume {role}")
-    for each in callers.lines:
-        allowed = (members or {}).get(each.account)
-        root.add(each.text, *(allowed.texts if allowed else [each.example] * each.many))
+    for line in callers.lines:
+        allowed = (members or {}).get(line.account)
+        root.add(line.text, *(allowed.texts if allowed else [line.example] * line.many))
     for text in callers.notes:
         root.add(text)
     return root

@@ -52,29 +52,33 @@ def read_clusters(
     """
     problems: Problems = {}
     clusters = list(_clusters(options, clients, problems))
-    issuers = [each.issuer_url for each in clusters]
-    if same := [each.name for each in clusters if issuers.count(each.issuer_url) > 1]:
+    issuers = [cluster.issuer_url for cluster in clusters]
+    if same := [cluster.name for cluster in clusters if issuers.count(cluster.issuer_url) > 1]:
         raise cli.Stop(f"--context {', '.join(same)}: they are one cluster; give one of them")
     accounts = list(_accounts(options, aws, clusters, problems))
     if not clusters or not accounts:
         raise cli.Stop("; ".join(problems.values()), cli.UNDECIDED)
     trusting = {
-        each.name for each in accounts if any(role.trusts_pod_identity for role in each.roles.roles)
+        account.name
+        for account in accounts
+        if any(role.trusts_pod_identity for role in account.roles.roles)
     }
     facts = AuditFacts(
-        clusters=[_facts(options, each, accounts, trusting, whole=whole) for each in clusters],
-        accounts=[each.name for each in accounts],
-        roles=[role for each in accounts for role in each.roles.roles],
-        providers=[provider for each in accounts for provider in each.providers],
+        clusters=[
+            _facts(options, cluster, accounts, trusting, whole=whole) for cluster in clusters
+        ],
+        accounts=[account.name for account in accounts],
+        roles=[role for account in accounts for role in account.roles.roles],
+        providers=[provider for account in accounts for provider in account.providers],
         now=time.time(),
     )
-    asked = (each.associations for each in facts.clusters if each.account in trusting)
-    pods = (each.pods for each in facts.clusters if each.known_associations)
-    policies = (each.policies for each in facts.roles)
-    without_policies = (each.remedy for each in policies if isinstance(each, Unread))
+    asked = (cluster.associations for cluster in facts.clusters if cluster.account in trusting)
+    pods = (cluster.pods for cluster in facts.clusters if cluster.known_associations)
+    policies = (role.policies for role in facts.roles)
+    without_policies = (unread.remedy for unread in policies if isinstance(unread, Unread))
     return Inventory(
         facts=facts,
-        accounts=[each.roles for each in accounts],
+        accounts=[account.roles for account in accounts],
         unread=problems | _unread_accounts(facts, problems),
         unchecked={
             "disabled-tags, no-agent": _texts(asked),
@@ -102,10 +106,10 @@ def _accounts(
 ) -> Iterator[_Account]:
     """The account of the credentials, unless others are given and all clusters are theirs; and
     those of the roles to assume."""
-    own, wanted = cli.known(aws.account), {each.client.eks.account for each in clusters}
+    home, owners = cli.known(aws.account), {cluster.client.eks.account for cluster in clusters}
     roles = {account_of(arn): arn for arn in options.assume_role}
-    if not roles or (own not in roles and {own, ""} & wanted):
-        roles = {own: "", **roles}
+    if not roles or (home not in roles and {home, ""} & owners):
+        roles = {home: "", **roles}
     for account, arn in roles.items():
         with _reading(options, "account", account, problems):
             reader = cli.known(aws.as_role(arn, SESSION_NAME)) if arn else aws
@@ -130,14 +134,14 @@ def _reading(
 
 def _unread_accounts(facts: AuditFacts, problems: Problems) -> Problems:
     """The accounts of clusters for which there are no credentials."""
-    found: dict[str, list[str]] = {}
-    for each in facts.clusters:
-        if each.account not in (*facts.accounts, *problems):
-            found.setdefault(each.account, []).append(each.name or "the cluster")
+    unread: dict[str, list[str]] = {}
+    for cluster in facts.clusters:
+        if cluster.account not in (*facts.accounts, *problems):
+            unread.setdefault(cluster.account, []).append(cluster.name or "the cluster")
     way_out = "give --assume-role a role of it that the credentials may assume"
     return {
         account: f"account {account} of {' and '.join(names)}: not read; {way_out}"
-        for account, names in found.items()
+        for account, names in unread.items()
     }
 
 
@@ -154,24 +158,24 @@ def _facts(
     registered = (
         account.name
         for account in accounts
-        if any(each.issuer_url == url for each in account.providers)
+        if any(provider.issuer_url == url for provider in account.providers)
     )
     account = eks.account or next(registered, accounts[0].name)
-    own = next((each for each in accounts if each.name == account), None)
+    owner = next((candidate for candidate in accounts if candidate.name == account), None)
     name = options.cluster or eks.name
     associations: Sequence[Association] | Unread = ()
     arn = ""
-    if own is None:
+    if owner is None:
         needed = f"credentials of account {account}"
         associations = Unread(_ASSOCIATIONS, f"account {account} was not read", needed)
     elif whole or account in trusting or name:
-        regional = own.aws.in_region(eks.region)
+        regional = owner.aws.in_region(eks.region)
         names = [name] if name else regional.clusters(url)
         associations = _associations(regional, names, url)
-        if not isinstance(names, Unread) and len(names) == 1 and own.roles.roles:
-            partition = partition_of(own.roles.roles[0].arn)
+        if not isinstance(names, Unread) and len(names) == 1 and owner.roles.roles:
+            partition = partition_of(owner.roles.roles[0].arn)
             arn = str(ClusterArn(partition, regional.region, account, names[0]))
-    wanted = whole or (associations and not isinstance(associations, Unread))
+    reads_pods = whole or (associations and not isinstance(associations, Unread))
     return ClusterFacts(
         name=cluster.name,
         arn=arn,
@@ -179,7 +183,7 @@ def _facts(
         account=account,
         service_accounts=cluster.service_accounts,
         associations=associations,
-        pods=cluster.client.pods() if wanted else (),
+        pods=cluster.client.pods() if reads_pods else (),
     )
 
 
@@ -200,5 +204,5 @@ def _associations(
     if not names:
         why = f"no EKS cluster in {aws.region} has issuer {issuer_url}"
         return Unread(_ASSOCIATIONS, why, "the EKS cluster's --region")
-    found = aws.pod_identities(*names)
-    return found if isinstance(found, Unread) else [*found.values()]
+    associations = aws.pod_identities(*names)
+    return associations if isinstance(associations, Unread) else [*associations.values()]

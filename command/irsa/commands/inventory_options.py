@@ -98,8 +98,8 @@ def inventory(
             aws = opened.enter_context(Aws(region=options.region)) if options.drift else None
             return read_stack_inventory(options.stack, options.issuer, aws)
         clusters = {
-            each: opened.enter_context(KubernetesCluster(each or None))
-            for each in options.context or [""]
+            context: opened.enter_context(KubernetesCluster(context or None))
+            for context in options.context or [""]
         }
         aws = opened.enter_context(Aws(region=options.region))
         return read_clusters(options, clusters, aws, whole=whole)
@@ -113,7 +113,7 @@ def _check(options: argparse.Namespace) -> None:
         raise cli.Stop("--drift needs --stack; give both, or neither")
     if len(options.context) > 1:
         _leave_out(options, "with several contexts", ("issuer", "cluster"))
-    accounts = [account_of(each) for each in options.assume_role]
+    accounts = [account_of(arn) for arn in options.assume_role]
     for account in accounts:
         if accounts.count(account) > 1:
             raise cli.Stop(f"--assume-role: two roles of account {account}; give one of them")

@@ -49,29 +49,27 @@ def read_stack_inventory(name: str, issuer_url: str | None, aws: Aws | None) -> 
         stack = stack_resources(document)
     except ValueError as error:
         raise cli.Stop(f"{name}: {error}") from None
-    unread = {each: f"{name}: {each}" for each in _unread(stack)}
-    every = [each.role for each in stack.roles]
+    unread = {reason: f"{name}: {reason}" for reason in _unread(stack)}
+    every = [stack_role.role for stack_role in stack.roles]
     roles, untold = [e for e in every if e.trust_policy], [e for e in every if not e.trust_policy]
     planned = [
         *losses(document),
         *(
             Finding(
                 "malformed",
-                f"role {each.label}",
-                f"it is {str(each.trust_policy).strip('()')}",
-                account=each.account,
+                f"role {stack_role.label}",
+                f"it is {str(stack_role.trust_policy).strip('()')}",
+                account=stack_role.account,
             )
-            for each in stack.roles
-            if each.trust_policy in NO_POLICY
+            for stack_role in stack.roles
+            if stack_role.trust_policy in NO_POLICY
         ),
     ]
     issuers = [issuer_url] if issuer_url else [*stack.issuers]
-    guessed = (
-        [] if issuer_url else [each for each in _trusted_issuers(roles) if each not in issuers]
-    )
+    guessed = [] if issuer_url else [url for url in _trusted_issuers(roles) if url not in issuers]
     live = cli.known(aws.roles()) if aws else None
     arns = {role.arn for role in roles}
-    associations = [each for each in stack.associations if each.role_arn in arns]
+    associations = [pair for pair in stack.associations if pair.role_arn in arns]
     return Inventory(
         facts=AuditFacts(
             clusters=[*_clusters(stack, roles, issuers, guessed, associations)] if roles else [],
@@ -89,7 +87,7 @@ def read_stack_inventory(name: str, issuer_url: str | None, aws: Aws | None) -> 
         unread=unread,
         unchecked={
             **(_OWN if live else _OWN_ALONE),
-            "role-missing, other-account": _of_others(stack, {each.arn for each in every}),
+            "role-missing, other-account": _of_others(stack, {role.arn for role in every}),
             "pass-any-role, target-not-allowed": ", ".join(_unread_policies(stack)),
             "no-agent": _PODS.text if associations else "",
             "trust-mismatch, disabled-tags, target-not-allowed, client-ids, dual-stack-issuer, "
@@ -140,20 +138,20 @@ def _clusters(
     it is in one that its role trusts, or else in the first."""
     issuers = [*certain, *guessed] or [_NO_ISSUER]
     trusted = {role.arn: federated(role.trust_policy) for role in roles}
-    accounts = [each for each in stack.accounts if _is_judged(each, trusted)]
-    annotated = {(each.namespace, each.name) for each in accounts}
-    unannotated = (each.account for each in associations if each.account not in annotated)
-    accounts += [ServiceAccountObject(*each, {}) for each in unannotated]
-    found: dict[str, list[ServiceAccountObject]] = {issuers[0]: []}
-    for each in accounts:
-        urls = [f"https://{issuer_of_principal(arn)}" for arn in trusted.get(each.role_arn, ())]
+    accounts = [account for account in stack.accounts if _is_judged(account, trusted)]
+    annotated = {(account.namespace, account.name) for account in accounts}
+    unannotated = (pair.account for pair in associations if pair.account not in annotated)
+    accounts += [ServiceAccountObject(*account, {}) for account in unannotated]
+    accounts_by_issuer: dict[str, list[ServiceAccountObject]] = {issuers[0]: []}
+    for account in accounts:
+        urls = [f"https://{issuer_of_principal(arn)}" for arn in trusted.get(account.role_arn, ())]
         url = next((url for url in issuers if url in urls), issuers[0])
-        found.setdefault(url, []).append(each)
-    for url, own in found.items():
+        accounts_by_issuer.setdefault(url, []).append(account)
+    for url, service_accounts in accounts_by_issuer.items():
         yield ClusterFacts(
             issuer_url=url,
             account=roles[0].account,
-            service_accounts=own,
+            service_accounts=service_accounts,
             associations=associations if url == issuers[0] else (),
             pods=_PODS,
             whole=False,
@@ -189,11 +187,11 @@ def _foreign_policies(
     roles: Sequence[StackRole], live: Sequence[Role]
 ) -> Mapping[str, Sequence[str]]:
     """Return the policies of a stack's roles that the account has and the stack has not."""
-    own = {role.arn: {each.arn or each.name for each in role.policies} for role in roles}
+    declared = {role.arn: {policy.arn or policy.name for policy in role.policies} for role in roles}
     return {
         role.arn: sorted(
-            {each.arn or each.name for each in cli.known(role.policies)} - own[role.arn]
+            {policy.arn or policy.name for policy in cli.known(role.policies)} - declared[role.arn]
         )
         for role in live
-        if role.arn in own
+        if role.arn in declared
     }

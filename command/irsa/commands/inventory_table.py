@@ -38,8 +38,8 @@ def _pods(row: ServiceAccountRow) -> str:
 
 
 def _identity(row: ServiceAccountRow) -> str:
-    forms = ", ".join(dict.fromkeys(each.kind.value for each in row.identities))
-    if owners := {o for each in row.identities if (o := _owner(each))}:
+    forms = ", ".join(dict.fromkeys(identity.kind.value for identity in row.identities))
+    if owners := {o for identity in row.identities if (o := _owner(identity))}:
         forms += f" ({', '.join(sorted(owners))})"
     if row.without_role and row.pods is not None:
         return f"{forms} ({row.without_role} of {len(row.pods)} Pods without)"
@@ -95,7 +95,7 @@ def table(listing: Listing, rows: Sequence[ServiceAccountRow], *, width: int | N
     pairs = zip(rows, texts, strict=True)
     for place, group in groupby(pairs, lambda pair: _place(pair[0], listing)):
         written.append(line(place))
-        written += [_line(each, widths) for _, each in group]
+        written += [_line(row_texts, widths) for _, row_texts in group]
     return "\n".join(written)
 
 

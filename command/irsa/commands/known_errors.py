@@ -83,17 +83,17 @@ def diagnose(text: str) -> list[KnownError]:
     after those that the text itself names.
     """
     flat = plain(text)
-    if named := [each for each in KNOWN_ERRORS if each.key == flat]:
-        return named
-    fitting = [each for each in KNOWN_ERRORS if each.pattern.search(flat)] or [
-        each for each in KNOWN_ERRORS if each.fallback and each.fallback.search(flat)
+    if by_key := [error for error in KNOWN_ERRORS if error.key == flat]:
+        return by_key
+    fitting = [error for error in KNOWN_ERRORS if error.pattern.search(flat)] or [
+        error for error in KNOWN_ERRORS if error.fallback and error.fallback.search(flat)
     ]
-    nearest = min((each.level for each in fitting), default=None)
+    nearest = min((error.level for error in fitting), default=None)
     denial = read_denial(flat)
     return [
-        replace(each, causes=tuple(sorted(each.causes, key=lambda c: _rank(c, flat, denial))))
-        for each in fitting
-        if each.level is nearest
+        replace(error, causes=tuple(sorted(error.causes, key=lambda c: _rank(c, flat, denial))))
+        for error in fitting
+        if error.level is nearest
     ]
 
 

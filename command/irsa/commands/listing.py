@@ -42,20 +42,20 @@ def parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
     earlier = _earlier(options.since) if options.since else []
-    given = inventory(options, whole=True)
-    found = listing(given, audit(given.facts))
+    scan = inventory(options, whole=True)
+    report = listing(scan, audit(scan.facts))
     if options.since:
-        rows, counts = changes(found.rows, earlier, given.unread)
-        found = replace(found, rows=rows, notes=[*found.notes, counts])
-    code = cli.UNDECIDED if given.unread else cli.HOLDS
+        rows, counts = changes(report.rows, earlier, scan.unread)
+        report = replace(report, rows=rows, notes=[*report.notes, counts])
+    code = cli.UNDECIDED if scan.unread else cli.HOLDS
     if options.output == "json":
-        print(json.dumps({**found.as_json(), "unchecked": given.missing}, indent=1))
+        print(json.dumps({**report.as_json(), "unchecked": scan.missing}, indent=1))
         return code
-    rows = [row for row in found.rows if row.matters or options.all or options.since]
-    notes = [*found.notes, *given.missing, _summary(found, rows)]
+    rows = [row for row in report.rows if row.matters or options.all or options.since]
+    notes = [*report.notes, *scan.missing, _summary(report, rows)]
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     if rows:
-        print(table(found, rows, width=width))
+        print(table(report, rows, width=width))
     print(lines(*notes))
     return code
 
@@ -68,7 +68,7 @@ def _earlier(file: str) -> list[Json]:
         document = None
     listed = mapping(document).get("service_accounts")
     entries = mappings(listed)
-    if not isinstance(listed, list) or not all(each.keys() >= {*KEY} for each in entries):
+    if not isinstance(listed, list) or not all(entry.keys() >= {*KEY} for entry in entries):
         raise cli.Stop(
             f"--since {file}: it is not a report of list; give what `{PROGRAM} list --output json` "
             "prints"

@@ -36,14 +36,14 @@ def fill(command: str, found: dict[str, str]) -> str:
     return re.sub(r"\b[A-Z]{4,}\b", lambda word: found.get(word[0], word[0]), command)
 
 
-def verify(found: dict[str, str], denial: Denial | None) -> str:
+def verify(placeholders: dict[str, str], denial: Denial | None) -> str:
     """Return the `verify` command that asks what the text names."""
-    words = [fill(f"{PROGRAM} verify NAMESPACE/NAME", found)]
+    words = [fill(f"{PROGRAM} verify NAMESPACE/NAME", placeholders)]
     said = denial or Denial("")
     action, resource = said.action, said.resource
-    assumed = fill("START:iam::ACCOUNT:role/ROLE", found)
-    role = assumed if "START" in found else found.get("ARN", "")
-    itself = role == resource and "START" in found
+    assumed = fill("START:iam::ACCOUNT:role/ROLE", placeholders)
+    role = assumed if "START" in placeholders else placeholders.get("ARN", "")
+    itself = role == resource and "START" in placeholders
     if role and (itself or role != resource):
         words.append(f"--role-arn {role}")
     if ":role/" in resource and not itself and action.lower().startswith("sts:"):
@@ -51,8 +51,8 @@ def verify(found: dict[str, str], denial: Denial | None) -> str:
     elif action and not _NOT_ASKED.match(action):
         resource = resource if resource.startswith("arn:") else "*"
         words.append(f"--action {shlex.quote(action)} --resource {shlex.quote(resource)}")
-    elif "BUCKET" in found:
-        words.append(f"--bucket {found['BUCKET']}")
+    elif "BUCKET" in placeholders:
+        words.append(f"--bucket {placeholders['BUCKET']}")
     return " ".join(words)
 
 

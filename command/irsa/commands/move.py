@@ -85,9 +85,9 @@ def _stack(given: str | None) -> Stack | None:
 def _run(runner: Runner, options: argparse.Namespace) -> int:
     move = runner.observe()
     planned = steps(move)
-    found = owned(move, runner.question.stack)
-    move = move if found else ask(move, runner.sources)
-    changes = options.yes and not found
+    resources = owned(move, runner.question.stack)
+    move = move if resources else ask(move, runner.sources)
+    changes = options.yes and not resources
     account = runner.sources.aws.account
     where = [f"context {runner.sources.cluster.context}", f"cluster {move.facts.cluster_arn}"]
     where.append(f"account {move.role.account if isinstance(account, Unread) else account}")
@@ -96,17 +96,17 @@ def _run(runner: Runner, options: argparse.Namespace) -> int:
     for step in planned:
         if step.done or not changes:
             _say(step)
-    if any(not each.done for each in planned):
+    if any(not step.done for step in planned):
         print(lines(*notes(move)))
     check_refusals(move)
-    if found:
-        print(lines(*program(move, found)))
+    if resources:
+        print(lines(*program(move, resources)))
     if not changes:
-        return cli.HOLDS if all(each.done for each in planned) else STEPS_LEFT
+        return cli.HOLDS if all(step.done for step in planned) else STEPS_LEFT
     waiting = runner.carry_out(move, _say, wait=options.wait)
     if waiting is None:
-        for each in unproven(move):
-            text = f"not proven, {each} is not known; ask inside a new Pod, by `{PROGRAM} verify"
+        for fact in unproven(move):
+            text = f"not proven, {fact} is not known; ask inside a new Pod, by `{PROGRAM} verify"
             raise Unknown(f"role {move.role.arn}: {text} --exec`; {standing(runner.observe())}")
         return cli.HOLDS
     _say(waiting)

@@ -32,27 +32,27 @@ def report(
     """Return the report of a command, with a notification for what was not read or checked."""
     listed = [
         {
-            "ruleId": each.rule,
-            "level": each.level,
-            "message": {"text": f"{each.title}: {each.text}"},
-            # GitHub takes no file of which a result has no physical location.
+            "ruleId": hit.rule,
+            "level": hit.level,
+            "message": {"text": f"{hit.title}: {hit.text}"},
+            # GitHub takes no file of which a hit has no physical location.
             "locations": [
                 {
-                    "logicalLocations": [{"fullyQualifiedName": each.title}],
+                    "logicalLocations": [{"fullyQualifiedName": hit.title}],
                     "physicalLocation": {
-                        "artifactLocation": {"uri": quote(each.title)},
+                        "artifactLocation": {"uri": quote(hit.title)},
                         "region": {"startLine": 1},
                     },
                 }
             ],
             "partialFingerprints": {
-                "primaryLocationLineHash": sha256(f"{each.title} {each.found}".encode()).hexdigest()
+                "primaryLocationLineHash": sha256(f"{hit.title} {hit.found}".encode()).hexdigest()
             },
         }
-        for each in results
+        for hit in results
     ]
     driver = {"name": name, "rules": list(rules)}
-    notifications = [{"level": "warning", "message": {"text": each}} for each in missing]
+    notifications = [{"level": "warning", "message": {"text": reason}} for reason in missing]
     invocation = {"executionSuccessful": True, "toolExecutionNotifications": notifications}
     return {
         "$schema": SCHEMA,

@@ -63,25 +63,25 @@ def run(options: argparse.Namespace) -> int:
         missing = stack_resources(document).missing
     except ValueError as error:
         raise cli.Stop(f"{options.stack}: {error}") from None
-    found, wanted = takeovers(document), {*options.name}
+    plans, names = takeovers(document), {*options.name}
     for name in options.name:
-        if not any(name in each.names for each in found):
+        if not any(name in plan.names for plan in plans):
             raise cli.Stop(f"--name {name}: it has no lines in this stack; leave it out to see all")
-    chosen = [each for each in found if (wanted & each.names if wanted else each.component)]
+    chosen = [plan for plan in plans if (names & plan.names if names else plan.component)]
     if not chosen:
         raise cli.Stop(f"{options.stack}: it has nothing that a component takes over")
     if move := _move(chosen, options.to):
         follow_move(chosen, document)
     if options.output == "json":
-        listed = [_as_json(each) for each in chosen]
+        listed = [_as_json(plan) for plan in chosen]
         print(json.dumps({"move": move, "components": listed}, indent=1))
     else:
         first = [shlex.join(move), "# then take them out of that stack's program"] if move else []
         named = [e for e in chosen if e.component and e.resource["type"] in (POLICY, ROLE)]
         outputs = Counter(map(_output, named))
         # Of two roles a-b and a_b each keeps its ARN: they would share a variable.
-        arns = {each.arn: _output(each) for each in named if outputs[_output(each)] == 1}
-        print(lines(*first, *(line for each in chosen for line in _source(each, arns))))
+        arns = {plan.arn: _output(plan) for plan in named if outputs[_output(plan)] == 1}
+        print(lines(*first, *(line for plan in chosen for line in _source(plan, arns))))
     if missing:
         cli.complain("takeover", f"{missing}: lines may be missing")
     return cli.UNDECIDED if missing else cli.HOLDS
@@ -113,25 +113,25 @@ def _output(each: Takeover) -> str:
     return re.sub(r"\W", "_", f"{kind}_{logical_name(each.resource)}") + f".{output}"
 
 
-def _source(each: Takeover, arns: Mapping[str, str]) -> Iterator[str]:
+def _source(plan: Takeover, arns: Mapping[str, str]) -> Iterator[str]:
     """Yield the lines of a program, and comments on what they leave out."""
-    name, urns = json.dumps(logical_name(each.resource)), each.taken_over
-    arguments = [f"{key}={_python(key, value, arns)}," for key, value in each.arguments.items()]
-    made = f"{arns[each.arn].partition('.')[0]} = " if each.arn in arns else ""
-    if each.component == "aws.iam.Policy":
+    name, urns = json.dumps(logical_name(plan.resource)), plan.taken_over
+    arguments = [f"{key}={_python(key, value, arns)}," for key, value in plan.arguments.items()]
+    made = f"{arns[plan.arn].partition('.')[0]} = " if plan.arn in arns else ""
+    if plan.component == "aws.iam.Policy":
         alias = json.dumps(f"urn:pulumi:{{get_stack()}}::{{get_project()}}::{part(*urns.values())}")
         yield from (f"{made}aws.iam.Policy(", f"    {name},", *(f"    {e}" for e in arguments))
         yield from (f"    opts=ResourceOptions(aliases=[f{alias}]),", ")")
-    elif each.component:
-        yield from (f"{made}{each.component}(", f"    {name},", f"    {each.component}Args(")
+    elif plan.component:
+        yield from (f"{made}{plan.component}(", f"    {name},", f"    {plan.component}Args(")
         yield from (f"        {line}" for line in arguments)
         yield "        taken_over={"
         for key, urn in urns.items():
             yield f"            {json.dumps(key)}: {json.dumps(part(urn))},"
         yield from ("        },", "    ),", ")")
     else:
-        yield f"# no component makes {each.resource['urn']}"
-    yield from (f"# by hand: {line}" for line in each.by_hand)
+        yield f"# no component makes {plan.resource['urn']}"
+    yield from (f"# by hand: {line}" for line in plan.by_hand)
 
 
 def _python(argument: str, value: object, arns: Mapping[str, str]) -> str:

@@ -54,22 +54,22 @@ def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
     token = _read_token(options.token_file) if options.token_file else None
     asked = [
-        replace(each, given_token=token, wait=options.wait, inside=options.inside)
-        for each in questions(options)
+        replace(question, given_token=token, wait=options.wait, inside=options.inside)
+        for question in questions(options)
     ]
     program, again = (*PROGRAM.split(), "verify"), same_place(options)
     with places(options) as where:
         results = [
             (facts, [link.with_words(program, *again) for link in walk(facts, where)])
-            for each in asked
-            for facts in gather_each(each, where)
+            for question in asked
+            for facts in gather_each(question, where)
         ]
         place = where.place
     if options.output == "json":
-        print(json.dumps([place | result_json(*each) for each in results], indent=1))
+        print(json.dumps([place | result_json(*result) for result in results], indent=1))
     else:
         title = ", ".join(f"{name} {value}" for name, value in place.items())
-        print("\n\n".join(text(*each, title, colours()) for each in results))
+        print("\n\n".join(text(*result, title, colours()) for result in results))
     return EXIT_CODES[status_of([link for _, links in results for link in links])]
 
 
@@ -133,8 +133,8 @@ def text(
     whole = (Status.FAILED,) if failing_link(links) else (Status.UNKNOWN, Status.NOT_ASKED)
     for link in ordered:
         if link.status not in whole:
-            found = link.title if link.found == AS_EXPECTED else link.found
-            report.append(f"  {link.status.mark} {link.key:<17} {found}")
+            summary = link.title if link.found == AS_EXPECTED else link.found
+            report.append(f"  {link.status.mark} {link.key:<17} {summary}")
             continue
         report.append(f"  {link.status.mark} {link.key:<17} {link.title}")
         report.append(f"      expected  {link.expected}")
@@ -146,7 +146,7 @@ def text(
     report.append(_verdict(facts, links))
     lines = printable.lines(*report).split("\n")
     for code in (colour or {}).items():
-        lines = [_coloured(each, *code) for each in lines]
+        lines = [_coloured(line, *code) for line in lines]
     return "\n".join(lines)
 
 
@@ -163,7 +163,7 @@ def _verdict(facts: Facts, links: Sequence[Link]) -> str:
         return f"{status.value}: the link {failing.key!r}"
     role = facts.role_b.role if facts.role_b else facts.role
     grants = asked_grants(role, facts) if isinstance(role, Role) else []
-    judged = ", ".join(dict.fromkeys(each.action for each in grants))
+    judged = ", ".join(dict.fromkeys(grant.action for grant in grants))
     left = "other actions" if judged else "permissions"
     left += "" if facts.inside else ", the call inside the Pod (--exec)"
     return f"{status.value}{f': {judged}' if judged else ''}; not asked: {left}"

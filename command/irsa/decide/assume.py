@@ -69,14 +69,14 @@ _AT_MOST = "Member must have length less than or equal to"
 
 def check_parameters(step: AssumeRole | AssumeRoleWithWebIdentity) -> AwsError | None:
     """The parameters of a call for a session, in the order in which STS reads them."""
-    own = (
+    problem = (
         _token_problem(step.token)
         if isinstance(step, AssumeRoleWithWebIdentity)
         else _text_problem("externalId", step.external_id, _EXTERNAL_ID, EXTERNAL_ID_LENGTH)
     )
     return _invalid(
         _text_problem("roleSessionName", step.session_name, _SESSION_NAME, SESSION_NAME_LENGTH)
-        or own
+        or problem
         or _duration_problem(step.duration)
         or _passed_problem(step.context or {})
         or _policies_problem(step.session_sizes)
@@ -138,9 +138,9 @@ def _passed_problem(keys: Keys) -> str | None:
         if key.startswith(_TAG) and isinstance(value, str)
     ]
     source = keys.get(_SOURCE_IDENTITY)
-    known = source if isinstance(source, str) else None
+    source_identity = source if isinstance(source, str) else None
     return _tags_problem(tags) or _text_problem(
-        "sourceIdentity", known, _SESSION_NAME, SESSION_NAME_LENGTH
+        "sourceIdentity", source_identity, _SESSION_NAME, SESSION_NAME_LENGTH
     )
 
 
@@ -374,12 +374,12 @@ def _more_actions(
     https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_monitor.html
     """
     caller = inquiry.request.caller
-    given = [key for key in keys if keys[key] is not Key.ABSENT]
+    present_keys = [key for key in keys if keys[key] is not Key.ABSENT]
     passed = caller.source_identity if caller and caller.kind == "session" else Key.ABSENT
-    needed = [TAG_SESSION] if any(key.startswith(_TAGS) for key in given) else []
-    if _SOURCE_IDENTITY in given or isinstance(passed, str):
+    needed = [TAG_SESSION] if any(key.startswith(_TAGS) for key in present_keys) else []
+    if _SOURCE_IDENTITY in present_keys or isinstance(passed, str):
         needed.append(SET_SOURCE_IDENTITY)
-    needed += [SET_CONTEXT] if any(key.startswith(_CONTEXTS) for key in given) else []
+    needed += [SET_CONTEXT] if any(key.startswith(_CONTEXTS) for key in present_keys) else []
     facts: list[str] = []
     for action in needed:
         foreign = dict.fromkeys(FOREIGN_KEYS[action], Key.ABSENT)

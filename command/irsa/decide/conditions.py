@@ -38,17 +38,17 @@ class Test:
 
     def describe(self, lookup: Lookup) -> str:
         """Operator, key, the policy's values and the request's, in one line."""
-        values, found = self.condition.values, lookup(self._key)
-        wanted = [repr(clip(value)) for value in values[:_SHOWN]]
+        values, answer = self.condition.values, lookup(self._key)
+        texts = [repr(clip(value)) for value in values[:_SHOWN]]
         if len(values) > _SHOWN:
-            wanted.append(f"{len(values) - _SHOWN} more")
+            texts.append(f"{len(values) - _SHOWN} more")
         # Keys of a token are named after its issuer's host.
         source = "token" if "." in self._key.partition(":")[0] else "request"
         text = (
-            f"condition {self.condition.text}: the policy says {' or '.join(wanted) or 'nothing'},"
-            f" the {source} {'has' if isinstance(found, Key) else 'says'} {shown(found)}"
+            f"condition {self.condition.text}: the policy says {' or '.join(texts) or 'nothing'},"
+            f" the {source} {'has' if isinstance(answer, Key) else 'says'} {shown(answer)}"
         )
-        equal = str(found).lower() in [each.lower() for each in values] and found not in values
+        equal = str(answer).lower() in [value.lower() for value in values] and answer not in values
         if equal and "not" not in self.condition.operator.lower():
             text += "; only upper and lower case differ"
         return text
@@ -83,12 +83,12 @@ class ValueTest(Test):
                 return True  # an empty string is no value to this operator
             return self._one(value, lookup)
         if isinstance(value, Key):
-            known = {Key.ABSENT: self._absent, Key.PRESENT: self._present}
-            return known.get(value)
+            truths = {Key.ABSENT: self._absent, Key.PRESENT: self._present}
+            return truths.get(value)
         if self._for == FOR_ALL:
-            return all_of(self._one(each, lookup) for each in value)
+            return all_of(self._one(text, lookup) for text in value)
         if self._for == FOR_ANY:
-            return any_of(self._one(each, lookup) for each in value)
+            return any_of(self._one(text, lookup) for text in value)
         # AWS asks for a set operator here, and does not say what happens without one.
         return None if value else self._absent
 

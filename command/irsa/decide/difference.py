@@ -25,36 +25,38 @@ def differences(
 
     No key: it is AssumeRole, which needs sts:TagSession for the tags that a session passes on.
     """
-    names = {f"aws:principaltag/{name}" for each in sessions for name in each.session_tags}
+    names = {f"aws:principaltag/{name}" for session in sessions for name in session.session_tags}
     tags: dict[str, Value] = dict.fromkeys(names, Key.ABSENT)
     tags |= {f"aws:principaltag/{name.lower()}": value for name, value in role_tags.items()}
-    any_call = [Request("", "*", each, tags) for each in sessions]
-    chain = [Request("sts:AssumeRole", "*", each, tags | inherited(each)) for each in sessions]
-    passed = {key: each for session in sessions for key, each in inherited(session).items()}
-    chains = any(each.allows and each.covers("sts:AssumeRole") for each in listed)
-    for place, each in enumerate(listed):
-        calls = [any_call, *([chain] if chains and each.covers("sts:AssumeRole") else [])]
-        if keys := [key for requests in calls for key in _keys_apart(each, requests)]:
+    any_call = [Request("", "*", session, tags) for session in sessions]
+    chain = [
+        Request("sts:AssumeRole", "*", session, tags | inherited(session)) for session in sessions
+    ]
+    passed = {key: tag for session in sessions for key, tag in inherited(session).items()}
+    chains = any(statement.allows and statement.covers("sts:AssumeRole") for statement in listed)
+    for place, statement in enumerate(listed):
+        calls = [any_call, *([chain] if chains and statement.covers("sts:AssumeRole") else [])]
+        if keys := [key for requests in calls for key in _keys_apart(statement, requests)]:
             yield place, sorted({*keys})
-        elif chains and passed and not _tags_alike(each, listed, passed):
+        elif chains and passed and not _tags_alike(statement, listed, passed):
             yield place, []
 
 
 def _keys_apart(statement: Statement, requests: Sequence[Request]) -> list[str]:
     resources = variable_keys(statement.resources, variables=statement.variables)
-    conditions = {each: _keys(each) for each in statement.conditions}
+    conditions = {condition: _keys(condition) for condition in statement.conditions}
     apart = {
         key
         for key in resources.union(*conditions.values())
-        if key.lower() == NAMING or len({each.value(key.lower()) for each in requests}) > 1
+        if key.lower() == NAMING or len({request.value(key.lower()) for request in requests}) > 1
     }
-    asked = [each for each in conditions if conditions[each] & apart]
-    known = {key.lower() for key in apart}
+    asked = [condition for condition in conditions if conditions[condition] & apart]
+    apart_keys = {key.lower() for key in apart}
 
     def lookup(request: Request) -> Lookup:
-        return lambda key: request.value(key) if key in known else Key.UNKNOWN
+        return lambda key: request.value(key) if key in apart_keys else Key.UNKNOWN
 
-    answers = {_hold(asked, lookup(each)) for each in requests}
+    answers = {_hold(asked, lookup(request)) for request in requests}
     alike = answers == {False} or (answers == {True} and not resources & apart)
     return [] if alike else [*apart]
 
@@ -70,10 +72,10 @@ def _tags_alike(
         return Key.ABSENT if key in foreign else passed.get(key, Key.UNKNOWN)
 
     def bound(conditions: Sequence[Condition]) -> bool:
-        return any(key.lower() in foreign for each in conditions for key in _keys(each))
+        return any(key.lower() in foreign for condition in conditions for key in _keys(condition))
 
     def grants(other: Statement) -> bool:
-        left = [each for each in other.conditions if not _hold([each], tagging)]
+        left = [condition for condition in other.conditions if not _hold([condition], tagging)]
         there = all(any(fnmatchcase(e, p) for p in other.resources) for e in statement.resources)
         named = {statement.resource_element, other.resource_element} == {"Resource"}
         within = {*left} <= {*statement.conditions} and not bound(left)

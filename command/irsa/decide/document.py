@@ -184,9 +184,9 @@ def statements_of(document: object) -> list[Statement]:
     fields = cast("Json", document)
     variables = fields.get("Version") == CURRENT_VERSION
     return [
-        read_statement(number, cast("Json", each), variables=variables)
-        for number, each in enumerate(as_list(fields.get("Statement", [])), start=1)
-        if isinstance(each, dict)
+        read_statement(number, cast("Json", statement), variables=variables)
+        for number, statement in enumerate(as_list(fields.get("Statement", [])), start=1)
+        if isinstance(statement, dict)
     ]
 
 
@@ -232,7 +232,7 @@ def read_statement(
         _check(fields, kind)
     conditions = fields.get("Condition", _NO_CONDITION)
     excepts, element = "NotPrincipal" in fields, "NotAction" if "NotAction" in fields else "Action"
-    resource = next((each for each in _RESOURCES if each in fields), "")
+    resource = next((name for name in _RESOURCES if name in fields), "")
     return Statement(
         number,
         fields.get("Effect") == "Allow",
@@ -310,7 +310,7 @@ def _principals(word: str, fields: Json, *, strict: bool) -> dict[str, tuple[str
     try:
         if strict:
             _refuse_others(entries, _PRINCIPAL_TYPES)
-        return {kind: _texts(each, kind, strict=strict) for kind, each in entries.items()}
+        return {kind: _texts(names, kind, strict=strict) for kind, names in entries.items()}
     except DocumentError as error:
         raise error.within(word) from None
 
@@ -336,11 +336,11 @@ def _texts(value: object, where: str, *, strict: bool) -> tuple[str, ...]:
     if isinstance(value, str):
         return (value,)
     values = as_list(value)
-    texts = tuple(each for each in values if isinstance(each, str))
+    texts = tuple(text for text in values if isinstance(text, str))
     if strict and not values:
         raise DocumentError(where, "an empty list")
     if strict and len(texts) < len(values):
-        wrong = next(each for each in values if not isinstance(each, str))
+        wrong = next(entry for entry in values if not isinstance(entry, str))
         raise DocumentError(where, f"{_show(wrong)} is not a string")
     return texts
 

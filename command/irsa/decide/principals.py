@@ -118,8 +118,8 @@ def caller_from_arn(
     if kind == "assumed-role":
         _, name, session_name = resource.split("/")
         without_path = str(RoleArn(partition, account, "/", name))
-        known = role_arn is not None
-        return session_of(role_arn or without_path, session_name, unique_id, path_known=known)
+        path_known = role_arn is not None
+        return session_of(role_arn or without_path, session_name, unique_id, path_known=path_known)
     return Caller(kind, arn, account, partition, unique_id=unique_id)
 
 
@@ -158,7 +158,7 @@ class PrincipalElement:
                        "service": frozenset(entries.get("Service", ()))}  # fmt: skip
         self._canonical = "CanonicalUser" in entries
         self.everyone = "*" in aws
-        self._unknown = any(UNKNOWN_OUTPUT in e for each in entries.values() for e in each)
+        self._unknown = any(UNKNOWN_OUTPUT in e for names in entries.values() for e in names)
         self.entries = entries
 
     def grant(self, caller: Caller) -> tuple[Directness, Directness]:
@@ -203,9 +203,9 @@ class PrincipalElement:
         if caller.kind in self._other or self.everyone or caller.kind == "root":
             return False, False
         account = self._names_account(caller)
-        own = caller.arn in self._aws or _role_id(caller) in self._ids
+        principal = caller.arn in self._aws or _role_id(caller) in self._ids
         role = caller.kind != "session" or caller.role_arn in self._aws
-        return False, not (account and own and role)
+        return False, not (account and principal and role)
 
     def describe(self, caller: Caller) -> str:
         """Return the element and the caller in one line."""

@@ -62,7 +62,7 @@ class Outcome:
             "failing_step": self.failing_step,
             "error": None if self.error is None else asdict(self.error),
             "steps": [
-                {"decision": step.verdict.value, "reasons": [str(each) for each in step.reasons]}
+                {"decision": step.verdict.value, "reasons": [*map(str, step.reasons)]}
                 | ({"missing": step.missing} if step.missing else {})
                 for step in self.steps
             ],

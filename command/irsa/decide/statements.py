@@ -125,9 +125,9 @@ def compile_policy(document: object, name: str, kind: DocumentType) -> Policy:
         document = _UNKNOWN_DOCUMENT[kind]
     listed, variables = read_document(document)
     compiled: list[CompiledStatement] = []
-    for number, each in enumerate(listed, start=1):
+    for number, entry in enumerate(listed, start=1):
         try:
-            statement = read_statement(number, each, variables=variables, kind=kind)
+            statement = read_statement(number, entry, variables=variables, kind=kind)
             compiled.append(_compiled(statement, f"{name}, statement {number}", kind))
         except DocumentError as error:
             raise error.within(f"Statement[{number}]") from None

@@ -105,19 +105,19 @@ def check_shared_issuers(document: Json) -> list[str]:
             continue
         for principal in statement.named("Federated"):
             keys = _required_keys(issuer_of_principal(principal))
-            given = [
-                each for each in statement.conditions if each.key.lower() in map(str.lower, keys)
+            conditions = [
+                claim for claim in statement.conditions if claim.key.lower() in map(str.lower, keys)
             ]
-            scoped = any_of(map(_scoped, given)) if keys else True
-            wanted, where = " or ".join(keys), f"Statement[{statement.number}].Condition"
+            scoped = any_of(map(_scoped, conditions)) if keys else True
+            names, where = " or ".join(keys), f"Statement[{statement.number}].Condition"
             if scoped is False:
                 message = (
                     f"Trust policy with trusted principal {principal} must evaluate, using "
-                    f"{_EVALUATING}, {wanted} which is not scoped to all."
+                    f"{_EVALUATING}, {names} which is not scoped to all."
                 )
-                raise DocumentError(where, f"none on {wanted}", message)
+                raise DocumentError(where, f"none on {names}", message)
             if scoped is None:
-                doubts.append(f"whether {where} is the one on {wanted} that IAM asks for")
+                doubts.append(f"whether {where} is the one on {names} that IAM asks for")
     return doubts
 
 

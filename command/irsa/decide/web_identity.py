@@ -54,9 +54,9 @@ def check_token(
 
 
 def _checked(
-    scenario: Scenario, given: TokenClaims | str, role: RoleArn, *, valid: bool
+    scenario: Scenario, step_token: TokenClaims | str, role: RoleArn, *, valid: bool
 ) -> TokenIdentity:
-    token = _decoded(given) if isinstance(given, str) else given
+    token = _decoded(step_token) if isinstance(step_token, str) else step_token
     claims = token.claims
     issuer_url = tokens.issuer_url_of(claims)
     issuer = issuer_url.removeprefix("https://")
@@ -90,7 +90,7 @@ def _checked(
         named = str(role) in as_list(claims[ROLES])
         keys["sts:roleauthorizedbyidp"] = "true" if named else Key.UNKNOWN
         missing += [] if named else [f"whether STS takes a token whose {ROLES} lack the role"]
-    keys |= {f"{prefix}{name}": each for name, each in _further_keys(issuer, claims)}
+    keys |= {f"{prefix}{name}": claim for name, claim in _further_keys(issuer, claims)}
     passed = _tag_keys(claims)
     if passed is None:
         missing.append(f"what the token's {TAGS} change")
@@ -118,7 +118,7 @@ def _tag_keys(claims: Json) -> dict[str, Value] | None:
         one = json_object(claims.get(TAGS, {}), TAGS)
         tags |= json_object(one.get("principal_tags", {}), TAGS)
         listed = one.get("transitive_tag_keys", claims.get(f"{TAGS}/transitive_tag_keys", []))
-        transitive = tuple(text(each, TAGS) for each in json_list(listed, TAGS))
+        transitive = tuple(text(key, TAGS) for key in json_list(listed, TAGS))
         values = {name: text(_alone(value), TAGS) for name, value in tags.items()}
     except InputError:
         return None
