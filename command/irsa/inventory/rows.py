@@ -294,10 +294,8 @@ def _notes(
     for principals in inventory.accounts:
         if isinstance(principals.last_used, Unread):
             yield principals.last_used.text
-    unused = sum(
-        finding.rule == "unused-role" and finding.cluster == cluster.name for finding in findings
-    )
-    if unused:
+    rules = [finding.rule for finding in findings if finding.cluster == cluster.name]
+    if unused := rules.count("unused-role"):
         yield f"roles that trust this cluster without a service account (unused-role): {unused}"
     if secrets := sum(bool(row.unread_secrets) for row in rows):
         yield (
