@@ -148,11 +148,9 @@ def _container(move: Move, owner: Owner, container: Container) -> Iterator[str]:
     if variables:
         yield f"{named} sets {', '.join(variables)} by hand; remove it"
     for profile in file_profiles(config_file(owner.pod_spec, container, objects)).values():
-        bound = (
-            profile.web_identity_token_file if move.to_pod_identity else profile.credential_source
-        )
-        if bound:
-            what = f"{named}: profile {profile.name} of its AWS config file takes {bound}"
+        old = profile.web_identity_token_file if move.to_pod_identity else profile.credential_source
+        if old:
+            what = f"{named}: profile {profile.name} of its AWS config file takes {old}"
             yield f"{what}; remove it, and the chain of roles with it"
 
 
@@ -224,11 +222,9 @@ def unproven(move: Move) -> list[str]:
 def _by_cluster(move: Move, cluster: KubernetesCluster) -> Iterator[str]:
     """Say what RBAC denies, and that a Pod of a template would be refused, such as by a quota."""
     namespace, name = move.facts.account
-    needed = [("patch", "serviceaccounts", name), ("create", "serviceaccounts/token", name)]
-    needed += [
-        ("patch", f"{owner.kind}s.apps", owner.name) for owner in move.outdated if owner.rolls
-    ]
-    for verb, resource, object_ in needed:
+    rbac = [("patch", "serviceaccounts", name), ("create", "serviceaccounts/token", name)]
+    rbac += [("patch", f"{owner.kind}s.apps", owner.name) for owner in move.outdated if owner.rolls]
+    for verb, resource, object_ in rbac:
         if not known(cluster.may(namespace, verb, resource, object_)):
             yield f"{resource} {namespace}/{object_}: the cluster denies {verb}; grant it by RBAC"
     for owner in move.outdated:
