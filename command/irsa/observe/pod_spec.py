@@ -96,21 +96,21 @@ def environment(container: Json, objects: Objects) -> dict[str, Variable]:
     Objects that were not read give none.
     https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
     """
-    variables: dict[str, Variable] = {}
+    by_name: dict[str, Variable] = {}
     for reference in whole_objects(container):
         values = objects.get((reference.kind, reference.name))
         if isinstance(values, Mapping):
             for key, value in values.items():
                 name = f"{reference.prefix}{key}"
-                variables[name] = Variable(value, reference.kind, reference.name, key, whole=True)
+                by_name[name] = Variable(value, reference.kind, reference.name, key, whole=True)
     for env in parts(container, "env"):
         if env.get("valueFrom"):
             variable = _taken(env, objects)
             if variable is not None:
-                variables[env["name"]] = variable
+                by_name[env["name"]] = variable
         else:
-            variables[env["name"]] = Variable(_expanded(env.get("value") or "", variables))
-    return variables
+            by_name[env["name"]] = Variable(_expanded(env.get("value") or "", by_name))
+    return by_name
 
 
 def with_fields(pod: Json) -> Json:
@@ -139,7 +139,7 @@ def _taken(entry: Json, objects: Objects) -> Variable | None:
     return Variable(values[reference.key], reference.kind, reference.name, reference.key)
 
 
-def _expanded(text: str, variables: Mapping[str, Variable]) -> str | None:
+def _expanded(text: str, env: Mapping[str, Variable]) -> str | None:
     """The text with each ``$(NAME)`` replaced; None when one of them is not known."""
     unknown = False
 
@@ -148,10 +148,10 @@ def _expanded(text: str, variables: Mapping[str, Variable]) -> str | None:
         name = match["name"]
         if name is None:
             return "$"
-        if name not in variables:
+        if name not in env:
             return match[0]
-        unknown |= variables[name].value is None
-        return variables[name].value or ""
+        unknown |= env[name].value is None
+        return env[name].value or ""
 
     expanded = _REFERENCE.sub(value, text)
     return None if unknown else expanded
@@ -209,11 +209,11 @@ CA_BUNDLE = ("AWS_CA_BUNDLE", "")
 
 
 def aws_file(
-    spec: Json, container: Json, variable: tuple[str, str], variables: Mapping[str, Variable]
+    spec: Json, container: Json, variable: tuple[str, str], env: Mapping[str, Variable]
 ) -> AwsFile | None:
     """The AWS config or credentials file of a container; None when nothing says that it has one."""
     name, default = variable
-    path = variables[name].value if name in variables else ""
+    path = env[name].value if name in env else ""
     if path is None:
         return AwsFile(name, "", None)
     mounted = {m["mountPath"].rstrip("/"): m for m in parts(container, "volumeMounts")}
@@ -280,12 +280,12 @@ def references(spec: Json) -> list[Reference]:
     for item in containers(spec):
         container = item.spec
         objects += whole_objects(container)
-        variables = environment(container, {})
+        env = environment(container, {})
         for entry in parts(container, "env"):
             reference = _single(entry) if entry["name"].startswith("AWS_") else None
             objects += [reference] if reference else []
         for variable in (CONFIG, CREDENTIALS, CA_BUNDLE):
-            file = aws_file(spec, container, variable, variables)
+            file = aws_file(spec, container, variable, env)
             objects += [file.reference] if file and file.reference else []
     return objects
 

@@ -126,7 +126,7 @@ def _state_after(operation: object, old: Json, new: Json) -> Json:
     if operation in _CREATES and "name" in as_list(inputs.get("__defaults")):
         new = {**new, _MADE: inputs.get("name") != logical_name(new)}
     if operation != "same":
-        outputs = {name: output for name, output in outputs.items() if name not in inputs}
+        outputs = {name: outputs[name] for name in outputs if name not in inputs}
     before = mapping(old.get("outputs"))
     if operation == "update":
         before = {name: before[name] for name in STABLE if name in before}

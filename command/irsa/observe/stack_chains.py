@@ -140,12 +140,10 @@ def chains_of(document: Json) -> StackChains:
     for workload in workloads:
         add(workload, _workload_chains(workload, by_id))
     in_use = {chain.association_id for chain in chains}
-    for resource in associations:
-        missing = _missing(
-            resource, "association_id", "namespace", "service_account_name", "role_arn"
-        )
-        if missing or output(resource, "association_id") not in in_use:
-            add(resource, missing or _chains(resource, resource))
+    for state in associations:
+        missing = _missing(state, "association_id", "namespace", "service_account_name", "role_arn")
+        if missing or output(state, "association_id") not in in_use:
+            add(state, missing or _chains(state, state))
     used = {chain.expected_role for chain in chains}
     for role in roles:
         if output(role, "role_arn") not in used:
