@@ -27,12 +27,12 @@ def missing(pod: Json, variable: str, value: str = "") -> str:
     metadata: Json = pod.get("metadata") or {}
     skipped = skipped_containers(metadata.get("annotations") or {})
     for container in pod["spec"]["containers"]:
-        given = {each["name"]: each.get("value", "") for each in container.get("env") or ()}
-        has = variable in given and value in ("", given[variable])
+        values = {env["name"]: env.get("value", "") for env in container.get("env") or ()}
+        has = variable in values and value in ("", values[variable])
         if has or container["name"] in skipped:
             continue
-        known = (e for e in (CREDENTIALS_URI_VARIABLE, ROLE_ARN_VARIABLE) if e in given)
-        instead = next(known, "no credentials")
+        variables = (e for e in (CREDENTIALS_URI_VARIABLE, ROLE_ARN_VARIABLE) if e in values)
+        instead = next(variables, "no credentials")
         return f"the webhook gives container {container['name']} {instead}"
     return ""
 

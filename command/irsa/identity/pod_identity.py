@@ -149,9 +149,9 @@ def pod_identity_trust_policy(
     accounts = {account_of(arn) for arn in clusters}
     subjects = list(subjects)
     if len(accounts) != 1 or not subjects:
-        found = f"clusters of {len(accounts)} accounts and {len(subjects)} subjects"
+        scope = f"clusters of {len(accounts)} accounts and {len(subjects)} subjects"
         raise ValueError(
-            f"trust for EKS Pod Identity needs clusters of one account and a subject, not {found}; "
+            f"trust for EKS Pod Identity needs clusters of one account and a subject, not {scope}; "
             "a role serves the clusters of its own account"
         )
     source: list[ConditionEntry] = [
@@ -161,9 +161,9 @@ def pod_identity_trust_policy(
     if disable_session_tags:
         return document(_statement(*source))
     names: dict[tuple[str, str], set[str]] = {}
-    for each in subjects:
-        operator = "StringLike" if isinstance(each, ServiceAccountPattern) else "StringEquals"
-        names.setdefault((each.namespace, operator), set()).add(each[1])
+    for subject in subjects:
+        operator = "StringLike" if isinstance(subject, ServiceAccountPattern) else "StringEquals"
+        names.setdefault((subject.namespace, operator), set()).add(subject[1])
     return document(
         *(
             _statement(*source, *_tags(clusters, namespace, sorted(accounts_of_it), operator))
@@ -182,16 +182,16 @@ def target_role_trust_policy(associations: Iterable[TargetedBy]) -> Document:
     https://docs.aws.amazon.com/eks/latest/userguide/pod-id-assign-target-role.html
     """
     groups: dict[tuple[str, str, bool], list[TargetedBy]] = {}
-    for each in sorted({*associations}):
-        check_role(each.role_arn, check_cluster(each.cluster_arn))
-        key = each.role_arn, each.service_account.namespace, each.disable_session_tags
-        groups.setdefault(key, []).append(each)
+    for caller in sorted({*associations}):
+        check_role(caller.role_arn, check_cluster(caller.cluster_arn))
+        key = caller.role_arn, caller.service_account.namespace, caller.disable_session_tags
+        groups.setdefault(key, []).append(caller)
     statements: list[Document] = []
     for group in groups.values():
-        clusters = {each.cluster_arn for each in group}
-        names = {each.service_account.name for each in group}
+        clusters = {caller.cluster_arn for caller in group}
+        names = {caller.service_account.name for caller in group}
         whole = len(clusters) * len(names) == len(group)
-        for part in [group] if whole else [[each] for each in group]:
+        for part in [group] if whole else [[caller] for caller in group]:
             statements += _target_statements(part)
     return document(*statements)
 
@@ -202,10 +202,10 @@ def _target_statements(group: Sequence[TargetedBy]) -> list[Document]:
     account = root_arn(account_of(role), partition=partition_of(role))
     conditions: list[ConditionEntry] = [("ArnEquals", "aws:PrincipalArn", role)]
     if not disable_session_tags:
-        clusters = sorted({each.cluster_arn for each in group})
-        names = sorted({each.service_account.name for each in group})
+        clusters = sorted({caller.cluster_arn for caller in group})
+        names = sorted({caller.service_account.name for caller in group})
         conditions += _tags(clusters, namespace, names)
-    ids = sorted({external_id(each.cluster_arn, each.service_account) for each in group})
+    ids = sorted({external_id(caller.cluster_arn, caller.service_account) for caller in group})
     by_id: ConditionEntry = ("StringEquals", "sts:ExternalId", one_or_list(ids))
     assume = trust_statement({"AWS": account}, "sts:AssumeRole", *conditions, by_id)
     if disable_session_tags:

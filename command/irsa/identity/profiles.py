@@ -43,7 +43,7 @@ def check_chained_duration(seconds: int) -> int:
 
 
 def aws_config(
-    own: Mapping[str, object] | None,
+    role_a: Mapping[str, object] | None,
     targets: Mapping[str, Mapping[str, object]],
     *,
     own_profile: str,
@@ -52,7 +52,7 @@ def aws_config(
 ) -> str:
     """Return a config file with a profile for each of ``targets``, of which None is left out.
 
-    They start from ``own``, the settings of ``own_profile``, or for None from the container's
+    They start from ``role_a``, the settings of ``own_profile``, or for None from the container's
     credentials. The file has no default profile.
     """
     shared = {
@@ -60,12 +60,12 @@ def aws_config(
         "region": region,
         "sts_regional_endpoints": "regional",
     }
-    source = {"source_profile": own_profile} if own else {"credential_source": CONTAINER_SOURCE}
-    sections = {own_profile: {**own, **shared}} if own else {}
+    source = {"source_profile": own_profile} if role_a else {"credential_source": CONTAINER_SOURCE}
+    sections = {own_profile: {**role_a, **shared}} if role_a else {}
     for profile, settings in targets.items():
         role = {"role_arn": settings["role_arn"], **source}
         sections[profile] = {**role, **settings, **shared}
-    return "\n".join(_section(*each) for each in sections.items())
+    return "\n".join(_section(*section) for section in sections.items())
 
 
 def _section(profile: str, settings: Mapping[str, object]) -> str:

@@ -45,19 +45,19 @@ class Identity(NamedTuple):
 
     def as_json(self) -> Json:
         """The identity for ``--output json``."""
-        found: Json = {"kind": self.kind.value, "source": self.source}
+        fields: Json = {"kind": self.kind.value, "source": self.source}
         if self.targets:
-            found["targets"] = list(self.targets)
+            fields["targets"] = list(self.targets)
         if self.association is not None:
-            own = self.association
-            found["association"] = {
-                "arn": own.arn,
-                "target_role": own.target_role_arn or None,
-                "session_policy": own.policy or None,
-                "session_tags": not own.disable_session_tags,
-                "owner": own.owner_arn or None,
+            association = self.association
+            fields["association"] = {
+                "arn": association.arn,
+                "target_role": association.target_role_arn or None,
+                "session_policy": association.policy or None,
+                "session_tags": not association.disable_session_tags,
+                "owner": association.owner_arn or None,
             }
-        return found
+        return fields
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,13 +133,13 @@ class ServiceAccountRow:
 
     def as_json(self) -> Json:
         """The row for ``--output json``."""
-        pods = None if self.pods is None else [each.name for each in self.pods]
+        pods = None if self.pods is None else [pod.name for pod in self.pods]
         return {
             "cluster": self.cluster.name or None,
             "account": self.cluster.account,
             "namespace": self.account.namespace,
             "name": self.account.name,
-            "identities": [each.as_json() for each in self.identities],
+            "identities": [identity.as_json() for identity in self.identities],
             "pods": pods,
             "pods_without_role": None if pods is None else self.without_role,
             "secrets_not_read": None if pods is None else list(self.unread_secrets),
@@ -177,11 +177,11 @@ def listing(inventory: Inventory, findings: Sequence[Finding]) -> Listing:
     rows: list[ServiceAccountRow] = []
     notes: dict[str, list[str]] = {}
     clusters = inventory.facts.clusters
-    for each in clusters:
-        own = _rows(inventory, findings, each)
-        rows += own
-        for note in dict.fromkeys(_notes(inventory, findings, each, own)):
-            notes.setdefault(note, []).append(each.name)
+    for cluster in clusters:
+        cluster_rows = _rows(inventory, findings, cluster)
+        rows += cluster_rows
+        for note in dict.fromkeys(_notes(inventory, findings, cluster, cluster_rows)):
+            notes.setdefault(note, []).append(cluster.name)
     lines = [
         note if len(names) == len(clusters) else f"{', '.join(names)}: {note}"
         for note, names in notes.items()
@@ -196,18 +196,18 @@ def _rows(
     pods: dict[Account, list[FleetPod]] = {}
     for pod in cluster.known_pods:
         pods.setdefault((pod.namespace, pod.service_account), []).append(pod)
-    associations = {each.account: each for each in cluster.known_associations}
+    associations = {association.account: association for association in cluster.known_associations}
     rules = _rules(findings, cluster)
     roles = {role.arn: role for role in inventory.facts.roles}
-    trusting = [each for each in roles.values() if each.account == cluster.account]
+    trusting = [role for role in roles.values() if role.account == cluster.account]
     by_account = roles_by_account(trusting if cluster.arn else (), cluster.arn)
     rows: list[ServiceAccountRow] = []
-    for account in sorted(cluster.service_accounts, key=lambda each: (each.namespace, each.name)):
+    for account in sorted(cluster.service_accounts, key=lambda ref: (ref.namespace, ref.name)):
         at = ServiceAccountRef(account.namespace, account.name)
-        own = None if isinstance(cluster.pods, Unread) else pods.get(at, [])
+        account_pods = None if isinstance(cluster.pods, Unread) else pods.get(at, [])
         identities = tuple(
-            each._replace(targets=tuple(_targets(each, roles)))
-            for each in _identities(account, own or (), associations.get(at))
+            identity._replace(targets=tuple(_targets(identity, roles)))
+            for identity in _identities(account, account_pods or (), associations.get(at))
         )
         arns = _roles(identities)
         subjects = [f"service account {account.namespace}/{account.name}"]
@@ -217,11 +217,11 @@ def _rows(
                 cluster=cluster,
                 account=account,
                 identities=identities,
-                pods=None if own is None else tuple(own),
+                pods=None if account_pods is None else tuple(account_pods),
                 findings=tuple(dict.fromkeys(r for s in subjects for r in rules.get(s, ()))),
                 trusted_by=()
                 if any(i.source for i in identities)
-                else tuple(each.arn for each in by_account.get(at, ())),
+                else tuple(role.arn for role in by_account.get(at, ())),
                 further_clusters=_room([roles[arn] for arn in arns if arn in roles]),
                 role_used=_last_used(inventory.accounts, arns),
             )
@@ -262,12 +262,12 @@ def _targets(identity: Identity, roles: Mapping[str, Role]) -> Iterator[str]:
     """Return the roles that a role's policies name, but the target role of its association."""
     role = roles.get(identity.source)
     policies = role.known_policies if role else ()
-    own = identity.association.target_role_arn if identity.association else ""
-    listed = (each for policy in policies for each in statements_of(policy.content))
-    named = (arn for each in listed if each.allows and each.covers("sts:AssumeRole")
-             for arn in each.resources)  # fmt: skip
+    target_arn = identity.association.target_role_arn if identity.association else ""
+    listed = (statement for policy in policies for statement in statements_of(policy.content))
+    named = (arn for statement in listed if statement.allows and statement.covers("sts:AssumeRole")
+             for arn in statement.resources)  # fmt: skip
     for arn in dict.fromkeys(named):
-        if parse_role_arn(arn) and not set(arn) & {"*", "?", "$"} and arn != own:
+        if parse_role_arn(arn) and not set(arn) & {"*", "?", "$"} and arn != target_arn:
             yield arn
 
 
@@ -291,11 +291,11 @@ def _notes(
     for read in (cluster.pods, cluster.associations):
         if isinstance(read, Unread):
             yield read.text
-    for each in inventory.accounts:
-        if isinstance(each.last_used, Unread):
-            yield each.last_used.text
-    unused = sum(each.rule == "unused-role" and each.cluster == cluster.name for each in findings)
-    if unused:
+    for principals in inventory.accounts:
+        if isinstance(principals.last_used, Unread):
+            yield principals.last_used.text
+    rules = [finding.rule for finding in findings if finding.cluster == cluster.name]
+    if unused := rules.count("unused-role"):
         yield f"roles that trust this cluster without a service account (unused-role): {unused}"
     if secrets := sum(bool(row.unread_secrets) for row in rows):
         yield (
@@ -321,16 +321,16 @@ def changes(
     def picked(entry: Json, names: Sequence[str]) -> str:
         return json.dumps([entry.get(name) for name in names])
 
-    before = {picked(each, KEY): each for each in earlier}
-    now = {picked(entry := each.as_json(), KEY): (each, entry) for each in rows}
+    before = {picked(row, KEY): row for row in earlier}
+    now = {picked(entry := row.as_json(), KEY): (row, entry) for row in rows}
     fresh = [
-        each
-        for name, (each, entry) in now.items()
+        row
+        for name, (row, entry) in now.items()
         if name not in before or picked(before[name], _VALUE) != picked(entry, _VALUE)
     ]
     gone = sum(
-        name not in now and not {each.get("cluster"), each.get("account")}.intersection(unread)
-        for name, each in before.items()
+        name not in now and not {row.get("cluster"), row.get("account")}.intersection(unread)
+        for name, row in before.items()
     )
     same = len(now) - len(fresh)
     return fresh, f"against --since: {len(fresh)} new or changed, {same} unchanged, {gone} gone"

@@ -66,7 +66,7 @@ def set_trust(aws: Aws, role: Role, edit: Callable[[Role], Json | None]) -> None
 def associate(aws: Aws, move: Move) -> None:
     """Create the association, which EKS refuses until it knows that the role trusts it."""
     eks, deadline = aws.client("eks"), time.monotonic() + PROPAGATES
-    wanted = {
+    request = {
         "clusterName": cluster_arn(move.facts.cluster_arn).name,
         "namespace": move.facts.namespace,
         "serviceAccount": move.facts.name,
@@ -76,7 +76,7 @@ def associate(aws: Aws, move: Move) -> None:
     with permitted(f"association of {move.title}", needed):
         while True:
             try:
-                eks.create_pod_identity_association(**wanted)
+                eks.create_pod_identity_association(**request)
                 return
             except eks.exceptions.InvalidParameterException:
                 if time.monotonic() > deadline:
@@ -154,15 +154,15 @@ def hold(cluster: KubernetesCluster, move: Move, seconds: float | None = LEASE) 
     kind = kind_of("ServiceAccount")
     (namespace, name), host, process = move.facts.account, socket.gethostname(), os.getpid()
     with permitted(f"service account {move.title}", "patch on serviceaccounts"):
-        found: Any = cluster.client.get(kind, name, namespace=namespace).metadata
-        annotations: dict[str, str] = found.annotations or {}
+        metadata: Any = cluster.client.get(kind, name, namespace=namespace).metadata
+        annotations: dict[str, str] = metadata.annotations or {}
         held = _HELD.fullmatch(annotations.get(LOCK, ""))
         if held and int(held["until"]) > time.time() and _is_another(held["host"], held["process"]):
             by = f"process {held['process']} of {held['host']} moves it"
             raise Stopped(f"service account {move.title}: {by}; run it again when that has ended")
         until = time.time() + seconds if seconds else 0
-        own = None if seconds is None else f"{move.role.arn} {host} {process} {until:.0f}"
-        body = {"resourceVersion": found.resourceVersion, "annotations": {LOCK: own}}
+        lock = None if seconds is None else f"{move.role.arn} {host} {process} {until:.0f}"
+        body = {"resourceVersion": metadata.resourceVersion, "annotations": {LOCK: lock}}
         options: Any = {"patch_type": PatchType.MERGE, "field_manager": LOCK}
         cluster.client.patch(kind, name, {"metadata": body}, namespace=namespace, **options)
 

@@ -163,7 +163,7 @@ class Move:
         The last of these Pods was gone when the rollout was complete, or where that is not known,
         when the newest Pod was created; a Pod may take its time to end.
         """
-        times = [each.rolled_out for each in self.owners]
+        times = [owner.rolled_out for owner in self.owners]
         times += [e.created for e in self.pods if e.owner is None or not e.owner.rolled_out]
         last = max((datetime.fromisoformat(e).timestamp() for e in times if e), default=0.0)
         graces = [pod.spec.get("terminationGracePeriodSeconds", GRACE_SECONDS) for pod in self.pods]
@@ -245,9 +245,9 @@ def _before(move: Move) -> Iterator[Step]:
 
 
 def _after(move: Move) -> Iterator[Step]:
-    given, old = f"the credentials of {NAMES[move.to]}", move.old
-    yield Step("gate", f"{IN_A_ROW} trial Pods in a row get {given}", not old, checks=True)
-    yield Step("restart", f"every Pod is restarted and has {given}", not old)
+    credentials, old = f"the credentials of {NAMES[move.to]}", move.old
+    yield Step("gate", f"{IN_A_ROW} trial Pods in a row get {credentials}", not old, checks=True)
+    yield Step("restart", f"every Pod is restarted and has {credentials}", not old)
     trusted = move.trusts_unwanted
     removed = not trusted or without_caller(move.role, move.unwanted) is None
     named = move.to_pod_identity and bool(move.account.role_arn)
@@ -312,7 +312,7 @@ def owned(move: Move, stack: Stack | None) -> list[Resource]:
     return [each for each in changed if stack and each in stack.owned]
 
 
-def program(move: Move, found: list[Resource]) -> list[str]:
+def program(move: Move, resources: list[Resource]) -> list[str]:
     """Return the changes of the program, by one `pulumi up` after the other."""
     namespace, name = move.facts.account
     restart = f"   kubectl rollout restart --namespace {namespace}"
@@ -321,7 +321,7 @@ def program(move: Move, found: list[Resource]) -> list[str]:
         provider=move.provider_arn,
         namespace=namespace,
         name=name,
-        restarts="\n".join(f"{restart} {each.target}" for each in move.owners if each.rolls),
+        restarts="\n".join(f"{restart} {owner.target}" for owner in move.owners if owner.rolls),
     )
-    owner = f"{', '.join(map(str, found))}: the stack has it; change its program"
-    return [owner, *text.splitlines()]
+    first = f"{', '.join(map(str, resources))}: the stack has it; change its program"
+    return [first, *text.splitlines()]

@@ -67,15 +67,16 @@ https://github.com/argoproj/argo-cd/issues/16813"""
 
 def refusals(move: Move) -> Iterator[str]:
     """Return the reasons, each with its fix."""
-    found, arn = move.association, move.role.arn
-    if found is not None and found.owner_arn:
-        yield f"association {found.id}: add-on {found.owner_arn} manages it; change the add-on"
-    if found is not None and (found.target_role_arn or found.policy):
-        what = "target role" if found.target_role_arn else "session policy"
-        yield f"association {found.id}: IRSA has no {what}; give the role what the Pods need first"
-    if found is not None and found.role_arn != arn:
-        text = f"it names {found.role_arn}, and the annotation {arn}"
-        yield f"association {found.id}: {text}; let both name the role that the Pods should have"
+    association, arn = move.association, move.role.arn
+    title = f"association {association.id}" if association else ""
+    if association is not None and association.owner_arn:
+        yield f"{title}: add-on {association.owner_arn} manages it; change the add-on"
+    if association is not None and (association.target_role_arn or association.policy):
+        what = "target role" if association.target_role_arn else "session policy"
+        yield f"{title}: IRSA has no {what}; give the role what the Pods need first"
+    if association is not None and association.role_arn != arn:
+        text = f"it names {association.role_arn}, and the annotation {arn}"
+        yield f"{title}: {text}; let both name the role that the Pods should have"
     yield from _pulumi(move)
     yield from _managed(move)
     for pod in move.old:
@@ -120,13 +121,13 @@ def _pulumi(move: Move) -> Iterator[str]:
 
 def _managed(move: Move) -> Iterator[str]:
     """Say that another tool has the service account, the role or the association."""
-    account, found = move.account, move.association
-    tags = {**account.labels, **move.role.tags, **(found.tags if found else {})}
+    account, association = move.account, move.association
+    tags = {**account.labels, **move.role.tags, **(association.tags if association else {})}
     if BY_KUBECTL in account.managers:
         tags.pop(INSTANCE, None)
     marks = [*account.annotations, *account.managers, *map("=".join, tags.items())]
     for tool, pattern in TOOLS.items():
-        if hits := [each for each in marks if re.search(pattern, each, re.IGNORECASE)]:
+        if hits := [mark for mark in marks if re.search(pattern, mark, re.IGNORECASE)]:
             what = f"service account {move.title} or role {move.role.arn}"
             yield f"{what}: {tool} manages it ({hits[0]}); make these steps in its source"
             return
@@ -143,13 +144,13 @@ def _pod(pod: Pod) -> Iterator[str]:
 def _container(move: Move, owner: Owner, container: Container) -> Iterator[str]:
     """Say that a container takes other credentials, or the old ones by its AWS config file."""
     objects, named = move.facts.objects, f"{owner.title}: container {container.name}"
-    given = sorted(environment(container.spec, objects).keys() & {*BY_HAND})
-    if given:
-        yield f"{named} sets {', '.join(given)} by hand; remove it"
-    for each in file_profiles(config_file(owner.pod_spec, container, objects)).values():
-        bound = each.web_identity_token_file if move.to_pod_identity else each.credential_source
-        if bound:
-            what = f"{named}: profile {each.name} of its AWS config file takes {bound}"
+    variables = sorted(environment(container.spec, objects).keys() & {*BY_HAND})
+    if variables:
+        yield f"{named} sets {', '.join(variables)} by hand; remove it"
+    for profile in file_profiles(config_file(owner.pod_spec, container, objects)).values():
+        old = profile.web_identity_token_file if move.to_pod_identity else profile.credential_source
+        if old:
+            what = f"{named}: profile {profile.name} of its AWS config file takes {old}"
             yield f"{what}; remove it, and the chain of roles with it"
 
 
@@ -183,11 +184,11 @@ def _provider(move: Move) -> Iterator[str]:
         yield f"{providers.text}; {providers.remedy}"
         return
     arn, audience = move.provider_arn, move.account.audience
-    found: RegisteredProvider | None = next((e for e in providers if e.arn == arn), None)
-    if found is None:
+    provider: RegisteredProvider | None = next((e for e in providers if e.arn == arn), None)
+    if provider is None:
         yield f"OIDC provider {arn}: it does not exist; {register_issuer(arn, audience).shell}"
-    elif audience not in found.client_ids:
-        fix = register_audience(found, audience).shell
+    elif audience not in provider.client_ids:
+        fix = register_audience(provider, audience).shell
         yield f"OIDC provider {arn}: {audience} is not a client id; {fix}"
 
 
@@ -196,7 +197,7 @@ def ask(move: Move, sources: Sources) -> Move:
     where the API server gives none."""
     facts = move.facts
     if move.to_pod_identity and isinstance(facts.cluster, DescribedCluster):
-        nodes = sources.cluster.node_groups([each.pod_spec for each in move.owners])
+        nodes = sources.cluster.node_groups([owner.pod_spec for owner in move.owners])
         if not isinstance(nodes, Unread) and not isinstance(facts.nodes, Unread):
             nodes = {**facts.nodes, **nodes}
         facts = with_nodes(facts, facts.cluster, nodes, sources.aws)
@@ -221,9 +222,9 @@ def unproven(move: Move) -> list[str]:
 def _by_cluster(move: Move, cluster: KubernetesCluster) -> Iterator[str]:
     """Say what RBAC denies, and that a Pod of a template would be refused, such as by a quota."""
     namespace, name = move.facts.account
-    needed = [("patch", "serviceaccounts", name), ("create", "serviceaccounts/token", name)]
-    needed += [("patch", f"{each.kind}s.apps", each.name) for each in move.outdated if each.rolls]
-    for verb, resource, object_ in needed:
+    rbac = [("patch", "serviceaccounts", name), ("create", "serviceaccounts/token", name)]
+    rbac += [("patch", f"{owner.kind}s.apps", owner.name) for owner in move.outdated if owner.rolls]
+    for verb, resource, object_ in rbac:
         if not known(cluster.may(namespace, verb, resource, object_)):
             yield f"{resource} {namespace}/{object_}: the cluster denies {verb}; grant it by RBAC"
     for owner in move.outdated:
@@ -234,14 +235,15 @@ def _by_cluster(move: Move, cluster: KubernetesCluster) -> Iterator[str]:
 
 def _aws_needs(move: Move) -> list[tuple[str, str]]:
     """Actions that the steps which are left need, each with its resource."""
-    left = {each.key for each in steps(move) if not each.done}
-    role, cluster, found = move.role.arn, move.facts.cluster_arn, move.association
+    left = {step.key for step in steps(move) if not step.done}
+    role, cluster = move.role.arn, move.facts.cluster_arn
+    association = move.association.arn if move.association else ""
     needs = [
         ({"trust", "distrust"}, "iam:UpdateAssumeRolePolicy", role),
         ({"associate"}, "eks:CreatePodIdentityAssociation", cluster),
         ({"associate"}, "iam:PassRole", role),
         ({"associate"}, FOR_POD_IDENTITY, cluster),
-        ({"dissociate"}, "eks:DeletePodIdentityAssociation", found.arn if found else ""),
+        ({"dissociate"}, "eks:DeletePodIdentityAssociation", association),
     ]
     return [(action, resource) for keys, action, resource in needs if keys & left]
 

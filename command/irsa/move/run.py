@@ -74,7 +74,7 @@ class Runner:
         issuer_url = known(cluster.issuer_url())
         facts = replace(facts, owners=facts.owners + known(cluster.controllers(namespace)))
         move = Move(to=self.to, facts=facts, account=account, role=role, issuer_url=issuer_url)
-        taken = [each for owner in move.owners for each in references(owner.pod_spec)]
+        taken = [reference for owner in move.owners for reference in references(owner.pod_spec)]
         objects = cluster.objects(namespace, taken)
         for fact in objects.values():
             known(fact or {})
@@ -194,9 +194,9 @@ class Runner:
                 trouble = next((e.trouble for e in left.owners if e.trouble), "no progress")
                 raise Stopped(f"{pods_named(left.old)}: {trouble}; fix the rollout, run it again")
             time.sleep(POLL)
-            found = self.sources.cluster.workloads(namespace)
-            if not isinstance(found, Unread):
-                facts = replace(left.facts, pods=found.pods, owners=found.owners)
+            workloads = self.sources.cluster.workloads(namespace)
+            if not isinstance(workloads, Unread):
+                facts = replace(left.facts, pods=workloads.pods, owners=workloads.owners)
                 left = replace(left, facts=facts)
 
     def _session(self, move: Move, key: str) -> None:
@@ -221,8 +221,8 @@ class Runner:
         answer = known(answer)
         session = parse_session_arn(answer.arn)
         if session is None or session.role_name != move.role.name:
-            found = answer.arn or answer.text
-            raise Stopped(f"role {move.role.arn}: no session of it, {found}; see `irsa verify`")
+            text = answer.arn or answer.text
+            raise Stopped(f"role {move.role.arn}: no session of it, {text}; see `irsa verify`")
 
 
 def check_refusals(move: Move) -> None:

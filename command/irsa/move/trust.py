@@ -84,9 +84,9 @@ def with_caller(role: Role, call: RoleCall) -> Json | None:
     of its own; None if others stand against it."""
     policy, (keys, value) = role.trust_policy, _subject(call)
     documents = [policy] + [
-        with_statement(policy, place, _with_values(each, keys, bool, (value,)))
-        for place, each in enumerate(statements(policy))
-        if each.get("Effect") == "Allow"
+        with_statement(policy, place, _with_values(statement, keys, bool, (value,)))
+        for place, statement in enumerate(statements(policy))
+        if statement.get("Effect") == "Allow"
     ]
     for document in (*documents, with_statements(policy, *call.statements)):
         allowed = verdict(replace(role, trust_policy=document), call) is Verdict.ALLOW
@@ -123,12 +123,12 @@ def _without(role: Role, statement: Json, call: RoleCall) -> Sequence[Json]:
     else:
         elsewhere = _less(statement, _CLUSTERS, call.source)
         # The lists combine freely, so that the rest can take two statements.
-        mine = elsewhere and _with_values(elsewhere, keys, lambda each: each == name)
+        mine = elsewhere and _with_values(elsewhere, keys, lambda account: account == name)
         parts = [_less(statement, keys, name), mine]
     if not any(parts):
-        entries = [e for each in principals_by_type(statement).values() for e in as_list(each)]
+        entries = [e for names in principals_by_type(statement).values() for e in as_list(names)]
         return [] if len(entries) == 1 else [statement]
-    return [each for each in parts if each]
+    return [part for part in parts if part]
 
 
 def _subject(call: RoleCall) -> tuple[list[str], str]:
@@ -154,13 +154,13 @@ def _with_values(
     more: tuple[str, ...] = (),
 ) -> Json:
     """The statement with a part of the values of conditions, and with more values there."""
-    wanted = [
-        each._replace(values=(*filter(keep, each.values), *more))
-        if each.key.lower() in keys
-        else each
-        for each in conditions_of(statement)
+    conditions = [
+        condition._replace(values=(*filter(keep, condition.values), *more))
+        if condition.key.lower() in keys
+        else condition
+        for condition in conditions_of(statement)
     ]
-    return with_conditions(statement, wanted)
+    return with_conditions(statement, conditions)
 
 
 def _less_provider(statement: Json, provider_arn: str) -> Json | None:
@@ -176,7 +176,7 @@ def _less_provider(statement: Json, provider_arn: str) -> Json | None:
 
 def _probes(document: Json, call: RoleCall) -> set[RoleCall]:
     """Callers that a policy names, one for each pattern, and some that it does not name."""
-    found: set[RoleCall] = set()
+    calls: set[RoleCall] = set()
     account = parse_subject(call.subject) or ServiceAccountRef(OTHER, OTHER)
     others = _subjects([account.namespace, OTHER], [account.name, OTHER])
     for statement in statements(document):
@@ -184,24 +184,24 @@ def _probes(document: Json, call: RoleCall) -> set[RoleCall]:
         subjects = [*_values(on_claim(statement, "sub")), *others]
         audiences = {*_values(on_claim(statement, "aud")), call.audience or STS_AUDIENCE}
         providers = principals(statement, "Federated")
-        found.update(RoleCall(*each) for each in product(providers, subjects, audiences))
+        calls.update(RoleCall(*caller) for caller in product(providers, subjects, audiences))
         if POD_IDENTITY_SERVICE in principals(statement, "Service"):
             namespaces, names, clusters = (
-                _values([each for each in conditions if each.key.lower() in keys])
+                _values([condition for condition in conditions if condition.key.lower() in keys])
                 for keys in (
                     (f"{_TAG}{NAMESPACE_TAG}",),
                     (f"{_TAG}{SERVICE_ACCOUNT_TAG}",),
                     _CLUSTERS,
                 )
             )
-            own = [] if call.audience else [call.source, f"{call.source}-other"]
+            sources = [] if call.audience else [call.source, f"{call.source}-other"]
             subjects = _subjects(
                 [*namespaces, account.namespace, OTHER], [*names, account.name, OTHER]
             )
-            found.update(
-                map(RoleCall._make, product([*clusters, *own], subjects, [""], [True, False]))
+            calls.update(
+                map(RoleCall._make, product([*clusters, *sources], subjects, [""], [True, False]))
             )
-    return found
+    return calls
 
 
 def _subjects(namespaces: Sequence[str], names: Sequence[str]) -> list[str]:

@@ -126,15 +126,15 @@ class Aws:
                 retries={"total_max_attempts": 3},
                 signature_version=UNSIGNED if unsigned else None,
             )
-            own = self._credentials
+            credentials = self._credentials
             if unsigned:
                 # Never used, and so the caller's own are not looked for: they may come from a
                 # credential_process that is this very program.
-                own = Credentials("none", "none", "none", "")
-            keys = {} if own is None else {
-                "aws_access_key_id": own.access_key_id,
-                "aws_secret_access_key": own.secret_access_key,
-                "aws_session_token": own.session_token,
+                credentials = Credentials("none", "none", "none", "")
+            keys = {} if credentials is None else {
+                "aws_access_key_id": credentials.access_key_id,
+                "aws_secret_access_key": credentials.secret_access_key,
+                "aws_session_token": credentials.session_token,
             }  # fmt: skip
             self._clients[key] = self._session.client(
                 service, region_name=self.region, config=config, **keys

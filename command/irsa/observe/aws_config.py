@@ -137,24 +137,24 @@ class ProfileChain:
 
 
 def profile_chain(
-    known: Mapping[str, Profile], name: str, seen: tuple[str, ...] = ()
+    by_name: Mapping[str, Profile], name: str, seen: tuple[str, ...] = ()
 ) -> ProfileChain:
     """Return the chain of a profile, which must be in the file.
 
     https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.html
     """
-    profile = known[name]
+    profile = by_name[name]
     if not profile.role_arn:
         start = "keys" if profile.has_keys else profile.other_source
         return ProfileChain((), start)
-    problem = "; ".join(role_problems(known, profile, seen))
+    problem = "; ".join(role_problems(by_name, profile, seen))
     if problem:
         return ProfileChain(problem=problem)
     start = "token" if profile.web_identity_token_file else profile.credential_source
     start = start or ("keys" if profile.source_profile == name else "")
     if start:
         return ProfileChain((profile.role_arn,), start)
-    before = profile_chain(known, profile.source_profile, (*seen, name))
+    before = profile_chain(by_name, profile.source_profile, (*seen, name))
     if before.problem:
         return before
     if not before.start:
@@ -163,20 +163,20 @@ def profile_chain(
 
 
 def role_problems(
-    known: Mapping[str, Profile], profile: Profile, seen: tuple[str, ...] = ()
+    by_name: Mapping[str, Profile], profile: Profile, seen: tuple[str, ...] = ()
 ) -> Iterator[str]:
     """Return the reasons why SDKs refuse a profile that has a role, without asking AWS."""
-    given, source = sources(profile), profile.source_profile
-    if len(given) > 1:
+    settings, source = sources(profile), profile.source_profile
+    if len(settings) > 1:
         # With a token file, boto3 ignores the other one, Go refuses, JavaScript takes the other.
-        end = "SDKs do different things" if given[-1] == TOKEN_FILE else "SDKs refuse that"
-        yield f"profile {profile.name} contains both {' and '.join(given)}: {end}"
-    elif not given:
+        end = "SDKs do different things" if settings[-1] == TOKEN_FILE else "SDKs refuse that"
+        yield f"profile {profile.name} contains both {' and '.join(settings)}: {end}"
+    elif not settings:
         yield (
             f"profile {profile.name} has a role_arn, and neither source_profile nor "
             "credential_source nor web_identity_token_file"
         )
-    elif source and source not in known:
+    elif source and source not in by_name:
         yield (
             f"profile {profile.name} has source_profile {source}, which is no profile of the file"
         )

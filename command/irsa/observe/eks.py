@@ -75,8 +75,8 @@ class DescribedCluster:
 
 def read_cluster(client: Any, name: str) -> DescribedCluster:
     """An EKS cluster and the add-on of the agent."""
-    found: Json = client.describe_cluster(name=name)["cluster"]
-    compute: Json = found.get("computeConfig") or {}
+    cluster: Json = client.describe_cluster(name=name)["cluster"]
+    compute: Json = cluster.get("computeConfig") or {}
     try:
         addon: str | None = client.describe_addon(clusterName=name, addonName=AGENT)["addon"][
             "status"
@@ -84,7 +84,7 @@ def read_cluster(client: Any, name: str) -> DescribedCluster:
     except client.exceptions.ResourceNotFoundException:
         addon = None
     role: str = compute.get("nodeRoleArn") or ""
-    return DescribedCluster(found["arn"], bool(compute.get("enabled")), addon, role)
+    return DescribedCluster(cluster["arn"], bool(compute.get("enabled")), addon, role)
 
 
 def node_group(node: Json) -> tuple[str, str]:
@@ -103,14 +103,14 @@ def read_associations(client: Any, clusters: Iterable[str], **only: str) -> Asso
     """
     paginator = client.get_paginator("list_pod_identity_associations")
     pages = [page for name in clusters for page in paginator.paginate(clusterName=name, **only)]
-    found: Associations = {}
-    for each in [each for page in pages for each in page["associations"]]:
+    associations: Associations = {}
+    for summary in [summary for page in pages for summary in page["associations"]]:
         answer: Json = client.describe_pod_identity_association(
-            clusterName=each["clusterName"], associationId=each["associationId"]
+            clusterName=summary["clusterName"], associationId=summary["associationId"]
         )["association"]
         association = association_of(answer)
-        found[association.account] = association
-    return found
+        associations[association.account] = association
+    return associations
 
 
 def association_of(answer: Json) -> Association:

@@ -48,10 +48,10 @@ class IamReader:
     def add(self, page: Json) -> Self:
         """Take in an answer of GetAccountAuthorizationDetails or ListRoles."""
         listed = page.get("Roles", ())
-        self._without_policies.update(each["Arn"] for each in listed)
-        self._roles |= {each["Arn"]: each for each in (*page.get("RoleDetailList", ()), *listed)}
+        self._without_policies.update(role["Arn"] for role in listed)
+        self._roles |= {role["Arn"]: role for role in (*page.get("RoleDetailList", ()), *listed)}
         self._users += page.get("UserDetailList", ())
-        self._groups |= {each["GroupName"]: each for each in page.get("GroupDetailList", ())}
+        self._groups |= {group["GroupName"]: group for group in page.get("GroupDetailList", ())}
         for policy in page.get("Policies", ()):
             arn: str = policy["Arn"]
             for version in policy["PolicyVersionList"]:
@@ -64,9 +64,9 @@ class IamReader:
         """All that was read."""
         roles, users = map(self._role, self._roles.values()), map(self._user, self._users)
         used = {
-            arn: _moment(each["RoleLastUsed"].get("LastUsedDate"))
-            for arn, each in self._roles.items()
-            if "RoleLastUsed" in each
+            arn: _moment(role["RoleLastUsed"].get("LastUsedDate"))
+            for arn, role in self._roles.items()
+            if "RoleLastUsed" in role
         }
         last_used = used if len(used) == len(self._roles) else _NOT_LISTED
         managed = tuple(self._managed.values())
@@ -150,13 +150,13 @@ def federated(trust_policy: Json) -> list[str]:
 def read_providers(iam: Any) -> list[RegisteredProvider]:
     """The OIDC providers."""
     listed = iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
-    found = {
+    providers = {
         e["Arn"]: iam.get_open_id_connect_provider(OpenIDConnectProviderArn=e["Arn"])
         for e in listed
     }
     return [
         RegisteredProvider(arn, tuple(e["ClientIDList"]), tuple(e.get("ThumbprintList", ())))
-        for arn, e in found.items()
+        for arn, e in providers.items()
     ]
 
 

@@ -98,7 +98,7 @@ def _kubernetes(what: str, permission: str, read: Callable[[], T]) -> T | Unread
         return read()
     except ApiError as error:
         causes = error.status.details.causes if error.status.details else None
-        if any(each.reason == "NamespaceTerminating" for each in causes or ()):
+        if any(cause.reason == "NamespaceTerminating" for cause in causes or ()):
             return Unread(what, one_line(error), "a namespace that stays", TERMINATING)
         if (error.status.code or 0) >= SERVER_ERROR:
             return Unreached(what, one_line(error), REACHABLE, ASK_AGAIN)
@@ -117,8 +117,8 @@ def _reads(what: str, permission: str) -> Callable[[Callable[P, T]], Callable[P,
 
         @wraps(read)
         def tried(*args: P.args, **kwargs: P.kwargs) -> T | Unread:
-            given = parameters.bind(*args, **kwargs).arguments
-            texts = what.format(**given), permission.format(**given)
+            arguments = parameters.bind(*args, **kwargs).arguments
+            texts = what.format(**arguments), permission.format(**arguments)
             return _kubernetes(*texts, partial(read, *args, **kwargs))
 
         return tried
@@ -209,8 +209,8 @@ class KubernetesCluster:
         from lightkube.core.exceptions import ApiError
 
         def listed(**size: int) -> list[T]:
-            found = self.client.list(kind_of(kind), namespace="*", **size)
-            return [keep(each.to_dict()) for each in found]
+            resources = self.client.list(kind_of(kind), namespace="*", **size)
+            return [keep(resource.to_dict()) for resource in resources]
 
         try:
             return listed(chunk_size=CHUNK)
@@ -247,14 +247,14 @@ class KubernetesCluster:
 
     def objects(self, namespace: str, references: Iterable[Reference]) -> Objects:
         """The ConfigMaps and Secrets that Pods refer to; of Secrets no secret is kept."""
-        wanted: dict[tuple[str, str], list[Reference]] = {}
-        for each in references:
-            wanted.setdefault((each.kind, each.name), []).append(each)
+        by_object: dict[tuple[str, str], list[Reference]] = {}
+        for reference in references:
+            by_object.setdefault((reference.kind, reference.name), []).append(reference)
         objects: dict[tuple[str, str], Values | Unread | None] = {}
-        for (kind, name), of_it in wanted.items():
-            found = self._one(kind, namespace, name)
-            document = isinstance(found, dict)
-            objects[kind, name] = kept(kind, found.get("data") or {}, of_it) if document else found
+        for (kind, name), of_it in by_object.items():
+            fact = self._one(kind, namespace, name)
+            document = isinstance(fact, dict)
+            objects[kind, name] = kept(kind, fact.get("data") or {}, of_it) if document else fact
         return objects
 
     @_reads(
@@ -372,5 +372,5 @@ def service_account_of(document: Json) -> ServiceAccountObject:
         metadata.get("annotations") or {},
         annotated_at(metadata),
         metadata.get("labels") or {},
-        tuple(each.get("manager", "") for each in metadata.get("managedFields") or ()),
+        tuple(entry.get("manager", "") for entry in metadata.get("managedFields") or ()),
     )

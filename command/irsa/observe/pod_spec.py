@@ -96,21 +96,21 @@ def environment(container: Json, objects: Objects) -> dict[str, Variable]:
     Objects that were not read give none.
     https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
     """
-    known: dict[str, Variable] = {}
+    by_name: dict[str, Variable] = {}
     for reference in whole_objects(container):
         values = objects.get((reference.kind, reference.name))
         if isinstance(values, Mapping):
             for key, value in values.items():
                 name = f"{reference.prefix}{key}"
-                known[name] = Variable(value, reference.kind, reference.name, key, whole=True)
-    for each in parts(container, "env"):
-        if each.get("valueFrom"):
-            variable = _taken(each, objects)
+                by_name[name] = Variable(value, reference.kind, reference.name, key, whole=True)
+    for env in parts(container, "env"):
+        if env.get("valueFrom"):
+            variable = _taken(env, objects)
             if variable is not None:
-                known[each["name"]] = variable
+                by_name[env["name"]] = variable
         else:
-            known[each["name"]] = Variable(_expanded(each.get("value") or "", known))
-    return known
+            by_name[env["name"]] = Variable(_expanded(env.get("value") or "", by_name))
+    return by_name
 
 
 def with_fields(pod: Json) -> Json:
@@ -118,7 +118,7 @@ def with_fields(pod: Json) -> Json:
 
     https://kubernetes.io/docs/concepts/workloads/pods/downward-api/#available-fields
     """
-    for entry in (each for item in containers(pod["spec"]) for each in parts(item.spec, "env")):
+    for entry in (env for item in containers(pod["spec"]) for env in parts(item.spec, "env")):
         reference = mapping(mapping(entry.get("valueFrom")).get("fieldRef"))
         part, _, name = str(reference.get("fieldPath")).partition(".")
         if isinstance(value := mapping(pod.get(part)).get(name), str):
@@ -139,7 +139,7 @@ def _taken(entry: Json, objects: Objects) -> Variable | None:
     return Variable(values[reference.key], reference.kind, reference.name, reference.key)
 
 
-def _expanded(text: str, known: Mapping[str, Variable]) -> str | None:
+def _expanded(text: str, env: Mapping[str, Variable]) -> str | None:
     """The text with each ``$(NAME)`` replaced; None when one of them is not known."""
     unknown = False
 
@@ -148,10 +148,10 @@ def _expanded(text: str, known: Mapping[str, Variable]) -> str | None:
         name = match["name"]
         if name is None:
             return "$"
-        if name not in known:
+        if name not in env:
             return match[0]
-        unknown |= known[name].value is None
-        return known[name].value or ""
+        unknown |= env[name].value is None
+        return env[name].value or ""
 
     expanded = _REFERENCE.sub(value, text)
     return None if unknown else expanded
@@ -209,26 +209,26 @@ CA_BUNDLE = ("AWS_CA_BUNDLE", "")
 
 
 def aws_file(
-    spec: Json, container: Json, variable: tuple[str, str], given: Mapping[str, Variable]
+    spec: Json, container: Json, variable: tuple[str, str], env: Mapping[str, Variable]
 ) -> AwsFile | None:
     """The AWS config or credentials file of a container; None when nothing says that it has one."""
     name, default = variable
-    path = given[name].value if name in given else ""
+    path = env[name].value if name in env else ""
     if path is None:
         return AwsFile(name, "", None)
     mounted = {m["mountPath"].rstrip("/"): m for m in parts(container, "volumeMounts")}
     if not path:
-        folders = (each for each in mounted if each.endswith(DEFAULT_FOLDER))
-        files = (each for each in mounted if each.endswith(f"{DEFAULT_FOLDER}/{default}"))
+        folders = (folder for folder in mounted if folder.endswith(DEFAULT_FOLDER))
+        files = (file for file in mounted if file.endswith(f"{DEFAULT_FOLDER}/{default}"))
         path = next((f"{folder}/{default}" for folder in folders), next(files, ""))
         mount = mounted.get(path) or mounted.get(dirname(path))
-        alone = len(containers(spec)) == 1
-        empty = [each["name"] for each in parts(spec, "volumes") if alone and "emptyDir" in each]
+        volumes = parts(spec, "volumes") if len(containers(spec)) == 1 else ()
+        empty = [volume["name"] for volume in volumes if "emptyDir" in volume]
         if not (path and default and mount) or mount["name"] in empty:
             return None
     # SDKs expand a path such as ~/.aws/config.
     absolute = path.startswith("/")
-    covered = not absolute or any(f"{path}/".startswith(f"{each}/") for each in mounted)
+    covered = not absolute or any(f"{path}/".startswith(f"{folder}/") for folder in mounted)
     return AwsFile(name, path, _behind(spec, mounted, path), covered)
 
 
@@ -276,32 +276,32 @@ def config_file(spec: Json, item: Container, objects: Objects) -> ConfigFile | U
 
 def references(spec: Json) -> list[Reference]:
     """Return the ConfigMaps and Secrets that variables and the AWS files come from."""
-    wanted: list[Reference] = []
+    objects: list[Reference] = []
     for item in containers(spec):
         container = item.spec
-        wanted += whole_objects(container)
-        given = environment(container, {})
+        objects += whole_objects(container)
+        env = environment(container, {})
         for entry in parts(container, "env"):
             reference = _single(entry) if entry["name"].startswith("AWS_") else None
-            wanted += [reference] if reference else []
+            objects += [reference] if reference else []
         for variable in (CONFIG, CREDENTIALS, CA_BUNDLE):
-            file = aws_file(spec, container, variable, given)
-            wanted += [file.reference] if file and file.reference else []
-    return wanted
+            file = aws_file(spec, container, variable, env)
+            objects += [file.reference] if file and file.reference else []
+    return objects
 
 
 def needed(spec: Json) -> list[Reference]:
     """Every ConfigMap and Secret without which a container cannot start."""
-    wanted: list[Reference] = []
+    objects: list[Reference] = []
     for volume in parts(spec, "volumes"):
         for kind, source in _sources(volume):
             name = source.get("name") or source.get("secretName", "")
-            wanted += [] if source.get("optional") else [Reference(kind, name)]
+            objects += [] if source.get("optional") else [Reference(kind, name)]
     for item in containers(spec):
-        entries: list[Json] = [each.get("valueFrom") or {} for each in parts(item.spec, "env")]
+        entries: list[Json] = [env.get("valueFrom") or {} for env in parts(item.spec, "env")]
         refs = _refs(*parts(item.spec, "envFrom"), *entries)
-        wanted += [Reference(kind, ref["name"]) for kind, ref in refs if not ref.get("optional")]
-    return wanted
+        objects += [Reference(kind, ref["name"]) for kind, ref in refs if not ref.get("optional")]
+    return objects
 
 
 def whole_objects(container: Json) -> list[Reference]:

@@ -90,8 +90,8 @@ def read_workloads(client: Any, namespace: str) -> Workloads:
     sets = listed(client, "ReplicaSet", namespace=namespace)
     pods = listed(client, "Pod", namespace=namespace)
     pods.sort(key=lambda pod: pod["metadata"]["creationTimestamp"], reverse=True)
-    owners = {each["metadata"]["uid"]: _owner("deployment", each) for each in deployments}
-    replica_sets = {each["metadata"]["uid"]: each for each in sets}
+    owners = {owner["metadata"]["uid"]: _owner("deployment", owner) for owner in deployments}
+    replica_sets = {replica_set["metadata"]["uid"]: replica_set for replica_set in sets}
     newest = _newest(sets)
     others = cache(partial(_other_owner, client, namespace))  # read only if a Pod names them
     owned: list[Pod] = []
@@ -225,13 +225,13 @@ def kept(kind: str, data: Mapping[str, str], references: Iterable[Reference]) ->
 
 def _kept(key: str, value: str, references: Iterable[Reference]) -> str | None:
     text = base64.b64decode(value).decode(errors="replace")
-    for each in references:
-        variable = each.variable if each.key == key else ""
-        if each.prefix is not None:
-            variable = f"{each.prefix}{key}"
+    for reference in references:
+        variable = reference.variable if reference.key == key else ""
+        if reference.prefix is not None:
+            variable = f"{reference.prefix}{key}"
         if variable in PUBLIC:
             return text
-        if each.prefix is None and not each.variable and each.key == key:
+        if reference.prefix is None and not reference.variable and reference.key == key:
             return without_secrets(text)
     return None
 
@@ -268,15 +268,15 @@ def can_run(spec: Json, node: Json) -> bool:
     https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/
     """
     labels = {**_LINUX, **_part(node["metadata"], "labels")}
-    wanted = {**_LINUX, **_part(spec, "nodeSelector")}
+    selector = {**_LINUX, **_part(spec, "nodeSelector")}
     affinity = _part(_part(spec, "affinity"), "nodeAffinity")
     required = _part(affinity, "requiredDuringSchedulingIgnoredDuringExecution")
     terms = parts(required, "nodeSelectorTerms")
-    near = not terms or any(selects(each, labels) for each in terms)
+    near = not terms or any(selects(term, labels) for term in terms)
     taints = [e for e in parts(_part(node, "spec"), "taints") if e["effect"] != "PreferNoSchedule"]
-    keys = {each.get("key") for each in parts(spec, "tolerations")}
-    tolerated = None in keys or all(each["key"] in keys for each in taints)
-    return near and tolerated and wanted.items() <= labels.items()
+    keys = {toleration.get("key") for toleration in parts(spec, "tolerations")}
+    tolerated = None in keys or all(taint["key"] in keys for taint in taints)
+    return near and tolerated and selector.items() <= labels.items()
 
 
 def selects(selector: Json, labels: Mapping[str, str]) -> bool:
@@ -333,20 +333,20 @@ def fleet_pod(document: Json) -> FleetPod | None:
     roles: list[str] = []
     own_token = pod_identity = False
     for container in containers(spec):
-        given = environment(container.spec, {})
-        if key := access_key(given):
+        env = environment(container.spec, {})
+        if key := access_key(env):
             keys.append(f"{key.kind} {key.object}" if key.object else "its spec")
-        file = aws_file(spec, container.spec, CREDENTIALS, given)
+        file = aws_file(spec, container.spec, CREDENTIALS, env)
         if file and file.reference:
             keys.append(f"{file.reference.kind} {file.reference.name}")
         whole = whole_objects(container.spec)
-        unread += [f"Secret {each.name}" for each in whole if each.kind == "Secret"]
-        if ROLE_ARN_VARIABLE in given:
-            roles.append(given[ROLE_ARN_VARIABLE].value or "")
-        address = given[CREDENTIALS_URI_VARIABLE].value if CREDENTIALS_URI_VARIABLE in given else ""
+        unread += [f"Secret {reference.name}" for reference in whole if reference.kind == "Secret"]
+        if ROLE_ARN_VARIABLE in env:
+            roles.append(env[ROLE_ARN_VARIABLE].value or "")
+        address = env[CREDENTIALS_URI_VARIABLE].value if CREDENTIALS_URI_VARIABLE in env else ""
         pod_identity |= bool(_POD_IDENTITY_ADDRESS.match(address or ""))
         mounted = token_mounts(spec, container.spec)
-        own_token |= any(each.audience == STS_AUDIENCE for each in mounted)
+        own_token |= any(mount.audience == STS_AUDIENCE for mount in mounted)
     return FleetPod(
         metadata["namespace"],
         metadata["name"],

@@ -61,14 +61,14 @@ def stack_resources(document: Json, *, before: bool = False) -> "StackResources"
                 *filter(None, (mapping(e.get("oldState")) for e in mappings(document.get("steps"))))
             ]
     else:
-        found = state_resources(document)
-        if found is None:
+        state = state_resources(document)
+        if state is None:
             raise ValueError(NOT_OURS)
         # What is marked has been replaced, and only waits for its deletion.
-        listed = [each for each in found if not each.get("delete")]
+        listed = [resource for resource in state if not resource.get("delete")]
     # The engine's own order differs between runs.
-    resources = sorted(listed, key=lambda each: str(each.get("urn")))
-    native = [logical_name(each) for each in typed(resources, NATIVE_ROLE)]
+    resources = sorted(listed, key=lambda resource: str(resource.get("urn")))
+    native = [logical_name(role) for role in typed(resources, NATIVE_ROLE)]
     if native:
         missing += f"{'; ' * bool(missing)}roles of aws-native are not read: {', '.join(native)}"
     return StackResources(
@@ -78,7 +78,7 @@ def stack_resources(document: Json, *, before: bool = False) -> "StackResources"
         providers=_providers(resources),
         issuers=_issuers(resources),
         access_keys=_access_keys(resources),
-        unknown=[logical_name(each) for each in resources if _is_partial(each)],
+        unknown=[logical_name(resource) for resource in resources if _is_partial(resource)],
         missing=missing,
     )
 
@@ -103,9 +103,9 @@ def _previewed(document: Json) -> tuple[list[Json], str]:
         if (new := mapping(step.get("newState")))
     }
     listed, missing = list(resources.values()), ""
-    for each in mappings(document.get("diagnostics")):
-        if each.get("severity") == "error":
-            message = str(each.get("message")).strip().removeprefix("error: ")
+    for diagnostic in mappings(document.get("diagnostics")):
+        if diagnostic.get("severity") == "error":
+            message = str(diagnostic.get("message")).strip().removeprefix("error: ")
             return listed, f"the preview failed: {message}"
     unchanged = mapping(document.get("changeSummary")).get("same", 0)
     shown = sum(step.get("op") == "same" for step in steps)
@@ -126,7 +126,7 @@ def _state_after(operation: object, old: Json, new: Json) -> Json:
     if operation in _CREATES and "name" in as_list(inputs.get("__defaults")):
         new = {**new, _MADE: inputs.get("name") != logical_name(new)}
     if operation != "same":
-        outputs = {name: each for name, each in outputs.items() if name not in inputs}
+        outputs = {name: outputs[name] for name in outputs if name not in inputs}
     before = mapping(old.get("outputs"))
     if operation == "update":
         before = {name: before[name] for name in STABLE if name in before}
@@ -219,12 +219,12 @@ def _roles(resources: Sequence[Json]) -> list[StackRole]:
     for key, policy in _attachments(resources):
         attached.setdefault(key, []).append(policy)
     allowed = _allowed_accounts(resources)
-    roles = [_role(each, attached, allowed) for each in typed(resources, ROLE) if each.get("urn")]
-    labels = Counter(each.label for each in roles)
+    roles = [_role(role, attached, allowed) for role in typed(resources, ROLE) if role.get("urn")]
+    labels = Counter(role.label for role in roles)
     return [
         # Components of several types may have children of one name.
-        replace(each, label=each.urn.split("::", 2)[-1]) if labels[each.label] > 1 else each
-        for each in roles
+        replace(role, label=role.urn.split("::", 2)[-1]) if labels[role.label] > 1 else role
+        for role in roles
     ]
 
 
@@ -248,9 +248,9 @@ def _role(
     policies = [policy for key in keys for policy in attached.get(key, ())]
     # Its inputs: the outputs list what others attached, too.
     policies += [
-        _policy(_text(each, "name"), each.get("policy"))
-        for each in mappings(inputs.get("inlinePolicies"))
-        if each.get("policy")
+        _policy(_text(policy, "name"), policy.get("policy"))
+        for policy in mappings(inputs.get("inlinePolicies"))
+        if policy.get("policy")
     ]
     policies += [
         _policy(name_of(arn), None, arn)
@@ -261,13 +261,13 @@ def _role(
     if arn == LATER and len(accounts) == 1:
         with suppress(ValueError):  # name or path is known later, or none that IAM takes
             arn = role_arn(accounts[0], name, path=str(fields.get("path", "/")))
-    known = (each for each in (arn, name) if each not in (LATER, HIDDEN))
+    names = (text for text in (arn, name) if text not in (LATER, HIDDEN))
     return StackRole(
         urn=urn,
         name=name,
         arn=arn,
         account=account_of(arn) or (accounts[0] if len(accounts) == 1 else ""),
-        label=next(known, logical_name(resource)),
+        label=next(names, logical_name(resource)),
         trust_policy=policy_document(fields.get("assumeRolePolicy")),
         policies=tuple(
             {(e.name, e.arn): e for e in sorted(policies, key=lambda e: e.name)}.values()
@@ -282,7 +282,7 @@ def _key(resource: Json, role: str) -> Iterator[tuple[str, str]]:
     """Yield by what a role is found to which a resource gives a policy. In a preview the role's
     name may not be known; then the program's own reference says so, or for want of it what is
     the parent of both."""
-    named = [urn for each in _ROLE_INPUTS for urn in _used(resource, each)]
+    named = [urn for argument in _ROLE_INPUTS for urn in _used(resource, argument)]
     parent = str(resource.get("parent"))
     if role != LATER:
         yield "name", role
@@ -308,32 +308,32 @@ def _attachments(
     resources: Sequence[Json],
 ) -> Iterator[tuple[tuple[str, str], PermissionsPolicy]]:
     """Yield every policy that a resource of its own gives to a role, with the key of the role."""
-    written = {str(each.get("urn")): fields_of(each) for each in typed(resources, POLICY)}
-    documents = {_text(each, "arn"): each.get("policy") for each in written.values()}
+    written = {str(policy.get("urn")): fields_of(policy) for policy in typed(resources, POLICY)}
+    documents = {_text(policy, "arn"): policy.get("policy") for policy in written.values()}
     documents.pop(LATER, None)
-    for each in resources:
-        fields, kind = fields_of(each), each.get("type")
+    for resource in resources:
+        fields, kind = fields_of(resource), resource.get("type")
         policies: list[PermissionsPolicy] = []
         if kind == INLINE_POLICY:
-            name = _name(each, fields)
-            name = logical_name(each) if name == LATER else name
+            name = _name(resource, fields)
+            name = logical_name(resource) if name == LATER else name
             policies = [_policy(name, fields.get("policy"))]
         elif kind in (ATTACHMENT, SHARED_ATTACHMENT):
             arn = _text(fields, "policyArn")
             name, document = name_of(arn), documents.get(arn)
             if arn == LATER:
-                own = [written[urn] for urn in _used(each, "policyArn") if urn in written]
-                name = logical_name(each)
-                document = own[0].get("policy") if len(own) == 1 else None
+                used = [written[urn] for urn in _used(resource, "policyArn") if urn in written]
+                name = logical_name(resource)
+                document = used[0].get("policy") if len(used) == 1 else None
             policies = [_policy(name, document, arn)]
         elif kind == EXCLUSIVE:
             arns = map(str, as_list(fields.get("policyArns") or []))
             # An attachment says more of a policy without an ARN.
-            known = (arn for arn in arns if _known(arn) != LATER)
-            policies = [_policy(name_of(arn), documents.get(arn), arn) for arn in known]
+            known_arns = (arn for arn in arns if _known(arn) != LATER)
+            policies = [_policy(name_of(arn), documents.get(arn), arn) for arn in known_arns]
         roles = fields.get("roles") or fields.get("role") or fields.get("roleName") or LATER
         for role in as_list(roles) if policies else ():
-            for key in _key(each, _known(role) if isinstance(role, str) else LATER):
+            for key in _key(resource, _known(role) if isinstance(role, str) else LATER):
                 yield from ((key, policy) for policy in policies)
 
 

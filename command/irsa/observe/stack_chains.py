@@ -118,8 +118,8 @@ def chains_of(document: Json) -> StackChains:
 
     ValueError for a document that is not a state, and for a state without such components.
     """
-    resources = sorted(_resources(document), key=lambda each: str(each.get("urn")))
-    workloads = [each for each in resources if each.get("type") in _WORKLOADS]
+    resources = sorted(_resources(document), key=lambda resource: str(resource.get("urn")))
+    workloads = [resource for resource in resources if resource.get("type") in _WORKLOADS]
     roles = typed(resources, _ROLE)
     associations = typed(resources, _ASSOCIATION)
     if not workloads and not roles and not associations:
@@ -127,29 +127,29 @@ def chains_of(document: Json) -> StackChains:
             "the stack has no Workload, ServiceAccountRole or PodIdentityAssociation of the irsa "
             "components; name the stack of a program that uses them, after `pulumi up`"
         )
-    by_id = {output(each, "association_id"): each for each in associations}
+    by_id = {output(association, "association_id"): association for association in associations}
     chains: list[StackChain] = []
     skipped: list[tuple[str, str]] = []
 
-    def add(component: Json, found: Sequence[StackChain] | str) -> None:
-        if isinstance(found, str):
-            skipped.append((logical_name(component), found))
+    def add(component: Json, outcome: Sequence[StackChain] | str) -> None:
+        if isinstance(outcome, str):
+            skipped.append((logical_name(component), outcome))
         else:
-            chains.extend(found)
+            chains.extend(outcome)
 
     for workload in workloads:
         add(workload, _workload_chains(workload, by_id))
     in_use = {chain.association_id for chain in chains}
-    for each in associations:
-        missing = _missing(each, "association_id", "namespace", "service_account_name", "role_arn")
-        if missing or output(each, "association_id") not in in_use:
-            add(each, missing or _chains(each, each))
+    for state in associations:
+        missing = _missing(state, "association_id", "namespace", "service_account_name", "role_arn")
+        if missing or output(state, "association_id") not in in_use:
+            add(state, missing or _chains(state, state))
     used = {chain.expected_role for chain in chains}
     for role in roles:
         if output(role, "role_arn") not in used:
             add(role, _role_chains(role))
-    policies = {each.arn: each.policies for each in stack_resources(document).roles}
-    return StackChains([_with_policies(each, policies) for each in chains], skipped)
+    policies = {role.arn: role.policies for role in stack_resources(document).roles}
+    return StackChains([_with_policies(chain, policies) for chain in chains], skipped)
 
 
 def _with_policies(
@@ -157,16 +157,17 @@ def _with_policies(
 ) -> StackChain:
     role_b = chain.role_b_arn or chain.profile
     role_arn = chain.expected_target or ("" if role_b else chain.expected_role)
-    known = [each.content for each in policies.get(role_arn, ())]
+    documents = [policy.content for policy in policies.get(role_arn, ())]
     named = [
         str(resource)
-        for statement in (each for document in known for each in statements(document))
+        for document in documents
+        for statement in statements(document)
         if "s3:ListBucket" in as_list(statement.get("Action"))
         for resource in as_list(statement.get("Resource"))
     ]
-    buckets = [each.partition(":s3:::")[2] for each in named if not {*"/*?"} & {*each}]
+    buckets = [arn.partition(":s3:::")[2] for arn in named if not {*"/*?"} & {*arn}]
     bucket = next(filter(None, buckets), "")
-    return replace(chain, stack_policies=tuple(filter(None, known)), bucket=bucket)
+    return replace(chain, stack_policies=tuple(filter(None, documents)), bucket=bucket)
 
 
 def _resources(document: Json) -> list[Json]:
@@ -215,11 +216,11 @@ def _chains(component: Json, naming: Json) -> list[StackChain]:
     return [
         replace(
             chain,
-            role_b_arn=readable(each.get("role_arn")),
-            profile=readable(each.get("profile")),
-            external_id=readable(each.get("external_id")),
+            role_b_arn=readable(target.get("role_arn")),
+            profile=readable(target.get("profile")),
+            external_id=readable(target.get("external_id")),
         )
-        for each in targets
+        for target in targets
     ] or [chain]
 
 
@@ -230,7 +231,7 @@ def _role_chains(role: Json) -> list[StackChain] | str:
     missing = _missing(role, "role_arn") or ("" if subjects else _missing(role, "subjects"))
     if missing:
         return missing
-    accounts = [each for each in map(parse_subject, subjects) if each is not None]
+    accounts = [account for account in map(parse_subject, subjects) if account is not None]
     if not accounts:
         return f"it trusts patterns only ({', '.join(subjects)})"
     return [
@@ -297,4 +298,4 @@ def _owned(resource: Json) -> Iterator[Resource]:
     elif kind in _IN_CLUSTER:
         metadata = mapping(outputs.get("metadata"))
         name = f"{metadata.get('namespace', 'default')}/{metadata.get('name')}"
-        yield from (Resource(each, name) for each in _IN_CLUSTER[kind])
+        yield from (Resource(title, name) for title in _IN_CLUSTER[kind])

@@ -214,19 +214,19 @@ def guarded(statements: Sequence[Statement]) -> list[Statement]:
     nothing for certain. One that spares AWS's own services guards against everybody else.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_data-perimeters.html
     """
-    guards = [each for each in statements if not (each.allows or each.excepts)]
+    guards = [statement for statement in statements if not (statement.allows or statement.excepts)]
     return [
-        each._replace(
-            conditions=each.conditions
+        statement._replace(
+            conditions=statement.conditions
             + tuple(
                 demanded
                 for guard in guards
-                if _is_for_all(guard, each)
-                for demanded in _demanded(guard, each)
+                if _is_for_all(guard, statement)
+                for demanded in _demanded(guard, statement)
             )
         )
-        for each in statements
-        if each.allows
+        for statement in statements
+        if statement.allows
     ]
 
 

@@ -32,7 +32,7 @@ def check_further_statements(role: str, statements: Sequence[Mapping[str, Any]])
         findings = list(check_trust_policy(policy, TrustContext(), role))
     except ValueError as error:
         raise ValueError(f"{argument}: {error}") from None
-    for each in findings:
-        if each.severity == "error":
-            raise ValueError(f"{argument}: {each.found}; {each.remedy}")
-    return [f"{argument}: {each.found}; {each.remedy}" for each in findings]
+    for finding in findings:
+        if finding.severity == "error":
+            raise ValueError(f"{argument}: {finding.found}; {finding.remedy}")
+    return [f"{argument}: {finding.found}; {finding.remedy}" for finding in findings]

@@ -65,13 +65,13 @@ def is_kubernetes(name: str, clusters: Iterable[str], conditions: Iterable[Condi
     """Return whether tokens of the issuer are service accounts', by its name or by the subjects;
     ``clusters`` are issuers of known clusters."""
     return (
-        any(name.lower() == each.lower() for each in clusters)
+        any(name.lower() == cluster.lower() for cluster in clusters)
         or is_eks(name)
         or any(
             pattern.startswith(_KUBERNETES_USER)
-            for each in conditions
-            if split_key(each.key) == (name.lower(), "sub")
-            for pattern in each.patterns
+            for condition in conditions
+            if split_key(condition.key) == (name.lower(), "sub")
+            for pattern in condition.patterns
         )
     )
 
@@ -108,49 +108,49 @@ def check_saml(conditions: Sequence[Condition]) -> Hits:
 
 def check_tokens(conditions: Sequence[Condition], name: str, context: TrustContext) -> Hits:
     """Check the conditions on tokens of one issuer."""
-    own = [each for each in conditions if split_key(each.key)[0] == name.lower()]
+    claims = [claim for claim in conditions if split_key(claim.key)[0] == name.lower()]
     if name.lower() in SENTINEL:
-        own += [each for each in conditions if each.key.lower() == "sts:rolesessionname"]
-    others = [each for each in conditions if split_key(each.key)[0] not in ("", name.lower())]
+        claims += [claim for claim in conditions if claim.key.lower() == "sts:rolesessionname"]
+    others = [claim for claim in conditions if split_key(claim.key)[0] not in ("", name.lower())]
     if others:
         yield "other-issuer", others[0].text
-    if any(each.positive for each in others):
+    if any(claim.positive for claim in others):
         return  # no token of this issuer has such a key
-    yield from _check_contradictions(own)
-    meant = own + [each for each in others if each.weak]
-    known = issuer(name)
-    if known is None:
+    yield from _check_contradictions(claims)
+    meant = claims + [claim for claim in others if claim.weak]
+    provider = issuer(name)
+    if provider is None:
         kubernetes = is_kubernetes(name, context.clusters, conditions)
         # With the issuer, since a later report has to tell a finding from that of another one.
-        for rule, found in (
+        for rule, text in (
             *_check_subjects(meant, kubernetes=kubernetes),
             *_check_audiences(meant, context.audiences if kubernetes else None),
         ):
-            what, *notes = found.split("; ")
-            named = what if name.lower() in found.lower() else f"{what} of {name}"
+            what, *notes = text.split("; ")
+            named = what if name.lower() in text.lower() else f"{what} of {name}"
             yield rule, "; ".join([named, *notes])
     else:
-        yield from _check_customers(meant, known)
-        if "sub" in known.claims and known.claims.get("aud") is not ANY:
+        yield from _check_customers(meant, provider)
+        if "sub" in provider.claims and provider.claims.get("aud") is not ANY:
             yield from _check_audiences(meant, None)
 
 
-def _check_contradictions(own: Sequence[Condition]) -> Hits:
+def _check_contradictions(conditions: Sequence[Condition]) -> Hits:
     """Conditions that deny callers that they seem to allow; a quick fix tends to open the policy.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-logic-multiple-context-keys-or-values.html
     """
-    for condition in own:
+    for condition in conditions:
         yield from (
             ("literal-wildcard", f"{condition.text} is {value}") for value in condition.literal
         )
-    positive = [each for each in own if each.positive]
+    positive = [condition for condition in conditions if condition.positive]
     for exact in positive:
         for other in positive:
             if other is not exact and split_key(other.key) == split_key(exact.key):
                 for value in excluded(exact, other):
-                    found = f"{exact.text} is {value}, which {other.text} keeps out"
-                    yield "anded-conditions", found
+                    text = f"{exact.text} is {value}, which {other.text} keeps out"
+                    yield "anded-conditions", text
 
 
 def excluded(exact: Condition, other: Condition) -> list[str]:
@@ -232,19 +232,19 @@ def _check_audience(condition: Condition, expected: frozenset[str] | None) -> Hi
             yield "broad-aud", value
 
 
-def _check_customers(own: Sequence[Condition], known: Issuer) -> Hits:
-    claims = [each for each in own if split_key(each.key)[1] in known.claims]
-    positive = [each for each in claims if each.positive]
-    weak = [each for each in claims if each.weak]
-    reach = max((_reach(each, known) for each in positive), default=Reach.EVERYBODY)
+def _check_customers(conditions: Sequence[Condition], provider: Issuer) -> Hits:
+    claims = [claim for claim in conditions if split_key(claim.key)[1] in provider.claims]
+    positive = [claim for claim in claims if claim.positive]
+    weak = [claim for claim in claims if claim.weak]
+    reach = max((_reach(claim, provider) for claim in positive), default=Reach.EVERYBODY)
     if not positive and weak:
-        yield from (("weak-operator", each.text) for each in weak)
+        yield from (("weak-operator", claim.text) for claim in weak)
     elif reach < Reach.PROJECT:
         rule = "any-customer" if reach is Reach.EVERYBODY else "whole-organization"
-        if known.private:
+        if provider.private:
             rule = "whole-organization"
-        values = ", ".join(value for each in positive for value in each.values)
-        yield rule, f"{known.name}: {values or known.everybody}"
+        values = ", ".join(value for claim in positive for value in claim.values)
+        yield rule, f"{provider.name}: {values or provider.everybody}"
 
 
 def _reach(condition: Condition, known: Issuer) -> Reach:

@@ -82,7 +82,7 @@ def _check_everyone(statement: Statement, context: TrustContext) -> Hits:
     if not actions or narrow(conditions, EVERYONE):
         return
     issuers = _issuers(conditions)
-    saml = any(each.key.lower() in _SAML_PROVIDER and specific(each) for each in conditions)
+    saml = any(claim.key.lower() in _SAML_PROVIDER and specific(claim) for claim in conditions)
     if issuers or saml:
         if actions != ["sts:AssumeRole"]:
             yield "any-provider", f"Principal * {conditions_text(conditions)}"
@@ -97,14 +97,14 @@ def _check_everyone(statement: Statement, context: TrustContext) -> Hits:
 
 def _issuers(conditions: Sequence[Condition]) -> list[str]:
     issuers: list[str] = []
-    for each in conditions:
-        if not specific(each):
+    for condition in conditions:
+        if not specific(condition):
             continue
-        if each.key.lower() == "aws:federatedprovider":
-            providers = filter(is_oidc_provider, each.values)
+        if condition.key.lower() == "aws:federatedprovider":
+            providers = filter(is_oidc_provider, condition.values)
             issuers += [issuer_of_principal(arn).lower() for arn in providers]
-        elif split_key(each.key)[0]:
-            issuers.append(split_key(each.key)[0])
+        elif split_key(condition.key)[0]:
+            issuers.append(split_key(condition.key)[0])
     return list(dict.fromkeys(issuers))
 
 
@@ -123,17 +123,17 @@ def _check_accounts(statement: Statement, context: TrustContext) -> Hits:
         if not account:
             continue
         # While the role's account is not known, what would do for another one has to do.
-        own, other = account == context.account, context.account not in ("", account)
-        whole = "own-account" if own else "root-principal"
+        same_account, other = account == context.account, context.account not in ("", account)
+        whole = "own-account" if same_account else "root-principal"
         if not conditions:
             yield whole, principal
-        elif not narrow(conditions, OWN_ACCOUNT if own else OTHER_ACCOUNT) and not any(
+        elif not narrow(conditions, OWN_ACCOUNT if same_account else OTHER_ACCOUNT) and not any(
             map(_subject_of_session, conditions)
         ):
             under = f"{principal} {conditions_text(conditions)}"
             yield ("no-external-id", principal) if other else (whole, under)
-        for each in conditions:
-            yield from (("path-pattern", value) for value in opens_with_wildcard(each))
+        for condition in conditions:
+            yield from (("path-pattern", value) for value in opens_with_wildcard(condition))
 
 
 def _subject_of_session(condition: Condition) -> bool:
@@ -156,22 +156,22 @@ def _check_services(statement: Statement) -> Hits:
 
 def check_pod_identity(allowed: Sequence[Statement], context: TrustContext) -> Hits:
     """Check the statements that allow, each with the conditions of the denials for everyone."""
-    trusting = [each for each in allowed if POD_IDENTITY_SERVICE in each.named("Service")]
-    if not any(each.covers("sts:TagSession") for each in allowed):
+    trusting = [trust for trust in allowed if POD_IDENTITY_SERVICE in trust.named("Service")]
+    if not any(statement.covers("sts:TagSession") for statement in allowed):
         for statement in allowed:
-            tags = [each for each in statement.conditions if _asks_for_tags(each)]
+            tags = [condition for condition in statement.conditions if _asks_for_tags(condition)]
             if tags and statement.named("AWS") and statement.covers("sts:AssumeRole"):
-                found = f"{actions_text(statement)} {conditions_text(tags)}"
-                yield "pod-identity-tags", f"statement {statement.number}: {found}"
+                text = f"{actions_text(statement)} {conditions_text(tags)}"
+                yield "pod-identity-tags", f"statement {statement.number}: {text}"
     for statement in trusting:
         if not statement.covers("sts:AssumeRole"):
             continue
         at, conditions = f"statement {statement.number}:", statement.conditions
-        if context.session_tags and not any(each.covers("sts:TagSession") for each in trusting):
+        if context.session_tags and not any(trust.covers("sts:TagSession") for trust in trusting):
             yield "pod-identity-tags", f"{at} {actions_text(statement)}"
-        never = [each for each in conditions if _never_holds(each, context.account)]
-        for each in never:
-            yield "pod-identity-source", f"{at} {each.text} is {', '.join(each.values)}"
+        never = [condition for condition in conditions if _never_holds(condition, context.account)]
+        for condition in never:
+            yield "pod-identity-source", f"{at} {condition.text} is {', '.join(condition.values)}"
         rule = _RULES.get((narrow(conditions, CLUSTERS), narrow(conditions, NAMESPACES)))
         # Without session tags nothing but the cluster can be named.
         if rule and not never and (context.session_tags or rule != "pod-identity-account"):
@@ -196,8 +196,8 @@ def _never_holds(condition: Condition, account: str) -> bool:
     if not condition._replace(operator=condition.base).positive:
         return False
     if key == "aws:sourceaccount":
-        return bool(account) and not any(wild(each) or each == account for each in patterns)
-    return key == "aws:sourcearn" and all(_names_no_cluster(each, account) for each in patterns)
+        return bool(account) and not any(wild(text) or text == account for text in patterns)
+    return key == "aws:sourcearn" and all(_names_no_cluster(text, account) for text in patterns)
 
 
 def _asks_for_tags(condition: Condition) -> bool:
@@ -225,21 +225,21 @@ def check_trust_policy(document: object, context: TrustContext, subject: str) ->
     allowed = guarded(statements_of(document))
     for statement in allowed:
         hits = (*check_principals(statement, context), *check_federated(statement, context))
-        for rule, found in hits:
-            yield Finding(rule, subject, f"statement {statement.number}: {found}")
-    for rule, found in (*check_pod_identity(allowed, context), *_check_tagging(allowed)):
-        yield Finding(rule, subject, found)
+        for rule, text in hits:
+            yield Finding(rule, subject, f"statement {statement.number}: {text}")
+    for rule, text in (*check_pod_identity(allowed, context), *_check_tagging(allowed)):
+        yield Finding(rule, subject, text)
     if context.registered is not None:
         yield from _check_other_clusters(allowed, context.registered, context.clusters, subject)
 
 
 def _check_tagging(allowed: Sequence[Statement]) -> Hits:
     """Check that some statement allows tags by conditions that can hold."""
-    foreign = FOREIGN_KEYS[TAG_SESSION]
+    keys = FOREIGN_KEYS[TAG_SESSION]
     tagging = [
-        (each, [c.text for c in each.conditions if c.positive and c.key.lower() in foreign])
-        for each in allowed
-        if TAG_SESSION.lower() in map(str.lower, each.actions)
+        (statement, [c.text for c in statement.conditions if c.positive and c.key.lower() in keys])
+        for statement in allowed
+        if TAG_SESSION.lower() in map(str.lower, statement.actions)
     ]
     if all(texts for _, texts in tagging):
         for statement, texts in tagging:
@@ -266,12 +266,12 @@ def _check_other_clusters(
                 named.setdefault(arn, []).extend(_subjects(statement, issuer_of_principal(arn)))
     audited = {arn for arn in named if issuer_of_principal(arn) in clusters}
     for arn, subjects in named.items():
-        elsewhere = {each for other in audited - {arn} for each in named[other]}
+        elsewhere = {account for other in audited - {arn} for account in named[other]}
         users = clusters.get(issuer_of_principal(arn), ())
         shared = sorted(
-            each
-            for each in elsewhere.intersection(subjects)
-            if not any(Pattern.parse(each).matches(user) for user in users)
+            account
+            for account in elsewhere.intersection(subjects)
+            if not any(Pattern.parse(account).matches(user) for user in users)
         )
         if shared:
             yield Finding("other-cluster", subject, f"{arn}: {', '.join(shared)}")

@@ -60,24 +60,24 @@ def takeovers(document: Json) -> list[Takeover]:
     """Return what can be taken over of a stack, by its state or by a preview: first what others
     refer to."""
     listed = {
-        str(each["urn"]): {**each, "type": children.kind_of(each)}
-        for each in _states(document)
-        if each.keys() >= {"id", "urn"} and not (each.get("delete") or each.get("external"))
+        str(state["urn"]): {**state, "type": children.kind_of(state)}
+        for state in _states(document)
+        if state.keys() >= {"id", "urn"} and not (state.get("delete") or state.get("external"))
     }
     resources = [listed[urn] for urn in sorted(listed) if "irsa:index:" not in urn]
-    in_order = (each for kind in _COMPONENTS for each in pulumi.typed(resources, kind))
-    return [_takeover(each, resources) for each in in_order]
+    in_order = (resource for kind in _COMPONENTS for resource in pulumi.typed(resources, kind))
+    return [_takeover(resource, resources) for resource in in_order]
 
 
 def follow_move(taken: Sequence[Takeover], document: Json) -> None:
     """Change URNs to those after `pulumi state move`, which leaves parents and takes children."""
-    parents = {str(each.get("urn")): str(each.get("parent")) for each in _states(document)}
-    moved = {urn for each in taken for urn in each.taken_over.values()} - {NEW}
-    for each in taken:
-        for key, urn in each.taken_over.items():
+    parents = {str(state.get("urn")): str(state.get("parent")) for state in _states(document)}
+    moved = {urn for takeover in taken for urn in takeover.taken_over.values()} - {NEW}
+    for takeover in taken:
+        for key, urn in takeover.taken_over.items():
             if urn == NEW:
                 continue
-            each.by_hand += [
+            takeover.by_hand += [
                 f"{child} moves with its parent; keep it in the program, or `up` deletes it"
                 for child, parent in parents.items()
                 if parent == urn and child not in moved
@@ -85,10 +85,10 @@ def follow_move(taken: Sequence[Takeover], document: Json) -> None:
             family = [urn]
             while (parent := parents.get(family[-1])) in parents and parent not in family:
                 family.append(parent)
-            depth = max(place for place, own in enumerate(family, 1) if own in moved)
+            depth = max(place for place, ancestor in enumerate(family, 1) if ancestor in moved)
             stack, project, kinds, name = urn.split("::", 3)
             kinds = "$".join(kinds.split("$")[-depth:])
-            each.taken_over[key] = f"{stack}::{project}::{kinds}::{name}"
+            takeover.taken_over[key] = f"{stack}::{project}::{kinds}::{name}"
 
 
 def _states(document: Json) -> list[Json]:
@@ -110,20 +110,20 @@ def _takeover(resource: Json, resources: Sequence[Json]) -> Takeover:
     arguments: Json = {
         re.sub("[A-Z]", lambda e: f"_{e[0].lower()}", e): fields.get(e) for e in keys
     }
-    found = Takeover(
+    takeover = Takeover(
         resource,
         name,
         ({named_by: name_of(str(resource["id"]))} if named_by else {}) | arguments,
         {children.CHILDREN[kind].key: str(resource["urn"])},
-        [f"{each}: no argument of {name}" for each in left if not each.startswith("__")],
+        [f"{key}: no argument of {name}" for key in left if not key.startswith("__")],
     )
     provider = str(resource.get("provider")).rpartition("::")[0].rpartition("::")[2]
     if provider and not provider.startswith("default"):
-        found.by_hand.append(f"opts: ResourceOptions(providers=[…]), with provider {provider!r}")
+        takeover.by_hand.append(f"opts: ResourceOptions(providers=[…]), with provider {provider!r}")
     if read is not None:
-        read(found, fields, resources)
-    found.arguments = {k: v for k, v in found.arguments.items() if v not in _DEFAULTS}
-    return found
+        read(takeover, fields, resources)
+    takeover.arguments = {k: v for k, v in takeover.arguments.items() if v not in _DEFAULTS}
+    return takeover
 
 
 def _is_for_pods(trust: Json) -> bool:
@@ -141,92 +141,94 @@ def _of(
             yield str(each["urn"]), fields
 
 
-def _read_role(found: Takeover, fields: Json, resources: Sequence[Json]) -> None:
+def _read_role(takeover: Takeover, fields: Json, resources: Sequence[Json]) -> None:
     name = fields.get("name")
-    inputs = mapping(found.resource.get("inputs"))
-    inline = [(NEW, each) for each in mappings(inputs.get("inlinePolicies")) if each.get("policy")]
+    inputs = mapping(takeover.resource.get("inputs"))
+    inline = [(NEW, args) for args in mappings(inputs.get("inlinePolicies")) if args.get("policy")]
     inline += _of(resources, types.INLINE_POLICY, "role", name)
-    policies = {str(own.get("name")): policy_document(own.get("policy")) for _, own in inline}
-    found.taken_over = {str(own.get("name")): urn for urn, own in inline} | found.taken_over
+    policies = {str(args.get("name")): policy_document(args.get("policy")) for _, args in inline}
+    takeover.taken_over = {str(args.get("name")): urn for urn, args in inline} | takeover.taken_over
     if "role" in policies:
-        found.by_hand.append("policy role: the role itself has this key; rename the policy first")
+        takeover.by_hand.append(
+            "policy role: the role itself has this key; rename the policy first"
+        )
     shared = [*_of(resources, "aws:iam/policyAttachment:PolicyAttachment", "roles", name)]
-    found.by_hand += [
+    takeover.by_hand += [
         f"{urn} detaches its policy when it leaves the program: first run `up` with "
         "ResourceOptions(retain_on_delete=True) on it"
         for urn, _ in shared
     ]
     attached = [*shared, *_of(resources, types.ATTACHMENT, "role", name)]
-    arns = {str(own.get("policyArn")): NEW if own.get("roles") else urn for urn, own in attached}
+    arns = {str(args.get("policyArn")): NEW if args.get("roles") else urn for urn, args in attached}
     attachments = dict.fromkeys(map(str, inputs.get("managedPolicyArns") or []), NEW) | arns
     policy_arns = dict[str, str]()
     for arn, urn in attachments.items():
         key = name_of(arn)
-        while key in found.taken_over:  # another child's
+        while key in takeover.taken_over:  # another child's
             key += "-policy"
-        policy_arns[key], found.taken_over[key] = arn, urn
-    exclusive = all(any(_of(resources, each, "roleName", name)) for each in _EXCLUSIVE)
-    found.arguments |= {"policy_arns": policy_arns, "policies": policies, "exclusive": exclusive}
+        policy_arns[key], takeover.taken_over[key] = arn, urn
+    exclusive = all(any(_of(resources, kind, "roleName", name)) for kind in _EXCLUSIVE)
+    takeover.arguments |= {"policy_arns": policy_arns, "policies": policies, "exclusive": exclusive}
     trust = policy_document(fields.get("assumeRolePolicy"))
     if isinstance(trust, str):
-        found.by_hand.append(f"the trust policy: {trust}")
+        takeover.by_hand.append(f"the trust policy: {trust}")
     elif not _is_for_pods(trust):
         trusted = callers_of(trust)
-        callers = [*(each.text for each in trusted.lines), *trusted.notes]
-        found.by_hand.append(f"trusted_roles, trust, external_id: {'; '.join(callers)}")
-        found.component *= "'AWS':" in str(trust)
+        callers = [*(line.text for line in trusted.lines), *trusted.notes]
+        takeover.by_hand.append(f"trusted_roles, trust, external_id: {'; '.join(callers)}")
+        takeover.component *= "'AWS':" in str(trust)
     else:
         associations: dict[str, set[str]] = defaultdict(set)
-        for _, own in _of(resources, types.ASSOCIATION, "roleArn", fields.get("arn")):
-            association = association_of(own)
+        for _, args in _of(resources, types.ASSOCIATION, "roleArn", fields.get("arn")):
+            association = association_of(args)
             associations[association.cluster_arn].add("/".join(association.account))
         arguments, problems = service_account_trust(trust, associations)
-        found.arguments |= arguments
-        found.by_hand += [f"callers lose access: {each}" for each in problems]
-        if not found.arguments["description"]:
-            found.by_hand.append("description: the role has none, and the component writes one")
+        takeover.arguments |= arguments
+        takeover.by_hand += [f"callers lose access: {problem}" for problem in problems]
+        if not takeover.arguments["description"]:
+            takeover.by_hand.append("description: the role has none, and the component writes one")
 
 
-def _read_bucket(found: Takeover, fields: Json, resources: Sequence[Json]) -> None:
-    found.by_hand.append("callers lose access: the public, by ACLs, and without TLS")
+def _read_bucket(takeover: Takeover, fields: Json, resources: Sequence[Json]) -> None:
+    takeover.by_hand.append("callers lose access: the public, by ACLs, and without TLS")
     for kind, key in types.SETTINGS.items():
-        found.taken_over[key] = NEW
+        takeover.taken_over[key] = NEW
         for urn, own in _of(resources, kind, "bucket", fields.get("bucket")):
-            found.taken_over[key] = urn
+            takeover.taken_over[key] = urn
             given = {each: own[each] for each in own if own[each] and each not in _OTHERWISE_READ}
             given = {"policy": own["policy"]} if "policy" in own else given
-            found.by_hand.append(f"{key}: DataBucket's own replaces {json.dumps(given)}")
+            takeover.by_hand.append(f"{key}: DataBucket's own replaces {json.dumps(given)}")
 
 
-def _read_association(found: Takeover, fields: Json, _: Sequence[Json]) -> None:
+def _read_association(takeover: Takeover, fields: Json, _: Sequence[Json]) -> None:
     own = association_of(fields)
     account = {"cluster_arn": own.cluster_arn, "service_account": "/".join(own.account)}
-    found.arguments = account | found.arguments | {"session_policy": own.policy}
+    takeover.arguments = account | takeover.arguments | {"session_policy": own.policy}
 
 
-def _read_service_account(found: Takeover, fields: Json, resources: Sequence[Json]) -> None:
+def _read_service_account(takeover: Takeover, fields: Json, resources: Sequence[Json]) -> None:
     metadata = mapping(fields.get("metadata"))
     namespace, name = str(metadata.get("namespace", "default")), str(metadata.get("name"))
     annotations = mapping(metadata.get("annotations"))
     others = sorted({*annotations, *mapping(metadata.get("labels"))} - {ROLE_ARN_ANNOTATION})
-    found.by_hand += [
-        f"{each}: no argument of WorkloadIdentity; `up` removes it" for each in others
+    takeover.by_hand += [
+        f"{key}: no argument of WorkloadIdentity; `up` removes it" for key in others
     ]
     role_arn = annotations.get(ROLE_ARN_ANNOTATION)
-    found.arguments = {"service_account": f"{namespace}/{name}", "role_arn": role_arn}
+    takeover.arguments = {"service_account": f"{namespace}/{name}", "role_arn": role_arn}
     associations = _of(resources, types.ASSOCIATION, "serviceAccount", name)
-    if any(own.get("namespace") == namespace for _, own in associations):
-        found.by_hand.append("pod_identity: PodIdentityArgs with the id of its association")
+    if any(args.get("namespace") == namespace for _, args in associations):
+        takeover.by_hand.append("pod_identity: PodIdentityArgs with the id of its association")
     elif not role_arn:
-        found.component = ""
+        takeover.component = ""
 
 
-def _read_provider(found: Takeover, fields: Json, _: Sequence[Json]) -> None:
-    found.arguments |= {"cluster_name": "…", "existing": True, "create_provider": True}
-    found.arguments["audiences"] = fields.get("clientIdLists")
-    found.by_hand.append(f"cluster_name: the cluster whose issuer is {fields.get('url')}")
-    if "eks:index:Cluster$" in str(found.resource["urn"]):
-        found.by_hand.append("its eks.Cluster: create_oidc_provider=False, or both register it")
+def _read_provider(takeover: Takeover, fields: Json, _: Sequence[Json]) -> None:
+    takeover.arguments |= {"cluster_name": "…", "existing": True, "create_provider": True}
+    takeover.arguments["audiences"] = fields.get("clientIdLists")
+    takeover.by_hand.append(f"cluster_name: the cluster whose issuer is {fields.get('url')}")
+    if "eks:index:Cluster$" in str(takeover.resource["urn"]):
+        takeover.by_hand.append("its eks.Cluster: create_oidc_provider=False, or both register it")
 
 
 class _Component(NamedTuple):

@@ -27,7 +27,7 @@ def losses(document: Json) -> Iterator[Finding]:
     read: dict[str, Json] = {}
     accounts: dict[str, str] = {}
     # The engine's own order differs between runs.
-    for step in sorted(mappings(document.get("steps")), key=lambda each: str(each.get("urn"))):
+    for step in sorted(mappings(document.get("steps")), key=lambda step: str(step.get("urn"))):
         operation = step.get("op")
         old, new = mapping(step.get("oldState")), mapping(step.get("newState"))
         if operation in (*_IMPORTS, *_CREATES):
@@ -101,8 +101,8 @@ def _lines(old: str, new: Json, family: Sequence[Json], moved: Mapping[str, str]
     component, _, name = part(str(new.get("parent"))).rpartition("$")[2].partition("::")
     if not component.startswith("irsa:"):
         return f"give it ResourceOptions(aliases=[{json.dumps(old)}]) instead of import_"
-    owner = next((logical_name(each) for each in family if each.get("type") in (ROLE, USER)), "")
-    keys = {child_key(each, owner): moved.get(str(each.get("urn")), NEW) for each in family}
+    owner = next((logical_name(child) for child in family if child.get("type") in (ROLE, USER)), "")
+    keys = {child_key(child, owner): moved.get(str(child.get("urn")), NEW) for child in family}
     return (
         f"in {component.rpartition(':')[2]} {name!r}, remove imported or imported_id and write "
         f"taken_over={json.dumps(keys)}"

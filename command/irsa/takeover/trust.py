@@ -32,21 +32,21 @@ def service_account_trust(
     ``associations`` are the service accounts (``NAMESPACE/NAME``) that have the role by EKS Pod
     Identity, by cluster: its trust policy need not name them.
     """
-    own = statements(document)
+    existing = statements(document)
     best: tuple[Json, list[str]] = {}, ["no arguments express it"]
-    least = len(own) + 1, 0, 0
-    for arguments, policy in _candidates(own, associations):
+    least = len(existing) + 1, 0, 0
+    for arguments, policy in _candidates(existing, associations):
         written = statements(policy)
-        if all(any(_covers(each, new) for each in own) for new in written):
-            rest = [each for each in own if not any(_covers(new, each) for new in written)]
-            left = [(each, problem) for each in rest if (problem := _problem(each))]
+        if all(any(_covers(old, new) for old in existing) for new in written):
+            rest = [old for old in existing if not any(_covers(new, old) for new in written)]
+            left = [(old, problem) for old in rest if (problem := _problem(old))]
             rank = len(left), len(rest), -len(written)
-            if rank < least and not any(each.get("Effect") == "Deny" for each, _ in left):
-                further = [each for each in rest if not _problem(each)]
+            if rank < least and not any(old.get("Effect") == "Deny" for old, _ in left):
+                further = [old for old in rest if not _problem(old)]
                 more: Json = {"further_statements": further} if further else {}
                 if (whole := size({**policy, "Statement": [*written, *further]})) > QUOTA:
                     more["trust_policy_quota"] = whole
-                problems = [f"{json.dumps(each)}: {problem}" for each, problem in left]
+                problems = [f"{json.dumps(old)}: {problem}" for old, problem in left]
                 least, best = rank, ({**arguments, **more}, problems)
     return best
 
@@ -63,7 +63,7 @@ def _problem(statement: Json) -> str:
 def _covers(wide: Json, narrow: Json) -> bool:
     """Return True if a statement allows all that another one allows."""
     callers, listed = principals_by_type(wide), principals_by_type(narrow)
-    actions = [{str(each).lower() for each in as_list(e.get("Action"))} for e in (narrow, wide)]
+    actions = [{str(action).lower() for action in as_list(e.get("Action"))} for e in (narrow, wide)]
     return wide == narrow or (
         wide.keys() | narrow.keys() <= _ELEMENTS
         and wide.get("Effect") == narrow.get("Effect") == "Allow"
@@ -90,12 +90,12 @@ def _is_within(narrow: Test, wide: Test) -> bool:
 
 
 def _candidates(
-    own: Sequence[Json], associations: Mapping[str, set[str]]
+    existing: Sequence[Json], associations: Mapping[str, set[str]]
 ) -> Iterator[tuple[Json, Json]]:
     """Yield arguments with the trust policy that they make, which may allow too much."""
     tokens: dict[tuple[str, str], set[str]] = defaultdict(set)
-    clusters = defaultdict[str, set[str]](set, {key: {*own} for key, own in associations.items()})
-    for statement in own:
+    clusters = defaultdict[str, set[str]](set, {key: {*refs} for key, refs in associations.items()})
+    for statement in existing:
         values = {key: sorted(listed) for _, key, listed in _tests(statement)}
         for provider in principals(statement, "Federated"):
             issuer = issuer_of_principal(str(provider)).lower()
@@ -103,19 +103,19 @@ def _candidates(
             audience, *_ = values.get(f"{issuer}:aud") or [STS_AUDIENCE]
             tokens[audience, provider].update(map("/".join, names))
         if POD_IDENTITY_SERVICE in principals(statement, "Service"):
-            tags = [values.get(f"aws:requesttag/{each}", []) for each in (NAMESPACE, NAME)]
+            tags = [values.get(f"aws:requesttag/{tag}", []) for tag in (NAMESPACE, NAME)]
             for cluster in values.get("aws:sourcearn", []):
                 clusters[cluster].update(map("/".join, product(*tags)))
     listed = dict.fromkeys(map(frozenset, (*tokens.values(), *clusters.values())))
-    audiences = sorted({each for each, _ in tokens} | {STS_AUDIENCE})
+    audiences = sorted({audience for audience, _ in tokens} | {STS_AUDIENCE})
     for names, audience in product(filter(None, listed), audiences):
-        nearest = [each for each in clusters if clusters[each] >= names]
+        nearest = [cluster for cluster in clusters if clusters[cluster] >= names]
         providers = [key[1] for key in tokens if key[0] == audience and tokens[key] >= names]
         for sources, untagged in product((nearest, [*clusters], []), (False, True)):
-            given: Json = {"provider_arns": providers, "cluster_arns": sources}
-            given |= {"audience": audience, "disable_session_tags": untagged and bool(sources)}
+            arguments: Json = {"provider_arns": providers, "cluster_arns": sources}
+            arguments |= {"audience": audience, "disable_session_tags": untagged and bool(sources)}
             with suppress(ValueError):
-                yield _written(sorted(names), given)
+                yield _written(sorted(names), arguments)
 
 
 def _written(names: list[str], given: Json) -> tuple[Json, Json]:

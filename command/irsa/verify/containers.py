@@ -141,12 +141,12 @@ def session_name(facts: Facts) -> str | None:
 
 def _given(facts: Facts) -> str:
     """Return the one valid name that the Pods send; empty for none, and for several."""
-    files, own = facts.pod_profiles, facts.own_profile if facts.profile_only else None
-    own = files.get(files[facts.profile].source_profile, own) if facts.profile in files else own
-    given = [each.given for each in containers_of(facts)]
+    files, base = facts.pod_profiles, facts.own_profile if facts.profile_only else None
+    base = files.get(files[facts.profile].source_profile, base) if facts.profile in files else base
+    envs = [container.given for container in containers_of(facts)]
     unset = Variable("")
-    names = {each.get(VARIABLE, unset).value or "" for each in given if ROLE_ARN_VARIABLE in each}
-    names = {own.role_session_name} if own and own.web_identity_token_file else names
+    names = {env.get(VARIABLE, unset).value or "" for env in envs if ROLE_ARN_VARIABLE in env}
+    names = {base.role_session_name} if base and base.web_identity_token_file else names
     try:
         return check_session_name(names.pop()) if len(names) == 1 else ""
     except ValueError:
@@ -178,16 +178,16 @@ def sort_containers(facts: Facts) -> SortedContainers:
     sorted_out = SortedContainers([], [], [])
     for pod in facts.judged:
         asked = containers_of(facts, pod)
-        whole = all(each.is_excluded for each in asked)
-        for each in asked:
+        whole = all(container.is_excluded for container in asked)
+        for container in asked:
             if facts.containers:
-                sorted_out.judged.append(each)
-            elif is_foreign(each) or (each.is_excluded and not whole):
-                sorted_out.left_out.append(each)
-            elif each.is_skipped and not each.is_first:
-                sorted_out.doubtful.append(each)
+                sorted_out.judged.append(container)
+            elif is_foreign(container) or (container.is_excluded and not whole):
+                sorted_out.left_out.append(container)
+            elif container.is_skipped and not container.is_first:
+                sorted_out.doubtful.append(container)
             else:
-                sorted_out.judged.append(each)
+                sorted_out.judged.append(container)
     return sorted_out
 
 
@@ -249,15 +249,15 @@ def link_of(check: Check, findings: Findings, well: str = AS_EXPECTED) -> Link:
     problems: dict[tuple[str, str, bool], list[PodContainer]] = {}
     commands: dict[tuple[str, str, bool], list[ShellCommand]] = {}
     # What is certain comes first: it is what the link is judged by.
-    ordered = sorted(findings.items(), key=lambda each: each[1] is None or not each[1].certain)
+    ordered = sorted(findings.items(), key=lambda pair: pair[1] is None or not pair[1].certain)
     for container, problem in ordered:
         if problem is not None:
-            found, remedy, _, certain = problem
-            problems.setdefault((found, remedy, certain), []).append(container)
-            commands.setdefault((found, remedy, certain), []).extend(problem.commands)
+            cause, remedy, _, certain = problem
+            problems.setdefault((cause, remedy, certain), []).append(container)
+            commands.setdefault((cause, remedy, certain), []).extend(problem.commands)
     if not problems:
         return check.passed(well)
-    texts = [f"{_affected(findings, of_it)}{found}" for (found, _, _), of_it in problems.items()]
+    texts = [f"{_affected(findings, of_it)}{text}" for (text, _, _), of_it in problems.items()]
     remedies = list(dict.fromkeys(remedy for _, remedy, _ in problems))
     more = f"; and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
     text, remedy = "; ".join(texts[:SHOWN]) + more, "; ".join(remedies[:SHOWN])
@@ -270,11 +270,11 @@ def _affected(judged: Iterable[PodContainer], of_it: Sequence[PodContainer]) -> 
     """The Pods and containers that a finding is about, as far as others differ."""
     judged = list(judged)
     everywhere = len(of_it) == len(judged)
-    containers = {(each.item.field, each.item.name) for each in judged}
-    one_pod = everywhere and len({each.pod.name for each in judged}) == 1
-    parts = [] if one_pod else [pods_named(each.pod for each in of_it)]
+    containers = {(container.item.field, container.item.name) for container in judged}
+    one_pod = everywhere and len({container.pod.name for container in judged}) == 1
+    parts = [] if one_pod else [pods_named(container.pod for container in of_it)]
     if len(containers) > 1:
-        named = [each.item.name for each in of_it]
+        named = [container.item.name for container in of_it]
         several = len(set(named)) > 1
         parts.append(f"container{'s' if several else ''} {names(named)}")
     return f"{', '.join(parts)}: " if parts else ""

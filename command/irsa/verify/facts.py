@@ -395,14 +395,14 @@ def decided(facts: ChainFacts) -> Facts:
 
 
 def _by_association(facts: ChainFacts) -> bool:
-    found = facts.association
-    if isinstance(found, Association) or facts.expects_association:
+    association = facts.association
+    if isinstance(association, Association) or facts.expects_association:
         return True
-    if found is None and facts.annotated_role:
+    if association is None and facts.annotated_role:
         return False
     if any(is_associated(pod.spec) for pod in facts.judged):
         return True
-    if found is not None or not facts.cluster_arn or not isinstance(facts.role, Role):
+    if association is not None or not facts.cluster_arn or not isinstance(facts.role, Role):
         return False
     return facts.own_profile is None and facts.role.trusts_pod_identity
 
@@ -422,11 +422,11 @@ def chaining_profiles(facts: Facts) -> list[str]:
 
     The default profile is none that an application asks for.
     """
-    known = {} if facts.target_role else facts.pod_profiles
+    by_name = {} if facts.target_role else facts.pod_profiles
     chains = {
-        name: profile_chain(known, name)
-        for name, each in known.items()
-        if each.role_arn and name != "default"
+        name: profile_chain(by_name, name)
+        for name, profile in by_name.items()
+        if profile.role_arn and name != "default"
     }
     return [
         name

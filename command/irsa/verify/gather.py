@@ -81,7 +81,7 @@ def gather_each(question: Question, sources: Sources) -> list[Facts]:
     if question.profile or question.role_b_arn or not chaining_profiles(facts):
         return [facts]
     each_profile = (replace(facts, profile=name) for name in chaining_profiles(facts))
-    return [replace(each, role_b=_role_b(each, sources)) for each in each_profile]
+    return [replace(chain, role_b=_role_b(chain, sources)) for chain in each_profile]
 
 
 def gather(question: Question, sources: Sources) -> Facts:
@@ -121,15 +121,15 @@ def _check_containers(facts: Facts) -> None:
 def search(facts: Facts, sources: Sources) -> Facts:
     """Read the accounts' roles and policies; where one role alone is meant for the service account,
     read the chain again as if the user had named it."""
-    read = [each for each in sources.listed.values() if not isinstance(each, Unread)]
+    read = [account for account in sources.listed.values() if not isinstance(account, Unread)]
     iam = sources.listed[sources.reader(account_of(session_role(facts)))]
-    trusting = _trusting(facts, [role for each in read for role in each.roles])
+    trusting = _trusting(facts, [role for account in read for role in account.roles])
     facts = replace(facts, iam=iam, trusting=iam if isinstance(iam, Unread) else trusting)
     role = _meant(facts)
     if role is None:
         return facts
     by_eks = not _by_token(facts, role)
-    question = Question(**{each.name: getattr(facts, each.name) for each in fields(Question)})
+    question = Question(**{option.name: getattr(facts, option.name) for option in fields(Question)})
     named = replace(
         question, expected_role=role.arn, expects_association=by_eks, found_role=role.arn
     )
@@ -161,7 +161,7 @@ def _meant(facts: Facts) -> Role | None:
     trusting = facts.trusting
     if facts.expected_role or isinstance(trusting, Unread):
         return None
-    names = {each.name: each for each in trusting}
+    names = {role.name: role for role in trusting}
     wrong = name_of(facts.associated.role_arn if facts.associated else facts.annotated_role)
     near = get_close_matches(wrong, names, 2)
     if len(trusting) == 1 or len(near) != 1:
@@ -173,7 +173,7 @@ def _cluster_facts(question: Question, sources: Sources) -> Facts:
     cluster, namespace = sources.cluster, question.namespace
     workloads = cluster.workloads(namespace)
     facts = ChainFacts(
-        **{each.name: getattr(question, each.name) for each in fields(question)},
+        **{option.name: getattr(question, option.name) for option in fields(question)},
         now=sources.now(),
         region=sources.aws.region,
         service_account=cluster.service_account(namespace, question.name),
@@ -190,17 +190,17 @@ def _cluster_facts(question: Question, sources: Sources) -> Facts:
     if facts.service_account is None:
         listed = cluster.service_accounts()
         if not isinstance(listed, Unread):
-            listed = tuple(ServiceAccountRef(each.namespace, each.name) for each in listed)
+            listed = tuple(ServiceAccountRef(account.namespace, account.name) for account in listed)
         facts = replace(facts, existing=listed)
     # The objects that a Pod's identity, or its start while it is Pending, depends on.
-    wanted = [each for pod in facts.judged for each in references(pod.spec)]
-    wanted += [e for pod in facts.judged if pod.phase == PENDING for e in needed(pod.spec)]
-    facts = replace(facts, objects=cluster.objects(namespace, wanted))
+    objects = [reference for pod in facts.judged for reference in references(pod.spec)]
+    objects += [e for pod in facts.judged if pod.phase == PENDING for e in needed(pod.spec)]
+    facts = replace(facts, objects=cluster.objects(namespace, objects))
     eks = _eks_cluster(sources)
-    found = (
+    association = (
         sources.aws.association(eks, facts.account) if isinstance(eks, DescribedCluster) else eks
     )
-    facts = decided(replace(facts, cluster=eks, association=found))
+    facts = decided(replace(facts, cluster=eks, association=association))
     tried = facts.judged if isinstance(facts, ByAssociation) else facts.unmutated
     template = next((pod.template for pod in tried if pod.template), None)
     return replace(facts, next_pod=cluster.next_pod(namespace, template)) if template else facts
@@ -217,8 +217,8 @@ def _eks_cluster(sources: Sources) -> DescribedCluster | Unread | None:
     # The kubeconfig does not say all of it.
     pairs = zip(sources.cluster.eks, cluster_arn(cluster.arn), strict=True) if cluster else ()
     if cluster is None or any(said not in ("", part) for said, part in pairs):
-        found = cluster.arn if cluster else "no cluster of this name"
-        reason, needed = f"region {sources.aws.region} has {found}", "its account and region"
+        text = cluster.arn if cluster else "no cluster of this name"
+        reason, needed = f"region {sources.aws.region} has {text}", "its account and region"
         fix = "give --region and credentials of the kubeconfig's cluster"
         return Unread(f"EKS cluster {name} of the kubeconfig", reason, needed, fix)
     return cluster
@@ -275,7 +275,7 @@ def _account_facts(facts: Facts, sources: Sources) -> Facts:
         providers=providers if isinstance(providers, Unread) else tuple(providers),
         role=role,
     )
-    asked = dict.fromkeys(each.resource for each in facts.grants)
+    asked = dict.fromkeys(grant.resource for grant in facts.grants)
     policies = {arn: sources.reader(account_of(arn)).resource_policy(arn) for arn in asked}
     facts = replace(facts, resource_policies=policies)
     return _with_bucket(facts, reader, sources) if facts.bucket else facts

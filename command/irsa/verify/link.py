@@ -298,7 +298,7 @@ def _text(stack: Stack, owned: Sequence[Resource]) -> str:
     named = f"the stack {stack.name}" if stack.name else "the stack"
     how = "" if stack.name else " with `pulumi refresh` and `pulumi up`"
     # pulumi-kubernetes takes fields over from kubectl in an `up`, and refuses them in its preview.
-    in_cluster = any(each.kind in ("annotation", "configmap", "deployment") for each in owned)
+    in_cluster = {"annotation", "configmap", "deployment"} & {resource.kind for resource in owned}
     conflict = "; if its preview stops at a conflict with kubectl, add --skip-preview"
     return (
         f"{resources} belongs to {named}: let it put that right{how}, in the folder of its "

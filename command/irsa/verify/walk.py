@@ -72,14 +72,14 @@ def walk(facts: Facts, sources: Sources) -> list[Link]:
     refused = isinstance(calls.assumed, Answer) and not calls.assumed.allowed
     if refused and isinstance(facts.role, Unread) and not facts.found_role:
         # A role of another account that cannot be read: the account may be wrong.
-        found = search(facts, sources)
-        if found.found_role:
-            return walk(found, sources)
+        role_facts = search(facts, sources)
+        if role_facts.found_role:
+            return walk(role_facts, sources)
     if facts.inside and facts.pod is not None:
         container = next(iter(facts.containers), "")
         inside = sources.cluster.caller_inside(facts.namespace, facts.pod, container)
         calls = replace(calls, inside=inside)
-    return [in_account(each, facts, sources) for each in chain.links(calls)]
+    return [in_account(link, facts, sources) for link in chain.links(calls)]
 
 
 def in_account(link: Link, facts: Facts, sources: Sources) -> Link:

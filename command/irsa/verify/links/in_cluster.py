@@ -66,18 +66,18 @@ def service_account(facts: Facts) -> Link:
 def _nearest(facts: Facts) -> tuple[str, Remedy] | None:
     """The missing namespace, or a service account of a similar name, and the next question; None
     for a name that Pods or controllers use."""
-    used = any(each.service_account == facts.name for each in (*facts.judged, *facts.owners))
+    used = any(user.service_account == facts.name for user in (*facts.judged, *facts.owners))
     if used or not isinstance(facts.existing, tuple):
         return None
-    there = [each for each in facts.existing if each.namespace == facts.namespace]
-    titles = {"/".join(each[bool(there) :]): "/".join(each) for each in there or facts.existing}
-    wanted = "/".join(facts.account[bool(there) :])
-    near = [titles[e] for e in get_close_matches(wanted, titles, SHOWN) if "default" not in e]
+    there = [account for account in facts.existing if account.namespace == facts.namespace]
+    titles = {"/".join(ref[bool(there) :]): "/".join(ref) for ref in there or facts.existing}
+    title = "/".join(facts.account[bool(there) :])
+    near = [titles[e] for e in get_close_matches(title, titles, SHOWN) if "default" not in e]
     if there and not near:
         return None
-    found = "no such service account" if there else f"there is no namespace {facts.namespace}"
+    text = "no such service account" if there else f"there is no namespace {facts.namespace}"
     remedy = f"correct the name: there is {names(near)}" if near else "correct the namespace"
-    return found, Remedy(remedy, tuple(irsa("verify", each) for each in near[:1]))
+    return text, Remedy(remedy, tuple(irsa("verify", name) for name in near[:1]))
 
 
 def annotation(facts: ByToken) -> Link:
@@ -97,7 +97,7 @@ def annotation(facts: ByToken) -> Link:
         return _no_role_arn(facts, check, value)
     if facts.expected_role and value != facts.expected_role:
         trusting = () if isinstance(facts.trusting, Unread) else facts.trusting
-        if not facts.found_role and value in {each.arn for each in trusting}:
+        if not facts.found_role and value in {role.arn for role in trusting}:
             text = f"it names {value}, which trusts the service account, and {facts.role_arn} not"
             again = irsa("verify", "/".join(facts.account), "--role-b", facts.role_arn)
             return check.failed(text, "if the Pods assume the other role from it, ask so", again)
@@ -137,12 +137,12 @@ def _no_annotation(facts: ByToken, check: Check, annotations: Mapping[str, str])
     text = (
         f"the annotation is misspelt: {', '.join(misspelt)}" if misspelt else "no such annotation"
     )
-    found = facts.association
-    if facts.cluster_arn and found is None:
+    actual = facts.association
+    if facts.cluster_arn and actual is None:
         text += ", and no EKS Pod Identity association"
-    text += f"; {found.text}" if isinstance(found, Unread) else ""
+    text += f"; {actual.text}" if isinstance(actual, Unread) else ""
     text += found_role(facts)
-    keys = [access_key(each.given) for each in containers_of(facts)]
+    keys = [access_key(container.given) for container in containers_of(facts)]
     if not role_arn and any(keys):
         return check.unknown(f"{text}; the Pods use an access key, and nothing names a role")
     commands = annotate(facts, role_arn, *(f"{key}-" for key in misspelt))
@@ -161,8 +161,8 @@ STARTING = ("", "ContainerCreating", "PodInitializing")
 
 def running_pod(facts: Facts) -> Link:
     """Check whether a Pod runs as the service account, and no newer one is stuck."""
-    wanted = f"a Pod with serviceAccountName {facts.name} in namespace {facts.namespace}"
-    check = Check("pod", wanted)
+    expected = f"a Pod with serviceAccountName {facts.name} in namespace {facts.namespace}"
+    check = Check("pod", expected)
     if isinstance(facts.pods, Unread):
         return check.unknown(facts.pods)
     pods = facts.judged
@@ -211,7 +211,7 @@ def _cannot_be_made(facts: Facts, check: Check, pods: Sequence[Pod]) -> Link | N
 
 
 def _owners(facts: Facts, pods: Sequence[Pod]) -> list[Owner]:
-    own = [
+    owners = [
         owner
         for owner in facts.owners
         if (
@@ -220,7 +220,7 @@ def _owners(facts: Facts, pods: Sequence[Pod]) -> list[Owner]:
             else owner.service_account == facts.name
         )
     ]
-    return [*own, *(pod.owner for pod in pods if pod.owner and pod.owner not in own)]
+    return [*owners, *(pod.owner for pod in pods if pod.owner and pod.owner not in owners)]
 
 
 def _stuck(facts: Facts, check: Check, pods: Sequence[Pod]) -> Link | None:
@@ -234,8 +234,8 @@ def _stuck(facts: Facts, check: Check, pods: Sequence[Pod]) -> Link | None:
     text = f"Pod {pod.name} is Pending: {why}"
     if len(stuck) > 1:
         text += f" (so {'is' if len(stuck) == 2 else 'are'} {names(e.name for e, _ in stuck[1:])})"
-    running = [each for each in pods if each.phase == RUNNING]
-    older = [each for each in running if each.outdated and each.owner == pod.owner]
+    running = [other for other in pods if other.phase == RUNNING]
+    older = [other for other in running if other.outdated and other.owner == pod.owner]
     if older:
         still = pods_that(older, "still runs", "still run")
         text += f"; the rollout is stuck, and {still} the older template"
@@ -247,9 +247,9 @@ def _stuck(facts: Facts, check: Check, pods: Sequence[Pod]) -> Link | None:
 def _blocking_reason(facts: Facts, pod: Pod) -> tuple[str, str] | None:
     """Return why a Pending Pod cannot start, and the remedy; None while it may start."""
     missing = [
-        f"{each.kind} {each.name}"
-        for each in needed(pod.spec)
-        if (each.kind, each.name) in facts.objects and facts.objects[each.kind, each.name] is None
+        f"{ref.kind} {ref.name}"
+        for ref in needed(pod.spec)
+        if (ref.kind, ref.name) in facts.objects and facts.objects[ref.kind, ref.name] is None
     ]
     if missing:
         return (f"there is no {names(missing)}", "create it, or take it out of the Pod template")
@@ -310,10 +310,10 @@ def _nothing_runs(facts: Facts, pending: Sequence[Pod]) -> tuple[str, str]:
     if facts.deployment and facts.deployment not in {owner.name for owner in facts.owners}:
         return f"there is no Deployment {facts.deployment}", "correct the name, or create it"
     pods = () if isinstance(facts.pods, Unread) else facts.pods
-    own = [pod for pod in pods if pod.service_account == facts.name]
-    over = [pod for pod in own if not pod.ending and not pod.lives]
+    listed = [pod for pod in pods if pod.service_account == facts.name]
+    over = [pod for pod in listed if not pod.ending and not pod.lives]
     if over:
         return f"{NO_POD}: {pods_that(over, 'has', 'have')} ended", "ask while one runs"
-    if own:
-        return f"{NO_POD}: {pods_that(own, 'is', 'are')} being deleted", "ask again in a moment"
+    if listed:
+        return f"{NO_POD}: {pods_that(listed, 'is', 'are')} being deleted", "ask again in a moment"
     return NO_POD, "start one, or see the Events of what makes the Pods"

@@ -51,19 +51,19 @@ REMOVE_PRESET = "remove what is set by hand; the webhook sets both"
 def injection(facts: Facts) -> Link:
     """Check whether the webhook gave every container what SDKs need."""
     value = facts.injected[0] or "the role's ARN"
-    wanted = f"{facts.variables[0]}={value}, a token for {facts.service}, AWS_REGION and "
-    check = Check("injection", f"{wanted}AWS_DEFAULT_REGION")
+    expected = f"{facts.variables[0]}={value}, a token for {facts.service}, AWS_REGION and "
+    check = Check("injection", f"{expected}AWS_DEFAULT_REGION")
     if not facts.judged:
         return check.unknown(NO_POD)
     if facts.profile_only:
         return _own_token(facts)
     judged, doubtful, left_out = sort_containers(facts)
-    findings: Findings = {each: problem(each) for each in judged}
-    findings |= {each: _doubtful(each) for each in doubtful}
+    findings: Findings = {container: problem(container) for container in judged}
+    findings |= {container: _doubtful(container) for container in doubtful}
     well = f"{pods_that(facts.judged, 'has', 'have')} them"
     well += f", in container {names(facts.containers)}" if facts.containers else ""
     for why, skipped in (("another webhook added", False), ("the program excludes", True)):
-        listed = names(each.item.name for each in left_out if each.is_excluded is skipped)
+        listed = names(left.item.name for left in left_out if left.is_excluded is skipped)
         well += f"; not looked at: {listed}, which {why}" if listed else ""
     link = link_of(check, findings, well)
     return _next_pod(facts, check, link) if link.status is Status.PASSED else link
@@ -143,7 +143,7 @@ def _kept_away(
 def _wrong_variables(container: PodContainer) -> Problem | None:
     facts, pod, have = container.facts, container.pod, container.given
     name, file = facts.variables
-    preset = [each for each in (name, file) if each in container.set_by_hand]
+    preset = [variable for variable in (name, file) if variable in container.set_by_hand]
     value = have[name].value if name in have else ""
     if value is None:
         text = f"{name} is taken from elsewhere, and its value cannot be known here"
@@ -214,16 +214,16 @@ def _not_mutated(container: PodContainer) -> Problem:
 def _wrong_token(container: PodContainer) -> Problem | None:
     facts, pod = container.facts, container.pod
     (_, name), volume = facts.variables, facts.volume
-    given = container.given.get(name)
-    if given is None or given.value is None:
-        state = "has no value" if given else "is not set"
+    variable = container.given.get(name)
+    if variable is None or variable.value is None:
+        state = "has no value" if variable else "is not set"
         remedy = "leave both variables to the webhook, and restart the Pods"
         return _restarted(container, f"{name} {state}", remedy)
     mounts = {mount.path: mount for mount in token_mounts(pod.spec, container.item.spec)}
     # On Windows the variable has a drive and backslashes, the mount has neither.
-    mount = mounts.get(given.value.removeprefix("C:").replace("\\", "/"))
+    mount = mounts.get(variable.value.removeprefix("C:").replace("\\", "/"))
     if mount is None:
-        return _no_token_there(container, given.value, list(mounts))
+        return _no_token_there(container, variable.value, list(mounts))
     if mount.audience == facts.audience:
         return None
     removal = remove_volume(facts, pod, volume)
@@ -253,10 +253,10 @@ def _no_region(container: PodContainer) -> Problem | None:
 
     https://docs.aws.amazon.com/sdkref/latest/guide/feature-region.html
     """
-    have, known = container.given, container.files.profiles
+    have, profiles = container.given, container.files.profiles
     values = {name: have[name].value for name in REGIONS if name in have}
     name = chosen(have).name
-    by_profile = known[name].region if name in known else ""
+    by_profile = profiles[name].region if name in profiles else ""
     missing = [e for e in REGIONS if e not in values and not by_profile]
     empty = [name for name in REGIONS if values.get(name) == ""]
     if not missing and not empty:
@@ -279,8 +279,8 @@ def _no_region(container: PodContainer) -> Problem | None:
     certain = not region or missing != ["AWS_DEFAULT_REGION"]
     text = REMOVE_PRESET if preset and not region else "set both"
     text = text if certain else "if a Python program runs there, set both"
-    found = template_sets(container, [name for name in empty if not have[name].whole])
-    remedy = if_in_template(container.pod, found, text, change_env(container, *changes))
+    by_template = template_sets(container, [name for name in empty if not have[name].whole])
+    remedy = if_in_template(container.pod, by_template, text, change_env(container, *changes))
     return Problem(f"{' and '.join(lacking)}: {why}", *remedy, certain)
 
 
@@ -290,9 +290,9 @@ def _own_token(facts: Facts) -> Link:
     path = profile.web_identity_token_file if profile else ""
     check = Check("injection", f"a token for {STS_AUDIENCE} at {path}")
     findings = {
-        each: _own_token_problem(each, path)
-        for each in containers_of(facts)
-        if facts.containers or each.files.config is not None
+        container: _own_token_problem(container, path)
+        for container in containers_of(facts)
+        if facts.containers or container.files.config is not None
     }
     if not findings:
         return check.unknown("no container reads the AWS config file")
@@ -373,17 +373,17 @@ def _silent(entry: Webhook, check: Check, facts: Facts) -> Link | None:
     if not left or (isinstance(tried, dict) and is_touched(tried)):
         return None
     if isinstance(tried, dict):
-        found = "a Pod that is made now is not mutated"
+        proof = "a Pod that is made now is not mutated"
     elif f'calling webhook "{entry.document["name"]}"' in said:
-        found = f"no Pod can be made now ({said})"
+        proof = f"no Pod can be made now ({said})"
     elif newer:
-        found = (
+        proof = (
             f"{pods_that(newer, 'was', 'were')} created after the {facts.named_by}, and not mutated"
         )
         repair = f"restart the Pods once, as its cache can lag; if that does not help, {REPAIR}"
     else:
         return None
-    text = f"{found}: the webhook of {entry.configuration} does not answer, or misses the account"
+    text = f"{proof}: the webhook of {entry.configuration} does not answer, or misses the account"
     return check.failed(f"{text} (failurePolicy {_policy(entry)})", repair)
 
 

@@ -34,50 +34,50 @@ SEE = f"see why: kubectl describe daemonset {AGENT} --namespace kube-system"
 def association(facts: ByAssociation) -> Link:
     """Check whether the service account has its association, with the right roles."""
     target = f" and target role {facts.expected_target}" if facts.expected_target else ""
-    wanted = f"an EKS Pod Identity association with {facts.expected_role or 'a role'}{target}"
-    check = Check("association", wanted)
-    found = facts.association
-    if isinstance(found, Unread):
-        return check.unknown(found)
+    expected = f"an EKS Pod Identity association with {facts.expected_role or 'a role'}{target}"
+    check = Check("association", expected)
+    actual = facts.association
+    if isinstance(actual, Unread):
+        return check.unknown(actual)
     if facts.cluster is None:
         text = f"no EKS cluster of region {facts.region} has this cluster's issuer"
         return check.failed(text, "name the context and the region of the stack's cluster")
-    if found is None:
+    if actual is None:
         text = f"no association for this service account{found_role(facts)}"
         return check.failed(text, create(facts))
-    if facts.role_arn != found.role_arn:
-        text = f"{found.id} names {found.role_arn}{found_role(facts)}"
-        return check.failed(text, correct(facts, found, role_arn=facts.role_arn))
-    if facts.expects_association and found.target_role_arn != facts.expected_target:
-        text = f"{found.id} has target role {found.target_role_arn or '(none)'}"
+    if facts.role_arn != actual.role_arn:
+        text = f"{actual.id} names {actual.role_arn}{found_role(facts)}"
+        return check.failed(text, correct(facts, actual, role_arn=facts.role_arn))
+    if facts.expects_association and actual.target_role_arn != facts.expected_target:
+        text = f"{actual.id} has target role {actual.target_role_arn or '(none)'}"
         if not facts.expected_target:
             return check.failed(text, "remove the target role from the association")
-        return check.failed(text, correct(facts, found, target_role_arn=facts.expected_target))
+        return check.failed(text, correct(facts, actual, target_role_arn=facts.expected_target))
     sent = external_id(facts.cluster_arn, facts.account)
-    if found.target_role_arn and found.external_id != sent:
-        text = f"EKS sends external id {found.external_id!r} to the target role, not {sent!r}"
+    if actual.target_role_arn and actual.external_id != sent:
+        text = f"EKS sends external id {actual.external_id!r} to the target role, not {sent!r}"
         return check.failed(text, "let the target role's trust policy ask for that one")
-    return check.passed("; ".join(_described(facts, found)))
+    return check.passed("; ".join(_described(facts, actual)))
 
 
-def _described(facts: ByAssociation, found: Association) -> Iterator[str]:
-    yield f"{found.id} names {found.role_arn}"
-    if found.target_role_arn:
-        yield f"target role {found.target_role_arn}, with external id {found.external_id}"
-    if found.policy:
+def _described(facts: ByAssociation, actual: Association) -> Iterator[str]:
+    yield f"{actual.id} names {actual.role_arn}"
+    if actual.target_role_arn:
+        yield f"target role {actual.target_role_arn}, with external id {actual.external_id}"
+    if actual.policy:
         yield "a session policy limits the session"
-    if found.disable_session_tags:
+    if actual.disable_session_tags:
         yield "session tags are disabled"
-    if found.owner_arn:
-        yield f"add-on {found.owner_arn} manages it"
+    if actual.owner_arn:
+        yield f"add-on {actual.owner_arn} manages it"
     if facts.annotated_role:
         yield f"it wins over the annotation {facts.annotated_role}"
 
 
 def agent(facts: ByAssociation) -> Link:
     """Check whether the agent answers on the nodes of the Pods, and may call EKS there."""
-    wanted = f"{AGENT} ready on every node of the Pods, whose role may call {FOR_POD_IDENTITY}"
-    check = Check("agent", wanted)
+    expected = f"{AGENT} ready on every node of the Pods, whose role may call {FOR_POD_IDENTITY}"
+    check = Check("agent", expected)
     if not isinstance(facts.cluster, DescribedCluster):
         return check.undecided("the EKS cluster is not known", facts.cluster)
     unserved = [pod for pod in facts.judged if without_agent(pod.spec, pod.labels)]
@@ -226,14 +226,14 @@ def use_irsa(facts: Facts) -> Remedy:
     """Let `move` give the Pods IRSA before it deletes the association; no command while other Pods
     of the service account use it."""
     listed = () if isinstance(facts.pods, Unread) else facts.pods
-    own = [pod for pod in listed if pod.lives and pod.service_account == facts.name]
-    served = [pod.name for pod in own if not without_agent(pod.spec, pod.labels)]
-    title, found = f"{facts.namespace}/{facts.name}", facts.associated
+    account_pods = [pod for pod in listed if pod.lives and pod.service_account == facts.name]
+    served = [pod.name for pod in account_pods if not without_agent(pod.spec, pod.labels)]
+    title, actual = f"{facts.namespace}/{facts.name}", facts.associated
     if served:
         text = "give these Pods a service account of their own, with IRSA"
         return Remedy(f"{text}: Pod {served[0]} of {title} needs the association")
-    if found is None or found.owner_arn or facts.expects_association:
-        return owned(found) if found and found.owner_arn else Remedy(f"use IRSA for {title}")
+    if actual is None or actual.owner_arn or facts.expects_association:
+        return owned(actual) if actual and actual.owner_arn else Remedy(f"use IRSA for {title}")
     words = (*PROGRAM.split(), "move", title, "--to", "irsa", "--yes")
     text = "move it to IRSA: trust and annotation come first, and the association goes last"
     return Remedy(text, (ShellCommand(words, Resource("annotation", title)),))

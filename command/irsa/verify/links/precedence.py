@@ -83,16 +83,16 @@ Setting = tuple[str, str | None, str]
 
 def _settings(container: PodContainer) -> Iterator[Setting]:
     """The settings; a variable wins over the file."""
-    facts, known = container.facts, container.files.profiles
-    for name, given in container.given.items():
+    facts, profiles = container.facts, container.files.profiles
+    for name, variable in container.given.items():
         key = name.removeprefix("REQUESTS_").removeprefix("AWS_").lower()
         read = name in (f"AWS_{key.upper()}", "REQUESTS_CA_BUNDLE") and key not in NESTED
         if read and (key != SESSION_NAME or isinstance(facts, ByToken)):
-            yield key, given.value, name
-    own = facts.own_profile.name if facts.own_profile else ""
-    used = {facts.profile, own, *(each.name for each in all_chosen(container.given))}
-    for profile in sorted(known.keys() & used):
-        for key, value in known[profile].settings.items():
+            yield key, variable.value, name
+    own_profile = facts.own_profile.name if facts.own_profile else ""
+    used = {facts.profile, own_profile, *(choice.name for choice in all_chosen(container.given))}
+    for profile in sorted(profiles.keys() & used):
+        for key, value in profiles[profile].settings.items():
             if f"AWS_{key.upper()}" not in container.given:
                 yield key, value, f"{key} of profile {profile}"
 
@@ -103,26 +103,26 @@ def unusable_variable(container: PodContainer, *, reached: bool) -> Problem | No
     Whether an endpoint or a proxy answers is known only inside the Pod: ``reached`` says that STS
     answered there.
     """
-    given, settings = container.given, [*_settings(container)]
+    env, settings = container.given, [*_settings(container)]
     if wrong := dict(_wrong(container.facts, settings)):
-        of_it = {name: given[name] for name in wrong if name in given}
-        right = {name: value for name, (_, value) in wrong.items() if value and name in given}
+        of_it = {name: env[name] for name in wrong if name in env}
+        right = {name: value for name, (_, value) in wrong.items() if value and name in env}
         steps = [f"set {name}={value}" for name, value in right.items()]
         steps += [f"remove {name}" for name in of_it if name not in right]
-        steps += [f"correct {name}" for name in wrong if name not in given]
+        steps += [f"correct {name}" for name in wrong if name not in env]
         remedy = change_variables(container, of_it, " and ".join(steps), right)
-        return Problem("; ".join(found for found, _ in wrong.values()), *remedy)
-    known = {name: NOT_KNOWN if e.value is None else e.value for name, e in given.items()}
-    known = {name: value for name, value in known.items() if value or name.lower() == NO_PROXY}
-    address = AGENT_HOSTS["fd00:" in known.get(CREDENTIALS_URI_VARIABLE, "")]
+        return Problem("; ".join(text for text, _ in wrong.values()), *remedy)
+    values = {name: NOT_KNOWN if e.value is None else e.value for name, e in env.items()}
+    values = {name: value for name, value in values.items() if value or name.lower() == NO_PROXY}
+    address = AGENT_HOSTS["fd00:" in values.get(CREDENTIALS_URI_VARIABLE, "")]
     address = address if isinstance(container.facts, ByAssociation) else ""
-    found = [
+    doubts = [
         *_uncertain(container, settings),
-        *_elsewhere(container, known),
-        *_proxies(container.facts, known, address),
+        *_elsewhere(container, values),
+        *_proxies(container.facts, values, address),
         *_network_policies(container.facts, container.pod, address),
     ]
-    unsure = [each for each in found if not (reached and each[1])]
+    unsure = [doubt for doubt in doubts if not (reached and doubt[1])]
     settled = all(by_sts for _, by_sts in unsure)
     remedy = ASK_INSIDE if settled else "list the bucket inside the Pod"
     text = "; ".join(text for text, _ in unsure)
@@ -143,9 +143,9 @@ def _wrong(facts: Facts, settings: Iterable[Setting]) -> Iterator[tuple[str, tup
                 yield name, (f"{name}, which STS refuses: {error}", "")
         value = value or ""
         right = region_of(value) if key in REGION_KEYS else ""
-        role, own = partition_of(facts.role_arn), region_of(facts.region)
+        role, region = partition_of(facts.role_arn), region_of(facts.region)
         if right and facts.role_arn and partition_of_region(right) != role:
-            fits = own if own and partition_of_region(own) == role else ""
+            fits = region if region and partition_of_region(region) == role else ""
             yield name, (f"{name}={value}, and the role is in partition {role}", fits)
         elif right not in ("", value):
             zone = f"{value.strip()} is an availability zone of region {right}"
@@ -161,14 +161,14 @@ def _uncertain(container: PodContainer, settings: Iterable[Setting]) -> Iterator
         elif value and key in REGION_KEYS and not region_of(value):
             yield f"{name}={value} is not the name of a region", True
         elif value and key == "ca_bundle":
-            found, read = (
+            file, read = (
                 container.read((name, ""), {name: Variable(value)}),
                 container.facts.objects,
             )
-            if isinstance(found, Unread):
-                yield found.text, True
-            elif found and found.text is None and (found.kind, found.config_map) in read:
-                yield f"{name}={value}: {found.kind} {found.config_map} has no such key", True
+            if isinstance(file, Unread):
+                yield file.text, True
+            elif file and file.text is None and (file.kind, file.config_map) in read:
+                yield f"{name}={value}: {file.kind} {file.config_map} has no such key", True
 
 
 def region_of(value: str) -> str:
@@ -184,7 +184,7 @@ def region_of(value: str) -> str:
 
 def _elsewhere(container: PodContainer, values: Mapping[str, str]) -> Iterator[Doubt]:
     """Settings that change the addresses of STS or S3."""
-    facts, known = container.facts, container.files.profiles.values()
+    facts, profiles = container.facts, container.files.profiles.values()
     ignored = values.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true"
     by_sts = facts.through_role_b and not facts.target_role
     by_sts = by_sts or isinstance(facts, ByToken)
@@ -195,7 +195,7 @@ def _elsewhere(container: PodContainer, values: Mapping[str, str]) -> Iterator[D
             text = f"{name}={value} changes where calls go, and nothing may answer there"
             yield text, name.endswith("_STS") or not facts.bucket
     # A program may choose any profile.
-    keys = {key for profile in known for key in profile.settings}
+    keys = {key for profile in profiles for key in profile.settings}
     for key in sorted(keys.intersection(FILE_HOSTS)):
         text = f"{key} of its AWS config file changes where calls go"
         yield f"{text}, and nothing may answer there", not facts.bucket
@@ -243,12 +243,12 @@ def _network_policies(facts: Facts, pod: Pod, address: str) -> Iterator[Doubt]:
     if isinstance(listed, Unread):
         yield listed.text, True
         return
-    own = [each for each in listed if _limits(each.get("spec") or {}, pod)]
-    rules: list[Json] = [rule for each in own for rule in each["spec"].get("egress") or ()]
+    policies = [policy for policy in listed if _limits(policy.get("spec") or {}, pod)]
+    rules: list[Json] = [rule for policy in policies for rule in policy["spec"].get("egress") or ()]
     ways = [(53, "DNS"), (443, "AWS"), *([(80, address)] if address else [])]
     closed = [f"{to}:{port}" for port, to in ways if not any(_is_open(e, port, to) for e in rules)]
-    if own and closed:
-        names = ", ".join(each["metadata"]["name"] for each in own)
+    if policies and closed:
+        names = ", ".join(policy["metadata"]["name"] for policy in policies)
         text = f"NetworkPolicy {names} may not let the Pod out to {', '.join(closed)}"
         yield f"{text}, where the cluster's network enforces it", True
 
@@ -261,14 +261,14 @@ def _limits(spec: Json, pod: Pod) -> bool:
 def _is_open(rule: Json, port: int, to: str) -> bool:
     """Return whether an egress rule is certainly for a port of a host, or of CoreDNS on EKS."""
     peers: list[Json] = rule.get("to") or [{"ipBlock": EVERYWHERE}]
-    blocks: list[Json] = [each.get("ipBlock") or {} for each in peers]
+    blocks: list[Json] = [peer.get("ipBlock") or {} for peer in peers]
     alone = {"cidr": f"{to}/{128 if ':' in to else 32}"}
     protocol = "UDP" if to == "DNS" else "TCP"
     ports = rule.get("ports") or [{"protocol": protocol}]
     listed = [e.get("port", port) for e in ports if e.get("protocol", "TCP") == protocol]
     spaces = [e for e in peers if to == "DNS" and e.get("namespaceSelector") is not None]
     dns = [e for e in spaces if selects(e["namespaceSelector"], DNS_NAMESPACE)]
-    there = any(selects(each.get("podSelector") or {}, DNS_POD) for each in dns)
+    there = any(selects(peer.get("podSelector") or {}, DNS_POD) for peer in dns)
     return port in listed and (there or EVERYWHERE in blocks or alone in blocks)
 
 
@@ -289,7 +289,9 @@ def precedence(facts: Facts, *, reached: bool = False) -> Link:
         return check.unknown(NO_POD)
     asked = next((e.name for e in facts.asked(facts.pod)), "") if reached and facts.pod else ""
     judged = sort_containers(facts).judged
-    findings = {each: problem(each, reached=each.item.name == asked) for each in judged}
+    findings = {
+        container: problem(container, reached=container.item.name == asked) for container in judged
+    }
     if isinstance(facts, ByAssociation):
         return link_of(check, findings, "the credentials of the association win")
     return link_of(check, findings)
@@ -313,11 +315,11 @@ def problem(container: PodContainer, *, reached: bool) -> Problem | None:
 
 def _keys(container: PodContainer) -> Problem | None:
     """Static credentials: every SDK takes them first. Empty ones, or a secret alone, none does."""
-    facts, given = container.facts, container.given
-    if access_key(given) is None:
+    facts, env = container.facts, container.given
+    if access_key(env) is None:
         return None
-    taken = {name: given[name] for name in KEY_VARIABLES if name in given}
-    whole = [each for each in taken.values() if each.whole]
+    taken = {name: env[name] for name in KEY_VARIABLES if name in env}
+    whole = [variable for variable in taken.values() if variable.whole]
     where = f"through envFrom of {whole[0].kind} {whole[0].object}" if whole else "in the container"
     if not facts.role_arn and not facts.annotated_role:  # the Pods would have nothing without them
         return Problem(f"{', '.join(taken)} {where}: nothing names a role", "", certain=False)
@@ -332,12 +334,12 @@ def _web_identity(container: PodContainer) -> Problem | None:
 
     The webhook injects one of the two only, and leaves what is set by hand.
     """
-    given = container.given
-    both = given.keys() >= {TOKEN_FILE_VARIABLE, CREDENTIALS_URI_VARIABLE}
+    env = container.given
+    both = env.keys() >= {TOKEN_FILE_VARIABLE, CREDENTIALS_URI_VARIABLE}
     if isinstance(container.facts, ByToken) or not both:
         return None
-    taken = {name: given[name] for name in WEB_IDENTITY_VARIABLES if name in given}
-    role_arn = given[ROLE_ARN_VARIABLE].value if ROLE_ARN_VARIABLE in given else ""
+    taken = {name: env[name] for name in WEB_IDENTITY_VARIABLES if name in env}
+    role_arn = env[ROLE_ARN_VARIABLE].value if ROLE_ARN_VARIABLE in env else ""
     return Problem(
         f"{' and '.join(taken)} set by hand: in this Pod {role_arn or 'a web identity'} wins over "
         "the association, in every SDK",

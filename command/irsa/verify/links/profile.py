@@ -94,13 +94,13 @@ def describe_correction(file: ConfigFile, change: str) -> str:
 def fault(facts: Facts, text: str) -> Fault | None:
     """The first thing that is wrong with the chaining profile; None when SDKs take it."""
     try:
-        known = profiles(text)
+        by_name = profiles(text)
     except ValueError as error:
         return Fault(str(error))
-    target = known.get(facts.profile)
+    target = by_name.get(facts.profile)
     if target is None:
-        return _missing(text, facts.profile, f"no profile {facts.profile}", known)
-    at = _File(facts, text, known, target)
+        return _missing(text, facts.profile, f"no profile {facts.profile}", by_name)
+    at = _File(facts, text, by_name, target)
     of_source = (_target, _source, _own) if isinstance(facts, ByToken) else (_from_agent,)
     for check in (_role_b, *of_source, _duration):
         wrong = check(at)
@@ -177,16 +177,16 @@ def _own(at: _File) -> Fault | None:
         better = describe_changes(source.name, {"role_arn": at.facts.role_arn})
         named = source.role_arn or "no role"
         return Fault(f"source_profile {source.name} names {named}", better)
-    given = sources(source)
-    if given == [TOKEN_FILE]:
+    settings = sources(source)
+    if settings == [TOKEN_FILE]:
         return None
     path = source.web_identity_token_file or _token_file(at.facts)
-    changes: dict[str, str | None] = {**dict.fromkeys(given), TOKEN_FILE: path}
+    changes: dict[str, str | None] = {**dict.fromkeys(settings), TOKEN_FILE: path}
     better = describe_changes(source.name, changes)
-    if len(given) > 1:
-        what = f"contains both {' and '.join(given)}"
+    if len(settings) > 1:
+        what = f"contains both {' and '.join(settings)}"
     else:
-        what = f"has {given[0]}" if given else f"has no {TOKEN_FILE}"
+        what = f"has {settings[0]}" if settings else f"has no {TOKEN_FILE}"
     return Fault(f"source_profile {source.name} {what}", better)
 
 

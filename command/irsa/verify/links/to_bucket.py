@@ -100,15 +100,15 @@ def judged_grants(role: Role, facts: Facts) -> list[JudgedGrant]:
 def _in_bucket(role: Role, bucket: str) -> Iterator[Grant]:
     listed = bucket_listing(role, bucket)
     yield listed
-    for each in role_grants(role):
-        service, _, action = each.action.rpartition(":")
+    for call in role_grants(role):
+        service, _, action = call.action.rpartition(":")
         if service.lower() not in ("s3", ""):
             continue
-        within = [each.resource] if each.resource.startswith(f"{listed.resource}/") else []
-        if not within and Pattern.parse(each.resource).matches(listed.resource):
+        within = [call.resource] if call.resource.startswith(f"{listed.resource}/") else []
+        if not within and Pattern.parse(call.resource).matches(listed.resource):
             within = [listed.resource]
-            within += [f"{listed.resource}/*"] if each.resource.endswith("*") else []
-        yield from (each._replace(action=f"s3:{action}", resource=one) for one in within)
+            within += [f"{listed.resource}/*"] if call.resource.endswith("*") else []
+        yield from (call._replace(action=f"s3:{action}", resource=one) for one in within)
 
 
 def judge_grant(
@@ -127,9 +127,9 @@ def judge_grant(
     role_b = facts.role_b
     of_role_b = role_b and role.arn == role_b.role_arn
     name = (role_b.session_name or None) if role_b and of_role_b else session_name(facts)
-    found = None if without_session_policy else facts.associated
-    limit = found.policy if found and role.arn == session_role(facts) else ""
-    documents = [each for fact in (role, facts.bucket_policy) for each in documents_of(fact)]
+    association = None if without_session_policy else facts.associated
+    limit = association.policy if association and role.arn == session_role(facts) else ""
+    documents = [policy for fact in (role, facts.bucket_policy) for policy in documents_of(fact)]
     arn = parse_arn(grant.resource)
     owner = account_of(grant.resource) if arn and arn.account.isdigit() else ""
     resource_policy = facts.resource_policies.get(grant.resource)
@@ -151,8 +151,8 @@ def judge_grant(
             session_policy=json.loads(limit) if limit else None,
         )
 
-    first, own = judged(role), [each.statement for each in role_grants(role)]
-    if first.verdict is not Verdict.UNKNOWN or grant.statement not in own:
+    first, role_statements = judged(role), [call.statement for call in role_grants(role)]
+    if first.verdict is not Verdict.UNKNOWN or grant.statement not in role_statements:
         return first
     met = {"Statement": _met(grant.statement or {})}
     policies = (*role.known_policies, PermissionsPolicy("its conditions hold", met))
@@ -238,7 +238,7 @@ def data_links(
         listed = confirmed(listed, answer, "S3 listed it", inside)
         # Where the very same statements decide, S3's answer to the listing is one to the others.
         by = judged[0].deciding
-        others = [each for each in judged[1:] if None in (by, each.deciding) or each.deciding != by]
+        others = [call for call in judged[1:] if None in (by, call.deciding) or call.deciding != by]
         holds = others and listed.status is Status.PASSED
         allowed = permissions(key, facts, role, others) if holds else listed
     return [allowed, listing(f"{prefix}data", facts, answer, [allowed])]
@@ -250,7 +250,7 @@ def permissions(
     """Check whether policies allow a role what the question asks; without a question, whether they
     allow it anything."""
     check = Check(
-        key, describe_grants(each.grant for each in judged) or "what the application needs"
+        key, describe_grants(call.grant for call in judged) or "what the application needs"
     )
     unread = role if isinstance(role, Unread) else isinstance(role, Role) and role.policies
     if isinstance(unread, Unread) and not (facts.bucket or facts.grants or facts.stack_policies):
@@ -259,9 +259,9 @@ def permissions(
         return check.undecided("there is no role", role)
     if not judged:
         return _anything(check, facts, role)
-    judged = [each for each in judged if not is_partial(role, facts, *each)] or judged
+    judged = [call for call in judged if not is_partial(role, facts, *call)] or judged
     denied, unknown = (
-        [each for each in judged if each.answer.verdict is verdict]
+        [call for call in judged if call.answer.verdict is verdict]
         for verdict in (Verdict.DENY, Verdict.UNKNOWN)
     )
     grant, answer = (denied or unknown or judged)[0]
@@ -281,15 +281,15 @@ def _denied(check: Check, facts: Facts, role: Role, denied: Sequence[JudgedGrant
     # Where it has none at all, what other policies say of the call only misleads.
     why = judged.text if role.policies or judged.denials else NO_POLICY
     if len(denied) > 1 or grant.action != LIST_ACTION:
-        why = f"not allowed: {describe_grants(each for each, _ in denied)}; {why}"
-    found, named = facts.associated, facts.annotated_role
-    if found and named not in ("", found.role_arn):
+        why = f"not allowed: {describe_grants(call for call, _ in denied)}; {why}"
+    association, named = facts.associated, facts.annotated_role
+    if association and named not in ("", association.role_arn):
         text = f"the association wins over the annotation {named}: keep the one that is meant"
         return check.failed(why, f"{text}, remove the other one, and restart the Pods")
-    if found and not found.policy:
+    if association and not association.policy:
         tagged = judge_grant(role, with_tags(facts), grant).verdict
         if tagged is Verdict.ALLOW:
-            return check.failed(why, enable_tags(facts, found))
+            return check.failed(why, enable_tags(facts, association))
     remedy = allow(role, facts, denied)
     return check.failed(why, for_all_users(facts, role, remedy, lifts=bool(judged.denials)))
 
@@ -300,13 +300,13 @@ def _anything(check: Check, facts: Facts, role: Role) -> Link:
         why = f"{NO_POLICY}; only a resource's policy can grant"
         return check.unknown(why, f"give the role a policy, or {ASK}")
     named = role_grants(role)
-    judged = [judge_grant(role, facts, each, own_policies_only=True) for each in named]
-    if judged and all(each.denials for each in judged) and not excepts(role):
+    judged = [judge_grant(role, facts, call, own_policies_only=True) for call in named]
+    if judged and all(judgement.denials for judgement in judged) and not excepts(role):
         why = f"all that its policies name is denied: {judged[0].text}"
         remedy = take_back(role, judged[0].denials)
         return check.failed(why, for_all_users(facts, role, remedy, lifts=True))
-    found = f"the role's policies name {describe_grants(named) or 'nothing'}"
-    return check.not_asked(found, ASK, *_asking(role, facts, named))
+    text = f"the role's policies name {describe_grants(named) or 'nothing'}"
+    return check.not_asked(text, ASK, *_asking(role, facts, named))
 
 
 def _asking(role: Role, facts: Facts, named: Sequence[Grant]) -> Iterator[ShellCommand]:
@@ -341,39 +341,39 @@ def allow(role: Role, facts: Facts, denied: Sequence[JudgedGrant]) -> Remedy:
     free = judge_grant(role, facts, asked, without_session_policy=True)
     if free.verdict is Verdict.ALLOW:
         return Remedy("allow it in the association's session policy, and restart the Pods")
-    own = judge_grant(role, facts, asked, own_policies_only=True)
-    if own.verdict is Verdict.ALLOW:
+    role_alone = judge_grant(role, facts, asked, own_policies_only=True)
+    if role_alone.verdict is Verdict.ALLOW:
         if is_of_bucket(role, facts, asked):
             return _allow_in_bucket(role, facts, asked)
         return Remedy(f"ask the owner of {asked.resource} to allow the role in its policy")
     unbounded = judge_grant(replace(role, boundary=None), facts, asked, own_policies_only=True)
     bounded = unbounded.verdict is Verdict.ALLOW
-    wanted = [each for each, answer in denied if not answer.denials]
-    if not bounded and (fitting := _fitting(role, facts, wanted)):
+    missing = [call for call, answer in denied if not answer.denials]
+    if not bounded and (fitting := _fitting(role, facts, missing)):
         return fitting
-    if any(each.resource == "*" for each in wanted):
+    if any(call.resource == "*" for call in missing):
         return Remedy("give the role a policy for the resource itself; ask with its ARN")
-    policy: Json = {"Version": VERSION, "Statement": [*_statements(wanted)]}
+    policy: Json = {"Version": VERSION, "Statement": [*_statements(missing)]}
     return grant(role, INLINE_NAME, policy, bounded=bounded)
 
 
-def _fitting(role: Role, facts: Facts, wanted: Sequence[Grant]) -> Remedy | None:
+def _fitting(role: Role, facts: Facts, missing: Sequence[Grant]) -> Remedy | None:
     """Attach a managed policy of the account that allows this, and nothing elsewhere."""
-    known = facts.iam.managed if isinstance(facts.iam, AccountPrincipals) else ()
-    within = {each.resource.partition("/")[0] for each in wanted}
+    managed = facts.iam.managed if isinstance(facts.iam, AccountPrincipals) else ()
+    within = {call.resource.partition("/")[0] for call in missing}
     fitting: list[tuple[list[Grant], PermissionsPolicy]] = []
-    for policy in (each for each in known if account_of(each.arn) == role.account):
+    for policy in (policy for policy in managed if account_of(policy.arn) == role.account):
         named = [*named_grants([policy.content])]
         alone = replace(role, policies=(policy,), boundary=None)
         # What is allowed by exception, or by a variable, is not among what the policy names.
         narrow = not excepts(alone) and "$" not in str(policy.content)
-        narrow = narrow and all(each.resource.partition("/")[0] in within for each in named)
-        judged = [judge_grant(alone, facts, each, own_policies_only=True) for each in wanted]
-        if narrow and all(each.verdict is Verdict.ALLOW for each in judged):
+        narrow = narrow and all(call.resource.partition("/")[0] in within for call in named)
+        judged = [judge_grant(alone, facts, call, own_policies_only=True) for call in missing]
+        if narrow and all(judgement.verdict is Verdict.ALLOW for judgement in judged):
             fitting.append((named, policy))
     if not fitting:
         return None
-    named, policy = min(fitting, key=lambda each: len(each[0]))
+    named, policy = min(fitting, key=lambda pair: len(pair[0]))
     text = f"attach the account's policy {policy.name}, which allows {describe_grants(named)}"
     return Remedy(text, (attach_policy(role, policy.arn),))
 
@@ -427,8 +427,8 @@ def refused(facts: Facts, answer: Answer | NotMade) -> Link:
     remedy = Remedy("take off the policies that allow more than the workload needs")
     role = named_role(facts)
     if isinstance(role, Role) and not isinstance(role.policies, Unread):
-        wide = (each for each in role.policies if _allows_listing_users(role, each))
-        remedy = remedy._replace(commands=tuple(remove_policy(role, each) for each in wide))
+        wide = (policy for policy in role.policies if _allows_listing_users(role, policy))
+        remedy = remedy._replace(commands=tuple(remove_policy(role, policy) for policy in wide))
         remedy = for_all_users(facts, role, remedy, lifts=True)
     return check.failed("the role can list IAM users", remedy)
 

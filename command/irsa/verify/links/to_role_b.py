@@ -130,7 +130,7 @@ def permission(facts: Facts, target: RoleB) -> Link:
     judged = _may_assume(role_a, target)
     if link := check.judged(judged, role_a.policies, role_a.boundary):
         return link
-    named = [each.resource for each in role_grants(role_a) if each.key[0] == "sts:assumerole"]
+    named = [call.resource for call in role_grants(role_a) if call.key[0] == "sts:assumerole"]
     near = get_close_matches(target.role_arn, named, 1, SIMILAR)
     if near and not isinstance(target.role, Role):
         text = f"role A's policies name {near[0]}, and not {target.role_arn}"
@@ -140,9 +140,9 @@ def permission(facts: Facts, target: RoleB) -> Link:
         remedy = take_back(role_a, judged.denials)
     else:
         unbounded = _may_assume(replace(role_a, boundary=None), target)
-        wanted = assume_role_permissions_policy(target.role_arn, tag_session=bool(target.tags))
+        policy = assume_role_permissions_policy(target.role_arn, tag_session=bool(target.tags))
         bounded = unbounded.verdict is Verdict.ALLOW
-        remedy = grant(role_a, INLINE_NAME, wanted, bounded=bounded)
+        remedy = grant(role_a, INLINE_NAME, policy, bounded=bounded)
     remedy = for_all_users(facts, role_a, remedy, lifts=bool(judged.denials))
     return check.failed(judged.text, remedy)
 
@@ -179,7 +179,7 @@ def trust(facts: Facts, target: RoleB) -> Link:
     if other is not None:
         return check.failed(*_send_what_is_asked(facts, target, other))
     text = judged.text
-    deleted = [e for each in statements(role_b.trust_policy) for e in orphans(each)]
+    deleted = [e for statement in statements(role_b.trust_policy) for e in orphans(statement)]
     if deleted:
         text = f"it names {', '.join(deleted)}, a principal that was deleted: {text}"
     if isinstance(facts, ByAssociation):
@@ -279,14 +279,16 @@ class RoleBFixer(Fixer):
 
     def allow(self, document: Json) -> TrustFix:
         """Add role A to a fitting statement, or else a statement."""
-        allowing = [each for each in statements(document) if each.get("Effect") == "Allow"]
+        allowing = [block for block in statements(document) if block.get("Effect") == "Allow"]
         if self.allows_but_for_conditions(*allowing):
             return caller_has_to_meet(statements(document))
         for position, statement, text in self._candidates(document):
             changed = with_statement(document, position, statement)
             if self.trusts(changed):
                 return TrustFix(text, changed)
-        asked = [each for each in statements(document) if _is_assume_role(each) and _unmet(each)]
+        asked = [
+            block for block in statements(document) if _is_assume_role(block) and _unmet(block)
+        ]
         if asked:
             return caller_has_to_meet(asked)
         text = "add a statement for role A; the others stay"
@@ -294,17 +296,17 @@ class RoleBFixer(Fixer):
 
     def _wanted(self, document: Json) -> Json:
         """The statement that trusts role A, with the external id that the others ask for."""
-        wanted: Json = {
+        statement: Json = {
             "Effect": "Allow",
             "Principal": {"AWS": self.role_a.arn},
             "Action": "sts:AssumeRole",
         }
-        allowing = [each for each in statements(document) if each.get("Effect") == "Allow"]
+        allowing = [block for block in statements(document) if block.get("Effect") == "Allow"]
         others = _values({"Statement": allowing}, "sts:externalid")
         asked = self.target.external_id or next(others, "")
         if asked:
-            wanted["Condition"] = {"StringEquals": {"sts:ExternalId": asked}}
-        return wanted
+            statement["Condition"] = {"StringEquals": {"sts:ExternalId": asked}}
+        return statement
 
     def trusts(self, document: Json) -> bool:
         """Return whether role B trusts role A, if role A sends what role B asks for."""
@@ -318,19 +320,19 @@ class RoleBFixer(Fixer):
             for position, statement in enumerate(statements(document))
             if _is_assume_role(statement) and _about_account(statement, self.role_a.account)
         ]
-        for position, statement in sorted(fitting, key=lambda each: not orphans(each[1])):
+        for position, statement in sorted(fitting, key=lambda pair: not orphans(pair[1])):
             gone = ", ".join(orphans(statement))
             text = f"put role A in place of {gone}" if gone else "trust role A as well"
             yield position, self._with_role_a(statement), text
 
     def _with_role_a(self, statement: Json) -> Json:
         arn, kept = self.role_a.arn, principals(statement, "AWS")
-        if not any(_covers(each, self.role_a) for each in kept):
+        if not any(_covers(caller, self.role_a) for caller in kept):
             kept = [*kept, arn]
         changed: list[Condition] = []
         for condition in conditions_of(statement):
             if is_principal_arn(condition) and condition.operator in _POSITIVE:
-                others = [each for each in condition.values if each != arn]
+                others = [caller for caller in condition.values if caller != arn]
                 changed.append(condition._replace(values=(*others, arn)))
             else:
                 changed.append(condition)

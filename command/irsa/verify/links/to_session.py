@@ -80,35 +80,35 @@ def links_before_sts(facts: Facts) -> list[Link]:
 
 def token(facts: Facts) -> Link:
     """Check that STS can use the token."""
-    given, own = facts.token, facts.account.subject
-    wanted = f"sub {own}, aud {facts.audience}, signed by the cluster, not expired"
-    check = Check("token", wanted)
-    if given is None:
+    jwt, expected_sub = facts.token, facts.account.subject
+    expected = f"sub {expected_sub}, aud {facts.audience}, signed by the cluster, not expired"
+    check = Check("token", expected)
+    if jwt is None:
         return check.unknown(NO_TOKEN)
-    if isinstance(given, Unread):
-        return check.unknown(given)
-    subject = given.claims.get("sub")
-    if subject != own:
+    if isinstance(jwt, Unread):
+        return check.unknown(jwt)
+    subject = jwt.claims.get("sub")
+    if subject != expected_sub:
         remedy = "use the token of the service account that the trust policy names"
         return check.failed(f"sub {subject}", remedy, *restart(facts))
-    if facts.audience not in given.audiences:
+    if facts.audience not in jwt.audiences:
         remedy = "mint the token for that audience; a projected volume names it"
-        return check.failed(f"aud {given.audiences}", remedy, *restart(facts))
-    problem = _signature_problem(facts, given)
+        return check.failed(f"aud {jwt.audiences}", remedy, *restart(facts))
+    problem = _signature_problem(facts, jwt)
     if problem:
         remedy = "read the token file again at every use, as SDKs do; restart the Pods"
         return check.failed(problem, remedy, *restart(facts))
-    return check.passed(f"sub {subject}, iss {given.claims.get('iss')}")
+    return check.passed(f"sub {subject}, iss {jwt.claims.get('iss')}")
 
 
-def _signature_problem(facts: Facts, given: Token) -> str:
+def _signature_problem(facts: Facts, jwt: Token) -> str:
     """Return the error of STS about key, signature and times; empty without one."""
     if isinstance(facts.keys, Unread):
-        expires = given.claims.get("exp", 0)
+        expires = jwt.claims.get("exp", 0)
         return "" if expires > facts.now else f"expired at {expires}, and it is {facts.now:.0f}"
-    own = OidcProvider(f"https://{issuer_of(given)}", tuple(given.audiences))
+    registration = OidcProvider(f"https://{issuer_of(jwt)}", tuple(jwt.audiences))
     try:
-        verify_token(given, jwks=facts.keys, now=facts.now, providers=[own])
+        verify_token(jwt, jwks=facts.keys, now=facts.now, providers=[registration])
     except AwsError as error:
         return f"{error.code}: {error.message}"
     return ""
@@ -120,8 +120,8 @@ def provider(facts: ByToken) -> Link:
         check = Check("provider", "the issuer registered in the role's account")
         return check.unknown(lacking(facts))
     account, issuer = account_of(facts.role_arn), issuer_of(facts.token)
-    wanted = provider_arn_beside(issuer, facts.role_arn)
-    check = Check("provider", wanted)
+    expected_arn = provider_arn_beside(issuer, facts.role_arn)
+    check = Check("provider", expected_arn)
     if isinstance(facts.providers, Unread):
         return check.unknown(facts.providers)
     if _registered(facts, issuer):
@@ -131,7 +131,7 @@ def provider(facts: ByToken) -> Link:
     sure = facts.expected_role or facts.role is not None
     return check.failed(
         f"account {account} has no such OIDC provider (it has {others})",
-        Remedy(text, (register_issuer(wanted, STS_AUDIENCE),) if sure else ()),
+        Remedy(text, (register_issuer(expected_arn, STS_AUDIENCE),) if sure else ()),
     )
 
 
@@ -146,8 +146,8 @@ def audience(facts: ByToken) -> Link:
     """Check whether the provider takes the token's audience."""
     if not isinstance(facts.token, Token):
         return Check("audience", f"client id {facts.audience}").unknown(NO_TOKEN)
-    wanted = f"{' or '.join(facts.token.audiences)} among the provider's client ids"
-    check = Check("audience", wanted)
+    expected = f"{' or '.join(facts.token.audiences)} among the provider's client ids"
+    check = Check("audience", expected)
     if isinstance(facts.providers, Unread):
         return check.unknown(facts.providers)
     registered = _registered(facts, issuer_of(facts.token))
@@ -173,31 +173,31 @@ def role(facts: Facts) -> Link:
     """Check whether the role exists under that very ARN."""
     expected = facts.role_arn or "a role"
     check = Check("role", expected)
-    known = facts.role
+    actual = facts.role
     if not facts.role_arn:
         return check.unknown(NO_ROLE_ARN)
-    if isinstance(known, Unread):
-        return check.unknown(known)
-    if known is None:
+    if isinstance(actual, Unread):
+        return check.unknown(actual)
+    if actual is None:
         return check.failed(
             "no such role; STS says AccessDenied, as for a trust policy that refuses",
             _correct_or_create(facts),
         )
-    if known.arn != facts.role_arn:
-        text, fixer = misnamed(known.arn, expected), _fixer(facts, known)
-        if fixer is None or not fixer.trusts(known.trust_policy):
-            ask = f"ask the owner of {known.arn}, which trusts {today_trusted(known)} today"
+    if actual.arn != facts.role_arn:
+        text, fixer = misnamed(actual.arn, expected), _fixer(facts, actual)
+        if fixer is None or not fixer.trusts(actual.trust_policy):
+            ask = f"ask the owner of {actual.arn}, which trusts {today_trusted(actual)} today"
             return check.failed(text, f"correct the {facts.named_by}, or {ask}")
         if facts.expected_role:  # a corrected annotation would not be what is expected
-            return check.failed(text, f"ask with --role-arn {known.arn}, or correct the stack")
+            return check.failed(text, f"ask with --role-arn {actual.arn}, or correct the stack")
         if facts.associated:
-            return check.failed(text, correct(facts, facts.associated, role_arn=known.arn))
+            return check.failed(text, correct(facts, facts.associated, role_arn=actual.arn))
         return check.failed(
             text,
             "annotate the service account with the role's whole ARN, and restart the Pods",
-            *annotate(facts, known.arn),
+            *annotate(facts, actual.arn),
         )
-    return check.passed(f"it exists ({known.unique_id})")
+    return check.passed(f"it exists ({actual.unique_id})")
 
 
 def _correct_or_create(facts: Facts) -> Remedy:
@@ -224,10 +224,10 @@ def misnamed(real: str, named: str) -> str:
 
 def trust(facts: Facts) -> Link:
     """Check whether the role's trust policy allows this very token, or the association's call."""
-    wanted = f"sub {facts.account.subject} and aud {facts.audience}"
+    caller = f"sub {facts.account.subject} and aud {facts.audience}"
     if isinstance(facts, ByAssociation):
-        wanted = f"{POD_IDENTITY_SERVICE} for {facts.namespace}/{facts.name} of {facts.cluster_arn}"
-    check = Check("trust", f"a statement that allows {wanted}")
+        caller = f"{POD_IDENTITY_SERVICE} for {facts.namespace}/{facts.name} of {facts.cluster_arn}"
+    check = Check("trust", f"a statement that allows {caller}")
     trusting = named_role(facts)
     if isinstance(trusting, Unread):
         return check.unknown(trusting)
@@ -238,9 +238,9 @@ def trust(facts: Facts) -> Link:
     if link := check.judged(judged):
         named = isinstance(facts, ByAssociation) or session_name(facts) is not None
         return link if named else replace(link, found=f"{link.found}; {UNNAMED.why}")
-    found = facts.associated
-    if found and found.disable_session_tags:
-        return check.failed(judged.text, enable_tags(facts, found))
+    associated = facts.associated
+    if associated and associated.disable_session_tags:
+        return check.failed(judged.text, enable_tags(facts, associated))
     return check.failed(judged.text, let_trust(facts, trusting, fixer.fix(judged)))
 
 
@@ -248,7 +248,7 @@ def _fixer(facts: Facts, trusting: Role) -> TrustFixer | AssociationFixer | None
     """None when cluster or token, which the trust policy should allow, is not known."""
     if isinstance(facts, ByAssociation):
         return None if facts.tags_unread else role_of_association(facts, trusting)
-    token, known = facts.token, facts.providers
+    token, providers = facts.token, facts.providers
     if not isinstance(token, Token):
         return None
     name = session_name(facts)
@@ -258,7 +258,7 @@ def _fixer(facts: Facts, trusting: Role) -> TrustFixer | AssociationFixer | None
         account=facts.account,
         audience=facts.audience,
         issuer=issuer_of(token),
-        registered=None if isinstance(known, Unread) else frozenset(p.arn for p in known),
+        registered=None if isinstance(providers, Unread) else frozenset(p.arn for p in providers),
     )
 
 
@@ -331,7 +331,7 @@ def remedy_after(answer: Answer, before: Sequence[Link]) -> str:
     untold = [link for link in before if link.status is Status.UNKNOWN]
     if untold:
         names = ", ".join(repr(link.key) for link in untold)
-        fix = next((f"; {each.remedy.text}" for each in untold if each.remedy.text), "")
+        fix = next((f"; {link.remedy.text}" for link in untold if link.remedy.text), "")
         return f"verify could not decide a link, which may be the cause: {names}{fix}"
     return BEYOND
 

@@ -115,18 +115,18 @@ def _policy_of(role: Role, source: Source) -> PermissionsPolicy | None:
     return None
 
 
-def grant(role: Role, name: str, wanted: Json, *, bounded: bool) -> Remedy:
+def grant(role: Role, name: str, policy: Json, *, bounded: bool) -> Remedy:
     """Allow an action that a role's policies do not; ``bounded`` if only its boundary denies it.
 
     Other principals may have the boundary, too: it is never widened.
     """
     boundary = role.boundary
     if not bounded or not isinstance(boundary, PermissionsPolicy):
-        used = {each.name for each in role.known_policies}  # put-role-policy would replace it
+        used = {other.name for other in role.known_policies}  # put-role-policy would replace it
         free = (
-            each for each in chain([name], (f"{name}-{n}" for n in count(2))) if each not in used
+            text for text in chain([name], (f"{name}-{n}" for n in count(2))) if text not in used
         )
-        return Remedy("give the role a policy that allows it", (inline(role, next(free), wanted),))
+        return Remedy("give the role a policy that allows it", (inline(role, next(free), policy),))
     return Remedy(
         f"ask the owner of the permissions boundary {boundary.name}, which other principals may "
         "have, to allow it, or give the role another boundary"
@@ -193,8 +193,8 @@ def for_all_users(facts: Facts, role: Role, remedy: Remedy, *, lifts: bool) -> R
     Without commands where the policies go by session tags, which tell these callers apart, and
     where the change ``lifts`` what stands in a policy: that is for the other callers, too.
     """
-    own = (facts.account.subject, facts.name, facts.role_arn)
-    others = ", ".join(e for e in named_callers(role.trust_policy) if e not in own)
+    account_names = (facts.account.subject, facts.name, facts.role_arn)
+    others = ", ".join(e for e in named_callers(role.trust_policy) if e not in account_names)
     if remedy.commands and "aws:principaltag/" in json.dumps(documents_of(role)).lower():
         text = f"{remedy.text}, for the service account's aws:PrincipalTag alone"
         return Remedy(f"{text}: role {role.name} goes by session tags (others: {others or 'none'})")
@@ -285,7 +285,7 @@ def without_orphans(document: Json) -> Json:
     kept: list[Json] = []
     for statement in statements(document):
         if gone := orphans(statement):
-            left = [each for each in principals(statement, "AWS") if each not in gone]
+            left = [arn for arn in principals(statement, "AWS") if arn not in gone]
             principal = {**statement["Principal"], "AWS": left[0] if len(left) == 1 else left}
             principal = {kind: named for kind, named in principal.items() if named}
             kept += [{**statement, "Principal": principal}] if principal else []
@@ -307,9 +307,9 @@ def with_exception(document: Json, positions: Sequence[int], exception: Conditio
     dropped = [position for position in positions if _is_about(listed[position], exception)]
     for position in positions:
         statement = listed[position]
-        same = [each for each in conditions_of(statement) if each.text == exception.text]
-        others = [each for each in conditions_of(statement) if each.text != exception.text]
-        values = (*(value for each in same for value in each.values), *exception.values)
+        same = [test for test in conditions_of(statement) if test.text == exception.text]
+        others = [test for test in conditions_of(statement) if test.text != exception.text]
+        values = (*(value for test in same for value in test.values), *exception.values)
         narrowed = with_conditions(statement, [*others, exception._replace(values=values)])
         document = with_statement(document, position, narrowed)
     return without(document, dropped)

@@ -119,7 +119,7 @@ def change_env(container: PodContainer, *changes: str) -> list[ShellCommand]:
     chosen = "" if len(containers(pod.owner.pod_spec)) == 1 else at.name
     words = ("set", "env", pod.owner.target)
     commands = _change_owner(facts, pod, *words, containers=chosen)
-    return [each.with_words(*changes) for each in commands]
+    return [command.with_words(*changes) for command in commands]
 
 
 def _init_env(facts: Facts, pod: Pod, at: Container, changes: Sequence[str]) -> list[ShellCommand]:
@@ -192,7 +192,7 @@ def template_sets(container: PodContainer, names: Iterable[str]) -> bool:
 
 def change_variables(
     container: PodContainer,
-    given: Mapping[str, Variable],
+    by_name: Mapping[str, Variable],
     text: str,
     right: Mapping[str, str] = MappingProxyType({}),
 ) -> Remedy:
@@ -200,19 +200,19 @@ def change_variables(
 
     An object keeps its keys, as anything in the namespace may take them: it is named.
     """
-    own = [name for name, each in given.items() if not each.whole]
+    names = [name for name, variable in by_name.items() if not variable.whole]
     changes = [f"{name}={value}" for name, value in right.items()]
-    changes += [f"{name}-" for name in own if name not in right]
+    changes += [f"{name}-" for name in names if name not in right]
     commands = change_env(container, *changes) if changes else []
-    taken = [each for name, each in given.items() if each.whole and name not in right]
-    for each in {(each.kind, each.object): each for each in taken}.values():
-        keys = {e.key for e in taken if (e.kind, e.object) == (each.kind, each.object)}
-        path = _sole_source(container, each, keys)
+    taken = [variable for name, variable in by_name.items() if variable.whole and name not in right]
+    for variable in {(variable.kind, variable.object): variable for variable in taken}.values():
+        keys = {e.key for e in taken if (e.kind, e.object) == (variable.kind, variable.object)}
+        path = _sole_source(container, variable, keys)
         if not path:
-            what = f"{', '.join(sorted(keys))} of {each.kind} {each.object}"
+            what = f"{', '.join(sorted(keys))} of {variable.kind} {variable.object}"
             return Remedy(f"{text}: {what}, which others may take too")
         commands += remove_from_template(container.facts, container.pod, path)
-    return if_in_template(container.pod, template_sets(container, own), text, commands)
+    return if_in_template(container.pod, template_sets(container, names), text, commands)
 
 
 def _sole_source(container: PodContainer, variable: Variable, keys: Collection[str]) -> str:

@@ -71,10 +71,10 @@ class Fixer(ABC):
         document, denying = self.role.trust_policy, judged.denying("resource")
         if not denying:
             return self.allow(document)
-        exception = self.exception([statements(document)[each] for each in denying])
+        exception = self.exception([statements(document)[position] for position in denying])
         narrowed = with_exception(document, denying, exception) if exception else None
         if narrowed is None:
-            return caller_has_to_meet(statements(document)[each] for each in denying)
+            return caller_has_to_meet(statements(document)[position] for position in denying)
         if statements(narrowed) and self.trusts(narrowed):
             return TrustFix(NARROW, narrowed)
         allowing = self.allow(narrowed)
@@ -134,7 +134,7 @@ def let_trust(facts: Facts, role: Role, fix: TrustFix) -> Remedy:
         return Remedy(f"{text}; {facts.trusting.remedy}")
     today = f"{role.name} trusts {today_trusted(role)} today"
     if facts.trusting:
-        named = [each.arn for each in facts.trusting]
+        named = [trusting.arn for trusting in facts.trusting]
         text = f"correct the {facts.named_by}: {' and '.join(named)} trusts the service account"
         sure = len(named) == 1 and isinstance(facts, ByToken) and not facts.expected_role
         commands = annotate(facts, named[0]) if sure else ()
@@ -210,7 +210,7 @@ class TrustFixer(Fixer):
             if statement.get("Effect") == "Allow" and principals(statement, "Federated")
         ]
         fitting = [
-            each for each in allowing if self.provider_arn in principals(each[1], "Federated")
+            pair for pair in allowing if self.provider_arn in principals(pair[1], "Federated")
         ]
         for _, statement in fitting:
             yield statement, document, ""
@@ -269,11 +269,11 @@ def near_roles(facts: Facts) -> str:
     if isinstance(facts.trusting, Unread):
         return facts.trusting.text
     if facts.trusting:
-        listed = " and ".join(each.arn for each in facts.trusting)
+        listed = " and ".join(role.arn for role in facts.trusting)
         return f"{listed} trust{'s' if len(facts.trusting) == 1 else ''} this service account"
     by_name = {}
     if isinstance(facts.iam, AccountPrincipals):
-        by_name = {each.name: each for each in facts.iam.roles if each.arn != facts.role_arn}
+        by_name = {role.name: role for role in facts.iam.roles if role.arn != facts.role_arn}
     similar = get_close_matches(name_of(facts.role_arn) or facts.name, by_name, 1, SIMILAR)
     return "".join(
         f"there is {by_name[name].arn}, which trusts {today_trusted(by_name[name])} today"
