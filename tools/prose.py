@@ -60,8 +60,8 @@ def _names_and_docstrings(tree: ast.AST) -> Iterator[tuple[int, str]]:
         match node:
             case ast.Expr(value=ast.Constant(value=str(text))):
                 sentence = text.strip().partition("\n\n")[0]
-                if found := QUESTION.match(sentence):
-                    yield node.lineno, f"docstring begins with {found[0]!r}; use a noun or a verb"
+                if start := QUESTION.match(sentence):
+                    yield node.lineno, f"docstring begins with {start[0]!r}; use a noun or a verb"
                 if not sentence.endswith(END) and "https://" not in sentence:
                     yield node.lineno, "first sentence of the docstring has no full stop"
             case ast.FunctionDef(name=name) if name.startswith("test_"):

@@ -136,7 +136,7 @@ class SandboxStack:
         return self._counted(self._stack.preview_destroy, None, {})
 
     def retained(self) -> list[str]:
-        """Return a line for each state that a `destroy` keeps (`retain_on_delete`). The settings
+        """Return a line for each resource that a `destroy` keeps (`retain_on_delete`). The settings
         of one (`deleted_with`) are part of it."""
         lines: list[str] = []
         for state in self.export().get("resources", ()):
