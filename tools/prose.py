@@ -1,7 +1,7 @@
 """Check the language of the repository: `python -m tools.prose`, a part of `make lint`.
 
-Names banned words, docstrings that begin like a question, first sentences without an end, and test
-names that are too long. Exit code 1 for findings, one on each line.
+Names banned words, docstrings that begin like a question, first sentences without an end, long test
+names, and names of values that say nothing. Exit code 1 for findings, one on each line.
 """
 
 import ast
@@ -29,6 +29,11 @@ ALLOWED = frozenset(
 QUESTION = re.compile(r"(What|Whether|How|Who|Whose|Which|Where|When|Why|The same)\b")
 END = (".", ":", "!", "?", ")", "`")
 TEST_NAME_MAX = 72
+VAGUE = frozenset({"each", "found", "known", "given", "own", "wanted"})
+"""Names that say nothing of their value; a function of at most `SHORT` lines may have them."""
+SHORT = 10
+NOT_RENAMED = ("command/irsa/", "tests/")
+"""Folders whose names are not checked yet."""
 
 
 def main() -> int:
@@ -53,6 +58,25 @@ def check(path: str, root: Path = ROOT) -> Iterator[str]:
     if path.endswith(".py"):
         for line, finding in _names_and_docstrings(ast.parse(text)):
             yield f"{path}:{line}: {finding}"
+        if not path.startswith(NOT_RENAMED):
+            for line, name in sorted(set(_vague_names(ast.parse(text)))):
+                yield f"{path}:{line}: {name!r}: name the value by a noun"
+
+
+def _vague_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    functions = (f for f in ast.walk(tree) if isinstance(f, ast.FunctionDef | ast.AsyncFunctionDef))
+    for function in functions:
+        if (function.end_lineno or 0) - function.lineno >= SHORT:
+            for node in ast.walk(function):
+                match node:
+                    case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name) if name in VAGUE:
+                        yield node.lineno, name
+                    case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)) if (
+                        name in VAGUE
+                    ):
+                        yield node.lineno, name
+                    case _:
+                        pass
 
 
 def _names_and_docstrings(tree: ast.AST) -> Iterator[tuple[int, str]]:
