@@ -95,16 +95,16 @@ def load_config(kind: type[T]) -> T:
     Raises `pulumi.RunError`, which the CLI prints without a traceback: one line for each mistake.
     """
     project = pulumi.get_project()
-    given, mistakes = dict[str, Any](), list[str]()
+    inputs, mistakes = dict[str, Any](), list[str]()
     # `pulumi.Config` cannot list its keys, and the engine ignores keys that no program reads.
     for key, text in {**get_config_env(), **CONFIG.get()}.items():
         prefix, _, name = key.partition(":")
         if key == "aws:region" or (prefix == project and name != "region"):
-            given[name] = _parsed(text)
+            inputs[name] = _parsed(text)
         elif prefix not in PREFIXES and not (prefix == "aws" and name in AWS_KEYS):
             mistakes.append(f"{key}: no program reads this key; correct its name, or remove it")
     try:
-        config = values.read(kind, given, lambda k: f"{'aws' if k == 'region' else project}:{k}")
+        config = values.read(kind, inputs, lambda k: f"{'aws' if k == 'region' else project}:{k}")
         if not mistakes:
             return config
     except ValueError as error:

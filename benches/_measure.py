@@ -100,11 +100,11 @@ def medians(repetitions: int, sides: Mapping[str, Callable[[], float]]) -> dict[
     The sides take turns, and who begins changes, so that whatever else the machine does slows all
     of them.
     """
-    found: dict[str, list[float]] = {name: [] for name in sides}
+    samples: dict[str, list[float]] = {name: [] for name in sides}
     order = list(sides)
     for repetition in range(repetitions):
         for name in order:
-            found[name].append(sides[name]())
-            progress(f"{repetition + 1}/{repetitions} {name}: {found[name][-1]:.3f} s")
+            samples[name].append(sides[name]())
+            progress(f"{repetition + 1}/{repetitions} {name}: {samples[name][-1]:.3f} s")
         order.reverse()
-    return {name: statistics.median(times) for name, times in found.items()}
+    return {name: statistics.median(times) for name, times in samples.items()}

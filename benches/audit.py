@@ -40,19 +40,19 @@ GOALS = {"named": 2.0, "wide": 2.0, "growth": 1.5}
 
 def main() -> None:
     """Run the bench."""
-    given = options(__doc__, roles=20_000, repetitions=3)
+    args = options(__doc__, roles=20_000, repetitions=3)
     rows = ("without", "named", "wide", "denied", "targets", "clusters")
     sides = {
         f"{row} {size}": _audited(row, size)
         for row in rows
-        for size in (given.roles // 10, given.roles)
+        for size in (args.roles // 10, args.roles)
     }
-    found = medians(given.repetitions, sides)
-    large = {row: found[f"{row} {given.roles}"] for row in rows}
-    small = {row: found[f"{row} {given.roles // 10}"] for row in rows}
+    seconds = medians(args.repetitions, sides)
+    large = {row: seconds[f"{row} {args.roles}"] for row in rows}
+    small = {row: seconds[f"{row} {args.roles // 10}"] for row in rows}
     growth = {row: round(large[row] / small[row] / 10, 2) for row in rows}
     ratios = {row: large[row] / large["without"] for row in rows[1:]}
-    judge("audit", given, {**ratios, "growth": max(growth.values())}, GOALS, growth=growth)
+    judge("audit", args, {**ratios, "growth": max(growth.values())}, GOALS, growth=growth)
 
 
 def _audited(row: str, size: int) -> Callable[[], float]:
@@ -116,13 +116,13 @@ def _pages(row: str, size: int) -> Iterator[dict[str, Any]]:
 def _role(row: str, number: int) -> dict[str, Any]:
     target = _arn(number - 1)
     allowed = {"Effect": "Allow", "Action": ["sts:AssumeRole", "sts:TagSession"]}
-    own: list[Any] = [allowed | {"Resource": "*" if number % 10 == 1 else target}]
-    own += [NO_TAGS] if row == "denied" else []
+    statements: list[Any] = [allowed | {"Resource": "*" if number % 10 == 1 else target}]
+    statements += [NO_TAGS] if row == "denied" else []
     return {
         "Arn": _arn(number),
         "RoleId": f"AROA{number}",
         "AssumeRolePolicyDocument": _trust_policy(row, number),
-        "RolePolicyList": [{"PolicyName": "own", "PolicyDocument": _document(own)}],
+        "RolePolicyList": [{"PolicyName": "own", "PolicyDocument": _document(statements)}],
         "AttachedManagedPolicies": [],
     }
 

@@ -56,9 +56,9 @@ NOW = 1_795_561_309
 
 def main() -> None:
     """Run the bench."""
-    given = options(__doc__, decisions=20_000, repetitions=5)
+    args = options(__doc__, decisions=20_000, repetitions=5)
     one, chain = _scenario(_web_identity()), _scenario(_web_identity(), _assume_role(), _list())
-    times = given.decisions
+    times = args.decisions
     sides = {
         "trust": _repeated(_decide(one), times),
         "trust_reasons": _repeated(_explain(one), times),
@@ -69,22 +69,22 @@ def main() -> None:
         "help": lambda: _interpreter("-m", "irsa", "--help"),
         "nothing": lambda: _interpreter("-c", ""),
     }
-    found = medians(given.repetitions, sides)
-    hostile = medians(given.repetitions, {name: _hostile(raw) for name, raw in HOSTILE.items()})
+    seconds = medians(args.repetitions, sides)
+    hostile = medians(args.repetitions, {name: _hostile(raw) for name, raw in HOSTILE.items()})
     slowest = max(hostile, key=lambda name: hostile[name])
-    texts = medians(given.repetitions, {line: _text(line) for line in (*LINES, ORDINARY_LOG)})
-    growth = _growth(given.repetitions)
+    texts = medians(args.repetitions, {line: _text(line) for line in (*LINES, ORDINARY_LOG)})
+    growth = _growth(args.repetitions)
     ratios = {
-        "reasons": found["trust_reasons"] / found["trust"],
-        "policy_read": found["trust_policy_read"] / found["trust"],
-        "chain": found["chain"] / found["trust"],
-        "scenario_read": found["scenario"] / found["json"],
-        "help": found["help"] / found["nothing"],
+        "reasons": seconds["trust_reasons"] / seconds["trust"],
+        "policy_read": seconds["trust_policy_read"] / seconds["trust"],
+        "chain": seconds["chain"] / seconds["trust"],
+        "scenario_read": seconds["scenario"] / seconds["json"],
+        "help": seconds["help"] / seconds["nothing"],
         "hostile": hostile[slowest] / hostile[ORDINARY],
         "doctor": max(texts.values()) / texts[ORDINARY_LOG],
         "growth": max(growth.values()),
     }
-    judge("decide", given, ratios, GOALS, slowest_hostile=slowest, growth=growth)
+    judge("decide", args, ratios, GOALS, slowest_hostile=slowest, growth=growth)
 
 
 def _growth(repetitions: int) -> dict[str, float]:
@@ -98,9 +98,9 @@ def _growth(repetitions: int) -> dict[str, float]:
             scenario = _scenario(step(size))
             sides[f"read {name} {size}"] = _repeated(lambda raw=scenario: parse_scenario(raw), 30)
             sides[f"decide {name} {size}"] = _repeated(_decide(scenario), 300)
-    found = medians(repetitions, sides)
+    times = medians(repetitions, sides)
     return {
-        f"{what}_{name}": round(found[f"{what} {name} 300"] / found[f"{what} {name} 30"] / 10, 2)
+        f"{what}_{name}": round(times[f"{what} {name} 300"] / times[f"{what} {name} 30"] / 10, 2)
         for what in ("read", "decide")
         for name in sizes
     }

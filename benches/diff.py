@@ -41,7 +41,7 @@ Pair = tuple[Any, Any]
 
 def main() -> None:
     """Run the bench."""
-    given = options(__doc__, roles=5_000, repetitions=5)
+    args = options(__doc__, roles=5_000, repetitions=5)
     kinds: dict[str, Callable[[int], Pair]] = {
         "exact to pattern": lambda n: (_tokens(f"a{n}"), _tokens(f"a{n}-*")),
         "one more": lambda n: (_tokens(f"a{n}"), _tokens(f"a{n}", "b")),
@@ -53,20 +53,20 @@ def main() -> None:
     sides |= {f"decide {name}": _many(pair, _decided) for name, pair in kinds.items()}
     sides |= {str(n): _many(lambda i, n=n: _subjects(i, n), _compared) for n in (8, 80)}
     sides |= {"hostile": _many(_hostile, _refused), "decide hostile": _many(_hostile, _decided)}
-    states = [_state(given.roles, changed) for changed in (0, 1)]
+    states = [_state(args.roles, changed) for changed in (0, 1)]
     sides["read"] = lambda: cpu_seconds(lambda: [*map(_read, states)])
     sides["stack"] = lambda: cpu_seconds(lambda: stack_changes(*map(_read, states)))
-    found = medians(given.repetitions, sides)
-    pairs = [found[name] / found[f"decide {name}"] for name in kinds]
+    seconds = medians(args.repetitions, sides)
+    pairs = [seconds[name] / seconds[f"decide {name}"] for name in kinds]
     ratios = {
         "pair": statistics.median(pairs),
         "slowest": max(pairs),
-        "hostile": found["hostile"] / found["decide hostile"],
-        "growth": found["80"] / found["8"] / 10,
-        "stack": found["stack"] / found["read"],
+        "hostile": seconds["hostile"] / seconds["decide hostile"],
+        "growth": seconds["80"] / seconds["8"] / 10,
+        "stack": seconds["stack"] / seconds["read"],
     }
-    milliseconds = {name: round(found[name] * 1000, 2) for name in kinds}
-    judge("diff", given, ratios, GOALS, milliseconds=milliseconds)
+    milliseconds = {name: round(seconds[name] * 1000, 2) for name in kinds}
+    judge("diff", args, ratios, GOALS, milliseconds=milliseconds)
 
 
 def _many(pair: Callable[[int], Pair], judge: Callable[[Any, Any], object]) -> Callable[[], float]:

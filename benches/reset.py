@@ -18,24 +18,24 @@ GOAL = 0.2  # seconds, for the median of a reset
 
 def main() -> None:
     """Reset many times, restart some times, in one folder and one run."""
-    given = options(__doc__, repetitions=50, restarts=5)
-    found: dict[str, list[float]] = {"take": [], "reset": [], "down_and_up": []}
+    args = options(__doc__, repetitions=50, restarts=5)
+    samples: dict[str, list[float]] = {"take": [], "reset": [], "down_and_up": []}
     with own_folder() as folder:
-        for restart in range(given.restarts):
+        for restart in range(args.restarts):
             state = lifecycle.up(folder, progress)
             with held(state, ends=False) as sandbox:
-                for _ in range(given.repetitions // given.restarts):
-                    found["take"].append(seconds(sandbox.take_snapshot))
+                for _ in range(args.repetitions // args.restarts):
+                    samples["take"].append(seconds(sandbox.take_snapshot))
                     _test(sandbox)
-                    found["reset"].append(seconds(sandbox.restore))
+                    samples["reset"].append(seconds(sandbox.restore))
 
             def again() -> None:
                 lifecycle.down(folder)
                 lifecycle.up(folder, lambda _: None)
 
-            found["down_and_up"].append(seconds(again))
-            progress(f"{restart + 1}/{given.restarts}: reset {found['reset'][-1]:.3f} s")
-    report(_result(found))
+            samples["down_and_up"].append(seconds(again))
+            progress(f"{restart + 1}/{args.restarts}: reset {samples['reset'][-1]:.3f} s")
+    report(_result(samples))
 
 
 def _test(sandbox: Sandbox) -> None:
@@ -51,15 +51,15 @@ def _test(sandbox: Sandbox) -> None:
         pod.boto3().client("sts").get_caller_identity()
 
 
-def _result(found: dict[str, list[float]]) -> dict[str, Any]:
-    medians = {name: statistics.median(times) for name, times in found.items()}
+def _result(samples: dict[str, list[float]]) -> dict[str, Any]:
+    medians = {name: statistics.median(times) for name, times in samples.items()}
     return {
         "bench": "reset",
-        "resets": len(found["reset"]),
-        "restarts": len(found["down_and_up"]),
+        "resets": len(samples["reset"]),
+        "restarts": len(samples["down_and_up"]),
         "seconds": {
             name: {"min": min(times), "median": medians[name], "max": max(times)}
-            for name, times in found.items()
+            for name, times in samples.items()
         },
         "ratio": medians["reset"] / medians["down_and_up"],
         "goal": GOAL,

@@ -34,15 +34,15 @@ def _components(name: str) -> None:
 
 def _flat(name: str) -> None:
     bucket = aws.s3.Bucket(name, bucket=name, force_destroy=True)
-    own: Any = {"bucket": bucket.bucket, "opts": ResourceOptions(deleted_with=bucket)}
+    args: Any = {"bucket": bucket.bucket, "opts": ResourceOptions(deleted_with=bucket)}
     block = "block_public_acls block_public_policy ignore_public_acls restrict_public_buckets"
-    aws.s3.BucketPublicAccessBlock(name, **dict.fromkeys(block.split(), True), **own)
-    aws.s3.BucketOwnershipControls(name, rule={"object_ownership": "BucketOwnerEnforced"}, **own)
+    aws.s3.BucketPublicAccessBlock(name, **dict.fromkeys(block.split(), True), **args)
+    aws.s3.BucketOwnershipControls(name, rule={"object_ownership": "BucketOwnerEnforced"}, **args)
     rule: Any = {"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}
-    aws.s3.BucketServerSideEncryptionConfiguration(name, rules=[rule], **own)
-    aws.s3.BucketVersioning(name, versioning_configuration={"status": "Enabled"}, **own)
+    aws.s3.BucketServerSideEncryptionConfiguration(name, rules=[rule], **args)
+    aws.s3.BucketVersioning(name, versioning_configuration={"status": "Enabled"}, **args)
     tls, read = policies.tls_only_bucket_policy, policies.bucket_permissions_policy
-    aws.s3.BucketPolicy(name, policy=bucket.arn.apply(tls).apply(json.dumps), **own)
+    aws.s3.BucketPolicy(name, policy=bucket.arn.apply(tls).apply(json.dumps), **args)
     trust = policies.irsa_trust_policy([PROVIDER], [subjects.ServiceAccountRef("default", name)])
     inputs: Any = {"description": "IRSA for default", "assume_role_policy": json.dumps(trust)}
     role = aws.iam.Role(name, name=name, **inputs)
@@ -65,13 +65,13 @@ def _main() -> None:
     with own_folder() as folder:
         state = lifecycle.up(folder, progress)
         for program in (_components, _flat, _flat, _components):
-            given: Any = {"config": {"aws:region": "us-east-1"}, "project_name": program.__name__}
-            given["program"] = lambda p=program: [*map(p, names)]
-            stack = SandboxStack(state, **given)
+            options: Any = {"config": {"aws:region": "us-east-1"}, "project_name": program.__name__}
+            options["program"] = lambda p=program: [*map(p, names)]
+            stack = SandboxStack(state, **options)
             for step in ("up", "second up", "destroy"):
                 times[step, program] += cpu_seconds(getattr(stack, step.split()[-1]))
-                found = [each for each in stack.export().get("resources", ()) if each["custom"]]
-                made.setdefault(program, sorted(f"{e['type']} {e['inputs']}" for e in found))
+                states = [entry for entry in stack.export().get("resources", ()) if entry["custom"]]
+                made.setdefault(program, sorted(f"{e['type']} {e['inputs']}" for e in states))
     assert made[_components] == made[_flat], {*made[_components]} ^ {*made[_flat]}
     report({"bench": "up", "ratio": {s: times[s, _components] / times[s, _flat] for s, _ in times}})
 

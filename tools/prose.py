@@ -1,7 +1,8 @@
 """Check the language of the repository: `python -m tools.prose`, a part of `make lint`.
 
-Names banned words, docstrings that begin like a question, first sentences without an end, and test
-names and sentences of documents that are too long. Exit code 1 for findings, one on each line.
+Names banned words, docstrings that begin like a question, first sentences without an end, test
+names and sentences of documents that are too long, and names of values that say nothing. Exit code
+1 for findings, one on each line.
 """
 
 import ast
@@ -34,6 +35,11 @@ SENTENCE_MAX = 30
 _CODE = re.compile(r"^ *```.*?^ *```$|`[^`]+`", re.DOTALL | re.MULTILINE)
 _BREAK = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*]|\d+\.) )|^#.*$|^<!--.*$|\|", re.MULTILINE)
 _END_OF_SENTENCE = re.compile(r"(?<=[.!?])\**\s+(?=[A-Z*\[])")
+VAGUE = frozenset({"each", "found", "known", "given", "own", "wanted"})
+"""Names that say nothing of their value; a function of at most `SHORT` lines may have them."""
+SHORT = 10
+NOT_RENAMED = ("tests/",)
+"""Folders whose names are not checked yet."""
 
 
 def main() -> int:
@@ -61,6 +67,25 @@ def check(path: str, root: Path = ROOT) -> Iterator[str]:
     if path.endswith(".py"):
         for line, finding in _names_and_docstrings(ast.parse(text)):
             yield f"{path}:{line}: {finding}"
+        if not path.startswith(NOT_RENAMED):
+            for line, name in sorted(set(_vague_names(ast.parse(text)))):
+                yield f"{path}:{line}: {name!r}: name the value by a noun"
+
+
+def _vague_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    functions = (f for f in ast.walk(tree) if isinstance(f, ast.FunctionDef | ast.AsyncFunctionDef))
+    for function in functions:
+        if (function.end_lineno or 0) - function.lineno >= SHORT:
+            for node in ast.walk(function):
+                match node:
+                    case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name) if name in VAGUE:
+                        yield node.lineno, name
+                    case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)) if (
+                        name in VAGUE
+                    ):
+                        yield node.lineno, name
+                    case _:
+                        pass
 
 
 def _long_sentences(text: str) -> Iterator[tuple[int, str]]:
@@ -82,8 +107,8 @@ def _names_and_docstrings(tree: ast.AST) -> Iterator[tuple[int, str]]:
         match node:
             case ast.Expr(value=ast.Constant(value=str(text))):
                 sentence = text.strip().partition("\n\n")[0]
-                if found := QUESTION.match(sentence):
-                    yield node.lineno, f"docstring begins with {found[0]!r}; use a noun or a verb"
+                if start := QUESTION.match(sentence):
+                    yield node.lineno, f"docstring begins with {start[0]!r}; use a noun or a verb"
                 if not sentence.endswith(END) and "https://" not in sentence:
                     yield node.lineno, "first sentence of the docstring has no full stop"
             case ast.FunctionDef(name=name) if name.startswith("test_"):

@@ -98,13 +98,13 @@ class Component(pulumi.ComponentResource):
 
 def _alias(where: str, urn: str, kind: str) -> str:
     parts = _URN.fullmatch(urn)
-    found = parts and without_version(parts["type"].rpartition("$")[2])
-    if parts is None or found != kind:
+    type_token = parts and without_version(parts["type"].rpartition("$")[2])
+    if parts is None or type_token != kind:
         raise ValueError(f"{where}: {urn!r} is no URN of type {kind}; copy it from the state")
-    own = pulumi.get_stack(), pulumi.get_project()
-    if parts["stack"] and (parts["stack"], parts["project"]) != own:
+    stack = pulumi.get_stack(), pulumi.get_project()
+    if parts["stack"] and (parts["stack"], parts["project"]) != stack:
         raise ValueError(
             f"{where}: {urn!r} is of another stack; run `pulumi state move` first, and give its "
             "part from the type on"
         )
-    return f"urn:pulumi:{own[0]}::{own[1]}::{parts['type']}::{parts['name']}"
+    return f"urn:pulumi:{stack[0]}::{stack[1]}::{parts['type']}::{parts['name']}"

@@ -55,12 +55,12 @@ class RoleArgs(ComponentArgs):
         check_policy_arns(owner, self.policy_arns, beside=beside)
         for name in self.policies.keys() & self.policy_arns.keys():
             raise ValueError(f"{owner}: {name!r} is in policies and in policy_arns; rename one")
-        known = {}
-        for name, each in self.policies.items():
+        documents = {}
+        for name, policy in self.policies.items():
             # A document with outputs in it is checked when they are known.
             with suppress(TypeError):
-                known[name] = _text(each)
-        _check_known(owner, known)
+                documents[name] = _text(policy)
+        _check_known(owner, documents)
 
 
 class RoleComponent(Component):
@@ -76,7 +76,7 @@ class RoleComponent(Component):
         /,
         *,
         imported: str | None = None,
-        **given: Any,
+        **inputs: Any,
     ) -> list[aws.iam.RolePolicyAttachment | aws.iam.RolePolicy]:
         """Create the role with the trust policy of what is ``trusted``, its attachments and its
         inline policies; import those of the role ``imported``. Returns the policies, for which the
@@ -88,7 +88,7 @@ class RoleComponent(Component):
             permissions_boundary=args.permissions_boundary,
             max_session_duration=args.max_session_duration,
             opts=self.child_options("role", aws.iam.Role, import_=imported),
-            **{"name": args.role_name, **given},
+            **{"name": args.role_name, **inputs},
         )
         attached = [
             aws.iam.RolePolicyAttachment(
@@ -104,19 +104,19 @@ class RoleComponent(Component):
             )
             for key, arn in policy_arns.items()
         ]
-        documents = {name: Output.from_input(each) for name, each in args.policies.items()}
+        documents = {name: Output.from_input(policy) for name, policy in args.policies.items()}
         checked = Output.from_input(self._check(documents)) if documents else None
         inline = [
             aws.iam.RolePolicy(
                 f"{role.pulumi_resource_name}-{key}",
                 name=key,
                 role=role.name,
-                policy=Output.all(each, checked).apply(lambda both: _text(both[0])),
+                policy=Output.all(policy, checked).apply(lambda both: _text(both[0])),
                 opts=self.child_options(
                     key, aws.iam.RolePolicy, import_=imported and f"{imported}:{key}"
                 ),
             )
-            for key, each in documents.items()
+            for key, policy in documents.items()
         ]
         self.role_arn = wait_for(role.arn, *attached, *inline)
         # A name of Pulumi's has a random part, which a preview does not know.
@@ -124,21 +124,21 @@ class RoleComponent(Component):
         return [*attached, *inline]
 
     async def _check(self, documents: Mapping[str, Output[Any]]) -> None:
-        known = {}
-        for name, each in documents.items():
-            if await each.is_secret():
+        texts = {}
+        for name, policy in documents.items():
+            if await policy.is_secret():
                 raise RunError(
                     f"{self._owner}: policies[{name!r}] is secret, and no preview or audit could "
                     "show what it allows; give Output.unsecret(…) of it"
                 )
-            if await each.is_known():
+            if await policy.is_known():
                 try:
-                    known[name] = _text(await each.future())
+                    texts[name] = _text(await policy.future())
                 except TypeError as error:
                     raise RunError(
                         f"{self._owner}: policies[{name!r}]: {error}; give JSON"
                     ) from None
-        in_apply(_check_known)(self._owner, known)
+        in_apply(_check_known)(self._owner, texts)
 
 
 def iam_name(path: str, name: str | None, component: str) -> str:

@@ -108,7 +108,7 @@ class RoleChainArgs:
         """Return the AWS config file. ``role_arn`` is None for EKS Pod Identity, whose agent gives
         the pods the first session."""
         token_file = f"{TOKEN_FOLDER}/token" if self.profile_only else eks.TOKEN_FILE
-        own = role_arn and {"role_arn": role_arn, "web_identity_token_file": token_file}
+        profile = role_arn and {"role_arn": role_arn, "web_identity_token_file": token_file}
         keys = ("role_arn", "external_id", "duration_seconds")
         targets = {e.profile: {key: getattr(e, key) for key in keys} for e in self.targets}
         settings = {
@@ -116,7 +116,7 @@ class RoleChainArgs:
             "region": self.region,
             "session_name": self.session_name,
         }
-        return Output.all(own, targets).apply(lambda known: aws_config(*known, **settings))
+        return Output.all(profile, targets).apply(lambda both: aws_config(*both, **settings))
 
 
 @values.arguments

@@ -81,7 +81,7 @@ class CrossAccountRoleArgs(RoleArgs):
     """``sts:ExternalId`` that the caller must send."""
 
     def __post_init__(self) -> None:
-        trusted = [each.role_arn for each in (*self.trusted_roles, *self.associations)]
+        trusted = [principal.role_arn for principal in (*self.trusted_roles, *self.associations)]
         owner = self.owner()
         self.check_policies(trusted)
         by_id = self.trust == "role-arn"
@@ -91,7 +91,7 @@ class CrossAccountRoleArgs(RoleArgs):
             ),
             f"{owner} trusts a role without its unique id, so an `up` would not repair the trust "
             "when that role was recreated; give unique_id, or use trust 'principal-arn'": (
-                by_id and any(each.unique_id is None for each in self.trusted_roles)
+                by_id and any(role.unique_id is None for role in self.trusted_roles)
             ),
         }
         values.refuse(problems)
@@ -112,8 +112,8 @@ class CrossAccountRole(RoleComponent):
         super().__init__("CrossAccountRole", name, args, opts)
         trusted = Output.all(
             args.external_id,
-            [[each.role_arn, each.unique_id] for each in args.trusted_roles],
-            [[each.role_arn, each.cluster_arn] for each in args.associations],
+            [[role.role_arn, role.unique_id] for role in args.trusted_roles],
+            [[association.role_arn, association.cluster_arn] for association in args.associations],
         )
         self._create(
             name,
@@ -132,16 +132,16 @@ class CrossAccountRole(RoleComponent):
         )
 
 
-def _trust_policy(args: CrossAccountRoleArgs, found: Sequence[Any]) -> str:
-    external_id, roles, associations = found
+def _trust_policy(args: CrossAccountRoleArgs, trusted: Sequence[Any]) -> str:
+    external_id, roles, associations = trusted
     targeted = [
         TargetedBy(
             role_arn,
             cluster_arn,
-            service_account_ref(each.service_account.namespace, each.service_account.name),
-            each.disable_session_tags,
+            service_account_ref(source.service_account.namespace, source.service_account.name),
+            source.disable_session_tags,
         )
-        for (role_arn, cluster_arn), each in zip(associations, args.associations, strict=True)
+        for (role_arn, cluster_arn), source in zip(associations, args.associations, strict=True)
     ]
     if args.trust == "principal-arn":
         trust = principal_arn_trust_policy((arn for arn, _ in roles), external_id=external_id)

@@ -138,8 +138,8 @@ class DataBucket(Component):
         # Deleted with the bucket and not before it: a bucket that cannot be deleted keeps its
         # protection.
         guards = [
-            kind(name, bucket=bucket.bucket, opts=options(key, kind, deleted_with=bucket), **given)
-            for key, kind, given in settings
+            kind(name, bucket=bucket.bucket, opts=options(key, kind, deleted_with=bucket), **inputs)
+            for key, kind, inputs in settings
         ]
         policy = aws.s3.BucketPolicy(
             name,

@@ -37,20 +37,20 @@ class EksCluster(Cluster):
         super().__init__("EksCluster", name, args, opts)
         created = None if args.existing else self._control_plane(name, args)
         if created is None:
-            found = aws.eks.Cluster.get(name, str(args.cluster_name), opts=self.child_options())
-            self.issuer_url = found.identities[0].oidcs[0].issuer
+            cluster = aws.eks.Cluster.get(name, str(args.cluster_name), opts=self.child_options())
+            self.issuer_url = cluster.identities[0].oidcs[0].issuer
             config = Output.all(
-                arn=found.arn,
-                name=found.name,
-                server=found.endpoint,
-                ca=found.certificate_authority.data,
+                arn=cluster.arn,
+                name=cluster.name,
+                server=cluster.endpoint,
+                ca=cluster.certificate_authority.data,
             ).apply(lambda parts: json.dumps(kubeconfig(**parts, role_arn=args.role_arn)))
         else:
-            found = created.eks_cluster
+            cluster = created.eks_cluster
             self.issuer_url, config = created.oidc_provider_url, created.kubeconfig_json
         # A name of Pulumi's has a random part, which a preview does not know.
-        self.cluster_name = found.name if args.cluster_name else found.id
-        self.cluster_arn = found.arn
+        self.cluster_name = cluster.name if args.cluster_name else cluster.id
+        self.cluster_arn = cluster.arn
         self.kubeconfig = Output.secret(config)
         self._grant_access(name, args)
         self.provider_arn = self._oidc_provider_arn(name, args)
@@ -59,12 +59,12 @@ class EksCluster(Cluster):
     def _oidc_provider_arn(self, name: str, args: EksClusterArgs) -> Output[str]:
         if args.provider_arn is not None:
             return Output.all(args.provider_arn, self.issuer_url).apply(
-                in_apply(lambda found: _same_issuer(str(args.cluster_name), *found))
+                in_apply(lambda issuers: _same_issuer(str(args.cluster_name), *issuers))
             )
         if args.existing and not args.create_provider:
             # Under the created one's name: a stack that had created it lets go of it, unharmed.
             arn = Output.all(self.issuer_url, self.cluster_arn).apply(
-                lambda found: provider_arn_beside(*found)
+                lambda cluster: provider_arn_beside(*cluster)
             )
             return aws.iam.OpenIdConnectProvider.get(name, arn, opts=self.child_options()).arn
         # pulumi-eks could create it, but fetches a TLS thumbprint from the machine that
@@ -120,7 +120,7 @@ class EksCluster(Cluster):
         role = aws.iam.Role(
             name, description=description, assume_role_policy=trust, opts=self.child_options()
         )
-        arns = {each: aws_policy_arn(each, partition=partition) for each in policies}
+        arns = {policy: aws_policy_arn(policy, partition=partition) for policy in policies}
         return role, [
             aws.iam.RolePolicyAttachment(
                 f"{name}-{key}", role=role.name, policy_arn=arn, opts=self.child_options()
@@ -140,7 +140,7 @@ class EksCluster(Cluster):
         by_irsa = partition == "aws-cn"
         trusting = irsa_trust_policy if by_irsa else pod_identity_trust_policy
         trusted = self.provider_arn if by_irsa else self.cluster_arn
-        trust = trusted.apply(lambda known: json.dumps(trusting([known], [CNI_ACCOUNT])))
+        trust = trusted.apply(lambda arn: json.dumps(trusting([arn], [CNI_ACCOUNT])))
         role, attached = self._role(
             f"{name}-vpc-cni", "VPC CNI of an EKS cluster", trust, partition, CNI_POLICY
         )

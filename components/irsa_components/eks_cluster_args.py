@@ -179,10 +179,10 @@ class EksClusterArgs(ComponentArgs):
     def __post_init__(self) -> None:
         cluster = self.owner()
         defaults = (None, (), [], False, ControlPlaneArgs(), NodeGroupArgs())
-        given = [each for each in OF_CREATED if getattr(self, each) not in defaults]
+        inputs = [key for key in OF_CREATED if getattr(self, key) not in defaults]
         problems = {
-            f"{cluster}: {''.join(given[:1])} cannot be set on an existing cluster; remove it, or "
-            "remove existing=True to create the cluster": given and self.existing,
+            f"{cluster}: {''.join(inputs[:1])} cannot be set on an existing cluster; remove it, or "
+            "remove existing=True to create the cluster": inputs and self.existing,
             f"{cluster}: nodes has no effect with auto_mode=True, where EKS creates the nodes; "
             "remove one": self.auto_mode and self.nodes != NodeGroupArgs(),
             f"{cluster} is created, so its OIDC provider cannot exist yet; remove provider_arn, or "
@@ -197,7 +197,7 @@ class EksClusterArgs(ComponentArgs):
             f"{cluster}: {self.role_arn} creates the cluster, so EKS makes it an administrator; "
             "remove it from access_entries": (
                 not self.existing
-                and self.role_arn in [each.principal_arn for each in self.access_entries]
+                and self.role_arn in [entry.principal_arn for entry in self.access_entries]
             ),
             # pulumi-eks would look for the default VPC, which need not be theirs nor exist.
             f"{cluster} has one of subnet_ids and vpc_id; give both, or neither for the default "
@@ -213,7 +213,7 @@ class EksClusterArgs(ComponentArgs):
                 )
         if self.subnet_ids is None:
             return
-        plain = [each for each in self.subnet_ids if isinstance(each, str)]
+        plain = [subnet_id for subnet_id in self.subnet_ids if isinstance(subnet_id, str)]
         for subnet_id in plain:
             if plain.count(subnet_id) > 1:
                 raise ValueError(f"{cluster}: subnet_ids has {subnet_id} twice; remove one")

@@ -80,8 +80,8 @@ class PodIdentityAssociation(Component):
             # With its account in the name, that of another account is another resource: it is
             # created, and its Pods are ready, before the old account's is deleted.
             f"{name}/{account}",
-            cluster_name=cluster.apply(lambda found: found.name),
-            region=cluster.apply(lambda found: found.region),
+            cluster_name=cluster.apply(lambda arn: arn.name),
+            region=cluster.apply(lambda arn: arn.region),
             namespace=account.namespace,
             service_account=account.name,
             # Checked before a replaced association is deleted.

@@ -95,7 +95,7 @@ def map_template(inputs: Any, change: Callable[[Any], Any]) -> Any:
     What is an output, such as a secret, is looked into once it is known.
     """
     if isinstance(inputs, Output):
-        return _known(inputs, lambda known: map_template(known, change) or known)
+        return _known(inputs, lambda manifest: map_template(manifest, change) or manifest)
     if not isinstance(inputs, Mapping):
         return None
     spec = inputs.get("spec")
@@ -168,7 +168,7 @@ def _metadata(annotations: Fields, injected: bool, metadata: Any) -> Fields:
             f"annotation {SKIP_CONTAINERS_ANNOTATION} is the identity's; list the containers that "
             "get it in its `containers`"
         )
-    _change(fields, "annotations", lambda own: {**_fields(own), **annotations})
+    _change(fields, "annotations", lambda inputs: {**_fields(inputs), **annotations})
     return fields
 
 
@@ -177,7 +177,7 @@ def _others(additions: PodAdditions, spec: Any) -> Output[str]:
     fields, named = _fields(spec), additions.containers or ()
 
     def others(lists: Sequence[Any]) -> str:
-        names = [_plain(each).get("name") for listed in lists for each in listed or ()]
+        names = [_plain(container).get("name") for listed in lists for container in listed or ()]
         for name in named:
             if name not in names:
                 raise ValueError(f"containers: {name!r} is none of {', '.join(map(str, names))}")
@@ -278,8 +278,8 @@ def _checked_env(container: str, ours: Sequence[Fields], env: Any) -> list[Any]:
 
 def _seen(container: str, warn: Callable[[str], None], sources: Any) -> Any:
     """Warn of the variables of a Secret or ConfigMap, whose names are not seen here."""
-    for each in sources:
-        source = _plain(each)
+    for env_from in sources:
+        source = _plain(env_from)
         prefix = source.get("prefix") or ""
         kinds = {"secretRef": "Secret", "configMapRef": "ConfigMap"}
         for key in kinds.keys() & source.keys():

@@ -154,10 +154,10 @@ class ServiceAccountRole(RoleComponent):
         super().__init__("ServiceAccountRole", name, args, opts)
         self._args = args
         warnings = [
-            f"{self._owner} trusts every service account of namespace {each.namespace!r}: any user "
+            f"{self._owner} trusts every service account of namespace {ref.namespace!r}: any user "
             "who may create a pod there gets its permissions"
-            for each in args.parsed_subjects
-            if isinstance(each, ServiceAccountPattern) and each.whole_namespace
+            for ref in args.parsed_subjects
+            if isinstance(ref, ServiceAccountPattern) and ref.whole_namespace
         ]
         if args.disable_session_tags:
             warnings.append(
@@ -194,12 +194,12 @@ class ServiceAccountRole(RoleComponent):
         )
         if args.exclusive:
             # After the attachments: the resource attaches what is missing, too.
-            last, own = self.child_options(depends_on=policies), self.role.pulumi_resource_name
+            last, urn_name = self.child_options(depends_on=policies), self.role.pulumi_resource_name
             aws.iam.RolePolicyAttachmentsExclusive(
-                own, role_name=self.role.name, policy_arns=[*policy_arns.values()], opts=last
+                urn_name, role_name=self.role.name, policy_arns=[*policy_arns.values()], opts=last
             )
             aws.iam.RolePoliciesExclusive(
-                own, role_name=self.role.name, policy_names=[*args.policies], opts=last
+                urn_name, role_name=self.role.name, policy_names=[*args.policies], opts=last
             )
 
         self.role_unique_id = self.role.unique_id
@@ -256,11 +256,11 @@ class ServiceAccountRole(RoleComponent):
 def _unowned(role_name: str, parent: pulumi.Resource) -> Output[str]:
     """Return the name of a role to import, unless its tags say that a stack has it: two stacks
     would both delete it, and this one would delete it under its other URN."""
-    own = pulumi.get_project(), pulumi.get_stack()
+    this_stack = pulumi.get_project(), pulumi.get_stack()
 
     def check(tags: Mapping[str, str]) -> str:
         owner = owning_stack(tags)
-        if owner == own:
+        if owner == this_stack:
             raise pulumi.RunError(
                 f"role {role_name!r} is of this stack; remove `imported` after its first `up`, or "
                 "take the role over from its other URN by taken_over"
@@ -273,8 +273,8 @@ def _unowned(role_name: str, parent: pulumi.Resource) -> Output[str]:
             )
         return role_name
 
-    found = aws.iam.get_role_output(name=role_name, opts=pulumi.InvokeOutputOptions(parent=parent))
-    return found.tags.apply(check)
+    role = aws.iam.get_role_output(name=role_name, opts=pulumi.InvokeOutputOptions(parent=parent))
+    return role.tags.apply(check)
 
 
 def _description(args: ServiceAccountRoleArgs) -> str:
@@ -291,7 +291,7 @@ def _trust_policy(args: ServiceAccountRoleArgs, arns: Sequence[Sequence[str]]) -
         cluster_arns=arns[1],
         audience=args.audience,
         disable_session_tags=args.disable_session_tags,
-        further_statements=[dict(each) for each in args.further_statements],
+        further_statements=[dict(statement) for statement in args.further_statements],
         quota=args.trust_policy_quota,
     )
     return json.dumps(policy)

@@ -41,19 +41,19 @@ def start_gate(account: ServiceAccount, kubeconfig: Output[str]) -> ResourceHook
     async def resolve() -> str | None:
         return str(await kubeconfig.future()) if await kubeconfig.is_known() else None
 
-    known = asyncio.run_coroutine_threadsafe(resolve(), asyncio.get_running_loop())
-    hook = ThreadedHook(f"{name}{again}", partial(_wait, account, known), monitor)
+    future = asyncio.run_coroutine_threadsafe(resolve(), asyncio.get_running_loop())
+    hook = ThreadedHook(f"{name}{again}", partial(_wait, account, future), monitor)
     return ResourceHookBinding(before_create=[hook], before_update=[hook])
 
 
 def _wait(
     account: ServiceAccount,
-    known: Future[str | None],
+    future: Future[str | None],
     args: ResourceHookArgs,
     ended: threading.Event,
 ) -> None:
     # Known by now, or not before the `up`: the resource's provider has this kubeconfig too.
-    kubeconfig = known.result(TIMEOUT)
+    kubeconfig = future.result(TIMEOUT)
     templates: list[Any] = []
     for inputs in (args.new_inputs, args.old_inputs):
         map_template(inputs, lambda template: templates.append(template) or template)

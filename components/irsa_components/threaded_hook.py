@@ -93,14 +93,14 @@ def _plain(value: Any) -> Any:
     which only its event loop can read. An unknown one stays the engine's text for it; the engine's
     numbers are floating-point ones."""
     if isinstance(value, list):
-        return [_plain(each) for each in value]
+        return [_plain(element) for element in value]
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if not isinstance(value, dict):
         return value
     if _special_sig_key in value:
         return _plain(value.get("value"))
-    return {key: _plain(each) for key, each in value.items()}
+    return {key: _plain(member) for key, member in value.items()}
 
 
 class _Callbacks(callback_pb2_grpc.CallbacksServicer):

@@ -152,7 +152,7 @@ _together: dict[type, Callable[[Any], None]] = {}
 
 def read(
     kind: type[T],
-    given: Mapping[str, Any],
+    config: Mapping[str, Any],
     path: Callable[[str], str],
     only: Sequence[str] = (),
     **more: Any,
@@ -165,13 +165,13 @@ def read(
     """
     declared: Any = fields(kind)  # type: ignore[arg-type] - a class of `arguments`
     required = {e.name: e.default is e.default_factory for e in declared}  # both are MISSING
-    known = {camel(name): name for name in required if name in only or not only}
+    names = {camel(name): name for name in required if name in only or not only}
     values = dict(more)
-    mistakes = [f"{path(key)}: unknown key; {_meant(key, known)}" for key in given.keys() - known]
-    for key, name in known.items():
+    mistakes = [f"{path(key)}: unknown key; {_meant(key, names)}" for key in config.keys() - names]
+    for key, name in names.items():
         try:
-            if key in given:
-                values[name] = _checked(kind, path(key), _hints[kind][name], given[key])
+            if key in config:
+                values[name] = _checked(kind, path(key), _hints[kind][name], config[key])
             elif required[name]:
                 raise ValueError(f"{path(key)} is missing; add it")
         except ValueError as error:
@@ -201,11 +201,11 @@ def arguments(kind: type[T]) -> type[T]:
     then ends the program with `pulumi.RunError`. ``__post_init__`` checks fields together, after
     that of the base class.
     """
-    own = dict(kind.__annotations__)
-    inherited = next((_hints[each] for each in kind.__mro__ if each in _hints), {})
-    hints = _hints[kind] = {**inherited, **own}
-    kind.__annotations__ = {name: _stripped(hint) for name, hint in own.items()}
-    objects = {name: each for name, hint in hints.items() for each in _gives_of(hint)}
+    annotations = dict(kind.__annotations__)
+    inherited = next((_hints[base] for base in kind.__mro__ if base in _hints), {})
+    hints = _hints[kind] = {**inherited, **annotations}
+    kind.__annotations__ = {name: _stripped(hint) for name, hint in annotations.items()}
+    objects = {name: attributes for name, hint in hints.items() for attributes in _gives_of(hint)}
     if "__post_init__" in vars(kind):
         _together[kind] = vars(kind)["__post_init__"]
 
@@ -216,13 +216,13 @@ def arguments(kind: type[T]) -> type[T]:
         for name, attributes in objects.items():
             for argument, attribute in attributes.items():
                 object.__setattr__(self, argument, _from_object(self, name, argument, attribute))
-        for each in reversed(kind.__mro__):
-            if each in _together:
-                _together[each](self)
+        for base in reversed(kind.__mro__):
+            if base in _together:
+                _together[base](self)
 
     kind.__post_init__ = __post_init__  # type: ignore[attr-defined]
     made = dataclass(frozen=True, kw_only=True)(kind)
-    for name in objects.keys() & own.keys():
+    for name in objects.keys() & annotations.keys():
         del made.__annotations__[name]  # for Pulumi's analyzer, which knows no such type
     return made
 
@@ -236,17 +236,17 @@ def _from_object(args: Any, name: str, argument: str, attribute: str) -> Any:
     """Return the value of an argument, from the component or components that are given for it."""
     value, text = getattr(args, name), getattr(args, argument)
     if isinstance(value, Sequence):
-        found = [getattr(each, attribute) for each in value]
-        return [*(each for each in text if not any(each is one for one in found)), *found]
+        outputs = [getattr(component, attribute) for component in value]
+        return [*(arn for arn in text if not any(arn is one for one in outputs)), *outputs]
     if value is None and text is FROM_OBJECT:
         raise ValueError(f"{argument} is missing; give {name}, or {argument} of another stack's")
     if value is None:
         return text
-    found = getattr(value, attribute)
+    output = getattr(value, attribute)
     # Equal in a copy by `dataclasses.replace`.
-    if text is not None and text is not FROM_OBJECT and text is not found:
+    if text is not None and text is not FROM_OBJECT and text is not output:
         raise ValueError(f"{name} and {argument} are both given; remove {argument}")
-    return found
+    return output
 
 
 def _stripped(hint: Any) -> Any:
@@ -280,7 +280,7 @@ def _checked(kind: type, path: str, hint: Any, value: Any) -> Any:
     if not isinstance(value, expected) or isinstance(value, mistaken):
         raise ValueError(f"{path} is {_described(value)}; give {_wanted(expected, value)}")
     if origin is Sequence:
-        return [_checked(kind, f"{path}[{n}]", parts[0], each) for n, each in enumerate(value)]
+        return [_checked(kind, f"{path}[{n}]", parts[0], member) for n, member in enumerate(value)]
     if origin is Mapping:
         keys = [_checked(kind, f"a key of {path}", parts[0], key) for key in value]
         of_key = {key: f"{path}[{key!r}]" for key in keys}
@@ -293,12 +293,12 @@ def _one_of(kind: type, path: str, members: Sequence[Any], value: Any) -> Any:
     if value is None and NoneType in others:
         return None
     # Of `Input[T | None]` an output may be None; `Input[T] | None` is left out, or has a value.
-    [known] = [get_args(each)[0] for each in others if get_origin(each) is Awaitable] or [None]
-    if known is None or not isinstance(value, Output | Awaitable):
+    [hint] = [get_args(member)[0] for member in others if get_origin(member) is Awaitable] or [None]
+    if hint is None or not isinstance(value, Output | Awaitable):
         return _checked(kind, path, plain, value)
     output = Output.from_input(value)
     both = Output.all(output, Output.from_input(_stack_of(output)))
-    return both.apply(in_apply(lambda found: _known(kind, path, known, *found)))
+    return both.apply(in_apply(lambda results: _known(kind, path, hint, *results)))
 
 
 async def _stack_of(output: Output[Any]) -> str:

@@ -76,13 +76,13 @@ class WorkloadIdentityArgs(ComponentArgs):
     default."""
 
     def __post_init__(self) -> None:
-        given = [each for each in ("role_arn", "pod_identity") if getattr(self, each) is not None]
+        names = [name for name in ("role_arn", "pod_identity") if getattr(self, name) is not None]
         by_key = self.access_key is not None
         problems = {
-            f"{''.join(given[:1])} and access_key are both given, and every SDK uses the key and "
-            "never the role; remove one": given and by_key,
+            f"{''.join(names[:1])} and access_key are both given, and every SDK uses the key and "
+            "never the role; remove one": names and by_key,
             "the pods have no AWS identity; give role_arn, pod_identity or access_key": (
-                not given and not by_key
+                not names and not by_key
             ),
             "chain starts from a role, not from access_key; remove one": self.chain and by_key,
         }
@@ -233,16 +233,16 @@ class WorkloadIdentity(Component):
             name,
             metadata={"name": name, "namespace": additions.account.namespace},
             data={
-                f"aws_{each}": Output.from_input(getattr(key, each)).apply(
+                f"aws_{setting}": Output.from_input(getattr(key, setting)).apply(
                     lambda text: base64.b64encode(text.encode()).decode()
                 )
-                for each in entries
+                for setting in entries
             },
             opts=self._child_opts("secret", k8s.core.v1.Secret),
         )
-        for each in entries:
-            reference = {"secretKeyRef": {"name": secret.metadata.name, "key": f"aws_{each}"}}
-            additions.env.append({"name": f"AWS_{each.upper()}", "valueFrom": reference})
+        for setting in entries:
+            reference = {"secretKeyRef": {"name": secret.metadata.name, "key": f"aws_{setting}"}}
+            additions.env.append({"name": f"AWS_{setting.upper()}", "valueFrom": reference})
         # Some SDKs read one of them only.
         additions.set("AWS_DEFAULT_REGION", key.region)
         additions.set("AWS_REGION", key.region)

@@ -92,25 +92,25 @@ def test_a_bucket_that_stays_says_the_name_that_pulumi_gave_it():
 
 @pytest.mark.parametrize("permissions", ["read", "read_write"])
 def test_a_document_of_the_bucket_creates_nothing_and_keeps_to_a_prefix(permissions):
-    found = {}
+    documents = {}
 
     def program() -> None:
         made = DataBucket("data", DataBucketArgs(bucket_name="bucket-s3-app"))
         for prefix in ("", "reports/"):
-            getattr(made, permissions)(prefix).apply(partial(found.__setitem__, prefix))
+            getattr(made, permissions)(prefix).apply(partial(documents.__setitem__, prefix))
         for wrong in ("reports", "a*/"):
             with pytest.raises(ValueError, match="prefix '"):
                 getattr(made, permissions)(wrong)
 
     assert not deploy(program).of("aws:iam/policy:Policy")
     level = permissions.replace("_", "-")
-    assert found[""] == bucket_permissions_policy(ARN, level)
-    policy = compile_policy(found["reports/"], "policy", DocumentType.IDENTITY)
+    assert documents[""] == bucket_permissions_policy(ARN, level)
+    policy = compile_policy(documents["reports/"], "policy", DocumentType.IDENTITY)
 
     def allowed(action: str, resource: str, prefix: str | None = None) -> bool:
         keys = {} if prefix is None else {"s3:prefix": prefix}
         lookup = lambda key: keys.get(key, Key.ABSENT)  # noqa: E731
-        return any(each.applies(action, resource, lookup) is True for each in policy.statements)
+        return any(clause.applies(action, resource, lookup) is True for clause in policy.statements)
 
     assert allowed("s3:GetObject", f"{ARN}/reports/x")
     assert not allowed("s3:GetObject", f"{ARN}/x")

@@ -60,11 +60,11 @@ def test_a_cluster_has_its_children_in_the_preview_too(args, children):
     preview, unknown = cluster(Engine(preview=True), **args)
     up, outputs = cluster(**args)
 
-    found = {COMPONENT, *(f"irsa:index:EksCluster${each}" for each in children)}
-    assert up.tree() == preview.tree() == found
+    tree = {COMPONENT, *(f"irsa:index:EksCluster${child}" for child in children)}
+    assert up.tree() == preview.tree() == tree
     assert "provider_arn" not in unknown
-    given = up.one("OpenIdConnectProvider").resource_id
-    assert given == (PROVIDER_ARN if args == {"existing": True} else "")
+    provider_id = up.one("OpenIdConnectProvider").resource_id
+    assert provider_id == (PROVIDER_ARN if args == {"existing": True} else "")
     assert up.one("kubernetes").inputs["kubeconfig"] == secret(outputs.pop("kubeconfig"))
     assert outputs | {"kubeconfig": "{}"} == CLUSTER_OUTPUTS
 
@@ -92,8 +92,8 @@ def test_the_control_plane_has_the_given_settings(args, changed):
 
     engine, _ = cluster(**args)
     assert engine.waits_for("kubernetes", "eks:index:Cluster")
-    found = engine.one("eks:index:Cluster").inputs
-    assert found == {key: value for key, value in inputs.items() if value is not None}
+    settings = engine.one("eks:index:Cluster").inputs
+    assert settings == {key: value for key, value in inputs.items() if value is not None}
 
 
 def test_a_cluster_without_public_endpoint_logs_a_warning():
@@ -123,10 +123,10 @@ def test_cluster_and_oidc_provider_are_protected_in_pulumi_too(protection):
 @pytest.mark.parametrize("existing", [False, True], ids=["created", "existing"])
 def test_access_entries_give_principals_their_policies(existing):
     admin, ann = (f"arn:aws-cn:iam::111122223333:{who}" for who in ("role/aws/admin", "user/ann"))
-    given = [(admin, "AmazonEKSClusterAdminPolicy", ()), (ann, "AmazonEKSViewPolicy", ())]
-    given += [(ann, "AmazonEKSEditPolicy", ("dev",))]
+    grants = [(admin, "AmazonEKSClusterAdminPolicy", ()), (ann, "AmazonEKSViewPolicy", ())]
+    grants += [(ann, "AmazonEKSEditPolicy", ("dev",))]
     names = ("principal_arn", "policy", "namespaces")
-    entries = [AccessEntryArgs(**dict(zip(names, each, strict=True))) for each in given]
+    entries = [AccessEntryArgs(**dict(zip(names, grant, strict=True))) for grant in grants]
     engine, _ = cluster(partition="aws-cn", access_entries=entries, existing=existing)
 
     def named(arn: str) -> str:
@@ -136,13 +136,13 @@ def test_access_entries_give_principals_their_policies(existing):
         named(arn): {"clusterName": "dev", "principalArn": arn} for arn in (admin, ann)
     }
     in_dev = {"type": "namespace", "namespaces": ["dev"]}
-    associations = {each.name: each.inputs for each in engine.of("AccessPolicyAssociation")}
-    assert len(associations) == len(given)
-    for arn, policy, namespaces in given:
+    associations = {child.name: child.inputs for child in engine.of("AccessPolicyAssociation")}
+    assert len(associations) == len(grants)
+    for arn, policy, namespaces in grants:
         policy_arn = f"arn:aws-cn:eks::aws:cluster-access-policy/{policy}"
         scope = {"accessScope": in_dev if namespaces else {"type": "cluster"}}
-        wanted = {"clusterName": "dev", "principalArn": arn, "policyArn": policy_arn, **scope}
-        assert associations[f"{named(arn)}-{policy}"] == wanted
+        inputs = {"clusterName": "dev", "principalArn": arn, "policyArn": policy_arn, **scope}
+        assert associations[f"{named(arn)}-{policy}"] == inputs
 
 
 def test_the_node_group_is_sized_as_asked_and_uses_the_clusters_subnets():
@@ -171,21 +171,21 @@ def test_the_vpc_cni_has_a_role_for_aws_node_alone(partition):
     role = "arn:aws:iam::111122223333:role/dev-vpc-cni"
     association = {"roleArn": role, "serviceAccount": "aws-node"}
     special = {"eks-pod-identity-agent": {}, "vpc-cni": {"podIdentityAssociations": [association]}}
-    wanted = pod_identity_trust_policy([CLUSTER_ARN], [AWS_NODE])
+    trust_policy = pod_identity_trust_policy([CLUSTER_ARN], [AWS_NODE])
     if partition == "aws-cn":
         special = {"vpc-cni": {"serviceAccountRoleArn": role}}
-        wanted = irsa_trust_policy([PROVIDER_ARN], [AWS_NODE])
-    addons = {each.inputs["addonName"]: each for each in engine.of("Addon")}
+        trust_policy = irsa_trust_policy([PROVIDER_ARN], [AWS_NODE])
+    addons = {addon.inputs["addonName"]: addon for addon in engine.of("Addon")}
     assert addons.keys() == special.keys()
     for name, more in special.items():
-        own = {"clusterName": "dev", "addonName": name, "addonVersion": f"{name}-of-1.34"}
-        assert addons[name].inputs == {**own, **OVERWRITE, **more}
+        inputs = {"clusterName": "dev", "addonName": name, "addonVersion": f"{name}-of-1.34"}
+        assert addons[name].inputs == {**inputs, **OVERWRITE, **more}
         assert addons[name].name == f"dev-{name}"
     trust = engine.named("Role", "dev-vpc-cni").inputs["assumeRolePolicy"]
-    assert json.loads(trust) == wanted
+    assert json.loads(trust) == trust_policy
     attached = engine.of("RolePolicyAttachment")
     policies = f"arn:{partition}:iam::aws:policy/"
-    assert {(each.inputs["role"], each.inputs["policyArn"]) for each in attached} == {
+    assert {(policy.inputs["role"], policy.inputs["policyArn"]) for policy in attached} == {
         ("dev-node", f"{policies}AmazonEC2ContainerRegistryPullOnly"),
         ("dev-node", f"{policies}AmazonEKSWorkerNodePolicy"),
         ("dev-vpc-cni", f"{policies}AmazonEKS_CNI_Policy"),
@@ -224,7 +224,7 @@ def test_an_existing_clusters_kubeconfig_gets_its_token_from_the_aws_cli(role_ar
     server = {"server": "https://cluster.example", "certificate-authority-data": "Q0E="}
     context = {"cluster": CLUSTER_ARN, "user": CLUSTER_ARN}
     parts = {"cluster": server, "user": {"exec": command}, "context": context}
-    config = {f"{kind}s": [{"name": CLUSTER_ARN, kind: each}] for kind, each in parts.items()}
+    config = {f"{kind}s": [{"name": CLUSTER_ARN, kind: part}] for kind, part in parts.items()}
     config |= {"apiVersion": "v1", "kind": "Config", "current-context": CLUSTER_ARN}
     assert json.loads(outputs["kubeconfig"]) == config
 

@@ -94,19 +94,19 @@ def test_the_outputs_name_the_trusted_subjects_and_the_audience(registered_outpu
 
 
 @pytest.mark.parametrize(
-    ("kind", "given"), [("ServiceAccountRole", ARGS), ("CrossAccountRole", ARGS_B)]
+    ("kind", "inputs"), [("ServiceAccountRole", ARGS), ("CrossAccountRole", ARGS_B)]
 )
-def test_each_policy_is_attached_under_its_name_and_the_arn_waits_for_them(kind, given):
-    name, arns = given["role_name"], {"bucket": POLICY, "logs": "arn:aws:iam::aws:policy/Logs"}
-    args = getattr(irsa, f"{kind}Args")(**given, policy_arns=arns)
+def test_each_policy_is_attached_under_its_name_and_the_arn_waits_for_them(kind, inputs):
+    name, arns = inputs["role_name"], {"bucket": POLICY, "logs": "arn:aws:iam::aws:policy/Logs"}
+    args = getattr(irsa, f"{kind}Args")(**inputs, policy_arns=arns)
     engine = used(getattr(irsa, kind), args, "role_arn")
 
-    assert {each.name: each.inputs for each in engine.of("RolePolicyAttachment")} == {
+    assert {child.name: child.inputs for child in engine.of("RolePolicyAttachment")} == {
         f"{name}-{key}": {"role": name, "policyArn": arn} for key, arn in arns.items()
     }
     assert engine.waits_for("Parameter", "RolePolicyAttachment")
-    found = engine.one("Parameter").inputs["description"]
-    assert found == f"arn:aws:iam::111122223333:role/{name}"
+    description = engine.one("Parameter").inputs["description"]
+    assert description == f"arn:aws:iam::111122223333:role/{name}"
 
 
 def test_role_b_is_the_only_thing_that_a_chaining_role_may_assume():
@@ -151,8 +151,8 @@ def test_a_role_of_a_stack_is_not_imported(stack, said):
 def test_an_exclusive_role_keeps_no_policy_that_others_gave_it():
     assert not role(policy_arns={"logs": POLICY}).of("RolePolicyAttachmentsExclusive")
 
-    given = {"policy_arns": {"logs": POLICY}, "policies": {"queue": QUEUE}}
-    engine = role(exclusive=True, role_b_arns=[ROLE_B], **given)
+    inputs = {"policy_arns": {"logs": POLICY}, "policies": {"queue": QUEUE}}
+    engine = role(exclusive=True, role_b_arns=[ROLE_B], **inputs)
 
     assert engine.one("RolePolicyAttachmentsExclusive").inputs == {
         "roleName": "s3-app",
@@ -303,9 +303,9 @@ def test_policies_are_a_roles_own_and_the_arn_waits_for_them(deployed):
     policies_ |= {"nested": {**QUEUE, "Statement": [{**SEND, "Resource": queue}]}}
     engine = deployed(policies=policies_)
 
-    found = {each.inputs["name"]: each.inputs for each in engine.of("RolePolicy")}
-    assert found.keys() == policies_.keys()
-    for inputs in found.values():
+    inline = {policy.inputs["name"]: policy.inputs for policy in engine.of("RolePolicy")}
+    assert inline.keys() == policies_.keys()
+    for inputs in inline.values():
         assert json.loads(inputs["policy"]) == QUEUE
         assert inputs["role"] == engine.one("Role").inputs["name"]
 

@@ -66,16 +66,16 @@ def snake_case(name):
 
 @pytest.mark.parametrize("kind", COMPONENTS, ids=lambda kind: kind.__name__)
 def test_every_argument_is_an_input_and_optional_if_it_has_a_default(schema, kind):
-    found = schema["resources"][f"irsa:index:{kind.__name__}"]
+    resource = schema["resources"][f"irsa:index:{kind.__name__}"]
     args = get_type_hints(kind.__init__)["args"]
     annotated = {name for kind in args.__mro__[:-1] for name in kind.__annotations__}
-    declared = [each for each in fields(args) if each.name in annotated]
+    declared = [argument for argument in fields(args) if argument.name in annotated]
     needed = (MISSING, FROM_OBJECT)
     required = {f.name for f in declared if f.default in needed and f.default_factory is MISSING}
 
-    assert [snake_case(name) for name in found["inputProperties"]] == [f.name for f in declared]
-    assert {snake_case(name) for name in found["requiredInputs"]} == required
-    assert all(each["description"] for each in found["inputProperties"].values())
+    assert [snake_case(name) for name in resource["inputProperties"]] == [f.name for f in declared]
+    assert {snake_case(name) for name in resource["requiredInputs"]} == required
+    assert all(argument["description"] for argument in resource["inputProperties"].values())
 
 
 def test_every_type_in_the_schema_is_defined_in_it(schema):
@@ -104,11 +104,11 @@ def test_the_example_in_pulumi_yaml_fits_the_schema(schema):
 
 
 def test_the_schema_marks_secrets(schema):
-    found = {**schema["resources"], **schema["types"]}
+    definitions = {**schema["resources"], **schema["types"]}
     secrets = {
         (kind.rpartition(":")[2], name)
-        for kind, each in found.items()
-        for name, value in each.get("properties", {}).items()
+        for kind, definition in definitions.items()
+        for name, value in definition.get("properties", {}).items()
         if value.get("secret")
     }
     assert secrets == {
@@ -135,9 +135,9 @@ def test_a_component_gives_every_output_of_the_schema(schema, kind, inputs):
 def test_nested_arguments_and_whole_numbers_arrive():
     target = {"roleArn": Output.from_input(ROLE_B_ARN), "durationSeconds": 1800.0}
     spec = {"containers": [{"name": "app", "env": [{"name": "A", "value": "b"}]}]}
-    given = {**WORKLOAD, "replicas": 3.0, "podSpec": spec, **chain(targets=[target])}
+    inputs = {**WORKLOAD, "replicas": 3.0, "podSpec": spec, **chain(targets=[target])}
 
-    engine, _ = create("Workload", given)
+    engine, _ = create("Workload", inputs)
 
     deployment = engine.one("Deployment").inputs["spec"]
     [container] = deployment["template"]["spec"]["containers"]

@@ -27,8 +27,8 @@ def association(**changes: Any) -> Engine:
 
 def test_the_association_gives_the_role_to_one_service_account(registered_outputs):
     """In the region of the cluster's ARN, where the provider's may have a cluster of that name."""
-    given = {"session_policy": POLICY, "disable_session_tags": True, "imported_id": "dev,a-01"}
-    plain, engine = association(), association(target_role_arn=ROLE_B, **given)
+    args = {"session_policy": POLICY, "disable_session_tags": True, "imported_id": "dev,a-01"}
+    plain, engine = association(), association(target_role_arn=ROLE_B, **args)
 
     inputs = {"clusterName": "dev", "region": "us-east-1", "disableSessionTags": False}
     inputs |= {"namespace": "dev", "serviceAccount": "s3-app", "roleArn": ROLE}

@@ -108,7 +108,7 @@ def test_every_container_gets_the_identity_and_keeps_what_it_says(form):
     # Kubernetes refuses a privileged container without it; its root file system can be written.
     privileged = {**PROXY, "allowPrivilegeEscalation": True, "capabilities": dropped}
     of_proxy = {"env": [VARIABLE], "volumeMounts": [MOUNT], "securityContext": privileged}
-    own = {"name": "irsa-aws-config", "configMap": {"name": "s3-app"}}
+    volume = {"name": "irsa-aws-config", "configMap": {"name": "s3-app"}}
     assert template["spec"] == {
         **WIRE,
         "serviceAccountName": "s3-app",
@@ -119,7 +119,7 @@ def test_every_container_gets_the_identity_and_keeps_what_it_says(form):
             {**web, **of_web, "securityContext": {**security, **bind}},
             {**proxy, **of_proxy},
         ],
-        "volumes": [{"name": "irsa-home", "emptyDir": {}}, own, *WIRE["volumes"]],
+        "volumes": [{"name": "irsa-home", "emptyDir": {}}, volume, *WIRE["volumes"]],
     }
 
 
@@ -209,17 +209,17 @@ IN_SPEC = {
 @pytest.mark.parametrize("is_secret", [False, True])
 @pytest.mark.parametrize("kind", [*IN_SPEC, "secret template"])
 def test_every_template_is_found_also_in_outputs(kind, is_secret):
-    found: list[Any] = []
+    templates: list[Any] = []
 
     def program() -> None:
         inputs, more = IN_SPEC.get(kind, ({"spec": {"template": Output.secret(app())}}, {}))
         spec = Output.secret(inputs["spec"]) if is_secret else inputs["spec"]
-        own = {**more, "spec": spec}
-        changed = map_template(own, lambda each: {**each, "metadata": {"name": "changed"}})
-        Output.from_input(changed).apply(found.append)
+        manifest = {**more, "spec": spec}
+        changed = map_template(manifest, lambda fields: {**fields, "metadata": {"name": "changed"}})
+        Output.from_input(changed).apply(templates.append)
 
     deploy(program)
-    assert "'changed'" in str(found)
+    assert "'changed'" in str(templates)
 
 
 @pytest.mark.parametrize(

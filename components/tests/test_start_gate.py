@@ -62,12 +62,12 @@ def test_a_deployment_that_is_scaled_waits_for_nothing(tried, template, pods, is
     """A quota may be the reason to scale it down."""
     metadata = {"name": "s3-app", "namespace": "dev"}
     before, after = (
-        {"metadata": metadata, "spec": {"replicas": count, "template": each}}
-        for count, each in ((3.0, template), (1.0, TEMPLATE))
+        {"metadata": metadata, "spec": {"replicas": count, "template": pod}}
+        for count, pod in ((3.0, template), (1.0, TEMPLATE))
     )
     if is_secret:  # as the engine sends what has one: an external id may be
-        for each in (before, after):
-            each["spec"] = secret(each["spec"])
+        for deployment in (before, after):
+            deployment["spec"] = secret(deployment["spec"])
 
     run((None, after, before))
     assert len(tried) == pods
@@ -75,15 +75,15 @@ def test_a_deployment_that_is_scaled_waits_for_nothing(tried, template, pods, is
 
 def test_hooks_of_one_service_account_have_names_of_their_own():
     """The engine knows a hook by its name."""
-    found: list[str] = []
+    names: list[str] = []
 
     def program() -> None:
-        found.extend(hook_of().name for _ in range(3))
+        names.extend(hook_of().name for _ in range(3))
 
     for _ in range(2):
         deploy(program)
     name = f"dev/s3-app: {start_gate.HOOK}"
-    assert found == [name, f"{name} (2)", f"{name} (3)"] * 2
+    assert names == [name, f"{name} (2)", f"{name} (3)"] * 2
 
 
 def test_each_hook_tries_pods_of_its_template_with_its_own_kubeconfig(tried: list[httpx2.Request]):

@@ -67,7 +67,7 @@ def test_an_error_is_answered_in_one_line(registered: Registered, error: Excepti
 def test_the_hooks_of_a_process_share_a_server_and_end_with_their_programs(registered: Registered):
     for _ in range(2):
         registered.run(lambda *_: None)
-    assert len({each.callback.target for each in registered.requests}) == 1
+    assert len({request.callback.target for request in registered.requests}) == 1
     assert registered.call(1) == ""
 
     registered.programs.pop()

@@ -41,16 +41,16 @@ def basedpyright(folder: Path) -> set[int]:
     }
     (folder / "pyrightconfig.json").write_text(json.dumps(settings))
     command = [str(Path(sys.executable).with_name("basedpyright")), "--outputjson", "-p", "."]
-    found = json.loads(ran(*command, "--pythonpath", sys.executable, cwd=folder).stdout)
-    errors = [each for each in found["generalDiagnostics"] if each["severity"] == "error"]
-    return {each["range"]["start"]["line"] + 1 for each in errors}
+    report = json.loads(ran(*command, "--pythonpath", sys.executable, cwd=folder).stdout)
+    errors = [problem for problem in report["generalDiagnostics"] if problem["severity"] == "error"]
+    return {error["range"]["start"]["line"] + 1 for error in errors}
 
 
 def mypy(folder: Path) -> set[int]:
     # Pulumi's providers take minutes, and have no part in it.
     skipped = "".join(
-        f"[mypy-{each}.*]\nfollow_imports = skip\nignore_errors = True\n"
-        for each in ("pulumi_aws", "pulumi_eks", "pulumi_kubernetes", "irsa")
+        f"[mypy-{module}.*]\nfollow_imports = skip\nignore_errors = True\n"
+        for module in ("pulumi_aws", "pulumi_eks", "pulumi_kubernetes", "irsa")
     )
     settings = f"[mypy]\nmypy_path = {ROOT / 'components'}:{ROOT / 'command'}\n{skipped}"
     (folder / "mypy.ini").write_text(settings)

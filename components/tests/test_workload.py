@@ -85,7 +85,7 @@ def test_the_service_account_is_annotated_for_the_webhook(changes, annotations, 
         spelled = {f"eks.amazonaws.com/{key}": value for key, value in annotations.items()}
         metadata["annotations"] = spelled
     account = engine.one("ServiceAccount")
-    patches = [each.inputs for each in engine.of("ServiceAccountPatch")]
+    patches = [patch.inputs for patch in engine.of("ServiceAccountPatch")]
     assert account.resource_id == ("dev/s3-app" if existing else "")
     bound = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}
     written = patches if existing else [account.inputs]
@@ -160,15 +160,15 @@ def test_a_workload_is_previewed_before_what_it_depends_on_exists(changes):
         namespace = irsa.Namespace("dev", irsa.NamespaceArgs(namespace="dev"))
         role = aws.iam.Role("role", assume_role_policy="{}")
         key = aws.iam.AccessKey("key", user="s3-manager")
-        given = {"role_arn": role.arn}
+        args = {"role_arn": role.arn}
         if "access_key" in changes:
             secret_key = pulumi.Output.secret(key.secret)
-            given = {"access_key": replace(KEY, access_key_id=key.id, secret_access_key=secret_key)}
+            args = {"access_key": replace(KEY, access_key_id=key.id, secret_access_key=secret_key)}
         providers = [k8s.Provider("cluster", kubeconfig="{}")]
         options = ResourceOptions(depends_on=[namespace], providers=providers)
-        irsa.Workload("s3-app", irsa.WorkloadArgs(**{**ARGS, **changes, **given}), options)
+        irsa.Workload("s3-app", irsa.WorkloadArgs(**{**ARGS, **changes, **args}), options)
 
-    preview, up = (deploy(program, Engine(preview=each)) for each in (True, False))
+    preview, up = (deploy(program, Engine(preview=is_preview)) for is_preview in (True, False))
     assert preview.tree() == up.tree()
     assert preview.waits_for("Deployment", "AccessKey" if "access_key" in changes else "Role")
     for child in ("ServiceAccount", "ConfigMap", "Secret", "Deployment"):
@@ -227,23 +227,23 @@ def test_an_sdk_reads_every_option_of_the_chain(tmp_path, identity, profile_only
     token = f"/var/run/secrets/{folder}/token"
     source = {"credential_source": "EcsContainer"} if by_agent else {"source_profile": "web"}
     profiles = {} if by_agent else {"web": {"role_arn": ROLE_A, "web_identity_token_file": token}}
-    for each in chain.targets:
-        asked = {"external_id": each.external_id, "duration_seconds": str(each.duration_seconds)}
-        profiles[each.profile] = {"role_arn": each.role_arn, **asked, **source}
+    for role in chain.targets:
+        asked = {"external_id": role.external_id, "duration_seconds": str(role.duration_seconds)}
+        profiles[role.profile] = {"role_arn": role.role_arn, **asked, **source}
     shared = {"role_session_name": "s3-app", "region": "us-east-1"}
     shared["sts_regional_endpoints"] = "regional"
     assert load_config(str(tmp_path / "config"))["profiles"] == {
-        name: {**each, **shared} for name, each in profiles.items()
+        name: {**profile, **shared} for name, profile in profiles.items()
     }
     chosen = [{"name": "AWS_PROFILE", "value": "data"}] * profile_only
     assert container(engine)["env"] == [HOME, CONFIG_FILE, *chosen]
-    own = [token_volume("vault", 3600)] * (profile_only and not by_agent)
-    assert pod(engine)["spec"]["volumes"] == [SCRATCH, CONFIG_VOLUME, *own]
+    tokens = [token_volume("vault", 3600)] * (profile_only and not by_agent)
+    assert pod(engine)["spec"]["volumes"] == [SCRATCH, CONFIG_VOLUME, *tokens]
     mount = {"name": "irsa-token", "mountPath": "/var/run/secrets/irsa", "readOnly": True}
     assert container(engine)["volumeMounts"] == [
         {"name": "irsa-home", "mountPath": "/tmp"},
         {"name": "irsa-aws-config", "mountPath": "/etc/aws", "readOnly": True},
-        *[mount] * len(own),
+        *[mount] * len(tokens),
     ]
 
 
@@ -268,15 +268,15 @@ def test_an_access_key_stands_in_a_secret_alone_and_is_referred_to():
     engine = workload(access_key=KEY)
 
     key_id, encoded = (base64.b64encode(text).decode() for text in (b"AKIA", b"very-secret"))
-    (inputs,) = (each.inputs for each in engine.registered if encoded in str(each.inputs))
+    (inputs,) = (child.inputs for child in engine.registered if encoded in str(child.inputs))
     assert inputs == engine.one("Secret").inputs
     assert inputs["metadata"] == {"name": "s3-app", "namespace": "dev"}
     data = {"aws_access_key_id": key_id, "aws_secret_access_key": encoded}
     assert inputs["data"] == secret(data)
-    assert "very-secret" not in str([each.inputs for each in engine.registered])
+    assert "very-secret" not in str([child.inputs for child in engine.registered])
     refers = {key.upper(): {"secretKeyRef": {"name": "s3-app", "key": key}} for key in data}
-    keys = [{"name": name, "valueFrom": each} for name, each in refers.items()]
-    region = [{"name": f"AWS_{each}REGION", "value": "us-east-1"} for each in ("DEFAULT_", "")]
+    keys = [{"name": name, "valueFrom": source} for name, source in refers.items()]
+    region = [{"name": f"AWS_{part}REGION", "value": "us-east-1"} for part in ("DEFAULT_", "")]
     assert container(engine)["env"] == [HOME, *keys, *region]
     assert pod(engine)["spec"]["volumes"] == [SCRATCH]
 

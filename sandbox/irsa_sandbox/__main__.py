@@ -120,12 +120,12 @@ def _stack(options: argparse.Namespace) -> int:
     if folder := stack.missing_virtualenv:
         _progress(f"{folder} does not exist, so {sys.executable} runs the program")
     if options.operation == "outputs":
-        found = stack.outputs()
-        if options.name and options.name not in found:
+        outputs = stack.outputs()
+        if options.name and options.name not in outputs:
             raise SandboxError(
-                f"output {options.name!r} does not exist; give one of {', '.join(found)}"
+                f"output {options.name!r} does not exist; give one of {', '.join(outputs)}"
             )
-        shown = found[options.name] if options.name else found
+        shown = outputs[options.name] if options.name else outputs
         print(shown if isinstance(shown, str) else json.dumps(shown, indent=1, default=str))
         return 0
     preview = {"up": stack.preview, "destroy": stack.preview_destroy}.get(options.operation)

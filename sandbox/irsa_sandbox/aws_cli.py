@@ -34,14 +34,14 @@ class AwsCli:
 
     def run(self, arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[int, str]:
         """Run ``aws`` with these variables alone; return exit code and output."""
-        own, theirs = socket.socketpair()
-        with own:
+        client, theirs = socket.socketpair()
+        with client:
             with theirs, self._lock:
                 socket.send_fds(self._control, [b"1"], [theirs.fileno()])
-            with own.makefile("rwb") as stream:
+            with client.makefile("rwb") as stream:
                 stream.write(json.dumps([list(arguments), dict(environment)]).encode())
                 stream.flush()
-                own.shutdown(socket.SHUT_WR)
+                client.shutdown(socket.SHUT_WR)
                 text = stream.read().decode(errors="replace")
         output, end, code = text.rpartition(END)
         return (int(code), output) if end else (1, text)

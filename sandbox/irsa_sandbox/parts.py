@@ -179,15 +179,15 @@ def _snapshot(
 ) -> Callable[[], None]:
     """Take a snapshot of accounts, cluster and stacks; the returned function restores it."""
     objects, accounts = storage.read_quiet(), emulator.snapshot()
-    stacks = {each: each.read_bytes() for each in backend.rglob("*") if each.is_file()}
+    stacks = {file: file.read_bytes() for file in backend.rglob("*") if file.is_file()}
 
     def restore() -> None:
         accounts()  # first: what a controller makes of the cluster's return shall stand
         storage.restore(objects)
         agent.forget()  # its sessions are gone
         # A stack that was brought up since would say "unchanged" of resources that are gone.
-        for each in backend.iterdir():
-            rmtree(each) if each.is_dir() else each.unlink()
+        for path in backend.iterdir():
+            rmtree(path) if path.is_dir() else path.unlink()
         for file, data in stacks.items():
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(data)

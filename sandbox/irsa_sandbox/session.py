@@ -190,10 +190,10 @@ def left_overs(session: Session, account: str = ACCOUNT_A) -> list[str]:
     iam, s3, eks, ec2 = (session.aws(name, account) for name in ("iam", "s3", "eks", "ec2"))
     providers = iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
     templates = ec2.describe_launch_templates()["LaunchTemplates"]
-    found = [iam.list_users()["Users"], iam.list_roles()["Roles"], providers]
-    found.append(iam.list_policies(Scope="Local")["Policies"])
+    lists = [iam.list_users()["Users"], iam.list_roles()["Roles"], providers]
+    lists.append(iam.list_policies(Scope="Local")["Policies"])
     names = [
-        *(each["Arn"] for listed in found for each in listed if each["Arn"] not in seeded),
+        *(entry["Arn"] for listed in lists for entry in listed if entry["Arn"] not in seeded),
         *(bucket["Name"] for bucket in s3.list_buckets()["Buckets"]),
         *eks.list_clusters()["clusters"],
         *(template["LaunchTemplateName"] for template in templates),

@@ -171,8 +171,8 @@ def run(session, platform, environment, language, tmp_path):
             "aws:region": "us-east-1",
             **config,
         }
-        given = {"env": environment, "cwd": tmp_path, "timeout": 1800}
-        done = ran(*command, operation, json.dumps(settings), **given)
+        options = {"env": environment, "cwd": tmp_path, "timeout": 1800}
+        done = ran(*command, operation, json.dumps(settings), **options)
         output = done.stdout + done.stderr
         assert done.returncode == code, output
         return output

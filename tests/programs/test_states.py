@@ -22,8 +22,8 @@ def account_a():
     """Account A's program as it was when it gave every physical name."""
 
     def role(name, account, **more):
-        given = {"role_name": name, "subjects": [account], **more}
-        args = irsa.ServiceAccountRoleArgs(provider_arns=[cluster.provider_arn], **given)
+        inputs = {"role_name": name, "subjects": [account], **more}
+        args = irsa.ServiceAccountRoleArgs(provider_arns=[cluster.provider_arn], **inputs)
         return irsa.ServiceAccountRole(name, args, opts).role_arn
 
     def pods(name, **identity):
@@ -59,16 +59,16 @@ def registered(project):
         folder = f"examples/{project.replace('-', '_')}"
         config = {**stack_file(folder), f"{project}:issuerUrl": ISSUER_URL}
         run_program(config, engine, folder=folder)
-    inputs = {(each.typ, each.name): dict(each.inputs) for each in engine.registered}
-    found = {}
+    inputs = {(child.typ, child.name): dict(child.inputs) for child in engine.registered}
+    states = {}
     for urn in engine.monitor.depends_on:
         path, name = urn.split("::", 2)[2].removeprefix("pulumi:pulumi:Stack$").split("::", 1)
         kind = path.rpartition("$")[2]
         request = engine.monitor.requests.get((kind, name))  # none for what is only read
         aliases = request.aliases if request else ()
-        for each in (name, *(alias.spec.name for alias in aliases if alias.spec.name)):
-            found[f"{path}::{each}"] = inputs.get((kind, name), {})
-    return found
+        for name_or_alias in (name, *(alias.spec.name for alias in aliases if alias.spec.name)):
+            states[f"{path}::{name_or_alias}"] = inputs.get((kind, name), {})
+    return states
 
 
 @pytest.mark.parametrize("project", STATES)

@@ -219,7 +219,9 @@ def deploy(
     # A program that fails leaves futures that are never awaited; Pulumi's hosts silence them, too.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     logger = logging.Logger("program", logging.INFO)
-    logger.handle = lambda each: logged.append(f"{each.levelname.lower()}: {each.getMessage()}")
+    logger.handle = lambda record: logged.append(
+        f"{record.levelname.lower()}: {record.getMessage()}"
+    )
     pulumi.runtime.set_mocks(
         engine,
         monitor=engine.monitor,
@@ -257,7 +259,7 @@ def run_program(
     """Run a project's ``__main__.py`` with the configuration that its stack file would hold."""
     project = yaml.safe_load((ROOT / folder / "Pulumi.yaml").read_text())["name"]
     texts = {
-        key: each if isinstance(each, str) else json.dumps(each) for key, each in config.items()
+        key: text if isinstance(text, str) else json.dumps(text) for key, text in config.items()
     }
     pulumi.runtime.set_all_config(texts)
     main = str(ROOT / folder / "__main__.py")
@@ -279,7 +281,7 @@ def outputs_of(config: Mapping[str, Any], *, folder: str = ".", **stacks: Any) -
     exported: dict[str, Any] = {}
 
     def export(name: str, value: Any) -> None:
-        pulumi.Output.from_input(value).apply(lambda found: exported.__setitem__(name, found))
+        pulumi.Output.from_input(value).apply(lambda result: exported.__setitem__(name, result))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pulumi, "export", export)

@@ -66,7 +66,7 @@ class Fleet:
     def _account(self, number: int) -> dict[str, Any]:
         name = f"app-{number:05}"
         annotations = {ROLE_ARN_ANNOTATION: role_arn(ACCOUNT, name)}
-        fields = {"f:metadata": {"f:annotations": {f"f:{each}": {} for each in annotations}}}
+        fields = {"f:metadata": {"f:annotations": {f"f:{key}": {} for key in annotations}}}
         metadata = {
             "name": name,
             "namespace": f"team-{number % 100:02}",
@@ -79,7 +79,7 @@ class Fleet:
     def _role(self, number: int) -> dict[str, Any]:
         name = f"app-{number:05}"
         subject = ServiceAccountRef(f"team-{number % 100:02}", name)
-        providers = [self.provider_arn(each) for each, _ in enumerate(self.contexts)]
+        providers = [self.provider_arn(index) for index, _ in enumerate(self.contexts)]
         trust = irsa_trust_policy(providers, [subject])
         statement = {
             "Effect": "Allow",
@@ -118,11 +118,11 @@ class Fleet:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         url = f"http://127.0.0.1:{server.server_address[1]}"
-        places = {each: {"cluster": "c", "user": each} for each in self.contexts}
+        places = {user: {"cluster": "c", "user": user} for user in self.contexts}
         config = {
             "clusters": [{"name": "c", "cluster": {"server": url}}],
-            "users": [{"name": each, "user": {"token": each}} for each in self.contexts],
-            "contexts": [{"name": each, "context": place} for each, place in places.items()],
+            "users": [{"name": user, "user": {"token": user}} for user in self.contexts],
+            "contexts": [{"name": name, "context": place} for name, place in places.items()],
             "current-context": self.contexts[0],
         }
         (folder / "kubeconfig").write_text(json.dumps(config))

@@ -119,9 +119,9 @@ def _leave_clients_out(internal: Path) -> None:
     """Keep the SDK's clients that are called in what is left: 244 of 264 only take time."""
     services = internal / "service"
     code = [
-        each.read_text()
-        for each in internal.rglob("*.go")
-        if services not in each.parents or each.relative_to(services).parts[0] in SERVICES
+        path.read_text()
+        for path in internal.rglob("*.go")
+        if services not in path.parents or path.relative_to(services).parts[0] in SERVICES
     ]
     called = {name for text in code for name in re.findall(r"\.(\w+)Client\(", text)}
     file = internal / "conns" / "awsclient_gen.go"

@@ -162,8 +162,8 @@ def _component(name: str, kind: Any) -> str:
     file = f"components/irsa_components/{_module(name)}.py"
     rows = [(f"`{typ}`", when) for typ, when in CHILDREN[name].items()]
     nested = "".join(
-        f"`{each.__name__}`: {purpose(each)}\n\n{_arguments_table(each)}\n"
-        for each in _nested(args)
+        f"`{nested_args.__name__}`: {purpose(nested_args)}\n\n{_arguments_table(nested_args)}\n"
+        for nested_args in _nested(args)
     )
     return (
         f"\n## {name}\n\n{purpose(kind)} ([{file}](../{file}))\n\n"
@@ -217,13 +217,13 @@ def annotated(kind: Any) -> Iterator[tuple[str, str, str]]:
             yield from annotated(base)
     (node,) = ast.parse(inspect.getsource(kind)).body
     unchecked = _Unchecked(kind.__module__)
-    for each, after in pairwise([*getattr(node, "body", []), None]):
-        match each, after:
+    for member, after in pairwise([*getattr(node, "body", []), None]):
+        match member, after:
             case ast.FunctionDef(name=name, decorator_list=[ast.Name(id="property")]), _ if (
-                not name.startswith("_") and each.returns is not None
+                not name.startswith("_") and member.returns is not None
             ):
-                text = (ast.get_docstring(each) or "").partition("\n\n")[0]
-                yield name, ast.unparse(each.returns), " ".join(text.split())
+                text = (ast.get_docstring(member) or "").partition("\n\n")[0]
+                yield name, ast.unparse(member.returns), " ".join(text.split())
             case (
                 ast.AnnAssign(target=ast.Name(id=name), annotation=annotation),
                 ast.Expr(value=ast.Constant(value=str(text))),

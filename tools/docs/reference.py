@@ -125,8 +125,8 @@ def _deployer() -> str:
         (
             f"`{sid}`",
             row["for"],
-            ", ".join(f"`{each}`" for each in row.get("plugin", ())),
-            ", ".join(f"[`{each}`]({page})" for each, page in row.get("pages", {}).items()),
+            ", ".join(f"`{action}`" for action in row.get("plugin", ())),
+            ", ".join(f"[`{action}`]({page})" for action, page in row.get("pages", {}).items()),
         )
         for sid, row in yaml.safe_load(DEPLOYER.read_text())["statements"].items()
     ]
@@ -137,7 +137,7 @@ def _deployer() -> str:
 def _resource_types() -> str:
     package = aws_package("", ROOT, AccessKeys("", ""))
     rows: dict[str, tuple[list[str], list[str]]] = {}
-    for column, tokens in enumerate(([each.token for each in package.types], package.functions)):
+    for column, tokens in enumerate(([kind.token for kind in package.types], package.functions)):
         for token in tokens:
             _, module, name = token.split(":")
             shown = re.sub("([A-Z])", r"_\1", name).lower() if column else name
@@ -145,7 +145,7 @@ def _resource_types() -> str:
     return table(
         ("module", "resources", "functions"),
         [
-            (f"`aws.{module}`".replace(".index", ""), *(", ".join(sorted(each)) for each in both))
+            (f"`aws.{module}`".replace(".index", ""), *(", ".join(sorted(names)) for names in both))
             for module, both in sorted(rows.items())
         ],
     )

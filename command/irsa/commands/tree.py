@@ -48,7 +48,7 @@ def flowchart(trees: Iterable[TreeNode]) -> str:
 
     def draw(node: TreeNode, arrow: str) -> None:
         name = f"n{next(numbers)}"
-        label = _SPECIAL.sub(lambda each: f"#{ord(each[0])};", line(node.label))
+        label = _SPECIAL.sub(lambda special: f"#{ord(special[0])};", line(node.label))
         rows.append(f'    {arrow}{name}["{label}"]{":::fails" if node.fails else ""}')
         for child in node.children:
             draw(child, f"{name} --> ")

@@ -47,18 +47,18 @@ class _Reader:
 
     def value(self, kind: Any, value: Any, where: str) -> Any:
         """Return the value as the type; ``where`` is its place in the file."""
-        given = cast("type[object]", type(value))
+        actual = cast("type[object]", type(value))
         origin = get_origin(kind)
-        if is_dataclass(kind) and given is dict:
+        if is_dataclass(kind) and actual is dict:
             return self._row(kind, value, where)
-        if origin in (tuple, frozenset) and given is list:
-            items = [self.value(get_args(kind)[0], each, where) for each in value]
+        if origin in (tuple, frozenset) and actual is list:
+            items = [self.value(get_args(kind)[0], item, where) for item in value]
             return tuple(items) if origin is tuple else frozenset(items)
-        if origin is re.Pattern and given in (str, list):
+        if origin is re.Pattern and actual in (str, list):
             return re.compile(self._expression(value), re.IGNORECASE)
         if isinstance(kind, EnumType) and value in kind.__members__:
             return kind[value]
-        if (kind is str and given is str and value) or value in get_args(kind):
+        if (kind is str and actual is str and value) or value in get_args(kind):
             return value
         raise ValueError(f"{where}: {value!r} is no {getattr(kind, '__name__', kind)}")
 
@@ -66,12 +66,12 @@ class _Reader:
         hints = get_type_hints(kind)
         if unknown := row.keys() - hints.keys():
             raise ValueError(f"{where}: unknown key {min(unknown)}; known are {', '.join(hints)}")
-        required = {each.name for each in fields(kind) if each.default is MISSING}
+        required = {field.name for field in fields(kind) if field.default is MISSING}
         if missing := required - row.keys():
             raise ValueError(f"{where}: no {min(missing)}")
         return kind(**{
-            key: self.value(_without_none(hints[key]), each, f"{where}.{key}")
-            for key, each in row.items()
+            key: self.value(_without_none(hints[key]), item, f"{where}.{key}")
+            for key, item in row.items()
         })  # fmt: skip
 
     def _expression(self, value: str | list[str]) -> str:

@@ -113,13 +113,13 @@ def test_explain_names_callers_of_those_that_admit_some(entry):
 
 def test_the_table_of_shapes_is_that_of_the_corpus(answers):
     page = (ROOT / "docs/fleet.md").read_text()
-    there, found = Counter(), Counter()
+    there, hits = Counter(), Counter()
     for entry, hit, left, _ in answers:
         there.update(hit | left)
-        found.update(hit)
-        there["none"] += not [each for each in entry["errors"] if each in SHAPES]
+        hits.update(hit)
+        there["none"] += not [error for error in entry["errors"] if error in SHAPES]
     assert f"{len(CORPUS)} documents of {len({*map(name, CORPUS)})} public repositories" in page
     assert f"| nothing of these | {there['none']} | no alarm |" in page
     for label, (words, _) in SHAPES.items():
         if there[label]:
-            assert f"| {words} | {there[label]} | {found[label]} |" in page
+            assert f"| {words} | {there[label]} | {hits[label]} |" in page

@@ -106,22 +106,22 @@ def test_a_stack_finds_neither_deleted_providers_nor_other_clusters():
 def test_an_audience_that_a_service_account_asks_for_is_expected():
     text = json.dumps(BOTH).replace('"sts.amazonaws.com"', '["sts.amazonaws.com", "vault"]')
     both, vault = json.loads(text), annotated(audience="vault")
-    own = role({**both, "Statement": both["Statement"][:1]})
+    role_a = role({**both, "Statement": both["Statement"][:1]})
 
     unasked = ("client-ids", "asked for: vault; client ids: sts.amazonaws.com")
-    assert findings(own) == [("broad-aud", f"statement 1: vault of {ISSUER}")]
-    assert findings(own, accounts=[vault]) == [unasked]
+    assert findings(role_a) == [("broad-aud", f"statement 1: vault of {ISSUER}")]
+    assert findings(role_a, accounts=[vault]) == [unasked]
     # One cluster that asks for it is enough.
-    assert "broad-aud" in {each.rule for each in of_both(role(both))}
-    assert "broad-aud" not in {each.rule for each in of_both(role(both), green=[vault])}
+    assert "broad-aud" in {finding.rule for finding in of_both(role(both))}
+    assert "broad-aud" not in {finding.rule for finding in of_both(role(both), green=[vault])}
 
 
 def test_a_role_of_another_audited_account_is_checked():
     other, accounts = role(GOOD, OTHER_ROLE), [ACCOUNT_A, ACCOUNT_B]
 
-    found = of_both(other, blue=[annotated(OTHER_ROLE)], green=(), accounts=accounts)
+    report = of_both(other, blue=[annotated(OTHER_ROLE)], green=(), accounts=accounts)
 
-    by_rule = {each.rule: each for each in found}
+    by_rule = {finding.rule: finding for finding in report}
     assert by_rule.keys() == {"no-caller", "foreign-provider", "trust-mismatch"}
     foreign, mismatch = by_rule["foreign-provider"], by_rule["trust-mismatch"]
     assert (foreign.account, mismatch.account) == (ACCOUNT_B, ACCOUNT_A)
@@ -175,10 +175,10 @@ def test_what_is_not_known_is_not_found():
     in_org = {**by_root, "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o"}}}
 
     def rules(statement, context):
-        return {each.rule for each in check_trust_policy({"Statement": statement}, context, "x")}
+        return {alarm.rule for alarm in check_trust_policy({"Statement": statement}, context, "x")}
 
-    unknown, known = TrustContext(), TrustContext(ACCOUNT_A)
-    assert "foreign-provider" in rules(by_token, known) - rules(by_token, unknown)
+    unknown, context_a = TrustContext(), TrustContext(ACCOUNT_A)
+    assert "foreign-provider" in rules(by_token, context_a) - rules(by_token, unknown)
     assert "root-principal" in rules(by_root, unknown) - rules(in_org, unknown)
 
 

@@ -110,7 +110,7 @@ DENIED = statement("Deny", "sts:TagSession", OF_TAGS[1], Resource="*")
 @pytest.mark.parametrize("principal", ["*", ACCOUNT_A])
 @pytest.mark.parametrize("condition", OF_CALLERS)
 @pytest.mark.parametrize(
-    "own",
+    "make",
     [
         lambda _: policies(statement(Resource="*")),
         lambda _: policies(statement(Resource="*"), DENIED),
@@ -118,18 +118,18 @@ DENIED = statement("Deny", "sts:TagSession", OF_TAGS[1], Resource="*")
     ],
     ids=["of any role", "denied", "of one role"],
 )
-def test_the_calls_judged_grow_with_the_roles(monkeypatch, principal, condition, own):
+def test_the_calls_judged_grow_with_the_roles(monkeypatch, principal, condition, make):
     """A tenth of the roles trusts the account or everyone by tags."""
     judged = []
     monkeypatch.setattr(forging, "simulate", lambda one: judged.append(one) or simulate(one))
     named = {"StringEquals": {NAMESPACE: "dev"}, **condition}
     by_tags = {"Statement": [statement(Principal={"AWS": principal}, condition=named)]}
     targets = [role(by_tags, f"{OWN}t-{number}-x") for number in range(10)]
-    callers = [role(BY_EC2, f"{OWN}z-{number}", policies=own(number % 10)) for number in range(90)]
+    callers = [role(BY_EC2, f"{OWN}z-{number}", policies=make(number % 10)) for number in range(90)]
     roles = [*targets, *callers]
     forgers = Forgers(roles, ())
 
-    found = {each.arn: [*check(forgers, each)] for each in roles}
+    findings = {role_facts.arn: [*check(forgers, role_facts)] for role_facts in roles}
 
     assert len(judged) <= 3 * len(roles)
-    assert all(len(each) <= 11 for each in found.values())
+    assert all(len(group) <= 11 for group in findings.values())

@@ -132,14 +132,14 @@ def test_what_a_condition_makes_good_is_found_without_it(statement):
 def test_a_policy_is_no_better_when_its_conditions_hold_for_absent_keys(document):
     def worst(document: Any) -> int:
         """The severest finding about the role; the smaller the worse."""
-        found = [each for each in audit(facts(document)) if each.subject.startswith("role ")]
-        return min((SEVERITIES.index(each.severity) for each in found), default=len(SEVERITIES))
+        alarms = [alarm for alarm in audit(facts(document)) if alarm.subject.startswith("role ")]
+        return min((SEVERITIES.index(alarm.severity) for alarm in alarms), default=len(SEVERITIES))
 
     weaker = copy.deepcopy(document)
     statements = weaker["Statement"]
-    for each in statements if isinstance(statements, list) else [statements]:
-        if each["Effect"] == "Allow" and "Condition" in each:
-            each["Condition"] = {f"{name.removesuffix('IfExists')}IfExists": keys
-                                 for name, keys in each["Condition"].items()}  # fmt: skip
+    for statement in statements if isinstance(statements, list) else [statements]:
+        if statement["Effect"] == "Allow" and "Condition" in statement:
+            statement["Condition"] = {f"{name.removesuffix('IfExists')}IfExists": keys
+                                      for name, keys in statement["Condition"].items()}  # fmt: skip
 
     assert worst(weaker) <= worst(document)

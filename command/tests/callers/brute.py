@@ -46,7 +46,7 @@ def token(sub: Any, aud: Any) -> TokenClaims:
 
 def callers() -> list[Asked]:
     """All callers of the alphabets."""
-    found = [
+    calls = [
         Asked("token", (sub,), AssumeRoleWithWebIdentity(
             resource=ROLE, only="resource", session_name="aa", context={},
             token=token(sub, aud),
@@ -56,25 +56,25 @@ def callers() -> list[Asked]:
     service = caller_from_arn(POD_IDENTITY_SERVICE)
     for cluster, namespace, name in product(CLUSTERS, NAMES, NAMES):
         keys = call_keys(cluster, ServiceAccountRef(namespace, name))
-        keys |= {f"aws:requesttag/kubernetes-pod-{each}": "a" for each in ("name", "uid")}
-        found.append(Asked("association", (cluster, namespace, name), AssumeRole(
+        keys |= {f"aws:requesttag/kubernetes-pod-{part}": "a" for part in ("name", "uid")}
+        calls.append(Asked("association", (cluster, namespace, name), AssumeRole(
             resource=ROLE, only="resource", session_name="aa", caller=service, context=keys,
         )))  # fmt: skip
     for cluster in CLUSTERS:
         keys = call_keys(cluster, ServiceAccountRef("", ""), disable_session_tags=True)
-        found.append(Asked("untagged", (cluster,), AssumeRole(
+        calls.append(Asked("untagged", (cluster,), AssumeRole(
             resource=ROLE, only="resource", session_name="aa", caller=service, context=keys,
         )))  # fmt: skip
-    for arn, external_id, tag, own in product(ROLES, TEXTS, [None, "", "ab"], TEXTS[:3]):
+    for arn, external_id, tag, principal_tag in product(ROLES, TEXTS, [None, "", "ab"], TEXTS[:3]):
         context: dict[str, Any] = (
             {} if tag is None else {"aws:requesttag/t": tag, "aws:tagkeys": ("t",)}
         )
-        context |= {} if own is None else {"aws:principaltag/u": own}
-        found.append(Asked("role", (arn,), AssumeRole(
+        context |= {} if principal_tag is None else {"aws:principaltag/u": principal_tag}
+        calls.append(Asked("role", (arn,), AssumeRole(
             resource=ROLE, only="resource", session_name="aa", external_id=external_id,
             caller=session_of(arn, "session", "AROAX"), context=context,
         )))  # fmt: skip
-    return found
+    return calls
 
 
 CALLERS = callers()
@@ -165,7 +165,7 @@ def _statement(random: Random) -> dict[str, Any]:
             prefix = ""
         if key == "aws:TagKeys" and not prefix:
             prefix = "ForAnyValue:"
-        bases = [f"String{each}" for each in TEXTUAL] + OF_ARNS * ("Arn" in key)
+        bases = [f"String{suffix}" for suffix in TEXTUAL] + OF_ARNS * ("Arn" in key)
         operator = f"{prefix}{random.choice(bases)}{random.choice(['', '', 'IfExists'])}"
         values: Any = random.sample(PATTERNS[key], random.choice([1, 1, 2]))
         if random.random() < 0.1:
@@ -190,31 +190,31 @@ def way(witness: Any) -> str:
 
 def call_of(witness: Any) -> Any:
     """The call of a witness, None where it is not built here."""
-    known = {name: value for name, value in witness.items() if isinstance(value, str | tuple)}
-    tags = {n.removeprefix("tag "): v for n, v in known.items() if n.startswith("tag ")}
+    facts = {name: value for name, value in witness.items() if isinstance(value, str | tuple)}
+    tags = {n.removeprefix("tag "): v for n, v in facts.items() if n.startswith("tag ")}
     keys: dict[str, Any] = {f"aws:requesttag/{name.lower()}": value for name, value in tags.items()}
     keys |= {"aws:tagkeys": tuple(tags)} if tags else {}
-    keys |= {"sts:sourceidentity": known["source identity"]} if "source identity" in known else {}
-    common = {"resource": ROLE, "only": "resource", "session_name": known.get("session name")}
+    keys |= {"sts:sourceidentity": facts["source identity"]} if "source identity" in facts else {}
+    common = {"resource": ROLE, "only": "resource", "session_name": facts.get("session name")}
     kind = way(witness)
-    if kind == "token" and known["sub"].startswith("system:"):
-        claims = token(known["sub"], known["aud"])
+    if kind == "token" and facts["sub"].startswith("system:"):
+        claims = token(facts["sub"], facts["aud"])
         return AssumeRoleWithWebIdentity(**common, token=claims, context=keys)
     if kind == "role":
         keys |= {
-            f"aws:principaltag/{n[8:].lower()}": v for n, v in known.items() if n[:8] == "its tag "
+            f"aws:principaltag/{n[8:].lower()}": v for n, v in facts.items() if n[:8] == "its tag "
         }
-        caller = session_of(known["principal"], "session", "AROAX")
+        caller = session_of(facts["principal"], "session", "AROAX")
         return AssumeRole(
-            **common, caller=caller, external_id=known.get("external id"), context=keys
+            **common, caller=caller, external_id=facts.get("external id"), context=keys
         )
     if kind not in ("association", "untagged"):
         return None
-    account = ServiceAccountRef(known.get("namespace", ""), known.get("service account", ""))
-    keys = call_keys(known["cluster"], account, disable_session_tags=kind == "untagged")
+    account = ServiceAccountRef(facts.get("namespace", ""), facts.get("service account", ""))
+    keys = call_keys(facts["cluster"], account, disable_session_tags=kind == "untagged")
     if kind == "association":
         keys |= {
-            "aws:requesttag/kubernetes-pod-name": known["Pod"],
-            "aws:requesttag/kubernetes-pod-uid": known["uid"],
+            "aws:requesttag/kubernetes-pod-name": facts["Pod"],
+            "aws:requesttag/kubernetes-pod-uid": facts["uid"],
         }
     return AssumeRole(**common, caller=caller_from_arn(POD_IDENTITY_SERVICE), context=keys)

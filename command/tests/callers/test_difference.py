@@ -54,15 +54,15 @@ def pairs(first):
 def test_no_difference_is_missed_and_each_witness_is_one(first):
     for seed, old, new in pairs(first):
         try:
-            found = trust_changes(old, new, RoleFacts(ACCOUNT_A))
+            changes = trust_changes(old, new, RoleFacts(ACCOUNT_A))
         except Undecided:
             continue  # by name
         policies = compile_trust_policy(old), compile_trust_policy(new)
         for caller in brute.CALLERS:
             effects = SURE.get(brute.verdicts(caller.step, *policies))
-            named = [e for e, line in found if is_named(line, caller)]
+            named = [e for e, line in changes if is_named(line, caller)]
             assert not effects or effects & {*named}, (seed, caller)
-        for effect, line in found:
+        for effect, line in changes:
             call = brute.call_of(line.witness)
             pair = brute.verdicts(call, *policies) if call else ()
             assert not call or effect in SURE.get(pair, {effect}), (seed, line)
@@ -113,12 +113,12 @@ def test_no_permission_is_missed_and_each_call_is_one():
         old, new = permissions(random), permissions(random)
         if random.random() < 0.5:
             new = {**old, "Statement": [*old["Statement"], *new["Statement"][:1]]}
-        found = permission_changes([old], [new], ROLES[0])
-        effects = {effect for effect, _ in found}
+        changes = permission_changes([old], [new], ROLES[0])
+        effects = {effect for effect, _ in changes}
         for call in product(ACTIONS, RESOURCES):
             for pair in zip(answers(old, *call), answers(new, *call), strict=True):
                 assert not SURE.get(pair) or SURE[pair] & effects, (seed, call, pair)
-        for effect, line in found:
+        for effect, line in changes:
             call = line.witness["action"], line.witness["resource"]
             pairs = [*zip(answers(old, *call), answers(new, *call), strict=True)]
             assert any(effect in SURE.get(e, ()) or "unknown" in e for e in pairs), (seed, line)
@@ -186,10 +186,10 @@ def test_several_values_of_a_key_are_told_apart_from_each_of_them():
             "Version": "2012-10-17",
             "Statement": [
                 {"Effect": "Allow", "Action": "s3:PutObject", "Resource": "*",
-                 "Condition": {f"{each}:StringEquals": {"aws:TagKeys": "a"}}},
+                 "Condition": {f"{prefix}:StringEquals": {"aws:TagKeys": "a"}}},
             ],
         }
-        for each in ("ForAllValues", "ForAnyValue")
+        for prefix in ("ForAllValues", "ForAnyValue")
     )  # fmt: skip
     assert [e for e, _ in permission_changes([old], [new])] == [Effect.GAINS, Effect.LOSES]
 

@@ -210,16 +210,16 @@ OWN = conditions().map(lambda each: document(allow(TAGGING, ROLE_B, Condition=ea
     st.booleans(),
     sent(),
 )
-def test_every_caller_that_can_is_named(trusted, own, boundary, denied, tags, is_role, call):
+def test_every_caller_that_can_is_named(trusted, policy, boundary, denied, tags, is_role, call):
     """Whatever call gets the role, its caller is named, at least as one who perhaps may."""
     caller_tags, session_tags, role_tags = tags
-    target = role_b(*(each for _, each in trusted), tags=role_tags)
+    target = role_b(*(condition for _, condition in trusted), tags=role_tags)
     for statement, (principal, _) in zip(target.trust_policy["Statement"], trusted, strict=True):
         statement["Principal"] = {"AWS": principal}
     if denied is not None:
         refusal = {**trust({"AWS": "*"}, Condition=denied), "Effect": "Deny"}
         target.trust_policy["Statement"].append(refusal)
-    caller = (role if is_role else user)(own, boundary=boundary, tags=caller_tags)
+    caller = (role if is_role else user)(policy, boundary=boundary, tags=caller_tags)
     # A session's tags hide those of its role.
     principal_tags = caller_tags | (session_tags if is_role else {})
     of_tags = {f"aws:principaltag/{key}": value for key, value in principal_tags.items()}
@@ -230,14 +230,14 @@ def test_every_caller_that_can_is_named(trusted, own, boundary, denied, tags, is
         resource=ROLE_B,
         caller=session if is_role else caller_from_arn(ALICE, unique_id="AIDAALICE"),
         trust=compile_trust_policy(target.trust_policy),
-        identity=[compile_policy(own, "policy", DocumentType.IDENTITY)],
+        identity=[compile_policy(policy, "policy", DocumentType.IDENTITY)],
         boundary=boundary and compile_policy(boundary, "boundary", DocumentType.IDENTITY),
         session_name=call["sts:rolesessionname"],
         max_duration=3600,
         context=of_tags | call,
     )
-    found = who_may(target, ACCOUNT_A, [caller])
+    answer = who_may(target, ACCOUNT_A, [caller])
     verdict = judge(lambda: step).verdict
-    event(f"{verdict} {len(found.may)} {len(found.perhaps)}")
-    named = {*found.may, *(arn for arn, _ in found.perhaps)}
+    event(f"{verdict} {len(answer.may)} {len(answer.perhaps)}")
+    named = {*answer.may, *(arn for arn, _ in answer.perhaps)}
     assert verdict is not Verdict.ALLOW or named == {caller.arn}

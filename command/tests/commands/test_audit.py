@@ -72,13 +72,13 @@ def test_a_cluster_that_cannot_be_read_does_not_hide_the_other(audited, tmp_path
     code, out, _ = audited(fleet, *TWO, *JSON)
     assert code == 3
     # The cluster that is down may use the role.
-    assert {each["rule"] for each in json.loads(out)} == {"other-cluster"}
+    assert {finding["rule"] for finding in json.loads(out)} == {"other-cluster"}
 
     code, out, _ = audited(fleet, *TWO, *JSON, command="list")
     assert code == 3
     [problem] = json.loads(out)["unchecked"]
     assert problem.startswith("cluster green: could not read /.well-known/openid-configuration: ")
-    assert {each["cluster"] for each in json.loads(out)["service_accounts"]} == {"blue"}
+    assert {row["cluster"] for row in json.loads(out)["service_accounts"]} == {"blue"}
 
     # What is unread now is not counted as gone.
     code, out, _ = audited(fleet, *TWO, "--since", str(report), command="list")
@@ -109,15 +109,15 @@ def test_what_is_being_read_is_said_on_a_terminal(audited, monkeypatch):
 def test_a_baseline_takes_known_findings_out_until_its_date(audited, tmp_path, until, code):
     fleet = Fleet(2)
     fleet.roles.pop()
-    found = json.loads(audited(fleet, *JSON)[1])
+    report = json.loads(audited(fleet, *JSON)[1])
     file = tmp_path / "known.json"
-    file.write_text(json.dumps([{**each, "owner": "team-a", "until": until} for each in found]))
+    file.write_text(json.dumps([{**entry, "owner": "team-a", "until": until} for entry in report]))
 
     left = audited(fleet, "--baseline", str(file))
 
     assert left[0] == code
-    known = 0 if code else len(found)
-    assert f"baseline: {known} known, 0 entries without a finding\n" in left[1]
+    count = 0 if code else len(report)
+    assert f"baseline: {count} known, 0 entries without a finding\n" in left[1]
     assert (f"was known until {until}" in left[1]) is bool(code)
 
 
@@ -312,9 +312,9 @@ def test_a_stack_is_listed_by_its_state_alone(of_stack):
 
 def test_the_roles_that_a_role_s_policies_name_are_its_targets(of_stack):
     """The target role of an association is named there already."""
-    further, own, arn = f"{ROLE_B_ARN}-2", f"{ROLE}-of-this-account", f"{ROLE}-policy"
+    further, role_c, arn = f"{ROLE_B_ARN}-2", f"{ROLE}-of-this-account", f"{ROLE}-policy"
     statements = [
-        *assume_role_permissions_policy(ROLE_B_ARN, further, own)["Statement"],
+        *assume_role_permissions_policy(ROLE_B_ARN, further, role_c)["Statement"],
         {"Effect": "Allow", "Action": "*", "Resource": "*"},
         {"Effect": "Deny", "Action": "sts:AssumeRole", "Resource": f"{ROLE_B_ARN}-denied"},
         {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": f"{ROLE_B_ARN}-*"},
@@ -329,8 +329,8 @@ def test_the_roles_that_a_role_s_policies_name_are_its_targets(of_stack):
     ]
 
     [row] = json.loads(of_stack(resources, *JSON, command="list")[1])["service_accounts"]
-    targets = {each["kind"]: each["targets"] for each in row["identities"]}
-    assert targets == {"Pod Identity": [further, own], "IRSA": [ROLE_B_ARN, further, own]}
+    targets = {identity["kind"]: identity["targets"] for identity in row["identities"]}
+    assert targets == {"Pod Identity": [further, role_c], "IRSA": [ROLE_B_ARN, further, role_c]}
     assert (
         f"app, target {ROLE_B_ARN}, may assume {further}, app-of-this-account, "
         f"app, may assume {ROLE_B_ARN}, {further}, app-of-this-account"
@@ -395,10 +395,10 @@ def test_a_role_has_one_verdict_whatever_else_is_in_the_stack(of_stack, operatio
         return ("aws:iam/role:Role", {**more, "assumeRolePolicy": json.dumps(trust)})
 
     def verdicts(*names):
-        found = rules(of_stack([*map(made, names), annotated(f"{ROLE}-exact")], *JSON)[1])
-        return Counter(each for each in found if each[0] != "forged-tags")
+        results = rules(of_stack([*map(made, names), annotated(f"{ROLE}-exact")], *JSON)[1])
+        return Counter(rule for rule in results if rule[0] != "forged-tags")
 
-    assert verdicts(*CASES) == sum((verdicts(each) for each in CASES), Counter())
+    assert verdicts(*CASES) == sum((verdicts(name) for name in CASES), Counter())
 
 
 def test_an_issuer_is_a_cluster_s_if_the_stack_has_the_cluster(of_stack):

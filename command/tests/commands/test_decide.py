@@ -24,17 +24,17 @@ BOTH_ACTIONS = {"Effect": "Allow", "Action": "*", "NotAction": "*", "Resource": 
 
 
 def test_the_whole_chain_is_allowed():
-    found = answer(web_identity_step(), assume_step(), list_step())
+    result = answer(web_identity_step(), assume_step(), list_step())
 
     trusted = "trust policy, statement 1: allows it"
-    own = "identity policy 1, statement 1: allows it"
-    assert found == {
+    identity = "identity policy 1, statement 1: allows it"
+    assert result == {
         "decision": "allow",
         "failing_step": None,
         "error": None,
         "steps": [
             {"decision": "allow", "reasons": reasons}
-            for reasons in ([trusted], [trusted, own], [own])
+            for reasons in ([trusted], [trusted, identity], [identity])
         ],
         "not_considered": (
             "resource control policies, the policy of a VPC endpoint, service control policies"
@@ -43,11 +43,11 @@ def test_the_whole_chain_is_allowed():
 
 
 def test_a_denied_step_ends_the_chain_with_the_error_of_aws():
-    found = answer(web_identity_step(), assume_step(identity_policies=[]), list_step())
+    result = answer(web_identity_step(), assume_step(identity_policies=[]), list_step())
 
     trusted = "trust policy, statement 1: allows it"
     denied = "no statement of these policies allows it: trust policy"
-    assert found == {
+    assert result == {
         "decision": "deny",
         "failing_step": 2,
         "error": {"code": "AccessDenied", "http": 403, "message": A_MAY_NOT},
@@ -172,8 +172,8 @@ def test_a_document_of_the_largest_size_is_answered_a_larger_one_refused():
         ]
         return answer(web_identity_step(trust_policy=document(*others, WEB_IDENTITY_STATEMENT)))
 
-    found = sized(330)
-    assert (found["decision"], len(found["steps"][0]["reasons"])) == ("allow", 331)
+    result = sized(330)
+    assert (result["decision"], len(result["steps"][0]["reasons"])) == ("allow", 331)
     with pytest.raises(InputError, match=r"trust_policy: \d+ characters, more than 131072"):
         sized(10_000)
     larger = {"Effect": "Allow", "Action": "s3:*", "Resource": "x" * 140_000}

@@ -92,9 +92,9 @@ def diff(tmp_path, capsys):
 
     def run(*documents, output="text"):
         files = []
-        for number, each in enumerate(documents):
+        for number, document in enumerate(documents):
             files.append(tmp_path / f"{number}.json")
-            files[-1].write_text(json.dumps(each))
+            files[-1].write_text(json.dumps(document))
         code = main(["diff", *map(str, files), "--output", output])
         return code, capsys.readouterr().out
 
@@ -187,9 +187,9 @@ def test_each_output_has_the_callers_and_a_witness(diff):
     pair = by_token(APP), by_token(ALL)
     code, out = diff(*pair, output="json")
     [changed] = json.loads(out)["roles"]
-    [found] = changed["changes"]
-    assert (code, found["effect"], found["statement"]) == (1, "gains", 1)
-    assert found["witness"]["sub"] == "system:serviceaccount:dev:appa"
+    [change] = changed["changes"]
+    assert (code, change["effect"], change["statement"]) == (1, "gains", 1)
+    assert change["witness"]["sub"] == "system:serviceaccount:dev:appa"
 
     [run] = json.loads(diff(*pair, output="sarif")[1])["runs"]
     [result] = run["results"]

@@ -90,9 +90,9 @@ def test_a_label_is_text_in_a_flowchart(label):
 
 def test_the_callers_of_all_roles_of_a_program_in_a_file(tmp_path, capsys):
     policies = {"build": json.dumps(service_trust_policy("ec2.amazonaws.com")), "later": LATER}
-    made = {name: {"name": name, "assumeRolePolicy": each} for name, each in policies.items()}
-    new = [{"urn": name, "type": ROLE, "inputs": each} for name, each in made.items()]
-    steps = [{"op": "create", "newState": each} for each in new]
+    made = {name: {"name": name, "assumeRolePolicy": policy} for name, policy in policies.items()}
+    new = [{"urn": name, "type": ROLE, "inputs": inputs} for name, inputs in made.items()]
+    steps = [{"op": "create", "newState": state} for state in new]
     (tmp_path / "preview.json").write_text(json.dumps({"steps": steps}))
 
     assert main(["explain", "--trust-policy", str(tmp_path / "preview.json")]) == 3

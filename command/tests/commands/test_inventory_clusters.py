@@ -52,22 +52,22 @@ def test_the_issuer_is_given_where_the_cluster_may_not_be_asked_for_it(monkeypat
 
     with pytest.raises(cli.Stop, match=f"could not read {path}: needs get {path}"):
         read_clusters(Namespace(**OPTIONS), clusters, FakeAws(fleet))
-    given = Namespace(**OPTIONS | {"issuer": f"https://{ISSUER}"})
-    [cluster] = read_clusters(given, clusters, FakeAws(fleet)).facts.clusters
+    options = Namespace(**OPTIONS | {"issuer": f"https://{ISSUER}"})
+    [cluster] = read_clusters(options, clusters, FakeAws(fleet)).facts.clusters
     assert cluster.issuer == ISSUER
 
 
 def test_another_account_is_read_by_the_role_to_assume_or_it_is_a_gap():
-    fleet, own = Fleet(1), Aws(Fleet(1))
+    fleet, aws = Fleet(1), Aws(Fleet(1))
     other = Aws(fleet)
-    other.account, own.as_role = ACCOUNT_B, lambda *_: other
+    other.account, aws.as_role = ACCOUNT_B, lambda *_: other
     clusters = {
         "x": Cluster(fleet, eks(REGIONS[0])),
         "y": Cluster(fleet, eks(REGIONS[1], ACCOUNT_B)),
     }
 
-    gap = read_clusters(Namespace(**OPTIONS), clusters, own)
-    whole = read_clusters(Namespace(**OPTIONS | {"assume_role": [ROLE_B_ARN]}), clusters, own)
+    gap = read_clusters(Namespace(**OPTIONS), clusters, aws)
+    whole = read_clusters(Namespace(**OPTIONS | {"assume_role": [ROLE_B_ARN]}), clusters, aws)
 
     x, y = gap.facts.clusters
     assert (x.associations, y.account, gap.facts.accounts) == ([], ACCOUNT_B, [ACCOUNT])

@@ -98,7 +98,7 @@ def test_every_cause_has_an_id_a_check_and_a_source_or_a_link_of_verify():
 
     assert len({(error.key, cause.id) for error, cause in CAUSES}) == len(CAUSES)
     assert {cause.link for _, cause in CAUSES} - {""} <= LINKS.keys()
-    assert {each for _, cause in CAUSES for each in cause.policy_types} == set(NamedPolicyType)
+    assert {kind for _, cause in CAUSES for kind in cause.policy_types} == set(NamedPolicyType)
     for error, cause in CAUSES:
         assert cause.source or cause.link or cause.id in UNSOURCED, (error.key, cause.id)
         assert cause.check or cause.link, (error.key, cause.id)

@@ -183,7 +183,7 @@ def test_since_shows_rows_that_are_new_or_changed(listed, tmp_path):
 
     report = json.loads(listed.list("--output", "json", *since)[1])
 
-    names = [each["name"] for each in report["service_accounts"]]
+    names = [row["name"] for row in report["service_accounts"]]
     assert names == ["app-00001", "renamed"]
     assert report["notes"][-1] == "against --since: 2 new or changed, 1 unchanged, 1 gone"
     out = listed.list(*since)[1]

@@ -158,15 +158,15 @@ def chain(passed, **second):
 @pytest.mark.parametrize(("context", "action"), [(TEAM, TAG), (ALICE, SET_IDENTITY)])
 def test_what_a_call_sets_needs_an_action_of_its_own_on_both_sides(context, action):
     by_a = trusts(trust({"AWS": ROLE_A}, Action=["sts:AssumeRole", action]))
-    own = grants(allow("sts:AssumeRole", "*"), allow(action, "*"))
+    grant = grants(allow("sts:AssumeRole", "*"), allow(action, "*"))
     step = assume_step(context=context)
 
     assert error(step | by_a)[2] == A_MAY_NOT.replace("sts:AssumeRole", action)
-    assert answer(step | own)["steps"][0]["reasons"][0] == (
+    assert answer(step | grant)["steps"][0]["reasons"][0] == (
         "no statement of these policies allows it: trust policy, identity policy 1"
     )
     assert decision(step | by_a | {"identity_policies": None}) == "unknown"
-    assert decision(step | by_a | own) == "allow"
+    assert decision(step | by_a | grant) == "allow"
 
 
 def test_what_a_session_passes_on_needs_the_action_in_the_next_call_too():

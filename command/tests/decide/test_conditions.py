@@ -162,7 +162,7 @@ def test_a_test_says_what_the_policy_and_what_the_request_or_token_say():
     test = compile_test(Condition("StringEquals", "aws:Key", tuple("abcdefg")))
 
     values = "'a' or 'b' or 'c' or 'd' or 'e' or 2 more"
-    assert [test.describe(lambda _key, found=found: found) for found in ("x", ABSENT, UNKNOWN)] == [
+    assert [test.describe(lambda _key, value=value: value) for value in ("x", ABSENT, UNKNOWN)] == [
         f"condition StringEquals aws:Key: the policy says {values}, the request {says}"
         for says in ("says 'x'", "has no such key", "has a value that is not known")
     ]

@@ -42,12 +42,12 @@ ALL_YES, ALL_NO = names("*"), names("*", "Deny")
 
 def inquire(caller=SESSION_A, *, same_account=True, must_allow=False, context=None, **kinds):
     """The decision on s3:GetObject with these policies."""
-    for kind, found in kinds.items():
-        if kind in SINGLE and found:
-            kinds[kind] = compile_policy(found, f"{kind} policy", SINGLE[kind])
-        if kind in ("identity", "service_control") and found is not None:
+    for kind, inputs in kinds.items():
+        if kind in SINGLE and inputs:
+            kinds[kind] = compile_policy(inputs, f"{kind} policy", SINGLE[kind])
+        if kind in ("identity", "service_control") and inputs is not None:
             kinds[kind] = [
-                compile_policy(each, f"{kind} policy", DocumentType.IDENTITY) for each in found
+                compile_policy(policy, f"{kind} policy", DocumentType.IDENTITY) for policy in inputs
             ]
     who = caller and caller_from_arn(caller, role_arn=ROLE_A if caller == SESSION_A else None)
     request = Request("s3:GetObject", BUCKET_ARN, who, {}, context=context)
@@ -222,7 +222,7 @@ def sentences(**kinds):
 
 
 def test_every_statement_that_does_not_match_says_why_first():
-    own = document(
+    policy = document(
         allow([f"s3:{n}" for n in "ABCDEFG"], "*", Sid="Write"),
         {"Effect": "Allow", "NotAction": "s3:*", "Resource": "*"},
         allow("s3:*", "arn:aws:s3:::other/*"),
@@ -232,8 +232,8 @@ def test_every_statement_that_does_not_match_says_why_first():
 
     action, resource = "the request's is s3:GetObject", f"the request's is {BUCKET_ARN}"
     five, said = "s3:A, s3:B, s3:C, s3:D, s3:E", "the policy says 'a', the request says 'b'"
-    found = sentences(identity=[own], resource=names(USER), context={"s3:prefix": "b"})
-    assert [each.replace("identity policy, statement", "own") for each in found] == [
+    lines = sentences(identity=[policy], resource=names(USER), context={"s3:prefix": "b"})
+    assert [line.replace("identity policy, statement", "own") for line in lines] == [
         "no statement of these policies allows it: resource policy, identity policy",
         f"resource policy, statement 1: principal: it names AWS {USER}, the caller is {SESSION_A}",
         f"own 1 (Write): action: Action is {five} and 2 more, {action}",
@@ -258,10 +258,10 @@ def test_the_deciding_statement_comes_first():
 
 def test_a_reason_names_its_statement_and_effect_as_data():
     both = document(allow("s3:*", "*"), deny("s3:*", "*", Sid="two\nlines"))
-    own = [OTHER, YES]
-    found = inquire(identity=own, resource=ALL_YES, boundary=both, service_control=[NO])
+    policies = [OTHER, YES]
+    result = inquire(identity=policies, resource=ALL_YES, boundary=both, service_control=[NO])
 
-    assert [each[:3] for each in found.reasons if each.source] == [
+    assert [reason[:3] for reason in result.reasons if reason.source] == [
         (("boundary", 0), 1, "Deny"),
         (("service_control", 0), 0, "Deny"),
         (("resource", 0), 0, "Allow"),

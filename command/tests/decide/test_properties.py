@@ -142,11 +142,11 @@ def test_one_more_limit_never_grants(step, kind, data):
 def shuffled(value: Any, random: Any) -> Any:
     """Return the JSON with objects and lists in another order."""
     if isinstance(value, dict):
-        items = [(key, shuffled(each, random)) for key, each in value.items()]
+        items = [(key, shuffled(member, random)) for key, member in value.items()]
         random.shuffle(items)
         return dict(items)
     if isinstance(value, list):
-        items = [shuffled(each, random) for each in value]
+        items = [shuffled(element, random) for element in value]
         random.shuffle(items)
         return items
     return value
@@ -254,22 +254,22 @@ EVERY_OPERATOR = [
     st.lists(st.none() | st.sampled_from(["a", "b", "", "true"]), min_size=3, max_size=3),
 )
 def test_what_is_certain_without_a_context_is_so_with_one(
-    call, key, name, operator, value, denies, caller, found
+    call, key, name, operator, value, denies, caller, context_values
 ):
-    action, resource, own = call
-    key = (key or own).format(name)
+    action, resource, service_key = call
+    key = (key or service_key).format(name)
     # These services make no sessions of users.
     assume(caller is SESSION_A or key.partition(":")[0] not in ("glue", "lambda"))
     condition = {operator: {key: value}}
     statements = [allow("*", "*"), deny("*", "*", Condition=condition)]
-    own = document(*(statements if denies else [allow("*", "*", Condition=condition)]))
+    policy = document(*(statements if denies else [allow("*", "*", Condition=condition)]))
     step = {"action": action, "resource": resource, "resource_account": ACCOUNT_A}
-    step |= {"principal": caller, "identity_policies": [own]}
+    step |= {"principal": caller, "identity_policies": [policy]}
     step |= {"resource_policy": document(allow("kms:*", "*", Principal={"AWS": ACCOUNT_A}))}
     before = decision(step)
 
-    for each in found:
-        assert before in ("unknown", decision(step | {"context": {key: each}}))
+    for context_value in context_values:
+        assert before in ("unknown", decision(step | {"context": {key: context_value}}))
 
 
 @pytest.mark.parametrize("base", ["StringLike", "StringNotLike", "ArnLike", "ArnNotEquals"])

@@ -54,12 +54,12 @@ def test_each_namespace_and_each_pattern_has_a_statement_of_its_own():
     statements = pod_identity_trust_policy([CLUSTER_ARN, SECOND], subjects)["Statement"]
 
     namespace, name = list(TAGS)[1:]
-    conditions = [each["Condition"] for each in statements]
-    equals = [each["StringEquals"] for each in conditions]
-    assert [each[namespace] for each in equals] == ["dev", "dev", "jobs"]
-    assert [each.get(name) for each in equals] == [["s3-app", "s3-b"], None, "nightly"]
-    assert [each.get("StringLike") for each in conditions] == [None, {name: "x-*"}, None]
-    sources = [each["ArnEquals"]["aws:SourceArn"] for each in conditions]
+    conditions = [statement["Condition"] for statement in statements]
+    equals = [condition["StringEquals"] for condition in conditions]
+    assert [keys[namespace] for keys in equals] == ["dev", "dev", "jobs"]
+    assert [keys.get(name) for keys in equals] == [["s3-app", "s3-b"], None, "nightly"]
+    assert [condition.get("StringLike") for condition in conditions] == [None, {name: "x-*"}, None]
+    sources = [condition["ArnEquals"]["aws:SourceArn"] for condition in conditions]
     assert sources == [[CLUSTER_ARN, SECOND]] * 3
 
 

@@ -35,11 +35,11 @@ def test_a_finding_of_one_cluster_is_not_the_others():
     ]
     green = cluster(ISSUER.replace("0123", "9999"), name="green", pods=UNREAD)
 
-    found = listed(cluster(name="blue"), green, findings=findings)
+    listing = listed(cluster(name="blue"), green, findings=findings)
 
-    own = [row.findings for row in found.rows]
-    assert own == [("other-cluster",), ("unused-role", "other-cluster")]
-    assert f"green: {UNREAD.text}" in found.notes
+    rules = [row.findings for row in listing.rows]
+    assert rules == [("other-cluster",), ("unused-role", "other-cluster")]
+    assert f"green: {UNREAD.text}" in listing.notes
 
 
 def associated(**more):

@@ -58,15 +58,15 @@ def test_a_trust_policy_is_edited_as_it_is_now_if_it_differs():
     written = []
     iam = SimpleNamespace(
         get_role=lambda **_: {"Role": {"AssumeRolePolicyDocument": {"Version": "now"}}},
-        update_assume_role_policy=lambda **wanted: written.append(wanted["PolicyDocument"]),
+        update_assume_role_policy=lambda **inputs: written.append(inputs["PolicyDocument"]),
     )
     aws, role = SimpleNamespace(client=lambda _: iam), trusting(BY_TOKEN)
 
-    changes.set_trust(aws, role, lambda found: {**found.trust_policy, "Id": "x"})
-    changes.set_trust(aws, role, lambda found: found.trust_policy)
+    changes.set_trust(aws, role, lambda state: {**state.trust_policy, "Id": "x"})
+    changes.set_trust(aws, role, lambda state: state.trust_policy)
     changes.set_trust(aws, role, lambda _: None)
 
-    assert [json.loads(each) for each in written] == [{"Version": "now", "Id": "x"}]
+    assert [json.loads(text) for text in written] == [{"Version": "now", "Id": "x"}]
 
 
 def cluster(text, written, *, conflict=False):
@@ -98,8 +98,8 @@ def test_a_lock_of_no_living_process_is_taken_over(host, process, seconds):
     hold(cluster(held, written), with_irsa())
 
     [metadata] = written
-    role, *own, until = metadata["annotations"][LOCK].split()
-    assert (role, own) == (ROLE_ARN, [HOST, SELF])
+    role, *owner, until = metadata["annotations"][LOCK].split()
+    assert (role, owner) == (ROLE_ARN, [HOST, SELF])
     assert float(until) == pytest.approx(time.time() + changes.LEASE, abs=5)
     assert metadata["resourceVersion"] == "7"
 

@@ -42,17 +42,17 @@ ROLES = [("Resource", "*"), ("Resource", ROLE_B), ("NotResource", f"{ROLE_B}-x")
 
 def documents(actions, resources, keys, values):
     """Policies of one to three statements, each with up to two operators."""
-    blocks = [{each: {key: value}} for each, key, value in product(OPERATORS, keys, values)]
+    blocks = [{operator: {key: value}} for operator, key, value in product(OPERATORS, keys, values)]
     blocks += [{"Null": {key: value}} for key, value in product(keys, ["true", "false"])]
     condition = st.just({}) | st.sampled_from(blocks)
     effects = st.sampled_from(["Allow", "Allow", "Deny"])
     names = st.tuples(st.sampled_from(actions), st.sampled_from(resources)).map(dict)
     statement = st.builds(
-        lambda effect, named, *given: {"Effect": effect, **named, "Condition": merged(given)},
+        lambda effect, named, *parts: {"Effect": effect, **named, "Condition": merged(parts)},
         *(effects, names, condition, condition),
     )
     listed = st.lists(statement, min_size=1, max_size=3)
-    return listed.map(lambda each: {"Version": "2012-10-17", "Statement": each})
+    return listed.map(lambda statements: {"Version": "2012-10-17", "Statement": statements})
 
 
 def merged(blocks):
@@ -77,20 +77,20 @@ def moves(policies, boundary):
     return [replace(e, role=replace(e.role, **more)) for e in (with_irsa(), with_pod_identity())]
 
 
-def answers(found, name, context, external_id):
+def answers(facts, name, context, external_id):
     """The answers to two calls of each of two sessions, whose names and Pods are known."""
-    role = found.role
-    known = {key.lower(): context.get(key, Key.ABSENT) for key in ALIKE[:6]}
+    role = facts.role
+    keys = {key.lower(): context.get(key, Key.ABSENT) for key in ALIKE[:6]}
     asked = {
         "identity": [
-            compile_policy(each.document, "p", DocumentType.IDENTITY) for each in role.policies
+            compile_policy(policy.document, "p", DocumentType.IDENTITY) for policy in role.policies
         ],
         "boundary": role.boundary
         and compile_policy(role.boundary.document, "b", DocumentType.IDENTITY),
-        "context": {"aws:principaltag/team": "web", **WITHOUT_MFA, **known},
+        "context": {"aws:principaltag/team": "web", **WITHOUT_MFA, **keys},
     }
     of_b = {"only": "caller", "session_name": "dev", "external_id": external_id}
-    for caller, named in zip(found.sessions, (name, "eks-dev-s3-app-1"), strict=True):
+    for caller, named in zip(facts.sessions, (name, "eks-dev-s3-app-1"), strict=True):
         tags = {k: "x" if v is Key.PRESENT else v for k, v in caller.session_tags.items()}
         asked["caller"] = replace(caller, session_name=named, session_tags=tags)
         data = ResourceCall(action="s3:GetObject", resource="arn:aws:s3:::b/dev/x",

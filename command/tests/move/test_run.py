@@ -176,20 +176,20 @@ class World:
         self.writes.append(key)
         self.die("before")
         if needed := NEEDED.get(key):
-            found = self.move
-            assert needed - (set() if found.old else {"pods"}) <= self.asked
+            move = self.move
+            assert needed - (set() if move.old else {"pods"}) <= self.asked
             assert not self.denied & needed
-            assert found.trusts_wanted
-            assert found.association or not found.to_pod_identity
-            assert found.account.role_arn or found.to_pod_identity
-            assert key == "dissociate" or not found.old
+            assert move.trusts_wanted
+            assert move.association or not move.to_pod_identity
+            assert move.account.role_arn or move.to_pod_identity
+            assert key == "dissociate" or not move.old
         yield
         self.die("after")
         self.asked.clear()
         if not self.disturbed:
-            found = self.move
-            by_token, by_association = (verdict(found.role, each) is ALLOW for each in CALLS)
-            assert (found.account.role_arn and by_token) or (found.association and by_association)
+            move = self.move
+            by_token, by_association = (verdict(move.role, call) is ALLOW for call in CALLS)
+            assert (move.account.role_arn and by_token) or (move.association and by_association)
 
     def die(self, moment):
         """End as a killed process does, before or after the change that is to be the last."""

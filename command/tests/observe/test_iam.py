@@ -42,7 +42,8 @@ def test_an_account_is_read_whole_and_what_no_page_holds_is_not_guessed():
     managed, boundary = f"arn:aws:iam::{ACCOUNT}:policy/team/data", "arn:aws:iam::aws:policy/Power"
     of_role = {**ROLE, "AttachedManagedPolicies": [{"PolicyArn": managed}]}
     of_role["PermissionsBoundary"] = {"PermissionsBoundaryArn": boundary}
-    own, old, new = ROLE["RolePolicyList"][0]["PolicyDocument"], {"Statement": ["old"]}, {"Id": "x"}
+    inline = ROLE["RolePolicyList"][0]["PolicyDocument"]
+    old, new = {"Statement": ["old"]}, {"Id": "x"}
 
     def policy(arn, *documents):
         """A managed policy, whose last version is the default."""
@@ -58,13 +59,13 @@ def test_an_account_is_read_whole_and_what_no_page_holds_is_not_guessed():
     def contents(*pages):
         listed = read(*pages)
         return [
-            [each.content for each in (*caller.policies, caller.boundary) if each]
+            [document.content for document in (*caller.policies, caller.boundary) if document]
             for caller in (*listed.roles, *listed.users)
         ]
 
-    assert contents(principals, groups | policies) == [[own, new, old], [new]]
-    assert contents(principals, policies) == [[own, new, old], [{}]]
-    assert contents(principals, groups) == [[own, {}, {}], [new]]
+    assert contents(principals, groups | policies) == [[inline, new, old], [new]]
+    assert contents(principals, policies) == [[inline, new, old], [{}]]
+    assert contents(principals, groups) == [[inline, {}, {}], [new]]
     [role] = read(principals).roles
     assert role.trust_policy == ROLE["AssumeRolePolicyDocument"]
     unlisted = Unread(f"policy {managed}", "it was not listed", "iam:GetPolicyVersion")

@@ -60,13 +60,13 @@ def test_the_webhooks_token_comes_first_and_the_api_servers_not_at_all():
         projected("aws-iam-token", audience="sts.amazonaws.com", path="token"),
     ]
     mounts = [{"name": v["name"], "mountPath": f"/{v['name']}/"} for v in volumes]
-    found = spec(volumes, volumeMounts=mounts)
+    pod = spec(volumes, volumeMounts=mounts)
 
-    assert pod_spec.token_mounts(found, found["containers"][0]) == [
+    assert pod_spec.token_mounts(pod, pod["containers"][0]) == [
         TokenMount("aws-iam-token", "/aws-iam-token/token", "sts.amazonaws.com", 3600),
         TokenMount("own", "/own/jwt", "vault", 600),
     ]
-    assert pod_spec.token_mounts(found, {"name": "without-mounts"}) == []
+    assert pod_spec.token_mounts(pod, {"name": "without-mounts"}) == []
 
 
 def config_volume(**source):
@@ -136,12 +136,12 @@ def test_variables_and_what_they_are_taken_from():
         {"name": "E"},
         {"name": "F", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "gone"}}},
     ]
-    found = spec([], env=env, envFrom=[of_keys, {"configMapRef": {"name": "settings"}}])
+    pod = spec([], env=env, envFrom=[of_keys, {"configMapRef": {"name": "settings"}}])
     objects = {("ConfigMap", "settings"): {"p": "legacy", "A": "0"}}
     objects["Secret", "keys"] = {"ACCESS_KEY_ID": None}
 
-    assert pod_spec.variables(found["containers"][0])["B"] is None
-    assert pod_spec.environment(found["containers"][0], objects) == {
+    assert pod_spec.variables(pod["containers"][0])["B"] is None
+    assert pod_spec.environment(pod["containers"][0], objects) == {
         "AWS_ACCESS_KEY_ID": Variable(None, "Secret", "keys", "ACCESS_KEY_ID", whole=True),
         "p": Variable("legacy", "ConfigMap", "settings", "p", whole=True),
         "A": Variable("1"),
@@ -151,7 +151,7 @@ def test_variables_and_what_they_are_taken_from():
         "D": Variable(None),
         "E": Variable(""),
     }
-    assert pod_spec.references(found) == [
+    assert pod_spec.references(pod) == [
         Reference("Secret", "keys", "AWS_"),
         Reference("ConfigMap", "settings", ""),
         Reference("ConfigMap", "settings", key="p", variable="AWS_PROFILE"),
@@ -166,8 +166,8 @@ def test_what_a_pod_waits_for_is_all_that_is_not_optional():
     ]
     env = [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "password", "key": "p"}}}]
     maybe = {"secretRef": {"name": "x", "optional": True}}
-    found = spec(volumes, env=env, envFrom=[{"configMapRef": {"name": "settings"}}, maybe])
+    pod = spec(volumes, env=env, envFrom=[{"configMapRef": {"name": "settings"}}, maybe])
 
-    needed = [f"{each.kind} {each.name}" for each in pod_spec.needed(found)]
+    needed = [f"{reference.kind} {reference.name}" for reference in pod_spec.needed(pod)]
     assert needed[:2] == ["Secret certificate", "ConfigMap page"]
     assert needed[2:] == ["ConfigMap settings", "Secret password"]

@@ -24,7 +24,7 @@ TEMPLATE = {"spec": {"containers": [{"name": "app", "image": "i"}]}}
 def cluster(*single: dict[str, Any], **lists: list[Any]):
     """A client of a cluster that holds single objects, and these lists."""
     lists = {"deployments": [], "replicasets": [], "pods": [], **lists}
-    objects = {each["metadata"]["name"]: each for each in single}
+    objects = {manifest["metadata"]["name"]: manifest for manifest in single}
 
     def answer(request: httpx2.Request) -> httpx2.Response:
         last = request.url.path.rpartition("/")[2]
@@ -75,16 +75,16 @@ def test_the_end_of_a_rollout_is_known_once_it_is_complete():
 
 def test_the_newest_revision_is_told_from_older_ones_by_its_number():
     failure = {"type": "ReplicaFailure", "message": "quota\nexceeded"}
-    owners = [controlled_by("ReplicaSet", each, each) for each in ("r9", "r10")]
+    owners = [controlled_by("ReplicaSet", name, name) for name in ("r9", "r10")]
     pods = [pod("old", 1, owners[0]), pod("new", 2, owners[1])]
     lists = {"replicasets": [replica_set(9), replica_set(10)], "pods": pods}
     deployments = [deployment({"type": "Progressing"}, failure)]
-    found = read_workloads(cluster(deployments=deployments, **lists), "dev")
+    workloads = read_workloads(cluster(deployments=deployments, **lists), "dev")
 
-    new, old = found.pods
+    new, old = workloads.pods
     assert (new.name, new.outdated, new.deployment) == ("new", False, "app")
     assert (old.name, old.outdated, old.deployment) == ("old", True, "app")
-    [owner] = found.owners
+    [owner] = workloads.owners
     assert (owner.trouble, owner.paused, owner.target) == ("quota exceeded", True, "deployment/app")
     assert new.template == TEMPLATE
 
@@ -107,11 +107,11 @@ def test_other_owners_are_read_once_and_may_stay_unread():
         pod("odd", 1, controlled_by("Rollout", "odd", "o")),
         pod("bare", 0, {}),
     ]
-    found = read_workloads(cluster(stateful, daemon, pods=pods), "dev")
+    workloads = read_workloads(cluster(stateful, daemon, pods=pods), "dev")
 
     db = Owner("statefulset", "db", TEMPLATE)
     log = Owner("daemonset", "log", TEMPLATE, on_delete=True)
-    assert [(each.name, each.owner, each.outdated) for each in found.pods] == [
+    assert [(facts.name, facts.owner, facts.outdated) for facts in workloads.pods] == [
         ("log-0", log, True),
         ("log-1", log, False),
         ("db-0", db, True),
@@ -120,8 +120,8 @@ def test_other_owners_are_read_once_and_may_stay_unread():
         ("odd", Owner("rollout", "odd"), False),
         ("bare", None, False),
     ]
-    assert found.pods[0].owner.rolls
-    assert not found.pods[4].owner.rolls
+    assert workloads.pods[0].owner.rolls
+    assert not workloads.pods[4].owner.rolls
 
 
 def waiting(reason, **more):
@@ -161,8 +161,8 @@ def test_of_a_secret_the_names_and_what_is_no_secret_are_kept():
     ]
     text = config.replace("AKIA", "(not kept)").replace("=s3cr3t", "= (not kept)")
 
-    found = kept("Secret", data, references)
-    assert found == {"PROFILE": "legacy", "SECRET_ACCESS_KEY": None, "config": text}
+    secret = kept("Secret", data, references)
+    assert secret == {"PROFILE": "legacy", "SECRET_ACCESS_KEY": None, "config": text}
     assert kept("ConfigMap", {"a": "b"}, []) == {"a": "b"}
 
 
@@ -192,11 +192,11 @@ def test_controllers_without_pods_are_listed_with_their_templates():
     lists = {"statefulsets": spec, "daemonsets": spec, "cronjobs": daily}
     lists = {kind: [{"metadata": {"name": "x"}, "spec": e}] for kind, e in lists.items()}
 
-    found = read_controllers(cluster(**lists), "dev")
+    controllers = read_controllers(cluster(**lists), "dev")
 
     rolls = {"statefulset/x": True, "daemonset/x": True, "cronjob/x": False}
-    assert {each.target: each.rolls for each in found} == rolls
-    assert [each.pod_spec for each in found] == [template["spec"]] * 3
+    assert {controller.target: controller.rolls for controller in controllers} == rolls
+    assert [controller.pod_spec for controller in controllers] == [template["spec"]] * 3
 
 
 OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist")

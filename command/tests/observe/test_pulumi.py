@@ -59,10 +59,10 @@ def digest(resources=RESOURCES, *, operation="same", same=None, deleted=False, *
     """`preview --json`: what is new has its inputs, and outputs only if they change."""
     steps = [
         {
-            "op": operation, "urn": each["urn"], "oldState": each,
-            "newState": {key: each[key] for key in each if key != "outputs"},
+            "op": operation, "urn": state["urn"], "oldState": state,
+            "newState": {key: state[key] for key in state if key != "outputs"},
         }
-        for each in resources
+        for state in resources
     ]  # fmt: skip
     steps += [{"op": "delete", "urn": DELETED["urn"], "oldState": DELETED}] * deleted
     summary = {operation: len(RESOURCES) if same is None else same}
@@ -98,9 +98,9 @@ def test_a_replaced_role_is_listed_once_and_its_arn_is_not_known():
         {"op": "delete-replaced", "urn": new["urn"], "oldState": role(), "newState": None},
     ]
 
-    [found] = read(json.dumps({"steps": steps, "changeSummary": {}})).roles
+    [facts] = read(json.dumps({"steps": steps, "changeSummary": {}})).roles
 
-    assert (found.name, found.arn) == ("s3-app", LATER)
+    assert (facts.name, facts.arn) == ("s3-app", LATER)
 
 
 @pytest.mark.parametrize(
@@ -169,16 +169,16 @@ def test_a_file_of_any_shape_is_no_traceback(tmp_path, capsys, seed):
 @pytest.mark.parametrize("name", ["s3-app", UNKNOWN_OUTPUT], ids=["named", "unnamed"])
 def test_policies_of_flat_roles_are_those_that_the_program_gives_to_each(kind, key, inputs, name):
     """In a preview the program's own reference says whose it is."""
-    own, other = role(name=name), {**role(name=f"other{name}"), "urn": "other"}
-    given = {**inputs, key: [name] if key == "roles" else name}
-    attached = resource(kind, "bucket", given, {})
-    attached["propertyDependencies"] = {key: [own["urn"]], "policyArn": []}
+    role_a, other = role(name=name), {**role(name=f"other{name}"), "urn": "other"}
+    args = {**inputs, key: [name] if key == "roles" else name}
+    attached = resource(kind, "bucket", args, {})
+    attached["propertyDependencies"] = {key: [role_a["urn"]], "policyArn": []}
 
     policy = resource("aws:iam/policy:Policy", "s3-app", {**POLICY, "arn": POLICY_ARN}, {})
 
-    found = read(digest([own, other, attached, policy], operation="create")).roles
+    roles = read(digest([role_a, other, attached, policy], operation="create")).roles
 
-    [[policy]] = [each.policies for each in found if each.policies]
+    [[policy]] = [facts.policies for facts in roles if facts.policies]
     assert (policy.name, policy.document) == ("s3-app", BUCKET_POLICY)
 
 

@@ -151,8 +151,8 @@ def test_the_stack_s_policies_are_the_questions_of_their_role(bucket):
         resource("aws:iam/policy:Policy", "p", outputs={"arn": POLICY, "policy": document}),
         resource(ATTACHMENT, "a", outputs={"policyArn": POLICY, "role": name}),
     ]
-    found = chains_of(state(workload(), role(), *resources))
-    assert found.chains == [chain(bucket=bucket, stack_policies=(document,))]
+    result = chains_of(state(workload(), role(), *resources))
+    assert result.chains == [chain(bucket=bucket, stack_policies=(document,))]
 
 
 @pytest.mark.parametrize(

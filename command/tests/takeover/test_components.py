@@ -87,10 +87,10 @@ def test_each_shape_has_its_arguments_and_old_urns(shape, printed):
 
     code, out, _ = printed(resources, "--name", role_urn, "--output", "json")
 
-    [found] = json.loads(out)["components"]
-    assert (code, found["component"]) == (0, "ServiceAccountRole")
-    assert found["arguments"] == {**BY_IRSA, **arguments}
-    assert found["taken_over"] == {"role": role_urn.split("::", 2)[2], **taken_over}
+    [component] = json.loads(out)["components"]
+    assert (code, component["component"]) == (0, "ServiceAccountRole")
+    assert component["arguments"] == {**BY_IRSA, **arguments}
+    assert component["taken_over"] == {"role": role_urn.split("::", 2)[2], **taken_over}
     code, out, _ = printed(resources)
     compile(out, "lines", "exec")  # they are Python
 
@@ -148,15 +148,13 @@ def test_annotations_and_labels_that_the_component_removes_are_named(printed):
     audience, label = "eks.amazonaws.com/audience", "team"
     annotations = {ROLE_ARN_ANNOTATION: "arn:aws:iam::111122223333:role/reports", audience: "vault"}
     metadata = {"name": "app", "annotations": annotations, "labels": {label: "x"}}
-    own = resource("kubernetes:core/v1:ServiceAccount::app", "app", {"metadata": metadata})
+    account = resource("kubernetes:core/v1:ServiceAccount::app", "app", {"metadata": metadata})
 
-    _, out, _ = printed([own], "--output", "json")
+    _, out, _ = printed([account], "--output", "json")
 
-    [found] = json.loads(out)["components"]
-    left = [
-        f"{each}: no argument of WorkloadIdentity; `up` removes it" for each in (audience, label)
-    ]
-    assert found["by_hand"] == left
+    [component] = json.loads(out)["components"]
+    left = [f"{key}: no argument of WorkloadIdentity; `up` removes it" for key in (audience, label)]
+    assert component["by_hand"] == left
 
 
 def test_a_denial_of_other_callers_is_left_to_do_by_hand(printed):
@@ -174,21 +172,21 @@ def test_a_denial_of_other_callers_is_left_to_do_by_hand(printed):
 def test_a_move_leaves_parents_and_takes_children(printed):
     """As `pulumi state move` does: with its parents, all of their children would move."""
     cluster = "eks:index:Cluster"
-    own, below = f"{cluster}${ROLE}::app", f"{cluster}${ROLE}${ATTACHMENT}::read"
+    urn, below = f"{cluster}${ROLE}::app", f"{cluster}${ROLE}${ATTACHMENT}::read"
     profile = f"{cluster}${ROLE}$aws:iam/instanceProfile:InstanceProfile::nodes"
     sibling = f"{cluster}$aws:eks/cluster:Cluster::platform"
-    resources = [role(own), attachment(below), *(resource(e, "x", {}) for e in (profile, sibling))]
-    parents = cluster + "::platform", own, own, cluster + "::platform"
-    for each, parent in zip(resources, parents, strict=True):
-        each["parent"] = f"urn:pulumi:dev::shop::{parent}"
+    resources = [role(urn), attachment(below), *(resource(e, "x", {}) for e in (profile, sibling))]
+    parents = cluster + "::platform", urn, urn, cluster + "::platform"
+    for entry, parent in zip(resources, parents, strict=True):
+        entry["parent"] = f"urn:pulumi:dev::shop::{parent}"
 
     _, out, _ = printed(resources, "--to", "acme/new/dev", "--output", "json")
 
-    found = json.loads(out)
-    urns = [each["urn"] for each in resources[:2]]
+    report = json.loads(out)
+    urns = [entry["urn"] for entry in resources[:2]]
     places = ["--source", "acme/shop/dev", "--dest", "acme/new/dev"]
-    assert found["move"] == ["pulumi", "state", "move", *places, *urns]
-    [component] = found["components"]
+    assert report["move"] == ["pulumi", "state", "move", *places, *urns]
+    [component] = report["components"]
     taken_over = {"role": f"{ROLE}::app", "ReadOnlyAccess": f"{ROLE}${ATTACHMENT}::read"}
     assert component["taken_over"] == taken_over
     moves = "moves with its parent; keep it in the program, or `up` deletes it"

@@ -76,10 +76,10 @@ def test_audit_names_both_urns_and_the_lines(tmp_path, capsys):
 
     code = main(["audit", "--stack", str(file), "--output", "json"])
 
-    found = [e for e in json.loads(capsys.readouterr().out) if e["severity"] == "error"]
-    assert (code, len(found)) == (1, 2)
+    findings = [e for e in json.loads(capsys.readouterr().out) if e["severity"] == "error"]
+    assert (code, len(findings)) == (1, 2)
     lines = {"role": f"{ROLE}::reports", "read": f"{ATTACHMENT}::reports-0"}
-    for finding, before, after in zip(found, gone, made, strict=True):
+    for finding, before, after in zip(findings, gone, made, strict=True):
         assert before["oldState"]["urn"] in finding["found"]
         assert after["newState"]["urn"] in finding["found"]
         assert f"taken_over={json.dumps(lines)}" in finding["remedy"]

@@ -53,15 +53,19 @@ def spec(*containers, volumes=(), **fields):
 
 def template(mutated, foreign=(), **metadata):
     """Return the Pod template: the spec without the changes of webhooks."""
-    own = deepcopy(mutated)
+    bare_spec = deepcopy(mutated)
     for part in ("containers", "initContainers"):
-        own[part] = [each for each in own.get(part, []) if each["name"] not in foreign]
-    for each in own["containers"] + own["initContainers"]:
+        bare_spec[part] = [
+            entry for entry in bare_spec.get(part, []) if entry["name"] not in foreign
+        ]
+    for entry in bare_spec["containers"] + bare_spec["initContainers"]:
         for part in ("env", "volumeMounts"):
             injected = INJECTED[part] + ASSOCIATED[part]
-            each[part] = [item for item in each.get(part, []) if item not in injected]
-    own["volumes"] = [each for each in own["volumes"] if each not in (TOKEN_VOLUME, AGENT_VOLUME)]
-    return {"metadata": metadata, "spec": own}
+            entry[part] = [item for item in entry.get(part, []) if item not in injected]
+    bare_spec["volumes"] = [
+        volume for volume in bare_spec["volumes"] if volume not in (TOKEN_VOLUME, AGENT_VOLUME)
+    ]
+    return {"metadata": metadata, "spec": bare_spec}
 
 
 def pod(spec, name="app-1", *, foreign=(), owner="app", kind="deployment", **fields):

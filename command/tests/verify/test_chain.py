@@ -163,9 +163,9 @@ def test_an_unread_fact_holds_when_sts_granted_the_session():
 
 
 def test_an_undecided_trust_policy_is_decided_by_sts_or_the_likely_cause():
-    [own] = ROLE.trust_policy["Statement"]
-    block = {**own["Condition"], "StringLike": {"aws:ResourceOrgID": "o-1"}}
-    trusting = replace(ROLE, trust_policy={"Statement": [{**own, "Condition": block}]})
+    [statement] = ROLE.trust_policy["Statement"]
+    block = {**statement["Condition"], "StringLike": {"aws:ResourceOrgID": "o-1"}}
+    trusting = replace(ROLE, trust_policy={"Statement": [{**statement, "Condition": block}]})
 
     granted, refused = links(role=trusting)["trust"], links(role=trusting, **REFUSED)
 
@@ -246,14 +246,14 @@ def test_an_unread_call_of_eks_is_judged_as_every_call_that_it_may_be(unread, di
         role_a = replace(ROLE, trust_policy=trust_a, policies=policies)
         known_b = role_b({"Statement": [trust_b]}, policies=policies)
 
-        def judged(known, role_a=role_a, known_b=known_b):
-            facts = replace(chain, **known, role=role_a, role_b_arn=known_b.arn)
+        def judged(call, role_a=role_a, known_b=known_b):
+            facts = replace(chain, **call, role=role_a, role_b_arn=known_b.arn)
             facts = replace(facts, role_b=replace(named_role_b(facts), role=known_b))
             to_bucket = replace(facts, role_b=None, role_b_arn="")
             listed = [*Chain(facts).links(Calls()), *Chain(to_bucket).links(Calls())]
             return {link.key: link.status for link in listed if link.key in JUDGED}
 
-        possible = [judged(each) for each in calls]
+        possible = [judged(call) for call in calls]
         for key, status in judged(identities).items():
-            answers = {each[key] for each in possible}
+            answers = {statuses[key] for statuses in possible}
             assert status is Status.UNKNOWN or {status} == answers, (key, name, name_b)

@@ -262,7 +262,7 @@ def sources(account=GOOD.service_account, roles=(ROLE, OTHER), association=None,
     cluster.eks = cluster_arn(world.CLUSTER_ARN)
     cluster.next_pod = lambda *_: UNREAD
     aws = FakeAws(association)
-    aws.role = lambda arn: next((each for each in roles if each.arn == arn), None)
+    aws.role = lambda arn: next((role for role in roles if role.arn == arn), None)
     aws.roles = lambda: AccountPrincipals(tuple(roles), {}) if listed is None else listed
     return Sources(cluster, aws, now=lambda: world.NOW)
 

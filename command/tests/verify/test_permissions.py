@@ -219,15 +219,15 @@ def test_one_policy_allows_all_that_is_missing():
 
 def test_the_report_begins_with_what_fails_and_ends_with_what_was_judged():
     facts = having(READ, bucket=BUCKET)
-    found = Chain(facts).links(GRANTED)
-    good = text(facts, found, "context c").splitlines()
+    report = Chain(facts).links(GRANTED)
+    good = text(facts, report, "context c").splitlines()
     assert good[0] == "dev/s3-app: context c"
-    assert len(good) == len(found) + 2
+    assert len(good) == len(report) + 2
     assert good[-1].startswith("passed: s3:ListBucket, s3:GetObject; not asked: other actions")
     end = "passed; not asked: permissions, the call inside the Pod (--exec)"
     assert text(FREE, Chain(FREE).links(GRANTED)).endswith(end)
     broken = replace(facts, webhook=None, pods=())
     lines = text(broken, Chain(broken).links(GRANTED), "", {FAILED: "31"}).splitlines()
     assert lines[1].startswith("\x1b[31m  ✗ webhook")
-    assert [each[2] for each in lines[5:-1] if each[2] in "✗"] == []
-    assert all(each.startswith(("  ✓ ", "  ? ", "  · ")) for each in lines[5:-1])
+    assert [line[2] for line in lines[5:-1] if line[2] in "✗"] == []
+    assert all(line.startswith(("  ✓ ", "  ? ", "  · ")) for line in lines[5:-1])

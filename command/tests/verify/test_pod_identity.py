@@ -87,14 +87,14 @@ FROM_AGENT = f"{PROFILE}credential_source = EcsContainer\n"
 
 
 def test_an_association_takes_the_place_of_annotation_and_provider():
-    found = eks_links(**annotated(ROLE_B_ARN))
+    report = eks_links(**annotated(ROLE_B_ARN))
 
-    assert statuses(found) == statuses(eks_links()) == {}
-    assert [key for key in found if key not in ("pod", "webhook", "precedence", "token")] == [
+    assert statuses(report) == statuses(eks_links()) == {}
+    assert [key for key in report if key not in ("pod", "webhook", "precedence", "token")] == [
         *("service-account", "association", "agent", "injection", "role", "trust"),
         *("assume", "caller", "permissions", "data", "refused"),
     ]
-    assert found["association"].found == (
+    assert report["association"].found == (
         f"a-1 names {ROLE_ARN}; it wins over the annotation {ROLE_B_ARN}"
     )
 
@@ -382,14 +382,14 @@ def test_each_profile_that_starts_from_the_agent_is_a_chain():
 def test_the_role_of_a_profile_trusts_the_association_and_its_tags(trust, sent, status):
     tags = GOOD_EKS.session_tags
     role = Role(ROLE_B_ARN, "AROAB", trust, policies=ALL)
-    known = RoleB(role_arn=ROLE_B_ARN, profile="B", external_id=sent, tags=tags, role=role)
+    target = RoleB(role_arn=ROLE_B_ARN, profile="B", external_id=sent, tags=tags, role=role)
     facts = with_profile(f"{FROM_AGENT}external_id = {sent}\n")
 
-    link = links(facts=replace(facts, role_b=known), calls=UNMADE)["role-b-trust"]
+    link = links(facts=replace(facts, role_b=target), calls=UNMADE)["role-b-trust"]
 
     assert link.status is status
     if trust is BY_OTHER:
-        assert [each.words[-1] for each in link.remedy.commands] == [joined(trust, WANTED)]
+        assert [command.words[-1] for command in link.remedy.commands] == [joined(trust, WANTED)]
     elif status is FAILED:
         assert link.found == f"role B asks for external id {SENT_ID!r}, the caller sends 'tenant-7'"
         assert f"external_id = {SENT_ID}" in link.remedy.text

@@ -96,14 +96,14 @@ class World:
         """A Pod as the webhook leaves it."""
         injected = deepcopy(ASSOCIATED if self.association else INJECTED)
         role_arn = self.annotations.get(ROLE_ARN_ANNOTATION)
-        for each in injected["env"]:
-            each["value"] = role_arn if each["name"] == "AWS_ROLE_ARN" else each["value"]
+        for entry in injected["env"]:
+            entry["value"] = role_arn if entry["name"] == "AWS_ROLE_ARN" else entry["value"]
         labels = {**labels, **self.admission["labels"]}
         bare = SKIP_LABEL in labels or not (self.association or role_arn)
-        own = deepcopy(self.container)
-        given = {each["name"]: each["value"] for each in own.pop("env")}
-        variables = {**given, **self.admission["env"]}.items()
-        made = container(*(own.pop("name"), *variables), mutated=injected, bare=bare, **own)
+        app = deepcopy(self.container)
+        env = {variable["name"]: variable["value"] for variable in app.pop("env")}
+        variables = {**env, **self.admission["env"]}.items()
+        made = container(*(app.pop("name"), *variables), mutated=injected, bare=bare, **app)
         volumes = [] if bare else [AGENT_VOLUME if self.association else TOKEN_VOLUME]
         spec = {"containers": [made], "volumes": volumes, "nodeName": "n"}
         return Pod(name, world.NAME, {}, labels, spec, Owner("deployment", "app", self.template))
@@ -130,15 +130,15 @@ class World:
 
     def answers(self) -> dict[Any, Verdict]:
         """Answers to all callers: sessions of the role, and S3's to dev/nb and to strangers."""
-        found = dict[Any, Verdict](session_answers(self.role, ACCOUNTS, now=world.NOW, **CALLERS))
-        of_nb = any(e.account == "dev/nb" and v is Verdict.ALLOW for e, v in found.items())
+        result = dict[Any, Verdict](session_answers(self.role, ACCOUNTS, now=world.NOW, **CALLERS))
+        of_nb = any(e.account == "dev/nb" and v is Verdict.ALLOW for e, v in result.items())
         for caller, tags in ((self.role, TAGS), *((e, {}) for e in STRANGERS)):
             for action, resource in S3:
                 asked: Any = {"resource_policy": self.bucket_policy, "tags": tags}
                 judged = allows(caller, action, resource, session_name="x", **asked).verdict
                 call = Sessions("s3", action, "dev/nb" if caller is self.role else "", caller.arn)
-                found[call] = judged if of_nb or caller is not self.role else Verdict.DENY
-        return found
+                result[call] = judged if of_nb or caller is not self.role else Verdict.DENY
+        return result
 
     def run(self, command: str) -> None:
         """Apply one command."""
@@ -150,10 +150,10 @@ class World:
             case ["kubectl", "rollout", "restart"]:
                 pass
             case ["kubectl", "set", "env"]:
-                for change in (each for each in words[4:] if each[-1] == "-" or "=" in each):
+                for change in (word for word in words[4:] if word[-1] == "-" or "=" in word):
                     name, equals, value = change.partition("=")
                     name = name if equals else name[:-1]
-                    kept = [each for each in self.container["env"] if each["name"] != name]
+                    kept = [entry for entry in self.container["env"] if entry["name"] != name]
                     added = [{"name": name, "value": value}] if equals else []
                     self.container["env"] = kept + added
             case ["kubectl", "annotate", _]:
@@ -165,7 +165,7 @@ class World:
                 self.role = replace(self.role, trust_policy=written(command))
             case ["aws", "iam", "put-role-policy"]:
                 name = options["--policy-name"]
-                policies = {each.arn or each.name: each for each in self.role.policies}
+                policies = {policy.arn or policy.name: policy for policy in self.role.policies}
                 policies[name] = PermissionsPolicy(name, written(command))
                 self.role = replace(self.role, policies=tuple(policies.values()))
             case ["aws", "iam", "delete-role-policy" | "detach-role-policy"]:
@@ -355,5 +355,5 @@ def test_the_remedies_end_and_no_other_caller_gains_or_loses(by_association, fir
                 after = broken.answers()
                 no_loss(before, after)
                 if "gain what it gains" in failing.remedy.text:
-                    after = {call: found for call, found in after.items() if call.kind != "s3"}
+                    after = {call: answer for call, answer in after.items() if call.kind != "s3"}
                 no_gain(before, after, but=own)

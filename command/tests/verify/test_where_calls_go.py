@@ -73,9 +73,9 @@ def endpoint(service: str, env: frozenset[tuple[str, str]]) -> str:
 
 def goes_elsewhere(env: dict[str, str], services: list[str], *, agent: bool) -> bool:
     """Return whether botocore sends one of these calls to another host, or through a proxy."""
-    known = frozenset((name, value) for name, value in env.items() if name.startswith("AWS_"))
+    pairs = frozenset((name, value) for name, value in env.items() if name.startswith("AWS_"))
     for service in services:
-        if endpoint(service, known) != endpoint(service, frozenset()):
+        if endpoint(service, pairs) != endpoint(service, frozenset()):
             return True
     urls = [endpoint(service, frozenset()) for service in services]
     with mock.patch.dict(os.environ, env, clear=True):
@@ -109,12 +109,12 @@ def test_a_variable_that_sends_botocore_elsewhere_is_never_passed(
     answer = {"inside": SESSION} if inside else {}
     objects = {("ConfigMap", "env"): env} if whole else {}
 
-    found = links(pod, facts=facts, objects=objects, bucket=bucket, **answer)["precedence"]
+    link = links(pod, facts=facts, objects=objects, bucket=bucket, **answer)["precedence"]
 
     wrong = goes_elsewhere(env, services, agent=by_association and not inside)
     if inside and any("proxy" in name.lower() for name in env):
         return  # STS answered through it
-    assert not (wrong and found.status is Status.PASSED), (env, found)
+    assert not (wrong and link.status is Status.PASSED), (env, link)
 
 
 @settings(deadline=None)
@@ -124,7 +124,7 @@ def test_a_variable_that_sends_botocore_elsewhere_is_never_passed(
     st.sampled_from([*NAMES, "botocore-*", "*", "irsa-*", "aws-????-*", "reports"]),
     st.sampled_from(["", *NAMES]),
 )
-def test_the_pod_s_session_name_decides_and_no_other(effect, operator, pattern, own):
+def test_the_pod_s_session_name_decides_and_no_other(effect, operator, pattern, text):
     [statement] = deepcopy(ROLE.trust_policy["Statement"])
     guard = {operator: {"sts:RoleSessionName": pattern}}
     listed = [statement]
@@ -134,17 +134,17 @@ def test_the_pod_s_session_name_decides_and_no_other(effect, operator, pattern, 
         deny = {"Effect": "Deny", "Principal": "*", "Action": "sts:*", "Condition": guard}
         listed.append(deny)
     role = replace(ROLE, trust_policy={"Version": "2012-10-17", "Statement": listed})
-    pod = pod_with(GOOD, {"AWS_ROLE_SESSION_NAME": own} if own else {}, from_config_map=False)
+    pod = pod_with(GOOD, {"AWS_ROLE_SESSION_NAME": text} if text else {}, from_config_map=False)
 
     status = links(pod, role=role, calls=UNMADE)["trust"].status
 
     verdicts = {
         trusts_token(role, GOOD.token, session_name=name, now=NOW).verdict
-        for name in ([own] if own else NAMES)
+        for name in ([text] if text else NAMES)
     }
     if status is not Status.UNKNOWN:
         assert verdicts == {Verdict.ALLOW if status is Status.PASSED else Verdict.DENY}
-    assert not (own and status is Status.UNKNOWN)
+    assert not (text and status is Status.UNKNOWN)
 
 
 TRIED = ("", "x y", "-1", "0", "3", "2097152", "true", "IPv4", URL, "legacy", "Standard",
@@ -169,9 +169,9 @@ def test_what_botocore_refuses_is_named_and_what_it_takes_does_not_fail(row, tmp
         text, env = (f"[{section}]\n{key} = {value}\n", {}) if by_file else ("", {name: value})
         file.write_text(text)
         token = {"AWS_ROLE_ARN": ROLE.arn, "AWS_WEB_IDENTITY_TOKEN_FILE": f"{tmp_path}/token"}
-        known = {**REGIONS, **token, "AWS_CONFIG_FILE": f"{file}", **env}
+        variables = {**REGIONS, **token, "AWS_CONFIG_FILE": f"{file}", **env}
         error = ""
-        with mock.patch.dict(os.environ, known, clear=True):
+        with mock.patch.dict(os.environ, variables, clear=True):
             session = botocore.session.Session()
             session.register_component("data_loader", _loader)
             try:
@@ -180,10 +180,10 @@ def test_what_botocore_refuses_is_named_and_what_it_takes_does_not_fail(row, tmp
                 error = str(raised)
         of_file = links(pod(with_config()), **config(text))
         by_env = [links(pod_with(e, env, from_config_map=False), facts=e) for e in (GOOD, GOOD_EKS)]
-        for found in [of_file] if by_file else by_env:
-            judged = [found[each] for each in ("injection", "precedence")]
-            failed = [each for each in judged if each.status is Status.FAILED]
-            said = " ".join(each.found for each in judged if each.status is not Status.PASSED)
+        for report in [of_file] if by_file else by_env:
+            judged = [report[link_key] for link_key in ("injection", "precedence")]
+            failed = [link for link in judged if link.status is Status.FAILED]
+            said = " ".join(link.found for link in judged if link.status is not Status.PASSED)
             named = error or (by_file and key in FILE_HOSTS)
             assert key.split()[-1] in said if named else not failed, (name, value, error, judged)
 
@@ -217,6 +217,6 @@ def test_a_call_from_here_shows_nothing_of_a_condition_on_its_place(key, effect)
     ]
 
     by_place = key != "aws:ResourceOrgID"
-    assert {each.status is Status.PASSED for each in here} == {not by_place}
+    assert {link.status is Status.PASSED for link in here} == {not by_place}
     assert ("verify dev/s3-app --bucket bucket-s3-app --exec" in here[0].remedy.text) is by_place
     assert links(role=by_token, inside=SESSION)["trust"].status is Status.PASSED

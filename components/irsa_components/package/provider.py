@@ -47,15 +47,15 @@ class IrsaProvider(ComponentProvider):
         for kind, properties, names in self._dataclasses():
             keys = {name: key for key, name in names.items()}
             # Arguments that are components exist in Python alone.
-            for each in (e for e in fields(kind) if e.name in keys):
-                definition = properties[keys[each.name]]
-                required = each.default in (MISSING, FROM_OBJECT)
-                definition.optional = not required or each.default_factory is not MISSING
+            for field in (e for e in fields(kind) if e.name in keys):
+                definition = properties[keys[field.name]]
+                required = field.default in (MISSING, FROM_OBJECT)
+                definition.optional = not required or field.default_factory is not MISSING
                 if definition.items is not None and definition.items.ref:
                     definition.items.plain = None  # Go's generator makes no type for plain items
                 # The host reads the class itself, and not what it inherits.
-                found = (self.analyzer.get_docstring(base, each.name) for base in kind.__mro__[:-1])
-                definition.description = next(filter(None, found), None)
+                docs = (self.analyzer.get_docstring(base, field.name) for base in kind.__mro__[:-1])
+                definition.description = next(filter(None, docs), None)
         schema = generate_schema(
             NAME, __version__, NAMESPACE, self._component_defs, self._type_defs, dependencies=[]
         )

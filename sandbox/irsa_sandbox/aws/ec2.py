@@ -72,8 +72,8 @@ class Network:
         if len({subnet["VpcId"] for subnet in subnets}) > 1:
             raise errors.invalid_parameter("Subnets specified must be in the same VPC")
         vpc_id = subnets[0]["VpcId"]
-        wanted = config.get("securityGroupIds", ())
-        groups = {each: self._records.security_groups.get(each) for each in wanted}
+        group_ids = config.get("securityGroupIds", ())
+        groups = {group_id: self._records.security_groups.get(group_id) for group_id in group_ids}
         strange = [i for i, group in groups.items() if group is None or group["VpcId"] != vpc_id]
         if strange:
             raise errors.invalid_parameter(
@@ -91,27 +91,27 @@ class Network:
                 f"Specified subnets must belong to cluster's vpc {vpc_id}"
             )
 
-    def launch_template(self, wanted: Mapping[str, str]) -> dict[str, str]:
+    def launch_template(self, spec: Mapping[str, str]) -> dict[str, str]:
         """A node group's launch template as EKS describes it; raises `AwsError`.
 
         https://docs.aws.amazon.com/eks/latest/userguide/launch-templates.html
         """
-        if len({"id", "name"} & wanted.keys()) != 1:
+        if len({"id", "name"} & spec.keys()) != 1:
             raise errors.invalid_parameter(
                 "Either provide launch template ID or launch template name in the request."
             )
-        for each in self._records.launch_templates.values():
-            names = {"id": each["LaunchTemplateId"], "name": each["LaunchTemplateName"]}
-            numbers = {str(version["VersionNumber"]) for version in each["Versions"]}
+        for template in self._records.launch_templates.values():
+            names = {"id": template["LaunchTemplateId"], "name": template["LaunchTemplateName"]}
+            numbers = {str(version["VersionNumber"]) for version in template["Versions"]}
             aliases = {"$Default": "DefaultVersionNumber", "$Latest": "LatestVersionNumber"}
-            version = wanted.get("version", "$Default")
+            version = spec.get("version", "$Default")
             if version in aliases:
-                version = str(each[aliases[version]])
-            if {n: wanted[n] for n in names if n in wanted}.items() <= names.items():
+                version = str(template[aliases[version]])
+            if {n: spec[n] for n in names if n in spec}.items() <= names.items():
                 if version not in numbers:
                     break
                 return {**names, "version": version}
-        raise errors.invalid_parameter(f"Launch template details can't be found: {dict(wanted)}")
+        raise errors.invalid_parameter(f"Launch template details can't be found: {dict(spec)}")
 
     def _subnets(self, subnet_ids: Sequence[str]) -> list[Mapping[str, Any]]:
         self._records.make_default_vpc()
@@ -140,8 +140,8 @@ class Ec2:
         if parameters.get("LaunchTemplateData.UserData") == "":
             del parameters["LaunchTemplateData.UserData"]
         self._check_launch_template(action, parameters)
-        known = _without_needless_ports(_with_known_filters(action, parameters))
-        return await self._ec2(*form(known))
+        query = _without_needless_ports(_with_known_filters(action, parameters))
+        return await self._ec2(*form(query))
 
     def _refuse_unknown_ids(self, parameters: Parameters) -> None:
         """Refuse tags of missing resources, which MiniStack would keep."""
@@ -179,11 +179,11 @@ def _without_needless_ports(parameters: Parameters) -> Parameters:
 def _with_known_filters(action: str, parameters: Parameters) -> Parameters:
     """The parameters, with EC2's own names of filters; raises `AwsError` for one that would be
     left out."""
-    known = _FILTERS.get(action)
+    filters = _FILTERS.get(action)
     checked = dict(parameters)
     for index, name in numbered(parameters, "Filter", ".Name").items():
         checked[f"Filter.{index}.Name"] = name = _OLD_NAMES.get(name, name)
         on_tags = name.startswith("tag:") or name == "tag-key"
-        if known is not None and name not in known and not on_tags:
+        if filters is not None and name not in filters and not on_tags:
             raise errors.not_in_sandbox(f"Filter {name} of ec2:{action}")
     return checked

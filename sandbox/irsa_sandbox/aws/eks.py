@@ -129,32 +129,32 @@ class Eks:
 
         https://docs.aws.amazon.com/eks/latest/userguide/creating-access-entries.html
         """
-        wanted = request.document
-        for group in wanted.get("kubernetesGroups", ()):
+        inputs = request.document
+        for group in inputs.get("kubernetesGroups", ()):
             if group.startswith("system:"):
                 raise errors.invalid_parameter(
                     f"The kubernetes group name {group} is invalid, it cannot start with system:"
                 )
-        arn = parse_arn(wanted.get("principalArn", ""))
+        arn = parse_arn(inputs.get("principalArn", ""))
         is_new = request.path.endswith("/access-entries")
-        standard = wanted.get("type", "STANDARD") == "STANDARD"
-        if is_new and standard and arn and not wanted.get("username"):
-            wanted["username"] = str(arn)
+        standard = inputs.get("type", "STANDARD") == "STANDARD"
+        if is_new and standard and arn and not inputs.get("username"):
+            inputs["username"] = str(arn)
             if arn.resource.startswith("role/"):
-                wanted["username"] = f"{session_arn_prefix(str(arn))}{{{{SessionName}}}}"
-        return await self._forward(request, wanted)
+                inputs["username"] = f"{session_arn_prefix(str(arn))}{{{{SessionName}}}}"
+        return await self._forward(request, inputs)
 
     async def _create(self, _match: re.Match[str], request: AwsRequest) -> Response:
-        wanted = request.document
-        config = wanted.get("resourcesVpcConfig", {})
-        _check_auto_mode(wanted)
-        wanted["resourcesVpcConfig"] = {**config, "vpcId": self._network.vpc_of(config)}
-        answer = await self._forward(request, wanted)
-        record = self._records.clusters.get(wanted.get("name", ""))
+        inputs = request.document
+        config = inputs.get("resourcesVpcConfig", {})
+        _check_auto_mode(inputs)
+        inputs["resourcesVpcConfig"] = {**config, "vpcId": self._network.vpc_of(config)}
+        answer = await self._forward(request, inputs)
+        record = self._records.clusters.get(inputs.get("name", ""))
         if answer[0] == 200 and record is not None:  # MiniStack does not know the properties
-            record["deletionProtection"] = wanted.get("deletionProtection", False)
-            for part in AUTO_MODE & wanted.keys():
-                record[part] = {**record.get(part, {}), **wanted[part]}
+            record["deletionProtection"] = inputs.get("deletionProtection", False)
+            for part in AUTO_MODE & inputs.keys():
+                record[part] = {**record.get(part, {}), **inputs[part]}
             path = f"/clusters/{record['name']}"
             return await self._forward(request._replace(method="GET", path=path, body=b""))
         return answer
@@ -172,8 +172,8 @@ class Eks:
             if cluster["status"] == "CREATING":  # MiniStack waits for Docker; ours is there already
                 cluster["status"] = "ACTIVE"
         for kind in {"addon", "association"} & document.keys():  # EKS leaves out what is not given
-            given = {name: value for name, value in document[kind].items() if value != ""}
-            document[kind] = given
+            members = {name: value for name, value in document[kind].items() if value != ""}
+            document[kind] = members
         if update := document.get("update"):
             document["update"] = {"params": [], "errors": [], **update}
         return (status, headers, json.dumps(document).encode()) if document else answer
@@ -193,20 +193,20 @@ class Eks:
 
     async def _write_addon(self, match: re.Match[str], request: AwsRequest) -> Response:
         """Create or update an add-on, and its associations if they are given, an empty list too."""
-        cluster, wanted, addons = match["cluster"], request.document, self._records.addons
+        cluster, inputs, addons = match["cluster"], request.document, self._records.addons
         is_new = match["addon"] is None
-        name = wanted.get("addonName", "") if is_new else match["addon"]
+        name = inputs.get("addonName", "") if is_new else match["addon"]
         record, addon = self._records.clusters.get(cluster), addons.get(f"{cluster}/{name}")
         if record is not None:  # MiniStack says so otherwise
-            eks_addons.complete(wanted, name, record["version"], is_new=is_new)
-        if wanted.get("serviceAccountRoleArn") == "":  # as terraform-provider-aws asks
+            eks_addons.complete(inputs, name, record["version"], is_new=is_new)
+        if inputs.get("serviceAccountRoleArn") == "":  # as terraform-provider-aws asks
             raise errors.invalid_parameter("Cross-account pass role is not allowed.")
-        wanted.setdefault("serviceAccountRoleArn", "")  # EKS keeps no role that is left out
-        associations = wanted.pop("podIdentityAssociations", None)
+        inputs.setdefault("serviceAccountRoleArn", "")  # EKS keeps no role that is left out
+        associations = inputs.pop("podIdentityAssociations", None)
         if associations:
             owner = addon["addonArn"] if addon else None
             self._pod_identity.check_owned(cluster, owner, associations, request)
-        answer = await self._forward(request, wanted)
+        answer = await self._forward(request, inputs)
         addon = addons.get(f"{cluster}/{name}")
         if answer[0] == 200 and addon is not None and associations is not None:
             addon["podIdentityAssociations"] = await self._pod_identity.write_owned(
@@ -235,20 +235,20 @@ class Eks:
         return as_answer({"update": kept["update"]})
 
     async def _create_nodes(self, match: re.Match[str], request: AwsRequest) -> Response:
-        cluster, wanted = match[1], request.document
+        cluster, inputs = match[1], request.document
         record = self._records.clusters.get(cluster)
         if record is not None:
             vpc_id = record["resourcesVpcConfig"]["vpcId"]
-            self._network.check_within(vpc_id, wanted.get("subnets", ()))
-        template = wanted.pop("launchTemplate", None)
+            self._network.check_within(vpc_id, inputs.get("subnets", ()))
+        template = inputs.pop("launchTemplate", None)
         if template is not None:
             template = self._network.launch_template(template)
-            if "diskSize" in wanted:
+            if "diskSize" in inputs:
                 raise errors.invalid_parameter(
                     "Disk size must be specified within the launch template."
                 )
-        answer = await self._forward(request, wanted)
-        group = self._records.node_groups.get(f"{cluster}/{wanted.get('nodegroupName')}")
+        answer = await self._forward(request, inputs)
+        group = self._records.node_groups.get(f"{cluster}/{inputs.get('nodegroupName')}")
         if answer[0] == 200 and group is not None and template is not None:
             group["launchTemplate"] = template
             del group["diskSize"]  # it is the template's
@@ -307,13 +307,13 @@ def _keep(cluster: Record, update: Mapping[str, Any], **of: str | None) -> None:
     cluster.setdefault(_UPDATES, {})[update["id"]] = kept
 
 
-def _check_auto_mode(wanted: Mapping[str, Any]) -> None:
+def _check_auto_mode(inputs: Mapping[str, Any]) -> None:
     """Raise `AwsError` for a cluster with some parts of Auto Mode, or with add-ons of its own.
 
     https://docs.aws.amazon.com/eks/latest/userguide/automode.html
     """
-    network, storage = wanted.get("kubernetesNetworkConfig", {}), wanted.get("storageConfig", {})
-    compute = wanted.get("computeConfig", {})
+    network, storage = inputs.get("kubernetesNetworkConfig", {}), inputs.get("storageConfig", {})
+    compute = inputs.get("computeConfig", {})
     if network.get("ipFamily", "ipv4") != "ipv4":  # MiniStack would take it for ipv4
         raise errors.not_in_sandbox("An ipFamily other than ipv4")
     if "serviceIpv4Cidr" in network:  # the control plane has its own
@@ -330,7 +330,7 @@ def _check_auto_mode(wanted: Mapping[str, Any]) -> None:
             "kubernetesNetworkConfig, and blockStorage are all either fully enabled or fully "
             "disabled."
         )
-    if all(enabled) and wanted.get("bootstrapSelfManagedAddons", True):
+    if all(enabled) and inputs.get("bootstrapSelfManagedAddons", True):
         raise errors.invalid_parameter(
             "When EKS Auto Mode is enabled, bootstrapSelfManagedAddons must be set to false"
         )

@@ -76,16 +76,16 @@ def describe_versions(query: Query) -> dict[str, Any]:
     https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeAddonVersions.html
     """
     kubernetes = query.get("kubernetesVersion", _ALL)
-    found = [
+    addons = [
         described
         for name, addon in ADDONS.items()
         if name in query.get("addonName", (name,))
         and (described := _described(name, addon, kubernetes))["addonVersions"]
     ]
-    return {"addons": found}
+    return {"addons": addons}
 
 
-def complete(wanted: MutableMapping[str, Any], name: str, kubernetes: str, *, is_new: bool) -> None:
+def complete(inputs: MutableMapping[str, Any], name: str, kubernetes: str, *, is_new: bool) -> None:
     """Fill in what EKS does in a request for an add-on; raises `AwsError` for what it refuses."""
     addon = ADDONS.get(name)
     if addon is None:
@@ -97,14 +97,14 @@ def complete(wanted: MutableMapping[str, Any], name: str, kubernetes: str, *, is
         raise errors.invalid_parameter(
             f"Addon specified is not supported in {kubernetes} kubernetes version"
         )
-    for each in wanted.get("podIdentityAssociations", ()):
-        if each["serviceAccount"] not in addon.role_policies:
+    for association in inputs.get("podIdentityAssociations", ()):
+        if association["serviceAccount"] not in addon.role_policies:
             raise errors.invalid_parameter(
-                f"Service account {each['serviceAccount']} is not supported for addon {name}"
+                f"Service account {association['serviceAccount']} is not supported for addon {name}"
             )
     if is_new:
-        wanted.setdefault("addonVersion", versions[-1])
-    if wanted.get("addonVersion", versions[-1]) not in versions:
+        inputs.setdefault("addonVersion", versions[-1])
+    if inputs.get("addonVersion", versions[-1]) not in versions:
         raise errors.invalid_parameter("Addon version specified is not supported")
 
 
@@ -113,8 +113,8 @@ def _described(name: str, addon: AwsAddon, kubernetes: Sequence[str]) -> dict[st
     for cluster in kubernetes:
         versions = addon.versions.get(cluster, ())
         for version in versions:
-            own = {"clusterVersion": cluster, "defaultVersion": version == versions[-1]}
-            compatible.setdefault(version, []).append({**own, "platformVersions": ["*"]})
+            entry = {"clusterVersion": cluster, "defaultVersion": version == versions[-1]}
+            compatible.setdefault(version, []).append({**entry, "platformVersions": ["*"]})
     return {
         "addonName": name,
         "type": addon.kind,

@@ -76,10 +76,10 @@ class PodIdentity:
                 raise errors.association_exists(found["associationId"])
 
     async def write_owned(
-        self, cluster: str, addon: str, wanted: Iterable[Json], caller: AwsRequest
+        self, cluster: str, addon: str, associations: Iterable[Json], caller: AwsRequest
     ) -> list[str]:
         """Give the add-on these associations and no other; returns their ARNs."""
-        roles = {each["serviceAccount"]: each["roleArn"] for each in wanted}
+        roles = {entry["serviceAccount"]: entry["roleArn"] for entry in associations}
         for key, record in list(self._records.associations.items()):
             if record["ownerArn"] == addon and record["serviceAccount"] not in roles:
                 del self._records.associations[key]
@@ -94,12 +94,12 @@ class PodIdentity:
             arns.append(record["associationArn"])
         return arns
 
-    async def _create(self, cluster: str, wanted: Json, caller: AwsRequest) -> Record:
-        account = ServiceAccountRef(wanted.get("namespace", ""), wanted.get("serviceAccount", ""))
-        if (found := self._found(cluster, *account)) is not None:
-            raise errors.association_exists(found["associationId"])
-        self._check(wanted, caller)
-        path, body = f"/clusters/{cluster}/pod-identity-associations", json.dumps(wanted).encode()
+    async def _create(self, cluster: str, inputs: Json, caller: AwsRequest) -> Record:
+        account = ServiceAccountRef(inputs.get("namespace", ""), inputs.get("serviceAccount", ""))
+        if (association := self._found(cluster, *account)) is not None:
+            raise errors.association_exists(association["associationId"])
+        self._check(inputs, caller)
+        path, body = f"/clusters/{cluster}/pod-identity-associations", json.dumps(inputs).encode()
         new = caller._replace(method="POST", path=path, body=body)
         status, _, answer = await self._eks(*new)
         record = self._found(cluster, *account)
@@ -126,10 +126,10 @@ class PodIdentity:
             account = ServiceAccountRef(record["namespace"], record["serviceAccount"])
             record["externalId"] = external_id(cluster["arn"], account)
 
-    def _check(self, wanted: Mapping[str, Any], caller: AwsRequest) -> None:
+    def _check(self, inputs: Mapping[str, Any], caller: AwsRequest) -> None:
         """Refuse what EKS refuses. It sees no role of another account, and so no target role."""
-        policy, target = wanted.get("policy"), wanted.get("targetRoleArn")
-        if policy and not wanted.get("disableSessionTags"):
+        policy, target = inputs.get("policy"), inputs.get("targetRoleArn")
+        if policy and not inputs.get("disableSessionTags"):
             raise errors.invalid_parameter(
                 "disableSessionTags must be set to true when policy is specified"
             )
@@ -137,7 +137,7 @@ class PodIdentity:
             raise errors.invalid_parameter(f"policy is longer than {SESSION_POLICY_MAX} characters")
         if target and parse_role_arn(target) is None:
             raise errors.invalid_parameter("The target role ARN is invalid")
-        arn = wanted.get("roleArn", "")
+        arn = inputs.get("roleArn", "")
         role = self._records.role(arn)
         if role is None or account_of(arn) != self._records.account():
             raise errors.invalid_parameter("Role provided in the request does not exist.")
@@ -167,7 +167,7 @@ class PodIdentity:
         most = int(query.get("maxResults", [str(_MOST_RESULTS)])[0])
         if not 1 <= most <= _MOST_RESULTS:
             raise errors.invalid_parameter(f"maxResults must be from 1 to {_MOST_RESULTS}")
-        found = sorted(
+        hits = sorted(
             (
                 record
                 for record in self._of(cluster)
@@ -175,8 +175,8 @@ class PodIdentity:
             ),
             key=lambda record: record["associationId"],
         )
-        page = [{name: each[name] for name in _SUMMARY if each[name]} for each in found[:most]]
-        more = {"nextToken": page[-1]["associationId"]} if len(found) > most else {}
+        page = [{name: record[name] for name in _SUMMARY if record[name]} for record in hits[:most]]
+        more = {"nextToken": page[-1]["associationId"]} if len(hits) > most else {}
         return as_answer({"associations": page, **more})
 
 

@@ -61,7 +61,7 @@ def idempotent(
 
     async def answer_once(request: AwsRequest) -> Response:
         inputs = _inputs(request.body)
-        token = next((inputs.pop(each) for each in TOKENS if inputs.get(each)), None)
+        token = next((inputs.pop(name) for name in TOKENS if inputs.get(name)), None)
         if token is None:
             return await answer(request)
         key, call = (caller(), token), (request.method, request.path, inputs)

@@ -75,8 +75,8 @@ def _refusal(scope: Scope) -> Response | None:
     takes_actions = host.service in _QUERY_SERVICES and path == "/"
     if (form or actions) and not takes_actions:
         return _names_an_action()
-    given = {name for name, values in query.items() if any(values)}
-    if authorization or any(given >= names for names in _PRESIGNED):
+    parameters = {name for name, values in query.items() if any(values)}
+    if authorization or any(parameters >= names for names in _PRESIGNED):
         return None  # MiniStack checks the signature
     # Without a signature. MiniStack looks at the action in a form; of anything else it makes a
     # request of an account that owns nothing, which may create buckets.
@@ -93,16 +93,16 @@ def _problem_of_signature(
     authorization: list[bytes], query: dict[str, list[str]], host: Host
 ) -> AwsError | None:
     """Return the problem of an ambiguous signature. MiniStack checks the rest of it."""
-    if len(authorization) > 1 or any(not each.startswith(_SCHEME) for each in authorization):
+    if len(authorization) > 1 or any(not header.startswith(_SCHEME) for header in authorization):
         return errors.incomplete_signature()  # another scheme would make its sender root
     credentials = [
-        each.partition(",")[0].strip()
+        text.partition(",")[0].strip()
         for value in authorization
-        for each in value.decode("latin-1").split("Credential=")[1:]
+        for text in value.decode("latin-1").split("Credential=")[1:]
     ]
     for name, values in query.items():
-        credentials += [each for each in values if each and name.lower() == "x-amz-credential"]
-    scopes = [_CREDENTIAL.fullmatch(each) for each in credentials]
+        credentials += [text for text in values if text and name.lower() == "x-amz-credential"]
+    scopes = [_CREDENTIAL.fullmatch(credential) for credential in credentials]
     if None in scopes or len(scopes) > 1 or len(scopes) < len(authorization):
         return errors.incomplete_signature()
     # MiniStack goes by the signature's service, and not by the host.

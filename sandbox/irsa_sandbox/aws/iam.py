@@ -206,7 +206,7 @@ def _stored_trust_policy(text: str, unique_ids: dict[str, str]) -> str:
         compile_trust_policy(document)
         check_storable(document)
         check_shared_issuers(document)
-        document = with_principals(document, lambda each: unique_ids.get(each, each))
+        document = with_principals(document, lambda principal: unique_ids.get(principal, principal))
         check_existence(document, frozenset(unique_ids.values()))
     except DocumentError as error:
         raise malformed_policy(error.message) from error
@@ -259,7 +259,7 @@ def _change_provider(provider: Record, parameters: Parameters) -> None:
                 raise quota_exceeded("ClientIdsPerOpenIdConnectProvider", CLIENT_IDS_MAX)
             clients.append(parameters["ClientID"])
         case "RemoveClientIDFromOpenIDConnectProvider":
-            provider["ClientIDList"] = [each for each in clients if each != parameters["ClientID"]]
+            provider["ClientIDList"] = [name for name in clients if name != parameters["ClientID"]]
         case "UpdateOpenIDConnectProviderThumbprint":
             provider["ThumbprintList"] = _members(parameters, "ThumbprintList")
         case "TagOpenIDConnectProvider":

@@ -83,9 +83,9 @@ def load(
         "iam": Iam(records).answer,
         "sts": Sts(records, keys).answer,
     }
-    app.SERVICE_HANDLERS.update({name: front.handler(each, name) for name, each in answers.items()})
-    own, payment = s3._list_objects_v1, s3._get_bucket_request_payment
-    s3._list_objects_v1 = partial(list_objects, own, payment)
+    app.SERVICE_HANDLERS.update({name: front.handler(api, name) for name, api in answers.items()})
+    listing, payment = s3._list_objects_v1, s3._get_bucket_request_payment
+    s3._list_objects_v1 = partial(list_objects, listing, payment)
     s3._put_public_access_block = partial(put_access_block, s3._put_public_access_block)
     app._handle_s3_control_request = S3Control(partial(_s3_control_denial, app), records).handle
     return guarded(app.app)
@@ -211,7 +211,7 @@ def _name_resources_of_calls() -> None:
     https://docs.aws.amazon.com/service-authorization/latest/reference/
     """
     actions = core("iam_actions")
-    known, tags, value = actions.extract_resource_arn, actions.request_tag_context, actions._param
+    extract, tags, value = actions.extract_resource_arn, actions.request_tag_context, actions._param
 
     def resource_arn(service: str, method: str, path: str, *more: Any) -> str:
         *_, query, region, account = more
@@ -231,11 +231,11 @@ def _name_resources_of_calls() -> None:
             return f"{others}{kind}/{match[1]}/{match[3]}"
         if eks_path.startswith("/tags/"):
             return eks_path.removeprefix("/tags/")
-        return get("OpenIDConnectProviderArn") or known(service, method, path, *more)
+        return get("OpenIDConnectProviderArn") or extract(service, method, path, *more)
 
     def keys(service: str, action: str, body: bytes, query: Any) -> dict[str, Any]:
-        given = {"iam:PermissionsBoundary": "PermissionsBoundary", "iam:PolicyARN": "PolicyArn"}
-        iam = {key: value(b"", query, name) or None for key, name in given.items()}
+        names = {"iam:PermissionsBoundary": "PermissionsBoundary", "iam:PolicyARN": "PolicyArn"}
+        iam = {key: value(b"", query, name) or None for key, name in names.items()}
         return {**tags(service, action, body, query), **iam}
 
     actions.extract_resource_arn, actions.request_tag_context = resource_arn, keys

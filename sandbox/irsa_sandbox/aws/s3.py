@@ -62,8 +62,8 @@ def put_access_block(put: Callable[[str, bytes], Response], bucket: str, body: b
         root = ET.fromstring(body)  # noqa: S314 - of the machine's own user
     except ET.ParseError:
         return errors.as_xml(errors.malformed_xml(), "s3", f"/{bucket}")
-    given = {child.tag.rpartition("}")[2]: child.text for child in root}
-    settings = "".join(f"<{each}>{given.get(each, 'false')}</{each}>" for each in ACCESS_BLOCKS)
+    texts = {child.tag.rpartition("}")[2]: child.text for child in root}
+    settings = "".join(f"<{tag}>{texts.get(tag, 'false')}</{tag}>" for tag in ACCESS_BLOCKS)
     name = "PublicAccessBlockConfiguration"
     return put(bucket, f'<{name} xmlns="{_NAMESPACE}">{settings}</{name}>'.encode())
 

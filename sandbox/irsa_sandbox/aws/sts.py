@@ -137,19 +137,19 @@ class Sts:
         https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html#id_session-tags_role-chaining
         """
         role, tags = await self._assumable(parameters, request), _tags(parameters)
-        own = {name.lower(): name for name in tags}
+        names = {name.lower(): name for name in tags}
         session = self._records.session(request)
         kept = {tag["Key"]: tag["Value"] for tag in session.get("SessionTags") or ()}
         passed_on = {name: kept[name] for name in session.get(TRANSITIVE_KEYS, ())}
-        if own.keys() & {name.lower() for name in passed_on}:
+        if names.keys() & {name.lower() for name in passed_on}:
             raise transitive_tag_is_set()
-        wanted = [
-            each.lower() for each in numbered(parameters, f"{TRANSITIVE_KEYS}.member").values()
+        transitive_keys = [
+            key.lower() for key in numbered(parameters, f"{TRANSITIVE_KEYS}.member").values()
         ]
-        if not own.keys() >= set(wanted):
+        if not names.keys() >= set(transitive_keys):
             raise errors.transitive_tag_not_given()
         tags |= passed_on
-        transitive = [*passed_on, *(own[name] for name in wanted)]
+        transitive = [*passed_on, *(names[name] for name in transitive_keys)]
         if tags:
             keys = tag_keys(tags, transitive)
             caller = self._records.denied(_TAG_SESSION, role["Arn"], request, keys)

@@ -68,7 +68,7 @@ def bound_pod(token: Token) -> BoundPod | None:
         texts = (bound["namespace"], account["name"], pod["name"], pod["uid"])
     except (KeyError, TypeError):
         return None
-    if not all(isinstance(each, str) and each for each in texts):
+    if not all(isinstance(text, str) and text for text in texts):
         return None
     namespace, name, *of_pod = texts
     return BoundPod(ServiceAccountRef(namespace, name), *of_pod)
@@ -97,7 +97,7 @@ def invalid_token(message: str) -> AwsError:
 def _expired(now: float, expires: float) -> AwsError:
     """The words are from public reports."""
     current, end = (
-        time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(each)) for each in (now, expires)
+        time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds)) for seconds in (now, expires)
     )
     return AwsError(
         "ExpiredTokenException",

@@ -45,12 +45,12 @@ def run(
         refuse_others(folder)  # before minutes of building
     programs = lifecycle.tools(on_progress, providers)
     record = Record(as_json=output == "json")
-    with lifecycle.temporary_folder("irsa-demo-") if folder is None else nullcontext(folder) as own:
-        state = lifecycle.start(own, programs, on_progress)
+    with nullcontext(folder) if folder else lifecycle.temporary_folder("irsa-demo-") as path:
+        state = lifecycle.start(path, programs, on_progress)
         if state is None:
             raise SandboxError(
-                f"a sandbox runs in {own}, and the demo takes down what is in it; leave out "
-                f"--folder, or stop it: {COMMAND} down --folder {shlex.quote(str(own))}"
+                f"a sandbox runs in {path}, and the demo takes down what is in it; leave out "
+                f"--folder, or stop it: {COMMAND} down --folder {shlex.quote(str(path))}"
             )
         try:
             # The programs, which run side by side, find the same variables in this process.
@@ -63,7 +63,7 @@ def run(
                 _story(systems, record)
         finally:
             with lifecycle.on_interrupt(signal.SIG_IGN):
-                lifecycle.down(own)
+                lifecycle.down(path)
     return record.finish()
 
 

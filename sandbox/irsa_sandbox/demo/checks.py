@@ -94,9 +94,9 @@ class SystemCheck:
                 done = systems.in_pod(*account(pod), shlex.split(TOKEN))
                 return done if done.code else Done(0, pretty(claims_of(done.output.strip())))
             case {"token_of": of, "role": role, "command": command, **more}:
-                own = account(of)
-                systems.service_account(*own)
-                token = systems.token(*own, more.get("audience", STS_AUDIENCE))
+                ref = account(of)
+                systems.service_account(*ref)
+                token = systems.token(*ref, more.get("audience", STS_AUDIENCE))
                 if "subject" in more:
                     subject = ":".join(account(more["subject"]))
                     token = with_claims(token, sub=f"system:serviceaccount:{subject}")
@@ -126,13 +126,13 @@ class SystemCheck:
         """Return whether the answer is as it must be."""
         error = _ERROR.search(done.output)
         namespace, name = account(self.question.get("claims_of", ""))
-        own = {"namespace": namespace, "name": name, "subject": f"{namespace}:{name}"}
-        contained = [each.format_map({**systems.names, **own}) for each in self.contains]
+        fields = {"namespace": namespace, "name": name, "subject": f"{namespace}:{name}"}
+        contained = [template.format_map({**systems.names, **fields}) for template in self.contains]
         named = {line.partition("=")[0] for line in done.output.splitlines()} - _OPTIONAL
         return (
             (done.code == 0) is (self.code is None)
             and self.code == (error and error[1])
-            and all(each in done.output for each in contained)
+            and all(text in done.output for text in contained)
             and (not self.variables or named == {*self.variables})
         )
 

@@ -63,8 +63,8 @@ class Record:
         """
 
         def go_on() -> T:
-            for each in after:
-                each.result()
+            for future in after:
+                future.result()
             with self._processors if is_command else nullcontext():
                 if self._over.is_set():
                     raise CancelledError

@@ -74,11 +74,11 @@ class SandboxSystems(Session):
         for key in (NEW, OLD):
             self.aws("s3").put_object(Bucket=FORMS_A, Key=key, Body=CONTENT_A)
         self.aws("s3", ACCOUNT_B).put_object(Bucket=FORMS_B, Key=NEW, Body=CONTENT_A)
-        for each in ("forms/other", "stage/reports", "forms/another"):
-            namespace, name = account(each)
+        for pod in ("forms/other", "stage/reports", "forms/another"):
+            namespace, name = account(pod)
             self.service_account(namespace, name)
-            own = ServiceAccountRef(namespace, name)
-            self._pods[each] = create_pod(self.cluster, own, name=name)
+            ref = ServiceAccountRef(namespace, name)
+            self._pods[pod] = create_pod(self.cluster, ref, name=name)
         role = role_arn(ACCOUNT_A, "forms-reports")
         self.aws("eks").create_pod_identity_association(**ANOTHER, roleArn=role)
 
@@ -112,9 +112,9 @@ class SandboxSystems(Session):
                 token = self.expired(self.token(*account(of)))
                 return self.assume(token, self.names[role], words(self, command))
             case {"agent_token_of": pod, "command": command, **more}:
-                wanted = ProjectedToken(more.get("audience", POD_IDENTITY_SERVICE), TOKEN_SECONDS)
-                found = self._pods.get(pod) or find_pod(self.cluster, *account(pod))
-                token = mint(self.cluster, found, wanted)[0]
+                source = ProjectedToken(more.get("audience", POD_IDENTITY_SERVICE), TOKEN_SECONDS)
+                manifest = self._pods.get(pod) or find_pod(self.cluster, *account(pod))
+                token = mint(self.cluster, manifest, source)[0]
                 with NamedTemporaryFile("w", prefix="token-") as file:  # mode 0600, not in argv
                     file.write(token)
                     file.flush()
@@ -127,11 +127,11 @@ class SandboxSystems(Session):
         etcd's data, which holds every Secret of the cluster by design."""
         printed = self.in_pod(namespace, workload, ["printenv", SECRET])
         secret, folder = printed.output.strip().encode(), self.state.path
-        found = [] if secret else ["no secret to look for"]
+        lines = [] if secret else ["no secret to look for"]
         for path, folders, files in os.walk(folder):
             folders[:] = set(folders) - {"etcd-data"}
             for file in (Path(path, name) for name in files if secret):
                 with suppress(FileNotFoundError):  # of a command that has ended
                     if file.is_file() and secret in file.read_bytes():
-                        found.append(str(file.relative_to(folder)))
-        return found
+                        lines.append(str(file.relative_to(folder)))
+        return lines

@@ -45,8 +45,8 @@ def copy_settings(project: Path, stack: str, config: Mapping[str, Any], target: 
     if file.exists() or not config:
         _known(project, file)
         settings = _read(file) if file.exists() else {}
-    given = _mapping(settings.get("config"), f"{file}: `config`")
-    values = {key: value for key, value in {**given, **config}.items() if value is not None}
+    file_config = _mapping(settings.get("config"), f"{file}: `config`")
+    values = {key: value for key, value in {**file_config, **config}.items() if value is not None}
     for key, value in values.items():
         for path in _encrypted(value, key):
             raise SandboxError(

@@ -142,13 +142,13 @@ class SandboxStack:
         """Return a line for each resource that a `destroy` keeps (`retain_on_delete`). The settings
         of one (`deleted_with`) are part of it."""
         lines: list[str] = []
-        for each in self.export().get("resources", ()):
-            kept = each.get("retainOnDelete") and not each.get("deletedWith")
-            if kept and "id" in each:  # no component
-                *_, parent, kind = ["", *each["urn"].split("::")[2].split("$")]
-                again = _USE_AGAIN.get(parent, 'ResourceOptions(import_="{id}")').format_map(each)
-                name = each["urn"].split("::", 3)[3]
-                lines.append(f"{kind} {name}: {each['id']} is kept; {again} uses it again")
+        for state in self.export().get("resources", ()):
+            kept = state.get("retainOnDelete") and not state.get("deletedWith")
+            if kept and "id" in state:  # no component
+                *_, parent, kind = ["", *state["urn"].split("::")[2].split("$")]
+                again = _USE_AGAIN.get(parent, 'ResourceOptions(import_="{id}")').format_map(state)
+                name = state["urn"].split("::", 3)[3]
+                lines.append(f"{kind} {name}: {state['id']} is kept; {again} uses it again")
         return lines
 
     def outputs(self) -> dict[str, Any]:
@@ -266,8 +266,8 @@ def _hide_unfinished_coroutines() -> None:
     """
     before = sys.unraisablehook
 
-    def hook(found: Any) -> None:
-        if not (isinstance(found.exc_value, RuntimeError) and str(found.exc_value) in _UNFINISHED):
-            before(found)
+    def hook(args: Any) -> None:
+        if not (isinstance(args.exc_value, RuntimeError) and str(args.exc_value) in _UNFINISHED):
+            before(args)
 
     sys.unraisablehook = hook

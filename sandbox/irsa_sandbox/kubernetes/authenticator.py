@@ -86,11 +86,11 @@ class Authenticator(JsonServer):
     def _caller(self, token: str) -> tuple[str, str]:
         """The cluster that the token is for, and whose it is."""
         url = _presigned_url(token)
-        given = urlsplit(url)
-        query = parse_qs(given.query)
+        parts = urlsplit(url)
+        query = parse_qs(parts.query)
         # Anything else would make this a way to send requests to wherever a token says.
-        if given.scheme != "https" or given.netloc not in STS_HOSTS or given.path != "/":
-            raise Unauthenticated(f"the token is for {given.netloc}{given.path}, which is not STS")
+        if parts.scheme != "https" or parts.netloc not in STS_HOSTS or parts.path != "/":
+            raise Unauthenticated(f"the token is for {parts.netloc}{parts.path}, which is not STS")
         if query.get("Action") != ["GetCallerIdentity"]:
             raise Unauthenticated("the token is not a presigned GetCallerIdentity")
         if CLUSTER_HEADER not in query.get("X-Amz-SignedHeaders", [""])[0].split(";"):

@@ -120,7 +120,7 @@ class Kubelet:
             try:
                 if self._changed.wait(RETRY_SECONDS) or not finished:
                     self._changed.clear()
-                    pods = [each.to_dict() for each in self._client.list(Pod, namespace="*")]
+                    pods = [pod.to_dict() for pod in self._client.list(Pod, namespace="*")]
                     finished = False not in [self._try_sync(pod) for pod in pods]
                 self._join(self._eks_node())
             except Exception:  # a request that failed: at the next time

@@ -97,7 +97,7 @@ class Agent:
     def _assume(self, node: Node, raw: str) -> Cached:
         try:
             clients = self._instance(node.role_arn)
-            found = clients("eks-auth").assume_role_for_pod_identity(
+            response = clients("eks-auth").assume_role_for_pod_identity(
                 clusterName=node.cluster, token=raw
             )
         except Untrusted as error:
@@ -105,12 +105,12 @@ class Agent:
             raise AwsError("", 500, message) from error
         except ClientError as error:
             raise _refusal(error) from error
-        keys = found["credentials"]
+        keys = response["credentials"]
         answer = {
             "AccessKeyId": keys["accessKeyId"],
             "SecretAccessKey": keys["secretAccessKey"],
             "Token": keys["sessionToken"],
-            "AccountId": account_of(found["assumedRoleUser"]["arn"]),
+            "AccountId": account_of(response["assumedRoleUser"]["arn"]),
             "Expiration": keys["expiration"].strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
         return Cached(raw, answer, keys["expiration"].timestamp())

@@ -69,17 +69,17 @@ class Storage:
             self._quiet, objects = objects, self.read()
         return objects
 
-    def restore(self, wanted: Objects) -> None:
+    def restore(self, objects: Objects) -> None:
         """Restore the objects: delete new ones, and put the others back."""
         for _ in range(ROUNDS):
-            found = self.read()
-            differing = _differing(wanted, found)
+            state = self.read()
+            differing = _differing(objects, state)
             if not differing:
-                self._quiet = found
+                self._quiet = state
                 return
-            self._put_back(differing, wanted)
+            self._put_back(differing, objects)
             time.sleep(QUIET)
-        log.warning("a controller insists on %s", sorted(_differing(wanted, self.read())))
+        log.warning("a controller insists on %s", sorted(_differing(objects, self.read())))
 
     def _put_back(self, differing: Iterable[bytes], wanted: Objects) -> None:
         for key in differing:

@@ -64,16 +64,14 @@ def find_pod(client: lightkube.Client, namespace: str, workload: str) -> Json:
 
     Raises `LookupError` with the Pod's own reason when none is running.
     """
-    where, known = f"namespace {namespace!r}", read_workloads(client, namespace)
-    pods = [each for each in known.pods if workload in (each.name, each.owner and each.owner.name)]
-    deployments = sorted(owner.name for owner in known.owners)
+    where, workloads = f"namespace {namespace!r}", read_workloads(client, namespace)
+    pods = [pod for pod in workloads.pods if workload in (pod.name, pod.owner and pod.owner.name)]
+    deployments = sorted(owner.name for owner in workloads.owners)
     if not pods and workload not in deployments:
         names = ", ".join(deployments) or "no Deployment at all"
         raise LookupError(f"{where} has no Deployment or Pod {workload!r}; it has {names}")
     for pod in sorted(pods, key=lambda pod: pod.outdated):
         if pod.phase == "Running" and not pod.ending:
             return client.get(Pod, pod.name, namespace=namespace).to_dict()
-    waiting = (
-        f": {each.name} waits, {each.reason}: {each.message}" for each in pods if each.reason
-    )
+    waiting = (f": {pod.name} waits, {pod.reason}: {pod.message}" for pod in pods if pod.reason)
     raise LookupError(f"{workload!r} in {where} has no running Pod{next(waiting, '')}")

@@ -113,8 +113,8 @@ def _source_files(source: Json, mode: int, pod: Json, lookup: Lookup) -> Files:
         return {
             token["path"]: VolumeFile(ProjectedToken(token.get("audience") or None, seconds), mode)
         }
-    for kind, found in _references(source):
-        return _object_files(kind, found, mode, lookup)
+    for kind, object_source in _references(source):
+        return _object_files(kind, object_source, mode, lookup)
     files: Files = {}
     for item in (source.get("downwardAPI") or {}).get("items") or ():
         if reference := item.get("fieldRef"):
@@ -124,12 +124,12 @@ def _source_files(source: Json, mode: int, pod: Json, lookup: Lookup) -> Files:
 
 
 def _object_files(kind: str, source: Json, mode: int, lookup: Lookup) -> Files:
-    found = lookup(kind, source["name"])
-    if found is None:
+    manifest = lookup(kind, source["name"])
+    if manifest is None:
         if source.get("optional"):
             return {}
         raise PodNotReady("ContainerCreating", f'{kind.lower()} "{source["name"]}" not found')
-    data = _data(kind, found)
+    data = _data(kind, manifest)
     every_key: list[Json] = [{"key": key, "path": key} for key in data]
     files: Files = {}
     for item in source.get("items") or every_key:

@@ -167,8 +167,8 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
             try:
                 created = kind.create(session, public(inputs))
             except NotReady as error:
-                known = {**inputs, **error.once}
-                state = self._state(kind, session, error.resource_id, known)
+                outputs = {**inputs, **error.once}
+                state = self._state(kind, session, error.resource_id, outputs)
                 _abort_not_ready(context, error, encode(state, secret))
             state = self._state(kind, session, created.resource_id, {**inputs, **created.once})
         return pb.CreateResponse(id=created.resource_id, properties=encode(state, secret))
@@ -238,8 +238,8 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
             fix = f"; set {name}, or change the logical name or pulumi:autonaming"
             text = f"{error}{fix if name in defaults(news) else ''}"
             raise InvalidInput(name, text) from error
-        given = {name: value for name, value in news.items() if value is not None}
-        return kind.check(session, given)
+        inputs = {name: value for name, value in news.items() if value is not None}
+        return kind.check(session, inputs)
 
     def _state(
         self, kind: ResourceType[S], session: S, resource_id: str, known: Properties
@@ -303,12 +303,12 @@ def _generated_name(
     if not request.HasField("autonaming"):
         logical = request.urn.split("::", 3)[3]
         return kind.proposed(f"{logical}-{bytes(request.randomSeed).hex()[:7]}")
-    wanted = request.autonaming
-    if wanted.mode == wanted.DISABLE:  # in pulumi-aws' words
+    autonaming = request.autonaming
+    if autonaming.mode == autonaming.DISABLE:  # in pulumi-aws' words
         problem = "automatic naming is disabled but no explicit name was provided"
         raise InvalidInput(name, f"{problem}; set {name}")
-    exact = wanted.mode == wanted.ENFORCE
-    return wanted.proposed_name if exact else kind.proposed(wanted.proposed_name)
+    exact = autonaming.mode == autonaming.ENFORCE
+    return autonaming.proposed_name if exact else kind.proposed(autonaming.proposed_name)
 
 
 def _during(verb: str, kind: ResourceType[Any], values: Properties) -> str:

@@ -28,11 +28,11 @@ def uid_of_peer(connection: socket.socket) -> int | None:
     Keep ``connection`` open: while it is established, no other socket can have the peer's address.
     """
     try:
-        peer, own = connection.getpeername(), connection.getsockname()
+        peer, server = connection.getpeername(), connection.getsockname()
         owner_of = _owner_on_linux if sys.platform == "linux" else _owner_by_lsof
         # Twice: the row of a socket that is closed while it is read can show root as its owner.
         # The second reading finds no such row any more.
-        first, second = owner_of(peer, own), owner_of(peer, own)
+        first, second = owner_of(peer, server), owner_of(peer, server)
         connection.getpeername()  # fails when the connection was reset: the rows may be another's
     except OSError:
         return None
@@ -47,13 +47,13 @@ def _owner_on_linux(local: Address, remote: Address) -> int | None:
             row = re.compile(
                 rf"^ *\d+: {form(local)} {form(remote)} 01 \S+ \S+ \S+ +(\d+) +\d+ [1-9]", re.M
             )
-            if table.exists() and (found := row.search(table.read_text())):
-                return int(found[1])
+            if table.exists() and (match := row.search(table.read_text())):
+                return int(match[1])
     return None
 
 
 def _owner_by_lsof(local: Address, remote: Address) -> int | None:
-    wanted = f"n{local[0]}:{local[1]}->{remote[0]}:{remote[1]}"
+    socket_name = f"n{local[0]}:{local[1]}->{remote[0]}:{remote[1]}"
     command = [LSOF, "-nP", f"-iTCP@{local[0]}:{local[1]}", "-sTCP:ESTABLISHED", "-Fun"]
     try:
         listed = subprocess.run(
@@ -65,7 +65,7 @@ def _owner_by_lsof(local: Address, remote: Address) -> int | None:
     for line in listed.stdout.splitlines():
         if line.startswith("u"):  # of the process whose sockets follow
             uid = int(line[1:])
-        elif line == wanted:
+        elif line == socket_name:
             return uid
     return None
 

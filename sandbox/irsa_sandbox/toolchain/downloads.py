@@ -60,39 +60,39 @@ def entries(tool: Path) -> list[Entry]:
 
 def download(tool: Path, folder: Path, on_progress: Progress) -> None:
     """Put everything that is listed for this machine into ``folder``, or raise `NotDownloaded`."""
-    wanted = entries(tool)
-    if not wanted:
+    downloads = entries(tool)
+    if not downloads:
         raise NotDownloaded(f"nothing is published for {sys.platform} on {platform.machine()}")
     with tempfile.TemporaryDirectory(dir=folder) as name:
         unchecked = Path(name)
         with ThreadPoolExecutor() as pool:
-            files = pool.map(lambda each: _fetch(each, unchecked, on_progress), wanted)
-            for each, file in zip(wanted, files, strict=True):
-                _unpack(each, file, unchecked / "checked")
+            files = pool.map(lambda entry: _fetch(entry, unchecked, on_progress), downloads)
+            for entry, file in zip(downloads, files, strict=True):
+                _unpack(entry, file, unchecked / "checked")
         for made in (unchecked / "checked").iterdir():
             made.rename(folder / made.name)
 
 
-def _fetch(wanted: Entry, folder: Path, on_progress: Progress) -> Path:
+def _fetch(entry: Entry, folder: Path, on_progress: Progress) -> Path:
     """The file, whose hash is as it should be."""
     import httpx2  # takes 0.1 s
 
     timeout = httpx2.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT)
     # In a folder of its own: two entries may be parts of one archive.
-    file = Path(tempfile.mkdtemp(dir=folder)) / wanted.file
+    file = Path(tempfile.mkdtemp(dir=folder)) / entry.file
     digest = hashlib.sha256()
     try:
         # Without compression on the way, which would undo that of an archive.
         with httpx2.Client(
             timeout=timeout, follow_redirects=True, headers={"Accept-Encoding": "identity"}
         ) as client:
-            sha256 = wanted.sha256
-            if wanted.checksums:
-                listed = client.get(wanted.checksums).raise_for_status()
-                sha256 = _published(listed.text, wanted)
-            with client.stream("GET", wanted.url) as response, file.open("wb") as target:
+            sha256 = entry.sha256
+            if entry.checksums:
+                listed = client.get(entry.checksums).raise_for_status()
+                sha256 = _published(listed.text, entry)
+            with client.stream("GET", entry.url) as response, file.open("wb") as target:
                 response.raise_for_status()
-                on_progress(f"{wanted.file}: downloading from {urlsplit(wanted.url).hostname}")
+                on_progress(f"{entry.file}: downloading from {urlsplit(entry.url).hostname}")
                 for chunk in response.iter_raw():
                     digest.update(chunk)
                     target.write(chunk)
@@ -102,7 +102,7 @@ def _fetch(wanted: Entry, folder: Path, on_progress: Progress) -> Path:
         why = str(error).partition("\n")[0] or type(error).__name__
         raise NotDownloaded(f"{error.request.url.host} cannot be reached: {why}") from error
     if digest.hexdigest() != sha256:
-        raise NotDownloaded(f"{wanted.url} has SHA-256 {digest.hexdigest()} instead of {sha256}")
+        raise NotDownloaded(f"{entry.url} has SHA-256 {digest.hexdigest()} instead of {sha256}")
     return file
 
 
@@ -114,22 +114,22 @@ def _published(checksums: str, wanted: Entry) -> str:
     raise NotDownloaded(f"{wanted.checksums} does not list {wanted.file}")
 
 
-def _unpack(wanted: Entry, file: Path, folder: Path) -> None:
-    target = folder / wanted.path
+def _unpack(entry: Entry, file: Path, folder: Path) -> None:
+    target = folder / entry.path
     target.parent.mkdir(parents=True, exist_ok=True)
-    if not wanted.member:
+    if not entry.member:
         file.rename(target)
         target.chmod(0o700)
         return
     # Of an archive whose hash is known. Python 3.11.2, Debian's, has no filters for extraction.
     with tarfile.open(file) as archive:
         for member in archive:
-            if member.name == wanted.member or member.name.startswith(f"{wanted.member}/"):
-                path = folder / (wanted.path + member.name.removeprefix(wanted.member))
+            if member.name == entry.member or member.name.startswith(f"{entry.member}/"):
+                path = folder / (entry.path + member.name.removeprefix(entry.member))
                 if (content := archive.extractfile(member)) is not None:  # a regular file
                     path.parent.mkdir(parents=True, exist_ok=True)
                     with content, path.open("wb") as unpacked:
                         shutil.copyfileobj(content, unpacked)
                     path.chmod(0o700 if member.mode & 0o100 else 0o600)
     if not target.exists():
-        raise NotDownloaded(f"{wanted.url} has no {wanted.member}")
+        raise NotDownloaded(f"{entry.url} has no {entry.member}")

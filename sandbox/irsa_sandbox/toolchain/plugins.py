@@ -47,13 +47,13 @@ def names(text: str) -> frozenset[str]:
     """The providers that ``--providers`` leaves to plugins. Raises `ValueError`."""
     if text in (ATTACHED, PUBLISHED):
         return frozenset(PROVIDERS if text == PUBLISHED else ())
-    given = frozenset(text.split(","))
-    if unknown := sorted(given.difference(PROVIDERS)):
+    providers = frozenset(text.split(","))
+    if unknown := sorted(providers.difference(PROVIDERS)):
         raise ValueError(
             f"{unknown[0]!r} is no provider; give {ATTACHED}, {PUBLISHED}, or some of "
             f"{','.join(PROVIDERS)} that are left to plugins"
         )
-    return given
+    return providers
 
 
 def obtain(choice: Choice, pulumi: Path, on_progress: Progress) -> dict[str, Path]:
@@ -62,12 +62,12 @@ def obtain(choice: Choice, pulumi: Path, on_progress: Progress) -> dict[str, Pat
     missing = sorted(name for name, program in programs.items() if program is None)
     if missing and not _reachable():
         raise ToolError(_nowhere(missing[0], choice.home))
-    found = {name: program for name, program in programs.items() if program is not None}
-    found |= {name: _install(name, pulumi, on_progress) for name in missing}
-    if found:
-        which = ", ".join(f"{name} ({program})" for name, program in sorted(found.items()))
+    paths = {name: program for name, program in programs.items() if program is not None}
+    paths |= {name: _install(name, pulumi, on_progress) for name in missing}
+    if paths:
+        which = ", ".join(f"{name} ({program})" for name, program in sorted(paths.items()))
         on_progress(f"providers: published plugins of {which}")
-    return found
+    return paths
 
 
 def link(programs: Mapping[str, Path], home: Path) -> None:

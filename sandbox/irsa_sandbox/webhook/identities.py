@@ -28,10 +28,10 @@ def associated(eks: Any, folder: Path) -> frozenset[ServiceAccountRef]:
         return frozenset(map(_account, document["identities"]))
     pages = eks.get_paginator("list_pod_identity_associations").paginate
     return frozenset(
-        _account(each)
+        _account(association)
         for cluster in eks.list_clusters()["clusters"]
         for page in pages(clusterName=cluster)
-        for each in page["associations"]
+        for association in page["associations"]
     )
 
 

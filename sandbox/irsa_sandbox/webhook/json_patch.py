@@ -72,8 +72,8 @@ def patch(
     by_default = service_account_annotations is not None
     regional_sts = _BOOLEANS.get(annotations.get(eks.REGIONAL_STS_ANNOTATION, ""), by_default)
     expiration = eks.DEFAULT_TOKEN_EXPIRATION
-    for each in (annotations, pod_annotations):
-        expiration = _expiration(each, default=expiration)
+    for source in (annotations, pod_annotations):
+        expiration = _expiration(source, default=expiration)
     if jittered_expiration is not None and expiration == eks.DEFAULT_TOKEN_EXPIRATION:
         expiration = jittered_expiration
 

@@ -87,13 +87,13 @@ def run(folder: Path | None = None) -> int:
 def test_each_demo_has_a_folder_of_its_own_that_is_removed(folders, tmp_path, monkeypatch):
     run()
     run()
-    given = tmp_path / "given"
-    given.mkdir(mode=0o700)
-    run(given)
+    folder = tmp_path / "given"
+    folder.mkdir(mode=0o700)
+    run(folder)
     started, stopped, again, stopped_again, *last = folders
     assert started == stopped != again == stopped_again
-    assert last == [given, given]
-    assert [each.exists() for each in (started, again, given)] == [False, False, True]
+    assert last == [folder, folder]
+    assert [path.exists() for path in (started, again, folder)] == [False, False, True]
     monkeypatch.setattr(demo.lifecycle, "start", lambda *_: None)
     with pytest.raises(SandboxError, match=r"^a sandbox runs in .*; leave out --folder, or stop"):
         run(tmp_path / "running")

@@ -79,8 +79,8 @@ def test_loopback_is_added_to_no_proxy_once(given, lower, upper):
 
 
 def test_go_builds_for_this_machine_from_the_callers_module_proxy(theirs):
-    given = {**theirs, "GOPROXY": "https://proxy.example", "GOPRIVATE": "corp"}
-    seen = variables.go_build_environment(given)
+    environment = {**theirs, "GOPROXY": "https://proxy.example", "GOPRIVATE": "corp"}
+    seen = variables.go_build_environment(environment)
     assert {name: value for name, value in seen.items() if "GO" in name} == {
         "GOPROXY": "https://proxy.example",
         "GOPRIVATE": "corp",

@@ -70,9 +70,9 @@ def test_published_providers_are_taken_when_they_are_asked_for(monkeypatch):
         raise SandboxError("not started")
 
     monkeypatch.setattr(lifecycle, "up", up)
-    for given in ([], *(["--providers", each] for each in ("kubernetes", "attached", "published"))):
+    for words in ([], *(["--providers", name] for name in ("kubernetes", "attached", "published"))):
         monkeypatch.setenv("PULUMI_HOME", "/theirs/pulumi")
-        assert main(["up", *given]) == 1
+        assert main(["up", *words]) == 1
     home, every = Path("/theirs/pulumi"), {"aws", "eks", "kubernetes"}
     chosen = (None, frozenset({"kubernetes"}), frozenset(), frozenset(every))
     assert seen == [Choice(names, home) for names in chosen]
@@ -95,15 +95,15 @@ def test_a_sandbox_with_other_providers_or_of_another_version_is_refused(running
 
 def test_options_stand_before_the_dashes_and_around_the_workload():
     command = ["aws", "--container", "x", "--folder", "y", "--", "z"]
-    for given in (
+    for line in (
         "dev/s3-app --container app --folder f",
         "dev/s3-app -c app --folder=f",
         "--container app --folder f dev/s3-app",
     ):
-        options = parse(["exec", *given.split(), "--", *command])
+        options = parse(["exec", *line.split(), "--", *command])
         assert options.behind_dashes == command
-        found = (options.workload, options.container, options.folder)
-        assert found == ("dev/s3-app", "app", Path("f"))
+        parts = (options.workload, options.container, options.folder)
+        assert parts == ("dev/s3-app", "app", Path("f"))
     options = parse(["run", "--folder", "f", "--", *command])
     assert (options.folder, options.behind_dashes) == (Path("f"), command)
 

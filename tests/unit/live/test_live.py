@@ -193,8 +193,8 @@ def test_the_cluster_goes_into_two_public_subnets_of_the_default_vpc(tmp_path):
         ("us-east-1a", "use1-az1", True, False),
         ("us-east-1b", "use1-az2", True, True),
     ]
-    found = [dict(zip(names, row, strict=True)) for row in rows]
-    subnets = [{**each, "SubnetId": n, "VpcId": "vpc-d"} for n, each in enumerate(found)]
+    zones = [dict(zip(names, row, strict=True)) for row in rows]
+    subnets = [{**zone, "SubnetId": n, "VpcId": "vpc-d"} for n, zone in enumerate(zones)]
     ec2 = SimpleNamespace(describe_subnets=lambda: {"Subnets": subnets})
 
     assert subnets_of(run_with(tmp_path, ec2), []) == ("vpc-d", [4, 0])

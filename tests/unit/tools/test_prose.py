@@ -32,3 +32,12 @@ def test_words_docstrings_and_names_are_checked(tmp_path, name, text, finding):
 
     assert len(found) == bool(finding)
     assert "".join(found).startswith(finding)
+
+
+@pytest.mark.parametrize(
+    "line", ["given = 1", "[found for found in ()]", "lambda own: 1", "for known, _ in (): pass"]
+)
+def test_a_vague_name_is_found_in_a_long_function(tmp_path, line):
+    for path, lines, count in (("a.py", 9, 1), ("a.py", 8, 0)):
+        (tmp_path / path).write_text(f"def do():\n    {line}\n" + "    pass\n" * lines)
+        assert len([*check(path, tmp_path)]) == count

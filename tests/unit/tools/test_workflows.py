@@ -34,20 +34,20 @@ def commands(file):
 
 @pytest.mark.parametrize("file", [*OWN.glob("*.yml"), *WORKFLOWS], ids=lambda file: file.name)
 def test_a_workflow_may_only_read_and_a_job_that_writes_checks_nothing_out(file):
-    own = file.parent == OWN
-    assert own or file.read_text().startswith(f"# .github/workflows/{file.name}: ")
+    is_ours = file.parent == OWN
+    assert is_ours or file.read_text().startswith(f"# .github/workflows/{file.name}: ")
     assert yaml.safe_load(file.read_text())["permissions"] == {"contents": "read"}
     for name, job in jobs(file).items():
-        if own:
-            checkouts = [each for each in job["steps"] if "checkout" in each.get("uses", "")]
-            assert all(each["with"] == {"persist-credentials": False} for each in checkouts)
+        if is_ours:
+            checkouts = [step for step in job["steps"] if "checkout" in step.get("uses", "")]
+            assert all(step["with"] == {"persist-credentials": False} for step in checkouts)
             assert not checkouts or "permissions" not in job
         else:
             written = {key for key, right in job["permissions"].items() if right == "write"}
             assert written <= {"id-token", "pull-requests", "security-events"}, name
         if "steps" in job:
             assert job["timeout-minutes"] <= 90
-            assert own or "environment" in job, "the trust documents name environments"
+            assert is_ours or "environment" in job, "the trust documents name environments"
 
 
 @pytest.mark.parametrize(("tag", "code"), [(f"v{__version__}", 0), (__version__, 1), ("v9.9.9", 1)])

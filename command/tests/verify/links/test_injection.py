@@ -22,7 +22,7 @@ PROXY = container("istio-proxy", ("PROXY", "1"), bare=True)
 
 
 @pytest.mark.parametrize(
-    ("env", "found", "command"),
+    ("env", "problem", "command"),
     [
         ([EMPTY], "AWS_REGION is empty", "AWS_REGION-"),
         ([EMPTY, EMPTY_DEFAULT], BOTH_EMPTY, "AWS_REGION- AWS_DEFAULT_REGION-"),
@@ -32,14 +32,14 @@ PROXY = container("istio-proxy", ("PROXY", "1"), bare=True)
         ([REGION], "no AWS_DEFAULT_REGION: ", ""),
     ],
 )
-def test_a_region_that_is_empty_or_in_one_variable_only(env, found, command):
-    own = container("app", *env)
+def test_a_region_that_is_empty_or_in_one_variable_only(env, problem, command):
+    app = container("app", *env)
     names = {"AWS_REGION", "AWS_DEFAULT_REGION"} - {name for name, _ in env}
-    own["env"] = [each for each in own["env"] if each["name"] not in names]
+    app["env"] = [variable for variable in app["env"] if variable["name"] not in names]
 
-    link = links(pod(spec(own)))["injection"]
+    link = links(pod(spec(app)))["injection"]
 
-    assert link.found.startswith(found)
+    assert link.found.startswith(problem)
     if command:
         assert link.status is Status.FAILED
         assert link.remedy.shell[0].startswith(f"{SET_ENV} {command}")
@@ -73,11 +73,11 @@ def test_a_pod_that_reads_its_token_by_profile_needs_no_webhook():
 
 
 def test_a_skipped_container_is_undecided_unless_it_is_asked_about():
-    own = spec(container("app"), container("work", bare=True))
-    found = pod(own, annotations={SKIP: "proxy,work"})
+    app_spec = spec(container("app"), container("work", bare=True))
+    app_pod = pod(app_spec, annotations={SKIP: "proxy,work"})
 
     link, asked, other = (
-        links(found, containers=names)["injection"] for names in ((), ("work",), ("app",))
+        links(app_pod, containers=names)["injection"] for names in ((), ("work",), ("app",))
     )
 
     assert (link.status, link.remedy.shell) == (Status.UNKNOWN, ())
@@ -85,7 +85,7 @@ def test_a_skipped_container_is_undecided_unless_it_is_asked_about():
     assert asked.status is Status.FAILED
     assert asked.remedy.shell[0].endswith('"value":"proxy"}]\'')
     assert (other.status, other.found) == (Status.PASSED, "Pod app-1 has them, in container app")
-    job = replace(found, owner=replace(found.owner, kind="job"))
+    job = replace(app_pod, owner=replace(app_pod.owner, kind="job"))
     assert "patch" not in str(links(job, containers=("work",))["injection"].remedy.shell)
 
 

@@ -25,14 +25,14 @@ def test_a_stuck_rollout_is_named_with_what_serves_on():
     before = with_env(("AWS_ROLE_ARN", OLD_ROLE), name="old", outdated=True)
     absent = {("ConfigMap", "settings"): None}
 
-    found = links(new, replace(before, owner=new.owner), objects=absent)
+    report = links(new, replace(before, owner=new.owner), objects=absent)
 
-    assert (found["pod"].status, found["injection"].status) == (Status.FAILED, Status.FAILED)
-    assert found["pod"].found == (
+    assert (report["pod"].status, report["injection"].status) == (Status.FAILED, Status.FAILED)
+    assert report["pod"].found == (
         "Pod new is Pending: there is no ConfigMap settings; the rollout is stuck, and Pod old "
         "still runs the older template"
     )
-    assert found["injection"].found.startswith(f"Pod old: AWS_ROLE_ARN={OLD_ROLE}")
+    assert report["injection"].found.startswith(f"Pod old: AWS_ROLE_ARN={OLD_ROLE}")
 
 
 def test_pods_of_another_service_account_get_this_one():
@@ -68,8 +68,8 @@ def test_pods_that_have_ended_or_are_ending_are_not_judged(gone):
 
 def test_a_rollout_is_waited_for_resumed_or_done_by_deletion():
     def link(**owner):
-        own = replace(NEW.owner, **owner)
-        new, old = (replace(NEW, name=name, owner=own) for name in ("new", "old"))
+        controller = replace(NEW.owner, **owner)
+        new, old = (replace(NEW, name=name, owner=controller) for name in ("new", "old"))
         return links(new, replace(old, outdated=True))["pod"]
 
     going = link()
@@ -78,8 +78,8 @@ def test_a_rollout_is_waited_for_resumed_or_done_by_deletion():
         Remedy("ask again when it has finished"),
     )
     stopped = [link(paused=True), link(kind="statefulset", on_delete=True)]
-    assert [each.status for each in stopped] == [Status.FAILED] * 2
-    assert [each.remedy.shell for each in stopped] == [(RESUME,), (DELETE,)]
+    assert [result.status for result in stopped] == [Status.FAILED] * 2
+    assert [result.remedy.shell for result in stopped] == [(RESUME,), (DELETE,)]
 
 
 @pytest.mark.parametrize("change", [{"on_delete": True}, {"paused": True}])

@@ -42,8 +42,8 @@ def test_a_file_that_nothing_is_mounted_at_is_mounted():
     assert (link.status, link.remedy.shell) == (Status.FAILED, ())
     assert link.remedy.text.startswith("mount a ConfigMap with the file")
     assert profile("", spec(container())).found == "the Pod mounts no AWS config file"
-    for found in (elsewhere, at_home):
-        assert profile(A + B, found).status is Status.UNKNOWN
+    for pod_spec in (elsewhere, at_home):
+        assert profile(A + B, pod_spec).status is Status.UNKNOWN
     unread, empty = (
         profile("", objects={("ConfigMap", "aws"): values}) for values in (UNREAD, {"x": ""})
     )

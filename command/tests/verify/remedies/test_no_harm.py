@@ -154,13 +154,13 @@ def trust_answers(document, arn):
     """The answers of a trust policy to tokens, associations and roles, with all ids and tags."""
     role = Role(arn, "AROATRUSTING", document)
     sources = {"issuers": [ISSUER, OTHER], "clusters": [CLUSTER_ARN, CLUSTER_2]}
-    found = dict[Any, Any](session_answers(role, ACCOUNTS, **sources, callers=[], now=NOW))
+    answers = dict[Any, Any](session_answers(role, ACCOUNTS, **sources, callers=[], now=NOW))
     asked: Any = {"session_name": "irsa-verify", "duration": 900}
-    for caller, each, account in product(CALLERS, IDS, TAGS):
-        call = Sessions("role", f"{caller.arn} {each}", "/".join(account), role.arn)
-        of_call = {"external_id": each, "tags": TAGS[account]}
-        found[call] = trusts_role(role, caller, **of_call, **asked).verdict
-    return found
+    for caller, external_id, account in product(CALLERS, IDS, TAGS):
+        call = Sessions("role", f"{caller.arn} {external_id}", "/".join(account), role.arn)
+        of_call = {"external_id": external_id, "tags": TAGS[account]}
+        answers[call] = trusts_role(role, caller, **of_call, **asked).verdict
+    return answers
 
 
 def bucket_answers(document):
@@ -173,17 +173,17 @@ def bucket_answers(document):
 LEFT, QUOTA = ("meet the ", "change the Deny of the ", "send it: "), "raise the quota first"
 
 
-def harmless(document, ask, answers, own, option="--policy-document"):
+def harmless(document, ask, answers, may_gain, option="--policy-document"):
     """Run remedies until none is left: only the caller that asks gains, and no caller loses."""
     seen = []
     while (link := ask(document)).status is Status.FAILED and link.remedy.commands:
         assert document not in seen, f"a circle: {link.remedy}"
         seen.append(document)
-        edits = [written(each, option) for each in link.remedy.shell if f" {option} " in each]
+        edits = [written(line, option) for line in link.remedy.shell if f" {option} " in line]
         document = next(iter(edits), {"Statement": []})  # a bucket's policy that was deleted
         assert "AROAGONE" not in str(document), "IAM stores no principal that was deleted"
         before, after = answers(seen[-1]), answers(document)
-        no_gain(before, after, but=own)
+        no_gain(before, after, but=may_gain)
         no_loss(before, after)
     assert (
         link.status is not Status.FAILED or link.remedy.text.startswith(LEFT) or QUOTA in str(link)
@@ -203,10 +203,10 @@ def test_a_trust_policy_admits_the_caller_that_asks_and_all_others(question, doc
         mine = call.account == "dev/s3-app" or kind == "role"  # role A, whatever tags it has
         return mine and call.source.split()[0] == source and call.kind != "untagged"
 
-    def ask(each):
-        return QUESTIONS[question](each)[key]
+    def ask(policy):
+        return QUESTIONS[question](policy)[key]
 
-    harmless(document, ask, lambda each: trust_answers(each, arn), own)
+    harmless(document, ask, lambda policy: trust_answers(policy, arn), own)
 
 
 @settings(deadline=None)

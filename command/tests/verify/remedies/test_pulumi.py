@@ -28,15 +28,15 @@ NOT_TRUSTED = replace(ROLE, trust_policy={"Version": "2012-10-17", "Statement": 
     ],
 )
 def test_what_the_stack_owns_it_puts_right(changes, link, owned):
-    found = links(stack=Stack("dev", frozenset({owned})), **changes)[link]
+    result = links(stack=Stack("dev", frozenset({owned})), **changes)[link]
     others = Stack("dev", frozenset({Resource(owned.kind, f"{owned.name}-2")}))
 
-    assert found.status is Status.FAILED
-    assert found.remedy.shell == PULUMI
-    assert found.remedy.text.startswith(f"{owned} belongs to the stack dev: let it put that right")
+    assert result.status is Status.FAILED
+    assert result.remedy.shell == PULUMI
+    assert result.remedy.text.startswith(f"{owned} belongs to the stack dev: let it put that right")
     for stack in (others, None):
         by_hand = links(stack=stack, **changes)[link].remedy
-        assert [each[:4] for each in by_hand.shell[:1]] == ["aws "] * (
+        assert [command[:4] for command in by_hand.shell[:1]] == ["aws "] * (
             bool(stack) or link != "data"
         )
 

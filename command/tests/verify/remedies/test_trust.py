@@ -115,12 +115,12 @@ def test_a_role_that_resembles_the_one_that_is_named_is_not_changed(kind, trusts
     document = right if trusts else equals(aud=STS, sub=STAGE)
     near = replace(ROLE, arn=moved, trust_policy=document, policies=())
 
-    found = links(facts=facts, role=near, assumed=DENIED, data=DENIED)
+    report = links(facts=facts, role=near, assumed=DENIED, data=DENIED)
 
-    commands = [each for link in found.values() for each in link.remedy.shell]
-    assert [each for each in commands if " iam " in each] == []
-    assert any(moved in each for each in commands) is trusts
-    assert trusts or f"ask the owner of {moved}, which trusts {STAGE} today" in str(found["role"])
+    commands = [command for link in report.values() for command in link.remedy.shell]
+    assert [command for command in commands if " iam " in command] == []
+    assert any(moved in command for command in commands) is trusts
+    assert trusts or f"ask the owner of {moved}, which trusts {STAGE} today" in str(report["role"])
 
 
 @pytest.mark.parametrize(
@@ -135,10 +135,10 @@ def test_a_condition_on_more_than_who_calls_is_met_and_not_lifted(operator, key,
 
 
 def test_a_policy_in_a_command_can_be_read_and_pasted():
-    found = links(role=replace(ROLE, trust_policy={"Statement": []}), assumed=DENIED)
-    [command] = found["trust"].remedy.shell
+    report = links(role=replace(ROLE, trust_policy={"Statement": []}), assumed=DENIED)
+    [command] = report["trust"].remedy.shell
 
-    shown = verify.text(GOOD, list(found.values())).splitlines()
+    shown = verify.text(GOOD, list(report.values())).splitlines()
 
     start = next(i for i, line in enumerate(shown) if "$ aws iam update-assume-role" in line)
     pasted = [line.strip() for line in shown[start:] if line.startswith(" " * 16)]

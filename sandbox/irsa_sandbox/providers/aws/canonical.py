@@ -23,12 +23,12 @@ def canonical(source: str | Mapping[str, Any]) -> str:
     Spaces, the order of keys, of values and of statements, lists of one and an empty ``Sid`` are
     alike. Raises `ValueError` if it is not a JSON object.
     """
-    given: Any = json.loads(source) if isinstance(source, str) else source
-    if not isinstance(given, Mapping):
-        raise ValueError(f"expected a JSON object, got {type(given).__name__}")
-    document = dict(cast("Mapping[str, Any]", given))
+    policy: Any = json.loads(source) if isinstance(source, str) else source
+    if not isinstance(policy, Mapping):
+        raise ValueError(f"expected a JSON object, got {type(policy).__name__}")
+    document = dict(cast("Mapping[str, Any]", policy))
     if "Statement" in document:
-        listed = [_statement(each) for each in as_list(document["Statement"])]
+        listed = [_statement(statement) for statement in as_list(document["Statement"])]
         document["Statement"] = sorted(listed, key=_text_of)
     return _text_of(document)
 
@@ -53,7 +53,7 @@ def _element(name: str, value: Any) -> Any:
     if name in _PRINCIPALS and isinstance(value, dict):
         named = cast("Json", value)
         return {
-            kind: _set([root_arn(each) if is_account_id(each) else each for each in _texts(who)])
+            kind: _set([root_arn(text) if is_account_id(text) else text for text in _texts(who)])
             for kind, who in named.items()
         }
     if name == "Condition" and isinstance(value, dict):

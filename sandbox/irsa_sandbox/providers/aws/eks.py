@@ -137,15 +137,15 @@ class ClusterType(_Eks):
     def modify(self, client: Any, named: Named, olds: Properties, news: Properties) -> None:
         super().modify(client, named, olds, news)
         if changed(olds, news, "encryptionConfig"):
-            wanted = self.request(news, ("encryptionConfig",))
-            client.associate_encryption_config(clusterName=named["name"], **wanted)
+            parameters = self.request(news, ("encryptionConfig",))
+            client.associate_encryption_config(clusterName=named["name"], **parameters)
         if changed(olds, news, "computeConfig", "storageConfig"):
             client.update_cluster_config(**named, **_auto_mode(news))
         mode = news.get("accessConfig", {}).get("authenticationMode")
         if mode and mode != olds["accessConfig"].get("authenticationMode"):
             client.update_cluster_config(**named, accessConfig={"authenticationMode": mode})
         for kind in _VPC_CHANGES:
-            before, after = (picked(each["vpcConfig"], kind) for each in (olds, news))
+            before, after = (picked(state["vpcConfig"], kind) for state in (olds, news))
             if any(before.get(name) != value for name, value in after.items()):
                 client.update_cluster_config(**named, resourcesVpcConfig=after)
 

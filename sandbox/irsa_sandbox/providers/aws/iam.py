@@ -103,7 +103,7 @@ class RoleType(_Principal):
         if news.get("managedPolicyArns") == []:
             checked["managedPolicyArns"] = []  # which removes them all, as [{}] does the others
         if isinstance(policies := checked.get("inlinePolicies"), list):
-            checked["inlinePolicies"] = [_embedded(each) for each in policies if each != {}]
+            checked["inlinePolicies"] = [_embedded(policy) for policy in policies if policy != {}]
         return self._in_order(checked)
 
     @override
@@ -165,15 +165,15 @@ def _set_policies(iam: Any, named: Named, olds: Properties, news: Properties) ->
         ("managedPolicyArns", iam.attach_role_policy, iam.detach_role_policy),
     ):
         before, after = (
-            [_request(each) for each in values.get(kind) or ()] for values in (olds, news)
+            [_request(policy) for policy in values.get(kind) or ()] for values in (olds, news)
         )
-        for each in before:
-            if each not in after:
+        for policy in before:
+            if policy not in after:
                 with gone_is_fine():
-                    take(**named, **{n: v for n, v in each.items() if n != "PolicyDocument"})
-        for each in after:
-            if each not in before:
-                put(**named, **each)
+                    take(**named, **{n: v for n, v in policy.items() if n != "PolicyDocument"})
+        for policy in after:
+            if policy not in before:
+                put(**named, **policy)
 
 
 def _request(policy: Any) -> Properties:

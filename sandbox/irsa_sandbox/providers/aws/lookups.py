@@ -54,21 +54,21 @@ def _role(session: AwsSession, args: Properties) -> Properties:
 
 def _addon_version(session: AwsSession, args: Properties) -> Properties:
     """The newest version of an add-on for a version of Kubernetes, or EKS's default one."""
-    wanted = picked(args, ("addonName", "kubernetesVersion"))
+    query = picked(args, ("addonName", "kubernetesVersion"))
     newest = args.get("mostRecent") or False
-    addons = session.client("eks").describe_addon_versions(**wanted)["addons"]
-    for version in (each for addon in addons for each in addon["addonVersions"]):
-        if newest or any(each.get("defaultVersion") for each in version["compatibilities"]):
+    addons = session.client("eks").describe_addon_versions(**query)["addons"]
+    for version in (version for addon in addons for version in addon["addonVersions"]):
+        if newest or any(entry.get("defaultVersion") for entry in version["compatibilities"]):
             return {
-                **wanted,
-                "id": wanted["addonName"],
+                **query,
+                "id": query["addonName"],
                 "mostRecent": newest,
                 "region": session.region,
                 "version": version["addonVersion"],
             }
     raise Refused(
-        f"EKS has no version of add-on {wanted['addonName']!r} for Kubernetes "
-        f"{wanted['kubernetesVersion']}"
+        f"EKS has no version of add-on {query['addonName']!r} for Kubernetes "
+        f"{query['kubernetesVersion']}"
     )
 
 
@@ -81,12 +81,12 @@ def _subnets(session: AwsSession, args: Properties) -> Properties:
 
 def _vpc(session: AwsSession, args: Properties) -> Properties:
     _only(args, "getVpc", "default", "id")
-    wanted: dict[str, Any] = {}
+    query: dict[str, Any] = {}
     if "id" in args:
-        wanted["VpcIds"] = [args["id"]]
+        query["VpcIds"] = [args["id"]]
     if args.get("default"):
-        wanted["Filters"] = [{"Name": "is-default", "Values": ["true"]}]
-    vpcs = session.client("ec2").describe_vpcs(**wanted)["Vpcs"]
+        query["Filters"] = [{"Name": "is-default", "Values": ["true"]}]
+    vpcs = session.client("ec2").describe_vpcs(**query)["Vpcs"]
     if len(vpcs) != 1:
         raise Refused("no matching EC2 VPC found" if not vpcs else "multiple EC2 VPCs matched")
     return {

@@ -205,12 +205,12 @@ class AwsType(ResourceType[AwsSession]):
         answer = getattr(client, f"{self.reads}_{self.noun}")(**named)
         return answer[self.member] if self.member else answer
 
-    def shown(self, found: Mapping[str, Any], state: Properties) -> Properties:
+    def shown(self, description: Mapping[str, Any], state: Properties) -> Properties:
         """The state of the resource, from AWS's description of it."""
         values: Properties = {}
         for name, row in self.rows.items():
-            if (row.aws or name) in found:
-                values[name] = _shown(row, found[row.aws or name])
+            if (row.aws or name) in description:
+                values[name] = _shown(row, description[row.aws or name])
             elif row.default is not None or Is.HELD in row.rules:
                 values[name] = state.get(name, row.default)
             else:

@@ -254,7 +254,7 @@ class ClusterComponent(pulumi.ComponentResource):
         role: ServiceRole,
         nodes: ServiceRole | None,
     ) -> aws.eks.Cluster:
-        needed = [each for of in (role, nodes) if of for each in (of.role, *of.attachments)]
+        needed = [resource for of in (role, nodes) if of for resource in (of.role, *of.attachments)]
         access = aws.eks.ClusterAccessConfigArgs(
             authentication_mode=inputs["authenticationMode"],
             bootstrap_cluster_creator_admin_permissions=True,
@@ -295,7 +295,7 @@ class ClusterComponent(pulumi.ComponentResource):
             ca=cluster.certificate_authority.data,
         )
         both = Output.all(facts, inputs.get("providerCredentialOpts") or {})
-        config = both.apply(lambda known: kubeconfig(*known))
+        config = both.apply(lambda settings: kubeconfig(*settings))
         provider = k8s.Provider(
             f"{name}-eks-k8s",
             kubeconfig=Output.json_dumps(config, separators=(",", ":")),
@@ -360,16 +360,16 @@ def _auto_mode_parts(nodes: ServiceRole | None) -> dict[str, Any]:
         "kubernetes_network_config": {"elastic_load_balancing": on, "ip_family": "ipv4"},
         "storage_config": {"block_storage": on},
     }
-    known = nodes.role.arn.apply(
+    arguments = nodes.role.arn.apply(
         lambda arn: {**parts, "compute_config": {**pools, "node_role_arn": arn}}
     )
-    return {name: known[name] for name in parts}
+    return {name: arguments[name] for name in parts}
 
 
 def refusal(inputs: Inputs) -> str | None:
     """Return the problem with the first input that the stand-in does not support."""
-    for given in sorted(inputs.keys() - SUPPORTED_INPUTS):
-        return f"the sandbox does not know the input {given}"
+    for name in sorted(inputs.keys() - SUPPORTED_INPUTS):
+        return f"the sandbox does not know the input {name}"
     if _options(inputs, "autoMode").keys() - {"enabled", "createNodeRole"}:
         return "the sandbox knows of autoMode only enabled, and creates the role of its nodes"
     if _auto_mode(inputs) and _options(inputs, "corednsAddonOptions").get("enabled", True):
@@ -399,9 +399,7 @@ def _network(inputs: Inputs, here: InvokeOptions) -> Network:
     vpc_id = aws.ec2.get_vpc_output(default=True, opts=here).id
     if subnets is not None:
         return vpc_id, subnets
-    of_vpc = vpc_id.apply(
-        lambda found: [aws.ec2.GetSubnetsFilterArgs(name="vpc-id", values=[found])]
-    )
+    of_vpc = vpc_id.apply(lambda vpc: [aws.ec2.GetSubnetsFilterArgs(name="vpc-id", values=[vpc])])
     return vpc_id, aws.ec2.get_subnets_output(filters=of_vpc, opts=here).ids
 
 
@@ -416,8 +414,8 @@ def _public_blocks(inputs: Inputs) -> Any:
     if "publicAccessCidrs" not in inputs:
         return None
 
-    def checked(known: list[Any]) -> Any:
-        blocks, public = known
+    def checked(settings: list[Any]) -> Any:
+        blocks, public = settings
         if blocks and not public:
             raise pulumi.RunError(
                 "`publicAccessCidrs` can only be set when `endpointPublicAccess` is true"

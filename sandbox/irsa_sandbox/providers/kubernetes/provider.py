@@ -254,8 +254,8 @@ class KubernetesObject(ResourceType[ClusterSession]):
         patch is not asked about before it is there.
         """
         is_new_patch = self.is_patch and state is None
-        known = session.api.kind(self.api_version, self.kind)  # a CRD of this preview is not
-        if has_unknown(inputs) or is_new_patch or known is None:
+        kind = session.api.kind(self.api_version, self.kind)  # a CRD of this preview is not
+        if has_unknown(inputs) or is_new_patch or kind is None:
             return {**inputs, "status": UNKNOWN}
         path, resource_id = self._locate(session, inputs)
         if state is not None:

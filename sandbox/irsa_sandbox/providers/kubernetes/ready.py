@@ -68,13 +68,13 @@ def _available(deployment: Json) -> bool:
 
     https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#complete-deployment
     """
-    wanted = get_path(deployment, "spec.replicas") or 0
+    replicas = get_path(deployment, "spec.replicas") or 0
     status = deployment.get("status", {})
     return (
         status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
-        and status.get("updatedReplicas", 0) == wanted
-        and status.get("replicas", 0) == wanted
-        and status.get("availableReplicas", 0) == wanted
+        and status.get("updatedReplicas", 0) == replicas
+        and status.get("replicas", 0) == replicas
+        and status.get("availableReplicas", 0) == replicas
     )
 
 

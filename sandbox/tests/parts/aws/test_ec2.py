@@ -25,8 +25,8 @@ def test_tags_are_for_what_exists(ec2):
     group, tag = made["GroupId"], {"Key": "team", "Value": "payments"}
 
     def tags():
-        (found,) = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
-        return found.get("Tags", [])
+        (facts,) = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
+        return facts.get("Tags", [])
 
     ec2.create_tags(Resources=[vpc, group], Tags=[tag])
     assert tags() == [tag]
@@ -46,7 +46,7 @@ def test_a_launch_template_takes_no_user_data_but_an_empty_text(ec2):
     ids = {"LaunchTemplateId": made["LaunchTemplate"]["LaunchTemplateId"]}
     ec2.create_launch_template_version(**ids, LaunchTemplateData=data)
     [*versions] = ec2.describe_launch_template_versions(**ids)["LaunchTemplateVersions"]
-    shown = [each["LaunchTemplateData"].get("MetadataOptions") for each in versions]
+    shown = [version["LaunchTemplateData"].get("MetadataOptions") for version in versions]
     assert (len(shown), {"UserData"} & versions[0]["LaunchTemplateData"].keys()) == (2, set())
     data["UserData"] = "eA=="
     refused = refusal(ec2.create_launch_template_version, **ids, LaunchTemplateData=data)

@@ -148,34 +148,34 @@ def test_nodes_take_a_launch_template_that_exists_and_keep_it(ec2, eks):
     assert "diskSize" not in created
     newest = {"name": "nodes", "version": "$Latest"}
     eks.update_nodegroup_version(**NODES, launchTemplate=newest)
-    found = eks.describe_nodegroup(**NODES)["nodegroup"]["launchTemplate"]
-    assert found == {**template, "name": "nodes", "version": "2"}
+    launch_template = eks.describe_nodegroup(**NODES)["nodegroup"]["launchTemplate"]
+    assert launch_template == {**template, "name": "nodes", "version": "2"}
     eks.delete_nodegroup(**NODES)
     eks.create_nodegroup(**GROUP)
     assert refusal(eks.update_nodegroup_version, **NODES, launchTemplate=newest)[:2] == INVALID
 
 
 def test_auto_mode_is_enabled_alone_whole_and_without_add_ons(eks):
-    wanted, without = {**CLUSTER, "name": "auto"}, {"bootstrapSelfManagedAddons": False}
+    inputs, without = {**CLUSTER, "name": "auto"}, {"bootstrapSelfManagedAddons": False}
     for refused in (
         *({**AUTO_MODE, name: {}, **without} for name in AUTO_MODE),
         AUTO_MODE,
         {"kubernetesNetworkConfig": {"ipFamily": "ipv6"}},
         {"kubernetesNetworkConfig": {"serviceIpv4Cidr": "10.2.0.0/16"}},
     ):
-        assert refusal(eks.create_cluster, **wanted, **refused)[0] == 400
+        assert refusal(eks.create_cluster, **inputs, **refused)[0] == 400
     part = {"storageConfig": AUTO_MODE["storageConfig"]}
     assert refusal(eks.update_cluster_config, name="dev", **part)[:2] == INVALID
     two = {"resourcesVpcConfig": {"endpointPrivateAccess": True, "subnetIds": SUBNETS}}
     message = "Only one type of update can be allowed."
     assert refusal(eks.update_cluster_config, name="dev", **two) == (*INVALID, message)
-    eks.create_cluster(**wanted, **AUTO_MODE, **without)
+    eks.create_cluster(**inputs, **AUTO_MODE, **without)
     eks.update_cluster_config(name="dev", **AUTO_MODE)
     for name in ("auto", "dev"):
-        found = eks.describe_cluster(name=name)["cluster"]
-        assert found["computeConfig"] == AUTO_MODE["computeConfig"]
-        assert found["kubernetesNetworkConfig"]["elasticLoadBalancing"] == {"enabled": True}
-        assert found["storageConfig"] == AUTO_MODE["storageConfig"]
+        cluster = eks.describe_cluster(name=name)["cluster"]
+        assert cluster["computeConfig"] == AUTO_MODE["computeConfig"]
+        assert cluster["kubernetesNetworkConfig"]["elasticLoadBalancing"] == {"enabled": True}
+        assert cluster["storageConfig"] == AUTO_MODE["storageConfig"]
 
 
 @pytest.mark.parametrize(
@@ -261,11 +261,11 @@ def test_associations_are_listed_in_pages_and_without_their_roles(eks, role):
     pages = eks.get_paginator("list_pod_identity_associations").paginate(
         **AT, namespace="dev", PaginationConfig={"PageSize": 2}
     )
-    found = [page["associations"] for page in pages]
-    assert [len(page) for page in found] == [2, 1]
+    lists = [page["associations"] for page in pages]
+    assert [len(page) for page in lists] == [2, 1]
     summary = {"associationArn", "associationId", "clusterName", "namespace", "serviceAccount"}
-    listed = sorted((each for page in found for each in page), key=lambda e: e["serviceAccount"])
-    assert listed == [{name: each[name] for name in summary} for each in made]
+    listed = sorted((entry for page in lists for entry in page), key=lambda e: e["serviceAccount"])
+    assert listed == [{name: association[name] for name in summary} for association in made]
 
 
 def test_an_add_on_owns_its_associations(eks, role):

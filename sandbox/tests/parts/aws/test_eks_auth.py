@@ -202,8 +202,8 @@ def test_a_session_passes_its_tags_on_to_the_next_role(world: pods.Associated):
     world.target({"Version": "2012-10-17", "Statement": [statement]})
     sts = world.session()("sts")
     keys = sts.assume_role(RoleArn=pods.TARGET_ARN, RoleSessionName="next")["Credentials"]
-    given = AccessKeys(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
-    again = world.aws.administrator().with_credentials(given)("sts")
+    access_keys = AccessKeys(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
+    again = world.aws.administrator().with_credentials(access_keys)("sts")
     pods.allow(world.iam_b, pods.TARGET, "sts:*")
     refused = (400, "InvalidParameterValue", transitive_tag_is_set().message)
     for next_sts in (sts, again):
@@ -276,16 +276,16 @@ def test_the_cache_serves_neither_another_pod_nor_a_forged_token(world, node: No
 
 
 def test_the_agent_runs_on_nodes_with_the_addon_and_in_auto_mode(aws: Aws, world: pods.Associated):
-    found = [aws.emulator.node_with_agent()]
+    nodes = [aws.emulator.node_with_agent()]
     world.create_cluster("other")
     pods.nodes_with_agent(world.eks, "other", world.node_role)
-    found.append(aws.emulator.node_with_agent())
+    nodes.append(aws.emulator.node_with_agent())
     world.eks.delete_addon(clusterName="other", addonName=pods.ADDON)
-    found.append(aws.emulator.node_with_agent())
+    nodes.append(aws.emulator.node_with_agent())
     world.create_cluster("auto")
     world.eks.update_cluster_config(name="auto", **pods.AUTO_MODE)
-    found.append(aws.emulator.node_with_agent())
-    assert found == [None, Node("other", world.node_role, "nodes"), None, Node("auto", ROLE_ARN)]
+    nodes.append(aws.emulator.node_with_agent())
+    assert nodes == [None, Node("other", world.node_role, "nodes"), None, Node("auto", ROLE_ARN)]
 
 
 def test_requests_at_once_have_one_session_and_read_not_all_models(node, agent, monkeypatch):

@@ -21,8 +21,8 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("restored")]
 def test_what_the_provider_asks_is_answered_as_it_was(aws: Aws):
     # Buckets and roles that the fixture made have names of the stacks'.
     s3 = aws.emulator.client("s3", ACCOUNT_A)
-    for each in s3.list_objects_v2(Bucket=BUCKET).get("Contents", ()):
-        s3.delete_object(Bucket=BUCKET, Key=each["Key"])
+    for entry in s3.list_objects_v2(Bucket=BUCKET).get("Contents", ()):
+        s3.delete_object(Bucket=BUCKET, Key=entry["Key"])
     s3.delete_bucket(Bucket=BUCKET)
     for arn in (ROLE_ARN, ROLE_B_ARN):
         iam, role = aws.emulator.client("iam", account_of(arn)), {"RoleName": name_of(arn)}

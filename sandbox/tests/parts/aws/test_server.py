@@ -221,12 +221,12 @@ def test_a_workload_needs_permissions_for_calls_that_the_sandbox_answers(aws: Aw
 
 
 def test_a_secret_is_read_by_callers_whose_policy_names_it_in_its_account(aws: Aws, restored):
-    owner, ours = (each("secretsmanager") for each in (aws.administrator(), aws.session()))
+    owner, ours = (session("secretsmanager") for session in (aws.administrator(), aws.session()))
     made = (owner.create_secret(Name=f"prod/{name}", SecretString="hunter2") for name in "ab")
-    secret, other = (each["ARN"] for each in made)
-    iam, own = aws.emulator.client("iam", ACCOUNT_A), {"RoleName": "s3-app", "PolicyName": "own"}
+    secret, other = (answer["ARN"] for answer in made)
+    iam, names = aws.emulator.client("iam", ACCOUNT_A), {"RoleName": "s3-app", "PolicyName": "own"}
     named = allow("secretsmanager:GetSecretValue", f"{secret.rpartition('-')[0]}-??????")
-    iam.put_role_policy(**own, PolicyDocument=named)
+    iam.put_role_policy(**names, PolicyDocument=named)
     assert ours.get_secret_value(SecretId="prod/a")["SecretString"] == "hunter2"
     for call, inputs in (
         (ours.get_secret_value, {"SecretId": other}),

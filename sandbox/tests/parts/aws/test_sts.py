@@ -71,7 +71,7 @@ def test_the_keys_of_an_issuer_are_fetched_when_a_token_first_names_them(aws: Aw
     finally:
         aws.issuer.reachable = True
     codes = ["InvalidIdentityToken", *["IDPCommunicationError"] * 2]
-    assert [each[:2] for each in refused] == [(400, code) for code in codes]
+    assert [answer[:2] for answer in refused] == [(400, code) for code in codes]
 
 
 def test_an_untrusted_caller_and_root_are_denied(aws: Aws):

@@ -224,8 +224,8 @@ def test_both_patch_every_pod_alike(cluster: Cluster, real: Review, accounts: st
     )
     different = {
         name: (patch_of(ours.review(asked)), patch_of(real(asked)))
-        for name, each in PODS.items()
-        for asked in [asked_for(accounts, account, each)]
+        for name, pod in PODS.items()
+        for asked in [asked_for(accounts, account, pod)]
         if patch_of(ours.review(asked)) != patch_of(real(asked))
     }
     ours.stop()

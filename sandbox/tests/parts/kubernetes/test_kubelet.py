@@ -71,13 +71,13 @@ def test_exec_through_the_api_server_needs_create_on_pods_exec(cluster, namespac
 )
 def test_a_pod_waits_for_what_it_is_made_of(cluster, namespace, container, spec, waiting):
     def first_waiting() -> object:
-        found = [
+        states = [
             (pod["status"]["phase"], status["state"]["waiting"])
             for pod in cluster.pods(namespace)
             for status in pod["status"].get("containerStatuses", ())
             if "waiting" in status["state"]
         ]
-        return found[0] if found else None
+        return states[0] if states else None
 
     cluster.deployment(namespace, "s3-app", container, **spec)
     eventually(lambda: first_waiting() == ("Pending", waiting))

@@ -101,11 +101,11 @@ def test_an_unknown_type_or_input_is_refused_by_name(engine):
 
 def test_a_role_has_the_outputs_that_others_build_on(engine, iam):
     made = engine.create(ROLE, role(name="outputs", path="/team/", tags={"stack": "prod"}))
-    found = iam.get_role(RoleName="outputs")["Role"]
+    facts = iam.get_role(RoleName="outputs")["Role"]
     assert made.state == {
         "arn": f"arn:aws:iam::{ACCOUNT_A}:role/team/outputs",
         "assumeRolePolicy": made.inputs["assumeRolePolicy"],
-        "createDate": found["CreateDate"].isoformat(),
+        "createDate": facts["CreateDate"].isoformat(),
         "description": "",
         "forceDetachPolicies": False,
         "inlinePolicies": [],
@@ -116,7 +116,7 @@ def test_a_role_has_the_outputs_that_others_build_on(engine, iam):
         "permissionsBoundary": "",
         "tags": {"stack": "prod"},
         "tagsAll": {"stack": "prod"},
-        "uniqueId": found["RoleId"],
+        "uniqueId": facts["RoleId"],
     }
     looked_up = engine.invoke("aws:iam/getRole:getRole", name="outputs")
     assert looked_up.items() >= shown(made.state, "arn", "uniqueId", "tags", "path").items()
@@ -173,8 +173,8 @@ def test_a_role_keeps_policies_without_a_list_and_loses_them_by_an_empty_one(eng
     iam.attach_role_policy(**at, PolicyArn=BUCKETS)
     iam.put_role_policy(**at, PolicyName="a", PolicyDocument=document("s3:PutObject", "*"))
     seen = engine.refresh(made)
-    found = ["inlinePolicies[0].policy", "managedPolicyArns[0]", "managedPolicyArns[1]"]
-    assert engine.diff(seen, listed) == Difference(found, [])
+    paths = ["inlinePolicies[0].policy", "managedPolicyArns[0]", "managedPolicyArns[1]"]
+    assert engine.diff(seen, listed) == Difference(paths, [])
     assert engine.update(seen, listed).state == made.state
 
     empty = engine.update(made, role(name="lists", inlinePolicies=[{}], managedPolicyArns=[]))
@@ -201,8 +201,8 @@ def test_a_policy_keeps_its_last_five_versions(engine, iam):
     for number in range(2, 8):
         made = engine.update(made, wanted(number))
     versions = iam.list_policy_versions(PolicyArn=made.id)["Versions"]
-    found = sorted((each["VersionId"], each["IsDefaultVersion"]) for each in versions)
-    assert found == [(f"v{number}", number == 7) for number in range(3, 8)]
+    facts = sorted((version["VersionId"], version["IsDefaultVersion"]) for version in versions)
+    assert facts == [(f"v{number}", number == 7) for number in range(3, 8)]
     assert json.loads(made.state["policy"])["Statement"][0]["Action"] == "s3:Get7"
 
 
@@ -225,8 +225,8 @@ def test_exclusive_policies_are_all_that_a_role_keeps(engine, iam):
     assert "parameter PolicyDocument" in refused(engine.update, inline, more)
     with pytest.raises(InvalidInput, match="policyNames: is required"):
         engine.check(INLINE, {"roleName": "exclusive"})
-    for each in (managed, inline):
-        engine.delete(each)
+    for resource in (managed, inline):
+        engine.delete(resource)
     [kept] = iam.list_attached_role_policies(**at)["AttachedPolicies"]
     assert kept["PolicyArn"] == READ_ONLY, "their deletion changes nothing"
     iam.detach_role_policy(**at, PolicyArn=READ_ONLY)
@@ -235,15 +235,15 @@ def test_exclusive_policies_are_all_that_a_role_keeps(engine, iam):
 
 
 def test_the_audiences_of_a_provider_have_no_order(engine):
-    wanted = {"url": "https://issuer.example/id/A", "clientIdLists": ["vault", "a"]}
-    made = engine.create(PROVIDER, wanted)
+    inputs = {"url": "https://issuer.example/id/A", "clientIdLists": ["vault", "a"]}
+    made = engine.create(PROVIDER, inputs)
     assert shown(made.state, "arn", "url", "clientIdLists", "thumbprintLists") == {
         "arn": f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/issuer.example/id/A",
         "url": "issuer.example/id/A",
         "clientIdLists": ["a", "vault"],
         "thumbprintLists": [],
     }
-    assert engine.diff(made, {**wanted, "clientIdLists": ["a", "vault"]}) == NOTHING
+    assert engine.diff(made, {**inputs, "clientIdLists": ["a", "vault"]}) == NOTHING
     other = {"url": "https://issuer.example/id/B", "clientIdLists": ["c"]}
     paths = ["clientIdLists[0]", "clientIdLists[1]"]
     assert engine.diff(made, other) == Difference(paths, ["url"])

@@ -49,8 +49,8 @@ def elsewhere(ec2: Any, restored) -> dict[str, Any]:
 
 
 def test_a_change_of_a_cluster_is_named_by_its_path(engine):
-    wanted = cluster(accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"})
-    made = engine.create(CLUSTER, wanted)
+    inputs = cluster(accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"})
+    made = engine.create(CLUSTER, inputs)
     endpoints = {"endpointPrivateAccess": True, "endpointPublicAccess": True}
     for change, replacing, *paths in (
         ({"roleArn": f"{ROLE_ARN}-2"}, ["roleArn"]),
@@ -58,10 +58,10 @@ def test_a_change_of_a_cluster_is_named_by_its_path(engine):
         ({"accessConfig": {"authenticationMode": "API"}}, [], "accessConfig.authenticationMode"),
         ({"vpcConfig": {**VPC, **endpoints}}, [], *(f"vpcConfig.{name}" for name in endpoints)),
     ):
-        changed = {**wanted, **change}
+        changed = {**inputs, **change}
         assert engine.diff(made, changed) == Difference(paths, replacing, bool(replacing))
         if not replacing:
-            made, wanted = engine.update(made, changed), changed
+            made, inputs = engine.update(made, changed), changed
             assert engine.refresh(made) == made
 
 
@@ -119,8 +119,8 @@ def test_nodes_follow_their_launch_template_in_place(engine, dev):
     assert engine.refresh(nodes) == nodes
     in_use = "DeleteCluster: ResourceInUseException: Cluster has nodegroups attached"
     assert refused(engine.delete, dev) == in_use
-    wanted = {"metadataOptions": {**options, "httpPutResponseHopLimit": 2}}
-    changed = engine.update(template, wanted)
+    inputs = {"metadataOptions": {**options, "httpPutResponseHopLimit": 2}}
+    changed = engine.update(template, inputs)
     assert (changed.state["latestVersion"], changed.state["defaultVersion"]) == (2, 1)
     newer = {**GROUP, "launchTemplate": {"id": template.id, "version": "2"}}
     assert engine.diff(nodes, newer) == Difference(["launchTemplate.version"], [])
@@ -158,8 +158,8 @@ def test_administrators_are_the_creator_and_principals_with_the_policy(aws: Aws,
         entry = {"clusterName": "dev", "principalArn": f"{account}:{name}"}
         eks.create_access_entry(**entry)
         eks.associate_access_policy(**entry, policyArn=f"{POLICY}{policy}", accessScope=scope)
-    found = {aws.emulator.administrator_arn, f"{account}:role/admin", f"{account}:user/ann"}
-    assert administrators(eks, "dev") == found
+    principals = {aws.emulator.administrator_arn, f"{account}:role/admin", f"{account}:user/ann"}
+    assert administrators(eks, "dev") == principals
     assert principal(f"arn:aws:sts::{ACCOUNT_A}:assumed-role/admin/x") == f"{account}:role/admin"
 
 
@@ -212,10 +212,10 @@ def test_networks_versions_of_addons_and_the_partition_are_looked_up(engine, els
     of_eks = {"addonName": "kube-proxy", "kubernetesVersion": "1.34"}
     for arguments, is_newest in (({}, False), ({"mostRecent": True}, True)):
         version = "aws:eks/getAddonVersion:getAddonVersion"
-        found = engine.invoke(version, **of_eks, **arguments)
-        assert (found["version"][:6], found["mostRecent"]) == ("v1.34.", is_newest)
-    found = engine.invoke("aws:index/getPartition:getPartition")
-    assert (found["partition"], found["dnsSuffix"]) == ("aws", "amazonaws.com")
+        answer = engine.invoke(version, **of_eks, **arguments)
+        assert (answer["version"][:6], answer["mostRecent"]) == ("v1.34.", is_newest)
+    answer = engine.invoke("aws:index/getPartition:getPartition")
+    assert (answer["partition"], answer["dnsSuffix"]) == ("aws", "amazonaws.com")
 
 
 def test_an_id_of_another_form_is_refused(engine):

@@ -223,18 +223,18 @@ def effect(found: Difference) -> str:
 @EACH
 def test_a_resource_is_read_changed_imported_and_deleted(account, engine: Engine, token):
     kind = TYPES[token]
-    wanted = {**kind.inputs, **kind.in_place}
+    inputs = {**kind.inputs, **kind.in_place}
     made = engine.create(token, kind.inputs)
     assert engine.refresh(made) == made
 
-    changed = engine.update(made, wanted) if kind.in_place else made
+    changed = engine.update(made, inputs) if kind.in_place else made
     assert engine.refresh(changed) == changed
-    assert engine.diff(changed, wanted) == NOTHING
+    assert engine.diff(changed, inputs) == NOTHING
     assert (changed.state == made.state) is (not kind.in_place)
-    if "tags" in wanted:
-        other = engine.update(changed, {**wanted, "tags": {"b": "c"}})
+    if "tags" in inputs:
+        other = engine.update(changed, {**inputs, "tags": {"b": "c"}})
         assert other.state["tags"] == {"b": "c"}
-        changed = engine.update(other, wanted)
+        changed = engine.update(other, inputs)
     seen = engine.refresh(made)
     assert seen is not None
     live = changed.state.keys() - UNREADABLE
@@ -243,8 +243,8 @@ def test_a_resource_is_read_changed_imported_and_deleted(account, engine: Engine
     if kind.import_id:
         imported = engine.read(token, kind.import_id.format(id=made.id))
         assert imported is not None
-        found = engine.diff(imported, wanted)
-        assert (imported.id, {*found.in_place, *found.replacing} - UNREADABLE) == (made.id, set())
+        diff = engine.diff(imported, inputs)
+        assert (imported.id, {*diff.in_place, *diff.replacing} - UNREADABLE) == (made.id, set())
 
     for _ in range(2):  # one that is gone is deleted as well
         engine.delete(changed)
@@ -282,12 +282,12 @@ def test_an_input_that_aws_fills_in_may_leave_the_program(account, either: Engin
 
 @EACH
 def test_a_name_is_generated_as_the_stack_says_or_refused(account, aws: Aws, engine: Engine, token):
-    emulator, given = aws.emulator, TYPES[token].inputs
+    emulator, inputs = aws.emulator, TYPES[token].inputs
     kind = package(emulator.proxy, aws.authority.ca_file, emulator.administrator).type_of(token)
     name = kind.name_property or ""
-    unnamed = {key: value for key, value in given.items() if key != name}
+    unnamed = {key: value for key, value in inputs.items() if key != name}
     if not kind.autoname:
-        assert engine.check(token, given, mode="DISABLE") == engine.check(token, given)
+        assert engine.check(token, inputs, mode="DISABLE") == engine.check(token, inputs)
         return
 
     def named(**naming: str) -> str:
@@ -304,7 +304,7 @@ def test_a_name_is_generated_as_the_stack_says_or_refused(account, aws: Aws, eng
             with pytest.raises(InvalidInput, match=f"{name}: .*{bad}.*; set {name}, or change the"):
                 named(**naming)
         with pytest.raises(InvalidInput, match=f"{name}: .*{bad}((?!or change).)*$"):
-            engine.check(token, {**given, name: bad})
+            engine.check(token, {**inputs, name: bad})
 
 
 def test_every_type_and_every_input_that_aws_fills_in_has_a_row(aws: Aws):

@@ -114,8 +114,8 @@ def test_a_name_is_checked_in_the_preview_and_replaces_when_it_leaves(engine, na
     made = engine.create(SERVICE_ACCOUNT, named(namespace))
     assert "name" not in engine.check(SERVICE_ACCOUNT, unnamed, made.inputs)["metadata"]
     assert engine.diff(made, unnamed).replacing == ["metadata.name"]
-    own = engine.create(SERVICE_ACCOUNT, unnamed, name="own")
-    assert engine.diff(own, unnamed) == NOTHING
+    account = engine.create(SERVICE_ACCOUNT, unnamed, name="own")
+    assert engine.diff(account, unnamed) == NOTHING
 
 
 def test_a_change_removes_what_the_program_no_longer_has(cluster, engine, namespace):

@@ -47,9 +47,9 @@ def test_another_user_is_refused_every_call_and_nothing_runs(port: int, monkeypa
         check=True,
         cwd=ROOT,
     )
-    found = json.loads(done.stdout)
-    assert [*found] == [method.name for method in stranger.SERVICE.methods]
-    assert {status for status, _ in found.values()} == {"UNAVAILABLE"}
+    answers = json.loads(done.stdout)
+    assert [*answers] == [method.name for method in stranger.SERVICE.methods]
+    assert {status for status, _ in answers.values()} == {"UNAVAILABLE"}
     assert not mark.exists()
 
 

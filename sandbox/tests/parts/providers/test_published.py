@@ -89,19 +89,19 @@ def test_both_create_the_same_resources(plugin: str, both: Both):
         """Inputs and outputs of the plugin's resources and of itself."""
         return {
             key: {
-                name: plain(each[name]) if plugin == "aws" else each[name]
+                name: plain(state[name]) if plugin == "aws" else state[name]
                 for name in ("inputs", "outputs")
-                if name in each
+                if name in state
             }
-            for key, each in things.items()
+            for key, state in things.items()
             if key[0].startswith((f"{plugin}:", f"pulumi:providers:{plugin}"))
         }
 
     ours, theirs = settled(both)
 
     assert ours.keys() == theirs.keys()
-    found = differences(compared(plugin, ours), compared(plugin, theirs))
-    explained(found, STATES[plugin])
+    diffs = differences(compared(plugin, ours), compared(plugin, theirs))
+    explained(diffs, STATES[plugin])
 
 
 def test_both_preview_the_same_changes(plugin: str, both: Both):
@@ -128,6 +128,6 @@ def test_both_preview_the_same_changes(plugin: str, both: Both):
             },
         },
     ]
-    found = differences_of_previews(both, changes)
+    diffs = differences_of_previews(both, changes)
 
-    explained([each for each in found if each.type.startswith(f"{plugin}:")], PREVIEWS[plugin])
+    explained([diff for diff in diffs if diff.type.startswith(f"{plugin}:")], PREVIEWS[plugin])

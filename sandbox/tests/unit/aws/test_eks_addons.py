@@ -14,11 +14,11 @@ def test_every_kubernetes_version_has_a_default_add_on_and_the_newest_first():
         assert [addon["addonName"] for addon in addons] == sorted(ADDONS)
         for addon in addons:
             compatible = [c for v in addon["addonVersions"] for c in v["compatibilities"]]
-            assert {each["clusterVersion"] for each in compatible} == {kubernetes}
-            assert sum(each["defaultVersion"] for each in compatible) == 1
+            assert {entry["clusterVersion"] for entry in compatible} == {kubernetes}
+            assert sum(entry["defaultVersion"] for entry in compatible) == 1
     for name in ADDONS:
         (addon,) = describe_versions({"addonName": [name]})["addons"]
-        versions = [each["addonVersion"] for each in addon["addonVersions"]]
+        versions = [version["addonVersion"] for version in addon["addonVersions"]]
         ages = [[int(number) for number in re.findall(r"\d+", version)] for version in versions]
         assert ages == sorted(ages, reverse=True)
 

@@ -59,14 +59,14 @@ def _machine(monkeypatch):
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
 
 
-def downloaded(folder: Path, *wanted: dict[str, str], host: str = "") -> dict[str, bytes]:
+def downloaded(folder: Path, *tables: dict[str, str], host: str = "") -> dict[str, bytes]:
     """Download what is wanted from the host into the folder; return the files."""
     folder.mkdir()
     sources = folder.with_suffix(".tool")
     sources.mkdir()
     lines: list[str] = []
-    for each in wanted:
-        full = {k: host + v if v.startswith("/") else v for k, v in each.items()}
+    for table in tables:
+        full = {k: host + v if v.startswith("/") else v for k, v in table.items()}
         lines += ["[[linux-amd64]]", *(f'{name} = "{value}"' for name, value in full.items())]
     (sources / "downloads.toml").write_text("\n".join(lines))
     download(sources, folder, print)
@@ -121,8 +121,8 @@ def test_what_is_downloaded_is_what_would_be_built(machine, monkeypatch):
     etcd = module[module.index("go.etcd.io/etcd/server/v3") + 1]
     versions = {"etcd": etcd, "bin": f"v{PULUMI_VERSION}"}
     control_plane = entries(SOURCES / "kubernetes")
-    assert sorted(each.path for each in control_plane) == sorted(CONTROL_PLANE)
-    for each in [*control_plane, *entries(SOURCES / "pulumi")]:
-        assert versions.get(each.path, f"v{KUBERNETES_VERSION}") in each.url
-        assert each.url.startswith("https://")
-        assert len(each.sha256) == 64 or each.checksums.startswith("https://github.com/")
+    assert sorted(entry.path for entry in control_plane) == sorted(CONTROL_PLANE)
+    for entry in [*control_plane, *entries(SOURCES / "pulumi")]:
+        assert versions.get(entry.path, f"v{KUBERNETES_VERSION}") in entry.url
+        assert entry.url.startswith("https://")
+        assert len(entry.sha256) == 64 or entry.checksums.startswith("https://github.com/")

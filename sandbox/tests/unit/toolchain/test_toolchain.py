@@ -129,8 +129,8 @@ def test_plugins_are_found_on_path_in_the_users_folder_and_in_the_cache(tmp_path
     eks = installed(home, "eks")
     name = key(SOURCES / "pulumi-kubernetes", MODULE_VERSION)  # as `make real-kubernetes` leaves it
     built = cached_build(name, lambda folder: program(folder / file)) / file
-    found = obtain(Choice(frozenset(PROVIDERS), home=home), NO_PULUMI, told.append)
-    assert found == {"aws": on_path, "eks": eks, "kubernetes": built}
+    programs = obtain(Choice(frozenset(PROVIDERS), home=home), NO_PULUMI, told.append)
+    assert programs == {"aws": on_path, "eks": eks, "kubernetes": built}
     which = f"aws ({on_path}), eks ({eks}), kubernetes ({built})"
     assert told == [f"providers: published plugins of {which}"]
 

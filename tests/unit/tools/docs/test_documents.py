@@ -82,7 +82,7 @@ def test_every_decision_that_is_named_is_recorded_and_each_is_listed():
         for number in DECISION.findall(path.read_text())
     }
     assert named
-    assert [each for each in sorted(named) if each[1].zfill(4) not in recorded] == []
+    assert [link for link in sorted(named) if link[1].zfill(4) not in recorded] == []
     for path in DECISIONS:
         title = path.read_text().partition("\n")[0].removeprefix("# ")
         assert f"- [{title}](decisions/{path.name})\n" in CONTRIBUTING
