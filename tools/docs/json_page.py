@@ -125,16 +125,16 @@ def _objects(hint: Any) -> Iterator[Any]:
 def problems() -> list[str]:
     """Return the differences between the types and the output of the commands."""
     seen: set[str] = set()
-    found: list[str] = []
+    differences: list[str] = []
     for name, value in printed():
-        found += mismatches(value, OUTPUTS[name], name, seen)
+        differences += mismatches(value, OUTPUTS[name], name, seen)
     every = {
-        f"{each.__name__}.{name}"
+        f"{part.__name__}.{name}"
         for kind in OUTPUTS.values()
-        for each in _objects(kind)
-        for name in get_type_hints(each)
+        for part in _objects(kind)
+        for name in get_type_hints(part)
     }
-    return [*found, *(f"{each}: in no output" for each in sorted(every - seen))]
+    return [*differences, *(f"{field}: in no output" for field in sorted(every - seen))]
 
 
 def printed() -> Iterator[tuple[str, object]]:
@@ -147,8 +147,8 @@ def printed() -> Iterator[tuple[str, object]]:
     with tempfile.TemporaryDirectory() as folder:
         for name, document in FILES.items():
             (Path(folder) / name).write_text(json.dumps(document))
-        for each in RUNS:
-            command, *words = each.split()
+        for run in RUNS:
+            command, *words = run.split()
             words = [str(Path(folder) / word) if word in FILES else word for word in words]
             with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()):
                 main([command, *words, "--output", "json"])
@@ -159,16 +159,16 @@ def mismatches(value: Any, hint: Any, path: str, seen: set[str]) -> Iterator[str
     """Yield the places where a value is not of a type; ``seen`` gets the fields that it has."""
     if is_object(hint) and isinstance(value, dict):
         hints = get_type_hints(hint)
-        yield from (f"{path}.{each}: not in the page" for each in value.keys() - hints.keys())
-        yield from (f"{path}.{each}: missing" for each in hint.__required_keys__ - value.keys())
+        yield from (f"{path}.{field}: not in the page" for field in value.keys() - hints.keys())
+        yield from (f"{path}.{field}: missing" for field in hint.__required_keys__ - value.keys())
         for name in hints.keys() & value.keys():
             seen.add(f"{hint.__name__}.{name}")
             yield from mismatches(value[name], hints[name], f"{path}.{name}", seen)
     elif get_origin(hint) in (list, dict) and isinstance(value, get_origin(hint)):
-        for each in value.values() if isinstance(value, dict) else value:
-            yield from mismatches(each, get_args(hint)[-1], path, seen)
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from mismatches(item, get_args(hint)[-1], path, seen)
     elif get_origin(hint) in (Union, UnionType):
-        kinds = [[*mismatches(value, each, path, seen)] for each in get_args(hint)]
+        kinds = [[*mismatches(value, kind, path, seen)] for kind in get_args(hint)]
         yield from () if [] in kinds else kinds[0]
     elif hint is not Any and not (isinstance(hint, type) and type(value) is hint):
         yield f"{path}: {value!r:.60} is not {hint}"

@@ -39,14 +39,16 @@ def _command(name: str, module: str, printed: dict[tuple[str, str], str]) -> str
     Not argparse's own help, whose layout differs between Pythons.
     """
     parser: argparse.ArgumentParser = import_module(module).parser()
-    rows = [_option(each) for each in parser._actions if each.dest != "help"]
-    own = [row for row in rows if printed.setdefault(row, name) == name]
+    rows = [_option(option) for option in parser._actions if option.dest != "help"]
+    new = [row for row in rows if printed.setdefault(row, name) == name]
     shared: dict[str, list[str]] = {}
     for row in rows:
         if printed[row] != name:
             shared.setdefault(printed[row], []).append(row[0])
-    lines = [f"As in [`{each}`](#{each}): {', '.join(shared[each])}.\n" for each in shared]
-    tables = [table(("option", ""), own)] if own else []
+    lines = [
+        f"As in [`{command}`](#{command}): {', '.join(shared[command])}.\n" for command in shared
+    ]
+    tables = [table(("option", ""), new)] if new else []
     return "\n".join([f"## {name}\n", f"{parser.description}\n", *tables, *lines])
 
 

@@ -250,9 +250,9 @@ def hide_interrupted_readers() -> None:
     warnings.filterwarnings("ignore", "Error in event stream")
     before = threading.excepthook
 
-    def hook(found: threading.ExceptHookArgs) -> None:
-        if not (found.exc_type is ValueError and "closed file" in str(found.exc_value)):
-            before(found)
+    def hook(raised: threading.ExceptHookArgs) -> None:
+        if not (raised.exc_type is ValueError and "closed file" in str(raised.exc_value)):
+            before(raised)
 
     threading.excepthook = hook
 
