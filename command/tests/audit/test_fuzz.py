@@ -121,7 +121,7 @@ def test_no_annotation_ends_an_audit(role_arn, audience):
     assert len(found) == bool(role_arn)
 
 
-@pytest.mark.parametrize("statement", GOOD, ids=str)
+@pytest.mark.parametrize("statement", GOOD)
 def test_what_a_condition_makes_good_is_found_without_it(statement):
     bare = {key: value for key, value in statement.items() if key != "Condition"}
     assert {each.rule for each in audit(facts({"Statement": [bare]}))} - NOTES
