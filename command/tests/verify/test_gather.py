@@ -176,8 +176,9 @@ def test_a_role_b_that_cannot_be_read_names_the_option_for_its_account():
         ([DENIED], 90, replace(DENIED, seconds=90), 90),
         ([DENIED], 0, DENIED, 0),
         ([INVALID], 90, INVALID, 0),
+        ([UNREAD], 90, UNREAD, 0),
     ],
-    ids=["propagates", "gives-up", "no-wait", "no-waiting-helps"],
+    ids=["propagates", "gives-up", "no-wait", "no-waiting-helps", "unread"],
 )
 def test_a_refusal_is_tried_again_until_iam_has_heard_of_the_change(
     monkeypatch, answers, wait, outcome, slept
