@@ -198,7 +198,7 @@ def test_another_role_b_is_named_in_the_profile(arn, expected):
     stranger = role_b(principal_arn_trust_policy([NEIGHBOUR]), arn=arn, policies=())
     link = with_profile(target=replace(BY_PROFILE, expected_arn=expected), role=stranger)
 
-    assert not any(e.remedy.shell for e in link.values() if e.key.startswith("role-"))
+    assert [e for e in link.values() if e.key.startswith("role-") and e.remedy.shell] == []
     assert link["role-b"].found == found
     assert link["role-b"].remedy == Remedy(f"set role_arn = {MOVED} {WHERE}")
 
