@@ -246,6 +246,16 @@ def test_a_cluster_that_is_not_the_kubeconfig_s_for_certain_is_not_read(cluster,
     assert text in (found.reason, found.remedy)
 
 
+def test_the_one_cluster_that_has_the_issuer_is_read():
+    sources = eks_sources()
+    sources.cluster.eks, sources.cluster.issuer_url = (
+        ClusterArn(*[""] * 4),
+        lambda: world.ISSUER_URL,
+    )
+    vars(sources.aws).update(clusters=lambda *_: ["dev"])
+    assert gather(QUESTION, sources).cluster == gather(QUESTION, eks_sources()).cluster
+
+
 RESTARTS = ShellCommand(("kubectl", "rollout", "restart", "x"))
 OF_NB = irsa_trust_policy([world.PROVIDER_ARN], [ServiceAccountRef("dev", "nb")])
 OTHER = replace(ROLE, arn=f"{world.ROLE_ARN}-2", trust_policy=OF_NB)
