@@ -79,7 +79,7 @@ def _named(name: str, value: object, counts: Counter[str]) -> str:
     rare_first = sorted(_parts(value), key=lambda part: counts[part] > max(half, 1))
     text = ",".join(rare_first).encode("unicode_escape").decode()
     number = value is None or isinstance(value, bool | int | float | complex)
-    if number or re.fullmatch(rf"\W*|none|None|True|False|{re.escape(name)}_?\d+", text):
+    if number or re.fullmatch(rf"\W*|[\d.]+|none|None|True|False|{re.escape(name)}_?\d+", text):
         return f"{name}={text or repr(value)}"
     return text
 
