@@ -6,12 +6,15 @@ from importlib.util import find_spec
 
 from hypothesis import settings
 
+# Ids of parametrized cases.
+pytest_plugins = ["tests.support.case_ids"]
+
 # A part's own tests need the other parts no more than the part does.
 if find_spec("irsa_sandbox"):
     from irsa_sandbox.environment_variables import clean
 
     clean(os.environ)
-    pytest_plugins = ["tests.support.running"]
+    pytest_plugins += ["tests.support.running"]
 
 # A shell's background job ignores Ctrl-C, and so would the processes that tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -230,7 +230,10 @@ def test_what_has_no_pod_template_is_left_alone(inputs):
     assert map_template(inputs, lambda _: pytest.fail("no template")) is None
 
 
-@pytest.mark.parametrize("metadata", [lambda: None, lambda: Output.secret({"namespace": "dev"})])
+UNSEEN = {"none": lambda: None, "a secret": lambda: Output.secret({"namespace": "dev"})}
+
+
+@pytest.mark.parametrize("metadata", UNSEEN.values(), ids=UNSEEN)
 def test_a_namespace_that_cannot_be_seen_is_none(metadata):
     found: list[Any] = []
     deploy(lambda: found.append(namespace_of({"metadata": metadata()})))

@@ -9,11 +9,7 @@ from tests.support.engine import refusal, run_program, stack_file
 
 MISTAKES = yaml.safe_load(Path(__file__).with_name("mistakes.yaml").read_text())
 FOLDERS = {"irsa": ".", "irsa-account-b": "account_b"}
-CASES = [
-    pytest.param(project, case, id=f"{project} {case['change']}"[:90])
-    for project, cases in MISTAKES.items()
-    for case in cases
-]
+CASES = [(project, case) for project, cases in MISTAKES.items() for case in cases]
 
 
 @pytest.mark.parametrize(("project", "case"), CASES)

@@ -30,7 +30,7 @@ def test_an_interrupted_bench_leaves_nothing_behind(tmp_path):
     own = {"env": {**os.environ, "TMPDIR": str(tmp_path)}, "stderr": subprocess.PIPE, "text": True}
     command = [sys.executable, FOLDER / "reset.py"]
     with subprocess.Popen(command, start_new_session=True, **own) as bench:
-        assert any(line.startswith("AWS: ") for line in bench.stderr)
+        assert any(line.startswith("AWS: ") for line in bench.stderr), bench.stderr
         os.killpg(bench.pid, signal.SIGINT)
         said = bench.stderr.read()
 

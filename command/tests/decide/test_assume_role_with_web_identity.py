@@ -128,7 +128,7 @@ def test_a_role_that_is_not_there_is_refused_like_a_trust_policy():
     ("amr", "operator", "verdict"),
     [
         ("authenticated", "StringEquals", "allow"),
-        (["authenticated"], "StringEquals", "allow"),
+        pytest.param(["authenticated"], "StringEquals", "allow", id="a list of one"),
         (["a", "authenticated"], OF_ANY, "allow"),
         (["a", "b"], OF_ANY, "deny"),
         (None, "StringEquals", "deny"),

@@ -235,7 +235,7 @@ def test_a_token_that_lists_roles_is_authorized_for_them():
 def test_every_row_has_a_page_and_every_key_stands_once():
     keys = [key.lower() for row in (*TABLE, OF_ISSUERS, OF_SERVICES) for key in row.keys.split()]
     assert len(set(keys)) == len(keys)
-    assert all(row.page.startswith("reference_policies_") for row in TABLE)
+    assert [row for row in TABLE if not row.page.startswith("reference_policies_")] == []
 
 
 @pytest.mark.parametrize(

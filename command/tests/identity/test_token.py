@@ -116,7 +116,6 @@ def test_a_token_expires_five_minutes_after_its_exp():
             for issuer in (f"https://{ISSUER}X", f"https://{ISSUER}/", f"http://{ISSUER}", ISSUER)
         ),
     ],
-    ids=str,
 )
 def test_a_claim_that_is_wrong_is_named(changed, message):
     assert refusal(signed(**changed)) == ("InvalidIdentityToken", 400, message)

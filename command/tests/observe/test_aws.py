@@ -42,6 +42,17 @@ def test_a_call_that_is_throttled_needs_no_permission(aws, monkeypatch, code):
         assert aws.role(ROLE_ARN).remedy == REMEDIES[code]
 
 
+def test_a_user_has_the_keys_that_iam_lists_and_a_missing_one_has_none(aws):
+    listed = {"AccessKeyId": "AKIAEXAMPLE000000000", "UserName": "app"}
+    with Stubber(aws.client("iam")) as iam:
+        iam.add_response("list_access_keys", {"AccessKeyMetadata": [listed]}, {"UserName": "app"})
+        iam.add_client_error("list_access_keys", "NoSuchEntity")
+        iam.add_client_error("list_access_keys", "AccessDenied", http_status_code=403)
+        found = [aws.access_keys("arn:aws:iam::111122223333:user/team/app") for _ in range(3)]
+    assert found[:2] == [["AKIAEXAMPLE000000000"], []]
+    assert found[2].remedy == "grant iam:ListAccessKeys"
+
+
 def test_a_bucket_that_does_not_exist_is_not_one_without_a_policy(aws):
     found = []
     for code in ("NoSuchBucketPolicy", "NoSuchBucket", "AccessDenied"):

@@ -19,7 +19,7 @@ TRUST = irsa_trust_policy([PROVIDER_ARN], [ServiceAccountRef("logs", "loki")])
     ("document", "expected"),
     [
         (TRUST, [PROVIDER_ARN]),
-        ({"Statement": TRUST["Statement"][0]}, [PROVIDER_ARN]),
+        pytest.param({"Statement": TRUST["Statement"][0]}, [PROVIDER_ARN], id="one statement"),
         ({"Statement": [{"Principal": {"Federated": ["a", "b"]}}, *TRUST["Statement"]]},
          ["a", "b", PROVIDER_ARN]),
         ({"Statement": [{"Principal": "*"}, {"Principal": {"AWS": "x"}}, "odd"]}, []),

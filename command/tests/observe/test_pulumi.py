@@ -73,6 +73,22 @@ def read(text):
     return stack_resources(json.loads(text))
 
 
+def test_a_stacks_users_have_the_access_keys_that_name_them():
+    users = {name: f"arn:aws:iam::{ACCOUNT_A}:user/{name}" for name in ("app", "idle")}
+    known = [
+        resource("aws:iam/user:User", name, {}, {"name": name, "arn": arn})
+        for name, arn in users.items()
+    ]
+    keys = [
+        {**resource("aws:iam/accessKey:AccessKey", id_, {}, {"user": user}), "id": id_}
+        for id_, user in {"AKIA1": "app", "AKIA2": "app", "AKIA3": "of another stack"}.items()
+    ]
+
+    found = read(state([*known, *keys])).access_keys
+
+    assert found == {users["app"]: ["AKIA1", "AKIA2"], users["idle"]: []}
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -176,8 +176,9 @@ def test_a_role_b_that_cannot_be_read_names_the_option_for_its_account():
         ([DENIED], 90, replace(DENIED, seconds=90), 90),
         ([DENIED], 0, DENIED, 0),
         ([INVALID], 90, INVALID, 0),
+        ([UNREAD], 90, UNREAD, 0),
     ],
-    ids=["propagates", "gives-up", "no-wait", "no-waiting-helps"],
+    ids=["propagates", "gives-up", "no-wait", "no-waiting-helps", "unread"],
 )
 def test_a_refusal_is_tried_again_until_iam_has_heard_of_the_change(
     monkeypatch, answers, wait, outcome, slept
@@ -243,6 +244,16 @@ def test_a_cluster_that_is_not_the_kubeconfig_s_for_certain_is_not_read(cluster,
     assert isinstance(found, Unread)
     assert facts.association is found
     assert text in (found.reason, found.remedy)
+
+
+def test_the_one_cluster_that_has_the_issuer_is_read():
+    sources = eks_sources()
+    sources.cluster.eks, sources.cluster.issuer_url = (
+        ClusterArn(*[""] * 4),
+        lambda: world.ISSUER_URL,
+    )
+    vars(sources.aws).update(clusters=lambda *_: ["dev"])
+    assert gather(QUESTION, sources).cluster == gather(QUESTION, eks_sources()).cluster
 
 
 RESTARTS = ShellCommand(("kubectl", "rollout", "restart", "x"))

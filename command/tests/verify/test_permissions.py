@@ -229,5 +229,4 @@ def test_the_report_begins_with_what_fails_and_ends_with_what_was_judged():
     broken = replace(facts, webhook=None, pods=())
     lines = text(broken, Chain(broken).links(GRANTED), "", {FAILED: "31"}).splitlines()
     assert lines[1].startswith("\x1b[31m  ✗ webhook")
-    assert [line[2] for line in lines[5:-1] if line[2] in "✗"] == []
-    assert all(line.startswith(("  ✓ ", "  ? ", "  · ")) for line in lines[5:-1])
+    assert [line for line in lines[5:-1] if not line.startswith(("  ✓ ", "  ? ", "  · "))] == []

@@ -40,7 +40,7 @@ def test_a_command_has_its_own_variables_alone(aws, tmp_path: Path, monkeypatch)
     with ThreadPoolExecutor(2) as pool:
         listed = list(pool.map(lambda each: aws.run(["configure", "list"], each)[1], own))
     assert [region in output for region, output in zip(regions, listed, strict=True)] == [True] * 2
-    assert not any("mine" in output for output in listed)
+    assert [output for output in listed if "mine" in output] == []
 
 
 def test_what_a_command_keeps_is_in_its_own_home(aws, tmp_path: Path):

@@ -55,19 +55,19 @@ def written(folder: Path) -> dict[str, tuple[int, int, int]]:
     return {name: (each.st_ino, each.st_mode, each.st_mtime_ns) for name, each in found.items()}
 
 
-@pytest.mark.parametrize(
-    "fill",
-    [
-        lambda folder: (folder / "thesis.txt").write_text("data"),
-        lambda folder: (folder / LOCK_FILE).write_text("4711"),
-        lambda folder: with_lock(folder, ""),
-        lambda folder: with_lock(folder, "4711"),
-        lambda folder: with_lock(folder, MARK.decode() + "and more"),
-        with_linked_lock,
-        lambda folder: (folder / LOCK_FILE).mkdir(),
-        lambda folder: (folder / LOCK_FILE).symlink_to("/nowhere"),
-    ],
-)
+FILLED = {
+    "a file": lambda folder: (folder / "thesis.txt").write_text("data"),
+    "a lock file alone": lambda folder: (folder / LOCK_FILE).write_text("4711"),
+    "an empty lock": lambda folder: with_lock(folder, ""),
+    "a lock without our mark": lambda folder: with_lock(folder, "4711"),
+    "more than our mark": lambda folder: with_lock(folder, MARK.decode() + "and more"),
+    "a linked lock": with_linked_lock,
+    "a folder as lock": lambda folder: (folder / LOCK_FILE).mkdir(),
+    "a link to nowhere": lambda folder: (folder / LOCK_FILE).symlink_to("/nowhere"),
+}
+
+
+@pytest.mark.parametrize("fill", FILLED.values(), ids=FILLED)
 def test_a_folder_with_something_else_in_it_is_refused_untouched(tmp_path, fill):
     folder = tmp_path / "folder"
     folder.mkdir(mode=0o755)

@@ -27,5 +27,5 @@ def started(*arguments: str) -> subprocess.Popen[str]:
     command = [python, "-X", "importtime", *module, *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     process = subprocess.Popen(command, cwd=ROOT, start_new_session=True, **pipes)
-    assert any(line.endswith("| argparse\n") for line in process.stdout)
+    assert any(line.endswith("| argparse\n") for line in process.stdout), process.stdout
     return process

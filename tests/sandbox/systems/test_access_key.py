@@ -82,9 +82,9 @@ def test_the_secret_key_is_in_plain_text_in_its_secret_alone(stack: Stack):
     # etcd holds every Secret of the cluster, here as anywhere.
     files = [f for f in state.path.rglob("*") if f.is_file() and "etcd-data" not in f.parts]
     texts |= {str(file.relative_to(state.path)): file.read_bytes() for file in files}
-    assert any(name.startswith("pulumi/.pulumi/stacks/access-key") for name in texts)
-    assert any(name.startswith("pulumi/.pulumi/history/access-key") for name in texts)
-    assert any(name.endswith(".log") for name in texts)
+    assert any(name.startswith("pulumi/.pulumi/stacks/access-key") for name in texts), texts
+    assert any(name.startswith("pulumi/.pulumi/history/access-key") for name in texts), texts
+    assert any(name.endswith(".log") for name in texts), texts
     assert b"managedFields" in texts["objects"]
 
     spelt = [secret, base64.b64encode(secret.encode()).decode(), quote(secret, safe="")]

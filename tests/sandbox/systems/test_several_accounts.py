@@ -214,7 +214,7 @@ def identity(several: Several, workload: str, sdk: str, setup: Setup) -> str:
 
 def test_the_document_has_each_setup_and_sdk():
     assert documented().keys() == SETUPS.keys()
-    assert all([*cells] == [*PROGRAMS] for cells in documented().values())
+    assert [cells for cells in documented().values() if [*cells] != [*PROGRAMS]] == []
 
 
 @pytest.mark.parametrize("setup", SETUPS)
@@ -262,7 +262,7 @@ def test_a_removed_target_goes_from_policy_and_profiles_alone(several: Several, 
         command += ["--external-id", id_of(workload)] if id_of(workload) else []
         return several.session.in_pod(NAMESPACE, workload, command).output
 
-    assert all("several-C/by-hand" in assume(name) for name in WORKLOADS)
+    assert [name for name in WORKLOADS if "several-C/by-hand" not in assume(name)] == []
     several.targets.remove(REMOVED)
     stack = several.stack(several.workloads)
 

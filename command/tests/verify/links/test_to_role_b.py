@@ -171,6 +171,17 @@ def test_role_a_is_added_and_the_others_and_the_external_id_stay(named):
     assert [written(each) for each in commands] == [wanted]
 
 
+def test_the_external_id_of_a_deny_is_none_that_role_b_asks_for():
+    denied = {"StringEquals": {"sts:ExternalId": "tenant-7"}}
+    document = principal_arn_trust_policy([NEIGHBOUR])
+    document["Statement"] = [{**document["Statement"][0], "Effect": "Deny", "Condition": denied}]
+
+    [command] = chained(role=role_b(document), assumed=DENIED)["role-b-trust"].remedy.shell
+
+    added = {"Effect": "Allow", "Principal": {"AWS": ROLE_ARN}, "Action": "sts:AssumeRole"}
+    assert written(command)["Statement"] == [*document["Statement"], added]
+
+
 def test_role_a_gets_no_permission_for_a_role_b_that_is_missing():
     found = chained(role_a=replace(ROLE, policies=()), role=None, assumed=DENIED)
     keys = [key for key in found if key in ("role-b", "role-a-permission", "role-b-trust")]
@@ -187,7 +198,7 @@ def test_another_role_b_is_named_in_the_profile(arn, expected):
     stranger = role_b(principal_arn_trust_policy([NEIGHBOUR]), arn=arn, policies=())
     link = with_profile(target=replace(BY_PROFILE, expected_arn=expected), role=stranger)
 
-    assert not any(e.remedy.shell for e in link.values() if e.key.startswith("role-"))
+    assert [e for e in link.values() if e.key.startswith("role-") and e.remedy.shell] == []
     assert link["role-b"].found == found
     assert link["role-b"].remedy == Remedy(f"set role_arn = {MOVED} {WHERE}")
 

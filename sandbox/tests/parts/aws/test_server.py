@@ -100,9 +100,9 @@ def test_credentials_that_were_not_given_out_are_refused(aws: Aws, key):
         [SCOPE],
         [SIGNED.replace("HMAC", "ECDSA-P256")],
         ["Bearer x", SIGNED],
-        [SIGNED, "Bearer x"],
+        pytest.param([SIGNED, "Bearer x"], id="signed, then Bearer"),
         ["AWS4-HMAC-SHA256 Credential=", SIGNED],
-        [SIGNED, "AWS4-HMAC-SHA256 Credential="],
+        pytest.param([SIGNED, "AWS4-HMAC-SHA256 Credential="], id="signed, then an empty one"),
     ],
 )
 def test_an_authorization_header_that_proves_nothing_is_refused(aws: Aws, service, path, headers):
