@@ -75,7 +75,7 @@ def read(text):
 
 def test_a_stacks_users_have_the_access_keys_that_name_them():
     users = {name: f"arn:aws:iam::{ACCOUNT_A}:user/{name}" for name in ("app", "idle")}
-    known = [
+    resources = [
         resource("aws:iam/user:User", name, {}, {"name": name, "arn": arn})
         for name, arn in users.items()
     ]
@@ -84,9 +84,9 @@ def test_a_stacks_users_have_the_access_keys_that_name_them():
         for id_, user in {"AKIA1": "app", "AKIA2": "app", "AKIA3": "of another stack"}.items()
     ]
 
-    found = read(state([*known, *keys])).access_keys
+    access_keys = read(state([*resources, *keys])).access_keys
 
-    assert found == {users["app"]: ["AKIA1", "AKIA2"], users["idle"]: []}
+    assert access_keys == {users["app"]: ["AKIA1", "AKIA2"], users["idle"]: []}
 
 
 @pytest.mark.parametrize(
