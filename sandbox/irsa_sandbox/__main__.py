@@ -12,6 +12,7 @@ import argparse
 import itertools
 import json
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -24,6 +25,14 @@ from irsa.commands.terminal import discard_output, quietly
 from . import COMMAND, environment_variables, lifecycle
 from .state import FOLDER, SandboxError, SandboxState, exports, load
 from .toolchain import plugins
+
+OPERATIONS = {
+    "name": ("outputs",),
+    "show_secrets": ("outputs",),
+    "skip_preview": ("up",),
+    "diff": ("preview", "up", "refresh", "destroy"),
+}
+"""By an argument of `stack`: the operations that it is for."""
 
 HIDDEN = frozenset({"secret_access_key", "root_secret"})
 
@@ -103,10 +112,11 @@ def _exec(options: argparse.Namespace) -> int:
 
 def _stack(options: argparse.Namespace) -> int:
     state = load(options.folder)
-    if options.name and options.operation != "outputs":
-        raise SandboxError(f"{options.name!r} has no effect on {options.operation}; leave it out")
-    if options.skip_preview and options.operation != "up":
-        raise SandboxError(f"--skip-preview is for up, not for {options.operation}; leave it out")
+    for name, operations in OPERATIONS.items():
+        if (value := getattr(options, name)) and options.operation not in operations:
+            argument = value if isinstance(value, str) else f"--{name.replace('_', '-')}"
+            allowed = f"is for {' and '.join(operations)}, not for {options.operation}"
+            raise SandboxError(f"{argument} {allowed}; leave it out")
     # pulumi takes a second to import
     from .engine.stack import SandboxStack, hide_interrupted_readers, summary
 
@@ -120,7 +130,7 @@ def _stack(options: argparse.Namespace) -> int:
     if folder := stack.missing_virtualenv:
         _progress(f"{folder} does not exist, so {sys.executable} runs the program")
     if options.operation == "outputs":
-        outputs = stack.outputs()
+        outputs = stack.outputs(show_secrets=options.show_secrets)
         if options.name and options.name not in outputs:
             raise SandboxError(
                 f"output {options.name!r} does not exist; give one of {', '.join(outputs)}"
@@ -134,7 +144,8 @@ def _stack(options: argparse.Namespace) -> int:
         _progress(f"previewed: {summary(preview())}")
     kept = stack.retained() if options.operation == "destroy" else []
     on_output = None if options.output == "json" else _print_while_read
-    counts = getattr(stack, options.operation)(on_output=on_output)
+    shown = {"diff": True} if options.diff else {}
+    counts = getattr(stack, options.operation)(on_output=on_output, **shown)
     for line in kept:
         _progress(line)
     if options.output == "json":
@@ -207,9 +218,13 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """
     before = [*itertools.takewhile(lambda argument: argument != "--", arguments)]
     parser = _parser()
-    options = parser.parse_args(before)
-    options.behind_dashes = [*arguments[len(before) + 1 :]]
+    options, unknown = parser.parse_known_args(before)
     runs_a_command = options.run in (_run, _exec)
+    if unknown and runs_a_command:
+        parser.error(f"write the command behind `--`: -- {shlex.join(unknown)}")
+    if unknown:
+        parser.error(f"unrecognized arguments: {shlex.join(unknown)}")
+    options.behind_dashes = [*arguments[len(before) + 1 :]]
     if runs_a_command and not options.behind_dashes:
         parser.error("no command given; write it behind `--`")
     if options.behind_dashes and not runs_a_command:
@@ -273,6 +288,8 @@ def _parser() -> argparse.ArgumentParser:
         help="a value instead of the one in Pulumi.STACK.yaml; [...] and {...} are read as YAML",
     )
     stack.add_argument("--skip-preview", action="store_true", help="bring up without a preview")
+    stack.add_argument("--diff", action="store_true", help="show each change of a property")
+    stack.add_argument("--show-secrets", action="store_true", help="show secret outputs in clear")
     demo = command("demo", _demo, "the whole story, in a sandbox of its own, as a table of checks")
     demo.set_defaults(folder=None)
     for starts in (up, demo):

@@ -115,7 +115,8 @@ class SandboxStack:
             },
         )
         state = sandbox.path / PULUMI_BACKEND / ".pulumi" / "stacks" / name / f"{stack}.json"
-        mode = StackInitMode.SELECT if state.exists() else StackInitMode.CREATE
+        # Another process may create it at the same time.
+        mode = StackInitMode.SELECT if state.exists() else StackInitMode.CREATE_OR_SELECT
         self._stack = self._in_one_line(lambda: _Stack(stack, workspace, mode))
 
     def preview(self, on_output: OnOutput | None = None, **options: Any) -> dict[str, int]:
@@ -151,10 +152,12 @@ class SandboxStack:
                 lines.append(f"{kind} {name}: {state['id']} is kept; {again} uses it again")
         return lines
 
-    def outputs(self) -> dict[str, Any]:
-        """Return the stack's outputs, secrets in plain text."""
-        found = self._stack.workspace.stack_outputs(self._stack.name)
-        return {name: output.value for name, output in found.items()}
+    def outputs(self, *, show_secrets: bool = True) -> dict[str, Any]:
+        """Return the stack's outputs, secrets in clear or as ``[secret]``."""
+        return {
+            name: "[secret]" if output.secret and not show_secrets else output.value
+            for name, output in self._stack.workspace.stack_outputs(self._stack.name).items()
+        }
 
     def export(self) -> dict[str, Any]:
         """Return the stack's deployment as `pulumi stack export` does (secrets encrypted)."""

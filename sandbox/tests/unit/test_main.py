@@ -112,6 +112,8 @@ def test_options_stand_before_the_dashes_and_around_the_workload():
     ("operation", "options", "line"),
     [
         ("destroy", ["--skip-preview"], "--skip-preview is for up, not for destroy; leave it out"),
+        ("up", ["--show-secrets"], "--show-secrets is for outputs, not for up; leave it out"),
+        ("up", ["bucket"], "bucket is for outputs, not for up; leave it out"),
         (
             "preview",
             ["--config", "irsa:cluster={name: a, name: b}"],  # YAML, as Pulumi reads it
@@ -128,7 +130,8 @@ def test_options_of_other_operations_are_refused(running, capsys, operation, opt
     ("given", "message"),
     [
         ("exec dev/s3-app", "no command given; write it behind `--`"),
-        ("exec dev/s3-app aws s3 ls", "unrecognized arguments: aws s3 ls"),
+        ("exec dev/s3-app aws s3 ls", "write the command behind `--`: -- aws s3 ls"),
+        ("up --wiat 5", "unrecognized arguments: --wiat 5"),
         ("up --providers gcp", "'gcp' is no provider; give attached, published, or some"),
         ("down -- now", "only `run` and `exec` take a command behind `--`"),
     ],
