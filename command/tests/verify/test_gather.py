@@ -391,3 +391,17 @@ def test_an_api_server_that_does_not_answer_ends_the_question():
     with pytest.raises(CollectError, match="could not read it: needs a reachable") as raised:
         gather(QUESTION, where)
     assert raised.value.undecided
+
+
+@pytest.mark.parametrize(
+    ("trusting", "text"),
+    [
+        ((WRITER, READER), f"choose the role: {WRITER.arn} and {READER.arn} trust this service a"),
+        ((), "no role names this service account: create one, or ask its owner"),
+    ],
+    ids=["several", "none"],
+)
+def test_a_service_account_without_a_role_gets_one_that_trusts_it_or_a_new_one(trusting, text):
+    facts = replace(GOOD, service_account=BARE, trusting=trusting)
+    [missing] = [each for each in Chain(facts).links() if each.key == "annotation"]
+    assert missing.remedy.text.startswith(text)

@@ -1,5 +1,6 @@
 """Questions of what a role may do: never left out, and judged by all policies that decide."""
 
+import json
 from dataclasses import replace
 from itertools import product
 
@@ -231,3 +232,12 @@ def test_the_report_begins_with_what_fails_and_ends_with_what_was_judged():
     assert lines[1].startswith("\x1b[31m  ✗ webhook")
     assert [each[2] for each in lines[5:-1] if each[2] in "✗"] == []
     assert all(each.startswith(("  ✓ ", "  ? ", "  · ")) for each in lines[5:-1])
+
+
+def test_the_statement_that_denies_everything_is_the_one_that_its_remedy_removes():
+    queue, bucket = deny("sqs:*"), deny("s3:*")
+    denied = asked(having(allow("s3:*", B), allow("sqs:*", QUEUE), queue, bucket))
+    assert "identity policy 1, statement 4: denies it" in denied.found
+    [command] = denied.remedy.commands
+    left = json.loads(command.words[-1])["Statement"]
+    assert left == [allow("s3:*", B), allow("sqs:*", QUEUE), queue]
