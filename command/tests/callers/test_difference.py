@@ -210,3 +210,12 @@ def test_patterns_beyond_the_bound_are_undecided_and_not_equal():
     hostile = ["*".join(f"*{a}{b}{c}*") for a, b, c in permutations("abcdef", 3)]
     with pytest.raises(Undecided, match="their patterns together"):
         trust_changes(tokens(hostile[:9]), tokens(hostile[9:18]))
+
+
+def test_a_star_at_the_end_of_a_part_fits_more_than_no_text():
+    denied, allowed = (
+        {"Effect": effect, "Action": "sqs:a", "Resource": f"arn:aws:*s:{region}:1:q"}
+        for effect, region in (("Deny", "us-"), ("Allow", "us-*"))
+    )
+    [(effect, _)] = permission_changes([{"Statement": denied}], [{"Statement": [denied, allowed]}])
+    assert effect is Effect.GAINS
