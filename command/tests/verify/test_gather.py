@@ -401,7 +401,7 @@ def test_an_api_server_that_does_not_answer_ends_the_question():
     ],
     ids=["several", "none"],
 )
-def test_a_service_account_without_a_role_gets_one_that_trusts_it_or_a_new_one(trusting, text):
+def test_an_account_without_a_role_gets_one_that_trusts_it_or_a_new_one(trusting, text):
     facts = replace(GOOD, service_account=BARE, trusting=trusting)
     [missing] = [each for each in Chain(facts).links() if each.key == "annotation"]
     assert missing.remedy.text.startswith(text)

@@ -234,7 +234,7 @@ def test_the_report_begins_with_what_fails_and_ends_with_what_was_judged():
     assert all(each.startswith(("  ✓ ", "  ? ", "  · ")) for each in lines[5:-1])
 
 
-def test_the_statement_that_denies_everything_is_the_one_that_its_remedy_removes():
+def test_the_statement_that_denies_all_is_what_its_remedy_removes():
     queue, bucket = deny("sqs:*"), deny("s3:*")
     denied = asked(having(allow("s3:*", B), allow("sqs:*", QUEUE), queue, bucket))
     assert "identity policy 1, statement 4: denies it" in denied.found
