@@ -174,8 +174,3 @@ def test_without_jwks_or_a_clock_the_rest_of_the_token_is_still_checked():
         assert error(web_identity_step(token=signed(**claims)))[0] == code
     tampered = web_identity_step(token=tampered_payload())
     assert decision(tampered, jwks=JWKS, now=None) == "deny"
-
-
-def test_a_web_identity_lasts_as_long_as_its_role_allows():
-    longest = {"duration_seconds": 43200, "max_session_duration": 43200}
-    assert decision(web_identity_step(**longest)) == "allow"
