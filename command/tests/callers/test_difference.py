@@ -212,10 +212,19 @@ def test_patterns_beyond_the_bound_are_undecided_and_not_equal():
         trust_changes(tokens(hostile[:9]), tokens(hostile[9:18]))
 
 
-def test_a_star_at_the_end_of_a_part_fits_more_than_no_text():
-    denied, allowed = (
-        {"Effect": effect, "Action": "sqs:a", "Resource": f"arn:aws:*s:{region}:1:q"}
-        for effect, region in (("Deny", "us-"), ("Allow", "us-*"))
+@pytest.mark.parametrize(
+    ("denied", "allowed"),
+    [
+        ("arn:aws:*s:us-:1:q", "arn:aws:*s:us-*:1:q"),
+        ("arn:aws:sqs:us:1:q", "arn:aws:sqs:us:1:Q"),
+        ("arn:aws:sqs:us:1:Q", "arn:aws:sqs:us:1:q"),
+    ],
+    ids=["star at the end of a part", "upper case", "lower case"],
+)
+def test_a_resource_that_a_denial_spares_is_gained(denied, allowed):
+    deny, allow = (
+        {"Effect": effect, "Action": "sqs:a", "Resource": resource}
+        for effect, resource in (("Deny", denied), ("Allow", allowed))
     )
-    [(effect, _)] = permission_changes([{"Statement": denied}], [{"Statement": [denied, allowed]}])
+    [(effect, _)] = permission_changes([{"Statement": deny}], [{"Statement": [deny, allow]}])
     assert effect is Effect.GAINS

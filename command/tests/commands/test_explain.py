@@ -1,12 +1,15 @@
 """`python -m irsa explain`: the tree, and trust policies in files."""
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
-from command.tests.verify.chains import GOOD
+from command.tests.verify.chains import GOOD, UNREAD
 from irsa.__main__ import main
+from irsa.commands import explain
 from irsa.commands.explain import chain_tree
 from irsa.commands.tree import TreeNode
 from irsa.identity.policies import irsa_trust_policy, service_trust_policy
@@ -101,3 +104,21 @@ def test_a_long_label_is_wrapped_beside_its_rail():
     assert first == f"├── {'word ' * 19}".rstrip()
     assert (second, third) == (f"│   │ {'word ' * 11}".rstrip(), "│   └── b")
     assert arn in drawn
+
+
+MISSING, UNKNOWN = (replace(GOOD, service_account=each) for each in (None, UNREAD))
+
+
+@pytest.mark.parametrize(
+    ("accounts", "code"),
+    [([GOOD], 0), ([GOOD, UNKNOWN], 3), ([UNKNOWN, MISSING, GOOD], 1)],
+    ids=["whole", "unread", "missing"],
+)
+def test_the_exit_code_is_that_of_the_worst_chain(monkeypatch, capsys, accounts, code):
+    cluster = SimpleNamespace(service_accounts=lambda: [])
+    monkeypatch.setattr(explain, "questions", lambda _: [None])
+    monkeypatch.setattr(explain, "places", lambda _: nullcontext(SimpleNamespace(cluster=cluster)))
+    monkeypatch.setattr(explain, "gather_each", lambda *_: accounts)
+
+    assert main(["explain", "dev/s3-app"]) == code
+    assert capsys.readouterr().err.count("irsa explain: ") == len(accounts) - 1

@@ -19,6 +19,7 @@ def test_every_kubernetes_version_has_a_default_add_on_and_the_newest_first():
     for name in ADDONS:
         (addon,) = describe_versions({"addonName": [name]})["addons"]
         versions = [each["addonVersion"] for each in addon["addonVersions"]]
+        assert all(re.fullmatch(r"v\d+\.\d+\.\d+-eksbuild\.\d+", each) for each in versions)
         ages = [[int(number) for number in re.findall(r"\d+", version)] for version in versions]
         assert ages == sorted(ages, reverse=True)
 
