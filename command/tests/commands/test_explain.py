@@ -115,7 +115,7 @@ MISSING, UNKNOWN = (replace(GOOD, service_account=each) for each in (None, UNREA
     ids=["whole", "unread", "missing"],
 )
 def test_the_exit_code_is_that_of_the_worst_chain(monkeypatch, capsys, accounts, code):
-    cluster = SimpleNamespace(service_accounts=lambda: [])
+    cluster = SimpleNamespace(service_accounts=list)
     monkeypatch.setattr(explain, "questions", lambda _: [None])
     monkeypatch.setattr(explain, "places", lambda _: nullcontext(SimpleNamespace(cluster=cluster)))
     monkeypatch.setattr(explain, "gather_each", lambda *_: accounts)
