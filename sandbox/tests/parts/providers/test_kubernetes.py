@@ -110,6 +110,8 @@ def test_a_name_is_checked_in_the_preview_and_replaces_when_it_leaves(engine, na
     for kind, name in ((SERVICE_ACCOUNT, "default/web"), (CONFIG_MAP, "Web"), (role, "a/b")):
         with pytest.raises(InvalidInput, match=f"metadata.name: .* '{name}-0102030' is not.*{fix}"):
             engine.check(kind, unnamed, name=name)
+    with pytest.raises(InvalidInput, match=r"metadata\.name: a patch must name the object"):
+        engine.check(SERVICE_ACCOUNT_PATCH, unnamed)
     assert engine.check(role, named(namespace, "system:A"))["metadata"]["name"] == "system:A"
     made = engine.create(SERVICE_ACCOUNT, named(namespace))
     assert "name" not in engine.check(SERVICE_ACCOUNT, unnamed, made.inputs)["metadata"]
