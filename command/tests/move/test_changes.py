@@ -132,10 +132,10 @@ def test_an_association_is_asked_for_until_eks_knows_that_the_role_trusts_it(mon
     monkeypatch.setattr(changes, "RETRY", 0)
     wanted = {"clusterName": "dev", "namespace": "dev", "serviceAccount": "s3-app"}
     own = with_irsa()
-    with Aws(region="us-east-1", credentials=Credentials("AKIA", "secret", "token", "")) as aws:
-        with Stubber(aws.client("eks")) as eks:
-            eks.add_client_error("create_pod_identity_association", "InvalidParameterException")
-            asked = wanted | {"roleArn": own.role.arn}
-            eks.add_response("create_pod_identity_association", {}, asked)
-            changes.associate(aws, own)
-            eks.assert_no_pending_responses()
+    key = Credentials("AKIA", "secret", "token", "")
+    with Aws(region="us-east-1", credentials=key) as aws, Stubber(aws.client("eks")) as eks:
+        eks.add_client_error("create_pod_identity_association", "InvalidParameterException")
+        asked = wanted | {"roleArn": own.role.arn}
+        eks.add_response("create_pod_identity_association", {}, asked)
+        changes.associate(aws, own)
+        eks.assert_no_pending_responses()
