@@ -214,7 +214,9 @@ def test_what_holds_a_deletion_up_is_said_and_there(cluster, engine, monkeypatch
     monkeypatch.setattr(ready, "DELETION_UNDER_WAY", 0.5)
     namespace = {"name": "held", "annotations": {"pulumi.com/timeoutSeconds": "1"}}
     made = engine.create("kubernetes:core/v1:Namespace", {"metadata": namespace})
-    engine.create(CONFIG_MAP, named("held", finalizers=["example.com/hold"]))
+    blocked = {"finalizers": ["example.com/hold"], "annotations": namespace["annotations"]}
+    own = engine.create(CONFIG_MAP, named("held", **blocked))
+    assert "finalizer example.com/hold" in refused(engine.delete, own)
     assert refused(engine.delete, made).startswith("Namespace held is still being deleted; it is ")
     held = "example.com/hold in 1 resource instances"
     eventually(lambda: held in refused(engine.delete, made))
@@ -222,3 +224,10 @@ def test_what_holds_a_deletion_up_is_said_and_there(cluster, engine, monkeypatch
     body = {"metadata": {"finalizers": None}}
     cluster.client.patch(ConfigMap, "app", body, namespace="held")
     eventually(lambda: engine.refresh(made) is None)
+
+
+def test_the_namespace_of_the_provider_is_that_of_objects_without_one(cluster, provider, namespace):
+    kubeconfig = cluster.control_plane.kubeconfig()
+    own = provider.configured(kubeconfig=kubeconfig, namespace=namespace)
+    own.create(CONFIG_MAP, {"metadata": {"name": "app"}, "data": {"a": "1"}})
+    assert data_of(cluster, namespace) == {"a": "1"}
