@@ -220,10 +220,3 @@ def test_a_new_statement_for_role_a_requires_the_external_id_that_is_sent(sent):
     [command] = chained(assumed=DENIED, **known)["role-b-trust"].remedy.shell
     wanted = {"StringEquals": {"sts:ExternalId": sent}} if sent else None
     assert written(command)["Statement"][-1].get("Condition") == wanted
-
-
-def test_a_statement_for_everyone_under_a_condition_gets_no_second_principal():
-    document = principal_arn_trust_policy([NEIGHBOUR])
-    document["Statement"][0]["Principal"] = {"AWS": "*"}
-    [command] = chained(assumed=DENIED, role=role_b(document))["role-b-trust"].remedy.shell
-    assert written(command)["Statement"][0]["Principal"] == {"AWS": "*"}
