@@ -217,9 +217,8 @@ def test_patterns_beyond_the_bound_are_undecided_and_not_equal():
     [
         ("arn:aws:*s:us-:1:q", "arn:aws:*s:us-*:1:q"),
         ("arn:aws:sqs:us:1:q", "arn:aws:sqs:us:1:Q"),
-        ("arn:aws:sqs:us:1:Q", "arn:aws:sqs:us:1:q"),
     ],
-    ids=["star at the end of a part", "upper case", "lower case"],
+    ids=["star at the end of a part", "case"],
 )
 def test_a_resource_that_a_denial_spares_is_gained(denied, allowed):
     deny, allow = (
