@@ -11,13 +11,11 @@ from types import SimpleNamespace
 import httpx2
 import pytest
 from botocore.exceptions import ClientError
-from botocore.stub import Stubber
 
 from command.tests.move.moves import BY_TOKEN, trusting, with_irsa
 from irsa.move import changes
 from irsa.move.changes import LOCK, Stopped, hold
-from irsa.observe.aws import Aws
-from irsa.observe.facts import Credentials, Owner
+from irsa.observe.facts import Owner
 from tests.support.fake_kubernetes import client_of, status
 from tests.support.world import ROLE_ARN
 
@@ -126,16 +124,3 @@ def test_a_move_that_stops_keeps_its_role_and_one_that_ends_does_not():
         assert [each["annotations"] for each in written] == [{LOCK: left}]
         account = SimpleNamespace(annotations={LOCK: left or "text of a user"})
         assert changes.begun(account) == (ROLE_ARN if left else "")
-
-
-def test_an_association_is_asked_for_until_eks_knows_that_the_role_trusts_it(monkeypatch):
-    monkeypatch.setattr(changes, "RETRY", 0)
-    wanted = {"clusterName": "dev", "namespace": "dev", "serviceAccount": "s3-app"}
-    own = with_irsa()
-    key = Credentials("AKIA", "secret", "token", "")
-    with Aws(region="us-east-1", credentials=key) as aws, Stubber(aws.client("eks")) as eks:
-        eks.add_client_error("create_pod_identity_association", "InvalidParameterException")
-        asked = wanted | {"roleArn": own.role.arn}
-        eks.add_response("create_pod_identity_association", {}, asked)
-        changes.associate(aws, own)
-        eks.assert_no_pending_responses()

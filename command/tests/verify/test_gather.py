@@ -398,15 +398,3 @@ def test_an_account_without_a_role_gets_one_that_trusts_it_or_a_new_one():
         facts = replace(GOOD, service_account=BARE, trusting=trusting)
         [missing] = [each for each in Chain(facts).links() if each.key == "annotation"]
         assert missing.remedy.text.startswith(text)
-
-
-def test_a_session_lists_the_bucket_and_makes_the_call_that_is_refused():
-    calls = {"caller": SESSION, "list_users": DENIED}
-    session = SimpleNamespace(
-        list_bucket=lambda _: Answer(allowed=True), **{k: lambda v=v: v for k, v in calls.items()}
-    )
-    own = FakeAws()
-    own.assume_with_web_identity = lambda *_: (SESSION, "credentials")
-    own.as_session = lambda _: session
-    made = {each.key: each for each in walk.walk(GOOD, Sources(None, own))}
-    assert {made[key].status for key in ("assume", "caller", "data", "refused")} == {Status.PASSED}
