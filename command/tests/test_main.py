@@ -66,14 +66,17 @@ def test_an_api_server_that_does_not_answer_is_one_line(name, body, tmp_path, mo
     assert line.startswith(f"irsa {name}: could not read ")
 
 
+BUFFERED_IRSA = f"PYTHONUNBUFFERED= {quote(sys.executable)} -m irsa"
+
+
 def test_a_closed_pipe_is_no_error():
-    command = f"{quote(sys.executable)} -m irsa doctor ExpiredTokenException | true"
+    command = f"{BUFFERED_IRSA} doctor ExpiredTokenException | true"
     done = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True)
     assert done.returncode in (0, 141)  # 0 when the output was written before `true` ended
     assert done.stderr == b""
 
 
 def test_a_full_disk_is_one_line():
-    command = f"{quote(sys.executable)} -m irsa doctor ExpiredTokenException > /dev/full"
+    command = f"{BUFFERED_IRSA} doctor ExpiredTokenException > /dev/full"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (2, "[Errno 28] No space left on device\n")

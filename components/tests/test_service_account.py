@@ -149,3 +149,9 @@ def test_a_cluster_of_a_stack_that_lacks_an_output_is_refused():
 )
 def test_a_relation_is_one_component_or_one_text(given, said):
     assert said in outcome(lambda: by_association(S3_APP, **given()))
+
+
+def test_an_output_of_the_program_without_a_value_names_no_other_stack():
+    problem = r"\.role_arn is an output without a value; give another one$"
+    with pytest.raises(pulumi.RunError, match=problem):
+        deploy(lambda: by_association(S3_APP, role_arn=role().role_arn.apply(lambda _: None)))

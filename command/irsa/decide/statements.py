@@ -191,12 +191,8 @@ def _may_be_sts(action: str) -> bool:
         return True
     pattern = Template(action, variables=False, wildcards=True, ignore_case=True)
     return action[:4].lower() == "sts:" and any(
-        pattern.matches(known, _no_keys) for known in _TRUST_ACTIONS
+        pattern.matches(known, lambda _: Key.ABSENT) for known in _TRUST_ACTIONS
     )
-
-
-def _no_keys(_: str) -> Key:
-    return Key.ABSENT
 
 
 _TRUST_ACTIONS = (

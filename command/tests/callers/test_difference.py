@@ -210,3 +210,20 @@ def test_patterns_beyond_the_bound_are_undecided_and_not_equal():
     hostile = ["*".join(f"*{a}{b}{c}*") for a, b, c in permutations("abcdef", 3)]
     with pytest.raises(Undecided, match="their patterns together"):
         trust_changes(tokens(hostile[:9]), tokens(hostile[9:18]))
+
+
+@pytest.mark.parametrize(
+    ("denied", "allowed"),
+    [
+        ("arn:aws:*s:us-:1:q", "arn:aws:*s:us-*:1:q"),
+        ("arn:aws:sqs:us:1:q", "arn:aws:sqs:us:1:Q"),
+    ],
+    ids=["star at the end of a part", "case"],
+)
+def test_a_resource_that_a_denial_spares_is_gained(denied, allowed):
+    deny, allow = (
+        {"Effect": effect, "Action": "sqs:a", "Resource": resource}
+        for effect, resource in (("Deny", denied), ("Allow", allowed))
+    )
+    [(effect, _)] = permission_changes([{"Statement": deny}], [{"Statement": [deny, allow]}])
+    assert effect is Effect.GAINS

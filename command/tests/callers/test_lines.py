@@ -1,5 +1,7 @@
 """The principals that can assume a role, in words, from its trust policy."""
 
+from string import ascii_letters
+
 import pytest
 
 from irsa.callers.facts import RoleFacts
@@ -119,6 +121,7 @@ def test_tokens_in_the_terms_of_their_issuers(issuer, condition, expected):
     assert words({"Version": "2012-10-17", **policy}) == [expected]
 
 
+GITHUB_ACTIONS = {"Federated": PROVIDER_ARN.replace(ISSUER, GITHUB)}
 SSO = f"arn:aws:iam::{ACCOUNT_A}:role/aws-reserved/sso.amazonaws.com/*/AWSReservedSSO_*"
 ADMITTED = {
     "a path": ({"AWS": ROOT_A}, "sts:AssumeRole", {"ArnLike": {"aws:PrincipalArn": SSO}}),
@@ -130,6 +133,8 @@ ADMITTED = {
         "sts:DurationSeconds": "3600"}}),
     "names with dots": ({"Federated": PROVIDER_ARN}, WEB, {"StringLike": {
         SUB: "system:serviceaccount:dev:a.*.b"}}),
+    "names of every letter": (GITHUB_ACTIONS, WEB, {"StringEquals": {
+        GITHUB_SUB: f"repo:{ascii_letters}/app:ref:refs/heads/{ascii_letters}"}}),
     "MFA": ({"AWS": ROOT_A}, "sts:AssumeRole", {"Bool": {"aws:MultiFactorAuthPresent": "true"}}),
     "Roles Anywhere": ({"Service": "rolesanywhere.amazonaws.com"}, "sts:AssumeRole", {
         "StringEquals": {"aws:PrincipalTag/x509Subject/CN": "a"}}),

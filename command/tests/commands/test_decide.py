@@ -76,7 +76,7 @@ def refused(text, tmp_path, capsys):
         ("{}", "steps: missing"),
         ('{"steps": []}', "steps: an empty list; a scenario has at least one step"),
         ('{"steps": [1]}', "steps[1]: 1 is not a JSON object"),
-        ('{"now": 1, "now": 2}', "now: given twice in one object"),
+        ('{"steps": [], "now": 1, "now": 2}', "now: given twice in one object"),
         ('{"now": NaN}', "not JSON: NaN is not a number"),
         ("[" * 100_000, "not readable: nested too deep"),
         ('{"steps": [1], "now": 1e999}', "now: a number out of range is not a number of seconds"),

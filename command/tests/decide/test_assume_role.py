@@ -1,5 +1,7 @@
 """AssumeRole: both sides, STS's own rules, and what its sessions carry and pass on."""
 
+import json
+
 import pytest
 
 from command.tests.decide.messages import A_MAY_NOT, CHAINED, MAXIMUM, outside
@@ -361,3 +363,10 @@ def test_what_a_token_sets_stays_with_the_session_and_the_next_one(claims, key, 
     assert decision(first, list_step(resource_account=ACCOUNT_A, **own)) == "allow"
     assert decision(first, second, list_step(**own)) == "allow"
     assert decision(first | {"token": token()}, second, list_step(**own)) == "deny"
+
+
+@pytest.mark.parametrize(("size", "taken"), [(2048, True), (2049, False)], ids=["limit", "above"])
+def test_session_policies_together_have_at_most_2048_characters(size, taken):
+    rest = size - len(json.dumps([ANY, document(allow("*", "*", Sid=""))], separators=(",", ":")))
+    policies = [ANY, document(allow("*", "*", Sid="x" * (rest + 3)))]  # without "[", "," and "]"
+    assert (decision(assume_step(session_policies=policies)) == "allow") is taken

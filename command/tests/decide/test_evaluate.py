@@ -8,6 +8,8 @@ import pytest
 
 from command.tests.decide.policies import allow, deny, document
 from command.tests.decide.principals import ROLE_A, ROOT, SESSION_A, USER
+from command.tests.decide.scenarios import answer
+from command.tests.decide.steps import list_step
 from irsa.decide.condition_keys import Request
 from irsa.decide.document import DocumentType
 from irsa.decide.evaluate import Inquiry
@@ -319,3 +321,10 @@ def test_what_is_not_known_of_an_element_is_named():
     for fact, elements in facts.items():
         found = inquire(identity=[document({"Effect": "Allow", **elements})])
         assert (found.verdict.value, found.missing) == ("unknown", [fact])
+
+
+@pytest.mark.parametrize("statement", [allow, deny], ids=["allow", "deny"])
+def test_a_statement_that_is_not_decided_is_not_said_to_decide(statement):
+    own = statement("s3:*", "*", Condition={"StringEquals": {"aws:PrincipalOrgID": "o-1"}})
+    reasons = answer(list_step(identity_policies=[document(own)]))["steps"][0]["reasons"]
+    assert "statement 1: condition StringEquals aws:PrincipalOrgID" in reasons[-1]

@@ -56,6 +56,7 @@ def test_a_hostile_pattern_is_answered(pattern, value):
         ("[a-z]*", {"b": False}),
         ("App", {"app": False}),
         ("a*a", {"a": False}),
+        ("*a?b*", {"xayb": True, "xyba": False}),
         ("", {"a": False}),
         ("*", {"": True}),
         # Variables, which have a value, a default, or none.

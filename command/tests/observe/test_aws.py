@@ -6,7 +6,7 @@ import pytest
 from botocore.stub import Stubber
 
 from irsa.observe.aws import Aws
-from irsa.observe.facts import Credentials, Unread
+from irsa.observe.facts import Answer, Credentials, Unread
 from irsa.observe.resource_policies import NO_POLICY, READERS
 from tests.support.world import ROLE_ARN
 
@@ -91,3 +91,28 @@ def test_a_resource_policy_that_may_not_be_read_names_the_permission(aws):
         stub.add_client_error("get_key_policy", "AccessDeniedException")
         found = aws.resource_policy("arn:aws:kms:us-east-1:111122223333:key/1")
     assert found.remedy == "grant kms:GetKeyPolicy"
+
+
+def test_a_queue_is_asked_by_its_url(aws):
+    asked = {"AttributeNames": ["Policy"]}
+    asked["QueueUrl"] = "https://sqs.us-east-1.amazonaws.com/111122223333/orders"
+    with Stubber(aws.client("sqs")) as stub:
+        stub.add_response("get_queue_attributes", {}, asked)
+        assert aws.resource_policy("arn:aws:sqs:us-east-1:111122223333:orders") is None
+
+
+def test_a_fact_of_another_account_needs_credentials_of_that_account(aws, monkeypatch):
+    monkeypatch.setattr(aws, "account", "111122223333")
+    found = aws.providers("444455556666")
+    assert isinstance(found, Unread)
+    assert found.reason == "the credentials are of 111122223333"
+    assert found.remedy == "grant credentials of account 444455556666"
+
+
+def test_an_answer_has_the_caller_or_the_error_in_one_line(aws):
+    with Stubber(aws.client("sts")) as sts:
+        sts.add_response("get_caller_identity", {"Arn": ROLE_ARN})
+        sts.add_client_error("get_caller_identity", "ExpiredToken", "The token\nis expired")
+        answers = [aws.caller(), aws.caller()]
+    refused = Answer(False, "", "ExpiredToken", "The token is expired")
+    assert answers == [Answer(True, ROLE_ARN), refused]

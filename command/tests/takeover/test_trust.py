@@ -86,3 +86,11 @@ def test_what_the_components_write_needs_no_further_statement():
     document = service_account_trust_policy(subjects(names), **given, quota=8192)
 
     assert service_account_trust(document, {}) == ({**given, "subjects": names}, [])
+
+
+def test_a_statement_may_have_an_id_of_its_own():
+    written = service_account_trust_policy(subjects(["dev/app"]), provider_arns=[PROVIDER])
+    own = [{"Sid": "App", **each} for each in statements(written)]
+
+    found = service_account_trust({**written, "Statement": own}, {})
+    assert found == ({"provider_arns": [PROVIDER], "subjects": ["dev/app"]}, [])

@@ -402,3 +402,10 @@ def test_an_api_server_that_does_not_answer_ends_the_question():
     with pytest.raises(CollectError, match="could not read it: needs a reachable") as raised:
         gather(QUESTION, where)
     assert raised.value.undecided
+
+
+def test_an_account_without_a_role_gets_one_that_trusts_it_or_a_new_one():
+    for trusting, text in (((WRITER, READER), "choose the role: "), ((), "no role names this ")):
+        facts = replace(GOOD, service_account=BARE, trusting=trusting)
+        [missing] = [each for each in Chain(facts).links() if each.key == "annotation"]
+        assert missing.remedy.text.startswith(text)

@@ -1,11 +1,13 @@
 """Questions of what a role may do: never left out, and judged by all policies that decide."""
 
+import json
 from dataclasses import replace
 from itertools import product
 
 import pytest
 
 from command.tests.verify.chains import (
+    ACCOUNT,
     ALL,
     DENIED,
     GOOD,
@@ -22,12 +24,14 @@ from command.tests.verify.chains import (
 from irsa.access import allows
 from irsa.commands.verify import text
 from irsa.decide.truth import Verdict
+from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.facts import PermissionsPolicy
 from irsa.observe.iam import AccountPrincipals
 from irsa.verify.facts import Grant
 from irsa.verify.link import Status
 from irsa.verify.walk import Chain
-from tests.support.world import ACCOUNT_A, BUCKET
+from tests.support.world import ACCOUNT_A, BUCKET, PROVIDER_ARN
 
 B = f"arn:aws:s3:::{BUCKET}"
 QUEUE = f"arn:aws:sqs:us-east-1:{ACCOUNT_A}:orders"
@@ -230,3 +234,16 @@ def test_the_report_begins_with_what_fails_and_ends_with_what_was_judged():
     lines = text(broken, Chain(broken).links(GRANTED), "", {FAILED: "31"}).splitlines()
     assert lines[1].startswith("\x1b[31m  ✗ webhook")
     assert [line for line in lines[5:-1] if not line.startswith(("  ✓ ", "  ? ", "  · "))] == []
+
+
+def test_the_statement_that_denies_all_is_what_its_remedy_removes():
+    queue, bucket = deny("sqs:*"), deny("s3:*")
+    denied = asked(having(allow("s3:*", B), allow("sqs:*", QUEUE), queue, bucket))
+    assert "identity policy 1, statement 4: denies it" in denied.found
+    [command] = denied.remedy.commands
+    left = json.loads(command.words[-1])["Statement"]
+    assert left == [allow("s3:*", B), allow("sqs:*", QUEUE), queue]
+    trusting = irsa_trust_policy([PROVIDER_ARN], [ACCOUNT, ServiceAccountRef("dev", "other")])
+    role = replace(ROLE, trust_policy=trusting, policies=policy(allow("s3:*", B), bucket))
+    shared = asked(replace(FREE, role=role)).remedy
+    assert (shared.commands, shared.text.endswith("ask their owners first")) == ((), True)

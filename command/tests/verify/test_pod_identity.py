@@ -393,3 +393,8 @@ def test_the_role_of_a_profile_trusts_the_association_and_its_tags(trust, sent, 
     elif status is FAILED:
         assert link.found == f"role B asks for external id {SENT_ID!r}, the caller sends 'tenant-7'"
         assert f"external_id = {SENT_ID}" in link.remedy.text
+
+
+def test_a_role_that_is_missing_is_that_of_the_association():
+    remedy = eks_links(role=None)["role"].remedy
+    assert remedy.text == "create the role, or correct the association"

@@ -10,6 +10,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache, partial
 from operator import methodcaller
@@ -115,9 +116,14 @@ class SandboxStack:
             },
         )
         state = sandbox.path / PULUMI_BACKEND / ".pulumi" / "stacks" / name / f"{stack}.json"
-        # Another process may create it at the same time.
-        mode = StackInitMode.SELECT if state.exists() else StackInitMode.CREATE_OR_SELECT
-        self._stack = self._in_one_line(lambda: _Stack(stack, workspace, mode))
+
+        def opened() -> _Stack:
+            if not state.exists():
+                with suppress(automation.errors.StackAlreadyExistsError):  # by another process
+                    workspace.create_stack(stack)
+            return _Stack(stack, workspace, StackInitMode.SELECT)
+
+        self._stack = self._in_one_line(opened)
 
     def preview(self, on_output: OnOutput | None = None, **options: Any) -> dict[str, int]:
         """Return the operations that an `up` would do, counted by kind (``same``, ``create``)."""

@@ -190,3 +190,9 @@ def test_nothing_goes_on_after_an_interrupted_story():
     over.wait(300)
     time.sleep(0.3)
     assert 0 < len(started) == ran < 200
+
+
+def test_a_question_that_only_these_systems_know_is_theirs_to_answer():
+    systems = SimpleNamespace(ask=lambda question: Done(0, question["buckets"]))
+    check = SystemCheck(key="k", title="t", question={"buckets": "private"})
+    assert check.ask(systems) == Done(0, "private")

@@ -113,7 +113,6 @@ def test_options_stand_before_the_dashes_and_around_the_workload():
     [
         ("destroy", ["--skip-preview"], "--skip-preview is for up, not for destroy; leave it out"),
         ("up", ["--show-secrets"], "--show-secrets is for outputs, not for up; leave it out"),
-        ("up", ["bucket"], "bucket is for outputs, not for up; leave it out"),
         (
             "preview",
             ["--config", "irsa:cluster={name: a, name: b}"],  # YAML, as Pulumi reads it

@@ -56,7 +56,7 @@ def test_a_server_says_that_it_has_ended(tmp_path):
         assert eventually(part.ended).startswith(ended)
 
 
-def test_a_second_holder_is_refused_and_what_goes_wrong_said_in_one_line(tmp_path):
+def test_a_second_holder_is_refused_and_what_goes_wrong_said_in_one_line(tmp_path, caplog):
     sandbox = Path("/sandbox")
     failures: list[Exception] = []
 
@@ -76,6 +76,7 @@ def test_a_second_holder_is_refused_and_what_goes_wrong_said_in_one_line(tmp_pat
         )
         failures.append(RuntimeError("etcd is\ngone"))
         assert refusal(holder.take, raised=SandboxError) == "the sandbox in /sandbox: etcd is gone"
+        assert "etcd is\ngone" in caplog.text  # the log has all of it
         holder.take()
         holder.close()
         Snapshots(sandbox, str(file)).close()

@@ -7,7 +7,12 @@ import pytest
 from command.tests.verify.chains import BARE, DENIED, GOOD, ROLE, UNREAD, chained, links, role_b
 from command.tests.verify.commands import written
 from command.tests.verify.pods import AWS_VOLUME, A, B, config, container, pod, spec, with_config
-from irsa.identity.policies import TrustedRole, principal_arn_trust_policy, role_trust_policy
+from irsa.identity.policies import (
+    TrustedRole,
+    principal_arn_trust_policy,
+    role_trust_policy,
+    service_trust_policy,
+)
 from irsa.observe.facts import ConfigFile
 from irsa.verify.facts import RoleB
 from irsa.verify.link import Remedy, Status
@@ -217,3 +222,12 @@ def test_a_role_b_that_trusts_its_account_needs_a_permission_there(document, sta
     put = [f"aws iam put-role-policy --role-name {ROLE.name} "] * (status is Status.FAILED)
     named = [each.partition("--policy-name")[0] for each in link.remedy.shell]
     assert (link.status, named) == (status, put)
+
+
+@pytest.mark.parametrize("sent", ["", "tenant-42"], ids=["none", "external id"])
+def test_a_new_statement_for_role_a_requires_the_external_id_that_is_sent(sent):
+    known = {"role": role_b(service_trust_policy("ec2.amazonaws.com"))}
+    known["target"] = replace(TARGET, external_id=sent)
+    [command] = chained(assumed=DENIED, **known)["role-b-trust"].remedy.shell
+    wanted = {"StringEquals": {"sts:ExternalId": sent}} if sent else None
+    assert written(command)["Statement"][-1].get("Condition") == wanted

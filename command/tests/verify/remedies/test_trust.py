@@ -65,6 +65,10 @@ def from_net(*values):
     return one({**subjects(*values), **ADDRESS})
 
 
+GONE = one({"StringEquals": {f"{OTHER}:sub": SUBJECT}, **ADDRESS}, OTHER_ARN)
+FROM_NET = one({**EXACT, **ADDRESS})["Statement"]
+
+
 @pytest.mark.parametrize(
     ("document", "changed", "text"),
     [
@@ -78,6 +82,7 @@ def from_net(*values):
         (one({"ForAllValues:StringLike": BESIDE["StringLike"]}), None, ADD_STATEMENT),
         (one(NO_KEY), None, ADD_STATEMENT),
         (one({"StringEquals": {f"{OTHER}:sub": SUBJECT}}, OTHER_ARN), None, ADD_STATEMENT),
+        (GONE, {**GONE, "Statement": [*GONE["Statement"], *FROM_NET]}, ADD_STATEMENT),
     ],
 )
 def test_a_service_account_is_added_and_a_misspelt_one_is_named(document, changed, text):

@@ -13,8 +13,11 @@ def test_a_filter_that_would_not_be_heeded_is_refused_and_nothing_can_be_run(ec2
     (default,) = ec2.describe_vpcs(Filters=old_name)["Vpcs"]
     assert (default["IsDefault"], default["VpcId"] == vpc) == (True, False)
     unknown = [{"Name": "dhcp-options-id", "Values": ["dopt-1"]}]
-    message = "Filter dhcp-options-id of ec2:DescribeVpcs is not supported by the sandbox"
-    assert refusal(ec2.describe_vpcs, Filters=unknown) == (400, "ValidationError", message)
+    calls = {"Vpcs": ec2.describe_vpcs}
+    calls["LaunchTemplateVersions"] = ec2.describe_launch_template_versions
+    for kind, call in calls.items():
+        message = f"Filter dhcp-options-id of ec2:Describe{kind} is not supported by the sandbox"
+        assert refusal(call, Filters=unknown) == (400, "ValidationError", message)
     refused = refusal(ec2.run_instances, ImageId="ami-1", MinCount=1, MaxCount=1)
     assert "RunInstances is not supported" in refused[2]
 

@@ -101,7 +101,10 @@ def test_a_cluster_has_pulumi_eks_own_roles_addons_and_kubeconfig(opened: Open, 
         ({"createOidcProvider": True}, "the sandbox creates no OIDC provider here"),
         ({"skipDefaultNodeGroup": False}, "the sandbox has no self-managed nodes"),
         ({"skipDefaultSecurityGroups": False}, "the sandbox makes no security groups"),
-        ({"authenticationMode": "CONFIG_MAP"}, "the sandbox makes no aws-auth"),
+        (
+            {"authenticationMode": "CONFIG_MAP", "corednsAddonOptions": {"enabled": False}},
+            "the sandbox makes no aws-auth",
+        ),
     ],
 )
 def test_what_has_no_support_is_refused_by_name(inputs, reason):

@@ -110,6 +110,8 @@ def test_a_name_is_checked_in_the_preview_and_replaces_when_it_leaves(engine, na
     for kind, name in ((SERVICE_ACCOUNT, "default/web"), (CONFIG_MAP, "Web"), (role, "a/b")):
         with pytest.raises(InvalidInput, match=f"metadata.name: .* '{name}-0102030' is not.*{fix}"):
             engine.check(kind, unnamed, name=name)
+    with pytest.raises(InvalidInput, match=r"metadata\.name: a patch must name the object"):
+        engine.check(SERVICE_ACCOUNT_PATCH, unnamed)
     assert engine.check(role, named(namespace, "system:A"))["metadata"]["name"] == "system:A"
     made = engine.create(SERVICE_ACCOUNT, named(namespace))
     assert "name" not in engine.check(SERVICE_ACCOUNT, unnamed, made.inputs)["metadata"]
@@ -212,7 +214,9 @@ def test_what_holds_a_deletion_up_is_said_and_there(cluster, engine, monkeypatch
     monkeypatch.setattr(ready, "DELETION_UNDER_WAY", 0.5)
     namespace = {"name": "held", "annotations": {"pulumi.com/timeoutSeconds": "1"}}
     made = engine.create("kubernetes:core/v1:Namespace", {"metadata": namespace})
-    engine.create(CONFIG_MAP, named("held", finalizers=["example.com/hold"]))
+    blocked = {"finalizers": ["example.com/hold"], "annotations": namespace["annotations"]}
+    config_map = engine.create(CONFIG_MAP, named("held", **blocked))
+    assert "finalizer example.com/hold" in refused(engine.delete, config_map)
     assert refused(engine.delete, made).startswith("Namespace held is still being deleted; it is ")
     held = "example.com/hold in 1 resource instances"
     eventually(lambda: held in refused(engine.delete, made))
@@ -220,3 +224,10 @@ def test_what_holds_a_deletion_up_is_said_and_there(cluster, engine, monkeypatch
     body = {"metadata": {"finalizers": None}}
     cluster.client.patch(ConfigMap, "app", body, namespace="held")
     eventually(lambda: engine.refresh(made) is None)
+
+
+def test_the_namespace_of_the_provider_is_that_of_objects_without_one(cluster, provider, namespace):
+    kubeconfig = cluster.control_plane.kubeconfig()
+    own = provider.configured(kubeconfig=kubeconfig, namespace=namespace)
+    own.create(CONFIG_MAP, {"metadata": {"name": "app"}, "data": {"a": "1"}})
+    assert data_of(cluster, namespace) == {"a": "1"}

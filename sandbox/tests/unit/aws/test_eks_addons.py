@@ -19,6 +19,8 @@ def test_every_kubernetes_version_has_a_default_add_on_and_the_newest_first():
     for name in ADDONS:
         (addon,) = describe_versions({"addonName": [name]})["addons"]
         versions = [version["addonVersion"] for version in addon["addonVersions"]]
+        form = re.compile(r"v\d+\.\d+\.\d+-eksbuild\.\d+")
+        assert [version for version in versions if not form.fullmatch(version)] == []
         ages = [[int(number) for number in re.findall(r"\d+", version)] for version in versions]
         assert ages == sorted(ages, reverse=True)
 
