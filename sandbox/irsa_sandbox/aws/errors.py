@@ -51,6 +51,16 @@ def as_response(error: AwsError, service: str) -> Response:
     return error.http, headers, json.dumps({"message": error.message}).encode()
 
 
+def service_is_missing(host: str, *, xml: bool) -> Response:
+    """The error of a service that the sandbox does not have; no SDK tries again after it."""
+    names = ", ".join(sorted({*_ERRORS, "eks", "secretsmanager"}))
+    error = AwsError("NotInSandbox", 400, f"the sandbox answers for {names}, and not for {host}")
+    if xml:
+        return as_xml(error, "sts")
+    status, headers, _ = as_response(error, host)
+    return status, headers, json.dumps({"__type": error.code, "message": error.message}).encode()
+
+
 def as_answer(document: Mapping[str, Any]) -> Response:
     """A document as the REST-JSON protocol puts it on the wire."""
     return 200, {"Content-Type": "application/json"}, json.dumps(document).encode()

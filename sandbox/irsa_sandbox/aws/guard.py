@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 
 from . import errors
 from .errors import AwsError, Response
-from .hosts import PORT, Host, parse_host
+from .hosts import PORT, Host, lacks, parse_host
 from .query_protocol import FORM
 
 BODY_LIMIT = 64 * 1024 * 1024  # bytes; an S3 object in one part
@@ -19,6 +19,8 @@ _CREDENTIAL = re.compile(r"[^/,]+/\d{8}/[^/,]+/([^/,]+)/aws4_request", re.ASCII)
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-authentication-methods.html"""
 _TARGETS = {"secretsmanager": b"secretsmanager."}
 """The services whose actions are named by a header, and how that begins."""
+_REST_XML = ("cloudfront.", "route53.")
+"""Hosts of services that read errors as XML, whatever they are sent."""
 _QUERY_SERVICES = {"iam", "sts", "ec2"}
 """Those whose actions are named by the parameter Action."""
 
@@ -60,7 +62,11 @@ def _refusal(scope: Scope) -> Response | None:
     path = scope["path"]
     if path.startswith("/_ministack/"):
         return errors.as_xml(errors.not_found(), "sts")  # its control paths ask for no credentials
-    host = _host(headers)
+    name = _host(headers)
+    host = parse_host(name)
+    if host is None and lacks(name):
+        is_form = any(n == b"content-type" and v.startswith(_FORM) for n, v in headers)
+        return errors.service_is_missing(name, xml=is_form or name.startswith(_REST_XML))
     if host is None:  # the proxy names one, and the request in it another
         return errors.as_xml(errors.not_found(), "sts")
     query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
@@ -127,11 +133,11 @@ def _is_json_call(scope: Scope, host: Host) -> bool:
     )
 
 
-def _host(headers: Headers) -> Host | None:
-    """The host that the request names, if it is one of AWS's that are served here."""
+def _host(headers: Headers) -> str:
+    """The host that the request names, at AWS's port; empty for any other."""
     named = [value.decode("latin-1") for name, value in headers if name == b"host"]
     name, _, port = named[0].partition(":") if len(named) == 1 else ("", "", "")
-    return parse_host(name) if port in ("", str(PORT)) else None
+    return name if port in ("", str(PORT)) else ""
 
 
 def _names_an_action() -> Response:

@@ -30,6 +30,13 @@ _LABELLED = re.compile(r"(?P<label>[a-z0-9.-]+?)\.(?P<of>s3(?:-control)?\..+)")
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html"""
 
 
+_ANY = re.compile(
+    r"(?:[a-z0-9-]+\.)*?(?P<service>[a-z0-9-]+)\.(?:dualstack\.)?"
+    r"(?:(?P<region>[a-z]+(?:-[a-z]+)+-\d)\.)?(?:amazonaws\.com|api\.aws)"
+)
+_SERVED = frozenset({*_REGIONAL, *_GLOBAL.values(), "eks-auth"})
+
+
 class Host(NamedTuple):
     """The service and the account or bucket of a host."""
 
@@ -62,6 +69,14 @@ def parse_host(text: str) -> Host | None:
     match = _LABELLED.fullmatch(name)
     service = _service(match["of"]) if match else None
     return Host(service, match["of"], match["label"]) if match and service else None
+
+
+def lacks(text: str) -> bool:
+    """Return whether a host is one of a service of AWS that the sandbox does not have."""
+    match = _ANY.fullmatch(text.lower())
+    if match is None or match["service"] in _SERVED:
+        return False
+    return match["region"] is None or _is_aws_region(match["region"])
 
 
 def _service(name: str) -> str | None:

@@ -34,7 +34,7 @@ from .clients import FULL_ACCESS, AccessKeys, AwsClients, new_administrator
 from .eks import ControlPlaneFacts
 from .eks_auth import Node
 from .guard import Application
-from .hosts import PORT, parse_host
+from .hosts import PORT, lacks, parse_host
 from .ministack import SERVICES
 from .tokens import KeySet
 
@@ -211,7 +211,10 @@ def _contexts(authority: Authority) -> Contexts:
 
     def of(host: str, port: int) -> ssl.SSLContext | None:
         served = parse_host(host) if port == PORT else None
-        return context(served.certificate_names) if served else None
+        if served:
+            return context(served.certificate_names)
+        # An SDK that gets no connection tries for seconds, and then blames the proxy.
+        return context((host.lower(),)) if port == PORT and lacks(host) else None
 
     return of
 

@@ -250,6 +250,27 @@ def test_the_process_s_own_access_key_is_not_root(aws: Aws, monkeypatch):
     assert refusal(clients("iam").list_roles)[1] == "AccessDenied"
 
 
+@pytest.mark.parametrize(
+    ("service", "operation"),
+    [
+        ("sqs", "list_queues"),
+        ("sns", "list_topics"),
+        ("dynamodb", "list_tables"),
+        ("lambda", "list_functions"),
+        ("route53", "list_hosted_zones"),
+        ("autoscaling", "describe_auto_scaling_groups"),
+        ("ecr", "get_authorization_token"),
+        ("cloudfront", "list_distributions"),
+    ],
+)
+def test_a_service_that_the_sandbox_lacks_is_named_at_once(aws: Aws, service, operation):
+    client = aws.emulator.client(service, ACCOUNT_A)
+    http, code, message = refusal(getattr(client, operation))
+    host = urlsplit(client.meta.endpoint_url).hostname
+    assert (http, code) == (400, "NotInSandbox"), "which no SDK tries again"
+    assert message.endswith(f", and not for {host}")
+
+
 def ask(aws: Aws, text: str) -> socket.socket:
     """A connection to the proxy on which this was said."""
     proxy = urlsplit(aws.emulator.proxy)
