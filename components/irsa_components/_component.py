@@ -24,9 +24,10 @@ class ComponentArgs:
     noun = "component"
 
     taken_over: Mapping[str, str] = field(default_factory=dict)
-    """Resources of this stack that become the component's own, unchanged. Keys are the children's,
-    such as ``role``; values are the URNs of today, or their parts from the type on. ``new`` is for
-    a child that the stack does not have. `irsa takeover` prints them from a state."""
+    """Resources of this stack that become children of the component, unchanged. A key names the
+    child, such as ``role``. Its value is the resource's present URN, or the part from the type on,
+    or ``new`` for a child that the stack does not have. `irsa takeover` prints them from a
+    state."""
 
     def __post_init__(self) -> None:
         existing = getattr(self, "existing", False)

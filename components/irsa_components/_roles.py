@@ -45,8 +45,8 @@ class RoleArgs(ComponentArgs):
     """ARN of the managed policy that the role's permissions cannot exceed."""
 
     max_session_duration: values.SessionDuration = DEFAULT_ROLE_SESSION_DURATION
-    """Longest session in seconds (3600 to 43200); an hour unless the application asks for more, and
-    an hour always in a role chain."""
+    """Longest session in seconds (3600 to 43200) that the role grants. A session lasts an hour
+    unless the application asks for more, and at most an hour in a role chain."""
 
     def check_policies(self, beside: Sequence[object]) -> None:
         """Raise ValueError for policies that IAM refuses, as far as they are known now, and for one

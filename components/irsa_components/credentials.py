@@ -21,7 +21,7 @@ ProfileName = Annotated[str, check_profile_name]
 
 @values.arguments
 class TokenArgs:
-    """Settings of the pod identity webhook, in addition to the role.
+    """Audience and lifetime of the web identity token, for IRSA.
 
     https://github.com/aws/amazon-eks-pod-identity-webhook
     """

@@ -39,9 +39,9 @@ class DataBucketArgs(ComponentArgs):
     """Use the existing bucket of that name; it is never changed or deleted."""
 
     managed_policies: Sequence[Annotated[str, values.one_of(*PERMISSIONS)]] = ()
-    """Managed policies to create, whose names Pulumi makes: any of ``read``, ``read-write`` and
-    ``full``, which is every S3 action. A role of one program takes `read` or `read_write` of the
-    bucket as its own policy instead."""
+    """Managed policies to create, with names from Pulumi: any of ``read``, ``read-write`` and
+    ``full`` (every S3 action). A role of the same program needs none: its ``policies`` take
+    ``bucket.read()`` or ``bucket.read_write()``."""
 
     read_policy_name: values.PolicyName | None = None
     """Name of a managed policy to create, which lets its holder read this bucket."""
@@ -71,13 +71,13 @@ class DataBucket(Component):
     """ARN of the bucket, once it is protected."""
 
     read_policy_arn: Output[str]
-    """ARN of the policy `read_policy_name`."""
+    """ARN of the managed policy `read`, if there is one."""
 
     read_write_policy_arn: Output[str]
-    """ARN of the policy `read_write_policy_name`."""
+    """ARN of the managed policy `read-write`, if there is one."""
 
     full_policy_arn: Output[str]
-    """ARN of the policy `full_policy_name`."""
+    """ARN of the managed policy `full`, if there is one."""
 
     def __init__(
         self, name: str, args: DataBucketArgs, opts: ResourceOptions | None = None

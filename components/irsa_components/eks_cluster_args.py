@@ -136,7 +136,7 @@ class EksClusterArgs(ComponentArgs):
     issuer in the cluster's account, which must exist."""
 
     create_provider: bool = False
-    """Create the IAM OIDC provider of an existing cluster. That of a created cluster always is."""
+    """Create the IAM OIDC provider of an existing cluster. A created cluster always gets one."""
 
     version: (
         Annotated[str, values.matching(r"1\.[0-9]{2}", "a Kubernetes version, such as '1.36'")]
@@ -170,8 +170,8 @@ class EksClusterArgs(ComponentArgs):
     """Client ids of a created OIDC provider: the ``aud`` values that STS accepts from it."""
 
     role_arn: values.RoleArn | None = None
-    """Role that the AWS provider assumes. The Kubernetes provider assumes it too, because EKS gives
-    access to the principal that created the cluster."""
+    """Role that your AWS provider assumes, if it does. The Kubernetes provider then assumes it too,
+    because EKS gives access to the principal that created the cluster."""
 
     partition: values.Partition = "aws"
     """Partition of the account, for the ARNs of AWS's own policies."""

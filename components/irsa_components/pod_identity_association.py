@@ -35,11 +35,12 @@ class PodIdentityAssociationArgs(ComponentArgs):
     """Role of the cluster's account that the pods get."""
 
     target_role_arn: Input[values.RoleArn] | None = None
-    """Role of any account that EKS assumes with that role; the pods get this one's session."""
+    """Role of any account that EKS assumes with the session of the association's role. The pods
+    get the session of this target role."""
 
     session_policy: Input[values.SessionPolicy] | None = None
-    """Policy (JSON, at most 2048 characters) that limits the pods' session; with a target role the
-    session of that. Needs ``disable_session_tags``."""
+    """Policy (JSON, at most 2048 characters) that limits the pods' session. With a target role,
+    that is the target role's session. Needs ``disable_session_tags``."""
 
     disable_session_tags: bool = False
     """Assume the role without tags that name cluster, namespace and service account."""

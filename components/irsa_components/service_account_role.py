@@ -61,8 +61,8 @@ class ServiceAccountRoleArgs(RoleArgs):
     any user who may create an association in the clusters may give the role to any pod."""
 
     further_statements: Sequence[Mapping[str, Any]] = ()
-    """Further statements of the trust policy, each with a principal and a condition. Errors of
-    ``irsa audit`` are refused, its warnings are logged."""
+    """Further statements of the trust policy, each with a principal and a condition. A statement
+    with an error of ``irsa audit`` is refused. The audit's warnings are logged."""
 
     allow_whole_namespace: bool = False
     """Accept a pattern that every service account of a namespace matches, such as ``dev/*``."""

@@ -56,20 +56,20 @@ class WorkloadIdentityArgs(ComponentArgs):
     """IRSA: ARN of the role that the pods assume."""
 
     chain: RoleChainArgs | None = None
-    """Further roles, which the pods assume from that role or the association's. A Kubernetes
-    provider of your own needs ``enable_config_map_mutable``, or a change replaces what runs the
-    pods."""
+    """Further roles, which the pods assume from that role or the association's. Set
+    ``enable_config_map_mutable`` in a Kubernetes provider of your own. Otherwise a change replaces
+    the controller of the pods."""
 
     pod_identity: PodIdentityArgs | None = None
     """EKS Pod Identity, instead of ``role_arn`` or beside it: new pods then get these credentials
     and not the role's."""
 
     token: TokenArgs = field(default_factory=TokenArgs)
-    """Settings of the pod identity webhook, in addition to the role."""
+    """Audience and lifetime of the web identity token, for IRSA."""
 
     access_key: AccessKeyArgs | None = None
-    """An access key instead of a role. A Kubernetes provider of your own needs
-    ``enable_secret_mutable``, or a rotation replaces what runs the pods."""
+    """An access key instead of a role. Set ``enable_secret_mutable`` in a Kubernetes provider of
+    your own. Otherwise a rotation replaces the controller of the pods."""
 
     containers: Sequence[str] | None = None
     """Names of the containers that get the identity; all containers and init containers by

@@ -34,13 +34,17 @@ stack's `pulumi:autonaming`.
 
 In Python alone:
 
-- A component as an argument (`role`, `cluster`, `irsa_clusters`, `association`, `user`) replaces
-  its ARN or id, and is checked: a role must admit the service account of its pods.
+- An argument that takes a component (`role`, `cluster`, `irsa_clusters`, `association`, `user`)
+  replaces the one for an ARN or id, whose default is then "the component's". It is also checked: a
+  role must admit the pods' service account.
 - `StackCluster("platform", StackReference("acme/platform/dev"))` is the cluster that another stack
   exports as `cluster_name`, `cluster_arn`, `issuer_url`, `provider_arn` and `kubeconfig`.
 - `bucket.read()`, `bucket.read_write(prefix="reports/")` and `allow(actions, resources)` are policy
   documents for `policies` of a role.
 - `shared_name("s3-app-B", "acme/irsa/dev")` is a name on which two stacks agree before it exists.
+- `role_arn("111122223333", "s3-app-A")` is the ARN of a role of that account and name.
+- `cluster.kubernetes_provider` of an `EksCluster` or `StackCluster` is the Kubernetes provider for
+  resources in that cluster.
 """
 
 COMPARED = EXAMPLES.parent / "compared"
@@ -91,7 +95,9 @@ CHILDREN: dict[str, dict[str, str]] = {
         "aws:iam/role:Role": "of VPC CNI, and of the nodes of a created cluster",
         "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "one of VPC CNI's role, two of nodes'",
         "aws:ec2/launchTemplate:LaunchTemplate": "of the nodes: IMDSv2 within the node only",
-        "aws:eks/nodeGroup:NodeGroup": "as the rows above, none with `auto_mode`",
+        "aws:eks/nodeGroup:NodeGroup": (
+            "of a created cluster; with `auto_mode`, neither it nor the four above"
+        ),
         "aws:eks/accessEntry:AccessEntry": "one for each principal in `access_entries`",
         "aws:eks/accessPolicyAssociation:AccessPolicyAssociation": "one for each access entry",
         "aws:iam/openIdConnectProvider:OpenIdConnectProvider": (

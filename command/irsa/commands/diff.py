@@ -37,7 +37,8 @@ def parser() -> argparse.ArgumentParser:
         "new",
         nargs="?",
         metavar="NEW",
-        help="the same later (default, for a preview: the stack after it, and OLD as it is before)",
+        help="a later version of OLD (default, if OLD is a preview: the stack after it, compared "
+        "with the stack before it)",
     )
     return command
 

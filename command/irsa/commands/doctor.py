@@ -21,7 +21,10 @@ def parser() -> argparse.ArgumentParser:
     """The command's options."""
     command = cli.parser("doctor", "Explain an AWS or SDK error message, and say what to check.")
     command.add_argument(
-        "text", nargs="+", metavar="ERROR", help="the message, or a name; - is standard input"
+        "text",
+        nargs="+",
+        metavar="ERROR",
+        help="the message, or a name of docs/troubleshooting.md; - is standard input",
     )
     return command
 

@@ -43,8 +43,8 @@ def parser() -> argparse.ArgumentParser:
         "--to",
         type=_stack,
         metavar="ORG/PROJECT/STACK",
-        help="stack of the program that takes over; for another one than the first, the command "
-        "that moves the resources is printed, too",
+        help="stack of the program that takes over; if it is not STACK, the command that moves the "
+        "resources is printed, too",
     )
     return command
 

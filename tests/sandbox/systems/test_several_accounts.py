@@ -162,13 +162,13 @@ class Setup(NamedTuple):
 KEYS = {"AWS_ACCESS_KEY_ID": ACCOUNT_B, "AWS_SECRET_ACCESS_KEY": "(root's)"}
 REFUSES = {"AWS_PROFILE": "A", "AWS_ROLE_ARN": role_arn(ACCOUNT_A, "no-such-role")}
 SETUPS = {
-    "nothing is said": Setup(),
+    "neither profile nor keys": Setup(),
     "profile B on the command line or in code": Setup(profile="B"),
     "`AWS_PROFILE=B`": Setup({"AWS_PROFILE": "B"}),
     # botocore takes the role from the injected variables and the session's name from the profile.
     "`AWS_PROFILE=A`": Setup({"AWS_PROFILE": "A"}),
     # Shows whether the profile or the injected variables decide, where both name role A.
-    "`AWS_PROFILE=A`, and a role that refuses is injected": Setup(REFUSES),
+    "`AWS_PROFILE=A`, and the injected role does not trust the pod": Setup(REFUSES),
     "a `[default]` profile like B": Setup(
         config=lambda text: text.replace("[profile B]", "[default]")
     ),
