@@ -31,8 +31,8 @@ def preview(stack: SandboxStack, *flags: str) -> str:
     ]  # fmt: skip
     try:
         with stack._errors():
-            own = {"PULUMI_DEBUG_COMMANDS": "true", "PULUMI_HOME": workspace.pulumi_home or ""}
-            done = ran(*command, cwd=workspace.work_dir, env={**own, **workspace.env_vars})
+            env = {"PULUMI_DEBUG_COMMANDS": "true", "PULUMI_HOME": workspace.pulumi_home or ""}
+            done = ran(*command, cwd=workspace.work_dir, env={**env, **workspace.env_vars})
     finally:
         server.stop(0)
     return done.stdout if done.stdout else done.stderr
