@@ -1,6 +1,7 @@
 """`pulumi preview --json` of a stack of this repository, by the real CLI."""
 
 from concurrent import futures
+from functools import partial
 
 import grpc
 from pulumi.automation._server import LanguageServer
@@ -30,9 +31,10 @@ def preview(stack: SandboxStack, *flags: str) -> str:
         f"--client=127.0.0.1:{port}", "--stack", inner.name, *flags,
     ]  # fmt: skip
     try:
-        with stack._errors():
-            env = {"PULUMI_DEBUG_COMMANDS": "true", "PULUMI_HOME": workspace.pulumi_home or ""}
-            done = ran(*command, cwd=workspace.work_dir, env={**env, **workspace.env_vars})
+        variables = {"PULUMI_DEBUG_COMMANDS": "true", "PULUMI_HOME": workspace.pulumi_home or ""}
+        variables |= workspace.env_vars
+        run = partial(ran, *command, cwd=workspace.work_dir, env=variables)
+        done = stack._in_one_line(run)
     finally:
         server.stop(0)
     return done.stdout if done.stdout else done.stderr
